@@ -1,0 +1,356 @@
+//! Scenarios: scripted worlds over the model's own names.
+
+use super::model::{self, DrawWhen, Force, Process, Scenario, Target};
+use super::{Bound, Checker, Decl, LabelSource, Primes, Scope, Ty, Value, errors};
+use crate::diag::Span;
+use crate::graph::{AxisId, NodeId};
+use crate::syntax::ast::{self, Expr, Index, ScenarioItem};
+
+impl Checker<'_> {
+    /// Reads scenarios and settings.
+    pub(super) fn experiments(&mut self) {
+        for (name, items, span) in self.scenario_stmts.clone() {
+            let mut s = Scenario {
+                name: name.text.clone(),
+                span,
+                ..Scenario::default()
+            };
+            for item in &items {
+                self.scenario_item(&mut s, item);
+            }
+            self.model.scenarios.push(s);
+        }
+        self.read_settings();
+    }
+
+    fn scenario_item(&mut self, s: &mut Scenario, item: &ScenarioItem) {
+        let waiting = self.hit_pending.take();
+        let done = match item {
+            ScenarioItem::Periods { value, .. } => self.periods(s, value),
+            ScenarioItem::Param {
+                name,
+                drawn,
+                value,
+                span,
+            } => self.scenario_param(s, name, *drawn, value, *span),
+            ScenarioItem::Start { target, value, span } => self.scenario_start(s, target, value, *span),
+            ScenarioItem::Path { target, value, span } => self.scenario_path(s, target, value, *span),
+            ScenarioItem::Force {
+                target,
+                value,
+                at,
+                span,
+            } => self.scenario_force(s, target, value, at.as_ref(), *span),
+        };
+        if done.is_none() && self.hit_pending.is_some() {
+            self.left_out.push(format!("a line of scenario {}", s.name));
+        }
+        self.hit_pending = waiting;
+    }
+
+    fn periods(&mut self, s: &mut Scenario, value: &Expr) -> Option<()> {
+        let scope = self.constant_scope(0, "a number of periods");
+        let n = self.whole_constant(value, &scope)?;
+        if n < 1 {
+            self.report(errors::not_whole(n as f64, value.span));
+            return None;
+        }
+        s.periods = Some(n as usize);
+        Some(())
+    }
+
+    fn scenario_param(
+        &mut self,
+        s: &mut Scenario,
+        name: &ast::Name,
+        drawn: bool,
+        value: &Expr,
+        span: Span,
+    ) -> Option<()> {
+        let Some(p) = self
+            .model
+            .params
+            .iter()
+            .position(|p| p.name == name.text || p.name.rsplit('.').next() == Some(name.text.as_str()))
+        else {
+            let known: Vec<String> = self.model.params.iter().map(|p| p.name.clone()).collect();
+            self.report(errors::scenario_unknown(&name.text, name.span, &known));
+            return None;
+        };
+        if self.model.params[p].input.is_none() {
+            self.report(errors::scenario_param_fixed(
+                &name.text,
+                span,
+                self.model.params[p].span,
+            ));
+            return None;
+        }
+        let v = self.scripted_param(&s.name.clone(), &name.text, drawn, value)?;
+        let node = self.numeric(v, value.span)?;
+        s.params.push((p, node));
+        Some(())
+    }
+
+    /// What a target path means, with the scope its value is read in and the member it names.
+    fn target(&mut self, path: &ast::Path) -> Option<(Target, Vec<AxisId>, Scope, Option<usize>)> {
+        let n = path.segments.len();
+        let last = &path.segments[n - 1];
+        let mut scope = self.constant_scope(0, "a scenario");
+        let mut block = 0;
+        let mut member = None;
+        for s in &path.segments[..n - 1] {
+            let found = if block == 0 {
+                self.find_block(0, &s.name.text)
+            } else {
+                self.blocks[block]
+                    .children
+                    .iter()
+                    .copied()
+                    .find(|c| self.blocks[*c].name == s.name.text)
+            };
+            let Some(b) = found else {
+                let known: Vec<String> = self.blocks.iter().map(|b| b.name.clone()).collect();
+                self.report(errors::scenario_unknown(&s.name.text, s.name.span, &known));
+                return None;
+            };
+            block = b;
+            match s.index.as_slice() {
+                [] => {}
+                [Index::Binder(binder)] => {
+                    if let Some(axis) = self.block_axis(block)? {
+                        scope.binders.push((
+                            binder.var.text.clone(),
+                            Bound {
+                                axis,
+                                member_of: Some(block),
+                            },
+                        ));
+                    }
+                }
+                [Index::At(e)] => {
+                    let c = self.constant_scope(0, "a member's number");
+                    let k = self.whole_constant(e, &c)?;
+                    let size = self.block_axis(block)?.map_or(1, |a| self.b.axis(a).size);
+                    if k < 1 || k as usize > size {
+                        self.report(errors::index_outside(
+                            &s.name.text,
+                            (k as f64, k as f64),
+                            (1.0, size as f64),
+                            e.span,
+                        ));
+                        return None;
+                    }
+                    member = Some(k as usize - 1);
+                }
+                _ => {
+                    self.report(errors::binder_here(path.span));
+                    return None;
+                }
+            }
+        }
+        scope.block = block;
+        scope.bound = self.block_axes(block)?;
+        let found = self.blocks[block].names.get(&last.name.text).copied().or_else(|| {
+            let markets: Vec<usize> = self.blocks[0]
+                .children
+                .iter()
+                .copied()
+                .filter(|m| self.blocks[*m].kind == super::BlockKind::Market)
+                .collect();
+            if n == 1 {
+                markets
+                    .iter()
+                    .find_map(|m| self.blocks[*m].names.get(&last.name.text).copied())
+            } else {
+                None
+            }
+        });
+        let Some(id) = found else {
+            let known: Vec<String> = self.entities.iter().map(|e| e.dotted.clone()).collect();
+            self.report(errors::scenario_unknown(&last.name.text, last.name.span, &known));
+            return None;
+        };
+        self.entities[id].used = true;
+        let target = match self.entities[id].decl.clone() {
+            Decl::State { number, .. } | Decl::Lag { number, .. } if number != usize::MAX => Target::State(number),
+            Decl::Shock {
+                number: Some(number), ..
+            } => Target::Shock(number),
+            Decl::Action { number, .. } if number != usize::MAX => Target::Action(number),
+            Decl::Noise { .. } => {
+                let dotted = &self.entities[id].dotted;
+                Target::Noise(self.model.noises.iter().position(|x| x.name == *dotted)?)
+            }
+            other => {
+                let what = super::scope::kind_word(&other);
+                self.report(errors::scenario_target(&last.name.text, what, path.span));
+                return None;
+            }
+        };
+        let own = self.index_axes(id)?;
+        for (i, axis) in last.index.iter().zip(&own) {
+            if let Index::Binder(b) = i {
+                scope.binders.push((
+                    b.var.text.clone(),
+                    Bound {
+                        axis: *axis,
+                        member_of: None,
+                    },
+                ));
+                scope.bound.push(*axis);
+            }
+        }
+        scope.labels = match target {
+            Target::Shock(s) => Some(LabelSource::Shock(s)),
+            Target::Action(a) => match &self.model.actions[a].space {
+                model::Space::Finite { labels, .. } => {
+                    self.choices.iter().position(|c| c == labels).map(LabelSource::Choice)
+                }
+                _ => None,
+            },
+            Target::State(s) => self
+                .choices
+                .iter()
+                .position(|c| *c == self.model.states[s].labels)
+                .map(LabelSource::Choice),
+            Target::Noise(_) => None,
+        };
+        let mut shape = self.block_axes(block)?;
+        shape.extend(own);
+        Some((target, shape, scope, member))
+    }
+
+    /// A scenario's value: links for chains and choices, numbers otherwise.
+    fn scripted(&mut self, target: Target, v: Value, shape: &[AxisId], span: Span) -> Option<NodeId> {
+        let chain = match target {
+            Target::Shock(s) => matches!(self.model.shocks[s].process, Process::Chain { .. }),
+            _ => false,
+        };
+        let node = match v.ty {
+            Ty::Link { index, .. } if chain => index,
+            Ty::Choice { index, .. } => index,
+            _ if chain => self.link_of_value(target, v, span)?,
+            _ => self.numeric(v, span)?,
+        };
+        let extra: Vec<AxisId> = self
+            .b
+            .shape(node)
+            .iter()
+            .copied()
+            .filter(|a| !shape.contains(a))
+            .collect();
+        if !extra.is_empty() {
+            let (have, want) = (self.shape_text(&self.b.shape(node).clone()), self.shape_text(shape));
+            self.report(errors::left_side_shape("this line", span, &have, span, &want));
+            return None;
+        }
+        Some(node)
+    }
+
+    /// A number on a chain's path must be the value of one of its links.
+    fn link_of_value(&mut self, target: Target, v: Value, span: Span) -> Option<NodeId> {
+        let Target::Shock(s) = target else {
+            return None;
+        };
+        let Process::Chain { values, labels, .. } = self.model.shocks[s].process.clone() else {
+            return None;
+        };
+        let name = self.model.shocks[s].name.clone();
+        if let Some(x) = self.b.constant_value(v.node)
+            && let Some(i) = values.iter().position(|y| *y == x)
+        {
+            return Some(self.b.constant(i as f64, span));
+        }
+        self.report(errors::path_of_chain(&name, &labels, &values, span));
+        None
+    }
+
+    fn scenario_start(&mut self, s: &mut Scenario, target: &ast::Path, value: &Expr, span: Span) -> Option<()> {
+        let (t, shape, mut scope, _) = self.target(target)?;
+        if matches!(t, Target::Action(_) | Target::Noise(_)) {
+            self.report(errors::scenario_target(
+                &target.segments[target.segments.len() - 1].name.text,
+                "not a state",
+                target.span,
+            ));
+            return None;
+        }
+        scope.draws = Some((DrawWhen::Start, shape.clone(), format!("{}.start", s.name)));
+        let v = self.expr(value, &scope)?;
+        let node = self.scripted(t, v, &shape, value.span)?;
+        if let Target::State(n) = t {
+            let (d, got) = (self.model.states[n].domain, self.b.node(node).domain);
+            if !d.contains_all(got) {
+                self.report(errors::start_outside(
+                    &self.model.states[n].name.clone(),
+                    got,
+                    d,
+                    span,
+                    self.model.states[n].span,
+                ));
+                return None;
+            }
+        }
+        s.starts.push((t, node));
+        Some(())
+    }
+
+    fn scenario_path(&mut self, s: &mut Scenario, target: &ast::Path, value: &Expr, _span: Span) -> Option<()> {
+        let (t, shape, scope, _) = self.target(target)?;
+        if let Target::State(_) = t {
+            self.report(errors::scenario_path_state(
+                &target.segments[target.segments.len() - 1].name.text,
+                target.span,
+            ));
+            return None;
+        }
+        let v = self.expr(value, &scope)?;
+        let node = self.scripted(t, v, &shape, value.span)?;
+        s.paths.push((t, node));
+        Some(())
+    }
+
+    fn scenario_force(
+        &mut self,
+        s: &mut Scenario,
+        target: &ast::Path,
+        value: &Expr,
+        at: Option<&(Expr, Option<Expr>)>,
+        _span: Span,
+    ) -> Option<()> {
+        let (t, shape, mut scope, member) = self.target(target)?;
+        if let Target::State(_) = t {
+            self.report(errors::scenario_path_state(
+                &target.segments[target.segments.len() - 1].name.text,
+                target.span,
+            ));
+            return None;
+        }
+        scope.primes = Primes::None("a scenario");
+        let v = self.expr(value, &scope)?;
+        let node = self.scripted(t, v, &shape, value.span)?;
+        let c = self.constant_scope(0, "a period");
+        let (mut from, mut until) = (None, None);
+        if let Some((a, b)) = at {
+            let first = self.whole_constant(a, &c)?;
+            let last = match b {
+                Some(b) => self.whole_constant(b, &c)?,
+                None => first,
+            };
+            if first < 0 || last < first {
+                self.report(errors::not_whole(first as f64, a.span));
+                return None;
+            }
+            from = Some(first as usize);
+            until = Some(last as usize);
+        }
+        s.forces.push(Force {
+            target: t,
+            member,
+            value: node,
+            from,
+            until,
+        });
+        Some(())
+    }
+}

@@ -1,0 +1,663 @@
+//! The typed model: what the checker hands to everything behind it. Plain data over one environment graph.
+
+use crate::diag::Span;
+use crate::graph::store::{self, StoreError};
+use crate::graph::{AxisId, Graph, InputId, Interval, NodeId, Phase, Shape};
+use serde::{Deserialize, Serialize};
+
+/// A checked economy.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Model {
+    /// `model NAME`; the file's name if it has none.
+    pub name: String,
+    /// `model NAME "title"`.
+    pub title: String,
+    /// One period.
+    pub graph: Graph,
+    /// Index sets: first number and labels, parallel to `graph.axes`.
+    pub sets: Vec<SetInfo>,
+    /// Parameters in order of declaration.
+    pub params: Vec<Param>,
+    /// State variables; `InputKind::State(i)` is number `i`.
+    pub states: Vec<State>,
+    /// Shocks; `InputKind::Shock(i)` and `ShockNext(i)` are number `i`.
+    pub shocks: Vec<Shock>,
+    /// Uniform base draws of noises, private signals and `start` distributions; `InputKind::Noise(i)` is number `i`.
+    pub draws: Vec<Draw>,
+    /// Noises.
+    pub noises: Vec<Noise>,
+    /// Actions; `InputKind::Action(i)` is number `i`.
+    pub actions: Vec<Action>,
+    /// Everything a price taker takes as given.
+    pub prices: Vec<Price>,
+    /// Agents in order of declaration (agents of a kind one by one).
+    pub agents: Vec<Agent>,
+    /// Hard and soft requirements.
+    pub requires: Vec<Require>,
+    /// Ways for an episode or a member to end.
+    pub ends: Vec<End>,
+    /// `stages a, b`; one unnamed stage if there are none.
+    pub stages: Vec<String>,
+    /// `horizon T`.
+    pub horizon: Option<usize>,
+    /// Scenarios.
+    pub scenarios: Vec<Scenario>,
+    /// Settings blocks.
+    pub settings: Vec<Settings>,
+    /// Every name, for `econc graph` and for messages.
+    pub names: Vec<Named>,
+    /// Parameters that a solve must still supply, with what the model lacks until then.
+    pub pending: Vec<Pending>,
+    /// The input that carries the period of the episode, if the model reads `t`.
+    pub time: Option<InputId>,
+}
+
+/// Numbering and labels of an index set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SetInfo {
+    /// The number of the first member.
+    pub first: i64,
+    /// Labels of the members, for sets given by words.
+    pub labels: Vec<String>,
+}
+
+/// A parameter with its value.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Param {
+    /// Dotted name.
+    pub name: String,
+    /// Values, row-major over `shape`.
+    #[serde(with = "crate::graph::store::numbers")]
+    pub values: Vec<f64>,
+    /// Its axes.
+    pub shape: Shape,
+    /// Its node (an input if a scenario changes it, else a constant).
+    pub node: NodeId,
+    /// Its input, if a scenario changes it.
+    pub input: Option<InputId>,
+    /// The unit as written (`money/hour`), empty if none: kept, not checked.
+    #[serde(default)]
+    pub unit: String,
+    /// The description.
+    pub doc: String,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// A state variable.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct State {
+    /// Dotted name.
+    pub name: String,
+    /// The agent whose member owns it; `None` for states of markets, groups and the top level.
+    pub owner: Option<usize>,
+    /// The input that carries it.
+    pub input: InputId,
+    /// The node that reads it.
+    pub node: NodeId,
+    /// Where it may lie: a claim, counted when violated.
+    pub domain: Interval,
+    /// Labels for states over words (`state last in d`).
+    pub labels: Vec<String>,
+    /// An explicit grid (`on grid(..)` of the action it copies, or `grid.k = [..]`).
+    pub grid: Option<Vec<f64>>,
+    /// First value: a node over `draws`.
+    pub start: Option<NodeId>,
+    /// Its law of motion.
+    pub next: NodeId,
+    /// Where it is declared.
+    pub span: Span,
+    /// The description.
+    pub doc: String,
+}
+
+/// A shock: known when acting.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Shock {
+    /// Dotted name.
+    pub name: String,
+    /// The agent whose members draw it independently.
+    pub owner: Option<usize>,
+    /// This period's index (chains) or value.
+    pub input: InputId,
+    /// Next period's.
+    pub next: InputId,
+    /// The node of its value.
+    pub node: NodeId,
+    /// Axes: one independent draw per element.
+    pub shape: Shape,
+    /// Its law.
+    pub process: Process,
+    /// First value; `None` is the stationary distribution.
+    pub start: Option<StartShock>,
+    /// Where it is declared.
+    pub span: Span,
+    /// The description.
+    pub doc: String,
+}
+
+/// First value of a shock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum StartShock {
+    /// A link of a chain, from 0.
+    Link(usize),
+    /// A number.
+    Value(f64),
+}
+
+/// Law of a shock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Process {
+    /// A finite chain. `matrices[c]` is the matrix for combination `c` of the conditioning links (see `given`), one
+    /// matrix if there is no conditioning. Values may be absent (labels only): then `values` are 0, 1, ..
+    Chain {
+        /// The value of each link.
+        #[serde(with = "crate::graph::store::numbers")]
+        values: Vec<f64>,
+        /// Labels, empty for unlabelled chains.
+        labels: Vec<String>,
+        /// Row-stochastic matrices.
+        matrices: Vec<Vec<Vec<f64>>>,
+        /// Conditioning shocks: (shock number, next period's link?), the last fastest in `matrices`.
+        given: Vec<(usize, bool)>,
+    },
+    /// `x' = mean (1 - rho) + rho x + sigma e`, `e` standard normal; `sd` was asked for if `asked_sd`.
+    Ar1 {
+        /// Persistence.
+        rho: f64,
+        /// Standard deviation of the innovation.
+        sigma: f64,
+        /// Unconditional mean.
+        mean: f64,
+    },
+    /// `x' = x + sigma e`.
+    RandomWalk {
+        /// Standard deviation of the innovation.
+        sigma: f64,
+    },
+    /// Independent over time, known when acting: value is a quantile function of a uniform draw.
+    Iid(Distribution),
+    /// A vector process over the one index axis: `x' = a x + s e`, row-major matrices.
+    Var1 {
+        /// Persistence matrix.
+        a: Vec<Vec<f64>>,
+        /// Innovation loading.
+        s: Vec<Vec<f64>>,
+    },
+}
+
+/// A distribution with constant parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Distribution {
+    /// Which family.
+    pub family: Family,
+    /// Its parameters in order.
+    pub args: Vec<f64>,
+    /// For [`Family::Discrete`]: values and probabilities.
+    pub table: Vec<(f64, f64)>,
+}
+
+/// Families of distributions, with the order of their parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Family {
+    /// mean, standard deviation
+    Normal,
+    /// mean and standard deviation of the log
+    Lognormal,
+    /// ends
+    Uniform,
+    /// ends, whole numbers, both included
+    UniformInt,
+    /// probability of 1
+    Bernoulli,
+    /// values, probabilities
+    Discrete,
+    /// mean
+    Exponential,
+    /// scale; location 0
+    Gumbel,
+}
+
+/// A uniform base draw.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Draw {
+    /// Whose draw: the noise, signal or state.
+    pub name: String,
+    /// Its input.
+    pub input: InputId,
+    /// One independent draw per element.
+    pub shape: Shape,
+    /// When it is drawn.
+    pub when: DrawWhen,
+}
+
+/// When a base draw happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DrawWhen {
+    /// At the start of an episode (`start uniform(..)`).
+    Start,
+    /// Before observing (private signals).
+    Observe,
+    /// After stage `n` has acted.
+    After(u8),
+}
+
+/// A disturbance nobody knew while acting.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Noise {
+    /// Dotted name.
+    pub name: String,
+    /// Its base draw.
+    pub draw: usize,
+    /// The node of its value: the quantile function at the base draw.
+    pub node: NodeId,
+    /// Family.
+    pub family: Family,
+    /// Parameters as nodes; for [`Family::Discrete`] empty.
+    pub args: Vec<NodeId>,
+    /// For [`Family::Discrete`]: the value and the probability of each outcome.
+    pub outcomes: Vec<(NodeId, NodeId)>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// What an agent chooses.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Action {
+    /// Dotted name.
+    pub name: String,
+    /// The agent that chooses.
+    pub owner: usize,
+    /// Its input (a number, or the index of a choice from 0).
+    pub input: InputId,
+    /// The node of its value.
+    pub node: NodeId,
+    /// Axes, the owner's first.
+    pub shape: Shape,
+    /// What may be chosen.
+    pub space: Space,
+    /// `on grid(..)`: what tabular methods use.
+    pub grid: Option<Vec<f64>>,
+    /// `taste gumbel(scale)`.
+    pub taste: Option<f64>,
+    /// Stage, from 0.
+    pub stage: usize,
+    /// `given p`: a schedule of these prices.
+    pub given: Vec<usize>,
+    /// Where it is declared.
+    pub span: Span,
+    /// The description.
+    pub doc: String,
+}
+
+/// A space of choices.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Space {
+    /// Numbers between two bounds (nodes of phase 2 at the latest), ends excluded where open.
+    Interval {
+        /// Lower bound.
+        lo: NodeId,
+        /// Upper bound.
+        hi: NodeId,
+        /// The lower end is excluded.
+        lo_open: bool,
+        /// The upper end is excluded.
+        hi_open: bool,
+    },
+    /// Whole numbers between two bounds, both included.
+    Integer {
+        /// Lower bound.
+        lo: NodeId,
+        /// Upper bound.
+        hi: NodeId,
+    },
+    /// One of several: labels or numbers, each perhaps masked.
+    Finite {
+        /// Labels (spelled numbers for numeric choices).
+        labels: Vec<String>,
+        /// Numeric values, if all choices have one.
+        values: Option<Vec<f64>>,
+        /// For each choice a node that is non-zero where it is allowed.
+        masks: Vec<Option<NodeId>>,
+    },
+    /// Non-negative, summing to one along the axis.
+    Simplex(AxisId),
+}
+
+/// A price or an aggregate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Price {
+    /// Dotted name.
+    pub name: String,
+    /// Declared with `aggregate`.
+    pub aggregate: bool,
+    /// Its value.
+    pub node: NodeId,
+    /// Solved by a root problem.
+    pub clears: bool,
+    /// Carried by this state (posted or sticky prices).
+    pub state: Option<usize>,
+    /// The agent that posts it.
+    pub owner: Option<usize>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// A decision maker or a rule.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Agent {
+    /// Its name.
+    pub name: String,
+    /// The kind it belongs to.
+    pub kind: Option<String>,
+    /// Its own population axis; `None` for a single agent.
+    pub axis: Option<AxisId>,
+    /// All axes: enclosing groups', then its own.
+    pub shape: Shape,
+    /// Mass of a continuum.
+    pub mass: f64,
+    /// Its actions.
+    pub actions: Vec<usize>,
+    /// What it sees, in order.
+    pub observation: Vec<Observation>,
+    /// Reward net of penalties; `None` for rules.
+    pub reward: Option<NodeId>,
+    /// Discount factor.
+    pub discount: Option<NodeId>,
+    /// Policies that are not chosen: (action, rule); `None` as rule is uniform random.
+    pub rules: Vec<(usize, Option<NodeId>)>,
+    /// The node of its consumption, if it names one (`c`): unit of Euler residuals.
+    pub consumption: Option<NodeId>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// One item of an observation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Observation {
+    /// As written.
+    pub name: String,
+    /// Its value (for chains and labelled states the index).
+    pub node: NodeId,
+    /// Number of links, for one-hot encoding.
+    pub links: Option<usize>,
+    /// The shock or state it is exactly, if it is one.
+    pub state: Option<usize>,
+    /// The shock it is exactly, if it is one.
+    pub shock: Option<usize>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A requirement.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Require {
+    /// The agent it stands in.
+    pub agent: Option<usize>,
+    /// Non-zero where it holds.
+    pub condition: NodeId,
+    /// Non-negative where it holds: the slack of the inequality (several: the smallest).
+    pub slack: NodeId,
+    /// What happens where it does not.
+    pub otherwise: Otherwise,
+    /// As written.
+    pub text: String,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What happens where a requirement does not hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Otherwise {
+    /// Not feasible: solvers stay inside, learners' actions are moved inside and counted.
+    Infeasible,
+    /// Subtracted from the reward (already part of it).
+    Penalty,
+    /// These actions are moved to the nearest feasible point.
+    Project(Vec<usize>),
+    /// The episode ends (already among the ends).
+    End,
+}
+
+/// A way to end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct End {
+    /// The agent whose member or episode ends.
+    pub agent: Option<usize>,
+    /// Non-zero where it ends.
+    pub condition: NodeId,
+    /// What it pays.
+    pub paying: Option<NodeId>,
+    /// What ends.
+    pub then: Then,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Then {
+    /// The episode.
+    Episode,
+    /// The member, replaced by a newborn.
+    Restart,
+    /// The member, for good: state number `alive` becomes zero.
+    Leave {
+        /// The 0/1 state that carries presence.
+        alive: usize,
+    },
+}
+
+/// A named world.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Scenario {
+    /// Its name.
+    pub name: String,
+    /// Number of periods.
+    pub periods: Option<usize>,
+    /// First values: (state or shock, node over draws and positions).
+    pub starts: Vec<(Target, NodeId)>,
+    /// Whole paths, as nodes that may read `t`; for chains the link from 0.
+    pub paths: Vec<(Target, NodeId)>,
+    /// Forced values: target, member positions (from 0; empty for all), value, first and last period.
+    pub forces: Vec<Force>,
+    /// Parameters drawn (a node over draws) or set for the experiment.
+    pub params: Vec<(usize, NodeId)>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A forced value.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Force {
+    /// What is forced.
+    pub target: Target,
+    /// Which member of the first axis (from 0); `None` for all.
+    pub member: Option<usize>,
+    /// The value.
+    pub value: NodeId,
+    /// First period; `None` always.
+    pub from: Option<usize>,
+    /// Last period, included.
+    pub until: Option<usize>,
+}
+
+/// What a scenario line is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// A state.
+    State(usize),
+    /// A shock.
+    Shock(usize),
+    /// An action.
+    Action(usize),
+    /// A noise.
+    Noise(usize),
+}
+
+/// A settings block.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// `solve`, `train` or `verify`.
+    pub block: String,
+    /// The learner of `train METHOD`.
+    pub method: Option<String>,
+    /// Dotted keys with values.
+    pub entries: Vec<(String, Setting, Span)>,
+}
+
+/// A setting's value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Setting {
+    /// A number (booleans are 0 and 1).
+    Number(#[serde(with = "crate::graph::store::number")] f64),
+    /// A word.
+    Word(String),
+    /// A string.
+    Text(String),
+    /// A list.
+    List(Vec<Setting>),
+    /// `log(200)`, `rouwenhorst(7)`, `exp(-4e-6 * step)` (an argument that is no constant is kept as text)
+    Call(String, Vec<Setting>),
+    /// `1..5`
+    Range(i64, i64),
+}
+
+impl Settings {
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&Setting> {
+        self.entries.iter().rev().find(|(k, _, _)| k == key).map(|(_, v, _)| v)
+    }
+}
+
+/// A name of the file as a reader sees it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Named {
+    /// Dotted name.
+    pub name: String,
+    /// `param`, `state`, `shock`, `noise`, `action`, `let`, `price`, `aggregate`, `give`, `reward`, `transition`, ..
+    pub kind: String,
+    /// The block it stands in (empty at top level).
+    pub block: String,
+    /// Its node.
+    pub node: NodeId,
+    /// When it is known.
+    pub phase: Phase,
+    /// Its axes in words.
+    pub shape: String,
+    /// Where its values lie.
+    pub domain: Interval,
+    /// The names it reads directly.
+    pub depends_on: Vec<String>,
+    /// The description.
+    pub doc: String,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// A parameter that is the result of a solve.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Pending {
+    /// Dotted name of the parameter.
+    pub param: String,
+    /// `steady_state`, or the concept: `nash`, `collusive`, `planner`, `competitive`.
+    pub concept: String,
+    /// The state or action asked for (dotted).
+    pub target: String,
+    /// `horizon: 1` and the like.
+    pub horizon: Option<usize>,
+    /// Where it stands.
+    pub span: Span,
+    /// What was left out of this model because it reads the parameter.
+    pub left_out: Vec<String>,
+}
+
+impl Model {
+    /// The model as RON, with the version of the format. Errors: none that a checked model can cause.
+    pub fn to_ron(&self) -> Result<String, StoreError> {
+        store::to_ron(self)
+    }
+
+    /// The model of [`Self::to_ron`]. Errors: another version, text that is no model.
+    pub fn from_ron(text: &str) -> Result<Model, StoreError> {
+        store::from_ron(text)
+    }
+
+    /// The model as JSON, with the version of the format. Errors: none that a checked model can cause.
+    pub fn to_json(&self) -> Result<String, StoreError> {
+        store::to_json(self)
+    }
+
+    /// The model of [`Self::to_json`]. Errors: another version, text that is no model.
+    pub fn from_json(text: &str) -> Result<Model, StoreError> {
+        store::from_json(text)
+    }
+
+    /// Replaces every node number: `map[old]` is the new one.
+    pub fn renumber(&mut self, map: &[NodeId]) {
+        let go = |n: &mut NodeId| *n = map[n.0 as usize];
+        self.params.iter_mut().for_each(|p| go(&mut p.node));
+        for s in &mut self.states {
+            go(&mut s.node);
+            go(&mut s.next);
+            s.start.iter_mut().for_each(go);
+        }
+        self.shocks.iter_mut().for_each(|s| go(&mut s.node));
+        for n in &mut self.noises {
+            go(&mut n.node);
+            n.args.iter_mut().for_each(go);
+            n.outcomes.iter_mut().for_each(|(a, b)| {
+                go(a);
+                go(b);
+            });
+        }
+        for a in &mut self.actions {
+            go(&mut a.node);
+            match &mut a.space {
+                Space::Interval { lo, hi, .. } | Space::Integer { lo, hi } => {
+                    go(lo);
+                    go(hi);
+                }
+                Space::Finite { masks, .. } => masks.iter_mut().flatten().for_each(go),
+                Space::Simplex(_) => {}
+            }
+        }
+        self.prices.iter_mut().for_each(|p| go(&mut p.node));
+        for a in &mut self.agents {
+            a.observation.iter_mut().for_each(|o| go(&mut o.node));
+            a.reward.iter_mut().for_each(go);
+            a.discount.iter_mut().for_each(go);
+            a.rules.iter_mut().filter_map(|(_, r)| r.as_mut()).for_each(go);
+            a.consumption.iter_mut().for_each(go);
+        }
+        for r in &mut self.requires {
+            go(&mut r.condition);
+            go(&mut r.slack);
+        }
+        for e in &mut self.ends {
+            go(&mut e.condition);
+            e.paying.iter_mut().for_each(go);
+        }
+        for s in &mut self.scenarios {
+            s.starts.iter_mut().chain(&mut s.paths).for_each(|(_, n)| go(n));
+            s.forces.iter_mut().for_each(|f| go(&mut f.value));
+            s.params.iter_mut().for_each(|(_, n)| go(n));
+        }
+        self.names.iter_mut().for_each(|n| go(&mut n.node));
+    }
+
+    /// The node of a name: dotted, or its last part where that is unambiguous. `k'` is the transition of `k`.
+    pub fn find(&self, name: &str) -> Option<&Named> {
+        if let Some(n) = self.names.iter().find(|n| n.name == name) {
+            return Some(n);
+        }
+        let mut last = self.names.iter().filter(|n| n.name.rsplit('.').next() == Some(name));
+        let first = last.next()?;
+        if last.next().is_some() { None } else { Some(first) }
+    }
+
+    /// The settings of `solve { }`.
+    pub fn solve_settings(&self) -> Option<&Settings> {
+        self.settings.iter().find(|s| s.block == "solve")
+    }
+}

@@ -1,0 +1,123 @@
+//! Means over the stationary distributions of the chains that are really solved.
+
+use super::model::{self, Process};
+use crate::graph::{Graph, InputKind, NodeId, Op, eval};
+use crate::num::chain;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Links of a chain that stands for a continuous shock unless the settings say otherwise.
+pub const DEFAULT_LINKS: usize = 7;
+
+/// Most combinations of links a mean is taken over.
+const MOST_COMBINATIONS: usize = 100_000;
+
+/// The mean of a node over the stationary distributions of the independent shocks it reads, on the chains that are
+/// really solved. `Err` says what stands in the way.
+pub(super) fn stationary_mean(graph: &Graph, m: &model::Model, node: NodeId) -> Result<f64, String> {
+    let mut todo = vec![node];
+    let mut inputs = BTreeSet::new();
+    let mut nodes = BTreeSet::new();
+    while let Some(n) = todo.pop() {
+        if !nodes.insert(n) {
+            continue;
+        }
+        let op = &graph.nodes[n.0 as usize].op;
+        if let Op::Input(i) = op {
+            inputs.insert(*i);
+        }
+        todo.extend(crate::graph::shape::operands(op));
+    }
+    let mut lists: Vec<(crate::graph::InputId, Vec<(f64, f64)>)> = Vec::new();
+    for i in inputs {
+        let InputKind::Shock(s) = graph.inputs[i.0 as usize].kind else {
+            return Err(format!(
+                "it reads `{}`, which is no shock",
+                graph.inputs[i.0 as usize].name
+            ));
+        };
+        lists.push((i, links_of(&m.shocks[s].process)?));
+    }
+    if lists.iter().fold(1usize, |n, (_, l)| n.saturating_mul(l.len())) > MOST_COMBINATIONS {
+        return Err("it reads too many shocks at once".into());
+    }
+    let mut total = 0.0;
+    let mut at = vec![0; lists.len()];
+    loop {
+        let weight: f64 = lists.iter().zip(&at).map(|((_, l), i)| l[*i].1).product();
+        let value = scalar(graph, &nodes, &|i| {
+            lists
+                .iter()
+                .zip(&at)
+                .find(|((j, _), _)| *j == i)
+                .map_or(f64::NAN, |((_, l), k)| l[*k].0)
+        });
+        total += weight * value;
+        let mut k = lists.len();
+        loop {
+            if k == 0 {
+                return Ok(total);
+            }
+            k -= 1;
+            at[k] += 1;
+            if at[k] < lists[k].1.len() {
+                break;
+            }
+            at[k] = 0;
+        }
+    }
+}
+
+/// Links of the chain a shock is solved on, with stationary probabilities: (index or value fed to its input, weight).
+fn links_of(p: &Process) -> Result<Vec<(f64, f64)>, String> {
+    match p {
+        Process::Chain { matrices, given, .. } if given.is_empty() => {
+            let d = chain::stationary(&matrices[0]);
+            Ok(d.iter().enumerate().map(|(i, w)| (i as f64, *w)).collect())
+        }
+        Process::Ar1 { rho, sigma, mean } => {
+            let c = chain::rouwenhorst(DEFAULT_LINKS, *rho, chain::unconditional_sd(*rho, *sigma), *mean)
+                .map_err(|e| e.to_string())?
+                .chain;
+            let d = chain::stationary(&c.transition);
+            Ok(c.values.iter().copied().zip(d.iter().copied()).collect())
+        }
+        _ => Err("its law has no stationary chain of its own".into()),
+    }
+}
+
+/// The values of scalar nodes in order of dependence, the last of them; elements of populations being alike, axes do
+/// not matter for own shocks.
+fn scalar(graph: &Graph, nodes: &BTreeSet<NodeId>, input: &dyn Fn(crate::graph::InputId) -> f64) -> f64 {
+    let mut values: BTreeMap<NodeId, f64> = BTreeMap::new();
+    let mut last = f64::NAN;
+    for node in nodes {
+        let value = |n: &NodeId| values.get(n).copied().unwrap_or(f64::NAN);
+        last = match &graph.nodes[node.0 as usize].op {
+            Op::Const(x) => *x,
+            Op::Input(i) => input(*i),
+            Op::Unary(f, a) => eval::unary(*f, value(a)),
+            Op::Binary(f, a, b) => eval::binary(*f, value(a), value(b)),
+            Op::Select(c, a, b) => {
+                if value(c) != 0.0 {
+                    value(a)
+                } else {
+                    value(b)
+                }
+            }
+            Op::Relabel { of, .. } => value(of),
+            Op::Take { of, at, .. } => match &graph.nodes[of.0 as usize].op {
+                Op::Table(xs) if value(at) >= 0.0 => xs.get(value(at) as usize).copied().unwrap_or(f64::NAN),
+                _ => f64::NAN,
+            },
+            Op::Table(_)
+            | Op::Position(_)
+            | Op::Reduce { .. }
+            | Op::Others { .. }
+            | Op::Slice { .. }
+            | Op::Stack { .. }
+            | Op::Root { .. } => f64::NAN,
+        };
+        values.insert(*node, last);
+    }
+    last
+}

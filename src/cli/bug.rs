@@ -1,0 +1,50 @@
+//! What is said when econc itself is at fault: a panic. The process then ends with 101.
+
+use std::io::Write;
+use std::panic::PanicHookInfo;
+
+/// Makes a panic say that it is a bug, and what to send.
+pub(super) fn install() {
+    let earlier = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let _ = std::io::stderr().write_all(report(info).as_bytes());
+        if std::env::var_os("RUST_BACKTRACE").is_some() {
+            earlier(info);
+        }
+    }));
+}
+
+fn report(info: &PanicHookInfo) -> String {
+    let message = info
+        .payload()
+        .downcast_ref::<&str>()
+        .map(|s| s.to_string())
+        .or_else(|| info.payload().downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_string());
+    let place = info
+        .location()
+        .map_or_else(String::new, |l| format!("{}:{}", l.file(), l.line()));
+    let arguments: Vec<String> = std::env::args().collect();
+    text(&message, &place, &arguments)
+}
+
+fn text(message: &str, place: &str, arguments: &[String]) -> String {
+    let to = match env!("CARGO_PKG_REPOSITORY") {
+        "" => "the people who maintain econc".to_string(),
+        repository => format!("{repository}/issues"),
+    };
+    format!(
+        "\nThis is a bug in econc, not a mistake of yours.\n\n  \
+         {message}\n  at {place}\n\n\
+         Please send to {to}:\n  \
+         the lines above,\n  \
+         the version:  econc {}, {} {}\n  \
+         the command:  {}\n  \
+         the model file, cut down if you can, and, if possible, the output with RUST_BACKTRACE=1.\n\
+         A run that had begun is marked as interrupted; nothing that was complete is touched.\n",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+        arguments.join(" "),
+    )
+}

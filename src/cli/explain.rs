@@ -1,0 +1,48 @@
+//! `econc explain`: the page behind a code.
+
+use super::pipeline;
+use super::screen::Screen;
+use super::{Exit, Failure};
+use crate::diag::Diagnostic;
+use clap::Args;
+
+/// Explain the code of a message
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    econc explain E0201\n  \
+    econc explain            a list of all codes")]
+pub(super) struct Arguments {
+    /// The code, such as E0201; without one, the list of all codes
+    #[arg(value_name = "CODE")]
+    code: Option<String>,
+}
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
+    let Some(code) = &arguments.code else {
+        let codes = pipeline::codes();
+        if screen.json {
+            let list: Vec<_> = codes
+                .iter()
+                .map(|(c, h)| serde_json::json!({ "code": c, "title": h }))
+                .collect();
+            screen.json(&serde_json::json!({ "codes": list }));
+        } else {
+            screen.result(&codes.iter().map(|(c, h)| format!("{c}  {h}\n")).collect::<String>());
+        }
+        return Ok(Exit::Fine);
+    };
+    let code = code.trim().to_ascii_uppercase();
+    match pipeline::explain(&code) {
+        Some(page) if screen.json => screen.json(&serde_json::json!({ "code": code, "page": page })),
+        Some(page) => screen.result(&format!("{}\n", page.trim_end())),
+        None => {
+            let error = Diagnostic::error("E0966", format!("there is no code `{code}`"));
+            let hint = match pipeline::near_code(&code) {
+                Some(near) => format!("did you mean `{near}`? `econc explain` lists all codes"),
+                None => "`econc explain` lists all codes".to_string(),
+            };
+            return Err(error.hint(hint).into());
+        }
+    }
+    Ok(Exit::Fine)
+}

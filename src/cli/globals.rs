@@ -1,0 +1,89 @@
+//! Options that every subcommand understands.
+
+use super::pipeline::Overrides;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Options that every subcommand understands.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Common options")]
+pub(super) struct Globals {
+    /// Replace the value of a parameter, or a setting; may be repeated
+    #[arg(long = "set", global = true, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(super) set: Vec<(String, String)>,
+    /// Seed of all random numbers
+    #[arg(long, global = true, value_name = "N", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Number of threads (results do not depend on it)
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) threads: Option<u16>,
+    /// Print JSON, for programs
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Where to write: the run directory, or the file of `graph` and `new`
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(super) out: Option<PathBuf>,
+    /// Replace an earlier run of econc in `--out`
+    #[arg(long, global = true)]
+    pub(super) force: bool,
+    /// Print results and errors only
+    #[arg(long, short, global = true)]
+    pub(super) quiet: bool,
+    /// Colours: auto, always or never
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
+    pub(super) color: Color,
+}
+
+/// When to print in colours.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Globals {
+    /// What `--set` says.
+    pub(super) fn overrides(&self) -> Overrides {
+        self.set.clone()
+    }
+
+    /// Makes the pool of threads, if a number was asked for. Only for commands that compute.
+    pub(super) fn start_threads(&self) {
+        if let Some(threads) = self.threads {
+            // Fails only if a pool exists already, which then is used.
+            let _ = rayon::ThreadPoolBuilder::new()
+                .num_threads(usize::from(threads))
+                .build_global();
+        }
+    }
+}
+
+/// `name=value`, both not empty; spaces around are dropped.
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("write NAME=VALUE, for instance --set beta=0.98")?;
+    let (name, value) = (name.trim(), value.trim());
+    if name.is_empty() || value.is_empty() {
+        return Err("write NAME=VALUE, for instance --set beta=0.98".to_string());
+    }
+    Ok((name.to_string(), value.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn assignments_are_split_at_the_first_sign() {
+        assert_eq!(assignment("beta = 0.98"), Ok(("beta".into(), "0.98".into())));
+        assert_eq!(assignment("a=b==c"), Ok(("a".into(), "b==c".into())));
+        for wrong in ["beta", "=1", "beta=", " = "] {
+            assert!(assignment(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The command line: one file a subcommand. The only part of econc that reads arguments and the clock, prints, and
+//! listens for Ctrl-C.
+//!
+//! Exit status: 0 fine; 1 the model has errors or the certificate fails; 2 misuse, or a file that cannot be read or
+//! written; 101 a bug in econc; 130 stopped by Ctrl-C. What the commands call stands in [`pipeline`], the common course
+//! of everything that takes long (run directory, progress, interruption) in `session`.
+
+pub mod pipeline;
+
+mod bug;
+mod check;
+mod clock;
+mod explain;
+mod fmt;
+mod globals;
+mod graph;
+pub mod meter;
+mod new;
+mod screen;
+mod session;
+mod simulate;
+mod solve;
+mod templates;
+
+use crate::diag::Diagnostic;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use globals::Globals;
+use screen::Screen;
+use std::process::ExitCode;
+
+/// A language for economies, and the program that solves them and certifies the solution.
+#[derive(Parser)]
+#[command(
+    name = "econc",
+    version,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  \
+        econc new growth my_model            a copy of a model to start from\n  \
+        econc check my_model.econ            find mistakes\n  \
+        econc graph my_model.econ --out g.svg    draw who depends on what\n  \
+        econc solve my_model.econ            solve, certify, write runs/my_model-0001\n  \
+        econc solve my_model.econ --set beta=0.98\n  \
+        econc explain E0201                  what a message means\n\n\
+        Exit status: 0 fine, 1 the model or the certificate fails, 2 misuse, 101 a bug in econc, 130 stopped."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    globals: Globals,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Check(check::Arguments),
+    Fmt(fmt::Arguments),
+    Graph(graph::Arguments),
+    Explain(explain::Arguments),
+    Solve(solve::Arguments),
+    Simulate(simulate::Arguments),
+    New(new::Arguments),
+    /// Fails on purpose, so that the message of a bug can be tested
+    #[command(hide = true)]
+    Crash,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    Fine,
+    /// The model has errors, or the certificate fails.
+    Fails,
+    /// Misuse, or a file that cannot be read or written.
+    Misuse,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Exit {
+    fn code(self) -> u8 {
+        match self {
+            Exit::Fine => 0,
+            Exit::Fails => 1,
+            Exit::Misuse => 2,
+            Exit::Interrupted => 130,
+        }
+    }
+}
+
+/// Why a command could not be carried out.
+#[derive(Debug)]
+struct Failure {
+    exit: Exit,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl From<Diagnostic> for Failure {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Failure {
+            exit: Exit::Misuse,
+            diagnostics: vec![diagnostic],
+        }
+    }
+}
+
+/// Runs the program on the process's arguments and returns its exit status.
+pub fn main() -> ExitCode {
+    bug::install();
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            // Nothing can be done if even this cannot be printed.
+            let _ = error.print();
+            return ExitCode::from(if asked { 0 } else { 2 });
+        }
+    };
+    let screen = Screen::new(&cli.globals);
+    let result = run(&cli, &screen);
+    let exit = match result {
+        Ok(exit) => exit,
+        Err(failure) => {
+            screen.failure(&failure);
+            failure.exit
+        }
+    };
+    ExitCode::from(screen.closed_with(exit).code())
+}
+
+fn parse() -> Result<Cli, clap::Error> {
+    // The short help of an option fits one line; the globals stand in a section of their own.
+    let matches = Cli::command().try_get_matches()?;
+    Cli::from_arg_matches(&matches)
+}
+
+fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
+    match &cli.command {
+        Command::Check(arguments) => check::run(arguments, &cli.globals, screen),
+        Command::Fmt(arguments) => fmt::run(arguments, screen),
+        Command::Graph(arguments) => graph::run(arguments, &cli.globals, screen),
+        Command::Explain(arguments) => explain::run(arguments, screen),
+        Command::Solve(arguments) => solve::run(arguments, &cli.globals, screen),
+        Command::Simulate(arguments) => simulate::run(arguments, &cli.globals, screen),
+        Command::New(arguments) => new::run(arguments, screen),
+        Command::Crash => panic!("this is the test of what a bug looks like"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,306 @@
+//! What the commands call: the way from a source to a model, a solution, a simulation, in terms of the other modules.
+//! Commands know only this file.
+
+use super::meter::Meter;
+use crate::diag::render::Sources;
+use crate::diag::{self, Diagnostic};
+use crate::report::content::Content;
+use crate::report::draw::{Drawing, drawing_of};
+use crate::report::outcome;
+use crate::report::run::CompleteRun;
+use crate::solve::progress::{Control, Progress};
+use crate::{Model, Options, env, syntax, verify};
+use serde::Serialize;
+use std::io::Read;
+use std::path::Path;
+
+/// `--set name=value`, in the order given.
+pub type Overrides = Vec<(String, String)>;
+
+/// A model file.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// As named on the command line; `<stdin>` for standard input.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// A checked model.
+pub struct Compiled {
+    /// The typed model.
+    pub model: Model,
+}
+
+/// What `solve` was told.
+#[derive(Clone, Debug, Default)]
+pub struct SolveOptions {
+    /// `--concept`
+    pub concept: Option<String>,
+    /// `--method`
+    pub method: Option<String>,
+    /// `--seed`
+    pub seed: u64,
+}
+
+/// What `simulate` was told.
+#[derive(Clone, Debug)]
+pub struct SimulateOptions {
+    /// `--policy`
+    pub behaviour: Behaviour,
+    /// `--scenario`
+    pub scenario: Option<String>,
+    /// `--periods`
+    pub periods: Option<usize>,
+    /// `--worlds`
+    pub worlds: usize,
+    /// `--members`
+    pub members: Option<usize>,
+    /// `--seed`
+    pub seed: u64,
+}
+
+/// Who chooses in a simulation.
+#[derive(Clone, Debug)]
+pub enum Behaviour {
+    /// Uniformly among what is allowed.
+    Random,
+    /// These actions have these values, as typed.
+    Fixed(Vec<(String, String)>),
+    /// The `policy` statements of the file.
+    Rule,
+    /// The policies of a run.
+    Run(Box<CompleteRun>),
+}
+
+impl Source {
+    /// Reads a file, or standard input for `-`.
+    ///
+    /// Errors: E0960 (cannot be read), E0961 (not UTF-8).
+    pub fn read(path: &Path) -> Result<Source, Diagnostic> {
+        let stdin = path == Path::new("-");
+        let name = if stdin {
+            "<stdin>".to_string()
+        } else {
+            path.display().to_string()
+        };
+        let mut bytes = Vec::new();
+        let read = if stdin {
+            std::io::stdin().lock().read_to_end(&mut bytes).map(drop)
+        } else {
+            std::fs::read(path).map(|b| bytes = b)
+        };
+        read.map_err(|e| unreadable(path, &name, &e))?;
+        let text = String::from_utf8(bytes).map_err(|e| {
+            let at = e.utf8_error().valid_up_to();
+            let line = e.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
+            Diagnostic::error("E0961", format!("`{name}` is not a text in UTF-8"))
+                .note(format!("the first byte that does not fit is in line {line}"))
+                .hint("save the file as UTF-8")
+        })?;
+        Ok(Source { name, text })
+    }
+}
+
+fn unreadable(path: &Path, name: &str, e: &std::io::Error) -> Diagnostic {
+    let error = Diagnostic::error("E0960", format!("`{name}` cannot be read"));
+    if e.kind() != std::io::ErrorKind::NotFound {
+        return error.note(if path.is_dir() {
+            "it is a directory".to_string()
+        } else {
+            e.to_string()
+        });
+    }
+    let error = error.note("there is no such file");
+    match neighbour(path) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error,
+    }
+}
+
+/// The model file beside it whose name is most alike.
+fn neighbour(path: &Path) -> Option<String> {
+    let wanted = path.file_stem()?.to_str()?.to_lowercase();
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut near: Vec<(usize, String)> = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|e| {
+            let found = e.ok()?.path();
+            let stem = found.file_stem()?.to_str()?.to_lowercase();
+            let distance = strsim::damerau_levenshtein(&stem, &wanted);
+            let close = found.extension()? == "econ" && distance <= wanted.chars().count() / 3 + 1;
+            close.then(|| {
+                (
+                    distance,
+                    path.with_file_name(found.file_name().unwrap_or_default())
+                        .display()
+                        .to_string(),
+                )
+            })
+        })
+        .collect();
+    near.sort();
+    near.into_iter().next().map(|n| n.1)
+}
+
+impl Compiled {
+    /// The name of the model: its header's, else that of its file.
+    pub fn name(&self) -> &str {
+        &self.model.name
+    }
+}
+
+/// From a source to a checked model (`None` if there are errors), and all messages.
+pub fn compile(source: &Source, overrides: &Overrides) -> (Option<Compiled>, Vec<Diagnostic>) {
+    let stem = Path::new(&source.name)
+        .file_stem()
+        .map(|s| s.to_string_lossy().into_owned());
+    let options = Options {
+        set: overrides.clone(),
+        file_name: stem.unwrap_or_default(),
+        ..Options::default()
+    };
+    let (model, diagnostics) = crate::compile(&source.text, &options);
+    (model.map(|model| Compiled { model }), diagnostics)
+}
+
+/// The source in the standard layout, unchanged in meaning; or the errors that keep it from being read.
+pub fn format(source: &Source) -> Result<String, Vec<Diagnostic>> {
+    syntax::format::format(&source.text)
+}
+
+/// The page behind a code.
+pub fn explain(code: &str) -> Option<&'static str> {
+    diag::explain::page(code)
+}
+
+/// All codes with their titles.
+pub fn codes() -> Vec<(&'static str, &'static str)> {
+    let titles = diag::explain::codes().filter_map(|c| Some((c, diag::explain::title(explain(c)?))));
+    titles.collect()
+}
+
+/// The code that exists and is most like this one.
+pub fn near_code(code: &str) -> Option<&'static str> {
+    diag::suggest::did_you_mean(code, diag::explain::codes())
+}
+
+/// Diagnostics as text, with the lines of the sources they point at.
+pub fn render(diagnostics: &[Diagnostic], source: Option<&Source>, color: bool) -> String {
+    let mut sources = Sources::default();
+    if let Some(source) = source {
+        sources.add(source.name.clone(), source.text.clone());
+        sources.add("std.markets", crate::MARKET_LIBRARY);
+    }
+    diag::render::text(diagnostics, &sources, color)
+}
+
+/// The names of the model and what depends on what.
+pub fn drawing(compiled: &Compiled) -> Drawing {
+    drawing_of(&compiled.model)
+}
+
+/// Version of what [`graph_ron`] and [`graph_json`] write.
+const GRAPH_FORMAT: u32 = 1;
+
+/// The typed model with its environment graph, and the version of its layout.
+#[derive(Serialize)]
+struct Exported<'a> {
+    format: u32,
+    econc: &'static str,
+    model: &'a Model,
+}
+
+fn exported(compiled: &Compiled) -> Exported<'_> {
+    Exported {
+        format: GRAPH_FORMAT,
+        econc: env!("CARGO_PKG_VERSION"),
+        model: &compiled.model,
+    }
+}
+
+/// The model with its environment graph in RON.
+pub fn graph_ron(compiled: &Compiled) -> Result<String, Diagnostic> {
+    let text = ron::ser::to_string_pretty(&exported(compiled), ron::ser::PrettyConfig::default());
+    text.map(|t| format!("{t}\n")).map_err(|e| not_exported(&e))
+}
+
+/// The model with its environment graph in JSON; numbers that JSON does not have (infinite bounds) are null.
+pub fn graph_json(compiled: &Compiled) -> Result<String, Diagnostic> {
+    let text = serde_json::to_string_pretty(&exported(compiled));
+    text.map(|t| format!("{t}\n")).map_err(|e| not_exported(&e))
+}
+
+fn not_exported(e: &dyn std::error::Error) -> Diagnostic {
+    Diagnostic::error("E0951", "the environment graph cannot be written").note(e.to_string())
+}
+
+/// Solves and certifies.
+pub fn solve(compiled: &Compiled, options: &SolveOptions, meter: &Meter) -> Result<Content, Vec<Diagnostic>> {
+    let asked = verify::solved::Options {
+        method: options.method.clone(),
+        concept: options.concept.clone(),
+        seed: options.seed,
+    };
+    let mut progress = |p: Progress| {
+        let message = if p.error.is_finite() {
+            format!("error {:.1e}, target {:.1e}", p.error, p.target)
+        } else {
+            String::new()
+        };
+        if meter.report(p.iteration as u64, 0, &message) {
+            Control::Continue
+        } else {
+            Control::Cancel
+        }
+    };
+    let solved = verify::solved::solve(&compiled.model, &asked, &mut progress)?;
+    let mut content = outcome::of_solution(&compiled.model, &solved).map_err(|d| vec![d])?;
+    content.drawing = Some(drawing(compiled));
+    Ok(content)
+}
+
+/// Runs forward.
+pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -> Result<Content, Vec<Diagnostic>> {
+    let model = &compiled.model;
+    let (behaviour, words) = match &options.behaviour {
+        Behaviour::Random => (env::behaviour::Behaviour::Random, "random".to_string()),
+        Behaviour::Rule => (env::behaviour::Behaviour::Rules, "the rules of the file".to_string()),
+        Behaviour::Fixed(pairs) => {
+            let mut fixed = Vec::new();
+            for (name, text) in pairs {
+                let value = env::behaviour::fixed_value(model, name, text).map_err(|d| vec![d])?;
+                fixed.push((name.clone(), value));
+            }
+            (env::behaviour::Behaviour::Fixed(fixed), "fixed".to_string())
+        }
+        Behaviour::Run(run) => {
+            let solved = read_solution(run).map_err(|d| vec![d])?;
+            let words = format!("the solution of {}", run.manifest.model);
+            (env::behaviour::Behaviour::Solved(Box::new(solved.solution)), words)
+        }
+    };
+    let asked = env::simulate::Options {
+        scenario: options.scenario.clone(),
+        periods: options.periods,
+        worlds: options.worlds,
+        seed: options.seed,
+        on_chain: true,
+    };
+    let mut progress = |done: usize, of: usize| meter.report(done as u64, of as u64, "");
+    let simulation = env::simulate::simulate(model, &behaviour, &asked, &mut progress).map_err(|d| vec![d])?;
+    Ok(outcome::of_simulation(model, &simulation, &words))
+}
+
+/// The solution in a run directory.
+fn read_solution(run: &CompleteRun) -> Result<verify::solved::Solved, Diagnostic> {
+    let bytes = run.read(outcome::SOLUTION_FILE)?;
+    ron::de::from_bytes(&bytes).map_err(|e| {
+        Diagnostic::error("E0955", "the solution of this run cannot be read")
+            .note(e.to_string())
+            .hint("it was written by another version of econc; solve the model again")
+    })
+}

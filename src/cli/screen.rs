@@ -1,0 +1,118 @@
+//! What is printed and how: results on standard output, messages on standard error, or JSON.
+//!
+//! A reader that goes away (`econc graph m.econ | head`) is no error: printing then stops quietly.
+
+use super::globals::{Color, Globals};
+use super::pipeline::{Source, render};
+use super::{Exit, Failure};
+use crate::diag::{Diagnostic, Severity};
+use std::cell::Cell;
+use std::io::{ErrorKind, IsTerminal, Write};
+
+/// The terminal, or what stands for it.
+pub(super) struct Screen {
+    /// Print JSON.
+    pub(super) json: bool,
+    quiet: bool,
+    color_out: bool,
+    color_err: bool,
+    broken: Cell<bool>,
+}
+
+impl Screen {
+    pub(super) fn new(globals: &Globals) -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+            || std::env::var_os("TERM").is_some_and(|v| v == "dumb");
+        let color = |terminal: bool| match globals.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && !plain,
+        };
+        Screen {
+            json: globals.json,
+            quiet: globals.quiet,
+            color_out: color(std::io::stdout().is_terminal()),
+            color_err: color(std::io::stderr().is_terminal()),
+            broken: Cell::new(false),
+        }
+    }
+
+    /// Whether results may be coloured.
+    pub(super) fn color(&self) -> bool {
+        self.color_out
+    }
+
+    /// Whether progress may be drawn.
+    pub(super) fn shows_progress(&self) -> bool {
+        !self.quiet && !self.json && std::io::stderr().is_terminal()
+    }
+
+    /// The width of the terminal, or 100.
+    pub(super) fn width(&self) -> usize {
+        terminal_width().filter(|w| *w >= 40).unwrap_or(100).min(160)
+    }
+
+    /// Prints a result.
+    pub(super) fn result(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        if let Err(e) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
+            && e.kind() != ErrorKind::BrokenPipe
+        {
+            self.broken.set(true);
+            let _ = writeln!(
+                std::io::stderr(),
+                "error[E0951]: standard output cannot be written: {e}"
+            );
+        }
+    }
+
+    /// Prints a JSON value as a result.
+    pub(super) fn json(&self, value: &serde_json::Value) {
+        self.result(&format!("{value:#}\n"));
+    }
+
+    /// Prints something that is neither a result nor a fault, unless `--quiet` or `--json`.
+    pub(super) fn remark(&self, text: &str) {
+        if !self.quiet && !self.json {
+            let _ = writeln!(std::io::stderr(), "{text}");
+        }
+    }
+
+    /// Prints diagnostics of a source, unless `--json` (they then are part of the result). `--quiet` leaves out warnings.
+    pub(super) fn diagnostics(&self, diagnostics: &[Diagnostic], source: Option<&Source>) {
+        if self.json {
+            return;
+        }
+        let shown = |d: &&Diagnostic| !self.quiet || d.severity == Severity::Error;
+        let shown: Vec<Diagnostic> = diagnostics.iter().filter(shown).cloned().collect();
+        if !shown.is_empty() {
+            let _ = std::io::stderr().write_all(render(&shown, source, self.color_err).as_bytes());
+        }
+    }
+
+    /// Prints why a command could not be carried out.
+    pub(super) fn failure(&self, failure: &Failure) {
+        if self.json {
+            self.json(&serde_json::json!({
+                "exit": failure.exit.code(),
+                "diagnostics": failure.diagnostics,
+            }));
+        }
+        self.diagnostics(&failure.diagnostics, None);
+    }
+
+    /// The exit status, given that a result that could not be printed is a fault.
+    pub(super) fn closed_with(&self, exit: Exit) -> Exit {
+        if self.broken.get() && exit == Exit::Fine {
+            Exit::Misuse
+        } else {
+            exit
+        }
+    }
+}
+
+fn terminal_width() -> Option<usize> {
+    console::Term::stdout()
+        .size_checked()
+        .map(|(_, columns)| usize::from(columns))
+}

@@ -1,0 +1,122 @@
+//! `econc simulate`: runs a model forward under some behaviour, writes a run directory.
+
+use super::globals::Globals;
+use super::pipeline::{self, Behaviour, SimulateOptions};
+use super::screen::Screen;
+use super::{Exit, Failure, session};
+use crate::diag::Diagnostic;
+use crate::report::run::open_complete;
+use clap::Args;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Run a model forward
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    econc simulate growth.econ                                  random choices\n  \
+    econc simulate growth.econ --policy fixed:s=0.2 --periods 500\n  \
+    econc simulate growth.econ --policy runs/growth-0001 --scenario evaluation\n  \
+    econc simulate krusell_smith.econ --policy runs/krusell_smith-0001 --members 10000")]
+pub(super) struct Arguments {
+    /// A model file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Who chooses: `random`, `fixed:NAME=VALUE,..`, `rule` (the policies in the file), or a run directory
+    #[arg(long, value_name = "POLICY", default_value = "random")]
+    policy: String,
+    /// A scenario of the file
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<String>,
+    /// Number of periods (the scenario's, or 200)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    periods: Option<u32>,
+    /// Number of independent worlds
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    worlds: u32,
+    /// Number of members that stand for a continuum
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    members: Option<u32>,
+}
+
+pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    let options = SimulateOptions {
+        behaviour: behaviour(&arguments.policy)?,
+        scenario: arguments.scenario.clone(),
+        periods: arguments.periods.map(|n| n as usize),
+        worlds: arguments.worlds as usize,
+        members: arguments.members.map(|n| n as usize),
+        seed: globals.seed,
+    };
+    let mut settings = BTreeMap::from([
+        ("policy".to_string(), arguments.policy.clone()),
+        ("worlds".to_string(), arguments.worlds.to_string()),
+    ]);
+    let optional = [
+        ("scenario", arguments.scenario.clone()),
+        ("periods", arguments.periods.map(|n| n.to_string())),
+        ("members", arguments.members.map(|n| n.to_string())),
+    ];
+    for (key, value) in optional {
+        if let Some(value) = value {
+            settings.insert(key.to_string(), value);
+        }
+    }
+    session::run(&arguments.file, globals, screen, settings, |compiled, meter| {
+        pipeline::simulate(compiled, &options, meter)
+    })
+}
+
+/// Reads `--policy`.
+fn behaviour(text: &str) -> Result<Behaviour, Diagnostic> {
+    let wrong = |why: String| {
+        Diagnostic::error("E0965", format!("`--policy {text}` cannot be followed"))
+            .note(why)
+            .hint("write `random`, `rule`, `fixed:NAME=VALUE` or the directory of a complete run")
+    };
+    match text {
+        "random" => return Ok(Behaviour::Random),
+        "rule" => return Ok(Behaviour::Rule),
+        _ => {}
+    }
+    let Some(list) = text.strip_prefix("fixed:") else {
+        let path = Path::new(text);
+        if !path.exists() {
+            return Err(wrong(format!("there is no directory `{text}`")));
+        }
+        return open_complete(path).map(|run| Behaviour::Run(Box::new(run)));
+    };
+    let mut fixed = Vec::new();
+    for pair in list.split(',') {
+        let (name, value) = pair
+            .split_once('=')
+            .ok_or_else(|| wrong(format!("`{pair}` is not NAME=VALUE")))?;
+        let name = name.trim();
+        if name.is_empty() || fixed.iter().any(|(n, _)| n == name) {
+            return Err(wrong(format!(
+                "`{pair}` names nothing, or something that was named before"
+            )));
+        }
+        fixed.push((name.to_string(), value.trim().to_string()));
+    }
+    Ok(Behaviour::Fixed(fixed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_are_read() {
+        assert!(matches!(behaviour("random"), Ok(Behaviour::Random)));
+        assert!(matches!(behaviour("rule"), Ok(Behaviour::Rule)));
+        let Ok(Behaviour::Fixed(fixed)) = behaviour("fixed:s=0.2, d = keep") else {
+            panic!("fixed")
+        };
+        assert_eq!(fixed, [("s".into(), "0.2".into()), ("d".into(), "keep".into())]);
+        for wrong in ["fixed:s", "fixed:=1", "fixed:s=1,s=2", "no/such/run", ""] {
+            assert_eq!(behaviour(wrong).unwrap_err().code, "E0965", "{wrong}");
+        }
+        let empty = tempfile::tempdir().unwrap();
+        assert_eq!(behaviour(empty.path().to_str().unwrap()).unwrap_err().code, "E0954");
+    }
+}

@@ -1,0 +1,48 @@
+//! `econc solve`: solves a model, certifies the solution, writes a run directory.
+
+use super::globals::Globals;
+use super::pipeline::{self, SolveOptions};
+use super::screen::Screen;
+use super::{Exit, Failure, session};
+use clap::Args;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Solve a model and certify the solution
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    econc solve growth.econ\n  \
+    econc solve growth.econ --set beta=0.98 --out baseline\n  \
+    econc solve growth.econ --set method=egm --set grid.k='log(400)'\n  \
+    econc solve cournot.econ --concept collusive\n  \
+    econc solve growth.econ --json | jq .certificate\n\n\
+    The files go to runs/NAME-0001, the next free number. A solution whose certificate fails is kept as\n\
+    runs/NAME-0001.failed, and the exit status is 1.")]
+pub(super) struct Arguments {
+    /// A model file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// What counts as a solution: planner, competitive, nash, collusive, stackelberg
+    #[arg(long, value_name = "CONCEPT")]
+    concept: Option<String>,
+    /// The method (the default is chosen from the model)
+    #[arg(long, value_name = "METHOD")]
+    method: Option<String>,
+}
+
+pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    let mut settings = BTreeMap::new();
+    for (key, value) in [("concept", &arguments.concept), ("method", &arguments.method)] {
+        if let Some(value) = value {
+            settings.insert(key.to_string(), value.clone());
+        }
+    }
+    let options = SolveOptions {
+        concept: arguments.concept.clone(),
+        method: arguments.method.clone(),
+        seed: globals.seed,
+    };
+    session::run(&arguments.file, globals, screen, settings, |compiled, meter| {
+        pipeline::solve(compiled, &options, meter)
+    })
+}

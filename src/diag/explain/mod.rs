@@ -1,0 +1,236 @@
+//! The page behind each code: what it means, a program that gets it, and one that does not.
+//!
+//! A page is a Markdown file here, embedded into the program. It opens with `# CODE: title` and holds at least one
+//! fenced block ```` ```econ bad ```` that gives exactly this code, and at least one ```` ```econ good ```` without
+//! errors; a test runs them all. Codes: `E01` syntax, `E02` names, `E03` shapes, `E04` domains, `E05` phases, cycles and
+//! timing, `E06` chance, `E07` agents, markets and conduct, `E08` settings and the choice of a solver, `E09` run time
+//! (solving, certificate, files); `W` likewise.
+
+/// Code and page, in the order of the codes.
+const PAGES: &[(&str, &str)] = &[
+    // E01: syntax
+    ("E0101", include_str!("E0101.md")),
+    ("E0102", include_str!("E0102.md")),
+    ("E0103", include_str!("E0103.md")),
+    ("E0104", include_str!("E0104.md")),
+    ("E0105", include_str!("E0105.md")),
+    ("E0106", include_str!("E0106.md")),
+    ("E0107", include_str!("E0107.md")),
+    ("E0108", include_str!("E0108.md")),
+    ("E0109", include_str!("E0109.md")),
+    ("E0110", include_str!("E0110.md")),
+    ("E0111", include_str!("E0111.md")),
+    ("E0112", include_str!("E0112.md")),
+    ("E0113", include_str!("E0113.md")),
+    ("E0114", include_str!("E0114.md")),
+    ("E0115", include_str!("E0115.md")),
+    ("E0116", include_str!("E0116.md")),
+    ("E0117", include_str!("E0117.md")),
+    ("E0118", include_str!("E0118.md")),
+    //
+    // E02: names
+    ("E0201", include_str!("E0201.md")),
+    ("E0202", include_str!("E0202.md")),
+    ("E0203", include_str!("E0203.md")),
+    ("E0205", include_str!("E0205.md")),
+    ("E0206", include_str!("E0206.md")),
+    ("E0207", include_str!("E0207.md")),
+    ("E0208", include_str!("E0208.md")),
+    ("E0209", include_str!("E0209.md")),
+    ("E0210", include_str!("E0210.md")),
+    //
+    // E03: shapes
+    ("E0301", include_str!("E0301.md")),
+    ("E0302", include_str!("E0302.md")),
+    ("E0303", include_str!("E0303.md")),
+    ("E0304", include_str!("E0304.md")),
+    ("E0305", include_str!("E0305.md")),
+    ("E0306", include_str!("E0306.md")),
+    ("E0307", include_str!("E0307.md")),
+    ("E0308", include_str!("E0308.md")),
+    ("E0309", include_str!("E0309.md")),
+    //
+    // E04: domains
+    ("E0401", include_str!("E0401.md")),
+    ("E0402", include_str!("E0402.md")),
+    ("E0403", include_str!("E0403.md")),
+    ("E0404", include_str!("E0404.md")),
+    ("E0405", include_str!("E0405.md")),
+    ("E0406", include_str!("E0406.md")),
+    ("E0407", include_str!("E0407.md")),
+    ("E0408", include_str!("E0408.md")),
+    ("E0409", include_str!("E0409.md")),
+    //
+    // E05: phases, cycles, timing
+    ("E0501", include_str!("E0501.md")),
+    ("E0502", include_str!("E0502.md")),
+    ("E0503", include_str!("E0503.md")),
+    ("E0504", include_str!("E0504.md")),
+    ("E0505", include_str!("E0505.md")),
+    //
+    // E06: chance
+    ("E0601", include_str!("E0601.md")),
+    ("E0602", include_str!("E0602.md")),
+    ("E0603", include_str!("E0603.md")),
+    ("E0604", include_str!("E0604.md")),
+    ("E0605", include_str!("E0605.md")),
+    ("E0606", include_str!("E0606.md")),
+    //
+    // E07: agents, markets, conduct
+    ("E0701", include_str!("E0701.md")),
+    ("E0702", include_str!("E0702.md")),
+    ("E0703", include_str!("E0703.md")),
+    ("E0704", include_str!("E0704.md")),
+    ("E0705", include_str!("E0705.md")),
+    ("E0706", include_str!("E0706.md")),
+    ("E0707", include_str!("E0707.md")),
+    ("E0708", include_str!("E0708.md")),
+    ("E0709", include_str!("E0709.md")),
+    ("E0710", include_str!("E0710.md")),
+    ("E0711", include_str!("E0711.md")),
+    ("E0712", include_str!("E0712.md")),
+    ("E0713", include_str!("E0713.md")),
+    ("E0714", include_str!("E0714.md")),
+    ("E0715", include_str!("E0715.md")),
+    ("E0716", include_str!("E0716.md")),
+    //
+    // E08: settings, choice of a solver
+    ("E0801", include_str!("E0801.md")),
+    ("E0802", include_str!("E0802.md")),
+    ("E0803", include_str!("E0803.md")),
+    ("E0810", include_str!("E0810.md")),
+    ("E0811", include_str!("E0811.md")),
+    ("E0812", include_str!("E0812.md")),
+    ("E0814", include_str!("E0814.md")),
+    ("E0815", include_str!("E0815.md")),
+    ("E0816", include_str!("E0816.md")),
+    //
+    // E09: run time
+    // solving, the certificate
+    ("E0901", include_str!("E0901.md")),
+    ("E0902", include_str!("E0902.md")),
+    ("E0903", include_str!("E0903.md")),
+    ("E0904", include_str!("E0904.md")),
+    ("E0905", include_str!("E0905.md")),
+    ("E0906", include_str!("E0906.md")),
+    ("E0910", include_str!("E0910.md")),
+    ("E0911", include_str!("E0911.md")),
+    ("E0912", include_str!("E0912.md")),
+    ("E0913", include_str!("E0913.md")),
+    ("E0914", include_str!("E0914.md")),
+    ("E0915", include_str!("E0915.md")),
+    ("E0916", include_str!("E0916.md")),
+    // files, the command line
+    ("E0950", include_str!("E0950.md")),
+    ("E0951", include_str!("E0951.md")),
+    ("E0952", include_str!("E0952.md")),
+    ("E0953", include_str!("E0953.md")),
+    ("E0954", include_str!("E0954.md")),
+    ("E0955", include_str!("E0955.md")),
+    ("E0956", include_str!("E0956.md")),
+    ("E0957", include_str!("E0957.md")),
+    ("E0958", include_str!("E0958.md")),
+    ("E0959", include_str!("E0959.md")),
+    ("E0960", include_str!("E0960.md")),
+    ("E0961", include_str!("E0961.md")),
+    ("E0962", include_str!("E0962.md")),
+    ("E0963", include_str!("E0963.md")),
+    ("E0964", include_str!("E0964.md")),
+    ("E0965", include_str!("E0965.md")),
+    ("E0966", include_str!("E0966.md")),
+    ("E0990", include_str!("E0990.md")),
+    //
+    // W: warnings
+    ("W0404", include_str!("W0404.md")),
+    ("W0701", include_str!("W0701.md")),
+    ("W0713", include_str!("W0713.md")),
+    //
+];
+
+/// Codes about a file or a command as a whole, which no program text can show.
+pub const WITHOUT_EXAMPLE: &[&str] = &[
+    "E0116", "E0117", "E0802", "E0810", "E0811", "E0812", "E0814", "E0815", "E0816", "E0901", "E0902", "E0903",
+    "E0904", "E0905", "E0906", "E0910", "E0911", "E0912", "E0913", "E0914", "E0915", "E0916", "E0990", "E0950",
+    "E0951", "E0952", "E0953", "E0954", "E0955", "E0956", "E0957", "E0958", "E0959", "E0960", "E0961", "E0962",
+    "E0963", "E0964", "E0965", "E0966",
+];
+
+/// The page of a code, if there is such a code. Case does not matter.
+pub fn page(code: &str) -> Option<&'static str> {
+    PAGES
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(code))
+        .map(|(_, page)| *page)
+}
+
+/// Every code that has a page, in order.
+pub fn codes() -> impl Iterator<Item = &'static str> {
+    PAGES.iter().map(|(code, _)| *code)
+}
+
+/// The first line of a page without the code: "a bracket is never closed".
+pub fn title(page: &str) -> &str {
+    let line = page.lines().next().unwrap_or("");
+    line.split_once(": ").map_or(line, |(_, title)| title)
+}
+
+/// The programs of a page that are marked ```` ```econ bad ```` (`wanted` is "bad") or "good".
+pub fn examples(page: &str, wanted: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut current: Option<String> = None;
+    for line in page.lines() {
+        match &mut current {
+            Some(text) => {
+                if line.trim_end() == "```" {
+                    found.extend(current.take());
+                } else {
+                    text.push_str(line);
+                    text.push('\n');
+                }
+            }
+            None => {
+                if line.strip_prefix("```econ ").is_some_and(|mark| mark.trim() == wanted) {
+                    current = Some(String::new());
+                }
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_open_with_their_code_and_stand_in_order() {
+        let mut before = "";
+        for code in codes() {
+            let page = page(code).unwrap_or("");
+            assert!(page.starts_with(&format!("# {code}: ")), "{code} has another title");
+            assert!(before < code, "{code} stands after {before}");
+            before = code;
+            let examples = examples(page, "bad").len().min(examples(page, "good").len());
+            assert_eq!(examples > 0, !WITHOUT_EXAMPLE.contains(&code), "{code}: examples");
+        }
+    }
+
+    #[test]
+    fn every_page_in_the_directory_is_embedded() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/src/diag/explain");
+        let mut files: Vec<String> = std::fs::read_dir(directory)
+            .expect("the source directory exists")
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter_map(|name| name.strip_suffix(".md").map(String::from))
+            .collect();
+        files.sort();
+        assert_eq!(files, codes().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_code_is_found_in_any_case() {
+        assert!(page("e0101").is_some());
+        assert!(page("E9999").is_none());
+        assert_eq!(title("# E0101: a title\n"), "a title");
+    }
+}

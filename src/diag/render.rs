@@ -1,0 +1,328 @@
+//! Shows diagnostics: as text with the source lines (codespan-reporting), or as JSON, one object each.
+//!
+//! Sources are given by the caller, in the order of [`Span::file`]; nothing is read from disk. A span that does not fit
+//! its source is cut to it, so that a message is shown in any case.
+
+use std::ops::Range;
+
+use codespan_reporting::diagnostic as report;
+use codespan_reporting::files::SimpleFiles;
+use codespan_reporting::term;
+use serde::Serialize;
+
+use super::{Diagnostic, Severity, Span};
+
+/// One source text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// What to call it: a path, or `std.markets`.
+    pub name: String,
+    /// Its whole text.
+    pub text: String,
+}
+
+/// The texts that spans point into, by [`Span::file`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// The model first, then the library files.
+    pub files: Vec<Source>,
+}
+
+impl Sources {
+    /// A single model file.
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        let mut sources = Sources::default();
+        sources.add(name, text);
+        sources
+    }
+
+    /// Adds a file and returns its number for [`Span::file`].
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> u16 {
+        self.files.push(Source {
+            name: name.into(),
+            text: text.into(),
+        });
+        u16::try_from(self.files.len() - 1).unwrap_or(u16::MAX)
+    }
+
+    /// The source of a span.
+    pub fn get(&self, span: Span) -> Option<&Source> {
+        self.files.get(usize::from(span.file))
+    }
+
+    /// The text that the span covers, cut to the source.
+    pub fn text(&self, span: Span) -> &str {
+        self.get(span).map_or("", |source| {
+            source.text.get(fitted(&source.text, span)).unwrap_or_default()
+        })
+    }
+
+    /// Where the span begins and ends, in lines and characters counted from 1.
+    pub fn place(&self, span: Span) -> Option<Place> {
+        let source = self.get(span)?;
+        let range = fitted(&source.text, span);
+        let at = |byte: usize| {
+            let before = source.text.get(..byte).unwrap_or_default();
+            let line_start = before.rfind('\n').map_or(0, |n| n + 1);
+            (
+                before.matches('\n').count() + 1,
+                before.get(line_start..).unwrap_or_default().chars().count() + 1,
+            )
+        };
+        let (line, column) = at(range.start);
+        let (end_line, end_column) = at(range.end);
+        Some(Place {
+            file: source.name.clone(),
+            line,
+            column,
+            end_line,
+            end_column,
+        })
+    }
+}
+
+/// A place in lines and characters, counted from 1; the end is one past the last character.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The source's name.
+    pub file: String,
+    /// First line.
+    pub line: usize,
+    /// First character in it.
+    pub column: usize,
+    /// Last line.
+    pub end_line: usize,
+    /// One past the last character in it.
+    pub end_column: usize,
+}
+
+/// The bytes of the span, cut to the text and to character boundaries.
+fn fitted(text: &str, span: Span) -> Range<usize> {
+    let cut = |byte: u32| {
+        let mut at = (byte as usize).min(text.len());
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    };
+    let start = cut(span.start);
+    start..cut(span.end).max(start)
+}
+
+/// The diagnostics as text, each with its source lines, an empty line after each; ANSI colours if `colour`.
+pub fn text(diagnostics: &[Diagnostic], sources: &Sources, colour: bool) -> String {
+    let mut files = SimpleFiles::new();
+    for source in &sources.files {
+        files.add(source.name.as_str(), source.text.as_str());
+    }
+    let config = term::Config {
+        tab_width: 2,
+        ..term::Config::default()
+    };
+    let mut out = String::new();
+    for diagnostic in diagnostics {
+        let report = to_report(diagnostic, sources);
+        let shown = if colour {
+            let mut buffer = term::termcolor::Buffer::ansi();
+            term::emit_to_write_style(&mut buffer, &config, &files, &report)
+                .ok()
+                .and_then(|()| String::from_utf8(buffer.into_inner()).ok())
+        } else {
+            term::emit_into_string(&config, &files, &report).ok()
+        };
+        match shown {
+            Some(text) => out.push_str(&text),
+            None => out.push_str(&one_line(diagnostic, sources)),
+        }
+    }
+    out
+}
+
+/// `growth.econ:3:8: error[E0101]: expected an expression`
+pub fn one_line(diagnostic: &Diagnostic, sources: &Sources) -> String {
+    let place = diagnostic
+        .primary
+        .as_ref()
+        .and_then(|(span, _)| sources.place(*span))
+        .map_or(String::new(), |p| format!("{}:{}:{}: ", p.file, p.line, p.column));
+    format!(
+        "{place}{}[{}]: {}\n",
+        word(diagnostic.severity),
+        diagnostic.code,
+        diagnostic.headline
+    )
+}
+
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+fn to_report(diagnostic: &Diagnostic, sources: &Sources) -> report::Diagnostic<usize> {
+    let severity = match diagnostic.severity {
+        Severity::Error => report::Severity::Error,
+        Severity::Warning => report::Severity::Warning,
+    };
+    let mut notes = Vec::new();
+    let mut labels = Vec::new();
+    let styled = diagnostic
+        .primary
+        .iter()
+        .map(|label| (report::LabelStyle::Primary, label))
+        .chain(
+            diagnostic
+                .secondary
+                .iter()
+                .map(|label| (report::LabelStyle::Secondary, label)),
+        );
+    for (style, (span, message)) in styled {
+        match sources.get(*span) {
+            Some(source) => labels.push(
+                report::Label::new(style, usize::from(span.file), fitted(&source.text, *span)).with_message(message),
+            ),
+            // A span into a source that the caller has not given.
+            None => notes.push(message.clone()),
+        }
+    }
+    notes.extend(diagnostic.notes.iter().cloned());
+    if let Some(hint) = &diagnostic.hint {
+        notes.push(format!("hint: {hint}"));
+    }
+    report::Diagnostic::new(severity)
+        .with_code(&diagnostic.code)
+        .with_message(&diagnostic.headline)
+        .with_labels(labels)
+        .with_notes(notes)
+}
+
+/// A label of the JSON form.
+#[derive(Serialize)]
+struct JsonLabel<'d> {
+    #[serde(flatten)]
+    place: Option<Place>,
+    start: u32,
+    end: u32,
+    message: &'d str,
+}
+
+/// The JSON form of a diagnostic.
+#[derive(Serialize)]
+struct JsonDiagnostic<'d> {
+    code: &'d str,
+    severity: Severity,
+    headline: &'d str,
+    primary: Option<JsonLabel<'d>>,
+    secondary: Vec<JsonLabel<'d>>,
+    notes: &'d [String],
+    hint: Option<&'d str>,
+}
+
+/// The diagnostics as JSON, one object a line: code, severity, headline, labels with file, bytes, line and column (from
+/// 1, in characters), notes and hint.
+pub fn json(diagnostics: &[Diagnostic], sources: &Sources) -> String {
+    let mut out = String::new();
+    for diagnostic in diagnostics {
+        let label = |(span, message): &'_ (Span, String)| (sources.place(*span), *span, message.clone());
+        let labels: Vec<_> = diagnostic
+            .primary
+            .iter()
+            .chain(&diagnostic.secondary)
+            .map(label)
+            .collect();
+        let mut shown = labels.iter().map(|(place, span, message)| JsonLabel {
+            place: place.clone(),
+            start: span.start,
+            end: span.end,
+            message,
+        });
+        let primary = if diagnostic.primary.is_some() {
+            shown.next()
+        } else {
+            None
+        };
+        let object = JsonDiagnostic {
+            code: &diagnostic.code,
+            severity: diagnostic.severity,
+            headline: &diagnostic.headline,
+            primary,
+            secondary: shown.collect(),
+            notes: &diagnostic.notes,
+            hint: diagnostic.hint.as_deref(),
+        };
+        // Strings and numbers alone: this cannot fail; if it did, the plain line is better than nothing.
+        match serde_json::to_string(&object) {
+            Ok(line) => out.push_str(&line),
+            Err(_) => out.push_str(one_line(diagnostic, sources).trim_end()),
+        }
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> (Vec<Diagnostic>, Sources) {
+        let source = "model m\nlet größe = a b\n";
+        let at = source.find("b\n").map_or(0, |i| i);
+        let diagnostic = Diagnostic::error("E0101", "expected an operator, found `b`")
+            .at(Span::new(at, at + 1), "expected an operator")
+            .and(Span::new(8, 11), "in this statement")
+            .note("a note")
+            .hint("write `a * b`");
+        (vec![diagnostic], Sources::new("m.econ", source))
+    }
+
+    #[test]
+    fn text_shows_code_source_line_and_hint() {
+        let (diagnostics, sources) = example();
+        let text = text(&diagnostics, &sources, false);
+        assert!(text.starts_with("error[E0101]: expected an operator, found `b`"));
+        for part in [
+            "m.econ:2:15",
+            "let größe = a b",
+            "^ expected an operator",
+            "a note",
+            "hint: write `a * b`",
+        ] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+        assert!(!text.contains('\u{1b}'));
+        let coloured = super::text(&diagnostics, &sources, true);
+        assert!(coloured.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn json_has_lines_and_columns_in_characters() {
+        let (diagnostics, sources) = example();
+        let line = json(&diagnostics, &sources);
+        assert_eq!(line.lines().count(), 1);
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        assert_eq!(value["code"], "E0101");
+        assert_eq!(value["severity"], "error");
+        assert_eq!(value["primary"]["line"], 2);
+        assert_eq!(value["primary"]["column"], 15);
+        assert_eq!(value["primary"]["end_column"], 16);
+        assert_eq!(value["secondary"][0]["message"], "in this statement");
+        assert_eq!(value["hint"], "write `a * b`");
+    }
+
+    #[test]
+    fn a_span_outside_its_source_is_cut() {
+        let sources = Sources::new("m", "aé");
+        let far = Diagnostic::error("E0101", "far").at(Span::new(2, 999), "cut");
+        let lost = Diagnostic::error("E0101", "lost").at(
+            Span {
+                file: 7,
+                ..Span::new(0, 1)
+            },
+            "another file",
+        );
+        let shown = text(&[far, lost], &sources, false);
+        assert!(shown.contains("cut") && shown.contains("another file"));
+        assert_eq!(sources.text(Span::new(0, 2)), "a");
+    }
+}

@@ -1,0 +1,380 @@
+//! Who chooses in a simulation: chance, fixed values, the file's rules, or the policy of a solution.
+
+use super::engine::Engine;
+use super::shocks::aligned;
+use super::worlds::{Bounds, Worlds};
+use crate::check::model::{Model, Process, Space};
+use crate::diag::Diagnostic;
+use crate::graph::NodeId;
+use crate::num::interpolate::{Axis, Outside, Place, Rule, Surface, Tensor};
+use crate::solve::problem::ActionKind;
+use crate::solve::solution::Solution;
+
+/// How the actions without a rule of their own are chosen.
+#[derive(Clone, Debug)]
+pub enum Behaviour {
+    /// Uniformly among what is allowed.
+    Random,
+    /// At these values; actions that are not named are random.
+    Fixed(Vec<(String, f64)>),
+    /// By the file's `policy` statements; an action without one is an error.
+    Rules,
+    /// By the policy of a solution; its states and shocks are found by name, further actions are random.
+    Solved(Box<Solution>),
+}
+
+/// A behaviour bound to a set of worlds.
+pub struct Actor {
+    choosers: Vec<Chooser>,
+    rules: Vec<(usize, Engine)>,
+}
+
+enum Chooser {
+    Random,
+    Fixed(f64),
+    Rule,
+    Table(Box<Table>),
+}
+
+/// One action of a solution, read where the simulated world stands.
+struct Table {
+    solution: Solution,
+    action: usize,
+    reading: Engine,
+    maps: Vec<Vec<usize>>,
+    shocks: Vec<Reading>,
+    tensor: Option<Tensor>,
+    surfaces: Vec<Surface>,
+}
+
+/// How a shock of the solution is read.
+enum Reading {
+    /// The link of this shock of the model.
+    Link {
+        shock: usize,
+        map: Vec<usize>,
+        values: usize,
+    },
+    /// The nearest of these values to output number `output`.
+    Nearest {
+        output: usize,
+        map: Vec<usize>,
+        values: Vec<f64>,
+    },
+}
+
+impl Actor {
+    /// Binds a behaviour to worlds.
+    pub fn new(worlds: &Worlds, behaviour: &Behaviour) -> Result<Actor, Diagnostic> {
+        let model = worlds.model.clone();
+        let mut choosers = Vec::new();
+        let mut rules = Vec::new();
+        for (a, action) in model.actions.iter().enumerate() {
+            let rule = model.agents[action.owner]
+                .rules
+                .iter()
+                .find(|(r, _)| *r == a)
+                .map(|(_, n)| *n);
+            choosers.push(match (rule, behaviour) {
+                (Some(None), _) => Chooser::Random,
+                (Some(Some(node)), _) => {
+                    rules.push((a, worlds.engine(vec![node])?));
+                    Chooser::Rule
+                }
+                (None, Behaviour::Random) => Chooser::Random,
+                (None, Behaviour::Fixed(values)) => match values.iter().find(|(n, _)| names(&action.name, n)) {
+                    Some((_, x)) => Chooser::Fixed(*x),
+                    None => Chooser::Random,
+                },
+                (None, Behaviour::Rules) => {
+                    return Err(Diagnostic::error("E0814", format!("`{}` has no rule", action.name))
+                        .at(action.span, "chosen by nobody")
+                        .hint("write `policy ..` in the agent, or choose --policy random, fixed or a run"));
+                }
+                (None, Behaviour::Solved(s)) => match s.actions.iter().position(|x| names(&action.name, &x.name)) {
+                    Some(i) => Chooser::Table(Box::new(Table::new(worlds, a, s, i)?)),
+                    None => Chooser::Random,
+                },
+            });
+        }
+        if let Behaviour::Fixed(values) = behaviour {
+            for (n, _) in values {
+                if !model.actions.iter().any(|a| names(&a.name, n)) {
+                    return Err(no_action(&model, n));
+                }
+            }
+        }
+        if let Behaviour::Solved(s) = behaviour
+            && !choosers.iter().any(|c| matches!(c, Chooser::Table(_)))
+        {
+            let solved: Vec<&str> = s.actions.iter().map(|a| a.name.as_str()).collect();
+            return Err(Diagnostic::error(
+                "E0815",
+                format!("the solution chooses {}, which this model has not", solved.join(", ")),
+            )
+            .hint("solve this model, or give the action the same name"));
+        }
+        Ok(Actor { choosers, rules })
+    }
+
+    /// Chooses every action of a stage. Returns the bounds, for projection.
+    pub fn act(&mut self, worlds: &mut Worlds, stage: usize) -> Result<Vec<(usize, Bounds)>, Diagnostic> {
+        let model = worlds.model.clone();
+        let bounds = worlds.bounds(stage)?;
+        let numbers = super::worlds::stage_actions(&model, stage);
+        let mut out = Vec::new();
+        for (a, b) in numbers.into_iter().zip(bounds) {
+            let n = worlds.worlds();
+            let elements = model.graph.elements(&model.actions[a].shape);
+            let values = match &mut self.choosers[a] {
+                Chooser::Random => worlds.random_action(a, &b)?,
+                Chooser::Fixed(x) => vec![*x; elements * n],
+                Chooser::Rule => {
+                    let Some((_, engine)) = self.rules.iter_mut().find(|(r, _)| *r == a) else {
+                        continue;
+                    };
+                    let v = engine.run(&worlds.frame, n)?.swap_remove(0);
+                    let node = model.agents[model.actions[a].owner]
+                        .rules
+                        .iter()
+                        .find(|(r, _)| *r == a)
+                        .and_then(|(_, x)| *x);
+                    let map = aligned(
+                        &model.graph,
+                        &model.graph.nodes[node.map_or(0, |x| x.0) as usize].shape,
+                        &model.actions[a].shape,
+                    );
+                    map.iter().flat_map(|e| v[e * n..(e + 1) * n].to_vec()).collect()
+                }
+                Chooser::Table(t) => t.read(worlds, elements)?,
+            };
+            worlds.act(a, &within(&values, &b));
+            out.push((a, b));
+        }
+        Ok(out)
+    }
+}
+
+/// Values moved inside their bounds.
+fn within(values: &[f64], bounds: &Bounds) -> Vec<f64> {
+    match bounds {
+        Bounds::Between(lo, hi) => values
+            .iter()
+            .zip(lo.iter().zip(hi))
+            .map(|(x, (l, h))| x.min(*h).max(*l))
+            .collect(),
+        Bounds::Choices(_) | Bounds::Simplex => values.to_vec(),
+    }
+}
+
+impl Table {
+    fn new(worlds: &Worlds, action: usize, s: &Solution, number: usize) -> Result<Table, Diagnostic> {
+        let model = &worlds.model;
+        let shape = &model.actions[action].shape;
+        let mut nodes: Vec<NodeId> = Vec::new();
+        let mut maps = Vec::new();
+        for state in &s.states {
+            let node = find(model, &state.name, &model.agents[model.actions[action].owner].name)?;
+            maps.push(readable(model, node, shape, &state.name)?);
+            nodes.push(node);
+        }
+        let mut shocks = Vec::new();
+        for (k, name) in s.chain.names.iter().enumerate() {
+            let values: Vec<f64> = distinct(&s.chain.values, k);
+            let found = model.shocks.iter().position(|x| names(&x.name, name));
+            match found {
+                Some(i) if matches!(model.shocks[i].process, Process::Chain { .. }) => {
+                    shocks.push(Reading::Link {
+                        shock: i,
+                        map: aligned(&model.graph, &model.shocks[i].shape, shape),
+                        values: values.len(),
+                    });
+                }
+                _ => {
+                    let node = find(model, name, &model.agents[model.actions[action].owner].name)?;
+                    shocks.push(Reading::Nearest {
+                        output: nodes.len(),
+                        map: readable(model, node, shape, name)?,
+                        values,
+                    });
+                    nodes.push(node);
+                }
+            }
+        }
+        let axes: Option<Vec<Axis>> = s
+            .states
+            .iter()
+            .map(|x| Axis::new(&x.nodes, x.log, if x.integer { Rule::Nodes } else { Rule::Cubic }))
+            .collect();
+        let finite = matches!(s.actions[number].kind, ActionKind::Finite { .. });
+        let mut tensor = None;
+        let mut surfaces = Vec::new();
+        if let Some(axes) = axes
+            && !finite
+            && !s.states.is_empty()
+            && let Some(t) = Tensor::new(axes, Outside::Flat)
+        {
+            let ns = s.shocks();
+            for time in 0..s.periods {
+                let part = s.period(&s.policy[number], time);
+                for shock in 0..ns {
+                    let values: Vec<f64> = part.iter().skip(shock).step_by(ns).copied().collect();
+                    let mut surface = Surface::default();
+                    t.fit(&values, &mut surface);
+                    surfaces.push(surface);
+                }
+            }
+            tensor = Some(t);
+        }
+        let reading = worlds.engine(nodes)?;
+        Ok(Table {
+            solution: s.clone(),
+            action: number,
+            reading,
+            maps,
+            shocks,
+            tensor,
+            surfaces,
+        })
+    }
+
+    fn read(&mut self, worlds: &Worlds, elements: usize) -> Result<Vec<f64>, Diagnostic> {
+        let n = worlds.worlds();
+        let values = self.reading.run(&worlds.frame, n)?;
+        let s = &self.solution;
+        let ns = s.shocks();
+        let mut out = vec![0.0; elements * n];
+        let mut places = vec![
+            Place {
+                cell: 0,
+                t: 0.0,
+                beyond: 0.0
+            };
+            s.states.len()
+        ];
+        let mut x = vec![0.0; s.states.len()];
+        for e in 0..elements {
+            for w in 0..n {
+                for (k, map) in self.maps.iter().enumerate() {
+                    x[k] = values[k][map[e] * n + w];
+                }
+                let mut shock = 0;
+                for r in &self.shocks {
+                    let (i, size) = match r {
+                        Reading::Link { shock, map, values } => (worlds.link(*shock, map[e], w), *values),
+                        Reading::Nearest {
+                            output,
+                            map,
+                            values: links,
+                        } => (
+                            super::shocks::nearest(links, values[*output][map[e] * n + w]),
+                            links.len(),
+                        ),
+                    };
+                    shock = shock * size + i.min(size - 1);
+                }
+                let time = if s.infinite {
+                    0
+                } else {
+                    worlds.period()[w].min(s.periods - 1)
+                };
+                out[e * n + w] = match &self.tensor {
+                    Some(t) => {
+                        t.locate(&x, &mut places);
+                        t.value_at(&self.surfaces[time * ns + shock.min(ns - 1)], &places)
+                    }
+                    None => {
+                        let node = s.states.iter().zip(&x).fold(0, |f, (axis, x)| {
+                            f * axis.nodes.len() + super::shocks::nearest(&axis.nodes, *x)
+                        });
+                        s.period(&s.policy[self.action], time)[node * ns + shock.min(ns - 1)]
+                    }
+                };
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// Number of links and values of shock `k` of a joint chain whose last shock runs fastest.
+fn distinct(values: &[Vec<f64>], k: usize) -> Vec<f64> {
+    let mut out: Vec<f64> = Vec::new();
+    let rest = |v: &Vec<f64>| {
+        v.iter()
+            .enumerate()
+            .filter(|(i, _)| *i != k)
+            .map(|(_, x)| x.to_bits())
+            .collect::<Vec<_>>()
+    };
+    let Some(first) = values.first() else {
+        return out;
+    };
+    for v in values {
+        if rest(v) == rest(first) {
+            out.push(v[k]);
+        }
+    }
+    out
+}
+
+/// The node of a solution's name in a model: the agent's own name first, then anybody's.
+fn find(model: &Model, name: &str, agent: &str) -> Result<NodeId, Diagnostic> {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let found = model
+        .names
+        .iter()
+        .find(|n| n.name == name)
+        .or_else(|| model.names.iter().find(|n| n.name == format!("{agent}.{last}")))
+        .or_else(|| model.find(last));
+    match found {
+        Some(n) => Ok(n.node),
+        None => Err(Diagnostic::error(
+            "E0815",
+            format!("the solution depends on `{name}`, which this model does not name"),
+        )
+        .hint(format!("define it in the model: let {last} = .."))),
+    }
+}
+
+fn readable(model: &Model, node: NodeId, shape: &crate::graph::Shape, name: &str) -> Result<Vec<usize>, Diagnostic> {
+    let from = &model.graph.nodes[node.0 as usize].shape;
+    if from.iter().any(|a| !shape.contains(a)) {
+        return Err(
+            Diagnostic::error("E0815", format!("`{name}` is no single number for the agent that acts"))
+                .hint("a policy reads one number a state"),
+        );
+    }
+    Ok(aligned(&model.graph, from, shape))
+}
+
+/// Whether `short` names `dotted`: equal, or equal to its last part.
+pub fn names(dotted: &str, short: &str) -> bool {
+    dotted == short || dotted.rsplit('.').next() == short.rsplit('.').next()
+}
+
+fn no_action(model: &Model, name: &str) -> Diagnostic {
+    let known: Vec<&str> = model.actions.iter().map(|a| a.name.as_str()).collect();
+    let d = Diagnostic::error("E0816", format!("the model has no action `{name}`"));
+    match crate::diag::suggest::did_you_mean(name, known.iter().copied()) {
+        Some(k) => d.hint(format!("did you mean `{k}`?")),
+        None => d.hint(format!("its actions: {}", known.join(", "))),
+    }
+}
+
+/// The index of a choice from its label or number, for `--policy fixed:d=replace`.
+pub fn fixed_value(model: &Model, name: &str, text: &str) -> Result<f64, Diagnostic> {
+    let Some(a) = model.actions.iter().find(|a| names(&a.name, name)) else {
+        return Err(no_action(model, name));
+    };
+    if let Space::Finite { labels, .. } = &a.space {
+        if let Some(i) = labels.iter().position(|l| l == text) {
+            return Ok(i as f64);
+        }
+        return Err(
+            Diagnostic::error("E0816", format!("`{text}` is no choice of `{}`", a.name))
+                .hint(format!("its choices: {}", labels.join(", "))),
+        );
+    }
+    text.parse::<f64>()
+        .map_err(|_| Diagnostic::error("E0816", format!("`{text}` is no number for `{}`", a.name)))
+}

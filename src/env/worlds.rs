@@ -1,0 +1,1158 @@
+//! Many copies of an economy, stepped together.
+//!
+//! The order of a period is the language's: shocks and states are there, signals are drawn, agents act stage by
+//! stage, noises are drawn, prices clear and rewards are paid, shocks draw their next value, states move, ends are
+//! decided. Every random number is a function of (seed, variable, step, world, element): worlds do not disturb one another,
+//! and results do not depend on threads.
+
+use super::engine::{Engine, Frame};
+use super::shocks::{self, Conditions, Law};
+use crate::check::model::{Action, DrawWhen, Model, Otherwise, Process, Scenario, Space, Target, Then};
+use crate::diag::Diagnostic;
+use crate::graph::substitute::{Instead, substitute};
+use crate::graph::{Graph, InputId, NodeId};
+use crate::num::random::Key;
+use std::sync::Arc;
+
+/// Streams of random numbers, one family a purpose.
+const SHOCKS: u64 = 1 << 20;
+const FIRST_SHOCKS: u64 = 2 << 20;
+const DRAWS: u64 = 3 << 20;
+const RANDOM_ACTIONS: u64 = 4 << 20;
+/// Distance between the lanes of two worlds.
+const WORLD_STRIDE: u64 = 1 << 32;
+
+/// Many copies of an economy.
+pub struct Worlds {
+    /// The model, over the graph that is really evaluated.
+    pub model: Arc<Model>,
+    graph: Arc<Graph>,
+    scenario: Option<Scenario>,
+    worlds: usize,
+    key: Key,
+    /// Present values of every input.
+    pub frame: Frame,
+    laws: Vec<Law>,
+    order: Vec<usize>,
+    /// Stored shocks (links for chains) now.
+    stored: Vec<Vec<f64>>,
+    step: u64,
+    period: Vec<usize>,
+    start: Engine,
+    scripted: Engine,
+    parameters: Engine,
+    bounds: Vec<Engine>,
+    projection: Option<Engine>,
+    outcome: Engine,
+    layout: Layout,
+    rows: Vec<Vec<Vec<usize>>>,
+    forced_noises: Vec<(usize, InputId, InputId)>,
+    /// What has been counted since the start.
+    pub counts: Counts,
+}
+
+/// Where each group of outputs of the outcome engine begins.
+#[derive(Clone, Debug, Default)]
+struct Layout {
+    rewards: usize,
+    next: usize,
+    ends: usize,
+    paying: usize,
+    requires: usize,
+    watched: usize,
+}
+
+/// Things worth counting in every run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// Member-periods simulated.
+    pub periods: u64,
+    /// For each state: how often it left its domain, and the first value that did.
+    pub outside: Vec<(u64, f64)>,
+    /// For each requirement: how often it did not hold.
+    pub binding: Vec<u64>,
+    /// Non-finite rewards or states.
+    pub not_finite: u64,
+    /// Episodes that ended.
+    pub episodes: u64,
+}
+
+/// What one period gave.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// For each agent with a reward: `elements * worlds`.
+    pub rewards: Vec<Vec<f64>>,
+    /// Worlds whose episode ended in this period.
+    pub ended: Vec<bool>,
+    /// For each agent and element: the member ended (and was replaced).
+    pub member_ended: Vec<Vec<bool>>,
+    /// Values of the watched nodes.
+    pub watched: Vec<Vec<f64>>,
+}
+
+impl Worlds {
+    /// `worlds` copies of a model under a scenario. `watched` are nodes whose values [`Worlds::step`] reports.
+    pub fn new(
+        model: &Model,
+        scenario: Option<&str>,
+        worlds: usize,
+        seed: u64,
+        watched: &[NodeId],
+    ) -> Result<Worlds, Diagnostic> {
+        let scenario = match scenario {
+            None => None,
+            Some(name) => Some(
+                model
+                    .scenarios
+                    .iter()
+                    .find(|s| s.name == name)
+                    .cloned()
+                    .ok_or_else(|| unknown_scenario(model, name))?,
+            ),
+        };
+        let (model, watched, forced_noises) = forced(model, scenario.as_ref(), watched);
+        let scenario = scenario.and_then(|s| model.scenarios.iter().find(|x| x.name == s.name).cloned());
+        if let Some(a) = model.actions.iter().find(|a| !a.given.is_empty()) {
+            return Err(Diagnostic::error("E0810", format!("`{}` is a schedule of a price: it is simulated with a solved policy only", a.name))
+                .at(a.span, "chosen as a function of the price that clears")
+                .hint("no solver for schedules is in this version; a share of income chosen before the price can be simulated"));
+        }
+        let graph = Arc::new(model.graph.clone());
+        let engine = |nodes: Vec<NodeId>| Engine::new(graph.clone(), nodes);
+        let start = engine(model.states.iter().map(|s| s.start.unwrap_or(s.node)).collect())?;
+        let scripted = engine(
+            scenario
+                .iter()
+                .flat_map(|s| {
+                    s.starts
+                        .iter()
+                        .map(|x| x.1)
+                        .chain(s.paths.iter().map(|x| x.1))
+                        .chain(s.forces.iter().map(|f| f.value))
+                })
+                .collect(),
+        )?;
+        let parameters = engine(scenario.iter().flat_map(|s| s.params.iter().map(|p| p.1)).collect())?;
+        let mut bounds = Vec::new();
+        for stage in 0..model.stages.len().max(1) {
+            bounds.push(engine(
+                model
+                    .actions
+                    .iter()
+                    .filter(|a| a.stage == stage)
+                    .flat_map(bound_nodes)
+                    .collect(),
+            )?);
+        }
+        let hard: Vec<NodeId> = model
+            .requires
+            .iter()
+            .filter(|r| matches!(r.otherwise, Otherwise::Infeasible | Otherwise::Project(_)))
+            .map(|r| r.slack)
+            .collect();
+        let projection = if hard.is_empty() { None } else { Some(engine(hard)?) };
+        let mut nodes: Vec<NodeId> = Vec::new();
+        let mut layout = Layout::default();
+        nodes.extend(model.agents.iter().filter_map(|a| a.reward));
+        layout.next = nodes.len();
+        nodes.extend(model.states.iter().map(|s| s.next));
+        layout.ends = nodes.len();
+        nodes.extend(model.ends.iter().map(|e| e.condition));
+        layout.paying = nodes.len();
+        nodes.extend(model.ends.iter().map(|e| e.paying.unwrap_or(e.condition)));
+        layout.requires = nodes.len();
+        nodes.extend(model.requires.iter().map(|r| r.condition));
+        layout.watched = nodes.len();
+        nodes.extend(watched.iter().copied());
+        let outcome = engine(nodes)?;
+        let frame = model
+            .graph
+            .inputs
+            .iter()
+            .map(|i| vec![0.0; model.graph.elements(&i.shape) * worlds])
+            .collect();
+        let laws: Vec<Law> = model.shocks.iter().map(|s| Law::declared(&s.process)).collect();
+        let stored = model
+            .shocks
+            .iter()
+            .map(|s| vec![0.0; model.graph.elements(&s.shape) * worlds])
+            .collect();
+        let rows = model
+            .shocks
+            .iter()
+            .map(|s| match &s.process {
+                Process::Chain { given, .. } => given
+                    .iter()
+                    .map(|(g, _)| shocks::aligned(&model.graph, &model.shocks[*g].shape, &s.shape))
+                    .collect(),
+                Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Iid(_) | Process::Var1 { .. } => Vec::new(),
+            })
+            .collect();
+        let counts = Counts {
+            outside: vec![(0, f64::NAN); model.states.len()],
+            binding: vec![0; model.requires.len()],
+            ..Counts::default()
+        };
+        let order = shocks::order(&model);
+        let mut w = Worlds {
+            model: Arc::new(model),
+            graph,
+            scenario,
+            worlds,
+            key: Key::new(seed, 0),
+            frame,
+            laws,
+            order,
+            stored,
+            step: 0,
+            period: vec![0; worlds],
+            start,
+            scripted,
+            parameters,
+            bounds,
+            projection,
+            outcome,
+            layout,
+            rows,
+            forced_noises,
+            counts,
+        };
+        w.check_starts()?;
+        w.set_parameters();
+        w.restart(&vec![true; worlds])?;
+        Ok(w)
+    }
+
+    /// Number of worlds.
+    pub fn worlds(&self) -> usize {
+        self.worlds
+    }
+
+    /// Periods since each world's episode began.
+    pub fn period(&self) -> &[usize] {
+        &self.period
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.step
+    }
+
+    /// Lets a chain stand for a continuous shock from the next restart on: the chain a solver used.
+    pub fn discretise(&mut self, shock: usize, values: &[f64], matrix: &[Vec<f64>]) -> Result<(), Diagnostic> {
+        self.laws[shock] = Law::discretised(values, matrix);
+        self.restart(&vec![true; self.worlds])
+    }
+
+    /// The stored link of a chain (also of a chain that stands for a continuous shock).
+    pub fn link(&self, shock: usize, element: usize, world: usize) -> usize {
+        self.stored[shock][element * self.worlds + world] as usize
+    }
+
+    /// Evaluates further nodes at the present state.
+    pub fn engine(&self, nodes: Vec<NodeId>) -> Result<Engine, Diagnostic> {
+        Engine::new(self.graph.clone(), nodes)
+    }
+
+    fn check_starts(&self) -> Result<(), Diagnostic> {
+        for (i, s) in self.model.states.iter().enumerate() {
+            let given = self
+                .scenario
+                .as_ref()
+                .is_some_and(|sc| sc.starts.iter().any(|(t, _)| *t == Target::State(i)));
+            if s.start.is_none() && !given {
+                return Err(
+                    Diagnostic::error("E0811", format!("state `{}` has no first value", s.name))
+                        .at(s.span, "a simulation starts somewhere")
+                        .hint("write it: state .., start 1, or start uniform(0.5, 1.5), or in a scenario"),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn set_parameters(&mut self) {
+        for p in &self.model.params {
+            if let Some(i) = p.input {
+                self.frame[i.0 as usize].fill(p.values[0]);
+            }
+        }
+    }
+
+    fn draw(&mut self, when: impl Fn(DrawWhen) -> bool) {
+        let model = self.model.clone();
+        for (number, d) in model.draws.iter().enumerate() {
+            if !when(d.when) {
+                continue;
+            }
+            let key = self.key.child(DRAWS + number as u64);
+            let n = self.worlds;
+            let array = &mut self.frame[d.input.0 as usize];
+            if n == 1 {
+                key.fill_f64(self.step, 0, array);
+            } else {
+                for e in 0..array.len() / n {
+                    for w in 0..n {
+                        array[e * n + w] = key.uniform(self.step, w as u64 * WORLD_STRIDE + e as u64);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins a new episode in the marked worlds.
+    pub fn restart(&mut self, which: &[bool]) -> Result<(), Diagnostic> {
+        self.draw(|w| w == DrawWhen::Start);
+        for (w, now) in which.iter().enumerate() {
+            if *now {
+                self.period[w] = 0;
+            }
+        }
+        self.clock();
+        let model = self.model.clone();
+        if let Some(s) = &self.scenario {
+            let drawn = self.parameters.run(&self.frame, self.worlds)?;
+            for ((p, _), values) in s.params.iter().zip(&drawn) {
+                if let Some(i) = model.params[*p].input {
+                    for (w, now) in which.iter().enumerate() {
+                        if *now {
+                            self.frame[i.0 as usize][w] = values[w];
+                        }
+                    }
+                }
+            }
+        }
+        self.first_shocks(which, None)?;
+        self.put_shocks();
+        let values = self.start.run(&self.frame, self.worlds)?;
+        for (i, s) in model.states.iter().enumerate() {
+            if s.start.is_some() {
+                let shape = self.graph.nodes[s.start.map_or(s.node, |n| n).0 as usize].shape.clone();
+                self.put_state(i, &values[i], &shape, |_, w| which[w]);
+            }
+        }
+        self.script(which)?;
+        Ok(())
+    }
+
+    /// Copies values over `shape` into a state where `chosen(element, world)`.
+    fn put_state(
+        &mut self,
+        state: usize,
+        values: &[f64],
+        shape: &[crate::graph::AxisId],
+        chosen: impl Fn(usize, usize) -> bool,
+    ) {
+        let s = &self.model.states[state];
+        let map = shocks::aligned(
+            &self.graph,
+            &shape.to_vec(),
+            &self.graph.inputs[s.input.0 as usize].shape,
+        );
+        let n = self.worlds;
+        let target = &mut self.frame[s.input.0 as usize];
+        for (e, from) in map.iter().enumerate() {
+            for w in 0..n {
+                if chosen(e, w) {
+                    target[e * n + w] = values[from * n + w];
+                }
+            }
+        }
+    }
+
+    /// First values of shocks in whole worlds, or of one agent's own shocks for single members.
+    fn first_shocks(&mut self, which: &[bool], members: Option<(usize, &[bool])>) -> Result<(), Diagnostic> {
+        let model = self.model.clone();
+        let n = self.worlds;
+        for s in self.order.clone() {
+            if let Some((agent, _)) = members
+                && model.shocks[s].owner != Some(agent)
+            {
+                continue;
+            }
+            let key = self.key.child(FIRST_SHOCKS + s as u64);
+            let mut fresh = self.stored[s].clone();
+            let on = self.conditions(s, false);
+            let lanes = member_lanes(
+                &self.graph,
+                &model.shocks[s].shape,
+                members.map(|(a, _)| &model.agents[a].shape),
+            );
+            for e in 0..fresh.len() / n {
+                for w in 0..n {
+                    let chosen = match members {
+                        Some((_, marked)) => marked[lanes[e] * n + w],
+                        None => which[w],
+                    };
+                    if chosen {
+                        let u = key.uniform(self.step, w as u64 * WORLD_STRIDE + e as u64);
+                        fresh[e * n + w] =
+                            shocks::first(&self.laws[s], model.shocks[s].start.as_ref(), &on, e, w, n, u);
+                    }
+                }
+            }
+            self.stored[s] = fresh;
+        }
+        Ok(())
+    }
+
+    /// Conditions of a shock; for first values next period's links are this period's.
+    fn conditions(&self, s: usize, moving: bool) -> Conditions<'_> {
+        let mut on = Vec::new();
+        if let Process::Chain { given, .. } = &self.model.shocks[s].process {
+            for ((g, primed), map) in given.iter().zip(&self.rows[s]) {
+                let links = match &self.model.shocks[*g].process {
+                    Process::Chain { values, .. } => values.len(),
+                    Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Iid(_) | Process::Var1 { .. } => 1,
+                };
+                let source = if *primed && moving {
+                    &self.frame[self.model.shocks[*g].next.0 as usize]
+                } else {
+                    &self.stored[*g]
+                };
+                on.push((source.as_slice(), map.as_slice(), links));
+            }
+        }
+        Conditions { on }
+    }
+
+    /// Writes stored shocks to the inputs of the graph.
+    fn put_shocks(&mut self) {
+        for (s, shock) in self.model.shocks.iter().enumerate() {
+            for (x, stored) in self.frame[shock.input.0 as usize].iter_mut().zip(&self.stored[s]) {
+                *x = self.laws[s].carried(*stored);
+            }
+        }
+    }
+
+    fn clock(&mut self) {
+        if let Some(t) = self.model.time {
+            for (x, p) in self.frame[t.0 as usize].iter_mut().zip(&self.period) {
+                *x = *p as f64;
+            }
+        }
+    }
+
+    /// First values and paths of the scenario at the present period.
+    fn script(&mut self, which: &[bool]) -> Result<(), Diagnostic> {
+        let Some(s) = self.scenario.clone() else {
+            return Ok(());
+        };
+        let n = self.worlds;
+        // Paths first: starts may read shocks.
+        self.scripted_shocks(which)?;
+        let values = self.scripted.run(&self.frame, n)?;
+        for (k, (t, node)) in s.starts.iter().enumerate() {
+            let shape = self.graph.nodes[node.0 as usize].shape.clone();
+            match t {
+                Target::State(i) => self.put_state(*i, &values[k], &shape, |_, w| which[w]),
+                Target::Shock(i) => self.put_shock(*i, &values[k], &shape, which, None),
+                Target::Action(_) | Target::Noise(_) => {}
+            }
+        }
+        self.put_shocks();
+        Ok(())
+    }
+
+    fn put_shock(
+        &mut self,
+        shock: usize,
+        values: &[f64],
+        shape: &[crate::graph::AxisId],
+        which: &[bool],
+        member: Option<usize>,
+    ) {
+        let map = shocks::aligned(&self.graph, &shape.to_vec(), &self.model.shocks[shock].shape);
+        let n = self.worlds;
+        let chain = self.laws[shock].stands_for.clone();
+        for (e, from) in map.iter().enumerate() {
+            if member.is_some_and(|m| m != e) {
+                continue;
+            }
+            for w in 0..n {
+                if which[w] {
+                    let x = values[from * n + w];
+                    self.stored[shock][e * n + w] = chain.as_ref().map_or(x, |c| shocks::nearest(c, x) as f64);
+                }
+            }
+        }
+    }
+
+    /// Paths and forced values of shocks at the present period.
+    fn scripted_shocks(&mut self, which: &[bool]) -> Result<(), Diagnostic> {
+        let Some(s) = self.scenario.clone() else {
+            return Ok(());
+        };
+        let values = self.scripted.run(&self.frame, self.worlds)?;
+        for (k, (t, node)) in s.paths.iter().enumerate() {
+            if let Target::Shock(i) = t {
+                let shape = self.graph.nodes[node.0 as usize].shape.clone();
+                self.put_shock(*i, &values[s.starts.len() + k], &shape, which, None);
+            }
+        }
+        for (k, f) in s.forces.iter().enumerate() {
+            if let Target::Shock(i) = f.target {
+                let now: Vec<bool> = which
+                    .iter()
+                    .zip(&self.period)
+                    .map(|(w, p)| *w && f.from.is_none_or(|a| *p >= a) && f.until.is_none_or(|b| *p <= b))
+                    .collect();
+                let shape = self.graph.nodes[f.value.0 as usize].shape.clone();
+                self.put_shock(i, &values[s.starts.len() + s.paths.len() + k], &shape, &now, f.member);
+            }
+        }
+        self.put_shocks();
+        Ok(())
+    }
+
+    /// Bounds and masks of the actions of a stage at the present state, in the order of [`stage_actions`]:
+    /// for intervals and ranges (lo, hi), for finite choices one mask a choice.
+    pub fn bounds(&mut self, stage: usize) -> Result<Vec<Bounds>, Diagnostic> {
+        if stage == 0 {
+            self.draw(|w| w == DrawWhen::Observe);
+        }
+        let model = self.model.clone();
+        let values = self.bounds[stage].run(&self.frame, self.worlds)?;
+        let n = self.worlds;
+        let mut at = 0;
+        let mut out = Vec::new();
+        for a in stage_actions(&model, stage) {
+            let action = &model.actions[a];
+            let mut take = |node: NodeId| {
+                let map = shocks::aligned(&self.graph, &self.graph.nodes[node.0 as usize].shape, &action.shape);
+                let v: Vec<f64> = map
+                    .iter()
+                    .flat_map(|from| values[at][from * n..(from + 1) * n].to_vec())
+                    .collect();
+                at += 1;
+                v
+            };
+            out.push(match &action.space {
+                Space::Interval { lo, hi, .. } | Space::Integer { lo, hi } => Bounds::Between(take(*lo), take(*hi)),
+                Space::Finite { masks, .. } => Bounds::Choices(masks.iter().map(|m| m.map(&mut take)).collect()),
+                Space::Simplex(_) => Bounds::Simplex,
+            });
+        }
+        Ok(out)
+    }
+
+    /// Uniformly random actions among what is allowed; standard normal on the whole line, exponential with mean one from
+    /// the finite end of a half line.
+    pub fn random_action(&mut self, action: usize, bounds: &Bounds) -> Result<Vec<f64>, Diagnostic> {
+        let model = self.model.clone();
+        let a = &model.actions[action];
+        let n = self.worlds;
+        let elements = self.graph.elements(&a.shape);
+        let key = self.key.child(RANDOM_ACTIONS + action as u64);
+        let u = |e: usize, w: usize| key.uniform(self.step, w as u64 * WORLD_STRIDE + e as u64);
+        let mut out = vec![0.0; elements * n];
+        for e in 0..elements {
+            for w in 0..n {
+                let i = e * n + w;
+                out[i] = match bounds {
+                    Bounds::Between(lo, hi) => {
+                        let (l, h) = (lo[i], hi[i]);
+                        if !l.is_finite() || !h.is_finite() {
+                            out[i] = unbounded(l, h, u(e, w));
+                            continue;
+                        }
+                        if matches!(a.space, Space::Integer { .. }) {
+                            l + ((h - l + 1.0) * u(e, w)).floor()
+                        } else {
+                            l + (h - l) * u(e, w)
+                        }
+                    }
+                    Bounds::Choices(masks) => {
+                        let allowed: Vec<usize> = masks
+                            .iter()
+                            .enumerate()
+                            .filter(|(_, m)| m.as_ref().is_none_or(|m| m[i] != 0.0))
+                            .map(|(c, _)| c)
+                            .collect();
+                        if allowed.is_empty() {
+                            return Err(nothing_allowed(a));
+                        }
+                        allowed[((u(e, w) * allowed.len() as f64) as usize).min(allowed.len() - 1)] as f64
+                    }
+                    Bounds::Simplex => -(u(e, w).ln()),
+                };
+            }
+        }
+        if let Space::Simplex(axis) = a.space {
+            self.normalise(&mut out, a, axis);
+        }
+        Ok(out)
+    }
+
+    fn normalise(&self, out: &mut [f64], a: &Action, axis: crate::graph::AxisId) {
+        let n = self.worlds;
+        let rest: Vec<_> = a.shape.iter().copied().filter(|x| *x != axis).collect();
+        let map = shocks::aligned(&self.graph, &rest, &a.shape);
+        let mut sums = vec![0.0; self.graph.elements(&rest) * n];
+        for (e, g) in map.iter().enumerate() {
+            for w in 0..n {
+                sums[g * n + w] += out[e * n + w];
+            }
+        }
+        for (e, g) in map.iter().enumerate() {
+            for w in 0..n {
+                out[e * n + w] /= sums[g * n + w];
+            }
+        }
+    }
+
+    /// Sets the values of an action.
+    pub fn act(&mut self, action: usize, values: &[f64]) {
+        let input = self.model.actions[action].input;
+        self.frame[input.0 as usize].copy_from_slice(values);
+    }
+
+    /// Forced actions of the scenario for the actions of a stage.
+    fn force_actions(&mut self) -> Result<(), Diagnostic> {
+        let Some(s) = self.scenario.clone() else {
+            return Ok(());
+        };
+        if s.forces.is_empty() && !s.paths.iter().any(|(t, _)| matches!(t, Target::Action(_))) {
+            return Ok(());
+        }
+        let n = self.worlds;
+        let values = self.scripted.run(&self.frame, n)?;
+        let paths = s
+            .paths
+            .iter()
+            .enumerate()
+            .map(|(k, (t, node))| (*t, *node, s.starts.len() + k, None, None, None));
+        let forces = s.forces.iter().enumerate().map(|(k, f)| {
+            (
+                f.target,
+                f.value,
+                s.starts.len() + s.paths.len() + k,
+                f.member,
+                f.from,
+                f.until,
+            )
+        });
+        for (target, node, at, member, from, until) in paths.chain(forces).collect::<Vec<_>>() {
+            let (input, shape) = match target {
+                Target::Action(a) => (self.model.actions[a].input, self.model.actions[a].shape.clone()),
+                Target::Noise(i) => match self.forced_noises.iter().find(|(k, _, _)| *k == i) {
+                    Some((_, value, flag)) => {
+                        let on = |p: &usize| from.is_none_or(|a| *p >= a) && until.is_none_or(|b| *p <= b);
+                        let flags: Vec<f64> = self.period.iter().map(|p| f64::from(u8::from(on(p)))).collect();
+                        self.frame[flag.0 as usize].copy_from_slice(&flags);
+                        (*value, self.graph.inputs[value.0 as usize].shape.clone())
+                    }
+                    None => continue,
+                },
+                Target::State(_) | Target::Shock(_) => continue,
+            };
+            let map = shocks::aligned(&self.graph, &self.graph.nodes[node.0 as usize].shape, &shape);
+            for (e, source) in map.iter().enumerate() {
+                if member.is_some_and(|m| m != e) {
+                    continue;
+                }
+                for w in 0..n {
+                    let p = self.period[w];
+                    if from.is_none_or(|a| p >= a) && until.is_none_or(|b| p <= b) {
+                        self.frame[input.0 as usize][e * n + w] = values[at][source * n + w];
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves actions that violate a requirement to the nearest feasible point on the line to the lower bounds (or, if
+    /// those are not feasible, to the midpoints), member by member. `bounds` are those of all actions.
+    fn project(&mut self, bounds: &[(usize, Bounds)]) -> Result<(), Diagnostic> {
+        let Some(mut engine) = self.projection.take() else {
+            return Ok(());
+        };
+        let result = self.project_with(&mut engine, bounds);
+        self.projection = Some(engine);
+        result
+    }
+
+    fn project_with(&mut self, engine: &mut Engine, bounds: &[(usize, Bounds)]) -> Result<(), Diagnostic> {
+        let model = self.model.clone();
+        let n = self.worlds;
+        let hard: Vec<usize> = (0..model.requires.len())
+            .filter(|r| {
+                matches!(
+                    model.requires[*r].otherwise,
+                    Otherwise::Infeasible | Otherwise::Project(_)
+                )
+            })
+            .collect();
+        for (k, r) in hard.iter().enumerate() {
+            let slack = engine.run(&self.frame, n)?.swap_remove(k);
+            let violated: Vec<bool> = slack.iter().map(|s| *s < 0.0 || s.is_nan()).collect();
+            self.counts.binding[*r] += violated.iter().filter(|v| **v).count() as u64;
+            if !violated.iter().any(|v| *v) {
+                continue;
+            }
+            let require = &model.requires[*r];
+            let actions: Vec<usize> = match (&require.otherwise, require.agent) {
+                (Otherwise::Project(a), _) => a.clone(),
+                (_, Some(a)) => model.agents[a].actions.clone(),
+                (_, None) => (0..model.actions.len()).collect(),
+            };
+            let shape = self.graph.nodes[require.slack.0 as usize].shape.clone();
+            let movable: Vec<(usize, Vec<f64>, Vec<f64>, Vec<f64>, Vec<usize>)> = actions
+                .iter()
+                .filter_map(|a| {
+                    let (_, b) = bounds.iter().find(|(i, _)| i == a)?;
+                    let Bounds::Between(lo, hi) = b else {
+                        return None;
+                    };
+                    let now = self.frame[model.actions[*a].input.0 as usize].clone();
+                    let mid = lo
+                        .iter()
+                        .zip(hi)
+                        .map(|(l, h)| {
+                            if l.is_finite() && h.is_finite() {
+                                0.5 * (l + h)
+                            } else {
+                                *l
+                            }
+                        })
+                        .collect();
+                    Some((
+                        *a,
+                        now,
+                        lo.clone(),
+                        mid,
+                        shocks::aligned(&self.graph, &shape, &model.actions[*a].shape),
+                    ))
+                })
+                .collect();
+            for anchor in 0..2 {
+                // Bisection on the share of the way, all members side by side.
+                let mut low = vec![0.0; violated.len()];
+                let mut high = vec![1.0; violated.len()];
+                for round in 0..50 {
+                    let share: Vec<f64> = if round == 0 {
+                        vec![1.0; low.len()]
+                    } else {
+                        low.iter().zip(&high).map(|(a, b)| 0.5 * (a + b)).collect()
+                    };
+                    self.place(&movable, &share, &violated, anchor);
+                    let s = engine.run(&self.frame, n)?.swap_remove(k);
+                    for i in 0..s.len() {
+                        if s[i] >= 0.0 {
+                            high[i] = share[i];
+                        } else if round > 0 {
+                            low[i] = share[i];
+                        }
+                    }
+                    if round == 0 && s.iter().zip(&violated).any(|(x, v)| *v && !(*x >= 0.0)) {
+                        break;
+                    }
+                }
+                self.place(&movable, &high, &violated, anchor);
+                let s = engine.run(&self.frame, n)?.swap_remove(k);
+                if s.iter().zip(&violated).all(|(x, v)| !v || *x >= 0.0) {
+                    break;
+                }
+                if anchor == 1 {
+                    return Err(Diagnostic::error(
+                        "E0902",
+                        format!("no feasible action where `{}` fails", require.text),
+                    )
+                    .at(require.span, "neither the lower bounds nor the midpoints satisfy it")
+                    .hint(
+                        "bound the action so that one end is always feasible, or say what happens: else penalty(..)",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn place(
+        &mut self,
+        movable: &[(usize, Vec<f64>, Vec<f64>, Vec<f64>, Vec<usize>)],
+        share: &[f64],
+        violated: &[bool],
+        anchor: usize,
+    ) {
+        let n = self.worlds;
+        for (a, now, lo, mid, map) in movable {
+            let target = if anchor == 0 { lo } else { mid };
+            let input = self.model.actions[*a].input.0 as usize;
+            for (e, from) in map.iter().enumerate() {
+                for w in 0..n {
+                    let (i, s) = (e * n + w, from * n + w);
+                    if violated[s] {
+                        self.frame[input][i] = now[i] + share[s] * (target[i] - now[i]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Everybody has acted: one period passes.
+    pub fn step(&mut self, bounds: &[(usize, Bounds)]) -> Result<Outcome, Diagnostic> {
+        let model = self.model.clone();
+        let n = self.worlds;
+        self.force_actions()?;
+        self.project(bounds)?;
+        self.draw(|w| matches!(w, DrawWhen::After(_)));
+        let next = self.next_shocks()?;
+        let values = self.outcome.run(&self.frame, n)?;
+        let l = self.layout.clone();
+        let rewards = values[l.rewards..l.next].to_vec();
+        self.counts.periods += n as u64;
+        let bad = rewards
+            .iter()
+            .chain(&values[l.next..l.ends])
+            .flatten()
+            .filter(|x| !x.is_finite())
+            .count();
+        if bad > 0 && self.counts.not_finite == 0 {
+            self.counts.not_finite += bad as u64;
+            return Err(self.not_finite(&values));
+        }
+        for (r, v) in values[l.requires..l.watched].iter().enumerate() {
+            if matches!(model.requires[r].otherwise, Otherwise::Penalty | Otherwise::End) {
+                self.counts.binding[r] += v.iter().filter(|x| **x == 0.0).count() as u64;
+            }
+        }
+        for (i, s) in model.states.iter().enumerate() {
+            let shape = self.graph.nodes[s.next.0 as usize].shape.clone();
+            self.put_state(i, &values[l.next + i], &shape, |_, _| true);
+            for x in &self.frame[s.input.0 as usize] {
+                if !s.domain.contains(*x) {
+                    if self.counts.outside[i].0 == 0 {
+                        self.counts.outside[i].1 = *x;
+                    }
+                    self.counts.outside[i].0 += 1;
+                }
+            }
+        }
+        self.stored = next;
+        self.put_shocks();
+        self.step += 1;
+        self.period.iter_mut().for_each(|p| *p += 1);
+        self.clock();
+        self.scripted_shocks(&vec![true; n])?;
+        let (ended, member_ended) = self.ends(&values[l.ends..l.paying])?;
+        let watched = values[l.watched..].to_vec();
+        Ok(Outcome {
+            rewards,
+            ended,
+            member_ended,
+            watched,
+        })
+    }
+
+    /// Draws next period's shocks into their inputs and returns what is stored of them.
+    fn next_shocks(&mut self) -> Result<Vec<Vec<f64>>, Diagnostic> {
+        let model = self.model.clone();
+        let n = self.worlds;
+        let mut all = self.stored.clone();
+        // Scripted shocks are known to the script: next period's value is the path's.
+        let scripted = self.scripted_next()?;
+        for s in self.order.clone() {
+            let key = self.key.child(SHOCKS + s as u64);
+            let mut fresh = self.stored[s].clone();
+            if let Process::Var1 { a, s: load } = &self.laws[s].process {
+                let size = a.len();
+                for g in 0..fresh.len() / n / size {
+                    for w in 0..n {
+                        let x: Vec<f64> = (0..size).map(|i| fresh[(g * size + i) * n + w]).collect();
+                        let lane = w as u64 * WORLD_STRIDE + (g * size) as u64;
+                        for (i, y) in shocks::next_vector(a, load, &x, key, self.step, lane)
+                            .into_iter()
+                            .enumerate()
+                        {
+                            fresh[(g * size + i) * n + w] = y;
+                        }
+                    }
+                }
+            } else {
+                let on = self.conditions(s, true);
+                for e in 0..fresh.len() / n {
+                    for w in 0..n {
+                        let u = key.uniform(self.step, w as u64 * WORLD_STRIDE + e as u64);
+                        fresh[e * n + w] = shocks::next(&self.laws[s], self.stored[s][e * n + w], &on, e, w, n, u);
+                    }
+                }
+            }
+            if let Some(values) = &scripted[s] {
+                for (x, y) in fresh.iter_mut().zip(values) {
+                    if !y.is_nan() {
+                        *x = *y;
+                    }
+                }
+            }
+            for (x, stored) in self.frame[model.shocks[s].next.0 as usize].iter_mut().zip(&fresh) {
+                *x = self.laws[s].carried(*stored);
+            }
+            all[s] = fresh;
+        }
+        Ok(all)
+    }
+
+    /// Scripted links of the next period, NaN where the script is silent.
+    fn scripted_next(&mut self) -> Result<Vec<Option<Vec<f64>>>, Diagnostic> {
+        let mut out: Vec<Option<Vec<f64>>> = vec![None; self.model.shocks.len()];
+        let Some(s) = self.scenario.clone() else {
+            return Ok(out);
+        };
+        let touched: Vec<usize> = s
+            .paths
+            .iter()
+            .map(|p| p.0)
+            .chain(s.forces.iter().map(|f| f.target))
+            .filter_map(|t| if let Target::Shock(i) = t { Some(i) } else { None })
+            .collect();
+        if touched.is_empty() {
+            return Ok(out);
+        }
+        // The script at the next period, into a copy of what is stored.
+        let (stored, frame) = (self.stored.clone(), self.frame.clone());
+        for i in &touched {
+            self.stored[*i].fill(f64::NAN);
+        }
+        let period = self.period.clone();
+        self.period.iter_mut().for_each(|p| *p += 1);
+        self.clock();
+        let values = self.scripted.run(&self.frame, self.worlds)?;
+        let which = vec![true; self.worlds];
+        for (k, (t, node)) in s.paths.iter().enumerate() {
+            if let Target::Shock(i) = t {
+                let shape = self.graph.nodes[node.0 as usize].shape.clone();
+                self.put_shock(*i, &values[s.starts.len() + k], &shape, &which, None);
+            }
+        }
+        for (k, f) in s.forces.iter().enumerate() {
+            if let Target::Shock(i) = f.target {
+                let now: Vec<bool> = self
+                    .period
+                    .iter()
+                    .map(|p| f.from.is_none_or(|a| *p >= a) && f.until.is_none_or(|b| *p <= b))
+                    .collect();
+                let shape = self.graph.nodes[f.value.0 as usize].shape.clone();
+                self.put_shock(i, &values[s.starts.len() + s.paths.len() + k], &shape, &now, f.member);
+            }
+        }
+        for i in touched {
+            out[i] = Some(std::mem::replace(&mut self.stored[i], stored[i].clone()));
+        }
+        self.period = period;
+        self.frame = frame;
+        Ok(out)
+    }
+
+    /// Ends of members (replaced or gone) and of episodes (reported; the caller restarts).
+    #[allow(clippy::type_complexity)]
+    fn ends(&mut self, conditions: &[Vec<f64>]) -> Result<(Vec<bool>, Vec<Vec<bool>>), Diagnostic> {
+        let model = self.model.clone();
+        let n = self.worlds;
+        let mut ended = vec![false; n];
+        let mut members: Vec<Vec<bool>> = model
+            .agents
+            .iter()
+            .map(|a| vec![false; self.graph.elements(&a.shape) * n])
+            .collect();
+        for (end, values) in model.ends.iter().zip(conditions) {
+            let shape = &self.graph.nodes[end.condition.0 as usize].shape;
+            match (end.then, end.agent) {
+                (Then::Episode, _) | (_, None) => {
+                    for (i, x) in values.iter().enumerate() {
+                        if *x != 0.0 {
+                            ended[i % n] = true;
+                        }
+                    }
+                }
+                (Then::Restart | Then::Leave { .. }, Some(a)) => {
+                    let map = shocks::aligned(&self.graph, shape, &model.agents[a].shape);
+                    for (e, from) in map.iter().enumerate() {
+                        for w in 0..n {
+                            if values[from * n + w] != 0.0 {
+                                members[a][e * n + w] = true;
+                            }
+                        }
+                    }
+                    if end.then == Then::Restart && members[a].iter().any(|m| *m) {
+                        self.newborns(a, &members[a].clone())?;
+                    }
+                }
+            }
+        }
+        if let Some(h) = model.horizon {
+            for (w, p) in self.period.iter().enumerate() {
+                if *p >= h {
+                    ended[w] = true;
+                }
+            }
+        }
+        self.counts.episodes += ended.iter().filter(|e| **e).count() as u64;
+        Ok((ended, members))
+    }
+
+    /// Replaces the marked members of an agent by newborns: own states from `start`, own shocks drawn anew.
+    fn newborns(&mut self, agent: usize, marked: &[bool]) -> Result<(), Diagnostic> {
+        let model = self.model.clone();
+        self.draw(|w| w == DrawWhen::Start);
+        self.first_shocks(&vec![false; self.worlds], Some((agent, marked)))?;
+        self.put_shocks();
+        let n = self.worlds;
+        let values = self.start.run(&self.frame, n)?;
+        for (i, s) in model.states.iter().enumerate() {
+            if s.owner != Some(agent) || s.start.is_none() {
+                continue;
+            }
+            let lanes = member_lanes(
+                &self.graph,
+                &self.graph.inputs[s.input.0 as usize].shape,
+                Some(&model.agents[agent].shape),
+            );
+            let shape = self.graph.nodes[s.start.map_or(s.node, |x| x).0 as usize].shape.clone();
+            self.put_state(i, &values[i], &shape, |e, w| marked[lanes[e] * n + w]);
+        }
+        Ok(())
+    }
+
+    fn not_finite(&self, values: &[Vec<f64>]) -> Diagnostic {
+        let model = &self.model;
+        let l = &self.layout;
+        let rewarding: Vec<&crate::check::model::Agent> = model.agents.iter().filter(|a| a.reward.is_some()).collect();
+        let mut d = Diagnostic::error("E0903", "a value is not a number");
+        for (k, a) in rewarding.iter().enumerate() {
+            if let Some(i) = values[k].iter().position(|x| !x.is_finite()) {
+                let node = a.reward.map_or(NodeId(0), |r| r);
+                d = Diagnostic::error("E0903", format!("the reward of `{}` is {}", a.name, values[k][i])).at(
+                    self.graph.nodes[node.0 as usize].span,
+                    format!("{} in period {}", values[k][i], self.period[i % self.worlds]),
+                );
+                return self.with_state(d, i % self.worlds);
+            }
+        }
+        for (k, s) in model.states.iter().enumerate() {
+            if let Some(i) = values[l.next + k].iter().position(|x| !x.is_finite()) {
+                d = Diagnostic::error(
+                    "E0903",
+                    format!("the next value of `{}` is {}", s.name, values[l.next + k][i]),
+                )
+                .at(
+                    self.graph.nodes[s.next.0 as usize].span,
+                    format!("{} in period {}", values[l.next + k][i], self.period[i % self.worlds]),
+                );
+                return self.with_state(d, i % self.worlds);
+            }
+        }
+        d
+    }
+
+    fn with_state(&self, mut d: Diagnostic, world: usize) -> Diagnostic {
+        for (name, input) in self
+            .model
+            .states
+            .iter()
+            .map(|s| (&s.name, s.input))
+            .chain(self.model.actions.iter().map(|a| (&a.name, a.input)))
+            .take(8)
+        {
+            let values = &self.frame[input.0 as usize];
+            let shown: Vec<String> = values
+                .iter()
+                .skip(world)
+                .step_by(self.worlds)
+                .take(6)
+                .map(|x| format!("{x:.6}"))
+                .collect();
+            d = d.note(format!("{name} = {}", shown.join(", ")));
+        }
+        d.hint("bound the action or the state so that this cannot happen, or say what is meant there (max, require)")
+    }
+}
+
+/// Bounds of an action at the present state, `elements * worlds` each.
+#[derive(Clone, Debug)]
+pub enum Bounds {
+    /// Lower and upper.
+    Between(Vec<f64>, Vec<f64>),
+    /// One mask a choice, `None` where it is always allowed.
+    Choices(Vec<Option<Vec<f64>>>),
+    /// Shares.
+    Simplex,
+}
+
+/// The actions of a stage, in order.
+pub fn stage_actions(model: &Model, stage: usize) -> Vec<usize> {
+    (0..model.actions.len())
+        .filter(|a| model.actions[*a].stage == stage)
+        .collect()
+}
+
+fn bound_nodes(a: &Action) -> Vec<NodeId> {
+    match &a.space {
+        Space::Interval { lo, hi, .. } | Space::Integer { lo, hi } => vec![*lo, *hi],
+        Space::Finite { masks, .. } => masks.iter().flatten().copied().collect(),
+        Space::Simplex(_) => Vec::new(),
+    }
+}
+
+/// For each element of `shape`, the member (element of `of`) it belongs to; all zero without `of`.
+fn member_lanes(graph: &Graph, shape: &crate::graph::Shape, of: Option<&crate::graph::Shape>) -> Vec<usize> {
+    match of {
+        Some(of) => shocks::aligned(graph, of, shape),
+        None => vec![0; graph.elements(shape)],
+    }
+}
+
+/// A model in which forced noises are inputs: (noise, value input, flag input).
+#[allow(clippy::type_complexity)]
+fn forced(
+    model: &Model,
+    scenario: Option<&Scenario>,
+    watched: &[NodeId],
+) -> (Model, Vec<NodeId>, Vec<(usize, InputId, InputId)>) {
+    let mut model = model.clone();
+    let mut watched = watched.to_vec();
+    let mut out = Vec::new();
+    let noises: Vec<usize> = scenario
+        .iter()
+        .flat_map(|s| s.paths.iter().map(|p| p.0).chain(s.forces.iter().map(|f| f.target)))
+        .filter_map(|t| if let Target::Noise(i) = t { Some(i) } else { None })
+        .collect();
+    for i in noises {
+        let node = model.noises[i].node;
+        let (graph, map, inputs) = substitute(&model.graph, node, Instead::InputWhere, &model.noises[i].name);
+        model.graph = graph;
+        model.renumber(&map);
+        watched.iter_mut().for_each(|n| *n = map[n.0 as usize]);
+        out.push((i, inputs[0], inputs[1]));
+    }
+    (model, watched, out)
+}
+
+fn unknown_scenario(model: &Model, name: &str) -> Diagnostic {
+    let known: Vec<&str> = model.scenarios.iter().map(|s| s.name.as_str()).collect();
+    let d = Diagnostic::error("E0812", format!("the model has no scenario `{name}`"));
+    match crate::diag::suggest::did_you_mean(name, known.iter().copied()) {
+        Some(k) => d.hint(format!("did you mean `{k}`?")),
+        None if known.is_empty() => d.hint("it declares none: scenario NAME { periods 100 }"),
+        None => d.hint(format!("its scenarios: {}", known.join(", "))),
+    }
+}
+
+/// A random action where an end is missing.
+fn unbounded(lo: f64, hi: f64, u: f64) -> f64 {
+    if lo.is_finite() {
+        lo - u.ln()
+    } else if hi.is_finite() {
+        hi + u.ln()
+    } else {
+        crate::num::normal::quantile(u)
+    }
+}
+
+fn nothing_allowed(a: &Action) -> Diagnostic {
+    Diagnostic::error("E0902", format!("no choice of `{}` is allowed in some state", a.name))
+        .at(a.span, "every mask is zero")
+        .hint("leave one choice always allowed")
+}

@@ -1,0 +1,20 @@
+//! The kernel: scalar graphs lowered to flat register programs that evaluate thousands of lanes at once.
+//!
+//! `lower` turns the shaped environment graph into one or several scalar graphs ([`dag`]), `differentiate` adds
+//! derivatives to them, `program` compiles them and interprets them block by block. Solvers use `f64`, learners `f32`.
+
+pub mod dag;
+pub mod differentiate;
+mod exec;
+pub mod lower;
+#[cfg(test)]
+mod lower_tests;
+pub mod math;
+mod math32;
+mod math64;
+#[cfg(test)]
+mod math_tests;
+pub mod members;
+pub mod program;
+pub mod root;
+pub mod unroll;

@@ -1,0 +1,683 @@
+//! Safeguarded root finding for many lanes at once: `price p clears a == b`.
+//!
+//! One unknown: the bracket is scanned at 33 points for sign changes, then Chandrupatla's method (1997, *Advances in
+//! Engineering Software* 28: inverse quadratic interpolation where it is safe, bisection elsewhere) runs in the first
+//! cell that has one until it is as narrow as rounding allows. Several unknowns: Newton's method with step halving from
+//! the middle of the brackets; lanes on which it fails go through nonlinear Gauss-Seidel with the one-unknown method.
+//! Every lane decides for itself when it is done, so results do not depend on which lanes share a call.
+//!
+//! A lane reports how it ended ([`ONE`], [`NONE`], [`SEVERAL`], [`UNSETTLED`]) and always gets a number: the first root,
+//! or where the residual was smallest.
+
+use super::math::Real;
+
+/// One root was found; for one unknown, the scan shows no other.
+pub const ONE: f64 = 0.0;
+/// No sign change in the bracket: the value is where the residual was smallest.
+pub const NONE: f64 = 1.0;
+/// Several sign changes: the value is the first root.
+pub const SEVERAL: f64 = 2.0;
+/// The sign changes in a jump, or the iteration did not settle.
+pub const UNSETTLED: f64 = 3.0;
+
+const CELLS: usize = 32;
+const NEWTON_ROUNDS: usize = 120;
+const SWEEPS: usize = 300;
+
+/// A system to solve in `n` lanes. Arrays are unknown-major: entry `u * n + lane`.
+pub trait System<T> {
+    /// Residuals at `x`.
+    fn residuals(&mut self, x: &[T], f: &mut [T]);
+    /// Residuals and their derivatives `j[(equation * unknowns + unknown) * n + lane]`.
+    fn with_jacobian(&mut self, x: &[T], f: &mut [T], j: &mut [T]);
+}
+
+/// Memory of a solve, kept between calls.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch<T> {
+    one: OneScratch<T>,
+    f: Vec<T>,
+    j: Vec<T>,
+    trial: Vec<T>,
+    step: Vec<T>,
+    merit: Vec<T>,
+    length: Vec<T>,
+    full: Vec<T>,
+    column: Vec<T>,
+    done: Vec<bool>,
+    matrix: Vec<T>,
+    lane_status: Vec<T>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct OneScratch<T> {
+    lanes: Vec<OneLane<T>>,
+    x: Vec<T>,
+    f: Vec<T>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct OneLane<T> {
+    last: Option<(T, T)>,
+    best: (T, T),
+    bracket: Option<(T, T, T, T)>,
+    crossings: u32,
+    x1: T,
+    f1: T,
+    x2: T,
+    f2: T,
+    x3: T,
+    f3: T,
+    t: T,
+    active: bool,
+}
+
+fn refill<T: Copy>(v: &mut Vec<T>, n: usize, x: T) {
+    v.clear();
+    v.resize(n, x);
+}
+
+/// Solves in `n` lanes; `lo`, `hi`, `x` have `unknowns * n` entries, `status` has `n`.
+pub fn solve<T: Real>(
+    unknowns: usize,
+    n: usize,
+    lo: &[T],
+    hi: &[T],
+    system: &mut dyn System<T>,
+    x: &mut [T],
+    status: &mut [T],
+    s: &mut Scratch<T>,
+) {
+    if unknowns == 1 {
+        one_unknown(n, lo, hi, &mut |x, f| system.residuals(x, f), x, status, &mut s.one);
+    } else if unknowns > 1 {
+        several(unknowns, n, lo, hi, system, x, status, s);
+    }
+}
+
+/// Point number `k` of the scan.
+fn scan_point<T: Real>(lo: T, hi: T, k: usize) -> T {
+    let c = T::from_f64;
+    let u = c(k as f64 / CELLS as f64);
+    if k == 0 && lo.finite() {
+        return lo;
+    }
+    if k == CELLS && hi.finite() {
+        return hi;
+    }
+    match (lo.finite(), hi.finite()) {
+        // A bracket over orders of magnitude is scanned in logarithms.
+        (true, true) if lo > T::ZERO && hi > lo * c(50.0) => (lo.ln() + (hi.ln() - lo.ln()) * u).exp(),
+        (true, true) => lo + (hi - lo) * u,
+        // Infinite ends: geometrically outwards, from 2^-16 to 2^32 beyond the finite end.
+        (true, false) => lo + c(2f64.powf(48.0 * (k as f64 / CELLS as f64) - 16.0)),
+        (false, true) => hi - c(2f64.powf(48.0 * (1.0 - k as f64 / CELLS as f64) - 16.0)),
+        (false, false) => {
+            let d = k as f64 - 0.5 * CELLS as f64;
+            c(if d == 0.0 {
+                0.0
+            } else {
+                d.signum() * 2f64.powf(3.0 * d.abs() - 16.0)
+            })
+        }
+    }
+}
+
+fn one_unknown<T: Real>(
+    n: usize,
+    lo: &[T],
+    hi: &[T],
+    f: &mut dyn FnMut(&[T], &mut [T]),
+    out: &mut [T],
+    status: &mut [T],
+    s: &mut OneScratch<T>,
+) {
+    let c = T::from_f64;
+    let start = OneLane {
+        best: (T::NAN, T::INFINITY),
+        ..OneLane::default()
+    };
+    refill(&mut s.lanes, n, start);
+    refill(&mut s.x, n, T::ZERO);
+    refill(&mut s.f, n, T::ZERO);
+    for k in 0..=CELLS {
+        for i in 0..n {
+            s.x[i] = scan_point(lo[i], hi[i], k);
+        }
+        f(&s.x, &mut s.f);
+        for (i, lane) in s.lanes.iter_mut().enumerate() {
+            scan(lane, s.x[i], s.f[i]);
+        }
+    }
+    let mut any = false;
+    for lane in &mut s.lanes {
+        if let Some((a, fa, b, fb)) = lane.bracket {
+            (lane.x1, lane.f1, lane.x2, lane.f2) = (a, fa, b, fb);
+            (lane.x3, lane.f3) = (b, fb);
+            lane.t = c(0.5);
+            lane.active = fa != T::ZERO && fb != T::ZERO;
+            any |= lane.active;
+        }
+    }
+    // Bisection alone needs one step a bit of the widest exponent range; interpolation needs about ten.
+    let mut rounds = 0;
+    while any && rounds < 2200 {
+        rounds += 1;
+        for (i, lane) in s.lanes.iter().enumerate() {
+            s.x[i] = if lane.active {
+                lane.x1 + lane.t * (lane.x2 - lane.x1)
+            } else {
+                s.x[i]
+            };
+        }
+        f(&s.x, &mut s.f);
+        any = false;
+        for (i, lane) in s.lanes.iter_mut().enumerate() {
+            if lane.active {
+                chandrupatla(lane, s.x[i], s.f[i]);
+                any |= lane.active;
+            }
+        }
+    }
+    for (i, lane) in s.lanes.iter().enumerate() {
+        let Some((_, fa, _, fb)) = lane.bracket else {
+            out[i] = if lane.best.0 == lane.best.0 {
+                lane.best.0
+            } else {
+                scan_point(lo[i], hi[i], CELLS / 2)
+            };
+            status[i] = c(NONE);
+            continue;
+        };
+        let first = lane.f1.abs() <= lane.f2.abs();
+        let (x, r) = if first {
+            (lane.x1, lane.f1.abs())
+        } else {
+            (lane.x2, lane.f2.abs())
+        };
+        out[i] = x;
+        // At a jump or a pole the residual does not shrink with the bracket.
+        let jump = r > c(1e-3) * super::math::min(fa.abs(), fb.abs()) && r > T::ZERO;
+        status[i] = c(if lane.active || jump {
+            UNSETTLED
+        } else if lane.crossings > 1 {
+            SEVERAL
+        } else {
+            ONE
+        });
+    }
+}
+
+fn scan<T: Real>(lane: &mut OneLane<T>, x: T, y: T) {
+    // NaN: the function is not defined here, the point does not count.
+    if y != y || x != x {
+        return;
+    }
+    if y.abs() < lane.best.1 {
+        lane.best = (x, y.abs());
+    }
+    match lane.last {
+        None => {
+            if y == T::ZERO {
+                lane.crossings = 1;
+                lane.bracket = Some((x, y, x, y));
+            }
+        }
+        Some((a, fa)) => {
+            if fa != T::ZERO && (y == T::ZERO || (fa < T::ZERO) != (y < T::ZERO)) {
+                lane.crossings += 1;
+                if lane.bracket.is_none() {
+                    lane.bracket = Some((a, fa, x, y));
+                }
+            }
+        }
+    }
+    lane.last = Some((x, y));
+}
+
+fn chandrupatla<T: Real>(l: &mut OneLane<T>, x: T, f: T) {
+    let c = T::from_f64;
+    // Not defined inside the bracket: treat as on the far side, so that the interval still shrinks.
+    let f = if f != f { T::INFINITY.copysign(l.f2) } else { f };
+    if (f < T::ZERO) == (l.f1 < T::ZERO) {
+        (l.x3, l.f3) = (l.x1, l.f1);
+    } else {
+        (l.x3, l.f3) = (l.x2, l.f2);
+        (l.x2, l.f2) = (l.x1, l.f1);
+    }
+    (l.x1, l.f1) = (x, f);
+    let nearest = if l.f1.abs() < l.f2.abs() { l.x1 } else { l.x2 };
+    let width = (l.x2 - l.x1).abs();
+    let tolerance = T::EPSILON * nearest.abs() + c(1e-36);
+    if f == T::ZERO || width <= c(2.0) * tolerance {
+        l.active = false;
+        return;
+    }
+    let limit = tolerance / width;
+    let xi = (l.x1 - l.x2) / (l.x3 - l.x2);
+    let phi = (l.f1 - l.f2) / (l.f3 - l.f2);
+    let one = T::ONE;
+    let t = if phi * phi < xi && (one - phi) * (one - phi) < one - xi {
+        l.f1 / (l.f2 - l.f1) * (l.f3 / (l.f2 - l.f3))
+            + (l.x3 - l.x1) / (l.x2 - l.x1) * (l.f1 / (l.f3 - l.f1)) * (l.f2 / (l.f3 - l.f2))
+    } else {
+        c(0.5)
+    };
+    let t = if t == t { t } else { c(0.5) };
+    let t = if t < limit { limit } else { t };
+    l.t = if t > one - limit { one - limit } else { t };
+}
+
+fn middle<T: Real>(lo: T, hi: T) -> T {
+    scan_point(lo, hi, CELLS / 2)
+}
+
+fn several<T: Real>(
+    m: usize,
+    n: usize,
+    lo: &[T],
+    hi: &[T],
+    system: &mut dyn System<T>,
+    x: &mut [T],
+    status: &mut [T],
+    s: &mut Scratch<T>,
+) {
+    let c = T::from_f64;
+    refill(&mut s.f, m * n, T::ZERO);
+    refill(&mut s.j, m * m * n, T::ZERO);
+    refill(&mut s.step, m * n, T::ZERO);
+    refill(&mut s.merit, n, T::INFINITY);
+    refill(&mut s.length, n, T::ONE);
+    refill(&mut s.done, n, false);
+    for e in 0..m * n {
+        x[e] = middle(lo[e], hi[e]);
+    }
+    s.trial.clear();
+    s.trial.extend_from_slice(x);
+    for v in status.iter_mut() {
+        *v = c(UNSETTLED);
+    }
+    let mut failed = false;
+    let mut left = n;
+    for _ in 0..NEWTON_ROUNDS {
+        if left == 0 {
+            break;
+        }
+        system.with_jacobian(&s.trial, &mut s.f, &mut s.j);
+        for i in 0..n {
+            if s.done[i] {
+                continue;
+            }
+            let mut merit = T::ZERO;
+            for u in 0..m {
+                merit = merit + s.f[u * n + i] * s.f[u * n + i];
+            }
+            let small_step = (0..m).all(|u| {
+                s.step[u * n + i].abs() <= c(1e3) * T::EPSILON * super::math::max(x[u * n + i].abs(), c(1e-30))
+            });
+            let first = s.merit[i] == T::INFINITY;
+            let accepted = merit < s.merit[i] || (first && merit == merit);
+            if !accepted {
+                if !first && small_step {
+                    // Rounding level: where we stand is as good as it gets.
+                    s.done[i] = true;
+                    left -= 1;
+                    status[i] = c(ONE);
+                } else if first || s.length[i] < c(1e-6) || merit == s.merit[i] {
+                    s.done[i] = true;
+                    left -= 1;
+                    failed = true;
+                } else {
+                    s.length[i] = s.length[i] * c(0.5);
+                    for u in 0..m {
+                        let e = u * n + i;
+                        s.trial[e] = x[e] + s.length[i] * s.step[e];
+                    }
+                }
+                continue;
+            }
+            s.merit[i] = merit;
+            s.length[i] = T::ONE;
+            for u in 0..m {
+                x[u * n + i] = s.trial[u * n + i];
+            }
+            if merit == T::ZERO {
+                s.done[i] = true;
+                left -= 1;
+                status[i] = c(ONE);
+                continue;
+            }
+            if !newton_step(m, n, i, &s.f, &s.j, &mut s.step, &mut s.matrix) {
+                s.done[i] = true;
+                left -= 1;
+                failed = true;
+                continue;
+            }
+            let mut settled = true;
+            for u in 0..m {
+                let e = u * n + i;
+                let mut t = x[e] + s.step[e];
+                // Stay inside the bracket: at most nine tenths of the way to its end.
+                if t < lo[e] {
+                    t = x[e] + c(0.9) * (lo[e] - x[e]);
+                }
+                if t > hi[e] {
+                    t = x[e] + c(0.9) * (hi[e] - x[e]);
+                }
+                s.step[e] = t - x[e];
+                s.trial[e] = t;
+                settled &= s.step[e].abs() <= c(2.0) * T::EPSILON * super::math::max(x[e].abs(), c(1e-30));
+            }
+            if settled {
+                s.done[i] = true;
+                left -= 1;
+                // A vanishing step against the end of a bracket is not a root.
+                let inside = (0..m).all(|u| {
+                    let e = u * n + i;
+                    x[e] >= lo[e] && x[e] <= hi[e]
+                });
+                let small = newton_is_small(m, n, i, &s.f, &s.j, x, &mut s.full, &mut s.matrix);
+                if inside && small {
+                    status[i] = c(ONE);
+                } else {
+                    failed = true;
+                }
+            }
+        }
+    }
+    if left > 0 || failed {
+        gauss_seidel(m, n, lo, hi, system, x, status, s);
+    }
+}
+
+/// Whether the full, unclipped Newton step at `x` is at rounding level.
+fn newton_is_small<T: Real>(
+    m: usize,
+    n: usize,
+    lane: usize,
+    f: &[T],
+    j: &[T],
+    x: &[T],
+    step: &mut Vec<T>,
+    matrix: &mut Vec<T>,
+) -> bool {
+    refill(step, m * n, T::ZERO);
+    newton_step(m, n, lane, f, j, step, matrix)
+        && (0..m).all(|u| {
+            let e = u * n + lane;
+            step[e].abs() <= T::from_f64(1e4) * T::EPSILON * super::math::max(x[e].abs(), T::from_f64(1e-30))
+        })
+}
+
+/// Solves `J step = -f` in one lane by elimination with row exchange; `false` if the matrix is singular.
+fn newton_step<T: Real>(
+    m: usize,
+    n: usize,
+    lane: usize,
+    f: &[T],
+    j: &[T],
+    step: &mut [T],
+    matrix: &mut Vec<T>,
+) -> bool {
+    let width = m + 1;
+    matrix.clear();
+    for row in 0..m {
+        for col in 0..m {
+            matrix.push(j[(row * m + col) * n + lane]);
+        }
+        matrix.push(-f[row * n + lane]);
+    }
+    for k in 0..m {
+        let mut pivot = k;
+        for row in k + 1..m {
+            if matrix[row * width + k].abs() > matrix[pivot * width + k].abs() {
+                pivot = row;
+            }
+        }
+        let p = matrix[pivot * width + k];
+        if !(p.abs() > T::ZERO) || !p.finite() {
+            return false;
+        }
+        if pivot != k {
+            for col in 0..width {
+                matrix.swap(pivot * width + col, k * width + col);
+            }
+        }
+        for row in k + 1..m {
+            let factor = matrix[row * width + k] / p;
+            if factor != T::ZERO {
+                for col in k..width {
+                    matrix[row * width + col] = matrix[row * width + col] - factor * matrix[k * width + col];
+                }
+            }
+        }
+    }
+    for k in (0..m).rev() {
+        let mut v = matrix[k * width + m];
+        for col in k + 1..m {
+            v = v - matrix[k * width + col] * step[col * n + lane];
+        }
+        let v = v / matrix[k * width + k];
+        if !v.finite() {
+            return false;
+        }
+        step[k * n + lane] = v;
+    }
+    true
+}
+
+/// Each equation for its own unknown in turn, on the lanes whose status is [`UNSETTLED`].
+fn gauss_seidel<T: Real>(
+    m: usize,
+    n: usize,
+    lo: &[T],
+    hi: &[T],
+    system: &mut dyn System<T>,
+    x: &mut [T],
+    status: &mut [T],
+    s: &mut Scratch<T>,
+) {
+    let c = T::from_f64;
+    refill(&mut s.done, n, false);
+    for i in 0..n {
+        s.done[i] = status[i] != c(UNSETTLED);
+        if !s.done[i] {
+            for u in 0..m {
+                x[u * n + i] = middle(lo[u * n + i], hi[u * n + i]);
+            }
+        }
+    }
+    refill(&mut s.column, n, T::ZERO);
+    refill(&mut s.lane_status, n, T::ZERO);
+    refill(&mut s.merit, n, T::ZERO);
+    refill(&mut s.length, n, T::ZERO);
+    for _ in 0..SWEEPS {
+        for i in 0..n {
+            s.merit[i] = T::ZERO; // largest relative move
+            s.length[i] = c(ONE); // worst status
+        }
+        for u in 0..m {
+            s.trial.clear();
+            s.trial.extend_from_slice(x);
+            let (trial, f) = (&mut s.trial, &mut s.f);
+            let mut along = |v: &[T], out: &mut [T]| {
+                for i in 0..n {
+                    if !s.done[i] {
+                        trial[u * n + i] = v[i];
+                    }
+                }
+                system.residuals(trial, f);
+                out.copy_from_slice(&f[u * n..(u + 1) * n]);
+            };
+            let here = u * n..(u + 1) * n;
+            one_unknown(
+                n,
+                &lo[here.clone()],
+                &hi[here],
+                &mut along,
+                &mut s.column,
+                &mut s.lane_status,
+                &mut s.one,
+            );
+            for i in 0..n {
+                if s.done[i] {
+                    continue;
+                }
+                let e = u * n + i;
+                let size = super::math::max(s.column[i].abs(), c(1e-30));
+                s.merit[i] = super::math::max(s.merit[i], (s.column[i] - x[e]).abs() / size);
+                x[e] = s.column[i];
+                s.length[i] = super::math::max(s.length[i], s.lane_status[i]);
+            }
+        }
+        let mut left = false;
+        for i in 0..n {
+            if !s.done[i] && s.merit[i] <= c(64.0) * T::EPSILON {
+                s.done[i] = true;
+                status[i] = s.length[i];
+            }
+            left |= !s.done[i];
+        }
+        if !left {
+            break;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Plain<F, J>(F, J);
+    impl<F: FnMut(&[f64], &mut [f64]), J: FnMut(&[f64], &mut [f64])> System<f64> for Plain<F, J> {
+        fn residuals(&mut self, x: &[f64], f: &mut [f64]) {
+            (self.0)(x, f)
+        }
+        fn with_jacobian(&mut self, x: &[f64], f: &mut [f64], j: &mut [f64]) {
+            (self.0)(x, f);
+            (self.1)(x, j)
+        }
+    }
+    fn one(lo: &[f64], hi: &[f64], f: impl Fn(usize, f64) -> f64) -> (Vec<f64>, Vec<f64>) {
+        let n = lo.len();
+        let (mut x, mut status) = (vec![0.0; n], vec![0.0; n]);
+        let mut calls = 0;
+        let mut system = Plain(
+            |x: &[f64], out: &mut [f64]| {
+                calls += 1;
+                (0..n).for_each(|i| out[i] = f(i, x[i]))
+            },
+            |_: &[f64], _: &mut [f64]| (),
+        );
+        solve(1, n, lo, hi, &mut system, &mut x, &mut status, &mut Scratch::default());
+        assert!(calls < 160, "{calls} evaluations");
+        (x, status)
+    }
+
+    #[test]
+    fn each_lane_ends_by_itself_with_its_own_verdict() {
+        let inf = f64::INFINITY;
+        let (x, status) = one(
+            &[0.0, 0.0, 0.0, 0.01, 0.0, -1.0, -inf, 0.0],
+            &[2.0, 1.0, 6.0, 100.0, inf, 1.0, inf, 3.0],
+            |i, x| match i {
+                0 => x * x - 2.0,
+                1 => x + 1.0,
+                2 => (x - 1.1) * (x - 2.3) * (x - 4.7),
+                3 => 1.0 / x - x.ln(),
+                4 => 5.0 / x - 0.002 * x,
+                5 => 1.0 / x,
+                6 => x.powi(3) + 27.0,
+                _ => x,
+            },
+        );
+        let expected = [2f64.sqrt(), 0.0, 1.1, 1.763222834351897, 50.0, 0.0, -3.0, 0.0];
+        for i in 0..8 {
+            assert!(
+                (x[i] - expected[i]).abs() < 1e-14 * expected[i].abs().max(0.1),
+                "lane {i}: {}",
+                x[i]
+            );
+        }
+        assert_eq!(status, [ONE, NONE, SEVERAL, ONE, ONE, UNSETTLED, ONE, ONE]);
+    }
+
+    #[test]
+    fn systems_go_through_newton_or_gauss_seidel() {
+        // Two goods, linear demand with cross effects: the exact solution is known.
+        let n = 3;
+        let f = |x: &[f64], out: &mut [f64]| {
+            for i in 0..n {
+                let (p, q) = (x[i], x[n + i]);
+                out[i] = 10.0 + i as f64 - 2.0 * p + 0.5 * q - p;
+                out[n + i] = 8.0 - 3.0 * q + p - q;
+            }
+        };
+        let j = |_: &[f64], out: &mut [f64]| {
+            for i in 0..n {
+                out[i] = -3.0;
+                out[n + i] = 0.5;
+                out[2 * n + i] = 1.0;
+                out[3 * n + i] = -4.0;
+            }
+        };
+        let broken = |_: &[f64], out: &mut [f64]| out.fill(f64::NAN);
+        let mut by_newton = vec![0.0; 2 * n];
+        let mut by_sweeps = vec![0.0; 2 * n];
+        let mut status = vec![9.0; n];
+        let (lo, hi) = (vec![0.0; 2 * n], vec![100.0; 2 * n]);
+        let mut scratch = Scratch::default();
+        solve(
+            2,
+            n,
+            &lo,
+            &hi,
+            &mut Plain(f, j),
+            &mut by_newton,
+            &mut status,
+            &mut scratch,
+        );
+        assert_eq!(status, [ONE; 3]);
+        solve(
+            2,
+            n,
+            &lo,
+            &hi,
+            &mut Plain(f, broken),
+            &mut by_sweeps,
+            &mut status,
+            &mut scratch,
+        );
+        assert_eq!(status, [ONE; 3]);
+        for i in 0..n {
+            let p = (10.0 + i as f64 + 0.5 * 2.0) / (3.0 - 0.125);
+            let q = (8.0 + p) / 4.0;
+            for x in [&by_newton, &by_sweeps] {
+                assert!((x[i] - p).abs() < 1e-13 && (x[n + i] - q).abs() < 1e-13);
+            }
+        }
+        // Curved, with a start from which the full step overshoots.
+        let f = |x: &[f64], out: &mut [f64]| {
+            out[0] = x[0].exp() - 2.0 + x[1] * 0.1;
+            out[1] = x[1].powi(3) - 8.0 + x[0] * 0.01;
+        };
+        let j = |x: &[f64], out: &mut [f64]| {
+            out.copy_from_slice(&[x[0].exp(), 0.1, 0.01, 3.0 * x[1] * x[1]]);
+        };
+        let (mut x, mut status) = (vec![0.0; 2], vec![9.0]);
+        solve(
+            2,
+            1,
+            &[-20.0, 0.1],
+            &[20.0, 50.0],
+            &mut Plain(f, j),
+            &mut x,
+            &mut status,
+            &mut scratch,
+        );
+        let mut out = [0.0; 2];
+        f(&x, &mut out);
+        assert_eq!(status, [ONE]);
+        assert!(out[0].abs() < 1e-14 && out[1].abs() < 1e-13, "{out:?}");
+    }
+}

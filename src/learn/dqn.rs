@@ -1,0 +1,423 @@
+//! Deep Q-learning (Mnih et al. 2015) with what Hessel et al. (2018), "Rainbow", found to matter.
+//!
+//! A network gives the value of every joint choice (continuous dimensions are gridded). Play is greedy but for a share of random
+//! choices that falls; old play is drawn again and the network moved towards `r + d^n Q_target(s', a*)` under Huber's
+//! loss, with `a*` the best choice by the network itself (double: van Hasselt, Guez and Silver 2016), values split into level
+//! and advantage (dueling: Wang et al. 2016), several-step sums, and prioritised draws (Schaul et al. 2016).
+
+use super::nets::loss::huber_loss;
+use super::nets::simd::blend;
+use super::nets::{Activation, Mlp, Net, Optimizer, OptimizerKind, Workspace, clip_factor};
+use super::normalize::{ValueScale, rescale};
+use super::off_policy::Memory;
+use super::on_policy::check_network;
+use super::options::{Linear, in_range, learner_options};
+use super::policy::{Policy, PolicyKind};
+use super::replay::{Batch, Replay, Widths};
+use super::spaces::JointChoices;
+use super::{
+    LearnError, Learner, LearnerOptions, Metrics, Shape, all_finite, decode, discount_of, distribution, encode,
+};
+use crate::env::VectorEnvironment;
+use crate::num::random::Stream;
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+learner_options! {
+    /// Options of deep Q-learning.
+    pub struct DqnOptions("dqn") {
+        /// Environment steps to learn from, all slots counted.
+        steps: u64 = 300_000,
+        /// Worlds played side by side (read where the environment is made).
+        worlds: usize = 8,
+        /// Environment steps between trainings.
+        train_every: usize = 8,
+        /// Gradient steps of each training.
+        gradient_steps: usize = 4,
+        /// Rows of one gradient step.
+        minibatch: usize = 128,
+        /// Transitions remembered.
+        memory: usize = 100_000,
+        /// Environment steps at random before training begins.
+        warmup: usize = 1000,
+        /// Step size of the optimiser, at the start.
+        learning_rate: f64 = 5e-4,
+        /// Whether the step size falls linearly to zero.
+        anneal: bool = true,
+        /// Discount factor; `none` takes the model's.
+        discount: Option<f64> = None,
+        /// Share of random choices at the start.
+        exploration: f64 = 1.0,
+        /// Share of random choices at the end.
+        exploration_end: f64 = 0.02,
+        /// Share of the steps over which it falls.
+        exploration_time: f64 = 0.3,
+        /// Environment steps between copies of the network into its target.
+        target_every: usize = 500,
+        /// Whether the network itself picks the choice whose target value is taken.
+        double: bool = true,
+        /// Whether values are split into a level and advantages.
+        dueling: bool = true,
+        /// Periods summed before a value is taken.
+        n_step: usize = 1,
+        /// Exponent of prioritised draws; `none` draws evenly.
+        priority: Option<f64> = None,
+        /// First exponent of the correction for prioritised draws; it rises to 1.
+        priority_beta: f64 = 0.4,
+        /// Longest gradient; longer ones are shortened. 0 never shortens.
+        gradient_norm: f64 = 10.0,
+        /// Points of the grid of each continuous dimension.
+        bins: usize = 15,
+        /// Whether observations are standardised by running statistics.
+        normalize_observations: bool = true,
+        /// Whether the targets of the network are standardised.
+        normalize_values: bool = true,
+        /// Hidden layers.
+        network: Vec<usize> = vec![64, 64],
+        /// Function between layers.
+        activation: Activation = Activation::Relu,
+    }
+}
+
+impl DqnOptions {
+    fn check(&self) -> Result<(), LearnError> {
+        let share = |x: f64| (0.0..=1.0).contains(&x);
+        check_network(&self.network)?;
+        in_range(self.train_every > 0, "train_every", self.train_every, "at least 1")?;
+        in_range(self.minibatch > 0, "minibatch", self.minibatch, "at least 1")?;
+        in_range(
+            (1..=100_000_000).contains(&self.memory),
+            "memory",
+            self.memory,
+            "1 to 100_000_000",
+        )?;
+        in_range((1..=1000).contains(&self.n_step), "n_step", self.n_step, "1 to 1000")?;
+        in_range(self.target_every > 0, "target_every", self.target_every, "at least 1")?;
+        in_range(
+            self.learning_rate > 0.0,
+            "learning_rate",
+            self.learning_rate,
+            "a number above 0",
+        )?;
+        in_range(
+            share(self.exploration),
+            "exploration",
+            self.exploration,
+            "a number between 0 and 1",
+        )?;
+        in_range(
+            share(self.exploration_end),
+            "exploration_end",
+            self.exploration_end,
+            "a number between 0 and 1",
+        )
+    }
+    /// Share of random choices after `steps`.
+    fn epsilon(&self, steps: u64) -> f64 {
+        let time = (self.exploration_time * self.steps as f64).max(1.0);
+        Linear {
+            from: self.exploration,
+            to: self.exploration_end,
+        }
+        .at(steps as f64 / time)
+    }
+}
+
+/// A DQN learner.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Dqn {
+    options: DqnOptions,
+    memory: Memory,
+    choices: JointChoices,
+    net: Mlp,
+    target: Mlp,
+    optimizer: Optimizer,
+    scale: ValueScale,
+    /// Steps at which the target was copied last.
+    copied: u64,
+    /// Gradient steps done.
+    gradients: u64,
+    #[serde(skip)]
+    scratch: Scratch,
+}
+
+#[derive(Clone, Default)]
+struct Scratch {
+    ws: Workspace,
+    batch: Batch,
+    head: Vec<f32>,
+    next: Vec<f32>,
+    goal: Vec<f32>,
+    value: Vec<f32>,
+    dvalue: Vec<f32>,
+    dhead: Vec<f32>,
+    gradient: Vec<f32>,
+    continuous: Vec<f32>,
+    discrete: Vec<u32>,
+    choice: Vec<u32>,
+}
+
+impl Dqn {
+    /// A fresh learner; restarts the environment from `seed`.
+    ///
+    /// # Errors
+    /// [`LearnError::BadOption`] or [`LearnError::Unsuitable`].
+    pub fn new(options: DqnOptions, env: &mut dyn VectorEnvironment, seed: u64) -> Result<Dqn, LearnError> {
+        options.check()?;
+        let shape = Shape::of(env);
+        shape.check(DqnOptions::METHOD)?;
+        let choices = JointChoices::new(DqnOptions::METHOD, &shape.space, options.bins)?;
+        let outputs = choices.count() + usize::from(options.dueling);
+        let (width, activation) = (shape.observation_width, options.activation);
+        let net = Mlp::new(
+            width,
+            &options.network,
+            outputs,
+            activation,
+            0.1,
+            &mut Stream::new(seed, 1),
+        );
+        env.reset(seed);
+        let _ = env.take_episode_returns();
+        let widths = Widths {
+            observation: width,
+            continuous: shape.space.continuous,
+            allowed: if env.mask().is_empty() { 0 } else { choices.count() },
+        };
+        let discount = discount_of(options.discount, env)?;
+        let replay = Replay::new(
+            widths,
+            options.memory,
+            shape.slots,
+            options.n_step,
+            discount,
+            options.priority,
+        );
+        Ok(Dqn {
+            memory: Memory::new(shape, options.normalize_observations, replay, seed),
+            optimizer: Optimizer::new(OptimizerKind::Adam, net.params().len(), 1e-8),
+            target: net.clone(),
+            scale: ValueScale::new(options.normalize_values, 1e-3),
+            options,
+            choices,
+            net,
+            copied: 0,
+            gradients: 0,
+            scratch: Scratch::default(),
+        })
+    }
+
+    /// One period of play.
+    fn play(&mut self, env: &mut dyn VectorEnvironment) -> Result<(), LearnError> {
+        self.memory.look(env)?;
+        let random = self.memory.steps < self.options.warmup as u64;
+        let epsilon = if random {
+            1.0
+        } else {
+            self.options.epsilon(self.memory.steps)
+        };
+        let (m, x) = (&mut self.memory, &mut self.scratch);
+        let (slots, outputs) = (m.shape.slots, self.net.outputs());
+        let space = m.shape.space.clone();
+        x.head.resize(slots * outputs, 0.0);
+        self.net.infer(&m.row, slots, &mut x.ws, &mut x.head);
+        x.continuous.resize(slots * space.continuous, 0.0);
+        x.discrete.resize(slots * space.discrete.len(), 0);
+        x.choice.clear();
+        let skip = usize::from(self.options.dueling);
+        for s in 0..slots {
+            let allowed = self.choices.allowed(&space, env.mask(), s);
+            let (try_it, pick): (f64, f32) = (m.rng.random(), m.rng.random());
+            let joint = if try_it < epsilon {
+                self.choices.random(allowed.as_deref(), pick)
+            } else {
+                // The level does not matter for what is best.
+                let row = &x.head[s * outputs + skip..(s + 1) * outputs];
+                distribution::best_allowed(row, allowed.as_deref())
+            };
+            self.choices
+                .decode(&space, joint, s, &mut x.continuous, &mut x.discrete);
+            x.choice.push(joint as u32);
+        }
+        let choices = &self.choices;
+        m.step(env, &x.continuous, &x.discrete, &x.choice, |env, s| {
+            choices.allowed(&space, env.mask(), s).unwrap_or_default()
+        })
+    }
+
+    /// One gradient step; returns the loss and the mean value.
+    fn learn(&mut self, rate: f64, beta: f64) -> (f64, f64) {
+        let o = &self.options;
+        let x = &mut self.scratch;
+        self.memory.draw(o.minibatch, beta, &mut x.batch);
+        let (n, outputs, count) = (o.minibatch, self.net.outputs(), self.choices.count());
+        let b = &x.batch;
+        // Where the best next choice is looked up, and its value by the target network.
+        x.head.resize(n * outputs, 0.0);
+        x.next.resize(n * outputs, 0.0);
+        self.target.infer(&b.after, n, &mut x.ws, &mut x.next);
+        let picker = if o.double {
+            self.net.infer(&b.after, n, &mut x.ws, &mut x.head);
+            &x.head
+        } else {
+            &x.next
+        };
+        x.goal.clear();
+        for i in 0..n {
+            let allowed = distribution::allowed_row(&b.allowed, i * count, count);
+            let best = distribution::best_allowed(&picker[(i + 1) * outputs - count..(i + 1) * outputs], allowed);
+            let value = joint_value(&x.next[i * outputs..(i + 1) * outputs], best, o.dueling);
+            x.goal.push(b.weight[i].mul_add(self.scale.restore(value), b.reward[i]));
+        }
+        let columns = if o.dueling { 1 } else { outputs };
+        let correction = self.scale.update(&x.goal);
+        rescale(&mut self.net, correction, columns);
+        rescale(&mut self.target, correction, columns);
+        x.goal.iter_mut().for_each(|g| *g = self.scale.normalize(*g));
+        let head = self.net.forward(&b.observation, n);
+        x.value.clear();
+        for i in 0..n {
+            x.value.push(joint_value(
+                &head[i * outputs..(i + 1) * outputs],
+                b.choice[i] as usize,
+                o.dueling,
+            ));
+        }
+        let loss = huber_loss(&x.value, &x.goal, &b.importance, &mut x.dvalue);
+        x.dhead.clear();
+        x.dhead.resize(n * outputs, 0.0);
+        for i in 0..n {
+            let (row, d, a) = (
+                &mut x.dhead[i * outputs..(i + 1) * outputs],
+                x.dvalue[i],
+                b.choice[i] as usize,
+            );
+            if o.dueling {
+                row[0] = d;
+                row[1..].fill(-d / count as f32);
+                row[1 + a] += d;
+            } else {
+                row[a] = d;
+            }
+        }
+        x.gradient.resize(self.net.params().len(), 0.0);
+        self.net.backward(&x.dhead, Some(&mut x.gradient), None);
+        let (factor, _) = clip_factor(&[&x.gradient], o.gradient_norm);
+        self.optimizer
+            .step(&mut [(self.net.params_mut(), &x.gradient)], rate, factor);
+        let errors: Vec<f32> = x.value.iter().zip(&x.goal).map(|(v, g)| v - g).collect();
+        self.memory.replay.prioritize(&b.index, &errors);
+        self.gradients += 1;
+        (
+            loss as f64,
+            x.value.iter().map(|v| self.scale.restore(*v) as f64).sum::<f64>() / n as f64,
+        )
+    }
+}
+
+/// Value of joint choice `a` from a row of the network: level plus advantage less the mean advantage, if dueling.
+fn joint_value(row: &[f32], a: usize, dueling: bool) -> f32 {
+    if !dueling {
+        return row[a];
+    }
+    row[0] + row[1 + a] - row[1..].iter().sum::<f32>() / (row.len() - 1) as f32
+}
+
+impl Learner for Dqn {
+    fn method(&self) -> &'static str {
+        DqnOptions::METHOD
+    }
+
+    fn update(&mut self, env: &mut dyn VectorEnvironment) -> Result<Metrics, LearnError> {
+        let (mut loss, mut value, mut count) = (0.0, 0.0, 0u32);
+        let stop = self.memory.steps + self.options.train_every.max(1000) as u64;
+        while self.memory.steps < stop && !self.is_done() {
+            let start = self.memory.steps;
+            while self.memory.steps < start + self.options.train_every as u64 {
+                self.play(env)?;
+            }
+            if self.memory.steps < self.options.warmup as u64 || self.memory.replay.is_empty() {
+                continue;
+            }
+            if self.gradients == 0 {
+                let (replay, discount) = (&self.memory.replay, discount_of(self.options.discount, env)?);
+                self.scale
+                    .start(replay.rewards(), discount as f64, replay.share_terminated());
+            }
+            if self.memory.steps >= self.copied + self.options.target_every as u64 {
+                blend(self.target.params_mut(), self.net.params(), 1.0);
+                self.copied = self.memory.steps;
+            }
+            let progress = self.memory.steps as f64 / self.options.steps.max(1) as f64;
+            let o = &self.options;
+            let rate = if o.anneal {
+                o.learning_rate * (1.0 - progress).max(0.0)
+            } else {
+                o.learning_rate
+            };
+            let beta = Linear {
+                from: o.priority_beta,
+                to: 1.0,
+            }
+            .at(progress);
+            for _ in 0..o.gradient_steps {
+                let (l, v) = self.learn(rate, beta);
+                (loss, value, count) = (loss + l, value + v, count + 1);
+            }
+        }
+        all_finite("a weight of the value network", self.net.params(), self.memory.steps)?;
+        let n = count.max(1) as f64;
+        let values = vec![
+            ("exploration", self.options.epsilon(self.memory.steps)),
+            ("loss", loss / n),
+            ("value", value / n),
+            ("gradient_steps", count as f64),
+        ];
+        Ok(Metrics {
+            steps: self.memory.steps,
+            episode_returns: env.take_episode_returns(),
+            values,
+        })
+    }
+
+    fn policy(&self) -> Policy {
+        Policy {
+            method: self.method().into(),
+            space: self.memory.shape.space.clone(),
+            observation_width: self.memory.shape.observation_width,
+            observation: self.memory.observation.clone(),
+            kind: PolicyKind::Greedy {
+                net: self.net.clone(),
+                dueling: self.options.dueling,
+                choices: self.choices.clone(),
+                epsilon: self.options.epsilon(self.memory.steps) as f32,
+            },
+        }
+    }
+    fn steps(&self) -> u64 {
+        self.memory.steps
+    }
+    fn total_steps(&self) -> u64 {
+        self.options.steps
+    }
+    fn save(&self) -> Vec<u8> {
+        encode(self)
+    }
+    fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
+        let stored: Dqn = decode(bytes)?;
+        let fits = stored.options == self.options
+            && stored.memory.fits(&self.memory)
+            && stored.choices == self.choices
+            && stored.target.params().len() == self.target.params().len()
+            && stored.target.is_consistent()
+            && stored.optimizer.len() == self.optimizer.len();
+        if !fits {
+            return Err(LearnError::Mismatch {
+                what: "spaces, slots or options differ".into(),
+            });
+        }
+        stored.policy().check()?;
+        *self = stored;
+        Ok(())
+    }
+}

@@ -1,0 +1,194 @@
+//! Multilayer perceptron: products, bias and activation fused, all parameters in one slice.
+//!
+//! Parameters stand layer by layer: weights (inputs by outputs, row-major), then biases. The last layer is linear.
+//! Nothing is allocated after the first call of a size.
+
+use super::simd::{self, Start, View, product};
+use super::{Activation, Net, Workspace, init, room};
+use crate::num::random::Stream;
+use serde::{Deserialize, Serialize};
+
+/// A multilayer perceptron.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Mlp {
+    /// Widths of input, hidden layers, output.
+    sizes: Vec<usize>,
+    activation: Activation,
+    params: Vec<f32>,
+    #[serde(skip)]
+    kept: Kept,
+}
+
+/// What a forward pass keeps: scratch, never copied, compared, stored or shown.
+#[derive(Default)]
+struct Kept {
+    batch: usize,
+    /// Input, then the output of each layer.
+    layers: Vec<Vec<f32>>,
+    delta: [Vec<f32>; 2],
+    pack: Vec<f32>,
+}
+
+impl Clone for Kept {
+    fn clone(&self) -> Kept {
+        Kept::default()
+    }
+}
+impl PartialEq for Kept {
+    fn eq(&self, _: &Kept) -> bool {
+        true
+    }
+}
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("..")
+    }
+}
+
+impl Mlp {
+    /// A network with `hidden` layers, orthogonal weights with gain root 2 (hidden) and `gain` (last), zero biases.
+    pub fn new(
+        inputs: usize,
+        hidden: &[usize],
+        outputs: usize,
+        activation: Activation,
+        gain: f64,
+        rng: &mut Stream,
+    ) -> Mlp {
+        let mut sizes = vec![inputs];
+        sizes.extend_from_slice(hidden);
+        sizes.push(outputs);
+        let last = sizes.len() - 2;
+        let mut params = Vec::new();
+        for (l, pair) in sizes.windows(2).enumerate() {
+            let g = if l == last { gain } else { std::f64::consts::SQRT_2 };
+            params.extend(init::orthogonal(pair[0], pair[1], g, rng));
+            params.resize(params.len() + pair[1], 0.0);
+        }
+        Mlp {
+            sizes,
+            activation,
+            params,
+            kept: Kept::default(),
+        }
+    }
+
+    /// Whether sizes and parameters belong together (they may come from a file).
+    pub fn is_consistent(&self) -> bool {
+        self.sizes.len() >= 2 && self.sizes.windows(2).map(|w| w[0] * w[1] + w[1]).sum::<usize>() == self.params.len()
+    }
+
+    /// Weights (inputs by outputs) and biases of the last layer.
+    pub fn last_layer_mut(&mut self) -> (&mut [f32], &mut [f32]) {
+        let n = self.sizes.len();
+        let (i, o) = (self.sizes[n - 2], self.sizes[n - 1]);
+        let start = self.params.len() - i * o - o;
+        self.params[start..].split_at_mut(i * o)
+    }
+
+    /// Number of layers with parameters.
+    fn depth(&self) -> usize {
+        self.sizes.len() - 1
+    }
+
+    /// One layer: `out = activation(x w + b)`.
+    fn layer(&self, l: usize, at: usize, x: &[f32], batch: usize, pack: &mut Vec<f32>, out: &mut [f32]) {
+        let (i, o) = (self.sizes[l], self.sizes[l + 1]);
+        let (w, b) = self.params[at..at + i * o + o].split_at(i * o);
+        product(
+            (batch, o, i),
+            View::rows(x, i),
+            View::rows(w, o),
+            Start::Row(b),
+            out,
+            pack,
+        );
+        if l + 1 < self.depth() {
+            self.activation.apply(&mut out[..batch * o]);
+        }
+    }
+}
+
+impl Net for Mlp {
+    fn inputs(&self) -> usize {
+        self.sizes[0]
+    }
+    fn outputs(&self) -> usize {
+        self.sizes[self.depth()]
+    }
+    fn params(&self) -> &[f32] {
+        &self.params
+    }
+    fn params_mut(&mut self) -> &mut [f32] {
+        &mut self.params
+    }
+
+    fn infer(&self, x: &[f32], batch: usize, ws: &mut Workspace, out: &mut [f32]) {
+        let widest = self.sizes[1..].iter().copied().max().unwrap_or(0) * batch;
+        let Workspace { a, b, pack } = ws;
+        let (mut from, mut to) = (room(a, widest), room(b, widest));
+        let mut at = 0;
+        for l in 0..self.depth() {
+            let input = if l == 0 { x } else { &*from };
+            if l + 1 == self.depth() {
+                self.layer(l, at, input, batch, pack, out);
+            } else {
+                self.layer(l, at, input, batch, pack, to);
+                std::mem::swap(&mut from, &mut to);
+            }
+            at += (self.sizes[l] + 1) * self.sizes[l + 1];
+        }
+    }
+
+    fn forward(&mut self, x: &[f32], batch: usize) -> &[f32] {
+        let mut kept = std::mem::take(&mut self.kept);
+        kept.batch = batch;
+        kept.layers.resize(self.sizes.len(), Vec::new());
+        room(&mut kept.layers[0], batch * self.sizes[0]).copy_from_slice(&x[..batch * self.sizes[0]]);
+        let mut at = 0;
+        for l in 0..self.depth() {
+            let (before, after) = kept.layers.split_at_mut(l + 1);
+            let out = room(&mut after[0], batch * self.sizes[l + 1]);
+            self.layer(l, at, &before[l], batch, &mut kept.pack, out);
+            at += (self.sizes[l] + 1) * self.sizes[l + 1];
+        }
+        self.kept = kept;
+        &self.kept.layers[self.depth()][..batch * self.outputs()]
+    }
+
+    fn backward(&mut self, dout: &[f32], mut dparams: Option<&mut [f32]>, dx: Option<&mut [f32]>) {
+        let depth = self.depth();
+        let Kept {
+            batch,
+            layers,
+            delta,
+            pack,
+        } = &mut self.kept;
+        let batch = *batch;
+        let [first, second] = delta;
+        let (mut now, mut next) = (first, second);
+        room(now, batch * self.sizes[depth]).copy_from_slice(&dout[..batch * self.sizes[depth]]);
+        let mut end = self.params.len();
+        let mut dx = dx;
+        for l in (0..depth).rev() {
+            let (i, o) = (self.sizes[l], self.sizes[l + 1]);
+            let at = end - (i + 1) * o;
+            if let Some(gradient) = dparams.as_deref_mut() {
+                let (dw, db) = gradient[at..end].split_at_mut(i * o);
+                let x = View::transposed(&layers[l], i);
+                product((i, o, batch), x, View::rows(now, o), Start::Zero, dw, pack);
+                simd::column_sums(&now[..batch * o], db);
+            }
+            let w = View::transposed(&self.params[at..at + i * o], o);
+            if l > 0 {
+                let back = room(next, batch * i);
+                product((batch, i, o), View::rows(now, o), w, Start::Zero, back, pack);
+                self.activation.chain(&layers[l][..batch * i], back);
+                std::mem::swap(&mut now, &mut next);
+            } else if let Some(out) = dx.take() {
+                product((batch, i, o), View::rows(now, o), w, Start::Zero, out, pack);
+            }
+            end = at;
+        }
+    }
+}

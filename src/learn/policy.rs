@@ -1,0 +1,296 @@
+//! A policy as it leaves training: network, standardisation and spaces together, able to act and to be stored.
+//!
+//! Nothing here needs dfdx: a policy that was trained elsewhere is evaluated by an econc built without learners.
+
+use super::LearnError;
+use super::distribution::{self, Noise};
+use super::nets::{Mlp, Net, RecurrentNet, Workspace};
+use super::normalize::RunningStatistics;
+use super::q_table::QTables;
+use super::spaces::JointChoices;
+use crate::env::ActionSpace;
+use serde::{Deserialize, Serialize};
+
+/// A policy: what to do at each observation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Learner that made it (`ppo`, `sac`, ..).
+    pub method: String,
+    /// What it chooses.
+    pub space: ActionSpace,
+    /// Width of an observation.
+    pub observation_width: usize,
+    /// Standardisation of observations, if any.
+    pub observation: Option<RunningStatistics>,
+    /// The function itself.
+    pub kind: PolicyKind,
+}
+
+/// The function from standardised observations to a law over actions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum PolicyKind {
+    /// Means and logits from a perceptron; log standard deviations that do not depend on the state.
+    Feedforward {
+        /// Means, then logits.
+        net: Mlp,
+        /// One a continuous dimension.
+        log_std: Vec<f32>,
+    },
+    /// The same from a recurrent network.
+    Recurrent {
+        /// Means, then logits.
+        net: RecurrentNet,
+        /// One a continuous dimension.
+        log_std: Vec<f32>,
+    },
+    /// Tangent of a normal; a row of the network's output holds means, then log standard deviations.
+    Squashed {
+        /// The network.
+        net: Mlp,
+    },
+    /// The best of the values of all joint choices; acts at random with probability `epsilon` when stochastic.
+    Greedy {
+        /// Values (and, if dueling, the level in the first column).
+        net: Mlp,
+        /// Whether the first output is the level.
+        dueling: bool,
+        /// How joint choices are numbered.
+        choices: JointChoices,
+        /// Exploration.
+        epsilon: f32,
+    },
+    /// Tables of values.
+    Tabular {
+        /// The tables.
+        tables: QTables,
+        /// How joint choices are numbered.
+        choices: JointChoices,
+    },
+}
+
+/// What an actor carries from one period to the next: hidden states, noise and scratch.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    memory: Vec<f32>,
+    noise: Noise,
+    ws: Workspace,
+    input: Vec<f32>,
+    head: Vec<f32>,
+    log_prob: Vec<f32>,
+}
+
+impl Policy {
+    /// Whether what was read from a file can be used.
+    ///
+    /// # Errors
+    /// [`LearnError::Mismatch`] if the parts do not fit each other.
+    pub fn check(&self) -> Result<(), LearnError> {
+        let width = distribution::head_width(&self.space);
+        let fits = |net: &Mlp, outputs: usize| {
+            net.is_consistent() && net.inputs() == self.observation_width && net.outputs() == outputs
+        };
+        let ok = match &self.kind {
+            PolicyKind::Feedforward { net, log_std } => fits(net, width) && log_std.len() == self.space.continuous,
+            PolicyKind::Recurrent { net, log_std } => {
+                net.is_consistent()
+                    && net.inputs() == self.observation_width
+                    && net.outputs() == width
+                    && log_std.len() == self.space.continuous
+            }
+            PolicyKind::Squashed { net } => self.space.discrete.is_empty() && fits(net, 2 * self.space.continuous),
+            PolicyKind::Greedy {
+                net, dueling, choices, ..
+            } => choices.fits(&self.space) && fits(net, choices.count() + usize::from(*dueling)),
+            PolicyKind::Tabular { tables, choices } => {
+                choices.fits(&self.space) && tables.is_consistent() && tables.actions() == choices.count()
+            }
+        };
+        let statistics = self
+            .observation
+            .as_ref()
+            .is_none_or(|o| o.width() == self.observation_width);
+        if ok && statistics {
+            return Ok(());
+        }
+        Err(LearnError::Mismatch {
+            what: "the policy's network does not fit its observation and action spaces".into(),
+        })
+    }
+
+    /// An actor for `slots` decision makers; `seed` is used by stochastic play alone.
+    pub fn actor(&self, slots: usize, seed: u64) -> Actor {
+        let memory = match &self.kind {
+            PolicyKind::Recurrent { net, .. } => vec![0.0; 2 * slots * net.hidden()],
+            PolicyKind::Feedforward { .. }
+            | PolicyKind::Squashed { .. }
+            | PolicyKind::Greedy { .. }
+            | PolicyKind::Tabular { .. } => Vec::new(),
+        };
+        Actor {
+            memory,
+            noise: Noise::new(seed, 0xAC70),
+            ws: Workspace::default(),
+            input: Vec::new(),
+            head: Vec::new(),
+            log_prob: Vec::new(),
+        }
+    }
+
+    /// Actions for `slots` rows of observations (raw, as the environment gives them): `continuous` in [-1, 1], `discrete` the
+    /// indices of choices. `mask` as in [`crate::env::VectorEnvironment::mask`]. Deterministic play takes means, most likely
+    /// choices and best values.
+    #[expect(clippy::too_many_arguments, reason = "the arrays of one batch of decisions")]
+    pub fn act(
+        &self,
+        actor: &mut Actor,
+        observation: &[f32],
+        mask: &[f32],
+        slots: usize,
+        deterministic: bool,
+        continuous: &mut Vec<f32>,
+        discrete: &mut Vec<u32>,
+    ) {
+        continuous.resize(slots * self.space.continuous, 0.0);
+        discrete.resize(slots * self.space.discrete.len(), 0);
+        let Actor {
+            memory,
+            noise,
+            ws,
+            input,
+            head,
+            log_prob,
+        } = actor;
+        let x = match &self.observation {
+            Some(statistics) => {
+                statistics.apply(observation, input);
+                &input[..]
+            }
+            None => observation,
+        };
+        log_prob.resize(slots, 0.0);
+        match &self.kind {
+            PolicyKind::Feedforward { net, log_std } => {
+                head.resize(slots * net.outputs(), 0.0);
+                net.infer(x, slots, ws, head);
+                self.decide(
+                    head,
+                    log_std,
+                    mask,
+                    deterministic,
+                    noise,
+                    continuous,
+                    discrete,
+                    log_prob,
+                );
+            }
+            PolicyKind::Recurrent { net, log_std } => {
+                head.resize(slots * net.outputs(), 0.0);
+                net.step(x, slots, memory, ws, head);
+                self.decide(
+                    head,
+                    log_std,
+                    mask,
+                    deterministic,
+                    noise,
+                    continuous,
+                    discrete,
+                    log_prob,
+                );
+            }
+            PolicyKind::Squashed { net } => {
+                let dims = self.space.continuous;
+                head.resize(slots * 2 * dims, 0.0);
+                net.infer(x, slots, ws, head);
+                squashed_action(head, dims, deterministic, noise, continuous);
+            }
+            PolicyKind::Greedy {
+                net,
+                dueling,
+                choices,
+                epsilon,
+            } => {
+                head.resize(slots * net.outputs(), 0.0);
+                net.infer(x, slots, ws, head);
+                let skip = usize::from(*dueling);
+                let mut luck = vec![0.0f32; 2 * slots];
+                if !deterministic {
+                    noise.uniform(0, &mut luck);
+                    noise.advance();
+                }
+                for s in 0..slots {
+                    let values = &head[s * net.outputs() + skip..(s + 1) * net.outputs()];
+                    let allowed = choices.allowed(&self.space, mask, s);
+                    let joint = if !deterministic && luck[2 * s] < *epsilon {
+                        choices.random(allowed.as_deref(), luck[2 * s + 1])
+                    } else {
+                        distribution::best_allowed(values, allowed.as_deref())
+                    };
+                    choices.decode(&self.space, joint, s, continuous, discrete);
+                }
+            }
+            PolicyKind::Tabular { tables, choices } => {
+                for s in 0..slots {
+                    let row = &observation[s * self.observation_width..(s + 1) * self.observation_width];
+                    let allowed = choices.allowed(&self.space, mask, s);
+                    let joint = tables.greedy(s, row, allowed.as_deref());
+                    choices.decode(&self.space, joint, s, continuous, discrete);
+                }
+            }
+        }
+        continuous.iter_mut().for_each(|a| *a = a.clamp(-1.0, 1.0));
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the arrays of one batch of decisions")]
+    fn decide(
+        &self,
+        head: &[f32],
+        log_std: &[f32],
+        mask: &[f32],
+        deterministic: bool,
+        noise: &mut Noise,
+        continuous: &mut [f32],
+        discrete: &mut [u32],
+        log_prob: &mut [f32],
+    ) {
+        if deterministic {
+            distribution::mode(&self.space, head, mask, log_prob.len(), continuous, discrete);
+        } else {
+            distribution::sample(&self.space, head, log_std, mask, noise, continuous, discrete, log_prob);
+        }
+    }
+
+    /// Forgets the hidden state of the slots whose episode ended. Without memory this does nothing.
+    pub fn forget(&self, actor: &mut Actor, ended: impl Fn(usize) -> bool) {
+        if let PolicyKind::Recurrent { net, .. } = &self.kind {
+            forget(&mut actor.memory, net.hidden(), ended);
+        }
+    }
+}
+
+/// Zeroes the rows of a memory (`h` rows, then `c` rows, of width `hidden`) whose episode ended.
+pub(crate) fn forget(memory: &mut [f32], hidden: usize, ended: impl Fn(usize) -> bool) {
+    let slots = memory.len() / (2 * hidden).max(1);
+    for s in (0..slots).filter(|s| ended(*s)) {
+        memory[s * hidden..(s + 1) * hidden].fill(0.0);
+        memory[(slots + s) * hidden..(slots + s + 1) * hidden].fill(0.0);
+    }
+}
+
+/// Action of a squashed normal policy: the tangent of the mean, or of a draw.
+pub(crate) fn squashed_action(head: &[f32], dims: usize, deterministic: bool, noise: &mut Noise, action: &mut [f32]) {
+    if deterministic {
+        action.fill(0.0);
+    } else {
+        noise.normal(0, action);
+        noise.advance();
+    }
+    for (a, row) in action
+        .chunks_exact_mut(dims.max(1))
+        .zip(head.chunks_exact(2 * dims.max(1)))
+    {
+        for (j, x) in a.iter_mut().enumerate() {
+            let sd = row[dims + j].clamp(-10.0, 2.0).exp();
+            *x = super::nets::simd::fast_tanh(sd.mul_add(*x, row[j]));
+        }
+    }
+}

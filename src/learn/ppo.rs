@@ -1,0 +1,327 @@
+//! Proximal policy optimisation (Schulman, Wolski, Dhariwal, Radford and Klimov 2017, arXiv 1707.06347).
+//!
+//! Play `horizon` periods in all worlds; estimate advantages (`rollout.rs`); for some epochs, in minibatches without
+//! replacement, climb `mean(min(r A, clip(r, 1 - c, 1 + c) A))` with `r` the ratio of new to old probabilities, and fit the
+//! values. The details follow Huang et al. (2022), "The 37 implementation details of PPO", with three choices for
+//! economies: worlds that are cut off bootstrap, targets of the value network are standardised (`ValueScale`), and
+//! the learning rate falls to zero so that the last policies differ little.
+
+use super::nets::loss::{PolicyBatch, PolicyLoss, value_loss};
+use super::nets::{Activation, Net, Optimizer, OptimizerKind, clip_factor};
+use super::on_policy::{ActorCritic, Settings};
+use super::options::{Linear, in_range, learner_options};
+use super::policy::Policy;
+use super::rollout::{Rollout, explained_variance, standardize};
+use super::{LearnError, Learner, LearnerOptions, Metrics, all_finite, decode, encode};
+use crate::env::VectorEnvironment;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+
+learner_options! {
+    /// Options of proximal policy optimisation.
+    pub struct PpoOptions("ppo") {
+        /// Environment steps to learn from, all slots counted.
+        steps: u64 = 1_000_000,
+        /// Worlds played side by side (read where the environment is made).
+        worlds: usize = 16,
+        /// Periods played between updates, in each world.
+        horizon: usize = 128,
+        /// Passes over what was played.
+        epochs: usize = 10,
+        /// Rows of one gradient step.
+        minibatch: usize = 256,
+        /// Step size of the optimiser, at the start.
+        learning_rate: f64 = 3e-4,
+        /// Whether the step size falls linearly to zero.
+        anneal: bool = true,
+        /// Discount factor; `none` takes the model's.
+        discount: Option<f64> = None,
+        /// Weight of far against near surprises in advantages (lambda).
+        gae_lambda: f64 = 0.95,
+        /// How far the ratio of new to old probabilities may move from 1.
+        clip: f64 = 0.2,
+        /// Whether the clip falls linearly to zero.
+        anneal_clip: bool = false,
+        /// Range a value may move in one update, in standardised units; `none` does not clip.
+        value_clip: Option<f64> = None,
+        /// Weight of the entropy bonus at the start; it falls linearly to `entropy_end`.
+        entropy: f64 = 0.0,
+        /// Weight of the entropy bonus at the end.
+        entropy_end: f64 = 0.0,
+        /// Weight of the squared error of values.
+        value_weight: f64 = 0.5,
+        /// Longest gradient; longer ones are shortened. 0 never shortens.
+        gradient_norm: f64 = 0.5,
+        /// Ends an update early when the policy has moved 1.5 times this far (approximate Kullback-Leibler divergence).
+        target_kl: Option<f64> = None,
+        /// Whether advantages are standardised in each minibatch.
+        normalize_advantages: bool = true,
+        /// Whether observations are standardised by running statistics.
+        normalize_observations: bool = true,
+        /// Whether rewards are divided by the standard deviation of the discounted return.
+        normalize_rewards: bool = false,
+        /// Whether the targets of the value network are standardised.
+        normalize_values: bool = true,
+        /// Hidden layers of policy and value network.
+        network: Vec<usize> = vec![64, 64],
+        /// Function between layers.
+        activation: Activation = Activation::Tanh,
+        /// First standard deviation of continuous actions, in units of half their range.
+        initial_std: f64 = 0.5,
+        /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
+        average_from: f64 = 0.6,
+        /// Optimiser.
+        optimizer: OptimizerKind = OptimizerKind::Adam,
+    }
+}
+
+impl PpoOptions {
+    fn check(&self) -> Result<(), LearnError> {
+        in_range(self.horizon > 0, "horizon", self.horizon, "at least 1")?;
+        in_range(self.epochs > 0, "epochs", self.epochs, "at least 1")?;
+        in_range(self.minibatch > 0, "minibatch", self.minibatch, "at least 1")?;
+        in_range(
+            self.learning_rate > 0.0,
+            "learning_rate",
+            self.learning_rate,
+            "a number above 0",
+        )?;
+        in_range(self.clip > 0.0, "clip", self.clip, "a number above 0")?;
+        in_range(
+            (0.0..=1.0).contains(&self.gae_lambda),
+            "gae_lambda",
+            self.gae_lambda,
+            "a number between 0 and 1",
+        )
+    }
+}
+
+/// A PPO learner.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Ppo {
+    options: PpoOptions,
+    agent: ActorCritic,
+    optimizer: Optimizer,
+    #[serde(skip)]
+    rollout: Rollout,
+    #[serde(skip)]
+    batch: Minibatch,
+}
+
+/// Rows picked for one gradient step, and its gradients.
+#[derive(Clone, Default)]
+struct Minibatch {
+    observation: Vec<f32>,
+    mask: Vec<f32>,
+    continuous: Vec<f32>,
+    discrete: Vec<u32>,
+    log_prob: Vec<f32>,
+    advantage: Vec<f32>,
+    target: Vec<f32>,
+    old_value: Vec<f32>,
+    policy: PolicyLoss,
+    dvalue: Vec<f32>,
+    dpolicy: Vec<f32>,
+    dcritic: Vec<f32>,
+}
+
+impl Ppo {
+    /// A fresh learner; restarts the environment from `seed`.
+    ///
+    /// # Errors
+    /// [`LearnError::BadOption`] or [`LearnError::Unsuitable`].
+    pub fn new(options: PpoOptions, env: &mut dyn VectorEnvironment, seed: u64) -> Result<Ppo, LearnError> {
+        options.check()?;
+        let settings = Settings {
+            method: PpoOptions::METHOD,
+            network: &options.network,
+            activation: options.activation,
+            initial_std: options.initial_std,
+            discount: options.discount,
+            normalize_observations: options.normalize_observations,
+            normalize_rewards: options.normalize_rewards,
+            normalize_values: options.normalize_values,
+        };
+        let agent = ActorCritic::new(&settings, env, seed)?;
+        let count = agent.policy.params().len() + agent.log_std.len() + agent.value.params().len();
+        let optimizer = Optimizer::new(options.optimizer, count, 1e-5);
+        Ok(Ppo {
+            options,
+            agent,
+            optimizer,
+            rollout: Rollout::default(),
+            batch: Minibatch::default(),
+        })
+    }
+
+    /// One gradient step on the rows `rows`; `None` if the divergence said to stop before it.
+    fn step(&mut self, rows: &[usize], rate: f64, clip: f32, entropy: f32) -> Option<[f64; 4]> {
+        self.gather(rows);
+        let (a, b) = (&mut self.agent, &mut self.batch);
+        let n = rows.len();
+        if self.options.normalize_advantages {
+            standardize(&mut b.advantage);
+        }
+        let head = a.policy.forward(&b.observation, n);
+        let batch = PolicyBatch {
+            space: &a.shape.space,
+            rows: n,
+            head,
+            log_std: &a.log_std,
+            mask: &b.mask,
+            continuous: &b.continuous,
+            discrete: &b.discrete,
+            advantage: &b.advantage,
+        };
+        batch.clipped_surrogate(&b.log_prob, clip, entropy, &mut b.policy);
+        if self.options.target_kl.is_some_and(|t| b.policy.kl as f64 > 1.5 * t) {
+            return None;
+        }
+        b.dpolicy.resize(a.policy.params().len(), 0.0);
+        a.policy.backward(&b.policy.dhead, Some(&mut b.dpolicy), None);
+        let held = self.options.value_clip.map(|c| (c as f32, &b.old_value[..]));
+        let values = a.value.forward(&b.observation, n);
+        let loss = value_loss(values, &b.target, self.options.value_weight as f32, held, &mut b.dvalue);
+        b.dcritic.resize(a.value.params().len(), 0.0);
+        a.value.backward(&b.dvalue, Some(&mut b.dcritic), None);
+        let dlog_std = &b.policy.dlog_std;
+        let (factor, norm) = clip_factor(&[&b.dpolicy, dlog_std, &b.dcritic], self.options.gradient_norm);
+        let mut parts = [
+            (a.policy.params_mut(), &b.dpolicy[..]),
+            (&mut a.log_std[..], &dlog_std[..]),
+            (a.value.params_mut(), &b.dcritic[..]),
+        ];
+        self.optimizer.step(&mut parts, rate, factor);
+        Some([b.policy.kl as f64, b.policy.clip_fraction as f64, loss as f64, norm])
+    }
+
+    /// Copies the rows `rows` together.
+    fn gather(&mut self, rows: &[usize]) {
+        let (r, b, shape) = (&self.rollout, &mut self.batch, &self.agent.shape);
+        let (w, c, d) = (
+            shape.observation_width,
+            shape.space.continuous,
+            shape.space.discrete.len(),
+        );
+        let m = if r.mask.is_empty() {
+            0
+        } else {
+            shape.space.discrete.iter().sum()
+        };
+        for v in [
+            &mut b.observation,
+            &mut b.mask,
+            &mut b.continuous,
+            &mut b.log_prob,
+            &mut b.advantage,
+            &mut b.target,
+            &mut b.old_value,
+        ] {
+            v.clear();
+        }
+        b.discrete.clear();
+        for &i in rows {
+            b.observation.extend_from_slice(&r.observation[i * w..(i + 1) * w]);
+            b.mask.extend_from_slice(&r.mask[i * m..(i + 1) * m]);
+            b.continuous.extend_from_slice(&r.continuous[i * c..(i + 1) * c]);
+            b.discrete.extend_from_slice(&r.discrete[i * d..(i + 1) * d]);
+            b.log_prob.push(r.log_prob[i]);
+            b.advantage.push(r.advantage[i]);
+            b.target.push(self.agent.scale.normalize(r.target[i]));
+            b.old_value.push(self.agent.scale.normalize(r.value[i]));
+        }
+    }
+}
+
+impl Learner for Ppo {
+    fn method(&self) -> &'static str {
+        PpoOptions::METHOD
+    }
+
+    fn update(&mut self, env: &mut dyn VectorEnvironment) -> Result<Metrics, LearnError> {
+        let o = &self.options;
+        let progress = self.agent.steps as f64 / o.steps.max(1) as f64;
+        let rate = if o.anneal {
+            o.learning_rate * (1.0 - progress).max(0.0)
+        } else {
+            o.learning_rate
+        };
+        let clip = if o.anneal_clip {
+            o.clip * (1.0 - progress).max(1e-3)
+        } else {
+            o.clip
+        };
+        let entropy = Linear {
+            from: o.entropy,
+            to: o.entropy_end,
+        }
+        .at(progress) as f32;
+        let (horizon, lambda, epochs, minibatch) = (o.horizon, o.gae_lambda as f32, o.epochs, o.minibatch);
+        self.agent.play(env, horizon, lambda, &mut self.rollout)?;
+        let mut order: Vec<usize> = (0..self.rollout.rows()).collect();
+        let (mut sums, mut count) = ([0.0f64; 4], 0usize);
+        'update: for _ in 0..epochs {
+            // A single minibatch needs no shuffle; the sum is then in the order of play.
+            if minibatch < order.len() {
+                order.shuffle(&mut self.agent.shuffle);
+            }
+            for rows in order.chunks(minibatch) {
+                let Some(numbers) = self.step(rows, rate, clip as f32, entropy) else {
+                    break 'update;
+                };
+                sums.iter_mut().zip(numbers).for_each(|(s, x)| *s += x);
+                count += 1;
+            }
+        }
+        all_finite("a weight of the policy", self.agent.policy.params(), self.agent.steps)?;
+        let n = count.max(1) as f64;
+        let explained = explained_variance(&self.rollout.value[..self.rollout.rows()], &self.rollout.target);
+        let mut values = vec![
+            ("learning_rate", rate),
+            ("entropy", self.batch.policy.entropy as f64),
+            ("approx_kl", sums[0] / n),
+            ("clip_fraction", sums[1] / n),
+            ("value_loss", sums[2] / n),
+            ("gradient_norm", sums[3] / n),
+            ("explained_variance", explained),
+            ("gradient_steps", count as f64),
+        ];
+        if let Some(l) = self.agent.log_std.first() {
+            values.push(("std", l.exp() as f64));
+        }
+        Ok(Metrics {
+            steps: self.agent.steps,
+            episode_returns: env.take_episode_returns(),
+            values,
+        })
+    }
+
+    fn policy(&self) -> Policy {
+        self.agent.snapshot(self.method())
+    }
+    fn steps(&self) -> u64 {
+        self.agent.steps
+    }
+    fn total_steps(&self) -> u64 {
+        self.options.steps
+    }
+    fn save(&self) -> Vec<u8> {
+        encode(self)
+    }
+    fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
+        let stored: Ppo = decode(bytes)?;
+        if stored.agent.shape != self.agent.shape || stored.options != self.options {
+            return Err(LearnError::Mismatch {
+                what: "spaces, slots or options differ".into(),
+            });
+        }
+        if stored.optimizer.len() != self.optimizer.len() {
+            return Err(LearnError::Mismatch {
+                what: "the optimiser has another size".into(),
+            });
+        }
+        stored.policy().check()?;
+        *self = stored;
+        Ok(())
+    }
+}

@@ -1,0 +1,520 @@
+//! Proximal policy optimisation with memory, for what is not seen: an LSTM in front of policy and of value.
+//!
+//! As `ppo.rs`, with these differences (Hausknecht and Stone 2015; Huang et al. 2022, section "LSTM"): policy and value are
+//! recurrent networks of their own; hidden states are zero when an episode begins and are kept from one stretch to the
+//! next; a minibatch is whole sequences of some of the slots, replayed from the hidden state they began with.
+
+use super::distribution::{self, Noise};
+use super::nets::loss::{PolicyBatch, PolicyLoss, value_loss};
+use super::nets::{Activation, Optimizer, OptimizerKind, RecurrentNet, Workspace, clip_factor};
+use super::normalize::{RunningStatistics, ValueScale, rescale};
+use super::on_policy::check_network;
+use super::options::{Linear, in_range, learner_options};
+use super::policy::{Policy, PolicyKind, forget};
+use super::rollout::{Rollout, explained_variance, standardize};
+use super::{LearnError, Learner, LearnerOptions, Metrics, Shape, all_finite, decode, discount_of, encode};
+use crate::env::VectorEnvironment;
+use crate::num::random::Stream;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+
+learner_options! {
+    /// Options of recurrent proximal policy optimisation.
+    pub struct RecurrentPpoOptions("recurrent_ppo") {
+        /// Environment steps to learn from, all slots counted.
+        steps: u64 = 1_000_000,
+        /// Worlds played side by side (read where the environment is made).
+        worlds: usize = 16,
+        /// Periods played between updates, in each world; gradients reach back as far.
+        horizon: usize = 64,
+        /// Passes over what was played.
+        epochs: usize = 8,
+        /// Slots whose sequences make one gradient step.
+        minibatch_slots: usize = 4,
+        /// Step size of the optimiser, at the start.
+        learning_rate: f64 = 5e-4,
+        /// Whether the step size falls linearly to zero.
+        anneal: bool = true,
+        /// Discount factor; `none` takes the model's.
+        discount: Option<f64> = None,
+        /// Weight of far against near surprises in advantages (lambda).
+        gae_lambda: f64 = 0.95,
+        /// How far the ratio of new to old probabilities may move from 1.
+        clip: f64 = 0.2,
+        /// Weight of the entropy bonus at the start; it falls linearly to `entropy_end`.
+        entropy: f64 = 0.0,
+        /// Weight of the entropy bonus at the end.
+        entropy_end: f64 = 0.0,
+        /// Weight of the squared error of values.
+        value_weight: f64 = 0.5,
+        /// Longest gradient; longer ones are shortened. 0 never shortens.
+        gradient_norm: f64 = 0.5,
+        /// Ends an update early when the policy has moved 1.5 times this far (approximate Kullback-Leibler divergence).
+        target_kl: Option<f64> = None,
+        /// Whether observations are standardised by running statistics.
+        normalize_observations: bool = true,
+        /// Whether the targets of the value network are standardised.
+        normalize_values: bool = true,
+        /// Width of the memory of policy and value network.
+        memory: usize = 64,
+        /// Hidden layers behind the memory.
+        network: Vec<usize> = vec![64],
+        /// Function between layers.
+        activation: Activation = Activation::Tanh,
+        /// First standard deviation of continuous actions, in units of half their range.
+        initial_std: f64 = 0.5,
+    }
+}
+
+impl RecurrentPpoOptions {
+    fn check(&self) -> Result<(), LearnError> {
+        check_network(&self.network)?;
+        in_range((1..=4096).contains(&self.memory), "memory", self.memory, "1 to 4096")?;
+        in_range(self.horizon > 0, "horizon", self.horizon, "at least 1")?;
+        in_range(self.epochs > 0, "epochs", self.epochs, "at least 1")?;
+        in_range(
+            self.minibatch_slots > 0,
+            "minibatch_slots",
+            self.minibatch_slots,
+            "at least 1",
+        )?;
+        in_range(
+            self.initial_std > 0.0,
+            "initial_std",
+            self.initial_std,
+            "a number above 0",
+        )?;
+        in_range(
+            self.learning_rate > 0.0,
+            "learning_rate",
+            self.learning_rate,
+            "a number above 0",
+        )?;
+        in_range(self.clip > 0.0, "clip", self.clip, "a number above 0")
+    }
+}
+
+/// A recurrent PPO learner.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct RecurrentPpo {
+    options: RecurrentPpoOptions,
+    shape: Shape,
+    discount: f32,
+    policy: RecurrentNet,
+    value: RecurrentNet,
+    log_std: Vec<f32>,
+    optimizer: Optimizer,
+    observation: Option<RunningStatistics>,
+    scale: ValueScale,
+    noise: Noise,
+    shuffle: Stream,
+    /// Hidden states of policy and value, now.
+    memory: [Vec<f32>; 2],
+    steps: u64,
+    #[serde(skip)]
+    play: Play,
+    #[serde(skip)]
+    batch: Minibatch,
+}
+
+/// One stretch of play.
+#[derive(Clone, Default)]
+struct Play {
+    rollout: Rollout,
+    /// Hidden states before the first period.
+    start: [Vec<f32>; 2],
+    /// 1 where an episode began with this row (and was not the first row).
+    reset: Vec<f32>,
+    ws: Workspace,
+    row: Vec<f32>,
+    head: Vec<f32>,
+    clipped: Vec<f32>,
+    values: Vec<f32>,
+    trial: Vec<f32>,
+}
+
+#[derive(Clone, Default)]
+struct Minibatch {
+    observation: Vec<f32>,
+    reset: Vec<f32>,
+    memory: [Vec<f32>; 2],
+    mask: Vec<f32>,
+    continuous: Vec<f32>,
+    discrete: Vec<u32>,
+    log_prob: Vec<f32>,
+    advantage: Vec<f32>,
+    target: Vec<f32>,
+    policy: PolicyLoss,
+    dvalue: Vec<f32>,
+    gradient: [Vec<f32>; 4],
+}
+
+impl RecurrentPpo {
+    /// A fresh learner; restarts the environment from `seed`.
+    ///
+    /// # Errors
+    /// [`LearnError::BadOption`] or [`LearnError::Unsuitable`].
+    pub fn new(
+        options: RecurrentPpoOptions,
+        env: &mut dyn VectorEnvironment,
+        seed: u64,
+    ) -> Result<RecurrentPpo, LearnError> {
+        options.check()?;
+        let shape = Shape::of(env);
+        shape.check(RecurrentPpoOptions::METHOD)?;
+        let discount = discount_of(options.discount, env)?;
+        let mut rng = Stream::new(seed, 1);
+        let (width, units, layers, act) = (
+            shape.observation_width,
+            options.memory,
+            &options.network,
+            options.activation,
+        );
+        let head = distribution::head_width(&shape.space);
+        let policy = RecurrentNet::new(width, units, layers, head, act, 0.01, &mut rng);
+        let value = RecurrentNet::new(width, units, layers, 1, act, 1.0, &mut rng);
+        env.reset(seed);
+        let _ = env.take_episode_returns();
+        let log_std = vec![options.initial_std.ln() as f32; shape.space.continuous];
+        let total = |net: &RecurrentNet| net.param_counts().0 + net.param_counts().1;
+        let count = total(&policy) + total(&value) + log_std.len();
+        let memory = vec![0.0; 2 * shape.slots * units];
+        Ok(RecurrentPpo {
+            discount,
+            policy,
+            value,
+            log_std,
+            optimizer: Optimizer::new(OptimizerKind::Adam, count, 1e-5),
+            observation: options.normalize_observations.then(|| RunningStatistics::new(width)),
+            scale: ValueScale::new(options.normalize_values, 0.05),
+            noise: Noise::new(seed, 2),
+            shuffle: Stream::new(seed, 3),
+            memory: [memory.clone(), memory],
+            steps: 0,
+            shape,
+            options,
+            play: Play::default(),
+            batch: Minibatch::default(),
+        })
+    }
+
+    /// Plays a stretch and estimates advantages.
+    fn play(&mut self, env: &mut dyn VectorEnvironment) -> Result<(), LearnError> {
+        let slots = self.shape.slots;
+        let r = &mut self.play.rollout;
+        r.clear();
+        (r.periods, r.slots) = (self.options.horizon, slots);
+        self.play.start = self.memory.clone();
+        self.play.reset.clear();
+        for _ in 0..self.options.horizon {
+            self.period(env)?;
+        }
+        self.look(env.observation(), false);
+        let mut trial = self.memory[1].clone();
+        self.play.values.resize(slots, 0.0);
+        self.value.step(
+            &self.play.row,
+            slots,
+            &mut trial,
+            &mut self.play.ws,
+            &mut self.play.values,
+        );
+        let (p, scale) = (&mut self.play, &mut self.scale);
+        p.rollout.value.extend_from_slice(&p.values);
+        if self.steps == 0 {
+            let ends = p.rollout.terminated.iter().filter(|t| **t).count() as f64 / p.rollout.rows() as f64;
+            scale.start(&p.rollout.reward, self.discount as f64, ends);
+        }
+        for v in p.rollout.value.iter_mut().chain(&mut p.rollout.truncated_value) {
+            *v = scale.restore(*v);
+        }
+        self.steps += p.rollout.rows() as u64;
+        p.rollout
+            .estimate_advantages(self.discount, self.options.gae_lambda as f32);
+        all_finite("an advantage", &p.rollout.advantage, self.steps)?;
+        let correction = scale.update(&p.rollout.target);
+        rescale(self.value.head_mut(), correction, 1);
+        Ok(())
+    }
+
+    /// One period: look, draw, step, remember, forget where an episode ended.
+    fn period(&mut self, env: &mut dyn VectorEnvironment) -> Result<(), LearnError> {
+        let (slots, width) = (self.shape.slots, self.shape.observation_width);
+        let (c, d) = (self.shape.space.continuous, self.shape.space.discrete.len());
+        all_finite("an observation", env.observation(), self.steps)?;
+        self.look(env.observation(), true);
+        let p = &mut self.play;
+        let r = &mut p.rollout;
+        let at = r.log_prob.len();
+        if at == 0 {
+            p.reset.resize(slots, 0.0);
+        } else {
+            p.reset.extend(r.ended[at - slots..].iter().map(|e| f32::from(*e)));
+        }
+        r.observation.extend_from_slice(&p.row);
+        r.mask.extend_from_slice(env.mask());
+        p.head.resize(slots * self.policy.outputs(), 0.0);
+        p.values.resize(slots, 0.0);
+        self.policy
+            .step(&p.row, slots, &mut self.memory[0], &mut p.ws, &mut p.head);
+        self.value
+            .step(&p.row, slots, &mut self.memory[1], &mut p.ws, &mut p.values);
+        r.value.extend_from_slice(&p.values);
+        r.continuous.resize((at / slots + 1) * slots * c, 0.0);
+        r.discrete.resize((at / slots + 1) * slots * d, 0);
+        r.log_prob.resize(at + slots, 0.0);
+        distribution::sample(
+            &self.shape.space,
+            &p.head,
+            &self.log_std,
+            env.mask(),
+            &mut self.noise,
+            &mut r.continuous[at * c..],
+            &mut r.discrete[at * d..],
+            &mut r.log_prob[at..],
+        );
+        p.clipped.clear();
+        p.clipped
+            .extend(r.continuous[at * c..].iter().map(|a| a.clamp(-1.0, 1.0)));
+        env.step(&p.clipped, &r.discrete[at * d..]);
+        all_finite("a reward", env.reward(), self.steps)?;
+        r.reward.extend_from_slice(env.reward());
+        let mut cut = false;
+        for s in 0..slots {
+            let (terminated, truncated) = (env.terminated()[s], env.truncated()[s]);
+            r.terminated.push(terminated);
+            r.ended.push(terminated || truncated);
+            cut |= truncated && !terminated;
+        }
+        if cut {
+            // Value of the last observations, with the memory they were met with.
+            let rows = env.final_observation();
+            match &self.observation {
+                Some(statistics) => statistics.apply(rows, &mut p.row),
+                None => p.row.clone_from(&rows.to_vec()),
+            }
+            p.trial.clone_from(&self.memory[1]);
+            self.value
+                .step(&p.row[..slots * width], slots, &mut p.trial, &mut p.ws, &mut p.values);
+            for s in (0..slots).filter(|s| env.truncated()[*s] && !env.terminated()[*s]) {
+                r.truncated_rows.push(at + s);
+                r.truncated_value.push(p.values[s]);
+            }
+        }
+        for memory in &mut self.memory {
+            forget(memory, self.options.memory, |s| r.ended[at + s]);
+        }
+        Ok(())
+    }
+
+    /// Standardised rows into the row of play.
+    fn look(&mut self, observation: &[f32], learn: bool) {
+        match &mut self.observation {
+            Some(statistics) => {
+                if learn {
+                    statistics.update(observation);
+                }
+                statistics.apply(observation, &mut self.play.row);
+            }
+            None => {
+                self.play.row.clear();
+                self.play.row.extend_from_slice(observation);
+            }
+        }
+    }
+
+    /// Copies the sequences of some slots together, time-major.
+    fn gather(&mut self, chosen: &[usize]) {
+        let (p, b, shape) = (&self.play, &mut self.batch, &self.shape);
+        let r = &p.rollout;
+        let (w, c, d) = (
+            shape.observation_width,
+            shape.space.continuous,
+            shape.space.discrete.len(),
+        );
+        let m = if r.mask.is_empty() {
+            0
+        } else {
+            shape.space.discrete.iter().sum()
+        };
+        for v in [
+            &mut b.observation,
+            &mut b.reset,
+            &mut b.mask,
+            &mut b.continuous,
+            &mut b.log_prob,
+            &mut b.advantage,
+            &mut b.target,
+        ] {
+            v.clear();
+        }
+        b.discrete.clear();
+        for i in (0..r.periods).flat_map(|t| chosen.iter().map(move |s| t * r.slots + s)) {
+            b.observation.extend_from_slice(&r.observation[i * w..(i + 1) * w]);
+            b.reset.push(p.reset[i]);
+            b.mask.extend_from_slice(&r.mask[i * m..(i + 1) * m]);
+            b.continuous.extend_from_slice(&r.continuous[i * c..(i + 1) * c]);
+            b.discrete.extend_from_slice(&r.discrete[i * d..(i + 1) * d]);
+            b.log_prob.push(r.log_prob[i]);
+            b.advantage.push(r.advantage[i]);
+            b.target.push(self.scale.normalize(r.target[i]));
+        }
+        let units = self.options.memory;
+        for (to, from) in b.memory.iter_mut().zip(&p.start) {
+            to.clear();
+            for half in from.chunks_exact(r.slots * units) {
+                chosen
+                    .iter()
+                    .for_each(|s| to.extend_from_slice(&half[s * units..(s + 1) * units]));
+            }
+        }
+    }
+
+    /// One gradient step on the sequences of some slots; `None` if the divergence said to stop before it.
+    fn step(&mut self, chosen: &[usize], rate: f64, entropy: f32) -> Option<[f64; 4]> {
+        self.gather(chosen);
+        let (b, o) = (&mut self.batch, &self.options);
+        let (periods, n) = (o.horizon, chosen.len());
+        standardize(&mut b.advantage);
+        let head = self.policy.forward(&b.observation, &b.reset, &b.memory[0], periods, n);
+        let batch = PolicyBatch {
+            space: &self.shape.space,
+            rows: periods * n,
+            head,
+            log_std: &self.log_std,
+            mask: &b.mask,
+            continuous: &b.continuous,
+            discrete: &b.discrete,
+            advantage: &b.advantage,
+        };
+        batch.clipped_surrogate(&b.log_prob, o.clip as f32, entropy, &mut b.policy);
+        if o.target_kl.is_some_and(|t| b.policy.kl as f64 > 1.5 * t) {
+            return None;
+        }
+        let sizes = [self.policy.param_counts(), self.value.param_counts()];
+        let [layer, top, value_layer, value_top] = &mut b.gradient;
+        for (g, size) in [&mut *layer, &mut *top, &mut *value_layer, &mut *value_top]
+            .into_iter()
+            .zip([sizes[0].0, sizes[0].1, sizes[1].0, sizes[1].1])
+        {
+            g.resize(size, 0.0);
+        }
+        self.policy.backward(&b.policy.dhead, layer, top);
+        let values = self.value.forward(&b.observation, &b.reset, &b.memory[1], periods, n);
+        let loss = value_loss(values, &b.target, o.value_weight as f32, None, &mut b.dvalue);
+        self.value.backward(&b.dvalue, value_layer, value_top);
+        let dlog_std = &b.policy.dlog_std;
+        let (factor, norm) = clip_factor(&[layer, top, dlog_std, value_layer, value_top], o.gradient_norm);
+        let (pl, ph) = self.policy.params_mut();
+        let (vl, vh) = self.value.params_mut();
+        let mut parts = [
+            (pl, &layer[..]),
+            (ph, &top[..]),
+            (&mut self.log_std[..], &dlog_std[..]),
+            (vl, &value_layer[..]),
+            (vh, &value_top[..]),
+        ];
+        self.optimizer.step(&mut parts, rate, factor);
+        Some([b.policy.kl as f64, b.policy.clip_fraction as f64, loss as f64, norm])
+    }
+}
+
+impl Learner for RecurrentPpo {
+    fn method(&self) -> &'static str {
+        RecurrentPpoOptions::METHOD
+    }
+
+    fn update(&mut self, env: &mut dyn VectorEnvironment) -> Result<Metrics, LearnError> {
+        let o = &self.options;
+        let progress = self.steps as f64 / o.steps.max(1) as f64;
+        let rate = if o.anneal {
+            o.learning_rate * (1.0 - progress).max(0.0)
+        } else {
+            o.learning_rate
+        };
+        let entropy = Linear {
+            from: o.entropy,
+            to: o.entropy_end,
+        }
+        .at(progress) as f32;
+        let (epochs, minibatch) = (o.epochs, o.minibatch_slots);
+        self.play(env)?;
+        let mut order: Vec<usize> = (0..self.shape.slots).collect();
+        let (mut sums, mut count) = ([0.0f64; 4], 0usize);
+        'update: for _ in 0..epochs {
+            if minibatch < order.len() {
+                order.shuffle(&mut self.shuffle);
+            }
+            for chosen in order.chunks(minibatch) {
+                let Some(numbers) = self.step(chosen, rate, entropy) else {
+                    break 'update;
+                };
+                sums.iter_mut().zip(numbers).for_each(|(s, x)| *s += x);
+                count += 1;
+            }
+        }
+        all_finite("a weight of the policy", self.policy.params().0, self.steps)?;
+        let r = &self.play.rollout;
+        let n = count.max(1) as f64;
+        let mut values = vec![
+            ("learning_rate", rate),
+            ("entropy", self.batch.policy.entropy as f64),
+            ("approx_kl", sums[0] / n),
+            ("clip_fraction", sums[1] / n),
+            ("value_loss", sums[2] / n),
+            ("gradient_norm", sums[3] / n),
+            (
+                "explained_variance",
+                explained_variance(&r.value[..r.rows()], &r.target),
+            ),
+            ("gradient_steps", count as f64),
+        ];
+        if let Some(l) = self.log_std.first() {
+            values.push(("std", l.exp() as f64));
+        }
+        Ok(Metrics {
+            steps: self.steps,
+            episode_returns: env.take_episode_returns(),
+            values,
+        })
+    }
+
+    fn policy(&self) -> Policy {
+        Policy {
+            method: self.method().into(),
+            space: self.shape.space.clone(),
+            observation_width: self.shape.observation_width,
+            observation: self.observation.clone(),
+            kind: PolicyKind::Recurrent {
+                net: self.policy.clone(),
+                log_std: self.log_std.clone(),
+            },
+        }
+    }
+    fn steps(&self) -> u64 {
+        self.steps
+    }
+    fn total_steps(&self) -> u64 {
+        self.options.steps
+    }
+    fn save(&self) -> Vec<u8> {
+        encode(self)
+    }
+    fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
+        let stored: RecurrentPpo = decode(bytes)?;
+        let fits = stored.options == self.options
+            && stored.shape == self.shape
+            && stored.value.is_consistent()
+            && stored.value.param_counts() == self.value.param_counts()
+            && stored.optimizer.len() == self.optimizer.len()
+            && stored.memory.iter().zip(&self.memory).all(|(a, b)| a.len() == b.len());
+        if !fits {
+            return Err(LearnError::Mismatch {
+                what: "spaces, slots or options differ".into(),
+            });
+        }
+        stored.policy().check()?;
+        *self = stored;
+        Ok(())
+    }
+}

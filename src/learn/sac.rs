@@ -1,0 +1,426 @@
+//! Soft actor-critic (Haarnoja et al. 2018, arXiv 1812.05905), for continuous actions.
+//!
+//! Two critics learn `r + d (min Q'(s', a') - alpha log pi(a'|s'))`, where `Q'` are slowly following copies and only
+//! termination cuts the value off; the policy, a normal through a tangent, climbs `min Q - alpha log pi`; the temperature
+//! alpha holds the entropy at a target. The targets of the critics are standardised (`ValueScale`) and the temperature is in
+//! those units, so that neither the level nor the scale of utility matters. The target entropy falls during training: at the
+//! usual value a policy keeps a standard deviation of about 9 % of half its range, which moves its mean where
+//! the problem is lopsided (saving too little costs more than too much).
+
+use super::distribution::Noise;
+use super::nets::loss::{squashed_policy_loss, squashed_sample, value_loss};
+use super::nets::simd::blend;
+use super::nets::{Activation, Mlp, Net, Optimizer, OptimizerKind, Workspace};
+use super::normalize::{Average, ValueScale, rescale};
+use super::off_policy::Memory;
+use super::on_policy::check_network;
+use super::options::{Linear, in_range, learner_options};
+use super::policy::{Policy, PolicyKind, squashed_action};
+use super::replay::{Batch, Replay, Widths};
+use super::{LearnError, Learner, LearnerOptions, Metrics, Shape, all_finite, decode, discount_of, encode};
+use crate::env::VectorEnvironment;
+use crate::num::random::Stream;
+use serde::{Deserialize, Serialize};
+
+learner_options! {
+    /// Options of soft actor-critic.
+    pub struct SacOptions("sac") {
+        /// Environment steps to learn from, all slots counted.
+        steps: u64 = 100_000,
+        /// Worlds played side by side (read where the environment is made).
+        worlds: usize = 8,
+        /// Environment steps between trainings.
+        train_every: usize = 8,
+        /// Gradient steps of each training.
+        gradient_steps: usize = 4,
+        /// Rows of one gradient step.
+        minibatch: usize = 256,
+        /// Transitions remembered.
+        memory: usize = 200_000,
+        /// Environment steps at random before training begins.
+        warmup: usize = 1000,
+        /// Step size of the optimisers, at the start.
+        learning_rate: f64 = 1e-3,
+        /// Whether the step size falls linearly to zero.
+        anneal: bool = true,
+        /// Discount factor; `none` takes the model's.
+        discount: Option<f64> = None,
+        /// How far the following critics move towards the critics at each gradient step.
+        target_rate: f64 = 0.005,
+        /// Entropy of the policy at the start, for each dimension.
+        target_entropy: f64 = -1.0,
+        /// Entropy of the policy at the end, for each dimension.
+        target_entropy_end: f64 = -2.5,
+        /// First temperature, in units of the standard deviation of values.
+        temperature: f64 = 0.1,
+        /// Periods summed before a value is taken.
+        n_step: usize = 1,
+        /// Whether observations are standardised by running statistics.
+        normalize_observations: bool = true,
+        /// Whether the targets of the critics are standardised.
+        normalize_values: bool = true,
+        /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
+        average_from: f64 = 0.6,
+        /// Hidden layers of policy and critics.
+        network: Vec<usize> = vec![64, 64],
+        /// Function between layers.
+        activation: Activation = Activation::Relu,
+    }
+}
+
+impl SacOptions {
+    fn check(&self) -> Result<(), LearnError> {
+        check_network(&self.network)?;
+        in_range(self.train_every > 0, "train_every", self.train_every, "at least 1")?;
+        in_range(self.minibatch > 0, "minibatch", self.minibatch, "at least 1")?;
+        in_range(
+            (1..=100_000_000).contains(&self.memory),
+            "memory",
+            self.memory,
+            "1 to 100_000_000",
+        )?;
+        in_range((1..=1000).contains(&self.n_step), "n_step", self.n_step, "1 to 1000")?;
+        in_range(
+            self.temperature > 0.0,
+            "temperature",
+            self.temperature,
+            "a number above 0",
+        )?;
+        let rate = self.target_rate;
+        in_range(
+            rate > 0.0 && rate <= 1.0,
+            "target_rate",
+            rate,
+            "a number above 0, at most 1",
+        )?;
+        in_range(
+            self.learning_rate > 0.0,
+            "learning_rate",
+            self.learning_rate,
+            "a number above 0",
+        )
+    }
+}
+
+/// A SAC learner.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Sac {
+    options: SacOptions,
+    memory: Memory,
+    policy: Mlp,
+    critics: [Mlp; 2],
+    targets: [Mlp; 2],
+    /// Of the policy, of both critics together, and of the logarithm of the temperature.
+    optimizers: [Optimizer; 3],
+    log_temperature: f32,
+    scale: ValueScale,
+    average: Average,
+    play_noise: Noise,
+    learn_noise: Noise,
+    gradients: u64,
+    #[serde(skip)]
+    scratch: Scratch,
+}
+
+#[derive(Clone, Default)]
+struct Scratch {
+    ws: Workspace,
+    batch: Batch,
+    head: Vec<f32>,
+    noise: Vec<f32>,
+    action: Vec<f32>,
+    log_prob: Vec<f32>,
+    input: Vec<f32>,
+    value: [Vec<f32>; 2],
+    goal: Vec<f32>,
+    dvalue: Vec<f32>,
+    dinput: [Vec<f32>; 2],
+    daction: Vec<f32>,
+    dhead: Vec<f32>,
+    gradient: [Vec<f32>; 2],
+}
+
+impl Sac {
+    /// A fresh learner; restarts the environment from `seed`.
+    ///
+    /// # Errors
+    /// [`LearnError::Unsuitable`] where a choice is finite, [`LearnError::BadOption`].
+    pub fn new(options: SacOptions, env: &mut dyn VectorEnvironment, seed: u64) -> Result<Sac, LearnError> {
+        options.check()?;
+        let shape = Shape::of(env);
+        shape.check(SacOptions::METHOD)?;
+        if !shape.space.discrete.is_empty() {
+            let reason = "a choice is finite, and its policy is continuous".into();
+            return Err(LearnError::Unsuitable {
+                method: SacOptions::METHOD,
+                reason,
+                instead: "ppo",
+            });
+        }
+        let (width, dims, act) = (shape.observation_width, shape.space.continuous, options.activation);
+        let mut rng = Stream::new(seed, 1);
+        let policy = Mlp::new(width, &options.network, 2 * dims, act, 0.01, &mut rng);
+        let critics = [(); 2].map(|()| Mlp::new(width + dims, &options.network, 1, act, 0.1, &mut rng));
+        env.reset(seed);
+        let _ = env.take_episode_returns();
+        let widths = Widths {
+            observation: width,
+            continuous: dims,
+            allowed: 0,
+        };
+        let discount = discount_of(options.discount, env)?;
+        let replay = Replay::new(widths, options.memory, shape.slots, options.n_step, discount, None);
+        let sizes = [policy.params().len(), 2 * critics[0].params().len(), 1];
+        Ok(Sac {
+            memory: Memory::new(shape, options.normalize_observations, replay, seed),
+            optimizers: sizes.map(|n| Optimizer::new(OptimizerKind::Adam, n, 1e-8)),
+            log_temperature: options.temperature.ln() as f32,
+            scale: ValueScale::new(options.normalize_values, 1e-3),
+            average: Average::default(),
+            targets: critics.clone(),
+            policy,
+            critics,
+            play_noise: Noise::new(seed, 2),
+            learn_noise: Noise::new(seed, 4),
+            gradients: 0,
+            scratch: Scratch::default(),
+            options,
+        })
+    }
+
+    /// One period of play.
+    fn play(&mut self, env: &mut dyn VectorEnvironment) -> Result<(), LearnError> {
+        self.memory.look(env)?;
+        let (m, x) = (&mut self.memory, &mut self.scratch);
+        let (slots, dims) = (m.shape.slots, m.shape.space.continuous);
+        x.action.resize(slots * dims, 0.0);
+        if m.steps < self.options.warmup as u64 {
+            self.play_noise.uniform(1, &mut x.action);
+            self.play_noise.advance();
+            x.action.iter_mut().for_each(|a| *a = 2.0 * *a - 1.0);
+        } else {
+            x.head.resize(slots * 2 * dims, 0.0);
+            self.policy.infer(&m.row, slots, &mut x.ws, &mut x.head);
+            squashed_action(&x.head, dims, false, &mut self.play_noise, &mut x.action);
+        }
+        m.step(env, &x.action, &[], &[], |_, _| Vec::new())
+    }
+
+    /// One gradient step of critics, policy and temperature; returns the critics' loss and the entropy.
+    fn learn(&mut self, rate: f64, target_entropy: f32) -> (f64, f64) {
+        let n = self.options.minibatch;
+        self.memory.draw(n, 1.0, &mut self.scratch.batch);
+        self.goals(n);
+        let loss = self.learn_critics(n, rate);
+        let entropy = self.learn_policy(n, rate);
+        // Temperature: the derivative of log(alpha) * (entropy - target), as in the authors' code.
+        let gradient = [entropy as f32 - target_entropy];
+        self.optimizers[2].step(
+            &mut [(std::slice::from_mut(&mut self.log_temperature), &gradient)],
+            rate,
+            1.0,
+        );
+        let weight = self.options.target_rate as f32;
+        for (target, critic) in self.targets.iter_mut().zip(&self.critics) {
+            blend(target.params_mut(), critic.params(), weight);
+        }
+        self.gradients += 1;
+        (loss, entropy)
+    }
+
+    /// What the critics should say, standardised.
+    fn goals(&mut self, n: usize) {
+        let (x, dims) = (&mut self.scratch, self.memory.shape.space.continuous);
+        x.head.resize(n * 2 * dims, 0.0);
+        self.policy.infer(&x.batch.after, n, &mut x.ws, &mut x.head);
+        x.noise.resize(n * dims, 0.0);
+        x.action.resize(n * dims, 0.0);
+        x.log_prob.resize(n, 0.0);
+        self.learn_noise.normal(0, &mut x.noise);
+        squashed_sample(&x.head, &x.noise, dims, &mut x.action, &mut x.log_prob);
+        join(&x.batch.after, &x.action, n, &mut x.input);
+        for (target, value) in self.targets.iter().zip(&mut x.value) {
+            value.resize(n, 0.0);
+            target.infer(&x.input, n, &mut x.ws, value);
+        }
+        let temperature = self.log_temperature.exp();
+        x.goal.clear();
+        for i in 0..n {
+            let soft = x.value[0][i].min(x.value[1][i]);
+            // The bonus is in units of the standard deviation: restored with the value.
+            let bonus = -temperature * x.log_prob[i] * self.scale.sd() as f32;
+            let after = self.scale.restore(soft) + bonus;
+            x.goal.push(x.batch.weight[i].mul_add(after, x.batch.reward[i]));
+        }
+        let correction = self.scale.update(&x.goal);
+        for net in self.critics.iter_mut().chain(&mut self.targets) {
+            rescale(net, correction, 1);
+        }
+        x.goal.iter_mut().for_each(|g| *g = self.scale.normalize(*g));
+    }
+
+    fn learn_critics(&mut self, n: usize, rate: f64) -> f64 {
+        let x = &mut self.scratch;
+        join(&x.batch.observation, &x.batch.continuous, n, &mut x.input);
+        let mut loss = 0.0;
+        for (critic, gradient) in self.critics.iter_mut().zip(&mut x.gradient) {
+            let value = critic.forward(&x.input, n);
+            loss += value_loss(value, &x.goal, 0.5, None, &mut x.dvalue) as f64;
+            gradient.resize(critic.params().len(), 0.0);
+            critic.backward(&x.dvalue, Some(gradient), None);
+        }
+        let [first, second] = &mut self.critics;
+        let mut parts = [
+            (first.params_mut(), &x.gradient[0][..]),
+            (second.params_mut(), &x.gradient[1][..]),
+        ];
+        self.optimizers[1].step(&mut parts, rate, 1.0);
+        0.5 * loss
+    }
+
+    fn learn_policy(&mut self, n: usize, rate: f64) -> f64 {
+        let (x, dims) = (&mut self.scratch, self.memory.shape.space.continuous);
+        let width = self.memory.shape.observation_width;
+        self.learn_noise.normal(1, &mut x.noise);
+        self.learn_noise.advance();
+        let head = self.policy.forward(&x.batch.observation, n);
+        squashed_sample(head, &x.noise, dims, &mut x.action, &mut x.log_prob);
+        join(&x.batch.observation, &x.action, n, &mut x.input);
+        // The derivative of the smaller critic with respect to the action.
+        x.dvalue.clear();
+        x.dvalue.resize(n, 1.0);
+        for k in 0..2 {
+            x.value[k].clear();
+            x.value[k].extend_from_slice(self.critics[k].forward(&x.input, n));
+            x.dinput[k].resize(n * (width + dims), 0.0);
+            self.critics[k].backward(&x.dvalue, None, Some(&mut x.dinput[k]));
+        }
+        x.daction.clear();
+        for i in 0..n {
+            let k = usize::from(x.value[1][i] < x.value[0][i]);
+            let at = i * (width + dims) + width;
+            x.daction.extend_from_slice(&x.dinput[k][at..at + dims]);
+        }
+        squashed_policy_loss(
+            head,
+            &x.noise,
+            dims,
+            &x.daction,
+            self.log_temperature.exp(),
+            &mut x.dhead,
+        );
+        let gradient = &mut x.gradient[0];
+        gradient.clear();
+        gradient.resize(self.policy.params().len(), 0.0);
+        self.policy.backward(&x.dhead, Some(gradient), None);
+        self.optimizers[0].step(&mut [(self.policy.params_mut(), gradient)], rate, 1.0);
+        -x.log_prob.iter().map(|l| *l as f64).sum::<f64>() / n as f64
+    }
+}
+
+/// Rows of observations with rows of actions behind.
+fn join(observation: &[f32], action: &[f32], rows: usize, out: &mut Vec<f32>) {
+    let (w, c) = (observation.len() / rows, action.len() / rows);
+    out.clear();
+    for i in 0..rows {
+        out.extend_from_slice(&observation[i * w..(i + 1) * w]);
+        out.extend_from_slice(&action[i * c..(i + 1) * c]);
+    }
+}
+
+impl Learner for Sac {
+    fn method(&self) -> &'static str {
+        SacOptions::METHOD
+    }
+
+    fn update(&mut self, env: &mut dyn VectorEnvironment) -> Result<Metrics, LearnError> {
+        let (mut loss, mut entropy, mut count) = (0.0, 0.0, 0u32);
+        let dims = self.memory.shape.space.continuous as f64;
+        let stop = self.memory.steps + self.options.train_every.max(1000) as u64;
+        while self.memory.steps < stop && !self.is_done() {
+            let start = self.memory.steps;
+            while self.memory.steps < start + self.options.train_every as u64 {
+                self.play(env)?;
+            }
+            if self.memory.steps < self.options.warmup as u64 || self.memory.replay.is_empty() {
+                continue;
+            }
+            if self.gradients == 0 {
+                let (replay, discount) = (&self.memory.replay, discount_of(self.options.discount, env)?);
+                self.scale
+                    .start(replay.rewards(), discount as f64, replay.share_terminated());
+            }
+            let o = &self.options;
+            let progress = self.memory.steps as f64 / o.steps.max(1) as f64;
+            let rate = if o.anneal {
+                o.learning_rate * (1.0 - progress).max(0.0)
+            } else {
+                o.learning_rate
+            };
+            let target = dims
+                * Linear {
+                    from: o.target_entropy,
+                    to: o.target_entropy_end,
+                }
+                .at(progress);
+            for _ in 0..o.gradient_steps {
+                let (l, h) = self.learn(rate, target as f32);
+                (loss, entropy, count) = (loss + l, entropy + h, count + 1);
+            }
+            if progress >= self.options.average_from {
+                self.average.update(self.policy.params());
+            }
+        }
+        all_finite("a weight of the policy", self.policy.params(), self.memory.steps)?;
+        let n = count.max(1) as f64;
+        let values = vec![
+            ("critic_loss", loss / n),
+            ("entropy", entropy / n),
+            ("temperature", self.log_temperature.exp() as f64),
+            ("value_sd", self.scale.sd()),
+            ("gradient_steps", count as f64),
+        ];
+        Ok(Metrics {
+            steps: self.memory.steps,
+            episode_returns: env.take_episode_returns(),
+            values,
+        })
+    }
+
+    fn policy(&self) -> Policy {
+        let mut net = self.policy.clone();
+        net.params_mut().copy_from_slice(self.average.or(self.policy.params()));
+        Policy {
+            method: self.method().into(),
+            space: self.memory.shape.space.clone(),
+            observation_width: self.memory.shape.observation_width,
+            observation: self.memory.observation.clone(),
+            kind: PolicyKind::Squashed { net },
+        }
+    }
+    fn steps(&self) -> u64 {
+        self.memory.steps
+    }
+    fn total_steps(&self) -> u64 {
+        self.options.steps
+    }
+    fn save(&self) -> Vec<u8> {
+        encode(self)
+    }
+    fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
+        let stored: Sac = decode(bytes)?;
+        let same = |a: &Mlp, b: &Mlp| a.is_consistent() && a.params().len() == b.params().len();
+        let fits = stored.options == self.options
+            && stored.memory.fits(&self.memory)
+            && (0..2).all(|k| same(&stored.critics[k], &self.critics[k]) && same(&stored.targets[k], &self.targets[k]))
+            && (0..3).all(|k| stored.optimizers[k].len() == self.optimizers[k].len());
+        if !fits {
+            return Err(LearnError::Mismatch {
+                what: "spaces, slots or options differ".into(),
+            });
+        }
+        stored.policy().check()?;
+        *self = stored;
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! econc: a language for economies and the program that solves them.
+//!
+//! The way through, one module a phase; each module uses only those above it in this list. [`compile`] shows it all:
+//! text to tree (`syntax`), tree to typed model over one environment graph (`check`), parameters that are results of
+//! a solve filled in by solving the model without them (`solve`). Behind it, `solve` and `env` run the model through the
+//! `kernel`, `learn` trains on `env`, `verify` judges both, `report` and `cli` show them.
+
+pub mod check;
+pub mod cli;
+pub mod diag;
+pub mod env;
+pub mod graph;
+pub mod kernel;
+pub mod learn;
+pub mod num;
+pub mod report;
+pub mod solve;
+pub mod syntax;
+pub mod verify;
+
+pub use check::{Model, Options};
+pub use diag::{Diagnostic, Severity, Span};
+
+/// The market library, `use std.markets.{..}`: file 1 of every compilation.
+pub const MARKET_LIBRARY: &str = include_str!("../std/markets.econ");
+
+/// Compiles a model file: the model, unless there are errors, and every message.
+///
+/// Parameters that are results of a solve (`param k_ss = steady_state(planner.k)`) are found by solving the model with
+/// everything left out that reads them, then the file is checked again with their values.
+pub fn compile(source: &str, options: &Options) -> (Option<Model>, Vec<Diagnostic>) {
+    let (file, mut diagnostics) = syntax::parser::parse(source, 0);
+    if has_errors(&diagnostics) {
+        // What could be read is checked too, so that one run shows as much as possible.
+        let (_, more) = check::check(&file, &library(source), options);
+        let known: Vec<Span> = diagnostics
+            .iter()
+            .filter_map(|d| d.primary.as_ref().map(|p| p.0))
+            .collect();
+        diagnostics.extend(more.into_iter().filter(|d| follows_from_none(d, &known)));
+        return (None, diagnostics);
+    }
+    let library = library(source);
+    let (model, found) = check::check(&file, &library, options);
+    let Some(model) = model else {
+        diagnostics.extend(found);
+        return (None, diagnostics);
+    };
+    if model.pending.is_empty() {
+        diagnostics.extend(found);
+        return (Some(model), diagnostics);
+    }
+    match solve::benchmarks::solve_pending(&model) {
+        Ok(solved) => {
+            let options = Options {
+                solved,
+                ..options.clone()
+            };
+            let (model, found) = check::check(&file, &library, &options);
+            diagnostics.extend(found);
+            (model, diagnostics)
+        }
+        Err(d) => {
+            diagnostics.extend(found);
+            diagnostics.extend(d);
+            (None, diagnostics)
+        }
+    }
+}
+
+fn library(source: &str) -> Vec<syntax::ast::File> {
+    if source.contains("use") {
+        vec![syntax::parser::parse(MARKET_LIBRARY, 1).0]
+    } else {
+        Vec::new()
+    }
+}
+
+fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|d| d.severity == Severity::Error)
+}
+
+/// Messages of the checker about a file with faulty statements: names those statements would have declared are missing,
+/// so only messages that cannot come from that are shown.
+fn follows_from_none(d: &Diagnostic, faulty: &[Span]) -> bool {
+    let missing = [
+        "E0201", "E0207", "E0210", "E0701", "E0702", "E0703", "E0705", "E0707", "E0713", "E0716",
+    ];
+    d.severity == Severity::Error
+        && !missing.contains(&d.code.as_str())
+        && d.primary
+            .as_ref()
+            .is_none_or(|(s, _)| !faulty.iter().any(|f| f.start <= s.start && s.end <= f.end))
+}

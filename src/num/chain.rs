@@ -1,0 +1,516 @@
+//! Finite Markov chains: discretised autoregressions, stationary distributions, joint chains, row checks.
+//!
+//! An AR(1) `x' = mean + rho (x - mean) + e`, `e ~ N(0, sigma^2)` has unconditional sd `sigma / sqrt(1 - rho^2)`.
+//! *Rouwenhorst* (1995; Kopecky and Suen 2010, RED 13) matches mean, variance and first autocorrelation exactly for any
+//! rho; *Tauchen* (1986, Economics Letters 20) puts normal probabilities on an even grid and misses the variance when
+//! rho is near one, so [`Discretised`] carries asked and obtained moments side by side. Stationary distributions are
+//! computed by the subtraction-free elimination of Grassmann, Taksar and Heyman (1985), which never uses the diagonal.
+
+use super::normal;
+use serde::{Deserialize, Serialize};
+
+/// How far a row may be from one and still count as summing to one.
+pub const ROW_TOLERANCE: f64 = 1e-9;
+
+/// A finite chain: values and a transition matrix, `transition[from][to]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Chain {
+    /// What each state stands for.
+    pub values: Vec<f64>,
+    /// Probabilities, one row a state.
+    pub transition: Vec<Vec<f64>>,
+}
+
+/// What to do with rows that do not sum to one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rows {
+    /// Refuse them.
+    Check,
+    /// Divide each row by its sum.
+    Normalize,
+    /// Use them as they are: reproduces publications whose rows do not sum to one.
+    AsGiven,
+}
+
+/// Why a chain was refused. Rows and columns count from 1.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ChainError {
+    /// Another number of rows or columns than of values.
+    #[error("the matrix has {rows} rows and row {row} has {columns} columns, but there are {values} values")]
+    Shape {
+        /// Rows of the matrix.
+        rows: usize,
+        /// The first row of wrong length (1 if the number of rows is wrong).
+        row: usize,
+        /// Its columns.
+        columns: usize,
+        /// Values of the chain.
+        values: usize,
+    },
+    /// A row sum.
+    #[error("row {row} sums to {sum}, not to 1")]
+    RowSum {
+        /// Which row.
+        row: usize,
+        /// Its sum.
+        sum: f64,
+    },
+    /// A number that is no probability.
+    #[error("row {row}, column {column} is {value}, which is no probability")]
+    Probability {
+        /// Which row.
+        row: usize,
+        /// Which column.
+        column: usize,
+        /// The number.
+        value: f64,
+    },
+    /// A parameter outside its domain.
+    #[error("{name} = {value} is outside {domain}")]
+    Parameter {
+        /// Its name.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// Where it must lie.
+        domain: &'static str,
+    },
+}
+
+/// Mean, standard deviation and first autocorrelation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Moments {
+    /// Unconditional mean.
+    pub mean: f64,
+    /// Unconditional standard deviation.
+    pub sd: f64,
+    /// First autocorrelation (0 if the sd is 0).
+    pub autocorrelation: f64,
+}
+
+/// A discretised process with what was asked for and what the chain has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Discretised {
+    /// The chain.
+    pub chain: Chain,
+    /// Moments of the process.
+    pub asked: Moments,
+    /// Moments of the chain.
+    pub obtained: Moments,
+}
+
+/// Checks a transition matrix of `n` states and treats its rows as `rows` says.
+pub fn check_rows(transition: &mut [Vec<f64>], n: usize, rows: Rows) -> Result<(), ChainError> {
+    let count = transition.len();
+    for (i, row) in transition.iter().enumerate() {
+        if row.len() != n || count != n {
+            return Err(ChainError::Shape {
+                rows: count,
+                row: i + 1,
+                columns: row.len(),
+                values: n,
+            });
+        }
+    }
+    if count != n {
+        return Err(ChainError::Shape {
+            rows: count,
+            row: 1,
+            columns: 0,
+            values: n,
+        });
+    }
+    for (i, row) in transition.iter_mut().enumerate() {
+        for (j, &p) in row.iter().enumerate() {
+            if !p.is_finite() || p < 0.0 {
+                return Err(ChainError::Probability {
+                    row: i + 1,
+                    column: j + 1,
+                    value: p,
+                });
+            }
+        }
+        let sum: f64 = row.iter().sum();
+        match rows {
+            Rows::Check if (sum - 1.0).abs() > ROW_TOLERANCE => {
+                return Err(ChainError::RowSum { row: i + 1, sum });
+            }
+            Rows::Normalize if sum > 0.0 => row.iter_mut().for_each(|p| *p /= sum),
+            Rows::Normalize => return Err(ChainError::RowSum { row: i + 1, sum }),
+            Rows::Check | Rows::AsGiven => {}
+        }
+    }
+    Ok(())
+}
+
+impl Chain {
+    /// A chain with checked rows.
+    pub fn new(values: Vec<f64>, mut transition: Vec<Vec<f64>>, rows: Rows) -> Result<Self, ChainError> {
+        check_rows(&mut transition, values.len(), rows)?;
+        Ok(Chain { values, transition })
+    }
+
+    /// Long-run probabilities of the states.
+    pub fn stationary(&self) -> Vec<f64> {
+        stationary(&self.transition)
+    }
+
+    /// Moments under the stationary distribution.
+    pub fn moments(&self) -> Moments {
+        let p = self.stationary();
+        let mean: f64 = p.iter().zip(&self.values).map(|(p, x)| p * x).sum();
+        let mut variance = 0.0;
+        let mut covariance = 0.0;
+        for (i, row) in self.transition.iter().enumerate() {
+            let d = self.values[i] - mean;
+            variance += p[i] * d * d;
+            let next: f64 = row.iter().zip(&self.values).map(|(q, x)| q * (x - mean)).sum();
+            covariance += p[i] * d * next;
+        }
+        Moments {
+            mean,
+            sd: variance.sqrt(),
+            autocorrelation: if variance > 0.0 { covariance / variance } else { 0.0 },
+        }
+    }
+}
+
+fn check_process(n: usize, rho: f64, sd: f64) -> Result<(), ChainError> {
+    let bad = |name, value, domain| Err(ChainError::Parameter { name, value, domain });
+    if n == 0 {
+        return bad("states", 0.0, "1, 2, ...");
+    }
+    if !(rho > -1.0 && rho < 1.0) {
+        return bad("rho", rho, "(-1, 1)");
+    }
+    if !(sd >= 0.0 && sd.is_finite()) {
+        return bad("sd", sd, "[0, inf)");
+    }
+    Ok(())
+}
+
+/// Unconditional sd of an AR(1) with innovation sd `sigma`.
+pub fn unconditional_sd(rho: f64, sigma: f64) -> f64 {
+    sigma / (1.0 - rho * rho).sqrt()
+}
+
+/// Rouwenhorst's chain of `n` states for an AR(1) with *unconditional* standard deviation `sd`.
+pub fn rouwenhorst(n: usize, rho: f64, sd: f64, mean: f64) -> Result<Discretised, ChainError> {
+    check_process(n, rho, sd)?;
+    let p = (1.0 + rho) / 2.0;
+    let mut matrix = vec![vec![1.0]];
+    for m in 2..=n {
+        let mut next = vec![vec![0.0; m]; m];
+        for (i, row) in matrix.iter().enumerate() {
+            for (j, &x) in row.iter().enumerate() {
+                next[i][j] += p * x;
+                next[i][j + 1] += (1.0 - p) * x;
+                next[i + 1][j] += (1.0 - p) * x;
+                next[i + 1][j + 1] += p * x;
+            }
+        }
+        for row in next.iter_mut().take(m - 1).skip(1) {
+            row.iter_mut().for_each(|x| *x *= 0.5);
+        }
+        matrix = next;
+    }
+    // Rounding of the recursion is removed so that rows sum to one to the last bit that matters.
+    for row in &mut matrix {
+        let sum: f64 = row.iter().sum();
+        row.iter_mut().for_each(|x| *x /= sum);
+    }
+    let half = if n > 1 { sd * ((n - 1) as f64).sqrt() } else { 0.0 };
+    let values = symmetric_nodes(n, half, mean);
+    Ok(with_moments(
+        Chain {
+            values,
+            transition: matrix,
+        },
+        rho,
+        sd,
+        mean,
+    ))
+}
+
+/// Tauchen's chain of `n` states on `mean +- width` unconditional standard deviations (3 is customary).
+pub fn tauchen(n: usize, rho: f64, sd: f64, mean: f64, width: f64) -> Result<Discretised, ChainError> {
+    check_process(n, rho, sd)?;
+    if !(width > 0.0 && width.is_finite()) {
+        return Err(ChainError::Parameter {
+            name: "width",
+            value: width,
+            domain: "(0, inf)",
+        });
+    }
+    let half = if n > 1 { width * sd } else { 0.0 };
+    let values = symmetric_nodes(n, half, mean);
+    let step = if n > 1 { 2.0 * half / (n - 1) as f64 } else { 0.0 };
+    let sigma = sd * (1.0 - rho * rho).sqrt();
+    let mut transition = vec![vec![0.0; n]; n];
+    for (i, row) in transition.iter_mut().enumerate() {
+        if sigma == 0.0 {
+            row[i] = 1.0;
+            continue;
+        }
+        let centre = rho * (values[i] - mean);
+        // Upper-tail differences keep precision on the right half of the row.
+        let upper = |edge: f64| normal::cdf(-(edge - centre) / sigma);
+        let mut above = 1.0;
+        for (j, p) in row.iter_mut().enumerate() {
+            let below_next = if j + 1 == n {
+                0.0
+            } else {
+                upper(values[j] - mean + 0.5 * step)
+            };
+            *p = (above - below_next).max(0.0);
+            above = below_next;
+        }
+        let sum: f64 = row.iter().sum();
+        row.iter_mut().for_each(|p| *p /= sum);
+    }
+    Ok(with_moments(Chain { values, transition }, rho, sd, mean))
+}
+
+fn symmetric_nodes(n: usize, half: f64, mean: f64) -> Vec<f64> {
+    (0..n)
+        .map(|i| {
+            let t = if n > 1 {
+                (2 * i) as f64 / (n - 1) as f64 - 1.0
+            } else {
+                0.0
+            };
+            mean + half * t
+        })
+        .collect()
+}
+
+fn with_moments(chain: Chain, rho: f64, sd: f64, mean: f64) -> Discretised {
+    let obtained = chain.moments();
+    Discretised {
+        chain,
+        asked: Moments {
+            mean,
+            sd,
+            autocorrelation: rho,
+        },
+        obtained,
+    }
+}
+
+/// Stationary distribution of a transition matrix; with several recurrent classes the limit of the time averages
+/// from a uniform start.
+pub fn stationary(transition: &[Vec<f64>]) -> Vec<f64> {
+    let n = transition.len();
+    if n == 0 {
+        return Vec::new();
+    }
+    if let Some(p) = eliminate(transition) {
+        return p;
+    }
+    // Reducible: average P^t over a long horizon by repeated squaring of the lazy chain (P + I) / 2, which has
+    // the same invariant distributions and no periods.
+    let mut power: Vec<Vec<f64>> = (0..n)
+        .map(|i| {
+            (0..n)
+                .map(|j| 0.5 * transition[i][j] + if i == j { 0.5 } else { 0.0 })
+                .collect()
+        })
+        .collect();
+    for row in &mut power {
+        let sum: f64 = row.iter().sum();
+        row.iter_mut().for_each(|x| *x /= sum);
+    }
+    for _ in 0..60 {
+        let mut next = vec![vec![0.0; n]; n];
+        for i in 0..n {
+            for (k, &a) in power[i].iter().enumerate() {
+                if a != 0.0 {
+                    for j in 0..n {
+                        next[i][j] += a * power[k][j];
+                    }
+                }
+            }
+            let sum: f64 = next[i].iter().sum();
+            next[i].iter_mut().for_each(|x| *x /= sum);
+        }
+        power = next;
+    }
+    (0..n)
+        .map(|j| power.iter().map(|row| row[j]).sum::<f64>() / n as f64)
+        .collect()
+}
+
+/// The elimination of Grassmann, Taksar and Heyman; `None` if the chain is reducible.
+fn eliminate(transition: &[Vec<f64>]) -> Option<Vec<f64>> {
+    let n = transition.len();
+    let mut a: Vec<Vec<f64>> = transition.to_vec();
+    for k in (1..n).rev() {
+        let scale: f64 = a[k][..k].iter().sum();
+        if scale <= 0.0 {
+            return None;
+        }
+        for row in a.iter_mut().take(k) {
+            row[k] /= scale;
+        }
+        let (upper, lower) = a.split_at_mut(k);
+        for row in upper.iter_mut() {
+            let factor = row[k];
+            for (x, y) in row[..k].iter_mut().zip(&lower[0][..k]) {
+                *x += factor * y;
+            }
+        }
+    }
+    let mut p = vec![0.0; n];
+    p[0] = 1.0;
+    for k in 1..n {
+        p[k] = (0..k).map(|i| p[i] * a[i][k]).sum();
+    }
+    let sum: f64 = p.iter().sum();
+    if !(sum.is_finite() && sum > 0.0) {
+        return None;
+    }
+    p.iter_mut().for_each(|x| *x /= sum);
+    Some(p)
+}
+
+/// Transition matrix of independent chains taken together, the last fastest.
+pub fn product(matrices: &[&[Vec<f64>]]) -> Vec<Vec<f64>> {
+    let mut joint = vec![vec![1.0]];
+    for matrix in matrices {
+        let (n, m) = (joint.len(), matrix.len());
+        let mut next = vec![vec![0.0; n * m]; n * m];
+        for (i, outer) in joint.iter().enumerate() {
+            for (k, inner) in matrix.iter().enumerate() {
+                for (j, &p) in outer.iter().enumerate() {
+                    for (l, &q) in inner.iter().enumerate() {
+                        next[i * m + k][j * m + l] = p * q;
+                    }
+                }
+            }
+        }
+        joint = next;
+    }
+    joint
+}
+
+/// Transition matrix of a parent chain and a chain whose matrix depends on the parent now and next:
+/// joint state `z * m + e`, probability `parent[z][z'] * own(z, z')[e][e']`.
+pub fn conditional<'a>(parent: &[Vec<f64>], m: usize, own: impl Fn(usize, usize) -> &'a [Vec<f64>]) -> Vec<Vec<f64>> {
+    let n = parent.len();
+    let mut joint = vec![vec![0.0; n * m]; n * m];
+    for z in 0..n {
+        for next in 0..n {
+            let matrix = own(z, next);
+            for (e, row) in matrix.iter().enumerate().take(m) {
+                for (f, &p) in row.iter().enumerate().take(m) {
+                    joint[z * m + e][next * m + f] = parent[z][next] * p;
+                }
+            }
+        }
+    }
+    joint
+}
+
+/// Values of the joint states of several chains, the last fastest: `values[j][s]`.
+pub fn joint_values(values: &[&[f64]]) -> Vec<Vec<f64>> {
+    let mut joint: Vec<Vec<f64>> = vec![Vec::new()];
+    for own in values {
+        joint = joint
+            .iter()
+            .flat_map(|head| {
+                own.iter().map(move |&x| {
+                    let mut row = head.clone();
+                    row.push(x);
+                    row
+                })
+            })
+            .collect();
+    }
+    joint
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rouwenhorst_matches_the_asked_moments_exactly() {
+        for (n, rho) in [(2, 0.9), (5, 0.95), (9, 0.99), (7, 0.0), (3, -0.4)] {
+            let d = rouwenhorst(n, rho, 0.3, 1.5).unwrap();
+            assert!((d.obtained.mean - 1.5).abs() < 1e-12);
+            assert!((d.obtained.sd - 0.3).abs() < 1e-12, "{n} {rho} {:?}", d.obtained);
+            assert!((d.obtained.autocorrelation - rho).abs() < 1e-12);
+        }
+        assert_eq!(rouwenhorst(1, 0.5, 0.2, 2.0).unwrap().chain.values, vec![2.0]);
+    }
+
+    #[test]
+    fn tauchen_reports_the_sd_it_misses() {
+        // Aiyagari's seven points at rho .9, sd .4: the obtained sd is far above the asked one.
+        let d = tauchen(7, 0.9, 0.4, 0.0, 3.0).unwrap();
+        assert!(d.obtained.sd > 0.45, "{:?}", d.obtained);
+        let fine = tauchen(401, 0.5, 0.4, 0.0, 5.0).unwrap();
+        assert!((fine.obtained.sd - 0.4).abs() < 1e-3);
+        assert!((fine.obtained.autocorrelation - 0.5).abs() < 1e-3);
+        assert!(tauchen(7, 1.0, 0.4, 0.0, 3.0).is_err());
+    }
+
+    #[test]
+    fn a_row_that_misses_one_is_named_unless_opted_out() {
+        let rows = || vec![vec![0.5, 0.5], vec![0.3, 0.7001]];
+        let error = Chain::new(vec![0.0, 1.0], rows(), Rows::Check).unwrap_err();
+        assert_eq!(error.to_string(), "row 2 sums to 1.0001, not to 1");
+        let kept = Chain::new(vec![0.0, 1.0], rows(), Rows::AsGiven).unwrap();
+        assert_eq!(kept.transition[1][1], 0.7001);
+        let normal = Chain::new(vec![0.0, 1.0], rows(), Rows::Normalize).unwrap();
+        assert!((normal.transition[1].iter().sum::<f64>() - 1.0).abs() < 1e-15);
+        assert!(Chain::new(vec![0.0], rows(), Rows::Check).is_err());
+        assert!(Chain::new(vec![0.0, 1.0], vec![vec![1.5, -0.5], vec![0.0, 1.0]], Rows::Check).is_err());
+    }
+
+    #[test]
+    fn stationary_distribution_solves_its_equation_and_survives_reducible_chains() {
+        let p = vec![vec![0.9, 0.1, 0.0], vec![0.2, 0.5, 0.3], vec![0.0, 0.4, 0.6]];
+        let d = stationary(&p);
+        for j in 0..3 {
+            let flow: f64 = (0..3).map(|i| d[i] * p[i][j]).sum();
+            assert!((flow - d[j]).abs() < 1e-15);
+        }
+        let absorbing = vec![vec![1.0, 0.0], vec![0.1, 0.9]];
+        let d = stationary(&absorbing);
+        assert!((d[0] - 1.0).abs() < 1e-12);
+        let split = vec![vec![1.0, 0.0], vec![0.0, 1.0]];
+        assert_eq!(stationary(&split), vec![0.5, 0.5]);
+    }
+
+    #[test]
+    fn krusell_smith_joint_chain_is_its_conditional_product() {
+        let z = vec![vec![0.875, 0.125], vec![0.125, 0.875]];
+        let joint: [[f64; 4]; 4] = [
+            [0.525, 0.35, 0.03125, 0.09375],
+            [0.038889, 0.836111, 0.002083, 0.122917],
+            [0.09375, 0.03125, 0.291667, 0.583333],
+            [0.009115, 0.115885, 0.024306, 0.850694],
+        ];
+        let mut blocks = vec![vec![vec![vec![0.0; 2]; 2]; 2]; 2];
+        for a in 0..2 {
+            for b in 0..2 {
+                for e in 0..2 {
+                    for f in 0..2 {
+                        blocks[a][b][e][f] = joint[a * 2 + e][b * 2 + f];
+                    }
+                }
+                check_rows(&mut blocks[a][b], 2, Rows::Normalize).unwrap();
+            }
+        }
+        let back = conditional(&z, 2, |a, b| &blocks[a][b]);
+        for i in 0..4 {
+            for j in 0..4 {
+                assert!((back[i][j] - joint[i][j]).abs() < 2e-6);
+            }
+        }
+        let two = product(&[&z, &z]);
+        assert_eq!(two[1][2], z[0][1] * z[1][0]);
+        assert_eq!(joint_values(&[&[1.0, 2.0], &[5.0, 6.0]])[1], vec![1.0, 6.0]);
+    }
+}

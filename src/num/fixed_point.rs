@@ -1,0 +1,235 @@
+//! Systems of equations `f(x) = 0` in a box: damped Newton.
+//!
+//! The Jacobian is given or taken by central differences; each step is shortened so that it stays in the box (a
+//! coordinate that would leave moves nine tenths of the way to its bound) and until the scaled residual falls
+//! (Dennis and Schnabel 1996, chapter 6). A singular Jacobian is met by a Levenberg-Marquardt step.
+
+use nalgebra::{DMatrix, DVector};
+
+/// Named limits of [`newton`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewtonOptions {
+    /// Largest absolute residual that counts as zero.
+    pub tolerance: f64,
+    /// Most steps.
+    pub iterations: usize,
+    /// Relative step of numerical derivatives.
+    pub difference: f64,
+}
+
+impl Default for NewtonOptions {
+    fn default() -> Self {
+        NewtonOptions {
+            tolerance: 1e-12,
+            iterations: 100,
+            difference: 6e-6,
+        }
+    }
+}
+
+/// Where it stopped.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewtonReport {
+    /// The point.
+    pub x: Vec<f64>,
+    /// Largest absolute residual there.
+    pub residual: f64,
+    /// Steps taken.
+    pub iterations: usize,
+    /// Whether the residual is within the tolerance.
+    pub converged: bool,
+}
+
+/// Equations that return their residuals, or `None` where they cannot be evaluated.
+pub trait Equations {
+    /// Residuals at `x`, as many as unknowns.
+    fn residual(&mut self, x: &[f64]) -> Option<Vec<f64>>;
+    /// The Jacobian `[equation][unknown]`, if known; otherwise it is taken numerically.
+    fn jacobian(&mut self, _x: &[f64]) -> Option<Vec<Vec<f64>>> {
+        None
+    }
+}
+
+impl<F: FnMut(&[f64]) -> Option<Vec<f64>>> Equations for F {
+    fn residual(&mut self, x: &[f64]) -> Option<Vec<f64>> {
+        self(x)
+    }
+}
+
+fn sup(r: &[f64]) -> f64 {
+    r.iter()
+        .fold(0.0, |m: f64, v| if v.is_nan() { f64::INFINITY } else { m.max(v.abs()) })
+}
+
+/// A root of the equations in the box `lo..hi`, from `start`. Not converging is a value, not a panic.
+pub fn newton(
+    equations: &mut impl Equations,
+    start: &[f64],
+    lo: &[f64],
+    hi: &[f64],
+    options: &NewtonOptions,
+) -> NewtonReport {
+    let n = start.len();
+    let mut x: Vec<f64> = (0..n).map(|i| start[i].max(lo[i]).min(hi[i])).collect();
+    let mut report = NewtonReport {
+        x: x.clone(),
+        residual: f64::INFINITY,
+        iterations: 0,
+        converged: false,
+    };
+    let Some(mut r) = equations.residual(&x) else {
+        return report;
+    };
+    let mut ridge = 0.0;
+    for iteration in 0..=options.iterations {
+        let size = sup(&r);
+        report = NewtonReport {
+            x: x.clone(),
+            residual: size,
+            iterations: iteration,
+            converged: size <= options.tolerance,
+        };
+        if report.converged || !size.is_finite() || iteration == options.iterations {
+            return report;
+        }
+        let Some(jacobian) = equations
+            .jacobian(&x)
+            .or_else(|| differences(equations, &x, lo, hi, options.difference))
+        else {
+            return report;
+        };
+        let j = DMatrix::from_fn(n, n, |a, b| jacobian[a][b]);
+        let rhs = DVector::from_iterator(n, r.iter().map(|v| -v));
+        let plain = if ridge == 0.0 { j.clone().lu().solve(&rhs) } else { None };
+        let step = plain.filter(|s| s.iter().all(|v| v.is_finite())).or_else(|| {
+            let scale = (0..n)
+                .map(|i| j.column(i).norm_squared())
+                .fold(f64::MIN_POSITIVE, f64::max);
+            let normal = j.transpose() * &j + DMatrix::identity(n, n) * (scale * f64::max(ridge, 1e-8));
+            normal.lu().solve(&(j.transpose() * &rhs))
+        });
+        let Some(step) = step.filter(|s| s.iter().all(|v| v.is_finite())) else {
+            return report;
+        };
+        let norm2 = |r: &[f64]| r.iter().map(|v| v * v).sum::<f64>();
+        let here = norm2(&r);
+        let mut length = 1.0;
+        let mut moved = false;
+        for _ in 0..40 {
+            let trial: Vec<f64> = (0..n)
+                .map(|i| {
+                    let y = x[i] + length * step[i];
+                    if y <= lo[i] {
+                        if lo[i].is_finite() {
+                            x[i] + 0.9 * (lo[i] - x[i])
+                        } else {
+                            y
+                        }
+                    } else if y >= hi[i] && hi[i].is_finite() {
+                        x[i] + 0.9 * (hi[i] - x[i])
+                    } else {
+                        y
+                    }
+                })
+                .collect();
+            if let Some(next) = equations.residual(&trial) {
+                let there = norm2(&next);
+                if there.is_finite() && there < here * (1.0 - 1e-4 * length) {
+                    x = trial;
+                    r = next;
+                    moved = true;
+                    break;
+                }
+            }
+            length *= 0.5;
+        }
+        if moved {
+            ridge *= 0.1;
+            if ridge < 1e-10 {
+                ridge = 0.0;
+            }
+        } else if ridge < 1e6 {
+            ridge = if ridge == 0.0 { 1e-6 } else { ridge * 100.0 };
+        } else {
+            return report;
+        }
+    }
+    report
+}
+
+fn differences(
+    equations: &mut impl Equations,
+    x: &[f64],
+    lo: &[f64],
+    hi: &[f64],
+    relative: f64,
+) -> Option<Vec<Vec<f64>>> {
+    let n = x.len();
+    let mut jacobian = vec![vec![0.0; n]; n];
+    for b in 0..n {
+        let h = relative * (x[b].abs() + 1e-3);
+        let mut at = x.to_vec();
+        let up = (x[b] + h).min(hi[b]);
+        let down = (x[b] - h).max(lo[b]);
+        at[b] = up;
+        let above = equations.residual(&at);
+        at[b] = down;
+        let below = equations.residual(&at);
+        let (above, below, width) = match (above, below) {
+            (Some(p), Some(m)) => (p, m, up - down),
+            (Some(p), None) => (p, equations.residual(x)?, up - x[b]),
+            (None, Some(m)) => (equations.residual(x)?, m, x[b] - down),
+            (None, None) => return None,
+        };
+        for a in 0..n {
+            jacobian[a][b] = (above[a] - below[a]) / width;
+        }
+    }
+    Some(jacobian)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newton_meets_the_intersection_of_curves_and_respects_the_box() {
+        let mut f = |x: &[f64]| Some(vec![x[0] * x[0] + x[1] * x[1] - 4.0, x[0] - x[1].exp()]);
+        let r = newton(
+            &mut f,
+            &[1.0, 1.0],
+            &[0.0, -5.0],
+            &[5.0, 5.0],
+            &NewtonOptions::default(),
+        );
+        assert!(r.converged, "{r:?}");
+        assert!((r.x[0] - r.x[1].exp()).abs() < 1e-11);
+        let mut log = |x: &[f64]| (x[0] > 0.0).then(|| vec![x[0].ln() + 3.0]);
+        let r = newton(&mut log, &[50.0], &[0.0], &[100.0], &NewtonOptions::default());
+        assert!(r.converged && (r.x[0] - (-3f64).exp()).abs() < 1e-10, "{r:?}");
+    }
+
+    #[test]
+    fn no_root_is_reported_not_invented() {
+        let mut f = |x: &[f64]| Some(vec![x[0] * x[0] + 1.0]);
+        let r = newton(&mut f, &[2.0], &[-10.0], &[10.0], &NewtonOptions::default());
+        assert!(!r.converged && r.residual >= 1.0);
+    }
+
+    #[test]
+    fn a_given_jacobian_is_used() {
+        struct Square(usize);
+        impl Equations for Square {
+            fn residual(&mut self, x: &[f64]) -> Option<Vec<f64>> {
+                Some(vec![x[0] * x[0] - 2.0])
+            }
+            fn jacobian(&mut self, x: &[f64]) -> Option<Vec<Vec<f64>>> {
+                self.0 += 1;
+                Some(vec![vec![2.0 * x[0]]])
+            }
+        }
+        let mut f = Square(0);
+        let r = newton(&mut f, &[1.0], &[0.0], &[2.0], &NewtonOptions::default());
+        assert!(r.converged && f.0 > 2 && (r.x[0] - 2f64.sqrt()).abs() < 1e-12);
+    }
+}

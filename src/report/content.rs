@@ -1,0 +1,400 @@
+//! What a command has to say, as data: the same content becomes the lines on the screen, the files of a run
+//! directory, the page `report.html` and the JSON of `--json`.
+
+use super::draw::Drawing;
+use super::npy::{GridFunction, long_form, npz};
+use super::number;
+use super::plot::Picture;
+use super::run::RunDirectory;
+use super::table::Table;
+use crate::diag::{Diagnostic, Severity};
+use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
+
+/// The outcome of a solve, a simulation, a training or a comparison.
+#[derive(Clone, Debug, Default)]
+pub struct Content {
+    /// Name of the model.
+    pub model: String,
+    /// Title of the model.
+    pub title: String,
+    /// What was done, in a few words: `solved by endogenous grid method`.
+    pub headline: String,
+    /// Facts in order: method, concept, iterations, time.
+    pub facts: Vec<(String, String)>,
+    /// The certificate; empty where nothing is certified.
+    pub certificate: Vec<Check>,
+    /// Functions on grids: policies, values.
+    pub functions: Vec<FunctionSet>,
+    /// Tables.
+    pub tables: Vec<NamedTable>,
+    /// Pictures.
+    pub pictures: Vec<NamedPicture>,
+    /// The drawing of the model.
+    pub drawing: Option<Drawing>,
+    /// Warnings and errors met on the way.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Further files of the run directory: name and bytes.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+/// One line of the certificate.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Check {
+    /// What is measured: `Euler error, maximum`.
+    pub name: String,
+    /// What was found.
+    pub measured: f64,
+    /// How to read it: the number on the screen if the plain value would not do (`10^-5.2`, `0.3 %`).
+    pub shown: Option<String>,
+    /// What is allowed: `at most 1e-4`; empty for a line that informs.
+    pub bound: String,
+    /// Whether it holds; `None` for a line that informs.
+    pub pass: Option<bool>,
+    /// What it means, or where the worst point is; may be empty.
+    pub note: String,
+}
+
+/// Functions on one grid; one archive and one table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FunctionSet {
+    /// File stem: `solution`.
+    pub stem: String,
+    /// The functions.
+    pub functions: Vec<GridFunction>,
+}
+
+/// A table of the report.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedTable {
+    /// File stem: `moments`.
+    pub stem: String,
+    /// Caption.
+    pub caption: String,
+    /// The table.
+    pub table: Table,
+    /// Rows shown on the screen; 0 keeps it to the files.
+    pub on_screen: usize,
+}
+
+/// A picture of the report.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedPicture {
+    /// File stem: `policy-c`.
+    pub stem: String,
+    /// The picture.
+    pub picture: Picture,
+}
+
+impl Check {
+    /// What was found, for people.
+    pub fn measured_text(&self) -> String {
+        self.shown.clone().unwrap_or_else(|| number::compact(self.measured))
+    }
+}
+
+impl Content {
+    /// Whether nothing failed: no line of the certificate, no error.
+    pub fn passes(&self) -> bool {
+        self.certificate.iter().all(|c| c.pass != Some(false))
+            && self.diagnostics.iter().all(|d| d.severity != Severity::Error)
+    }
+
+    /// The certificate as a table.
+    pub fn certificate_table(&self) -> Table {
+        let texts = |f: &dyn Fn(&Check) -> String| self.certificate.iter().map(f).collect::<Vec<String>>();
+        Table::new()
+            .texts("check", texts(&|c| c.name.clone()))
+            .numbers("measured", self.certificate.iter().map(|c| c.measured).collect())
+            .texts("bound", texts(&|c| c.bound.clone()))
+            .texts(
+                "holds",
+                texts(&|c| c.pass.map_or("", |p| if p { "yes" } else { "no" }).to_string()),
+            )
+            .texts("note", texts(&|c| c.note.clone()))
+    }
+
+    /// Writes everything into a run directory: `report.html`, `certificate.csv`, for each set of functions `.npz` and
+    /// `.csv`, tables as `.csv`, pictures as `plots/*.svg`, the drawing as `model.svg`, diagnostics as `.json`.
+    ///
+    /// Errors: E0951, E0958, E0959.
+    pub fn write(&self, run: &mut RunDirectory) -> Result<(), Diagnostic> {
+        if !self.certificate.is_empty() {
+            run.write_with("certificate.csv", |w| self.certificate_table().write_csv(w))?;
+        }
+        for set in &self.functions {
+            run.write(&format!("{}.npz", set.stem), &npz(&set.functions)?)?;
+            let table = long_form(&set.functions)?;
+            run.write_with(&format!("{}.csv", set.stem), |w| table.write_csv(w))?;
+        }
+        for table in &self.tables {
+            run.write_with(&format!("{}.csv", table.stem), |w| table.table.write_csv(w))?;
+        }
+        let mut plots = Vec::new();
+        for named in &self.pictures {
+            let svg = named.picture.to_svg()?;
+            run.write(&format!("plots/{}.svg", named.stem), svg.as_bytes())?;
+            plots.push((named.picture.title().to_string(), svg));
+        }
+        if let Some(drawing) = &self.drawing {
+            run.write("model.svg", drawing.to_svg(false).as_bytes())?;
+        }
+        for (name, bytes) in &self.files {
+            run.write(name, bytes)?;
+        }
+        if !self.diagnostics.is_empty() {
+            let text = serde_json::to_string_pretty(&self.diagnostics)
+                .map_err(|e| Diagnostic::error("E0951", "the diagnostics cannot be written").note(e.to_string()))?;
+            run.write("diagnostics.json", text.as_bytes())?;
+        }
+        let page = super::html::page(self, &plots, run.manifest());
+        run.write("report.html", page.as_bytes())
+    }
+
+    /// The lines for the screen, at most `width` wide; `color`: with marks in green and red. Without diagnostics, which
+    /// are rendered where the source is at hand.
+    pub fn screen(&self, width: usize, color: bool) -> String {
+        let mut out = String::new();
+        let title = if self.title.is_empty() {
+            &self.model
+        } else {
+            &self.title
+        };
+        out.push_str(&format!("{}\n", paint(title, "1", color)));
+        if !self.headline.is_empty() {
+            out.push_str(&format!("{}\n", self.headline));
+        }
+        push_facts(&mut out, &self.facts);
+        if !self.certificate.is_empty() {
+            out.push('\n');
+            self.push_certificate(&mut out, width, color);
+        }
+        for table in self.tables.iter().filter(|t| t.on_screen > 0) {
+            out.push_str(&format!("\n{}\n", paint(&table.caption, "1", color)));
+            out.push_str(&table.table.to_text(width, table.on_screen));
+        }
+        out
+    }
+
+    fn push_certificate(&self, out: &mut String, width: usize, color: bool) {
+        let verdict = if self.certificate.iter().all(|c| c.pass != Some(false)) {
+            paint("holds", "32", color)
+        } else {
+            paint("FAILS", "1;31", color)
+        };
+        out.push_str(&format!("{} {verdict}\n", paint("Certificate", "1", color)));
+        let column = |f: &dyn Fn(&Check) -> usize| self.certificate.iter().map(f).max().unwrap_or(0);
+        let name = column(&|c| c.name.width());
+        let measured = column(&|c| c.measured_text().width());
+        for check in &self.certificate {
+            let mark = match check.pass {
+                Some(true) => paint("✓", "32", color),
+                Some(false) => paint("✗", "1;31", color),
+                None => "·".to_string(),
+            };
+            let mut line = format!(
+                "{}  {}",
+                padded(&check.name, name),
+                right(&check.measured_text(), measured)
+            );
+            let rest = [check.bound.as_str(), check.note.as_str()];
+            let rest: Vec<&str> = rest.into_iter().filter(|t| !t.is_empty()).collect();
+            if !rest.is_empty() {
+                line.push_str(&format!("  {}", rest.join("; ")));
+            }
+            out.push_str(&format!(
+                "  {mark} {}\n",
+                super::table::shortened(line.trim_end(), width.saturating_sub(4))
+            ));
+        }
+    }
+
+    /// The content without pictures and arrays, for programs.
+    pub fn to_json(&self) -> serde_json::Value {
+        let facts: serde_json::Map<String, serde_json::Value> =
+            self.facts.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
+        let tables: serde_json::Map<String, serde_json::Value> = self
+            .tables
+            .iter()
+            .filter(|t| t.on_screen > 0)
+            .map(|t| (t.stem.clone(), table_json(&t.table)))
+            .collect();
+        serde_json::json!({
+            "model": self.model,
+            "title": self.title,
+            "headline": self.headline,
+            "passes": self.passes(),
+            "facts": facts,
+            "certificate": self.certificate,
+            "tables": tables,
+        })
+    }
+}
+
+/// Columns by name; numbers that JSON does not have are null.
+fn table_json(table: &Table) -> serde_json::Value {
+    use super::table::Values;
+    let columns = table.columns().iter().map(|c| {
+        let cells = match &c.values {
+            Values::Numbers(v) => serde_json::json!(v),
+            Values::Integers(v) => serde_json::json!(v),
+            Values::Texts(v) => serde_json::json!(v),
+        };
+        (c.name.clone(), cells)
+    });
+    serde_json::Value::Object(columns.collect())
+}
+
+fn push_facts(out: &mut String, facts: &[(String, String)]) {
+    let wide = facts.iter().map(|f| f.0.width()).max().unwrap_or(0);
+    for (name, value) in facts {
+        out.push_str(&format!("  {}  {value}\n", padded(name, wide)));
+    }
+}
+
+fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+}
+
+fn right(text: &str, width: usize) -> String {
+    format!("{}{text}", " ".repeat(width.saturating_sub(text.width())))
+}
+
+/// `text` in an ANSI style.
+fn paint(text: &str, style: &str, color: bool) -> String {
+    if color {
+        format!("\u{1b}[{style}m{text}\u{1b}[0m")
+    } else {
+        text.to_string()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::report::npy::{GridAxis, Points};
+    use crate::report::plot::of_grid_function;
+    use crate::report::run::{Manifest, Place, Status, open_complete};
+
+    pub(in crate::report) fn sample() -> Content {
+        let k: Vec<f64> = (0..40).map(|i| 0.5 + 0.5 * f64::from(i)).collect();
+        let axes = vec![
+            GridAxis {
+                name: "z".into(),
+                points: Points::Labels(vec!["low".into(), "high".into()]),
+            },
+            GridAxis {
+                name: "k".into(),
+                points: Points::Numbers(k.clone()),
+            },
+        ];
+        let values = (0..80)
+            .map(|i| k[i % 40].sqrt() * (1.0 + (i / 40) as f64 * 0.1))
+            .collect();
+        let consumption = GridFunction::new("c", axes, values).unwrap();
+        let check = |name: &str, measured: f64, bound: &str, pass: Option<bool>, note: &str| Check {
+            name: name.into(),
+            measured,
+            shown: None,
+            bound: bound.into(),
+            pass,
+            note: note.into(),
+        };
+        Content {
+            model: "growth".into(),
+            title: "Stochastic growth <&>".into(),
+            headline: "solved by the endogenous grid method as planner".into(),
+            facts: vec![
+                ("iterations".into(), "212".into()),
+                ("grid".into(), "k: 200 points, z: 2 states".into()),
+                ("time".into(), number::duration(0.031)),
+            ],
+            certificate: vec![
+                check("Bellman residual, maximum", 3.2e-9, "at most 1e-6", Some(true), ""),
+                check(
+                    "Euler error, maximum",
+                    7.7e-5,
+                    "at most 1e-3",
+                    Some(true),
+                    "at k = 0.52, z = low",
+                ),
+                check("mass at grid edges", 0.0, "at most 0.001", Some(true), ""),
+                check("gain from the best deviation", 1.4e-8, "", None, "share of consumption"),
+            ],
+            functions: vec![FunctionSet {
+                stem: "solution".into(),
+                functions: vec![consumption.clone()],
+            }],
+            tables: vec![NamedTable {
+                stem: "moments".into(),
+                caption: "Moments of a simulation of 10 000 periods".into(),
+                table: Table::new()
+                    .texts("variable", vec!["k".into(), "c".into()])
+                    .numbers("mean", vec![5.1234, 1.2])
+                    .numbers("standard deviation", vec![0.44, 0.033]),
+                on_screen: 10,
+            }],
+            pictures: of_grid_function(&consumption, &|_| String::new())
+                .into_iter()
+                .map(|picture| NamedPicture {
+                    stem: "policy-c".into(),
+                    picture,
+                })
+                .collect(),
+            drawing: None,
+            diagnostics: vec![Diagnostic::warning("W0999", "a <warning>")],
+            files: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_screen_shows_title_facts_marks_and_tables_aligned() {
+        let mut content = sample();
+        let text = content.screen(100, false);
+        assert!(text.starts_with("Stochastic growth"));
+        assert_eq!(text.matches('✓').count(), 3);
+        assert!(text.contains("Certificate holds") && text.contains("· gain from"));
+        let at = |word: &str| text.lines().find_map(|l| l.find(word).map(|b| l[..b].width())).unwrap();
+        assert_eq!(at("at most 1e-6"), at("at most 1e-3"));
+        content.certificate[1].pass = Some(false);
+        assert!(!content.passes());
+        assert!(content.screen(100, false).contains("Certificate FAILS"));
+        assert!(content.screen(60, false).lines().all(|l| l.width() <= 60));
+    }
+
+    #[test]
+    fn a_run_holds_every_file_and_json_reads() {
+        let root = tempfile::tempdir().unwrap();
+        let place = Place::Numbered {
+            root: root.path().into(),
+            name: "growth".into(),
+        };
+        let manifest = Manifest::new(vec!["econc".into()], "growth.econ", b"", 1, "2025-01-01T00:00:00Z");
+        let mut run = RunDirectory::create(place, manifest).unwrap();
+        let content = sample();
+        content.write(&mut run).unwrap();
+        let done = run.finish(Status::Complete, None, 0.1).unwrap();
+        let names: Vec<String> = open_complete(&done)
+            .unwrap()
+            .manifest
+            .files
+            .into_iter()
+            .map(|f| f.name)
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "certificate.csv",
+                "diagnostics.json",
+                "moments.csv",
+                "plots/policy-c.svg",
+                "report.html",
+                "solution.csv",
+                "solution.npz"
+            ]
+        );
+        let json = content.to_json();
+        assert_eq!(json["certificate"][0]["pass"], true);
+        assert_eq!(json["tables"]["moments"]["mean"][0], 5.1234);
+    }
+}

@@ -1,0 +1,15 @@
+//! Results in the form people and other programs take them: run directories, tables, arrays, plots, pages, drawings.
+//!
+//! Plain data in, bytes out; only [`run`] touches the disk. Nothing here knows how a result was computed.
+
+pub mod content;
+pub mod draw;
+pub mod html;
+pub mod npy;
+pub mod number;
+pub mod outcome;
+pub mod plot;
+pub mod run;
+pub mod solved;
+pub mod table;
+pub mod text;

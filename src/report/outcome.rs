@@ -1,0 +1,391 @@
+//! What a solve and a simulation have to say, as [`Content`]: facts, certificate, tables, pictures, files.
+
+use super::content::{Check, Content, NamedPicture, NamedTable};
+use super::number;
+use super::plot::{self, Picture};
+use super::solved;
+use super::table::Table;
+use crate::check::Model;
+use crate::diag::Diagnostic;
+use crate::env::simulate::Simulation;
+use crate::verify::certificate::{Certificate, Quantiles};
+use crate::verify::solved::Solved;
+
+/// File of a run directory from which a solution is read back.
+pub const SOLUTION_FILE: &str = "solution.ron";
+
+/// The content of a solve.
+///
+/// Errors: E0951, E0958 if the solution cannot be written.
+pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
+    let doc = |name: &str| doc_of(model, name);
+    let set = solved::functions(&s.solution)?;
+    let mut pictures = solved::pictures(&s.solution, &set, &doc);
+    pictures.extend(euler_picture(s));
+    let text = ron::to_string(s)
+        .map_err(|e| Diagnostic::error("E0951", "the solution cannot be written").note(e.to_string()))?;
+    let r = &s.solution.record;
+    let mut facts = vec![("method".to_string(), s.solution.method.clone())];
+    facts.push(("grid".into(), grid_text(s)));
+    let unit = if s.solution.infinite { "improvements" } else { "periods" };
+    facts.push((unit.into(), r.iterations.to_string()));
+    if r.error.is_finite() {
+        facts.push(("value error".into(), format!("at most {}", number::compact(r.error))));
+    }
+    if !s.steady_state.is_empty() {
+        let shown: Vec<String> = s
+            .steady_state
+            .iter()
+            .take(6)
+            .map(|(n, x)| format!("{n} = {}", number::significant(*x, 8)))
+            .collect();
+        facts.push(("steady state".into(), shown.join(", ")));
+    }
+    for d in &s.discretised {
+        facts.push((
+            format!("chain of {}", d.name),
+            format!(
+                "{} ({} links): sd asked {} obtained {}, autocorrelation asked {} obtained {}",
+                d.method,
+                d.links,
+                number::compact(d.asked.0),
+                number::compact(d.obtained.0),
+                number::compact(d.asked.1),
+                number::compact(d.obtained.1)
+            ),
+        ));
+    }
+    let c = &s.certificate;
+    let mut diagnostics = r.warnings.clone();
+    diagnostics.extend(c.reasons.clone());
+    diagnostics.dedup();
+    Ok(Content {
+        model: model.name.clone(),
+        title: model.title.clone(),
+        headline: "solved".into(),
+        facts,
+        certificate: checks(c),
+        functions: vec![set],
+        tables: tables(c),
+        pictures,
+        drawing: None,
+        diagnostics,
+        files: vec![(SOLUTION_FILE.to_string(), text.into_bytes())],
+    })
+}
+
+/// The description of a name of the model, or the name itself.
+fn doc_of(model: &Model, name: &str) -> String {
+    let bare = name.split('[').next().unwrap_or(name);
+    match model.names.iter().find(|n| n.name == bare) {
+        Some(n) if !n.doc.is_empty() => n.doc.clone(),
+        _ => String::new(),
+    }
+}
+
+fn grid_text(s: &Solved) -> String {
+    let mut parts: Vec<String> = s
+        .solution
+        .states
+        .iter()
+        .map(|x| {
+            let (lo, hi) = (
+                x.nodes.first().copied().unwrap_or(f64::NAN),
+                x.nodes.last().copied().unwrap_or(f64::NAN),
+            );
+            let kind = if x.integer {
+                " whole"
+            } else if x.log {
+                " log"
+            } else {
+                ""
+            };
+            format!(
+                "{}: {}{kind} in [{}, {}]",
+                x.name,
+                x.nodes.len(),
+                number::compact(lo),
+                number::compact(hi)
+            )
+        })
+        .collect();
+    parts.push(format!(
+        "{} shock state{}",
+        s.solution.shocks(),
+        if s.solution.shocks() == 1 { "" } else { "s" }
+    ));
+    parts.join(", ")
+}
+
+fn checks(c: &Certificate) -> Vec<Check> {
+    let mut out = Vec::new();
+    let t = &c.thresholds;
+    let unit = format!("in units of {}", c.unit);
+    let mut log = |name: &str, q: &Option<Quantiles>, at: fn(&Quantiles) -> f64, limit: Option<f64>, note: String| {
+        if let Some(q) = q {
+            let x = at(q);
+            out.push(Check {
+                name: name.into(),
+                measured: x,
+                shown: Some(format!("10^{x:.2}")),
+                bound: limit.map_or(String::new(), |l| format!("at most 10^{l:.1}")),
+                pass: limit.map(|l| x <= l),
+                note,
+            });
+        }
+    };
+    log(
+        "Euler residual, 99 % quantile",
+        &c.euler,
+        |q| q.p99,
+        Some(t.euler),
+        "ergodic set, share of consumption".into(),
+    );
+    log(
+        "Euler residual, largest",
+        &c.euler,
+        |q| q.max,
+        None,
+        "ergodic set".into(),
+    );
+    log(
+        "Euler residual, 99 % quantile",
+        &c.euler_grid,
+        |q| q.p99,
+        None,
+        "whole grid, between nodes".into(),
+    );
+    log(
+        "Bellman residual, 99 % quantile",
+        &c.bellman,
+        |q| q.p99,
+        Some(t.bellman),
+        format!("ergodic set, {unit}"),
+    );
+    log(
+        "Bellman residual, 99 % quantile",
+        &c.bellman_grid,
+        |q| q.p99,
+        None,
+        "whole grid, between nodes".into(),
+    );
+    log(
+        "one-shot deviation gain, largest",
+        &c.deviation,
+        |q| q.max,
+        Some(t.deviation),
+        "ergodic set".into(),
+    );
+    let share = |name: &str, x: f64, limit: Option<f64>, note: &str| Check {
+        name: name.into(),
+        measured: x,
+        shown: Some(format!("{} %", number::compact(100.0 * x))),
+        bound: limit.map_or(String::new(), |l| format!("at most {} %", number::compact(100.0 * l))),
+        pass: limit.map(|l| x <= l),
+        note: note.into(),
+    };
+    out.push(share("time outside the grid", c.outside, Some(t.edges), "simulated"));
+    out.push(share(
+        "time at an edge of the grid",
+        c.unexplained_edges,
+        Some(t.edges),
+        "where no constraint binds",
+    ));
+    out.push(share(
+        "time at infeasible actions",
+        c.infeasible,
+        Some(t.infeasible),
+        "",
+    ));
+    for s in c.constraints.iter().filter(|s| s.share > 0.0) {
+        out.push(share(&s.name, s.share, None, "a constraint binds"));
+    }
+    if let Some(k) = &c.constant {
+        let actions: Vec<String> = k.actions.iter().map(|x| number::compact(*x)).collect();
+        out.push(Check {
+            name: format!("best constant {} ({})", k.kind, actions.join(", ")),
+            measured: k.constant,
+            shown: Some(number::significant(k.constant, 8)),
+            bound: format!("at most {}", number::significant(k.solution, 8)),
+            pass: Some(k.constant <= k.solution + t.constant * (1.0 + k.solution.abs())),
+            note: "lifetime value; the bound is the solution's, same draws".into(),
+        });
+    }
+    out
+}
+
+fn tables(c: &Certificate) -> Vec<NamedTable> {
+    let m = &c.moments;
+    if m.is_empty() {
+        return Vec::new();
+    }
+    let column = |f: &dyn Fn(&crate::verify::certificate::SeriesMoments) -> f64| m.iter().map(f).collect::<Vec<f64>>();
+    let table = Table::new()
+        .texts("name", m.iter().map(|x| x.name.clone()).collect())
+        .numbers("mean", column(&|x| x.mean))
+        .numbers("sd", column(&|x| x.sd))
+        .numbers("autocorrelation", column(&|x| x.autocorrelation))
+        .numbers("min", column(&|x| x.min))
+        .numbers("max", column(&|x| x.max))
+        .numbers("sd of chain", column(&|x| x.chain.map_or(f64::NAN, |c| c.1)));
+    vec![NamedTable {
+        stem: "moments".into(),
+        caption: "Moments under the solution".into(),
+        table,
+        on_screen: 12,
+    }]
+}
+
+/// Quantiles of the residuals as a picture: what a reader looks for first.
+fn euler_picture(s: &Solved) -> Option<NamedPicture> {
+    let c = &s.certificate;
+    let curve = |q: &Option<Quantiles>, name: &str| {
+        q.map(|q| {
+            (
+                name.to_string(),
+                vec![0.5, 0.9, 0.99, 1.0],
+                vec![q.p50, q.p90, q.p99, q.max],
+            )
+        })
+    };
+    let curves: Vec<_> = [curve(&c.euler, "ergodic set"), curve(&c.euler_grid, "whole grid")]
+        .into_iter()
+        .flatten()
+        .collect();
+    if curves.is_empty() {
+        return None;
+    }
+    let picture: Picture = plot::euler_errors("quantile", curves, Some(c.thresholds.euler));
+    Some(NamedPicture {
+        stem: "euler".into(),
+        picture,
+    })
+}
+
+/// The content of a simulation.
+pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str) -> Content {
+    let mut facts = vec![
+        ("behaviour".to_string(), behaviour.to_string()),
+        ("periods".into(), s.periods.to_string()),
+        ("worlds".into(), s.worlds.to_string()),
+    ];
+    if s.counts.episodes > 0 {
+        facts.push(("episodes ended".into(), s.counts.episodes.to_string()));
+    }
+    let mut certificate = Vec::new();
+    for (i, (n, first)) in s.counts.outside.iter().enumerate() {
+        if *n > 0 {
+            certificate.push(Check {
+                name: format!("{} outside its domain", model.states[i].name),
+                measured: *n as f64,
+                shown: Some(format!("{n} times, first at {}", number::compact(*first))),
+                bound: "never".into(),
+                pass: Some(false),
+                note: "a domain is a claim: widen it, or clamp the law".into(),
+            });
+        }
+    }
+    for (i, n) in s.counts.binding.iter().enumerate() {
+        if *n > 0 {
+            certificate.push(Check {
+                name: format!("require {}", model.requires[i].text),
+                measured: *n as f64,
+                shown: Some(format!("failed {n} times")),
+                bound: String::new(),
+                pass: None,
+                note: String::new(),
+            });
+        }
+    }
+    let m = &s.moments;
+    let moments = Table::new()
+        .texts("name", m.iter().map(|x| x.name.clone()).collect())
+        .numbers("mean", m.iter().map(|x| x.mean).collect())
+        .numbers("sd", m.iter().map(|x| x.sd).collect())
+        .numbers("autocorrelation", m.iter().map(|x| x.autocorrelation).collect())
+        .numbers("min", m.iter().map(|x| x.min).collect())
+        .numbers("max", m.iter().map(|x| x.max).collect());
+    let returns = Table::new()
+        .texts("agent", s.returns.iter().map(|r| r.agent.clone()).collect())
+        .numbers("sum of rewards", s.returns.iter().map(|r| r.total).collect())
+        .numbers("standard error", s.returns.iter().map(|r| r.error).collect())
+        .numbers("discounted", s.returns.iter().map(|r| r.discounted).collect());
+    let mut series = Table::new().integers("t", (0..s.periods as i64).collect());
+    for x in s.series.iter().filter(|x| x.values.len() == s.periods) {
+        series = series.numbers(&x.name, x.values.clone());
+    }
+    let shown: Vec<(String, Vec<plot::SimulatedPath>)> = picture_names(model)
+        .into_iter()
+        .filter_map(|name| {
+            let paths: Vec<plot::SimulatedPath> = s
+                .series
+                .iter()
+                .filter(|x| x.name == name || x.name.starts_with(&format!("{name}[")))
+                .take(4)
+                .map(|x| {
+                    (
+                        if x.name == name { String::new() } else { x.name.clone() },
+                        x.values.clone(),
+                    )
+                })
+                .collect();
+            if paths.is_empty() { None } else { Some((name, paths)) }
+        })
+        .take(9)
+        .collect();
+    let pictures = if shown.is_empty() {
+        Vec::new()
+    } else {
+        vec![NamedPicture {
+            stem: "paths".into(),
+            picture: plot::paths("Simulated paths", shown),
+        }]
+    };
+    Content {
+        model: model.name.clone(),
+        title: model.title.clone(),
+        headline: "simulated".into(),
+        facts,
+        certificate,
+        functions: Vec::new(),
+        tables: vec![
+            NamedTable {
+                stem: "returns".into(),
+                caption: "Returns (mean over worlds and members)".into(),
+                table: returns,
+                on_screen: 20,
+            },
+            NamedTable {
+                stem: "moments".into(),
+                caption: "Moments".into(),
+                table: moments,
+                on_screen: 24,
+            },
+            NamedTable {
+                stem: "series".into(),
+                caption: "First world, period by period".into(),
+                table: series,
+                on_screen: 0,
+            },
+        ],
+        pictures,
+        drawing: None,
+        diagnostics: Vec::new(),
+        files: Vec::new(),
+    }
+}
+
+/// Shocks, states, actions and prices, in that order.
+fn picture_names(model: &Model) -> Vec<String> {
+    let mut names: Vec<String> = model.shocks.iter().map(|s| s.name.clone()).collect();
+    names.extend(model.states.iter().map(|s| s.name.clone()).filter(|n| !n.contains('(')));
+    names.extend(model.actions.iter().map(|a| a.name.clone()));
+    names.extend(
+        model
+            .prices
+            .iter()
+            .filter(|p| p.state.is_none())
+            .map(|p| p.name.clone()),
+    );
+    names
+}

@@ -1,0 +1,376 @@
+//! Draws a [`Figure`]: heading, legend, then panels in rows, with light horizontal and vertical guides.
+
+use super::canvas::{Anchor, Canvas, page};
+use super::scale::{Scale, clipped, full_range, thinned, useful_range};
+use super::{Figure, Panel, Series, Stroke};
+use crate::diag::Diagnostic;
+use crate::report::number::tick;
+use crate::report::text::{AXIS, CATEGORIES, GREY, GRID, INK, Rgb, WHITE, fitted, viridis, width};
+
+const MARGIN: f64 = 20.0;
+const TICK_FONT: f64 = 11.0;
+const LABEL_FONT: f64 = 12.0;
+const LEGEND_FONT: f64 = 12.0;
+const GAP: f64 = 26.0;
+/// Reference lines.
+const MARK: Rgb = Rgb(0x50, 0x56, 0x5d);
+/// Most entries of a legend of ordered series.
+const LEGEND_MOST: usize = 7;
+
+/// The figure as SVG.
+pub(super) fn draw(figure: &Figure) -> Result<String, Diagnostic> {
+    let columns = figure.columns.clamp(1, figure.panels.len().max(1));
+    let rows = figure.panels.len().div_ceil(columns).max(1);
+    let single = figure.panels.len() <= 1;
+    let page_width = if single {
+        720.0
+    } else if columns == 2 {
+        860.0
+    } else {
+        1000.0
+    };
+    let panel_width = (page_width - 2.0 * MARGIN - GAP * (columns - 1) as f64) / columns as f64;
+    let panel_height = if single { 340.0 } else { 220.0 };
+    let names = legend_names(figure);
+    let entries = legend_entries(figure, &names);
+    let legend = legend_layout(&entries, page_width);
+    let top = heading_height(&figure.subtitle) + legend.height;
+    let height = top + rows as f64 * panel_height + (rows - 1) as f64 * 18.0 + MARGIN * 0.6;
+    page(page_width, height, &figure.title, |canvas| {
+        heading(canvas, &figure.title, &figure.subtitle, page_width)?;
+        draw_legend(canvas, &figure.subtitle, &legend)?;
+        for (i, panel) in figure.panels.iter().enumerate() {
+            let left = MARGIN + (i % columns) as f64 * (panel_width + GAP);
+            let upper = top + (i / columns) as f64 * (panel_height + 18.0);
+            draw_panel(canvas, figure, panel, &names, [left, upper, panel_width, panel_height])?;
+        }
+        Ok(())
+    })
+}
+
+/// Height taken by [`heading`].
+pub(super) fn heading_height(subtitle: &str) -> f64 {
+    if subtitle.is_empty() { 46.0 } else { 64.0 }
+}
+
+/// Title and subtitle.
+pub(super) fn heading(canvas: &Canvas, title: &str, subtitle: &str, page_width: f64) -> Result<(), Diagnostic> {
+    let room = page_width - 2.0 * MARGIN;
+    canvas.text(
+        &fitted(title, 17.0, room),
+        [MARGIN, 25.0],
+        Anchor::Start,
+        16.0,
+        true,
+        INK,
+    )?;
+    if subtitle.is_empty() {
+        return Ok(());
+    }
+    canvas.text(
+        &fitted(subtitle, 12.0, room),
+        [MARGIN, 46.0],
+        Anchor::Start,
+        12.0,
+        false,
+        GREY,
+    )
+}
+
+/// The distinct names of series, in order of appearance.
+fn legend_names(figure: &Figure) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for series in figure.panels.iter().flat_map(|p| &p.series) {
+        if !series.name.is_empty() && !names.contains(&series.name) {
+            names.push(series.name.clone());
+        }
+    }
+    names
+}
+
+/// The names in the legend: all, or evenly spaced ones of a long ordered list.
+fn shown_names(figure: &Figure, names: &[String]) -> Vec<String> {
+    if names.len() < 2 {
+        return Vec::new();
+    }
+    if !figure.ordered || names.len() <= LEGEND_MOST {
+        return names.to_vec();
+    }
+    let picks = 5;
+    (0..picks)
+        .map(|i| names[i * (names.len() - 1) / (picks - 1)].clone())
+        .collect()
+}
+
+fn color_of(figure: &Figure, names: &[String], series: &Series) -> Rgb {
+    if series.stroke == Stroke::Faint {
+        return GREY.mix(WHITE, 0.55);
+    }
+    let at = names.iter().position(|n| *n == series.name).unwrap_or(0);
+    if figure.ordered && names.len() > 3 {
+        // the light end of the ramp is not seen on white
+        viridis(0.88 * at as f64 / (names.len() - 1) as f64)
+    } else {
+        CATEGORIES[at % CATEGORIES.len()]
+    }
+}
+
+/// A line of the legend: a name and how it is drawn.
+struct Entry {
+    name: String,
+    stroke: Stroke,
+    ink: Rgb,
+}
+
+/// The series shown in the legend, then the reference lines that have a name.
+fn legend_entries(figure: &Figure, names: &[String]) -> Vec<Entry> {
+    let all = || figure.panels.iter().flat_map(|p| &p.series);
+    let mut entries: Vec<Entry> = shown_names(figure, names)
+        .into_iter()
+        .filter_map(|name| {
+            let series = all().find(|s| s.name == name)?;
+            Some(Entry {
+                stroke: series.stroke,
+                ink: color_of(figure, names, series),
+                name,
+            })
+        })
+        .collect();
+    for mark in figure.panels.iter().flat_map(|p| &p.marks) {
+        if !mark.label.is_empty() && entries.iter().all(|e| e.name != mark.label) {
+            entries.push(Entry {
+                name: mark.label.clone(),
+                stroke: Stroke::Dashed,
+                ink: MARK,
+            });
+        }
+    }
+    entries
+}
+
+struct Legend<'a> {
+    /// The entry, its name cut to the page, its left end and height.
+    entries: Vec<(&'a Entry, String, [f64; 2])>,
+    height: f64,
+}
+
+fn legend_layout(entries: &[Entry], page_width: f64) -> Legend<'_> {
+    let (mut x, mut row) = (MARGIN, 0.0);
+    let mut placed = Vec::new();
+    for entry in entries {
+        let name = fitted(&entry.name, LEGEND_FONT, page_width - 2.0 * MARGIN - 30.0);
+        let size = 28.0 + width(&name, LEGEND_FONT) + 14.0;
+        if x > MARGIN && x + size > page_width - MARGIN {
+            x = MARGIN;
+            row += 1.0;
+        }
+        placed.push((entry, name, [x, row * 19.0]));
+        x += size;
+    }
+    let height = if placed.is_empty() {
+        0.0
+    } else {
+        (row + 1.0) * 19.0 + 5.0
+    };
+    Legend {
+        entries: placed,
+        height,
+    }
+}
+
+fn draw_legend(canvas: &Canvas, subtitle: &str, legend: &Legend) -> Result<(), Diagnostic> {
+    let top = heading_height(subtitle) + 3.0;
+    for (entry, name, at) in &legend.entries {
+        let y = top + at[1];
+        let ends = [[at[0], y], [at[0] + 21.0, y]];
+        match entry.stroke {
+            Stroke::Points => canvas.dot([at[0] + 10.0, y], 3.2, entry.ink)?,
+            Stroke::Dashed => canvas.dashes(&ends, entry.ink, 1.8)?,
+            Stroke::Solid | Stroke::Faint => canvas.line(&ends, entry.ink, 2.4)?,
+        }
+        canvas.text(name, [at[0] + 27.0, y], Anchor::Start, LEGEND_FONT, false, INK)?;
+    }
+    Ok(())
+}
+
+/// Draws one panel into `[left, top, width, height]`.
+fn draw_panel(
+    canvas: &Canvas,
+    figure: &Figure,
+    panel: &Panel,
+    names: &[String],
+    [left, top, panel_width, panel_height]: [f64; 4],
+) -> Result<(), Diagnostic> {
+    let title_height = if panel.title.is_empty() { 0.0 } else { 20.0 };
+    let label_height = if panel.y_label.is_empty() { 0.0 } else { 17.0 };
+    let upper = top + title_height + label_height + 6.0;
+    let lower = top + panel_height - 20.0 - if panel.x_label.is_empty() { 0.0 } else { 18.0 };
+
+    let y_values = panel.series.iter().flat_map(|s| {
+        let (low, high) = s.band.as_ref().map_or((&[][..], &[][..]), |(a, b)| (a, b));
+        s.y.iter().chain(low).chain(high).copied()
+    });
+    let y_scale = Scale {
+        data: useful_range(y_values, panel.marks.iter().filter(|m| m.horizontal).map(|m| m.at)),
+        pixels: [lower, upper],
+    };
+    let y_ticks = y_scale.ticks(((lower - upper) / 42.0) as usize);
+    let tick_room = y_ticks.iter().map(|t| width(&tick(*t), TICK_FONT)).fold(14.0, f64::max);
+    let x_scale = Scale {
+        data: full_range(panel.series.iter().flat_map(|s| s.x.iter().copied())),
+        pixels: [left + tick_room + 8.0, left + panel_width - 6.0],
+    };
+    axes(canvas, panel, &x_scale, &y_scale, &y_ticks)?;
+
+    let title_room = panel_width;
+    if !panel.title.is_empty() {
+        canvas.text(
+            &fitted(&panel.title, 13.5, title_room),
+            [left, top + 8.0],
+            Anchor::Start,
+            13.0,
+            true,
+            INK,
+        )?;
+    }
+    if !panel.y_label.is_empty() {
+        let label = fitted(&panel.y_label, LABEL_FONT, title_room);
+        canvas.text(
+            &label,
+            [left, top + title_height + 7.0],
+            Anchor::Start,
+            LABEL_FONT,
+            false,
+            GREY,
+        )?;
+    }
+    if panel.series.iter().all(|s| s.x.is_empty()) {
+        let middle = [
+            f64::midpoint(x_scale.pixels[0], x_scale.pixels[1]),
+            f64::midpoint(lower, upper),
+        ];
+        return canvas.text("no data", middle, Anchor::Middle, LABEL_FONT, false, GREY);
+    }
+    for series in &panel.series {
+        draw_band(canvas, series, color_of(figure, names, series), &x_scale, &y_scale)?;
+    }
+    for series in &panel.series {
+        let thick = if figure.panels.len() > 1 || panel.series.len() > 8 {
+            1.6
+        } else {
+            2.1
+        };
+        draw_series(
+            canvas,
+            series,
+            color_of(figure, names, series),
+            thick,
+            &x_scale,
+            &y_scale,
+        )?;
+    }
+    draw_marks(canvas, panel, &x_scale, &y_scale)
+}
+
+fn axes(canvas: &Canvas, panel: &Panel, x: &Scale, y: &Scale, y_ticks: &[f64]) -> Result<(), Diagnostic> {
+    let [left, right] = x.pixels;
+    let [lower, upper] = y.pixels;
+    for t in y_ticks {
+        let at = y.at(*t);
+        canvas.line(&[[left, at], [right, at]], GRID, 1.0)?;
+        canvas.text(&tick(*t), [left - 7.0, at], Anchor::End, TICK_FONT, false, GREY)?;
+    }
+    for t in spaced_ticks(x) {
+        let at = x.at(t);
+        canvas.line(&[[at, lower], [at, upper]], GRID, 1.0)?;
+        canvas.line(&[[at, lower], [at, lower + 4.0]], AXIS, 1.0)?;
+        canvas.text(&tick(t), [at, lower + 13.0], Anchor::Middle, TICK_FONT, false, GREY)?;
+    }
+    canvas.line(&[[left, lower], [right, lower]], AXIS, 1.2)?;
+    if !panel.x_label.is_empty() {
+        let label = fitted(&panel.x_label, LABEL_FONT, right - left);
+        canvas.text(
+            &label,
+            [f64::midpoint(left, right), lower + 31.0],
+            Anchor::Middle,
+            LABEL_FONT,
+            false,
+            GREY,
+        )?;
+    }
+    Ok(())
+}
+
+/// As many horizontal ticks as stand side by side without touching.
+pub(super) fn spaced_ticks(x: &Scale) -> Vec<f64> {
+    let room = (x.pixels[1] - x.pixels[0]).abs();
+    let mut count = (room / 62.0).floor().max(2.0) as usize;
+    loop {
+        let ticks = x.ticks(count);
+        let widest = ticks.iter().map(|t| width(&tick(*t), TICK_FONT)).fold(0.0, f64::max);
+        if count <= 2 || (widest + 14.0) * ticks.len() as f64 <= room + widest {
+            return ticks;
+        }
+        count -= 1;
+    }
+}
+
+fn draw_band(canvas: &Canvas, series: &Series, ink: Rgb, x: &Scale, y: &Scale) -> Result<(), Diagnostic> {
+    let Some((low, high)) = &series.band else {
+        return Ok(());
+    };
+    let inside = |v: f64| y.at(v.clamp(y.data[0], y.data[1]));
+    let finite = |i: usize| series.x[i].is_finite() && low[i].is_finite() && high[i].is_finite();
+    let n = series.x.len().min(low.len()).min(high.len());
+    let mut start = 0;
+    while start < n {
+        let end = (start..n).find(|&i| !finite(i)).unwrap_or(n);
+        if end - start > 1 {
+            let edge = |values: &[f64]| -> Vec<[f64; 2]> {
+                thinned((start..end).map(|i| [x.at(series.x[i]), inside(values[i])]).collect())
+            };
+            let mut outline = edge(low);
+            outline.extend(edge(high).into_iter().rev());
+            canvas.polygon(&outline, ink, 0.16)?;
+        }
+        start = end + 1;
+    }
+    Ok(())
+}
+
+fn draw_series(canvas: &Canvas, series: &Series, ink: Rgb, thick: f64, x: &Scale, y: &Scale) -> Result<(), Diagnostic> {
+    for piece in clipped(&series.x, &series.y, y.data[0], y.data[1]) {
+        let points: Vec<[f64; 2]> = piece.iter().map(|p| [x.at(p[0]), y.at(p[1])]).collect();
+        match series.stroke {
+            Stroke::Points => {
+                for p in thinned(points) {
+                    canvas.dot(p, 2.2, ink)?;
+                }
+            }
+            // a single point between gaps would not be seen as a line
+            Stroke::Solid | Stroke::Dashed | Stroke::Faint if points.len() == 1 => canvas.dot(points[0], thick, ink)?,
+            Stroke::Solid => canvas.line(&thinned(points), ink, thick)?,
+            Stroke::Dashed => canvas.dashes(&thinned(points), ink, thick)?,
+            Stroke::Faint => canvas.line(&thinned(points), ink, 1.0)?,
+        }
+    }
+    Ok(())
+}
+
+/// Reference lines; their names stand in the legend, where no curve runs through them.
+fn draw_marks(canvas: &Canvas, panel: &Panel, x: &Scale, y: &Scale) -> Result<(), Diagnostic> {
+    for mark in &panel.marks {
+        let scale = if mark.horizontal { y } else { x };
+        if !(scale.data[0]..=scale.data[1]).contains(&mark.at) {
+            continue;
+        }
+        let at = scale.at(mark.at);
+        let ends = if mark.horizontal {
+            [[x.pixels[0], at], [x.pixels[1], at]]
+        } else {
+            [[at, y.pixels[0]], [at, y.pixels[1]]]
+        };
+        canvas.dashes(&ends, MARK, 1.2)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,471 @@
+//! Plots: what is shown ([`Figure`], [`HeatMap`]) and the usual pictures of a solution, as SVG.
+//!
+//! A figure is plain data; [`Picture::to_svg`] draws it. Same data, same bytes. The drawing itself stands in `lines`
+//! and `heat`, on `canvas`, the only file that knows plotters.
+
+mod canvas;
+mod heat;
+mod lines;
+mod scale;
+
+use super::npy::{GridFunction, Points};
+use crate::diag::Diagnostic;
+
+/// Anything that can be drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Picture {
+    /// Curves over a number line, in one or several panels.
+    Lines(Figure),
+    /// A function of two variables.
+    Heat(HeatMap),
+}
+
+/// One or several panels with a common legend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// Heading.
+    pub title: String,
+    /// A line below the heading; may be empty.
+    pub subtitle: String,
+    /// The panels, row by row.
+    pub panels: Vec<Panel>,
+    /// Panels a row.
+    pub columns: usize,
+    /// The series are steps of one scale (shock states, ages): four or more are coloured along a ramp.
+    pub ordered: bool,
+}
+
+/// One coordinate system.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Panel {
+    /// Heading; may be empty.
+    pub title: String,
+    /// Label of the horizontal axis.
+    pub x_label: String,
+    /// Label of the vertical axis.
+    pub y_label: String,
+    /// The curves. Equal names in several panels have equal colours.
+    pub series: Vec<Series>,
+    /// Reference lines.
+    pub marks: Vec<Mark>,
+}
+
+/// Lower and upper edge of a shaded band, at the horizontal coordinates of its curve.
+pub type Band = (Vec<f64>, Vec<f64>);
+
+/// Name of a path and its values, one a period.
+pub type SimulatedPath = (String, Vec<f64>);
+
+/// A curve. Points with a NaN or infinite coordinate interrupt it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Name in the legend; empty for none.
+    pub name: String,
+    /// Horizontal coordinates.
+    pub x: Vec<f64>,
+    /// Vertical coordinates.
+    pub y: Vec<f64>,
+    /// Lower and upper edge of a shaded band around it.
+    pub band: Option<Band>,
+    /// How it is drawn.
+    pub stroke: Stroke,
+}
+
+/// How a curve is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stroke {
+    /// A full line.
+    Solid,
+    /// A dashed line.
+    Dashed,
+    /// A thin grey line, for comparison (45 degrees, single paths behind a mean).
+    Faint,
+    /// Dots.
+    Points,
+}
+
+/// A reference line across the panel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mark {
+    /// Where.
+    pub at: f64,
+    /// At a value of the vertical axis (otherwise of the horizontal one).
+    pub horizontal: bool,
+    /// Its name in the legend; empty for none.
+    pub label: String,
+}
+
+/// A function of two variables as colours.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeatMap {
+    /// Heading.
+    pub title: String,
+    /// A line below the heading; may be empty.
+    pub subtitle: String,
+    /// Label of the horizontal axis.
+    pub x_label: String,
+    /// Label of the vertical axis.
+    pub y_label: String,
+    /// Label of the colours.
+    pub value_label: String,
+    /// Horizontal coordinates, ascending.
+    pub x: Vec<f64>,
+    /// Vertical coordinates, ascending.
+    pub y: Vec<f64>,
+    /// `values[i * x.len() + j]` at `y[i]`, `x[j]`.
+    pub values: Vec<f64>,
+}
+
+impl Picture {
+    /// The picture as a self-contained SVG document.
+    ///
+    /// Errors: E0959.
+    pub fn to_svg(&self) -> Result<String, Diagnostic> {
+        match self {
+            Picture::Lines(figure) => lines::draw(figure),
+            Picture::Heat(map) => heat::draw(map),
+        }
+    }
+
+    /// Its heading.
+    pub fn title(&self) -> &str {
+        match self {
+            Picture::Lines(figure) => &figure.title,
+            Picture::Heat(map) => &map.title,
+        }
+    }
+}
+
+impl Series {
+    /// A full line.
+    pub fn line(name: impl Into<String>, x: Vec<f64>, y: Vec<f64>) -> Self {
+        Series {
+            name: name.into(),
+            x,
+            y,
+            band: None,
+            stroke: Stroke::Solid,
+        }
+    }
+    /// Drawn otherwise.
+    pub fn stroke(mut self, stroke: Stroke) -> Self {
+        self.stroke = stroke;
+        self
+    }
+    /// With a shaded band.
+    pub fn band(mut self, lower: Vec<f64>, upper: Vec<f64>) -> Self {
+        self.band = Some((lower, upper));
+        self
+    }
+}
+
+impl Figure {
+    /// A figure of one panel.
+    pub fn single(title: impl Into<String>, panel: Panel) -> Self {
+        Figure {
+            title: title.into(),
+            subtitle: String::new(),
+            panels: vec![panel],
+            columns: 1,
+            ordered: false,
+        }
+    }
+    /// With a line below the heading.
+    pub fn subtitle(mut self, subtitle: impl Into<String>) -> Self {
+        self.subtitle = subtitle.into();
+        self
+    }
+}
+
+/// What an axis is called in a picture: `k` or `capital (k)`.
+fn axis_label(name: &str, doc: &str) -> String {
+    if doc.is_empty() {
+        name.to_string()
+    } else {
+        format!("{doc} ({name})")
+    }
+}
+
+/// A function on a grid as pictures: curves over the last axis of numbers, one for each point of the axis before it
+/// (shock states); heat maps, one for each shock state, where there are two or more axes of numbers. Further axes are
+/// held at their middle point, and the subtitle says so. `doc_of` describes a name (may return an empty text).
+pub fn of_grid_function(function: &GridFunction, doc_of: &dyn Fn(&str) -> String) -> Vec<Picture> {
+    let long: Vec<usize> = (0..function.axes.len())
+        .filter(|&a| matches!(&function.axes[a].points, Points::Numbers(v) if v.len() > 19))
+        .collect();
+    let Some(&x_axis) = long.last().or(numeric_axes(function).last().as_ref().copied()) else {
+        return Vec::new();
+    };
+    let title = axis_label(&function.name, &doc_of(&function.name));
+    let mut pictures = vec![curves(function, x_axis, &title, doc_of)];
+    if let [.., y_axis, x_axis] = long[..] {
+        pictures.push(heat_of(function, y_axis, x_axis, &title, doc_of));
+    }
+    pictures
+}
+
+fn numeric_axes(function: &GridFunction) -> Vec<usize> {
+    (0..function.axes.len())
+        .filter(|&a| matches!(&function.axes[a].points, Points::Numbers(v) if v.len() > 1))
+        .collect()
+}
+
+fn numbers_of(function: &GridFunction, axis: usize) -> Vec<f64> {
+    match &function.axes[axis].points {
+        Points::Numbers(v) => v.clone(),
+        Points::Labels(v) => (1..=v.len()).map(|i| i as f64).collect(),
+    }
+}
+
+/// "held at k = 3.2" for the axes that a picture does not show.
+fn held(function: &GridFunction, shown: &[usize]) -> (Vec<usize>, String) {
+    let middle: Vec<usize> = function.axes.iter().map(|a| a.points.len() / 2).collect();
+    let parts: Vec<String> = (0..function.axes.len())
+        .filter(|a| !shown.contains(a) && function.axes[*a].points.len() > 1)
+        .map(|a| {
+            format!(
+                "{} = {}",
+                function.axes[a].name,
+                function.axes[a].points.show(middle[a])
+            )
+        })
+        .collect();
+    let text = if parts.is_empty() {
+        String::new()
+    } else {
+        format!("at {}", parts.join(", "))
+    };
+    (middle, text)
+}
+
+fn curves(function: &GridFunction, x_axis: usize, title: &str, doc_of: &dyn Fn(&str) -> String) -> Picture {
+    let by = (0..function.axes.len())
+        .rev()
+        .find(|&a| a != x_axis && (2..=64).contains(&function.axes[a].points.len()));
+    let shown: Vec<usize> = by.into_iter().chain([x_axis]).collect();
+    let (mut at, subtitle) = held(function, &shown);
+    let x = numbers_of(function, x_axis);
+    let count = by.map_or(1, |a| function.axes[a].points.len());
+    let mut series = Vec::new();
+    for state in 0..count {
+        if let Some(a) = by {
+            at[a] = state;
+        }
+        let y = (0..x.len())
+            .map(|i| {
+                at[x_axis] = i;
+                function.values[at.as_slice()]
+            })
+            .collect();
+        let name = by.map_or(String::new(), |a| {
+            format!("{} = {}", function.axes[a].name, function.axes[a].points.show(state))
+        });
+        series.push(Series::line(name, x.clone(), y));
+    }
+    let x_name = &function.axes[x_axis].name;
+    Picture::Lines(Figure {
+        title: title.to_string(),
+        subtitle,
+        panels: vec![Panel {
+            x_label: axis_label(x_name, &doc_of(x_name)),
+            y_label: function.name.clone(),
+            series,
+            ..Panel::default()
+        }],
+        columns: 1,
+        ordered: true,
+    })
+}
+
+fn heat_of(
+    function: &GridFunction,
+    y_axis: usize,
+    x_axis: usize,
+    title: &str,
+    doc_of: &dyn Fn(&str) -> String,
+) -> Picture {
+    let (mut at, subtitle) = held(function, &[y_axis, x_axis]);
+    let (x, y) = (numbers_of(function, x_axis), numbers_of(function, y_axis));
+    let mut values = Vec::with_capacity(x.len() * y.len());
+    for i in 0..y.len() {
+        for j in 0..x.len() {
+            at[y_axis] = i;
+            at[x_axis] = j;
+            values.push(function.values[at.as_slice()]);
+        }
+    }
+    let label = |a: usize| axis_label(&function.axes[a].name, &doc_of(&function.axes[a].name));
+    Picture::Heat(HeatMap {
+        title: title.to_string(),
+        subtitle,
+        x_label: label(x_axis),
+        y_label: label(y_axis),
+        value_label: function.name.clone(),
+        x,
+        y,
+        values,
+    })
+}
+
+/// Euler errors over a state: `errors` are absolute and in units of consumption; shown as log10, cut off at 10^-16.
+pub fn euler_errors(state_label: &str, curves: Vec<(String, Vec<f64>, Vec<f64>)>, bound: Option<f64>) -> Picture {
+    let series = curves
+        .into_iter()
+        .map(|(name, x, errors)| Series::line(name, x, errors.iter().map(|e| e.abs().log10().max(-16.0)).collect()))
+        .collect();
+    let marks = bound
+        .filter(|b| *b > 0.0)
+        .map(|b| Mark {
+            at: b.log10(),
+            horizontal: true,
+            label: format!("bound {}", super::number::tick(b)),
+        })
+        .into_iter()
+        .collect();
+    Picture::Lines(Figure {
+        ordered: true,
+        ..Figure::single(
+            "Euler equation errors",
+            Panel {
+                x_label: state_label.to_string(),
+                y_label: "log10 of the error, in units of consumption".to_string(),
+                series,
+                marks,
+                ..Panel::default()
+            },
+        )
+        .subtitle("-4 means one unit of consumption misplaced in ten thousand")
+    })
+}
+
+/// Simulated paths as small multiples: a panel for each variable `(label, paths)`, a path `(name, values by period)`.
+pub fn paths(title: &str, variables: Vec<(String, Vec<SimulatedPath>)>) -> Picture {
+    let count = variables.len();
+    let panels = variables
+        .into_iter()
+        .map(|(label, paths)| Panel {
+            title: label,
+            x_label: "period".to_string(),
+            series: paths
+                .into_iter()
+                .map(|(name, y)| Series::line(name, periods(y.len()), y))
+                .collect(),
+            ..Panel::default()
+        })
+        .collect();
+    Picture::Lines(Figure {
+        title: title.to_string(),
+        subtitle: String::new(),
+        panels,
+        columns: columns_for(count),
+        ordered: false,
+    })
+}
+
+/// Impulse responses as small multiples: a panel for each variable, deviations from the path without the impulse,
+/// around zero; with bands `(lower, upper)` where there are any.
+pub fn impulse_responses(title: &str, unit: &str, responses: Vec<(String, Vec<f64>, Option<Band>)>) -> Picture {
+    let count = responses.len();
+    let panels = responses
+        .into_iter()
+        .map(|(label, y, band)| {
+            let x = periods(y.len());
+            let line = Series::line("", x, y);
+            Panel {
+                title: label,
+                x_label: "period".to_string(),
+                y_label: unit.to_string(),
+                series: vec![match band {
+                    Some((lower, upper)) => line.band(lower, upper),
+                    None => line,
+                }],
+                marks: vec![Mark {
+                    at: 0.0,
+                    horizontal: true,
+                    label: String::new(),
+                }],
+            }
+        })
+        .collect();
+    Picture::Lines(Figure {
+        title: title.to_string(),
+        subtitle: String::new(),
+        panels,
+        columns: columns_for(count),
+        ordered: false,
+    })
+}
+
+/// Learning curves: for each learner the mean over its seeds with a band of one standard error around it, and the
+/// single seeds behind it. `curves`: learner, steps, one row a seed. `benchmark`: label and value of a reference line.
+pub fn learning_curves(
+    y_label: &str,
+    curves: Vec<(String, Vec<f64>, Vec<Vec<f64>>)>,
+    benchmark: Option<(String, f64)>,
+) -> Picture {
+    let mut series = Vec::new();
+    for (_, steps, seeds) in &curves {
+        if seeds.len() > 1 {
+            for seed in seeds {
+                series.push(Series::line("", steps.clone(), seed.clone()).stroke(Stroke::Faint));
+            }
+        }
+    }
+    for (name, steps, seeds) in curves {
+        let at = |i: usize| {
+            seeds
+                .iter()
+                .filter_map(|s| s.get(i).copied())
+                .filter(|v| v.is_finite())
+                .collect::<Vec<f64>>()
+        };
+        let (mut mean, mut lower, mut upper) = (Vec::new(), Vec::new(), Vec::new());
+        for i in 0..steps.len() {
+            let values = at(i);
+            let n = values.len() as f64;
+            let m = values.iter().sum::<f64>() / n;
+            let variance = values.iter().map(|v| (v - m).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+            let error = (variance / n).sqrt();
+            mean.push(m);
+            lower.push(m - error);
+            upper.push(m + error);
+        }
+        let line = Series::line(name, steps, mean);
+        series.push(if seeds.len() > 1 { line.band(lower, upper) } else { line });
+    }
+    Picture::Lines(
+        Figure::single(
+            "Learning curves",
+            Panel {
+                x_label: "steps of the environment".to_string(),
+                y_label: y_label.to_string(),
+                series,
+                marks: benchmark
+                    .map(|(label, at)| Mark {
+                        at,
+                        horizontal: true,
+                        label,
+                    })
+                    .into_iter()
+                    .collect(),
+                ..Panel::default()
+            },
+        )
+        .subtitle("mean over seeds, one standard error shaded, single seeds in grey"),
+    )
+}
+
+fn periods(n: usize) -> Vec<f64> {
+    (0..n).map(|t| t as f64).collect()
+}
+
+fn columns_for(panels: usize) -> usize {
+    match panels {
+        0..=1 => 1,
+        2 | 4 => 2,
+        _ => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,922 @@
+//! Run directories: the files of one solve, simulation or training run, complete or plainly not.
+//!
+//! A run is built in a directory beside its final place, `growth-0007.partial-4711`, and gets its name by one
+//! `rename` when everything is written. Each file is written under a temporary name, synced and renamed, so a file
+//! that has its name is whole. `manifest.ron` lists them with sizes and hashes.
+//!
+//! *A kill leaves the truth behind.* A process that is killed cannot write that it was killed. Therefore the
+//! manifest on disk says `Interrupted` from the first byte, which is what a reader finds if the run dies at any
+//! point; only [`RunDirectory::finish`] writes another status. While the run lives it holds a lock on `run.lock`,
+//! which the operating system drops with the process: [`inspect`] reports `Running` while the lock is held.
+//!
+//! *Nothing is overwritten silently.* Without a place the next free number is taken; a named directory must be
+//! empty or absent, or an earlier run of econc that the caller agrees to replace, and then the old run is moved
+//! aside first and removed last.
+//!
+//! Reads no clock: times come from the caller. Codes E0950 to E0957.
+
+use crate::diag::Diagnostic;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Component, Path, PathBuf};
+
+/// Name of the manifest inside a run directory.
+pub const MANIFEST: &str = "manifest.ron";
+/// Version of the manifest's layout.
+const FORMAT: u32 = 1;
+/// Held locked while a run is being written.
+const LOCK: &str = "run.lock";
+/// Stands between the name of a run and the process that is writing it.
+const PARTIAL: &str = ".partial-";
+
+/// How far a run got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// A process is writing it now. Never on disk: found by the lock.
+    Running,
+    /// Everything is there and the result may be used.
+    Complete,
+    /// It ran to its end, and the end is no result: no convergence, a certificate that fails.
+    Failed,
+    /// Stopped by Ctrl-C, a kill or a crash.
+    Interrupted,
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Status::Running => "running",
+            Status::Complete => "complete",
+            Status::Failed => "failed",
+            Status::Interrupted => "interrupted",
+        })
+    }
+}
+
+/// One file of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Path inside the run directory, with `/`.
+    pub name: String,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+}
+
+/// What a run is and what it consists of; `manifest.ron`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of this layout.
+    pub format: u32,
+    /// Version of econc.
+    pub econc: String,
+    /// The command as typed.
+    pub command: Vec<String>,
+    /// The model file as named on the command line.
+    pub model: String,
+    /// SHA-256 of the model file in hexadecimal.
+    pub model_sha256: String,
+    /// Settings in force, by name.
+    pub settings: BTreeMap<String, String>,
+    /// `--set name=value`, in the order given.
+    pub overrides: Vec<(String, String)>,
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// How far it got.
+    pub status: Status,
+    /// Why it is not complete.
+    pub reason: Option<String>,
+    /// When it started (UTC, ISO 8601).
+    pub started: String,
+    /// How long it took, in seconds.
+    pub wall_seconds: Option<f64>,
+    /// The files, in the order of their names.
+    pub files: Vec<FileEntry>,
+}
+
+impl Manifest {
+    /// The manifest of a run that is about to start.
+    pub fn new(command: Vec<String>, model: &str, source: &[u8], seed: u64, started: &str) -> Self {
+        Manifest {
+            format: FORMAT,
+            econc: env!("CARGO_PKG_VERSION").to_string(),
+            command,
+            model: model.to_string(),
+            model_sha256: sha256(source),
+            settings: BTreeMap::new(),
+            overrides: Vec::new(),
+            seed,
+            status: Status::Interrupted,
+            reason: None,
+            started: started.to_string(),
+            wall_seconds: None,
+            files: Vec::new(),
+        }
+    }
+}
+
+/// Where a run shall stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The next free `root/name-0001`.
+    Numbered {
+        /// Directory of all runs.
+        root: PathBuf,
+        /// Name of the model.
+        name: String,
+    },
+    /// This directory.
+    Exact {
+        /// The directory; must be absent or empty, unless `force`.
+        directory: PathBuf,
+        /// Replace an earlier run of econc that stands there.
+        force: bool,
+    },
+}
+
+/// A run that is being written.
+#[derive(Debug)]
+pub struct RunDirectory {
+    partial: PathBuf,
+    place: Place,
+    manifest: Manifest,
+    lock: Option<File>,
+}
+
+/// A run that is complete and whose files are as they were written.
+#[derive(Clone, Debug)]
+pub struct CompleteRun {
+    /// Where it stands.
+    pub directory: PathBuf,
+    /// What it is.
+    pub manifest: Manifest,
+}
+
+impl RunDirectory {
+    /// Opens a new run directory, so that a place that cannot be written is found before the work is done.
+    ///
+    /// Errors: E0950 (cannot be created), E0952 (the place is taken), E0956 (another process is writing it).
+    pub fn create(place: Place, manifest: Manifest) -> Result<Self, Diagnostic> {
+        let target = match &place {
+            Place::Exact { directory, force } => {
+                check_free(directory, *force)?;
+                directory.clone()
+            }
+            Place::Numbered { root, name } => root.join(numbered(name, next_number(root, name))),
+        };
+        if let Some(parent) = target.parent().filter(|p| !p.as_os_str().is_empty()) {
+            fs::create_dir_all(parent).map_err(|e| cannot_create(parent, &e))?;
+        }
+        let partial = create_partial(&target)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(partial.join(LOCK))
+            .map_err(|e| cannot_create(&partial, &e))?;
+        // Some network file systems have no locks: the run then is shown as interrupted while it lives.
+        let _ = lock.try_lock();
+        let run = RunDirectory {
+            partial,
+            place,
+            manifest,
+            lock: Some(lock),
+        };
+        run.save_manifest(
+            Status::Interrupted,
+            Some("the run had not come to its end when this was written"),
+        )?;
+        Ok(run)
+    }
+
+    /// Takes up an interrupted run where it stopped. The files it lists are checked.
+    ///
+    /// Errors: E0954 (no run), E0955 (damaged), E0956 (still being written), E0953 (not interrupted).
+    pub fn resume(directory: &Path) -> Result<Self, Diagnostic> {
+        let (manifest, status) = inspect(directory)?;
+        if status == Status::Running {
+            return Err(busy(directory));
+        }
+        if status != Status::Interrupted {
+            return Err(Diagnostic::error(
+                "E0953",
+                format!(
+                    "the run in {} is {status}, so there is nothing to resume",
+                    shown(directory)
+                ),
+            ));
+        }
+        check_files(directory, &manifest)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(directory.join(LOCK))
+            .map_err(|e| cannot_create(directory, &e))?;
+        let _ = lock.try_lock();
+        let name = directory
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let target = name.split(PARTIAL).next().unwrap_or(&name).to_string();
+        Ok(RunDirectory {
+            partial: directory.to_path_buf(),
+            place: Place::Exact {
+                directory: directory.with_file_name(target),
+                force: false,
+            },
+            manifest,
+            lock: Some(lock),
+        })
+    }
+
+    /// Where the files are while the run is being written.
+    pub fn path(&self) -> &Path {
+        &self.partial
+    }
+
+    /// The manifest as it stands.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Notes the settings in force.
+    pub fn set_settings(&mut self, settings: BTreeMap<String, String>) {
+        self.manifest.settings = settings;
+    }
+
+    /// Writes one file; `name` is relative, with `/`. An earlier file of that name is replaced in one step.
+    ///
+    /// Errors: E0951 (cannot be written), with what is safe so far.
+    pub fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
+        self.write_with(name, |w| w.write_all(bytes))
+    }
+
+    /// Like [`RunDirectory::write`], for content that is produced piece by piece.
+    pub fn write_with(
+        &mut self,
+        name: &str,
+        produce: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Diagnostic> {
+        let target = self.inside(name)?;
+        let entry = write_whole(&target, name, produce).map_err(|e| cannot_write(&target, &self.partial, &e))?;
+        self.manifest.files.retain(|f| f.name != name);
+        self.manifest.files.push(entry);
+        self.manifest.files.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(())
+    }
+
+    /// Puts the files written so far on record, for runs that can be resumed.
+    pub fn checkpoint(&self) -> Result<(), Diagnostic> {
+        self.save_manifest(
+            Status::Interrupted,
+            Some("the run had not come to its end when this was written"),
+        )
+    }
+
+    /// Ends the run and returns where it stands: under its name if complete, beside it as `NAME.failed` if failed,
+    /// where it was if interrupted (it then can be resumed).
+    ///
+    /// Errors: E0951, E0952; the directory returned by [`RunDirectory::path`] keeps everything.
+    pub fn finish(mut self, status: Status, reason: Option<&str>, wall_seconds: f64) -> Result<PathBuf, Diagnostic> {
+        self.manifest.wall_seconds = Some(wall_seconds);
+        self.save_manifest(status, reason)?;
+        self.lock = None;
+        // Gone or not, an unlocked lock file says nothing; it is only untidy.
+        let _ = fs::remove_file(self.partial.join(LOCK));
+        match status {
+            Status::Complete => self.publish(),
+            Status::Failed => self.publish_failed(),
+            Status::Interrupted | Status::Running => Ok(self.partial.clone()),
+        }
+    }
+
+    fn publish(&self) -> Result<PathBuf, Diagnostic> {
+        let moved = |e: &io::Error, to: &Path| cannot_publish(&self.partial, to, e);
+        match &self.place {
+            Place::Numbered { root, name } => {
+                // The number in the name of the partial directory was free when the run began; another run may
+                // have taken it since. A directory is never renamed onto one that has files.
+                let mut number = number_of(&self.partial, name).unwrap_or_else(|| next_number(root, name));
+                loop {
+                    let target = root.join(numbered(name, number));
+                    match rename_onto_nothing(&self.partial, &target) {
+                        Ok(()) => return Ok(target),
+                        Err(e) if is_taken(&e) => number += 1,
+                        Err(e) => return Err(moved(&e, &target)),
+                    }
+                }
+            }
+            Place::Exact { directory, force } => match rename_onto_nothing(&self.partial, directory) {
+                Ok(()) => Ok(directory.clone()),
+                Err(e) if is_taken(&e) && *force => self.replace(directory),
+                Err(e) if is_taken(&e) => Err(taken(directory).note(format!(
+                    "it was free when the run began; the finished run is whole and stands in {}",
+                    shown(&self.partial)
+                ))),
+                Err(e) => Err(moved(&e, directory)),
+            },
+        }
+    }
+
+    /// Moves the earlier run aside, the new one in its place, and only then removes the old one.
+    fn replace(&self, directory: &Path) -> Result<PathBuf, Diagnostic> {
+        check_free(directory, true)?;
+        let aside = beside(directory, &format!(".replaced-{}", std::process::id()));
+        let failed = |e: io::Error| cannot_publish(&self.partial, directory, &e);
+        fs::rename(directory, &aside).map_err(failed)?;
+        if let Err(e) = fs::rename(&self.partial, directory) {
+            let _ = fs::rename(&aside, directory);
+            return Err(failed(e));
+        }
+        // The new run stands; an old one that cannot be removed stays visible under its `.replaced` name.
+        let _ = fs::remove_dir_all(&aside);
+        Ok(directory.to_path_buf())
+    }
+
+    fn publish_failed(&self) -> Result<PathBuf, Diagnostic> {
+        let name = self
+            .partial
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let stem = name.split(PARTIAL).next().unwrap_or(&name).to_string();
+        let mut attempt = 1;
+        loop {
+            let suffix = if attempt == 1 {
+                String::new()
+            } else {
+                format!("-{attempt}")
+            };
+            let target = self.partial.with_file_name(format!("{stem}.failed{suffix}"));
+            match rename_onto_nothing(&self.partial, &target) {
+                Ok(()) => return Ok(target),
+                Err(e) if is_taken(&e) => attempt += 1,
+                Err(e) => return Err(cannot_publish(&self.partial, &target, &e)),
+            }
+        }
+    }
+
+    fn save_manifest(&self, status: Status, reason: Option<&str>) -> Result<(), Diagnostic> {
+        let manifest = Manifest {
+            status,
+            reason: reason.map(str::to_string),
+            ..self.manifest.clone()
+        };
+        let path = self.partial.join(MANIFEST);
+        let text = ron::ser::to_string_pretty(&manifest, ron::ser::PrettyConfig::default())
+            .map_err(|e| cannot_write(&path, &self.partial, &io::Error::other(e)))?;
+        write_whole(&path, MANIFEST, |w| writeln!(w, "{text}"))
+            .map(drop)
+            .map_err(|e| cannot_write(&path, &self.partial, &e))
+    }
+
+    /// The path of a file of this run; makes its folder.
+    fn inside(&self, name: &str) -> Result<PathBuf, Diagnostic> {
+        let relative = Path::new(name);
+        let plain = relative.components().all(|c| matches!(c, Component::Normal(_)));
+        if name.is_empty() || !plain || name == MANIFEST || name == LOCK {
+            return Err(
+                Diagnostic::error("E0957", format!("`{name}` cannot be the name of a file of a run"))
+                    .hint("use a relative name without `..`"),
+            );
+        }
+        let target = self.partial.join(relative);
+        if let Some(folder) = target.parent() {
+            fs::create_dir_all(folder).map_err(|e| cannot_write(folder, &self.partial, &e))?;
+        }
+        Ok(target)
+    }
+}
+
+impl CompleteRun {
+    /// The bytes of one file of the run.
+    pub fn read(&self, name: &str) -> Result<Vec<u8>, Diagnostic> {
+        fs::read(self.directory.join(name)).map_err(|e| unreadable(&self.directory.join(name), &e))
+    }
+}
+
+/// The run in `directory` if it is complete and each of its files has the size and hash on record.
+///
+/// Errors: E0954 (no run there), E0953 (running, failed or interrupted), E0955 (a file is missing or changed).
+pub fn open_complete(directory: &Path) -> Result<CompleteRun, Diagnostic> {
+    let (manifest, status) = inspect(directory)?;
+    if status != Status::Complete {
+        let mut error = Diagnostic::error(
+            "E0953",
+            format!("the run in {} is {status}, not complete", shown(directory)),
+        )
+        .note(format!("command: {}", manifest.command.join(" ")));
+        if let Some(reason) = manifest.reason.as_ref().filter(|_| status != Status::Running) {
+            error = error.note(reason.clone());
+        }
+        return Err(error.hint(match status {
+            Status::Running => "wait until it has finished",
+            Status::Failed => "its report says why; its numbers are no result",
+            Status::Interrupted | Status::Complete => "run the command again",
+        }));
+    }
+    check_files(directory, &manifest)?;
+    Ok(CompleteRun {
+        directory: directory.to_path_buf(),
+        manifest,
+    })
+}
+
+/// The manifest in `directory` and the status now: `Running` while a live process holds the run.
+pub fn inspect(directory: &Path) -> Result<(Manifest, Status), Diagnostic> {
+    let path = directory.join(MANIFEST);
+    let text = fs::read_to_string(&path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            Diagnostic::error("E0954", format!("{} is not a run of econc", shown(directory)))
+                .note(format!("there is no {MANIFEST} in it"))
+                .hint("give the directory that `econc solve` or `econc train` named at its end")
+        }
+        _ => unreadable(&path, &e),
+    })?;
+    let manifest: Manifest = ron::from_str(&text).map_err(|e| {
+        Diagnostic::error("E0954", format!("{} cannot be read as a manifest", shown(&path))).note(e.to_string())
+    })?;
+    if manifest.format != FORMAT {
+        return Err(Diagnostic::error(
+            "E0954",
+            format!("{} was written by econc {}", shown(&path), manifest.econc),
+        )
+        .note(format!(
+            "its layout has version {}; this econc reads version {FORMAT}",
+            manifest.format
+        )));
+    }
+    let status = match manifest.status {
+        Status::Interrupted if is_locked(directory) => Status::Running,
+        other => other,
+    };
+    Ok((manifest, status))
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn check_files(directory: &Path, manifest: &Manifest) -> Result<(), Diagnostic> {
+    for entry in &manifest.files {
+        let path = directory.join(&entry.name);
+        let damaged = |what: String| {
+            Diagnostic::error("E0955", format!("{} is not as the run wrote it", shown(&path)))
+                .note(what)
+                .hint("run the command again, or restore the file")
+        };
+        let bytes = fs::read(&path).map_err(|e| damaged(e.to_string()))?;
+        if bytes.len() as u64 != entry.bytes {
+            return Err(damaged(format!("{} bytes instead of {}", bytes.len(), entry.bytes)));
+        }
+        if sha256(&bytes) != entry.sha256 {
+            return Err(damaged("its content has changed".to_string()));
+        }
+    }
+    Ok(())
+}
+
+fn is_locked(directory: &Path) -> bool {
+    match OpenOptions::new().write(true).open(directory.join(LOCK)) {
+        Ok(file) => matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)),
+        Err(_) => false,
+    }
+}
+
+/// Errs unless a run may be put at `directory`.
+fn check_free(directory: &Path, force: bool) -> Result<(), Diagnostic> {
+    let mut entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(e) if e.kind() == ErrorKind::NotADirectory => {
+            return Err(Diagnostic::error(
+                "E0952",
+                format!("{} is a file, so a run cannot be put there", shown(directory)),
+            )
+            .hint("give another directory to `--out`"));
+        }
+        Err(e) => return Err(unreadable(directory, &e)),
+    };
+    if entries.next().is_none() {
+        return Ok(());
+    }
+    match inspect(directory) {
+        Ok((_, Status::Running)) => Err(busy(directory)),
+        Ok(_) if force => Ok(()),
+        Ok((_, status)) => Err(taken(directory)
+            .note(format!("it holds an earlier run of econc ({status})"))
+            .hint("add `--force` to replace that run, or give another directory to `--out`")),
+        Err(_) => Err(taken(directory)
+            .note("what is in it was not written by econc, so `--force` does not replace it")
+            .hint("give another directory to `--out`")),
+    }
+}
+
+/// Makes `target.partial-PID` (with a further number if a dead process of that number left one).
+fn create_partial(target: &Path) -> Result<PathBuf, Diagnostic> {
+    let pid = std::process::id();
+    let mut attempt = 1;
+    loop {
+        let suffix = if attempt == 1 {
+            format!("{PARTIAL}{pid}")
+        } else {
+            format!("{PARTIAL}{pid}-{attempt}")
+        };
+        let partial = beside(target, &suffix);
+        match fs::create_dir(&partial) {
+            Ok(()) => return Ok(partial),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => attempt += 1,
+            Err(e) => return Err(cannot_create(&partial, &e)),
+        }
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().map(|n| n.to_os_string()).unwrap_or_default();
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+fn numbered(name: &str, number: u32) -> String {
+    format!("{name}-{number:04}")
+}
+
+/// One more than the largest number in use, finished or not.
+fn next_number(root: &Path, name: &str) -> u32 {
+    let Ok(entries) = fs::read_dir(root) else {
+        return 1;
+    };
+    let largest = entries.filter_map(|e| number_of(&e.ok()?.path(), name)).max();
+    largest.map_or(1, |n| n.saturating_add(1))
+}
+
+/// The number of a run from the name of its directory: 7 for `growth-0007` and `growth-0007.partial-4711`.
+fn number_of(path: &Path, name: &str) -> Option<u32> {
+    let entry = path.file_name()?.to_str()?;
+    let rest = entry.strip_prefix(name)?.strip_prefix('-')?;
+    rest.split('.').next()?.parse().ok()
+}
+
+/// Renames a directory; an existing target with files is an error, never replaced.
+fn rename_onto_nothing(from: &Path, to: &Path) -> io::Result<()> {
+    if cfg!(windows) && to.is_dir() {
+        // There an empty directory is not replaced by a rename; one with files is not removed by this.
+        let _ = fs::remove_dir(to);
+    }
+    fs::rename(from, to)
+}
+
+fn is_taken(e: &io::Error) -> bool {
+    matches!(
+        e.kind(),
+        ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists | ErrorKind::NotADirectory
+    )
+}
+
+/// Counts and hashes what passes through.
+struct Tally<W> {
+    inner: W,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Tally<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let n = self.inner.write(buffer)?;
+        self.hash.update(&buffer[..n]);
+        self.bytes += n as u64;
+        Ok(n)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Writes a file beside its place, syncs it and gives it its name.
+fn write_whole(
+    target: &Path,
+    name: &str,
+    produce: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<FileEntry> {
+    let temporary = beside(target, ".writing");
+    let written = (|| {
+        let mut tally = Tally {
+            inner: BufWriter::new(File::create(&temporary)?),
+            hash: Sha256::new(),
+            bytes: 0,
+        };
+        produce(&mut tally)?;
+        let Tally { inner, hash, bytes } = tally;
+        inner.into_inner().map_err(|e| e.into_error())?.sync_all()?;
+        fs::rename(&temporary, target)?;
+        Ok(FileEntry {
+            name: name.to_string(),
+            bytes,
+            sha256: hex(&hash.finalize()),
+        })
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// Writes one file outside a run directory (`econc graph --out`), beside its place and renamed.
+///
+/// Errors: E0951.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
+    write_whole(path, "", |w| w.write_all(bytes)).map(drop).map_err(|e| {
+        with_cause(
+            Diagnostic::error("E0951", format!("{} cannot be written", shown(path))),
+            &e,
+        )
+    })
+}
+
+fn shown(path: &Path) -> String {
+    format!("`{}`", path.display())
+}
+
+fn busy(directory: &Path) -> Diagnostic {
+    Diagnostic::error(
+        "E0956",
+        format!("another econc is writing the run in {}", shown(directory)),
+    )
+    .hint("wait until it has finished, or give another directory to `--out`")
+}
+
+fn taken(directory: &Path) -> Diagnostic {
+    Diagnostic::error("E0952", format!("the directory {} is not empty", shown(directory)))
+}
+
+fn unreadable(path: &Path, e: &io::Error) -> Diagnostic {
+    with_cause(Diagnostic::error("E0954", format!("{} cannot be read", shown(path))), e)
+}
+
+fn cannot_create(path: &Path, e: &io::Error) -> Diagnostic {
+    with_cause(
+        Diagnostic::error("E0950", format!("the run directory {} cannot be created", shown(path)))
+            .note("nothing has been computed yet, so nothing is lost"),
+        e,
+    )
+}
+
+fn cannot_write(path: &Path, partial: &Path, e: &io::Error) -> Diagnostic {
+    with_cause(
+        Diagnostic::error("E0951", format!("{} cannot be written", shown(path))).note(format!(
+            "the files written before it are whole and stand in {}",
+            shown(partial)
+        )),
+        e,
+    )
+}
+
+fn cannot_publish(partial: &Path, target: &Path, e: &io::Error) -> Diagnostic {
+    with_cause(
+        Diagnostic::error("E0951", format!("the run cannot be put at {}", shown(target)))
+            .note(format!("it is whole and stands in {}", shown(partial))),
+        e,
+    )
+}
+
+/// Adds the cause in words and what to do about it.
+fn with_cause(diagnostic: Diagnostic, e: &io::Error) -> Diagnostic {
+    let (cause, hint) = match e.kind() {
+        ErrorKind::PermissionDenied => ("permission denied", "give a directory you may write to, `--out DIR`"),
+        ErrorKind::ReadOnlyFilesystem => (
+            "the file system is read-only",
+            "give a directory you may write to, `--out DIR`",
+        ),
+        ErrorKind::StorageFull => (
+            "the disk is full",
+            "free some space, or write to another disk with `--out DIR`",
+        ),
+        ErrorKind::QuotaExceeded => (
+            "your quota is used up",
+            "free some space, or write elsewhere with `--out DIR`",
+        ),
+        ErrorKind::NotADirectory => ("a part of the path is a file", "give another directory, `--out DIR`"),
+        ErrorKind::NotFound => (
+            "a folder of the path does not exist",
+            "make the folder, or correct the path",
+        ),
+        _ => return diagnostic.note(e.to_string()),
+    };
+    diagnostic.note(cause).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        Manifest::new(
+            vec!["econc".into(), "solve".into(), "growth.econ".into()],
+            "growth.econ",
+            b"model growth",
+            7,
+            "2025-01-01T00:00:00Z",
+        )
+    }
+
+    fn numbered_place(root: &Path) -> Place {
+        Place::Numbered {
+            root: root.to_path_buf(),
+            name: "growth".into(),
+        }
+    }
+
+    fn exact(directory: &Path, force: bool) -> Place {
+        Place::Exact {
+            directory: directory.to_path_buf(),
+            force,
+        }
+    }
+
+    #[test]
+    fn a_finished_run_gets_its_name_and_can_be_opened() {
+        let root = tempfile::tempdir().unwrap();
+        let mut run = RunDirectory::create(numbered_place(root.path()), manifest()).unwrap();
+        assert!(run.path().to_str().unwrap().contains("growth-0001.partial-"));
+        run.write("plots/policy.svg", b"<svg/>").unwrap();
+        run.write_with("a.csv", |w| write!(w, "k,s\n1.0,0.5\n")).unwrap();
+        let place = run.finish(Status::Complete, None, 1.5).unwrap();
+        assert_eq!(place, root.path().join("growth-0001"));
+        let open = open_complete(&place).unwrap();
+        assert_eq!(open.manifest.wall_seconds, Some(1.5));
+        let names: Vec<_> = open.manifest.files.iter().map(|f| f.name.as_str()).collect();
+        assert_eq!(names, ["a.csv", "plots/policy.svg"]);
+        assert_eq!(open.read("a.csv").unwrap(), b"k,s\n1.0,0.5\n");
+        // nothing else is left: no lock, no temporary file, no partial directory
+        assert_eq!(fs::read_dir(&place).unwrap().count(), 3);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_manifest_says_interrupted_from_the_start_and_running_while_it_lives() {
+        let root = tempfile::tempdir().unwrap();
+        let run = RunDirectory::create(numbered_place(root.path()), manifest()).unwrap();
+        let place = run.path().to_path_buf();
+        let on_disk = fs::read_to_string(place.join(MANIFEST)).unwrap();
+        assert!(on_disk.contains("status: Interrupted"), "{on_disk}");
+        assert_eq!(inspect(&place).unwrap().1, Status::Running);
+        assert_eq!(open_complete(&place).unwrap_err().code, "E0953");
+        drop(run); // what a kill does to the lock
+        assert_eq!(inspect(&place).unwrap().1, Status::Interrupted);
+        let error = open_complete(&place).unwrap_err();
+        assert_eq!(error.code, "E0953");
+        assert!(error.headline.contains("interrupted"), "{}", error.headline);
+    }
+
+    #[test]
+    fn numbers_count_runs_that_failed_or_were_left() {
+        let root = tempfile::tempdir().unwrap();
+        let first = RunDirectory::create(numbered_place(root.path()), manifest()).unwrap();
+        let second = RunDirectory::create(numbered_place(root.path()), manifest()).unwrap();
+        let failed = second.finish(Status::Failed, Some("no convergence"), 0.1).unwrap();
+        assert_eq!(failed, root.path().join("growth-0002.failed"));
+        assert_eq!(open_complete(&failed).unwrap_err().code, "E0953");
+        drop(first);
+        let third = RunDirectory::create(numbered_place(root.path()), manifest()).unwrap();
+        let third = third.finish(Status::Complete, None, 0.1).unwrap();
+        assert_eq!(third, root.path().join("growth-0003"));
+        fs::create_dir(root.path().join("growth-of-nations")).unwrap();
+        fs::create_dir(root.path().join("growth-0010.failed")).unwrap();
+        assert_eq!(next_number(root.path(), "growth"), 11);
+    }
+
+    #[test]
+    fn two_runs_with_the_same_number_both_survive() {
+        let root = tempfile::tempdir().unwrap();
+        let run = RunDirectory::create(numbered_place(root.path()), manifest()).unwrap();
+        let rival = root.path().join("growth-0001");
+        fs::create_dir(&rival).unwrap();
+        fs::write(rival.join("theirs"), b"1").unwrap();
+        let place = run.finish(Status::Complete, None, 0.1).unwrap();
+        assert_eq!(place, root.path().join("growth-0002"));
+        assert_eq!(fs::read(rival.join("theirs")).unwrap(), b"1");
+    }
+
+    #[test]
+    fn a_named_directory_with_files_is_refused_and_only_runs_are_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let foreign = root.path().join("thesis");
+        fs::create_dir(&foreign).unwrap();
+        fs::write(foreign.join("chapter1.tex"), b"Call me").unwrap();
+        for force in [false, true] {
+            let error = RunDirectory::create(exact(&foreign, force), manifest()).unwrap_err();
+            assert_eq!(error.code, "E0952");
+        }
+        assert_eq!(fs::read(foreign.join("chapter1.tex")).unwrap(), b"Call me");
+
+        let ours = root.path().join("base");
+        let mut run = RunDirectory::create(exact(&ours, false), manifest()).unwrap();
+        run.write("old", b"old").unwrap();
+        run.finish(Status::Complete, None, 0.1).unwrap();
+        assert_eq!(
+            RunDirectory::create(exact(&ours, false), manifest()).unwrap_err().code,
+            "E0952"
+        );
+        let mut run = RunDirectory::create(exact(&ours, true), manifest()).unwrap();
+        run.write("new", b"new").unwrap();
+        assert!(
+            ours.join("old").exists(),
+            "the old run stays until the new one is whole"
+        );
+        assert_eq!(run.finish(Status::Complete, None, 0.1).unwrap(), ours);
+        assert!(ours.join("new").exists() && !ours.join("old").exists());
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn an_empty_directory_is_free_and_a_file_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let empty = root.path().join("empty");
+        fs::create_dir(&empty).unwrap();
+        let run = RunDirectory::create(exact(&empty, false), manifest()).unwrap();
+        assert_eq!(run.finish(Status::Complete, None, 0.1).unwrap(), empty);
+        let file = root.path().join("file");
+        fs::write(&file, b"x").unwrap();
+        let error = RunDirectory::create(exact(&file, true), manifest()).unwrap_err();
+        assert_eq!(error.code, "E0952");
+        let below = RunDirectory::create(exact(&file.join("run"), false), manifest()).unwrap_err();
+        assert!(["E0950", "E0952"].contains(&below.code.as_str()));
+        assert_eq!(fs::read(&file).unwrap(), b"x");
+    }
+
+    #[test]
+    fn a_full_disk_is_named_and_the_files_before_it_stay() {
+        let root = tempfile::tempdir().unwrap();
+        let mut run = RunDirectory::create(numbered_place(root.path()), manifest()).unwrap();
+        run.write("first.csv", b"1").unwrap();
+        let error = run
+            .write_with("second.csv", |w| {
+                w.write_all(b"half")?;
+                Err(io::Error::from(ErrorKind::StorageFull))
+            })
+            .unwrap_err();
+        assert_eq!(error.code, "E0951");
+        assert!(error.notes.iter().any(|n| n.contains("disk is full")), "{error:?}");
+        let names: Vec<_> = fs::read_dir(run.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert!(names.contains(&"first.csv".to_string()));
+        assert!(!names.iter().any(|n| n.starts_with("second.csv")), "{names:?}");
+    }
+
+    #[test]
+    fn a_changed_or_missing_file_is_found() {
+        let root = tempfile::tempdir().unwrap();
+        let mut run = RunDirectory::create(numbered_place(root.path()), manifest()).unwrap();
+        run.write("a.csv", b"12345").unwrap();
+        let place = run.finish(Status::Complete, None, 0.1).unwrap();
+        for content in [Some(&b"12346"[..]), Some(&b"123"[..]), None] {
+            match content {
+                Some(bytes) => fs::write(place.join("a.csv"), bytes).unwrap(),
+                None => fs::remove_file(place.join("a.csv")).unwrap(),
+            }
+            assert_eq!(open_complete(&place).unwrap_err().code, "E0955");
+        }
+        fs::write(place.join(MANIFEST), "(format: 1").unwrap();
+        assert_eq!(open_complete(&place).unwrap_err().code, "E0954");
+        assert_eq!(open_complete(root.path()).unwrap_err().code, "E0954");
+    }
+
+    #[test]
+    fn names_that_leave_the_directory_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let mut run = RunDirectory::create(numbered_place(root.path()), manifest()).unwrap();
+        for name in ["../x", "/etc/x", "", "a/../../x", MANIFEST, LOCK] {
+            assert_eq!(run.write(name, b"x").unwrap_err().code, "E0957", "{name}");
+        }
+    }
+
+    #[test]
+    fn an_interrupted_run_is_resumed_with_its_files() {
+        let root = tempfile::tempdir().unwrap();
+        let mut run = RunDirectory::create(numbered_place(root.path()), manifest()).unwrap();
+        run.write("checkpoint-1", b"weights").unwrap();
+        run.checkpoint().unwrap();
+        let place = run.path().to_path_buf();
+        assert_eq!(RunDirectory::resume(&place).unwrap_err().code, "E0956");
+        let stayed = run.finish(Status::Interrupted, Some("Ctrl-C"), 3.0).unwrap();
+        assert_eq!(stayed, place);
+        let mut again = RunDirectory::resume(&place).unwrap();
+        again.write("policy.npz", b"p").unwrap();
+        let done = again.finish(Status::Complete, None, 5.0).unwrap();
+        assert_eq!(done, root.path().join("growth-0001"));
+        assert_eq!(open_complete(&done).unwrap().manifest.files.len(), 2);
+        assert_eq!(RunDirectory::resume(&done).unwrap_err().code, "E0953");
+    }
+}

@@ -1,0 +1,223 @@
+//! A solution of one decision maker's problem as arrays, tables and pictures.
+
+use super::content::{FunctionSet, NamedPicture};
+use super::npy::{GridAxis, GridFunction, Points};
+use super::plot::{Figure, Panel, Picture, Series, of_grid_function};
+use crate::diag::Diagnostic;
+use crate::report::number;
+use crate::solve::problem::{ActionKind, JointChain};
+use crate::solve::solution::Solution;
+
+/// The policies and the value on their grid: period (finite horizon only), shocks, states, the last state fastest. With
+/// taste shocks also the probability of each choice, `NAME_is_CHOICE`.
+///
+/// Errors: E0958 if the solution's arrays do not fit its grids.
+pub fn functions(solution: &Solution) -> Result<FunctionSet, Diagnostic> {
+    let axes = axes_of(solution);
+    let mut functions = Vec::new();
+    for (action, values) in solution.actions.iter().zip(&solution.policy) {
+        functions.push(GridFunction::new(
+            &action.name,
+            axes.clone(),
+            shocks_first(solution, values, 1, 0),
+        )?);
+    }
+    functions.push(GridFunction::new(
+        "value",
+        axes.clone(),
+        shocks_first(solution, &solution.value, 1, 0),
+    )?);
+    if !solution.probability.is_empty() {
+        let finite = solution.actions.iter().find_map(|a| match &a.kind {
+            ActionKind::Finite { labels, .. } => Some((&a.name, labels)),
+            ActionKind::Continuous => None,
+        });
+        if let Some((name, labels)) = finite {
+            for (choice, label) in labels.iter().enumerate() {
+                let values = shocks_first(solution, &solution.probability, labels.len(), choice);
+                functions.push(GridFunction::new(&format!("{name}_is_{label}"), axes.clone(), values)?);
+            }
+        }
+    }
+    Ok(FunctionSet {
+        stem: "solution".to_string(),
+        functions,
+    })
+}
+
+/// A picture of each function, and of how the iteration went. `doc_of` describes a name.
+pub fn pictures(solution: &Solution, set: &FunctionSet, doc_of: &dyn Fn(&str) -> String) -> Vec<NamedPicture> {
+    let mut named = Vec::new();
+    for function in &set.functions {
+        let pictures = of_grid_function(function, doc_of);
+        for (i, picture) in pictures.into_iter().enumerate() {
+            let suffix = if i == 0 { "" } else { "-map" };
+            named.push(NamedPicture {
+                stem: format!("{}{suffix}", stem_of(&function.name)),
+                picture,
+            });
+        }
+    }
+    if solution.record.history.len() > 2 {
+        named.push(NamedPicture {
+            stem: "convergence".to_string(),
+            picture: convergence(&solution.record.history, solution.record.target),
+        });
+    }
+    named
+}
+
+/// A name as part of a file name: letters, digits, `_`, `-`; other characters become `_`.
+pub fn stem_of(name: &str) -> String {
+    name.chars()
+        .map(|c| if c.is_alphanumeric() || c == '-' { c } else { '_' })
+        .collect()
+}
+
+fn convergence(history: &[f64], target: f64) -> Picture {
+    let x = (1..=history.len()).map(|i| i as f64).collect();
+    let y = history.iter().map(|e| e.abs().log10()).collect();
+    let marks = (target > 0.0).then(|| super::plot::Mark {
+        at: target.log10(),
+        horizontal: true,
+        label: format!("target {}", number::tick(target)),
+    });
+    Picture::Lines(Figure::single(
+        "Convergence",
+        Panel {
+            x_label: "iteration".to_string(),
+            y_label: "log10 of the bound on the error of the value".to_string(),
+            series: vec![Series::line("", x, y)],
+            marks: marks.into_iter().collect(),
+            ..Panel::default()
+        },
+    ))
+}
+
+fn axes_of(solution: &Solution) -> Vec<GridAxis> {
+    let mut axes = Vec::new();
+    if !solution.infinite {
+        axes.push(GridAxis {
+            name: "t".to_string(),
+            points: Points::Numbers((0..solution.periods).map(|t| t as f64).collect()),
+        });
+    }
+    axes.extend(shock_axes(&solution.chain));
+    axes.extend(solution.states.iter().map(|s| GridAxis {
+        name: s.name.clone(),
+        points: Points::Numbers(s.nodes.clone()),
+    }));
+    axes
+}
+
+/// One axis a shock if the joint chain runs over a full grid of their values, last fastest; else one axis of joint
+/// states.
+fn shock_axes(chain: &JointChain) -> Vec<GridAxis> {
+    if chain.names.is_empty() {
+        return Vec::new();
+    }
+    let mut points: Vec<Vec<f64>> = vec![Vec::new(); chain.names.len()];
+    for joint in &chain.values {
+        for (known, value) in points.iter_mut().zip(joint) {
+            if !known.contains(value) {
+                known.push(*value);
+            }
+        }
+    }
+    let total: usize = points.iter().map(Vec::len).product();
+    let mut inner = total;
+    let mut full = total == chain.values.len();
+    for (s, known) in points.iter().enumerate() {
+        inner /= known.len().max(1);
+        full &= chain
+            .values
+            .iter()
+            .enumerate()
+            .all(|(j, joint)| joint[s] == known[j / inner.max(1) % known.len()]);
+    }
+    if full {
+        let axes = chain.names.iter().zip(points);
+        return axes
+            .map(|(name, values)| GridAxis {
+                name: name.clone(),
+                points: Points::Numbers(values),
+            })
+            .collect();
+    }
+    let label = |joint: &Vec<f64>| {
+        let parts: Vec<String> = chain
+            .names
+            .iter()
+            .zip(joint)
+            .map(|(n, v)| format!("{n} = {}", number::compact(*v)))
+            .collect();
+        parts.join(", ")
+    };
+    vec![GridAxis {
+        name: "shock".to_string(),
+        points: Points::Labels(chain.values.iter().map(label).collect()),
+    }]
+}
+
+/// Component `at` of `width` of an array over period, state, shock as an array over period, shock, state.
+fn shocks_first(solution: &Solution, values: &[f64], width: usize, at: usize) -> Vec<f64> {
+    let (nodes, shocks) = (solution.nodes(), solution.shocks());
+    let mut out = Vec::with_capacity(solution.periods * nodes * shocks);
+    for t in 0..solution.periods {
+        for j in 0..shocks {
+            for i in 0..nodes {
+                let place = ((t * nodes + i) * shocks + j) * width + at;
+                out.push(values.get(place).copied().unwrap_or(f64::NAN));
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(values: Vec<Vec<f64>>) -> JointChain {
+        let n = values.len();
+        JointChain {
+            names: vec!["Z".into(), "e".into()],
+            values,
+            transition: vec![vec![1.0 / n as f64; n]; n],
+        }
+    }
+
+    #[test]
+    fn shocks_on_a_full_grid_have_an_axis_each() {
+        let full = chain(vec![vec![0.9, 0.0], vec![0.9, 1.0], vec![1.1, 0.0], vec![1.1, 1.0]]);
+        let axes = shock_axes(&full);
+        assert_eq!(axes.len(), 2);
+        assert_eq!(axes[1].points, Points::Numbers(vec![0.0, 1.0]));
+        let part = chain(vec![vec![0.9, 0.0], vec![1.1, 1.0]]);
+        let axes = shock_axes(&part);
+        assert_eq!(
+            axes[0].points,
+            Points::Labels(vec!["Z = 0.9, e = 0".into(), "Z = 1.1, e = 1".into()])
+        );
+    }
+
+    #[test]
+    fn a_solution_is_turned_so_that_shocks_come_first() {
+        use crate::solve::examples::brock_mirman;
+        use crate::solve::value_iteration::{Options, solve};
+        let problem = brock_mirman(12, 3);
+        let solution = solve(&problem, &Options::default(), &mut crate::solve::progress::silent).unwrap();
+        let set = functions(&solution).unwrap();
+        let names: Vec<&str> = set.functions.iter().map(|f| f.name.as_str()).collect();
+        assert_eq!(names.last(), Some(&"value"));
+        let value = &set.functions[names.len() - 1];
+        assert_eq!(value.values.shape(), [3, 12]);
+        for (j, i) in [(0, 0), (2, 5), (1, 11)] {
+            assert_eq!(value.values[[j, i].as_slice()], solution.value[i * 3 + j]);
+        }
+        let pictures = pictures(&solution, &set, &|_| String::new());
+        assert!(
+            pictures.iter().any(|p| p.stem == "convergence") && pictures.iter().all(|p| p.picture.to_svg().is_ok())
+        );
+    }
+}

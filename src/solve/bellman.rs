@@ -1,0 +1,416 @@
+//! The Bellman operator on batches of lanes: the value of an action and its derivative.
+//!
+//! `Q(x, j, a) = sum_n w_n sum_j' P(j, j') [ r + d ((1 - end) V(x', j') + end paying) ]` with `n` over the nodes of the
+//! noise quadrature. Where next states do not use the next shock, the sum over `j'` is taken once a sweep, at the nodes
+//! (`EV_j = sum_j' P(j, j') V(., j')`, interpolated), instead of once a candidate. `Q` is never stored for more than one
+//! block of lanes. The derivative with respect to an action is `r_a + d V'(x') x'_a` from the model's own
+//! derivatives and the interpolant's slope.
+
+use super::problem::{ActionKind, DecisionProblem, Lanes, Outcome, StateKind};
+use crate::diag::Diagnostic;
+use crate::num::grid;
+use crate::num::interpolate::{Axis, MAX_AXES, Outside, Place, Rule, Surface, Tensor};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Slack below which a hard constraint counts as violated.
+pub const FEASIBLE: f64 = -1e-12;
+
+/// How values are interpolated between nodes of continuous states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Interpolation {
+    /// Piecewise linear: a contraction for sure, second order.
+    Linear,
+    /// C2 spline held to the data's shape: fourth order where the value is smooth.
+    Cubic,
+}
+
+/// Expected (or next) values, ready to be queried. No surfaces: the value after the last period, zero.
+#[derive(Clone, Debug, Default)]
+pub struct Continuation {
+    /// One a joint shock state: of today (expected values), or of tomorrow if next states use the next shock.
+    pub surfaces: Vec<Surface>,
+}
+
+/// Shock and date that a batch shares.
+#[derive(Clone, Copy, Debug)]
+pub struct At {
+    /// Joint shock state.
+    pub shock: usize,
+    /// Period, from 0; 0 if the horizon is infinite.
+    pub time: usize,
+}
+
+/// Arrays for one evaluation, kept between calls.
+#[derive(Default)]
+pub struct Scratch {
+    pub(crate) reward: Vec<f64>,
+    pub(crate) slack: Vec<f64>,
+    pub(crate) end: Vec<f64>,
+    pub(crate) paying: Vec<f64>,
+    pub(crate) discount: Vec<f64>,
+    pub(crate) next: Vec<Vec<f64>>,
+    d_reward: Vec<f64>,
+    d_next: Vec<Vec<f64>>,
+    slope: Vec<f64>,
+}
+
+/// A problem with its state grid.
+pub struct Bellman<'a> {
+    /// The problem.
+    pub problem: &'a dyn DecisionProblem,
+    /// The grid of all states, last fastest.
+    pub tensor: Tensor,
+    /// Positions of continuous actions among all actions.
+    pub continuous: Vec<usize>,
+    /// Positions of finite actions among all actions.
+    pub finite: Vec<usize>,
+    /// Every combination of finite choices (as values), the last finite action fastest.
+    pub combos: Vec<Vec<f64>>,
+    /// The same as choice numbers.
+    pub combo_choices: Vec<Vec<usize>>,
+    /// The finite action with taste shocks: position in `finite`, scale.
+    pub taste: Option<(usize, f64)>,
+    /// Noise nodes that must be evaluated, with weights.
+    pub noises: Vec<(usize, f64)>,
+    /// Whether slopes of the interpolant are continuous: first-order conditions can be solved.
+    pub smooth: bool,
+}
+
+fn unsupported(headline: impl Into<String>) -> Diagnostic {
+    Diagnostic::error("E0905", headline)
+}
+
+impl<'a> Bellman<'a> {
+    /// Checks the problem and lays out its grid.
+    pub fn new(problem: &'a dyn DecisionProblem, interpolation: Interpolation) -> Result<Self, Diagnostic> {
+        let spec = problem.spec();
+        let nz = spec.chain.transition.len();
+        if nz == 0 || spec.chain.transition.iter().any(|row| row.len() != nz) {
+            return Err(unsupported("the joint chain of the shocks is not a square matrix"));
+        }
+        let mut axes = Vec::new();
+        let mut sizes = vec![nz];
+        let mut smooth = true;
+        for state in &spec.states {
+            let axis = match &state.kind {
+                StateKind::Continuous { grid, log } => {
+                    let rule = match interpolation {
+                        Interpolation::Linear => Rule::Linear,
+                        Interpolation::Cubic => Rule::Cubic,
+                    };
+                    smooth &= rule == Rule::Cubic;
+                    Axis::new(grid, *log, rule)
+                }
+                StateKind::Integer { lo, hi } => {
+                    let count = hi.checked_sub(*lo).and_then(|d| d.checked_add(1)).unwrap_or(i64::MAX);
+                    let count = usize::try_from(count).unwrap_or(0);
+                    grid::fits(&[count], 64, grid::DEFAULT_LIMIT)
+                        .map_err(|e| Diagnostic::error("E0904", e.to_string()))?;
+                    let nodes: Vec<f64> = (*lo..=*hi).map(|i| i as f64).collect();
+                    Axis::new(&nodes, false, Rule::Nodes)
+                }
+            };
+            let axis = axis.ok_or_else(|| {
+                unsupported(format!(
+                    "the grid of `{}` does not ascend through finite numbers (positive ones on a log grid)",
+                    state.name
+                ))
+            })?;
+            sizes.push(axis.nodes().len());
+            axes.push(axis);
+        }
+        if axes.len() > MAX_AXES {
+            return Err(unsupported(format!(
+                "{} states are more than grids can carry ({MAX_AXES})",
+                axes.len()
+            ))
+            .hint("use a learner (`econc train`) for problems of this size"));
+        }
+        let cubic = axes.iter().filter(|a| a.rule() == Rule::Cubic).count() as u32;
+        grid::fits(&sizes, 8 * (4 + 2usize.saturating_pow(cubic)), grid::DEFAULT_LIMIT)
+            .map_err(|e| Diagnostic::error("E0904", e.to_string()).hint("use fewer nodes, or linear interpolation"))?;
+        let tensor =
+            Tensor::new(axes, Outside::Pessimistic).ok_or_else(|| unsupported("the state grid cannot be indexed"))?;
+
+        let (mut continuous, mut finite) = (Vec::new(), Vec::new());
+        let mut taste = None;
+        let mut combo_choices: Vec<Vec<usize>> = vec![Vec::new()];
+        let mut combos: Vec<Vec<f64>> = vec![Vec::new()];
+        for (a, action) in spec.actions.iter().enumerate() {
+            let ActionKind::Finite { values, .. } = &action.kind else {
+                continuous.push(a);
+                continue;
+            };
+            if values.is_empty() {
+                return Err(unsupported(format!(
+                    "action `{}` has nothing to choose from",
+                    action.name
+                )));
+            }
+            if let Some(scale) = action.taste {
+                if taste.is_some() {
+                    return Err(unsupported("more than one action has taste shocks")
+                        .hint("put the choices into one action, or drop one `taste`"));
+                }
+                if !(scale > 0.0 && scale.is_finite()) {
+                    return Err(unsupported(format!(
+                        "the taste shocks of `{}` have scale {scale}; it must be positive",
+                        action.name
+                    )));
+                }
+                taste = Some((finite.len(), scale));
+            }
+            finite.push(a);
+            grid::fits(&[combos.len(), values.len()], 64, 1 << 28)
+                .map_err(|e| Diagnostic::error("E0904", e.to_string()))?;
+            combo_choices = combo_choices
+                .iter()
+                .flat_map(|head| (0..values.len()).map(move |c| [head.as_slice(), &[c]].concat()))
+                .collect();
+            combos = combos
+                .iter()
+                .flat_map(|head| values.iter().map(move |&v| [head.as_slice(), &[v]].concat()))
+                .collect();
+        }
+        if spec.noise_weights.is_empty() {
+            return Err(unsupported("the noise quadrature has no nodes"));
+        }
+        let noises = if spec.reward_uses_noise || spec.next_uses_noise {
+            spec.noise_weights
+                .iter()
+                .copied()
+                .enumerate()
+                .filter(|(_, w)| *w != 0.0)
+                .collect()
+        } else {
+            vec![(0, 1.0)]
+        };
+        Ok(Bellman {
+            problem,
+            tensor,
+            continuous,
+            finite,
+            combos,
+            combo_choices,
+            taste,
+            noises,
+            smooth,
+        })
+    }
+
+    /// Number of joint shock states.
+    pub fn shocks(&self) -> usize {
+        self.problem.spec().chain.transition.len()
+    }
+
+    /// Number of state nodes.
+    pub fn nodes(&self) -> usize {
+        self.tensor.len()
+    }
+
+    /// Next shock states that must be evaluated from `shock`: `(shock_next, probability, surface)`.
+    pub fn branches(&self, shock: usize) -> Vec<(usize, f64, usize)> {
+        let spec = self.problem.spec();
+        if spec.next_uses_shock_next {
+            let row = spec.chain.transition[shock].iter().copied().enumerate();
+            row.filter(|(_, p)| *p != 0.0).map(|(j, p)| (j, p, j)).collect()
+        } else {
+            vec![(shock, 1.0, shock)]
+        }
+    }
+
+    /// Fits the continuation of `value` (states x shocks, shocks fastest).
+    pub fn continuation(&self, tensor: &Tensor, value: &[f64], into: &mut Continuation) {
+        let spec = self.problem.spec();
+        let nz = self.shocks();
+        into.surfaces.resize_with(nz, Surface::default);
+        into.surfaces.par_iter_mut().enumerate().for_each(|(j, surface)| {
+            let nodes: Vec<f64> = if spec.next_uses_shock_next {
+                value.chunks_exact(nz).map(|v| v[j]).collect()
+            } else {
+                let row = &spec.chain.transition[j];
+                value
+                    .chunks_exact(nz)
+                    .map(|v| v.iter().zip(row).map(|(v, p)| p * v).sum())
+                    .collect()
+            };
+            tensor.fit(&nodes, surface);
+        });
+    }
+
+    /// Runs the model on a batch; results are in `scratch`.
+    pub fn evaluate(
+        &self,
+        at: At,
+        noise: usize,
+        shock_next: usize,
+        states: &[&[f64]],
+        actions: &[&[f64]],
+        n: usize,
+        scratch: &mut Scratch,
+    ) {
+        let ns = self.problem.spec().states.len();
+        for v in [
+            &mut scratch.reward,
+            &mut scratch.slack,
+            &mut scratch.end,
+            &mut scratch.paying,
+            &mut scratch.discount,
+        ] {
+            v.clear();
+            v.resize(n, 0.0);
+        }
+        scratch.slack.fill(f64::INFINITY);
+        scratch.next.resize_with(ns, Vec::new);
+        scratch.next.iter_mut().for_each(|v| v.resize(n, 0.0));
+        let lanes = Lanes {
+            states,
+            actions,
+            shock: at.shock,
+            noise,
+            shock_next,
+            time: at.time,
+        };
+        let mut next: Vec<&mut [f64]> = scratch.next.iter_mut().map(Vec::as_mut_slice).collect();
+        let mut out = Outcome {
+            reward: &mut scratch.reward,
+            next: &mut next,
+            slack: &mut scratch.slack,
+            end: &mut scratch.end,
+            paying: &mut scratch.paying,
+            discount: &mut scratch.discount,
+        };
+        self.problem.evaluate(&lanes, &mut out);
+        if let Some(d) = self.problem.spec().discount {
+            scratch.discount.fill(d);
+        }
+    }
+
+    /// Value of the actions at the states, minus infinity where infeasible or not a number; `slack` gets the smallest
+    /// slack over all that may happen.
+    #[allow(clippy::too_many_arguments)]
+    pub fn q(
+        &self,
+        continuation: &Continuation,
+        at: At,
+        states: &[&[f64]],
+        actions: &[&[f64]],
+        scratch: &mut Scratch,
+        q: &mut [f64],
+        slack: &mut [f64],
+    ) {
+        let n = q.len();
+        q.fill(0.0);
+        slack.fill(f64::INFINITY);
+        let mut places = [Place {
+            cell: 0,
+            t: 0.0,
+            beyond: 0.0,
+        }; MAX_AXES];
+        let axes = self.tensor.axes();
+        for &(noise, weight) in &self.noises {
+            for &(shock_next, p, surface) in &self.branches(at.shock) {
+                self.evaluate(at, noise, shock_next, states, actions, n, scratch);
+                let w = weight * p;
+                let surface = continuation.surfaces.get(surface);
+                for i in 0..n {
+                    let after = if scratch.end[i] != 0.0 {
+                        scratch.paying[i]
+                    } else if let Some(surface) = surface {
+                        for (d, axis) in axes.iter().enumerate() {
+                            places[d] = axis.locate(scratch.next[d][i]);
+                        }
+                        self.tensor.value_at(surface, &places[..axes.len()])
+                    } else {
+                        0.0
+                    };
+                    // A period that is the last one has no discounted rest, whatever the next state is.
+                    let rest = if after == 0.0 { 0.0 } else { scratch.discount[i] * after };
+                    q[i] += w * (scratch.reward[i] + rest);
+                    slack[i] = slack[i].min(scratch.slack[i]);
+                }
+            }
+        }
+        for i in 0..n {
+            if slack[i].is_nan() || slack[i] < FEASIBLE || q[i].is_nan() {
+                q[i] = f64::NEG_INFINITY;
+            }
+        }
+    }
+
+    /// Derivative of the value of the actions with respect to each of the continuous actions, `out[k][i]`. `false` if the
+    /// model has no derivative.
+    pub fn gradient(
+        &self,
+        continuation: &Continuation,
+        at: At,
+        states: &[&[f64]],
+        actions: &[&[f64]],
+        scratch: &mut Scratch,
+        out: &mut [Vec<f64>],
+    ) -> bool {
+        let n = out.first().map_or(0, Vec::len);
+        let ns = self.tensor.axes().len();
+        out.iter_mut().for_each(|g| g.fill(0.0));
+        let mut places = [Place {
+            cell: 0,
+            t: 0.0,
+            beyond: 0.0,
+        }; MAX_AXES];
+        for &(noise, weight) in &self.noises {
+            for &(shock_next, p, surface) in &self.branches(at.shock) {
+                self.evaluate(at, noise, shock_next, states, actions, n, scratch);
+                scratch.slope.clear();
+                scratch.slope.resize(n * ns, 0.0);
+                if let Some(surface) = continuation.surfaces.get(surface) {
+                    for i in 0..n {
+                        if scratch.end[i] != 0.0 {
+                            continue;
+                        }
+                        for (d, axis) in self.tensor.axes().iter().enumerate() {
+                            places[d] = axis.locate(scratch.next[d][i]);
+                        }
+                        let slopes = &mut scratch.slope[i * ns..(i + 1) * ns];
+                        self.tensor
+                            .value_and_slopes(surface, &places[..ns], Some(&mut slopes[..]));
+                        slopes.iter_mut().for_each(|s| *s *= scratch.discount[i]);
+                    }
+                }
+                let w = weight * p;
+                let lanes = Lanes {
+                    states,
+                    actions,
+                    shock: at.shock,
+                    noise,
+                    shock_next,
+                    time: at.time,
+                };
+                for (k, &a) in self.continuous.iter().enumerate() {
+                    scratch.d_reward.resize(n, 0.0);
+                    scratch.d_next.resize_with(ns, Vec::new);
+                    scratch.d_next.iter_mut().for_each(|v| v.resize(n, 0.0));
+                    let mut d_next: Vec<&mut [f64]> = scratch.d_next.iter_mut().map(Vec::as_mut_slice).collect();
+                    if self
+                        .problem
+                        .derivative(&lanes, ns + a, &mut scratch.d_reward, &mut d_next)
+                        .is_err()
+                    {
+                        return false;
+                    }
+                    for i in 0..n {
+                        let mut g = scratch.d_reward[i];
+                        for s in 0..ns {
+                            let slope = scratch.slope[i * ns + s];
+                            if slope != 0.0 {
+                                g += slope * scratch.d_next[s][i];
+                            }
+                        }
+                        out[k][i] += w * g;
+                    }
+                }
+            }
+        }
+        true
+    }
+}

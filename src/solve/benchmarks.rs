@@ -1,0 +1,99 @@
+//! Parameters that are results of a solve: `steady_state(k)`, `solve nash(p, horizon: 1)`, `solve collusive(p, horizon: 1)`.
+//!
+//! Each is found on the model without everything that reads the parameter (the checker left it out).
+
+use super::decision::{Decision, Options};
+use super::problem::DecisionProblem;
+use super::static_game::{self, Conduct};
+use super::steady_state::{SteadyStateOptions, steady_state};
+use crate::check::Model;
+use crate::check::model::Pending;
+use crate::diag::Diagnostic;
+use std::collections::BTreeMap;
+
+/// The values of all pending parameters of a model, by dotted name.
+pub fn solve_pending(model: &Model) -> Result<BTreeMap<String, Vec<f64>>, Vec<Diagnostic>> {
+    let mut out = BTreeMap::new();
+    let mut errors = Vec::new();
+    for p in &model.pending {
+        match solve_one(model, p) {
+            Ok(values) => {
+                out.insert(p.param.clone(), values);
+            }
+            Err(d) => errors.push(at(d, p)),
+        }
+    }
+    if errors.is_empty() { Ok(out) } else { Err(errors) }
+}
+
+fn at(d: Diagnostic, p: &Pending) -> Diagnostic {
+    let label = format!("asked for by `{}`", p.param);
+    if d.primary.is_none() {
+        d.at(p.span, label)
+    } else {
+        d.and(p.span, label)
+    }
+}
+
+fn solve_one(model: &Model, p: &Pending) -> Result<Vec<f64>, Diagnostic> {
+    match (p.concept.as_str(), p.horizon) {
+        ("steady_state", _) => stationary(model, &p.target),
+        ("nash", Some(1)) => static_game::solve(model, &p.target, Conduct::Nash),
+        ("collusive" | "planner", Some(1)) => static_game::solve(model, &p.target, Conduct::Joint),
+        ("nash" | "collusive" | "planner", None) if model.states.is_empty() => {
+            let conduct = if p.concept == "nash" {
+                Conduct::Nash
+            } else {
+                Conduct::Joint
+            };
+            static_game::solve(model, &p.target, conduct)
+        }
+        (concept, _) => Err(Diagnostic::error(
+            "E0810",
+            format!("`solve {concept}` over an infinite horizon is not in this version"),
+        )
+        .hint(format!(
+            "the one-shot game is: solve {concept}({}, horizon: 1); or set the parameter: --set {}=..",
+            p.target.rsplit('.').next().unwrap_or(&p.target),
+            p.param
+        ))),
+    }
+}
+
+/// Deterministic steady state of a state or an action: shocks and noises at their means.
+fn stationary(model: &Model, target: &str) -> Result<Vec<f64>, Diagnostic> {
+    let problem = Decision::new(
+        model,
+        &Options {
+            deterministic: true,
+            nodes: 100,
+            ..Options::default()
+        },
+    )?;
+    let found = steady_state(&problem, &SteadyStateOptions::default())?;
+    let spec = problem.spec();
+    let named = |name: &str| name == target || name.starts_with(&format!("{target}["));
+    let mut out: Vec<f64> = spec
+        .states
+        .iter()
+        .zip(&found.states)
+        .filter(|(s, _)| named(&s.name))
+        .map(|(_, x)| *x)
+        .collect();
+    if out.is_empty() {
+        out = spec
+            .actions
+            .iter()
+            .zip(&found.actions)
+            .filter(|(a, _)| named(&a.name))
+            .map(|(_, x)| *x)
+            .collect();
+    }
+    if out.is_empty() {
+        return Err(Diagnostic::error(
+            "E0910",
+            format!("`{target}` is not part of the steady state: nothing that pays depends on it"),
+        ));
+    }
+    Ok(out)
+}

@@ -1,0 +1,695 @@
+//! Value iteration on the nodes of one state whose next value is the action: the algorithm of the language benchmark.
+//!
+//! Aruoba and Fernandez-Villaverde (2015, JEDC 58): from `V = 0`, each sweep computes `EV_j = sum_j' P(j, j') V_j'` and, node by
+//! node, tries next states upwards from the choice of the node below (the policy is monotone) and stops at the first that
+//! does not improve (the objective has one peak); sweeps end when `sup |TV - V|` is within the tolerance. Nothing else:
+//! rows of the chain need not sum to one.
+//!
+//! Two forms give the same choices bit by bit. [`Form::Sequential`] is the published loop. [`Form::Windows`] puts nodes on
+//! lanes: for a block of nodes it evaluates a window of candidates around the last sweep's choices (moved by the drift of
+//! the block before), records in a bit mask where the objective does not rise, and then walks through the block: the
+//! choice is the first such place at or above the choice of the node below. Where the window begins too high or
+//! ends too low, the walk evaluates what is missing. With `howard > 0` up to that many evaluations of the policy follow
+//! each improvement (rewards of the choices are kept), each sweep corrected by one number a shock, the solution of
+//! `(I - d P) s = D` for the mid-range `D` of the changes: aggregation over nodes, which removes the slow modes that
+//! the McQueen-Porteus constant alone would leave. It then ends when, besides, no choice changes: the same fixed
+//! point, several times sooner, but not the published count of iterations. Large grids are then solved from coarse to
+//! fine, since a good start is worth more than a fast sweep.
+//!
+//! Needed of the problem: `evaluate` (reward and slack), `Spec::action_is_next_state`.
+
+use super::bellman::Interpolation;
+use super::problem::{ActionKind, DecisionProblem, Lanes, Outcome, StateKind};
+use super::progress::{Control, Progress};
+use super::solution::{Record, Solution};
+use crate::diag::Diagnostic;
+use crate::num::interpolate::{Curve, Outside, Rule};
+use nalgebra::{DMatrix, DVector};
+use rayon::prelude::*;
+
+/// How candidates are evaluated; choices are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One candidate after the other.
+    Sequential,
+    /// Nodes on lanes, windows of candidates.
+    Windows,
+}
+
+/// Settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Largest change of the value at which to stop.
+    pub tolerance: f64,
+    /// Most improvements.
+    pub iterations: usize,
+    /// Most evaluations of each policy; 0 is the published algorithm.
+    pub howard: usize,
+    /// How candidates are evaluated.
+    pub form: Form,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            tolerance: 1e-7,
+            iterations: 10_000,
+            howard: 0,
+            form: Form::Windows,
+        }
+    }
+}
+
+/// A solution with the choices as node numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GridSolution {
+    /// Grids, value, policy, record.
+    pub solution: Solution,
+    /// `choices[shock][node]`: number of the next node.
+    pub choices: Vec<Vec<u32>>,
+}
+
+/// Nodes worked on together.
+const BLOCK: usize = 256;
+/// Candidates of a window.
+const WINDOW: usize = 4;
+
+struct Row<'a> {
+    problem: &'a dyn DecisionProblem,
+    grid: &'a [f64],
+    shock: usize,
+    discount: f64,
+    expected: &'a [f64],
+}
+
+/// Arrays of one evaluation.
+struct Buffers {
+    reward: Vec<f64>,
+    next: Vec<f64>,
+    slack: Vec<f64>,
+    rest: [Vec<f64>; 3],
+    state: Vec<f64>,
+    action: Vec<f64>,
+}
+
+impl Buffers {
+    fn new() -> Self {
+        let v = || vec![0.0; BLOCK];
+        Buffers {
+            reward: v(),
+            next: v(),
+            slack: v(),
+            rest: [v(), v(), v()],
+            state: v(),
+            action: v(),
+        }
+    }
+}
+
+impl Row<'_> {
+    /// Rewards of `n` lanes whose states and actions stand in the buffers; NaN where infeasible.
+    fn rewards(&self, b: &mut Buffers, n: usize) {
+        let [end, paying, discount] = &mut b.rest;
+        b.slack[..n].fill(f64::INFINITY);
+        let lanes = Lanes {
+            states: &[&b.state[..n]],
+            actions: &[&b.action[..n]],
+            shock: self.shock,
+            noise: 0,
+            shock_next: self.shock,
+            time: 0,
+        };
+        let mut out = Outcome {
+            reward: &mut b.reward[..n],
+            next: &mut [&mut b.next[..n]],
+            slack: &mut b.slack[..n],
+            end: &mut end[..n],
+            paying: &mut paying[..n],
+            discount: &mut discount[..n],
+        };
+        self.problem.evaluate(&lanes, &mut out);
+        for (r, s) in b.reward[..n].iter_mut().zip(&b.slack[..n]) {
+            if !(*s >= super::bellman::FEASIBLE) {
+                *r = f64::NAN;
+            }
+        }
+    }
+
+    /// The published loop for one node: the first candidate at or above `start` whose successor is not better. Returns
+    /// the choice, its value and its reward.
+    fn climb(&self, b: &mut Buffers, node: usize, start: usize, few: usize) -> (usize, f64, f64) {
+        let n = self.grid.len();
+        let mut first = start;
+        let mut batch = few.max(2);
+        let mut best = (start, f64::NAN, f64::NAN);
+        loop {
+            let count = batch.min(n - first).min(BLOCK);
+            for k in 0..count {
+                b.state[k] = self.grid[node];
+                b.action[k] = self.grid[first + k];
+            }
+            self.rewards(b, count);
+            for k in 0..count {
+                let c = first + k;
+                let value = b.reward[k] + self.discount * self.expected[c];
+                if c == start || value > best.1 {
+                    best = (c, value, b.reward[k]);
+                } else {
+                    return best;
+                }
+            }
+            first += count;
+            if first >= n {
+                return best;
+            }
+            batch = (batch * 2).min(BLOCK);
+        }
+    }
+
+    fn sequential(&self, choice: &mut [u32], value: &mut [f64], reward: &mut [f64]) {
+        let mut b = Buffers::new();
+        let mut start = 0;
+        for node in 0..self.grid.len() {
+            let (c, v, r) = self.climb(&mut b, node, start, 3);
+            (choice[node], value[node], reward[node]) = (c as u32, v, r);
+            start = c;
+        }
+    }
+
+    /// As [`Row::sequential`], with `choice` holding the last sweep's choices.
+    fn windows(&self, choice: &mut [u32], value: &mut [f64], reward: &mut [f64]) {
+        let n = self.grid.len();
+        let mut b = Buffers::new();
+        let mut base = [0usize; BLOCK];
+        let mut falls = [0u32; BLOCK];
+        let mut candidate = vec![[0.0; BLOCK]; WINDOW];
+        let mut rewards = vec![[0.0; BLOCK]; WINDOW];
+        let mut start = 0usize;
+        let mut drift = 0i64;
+        for first in (0..n).step_by(BLOCK) {
+            let lanes = BLOCK.min(n - first);
+            for i in 0..lanes {
+                let guess = i64::from(choice[first + i]) + drift - 1;
+                base[i] = guess.clamp(0, n as i64 - 1) as usize;
+                b.state[i] = self.grid[first + i];
+                falls[i] = 0;
+            }
+            for o in 0..WINDOW {
+                for i in 0..lanes {
+                    b.action[i] = self.grid[(base[i] + o).min(n - 1)];
+                }
+                self.rewards(&mut b, lanes);
+                rewards[o][..lanes].copy_from_slice(&b.reward[..lanes]);
+                for i in 0..lanes {
+                    candidate[o][i] = b.reward[i] + self.discount * self.expected[(base[i] + o).min(n - 1)];
+                }
+                if o > 0 {
+                    for i in 0..lanes {
+                        // A candidate above the grid repeats the last node: not better, so the walk ends there.
+                        let rises = candidate[o][i] > candidate[o - 1][i];
+                        falls[i] |= u32::from(!rises) << (o - 1);
+                    }
+                }
+            }
+            let mut last = (0i64, 0i64);
+            for i in 0..lanes {
+                let node = first + i;
+                last.0 = i64::from(choice[node]);
+                let inside = start >= base[i] && start < base[i] + WINDOW - 1;
+                let ahead = if inside { falls[i] >> (start - base[i]) } else { 0 };
+                let found = if ahead != 0 {
+                    let o = start - base[i] + ahead.trailing_zeros() as usize;
+                    let c = base[i] + o;
+                    (c, candidate[o][i], rewards[o][i])
+                } else {
+                    self.climb(&mut b, node, start, 8)
+                };
+                (choice[node], value[node], reward[node]) = (found.0 as u32, found.1, found.2);
+                start = found.0;
+                last.1 = start as i64;
+            }
+            drift = last.1 - last.0;
+        }
+    }
+}
+
+fn unsupported(why: &str) -> Diagnostic {
+    Diagnostic::error("E0905", format!("grid search cannot solve this model: {why}"))
+        .hint("`method = vfi` solves it with interpolation")
+}
+
+/// Solves a problem with one state whose next value is its one action.
+pub fn solve(
+    problem: &dyn DecisionProblem,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress) -> Control,
+) -> Result<GridSolution, Diagnostic> {
+    let spec = problem.spec();
+    let [state] = spec.states.as_slice() else {
+        return Err(unsupported("it needs exactly one state"));
+    };
+    let StateKind::Continuous { grid, .. } = &state.kind else {
+        return Err(unsupported("its state is not continuous"));
+    };
+    let [action] = spec.actions.as_slice() else {
+        return Err(unsupported("it needs exactly one action"));
+    };
+    if action.kind != ActionKind::Continuous || spec.action_is_next_state != Some((0, 0)) {
+        return Err(unsupported("the action is not the next state"));
+    }
+    if spec.next_uses_shock_next || spec.next_uses_noise || spec.reward_uses_noise || spec.horizon.is_some() {
+        return Err(unsupported(
+            "it has noise, a law with the next shock, or a finite horizon",
+        ));
+    }
+    let Some(discount) = spec.discount.filter(|d| *d > 0.0 && *d < 1.0) else {
+        return Err(unsupported("it has no constant discount factor in (0, 1)"));
+    };
+    let n = grid.len();
+    let nz = spec.chain.transition.len();
+    if n < 2 || n > u32::MAX as usize || !grid.windows(2).all(|w| w[0] < w[1]) {
+        return Err(unsupported("its grid does not ascend"));
+    }
+    crate::num::grid::fits(&[n, nz, 6], 8, crate::num::grid::DEFAULT_LIMIT)
+        .map_err(|e| Diagnostic::error("E0904", e.to_string()))?;
+    let mut value = vec![vec![0.0; n]; nz];
+    let mut choices = vec![vec![0u32; n]; nz];
+    if options.howard > 0 {
+        // Coarse to fine: every 4^m-th node first; each level starts from the value and choices of the one above.
+        let mut stride = 1;
+        while n / (4 * stride) >= COARSEST {
+            stride *= 4;
+        }
+        let mut coarse: Option<(Vec<f64>, Vec<Vec<f64>>, Vec<Vec<u32>>)> = None;
+        while stride > 1 {
+            let part: Vec<f64> = grid.iter().step_by(stride).copied().collect();
+            let mut level_value = vec![vec![0.0; part.len()]; nz];
+            let mut level_choices = vec![vec![0u32; part.len()]; nz];
+            if let Some(above) = &coarse {
+                refine(above, &part, &mut level_value, &mut level_choices);
+            }
+            level(
+                problem,
+                &part,
+                discount,
+                options,
+                &mut level_value,
+                &mut level_choices,
+                progress,
+            )?;
+            coarse = Some((part, level_value, level_choices));
+            stride /= 4;
+        }
+        if let Some(above) = &coarse {
+            refine(above, grid, &mut value, &mut choices);
+        }
+    }
+    let record = level(problem, grid, discount, options, &mut value, &mut choices, progress)?;
+    let pack = |of: &dyn Fn(usize, usize) -> f64| (0..n * nz).map(|k| of(k % nz, k / nz)).collect();
+    let solution = Solution {
+        method: "grid search".into(),
+        states: Solution::states_of(problem),
+        chain: spec.chain.clone(),
+        actions: spec.actions.clone(),
+        periods: 1,
+        infinite: true,
+        interpolation: Interpolation::Linear,
+        value: pack(&|j, i| value[j][i]),
+        policy: vec![pack(&|j, i| grid[choices[j][i] as usize])],
+        probability: Vec::new(),
+        record,
+    };
+    Ok(GridSolution { solution, choices })
+}
+
+/// Fewest nodes of a coarse level.
+const COARSEST: usize = 250;
+
+/// Carries value (by a spline) and choices (nearest node) from a coarse grid to one that contains it.
+fn refine(
+    above: &(Vec<f64>, Vec<Vec<f64>>, Vec<Vec<u32>>),
+    grid: &[f64],
+    value: &mut [Vec<f64>],
+    choices: &mut [Vec<u32>],
+) {
+    let (coarse, coarse_value, coarse_choices) = above;
+    let top = coarse.len() - 2;
+    for j in 0..value.len() {
+        // Smooth values: the first improvement on the finer grid would otherwise follow the kinks of chords.
+        let curve = Curve::new(coarse, &coarse_value[j], false, Rule::Cubic, Outside::Linear);
+        let mut cell = 0;
+        for (i, &x) in grid.iter().enumerate() {
+            while cell < top && coarse[cell + 1] <= x {
+                cell += 1;
+            }
+            let t = (x - coarse[cell]) / (coarse[cell + 1] - coarse[cell]);
+            let (v, c) = (&coarse_value[j], &coarse_choices[j]);
+            value[j][i] = match &curve {
+                Some(curve) => curve.at(x),
+                None => v[cell] + t * (v[cell + 1] - v[cell]),
+            };
+            let target = coarse[c[cell] as usize] + t * (coarse[c[cell + 1] as usize] - coarse[c[cell] as usize]);
+            let at = grid.partition_point(|&g| g < target).min(grid.len() - 1);
+            choices[j][i] = at as u32;
+        }
+    }
+}
+
+/// Improves value and choices on one grid until they are settled.
+fn level(
+    problem: &dyn DecisionProblem,
+    grid: &[f64],
+    discount: f64,
+    options: &Options,
+    value: &mut Vec<Vec<f64>>,
+    choices: &mut Vec<Vec<u32>>,
+    progress: &mut dyn FnMut(Progress) -> Control,
+) -> Result<Record, Diagnostic> {
+    let spec = problem.spec();
+    let (n, nz) = (grid.len(), value.len());
+    let mut expected = vec![vec![0.0; n]; nz];
+    let mut reward = vec![vec![0.0; n]; nz];
+    let mut next = vec![vec![0.0; n]; nz];
+    let mut before: Vec<Vec<u32>> = Vec::new();
+    let mut record = Record {
+        target: options.tolerance,
+        ..Record::default()
+    };
+    for iteration in 1..=options.iterations.max(1) {
+        expect(&spec.chain.transition, value, &mut expected);
+        next.par_iter_mut()
+            .zip(choices.par_iter_mut())
+            .zip(&mut reward)
+            .enumerate()
+            .for_each(|(shock, ((next, choice), reward))| {
+                let row = Row {
+                    problem,
+                    grid,
+                    shock,
+                    discount,
+                    expected: &expected[shock],
+                };
+                match options.form {
+                    Form::Sequential => row.sequential(choice, next, reward),
+                    Form::Windows => row.windows(choice, next, reward),
+                }
+            });
+        let (lo, hi) = change(value, &next);
+        std::mem::swap(value, &mut next);
+        let residual = lo.abs().max(hi.abs());
+        record.iterations = iteration;
+        record.residual = residual;
+        record.error = discount / (1.0 - discount) * residual;
+        record.history.push(residual);
+        if !residual.is_finite() {
+            return Err(lost(value, grid, spec, iteration));
+        }
+        if progress(Progress {
+            iteration,
+            of: options.iterations,
+            error: residual,
+            target: options.tolerance,
+        }) == Control::Cancel
+        {
+            return Err(Diagnostic::error("E0906", "the solver was stopped before it converged"));
+        }
+        let settled = options.howard == 0 || *choices == before;
+        if options.howard > 0 {
+            before.clone_from(choices);
+        }
+        if residual <= options.tolerance && settled {
+            return Ok(record);
+        }
+        evaluate(
+            options,
+            discount,
+            &spec.chain.transition,
+            choices,
+            &reward,
+            (&mut *value, &mut next, &mut expected),
+        );
+    }
+    Err(Diagnostic::error(
+        "E0901",
+        format!("grid search did not converge in {} iterations", record.iterations),
+    )
+    .note(format!(
+        "the value still changes by {:.3e}, asked for {:.3e}",
+        record.residual, options.tolerance
+    ))
+    .hint("allow more iterations or a larger tolerance"))
+}
+
+fn lost(value: &[Vec<f64>], grid: &[f64], spec: &super::problem::Spec, iteration: usize) -> Diagnostic {
+    for (j, row) in value.iter().enumerate() {
+        if let Some(i) = row.iter().position(|v| !v.is_finite()) {
+            let shocks: Vec<String> = spec
+                .chain
+                .names
+                .iter()
+                .zip(&spec.chain.values[j])
+                .map(|(n, v)| format!("{n} = {v}"))
+                .collect();
+            return Diagnostic::error(
+                "E0902",
+                format!(
+                    "no next state is feasible at {} = {}, {}",
+                    spec.states[0].name,
+                    grid[i],
+                    shocks.join(", ")
+                ),
+            )
+            .note(format!(
+                "found in iteration {iteration}; choices start at that of the node below"
+            ))
+            .hint("raise the lower end of the grid");
+        }
+    }
+    Diagnostic::error(
+        "E0903",
+        format!("the value is no longer a number after {iteration} iterations"),
+    )
+}
+
+/// `expected[j] = sum_j' P(j, j') value[j']`, in the order of `j'`.
+fn expect(transition: &[Vec<f64>], value: &[Vec<f64>], expected: &mut [Vec<f64>]) {
+    expected.par_iter_mut().enumerate().for_each(|(j, out)| {
+        const PART: usize = 1024;
+        for (part, out) in out.chunks_mut(PART).enumerate() {
+            out.fill(0.0);
+            for (p, v) in transition[j].iter().zip(value) {
+                for (out, v) in out.iter_mut().zip(&v[part * PART..]) {
+                    *out += p * v;
+                }
+            }
+        }
+    });
+}
+
+/// Smallest and largest change, shock by shock.
+fn changes(value: &[Vec<f64>], next: &[Vec<f64>]) -> Vec<(f64, f64)> {
+    value
+        .par_iter()
+        .zip(next)
+        .map(|(v, n)| super::policy_operator::span(v, n))
+        .collect()
+}
+
+fn change(value: &[Vec<f64>], next: &[Vec<f64>]) -> (f64, f64) {
+    let ends = changes(value, next);
+    ends.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |all, e| {
+        (all.0.min(e.0), all.1.max(e.1))
+    })
+}
+
+/// Sweeps under the fixed choices, each with the aggregate correction, until what a number a shock cannot remove is small.
+fn evaluate(
+    options: &Options,
+    discount: f64,
+    transition: &[Vec<f64>],
+    choices: &[Vec<u32>],
+    reward: &[Vec<f64>],
+    (value, next, expected): (&mut Vec<Vec<f64>>, &mut Vec<Vec<f64>>, &mut Vec<Vec<f64>>),
+) {
+    if options.howard == 0 {
+        return;
+    }
+    let nz = transition.len();
+    let system = DMatrix::from_fn(nz, nz, |i, j| f64::from(i == j) - discount * transition[i][j]).lu();
+    let mut first = f64::NAN;
+    for _ in 0..options.howard {
+        expect(transition, value, expected);
+        next.par_iter_mut().enumerate().for_each(|(j, next)| {
+            let row = &expected[j];
+            for ((out, &c), r) in next.iter_mut().zip(&choices[j]).zip(&reward[j]) {
+                *out = r + discount * row[c as usize];
+            }
+        });
+        let ends = changes(value, next);
+        let widest = ends.iter().map(|e| e.1 - e.0).fold(0.0, f64::max);
+        if first.is_nan() {
+            first = widest;
+        }
+        let middle = DVector::from_iterator(nz, ends.iter().map(|e| 0.5 * (e.0 + e.1)));
+        std::mem::swap(value, next);
+        if let Some(total) = system.solve(&middle).filter(|t| t.iter().all(|v| v.is_finite())) {
+            value.par_iter_mut().enumerate().for_each(|(j, value)| {
+                let shift = total[j] - middle[j];
+                value.iter_mut().for_each(|v| *v += shift);
+            });
+        }
+        if widest <= (1e-3 * first).max(1e-14) {
+            break;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples::{continuous_action, continuous_state, one_shock, spec};
+    use super::super::problem::*;
+    use super::super::progress::silent;
+    use super::*;
+
+    /// The benchmark's problem with output looked up, as the published programs do.
+    struct Benchmark {
+        spec: Spec,
+        output: Vec<Vec<f64>>,
+        step: f64,
+    }
+
+    const ALPHA: f64 = 0.33333333333;
+    const BETA: f64 = 0.95;
+
+    fn benchmark(row3: f64, step: f64) -> Benchmark {
+        let k_ss = (ALPHA * BETA).powf(1.0 / (1.0 - ALPHA));
+        let nodes = (17_820.0 * 0.00001 / step).round() as usize;
+        let grid: Vec<f64> = (0..nodes).map(|i| 0.5 * k_ss + step * i as f64).collect();
+        let z = [0.9792, 0.9896, 1.0, 1.0106, 1.0212];
+        let transition = vec![
+            vec![0.9727, 0.0273, 0.0, 0.0, 0.0],
+            vec![0.0041, 0.9806, 0.0153, 0.0, 0.0],
+            vec![0.0, 0.0082, row3, 0.0082, 0.0],
+            vec![0.0, 0.0, 0.0153, 0.9806, 0.0041],
+            vec![0.0, 0.0, 0.0, 0.0273, 0.9727],
+        ];
+        let output = z
+            .iter()
+            .map(|z| grid.iter().map(|k| z * k.powf(ALPHA)).collect())
+            .collect();
+        let mut s = spec(
+            vec![continuous_state("k", grid, false)],
+            one_shock("z", &z, transition),
+            vec![continuous_action("next")],
+            BETA,
+        );
+        s.action_is_next_state = Some((0, 0));
+        Benchmark { spec: s, output, step }
+    }
+
+    impl DecisionProblem for Benchmark {
+        fn spec(&self) -> &Spec {
+            &self.spec
+        }
+        fn evaluate(&self, lanes: &Lanes, out: &mut Outcome) {
+            let output = &self.output[lanes.shock];
+            let StateKind::Continuous { grid, .. } = &self.spec.states[0].kind else {
+                return;
+            };
+            let (first, inverse) = (grid[0], 1.0 / self.step);
+            for ((r, k), next) in out.reward.iter_mut().zip(lanes.states[0]).zip(lanes.actions[0]) {
+                let i = ((k - first) * inverse + 0.5) as usize;
+                *r = (1.0 - BETA) * (output[i.min(output.len() - 1)] - next).ln();
+            }
+            out.next[0].copy_from_slice(lanes.actions[0]);
+        }
+        fn bounds(&self, _: &Lanes, lo: &mut [&mut [f64]], hi: &mut [&mut [f64]]) {
+            lo[0].fill(0.0);
+            hi[0].fill(1.0);
+        }
+        fn allowed(&self, _: &Lanes, _: usize, _: usize, out: &mut [f64]) {
+            out.fill(1.0);
+        }
+        fn derivative(&self, _: &Lanes, _: usize, _: &mut [f64], _: &mut [&mut [f64]]) -> Result<(), Diagnostic> {
+            Err(Diagnostic::error("E0999", "none"))
+        }
+        fn consumption(&self, _: &Lanes, _: &mut [f64], _: &mut [&mut [f64]]) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn the_language_benchmark_gives_its_published_number() {
+        let problem = benchmark(0.9837, 0.00001);
+        let solution = solve(&problem, &Options::default(), &mut silent).unwrap();
+        assert_eq!(solution.solution.record.iterations, 257);
+        let policy = solution.solution.policy[0][999 * 5 + 2];
+        assert!((policy - 0.146549143695695).abs() < 1e-14, "{policy}");
+    }
+
+    #[test]
+    fn with_rows_that_sum_to_one_it_gives_the_other_number_and_howard_agrees() {
+        let problem = benchmark(0.9836, 0.00001);
+        let fast = solve(
+            &problem,
+            &Options {
+                howard: 40,
+                ..Options::default()
+            },
+            &mut silent,
+        )
+        .unwrap();
+        let policy = fast.solution.policy[0][999 * 5 + 2];
+        assert!((policy - 0.146539143695695).abs() < 1e-14, "{policy}");
+        assert!((policy - 0.1465360146031814).abs() < 1e-5);
+    }
+
+    #[test]
+    fn windows_and_the_sequential_loop_choose_the_same_everywhere() {
+        for row3 in [0.9836, 0.9837] {
+            let problem = benchmark(row3, 0.0001);
+            let run = |form, howard| {
+                solve(
+                    &problem,
+                    &Options {
+                        form,
+                        howard,
+                        ..Options::default()
+                    },
+                    &mut silent,
+                )
+                .unwrap()
+            };
+            let (a, b) = (run(Form::Sequential, 0), run(Form::Windows, 0));
+            assert_eq!(a.choices, b.choices);
+            assert_eq!(a.solution.value, b.solution.value);
+            assert_eq!(a.solution.record, b.solution.record);
+            let (c, d) = (run(Form::Sequential, 30), run(Form::Windows, 30));
+            assert_eq!(c.choices, d.choices);
+            let differ = a
+                .choices
+                .iter()
+                .flatten()
+                .zip(c.choices.iter().flatten())
+                .filter(|(x, y)| x != y)
+                .count();
+            assert!(differ <= 5, "{differ}");
+        }
+    }
+
+    #[test]
+    fn what_it_cannot_solve_is_said() {
+        let mut problem = benchmark(0.9836, 0.001);
+        problem.spec.action_is_next_state = None;
+        assert_eq!(
+            solve(&problem, &Options::default(), &mut silent).unwrap_err().code,
+            "E0905"
+        );
+        let problem = benchmark(0.9836, 0.001);
+        let few = Options {
+            iterations: 3,
+            ..Options::default()
+        };
+        assert_eq!(solve(&problem, &few, &mut silent).unwrap_err().code, "E0901");
+    }
+}

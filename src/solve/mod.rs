@@ -1,0 +1,22 @@
+//! Solvers: one file a method, all against [`problem::DecisionProblem`].
+
+pub mod bellman;
+pub mod grid_search;
+
+pub mod benchmarks;
+pub mod policy_operator;
+pub mod problem;
+pub mod progress;
+pub mod search;
+mod search_several;
+pub mod solution;
+pub mod static_game;
+pub mod steady_state;
+
+pub mod value_iteration;
+
+pub mod decision;
+#[cfg(test)]
+pub(crate) mod examples;
+#[cfg(test)]
+mod value_iteration_tests;

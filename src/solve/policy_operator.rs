@@ -1,0 +1,284 @@
+//! The value of a fixed policy: an operator applied without a matrix, and its fixed point.
+//!
+//! Under a fixed policy `V = r + T V` with `T` linear but for the interpolant's shape filter. Rewards and the places of
+//! next states are computed once; a sweep then costs one fit and one interpolation a branch. The fixed point is found by
+//! GMRES on `(I - T) e = r + T V - V` with the filter off, accepted only if the residual of the true operator
+//! falls, followed by plain sweeps with the constant of the McQueen-Porteus bounds added: policy iteration where the
+//! operator is linear, modified policy iteration (Puterman and Shin 1978) where it is not.
+//!
+//! With taste shocks the policy is a set of choice probabilities `p_d`, and its reward contains the mean of the shock
+//! given the choice: `sum_d p_d (u_d - s log p_d) + .5772 s`.
+
+use super::bellman::{At, Bellman, Continuation, Scratch};
+use super::search::{Chosen, EULER_GAMMA};
+use crate::num::interpolate::{Place, Tensor};
+use crate::num::linear::gmres;
+use rayon::prelude::*;
+
+/// Memory that stored transitions of a policy may take; beyond it improvements are made without evaluation.
+pub const OPERATOR_BYTES: usize = 1 << 30;
+
+/// Transitions of a policy on one block of lanes.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    /// Joint shock state of the block.
+    pub shock: usize,
+    /// First state node of the block.
+    pub first: usize,
+    /// Expected rewards (with what ends pay and what taste shocks give).
+    pub reward: Vec<f64>,
+    /// One layer a noise node, next shock and (with taste shocks) choice.
+    pub layers: Vec<Layer>,
+}
+
+/// One possible continuation of every lane of a block.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    surface: usize,
+    /// Probability times discount of each lane.
+    weight: Vec<f64>,
+    /// Places of the next states, state by state within a lane.
+    places: Vec<Place>,
+}
+
+/// Records what the chosen actions on a block lead to.
+pub fn rows(
+    bellman: &Bellman,
+    at: At,
+    first: usize,
+    states: &[&[f64]],
+    chosen: &Chosen,
+    scratch: &mut Scratch,
+) -> Rows {
+    let n = chosen.value.len();
+    let mut rows = Rows {
+        shock: at.shock,
+        first,
+        reward: vec![0.0; n],
+        layers: Vec::new(),
+    };
+    let groups = chosen.probability.len().max(1);
+    for g in 0..groups {
+        let (probability, actions) = match chosen.probability.get(g) {
+            Some(p) => (Some(p), &chosen.given[g]),
+            None => (None, &chosen.actions),
+        };
+        if let (Some(p), Some((_, scale))) = (probability, bellman.taste) {
+            if p.iter().all(|&p| p < 1e-15) {
+                continue;
+            }
+            for i in 0..n {
+                if p[i] >= 1e-15 {
+                    rows.reward[i] += scale * p[i] * (EULER_GAMMA - p[i].ln());
+                }
+            }
+        }
+        let refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
+        for &(noise, weight) in &bellman.noises {
+            for (shock_next, p, surface) in bellman.branches(at.shock) {
+                bellman.evaluate(at, noise, shock_next, states, &refs, n, scratch);
+                let axes = bellman.tensor.axes();
+                let mut layer = Layer {
+                    surface,
+                    weight: vec![0.0; n],
+                    places: Vec::with_capacity(n * axes.len()),
+                };
+                for i in 0..n {
+                    let mut w = weight * p;
+                    if let Some(probability) = probability {
+                        // A choice that cannot be taken has no actions either.
+                        w *= if probability[i] >= 1e-15 { probability[i] } else { 0.0 };
+                    }
+                    if w == 0.0 {
+                        layer.places.extend(axes.iter().map(|_| Place {
+                            cell: 0,
+                            t: 0.0,
+                            beyond: 0.0,
+                        }));
+                        continue;
+                    }
+                    rows.reward[i] += w * scratch.reward[i];
+                    if scratch.end[i] != 0.0 {
+                        rows.reward[i] += w * scratch.discount[i] * scratch.paying[i];
+                        layer.places.extend(axes.iter().map(|_| Place {
+                            cell: 0,
+                            t: 0.0,
+                            beyond: 0.0,
+                        }));
+                        continue;
+                    }
+                    layer.weight[i] = w * scratch.discount[i];
+                    layer
+                        .places
+                        .extend(axes.iter().enumerate().map(|(d, axis)| axis.locate(scratch.next[d][i])));
+                }
+                rows.layers.push(layer);
+            }
+        }
+    }
+    rows
+}
+
+/// A policy on the whole grid.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyOperator {
+    /// Its blocks, in a fixed order.
+    pub blocks: Vec<Rows>,
+}
+
+impl PolicyOperator {
+    /// `r + T V` (without `r` if `linear`) for the fitted continuation of `V`; result is states x shocks.
+    fn apply(&self, tensor: &Tensor, continuation: &Continuation, nz: usize, linear: bool, out: &mut [f64]) {
+        let results: Vec<Vec<f64>> = self
+            .blocks
+            .par_iter()
+            .map(|block| {
+                let mut value = if linear {
+                    vec![0.0; block.reward.len()]
+                } else {
+                    block.reward.clone()
+                };
+                let ns = tensor.axes().len();
+                for layer in &block.layers {
+                    let surface = &continuation.surfaces[layer.surface];
+                    for (i, v) in value.iter_mut().enumerate() {
+                        let w = layer.weight[i];
+                        if w != 0.0 {
+                            *v += w * tensor.value_at(surface, &layer.places[i * ns..(i + 1) * ns]);
+                        }
+                    }
+                }
+                value
+            })
+            .collect();
+        for (block, result) in self.blocks.iter().zip(results) {
+            for (i, v) in result.into_iter().enumerate() {
+                out[(block.first + i) * nz + block.shock] = v;
+            }
+        }
+    }
+
+    fn totals(&self) -> impl Iterator<Item = f64> + '_ {
+        let lane = |block: &'_ Rows, i: usize| block.layers.iter().map(|l| l.weight[i]).sum::<f64>();
+        self.blocks
+            .iter()
+            .flat_map(move |block| (0..block.reward.len()).map(move |i| lane(block, i)))
+    }
+
+    /// Largest total weight of a node: the modulus of the operator under linear interpolation.
+    pub fn modulus(&self) -> f64 {
+        self.totals().fold(0.0, f64::max)
+    }
+
+    /// Smallest total weight of a node: below the discount where the problem may end.
+    pub fn least(&self) -> f64 {
+        self.totals().fold(f64::INFINITY, f64::min)
+    }
+
+    /// How many node-shock pairs may move outside the grid, and the first of them as `(node, shock)`.
+    pub fn outside(&self, ns: usize) -> (usize, Option<(usize, usize)>) {
+        let mut count = 0;
+        let mut first = None;
+        for block in &self.blocks {
+            for i in 0..block.reward.len() {
+                let leaves = block
+                    .layers
+                    .iter()
+                    .any(|l| l.weight[i] > 1e-10 && l.places[i * ns..(i + 1) * ns].iter().any(|p| p.beyond != 0.0));
+                if leaves {
+                    count += 1;
+                    first.get_or_insert((block.first + i, block.shock));
+                }
+            }
+        }
+        (count, first)
+    }
+
+    /// Moves `value` to the value of the policy. `constant` is the discount factor if it is the same everywhere (then
+    /// constants are added by the McQueen-Porteus midpoint); `target` is the residual worth reaching.
+    pub fn evaluate(&self, bellman: &Bellman, value: &mut Vec<f64>, constant: Option<f64>, target: f64, sweeps: usize) {
+        let nz = bellman.shocks();
+        let mut continuation = Continuation::default();
+        let mut next = vec![0.0; value.len()];
+        let mut sweep = |value: &[f64], next: &mut Vec<f64>| -> (f64, f64) {
+            bellman.continuation(&bellman.tensor, value, &mut continuation);
+            self.apply(&bellman.tensor, &continuation, nz, false, next);
+            span(value, next)
+        };
+        let (lo, hi) = sweep(value, &mut next);
+        let mut residual = lo.abs().max(hi.abs());
+        if residual <= target || !residual.is_finite() {
+            return;
+        }
+        let mut plain = bellman.tensor.clone();
+        plain.filter = false;
+        let right: Vec<f64> = next.iter().zip(value.iter()).map(|(n, v)| n - v).collect();
+        let mut correction = vec![0.0; value.len()];
+        let mut inner = Continuation::default();
+        let mut work = vec![0.0; value.len()];
+        gmres(
+            |x, y| {
+                bellman.continuation(&plain, x, &mut inner);
+                self.apply(&plain, &inner, nz, true, &mut work);
+                for ((y, x), w) in y.iter_mut().zip(x).zip(&work) {
+                    *y = x - w;
+                }
+            },
+            &right,
+            &mut correction,
+            30,
+            (0.1 * target / residual).clamp(1e-10, 1e-2),
+            120,
+        );
+        let trial: Vec<f64> = value.iter().zip(&correction).map(|(v, c)| v + c).collect();
+        let mut trial_next = vec![0.0; value.len()];
+        let (a, b) = sweep(&trial, &mut trial_next);
+        let trial_residual = a.abs().max(b.abs());
+        if trial_residual < residual {
+            *value = trial;
+            next = trial_next;
+            residual = trial_residual;
+        }
+        for _ in 0..sweeps {
+            if residual <= target {
+                break;
+            }
+            let (lo, hi) = span(value, &next);
+            let shift = constant.map_or(0.0, |d| d / (1.0 - d) * 0.5 * (lo + hi));
+            for (v, n) in value.iter_mut().zip(&next) {
+                *v = n + shift;
+            }
+            let (lo, hi) = sweep(value, &mut next);
+            residual = lo.abs().max(hi.abs());
+        }
+    }
+}
+
+/// Smallest and largest change from `value` to `next`; infinite if any is not a number.
+pub fn span(value: &[f64], next: &[f64]) -> (f64, f64) {
+    // Eight running extremes by position: min and max do not depend on the order, and the loop vectorises.
+    let mut lo = [f64::INFINITY; 8];
+    let mut hi = [f64::NEG_INFINITY; 8];
+    let mut broken = [false; 8];
+    let mut take = |v: &[f64], n: &[f64]| {
+        for (i, (v, n)) in v.iter().zip(n).enumerate() {
+            let d = n - v;
+            lo[i] = if d < lo[i] { d } else { lo[i] };
+            hi[i] = if d > hi[i] { d } else { hi[i] };
+            broken[i] |= d.is_nan();
+        }
+    };
+    let (a, b) = (value.chunks_exact(8), next.chunks_exact(8));
+    let (a_rest, b_rest) = (a.remainder(), b.remainder());
+    for (v, n) in a.zip(b) {
+        take(&v[..8], &n[..8]);
+    }
+    take(a_rest, b_rest);
+    if broken.contains(&true) {
+        return (f64::NEG_INFINITY, f64::INFINITY);
+    }
+    (
+        lo.iter().copied().fold(f64::INFINITY, f64::min),
+        hi.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+    )
+}

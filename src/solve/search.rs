@@ -1,0 +1,590 @@
+//! The best action on a batch of lanes: global scan, Brent's searches in step, Newton's last digits.
+//!
+//! For each combination of finite choices the continuous actions are found by (1) a scan of the whole feasible range,
+//! the policy of the previous sweep among the candidates: nothing is assumed to be monotone or concave; (2) Brent's
+//! method in the bracket around the best candidate, all lanes in step, lanes leaving as they finish; the end of the
+//! feasible set is found by false position on the slack of the hard constraints and tried too; (3) where model and
+//! interpolant have derivatives, secant or Newton steps on the first-order condition, kept only if the value does not
+//! fall: this removes the square-root-of-epsilon floor of comparisons of values. Several continuous actions
+//! alternate searches along the axes, along differences of axes (which run along budget constraints) and along the
+//! move of a whole cycle, then take projected Newton steps.
+//!
+//! Taste shocks on a finite action with scale `s`: `V = s log sum_d exp(Q_d / s) + .5772... s`, choice probabilities
+//! `exp(Q_d / s) / sum`: location-zero Gumbel shocks have mean `.5772... s` (Rust 1987).
+
+use super::bellman::{At, Bellman, Continuation, FEASIBLE, Scratch};
+use super::problem::Lanes;
+use crate::num::optimise::BrentSearch;
+
+/// Euler's constant: the mean of a standard Gumbel variable.
+pub const EULER_GAMMA: f64 = 0.577_215_664_901_532_9;
+
+/// Named limits of the search for actions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SearchOptions {
+    /// Candidates of the scan over one continuous action (several: four times as many points spread over the box).
+    pub scan: usize,
+    /// Precision of continuous actions, relative to the width of their range.
+    pub action_tolerance: f64,
+}
+
+impl Default for SearchOptions {
+    fn default() -> Self {
+        SearchOptions {
+            scan: 21,
+            action_tolerance: 1e-10,
+        }
+    }
+}
+
+/// The best actions on a batch of lanes.
+#[derive(Clone, Debug, Default)]
+pub struct Chosen {
+    /// The maximum (or log-sum) on each lane.
+    pub value: Vec<f64>,
+    /// `actions[a][i]`: the best (or most likely) action.
+    pub actions: Vec<Vec<f64>>,
+    /// With taste shocks, `probability[d][i]` of each choice; otherwise empty.
+    pub probability: Vec<Vec<f64>>,
+    /// With taste shocks, the best actions given each choice, `given[d][a][i]`; otherwise empty.
+    pub given: Vec<Vec<Vec<f64>>>,
+}
+
+/// Why there is no best action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NothingFeasible {
+    /// On which lane.
+    pub lane: usize,
+}
+
+/// A batch under search: lanes picked from a block, with their candidate actions.
+#[derive(Default)]
+pub(super) struct Batch {
+    states: Vec<Vec<f64>>,
+    actions: Vec<Vec<f64>>,
+    q: Vec<f64>,
+    slack: Vec<f64>,
+}
+
+pub(super) struct Search<'s> {
+    pub(super) bellman: &'s Bellman<'s>,
+    pub(super) continuation: &'s Continuation,
+    pub(super) at: At,
+    pub(super) states: &'s [&'s [f64]],
+    pub(super) options: SearchOptions,
+    batch: Batch,
+    scratch: Scratch,
+    combo: &'s [f64],
+    pub(super) lo: Vec<Vec<f64>>,
+    pub(super) hi: Vec<Vec<f64>>,
+}
+
+/// The best actions at the states of `n` lanes (`states[s][i]`), given what follows. `guess[a][i]` are actions that are
+/// tried first.
+pub fn choose(
+    bellman: &Bellman,
+    continuation: &Continuation,
+    at: At,
+    states: &[&[f64]],
+    n: usize,
+    guess: Option<&[Vec<f64>]>,
+    options: SearchOptions,
+) -> Result<Chosen, NothingFeasible> {
+    let na = bellman.problem.spec().actions.len();
+    let lanes = Lanes {
+        states,
+        actions: &[],
+        shock: at.shock,
+        noise: 0,
+        shock_next: at.shock,
+        time: at.time,
+    };
+    let nc = bellman.continuous.len();
+    let mut lo = vec![vec![0.0; n]; nc];
+    let mut hi = vec![vec![0.0; n]; nc];
+    if nc > 0 {
+        let mut low: Vec<&mut [f64]> = lo.iter_mut().map(Vec::as_mut_slice).collect();
+        let mut high: Vec<&mut [f64]> = hi.iter_mut().map(Vec::as_mut_slice).collect();
+        bellman.problem.bounds(&lanes, &mut low, &mut high);
+    }
+    let allowed: Vec<Vec<Vec<f64>>> = bellman
+        .finite
+        .iter()
+        .enumerate()
+        .map(|(f, &a)| {
+            let choices = bellman.combo_choices.iter().map(|c| c[f]).max().map_or(0, |m| m + 1);
+            (0..choices)
+                .map(|choice| {
+                    let mut out = vec![1.0; n];
+                    bellman.problem.allowed(&lanes, a, choice, &mut out);
+                    out
+                })
+                .collect()
+        })
+        .collect();
+    let groups = match bellman.taste {
+        Some((f, _)) => bellman.combo_choices.iter().map(|c| c[f]).max().map_or(1, |m| m + 1),
+        None => 1,
+    };
+    let mut best = vec![vec![f64::NEG_INFINITY; n]; groups];
+    let mut given = vec![vec![vec![f64::NAN; n]; na]; groups];
+    let mut search = Search {
+        bellman,
+        continuation,
+        at,
+        states,
+        options,
+        batch: Batch::default(),
+        scratch: Scratch::default(),
+        combo: &[],
+        lo,
+        hi,
+    };
+    for (combo, choices) in bellman.combos.iter().zip(&bellman.combo_choices) {
+        search.combo = combo;
+        let group = bellman.taste.map_or(0, |(f, _)| choices[f]);
+        let open: Vec<usize> = (0..n)
+            .filter(|&i| choices.iter().enumerate().all(|(f, &c)| allowed[f][c][i] != 0.0))
+            .filter(|&i| (0..nc).all(|k| search.lo[k][i] <= search.hi[k][i]))
+            .collect();
+        if open.is_empty() {
+            continue;
+        }
+        let (found, value) = match nc {
+            0 => (Vec::new(), search.values(&open, &[])),
+            1 => search.one(&open, guess.map(|g| g[bellman.continuous[0]].as_slice())),
+            _ => search.several(&open, guess),
+        };
+        for (k, &i) in open.iter().enumerate() {
+            if value[k] > best[group][i] {
+                best[group][i] = value[k];
+                for (f, &a) in bellman.finite.iter().enumerate() {
+                    given[group][a][i] = combo[f];
+                }
+                for (c, &a) in bellman.continuous.iter().enumerate() {
+                    given[group][a][i] = found[c][k];
+                }
+            }
+        }
+    }
+    let mut chosen = Chosen {
+        value: vec![0.0; n],
+        actions: vec![vec![0.0; n]; na],
+        ..Chosen::default()
+    };
+    if bellman.taste.is_some() {
+        chosen.probability = vec![vec![0.0; n]; groups];
+    }
+    for i in 0..n {
+        let mut top = 0;
+        for g in 1..groups {
+            if best[g][i] > best[top][i] {
+                top = g;
+            }
+        }
+        let most = best[top][i];
+        if most == f64::NEG_INFINITY || most.is_nan() {
+            return Err(NothingFeasible { lane: i });
+        }
+        for a in 0..na {
+            chosen.actions[a][i] = given[top][a][i];
+        }
+        chosen.value[i] = match bellman.taste {
+            None => most,
+            Some((_, scale)) => {
+                let sum: f64 = (0..groups).map(|g| ((best[g][i] - most) / scale).exp()).sum();
+                for g in 0..groups {
+                    chosen.probability[g][i] = ((best[g][i] - most) / scale).exp() / sum;
+                }
+                most + scale * (sum.ln() + EULER_GAMMA)
+            }
+        };
+    }
+    if bellman.taste.is_some() {
+        chosen.given = given;
+    }
+    Ok(chosen)
+}
+
+/// A point of an interval that may be unbounded, for `u` in [0, 1].
+pub(super) fn along(lo: f64, hi: f64, centre: f64, u: f64) -> f64 {
+    let scale = 1.0 + centre.abs();
+    match (lo.is_finite(), hi.is_finite()) {
+        (true, true) => (lo + u * (hi - lo)).clamp(lo, hi),
+        (true, false) => lo + 2.0 * scale * u / (1.0 - u).max(1e-6),
+        (false, true) => hi - 2.0 * scale * (1.0 - u) / u.max(1e-6),
+        (false, false) => 2.0 * scale * (2.0 * u - 1.0) / (u * (1.0 - u)).max(1e-6),
+    }
+}
+
+impl Search<'_> {
+    /// Values of candidate actions (`x[c][k]` for lane `open[k]`); slacks stay in the batch.
+    pub(super) fn values(&mut self, open: &[usize], x: &[Vec<f64>]) -> Vec<f64> {
+        self.load(open, x);
+        let n = open.len();
+        self.batch.q.resize(n, 0.0);
+        self.batch.slack.resize(n, 0.0);
+        let states: Vec<&[f64]> = self.batch.states.iter().map(Vec::as_slice).collect();
+        let actions: Vec<&[f64]> = self.batch.actions.iter().map(Vec::as_slice).collect();
+        self.bellman.q(
+            self.continuation,
+            self.at,
+            &states,
+            &actions,
+            &mut self.scratch,
+            &mut self.batch.q,
+            &mut self.batch.slack,
+        );
+        self.batch.q.clone()
+    }
+
+    fn load(&mut self, open: &[usize], x: &[Vec<f64>]) {
+        let b = self.bellman;
+        self.batch.states.resize_with(self.states.len(), Vec::new);
+        for (to, from) in self.batch.states.iter_mut().zip(self.states) {
+            to.clear();
+            to.extend(open.iter().map(|&i| from[i]));
+        }
+        self.batch
+            .actions
+            .resize_with(b.continuous.len() + b.finite.len(), Vec::new);
+        for (f, &a) in b.finite.iter().enumerate() {
+            self.batch.actions[a].clear();
+            self.batch.actions[a].resize(open.len(), self.combo[f]);
+        }
+        for (c, &a) in b.continuous.iter().enumerate() {
+            self.batch.actions[a].clear();
+            self.batch.actions[a].extend_from_slice(&x[c]);
+        }
+    }
+
+    /// Derivatives with respect to the continuous actions, `[c][k]`; `None` if there are none.
+    pub(super) fn gradient(&mut self, open: &[usize], x: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
+        if !self.bellman.smooth {
+            return None;
+        }
+        self.load(open, x);
+        let states: Vec<&[f64]> = self.batch.states.iter().map(Vec::as_slice).collect();
+        let actions: Vec<&[f64]> = self.batch.actions.iter().map(Vec::as_slice).collect();
+        let mut out = vec![vec![0.0; open.len()]; self.bellman.continuous.len()];
+        self.bellman
+            .gradient(
+                self.continuation,
+                self.at,
+                &states,
+                &actions,
+                &mut self.scratch,
+                &mut out,
+            )
+            .then_some(out)
+    }
+
+    /// One continuous action.
+    fn one(&mut self, open: &[usize], guess: Option<&[f64]>) -> (Vec<Vec<f64>>, Vec<f64>) {
+        let m = open.len();
+        let scan = self.options.scan.max(3);
+        let lo: Vec<f64> = open.iter().map(|&i| self.lo[0][i]).collect();
+        let hi: Vec<f64> = open.iter().map(|&i| self.hi[0][i]).collect();
+        let hint: Vec<f64> = (0..m)
+            .map(|k| {
+                let g = guess.map_or(f64::NAN, |g| g[open[k]]);
+                if g.is_nan() {
+                    along(lo[k], hi[k], 0.0, 0.5)
+                } else {
+                    g.clamp(lo[k], hi[k])
+                }
+            })
+            .collect();
+        // Left neighbour, best, right neighbour of each lane's scan.
+        let mut left = vec![(f64::NAN, f64::NEG_INFINITY); m];
+        let mut best = vec![(f64::NAN, f64::NEG_INFINITY); m];
+        let mut right = vec![(f64::NAN, f64::NEG_INFINITY); m];
+        let mut last = vec![(f64::NAN, f64::NEG_INFINITY); m];
+        let mut fresh = vec![false; m];
+        for s in 0..scan {
+            let u = s as f64 / (scan - 1) as f64;
+            let x: Vec<f64> = (0..m).map(|k| along(lo[k], hi[k], hint[k], u)).collect();
+            let q = self.values(open, std::slice::from_ref(&x));
+            for k in 0..m {
+                let point = (x[k], q[k]);
+                if fresh[k] {
+                    right[k] = point;
+                    fresh[k] = false;
+                }
+                if q[k] > best[k].1 || s == 0 {
+                    left[k] = if s == 0 { point } else { last[k] };
+                    best[k] = point;
+                    right[k] = point;
+                    fresh[k] = true;
+                }
+                last[k] = point;
+            }
+        }
+        let q = self.values(open, std::slice::from_ref(&hint));
+        for k in 0..m {
+            if q[k] > best[k].1 {
+                // The hint lies in some cell of the scan: its ends bracket it.
+                let cell = self.cell(lo[k], hi[k], hint[k], scan);
+                left[k] = (cell.0, f64::NEG_INFINITY);
+                right[k] = (cell.1, f64::NEG_INFINITY);
+                best[k] = (hint[k], q[k]);
+            } else if q[k] > f64::NEG_INFINITY && hint[k] < best[k].0 && hint[k] > left[k].0 {
+                left[k] = (hint[k], q[k]);
+            } else if q[k] > f64::NEG_INFINITY && hint[k] > best[k].0 && hint[k] < right[k].0 {
+                right[k] = (hint[k], q[k]);
+            }
+        }
+        // Nothing feasible in the scan: look close to both ends.
+        for power in 1..=60 {
+            let lost: Vec<usize> = (0..m).filter(|&k| best[k].1 == f64::NEG_INFINITY).collect();
+            if lost.is_empty() || power > 50 {
+                break;
+            }
+            let lanes: Vec<usize> = lost.iter().map(|&k| open[k]).collect();
+            let u = 0.5f64.powi(power + 3);
+            for share in [u, 1.0 - u] {
+                let x: Vec<f64> = lost.iter().map(|&k| along(lo[k], hi[k], hint[k], share)).collect();
+                let q = self.values(&lanes, std::slice::from_ref(&x));
+                for (p, &k) in lost.iter().enumerate() {
+                    if q[p] > best[k].1 {
+                        best[k] = (x[p], q[p]);
+                        left[k] = (
+                            along(lo[k], hi[k], hint[k], if share < 0.5 { 0.0 } else { 1.0 - 2.0 * u }),
+                            f64::NEG_INFINITY,
+                        );
+                        right[k] = (
+                            along(lo[k], hi[k], hint[k], if share < 0.5 { 2.0 * u } else { 1.0 }),
+                            f64::NEG_INFINITY,
+                        );
+                    }
+                }
+            }
+        }
+        self.feasible_end(open, &best, &mut left);
+        self.feasible_end(open, &best, &mut right);
+        let mut x: Vec<f64> = best.iter().map(|b| b.0).collect();
+        let mut q: Vec<f64> = best.iter().map(|b| b.1).collect();
+        // With first-order conditions at hand Brent only has to come near.
+        let polish = self.bellman.smooth && self.gradient(&open[..1], &[vec![x[0]]]).is_some();
+        let relative = if polish { 1e-4 } else { self.options.action_tolerance };
+        let mut searches: Vec<BrentSearch> = (0..m)
+            .map(|k| {
+                let (a, b) = (left[k], right[k]);
+                let tolerance = relative * (b.0 - a.0).abs();
+                BrentSearch::new(a.0, a.1, b.0, b.1, x[k], q[k], tolerance)
+            })
+            .collect();
+        self.advance(open, &mut searches);
+        for k in 0..m {
+            (x[k], q[k]) = (searches[k].x, searches[k].fx);
+            for end in [left[k], right[k]] {
+                if end.1 >= q[k] && end.1 > f64::NEG_INFINITY {
+                    (x[k], q[k]) = end;
+                }
+            }
+        }
+        if polish {
+            self.secant(open, &left, &right, &mut x, &mut q);
+        }
+        (vec![x], q)
+    }
+
+    fn cell(&self, lo: f64, hi: f64, x: f64, scan: usize) -> (f64, f64) {
+        let mut ends = (lo, hi);
+        for s in 0..scan {
+            let at = along(lo, hi, x, s as f64 / (scan - 1) as f64);
+            if at < x {
+                ends.0 = at;
+            }
+            if at > x {
+                ends.1 = at;
+                break;
+            }
+        }
+        (
+            if ends.0.is_finite() { ends.0 } else { x },
+            if ends.1.is_finite() { ends.1 } else { x },
+        )
+    }
+
+    /// Moves ends that violate a hard constraint to where its slack is zero, and evaluates them.
+    fn feasible_end(&mut self, open: &[usize], best: &[(f64, f64)], end: &mut [(f64, f64)]) {
+        let mut active: Vec<usize> = (0..open.len())
+            .filter(|&k| end[k].1 == f64::NEG_INFINITY && best[k].1 > f64::NEG_INFINITY && end[k].0 != best[k].0)
+            .collect();
+        if active.is_empty() {
+            return;
+        }
+        let lanes: Vec<usize> = active.iter().map(|&k| open[k]).collect();
+        let x: Vec<f64> = active.iter().map(|&k| end[k].0).collect();
+        let q = self.values(&lanes, std::slice::from_ref(&x));
+        let outer = self.batch.slack.clone();
+        let inside: Vec<f64> = active.iter().map(|&k| best[k].0).collect();
+        self.values(&lanes, std::slice::from_ref(&inside));
+        let inner = self.batch.slack.clone();
+        // (feasible point, slack, infeasible point, slack, side kept last)
+        let mut brackets: Vec<(f64, f64, f64, f64, i8)> = Vec::new();
+        let mut kept = Vec::new();
+        for (p, &k) in active.iter().enumerate() {
+            if q[p] > f64::NEG_INFINITY {
+                end[k].1 = q[p];
+            } else if outer[p] < FEASIBLE && inner[p].is_finite() {
+                kept.push(k);
+                brackets.push((inside[p], inner[p], x[p], outer[p], 0));
+            }
+        }
+        active = kept;
+        let all = active.clone();
+        let mut done = brackets.clone();
+        for step in 0..100 {
+            if active.is_empty() {
+                break;
+            }
+            let lanes: Vec<usize> = active.iter().map(|&k| open[k]).collect();
+            let x: Vec<f64> = brackets
+                .iter()
+                .map(|&(a, fa, b, fb, _)| {
+                    let t = fa / (fa - fb);
+                    let t = if t.is_finite() && step % 8 != 7 {
+                        t.clamp(1e-3 * f64::EPSILON, 1.0)
+                    } else {
+                        0.5
+                    };
+                    a + t * (b - a)
+                })
+                .collect();
+            self.values(&lanes, std::slice::from_ref(&x));
+            let slack = self.batch.slack.clone();
+            let mut keep = Vec::new();
+            let mut next = Vec::new();
+            for p in 0..active.len() {
+                let mut bracket = brackets[p];
+                let (a, fa, b, fb, side) = bracket;
+                if slack[p] >= FEASIBLE {
+                    bracket = (x[p], slack[p].max(0.0), b, if side == 1 { 0.5 * fb } else { fb }, 1);
+                } else if slack[p] < FEASIBLE {
+                    bracket = (a, if side == -1 { 0.5 * fa } else { fa }, x[p], slack[p], -1);
+                } else {
+                    bracket = (a, fa, x[p], -1.0, -1);
+                }
+                let width = (bracket.2 - bracket.0).abs();
+                let small = width <= 4.0 * f64::EPSILON * (bracket.0.abs() + bracket.2.abs());
+                let at = all.iter().position(|&k| k == active[p]).unwrap_or(0);
+                done[at] = bracket;
+                let on = slack[p] >= FEASIBLE && slack[p] <= -FEASIBLE;
+                if !(small || on) {
+                    keep.push(active[p]);
+                    next.push(bracket);
+                }
+            }
+            active = keep;
+            brackets = next;
+        }
+        if all.is_empty() {
+            return;
+        }
+        let lanes: Vec<usize> = all.iter().map(|&k| open[k]).collect();
+        let x: Vec<f64> = done.iter().map(|b| b.0).collect();
+        let q = self.values(&lanes, std::slice::from_ref(&x));
+        for (p, &k) in all.iter().enumerate() {
+            end[k] = (x[p], q[p]);
+        }
+    }
+
+    /// Advances one-dimensional searches until all are done.
+    fn advance(&mut self, open: &[usize], searches: &mut [BrentSearch]) {
+        let mut active: Vec<usize> = (0..open.len()).collect();
+        for _ in 0..120 {
+            let mut lanes = Vec::with_capacity(active.len());
+            let mut x = Vec::with_capacity(active.len());
+            active.retain(|&k| match searches[k].propose() {
+                Some(u) => {
+                    lanes.push(open[k]);
+                    x.push(u);
+                    true
+                }
+                None => false,
+            });
+            if active.is_empty() {
+                return;
+            }
+            let q = self.values(&lanes, std::slice::from_ref(&x));
+            for (p, &k) in active.iter().enumerate() {
+                searches[k].observe(x[p], q[p]);
+            }
+        }
+    }
+
+    /// Solves the first-order condition of one action by secant steps from `x`, inside the bracket.
+    fn secant(&mut self, open: &[usize], left: &[(f64, f64)], right: &[(f64, f64)], x: &mut [f64], q: &mut [f64]) {
+        let m = open.len();
+        let Some(g) = self.gradient(open, &[x.to_vec()]) else {
+            return;
+        };
+        let mut g0 = g[0].clone();
+        let mut x0 = x.to_vec();
+        // A maximum at an end of the range needs no condition.
+        let mut active: Vec<usize> = (0..m)
+            .filter(|&k| g0[k].is_finite() && g0[k] != 0.0 && right[k].0 > left[k].0)
+            .filter(|&k| !(x[k] <= left[k].0 && g0[k] < 0.0) && !(x[k] >= right[k].0 && g0[k] > 0.0))
+            .collect();
+        let first = g0.clone();
+        // Signs known at the two sides of the root: the interval in which secant steps must stay.
+        let mut inner: Vec<(f64, f64)> = (0..m).map(|k| (left[k].0, right[k].0)).collect();
+        let mut x1: Vec<f64> = (0..m)
+            .map(|k| {
+                let step = 1e-4 * (right[k].0 - left[k].0) * g0[k].signum();
+                (x[k] + step).clamp(left[k].0, right[k].0)
+            })
+            .collect();
+        for _ in 0..14 {
+            if active.is_empty() {
+                break;
+            }
+            let lanes: Vec<usize> = active.iter().map(|&k| open[k]).collect();
+            let points: Vec<f64> = active.iter().map(|&k| x1[k]).collect();
+            let Some(g) = self.gradient(&lanes, &[points]) else {
+                return;
+            };
+            let mut keep = Vec::new();
+            for (p, &k) in active.iter().enumerate() {
+                let g1 = g[0][p];
+                if !g1.is_finite() {
+                    continue;
+                }
+                for (at, slope) in [(x0[k], g0[k]), (x1[k], g1)] {
+                    if slope > 0.0 {
+                        inner[k].0 = inner[k].0.max(at);
+                    } else if slope < 0.0 {
+                        inner[k].1 = inner[k].1.min(at);
+                    }
+                }
+                let mut step = -g1 * (x1[k] - x0[k]) / (g1 - g0[k]);
+                let (a, b) = inner[k];
+                if !step.is_finite() || a >= b {
+                    step = 0.0;
+                }
+                let mut to = x1[k] + step;
+                if a < b && !(to >= a && to <= b) {
+                    to = 0.5 * (a + b);
+                }
+                (x0[k], g0[k]) = (x1[k], g1);
+                let small = (to - x1[k]).abs() <= 0.01 * self.options.action_tolerance * (right[k].0 - left[k].0);
+                x1[k] = to;
+                if !small && g1 != 0.0 {
+                    keep.push(k);
+                }
+            }
+            active = keep;
+        }
+        let trial: Vec<f64> = x1.clone();
+        let values = self.values(open, std::slice::from_ref(&trial));
+        for k in 0..m {
+            let rounding = 1e-13 * (1.0 + q[k].abs());
+            if values[k] >= q[k] - rounding && g0[k].abs() <= first[k].abs() {
+                x[k] = trial[k];
+                q[k] = values[k].max(q[k] - rounding);
+            }
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! Several continuous actions at once: line searches in step, then Newton's last digits.
+//!
+//! From the best of many points spread over the box, cycles of Brent searches run along the axes, along sums and
+//! differences of pairs of axes (a difference runs along a budget constraint) and along the move of the whole cycle
+//! (Powell 1964). Projected Newton steps on the first-order conditions, with a Hessian from differences of gradients, give
+//! the last digits where model and interpolant are smooth and the objective is concave; lanes where they fail go back to
+//! ever shorter line searches.
+
+use super::search::{Search, along};
+use crate::num::optimise::{BrentSearch, spread};
+use nalgebra::{DMatrix, DVector};
+
+/// Bounds of continuous actions on the lanes under search, `[c][k]`, and the width a unit of direction stands for.
+struct Ranges {
+    lo: Vec<Vec<f64>>,
+    hi: Vec<Vec<f64>>,
+    width: Vec<Vec<f64>>,
+}
+
+impl Search<'_> {
+    /// Several continuous actions.
+    pub(super) fn several(&mut self, open: &[usize], guess: Option<&[Vec<f64>]>) -> (Vec<Vec<f64>>, Vec<f64>) {
+        let m = open.len();
+        let d = self.bellman.continuous.len();
+        let pick =
+            |v: &[Vec<f64>]| -> Vec<Vec<f64>> { (0..d).map(|c| open.iter().map(|&i| v[c][i]).collect()).collect() };
+        let (lo, hi) = (pick(&self.lo), pick(&self.hi));
+        let hint: Vec<Vec<f64>> = (0..d)
+            .map(|c| {
+                (0..m)
+                    .map(|k| {
+                        let g = guess.map_or(f64::NAN, |g| g[self.bellman.continuous[c]][open[k]]);
+                        if g.is_nan() {
+                            along(lo[c][k], hi[c][k], 0.0, 0.5)
+                        } else {
+                            g.clamp(lo[c][k], hi[c][k])
+                        }
+                    })
+                    .collect()
+            })
+            .collect();
+        let mut x = hint.clone();
+        let mut q = self.values(open, &x);
+        let points = 4 * self.options.scan.max(3) * (d - 1);
+        let mut u = vec![0.0; d];
+        for s in 0..points {
+            spread(s, d, &mut u);
+            // A third of the points lie close to the lower or upper ends, where feasible sets of budgets are.
+            if s % 3 == 1 {
+                u.iter_mut().for_each(|u| *u = *u * *u * *u);
+            }
+            let trial: Vec<Vec<f64>> = (0..d)
+                .map(|c| (0..m).map(|k| along(lo[c][k], hi[c][k], hint[c][k], u[c])).collect())
+                .collect();
+            let value = self.values(open, &trial);
+            for k in 0..m {
+                if value[k] > q[k] {
+                    q[k] = value[k];
+                    for c in 0..d {
+                        x[c][k] = trial[c][k];
+                    }
+                }
+            }
+        }
+        // Widths that a unit of direction stands for.
+        let width: Vec<Vec<f64>> = (0..d)
+            .map(|c| {
+                (0..m)
+                    .map(|k| {
+                        let w = hi[c][k] - lo[c][k];
+                        if w.is_finite() {
+                            w
+                        } else {
+                            4.0 * (1.0 + hint[c][k].abs())
+                        }
+                    })
+                    .collect()
+            })
+            .collect();
+        let smooth = self.bellman.smooth && self.gradient(&open[..1], &first_lane(&x)).is_some();
+        let mut radius = vec![0.25; m];
+        let all: Vec<usize> = (0..m).collect();
+        let bounds = Ranges { lo, hi, width };
+        if smooth {
+            self.cycles(open, all, &bounds, &mut radius, &mut x, &mut q, 1e-4, 6);
+            let stuck = self.newton(open, &bounds, &mut x, &mut q);
+            radius.iter_mut().for_each(|r| *r = r.max(1e-4));
+            self.cycles(
+                open,
+                stuck,
+                &bounds,
+                &mut radius,
+                &mut x,
+                &mut q,
+                10.0 * self.options.action_tolerance,
+                40,
+            );
+        } else {
+            let tolerance = self.options.action_tolerance.max(1e-9);
+            self.cycles(open, all, &bounds, &mut radius, &mut x, &mut q, tolerance, 60);
+        }
+        (x, q)
+    }
+
+    /// Cycles of line searches over the lanes in `active`; returns those that still move.
+    #[allow(clippy::too_many_arguments)]
+    fn cycles(
+        &mut self,
+        open: &[usize],
+        mut active: Vec<usize>,
+        bounds: &Ranges,
+        radius: &mut [f64],
+        x: &mut [Vec<f64>],
+        q: &mut [f64],
+        tolerance: f64,
+        most: usize,
+    ) -> Vec<usize> {
+        let d = x.len();
+        let width = &bounds.width;
+        let mut directions: Vec<Vec<f64>> = Vec::new();
+        for c in 0..d {
+            let mut e = vec![0.0; d];
+            e[c] = 1.0;
+            directions.push(e);
+            for b in 0..c {
+                for sign in [-1.0, 1.0] {
+                    let mut e = vec![0.0; d];
+                    e[c] = 1.0;
+                    e[b] = sign;
+                    directions.push(e);
+                }
+            }
+        }
+        for _ in 0..most {
+            if active.is_empty() {
+                break;
+            }
+            let before = x.to_vec();
+            for direction in directions.iter().map(Some).chain([None]) {
+                let line = |k: usize, c: usize, x: &[Vec<f64>]| match direction {
+                    Some(e) if e.iter().filter(|v| **v != 0.0).count() > 1 => {
+                        // In units of the actions, so that differences run along budgets.
+                        let unit = (0..d)
+                            .filter(|&b| e[b] != 0.0)
+                            .map(|b| width[b][k])
+                            .fold(f64::INFINITY, f64::min);
+                        e[c] * unit
+                    }
+                    Some(e) => e[c] * width[c][k],
+                    None => {
+                        let share = |b: usize| ((x[b][k] - before[b][k]) / width[b][k].max(f64::MIN_POSITIVE)).abs();
+                        let longest = (0..d).map(share).fold(0.0, f64::max);
+                        if longest > 0.0 {
+                            (x[c][k] - before[c][k]) / longest
+                        } else {
+                            0.0
+                        }
+                    }
+                };
+                let steps: Vec<Vec<f64>> = (0..d)
+                    .map(|c| active.iter().map(|&k| line(k, c, x)).collect())
+                    .collect();
+                self.along_lines(open, &active, bounds, &steps, radius, x, q);
+            }
+            active.retain(|&k| {
+                let moved = (0..d)
+                    .map(|c| (x[c][k] - before[c][k]).abs() / width[c][k].max(f64::MIN_POSITIVE))
+                    .fold(0.0, f64::max);
+                let go_on = moved > tolerance || radius[k] > 100.0 * tolerance;
+                radius[k] = (4.0 * moved).clamp(0.1 * radius[k], 0.5).max(1e-8);
+                go_on
+            });
+        }
+        active
+    }
+
+    /// Searches along `x + t step`, `|t| <= radius`, inside the box, for the lanes in `active`.
+    #[allow(clippy::too_many_arguments)]
+    fn along_lines(
+        &mut self,
+        open: &[usize],
+        active: &[usize],
+        bounds: &Ranges,
+        steps: &[Vec<f64>],
+        radius: &[f64],
+        x: &mut [Vec<f64>],
+        q: &mut [f64],
+    ) {
+        let d = x.len();
+        let Ranges { lo, hi, .. } = bounds;
+        let mut lanes = Vec::new();
+        let mut ends = Vec::new();
+        for (p, &k) in active.iter().enumerate() {
+            let (mut down, mut up) = (-radius[k], radius[k]);
+            for c in 0..d {
+                let s = steps[c][p];
+                if s != 0.0 {
+                    let (a, b) = ((lo[c][k] - x[c][k]) / s, (hi[c][k] - x[c][k]) / s);
+                    down = f64::max(down, a.min(b)).min(0.0);
+                    up = f64::min(up, a.max(b)).max(0.0);
+                }
+            }
+            if up > down && (0..d).any(|c| steps[c][p] != 0.0) {
+                lanes.push((p, k));
+                ends.push((down, up));
+            }
+        }
+        if lanes.is_empty() {
+            return;
+        }
+        let origin: Vec<Vec<f64>> = x.to_vec();
+        let point = |t: f64, p: usize, k: usize, c: usize| (origin[c][k] + t * steps[c][p]).max(lo[c][k]).min(hi[c][k]);
+        let evaluate = |this: &mut Self, which: &[usize], t: &[f64]| -> Vec<f64> {
+            let trial: Vec<Vec<f64>> = (0..d)
+                .map(|c| {
+                    which
+                        .iter()
+                        .zip(t)
+                        .map(|(&w, &t)| point(t, lanes[w].0, lanes[w].1, c))
+                        .collect()
+                })
+                .collect();
+            let index: Vec<usize> = which.iter().map(|&w| open[lanes[w].1]).collect();
+            this.values(&index, &trial)
+        };
+        let all: Vec<usize> = (0..lanes.len()).collect();
+        let down: Vec<f64> = ends.iter().map(|e| e.0).collect();
+        let up: Vec<f64> = ends.iter().map(|e| e.1).collect();
+        let q_down = evaluate(self, &all, &down);
+        let q_up = evaluate(self, &all, &up);
+        let mut searches: Vec<BrentSearch> = all
+            .iter()
+            .map(|&w| {
+                let tolerance = 1e-3 * (up[w] - down[w]);
+                BrentSearch::new(down[w], q_down[w], up[w], q_up[w], 0.0, q[lanes[w].1], tolerance)
+            })
+            .collect();
+        let mut running = all.clone();
+        for _ in 0..60 {
+            let mut t = Vec::new();
+            running.retain(|&w| match searches[w].propose() {
+                Some(u) => {
+                    t.push(u);
+                    true
+                }
+                None => false,
+            });
+            if running.is_empty() {
+                break;
+            }
+            let value = evaluate(self, &running, &t);
+            for (p, &w) in running.iter().enumerate() {
+                searches[w].observe(t[p], value[p]);
+            }
+        }
+        for &w in &all {
+            let (p, k) = lanes[w];
+            let mut best = (searches[w].x, searches[w].fx);
+            for end in [(down[w], q_down[w]), (up[w], q_up[w])] {
+                if end.1 > best.1 {
+                    best = end;
+                }
+            }
+            if best.1 > q[k] {
+                q[k] = best.1;
+                for c in 0..d {
+                    x[c][k] = point(best.0, p, k, c);
+                }
+            }
+        }
+    }
+
+    /// Projected Newton steps on the first-order conditions, all lanes in step; returns the lanes where they failed.
+    fn newton(&mut self, open: &[usize], bounds: &Ranges, x: &mut [Vec<f64>], q: &mut [f64]) -> Vec<usize> {
+        let d = x.len();
+        let Ranges { lo, hi, width } = bounds;
+        let mut stuck = Vec::new();
+        let mut active: Vec<usize> = (0..open.len()).collect();
+        for _ in 0..12 {
+            if active.is_empty() {
+                return stuck;
+            }
+            let lanes: Vec<usize> = active.iter().map(|&k| open[k]).collect();
+            let here: Vec<Vec<f64>> = (0..d).map(|c| active.iter().map(|&k| x[c][k]).collect()).collect();
+            let Some(g) = self.gradient(&lanes, &here) else {
+                return active;
+            };
+            let mut hessian = vec![vec![vec![0.0; active.len()]; d]; d];
+            for b in 0..d {
+                let mut shifted = here.clone();
+                let mut h = vec![0.0; active.len()];
+                for (p, &k) in active.iter().enumerate() {
+                    let size = 1e-6 * width[b][k].min(1.0 + here[b][p].abs());
+                    let room = hi[b][k] - here[b][p];
+                    h[p] = if room > size { size } else { -size };
+                    shifted[b][p] += h[p];
+                }
+                let Some(moved) = self.gradient(&lanes, &shifted) else {
+                    return active;
+                };
+                for a in 0..d {
+                    for p in 0..active.len() {
+                        hessian[a][b][p] = (moved[a][p] - g[a][p]) / h[p];
+                    }
+                }
+            }
+            let mut trial = here.clone();
+            let mut size = vec![0.0; active.len()];
+            let mut settled = vec![false; active.len()];
+            for (p, &k) in active.iter().enumerate() {
+                let free: Vec<usize> = (0..d)
+                    .filter(|&c| {
+                        !(here[c][p] <= lo[c][k] && g[c][p] <= 0.0) && !(here[c][p] >= hi[c][k] && g[c][p] >= 0.0)
+                    })
+                    .collect();
+                if free.is_empty() {
+                    settled[p] = true;
+                    continue;
+                }
+                if free.iter().any(|&c| !g[c][p].is_finite()) {
+                    continue;
+                }
+                let f = free.len();
+                let h = DMatrix::from_fn(f, f, |a, b| {
+                    -0.5 * (hessian[free[a]][free[b]][p] + hessian[free[b]][free[a]][p])
+                });
+                let rhs = DVector::from_iterator(f, free.iter().map(|&c| g[c][p]));
+                // Not concave here: leave the lane to the line searches.
+                let Some(step) = h.cholesky().map(|h| h.solve(&rhs)) else {
+                    continue;
+                };
+                settled[p] = step.iter().all(|s| *s == 0.0);
+                for (s, &c) in free.iter().enumerate() {
+                    let to = (here[c][p] + step[s]).max(lo[c][k]).min(hi[c][k]);
+                    trial[c][p] = to;
+                    size[p] = f64::max(size[p], (to - here[c][p]).abs() / width[c][k].max(f64::MIN_POSITIVE));
+                }
+            }
+            let values = self.values(&lanes, &trial);
+            let mut keep = Vec::new();
+            for (p, &k) in active.iter().enumerate() {
+                let rounding = 1e-13 * (1.0 + q[k].abs());
+                if size[p] > 0.0 && values[p] >= q[k] - rounding {
+                    q[k] = values[p].max(q[k] - rounding);
+                    for c in 0..d {
+                        x[c][k] = trial[c][p];
+                    }
+                    if size[p] > self.options.action_tolerance {
+                        keep.push(k);
+                    }
+                } else if !settled[p] {
+                    stuck.push(k);
+                }
+            }
+            active = keep;
+        }
+        stuck.extend(active);
+        stuck
+    }
+}
+
+fn first_lane(x: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    x.iter().map(|v| vec![v[0]]).collect()
+}

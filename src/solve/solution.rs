@@ -1,0 +1,299 @@
+//! What a solver returns: grids, value, policies, and how they were reached; and policies at any state.
+//!
+//! Arrays run over period (finite horizon only), state node (last state fastest) and joint shock (fastest of all).
+
+use super::bellman::{At, Bellman, Continuation, Interpolation};
+use super::problem::{ActionAxis, ActionKind, DecisionProblem, JointChain, Lanes, StateKind};
+use crate::diag::Diagnostic;
+use crate::num::interpolate::{Axis, MAX_AXES, Outside, Place, Rule, Surface, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// A state dimension as it was solved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SolvedState {
+    /// Its name.
+    pub name: String,
+    /// Its nodes, ascending.
+    pub nodes: Vec<f64>,
+    /// Interpolated in the log.
+    pub log: bool,
+    /// Whole numbers only.
+    pub integer: bool,
+}
+
+/// How the solution was reached.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+pub struct Record {
+    /// Improvements, or periods of a finite horizon.
+    pub iterations: usize,
+    /// Bound on the distance of the value to the fixed point on this grid, in units of the value.
+    pub error: f64,
+    /// The bound that was asked for.
+    pub target: f64,
+    /// Largest change of the value in the last improvement.
+    pub residual: f64,
+    /// Largest change of a continuous action in the last improvement.
+    pub policy_change: f64,
+    /// Error bound after each improvement.
+    pub history: Vec<f64>,
+    /// Node-shock pairs from which the policy may leave the grid.
+    pub outside: usize,
+    /// What a reader should know.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A solved problem.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Solution {
+    /// Which method.
+    pub method: String,
+    /// State dimensions.
+    pub states: Vec<SolvedState>,
+    /// The joint chain.
+    pub chain: JointChain,
+    /// Action dimensions.
+    pub actions: Vec<ActionAxis>,
+    /// Number of periods stored: 1 for an infinite horizon, else its length.
+    pub periods: usize,
+    /// Whether the horizon is infinite.
+    pub infinite: bool,
+    /// How values are interpolated.
+    pub interpolation: Interpolation,
+    /// Value: period x state x shock.
+    pub value: Vec<f64>,
+    /// One array an action, likewise (numbers; with taste shocks the most likely choice).
+    pub policy: Vec<Vec<f64>>,
+    /// With taste shocks: period x state x shock x choice. Otherwise empty.
+    pub probability: Vec<f64>,
+    /// How it was reached.
+    pub record: Record,
+}
+
+impl Solution {
+    /// Number of state nodes.
+    pub fn nodes(&self) -> usize {
+        self.states.iter().map(|s| s.nodes.len()).product()
+    }
+
+    /// Number of joint shock states.
+    pub fn shocks(&self) -> usize {
+        self.chain.transition.len()
+    }
+
+    /// The slice of an array that belongs to a period.
+    pub fn period<'a>(&self, array: &'a [f64], time: usize) -> &'a [f64] {
+        let size = self.nodes() * self.shocks();
+        let time = if self.infinite {
+            0
+        } else {
+            time.min(self.periods.saturating_sub(1))
+        };
+        &array[time * size..(time + 1) * size]
+    }
+
+    /// States of a problem in the form they are stored.
+    pub fn states_of(problem: &dyn DecisionProblem) -> Vec<SolvedState> {
+        let states = problem.spec().states.iter();
+        states
+            .map(|s| match &s.kind {
+                StateKind::Continuous { grid, log } => SolvedState {
+                    name: s.name.clone(),
+                    nodes: grid.clone(),
+                    log: *log,
+                    integer: false,
+                },
+                StateKind::Integer { lo, hi } => SolvedState {
+                    name: s.name.clone(),
+                    nodes: (*lo..=*hi).map(|i| i as f64).collect(),
+                    log: false,
+                    integer: true,
+                },
+            })
+            .collect()
+    }
+
+    /// What follows the actions of period `time` (nothing after the last), ready for [`super::search::choose`].
+    pub fn continuation(&self, bellman: &Bellman, time: usize) -> Continuation {
+        let mut continuation = Continuation::default();
+        if self.infinite {
+            bellman.continuation(&bellman.tensor, &self.value, &mut continuation);
+        } else if time + 1 < self.periods {
+            bellman.continuation(&bellman.tensor, self.period(&self.value, time + 1), &mut continuation);
+        }
+        continuation
+    }
+}
+
+/// Value and policy of a solution at any state: interpolated between nodes, continuous actions within the bounds that
+/// hold there, finite actions those of the nearest node.
+pub struct Reader<'a> {
+    solution: &'a Solution,
+    problem: &'a dyn DecisionProblem,
+    tensor: Tensor,
+    continuous: Vec<usize>,
+    /// `[action][period * shocks + shock]`; finite actions have none.
+    policy: Vec<Vec<Surface>>,
+    value: Vec<Surface>,
+}
+
+impl<'a> Reader<'a> {
+    /// Prepares the surfaces. `Err` if the solution does not fit the problem.
+    pub fn new(solution: &'a Solution, problem: &'a dyn DecisionProblem) -> Result<Self, Diagnostic> {
+        let spec = problem.spec();
+        let mismatch = || {
+            Diagnostic::error(
+                "E0905",
+                "the solution has other states, shocks or actions than the problem",
+            )
+        };
+        let size = solution.nodes() * solution.shocks() * solution.periods;
+        let fits = spec.states.len() == solution.states.len()
+            && spec.actions.len() == solution.actions.len()
+            && spec.chain.transition.len() == solution.shocks()
+            && solution.value.len() == size
+            && solution.policy.len() == solution.actions.len()
+            && solution.policy.iter().all(|p| p.len() == size);
+        if !fits {
+            return Err(mismatch());
+        }
+        let axes: Option<Vec<Axis>> = solution
+            .states
+            .iter()
+            .map(|s| {
+                let rule = match (s.integer, solution.interpolation) {
+                    (true, _) => Rule::Nodes,
+                    (false, Interpolation::Linear) => Rule::Linear,
+                    (false, Interpolation::Cubic) => Rule::Cubic,
+                };
+                Axis::new(&s.nodes, s.log, rule)
+            })
+            .collect();
+        let tensor = axes
+            .and_then(|axes| Tensor::new(axes, Outside::Flat))
+            .ok_or_else(mismatch)?;
+        let nz = solution.shocks();
+        let fit = |array: &[f64]| -> Vec<Surface> {
+            (0..solution.periods * nz)
+                .map(|k| {
+                    let (time, j) = (k / nz, k % nz);
+                    let nodes: Vec<f64> = solution
+                        .period(array, time)
+                        .iter()
+                        .skip(j)
+                        .step_by(nz)
+                        .copied()
+                        .collect();
+                    let mut surface = Surface::default();
+                    tensor.fit(&nodes, &mut surface);
+                    surface
+                })
+                .collect()
+        };
+        let mut continuous = Vec::new();
+        let policy = solution
+            .actions
+            .iter()
+            .enumerate()
+            .map(|(a, action)| match action.kind {
+                ActionKind::Continuous => {
+                    continuous.push(a);
+                    fit(&solution.policy[a])
+                }
+                ActionKind::Finite { .. } => Vec::new(),
+            })
+            .collect();
+        let value = fit(&solution.value);
+        Ok(Reader {
+            solution,
+            problem,
+            tensor,
+            continuous,
+            policy,
+            value,
+        })
+    }
+
+    /// Actions at `n` states, `actions[a][i]`; returns how many states lie outside the grid.
+    pub fn actions(&self, at: At, states: &[&[f64]], actions: &mut [Vec<f64>]) -> usize {
+        let n = actions.first().map_or(0, Vec::len);
+        let ns = self.tensor.axes().len();
+        let nz = self.solution.shocks();
+        let period = if self.solution.infinite {
+            0
+        } else {
+            at.time.min(self.solution.periods - 1)
+        };
+        let mut places = [Place {
+            cell: 0,
+            t: 0.0,
+            beyond: 0.0,
+        }; MAX_AXES];
+        let mut outside = 0;
+        for i in 0..n {
+            let mut node = 0;
+            for (d, axis) in self.tensor.axes().iter().enumerate() {
+                places[d] = axis.locate(states[d][i]);
+                let nearest = places[d].cell as usize + usize::from(places[d].t > 0.5);
+                node = node * axis.nodes().len() + nearest;
+            }
+            outside += usize::from(places[..ns].iter().any(|p| p.beyond != 0.0));
+            for (a, surfaces) in self.policy.iter().enumerate() {
+                actions[a][i] = match surfaces.get(period * nz + at.shock) {
+                    Some(surface) => self.tensor.value_at(surface, &places[..ns]),
+                    None => self.solution.period(&self.solution.policy[a], period)[node * nz + at.shock],
+                };
+            }
+        }
+        let nc = self.continuous.len();
+        if nc > 0 {
+            let lanes = Lanes {
+                states,
+                actions: &[],
+                shock: at.shock,
+                noise: 0,
+                shock_next: at.shock,
+                time: at.time,
+            };
+            let mut lo = vec![vec![f64::NEG_INFINITY; n]; nc];
+            let mut hi = vec![vec![f64::INFINITY; n]; nc];
+            let mut low: Vec<&mut [f64]> = lo.iter_mut().map(Vec::as_mut_slice).collect();
+            let mut high: Vec<&mut [f64]> = hi.iter_mut().map(Vec::as_mut_slice).collect();
+            self.problem.bounds(&lanes, &mut low, &mut high);
+            for (c, &a) in self.continuous.iter().enumerate() {
+                for i in 0..n {
+                    actions[a][i] = actions[a][i].min(hi[c][i]).max(lo[c][i]);
+                }
+            }
+        }
+        outside
+    }
+
+    /// Values at `out.len()` states.
+    pub fn values(&self, at: At, states: &[&[f64]], out: &mut [f64]) {
+        let nz = self.solution.shocks();
+        let period = if self.solution.infinite {
+            0
+        } else {
+            at.time.min(self.solution.periods - 1)
+        };
+        self.tensor.values(&self.value[period * nz + at.shock], states, out);
+    }
+
+    /// Actions at one state.
+    pub fn action(&self, at: At, state: &[f64]) -> Vec<f64> {
+        let columns: Vec<[f64; 1]> = state.iter().map(|&x| [x]).collect();
+        let refs: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
+        let mut actions = vec![vec![0.0]; self.solution.actions.len()];
+        self.actions(at, &refs, &mut actions);
+        actions.into_iter().map(|a| a[0]).collect()
+    }
+
+    /// The value at one state.
+    pub fn value(&self, at: At, state: &[f64]) -> f64 {
+        let columns: Vec<[f64; 1]> = state.iter().map(|&x| [x]).collect();
+        let refs: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
+        let mut out = [0.0];
+        self.values(at, &refs, &mut out);
+        out[0]
+    }
+}

@@ -1,0 +1,392 @@
+//! The steady state of a deterministic problem from its first-order conditions.
+//!
+//! Unknowns are the states `x`, the continuous actions `a` and the shadow prices `m` of the states, with `x = g(x, a)`,
+//! `r_a + d g_a' m = 0` for each action and the envelope conditions `m = r_x + d g_x' m`. (Solving the latter for `m`
+//! first would fail where rewards depend on actions alone: `I - d g_x'` is then singular at the steady state.) Damped Newton runs from points spread over the states' grid and the actions' bounds; a root
+//! counts only if the actions lie strictly inside their bounds and no hard constraint is violated. Where there is no
+//! such root (a constraint binds, no derivatives, finite actions) the solved policy is iterated from the middle of the grid
+//! until the state no longer moves.
+//!
+//! The problem must be deterministic: one joint shock state and one noise node. Whoever builds it puts shocks and noises
+//! at their means; a chain's index alone could not say "mean". Needed of the problem: `evaluate`, `bounds`, `derivative`
+//! (Newton), and all that value iteration needs (fallback).
+
+use super::bellman::{At, Bellman, Interpolation, Scratch};
+use super::problem::{ActionKind, DecisionProblem, Lanes, StateKind};
+use super::progress::silent;
+use super::solution::Reader;
+use super::value_iteration::{Options, solve};
+use crate::diag::Diagnostic;
+use crate::num::fixed_point::{NewtonOptions, newton};
+use crate::num::optimise::spread;
+use nalgebra::{DMatrix, DVector};
+use serde::{Deserialize, Serialize};
+
+/// A steady state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SteadyState {
+    /// States.
+    pub states: Vec<f64>,
+    /// Actions.
+    pub actions: Vec<f64>,
+    /// Reward a period.
+    pub reward: f64,
+    /// Largest residual of stationarity and first-order conditions (stationarity alone for the fallback).
+    pub residual: f64,
+    /// `newton` or `iteration`.
+    pub method: String,
+}
+
+/// Settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SteadyStateOptions {
+    /// Largest residual.
+    pub tolerance: f64,
+    /// Starting points of Newton's method.
+    pub starts: usize,
+    /// Value iteration of the fallback.
+    pub fallback: Options,
+}
+
+impl Default for SteadyStateOptions {
+    fn default() -> Self {
+        SteadyStateOptions {
+            tolerance: 1e-11,
+            starts: 60,
+            fallback: Options::default(),
+        }
+    }
+}
+
+/// Everything at one point: value, derivatives.
+struct Local {
+    reward: f64,
+    next: Vec<f64>,
+    slack: f64,
+    discount: f64,
+    /// Derivatives of reward and next states, by variable (states, then actions).
+    d_reward: Vec<f64>,
+    d_next: Vec<Vec<f64>>,
+}
+
+fn local(bellman: &Bellman, x: &[f64], a: &[f64]) -> Option<Local> {
+    let columns = |v: &[f64]| -> Vec<[f64; 1]> { v.iter().map(|&v| [v]).collect() };
+    let (xs, actions) = (columns(x), columns(a));
+    let xs: Vec<&[f64]> = xs.iter().map(|c| c.as_slice()).collect();
+    let actions: Vec<&[f64]> = actions.iter().map(|c| c.as_slice()).collect();
+    let mut scratch = Scratch::default();
+    bellman.evaluate(At { shock: 0, time: 0 }, 0, 0, &xs, &actions, 1, &mut scratch);
+    let lanes = Lanes {
+        states: &xs,
+        actions: &actions,
+        shock: 0,
+        noise: 0,
+        shock_next: 0,
+        time: 0,
+    };
+    let (mut d_reward, mut d_next) = (Vec::new(), Vec::new());
+    for wrt in 0..x.len() + a.len() {
+        let mut reward = [0.0];
+        let mut next = vec![[0.0]; x.len()];
+        let mut refs: Vec<&mut [f64]> = next.iter_mut().map(|c| c.as_mut_slice()).collect();
+        bellman.problem.derivative(&lanes, wrt, &mut reward, &mut refs).ok()?;
+        d_reward.push(reward[0]);
+        d_next.push(next.iter().map(|c| c[0]).collect());
+    }
+    Some(Local {
+        reward: scratch.reward[0],
+        next: scratch.next.iter().map(|v| v[0]).collect(),
+        slack: scratch.slack[0],
+        discount: scratch.discount[0],
+        d_reward,
+        d_next,
+    })
+}
+
+/// Stationarity, first-order and envelope conditions at `(x, a, m)`; `None` where they cannot be evaluated.
+fn conditions(bellman: &Bellman, point: &[f64]) -> Option<Vec<f64>> {
+    let n = bellman.tensor.axes().len();
+    let k = point.len() - 2 * n;
+    let (x, rest) = point.split_at(n);
+    let (a, price) = rest.split_at(k);
+    let p = local(bellman, x, a)?;
+    let marginal = |wrt: usize| p.d_reward[wrt] + p.discount * (0..n).map(|s| price[s] * p.d_next[wrt][s]).sum::<f64>();
+    let mut residual: Vec<f64> = (0..n).map(|s| p.next[s] - x[s]).collect();
+    residual.extend((0..k).map(|a| marginal(n + a)));
+    residual.extend((0..n).map(|s| price[s] - marginal(s)));
+    (p.slack >= super::bellman::FEASIBLE && p.reward.is_finite() && residual.iter().all(|r| r.is_finite()))
+        .then_some(residual)
+}
+
+/// Shadow prices that come closest to the first-order conditions at a point: where Newton starts.
+fn first_prices(bellman: &Bellman, x: &[f64], a: &[f64]) -> Vec<f64> {
+    let n = x.len();
+    let Some(p) = local(bellman, x, a) else {
+        return vec![0.0; n];
+    };
+    let matrix = DMatrix::from_fn(a.len(), n, |k, s| p.discount * p.d_next[n + k][s]);
+    let rhs = DVector::from_iterator(a.len(), (0..a.len()).map(|k| -p.d_reward[n + k]));
+    let fine = matrix.iter().chain(rhs.iter()).all(|v| v.is_finite());
+    let solved = fine.then(|| matrix.svd(true, true).solve(&rhs, 1e-10).ok()).flatten();
+    solved.map_or_else(|| vec![0.0; n], |m| m.iter().copied().collect())
+}
+
+fn action_bounds(problem: &dyn DecisionProblem, x: &[f64], m: usize) -> (Vec<f64>, Vec<f64>) {
+    let columns: Vec<[f64; 1]> = x.iter().map(|&v| [v]).collect();
+    let refs: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
+    let lanes = Lanes {
+        states: &refs,
+        actions: &[],
+        shock: 0,
+        noise: 0,
+        shock_next: 0,
+        time: 0,
+    };
+    let (mut lo, mut hi) = (vec![[f64::NEG_INFINITY]; m], vec![[f64::INFINITY]; m]);
+    let mut low: Vec<&mut [f64]> = lo.iter_mut().map(|c| c.as_mut_slice()).collect();
+    let mut high: Vec<&mut [f64]> = hi.iter_mut().map(|c| c.as_mut_slice()).collect();
+    problem.bounds(&lanes, &mut low, &mut high);
+    (lo.iter().map(|c| c[0]).collect(), hi.iter().map(|c| c[0]).collect())
+}
+
+/// The steady state of a deterministic problem.
+pub fn steady_state(problem: &dyn DecisionProblem, options: &SteadyStateOptions) -> Result<SteadyState, Diagnostic> {
+    let spec = problem.spec();
+    let bellman = Bellman::new(problem, Interpolation::Cubic)?;
+    if bellman.shocks() != 1 || bellman.noises.len() != 1 {
+        return Err(
+            Diagnostic::error("E0910", "a steady state needs a problem without shocks and noise")
+                .hint("put every shock and noise at its mean first"),
+        );
+    }
+    if spec.horizon.is_some() {
+        return Err(Diagnostic::error(
+            "E0910",
+            "a problem with a finite horizon has no steady state",
+        ));
+    }
+    let continuous = spec
+        .states
+        .iter()
+        .all(|s| matches!(s.kind, StateKind::Continuous { .. }))
+        && spec.actions.iter().all(|a| matches!(a.kind, ActionKind::Continuous));
+    if continuous
+        && !spec.actions.is_empty()
+        && let Some(found) = by_newton(&bellman, options)
+    {
+        return Ok(found);
+    }
+    by_iteration(&bellman, options)
+}
+
+fn by_newton(bellman: &Bellman, options: &SteadyStateOptions) -> Option<SteadyState> {
+    let axes = bellman.tensor.axes();
+    let (n, m) = (axes.len(), bellman.continuous.len());
+    let ends: Vec<(f64, f64)> = axes
+        .iter()
+        .map(|a| (a.nodes()[0], a.nodes()[a.nodes().len() - 1]))
+        .collect();
+    let mut unit = vec![0.0; n + m];
+    for start in 0..options.starts.max(1) {
+        if start == 0 {
+            unit.fill(0.5);
+        } else {
+            spread(start, n + m, &mut unit);
+        }
+        let mut point: Vec<f64> = (0..n)
+            .map(|s| {
+                let (lo, hi) = ends[s];
+                if axes[s].log() {
+                    lo * (hi / lo).powf(unit[s])
+                } else {
+                    lo + unit[s] * (hi - lo)
+                }
+            })
+            .collect();
+        let (a_lo, a_hi) = action_bounds(bellman.problem, &point, m);
+        for k in 0..m {
+            let lo = if a_lo[k].is_finite() {
+                a_lo[k]
+            } else {
+                a_hi[k].min(0.0) - 1.0
+            };
+            let hi = if a_hi[k].is_finite() {
+                a_hi[k]
+            } else {
+                lo.max(0.0) + 1.0
+            };
+            point.push(lo + unit[n + k] * (hi - lo));
+        }
+        let prices = if n == 0 {
+            Vec::new()
+        } else {
+            first_prices(bellman, &point[..n], &point[n..])
+        };
+        point.extend(prices);
+        // Bounds of actions may move with the state: they are checked at the root, not imposed on the way.
+        let lo: Vec<f64> = ends
+            .iter()
+            .map(|e| e.0)
+            .chain(std::iter::repeat_n(f64::NEG_INFINITY, m + n))
+            .collect();
+        let hi: Vec<f64> = ends
+            .iter()
+            .map(|e| e.1)
+            .chain(std::iter::repeat_n(f64::INFINITY, m + n))
+            .collect();
+        let mut equations = |p: &[f64]| conditions(bellman, p);
+        let newton_options = NewtonOptions {
+            tolerance: options.tolerance,
+            ..NewtonOptions::default()
+        };
+        let report = newton(&mut equations, &point, &lo, &hi, &newton_options);
+        let near = report.converged || report.residual <= 1e3 * options.tolerance;
+        if !near {
+            continue;
+        }
+        let (x, rest) = report.x.split_at(n);
+        let (a, price) = rest.split_at(m);
+        let (a_lo, a_hi) = action_bounds(bellman.problem, x, m);
+        let inside = (0..m).all(|k| a[k] > a_lo[k] && a[k] < a_hi[k]);
+        if let (true, Some(p)) = (inside, local(bellman, x, a))
+            && second_order(bellman, x, a, price)
+        {
+            return Some(SteadyState {
+                states: x.to_vec(),
+                actions: a.to_vec(),
+                reward: p.reward,
+                residual: report.residual,
+                method: "newton".into(),
+            });
+        }
+    }
+    None
+}
+
+/// Whether the actions are a maximum given the shadow prices: `r + d m x'` must be locally concave along each action.
+fn second_order(bellman: &Bellman, x: &[f64], a: &[f64], price: &[f64]) -> bool {
+    let n = x.len();
+    // Shadow prices move with the next state; holding them makes the test necessary, not sufficient.
+    (0..a.len()).all(|k| {
+        let slope = |at: f64| {
+            let mut moved = a.to_vec();
+            moved[k] = at;
+            local(bellman, x, &moved)
+                .map(|q| q.d_reward[n + k] + q.discount * (0..n).map(|s| price[s] * q.d_next[n + k][s]).sum::<f64>())
+        };
+        let h = 1e-5 * (1.0 + a[k].abs());
+        match (slope(a[k] + h), slope(a[k] - h)) {
+            (Some(up), Some(down)) => up - down <= 1e-7 * (1.0 + up.abs().max(down.abs())),
+            _ => true,
+        }
+    })
+}
+
+fn by_iteration(bellman: &Bellman, options: &SteadyStateOptions) -> Result<SteadyState, Diagnostic> {
+    let problem = bellman.problem;
+    let solution = solve(problem, &options.fallback, &mut silent)?;
+    let reader = Reader::new(&solution, problem)?;
+    let at = At { shock: 0, time: 0 };
+    let mut x: Vec<f64> = bellman
+        .tensor
+        .axes()
+        .iter()
+        .map(|a| a.nodes()[a.nodes().len() / 2])
+        .collect();
+    let mut moved = f64::INFINITY;
+    let mut scratch = Scratch::default();
+    let mut actions = reader.action(at, &x);
+    for _ in 0..200_000 {
+        actions = reader.action(at, &x);
+        let xs: Vec<[f64; 1]> = x.iter().map(|&v| [v]).collect();
+        let a: Vec<[f64; 1]> = actions.iter().map(|&v| [v]).collect();
+        let xs: Vec<&[f64]> = xs.iter().map(|c| c.as_slice()).collect();
+        let a: Vec<&[f64]> = a.iter().map(|c| c.as_slice()).collect();
+        bellman.evaluate(at, 0, 0, &xs, &a, 1, &mut scratch);
+        moved = 0.0;
+        for (x, next) in x.iter_mut().zip(&scratch.next) {
+            moved = f64::max(moved, (next[0] - *x).abs() / (1.0 + x.abs()));
+            *x = next[0];
+        }
+        if !(moved > options.tolerance) {
+            break;
+        }
+    }
+    let outside = bellman
+        .tensor
+        .axes()
+        .iter()
+        .zip(&x)
+        .any(|(axis, &x)| axis.locate(x).beyond != 0.0);
+    if moved.is_nan() || moved > 1e-8 || outside {
+        return Err(Diagnostic::error("E0910", "the model has no steady state inside the grid")
+            .note(format!("the solved policy, iterated from the middle of the grid, ends at {x:?} and still moves by {moved:.1e}"))
+            .hint("widen the states' grids; a growing or cycling economy has no steady state"));
+    }
+    Ok(SteadyState {
+        states: x,
+        actions,
+        reward: scratch.reward[0],
+        residual: moved,
+        method: "iteration".into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples::*;
+    use super::*;
+    use crate::num::grid;
+
+    #[test]
+    fn growth_models_rest_where_theory_says() {
+        let found = steady_state(&gm_deterministic(100), &SteadyStateOptions::default()).unwrap();
+        assert_eq!(found.method, "newton");
+        assert!(
+            (found.states[0] - 12.607365).abs() < 1e-6 && (found.actions[0] - 0.218514).abs() < 1e-6,
+            "{found:?}"
+        );
+        let found = steady_state(&brock_mirman(50, 1), &SteadyStateOptions::default()).unwrap();
+        assert!((found.states[0] - 0.178198).abs() < 1e-6, "{found:?}");
+    }
+
+    #[test]
+    fn the_rbc_model_with_fixed_labour_has_the_published_capital() {
+        let s = spec(
+            vec![continuous_state("k", grid::log(5.0, 120.0, 60).unwrap(), true)],
+            no_shocks(),
+            vec![continuous_action("c")],
+            0.99,
+        );
+        let problem = hand(s, Box::new(|x, _| vec![(0.0, x[0].powf(0.36) + 0.975 * x[0])]), |i| {
+            let k = i.x[0].powf(0.36) + 0.975 * i.x[0] - i.a[0];
+            point(1.0 - 1.0 / i.a[0], &[k])
+        });
+        let found = steady_state(&problem, &SteadyStateOptions::default()).unwrap();
+        assert!((found.states[0] - 37.98925353815225).abs() < 1e-8, "{found:?}");
+        assert!((found.actions[0] - 2.754327473136523).abs() < 1e-9);
+    }
+
+    #[test]
+    fn without_derivatives_the_policy_is_iterated() {
+        let mut problem = gm_deterministic(150);
+        problem.differentiable = false;
+        let found = steady_state(&problem, &SteadyStateOptions::default()).unwrap();
+        assert_eq!(found.method, "iteration");
+        assert!((found.states[0] - 12.607365).abs() < 1e-3, "{found:?}");
+    }
+
+    #[test]
+    fn two_stocks_rest_together_and_shocks_are_refused() {
+        let mut problem = two_stocks(10);
+        assert_eq!(
+            steady_state(&problem, &SteadyStateOptions::default()).unwrap_err().code,
+            "E0910"
+        );
+        problem.spec.chain = no_shocks();
+        let found = steady_state(&problem, &SteadyStateOptions::default()).unwrap();
+        // z is .95 in the first state: y = .95 k1^.25 k2^.2 with k_i = share_i .9 y.
+        let y = 0.95 * found.states[0].powf(0.25) * found.states[1].powf(0.2);
+        assert!((found.states[0] - 0.225 * y).abs() < 1e-10 && (found.states[1] - 0.18 * y).abs() < 1e-10);
+    }
+}

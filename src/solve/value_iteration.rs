@@ -1,0 +1,471 @@
+//! Value iteration with policy evaluation, on tensor grids, for infinite and finite horizons.
+//!
+//! `V = max_a E[ r + d V(x') ]`. Infinite horizon: improvements alternate with an (almost) exact evaluation of the improved
+//! policy (Howard 1960; Puterman 1994, chapter 6), so that few improvements are needed whatever the discount factor.
+//! With a constant discount `d` the bounds of McQueen (1966) and Porteus (1971) hold: if `D = TV - V`,
+//!
+//! `TV + d/(1-d) min D <= V* <= TV + d/(1-d) max D`,
+//!
+//! and the iteration stops when half the gap is within `tolerance (1 + sup |V|)`, at the midpoint. Otherwise (ends,
+//! state-dependent discounts, rows that do not sum to one) the contraction bound `m/(1-m) sup |D|` is used, with `m` the
+//! largest effective discount met under the policy. Cubic interpolation is no contraction in theory: the bound is then that
+//! of the operator on nodes, and a failure to converge is an error, never a warning. Finite horizon: backward from a
+//! value of zero after the last period.
+//!
+//! What is needed of the problem: `evaluate`, `bounds` (continuous actions), `allowed` (finite actions); `derivative` sharpens
+//! continuous actions where it exists.
+
+use super::bellman::{At, Bellman, Continuation, Interpolation, Scratch};
+use super::policy_operator::{OPERATOR_BYTES, PolicyOperator, Rows, rows, span};
+use super::problem::DecisionProblem;
+use super::progress::{Control, Progress};
+use super::search::{Chosen, SearchOptions, choose};
+use super::solution::{Record, Solution};
+use crate::diag::Diagnostic;
+use rayon::prelude::*;
+
+/// Nodes that are worked on together: fixed, so that results do not depend on the number of threads.
+const BLOCK: usize = 64;
+
+/// Settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Bound on the error of the value at which to stop, relative to `1 + sup |V|`.
+    pub tolerance: f64,
+    /// Most improvements.
+    pub improvements: usize,
+    /// Evaluate each policy before the next improvement; without it every improvement is one step of value iteration.
+    pub howard: bool,
+    /// Most plain sweeps of a policy evaluation after its linear solve.
+    pub sweeps: usize,
+    /// Interpolation of continuous states.
+    pub interpolation: Interpolation,
+    /// The search for actions.
+    pub search: SearchOptions,
+    /// A value to start from (states x shocks).
+    pub guess: Option<Vec<f64>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            tolerance: 1e-10,
+            improvements: 1000,
+            howard: true,
+            sweeps: 50,
+            interpolation: Interpolation::Cubic,
+            search: SearchOptions::default(),
+            guess: None,
+        }
+    }
+}
+
+/// One application of the Bellman operator on the whole grid.
+struct Improved {
+    value: Vec<f64>,
+    policy: Vec<Vec<f64>>,
+    probability: Vec<f64>,
+    operator: PolicyOperator,
+}
+
+/// Solves the problem; `progress` is called after every improvement or period.
+pub fn solve(
+    problem: &dyn DecisionProblem,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress) -> Control,
+) -> Result<Solution, Diagnostic> {
+    let bellman = Bellman::new(problem, options.interpolation)?;
+    let spec = problem.spec();
+    if !(options.tolerance > 0.0) {
+        return Err(Diagnostic::error(
+            "E0905",
+            format!("the tolerance must be positive, not {}", options.tolerance),
+        ));
+    }
+    if let Some(d) = spec.discount {
+        let fine = if spec.horizon.is_none() {
+            d > 0.0 && d < 1.0
+        } else {
+            d >= 0.0 && d.is_finite()
+        };
+        if !fine {
+            return Err(Diagnostic::error(
+                "E0905",
+                format!("the discount factor is {d}; an infinite horizon needs one in (0, 1)"),
+            ));
+        }
+    }
+    match spec.horizon {
+        Some(periods) => backward(&bellman, periods, options, progress),
+        None => forever(&bellman, options, progress),
+    }
+}
+
+fn cancelled() -> Diagnostic {
+    Diagnostic::error("E0906", "the solver was stopped before it converged")
+}
+
+fn improve(
+    bellman: &Bellman,
+    continuation: &Continuation,
+    time: usize,
+    before: Option<&[Vec<f64>]>,
+    options: &Options,
+    record: bool,
+) -> Result<Improved, Diagnostic> {
+    let nz = bellman.shocks();
+    let nodes = bellman.nodes();
+    let ns = bellman.tensor.axes().len();
+    let na = bellman.problem.spec().actions.len();
+    let units: Vec<(usize, usize)> = (0..nz)
+        .flat_map(|j| (0..nodes).step_by(BLOCK).map(move |first| (j, first)))
+        .collect();
+    let run = |&(shock, first): &(usize, usize)| -> Result<(Chosen, Rows), Diagnostic> {
+        let n = BLOCK.min(nodes - first);
+        let mut states = vec![vec![0.0; n]; ns];
+        let mut x = vec![0.0; ns];
+        for i in 0..n {
+            bellman.tensor.node(first + i, &mut x);
+            for (s, &v) in states.iter_mut().zip(&x) {
+                s[i] = v;
+            }
+        }
+        let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+        let guess: Option<Vec<Vec<f64>>> = before.map(|policy| {
+            policy
+                .iter()
+                .map(|p| (0..n).map(|i| p[(first + i) * nz + shock]).collect())
+                .collect()
+        });
+        let at = At { shock, time };
+        let chosen = choose(bellman, continuation, at, &refs, n, guess.as_deref(), options.search)
+            .map_err(|nothing| nothing_feasible(bellman, at, first + nothing.lane))?;
+        let rows = if record {
+            rows(bellman, at, first, &refs, &chosen, &mut Scratch::default())
+        } else {
+            Rows::default()
+        };
+        Ok((chosen, rows))
+    };
+    let results: Vec<Result<(Chosen, Rows), Diagnostic>> = units.par_iter().map(run).collect();
+    let groups = bellman.taste.map_or(0, |(f, _)| {
+        bellman.combo_choices.iter().map(|c| c[f]).max().map_or(0, |m| m + 1)
+    });
+    let size = nodes * nz;
+    let mut improved = Improved {
+        value: vec![0.0; size],
+        policy: vec![vec![0.0; size]; na],
+        probability: vec![0.0; size * groups],
+        operator: PolicyOperator::default(),
+    };
+    for (&(shock, first), result) in units.iter().zip(results) {
+        let (chosen, rows) = result?;
+        for (i, &v) in chosen.value.iter().enumerate() {
+            let at = (first + i) * nz + shock;
+            improved.value[at] = v;
+            for (policy, actions) in improved.policy.iter_mut().zip(&chosen.actions) {
+                policy[at] = actions[i];
+            }
+            for (g, p) in chosen.probability.iter().enumerate() {
+                improved.probability[at * groups + g] = p[i];
+            }
+        }
+        if record {
+            improved.operator.blocks.push(rows);
+        }
+    }
+    Ok(improved)
+}
+
+/// Where a node lies, in the model's words.
+pub(crate) fn describe(bellman: &Bellman, at: At, node: usize) -> String {
+    let spec = bellman.problem.spec();
+    let mut x = vec![0.0; spec.states.len()];
+    bellman.tensor.node(node, &mut x);
+    let mut parts: Vec<String> = spec
+        .states
+        .iter()
+        .zip(&x)
+        .map(|(s, x)| format!("{} = {x}", s.name))
+        .collect();
+    if let Some(values) = spec.chain.values.get(at.shock) {
+        parts.extend(
+            spec.chain
+                .names
+                .iter()
+                .zip(values)
+                .map(|(name, v)| format!("{name} = {v}")),
+        );
+    }
+    if spec.horizon.is_some() {
+        parts.push(format!("t = {}", at.time));
+    }
+    if parts.is_empty() {
+        "the only state".into()
+    } else {
+        parts.join(", ")
+    }
+}
+
+fn nothing_feasible(bellman: &Bellman, at: At, node: usize) -> Diagnostic {
+    Diagnostic::error(
+        "E0902",
+        format!("no action is feasible at {}", describe(bellman, at, node)),
+    )
+    .note("every candidate violates a `require`, has a reward of minus infinity, or gives no number")
+    .hint("narrow the state's domain or grid, or widen the action's bounds")
+}
+
+/// Bytes that the stored transitions of one policy need.
+fn operator_bytes(bellman: &Bellman) -> f64 {
+    let ns = bellman.tensor.axes().len();
+    let groups = if bellman.taste.is_some() {
+        bellman.combos.len()
+    } else {
+        1
+    };
+    let branches = bellman.noises.len()
+        * if bellman.problem.spec().next_uses_shock_next {
+            bellman.shocks()
+        } else {
+            1
+        };
+    (bellman.nodes() * bellman.shocks()) as f64 * (groups * branches) as f64 * (8 + 24 * ns) as f64
+}
+
+fn forever(
+    bellman: &Bellman,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress) -> Control,
+) -> Result<Solution, Diagnostic> {
+    let spec = bellman.problem.spec();
+    let size = bellman.nodes() * bellman.shocks();
+    let mut value = match &options.guess {
+        Some(guess) if guess.len() == size && guess.iter().all(|v| v.is_finite()) => guess.clone(),
+        _ => vec![0.0; size],
+    };
+    let rows_are_one = spec
+        .chain
+        .transition
+        .iter()
+        .all(|row| (row.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+    let noise_is_one = (spec.noise_weights.iter().sum::<f64>() - 1.0).abs() < 1e-9;
+    let stored = operator_bytes(bellman) <= OPERATOR_BYTES as f64;
+    let mut continuation = Continuation::default();
+    let mut record = Record::default();
+    let mut before: Option<Vec<Vec<f64>>> = None;
+    let mut best_error = f64::INFINITY;
+    let mut since_best = 0;
+    let mut howard = options.howard && stored;
+    for iteration in 1..=options.improvements.max(1) {
+        bellman.continuation(&bellman.tensor, &value, &mut continuation);
+        let improved = improve(bellman, &continuation, 0, before.as_deref(), options, stored)?;
+        let (lo, hi) = span(&value, &improved.value);
+        if !(lo.is_finite() && hi.is_finite()) {
+            return Err(Diagnostic::error(
+                "E0903",
+                format!("the value is no longer a number after {iteration} improvements"),
+            )
+            .hint("check the reward for division by zero or powers of negative numbers"));
+        }
+        let residual = lo.abs().max(hi.abs());
+        let modulus = if stored {
+            improved.operator.modulus()
+        } else {
+            spec.discount.unwrap_or(1.0)
+        };
+        let uniform = match spec.discount {
+            Some(d) if stored => (improved.operator.least() - d).abs() < 1e-9 && (modulus - d).abs() < 1e-9,
+            Some(_) => false,
+            None => false,
+        };
+        let constant = spec.discount.filter(|_| uniform && rows_are_one && noise_is_one);
+        let (error, shift) = match constant {
+            Some(d) => (d / (1.0 - d) * 0.5 * (hi - lo), d / (1.0 - d) * 0.5 * (hi + lo)),
+            // With a modulus of one or more there is no bound; ask for a residual that is small against the target.
+            None if modulus < 1.0 => (modulus / (1.0 - modulus) * residual, 0.0),
+            None => (1e4 * residual, 0.0),
+        };
+        let scale = 1.0 + improved.value.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+        let target = options.tolerance * scale;
+        let change = policy_change(bellman, before.as_deref(), &improved.policy);
+        record.history.push(error);
+        record.iterations = iteration;
+        (record.error, record.target, record.residual, record.policy_change) = (error, target, residual, change);
+        let report = Progress {
+            iteration,
+            of: options.improvements,
+            error,
+            target,
+        };
+        if progress(report) == Control::Cancel {
+            return Err(cancelled());
+        }
+        // Rounding sets a floor under the bound when the discount is close to one.
+        let floor = 8.0 * f64::EPSILON * scale * constant.map_or(1.0, |d| 1.0 / (1.0 - d)).max(1.0);
+        // The first improvement's policy answers a value that may be a mere guess.
+        let settled = iteration > 1 || options.guess.is_some();
+        if error <= target.max(floor) && settled {
+            value = improved.value.iter().map(|v| v + shift).collect();
+            if stored {
+                let (outside, first) = improved.operator.outside(spec.states.len());
+                record.outside = outside;
+                if let Some((node, shock)) = first {
+                    record.warnings.push(
+                        Diagnostic::warning(
+                            "W0907",
+                            format!("the policy leaves the grid from {outside} of {size} grid points"),
+                        )
+                        .note(format!("first at {}", describe(bellman, At { shock, time: 0 }, node)))
+                        .hint("widen the grid of the state; the certificate counts how often this matters"),
+                    );
+                }
+            }
+            return Ok(finish(
+                bellman,
+                options,
+                1,
+                value,
+                improved.policy,
+                improved.probability,
+                record,
+            ));
+        }
+        if error < 0.5 * best_error {
+            best_error = error;
+            since_best = 0;
+        } else {
+            since_best += 1;
+            // A shape filter that switches on and off can keep policy iteration from settling; plain value
+            // iteration contracts then.
+            if since_best > 25 {
+                howard = false;
+            }
+        }
+        value = improved.value.iter().map(|v| v + shift).collect();
+        if howard {
+            let goal = (1e-3 * residual)
+                .min(0.1 * target * (1.0 - modulus).max(1e-3))
+                .max(1e-15 * scale);
+            improved
+                .operator
+                .evaluate(bellman, &mut value, constant, goal, options.sweeps);
+        }
+        before = Some(improved.policy);
+    }
+    Err(Diagnostic::error(
+        "E0901",
+        format!("value iteration did not converge in {} improvements", record.iterations),
+    )
+    .note(format!(
+        "error bound {:.3e}, asked for {:.3e}",
+        record.error, record.target
+    ))
+    .note(format!(
+        "largest change of an action in the last improvement {:.3e}",
+        record.policy_change
+    ))
+    .hint("use a finer grid or linear interpolation, or a larger `tolerance` or `improvements`"))
+}
+
+fn policy_change(bellman: &Bellman, before: Option<&[Vec<f64>]>, after: &[Vec<f64>]) -> f64 {
+    let Some(before) = before else {
+        return f64::INFINITY;
+    };
+    let mut most: f64 = 0.0;
+    for &a in &bellman.continuous {
+        for (x, y) in before[a].iter().zip(&after[a]) {
+            most = most.max((x - y).abs());
+        }
+    }
+    for &a in &bellman.finite {
+        if before[a] != after[a] {
+            most = most.max(1.0);
+        }
+    }
+    most
+}
+
+fn backward(
+    bellman: &Bellman,
+    periods: usize,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress) -> Control,
+) -> Result<Solution, Diagnostic> {
+    let size = bellman.nodes() * bellman.shocks();
+    let na = bellman.problem.spec().actions.len();
+    crate::num::grid::fits(&[size, periods, na + 2], 8, crate::num::grid::DEFAULT_LIMIT)
+        .map_err(|e| Diagnostic::error("E0904", e.to_string()))?;
+    if periods == 0 {
+        return Err(Diagnostic::error("E0905", "a horizon needs at least one period"));
+    }
+    let mut value = vec![0.0; size * periods];
+    let mut policy = vec![vec![0.0; size * periods]; na];
+    let mut probability: Vec<Vec<f64>> = vec![Vec::new(); periods];
+    let mut continuation = Continuation::default();
+    let mut before: Option<Vec<Vec<f64>>> = None;
+    for time in (0..periods).rev() {
+        let improved = improve(bellman, &continuation, time, before.as_deref(), options, false)?;
+        if improved.value.iter().any(|v| !v.is_finite()) {
+            return Err(Diagnostic::error(
+                "E0903",
+                format!("the value is not a number in period {time}"),
+            ));
+        }
+        let here = time * size..(time + 1) * size;
+        value[here.clone()].copy_from_slice(&improved.value);
+        for (all, now) in policy.iter_mut().zip(&improved.policy) {
+            all[here.clone()].copy_from_slice(now);
+        }
+        probability[time] = improved.probability;
+        bellman.continuation(&bellman.tensor, &improved.value, &mut continuation);
+        before = Some(improved.policy);
+        let report = Progress {
+            iteration: periods - time,
+            of: periods,
+            error: f64::NAN,
+            target: options.tolerance,
+        };
+        if progress(report) == Control::Cancel {
+            return Err(cancelled());
+        }
+    }
+    let record = Record {
+        iterations: periods,
+        ..Record::default()
+    };
+    Ok(finish(
+        bellman,
+        options,
+        periods,
+        value,
+        policy,
+        probability.concat(),
+        record,
+    ))
+}
+
+fn finish(
+    bellman: &Bellman,
+    options: &Options,
+    periods: usize,
+    value: Vec<f64>,
+    policy: Vec<Vec<f64>>,
+    probability: Vec<f64>,
+    record: Record,
+) -> Solution {
+    let spec = bellman.problem.spec();
+    Solution {
+        method: "value iteration".into(),
+        states: Solution::states_of(bellman.problem),
+        chain: spec.chain.clone(),
+        actions: spec.actions.clone(),
+        periods,
+        infinite: spec.horizon.is_none(),
+        interpolation: options.interpolation,
+        value,
+        policy,
+        probability,
+        record,
+    }
+}

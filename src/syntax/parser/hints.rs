@@ -1,0 +1,450 @@
+//! Messages about statements that could not be read, each with what to type.
+
+use super::expect::{self, Kind};
+use super::{FileParser, Place, Rule};
+use crate::diag::{Diagnostic, Span};
+use crate::syntax::lexer::{Token, TokenKind};
+use crate::syntax::split::Raw;
+use crate::syntax::words;
+
+impl<'s> FileParser<'s> {
+    /// Positions of the statement's own tokens, line ends and comments left out.
+    fn own(&self, raw: &Raw) -> Vec<usize> {
+        (raw.first..raw.last)
+            .filter(|i| self.tokens.get(*i).is_some_and(Token::is_significant))
+            .collect()
+    }
+
+    /// Source text from token `first` to token `last`, on one line.
+    fn between(&self, first: usize, last: usize) -> String {
+        let (Some(a), Some(b)) = (self.tokens.get(first), self.tokens.get(last)) else {
+            return String::new();
+        };
+        let text = self.source.get(a.start..b.end).unwrap_or("");
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if line.chars().count() > 80 {
+            line.chars().take(77).chain("...".chars()).collect()
+        } else {
+            line
+        }
+    }
+
+    /// What pest could not read: byte `at` of the source, where one of `expected` should stand.
+    pub(super) fn unexpected(&self, rule: Rule, at: usize, expected: &[Rule], raw: &Raw) -> Diagnostic {
+        let own = self.own(raw);
+        let position = own.iter().position(|i| self.tokens.get(*i).is_some_and(|t| t.end > at));
+        let found = position.and_then(|p| own.get(p)).copied();
+        let before = match position {
+            Some(0) => None,
+            Some(p) => own.get(p - 1).copied(),
+            None => own.last().copied(),
+        };
+        let wants = |k: Kind| expected.iter().any(|r| expect::kind(*r) == k);
+        let in_head = raw.block.is_some();
+        if let Some(found) = found
+            && let Some(error) = self.known_fault(rule, found, before, expected, raw)
+        {
+            return error;
+        }
+        let list = match expect::list(expected, in_head) {
+            list if rule == Rule::group_head && list == "`[`" => "a size in brackets".to_string(),
+            list => list,
+        };
+        let (span, shown) = match found {
+            Some(found) => (self.span(found), format!("`{}`", self.between(found, found))),
+            None if in_head => {
+                let open = raw.block.as_ref().map_or(raw.first, |b| b.open);
+                (self.span(open), "`{`".to_string())
+            }
+            None => {
+                let end = self.span(raw.last.max(1) - 1);
+                let at = Span { start: end.end, ..end };
+                let shown = if raw.block.is_none() && self.source.len() <= end.end as usize {
+                    "the end of the file"
+                } else {
+                    "the end of the statement"
+                };
+                (at, shown.to_string())
+            }
+        };
+        let word = self.word(raw.first);
+        let label = if words::starts_statement(word) {
+            format!("expected {list} in this `{word}`")
+        } else {
+            format!("expected {list}")
+        };
+        let mut error = Diagnostic::error("E0101", format!("expected {list}, found {shown}")).at(span, label);
+        if expected.contains(&Rule::kw_else) {
+            error.hint = Some("an `if` always has an `else`: `if a then b else c`".into());
+        } else if wants(Kind::Operator)
+            && let (Some(before), Some(found)) = (before, found)
+            && self.starts_operand(found)
+        {
+            error.hint = Some(if self.word(found) == "[" {
+                "several indices stand in one bracket: `k[g, h]`".to_string()
+            } else if raw.first == before {
+                format!("`{word}` starts no statement that goes on like this")
+            } else {
+                format!(
+                    "put an operator between `{}` and `{}`, or begin a new line",
+                    self.between(before, before),
+                    self.between(found, found)
+                )
+            });
+        } else {
+            error.hint = Some(format!("for example `{}`", example(rule)));
+        }
+        error
+    }
+
+    /// Faults that people make often, with their fix.
+    fn known_fault(
+        &self,
+        rule: Rule,
+        found: usize,
+        before: Option<usize>,
+        expected: &[Rule],
+        raw: &Raw,
+    ) -> Option<Diagnostic> {
+        let text = self.word(found);
+        let kind = self.tokens.get(found).map(|t| t.kind)?;
+        let wants = |k: Kind| expected.iter().any(|r| expect::kind(*r) == k);
+        let joins = matches!(
+            text,
+            "and" | "or" | "then" | "else" | "in" | "mod" | "div" | "given" | "when" | "over"
+        );
+        if kind == TokenKind::Word
+            && words::is_reserved(text)
+            && (wants(Kind::Name) || wants(Kind::Value))
+            && !(joins && wants(Kind::Value))
+        {
+            return Some(self.reserved(found));
+        }
+        if let Some(before) = before
+            && matches!(text, "in" | "=" | "~" | ":" | "'")
+            && self.is_word(before)
+            && words::is_reserved(self.word(before))
+            && before != raw.first
+            && (self.word(before) == "t" || words::starts_statement(self.word(before)))
+        {
+            return Some(self.reserved(before));
+        }
+        if kind == TokenKind::Assign && expected.contains(&Rule::compare_op) {
+            return Some(
+                Diagnostic::error("E0114", "`=` defines, `==` compares")
+                    .at(self.span(found), "a definition inside an expression")
+                    .hint("write `==`"),
+            );
+        }
+        if kind == TokenKind::Assign && expected.contains(&Rule::mark_equals) {
+            return Some(
+                Diagnostic::error("E0114", "a market clears by an equation with `==`")
+                    .at(self.span(found), "`=` defines")
+                    .hint("write `clears demand == supply`"),
+            );
+        }
+        if text == "==" && (expected.contains(&Rule::mark_assign) || expected.contains(&Rule::price_is)) {
+            return Some(
+                Diagnostic::error("E0114", format!("`{}` defines with `=`", self.word(raw.first)))
+                    .at(self.span(found), "`==` compares")
+                    .hint("write `=`"),
+            );
+        }
+        if kind == TokenKind::Assign && expected.contains(&Rule::mark_tilde) {
+            return Some(
+                Diagnostic::error("E0114", format!("`{}` draws with `~`", self.word(raw.first)))
+                    .at(self.span(found), "`=` defines")
+                    .hint("write `~ normal(0, 1)`, or use `let` for a definition"),
+            );
+        }
+        if kind == TokenKind::Tilde && expected.contains(&Rule::mark_assign) {
+            let hint = if rule == Rule::param_line {
+                "give it a number here, and draw it in a scenario: `scenario randomised { param b ~ uniform(2.5, 4.5) }`"
+            } else {
+                "write `=`, or declare a `shock` or a `noise`"
+            };
+            return Some(
+                Diagnostic::error("E0114", format!("`{}` defines with `=`", self.word(raw.first)))
+                    .at(self.span(found), "`~` draws")
+                    .hint(hint),
+            );
+        }
+        if rule == Rule::param_line && expected.contains(&Rule::close_bracket) && text == "/" {
+            return Some(
+                Diagnostic::error("E0101", "brackets after a name hold an index")
+                    .at(self.span(found), "a unit does not stand in brackets")
+                    .hint("write `param w: money/hour = 1.3`"),
+            );
+        }
+        None
+    }
+
+    fn reserved(&self, i: usize) -> Diagnostic {
+        let word = self.word(i);
+        Diagnostic::error("E0106", format!("`{word}` cannot be a name"))
+            .at(self.span(i), words::why_reserved(word))
+            .hint(format!("choose another name, for example `{word}_1`"))
+    }
+
+    fn starts_operand(&self, i: usize) -> bool {
+        self.tokens
+            .get(i)
+            .is_some_and(|t| matches!(t.kind, TokenKind::Word | TokenKind::Number | TokenKind::Open))
+    }
+
+    /// A line that starts no statement of the language.
+    pub(super) fn no_statement(&self, raw: &Raw, place: Place) -> Box<Diagnostic> {
+        let word = self.word(raw.first);
+        let span = self.span(raw.first);
+        if !self.is_word(raw.first) {
+            let shown: String = word.chars().take(30).collect();
+            let error = Diagnostic::error("E0102", format!("`{shown}` starts no statement"))
+                .at(span, "expected a word such as `let`, `state`, `agent`");
+            return Box::new(if matches!(word, "(" | "[") {
+                error.hint("to continue the line above, end it with an operator")
+            } else if word.starts_with('"') {
+                error.hint("a description stands at the end of its statement's line")
+            } else {
+                error.hint("`econc explain E0102` lists the statements")
+            });
+        }
+        let error = Diagnostic::error("E0102", format!("`{word}` starts no statement"));
+        let scenario_word = matches!(word, "periods" | "path" | "force" | "start");
+        if scenario_word && raw.block.is_none() && place != Place::Scenario {
+            return Box::new(
+                Diagnostic::error("E0115", format!("`{word}` stands in the wrong place"))
+                    .at(span, "it belongs in a scenario")
+                    .hint(if word == "start" {
+                        "a state's first value stands in its own line: `state k in [0, 1], start 0.5`".to_string()
+                    } else {
+                        format!("write `scenario evaluation {{ {word} .. }}`")
+                    }),
+            );
+        }
+        if matches!(word, "import" | "include" | "from" | "require" | "using" | "library") {
+            return Box::new(
+                error
+                    .at(span, "not a word of the language")
+                    .hint("markets of the library come by `use std.markets.{cournot, logit}`"),
+            );
+        }
+        if matches!(
+            word,
+            "var" | "val" | "const" | "def" | "define" | "function" | "varexo" | "parameters"
+        ) {
+            let write = match word {
+                "function" | "def" => "fn f(x) = ..",
+                "varexo" => "shock z ~ ..",
+                "const" | "parameters" => "param x = ..",
+                _ => "let x = ..",
+            };
+            return Box::new(
+                error
+                    .at(span, "not a word of the language")
+                    .hint(format!("write `{write}`")),
+            );
+        }
+        Box::new(match self.similar_statement(word, place) {
+            Some(similar) => error
+                .at(span, "not a word of the language")
+                .hint(format!("did you mean `{similar}`?")),
+            None if words::is_reserved(word) => error
+                .at(span, "a word from inside a statement")
+                .hint("join it to the line above, or begin with `let`"),
+            None => error.at(span, "not a word of the language").hint(format!(
+                "write `let {word} = ..` for a definition, `{word}' = ..` for the next value of a state"
+            )),
+        })
+    }
+
+    pub(super) fn block_missing(&self, raw: &Raw) -> Box<Diagnostic> {
+        let word = self.word(raw.first);
+        let end = self.span(raw.last.max(1) - 1);
+        let at = Span { start: end.end, ..end };
+        let error = Diagnostic::error("E0101", format!("expected `{{` after this `{word}`"))
+            .at(at, "the block is missing")
+            .and(self.span(raw.first), "of this statement");
+        Box::new(match word {
+            "solve" => error
+                .hint("settings are `solve { method = vfi }`; a result of a solve is `param p = solve nash(firm.p)`"),
+            "train" => error.hint("write `train ppo { steps = 1_000_000 }`"),
+            "market" => error.hint("write `market goods { .. }` or `market cars = logit(..) among ..`"),
+            _ => error.hint(format!(
+                "write `{} {{ .. }}`",
+                self.between(raw.first, raw.last.max(1) - 1)
+            )),
+        })
+    }
+
+    pub(super) fn not_in_scenario(&self, raw: &Raw) -> Box<Diagnostic> {
+        let word = self.word(raw.first);
+        let error = Diagnostic::error(
+            "E0115",
+            format!("`{}` stands in a scenario", word.chars().take(30).collect::<String>()),
+        )
+        .at(
+            self.span(raw.first),
+            "expected `start`, `path`, `force`, `param` or `periods`",
+        );
+        Box::new(match word {
+            "population" => error.hint("sizes are set on the command line: `--set N=100`"),
+            _ => match self.similar_statement(word, Place::Scenario) {
+                Some(similar) => error.hint(format!("did you mean `{similar}`?")),
+                None => error.hint("a scenario scripts a world; equations stand outside it"),
+            },
+        })
+    }
+
+    /// Whether the line begins with a dotted key and `=`.
+    pub(super) fn is_key_value(&self, raw: &Raw) -> bool {
+        let own = self.own(raw);
+        let mut kinds = own.iter().filter_map(|i| self.tokens.get(*i).map(|t| t.kind));
+        if kinds.next() != Some(TokenKind::Word) {
+            return false;
+        }
+        loop {
+            match kinds.next() {
+                Some(TokenKind::Assign) => return true,
+                Some(TokenKind::Dot) if kinds.next() == Some(TokenKind::Word) => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// A setting that is not `key = value`, with the line as it should be.
+    pub(super) fn free_form(&self, raw: &Raw) -> Box<Diagnostic> {
+        let own = self.own(raw);
+        let whole = self.span(raw.first).to(self.span(raw.last.max(1) - 1));
+        let key = self.word(raw.first);
+        let error = |fix: &str| {
+            Diagnostic::error("E0112", format!("the setting `{key}` is not `key = value`"))
+                .at(whole, "not a setting")
+                .hint(format!("write `{fix}`"))
+        };
+        if !self.is_word(raw.first) {
+            return Box::new(
+                Diagnostic::error("E0112", "a setting starts with its key")
+                    .at(self.span(raw.first), "expected a key")
+                    .hint("write `key = value`, for example `tolerance = 1e-8`"),
+            );
+        }
+        // The key with its dots.
+        let mut k = 1;
+        while own.get(k).is_some_and(|i| self.word(*i) == ".") && own.get(k + 1).is_some_and(|i| self.is_word(*i)) {
+            k += 2;
+        }
+        let key = own
+            .get(k - 1)
+            .map_or(String::new(), |last| self.between(raw.first, *last));
+        let rest: Vec<usize> = own.get(k..).unwrap_or(&[]).to_vec();
+        let words: Vec<String> = rest.iter().map(|i| self.between(*i, *i)).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let tail = |n: usize| match (rest.get(n), rest.last()) {
+            (Some(a), Some(b)) => self.between(*a, *b),
+            _ => String::new(),
+        };
+        let is_name = |i: usize| rest.get(i).is_some_and(|t| self.is_word(*t));
+        let is_number = |i: usize| {
+            rest.get(i)
+                .is_some_and(|t| self.tokens.get(*t).is_some_and(|t| t.kind == TokenKind::Number))
+        };
+        let fix = match words.as_slice() {
+            [] => format!("{key} = .."),
+            // grid k: 400 log; chain z: rouwenhorst 7
+            [name, ":", _, _] if is_name(0) && is_number(2) && is_name(3) => {
+                format!(
+                    "{key}.{name} = {}({})",
+                    words.get(3).unwrap_or(&""),
+                    words.get(2).unwrap_or(&"")
+                )
+            }
+            [name, ":", _, _] if is_name(0) && is_name(2) && is_number(3) => {
+                format!(
+                    "{key}.{name} = {}({})",
+                    words.get(2).unwrap_or(&""),
+                    words.get(3).unwrap_or(&"")
+                )
+            }
+            [name, ":", ..] if is_name(0) && words.len() > 2 => {
+                format!("{key}.{name} = {}", tail(2))
+            }
+            // stop when stable 100_000
+            ["when", name, number] if is_name(1) && is_number(2) => {
+                format!("{key} = {name}({number})")
+            }
+            ["when", ..] if words.len() > 1 => format!("{key} = {}", tail(1)),
+            // policy_error < 1%
+            ["<" | "<=" | "==" | ":" | "~" | "<-", ..] if words.len() > 1 => {
+                format!("{key} = {}", tail(1))
+            }
+            // network 64, 64 tanh
+            list if list.len() >= 3 && list.contains(&",") && !list.iter().any(|w| matches!(*w, "(" | "[")) => {
+                let mut values = tail(0);
+                let mut more = String::new();
+                let n = list.len();
+                if is_name(n - 1) && list.get(n - 2) != Some(&",") {
+                    values = match (rest.first(), rest.get(n - 2)) {
+                        (Some(a), Some(b)) => self.between(*a, *b),
+                        _ => values,
+                    };
+                    more = format!("; activation = {}", list.last().unwrap_or(&""));
+                }
+                format!("{key} = [{}]{more}", values.trim_end_matches(',').trim_end())
+            }
+            // rouwenhorst 7
+            [name, number] if is_name(0) && is_number(1) => format!("{key} = {name}({number})"),
+            [number, name] if is_name(1) && is_number(0) => format!("{key} = {name}({number})"),
+            _ => format!("{key} = {}", tail(0)),
+        };
+        Box::new(error(&fix))
+    }
+}
+
+/// A right example of a statement.
+fn example(rule: Rule) -> &'static str {
+    match rule {
+        Rule::model_line => "model growth \"Stochastic growth\"",
+        Rule::use_line => "use std.markets.{cournot, logit}",
+        Rule::param_line => "param beta = 0.96 in (0, 1) \"discount factor\"",
+        Rule::set_line => "set good = 1..J",
+        Rule::fn_line => "fn u(c) = log(c)",
+        Rule::shock_line => "shock z ~ ar1(rho: 0.95, sigma: 0.007)",
+        Rule::noise_line => "noise eps ~ normal(0, 1)",
+        Rule::state_line => "state k in [0, 10], start 1",
+        Rule::action_line => "action s in [0, 1]",
+        Rule::let_line => "let y = z * k^alpha",
+        Rule::price_line => "price p in [0, 10] clears demand == supply",
+        Rule::give_line => "give firm.q = share * demand",
+        Rule::offer_line => "offer a, p",
+        Rule::transition_line => "k' = (1 - delta) * k + i",
+        Rule::start_line => "start last(p) = 1",
+        Rule::observe_line => "observe k, z, mean(household.k)",
+        Rule::end_line => "end when not alive, then restart",
+        Rule::require_line => "require c >= 0 else penalty(100)",
+        Rule::policy_line => "policy q = 8",
+        Rule::stages_line => "stages lead, follow",
+        Rule::agent_head => "agent household[N] {",
+        Rule::group_head => "group industry[M] {",
+        Rule::market_head => "market goods {",
+        Rule::market_def_head => "market def logit(a0, mu = 0.25) {",
+        Rule::market_use => "market cars = logit(a0: 0, mu: 0.25) among firm(a: quality, p: price)",
+        Rule::train_head => "train ppo {",
+        Rule::solve_head => "solve {",
+        Rule::scenario_head => "scenario evaluation {",
+        Rule::scenario_start => "start household.k = 0.9 * k_ss",
+        Rule::scenario_path => "path z = alternate(low, high, every: 20)",
+        Rule::scenario_force => "force firm[1].p = p_nash at 0",
+        Rule::scenario_param => "param b ~ uniform(2.5, 4.5)",
+        Rule::scenario_periods => "periods 1000",
+        Rule::reward_line => "reward log(c)",
+        Rule::discount_line => "discount 0.96",
+        Rule::horizon_line => "horizon 80",
+        Rule::kind_head => "kind household {",
+        Rule::role_head => "buyer {",
+        Rule::verify_head => "verify {",
+        Rule::setting_line => "tolerance = 1e-8",
+        Rule::lone_value => "0.1..0.9",
+        // Pieces of statements are never parsed on their own.
+        _ => "let y = z * k^alpha",
+    }
+}

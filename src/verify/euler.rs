@@ -1,0 +1,425 @@
+//! Euler residuals in units of consumption.
+//!
+//! At a state where no constraint binds the first-order condition of an action `a` is
+//! `E r_a + E d sum_s m_s(x', j') dx'_s/da = 0`, with `m` the marginal value of next period's states *under the policy that is
+//! judged*. `m` is found without the solver's value function wherever it can be: if next states do not depend on noise
+//! or the next shock, next period's own first-order conditions give the discounted marginal values behind them
+//! (least squares if there are more actions than states), and the envelope condition gives `m = E r_x + d g_x' m'`: for one
+//! state and one action this is the textbook Euler equation. Where that fails (a constraint binds next period, fewer
+//! actions than states, noise in the transition) the envelope condition is used with the value's slope one period
+//! further on, and a binding bound adds its multiplier times the bound's own slope.
+//!
+//! The residual is the relative change of consumption that makes the equation hold, the right side given (Judd 1992,
+//! JET 58): with `u'(c) = r_a / c_a`, one Newton step in logs, `|exp(log(wanted u' / u') / (dlog u' / dlog c)) - 1|`, exact for
+//! constant relative risk aversion. Without a consumption it is the gap relative to the larger of the two sides.
+
+use super::simulate::{Policy, SolvedPolicy, bounds};
+use crate::num::interpolate::{MAX_AXES, Place};
+use crate::solve::bellman::{At, Bellman, Scratch};
+use crate::solve::problem::Lanes;
+use nalgebra::{DMatrix, DVector};
+
+/// How close to a bound or to zero slack counts as binding, relative to the width of the action's range.
+pub const BINDING: f64 = 1e-7;
+
+/// What binds at a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// Nothing.
+    Free,
+    /// A lower bound (number of the continuous action).
+    Lower(usize),
+    /// An upper bound.
+    Upper(usize),
+    /// A hard constraint (`require`).
+    Slack,
+}
+
+/// First thing that binds at each lane.
+pub fn bindings(bellman: &Bellman, at: At, states: &[&[f64]], actions: &[Vec<f64>]) -> Vec<Binding> {
+    let n = actions.first().map_or(0, Vec::len);
+    let (lo, hi) = bounds(bellman, at, states, n);
+    let refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
+    let mut scratch = Scratch::default();
+    let mut slack = vec![f64::INFINITY; n];
+    for &(noise, _) in &bellman.noises {
+        for (next, _, _) in bellman.branches(at.shock) {
+            bellman.evaluate(at, noise, next, states, &refs, n, &mut scratch);
+            slack.iter_mut().zip(&scratch.slack).for_each(|(s, v)| *s = s.min(*v));
+        }
+    }
+    (0..n)
+        .map(|i| {
+            for (c, &a) in bellman.continuous.iter().enumerate() {
+                let width = hi[c][i] - lo[c][i];
+                let near = BINDING
+                    * if width.is_finite() {
+                        width
+                    } else {
+                        1.0 + actions[a][i].abs()
+                    };
+                if actions[a][i] - lo[c][i] <= near {
+                    return Binding::Lower(c);
+                }
+                if hi[c][i] - actions[a][i] <= near {
+                    return Binding::Upper(c);
+                }
+            }
+            let size = actions.iter().map(|a| a[i].abs()).fold(1e-3, f64::max);
+            if slack[i] <= BINDING * size {
+                Binding::Slack
+            } else {
+                Binding::Free
+            }
+        })
+        .collect()
+}
+
+/// Reward's and next states' derivatives on a batch, `[variable][lane]` and `[variable][state][lane]`.
+struct Derivatives {
+    reward: Vec<Vec<f64>>,
+    next: Vec<Vec<Vec<f64>>>,
+}
+
+struct Euler<'a> {
+    bellman: &'a Bellman<'a>,
+    policy: &'a SolvedPolicy<'a>,
+    ns: usize,
+    nc: usize,
+}
+
+impl Euler<'_> {
+    fn derivatives(&self, lanes: &Lanes, n: usize) -> Option<Derivatives> {
+        let mut all = Derivatives {
+            reward: Vec::new(),
+            next: Vec::new(),
+        };
+        let variables = (0..self.ns).chain(self.bellman.continuous.iter().map(|a| self.ns + a));
+        for wrt in variables {
+            let mut reward = vec![0.0; n];
+            let mut next = vec![vec![0.0; n]; self.ns];
+            let mut refs: Vec<&mut [f64]> = next.iter_mut().map(Vec::as_mut_slice).collect();
+            self.bellman
+                .problem
+                .derivative(lanes, wrt, &mut reward, &mut refs)
+                .ok()?;
+            all.reward.push(reward);
+            all.next.push(next);
+        }
+        Some(all)
+    }
+
+    /// Marginal values of the states at `n` points, `[s][i]`.
+    fn marginal_values(&self, at: At, states: &[Vec<f64>], n: usize) -> Option<Vec<Vec<f64>>> {
+        let spec = self.bellman.problem.spec();
+        let (ns, nc) = (self.ns, self.nc);
+        let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+        let mut actions = vec![vec![0.0; n]; spec.actions.len()];
+        self.policy.act(at, &refs, &vec![0.5; n], &mut actions);
+        let binding = bindings(self.bellman, at, &refs, &actions);
+        let action_refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
+        let mut scratch = Scratch::default();
+        let own = !spec.next_uses_noise && !spec.next_uses_shock_next && nc >= ns;
+        let continuation = self.policy.continuation(at.time);
+        // Expectations: rewards' slopes, next states' slopes (meaningful where they are certain), and what the value's
+        // slope one period on makes of them.
+        let mut slope = vec![vec![0.0; n]; ns + nc];
+        let mut through = vec![vec![0.0; n]; ns + nc];
+        let mut certain: Vec<Vec<Vec<f64>>> = Vec::new();
+        let mut places = [Place {
+            cell: 0,
+            t: 0.0,
+            beyond: 0.0,
+        }; MAX_AXES];
+        for &(noise, weight) in &self.bellman.noises {
+            for (next, p, surface) in self.bellman.branches(at.shock) {
+                self.bellman
+                    .evaluate(at, noise, next, &refs, &action_refs, n, &mut scratch);
+                let lanes = Lanes {
+                    states: &refs,
+                    actions: &action_refs,
+                    shock: at.shock,
+                    noise,
+                    shock_next: next,
+                    time: at.time,
+                };
+                let d = self.derivatives(&lanes, n)?;
+                for i in 0..n {
+                    let mut slopes = [0.0; MAX_AXES];
+                    let goes_on = scratch.end[i] == 0.0;
+                    if let Some(surface) = continuation.surfaces.get(surface).filter(|_| goes_on) {
+                        for (s, axis) in self.bellman.tensor.axes().iter().enumerate() {
+                            places[s] = axis.locate(scratch.next[s][i]);
+                        }
+                        self.bellman
+                            .tensor
+                            .value_and_slopes(surface, &places[..ns], Some(&mut slopes[..ns]));
+                    }
+                    for v in 0..ns + nc {
+                        slope[v][i] += weight * p * d.reward[v][i];
+                        for s in 0..ns {
+                            through[v][i] += weight * p * scratch.discount[i] * slopes[s] * d.next[v][s][i];
+                        }
+                    }
+                }
+                certain = d.next;
+            }
+        }
+        let corrections = self.constraint_slopes(at, states, &actions, &binding);
+        let mut result = vec![vec![0.0; n]; ns];
+        for i in 0..n {
+            if own && binding[i] == Binding::Free {
+                // Discounted marginal values behind next period's own conditions.
+                let matrix = DMatrix::from_fn(nc, ns, |k, s| certain[ns + k][s][i]);
+                let rhs = DVector::from_fn(nc, |k, _| -slope[ns + k][i]);
+                let behind: Option<DVector<f64>> = if ns == 1 && nc == 1 {
+                    Some(DVector::from_element(1, rhs[0] / matrix[(0, 0)])).filter(|m| m[0].is_finite())
+                } else if matrix.iter().chain(rhs.iter()).all(|v| v.is_finite()) {
+                    let svd = matrix.svd(true, true);
+                    let fine = svd.singular_values.min() > 1e-9 * svd.singular_values.max();
+                    if fine { svd.solve(&rhs, 0.0).ok() } else { None }
+                } else {
+                    None
+                };
+                if let Some(behind) = behind {
+                    for s in 0..ns {
+                        result[s][i] = slope[s][i] + (0..ns).map(|t| behind[t] * certain[s][t][i]).sum::<f64>();
+                    }
+                    continue;
+                }
+            }
+            for s in 0..ns {
+                result[s][i] = slope[s][i] + through[s][i];
+                for k in 0..nc {
+                    let gap = slope[ns + k][i] + through[ns + k][i];
+                    result[s][i] += gap * corrections[k][s][i];
+                }
+            }
+        }
+        Some(result)
+    }
+
+    /// How binding constraints move the actions with the states, `[action][state][lane]`; zero where nothing binds.
+    fn constraint_slopes(
+        &self,
+        at: At,
+        states: &[Vec<f64>],
+        actions: &[Vec<f64>],
+        binding: &[Binding],
+    ) -> Vec<Vec<Vec<f64>>> {
+        let n = binding.len();
+        let mut result = vec![vec![vec![0.0; n]; self.ns]; self.nc];
+        if binding.iter().all(|b| *b == Binding::Free) {
+            return result;
+        }
+        let slack = |states: &[Vec<f64>], actions: &[Vec<f64>]| -> Vec<f64> {
+            let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+            let action_refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
+            let mut scratch = Scratch::default();
+            self.bellman.evaluate(
+                at,
+                self.bellman.noises[0].0,
+                at.shock,
+                &refs,
+                &action_refs,
+                n,
+                &mut scratch,
+            );
+            scratch.slack
+        };
+        for s in 0..self.ns {
+            let shifted = |sign: f64| -> (Vec<Vec<f64>>, Vec<f64>) {
+                let mut moved = states.to_vec();
+                let h: Vec<f64> = states[s].iter().map(|x| 1e-5 * (x.abs() + 1e-3)).collect();
+                moved[s].iter_mut().zip(&h).for_each(|(x, h)| *x += sign * h);
+                (moved, h)
+            };
+            let ((up, h), (down, _)) = (shifted(1.0), shifted(-1.0));
+            let view = |v: &[Vec<f64>]| -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
+                let refs: Vec<&[f64]> = v.iter().map(Vec::as_slice).collect();
+                bounds(self.bellman, at, &refs, n)
+            };
+            let (lo_up, hi_up) = view(&up);
+            let (lo_down, hi_down) = view(&down);
+            for i in 0..n {
+                let difference = |u: &[Vec<f64>], d: &[Vec<f64>], k: usize| (u[k][i] - d[k][i]) / (2.0 * h[i]);
+                match binding[i] {
+                    Binding::Lower(k) => result[k][s][i] = difference(&lo_up, &lo_down, k),
+                    Binding::Upper(k) => result[k][s][i] = difference(&hi_up, &hi_down, k),
+                    Binding::Free | Binding::Slack => {}
+                }
+            }
+            if self.nc == 1 && binding.contains(&Binding::Slack) {
+                let a = self.bellman.continuous[0];
+                let (slack_up, slack_down) = (slack(&up, actions), slack(&down, actions));
+                let step: Vec<f64> = actions[a].iter().map(|x| 1e-5 * (x.abs() + 1e-3)).collect();
+                let with = |sign: f64| {
+                    let mut moved = actions.to_vec();
+                    moved[a].iter_mut().zip(&step).for_each(|(x, h)| *x += sign * h);
+                    slack(states, &moved)
+                };
+                let (more, less) = (with(1.0), with(-1.0));
+                for i in (0..n).filter(|&i| binding[i] == Binding::Slack) {
+                    let by_state = (slack_up[i] - slack_down[i]) / (2.0 * h[i]);
+                    let by_action = (more[i] - less[i]) / (2.0 * step[i]);
+                    let slope = -by_state / by_action;
+                    result[0][s][i] = if slope.is_finite() { slope } else { 0.0 };
+                }
+            }
+        }
+        result
+    }
+
+    /// Expected consumption, its slope and the reward's slope with respect to the continuous action `k`, at each lane.
+    fn marginal_utility(&self, at: At, states: &[&[f64]], actions: &[Vec<f64>], k: usize) -> Option<[Vec<f64>; 3]> {
+        let n = actions.first().map_or(0, Vec::len);
+        let refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
+        let mut sums = [vec![0.0; n], vec![0.0; n], vec![0.0; n]];
+        let a = self.bellman.continuous[k];
+        for &(noise, weight) in &self.bellman.noises {
+            for (next, p, _) in self.bellman.branches(at.shock) {
+                let lanes = Lanes {
+                    states,
+                    actions: &refs,
+                    shock: at.shock,
+                    noise,
+                    shock_next: next,
+                    time: at.time,
+                };
+                let mut c = vec![0.0; n];
+                let mut dc = vec![vec![0.0; n]; actions.len()];
+                let mut dc_refs: Vec<&mut [f64]> = dc.iter_mut().map(Vec::as_mut_slice).collect();
+                if !self.bellman.problem.consumption(&lanes, &mut c, &mut dc_refs) {
+                    return None;
+                }
+                let mut reward = vec![0.0; n];
+                let mut d_next = vec![vec![0.0; n]; self.ns];
+                let mut d_refs: Vec<&mut [f64]> = d_next.iter_mut().map(Vec::as_mut_slice).collect();
+                self.bellman
+                    .problem
+                    .derivative(&lanes, self.ns + a, &mut reward, &mut d_refs)
+                    .ok()?;
+                for i in 0..n {
+                    sums[0][i] += weight * p * c[i];
+                    sums[1][i] += weight * p * dc[a][i];
+                    sums[2][i] += weight * p * reward[i];
+                }
+            }
+        }
+        Some(sums)
+    }
+}
+
+/// Euler residuals at `n` states that share shock and date: `NaN` where a constraint binds. `None` if the problem has no
+/// derivatives or finite actions.
+pub fn residuals(bellman: &Bellman, policy: &SolvedPolicy, at: At, states: &[Vec<f64>], n: usize) -> Option<Vec<f64>> {
+    let spec = bellman.problem.spec();
+    if !bellman.finite.is_empty() || bellman.continuous.is_empty() || bellman.tensor.axes().is_empty() {
+        return None;
+    }
+    let euler = Euler {
+        bellman,
+        policy,
+        ns: bellman.tensor.axes().len(),
+        nc: bellman.continuous.len(),
+    };
+    let (ns, nc) = (euler.ns, euler.nc);
+    let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+    let mut actions = vec![vec![0.0; n]; spec.actions.len()];
+    policy.act(at, &refs, &vec![0.5; n], &mut actions);
+    let binding = bindings(bellman, at, &refs, &actions);
+    let action_refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
+    let last = spec.horizon.is_some_and(|h| at.time + 1 >= h);
+    let mut today = vec![vec![0.0; n]; nc];
+    let mut tomorrow = vec![vec![0.0; n]; nc];
+    let mut scratch = Scratch::default();
+    for &(noise, weight) in &bellman.noises {
+        for (shock_next, p) in spec.chain.transition[at.shock]
+            .iter()
+            .copied()
+            .enumerate()
+            .filter(|(_, p)| *p > 0.0)
+        {
+            let branch = if spec.next_uses_shock_next {
+                shock_next
+            } else {
+                at.shock
+            };
+            bellman.evaluate(at, noise, branch, &refs, &action_refs, n, &mut scratch);
+            let lanes = Lanes {
+                states: &refs,
+                actions: &action_refs,
+                shock: at.shock,
+                noise,
+                shock_next: branch,
+                time: at.time,
+            };
+            let d = euler.derivatives(&lanes, n)?;
+            let next_time = if spec.horizon.is_some() { at.time + 1 } else { 0 };
+            let marginal = if last {
+                vec![vec![0.0; n]; ns]
+            } else {
+                euler.marginal_values(
+                    At {
+                        shock: shock_next,
+                        time: next_time,
+                    },
+                    &scratch.next,
+                    n,
+                )?
+            };
+            for i in 0..n {
+                for k in 0..nc {
+                    today[k][i] += weight * p * d.reward[ns + k][i];
+                    if scratch.end[i] == 0.0 {
+                        let gain: f64 = (0..ns).map(|s| marginal[s][i] * d.next[ns + k][s][i]).sum();
+                        tomorrow[k][i] += weight * p * scratch.discount[i] * gain;
+                    }
+                }
+            }
+        }
+    }
+    let mut result = vec![0.0; n];
+    for k in 0..nc {
+        let a = bellman.continuous[k];
+        let here = euler.marginal_utility(at, &refs, &actions, k);
+        // A hundredth of a percent of consumption more and less: the elasticity of marginal utility.
+        let elasticity: Option<Vec<f64>> = here.as_ref().and_then(|[c, dc, _]| {
+            let mut shifted = [actions.clone(), actions.clone()];
+            for i in 0..n {
+                let step = if dc[i] != 0.0 { 1e-4 * c[i] / dc[i] } else { 0.0 };
+                shifted[0][a][i] += step;
+                shifted[1][a][i] -= step;
+            }
+            let up = euler.marginal_utility(at, &refs, &shifted[0], k)?;
+            let down = euler.marginal_utility(at, &refs, &shifted[1], k)?;
+            Some(
+                (0..n)
+                    .map(|i| ((up[2][i] / up[1][i]) / (down[2][i] / down[1][i])).ln() / (up[0][i] / down[0][i]).ln())
+                    .collect(),
+            )
+        });
+        for i in 0..n {
+            let (r, m) = (today[k][i], tomorrow[k][i]);
+            let plain = (r + m).abs() / r.abs().max(m.abs()).max(f64::MIN_POSITIVE);
+            let error = match (&here, &elasticity) {
+                (Some([_, dc, _]), Some(e)) if dc[i] != 0.0 && e[i].is_finite() && e[i].abs() > 1e-6 => {
+                    let ratio = -m / r;
+                    if ratio > 0.0 {
+                        ((ratio.ln() / e[i]).exp() - 1.0).abs().min(1.0)
+                    } else {
+                        1.0
+                    }
+                }
+                _ => plain,
+            };
+            result[i] = f64::max(result[i], if error.is_nan() { 1.0 } else { error });
+        }
+    }
+    for (r, b) in result.iter_mut().zip(&binding) {
+        if *b != Binding::Free {
+            *r = f64::NAN;
+        }
+    }
+    Some(result)
+}

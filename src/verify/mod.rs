@@ -1,0 +1,9 @@
+//! The certificate: every solution is judged by the same code, and a solution that fails is reported as failed.
+
+pub mod certificate;
+pub mod euler;
+pub mod simulate;
+pub mod solved;
+
+#[cfg(test)]
+mod certificate_tests;

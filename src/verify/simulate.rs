@@ -1,0 +1,490 @@
+//! Paths of a decision problem under a policy: many at once, lanes grouped by shock, counter-based draws.
+//!
+//! Two policies simulated with the same seed see the same draws (common random numbers). Noises are drawn among the nodes of
+//! the quadrature, so that simulation and solution face one and the same problem.
+
+use crate::num::chain;
+use crate::num::random::Key;
+use crate::solve::bellman::{At, Bellman, Continuation, Scratch};
+use crate::solve::search::{SearchOptions, choose};
+use crate::solve::solution::{Reader, Solution};
+
+/// What somebody does at a state.
+pub trait Policy: Sync {
+    /// Actions at the states of `draw.len()` lanes (`actions[a][i]`); `draw` are uniforms for policies that randomise.
+    fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]);
+}
+
+/// The policy of a solution: interpolated where that is exact enough, else the best action given the solved value.
+///
+/// Finite actions on continuous states are always optimised on the spot: the nearest node's choice would be wrong close to
+/// switching points. Continuous actions are optimised within [`NEIGHBOURS`] nodes of a node where a constraint binds,
+/// since policies have kinks there that no interpolant follows.
+pub struct SolvedPolicy<'a> {
+    bellman: &'a Bellman<'a>,
+    reader: Reader<'a>,
+    continuations: Vec<Continuation>,
+    optimise: bool,
+    /// Period x state x shock: close to a binding constraint. Empty if none binds anywhere.
+    kinked: Vec<bool>,
+    search: SearchOptions,
+}
+
+/// How far from a binding constraint policies are not interpolated: a spline's ripples fall by .27 a node.
+pub const NEIGHBOURS: usize = 5;
+
+impl<'a> SolvedPolicy<'a> {
+    /// Prepares a solution. `Err` if it does not fit the problem.
+    pub fn new(bellman: &'a Bellman<'a>, solution: &'a Solution) -> Result<Self, crate::diag::Diagnostic> {
+        let reader = Reader::new(solution, bellman.problem)?;
+        let continuous_states = solution.states.iter().any(|s| !s.integer);
+        let optimise = bellman.taste.is_some() || (!bellman.finite.is_empty() && continuous_states);
+        let continuations = (0..solution.periods)
+            .map(|t| solution.continuation(bellman, t))
+            .collect();
+        let kinked = if optimise || !continuous_states {
+            Vec::new()
+        } else {
+            kinks(bellman, solution)
+        };
+        Ok(SolvedPolicy {
+            bellman,
+            reader,
+            continuations,
+            optimise,
+            kinked,
+            search: SearchOptions::default(),
+        })
+    }
+
+    /// Its reader.
+    pub fn reader(&self) -> &Reader<'a> {
+        &self.reader
+    }
+
+    /// What follows the actions of a period.
+    pub fn continuation(&self, time: usize) -> &Continuation {
+        &self.continuations[time.min(self.continuations.len() - 1)]
+    }
+
+    fn near_kink(&self, at: At, states: &[&[f64]], i: usize) -> bool {
+        if self.kinked.is_empty() {
+            return false;
+        }
+        let mut node = 0;
+        for (axis, x) in self.bellman.tensor.axes().iter().zip(states) {
+            let place = axis.locate(x[i]);
+            node = node * axis.nodes().len() + place.cell as usize + usize::from(place.t > 0.5);
+        }
+        let period = at.time.min(self.continuations.len() - 1);
+        self.kinked[(period * self.bellman.nodes() + node) * self.bellman.shocks() + at.shock]
+    }
+}
+
+/// Nodes close to one where a constraint binds.
+fn kinks(bellman: &Bellman, solution: &Solution) -> Vec<bool> {
+    let (nodes, nz, ns) = (bellman.nodes(), bellman.shocks(), solution.states.len());
+    let mut flags = vec![false; solution.periods * nodes * nz];
+    let mut states = vec![vec![0.0; nodes]; ns];
+    let mut x = vec![0.0; ns];
+    for i in 0..nodes {
+        bellman.tensor.node(i, &mut x);
+        states.iter_mut().zip(&x).for_each(|(s, x)| s[i] = *x);
+    }
+    let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+    for time in 0..solution.periods {
+        for shock in 0..nz {
+            let actions: Vec<Vec<f64>> = solution
+                .policy
+                .iter()
+                .map(|p| {
+                    solution
+                        .period(p, time)
+                        .iter()
+                        .skip(shock)
+                        .step_by(nz)
+                        .copied()
+                        .collect()
+                })
+                .collect();
+            for (i, b) in super::euler::bindings(bellman, At { shock, time }, &refs, &actions)
+                .into_iter()
+                .enumerate()
+            {
+                flags[(time * nodes + i) * nz + shock] = b != super::euler::Binding::Free;
+            }
+        }
+    }
+    if !flags.contains(&true) {
+        return Vec::new();
+    }
+    let mut stride = nz;
+    for axis in bellman.tensor.axes().iter().rev() {
+        let n = axis.nodes().len();
+        let before = flags.clone();
+        for (k, _) in before.iter().enumerate().filter(|(_, f)| **f) {
+            let own = k / stride % n;
+            for other in own.saturating_sub(NEIGHBOURS)..=(own + NEIGHBOURS).min(n - 1) {
+                flags[k - own * stride + other * stride] = true;
+            }
+        }
+        stride *= n;
+    }
+    flags
+}
+
+impl Policy for SolvedPolicy<'_> {
+    fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
+        let n = draw.len();
+        let continuation = self.continuation(at.time);
+        if self.optimise
+            && let Ok(chosen) = choose(self.bellman, continuation, at, states, n, None, self.search)
+        {
+            for i in 0..n {
+                let source = if chosen.probability.is_empty() {
+                    &chosen.actions
+                } else {
+                    let mut left = draw[i];
+                    let last = chosen.probability.len() - 1;
+                    let pick = (0..last).find(|&g| {
+                        left -= chosen.probability[g][i];
+                        left < 0.0
+                    });
+                    &chosen.given[pick.unwrap_or(last)]
+                };
+                for (to, from) in actions.iter_mut().zip(source) {
+                    to[i] = from[i];
+                }
+            }
+            return;
+        }
+        self.reader.actions(at, states, actions);
+        // Interpolation may step over a hard constraint by its own error: choose afresh there, too.
+        let refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
+        let (mut q, mut slack) = (vec![0.0; n], vec![0.0; n]);
+        self.bellman.q(
+            continuation,
+            at,
+            states,
+            &refs,
+            &mut Scratch::default(),
+            &mut q,
+            &mut slack,
+        );
+        let afresh: Vec<usize> = (0..n)
+            .filter(|&i| q[i] == f64::NEG_INFINITY || self.near_kink(at, states, i))
+            .collect();
+        if afresh.is_empty() || self.bellman.continuous.is_empty() {
+            return;
+        }
+        let pick = |c: &[f64]| -> Vec<f64> { afresh.iter().map(|&i| c[i]).collect() };
+        let part: Vec<Vec<f64>> = states.iter().map(|s| pick(s)).collect();
+        let part: Vec<&[f64]> = part.iter().map(Vec::as_slice).collect();
+        let guess: Vec<Vec<f64>> = actions.iter().map(|a| pick(a)).collect();
+        if let Ok(chosen) = choose(
+            self.bellman,
+            continuation,
+            at,
+            &part,
+            afresh.len(),
+            Some(&guess),
+            self.search,
+        ) {
+            for (to, from) in actions.iter_mut().zip(&chosen.actions) {
+                for (k, &i) in afresh.iter().enumerate() {
+                    to[i] = from[k];
+                }
+            }
+        }
+    }
+}
+
+/// The same everywhere: finite choices, and for continuous actions a level or a share of what the bounds allow.
+#[derive(Clone, Debug)]
+pub struct ConstantPolicy<'a> {
+    /// The problem's bounds.
+    pub bellman: &'a Bellman<'a>,
+    /// Share of the way from the lower to the upper bound (or the level itself) of each continuous action.
+    pub continuous: Vec<f64>,
+    /// Whether `continuous` are levels, kept inside the bounds.
+    pub levels: bool,
+    /// Values of the finite actions.
+    pub finite: Vec<f64>,
+}
+
+impl std::fmt::Debug for Bellman<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bellman")
+            .field("nodes", &self.nodes())
+            .field("shocks", &self.shocks())
+            .finish()
+    }
+}
+
+impl Policy for ConstantPolicy<'_> {
+    fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
+        let n = draw.len();
+        let (lo, hi) = bounds(self.bellman, at, states, n);
+        for (f, &a) in self.bellman.finite.iter().enumerate() {
+            actions[a][..n].fill(self.finite[f]);
+        }
+        for (c, &a) in self.bellman.continuous.iter().enumerate() {
+            for i in 0..n {
+                let (l, h) = (lo[c][i], hi[c][i]);
+                actions[a][i] = if self.levels {
+                    self.continuous[c].max(l).min(h)
+                } else {
+                    l + self.continuous[c] * (h - l)
+                };
+            }
+        }
+    }
+}
+
+/// Bounds of the continuous actions at `n` states.
+pub fn bounds(bellman: &Bellman, at: At, states: &[&[f64]], n: usize) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
+    let nc = bellman.continuous.len();
+    let (mut lo, mut hi) = (vec![vec![f64::NEG_INFINITY; n]; nc], vec![vec![f64::INFINITY; n]; nc]);
+    if nc > 0 {
+        let lanes = crate::solve::problem::Lanes {
+            states,
+            actions: &[],
+            shock: at.shock,
+            noise: 0,
+            shock_next: at.shock,
+            time: at.time,
+        };
+        let mut low: Vec<&mut [f64]> = lo.iter_mut().map(Vec::as_mut_slice).collect();
+        let mut high: Vec<&mut [f64]> = hi.iter_mut().map(Vec::as_mut_slice).collect();
+        bellman.problem.bounds(&lanes, &mut low, &mut high);
+    }
+    (lo, hi)
+}
+
+/// Paths side by side.
+pub struct World<'a> {
+    bellman: &'a Bellman<'a>,
+    start: Vec<f64>,
+    stationary: Vec<f64>,
+    keys: [Key; 4],
+    step: u64,
+    /// `states[s][p]`.
+    pub states: Vec<Vec<f64>>,
+    /// Joint shock of each path.
+    pub shock: Vec<usize>,
+    /// Period of each path (0 for an infinite horizon).
+    pub time: Vec<usize>,
+    /// Actions of the last step, `actions[a][p]`.
+    pub actions: Vec<Vec<f64>>,
+    /// Rewards of the last step.
+    pub reward: Vec<f64>,
+    /// Discount factors of the last step.
+    pub discount: Vec<f64>,
+    /// Paths that ended in the last step, and what the end paid.
+    pub ended: Vec<Option<f64>>,
+    /// Whether the last step's actions violated a hard constraint.
+    pub infeasible: Vec<bool>,
+    /// Noise node of the last step.
+    pub noise: Vec<usize>,
+}
+
+fn draw(probabilities: impl Iterator<Item = f64>, u: f64) -> usize {
+    let p: Vec<f64> = probabilities.collect();
+    let mut left = u * p.iter().sum::<f64>();
+    for (i, p) in p.iter().enumerate() {
+        left -= p;
+        if left < 0.0 {
+            return i;
+        }
+    }
+    p.iter().rposition(|p| *p > 0.0).unwrap_or(0)
+}
+
+impl<'a> World<'a> {
+    /// `paths` worlds at `start` (the middle of the grid if `None`) with shocks drawn from their stationary distribution.
+    pub fn new(bellman: &'a Bellman<'a>, paths: usize, seed: u64, start: Option<&[f64]>) -> Self {
+        let spec = bellman.problem.spec();
+        let middle = || -> Vec<f64> {
+            bellman
+                .tensor
+                .axes()
+                .iter()
+                .map(|a| a.nodes()[a.nodes().len() / 2])
+                .collect()
+        };
+        let start = start
+            .map(<[f64]>::to_vec)
+            .or_else(|| spec.steady_state.clone())
+            .filter(|s| s.len() == spec.states.len())
+            .unwrap_or_else(middle);
+        let stationary = chain::stationary(&spec.chain.transition);
+        let keys = [1, 2, 3, 4].map(|stream| Key::new(seed, stream));
+        let shock = (0..paths)
+            .map(|p| draw(stationary.iter().copied(), keys[0].uniform(0, p as u64)))
+            .collect();
+        World {
+            states: start.iter().map(|&x| vec![x; paths]).collect(),
+            start,
+            stationary,
+            keys,
+            step: 0,
+            shock,
+            time: vec![0; paths],
+            actions: vec![vec![0.0; paths]; spec.actions.len()],
+            reward: vec![0.0; paths],
+            discount: vec![0.0; paths],
+            ended: vec![None; paths],
+            infeasible: vec![false; paths],
+            noise: vec![0; paths],
+            bellman,
+        }
+    }
+
+    fn gather(columns: &[Vec<f64>], lanes: &[usize]) -> Vec<Vec<f64>> {
+        columns.iter().map(|c| lanes.iter().map(|&p| c[p]).collect()).collect()
+    }
+
+    /// One period under `policy`. `before_move` sees the world with this period's states, shocks and actions.
+    pub fn step(&mut self, policy: &dyn Policy, before_move: &mut dyn FnMut(&World)) {
+        let spec = self.bellman.problem.spec();
+        let paths = self.shock.len();
+        self.step += 1;
+        let mut groups: Vec<(usize, usize)> = self.shock.iter().copied().zip(self.time.iter().copied()).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        for (shock, time) in groups {
+            let lanes: Vec<usize> = (0..paths)
+                .filter(|&p| self.shock[p] == shock && self.time[p] == time)
+                .collect();
+            let states = World::gather(&self.states, &lanes);
+            let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+            let u: Vec<f64> = lanes
+                .iter()
+                .map(|&p| self.keys[1].uniform(self.step, p as u64))
+                .collect();
+            let mut actions = vec![vec![0.0; lanes.len()]; self.actions.len()];
+            policy.act(At { shock, time }, &refs, &u, &mut actions);
+            for (to, from) in self.actions.iter_mut().zip(&actions) {
+                for (k, &p) in lanes.iter().enumerate() {
+                    to[p] = from[k];
+                }
+            }
+        }
+        let mut next_shock = vec![0; paths];
+        for p in 0..paths {
+            let lane = p as u64;
+            next_shock[p] = draw(
+                spec.chain.transition[self.shock[p]].iter().copied(),
+                self.keys[2].uniform(self.step, lane),
+            );
+            let weights = self.bellman.noises.iter().map(|n| n.1);
+            self.noise[p] = self.bellman.noises[draw(weights, self.keys[3].uniform(self.step, lane))].0;
+        }
+        let key = |w: &World, p: usize| {
+            let branch = if spec.next_uses_shock_next {
+                next_shock[p]
+            } else {
+                w.shock[p]
+            };
+            (w.shock[p], w.time[p], w.noise[p], branch)
+        };
+        let mut groups: Vec<_> = (0..paths).map(|p| key(self, p)).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        let mut next = self.states.clone();
+        let mut scratch = Scratch::default();
+        for group in groups {
+            let (shock, time, noise, branch) = group;
+            let lanes: Vec<usize> = (0..paths).filter(|&p| key(self, p) == group).collect();
+            let states = World::gather(&self.states, &lanes);
+            let actions = World::gather(&self.actions, &lanes);
+            let states: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+            let actions: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
+            self.bellman.evaluate(
+                At { shock, time },
+                noise,
+                branch,
+                &states,
+                &actions,
+                lanes.len(),
+                &mut scratch,
+            );
+            for (k, &p) in lanes.iter().enumerate() {
+                self.reward[p] = scratch.reward[k];
+                self.discount[p] = scratch.discount[k];
+                self.infeasible[p] = !(scratch.slack[k] >= crate::solve::bellman::FEASIBLE);
+                self.ended[p] = (scratch.end[k] != 0.0).then_some(scratch.paying[k]);
+                for (next, column) in next.iter_mut().zip(&scratch.next) {
+                    next[p] = column[k];
+                }
+            }
+        }
+        before_move(self);
+        self.states = next;
+        for p in 0..paths {
+            self.shock[p] = next_shock[p];
+            let over = spec.horizon.is_some_and(|h| self.time[p] + 1 >= h);
+            if over && self.ended[p].is_none() {
+                self.ended[p] = Some(0.0);
+            }
+            if self.ended[p].is_some() {
+                self.restart(p);
+            } else if spec.horizon.is_some() {
+                self.time[p] += 1;
+            }
+        }
+    }
+
+    fn restart(&mut self, p: usize) {
+        for (column, &x) in self.states.iter_mut().zip(&self.start) {
+            column[p] = x;
+        }
+        self.time[p] = 0;
+        self.shock[p] = draw(
+            self.stationary.iter().copied(),
+            self.keys[0].uniform(self.step, p as u64),
+        );
+    }
+}
+
+/// Mean over paths of the discounted rewards of at most `periods` periods (a life ends at the first end).
+pub fn lifetime(
+    bellman: &Bellman,
+    policy: &dyn Policy,
+    paths: usize,
+    periods: usize,
+    seed: u64,
+    start: Option<&[f64]>,
+) -> f64 {
+    let mut world = World::new(bellman, paths, seed, start);
+    let mut weight = vec![1.0; paths];
+    let mut total = vec![0.0; paths];
+    for _ in 0..periods {
+        world.step(policy, &mut |_| {});
+        let mut alive = false;
+        for p in 0..paths {
+            if weight[p] == 0.0 {
+                continue;
+            }
+            total[p] += weight[p]
+                * if world.infeasible[p] {
+                    f64::NEG_INFINITY
+                } else {
+                    world.reward[p]
+                };
+            weight[p] *= world.discount[p];
+            if let Some(paying) = world.ended[p] {
+                if paying != 0.0 {
+                    total[p] += weight[p] * paying;
+                }
+                weight[p] = 0.0;
+            }
+            alive |= weight[p] != 0.0 && total[p].is_finite();
+        }
+        if !alive {
+            break;
+        }
+    }
+    let mean = total.iter().sum::<f64>() / paths.max(1) as f64;
+    if mean.is_nan() { f64::NEG_INFINITY } else { mean }
+}

@@ -1,0 +1,335 @@
+//! Solving a model and judging the solution: what `econc solve` does between compiling and reporting.
+
+use super::certificate::{self, Certificate, certify};
+use crate::check::Model;
+use crate::check::model::Setting;
+use crate::diag::Diagnostic;
+use crate::solve::bellman::Interpolation;
+use crate::solve::decision::{self, Decision, Discretised};
+use crate::solve::grid_search;
+use crate::solve::problem::{DecisionProblem, StateKind};
+use crate::solve::progress::{Control, Progress};
+use crate::solve::solution::Solution;
+use crate::solve::steady_state::{SteadyState, SteadyStateOptions, steady_state};
+use crate::solve::value_iteration;
+
+/// What may be asked beside the file's own settings.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// `value_iteration` or `grid_search`, instead of the file's.
+    pub method: Option<String>,
+    /// The concept, instead of the file's.
+    pub concept: Option<String>,
+    /// Seed of the certificate's simulation.
+    pub seed: u64,
+}
+
+/// A solution with its verdict.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Solved {
+    /// The solution.
+    pub solution: Solution,
+    /// The verdict.
+    pub certificate: Certificate,
+    /// Asked and obtained moments of discretised shocks.
+    pub discretised: Vec<Discretised>,
+    /// The deterministic steady state (states with their names, then actions), where there is one.
+    pub steady_state: Vec<(String, f64)>,
+}
+
+/// How often the grid of a state without an end may be widened.
+const WIDENINGS: usize = 12;
+
+/// Solves a model by its settings and certifies the result.
+pub fn solve(
+    model: &Model,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress) -> Control,
+) -> Result<Solved, Vec<Diagnostic>> {
+    let mut model = model.clone();
+    if let Some(c) = &options.concept {
+        set(&mut model, "concept", Setting::Word(c.clone()));
+    }
+    let method = options
+        .method
+        .clone()
+        .or_else(|| word(&model, "method"))
+        .unwrap_or("value_iteration".into());
+    let still = stationary(&model);
+    let mut bounds: Vec<(String, f64, f64)> = Vec::new();
+    let mut round = 0;
+    loop {
+        let mut build = decision::Options {
+            bounds: bounds.clone(),
+            ..decision::Options::default()
+        };
+        if round == 0 {
+            build.bounds = around(&model, &still);
+        }
+        let mut problem = Decision::new(&model, &build).map_err(|d| vec![d])?;
+        if let Some((names, s)) = &still {
+            let states: Vec<Option<f64>> = problem
+                .spec()
+                .states
+                .iter()
+                .map(|x| names.iter().position(|n| *n == x.name).map(|i| s.states[i]))
+                .collect();
+            problem.spec_mut().steady_state = states.into_iter().collect();
+        }
+        let solution = run(&model, &problem, &method, progress).map_err(|d| vec![d])?;
+        let certificate = certify(&problem, &solution, &judge(&model, &problem, options.seed)).map_err(|d| vec![d])?;
+        // Ends that the solver chose itself are moved until nobody goes there.
+        if round < WIDENINGS
+            && let Some(wider) = widen(&model, &problem, &certificate)
+        {
+            bounds = wider;
+            round += 1;
+            continue;
+        }
+        let steady_state = still.map_or(Vec::new(), |(names, s)| {
+            names
+                .into_iter()
+                .zip(s.states.iter().chain(&s.actions).copied())
+                .collect()
+        });
+        return Ok(Solved {
+            solution,
+            certificate,
+            discretised: problem.discretised.clone(),
+            steady_state,
+        });
+    }
+}
+
+/// The deterministic steady state with the names of states and actions, if the model has one of this kind.
+fn stationary(model: &Model) -> Option<(Vec<String>, SteadyState)> {
+    if model.horizon.is_some() {
+        return None;
+    }
+    let problem = Decision::new(
+        model,
+        &decision::Options {
+            deterministic: true,
+            nodes: 60,
+            ..decision::Options::default()
+        },
+    )
+    .ok()?;
+    let continuous = problem
+        .spec()
+        .states
+        .iter()
+        .all(|s| matches!(s.kind, StateKind::Continuous { .. }));
+    if !continuous || problem.spec().states.is_empty() || problem.spec().discount.is_none() {
+        return None;
+    }
+    let quick = SteadyStateOptions {
+        fallback: value_iteration::Options {
+            improvements: 0,
+            ..value_iteration::Options::default()
+        },
+        ..SteadyStateOptions::default()
+    };
+    let found = steady_state(&problem, &quick).ok().filter(|s| s.method == "newton")?;
+    let names = problem
+        .spec()
+        .states
+        .iter()
+        .map(|s| s.name.clone())
+        .chain(problem.spec().actions.iter().map(|a| a.name.clone()))
+        .collect();
+    Some((names, found))
+}
+
+/// Bounds around the steady state, for domains without ends.
+fn around(model: &Model, still: &Option<(Vec<String>, SteadyState)>) -> Vec<(String, f64, f64)> {
+    let Some((names, s)) = still else { return Vec::new() };
+    model
+        .states
+        .iter()
+        .filter_map(|state| {
+            let own: Vec<f64> = names
+                .iter()
+                .zip(&s.states)
+                .filter(|(n, _)| **n == state.name || n.starts_with(&format!("{}[", state.name)))
+                .map(|(_, x)| *x)
+                .collect();
+            let (min, max) = (
+                own.iter().copied().fold(f64::INFINITY, f64::min),
+                own.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            );
+            (min > 0.0 && max.is_finite()).then(|| (state.name.clone(), 0.3 * min, 2.5 * max))
+        })
+        .collect()
+}
+
+fn run(
+    model: &Model,
+    problem: &Decision,
+    method: &str,
+    progress: &mut dyn FnMut(Progress) -> Control,
+) -> Result<Solution, Diagnostic> {
+    let number = |key: &str| -> Option<f64> {
+        model
+            .solve_settings()
+            .and_then(|s| s.get(key))
+            .and_then(|s| if let Setting::Number(x) = s { Some(*x) } else { None })
+    };
+    let whole = |key: &str, default: usize| -> Result<usize, Diagnostic> {
+        match number(key) {
+            None => Ok(default),
+            Some(x) if x >= 0.0 && x.fract() == 0.0 && x < 1e9 => Ok(x as usize),
+            Some(x) => Err(Diagnostic::error("E0802", format!("`{key} = {x}` is no whole number"))),
+        }
+    };
+    match method {
+        "value_iteration" | "vfi" => {
+            let defaults = value_iteration::Options::default();
+            let interpolation = match word(model, "interpolation").as_deref() {
+                None | Some("cubic") => Interpolation::Cubic,
+                Some("linear") => Interpolation::Linear,
+                Some(other) => {
+                    return Err(
+                        Diagnostic::error("E0802", format!("unknown interpolation `{other}`")).hint("cubic or linear")
+                    );
+                }
+            };
+            let o = value_iteration::Options {
+                tolerance: number("tolerance").unwrap_or(defaults.tolerance),
+                improvements: whole("iterations", defaults.improvements)?,
+                howard: number("howard") != Some(0.0),
+                interpolation,
+                ..defaults
+            };
+            value_iteration::solve(problem, &o, progress)
+        }
+        "grid_search" => {
+            let defaults = grid_search::Options::default();
+            let o = grid_search::Options {
+                tolerance: number("tolerance").unwrap_or(defaults.tolerance),
+                iterations: whole("iterations", defaults.iterations)?,
+                howard: whole("howard", 0)?,
+                ..defaults
+            };
+            grid_search::solve(problem, &o, progress).map(|g| g.solution)
+        }
+        other => {
+            let known = ["value_iteration", "grid_search"];
+            let d = Diagnostic::error("E0802", format!("unknown method `{other}`"));
+            Err(match crate::diag::suggest::did_you_mean(other, known) {
+                Some(k) => d.hint(format!("did you mean `{k}`?")),
+                None => d.hint("this version has value_iteration and grid_search"),
+            })
+        }
+    }
+}
+
+/// How the certificate simulates: from where the model starts unless it has a steady state.
+fn judge(model: &Model, problem: &Decision, seed: u64) -> certificate::Options {
+    let mut o = certificate::Options {
+        seed,
+        ..certificate::Options::default()
+    };
+    if problem.spec().steady_state.is_none() {
+        o.start = start(model, problem);
+    }
+    let Some(s) = model.solve_settings() else { return o };
+    let number = |key: &str| {
+        if let Some(Setting::Number(x)) = s.get(key) {
+            Some(*x)
+        } else {
+            None
+        }
+    };
+    if let Some(x) = number("euler") {
+        o.thresholds.euler = x;
+    }
+    if let Some(x) = number("bellman") {
+        o.thresholds.bellman = x;
+    }
+    if let Some(x) = number("edges") {
+        o.thresholds.edges = x;
+    }
+    if let Some(x) = number("burn_in") {
+        o.burn_in = x.max(0.0) as usize;
+    }
+    if let Some(x) = number("periods") {
+        o.periods = (x.max(1.0) as usize).div_ceil(o.paths).max(1);
+    }
+    o
+}
+
+/// The middle of where each state may start, if the model says.
+fn start(model: &Model, problem: &Decision) -> Option<Vec<f64>> {
+    let middle = |k: usize| -> Option<f64> {
+        let state = &model.states[problem.origin[k].0];
+        let d = model.graph.nodes[state.start?.0 as usize].domain;
+        let x = 0.5 * (d.lo + d.hi);
+        x.is_finite()
+            .then_some(if state.domain.integer { x.round() } else { x })
+    };
+    (0..problem.spec().states.len()).map(middle).collect()
+}
+
+/// New bounds for states whose chosen ends are reached, `None` if all is well.
+fn widen(model: &Model, problem: &Decision, c: &Certificate) -> Option<Vec<(String, f64, f64)>> {
+    let limit = c.thresholds.edges.min(1e-4);
+    if c.outside <= limit && c.unexplained_edges <= limit {
+        return None;
+    }
+    let mut out: Vec<(String, f64, f64)> = Vec::new();
+    let mut moved = false;
+    for (k, axis) in problem.spec().states.iter().enumerate() {
+        let StateKind::Continuous { grid, .. } = &axis.kind else {
+            continue;
+        };
+        let state = &model.states[problem.origin[k].0];
+        let Some((_, low, high)) = problem.open_ends.iter().find(|(i, _, _)| *i == k) else {
+            continue;
+        };
+        let (mut lo, mut hi) = (grid[0], grid[grid.len() - 1]);
+        let span = hi - lo;
+        let at = |end: &str| {
+            c.edges
+                .iter()
+                .any(|e| e.name.starts_with(&axis.name) && e.name.contains(end) && e.share > limit)
+                || c.outside > limit
+        };
+        if *high && at("upper") {
+            hi = if lo > 0.0 { hi * 1.5 } else { hi + 0.5 * span };
+            moved = true;
+        }
+        if *low && at("lower") {
+            lo = if lo > 0.0 { lo / 1.5 } else { lo - 0.5 * span };
+            moved = true;
+        }
+        match out.iter_mut().find(|(n, _, _)| *n == state.name) {
+            Some((_, l, h)) => {
+                *l = l.min(lo);
+                *h = h.max(hi);
+            }
+            None => out.push((state.name.clone(), lo, hi)),
+        }
+    }
+    moved.then_some(out)
+}
+
+fn word(model: &Model, key: &str) -> Option<String> {
+    match model.solve_settings()?.get(key)? {
+        Setting::Word(w) => Some(w.clone()),
+        _ => None,
+    }
+}
+
+fn set(model: &mut Model, key: &str, value: Setting) {
+    if !model.settings.iter().any(|s| s.block == "solve") {
+        model.settings.push(crate::check::model::Settings {
+            block: "solve".into(),
+            method: None,
+            entries: Vec::new(),
+        });
+    }
+    if let Some(s) = model.settings.iter_mut().find(|s| s.block == "solve") {
+        s.entries.push((key.into(), value, crate::diag::Span::default()));
+    }
+}

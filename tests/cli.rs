@@ -1,0 +1,367 @@
+//! The command line as a user meets it: help, exit statuses, files, run directories, kills.
+
+use assert_cmd::Command;
+use econc::report::run::{Manifest, Place, RunDirectory, Status, inspect, open_complete};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+const SUBCOMMANDS: [&str; 7] = ["check", "fmt", "graph", "explain", "solve", "simulate", "new"];
+
+/// econc in a directory of its own.
+fn econc(directory: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let mut command: Command = assert_cmd::cargo::cargo_bin_cmd!("econc");
+    let output = command
+        .current_dir(directory)
+        .args(arguments)
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("econc starts");
+    (
+        output.status.code().expect("not killed"),
+        String::from_utf8(output.stdout).expect("UTF-8"),
+        String::from_utf8(output.stderr).expect("UTF-8"),
+    )
+}
+
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a scratch directory")
+}
+
+/// A directory with `growth.econ`, the model of that name.
+fn with_growth() -> tempfile::TempDir {
+    let directory = scratch();
+    std::fs::copy(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("models/growth.econ"),
+        directory.path().join("growth.econ"),
+    )
+    .expect("the model");
+    directory
+}
+
+#[test]
+fn help_names_every_command_and_shows_examples() {
+    let directory = scratch();
+    let (exit, out, _) = econc(directory.path(), &["--help"]);
+    assert_eq!(exit, 0);
+    for name in SUBCOMMANDS {
+        assert!(out.contains(&format!("\n  {name} ")), "{name} in {out}");
+        let (exit, help, _) = econc(directory.path(), &[name, "--help"]);
+        assert_eq!(exit, 0);
+        assert!(
+            help.contains("Examples:") && help.contains("--set <NAME=VALUE>"),
+            "{help}"
+        );
+    }
+    assert!(!out.contains("crash"));
+    let (exit, out, _) = econc(directory.path(), &["--version"]);
+    assert_eq!((exit, out), (0, format!("econc {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn misuse_ends_with_two_and_says_what_is_right() {
+    let directory = scratch();
+    for (arguments, word) in [
+        (&["slove", "growth.econ"][..], "solve"),
+        (&["solve"][..], "<FILE>"),
+        (&["solve", "growth.econ", "--set", "beta"][..], "NAME=VALUE"),
+        (&["solve", "growth.econ", "--threads", "0"][..], "--threads"),
+        (&["simulate", "growth.econ", "--worlds", "0"][..], "--worlds"),
+        (&["graph", "growth.econ", "--svg", "--dot"][..], "--dot"),
+        (&[][..], "Usage"),
+    ] {
+        let (exit, _, err) = econc(directory.path(), arguments);
+        assert_eq!(exit, 2, "{arguments:?}");
+        assert!(err.contains(word), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_misuse_with_the_near_name() {
+    let directory = with_growth();
+    let (exit, out, err) = econc(directory.path(), &["solve", "grwoth.econ"]);
+    assert_eq!((exit, out.as_str()), (2, ""));
+    assert!(err.contains("E0960") && err.contains("`growth.econ`"), "{err}");
+    let (exit, _, err) = econc(directory.path(), &["check", "."]);
+    assert_eq!(exit, 2);
+    assert!(err.contains("directory"), "{err}");
+    std::fs::write(directory.path().join("latin.econ"), b"model a\n# caf\xe9\n").expect("a file");
+    let (exit, _, err) = econc(directory.path(), &["graph", "latin.econ"]);
+    assert_eq!(exit, 2);
+    assert!(err.contains("E0961") && err.contains("line 2"), "{err}");
+    assert!(!directory.path().join("runs").exists(), "nothing is left behind");
+}
+
+#[test]
+fn a_model_with_errors_ends_with_one() {
+    let directory = with_growth();
+    std::fs::write(
+        directory.path().join("bad.econ"),
+        "model bad\nparam a = (1\nparam b = 2\n",
+    )
+    .expect("a file");
+    let (exit, _, err) = econc(directory.path(), &["check", "bad.econ"]);
+    assert_eq!(exit, 1);
+    assert!(err.contains("bad.econ") && err.contains("error"), "{err}");
+    // one bad file does not hide the other, and the worst decides
+    let (exit, _, err) = econc(directory.path(), &["check", "growth.econ", "bad.econ", "none.econ"]);
+    assert_eq!(exit, 2);
+    assert!(
+        err.contains("growth.econ: ") && err.contains("bad.econ: 1 error"),
+        "{err}"
+    );
+    let (exit, out, err) = econc(directory.path(), &["check", "--json", "growth.econ", "bad.econ"]);
+    assert_eq!((exit, err.as_str()), (1, ""));
+    let json: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(json["files"][0]["ok"], true);
+    assert_eq!(json["files"][1]["diagnostics"][0]["severity"], "error");
+    let (exit, _, _) = econc(directory.path(), &["solve", "bad.econ"]);
+    assert_eq!(exit, 1);
+    assert!(!directory.path().join("runs").exists());
+}
+
+#[test]
+fn messages_show_the_line_and_explain_shows_the_page() {
+    let directory = scratch();
+    std::fs::write(
+        directory.path().join("bad.econ"),
+        "model bad\nparam a = (1\nparam b = 2\n",
+    )
+    .expect("a file");
+    let (_, _, err) = econc(directory.path(), &["check", "bad.econ"]);
+    assert!(err.contains("bad.econ:2:") && err.contains("param a = (1"), "{err}");
+    let code = err.split(['[', ']']).nth(1).expect("a code");
+    let (exit, out, _) = econc(directory.path(), &["explain", &code.to_lowercase()]);
+    assert_eq!(exit, 0);
+    assert!(out.starts_with(&format!("# {code}: ")), "{out}");
+    let (exit, out, _) = econc(directory.path(), &["explain"]);
+    assert_eq!(exit, 0);
+    for known in [code, "E0950", "E0966"] {
+        assert!(out.contains(&format!("{known}  ")), "{known} in {out}");
+    }
+    let (exit, _, err) = econc(directory.path(), &["explain", "E9999"]);
+    assert_eq!(exit, 2);
+    assert!(err.contains("E0966"), "{err}");
+}
+
+#[test]
+fn fmt_rewrites_check_only_lists_and_faulty_files_stay() {
+    let directory = scratch();
+    let path = directory.path().join("loose.econ");
+    let loose = "model loose \"x\"\nparam   a=1\n\n\n\nparam bb   = a+2 # why\n";
+    std::fs::write(&path, loose).expect("a file");
+    let (exit, out, _) = econc(directory.path(), &["fmt", "--check", "loose.econ"]);
+    assert_eq!((exit, out.as_str()), (1, "loose.econ\n"));
+    assert_eq!(std::fs::read_to_string(&path).expect("kept"), loose);
+    let (exit, _, err) = econc(directory.path(), &["fmt", "loose.econ"]);
+    assert_eq!(exit, 0, "{err}");
+    let tidy = std::fs::read_to_string(&path).expect("rewritten");
+    assert!(
+        tidy != loose && tidy.contains("# why") && tidy.contains("a + 2"),
+        "{tidy}"
+    );
+    let (exit, out, err) = econc(directory.path(), &["fmt", "--check", "loose.econ"]);
+    assert_eq!((exit, out.as_str(), err.as_str()), (0, "", ""));
+    let mut command: Command = assert_cmd::cargo::cargo_bin_cmd!("econc");
+    command
+        .args(["fmt", "-"])
+        .write_stdin(loose)
+        .assert()
+        .code(0)
+        .stdout(tidy);
+
+    let faulty = "model bad\nparam a = (1\nparam   b = 2\n";
+    std::fs::write(&path, faulty).expect("a file");
+    let (exit, _, _) = econc(directory.path(), &["fmt", "loose.econ"]);
+    assert_eq!(exit, 1);
+    assert_eq!(std::fs::read_to_string(&path).expect("kept"), faulty);
+}
+
+#[test]
+fn graph_writes_every_form() {
+    let directory = with_growth();
+    let (exit, out, _) = econc(directory.path(), &["graph", "growth.econ"]);
+    assert_eq!(exit, 0);
+    assert!(
+        out.lines()
+            .any(|l| l.starts_with("planner.y") && l.contains("dated") && l.contains("alpha")),
+        "{out}"
+    );
+    let (_, out, _) = econc(directory.path(), &["graph", "growth.econ", "--dot"]);
+    assert!(out.starts_with("digraph") && !out.contains("discount factor"));
+    let (_, out, _) = econc(directory.path(), &["graph", "growth.econ", "--dot", "--parameters"]);
+    assert!(out.contains("discount factor"));
+    let (_, out, _) = econc(directory.path(), &["graph", "growth.econ", "--json"]);
+    let json: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(json["model"]["name"], "growth");
+    assert!(json["model"]["graph"]["nodes"].as_array().is_some_and(|n| n.len() > 10));
+    let (exit, out, _) = econc(directory.path(), &["graph", "growth.econ", "--out", "g.svg"]);
+    assert_eq!((exit, out.as_str()), (0, ""));
+    let svg = std::fs::read_to_string(directory.path().join("g.svg")).expect("the drawing");
+    assert!(svg.starts_with("<svg") && svg.contains("Stochastic growth"));
+    let (exit, out, _) = econc(
+        directory.path(),
+        &["graph", "growth.econ", "--ron", "--set", "alpha=0.5"],
+    );
+    assert_eq!(exit, 0);
+    assert!(out.contains("format: 1") && out.contains("0.5"));
+    let (exit, _, err) = econc(
+        directory.path(),
+        &["graph", "growth.econ", "--out", "no/such/folder/g.svg"],
+    );
+    assert_eq!(exit, 2);
+    assert!(err.contains("E0951"), "{err}");
+}
+
+#[test]
+fn a_bug_says_so_and_ends_with_101() {
+    let directory = scratch();
+    let (exit, _, err) = econc(directory.path(), &["crash"]);
+    assert_eq!(exit, 101);
+    for word in [
+        "This is a bug in econc",
+        "Please send",
+        env!("CARGO_PKG_VERSION"),
+        "src/cli/mod.rs",
+    ] {
+        assert!(err.contains(word), "{word} in {err}");
+    }
+}
+
+#[test]
+fn a_new_model_is_a_copy_under_its_own_name_and_replaces_nothing() {
+    let directory = scratch();
+    let (exit, out, _) = econc(directory.path(), &["new"]);
+    assert_eq!(exit, 0);
+    assert!(
+        out.contains("aiyagari") && out.contains("Uninsured idiosyncratic risk"),
+        "{out}"
+    );
+    let (exit, _, err) = econc(directory.path(), &["new", "aiyagari", "mine"]);
+    assert_eq!(exit, 0, "{err}");
+    let path = directory.path().join("mine.econ");
+    let text = std::fs::read_to_string(&path).expect("the copy");
+    assert!(text.contains("\nmodel mine \"Uninsured idiosyncratic risk\""));
+    std::fs::write(&path, "precious").expect("written");
+    let (exit, _, err) = econc(directory.path(), &["new", "mine"]);
+    assert_eq!(exit, 2);
+    assert!(err.contains("E0963"), "{err}");
+    assert_eq!(std::fs::read_to_string(&path).expect("kept"), "precious");
+    let (exit, _, err) = econc(directory.path(), &["new", "aiyagri", "other"]);
+    assert_eq!(exit, 2);
+    assert!(err.contains("E0962") && err.contains("`aiyagari`"), "{err}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_that_goes_away_is_no_fault_and_a_full_disk_is() {
+    let bin = assert_cmd::cargo::cargo_bin!("econc");
+    let shell = |script: &str| {
+        let output = std::process::Command::new("bash")
+            .args(["-c", script])
+            .env("ECONC", bin)
+            .output()
+            .expect("bash");
+        (
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let (out, err) = shell("\"$ECONC\" new | head -n 1; echo ${PIPESTATUS[0]}");
+    assert!(out.ends_with("\n0\n"), "{out}");
+    assert_eq!(err, "");
+    let (out, err) = shell("\"$ECONC\" new > /dev/full; echo $?");
+    assert_eq!(out, "2\n");
+    assert!(err.contains("E0951"), "{err}");
+}
+
+#[test]
+fn standard_input_is_a_file_too() {
+    let directory = with_growth();
+    let source = std::fs::read(directory.path().join("growth.econ")).expect("the model");
+    let mut command: Command = assert_cmd::cargo::cargo_bin_cmd!("econc");
+    command.args(["check", "-"]).write_stdin(source).assert().code(0);
+}
+
+#[test]
+fn a_policy_that_is_no_run_is_refused_before_anything_is_written() {
+    let directory = with_growth();
+    let (exit, _, err) = econc(directory.path(), &["simulate", "growth.econ", "--policy", "randm"]);
+    assert_eq!(exit, 2);
+    assert!(err.contains("E0965"), "{err}");
+    let place = Place::Exact {
+        directory: directory.path().join("left"),
+        force: false,
+    };
+    let run = RunDirectory::create(place, manifest()).expect("a run");
+    let partial = run.path().to_path_buf();
+    drop(run);
+    let name = partial.to_str().expect("UTF-8");
+    let (exit, _, err) = econc(directory.path(), &["simulate", "growth.econ", "--policy", name]);
+    assert_eq!(exit, 2);
+    assert!(err.contains("E0953") && err.contains("interrupted"), "{err}");
+    assert!(!directory.path().join("runs").exists());
+}
+
+fn manifest() -> Manifest {
+    Manifest::new(vec!["econc".into()], "growth.econ", b"", 1, "2025-01-01T00:00:00Z")
+}
+
+const CHILD: &str = "ECONC_TEST_RUN";
+
+/// Not a test of its own: what [`a_killed_run_says_that_it_was_interrupted`] starts and kills.
+#[test]
+fn child_that_writes_a_run_until_it_is_killed() {
+    let Some(root) = std::env::var_os(CHILD) else {
+        return;
+    };
+    let place = Place::Numbered {
+        root: root.into(),
+        name: "growth".into(),
+    };
+    let mut run = RunDirectory::create(place, manifest()).expect("a run");
+    for i in 0.. {
+        run.write(&format!("paths/{i:06}.csv"), &vec![b'x'; 100_000])
+            .expect("written");
+        run.checkpoint().expect("written");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_killed_run_says_that_it_was_interrupted() {
+    let root = scratch();
+    let mut child = std::process::Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "child_that_writes_a_run_until_it_is_killed"])
+        .env(CHILD, root.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("a child");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let partial = loop {
+        let found = std::fs::read_dir(root.path()).expect("root").next();
+        if let Some(entry) = found {
+            let path = entry.expect("entry").path();
+            if path.join("paths/000003.csv").exists() {
+                break path;
+            }
+        }
+        assert!(Instant::now() < deadline, "the child does not write");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert_eq!(inspect(&partial).expect("a manifest").1, Status::Running);
+    child.kill().expect("killed");
+    child.wait().expect("waited");
+
+    assert!(partial.to_str().expect("UTF-8").contains("growth-0001.partial-"));
+    let (manifest, status) = inspect(&partial).expect("a manifest");
+    assert_eq!((manifest.status, status), (Status::Interrupted, Status::Interrupted));
+    assert_eq!(open_complete(&partial).expect_err("refused").code, "E0953");
+    // every file on record is whole, so the run can be taken up again
+    let mut run = RunDirectory::resume(&partial).expect("resumed");
+    run.write("end.csv", b"1").expect("written");
+    let done = run.finish(Status::Complete, None, 1.0).expect("finished");
+    assert_eq!(done, root.path().join("growth-0001"));
+    assert!(open_complete(&done).expect("complete").manifest.files.len() >= 4);
+}

@@ -1,0 +1,135 @@
+//! Expected numbers of the models that need no solution: parameters (`check`) and scripted worlds (`simulate`).
+
+use econc::check::model::Model;
+use econc::env::behaviour::Behaviour;
+use econc::env::simulate::{self, Simulation};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+type Row = BTreeMap<String, String>;
+
+/// The `[[expect]]` tables of a file: `key = value` lines, strings without their quotes.
+fn rows(text: &str) -> Vec<Row> {
+    let mut out: Vec<Row> = Vec::new();
+    for line in text.lines() {
+        if line == "[[expect]]" {
+            out.push(Row::new());
+        } else if let (Some(row), Some((key, value))) = (out.last_mut(), line.split_once(" = ")) {
+            let value = value.trim().trim_matches('"').to_string();
+            row.insert(key.to_string(), value);
+        }
+    }
+    out
+}
+
+fn number(row: &Row, key: &str) -> f64 {
+    row[key].parse().expect("a number")
+}
+
+fn compile(path: &Path, set: Option<&String>) -> Result<Model, String> {
+    let source = fs::read_to_string(path).expect("readable model");
+    let mut options = econc::Options::default();
+    for pair in set.into_iter().flat_map(|s| s.split(", ")) {
+        let (name, value) = pair.split_once(" = ").expect("name = value");
+        options.set.push((name.to_string(), value.to_string()));
+    }
+    let (model, diagnostics) = econc::compile(&source, &options);
+    model.ok_or_else(|| {
+        let first = diagnostics.first().map_or("", |d| d.headline.as_str());
+        format!("{}: {first}\n", path.display())
+    })
+}
+
+/// `simulate SCENARIO[, action = value ..][, N worlds]`
+fn simulated(model: &Model, how: &str) -> Simulation {
+    let mut parts = how.split(", ");
+    let scenario = parts
+        .next()
+        .and_then(|p| p.strip_prefix("simulate "))
+        .expect("simulate SCENARIO");
+    let mut options = simulate::Options {
+        scenario: Some(scenario.to_string()),
+        periods: None,
+        worlds: 1,
+        seed: 1,
+        on_chain: false,
+    };
+    let mut fixed = Vec::new();
+    for part in parts {
+        if let Some(n) = part.strip_suffix(" worlds") {
+            options.worlds = n.parse().expect("a number of worlds");
+        } else {
+            let (name, value) = part.split_once(" = ").expect("action = value");
+            fixed.push((name.to_string(), value.parse().expect("a number")));
+        }
+    }
+    simulate::simulate(model, &Behaviour::Fixed(fixed), &options, &mut |_, _| true)
+        .unwrap_or_else(|d| panic!("{}: {d:?}", model.name))
+}
+
+fn found(model: &Model, row: &Row) -> Option<f64> {
+    let (what, how) = (row["what"].as_str(), row["how"].as_str());
+    if how == "check" {
+        let p = model.params.iter().find(|p| p.name == what)?;
+        return p.values.first().copied();
+    }
+    let run = simulated(model, how);
+    let inner = |prefix: &str| {
+        what.strip_prefix(prefix)
+            .and_then(|w| w.strip_suffix(')'))
+            .map(str::to_string)
+    };
+    if let Some(agent) = inner("return(") {
+        return run.returns.iter().find(|r| r.agent == agent).map(|r| r.discounted);
+    }
+    if let Some(agent) = inner("total(") {
+        return run.returns.iter().find(|r| r.agent == agent).map(|r| r.total);
+    }
+    let t: usize = row.get("at")?.strip_prefix("t = ")?.parse().ok()?;
+    let first = format!("{what}[1]");
+    run.series
+        .iter()
+        .find(|s| s.name == what || s.name == first || s.name == format!("{what}[1,1]"))
+        .and_then(|s| s.values.get(t).copied())
+}
+
+#[test]
+fn parameters_and_scripted_worlds_have_their_expected_numbers() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .expect("the models")
+        .map(|e| e.expect("readable entry").path())
+        .filter(|p| p.extension().is_some_and(|e| e == "toml"))
+        .collect();
+    files.sort();
+    let mut faults = String::new();
+    let mut checked = 0;
+    for path in files {
+        let text = fs::read_to_string(&path).expect("readable numbers");
+        for row in rows(&text) {
+            let how = row["how"].as_str();
+            if how != "check" && (!how.starts_with("simulate ")) {
+                continue;
+            }
+            let model = match compile(&path.with_extension("econ"), row.get("set")) {
+                Ok(model) => model,
+                Err(fault) => {
+                    faults.push_str(&fault);
+                    continue;
+                }
+            };
+            let (want, tolerance) = (number(&row, "value"), number(&row, "tolerance"));
+            let got = found(&model, &row);
+            checked += 1;
+            if got.is_none_or(|x| !((x - want).abs() <= tolerance)) {
+                faults.push_str(&format!(
+                    "{} {} ({how}): {got:?}, expected {want} within {tolerance}\n",
+                    model.name, row["what"]
+                ));
+            }
+        }
+    }
+    assert!(checked > 20, "only {checked} numbers were checked");
+    assert!(faults.is_empty(), "{faults}");
+}

@@ -1,0 +1,371 @@
+//! Expected numbers of the models that this version solves: values, policies, steady states, simulations of the solution.
+//!
+//! Each model is solved once for each set of parameters, must hold its certificate, and is then compared with the rows
+//! of its `.toml`. Models that take longer are solved only with `ECONC_LONG=1` in the environment.
+
+use econc::check::model::Model;
+use econc::env::behaviour::Behaviour;
+use econc::env::simulate;
+use econc::solve::bellman::At;
+use econc::solve::decision::{self, Decision};
+use econc::solve::problem::ActionKind;
+use econc::solve::progress::Control;
+use econc::solve::solution::{Reader, Solution};
+use econc::verify::solved::{self, Solved};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Solved whenever the tests run.
+const QUICK: &[&str] = &[
+    "brock_mirman",
+    "bus",
+    "cake",
+    "capital_goods_planner",
+    "finite_life",
+    "growth_deterministic",
+    "growth_markov",
+    "mccall",
+    "monopolist",
+    "optimal_stopping",
+];
+
+/// Solved with `ECONC_LONG=1` only.
+const LONG: &[&str] = &[
+    "capital_goods",
+    "durable_goods",
+    "growth",
+    "irreversible",
+    "language_benchmark",
+    "portfolio",
+    "producers_reduced",
+    "rbc",
+    "rbc_labour",
+];
+
+/// Solved rightly, yet without a passing certificate: wealth has no ergodic set, the portfolio share pays nothing today (its
+/// residual is relative to a sum that is zero), and the best policy is itself constant.
+const WITHOUT_CERTIFICATE: &[&str] = &["portfolio"];
+
+type Row = BTreeMap<String, String>;
+
+/// The `[[expect]]` tables of a file: `key = value` lines, strings without their quotes.
+fn rows(text: &str) -> Vec<Row> {
+    let mut out: Vec<Row> = Vec::new();
+    for line in text.lines() {
+        if line == "[[expect]]" {
+            out.push(Row::new());
+        } else if let (Some(row), Some((key, value))) = (out.last_mut(), line.split_once(" = ")) {
+            row.insert(key.to_string(), value.trim().trim_matches('"').to_string());
+        }
+    }
+    out
+}
+
+fn path(name: &str, extension: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    folder.join(name).with_extension(extension)
+}
+
+fn compile(name: &str, set: &str) -> Model {
+    let source = fs::read_to_string(path(name, "econ")).expect("a model");
+    let mut options = econc::Options::default();
+    for pair in set.split(", ").filter(|p| !p.is_empty()) {
+        let (name, value) = pair.split_once(" = ").expect("name = value");
+        options.set.push((name.to_string(), value.to_string()));
+    }
+    let (model, diagnostics) = econc::compile(&source, &options);
+    model.unwrap_or_else(|| panic!("{name}: {diagnostics:?}"))
+}
+
+fn solve(model: &Model, concept: Option<&str>) -> Solved {
+    let options = solved::Options {
+        concept: concept.map(str::to_string),
+        seed: 1,
+        ..solved::Options::default()
+    };
+    solved::solve(model, &options, &mut |_| Control::Continue).unwrap_or_else(|d| panic!("{}: {d:?}", model.name))
+}
+
+/// The part of a name after its last dot: `planner.k` is written `k` in the tables.
+fn short(name: &str) -> &str {
+    let bare = name.split('[').next().unwrap_or(name);
+    bare.rsplit('.').next().unwrap_or(bare)
+}
+
+/// A number, or a parameter's name.
+fn number(model: &Model, text: &str) -> Option<f64> {
+    let parameter = || model.params.iter().find(|p| p.name == text)?.values.first().copied();
+    text.parse().ok().or_else(parameter)
+}
+
+/// The value behind a label of a chain.
+fn label(model: &Model, name: &str, text: &str) -> Option<f64> {
+    let shock = model.shocks.iter().find(|s| short(&s.name) == name)?;
+    let econc::check::model::Process::Chain { values, labels, .. } = &shock.process else {
+        return None;
+    };
+    labels.iter().position(|l| l == text).map(|i| values[i])
+}
+
+/// The joint shock states at which to read, with weights: linear between links where a value is none of the chain's.
+fn links(s: &Solution, wanted: &[(String, f64)]) -> Vec<(usize, f64)> {
+    let mut out: Vec<(usize, f64)> = (0..s.shocks()).map(|j| (j, 1.0)).collect();
+    for (d, name) in s.chain.names.iter().enumerate() {
+        let Some((_, x)) = wanted.iter().find(|(n, _)| n == short(name)) else {
+            continue;
+        };
+        let of = |j: usize| s.chain.values[j][d];
+        let below = (0..s.shocks())
+            .map(of)
+            .filter(|v| *v <= x + 1e-12)
+            .fold(f64::NAN, f64::max);
+        let above = (0..s.shocks())
+            .map(of)
+            .filter(|v| *v >= x - 1e-12)
+            .fold(f64::NAN, f64::min);
+        let up = if above > below {
+            (x - below) / (above - below)
+        } else {
+            0.0
+        };
+        for (j, w) in &mut out {
+            *w *= if of(*j) == below {
+                1.0 - up
+            } else if of(*j) == above {
+                up
+            } else {
+                0.0
+            };
+        }
+    }
+    out.retain(|(_, w)| *w > 0.0);
+    out
+}
+
+/// Where a row reads: the state, and the other names with their values.
+fn place(model: &Model, s: &Solution, at: &str) -> Option<(Vec<f64>, Vec<(String, f64)>)> {
+    let mut given = Vec::new();
+    for pair in at.split(", ").filter(|p| !p.is_empty()) {
+        let (name, value) = pair.split_once(" = ")?;
+        let value = match value.strip_suffix("th point") {
+            Some(k) => *s.states.first()?.nodes.get(k.parse::<usize>().ok()?.checked_sub(1)?)?,
+            None => label(model, name, value).or_else(|| number(model, value))?,
+        };
+        given.push((name.to_string(), value));
+    }
+    let state = s.states.iter().map(|axis| {
+        let found = given.iter().find(|(n, _)| *n == short(&axis.name));
+        found.map(|(_, x)| *x)
+    });
+    Some((state.collect::<Option<Vec<f64>>>()?, given))
+}
+
+fn reader_problem(model: &Model, s: &Solution) -> Decision {
+    let bounds = s.states.iter().filter(|x| !x.integer).map(|x| {
+        let name = x.name.split('[').next().unwrap_or(&x.name).to_string();
+        (name, x.nodes[0], x.nodes[x.nodes.len() - 1])
+    });
+    let options = decision::Options {
+        bounds: bounds.collect(),
+        ..decision::Options::default()
+    };
+    Decision::new(model, &options).unwrap_or_else(|d| panic!("{}: {d:?}", model.name))
+}
+
+/// The number behind `what`, `None` if no part of the solution has it.
+fn found(model: &Model, s: &Solved, row: &Row) -> Option<f64> {
+    let (what, solution) = (row["what"].as_str(), &s.solution);
+    if row["how"] == "steady_state" {
+        return s.steady_state.iter().find(|(n, _)| n == what).map(|(_, x)| *x);
+    }
+    if what == "iterations" {
+        return Some(solution.record.iterations as f64);
+    }
+    let problem = reader_problem(model, solution);
+    let reader = Reader::new(solution, &problem).unwrap_or_else(|d| panic!("{}: {d:?}", model.name));
+    let value = |x: f64| reader.value(At { shock: 0, time: 0 }, &[x]);
+    match what {
+        "value at 0 less value at 89" => return Some(value(0.0) - value(89.0)),
+        "reservation wage" => {
+            let accepts = |j: usize| reader.action(At { shock: j, time: 0 }, &[])[0] == choice(solution, "accept");
+            let wages = (0..solution.shocks()).filter(|&j| accepts(j));
+            return wages.map(|j| solution.chain.values[j][0]).reduce(f64::min);
+        }
+        "largest x at which the holder exercises" => {
+            let nodes = solution.states.first()?.nodes.iter().copied();
+            let exercise = choice(solution, "exercise");
+            return nodes
+                .filter(|&x| reader.action(At { shock: 0, time: 0 }, &[x])[0] == exercise)
+                .reduce(f64::max);
+        }
+        _ => {}
+    }
+    let (state, given) = place(model, solution, row.get("at").map_or("", String::as_str))?;
+    if let Some(label) = what.strip_prefix("P(").and_then(|w| w.strip_suffix(')')) {
+        let ActionKind::Finite { labels, .. } = &solution.actions.first()?.kind else {
+            return None;
+        };
+        let node = solution.states.first()?.nodes.iter().position(|x| *x == state[0])?;
+        let k = labels.iter().position(|l| l == label)?;
+        return solution
+            .probability
+            .get(node * solution.shocks() * labels.len() + k)
+            .copied();
+    }
+    let read = |shock: usize| -> Option<f64> {
+        let at = At { shock, time: 0 };
+        match short(what) {
+            "value" => Some(reader.value(at, &state)),
+            "reward" if state.is_empty() => Some(reader.value(at, &state)),
+            name => {
+                let a = solution.actions.iter().position(|a| short(&a.name) == name)?;
+                Some(reader.action(at, &state)[a])
+            }
+        }
+    };
+    let weights = links(solution, &given);
+    weights.iter().map(|(j, w)| read(*j).map(|x| w * x)).sum()
+}
+
+/// The value of the choice with this label.
+fn choice(s: &Solution, label: &str) -> f64 {
+    match &s.actions[0].kind {
+        ActionKind::Finite { values, labels } => {
+            let k = labels.iter().position(|l| l == label).expect("such a choice");
+            values[k]
+        }
+        ActionKind::Continuous => panic!("`{}` is a number", s.actions[0].name),
+    }
+}
+
+/// `return(agent)` or `total(agent)` in a scenario under a solution.
+fn simulated(model: &Model, solution: &Solution, row: &Row, scenario: &str, worlds: usize) -> Option<f64> {
+    let options = simulate::Options {
+        scenario: Some(scenario.to_string()),
+        periods: None,
+        worlds,
+        seed: 1,
+        on_chain: true,
+    };
+    let behaviour = Behaviour::Solved(Box::new(solution.clone()));
+    let run = simulate::simulate(model, &behaviour, &options, &mut |_, _| true)
+        .unwrap_or_else(|d| panic!("{}: {d:?}", model.name));
+    let (kind, agent) = row["what"].strip_suffix(')')?.split_once('(')?;
+    let returns = run.returns.iter().find(|r| r.agent == agent)?;
+    match kind {
+        "return" => Some(returns.discounted),
+        "total" => Some(returns.total),
+        _ => None,
+    }
+}
+
+/// Solves a model for every set of parameters that its rows name. Returns the number of rows checked.
+fn check(name: &str, faults: &mut String) -> usize {
+    let text = fs::read_to_string(path(name, "toml")).expect("readable numbers");
+    let mut solved: BTreeMap<String, (Model, Solved)> = BTreeMap::new();
+    let mut checked = 0;
+    if !rows(&text).iter().any(|r| r["how"] == "solve") {
+        let model = compile(name, "");
+        let concept = (name == "capital_goods").then_some("planner");
+        if concept.is_none() {
+            certified(name, &solve(&model, concept), faults);
+        }
+    }
+    for row in rows(&text) {
+        let how = row["how"].as_str();
+        let concept = how.starts_with("solve planner").then_some("planner");
+        let scenario = how
+            .strip_prefix("solve, simulate ")
+            .or(how.strip_prefix("solve planner, simulate "));
+        if how != "solve" && how != "steady_state" && scenario.is_none() {
+            continue;
+        }
+        let set = row.get("set").cloned().unwrap_or_default();
+        let (model, s) = solved.entry(set.clone()).or_insert_with(|| {
+            let model = compile(name, &set);
+            let s = solve(&model, concept);
+            certified(name, &s, faults);
+            (model, s)
+        });
+        let got = match scenario {
+            Some(scenario) => simulated(model, &s.solution, &row, scenario, 1),
+            None => found(model, s, &row),
+        };
+        // A steady state names states and actions; what follows from them is not part of it.
+        if how == "steady_state" && got.is_none() {
+            continue;
+        }
+        let (want, tolerance): (f64, f64) = (
+            row["value"].parse().expect("a number"),
+            row["tolerance"].parse().expect("a number"),
+        );
+        checked += 1;
+        if got.is_none_or(|x| !((x - want).abs() <= tolerance)) {
+            faults.push_str(&format!(
+                "{name} {} {} {set} ({how}): {got:?}, expected {want} within {tolerance}\n",
+                row["what"],
+                row.get("at").map_or("", String::as_str)
+            ));
+        }
+    }
+    checked
+}
+
+fn certified(name: &str, s: &Solved, faults: &mut String) {
+    if !s.certificate.passed && !WITHOUT_CERTIFICATE.contains(&name) {
+        let reasons: Vec<&str> = s.certificate.reasons.iter().map(|d| d.headline.as_str()).collect();
+        faults.push_str(&format!("{name}: the certificate fails: {}\n", reasons.join("; ")));
+    }
+}
+
+fn long() -> bool {
+    std::env::var("ECONC_LONG").is_ok_and(|v| v == "1")
+}
+
+#[test]
+fn solved_models_have_their_expected_numbers() {
+    let mut faults = String::new();
+    let mut checked = 0;
+    let more = if long() { LONG } else { &[] };
+    for name in QUICK.iter().chain(more) {
+        checked += check(name, &mut faults);
+    }
+    assert!(faults.is_empty(), "{faults}");
+    assert!(checked > 30, "only {checked} numbers were checked");
+}
+
+#[test]
+fn the_policy_of_brock_and_mirman_is_their_formula() {
+    let model = compile("brock_mirman", "");
+    let s = solve(&model, None).solution;
+    assert_eq!(s.states[0].nodes.len(), 200);
+    let mut worst: f64 = 0.0;
+    for (i, k) in s.states[0].nodes.iter().enumerate() {
+        for (j, z) in s.chain.values.iter().enumerate() {
+            // Capital stays between these under the policy, whatever happens.
+            if (0.15..0.21).contains(k) {
+                let exact = 0.95 / 3.0 * z[0].exp() * k.cbrt();
+                worst = worst.max((s.policy[0][i * s.shocks() + j] / exact).ln().abs());
+            }
+        }
+    }
+    assert!(worst > 0.0 && worst < 1e-5, "{worst:e}");
+}
+
+/// The reduced model's policy in the world of many producers (half a minute: only with `ECONC_LONG=1`).
+#[test]
+fn the_reduced_producers_policy_earns_in_the_full_model() {
+    if !long() {
+        return;
+    }
+    let s = solve(&compile("producers_reduced", ""), None);
+    let text = fs::read_to_string(path("producers", "toml")).expect("readable numbers");
+    let rows = rows(&text);
+    let row = rows
+        .iter()
+        .find(|r| r["how"].starts_with("solve producers_reduced"))
+        .expect("the row");
+    let total = simulated(&compile("producers", ""), &s.solution, row, "evaluation", 20).expect("a total");
+    assert!(total > 30_000.0, "{total}");
+}

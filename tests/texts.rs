@@ -1,0 +1,107 @@
+//! Every text of the language in the repository reads without an error: models, lessons, library, book.
+
+use econc::diag::Diagnostic;
+use econc::syntax::parser::parse;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn econ_files(folder: &str) -> Vec<PathBuf> {
+    fn walk(folder: &Path, out: &mut Vec<PathBuf>) {
+        let mut entries: Vec<PathBuf> = fs::read_dir(folder)
+            .unwrap_or_else(|e| panic!("{}: {e}", folder.display()))
+            .map(|e| e.expect("readable entry").path())
+            .collect();
+        entries.sort();
+        for path in entries {
+            if path.is_dir() {
+                walk(&path, out);
+            } else if path.extension().is_some_and(|e| e == "econ") {
+                out.push(path);
+            }
+        }
+    }
+    let mut out = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut out);
+    out
+}
+
+fn show(source: &str, diagnostics: &[Diagnostic]) -> String {
+    diagnostics
+        .iter()
+        .map(|d| {
+            let line = d
+                .primary
+                .as_ref()
+                .map_or(0, |(s, _)| source[..s.start as usize].lines().count());
+            format!("  line {line}: {} {}\n", d.code, d.headline)
+        })
+        .collect()
+}
+
+/// Fenced blocks that open with exactly this word after the fence.
+fn fenced<'t>(text: &'t str, opening: &str) -> Vec<&'t str> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    let start = format!("```{opening}\n");
+    while let Some(at) = rest.find(&start) {
+        let body = &rest[at + start.len()..];
+        let end = body.find("```").expect("the fence closes");
+        out.push(&body[..end]);
+        rest = &body[end + 3..];
+    }
+    out
+}
+
+fn assert_reads(name: &str, source: &str, faults: &mut String) {
+    let (_, diagnostics) = if name.contains("/std/") {
+        let (_, found) = parse(source, 1);
+        (None, found)
+    } else {
+        econc::compile(source, &econc::Options::default())
+    };
+    if !diagnostics.is_empty() {
+        faults.push_str(&format!("{name}\n{}", show(source, &diagnostics)));
+    }
+}
+
+#[test]
+fn models_lessons_and_library_read_without_a_message() {
+    let mut faults = String::new();
+    for folder in ["models", "examples", "std"] {
+        let files = econ_files(folder);
+        assert!(!files.is_empty(), "no .econ file under {folder}/");
+        for path in files {
+            let source = fs::read_to_string(&path).expect("readable file");
+            assert_reads(&path.display().to_string(), &source, &mut faults);
+        }
+    }
+    assert!(faults.is_empty(), "{faults}");
+}
+
+#[test]
+fn whole_models_of_the_book_read_without_a_message() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut faults = String::new();
+    for page in ["docs/language.md", "README.md"] {
+        let text = fs::read_to_string(root.join(page)).expect("readable page");
+        let blocks = fenced(&text, "econ");
+        assert!(!blocks.is_empty(), "no model in {page}");
+        for (i, source) in blocks.iter().enumerate() {
+            assert_reads(&format!("{page}, block {}", i + 1), source, &mut faults);
+        }
+    }
+    assert!(faults.is_empty(), "{faults}");
+}
+
+#[test]
+fn every_model_has_its_expected_numbers_and_cites_a_source() {
+    for path in econ_files("models") {
+        let source = fs::read_to_string(&path).expect("readable file");
+        assert!(source.starts_with("# "), "{}: opens with its source", path.display());
+        assert!(
+            path.with_extension("toml").exists(),
+            "{}: no expected numbers",
+            path.display()
+        );
+    }
+}

@@ -21,6 +21,8 @@ mod session;
 mod simulate;
 mod solve;
 mod templates;
+mod train;
+mod training;
 
 use crate::diag::Diagnostic;
 use clap::error::ErrorKind;
@@ -41,6 +43,7 @@ use std::process::ExitCode;
         econc graph my_model.econ --out g.svg    draw who depends on what\n  \
         econc solve my_model.econ            solve, certify, write runs/my_model-0001\n  \
         econc solve my_model.econ --set beta=0.98\n  \
+        econc train my_model.econ --seeds 1..5   agents that learn it\n  \
         econc explain E0201                  what a message means\n\n\
         Exit status: 0 fine, 1 the model or the certificate fails, 2 misuse, 101 a bug in econc, 130 stopped."
 )]
@@ -59,6 +62,7 @@ enum Command {
     Explain(explain::Arguments),
     Solve(solve::Arguments),
     Simulate(simulate::Arguments),
+    Train(train::Arguments),
     New(new::Arguments),
     /// Fails on purpose, so that the message of a bug can be tested
     #[command(hide = true)]
@@ -142,6 +146,7 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
         Command::Explain(arguments) => explain::run(arguments, screen),
         Command::Solve(arguments) => solve::run(arguments, &cli.globals, screen),
         Command::Simulate(arguments) => simulate::run(arguments, &cli.globals, screen),
+        Command::Train(arguments) => train::run(arguments, &cli.globals, screen),
         Command::New(arguments) => new::run(arguments, screen),
         Command::Crash => panic!("this is the test of what a bug looks like"),
     }

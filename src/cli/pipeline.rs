@@ -10,9 +10,9 @@ use crate::report::outcome;
 use crate::report::run::CompleteRun;
 use crate::solve::progress::{Control, Progress};
 use crate::{Model, Options, env, syntax, verify};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// `--set name=value`, in the order given.
 pub type Overrides = Vec<(String, String)>;
@@ -58,6 +58,25 @@ pub struct SimulateOptions {
     pub members: Option<usize>,
     /// `--seed`
     pub seed: u64,
+}
+
+/// What `train` was told.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TrainOptions {
+    /// `--learner`
+    pub learner: Option<String>,
+    /// `--with`
+    pub with: Vec<(String, String)>,
+    /// `--seeds`, or `--seed` if that was given
+    pub seeds: Option<Vec<u64>>,
+    /// `--agent`
+    pub agent: Option<String>,
+    /// `--others`
+    pub others: Option<String>,
+    /// `--scenario`
+    pub scenario: Option<String>,
+    /// `--against`
+    pub against: Option<PathBuf>,
 }
 
 /// Who chooses in a simulation.
@@ -295,8 +314,11 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
     Ok(outcome::of_simulation(model, &simulation, &words))
 }
 
+/// Trains; see [`super::training`].
+pub use super::training::{learner_options, seeds, settings as training_settings, train};
+
 /// The solution in a run directory.
-fn read_solution(run: &CompleteRun) -> Result<verify::solved::Solved, Diagnostic> {
+pub(super) fn read_solution(run: &CompleteRun) -> Result<verify::solved::Solved, Diagnostic> {
     let bytes = run.read(outcome::SOLUTION_FILE)?;
     ron::de::from_bytes(&bytes).map_err(|e| {
         Diagnostic::error("E0955", "the solution of this run cannot be read")

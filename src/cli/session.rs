@@ -26,8 +26,27 @@ pub(super) fn run(
     work: impl FnOnce(&Compiled, &Meter) -> Result<Content, Vec<Diagnostic>>,
 ) -> Result<Exit, Failure> {
     let source = Source::read(file)?;
-    let (compiled, mut diagnostics) = pipeline::compile(&source, &globals.overrides());
-    screen.diagnostics(&diagnostics, Some(&source));
+    run_on(
+        &source,
+        &globals.overrides(),
+        globals,
+        screen,
+        |compiled| open(&source, compiled, globals, settings),
+        |compiled, meter, _| work(compiled, meter),
+    )
+}
+
+/// As [`run`], on a source at hand, in the run directory that `open` gives; `work` may keep files of its own there.
+pub(super) fn run_on(
+    source: &Source,
+    overrides: &pipeline::Overrides,
+    globals: &Globals,
+    screen: &Screen,
+    open: impl FnOnce(&Compiled) -> Result<RunDirectory, Diagnostic>,
+    work: impl FnOnce(&Compiled, &Meter, &RunDirectory) -> Result<Content, Vec<Diagnostic>>,
+) -> Result<Exit, Failure> {
+    let (compiled, mut diagnostics) = pipeline::compile(source, overrides);
+    screen.diagnostics(&diagnostics, Some(source));
     let Some(compiled) = compiled else {
         if screen.json {
             screen.json(&serde_json::json!({ "status": "failed", "diagnostics": diagnostics }));
@@ -35,9 +54,9 @@ pub(super) fn run(
         return Ok(Exit::Fails);
     };
     globals.start_threads();
-    let mut run = open(&source, &compiled, globals, settings)?;
+    let mut run = open(&compiled)?;
     let meter = Meter::start(screen.shows_progress());
-    let result = work(&compiled, &meter);
+    let result = work(&compiled, &meter, &run);
     meter.finish();
     let seconds = meter.seconds();
 
@@ -48,7 +67,7 @@ pub(super) fn run(
             return interrupted(run, screen, &diagnostics, seconds);
         }
         Err(errors) => {
-            screen.diagnostics(&errors, Some(&source));
+            screen.diagnostics(&errors, Some(source));
             diagnostics.extend(errors);
             return failed(run, screen, &diagnostics, seconds);
         }
@@ -56,7 +75,7 @@ pub(super) fn run(
     if meter.stopped() {
         return interrupted(run, screen, &diagnostics, seconds);
     }
-    screen.diagnostics(&content.diagnostics, Some(&source));
+    screen.diagnostics(&content.diagnostics, Some(source));
     content.diagnostics.splice(0..0, diagnostics);
     content.facts.push(("time".to_string(), number::duration(seconds)));
     content.write(&mut run)?;
@@ -72,7 +91,7 @@ pub(super) fn run(
 }
 
 /// Opens the run directory and puts a copy of the model into it.
-fn open(
+pub(super) fn open(
     source: &Source,
     compiled: &Compiled,
     globals: &Globals,

@@ -30,6 +30,8 @@ pub struct Actor {
 }
 
 enum Chooser {
+    /// Somebody else sets it.
+    Outside,
     Random,
     Fixed(f64),
     Rule,
@@ -66,6 +68,11 @@ enum Reading {
 impl Actor {
     /// Binds a behaviour to worlds.
     pub fn new(worlds: &Worlds, behaviour: &Behaviour) -> Result<Actor, Diagnostic> {
+        Actor::beside(worlds, behaviour, &[])
+    }
+
+    /// As [`Actor::new`], for all actions but `outside`, which somebody else sets.
+    pub fn beside(worlds: &Worlds, behaviour: &Behaviour, outside: &[usize]) -> Result<Actor, Diagnostic> {
         let model = worlds.model.clone();
         let mut choosers = Vec::new();
         let mut rules = Vec::new();
@@ -75,6 +82,10 @@ impl Actor {
                 .iter()
                 .find(|(r, _)| *r == a)
                 .map(|(_, n)| *n);
+            if outside.contains(&a) {
+                choosers.push(Chooser::Outside);
+                continue;
+            }
             choosers.push(match (rule, behaviour) {
                 (Some(None), _) => Chooser::Random,
                 (Some(Some(node)), _) => {
@@ -127,6 +138,10 @@ impl Actor {
             let n = worlds.worlds();
             let elements = model.graph.elements(&model.actions[a].shape);
             let values = match &mut self.choosers[a] {
+                Chooser::Outside => {
+                    out.push((a, b));
+                    continue;
+                }
                 Chooser::Random => worlds.random_action(a, &b)?,
                 Chooser::Fixed(x) => vec![*x; elements * n],
                 Chooser::Rule => {

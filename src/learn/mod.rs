@@ -14,6 +14,7 @@ pub mod a2c;
 pub mod distribution;
 #[cfg(feature = "learn")]
 pub mod dqn;
+pub mod methods;
 pub mod nets;
 pub mod normalize;
 #[cfg(feature = "learn")]
@@ -21,6 +22,7 @@ pub mod off_policy;
 #[cfg(feature = "learn")]
 pub mod on_policy;
 pub mod options;
+pub mod plan;
 pub mod policy;
 #[cfg(feature = "learn")]
 pub mod ppo;
@@ -35,6 +37,7 @@ pub mod rollout;
 #[cfg(feature = "learn")]
 pub mod sac;
 pub mod spaces;
+pub mod training;
 #[cfg(test)]
 mod tests;
 pub mod worlds;
@@ -100,18 +103,18 @@ impl From<LearnError> for Diagnostic {
         let headline = error.to_string();
         match error {
             LearnError::UnknownOption { known, .. } => {
-                Diagnostic::error("E0701", headline).note(format!("options: {}", known.join(", ")))
+                Diagnostic::error("E0921", headline).note(format!("options: {}", known.join(", ")))
             }
             LearnError::BadOption { expected, .. } => {
-                Diagnostic::error("E0702", headline).hint(format!("it takes: {expected}"))
+                Diagnostic::error("E0922", headline).hint(format!("it takes: {expected}"))
             }
             LearnError::Unsuitable { instead, .. } => {
-                Diagnostic::error("E0703", headline).hint(format!("use `train {instead}`"))
+                Diagnostic::error("E0923", headline).hint(format!("use `train {instead}`"))
             }
-            LearnError::NotFinite { .. } => Diagnostic::error("E0704", headline).hint(
+            LearnError::NotFinite { .. } => Diagnostic::error("E0924", headline).hint(
                 "look at the state where it happened with `econc simulate`, bound the reward, or lower `learning_rate`",
             ),
-            LearnError::Mismatch { .. } => Diagnostic::error("E0705", headline)
+            LearnError::Mismatch { .. } => Diagnostic::error("E0925", headline)
                 .hint("resume with the model and the settings the run was started with"),
         }
     }

@@ -12,4 +12,6 @@ pub mod plot;
 pub mod run;
 pub mod solved;
 pub mod table;
+pub mod tensorboard;
 pub mod text;
+pub mod trained;

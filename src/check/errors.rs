@@ -253,16 +253,23 @@ pub(super) fn empty_set(word: &str, lo: i64, hi: i64, span: Span) -> Diagnostic 
 
 pub(super) fn set_unknown(word: &str, known: &[String]) -> Diagnostic {
     with_guess(
-        err("E0802", format!("--set {word}: the model has no such parameter")),
+        err(
+            "E0802",
+            format!("--set {word}: the model has no such parameter, and `solve` no such setting"),
+        ),
         word,
         known,
         &format!("its parameters are {}", list(known)),
     )
 }
 
+pub(super) fn set_without_train(word: &str) -> Diagnostic {
+    err("E0802", format!("--set {word}: the model has no `train` block"))
+        .hint("write one, for instance: train ppo { steps = 1_000_000 }")
+}
+
 pub(super) fn set_unreadable(word: &str, text: &str) -> Diagnostic {
     err("E0802", format!("--set {word}={text}: not a value"))
-        .at(Span::default(), "the parameter")
         .hint("write a number or an expression of parameters: --set beta=0.99")
 }
 
@@ -1055,8 +1062,36 @@ pub(super) fn unused(what: &str, name: &str, span: Span) -> Diagnostic {
 // ---- E08 scenarios and settings --------------------------------------------------------------------------
 
 pub(super) fn unknown_setting(key: &str, block: &str, span: Span, known: &[String]) -> Diagnostic {
-    let d = err("E0801", format!("`{block}` has no setting `{key}`")).at(span, "would be ignored");
-    with_guess(d, key, known, &format!("its settings are {}", list(known)))
+    let d = err("E0801", format!("`{block}` has no setting `{key}`"))
+        .at(span, "would be ignored")
+        .note(format!("its settings: {}", known.join(", ")));
+    with_guess(d, key, known, "remove it, or write one of these")
+}
+
+pub(super) fn unknown_word(what: &str, word: &str, known: &[String]) -> Diagnostic {
+    let d = err("E0804", format!("unknown {what} `{word}`"));
+    if known.is_empty() {
+        return d.note(format!("there is no {what}"));
+    }
+    let d = d.note(format!("{what}s: {}", known.join(", ")));
+    with_guess(d, word, known, "write one of these")
+}
+
+pub(super) fn setting_kind(key: &str, value: &str, kind: &str, words: &[String]) -> Diagnostic {
+    let d = err("E0805", format!("`{key}` cannot be `{value}`"));
+    with_guess(d, value, words, &format!("it takes {kind}"))
+}
+
+pub(super) fn unequal_discounts(one: &(String, f64), other: &(String, f64), span: Span) -> Diagnostic {
+    let headline = if one.0 == other.0 {
+        format!("a planner for members of `{}` who discount differently", one.0)
+    } else {
+        format!("a planner for `{}` and `{}`, who discount differently", one.0, other.0)
+    };
+    err("E0806", headline)
+        .at(span, "whose patience would the planner have?")
+        .note(format!("{} {}, {} {}", one.0, num(one.1), other.0, num(other.1)))
+        .hint("give all the same discount, or choose another concept")
 }
 
 pub(super) fn setting_target(family: &str, word: &str, span: Span, known: &[String]) -> Diagnostic {

@@ -12,6 +12,7 @@
 
 pub mod errors;
 pub mod model;
+pub mod settings;
 
 mod actions;
 mod agents;
@@ -28,12 +29,11 @@ mod names;
 mod params;
 mod prices;
 mod scope;
-mod settings;
 mod states;
 mod stationary;
 
 pub use model::Model;
-pub use settings::{SOLVE_KEYS, VERIFY_KEYS};
+pub use settings::{CONCEPTS, METHODS, SOLVE_KEYS, VERIFY_KEYS};
 
 use crate::diag::{Diagnostic, Severity, Span};
 use crate::graph::build::Builder;

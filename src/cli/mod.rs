@@ -23,6 +23,7 @@ mod solve;
 mod templates;
 mod train;
 mod training;
+mod verify;
 
 use crate::diag::Diagnostic;
 use clap::error::ErrorKind;
@@ -44,6 +45,7 @@ use std::process::ExitCode;
         econc solve my_model.econ            solve, certify, write runs/my_model-0001\n  \
         econc solve my_model.econ --set beta=0.98\n  \
         econc train my_model.econ --seeds 1..5   agents that learn it\n  \
+        econc verify my_model.econ           solve, train, and judge the learned by the exact\n  \
         econc explain E0201                  what a message means\n\n\
         Exit status: 0 fine, 1 the model or the certificate fails, 2 misuse, 101 a bug in econc, 130 stopped."
 )]
@@ -63,6 +65,7 @@ enum Command {
     Solve(solve::Arguments),
     Simulate(simulate::Arguments),
     Train(train::Arguments),
+    Verify(verify::Arguments),
     New(new::Arguments),
     /// Fails on purpose, so that the message of a bug can be tested
     #[command(hide = true)]
@@ -147,6 +150,7 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
         Command::Solve(arguments) => solve::run(arguments, &cli.globals, screen),
         Command::Simulate(arguments) => simulate::run(arguments, &cli.globals, screen),
         Command::Train(arguments) => train::run(arguments, &cli.globals, screen),
+        Command::Verify(arguments) => verify::run(arguments, &cli.globals, screen),
         Command::New(arguments) => new::run(arguments, screen),
         Command::Crash => panic!("this is the test of what a bug looks like"),
     }

@@ -257,6 +257,20 @@ fn not_exported(e: &dyn std::error::Error) -> Diagnostic {
     Diagnostic::error("E0951", "the environment graph cannot be written").note(e.to_string())
 }
 
+/// Shows how far a solve is.
+pub(super) fn solving(meter: &Meter, p: Progress) -> Control {
+    let message = if p.error.is_finite() {
+        format!("error {:.1e}, target {:.1e}", p.error, p.target)
+    } else {
+        String::new()
+    };
+    if meter.report(p.iteration as u64, 0, &message) {
+        Control::Continue
+    } else {
+        Control::Cancel
+    }
+}
+
 /// Solves and certifies.
 pub fn solve(compiled: &Compiled, options: &SolveOptions, meter: &Meter) -> Result<Content, Vec<Diagnostic>> {
     let asked = verify::solved::Options {
@@ -264,18 +278,7 @@ pub fn solve(compiled: &Compiled, options: &SolveOptions, meter: &Meter) -> Resu
         concept: options.concept.clone(),
         seed: options.seed,
     };
-    let mut progress = |p: Progress| {
-        let message = if p.error.is_finite() {
-            format!("error {:.1e}, target {:.1e}", p.error, p.target)
-        } else {
-            String::new()
-        };
-        if meter.report(p.iteration as u64, 0, &message) {
-            Control::Continue
-        } else {
-            Control::Cancel
-        }
-    };
+    let mut progress = |p: Progress| solving(meter, p);
     let solved = verify::solved::solve(&compiled.model, &asked, &mut progress)?;
     let mut content = outcome::of_solution(&compiled.model, &solved).map_err(|d| vec![d])?;
     content.drawing = Some(drawing(compiled));
@@ -315,7 +318,7 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
 }
 
 /// Trains; see [`super::training`].
-pub use super::training::{learner_options, seeds, settings as training_settings, train};
+pub use super::training::{VerifyOptions, learner_options, seeds, settings as training_settings, train, verify as judge};
 
 /// The solution in a run directory.
 pub(super) fn read_solution(run: &CompleteRun) -> Result<verify::solved::Solved, Diagnostic> {

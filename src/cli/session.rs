@@ -31,7 +31,7 @@ pub(super) fn run(
         &globals.overrides(),
         globals,
         screen,
-        |compiled| open(&source, compiled, globals, settings),
+        |compiled| open(&source, compiled, globals, settings).map_err(|d| vec![d]),
         |compiled, meter, _| work(compiled, meter),
     )
 }
@@ -42,7 +42,7 @@ pub(super) fn run_on(
     overrides: &pipeline::Overrides,
     globals: &Globals,
     screen: &Screen,
-    open: impl FnOnce(&Compiled) -> Result<RunDirectory, Diagnostic>,
+    open: impl FnOnce(&Compiled) -> Result<RunDirectory, Vec<Diagnostic>>,
     work: impl FnOnce(&Compiled, &Meter, &RunDirectory) -> Result<Content, Vec<Diagnostic>>,
 ) -> Result<Exit, Failure> {
     let (compiled, mut diagnostics) = pipeline::compile(source, overrides);
@@ -54,7 +54,15 @@ pub(super) fn run_on(
         return Ok(Exit::Fails);
     };
     globals.start_threads();
-    let mut run = open(&compiled)?;
+    let mut run = match open(&compiled) {
+        Ok(run) => run,
+        Err(errors) => {
+            return Err(Failure {
+                exit: Exit::Misuse,
+                diagnostics: errors,
+            });
+        }
+    };
     let meter = Meter::start(screen.shows_progress());
     let result = work(&compiled, &meter, &run);
     meter.finish();

@@ -92,10 +92,13 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         screen,
         |compiled| {
             let settings: BTreeMap<String, String> = pipeline::training_settings(compiled, &options)?;
-            let mut run = session::open(&source, compiled, globals, settings)?;
-            run.write(ASKED, &asked)?;
-            run.checkpoint()?;
-            Ok(run)
+            let open = || -> Result<RunDirectory, Diagnostic> {
+                let mut run = session::open(&source, compiled, globals, settings)?;
+                run.write(ASKED, &asked)?;
+                run.checkpoint()?;
+                Ok(run)
+            };
+            open().map_err(|d| vec![d])
         },
         |compiled, meter, run| pipeline::train(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
     )
@@ -138,7 +141,7 @@ fn resume(
 }
 
 /// `KEY=VALUE` pairs.
-fn pairs(list: &[String]) -> Result<Vec<(String, String)>, Diagnostic> {
+pub(super) fn pairs(list: &[String]) -> Result<Vec<(String, String)>, Diagnostic> {
     list.iter()
         .map(|text| {
             text.split_once('=')

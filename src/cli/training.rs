@@ -5,17 +5,17 @@ use super::pipeline::{Compiled, TrainOptions, read_solution};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::behaviour::Behaviour;
-use crate::learn::options::Value;
 use crate::learn::plan::{self, Asked, Planned};
 use crate::learn::training::Training;
-use crate::learn::{Policy, methods::Method};
+use crate::learn::Policy;
 use crate::report::content::Content;
 use crate::report::number;
-use crate::report::run::{RunDirectory, open_complete, sha256};
+use crate::report::run::{CompleteRun, RunDirectory, open_complete, sha256};
 use crate::report::trained::{self, Trained};
+use crate::report::verdict;
 use crate::verify::learned::Judge;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -24,26 +24,26 @@ use std::time::{Duration, Instant};
 ///
 /// Errors: E0929.
 pub fn seeds(text: &str) -> Result<Vec<u64>, Diagnostic> {
-    plan::seeds(&Value::parse(text)).ok_or_else(|| {
+    plan::seeds(text).ok_or_else(|| {
         Diagnostic::error("E0929", format!("`--seeds {text}` cannot be read")).hint("write 1..5, 1,2,3 or 7")
     })
 }
 
 /// What a learner can be told, as text or JSON.
 ///
-/// Errors: E0920.
+/// Errors: E0804.
 pub fn learner_options(name: &str, json: bool) -> Result<String, Diagnostic> {
-    let method = Method::named(name).ok_or_else(|| plan::unknown_learner(name))?;
-    let options = plan::options(&method);
+    let options = plan::options(name)?;
     if json {
-        let text = serde_json::to_string_pretty(&options);
-        return text
-            .map(|t| t + "\n")
-            .map_err(|e| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string()));
+        let list: Vec<serde_json::Value> = options
+            .iter()
+            .map(|[key, kind, default, doc]| serde_json::json!({ "key": key, "kind": kind, "default": default, "doc": doc }))
+            .collect();
+        return Ok(format!("{}\n", serde_json::Value::Array(list)));
     }
     let mut out = format!("train {name} {{ .. }}\n");
-    for o in options {
-        out.push_str(&format!("\n  {} = {}    ({})\n      {}\n", o.key, o.default, o.kind, o.doc));
+    for [key, kind, default, doc] in options {
+        out.push_str(&format!("\n  {key} = {default}    ({kind})\n      {doc}\n"));
     }
     Ok(out)
 }
@@ -51,12 +51,14 @@ pub fn learner_options(name: &str, json: bool) -> Result<String, Diagnostic> {
 /// The plan of a training.
 ///
 /// Errors: those of [`plan::plan`]; E0965 for `--others`.
-pub fn planned(compiled: &Compiled, options: &TrainOptions) -> Result<Planned, Diagnostic> {
+pub fn planned(compiled: &Compiled, options: &TrainOptions) -> Result<Planned, Vec<Diagnostic>> {
     let others = match options.others.as_deref() {
         None | Some("random") => None,
         Some(path) => {
-            let run = open_complete(Path::new(path))?;
-            Some(Behaviour::Solved(Box::new(read_solution(&run)?.solution)))
+            let solved = open_complete(Path::new(path))
+                .and_then(|run| read_solution(&run))
+                .map_err(|d| vec![d])?;
+            Some(Behaviour::Solved(Box::new(solved.solution)))
         }
     };
     plan::plan(
@@ -75,7 +77,7 @@ pub fn planned(compiled: &Compiled, options: &TrainOptions) -> Result<Planned, D
 /// The settings in force, for the manifest.
 ///
 /// Errors: those of [`planned`].
-pub fn settings(compiled: &Compiled, options: &TrainOptions) -> Result<BTreeMap<String, String>, Diagnostic> {
+pub fn settings(compiled: &Compiled, options: &TrainOptions) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
     let planned = planned(compiled, options)?;
     let mut out: BTreeMap<String, String> = planned.settings.into_iter().collect();
     let seeds: Vec<String> = planned.seeds.iter().map(u64::to_string).collect();
@@ -97,7 +99,7 @@ pub fn train(
     meter: &Meter,
     run: &RunDirectory,
 ) -> Result<Content, Vec<Diagnostic>> {
-    let planned = planned(compiled, options).map_err(|d| vec![d])?;
+    let planned = planned(compiled, options)?;
     let judge = match &options.against {
         None => None,
         Some(directory) => {
@@ -107,6 +109,121 @@ pub fn train(
     };
     let seeds = all_seeds(&compiled.model, &planned, judge.as_ref(), workers, every, meter, run)?;
     trained::of_training(&compiled.model, &planned, &seeds).map_err(|d| vec![d])
+}
+
+/// What `verify` was told beyond the training.
+#[derive(Clone, Debug, Default)]
+pub struct VerifyOptions {
+    /// The training.
+    pub train: TrainOptions,
+    /// `--policy`: a finished training instead of a new one.
+    pub policy: Option<PathBuf>,
+    /// `--solution`: a finished solve instead of a new one.
+    pub solution: Option<PathBuf>,
+    /// `--best`: the policies that measured best instead of the last.
+    pub best: bool,
+    /// `--seed`
+    pub seed: u64,
+}
+
+/// Solves, trains and judges.
+///
+/// Errors: those of solving, training and judging; E0930 if the exact solution is not certified.
+pub fn verify(
+    compiled: &Compiled,
+    options: &VerifyOptions,
+    workers: usize,
+    every: f64,
+    meter: &Meter,
+    run: &RunDirectory,
+) -> Result<Content, Vec<Diagnostic>> {
+    let one = |d: Diagnostic| vec![d];
+    let model = &compiled.model;
+    let block = model.settings.iter().find(|s| s.block == "verify");
+    let setting = |key: &str| block.and_then(|b| b.get(key));
+    let solved = match &options.solution {
+        Some(directory) => open_complete(directory).and_then(|r| read_solution(&r)).map_err(one)?,
+        None => {
+            let asked = crate::verify::solved::Options {
+                concept: match setting("against") {
+                    Some(crate::check::model::Setting::Word(w)) => Some(w.clone()),
+                    _ => None,
+                },
+                seed: options.seed,
+                ..crate::verify::solved::Options::default()
+            };
+            crate::verify::solved::solve(model, &asked, &mut |p| super::pipeline::solving(meter, p))?
+        }
+    };
+    if !solved.certificate.passed {
+        let mut d = Diagnostic::error("E0930", "the exact solution is not certified, so nothing can be judged by it")
+            .hint("econc solve shows the certificate; more nodes or other settings of `solve { }` mend most");
+        for reason in solved.certificate.reasons.iter().take(3) {
+            d = d.note(format!("{}: {}", reason.code, reason.headline));
+        }
+        return Err(vec![d]);
+    }
+    let planned = planned(compiled, &options.train)?;
+    let judge = Judge::new(model, solved, planned.plan.method.finite_choices()).map_err(one)?;
+    let (learner, policies, mut pictures, mut files) = match &options.policy {
+        Some(directory) => {
+            let run = open_complete(directory).map_err(one)?;
+            let policies = read_policies(&run, options.best).map_err(one)?;
+            let learner = policies.first().map_or(String::new(), |p| p.1.method.clone());
+            (learner, policies, Vec::new(), Vec::new())
+        }
+        None => {
+            let seeds = all_seeds(model, &planned, Some(&judge), workers, every, meter, run)?;
+            let name = planned.plan.method.name().to_string();
+            let trained = trained::of_training(model, &planned, &seeds).map_err(one)?;
+            let policies = seeds
+                .iter()
+                .map(|t| {
+                    let best = t.record.best.as_ref().filter(|_| options.best).map(|b| b.1.clone());
+                    (t.record.seed, best.unwrap_or_else(|| t.last.clone()))
+                })
+                .collect();
+            (name, policies, trained.pictures, trained.files)
+        }
+    };
+    let number = |key: &str| setting(key).and_then(crate::check::model::Setting::number);
+    let limits = verdict::Limits {
+        policy_error: number("policy_error"),
+        welfare_loss: number("welfare_loss"),
+    };
+    let refs: Vec<(u64, &Policy)> = policies.iter().map(|(s, p)| (*s, p)).collect();
+    let judged = judge.verdict(&refs, options.seed).map_err(one)?;
+    let mut content = verdict::of_verdict(model, &learner, &judged, &limits);
+    content.pictures.append(&mut pictures);
+    content.files.append(&mut files);
+    let which = if options.best { "best on the way" } else { "last" };
+    content.facts.push(("policies".into(), format!("the {which}, without exploration")));
+    Ok(content)
+}
+
+/// The policies in a training's run directory, by seed.
+///
+/// Errors: E0954 if it is none, E0925 if one cannot be read.
+pub fn read_policies(run: &CompleteRun, best: bool) -> Result<Vec<(u64, Policy)>, Diagnostic> {
+    let head = if best { "policy_best_seed_" } else { "policy_last_seed_" };
+    let mut out = Vec::new();
+    for file in &run.manifest.files {
+        let seed = file.name.strip_prefix(head).and_then(|r| r.strip_suffix(".ron")).and_then(|s| s.parse().ok());
+        let Some(seed) = seed else { continue };
+        let policy: Policy = ron::de::from_bytes(&run.read(&file.name)?).map_err(|e| {
+            Diagnostic::error("E0925", format!("{} cannot be read", file.name))
+                .note(e.to_string())
+                .hint("it was written by another version of econc; train again")
+        })?;
+        policy.check().map_err(Diagnostic::from)?;
+        out.push((seed, policy));
+    }
+    out.sort_by_key(|(s, _)| *s);
+    if out.is_empty() {
+        return Err(Diagnostic::error("E0954", format!("the run in {} holds no trained policy", run.directory.display()))
+            .hint("give the directory that `econc train` named at its end"));
+    }
+    Ok(out)
 }
 
 /// File of a seed's checkpoint.

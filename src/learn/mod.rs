@@ -36,6 +36,7 @@ pub mod replay;
 pub mod rollout;
 #[cfg(feature = "learn")]
 pub mod sac;
+pub mod settings;
 pub mod spaces;
 pub mod training;
 #[cfg(test)]
@@ -103,10 +104,10 @@ impl From<LearnError> for Diagnostic {
         let headline = error.to_string();
         match error {
             LearnError::UnknownOption { known, .. } => {
-                Diagnostic::error("E0921", headline).note(format!("options: {}", known.join(", ")))
+                Diagnostic::error("E0801", headline).note(format!("options: {}", known.join(", ")))
             }
             LearnError::BadOption { expected, .. } => {
-                Diagnostic::error("E0922", headline).hint(format!("it takes: {expected}"))
+                Diagnostic::error("E0805", headline).hint(format!("it takes: {expected}"))
             }
             LearnError::Unsuitable { instead, .. } => {
                 Diagnostic::error("E0923", headline).hint(format!("use `train {instead}`"))

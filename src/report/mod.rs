@@ -15,3 +15,4 @@ pub mod table;
 pub mod tensorboard;
 pub mod text;
 pub mod trained;
+pub mod verdict;

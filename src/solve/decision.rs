@@ -1039,7 +1039,7 @@ fn lower_given(d: crate::graph::Interval, _shape: &str) -> bool {
 
 fn bad_grid_setting(state: &crate::check::model::State) -> Diagnostic {
     let last = state.name.rsplit('.').next().unwrap_or(&state.name);
-    Diagnostic::error("E0802", format!("this is no grid for `{}`", state.name))
+    Diagnostic::error("E0805", format!("this is no grid for `{}`", state.name))
         .at(state.span, "the state")
         .hint(format!(
             "write grid.{last} = log(200), uniform(200), log(0.5, 20, 200), double_log(..), exponential(..) or a list"
@@ -1260,7 +1260,7 @@ impl Builder<'_> {
         let n = args.first().copied().unwrap_or(7.0);
         if !(1.0..=1000.0).contains(&n) || n.fract() != 0.0 {
             return Err(
-                Diagnostic::error("E0802", format!("a chain of {n} links for `{}`", shock.name))
+                Diagnostic::error("E0805", format!("a chain of {n} links for `{}`", shock.name))
                     .at(shock.span, "the shock")
                     .hint("chain.z = rouwenhorst(7)"),
             );
@@ -1280,14 +1280,14 @@ impl Builder<'_> {
                     "rouwenhorst" => chain::rouwenhorst(n, *rho, sd, *mean),
                     other => {
                         return Err(Diagnostic::error(
-                            "E0802",
+                            "E0805",
                             format!("unknown chain method `{other}` for `{}`", shock.name),
                         )
                         .hint("rouwenhorst(7) or tauchen(9)"));
                     }
                 }
                 .map_err(|e| {
-                    Diagnostic::error("E0802", format!("the chain of `{}`: {e}", shock.name))
+                    Diagnostic::error("E0805", format!("the chain of `{}`: {e}", shock.name))
                         .at(shock.span, "this shock")
                 })?;
                 discretised.push(Discretised {
@@ -1457,7 +1457,7 @@ impl Builder<'_> {
                 Some(Setting::Number(n)) if *n >= 1.0 && n.fract() == 0.0 && *n <= 200.0 => *n as usize,
                 Some(_) => {
                     return Err(Diagnostic::error(
-                        "E0802",
+                        "E0805",
                         format!("quadrature of `{}` needs a whole number of nodes", noise.name),
                     ));
                 }

@@ -47,6 +47,7 @@ pub struct Judge {
     exact: Vec<Vec<f64>>,
     worth: Option<f64>,
     simulation: super::certificate::Options,
+    constant: Option<super::certificate::ConstantComparison>,
 }
 
 /// Worlds whose states and shocks are set by hand, and what is seen in them.
@@ -158,6 +159,7 @@ impl Judge {
             exact,
             worth,
             simulation,
+            constant: solved.certificate.constant.clone(),
             decision: problem,
         })
     }
@@ -426,6 +428,126 @@ impl Judge {
             })
             .collect();
         Some((spec.states[s].name.clone(), x, curves))
+    }
+}
+
+/// One seed's verdict.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeedVerdict {
+    /// The seed.
+    pub seed: u64,
+    /// Distances, one an action.
+    pub distances: Vec<Distance>,
+    /// Welfare loss, see [`Worth`].
+    pub loss: f64,
+    /// Mean and 95 % quantile of the one-shot gain.
+    pub one_shot: (f64, f64),
+}
+
+impl SeedVerdict {
+    /// Relative distance of the action that is worst.
+    pub fn relative(&self) -> f64 {
+        self.distances.iter().map(Distance::relative).fold(0.0, f64::max)
+    }
+}
+
+/// Policies along one state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slice {
+    /// The state.
+    pub state: String,
+    /// The first action.
+    pub action: String,
+    /// Values of the state.
+    pub x: Vec<f64>,
+    /// The exact policy.
+    pub exact: Vec<f64>,
+    /// The learned ones.
+    pub learned: Vec<Vec<f64>>,
+}
+
+/// The verdict on the policies of several seeds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// One a seed.
+    pub seeds: Vec<SeedVerdict>,
+    /// Mean loss over seeds.
+    pub mean_loss: f64,
+    /// Its bootstrap interval over seeds, 95 %.
+    pub loss_interval: (f64, f64),
+    /// What losses are shares of.
+    pub unit: String,
+    /// The exact, the best constant, the myopic and the random policy.
+    pub benchmarks: Vec<(String, Worth)>,
+    /// Policies along one state.
+    pub slice: Option<Slice>,
+    /// Name, exact path, the first seed's path.
+    pub paths: Vec<(String, Vec<f64>, Vec<f64>)>,
+}
+
+impl Judge {
+    /// Judges the policies of several seeds.
+    ///
+    /// # Errors
+    /// Those of [`Judge::acting`] and of the Bellman operator.
+    pub fn verdict(&self, policies: &[(u64, &Policy)], seed: u64) -> Result<Verdict, Diagnostic> {
+        let learned = policies
+            .iter()
+            .map(|(_, p)| self.acting(p))
+            .collect::<Result<Vec<_>, _>>()?;
+        let acts: Vec<&dyn Acts> = learned.iter().map(|l| l as &dyn Acts).collect();
+        let worths = self.worths(&acts, seed)?;
+        let mut seeds = Vec::new();
+        for (k, (number, _)) in policies.iter().enumerate() {
+            seeds.push(SeedVerdict {
+                seed: *number,
+                distances: self.distances(acts[k]),
+                loss: worths[k + 1].loss,
+                one_shot: self.one_shot(acts[k])?,
+            });
+        }
+        let losses: Vec<f64> = seeds.iter().map(|s| s.loss).collect();
+        let mut rng = crate::num::random::Stream::new(seed, 7);
+        let loss_interval = statistics::bootstrap(&losses, statistics::mean, 0.95, 2000, &mut rng);
+        let (mut benchmarks, slice, paths) = self.with_benchmarks(|exact, myopic, random| {
+            let w = self.worths(&[myopic, random], seed)?;
+            let benchmarks = vec![
+                ("exact".to_string(), w[0]),
+                ("myopic (maximises the reward of the period)".to_string(), w[1]),
+                ("random (uniform between the bounds)".to_string(), w[2]),
+            ];
+            let all: Vec<&dyn Acts> = std::iter::once(exact).chain(acts.iter().copied()).collect();
+            let slice = self.slice(&all, 100).map(|(state, x, mut curves)| Slice {
+                state,
+                action: self.decision.spec().actions[0].name.clone(),
+                x,
+                exact: curves.remove(0),
+                learned: curves,
+            });
+            let mut paths = Vec::new();
+            if let Some(first) = acts.first() {
+                let (a, b) = (self.path(exact, 200, seed)?, self.path(*first, 200, seed)?);
+                paths.extend(a.into_iter().zip(b).take(9).map(|((n, x), (_, y))| (n, x, y)));
+            }
+            Ok::<_, Diagnostic>((benchmarks, slice, paths))
+        })??;
+        if let Some(c) = &self.constant {
+            let exact = benchmarks[0].1;
+            let discount = self.decision.spec().discount.unwrap_or(0.99).min(1.0 - 1e-9);
+            let annuity = (1.0 - discount.powi(c.periods as i32)) / (1.0 - discount);
+            let unit = self.worth.map_or(exact.value.abs().max(1e-12), |w| w * annuity);
+            let loss = (c.solution - c.constant) / unit;
+            benchmarks.insert(1, ("best constant".to_string(), Worth { value: exact.value - (c.solution - c.constant), loss }));
+        }
+        Ok(Verdict {
+            mean_loss: statistics::mean(&losses),
+            seeds,
+            loss_interval,
+            unit: self.unit().to_string(),
+            benchmarks,
+            slice,
+            paths,
+        })
     }
 }
 

@@ -98,6 +98,9 @@ const PAGES: &[(&str, &str)] = &[
     ("E0801", include_str!("E0801.md")),
     ("E0802", include_str!("E0802.md")),
     ("E0803", include_str!("E0803.md")),
+    ("E0804", include_str!("E0804.md")),
+    ("E0805", include_str!("E0805.md")),
+    ("E0806", include_str!("E0806.md")),
     ("E0810", include_str!("E0810.md")),
     ("E0811", include_str!("E0811.md")),
     ("E0812", include_str!("E0812.md")),
@@ -121,16 +124,13 @@ const PAGES: &[(&str, &str)] = &[
     ("E0915", include_str!("E0915.md")),
     ("E0916", include_str!("E0916.md")),
     // learning
-    ("E0920", include_str!("E0920.md")),
-    ("E0921", include_str!("E0921.md")),
-    ("E0922", include_str!("E0922.md")),
     ("E0923", include_str!("E0923.md")),
     ("E0924", include_str!("E0924.md")),
     ("E0925", include_str!("E0925.md")),
-    ("E0926", include_str!("E0926.md")),
     ("E0927", include_str!("E0927.md")),
     ("E0928", include_str!("E0928.md")),
     ("E0929", include_str!("E0929.md")),
+    ("E0930", include_str!("E0930.md")),
     // files, the command line
     ("E0950", include_str!("E0950.md")),
     ("E0951", include_str!("E0951.md")),
@@ -161,7 +161,7 @@ const PAGES: &[(&str, &str)] = &[
 /// Codes about a file or a command as a whole, which no program text can show.
 pub const WITHOUT_EXAMPLE: &[&str] = &[
     "E0116", "E0117", "E0802", "E0810", "E0811", "E0812", "E0814", "E0815", "E0816", "E0901", "E0902", "E0903",
-    "E0904", "E0905", "E0906", "E0910", "E0911", "E0912", "E0913", "E0914", "E0915", "E0916", "E0920", "E0921", "E0922", "E0923", "E0924", "E0925", "E0926", "E0927", "E0928", "E0929", "E0990", "E0950",
+    "E0904", "E0905", "E0906", "E0910", "E0911", "E0912", "E0913", "E0914", "E0915", "E0916", "E0923", "E0924", "E0925", "E0927", "E0928", "E0929", "E0930", "E0990", "E0950",
     "E0951", "E0952", "E0953", "E0954", "E0955", "E0956", "E0957", "E0958", "E0959", "E0960", "E0961", "E0962",
     "E0963", "E0964", "E0965", "E0966",
 ];

@@ -11,6 +11,7 @@
 //! A rejected program: `action c in [0, D]` where `D` is drawn after acting. The fix: bound `c` by something dated.
 
 pub mod errors;
+pub mod law;
 pub mod model;
 pub mod settings;
 

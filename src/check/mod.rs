@@ -18,6 +18,7 @@ pub mod settings;
 mod actions;
 mod agents;
 mod chance;
+mod cross_section;
 mod domains;
 mod draws;
 mod elaborate;

@@ -11,12 +11,14 @@
 //! A rejected program: `action c in [0, D]` where `D` is drawn after acting. The fix: bound `c` by something dated.
 
 pub mod errors;
+pub mod law;
 pub mod model;
 pub mod settings;
 
 mod actions;
 mod agents;
 mod chance;
+mod cross_section;
 mod domains;
 mod draws;
 mod elaborate;

@@ -472,8 +472,8 @@ pub struct Scenario {
 pub struct Force {
     /// What is forced.
     pub target: Target,
-    /// Which member of the first axis (from 0); `None` for all.
-    pub member: Option<usize>,
+    /// Axes along which one place (from 0) is meant; all along the others.
+    pub at: Vec<(AxisId, usize)>,
     /// The value.
     pub value: NodeId,
     /// First period; `None` always.

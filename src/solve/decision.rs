@@ -384,7 +384,7 @@ impl<'m> Builder<'m> {
             let next = self.unrolled(s.next)?;
             let shape = &model.graph.inputs[s.input.0 as usize].shape;
             let from = &model.graph.nodes[s.next.0 as usize].shape;
-            let map = crate::env::shocks::aligned(&model.graph, from, shape);
+            let map = crate::graph::shape::aligned(&model.graph, from, shape);
             for e in 0..n {
                 state_ids.push(((i, e), now[e], next[map[e]]));
             }
@@ -598,11 +598,11 @@ impl<'m> Builder<'m> {
                 let ids = self.unrolled(*node)?;
                 let act = &self.model.actions[*action];
                 let from = &self.model.graph.nodes[node.0 as usize].shape;
-                let map = crate::env::shocks::aligned(&self.model.graph, from, &act.shape);
+                let map = crate::graph::shape::aligned(&self.model.graph, from, &act.shape);
                 self.unroll.bind(act.input, map.into_iter().map(|i| ids[i]).collect());
                 if let Some(n) = self.model.graph.nodes.iter().position(|n| n.op == Op::Input(act.input)) {
                     let ids = self.unrolled(*node)?;
-                    let map = crate::env::shocks::aligned(&self.model.graph, from, &act.shape);
+                    let map = crate::graph::shape::aligned(&self.model.graph, from, &act.shape);
                     self.unroll
                         .replace(NodeId(n as u32), map.into_iter().map(|i| ids[i]).collect());
                 }
@@ -797,7 +797,7 @@ impl<'m> Builder<'m> {
                 let name = element_name(self.model, &a.name, &a.shape, e, n);
                 let at = |b: &mut Self, node: NodeId| -> Result<Id, Diagnostic> {
                     let ids = b.unrolled(node)?;
-                    let map = crate::env::shocks::aligned(
+                    let map = crate::graph::shape::aligned(
                         &b.model.graph,
                         &b.model.graph.nodes[node.0 as usize].shape,
                         &a.shape,
@@ -1171,7 +1171,7 @@ impl Builder<'_> {
         let model = self.model;
         let mut out: Vec<Chainlet> = Vec::new();
         let mut first: Vec<usize> = vec![0; model.shocks.len()];
-        let order = crate::env::shocks::order(model);
+        let order = crate::check::law::order(model);
         for s in order {
             let shock = &model.shocks[s];
             let now = self.input_of(shock.input)?;
@@ -1182,7 +1182,7 @@ impl Builder<'_> {
             for e in 0..n {
                 let mut conditions = Vec::new();
                 for (g, primed) in &given {
-                    let map = crate::env::shocks::aligned(&model.graph, &model.shocks[*g].shape, &shock.shape);
+                    let map = crate::graph::shape::aligned(&model.graph, &model.shocks[*g].shape, &shock.shape);
                     conditions.push((first[*g] + map[e], *primed));
                 }
                 let carried = if carries_link {
@@ -1301,7 +1301,7 @@ impl Builder<'_> {
             }
             Process::Iid(d) => {
                 let rule = continuous_rule(d.family, n);
-                let values: Vec<f64> = rule.0.iter().map(|u| crate::env::shocks::quantile(d, *u)).collect();
+                let values: Vec<f64> = rule.0.iter().map(|u| crate::check::law::quantile(d, *u)).collect();
                 Ok((values, vec![vec![rule.1.clone(); rule.1.len()]], Vec::new(), false))
             }
             Process::RandomWalk { .. } => Err(cannot(format!(
@@ -1496,12 +1496,12 @@ impl Builder<'_> {
         let shape = &model.graph.nodes[noise.node.0 as usize].shape;
         let element = |b: &mut Self, node: NodeId, e: usize| -> Result<Id, Diagnostic> {
             let ids = b.unrolled(node)?;
-            let map = crate::env::shocks::aligned(&model.graph, &model.graph.nodes[node.0 as usize].shape, shape);
+            let map = crate::graph::shape::aligned(&model.graph, &model.graph.nodes[node.0 as usize].shape, shape);
             Ok(ids[map[e]])
         };
         let total = self.model.graph.elements(shape);
         let draw_shape = &model.draws[noise.draw].shape;
-        let to_base = crate::env::shocks::aligned(&model.graph, draw_shape, shape);
+        let to_base = crate::graph::shape::aligned(&model.graph, draw_shape, shape);
         let mut values = Vec::new();
         let mut out: Vec<Option<Quadrature>> = (0..base.len()).map(|_| None).collect();
         for e in 0..total {

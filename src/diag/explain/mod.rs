@@ -153,6 +153,7 @@ const PAGES: &[(&str, &str)] = &[
     //
     // W: warnings
     ("W0404", include_str!("W0404.md")),
+    ("W0607", include_str!("W0607.md")),
     ("W0701", include_str!("W0701.md")),
     ("W0713", include_str!("W0713.md")),
     //

@@ -142,7 +142,7 @@ pub const SOLVE_KEYS: &[Key] = &[
     ),
     key(
         "members",
-        COUNT,
+        Kind::Whole { lo: 1, hi: 10_000_000 },
         "1000",
         "members that stand for a continuum in simulation",
     ),

@@ -54,8 +54,6 @@ pub struct SimulateOptions {
     pub periods: Option<usize>,
     /// `--worlds`
     pub worlds: usize,
-    /// `--members`
-    pub members: Option<usize>,
     /// `--seed`
     pub seed: u64,
 }
@@ -153,13 +151,14 @@ impl Compiled {
     }
 }
 
-/// From a source to a checked model (`None` if there are errors), and all messages.
-pub fn compile(source: &Source, overrides: &Overrides) -> (Option<Compiled>, Vec<Diagnostic>) {
+/// From a source to a checked model (`None` if there are errors), and all messages. `members` stand for a continuum.
+pub fn compile(source: &Source, overrides: &Overrides, members: Option<usize>) -> (Option<Compiled>, Vec<Diagnostic>) {
     let stem = Path::new(&source.name)
         .file_stem()
         .map(|s| s.to_string_lossy().into_owned());
     let options = Options {
         set: overrides.clone(),
+        members,
         file_name: stem.unwrap_or_default(),
         ..Options::default()
     };

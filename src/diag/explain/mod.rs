@@ -141,6 +141,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0964", include_str!("E0964.md")),
     ("E0965", include_str!("E0965.md")),
     ("E0966", include_str!("E0966.md")),
+    ("E0967", include_str!("E0967.md")),
     ("E0990", include_str!("E0990.md")),
     //
     // W: warnings
@@ -156,7 +157,7 @@ pub const WITHOUT_EXAMPLE: &[&str] = &[
     "E0116", "E0117", "E0802", "E0810", "E0811", "E0812", "E0814", "E0815", "E0816", "E0901", "E0902", "E0903",
     "E0904", "E0905", "E0906", "E0910", "E0911", "E0912", "E0913", "E0914", "E0915", "E0916", "E0990", "E0950",
     "E0951", "E0952", "E0953", "E0954", "E0955", "E0956", "E0957", "E0958", "E0959", "E0960", "E0961", "E0962",
-    "E0963", "E0964", "E0965", "E0966",
+    "E0963", "E0964", "E0965", "E0966", "E0967",
 ];
 
 /// The page of a code, if there is such a code. Case does not matter.

@@ -410,7 +410,7 @@ fn quotients_through_the_reciprocal_are_correctly_rounded() {
             assert_eq!(math::quotient(x, k, 1.0 / k).to_bits(), (x / k).to_bits(), "{x:e} / {k:e}");
         }
     }
-    for (x, k) in [(0.0, 3.0), (-0.0, 3.0), (0.0, -3.0)] {
+    for (x, k) in [(0.0f64, 3.0f64), (-0.0, 3.0), (0.0, -3.0)] {
         assert_eq!(math::quotient(x, k, 1.0 / k).to_bits(), (x / k).to_bits());
     }
     for x in [f64::NAN, f64::INFINITY, 1e-300, -1e300] {

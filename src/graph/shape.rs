@@ -271,6 +271,25 @@ pub fn shape_of(graph: &Graph, node: usize, op: &Op) -> Result<Shape, GraphError
     })
 }
 
+/// For each element of `to`, the element of `from` that it sees (axes of `from` are among those of `to`).
+pub fn aligned(graph: &Graph, from: &Shape, to: &Shape) -> Vec<usize> {
+    let size = |a: &AxisId| graph.axes[a.0 as usize].size;
+    let n: usize = to.iter().map(size).product();
+    (0..n)
+        .map(|e| {
+            let mut rest = e;
+            let mut at = vec![0; to.len()];
+            for (i, a) in to.iter().enumerate().rev() {
+                at[i] = rest % size(a);
+                rest /= size(a);
+            }
+            from.iter().fold(0, |f, a| {
+                f * size(a) + to.iter().position(|b| b == a).map_or(0, |i| at[i])
+            })
+        })
+        .collect()
+}
+
 /// Checks that operands stand before their users, that every id exists and that shapes are those of the operations.
 pub fn validate(graph: &Graph) -> Result<(), GraphError> {
     for (node, n) in graph.nodes.iter().enumerate() {

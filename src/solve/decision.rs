@@ -384,7 +384,7 @@ impl<'m> Builder<'m> {
             let next = self.unrolled(s.next)?;
             let shape = &model.graph.inputs[s.input.0 as usize].shape;
             let from = &model.graph.nodes[s.next.0 as usize].shape;
-            let map = crate::env::shocks::aligned(&model.graph, from, shape);
+            let map = crate::graph::shape::aligned(&model.graph, from, shape);
             for e in 0..n {
                 state_ids.push(((i, e), now[e], next[map[e]]));
             }
@@ -598,11 +598,11 @@ impl<'m> Builder<'m> {
                 let ids = self.unrolled(*node)?;
                 let act = &self.model.actions[*action];
                 let from = &self.model.graph.nodes[node.0 as usize].shape;
-                let map = crate::env::shocks::aligned(&self.model.graph, from, &act.shape);
+                let map = crate::graph::shape::aligned(&self.model.graph, from, &act.shape);
                 self.unroll.bind(act.input, map.into_iter().map(|i| ids[i]).collect());
                 if let Some(n) = self.model.graph.nodes.iter().position(|n| n.op == Op::Input(act.input)) {
                     let ids = self.unrolled(*node)?;
-                    let map = crate::env::shocks::aligned(&self.model.graph, from, &act.shape);
+                    let map = crate::graph::shape::aligned(&self.model.graph, from, &act.shape);
                     self.unroll
                         .replace(NodeId(n as u32), map.into_iter().map(|i| ids[i]).collect());
                 }
@@ -797,7 +797,7 @@ impl<'m> Builder<'m> {
                 let name = element_name(self.model, &a.name, &a.shape, e, n);
                 let at = |b: &mut Self, node: NodeId| -> Result<Id, Diagnostic> {
                     let ids = b.unrolled(node)?;
-                    let map = crate::env::shocks::aligned(
+                    let map = crate::graph::shape::aligned(
                         &b.model.graph,
                         &b.model.graph.nodes[node.0 as usize].shape,
                         &a.shape,
@@ -1039,7 +1039,7 @@ fn lower_given(d: crate::graph::Interval, _shape: &str) -> bool {
 
 fn bad_grid_setting(state: &crate::check::model::State) -> Diagnostic {
     let last = state.name.rsplit('.').next().unwrap_or(&state.name);
-    Diagnostic::error("E0802", format!("this is no grid for `{}`", state.name))
+    Diagnostic::error("E0805", format!("this is no grid for `{}`", state.name))
         .at(state.span, "the state")
         .hint(format!(
             "write grid.{last} = log(200), uniform(200), log(0.5, 20, 200), double_log(..), exponential(..) or a list"
@@ -1171,7 +1171,7 @@ impl Builder<'_> {
         let model = self.model;
         let mut out: Vec<Chainlet> = Vec::new();
         let mut first: Vec<usize> = vec![0; model.shocks.len()];
-        let order = crate::env::shocks::order(model);
+        let order = crate::check::law::order(model);
         for s in order {
             let shock = &model.shocks[s];
             let now = self.input_of(shock.input)?;
@@ -1182,7 +1182,7 @@ impl Builder<'_> {
             for e in 0..n {
                 let mut conditions = Vec::new();
                 for (g, primed) in &given {
-                    let map = crate::env::shocks::aligned(&model.graph, &model.shocks[*g].shape, &shock.shape);
+                    let map = crate::graph::shape::aligned(&model.graph, &model.shocks[*g].shape, &shock.shape);
                     conditions.push((first[*g] + map[e], *primed));
                 }
                 let carried = if carries_link {
@@ -1260,7 +1260,7 @@ impl Builder<'_> {
         let n = args.first().copied().unwrap_or(7.0);
         if !(1.0..=1000.0).contains(&n) || n.fract() != 0.0 {
             return Err(
-                Diagnostic::error("E0802", format!("a chain of {n} links for `{}`", shock.name))
+                Diagnostic::error("E0805", format!("a chain of {n} links for `{}`", shock.name))
                     .at(shock.span, "the shock")
                     .hint("chain.z = rouwenhorst(7)"),
             );
@@ -1280,14 +1280,14 @@ impl Builder<'_> {
                     "rouwenhorst" => chain::rouwenhorst(n, *rho, sd, *mean),
                     other => {
                         return Err(Diagnostic::error(
-                            "E0802",
+                            "E0805",
                             format!("unknown chain method `{other}` for `{}`", shock.name),
                         )
                         .hint("rouwenhorst(7) or tauchen(9)"));
                     }
                 }
                 .map_err(|e| {
-                    Diagnostic::error("E0802", format!("the chain of `{}`: {e}", shock.name))
+                    Diagnostic::error("E0805", format!("the chain of `{}`: {e}", shock.name))
                         .at(shock.span, "this shock")
                 })?;
                 discretised.push(Discretised {
@@ -1301,7 +1301,7 @@ impl Builder<'_> {
             }
             Process::Iid(d) => {
                 let rule = continuous_rule(d.family, n);
-                let values: Vec<f64> = rule.0.iter().map(|u| crate::env::shocks::quantile(d, *u)).collect();
+                let values: Vec<f64> = rule.0.iter().map(|u| crate::check::law::quantile(d, *u)).collect();
                 Ok((values, vec![vec![rule.1.clone(); rule.1.len()]], Vec::new(), false))
             }
             Process::RandomWalk { .. } => Err(cannot(format!(
@@ -1457,7 +1457,7 @@ impl Builder<'_> {
                 Some(Setting::Number(n)) if *n >= 1.0 && n.fract() == 0.0 && *n <= 200.0 => *n as usize,
                 Some(_) => {
                     return Err(Diagnostic::error(
-                        "E0802",
+                        "E0805",
                         format!("quadrature of `{}` needs a whole number of nodes", noise.name),
                     ));
                 }
@@ -1496,12 +1496,12 @@ impl Builder<'_> {
         let shape = &model.graph.nodes[noise.node.0 as usize].shape;
         let element = |b: &mut Self, node: NodeId, e: usize| -> Result<Id, Diagnostic> {
             let ids = b.unrolled(node)?;
-            let map = crate::env::shocks::aligned(&model.graph, &model.graph.nodes[node.0 as usize].shape, shape);
+            let map = crate::graph::shape::aligned(&model.graph, &model.graph.nodes[node.0 as usize].shape, shape);
             Ok(ids[map[e]])
         };
         let total = self.model.graph.elements(shape);
         let draw_shape = &model.draws[noise.draw].shape;
-        let to_base = crate::env::shocks::aligned(&model.graph, draw_shape, shape);
+        let to_base = crate::graph::shape::aligned(&model.graph, draw_shape, shape);
         let mut values = Vec::new();
         let mut out: Vec<Option<Quadrature>> = (0..base.len()).map(|_| None).collect();
         for e in 0..total {

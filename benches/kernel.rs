@@ -321,10 +321,10 @@ fn saving_times<T: Real>(members: usize, threshold: Option<usize>) -> Vec<f64> {
 /// What a member costs when the population grows, in one world.
 fn sizes() {
     println!("one world, `agent household[N]`, f64: nanoseconds a member");
-    for members in [10, 30, 100, 300, 1000, 3000, 10_000] {
+    for members in [2, 4, 8, 10, 30, 100, 300, 1000, 3000, 10_000] {
         let t = saving_times::<f64>(members, None);
         let each = |t: f64| t / members as f64 * 1e9;
-        let unrolled = (members <= 1000).then(|| saving_times::<f64>(members, Some(members))[0]);
+        let unrolled = (members <= 300).then(|| saving_times::<f64>(members, Some(members))[0]);
         let lanes = saving_times::<f64>(members, Some(1))[0];
         println!(
             "  N = {members:>6}: kernel {:>6.2}  hand {:>6.2}  (members unrolled {}, members as lanes {:.2})",
@@ -416,28 +416,41 @@ fn cartpole_against_hand<T: Real>(worlds: usize) {
 
 // ---- The engine of worlds
 
-/// What a call of the engine costs in few worlds: the outcome of a step of CartPole.
+/// What a call of the engine costs: the outcome of a step of CartPole in few worlds, and that of a population.
 fn calls() {
+    println!("CartPole through the engine, f64: nanoseconds a call (a world)");
     let m = model(CARTPOLE, &[]);
+    for worlds in [1, 4, 8, 64, 512] {
+        let t = call(&m, worlds);
+        println!("  {worlds:>4} worlds: {:>7.0} ({:.1})", t * 1e9, t * 1e9 / worlds as f64);
+    }
+    println!("consumption and saving through the engine, f64: nanoseconds a member, in 1, 8 and 64 worlds");
+    for members in [2, 4, 8, 10, 16, 30, 64, 65, 100, 300, 1000, 10_000] {
+        let m = model(SAVING, &[("N", members.to_string())]);
+        let each = |worlds: usize| call(&m, worlds) * 1e9 / (members * worlds) as f64;
+        println!("  N = {members:>6}: {:>7.2} {:>7.2} {:>7.2}", each(1), each(8), each(64));
+    }
+}
+
+/// Seconds a call for everything that pays, moves or ends.
+fn call(m: &Model, worlds: usize) -> f64 {
     let mut outputs: Vec<NodeId> = m.agents.iter().filter_map(|a| a.reward).collect();
     outputs.extend(m.states.iter().map(|s| s.next));
     outputs.extend(m.ends.iter().map(|e| e.condition));
     let graph = Arc::new(m.graph.clone());
-    println!("CartPole through the engine, f64: nanoseconds a call");
-    for worlds in [1, 4, 8, 64] {
-        let mut engine = Engine::new(graph.clone(), outputs.clone()).unwrap_or_else(|d| panic!("{d:?}"));
-        let frame: Vec<Vec<f64>> = graph
-            .inputs
-            .iter()
-            .enumerate()
-            .map(|(i, x)| {
-                let n = graph.elements(&x.shape) * worlds;
-                (0..n).map(|w| 0.2 * (number(w, i) - 0.5)).collect()
-            })
-            .collect();
-        let t = take_turns(&mut [&mut || {
-            black_box(engine.run(black_box(&frame), worlds).unwrap_or_else(|d| panic!("{d:?}")));
-        }]);
-        println!("  {worlds:>3} worlds: {:>7.0}", t[0] * 1e9);
-    }
+    let mut engine = Engine::new(graph.clone(), outputs).unwrap_or_else(|d| panic!("{d:?}"));
+    let frame: Vec<Vec<f64>> = graph
+        .inputs
+        .iter()
+        .enumerate()
+        .map(|(i, x)| {
+            let n = graph.elements(&x.shape) * worlds;
+            (0..n).map(|w| 0.1 + 0.2 * number(w, i)).collect()
+        })
+        .collect();
+    let mut out = Vec::new();
+    take_turns(&mut [&mut || {
+        let result = engine.run_into(black_box(&frame), worlds, black_box(&mut out));
+        result.unwrap_or_else(|d| panic!("{d:?}"));
+    }])[0]
 }

@@ -5,7 +5,7 @@
 
 use super::build::{fold, for_operands, key};
 use super::shape::operands;
-use super::{Graph, InputId, Node, NodeId, Op};
+use super::{Graph, Node, NodeId, Op};
 use std::collections::HashMap;
 
 /// Largest array that folding makes.
@@ -201,7 +201,7 @@ fn rebuild(graph: &Graph, mut place: impl FnMut(&mut Graph, NodeId, Node) -> Opt
 #[cfg(test)]
 mod tests {
     use super::super::eval::evaluate;
-    use super::super::{Axis, AxisId, AxisKind, Binary, InputKind, Interval, Phase, Reduce, Root, Unary};
+    use super::super::{Axis, AxisId, AxisKind, Binary, InputId, InputKind, Interval, Phase, Reduce, Root, Unary};
     use super::*;
     use crate::diag::Span;
 
@@ -284,12 +284,12 @@ mod tests {
         assert_eq!(constants(&g).graph.nodes.len(), g.nodes.len());
         let merged = common(&g);
         assert_eq!(merged.graph.roots.len(), 2);
-        assert_eq!(merged.map[mean.0 as usize], merged.map[7 + 0], "both means are one node");
+        assert_eq!(merged.map[mean.0 as usize], merged.map[8], "both means are one node");
         let lean = dead(&g, &[mean]);
         assert!(lean.graph.roots.is_empty());
-        assert_eq!(lean.graph.nodes.len(), 8);
+        assert_eq!(lean.graph.nodes.len(), 9);
         assert_eq!(lean.graph.inputs.len(), g.inputs.len());
-        assert!(lean.map[7].is_none());
+        assert!(lean.map[8].is_none());
         super::super::shape::validate(&lean.graph).unwrap();
     }
 }

@@ -11,7 +11,7 @@ use crate::graph::build::Builder;
 use crate::graph::calculus::{adjoints, tangents};
 use crate::graph::passes::simplify;
 use crate::graph::{
-    Axis, AxisId, AxisKind, Binary, Graph, InputId, InputKind, Interval, NodeId, Op, Phase, Reduce, Root, Unary,
+    Axis, AxisId, AxisKind, Binary, Graph, InputId, InputKind, Interval, NodeId, Phase, Reduce, Root, Unary,
 };
 use crate::num::random::Stream;
 use rand::RngExt;

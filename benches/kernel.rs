@@ -7,7 +7,10 @@
 //!
 //! `cargo bench --bench kernel`; with words only the named parts: `saving`, `cartpole`, `sizes`, `engine`.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
-#![allow(unsafe_code, reason = "functions compiled for a set of vector instructions are unsafe to call")]
+#![allow(
+    unsafe_code,
+    reason = "functions compiled for a set of vector instructions are unsafe to call"
+)]
 
 use econc::Model;
 use econc::env::engine::Engine;
@@ -49,7 +52,10 @@ const CARTPOLE: &str = include_str!("../models/cartpole.econ");
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wanted = |part: &str| words.is_empty() || words.iter().any(|w| w == part);
-    println!("vector instructions: {:?}, one thread, medians of runs that take turns", Tier::best());
+    println!(
+        "vector instructions: {:?}, one thread, medians of runs that take turns",
+        Tier::best()
+    );
     if wanted("saving") {
         saving_against_hand::<f64>(10_000);
         saving_against_hand::<f32>(10_000);
@@ -231,7 +237,9 @@ impl<T: Real> Saving<T> {
             })
             .collect();
         let mut outputs: Vec<&mut [T]> = self.outputs.iter_mut().map(Array::as_mut_slice).collect();
-        self.program.run(&operands, &mut outputs, &mut self.space).expect("runs");
+        self.program
+            .run(&operands, &mut outputs, &mut self.space)
+            .expect("runs");
     }
 
     /// All values of an output, member by member.
@@ -392,7 +400,9 @@ fn cartpole_against_hand<T: Real>(worlds: usize) {
     let mut kernel = |found: &mut Vec<Array<T>>| {
         let operands: Vec<Operand<T>> = columns.iter().map(|c| Operand::Lanes(c.as_slice())).collect();
         let mut slices: Vec<&mut [T]> = found.iter_mut().map(Array::as_mut_slice).collect();
-        program.run(black_box(&operands), worlds, &mut slices, &mut ws).expect("runs");
+        program
+            .run(black_box(&operands), worlds, &mut slices, &mut ws)
+            .expect("runs");
     };
     let inputs = m.states.iter().map(|s| s.input).chain([m.actions[0].input]);
     let own: Vec<Array<T>> = inputs.map(|i| array(worlds, |w| value(i, w))).collect();
@@ -406,12 +416,21 @@ fn cartpole_against_hand<T: Real>(worlds: usize) {
     kernel(&mut found);
     hand(&mut by_hand);
     for (k, (a, b)) in found.iter().zip(&by_hand).enumerate() {
-        agree(&format!("CartPole output {k}"), a.as_slice(), b.as_slice(), last_places::<T>());
+        agree(
+            &format!("CartPole output {k}"),
+            a.as_slice(),
+            b.as_slice(),
+            last_places::<T>(),
+        );
     }
     let times = take_turns(&mut [&mut || kernel(black_box(&mut found)), &mut || {
         hand(black_box(&mut by_hand));
     }]);
-    report(&format!("CartPole, {worlds} worlds, {}", type_name::<T>()), worlds, &times);
+    report(
+        &format!("CartPole, {worlds} worlds, {}", type_name::<T>()),
+        worlds,
+        &times,
+    );
 }
 
 // ---- The engine of worlds
@@ -422,13 +441,22 @@ fn calls() {
     let m = model(CARTPOLE, &[]);
     for worlds in [1, 4, 8, 64, 512] {
         let t = call(&m, worlds);
-        println!("  {worlds:>4} worlds: {:>7.0} ({:.1})", t * 1e9, t * 1e9 / worlds as f64);
+        println!(
+            "  {worlds:>4} worlds: {:>7.0} ({:.1})",
+            t * 1e9,
+            t * 1e9 / worlds as f64
+        );
     }
     println!("consumption and saving through the engine, f64: nanoseconds a member, in 1, 8 and 64 worlds");
     for members in [2, 4, 8, 10, 16, 30, 64, 65, 100, 300, 1000, 10_000] {
         let m = model(SAVING, &[("N", members.to_string())]);
         let each = |worlds: usize| call(&m, worlds) * 1e9 / (members * worlds) as f64;
-        println!("  N = {members:>6}: {:>7.2} {:>7.2} {:>7.2}", each(1), each(8), each(64));
+        println!(
+            "  N = {members:>6}: {:>7.2} {:>7.2} {:>7.2}",
+            each(1),
+            each(8),
+            each(64)
+        );
     }
 }
 

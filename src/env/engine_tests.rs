@@ -124,7 +124,10 @@ fn populations_small_and_large_equal_the_interpreter() {
         for members in ["6", "700"] {
             let m = model(name, &[(parameter, members)], 100);
             let finite = agrees(&format!("{name} with {members} members"), &m, tolerance);
-            assert!(finite > 0.9, "{name} with {members} members: {finite} of the numbers are finite");
+            assert!(
+                finite > 0.9,
+                "{name} with {members} members: {finite} of the numbers are finite"
+            );
         }
     }
 }
@@ -135,7 +138,10 @@ fn continua_small_and_large_equal_the_interpreter() {
         for members in [7, 900] {
             let m = model(name, &[], members);
             let finite = agrees(&format!("{name} with {members} members"), &m, 1e-10);
-            assert!(finite > 0.5, "{name} with {members} members: {finite} of the numbers are finite");
+            assert!(
+                finite > 0.5,
+                "{name} with {members} members: {finite} of the numbers are finite"
+            );
         }
     }
 }

@@ -421,12 +421,20 @@ fn tangent(
         }
         Op::Take { of: x, axis, at } => {
             let dx = of(&x)?;
-            Some(if has(b, dx, axis) { b.take(dx, axis, at, span) } else { dx })
+            Some(if has(b, dx, axis) {
+                b.take(dx, axis, at, span)
+            } else {
+                dx
+            })
         }
         Op::Relabel { of: x, from, to } => of(&x).map(|dx| b.relabel(dx, from, to, span)),
         Op::Others { of: x, axis, into } => {
             let dx = of(&x)?;
-            Some(if has(b, dx, axis) { b.others(dx, axis, into, span) } else { dx })
+            Some(if has(b, dx, axis) {
+                b.others(dx, axis, into, span)
+            } else {
+                dx
+            })
         }
         Op::Slice { of: x, from, to, first } => of(&x).map(|dx| b.slice(dx, from, to, first, span)),
         Op::Stack { parts, to } => {

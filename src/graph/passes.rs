@@ -75,11 +75,7 @@ pub fn simplify(graph: &Graph, outputs: &[NodeId]) -> Simplified {
             graph = passed.graph;
         }
         if folded == 0 && graph.nodes.len() == before {
-            return Simplified {
-                graph,
-                outputs,
-                counts,
-            };
+            return Simplified { graph, outputs, counts };
         }
     }
 }
@@ -94,7 +90,12 @@ pub fn constants(graph: &Graph) -> Passed {
     let mut out = graph.clone();
     for n in 0..out.nodes.len() {
         let node = &out.nodes[n];
-        let known = |id: &NodeId| matches!(out.nodes[id.0 as usize].op, Op::Const(_) | Op::Table(_) | Op::Position(_));
+        let known = |id: &NodeId| {
+            matches!(
+                out.nodes[id.0 as usize].op,
+                Op::Const(_) | Op::Table(_) | Op::Position(_)
+            )
+        };
         let needs = operands(&node.op);
         if needs.is_empty() || !needs.iter().all(known) || out.elements(&node.shape) > LARGEST {
             continue;
@@ -150,7 +151,11 @@ pub fn dead(graph: &Graph, outputs: &[NodeId]) -> Passed {
             stack.extend(problem.brackets.iter().flat_map(|(lo, hi)| [*lo, *hi]));
             // Where an unknown is read in place of its solution, the solution must be there to be found.
             let solved = |n: &Node| matches!(n.op, Op::Root { root, .. } if root == r);
-            stack.extend((0..graph.nodes.len()).filter(|n| solved(&graph.nodes[*n])).map(|n| NodeId(n as u32)));
+            stack.extend(
+                (0..graph.nodes.len())
+                    .filter(|n| solved(&graph.nodes[*n]))
+                    .map(|n| NodeId(n as u32)),
+            );
         }
     }
     let mut number = vec![0; roots.len()];
@@ -270,7 +275,10 @@ mod tests {
         assert_eq!(s.graph.nodes.len(), 11);
         assert_eq!(s.graph.roots.len(), 1);
         let of = |pass| s.counts.iter().find(|c| c.pass == pass).unwrap();
-        assert_eq!((of("constants").before, of("constants").after), (g.nodes.len(), g.nodes.len()));
+        assert_eq!(
+            (of("constants").before, of("constants").after),
+            (g.nodes.len(), g.nodes.len())
+        );
         assert_eq!(of("constants").folded, 4, "two square roots and two products");
         assert!(of("common").after < of("common").before);
         assert!(of("dead").after < of("dead").before);

@@ -19,16 +19,27 @@ use rand::RngExt;
 /// Values of nodes at one point, through the unrolled scalar graph.
 fn values(g: &Graph, nodes: &[NodeId], inputs: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let lowered = Worlds::lower(g, &vec![InputBinding::Lanes; g.inputs.len()], nodes).unwrap();
-    let at: Vec<f64> = lowered.slots.iter().map(|s| inputs[s.input.0 as usize][s.element]).collect();
+    let at: Vec<f64> = lowered
+        .slots
+        .iter()
+        .map(|s| inputs[s.input.0 as usize][s.element])
+        .collect();
     let all: Vec<Id> = lowered.outputs.iter().flatten().copied().collect();
     let mut found = lowered.dag.evaluate(&all, &at).into_iter();
-    lowered.outputs.iter().map(|o| found.by_ref().take(o.len()).collect()).collect()
+    lowered
+        .outputs
+        .iter()
+        .map(|o| found.by_ref().take(o.len()).collect())
+        .collect()
 }
 
 /// Inputs that are not unknowns.
 fn given(g: &Graph) -> Vec<InputId> {
     let unknown = |i: &InputId| g.roots.iter().any(|r| r.unknowns.contains(i));
-    (0..g.inputs.len() as u32).map(InputId).filter(|i| !unknown(i)).collect()
+    (0..g.inputs.len() as u32)
+        .map(InputId)
+        .filter(|i| !unknown(i))
+        .collect()
 }
 
 /// A table of weights over the shape of a node or an input.
@@ -40,7 +51,10 @@ fn table(b: &mut Builder, shape: &[AxisId], values: Vec<f64>) -> NodeId {
 fn check(g: &Graph, outputs: &[NodeId], inputs: &[Vec<f64>], r: &mut Stream, tolerance: f64, what: &str) {
     let wrt = given(g);
     let random = |r: &mut Stream, n: usize| -> Vec<f64> { (0..n).map(|_| r.random::<f64>() - 0.5).collect() };
-    let sizes: Vec<usize> = outputs.iter().map(|o| g.elements(&g.nodes[o.0 as usize].shape)).collect();
+    let sizes: Vec<usize> = outputs
+        .iter()
+        .map(|o| g.elements(&g.nodes[o.0 as usize].shape))
+        .collect();
     let weights: Vec<Vec<f64>> = sizes.iter().map(|n| random(r, *n)).collect();
     let directions: Vec<Vec<f64>> = g.inputs.iter().map(|i| random(r, g.elements(&i.shape))).collect();
 
@@ -56,7 +70,11 @@ fn check(g: &Graph, outputs: &[NodeId], inputs: &[Vec<f64>], r: &mut Stream, tol
         .collect();
     let leaves: Vec<Id> = (0..lowered.slots.len()).map(|k| lowered.dag.input(k as u32)).collect();
     let pulled = differentiate::pullback(&mut lowered.dag, &seeds, &leaves);
-    let at: Vec<f64> = lowered.slots.iter().map(|s| inputs[s.input.0 as usize][s.element]).collect();
+    let at: Vec<f64> = lowered
+        .slots
+        .iter()
+        .map(|s| inputs[s.input.0 as usize][s.element])
+        .collect();
     let flat = lowered.dag.evaluate(&pulled, &at);
     let mut expected: Vec<Vec<f64>> = g.inputs.iter().map(|i| vec![0.0; g.elements(&i.shape)]).collect();
     for (slot, x) in lowered.slots.iter().zip(flat) {
@@ -86,7 +104,10 @@ fn check(g: &Graph, outputs: &[NodeId], inputs: &[Vec<f64>], r: &mut Stream, tol
         };
         assert_eq!(got.len(), want.len(), "{what}");
         for (e, (x, y)) in got.iter().zip(want).enumerate() {
-            assert!(close(*x, *y, tolerance), "{what}, adjoint of input {input:?} element {e}: {x} instead of {y}");
+            assert!(
+                close(*x, *y, tolerance),
+                "{what}, adjoint of input {input:?} element {e}: {x} instead of {y}"
+            );
         }
     }
 
@@ -120,7 +141,10 @@ fn check(g: &Graph, outputs: &[NodeId], inputs: &[Vec<f64>], r: &mut Stream, tol
         .flat_map(|i| expected[i.0 as usize].iter().zip(&directions[i.0 as usize]))
         .map(|(x, d)| x * d)
         .sum();
-    assert!(close(along, want, tolerance), "{what}, tangent: {along} instead of {want}");
+    assert!(
+        close(along, want, tolerance),
+        "{what}, tangent: {along} instead of {want}"
+    );
 }
 
 /// Arrays for unknowns that were added.
@@ -184,7 +208,9 @@ impl Goods {
     fn state(&mut self, name: &str, shape: Vec<AxisId>) -> NodeId {
         let k = self.b.graph.inputs.len();
         let domain = Interval::all();
-        self.b.input(name, InputKind::State(k), shape, domain, Phase::Dated, Span::default()).1
+        self.b
+            .input(name, InputKind::State(k), shape, domain, Phase::Dated, Span::default())
+            .1
     }
     fn op(&mut self, op: Binary, x: NodeId, y: NodeId) -> NodeId {
         self.b.binary(op, x, y, Span::default())
@@ -228,7 +254,14 @@ fn prices_that_depend_on_one_another_are_differentiated_together() {
     let spent = m.op(Binary::Mul, price, supply);
     let g = m.b.graph;
     let inputs = vec![vec![1.0, 0.5, 2.0], vec![3.0, 4.0, 2.0], vec![1.0; 3]];
-    check(&g, &[spent, price], &inputs, &mut Stream::new(3, 0), 1e-7, "three goods");
+    check(
+        &g,
+        &[spent, price],
+        &inputs,
+        &mut Stream::new(3, 0),
+        1e-7,
+        "three goods",
+    );
 
     // And against finite differences.
     let mut b = Builder::resume(g.clone());
@@ -244,7 +277,11 @@ fn prices_that_depend_on_one_another_are_differentiated_together() {
         up[1][k] += h;
         down[1][k] -= h;
         let slope = (middle(&up) - middle(&down)) / (2.0 * h);
-        assert!(close(gradient[k], slope, 1e-7), "good {k}: {} instead of {slope}", gradient[k]);
+        assert!(
+            close(gradient[k], slope, 1e-7),
+            "good {k}: {} instead of {slope}",
+            gradient[k]
+        );
     }
 }
 
@@ -282,7 +319,9 @@ fn a_population_is_never_unrolled() {
         let lowered = Members::<f64>::lower(g, &[InputBinding::Lanes], &[node]).unwrap();
         assert_eq!(lowered.slots()[0].mode, Mode::Lanes);
         let mut out = vec![0.0; lowered.output_slots()[0].members];
-        lowered.run(&[Operand::Lanes(k)], &mut [&mut out], &mut MembersSpace::new()).unwrap();
+        lowered
+            .run(&[Operand::Lanes(k)], &mut [&mut out], &mut MembersSpace::new())
+            .unwrap();
         out
     };
     let slopes = run(&g, found, &k);
@@ -294,7 +333,11 @@ fn a_population_is_never_unrolled() {
         down[i] -= h;
         let w = |k: &[f64]| run(&plain.graph, welfare, k)[0];
         let slope = (w(&up) - w(&down)) / (2.0 * h);
-        assert!((slopes[i] - slope).abs() < 1e-3 * slope.abs() + 1e-12, "{i}: {} {slope}", slopes[i]);
+        assert!(
+            (slopes[i] - slope).abs() < 1e-3 * slope.abs() + 1e-12,
+            "{i}: {} {slope}",
+            slopes[i]
+        );
     }
 }
 

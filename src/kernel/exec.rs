@@ -342,7 +342,9 @@ impl<'a, T: Real> Call<'a, T> {
 
     /// Runs. Errors: an input or an output that was not set.
     pub fn run(self) -> Result<(), RunError> {
-        let Call { program, tier, n, ws, .. } = self;
+        let Call {
+            program, tier, n, ws, ..
+        } = self;
         let (inputs, outputs) = (std::mem::take(&mut ws.inputs), std::mem::take(&mut ws.outputs));
         let set = |raw: &&Raw<T>| !matches!(raw, Raw::Lanes(p) if p.is_null());
         let (n_inputs, n_outputs) = (

@@ -340,7 +340,8 @@ impl Real for f64 {
     const BLOCK: usize = 256;
 
     fn is_quick_divisor(self) -> bool {
-        (7.888609052210118e-31..1.2676506002282294e30).contains(&f64::abs(self)) && self.to_bits() & MANTISSA != MANTISSA
+        (7.888609052210118e-31..1.2676506002282294e30).contains(&f64::abs(self))
+            && self.to_bits() & MANTISSA != MANTISSA
     }
     #[inline(always)]
     fn mul_add(self, a: f64, b: f64) -> f64 {

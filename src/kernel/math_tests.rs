@@ -389,16 +389,36 @@ fn quotients_through_the_reciprocal_are_correctly_rounded() {
             continue;
         }
         tried += 1;
-        for x in [x, f64::from_bits(x.to_bits() + 1), f64::from_bits(x.to_bits() - 1), -x, k * q] {
+        for x in [
+            x,
+            f64::from_bits(x.to_bits() + 1),
+            f64::from_bits(x.to_bits() - 1),
+            -x,
+            k * q,
+        ] {
             assert!(math::divides(x));
-            assert_eq!(math::quotient(x, k, 1.0 / k).to_bits(), (x / k).to_bits(), "{x:e} / {k:e}");
+            assert_eq!(
+                math::quotient(x, k, 1.0 / k).to_bits(),
+                (x / k).to_bits(),
+                "{x:e} / {k:e}"
+            );
         }
         let (k, q) = (k as f32, q as f32);
         let half = f32::from_bits(q.to_bits() + 1) - q;
         let x = k.mul_add(q, 0.5 * half * k);
-        for x in [x, f32::from_bits(x.to_bits() + 1), f32::from_bits(x.to_bits() - 1), -x, k * q] {
+        for x in [
+            x,
+            f32::from_bits(x.to_bits() + 1),
+            f32::from_bits(x.to_bits() - 1),
+            -x,
+            k * q,
+        ] {
             if k.is_quick_divisor() && math::divides(x) {
-                assert_eq!(math::quotient(x, k, 1.0 / k).to_bits(), (x / k).to_bits(), "{x:e} / {k:e}");
+                assert_eq!(
+                    math::quotient(x, k, 1.0 / k).to_bits(),
+                    (x / k).to_bits(),
+                    "{x:e} / {k:e}"
+                );
             }
         }
     }
@@ -407,7 +427,11 @@ fn quotients_through_the_reciprocal_are_correctly_rounded() {
     for k in [1.1f32, 3.0, 0.7, 1.999_999_8, 1.000_000_1, 7.25e-3] {
         for m in (0..1u32 << 23).step_by(3) {
             let x = f32::from_bits(0x3f80_0000 | m);
-            assert_eq!(math::quotient(x, k, 1.0 / k).to_bits(), (x / k).to_bits(), "{x:e} / {k:e}");
+            assert_eq!(
+                math::quotient(x, k, 1.0 / k).to_bits(),
+                (x / k).to_bits(),
+                "{x:e} / {k:e}"
+            );
         }
     }
     for (x, k) in [(0.0f64, 3.0f64), (-0.0, 3.0), (0.0, -3.0)] {

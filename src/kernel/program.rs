@@ -782,8 +782,7 @@ impl<T: Real> Compiler<'_, T> {
     /// The operand of `id` that becomes part of its instruction; none that is `full`, holding one itself.
     fn absorbable(&self, id: Id, uses: &[u32], full: &[bool]) -> Option<Id> {
         let lane = |x: Id| self.by_lane[x.0 as usize];
-        let single =
-            |x: Id| uses[x.0 as usize] == 1 && lane(x) && !self.leaves.contains_key(&x) && !full[x.0 as usize];
+        let single = |x: Id| uses[x.0 as usize] == 1 && lane(x) && !self.leaves.contains_key(&x) && !full[x.0 as usize];
         let product = |x: Id| match self.dag.expr(x) {
             Expr::Binary(Binary::Mul, a, b) if single(x) => Some((lane(a), lane(b))),
             _ => None,
@@ -867,7 +866,13 @@ impl<T: Real> Compiler<'_, T> {
             Expr::Select(c, a, b) => {
                 if let Some((Binary::Eq, p, q)) = inside(c) {
                     let (p, q) = if matches!(of(p), Uniform(_)) { (q, p) } else { (p, q) };
-                    return make(Code::EqualChoice, self.slot(p), self.slot(q), self.slot(a), self.slot(b));
+                    return make(
+                        Code::EqualChoice,
+                        self.slot(p),
+                        self.slot(q),
+                        self.slot(a),
+                        self.slot(b),
+                    );
                 }
                 if let Some((_, p, q)) = inside(c) {
                     return make(Code::LessSelect, self.slot(a), self.slot(b), self.slot(p), self.slot(q));

@@ -1,7 +1,9 @@
 //! Lowering of single nodes: elements over the axes that are unrolled, inputs, tables and lookups.
 
 use super::unrolled::{pick, reduce};
-use super::{Barrier, Context, ElementBinding, InputBinding, LIMIT, LeafKind, LowerError, Lowering, Part, Slot, Values};
+use super::{
+    Barrier, Context, ElementBinding, InputBinding, LIMIT, LeafKind, LowerError, Lowering, Part, Slot, Values,
+};
 use crate::graph::shape;
 use crate::graph::{AxisId, InputId, NodeId, Op};
 use crate::kernel::dag::{Expr, Id};

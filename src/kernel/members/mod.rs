@@ -220,7 +220,9 @@ enum Role {
 impl<T> Call<T> {
     fn new(program: Program<T>, n: usize, inputs: Vec<Place>, outputs: Vec<Place>) -> Self {
         let (mut stored, mut lent) = (Vec::new(), Vec::new());
-        let roles = (0..inputs.len()).map(Role::Input).chain((0..outputs.len()).map(Role::Output));
+        let roles = (0..inputs.len())
+            .map(Role::Input)
+            .chain((0..outputs.len()).map(Role::Output));
         for (place, role) in inputs.iter().chain(&outputs).zip(roles) {
             match *place {
                 Place::Array(k) => stored.push((k, role)),

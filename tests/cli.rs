@@ -68,6 +68,11 @@ fn misuse_ends_with_two_and_says_what_is_right() {
         (&["solve", "growth.econ", "--set", "beta"][..], "NAME=VALUE"),
         (&["solve", "growth.econ", "--threads", "0"][..], "--threads"),
         (&["simulate", "growth.econ", "--worlds", "0"][..], "--worlds"),
+        (
+            &["solve", "growth.econ", "--method", "value_iteratoin"][..],
+            "`value_iteration`",
+        ),
+        (&["solve", "growth.econ", "--concept", "nsh"][..], "E0804"),
         (&["graph", "growth.econ", "--svg", "--dot"][..], "--dot"),
         (&[][..], "Usage"),
     ] {

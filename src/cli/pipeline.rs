@@ -237,13 +237,23 @@ fn not_exported(e: &dyn std::error::Error) -> Diagnostic {
     Diagnostic::error("E0951", "the environment graph cannot be written").note(e.to_string())
 }
 
-/// Solves and certifies.
-pub fn solve(compiled: &Compiled, options: &SolveOptions, meter: &Meter) -> Result<Content, Vec<Diagnostic>> {
-    let asked = verify::solved::Options {
+fn asked(options: &SolveOptions) -> verify::solved::Options {
+    verify::solved::Options {
         method: options.method.clone(),
         concept: options.concept.clone(),
         seed: options.seed,
-    };
+    }
+}
+
+/// Whether what `solve` was told exists; asked before anything is written.
+///
+/// Errors: E0804.
+pub fn solvable(options: &SolveOptions) -> Result<(), Diagnostic> {
+    verify::solved::asked(&asked(options))
+}
+
+/// Solves and certifies.
+pub fn solve(compiled: &Compiled, options: &SolveOptions, meter: &Meter) -> Result<Content, Vec<Diagnostic>> {
     let mut progress = |p: Progress| {
         let message = if p.error.is_finite() {
             format!("error {:.1e}, target {:.1e}", p.error, p.target)
@@ -256,7 +266,7 @@ pub fn solve(compiled: &Compiled, options: &SolveOptions, meter: &Meter) -> Resu
             Control::Cancel
         }
     };
-    let solved = verify::solved::solve(&compiled.model, &asked, &mut progress)?;
+    let solved = verify::solved::solve(&compiled.model, &asked(options), &mut progress)?;
     let mut content = outcome::of_solution(&compiled.model, &solved).map_err(|d| vec![d])?;
     content.drawing = Some(drawing(compiled));
     Ok(content)

@@ -44,6 +44,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         method: arguments.method.clone(),
         seed: globals.seed,
     };
+    pipeline::solvable(&options)?;
     let job = Job {
         settings,
         members: None,

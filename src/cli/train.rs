@@ -3,11 +3,11 @@
 use super::globals::Globals;
 use super::pipeline::{self, Source, TrainOptions};
 use super::screen::Screen;
+use super::session::Job;
 use super::{Exit, Failure, session};
 use crate::diag::Diagnostic;
 use crate::report::run::{RunDirectory, inspect, interrupted, open_complete};
 use clap::Args;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// File of a run directory with what the training was asked.
@@ -87,13 +87,16 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         .map_err(|e| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string()))?;
     session::run_on(
         &source,
-        &globals.overrides(),
+        &globals.set,
         globals,
         screen,
-        |compiled| {
-            let settings: BTreeMap<String, String> = pipeline::training_settings(compiled, &options)?;
+        |compiled, place| {
+            let job = Job {
+                settings: pipeline::training_settings(compiled, &options)?,
+                members: None,
+            };
             let open = || -> Result<RunDirectory, Diagnostic> {
-                let mut run = session::open(&source, compiled, globals, settings)?;
+                let mut run = session::open(&source, globals, &globals.set, &job, place)?;
                 run.write(ASKED, &asked)?;
                 run.checkpoint()?;
                 Ok(run)
@@ -135,7 +138,7 @@ fn resume(
         &manifest.overrides,
         globals,
         screen,
-        |_| Ok(run),
+        |_, _| Ok(run),
         |compiled, meter, run| pipeline::train(compiled, &options, globals.workers(), checkpoint, meter, run),
     )
 }

@@ -3,6 +3,7 @@
 use super::globals::Globals;
 use super::pipeline::{self, Source, TrainOptions, VerifyOptions};
 use super::screen::Screen;
+use super::session::Job;
 use super::{Exit, Failure, session, train};
 use clap::Args;
 use std::path::PathBuf;
@@ -54,12 +55,15 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     let source = Source::read(&arguments.file)?;
     session::run_on(
         &source,
-        &globals.overrides(),
+        &globals.set,
         globals,
         screen,
-        |compiled| {
-            let settings = pipeline::training_settings(compiled, &options.train)?;
-            session::open(&source, compiled, globals, settings).map_err(|d| vec![d])
+        |compiled, place| {
+            let job = Job {
+                settings: pipeline::training_settings(compiled, &options.train)?,
+                members: None,
+            };
+            session::open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
         },
         |compiled, meter, run| pipeline::judge(compiled, &options, globals.workers(), 1e6, meter, run),
     )

@@ -44,6 +44,8 @@ pub struct Worlds {
     bounds: Vec<Engine>,
     projection: Option<Engine>,
     outcome: Engine,
+    /// What the outcome engine gave last, kept for its memory.
+    values: Vec<Vec<f64>>,
     layout: Layout,
     rows: Vec<Vec<Vec<usize>>>,
     forced_noises: Vec<(usize, InputId, InputId)>,
@@ -214,6 +216,7 @@ impl Worlds {
             bounds,
             projection,
             outcome,
+            values: Vec::new(),
             layout,
             rows,
             forced_noises,
@@ -549,12 +552,11 @@ impl Worlds {
             let action = &model.actions[a];
             let mut take = |node: NodeId| {
                 let map = shocks::aligned(&self.graph, &self.graph.nodes[node.0 as usize].shape, &action.shape);
-                let v: Vec<f64> = map
-                    .iter()
-                    .flat_map(|from| values[at][from * n..(from + 1) * n].to_vec())
-                    .collect();
+                let found = &values[at];
                 at += 1;
-                v
+                map.iter()
+                    .flat_map(|from| found[from * n..(from + 1) * n].iter().copied())
+                    .collect::<Vec<f64>>()
             };
             out.push(match &action.space {
                 Space::Interval { lo, hi, .. } | Space::Integer { lo, hi } => Bounds::Between(take(*lo), take(*hi)),
@@ -836,7 +838,8 @@ impl Worlds {
         self.project(bounds)?;
         self.draw(|w| matches!(w, DrawWhen::After(_)));
         let next = self.next_shocks()?;
-        let values = self.outcome.run(&self.frame, n)?;
+        let mut values = std::mem::take(&mut self.values);
+        self.outcome.run_into(&self.frame, n, &mut values)?;
         let l = self.layout.clone();
         let rewards = values[l.rewards..l.next].to_vec();
         self.counts.periods += n as u64;
@@ -876,6 +879,7 @@ impl Worlds {
         let (ended, member_ended) = self.ends(&values[l.ends..l.paying])?;
         let paid = self.paid(&values[l.ends..l.paying], &values[l.paying..l.requires]);
         let watched = values[l.watched..].to_vec();
+        self.values = values;
         Ok(Outcome {
             rewards,
             ended,

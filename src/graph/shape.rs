@@ -273,21 +273,35 @@ pub fn shape_of(graph: &Graph, node: usize, op: &Op) -> Result<Shape, GraphError
 
 /// For each element of `to`, the element of `from` that it sees (axes of `from` are among those of `to`).
 pub fn aligned(graph: &Graph, from: &Shape, to: &Shape) -> Vec<usize> {
+    let n = graph.elements(to);
+    if from == to {
+        return (0..n).collect();
+    }
     let size = |a: &AxisId| graph.axes[a.0 as usize].size;
-    let n: usize = to.iter().map(size).product();
-    (0..n)
-        .map(|e| {
-            let mut rest = e;
-            let mut at = vec![0; to.len()];
-            for (i, a) in to.iter().enumerate().rev() {
-                at[i] = rest % size(a);
-                rest /= size(a);
+    // How far a step along each axis of `to` goes in `from`.
+    let mut stride = vec![0; to.len()];
+    let mut step = 1;
+    for a in from.iter().rev() {
+        if let Some(k) = to.iter().position(|b| b == a) {
+            stride[k] = step;
+        }
+        step *= size(a);
+    }
+    let mut out = Vec::with_capacity(n);
+    let (mut at, mut place) = (vec![0; to.len()], 0);
+    for _ in 0..n {
+        out.push(place);
+        for k in (0..to.len()).rev() {
+            at[k] += 1;
+            place += stride[k];
+            if at[k] < size(&to[k]) {
+                break;
             }
-            from.iter().fold(0, |f, a| {
-                f * size(a) + to.iter().position(|b| b == a).map_or(0, |i| at[i])
-            })
-        })
-        .collect()
+            place -= at[k] * stride[k];
+            at[k] = 0;
+        }
+    }
+    out
 }
 
 /// Checks that operands stand before their users, that every id exists and that shapes are those of the operations.

@@ -134,7 +134,7 @@ impl Game {
             };
             u.bind(crate::graph::InputId(i as u32), ids);
         }
-        let fail = |e: crate::kernel::unroll::UnrollError| Diagnostic::error("E0810", e.to_string());
+        let fail = |e: crate::kernel::lower::LowerError| Diagnostic::error("E0810", e.to_string());
         let mut actions = Vec::new();
         let (mut lo, mut hi, mut names, mut owner) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut state_ids = Vec::new();

@@ -44,18 +44,31 @@ pub struct Solved {
 /// How often the grid of a state without an end may be widened.
 const WIDENINGS: usize = 12;
 
+/// Whether what is asked exists.
+///
+/// # Errors
+/// E0804: a method or a concept that does not exist.
+pub fn asked(options: &Options) -> Result<(), Diagnostic> {
+    let words = [
+        ("method", &options.method, METHODS),
+        ("concept", &options.concept, CONCEPTS),
+    ];
+    for (what, asked, known) in words {
+        if let Some(word) = asked.as_ref().filter(|w| !known.contains(&w.as_str())) {
+            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            return Err(unknown_word(what, word, &known));
+        }
+    }
+    Ok(())
+}
+
 /// Solves a model by its settings and certifies the result.
 pub fn solve(
     model: &Model,
     options: &Options,
     progress: &mut dyn FnMut(Progress) -> Control,
 ) -> Result<Solved, Vec<Diagnostic>> {
-    if let Some(c) = &options.concept
-        && !CONCEPTS.contains(&c.as_str())
-    {
-        let known: Vec<String> = CONCEPTS.iter().map(ToString::to_string).collect();
-        return Err(vec![unknown_word("concept", c, &known)]);
-    }
+    asked(options).map_err(|d| vec![d])?;
     let model = match &options.concept {
         Some(c) => with_concept(model, c),
         None => model.clone(),

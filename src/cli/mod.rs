@@ -11,6 +11,7 @@ mod bug;
 mod check;
 mod clock;
 mod explain;
+mod export;
 mod fmt;
 mod globals;
 mod graph;
@@ -67,6 +68,7 @@ enum Command {
     Simulate(simulate::Arguments),
     Train(train::Arguments),
     Verify(verify::Arguments),
+    Export(export::Arguments),
     New(new::Arguments),
     /// Fails on purpose, so that the message of a bug can be tested
     #[command(hide = true)]
@@ -152,6 +154,7 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
         Command::Simulate(arguments) => simulate::run(arguments, &cli.globals, screen),
         Command::Train(arguments) => train::run(arguments, &cli.globals, screen),
         Command::Verify(arguments) => verify::run(arguments, &cli.globals, screen),
+        Command::Export(arguments) => export::run(arguments, &cli.globals, screen),
         Command::New(arguments) => new::run(arguments, screen),
         Command::Crash => panic!("this is the test of what a bug looks like"),
     }

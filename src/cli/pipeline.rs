@@ -308,6 +308,9 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
             }
             (env::behaviour::Behaviour::Fixed(fixed), "fixed".to_string())
         }
+        Behaviour::Run(run) if super::training::is_training(run) => {
+            super::training::learned(run).map_err(|d| vec![d])?
+        }
         Behaviour::Run(run) => {
             let solved = read_solution(run).map_err(|d| vec![d])?;
             let words = format!("the solution of {}", run.manifest.model);

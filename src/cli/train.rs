@@ -4,14 +4,12 @@ use super::globals::Globals;
 use super::pipeline::{self, Source, TrainOptions};
 use super::screen::Screen;
 use super::session::Job;
+use super::training::ASKED;
 use super::{Exit, Failure, session};
 use crate::diag::Diagnostic;
 use crate::report::run::{RunDirectory, inspect, interrupted, open_complete};
 use clap::Args;
 use std::path::PathBuf;
-
-/// File of a run directory with what the training was asked.
-const ASKED: &str = "asked.json";
 
 /// Train agents on a model
 #[derive(Args)]

@@ -201,6 +201,43 @@ pub fn verify(
     Ok(content)
 }
 
+/// File of a run directory with what a training was asked.
+pub const ASKED: &str = "asked.json";
+
+/// Whether a run is a training.
+pub fn is_training(run: &CompleteRun) -> bool {
+    run.manifest.files.iter().any(|f| f.name == ASKED)
+}
+
+/// What a finished training was asked.
+///
+/// Errors: E0955.
+pub fn asked(run: &CompleteRun) -> Result<TrainOptions, Diagnostic> {
+    serde_json::from_slice(&run.read(ASKED)?)
+        .map_err(|e| Diagnostic::error("E0955", "the options of this training cannot be read").note(e.to_string()))
+}
+
+/// The last policy of a training's first seed as a behaviour, and words for it.
+///
+/// Errors: those of [`read_policies`].
+pub fn learned(run: &CompleteRun) -> Result<(Behaviour, String), Diagnostic> {
+    let options = asked(run)?;
+    let (seed, policy) = read_policies(run, false)?.swap_remove(0);
+    let words = format!("learned by {} (seed {seed})", policy.method);
+    let grids = finite_choices(&policy);
+    let behaviour = Behaviour::Learned {
+        agent: options.agent,
+        grids,
+        policy: std::sync::Arc::new(policy),
+    };
+    Ok((behaviour, words))
+}
+
+/// Whether a policy was learned by a learner that knows finite sets of choices only.
+pub fn finite_choices(policy: &Policy) -> bool {
+    matches!(policy.method.as_str(), "dqn" | "q_learning")
+}
+
 /// The policies in a training's run directory, by seed.
 ///
 /// Errors: E0954 if it is none, E0925 if one cannot be read.

@@ -12,6 +12,7 @@
 #[cfg(feature = "learn")]
 pub mod a2c;
 pub mod distribution;
+pub mod export;
 #[cfg(feature = "learn")]
 pub mod dqn;
 pub mod methods;
@@ -39,6 +40,7 @@ pub mod sac;
 pub mod settings;
 pub mod spaces;
 pub mod training;
+pub mod translation;
 #[cfg(test)]
 mod tests;
 pub mod worlds;

@@ -11,13 +11,13 @@ use super::simulate::{Policy as Acts, SolvedPolicy, World, lifetime};
 use super::solved::{Solved, judge as simulation};
 use crate::check::model::{Model, Process};
 use crate::diag::Diagnostic;
-use crate::env::engine::Engine;
 use crate::env::interface::Interface;
 use crate::env::shocks::nearest;
 use crate::env::vector::learner_of;
-use crate::env::worlds::{Bounds, Worlds};
+use crate::env::worlds::Worlds;
 use crate::graph::Shape;
 use crate::learn::Policy;
+use crate::learn::translation::Translation;
 use crate::num::random::Key;
 use crate::num::statistics;
 use crate::solve::bellman::{At, Bellman, Scratch};
@@ -34,7 +34,6 @@ const POINTS: usize = 1500;
 
 /// The exact solution of a model, ready to judge learned policies.
 pub struct Judge {
-    model: Model,
     solution: Solution,
     decision: Decision,
     interface: Interface,
@@ -48,12 +47,6 @@ pub struct Judge {
     worth: Option<f64>,
     simulation: super::certificate::Options,
     constant: Option<super::certificate::ConstantComparison>,
-}
-
-/// Worlds whose states and shocks are set by hand, and what is seen in them.
-struct Translation {
-    worlds: Worlds,
-    seeing: Engine,
 }
 
 /// Distances of one action.
@@ -117,10 +110,8 @@ impl Judge {
             problem.spec_mut().steady_state = Some(still);
         }
         let agent = learner_of(&model, None)?;
-        let interface = Interface::new(&model, agent, grids)?;
-        let worlds = Worlds::new(&model, None, LANES, 0, &[])?;
-        let seeing = worlds.engine(interface.nodes.clone())?;
-        let translation = Translation { worlds, seeing };
+        let translation = Translation::new(&model, agent, grids, LANES)?;
+        let interface = translation.interface.clone();
         let spec = problem.spec();
         let graph = &model.graph;
         let shock_names: Vec<(&str, &Shape)> = model.shocks.iter().map(|s| (s.name.as_str(), &s.shape)).collect();
@@ -148,7 +139,6 @@ impl Judge {
             visited(&bellman, &policy, &simulation)
         };
         Ok(Judge {
-            model,
             solution,
             interface,
             translation: Mutex::new(translation),
@@ -567,7 +557,7 @@ impl Acts for Learned<'_> {
         while from < n {
             let lanes = LANES.min(n - from);
             j.place(&mut translation.worlds, at, states, from, lanes);
-            let done = j.decide(&mut translation, self.policy);
+            let done = translation.decide(self.policy);
             for (a, (k, element)) in actions.iter_mut().zip(&j.actions) {
                 for i in 0..lanes {
                     // A policy that could not be asked acts nowhere: the lifetime value is then minus infinity.
@@ -602,36 +592,6 @@ impl Judge {
         if let Some(t) = model.time {
             worlds.frame[t.0 as usize].fill(at.time as f64);
         }
-    }
-
-    fn decide(&self, translation: &mut Translation, policy: &Policy) -> Result<Vec<Vec<f64>>, Diagnostic> {
-        let Translation { worlds, seeing } = translation;
-        let stage = self.interface.stage;
-        let numbers = crate::env::worlds::stage_actions(&self.model, stage);
-        let all = worlds.bounds(stage)?;
-        let own: Vec<&Bounds> = self
-            .interface
-            .actions
-            .iter()
-            .map(|a| &all[numbers.iter().position(|b| a == b).unwrap_or(0)])
-            .collect();
-        let seen = seeing.run(&worlds.frame, LANES)?;
-        let slots = LANES * self.interface.members;
-        let mut observation = vec![0.0f32; slots * self.interface.width()];
-        self.interface.observe(&seen, LANES, &mut observation);
-        let mut mask = Vec::new();
-        self.interface.mask(&own, LANES, &mut mask);
-        let (mut continuous, mut discrete) = (Vec::new(), Vec::new());
-        let mut actor = policy.actor(slots, 0);
-        policy.act(&mut actor, &observation, &mask, slots, true, &mut continuous, &mut discrete);
-        let mut out: Vec<Vec<f64>> = self
-            .interface
-            .actions
-            .iter()
-            .map(|a| vec![0.0; self.model.graph.elements(&self.model.actions[*a].shape) * LANES])
-            .collect();
-        self.interface.act(&continuous, &discrete, &own, LANES, &mut out);
-        Ok(out)
     }
 }
 

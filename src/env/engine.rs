@@ -68,7 +68,12 @@ impl Engine {
             .collect();
         let same_bits = same_bits(&graph);
         let lanes = members::lane_axes(&graph, threshold(same_bits));
-        let sizes_of_lanes = graph.axes.iter().zip(&lanes).filter(|(_, lane)| **lane).map(|(a, _)| a.size);
+        let sizes_of_lanes = graph
+            .axes
+            .iter()
+            .zip(&lanes)
+            .filter(|(_, lane)| **lane)
+            .map(|(a, _)| a.size);
         Ok(Engine {
             population: sizes_of_lanes.max().unwrap_or(0),
             same_bits,
@@ -103,18 +108,14 @@ impl Engine {
         if self.outputs.is_empty() || worlds == 0 {
             return Ok(());
         }
-        match self.prepare(worlds)? {
-            Plan::Unrolled => match &mut self.unrolled {
-                Some(u) => return u.run(frame, worlds, out).map_err(|e| broken(&e.to_string())),
-                None => {}
-            },
-            Plan::Population => match &mut self.by_member {
-                Some(Some(p)) => return p.run(frame, worlds, out).map_err(|e| broken(&e.to_string())),
-                Some(None) | None => {}
-            },
-            Plan::Interpreted => {}
+        let plan = self.prepare(worlds)?;
+        match (plan, &mut self.unrolled, &mut self.by_member) {
+            (Plan::Unrolled, Some(u), _) => u.run(frame, worlds, out).map_err(|e| broken(&e.to_string())),
+            (Plan::Population, _, Some(Some(p))) => p.run(frame, worlds, out).map_err(|e| broken(&e.to_string())),
+            (Plan::Unrolled | Plan::Population | Plan::Interpreted, _, _) => {
+                interpret(&self.graph, &self.outputs, frame, worlds, out)
+            }
         }
-        interpret(&self.graph, &self.outputs, frame, worlds, out)
     }
 
     /// Chooses the plan for so many worlds and compiles what it needs.

@@ -171,7 +171,11 @@ fn a_world_does_not_depend_on_how_many_run_beside_it_to_the_bit() {
         let worlds = 13;
         if name != "capital_goods" && members != "300" {
             let plans = [worlds, 1].map(|w| engine.prepare(w).unwrap());
-            assert_eq!(plans, [Plan::Unrolled, Plan::Population], "{name}: both kinds are compared");
+            assert_eq!(
+                plans,
+                [Plan::Unrolled, Plan::Population],
+                "{name}: both kinds are compared"
+            );
         }
         let together = frame(&m, worlds, &mut Stream::new(8, 0));
         let all = engine.run(&together, worlds).unwrap();

@@ -207,7 +207,7 @@ fn checks(c: &Certificate) -> Vec<Check> {
             measured: k.constant,
             shown: Some(number::significant(k.constant, 8)),
             bound: format!("at most {}", number::significant(k.solution, 8)),
-            pass: Some(k.constant <= k.solution + t.constant * (1.0 + k.solution.abs())),
+            pass: Some(k.holds(t.constant)),
             note: "lifetime value; the bound is the solution's, same draws".into(),
         });
     }

@@ -9,7 +9,7 @@ use super::problem::{ActionAxis, ActionKind, DecisionProblem, JointChain, Lanes,
 use crate::check::model::{Family, Model, Otherwise, Process, Setting, Space, Then};
 use crate::diag::Diagnostic;
 use crate::graph::{InputKind, NodeId, Op};
-use crate::kernel::dag::{Dag, Id};
+use crate::kernel::dag::{Dag, Expr, Id};
 use crate::kernel::differentiate::{derivative, has_steps};
 use crate::kernel::program::{Mode, Operand, Program, Workspace};
 use crate::kernel::unroll::Unroll;
@@ -42,6 +42,8 @@ pub struct Decision {
     pub discretised: Vec<Discretised>,
     /// Continuous states whose grid the solver chose because the domain has no end: (state, lower end, upper end).
     pub open_ends: Vec<(usize, bool, bool)>,
+    /// Nodes of each continuous state whose grid the file leaves open, if there is one.
+    pub automatic: Option<usize>,
     no_derivative: Option<String>,
 }
 
@@ -73,6 +75,8 @@ struct Layout {
 
 struct Programs {
     outcome: Program<f64>,
+    /// What reward and slack need of the states alone, and reward and slack from that: see [`DecisionProblem::prepare`].
+    split: Option<(Program<f64>, Program<f64>)>,
     bounds: Program<f64>,
     allowed: Vec<Vec<Option<Program<f64>>>>,
     derivatives: Vec<Option<Program<f64>>>,
@@ -173,6 +177,26 @@ impl DecisionProblem for Decision {
         run(&self.programs.outcome, &inputs, n, &mut slices);
     }
 
+    fn prepare(&self, lanes: &Lanes) -> Option<Vec<Vec<f64>>> {
+        let (first, _) = self.programs.split.as_ref()?;
+        let n = lanes_of(lanes);
+        let mut out = vec![vec![0.0; n]; first.outputs()];
+        let mut slices: Vec<&mut [f64]> = out.iter_mut().map(Vec::as_mut_slice).collect();
+        run(first, &self.operands(lanes, false), n, &mut slices);
+        Some(out)
+    }
+
+    fn reward(&self, lanes: &Lanes, prepared: &[&[f64]], reward: &mut [f64], slack: &mut [f64]) {
+        let n = reward.len();
+        let Some((_, rest)) = self.programs.split.as_ref() else {
+            reward.fill(f64::NAN);
+            return;
+        };
+        let mut inputs: Vec<Operand<f64>> = prepared.iter().map(|p| Operand::Lanes(p)).collect();
+        inputs.extend(self.operands(lanes, true));
+        run(rest, &inputs, n, &mut [reward, slack]);
+    }
+
     fn bounds(&self, lanes: &Lanes, lo: &mut [&mut [f64]], hi: &mut [&mut [f64]]) {
         let n = lo.first().map_or_else(|| lanes_of(lanes), |l| l.len());
         let inputs = self.operands(lanes, false);
@@ -211,7 +235,7 @@ impl DecisionProblem for Decision {
                 .clone()
                 .unwrap_or("the variable takes finitely many values".into());
             return Err(Diagnostic::error(
-                "E0913",
+                "E0907",
                 format!("the model has no derivative here: {why}"),
             ));
         };
@@ -431,7 +455,7 @@ impl<'m> Builder<'m> {
         };
         let ends_somewhere = self.unroll.dag.as_const(end) != Some(0.0);
 
-        let (axes, open_ends) = self.state_axes()?;
+        let (axes, open_ends, automatic) = self.state_axes()?;
         let action_ids: Vec<Id> = actions.iter().map(|a| a.id).collect();
         let action_is_next_state = match (states_now.len(), action_ids.as_slice()) {
             (1, [a]) if next[0] == *a => Some((0, 0)),
@@ -480,6 +504,7 @@ impl<'m> Builder<'m> {
             final_ids: std::collections::HashMap::new(),
         };
         let outcome = place.program(&outputs)?;
+        let split = place.split(&outputs[..2])?;
         let lo_hi: Vec<Id> = actions
             .iter()
             .filter(|a| a.continuous())
@@ -569,6 +594,7 @@ impl<'m> Builder<'m> {
             spec,
             programs: Programs {
                 outcome,
+                split,
                 bounds,
                 allowed,
                 derivatives,
@@ -581,6 +607,7 @@ impl<'m> Builder<'m> {
             origin: self.states.clone(),
             discretised,
             open_ends,
+            automatic,
             no_derivative,
         })
     }
@@ -862,7 +889,7 @@ impl<'m> Builder<'m> {
 
     // ---- grids -------------------------------------------------------------------------------------------------
 
-    fn state_axes(&self) -> Result<(Vec<StateAxis>, Vec<(usize, bool, bool)>), Diagnostic> {
+    fn state_axes(&self) -> Result<(Vec<StateAxis>, Vec<(usize, bool, bool)>, Option<usize>), Diagnostic> {
         let continuous = self
             .states
             .iter()
@@ -878,6 +905,7 @@ impl<'m> Builder<'m> {
         };
         let mut axes = Vec::new();
         let mut open = Vec::new();
+        let mut automatic = None;
         for (k, (s, e)) in self.states.iter().enumerate() {
             let state = &self.model.states[*s];
             let shape = &self.model.graph.inputs[state.input.0 as usize].shape;
@@ -902,13 +930,25 @@ impl<'m> Builder<'m> {
                 });
                 continue;
             }
+            if self.said_grid(state).is_none() && state.grid.is_none() {
+                automatic = Some(default);
+            }
             let (grid, log) = self.grid(state, default, k, &mut open)?;
             axes.push(StateAxis {
                 name,
                 kind: StateKind::Continuous { grid, log },
             });
         }
-        Ok((axes, open))
+        Ok((axes, open, automatic))
+    }
+
+    /// What the settings say about a state's grid.
+    fn said_grid(&self, state: &crate::check::model::State) -> Option<&Setting> {
+        let last = state.name.rsplit('.').next().unwrap_or(&state.name);
+        let settings = self.model.solve_settings()?;
+        settings
+            .get(&format!("grid.{}", state.name))
+            .or_else(|| settings.get(&format!("grid.{last}")))
     }
 
     fn grid(
@@ -918,12 +958,7 @@ impl<'m> Builder<'m> {
         k: usize,
         open: &mut Vec<(usize, bool, bool)>,
     ) -> Result<(Vec<f64>, bool), Diagnostic> {
-        let last = state.name.rsplit('.').next().unwrap_or(&state.name);
-        let settings = self.model.solve_settings();
-        let said = settings.and_then(|s| {
-            s.get(&format!("grid.{}", state.name))
-                .or_else(|| s.get(&format!("grid.{last}")))
-        });
+        let said = self.said_grid(state);
         if said.is_none()
             && let Some(g) = &state.grid
         {
@@ -1126,7 +1161,8 @@ struct Compiler {
 }
 
 impl Compiler {
-    fn program(&mut self, outputs: &[Id]) -> Result<Program<f64>, Diagnostic> {
+    /// The expressions over the inputs of the layout.
+    fn placed(&mut self, outputs: &[Id]) -> Vec<Id> {
         // Through temporary numbers, so that old and new inputs cannot be confused.
         let high = self.dag.substitute(outputs, &self.map);
         if self.final_ids.is_empty() {
@@ -1136,17 +1172,67 @@ impl Compiler {
                 self.final_ids.insert(from, to);
             }
         }
-        let ids = self.dag.substitute(&high, &self.final_ids);
-        let modes: Vec<Mode> = (0..self.inputs)
-            .map(|k| {
-                if k < self.layout.shocks {
-                    Mode::Lanes
-                } else {
-                    Mode::Uniform
-                }
-            })
-            .collect();
+        self.dag.substitute(&high, &self.final_ids)
+    }
+
+    fn mode(&self, input: usize) -> Mode {
+        if input < self.layout.shocks {
+            Mode::Lanes
+        } else {
+            Mode::Uniform
+        }
+    }
+
+    fn program(&mut self, outputs: &[Id]) -> Result<Program<f64>, Diagnostic> {
+        let ids = self.placed(outputs);
+        let modes: Vec<Mode> = (0..self.inputs).map(|k| self.mode(k)).collect();
         Program::compile(&self.dag, &modes, &ids).map_err(|e| cannot(e.to_string()))
+    }
+
+    /// Splits `outputs` into a program of what depends on states but not on actions, noise or the next shock, and a program
+    /// of the rest, whose first inputs are the results of the first. `None` if there is nothing to split off.
+    fn split(&mut self, outputs: &[Id]) -> Result<Option<(Program<f64>, Program<f64>)>, Diagnostic> {
+        let ids = self.placed(outputs);
+        let mut leaves = |from: usize, to: usize| -> Vec<Id> { (from..to).map(|k| self.dag.input(k as u32)).collect() };
+        let states = leaves(0, self.layout.actions);
+        let moving = [
+            leaves(self.layout.actions, self.layout.shocks),
+            leaves(self.layout.next, self.layout.time),
+        ]
+        .concat();
+        let (fixed, moves) = (self.dag.dependents(&states), self.dag.dependents(&moving));
+        let seen = self.dag.reachable(&ids);
+        let mut first: BTreeSet<Id> = BTreeSet::new();
+        let mut consider = |o: Id| {
+            let input = matches!(self.dag.expr(o), Expr::Input(_));
+            if fixed[o.0 as usize] && !moves[o.0 as usize] && !input {
+                first.insert(o);
+            }
+        };
+        ids.iter().for_each(|id| consider(*id));
+        for k in (0..seen.len()).filter(|k| seen[*k]) {
+            let id = Id(k as u32);
+            // Unknowns of a root problem mean nothing outside it.
+            if matches!(self.dag.expr(id), Expr::Root(..) | Expr::RootStatus(_)) {
+                return Ok(None);
+            }
+            if moves[k] {
+                self.dag.operands(id, &mut consider);
+            }
+        }
+        if first.is_empty() {
+            return Ok(None);
+        }
+        let first: Vec<Id> = first.into_iter().collect();
+        let modes: Vec<Mode> = (0..self.inputs).map(|k| self.mode(k)).collect();
+        let compiled = |e: crate::kernel::program::CompileError| cannot(e.to_string());
+        let before = Program::compile(&self.dag, &modes, &first).map_err(compiled)?;
+        let mut inputs: Vec<(Id, Mode)> = first.iter().map(|id| (*id, Mode::Lanes)).collect();
+        for (k, mode) in modes.into_iter().enumerate() {
+            inputs.push((self.dag.input(k as u32), mode));
+        }
+        let after = Program::compile_at(&self.dag, &inputs, &ids).map_err(compiled)?;
+        Ok(Some((before, after)))
     }
 }
 

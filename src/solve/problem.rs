@@ -170,6 +170,16 @@ pub trait DecisionProblem: Sync {
     fn spec(&self) -> &Spec;
     /// Evaluates reward, transition, feasibility and end on a batch of lanes.
     fn evaluate(&self, lanes: &Lanes, out: &mut Outcome);
+    /// What reward and slack need of the states (with the shock and the date) alone, one slice a quantity: computed once where
+    /// many actions are tried at the same states. `None` if nothing can be split off; then [`Self::reward`] is not called.
+    fn prepare(&self, _: &Lanes) -> Option<Vec<Vec<f64>>> {
+        None
+    }
+    /// Reward and slack of lanes whose [`Self::prepare`]d quantities are given: the very numbers of [`Self::evaluate`].
+    fn reward(&self, _: &Lanes, _prepared: &[&[f64]], reward: &mut [f64], slack: &mut [f64]) {
+        reward.fill(f64::NAN);
+        slack.fill(f64::NAN);
+    }
     /// Bounds of each continuous action at the states of the lanes (`lanes.actions` is ignored): `lo[a][i]`, `hi[a][i]`
     /// with one slice a *continuous* action, in their order (finite actions have none). Ends may be infinite; where
     /// `lo > hi` nothing is feasible.

@@ -102,6 +102,48 @@ impl Search<'_> {
         (x, q)
     }
 
+    /// Newton's steps from the guess; also returns the lanes where they found no peak.
+    pub(super) fn several_close_by(
+        &mut self,
+        open: &[usize],
+        guess: &[Vec<f64>],
+    ) -> (Vec<Vec<f64>>, Vec<f64>, Vec<usize>) {
+        let d = self.bellman.continuous.len();
+        let pick =
+            |v: &[Vec<f64>]| -> Vec<Vec<f64>> { (0..d).map(|c| open.iter().map(|&i| v[c][i]).collect()).collect() };
+        let (lo, hi) = (pick(&self.lo), pick(&self.hi));
+        let mut x: Vec<Vec<f64>> = (0..d)
+            .map(|c| {
+                let own = &guess[self.bellman.continuous[c]];
+                let each = open.iter().zip(&lo[c]).zip(&hi[c]);
+                each.map(|((&i, l), h)| own[i].max(*l).min(*h)).collect()
+            })
+            .collect();
+        let width = (0..d)
+            .map(|c| {
+                let each = lo[c].iter().zip(&hi[c]).zip(&x[c]);
+                each.map(|((l, h), x)| {
+                    if (h - l).is_finite() {
+                        h - l
+                    } else {
+                        4.0 * (1.0 + x.abs())
+                    }
+                })
+                .collect()
+            })
+            .collect();
+        let mut q = self.values(open, &x);
+        let mut failed: Vec<usize> = (0..open.len()).filter(|&k| !q[k].is_finite()).collect();
+        if !failed.is_empty() {
+            // Newton's steps are not for lanes without a value; all of these few batches are searched everywhere.
+            failed = (0..open.len()).collect();
+            return (x, q, failed);
+        }
+        let bounds = Ranges { lo, hi, width };
+        let stuck = self.newton(open, &bounds, &mut x, &mut q);
+        (x, q, stuck)
+    }
+
     /// Cycles of line searches over the lanes in `active`; returns those that still move.
     #[allow(clippy::too_many_arguments)]
     fn cycles(

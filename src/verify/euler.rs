@@ -11,7 +11,9 @@
 //!
 //! The residual is the relative change of consumption that makes the equation hold, the right side given (Judd 1992,
 //! JET 58): with `u'(c) = r_a / c_a`, one Newton step in logs, `|exp(log(wanted u' / u') / (dlog u' / dlog c)) - 1|`, exact for
-//! constant relative risk aversion. Without a consumption it is the gap relative to the larger of the two sides.
+//! constant relative risk aversion. Without a consumption it is the gap relative to the larger of the two sides, each side
+//! counted as the sum of its terms without their signs: the condition of a portfolio share, `E[u'(c') (R - R_f)] = 0`, has
+//! nothing today and terms of both signs tomorrow.
 
 use super::simulate::{Policy, SolvedPolicy, bounds};
 use crate::num::interpolate::{MAX_AXES, Place};
@@ -332,6 +334,8 @@ pub fn residuals(bellman: &Bellman, policy: &SolvedPolicy, at: At, states: &[Vec
     let last = spec.horizon.is_some_and(|h| at.time + 1 >= h);
     let mut today = vec![vec![0.0; n]; nc];
     let mut tomorrow = vec![vec![0.0; n]; nc];
+    // The same sums without signs.
+    let mut sizes = [vec![vec![0.0; n]; nc], vec![vec![0.0; n]; nc]];
     let mut scratch = Scratch::default();
     for &(noise, weight) in &bellman.noises {
         for (shock_next, p) in spec.chain.transition[at.shock]
@@ -371,9 +375,12 @@ pub fn residuals(bellman: &Bellman, policy: &SolvedPolicy, at: At, states: &[Vec
             for i in 0..n {
                 for k in 0..nc {
                     today[k][i] += weight * p * d.reward[ns + k][i];
+                    sizes[0][k][i] += weight * p * d.reward[ns + k][i].abs();
                     if scratch.end[i] == 0.0 {
-                        let gain: f64 = (0..ns).map(|s| marginal[s][i] * d.next[ns + k][s][i]).sum();
-                        tomorrow[k][i] += weight * p * scratch.discount[i] * gain;
+                        let gain = |s: usize| marginal[s][i] * d.next[ns + k][s][i];
+                        let w = weight * p * scratch.discount[i];
+                        tomorrow[k][i] += w * (0..ns).map(gain).sum::<f64>();
+                        sizes[1][k][i] += w * (0..ns).map(|s| gain(s).abs()).sum::<f64>();
                     }
                 }
             }
@@ -401,7 +408,8 @@ pub fn residuals(bellman: &Bellman, policy: &SolvedPolicy, at: At, states: &[Vec
         });
         for i in 0..n {
             let (r, m) = (today[k][i], tomorrow[k][i]);
-            let plain = (r + m).abs() / r.abs().max(m.abs()).max(f64::MIN_POSITIVE);
+            let larger = sizes[0][k][i].max(sizes[1][k][i]);
+            let plain = (r + m).abs() / larger.max(f64::MIN_POSITIVE);
             let error = match (&here, &elasticity) {
                 (Some([_, dc, _]), Some(e)) if dc[i] != 0.0 && e[i].is_finite() && e[i].abs() > 1e-6 => {
                     let ratio = -m / r;

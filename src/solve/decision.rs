@@ -8,7 +8,7 @@
 use super::problem::{ActionAxis, ActionKind, DecisionProblem, JointChain, Lanes, Outcome, Spec, StateAxis, StateKind};
 use crate::check::model::{Family, Model, Otherwise, Process, Setting, Space, Then};
 use crate::diag::Diagnostic;
-use crate::graph::{InputKind, NodeId, Op};
+use crate::graph::{Binary, InputKind, NodeId, Op, Unary};
 use crate::kernel::dag::{Dag, Expr, Id};
 use crate::kernel::differentiate::{derivative, has_steps};
 use crate::kernel::program::{Mode, Operand, Program, Workspace};
@@ -532,10 +532,9 @@ impl<'m> Builder<'m> {
         let chosen: Vec<Id> = actions.iter().filter(|a| a.continuous()).map(|a| a.id).collect();
         let mut targets = vec![outputs[0]];
         targets.extend(&next);
-        let steps = {
-            let wrt: Vec<Id> = smooth.iter().chain(&chosen).copied().collect();
-            has_steps(&place.dag, &targets, &wrt)
-        };
+        let wrt: Vec<Id> = smooth.iter().chain(&chosen).copied().collect();
+        let steps = has_steps(&place.dag, &targets, &wrt);
+        let kinks = has_kinks(&place.dag, &targets, &wrt);
         let mut derivatives = Vec::new();
         for (k, id) in states_now.iter().chain(&action_ids).enumerate() {
             let continuous = if k < states_now.len() {
@@ -570,6 +569,18 @@ impl<'m> Builder<'m> {
             .iter()
             .map(|j| j.iter().zip(&chainlets).map(|(l, k)| laws[*k].carried[*l]).collect())
             .collect();
+        let held = self
+            .states
+            .iter()
+            .zip(&axes)
+            .map(|((s, _), axis)| {
+                let law = model.graph.nodes[model.states[*s].next.0 as usize].domain;
+                match &axis.kind {
+                    StateKind::Continuous { grid, .. } => [law.lo >= grid[0], law.hi <= grid[grid.len() - 1]],
+                    StateKind::Integer { lo, hi } => [law.lo >= *lo as f64, law.hi <= *hi as f64],
+                }
+            })
+            .collect();
         let spec = Spec {
             states: axes,
             chain: chain.chain,
@@ -585,6 +596,8 @@ impl<'m> Builder<'m> {
                 None
             }),
             discount: discount_value.filter(|_| weight.is_none()),
+            kinks,
+            held,
             action_is_next_state: action_is_next_state.filter(|_| !ends_somewhere),
             steady_state: None,
         };
@@ -1135,6 +1148,17 @@ fn independent(model: &Model, agents: &[usize]) -> bool {
         todo.extend(crate::graph::shape::operands(op));
     }
     true
+}
+
+/// Whether `of` depends on one of `wrt` through a function whose derivative jumps.
+fn has_kinks(dag: &Dag, of: &[Id], wrt: &[Id]) -> bool {
+    let (uses, needed) = (dag.dependents(wrt), dag.reachable(of));
+    (0..needed.len()).filter(|i| needed[*i] && uses[*i]).any(|i| {
+        matches!(
+            dag.expr(Id(i as u32)),
+            Expr::Unary(Unary::Abs, _) | Expr::Binary(Binary::Min | Binary::Max | Binary::Mod, ..)
+        )
+    })
 }
 
 /// One choice variable.

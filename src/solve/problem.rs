@@ -126,6 +126,12 @@ pub struct Spec {
     pub discount: Option<f64>,
     /// If the next value of continuous state `.0` *is* action `.1` (up to nothing): allows grid search over states.
     pub action_is_next_state: Option<(usize, usize)>,
+    /// Whether the reward or a law of motion has kinks (`min`, `max`, `abs`) in a state or a continuous action: optima may sit
+    /// where first-order conditions jump over zero.
+    pub kinks: bool,
+    /// Whether the law of each state itself keeps it from going below the lower and above the upper end of its grid
+    /// (`clamp`, `min`, `max`, the range of an action): being there is then part of the model. Empty: nothing is known.
+    pub held: Vec<[bool; 2]>,
     /// Steady state of the deterministic model, if known: centre of plots and of comparisons.
     pub steady_state: Option<Vec<f64>>,
 }

@@ -336,14 +336,15 @@ impl Search<'_> {
         let (left, right) = (at(0), at(2));
         let (mut x, mut value) = (points[1].clone(), q[1].clone());
         let mut failed = Vec::new();
+        let slopes = self.gradient(open, std::slice::from_ref(&points[1]));
         for k in 0..m {
-            let peak = q[0][k] > f64::NEG_INFINITY
-                && q[2][k] > f64::NEG_INFINITY
-                && value[k] >= q[0][k]
-                && value[k] >= q[2][k]
-                && points[0][k] < x[k]
-                && x[k] < points[2][k];
-            if !peak {
+            let slope = slopes.as_ref().map_or(f64::NAN, |g| g[0][k]);
+            let falls = |s: usize| value[k] >= q[s][k] && q[s][k] > f64::NEG_INFINITY;
+            // Inside, or at an end from which the value falls.
+            let low = points[0][k] == x[k] && slope <= 0.0 && falls(2);
+            let high = points[2][k] == x[k] && slope >= 0.0 && falls(0);
+            let inside = points[0][k] < x[k] && x[k] < points[2][k] && falls(0) && falls(2);
+            if !(inside || low || high) || !value[k].is_finite() {
                 failed.push(k);
             }
         }

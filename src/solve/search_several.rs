@@ -119,7 +119,7 @@ impl Search<'_> {
                 each.map(|((&i, l), h)| own[i].max(*l).min(*h)).collect()
             })
             .collect();
-        let width = (0..d)
+        let width: Vec<Vec<f64>> = (0..d)
             .map(|c| {
                 let each = lo[c].iter().zip(&hi[c]).zip(&x[c]);
                 each.map(|((l, h), x)| {
@@ -133,15 +133,29 @@ impl Search<'_> {
             })
             .collect();
         let mut q = self.values(open, &x);
-        let mut failed: Vec<usize> = (0..open.len()).filter(|&k| !q[k].is_finite()).collect();
-        if !failed.is_empty() {
-            // Newton's steps are not for lanes without a value; all of these few batches are searched everywhere.
-            failed = (0..open.len()).collect();
+        let (fine, mut failed): (Vec<usize>, Vec<usize>) = (0..open.len()).partition(|&k| q[k].is_finite());
+        if fine.is_empty() {
             return (x, q, failed);
         }
-        let bounds = Ranges { lo, hi, width };
-        let stuck = self.newton(open, &bounds, &mut x, &mut q);
-        (x, q, stuck)
+        // Newton's steps are for lanes with a value.
+        let part =
+            |v: &[Vec<f64>]| -> Vec<Vec<f64>> { v.iter().map(|v| fine.iter().map(|&k| v[k]).collect()).collect() };
+        let lanes: Vec<usize> = fine.iter().map(|&k| open[k]).collect();
+        let bounds = Ranges {
+            lo: part(&lo),
+            hi: part(&hi),
+            width: part(&width),
+        };
+        let (mut own_x, mut own_q) = (part(&x), fine.iter().map(|&k| q[k]).collect::<Vec<f64>>());
+        let stuck = self.newton(&lanes, &bounds, &mut own_x, &mut own_q);
+        failed.extend(stuck.into_iter().map(|p| fine[p]));
+        for (p, &k) in fine.iter().enumerate() {
+            q[k] = own_q[p];
+            for (to, from) in x.iter_mut().zip(&own_x) {
+                to[k] = from[p];
+            }
+        }
+        (x, q, failed)
     }
 
     /// Cycles of line searches over the lanes in `active`; returns those that still move.

@@ -560,3 +560,65 @@ fn finish(
         record,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples::*;
+    use super::*;
+
+    /// A store of at most six units that sells what is asked for, at prices that move; with noise, masks, an end, and (if
+    /// wanted) the next price known when the goods arrive.
+    fn store(taste: Option<f64>, foresight: bool) -> Hand {
+        let mut s = spec(
+            vec![integer_state("stock", 0, 6), integer_state("age", 0, 2)],
+            one_shock("price", &[1.0, 1.4], vec![vec![0.7, 0.3], vec![0.2, 0.8]]),
+            vec![
+                finite_action("order", (0..5).map(f64::from).collect(), taste),
+                finite_action("close", vec![0.0, 1.0], None),
+            ],
+            0.9,
+        );
+        s.noise_weights = vec![0.2, 0.5, 0.3];
+        (s.reward_uses_noise, s.next_uses_noise, s.next_uses_shock_next) = (true, true, foresight);
+        let mut hand = hand(s, Box::new(|_, _| vec![]), move |i| {
+            let demand = [0.0, 1.0, 3.0][i.noise];
+            let sold = i.x[0].v.min(demand);
+            let lost = if foresight && i.shock_next == 1 { 1.0 } else { 0.0 };
+            let price = [1.0, 1.4][i.shock];
+            let next = (i.x[0].v - sold + i.a[0].v - lost).clamp(0.0, 6.0);
+            let mut p = point(
+                c(price * sold - 0.4 * i.a[0].v - 0.05 * i.x[0].v * i.x[0].v),
+                &[c(next), c((i.x[1].v + 1.0).min(2.0))],
+            );
+            p.end = f64::from(i.a[1].v == 1.0);
+            p.paying = 2.0 + i.x[1].v;
+            p
+        });
+        hand.allowed = Box::new(|x, action, choice| action != 1 || choice == 0 || x[1] == 2.0);
+        hand
+    }
+
+    #[test]
+    fn a_table_improves_and_evaluates_as_the_model_does() {
+        for (taste, foresight) in [(None, false), (None, true), (Some(0.3), false), (Some(0.3), true)] {
+            let problem = store(taste, foresight);
+            let bellman = Bellman::new(&problem, Interpolation::Linear).unwrap();
+            let table = Table::new(&bellman, BLOCK).expect("a finite problem");
+            let value: Vec<f64> = (0..42).map(|i| (f64::from(i) * 0.37).sin() * 3.0).collect();
+            let mut continuation = Continuation::default();
+            bellman.continuation(&bellman.tensor, &value, &mut continuation);
+            let search = SearchOptions::default();
+            let a = improve(&bellman, &continuation, 0, None, search, true, None).unwrap();
+            let b = improve(&bellman, &continuation, 0, None, search, true, Some(&table)).unwrap();
+            assert_eq!(a.policy, b.policy);
+            let close = |x: &[f64], y: &[f64]| x.len() == y.len() && x.iter().zip(y).all(|(x, y)| (x - y).abs() < 1e-12);
+            assert!(close(&a.value, &b.value) && close(&a.probability, &b.probability));
+            assert!((a.operator.modulus() - b.operator.modulus()).abs() < 1e-12);
+            assert!((a.operator.least() - b.operator.least()).abs() < 1e-12);
+            let (mut u, mut v) = (a.value.clone(), b.value.clone());
+            a.operator.evaluate(&bellman, &mut u, None, None, 1e-13, 200);
+            b.operator.evaluate(&bellman, &mut v, None, None, 1e-13, 200);
+            assert!(u.iter().zip(&v).all(|(x, y)| (x - y).abs() < 1e-10), "{u:?} {v:?}");
+        }
+    }
+}

@@ -7,7 +7,8 @@
 //! * *Euler residuals* (see [`super::euler`]).
 //! * all three on the *ergodic set* (simulated under the policy) and on the *whole grid*, between nodes, where interpolation
 //!   errs most. Only the ergodic set decides; the grid tells how far the solution can be trusted off it.
-//! * the share of simulated time outside the grid, at its edges while no constraint explains it, at each constraint;
+//! * the share of simulated time outside the grid, at its edges while neither a constraint nor the law of the state explains
+//!   it, at each constraint;
 //! * moments obtained by simulation and, for shocks, those of the chain;
 //! * the value of the best *constant* policy: a solution that does not beat it is worthless whatever its residuals. The
 //!   constant is looked for under one set of draws and compared with the solution under another, path by path.
@@ -195,7 +196,7 @@ pub struct Certificate {
     pub edges: Vec<Share>,
     /// Share of simulated time outside the grid.
     pub outside: f64,
-    /// Share of simulated time at an edge although no constraint binds.
+    /// Share of simulated time at an edge although no constraint binds and the state's law would let it pass.
     pub unexplained_edges: f64,
     /// Share of simulated time with violated hard constraints.
     pub infeasible: f64,
@@ -610,10 +611,12 @@ impl Simulated {
                     .any(|(s, axis)| axis.locate(out.states[s][k]).beyond != 0.0)
             })
             .collect();
-        // An edge is explained if a constraint bound when the state was chosen, one period before.
+        // An edge is explained if the law of the state holds it there, or a constraint bound when it was chosen, one
+        // period before.
+        let held = |s: usize, upper: bool| bellman.problem.spec().held.get(s).is_some_and(|h| h[usize::from(upper)]);
         out.unexplained = (0..n)
             .map(|k| {
-                let at_edge = (0..axes.len()).any(|s| out.edge(bellman, s, k).is_some());
+                let at_edge = (0..axes.len()).any(|s| out.edge(bellman, s, k).is_some_and(|upper| !held(s, upper)));
                 at_edge && !out.outside[k] && (k < paths || out.binding[k - paths] == Binding::Free)
             })
             .collect();

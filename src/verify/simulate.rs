@@ -181,6 +181,10 @@ impl Policy for SolvedPolicy<'_> {
         let part: Vec<Vec<f64>> = states.iter().map(|s| pick(s)).collect();
         let part: Vec<&[f64]> = part.iter().map(Vec::as_slice).collect();
         let guess: Vec<Vec<f64>> = actions.iter().map(|a| pick(a)).collect();
+        let search = SearchOptions {
+            local: true,
+            ..self.search
+        };
         if let Ok(chosen) = choose(
             self.bellman,
             continuation,
@@ -188,7 +192,7 @@ impl Policy for SolvedPolicy<'_> {
             &part,
             afresh.len(),
             Some(&guess),
-            self.search,
+            search,
         ) {
             for (to, from) in actions.iter_mut().zip(&chosen.actions) {
                 for (k, &i) in afresh.iter().enumerate() {

@@ -40,7 +40,7 @@ pub struct Solved {
 /// How often the grid of a state without an end may be widened.
 const WIDENINGS: usize = 12;
 /// How often grids that the file leaves open may be made finer for the certificate's sake.
-const REFINEMENTS: usize = 3;
+const REFINEMENTS: usize = 4;
 /// Most grid points of a finer grid, all shocks counted.
 const FINEST: usize = 300_000;
 
@@ -103,7 +103,7 @@ pub fn solve(
         }
         if refinements < REFINEMENTS
             && method != "grid_search"
-            && let Some(nodes) = finer(&problem, &certificate)
+            && let Some(nodes) = finer(&problem, &solution, &certificate)
         {
             build.nodes = nodes;
             refinements += 1;
@@ -125,15 +125,22 @@ pub fn solve(
     }
 }
 
-/// Twice the nodes for grids of unspecified size, if residuals are all that is wrong and the finer grid is affordable.
-fn finer(problem: &Decision, c: &Certificate) -> Option<usize> {
+/// More nodes for grids of unspecified size, if residuals are all that is wrong and the finer grid is affordable: twice as
+/// many, with linear interpolation of one state four times (its error falls with the square of the distance only).
+fn finer(problem: &Decision, solution: &Solution, c: &Certificate) -> Option<usize> {
     let errors = || c.reasons.iter().filter(|d| d.severity == crate::diag::Severity::Error);
     if errors().next().is_none() || !errors().all(|d| ["E0911", "E0912", "E0914"].contains(&d.code.as_str())) {
         return None;
     }
-    let nodes = 2 * problem.automatic?;
+    let one = solution.states.iter().filter(|s| !s.integer).count() == 1;
+    let times = if one && solution.interpolation == Interpolation::Linear {
+        4
+    } else {
+        2
+    };
+    let nodes = times * problem.automatic?;
     let axis = |s: &StateKind| match s {
-        StateKind::Continuous { grid, .. } => 2 * grid.len(),
+        StateKind::Continuous { grid, .. } => times * grid.len(),
         StateKind::Integer { lo, hi } => (hi - lo + 1) as usize,
     };
     let spec = problem.spec();

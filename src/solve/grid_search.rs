@@ -572,17 +572,13 @@ fn expect(transition: &[Vec<f64>], value: &[Vec<f64>], expected: &mut [Vec<f64>]
     });
 }
 
-/// Smallest and largest change, shock by shock.
-fn changes(value: &[Vec<f64>], next: &[Vec<f64>]) -> Vec<(f64, f64)> {
-    value
+/// Smallest and largest change.
+fn change(value: &[Vec<f64>], next: &[Vec<f64>]) -> (f64, f64) {
+    let ends: Vec<(f64, f64)> = value
         .par_iter()
         .zip(next)
         .map(|(v, n)| super::policy_operator::span(v, n))
-        .collect()
-}
-
-fn change(value: &[Vec<f64>], next: &[Vec<f64>]) -> (f64, f64) {
-    let ends = changes(value, next);
+        .collect();
     ends.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |all, e| {
         (all.0.min(e.0), all.1.max(e.1))
     })
@@ -603,31 +599,56 @@ fn evaluate(
     let nz = transition.len();
     let system = DMatrix::from_fn(nz, nz, |i, j| f64::from(i == j) - discount * transition[i][j]).lu();
     let mut first = f64::NAN;
+    // Numbers to be added to all values of a shock: they join the values at the end.
+    let mut offset = vec![0.0; nz];
     for _ in 0..options.howard {
         expect(transition, value, expected);
-        next.par_iter_mut().enumerate().for_each(|(j, next)| {
-            let row = &expected[j];
-            for ((out, &c), r) in next.iter_mut().zip(&choices[j]).zip(&reward[j]) {
-                *out = r + discount * row[c as usize];
-            }
-        });
-        let ends = changes(value, next);
+        let carried: Vec<f64> = transition
+            .iter()
+            .map(|row| discount * row.iter().zip(&offset).map(|(p, s)| p * s).sum::<f64>())
+            .collect();
+        let ends: Vec<(f64, f64)> = next
+            .par_iter_mut()
+            .enumerate()
+            .map(|(j, next)| {
+                let (mut lo, mut hi) = ([f64::INFINITY; 4], [f64::NEG_INFINITY; 4]);
+                let row = &expected[j];
+                let lanes = next.iter_mut().zip(&choices[j]).zip(&reward[j]).zip(&value[j]);
+                for (i, (((out, &c), r), v)) in lanes.enumerate() {
+                    *out = r + discount * row[c as usize];
+                    let (change, k) = (*out - v, i % 4);
+                    lo[k] = if change < lo[k] { change } else { lo[k] };
+                    hi[k] = if change > hi[k] { change } else { hi[k] };
+                }
+                let shift = carried[j] - offset[j];
+                let (lo, hi) = (
+                    lo.into_iter().fold(f64::INFINITY, f64::min),
+                    hi.into_iter().fold(f64::NEG_INFINITY, f64::max),
+                );
+                (lo + shift, hi + shift)
+            })
+            .collect();
         let widest = ends.iter().map(|e| e.1 - e.0).fold(0.0, f64::max);
         if first.is_nan() {
             first = widest;
         }
         let middle = DVector::from_iterator(nz, ends.iter().map(|e| 0.5 * (e.0 + e.1)));
         std::mem::swap(value, next);
+        offset = carried;
         if let Some(total) = system.solve(&middle).filter(|t| t.iter().all(|v| v.is_finite())) {
-            value.par_iter_mut().enumerate().for_each(|(j, value)| {
-                let shift = total[j] - middle[j];
-                value.iter_mut().for_each(|v| *v += shift);
-            });
+            offset
+                .iter_mut()
+                .enumerate()
+                .for_each(|(j, s)| *s += total[j] - middle[j]);
         }
         if widest <= (1e-3 * first).max(1e-14) {
             break;
         }
     }
+    value
+        .iter_mut()
+        .zip(&offset)
+        .for_each(|(value, s)| value.iter_mut().for_each(|v| *v += s));
 }
 
 #[cfg(test)]

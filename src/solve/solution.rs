@@ -137,7 +137,11 @@ impl Solution {
         let mut column = vec![0.0; nodes.len()];
         for shock in 0..nz {
             reader.values(At { shock, time: 0 }, &refs, &mut column);
-            out.iter_mut().skip(shock).step_by(nz).zip(&column).for_each(|(o, v)| *o = *v);
+            out.iter_mut()
+                .skip(shock)
+                .step_by(nz)
+                .zip(&column)
+                .for_each(|(o, v)| *o = *v);
         }
         out.iter().all(|v| v.is_finite()).then_some(out)
     }

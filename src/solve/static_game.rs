@@ -100,11 +100,10 @@ pub fn solve(model: &Model, target: &str, conduct: Conduct) -> Result<Vec<f64>, 
         return Ok(vec![out.iter().sum::<f64>() / out.len() as f64]);
     }
     if out.is_empty() {
-        return Err(Diagnostic::error(
-            "E0919",
-            format!("`{target}` is not chosen in the one-shot game"),
-        )
-        .hint("benchmarks can be asked for actions only"));
+        return Err(
+            Diagnostic::error("E0919", format!("`{target}` is not chosen in the one-shot game"))
+                .hint("benchmarks can be asked for actions only"),
+        );
     }
     Ok(out)
 }

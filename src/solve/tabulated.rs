@@ -37,7 +37,9 @@ impl Table {
         let branches = bellman.noises.len() * if spec.next_uses_shock_next { bellman.shocks() } else { 1 };
         let rows = nodes as f64 * bellman.shocks() as f64 * bellman.combos.len() as f64;
         let finite = bellman.continuous.is_empty() && bellman.only_nodes() && spec.horizon.is_none();
-        if !finite || rows * (12.0 + 12.0 * branches as f64) > TABLE_BYTES || nodes * bellman.shocks() > u32::MAX as usize
+        if !finite
+            || rows * (12.0 + 12.0 * branches as f64) > TABLE_BYTES
+            || nodes * bellman.shocks() > u32::MAX as usize
         {
             return None;
         }
@@ -105,7 +107,11 @@ impl Block {
                         reward[i] += w * scratch.reward[i];
                         let d = w * scratch.discount[i];
                         if scratch.end[i] != 0.0 {
-                            reward[i] += if scratch.paying[i] == 0.0 { 0.0 } else { d * scratch.paying[i] };
+                            reward[i] += if scratch.paying[i] == 0.0 {
+                                0.0
+                            } else {
+                                d * scratch.paying[i]
+                            };
                             continue;
                         }
                         let mut node = 0;
@@ -128,7 +134,9 @@ impl Block {
                 let fine = feasible[i] && !reward[i].is_nan();
                 block.reward.push(if fine { reward[i] } else { f64::NEG_INFINITY });
                 let none: &[(u32, f64)] = &[];
-                block.moves.push(if fine { &moves[i] } else { none }, outside[i] && fine);
+                block
+                    .moves
+                    .push(if fine { &moves[i] } else { none }, outside[i] && fine);
             }
         }
         block

@@ -166,7 +166,7 @@ fn not_converged(record: &Record) -> Diagnostic {
         "largest change of an action in the last improvement {:.3e}",
         record.policy_change
     ))
-    .hint("use a finer grid or linear interpolation, or a larger `tolerance` or `improvements`")
+    .hint("use a finer grid or linear interpolation, or a larger `tolerance` or more `iterations`")
 }
 
 fn cancelled() -> Diagnostic {
@@ -343,7 +343,15 @@ fn forever(
             local,
             ..options.search
         };
-        let improved = improve(bellman, &continuation, 0, before.as_deref(), search, stored, table.as_ref())?;
+        let improved = improve(
+            bellman,
+            &continuation,
+            0,
+            before.as_deref(),
+            search,
+            stored,
+            table.as_ref(),
+        )?;
         let (lo, hi) = span(&value, &improved.value);
         if !(lo.is_finite() && hi.is_finite()) {
             return Err(Diagnostic::error(
@@ -496,7 +504,15 @@ fn backward(
     let mut continuation = Continuation::default();
     let mut before: Option<Vec<Vec<f64>>> = None;
     for time in (0..periods).rev() {
-        let improved = improve(bellman, &continuation, time, before.as_deref(), options.search, false, None)?;
+        let improved = improve(
+            bellman,
+            &continuation,
+            time,
+            before.as_deref(),
+            options.search,
+            false,
+            None,
+        )?;
         if improved.value.iter().any(|v| !v.is_finite()) {
             return Err(Diagnostic::error(
                 "E0903",
@@ -611,7 +627,8 @@ mod tests {
             let a = improve(&bellman, &continuation, 0, None, search, true, None).unwrap();
             let b = improve(&bellman, &continuation, 0, None, search, true, Some(&table)).unwrap();
             assert_eq!(a.policy, b.policy);
-            let close = |x: &[f64], y: &[f64]| x.len() == y.len() && x.iter().zip(y).all(|(x, y)| (x - y).abs() < 1e-12);
+            let close =
+                |x: &[f64], y: &[f64]| x.len() == y.len() && x.iter().zip(y).all(|(x, y)| (x - y).abs() < 1e-12);
             assert!(close(&a.value, &b.value) && close(&a.probability, &b.probability));
             assert!((a.operator.modulus() - b.operator.modulus()).abs() < 1e-12);
             assert!((a.operator.least() - b.operator.least()).abs() < 1e-12);

@@ -162,10 +162,14 @@ pub struct ConstantComparison {
 const NEVER: f64 = -1e300;
 
 impl ConstantComparison {
-    /// Whether the solution is as good as the constant, up to `threshold (1 + |value|)` and the luck of the draws.
+    /// The most that the constant may earn: what the solution does, with `threshold (1 + |value|)` and the luck of the draws.
+    pub fn limit(&self, threshold: f64) -> f64 {
+        self.solution + threshold * (1.0 + self.constant.abs()) + 3.0 * self.standard_error
+    }
+
+    /// Whether the solution is as good as the constant.
     pub fn holds(&self, threshold: f64) -> bool {
-        let allowed = threshold * (1.0 + self.constant.abs()) + 3.0 * self.standard_error;
-        self.constant <= NEVER || self.solution >= self.constant - allowed
+        self.constant <= NEVER || self.constant <= self.limit(threshold)
     }
 }
 
@@ -613,7 +617,14 @@ impl Simulated {
             .collect();
         // An edge is explained if the law of the state holds it there, or a constraint bound when it was chosen, one
         // period before.
-        let held = |s: usize, upper: bool| bellman.problem.spec().held.get(s).is_some_and(|h| h[usize::from(upper)]);
+        let held = |s: usize, upper: bool| {
+            bellman
+                .problem
+                .spec()
+                .held
+                .get(s)
+                .is_some_and(|h| h[usize::from(upper)])
+        };
         out.unexplained = (0..n)
             .map(|k| {
                 let at_edge = (0..axes.len()).any(|s| out.edge(bellman, s, k).is_some_and(|upper| !held(s, upper)));

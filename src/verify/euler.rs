@@ -413,7 +413,7 @@ impl Euler<'_> {
 }
 
 /// Distances from a kink that are tried, relative to the width of the action's range (to `1 + |action|` if it has no end).
-const KINK: [f64; 5] = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2];
+const KINK: [f64; 6] = [1e-6, 1e-5, 1e-4, 5e-4, 2e-3, 1e-2];
 
 /// The sides of first-order conditions, `[action][lane]`: expected slopes of the reward, and expected discounted marginal
 /// values of what the action moves; `sizes` are the same sums with terms taken without their signs.

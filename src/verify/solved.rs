@@ -107,6 +107,16 @@ pub fn solve(
         {
             build.nodes = nodes;
             refinements += 1;
+            // A spline smears kinks of the value over several nodes, and first-order conditions with them.
+            let smeared = certificate.reasons.iter().any(|d| d.code == "E0911");
+            let choice = word(&model, "interpolation").is_none() && solution.interpolation == Interpolation::Cubic;
+            if problem.spec().kinks && smeared && choice && fell_back.is_none() {
+                fell_back = Some(
+                    Diagnostic::warning("W0908", "solved with linear interpolation: the value has kinks")
+                        .note("first-order conditions near kinks were too far off with cubic interpolation")
+                        .hint("`interpolation = linear` (or cubic) says in the file what is wanted"),
+                );
+            }
             last = Some(solution);
             continue;
         }

@@ -2,7 +2,8 @@
 //!
 //! The way through, one module a phase; each module uses only those above it in this list. [`compile`] shows it all:
 //! text to tree (`syntax`), tree to typed model over one environment graph (`check`), parameters that are results of
-//! a solve filled in by solving the model without them (`solve`). Behind it, `solve` and `env` run the model through the
+//! a solve filled in by solving the model without them (`solve`), settings of learners compared with what learners take
+//! (`learn`). Behind it, `solve` and `env` run the model through the
 //! `kernel`, `learn` trains on `env`, `verify` judges both, `report` and `cli` show them.
 
 pub mod check;
@@ -48,7 +49,7 @@ pub fn compile(source: &str, options: &Options) -> (Option<Model>, Vec<Diagnosti
     };
     if model.pending.is_empty() {
         diagnostics.extend(found);
-        return (Some(model), diagnostics);
+        return learnable(model, diagnostics);
     }
     match solve::benchmarks::solve_pending(&model) {
         Ok(solved) => {
@@ -58,7 +59,10 @@ pub fn compile(source: &str, options: &Options) -> (Option<Model>, Vec<Diagnosti
             };
             let (model, found) = check::check(&file, &library, &options);
             diagnostics.extend(found);
-            (model, diagnostics)
+            match model {
+                Some(model) => learnable(model, diagnostics),
+                None => (None, diagnostics),
+            }
         }
         Err(d) => {
             diagnostics.extend(found);
@@ -66,6 +70,14 @@ pub fn compile(source: &str, options: &Options) -> (Option<Model>, Vec<Diagnosti
             (None, diagnostics)
         }
     }
+}
+
+/// The model, unless a `train` block says what no learner takes.
+fn learnable(model: Model, mut diagnostics: Vec<Diagnostic>) -> (Option<Model>, Vec<Diagnostic>) {
+    let faults = learn::settings::check(&model);
+    let ok = faults.is_empty();
+    diagnostics.extend(faults);
+    (ok.then_some(model), diagnostics)
 }
 
 fn library(source: &str) -> Vec<syntax::ast::File> {

@@ -1,13 +1,16 @@
-//! Wrong models: every file under `tests/corpus/errors` gives the code written behind `#!` on the line it stands on.
+//! Wrong models: every file under `tests/corpus/errors` and `tests/corpus/settings` gives the code written behind `#!` on the
+//! line it stands on.
 
 use econc::diag::Diagnostic;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 fn corpus() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/errors");
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)
-        .expect("the corpus")
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let folders = ["errors", "settings"].map(|f| fs::read_dir(corpus.join(f)).expect("the corpus"));
+    let mut files: Vec<PathBuf> = folders
+        .into_iter()
+        .flatten()
         .map(|e| e.expect("readable entry").path())
         .filter(|p| p.extension().is_some_and(|e| e == "econ"))
         .collect();

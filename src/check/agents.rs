@@ -180,7 +180,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Bounds and masks may read only what the agent observes: its observations, prices, and means over populations.
+    /// Bounds and masks may read only what the agent observes (R8): its observations, prices, and means over populations.
     fn leaks(&mut self, action: usize, agent: &Agent) {
         let act = self.model.actions[action].clone();
         let mut todo: Vec<NodeId> = match &act.space {
@@ -196,10 +196,7 @@ impl Checker<'_> {
             }
             let hidden = match &self.b.node(n).op {
                 Op::Input(i) => match self.b.graph.inputs[i.0 as usize].kind {
-                    // A state of a market or of the top level is an aggregate, like a price.
-                    InputKind::State(s) if self.model.states[s].owner.is_some() => {
-                        Some((self.model.states[s].name.clone(), self.model.states[s].span))
-                    }
+                    InputKind::State(s) => Some((self.model.states[s].name.clone(), self.model.states[s].span)),
                     InputKind::Shock(s) => Some((self.model.shocks[s].name.clone(), self.model.shocks[s].span)),
                     _ => None,
                 },

@@ -163,7 +163,22 @@ impl Checker<'_> {
                     )
                 })
                 .collect();
-            self.report(errors::circle(&chain, span));
+            let past = self.stack[at..]
+                .iter()
+                .find(|(e, _)| matches!(self.entities[*e].decl, Decl::Lag { .. }))
+                .map(|(e, _)| *e);
+            let defined = self.stack[at..]
+                .iter()
+                .find(|(e, _)| !matches!(self.entities[*e].decl, Decl::Lag { .. }))
+                .map(|(e, _)| *e);
+            match (past, defined) {
+                (Some(past), Some(defined)) => {
+                    let (name, declared) = (self.entities[defined].name.clone(), self.entities[defined].span);
+                    let (past, at) = (self.entities[past].name.clone(), self.entities[past].span);
+                    self.report(errors::circle_through_past(&name, &past, at, declared));
+                }
+                _ => self.report(errors::circle(&chain, span)),
+            }
             return None;
         }
         self.stack.push((id, primed));

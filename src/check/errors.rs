@@ -253,16 +253,23 @@ pub(super) fn empty_set(word: &str, lo: i64, hi: i64, span: Span) -> Diagnostic 
 
 pub(super) fn set_unknown(word: &str, known: &[String]) -> Diagnostic {
     with_guess(
-        err("E0802", format!("--set {word}: the model has no such parameter")),
+        err(
+            "E0802",
+            format!("--set {word}: the model has no such parameter, and `solve` no such setting"),
+        ),
         word,
         known,
         &format!("its parameters are {}", list(known)),
     )
 }
 
+pub(super) fn set_without_train(word: &str) -> Diagnostic {
+    err("E0802", format!("--set {word}: the model has no `train` block"))
+        .hint("write one, for instance: train ppo { steps = 1_000_000 }")
+}
+
 pub(super) fn set_unreadable(word: &str, text: &str) -> Diagnostic {
     err("E0802", format!("--set {word}={text}: not a value"))
-        .at(Span::default(), "the parameter")
         .hint("write a number or an expression of parameters: --set beta=0.99")
 }
 
@@ -620,6 +627,27 @@ pub(super) fn circle(chain: &[(String, Span)], span: Span) -> Diagnostic {
         d = d.and(*at, format!("`{name}`"));
     }
     d.hint("carry one of them over from last period as a state, or let a market find it: price p clears a == b")
+}
+
+pub(super) fn circle_through_past(name: &str, past: &str, span: Span, declared: Span) -> Diagnostic {
+    err("E0502", format!("`{name}` is defined by its own past, `{past}`"))
+        .at(span, "what it remembers is what is being defined")
+        .and(declared, "defined here")
+        .hint(format!(
+            "say where it lies and where it starts: state {name} in [lo, hi], start x0 and {name}' = .., with `{name}` for the past value"
+        ))
+}
+
+pub(super) fn drawn_constant(name: &str, span: Span, scenario: Option<Span>) -> Diagnostic {
+    let d = err("E0405", format!("`{name}` cannot stand here: a scenario changes it"))
+        .at(span, "needs a number that is the same in every scenario");
+    let d = match scenario {
+        Some(at) => d.and(at, "changed here"),
+        None => d,
+    };
+    d.hint(format!(
+        "sizes and periods are not drawn: take `{name}` out of the scenario and run each value, --set {name}=1..5:5"
+    ))
 }
 
 pub(super) fn solve_circle(what: &str, span: Span, param: &str, declared: Option<Span>) -> Diagnostic {
@@ -1052,11 +1080,61 @@ pub(super) fn unused(what: &str, name: &str, span: Span) -> Diagnostic {
         .hint("remove it, or check the spelling where it was meant")
 }
 
+pub(super) fn mean_has_memory(
+    shock: &str,
+    aggregate: &str,
+    moves: &str,
+    link: &str,
+    drift: &super::cross_section::Drift,
+    span: Span,
+    declared: Span,
+) -> Diagnostic {
+    Diagnostic::warning(
+        "W0607",
+        format!("the members' shares in the links of `{shock}` are not a function of `{aggregate}`"),
+    )
+    .at(span, "depends on the whole past of the aggregate chain")
+    .and(declared, "the members' chain")
+    .note(format!(
+        "share in `{link}` after {moves}: {:.6}; on average in that aggregate link: {:.6}",
+        drift.moved, drift.usual
+    ))
+    .hint("give a matrix for each move of the aggregate that keeps the shares, or expect one more aggregate state")
+}
+
 // ---- E08 scenarios and settings --------------------------------------------------------------------------
 
 pub(super) fn unknown_setting(key: &str, block: &str, span: Span, known: &[String]) -> Diagnostic {
-    let d = err("E0801", format!("`{block}` has no setting `{key}`")).at(span, "would be ignored");
-    with_guess(d, key, known, &format!("its settings are {}", list(known)))
+    let d = err("E0801", format!("`{block}` has no setting `{key}`"))
+        .at(span, "would be ignored")
+        .note(format!("its settings: {}", known.join(", ")));
+    with_guess(d, key, known, "remove it, or write one of these")
+}
+
+pub(super) fn unknown_word(what: &str, word: &str, known: &[String]) -> Diagnostic {
+    let d = err("E0804", format!("unknown {what} `{word}`"));
+    if known.is_empty() {
+        return d.note(format!("there is no {what}"));
+    }
+    let d = d.note(format!("{what}s: {}", known.join(", ")));
+    with_guess(d, word, known, "write one of these")
+}
+
+pub(super) fn setting_kind(key: &str, value: &str, kind: &str, words: &[String]) -> Diagnostic {
+    let d = err("E0805", format!("`{key}` cannot be `{value}`"));
+    with_guess(d, value, words, &format!("it takes {kind}"))
+}
+
+pub(super) fn unequal_discounts(one: &(String, f64), other: &(String, f64), span: Span) -> Diagnostic {
+    let headline = if one.0 == other.0 {
+        format!("a planner for members of `{}` who discount differently", one.0)
+    } else {
+        format!("a planner for `{}` and `{}`, who discount differently", one.0, other.0)
+    };
+    err("E0806", headline)
+        .at(span, "whose patience would the planner have?")
+        .note(format!("{} {}, {} {}", one.0, num(one.1), other.0, num(other.1)))
+        .hint("give all the same discount, or choose another concept")
 }
 
 pub(super) fn setting_target(family: &str, word: &str, span: Span, known: &[String]) -> Diagnostic {
@@ -1084,6 +1162,14 @@ pub(super) fn scenario_target(name: &str, what: &str, span: Span) -> Diagnostic 
     err("E0803", format!("a scenario cannot script `{name}`"))
         .at(span, what.to_string())
         .hint("states may start, shocks follow a path, shocks, noises, actions and params be forced")
+}
+
+pub(super) fn scenario_numbered(what: &str, span: Span) -> Diagnostic {
+    err("E0803", format!("a `{what}` of a scenario is about all members"))
+        .at(span, "names one")
+        .hint(format!(
+            "say what each has: {what} firm[i in 1..N].k = if i == 1 then 5 else 1"
+        ))
 }
 
 pub(super) fn scenario_path_state(name: &str, span: Span) -> Diagnostic {

@@ -91,13 +91,13 @@ impl Checker<'_> {
         Some(())
     }
 
-    /// What a target path means, with the scope its value is read in and the member it names.
-    fn target(&mut self, path: &ast::Path) -> Option<(Target, Vec<AxisId>, Scope, Option<usize>)> {
+    /// What a target path means, with the scope its value is read in and the places it names along its axes.
+    fn target(&mut self, path: &ast::Path) -> Option<(Target, Vec<AxisId>, Scope, Vec<(AxisId, usize)>)> {
         let n = path.segments.len();
         let last = &path.segments[n - 1];
         let mut scope = self.constant_scope(0, "a scenario");
         let mut block = 0;
-        let mut member = None;
+        let mut at = Vec::new();
         for s in &path.segments[..n - 1] {
             let found = if block == 0 {
                 self.find_block(0, &s.name.text)
@@ -127,21 +127,14 @@ impl Checker<'_> {
                         ));
                     }
                 }
-                [Index::At(e)] => {
-                    let c = self.constant_scope(0, "a member's number");
-                    let k = self.whole_constant(e, &c)?;
-                    let size = self.block_axis(block)?.map_or(1, |a| self.b.axis(a).size);
-                    if k < 1 || k as usize > size {
-                        self.report(errors::index_outside(
-                            &s.name.text,
-                            (k as f64, k as f64),
-                            (1.0, size as f64),
-                            e.span,
-                        ));
+                [Index::At(e)] => match self.block_axis(block)? {
+                    Some(axis) => at.push((axis, self.place_along(axis, &s.name.text, e)?)),
+                    None => {
+                        let declared = self.blocks[block].span;
+                        self.report(errors::wrong_index(&s.name.text, 0, 1, path.span, declared));
                         return None;
                     }
-                    member = Some(k as usize - 1);
-                }
+                },
                 _ => {
                     self.report(errors::binder_here(path.span));
                     return None;
@@ -188,16 +181,30 @@ impl Checker<'_> {
             }
         };
         let own = self.index_axes(id)?;
+        if !last.index.is_empty() && last.index.len() != own.len() {
+            let declared = self.entities[id].span;
+            self.report(errors::wrong_index(
+                &last.name.text,
+                own.len(),
+                last.index.len(),
+                path.span,
+                declared,
+            ));
+            return None;
+        }
         for (i, axis) in last.index.iter().zip(&own) {
-            if let Index::Binder(b) = i {
-                scope.binders.push((
-                    b.var.text.clone(),
-                    Bound {
-                        axis: *axis,
-                        member_of: None,
-                    },
-                ));
-                scope.bound.push(*axis);
+            match i {
+                Index::Binder(b) => {
+                    scope.binders.push((
+                        b.var.text.clone(),
+                        Bound {
+                            axis: *axis,
+                            member_of: None,
+                        },
+                    ));
+                    scope.bound.push(*axis);
+                }
+                Index::At(e) => at.push((*axis, self.place_along(*axis, &last.name.text, e)?)),
             }
         }
         scope.labels = match target {
@@ -217,7 +224,35 @@ impl Checker<'_> {
         };
         let mut shape = self.block_axes(block)?;
         shape.extend(own);
-        Some((target, shape, scope, member))
+        Some((target, shape, scope, at))
+    }
+
+    /// The place (from 0) along an axis that a number or a label names.
+    fn place_along(&mut self, axis: AxisId, name: &str, e: &Expr) -> Option<usize> {
+        let info = self.info(axis);
+        if let Some(word) = self.word_of(e)
+            && let Some(i) = info.labels.iter().position(|l| *l == word)
+        {
+            return Some(i);
+        }
+        let c = self.constant_scope(0, "a member's number");
+        let k = self.whole_constant(e, &c)?;
+        let size = self.b.axis(axis).size as i64;
+        if k < info.first || k >= info.first + size {
+            let (first, last) = (info.first as f64, (info.first + size - 1) as f64);
+            self.report(errors::index_outside(name, (k as f64, k as f64), (first, last), e.span));
+            return None;
+        }
+        Some((k - info.first) as usize)
+    }
+
+    /// Starts and paths are about all members; a numbered one would leave the others without.
+    fn about_all(&mut self, at: &[(AxisId, usize)], path: &ast::Path, what: &str) -> Option<()> {
+        if at.is_empty() {
+            return Some(());
+        }
+        self.report(errors::scenario_numbered(what, path.span));
+        None
     }
 
     /// A scenario's value: links for chains and choices, numbers otherwise.
@@ -266,7 +301,8 @@ impl Checker<'_> {
     }
 
     fn scenario_start(&mut self, s: &mut Scenario, target: &ast::Path, value: &Expr, span: Span) -> Option<()> {
-        let (t, shape, mut scope, _) = self.target(target)?;
+        let (t, shape, mut scope, at) = self.target(target)?;
+        self.about_all(&at, target, "start")?;
         if matches!(t, Target::Action(_) | Target::Noise(_)) {
             self.report(errors::scenario_target(
                 &target.segments[target.segments.len() - 1].name.text,
@@ -296,7 +332,8 @@ impl Checker<'_> {
     }
 
     fn scenario_path(&mut self, s: &mut Scenario, target: &ast::Path, value: &Expr, _span: Span) -> Option<()> {
-        let (t, shape, scope, _) = self.target(target)?;
+        let (t, shape, scope, at) = self.target(target)?;
+        self.about_all(&at, target, "path")?;
         if let Target::State(_) = t {
             self.report(errors::scenario_path_state(
                 &target.segments[target.segments.len() - 1].name.text,
@@ -315,10 +352,10 @@ impl Checker<'_> {
         s: &mut Scenario,
         target: &ast::Path,
         value: &Expr,
-        at: Option<&(Expr, Option<Expr>)>,
+        when: Option<&(Expr, Option<Expr>)>,
         _span: Span,
     ) -> Option<()> {
-        let (t, shape, mut scope, member) = self.target(target)?;
+        let (t, shape, mut scope, at) = self.target(target)?;
         if let Target::State(_) = t {
             self.report(errors::scenario_path_state(
                 &target.segments[target.segments.len() - 1].name.text,
@@ -331,7 +368,7 @@ impl Checker<'_> {
         let node = self.scripted(t, v, &shape, value.span)?;
         let c = self.constant_scope(0, "a period");
         let (mut from, mut until) = (None, None);
-        if let Some((a, b)) = at {
+        if let Some((a, b)) = when {
             let first = self.whole_constant(a, &c)?;
             let last = match b {
                 Some(b) => self.whole_constant(b, &c)?,
@@ -346,7 +383,7 @@ impl Checker<'_> {
         }
         s.forces.push(Force {
             target: t,
-            member,
+            at,
             value: node,
             from,
             until,

@@ -2,7 +2,7 @@
 
 use super::{Checker, LabelSource, Primes, Scope, Ty, Value, errors, lints};
 use crate::diag::Span;
-use crate::graph::{AxisId, Binary, Interval, NodeId, Phase, Unary};
+use crate::graph::{AxisId, Binary, InputKind, Interval, NodeId, Op, Phase, Unary};
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
 
 impl Checker<'_> {
@@ -54,10 +54,41 @@ impl Checker<'_> {
             None => {
                 let phase = self.b.node(v.node).phase;
                 let shaped = !self.b.shape(v.node).is_empty();
-                self.report(errors::not_constant(e.span, phase, shaped));
+                match self.scripted_param_in(v.node) {
+                    Some(name) if phase == Phase::Constant && !shaped => {
+                        let scenario = self.scenario_change(&name);
+                        self.report(errors::drawn_constant(&name, e.span, scenario));
+                    }
+                    _ => self.report(errors::not_constant(e.span, phase, shaped)),
+                }
                 None
             }
         }
+    }
+
+    /// A parameter that a scenario changes, among what a node reads.
+    fn scripted_param_in(&self, node: NodeId) -> Option<String> {
+        let mut todo = vec![node];
+        while let Some(n) = todo.pop() {
+            let op = &self.b.node(n).op;
+            if let Op::Input(i) = op
+                && let InputKind::Param(_) = self.b.graph.inputs[i.0 as usize].kind
+            {
+                return Some(self.b.graph.inputs[i.0 as usize].name.clone());
+            }
+            todo.extend(crate::graph::shape::operands(op));
+        }
+        None
+    }
+
+    /// Where a scenario changes a parameter.
+    fn scenario_change(&self, param: &str) -> Option<Span> {
+        let own = param.rsplit('.').next().unwrap_or(param);
+        let items = self.scenario_stmts.iter().flat_map(|(_, items, _)| items);
+        items.into_iter().find_map(|item| match item {
+            ast::ScenarioItem::Param { name, span, .. } if name.text == own => Some(*span),
+            _ => None,
+        })
     }
 
     /// A whole-number constant.

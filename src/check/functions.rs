@@ -384,7 +384,7 @@ impl Checker<'_> {
                 }
             }
         };
-        self.finish_reduction(word, how, v, axis, None, at, span)
+        self.finish_reduction(word, how, v, axis, None, at, span, scope)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -397,6 +397,7 @@ impl Checker<'_> {
         when: Option<NodeId>,
         at: Span,
         span: Span,
+        scope: &Scope,
     ) -> Option<Value> {
         let boolean_result = matches!(how, Reduce::Any | Reduce::All);
         let of = match how {
@@ -416,7 +417,7 @@ impl Checker<'_> {
             return None;
         }
         // Members that have left are in no reduction.
-        let when = match (self.presence(axis), when) {
+        let when = match (self.presence(axis, scope), when) {
             (Some(p), Some(w)) => Some(self.b.binary(Binary::And, p, w, span)),
             (Some(p), None) => Some(p),
             (None, w) => w,
@@ -539,7 +540,7 @@ impl Checker<'_> {
             }
         };
         let v = self.expr(body, &inner)?;
-        self.finish_reduction(word, how, v, bound.axis, when, body.span, span)
+        self.finish_reduction(word, how, v, bound.axis, when, body.span, span, scope)
     }
 
     /// Everybody else's values, own index first removed.
@@ -778,14 +779,57 @@ impl Checker<'_> {
         Some(Value { node, ty })
     }
 
-    /// The node that is non-zero for members that are still there, for populations that lose members.
-    fn presence(&mut self, axis: AxisId) -> Option<NodeId> {
+    /// The node that is non-zero for members that are still there, for axes over populations that lose members.
+    fn presence(&mut self, axis: AxisId, scope: &Scope) -> Option<NodeId> {
         let base = self.b.base(axis);
-        let block = self.blocks.iter().position(|b| b.axis == Some(Ok(base)))?;
-        let id = *self.blocks[block].names.get("\u{1}alive")?;
-        let node = self.memo.iter().rev().find_map(|m| m.get(&(id, false)))?.as_ref()?.node;
-        let span = self.entities[id].span;
+        let node = self.presence_of(base, scope)?;
+        let span = self.b.node(node).span;
         Some(self.b.relabel(node, base, axis, span))
+    }
+
+    /// The same along the axis itself: a population, the members of a kind one after the other, or everybody else.
+    fn presence_of(&mut self, base: AxisId, scope: &Scope) -> Option<NodeId> {
+        match self.b.axis(base).kind.clone() {
+            AxisKind::Stack(parts) => {
+                let of: Vec<Option<NodeId>> = parts.iter().map(|p| self.presence_of(*p, scope)).collect();
+                let span = self.b.node(of.iter().flatten().next().copied()?).span;
+                let parts = parts
+                    .iter()
+                    .zip(of)
+                    .map(|(p, node)| {
+                        let all = self.b.axis(*p).size;
+                        let node = node.unwrap_or_else(|| self.b.table(vec![1.0; all], vec![*p], span));
+                        (node, *p)
+                    })
+                    .collect();
+                Some(self.b.stack(parts, base, span))
+            }
+            AxisKind::Others(me) => {
+                let of = self.b.base(me);
+                let whole = self.presence_of(of, scope)?;
+                let span = self.b.node(whole).span;
+                let AxisKind::Stack(parts) = self.b.axis(of).kind.clone() else {
+                    let mine = self.b.relabel(whole, of, me, span);
+                    return Some(self.b.others(mine, me, base, span));
+                };
+                let mut first = 0;
+                for p in parts {
+                    if self.is_single_agent(p, scope) {
+                        return Some(self.others_at(whole, of, first, base, span));
+                    }
+                    if scope.bound.contains(&p) {
+                        return Some(self.others_by_position(whole, of, p, first, base, span));
+                    }
+                    first += self.b.axis(p).size;
+                }
+                None
+            }
+            AxisKind::Population | AxisKind::Set | AxisKind::Alias(_) => {
+                let block = self.blocks.iter().position(|b| b.axis == Some(Ok(base)))?;
+                let id = *self.blocks[block].names.get("\u{1}alive")?;
+                Some(self.memo.iter().rev().find_map(|m| m.get(&(id, false)))?.as_ref()?.node)
+            }
+        }
     }
 }
 

@@ -109,6 +109,7 @@ fn narrow(
 impl Checker<'_> {
     /// Warnings and errors about the model as a whole.
     pub(super) fn lint(&mut self) {
+        self.cross_section_means();
         self.actions_without_effect();
         // Until a solve has supplied its parameter, what reads it is left out: names used there look unused.
         if self.model.pending.is_empty() {

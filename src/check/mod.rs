@@ -11,11 +11,14 @@
 //! A rejected program: `action c in [0, D]` where `D` is drawn after acting. The fix: bound `c` by something dated.
 
 pub mod errors;
+pub mod law;
 pub mod model;
+pub mod settings;
 
 mod actions;
 mod agents;
 mod chance;
+mod cross_section;
 mod domains;
 mod draws;
 mod elaborate;
@@ -28,12 +31,11 @@ mod names;
 mod params;
 mod prices;
 mod scope;
-mod settings;
 mod states;
 mod stationary;
 
 pub use model::Model;
-pub use settings::{SOLVE_KEYS, VERIFY_KEYS};
+pub use settings::{CONCEPTS, METHODS, SOLVE_KEYS, VERIFY_KEYS};
 
 use crate::diag::{Diagnostic, Severity, Span};
 use crate::graph::build::Builder;

@@ -472,8 +472,8 @@ pub struct Scenario {
 pub struct Force {
     /// What is forced.
     pub target: Target,
-    /// Which member of the first axis (from 0); `None` for all.
-    pub member: Option<usize>,
+    /// Axes along which one place (from 0) is meant; all along the others.
+    pub at: Vec<(AxisId, usize)>,
     /// The value.
     pub value: NodeId,
     /// First period; `None` always.
@@ -504,13 +504,18 @@ pub struct Settings {
     pub method: Option<String>,
     /// Dotted keys with values.
     pub entries: Vec<(String, Setting, Span)>,
+    /// The block; the name of the learner in `train METHOD`.
+    #[serde(default)]
+    pub span: Span,
 }
 
 /// A setting's value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Setting {
-    /// A number (booleans are 0 and 1).
+    /// A number.
     Number(#[serde(with = "crate::graph::store::number")] f64),
+    /// `true` or `false`.
+    Bool(bool),
     /// A word.
     Word(String),
     /// A string.
@@ -521,6 +526,32 @@ pub enum Setting {
     Call(String, Vec<Setting>),
     /// `1..5`
     Range(i64, i64),
+}
+
+impl Setting {
+    /// The number, if it is one.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Setting::Number(x) => Some(*x),
+            _ => None,
+        }
+    }
+}
+
+/// As one would type it.
+impl std::fmt::Display for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = |items: &[Setting]| items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        match self {
+            Setting::Number(x) => write!(f, "{x}"),
+            Setting::Bool(b) => write!(f, "{b}"),
+            Setting::Word(w) => f.write_str(w),
+            Setting::Text(t) => f.write_str(t),
+            Setting::List(items) => write!(f, "[{}]", list(items)),
+            Setting::Call(name, args) => write!(f, "{name}({})", list(args)),
+            Setting::Range(a, b) => write!(f, "{a}..{b}"),
+        }
+    }
 }
 
 impl Settings {

@@ -808,8 +808,65 @@ impl Checker<'_> {
         self.find_block(at, word)
     }
 
+    /// `--set tolerance=1e-6`, `--set grid.k='log(400)'` (of `solve`), `--set train.steps=1000`, `--set verify.seeds=1..5`.
+    /// Whether the name is a setting.
+    fn override_setting(&mut self, name: &str, text: &str, file: u16) -> bool {
+        let (block, key) = match name.split_once('.') {
+            Some((block @ ("solve" | "train" | "verify"), key)) => (block, key),
+            _ if super::settings::is_solve_key(name) => ("solve", name),
+            _ => return false,
+        };
+        let span = crate::diag::Span {
+            start: 0,
+            end: text.len() as u32,
+            file,
+        };
+        let Ok(value) = crate::syntax::parser::parse_value(text, file) else {
+            self.report(errors::set_unreadable(name, text));
+            return true;
+        };
+        let item = ast::Setting {
+            key: key
+                .split('.')
+                .map(|word| ast::Name {
+                    text: word.to_string(),
+                    span,
+                })
+                .collect(),
+            value,
+            span,
+        };
+        let mut found = false;
+        for (b, items, _) in &mut self.settings_stmts {
+            let this = match b {
+                ast::SettingsBlock::Solve => "solve",
+                ast::SettingsBlock::Train(_) => "train",
+                ast::SettingsBlock::Verify => "verify",
+            };
+            if this == block {
+                items.retain(|i| i.key.iter().map(|n| n.text.as_str()).ne(key.split('.')));
+                items.push(item.clone());
+                found = true;
+            }
+        }
+        if !found {
+            let new = match block {
+                "solve" => ast::SettingsBlock::Solve,
+                "verify" => ast::SettingsBlock::Verify,
+                _ => {
+                    self.report(errors::set_without_train(name));
+                    return true;
+                }
+            };
+            self.settings_stmts.push((new, vec![item], span));
+        }
+        true
+    }
+
     fn apply_overrides(&mut self) {
-        for (name, text) in self.options.set.clone() {
+        for (number, (name, text)) in self.options.set.clone().into_iter().enumerate() {
+            // Places inside what was typed are places of no file that is shown.
+            let file = SET_FILE.saturating_add(u16::try_from(number).unwrap_or(u16::MAX));
             let found: Vec<EntityId> = (0..self.entities.len())
                 .filter(|i| {
                     (self.entities[*i].dotted == name || self.entities[*i].name == name)
@@ -822,6 +879,9 @@ impl Checker<'_> {
                 .filter(|i| self.entities[*i].dotted == name)
                 .collect();
             let found = if exact.is_empty() { found } else { exact };
+            if found.is_empty() && self.override_setting(&name, &text, file) {
+                continue;
+            }
             if found.is_empty() {
                 let params: Vec<String> = self
                     .entities
@@ -832,7 +892,7 @@ impl Checker<'_> {
                 self.report(errors::set_unknown(&name, &params));
                 continue;
             }
-            let Ok(new) = crate::syntax::parser::parse_value(&text, 0) else {
+            let Ok(new) = crate::syntax::parser::parse_value(&text, file) else {
                 self.report(errors::set_unreadable(&name, &text));
                 continue;
             };
@@ -852,6 +912,9 @@ impl Checker<'_> {
         }
     }
 }
+
+/// The number of the first text of `--set` as a source; the model is 0, the market library 1.
+const SET_FILE: u16 = 2;
 
 fn block(
     name: &str,

@@ -1,141 +1,407 @@
 //! Settings blocks: keys are looked up, values become data; nothing is silently ignored.
 
-use super::model::{Setting, Settings};
+use super::model::{Model, Setting, Settings};
 use super::{Checker, errors};
+use crate::diag::{Diagnostic, Span};
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
 
-/// A documented settings key. A trailing `.*` stands for a name of the model.
+/// A settings key: what it takes, its default, what it does. A trailing `.*` stands for a name of the model.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
     /// The key.
     pub name: &'static str,
-    /// What it does, with its default.
+    /// What it takes.
+    pub kind: Kind,
+    /// What holds where it is not given, as one would type it or in words.
+    pub default: &'static str,
+    /// What it does.
     pub doc: &'static str,
 }
 
+/// What a setting takes.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// A number above `above`.
+    Above {
+        /// The bound.
+        above: f64,
+    },
+    /// A number in a closed interval.
+    Within {
+        /// Lower end.
+        lo: f64,
+        /// Upper end.
+        hi: f64,
+    },
+    /// A whole number in a closed interval.
+    Whole {
+        /// Lower end.
+        lo: u64,
+        /// Upper end.
+        hi: u64,
+    },
+    /// `true` or `false`.
+    Switch,
+    /// One of these words; the first string says what they are.
+    Words(&'static str, &'static [&'static str]),
+    /// The grid of a state.
+    Grid,
+    /// The chain of a continuous shock.
+    Chain,
+    /// Which of several equilibria.
+    Selection,
+    /// A scenario of the model.
+    Scenario,
+    /// Seeds.
+    Seeds,
+    /// When learning ends before its steps are used up.
+    Stop,
+}
+
+/// Methods of `solve { method = .. }`.
+pub const METHODS: &[&str] = &["value_iteration", "grid_search"];
+
+/// What may count as a solution.
+pub const CONCEPTS: &[&str] = &["planner", "competitive", "nash", "collusive", "stackelberg"];
+
+/// Shapes of grids.
+const GRIDS: &[&str] = &["log", "uniform", "double_log", "exponential"];
+
+/// Most of anything that is counted.
+const MANY: u64 = 1_000_000_000;
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+    Key {
+        name,
+        kind,
+        default,
+        doc,
+    }
+}
+
+const ANY: Kind = Kind::Within {
+    lo: f64::MIN,
+    hi: f64::MAX,
+};
+const POSITIVE: Kind = Kind::Above { above: 0.0 };
+const COUNT: Kind = Kind::Whole { lo: 1, hi: MANY };
+const COUNT_OR_NONE: Kind = Kind::Whole { lo: 0, hi: MANY };
+
 /// Keys of `solve { }`.
 pub const SOLVE_KEYS: &[Key] = &[
-    Key {
-        name: "method",
-        doc: "the method: value_iteration (default), grid_search, and others as they come",
-    },
-    Key {
-        name: "concept",
-        doc: "planner, competitive, nash, collusive, stackelberg; default: the only one that makes sense",
-    },
-    Key {
-        name: "concept.*",
-        doc: "the concept of one agent",
-    },
-    Key {
-        name: "grid.*",
-        doc: "grid of a state: log(200), uniform(200), log(0.5, 20, 200), double_log(..), [1, 2, 5]",
-    },
-    Key {
-        name: "chain.*",
-        doc: "chain for a continuous shock: rouwenhorst(7) (default), tauchen(9), tauchen(9, 3)",
-    },
-    Key {
-        name: "quadrature.*",
-        doc: "number of quadrature nodes for a continuous noise (default 5)",
-    },
-    Key {
-        name: "tolerance",
-        doc: "stopping tolerance of the value, in units of the reward (default 1e-8)",
-    },
-    Key {
-        name: "policy_tolerance",
-        doc: "stopping tolerance of the policy",
-    },
-    Key {
-        name: "iterations",
-        doc: "most iterations before the solver gives up (default 10000)",
-    },
-    Key {
-        name: "howard",
-        doc: "policy-evaluation steps between improvements; 0 is plain value iteration",
-    },
-    Key {
-        name: "interpolation",
-        doc: "cubic (default) or linear",
-    },
-    Key {
-        name: "members",
-        doc: "members that stand for a continuum in simulation (default 1000)",
-    },
-    Key {
-        name: "policies",
-        doc: "shared (default) or separate",
-    },
-    Key {
-        name: "information",
-        doc: "observed (default) or full",
-    },
-    Key {
-        name: "find",
-        doc: "one (default) or all equilibria",
-    },
-    Key {
-        name: "select",
-        doc: "payoff_dominant, risk_dominant or from(start)",
-    },
-    Key {
-        name: "periods",
-        doc: "periods of the simulation that judges the solution (default 10000)",
-    },
-    Key {
-        name: "burn_in",
-        doc: "periods of that simulation before anything is recorded (default 200)",
-    },
-    Key {
-        name: "bellman",
-        doc: "largest Bellman residual that passes, log10 in consumption units",
-    },
-    Key {
-        name: "euler",
-        doc: "largest 95% quantile of the Euler residual that passes, log10",
-    },
-    Key {
-        name: "edges",
-        doc: "largest share of simulated time at grid edges that passes (default 0)",
-    },
+    key(
+        "method",
+        Kind::Words("method", METHODS),
+        "value_iteration",
+        "the method",
+    ),
+    key(
+        "concept",
+        Kind::Words("concept", CONCEPTS),
+        "the only one that makes sense",
+        "what counts as a solution",
+    ),
+    key(
+        "concept.*",
+        Kind::Words("concept", CONCEPTS),
+        "that of `concept`",
+        "the concept of one agent",
+    ),
+    key("grid.*", Kind::Grid, "by the number of states", "grid of a state"),
+    key("chain.*", Kind::Chain, "rouwenhorst(7)", "chain for a continuous shock"),
+    key(
+        "quadrature.*",
+        Kind::Whole { lo: 1, hi: 200 },
+        "5",
+        "quadrature nodes for a continuous noise",
+    ),
+    key(
+        "tolerance",
+        POSITIVE,
+        "1e-8",
+        "stopping tolerance of the value, in units of the reward",
+    ),
+    key("policy_tolerance", POSITIVE, "none", "stopping tolerance of the policy"),
+    key(
+        "iterations",
+        COUNT,
+        "10000",
+        "most iterations before the solver gives up",
+    ),
+    key(
+        "howard",
+        COUNT_OR_NONE,
+        "by the method",
+        "policy-evaluation steps between improvements; 0 is plain value iteration",
+    ),
+    key(
+        "interpolation",
+        Kind::Words("interpolation", &["cubic", "linear"]),
+        "cubic",
+        "between the nodes of a grid",
+    ),
+    key(
+        "members",
+        COUNT,
+        "1000",
+        "members that stand for a continuum in simulation",
+    ),
+    key(
+        "policies",
+        Kind::Words("choice", &["shared", "separate"]),
+        "shared",
+        "one policy an agent block, or one a member",
+    ),
+    key(
+        "information",
+        Kind::Words("choice", &["observed", "full"]),
+        "observed",
+        "what policies may depend on",
+    ),
+    key(
+        "find",
+        Kind::Words("choice", &["one", "all"]),
+        "one",
+        "which equilibria are looked for",
+    ),
+    key(
+        "select",
+        Kind::Selection,
+        "none",
+        "which of several equilibria is the solution",
+    ),
+    key(
+        "periods",
+        COUNT,
+        "10000",
+        "periods of the simulation that judges the solution",
+    ),
+    key(
+        "burn_in",
+        COUNT_OR_NONE,
+        "200",
+        "periods of that simulation before anything is recorded",
+    ),
+    key(
+        "bellman",
+        ANY,
+        "by the model",
+        "largest Bellman residual that passes, log10 in consumption units",
+    ),
+    key(
+        "euler",
+        ANY,
+        "by the model",
+        "largest 95% quantile of the Euler residual that passes, log10",
+    ),
+    key(
+        "edges",
+        Kind::Within { lo: 0.0, hi: 1.0 },
+        "0",
+        "largest share of simulated time at grid edges that passes",
+    ),
 ];
 
 /// Keys of `verify { }`.
 pub const VERIFY_KEYS: &[Key] = &[
-    Key {
-        name: "against",
-        doc: "the concept to compare with",
-    },
-    Key {
-        name: "policy_error",
-        doc: "largest mean distance in policy that passes, relative to its mean",
-    },
-    Key {
-        name: "welfare_loss",
-        doc: "largest welfare loss that passes",
-    },
-    Key {
-        name: "euler",
-        doc: "largest mean Euler residual that passes, log10",
-    },
-    Key {
-        name: "scenario",
-        doc: "the scenario to judge on",
-    },
-    Key {
-        name: "episodes",
-        doc: "number of evaluation episodes",
-    },
-    Key {
-        name: "seeds",
-        doc: "seeds, as a list or a range",
-    },
+    key(
+        "against",
+        Kind::Words("concept", CONCEPTS),
+        "that of `solve`",
+        "the concept to compare with",
+    ),
+    key(
+        "policy_error",
+        POSITIVE,
+        "none",
+        "largest mean distance in policy that passes, relative to its mean",
+    ),
+    key("welfare_loss", POSITIVE, "none", "largest welfare loss that passes"),
+    key("euler", ANY, "none", "largest mean Euler residual that passes, log10"),
+    key("scenario", Kind::Scenario, "none", "the scenario to judge on"),
+    key("episodes", COUNT, "100", "number of evaluation episodes"),
+    key("seeds", Kind::Seeds, "1", "seeds of these episodes"),
 ];
+
+impl Kind {
+    /// What it takes, in words.
+    pub fn words(&self) -> String {
+        match self {
+            Kind::Above { above } => format!("a number above {}", errors::num(*above)),
+            Kind::Within { lo, hi } if *lo == f64::MIN && *hi == f64::MAX => "a number".into(),
+            Kind::Within { lo, hi } => format!("a number from {} to {}", errors::num(*lo), errors::num(*hi)),
+            Kind::Whole { lo, hi } if *hi == MANY => format!("a whole number, {lo} or more"),
+            Kind::Whole { lo, hi } => format!("a whole number from {lo} to {hi}"),
+            Kind::Switch => "true or false".into(),
+            Kind::Words(_, words) => either(words),
+            Kind::Grid => {
+                "log(200), uniform(200), double_log(200), exponential(200), with ends log(0.5, 20, 200), or a list [1, 2, 5]".into()
+            }
+            Kind::Chain => "rouwenhorst(7), tauchen(9) or tauchen(9, 3)".into(),
+            Kind::Selection => "payoff_dominant, risk_dominant or from(start)".into(),
+            Kind::Scenario => "the name of a scenario of the model".into(),
+            Kind::Seeds => "whole numbers: 1..5, [3, 7] or 1".into(),
+            Kind::Stop => "stable(100_000): periods without a change of the best choices".into(),
+        }
+    }
+
+    /// Whether a value is what this takes.
+    pub fn takes(&self, value: &Setting, model: &Model) -> bool {
+        let whole = |v: &Setting, lo: f64, hi: f64| matches!(v, Setting::Number(x) if x.fract() == 0.0 && (lo..=hi).contains(x));
+        let size = |v: &Setting| whole(v, 2.0, 1e8);
+        match (self, value) {
+            (Kind::Above { above }, Setting::Number(x)) => x.is_finite() && x > above,
+            (Kind::Within { lo, hi }, Setting::Number(x)) => (*lo..=*hi).contains(x),
+            (Kind::Whole { lo, hi }, v) => whole(v, *lo as f64, *hi as f64),
+            (Kind::Switch, Setting::Bool(_)) => true,
+            (Kind::Words(_, words), Setting::Word(w)) => words.contains(&w.as_str()),
+            (Kind::Grid, Setting::Number(_)) => size(value),
+            (Kind::Grid, Setting::List(nodes)) => {
+                let nodes: Vec<f64> = nodes
+                    .iter()
+                    .map_while(Setting::number)
+                    .filter(|x| x.is_finite())
+                    .collect();
+                let all = matches!(value, Setting::List(l) if l.len() == nodes.len());
+                all && nodes.len() >= 2 && nodes.windows(2).all(|w| w[0] < w[1])
+            }
+            (Kind::Grid, Setting::Call(f, args)) => {
+                GRIDS.contains(&f.as_str())
+                    && match args.as_slice() {
+                        [n] => size(n),
+                        [Setting::Number(lo), Setting::Number(hi), n] => {
+                            lo.is_finite() && hi.is_finite() && lo < hi && (f != "log" || *lo > 0.0) && size(n)
+                        }
+                        _ => false,
+                    }
+            }
+            (Kind::Chain, Setting::Number(_)) => whole(value, 1.0, 1000.0),
+            (Kind::Chain, Setting::Call(f, args)) => match (f.as_str(), args.as_slice()) {
+                ("rouwenhorst" | "tauchen", [n]) => whole(n, 1.0, 1000.0),
+                ("tauchen", [n, Setting::Number(width)]) => whole(n, 1.0, 1000.0) && *width > 0.0 && width.is_finite(),
+                _ => false,
+            },
+            (Kind::Selection, Setting::Word(w)) => w == "payoff_dominant" || w == "risk_dominant",
+            (Kind::Selection, Setting::Call(f, args)) => {
+                f == "from" && matches!(args.as_slice(), [Setting::Word(w)] if w == "start")
+            }
+            (Kind::Scenario, Setting::Word(w)) => model.scenarios.iter().any(|s| s.name == *w),
+            (Kind::Seeds, v) => !seeds(v).is_empty(),
+            (Kind::Stop, Setting::Call(f, args)) => {
+                f == "stable" && matches!(args.as_slice(), [n] if whole(n, 1.0, 9e15))
+            }
+            (
+                Kind::Above { .. }
+                | Kind::Within { .. }
+                | Kind::Switch
+                | Kind::Words(..)
+                | Kind::Grid
+                | Kind::Chain
+                | Kind::Selection
+                | Kind::Scenario
+                | Kind::Stop,
+                _,
+            ) => false,
+        }
+    }
+
+    fn wants_number(&self) -> bool {
+        match self {
+            Kind::Above { .. } | Kind::Within { .. } | Kind::Whole { .. } | Kind::Grid | Kind::Chain | Kind::Seeds => {
+                true
+            }
+            Kind::Switch | Kind::Words(..) | Kind::Selection | Kind::Scenario | Kind::Stop => false,
+        }
+    }
+
+    /// The words it takes, with what they are.
+    fn choices(&self, model: &Model) -> Option<(&'static str, Vec<String>)> {
+        match self {
+            Kind::Words(what, words) => Some((what, words.iter().map(ToString::to_string).collect())),
+            Kind::Scenario => Some(("scenario", model.scenarios.iter().map(|s| s.name.clone()).collect())),
+            Kind::Above { .. }
+            | Kind::Within { .. }
+            | Kind::Whole { .. }
+            | Kind::Switch
+            | Kind::Grid
+            | Kind::Chain
+            | Kind::Selection
+            | Kind::Seeds
+            | Kind::Stop => None,
+        }
+    }
+}
+
+/// Whether `solve { }` has this key.
+pub fn is_solve_key(name: &str) -> bool {
+    let family = name.split_once('.').map(|(family, _)| format!("{family}.*"));
+    SOLVE_KEYS
+        .iter()
+        .any(|k| !k.name.ends_with(".*") && k.name == name || family.as_deref() == Some(k.name))
+}
+
+/// `a, b or c`
+fn either(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_string(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+/// Most seeds of one run.
+const MOST_SEEDS: i64 = 1_000_000;
+
+/// The seeds that `1..5`, `[3, 7]` or `1` means; empty if it means none.
+pub fn seeds(value: &Setting) -> Vec<u64> {
+    let one = |v: &Setting| match v {
+        Setting::Number(x) if *x >= 0.0 && x.fract() == 0.0 && *x < 9e15 => Some(*x as u64),
+        _ => None,
+    };
+    match value {
+        Setting::Range(a, b) if *a >= 0 && *b >= *a && *b - *a < MOST_SEEDS => (*a as u64..=*b as u64).collect(),
+        Setting::List(items) => items.iter().map(one).collect::<Option<Vec<u64>>>().unwrap_or_default(),
+        v => one(v).into_iter().collect(),
+    }
+}
+
+/// The message about a value that a key does not take, `None` if it does.
+pub fn misfit(key: &Key, written: &str, value: &Setting, model: &Model, span: Option<Span>) -> Option<Diagnostic> {
+    if key.kind.takes(value, model) {
+        return None;
+    }
+    let d = match (key.kind.choices(model), value) {
+        (Some((what, known)), Setting::Word(w)) if what != "choice" && what != "interpolation" => {
+            unknown_word(what, w, &known)
+        }
+        (known, _) => {
+            let words = known.map_or(Vec::new(), |(_, words)| words);
+            errors::setting_kind(written, &value.to_string(), &key.kind.words(), &words)
+        }
+    };
+    Some(match span {
+        Some(span) => d.at(span, format!("takes {}", key.kind.words())),
+        None => d,
+    })
+}
+
+/// A method, concept, learner or scenario that does not exist.
+pub fn unknown_word(what: &str, word: &str, known: &[String]) -> Diagnostic {
+    errors::unknown_word(what, word, known)
+}
+
+/// A key that a block does not have; `known` are the keys it has.
+pub fn unknown_key(key: &str, block: &str, span: Span, known: &[String]) -> Diagnostic {
+    errors::unknown_setting(key, block, span, known)
+}
 
 impl Checker<'_> {
     pub(super) fn read_settings(&mut self) {
-        for (block, items, _) in self.settings_stmts.clone() {
+        for (block, items, span) in self.settings_stmts.clone() {
+            let span = match &block {
+                ast::SettingsBlock::Train(m) => m.span,
+                ast::SettingsBlock::Solve | ast::SettingsBlock::Verify => span,
+            };
             let (name, method, keys) = match &block {
                 ast::SettingsBlock::Solve => ("solve", None, Some(SOLVE_KEYS)),
                 ast::SettingsBlock::Verify => ("verify", None, Some(VERIFY_KEYS)),
@@ -145,44 +411,94 @@ impl Checker<'_> {
             for item in items {
                 let words: Vec<&str> = item.key.iter().map(|n| n.text.as_str()).collect();
                 let key = words.join(".");
-                let span = item.key[0].span.to(item.key[item.key.len() - 1].span);
-                if let Some(keys) = keys
-                    && !self.known_key(&key, &words, keys, span, name)
-                {
-                    continue;
-                }
-                let Some(value) = self.setting(&item.value, &key) else {
+                let key_span = item.key[0].span.to(item.key[item.key.len() - 1].span);
+                let known = match keys {
+                    None => None,
+                    Some(keys) => match self.known_key(&key, &words, keys, key_span, name) {
+                        Some(known) => Some(known),
+                        None => continue,
+                    },
+                };
+                let wants_number = known.is_some_and(|k| k.kind.wants_number());
+                let Some(value) = self.setting(&item.value, &key, wants_number) else {
                     continue;
                 };
+                if let Some(known) = known
+                    && let Some(d) = misfit(known, &key, &value, &self.model, Some(item.value.span))
+                {
+                    self.report(d);
+                    continue;
+                }
                 entries.push((key, value, item.span));
             }
             self.model.settings.push(Settings {
                 block: name.into(),
                 method,
                 entries,
+                span,
             });
         }
-        if let Some(Setting::Word(w)) = self
-            .model
-            .settings
-            .iter()
-            .find(|s| s.block == "solve")
-            .and_then(|s| s.get("concept"))
-            && w == "stackelberg"
-            && self.model.stages.is_empty()
-        {
-            let span = self.settings_stmts[0].2;
-            self.report(errors::stackelberg_without_stages(span));
+        self.conduct();
+    }
+
+    /// Concepts that the model cannot have.
+    fn conduct(&mut self) {
+        let solve = self.model.settings.iter().filter(|s| s.block == "solve");
+        let concepts: Vec<(String, Span)> = solve
+            .flat_map(|s| &s.entries)
+            .filter_map(|(key, value, span)| match value {
+                Setting::Word(w) if key == "concept" || key.starts_with("concept.") => Some((w.clone(), *span)),
+                _ => None,
+            })
+            .collect();
+        for (concept, span) in concepts {
+            if concept == "stackelberg" && self.model.stages.is_empty() {
+                self.report(errors::stackelberg_without_stages(span));
+            }
+            if concept == "planner" {
+                let discounts = self.discounts();
+                if let Some((first, rest)) = discounts.split_first()
+                    && let Some(other) = rest.iter().find(|(_, d)| *d != first.1)
+                {
+                    let d = errors::unequal_discounts(first, other, span);
+                    self.report(d);
+                }
+            }
         }
     }
 
-    fn known_key(&mut self, key: &str, words: &[&str], keys: &[Key], span: crate::diag::Span, block: &str) -> bool {
-        if keys.iter().any(|k| k.name == key) {
-            return true;
+    /// The constant discount factors of the agents: name and value, two of one population whose members differ.
+    fn discounts(&self) -> Vec<(String, f64)> {
+        let mut out = Vec::new();
+        for agent in self.model.agents.iter().filter(|a| a.reward.is_some()) {
+            let Some(node) = agent.discount else { continue };
+            if let Some(values) = self.b.constant_values(node) {
+                let (lo, hi) = values
+                    .iter()
+                    .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(*x), h.max(*x)));
+                out.push((agent.name.clone(), lo));
+                if hi > lo {
+                    out.push((agent.name.clone(), hi));
+                }
+            }
+        }
+        out
+    }
+
+    fn known_key(
+        &mut self,
+        key: &str,
+        words: &[&str],
+        keys: &'static [Key],
+        span: Span,
+        block: &str,
+    ) -> Option<&'static Key> {
+        if let Some(known) = keys.iter().find(|k| k.name == key && !k.name.ends_with(".*")) {
+            return Some(known);
         }
         if let [family, rest @ ..] = words
             && !rest.is_empty()
-            && keys.iter().any(|k| k.name == format!("{family}.*"))
+            && let Some(known_key) = keys.iter().find(|k| k.name == format!("{family}.*"))
         {
             let target = rest.join(".");
             let known = self.named_by(family);
@@ -190,14 +506,14 @@ impl Checker<'_> {
                 .iter()
                 .any(|n| *n == target || n.rsplit('.').next() == Some(target.as_str()))
             {
-                return true;
+                return Some(known_key);
             }
             self.report(errors::setting_target(family, &target, span, &known));
-            return false;
+            return None;
         }
-        let names: Vec<String> = keys.iter().map(|k| k.name.trim_end_matches(".*").to_string()).collect();
+        let names: Vec<String> = keys.iter().map(|k| k.name.replace('*', "NAME")).collect();
         self.report(errors::unknown_setting(key, block, span, &names));
-        false
+        None
     }
 
     fn named_by(&self, family: &str) -> Vec<String> {
@@ -215,19 +531,18 @@ impl Checker<'_> {
         }
     }
 
-    /// A setting's value. Words are words, unless a grid or a number is wanted and a parameter has that name.
-    fn setting(&mut self, e: &Expr, key: &str) -> Option<Setting> {
-        let wants_number = key.starts_with("grid.") || key.starts_with("chain.");
+    /// A setting's value. A word that names a parameter is a number where a number is wanted, and a word elsewhere.
+    fn setting(&mut self, e: &Expr, key: &str, wants_number: bool) -> Option<Setting> {
         match &e.kind {
             ExprKind::Number { value, .. } => Some(Setting::Number(*value)),
-            ExprKind::Bool(b) => Some(Setting::Number(f64::from(u8::from(*b)))),
+            ExprKind::Bool(b) => Some(Setting::Bool(*b)),
             ExprKind::Inf => Some(Setting::Number(f64::INFINITY)),
             ExprKind::Text(s) => Some(Setting::Text(s.clone())),
-            ExprKind::Paren(inner) => self.setting(inner, key),
+            ExprKind::Paren(inner) => self.setting(inner, key, wants_number),
             ExprKind::Array(items) => {
                 let mut list = Vec::new();
                 for i in items {
-                    list.push(self.setting(&i.value, key)?);
+                    list.push(self.setting(&i.value, key, wants_number)?);
                 }
                 Some(Setting::List(list))
             }
@@ -238,25 +553,28 @@ impl Checker<'_> {
                     self.whole_constant(b, &scope)?,
                 ))
             }
-            ExprKind::Path(_) if wants_number => self.setting_number(e),
+            ExprKind::Path(p) if wants_number && self.param_named(p).is_some() => self.setting_number(e),
             ExprKind::Path(p) => {
-                let words: Vec<&str> = p.segments.iter().map(|s| s.name.text.as_str()).collect();
-                Some(Setting::Word(words.join(".")))
+                // Whoever reads the word may take the parameter's number for it.
+                if let Some(i) = self.param_named(p) {
+                    self.entities[i].used = true;
+                }
+                Some(Setting::Word(path_text(p)))
             }
             ExprKind::Call { name, args } => {
                 let mut out = Vec::new();
                 for a in args {
                     out.push(match &a.value.kind {
-                        _ if is_number(&a.value) || wants_number => self.setting_number(&a.value)?,
+                        _ if self.is_number(&a.value, wants_number) => self.setting_number(&a.value)?,
                         ExprKind::Path(_) | ExprKind::Text(_) | ExprKind::Array(_) | ExprKind::Call { .. } => {
-                            self.setting(&a.value, key)?
+                            self.setting(&a.value, key, wants_number)?
                         }
                         _ => Setting::Text(super::model_text(&a.value)),
                     });
                 }
                 Some(Setting::Call(name.text.clone(), out))
             }
-            _ if is_number(e) || wants_number => self.setting_number(e),
+            _ if self.is_number(e, true) => self.setting_number(e),
             _ => Some(Setting::Text(super::model_text(e))),
         }
     }
@@ -271,22 +589,36 @@ impl Checker<'_> {
         self.hit_pending = waiting;
         x.map(Setting::Number)
     }
+
+    fn param_named(&self, path: &ast::Path) -> Option<usize> {
+        let text = path_text(path);
+        let names = |e: &super::Entity| e.dotted == text || e.name == text;
+        self.entities
+            .iter()
+            .position(|e| names(e) && matches!(e.decl, super::Decl::Param { .. }))
+    }
+
+    /// Whether an expression is arithmetic on numbers and, if `named`, on parameters.
+    fn is_number(&self, e: &Expr, named: bool) -> bool {
+        match &e.kind {
+            ExprKind::Number { .. } | ExprKind::Inf => true,
+            ExprKind::Path(p) => named && self.param_named(p).is_some(),
+            ExprKind::Unary {
+                op: UnaryOp::Neg | UnaryOp::Plus,
+                arg,
+            } => self.is_number(arg, named),
+            ExprKind::Paren(inner) => self.is_number(inner, named),
+            ExprKind::Binary {
+                op: BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Pow,
+                lhs,
+                rhs,
+            } => self.is_number(lhs, named) && self.is_number(rhs, named),
+            _ => false,
+        }
+    }
 }
 
-/// Whether an expression is arithmetic on numbers alone.
-fn is_number(e: &Expr) -> bool {
-    match &e.kind {
-        ExprKind::Number { .. } | ExprKind::Inf => true,
-        ExprKind::Unary {
-            op: UnaryOp::Neg | UnaryOp::Plus,
-            arg,
-        } => is_number(arg),
-        ExprKind::Paren(inner) => is_number(inner),
-        ExprKind::Binary {
-            op: BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Pow,
-            lhs,
-            rhs,
-        } => is_number(lhs) && is_number(rhs),
-        _ => false,
-    }
+fn path_text(p: &ast::Path) -> String {
+    let words: Vec<&str> = p.segments.iter().map(|s| s.name.text.as_str()).collect();
+    words.join(".")
 }

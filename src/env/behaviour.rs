@@ -144,7 +144,7 @@ impl Actor {
                         &model.graph.nodes[node.map_or(0, |x| x.0) as usize].shape,
                         &model.actions[a].shape,
                     );
-                    map.iter().flat_map(|e| v[e * n..(e + 1) * n].to_vec()).collect()
+                    map.iter().flat_map(|e| v[e * n..(e + 1) * n].iter().copied()).collect()
                 }
                 Chooser::Table(t) => t.read(worlds, elements)?,
             };

@@ -1,14 +1,20 @@
 //! Evaluating chosen nodes of a graph for many worlds at once.
 //!
 //! A [`Frame`] holds one array an input, element by element, the worlds of an element side by side: element `e` of
-//! world `w` stands at `e * worlds + w`. Outputs are laid out the same way. Small economies are unrolled and compiled: worlds
-//! are the lanes of one program. Where that would take too many instructions (a population of thousands in few worlds),
-//! the graph is interpreted node by node, members side by side.
+//! world `w` stands at `e * worlds + w`. Outputs are laid out the same way.
+//!
+//! Small economies are unrolled: *worlds* are the lanes of one program. In economies with a population of more than
+//! [`THRESHOLD`] members the *members* are the lanes, world by world. Which of the two depends on the model alone, so a
+//! world's numbers do not depend on how many others run beside it. A graph that has neither form (an array over all pairs of
+//! a large population, say) is interpreted node by node.
 
 use crate::diag::Diagnostic;
 use crate::graph::eval;
-use crate::graph::{Graph, InputId, NodeId};
-use crate::kernel::program::{Mode, Operand, Program, Workspace};
+use crate::graph::shape;
+use crate::graph::{AxisId, Graph, InputId, NodeId, Op};
+use crate::kernel::lower::{InputBinding, LowerError};
+use crate::kernel::members::{Array, Members, MembersSpace, THRESHOLD, lane_axes};
+use crate::kernel::program::{Mode, Operand, Program, RunError, Workspace};
 use crate::kernel::unroll::Unroll;
 use std::sync::Arc;
 
@@ -18,20 +24,22 @@ pub type Frame = Vec<Vec<f64>>;
 /// Most elements of all nodes together that are unrolled.
 const UNROLLED: usize = 100_000;
 
+/// Worlds whose numbers are brought into order together: one line of the cache.
+const WORLDS_AT_ONCE: usize = 8;
+
 /// Some nodes of a graph, ready to be evaluated.
 pub struct Engine {
     graph: Arc<Graph>,
     outputs: Vec<NodeId>,
     sizes: Vec<usize>,
-    compiled: Option<Box<Compiled>>,
+    plan: Plan,
 }
 
-/// A program over (input, element) pairs.
-struct Compiled {
-    program: Program<f64>,
-    /// (input, element) behind each input of the program.
-    inputs: Vec<(usize, usize)>,
-    workspace: Workspace<f64>,
+/// How the nodes are evaluated.
+enum Plan {
+    Unrolled(Box<Unrolled>),
+    Population(Box<Population>),
+    Interpreted,
 }
 
 impl Engine {
@@ -41,17 +49,12 @@ impl Engine {
             .iter()
             .map(|o| graph.elements(&graph.nodes[o.0 as usize].shape))
             .collect();
-        let total: usize = graph.nodes.iter().map(|n| graph.elements(&n.shape)).sum();
-        let compiled = if total <= UNROLLED {
-            compile(&graph, &outputs)?
-        } else {
-            None
-        };
+        let plan = plan(&graph, &outputs)?;
         Ok(Engine {
             graph,
             outputs,
             sizes,
-            compiled,
+            plan,
         })
     }
 
@@ -60,37 +63,33 @@ impl Engine {
         &self.sizes
     }
 
+    /// Whether the nodes are interpreted one by one, because they have no form as a program.
+    pub fn interpreted(&self) -> bool {
+        matches!(self.plan, Plan::Interpreted)
+    }
+
     /// Evaluates the outputs in `worlds` worlds: one array an output.
     pub fn run(&mut self, frame: &Frame, worlds: usize) -> Result<Vec<Vec<f64>>, Diagnostic> {
-        let mut out: Vec<Vec<f64>> = self.sizes.iter().map(|s| vec![0.0; s * worlds]).collect();
-        if self.outputs.is_empty() {
-            return Ok(out);
-        }
-        if let Some(c) = &mut self.compiled {
-            let inputs: Vec<Operand<f64>> = c
-                .inputs
-                .iter()
-                .map(|(i, e)| Operand::Lanes(&frame[*i][e * worlds..(e + 1) * worlds]))
-                .collect();
-            let mut slices: Vec<&mut [f64]> = out.iter_mut().flat_map(|o| o.chunks_mut(worlds)).collect();
-            c.program
-                .run(&inputs, worlds, &mut slices, &mut c.workspace)
-                .map_err(|e| broken(&e.to_string()))?;
-            return Ok(out);
-        }
-        for w in 0..worlds {
-            let inputs: Vec<Vec<f64>> = frame
-                .iter()
-                .map(|a| a.iter().skip(w).step_by(worlds).copied().collect())
-                .collect();
-            let values = eval::evaluate(&self.graph, &inputs).map_err(|e| broken(&e.to_string()))?;
-            for (k, o) in self.outputs.iter().enumerate() {
-                for (e, x) in values.nodes[o.0 as usize].iter().enumerate() {
-                    out[k][e * worlds + w] = *x;
-                }
-            }
-        }
+        let mut out = Vec::new();
+        self.run_into(frame, worlds, &mut out)?;
         Ok(out)
+    }
+
+    /// As [`Engine::run`], into arrays that are reused: if `out` comes from an earlier call with as many worlds, a program of
+    /// worlds allocates nothing.
+    pub fn run_into(&mut self, frame: &Frame, worlds: usize, out: &mut Vec<Vec<f64>>) -> Result<(), Diagnostic> {
+        out.resize_with(self.sizes.len(), Vec::new);
+        for (array, size) in out.iter_mut().zip(&self.sizes) {
+            array.resize(size * worlds, 0.0);
+        }
+        if self.outputs.is_empty() || worlds == 0 {
+            return Ok(());
+        }
+        match &mut self.plan {
+            Plan::Unrolled(u) => u.run(frame, worlds, out).map_err(|e| broken(&e.to_string())),
+            Plan::Population(p) => p.run(frame, worlds, out).map_err(|e| broken(&e.to_string())),
+            Plan::Interpreted => interpret(&self.graph, &self.outputs, frame, worlds, out),
+        }
     }
 }
 
@@ -99,25 +98,317 @@ fn broken(why: &str) -> Diagnostic {
         .hint("this is a bug in econc: please send the model")
 }
 
-fn compile(graph: &Graph, outputs: &[NodeId]) -> Result<Option<Box<Compiled>>, Diagnostic> {
-    let mut unroll = Unroll::new(graph);
-    let mut inputs = Vec::new();
-    for (i, input) in graph.inputs.iter().enumerate() {
-        let n = graph.elements(&input.shape);
-        let first = inputs.len();
-        inputs.extend((0..n).map(|e| (i, e)));
-        let ids = (first..first + n).map(|k| unroll.dag.input(k as u32)).collect();
-        unroll.bind(InputId(i as u32), ids);
+fn plan(graph: &Graph, outputs: &[NodeId]) -> Result<Plan, Diagnostic> {
+    if lane_axes(graph, THRESHOLD).contains(&true)
+        && let Some(p) = Population::new(graph, outputs)?
+    {
+        return Ok(Plan::Population(Box::new(p)));
     }
-    let mut ids = Vec::new();
-    for o in outputs {
-        ids.extend(unroll.node(*o).map_err(|e| broken(&e.to_string()))?);
+    if elements_needed(graph, outputs) > UNROLLED {
+        return Ok(Plan::Interpreted);
     }
-    let modes = vec![Mode::Lanes; inputs.len()];
-    let program = Program::compile(&unroll.dag, &modes, &ids).map_err(|e| broken(&e.to_string()))?;
-    Ok(Some(Box::new(Compiled {
-        program,
-        inputs,
-        workspace: Workspace::default(),
-    })))
+    Ok(Plan::Unrolled(Box::new(Unrolled::new(graph, outputs)?)))
 }
+
+/// Elements of all nodes that `outputs` depend on, constants apart.
+fn elements_needed(graph: &Graph, outputs: &[NodeId]) -> usize {
+    let mut seen = vec![false; graph.nodes.len()];
+    let mut stack = outputs.to_vec();
+    let mut total = 0usize;
+    while let Some(id) = stack.pop() {
+        let n = id.0 as usize;
+        if std::mem::replace(&mut seen[n], true) {
+            continue;
+        }
+        let node = &graph.nodes[n];
+        if !matches!(node.op, Op::Const(_) | Op::Table(_) | Op::Position(_)) {
+            total = total.saturating_add(graph.elements(&node.shape));
+        }
+        stack.extend(shape::operands(&node.op));
+        if let Op::Root { root, .. } = node.op {
+            let problem = &graph.roots[root];
+            stack.extend(&problem.residuals);
+            stack.extend(problem.brackets.iter().flat_map(|(lo, hi)| [*lo, *hi]));
+        }
+    }
+    total
+}
+
+// ---- Worlds as lanes
+
+/// A program over (input, element) pairs.
+struct Unrolled {
+    program: Program<f64>,
+    /// (input, element) behind each input of the program.
+    inputs: Vec<(usize, usize)>,
+    workspace: Workspace<f64>,
+}
+
+impl Unrolled {
+    fn new(graph: &Graph, outputs: &[NodeId]) -> Result<Unrolled, Diagnostic> {
+        let mut unroll = Unroll::new(graph);
+        let mut inputs = Vec::new();
+        let unknown = |i: usize| graph.roots.iter().any(|r| r.unknowns.contains(&InputId(i as u32)));
+        for (i, input) in graph.inputs.iter().enumerate() {
+            if unknown(i) {
+                continue; // stands for the solution
+            }
+            let n = graph.elements(&input.shape);
+            let first = inputs.len();
+            inputs.extend((0..n).map(|e| (i, e)));
+            let ids = (first..first + n).map(|k| unroll.dag.input(k as u32)).collect();
+            unroll.bind(InputId(i as u32), ids);
+        }
+        let mut ids = Vec::new();
+        for o in outputs {
+            ids.extend(unroll.node(*o).map_err(|e| broken(&e.to_string()))?);
+        }
+        let modes = vec![Mode::Lanes; inputs.len()];
+        let program = Program::compile(&unroll.dag, &modes, &ids).map_err(|e| broken(&e.to_string()))?;
+        Ok(Unrolled {
+            program,
+            inputs,
+            workspace: Workspace::default(),
+        })
+    }
+
+    fn run(&mut self, frame: &Frame, worlds: usize, out: &mut [Vec<f64>]) -> Result<(), RunError> {
+        let mut call = self.program.call(worlds, &mut self.workspace);
+        for (k, (i, e)) in self.inputs.iter().enumerate() {
+            call.input(k, Operand::Lanes(&frame[*i][e * worlds..(e + 1) * worlds]))?;
+        }
+        let elements = out.iter_mut().flat_map(|o| o.chunks_mut(worlds));
+        for (k, element) in elements.enumerate() {
+            call.output(k, element)?;
+        }
+        call.run()
+    }
+}
+
+// ---- Members as lanes
+
+/// Programs over the members of large populations, run world by world.
+struct Population {
+    members: Members<f64>,
+    space: MembersSpace<f64>,
+    inputs: Vec<Strip>,
+    outputs: Vec<Strip>,
+    /// Inputs and outputs in the order programs like, for several worlds.
+    gathered: Vec<Vec<Array<f64>>>,
+    computed: Vec<Vec<Array<f64>>>,
+}
+
+/// The members of one element of an array: every `stride`-th number from `first`.
+#[derive(Clone, Copy, Debug)]
+struct Strip {
+    /// Which input or output.
+    array: usize,
+    first: usize,
+    stride: usize,
+    members: usize,
+    /// Whether it varies along members at all.
+    mode: Mode,
+}
+
+impl Strip {
+    /// Element `element` (row-major over the axes that are no lanes) of an array of a shape.
+    fn new(graph: &Graph, lanes: &[bool], array: usize, shape: &[AxisId], element: usize) -> Strip {
+        let size = |a: &AxisId| graph.axes[a.0 as usize].size;
+        let is_lane = |a: &AxisId| lanes[a.0 as usize];
+        let mut rest = element;
+        let (mut first, mut step, mut stride, mut members) = (0, 1, 1, 1);
+        let mut mode = Mode::Uniform;
+        for a in shape.iter().rev() {
+            if is_lane(a) {
+                (stride, members, mode) = (step, size(a), Mode::Lanes);
+            } else {
+                first += rest % size(a) * step;
+                rest /= size(a);
+            }
+            step *= size(a);
+        }
+        Strip {
+            array,
+            first,
+            stride,
+            members,
+            mode,
+        }
+    }
+
+    /// Where member `i` of world `w` stands.
+    fn at(&self, i: usize, w: usize, worlds: usize) -> usize {
+        (self.first + i * self.stride) * worlds + w
+    }
+}
+
+impl Population {
+    /// `None` if the graph has no such form.
+    fn new(graph: &Graph, outputs: &[NodeId]) -> Result<Option<Population>, Diagnostic> {
+        let bindings = vec![InputBinding::Lanes; graph.inputs.len()];
+        let members = match Members::<f64>::lower(graph, &bindings, outputs) {
+            Ok(m) => m,
+            Err(LowerError::Pairs { .. } | LowerError::TooLarge { .. }) => return Ok(None),
+            Err(
+                e @ (LowerError::Graph(_)
+                | LowerError::Compile(_)
+                | LowerError::Binding { .. }
+                | LowerError::Unbound(_)
+                | LowerError::Count { .. }),
+            ) => return Err(broken(&e.to_string())),
+        };
+        let strip = |array: usize, shape: &[AxisId], element| Strip::new(graph, members.lanes(), array, shape, element);
+        let inputs = members
+            .slots()
+            .iter()
+            .map(|s| {
+                let i = s.input.0 as usize;
+                strip(i, &graph.inputs[i].shape, s.element)
+            })
+            .collect();
+        let outputs = members
+            .output_slots()
+            .iter()
+            .map(|s| strip(s.output, &graph.nodes[outputs[s.output].0 as usize].shape, s.element))
+            .collect();
+        Ok(Some(Population {
+            members,
+            space: MembersSpace::new(),
+            inputs,
+            outputs,
+            gathered: Vec::new(),
+            computed: Vec::new(),
+        }))
+    }
+
+    fn run(&mut self, frame: &Frame, worlds: usize, out: &mut [Vec<f64>]) -> Result<(), RunError> {
+        let at_once = worlds.min(WORLDS_AT_ONCE);
+        self.gathered.resize_with(self.inputs.len(), Vec::new);
+        self.computed.resize_with(self.outputs.len(), Vec::new);
+        for from in (0..worlds).step_by(WORLDS_AT_ONCE) {
+            let block = from..(from + at_once).min(worlds);
+            for (strip, arrays) in self.inputs.iter().zip(&mut self.gathered) {
+                if strip.mode == Mode::Lanes && !in_place(strip, worlds) {
+                    fit(arrays, at_once, strip.members);
+                    gather(strip, &frame[strip.array], block.clone(), worlds, arrays);
+                }
+            }
+            for (strip, arrays) in self.outputs.iter().zip(&mut self.computed) {
+                if !in_place(strip, worlds) {
+                    fit(arrays, at_once, strip.members);
+                }
+            }
+            for w in block.clone() {
+                self.world(frame, worlds, from, w, out)?;
+            }
+            for (strip, arrays) in self.outputs.iter().zip(&self.computed) {
+                if !in_place(strip, worlds) {
+                    scatter(strip, arrays, block.clone(), worlds, &mut out[strip.array]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// World `w` of the block that begins at `from`.
+    fn world(
+        &mut self,
+        frame: &Frame,
+        worlds: usize,
+        from: usize,
+        w: usize,
+        out: &mut [Vec<f64>],
+    ) -> Result<(), RunError> {
+        let operands: Vec<Operand<f64>> = self
+            .inputs
+            .iter()
+            .zip(&self.gathered)
+            .map(|(s, arrays)| match s.mode {
+                Mode::Uniform => Operand::Uniform(frame[s.array][s.at(0, w, worlds)]),
+                Mode::Lanes if in_place(s, worlds) => Operand::Lanes(&frame[s.array][s.first..s.first + s.members]),
+                Mode::Lanes => Operand::Lanes(arrays[w - from].as_slice()),
+            })
+            .collect();
+        // In place, the strips of an output lie one behind the other, in order.
+        let mut rest: Vec<&mut [f64]> = out.iter_mut().map(Vec::as_mut_slice).collect();
+        let mut outputs: Vec<&mut [f64]> = Vec::with_capacity(self.outputs.len());
+        for (s, arrays) in self.outputs.iter().zip(&mut self.computed) {
+            outputs.push(if in_place(s, worlds) {
+                let (mine, behind) = std::mem::take(&mut rest[s.array]).split_at_mut(s.members);
+                rest[s.array] = behind;
+                mine
+            } else {
+                arrays[w - from].as_mut_slice()
+            });
+        }
+        self.members.run(&operands, &mut outputs, &mut self.space)
+    }
+}
+
+/// Whether the members stand one behind the other already.
+fn in_place(strip: &Strip, worlds: usize) -> bool {
+    worlds == 1 && strip.stride == 1
+}
+
+fn fit(arrays: &mut Vec<Array<f64>>, count: usize, members: usize) {
+    if arrays.len() != count {
+        arrays.clear();
+        arrays.resize_with(count, || Array::zeros(members));
+    }
+}
+
+fn gather(strip: &Strip, from: &[f64], block: std::ops::Range<usize>, worlds: usize, to: &mut [Array<f64>]) {
+    let mut columns: [&mut [f64]; WORLDS_AT_ONCE] = std::array::from_fn(|_| Default::default());
+    for (column, array) in columns.iter_mut().zip(to) {
+        *column = array.as_mut_slice();
+    }
+    let n = block.len();
+    for i in 0..strip.members {
+        let at = strip.at(i, block.start, worlds);
+        for (column, x) in columns.iter_mut().zip(&from[at..at + n]) {
+            column[i] = *x;
+        }
+    }
+}
+
+fn scatter(strip: &Strip, from: &[Array<f64>], block: std::ops::Range<usize>, worlds: usize, to: &mut [f64]) {
+    let mut columns: [&[f64]; WORLDS_AT_ONCE] = [&[]; WORLDS_AT_ONCE];
+    for (column, array) in columns.iter_mut().zip(from) {
+        *column = array.as_slice();
+    }
+    let n = block.len();
+    for i in 0..strip.members {
+        let at = strip.at(i, block.start, worlds);
+        for (x, column) in to[at..at + n].iter_mut().zip(&columns) {
+            *x = column[i];
+        }
+    }
+}
+
+// ---- Neither
+
+fn interpret(
+    graph: &Graph,
+    outputs: &[NodeId],
+    frame: &Frame,
+    worlds: usize,
+    out: &mut [Vec<f64>],
+) -> Result<(), Diagnostic> {
+    for w in 0..worlds {
+        let inputs: Vec<Vec<f64>> = frame
+            .iter()
+            .map(|a| a.iter().skip(w).step_by(worlds).copied().collect())
+            .collect();
+        let values = eval::evaluate(graph, &inputs).map_err(|e| broken(&e.to_string()))?;
+        for (array, o) in out.iter_mut().zip(outputs) {
+            for (e, x) in values.nodes[o.0 as usize].iter().enumerate() {
+                array[e * worlds + w] = *x;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -1,7 +1,9 @@
 //! Drawing shocks: first values and next values, chain by chain, conditional on others where the model says so.
 
-use crate::check::model::{Distribution, Family, Model, Process, StartShock};
-use crate::graph::{Graph, Shape};
+pub use crate::check::law::{link, order, quantile};
+pub use crate::graph::shape::aligned;
+
+use crate::check::model::{Process, StartShock};
 use crate::num::{chain, normal, random::Key};
 
 /// How a shock is simulated: as declared, or on the chain that a solver used in its place.
@@ -50,51 +52,6 @@ impl Law {
             None => stored,
         }
     }
-}
-
-/// Order in which shocks can be drawn: conditioning ones first.
-pub fn order(model: &Model) -> Vec<usize> {
-    let mut order: Vec<usize> = Vec::new();
-    while order.len() < model.shocks.len() {
-        let before = order.len();
-        for (i, s) in model.shocks.iter().enumerate() {
-            let ready = match &s.process {
-                Process::Chain { given, .. } => given.iter().all(|(g, _)| order.contains(g) || *g == i),
-                Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Iid(_) | Process::Var1 { .. } => true,
-            };
-            if ready && !order.contains(&i) {
-                order.push(i);
-            }
-        }
-        if order.len() == before {
-            // A circle of conditions: draw the rest in order of declaration.
-            order.extend(
-                (0..model.shocks.len())
-                    .filter(|i| !order.contains(i))
-                    .collect::<Vec<_>>(),
-            );
-        }
-    }
-    order
-}
-
-/// For each element of `to`, the element of `from` that it sees (axes of `from` are among those of `to`).
-pub fn aligned(graph: &Graph, from: &Shape, to: &Shape) -> Vec<usize> {
-    let size = |a: &crate::graph::AxisId| graph.axes[a.0 as usize].size;
-    let n: usize = to.iter().map(size).product();
-    (0..n)
-        .map(|e| {
-            let mut rest = e;
-            let mut at = vec![0; to.len()];
-            for (i, a) in to.iter().enumerate().rev() {
-                at[i] = rest % size(a);
-                rest /= size(a);
-            }
-            from.iter().fold(0, |f, a| {
-                f * size(a) + to.iter().position(|b| b == a).map_or(0, |i| at[i])
-            })
-        })
-        .collect()
 }
 
 /// Conditioning values of one shock: for each condition the stored links and the element each element of mine sees.
@@ -157,18 +114,6 @@ pub fn next_vector(a: &[Vec<f64>], s: &[Vec<f64>], x: &[f64], key: Key, step: u6
         .collect()
 }
 
-/// The link a uniform number picks from a row of probabilities.
-pub fn link(row: &[f64], u: f64) -> f64 {
-    let mut sum = 0.0;
-    for (i, p) in row.iter().enumerate() {
-        sum += p;
-        if u < sum {
-            return i as f64;
-        }
-    }
-    row.iter().rposition(|p| *p > 0.0).unwrap_or(0) as f64
-}
-
 /// The link whose value is nearest.
 pub fn nearest(values: &[f64], x: f64) -> usize {
     let mut best = 0;
@@ -178,22 +123,4 @@ pub fn nearest(values: &[f64], x: f64) -> usize {
         }
     }
     best
-}
-
-/// The quantile function of a distribution with constant parameters.
-pub fn quantile(d: &Distribution, u: f64) -> f64 {
-    let a = &d.args;
-    match d.family {
-        Family::Normal => a[0] + a[1] * normal::quantile(u),
-        Family::Lognormal => (a[0] + a[1] * normal::quantile(u)).exp(),
-        Family::Uniform => a[0] + (a[1] - a[0]) * u,
-        Family::UniformInt => a[0] + ((a[1] - a[0] + 1.0) * u).floor(),
-        Family::Bernoulli => f64::from(u8::from(u < a[0])),
-        Family::Exponential => -a[0] * (-u).ln_1p(),
-        Family::Gumbel => -a[0] * (-(u.ln())).ln(),
-        Family::Discrete => {
-            let row: Vec<f64> = d.table.iter().map(|(_, p)| *p).collect();
-            d.table[link(&row, u) as usize].0
-        }
-    }
 }

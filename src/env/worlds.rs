@@ -10,7 +10,7 @@ use super::shocks::{self, Conditions, Law};
 use crate::check::model::{Action, DrawWhen, Model, Otherwise, Process, Scenario, Space, Target, Then};
 use crate::diag::Diagnostic;
 use crate::graph::substitute::{Instead, substitute};
-use crate::graph::{Graph, InputId, NodeId};
+use crate::graph::{AxisId, Graph, InputId, NodeId};
 use crate::num::random::Key;
 use std::sync::Arc;
 
@@ -44,6 +44,8 @@ pub struct Worlds {
     bounds: Vec<Engine>,
     projection: Option<Engine>,
     outcome: Engine,
+    /// What the outcome engine gave last, kept for its memory.
+    values: Vec<Vec<f64>>,
     layout: Layout,
     rows: Vec<Vec<Vec<usize>>>,
     forced_noises: Vec<(usize, InputId, InputId)>,
@@ -212,6 +214,7 @@ impl Worlds {
             bounds,
             projection,
             outcome,
+            values: Vec::new(),
             layout,
             rows,
             forced_noises,
@@ -446,7 +449,7 @@ impl Worlds {
             let shape = self.graph.nodes[node.0 as usize].shape.clone();
             match t {
                 Target::State(i) => self.put_state(*i, &values[k], &shape, |_, w| which[w]),
-                Target::Shock(i) => self.put_shock(*i, &values[k], &shape, which, None),
+                Target::Shock(i) => self.put_shock(*i, &values[k], &shape, which, &[]),
                 Target::Action(_) | Target::Noise(_) => {}
             }
         }
@@ -460,13 +463,14 @@ impl Worlds {
         values: &[f64],
         shape: &[crate::graph::AxisId],
         which: &[bool],
-        member: Option<usize>,
+        at: &[(AxisId, usize)],
     ) {
         let map = shocks::aligned(&self.graph, &shape.to_vec(), &self.model.shocks[shock].shape);
+        let meant = meant(&self.graph, &self.model.shocks[shock].shape, at);
         let n = self.worlds;
         let chain = self.laws[shock].stands_for.clone();
         for (e, from) in map.iter().enumerate() {
-            if member.is_some_and(|m| m != e) {
+            if !meant[e] {
                 continue;
             }
             for w in 0..n {
@@ -487,7 +491,7 @@ impl Worlds {
         for (k, (t, node)) in s.paths.iter().enumerate() {
             if let Target::Shock(i) = t {
                 let shape = self.graph.nodes[node.0 as usize].shape.clone();
-                self.put_shock(*i, &values[s.starts.len() + k], &shape, which, None);
+                self.put_shock(*i, &values[s.starts.len() + k], &shape, which, &[]);
             }
         }
         for (k, f) in s.forces.iter().enumerate() {
@@ -498,7 +502,7 @@ impl Worlds {
                     .map(|(w, p)| *w && f.from.is_none_or(|a| *p >= a) && f.until.is_none_or(|b| *p <= b))
                     .collect();
                 let shape = self.graph.nodes[f.value.0 as usize].shape.clone();
-                self.put_shock(i, &values[s.starts.len() + s.paths.len() + k], &shape, &now, f.member);
+                self.put_shock(i, &values[s.starts.len() + s.paths.len() + k], &shape, &now, &f.at);
             }
         }
         self.put_shocks();
@@ -520,12 +524,11 @@ impl Worlds {
             let action = &model.actions[a];
             let mut take = |node: NodeId| {
                 let map = shocks::aligned(&self.graph, &self.graph.nodes[node.0 as usize].shape, &action.shape);
-                let v: Vec<f64> = map
-                    .iter()
-                    .flat_map(|from| values[at][from * n..(from + 1) * n].to_vec())
-                    .collect();
+                let found = &values[at];
                 at += 1;
-                v
+                map.iter()
+                    .flat_map(|from| found[from * n..(from + 1) * n].iter().copied())
+                    .collect::<Vec<f64>>()
             };
             out.push(match &action.space {
                 Space::Interval { lo, hi, .. } | Space::Integer { lo, hi } => Bounds::Between(take(*lo), take(*hi)),
@@ -612,7 +615,8 @@ impl Worlds {
         let Some(s) = self.scenario.clone() else {
             return Ok(());
         };
-        if s.forces.is_empty() && !s.paths.iter().any(|(t, _)| matches!(t, Target::Action(_))) {
+        let acts = |t: &Target| matches!(t, Target::Action(_) | Target::Noise(_));
+        if s.forces.is_empty() && !s.paths.iter().any(|(t, _)| acts(t)) {
             return Ok(());
         }
         let n = self.worlds;
@@ -621,25 +625,27 @@ impl Worlds {
             .paths
             .iter()
             .enumerate()
-            .map(|(k, (t, node))| (*t, *node, s.starts.len() + k, None, None, None));
+            .map(|(k, (t, node))| (*t, *node, s.starts.len() + k, Vec::new(), None, None));
         let forces = s.forces.iter().enumerate().map(|(k, f)| {
             (
                 f.target,
                 f.value,
                 s.starts.len() + s.paths.len() + k,
-                f.member,
+                f.at.clone(),
                 f.from,
                 f.until,
             )
         });
-        for (target, node, at, member, from, until) in paths.chain(forces).collect::<Vec<_>>() {
+        for (_, _, flag) in &self.forced_noises {
+            self.frame[flag.0 as usize].fill(0.0);
+        }
+        for (target, node, number, at, from, until) in paths.chain(forces).collect::<Vec<_>>() {
+            let mut flag = None;
             let (input, shape) = match target {
                 Target::Action(a) => (self.model.actions[a].input, self.model.actions[a].shape.clone()),
                 Target::Noise(i) => match self.forced_noises.iter().find(|(k, _, _)| *k == i) {
-                    Some((_, value, flag)) => {
-                        let on = |p: &usize| from.is_none_or(|a| *p >= a) && until.is_none_or(|b| *p <= b);
-                        let flags: Vec<f64> = self.period.iter().map(|p| f64::from(u8::from(on(p)))).collect();
-                        self.frame[flag.0 as usize].copy_from_slice(&flags);
+                    Some((_, value, forced)) => {
+                        flag = Some(*forced);
                         (*value, self.graph.inputs[value.0 as usize].shape.clone())
                     }
                     None => continue,
@@ -647,14 +653,18 @@ impl Worlds {
                 Target::State(_) | Target::Shock(_) => continue,
             };
             let map = shocks::aligned(&self.graph, &self.graph.nodes[node.0 as usize].shape, &shape);
+            let meant = meant(&self.graph, &shape, &at);
             for (e, source) in map.iter().enumerate() {
-                if member.is_some_and(|m| m != e) {
+                if !meant[e] {
                     continue;
                 }
                 for w in 0..n {
                     let p = self.period[w];
                     if from.is_none_or(|a| p >= a) && until.is_none_or(|b| p <= b) {
-                        self.frame[input.0 as usize][e * n + w] = values[at][source * n + w];
+                        self.frame[input.0 as usize][e * n + w] = values[number][source * n + w];
+                        if let Some(flag) = flag {
+                            self.frame[flag.0 as usize][e * n + w] = 1.0;
+                        }
                     }
                 }
             }
@@ -800,7 +810,8 @@ impl Worlds {
         self.project(bounds)?;
         self.draw(|w| matches!(w, DrawWhen::After(_)));
         let next = self.next_shocks()?;
-        let values = self.outcome.run(&self.frame, n)?;
+        let mut values = std::mem::take(&mut self.values);
+        self.outcome.run_into(&self.frame, n, &mut values)?;
         let l = self.layout.clone();
         let rewards = values[l.rewards..l.next].to_vec();
         self.counts.periods += n as u64;
@@ -839,6 +850,7 @@ impl Worlds {
         self.scripted_shocks(&vec![true; n])?;
         let (ended, member_ended) = self.ends(&values[l.ends..l.paying])?;
         let watched = values[l.watched..].to_vec();
+        self.values = values;
         Ok(Outcome {
             rewards,
             ended,
@@ -924,7 +936,7 @@ impl Worlds {
         for (k, (t, node)) in s.paths.iter().enumerate() {
             if let Target::Shock(i) = t {
                 let shape = self.graph.nodes[node.0 as usize].shape.clone();
-                self.put_shock(*i, &values[s.starts.len() + k], &shape, &which, None);
+                self.put_shock(*i, &values[s.starts.len() + k], &shape, &which, &[]);
             }
         }
         for (k, f) in s.forces.iter().enumerate() {
@@ -935,7 +947,7 @@ impl Worlds {
                     .map(|p| f.from.is_none_or(|a| *p >= a) && f.until.is_none_or(|b| *p <= b))
                     .collect();
                 let shape = self.graph.nodes[f.value.0 as usize].shape.clone();
-                self.put_shock(i, &values[s.starts.len() + s.paths.len() + k], &shape, &now, f.member);
+                self.put_shock(i, &values[s.starts.len() + s.paths.len() + k], &shape, &now, &f.at);
             }
         }
         for i in touched {
@@ -1114,11 +1126,13 @@ fn forced(
     let mut model = model.clone();
     let mut watched = watched.to_vec();
     let mut out = Vec::new();
-    let noises: Vec<usize> = scenario
+    let mut noises: Vec<usize> = scenario
         .iter()
         .flat_map(|s| s.paths.iter().map(|p| p.0).chain(s.forces.iter().map(|f| f.target)))
         .filter_map(|t| if let Target::Noise(i) = t { Some(i) } else { None })
         .collect();
+    noises.sort_unstable();
+    noises.dedup();
     for i in noises {
         let node = model.noises[i].node;
         let (graph, map, inputs) = substitute(&model.graph, node, Instead::InputWhere, &model.noises[i].name);
@@ -1128,6 +1142,16 @@ fn forced(
         out.push((i, inputs[0], inputs[1]));
     }
     (model, watched, out)
+}
+
+/// For each element of a shape, whether it stands at these places.
+fn meant(graph: &Graph, shape: &crate::graph::Shape, at: &[(AxisId, usize)]) -> Vec<bool> {
+    let mut out = vec![true; graph.elements(shape)];
+    for (axis, place) in at {
+        let places = shocks::aligned(graph, &vec![*axis], shape);
+        out.iter_mut().zip(places).for_each(|(o, p)| *o &= p == *place);
+    }
+    out
 }
 
 fn unknown_scenario(model: &Model, name: &str) -> Diagnostic {

@@ -21,6 +21,15 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// Goes on with a graph.
+    pub fn resume(graph: Graph) -> Builder {
+        let mut seen = HashMap::new();
+        for (n, node) in graph.nodes.iter().enumerate() {
+            seen.entry(key(&node.op, &node.shape)).or_insert(NodeId(n as u32));
+        }
+        Builder { graph, seen }
+    }
+
     /// The node.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.graph.nodes[id.0 as usize]
@@ -401,7 +410,7 @@ impl Builder {
 }
 
 /// The values of an operation on constants, by the interpreter itself.
-fn fold(graph: &Graph, op: &Op, shape: &Shape) -> Option<Vec<f64>> {
+pub(super) fn fold(graph: &Graph, op: &Op, shape: &Shape) -> Option<Vec<f64>> {
     let old = operands(op);
     let mut small = Graph {
         axes: graph.axes.clone(),
@@ -451,7 +460,8 @@ pub fn for_operands(op: &mut Op, f: &mut impl FnMut(&mut NodeId)) {
     }
 }
 
-fn key(op: &Op, shape: &Shape) -> Vec<u64> {
+/// What makes two nodes equal, but for the shape (which is part of it for tables).
+pub(super) fn key(op: &Op, shape: &Shape) -> Vec<u64> {
     let mut k = Vec::with_capacity(8);
     match op {
         Op::Const(x) => k.extend([0, x.to_bits()]),

@@ -6,8 +6,10 @@
 //! Nothing here knows the syntax tree.
 
 pub mod build;
+pub mod calculus;
 pub mod eval;
 pub mod interval;
+pub mod passes;
 pub mod shape;
 pub mod store;
 pub mod substitute;

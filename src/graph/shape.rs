@@ -271,6 +271,39 @@ pub fn shape_of(graph: &Graph, node: usize, op: &Op) -> Result<Shape, GraphError
     })
 }
 
+/// For each element of `to`, the element of `from` that it sees (axes of `from` are among those of `to`).
+pub fn aligned(graph: &Graph, from: &Shape, to: &Shape) -> Vec<usize> {
+    let n = graph.elements(to);
+    if from == to {
+        return (0..n).collect();
+    }
+    let size = |a: &AxisId| graph.axes[a.0 as usize].size;
+    // How far a step along each axis of `to` goes in `from`.
+    let mut stride = vec![0; to.len()];
+    let mut step = 1;
+    for a in from.iter().rev() {
+        if let Some(k) = to.iter().position(|b| b == a) {
+            stride[k] = step;
+        }
+        step *= size(a);
+    }
+    let mut out = Vec::with_capacity(n);
+    let (mut at, mut place) = (vec![0; to.len()], 0);
+    for _ in 0..n {
+        out.push(place);
+        for k in (0..to.len()).rev() {
+            at[k] += 1;
+            place += stride[k];
+            if at[k] < size(&to[k]) {
+                break;
+            }
+            place -= at[k] * stride[k];
+            at[k] = 0;
+        }
+    }
+    out
+}
+
 /// Checks that operands stand before their users, that every id exists and that shapes are those of the operations.
 pub fn validate(graph: &Graph) -> Result<(), GraphError> {
     for (node, n) in graph.nodes.iter().enumerate() {

@@ -8,7 +8,7 @@ use super::{Graph, Input, InputId, InputKind, Interval, Node, NodeId, Op, Shape}
 pub enum Instead {
     /// A new input of the node's shape.
     Input,
-    /// The new input where a second new (scalar) input is non-zero, the node itself elsewhere.
+    /// The new input where a second new input of the same shape is non-zero, the node itself elsewhere.
     InputWhere,
 }
 
@@ -34,8 +34,14 @@ pub fn substitute(graph: &Graph, target: NodeId, instead: Instead, name: &str) -
         map.push(match instead {
             Instead::Input => value,
             Instead::InputWhere => {
-                let flag = add_input(&mut out, &format!("{name} is forced"), Vec::new(), &node, &mut inputs);
                 let shape = node.shape.clone();
+                let flag = add_input(
+                    &mut out,
+                    &format!("{name} is forced"),
+                    shape.clone(),
+                    &node,
+                    &mut inputs,
+                );
                 push(
                     &mut out,
                     Node {

@@ -1,14 +1,14 @@
 //! The interpreter of lane programs.
 //!
 //! `#![allow(unsafe_code)]`: registers are raw pointers, because a program reads and writes the caller's arrays in place
-//! and keeps its temporaries in one arena. What makes it sound: [`Program::run`] checks the number and length of all
-//! arrays before a pointer is taken; input slices are shared and output slices exclusive borrows for the whole call; an
-//! instruction's destination is never one of its sources (compiler, tested); temporaries lie `BLOCK` lanes and 64 bytes
+//! and keeps its temporaries in one arena. What makes it sound: [`Call`] checks the number and length of all arrays
+//! before a pointer is used; input slices are shared and output slices exclusive borrows for the whole call; an
+//! instruction's destinations differ from one another and from its sources (compiler, tested); temporaries lie `BLOCK` lanes and 64 bytes
 //! apart in an arena as large as the program asks for. Calls into a tier happen only if the processor has its features.
 //!
 //! Every instruction is a plain loop over a block of lanes that the compiler vectorises; each such loop is compiled once
-//! a tier ([`Tier`]), and the tier is chosen once at start. There is no fused multiply-add on any tier, so all
-//! give equal bytes. After the first call with a workspace nothing is allocated.
+//! a tier ([`Tier`]), and the tier is chosen once at start. Fused multiply-add is used for quotients only, where it gives
+//! the correctly rounded one ([`math::quotient`]), so all tiers give equal bytes. After the first call with a workspace nothing is allocated.
 
 #![allow(unsafe_code)]
 
@@ -17,6 +17,7 @@ use super::math::{self, Real, is_true, truth};
 use super::program::{Code, Mode, Program, RootCall, Scalar, Source};
 use super::root::{self, Scratch, System};
 use crate::graph::{Binary, Unary};
+use std::marker::PhantomData;
 use std::sync::OnceLock;
 use thiserror::Error;
 
@@ -58,9 +59,9 @@ pub enum RunError {
 pub enum Tier {
     /// Whatever the target guarantees (SSE2 on x86-64).
     Baseline,
-    /// 256-bit vectors.
+    /// 256-bit vectors, fused multiply-add.
     Avx2,
-    /// 512-bit vectors.
+    /// 512-bit vectors, fused multiply-add.
     Avx512,
 }
 
@@ -77,7 +78,7 @@ impl Tier {
         let mut tiers = vec![Tier::Baseline];
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2") {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
                 tiers.push(Tier::Avx2);
                 if is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
@@ -180,40 +181,30 @@ impl<T: Real> Program<T> {
                 found: outputs.len(),
             });
         }
+        let mut call = self.call(n, ws);
+        call.tier = tier.min(Tier::best());
+        for (k, operand) in inputs.iter().enumerate() {
+            call.input(k, *operand)?;
+        }
+        for (k, v) in outputs.iter_mut().enumerate() {
+            call.output(k, v)?;
+        }
+        call.run()
+    }
+
+    /// Begins a call on `n` lanes whose operands are handed over one by one, so that the caller needs no list of them.
+    pub fn call<'a>(&'a self, n: usize, ws: &'a mut Workspace<T>) -> Call<'a, T> {
         ws.inputs.clear();
-        for (input, (operand, mode)) in inputs.iter().zip(&self.modes).enumerate() {
-            ws.inputs.push(match operand {
-                Operand::Uniform(x) => Raw::Uniform(*x),
-                Operand::Lanes(_) if *mode == Mode::Uniform => {
-                    return Err(RunError::Uniform { input });
-                }
-                Operand::Lanes(v) if v.len() < n => {
-                    return Err(RunError::InputLength {
-                        input,
-                        expected: n,
-                        found: v.len(),
-                    });
-                }
-                Operand::Lanes(v) => Raw::Lanes(v.as_ptr()),
-            });
-        }
+        ws.inputs.resize(self.modes.len(), Raw::Lanes(std::ptr::null()));
         ws.outputs.clear();
-        for (output, v) in outputs.iter_mut().enumerate() {
-            if v.len() < n {
-                return Err(RunError::OutputLength {
-                    output,
-                    expected: n,
-                    found: v.len(),
-                });
-            }
-            ws.outputs.push(v.as_mut_ptr());
+        ws.outputs.resize(self.n_outputs, std::ptr::null_mut());
+        Call {
+            program: self,
+            tier: Tier::best(),
+            n,
+            ws,
+            lent: PhantomData,
         }
-        let tier = tier.min(Tier::best());
-        let (raw_inputs, raw_outputs) = (std::mem::take(&mut ws.inputs), std::mem::take(&mut ws.outputs));
-        // SAFETY: counts, modes and lengths were checked above; the borrows of the arrays outlive the call.
-        unsafe { self.run_raw(tier, &raw_inputs, n, &raw_outputs, ws) };
-        (ws.inputs, ws.outputs) = (raw_inputs, raw_outputs);
-        Ok(())
     }
 
     /// Goes through [`Engine`], so that the loops are compiled in this crate and once a type only.
@@ -291,6 +282,93 @@ impl<T: Real> Program<T> {
                 Scalar::Solve(r) => unsafe { solve(&self.roots[r as usize], r as usize, tier, 1, true, ws) },
             }
         }
+    }
+}
+
+/// A call of a program that is being put together. It borrows every array it is given until it has run.
+#[derive(Debug)]
+pub struct Call<'a, T> {
+    program: &'a Program<T>,
+    tier: Tier,
+    n: usize,
+    ws: &'a mut Workspace<T>,
+    lent: PhantomData<&'a mut [T]>,
+}
+
+impl<'a, T: Real> Call<'a, T> {
+    /// Sets input `k`. Errors: no such input, too few lanes, lanes where the program wants one number.
+    pub fn input(&mut self, k: usize, operand: Operand<'a, T>) -> Result<(), RunError> {
+        let Some(mode) = self.program.modes.get(k) else {
+            return Err(RunError::Inputs {
+                expected: self.program.modes.len(),
+                found: k + 1,
+            });
+        };
+        self.ws.inputs[k] = match operand {
+            Operand::Uniform(x) => Raw::Uniform(x),
+            Operand::Lanes(_) if *mode == Mode::Uniform => {
+                return Err(RunError::Uniform { input: k });
+            }
+            Operand::Lanes(v) if v.len() < self.n => {
+                return Err(RunError::InputLength {
+                    input: k,
+                    expected: self.n,
+                    found: v.len(),
+                });
+            }
+            Operand::Lanes(v) => Raw::Lanes(v.as_ptr()),
+        };
+        Ok(())
+    }
+
+    /// Sets where output `k` goes. Errors: no such output, too few lanes.
+    pub fn output(&mut self, k: usize, to: &'a mut [T]) -> Result<(), RunError> {
+        if k >= self.program.n_outputs {
+            return Err(RunError::Outputs {
+                expected: self.program.n_outputs,
+                found: k + 1,
+            });
+        }
+        if to.len() < self.n {
+            return Err(RunError::OutputLength {
+                output: k,
+                expected: self.n,
+                found: to.len(),
+            });
+        }
+        self.ws.outputs[k] = to.as_mut_ptr();
+        Ok(())
+    }
+
+    /// Runs. Errors: an input or an output that was not set.
+    pub fn run(self) -> Result<(), RunError> {
+        let Call {
+            program, tier, n, ws, ..
+        } = self;
+        let (inputs, outputs) = (std::mem::take(&mut ws.inputs), std::mem::take(&mut ws.outputs));
+        let set = |raw: &&Raw<T>| !matches!(raw, Raw::Lanes(p) if p.is_null());
+        let (n_inputs, n_outputs) = (
+            inputs.iter().filter(set).count(),
+            outputs.iter().filter(|p| !p.is_null()).count(),
+        );
+        let result = if n_inputs < inputs.len() {
+            Err(RunError::Inputs {
+                expected: inputs.len(),
+                found: n_inputs,
+            })
+        } else if n_outputs < outputs.len() {
+            Err(RunError::Outputs {
+                expected: outputs.len(),
+                found: n_outputs,
+            })
+        } else {
+            // SAFETY: all operands are set; modes and lengths were checked when they were; the borrows of the arrays
+            // last as long as this call, and those of the outputs are exclusive.
+            unsafe { program.run_raw(tier, &inputs, n, &outputs, ws) };
+            Ok(())
+        };
+        (ws.inputs, ws.outputs) = (inputs, outputs);
+        result
     }
 }
 
@@ -383,6 +461,10 @@ trait One<T> {
 trait Two<T> {
     fn of(x: T, y: T) -> T;
 }
+/// A function of one lane with two results.
+trait Pair<T> {
+    fn of(x: T) -> (T, T);
+}
 /// A function of three.
 trait Three<T> {
     fn of(x: T, y: T, z: T) -> T;
@@ -403,6 +485,13 @@ macro_rules! functions {
             }
         }
     )+};
+}
+struct SinCosOf;
+impl<T: Real> Pair<T> for SinCosOf {
+    #[inline(always)]
+    fn of(x: T) -> (T, T) {
+        x.sin_cos()
+    }
 }
 functions! { One:
     NegOf(x) = -x;
@@ -437,15 +526,21 @@ functions! { Two:
     LtOf(x, y) = truth(x < y);
     LeOf(x, y) = truth(x <= y);
     AndOf(x, y) = truth(is_true(x) & is_true(y));
+    LargestOf(x, y) = if y.abs() > x { y.abs() } else { x };
+    OutsideOf(x, y) = if math::divides(y) { x } else { T::ONE };
     OrOf(x, y) = truth(is_true(x) | is_true(y));
 }
 functions! { Three:
     MultiplyAddOf(x, y, z) = x * y + z;
     MultiplySubtractOf(x, y, z) = x * y - z;
+    MultiplyFromOf(x, y, z) = z - x * y;
+    ProductOf(x, y, z) = (x * y) * z;
+    QuotientOf(x, k, inverse) = math::quotient(x, k, inverse);
     SelectOf(x, y, c) = if is_true(c) { x } else { y };
 }
 functions! { Four:
     LessSelectOf(x, y, p, q) = if p < q { x } else { y };
+    EqualChoiceOf(x, k, y, z) = if x == k { y } else { z };
 }
 
 /// A loop over a block, compiled once a tier. Slices are lanes, plain values uniforms.
@@ -460,12 +555,12 @@ macro_rules! loops {
                 plain::<T, F>($dst, $($arg),+)
             }
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,bmi1,bmi2")]
+            #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
             fn avx2<T: Real, F: $kind<T>>($dst: &mut [T], $($arg: $ty),+) {
                 plain::<T, F>($dst, $($arg),+)
             }
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,bmi1,bmi2")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi1,bmi2")]
             fn avx512<T: Real, F: $kind<T>>($dst: &mut [T], $($arg: $ty),+) {
                 plain::<T, F>($dst, $($arg),+)
             }
@@ -484,6 +579,11 @@ loops! {
     one<One>(a: &[T]) |dst| {
         for (d, a) in dst.iter_mut().zip(a) {
             *d = F::of(*a);
+        }
+    }
+    pair<Pair>(a: &[T], other: &mut [T]) |dst| {
+        for ((d, o), a) in dst.iter_mut().zip(other).zip(a) {
+            (*d, *o) = F::of(*a);
         }
     }
     two<Two>(a: &[T], b: &[T]) |dst| {
@@ -506,6 +606,16 @@ loops! {
             *d = F::of(*a, *b, *c);
         }
     }
+    three_right<Three>(a: &[T], b: &[T], k: T) |dst| {
+        for ((d, a), b) in dst.iter_mut().zip(a).zip(b) {
+            *d = F::of(*a, *b, k);
+        }
+    }
+    three_first<Three>(a: &[T], k: T, l: T) |dst| {
+        for (d, a) in dst.iter_mut().zip(a) {
+            *d = F::of(*a, k, l);
+        }
+    }
     three_left<Three>(k: T, b: &[T], c: &[T]) |dst| {
         for ((d, b), c) in dst.iter_mut().zip(b).zip(c) {
             *d = F::of(k, *b, *c);
@@ -524,6 +634,11 @@ loops! {
     three_outer_uniform<Three>(k: T, b: &[T], l: T) |dst| {
         for (d, b) in dst.iter_mut().zip(b) {
             *d = F::of(k, *b, l);
+        }
+    }
+    four_first<Four>(a: &[T], k: T, l: T, m: T) |dst| {
+        for (d, a) in dst.iter_mut().zip(a) {
+            *d = F::of(*a, k, l, m);
         }
     }
     four<Four>(a: &[T], b: &[T], c: &[T], e: &[T]) |dst| {
@@ -646,11 +761,11 @@ unsafe fn block<T: Real>(p: &Program<T>, tier: Tier, len: usize, ws: &mut Worksp
                     Unary::Sqrt => one::<T, SqrtOf>(tier, dst, a),
                     Unary::Sin => {
                         one::<T, SinOf>(tier, dst, a);
-                        large_angles(dst, a, T::sin_any);
+                        large_angles(tier, dst, a, T::sin_any);
                     }
                     Unary::Cos => {
                         one::<T, CosOf>(tier, dst, a);
-                        large_angles(dst, a, T::cos_any);
+                        large_angles(tier, dst, a, T::cos_any);
                     }
                     Unary::Tanh => one::<T, TanhOf>(tier, dst, a),
                     Unary::Floor => one::<T, FloorOf>(tier, dst, a),
@@ -660,11 +775,22 @@ unsafe fn block<T: Real>(p: &Program<T>, tier: Tier, len: usize, ws: &mut Worksp
                     Unary::NormalQuantile => one::<T, NormalQuantileOf>(tier, dst, a),
                 }
             }
+            Code::SinCos => {
+                let a = r(i.a);
+                // SAFETY: as for `dst`, and the two destinations differ.
+                let cosine: &mut [T] = unsafe { std::slice::from_raw_parts_mut(registers[i.b as usize], len) };
+                pair::<T, SinCosOf>(tier, dst, a, cosine);
+                if any_large(tier, a) {
+                    large_angles(tier, dst, a, T::sin_any);
+                    large_angles(tier, cosine, a, T::cos_any);
+                }
+            }
             // The long functions have one loop each; the compiler gives them registers only.
             Code::BinaryRR(Binary::Pow) => two::<T, PowOf>(tier, dst, r(i.a), r(i.b)),
             Code::BinaryRR(Binary::Mod) => two::<T, ModOf>(tier, dst, r(i.a), r(i.b)),
             Code::BinaryRR(Binary::IntDiv) => two::<T, IntDivOf>(tier, dst, r(i.a), r(i.b)),
             Code::BinaryRR(op) => each_binary!(op, two(tier, dst, r(i.a), r(i.b))),
+            Code::BinaryRU(Binary::Div) => divide(tier, dst, r(i.a), u(i.b)),
             Code::BinaryRU(op) => each_binary!(op, two_right(tier, dst, r(i.a), u(i.b))),
             // Commutative operations have their uniform on the right.
             Code::BinaryUR(op) => match op {
@@ -690,6 +816,11 @@ unsafe fn block<T: Real>(p: &Program<T>, tier: Tier, len: usize, ws: &mut Worksp
             Code::MultiplySubtract => three::<T, MultiplySubtractOf>(tier, dst, r(i.a), r(i.b), r(i.c)),
             Code::ScaleAdd => three_left::<T, MultiplyAddOf>(tier, dst, u(i.a), r(i.b), r(i.c)),
             Code::ScaleShift => three_outer_uniform::<T, MultiplyAddOf>(tier, dst, u(i.a), r(i.b), u(i.c)),
+            Code::MultiplyShift => three_right::<T, MultiplyAddOf>(tier, dst, r(i.a), r(i.b), u(i.c)),
+            Code::MultiplyFrom => three::<T, MultiplyFromOf>(tier, dst, r(i.a), r(i.b), r(i.c)),
+            Code::ProductScale => three_right::<T, ProductOf>(tier, dst, r(i.a), r(i.b), u(i.c)),
+            Code::ScaleMultiply => three_left::<T, ProductOf>(tier, dst, u(i.a), r(i.b), r(i.c)),
+            Code::EqualChoice => four_first::<T, EqualChoiceOf>(tier, dst, r(i.a), u(i.b), u(i.c), u(i.d)),
             Code::LessSelect => four::<T, LessSelectOf>(tier, dst, r(i.a), r(i.b), r(i.c), r(i.d)),
             Code::SelectRR | Code::SelectRU | Code::SelectUR | Code::SelectUU if i.d == 1 => {
                 let first = is_true(u(i.c));
@@ -718,19 +849,38 @@ unsafe fn block<T: Real>(p: &Program<T>, tier: Tier, len: usize, ws: &mut Worksp
     }
 }
 
-/// Recomputes the lanes whose angle is too large for the vector code; usually there are none.
-fn large_angles<T: Real>(dst: &mut [T], a: &[T], f: impl Fn(T) -> T) {
-    let mut any = false;
-    for x in a {
-        any |= x.abs() > T::TRIG_LIMIT;
+/// Quotients by one number: through its reciprocal where that is exact, which takes a fraction of the time.
+fn divide<T: Real>(tier: Tier, dst: &mut [T], a: &[T], k: T) {
+    if tier == Tier::Baseline || !k.is_quick_divisor() {
+        return two_right::<T, DivOf>(tier, dst, a, k);
     }
-    if any {
+    three_first::<T, QuotientOf>(tier, dst, a, k, T::ONE / k);
+    let mut outside = [T::ZERO; 16];
+    sixteen::<T, OutsideOf>(tier, &mut outside, a);
+    if outside.iter().any(|x| is_true(*x)) {
+        for (d, x) in dst.iter_mut().zip(a) {
+            if !math::divides(*x) {
+                *d = *x / k;
+            }
+        }
+    }
+}
+
+/// Recomputes the lanes whose angle is too large for the vector code; usually there are none.
+fn large_angles<T: Real>(tier: Tier, dst: &mut [T], a: &[T], f: impl Fn(T) -> T) {
+    if any_large(tier, a) {
         for (d, x) in dst.iter_mut().zip(a) {
             if x.abs() > T::TRIG_LIMIT {
                 *d = f(*x);
             }
         }
     }
+}
+
+fn any_large<T: Real>(tier: Tier, a: &[T]) -> bool {
+    let mut largest = [T::ZERO; 16];
+    sixteen::<T, LargestOf>(tier, &mut largest, a);
+    largest.iter().any(|x| *x > T::TRIG_LIMIT)
 }
 
 /// Solves a root problem in `len` lanes; with `scalar` operands and results are uniforms.

@@ -1,7 +1,7 @@
 //! The scalar functions of lane programs: branch-free, so that a loop over a block of lanes becomes vector code.
 //!
 //! Every function is a straight line of additions, products, comparisons-with-selection and integer operations on the
-//! bits; there is no call, no table and no fused multiply-add, so each tier of the interpreter (SSE2, AVX2, AVX-512)
+//! bits; there is no call, no table and (but for [`quotient`], which is exact) no fused multiply-add, so each tier of the interpreter (SSE2, AVX2, AVX-512)
 //! gives the same bytes. Special values follow IEEE 754 (and `pow` the C standard), up to the sign of a zero.
 //! `math64.rs` and `math32.rs` hold the polynomials, the conventions stand in `graph/eval.rs`.
 //!
@@ -41,9 +41,16 @@ pub trait Real:
     const NAN: Self;
     /// Largest magnitude for which [`Real::sin`] and [`Real::cos`] are vectorised; beyond it each lane is computed alone.
     const TRIG_LIMIT: Self;
+    /// Magnitudes between which [`quotient`] is exact.
+    const DIVIDENDS: (Self, Self);
     /// Lanes the interpreter works on at a time.
     const BLOCK: usize;
 
+    /// Whether [`quotient`] by this number is exact: far from overflow and underflow, and not of the form
+    /// `2^k (2 - EPSILON)`.
+    fn is_quick_divisor(self) -> bool;
+    /// `self * a + b` rounded once; slow without an instruction for it.
+    fn mul_add(self, a: Self, b: Self) -> Self;
     /// Rounds to this type.
     fn from_f64(x: f64) -> Self;
     /// Exact.
@@ -72,6 +79,8 @@ pub trait Real:
     fn sin(self) -> Self;
     /// Cosine, for `|x| <= TRIG_LIMIT`.
     fn cos(self) -> Self;
+    /// Sine and cosine at once, for `|x| <= TRIG_LIMIT`: the same bits as one by one.
+    fn sin_cos(self) -> (Self, Self);
     /// Sine of any number (slow for large ones).
     fn sin_any(self) -> Self;
     /// Cosine of any number.
@@ -86,6 +95,24 @@ pub trait Real:
     fn normal_quantile(self) -> Self;
 }
 
+/// `x / k` correctly rounded, from `inverse`, the rounded `1 / k`: a first guess and two corrections by its remainder.
+/// The first correction is within one place of the quotient, so that its remainder is exact and the second correction
+/// rounds correctly (Markstein 1990, IBM J. Res. Dev. 34). For [`Real::is_quick_divisor`] `k` and [`divides`]
+/// `x` only.
+#[inline(always)]
+pub fn quotient<T: Real>(x: T, k: T, inverse: T) -> T {
+    let guess = x * inverse;
+    let first = (-guess).mul_add(k, x).mul_add(inverse, guess);
+    let second = (-first).mul_add(k, x).mul_add(inverse, first);
+    // The sign of a zero is that of the guess.
+    if x == T::ZERO { guess } else { second }
+}
+/// Whether [`quotient`] is exact for this dividend: zero, or of middling size.
+#[inline(always)]
+pub fn divides<T: Real>(x: T) -> bool {
+    let size = x.abs();
+    ((size >= T::DIVIDENDS.0) & (size <= T::DIVIDENDS.1)) | (x == T::ZERO)
+}
 /// 1 or 0.
 #[inline(always)]
 pub fn truth<T: Real>(c: bool) -> T {

@@ -72,17 +72,24 @@ const HALF_PI: [f32; 3] = [1.5703125, 4.837_512_969_970_703e-4, 7.549_789_954_89
 const SIN: [f32; 3] = [-1.6666654611e-1, 8.3321608736e-3, -1.9515295891e-4];
 const COS: [f32; 3] = [4.166664568298827e-2, -1.388731625493765e-3, 2.443315711809948e-5];
 
+/// sin(x) and cos(x).
 #[inline(always)]
-fn turn(x: f32, quarter: u32) -> f32 {
+fn turn(x: f32) -> (f32, f32) {
     let shifted = x * std::f32::consts::FRAC_2_PI + SHIFT;
     let n = shifted - SHIFT;
-    let quadrant = shifted.to_bits().wrapping_add(quarter);
+    let quadrant = shifted.to_bits();
     let r = ((x - n * HALF_PI[0]) - n * HALF_PI[1]) - n * HALF_PI[2];
     let z = r * r;
     let sine = r + r * (z * horner(&SIN, z));
     let cosine = (1.0 - 0.5 * z) + z * z * horner(&COS, z);
-    let value = if quadrant & 1 == 0 { sine } else { cosine };
-    f32::from_bits(value.to_bits() ^ ((quadrant & 2) << 30))
+    let odd = quadrant & 1 != 0;
+    let (s, c) = if odd { (cosine, sine) } else { (sine, cosine) };
+    // The sine is negative in the third and fourth quarter, the cosine in the second and third.
+    let (s_sign, c_sign) = (quadrant & 2, quadrant.wrapping_add(1) & 2);
+    (
+        f32::from_bits(s.to_bits() ^ (s_sign << 30)),
+        f32::from_bits(c.to_bits() ^ (c_sign << 30)),
+    )
 }
 
 const TANH: [f32; 5] = [
@@ -128,8 +135,18 @@ impl Real for f32 {
     const INFINITY: f32 = f32::INFINITY;
     const NAN: f32 = f32::NAN;
     const TRIG_LIMIT: f32 = 100.0;
+    /// 2^-80 and 2^80
+    const DIVIDENDS: (f32, f32) = (f32::from_bits(47 << 23), f32::from_bits(207 << 23));
     const BLOCK: usize = 512;
 
+    fn is_quick_divisor(self) -> bool {
+        const MANTISSA: u32 = 0x007f_ffff;
+        (9.536743e-7..1048576.0).contains(&f32::abs(self)) && self.to_bits() & MANTISSA != MANTISSA
+    }
+    #[inline(always)]
+    fn mul_add(self, a: f32, b: f32) -> f32 {
+        f32::mul_add(self, a, b)
+    }
     #[inline(always)]
     fn from_f64(x: f64) -> f32 {
         x as f32
@@ -195,11 +212,15 @@ impl Real for f32 {
     }
     #[inline(always)]
     fn sin(self) -> f32 {
-        turn(self, 0)
+        turn(self).0
     }
     #[inline(always)]
     fn cos(self) -> f32 {
-        turn(self, 1)
+        turn(self).1
+    }
+    #[inline(always)]
+    fn sin_cos(self) -> (f32, f32) {
+        turn(self)
     }
     fn sin_any(self) -> f32 {
         if f32::abs(self) > Self::TRIG_LIMIT {

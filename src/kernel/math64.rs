@@ -167,12 +167,12 @@ const COS: [f64; 6] = [
     -1.13596475577881948265e-11,
 ];
 
-/// sin(x + quarter turns * pi/2)
+/// sin(x) and cos(x).
 #[inline(always)]
-fn turn(x: f64, quarter: u64) -> f64 {
+fn turn(x: f64) -> (f64, f64) {
     let shifted = x * std::f64::consts::FRAC_2_PI + SHIFT;
     let n = shifted - SHIFT;
-    let quadrant = shifted.to_bits().wrapping_add(quarter);
+    let quadrant = shifted.to_bits();
     let first = x - n * HALF_PI[0];
     let w = n * HALF_PI[1];
     let r = first - w;
@@ -185,8 +185,14 @@ fn turn(x: f64, quarter: u64) -> f64 {
     let half = 0.5 * z;
     let one = 1.0 - half;
     let cosine = one + (((1.0 - one) - half) + (z * (z * even_odd(&COS, z)) - a * b));
-    let value = if quadrant & 1 == 0 { sine } else { cosine };
-    f64::from_bits(value.to_bits() ^ ((quadrant & 2) << 62))
+    let odd = quadrant & 1 != 0;
+    let (s, c) = if odd { (cosine, sine) } else { (sine, cosine) };
+    // The sine is negative in the third and fourth quarter, the cosine in the second and third.
+    let (s_sign, c_sign) = (quadrant & 2, quadrant.wrapping_add(1) & 2);
+    (
+        f64::from_bits(s.to_bits() ^ (s_sign << 62)),
+        f64::from_bits(c.to_bits() ^ (c_sign << 62)),
+    )
 }
 
 const TANH_TOP: [f64; 3] = [
@@ -329,8 +335,18 @@ impl Real for f64 {
     const NAN: f64 = f64::NAN;
     /// 2^19 quarter turns: n times the leading parts of pi/2 is then exact.
     const TRIG_LIMIT: f64 = 800_000.0;
+    /// 2^-800 and 2^800
+    const DIVIDENDS: (f64, f64) = (f64::from_bits(223 << 52), f64::from_bits(1823 << 52));
     const BLOCK: usize = 256;
 
+    fn is_quick_divisor(self) -> bool {
+        (7.888609052210118e-31..1.2676506002282294e30).contains(&f64::abs(self))
+            && self.to_bits() & MANTISSA != MANTISSA
+    }
+    #[inline(always)]
+    fn mul_add(self, a: f64, b: f64) -> f64 {
+        f64::mul_add(self, a, b)
+    }
     #[inline(always)]
     fn from_f64(x: f64) -> f64 {
         x
@@ -397,11 +413,15 @@ impl Real for f64 {
     }
     #[inline(always)]
     fn sin(self) -> f64 {
-        turn(self, 0)
+        turn(self).0
     }
     #[inline(always)]
     fn cos(self) -> f64 {
-        turn(self, 1)
+        turn(self).1
+    }
+    #[inline(always)]
+    fn sin_cos(self) -> (f64, f64) {
+        turn(self)
     }
     fn sin_any(self) -> f64 {
         if f64::abs(self) > Self::TRIG_LIMIT {

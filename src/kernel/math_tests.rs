@@ -3,7 +3,7 @@
 
 #![allow(clippy::approx_constant)] // arguments of tests, not constants of formulas
 
-use super::math::{Real, binary, ceil, max, min, modulo, sign, unary};
+use super::math::{self, Real, binary, ceil, max, min, modulo, sign, unary};
 use crate::graph::{Binary, Unary, eval};
 use crate::num::normal;
 use crate::num::random::Stream;
@@ -373,4 +373,72 @@ fn rounding_functions_are_exact() {
     assert_eq!(sign(-3.0f32), -1.0);
     assert!(min(f32::NAN, 1.0).is_nan() && max(1.0, f64::NAN).is_nan());
     assert_eq!(modulo(-1.0f32, 12.0), 11.0);
+}
+
+/// Dividends next to the hard cases: products of the divisor with numbers halfway between two quotients, and neighbours.
+#[test]
+fn quotients_through_the_reciprocal_are_correctly_rounded() {
+    let mut r = Stream::new(11, 0);
+    let mut tried = 0;
+    for _ in 0..400_000 {
+        let k = (1.0 + r.random::<f64>()) * [1.0, -1.0, 1024.0, 0.001][r.random_range(0..4)];
+        let q = (1.0 + r.random::<f64>()) * 2f64.powi(r.random_range(-60..60));
+        let half = f64::from_bits(q.to_bits() + 1) - q;
+        let x = k.mul_add(q, 0.5 * half * k);
+        if !k.is_quick_divisor() {
+            continue;
+        }
+        tried += 1;
+        for x in [
+            x,
+            f64::from_bits(x.to_bits() + 1),
+            f64::from_bits(x.to_bits() - 1),
+            -x,
+            k * q,
+        ] {
+            assert!(math::divides(x));
+            assert_eq!(
+                math::quotient(x, k, 1.0 / k).to_bits(),
+                (x / k).to_bits(),
+                "{x:e} / {k:e}"
+            );
+        }
+        let (k, q) = (k as f32, q as f32);
+        let half = f32::from_bits(q.to_bits() + 1) - q;
+        let x = k.mul_add(q, 0.5 * half * k);
+        for x in [
+            x,
+            f32::from_bits(x.to_bits() + 1),
+            f32::from_bits(x.to_bits() - 1),
+            -x,
+            k * q,
+        ] {
+            if k.is_quick_divisor() && math::divides(x) {
+                assert_eq!(
+                    math::quotient(x, k, 1.0 / k).to_bits(),
+                    (x / k).to_bits(),
+                    "{x:e} / {k:e}"
+                );
+            }
+        }
+    }
+    assert!(tried > 399_000);
+    // Every third mantissa of a dividend, for some divisors.
+    for k in [1.1f32, 3.0, 0.7, 1.999_999_8, 1.000_000_1, 7.25e-3] {
+        for m in (0..1u32 << 23).step_by(3) {
+            let x = f32::from_bits(0x3f80_0000 | m);
+            assert_eq!(
+                math::quotient(x, k, 1.0 / k).to_bits(),
+                (x / k).to_bits(),
+                "{x:e} / {k:e}"
+            );
+        }
+    }
+    for (x, k) in [(0.0f64, 3.0f64), (-0.0, 3.0), (0.0, -3.0)] {
+        assert_eq!(math::quotient(x, k, 1.0 / k).to_bits(), (x / k).to_bits());
+    }
+    for x in [f64::NAN, f64::INFINITY, 1e-300, -1e300] {
+        assert!(!math::divides(x));
+    }
+    assert!(!f64::from_bits(0x3fff_ffff_ffff_ffff).is_quick_divisor() && !1e-40f64.is_quick_divisor());
 }

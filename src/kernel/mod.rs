@@ -3,6 +3,8 @@
 //! `lower` turns the shaped environment graph into one or several scalar graphs ([`dag`]), `differentiate` adds
 //! derivatives to them, `program` compiles them and interprets them block by block. Solvers use `f64`, learners `f32`.
 
+#[cfg(test)]
+mod calculus_tests;
 pub mod dag;
 pub mod differentiate;
 mod exec;

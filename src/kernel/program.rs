@@ -16,7 +16,7 @@ use crate::graph::{Binary, Unary};
 use std::collections::{BTreeMap, HashMap};
 use thiserror::Error;
 
-pub use super::exec::{Operand, RunError, Tier, Workspace};
+pub use super::exec::{Call, Operand, RunError, Tier, Workspace};
 
 /// How an input varies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub(super) enum Code {
     Splat,
     /// dst = op(a)
     Unary(Unary),
+    /// dst = sin(a), register b = cos(a)
+    SinCos,
     /// dst = op(a, b)
     BinaryRR(Binary),
     /// dst = op(a, uniform b)
@@ -80,6 +82,16 @@ pub(super) enum Code {
     ScaleAdd,
     /// dst = uniform a * b + uniform c
     ScaleShift,
+    /// dst = a b + uniform c
+    MultiplyShift,
+    /// dst = c - a b
+    MultiplyFrom,
+    /// dst = (a b) * uniform c
+    ProductScale,
+    /// dst = (uniform a * b) * c
+    ScaleMultiply,
+    /// dst = a == uniform b ? uniform c : uniform d
+    EqualChoice,
     /// dst = table[a]
     Lookup(u32),
     /// Root problem number `.0`
@@ -391,10 +403,11 @@ struct Compiler<'a, T> {
     program: Program<T>,
 }
 
-/// One step of the body: an expression, or a root problem with all its solutions.
+/// One step of the body: an expression, a sine and a cosine of the same angle, or a root problem with all its solutions.
 #[derive(Clone, Copy)]
 enum Step {
     Expr(Id),
+    SinCos([Id; 2]),
     Solve(u32),
 }
 
@@ -558,8 +571,15 @@ impl<T: Real> Compiler<'_, T> {
         let mut steps = Vec::new();
         let mut solved = std::collections::BTreeSet::new();
         let absorbed = self.absorbed(order, &uses);
+        let turns = self.turns(order);
         for &id in order {
             if !self.by_lane[id.0 as usize] || self.leaves.contains_key(&id) || absorbed[id.0 as usize] {
+                continue;
+            }
+            if let Some((first, pair)) = turns.get(&id) {
+                if *first {
+                    steps.push(Step::SinCos(*pair));
+                }
                 continue;
             }
             match self.dag.expr(id) {
@@ -580,7 +600,7 @@ impl<T: Real> Compiler<'_, T> {
         let mut last_use = vec![0usize; self.dag.len()];
         for (at, step) in steps.iter().enumerate() {
             let id = match step {
-                Step::Expr(id) => *id,
+                Step::Expr(id) | Step::SinCos([id, _]) => *id,
                 Step::Solve(r) => members[r][0],
             };
             let mut stack = vec![id];
@@ -609,12 +629,9 @@ impl<T: Real> Compiler<'_, T> {
         let mut free: Vec<u32> = Vec::new();
         let mut dying: Vec<Vec<Id>> = vec![Vec::new(); steps.len()];
         for (at, step) in steps.iter().enumerate() {
-            let own = [match step {
-                Step::Expr(id) => *id,
-                Step::Solve(_) => Id(0),
-            }];
             let made: &[Id] = match step {
-                Step::Expr(_) => &own,
+                Step::Expr(id) => std::slice::from_ref(id),
+                Step::SinCos(pair) => pair,
                 Step::Solve(r) => &members[r],
             };
             let mut places = Vec::new();
@@ -665,6 +682,20 @@ impl<T: Real> Compiler<'_, T> {
                     }
                     self.program.body.push(instruction);
                 }
+                Step::SinCos([sine, _]) => {
+                    let a = match self.dag.expr(*sine) {
+                        Expr::Unary(_, x) => self.slot(x),
+                        _ => 0, // not reached: pairs are made of sines
+                    };
+                    self.program.body.push(Instruction {
+                        code: Code::SinCos,
+                        dst: places[0],
+                        a,
+                        b: places[1],
+                        c: 0,
+                        d: 0,
+                    });
+                }
                 Step::Solve(r) => {
                     let mut call = self.root_call(*r)?;
                     for (&id, register) in made.iter().zip(&places) {
@@ -708,43 +739,75 @@ impl<T: Real> Compiler<'_, T> {
         Ok(())
     }
 
-    /// Products used once, by a sum, and comparisons used once, by a selection between registers: they become part of
-    /// their user's instruction (with the same two roundings). Saves a write and a read of a block each.
-    fn absorbed(&self, order: &[Id], uses: &[u32]) -> Vec<bool> {
-        let mut absorbed = vec![false; self.dag.len()];
+    /// Sines whose cosine is wanted too, and the other way round: most of the work is the same. Whether it is the first
+    /// of the two in the order, and (sine, cosine).
+    fn turns(&self, order: &[Id]) -> HashMap<Id, (bool, [Id; 2])> {
+        let mut found = HashMap::new();
+        let mut seen: HashMap<Id, (Unary, Id)> = HashMap::new();
         for &id in order {
             if !self.by_lane[id.0 as usize] || self.leaves.contains_key(&id) {
                 continue;
             }
-            if let Some(part) = self.absorbable(id, uses) {
+            if let Expr::Unary(op @ (Unary::Sin | Unary::Cos), x) = self.dag.expr(id) {
+                match seen.insert(x, (op, id)) {
+                    Some((other, before)) if other != op => {
+                        let pair = if op == Unary::Sin { [id, before] } else { [before, id] };
+                        found.insert(before, (true, pair));
+                        found.insert(id, (false, pair));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        found
+    }
+
+    /// Products used once, by a sum, a difference or a product, and comparisons used once, by a selection: they become
+    /// part of their user's instruction (with the same two roundings). Saves a write and a read of a block each.
+    fn absorbed(&self, order: &[Id], uses: &[u32]) -> Vec<bool> {
+        let mut absorbed = vec![false; self.dag.len()];
+        let mut full = vec![false; self.dag.len()];
+        for &id in order {
+            if !self.by_lane[id.0 as usize] || self.leaves.contains_key(&id) {
+                continue;
+            }
+            if let Some(part) = self.absorbable(id, uses, &full) {
                 absorbed[part.0 as usize] = true;
+                full[id.0 as usize] = true;
             }
         }
         absorbed
     }
 
-    fn absorbable(&self, id: Id, uses: &[u32]) -> Option<Id> {
+    /// The operand of `id` that becomes part of its instruction; none that is `full`, holding one itself.
+    fn absorbable(&self, id: Id, uses: &[u32], full: &[bool]) -> Option<Id> {
         let lane = |x: Id| self.by_lane[x.0 as usize];
-        let single = |x: Id| uses[x.0 as usize] == 1 && lane(x) && !self.leaves.contains_key(&x);
+        let single = |x: Id| uses[x.0 as usize] == 1 && lane(x) && !self.leaves.contains_key(&x) && !full[x.0 as usize];
         let product = |x: Id| match self.dag.expr(x) {
             Expr::Binary(Binary::Mul, a, b) if single(x) => Some((lane(a), lane(b))),
             _ => None,
         };
         match self.dag.expr(id) {
             Expr::Binary(Binary::Add, a, b) => {
-                for (x, other) in [(a, b), (b, a)] {
-                    match product(x) {
-                        // A product of lanes plus a uniform has no instruction of its own.
-                        Some((true, true)) if lane(other) => return Some(x),
-                        Some((p, q)) if p != q => return Some(x),
-                        _ => {}
-                    }
-                }
-                None
+                let absorbs = |x: &Id| product(*x).is_some_and(|(p, q)| p || q);
+                [a, b].into_iter().find(absorbs)
+            }
+            Expr::Binary(Binary::Mul, a, b) => {
+                // Two factors by lane and a uniform.
+                let absorbs = |(x, other): &(Id, Id)| match product(*x) {
+                    Some((p, q)) => (p && q) != lane(*other),
+                    None => false,
+                };
+                [(a, b), (b, a)].into_iter().find(absorbs).map(|(x, _)| x)
             }
             Expr::Binary(Binary::Sub, a, b) if lane(b) && product(a) == Some((true, true)) => Some(a),
+            Expr::Binary(Binary::Sub, a, b) if lane(a) && product(b) == Some((true, true)) => Some(b),
             Expr::Select(c, a, b) if lane(a) && lane(b) => match self.dag.expr(c) {
                 Expr::Binary(Binary::Lt, p, q) if single(c) && lane(p) && lane(q) => Some(c),
+                _ => None,
+            },
+            Expr::Select(c, a, b) if !lane(a) && !lane(b) => match self.dag.expr(c) {
+                Expr::Binary(Binary::Eq, p, q) if single(c) && lane(p) != lane(q) => Some(c),
                 _ => None,
             },
             _ => None,
@@ -762,27 +825,23 @@ impl<T: Real> Compiler<'_, T> {
         match self.dag.expr(id) {
             Expr::Unary(op, x) => make(Code::Unary(op), self.slot(x), 0, 0, 0),
             Expr::Binary(op, a, b) => {
-                if op == Binary::Add || op == Binary::Sub {
-                    for (x, other) in [(a, b), (b, a)] {
-                        let Some((Binary::Mul, p, q)) = inside(x) else {
-                            continue;
-                        };
-                        return match (of(p), of(q), of(other)) {
-                            (Register(p), Register(q), Register(o)) if op == Binary::Add => {
-                                make(Code::MultiplyAdd, p, q, o, 0)
-                            }
-                            (Register(p), Register(q), Register(o)) => make(Code::MultiplySubtract, p, q, o, 0),
-                            (Uniform(k), Register(r), Register(o)) | (Register(r), Uniform(k), Register(o)) => {
-                                make(Code::ScaleAdd, k, r, o, 0)
-                            }
-                            (Uniform(k), Register(r), Uniform(o)) | (Register(r), Uniform(k), Uniform(o)) => {
-                                make(Code::ScaleShift, k, r, o, 0)
-                            }
-                            // Not absorbed by construction.
-                            (Register(p), Register(q), Uniform(_)) => make(Code::BinaryRR(Binary::Mul), p, q, 0, 0),
-                            (Uniform(p), Uniform(_), _) => make(Code::Splat, p, 0, 0, 0),
-                        };
-                    }
+                for (x, other) in [(a, b), (b, a)] {
+                    let Some((Binary::Mul, p, q)) = inside(x) else {
+                        continue;
+                    };
+                    // A uniform factor first.
+                    let (p, q) = if matches!(of(q), Uniform(_)) { (q, p) } else { (p, q) };
+                    let code = match (op, of(p), of(other)) {
+                        (Binary::Add, Register(_), Register(_)) => Code::MultiplyAdd,
+                        (Binary::Add, Register(_), Uniform(_)) => Code::MultiplyShift,
+                        (Binary::Add, Uniform(_), Register(_)) => Code::ScaleAdd,
+                        (Binary::Add, Uniform(_), Uniform(_)) => Code::ScaleShift,
+                        (Binary::Mul, Register(_), _) => Code::ProductScale,
+                        (Binary::Mul, Uniform(_), _) => Code::ScaleMultiply,
+                        (_, _, _) if x == a => Code::MultiplySubtract,
+                        (_, _, _) => Code::MultiplyFrom,
+                    };
+                    return make(code, self.slot(p), self.slot(q), self.slot(other), 0);
                 }
                 let commutes = !matches!(
                     op,
@@ -805,6 +864,16 @@ impl<T: Real> Compiler<'_, T> {
                 }
             }
             Expr::Select(c, a, b) => {
+                if let Some((Binary::Eq, p, q)) = inside(c) {
+                    let (p, q) = if matches!(of(p), Uniform(_)) { (q, p) } else { (p, q) };
+                    return make(
+                        Code::EqualChoice,
+                        self.slot(p),
+                        self.slot(q),
+                        self.slot(a),
+                        self.slot(b),
+                    );
+                }
                 if let Some((_, p, q)) = inside(c) {
                     return make(Code::LessSelect, self.slot(a), self.slot(b), self.slot(p), self.slot(q));
                 }

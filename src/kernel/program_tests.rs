@@ -128,9 +128,15 @@ fn check_random_graphs<T: Real>(exact: bool) {
             let sources: &[u32] = match i.code {
                 Code::BinaryRR(_) => &[i.a, i.b],
                 Code::BinaryRU(_) | Code::Unary(_) | Code::Copy | Code::Lookup(_) => &[i.a],
+                Code::SinCos => {
+                    assert!(i.b != i.a && i.b != i.dst, "{i:?}");
+                    &[i.a]
+                }
                 Code::BinaryUR(_) | Code::ScaleShift => &[i.b],
-                Code::MultiplyAdd | Code::MultiplySubtract => &[i.a, i.b, i.c],
-                Code::ScaleAdd => &[i.b, i.c],
+                Code::MultiplyAdd | Code::MultiplySubtract | Code::MultiplyFrom => &[i.a, i.b, i.c],
+                Code::MultiplyShift | Code::ProductScale => &[i.a, i.b],
+                Code::EqualChoice => &[i.a],
+                Code::ScaleAdd | Code::ScaleMultiply => &[i.b, i.c],
                 Code::LessSelect => &[i.a, i.b, i.c, i.d],
                 Code::SelectRR => &[i.a, i.b],
                 Code::SelectRU => &[i.a],
@@ -178,6 +184,39 @@ fn check_random_graphs<T: Real>(exact: bool) {
             }
         }
     }
+}
+
+#[test]
+fn a_sine_and_a_cosine_of_one_angle_are_one_instruction() {
+    fn check<T: Real>() {
+        let mut dag = Dag::new();
+        let x = dag.input(0);
+        let (s, c) = (dag.unary(Unary::Sin, x), dag.unary(Unary::Cos, x));
+        let product = dag.mul(s, c);
+        let p = Program::<T>::compile(&dag, &[Mode::Lanes], &[product, c, s]).unwrap();
+        assert_eq!(p.body.iter().filter(|i| i.code == Code::SinCos).count(), 1);
+        assert_eq!(p.instructions(), 2);
+        let alone = [s, c].map(|e| Program::<T>::compile(&dag, &[Mode::Lanes], &[e]).unwrap());
+        let n = 3000;
+        let angles: Vec<T> = (0..n)
+            .map(|i| {
+                let size = [1.0, 30.0, 1e4, 3e7][i % 4];
+                T::from_f64((i as f64 / n as f64 - 0.5) * size)
+            })
+            .collect();
+        let inputs = [Operand::Lanes(&angles[..])];
+        let mut ws = Workspace::new();
+        for tier in Tier::available() {
+            let both = run(&p, tier, &inputs, n, &mut ws);
+            for (k, single) in alone.iter().enumerate() {
+                let expected = &run(single, tier, &inputs, n, &mut ws)[0];
+                let found = &both[2 - k];
+                assert!(found.iter().zip(expected).all(|(a, b)| same_bits(*a, *b)), "{tier:?}");
+            }
+        }
+    }
+    check::<f64>();
+    check::<f32>();
 }
 
 #[test]

@@ -4,78 +4,15 @@
 //! with one epoch and one batch (Huang et al. 2022, "A2C is a special case of PPO"), which a test shows.
 
 use super::nets::loss::{PolicyBatch, PolicyLoss, value_loss};
-use super::nets::{Activation, Net, Optimizer, OptimizerKind, clip_factor};
+use super::nets::{Net, Optimizer, clip_factor};
 use super::on_policy::{ActorCritic, Settings};
-use super::options::{Linear, in_range, learner_options};
+use super::options::Linear;
+pub use super::options::learners::A2cOptions;
 use super::policy::Policy;
 use super::rollout::{Rollout, explained_variance, standardize};
 use super::{LearnError, Learner, LearnerOptions, Metrics, all_finite, decode, encode};
 use crate::env::VectorEnvironment;
 use serde::{Deserialize, Serialize};
-
-learner_options! {
-    /// Options of advantage actor-critic.
-    pub struct A2cOptions("a2c") {
-        /// Environment steps to learn from, all slots counted.
-        steps: u64 = 1_000_000,
-        /// Worlds played side by side (read where the environment is made).
-        worlds: usize = 16,
-        /// Periods played between updates, in each world.
-        horizon: usize = 8,
-        /// Step size of the optimiser, at the start.
-        learning_rate: f64 = 7e-4,
-        /// Whether the step size falls linearly to zero.
-        anneal: bool = true,
-        /// Discount factor; `none` takes the model's.
-        discount: Option<f64> = None,
-        /// Weight of far against near surprises in advantages (lambda).
-        gae_lambda: f64 = 1.0,
-        /// Weight of the entropy bonus at the start; it falls linearly to `entropy_end`.
-        entropy: f64 = 0.0,
-        /// Weight of the entropy bonus at the end.
-        entropy_end: f64 = 0.0,
-        /// Weight of the squared error of values.
-        value_weight: f64 = 0.5,
-        /// Longest gradient; longer ones are shortened. 0 never shortens.
-        gradient_norm: f64 = 0.5,
-        /// Whether advantages are standardised.
-        normalize_advantages: bool = false,
-        /// Whether observations are standardised by running statistics.
-        normalize_observations: bool = true,
-        /// Whether rewards are divided by the standard deviation of the discounted return.
-        normalize_rewards: bool = false,
-        /// Whether the targets of the value network are standardised.
-        normalize_values: bool = true,
-        /// Hidden layers of policy and value network.
-        network: Vec<usize> = vec![64, 64],
-        /// Function between layers.
-        activation: Activation = Activation::Tanh,
-        /// First standard deviation of continuous actions, in units of half their range.
-        initial_std: f64 = 0.5,
-        /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
-        average_from: f64 = 0.6,
-        /// Optimiser.
-        optimizer: OptimizerKind = OptimizerKind::RmsProp,
-    }
-}
-
-impl A2cOptions {
-    fn check(&self) -> Result<(), LearnError> {
-        in_range(self.horizon > 0, "horizon", self.horizon, "at least 1")?;
-        in_range(
-            self.learning_rate > 0.0,
-            "learning_rate",
-            self.learning_rate,
-            "a number above 0",
-        )?;
-        in_range(
-            (0.0..=1.0).contains(&self.gae_lambda),
-            "gae_lambda",
-            self.gae_lambda,
-            "a number between 0 and 1",
-        )
-    }
-}
 
 /// An A2C learner.
 #[derive(Clone, Serialize, Deserialize)]

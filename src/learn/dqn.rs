@@ -7,11 +7,11 @@
 
 use super::nets::loss::huber_loss;
 use super::nets::simd::blend;
-use super::nets::{Activation, Mlp, Net, Optimizer, OptimizerKind, Workspace, clip_factor};
+use super::nets::{Mlp, Net, Optimizer, OptimizerKind, Workspace, clip_factor};
 use super::normalize::{ValueScale, rescale};
 use super::off_policy::Memory;
-use super::on_policy::check_network;
-use super::options::{Linear, in_range, learner_options};
+use super::options::Linear;
+pub use super::options::learners::DqnOptions;
 use super::policy::{Policy, PolicyKind};
 use super::replay::{Batch, Replay, Widths};
 use super::spaces::JointChoices;
@@ -22,106 +22,6 @@ use crate::env::VectorEnvironment;
 use crate::num::random::Stream;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-
-learner_options! {
-    /// Options of deep Q-learning.
-    pub struct DqnOptions("dqn") {
-        /// Environment steps to learn from, all slots counted.
-        steps: u64 = 300_000,
-        /// Worlds played side by side (read where the environment is made).
-        worlds: usize = 8,
-        /// Environment steps between trainings.
-        train_every: usize = 8,
-        /// Gradient steps of each training.
-        gradient_steps: usize = 4,
-        /// Rows of one gradient step.
-        minibatch: usize = 128,
-        /// Transitions remembered.
-        memory: usize = 100_000,
-        /// Environment steps at random before training begins.
-        warmup: usize = 1000,
-        /// Step size of the optimiser, at the start.
-        learning_rate: f64 = 5e-4,
-        /// Whether the step size falls linearly to zero.
-        anneal: bool = true,
-        /// Discount factor; `none` takes the model's.
-        discount: Option<f64> = None,
-        /// Share of random choices at the start.
-        exploration: f64 = 1.0,
-        /// Share of random choices at the end.
-        exploration_end: f64 = 0.02,
-        /// Share of the steps over which it falls.
-        exploration_time: f64 = 0.3,
-        /// Environment steps between copies of the network into its target.
-        target_every: usize = 500,
-        /// Whether the network itself picks the choice whose target value is taken.
-        double: bool = true,
-        /// Whether values are split into a level and advantages.
-        dueling: bool = true,
-        /// Periods summed before a value is taken.
-        n_step: usize = 1,
-        /// Exponent of prioritised draws; `none` draws evenly.
-        priority: Option<f64> = None,
-        /// First exponent of the correction for prioritised draws; it rises to 1.
-        priority_beta: f64 = 0.4,
-        /// Longest gradient; longer ones are shortened. 0 never shortens.
-        gradient_norm: f64 = 10.0,
-        /// Points of the grid of each continuous dimension.
-        bins: usize = 15,
-        /// Whether observations are standardised by running statistics.
-        normalize_observations: bool = true,
-        /// Whether the targets of the network are standardised.
-        normalize_values: bool = true,
-        /// Hidden layers.
-        network: Vec<usize> = vec![64, 64],
-        /// Function between layers.
-        activation: Activation = Activation::Relu,
-    }
-}
-
-impl DqnOptions {
-    fn check(&self) -> Result<(), LearnError> {
-        let share = |x: f64| (0.0..=1.0).contains(&x);
-        check_network(&self.network)?;
-        in_range(self.train_every > 0, "train_every", self.train_every, "at least 1")?;
-        in_range(self.minibatch > 0, "minibatch", self.minibatch, "at least 1")?;
-        in_range(
-            (1..=100_000_000).contains(&self.memory),
-            "memory",
-            self.memory,
-            "1 to 100_000_000",
-        )?;
-        in_range((1..=1000).contains(&self.n_step), "n_step", self.n_step, "1 to 1000")?;
-        in_range(self.target_every > 0, "target_every", self.target_every, "at least 1")?;
-        in_range(
-            self.learning_rate > 0.0,
-            "learning_rate",
-            self.learning_rate,
-            "a number above 0",
-        )?;
-        in_range(
-            share(self.exploration),
-            "exploration",
-            self.exploration,
-            "a number between 0 and 1",
-        )?;
-        in_range(
-            share(self.exploration_end),
-            "exploration_end",
-            self.exploration_end,
-            "a number between 0 and 1",
-        )
-    }
-    /// Share of random choices after `steps`.
-    fn epsilon(&self, steps: u64) -> f64 {
-        let time = (self.exploration_time * self.steps as f64).max(1.0);
-        Linear {
-            from: self.exploration,
-            to: self.exploration_end,
-        }
-        .at(steps as f64 / time)
-    }
-}
 
 /// A DQN learner.
 #[derive(Clone, Serialize, Deserialize)]

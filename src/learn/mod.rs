@@ -34,6 +34,7 @@ pub mod replay;
 pub mod rollout;
 #[cfg(feature = "learn")]
 pub mod sac;
+pub mod settings;
 pub mod spaces;
 #[cfg(test)]
 mod tests;
@@ -100,18 +101,18 @@ impl From<LearnError> for Diagnostic {
         let headline = error.to_string();
         match error {
             LearnError::UnknownOption { known, .. } => {
-                Diagnostic::error("E0701", headline).note(format!("options: {}", known.join(", ")))
+                Diagnostic::error("E0801", headline).note(format!("options: {}", known.join(", ")))
             }
             LearnError::BadOption { expected, .. } => {
-                Diagnostic::error("E0702", headline).hint(format!("it takes: {expected}"))
+                Diagnostic::error("E0805", headline).hint(format!("it takes: {expected}"))
             }
             LearnError::Unsuitable { instead, .. } => {
-                Diagnostic::error("E0703", headline).hint(format!("use `train {instead}`"))
+                Diagnostic::error("E0810", headline).hint(format!("use `train {instead}`"))
             }
-            LearnError::NotFinite { .. } => Diagnostic::error("E0704", headline).hint(
+            LearnError::NotFinite { .. } => Diagnostic::error("E0903", headline).hint(
                 "look at the state where it happened with `econc simulate`, bound the reward, or lower `learning_rate`",
             ),
-            LearnError::Mismatch { .. } => Diagnostic::error("E0705", headline)
+            LearnError::Mismatch { .. } => Diagnostic::error("E0815", headline)
                 .hint("resume with the model and the settings the run was started with"),
         }
     }

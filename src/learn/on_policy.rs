@@ -69,13 +69,6 @@ impl ActorCritic {
     pub fn new(settings: &Settings, env: &mut dyn VectorEnvironment, seed: u64) -> Result<Self, LearnError> {
         let shape = Shape::of(env);
         shape.check(settings.method)?;
-        check_network(settings.network)?;
-        super::options::in_range(
-            settings.initial_std > 0.0,
-            "initial_std",
-            settings.initial_std,
-            "a number above 0",
-        )?;
         let discount = discount_of(settings.discount, env)?;
         let mut rng = Stream::new(seed, 1);
         let width = shape.observation_width;
@@ -244,16 +237,4 @@ impl ActorCritic {
             },
         }
     }
-}
-
-/// Refuses layers of width zero and networks that are too large.
-pub(crate) fn check_network(network: &[usize]) -> Result<(), LearnError> {
-    let ok = network.len() <= 8 && network.iter().all(|n| (1..=4096).contains(n));
-    let shown = format!("{network:?}");
-    super::options::in_range(
-        ok,
-        "network",
-        shown,
-        "up to 8 layers of 1 to 4096 units, as in [64, 64]",
-    )
 }

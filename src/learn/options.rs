@@ -4,6 +4,8 @@
 //! itself (serde, unknown keys refused), its defaults, the table ([`OptionInfo`]) and the setter. A key that is not in
 //! the table is [`LearnError::UnknownOption`]; the caller adds what was probably meant.
 
+pub mod learners;
+
 use super::LearnError;
 use super::nets::{Activation, OptimizerKind};
 use serde::{Deserialize, Serialize};
@@ -201,7 +203,6 @@ macro_rules! word_option {
         }
     };
 }
-#[allow(unused_imports, reason = "used by learners behind a feature")]
 pub(crate) use word_option;
 
 word_option!(Activation, "tanh or relu", "tanh" => Activation::Tanh, "relu" => Activation::Relu);
@@ -218,6 +219,11 @@ pub trait LearnerOptions: Default + Clone {
     /// # Errors
     /// [`LearnError::UnknownOption`] or [`LearnError::BadOption`].
     fn set(&mut self, key: &str, value: &Value) -> Result<(), LearnError>;
+    /// Whether every option is in its range.
+    ///
+    /// # Errors
+    /// [`LearnError::BadOption`].
+    fn in_range(&self) -> Result<(), LearnError>;
 }
 
 /// Writes a struct of options with its table; see the module.
@@ -266,10 +272,12 @@ macro_rules! learner_options {
                     }),
                 }
             }
+            fn in_range(&self) -> Result<(), $crate::learn::LearnError> {
+                self.check()
+            }
         }
     };
 }
-#[allow(unused_imports, reason = "used by learners behind a feature")]
 pub(crate) use learner_options;
 
 /// Fails unless `ok`; used to check the range of an option.

@@ -7,94 +7,16 @@
 //! the learning rate falls to zero so that the last policies differ little.
 
 use super::nets::loss::{PolicyBatch, PolicyLoss, value_loss};
-use super::nets::{Activation, Net, Optimizer, OptimizerKind, clip_factor};
+use super::nets::{Net, Optimizer, clip_factor};
 use super::on_policy::{ActorCritic, Settings};
-use super::options::{Linear, in_range, learner_options};
+use super::options::Linear;
+pub use super::options::learners::PpoOptions;
 use super::policy::Policy;
 use super::rollout::{Rollout, explained_variance, standardize};
 use super::{LearnError, Learner, LearnerOptions, Metrics, all_finite, decode, encode};
 use crate::env::VectorEnvironment;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
-
-learner_options! {
-    /// Options of proximal policy optimisation.
-    pub struct PpoOptions("ppo") {
-        /// Environment steps to learn from, all slots counted.
-        steps: u64 = 1_000_000,
-        /// Worlds played side by side (read where the environment is made).
-        worlds: usize = 16,
-        /// Periods played between updates, in each world.
-        horizon: usize = 128,
-        /// Passes over what was played.
-        epochs: usize = 10,
-        /// Rows of one gradient step.
-        minibatch: usize = 256,
-        /// Step size of the optimiser, at the start.
-        learning_rate: f64 = 3e-4,
-        /// Whether the step size falls linearly to zero.
-        anneal: bool = true,
-        /// Discount factor; `none` takes the model's.
-        discount: Option<f64> = None,
-        /// Weight of far against near surprises in advantages (lambda).
-        gae_lambda: f64 = 0.95,
-        /// How far the ratio of new to old probabilities may move from 1.
-        clip: f64 = 0.2,
-        /// Whether the clip falls linearly to zero.
-        anneal_clip: bool = false,
-        /// Range a value may move in one update, in standardised units; `none` does not clip.
-        value_clip: Option<f64> = None,
-        /// Weight of the entropy bonus at the start; it falls linearly to `entropy_end`.
-        entropy: f64 = 0.0,
-        /// Weight of the entropy bonus at the end.
-        entropy_end: f64 = 0.0,
-        /// Weight of the squared error of values.
-        value_weight: f64 = 0.5,
-        /// Longest gradient; longer ones are shortened. 0 never shortens.
-        gradient_norm: f64 = 0.5,
-        /// Ends an update early when the policy has moved 1.5 times this far (approximate Kullback-Leibler divergence).
-        target_kl: Option<f64> = None,
-        /// Whether advantages are standardised in each minibatch.
-        normalize_advantages: bool = true,
-        /// Whether observations are standardised by running statistics.
-        normalize_observations: bool = true,
-        /// Whether rewards are divided by the standard deviation of the discounted return.
-        normalize_rewards: bool = false,
-        /// Whether the targets of the value network are standardised.
-        normalize_values: bool = true,
-        /// Hidden layers of policy and value network.
-        network: Vec<usize> = vec![64, 64],
-        /// Function between layers.
-        activation: Activation = Activation::Tanh,
-        /// First standard deviation of continuous actions, in units of half their range.
-        initial_std: f64 = 0.5,
-        /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
-        average_from: f64 = 0.6,
-        /// Optimiser.
-        optimizer: OptimizerKind = OptimizerKind::Adam,
-    }
-}
-
-impl PpoOptions {
-    fn check(&self) -> Result<(), LearnError> {
-        in_range(self.horizon > 0, "horizon", self.horizon, "at least 1")?;
-        in_range(self.epochs > 0, "epochs", self.epochs, "at least 1")?;
-        in_range(self.minibatch > 0, "minibatch", self.minibatch, "at least 1")?;
-        in_range(
-            self.learning_rate > 0.0,
-            "learning_rate",
-            self.learning_rate,
-            "a number above 0",
-        )?;
-        in_range(self.clip > 0.0, "clip", self.clip, "a number above 0")?;
-        in_range(
-            (0.0..=1.0).contains(&self.gae_lambda),
-            "gae_lambda",
-            self.gae_lambda,
-            "a number between 0 and 1",
-        )
-    }
-}
 
 /// A PPO learner.
 #[derive(Clone, Serialize, Deserialize)]

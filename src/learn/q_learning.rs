@@ -6,7 +6,7 @@
 //! rule of convergence are options with names, since published results depend on each. For firms that meet in one game for ever
 //! see `repeated_game.rs`, which repeats the literature's program number by number.
 
-use super::options::{in_range, learner_options, word_option};
+use super::options::{in_range, learner_options, learners, word_option};
 use super::policy::{Policy, PolicyKind};
 use super::q_table::{QTables, Sharing, first_best};
 use super::spaces::JointChoices;
@@ -102,31 +102,17 @@ learner_options! {
 
 impl QLearningOptions {
     fn check(&self) -> Result<(), LearnError> {
-        let share = |x: f64| (0.0..=1.0).contains(&x);
+        learners::playing(self.steps, self.worlds, self.discount)?;
         in_range(
             self.alpha > 0.0 && self.alpha <= 1.0,
             "alpha",
             self.alpha,
             "a number above 0, at most 1",
         )?;
-        in_range(
-            share(self.exploration_start),
-            "exploration_start",
-            self.exploration_start,
-            "a number between 0 and 1",
-        )?;
-        in_range(
-            share(self.exploration_end),
-            "exploration_end",
-            self.exploration_end,
-            "a number between 0 and 1",
-        )?;
-        in_range(
-            self.exploration_rate >= 0.0,
-            "exploration_rate",
-            self.exploration_rate,
-            "a number not below 0",
-        )
+        learners::share("exploration_start", self.exploration_start)?;
+        learners::share("exploration_end", self.exploration_end)?;
+        learners::not_negative("exploration_rate", self.exploration_rate)?;
+        learners::bins(self.bins)
     }
 }
 

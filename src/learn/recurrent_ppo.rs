@@ -6,10 +6,10 @@
 
 use super::distribution::{self, Noise};
 use super::nets::loss::{PolicyBatch, PolicyLoss, value_loss};
-use super::nets::{Activation, Optimizer, OptimizerKind, RecurrentNet, Workspace, clip_factor};
+use super::nets::{Optimizer, OptimizerKind, RecurrentNet, Workspace, clip_factor};
 use super::normalize::{RunningStatistics, ValueScale, rescale};
-use super::on_policy::check_network;
-use super::options::{Linear, in_range, learner_options};
+use super::options::Linear;
+pub use super::options::learners::RecurrentPpoOptions;
 use super::policy::{Policy, PolicyKind, forget};
 use super::rollout::{Rollout, explained_variance, standardize};
 use super::{LearnError, Learner, LearnerOptions, Metrics, Shape, all_finite, decode, discount_of, encode};
@@ -17,82 +17,6 @@ use crate::env::VectorEnvironment;
 use crate::num::random::Stream;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
-
-learner_options! {
-    /// Options of recurrent proximal policy optimisation.
-    pub struct RecurrentPpoOptions("recurrent_ppo") {
-        /// Environment steps to learn from, all slots counted.
-        steps: u64 = 1_000_000,
-        /// Worlds played side by side (read where the environment is made).
-        worlds: usize = 16,
-        /// Periods played between updates, in each world; gradients reach back as far.
-        horizon: usize = 64,
-        /// Passes over what was played.
-        epochs: usize = 8,
-        /// Slots whose sequences make one gradient step.
-        minibatch_slots: usize = 4,
-        /// Step size of the optimiser, at the start.
-        learning_rate: f64 = 5e-4,
-        /// Whether the step size falls linearly to zero.
-        anneal: bool = true,
-        /// Discount factor; `none` takes the model's.
-        discount: Option<f64> = None,
-        /// Weight of far against near surprises in advantages (lambda).
-        gae_lambda: f64 = 0.95,
-        /// How far the ratio of new to old probabilities may move from 1.
-        clip: f64 = 0.2,
-        /// Weight of the entropy bonus at the start; it falls linearly to `entropy_end`.
-        entropy: f64 = 0.0,
-        /// Weight of the entropy bonus at the end.
-        entropy_end: f64 = 0.0,
-        /// Weight of the squared error of values.
-        value_weight: f64 = 0.5,
-        /// Longest gradient; longer ones are shortened. 0 never shortens.
-        gradient_norm: f64 = 0.5,
-        /// Ends an update early when the policy has moved 1.5 times this far (approximate Kullback-Leibler divergence).
-        target_kl: Option<f64> = None,
-        /// Whether observations are standardised by running statistics.
-        normalize_observations: bool = true,
-        /// Whether the targets of the value network are standardised.
-        normalize_values: bool = true,
-        /// Width of the memory of policy and value network.
-        memory: usize = 64,
-        /// Hidden layers behind the memory.
-        network: Vec<usize> = vec![64],
-        /// Function between layers.
-        activation: Activation = Activation::Tanh,
-        /// First standard deviation of continuous actions, in units of half their range.
-        initial_std: f64 = 0.5,
-    }
-}
-
-impl RecurrentPpoOptions {
-    fn check(&self) -> Result<(), LearnError> {
-        check_network(&self.network)?;
-        in_range((1..=4096).contains(&self.memory), "memory", self.memory, "1 to 4096")?;
-        in_range(self.horizon > 0, "horizon", self.horizon, "at least 1")?;
-        in_range(self.epochs > 0, "epochs", self.epochs, "at least 1")?;
-        in_range(
-            self.minibatch_slots > 0,
-            "minibatch_slots",
-            self.minibatch_slots,
-            "at least 1",
-        )?;
-        in_range(
-            self.initial_std > 0.0,
-            "initial_std",
-            self.initial_std,
-            "a number above 0",
-        )?;
-        in_range(
-            self.learning_rate > 0.0,
-            "learning_rate",
-            self.learning_rate,
-            "a number above 0",
-        )?;
-        in_range(self.clip > 0.0, "clip", self.clip, "a number above 0")
-    }
-}
 
 /// A recurrent PPO learner.
 #[derive(Clone, Serialize, Deserialize)]

@@ -10,97 +10,17 @@
 use super::distribution::Noise;
 use super::nets::loss::{squashed_policy_loss, squashed_sample, value_loss};
 use super::nets::simd::blend;
-use super::nets::{Activation, Mlp, Net, Optimizer, OptimizerKind, Workspace};
+use super::nets::{Mlp, Net, Optimizer, OptimizerKind, Workspace};
 use super::normalize::{Average, ValueScale, rescale};
 use super::off_policy::Memory;
-use super::on_policy::check_network;
-use super::options::{Linear, in_range, learner_options};
+use super::options::Linear;
+pub use super::options::learners::SacOptions;
 use super::policy::{Policy, PolicyKind, squashed_action};
 use super::replay::{Batch, Replay, Widths};
 use super::{LearnError, Learner, LearnerOptions, Metrics, Shape, all_finite, decode, discount_of, encode};
 use crate::env::VectorEnvironment;
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
-
-learner_options! {
-    /// Options of soft actor-critic.
-    pub struct SacOptions("sac") {
-        /// Environment steps to learn from, all slots counted.
-        steps: u64 = 100_000,
-        /// Worlds played side by side (read where the environment is made).
-        worlds: usize = 8,
-        /// Environment steps between trainings.
-        train_every: usize = 8,
-        /// Gradient steps of each training.
-        gradient_steps: usize = 4,
-        /// Rows of one gradient step.
-        minibatch: usize = 256,
-        /// Transitions remembered.
-        memory: usize = 200_000,
-        /// Environment steps at random before training begins.
-        warmup: usize = 1000,
-        /// Step size of the optimisers, at the start.
-        learning_rate: f64 = 1e-3,
-        /// Whether the step size falls linearly to zero.
-        anneal: bool = true,
-        /// Discount factor; `none` takes the model's.
-        discount: Option<f64> = None,
-        /// How far the following critics move towards the critics at each gradient step.
-        target_rate: f64 = 0.005,
-        /// Entropy of the policy at the start, for each dimension.
-        target_entropy: f64 = -1.0,
-        /// Entropy of the policy at the end, for each dimension.
-        target_entropy_end: f64 = -2.5,
-        /// First temperature, in units of the standard deviation of values.
-        temperature: f64 = 0.1,
-        /// Periods summed before a value is taken.
-        n_step: usize = 1,
-        /// Whether observations are standardised by running statistics.
-        normalize_observations: bool = true,
-        /// Whether the targets of the critics are standardised.
-        normalize_values: bool = true,
-        /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
-        average_from: f64 = 0.6,
-        /// Hidden layers of policy and critics.
-        network: Vec<usize> = vec![64, 64],
-        /// Function between layers.
-        activation: Activation = Activation::Relu,
-    }
-}
-
-impl SacOptions {
-    fn check(&self) -> Result<(), LearnError> {
-        check_network(&self.network)?;
-        in_range(self.train_every > 0, "train_every", self.train_every, "at least 1")?;
-        in_range(self.minibatch > 0, "minibatch", self.minibatch, "at least 1")?;
-        in_range(
-            (1..=100_000_000).contains(&self.memory),
-            "memory",
-            self.memory,
-            "1 to 100_000_000",
-        )?;
-        in_range((1..=1000).contains(&self.n_step), "n_step", self.n_step, "1 to 1000")?;
-        in_range(
-            self.temperature > 0.0,
-            "temperature",
-            self.temperature,
-            "a number above 0",
-        )?;
-        let rate = self.target_rate;
-        in_range(
-            rate > 0.0 && rate <= 1.0,
-            "target_rate",
-            rate,
-            "a number above 0, at most 1",
-        )?;
-        in_range(
-            self.learning_rate > 0.0,
-            "learning_rate",
-            self.learning_rate,
-            "a number above 0",
-        )
-    }
-}
 
 /// A SAC learner.
 #[derive(Clone, Serialize, Deserialize)]

@@ -414,7 +414,7 @@ impl<'m> Builder<'m> {
             let next = self.unrolled(s.next)?;
             let shape = &model.graph.inputs[s.input.0 as usize].shape;
             let from = &model.graph.nodes[s.next.0 as usize].shape;
-            let map = crate::env::shocks::aligned(&model.graph, from, shape);
+            let map = crate::graph::shape::aligned(&model.graph, from, shape);
             for e in 0..n {
                 state_ids.push(((i, e), now[e], next[map[e]]));
             }
@@ -644,11 +644,11 @@ impl<'m> Builder<'m> {
                 let ids = self.unrolled(*node)?;
                 let act = &self.model.actions[*action];
                 let from = &self.model.graph.nodes[node.0 as usize].shape;
-                let map = crate::env::shocks::aligned(&self.model.graph, from, &act.shape);
+                let map = crate::graph::shape::aligned(&self.model.graph, from, &act.shape);
                 self.unroll.bind(act.input, map.into_iter().map(|i| ids[i]).collect());
                 if let Some(n) = self.model.graph.nodes.iter().position(|n| n.op == Op::Input(act.input)) {
                     let ids = self.unrolled(*node)?;
-                    let map = crate::env::shocks::aligned(&self.model.graph, from, &act.shape);
+                    let map = crate::graph::shape::aligned(&self.model.graph, from, &act.shape);
                     self.unroll
                         .replace(NodeId(n as u32), map.into_iter().map(|i| ids[i]).collect());
                 }

@@ -134,7 +134,7 @@ impl Game {
             };
             u.bind(crate::graph::InputId(i as u32), ids);
         }
-        let fail = |e: crate::kernel::unroll::UnrollError| Diagnostic::error("E0810", e.to_string());
+        let fail = |e: crate::kernel::lower::LowerError| Diagnostic::error("E0810", e.to_string());
         let mut actions = Vec::new();
         let (mut lo, mut hi, mut names, mut owner) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut state_ids = Vec::new();
@@ -166,7 +166,7 @@ impl Game {
                 )
                 .at(a.span, "bounds that vary"));
             };
-            let members = crate::env::shocks::aligned(g, &model.agents[a.owner].shape, &a.shape);
+            let members = crate::graph::shape::aligned(g, &model.agents[a.owner].shape, &a.shape);
             for (e, id) in ids.into_iter().enumerate() {
                 actions.push(id);
                 lo.push(l.max(-1e6));
@@ -181,7 +181,7 @@ impl Game {
                 None => Vec::new(),
                 Some(r) => {
                     let ids = u.node(r).map_err(fail)?;
-                    let map = crate::env::shocks::aligned(g, &g.nodes[r.0 as usize].shape, &agent.shape);
+                    let map = crate::graph::shape::aligned(g, &g.nodes[r.0 as usize].shape, &agent.shape);
                     map.into_iter().map(|i| ids[i]).collect()
                 }
             });

@@ -3,6 +3,7 @@
 use super::certificate::{self, Certificate, certify};
 use crate::check::Model;
 use crate::check::model::Setting;
+use crate::check::settings::{CONCEPTS, METHODS, unknown_word};
 use crate::diag::Diagnostic;
 use crate::solve::bellman::Interpolation;
 use crate::solve::decision::{self, Decision, Discretised};
@@ -55,6 +56,10 @@ pub fn solve(
 ) -> Result<Solved, Vec<Diagnostic>> {
     let mut model = model.clone();
     if let Some(c) = &options.concept {
+        if !CONCEPTS.contains(&c.as_str()) {
+            let known: Vec<String> = CONCEPTS.iter().map(ToString::to_string).collect();
+            return Err(vec![unknown_word("concept", c, &known)]);
+        }
         set(&mut model, "concept", Setting::Word(c.clone()));
     }
     let method = options
@@ -240,30 +245,19 @@ fn run(
             .and_then(|s| s.get(key))
             .and_then(|s| if let Setting::Number(x) = s { Some(*x) } else { None })
     };
-    let whole = |key: &str, default: usize| -> Result<usize, Diagnostic> {
-        match number(key) {
-            None => Ok(default),
-            Some(x) if x >= 0.0 && x.fract() == 0.0 && x < 1e9 => Ok(x as usize),
-            Some(x) => Err(Diagnostic::error("E0802", format!("`{key} = {x}` is no whole number"))),
-        }
-    };
+    let whole = |key: &str, default: usize| number(key).map_or(default, |x| x as usize);
     match method {
-        "value_iteration" | "vfi" => {
+        "value_iteration" => {
             let defaults = value_iteration::Options::default();
             let said = word(model, "interpolation");
             let interpolation = match said.as_deref() {
                 None if start.linear => Interpolation::Linear,
-                None | Some("cubic") => Interpolation::Cubic,
                 Some("linear") => Interpolation::Linear,
-                Some(other) => {
-                    return Err(
-                        Diagnostic::error("E0802", format!("unknown interpolation `{other}`")).hint("cubic or linear")
-                    );
-                }
+                _ => Interpolation::Cubic,
             };
             let o = value_iteration::Options {
                 tolerance: number("tolerance").unwrap_or(defaults.tolerance),
-                improvements: whole("iterations", defaults.improvements)?,
+                improvements: whole("iterations", defaults.improvements),
                 howard: number("howard") != Some(0.0),
                 interpolation,
                 guess: start.guess,
@@ -276,19 +270,15 @@ fn run(
             let defaults = grid_search::Options::default();
             let o = grid_search::Options {
                 tolerance: number("tolerance").unwrap_or(defaults.tolerance),
-                iterations: whole("iterations", defaults.iterations)?,
-                howard: whole("howard", 0)?,
+                iterations: whole("iterations", defaults.iterations),
+                howard: whole("howard", 0),
                 ..defaults
             };
             grid_search::solve(problem, &o, progress).map(|g| g.solution)
         }
         other => {
-            let known = ["value_iteration", "grid_search"];
-            let d = Diagnostic::error("E0802", format!("unknown method `{other}`"));
-            Err(match crate::diag::suggest::did_you_mean(other, known) {
-                Some(k) => d.hint(format!("did you mean `{k}`?")),
-                None => d.hint("this version has value_iteration and grid_search"),
-            })
+            let known: Vec<String> = METHODS.iter().map(ToString::to_string).collect();
+            Err(unknown_word("method", other, &known))
         }
     }
 }
@@ -396,6 +386,7 @@ fn set(model: &mut Model, key: &str, value: Setting) {
             block: "solve".into(),
             method: None,
             entries: Vec::new(),
+            span: crate::diag::Span::default(),
         });
     }
     if let Some(s) = model.settings.iter_mut().find(|s| s.block == "solve") {

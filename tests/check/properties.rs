@@ -1,16 +1,17 @@
-//! Properties of any text through the checker: no panic, spans inside; what is accepted prints, reparses and is stored
-//! and read back to the same model. `ECONC_CASES` sets the number of cases.
+//! Properties of any text through `compile`: no panic, spans inside, an error or a model; what is accepted prints, reparses
+//! and is stored and read back to the same model. `ECONC_CASES` sets the number of cases of each strategy.
 
-use crate::{check_with, files};
-use econc::diag::Diagnostic;
+use crate::{check_with, files, show};
+use econc::diag::{Diagnostic, Severity};
 use econc::{Model, syntax};
 use proptest::prelude::*;
+use std::sync::LazyLock;
 
 fn config() -> ProptestConfig {
     let cases = std::env::var("ECONC_CASES")
         .ok()
         .and_then(|n| n.parse().ok())
-        .unwrap_or(48);
+        .unwrap_or(if cfg!(debug_assertions) { 500 } else { 2000 });
     ProptestConfig {
         cases,
         failure_persistence: None,
@@ -31,11 +32,14 @@ fn check_message(d: &Diagnostic, text: &str) {
     assert!(!d.headline.is_empty() && d.code.len() == 5, "{d:?}");
 }
 
+/// Compiles a text: there is a model exactly where there is no error, and every message is whole.
 fn check_any(text: &str) {
-    let (_, diagnostics) = check_with(text, &[]);
+    let (model, diagnostics) = econc::compile(text, &econc::Options::default());
     for d in &diagnostics {
         check_message(d, text);
     }
+    let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
+    assert_eq!(model.is_none(), failed, "{}", show(&diagnostics));
 }
 
 /// The model as text without spans.
@@ -66,7 +70,12 @@ fn content(m: &Model) -> String {
     v.to_string()
 }
 
-fn programs() -> Vec<(String, String)> {
+fn programs() -> &'static [(String, String)] {
+    static PROGRAMS: LazyLock<Vec<(String, String)>> = LazyLock::new(read_programs);
+    &PROGRAMS
+}
+
+fn read_programs() -> Vec<(String, String)> {
     let mut out = Vec::new();
     for folder in ["models", "tests/corpus/sketches"] {
         out.extend(files(folder).into_iter().map(|(p, s)| (p.display().to_string(), s)));
@@ -77,10 +86,10 @@ fn programs() -> Vec<(String, String)> {
 #[test]
 fn printing_and_reparsing_gives_the_same_model() {
     for (name, source) in programs() {
-        let Some(model) = check_with(&source, &[]).0 else {
+        let Some(model) = check_with(source, &[]).0 else {
             panic!("{name}");
         };
-        let printed = syntax::format::print(&syntax::parser::parse(&source, 0).0);
+        let printed = syntax::format::print(&syntax::parser::parse(source, 0).0);
         let again = check_with(&printed, &[])
             .0
             .unwrap_or_else(|| panic!("{name}\n{printed}"));
@@ -91,7 +100,7 @@ fn printing_and_reparsing_gives_the_same_model() {
 #[test]
 fn models_are_stored_and_read_back_equal() {
     for (name, source) in programs() {
-        let Some(model) = check_with(&source, &[]).0 else {
+        let Some(model) = check_with(source, &[]).0 else {
             panic!("{name}");
         };
         let ron = model.to_ron().expect("writes");
@@ -111,7 +120,12 @@ fn models_are_stored_and_read_back_equal() {
     }
 }
 
-fn lines() -> Vec<String> {
+fn lines() -> &'static [String] {
+    static LINES: LazyLock<Vec<String>> = LazyLock::new(read_lines);
+    &LINES
+}
+
+fn read_lines() -> Vec<String> {
     let mut lines: Vec<String> = programs()
         .iter()
         .flat_map(|(_, s)| s.lines().map(String::from).collect::<Vec<_>>())

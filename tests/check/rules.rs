@@ -229,6 +229,77 @@ fn a_member_that_left_is_in_no_reduction() {
 }
 
 #[test]
+fn a_member_that_left_is_in_no_reduction_of_its_kind_or_among_others() {
+    let m = good(
+        "kind firm {\n state k in [0, 9], start 1\n action s in [0, 1]\n k' = k * s\n end when k' < 0.1, then leave\n \
+         let rest = sum(others(firm.k))\n observe k, rest\n reward k - s + 0 * (T + M) + rest\n discount 0.9\n}\nagent big[2] \
+         is firm { }\nagent small[3] is firm { }\nagent last is firm { }\naggregate T = sum(firm.k)\naggregate M = mean(firm.k)",
+    );
+    let at: &[(&str, &[f64])] = &[
+        ("big.k", &[1.0, 2.0]),
+        ("big.present", &[1.0, 0.0]),
+        ("small.k", &[3.0, 4.0, 5.0]),
+        ("small.present", &[0.0, 1.0, 1.0]),
+        ("last.k", &[6.0]),
+    ];
+    assert_eq!(value(&m, "T", at), [16.0]);
+    assert_eq!(value(&m, "M", at), [4.0]);
+    assert_eq!(value(&m, "big.rest", at), [15.0, 16.0]);
+    assert_eq!(value(&m, "small.rest", at), [16.0, 12.0, 11.0]);
+}
+
+/// What a watched name of the first world was in a period.
+fn simulated(m: &Model, scenario: &str, name: &str, t: usize) -> f64 {
+    let options = econc::env::simulate::Options {
+        scenario: Some(scenario.into()),
+        periods: Some(t + 1),
+        worlds: 1,
+        seed: 3,
+        on_chain: false,
+    };
+    let behaviour = econc::env::behaviour::Behaviour::Random;
+    let run = econc::env::simulate::simulate(m, &behaviour, &options, &mut |_, _| true).expect("runs");
+    run.series.iter().find(|s| s.name == name).expect("a series").values[t]
+}
+
+#[test]
+fn a_scenario_forces_one_member_of_one_group_and_one_element() {
+    let m = good(
+        "set good = {bread, wine}\ngroup industry[2] {\n agent firm[3] {\n  action p[good] in [0, 1]\n  noise e ~ \
+         uniform(0, 1)\n  observe 0\n  reward sum(p) * e\n }\n}\nscenario s {\n force industry[2].firm[3].p[wine] = 7 at \
+         0\n force industry[1].firm[2].e = 5\n force industry[2].firm[1].e = 6 at 1..2\n periods 3\n}",
+    );
+    let forced: Vec<usize> = m.scenarios[0].forces[0].at.iter().map(|(_, place)| *place).collect();
+    assert_eq!(forced, [1, 2, 1]);
+    // p[1, 1, 1], p[1, 1, 2], ..: the last element of twelve; only the first eight are shown, so the mean tells.
+    let p = |t| {
+        let options = econc::env::simulate::Options {
+            scenario: Some("s".into()),
+            periods: Some(t),
+            worlds: 1,
+            seed: 3,
+            on_chain: false,
+        };
+        let behaviour = econc::env::behaviour::Behaviour::Random;
+        econc::env::simulate::simulate(&m, &behaviour, &options, &mut |_, _| true).expect("runs")
+    };
+    let first = p(1);
+    let moments = |name: &str| first.moments.iter().find(|x| x.name == name).expect("moments");
+    let prices = moments("industry.firm.p");
+    assert_eq!(prices.max, 7.0);
+    let others = (prices.mean * 12.0 - 7.0) / 11.0;
+    assert!(others > 0.0 && others < 1.0, "{others}");
+    for (t, second) in [(0, false), (1, true), (2, true)] {
+        let e: Vec<f64> = (1..=6)
+            .map(|i| simulated(&m, "s", &format!("industry.firm.e[{i}]"), t))
+            .collect();
+        assert_eq!(e[1], 5.0, "{e:?}");
+        assert_eq!(e[3] == 6.0, second, "{e:?}");
+        assert!([0, 2, 4, 5].iter().all(|i| e[*i] > 0.0 && e[*i] < 1.0), "{e:?}");
+    }
+}
+
+#[test]
 fn shocks_know_their_law_and_start() {
     let m = good(
         "shock Z ~ markov([bad: 0.9, good: 1.1], [[0.8, 0.2], [0.4, 0.6]]), start good\nagent h[2] {\n shock e ~ markov([u: 0, \
@@ -270,8 +341,8 @@ fn scenarios_say_what_happens() {
     let play = &m.scenarios[1];
     assert_eq!(play.periods, Some(9));
     assert_eq!(
-        (play.forces[0].member, play.forces[0].from, play.forces[0].until),
-        (Some(1), Some(1), Some(3))
+        (play.forces[0].at[0].1, play.forces[0].from, play.forces[0].until),
+        (1, Some(1), Some(3))
     );
     assert_eq!(play.starts[0].0, Target::State(0));
     assert_eq!(play.paths[0].0, Target::Shock(0));

@@ -98,6 +98,9 @@ const PAGES: &[(&str, &str)] = &[
     ("E0801", include_str!("E0801.md")),
     ("E0802", include_str!("E0802.md")),
     ("E0803", include_str!("E0803.md")),
+    ("E0804", include_str!("E0804.md")),
+    ("E0805", include_str!("E0805.md")),
+    ("E0806", include_str!("E0806.md")),
     ("E0810", include_str!("E0810.md")),
     ("E0811", include_str!("E0811.md")),
     ("E0812", include_str!("E0812.md")),
@@ -146,6 +149,7 @@ const PAGES: &[(&str, &str)] = &[
     //
     // W: warnings
     ("W0404", include_str!("W0404.md")),
+    ("W0607", include_str!("W0607.md")),
     ("W0701", include_str!("W0701.md")),
     ("W0713", include_str!("W0713.md")),
     ("W0907", include_str!("W0907.md")),

@@ -44,7 +44,7 @@ impl Builder<'_> {
                 let name = element_name(self.model, &a.name, &a.shape, e, n);
                 let at = |b: &mut Self, node: NodeId| -> Result<Id, Diagnostic> {
                     let ids = b.unrolled(node)?;
-                    let map = crate::env::shocks::aligned(
+                    let map = crate::graph::shape::aligned(
                         &b.model.graph,
                         &b.model.graph.nodes[node.0 as usize].shape,
                         &a.shape,
@@ -292,7 +292,7 @@ fn lower_given(d: crate::graph::Interval, _shape: &str) -> bool {
 
 fn bad_grid_setting(state: &crate::check::model::State) -> Diagnostic {
     let last = state.name.rsplit('.').next().unwrap_or(&state.name);
-    Diagnostic::error("E0802", format!("this is no grid for `{}`", state.name))
+    Diagnostic::error("E0805", format!("this is no grid for `{}`", state.name))
         .at(state.span, "the state")
         .hint(format!(
             "write grid.{last} = log(200), uniform(200), log(0.5, 20, 200), double_log(..), exponential(..) or a list"

@@ -38,7 +38,7 @@ impl Builder<'_> {
                 Some(Setting::Number(n)) if *n >= 1.0 && n.fract() == 0.0 && *n <= 200.0 => *n as usize,
                 Some(_) => {
                     return Err(Diagnostic::error(
-                        "E0802",
+                        "E0805",
                         format!("quadrature of `{}` needs a whole number of nodes", noise.name),
                     ));
                 }
@@ -77,12 +77,12 @@ impl Builder<'_> {
         let shape = &model.graph.nodes[noise.node.0 as usize].shape;
         let element = |b: &mut Self, node: NodeId, e: usize| -> Result<Id, Diagnostic> {
             let ids = b.unrolled(node)?;
-            let map = crate::env::shocks::aligned(&model.graph, &model.graph.nodes[node.0 as usize].shape, shape);
+            let map = crate::graph::shape::aligned(&model.graph, &model.graph.nodes[node.0 as usize].shape, shape);
             Ok(ids[map[e]])
         };
         let total = self.model.graph.elements(shape);
         let draw_shape = &model.draws[noise.draw].shape;
-        let to_base = crate::env::shocks::aligned(&model.graph, draw_shape, shape);
+        let to_base = crate::graph::shape::aligned(&model.graph, draw_shape, shape);
         let mut values = Vec::new();
         let mut out: Vec<Option<Quadrature>> = (0..base.len()).map(|_| None).collect();
         for e in 0..total {

@@ -27,7 +27,7 @@ impl Builder<'_> {
         let model = self.model;
         let mut out: Vec<Chainlet> = Vec::new();
         let mut first: Vec<usize> = vec![0; model.shocks.len()];
-        let order = crate::env::shocks::order(model);
+        let order = crate::check::law::order(model);
         for s in order {
             let shock = &model.shocks[s];
             let now = self.input_of(shock.input)?;
@@ -38,7 +38,7 @@ impl Builder<'_> {
             for e in 0..n {
                 let mut conditions = Vec::new();
                 for (g, primed) in &given {
-                    let map = crate::env::shocks::aligned(&model.graph, &model.shocks[*g].shape, &shock.shape);
+                    let map = crate::graph::shape::aligned(&model.graph, &model.shocks[*g].shape, &shock.shape);
                     conditions.push((first[*g] + map[e], *primed));
                 }
                 let carried = if carries_link {
@@ -116,7 +116,7 @@ impl Builder<'_> {
         let n = args.first().copied().unwrap_or(7.0);
         if !(1.0..=1000.0).contains(&n) || n.fract() != 0.0 {
             return Err(
-                Diagnostic::error("E0802", format!("a chain of {n} links for `{}`", shock.name))
+                Diagnostic::error("E0805", format!("a chain of {n} links for `{}`", shock.name))
                     .at(shock.span, "the shock")
                     .hint("chain.z = rouwenhorst(7)"),
             );
@@ -136,14 +136,14 @@ impl Builder<'_> {
                     "rouwenhorst" => chain::rouwenhorst(n, *rho, sd, *mean),
                     other => {
                         return Err(Diagnostic::error(
-                            "E0802",
+                            "E0805",
                             format!("unknown chain method `{other}` for `{}`", shock.name),
                         )
                         .hint("rouwenhorst(7) or tauchen(9)"));
                     }
                 }
                 .map_err(|e| {
-                    Diagnostic::error("E0802", format!("the chain of `{}`: {e}", shock.name))
+                    Diagnostic::error("E0805", format!("the chain of `{}`: {e}", shock.name))
                         .at(shock.span, "this shock")
                 })?;
                 discretised.push(Discretised {
@@ -157,7 +157,7 @@ impl Builder<'_> {
             }
             Process::Iid(d) => {
                 let rule = continuous_rule(d.family, n);
-                let values: Vec<f64> = rule.0.iter().map(|u| crate::env::shocks::quantile(d, *u)).collect();
+                let values: Vec<f64> = rule.0.iter().map(|u| crate::check::law::quantile(d, *u)).collect();
                 Ok((values, vec![vec![rule.1.clone(); rule.1.len()]], Vec::new(), false))
             }
             Process::RandomWalk { .. } => Err(cannot(format!(

@@ -265,8 +265,9 @@ impl<'s> FileParser<'s> {
             .at(at, "the block is missing")
             .and(self.span(raw.first), "of this statement");
         Box::new(match word {
-            "solve" => error
-                .hint("settings are `solve { method = vfi }`; a result of a solve is `param p = solve nash(firm.p)`"),
+            "solve" => error.hint(
+                "settings are `solve { method = grid_search }`; a result of a solve is `param p = solve nash(firm.p)`",
+            ),
             "train" => error.hint("write `train ppo { steps = 1_000_000 }`"),
             "market" => error.hint("write `market goods { .. }` or `market cars = logit(..) among ..`"),
             _ => error.hint(format!(

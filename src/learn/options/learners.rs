@@ -1,0 +1,420 @@
+//! The options of every learner with the ranges they may take; built without the learners too, so that a model's
+//! `train { }` blocks are checked by an econc that cannot train.
+
+use super::{Linear, in_range, learner_options};
+use crate::learn::LearnError;
+use crate::learn::nets::{Activation, OptimizerKind};
+
+learner_options! {
+    /// Options of proximal policy optimisation.
+    pub struct PpoOptions("ppo") {
+        /// Environment steps to learn from, all slots counted.
+        steps: u64 = 1_000_000,
+        /// Worlds played side by side (read where the environment is made).
+        worlds: usize = 16,
+        /// Periods played between updates, in each world.
+        horizon: usize = 128,
+        /// Passes over what was played.
+        epochs: usize = 10,
+        /// Rows of one gradient step.
+        minibatch: usize = 256,
+        /// Step size of the optimiser, at the start.
+        learning_rate: f64 = 3e-4,
+        /// Whether the step size falls linearly to zero.
+        anneal: bool = true,
+        /// Discount factor; `none` takes the model's.
+        discount: Option<f64> = None,
+        /// Weight of far against near surprises in advantages (lambda).
+        gae_lambda: f64 = 0.95,
+        /// How far the ratio of new to old probabilities may move from 1.
+        clip: f64 = 0.2,
+        /// Whether the clip falls linearly to zero.
+        anneal_clip: bool = false,
+        /// Range a value may move in one update, in standardised units; `none` does not clip.
+        value_clip: Option<f64> = None,
+        /// Weight of the entropy bonus at the start; it falls linearly to `entropy_end`.
+        entropy: f64 = 0.0,
+        /// Weight of the entropy bonus at the end.
+        entropy_end: f64 = 0.0,
+        /// Weight of the squared error of values.
+        value_weight: f64 = 0.5,
+        /// Longest gradient; longer ones are shortened. 0 never shortens.
+        gradient_norm: f64 = 0.5,
+        /// Ends an update early when the policy has moved 1.5 times this far (approximate Kullback-Leibler divergence).
+        target_kl: Option<f64> = None,
+        /// Whether advantages are standardised in each minibatch.
+        normalize_advantages: bool = true,
+        /// Whether observations are standardised by running statistics.
+        normalize_observations: bool = true,
+        /// Whether rewards are divided by the standard deviation of the discounted return.
+        normalize_rewards: bool = false,
+        /// Whether the targets of the value network are standardised.
+        normalize_values: bool = true,
+        /// Hidden layers of policy and value network.
+        network: Vec<usize> = vec![64, 64],
+        /// Function between layers.
+        activation: Activation = Activation::Tanh,
+        /// First standard deviation of continuous actions, in units of half their range.
+        initial_std: f64 = 0.5,
+        /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
+        average_from: f64 = 0.6,
+        /// Optimiser.
+        optimizer: OptimizerKind = OptimizerKind::Adam,
+    }
+}
+
+impl PpoOptions {
+    /// Fails where an option is out of its range.
+    pub(crate) fn check(&self) -> Result<(), LearnError> {
+        playing(self.steps, self.worlds, self.discount)?;
+        at_least_one("horizon", self.horizon)?;
+        at_least_one("epochs", self.epochs)?;
+        at_least_one("minibatch", self.minibatch)?;
+        positive("learning_rate", self.learning_rate)?;
+        share("gae_lambda", self.gae_lambda)?;
+        positive("clip", self.clip)?;
+        self.value_clip.map_or(Ok(()), |x| positive("value_clip", x))?;
+        entropy(self.entropy, self.entropy_end)?;
+        not_negative("value_weight", self.value_weight)?;
+        not_negative("gradient_norm", self.gradient_norm)?;
+        self.target_kl.map_or(Ok(()), |x| positive("target_kl", x))?;
+        network(&self.network)?;
+        positive("initial_std", self.initial_std)?;
+        share("average_from", self.average_from)
+    }
+}
+
+learner_options! {
+    /// Options of advantage actor-critic.
+    pub struct A2cOptions("a2c") {
+        /// Environment steps to learn from, all slots counted.
+        steps: u64 = 1_000_000,
+        /// Worlds played side by side (read where the environment is made).
+        worlds: usize = 16,
+        /// Periods played between updates, in each world.
+        horizon: usize = 8,
+        /// Step size of the optimiser, at the start.
+        learning_rate: f64 = 7e-4,
+        /// Whether the step size falls linearly to zero.
+        anneal: bool = true,
+        /// Discount factor; `none` takes the model's.
+        discount: Option<f64> = None,
+        /// Weight of far against near surprises in advantages (lambda).
+        gae_lambda: f64 = 1.0,
+        /// Weight of the entropy bonus at the start; it falls linearly to `entropy_end`.
+        entropy: f64 = 0.0,
+        /// Weight of the entropy bonus at the end.
+        entropy_end: f64 = 0.0,
+        /// Weight of the squared error of values.
+        value_weight: f64 = 0.5,
+        /// Longest gradient; longer ones are shortened. 0 never shortens.
+        gradient_norm: f64 = 0.5,
+        /// Whether advantages are standardised.
+        normalize_advantages: bool = false,
+        /// Whether observations are standardised by running statistics.
+        normalize_observations: bool = true,
+        /// Whether rewards are divided by the standard deviation of the discounted return.
+        normalize_rewards: bool = false,
+        /// Whether the targets of the value network are standardised.
+        normalize_values: bool = true,
+        /// Hidden layers of policy and value network.
+        network: Vec<usize> = vec![64, 64],
+        /// Function between layers.
+        activation: Activation = Activation::Tanh,
+        /// First standard deviation of continuous actions, in units of half their range.
+        initial_std: f64 = 0.5,
+        /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
+        average_from: f64 = 0.6,
+        /// Optimiser.
+        optimizer: OptimizerKind = OptimizerKind::RmsProp,
+    }
+}
+
+impl A2cOptions {
+    /// Fails where an option is out of its range.
+    pub(crate) fn check(&self) -> Result<(), LearnError> {
+        playing(self.steps, self.worlds, self.discount)?;
+        at_least_one("horizon", self.horizon)?;
+        positive("learning_rate", self.learning_rate)?;
+        share("gae_lambda", self.gae_lambda)?;
+        entropy(self.entropy, self.entropy_end)?;
+        not_negative("value_weight", self.value_weight)?;
+        not_negative("gradient_norm", self.gradient_norm)?;
+        network(&self.network)?;
+        positive("initial_std", self.initial_std)?;
+        share("average_from", self.average_from)
+    }
+}
+
+learner_options! {
+    /// Options of deep Q-learning.
+    pub struct DqnOptions("dqn") {
+        /// Environment steps to learn from, all slots counted.
+        steps: u64 = 300_000,
+        /// Worlds played side by side (read where the environment is made).
+        worlds: usize = 8,
+        /// Environment steps between trainings.
+        train_every: usize = 8,
+        /// Gradient steps of each training.
+        gradient_steps: usize = 4,
+        /// Rows of one gradient step.
+        minibatch: usize = 128,
+        /// Transitions remembered.
+        memory: usize = 100_000,
+        /// Environment steps at random before training begins.
+        warmup: usize = 1000,
+        /// Step size of the optimiser, at the start.
+        learning_rate: f64 = 5e-4,
+        /// Whether the step size falls linearly to zero.
+        anneal: bool = true,
+        /// Discount factor; `none` takes the model's.
+        discount: Option<f64> = None,
+        /// Share of random choices at the start.
+        exploration: f64 = 1.0,
+        /// Share of random choices at the end.
+        exploration_end: f64 = 0.02,
+        /// Share of the steps over which it falls.
+        exploration_time: f64 = 0.3,
+        /// Environment steps between copies of the network into its target.
+        target_every: usize = 500,
+        /// Whether the network itself picks the choice whose target value is taken.
+        double: bool = true,
+        /// Whether values are split into a level and advantages.
+        dueling: bool = true,
+        /// Periods summed before a value is taken.
+        n_step: usize = 1,
+        /// Exponent of prioritised draws; `none` draws evenly.
+        priority: Option<f64> = None,
+        /// First exponent of the correction for prioritised draws; it rises to 1.
+        priority_beta: f64 = 0.4,
+        /// Longest gradient; longer ones are shortened. 0 never shortens.
+        gradient_norm: f64 = 10.0,
+        /// Points of the grid of each continuous dimension.
+        bins: usize = 15,
+        /// Whether observations are standardised by running statistics.
+        normalize_observations: bool = true,
+        /// Whether the targets of the network are standardised.
+        normalize_values: bool = true,
+        /// Hidden layers.
+        network: Vec<usize> = vec![64, 64],
+        /// Function between layers.
+        activation: Activation = Activation::Relu,
+    }
+}
+
+impl DqnOptions {
+    /// Fails where an option is out of its range.
+    pub(crate) fn check(&self) -> Result<(), LearnError> {
+        playing(self.steps, self.worlds, self.discount)?;
+        remembering(self.train_every, self.minibatch, self.memory, self.n_step)?;
+        positive("learning_rate", self.learning_rate)?;
+        share("exploration", self.exploration)?;
+        share("exploration_end", self.exploration_end)?;
+        share("exploration_time", self.exploration_time)?;
+        at_least_one("target_every", self.target_every)?;
+        self.priority.map_or(Ok(()), |x| not_negative("priority", x))?;
+        share("priority_beta", self.priority_beta)?;
+        not_negative("gradient_norm", self.gradient_norm)?;
+        bins(self.bins)?;
+        network(&self.network)
+    }
+    /// Share of random choices after `steps`.
+    pub(crate) fn epsilon(&self, steps: u64) -> f64 {
+        let time = (self.exploration_time * self.steps as f64).max(1.0);
+        Linear {
+            from: self.exploration,
+            to: self.exploration_end,
+        }
+        .at(steps as f64 / time)
+    }
+}
+
+learner_options! {
+    /// Options of soft actor-critic.
+    pub struct SacOptions("sac") {
+        /// Environment steps to learn from, all slots counted.
+        steps: u64 = 100_000,
+        /// Worlds played side by side (read where the environment is made).
+        worlds: usize = 8,
+        /// Environment steps between trainings.
+        train_every: usize = 8,
+        /// Gradient steps of each training.
+        gradient_steps: usize = 4,
+        /// Rows of one gradient step.
+        minibatch: usize = 256,
+        /// Transitions remembered.
+        memory: usize = 200_000,
+        /// Environment steps at random before training begins.
+        warmup: usize = 1000,
+        /// Step size of the optimisers, at the start.
+        learning_rate: f64 = 1e-3,
+        /// Whether the step size falls linearly to zero.
+        anneal: bool = true,
+        /// Discount factor; `none` takes the model's.
+        discount: Option<f64> = None,
+        /// How far the following critics move towards the critics at each gradient step.
+        target_rate: f64 = 0.005,
+        /// Entropy of the policy at the start, for each dimension.
+        target_entropy: f64 = -1.0,
+        /// Entropy of the policy at the end, for each dimension.
+        target_entropy_end: f64 = -2.5,
+        /// First temperature, in units of the standard deviation of values.
+        temperature: f64 = 0.1,
+        /// Periods summed before a value is taken.
+        n_step: usize = 1,
+        /// Whether observations are standardised by running statistics.
+        normalize_observations: bool = true,
+        /// Whether the targets of the critics are standardised.
+        normalize_values: bool = true,
+        /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
+        average_from: f64 = 0.6,
+        /// Hidden layers of policy and critics.
+        network: Vec<usize> = vec![64, 64],
+        /// Function between layers.
+        activation: Activation = Activation::Relu,
+    }
+}
+
+impl SacOptions {
+    /// Fails where an option is out of its range.
+    pub(crate) fn check(&self) -> Result<(), LearnError> {
+        playing(self.steps, self.worlds, self.discount)?;
+        remembering(self.train_every, self.minibatch, self.memory, self.n_step)?;
+        positive("learning_rate", self.learning_rate)?;
+        let rate = self.target_rate;
+        in_range(
+            rate > 0.0 && rate <= 1.0,
+            "target_rate",
+            rate,
+            "a number above 0, at most 1",
+        )?;
+        positive("temperature", self.temperature)?;
+        share("average_from", self.average_from)?;
+        network(&self.network)
+    }
+}
+
+learner_options! {
+    /// Options of recurrent proximal policy optimisation.
+    pub struct RecurrentPpoOptions("recurrent_ppo") {
+        /// Environment steps to learn from, all slots counted.
+        steps: u64 = 1_000_000,
+        /// Worlds played side by side (read where the environment is made).
+        worlds: usize = 16,
+        /// Periods played between updates, in each world; gradients reach back as far.
+        horizon: usize = 64,
+        /// Passes over what was played.
+        epochs: usize = 8,
+        /// Slots whose sequences make one gradient step.
+        minibatch_slots: usize = 4,
+        /// Step size of the optimiser, at the start.
+        learning_rate: f64 = 5e-4,
+        /// Whether the step size falls linearly to zero.
+        anneal: bool = true,
+        /// Discount factor; `none` takes the model's.
+        discount: Option<f64> = None,
+        /// Weight of far against near surprises in advantages (lambda).
+        gae_lambda: f64 = 0.95,
+        /// How far the ratio of new to old probabilities may move from 1.
+        clip: f64 = 0.2,
+        /// Weight of the entropy bonus at the start; it falls linearly to `entropy_end`.
+        entropy: f64 = 0.0,
+        /// Weight of the entropy bonus at the end.
+        entropy_end: f64 = 0.0,
+        /// Weight of the squared error of values.
+        value_weight: f64 = 0.5,
+        /// Longest gradient; longer ones are shortened. 0 never shortens.
+        gradient_norm: f64 = 0.5,
+        /// Ends an update early when the policy has moved 1.5 times this far (approximate Kullback-Leibler divergence).
+        target_kl: Option<f64> = None,
+        /// Whether observations are standardised by running statistics.
+        normalize_observations: bool = true,
+        /// Whether the targets of the value network are standardised.
+        normalize_values: bool = true,
+        /// Width of the memory of policy and value network.
+        memory: usize = 64,
+        /// Hidden layers behind the memory.
+        network: Vec<usize> = vec![64],
+        /// Function between layers.
+        activation: Activation = Activation::Tanh,
+        /// First standard deviation of continuous actions, in units of half their range.
+        initial_std: f64 = 0.5,
+    }
+}
+
+impl RecurrentPpoOptions {
+    /// Fails where an option is out of its range.
+    pub(crate) fn check(&self) -> Result<(), LearnError> {
+        playing(self.steps, self.worlds, self.discount)?;
+        at_least_one("horizon", self.horizon)?;
+        at_least_one("epochs", self.epochs)?;
+        at_least_one("minibatch_slots", self.minibatch_slots)?;
+        positive("learning_rate", self.learning_rate)?;
+        share("gae_lambda", self.gae_lambda)?;
+        positive("clip", self.clip)?;
+        entropy(self.entropy, self.entropy_end)?;
+        not_negative("value_weight", self.value_weight)?;
+        not_negative("gradient_norm", self.gradient_norm)?;
+        self.target_kl.map_or(Ok(()), |x| positive("target_kl", x))?;
+        in_range((1..=4096).contains(&self.memory), "memory", self.memory, "1 to 4096")?;
+        network(&self.network)?;
+        positive("initial_std", self.initial_std)
+    }
+}
+
+/// What all learners have.
+pub(crate) fn playing(steps: u64, worlds: usize, discount: Option<f64>) -> Result<(), LearnError> {
+    in_range(steps > 0, "steps", steps, "at least 1")?;
+    in_range((1..=1_000_000).contains(&worlds), "worlds", worlds, "1 to 1_000_000")?;
+    discount.map_or(Ok(()), |d| share("discount", d))
+}
+
+/// What learners have that keep what was played.
+fn remembering(train_every: usize, minibatch: usize, memory: usize, n_step: usize) -> Result<(), LearnError> {
+    at_least_one("train_every", train_every)?;
+    at_least_one("minibatch", minibatch)?;
+    in_range(
+        (1..=100_000_000).contains(&memory),
+        "memory",
+        memory,
+        "1 to 100_000_000",
+    )?;
+    in_range((1..=1000).contains(&n_step), "n_step", n_step, "1 to 1000")
+}
+
+fn entropy(start: f64, end: f64) -> Result<(), LearnError> {
+    not_negative("entropy", start)?;
+    not_negative("entropy_end", end)
+}
+
+pub(crate) fn bins(bins: usize) -> Result<(), LearnError> {
+    in_range((1..=100_000).contains(&bins), "bins", bins, "1 to 100_000")
+}
+
+fn network(layers: &[usize]) -> Result<(), LearnError> {
+    let ok = layers.len() <= 8 && layers.iter().all(|n| (1..=4096).contains(n));
+    let shown = format!("{layers:?}");
+    in_range(
+        ok,
+        "network",
+        shown,
+        "up to 8 layers of 1 to 4096 units, as in [64, 64]",
+    )
+}
+
+fn at_least_one(key: &str, n: usize) -> Result<(), LearnError> {
+    in_range(n > 0, key, n, "at least 1")
+}
+
+fn positive(key: &str, x: f64) -> Result<(), LearnError> {
+    in_range(x > 0.0, key, x, "a number above 0")
+}
+
+pub(crate) fn not_negative(key: &str, x: f64) -> Result<(), LearnError> {
+    in_range(x >= 0.0, key, x, "a number not below 0")
+}
+
+/// Between 0 and 1.
+pub(crate) fn share(key: &str, x: f64) -> Result<(), LearnError> {
+    in_range((0.0..=1.0).contains(&x), key, x, "a number between 0 and 1")
+}

@@ -1,0 +1,461 @@
+//! What `train METHOD { }` may say: the options of the learner and the keys of whoever drives it ([`DRIVER_KEYS`]), read
+//! and checked before anything is trained.
+//!
+//! [`read`] turns a block into [`TrainSettings`]; [`check`] does that for every block of a model, so that a misspelled
+//! key is an error when the model is compiled. Two spellings of papers are read as options of `q_learning`:
+//! `exploration = exp(-4e-6 * step)` and `stop = stable(100_000)`.
+
+use super::LearnError;
+use super::options::{LearnerOptions, OptionInfo, Value, learners};
+use super::q_learning::QLearningOptions;
+use crate::check::Model;
+use crate::check::model::{Setting, Settings};
+use crate::check::settings::{Key, Kind, misfit, seeds, unknown_key, unknown_word};
+use crate::diag::{Diagnostic, Span};
+
+/// Keys of `train { }` that every learner shares: they are about the worlds and the runs, not about learning.
+pub const DRIVER_KEYS: &[Key] = &[
+    Key {
+        name: "seeds",
+        kind: Kind::Seeds,
+        default: "1",
+        doc: "seeds, one run each",
+    },
+    Key {
+        name: "periods",
+        kind: Kind::Whole {
+            lo: 1,
+            hi: 1_000_000_000,
+        },
+        default: "the scenario's, else the horizon, else no end",
+        doc: "periods after which an episode's record stops; the world does not end there, so learners look beyond",
+    },
+    Key {
+        name: "scenario",
+        kind: Kind::Scenario,
+        default: "none",
+        doc: "the scenario to train in",
+    },
+    Key {
+        name: "members",
+        kind: Kind::Whole { lo: 1, hi: 10_000_000 },
+        default: "1000",
+        doc: "members that stand for a continuum",
+    },
+    Key {
+        name: "policies",
+        kind: Kind::Words("choice", &["shared", "separate"]),
+        default: "shared",
+        doc: "one policy an agent block, or one a member",
+    },
+    Key {
+        name: "shaping",
+        kind: Kind::Switch,
+        default: "false",
+        doc: "allows the learner's discount to differ from the model's",
+    },
+    Key {
+        name: "stop",
+        kind: Kind::Stop,
+        default: "none",
+        doc: "q_learning: ends when the best choices met have not changed for so many periods",
+    },
+    Key {
+        name: "random",
+        kind: Kind::Words("choice", &["counter", "ran2"]),
+        default: "counter",
+        doc: "q_learning: where chance comes from; ran2 repeats the program of Calvano et al. (2020) number by number",
+    },
+];
+
+/// Where the chance of a repeated game comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chance {
+    /// Counter-based streams.
+    Counter,
+    /// The streams of the published program.
+    Ran2,
+}
+
+/// A learner as `train` knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct LearnerInfo {
+    /// Its name.
+    pub method: &'static str,
+    /// What it is, in one line.
+    pub doc: &'static str,
+    /// Its options.
+    pub table: fn() -> Vec<OptionInfo>,
+    try_options: fn(&[(String, Value)]) -> Vec<(usize, LearnError)>,
+}
+
+/// Every learner, whether this econc was built with it or not.
+pub const LEARNERS: &[LearnerInfo] = &[
+    info::<learners::PpoOptions>("proximal policy optimisation"),
+    info::<learners::RecurrentPpoOptions>("the same with memory, for what is not seen"),
+    info::<learners::A2cOptions>("advantage actor-critic"),
+    info::<learners::DqnOptions>("deep Q-learning, for discrete choices"),
+    info::<learners::SacOptions>("soft actor-critic, for continuous actions"),
+    info::<QLearningOptions>("tabular Q-learning, for finitely many states and choices"),
+];
+
+const fn info<O: LearnerOptions>(doc: &'static str) -> LearnerInfo {
+    LearnerInfo {
+        method: O::METHOD,
+        doc,
+        table: O::table,
+        try_options: try_options::<O>,
+    }
+}
+
+/// Sets all options on the defaults: the faults with the number of the entry each is about.
+fn try_options<O: LearnerOptions>(entries: &[(String, Value)]) -> Vec<(usize, LearnError)> {
+    let mut options = O::default();
+    let mut faults = Vec::new();
+    for (i, (key, value)) in entries.iter().enumerate() {
+        if let Err(e) = options.set(key, value) {
+            faults.push((i, e));
+        }
+    }
+    if faults.is_empty()
+        && let Err(e) = options.in_range()
+    {
+        let about = match &e {
+            LearnError::BadOption { key, .. } => entries.iter().position(|(k, _)| k == key),
+            LearnError::UnknownOption { .. }
+            | LearnError::Unsuitable { .. }
+            | LearnError::NotFinite { .. }
+            | LearnError::Mismatch { .. } => None,
+        };
+        faults.push((about.unwrap_or(0), e));
+    }
+    faults
+}
+
+/// The learner of this name.
+///
+/// # Errors
+/// E0804 with the names there are.
+pub fn learner(method: &str) -> Result<&'static LearnerInfo, Diagnostic> {
+    LEARNERS.iter().find(|l| l.method == method).ok_or_else(|| {
+        let known: Vec<String> = LEARNERS.iter().map(|l| l.method.to_string()).collect();
+        unknown_word("learner", method, &known)
+    })
+}
+
+/// A `train` block that has been read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainSettings {
+    /// The learner's name.
+    pub method: &'static str,
+    /// One run each.
+    pub seeds: Vec<u64>,
+    /// Periods after which a record stops.
+    pub periods: Option<usize>,
+    /// The scenario to train in.
+    pub scenario: Option<String>,
+    /// Members that stand for a continuum.
+    pub members: Option<usize>,
+    /// Whether every member has a policy of its own.
+    pub separate: bool,
+    /// Where chance comes from.
+    pub random: Chance,
+    /// The learner's own options, to be given to [`LearnerOptions::set`].
+    pub options: Vec<(String, Value)>,
+}
+
+/// Reads a `train` block of a model.
+///
+/// # Errors
+/// E0801 (no such key), E0804 (no such learner or scenario), E0805 (a value that a key does not take), E0806 (another discount than the
+/// model's), with the places of the entries.
+pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagnostic>> {
+    let learner = learner(block.method.as_deref().unwrap_or_default())
+        .map_err(|d| vec![d.at(block.span, "no learner of this name")])?;
+    let table = (learner.table)();
+    let mut read = TrainSettings {
+        method: learner.method,
+        seeds: vec![1],
+        periods: None,
+        scenario: None,
+        members: None,
+        separate: false,
+        random: Chance::Counter,
+        options: Vec::new(),
+    };
+    let mut spans = Vec::new();
+    let mut faults = Vec::new();
+    let tabular = learner.method == QLearningOptions::METHOD;
+    let mut shaping = false;
+    for (key, value, span) in &block.entries {
+        let only_tabular = ["stop", "random"].contains(&key.as_str());
+        if let Some(driver) = DRIVER_KEYS.iter().find(|k| k.name == key) {
+            let value = &with_parameters(model, value);
+            if let Some(d) = misfit(driver, key, value, model, Some(*span)) {
+                faults.push(d);
+            } else if only_tabular && !tabular {
+                faults.push(
+                    Diagnostic::error("E0805", format!("`{key}` cannot be set for `train {}`", learner.method))
+                        .at(*span, "a setting of q_learning")
+                        .hint("remove it; `steps` says when learning ends"),
+                );
+            } else if key == "shaping" {
+                shaping = *value == Setting::Bool(true);
+            } else {
+                read.driver(key, value, &mut spans, *span);
+            }
+            continue;
+        }
+        if !table.iter().any(|o| o.key == key) {
+            let known: Vec<String> = table
+                .iter()
+                .map(|o| o.key)
+                .chain(DRIVER_KEYS.iter().map(|k| k.name))
+                .map(String::from)
+                .collect();
+            faults.push(unknown_key(key, &format!("train {}", learner.method), *span, &known));
+            continue;
+        }
+        if key == "exploration"
+            && tabular
+            && let Some(rate) = rate_of_exploration(value)
+        {
+            read.options.push((key.clone(), Value::Word("exponential".to_string())));
+            read.options.push(("exploration_rate".to_string(), Value::Number(rate)));
+            spans.extend([*span, *span]);
+            continue;
+        }
+        let wants_number = table.iter().any(|o| o.key == key && o.kind.contains("number"));
+        let value = if wants_number {
+            with_parameters(model, value)
+        } else {
+            value.clone()
+        };
+        read.options.push((key.clone(), as_option(&value)));
+        spans.push(*span);
+    }
+    for (i, e) in (learner.try_options)(&read.options) {
+        let known = table.iter().find(|o| o.key == read.options[i].0);
+        let mut d = Diagnostic::from(e).at(spans[i], known.map_or(String::new(), |o| format!("takes {}", o.kind)));
+        if let (Some(o), Value::Word(w)) = (known, &read.options[i].1)
+            && let Some(near) = crate::diag::suggest::did_you_mean(w, o.kind.split([' ', ',']).filter(|k| k.len() > 2))
+        {
+            d = d.hint(format!("did you mean `{near}`?"));
+        }
+        faults.push(d);
+    }
+    if !shaping {
+        faults.extend(discount_differs(model, &read.options, &spans));
+    }
+    if faults.is_empty() { Ok(read) } else { Err(faults) }
+}
+
+/// The faults of every `train` block of a model.
+pub fn check(model: &Model) -> Vec<Diagnostic> {
+    let blocks = model.settings.iter().filter(|s| s.block == "train");
+    blocks.filter_map(|b| read(model, b).err()).flatten().collect()
+}
+
+impl TrainSettings {
+    /// Notes the value of a driver's key that fits.
+    fn driver(&mut self, key: &str, value: &Setting, spans: &mut Vec<Span>, span: Span) {
+        let whole = || value.number().map(|x| x as usize);
+        let word = || match value {
+            Setting::Word(w) => Some(w.as_str()),
+            _ => None,
+        };
+        match key {
+            "seeds" => self.seeds = seeds(value),
+            "periods" => self.periods = whole(),
+            "members" => self.members = whole(),
+            "scenario" => self.scenario = word().map(String::from),
+            "policies" => self.separate = word() == Some("separate"),
+            "random" if word() == Some("ran2") => self.random = Chance::Ran2,
+            "stop" => {
+                if let Setting::Call(_, args) = value
+                    && let Some(n) = args.first().and_then(Setting::number)
+                {
+                    self.options.push(("stable".to_string(), Value::Number(n)));
+                    spans.push(span);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A learner that looks ahead differently from the agents solves another problem.
+fn discount_differs(model: &Model, options: &[(String, Value)], spans: &[Span]) -> Option<Diagnostic> {
+    let i = options.iter().rposition(|(key, _)| key == "discount")?;
+    let Value::Number(learners) = options[i].1 else {
+        return None;
+    };
+    let constant = |node: crate::graph::NodeId| model.graph.nodes[node.0 as usize].domain.as_point();
+    let (agent, node) = model
+        .agents
+        .iter()
+        .filter(|a| a.reward.is_some())
+        .find_map(|a| a.discount.filter(|d| constant(*d) != Some(learners)).map(|d| (a, d)))?;
+    let own = constant(node).map_or("not one number".to_string(), |x| x.to_string());
+    Some(
+        Diagnostic::error(
+            "E0806",
+            format!("the learner's discount differs from that of `{}`", agent.name),
+        )
+        .at(spans[i], format!("{learners} here, {own} in the model"))
+        .and(model.graph.nodes[node.0 as usize].span, "the model's")
+        .hint("remove it: learners take the model's; or write `shaping = true` to learn another problem on purpose"),
+    )
+}
+
+/// A parameter's value for its name, where the name stands alone.
+fn with_parameters(model: &Model, value: &Setting) -> Setting {
+    let named = |w: &str| {
+        let p = model.params.iter().find(|p| p.name == w)?;
+        match p.values.as_slice() {
+            [x] => Some(Setting::Number(*x)),
+            _ => None,
+        }
+    };
+    match value {
+        Setting::Word(w) => named(w).unwrap_or_else(|| value.clone()),
+        Setting::List(items) => Setting::List(items.iter().map(|v| with_parameters(model, v)).collect()),
+        Setting::Number(_) | Setting::Bool(_) | Setting::Text(_) | Setting::Call(..) | Setting::Range(..) => {
+            value.clone()
+        }
+    }
+}
+
+/// The value as the options of learners read it.
+fn as_option(value: &Setting) -> Value {
+    match value {
+        Setting::Number(x) => Value::Number(*x),
+        Setting::Bool(b) => Value::Bool(*b),
+        Setting::Word(w) => Value::Word(w.clone()),
+        Setting::List(items) => Value::List(items.iter().map(as_option).collect()),
+        Setting::Text(_) | Setting::Call(..) | Setting::Range(..) => Value::Word(value.to_string()),
+    }
+}
+
+/// `4e-6` of `exp(-4e-6 * step)`.
+fn rate_of_exploration(value: &Setting) -> Option<f64> {
+    let Setting::Call(f, args) = value else { return None };
+    let ("exp", [Setting::Text(text)]) = (f.as_str(), args.as_slice()) else {
+        return None;
+    };
+    let (rate, step) = text.split_once('*')?;
+    let Value::Number(rate) = Value::parse(rate) else {
+        return None;
+    };
+    (step.trim() == "step" && rate <= 0.0).then_some(-rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::settings::{SOLVE_KEYS, VERIFY_KEYS};
+
+    const MODEL: &str = "param n = 3\nagent a {\n  state x in [0, 10], start 1\n  action d in {keep, replace}\n  \
+        x' = if d == replace then 0 else min(x + 1, 10)\n  reward if d == replace then -n else -x\n  discount 0.9\n}\n\
+        scenario s { periods 5 }\n";
+
+    fn train(block: &str) -> Result<TrainSettings, Vec<String>> {
+        let (model, diagnostics) = crate::compile(&format!("{MODEL}{block}\n"), &crate::Options::default());
+        match model {
+            Some(model) => Ok(read(&model, model.settings.last().unwrap()).unwrap()),
+            None => Err(diagnostics
+                .iter()
+                .map(|d| format!("{} {} {:?}", d.code, d.headline, d.hint))
+                .collect()),
+        }
+    }
+
+    #[test]
+    fn a_block_is_read_into_options_and_driver() {
+        let t = train(
+            "train ppo { steps = 1000; worlds = n; network = [n, 4]; activation = relu; anneal = false; \
+            seeds = 2..4; scenario = s; periods = 7; policies = separate; discount = none }",
+        )
+        .unwrap();
+        assert_eq!(
+            (t.method, t.seeds, t.periods, t.separate),
+            ("ppo", vec![2, 3, 4], Some(7), true)
+        );
+        assert_eq!(t.scenario.as_deref(), Some("s"));
+        let mut o = learners::PpoOptions::default();
+        for (key, value) in &t.options {
+            o.set(key, value).unwrap();
+        }
+        assert_eq!((o.steps, o.worlds, o.network, o.anneal), (1000, 3, vec![3, 4], false));
+    }
+
+    #[test]
+    fn spellings_of_papers_are_options_of_q_learning() {
+        let t = train("train q_learning { exploration = exp(-4e-6 * step); stop = stable(100_000); random = ran2 }")
+            .unwrap();
+        let mut o = QLearningOptions::default();
+        for (key, value) in &t.options {
+            o.set(key, value).unwrap();
+        }
+        assert_eq!((o.exploration_rate, o.stable, t.random), (4e-6, 100_000, Chance::Ran2));
+    }
+
+    #[test]
+    fn what_a_learner_does_not_take_is_an_error_with_advice() {
+        for (block, wanted) in [
+            (
+                "train poo { }",
+                "E0804 unknown learner `poo` Some(\"did you mean `ppo`?\")",
+            ),
+            (
+                "train ppo { stepz = 5 }",
+                "E0801 `train ppo` has no setting `stepz` Some(\"did you mean `steps`?\")",
+            ),
+            ("train ppo { alpha = 0.1 }", "E0801"),
+            ("train ppo { steps = 1.5 }", "E0805 option `steps` cannot be `1.5`"),
+            ("train ppo { steps = 0 }", "E0805"),
+            ("train ppo { clip = -1 }", "E0805 option `clip` cannot be `-1`"),
+            ("train ppo { anneal = 1 }", "E0805"),
+            (
+                "train ppo { activation = tahn }",
+                "E0805 option `activation` cannot be `tahn` Some(\"did you mean `tanh`?\")",
+            ),
+            ("train ppo { stop = stable(10) }", "E0805"),
+            ("train ppo { seeds = [1, -2] }", "E0805"),
+            ("train ppo { seeds = 5..1 }", "E0805"),
+            ("train ppo { scenario = t2 }", "E0804"),
+            ("train ppo { discount = 0.8 }", "E0806"),
+            ("train ppo { shaping = 1 }", "E0805"),
+            ("train q_learning { stop = never(1) }", "E0805"),
+            ("train q_learning { exploration = exp(step) }", "E0805"),
+        ] {
+            let found = train(block).unwrap_err();
+            assert!(found.len() == 1 && found[0].starts_with(wanted), "{block}: {found:?}");
+        }
+        assert!(train("train ppo { discount = 0.8; shaping = true }").is_ok());
+        assert!(train("train ppo { discount = 0.9 }").is_ok());
+    }
+
+    #[test]
+    fn no_key_means_two_things_and_every_default_is_taken() {
+        for learner in LEARNERS {
+            let table = (learner.table)();
+            for o in &table {
+                assert!(
+                    DRIVER_KEYS.iter().all(|k| k.name != o.key),
+                    "{} {}",
+                    learner.method,
+                    o.key
+                );
+                let fault = (learner.try_options)(&[(o.key.to_string(), Value::parse(&o.default))]);
+                assert!(fault.is_empty(), "{} {}: {fault:?}", learner.method, o.key);
+            }
+        }
+        for keys in [SOLVE_KEYS, VERIFY_KEYS, DRIVER_KEYS] {
+            for (i, k) in keys.iter().enumerate() {
+                assert!(!k.doc.is_empty() && !k.default.is_empty() && !k.kind.words().is_empty());
+                assert!(keys[..i].iter().all(|other| other.name != k.name), "{}", k.name);
+            }
+        }
+    }
+}

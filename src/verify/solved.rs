@@ -45,6 +45,24 @@ const REFINEMENTS: usize = 4;
 /// Most grid points of a finer grid, all shocks counted.
 const FINEST: usize = 300_000;
 
+/// Whether what is asked exists.
+///
+/// # Errors
+/// E0804: a method or a concept that does not exist.
+pub fn asked(options: &Options) -> Result<(), Diagnostic> {
+    let words = [
+        ("method", &options.method, METHODS),
+        ("concept", &options.concept, CONCEPTS),
+    ];
+    for (what, asked, known) in words {
+        if let Some(word) = asked.as_ref().filter(|w| !known.contains(&w.as_str())) {
+            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            return Err(unknown_word(what, word, &known));
+        }
+    }
+    Ok(())
+}
+
 /// Solves a model by its settings and certifies the result.
 ///
 /// What the file leaves open is found out here: ends of grids of states without an end are moved until nobody goes there,
@@ -55,11 +73,8 @@ pub fn solve(
     progress: &mut dyn FnMut(Progress) -> Control,
 ) -> Result<Solved, Vec<Diagnostic>> {
     let mut model = model.clone();
+    asked(options).map_err(|d| vec![d])?;
     if let Some(c) = &options.concept {
-        if !CONCEPTS.contains(&c.as_str()) {
-            let known: Vec<String> = CONCEPTS.iter().map(ToString::to_string).collect();
-            return Err(vec![unknown_word("concept", c, &known)]);
-        }
         set(&mut model, "concept", Setting::Word(c.clone()));
     }
     let method = options

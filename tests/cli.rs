@@ -68,6 +68,11 @@ fn misuse_ends_with_two_and_says_what_is_right() {
         (&["solve", "growth.econ", "--set", "beta"][..], "NAME=VALUE"),
         (&["solve", "growth.econ", "--threads", "0"][..], "--threads"),
         (&["simulate", "growth.econ", "--worlds", "0"][..], "--worlds"),
+        (
+            &["solve", "growth.econ", "--method", "value_iteratoin"][..],
+            "`value_iteration`",
+        ),
+        (&["solve", "growth.econ", "--concept", "nsh"][..], "E0804"),
         (&["graph", "growth.econ", "--svg", "--dot"][..], "--dot"),
         (&[][..], "Usage"),
     ] {
@@ -251,6 +256,209 @@ fn a_new_model_is_a_copy_under_its_own_name_and_replaces_nothing() {
     let (exit, _, err) = econc(directory.path(), &["new", "aiyagri", "other"]);
     assert_eq!(exit, 2);
     assert!(err.contains("E0962") && err.contains("`aiyagari`"), "{err}");
+}
+
+/// A decision problem that is solved in no time.
+const SMALL: &str = "model small\nparam a = 0.3 in (0, 1)\nparam n = 2 in 1..9\nshock z ~ markov([0.9, 1.1], [[0.8, 0.2], [0.2, \
+    0.8]])\nagent planner {\n  state k in [0.05, 0.6], start 0.2\n  action x in [0.01, 0.6]\n  let c = z * k^a + n - n - \
+    x\n  k' = x\n  require c >= 0.001\n  observe k, z\n  reward log(c)\n  discount 0.9\n}\nscenario long { periods 60 }\nsolve { \
+    grid.k = log(60); edges = 1; euler = 0; bellman = 0 }\n";
+
+/// Every file of a run directory, with the manifest freed of what is about the process and the clock.
+fn contents(directory: &Path) -> Vec<(String, Vec<u8>)> {
+    let done = open_complete(directory).unwrap_or_else(|d| panic!("{}: {d:?}", directory.display()));
+    let mut out: Vec<(String, Vec<u8>)> = done
+        .manifest
+        .files
+        .iter()
+        .map(|f| {
+            (
+                f.name.clone(),
+                std::fs::read(directory.join(&f.name)).expect("a listed file"),
+            )
+        })
+        .collect();
+    let manifest = Manifest {
+        command: Vec::new(),
+        started: String::new(),
+        wall_seconds: None,
+        ..done.manifest
+    };
+    out.push(("manifest".into(), format!("{manifest:?}").into_bytes()));
+    out
+}
+
+fn same(a: &Path, b: &Path) {
+    let (a, b) = (contents(a), contents(b));
+    assert!(a.len() > 3, "{a:?}");
+    assert_eq!(a.len(), b.len());
+    for ((name, x), (other, y)) in a.iter().zip(&b) {
+        assert_eq!(name, other);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(2000).collect::<String>();
+        assert!(x == y, "{name} differs:\n{}\n---\n{}", text(x), text(y));
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let directory = scratch();
+    let at = |name: &str| directory.path().join(name);
+    std::fs::write(at("small.econ"), SMALL).expect("a model");
+    for threads in ["1", "2"] {
+        let (solved, run) = (format!("solved{threads}"), format!("run{threads}"));
+        let (exit, out, err) = econc(
+            directory.path(),
+            &["solve", "small.econ", "--threads", threads, "--out", &solved],
+        );
+        assert_eq!(exit, 0, "{out}{err}");
+        // The same solution for both, since its path is a setting.
+        let arguments = [
+            "simulate",
+            "small.econ",
+            "--policy",
+            "solved1",
+            "--worlds",
+            "40",
+            "--scenario",
+            "long",
+        ];
+        let mut arguments = arguments.to_vec();
+        arguments.extend(["--threads", threads, "--out", &run]);
+        let (exit, out, err) = econc(directory.path(), &arguments);
+        assert_eq!(exit, 0, "{out}{err}");
+    }
+    same(&at("solved1"), &at("solved2"));
+    same(&at("run1"), &at("run2"));
+}
+
+#[test]
+fn a_sweep_is_a_directory_a_value_and_one_table() {
+    let directory = scratch();
+    let at = |name: &str| directory.path().join(name);
+    std::fs::write(at("small.econ"), SMALL).expect("a model");
+    let simulate = [
+        "simulate",
+        "small.econ",
+        "--policy",
+        "fixed:x=0.2",
+        "--scenario",
+        "long",
+    ];
+    let with = |more: &[&str]| econc(directory.path(), &[&simulate[..], more].concat());
+    let (exit, out, err) = with(&["--set", "a=0.2..0.4:3", "--set", "n=1..2:2", "--out", "sweep"]);
+    assert_eq!(exit, 0, "{out}{err}");
+    assert!(out.contains("Results by value"), "{out}");
+    let whole = open_complete(&at("sweep")).expect("complete");
+    let table = String::from_utf8(whole.read("sweep.csv").expect("the table")).expect("UTF-8");
+    let rows: Vec<Vec<&str>> = table.lines().map(|l| l.split(',').collect()).collect();
+    assert_eq!(rows[0][..4], ["a", "n", "status", "run"]);
+    assert_eq!(rows.len(), 7);
+    assert_eq!(rows[2][..4], ["0.2", "2.0", "complete", "run-002"]);
+    assert_eq!(rows[6][..4], ["0.4", "2.0", "complete", "run-006"]);
+    let total = rows[0]
+        .iter()
+        .position(|c| *c == "total planner")
+        .expect("the sum of rewards");
+    let of = |row: usize| rows[row][total].parse::<f64>().expect("a number");
+    // k is below one: more weight on it is less output; n adds nothing.
+    assert!(of(1) > of(3) && of(3) > of(5) && of(1) == of(2), "{table}");
+    // Each run is the run without a sweep.
+    let (exit, _, err) = with(&["--set", "a=0.3", "--set", "n=1", "--out", "one"]);
+    assert_eq!(exit, 0, "{err}");
+    same(&at("sweep/run-003"), &at("one"));
+
+    let (exit, _, err) = with(&["--set", "a=0.5..1.5:3"]);
+    assert_eq!(exit, 1, "{err}");
+    assert!(err.contains("E0403") && !at("runs").exists(), "{err}");
+    for wrong in ["a=0.2..0.4", "a=0.2..0.4:1", "a=0.2..x:3"] {
+        let (exit, _, err) = with(&["--set", wrong]);
+        assert!(exit == 2 && err.contains("E0967"), "{wrong}: {exit} {err}");
+    }
+    let (exit, _, err) = econc(directory.path(), &["check", "small.econ", "--set", "a=0.2..0.4:3"]);
+    assert!(exit == 2 && err.contains("E0967"), "{err}");
+}
+
+#[test]
+fn settings_are_set_from_the_command_line_too() {
+    let directory = scratch();
+    std::fs::write(directory.path().join("small.econ"), SMALL).expect("a model");
+    let check = |set: &str| econc(directory.path(), &["check", "small.econ", "--set", set]);
+    for (set, code) in [
+        ("tolerance=1e-6", ""),
+        ("grid.k=log(30)", ""),
+        ("verify.seeds=1..5", ""),
+        ("tolerance=fast", "E0805"),
+        ("grid.kk=log(30)", "E0801"),
+        ("method=vfj", "E0804"),
+        ("solve.methd=grid_search", "E0801"),
+        ("train.steps=5", "E0802"),
+        ("tolerence=5", "E0802"),
+    ] {
+        let (exit, _, err) = check(set);
+        assert_eq!(exit, i32::from(!code.is_empty()), "{set}: {err}");
+        assert!(err.contains(code), "{set}: {err}");
+    }
+}
+
+#[test]
+fn members_stand_for_a_continuum() {
+    let directory = scratch();
+    let at = |name: &str| directory.path().join(name);
+    let model = "model many\nagent household[continuum] {\n  state k in [0, 9], start uniform(1, 2)\n  action s in [0, 1]\n  k' = \
+        s * k\n  reward k + 0 * K\n  discount 0.9\n}\naggregate K = mean(household.k)\n";
+    std::fs::write(at("many.econ"), model).expect("a model");
+    std::fs::write(at("few.econ"), format!("{model}solve {{ members = 3 }}\n")).expect("a model");
+    let first = |file: &str, more: &[&str]| {
+        let arguments = ["simulate", file, "--policy", "fixed:s=1", "--periods", "2", "--json"];
+        let (exit, out, err) = econc(directory.path(), &[&arguments[..], more].concat());
+        assert_eq!(exit, 0, "{err}");
+        let json: Value = serde_json::from_str(&out).expect("JSON");
+        let run = open_complete(Path::new(
+            &directory.path().join(json["directory"].as_str().expect("a place")),
+        ));
+        let series = run.expect("complete").read("series.csv").expect("series");
+        let text = String::from_utf8(series).expect("UTF-8");
+        let mut lines = text
+            .lines()
+            .map(|l| l.split(',').map(String::from).collect::<Vec<String>>());
+        let (head, row) = (lines.next().expect("names"), lines.next().expect("values"));
+        let of = |name: &str| {
+            let i = head.iter().position(|h| h == name)?;
+            row[i].parse::<f64>().ok()
+        };
+        let members: Vec<f64> = (1..=8).map_while(|i| of(&format!("household.k[{i}]"))).collect();
+        (members, of("K").expect("the mean"))
+    };
+    let (members, mean) = first("many.econ", &["--members", "3"]);
+    assert_eq!(members.len(), 3);
+    assert!((members.iter().sum::<f64>() / 3.0 - mean).abs() < 1e-12);
+    assert_eq!(first("few.econ", &[]), (members, mean));
+    assert_eq!(first("few.econ", &["--members", "5"]).0.len(), 5);
+    assert_eq!(first("many.econ", &[]).0.len(), 8);
+    let (exit, _, err) = econc(directory.path(), &["simulate", "many.econ", "--members", "0"]);
+    assert!(exit == 2 && err.contains("--members"), "{err}");
+}
+
+#[test]
+fn shipped_files_have_the_standard_layout() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    let mut folders = vec![root.join("models"), root.join("examples"), root.join("std")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("readable entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "econ") {
+                files.push(path.display().to_string());
+            }
+        }
+    }
+    assert!(files.len() > 40);
+    let mut arguments = vec!["fmt", "--check"];
+    arguments.extend(files.iter().map(String::as_str));
+    let (exit, out, err) = econc(root, &arguments);
+    assert_eq!((exit, out.as_str(), err.as_str()), (0, "", ""));
 }
 
 #[cfg(target_os = "linux")]

@@ -105,3 +105,31 @@ fn every_model_has_its_expected_numbers_and_cites_a_source() {
         );
     }
 }
+
+#[test]
+fn the_book_lists_every_key_of_every_settings_block() {
+    let book = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/language.md")).expect("the book");
+    let from = |heading: &str| {
+        let at = book.find(heading).unwrap_or_else(|| panic!("no {heading}"));
+        let table = book[at..].split_once("|---|---|---|---|\n").expect("a table").1;
+        table.lines().take_while(|l| l.starts_with('|')).collect::<Vec<&str>>()
+    };
+    for (heading, keys) in [
+        ("Keys of `solve`", econc::check::SOLVE_KEYS),
+        ("Keys of `train`", econc::learn::settings::DRIVER_KEYS),
+        ("Keys of `verify`", econc::check::VERIFY_KEYS),
+    ] {
+        let rows = from(heading);
+        let listed: Vec<&str> = rows.iter().map(|r| r.split('`').nth(1).unwrap_or("")).collect();
+        let known: Vec<String> = keys.iter().map(|k| k.name.replace('*', "NAME")).collect();
+        assert_eq!(listed, known, "{heading}");
+        for (row, key) in rows.iter().zip(keys) {
+            let default = row.split(" | ").nth(2).unwrap_or("").replace('`', "");
+            assert_eq!(default, key.default.replace('`', ""), "{row}");
+        }
+    }
+    let section = &book[book.find("Keys of `train`").expect("learners")..];
+    for learner in econc::learn::settings::LEARNERS {
+        assert!(section.contains(&format!("`{}`", learner.method)), "{}", learner.method);
+    }
+}

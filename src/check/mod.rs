@@ -48,8 +48,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub struct Options {
     /// `--set name=value`: replacements for parameters, by dotted name.
     pub set: Vec<(String, String)>,
-    /// Number of members that stand for a continuum.
-    pub members: usize,
+    /// Number of members that stand for a continuum; default that of `solve { members = .. }`, else 1000.
+    pub members: Option<usize>,
     /// Values of parameters that are results of a solve, by dotted name.
     pub solved: BTreeMap<String, Vec<f64>>,
     /// Name of the file, for models without a header.
@@ -60,7 +60,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             set: Vec::new(),
-            members: 1000,
+            members: None,
             solved: BTreeMap::new(),
             file_name: "model".into(),
         }

@@ -155,9 +155,27 @@ impl Checker<'_> {
         }
     }
 
+    /// Members that stand for a continuum.
+    fn members(&self) -> usize {
+        let said = self.settings_stmts.iter().find_map(|(block, items, _)| {
+            let solve = matches!(block, ast::SettingsBlock::Solve);
+            let item = items
+                .iter()
+                .find(|i| solve && matches!(i.key.as_slice(), [k] if k.text == "members"))?;
+            match item.value.kind {
+                // Anything else is refused where the settings are read.
+                ast::ExprKind::Number { value, .. } if (1.0..=super::MOST_MEMBERS as f64).contains(&value) => {
+                    Some(value as usize)
+                }
+                _ => None,
+            }
+        });
+        self.options.members.or(said).unwrap_or(1000).max(1)
+    }
+
     fn population_size(&mut self, e: &ast::Expr, at: BlockId, name: &str) -> Option<(usize, bool)> {
         if self.means_continuum(e, at) {
-            return Some((self.options.members.max(1), true));
+            return Some((self.members(), true));
         }
         let scope = self.constant_scope(at, "a population's size");
         let x = self.number_constant(e, &scope)?;

@@ -142,7 +142,7 @@ pub const SOLVE_KEYS: &[Key] = &[
     ),
     key(
         "members",
-        COUNT,
+        Kind::Whole { lo: 1, hi: 10_000_000 },
         "1000",
         "members that stand for a continuum in simulation",
     ),
@@ -420,7 +420,7 @@ impl Checker<'_> {
                     },
                 };
                 let wants_number = known.is_some_and(|k| k.kind.wants_number());
-                let Some(value) = self.setting(&item.value, &key, wants_number) else {
+                let Some(value) = self.setting(&item.value, wants_number) else {
                     continue;
                 };
                 if let Some(known) = known
@@ -532,17 +532,17 @@ impl Checker<'_> {
     }
 
     /// A setting's value. A word that names a parameter is a number where a number is wanted, and a word elsewhere.
-    fn setting(&mut self, e: &Expr, key: &str, wants_number: bool) -> Option<Setting> {
+    fn setting(&mut self, e: &Expr, wants_number: bool) -> Option<Setting> {
         match &e.kind {
             ExprKind::Number { value, .. } => Some(Setting::Number(*value)),
             ExprKind::Bool(b) => Some(Setting::Bool(*b)),
             ExprKind::Inf => Some(Setting::Number(f64::INFINITY)),
             ExprKind::Text(s) => Some(Setting::Text(s.clone())),
-            ExprKind::Paren(inner) => self.setting(inner, key, wants_number),
+            ExprKind::Paren(inner) => self.setting(inner, wants_number),
             ExprKind::Array(items) => {
                 let mut list = Vec::new();
                 for i in items {
-                    list.push(self.setting(&i.value, key, wants_number)?);
+                    list.push(self.setting(&i.value, wants_number)?);
                 }
                 Some(Setting::List(list))
             }
@@ -567,7 +567,7 @@ impl Checker<'_> {
                     out.push(match &a.value.kind {
                         _ if self.is_number(&a.value, wants_number) => self.setting_number(&a.value)?,
                         ExprKind::Path(_) | ExprKind::Text(_) | ExprKind::Array(_) | ExprKind::Call { .. } => {
-                            self.setting(&a.value, key, wants_number)?
+                            self.setting(&a.value, wants_number)?
                         }
                         _ => Setting::Text(super::model_text(&a.value)),
                     });

@@ -27,11 +27,12 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     let mut exit = Exit::Fine;
     let mut json = Vec::new();
+    let overrides = globals.overrides()?;
     for file in &arguments.files {
         // One file that cannot be read does not keep the others from being checked.
         let (name, diagnostics, worst) = match Source::read(file) {
             Ok(source) => {
-                let (_, diagnostics) = pipeline::compile(&source, &globals.overrides());
+                let (_, diagnostics) = pipeline::compile(&source, &overrides, None);
                 screen.diagnostics(&diagnostics, Some(&source));
                 let fails = diagnostics
                     .iter()

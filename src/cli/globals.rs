@@ -1,6 +1,7 @@
 //! Options that every subcommand understands.
 
 use super::pipeline::Overrides;
+use crate::diag::Diagnostic;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Common options")]
 pub(super) struct Globals {
-    /// Replace the value of a parameter, or a setting; may be repeated
+    /// Replace the value of a parameter or a setting; LO..HI:N runs N values (solve, simulate); may be repeated
     #[arg(long = "set", global = true, value_name = "NAME=VALUE", value_parser = assignment)]
     pub(super) set: Vec<(String, String)>,
     /// Seed of all random numbers
@@ -46,9 +47,17 @@ pub(super) enum Color {
 }
 
 impl Globals {
-    /// What `--set` says.
-    pub(super) fn overrides(&self) -> Overrides {
-        self.set.clone()
+    /// What `--set` says, for commands that look at one model.
+    ///
+    /// Errors: E0967 for a sweep.
+    pub(super) fn overrides(&self) -> Result<Overrides, Diagnostic> {
+        let (sweeps, _) = super::sweep::runs(&self.set)?;
+        match sweeps.first() {
+            None => Ok(self.set.clone()),
+            Some(s) => Err(Diagnostic::error("E0967", format!("`{}` cannot be swept here", s.name))
+                .note("this command looks at one model")
+                .hint(format!("give one value: --set {}={}", s.name, s.values[0]))),
+        }
     }
 
     /// Makes the pool of threads, if a number was asked for. Only for commands that compute.

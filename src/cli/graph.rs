@@ -45,7 +45,7 @@ enum Form {
 
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     let source = Source::read(&arguments.file)?;
-    let (compiled, diagnostics) = pipeline::compile(&source, &globals.overrides());
+    let (compiled, diagnostics) = pipeline::compile(&source, &globals.overrides()?, None);
     screen.diagnostics(&diagnostics, Some(&source));
     let Some(compiled) = compiled else {
         return Err(Failure {

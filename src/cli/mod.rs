@@ -20,6 +20,7 @@ mod screen;
 mod session;
 mod simulate;
 mod solve;
+mod sweep;
 mod templates;
 
 use crate::diag::Diagnostic;

@@ -54,8 +54,6 @@ pub struct SimulateOptions {
     pub periods: Option<usize>,
     /// `--worlds`
     pub worlds: usize,
-    /// `--members`
-    pub members: Option<usize>,
     /// `--seed`
     pub seed: u64,
 }
@@ -153,13 +151,14 @@ impl Compiled {
     }
 }
 
-/// From a source to a checked model (`None` if there are errors), and all messages.
-pub fn compile(source: &Source, overrides: &Overrides) -> (Option<Compiled>, Vec<Diagnostic>) {
+/// From a source to a checked model (`None` if there are errors), and all messages. `members` stand for a continuum.
+pub fn compile(source: &Source, overrides: &Overrides, members: Option<usize>) -> (Option<Compiled>, Vec<Diagnostic>) {
     let stem = Path::new(&source.name)
         .file_stem()
         .map(|s| s.to_string_lossy().into_owned());
     let options = Options {
         set: overrides.clone(),
+        members,
         file_name: stem.unwrap_or_default(),
         ..Options::default()
     };
@@ -238,13 +237,23 @@ fn not_exported(e: &dyn std::error::Error) -> Diagnostic {
     Diagnostic::error("E0951", "the environment graph cannot be written").note(e.to_string())
 }
 
-/// Solves and certifies.
-pub fn solve(compiled: &Compiled, options: &SolveOptions, meter: &Meter) -> Result<Content, Vec<Diagnostic>> {
-    let asked = verify::solved::Options {
+fn asked(options: &SolveOptions) -> verify::solved::Options {
+    verify::solved::Options {
         method: options.method.clone(),
         concept: options.concept.clone(),
         seed: options.seed,
-    };
+    }
+}
+
+/// Whether what `solve` was told exists; asked before anything is written.
+///
+/// Errors: E0804.
+pub fn solvable(options: &SolveOptions) -> Result<(), Diagnostic> {
+    verify::solved::asked(&asked(options))
+}
+
+/// Solves and certifies.
+pub fn solve(compiled: &Compiled, options: &SolveOptions, meter: &Meter) -> Result<Content, Vec<Diagnostic>> {
     let mut progress = |p: Progress| {
         let message = if p.error.is_finite() {
             format!("error {:.1e}, target {:.1e}", p.error, p.target)
@@ -257,7 +266,7 @@ pub fn solve(compiled: &Compiled, options: &SolveOptions, meter: &Meter) -> Resu
             Control::Cancel
         }
     };
-    let solved = verify::solved::solve(&compiled.model, &asked, &mut progress)?;
+    let solved = verify::solved::solve(&compiled.model, &asked(options), &mut progress)?;
     let mut content = outcome::of_solution(&compiled.model, &solved).map_err(|d| vec![d])?;
     content.drawing = Some(drawing(compiled));
     Ok(content)

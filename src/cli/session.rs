@@ -4,9 +4,9 @@
 use super::clock;
 use super::globals::Globals;
 use super::meter::Meter;
-use super::pipeline::{self, Compiled, Source};
+use super::pipeline::{self, Compiled, Overrides, Source};
 use super::screen::Screen;
-use super::{Exit, Failure};
+use super::{Exit, Failure, sweep};
 use crate::diag::{Diagnostic, Severity};
 use crate::report::content::Content;
 use crate::report::number;
@@ -15,79 +15,34 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Directory of all runs, below the working directory.
-const RUNS: &str = "runs";
+pub(super) const RUNS: &str = "runs";
 
-/// Runs `work` on the model in `file` and leaves a run directory. `settings` go into the manifest.
+/// What a command asks of every run.
+pub(super) struct Job {
+    /// For the manifest.
+    pub(super) settings: BTreeMap<String, String>,
+    /// Members that stand for a continuum, if asked for.
+    pub(super) members: Option<usize>,
+}
+
+/// Runs `work` on the model in `file` and leaves a run directory, or one for each value of a sweep.
 pub(super) fn run(
     file: &Path,
     globals: &Globals,
     screen: &Screen,
-    settings: BTreeMap<String, String>,
-    work: impl FnOnce(&Compiled, &Meter) -> Result<Content, Vec<Diagnostic>>,
+    job: &Job,
+    work: impl Fn(&Compiled, &Meter) -> Result<Content, Vec<Diagnostic>>,
 ) -> Result<Exit, Failure> {
     let source = Source::read(file)?;
-    let (compiled, mut diagnostics) = pipeline::compile(&source, &globals.overrides());
-    screen.diagnostics(&diagnostics, Some(&source));
-    let Some(compiled) = compiled else {
-        if screen.json {
-            screen.json(&serde_json::json!({ "status": "failed", "diagnostics": diagnostics }));
-        }
-        return Ok(Exit::Fails);
+    let (sweeps, runs) = sweep::runs(&globals.set)?;
+    if !sweeps.is_empty() {
+        return sweep::run(&source, globals, screen, job, &sweeps, &runs, &work);
+    }
+    let (compiled, diagnostics) = match compile(&source, &globals.set, job, screen) {
+        Ok(compiled) => compiled,
+        Err(exit) => return Ok(exit),
     };
     globals.start_threads();
-    let mut run = open(&source, &compiled, globals, settings)?;
-    let meter = Meter::start(screen.shows_progress());
-    let result = work(&compiled, &meter);
-    meter.finish();
-    let seconds = meter.seconds();
-
-    let mut content = match result {
-        Ok(content) => content,
-        Err(errors) if meter.stopped() => {
-            diagnostics.extend(errors);
-            return interrupted(run, screen, &diagnostics, seconds);
-        }
-        Err(errors) => {
-            screen.diagnostics(&errors, Some(&source));
-            diagnostics.extend(errors);
-            return failed(run, screen, &diagnostics, seconds);
-        }
-    };
-    if meter.stopped() {
-        return interrupted(run, screen, &diagnostics, seconds);
-    }
-    screen.diagnostics(&content.diagnostics, Some(&source));
-    content.diagnostics.splice(0..0, diagnostics);
-    content.facts.push(("time".to_string(), number::duration(seconds)));
-    content.write(&mut run)?;
-    let passes = content.passes();
-    let (status, reason) = if passes {
-        (Status::Complete, None)
-    } else {
-        (Status::Failed, Some(why(&content)))
-    };
-    let directory = run.finish(status, reason.as_deref(), seconds)?;
-    report(&content, screen, status, &directory);
-    Ok(if passes { Exit::Fine } else { Exit::Fails })
-}
-
-/// Opens the run directory and puts a copy of the model into it.
-fn open(
-    source: &Source,
-    compiled: &Compiled,
-    globals: &Globals,
-    settings: BTreeMap<String, String>,
-) -> Result<RunDirectory, Diagnostic> {
-    let command: Vec<String> = std::env::args().collect();
-    let mut manifest = Manifest::new(
-        command,
-        &source.name,
-        source.text.as_bytes(),
-        globals.seed,
-        &clock::now(),
-    );
-    manifest.overrides = globals.set.clone();
-    manifest.settings = settings;
     let place = match &globals.out {
         Some(directory) => Place::Exact {
             directory: directory.clone(),
@@ -98,13 +53,139 @@ fn open(
             name: compiled.name().to_string(),
         },
     };
+    let run = open(&source, globals, &globals.set, job, place)?;
+    let ended = one(run, &source, screen, &compiled, diagnostics, &work)?;
+    match &ended.content {
+        Some(content) => report(content, screen, &ended),
+        None => end(screen, &ended),
+    }
+    Ok(match ended.status {
+        Status::Complete => Exit::Fine,
+        Status::Failed | Status::Running => Exit::Fails,
+        Status::Interrupted => Exit::Interrupted,
+    })
+}
+
+/// Compiles and shows the messages; the exit status if there are errors.
+pub(super) fn compile(
+    source: &Source,
+    set: &Overrides,
+    job: &Job,
+    screen: &Screen,
+) -> Result<(Compiled, Vec<Diagnostic>), Exit> {
+    let (compiled, diagnostics) = pipeline::compile(source, set, job.members);
+    screen.diagnostics(&diagnostics, Some(source));
+    match compiled {
+        Some(compiled) => Ok((compiled, diagnostics)),
+        None => {
+            if screen.json {
+                screen.json(&serde_json::json!({ "status": "failed", "diagnostics": diagnostics }));
+            }
+            Err(Exit::Fails)
+        }
+    }
+}
+
+/// How a run ended.
+pub(super) struct Ended {
+    pub(super) status: Status,
+    pub(super) directory: PathBuf,
+    /// What it has to say, if the work came to its end.
+    pub(super) content: Option<Content>,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) seconds: f64,
+}
+
+/// Works under a meter and ends the run directory. Errors of the work are shown; results are the caller's to show.
+pub(super) fn one(
+    mut run: RunDirectory,
+    source: &Source,
+    screen: &Screen,
+    compiled: &Compiled,
+    mut diagnostics: Vec<Diagnostic>,
+    work: &dyn Fn(&Compiled, &Meter) -> Result<Content, Vec<Diagnostic>>,
+) -> Result<Ended, Failure> {
+    let meter = Meter::start(screen.shows_progress());
+    let result = work(compiled, &meter);
+    meter.finish();
+    let seconds = meter.seconds();
+    let result = match result {
+        _ if meter.stopped() => {
+            diagnostics.extend(result.err().unwrap_or_default());
+            Err((Status::Interrupted, "stopped by Ctrl-C".to_string()))
+        }
+        Err(errors) => {
+            screen.diagnostics(&errors, Some(source));
+            diagnostics.extend(errors);
+            let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error);
+            let reasons: Vec<String> = errors.map(|d| format!("{} {}", d.code, d.headline)).collect();
+            Err((Status::Failed, reasons.join("; ")))
+        }
+        Ok(content) => Ok(content),
+    };
+    let mut content = match result {
+        Ok(content) => content,
+        Err((status, reason)) => {
+            write_diagnostics(&mut run, &diagnostics)?;
+            let directory = run.finish(status, Some(&reason), seconds)?;
+            return Ok(Ended {
+                status,
+                directory,
+                content: None,
+                diagnostics,
+                seconds,
+            });
+        }
+    };
+    screen.diagnostics(&content.diagnostics, Some(source));
+    content.diagnostics.splice(0..0, diagnostics);
+    content.write(&mut run)?;
+    let (status, reason) = if content.passes() {
+        (Status::Complete, None)
+    } else {
+        (Status::Failed, Some(why(&content)))
+    };
+    let directory = run.finish(status, reason.as_deref(), seconds)?;
+    Ok(Ended {
+        status,
+        directory,
+        diagnostics: content.diagnostics.clone(),
+        content: Some(content),
+        seconds,
+    })
+}
+
+/// Opens a run directory and puts a copy of the model into it.
+pub(super) fn open(
+    source: &Source,
+    globals: &Globals,
+    set: &Overrides,
+    job: &Job,
+    place: Place,
+) -> Result<RunDirectory, Diagnostic> {
+    let command: Vec<String> = std::env::args().collect();
+    let mut manifest = Manifest::new(
+        command,
+        &source.name,
+        source.text.as_bytes(),
+        globals.seed,
+        &clock::now(),
+    );
+    manifest.overrides = set.clone();
+    manifest.settings = job.settings.clone();
     let mut run = RunDirectory::create(place, manifest)?;
     run.write("model.econ", source.text.as_bytes())?;
     Ok(run)
 }
 
 /// Prints how it went and where the files are.
-fn report(content: &Content, screen: &Screen, status: Status, directory: &Path) {
+fn report(content: &Content, screen: &Screen, ended: &Ended) {
+    let (status, directory) = (ended.status, &ended.directory);
+    // How long it took is no result: it is on the screen and in the manifest, not in the files.
+    let mut content = content.clone();
+    content
+        .facts
+        .push(("time".to_string(), number::duration(ended.seconds)));
     if screen.json {
         let mut json = content.to_json();
         json["status"] = status.to_string().into();
@@ -141,42 +222,22 @@ fn why(content: &Content) -> String {
     reasons.join("; ")
 }
 
-fn failed(mut run: RunDirectory, screen: &Screen, diagnostics: &[Diagnostic], seconds: f64) -> Result<Exit, Failure> {
-    write_diagnostics(&mut run, diagnostics)?;
-    let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error);
-    let reason: Vec<String> = errors.map(|d| format!("{} {}", d.code, d.headline)).collect();
-    let directory = run.finish(Status::Failed, Some(&reason.join("; ")), seconds)?;
-    end(screen, Status::Failed, &directory, diagnostics);
-    Ok(Exit::Fails)
-}
-
-fn interrupted(
-    mut run: RunDirectory,
-    screen: &Screen,
-    diagnostics: &[Diagnostic],
-    seconds: f64,
-) -> Result<Exit, Failure> {
-    write_diagnostics(&mut run, diagnostics)?;
-    let directory = run.finish(Status::Interrupted, Some("stopped by Ctrl-C"), seconds)?;
-    end(screen, Status::Interrupted, &directory, diagnostics);
-    Ok(Exit::Interrupted)
-}
-
 fn write_diagnostics(run: &mut RunDirectory, diagnostics: &[Diagnostic]) -> Result<(), Diagnostic> {
     run.write_with("diagnostics.json", |w| {
         serde_json::to_writer_pretty(w, diagnostics).map_err(std::io::Error::other)
     })
 }
 
-fn end(screen: &Screen, status: Status, directory: &Path, diagnostics: &[Diagnostic]) {
+fn end(screen: &Screen, ended: &Ended) {
+    let (status, directory) = (ended.status, ended.directory.display());
     if screen.json {
         screen.json(&serde_json::json!({
             "status": status.to_string(),
-            "directory": directory.display().to_string(),
-            "diagnostics": diagnostics,
+            "directory": directory.to_string(),
+            "diagnostics": ended.diagnostics,
         }));
     } else {
-        screen.remark(&format!("{status}: what there is stands in {}", directory.display()));
+        screen.remark(&format!("{status}: what there is stands in {directory}"));
     }
 }
 
@@ -197,13 +258,17 @@ mod tests {
     fn session(
         out: &Path,
         more: &[&str],
-        work: impl FnOnce(&Compiled, &Meter) -> Result<Content, Vec<Diagnostic>>,
+        work: impl Fn(&Compiled, &Meter) -> Result<Content, Vec<Diagnostic>>,
     ) -> Result<Exit, Failure> {
         let out = out.to_str().unwrap();
         let fixed = ["econc", "--out", out, "--quiet", "--color", "never"];
         let globals = Line::parse_from(fixed.iter().chain(more)).globals;
         let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/growth.econ");
-        run(&model, &globals, &Screen::new(&globals), BTreeMap::new(), work)
+        let job = Job {
+            settings: BTreeMap::new(),
+            members: None,
+        };
+        run(&model, &globals, &Screen::new(&globals), &job, work)
     }
 
     fn content(pass: bool) -> Content {

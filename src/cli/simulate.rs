@@ -3,7 +3,8 @@
 use super::globals::Globals;
 use super::pipeline::{self, Behaviour, SimulateOptions};
 use super::screen::Screen;
-use super::{Exit, Failure, session};
+use super::session::{self, Job};
+use super::{Exit, Failure};
 use crate::diag::Diagnostic;
 use crate::report::run::open_complete;
 use clap::Args;
@@ -16,7 +17,8 @@ use std::path::{Path, PathBuf};
     econc simulate growth.econ                                  random choices\n  \
     econc simulate growth.econ --policy fixed:s=0.2 --periods 500\n  \
     econc simulate growth.econ --policy runs/growth-0001 --scenario evaluation\n  \
-    econc simulate krusell_smith.econ --policy runs/krusell_smith-0001 --members 10000")]
+    econc simulate krusell_smith.econ --members 10000\n  \
+    econc simulate growth.econ --policy fixed:s=0.2 --set alpha=0.2..0.4:5")]
 pub(super) struct Arguments {
     /// A model file
     #[arg(value_name = "FILE")]
@@ -33,8 +35,8 @@ pub(super) struct Arguments {
     /// Number of independent worlds
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     worlds: u32,
-    /// Number of members that stand for a continuum
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Number of members that stand for a continuum (the file's, or 1000)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     members: Option<u32>,
 }
 
@@ -44,7 +46,6 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         scenario: arguments.scenario.clone(),
         periods: arguments.periods.map(|n| n as usize),
         worlds: arguments.worlds as usize,
-        members: arguments.members.map(|n| n as usize),
         seed: globals.seed,
     };
     let mut settings = BTreeMap::from([
@@ -61,7 +62,11 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             settings.insert(key.to_string(), value);
         }
     }
-    session::run(&arguments.file, globals, screen, settings, |compiled, meter| {
+    let job = Job {
+        settings,
+        members: arguments.members.map(|n| n as usize),
+    };
+    session::run(&arguments.file, globals, screen, &job, |compiled, meter| {
         pipeline::simulate(compiled, &options, meter)
     })
 }

@@ -3,7 +3,8 @@
 use super::globals::Globals;
 use super::pipeline::{self, SolveOptions};
 use super::screen::Screen;
-use super::{Exit, Failure, session};
+use super::session::{self, Job};
+use super::{Exit, Failure};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +14,8 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:\n  \
     econc solve growth.econ\n  \
     econc solve growth.econ --set beta=0.98 --out baseline\n  \
-    econc solve growth.econ --set method=egm --set grid.k='log(400)'\n  \
+    econc solve growth.econ --set beta=0.9..0.98:5                 five values, one table\n  \
+    econc solve growth.econ --set method=grid_search --set grid.k='log(400)'\n  \
     econc solve cournot.econ --concept collusive\n  \
     econc solve growth.econ --json | jq .certificate\n\n\
     The files go to runs/NAME-0001, the next free number. A solution whose certificate fails is kept as\n\
@@ -42,7 +44,12 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         method: arguments.method.clone(),
         seed: globals.seed,
     };
-    session::run(&arguments.file, globals, screen, settings, |compiled, meter| {
+    pipeline::solvable(&options)?;
+    let job = Job {
+        settings,
+        members: None,
+    };
+    session::run(&arguments.file, globals, screen, &job, |compiled, meter| {
         pipeline::solve(compiled, &options, meter)
     })
 }

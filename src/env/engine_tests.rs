@@ -17,7 +17,7 @@ fn model(name: &str, set: &[(&str, &str)], members: usize) -> Model {
     let text = std::fs::read_to_string(format!("models/{name}.econ")).unwrap();
     let options = crate::Options {
         set: set.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
-        members,
+        members: Some(members),
         ..crate::Options::default()
     };
     let (model, messages) = crate::compile(&text, &options);

@@ -209,6 +209,33 @@ impl Content {
         }
     }
 
+    /// The numbers that sum this up in a line: returns, means of moments, what the certificate measured.
+    pub fn headline_numbers(&self) -> Vec<(String, f64)> {
+        use super::table::Values;
+        let mut out = Vec::new();
+        let mut from = |stem: &str, of: &str, columns: &[(&str, &str)]| {
+            for named in self.tables.iter().filter(|t| t.stem == stem) {
+                let column = |name: &str| named.table.columns().iter().find(|c| c.name == name).map(|c| &c.values);
+                let Some(Values::Texts(names)) = column(of) else {
+                    continue;
+                };
+                for (name, short) in columns {
+                    if let Some(Values::Numbers(x)) = column(name) {
+                        out.extend(names.iter().zip(x).map(|(n, x)| (format!("{short} {n}"), *x)));
+                    }
+                }
+            }
+        };
+        from(
+            "returns",
+            "agent",
+            &[("sum of rewards", "total"), ("discounted", "discounted")],
+        );
+        from("moments", "name", &[("mean", "mean")]);
+        out.extend(self.certificate.iter().map(|c| (c.name.clone(), c.measured)));
+        out
+    }
+
     /// The content without pictures and arrays, for programs.
     pub fn to_json(&self) -> serde_json::Value {
         let facts: serde_json::Map<String, serde_json::Value> =

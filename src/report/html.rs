@@ -163,18 +163,16 @@ fn table(out: &mut String, table: &Table, stem: &str) {
     }
 }
 
-/// How to get this page again.
+/// How to get this page again. The command, which may name threads and places, and the time stand in the manifest.
 fn origin(out: &mut String, manifest: &Manifest) {
     out.push_str("<h2>How this was made</h2>\n");
     let mut facts_of = vec![
         ("econc".to_string(), manifest.econc.clone()),
-        ("command".to_string(), manifest.command.join(" ")),
         (
             "model".to_string(),
             format!("{} (SHA-256 {})", manifest.model, manifest.model_sha256),
         ),
         ("seed".to_string(), manifest.seed.to_string()),
-        ("started".to_string(), manifest.started.clone()),
     ];
     if !manifest.overrides.is_empty() {
         let list: Vec<String> = manifest.overrides.iter().map(|(k, v)| format!("{k} = {v}")).collect();

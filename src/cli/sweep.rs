@@ -1,0 +1,377 @@
+//! `--set NAME=LO..HI:N`: the same command for N values, each in a run directory of its own, and one table over all.
+//!
+//! Several sweeps run every combination, the last fastest. The directory of the sweep holds `run-001`, `run-002`, .. and
+//! `sweep.csv` with what was set, how the run ended and its headline numbers. Everything is compiled before anything is
+//! computed, so that a value the model does not allow stops the sweep at once.
+
+use super::globals::Globals;
+use super::meter::Meter;
+use super::pipeline::{Compiled, Overrides, Source};
+use super::screen::Screen;
+use super::session::{self, Job};
+use super::{Exit, Failure};
+use crate::diag::Diagnostic;
+use crate::report::content::{Content, NamedTable};
+use crate::report::run::{Place, RunDirectory, Status};
+use crate::report::table::Table;
+use std::path::PathBuf;
+
+/// Most runs of one sweep.
+const MOST_RUNS: usize = 10_000;
+
+/// One swept name.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Sweep {
+    /// A parameter or a setting.
+    pub(super) name: String,
+    /// Its values, as `--set` takes them.
+    pub(super) values: Vec<String>,
+}
+
+/// The sweeps among the overrides, and for every run what is set, in the order given.
+///
+/// Errors: E0967.
+pub(super) fn runs(set: &Overrides) -> Result<(Vec<Sweep>, Vec<Overrides>), Diagnostic> {
+    let mut sweeps = Vec::new();
+    let mut runs: Vec<Overrides> = vec![Vec::new()];
+    for (name, value) in set {
+        let values = match values(name, value)? {
+            Some(values) => {
+                if sweeps.iter().any(|s: &Sweep| s.name == *name) {
+                    return Err(wrong(name, value, "the name is swept twice"));
+                }
+                sweeps.push(Sweep {
+                    name: name.clone(),
+                    values: values.clone(),
+                });
+                values
+            }
+            None => vec![value.clone()],
+        };
+        if runs.len().saturating_mul(values.len()) > MOST_RUNS {
+            return Err(wrong(name, value, &format!("more than {MOST_RUNS} runs together")));
+        }
+        runs = runs
+            .iter()
+            .flat_map(|before| {
+                values.iter().map(|v| {
+                    let mut now = before.clone();
+                    now.push((name.clone(), v.clone()));
+                    now
+                })
+            })
+            .collect();
+    }
+    Ok((sweeps, runs))
+}
+
+/// `0.1..0.9:9` as nine values; `None` for anything that is no sweep.
+fn values(name: &str, text: &str) -> Result<Option<Vec<String>>, Diagnostic> {
+    let bare = !text.contains(['[', '(', '"', ',', ' ']);
+    let Some((lo, rest)) = text.split_once("..").filter(|_| bare) else {
+        return Ok(None);
+    };
+    let Some((hi, n)) = rest.split_once(':') else {
+        // A range without a number is a value of some settings (seeds), and what else is meant can be said.
+        return if name.rsplit('.').next() == Some("seeds") {
+            Ok(None)
+        } else {
+            Err(wrong(name, text, "how many values?"))
+        };
+    };
+    let end = |t: &str| -> Option<f64> {
+        let plain = t.trim().replace('_', "");
+        let (digits, factor) = match plain.strip_suffix('%') {
+            Some(d) => (d, 0.01),
+            None => (plain.as_str(), 1.0),
+        };
+        let x = digits.parse::<f64>().ok()? * factor;
+        x.is_finite().then_some(x)
+    };
+    let (Some(lo), Some(hi)) = (end(lo), end(hi)) else {
+        return Err(wrong(name, text, "the ends must be numbers"));
+    };
+    let n = match n.trim().replace('_', "").parse::<usize>() {
+        Ok(n) if (2..=MOST_RUNS).contains(&n) => n,
+        _ => {
+            return Err(wrong(
+                name,
+                text,
+                &format!("the number of values must be whole, 2 to {MOST_RUNS}"),
+            ));
+        }
+    };
+    if lo == hi {
+        return Err(wrong(name, text, "both ends are the same"));
+    }
+    let last = (n - 1) as f64;
+    let at = |i: usize| lo + (hi - lo) * (i as f64 / last);
+    Ok(Some((0..n).map(|i| rounded(at(i)).to_string()).collect()))
+}
+
+/// Without the last digits, in which steps that are no binary fractions leave rubbish: 0.3, not 0.30000000000000004.
+fn rounded(x: f64) -> f64 {
+    format!("{x:.13e}").parse().unwrap_or(x)
+}
+
+fn wrong(name: &str, text: &str, why: &str) -> Diagnostic {
+    Diagnostic::error("E0967", format!("--set {name}={text} is no sweep"))
+        .note(why.to_string())
+        .hint(format!("nine values from 0.1 to 0.9: --set {name}=0.1..0.9:9"))
+}
+
+/// What one run of a sweep came to.
+struct Row {
+    set: Vec<String>,
+    status: Status,
+    place: String,
+    numbers: Vec<(String, f64)>,
+}
+
+/// Runs `work` for every run of a sweep.
+pub(super) fn run(
+    source: &Source,
+    globals: &Globals,
+    screen: &Screen,
+    job: &Job,
+    sweeps: &[Sweep],
+    runs: &[Overrides],
+    work: &dyn Fn(&Compiled, &Meter) -> Result<Content, Vec<Diagnostic>>,
+) -> Result<Exit, Failure> {
+    let mut compiled = Vec::new();
+    for set in runs {
+        match session::compile(source, set, job, screen) {
+            Ok(model) => compiled.push(model),
+            Err(exit) => {
+                screen.remark(&format!("with {}", words(set)));
+                return Ok(exit);
+            }
+        }
+    }
+    globals.start_threads();
+    let first = &compiled[0].0;
+    let name = first.name().to_string();
+    let title = first.model.title.clone();
+    let place = match &globals.out {
+        Some(directory) => Place::Exact {
+            directory: directory.clone(),
+            force: globals.force,
+        },
+        None => Place::Numbered {
+            root: PathBuf::from(session::RUNS),
+            name: format!("{name}-sweep"),
+        },
+    };
+    let whole = session::open(source, globals, &globals.set, job, place)?;
+    let mut rows: Vec<Row> = Vec::new();
+    let mut seconds = 0.0;
+    let mut stopped = false;
+    let width = runs.len().to_string().len().max(3);
+    for (i, ((model, diagnostics), set)) in compiled.into_iter().zip(runs).enumerate() {
+        let directory = format!("run-{:0width$}", i + 1);
+        let place = Place::Exact {
+            directory: whole.path().join(&directory),
+            force: false,
+        };
+        let run = session::open(source, globals, set, job, place)?;
+        let ended = session::one(run, source, screen, &model, diagnostics, work)?;
+        seconds += ended.seconds;
+        let said: Vec<String> = sweeps
+            .iter()
+            .map(|s| {
+                set.iter()
+                    .find(|(n, _)| *n == s.name)
+                    .map_or(String::new(), |(_, v)| v.clone())
+            })
+            .collect();
+        screen.remark(&format!("{}/{}  {}: {}", i + 1, runs.len(), words(set), ended.status));
+        let place = ended.directory.file_name().map(|n| n.to_string_lossy().into_owned());
+        rows.push(Row {
+            set: said,
+            status: ended.status,
+            place: place.unwrap_or(directory),
+            numbers: ended.content.map_or(Vec::new(), |c| c.headline_numbers()),
+        });
+        if ended.status == Status::Interrupted {
+            stopped = true;
+            break;
+        }
+    }
+    finish(whole, screen, sweeps, &rows, (name, title), stopped, seconds)
+}
+
+/// Writes the table, ends the directory, shows both.
+fn finish(
+    mut whole: RunDirectory,
+    screen: &Screen,
+    sweeps: &[Sweep],
+    rows: &[Row],
+    (model, title): (String, String),
+    stopped: bool,
+    seconds: f64,
+) -> Result<Exit, Failure> {
+    let content = Content {
+        model,
+        title,
+        headline: format!("{} runs", rows.len()),
+        tables: vec![NamedTable {
+            stem: "sweep".into(),
+            caption: "Results by value".into(),
+            table: table(sweeps, rows),
+            on_screen: 40,
+        }],
+        ..Content::default()
+    };
+    content.write(&mut whole)?;
+    let failed = rows.iter().filter(|r| r.status != Status::Complete).count();
+    let (status, exit, reason) = if stopped {
+        (
+            Status::Interrupted,
+            Exit::Interrupted,
+            Some("stopped by Ctrl-C".to_string()),
+        )
+    } else if failed > 0 {
+        (
+            Status::Failed,
+            Exit::Fails,
+            Some(format!("{failed} of {} runs failed", rows.len())),
+        )
+    } else {
+        (Status::Complete, Exit::Fine, None)
+    };
+    let directory = whole.finish(status, reason.as_deref(), seconds)?;
+    if screen.json {
+        let runs: Vec<serde_json::Value> = rows
+            .iter()
+            .map(|r| {
+                let set: serde_json::Map<String, serde_json::Value> = sweeps
+                    .iter()
+                    .zip(&r.set)
+                    .map(|(s, v)| (s.name.clone(), v.clone().into()))
+                    .collect();
+                let numbers: serde_json::Map<String, serde_json::Value> =
+                    r.numbers.iter().map(|(k, x)| (k.clone(), (*x).into())).collect();
+                serde_json::json!({
+                    "set": set,
+                    "status": r.status.to_string(),
+                    "directory": directory.join(&r.place).display().to_string(),
+                    "numbers": numbers,
+                })
+            })
+            .collect();
+        screen.json(&serde_json::json!({
+            "status": status.to_string(),
+            "directory": directory.display().to_string(),
+            "runs": runs,
+        }));
+        return Ok(exit);
+    }
+    let mut text = content.screen(screen.width(), screen.color());
+    text.push_str(&format!(
+        "\nfiles: {}  (sweep.csv, report.html, run-..)\n",
+        directory.display()
+    ));
+    screen.result(&text);
+    if let Some(reason) = reason {
+        screen.remark(&reason);
+    }
+    Ok(exit)
+}
+
+/// What was set, how it ended, then every headline number that some run has.
+fn table(sweeps: &[Sweep], rows: &[Row]) -> Table {
+    let mut out = Table::new();
+    for (k, sweep) in sweeps.iter().enumerate() {
+        let values: Vec<f64> = rows.iter().map(|r| r.set[k].parse().unwrap_or(f64::NAN)).collect();
+        out = out.numbers(&sweep.name, values);
+    }
+    out = out
+        .texts("status", rows.iter().map(|r| r.status.to_string()).collect())
+        .texts("run", rows.iter().map(|r| r.place.clone()).collect());
+    let mut names: Vec<&String> = Vec::new();
+    for (name, _) in rows.iter().flat_map(|r| &r.numbers) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    for name in names {
+        let of = |r: &Row| r.numbers.iter().find(|(n, _)| n == name).map_or(f64::NAN, |(_, x)| *x);
+        out = out.numbers(name, rows.iter().map(of).collect());
+    }
+    out
+}
+
+fn words(set: &Overrides) -> String {
+    set.iter()
+        .map(|(k, v)| format!("{k} = {v}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(pairs: &[(&str, &str)]) -> Overrides {
+        pairs
+            .iter()
+            .map(|(a, b)| ((*a).to_string(), (*b).to_string()))
+            .collect()
+    }
+
+    #[test]
+    fn sweeps_multiply_with_the_last_fastest() {
+        let (sweeps, runs) = runs(&set(&[("a", "0.1..0.3:3"), ("b", "7"), ("n", "1..2:2")])).unwrap();
+        assert_eq!(sweeps.len(), 2);
+        assert_eq!(sweeps[0].values, ["0.1", "0.2", "0.3"]);
+        assert_eq!(runs.len(), 6);
+        assert_eq!(runs[1], set(&[("a", "0.1"), ("b", "7"), ("n", "2")]));
+        assert_eq!(runs[4], set(&[("a", "0.3"), ("b", "7"), ("n", "1")]));
+    }
+
+    #[test]
+    fn values_go_from_end_to_end_in_even_steps() {
+        let of = |text: &str| values("x", text).unwrap().unwrap();
+        assert_eq!(of("5..1:5"), ["5", "4", "3", "2", "1"]);
+        assert_eq!(of("-1..1:3"), ["-1", "0", "1"]);
+        assert_eq!(of("1%..3%:3"), ["0.01", "0.02", "0.03"]);
+        assert_eq!(of("1_000..2e3:2"), ["1000", "2000"]);
+        assert_eq!(of("0..1:4")[1], "0.33333333333333");
+    }
+
+    #[test]
+    fn what_is_no_sweep_is_left_alone_and_a_bad_one_is_refused() {
+        for (name, text) in [
+            ("x", "0.3"),
+            ("grid.k", "log(200)"),
+            ("x", "[1..2:3]"),
+            ("verify.seeds", "1..5"),
+        ] {
+            assert_eq!(values(name, text).unwrap(), None, "{text}");
+        }
+        for text in [
+            "0..1",
+            "0..1:",
+            "0..1:0",
+            "0..1:1",
+            "0..1:2.5",
+            "0..1:-3",
+            "a..b:3",
+            "..1:3",
+            "0..:3",
+            "1..1:3",
+            "0..inf:3",
+            "0..1:99999999",
+        ] {
+            assert_eq!(values("x", text).unwrap_err().code, "E0967", "{text}");
+        }
+        assert_eq!(
+            runs(&set(&[("x", "0..1:2"), ("x", "0..1:2")])).unwrap_err().code,
+            "E0967"
+        );
+        assert_eq!(
+            runs(&set(&[("x", "0..1:1000"), ("y", "0..1:1000")])).unwrap_err().code,
+            "E0967"
+        );
+    }
+}

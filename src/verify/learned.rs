@@ -734,3 +734,53 @@ fn element(graph: &crate::graph::Graph, names: &[(&str, &Shape)], name: &str) ->
     })?;
     Some((k, element))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::solve::progress::silent;
+
+    const MODEL: &str = "shock z ~ ar1(rho: 0.9, sigma: 0.02)\nagent planner {\n  state k in [0.01, 2], start 0.2\n  \
+        action s in [0, 1)\n  let y = exp(z) * k^0.36\n  let c = (1 - s) * y\n  k' = s * y\n  observe k, z\n  \
+        reward log(c)\n  discount 0.96\n}\nsolve { grid.k = log(60); chain.z = rouwenhorst(5) }\n";
+
+    /// The same share everywhere.
+    struct Share(f64);
+    impl Acts for Share {
+        fn act(&self, _: At, _: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
+            actions[0][..draw.len()].fill(self.0);
+        }
+    }
+
+    #[test]
+    fn losses_and_distances_are_those_of_the_closed_form() {
+        // Brock and Mirman (1972): the optimal share is alpha beta, and a constant share s for ever is worth
+        // log(1 - s) + alpha beta / (1 - alpha beta) log s per unit of annuity, up to constants.
+        let (model, diagnostics) = crate::compile(MODEL, &crate::Options::default());
+        let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        let solved = crate::verify::solved::solve(&model, &Default::default(), &mut silent).unwrap();
+        let judge = Judge::new(&model, solved, false).unwrap();
+        let ab = 0.36 * 0.96;
+        let worth = |s: f64| (1.0 - s).ln() + ab / (1.0 - ab) * s.ln();
+        for share in [0.3, 0.4] {
+            let d = &judge.distances(&Share(share))[0];
+            assert!((d.mean - (share - ab).abs()).abs() < 1e-5, "{d:?}");
+            assert!((d.relative() - (share / ab - 1.0).abs()).abs() < 1e-4);
+            let w = judge.worths(&[&Share(share)], 3).unwrap();
+            // u'(c) c = 1, so the loss in utils an annuity is the loss in logs of consumption; capital has to be built up or run
+            // down from the start, which the closed form counts from a start at its own steady state on.
+            let exact = worth(ab) - worth(share);
+            assert!((w[1].loss - exact).abs() < 0.02 * exact, "{share}: {} against {exact}", w[1].loss);
+        }
+        let (myopic, random) = judge
+            .with_benchmarks(|exact, myopic, random| {
+                let d = judge.distances(exact);
+                assert!(d[0].mean < 1e-12 && judge.one_shot(exact).unwrap().1 < 1e-9);
+                let w = judge.worths(&[exact, myopic, random], 3).unwrap();
+                assert_eq!(w[1].loss, 0.0);
+                (w[2].loss, w[3].loss)
+            })
+            .unwrap();
+        assert!(myopic > 0.1 && random > 0.1, "{myopic} {random}");
+    }
+}

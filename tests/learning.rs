@@ -17,7 +17,11 @@ const CHOICES: &str = "model choices\n\
 
 /// (learner, model, options that make a run of a second or less)
 const RUNS: &[(&str, &str, &[&str])] = &[
-    ("ppo", GROWTH, &["steps=60_000", "worlds=8", "horizon=32", "minibatch=64"]),
+    (
+        "ppo",
+        GROWTH,
+        &["steps=60_000", "worlds=8", "horizon=32", "minibatch=64"],
+    ),
     ("a2c", GROWTH, &["steps=60_000", "worlds=8"]),
     ("sac", GROWTH, &["steps=3000", "warmup=200"]),
     ("dqn", CHOICES, &["steps=12_000", "warmup=200"]),
@@ -27,7 +31,10 @@ const RUNS: &[(&str, &str, &[&str])] = &[
 
 fn econc(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_econc"));
-    command.current_dir(folder).args(arguments).args(["--quiet", "--color", "never"]);
+    command
+        .current_dir(folder)
+        .args(arguments)
+        .args(["--quiet", "--color", "never"]);
     command
 }
 
@@ -37,7 +44,16 @@ fn run(folder: &Path, arguments: &[&str]) -> Output {
 
 /// The command line of a training.
 fn training<'a>(learner: &'a str, options: &'a [&'a str], out: &'a str) -> Vec<&'a str> {
-    let mut line = vec!["train", "model.econ", "--learner", learner, "--out", out, "--with", "periods=20"];
+    let mut line = vec![
+        "train",
+        "model.econ",
+        "--learner",
+        learner,
+        "--out",
+        out,
+        "--with",
+        "periods=20",
+    ];
     line.extend(["--with", "evaluations=3", "--with", "evaluation_periods=20"]);
     for o in options {
         line.extend(["--with", *o]);
@@ -60,20 +76,31 @@ fn partial(folder: &Path, out: &str) -> Option<PathBuf> {
     std::fs::read_dir(folder)
         .expect("a folder")
         .filter_map(|e| Some(e.ok()?.path()))
-        .find(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with(&format!("{out}.partial-"))))
+        .find(|p| {
+            p.file_name()
+                .is_some_and(|n| n.to_string_lossy().starts_with(&format!("{out}.partial-")))
+        })
 }
 
 /// Trains once without and once with kills (after growing times, resumed each time); the policies must be equal to the bit.
 fn survives(learner: &str, model: &str, options: &[&str], kills: u64) {
     let folder = folder(model);
     let whole = run(folder.path(), &training(learner, options, "whole"));
-    assert!(whole.status.success(), "{learner}: {}", String::from_utf8_lossy(&whole.stderr));
+    assert!(
+        whole.status.success(),
+        "{learner}: {}",
+        String::from_utf8_lossy(&whole.stderr)
+    );
     let mut line = training(learner, options, "killed");
     line.extend(["--checkpoint", "0"]);
     let mut next = econc(folder.path(), &line);
     let mut killed = 0;
     for k in 0..kills {
-        let mut child = next.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("econc runs");
+        let mut child = next
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("econc runs");
         std::thread::sleep(Duration::from_millis(40 + 37 * (k * 7 % 11)));
         // A run that was quicker than the kill is done.
         let done = child.try_wait().expect("a status").is_some();
@@ -92,8 +119,16 @@ fn survives(learner: &str, model: &str, options: &[&str], kills: u64) {
     }
     let complete = folder.path().join("killed");
     if !complete.is_dir() {
-        let last = next.stdout(Stdio::piped()).stderr(Stdio::piped()).output().expect("econc runs");
-        assert!(last.status.success(), "{learner}: {}", String::from_utf8_lossy(&last.stderr));
+        let last = next
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .output()
+            .expect("econc runs");
+        assert!(
+            last.status.success(),
+            "{learner}: {}",
+            String::from_utf8_lossy(&last.stderr)
+        );
     }
     assert!(killed > 0, "{learner}: the run was over before it could be killed");
     let (a, b) = (policy(&folder.path().join("whole"), 1), policy(&complete, 1));
@@ -157,13 +192,21 @@ fn a_damaged_checkpoint_and_a_bad_reward_stop_with_a_message() {
     let folder = folder(GROWTH);
     let mut line = training("ppo", &["steps=600_000", "worlds=8"], "run");
     line.extend(["--checkpoint", "0"]);
-    let mut child = econc(folder.path(), &line).stderr(Stdio::null()).spawn().expect("econc runs");
+    let mut child = econc(folder.path(), &line)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("econc runs");
     let file = loop {
-        let found = partial(folder.path(), "run").map(|p| p.join("seed_1/checkpoint")).filter(|p| p.exists());
+        let found = partial(folder.path(), "run")
+            .map(|p| p.join("seed_1/checkpoint"))
+            .filter(|p| p.exists());
         if let Some(f) = found {
             break f;
         }
-        assert!(child.try_wait().expect("a status").is_none(), "over before its first checkpoint");
+        assert!(
+            child.try_wait().expect("a status").is_none(),
+            "over before its first checkpoint"
+        );
         std::thread::sleep(Duration::from_millis(5));
     };
     child.kill().expect("a kill");
@@ -171,13 +214,23 @@ fn a_damaged_checkpoint_and_a_bad_reward_stop_with_a_message() {
     let bytes = std::fs::read(&file).expect("a checkpoint");
     std::fs::write(&file, &bytes[..bytes.len() / 2]).expect("a shorter one");
     let o = run(folder.path(), &["train", "--resume", "run"]);
-    assert!(String::from_utf8_lossy(&o.stderr).contains("E0925"), "{}", String::from_utf8_lossy(&o.stderr));
+    assert!(
+        String::from_utf8_lossy(&o.stderr).contains("E0925"),
+        "{}",
+        String::from_utf8_lossy(&o.stderr)
+    );
 
     let bad = GROWTH.replace("reward log(c)", "reward log(c - 0.3)");
     std::fs::write(folder.path().join("bad.econ"), bad).expect("a model");
-    let o = run(folder.path(), &["train", "bad.econ", "--with", "steps=5000", "--out", "bad"]);
+    let o = run(
+        folder.path(),
+        &["train", "bad.econ", "--with", "steps=5000", "--out", "bad"],
+    );
     let text = String::from_utf8_lossy(&o.stderr).to_string();
-    assert!(!o.status.success() && text.contains("E0903") && text.contains("planner.k"), "{text}");
+    assert!(
+        !o.status.success() && text.contains("E0903") && text.contains("planner.k"),
+        "{text}"
+    );
     assert!(!folder.path().join("bad").exists());
 }
 
@@ -186,26 +239,64 @@ fn a_training_is_judged_simulated_and_exported() {
     let folder = folder(GROWTH);
     let line = training("ppo", &["steps=40_000", "worlds=8", "horizon=32"], "learned");
     assert!(run(folder.path(), &line).status.success());
-    let o = run(folder.path(), &["verify", "model.econ", "--policy", "learned", "--json", "--out", "verdict"]);
+    let o = run(
+        folder.path(),
+        &[
+            "verify",
+            "model.econ",
+            "--policy",
+            "learned",
+            "--json",
+            "--out",
+            "verdict",
+        ],
+    );
     let json: serde_json::Value = serde_json::from_slice(&o.stdout).expect("JSON");
     let lines = json["certificate"].as_array().expect("lines");
     let of = |name: &str| {
         let line = lines.iter().find(|l| l["name"] == name);
-        line.and_then(|l| l["measured"].as_f64()).unwrap_or_else(|| panic!("no `{name}`"))
+        line.and_then(|l| l["measured"].as_f64())
+            .unwrap_or_else(|| panic!("no `{name}`"))
     };
     // 40 000 steps do not find the optimum, but come near it; nothing loses less than the exact policy.
     let (distance, loss) = (of("distance in policy, mean"), of("welfare loss"));
     assert!(distance > 1e-6 && distance < 0.5, "{distance}");
     assert!(loss > 0.0 && loss < 0.1, "{loss}");
-    let o = run(folder.path(), &["simulate", "model.econ", "--policy", "learned", "--periods", "50", "--json", "--out", "path"]);
+    let o = run(
+        folder.path(),
+        &[
+            "simulate",
+            "model.econ",
+            "--policy",
+            "learned",
+            "--periods",
+            "50",
+            "--json",
+            "--out",
+            "path",
+        ],
+    );
     assert!(o.status.success(), "{}", String::from_utf8_lossy(&o.stderr));
     let o = run(folder.path(), &["export", "learned", "--out", "policy.csv"]);
     assert!(o.status.success(), "{}", String::from_utf8_lossy(&o.stderr));
     let table = std::fs::read_to_string(folder.path().join("policy.csv")).expect("a table");
     assert!(table.starts_with("planner.k,z,planner.s\n") && table.lines().count() > 1000);
-    let shares = table.lines().skip(1).map(|l| l.rsplit(',').next().and_then(|x| x.parse::<f64>().ok()));
+    let shares = table
+        .lines()
+        .skip(1)
+        .map(|l| l.rsplit(',').next().and_then(|x| x.parse::<f64>().ok()));
     assert!(shares.into_iter().all(|s| s.is_some_and(|s| (0.0..1.0).contains(&s))));
-    let o = run(folder.path(), &["export", "learned", "--to", "safetensors", "--out", "policy.safetensors"]);
+    let o = run(
+        folder.path(),
+        &[
+            "export",
+            "learned",
+            "--to",
+            "safetensors",
+            "--out",
+            "policy.safetensors",
+        ],
+    );
     assert!(o.status.success(), "{}", String::from_utf8_lossy(&o.stderr));
     let bytes = std::fs::read(folder.path().join("policy.safetensors")).expect("weights");
     let weights = safetensors::SafeTensors::deserialize(&bytes).expect("the format");

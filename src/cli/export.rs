@@ -48,9 +48,11 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     let wanted = arguments.of_seed.unwrap_or(policies[0].0);
     let Some((_, policy)) = policies.iter().find(|(s, _)| *s == wanted) else {
         let known: Vec<String> = policies.iter().map(|(s, _)| s.to_string()).collect();
-        return Err(Diagnostic::error("E0929", format!("this training has no seed {wanted}"))
-            .hint(format!("its seeds: {}", known.join(", ")))
-            .into());
+        return Err(
+            Diagnostic::error("E0929", format!("this training has no seed {wanted}"))
+                .hint(format!("its seeds: {}", known.join(", ")))
+                .into(),
+        );
     };
     let source = Source::read(&run.directory.join("model.econ"))?;
     let (compiled, diagnostics) = pipeline::compile(&source, &run.manifest.overrides, None);
@@ -77,9 +79,11 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     };
     let path = globals.out.clone().unwrap_or_else(|| PathBuf::from(name));
     if path.exists() && !globals.force {
-        return Err(Diagnostic::error("E0963", format!("`{}` exists already", path.display()))
-            .hint("give another name to --out, or add --force")
-            .into());
+        return Err(
+            Diagnostic::error("E0963", format!("`{}` exists already", path.display()))
+                .hint("give another name to --out, or add --force")
+                .into(),
+        );
     }
     std::fs::write(&path, bytes)
         .map_err(|e| Diagnostic::error("E0951", format!("{} cannot be written", path.display())).note(e.to_string()))?;

@@ -330,7 +330,9 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
 }
 
 /// Trains; see [`super::training`].
-pub use super::training::{VerifyOptions, learner_options, seeds, settings as training_settings, train, verify as judge};
+pub use super::training::{
+    VerifyOptions, learner_options, seeds, settings as training_settings, train, verify as judge,
+};
 
 /// The solution in a run directory.
 pub(super) fn read_solution(run: &CompleteRun) -> Result<verify::solved::Solved, Diagnostic> {

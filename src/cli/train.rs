@@ -106,12 +106,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
 }
 
 /// Goes on with an interrupted training: model, parameters and options are those in its directory.
-fn resume(
-    directory: &std::path::Path,
-    checkpoint: f64,
-    globals: &Globals,
-    screen: &Screen,
-) -> Result<Exit, Failure> {
+fn resume(directory: &std::path::Path, checkpoint: f64, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     // A training that came to its end has nothing to resume; `RunDirectory::resume` says so.
     let directory = match open_complete(directory) {
         Ok(done) => done.directory,
@@ -128,9 +123,8 @@ fn resume(
         Diagnostic::error("E0954", format!("the run in {} is no training", directory.display()))
             .hint("run its command again: only trainings are resumed")
     })?;
-    let options: TrainOptions = serde_json::from_slice(&bytes).map_err(|e| {
-        Diagnostic::error("E0955", "the options of this training cannot be read").note(e.to_string())
-    })?;
+    let options: TrainOptions = serde_json::from_slice(&bytes)
+        .map_err(|e| Diagnostic::error("E0955", "the options of this training cannot be read").note(e.to_string()))?;
     session::run_on(
         &source,
         &manifest.overrides,
@@ -148,7 +142,8 @@ pub(super) fn pairs(list: &[String]) -> Result<Vec<(String, String)>, Diagnostic
             text.split_once('=')
                 .map(|(k, v)| (k.trim().to_string(), v.trim().to_string()))
                 .ok_or_else(|| {
-                    Diagnostic::error("E0929", format!("`--with {text}` is not KEY=VALUE")).hint("write --with steps=100_000")
+                    Diagnostic::error("E0929", format!("`--with {text}` is not KEY=VALUE"))
+                        .hint("write --with steps=100_000")
                 })
         })
         .collect()

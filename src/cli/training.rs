@@ -5,9 +5,9 @@ use super::pipeline::{Compiled, TrainOptions, read_solution};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::behaviour::Behaviour;
+use crate::learn::Policy;
 use crate::learn::plan::{self, Asked, Planned};
 use crate::learn::training::Training;
-use crate::learn::Policy;
 use crate::report::content::Content;
 use crate::report::number;
 use crate::report::run::{CompleteRun, RunDirectory, open_complete, sha256};
@@ -103,7 +103,9 @@ pub fn train(
     let judge = match &options.against {
         None => None,
         Some(directory) => {
-            let solved = open_complete(directory).and_then(|r| read_solution(&r)).map_err(|d| vec![d])?;
+            let solved = open_complete(directory)
+                .and_then(|r| read_solution(&r))
+                .map_err(|d| vec![d])?;
             Some(Judge::new(&compiled.model, solved, planned.plan.method.finite_choices()).map_err(|d| vec![d])?)
         }
     };
@@ -156,8 +158,11 @@ pub fn verify(
         }
     };
     if !solved.certificate.passed {
-        let mut d = Diagnostic::error("E0930", "the exact solution is not certified, so nothing can be judged by it")
-            .hint("econc solve shows the certificate; more nodes or other settings of `solve { }` mend most");
+        let mut d = Diagnostic::error(
+            "E0930",
+            "the exact solution is not certified, so nothing can be judged by it",
+        )
+        .hint("econc solve shows the certificate; more nodes or other settings of `solve { }` mend most");
         for reason in solved.certificate.reasons.iter().take(3) {
             d = d.note(format!("{}: {}", reason.code, reason.headline));
         }
@@ -197,7 +202,9 @@ pub fn verify(
     content.pictures.append(&mut pictures);
     content.files.append(&mut files);
     let which = if options.best { "best on the way" } else { "last" };
-    content.facts.push(("policies".into(), format!("the {which}, without exploration")));
+    content
+        .facts
+        .push(("policies".into(), format!("the {which}, without exploration")));
     Ok(content)
 }
 
@@ -245,7 +252,11 @@ pub fn read_policies(run: &CompleteRun, best: bool) -> Result<Vec<(u64, Policy)>
     let head = if best { "policy_best_seed_" } else { "policy_last_seed_" };
     let mut out = Vec::new();
     for file in &run.manifest.files {
-        let seed = file.name.strip_prefix(head).and_then(|r| r.strip_suffix(".ron")).and_then(|s| s.parse().ok());
+        let seed = file
+            .name
+            .strip_prefix(head)
+            .and_then(|r| r.strip_suffix(".ron"))
+            .and_then(|s| s.parse().ok());
         let Some(seed) = seed else { continue };
         let policy: Policy = ron::de::from_bytes(&run.read(&file.name)?).map_err(|e| {
             Diagnostic::error("E0925", format!("{} cannot be read", file.name))
@@ -257,8 +268,11 @@ pub fn read_policies(run: &CompleteRun, best: bool) -> Result<Vec<(u64, Policy)>
     }
     out.sort_by_key(|(s, _)| *s);
     if out.is_empty() {
-        return Err(Diagnostic::error("E0954", format!("the run in {} holds no trained policy", run.directory.display()))
-            .hint("give the directory that `econc train` named at its end"));
+        return Err(Diagnostic::error(
+            "E0954",
+            format!("the run in {} holds no trained policy", run.directory.display()),
+        )
+        .hint("give the directory that `econc train` named at its end"));
     }
     Ok(out)
 }
@@ -325,7 +339,10 @@ pub fn all_seeds(
 
 /// What a checkpoint must have in common with the model it goes on in: everything that is checked, with all parameters.
 fn identity(model: &Model) -> Vec<u8> {
-    model.to_ron().map(|text| sha256(text.as_bytes()).into_bytes()).unwrap_or_default()
+    model
+        .to_ron()
+        .map(|text| sha256(text.as_bytes()).into_bytes())
+        .unwrap_or_default()
 }
 
 #[allow(clippy::too_many_arguments, reason = "one call, from the loop above")]

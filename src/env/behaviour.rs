@@ -62,10 +62,11 @@ impl Trained {
         let number = super::vector::learner_of(&model, agent)?;
         let interface = Interface::new(&model, number, grids)?;
         if !policy.fits(interface.width(), &interface.space) {
-            return Err(
-                Diagnostic::error("E0925", "the learned policy sees or chooses something else than this model")
-                    .hint("use the model it was trained on"),
-            );
+            return Err(Diagnostic::error(
+                "E0925",
+                "the learned policy sees or chooses something else than this model",
+            )
+            .hint("use the model it was trained on"));
         }
         Ok(Trained {
             seeing: worlds.engine(interface.nodes.clone())?,
@@ -193,7 +194,9 @@ impl Actor {
                 }
                 (None, Behaviour::Learned { .. }) => {
                     let own = trained.as_ref().map_or(&[][..], |t| &t.interface.actions);
-                    own.iter().position(|x| *x == a).map_or(Chooser::Random, Chooser::Trained)
+                    own.iter()
+                        .position(|x| *x == a)
+                        .map_or(Chooser::Random, Chooser::Trained)
                 }
                 (None, Behaviour::Solved(s)) => match s.actions.iter().position(|x| names(&action.name, &x.name)) {
                     Some(i) => Chooser::Table(Box::new(Table::new(worlds, a, s, i)?)),

@@ -110,7 +110,10 @@ impl Interface {
                 "E0928",
                 format!("`{}` acts in two stages, and a learner in one", a.name),
             )
-            .at(model.actions[*other].span, "chosen in another stage than its first action")
+            .at(
+                model.actions[*other].span,
+                "chosen in another stage than its first action",
+            )
             .hint("give one of the two actions a rule: policy NAME = .."));
         }
         let mut seen = Vec::new();
@@ -349,14 +352,7 @@ impl Interface {
 
     /// The agent's actions in units of the file: for action `k` of [`Self::actions`], `elements * worlds` numbers into
     /// `out[k]` (which has that length). `continuous` and `discrete` hold one row a slot.
-    pub fn act(
-        &self,
-        continuous: &[f32],
-        discrete: &[u32],
-        bounds: &[&Bounds],
-        worlds: usize,
-        out: &mut [Vec<f64>],
-    ) {
+    pub fn act(&self, continuous: &[f32], discrete: &[u32], bounds: &[&Bounds], worlds: usize, out: &mut [Vec<f64>]) {
         let (nc, nd) = (self.space.continuous, self.space.discrete.len());
         for d in &self.done {
             for (m, element) in d.elements.iter().enumerate() {
@@ -371,7 +367,11 @@ impl Interface {
                                 Bounds::Choices(_) | Bounds::Simplex => (-1.0, 1.0),
                             };
                             let x = place(a, lo, hi, *open);
-                            if *whole { x.round().clamp(lo.ceil(), hi.floor()) } else { x }
+                            if *whole {
+                                x.round().clamp(lo.ceil(), hi.floor())
+                            } else {
+                                x
+                            }
                         }
                         Kind::Whole { at: k, first, .. } => first + f64::from(discrete[slot * nd + k]),
                         Kind::Grid { at: k, values } => {

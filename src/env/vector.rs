@@ -80,13 +80,17 @@ pub fn learner_of(model: &Model, name: Option<&str>) -> Result<usize, Diagnostic
             .join(", ")
     };
     match name {
-        Some(n) => able.iter().copied().find(|i| model.agents[*i].name == n).ok_or_else(|| {
-            let d = Diagnostic::error("E0927", format!("no agent `{n}` has something to choose and a reward"));
-            match crate::diag::suggest::did_you_mean(n, able.iter().map(|i| model.agents[*i].name.as_str())) {
-                Some(k) => d.hint(format!("did you mean `{k}`?")),
-                None => d.hint(format!("those that can learn: {}", names())),
-            }
-        }),
+        Some(n) => able
+            .iter()
+            .copied()
+            .find(|i| model.agents[*i].name == n)
+            .ok_or_else(|| {
+                let d = Diagnostic::error("E0927", format!("no agent `{n}` has something to choose and a reward"));
+                match crate::diag::suggest::did_you_mean(n, able.iter().map(|i| model.agents[*i].name.as_str())) {
+                    Some(k) => d.hint(format!("did you mean `{k}`?")),
+                    None => d.hint(format!("those that can learn: {}", names())),
+                }
+            }),
         None => match able.as_slice() {
             [one] => Ok(*one),
             [] => Err(Diagnostic::error("E0927", "nobody in this model can learn")

@@ -15,7 +15,11 @@ use std::collections::HashMap;
 /// E0923 for policies that are not a feedforward network; E0951 if the format refuses.
 pub fn safetensors(policy: &Policy, columns: &[String]) -> Result<Vec<u8>, Diagnostic> {
     let (net, meaning, log_std) = match &policy.kind {
-        PolicyKind::Feedforward { net, log_std } => (net, "means of continuous actions in [-1, 1], then logits of choices", &log_std[..]),
+        PolicyKind::Feedforward { net, log_std } => (
+            net,
+            "means of continuous actions in [-1, 1], then logits of choices",
+            &log_std[..],
+        ),
         PolicyKind::Squashed { net } => (net, "means before tanh, then log standard deviations", &[][..]),
         PolicyKind::Greedy { net, dueling, .. } => (
             net,
@@ -27,10 +31,11 @@ pub fn safetensors(policy: &Policy, columns: &[String]) -> Result<Vec<u8>, Diagn
             &[][..],
         ),
         PolicyKind::Recurrent { .. } | PolicyKind::Tabular { .. } => {
-            return Err(
-                Diagnostic::error("E0923", format!("a policy of `{}` is no feedforward network", policy.method))
-                    .hint("export it as a table: --to table"),
-            );
+            return Err(Diagnostic::error(
+                "E0923",
+                format!("a policy of `{}` is no feedforward network", policy.method),
+            )
+            .hint("export it as a table: --to table"));
         }
     };
     let mut data: Vec<(String, Vec<usize>, Vec<f32>)> = layers(net);
@@ -51,12 +56,18 @@ pub fn safetensors(policy: &Policy, columns: &[String]) -> Result<Vec<u8>, Diagn
     };
     let mut views = Vec::new();
     for ((name, shape, _), b) in data.iter().zip(&bytes) {
-        views.push((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), b).map_err(wrong)?));
+        views.push((
+            name.as_str(),
+            TensorView::new(Dtype::F32, shape.clone(), b).map_err(wrong)?,
+        ));
     }
     let metadata: HashMap<String, String> = HashMap::from([
         ("econc".to_string(), env!("CARGO_PKG_VERSION").to_string()),
         ("method".to_string(), policy.method.clone()),
-        ("activation".to_string(), format!("{:?}", net.activation()).to_lowercase()),
+        (
+            "activation".to_string(),
+            format!("{:?}", net.activation()).to_lowercase(),
+        ),
         ("observation".to_string(), columns.join(", ")),
         ("outputs".to_string(), meaning.to_string()),
         ("continuous".to_string(), policy.space.continuous.to_string()),

@@ -12,9 +12,9 @@
 #[cfg(feature = "learn")]
 pub mod a2c;
 pub mod distribution;
-pub mod export;
 #[cfg(feature = "learn")]
 pub mod dqn;
+pub mod export;
 pub mod methods;
 pub mod nets;
 pub mod normalize;
@@ -39,10 +39,10 @@ pub mod rollout;
 pub mod sac;
 pub mod settings;
 pub mod spaces;
-pub mod training;
-pub mod translation;
 #[cfg(test)]
 mod tests;
+pub mod training;
+pub mod translation;
 pub mod worlds;
 
 pub use options::{LearnerOptions, OptionInfo, Value};

@@ -80,7 +80,12 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
         .or(if ends { said.or(model.horizon) } else { None })
         .unwrap_or(until_discounted);
     let mut shown = vec![("learner".to_string(), read.method.to_string())];
-    shown.extend(block.entries.iter().map(|(key, value, _)| (key.clone(), value.to_string())));
+    shown.extend(
+        block
+            .entries
+            .iter()
+            .map(|(key, value, _)| (key.clone(), value.to_string())),
+    );
     Ok(Planned {
         plan: Plan {
             environment: vector::Options {

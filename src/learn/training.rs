@@ -229,7 +229,12 @@ impl Training {
 
     fn measure(&mut self, distance: Option<&dyn Fn(&Policy) -> f64>) -> Result<(), Diagnostic> {
         let policy = self.learner.policy();
-        let (episode_return, discounted) = play(&policy, &mut self.judge, self.plan.evaluation_episodes, self.plan.evaluation_periods)?;
+        let (episode_return, discounted) = play(
+            &policy,
+            &mut self.judge,
+            self.plan.evaluation_episodes,
+            self.plan.evaluation_periods,
+        )?;
         let better = |m: &Measured| discounted > m.discounted;
         if self.record.measured.iter().all(better) {
             self.record.best = Some((self.learner.steps(), policy.clone()));
@@ -309,7 +314,15 @@ pub fn play(policy: &Policy, env: &mut Vectorised, episodes: usize, periods: usi
         let mut weight = 1.0;
         for _ in 0..periods {
             let mask = env.mask().to_vec();
-            policy.act(&mut actor, env.observation(), &mask, slots, true, &mut continuous, &mut discrete);
+            policy.act(
+                &mut actor,
+                env.observation(),
+                &mask,
+                slots,
+                true,
+                &mut continuous,
+                &mut discrete,
+            );
             env.step(&continuous, &discrete);
             if let Some(why) = env.take_failure() {
                 return Err(why);

@@ -61,7 +61,15 @@ impl Translation {
         self.interface.mask(&own, lanes, &mut mask);
         let (mut continuous, mut discrete) = (Vec::new(), Vec::new());
         let mut actor = policy.actor(slots, 0);
-        policy.act(&mut actor, &observation, &mask, slots, true, &mut continuous, &mut discrete);
+        policy.act(
+            &mut actor,
+            &observation,
+            &mask,
+            slots,
+            true,
+            &mut continuous,
+            &mut discrete,
+        );
         let graph = &self.worlds.model.graph;
         let mut out: Vec<Vec<f64>> = self
             .interface
@@ -138,7 +146,11 @@ pub fn tabulate(
             }
             for ((_, input, _), x) in axes.iter().zip(&point) {
                 // All members see the same.
-                t.worlds.frame[*input].iter_mut().skip(lane).step_by(64).for_each(|v| *v = *x);
+                t.worlds.frame[*input]
+                    .iter_mut()
+                    .skip(lane)
+                    .step_by(64)
+                    .for_each(|v| *v = *x);
             }
             points.push(point);
         }
@@ -209,7 +221,15 @@ fn visit(model: &Model, agent: usize, grids: bool, policy: &Policy) -> Result<Ve
         }
         let mask = env.mask().to_vec();
         let slots = env.slots();
-        policy.act(&mut actor, env.observation(), &mask, slots, true, &mut continuous, &mut discrete);
+        policy.act(
+            &mut actor,
+            env.observation(),
+            &mask,
+            slots,
+            true,
+            &mut continuous,
+            &mut discrete,
+        );
         env.step(&continuous, &discrete);
         if let Some(why) = env.take_failure() {
             return Err(why);

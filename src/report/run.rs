@@ -486,7 +486,9 @@ pub fn interrupted(directory: &Path) -> Result<PathBuf, Diagnostic> {
     found.sort();
     found.pop().map(|f| f.1).ok_or_else(|| {
         Diagnostic::error("E0954", format!("{} is not a run of econc", shown(directory)))
-            .note(format!("neither it nor a directory {stem}.. beside it has a {MANIFEST}"))
+            .note(format!(
+                "neither it nor a directory {stem}.. beside it has a {MANIFEST}"
+            ))
             .hint("give the directory of the training that was interrupted")
     })
 }

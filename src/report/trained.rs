@@ -7,9 +7,9 @@ use super::table::Table;
 use super::tensorboard;
 use crate::check::Model;
 use crate::diag::Diagnostic;
+use crate::learn::Policy;
 use crate::learn::plan::Planned;
 use crate::learn::training::Record;
-use crate::learn::Policy;
 
 /// The policy of a seed in a run directory.
 pub fn policy_file(seed: u64, best: bool) -> String {
@@ -72,7 +72,9 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
         } else {
             m.last()
         };
-        x.map_or((f64::NAN, f64::NAN), |x| (x.episode_return, x.distance.unwrap_or(f64::NAN)))
+        x.map_or((f64::NAN, f64::NAN), |x| {
+            (x.episode_return, x.distance.unwrap_or(f64::NAN))
+        })
     };
     let column = |f: &dyn Fn(&Trained) -> f64| seeds.iter().map(f).collect::<Vec<f64>>();
     let mut table = Table::new()
@@ -83,7 +85,10 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
             "best at step",
             column(&|t| t.record.best.as_ref().map_or(f64::NAN, |b| b.0 as f64)),
         );
-    if seeds.iter().any(|t| t.record.measured.iter().any(|m| m.distance.is_some())) {
+    if seeds
+        .iter()
+        .any(|t| t.record.measured.iter().any(|m| m.distance.is_some()))
+    {
         table = table.numbers("distance to exact", column(&|t| measured(t, false).1));
     }
     Ok(Content {
@@ -126,7 +131,10 @@ pub fn curves(name: &str, seeds: &[Trained]) -> Vec<NamedPicture> {
             None,
         ),
     }];
-    if seeds.iter().any(|t| t.record.measured.iter().any(|m| m.distance.is_some())) {
+    if seeds
+        .iter()
+        .any(|t| t.record.measured.iter().any(|m| m.distance.is_some()))
+    {
         out.push(NamedPicture {
             stem: "distance".into(),
             picture: plot::learning_curves(
@@ -156,9 +164,8 @@ pub fn logs(record: &Record) -> Vec<(String, Vec<u8>)> {
         .numbers("episode_return", rows.iter().map(|r| r.episode_return).collect())
         .integers("episodes", rows.iter().map(|r| r.episodes as i64).collect());
     for name in &names {
-        let get = |r: &crate::learn::training::Row| {
-            r.values.iter().find(|(n, _)| n == name).map_or(f64::NAN, |(_, x)| *x)
-        };
+        let get =
+            |r: &crate::learn::training::Row| r.values.iter().find(|(n, _)| n == name).map_or(f64::NAN, |(_, x)| *x);
         table = table.numbers(name, rows.iter().map(get).collect());
     }
     let m = &record.measured;

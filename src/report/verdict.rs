@@ -27,7 +27,12 @@ fn at_most(limit: Option<f64>) -> String {
 /// The content of a verdict.
 pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limits) -> Content {
     let seeds = &verdict.seeds;
-    let worst = |f: &dyn Fn(usize) -> f64| (0..seeds.len()).map(f).fold(f64::NEG_INFINITY, |a, b| if b.is_nan() { f64::INFINITY } else { a.max(b) });
+    let worst = |f: &dyn Fn(usize) -> f64| {
+        (0..seeds.len()).map(f).fold(
+            f64::NEG_INFINITY,
+            |a, b| if b.is_nan() { f64::INFINITY } else { a.max(b) },
+        )
+    };
     let interval = |(lo, hi): (f64, f64)| format!("[{}, {}]", percent(lo), percent(hi));
     let share = |name: &str, x: f64, limit: Option<f64>, note: String| Check {
         name: name.into(),
@@ -42,7 +47,10 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
             "distance in policy, mean",
             worst(&|i| seeds[i].relative()),
             limits.policy_error,
-            format!("worst of {} seeds; states the exact policy visits, share of its mean", seeds.len()),
+            format!(
+                "worst of {} seeds; states the exact policy visits, share of its mean",
+                seeds.len()
+            ),
         ),
         share(
             "welfare loss",
@@ -62,7 +70,12 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
             "worst seed; what choosing right once would win, share of one period".into(),
         ),
     ];
-    if let Some((_, loss)) = verdict.benchmarks.iter().find(|(n, _)| n == "best constant").map(|(n, w)| (n, w.loss)) {
+    if let Some((_, loss)) = verdict
+        .benchmarks
+        .iter()
+        .find(|(n, _)| n == "best constant")
+        .map(|(n, w)| (n, w.loss))
+    {
         let margin = worst(&|i| seeds[i].loss) - loss;
         certificate.push(Check {
             name: "loses less than the best constant policy".into(),
@@ -80,8 +93,10 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
         .numbers("welfare loss %", column(&|i| 100.0 * seeds[i].loss))
         .numbers("one-shot gain %", column(&|i| 100.0 * seeds[i].one_shot.0));
     let mut distances = Table::new();
-    let rows: Vec<(&u64, &crate::verify::learned::Distance)> =
-        seeds.iter().flat_map(|s| s.distances.iter().map(move |d| (&s.seed, d))).collect();
+    let rows: Vec<(&u64, &crate::verify::learned::Distance)> = seeds
+        .iter()
+        .flat_map(|s| s.distances.iter().map(move |d| (&s.seed, d)))
+        .collect();
     distances = distances
         .integers("seed", rows.iter().map(|r| *r.0 as i64).collect())
         .texts("action", rows.iter().map(|r| r.1.action.clone()).collect())
@@ -152,7 +167,10 @@ fn pictures(verdict: &Verdict) -> Vec<NamedPicture> {
             .map(|(name, exact, learned)| {
                 (
                     name.clone(),
-                    vec![("exact".to_string(), exact.clone()), ("learned".to_string(), learned.clone())],
+                    vec![
+                        ("exact".to_string(), exact.clone()),
+                        ("learned".to_string(), learned.clone()),
+                    ],
                 )
             })
             .collect();

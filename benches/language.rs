@@ -1,5 +1,5 @@
 //! The language benchmark of Aruoba and Fernandez-Villaverde (2015): econc on `models/language_benchmark.econ` against a
-//! hand-written loop of the same algorithm, one thread each. Prints medians of interleaved runs and ratios.
+//! hand-written loop of the same algorithm, one thread each. Prints medians of interleaved runs (processor time) and ratios.
 //!
 //! Answers first: 257 iterations and 0.146539143695695 (corrected matrix), 0.146549143695695 (as published).
 
@@ -98,6 +98,15 @@ fn problem(set: &[(&str, &str)]) -> Decision {
     Decision::new(&model, &Options::default()).unwrap_or_else(|d| panic!("{d:?}"))
 }
 
+/// Time this thread has spent on a processor, in seconds: what others do on the machine does not count. Wall time where
+/// the system does not say.
+fn clock() -> f64 {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    let spent = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds = spent.and_then(|s| s.split(' ').next()?.parse::<f64>().ok());
+    nanoseconds.map_or_else(|| START.get_or_init(Instant::now).elapsed().as_secs_f64(), |n| 1e-9 * n)
+}
+
 fn median(mut x: Vec<f64>) -> f64 {
     x.sort_by(f64::total_cmp);
     x[x.len() / 2]
@@ -127,15 +136,15 @@ fn main() {
         }
         let (mut hand, mut same, mut howard) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..runs {
-            let t = Instant::now();
+            let t = clock();
             std::hint::black_box(by_hand(false));
-            hand.push(t.elapsed().as_secs_f64());
-            let t = Instant::now();
+            hand.push(clock() - t);
+            let t = clock();
             std::hint::black_box(by_econc(&corrected, 0));
-            same.push(t.elapsed().as_secs_f64());
-            let t = Instant::now();
+            same.push(clock() - t);
+            let t = clock();
             std::hint::black_box(by_econc(&corrected, 1000));
-            howard.push(t.elapsed().as_secs_f64());
+            howard.push(clock() - t);
         }
         let (h, s, w) = (median(hand), median(same), median(howard));
         println!("\nby hand                 {:8.1} ms", 1e3 * h);

@@ -388,6 +388,13 @@ pub struct Surface {
     pub filtered: bool,
 }
 
+impl Surface {
+    /// The fitted values (without cubic axes, where nodes carry nothing else).
+    pub fn at_nodes(&self) -> &[f64] {
+        &self.coefficients
+    }
+}
+
 /// Largest number of axes.
 pub const MAX_AXES: usize = 12;
 

@@ -206,9 +206,9 @@ fn checks(c: &Certificate) -> Vec<Check> {
             name: format!("best constant {} ({})", k.kind, actions.join(", ")),
             measured: k.constant,
             shown: Some(number::significant(k.constant, 8)),
-            bound: format!("at most {}", number::significant(k.solution, 8)),
-            pass: Some(k.constant <= k.solution + t.constant * (1.0 + k.solution.abs())),
-            note: "lifetime value; the bound is the solution's, same draws".into(),
+            bound: format!("at most {}", number::significant(k.limit(t.constant), 8)),
+            pass: Some(k.holds(t.constant)),
+            note: "lifetime value; the bound is the solution's, with three standard errors of the difference".into(),
         });
     }
     out

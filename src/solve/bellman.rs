@@ -32,6 +32,13 @@ pub struct Continuation {
     pub surfaces: Vec<Surface>,
 }
 
+impl Continuation {
+    /// The values at the nodes of all surfaces, one surface after the other (problems without continuous states).
+    pub fn flat(&self) -> Vec<f64> {
+        self.surfaces.iter().flat_map(|s| s.at_nodes()).copied().collect()
+    }
+}
+
 /// Shock and date that a batch shares.
 #[derive(Clone, Copy, Debug)]
 pub struct At {
@@ -207,6 +214,11 @@ impl<'a> Bellman<'a> {
     /// Number of state nodes.
     pub fn nodes(&self) -> usize {
         self.tensor.len()
+    }
+
+    /// Whether every state is a whole number: next states are nodes.
+    pub fn only_nodes(&self) -> bool {
+        self.tensor.axes().iter().all(|a| a.rule() == Rule::Nodes)
     }
 
     /// Next shock states that must be evaluated from `shock`: `(shock_next, probability, surface)`.

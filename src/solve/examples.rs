@@ -263,6 +263,8 @@ pub fn spec(states: Vec<StateAxis>, chain: JointChain, actions: Vec<ActionAxis>,
         horizon: None,
         discount: Some(discount),
         action_is_next_state: None,
+        kinks: false,
+        held: Vec::new(),
         steady_state: None,
     }
 }

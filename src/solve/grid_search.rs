@@ -6,17 +6,18 @@
 //! rows of the chain need not sum to one.
 //!
 //! Two forms give the same choices bit by bit. [`Form::Sequential`] is the published loop. [`Form::Windows`] puts nodes on
-//! lanes: for a block of nodes it evaluates a window of candidates around the last sweep's choices (moved by the drift of
-//! the block before), records in a bit mask where the objective does not rise, and then walks through the block: the
-//! choice is the first such place at or above the choice of the node below. Where the window begins too high or
-//! ends too low, the walk evaluates what is missing. With `howard > 0` up to that many evaluations of the policy follow
+//! lanes: each node has a window of candidates around its last choice (moved by the drift of the block before), whose rewards
+//! are kept until the window must move; for a block of nodes it records in a bit mask where the objective does not rise,
+//! and then walks through the block: the choice is the first such place at or above the choice of the node below.
+//! Where the window begins too high or ends too low, the walk evaluates what is missing. What rewards need of the state
+//! alone is computed once. With `howard > 0` up to that many evaluations of the policy follow
 //! each improvement (rewards of the choices are kept), each sweep corrected by one number a shock, the solution of
 //! `(I - d P) s = D` for the mid-range `D` of the changes: aggregation over nodes, which removes the slow modes that
 //! the McQueen-Porteus constant alone would leave. It then ends when, besides, no choice changes: the same fixed
 //! point, several times sooner, but not the published count of iterations. Large grids are then solved from coarse to
 //! fine, since a good start is worth more than a fast sweep.
 //!
-//! Needed of the problem: `evaluate` (reward and slack), `Spec::action_is_next_state`.
+//! Needed of the problem: `evaluate` (reward and slack), `prepare` and `reward` where it has them, `Spec::action_is_next_state`.
 
 use super::bellman::Interpolation;
 use super::problem::{ActionKind, DecisionProblem, Lanes, Outcome, StateKind};
@@ -70,9 +71,41 @@ pub struct GridSolution {
 }
 
 /// Nodes worked on together.
-const BLOCK: usize = 256;
+const BLOCK: usize = 64;
 /// Candidates of a window.
 const WINDOW: usize = 4;
+
+/// What does not change between the sweeps over one shock.
+struct Column {
+    /// What rewards need of each node alone; empty if the problem splits nothing off.
+    prepared: Vec<Vec<f64>>,
+    /// First candidate of each node's window; `u32::MAX` before there is one.
+    base: Vec<u32>,
+    /// Rewards of the windows' candidates, block by block, candidate by candidate, lane by lane.
+    rewards: Vec<f64>,
+}
+
+impl Column {
+    fn new(problem: &dyn DecisionProblem, grid: &[f64], shock: usize, form: Form) -> Self {
+        let lanes = Lanes {
+            states: &[grid],
+            actions: &[],
+            shock,
+            noise: 0,
+            shock_next: shock,
+            time: 0,
+        };
+        let windows = match form {
+            Form::Sequential => 0,
+            Form::Windows => grid.len(),
+        };
+        Column {
+            prepared: problem.prepare(&lanes).unwrap_or_default(),
+            base: vec![u32::MAX; windows],
+            rewards: vec![f64::NAN; windows.div_ceil(BLOCK) * BLOCK * WINDOW],
+        }
+    }
+}
 
 struct Row<'a> {
     problem: &'a dyn DecisionProblem,
@@ -90,10 +123,11 @@ struct Buffers {
     rest: [Vec<f64>; 3],
     state: Vec<f64>,
     action: Vec<f64>,
+    prepared: Vec<Vec<f64>>,
 }
 
 impl Buffers {
-    fn new() -> Self {
+    fn new(prepared: usize) -> Self {
         let v = || vec![0.0; BLOCK];
         Buffers {
             reward: v(),
@@ -102,6 +136,15 @@ impl Buffers {
             rest: [v(), v(), v()],
             state: v(),
             action: v(),
+            prepared: vec![v(); prepared],
+        }
+    }
+
+    /// Lane `k` stands at `node`.
+    fn stand(&mut self, k: usize, node: usize, grid: &[f64], prepared: &[Vec<f64>]) {
+        self.state[k] = grid[node];
+        for (to, from) in self.prepared.iter_mut().zip(prepared) {
+            to[k] = from[node];
         }
     }
 }
@@ -109,8 +152,6 @@ impl Buffers {
 impl Row<'_> {
     /// Rewards of `n` lanes whose states and actions stand in the buffers; NaN where infeasible.
     fn rewards(&self, b: &mut Buffers, n: usize) {
-        let [end, paying, discount] = &mut b.rest;
-        b.slack[..n].fill(f64::INFINITY);
         let lanes = Lanes {
             states: &[&b.state[..n]],
             actions: &[&b.action[..n]],
@@ -119,15 +160,23 @@ impl Row<'_> {
             shock_next: self.shock,
             time: 0,
         };
-        let mut out = Outcome {
-            reward: &mut b.reward[..n],
-            next: &mut [&mut b.next[..n]],
-            slack: &mut b.slack[..n],
-            end: &mut end[..n],
-            paying: &mut paying[..n],
-            discount: &mut discount[..n],
-        };
-        self.problem.evaluate(&lanes, &mut out);
+        b.slack[..n].fill(f64::INFINITY);
+        if b.prepared.is_empty() {
+            let [end, paying, discount] = &mut b.rest;
+            let mut out = Outcome {
+                reward: &mut b.reward[..n],
+                next: &mut [&mut b.next[..n]],
+                slack: &mut b.slack[..n],
+                end: &mut end[..n],
+                paying: &mut paying[..n],
+                discount: &mut discount[..n],
+            };
+            self.problem.evaluate(&lanes, &mut out);
+        } else {
+            let prepared: Vec<&[f64]> = b.prepared.iter().map(|p| &p[..n]).collect();
+            self.problem
+                .reward(&lanes, &prepared, &mut b.reward[..n], &mut b.slack[..n]);
+        }
         for (r, s) in b.reward[..n].iter_mut().zip(&b.slack[..n]) {
             if !(*s >= super::bellman::FEASIBLE) {
                 *r = f64::NAN;
@@ -137,7 +186,7 @@ impl Row<'_> {
 
     /// The published loop for one node: the first candidate at or above `start` whose successor is not better. Returns
     /// the choice, its value and its reward.
-    fn climb(&self, b: &mut Buffers, node: usize, start: usize, few: usize) -> (usize, f64, f64) {
+    fn climb(&self, column: &Column, b: &mut Buffers, node: usize, start: usize, few: usize) -> (usize, f64, f64) {
         let n = self.grid.len();
         let mut first = start;
         let mut batch = few.max(2);
@@ -145,7 +194,7 @@ impl Row<'_> {
         loop {
             let count = batch.min(n - first).min(BLOCK);
             for k in 0..count {
-                b.state[k] = self.grid[node];
+                b.stand(k, node, self.grid, &column.prepared);
                 b.action[k] = self.grid[first + k];
             }
             self.rewards(b, count);
@@ -166,69 +215,101 @@ impl Row<'_> {
         }
     }
 
-    fn sequential(&self, choice: &mut [u32], value: &mut [f64], reward: &mut [f64]) {
-        let mut b = Buffers::new();
+    fn sequential(&self, column: &Column, choice: &mut [u32], value: &mut [f64], reward: &mut [f64]) {
+        let mut b = Buffers::new(column.prepared.len());
         let mut start = 0;
         for node in 0..self.grid.len() {
-            let (c, v, r) = self.climb(&mut b, node, start, 3);
+            let (c, v, r) = self.climb(column, &mut b, node, start, 3);
             (choice[node], value[node], reward[node]) = (c as u32, v, r);
             start = c;
         }
     }
 
-    /// As [`Row::sequential`], with `choice` holding the last sweep's choices.
-    fn windows(&self, choice: &mut [u32], value: &mut [f64], reward: &mut [f64]) {
+    /// Moves the windows of a block to where they are wanted, and computes their rewards there.
+    fn place(&self, column: &mut Column, b: &mut Buffers, first: usize, wanted: &[u32], moved: &[usize]) {
         let n = self.grid.len();
-        let mut b = Buffers::new();
-        let mut base = [0usize; BLOCK];
+        for (k, &i) in moved.iter().enumerate() {
+            b.stand(k, first + i, self.grid, &column.prepared);
+            column.base[first + i] = wanted[i];
+        }
+        for o in 0..WINDOW {
+            for (k, &i) in moved.iter().enumerate() {
+                b.action[k] = self.grid[(wanted[i] as usize + o).min(n - 1)];
+            }
+            self.rewards(b, moved.len());
+            let at = first * WINDOW + o * BLOCK;
+            for (k, &i) in moved.iter().enumerate() {
+                column.rewards[at + i] = b.reward[k];
+            }
+        }
+    }
+
+    /// As [`Row::sequential`], with `choice` holding the last sweep's choices.
+    fn windows(&self, column: &mut Column, choice: &mut [u32], value: &mut [f64], reward: &mut [f64]) {
+        let n = self.grid.len();
+        let mut b = Buffers::new(column.prepared.len());
+        let mut wanted = [0u32; BLOCK];
+        let mut moved: Vec<usize> = Vec::with_capacity(BLOCK);
         let mut falls = [0u32; BLOCK];
-        let mut candidate = vec![[0.0; BLOCK]; WINDOW];
-        let mut rewards = vec![[0.0; BLOCK]; WINDOW];
+        let mut candidate = [[0.0; BLOCK]; WINDOW];
         let mut start = 0usize;
-        let mut drift = 0i64;
+        // How far choices moved since the last sweep, and how they rise from node to node, at the end of the block before.
+        let (mut drift, mut slope) = (0i64, 0.0);
+        let mut lost = 0;
         for first in (0..n).step_by(BLOCK) {
             let lanes = BLOCK.min(n - first);
+            moved.clear();
             for i in 0..lanes {
-                let guess = i64::from(choice[first + i]) + drift - 1;
-                base[i] = guess.clamp(0, n as i64 - 1) as usize;
-                b.state[i] = self.grid[first + i];
-                falls[i] = 0;
-            }
-            for o in 0..WINDOW {
-                for i in 0..lanes {
-                    b.action[i] = self.grid[(base[i] + o).min(n - 1)];
-                }
-                self.rewards(&mut b, lanes);
-                rewards[o][..lanes].copy_from_slice(&b.reward[..lanes]);
-                for i in 0..lanes {
-                    candidate[o][i] = b.reward[i] + self.discount * self.expected[(base[i] + o).min(n - 1)];
-                }
-                if o > 0 {
-                    for i in 0..lanes {
-                        // A candidate above the grid repeats the last node: not better, so the walk ends there.
-                        let rises = candidate[o][i] > candidate[o - 1][i];
-                        falls[i] |= u32::from(!rises) << (o - 1);
+                // Where the last sweep is no guide, this sweep's own line is.
+                let guess = if 4 * lost > BLOCK {
+                    start as i64 + (slope * (i + 1) as f64).round() as i64
+                } else {
+                    i64::from(choice[first + i]) + drift
+                };
+                let base = column.base[first + i];
+                let ahead = guess - i64::from(base);
+                if base == u32::MAX || !(1..=2).contains(&ahead) {
+                    wanted[i] = (guess - 1).clamp(0, n as i64 - 1) as u32;
+                    if wanted[i] != base {
+                        moved.push(i);
                     }
                 }
             }
-            let mut last = (0i64, 0i64);
+            if !moved.is_empty() {
+                self.place(column, &mut b, first, &wanted, &moved);
+            }
+            let base = &column.base[first..first + lanes];
+            let rewards = &column.rewards[first * WINDOW..];
+            for o in 0..WINDOW {
+                let rewards = &rewards[o * BLOCK..o * BLOCK + lanes];
+                for (i, (r, at)) in rewards.iter().zip(base).enumerate() {
+                    candidate[o][i] = r + self.discount * self.expected[(*at as usize + o).min(n - 1)];
+                }
+            }
+            for i in 0..lanes {
+                // A candidate above the grid repeats the last node: not better, so the walk ends there.
+                let rises = |o: usize| u32::from(candidate[o][i] > candidate[o - 1][i]) << (o - 1);
+                falls[i] = !(rises(1) | rises(2) | rises(3)) & 0b111;
+            }
+            let (old, from) = (i64::from(choice[first + lanes - 1]), start);
+            lost = 0;
             for i in 0..lanes {
                 let node = first + i;
-                last.0 = i64::from(choice[node]);
-                let inside = start >= base[i] && start < base[i] + WINDOW - 1;
-                let ahead = if inside { falls[i] >> (start - base[i]) } else { 0 };
+                let base = base[i] as usize;
+                let inside = start >= base && start < base + WINDOW - 1;
+                let ahead = if inside { falls[i] >> (start - base) } else { 0 };
                 let found = if ahead != 0 {
-                    let o = start - base[i] + ahead.trailing_zeros() as usize;
-                    let c = base[i] + o;
-                    (c, candidate[o][i], rewards[o][i])
+                    let o = start - base + ahead.trailing_zeros() as usize;
+                    (base + o, candidate[o][i], rewards[o * BLOCK + i])
                 } else {
-                    self.climb(&mut b, node, start, 8)
+                    lost += 1;
+                    self.climb(column, &mut b, node, start, 8)
                 };
                 (choice[node], value[node], reward[node]) = (found.0 as u32, found.1, found.2);
                 start = found.0;
-                last.1 = start as i64;
             }
-            drift = last.1 - last.0;
+            drift = start as i64 - old;
+            slope = (start - from) as f64 / lanes as f64;
         }
     }
 }
@@ -270,7 +351,7 @@ pub fn solve(
     if n < 2 || n > u32::MAX as usize || !grid.windows(2).all(|w| w[0] < w[1]) {
         return Err(unsupported("its grid does not ascend"));
     }
-    crate::num::grid::fits(&[n, nz, 6], 8, crate::num::grid::DEFAULT_LIMIT)
+    crate::num::grid::fits(&[n, nz, 8 + WINDOW], 8, crate::num::grid::DEFAULT_LIMIT)
         .map_err(|e| Diagnostic::error("E0904", e.to_string()))?;
     let mut value = vec![vec![0.0; n]; nz];
     let mut choices = vec![vec![0u32; n]; nz];
@@ -370,6 +451,10 @@ fn level(
     let mut expected = vec![vec![0.0; n]; nz];
     let mut reward = vec![vec![0.0; n]; nz];
     let mut next = vec![vec![0.0; n]; nz];
+    let mut columns: Vec<Column> = (0..nz)
+        .into_par_iter()
+        .map(|shock| Column::new(problem, grid, shock, options.form))
+        .collect();
     let mut before: Vec<Vec<u32>> = Vec::new();
     let mut record = Record {
         target: options.tolerance,
@@ -380,8 +465,9 @@ fn level(
         next.par_iter_mut()
             .zip(choices.par_iter_mut())
             .zip(&mut reward)
+            .zip(&mut columns)
             .enumerate()
-            .for_each(|(shock, ((next, choice), reward))| {
+            .for_each(|(shock, (((next, choice), reward), column))| {
                 let row = Row {
                     problem,
                     grid,
@@ -390,8 +476,8 @@ fn level(
                     expected: &expected[shock],
                 };
                 match options.form {
-                    Form::Sequential => row.sequential(choice, next, reward),
-                    Form::Windows => row.windows(choice, next, reward),
+                    Form::Sequential => row.sequential(column, choice, next, reward),
+                    Form::Windows => row.windows(column, choice, next, reward),
                 }
             });
         let (lo, hi) = change(value, &next);
@@ -477,7 +563,7 @@ fn expect(transition: &[Vec<f64>], value: &[Vec<f64>], expected: &mut [Vec<f64>]
         const PART: usize = 1024;
         for (part, out) in out.chunks_mut(PART).enumerate() {
             out.fill(0.0);
-            for (p, v) in transition[j].iter().zip(value) {
+            for (p, v) in transition[j].iter().zip(value).filter(|(p, _)| **p != 0.0) {
                 for (out, v) in out.iter_mut().zip(&v[part * PART..]) {
                     *out += p * v;
                 }
@@ -486,17 +572,13 @@ fn expect(transition: &[Vec<f64>], value: &[Vec<f64>], expected: &mut [Vec<f64>]
     });
 }
 
-/// Smallest and largest change, shock by shock.
-fn changes(value: &[Vec<f64>], next: &[Vec<f64>]) -> Vec<(f64, f64)> {
-    value
+/// Smallest and largest change.
+fn change(value: &[Vec<f64>], next: &[Vec<f64>]) -> (f64, f64) {
+    let ends: Vec<(f64, f64)> = value
         .par_iter()
         .zip(next)
         .map(|(v, n)| super::policy_operator::span(v, n))
-        .collect()
-}
-
-fn change(value: &[Vec<f64>], next: &[Vec<f64>]) -> (f64, f64) {
-    let ends = changes(value, next);
+        .collect();
     ends.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |all, e| {
         (all.0.min(e.0), all.1.max(e.1))
     })
@@ -517,31 +599,56 @@ fn evaluate(
     let nz = transition.len();
     let system = DMatrix::from_fn(nz, nz, |i, j| f64::from(i == j) - discount * transition[i][j]).lu();
     let mut first = f64::NAN;
+    // Numbers to be added to all values of a shock: they join the values at the end.
+    let mut offset = vec![0.0; nz];
     for _ in 0..options.howard {
         expect(transition, value, expected);
-        next.par_iter_mut().enumerate().for_each(|(j, next)| {
-            let row = &expected[j];
-            for ((out, &c), r) in next.iter_mut().zip(&choices[j]).zip(&reward[j]) {
-                *out = r + discount * row[c as usize];
-            }
-        });
-        let ends = changes(value, next);
+        let carried: Vec<f64> = transition
+            .iter()
+            .map(|row| discount * row.iter().zip(&offset).map(|(p, s)| p * s).sum::<f64>())
+            .collect();
+        let ends: Vec<(f64, f64)> = next
+            .par_iter_mut()
+            .enumerate()
+            .map(|(j, next)| {
+                let (mut lo, mut hi) = ([f64::INFINITY; 4], [f64::NEG_INFINITY; 4]);
+                let row = &expected[j];
+                let lanes = next.iter_mut().zip(&choices[j]).zip(&reward[j]).zip(&value[j]);
+                for (i, (((out, &c), r), v)) in lanes.enumerate() {
+                    *out = r + discount * row[c as usize];
+                    let (change, k) = (*out - v, i % 4);
+                    lo[k] = if change < lo[k] { change } else { lo[k] };
+                    hi[k] = if change > hi[k] { change } else { hi[k] };
+                }
+                let shift = carried[j] - offset[j];
+                let (lo, hi) = (
+                    lo.into_iter().fold(f64::INFINITY, f64::min),
+                    hi.into_iter().fold(f64::NEG_INFINITY, f64::max),
+                );
+                (lo + shift, hi + shift)
+            })
+            .collect();
         let widest = ends.iter().map(|e| e.1 - e.0).fold(0.0, f64::max);
         if first.is_nan() {
             first = widest;
         }
         let middle = DVector::from_iterator(nz, ends.iter().map(|e| 0.5 * (e.0 + e.1)));
         std::mem::swap(value, next);
+        offset = carried;
         if let Some(total) = system.solve(&middle).filter(|t| t.iter().all(|v| v.is_finite())) {
-            value.par_iter_mut().enumerate().for_each(|(j, value)| {
-                let shift = total[j] - middle[j];
-                value.iter_mut().for_each(|v| *v += shift);
-            });
+            offset
+                .iter_mut()
+                .enumerate()
+                .for_each(|(j, s)| *s += total[j] - middle[j]);
         }
         if widest <= (1e-3 * first).max(1e-14) {
             break;
         }
     }
+    value
+        .iter_mut()
+        .zip(&offset)
+        .for_each(|(value, s)| value.iter_mut().for_each(|v| *v += s));
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod search_several;
 pub mod solution;
 pub mod static_game;
 pub mod steady_state;
+mod tabulated;
 
 pub mod value_iteration;
 

@@ -29,6 +29,48 @@ pub struct Rows {
     pub reward: Vec<f64>,
     /// One layer a noise node, next shock and (with taste shocks) choice.
     pub layers: Vec<Layer>,
+    /// Instead of layers where next states are nodes: probability times discount of each next node.
+    pub sparse: Option<Sparse>,
+}
+
+/// Rows of a sparse matrix over the nodes of all surfaces of a continuation: column `surface * nodes + node`.
+#[derive(Clone, Debug, Default)]
+pub struct Sparse {
+    end: Vec<u32>,
+    to: Vec<u32>,
+    weight: Vec<f64>,
+    /// Whether a row's moves leave the grid (and are taken to its edge).
+    pub outside: Vec<bool>,
+}
+
+impl Sparse {
+    /// Adds a row.
+    pub fn push(&mut self, entries: &[(u32, f64)], outside: bool) {
+        for (to, weight) in entries {
+            self.to.push(*to);
+            self.weight.push(*weight);
+        }
+        self.end.push(self.to.len() as u32);
+        self.outside.push(outside);
+    }
+
+    fn range(&self, row: usize) -> std::ops::Range<usize> {
+        let from = if row == 0 { 0 } else { self.end[row - 1] };
+        from as usize..self.end[row] as usize
+    }
+
+    /// Entries of a row.
+    pub fn row(&self, row: usize) -> impl Iterator<Item = (u32, f64)> + '_ {
+        self.range(row).map(|k| (self.to[k], self.weight[k]))
+    }
+
+    /// A row times a vector over the columns.
+    #[inline]
+    pub fn dot(&self, row: usize, flat: &[f64]) -> f64 {
+        let range = self.range(row);
+        let (to, weight) = (&self.to[range.clone()], &self.weight[range]);
+        to.iter().zip(weight).map(|(to, w)| w * flat[*to as usize]).sum()
+    }
 }
 
 /// One possible continuation of every lane of a block.
@@ -56,6 +98,7 @@ pub fn rows(
         first,
         reward: vec![0.0; n],
         layers: Vec::new(),
+        sparse: None,
     };
     let groups = chosen.probability.len().max(1);
     for g in 0..groups {
@@ -129,6 +172,11 @@ pub struct PolicyOperator {
 impl PolicyOperator {
     /// `r + T V` (without `r` if `linear`) for the fitted continuation of `V`; result is states x shocks.
     fn apply(&self, tensor: &Tensor, continuation: &Continuation, nz: usize, linear: bool, out: &mut [f64]) {
+        let flat = if self.blocks.iter().any(|b| b.sparse.is_some()) {
+            continuation.flat()
+        } else {
+            Vec::new()
+        };
         let results: Vec<Vec<f64>> = self
             .blocks
             .par_iter()
@@ -138,6 +186,12 @@ impl PolicyOperator {
                 } else {
                     block.reward.clone()
                 };
+                if let Some(sparse) = &block.sparse {
+                    for (i, v) in value.iter_mut().enumerate() {
+                        *v += sparse.dot(i, &flat);
+                    }
+                    return value;
+                }
                 let ns = tensor.axes().len();
                 for layer in &block.layers {
                     let surface = &continuation.surfaces[layer.surface];
@@ -159,7 +213,10 @@ impl PolicyOperator {
     }
 
     fn totals(&self) -> impl Iterator<Item = f64> + '_ {
-        let lane = |block: &'_ Rows, i: usize| block.layers.iter().map(|l| l.weight[i]).sum::<f64>();
+        let lane = |block: &'_ Rows, i: usize| match &block.sparse {
+            Some(sparse) => sparse.row(i).map(|e| e.1).sum::<f64>(),
+            None => block.layers.iter().map(|l| l.weight[i]).sum::<f64>(),
+        };
         self.blocks
             .iter()
             .flat_map(move |block| (0..block.reward.len()).map(move |i| lane(block, i)))
@@ -181,10 +238,13 @@ impl PolicyOperator {
         let mut first = None;
         for block in &self.blocks {
             for i in 0..block.reward.len() {
-                let leaves = block
-                    .layers
-                    .iter()
-                    .any(|l| l.weight[i] > 1e-10 && l.places[i * ns..(i + 1) * ns].iter().any(|p| p.beyond != 0.0));
+                let leaves = match &block.sparse {
+                    Some(sparse) => sparse.outside[i],
+                    None => block
+                        .layers
+                        .iter()
+                        .any(|l| l.weight[i] > 1e-10 && l.places[i * ns..(i + 1) * ns].iter().any(|p| p.beyond != 0.0)),
+                };
                 if leaves {
                     count += 1;
                     first.get_or_insert((block.first + i, block.shock));
@@ -194,9 +254,19 @@ impl PolicyOperator {
         (count, first)
     }
 
-    /// Moves `value` to the value of the policy. `constant` is the discount factor if it is the same everywhere (then
-    /// constants are added by the McQueen-Porteus midpoint); `target` is the residual worth reaching.
-    pub fn evaluate(&self, bellman: &Bellman, value: &mut Vec<f64>, constant: Option<f64>, target: f64, sweeps: usize) {
+    /// Moves `value`, the improved value, to the value of the policy, which `within` bounds: `(least, most)` that it may lie
+    /// from `value`. `constant` is the discount factor if it is the same everywhere (then constants are added by the
+    /// McQueen-Porteus midpoint); `target` is the residual worth reaching. Steps that leave the bounds or do not contract
+    /// (a policy that leaves the grid, a shape filter that switches) are not taken.
+    pub fn evaluate(
+        &self,
+        bellman: &Bellman,
+        value: &mut Vec<f64>,
+        within: Option<(f64, f64)>,
+        constant: Option<f64>,
+        target: f64,
+        sweeps: usize,
+    ) {
         let nz = bellman.shocks();
         let mut continuation = Continuation::default();
         let mut next = vec![0.0; value.len()];
@@ -205,7 +275,7 @@ impl PolicyOperator {
             self.apply(&bellman.tensor, &continuation, nz, false, next);
             span(value, next)
         };
-        let (lo, hi) = sweep(value, &mut next);
+        let (mut lo, mut hi) = sweep(value, &mut next);
         let mut residual = lo.abs().max(hi.abs());
         if residual <= target || !residual.is_finite() {
             return;
@@ -230,26 +300,43 @@ impl PolicyOperator {
             (0.1 * target / residual).clamp(1e-10, 1e-2),
             120,
         );
-        let trial: Vec<f64> = value.iter().zip(&correction).map(|(v, c)| v + c).collect();
-        let mut trial_next = vec![0.0; value.len()];
-        let (a, b) = sweep(&trial, &mut trial_next);
-        let trial_residual = a.abs().max(b.abs());
-        if trial_residual < residual {
-            *value = trial;
-            next = trial_next;
-            residual = trial_residual;
+        let inside = match within {
+            Some((least, most)) => {
+                let slack = 0.5 * (most - least) + 1e3 * target;
+                correction.iter().all(|c| *c >= least - slack && *c <= most + slack)
+            }
+            None => correction.iter().all(|c| c.is_finite()),
+        };
+        if inside {
+            let trial: Vec<f64> = value.iter().zip(&correction).map(|(v, c)| v + c).collect();
+            let mut trial_next = vec![0.0; value.len()];
+            let (a, b) = sweep(&trial, &mut trial_next);
+            let trial_residual = a.abs().max(b.abs());
+            if trial_residual < residual {
+                *value = trial;
+                next = trial_next;
+                (lo, hi) = (a, b);
+                residual = trial_residual;
+            }
         }
         for _ in 0..sweeps {
             if residual <= target {
                 break;
             }
-            let (lo, hi) = span(value, &next);
             let shift = constant.map_or(0.0, |d| d / (1.0 - d) * 0.5 * (lo + hi));
-            for (v, n) in value.iter_mut().zip(&next) {
-                *v = n + shift;
+            let trial: Vec<f64> = next.iter().map(|n| n + shift).collect();
+            let (a, b) = sweep(&trial, &mut next);
+            let contracts = if constant.is_some() {
+                b - a < hi - lo
+            } else {
+                a.abs().max(b.abs()) < residual
+            };
+            if !contracts {
+                break;
             }
-            let (lo, hi) = sweep(value, &mut next);
-            residual = lo.abs().max(hi.abs());
+            *value = trial;
+            (lo, hi) = (a, b);
+            residual = a.abs().max(b.abs());
         }
     }
 }

@@ -126,6 +126,12 @@ pub struct Spec {
     pub discount: Option<f64>,
     /// If the next value of continuous state `.0` *is* action `.1` (up to nothing): allows grid search over states.
     pub action_is_next_state: Option<(usize, usize)>,
+    /// Whether the reward or a law of motion has kinks (`min`, `max`, `abs`) in a state or a continuous action: optima may sit
+    /// where first-order conditions jump over zero.
+    pub kinks: bool,
+    /// Whether the law of each state itself keeps it from going below the lower and above the upper end of its grid
+    /// (`clamp`, `min`, `max`, the range of an action): being there is then part of the model. Empty: nothing is known.
+    pub held: Vec<[bool; 2]>,
     /// Steady state of the deterministic model, if known: centre of plots and of comparisons.
     pub steady_state: Option<Vec<f64>>,
 }
@@ -170,6 +176,16 @@ pub trait DecisionProblem: Sync {
     fn spec(&self) -> &Spec;
     /// Evaluates reward, transition, feasibility and end on a batch of lanes.
     fn evaluate(&self, lanes: &Lanes, out: &mut Outcome);
+    /// What reward and slack need of the states (with the shock and the date) alone, one slice a quantity: computed once where
+    /// many actions are tried at the same states. `None` if nothing can be split off; then [`Self::reward`] is not called.
+    fn prepare(&self, _: &Lanes) -> Option<Vec<Vec<f64>>> {
+        None
+    }
+    /// Reward and slack of lanes whose [`Self::prepare`]d quantities are given: the very numbers of [`Self::evaluate`].
+    fn reward(&self, _: &Lanes, _prepared: &[&[f64]], reward: &mut [f64], slack: &mut [f64]) {
+        reward.fill(f64::NAN);
+        slack.fill(f64::NAN);
+    }
     /// Bounds of each continuous action at the states of the lanes (`lanes.actions` is ignored): `lo[a][i]`, `hi[a][i]`
     /// with one slice a *continuous* action, in their order (finite actions have none). Ends may be infinite; where
     /// `lo > hi` nothing is feasible.

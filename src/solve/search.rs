@@ -26,6 +26,8 @@ pub struct SearchOptions {
     pub scan: usize,
     /// Precision of continuous actions, relative to the width of their range.
     pub action_tolerance: f64,
+    /// Look close to the guess first, and everywhere only where that finds no peak.
+    pub local: bool,
 }
 
 impl Default for SearchOptions {
@@ -33,6 +35,7 @@ impl Default for SearchOptions {
         SearchOptions {
             scan: 21,
             action_tolerance: 1e-10,
+            local: false,
         }
     }
 }
@@ -152,8 +155,10 @@ pub fn choose(
         }
         let (found, value) = match nc {
             0 => (Vec::new(), search.values(&open, &[])),
-            1 => search.one(&open, guess.map(|g| g[bellman.continuous[0]].as_slice())),
-            _ => search.several(&open, guess),
+            _ => match guess.filter(|_| options.local) {
+                Some(guess) => search.close_by(&open, guess),
+                None => search.everywhere(&open, guess),
+            },
         };
         for (k, &i) in open.iter().enumerate() {
             if value[k] > best[group][i] {
@@ -277,6 +282,74 @@ impl Search<'_> {
                 &mut out,
             )
             .then_some(out)
+    }
+
+    /// The best continuous actions, sought over their whole range.
+    fn everywhere(&mut self, open: &[usize], guess: Option<&[Vec<f64>]>) -> (Vec<Vec<f64>>, Vec<f64>) {
+        match self.bellman.continuous.as_slice() {
+            [one] => self.one(open, guess.map(|g| g[*one].as_slice())),
+            _ => self.several(open, guess),
+        }
+    }
+
+    /// The peak close to the guess; lanes where there is none are searched everywhere.
+    fn close_by(&mut self, open: &[usize], guess: &[Vec<f64>]) -> (Vec<Vec<f64>>, Vec<f64>) {
+        let (mut x, mut q, failed) = match self.bellman.continuous.as_slice() {
+            [one] => self.one_close_by(open, &guess[*one]),
+            _ => self.several_close_by(open, guess),
+        };
+        if !failed.is_empty() {
+            let lanes: Vec<usize> = failed.iter().map(|&k| open[k]).collect();
+            let (wide, value) = self.everywhere(&lanes, Some(guess));
+            for (p, &k) in failed.iter().enumerate() {
+                q[k] = value[p];
+                for (to, from) in x.iter_mut().zip(&wide) {
+                    to[k] = from[p];
+                }
+            }
+        }
+        (x, q)
+    }
+
+    /// A peak of one action within a fiftieth of its range from the guess, by its first-order condition.
+    fn one_close_by(&mut self, open: &[usize], guess: &[f64]) -> (Vec<Vec<f64>>, Vec<f64>, Vec<usize>) {
+        const REACH: f64 = 0.02;
+        let m = open.len();
+        let mut points = vec![vec![0.0; m]; 3];
+        for (k, &i) in open.iter().enumerate() {
+            let (lo, hi) = (self.lo[0][i], self.hi[0][i]);
+            let middle = guess[i].max(lo).min(hi);
+            let width = if (hi - lo).is_finite() {
+                hi - lo
+            } else {
+                1.0 + middle.abs()
+            };
+            points[0][k] = (middle - REACH * width).max(lo);
+            points[1][k] = middle;
+            points[2][k] = (middle + REACH * width).min(hi);
+        }
+        let q: Vec<Vec<f64>> = points
+            .iter()
+            .map(|x| self.values(open, std::slice::from_ref(x)))
+            .collect();
+        let at = |s: usize| -> Vec<(f64, f64)> { (0..m).map(|k| (points[s][k], q[s][k])).collect() };
+        let (left, right) = (at(0), at(2));
+        let (mut x, mut value) = (points[1].clone(), q[1].clone());
+        let mut failed = Vec::new();
+        let slopes = self.gradient(open, std::slice::from_ref(&points[1]));
+        for k in 0..m {
+            let slope = slopes.as_ref().map_or(f64::NAN, |g| g[0][k]);
+            let falls = |s: usize| value[k] >= q[s][k] && q[s][k] > f64::NEG_INFINITY;
+            // Inside, or at an end from which the value falls.
+            let low = points[0][k] == x[k] && slope <= 0.0 && falls(2);
+            let high = points[2][k] == x[k] && slope >= 0.0 && falls(0);
+            let inside = points[0][k] < x[k] && x[k] < points[2][k] && falls(0) && falls(2);
+            if !(inside || low || high) || !value[k].is_finite() {
+                failed.push(k);
+            }
+        }
+        self.secant(open, &left, &right, &mut x, &mut value);
+        (vec![x], value, failed)
     }
 
     /// One continuous action.

@@ -102,6 +102,62 @@ impl Search<'_> {
         (x, q)
     }
 
+    /// Newton's steps from the guess; also returns the lanes where they found no peak.
+    pub(super) fn several_close_by(
+        &mut self,
+        open: &[usize],
+        guess: &[Vec<f64>],
+    ) -> (Vec<Vec<f64>>, Vec<f64>, Vec<usize>) {
+        let d = self.bellman.continuous.len();
+        let pick =
+            |v: &[Vec<f64>]| -> Vec<Vec<f64>> { (0..d).map(|c| open.iter().map(|&i| v[c][i]).collect()).collect() };
+        let (lo, hi) = (pick(&self.lo), pick(&self.hi));
+        let mut x: Vec<Vec<f64>> = (0..d)
+            .map(|c| {
+                let own = &guess[self.bellman.continuous[c]];
+                let each = open.iter().zip(&lo[c]).zip(&hi[c]);
+                each.map(|((&i, l), h)| own[i].max(*l).min(*h)).collect()
+            })
+            .collect();
+        let width: Vec<Vec<f64>> = (0..d)
+            .map(|c| {
+                let each = lo[c].iter().zip(&hi[c]).zip(&x[c]);
+                each.map(|((l, h), x)| {
+                    if (h - l).is_finite() {
+                        h - l
+                    } else {
+                        4.0 * (1.0 + x.abs())
+                    }
+                })
+                .collect()
+            })
+            .collect();
+        let mut q = self.values(open, &x);
+        let (fine, mut failed): (Vec<usize>, Vec<usize>) = (0..open.len()).partition(|&k| q[k].is_finite());
+        if fine.is_empty() {
+            return (x, q, failed);
+        }
+        // Newton's steps are for lanes with a value.
+        let part =
+            |v: &[Vec<f64>]| -> Vec<Vec<f64>> { v.iter().map(|v| fine.iter().map(|&k| v[k]).collect()).collect() };
+        let lanes: Vec<usize> = fine.iter().map(|&k| open[k]).collect();
+        let bounds = Ranges {
+            lo: part(&lo),
+            hi: part(&hi),
+            width: part(&width),
+        };
+        let (mut own_x, mut own_q) = (part(&x), fine.iter().map(|&k| q[k]).collect::<Vec<f64>>());
+        let stuck = self.newton(&lanes, &bounds, &mut own_x, &mut own_q);
+        failed.extend(stuck.into_iter().map(|p| fine[p]));
+        for (p, &k) in fine.iter().enumerate() {
+            q[k] = own_q[p];
+            for (to, from) in x.iter_mut().zip(&own_x) {
+                to[k] = from[p];
+            }
+        }
+        (x, q, failed)
+    }
+
     /// Cycles of line searches over the lanes in `active`; returns those that still move.
     #[allow(clippy::too_many_arguments)]
     fn cycles(

@@ -112,6 +112,40 @@ impl Solution {
             .collect()
     }
 
+    /// The value at the nodes of another grid of the same problem (states x shocks; infinite horizons only): a start for
+    /// solving there.
+    pub fn values_on(&self, problem: &dyn DecisionProblem) -> Option<Vec<f64>> {
+        let spec = problem.spec();
+        let nz = self.shocks();
+        if !self.infinite || spec.chain.transition.len() != nz {
+            return None;
+        }
+        let reader = Reader::new(self, problem).ok()?;
+        let axes: Option<Vec<Axis>> = Solution::states_of(problem)
+            .iter()
+            .map(|s| Axis::new(&s.nodes, false, Rule::Nodes))
+            .collect();
+        let nodes = Tensor::new(axes?, Outside::Flat)?;
+        let mut states = vec![vec![0.0; nodes.len()]; spec.states.len()];
+        let mut x = vec![0.0; spec.states.len()];
+        for i in 0..nodes.len() {
+            nodes.node(i, &mut x);
+            states.iter_mut().zip(&x).for_each(|(s, x)| s[i] = *x);
+        }
+        let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+        let mut out = vec![0.0; nodes.len() * nz];
+        let mut column = vec![0.0; nodes.len()];
+        for shock in 0..nz {
+            reader.values(At { shock, time: 0 }, &refs, &mut column);
+            out.iter_mut()
+                .skip(shock)
+                .step_by(nz)
+                .zip(&column)
+                .for_each(|(o, v)| *o = *v);
+        }
+        out.iter().all(|v| v.is_finite()).then_some(out)
+    }
+
     /// What follows the actions of period `time` (nothing after the last), ready for [`super::search::choose`].
     pub fn continuation(&self, bellman: &Bellman, time: usize) -> Continuation {
         let mut continuation = Continuation::default();

@@ -72,13 +72,13 @@ pub fn solve(model: &Model, target: &str, conduct: Conduct) -> Result<Vec<f64>, 
         [one] => one.clone(),
         [] => {
             return Err(Diagnostic::error(
-                "E0914",
+                "E0917",
                 "the one-shot game has no equilibrium inside the bounds of the actions",
             )
             .hint("widen the bounds; a corner or a mixed equilibrium is not found by this solver"));
         }
         several => {
-            let mut d = Diagnostic::error("E0915", format!("the one-shot game has {} equilibria", several.len()));
+            let mut d = Diagnostic::error("E0918", format!("the one-shot game has {} equilibria", several.len()));
             for f in several.iter().take(4) {
                 d = d.note(format!("{f:?}"));
             }
@@ -100,10 +100,10 @@ pub fn solve(model: &Model, target: &str, conduct: Conduct) -> Result<Vec<f64>, 
         return Ok(vec![out.iter().sum::<f64>() / out.len() as f64]);
     }
     if out.is_empty() {
-        return Err(Diagnostic::error(
-            "E0914",
-            format!("`{target}` is not chosen in the one-shot game"),
-        ));
+        return Err(
+            Diagnostic::error("E0919", format!("`{target}` is not chosen in the one-shot game"))
+                .hint("benchmarks can be asked for actions only"),
+        );
     }
     Ok(out)
 }

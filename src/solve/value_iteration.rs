@@ -21,6 +21,7 @@ use super::problem::DecisionProblem;
 use super::progress::{Control, Progress};
 use super::search::{Chosen, SearchOptions, choose};
 use super::solution::{Record, Solution};
+use super::tabulated::Table;
 use crate::diag::Diagnostic;
 use rayon::prelude::*;
 
@@ -44,6 +45,8 @@ pub struct Options {
     pub search: SearchOptions,
     /// A value to start from (states x shocks).
     pub guess: Option<Vec<f64>>,
+    /// Where cubic interpolation does not settle, take linear interpolation.
+    pub fallback: bool,
 }
 
 impl Default for Options {
@@ -56,6 +59,7 @@ impl Default for Options {
             interpolation: Interpolation::Cubic,
             search: SearchOptions::default(),
             guess: None,
+            fallback: true,
         }
     }
 }
@@ -97,8 +101,72 @@ pub fn solve(
     }
     match spec.horizon {
         Some(periods) => backward(&bellman, periods, options, progress),
-        None => forever(&bellman, options, progress),
+        None => match forever(&bellman, options, progress)? {
+            Ended::Solved(solution) => Ok(*solution),
+            Ended::Stalled(value, record) if options.fallback && options.interpolation == Interpolation::Cubic => {
+                linear(problem, options, value, &record, progress)
+            }
+            Ended::Stalled(_, record) => Err(not_converged(&record)),
+        },
     }
+}
+
+/// Solves with linear interpolation what cubic interpolation could not settle.
+fn linear(
+    problem: &dyn DecisionProblem,
+    options: &Options,
+    value: Vec<f64>,
+    record: &Record,
+    progress: &mut dyn FnMut(Progress) -> Control,
+) -> Result<Solution, Diagnostic> {
+    let options = Options {
+        interpolation: Interpolation::Linear,
+        guess: Some(value),
+        ..options.clone()
+    };
+    let bellman = Bellman::new(problem, Interpolation::Linear)?;
+    match forever(&bellman, &options, progress)? {
+        Ended::Solved(mut solution) => {
+            solution.record.warnings.insert(
+                0,
+                Diagnostic::warning(
+                    "W0908",
+                    "solved with linear interpolation: cubic interpolation did not settle",
+                )
+                .note(format!(
+                    "after {} improvements with cubic interpolation the error bound stood at {:.1e}, asked for {:.1e}",
+                    record.iterations, record.error, record.target
+                ))
+                .hint("values with kinks or jumps need it; `interpolation = linear` says so in the file"),
+            );
+            solution.record.iterations += record.iterations;
+            Ok(*solution)
+        }
+        Ended::Stalled(_, record) => Err(not_converged(&record)),
+    }
+}
+
+/// How an infinite horizon ended.
+enum Ended {
+    Solved(Box<Solution>),
+    /// The last value, and how far it got.
+    Stalled(Vec<f64>, Record),
+}
+
+fn not_converged(record: &Record) -> Diagnostic {
+    Diagnostic::error(
+        "E0901",
+        format!("value iteration did not converge in {} improvements", record.iterations),
+    )
+    .note(format!(
+        "error bound {:.3e}, asked for {:.3e}",
+        record.error, record.target
+    ))
+    .note(format!(
+        "largest change of an action in the last improvement {:.3e}",
+        record.policy_change
+    ))
+    .hint("use a finer grid or linear interpolation, or a larger `tolerance` or more `iterations`")
 }
 
 fn cancelled() -> Diagnostic {
@@ -110,8 +178,9 @@ fn improve(
     continuation: &Continuation,
     time: usize,
     before: Option<&[Vec<f64>]>,
-    options: &Options,
+    search: SearchOptions,
     record: bool,
+    table: Option<&Table>,
 ) -> Result<Improved, Diagnostic> {
     let nz = bellman.shocks();
     let nodes = bellman.nodes();
@@ -138,7 +207,7 @@ fn improve(
                 .collect()
         });
         let at = At { shock, time };
-        let chosen = choose(bellman, continuation, at, &refs, n, guess.as_deref(), options.search)
+        let chosen = choose(bellman, continuation, at, &refs, n, guess.as_deref(), search)
             .map_err(|nothing| nothing_feasible(bellman, at, first + nothing.lane))?;
         let rows = if record {
             rows(bellman, at, first, &refs, &chosen, &mut Scratch::default())
@@ -147,7 +216,14 @@ fn improve(
         };
         Ok((chosen, rows))
     };
-    let results: Vec<Result<(Chosen, Rows), Diagnostic>> = units.par_iter().map(run).collect();
+    let results: Vec<Result<(Chosen, Rows), Diagnostic>> = match table {
+        Some(table) => table
+            .improve(bellman, &continuation.flat())
+            .into_iter()
+            .map(|r| r.map_err(|(shock, first, e)| nothing_feasible(bellman, At { shock, time }, first + e.lane)))
+            .collect(),
+        None => units.par_iter().map(run).collect(),
+    };
     let groups = bellman.taste.map_or(0, |(f, _)| {
         bellman.combo_choices.iter().map(|c| c[f]).max().map_or(0, |m| m + 1)
     });
@@ -237,7 +313,7 @@ fn forever(
     bellman: &Bellman,
     options: &Options,
     progress: &mut dyn FnMut(Progress) -> Control,
-) -> Result<Solution, Diagnostic> {
+) -> Result<Ended, Diagnostic> {
     let spec = bellman.problem.spec();
     let size = bellman.nodes() * bellman.shocks();
     let mut value = match &options.guess {
@@ -250,16 +326,32 @@ fn forever(
         .iter()
         .all(|row| (row.iter().sum::<f64>() - 1.0).abs() < 1e-9);
     let noise_is_one = (spec.noise_weights.iter().sum::<f64>() - 1.0).abs() < 1e-9;
-    let stored = operator_bytes(bellman) <= OPERATOR_BYTES as f64;
+    let table = Table::new(bellman, BLOCK);
+    let stored = table.is_some() || operator_bytes(bellman) <= OPERATOR_BYTES as f64;
     let mut continuation = Continuation::default();
     let mut record = Record::default();
     let mut before: Option<Vec<Vec<f64>>> = None;
     let mut best_error = f64::INFINITY;
     let mut since_best = 0;
     let mut howard = options.howard && stored;
+    // Local searches need first-order conditions, and a policy to start from that has found its place.
+    let can_be_local = bellman.smooth && bellman.finite.is_empty() && !bellman.continuous.is_empty();
+    let mut local = false;
     for iteration in 1..=options.improvements.max(1) {
         bellman.continuation(&bellman.tensor, &value, &mut continuation);
-        let improved = improve(bellman, &continuation, 0, before.as_deref(), options, stored)?;
+        let search = SearchOptions {
+            local,
+            ..options.search
+        };
+        let improved = improve(
+            bellman,
+            &continuation,
+            0,
+            before.as_deref(),
+            search,
+            stored,
+            table.as_ref(),
+        )?;
         let (lo, hi) = span(&value, &improved.value);
         if !(lo.is_finite() && hi.is_finite()) {
             return Err(Diagnostic::error(
@@ -305,7 +397,11 @@ fn forever(
         let floor = 8.0 * f64::EPSILON * scale * constant.map_or(1.0, |d| 1.0 / (1.0 - d)).max(1.0);
         // The first improvement's policy answers a value that may be a mere guess.
         let settled = iteration > 1 || options.guess.is_some();
-        if error <= target.max(floor) && settled {
+        let done = error <= target.max(floor) && settled;
+        let confirmed = done && !local;
+        // A search close by is confirmed by one over everything.
+        local = can_be_local && iteration >= 3 && !(done && local);
+        if confirmed {
             value = improved.value.iter().map(|v| v + shift).collect();
             if stored {
                 let (outside, first) = improved.operator.outside(spec.states.len());
@@ -321,7 +417,7 @@ fn forever(
                     );
                 }
             }
-            return Ok(finish(
+            return Ok(Ended::Solved(Box::new(finish(
                 bellman,
                 options,
                 1,
@@ -329,7 +425,7 @@ fn forever(
                 improved.policy,
                 improved.probability,
                 record,
-            ));
+            ))));
         }
         if error < 0.5 * best_error {
             best_error = error;
@@ -337,35 +433,38 @@ fn forever(
         } else {
             since_best += 1;
             // A shape filter that switches on and off can keep policy iteration from settling; plain value
-            // iteration contracts then.
-            if since_best > 25 {
-                howard = false;
+            // iteration contracts then, if anything does.
+            let patience = if howard {
+                25
+            } else {
+                25 + (1.5 / (1.0 - modulus).max(1e-3)) as usize
+            };
+            if since_best > patience && howard {
+                (howard, since_best, best_error) = (false, 0, error);
+            } else if since_best > patience {
+                return Ok(Ended::Stalled(value, record));
             }
         }
-        value = improved.value.iter().map(|v| v + shift).collect();
         if howard {
+            value = improved.value;
             let goal = (1e-3 * residual)
                 .min(0.1 * target * (1.0 - modulus).max(1e-3))
                 .max(1e-15 * scale);
+            let reach = modulus / (1.0 - modulus);
+            let within = match constant {
+                Some(_) => Some((reach * lo, reach * hi)),
+                None if modulus < 1.0 => Some((reach * lo.min(0.0), reach * hi.max(0.0))),
+                None => None,
+            };
             improved
                 .operator
-                .evaluate(bellman, &mut value, constant, goal, options.sweeps);
+                .evaluate(bellman, &mut value, within, constant, goal, options.sweeps);
+        } else {
+            value = improved.value.iter().map(|v| v + shift).collect();
         }
         before = Some(improved.policy);
     }
-    Err(Diagnostic::error(
-        "E0901",
-        format!("value iteration did not converge in {} improvements", record.iterations),
-    )
-    .note(format!(
-        "error bound {:.3e}, asked for {:.3e}",
-        record.error, record.target
-    ))
-    .note(format!(
-        "largest change of an action in the last improvement {:.3e}",
-        record.policy_change
-    ))
-    .hint("use a finer grid or linear interpolation, or a larger `tolerance` or `improvements`"))
+    Ok(Ended::Stalled(value, record))
 }
 
 fn policy_change(bellman: &Bellman, before: Option<&[Vec<f64>]>, after: &[Vec<f64>]) -> f64 {
@@ -405,7 +504,15 @@ fn backward(
     let mut continuation = Continuation::default();
     let mut before: Option<Vec<Vec<f64>>> = None;
     for time in (0..periods).rev() {
-        let improved = improve(bellman, &continuation, time, before.as_deref(), options, false)?;
+        let improved = improve(
+            bellman,
+            &continuation,
+            time,
+            before.as_deref(),
+            options.search,
+            false,
+            None,
+        )?;
         if improved.value.iter().any(|v| !v.is_finite()) {
             return Err(Diagnostic::error(
                 "E0903",
@@ -467,5 +574,68 @@ fn finish(
         policy,
         probability,
         record,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples::*;
+    use super::*;
+
+    /// A store of at most six units that sells what is asked for, at prices that move; with noise, masks, an end, and (if
+    /// wanted) the next price known when the goods arrive.
+    fn store(taste: Option<f64>, foresight: bool) -> Hand {
+        let mut s = spec(
+            vec![integer_state("stock", 0, 6), integer_state("age", 0, 2)],
+            one_shock("price", &[1.0, 1.4], vec![vec![0.7, 0.3], vec![0.2, 0.8]]),
+            vec![
+                finite_action("order", (0..5).map(f64::from).collect(), taste),
+                finite_action("close", vec![0.0, 1.0], None),
+            ],
+            0.9,
+        );
+        s.noise_weights = vec![0.2, 0.5, 0.3];
+        (s.reward_uses_noise, s.next_uses_noise, s.next_uses_shock_next) = (true, true, foresight);
+        let mut hand = hand(s, Box::new(|_, _| vec![]), move |i| {
+            let demand = [0.0, 1.0, 3.0][i.noise];
+            let sold = i.x[0].v.min(demand);
+            let lost = if foresight && i.shock_next == 1 { 1.0 } else { 0.0 };
+            let price = [1.0, 1.4][i.shock];
+            let next = (i.x[0].v - sold + i.a[0].v - lost).clamp(0.0, 6.0);
+            let mut p = point(
+                c(price * sold - 0.4 * i.a[0].v - 0.05 * i.x[0].v * i.x[0].v),
+                &[c(next), c((i.x[1].v + 1.0).min(2.0))],
+            );
+            p.end = f64::from(i.a[1].v == 1.0);
+            p.paying = 2.0 + i.x[1].v;
+            p
+        });
+        hand.allowed = Box::new(|x, action, choice| action != 1 || choice == 0 || x[1] == 2.0);
+        hand
+    }
+
+    #[test]
+    fn a_table_improves_and_evaluates_as_the_model_does() {
+        for (taste, foresight) in [(None, false), (None, true), (Some(0.3), false), (Some(0.3), true)] {
+            let problem = store(taste, foresight);
+            let bellman = Bellman::new(&problem, Interpolation::Linear).unwrap();
+            let table = Table::new(&bellman, BLOCK).expect("a finite problem");
+            let value: Vec<f64> = (0..42).map(|i| (f64::from(i) * 0.37).sin() * 3.0).collect();
+            let mut continuation = Continuation::default();
+            bellman.continuation(&bellman.tensor, &value, &mut continuation);
+            let search = SearchOptions::default();
+            let a = improve(&bellman, &continuation, 0, None, search, true, None).unwrap();
+            let b = improve(&bellman, &continuation, 0, None, search, true, Some(&table)).unwrap();
+            assert_eq!(a.policy, b.policy);
+            let close =
+                |x: &[f64], y: &[f64]| x.len() == y.len() && x.iter().zip(y).all(|(x, y)| (x - y).abs() < 1e-12);
+            assert!(close(&a.value, &b.value) && close(&a.probability, &b.probability));
+            assert!((a.operator.modulus() - b.operator.modulus()).abs() < 1e-12);
+            assert!((a.operator.least() - b.operator.least()).abs() < 1e-12);
+            let (mut u, mut v) = (a.value.clone(), b.value.clone());
+            a.operator.evaluate(&bellman, &mut u, None, None, 1e-13, 200);
+            b.operator.evaluate(&bellman, &mut v, None, None, 1e-13, 200);
+            assert!(u.iter().zip(&v).all(|(x, y)| (x - y).abs() < 1e-10), "{u:?} {v:?}");
+        }
     }
 }

@@ -7,16 +7,18 @@
 //! * *Euler residuals* (see [`super::euler`]).
 //! * all three on the *ergodic set* (simulated under the policy) and on the *whole grid*, between nodes, where interpolation
 //!   errs most. Only the ergodic set decides; the grid tells how far the solution can be trusted off it.
-//! * the share of simulated time outside the grid, at its edges while no constraint explains it, at each constraint;
+//! * the share of simulated time outside the grid, at its edges while neither a constraint nor the law of the state explains
+//!   it, at each constraint;
 //! * moments obtained by simulation and, for shocks, those of the chain;
-//! * the value of the best *constant* policy under the same draws: a solution that does not beat it is worthless
-//!   whatever its residuals.
+//! * the value of the best *constant* policy: a solution that does not beat it is worthless whatever its residuals. The
+//!   constant is looked for under one set of draws and compared with the solution under another, path by path.
 //!
 //! Each threshold is a named setting; a certificate that fails carries the reasons as diagnostics.
 
 use super::euler::{self, Binding, bindings};
-use super::simulate::{ConstantPolicy, SolvedPolicy, World, lifetime};
+use super::simulate::{ConstantPolicy, SolvedPolicy, World, lifetimes};
 use crate::diag::Diagnostic;
+use crate::num::interpolate::{Place, Surface};
 use crate::num::{chain, optimise, statistics};
 use crate::solve::bellman::{At, Bellman, Scratch};
 use crate::solve::problem::{ActionKind, DecisionProblem, Lanes};
@@ -38,7 +40,8 @@ pub struct Thresholds {
     pub edges: f64,
     /// Largest share of simulated time with actions that violate a hard constraint.
     pub infeasible: f64,
-    /// How far below the best constant policy the solution may fall, relative to `1 + |value|`.
+    /// How far below the best constant policy the solution may fall, relative to `1 + |value|`, beyond three standard errors
+    /// of the difference.
     pub constant: f64,
 }
 
@@ -143,12 +146,31 @@ pub struct ConstantComparison {
     pub kind: String,
     /// The constant, one number an action.
     pub actions: Vec<f64>,
-    /// Its mean discounted reward.
+    /// Its mean discounted reward, on draws it was not chosen by.
     pub constant: f64,
     /// The solution's, under the same draws.
     pub solution: f64,
-    /// Periods over which both were summed.
+    /// Standard error of the mean difference between the two; zero where nothing is random.
+    pub standard_error: f64,
+    /// Paths of the comparison.
+    pub paths: usize,
+    /// Periods over which both were summed; what is left after them is worth what the solution says, for both.
     pub periods: usize,
+}
+
+/// Stands for minus infinity in means, which files cannot hold.
+const NEVER: f64 = -1e300;
+
+impl ConstantComparison {
+    /// The most that the constant may earn: what the solution does, with `threshold (1 + |value|)` and the luck of the draws.
+    pub fn limit(&self, threshold: f64) -> f64 {
+        self.solution + threshold * (1.0 + self.constant.abs()) + 3.0 * self.standard_error
+    }
+
+    /// Whether the solution is as good as the constant.
+    pub fn holds(&self, threshold: f64) -> bool {
+        self.constant <= NEVER || self.constant <= self.limit(threshold)
+    }
 }
 
 /// The verdict on a solution, with everything it rests on.
@@ -178,7 +200,7 @@ pub struct Certificate {
     pub edges: Vec<Share>,
     /// Share of simulated time outside the grid.
     pub outside: f64,
-    /// Share of simulated time at an edge although no constraint binds.
+    /// Share of simulated time at an edge although no constraint binds and the state's law would let it pass.
     pub unexplained_edges: f64,
     /// Share of simulated time with violated hard constraints.
     pub infeasible: f64,
@@ -411,7 +433,7 @@ pub fn certify(
         thresholds: options.thresholds.clone(),
     };
     if options.constant {
-        certificate.constant = best_constant(&bellman, &policy, options);
+        certificate.constant = best_constant(&bellman, &policy, solution, options);
     }
     judge_thresholds(&mut certificate);
     Ok(certificate)
@@ -479,16 +501,15 @@ fn judge_thresholds(c: &mut Certificate) {
             "use more nodes; if the policy has kinks or jumps, put nodes there",
         );
     }
-    if let Some(k) = c
-        .constant
-        .as_ref()
-        .filter(|k| !(k.solution >= k.constant - t.constant * (1.0 + k.constant.abs())))
-    {
+    if let Some(k) = c.constant.as_ref().filter(|k| !k.holds(t.constant)) {
         let headline = format!(
             "a constant policy does better: {:.6} against {:.6}",
             k.constant, k.solution
         );
-        let note = format!("constant {} {:?}, the same draws for both", k.kind, k.actions);
+        let note = format!(
+            "constant {} {:?}; the same {} paths for both, standard error of the difference {:.1e}",
+            k.kind, k.actions, k.paths, k.standard_error
+        );
         fail(
             "E0915",
             headline,
@@ -594,10 +615,19 @@ impl Simulated {
                     .any(|(s, axis)| axis.locate(out.states[s][k]).beyond != 0.0)
             })
             .collect();
-        // An edge is explained if a constraint bound when the state was chosen, one period before.
+        // An edge is explained if the law of the state holds it there, or a constraint bound when it was chosen, one
+        // period before.
+        let held = |s: usize, upper: bool| {
+            bellman
+                .problem
+                .spec()
+                .held
+                .get(s)
+                .is_some_and(|h| h[usize::from(upper)])
+        };
         out.unexplained = (0..n)
             .map(|k| {
-                let at_edge = (0..axes.len()).any(|s| out.edge(bellman, s, k).is_some());
+                let at_edge = (0..axes.len()).any(|s| out.edge(bellman, s, k).is_some_and(|upper| !held(s, upper)));
                 at_edge && !out.outside[k] && (k < paths || out.binding[k - paths] == Binding::Free)
             })
             .collect();
@@ -733,9 +763,18 @@ impl Simulated {
     }
 }
 
-/// The best constant policy and the solution under the same draws; `None` where there is no natural constant policy
-/// (taste shocks, unbounded actions, finite and continuous actions together, more than three actions).
-fn best_constant(bellman: &Bellman, policy: &SolvedPolicy, options: &Options) -> Option<ConstantComparison> {
+/// Paths on which the best constant is looked for, and on which it is compared with the solution.
+const CONSTANT_PATHS: (usize, usize) = (16, 64);
+
+/// The best constant policy and the solution under draws that the constant was not chosen by; `None` where there is no
+/// natural constant policy (taste shocks, unbounded actions, finite and continuous actions together, more than three
+/// actions).
+fn best_constant(
+    bellman: &Bellman,
+    policy: &SolvedPolicy,
+    solution: &Solution,
+    options: &Options,
+) -> Option<ConstantComparison> {
     let spec = bellman.problem.spec();
     let nc = bellman.continuous.len();
     if bellman.taste.is_some() || spec.actions.is_empty() || nc > 3 || (nc > 0 && !bellman.finite.is_empty()) {
@@ -744,10 +783,37 @@ fn best_constant(bellman: &Bellman, policy: &SolvedPolicy, options: &Options) ->
     let discount = spec.discount.unwrap_or(0.99).min(1.0 - 1e-9);
     let long = (1e-4f64.ln() / discount.ln()).ceil().clamp(1.0, 1000.0) as usize;
     let periods = spec.horizon.unwrap_or(long).min(1000);
-    let paths = options.paths.clamp(1, 16);
-    let value =
-        |p: &dyn super::simulate::Policy| lifetime(bellman, p, paths, periods, options.seed, options.start.as_deref());
-    let solution = value(policy);
+    // Whatever is alive after these periods goes on under the solution: what it then has is not thrown away.
+    let nz = bellman.shocks();
+    let later: Vec<Surface> = (0..nz)
+        .map(|j| {
+            let mut surface = Surface::default();
+            if solution.infinite || periods < solution.periods {
+                let value = solution.period(&solution.value, periods);
+                let own: Vec<f64> = value.iter().skip(j).step_by(nz).copied().collect();
+                bellman.tensor.fit(&own, &mut surface);
+            }
+            surface
+        })
+        .collect();
+    let after = |shock: usize, state: &[f64]| -> f64 {
+        if !solution.infinite && periods >= solution.periods {
+            return 0.0;
+        }
+        let places: Vec<Place> = bellman
+            .tensor
+            .axes()
+            .iter()
+            .zip(state)
+            .map(|(axis, x)| axis.locate(*x))
+            .collect();
+        bellman.tensor.value_at(&later[shock], &places)
+    };
+    let play = |p: &dyn super::simulate::Policy, paths: usize, seed: u64| -> Vec<f64> {
+        lifetimes(bellman, p, (paths, periods), seed, options.start.as_deref(), &after)
+    };
+    let (few, many) = (options.paths.clamp(1, CONSTANT_PATHS.0), CONSTANT_PATHS.1);
+    let value = |p: &dyn super::simulate::Policy| statistics::mean(&play(p, few, options.seed));
     let mut best: Option<(String, Vec<f64>, f64)> = None;
     let mut offer = |kind: &str, actions: Vec<f64>, value: f64| {
         if value.is_finite() && best.as_ref().is_none_or(|b| value > b.2) {
@@ -831,12 +897,29 @@ fn best_constant(bellman: &Bellman, policy: &SolvedPolicy, options: &Options) ->
             offer(kind, at(&x).continuous, v);
         }
     }
-    let (kind, actions, constant) = best?;
-    solution.is_finite().then_some(ConstantComparison {
+    let (kind, actions, _) = best?;
+    let constant = ConstantPolicy {
+        bellman,
+        continuous: if nc > 0 { actions.clone() } else { vec![] },
+        levels: kind == "level",
+        finite: if nc > 0 { vec![] } else { actions.clone() },
+    };
+    // Draws that the constant has not seen: on its own it would look better than it is.
+    let fresh = options.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let (theirs, ours) = (play(&constant, many, fresh), play(policy, many, fresh));
+    let gaps: Vec<f64> = ours.iter().zip(&theirs).map(|(a, b)| a - b).collect();
+    let spread = statistics::sd(&gaps);
+    Some(ConstantComparison {
         kind,
         actions,
-        constant,
-        solution,
+        constant: statistics::mean(&theirs).max(NEVER),
+        solution: statistics::mean(&ours).max(NEVER),
+        standard_error: if spread.is_finite() {
+            spread / (many as f64).sqrt()
+        } else {
+            0.0
+        },
+        paths: many,
         periods,
     })
 }

@@ -11,7 +11,10 @@
 //!
 //! The residual is the relative change of consumption that makes the equation hold, the right side given (Judd 1992,
 //! JET 58): with `u'(c) = r_a / c_a`, one Newton step in logs, `|exp(log(wanted u' / u') / (dlog u' / dlog c)) - 1|`, exact for
-//! constant relative risk aversion. Without a consumption it is the gap relative to the larger of the two sides.
+//! constant relative risk aversion. Without a consumption it is the gap relative to the larger of the two sides, each side
+//! counted as the sum of its terms without their signs: the condition of a portfolio share, `E[u'(c') (R - R_f)] = 0`, has
+//! nothing today and terms of both signs tomorrow. Where reward or laws have kinks, the condition at a kink is that zero
+//! lies between the slopes at its two sides.
 
 use super::simulate::{Policy, SolvedPolicy, bounds};
 use crate::num::interpolate::{MAX_AXES, Place};
@@ -308,6 +311,116 @@ impl Euler<'_> {
         }
         Some(sums)
     }
+
+    /// Where the problem has kinks an optimum may sit where the condition jumps over zero: it then holds as an inclusion,
+    /// zero lies between the slopes at the two sides. The residual is how far the action is from such a place.
+    fn at_kinks(&self, at: At, states: &[Vec<f64>], actions: &[Vec<f64>], result: &mut [f64]) -> Option<()> {
+        let n = result.len();
+        let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+        let (lo, hi) = bounds(self.bellman, at, &refs, n);
+        for distance in KINK.into_iter().rev() {
+            let mut inside = vec![true; n];
+            for (k, &a) in self.bellman.continuous.iter().enumerate() {
+                let side = |sign: f64| -> Option<Vec<f64>> {
+                    let mut moved = actions.to_vec();
+                    for (i, x) in moved[a].iter_mut().enumerate() {
+                        let width = hi[k][i] - lo[k][i];
+                        *x += sign * distance * if width.is_finite() { width } else { 1.0 + x.abs() };
+                    }
+                    let c = self.conditions(at, states, &moved)?;
+                    Some(c.today[k].iter().zip(&c.tomorrow[k]).map(|(r, m)| r + m).collect())
+                };
+                let (below, above) = (side(-1.0)?, side(1.0)?);
+                for i in 0..n {
+                    inside[i] &= below[i] >= 0.0 && above[i] <= 0.0;
+                }
+            }
+            if !inside.contains(&true) {
+                break;
+            }
+            for (r, _) in result.iter_mut().zip(inside).filter(|(_, inside)| *inside) {
+                *r = r.min(distance);
+            }
+        }
+        Some(())
+    }
+
+    /// Both sides of the first-order condition of every continuous action.
+    fn conditions(&self, at: At, states: &[Vec<f64>], actions: &[Vec<f64>]) -> Option<Conditions> {
+        let action_refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
+        let (ns, nc) = (self.ns, self.nc);
+        let bellman = self.bellman;
+        let spec = bellman.problem.spec();
+        let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+        let n = actions.first().map_or(0, Vec::len);
+        let last = spec.horizon.is_some_and(|h| at.time + 1 >= h);
+        let mut today = vec![vec![0.0; n]; nc];
+        let mut tomorrow = vec![vec![0.0; n]; nc];
+        // The same sums without signs.
+        let mut sizes = [vec![vec![0.0; n]; nc], vec![vec![0.0; n]; nc]];
+        let mut scratch = Scratch::default();
+        for &(noise, weight) in &bellman.noises {
+            for (shock_next, p) in spec.chain.transition[at.shock]
+                .iter()
+                .copied()
+                .enumerate()
+                .filter(|(_, p)| *p > 0.0)
+            {
+                let branch = if spec.next_uses_shock_next {
+                    shock_next
+                } else {
+                    at.shock
+                };
+                bellman.evaluate(at, noise, branch, &refs, &action_refs, n, &mut scratch);
+                let lanes = Lanes {
+                    states: &refs,
+                    actions: &action_refs,
+                    shock: at.shock,
+                    noise,
+                    shock_next: branch,
+                    time: at.time,
+                };
+                let d = self.derivatives(&lanes, n)?;
+                let next_time = if spec.horizon.is_some() { at.time + 1 } else { 0 };
+                let marginal = if last {
+                    vec![vec![0.0; n]; ns]
+                } else {
+                    self.marginal_values(
+                        At {
+                            shock: shock_next,
+                            time: next_time,
+                        },
+                        &scratch.next,
+                        n,
+                    )?
+                };
+                for i in 0..n {
+                    for k in 0..nc {
+                        today[k][i] += weight * p * d.reward[ns + k][i];
+                        sizes[0][k][i] += weight * p * d.reward[ns + k][i].abs();
+                        if scratch.end[i] == 0.0 {
+                            let gain = |s: usize| marginal[s][i] * d.next[ns + k][s][i];
+                            let w = weight * p * scratch.discount[i];
+                            tomorrow[k][i] += w * (0..ns).map(gain).sum::<f64>();
+                            sizes[1][k][i] += w * (0..ns).map(|s| gain(s).abs()).sum::<f64>();
+                        }
+                    }
+                }
+            }
+        }
+        Some(Conditions { today, tomorrow, sizes })
+    }
+}
+
+/// Distances from a kink that are tried, relative to the width of the action's range (to `1 + |action|` if it has no end).
+const KINK: [f64; 6] = [1e-6, 1e-5, 1e-4, 5e-4, 2e-3, 1e-2];
+
+/// The sides of first-order conditions, `[action][lane]`: expected slopes of the reward, and expected discounted marginal
+/// values of what the action moves; `sizes` are the same sums with terms taken without their signs.
+struct Conditions {
+    today: Vec<Vec<f64>>,
+    tomorrow: Vec<Vec<f64>>,
+    sizes: [Vec<Vec<f64>>; 2],
 }
 
 /// Euler residuals at `n` states that share shock and date: `NaN` where a constraint binds. `None` if the problem has no
@@ -323,62 +436,12 @@ pub fn residuals(bellman: &Bellman, policy: &SolvedPolicy, at: At, states: &[Vec
         ns: bellman.tensor.axes().len(),
         nc: bellman.continuous.len(),
     };
-    let (ns, nc) = (euler.ns, euler.nc);
+    let nc = euler.nc;
     let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
     let mut actions = vec![vec![0.0; n]; spec.actions.len()];
     policy.act(at, &refs, &vec![0.5; n], &mut actions);
     let binding = bindings(bellman, at, &refs, &actions);
-    let action_refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
-    let last = spec.horizon.is_some_and(|h| at.time + 1 >= h);
-    let mut today = vec![vec![0.0; n]; nc];
-    let mut tomorrow = vec![vec![0.0; n]; nc];
-    let mut scratch = Scratch::default();
-    for &(noise, weight) in &bellman.noises {
-        for (shock_next, p) in spec.chain.transition[at.shock]
-            .iter()
-            .copied()
-            .enumerate()
-            .filter(|(_, p)| *p > 0.0)
-        {
-            let branch = if spec.next_uses_shock_next {
-                shock_next
-            } else {
-                at.shock
-            };
-            bellman.evaluate(at, noise, branch, &refs, &action_refs, n, &mut scratch);
-            let lanes = Lanes {
-                states: &refs,
-                actions: &action_refs,
-                shock: at.shock,
-                noise,
-                shock_next: branch,
-                time: at.time,
-            };
-            let d = euler.derivatives(&lanes, n)?;
-            let next_time = if spec.horizon.is_some() { at.time + 1 } else { 0 };
-            let marginal = if last {
-                vec![vec![0.0; n]; ns]
-            } else {
-                euler.marginal_values(
-                    At {
-                        shock: shock_next,
-                        time: next_time,
-                    },
-                    &scratch.next,
-                    n,
-                )?
-            };
-            for i in 0..n {
-                for k in 0..nc {
-                    today[k][i] += weight * p * d.reward[ns + k][i];
-                    if scratch.end[i] == 0.0 {
-                        let gain: f64 = (0..ns).map(|s| marginal[s][i] * d.next[ns + k][s][i]).sum();
-                        tomorrow[k][i] += weight * p * scratch.discount[i] * gain;
-                    }
-                }
-            }
-        }
-    }
+    let Conditions { today, tomorrow, sizes } = euler.conditions(at, states, &actions)?;
     let mut result = vec![0.0; n];
     for k in 0..nc {
         let a = bellman.continuous[k];
@@ -401,7 +464,8 @@ pub fn residuals(bellman: &Bellman, policy: &SolvedPolicy, at: At, states: &[Vec
         });
         for i in 0..n {
             let (r, m) = (today[k][i], tomorrow[k][i]);
-            let plain = (r + m).abs() / r.abs().max(m.abs()).max(f64::MIN_POSITIVE);
+            let larger = sizes[0][k][i].max(sizes[1][k][i]);
+            let plain = (r + m).abs() / larger.max(f64::MIN_POSITIVE);
             let error = match (&here, &elasticity) {
                 (Some([_, dc, _]), Some(e)) if dc[i] != 0.0 && e[i].is_finite() && e[i].abs() > 1e-6 => {
                     let ratio = -m / r;
@@ -415,6 +479,9 @@ pub fn residuals(bellman: &Bellman, policy: &SolvedPolicy, at: At, states: &[Vec
             };
             result[i] = f64::max(result[i], if error.is_nan() { 1.0 } else { error });
         }
+    }
+    if spec.kinks {
+        euler.at_kinks(at, states, &actions, &mut result)?;
     }
     for (r, b) in result.iter_mut().zip(&binding) {
         if *b != Binding::Free {

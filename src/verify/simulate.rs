@@ -181,6 +181,10 @@ impl Policy for SolvedPolicy<'_> {
         let part: Vec<Vec<f64>> = states.iter().map(|s| pick(s)).collect();
         let part: Vec<&[f64]> = part.iter().map(Vec::as_slice).collect();
         let guess: Vec<Vec<f64>> = actions.iter().map(|a| pick(a)).collect();
+        let search = SearchOptions {
+            local: true,
+            ..self.search
+        };
         if let Ok(chosen) = choose(
             self.bellman,
             continuation,
@@ -188,7 +192,7 @@ impl Policy for SolvedPolicy<'_> {
             &part,
             afresh.len(),
             Some(&guess),
-            self.search,
+            search,
         ) {
             for (to, from) in actions.iter_mut().zip(&chosen.actions) {
                 for (k, &i) in afresh.iter().enumerate() {
@@ -447,15 +451,16 @@ impl<'a> World<'a> {
     }
 }
 
-/// Mean over paths of the discounted rewards of at most `periods` periods (a life ends at the first end).
-pub fn lifetime(
+/// The discounted rewards of at most `periods` periods on each path (a life ends at the first end), and what `after` says
+/// that a path is worth which is then still alive: `after(shock, state)`.
+pub fn lifetimes(
     bellman: &Bellman,
     policy: &dyn Policy,
-    paths: usize,
-    periods: usize,
+    (paths, periods): (usize, usize),
     seed: u64,
     start: Option<&[f64]>,
-) -> f64 {
+    after: &dyn Fn(usize, &[f64]) -> f64,
+) -> Vec<f64> {
     let mut world = World::new(bellman, paths, seed, start);
     let mut weight = vec![1.0; paths];
     let mut total = vec![0.0; paths];
@@ -485,6 +490,13 @@ pub fn lifetime(
             break;
         }
     }
-    let mean = total.iter().sum::<f64>() / paths.max(1) as f64;
-    if mean.is_nan() { f64::NEG_INFINITY } else { mean }
+    let mut state = vec![0.0; world.states.len()];
+    for p in (0..paths).filter(|&p| weight[p] != 0.0) {
+        state.iter_mut().zip(&world.states).for_each(|(x, s)| *x = s[p]);
+        total[p] += weight[p] * after(world.shock[p], &state);
+    }
+    total
+        .into_iter()
+        .map(|t| if t.is_nan() { f64::NEG_INFINITY } else { t })
+        .collect()
 }

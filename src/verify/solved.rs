@@ -40,6 +40,10 @@ pub struct Solved {
 
 /// How often the grid of a state without an end may be widened.
 const WIDENINGS: usize = 12;
+/// How often grids that the file leaves open may be made finer for the certificate's sake.
+const REFINEMENTS: usize = 4;
+/// Most grid points of a finer grid, all shocks counted.
+const FINEST: usize = 300_000;
 
 /// Whether what is asked exists.
 ///
@@ -60,6 +64,9 @@ pub fn asked(options: &Options) -> Result<(), Diagnostic> {
 }
 
 /// Solves a model by its settings and certifies the result.
+///
+/// What the file leaves open is found out here: ends of grids of states without an end are moved until nobody goes there,
+/// and grids of unspecified size are made finer while residuals are too large.
 pub fn solve(
     model: &Model,
     options: &Options,
@@ -76,16 +83,15 @@ pub fn solve(
         .or_else(|| word(&model, "method"))
         .unwrap_or("value_iteration".into());
     let still = stationary(&model);
-    let mut bounds: Vec<(String, f64, f64)> = Vec::new();
-    let mut round = 0;
+    let mut build = decision::Options {
+        bounds: around(&model, &still),
+        ..decision::Options::default()
+    };
+    let (mut widenings, mut refinements) = (0, 0);
+    let mut last: Option<Solution> = None;
+    // Said once, by the first grid on which cubic interpolation did not settle.
+    let mut fell_back: Option<Diagnostic> = None;
     loop {
-        let mut build = decision::Options {
-            bounds: bounds.clone(),
-            ..decision::Options::default()
-        };
-        if round == 0 {
-            build.bounds = around(&model, &still);
-        }
         let mut problem = Decision::new(&model, &build).map_err(|d| vec![d])?;
         if let Some((names, s)) = &still {
             let states: Vec<Option<f64>> = problem
@@ -96,14 +102,42 @@ pub fn solve(
                 .collect();
             problem.spec_mut().steady_state = states.into_iter().collect();
         }
-        let solution = run(&model, &problem, &method, progress).map_err(|d| vec![d])?;
+        let start = Start {
+            guess: last.as_ref().and_then(|s| s.values_on(&problem)),
+            linear: fell_back.is_some(),
+        };
+        let mut solution = run(&model, &problem, &method, start, progress).map_err(|d| vec![d])?;
+        match &fell_back {
+            Some(said) => solution.record.warnings.insert(0, said.clone()),
+            None => fell_back = solution.record.warnings.iter().find(|w| w.code == "W0908").cloned(),
+        }
         let certificate = certify(&problem, &solution, &judge(&model, &problem, options.seed)).map_err(|d| vec![d])?;
         // Ends that the solver chose itself are moved until nobody goes there.
-        if round < WIDENINGS
+        if widenings < WIDENINGS
             && let Some(wider) = widen(&model, &problem, &certificate)
         {
-            bounds = wider;
-            round += 1;
+            build.bounds = wider;
+            widenings += 1;
+            last = Some(solution);
+            continue;
+        }
+        if refinements < REFINEMENTS
+            && method != "grid_search"
+            && let Some(nodes) = finer(&problem, &solution, &certificate)
+        {
+            build.nodes = nodes;
+            refinements += 1;
+            // A spline smears kinks of the value over several nodes, and first-order conditions with them.
+            let smeared = certificate.reasons.iter().any(|d| d.code == "E0911");
+            let choice = word(&model, "interpolation").is_none() && solution.interpolation == Interpolation::Cubic;
+            if problem.spec().kinks && smeared && choice && fell_back.is_none() {
+                fell_back = Some(
+                    Diagnostic::warning("W0908", "solved with linear interpolation: the value has kinks")
+                        .note("first-order conditions near kinks were too far off with cubic interpolation")
+                        .hint("`interpolation = linear` (or cubic) says in the file what is wanted"),
+                );
+            }
+            last = Some(solution);
             continue;
         }
         let steady_state = still.map_or(Vec::new(), |(names, s)| {
@@ -119,6 +153,36 @@ pub fn solve(
             steady_state,
         });
     }
+}
+
+/// More nodes for grids of unspecified size, if residuals are all that is wrong and the finer grid is affordable: twice as
+/// many, with linear interpolation of one state four times (its error falls with the square of the distance only).
+fn finer(problem: &Decision, solution: &Solution, c: &Certificate) -> Option<usize> {
+    let errors = || c.reasons.iter().filter(|d| d.severity == crate::diag::Severity::Error);
+    if errors().next().is_none() || !errors().all(|d| ["E0911", "E0912", "E0914"].contains(&d.code.as_str())) {
+        return None;
+    }
+    let one = solution.states.iter().filter(|s| !s.integer).count() == 1;
+    let times = if one && solution.interpolation == Interpolation::Linear {
+        4
+    } else {
+        2
+    };
+    let nodes = times * problem.automatic?;
+    let axis = |s: &StateKind| match s {
+        StateKind::Continuous { grid, .. } => times * grid.len(),
+        StateKind::Integer { lo, hi } => (hi - lo + 1) as usize,
+    };
+    let spec = problem.spec();
+    let size = spec.states.iter().map(|s| axis(&s.kind) as f64).product::<f64>() * spec.chain.transition.len() as f64;
+    (size <= FINEST as f64).then_some(nodes)
+}
+
+/// From where a solver sets out.
+struct Start {
+    guess: Option<Vec<f64>>,
+    /// Cubic interpolation has been tried and did not settle.
+    linear: bool,
 }
 
 /// The deterministic steady state with the names of states and actions, if the model has one of this kind.
@@ -187,6 +251,7 @@ fn run(
     model: &Model,
     problem: &Decision,
     method: &str,
+    start: Start,
     progress: &mut dyn FnMut(Progress) -> Control,
 ) -> Result<Solution, Diagnostic> {
     let number = |key: &str| -> Option<f64> {
@@ -199,7 +264,9 @@ fn run(
     match method {
         "value_iteration" => {
             let defaults = value_iteration::Options::default();
-            let interpolation = match word(model, "interpolation").as_deref() {
+            let said = word(model, "interpolation");
+            let interpolation = match said.as_deref() {
+                None if start.linear => Interpolation::Linear,
                 Some("linear") => Interpolation::Linear,
                 _ => Interpolation::Cubic,
             };
@@ -208,6 +275,8 @@ fn run(
                 improvements: whole("iterations", defaults.improvements),
                 howard: number("howard") != Some(0.0),
                 interpolation,
+                guess: start.guess,
+                fallback: said.is_none(),
                 ..defaults
             };
             value_iteration::solve(problem, &o, progress)

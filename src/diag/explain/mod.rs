@@ -116,6 +116,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0904", include_str!("E0904.md")),
     ("E0905", include_str!("E0905.md")),
     ("E0906", include_str!("E0906.md")),
+    ("E0907", include_str!("E0907.md")),
     ("E0910", include_str!("E0910.md")),
     ("E0911", include_str!("E0911.md")),
     ("E0912", include_str!("E0912.md")),
@@ -123,6 +124,9 @@ const PAGES: &[(&str, &str)] = &[
     ("E0914", include_str!("E0914.md")),
     ("E0915", include_str!("E0915.md")),
     ("E0916", include_str!("E0916.md")),
+    ("E0917", include_str!("E0917.md")),
+    ("E0918", include_str!("E0918.md")),
+    ("E0919", include_str!("E0919.md")),
     // files, the command line
     ("E0950", include_str!("E0950.md")),
     ("E0951", include_str!("E0951.md")),
@@ -149,15 +153,17 @@ const PAGES: &[(&str, &str)] = &[
     ("W0607", include_str!("W0607.md")),
     ("W0701", include_str!("W0701.md")),
     ("W0713", include_str!("W0713.md")),
+    ("W0907", include_str!("W0907.md")),
+    ("W0908", include_str!("W0908.md")),
     //
 ];
 
 /// Codes about a file or a command as a whole, which no program text can show.
 pub const WITHOUT_EXAMPLE: &[&str] = &[
     "E0116", "E0117", "E0802", "E0810", "E0811", "E0812", "E0814", "E0815", "E0816", "E0901", "E0902", "E0903",
-    "E0904", "E0905", "E0906", "E0910", "E0911", "E0912", "E0913", "E0914", "E0915", "E0916", "E0990", "E0950",
-    "E0951", "E0952", "E0953", "E0954", "E0955", "E0956", "E0957", "E0958", "E0959", "E0960", "E0961", "E0962",
-    "E0963", "E0964", "E0965", "E0966", "E0967",
+    "E0904", "E0905", "E0906", "E0907", "E0910", "E0911", "E0912", "E0913", "E0914", "E0915", "E0916", "E0917",
+    "E0918", "E0919", "E0990", "E0950", "E0951", "E0952", "E0953", "E0954", "E0955", "E0956", "E0957", "E0958",
+    "E0959", "E0960", "E0961", "E0962", "E0963", "E0964", "E0965", "E0966", "E0967", "W0907", "W0908",
 ];
 
 /// The page of a code, if there is such a code. Case does not matter.

@@ -1,0 +1,300 @@
+//! What is chosen and where: action axes with their bounds and masks, state axes with their grids.
+
+use super::{Builder, cannot, element_name};
+use crate::check::model::{Setting, Space};
+use crate::diag::Diagnostic;
+use crate::graph::NodeId;
+use crate::kernel::dag::Id;
+use crate::num::grid;
+use crate::solve::problem::{ActionAxis, ActionKind, StateAxis, StateKind};
+
+/// One choice variable.
+pub(super) struct Choice {
+    pub(super) id: Id,
+    pub(super) bounds: Vec<Id>,
+    pub(super) masks: Vec<Option<Id>>,
+    pub(super) axis: ActionAxis,
+}
+
+impl Choice {
+    pub(super) fn continuous(&self) -> bool {
+        self.axis.kind == ActionKind::Continuous
+    }
+}
+
+impl Builder<'_> {
+    pub(super) fn action_axes(&mut self) -> Result<Vec<Choice>, Diagnostic> {
+        let mut out = Vec::new();
+        for (i, a) in self.model.actions.iter().enumerate() {
+            let ruled = self.model.agents[a.owner].rules.iter().any(|(r, _)| *r == i);
+            if ruled {
+                continue;
+            }
+            let ids = self.input_of(a.input)?;
+            if ids.is_empty() {
+                continue;
+            }
+            let n = self.mine(ids.len(), !self.model.agents[a.owner].shape.is_empty());
+            let n = if self.single {
+                ids.len() / self.members(a.owner)
+            } else {
+                n
+            };
+            for (e, id) in ids.iter().copied().enumerate().take(n) {
+                let name = element_name(self.model, &a.name, &a.shape, e, n);
+                let at = |b: &mut Self, node: NodeId| -> Result<Id, Diagnostic> {
+                    let ids = b.unrolled(node)?;
+                    let map = crate::graph::shape::aligned(
+                        &b.model.graph,
+                        &b.model.graph.nodes[node.0 as usize].shape,
+                        &a.shape,
+                    );
+                    Ok(ids[map[e]])
+                };
+                out.push(match &a.space {
+                    Space::Interval { lo, hi, .. } => {
+                        let bounds = vec![at(self, *lo)?, at(self, *hi)?];
+                        Choice { id, bounds, masks: Vec::new(), axis: ActionAxis { name, kind: ActionKind::Continuous, taste: None } }
+                    }
+                    Space::Integer { lo, hi } => {
+                        let (l, h) = (at(self, *lo)?, at(self, *hi)?);
+                        let d = (self.model.graph.nodes[lo.0 as usize].domain, self.model.graph.nodes[hi.0 as usize].domain);
+                        let (first, last) = (d.0.lo, d.1.hi);
+                        if !first.is_finite() || !last.is_finite() || last - first > 1e6 {
+                            return Err(cannot(format!("`{}` has too many choices", a.name)).at(a.span, format!("{first}..{last}")));
+                        }
+                        let values: Vec<f64> = (0..=(last - first) as usize).map(|k| first + k as f64).collect();
+                        let fixed = self.unroll.dag.as_const(l).is_some() && self.unroll.dag.as_const(h).is_some();
+                        let masks = values
+                            .iter()
+                            .map(|v| {
+                                if fixed {
+                                    return None;
+                                }
+                                let dag = &mut self.unroll.dag;
+                                let v = dag.constant(*v);
+                                let above = dag.binary(crate::graph::Binary::Ge, v, l);
+                                let below = dag.binary(crate::graph::Binary::Le, v, h);
+                                Some(dag.binary(crate::graph::Binary::And, above, below))
+                            })
+                            .collect();
+                        let labels = values.iter().map(|v| format!("{v}")).collect();
+                        Choice { id, bounds: Vec::new(), masks, axis: ActionAxis { name, kind: ActionKind::Finite { values, labels }, taste: a.taste } }
+                    }
+                    Space::Finite { labels, masks, .. } => {
+                        let mut own = Vec::new();
+                        for m in masks {
+                            own.push(match m {
+                                None => None,
+                                Some(node) => Some(at(self, *node)?),
+                            });
+                        }
+                        let values = (0..labels.len()).map(|i| i as f64).collect();
+                        Choice { id, bounds: Vec::new(), masks: own, axis: ActionAxis { name, kind: ActionKind::Finite { values, labels: labels.clone() }, taste: a.taste } }
+                    }
+                    Space::Simplex(_) => {
+                        return Err(cannot(format!("`{}` is a vector of shares", a.name))
+                            .at(a.span, "a simplex")
+                            .hint("for this solver choose the shares one by one: action s[good] in [0, 1], and require sum(s) <= 1"));
+                    }
+                });
+            }
+        }
+        Ok(out)
+    }
+
+    fn members(&self, agent: usize) -> usize {
+        self.model.graph.elements(&self.model.agents[agent].shape).max(1)
+    }
+
+    pub(super) fn state_axes(&self) -> Result<(Vec<StateAxis>, Vec<(usize, bool, bool)>, Option<usize>), Diagnostic> {
+        let continuous = self
+            .states
+            .iter()
+            .filter(|(s, _)| !self.model.states[*s].domain.integer)
+            .count();
+        let default = match (self.options.nodes, continuous) {
+            (0, 0 | 1) => 200,
+            (0, 2) => 60,
+            (0, 3) => 24,
+            (0, 4) => 12,
+            (0, _) => 8,
+            (n, _) => n,
+        };
+        let mut axes = Vec::new();
+        let mut open = Vec::new();
+        let mut automatic = None;
+        for (k, (s, e)) in self.states.iter().enumerate() {
+            let state = &self.model.states[*s];
+            let shape = &self.model.graph.inputs[state.input.0 as usize].shape;
+            let total = if self.single {
+                1
+            } else {
+                self.model.graph.elements(shape)
+            };
+            let name = element_name(self.model, &state.name, shape, *e, total);
+            let d = state.domain;
+            if d.integer {
+                if !d.lo.is_finite() || !d.hi.is_finite() {
+                    return Err(cannot(format!("`{}` takes infinitely many whole numbers", state.name))
+                        .at(state.span, "bound it"));
+                }
+                axes.push(StateAxis {
+                    name,
+                    kind: StateKind::Integer {
+                        lo: d.lo as i64,
+                        hi: d.hi as i64,
+                    },
+                });
+                continue;
+            }
+            if self.said_grid(state).is_none() && state.grid.is_none() {
+                automatic = Some(default);
+            }
+            let (grid, log) = self.grid(state, default, k, &mut open)?;
+            axes.push(StateAxis {
+                name,
+                kind: StateKind::Continuous { grid, log },
+            });
+        }
+        Ok((axes, open, automatic))
+    }
+
+    /// What the settings say about a state's grid.
+    fn said_grid(&self, state: &crate::check::model::State) -> Option<&Setting> {
+        let last = state.name.rsplit('.').next().unwrap_or(&state.name);
+        let settings = self.model.solve_settings()?;
+        settings
+            .get(&format!("grid.{}", state.name))
+            .or_else(|| settings.get(&format!("grid.{last}")))
+    }
+
+    fn grid(
+        &self,
+        state: &crate::check::model::State,
+        default: usize,
+        k: usize,
+        open: &mut Vec<(usize, bool, bool)>,
+    ) -> Result<(Vec<f64>, bool), Diagnostic> {
+        let said = self.said_grid(state);
+        if said.is_none()
+            && let Some(g) = &state.grid
+        {
+            return Ok((g.clone(), false));
+        }
+        let numbers = |list: &[Setting]| -> Vec<f64> {
+            list.iter()
+                .filter_map(|s| if let Setting::Number(x) = s { Some(*x) } else { None })
+                .collect()
+        };
+        let (shape, args): (&str, Vec<f64>) = match said {
+            None => ("auto", vec![default as f64]),
+            Some(Setting::Number(n)) => ("auto", vec![*n]),
+            Some(Setting::List(list)) => {
+                let g = numbers(list);
+                if g.len() < 2 || g.windows(2).any(|w| !(w[0] < w[1])) {
+                    return Err(
+                        Diagnostic::error("E0408", format!("the grid of `{}` does not ascend", state.name))
+                            .at(state.span, "two nodes or more, ascending"),
+                    );
+                }
+                return Ok((g, false));
+            }
+            Some(Setting::Call(f, args)) => (f.as_str(), numbers(args)),
+            Some(_) => return Err(bad_grid_setting(state)),
+        };
+        let (lo, hi, n) = match args.as_slice() {
+            [n] => (None, None, *n),
+            [lo, hi, n] => (Some(*lo), Some(*hi), *n),
+            _ => return Err(bad_grid_setting(state)),
+        };
+        if !(n >= 2.0) || n.fract() != 0.0 {
+            return Err(bad_grid_setting(state));
+        }
+        if n > 1e8 {
+            return Err(Diagnostic::error(
+                "E0904",
+                format!(
+                    "a grid of {n} nodes for `{}` does not fit in memory ({:.0} GiB a copy)",
+                    state.name,
+                    n * 8.0 / (1u64 << 30) as f64
+                ),
+            )
+            .hint("use fewer nodes; cubic interpolation needs some hundreds at most"));
+        }
+        let d = state.domain;
+        let forced = self.options.bounds.iter().find(|(name, _, _)| *name == state.name);
+        let start = state.start.map(|s| self.model.graph.nodes[s.0 as usize].domain);
+        let reach: f64 = if self.options.deterministic { 1000.0 } else { 4.0 };
+        let wide = |x: f64| {
+            if x > 0.0 {
+                (x / reach.max(5.0), x * reach)
+            } else {
+                (x - 10.0, x + 10.0)
+            }
+        };
+        let mut ends = (false, false);
+        let lo = match (forced, lo) {
+            (Some((_, l, _)), None) if !lower_given(d, shape) => {
+                ends.0 = true;
+                *l
+            }
+            (_, Some(l)) => l,
+            (_, None) if d.lo.is_finite() && !(d.lo == 0.0 && d.lo_open) => d.lo,
+            (_, None) => {
+                ends.0 = true;
+                let l = start.map_or(-10.0, |s| if s.lo.is_finite() { wide(s.lo).0 } else { -10.0 });
+                if d.lo == 0.0 {
+                    l.max(if self.options.deterministic { 1e-4 } else { 1e-6 })
+                } else {
+                    l
+                }
+            }
+        };
+        let hi = match (forced, hi) {
+            (Some((_, _, h)), None) if !d.hi.is_finite() => {
+                ends.1 = true;
+                *h
+            }
+            (_, Some(h)) => h,
+            (_, None) if d.hi.is_finite() => d.hi,
+            (_, None) => {
+                ends.1 = true;
+                {
+                    let far = lo.abs().max(1.0) * if self.options.deterministic { 1e4 } else { 20.0 };
+                    start.map_or(far, |s| if s.hi.is_finite() { wide(s.hi).1 } else { far })
+                }
+            }
+        };
+        if ends.0 || ends.1 {
+            open.push((k, ends.0, ends.1));
+        }
+        let n = n as usize;
+        let made = match shape {
+            "log" => grid::log(lo, hi, n).map(|g| (g, true)),
+            "uniform" => grid::uniform(lo, hi, n).map(|g| (g, false)),
+            "double_log" => grid::double_log(lo, hi, n).map(|g| (g, false)),
+            "exponential" => grid::exponential(lo, hi, n, 3.0).map(|g| (g, false)),
+            "auto" if lo > 0.0 && hi / lo > 3.0 => grid::log(lo, hi, n).map(|g| (g, true)),
+            "auto" if lo == 0.0 && (ends.1 || hi > 3.0) => grid::exponential(lo, hi, n, 3.0).map(|g| (g, false)),
+            "auto" => grid::uniform(lo, hi, n).map(|g| (g, false)),
+            _ => return Err(bad_grid_setting(state)),
+        };
+        made.map_err(|e| {
+            Diagnostic::error("E0408", format!("the grid of `{}`: {e}", state.name)).at(state.span, "this state")
+        })
+    }
+}
+
+fn lower_given(d: crate::graph::Interval, _shape: &str) -> bool {
+    d.lo.is_finite() && !(d.lo == 0.0 && d.lo_open)
+}
+
+fn bad_grid_setting(state: &crate::check::model::State) -> Diagnostic {
+    let last = state.name.rsplit('.').next().unwrap_or(&state.name);
+    Diagnostic::error("E0805", format!("this is no grid for `{}`", state.name))
+        .at(state.span, "the state")
+        .hint(format!(
+            "write grid.{last} = log(200), uniform(200), log(0.5, 20, 200), double_log(..), exponential(..) or a list"
+        ))
+}

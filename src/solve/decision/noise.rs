@@ -1,0 +1,287 @@
+//! Noise as quadrature: outcomes with fixed or moving weights, or means.
+
+use super::shocks::continuous_rule;
+use super::{Builder, cannot};
+use crate::check::model::{Family, Setting};
+use crate::diag::Diagnostic;
+use crate::graph::NodeId;
+use crate::kernel::dag::{Dag, Id};
+
+/// One noise element: its input, what it carries at each node, the weight of each node (numbers or expressions).
+pub(super) struct Quadrature {
+    pub(super) input: Id,
+    pub(super) nodes: Vec<f64>,
+    pub(super) weights: Vec<f64>,
+    /// The weight as an expression of the input, where it depends on the state.
+    pub(super) moving: Option<Id>,
+}
+
+impl Builder<'_> {
+    pub(super) fn quadratures(&mut self) -> Result<Vec<Quadrature>, Diagnostic> {
+        let model = self.model;
+        let mut out = Vec::new();
+        for noise in &model.noises {
+            let draw = &model.draws[noise.draw];
+            let base = self.input_of(draw.input)?;
+            let owned = base.len() > 1;
+            let n = self.mine(base.len(), owned);
+            if self.options.deterministic {
+                self.mean_noise(noise)?;
+                continue;
+            }
+            let last = noise.name.rsplit('.').next().unwrap_or(&noise.name);
+            let count = model.solve_settings().and_then(|s| {
+                s.get(&format!("quadrature.{}", noise.name))
+                    .or_else(|| s.get(&format!("quadrature.{last}")))
+            });
+            let count = match count {
+                Some(Setting::Number(n)) if *n >= 1.0 && n.fract() == 0.0 && *n <= 200.0 => *n as usize,
+                Some(_) => {
+                    return Err(Diagnostic::error(
+                        "E0805",
+                        format!("quadrature of `{}` needs a whole number of nodes", noise.name),
+                    ));
+                }
+                None => 5,
+            };
+            match noise.family {
+                Family::Bernoulli | Family::UniformInt | Family::Discrete => {
+                    let made = self.finite_noise(noise, &base, n)?;
+                    out.extend(made);
+                }
+                _ => {
+                    let (nodes, weights) = continuous_rule(noise.family, count);
+                    for id in base.iter().take(n) {
+                        out.push(Quadrature {
+                            input: *id,
+                            nodes: nodes.clone(),
+                            weights: weights.clone(),
+                            moving: None,
+                        });
+                    }
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// A finite noise by its outcomes: the base draw's input carries the number of the outcome.
+    fn finite_noise(
+        &mut self,
+        noise: &crate::check::model::Noise,
+        base: &[Id],
+        n: usize,
+    ) -> Result<Vec<Quadrature>, Diagnostic> {
+        use crate::graph::Binary as B;
+        let model = self.model;
+        let shape = &model.graph.nodes[noise.node.0 as usize].shape;
+        let element = |b: &mut Self, node: NodeId, e: usize| -> Result<Id, Diagnostic> {
+            let ids = b.unrolled(node)?;
+            let map = crate::graph::shape::aligned(&model.graph, &model.graph.nodes[node.0 as usize].shape, shape);
+            Ok(ids[map[e]])
+        };
+        let total = self.model.graph.elements(shape);
+        let draw_shape = &model.draws[noise.draw].shape;
+        let to_base = crate::graph::shape::aligned(&model.graph, draw_shape, shape);
+        let mut values = Vec::new();
+        let mut out: Vec<Option<Quadrature>> = (0..base.len()).map(|_| None).collect();
+        for e in 0..total {
+            let j = base[to_base[e]];
+            let (value, count, weight): (Id, usize, Id) = match noise.family {
+                Family::Bernoulli => {
+                    let p = element(self, noise.args[0], e)?;
+                    let dag = &mut self.unroll.dag;
+                    let one = dag.constant(1.0);
+                    let q = dag.sub(one, p);
+                    (j, 2, dag.select(j, p, q))
+                }
+                Family::UniformInt => {
+                    let (a, b) = (element(self, noise.args[0], e)?, element(self, noise.args[1], e)?);
+                    let d = (
+                        model.graph.nodes[noise.args[0].0 as usize].domain,
+                        model.graph.nodes[noise.args[1].0 as usize].domain,
+                    );
+                    let most = d.1.hi - d.0.lo + 1.0;
+                    if !(1.0..=10_000.0).contains(&most) {
+                        return Err(
+                            cannot(format!("`{}` has too many outcomes", noise.name)).at(noise.span, "uniform_int")
+                        );
+                    }
+                    let dag = &mut self.unroll.dag;
+                    let value = dag.add(a, j);
+                    let inside = dag.binary(B::Le, value, b);
+                    let width = dag.sub(b, a);
+                    let one = dag.constant(1.0);
+                    let n = dag.add(width, one);
+                    let p = dag.div(one, n);
+                    let zero = dag.constant(0.0);
+                    (value, most as usize, dag.select(inside, p, zero))
+                }
+                _ => {
+                    let mut vs = Vec::new();
+                    let mut ps = Vec::new();
+                    for (v, p) in &noise.outcomes {
+                        vs.push(element(self, *v, e)?);
+                        ps.push(element(self, *p, e)?);
+                    }
+                    let pick = |dag: &mut Dag, xs: &[Id]| {
+                        let mut out = xs[xs.len() - 1];
+                        for (i, x) in xs.iter().enumerate().rev().skip(1) {
+                            let limit = dag.constant(i as f64 + 1.0);
+                            let before = dag.binary(B::Lt, j, limit);
+                            out = dag.select(before, *x, out);
+                        }
+                        out
+                    };
+                    let dag = &mut self.unroll.dag;
+                    let value = pick(dag, &vs);
+                    (value, vs.len(), pick(dag, &ps))
+                }
+            };
+            values.push(value);
+            let k = to_base[e];
+            if out[k].is_none() {
+                // Weights that are numbers at every outcome stay outside the programs.
+                let mut numbers = Vec::new();
+                for i in 0..count {
+                    let c = self.unroll.dag.constant(i as f64);
+                    let map = std::collections::HashMap::from([(j, c)]);
+                    let w = self.unroll.dag.substitute(&[weight], &map)[0];
+                    numbers.push(self.unroll.dag.as_const(w));
+                }
+                let fixed: Option<Vec<f64>> = numbers.into_iter().collect();
+                out[k] = Some(Quadrature {
+                    input: j,
+                    nodes: (0..count).map(|i| i as f64).collect(),
+                    weights: fixed.clone().unwrap_or_else(|| vec![1.0; count]),
+                    moving: if fixed.is_some() { None } else { Some(weight) },
+                });
+            }
+        }
+        self.unroll.replace(noise.node, values);
+        Ok(out.into_iter().flatten().take(n).collect())
+    }
+
+    fn mean_noise(&mut self, noise: &crate::check::model::Noise) -> Result<(), Diagnostic> {
+        let arg = |b: &mut Self, i: usize| b.unrolled(noise.args[i]);
+        let n = self.elements(noise.node);
+        let wide = |ids: Vec<Id>| -> Vec<Id> { (0..n).map(|e| ids[e.min(ids.len() - 1)]).collect() };
+        let ids = match noise.family {
+            Family::Normal | Family::Bernoulli | Family::Exponential => {
+                let m = arg(self, 0)?;
+                wide(m)
+            }
+            Family::Uniform | Family::UniformInt => {
+                let (a, b) = (wide(arg(self, 0)?), wide(arg(self, 1)?));
+                let half = self.unroll.dag.constant(0.5);
+                a.into_iter()
+                    .zip(b)
+                    .map(|(x, y)| {
+                        let s = self.unroll.dag.add(x, y);
+                        self.unroll.dag.mul(half, s)
+                    })
+                    .collect()
+            }
+            Family::Lognormal => {
+                let (m, s) = (wide(arg(self, 0)?), wide(arg(self, 1)?));
+                let half = self.unroll.dag.constant(0.5);
+                m.into_iter()
+                    .zip(s)
+                    .map(|(m, s)| {
+                        let v = self.unroll.dag.mul(s, s);
+                        let v = self.unroll.dag.mul(half, v);
+                        let x = self.unroll.dag.add(m, v);
+                        self.unroll.dag.unary(crate::graph::Unary::Exp, x)
+                    })
+                    .collect()
+            }
+            Family::Gumbel => {
+                let scale = wide(arg(self, 0)?);
+                let g = self.unroll.dag.constant(0.577_215_664_901_532_9);
+                scale.into_iter().map(|s| self.unroll.dag.mul(g, s)).collect()
+            }
+            Family::Discrete => {
+                let mut total = vec![self.unroll.dag.constant(0.0); n];
+                for (v, p) in &noise.outcomes {
+                    let (v, p) = (wide(self.unrolled(*v)?), wide(self.unrolled(*p)?));
+                    for e in 0..n {
+                        let t = self.unroll.dag.mul(v[e], p[e]);
+                        total[e] = self.unroll.dag.add(total[e], t);
+                    }
+                }
+                total
+            }
+        };
+        self.unroll.replace(noise.node, ids);
+        Ok(())
+    }
+
+    /// The product of the quadratures kept: what the inputs carry, the weights, and the moving weight.
+    #[allow(clippy::type_complexity)]
+    pub(super) fn joint_noise(
+        &mut self,
+        all: &[Quadrature],
+        kept: &[usize],
+    ) -> Result<(Vec<Vec<f64>>, Vec<f64>, Option<Id>), Diagnostic> {
+        let total = kept
+            .iter()
+            .try_fold(1usize, |a, k| a.checked_mul(all[*k].nodes.len()))
+            .unwrap_or(usize::MAX);
+        if total > 200_000 {
+            return Err(Diagnostic::error(
+                "E0904",
+                format!("{} noises need {total} quadrature nodes together", kept.len()),
+            )
+            .hint("use fewer nodes: quadrature.e = 3, or replace noises that enter linearly by their means"));
+        }
+        let mut nodes = vec![Vec::new()];
+        let mut weights = vec![1.0];
+        let mut moving: Option<Id> = None;
+        for k in kept {
+            let q = &all[*k];
+            let mut next = Vec::new();
+            let mut w = Vec::new();
+            for (head, p) in nodes.iter().zip(&weights) {
+                for (x, y) in q.nodes.iter().zip(&q.weights) {
+                    next.push([head.clone(), vec![*x]].concat());
+                    w.push(p * y);
+                }
+            }
+            nodes = next;
+            weights = w;
+            if let Some(m) = q.moving {
+                moving = Some(match moving {
+                    None => m,
+                    Some(x) => self.unroll.dag.mul(x, m),
+                });
+            }
+        }
+        if let Some(m) = moving {
+            // Fixed weights of the other noises join the moving one, node by node, through a table over nothing: they are
+            // multiplied into it as an expression of their own inputs.
+            let mut product = m;
+            for k in kept {
+                let q = &all[*k];
+                if q.moving.is_none() {
+                    let w = self.weight_expression(q);
+                    product = self.unroll.dag.mul(product, w);
+                }
+            }
+            return Ok((nodes, weights, Some(product)));
+        }
+        Ok((nodes, weights, None))
+    }
+
+    /// The weight of a quadrature with fixed weights as an expression of its input.
+    fn weight_expression(&mut self, q: &Quadrature) -> Id {
+        let dag = &mut self.unroll.dag;
+        let mut out = dag.constant(q.weights[q.weights.len() - 1]);
+        for i in (0..q.nodes.len() - 1).rev() {
+            let here = dag.constant(q.nodes[i]);
+            let same = dag.binary(crate::graph::Binary::Eq, q.input, here);
+            let w = dag.constant(q.weights[i]);
+            out = dag.select(same, w, out);
+        }
+        out
+    }
+}

@@ -1,0 +1,281 @@
+//! Shocks as finite chains: discretised where they are continuous, joined where there are several.
+
+use super::{Builder, Discretised, cannot, element_name};
+use crate::check::model::{Family, Process, Setting};
+use crate::diag::Diagnostic;
+use crate::kernel::dag::Id;
+use crate::num::{chain, normal, quadrature};
+use crate::solve::problem::JointChain;
+use std::collections::BTreeSet;
+
+/// One independent chain of the problem.
+pub(super) struct Chainlet {
+    pub(super) name: String,
+    pub(super) now: Id,
+    pub(super) next: Id,
+    /// What the input carries at each link (the link for chains, the value otherwise).
+    pub(super) carried: Vec<f64>,
+    /// The value of each link.
+    pub(super) values: Vec<f64>,
+    pub(super) matrices: Vec<Vec<Vec<f64>>>,
+    /// Conditioning chainlets: (number, next?), the last fastest.
+    pub(super) given: Vec<(usize, bool)>,
+}
+
+impl Builder<'_> {
+    pub(super) fn laws(&mut self, discretised: &mut Vec<Discretised>) -> Result<Vec<Chainlet>, Diagnostic> {
+        let model = self.model;
+        let mut out: Vec<Chainlet> = Vec::new();
+        let mut first: Vec<usize> = vec![0; model.shocks.len()];
+        let order = crate::check::law::order(model);
+        for s in order {
+            let shock = &model.shocks[s];
+            let now = self.input_of(shock.input)?;
+            let next = self.input_of(shock.next)?;
+            let n = self.mine(now.len(), shock.owner.is_some());
+            first[s] = out.len();
+            let (values, matrices, given, carries_link) = self.law(s, discretised)?;
+            for e in 0..n {
+                let mut conditions = Vec::new();
+                for (g, primed) in &given {
+                    let map = crate::graph::shape::aligned(&model.graph, &model.shocks[*g].shape, &shock.shape);
+                    conditions.push((first[*g] + map[e], *primed));
+                }
+                let carried = if carries_link {
+                    (0..values.len()).map(|i| i as f64).collect()
+                } else {
+                    values.clone()
+                };
+                out.push(Chainlet {
+                    name: element_name(model, &shock.name, &shock.shape, e, n),
+                    now: now[e],
+                    next: next[e],
+                    carried,
+                    values: values.clone(),
+                    matrices: matrices.clone(),
+                    given: conditions,
+                });
+            }
+        }
+        if self.options.deterministic {
+            self.freeze(&mut out)?;
+        }
+        Ok(out)
+    }
+
+    /// Shocks at their means.
+    fn freeze(&mut self, laws: &mut [Chainlet]) -> Result<(), Diagnostic> {
+        for (s, shock) in self.model.shocks.iter().enumerate() {
+            let mean = match &shock.process {
+                Process::Chain { values, matrices, .. } => {
+                    let p = chain::stationary(&matrices[0]);
+                    values.iter().zip(&p).map(|(v, w)| v * w).sum()
+                }
+                Process::Ar1 { mean, .. } => *mean,
+                Process::RandomWalk { .. } | Process::Var1 { .. } => 0.0,
+                Process::Iid(d) => mean_of(d),
+            };
+            let n = self.elements(shock.node);
+            let id = self.unroll.dag.constant(mean);
+            self.unroll.replace(shock.node, vec![id; n]);
+            let _ = s;
+        }
+        for l in laws {
+            let middle = l.values.len() / 2;
+            l.carried = vec![l.carried[middle]];
+            l.values = vec![l.values[middle]];
+            l.matrices = vec![vec![vec![1.0]]];
+            l.given = Vec::new();
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn law(
+        &self,
+        s: usize,
+        discretised: &mut Vec<Discretised>,
+    ) -> Result<(Vec<f64>, Vec<Vec<Vec<f64>>>, Vec<(usize, bool)>, bool), Diagnostic> {
+        let shock = &self.model.shocks[s];
+        let last = shock.name.rsplit('.').next().unwrap_or(&shock.name);
+        let settings = self.model.solve_settings();
+        let said = settings.and_then(|x| {
+            x.get(&format!("chain.{}", shock.name))
+                .or_else(|| x.get(&format!("chain.{last}")))
+        });
+        let (method, args) = match said {
+            Some(Setting::Call(f, args)) => (
+                f.clone(),
+                args.iter()
+                    .filter_map(|a| if let Setting::Number(x) = a { Some(*x) } else { None })
+                    .collect(),
+            ),
+            Some(Setting::Number(n)) => ("rouwenhorst".to_string(), vec![*n]),
+            _ => ("rouwenhorst".to_string(), vec![7.0]),
+        };
+        let n = args.first().copied().unwrap_or(7.0);
+        if !(1.0..=1000.0).contains(&n) || n.fract() != 0.0 {
+            return Err(
+                Diagnostic::error("E0805", format!("a chain of {n} links for `{}`", shock.name))
+                    .at(shock.span, "the shock")
+                    .hint("chain.z = rouwenhorst(7)"),
+            );
+        }
+        let n = n as usize;
+        match &shock.process {
+            Process::Chain {
+                values,
+                matrices,
+                given,
+                ..
+            } => Ok((values.clone(), matrices.clone(), given.clone(), true)),
+            Process::Ar1 { rho, sigma, mean } => {
+                let sd = chain::unconditional_sd(*rho, *sigma);
+                let made = match method.as_str() {
+                    "tauchen" => chain::tauchen(n, *rho, sd, *mean, args.get(1).copied().unwrap_or(3.0)),
+                    "rouwenhorst" => chain::rouwenhorst(n, *rho, sd, *mean),
+                    other => {
+                        return Err(Diagnostic::error(
+                            "E0805",
+                            format!("unknown chain method `{other}` for `{}`", shock.name),
+                        )
+                        .hint("rouwenhorst(7) or tauchen(9)"));
+                    }
+                }
+                .map_err(|e| {
+                    Diagnostic::error("E0805", format!("the chain of `{}`: {e}", shock.name))
+                        .at(shock.span, "this shock")
+                })?;
+                discretised.push(Discretised {
+                    name: shock.name.clone(),
+                    method,
+                    links: n,
+                    asked: (made.asked.sd, made.asked.autocorrelation),
+                    obtained: (made.obtained.sd, made.obtained.autocorrelation),
+                });
+                Ok((made.chain.values, vec![made.chain.transition], Vec::new(), false))
+            }
+            Process::Iid(d) => {
+                let rule = continuous_rule(d.family, n);
+                let values: Vec<f64> = rule.0.iter().map(|u| crate::check::law::quantile(d, *u)).collect();
+                Ok((values, vec![vec![rule.1.clone(); rule.1.len()]], Vec::new(), false))
+            }
+            Process::RandomWalk { .. } => Err(cannot(format!(
+                "`{}` is a random walk: it has no finite chain",
+                shock.name
+            ))
+            .at(shock.span, "wanders without end")
+            .hint("write it as a state with a noise, or detrend the model")),
+            Process::Var1 { .. } => Err(cannot(format!("`{}` is a vector process", shock.name))
+                .at(shock.span, "several shocks moving together")
+                .hint("write independent ar1 shocks, or a chain over the joint states")),
+        }
+    }
+}
+
+fn mean_of(d: &crate::check::model::Distribution) -> f64 {
+    let a = &d.args;
+    match d.family {
+        Family::Normal => a[0],
+        Family::Lognormal => (a[0] + 0.5 * a[1] * a[1]).exp(),
+        Family::Uniform | Family::UniformInt => 0.5 * (a[0] + a[1]),
+        Family::Bernoulli | Family::Exponential => a[0],
+        Family::Gumbel => 0.577_215_664_901_532_9 * a[0],
+        Family::Discrete => d.table.iter().map(|(v, p)| v * p).sum(),
+    }
+}
+
+/// Base draws and weights that stand for a continuous distribution.
+pub(super) fn continuous_rule(family: Family, n: usize) -> (Vec<f64>, Vec<f64>) {
+    match family {
+        Family::Normal | Family::Lognormal => {
+            let r = quadrature::gauss_hermite(n);
+            (r.nodes.iter().map(|x| normal::cdf(*x)).collect(), r.weights)
+        }
+        _ => {
+            let r = quadrature::gauss_legendre(n.max(1), 0.0, 1.0);
+            (r.nodes, r.weights)
+        }
+    }
+}
+
+/// The chainlets asked for and those they are conditioned on, in order.
+pub(super) fn with_conditions(laws: &[Chainlet], asked: Vec<usize>) -> Vec<usize> {
+    let mut set: BTreeSet<usize> = asked.into_iter().collect();
+    loop {
+        let more: Vec<usize> = set
+            .iter()
+            .flat_map(|k| laws[*k].given.iter().map(|g| g.0))
+            .filter(|g| !set.contains(g))
+            .collect();
+        if more.is_empty() {
+            return set.into_iter().collect();
+        }
+        set.extend(more);
+    }
+}
+
+pub(super) struct Joint {
+    pub(super) chain: JointChain,
+    /// Links of each chainlet in each joint state.
+    pub(super) links: Vec<Vec<usize>>,
+}
+
+pub(super) fn joint(laws: &[Chainlet], kept: &[usize]) -> Result<Joint, Diagnostic> {
+    let sizes: Vec<usize> = kept.iter().map(|k| laws[*k].values.len()).collect();
+    let total = sizes
+        .iter()
+        .try_fold(1usize, |a, b| a.checked_mul(*b))
+        .unwrap_or(usize::MAX);
+    if total > 4096 {
+        let bytes = (total as f64).powi(2) * 8.0;
+        return Err(Diagnostic::error(
+            "E0904",
+            format!(
+                "the joint chain of {} shocks has {total} states: its matrix would take {:.1} GiB",
+                kept.len(),
+                bytes / (1u64 << 30) as f64
+            ),
+        )
+        .hint("use fewer links (chain.z = rouwenhorst(3)) or fewer independent shocks"));
+    }
+    let mut links = vec![Vec::new()];
+    for n in &sizes {
+        links = links
+            .into_iter()
+            .flat_map(|l: Vec<usize>| (0..*n).map(move |i| [l.clone(), vec![i]].concat()))
+            .collect();
+    }
+    let place = |k: usize| kept.iter().position(|x| *x == k).unwrap_or(0);
+    let mut transition = vec![vec![0.0; total]; total];
+    for (j, from) in links.iter().enumerate() {
+        for (i, to) in links.iter().enumerate() {
+            let mut p = 1.0;
+            for (c, k) in kept.iter().enumerate() {
+                let law = &laws[*k];
+                let m = law.given.iter().fold(0, |m, (g, primed)| {
+                    let at = place(*g);
+                    m * laws[*g].values.len() + if *primed { to[at] } else { from[at] }
+                });
+                p *= law.matrices[m][from[c]][to[c]];
+                if p == 0.0 {
+                    break;
+                }
+            }
+            transition[j][i] = p;
+        }
+    }
+    let values = links
+        .iter()
+        .map(|l| l.iter().zip(kept).map(|(i, k)| laws[*k].values[*i]).collect())
+        .collect();
+    let names = kept.iter().map(|k| laws[*k].name.clone()).collect();
+    Ok(Joint {
+        chain: JointChain {
+            names,
+            values,
+            transition,
+        },
+        links,
+    })
+}

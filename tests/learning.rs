@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const GROWTH: &str = "model tiny\n\
     shock z ~ ar1(rho: 0.9, sigma: 0.02)\n\
-    agent planner {\n  state k in [0.01, 2], start uniform(0.1, 0.3)\n  action s in [0, 1)\n  \
+    agent planner {\n  state k in [0.01, 2], start uniform(0.1, 0.3)\n  action s in (0, 1)\n  \
     let y = exp(z) * k^0.36\n  let c = (1 - s) * y\n  k' = s * y\n  observe k, z\n  reward log(c)\n  discount 0.9\n}\n";
 const CHOICES: &str = "model choices\n\
     agent owner {\n  state x in 0..10, start 0\n  action d in {keep, replace}\n  \
@@ -178,7 +178,7 @@ fn what_cannot_be_learned_is_refused_with_advice() {
         String::from_utf8_lossy(&o.stderr).to_string()
     };
     let sac = told(&["train", "model.econ", "--learner", "sac"]);
-    assert!(sac.contains("E0923") && sac.contains("dqn"), "{sac}");
+    assert!(sac.contains("E0923") && sac.contains("train ppo"), "{sac}");
     assert!(told(&["train", "model.econ", "--learner", "pppo"]).contains("did you mean `ppo`"));
     assert!(told(&["train", "model.econ", "--with", "stpes=5"]).contains("did you mean `steps`"));
     assert!(told(&["train", "model.econ", "--with", "steps"]).contains("E0929"));

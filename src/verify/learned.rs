@@ -798,7 +798,7 @@ mod tests {
     use crate::solve::progress::silent;
 
     const MODEL: &str = "shock z ~ ar1(rho: 0.9, sigma: 0.02)\nagent planner {\n  state k in [0.01, 2], start 0.2\n  \
-        action s in [0, 1)\n  let y = exp(z) * k^0.36\n  let c = (1 - s) * y\n  k' = s * y\n  observe k, z\n  \
+        action s in (0, 1)\n  let y = exp(z) * k^0.36\n  let c = (1 - s) * y\n  k' = s * y\n  observe k, z\n  \
         reward log(c)\n  discount 0.96\n}\nsolve { grid.k = log(60); chain.z = rouwenhorst(5) }\n";
 
     /// The same share everywhere.

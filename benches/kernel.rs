@@ -97,19 +97,28 @@ fn array<T: Real>(n: usize, value: impl Fn(usize) -> f64) -> Array<T> {
     a
 }
 
-/// Median seconds a call of each, taking turns; repetitions are chosen so that one turn takes some milliseconds.
-fn take_turns(sides: &mut [&mut dyn FnMut()]) -> Vec<f64> {
-    const TURNS: usize = 41;
+/// What taking turns gave.
+struct Turns {
+    /// Median seconds a call of each side.
+    seconds: Vec<f64>,
+    /// Median over turns of the second side's time over the first's: a busy machine slows both alike.
+    ratio: f64,
+}
+
+/// Times each side in turns that are short against the slices a busy machine deals out.
+fn take_turns(sides: &mut [&mut dyn FnMut()]) -> Turns {
+    const TURNS: usize = 401;
+    const TURN: f64 = 3e-4;
     let repetitions: Vec<usize> = sides
         .iter_mut()
         .map(|f| {
             f();
             let (start, mut n) = (Instant::now(), 0);
-            while start.elapsed().as_secs_f64() < 4e-3 {
+            while start.elapsed().as_secs_f64() < 10.0 * TURN {
                 f();
                 n += 1;
             }
-            n.max(1)
+            (n / 10).max(1)
         })
         .collect();
     let mut times = vec![Vec::new(); sides.len()];
@@ -122,13 +131,17 @@ fn take_turns(sides: &mut [&mut dyn FnMut()]) -> Vec<f64> {
             t.push(start.elapsed().as_secs_f64() / *n as f64);
         }
     }
-    times
-        .into_iter()
-        .map(|mut t| {
-            t.sort_by(f64::total_cmp);
-            t[t.len() / 2]
-        })
-        .collect()
+    let first = times.first().cloned().unwrap_or_default();
+    let last = times.last().cloned().unwrap_or_default();
+    Turns {
+        ratio: median(last.iter().zip(&first).map(|(b, a)| b / a).collect()),
+        seconds: times.into_iter().map(median).collect(),
+    }
+}
+
+fn median(mut x: Vec<f64>) -> f64 {
+    x.sort_by(f64::total_cmp);
+    x[x.len() / 2]
 }
 
 fn agree<T: Real>(what: &str, kernel: &[T], hand: &[T], tolerance: f64) {
@@ -142,13 +155,13 @@ fn agree<T: Real>(what: &str, kernel: &[T], hand: &[T], tolerance: f64) {
     }
 }
 
-fn report(what: &str, lanes: usize, times: &[f64]) {
+fn report(what: &str, lanes: usize, turns: &Turns) {
     let rate = |t: f64| lanes as f64 / t / 1e6;
     println!(
-        "{what:<44} kernel {:>7.1} M/s  hand {:>7.1} M/s  kernel/hand {:.2}",
-        rate(times[0]),
-        rate(times[1]),
-        times[1] / times[0]
+        "{what:<44} kernel {:>7.1} M/s  hand {:>7.1} M/s  speed of kernel/hand {:.2}",
+        rate(turns.seconds[0]),
+        rate(turns.seconds[1]),
+        turns.ratio
     );
 }
 
@@ -299,7 +312,7 @@ fn saving_against_hand<T: Real>(members: usize) {
 }
 
 /// Seconds a step: kernel, by hand.
-fn saving_times<T: Real>(members: usize, threshold: Option<usize>) -> Vec<f64> {
+fn saving_times<T: Real>(members: usize, threshold: Option<usize>) -> Turns {
     let mut kernel = Saving::<T>::new(members, threshold);
     let part = |kind| array::<T>(members, |i| household(kind, i));
     let (k, y, share) = (
@@ -330,10 +343,10 @@ fn saving_times<T: Real>(members: usize, threshold: Option<usize>) -> Vec<f64> {
 fn sizes() {
     println!("one world, `agent household[N]`, f64: nanoseconds a member");
     for members in [2, 4, 8, 10, 30, 100, 300, 1000, 3000, 10_000] {
-        let t = saving_times::<f64>(members, None);
+        let t = saving_times::<f64>(members, None).seconds;
         let each = |t: f64| t / members as f64 * 1e9;
-        let unrolled = (members <= 300).then(|| saving_times::<f64>(members, Some(members))[0]);
-        let lanes = saving_times::<f64>(members, Some(1))[0];
+        let unrolled = (members <= 300).then(|| saving_times::<f64>(members, Some(members)).seconds[0]);
+        let lanes = saving_times::<f64>(members, Some(1)).seconds[0];
         println!(
             "  N = {members:>6}: kernel {:>6.2}  hand {:>6.2}  (members unrolled {}, members as lanes {:.2})",
             each(t[0]),
@@ -480,5 +493,6 @@ fn call(m: &Model, worlds: usize) -> f64 {
     take_turns(&mut [&mut || {
         let result = engine.run_into(black_box(&frame), worlds, black_box(&mut out));
         result.unwrap_or_else(|d| panic!("{d:?}"));
-    }])[0]
+    }])
+    .seconds[0]
 }

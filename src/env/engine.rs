@@ -3,17 +3,18 @@
 //! A [`Frame`] holds one array an input, element by element, the worlds of an element side by side: element `e` of
 //! world `w` stands at `e * worlds + w`. Outputs are laid out the same way.
 //!
-//! Small economies are unrolled: *worlds* are the lanes of one program. In economies with a population of more than
-//! [`THRESHOLD`] members the *members* are the lanes, world by world. Which of the two depends on the model alone, so a
-//! world's numbers do not depend on how many others run beside it. A graph that has neither form (an array over all pairs of
-//! a large population, say) is interpreted node by node.
+//! There are two kinds of programs. *Worlds as lanes*: the economy is unrolled; best for many worlds of few members. *Members
+//! as lanes*, world by world; best for large populations. Where both give the same bits the engine takes what suits the
+//! number of worlds. Where they round differently (reductions over everybody else, several prices that clear together) the
+//! size of the population decides alone, so a world's numbers never depend on how many others run beside it. A graph that
+//! has neither form (an array over all pairs of a large population, say) is interpreted node by node.
 
 use crate::diag::Diagnostic;
 use crate::graph::eval;
 use crate::graph::shape;
-use crate::graph::{AxisId, Graph, InputId, NodeId, Op};
+use crate::graph::{AxisId, Graph, InputId, Node, NodeId, Op, Root};
 use crate::kernel::lower::{InputBinding, LowerError};
-use crate::kernel::members::{Array, Members, MembersSpace, THRESHOLD, lane_axes};
+use crate::kernel::members::{self, Array, Members, MembersSpace};
 use crate::kernel::program::{Mode, Operand, Program, RunError, Workspace};
 use crate::kernel::unroll::Unroll;
 use std::sync::Arc;
@@ -24,6 +25,12 @@ pub type Frame = Vec<Vec<f64>>;
 /// Most elements of all nodes together that are unrolled.
 const UNROLLED: usize = 100_000;
 
+/// Members of a population from which on they are lanes, where worlds must not matter.
+const LARGE: usize = 64;
+
+/// Members for each world from which on they are better lanes than worlds (`benches/kernel.rs`, `engine`).
+const MEMBERS_A_WORLD: usize = 8;
+
 /// Worlds whose numbers are brought into order together: one line of the cache.
 const WORLDS_AT_ONCE: usize = 8;
 
@@ -32,40 +39,56 @@ pub struct Engine {
     graph: Arc<Graph>,
     outputs: Vec<NodeId>,
     sizes: Vec<usize>,
-    plan: Plan,
+    /// Members of the largest population that can be lanes.
+    population: usize,
+    /// Whether both kinds of programs give the same bits.
+    same_bits: bool,
+    /// Whether it is small enough to be unrolled.
+    small: bool,
+    unrolled: Option<Box<Unrolled>>,
+    /// `Some(None)` if there is no such form.
+    by_member: Option<Option<Box<Population>>>,
 }
 
-/// How the nodes are evaluated.
+/// How nodes are evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Plan {
-    Unrolled(Box<Unrolled>),
-    Population(Box<Population>),
+    Unrolled,
+    Population,
     Interpreted,
 }
 
 impl Engine {
-    /// Prepares the evaluation of `outputs`.
+    /// Prepares the evaluation of `outputs`; programs are compiled at the first call that needs them.
     pub fn new(graph: Arc<Graph>, outputs: Vec<NodeId>) -> Result<Engine, Diagnostic> {
+        shape::validate(&graph).map_err(|e| broken(&e.to_string()))?;
         let sizes = outputs
             .iter()
             .map(|o| graph.elements(&graph.nodes[o.0 as usize].shape))
             .collect();
-        let plan = plan(&graph, &outputs)?;
+        let same_bits = same_bits(&graph);
+        let lanes = members::lane_axes(&graph, threshold(same_bits));
+        let sizes_of_lanes = graph
+            .axes
+            .iter()
+            .zip(&lanes)
+            .filter(|(_, lane)| **lane)
+            .map(|(a, _)| a.size);
         Ok(Engine {
+            population: sizes_of_lanes.max().unwrap_or(0),
+            same_bits,
+            small: elements_needed(&graph, &outputs) <= UNROLLED,
+            sizes,
+            unrolled: None,
+            by_member: None,
             graph,
             outputs,
-            sizes,
-            plan,
         })
     }
 
     /// Number of elements of each output.
     pub fn sizes(&self) -> &[usize] {
         &self.sizes
-    }
-
-    /// Whether the nodes are interpreted one by one, because they have no form as a program.
-    pub fn interpreted(&self) -> bool {
-        matches!(self.plan, Plan::Interpreted)
     }
 
     /// Evaluates the outputs in `worlds` worlds: one array an output.
@@ -85,29 +108,57 @@ impl Engine {
         if self.outputs.is_empty() || worlds == 0 {
             return Ok(());
         }
-        match &mut self.plan {
-            Plan::Unrolled(u) => u.run(frame, worlds, out).map_err(|e| broken(&e.to_string())),
-            Plan::Population(p) => p.run(frame, worlds, out).map_err(|e| broken(&e.to_string())),
-            Plan::Interpreted => interpret(&self.graph, &self.outputs, frame, worlds, out),
+        let plan = self.prepare(worlds)?;
+        match (plan, &mut self.unrolled, &mut self.by_member) {
+            (Plan::Unrolled, Some(u), _) => u.run(frame, worlds, out).map_err(|e| broken(&e.to_string())),
+            (Plan::Population, _, Some(Some(p))) => p.run(frame, worlds, out).map_err(|e| broken(&e.to_string())),
+            (Plan::Unrolled | Plan::Population | Plan::Interpreted, _, _) => {
+                interpret(&self.graph, &self.outputs, frame, worlds, out)
+            }
         }
     }
+
+    /// Chooses the plan for so many worlds and compiles what it needs.
+    fn prepare(&mut self, worlds: usize) -> Result<Plan, Diagnostic> {
+        let large = if self.same_bits && self.small {
+            self.population > MEMBERS_A_WORLD * worlds
+        } else {
+            self.population > 0
+        };
+        if large {
+            if self.by_member.is_none() {
+                let p = Population::new(&self.graph, &self.outputs, threshold(self.same_bits))?;
+                self.by_member = Some(p.map(Box::new));
+            }
+            if let Some(Some(_)) = &self.by_member {
+                return Ok(Plan::Population);
+            }
+        }
+        if !self.small {
+            return Ok(Plan::Interpreted);
+        }
+        if self.unrolled.is_none() {
+            self.unrolled = Some(Box::new(Unrolled::new(&self.graph, &self.outputs)?));
+        }
+        Ok(Plan::Unrolled)
+    }
+}
+
+/// Populations with more members are lanes.
+fn threshold(same_bits: bool) -> usize {
+    if same_bits { members::THRESHOLD } else { LARGE }
+}
+
+/// Whether both kinds of programs give the same bits: no reductions over everybody else, no prices solved together.
+fn same_bits(graph: &Graph) -> bool {
+    let single = |r: &Root| r.unknowns.len() == 1 && graph.inputs[r.unknowns[0].0 as usize].shape.is_empty();
+    let others = |n: &Node| matches!(n.op, Op::Others { .. });
+    graph.roots.iter().all(single) && !graph.nodes.iter().any(others)
 }
 
 fn broken(why: &str) -> Diagnostic {
     Diagnostic::error("E0990", format!("the graph cannot be evaluated: {why}"))
         .hint("this is a bug in econc: please send the model")
-}
-
-fn plan(graph: &Graph, outputs: &[NodeId]) -> Result<Plan, Diagnostic> {
-    if lane_axes(graph, THRESHOLD).contains(&true)
-        && let Some(p) = Population::new(graph, outputs)?
-    {
-        return Ok(Plan::Population(Box::new(p)));
-    }
-    if elements_needed(graph, outputs) > UNROLLED {
-        return Ok(Plan::Interpreted);
-    }
-    Ok(Plan::Unrolled(Box::new(Unrolled::new(graph, outputs)?)))
 }
 
 /// Elements of all nodes that `outputs` depend on, constants apart.
@@ -244,9 +295,9 @@ impl Strip {
 
 impl Population {
     /// `None` if the graph has no such form.
-    fn new(graph: &Graph, outputs: &[NodeId]) -> Result<Option<Population>, Diagnostic> {
+    fn new(graph: &Graph, outputs: &[NodeId], threshold: usize) -> Result<Option<Population>, Diagnostic> {
         let bindings = vec![InputBinding::Lanes; graph.inputs.len()];
-        let members = match Members::<f64>::lower(graph, &bindings, outputs) {
+        let members = match Members::<f64>::lower_with(graph, &bindings, outputs, threshold) {
             Ok(m) => m,
             Err(LowerError::Pairs { .. } | LowerError::TooLarge { .. }) => return Ok(None),
             Err(

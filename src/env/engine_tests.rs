@@ -77,15 +77,17 @@ fn agrees(what: &str, m: &Model, tolerance: f64) -> f64 {
     let outputs = outputs(m);
     let graph = Arc::new(m.graph.clone());
     let mut engine = Engine::new(graph.clone(), outputs.clone()).unwrap();
-    assert!(!engine.interpreted(), "{what}");
     let mut r = Stream::new(5, 0);
     let (mut finite, mut all) = (0, 0);
     let mut out = Vec::new();
     for worlds in [1, 11] {
         let frame = frame(m, worlds, &mut r);
-        // Twice, so that what is kept from a call is seen not to matter.
+        // Twice, so that what is kept from a call is seen not to matter, and that it is kept.
         engine.run_into(&frame, worlds, &mut out).unwrap();
+        assert_ne!(engine.prepare(worlds).unwrap(), Plan::Interpreted, "{what}");
+        let places: Vec<*const f64> = out.iter().map(|v| v.as_ptr()).collect();
         engine.run_into(&frame, worlds, &mut out).unwrap();
+        assert!(out.iter().map(|v| v.as_ptr()).eq(places), "{what}: outputs have moved");
         for w in [0, worlds - 1, worlds / 2] {
             let inputs: Vec<Vec<f64>> = frame
                 .iter()
@@ -156,12 +158,25 @@ fn markets_over_populations_clear_as_in_the_interpreter() {
 }
 
 #[test]
-fn a_world_does_not_depend_on_how_many_run_beside_it() {
-    for (name, parameter, members) in [("krusell_smith", "N", "300"), ("capital_goods", "N", "20")] {
+fn a_world_does_not_depend_on_how_many_run_beside_it_to_the_bit() {
+    for (name, parameter, members) in [
+        ("krusell_smith", "N", "300"),
+        ("krusell_smith", "N", "50"),
+        ("capital_goods", "N", "20"),
+        ("exchange", "n", "40"),
+    ] {
         let m = model(name, &[(parameter, members)], 100);
         let outputs = outputs(&m);
         let mut engine = Engine::new(Arc::new(m.graph.clone()), outputs).unwrap();
         let worlds = 13;
+        if name != "capital_goods" && members != "300" {
+            let plans = [worlds, 1].map(|w| engine.prepare(w).unwrap());
+            assert_eq!(
+                plans,
+                [Plan::Unrolled, Plan::Population],
+                "{name}: both kinds are compared"
+            );
+        }
         let together = frame(&m, worlds, &mut Stream::new(8, 0));
         let all = engine.run(&together, worlds).unwrap();
         for w in 0..worlds {

@@ -109,8 +109,8 @@ impl Make<'_> {
         let gone = from.iter().filter(|a| !to.contains(a));
         gone.fold(x, |x, a| self.sum(x, *a))
     }
-    /// Positions along an axis, from 0.
-    fn from_zero(&mut self, axis: AxisId) -> NodeId {
+    /// Places along an axis, from 0.
+    fn places(&mut self, axis: AxisId) -> NodeId {
         let p = self.0.position(axis, Span::default());
         let one = self.number(1.0);
         self.binary(Binary::Sub, p, one)
@@ -864,7 +864,7 @@ fn scattered(b: &mut Builder, of: NodeId, axis: AxisId, at: NodeId, g: NodeId, s
     let positive = m.binary(Binary::Gt, whole, zero);
     let from_first = m.select(positive, whole, zero);
     let place = m.binary(Binary::Min, from_first, last);
-    let mine = m.from_zero(axis);
+    let mine = m.places(axis);
     let hit = m.binary(Binary::Eq, mine, place);
     let c = m.select(hit, g, zero);
     domain.push(axis);
@@ -889,7 +889,7 @@ fn from_others(b: &mut Builder, axis: AxisId, into: AxisId, g: NodeId, shape: &S
             // Viewer `i` finds member `k` at place `k`, or `k - 1` from `i` on.
             let viewer = m.copy_of(axis, &[shape]);
             let seen = m.relabel(g, axis, viewer);
-            let (k, i) = (m.from_zero(axis), m.from_zero(viewer));
+            let (k, i) = (m.places(axis), m.places(viewer));
             let one = m.number(1.0);
             let before = m.binary(Binary::Lt, k, i);
             let less = m.binary(Binary::Sub, k, one);
@@ -907,7 +907,7 @@ fn from_others(b: &mut Builder, axis: AxisId, into: AxisId, g: NodeId, shape: &S
 fn into_slice(b: &mut Builder, g: NodeId, from: AxisId, to: AxisId, first: usize) -> NodeId {
     let mut m = Make(b);
     let size = m.0.axis(to).size as f64;
-    let p = m.from_zero(from);
+    let p = m.places(from);
     let start = m.number(first as f64);
     let place = m.binary(Binary::Sub, p, start);
     let (zero, size) = (m.number(0.0), m.number(size));

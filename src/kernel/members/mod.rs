@@ -26,8 +26,9 @@ use crate::graph::{Graph, NodeId};
 use plan::Planner;
 use run::Run;
 
-/// Populations with more members than this become lanes.
-pub const THRESHOLD: usize = 64;
+/// Populations with more members than this become lanes. In one world lanes cost less from a handful of members on
+/// (`benches/kernel.rs`, `sizes`).
+pub const THRESHOLD: usize = 8;
 
 /// One output array: element `element` (row-major over the unrolled axes) of requested node number `output`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

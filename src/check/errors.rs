@@ -269,6 +269,10 @@ pub(super) fn set_without_train(word: &str) -> Diagnostic {
 }
 
 pub(super) fn set_unreadable(word: &str, text: &str) -> Diagnostic {
+    let text: String = text
+        .chars()
+        .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
+        .collect();
     err("E0802", format!("--set {word}={text}: not a value"))
         .hint("write a number or an expression of parameters: --set beta=0.99")
 }

@@ -60,6 +60,14 @@ impl Globals {
         }
     }
 
+    /// Number of things that may run side by side.
+    pub(super) fn workers(&self) -> usize {
+        self.threads.map_or_else(
+            || std::thread::available_parallelism().map_or(1, usize::from),
+            usize::from,
+        )
+    }
+
     /// Makes the pool of threads, if a number was asked for. Only for commands that compute.
     pub(super) fn start_threads(&self) {
         if let Some(threads) = self.threads {

@@ -11,6 +11,7 @@ mod bug;
 mod check;
 mod clock;
 mod explain;
+mod export;
 mod fmt;
 mod globals;
 mod graph;
@@ -22,6 +23,9 @@ mod simulate;
 mod solve;
 mod sweep;
 mod templates;
+mod train;
+mod training;
+mod verify;
 
 use crate::diag::Diagnostic;
 use clap::error::ErrorKind;
@@ -42,6 +46,8 @@ use std::process::ExitCode;
         econc graph my_model.econ --out g.svg    draw who depends on what\n  \
         econc solve my_model.econ            solve, certify, write runs/my_model-0001\n  \
         econc solve my_model.econ --set beta=0.98\n  \
+        econc train my_model.econ --seeds 1..5   agents that learn it\n  \
+        econc verify my_model.econ           solve, train, and judge the learned by the exact\n  \
         econc explain E0201                  what a message means\n\n\
         Exit status: 0 fine, 1 the model or the certificate fails, 2 misuse, 101 a bug in econc, 130 stopped."
 )]
@@ -60,6 +66,9 @@ enum Command {
     Explain(explain::Arguments),
     Solve(solve::Arguments),
     Simulate(simulate::Arguments),
+    Train(train::Arguments),
+    Verify(verify::Arguments),
+    Export(export::Arguments),
     New(new::Arguments),
     /// Fails on purpose, so that the message of a bug can be tested
     #[command(hide = true)]
@@ -143,6 +152,9 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
         Command::Explain(arguments) => explain::run(arguments, screen),
         Command::Solve(arguments) => solve::run(arguments, &cli.globals, screen),
         Command::Simulate(arguments) => simulate::run(arguments, &cli.globals, screen),
+        Command::Train(arguments) => train::run(arguments, &cli.globals, screen),
+        Command::Verify(arguments) => verify::run(arguments, &cli.globals, screen),
+        Command::Export(arguments) => export::run(arguments, &cli.globals, screen),
         Command::New(arguments) => new::run(arguments, screen),
         Command::Crash => panic!("this is the test of what a bug looks like"),
     }

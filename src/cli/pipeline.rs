@@ -10,9 +10,9 @@ use crate::report::outcome;
 use crate::report::run::CompleteRun;
 use crate::solve::progress::{Control, Progress};
 use crate::{Model, Options, env, syntax, verify};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// `--set name=value`, in the order given.
 pub type Overrides = Vec<(String, String)>;
@@ -56,6 +56,25 @@ pub struct SimulateOptions {
     pub worlds: usize,
     /// `--seed`
     pub seed: u64,
+}
+
+/// What `train` was told.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TrainOptions {
+    /// `--learner`
+    pub learner: Option<String>,
+    /// `--with`
+    pub with: Vec<(String, String)>,
+    /// `--seeds`, or `--seed` if that was given
+    pub seeds: Option<Vec<u64>>,
+    /// `--agent`
+    pub agent: Option<String>,
+    /// `--others`
+    pub others: Option<String>,
+    /// `--scenario`
+    pub scenario: Option<String>,
+    /// `--against`
+    pub against: Option<PathBuf>,
 }
 
 /// Who chooses in a simulation.
@@ -237,6 +256,20 @@ fn not_exported(e: &dyn std::error::Error) -> Diagnostic {
     Diagnostic::error("E0951", "the environment graph cannot be written").note(e.to_string())
 }
 
+/// Shows how far a solve is.
+pub(super) fn solving(meter: &Meter, p: Progress) -> Control {
+    let message = if p.error.is_finite() {
+        format!("error {:.1e}, target {:.1e}", p.error, p.target)
+    } else {
+        String::new()
+    };
+    if meter.report(p.iteration as u64, 0, &message) {
+        Control::Continue
+    } else {
+        Control::Cancel
+    }
+}
+
 fn asked(options: &SolveOptions) -> verify::solved::Options {
     verify::solved::Options {
         method: options.method.clone(),
@@ -254,18 +287,7 @@ pub fn solvable(options: &SolveOptions) -> Result<(), Diagnostic> {
 
 /// Solves and certifies.
 pub fn solve(compiled: &Compiled, options: &SolveOptions, meter: &Meter) -> Result<Content, Vec<Diagnostic>> {
-    let mut progress = |p: Progress| {
-        let message = if p.error.is_finite() {
-            format!("error {:.1e}, target {:.1e}", p.error, p.target)
-        } else {
-            String::new()
-        };
-        if meter.report(p.iteration as u64, 0, &message) {
-            Control::Continue
-        } else {
-            Control::Cancel
-        }
-    };
+    let mut progress = |p: Progress| solving(meter, p);
     let solved = verify::solved::solve(&compiled.model, &asked(options), &mut progress)?;
     let mut content = outcome::of_solution(&compiled.model, &solved).map_err(|d| vec![d])?;
     content.drawing = Some(drawing(compiled));
@@ -286,6 +308,9 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
             }
             (env::behaviour::Behaviour::Fixed(fixed), "fixed".to_string())
         }
+        Behaviour::Run(run) if super::training::is_training(run) => {
+            super::training::learned(run).map_err(|d| vec![d])?
+        }
         Behaviour::Run(run) => {
             let solved = read_solution(run).map_err(|d| vec![d])?;
             let words = format!("the solution of {}", run.manifest.model);
@@ -304,8 +329,13 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
     Ok(outcome::of_simulation(model, &simulation, &words))
 }
 
+/// Trains; see [`super::training`].
+pub use super::training::{
+    VerifyOptions, learner_options, seeds, settings as training_settings, train, verify as judge,
+};
+
 /// The solution in a run directory.
-fn read_solution(run: &CompleteRun) -> Result<verify::solved::Solved, Diagnostic> {
+pub(super) fn read_solution(run: &CompleteRun) -> Result<verify::solved::Solved, Diagnostic> {
     let bytes = run.read(outcome::SOLUTION_FILE)?;
     ron::de::from_bytes(&bytes).map_err(|e| {
         Diagnostic::error("E0955", "the solution of this run cannot be read")

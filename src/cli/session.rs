@@ -43,7 +43,42 @@ pub(super) fn run(
         Err(exit) => return Ok(exit),
     };
     globals.start_threads();
-    let place = match &globals.out {
+    let place = place(globals, &compiled);
+    let run = open(&source, globals, &globals.set, job, place)?;
+    let ended = one(run, &source, screen, &compiled, diagnostics, &|c, m, _| work(c, m))?;
+    Ok(shown(screen, &ended))
+}
+
+/// As [`run`], on a source at hand, without sweeps, in the run directory that `opened` gives for its place; `work` may keep
+/// files of its own there.
+pub(super) fn run_on(
+    source: &Source,
+    set: &Overrides,
+    globals: &Globals,
+    screen: &Screen,
+    opened: impl FnOnce(&Compiled, Place) -> Result<RunDirectory, Vec<Diagnostic>>,
+    work: impl Fn(&Compiled, &Meter, &RunDirectory) -> Result<Content, Vec<Diagnostic>>,
+) -> Result<Exit, Failure> {
+    let job = Job {
+        settings: BTreeMap::new(),
+        members: None,
+    };
+    let (compiled, diagnostics) = match compile(source, set, &job, screen) {
+        Ok(compiled) => compiled,
+        Err(exit) => return Ok(exit),
+    };
+    globals.start_threads();
+    let run = opened(&compiled, place(globals, &compiled)).map_err(|diagnostics| Failure {
+        exit: Exit::Misuse,
+        diagnostics,
+    })?;
+    let ended = one(run, source, screen, &compiled, diagnostics, &work)?;
+    Ok(shown(screen, &ended))
+}
+
+/// Where the run directory shall stand.
+fn place(globals: &Globals, compiled: &Compiled) -> Place {
+    match &globals.out {
         Some(directory) => Place::Exact {
             directory: directory.clone(),
             force: globals.force,
@@ -52,18 +87,20 @@ pub(super) fn run(
             root: PathBuf::from(RUNS),
             name: compiled.name().to_string(),
         },
-    };
-    let run = open(&source, globals, &globals.set, job, place)?;
-    let ended = one(run, &source, screen, &compiled, diagnostics, &work)?;
-    match &ended.content {
-        Some(content) => report(content, screen, &ended),
-        None => end(screen, &ended),
     }
-    Ok(match ended.status {
+}
+
+/// Shows how a run ended, and the exit status.
+fn shown(screen: &Screen, ended: &Ended) -> Exit {
+    match &ended.content {
+        Some(content) => report(content, screen, ended),
+        None => end(screen, ended),
+    }
+    match ended.status {
         Status::Complete => Exit::Fine,
         Status::Failed | Status::Running => Exit::Fails,
         Status::Interrupted => Exit::Interrupted,
-    })
+    }
 }
 
 /// Compiles and shows the messages; the exit status if there are errors.
@@ -103,10 +140,10 @@ pub(super) fn one(
     screen: &Screen,
     compiled: &Compiled,
     mut diagnostics: Vec<Diagnostic>,
-    work: &dyn Fn(&Compiled, &Meter) -> Result<Content, Vec<Diagnostic>>,
+    work: &dyn Fn(&Compiled, &Meter, &RunDirectory) -> Result<Content, Vec<Diagnostic>>,
 ) -> Result<Ended, Failure> {
     let meter = Meter::start(screen.shows_progress());
-    let result = work(compiled, &meter);
+    let result = work(compiled, &meter, &run);
     meter.finish();
     let seconds = meter.seconds();
     let result = match result {

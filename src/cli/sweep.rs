@@ -174,7 +174,7 @@ pub(super) fn run(
             force: false,
         };
         let run = session::open(source, globals, set, job, place)?;
-        let ended = session::one(run, source, screen, &model, diagnostics, work)?;
+        let ended = session::one(run, source, screen, &model, diagnostics, &|c, m, _| work(c, m))?;
         seconds += ended.seconds;
         let said: Vec<String> = sweeps
             .iter()

@@ -1,6 +1,7 @@
 //! Who chooses in a simulation: chance, fixed values, the file's rules, or the policy of a solution.
 
 use super::engine::Engine;
+use super::interface::Interface;
 use super::shocks::aligned;
 use super::worlds::{Bounds, Worlds};
 use crate::check::model::{Model, Process, Space};
@@ -9,6 +10,7 @@ use crate::graph::NodeId;
 use crate::num::interpolate::{Axis, Outside, Place, Rule, Surface, Tensor};
 use crate::solve::problem::ActionKind;
 use crate::solve::solution::Solution;
+use std::sync::Arc;
 
 /// How the actions without a rule of their own are chosen.
 #[derive(Clone, Debug)]
@@ -21,19 +23,103 @@ pub enum Behaviour {
     Rules,
     /// By the policy of a solution; its states and shocks are found by name, further actions are random.
     Solved(Box<Solution>),
+    /// One agent by a learned policy; everybody else without a rule at random.
+    Learned {
+        /// The agent that learned; `None` is the only one that decides.
+        agent: Option<String>,
+        /// Whether actions with a grid in the file are choices among its nodes.
+        grids: bool,
+        /// The policy.
+        policy: Arc<dyn Decide>,
+    },
+}
+
+/// A policy over encoded observations (see [`super::interface`]), shared by worlds.
+pub trait Decide: std::fmt::Debug + Send + Sync {
+    /// Whether it sees `width` numbers and chooses in `space`.
+    fn fits(&self, width: usize, space: &super::ActionSpace) -> bool;
+    /// A decision maker for `slots` rows, with whatever it remembers.
+    fn begin(&self, slots: usize) -> Box<dyn Deciding>;
+}
+
+/// A policy at work.
+pub trait Deciding: Send {
+    /// Actions of all rows, without chance of its own.
+    fn act(&mut self, observation: &[f32], mask: &[f32], continuous: &mut Vec<f32>, discrete: &mut Vec<u32>);
+}
+
+/// A learned policy bound to worlds.
+struct Trained {
+    interface: Interface,
+    seeing: Engine,
+    deciding: Box<dyn Deciding>,
+    chosen: Vec<Vec<f64>>,
+}
+
+impl Trained {
+    fn new(worlds: &Worlds, agent: Option<&str>, grids: bool, policy: &dyn Decide) -> Result<Trained, Diagnostic> {
+        let model = worlds.model.clone();
+        let number = super::vector::learner_of(&model, agent)?;
+        let interface = Interface::new(&model, number, grids)?;
+        if !policy.fits(interface.width(), &interface.space) {
+            return Err(Diagnostic::error(
+                "E0925",
+                "the learned policy sees or chooses something else than this model",
+            )
+            .hint("use the model it was trained on"));
+        }
+        Ok(Trained {
+            seeing: worlds.engine(interface.nodes.clone())?,
+            deciding: policy.begin(worlds.worlds() * interface.members),
+            chosen: Vec::new(),
+            interface,
+        })
+    }
+
+    /// Chooses; `bounds` are those of the stage, in the order of `numbers`.
+    fn choose(&mut self, worlds: &Worlds, numbers: &[usize], bounds: &[Bounds]) -> Result<(), Diagnostic> {
+        let n = worlds.worlds();
+        let own: Vec<&Bounds> = self
+            .interface
+            .actions
+            .iter()
+            .filter_map(|a| numbers.iter().position(|b| a == b).map(|i| &bounds[i]))
+            .collect();
+        let seen = self.seeing.run(&worlds.frame, n)?;
+        let mut observation = vec![0.0; n * self.interface.members * self.interface.width()];
+        self.interface.observe(&seen, n, &mut observation);
+        let mut mask = Vec::new();
+        self.interface.mask(&own, n, &mut mask);
+        let (mut continuous, mut discrete) = (Vec::new(), Vec::new());
+        self.deciding.act(&observation, &mask, &mut continuous, &mut discrete);
+        let graph = &worlds.model.graph;
+        self.chosen = self
+            .interface
+            .actions
+            .iter()
+            .map(|a| vec![0.0; graph.elements(&worlds.model.actions[*a].shape) * n])
+            .collect();
+        self.interface.act(&continuous, &discrete, &own, n, &mut self.chosen);
+        Ok(())
+    }
 }
 
 /// A behaviour bound to a set of worlds.
 pub struct Actor {
     choosers: Vec<Chooser>,
     rules: Vec<(usize, Engine)>,
+    trained: Option<Trained>,
 }
 
 enum Chooser {
+    /// Somebody else sets it.
+    Outside,
     Random,
     Fixed(f64),
     Rule,
     Table(Box<Table>),
+    /// This action of the learned policy.
+    Trained(usize),
 }
 
 /// One action of a solution, read where the simulated world stands.
@@ -66,15 +152,30 @@ enum Reading {
 impl Actor {
     /// Binds a behaviour to worlds.
     pub fn new(worlds: &Worlds, behaviour: &Behaviour) -> Result<Actor, Diagnostic> {
+        Actor::beside(worlds, behaviour, &[])
+    }
+
+    /// As [`Actor::new`], for all actions but `outside`, which somebody else sets.
+    pub fn beside(worlds: &Worlds, behaviour: &Behaviour, outside: &[usize]) -> Result<Actor, Diagnostic> {
         let model = worlds.model.clone();
         let mut choosers = Vec::new();
         let mut rules = Vec::new();
+        let trained = match behaviour {
+            Behaviour::Learned { agent, grids, policy } => {
+                Some(Trained::new(worlds, agent.as_deref(), *grids, policy.as_ref())?)
+            }
+            Behaviour::Random | Behaviour::Fixed(_) | Behaviour::Rules | Behaviour::Solved(_) => None,
+        };
         for (a, action) in model.actions.iter().enumerate() {
             let rule = model.agents[action.owner]
                 .rules
                 .iter()
                 .find(|(r, _)| *r == a)
                 .map(|(_, n)| *n);
+            if outside.contains(&a) {
+                choosers.push(Chooser::Outside);
+                continue;
+            }
             choosers.push(match (rule, behaviour) {
                 (Some(None), _) => Chooser::Random,
                 (Some(Some(node)), _) => {
@@ -90,6 +191,12 @@ impl Actor {
                     return Err(Diagnostic::error("E0814", format!("`{}` has no rule", action.name))
                         .at(action.span, "chosen by nobody")
                         .hint("write `policy ..` in the agent, or choose --policy random, fixed or a run"));
+                }
+                (None, Behaviour::Learned { .. }) => {
+                    let own = trained.as_ref().map_or(&[][..], |t| &t.interface.actions);
+                    own.iter()
+                        .position(|x| *x == a)
+                        .map_or(Chooser::Random, Chooser::Trained)
                 }
                 (None, Behaviour::Solved(s)) => match s.actions.iter().position(|x| names(&action.name, &x.name)) {
                     Some(i) => Chooser::Table(Box::new(Table::new(worlds, a, s, i)?)),
@@ -114,7 +221,11 @@ impl Actor {
             )
             .hint("solve this model, or give the action the same name"));
         }
-        Ok(Actor { choosers, rules })
+        Ok(Actor {
+            choosers,
+            rules,
+            trained,
+        })
     }
 
     /// Chooses every action of a stage. Returns the bounds, for projection.
@@ -123,10 +234,17 @@ impl Actor {
         let bounds = worlds.bounds(stage)?;
         let numbers = super::worlds::stage_actions(&model, stage);
         let mut out = Vec::new();
+        if let Some(t) = self.trained.as_mut().filter(|t| t.interface.stage == stage) {
+            t.choose(worlds, &numbers, &bounds)?;
+        }
         for (a, b) in numbers.into_iter().zip(bounds) {
             let n = worlds.worlds();
             let elements = model.graph.elements(&model.actions[a].shape);
             let values = match &mut self.choosers[a] {
+                Chooser::Outside => {
+                    out.push((a, b));
+                    continue;
+                }
                 Chooser::Random => worlds.random_action(a, &b)?,
                 Chooser::Fixed(x) => vec![*x; elements * n],
                 Chooser::Rule => {
@@ -147,6 +265,7 @@ impl Actor {
                     map.iter().flat_map(|e| v[e * n..(e + 1) * n].iter().copied()).collect()
                 }
                 Chooser::Table(t) => t.read(worlds, elements)?,
+                Chooser::Trained(k) => self.trained.as_ref().map_or(Vec::new(), |t| t.chosen[*k].clone()),
             };
             worlds.act(a, &within(&values, &b));
             out.push((a, b));

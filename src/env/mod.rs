@@ -1,10 +1,12 @@
 //! Worlds that run: [`worlds`] steps many copies of an economy, [`behaviour`] chooses in them, [`simulate`] sums up;
-//! [`VectorEnvironment`] is what learners see of an economy.
+//! [`VectorEnvironment`] is what learners see of an economy, [`vector`] makes it from a model, [`interface`] translates.
 
 pub mod behaviour;
 pub mod engine;
+pub mod interface;
 pub mod shocks;
 pub mod simulate;
+pub mod vector;
 pub mod worlds;
 
 /// Many copies of one decision maker's world (or of several symmetric learners') stepped together.

@@ -88,6 +88,8 @@ pub struct Outcome {
     pub ended: Vec<bool>,
     /// For each agent and element: the member ended (and was replaced).
     pub member_ended: Vec<Vec<bool>>,
+    /// For each end and element of its condition: what it paid (0 where nothing ended).
+    pub paid: Vec<Vec<f64>>,
     /// Values of the watched nodes.
     pub watched: Vec<Vec<f64>>,
 }
@@ -224,6 +226,32 @@ impl Worlds {
         w.set_parameters();
         w.restart(&vec![true; worlds])?;
         Ok(w)
+    }
+
+    /// Starts everything again from another seed.
+    pub fn reseed(&mut self, seed: u64) -> Result<(), Diagnostic> {
+        self.key = Key::new(seed, 0);
+        self.step = 0;
+        self.set_parameters();
+        self.restart(&vec![true; self.worlds])
+    }
+
+    /// Everything that moves, as bytes: with [`Worlds::load`] a run goes on to the bit.
+    pub fn save(&self) -> Vec<u8> {
+        // Writing plain numbers to a vector cannot fail; an empty one is refused when it is read.
+        postcard::to_stdvec(&(self.key, self.step, &self.period, &self.frame, &self.stored)).unwrap_or_default()
+    }
+
+    /// Goes on from [`Worlds::save`]. `Err` says what does not fit.
+    pub fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let (key, step, period, frame, stored): (Key, u64, Vec<usize>, Frame, Vec<Vec<f64>>) =
+            postcard::from_bytes(bytes).map_err(|e| format!("the worlds are damaged ({e})"))?;
+        let alike = |a: &[Vec<f64>], b: &[Vec<f64>]| a.iter().map(Vec::len).eq(b.iter().map(Vec::len));
+        if period.len() != self.worlds || !alike(&frame, &self.frame) || !alike(&stored, &self.stored) {
+            return Err("the worlds are of another number or shape".into());
+        }
+        (self.key, self.step, self.period, self.frame, self.stored) = (key, step, period, frame, stored);
+        Ok(())
     }
 
     /// Number of worlds.
@@ -849,14 +877,40 @@ impl Worlds {
         self.clock();
         self.scripted_shocks(&vec![true; n])?;
         let (ended, member_ended) = self.ends(&values[l.ends..l.paying])?;
+        let paid = self.paid(&values[l.ends..l.paying], &values[l.paying..l.requires]);
         let watched = values[l.watched..].to_vec();
         self.values = values;
         Ok(Outcome {
             rewards,
             ended,
             member_ended,
+            paid,
             watched,
         })
+    }
+
+    /// What each end paid: its value (over fewer axes than its condition, perhaps) where the condition holds.
+    fn paid(&self, conditions: &[Vec<f64>], amounts: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let n = self.worlds;
+        let mut out = Vec::new();
+        for (k, end) in self.model.ends.iter().enumerate() {
+            let Some(node) = end.paying else {
+                out.push(Vec::new());
+                continue;
+            };
+            let shape = |x: NodeId| &self.graph.nodes[x.0 as usize].shape;
+            let map = shocks::aligned(&self.graph, shape(node), shape(end.condition));
+            let mut paid = vec![0.0; conditions[k].len()];
+            for (e, from) in map.iter().enumerate() {
+                for w in 0..n {
+                    if conditions[k][e * n + w] != 0.0 {
+                        paid[e * n + w] = amounts[k][from * n + w];
+                    }
+                }
+            }
+            out.push(paid);
+        }
+        out
     }
 
     /// Draws next period's shocks into their inputs and returns what is stored of them.
@@ -1083,7 +1137,7 @@ impl Worlds {
 }
 
 /// Bounds of an action at the present state, `elements * worlds` each.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Bounds {
     /// Lower and upper.
     Between(Vec<f64>, Vec<f64>),

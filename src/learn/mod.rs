@@ -14,6 +14,8 @@ pub mod a2c;
 pub mod distribution;
 #[cfg(feature = "learn")]
 pub mod dqn;
+pub mod export;
+pub mod methods;
 pub mod nets;
 pub mod normalize;
 #[cfg(feature = "learn")]
@@ -21,6 +23,7 @@ pub mod off_policy;
 #[cfg(feature = "learn")]
 pub mod on_policy;
 pub mod options;
+pub mod plan;
 pub mod policy;
 #[cfg(feature = "learn")]
 pub mod ppo;
@@ -38,6 +41,8 @@ pub mod settings;
 pub mod spaces;
 #[cfg(test)]
 mod tests;
+pub mod training;
+pub mod translation;
 pub mod worlds;
 
 pub use options::{LearnerOptions, OptionInfo, Value};
@@ -107,12 +112,12 @@ impl From<LearnError> for Diagnostic {
                 Diagnostic::error("E0805", headline).hint(format!("it takes: {expected}"))
             }
             LearnError::Unsuitable { instead, .. } => {
-                Diagnostic::error("E0810", headline).hint(format!("use `train {instead}`"))
+                Diagnostic::error("E0923", headline).hint(format!("use `train {instead}`"))
             }
-            LearnError::NotFinite { .. } => Diagnostic::error("E0903", headline).hint(
+            LearnError::NotFinite { .. } => Diagnostic::error("E0924", headline).hint(
                 "look at the state where it happened with `econc simulate`, bound the reward, or lower `learning_rate`",
             ),
-            LearnError::Mismatch { .. } => Diagnostic::error("E0815", headline)
+            LearnError::Mismatch { .. } => Diagnostic::error("E0925", headline)
                 .hint("resume with the model and the settings the run was started with"),
         }
     }

@@ -52,6 +52,11 @@ impl RunningStatistics {
         self.mean[j]
     }
 
+    /// What is subtracted from each column and what the rest is multiplied by.
+    pub fn affine(&self) -> (&[f32], &[f32]) {
+        (&self.shift, &self.factor)
+    }
+
     /// Takes in the rows of `x`.
     pub fn update(&mut self, x: &[f32]) {
         let width = self.width();

@@ -9,6 +9,7 @@ use super::normalize::RunningStatistics;
 use super::q_table::QTables;
 use super::spaces::JointChoices;
 use crate::env::ActionSpace;
+use crate::env::behaviour::{Decide, Deciding};
 use serde::{Deserialize, Serialize};
 
 /// A policy: what to do at each observation.
@@ -264,6 +265,33 @@ impl Policy {
         if let PolicyKind::Recurrent { net, .. } = &self.kind {
             forget(&mut actor.memory, net.hidden(), ended);
         }
+    }
+}
+
+impl Decide for Policy {
+    fn fits(&self, width: usize, space: &ActionSpace) -> bool {
+        self.check().is_ok() && self.observation_width == width && self.space == *space
+    }
+    fn begin(&self, slots: usize) -> Box<dyn Deciding> {
+        Box::new(AtWork {
+            actor: self.actor(slots, 0),
+            policy: self.clone(),
+            slots,
+        })
+    }
+}
+
+/// A policy that acts for some slots without chance of its own.
+struct AtWork {
+    policy: Policy,
+    actor: Actor,
+    slots: usize,
+}
+
+impl Deciding for AtWork {
+    fn act(&mut self, observation: &[f32], mask: &[f32], continuous: &mut Vec<f32>, discrete: &mut Vec<u32>) {
+        let AtWork { policy, actor, slots } = self;
+        policy.act(actor, observation, mask, *slots, true, continuous, discrete);
     }
 }
 

@@ -37,6 +37,42 @@ pub const DRIVER_KEYS: &[Key] = &[
         doc: "the scenario to train in",
     },
     Key {
+        name: "evaluations",
+        kind: Kind::Whole { lo: 0, hi: 10_000 },
+        default: "20",
+        doc: "how often the policy is measured on the way, without exploration",
+    },
+    Key {
+        name: "evaluation_episodes",
+        kind: Kind::Whole { lo: 1, hi: 1_000_000 },
+        default: "32",
+        doc: "episodes of one measurement",
+    },
+    Key {
+        name: "evaluation_periods",
+        kind: Kind::Whole {
+            lo: 1,
+            hi: 1_000_000_000,
+        },
+        default: "until the discount factor has fallen to 1e-3",
+        doc: "periods after which an episode of a measurement is cut off",
+    },
+    Key {
+        name: "stop_return",
+        kind: Kind::Within {
+            lo: f64::MIN,
+            hi: f64::MAX,
+        },
+        default: "none",
+        doc: "ends training once a measured return reaches this",
+    },
+    Key {
+        name: "patience",
+        kind: Kind::Whole { lo: 1, hi: 10_000 },
+        default: "none",
+        doc: "ends training after so many measurements without a better one",
+    },
+    Key {
         name: "members",
         kind: Kind::Whole { lo: 1, hi: 10_000_000 },
         default: "1000",
@@ -154,6 +190,16 @@ pub struct TrainSettings {
     pub periods: Option<usize>,
     /// The scenario to train in.
     pub scenario: Option<String>,
+    /// How often the policy is measured.
+    pub evaluations: Option<usize>,
+    /// Episodes of one measurement.
+    pub evaluation_episodes: Option<usize>,
+    /// Periods after which an episode of a measurement is cut off.
+    pub evaluation_periods: Option<usize>,
+    /// Ends training once a measured return reaches this.
+    pub stop_return: Option<f64>,
+    /// Ends training after so many measurements without a better one.
+    pub patience: Option<usize>,
     /// Members that stand for a continuum.
     pub members: Option<usize>,
     /// Whether every member has a policy of its own.
@@ -178,6 +224,11 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
         seeds: vec![1],
         periods: None,
         scenario: None,
+        evaluations: None,
+        evaluation_episodes: None,
+        evaluation_periods: None,
+        stop_return: None,
+        patience: None,
         members: None,
         separate: false,
         random: Chance::Counter,
@@ -250,6 +301,34 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
     if faults.is_empty() { Ok(read) } else { Err(faults) }
 }
 
+/// A setting as typed on a command line: `3e-4`, `1..5`, `[64, 64]`, `tanh`, `true`, `stable(1000)`, `exp(-1e-5 * step)`.
+pub fn typed(text: &str) -> Setting {
+    let text = text.trim();
+    if let Some((a, b)) = text.split_once("..")
+        && let (Ok(a), Ok(b)) = (a.trim().parse(), b.trim().parse())
+    {
+        return Setting::Range(a, b);
+    }
+    if let Some((name, rest)) = text.split_once('(')
+        && let Some(inner) = rest.strip_suffix(')')
+    {
+        let argument = match Value::parse(inner) {
+            Value::Number(x) => Setting::Number(x),
+            Value::Bool(_) | Value::Word(_) | Value::List(_) => Setting::Text(inner.trim().to_string()),
+        };
+        return Setting::Call(name.trim().to_string(), vec![argument]);
+    }
+    fn setting(value: Value) -> Setting {
+        match value {
+            Value::Number(x) => Setting::Number(x),
+            Value::Bool(b) => Setting::Bool(b),
+            Value::Word(w) => Setting::Word(w),
+            Value::List(items) => Setting::List(items.into_iter().map(setting).collect()),
+        }
+    }
+    setting(Value::parse(text))
+}
+
 /// The faults of every `train` block of a model.
 pub fn check(model: &Model) -> Vec<Diagnostic> {
     let blocks = model.settings.iter().filter(|s| s.block == "train");
@@ -267,6 +346,11 @@ impl TrainSettings {
         match key {
             "seeds" => self.seeds = seeds(value),
             "periods" => self.periods = whole(),
+            "evaluations" => self.evaluations = whole(),
+            "evaluation_episodes" => self.evaluation_episodes = whole(),
+            "evaluation_periods" => self.evaluation_periods = whole(),
+            "stop_return" => self.stop_return = value.number(),
+            "patience" => self.patience = whole(),
             "members" => self.members = whole(),
             "scenario" => self.scenario = word().map(String::from),
             "policies" => self.separate = word() == Some("separate"),

@@ -12,4 +12,7 @@ pub mod plot;
 pub mod run;
 pub mod solved;
 pub mod table;
+pub mod tensorboard;
 pub mod text;
+pub mod trained;
+pub mod verdict;

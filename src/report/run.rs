@@ -270,6 +270,37 @@ impl RunDirectory {
         Ok(())
     }
 
+    /// Writes a file that belongs to the work and not to the result (a checkpoint): whole or not at all, not on record, so
+    /// that a kill between two versions leaves nothing that looks damaged. [`RunDirectory::clear`] removes it.
+    ///
+    /// Errors: E0951, E0957; what stood there before then still stands.
+    pub fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
+        let target = self.inside(name)?;
+        write_whole(&target, name, |w| w.write_all(bytes))
+            .map(drop)
+            .map_err(|e| cannot_write(&target, &self.partial, &e))
+    }
+
+    /// The bytes of a file of [`RunDirectory::keep`], if it is there.
+    ///
+    /// Errors: E0951 if it cannot be read, E0957.
+    pub fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
+        let path = self.inside(name)?;
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(unreadable(&path, &e)),
+        }
+    }
+
+    /// Removes a file of [`RunDirectory::keep`].
+    pub fn clear(&self, name: &str) {
+        if let Ok(path) = self.inside(name) {
+            // A checkpoint that stays is untidy, not wrong.
+            let _ = fs::remove_file(path);
+        }
+    }
+
     /// Puts the files written so far on record, for runs that can be resumed.
     pub fn checkpoint(&self) -> Result<(), Diagnostic> {
         self.save_manifest(
@@ -424,6 +455,41 @@ pub fn open_complete(directory: &Path) -> Result<CompleteRun, Diagnostic> {
     Ok(CompleteRun {
         directory: directory.to_path_buf(),
         manifest,
+    })
+}
+
+/// The interrupted run behind a name: the directory itself, or the latest `NAME.partial-*` beside it.
+///
+/// Errors: E0954 if there is none.
+pub fn interrupted(directory: &Path) -> Result<PathBuf, Diagnostic> {
+    if directory.join(MANIFEST).is_file() {
+        return Ok(directory.to_path_buf());
+    }
+    let parent = directory
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let stem = directory
+        .file_name()
+        .map(|n| format!("{}{PARTIAL}", n.to_string_lossy()))
+        .unwrap_or_default();
+    let mut found: Vec<(std::time::SystemTime, PathBuf)> = fs::read_dir(parent)
+        .into_iter()
+        .flatten()
+        .filter_map(|e| {
+            let e = e.ok()?;
+            let mine = e.file_name().to_string_lossy().starts_with(&stem);
+            mine.then(|| Some((e.metadata().ok()?.modified().ok()?, e.path())))?
+        })
+        .filter(|(_, p)| p.join(MANIFEST).is_file())
+        .collect();
+    found.sort();
+    found.pop().map(|f| f.1).ok_or_else(|| {
+        Diagnostic::error("E0954", format!("{} is not a run of econc", shown(directory)))
+            .note(format!(
+                "neither it nor a directory {stem}.. beside it has a {MANIFEST}"
+            ))
+            .hint("give the directory of the training that was interrupted")
     })
 }
 

@@ -269,7 +269,13 @@ struct Residuals {
 }
 
 /// `u'(c) c` at each point, from the action that moves consumption most; `None` without consumption or derivatives.
-fn consumption_worth(bellman: &Bellman, at: At, states: &[&[f64]], actions: &[Vec<f64>], n: usize) -> Option<Vec<f64>> {
+pub(super) fn consumption_worth(
+    bellman: &Bellman,
+    at: At,
+    states: &[&[f64]],
+    actions: &[Vec<f64>],
+    n: usize,
+) -> Option<Vec<f64>> {
     let ns = states.len();
     let refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
     let mut worth = vec![0.0; n];

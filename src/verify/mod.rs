@@ -2,6 +2,7 @@
 
 pub mod certificate;
 pub mod euler;
+pub mod learned;
 pub mod simulate;
 pub mod solved;
 

@@ -36,6 +36,9 @@ pub struct Solved {
     pub discretised: Vec<Discretised>,
     /// The deterministic steady state (states with their names, then actions), where there is one.
     pub steady_state: Vec<(String, f64)>,
+    /// The concept that was asked for instead of the file's.
+    #[serde(default)]
+    pub concept: Option<String>,
 }
 
 /// How often the grid of a state without an end may be widened.
@@ -72,11 +75,11 @@ pub fn solve(
     options: &Options,
     progress: &mut dyn FnMut(Progress) -> Control,
 ) -> Result<Solved, Vec<Diagnostic>> {
-    let mut model = model.clone();
     asked(options).map_err(|d| vec![d])?;
-    if let Some(c) = &options.concept {
-        set(&mut model, "concept", Setting::Word(c.clone()));
-    }
+    let model = match &options.concept {
+        Some(c) => with_concept(model, c),
+        None => model.clone(),
+    };
     let method = options
         .method
         .clone()
@@ -151,6 +154,7 @@ pub fn solve(
             certificate,
             discretised: problem.discretised.clone(),
             steady_state,
+            concept: options.concept.clone(),
         });
     }
 }
@@ -299,7 +303,7 @@ fn run(
 }
 
 /// How the certificate simulates: from where the model starts unless it has a steady state.
-fn judge(model: &Model, problem: &Decision, seed: u64) -> certificate::Options {
+pub(super) fn judge(model: &Model, problem: &Decision, seed: u64) -> certificate::Options {
     let mut o = certificate::Options {
         seed,
         ..certificate::Options::default()
@@ -393,6 +397,13 @@ fn word(model: &Model, key: &str) -> Option<String> {
         Setting::Word(w) => Some(w.clone()),
         _ => None,
     }
+}
+
+/// The model under another concept than the file's.
+pub(super) fn with_concept(model: &Model, concept: &str) -> Model {
+    let mut model = model.clone();
+    set(&mut model, "concept", Setting::Word(concept.to_string()));
+    model
 }
 
 fn set(model: &mut Model, key: &str, value: Setting) {

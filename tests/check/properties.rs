@@ -19,10 +19,15 @@ fn config() -> ProptestConfig {
     }
 }
 
-fn check_message(d: &Diagnostic, text: &str) {
+/// `set` is what was typed behind `--set`: sources 2, 3, ..
+fn check_message(d: &Diagnostic, text: &str, set: &[(String, String)]) {
     for (span, label) in d.primary.iter().chain(&d.secondary) {
         assert!(!label.contains('\u{1}'), "{d:?}");
-        let text = if span.file == 0 { text } else { econc::MARKET_LIBRARY };
+        let text = match span.file {
+            0 => text,
+            1 => econc::MARKET_LIBRARY,
+            n => set[usize::from(n) - 2].1.as_str(),
+        };
         let (a, b) = (span.start as usize, span.end as usize);
         assert!(a <= b && b <= text.len(), "{d:?}");
         assert!(text.is_char_boundary(a) && text.is_char_boundary(b), "{d:?}");
@@ -34,9 +39,17 @@ fn check_message(d: &Diagnostic, text: &str) {
 
 /// Compiles a text: there is a model exactly where there is no error, and every message is whole.
 fn check_any(text: &str) {
-    let (model, diagnostics) = econc::compile(text, &econc::Options::default());
+    check_any_with(text, Vec::new());
+}
+
+fn check_any_with(text: &str, set: Vec<(String, String)>) {
+    let options = econc::Options {
+        set: set.clone(),
+        ..econc::Options::default()
+    };
+    let (model, diagnostics) = econc::compile(text, &options);
     for d in &diagnostics {
-        check_message(d, text);
+        check_message(d, text, &set);
     }
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     assert_eq!(model.is_none(), failed, "{}", show(&diagnostics));
@@ -168,8 +181,45 @@ const PIECES: &[&str] = &[
     "\u{1}",
 ];
 
+/// Names that `--set` may meet beside the parameters of a model.
+const SETTINGS: &[&str] = &[
+    "method",
+    "concept",
+    "tolerance",
+    "grid.k",
+    "grid.",
+    "chain.z",
+    "concept.planner",
+    "members",
+    "select",
+    "solve.howard",
+    "verify.seeds",
+    "verify.scenario",
+    "train.steps",
+    "train.network",
+    "train.stop",
+    "train.exploration",
+    "train.discount",
+    "train.",
+    "solve",
+    "..",
+];
+
 proptest! {
     #![proptest_config(config())]
+
+    #[test]
+    fn any_replacement(
+        which in any::<prop::sample::Index>(), name in any::<prop::sample::Index>(), typed in "\\PC{0,12}", take in any::<bool>(),
+        piece in prop::sample::select(PIECES)
+    ) {
+        let all = programs();
+        let text = &all[which.index(all.len())].1;
+        let params = text.lines().filter_map(|l| l.trim().strip_prefix("param ")?.split([' ', '[']).next());
+        let names: Vec<&str> = params.chain(SETTINGS.iter().copied()).collect();
+        let value = if take { piece.to_string() } else { typed };
+        check_any_with(text, vec![(names[name.index(names.len())].to_string(), value)]);
+    }
 
     #[test]
     fn any_text(text in "\\PC{0,200}") {

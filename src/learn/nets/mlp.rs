@@ -86,6 +86,16 @@ impl Mlp {
         self.params[start..].split_at_mut(i * o)
     }
 
+    /// Widths of input, hidden layers, output.
+    pub fn sizes(&self) -> &[usize] {
+        &self.sizes
+    }
+
+    /// Between layers.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
     /// Number of layers with parameters.
     fn depth(&self) -> usize {
         self.sizes.len() - 1

@@ -9,15 +9,15 @@ learner_options! {
     /// Options of proximal policy optimisation.
     pub struct PpoOptions("ppo") {
         /// Environment steps to learn from, all slots counted.
-        steps: u64 = 1_000_000,
+        steps: u64 = 4_000_000,
         /// Worlds played side by side (read where the environment is made).
-        worlds: usize = 16,
+        worlds: usize = 64,
         /// Periods played between updates, in each world.
         horizon: usize = 128,
         /// Passes over what was played.
-        epochs: usize = 10,
+        epochs: usize = 4,
         /// Rows of one gradient step.
-        minibatch: usize = 256,
+        minibatch: usize = 512,
         /// Step size of the optimiser, at the start.
         learning_rate: f64 = 3e-4,
         /// Whether the step size falls linearly to zero.
@@ -25,7 +25,7 @@ learner_options! {
         /// Discount factor; `none` takes the model's.
         discount: Option<f64> = None,
         /// Weight of far against near surprises in advantages (lambda).
-        gae_lambda: f64 = 0.95,
+        gae_lambda: f64 = 0.98,
         /// How far the ratio of new to old probabilities may move from 1.
         clip: f64 = 0.2,
         /// Whether the clip falls linearly to zero.
@@ -53,11 +53,11 @@ learner_options! {
         /// Hidden layers of policy and value network.
         network: Vec<usize> = vec![64, 64],
         /// Function between layers.
-        activation: Activation = Activation::Tanh,
+        activation: Activation = Activation::Relu,
         /// First standard deviation of continuous actions, in units of half their range.
         initial_std: f64 = 0.5,
         /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
-        average_from: f64 = 0.6,
+        average_from: f64 = 0.5,
         /// Optimiser.
         optimizer: OptimizerKind = OptimizerKind::Adam,
     }

@@ -1,0 +1,92 @@
+//! `econc export`: a learned policy for other programs.
+
+use super::globals::Globals;
+use super::pipeline::{self, Source};
+use super::screen::Screen;
+use super::training::{asked, finite_choices, read_policies};
+use super::{Exit, Failure};
+use crate::diag::Diagnostic;
+use crate::learn::export::safetensors;
+use crate::learn::translation::tabulate;
+use crate::report::run::open_complete;
+use crate::report::table::Table;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Write a learned policy for other programs
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    econc export runs/growth-0002                       policy.csv, a table over states and shocks\n  \
+    econc export runs/growth-0002 --to safetensors --out growth.safetensors")]
+pub(super) struct Arguments {
+    /// The run of a training
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// The format
+    #[arg(long, value_enum, default_value_t = To::Table, value_name = "FORMAT")]
+    to: To,
+    /// Of which seed; the first by default
+    #[arg(long, value_name = "N")]
+    of_seed: Option<u64>,
+    /// The policy that measured best on the way, not the last
+    #[arg(long)]
+    best: bool,
+}
+
+/// Formats of `econc export`.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum To {
+    /// CSV over a grid of states and shocks
+    Table,
+    /// The weights, with what is needed to use them
+    Safetensors,
+}
+
+pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    let run = open_complete(&arguments.run)?;
+    let policies = read_policies(&run, arguments.best)?;
+    let wanted = arguments.of_seed.unwrap_or(policies[0].0);
+    let Some((_, policy)) = policies.iter().find(|(s, _)| *s == wanted) else {
+        let known: Vec<String> = policies.iter().map(|(s, _)| s.to_string()).collect();
+        return Err(
+            Diagnostic::error("E0929", format!("this training has no seed {wanted}"))
+                .hint(format!("its seeds: {}", known.join(", ")))
+                .into(),
+        );
+    };
+    let source = Source::read(&run.directory.join("model.econ"))?;
+    let (compiled, diagnostics) = pipeline::compile(&source, &run.manifest.overrides, None);
+    let Some(compiled) = compiled else {
+        return Err(Failure {
+            exit: Exit::Fails,
+            diagnostics,
+        });
+    };
+    let agent = crate::env::vector::learner_of(&compiled.model, asked(&run)?.agent.as_deref())?;
+    let (name, bytes) = match arguments.to {
+        To::Table => {
+            let (names, rows) = tabulate(&compiled.model, agent, finite_choices(policy), policy)?;
+            let mut table = Table::new();
+            for (k, name) in names.iter().enumerate() {
+                table = table.numbers(name, rows.iter().map(|r| r[k]).collect());
+            }
+            ("policy.csv", table.to_csv())
+        }
+        To::Safetensors => {
+            let interface = crate::env::interface::Interface::new(&compiled.model, agent, finite_choices(policy))?;
+            ("policy.safetensors", safetensors(policy, &interface.columns())?)
+        }
+    };
+    let path = globals.out.clone().unwrap_or_else(|| PathBuf::from(name));
+    if path.exists() && !globals.force {
+        return Err(
+            Diagnostic::error("E0963", format!("`{}` exists already", path.display()))
+                .hint("give another name to --out, or add --force")
+                .into(),
+        );
+    }
+    std::fs::write(&path, bytes)
+        .map_err(|e| Diagnostic::error("E0951", format!("{} cannot be written", path.display())).note(e.to_string()))?;
+    screen.result(&format!("{}\n", path.display()));
+    Ok(Exit::Fine)
+}

@@ -1,0 +1,150 @@
+//! `econc train`: agents that learn a model from play; writes a run directory, resumable at any moment.
+
+use super::globals::Globals;
+use super::pipeline::{self, Source, TrainOptions};
+use super::screen::Screen;
+use super::session::Job;
+use super::training::ASKED;
+use super::{Exit, Failure, session};
+use crate::diag::Diagnostic;
+use crate::report::run::{RunDirectory, inspect, interrupted, open_complete};
+use clap::Args;
+use std::path::PathBuf;
+
+/// Train agents on a model
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    econc train growth.econ\n  \
+    econc train growth.econ --learner sac --seeds 1..5 --with steps=200_000\n  \
+    econc train growth.econ --against runs/growth-0001     distance to that solution on the way\n  \
+    econc train --resume runs/growth-0002                  goes on after Ctrl-C or a kill, to the bit\n  \
+    econc train --list ppo                                 every option of a learner\n\n\
+    Options stand in the file, train ppo { steps = 1_000_000 }, or after --with. Seeds run side by side on the cores.")]
+pub(super) struct Arguments {
+    /// A model file
+    #[arg(value_name = "FILE", required_unless_present_any = ["resume", "list"])]
+    file: Option<PathBuf>,
+    /// The learner: ppo, sac, a2c, dqn, recurrent_ppo, q_learning (the file's, or ppo)
+    #[arg(long, value_name = "NAME")]
+    learner: Option<String>,
+    /// An option of the learner, or of the training; may be repeated
+    #[arg(long = "with", value_name = "KEY=VALUE")]
+    with: Vec<String>,
+    /// Seeds: 1..5, 1,2,3 or 7 (the file's, or 1)
+    #[arg(long, value_name = "SEEDS")]
+    seeds: Option<String>,
+    /// The agent that learns, where several could
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// How all others choose: random, or the directory of a complete run
+    #[arg(long, value_name = "POLICY")]
+    others: Option<String>,
+    /// A scenario of the file
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<String>,
+    /// The run of a solve: the distance to its policy is shown and logged
+    #[arg(long, value_name = "RUN")]
+    against: Option<PathBuf>,
+    /// Seconds between checkpoints
+    #[arg(long, value_name = "SECONDS", default_value_t = 20.0)]
+    checkpoint: f64,
+    /// Go on with an interrupted training
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "learner", "with", "seeds", "agent", "others", "scenario", "against"])]
+    resume: Option<PathBuf>,
+    /// List the options of a learner and stop
+    #[arg(long, value_name = "LEARNER")]
+    list: Option<String>,
+}
+
+pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    if let Some(name) = &arguments.list {
+        screen.result(&pipeline::learner_options(name, screen.json)?);
+        return Ok(Exit::Fine);
+    }
+    if let Some(directory) = &arguments.resume {
+        return resume(directory, arguments.checkpoint, globals, screen);
+    }
+    let Some(file) = &arguments.file else {
+        return Err(Diagnostic::error("E0962", "no model file was named").into());
+    };
+    let options = TrainOptions {
+        learner: arguments.learner.clone(),
+        with: pairs(&arguments.with)?,
+        seeds: match (&arguments.seeds, globals.seed) {
+            (Some(text), _) => Some(pipeline::seeds(text)?),
+            (None, 1) => None,
+            (None, seed) => Some(vec![seed]),
+        },
+        agent: arguments.agent.clone(),
+        others: arguments.others.clone(),
+        scenario: arguments.scenario.clone(),
+        against: arguments.against.clone(),
+    };
+    let source = Source::read(file)?;
+    let asked = serde_json::to_vec_pretty(&options)
+        .map_err(|e| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string()))?;
+    session::run_on(
+        &source,
+        &globals.set,
+        globals,
+        screen,
+        |compiled, place| {
+            let job = Job {
+                settings: pipeline::training_settings(compiled, &options)?,
+                members: None,
+            };
+            let open = || -> Result<RunDirectory, Diagnostic> {
+                let mut run = session::open(&source, globals, &globals.set, &job, place)?;
+                run.write(ASKED, &asked)?;
+                run.checkpoint()?;
+                Ok(run)
+            };
+            open().map_err(|d| vec![d])
+        },
+        |compiled, meter, run| pipeline::train(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
+    )
+}
+
+/// Goes on with an interrupted training: model, parameters and options are those in its directory.
+fn resume(directory: &std::path::Path, checkpoint: f64, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    // A training that came to its end has nothing to resume; `RunDirectory::resume` says so.
+    let directory = match open_complete(directory) {
+        Ok(done) => done.directory,
+        Err(_) => interrupted(directory)?,
+    };
+    let run = RunDirectory::resume(&directory)?;
+    let (manifest, _) = inspect(&directory)?;
+    let source = Source::read(&directory.join("model.econ"))?;
+    let source = Source {
+        name: manifest.model.clone(),
+        ..source
+    };
+    let bytes = run.kept(ASKED)?.ok_or_else(|| {
+        Diagnostic::error("E0954", format!("the run in {} is no training", directory.display()))
+            .hint("run its command again: only trainings are resumed")
+    })?;
+    let options: TrainOptions = serde_json::from_slice(&bytes)
+        .map_err(|e| Diagnostic::error("E0955", "the options of this training cannot be read").note(e.to_string()))?;
+    session::run_on(
+        &source,
+        &manifest.overrides,
+        globals,
+        screen,
+        |_, _| Ok(run),
+        |compiled, meter, run| pipeline::train(compiled, &options, globals.workers(), checkpoint, meter, run),
+    )
+}
+
+/// `KEY=VALUE` pairs.
+pub(super) fn pairs(list: &[String]) -> Result<Vec<(String, String)>, Diagnostic> {
+    list.iter()
+        .map(|text| {
+            text.split_once('=')
+                .map(|(k, v)| (k.trim().to_string(), v.trim().to_string()))
+                .ok_or_else(|| {
+                    Diagnostic::error("E0929", format!("`--with {text}` is not KEY=VALUE"))
+                        .hint("write --with steps=100_000")
+                })
+        })
+        .collect()
+}

@@ -1,0 +1,441 @@
+//! Seeds side by side: the loop around `learn::training` with its checkpoints, its logs and its bar.
+
+use super::meter::Meter;
+use super::pipeline::{Compiled, TrainOptions, read_solution};
+use crate::check::Model;
+use crate::diag::Diagnostic;
+use crate::env::behaviour::Behaviour;
+use crate::learn::Policy;
+use crate::learn::plan::{self, Asked, Planned};
+use crate::learn::training::Training;
+use crate::report::content::Content;
+use crate::report::number;
+use crate::report::run::{CompleteRun, RunDirectory, open_complete, sha256};
+use crate::report::trained::{self, Trained};
+use crate::report::verdict;
+use crate::verify::learned::Judge;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// The seeds of `--seeds`.
+///
+/// Errors: E0929.
+pub fn seeds(text: &str) -> Result<Vec<u64>, Diagnostic> {
+    plan::seeds(text).ok_or_else(|| {
+        Diagnostic::error("E0929", format!("`--seeds {text}` cannot be read")).hint("write 1..5, 1,2,3 or 7")
+    })
+}
+
+/// What a learner can be told, as text or JSON.
+///
+/// Errors: E0804.
+pub fn learner_options(name: &str, json: bool) -> Result<String, Diagnostic> {
+    let options = plan::options(name)?;
+    if json {
+        let list: Vec<serde_json::Value> = options
+            .iter()
+            .map(|[key, kind, default, doc]| serde_json::json!({ "key": key, "kind": kind, "default": default, "doc": doc }))
+            .collect();
+        return Ok(format!("{}\n", serde_json::Value::Array(list)));
+    }
+    let mut out = format!("train {name} {{ .. }}\n");
+    for [key, kind, default, doc] in options {
+        out.push_str(&format!("\n  {key} = {default}    ({kind})\n      {doc}\n"));
+    }
+    Ok(out)
+}
+
+/// The plan of a training.
+///
+/// Errors: those of [`plan::plan`]; E0965 for `--others`.
+pub fn planned(compiled: &Compiled, options: &TrainOptions) -> Result<Planned, Vec<Diagnostic>> {
+    let others = match options.others.as_deref() {
+        None | Some("random") => None,
+        Some(path) => {
+            let solved = open_complete(Path::new(path))
+                .and_then(|run| read_solution(&run))
+                .map_err(|d| vec![d])?;
+            Some(Behaviour::Solved(Box::new(solved.solution)))
+        }
+    };
+    plan::plan(
+        &compiled.model,
+        &Asked {
+            method: options.learner.clone(),
+            options: options.with.clone(),
+            seeds: options.seeds.clone(),
+            agent: options.agent.clone(),
+            scenario: options.scenario.clone(),
+            others,
+        },
+    )
+}
+
+/// The settings in force, for the manifest.
+///
+/// Errors: those of [`planned`].
+pub fn settings(compiled: &Compiled, options: &TrainOptions) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
+    let planned = planned(compiled, options)?;
+    let mut out: BTreeMap<String, String> = planned.settings.into_iter().collect();
+    let seeds: Vec<String> = planned.seeds.iter().map(u64::to_string).collect();
+    out.insert("seeds".into(), seeds.join(","));
+    if let Some(a) = &options.against {
+        out.insert("against".into(), a.display().to_string());
+    }
+    Ok(out)
+}
+
+/// Trains, with a checkpoint every `every` seconds into `run`; goes on from those that are there.
+///
+/// Errors: those of the plan, the worlds and the learner; files that cannot be written.
+pub fn train(
+    compiled: &Compiled,
+    options: &TrainOptions,
+    workers: usize,
+    every: f64,
+    meter: &Meter,
+    run: &RunDirectory,
+) -> Result<Content, Vec<Diagnostic>> {
+    let planned = planned(compiled, options)?;
+    let judge = match &options.against {
+        None => None,
+        Some(directory) => {
+            let solved = open_complete(directory)
+                .and_then(|r| read_solution(&r))
+                .map_err(|d| vec![d])?;
+            Some(Judge::new(&compiled.model, solved, planned.plan.method.finite_choices()).map_err(|d| vec![d])?)
+        }
+    };
+    let seeds = all_seeds(&compiled.model, &planned, judge.as_ref(), workers, every, meter, run)?;
+    trained::of_training(&compiled.model, &planned, &seeds).map_err(|d| vec![d])
+}
+
+/// What `verify` was told beyond the training.
+#[derive(Clone, Debug, Default)]
+pub struct VerifyOptions {
+    /// The training.
+    pub train: TrainOptions,
+    /// `--policy`: a finished training instead of a new one.
+    pub policy: Option<PathBuf>,
+    /// `--solution`: a finished solve instead of a new one.
+    pub solution: Option<PathBuf>,
+    /// `--best`: the policies that measured best instead of the last.
+    pub best: bool,
+    /// `--seed`
+    pub seed: u64,
+}
+
+/// Solves, trains and judges.
+///
+/// Errors: those of solving, training and judging; E0930 if the exact solution is not certified.
+pub fn verify(
+    compiled: &Compiled,
+    options: &VerifyOptions,
+    workers: usize,
+    every: f64,
+    meter: &Meter,
+    run: &RunDirectory,
+) -> Result<Content, Vec<Diagnostic>> {
+    let one = |d: Diagnostic| vec![d];
+    let model = &compiled.model;
+    let block = model.settings.iter().find(|s| s.block == "verify");
+    let setting = |key: &str| block.and_then(|b| b.get(key));
+    let solved = match &options.solution {
+        Some(directory) => open_complete(directory).and_then(|r| read_solution(&r)).map_err(one)?,
+        None => {
+            let asked = crate::verify::solved::Options {
+                concept: match setting("against") {
+                    Some(crate::check::model::Setting::Word(w)) => Some(w.clone()),
+                    _ => None,
+                },
+                seed: options.seed,
+                ..crate::verify::solved::Options::default()
+            };
+            crate::verify::solved::solve(model, &asked, &mut |p| super::pipeline::solving(meter, p))?
+        }
+    };
+    if !solved.certificate.passed {
+        let mut d = Diagnostic::error(
+            "E0930",
+            "the exact solution is not certified, so nothing can be judged by it",
+        )
+        .hint("econc solve shows the certificate; more nodes or other settings of `solve { }` mend most");
+        for reason in solved.certificate.reasons.iter().take(3) {
+            d = d.note(format!("{}: {}", reason.code, reason.headline));
+        }
+        return Err(vec![d]);
+    }
+    let planned = planned(compiled, &options.train)?;
+    let judge = Judge::new(model, solved, planned.plan.method.finite_choices()).map_err(one)?;
+    let (learner, policies, mut pictures, mut files) = match &options.policy {
+        Some(directory) => {
+            let run = open_complete(directory).map_err(one)?;
+            let policies = read_policies(&run, options.best).map_err(one)?;
+            let learner = policies.first().map_or(String::new(), |p| p.1.method.clone());
+            (learner, policies, Vec::new(), Vec::new())
+        }
+        None => {
+            let seeds = all_seeds(model, &planned, Some(&judge), workers, every, meter, run)?;
+            let name = planned.plan.method.name().to_string();
+            let trained = trained::of_training(model, &planned, &seeds).map_err(one)?;
+            let policies = seeds
+                .iter()
+                .map(|t| {
+                    let best = t.record.best.as_ref().filter(|_| options.best).map(|b| b.1.clone());
+                    (t.record.seed, best.unwrap_or_else(|| t.last.clone()))
+                })
+                .collect();
+            (name, policies, trained.pictures, trained.files)
+        }
+    };
+    let number = |key: &str| setting(key).and_then(crate::check::model::Setting::number);
+    let limits = verdict::Limits {
+        policy_error: number("policy_error"),
+        welfare_loss: number("welfare_loss"),
+    };
+    let refs: Vec<(u64, &Policy)> = policies.iter().map(|(s, p)| (*s, p)).collect();
+    let judged = judge.verdict(&refs, options.seed).map_err(one)?;
+    let mut content = verdict::of_verdict(model, &learner, &judged, &limits);
+    content.pictures.append(&mut pictures);
+    content.files.append(&mut files);
+    let which = if options.best { "best on the way" } else { "last" };
+    content
+        .facts
+        .push(("policies".into(), format!("the {which}, without exploration")));
+    Ok(content)
+}
+
+/// File of a run directory with what a training was asked.
+pub const ASKED: &str = "asked.json";
+
+/// Whether a run is a training.
+pub fn is_training(run: &CompleteRun) -> bool {
+    run.manifest.files.iter().any(|f| f.name == ASKED)
+}
+
+/// What a finished training was asked.
+///
+/// Errors: E0955.
+pub fn asked(run: &CompleteRun) -> Result<TrainOptions, Diagnostic> {
+    serde_json::from_slice(&run.read(ASKED)?)
+        .map_err(|e| Diagnostic::error("E0955", "the options of this training cannot be read").note(e.to_string()))
+}
+
+/// The last policy of a training's first seed as a behaviour, and words for it.
+///
+/// Errors: those of [`read_policies`].
+pub fn learned(run: &CompleteRun) -> Result<(Behaviour, String), Diagnostic> {
+    let options = asked(run)?;
+    let (seed, policy) = read_policies(run, false)?.swap_remove(0);
+    let words = format!("learned by {} (seed {seed})", policy.method);
+    let grids = finite_choices(&policy);
+    let behaviour = Behaviour::Learned {
+        agent: options.agent,
+        grids,
+        policy: std::sync::Arc::new(policy),
+    };
+    Ok((behaviour, words))
+}
+
+/// Whether a policy was learned by a learner that knows finite sets of choices only.
+pub fn finite_choices(policy: &Policy) -> bool {
+    matches!(policy.method.as_str(), "dqn" | "q_learning")
+}
+
+/// The policies in a training's run directory, by seed.
+///
+/// Errors: E0954 if it is none, E0925 if one cannot be read.
+pub fn read_policies(run: &CompleteRun, best: bool) -> Result<Vec<(u64, Policy)>, Diagnostic> {
+    let head = if best { "policy_best_seed_" } else { "policy_last_seed_" };
+    let mut out = Vec::new();
+    for file in &run.manifest.files {
+        let seed = file
+            .name
+            .strip_prefix(head)
+            .and_then(|r| r.strip_suffix(".ron"))
+            .and_then(|s| s.parse().ok());
+        let Some(seed) = seed else { continue };
+        let policy: Policy = ron::de::from_bytes(&run.read(&file.name)?).map_err(|e| {
+            Diagnostic::error("E0925", format!("{} cannot be read", file.name))
+                .note(e.to_string())
+                .hint("it was written by another version of econc; train again")
+        })?;
+        policy.check().map_err(Diagnostic::from)?;
+        out.push((seed, policy));
+    }
+    out.sort_by_key(|(s, _)| *s);
+    if out.is_empty() {
+        return Err(Diagnostic::error(
+            "E0954",
+            format!("the run in {} holds no trained policy", run.directory.display()),
+        )
+        .hint("give the directory that `econc train` named at its end"));
+    }
+    Ok(out)
+}
+
+/// File of a seed's checkpoint.
+fn checkpoint_file(seed: u64) -> String {
+    format!("seed_{seed}/checkpoint")
+}
+
+/// Trains every seed of a plan. At most `workers` run at a time; what a seed comes to does not depend on that.
+pub fn all_seeds(
+    model: &Model,
+    planned: &Planned,
+    judge: Option<&Judge>,
+    workers: usize,
+    every: f64,
+    meter: &Meter,
+    run: &RunDirectory,
+) -> Result<Vec<Trained>, Vec<Diagnostic>> {
+    let identity = identity(model);
+    let board = Board::new(planned, meter);
+    let next = AtomicUsize::new(0);
+    let failed = AtomicBool::new(false);
+    let results: Mutex<Vec<(usize, Result<Trained, Diagnostic>)>> = Mutex::new(Vec::new());
+    let every = Duration::from_secs_f64(every.clamp(0.0, 1e6));
+    std::thread::scope(|scope| {
+        for _ in 0..workers.clamp(1, planned.seeds.len()) {
+            scope.spawn(|| {
+                loop {
+                    let i = next.fetch_add(1, Ordering::SeqCst);
+                    if i >= planned.seeds.len() || failed.load(Ordering::SeqCst) {
+                        return;
+                    }
+                    let result = one_seed(model, planned, i, &identity, judge, every, &board, run);
+                    if result.is_err() {
+                        failed.store(true, Ordering::SeqCst);
+                    }
+                    if let Ok(mut all) = results.lock() {
+                        all.push((i, result));
+                    }
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_default();
+    results.sort_by_key(|(i, _)| *i);
+    let mut out = Vec::new();
+    let mut errors = Vec::new();
+    for (_, result) in results {
+        match result {
+            Ok(t) => out.push(t),
+            Err(d) => errors.push(d),
+        }
+    }
+    if errors.is_empty() {
+        for seed in &planned.seeds {
+            run.clear(&checkpoint_file(*seed));
+        }
+        Ok(out)
+    } else {
+        Err(errors)
+    }
+}
+
+/// What a checkpoint must have in common with the model it goes on in: everything that is checked, with all parameters.
+fn identity(model: &Model) -> Vec<u8> {
+    model
+        .to_ron()
+        .map(|text| sha256(text.as_bytes()).into_bytes())
+        .unwrap_or_default()
+}
+
+#[allow(clippy::too_many_arguments, reason = "one call, from the loop above")]
+fn one_seed(
+    model: &Model,
+    planned: &Planned,
+    number: usize,
+    identity: &[u8],
+    judge: Option<&Judge>,
+    every: Duration,
+    board: &Board,
+    run: &RunDirectory,
+) -> Result<Trained, Diagnostic> {
+    let seed = planned.seeds[number];
+    let mut training = Training::new(model, &planned.plan, seed)?;
+    let file = checkpoint_file(seed);
+    if let Some(bytes) = run.kept(&file)? {
+        training.load(identity, &bytes)?;
+    }
+    let distance = judge.map(|j| move |p: &Policy| j.distance(p).unwrap_or(f64::NAN));
+    let distance = distance.as_ref().map(|d| d as &dyn Fn(&Policy) -> f64);
+    let mut saved = Instant::now();
+    let save = |training: &Training| -> Result<(), Diagnostic> {
+        run.keep(&file, &training.save(identity))?;
+        for (name, bytes) in trained::logs(training.record()) {
+            run.keep(&name, &bytes)?;
+        }
+        Ok(())
+    };
+    while !training.is_done() {
+        training.update(distance)?;
+        if !board.report(number, &training) {
+            save(&training)?;
+            return Err(Diagnostic::error("E0906", "the training was stopped")
+                .hint("econc train --resume RUN goes on where it stopped"));
+        }
+        if saved.elapsed() >= every {
+            save(&training)?;
+            saved = Instant::now();
+        }
+    }
+    // A seed that is done waits for the others in its checkpoint.
+    save(&training)?;
+    let (record, last) = training.finish();
+    Ok(Trained { record, last })
+}
+
+/// What the bar shows of all seeds.
+struct Board<'a> {
+    meter: &'a Meter,
+    started: Instant,
+    done: Mutex<Vec<(u64, u64)>>,
+    of: u64,
+}
+
+impl<'a> Board<'a> {
+    fn new(planned: &Planned, meter: &'a Meter) -> Self {
+        Board {
+            meter,
+            started: Instant::now(),
+            done: Mutex::new(vec![(0, u64::MAX); planned.seeds.len()]),
+            of: planned.plan.method.steps() * planned.seeds.len() as u64,
+        }
+    }
+
+    /// Takes in how a seed stands; whether to go on.
+    fn report(&self, number: usize, training: &Training) -> bool {
+        let (steps, _) = training.progress();
+        let Ok(mut all) = self.done.lock() else {
+            return false;
+        };
+        let first = all[number].1.min(steps);
+        all[number] = (steps, first);
+        let total: u64 = all.iter().map(|d| d.0).sum();
+        let here: u64 = all.iter().filter(|d| d.1 != u64::MAX).map(|d| d.0 - d.1).sum();
+        drop(all);
+        let seconds = self.started.elapsed().as_secs_f64();
+        let rate = here as f64 / seconds.max(1e-3);
+        let left = self.of.saturating_sub(total) as f64 / rate.max(1.0);
+        let record = training.record();
+        let mut words = Vec::new();
+        if let Some(m) = record.measured.last() {
+            words.push(format!("return {}", number::compact(m.episode_return)));
+            if let Some(d) = m.distance {
+                words.push(format!("distance {} %", number::compact(100.0 * d)));
+            }
+        }
+        if let Some(row) = record.rows.last() {
+            let losses = row.values.iter().filter(|(n, _)| n.ends_with("loss"));
+            words.extend(losses.map(|(n, x)| format!("{} {}", n.replace('_', " "), number::compact(*x))));
+        }
+        words.push(format!("{} steps/s", number::compact(rate)));
+        words.push(format!("{} left", number::duration(left)));
+        self.meter.report(total, self.of, &words.join(", "))
+    }
+}

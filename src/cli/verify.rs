@@ -1,0 +1,70 @@
+//! `econc verify`: solves a model, trains agents on it, and judges what they learned by the exact solution.
+
+use super::globals::Globals;
+use super::pipeline::{self, Source, TrainOptions, VerifyOptions};
+use super::screen::Screen;
+use super::session::Job;
+use super::{Exit, Failure, session, train};
+use clap::Args;
+use std::path::PathBuf;
+
+/// Solve, train, and judge the learned by the exact
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    econc verify growth.econ\n  \
+    econc verify growth.econ --learner sac --seeds 1..5\n  \
+    econc verify growth.econ --policy runs/growth-0002          a training that is done\n\n\
+    The verdict follows verify { policy_error = 2%; welfare_loss = 0.1% } in the file; the exit status is 1 where it fails.")]
+pub(super) struct Arguments {
+    /// A model file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The run of a training, instead of training now
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["with", "seeds"])]
+    policy: Option<PathBuf>,
+    /// The run of a solve, instead of solving now
+    #[arg(long, value_name = "RUN")]
+    solution: Option<PathBuf>,
+    /// Judge the policies that measured best on the way, not the last
+    #[arg(long)]
+    best: bool,
+    /// The learner
+    #[arg(long, value_name = "NAME")]
+    learner: Option<String>,
+    /// An option of the learner, or of the training; may be repeated
+    #[arg(long = "with", value_name = "KEY=VALUE")]
+    with: Vec<String>,
+    /// Seeds: 1..5, 1,2,3 or 7
+    #[arg(long, value_name = "SEEDS")]
+    seeds: Option<String>,
+}
+
+pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    let options = VerifyOptions {
+        train: TrainOptions {
+            learner: arguments.learner.clone(),
+            with: train::pairs(&arguments.with)?,
+            seeds: arguments.seeds.as_deref().map(pipeline::seeds).transpose()?,
+            ..TrainOptions::default()
+        },
+        policy: arguments.policy.clone(),
+        solution: arguments.solution.clone(),
+        best: arguments.best,
+        seed: globals.seed,
+    };
+    let source = Source::read(&arguments.file)?;
+    session::run_on(
+        &source,
+        &globals.set,
+        globals,
+        screen,
+        |compiled, place| {
+            let job = Job {
+                settings: pipeline::training_settings(compiled, &options.train)?,
+                members: None,
+            };
+            session::open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
+        },
+        |compiled, meter, run| pipeline::judge(compiled, &options, globals.workers(), 1e6, meter, run),
+    )
+}

@@ -1,0 +1,175 @@
+//! The learners by name: what `train NAME { }` can say, what each option means, and the learner made from it.
+
+use super::options::{LearnerOptions, OptionInfo, Value};
+use super::q_learning::{QLearning, QLearningOptions};
+use super::{LearnError, Learner};
+#[cfg(feature = "learn")]
+use super::{
+    a2c::{A2c, A2cOptions},
+    dqn::{Dqn, DqnOptions},
+    ppo::{Ppo, PpoOptions},
+    recurrent_ppo::{RecurrentPpo, RecurrentPpoOptions},
+    sac::{Sac, SacOptions},
+};
+use crate::env::VectorEnvironment;
+use serde::{Deserialize, Serialize};
+
+/// A learner with its options.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Method {
+    /// Proximal policy optimisation.
+    #[cfg(feature = "learn")]
+    Ppo(PpoOptions),
+    /// Advantage actor-critic.
+    #[cfg(feature = "learn")]
+    A2c(A2cOptions),
+    /// Soft actor-critic.
+    #[cfg(feature = "learn")]
+    Sac(SacOptions),
+    /// Deep Q-learning.
+    #[cfg(feature = "learn")]
+    Dqn(DqnOptions),
+    /// Proximal policy optimisation with memory.
+    #[cfg(feature = "learn")]
+    RecurrentPpo(RecurrentPpoOptions),
+    /// Tabular Q-learning.
+    QLearning(QLearningOptions),
+}
+
+/// The same expression for the options of every learner.
+macro_rules! each {
+    ($method:expr, $o:ident => $do:expr) => {
+        match $method {
+            #[cfg(feature = "learn")]
+            Method::Ppo($o) => $do,
+            #[cfg(feature = "learn")]
+            Method::A2c($o) => $do,
+            #[cfg(feature = "learn")]
+            Method::Sac($o) => $do,
+            #[cfg(feature = "learn")]
+            Method::Dqn($o) => $do,
+            #[cfg(feature = "learn")]
+            Method::RecurrentPpo($o) => $do,
+            Method::QLearning($o) => $do,
+        }
+    };
+}
+
+fn info<O: LearnerOptions>(_: &O) -> (&'static str, Vec<OptionInfo>) {
+    (O::METHOD, O::table())
+}
+
+impl Method {
+    /// All learners of this build, with their defaults.
+    pub fn all() -> Vec<Method> {
+        vec![
+            #[cfg(feature = "learn")]
+            Method::Ppo(PpoOptions::default()),
+            #[cfg(feature = "learn")]
+            Method::Sac(SacOptions::default()),
+            #[cfg(feature = "learn")]
+            Method::A2c(A2cOptions::default()),
+            #[cfg(feature = "learn")]
+            Method::Dqn(DqnOptions::default()),
+            #[cfg(feature = "learn")]
+            Method::RecurrentPpo(RecurrentPpoOptions::default()),
+            Method::QLearning(QLearningOptions::default()),
+        ]
+    }
+
+    /// The learner of this name, with its defaults.
+    pub fn named(name: &str) -> Option<Method> {
+        Method::all().into_iter().find(|m| m.name() == name)
+    }
+
+    /// Its name, as in `train ppo`.
+    pub fn name(&self) -> &'static str {
+        each!(self, o => info(o).0)
+    }
+
+    /// Its options with their defaults, in the order of documentation.
+    pub fn options(&self) -> Vec<OptionInfo> {
+        each!(self, o => info(o).1)
+    }
+
+    /// Sets an option.
+    ///
+    /// # Errors
+    /// [`LearnError::UnknownOption`] or [`LearnError::BadOption`].
+    pub fn set(&mut self, key: &str, value: &Value) -> Result<(), LearnError> {
+        each!(self, o => o.set(key, value))
+    }
+
+    /// Number of worlds it wants.
+    pub fn worlds(&self) -> usize {
+        each!(self, o => o.worlds)
+    }
+
+    /// Environment steps it learns from.
+    pub fn steps(&self) -> u64 {
+        each!(self, o => o.steps)
+    }
+
+    /// Whether it knows finite sets of choices only: actions with a grid in the file are then choices.
+    pub fn finite_choices(&self) -> bool {
+        match self {
+            Method::QLearning(_) => true,
+            #[cfg(feature = "learn")]
+            Method::Dqn(_) => true,
+            #[cfg(feature = "learn")]
+            Method::Ppo(_) | Method::A2c(_) | Method::Sac(_) | Method::RecurrentPpo(_) => false,
+        }
+    }
+
+    /// The learner, fresh; restarts `env` from `seed`. `members` of one world may each have a table of their own.
+    ///
+    /// # Errors
+    /// [`LearnError::BadOption`] or [`LearnError::Unsuitable`].
+    pub fn learner(
+        &self,
+        env: &mut dyn VectorEnvironment,
+        members: usize,
+        seed: u64,
+    ) -> Result<Box<dyn Learner>, LearnError> {
+        Ok(match self {
+            #[cfg(feature = "learn")]
+            Method::Ppo(o) => Box::new(Ppo::new(o.clone(), env, seed)?),
+            #[cfg(feature = "learn")]
+            Method::A2c(o) => Box::new(A2c::new(o.clone(), env, seed)?),
+            #[cfg(feature = "learn")]
+            Method::Sac(o) => Box::new(Sac::new(o.clone(), env, seed)?),
+            #[cfg(feature = "learn")]
+            Method::Dqn(o) => Box::new(Dqn::new(o.clone(), env, seed)?),
+            #[cfg(feature = "learn")]
+            Method::RecurrentPpo(o) => Box::new(RecurrentPpo::new(o.clone(), env, seed)?),
+            Method::QLearning(o) => Box::new(QLearning::new(o.clone(), env, members, seed)?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_learner_is_found_by_its_name_and_takes_its_own_defaults() {
+        for method in Method::all() {
+            let mut again = Method::named(method.name()).unwrap();
+            for o in method.options() {
+                again.set(o.key, &Value::parse(&o.default)).unwrap();
+                assert!(!o.doc.is_empty() && !o.kind.is_empty(), "{} {}", method.name(), o.key);
+            }
+            assert_eq!(again, method);
+        }
+        assert!(Method::named("pppo").is_none());
+        let mut q = Method::named("q_learning").unwrap();
+        assert!(matches!(
+            q.set("alhpa", &Value::Number(0.1)),
+            Err(LearnError::UnknownOption { .. })
+        ));
+        assert!(matches!(
+            q.set("steps", &Value::Number(0.5)),
+            Err(LearnError::BadOption { .. })
+        ));
+    }
+}

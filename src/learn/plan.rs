@@ -1,0 +1,194 @@
+//! From the `train { }` block of a file and what is asked on top of it to a [`Plan`].
+
+use super::methods::Method;
+use super::settings::{self, DRIVER_KEYS};
+use super::training::Plan;
+use crate::check::model::{Model, Setting, Settings};
+use crate::diag::{Diagnostic, Span};
+use crate::env::behaviour::Behaviour;
+use crate::env::vector::{self, learner_of};
+
+/// What is asked on top of the file.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// The learner, instead of the file's.
+    pub method: Option<String>,
+    /// Options `key=value`, instead of the file's.
+    pub options: Vec<(String, String)>,
+    /// Seeds, instead of the file's.
+    pub seeds: Option<Vec<u64>>,
+    /// The agent that learns.
+    pub agent: Option<String>,
+    /// The scenario to learn and be measured in.
+    pub scenario: Option<String>,
+    /// How everybody else chooses; random by default.
+    pub others: Option<Behaviour>,
+}
+
+/// A plan with its seeds.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// What each seed does.
+    pub plan: Plan,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// The agent that learns, by number.
+    pub agent: usize,
+    /// Every setting in force, for the manifest.
+    pub settings: Vec<(String, String)>,
+}
+
+/// Periods after which an episode is cut off where nothing says when it ends.
+const PERIODS: usize = 200;
+
+/// The plan for a model.
+///
+/// # Errors
+/// E0801 to E0806 for learners, options and values that do not exist or fit, E0927 where it is not clear who learns, E0923 for a learner
+/// that this program was built without.
+pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
+    let block = block(model, asked);
+    let read = settings::read(model, &block)?;
+    let Some(mut method) = Method::named(read.method) else {
+        return Err(vec![
+            Diagnostic::error("E0923", format!("this econc was built without `{}`", read.method))
+                .hint("build it with its default features, or use `train q_learning`"),
+        ]);
+    };
+    for (key, value) in &read.options {
+        method.set(key, value).map_err(|e| vec![Diagnostic::from(e)])?;
+    }
+    let agent = learner_of(model, asked.agent.as_deref()).map_err(|d| vec![d])?;
+    let discount = model.agents[agent]
+        .discount
+        .and_then(|d| model.graph.nodes[d.0 as usize].domain.as_point());
+    let scenario = asked.scenario.clone().or(read.scenario);
+    let of_scenario = model
+        .scenarios
+        .iter()
+        .find(|s| Some(&s.name) == scenario.as_ref())
+        .and_then(|s| s.periods);
+    let said = read.periods.or(of_scenario);
+    let ends = model.horizon.is_some() || !model.ends.is_empty();
+    let periods = said.or(if ends { None } else { Some(PERIODS) });
+    let until_discounted = match discount {
+        Some(b) if b > 0.0 && b < 1.0 => ((1e-3f64.ln() / b.ln()).ceil() as usize).clamp(10, 1000),
+        _ => 1000,
+    };
+    let evaluation_periods = read
+        .evaluation_periods
+        .or(if ends { said.or(model.horizon) } else { None })
+        .unwrap_or(until_discounted);
+    let mut shown = vec![("learner".to_string(), read.method.to_string())];
+    shown.extend(
+        block
+            .entries
+            .iter()
+            .map(|(key, value, _)| (key.clone(), value.to_string())),
+    );
+    Ok(Planned {
+        plan: Plan {
+            environment: vector::Options {
+                agent: asked.agent.clone(),
+                scenario,
+                worlds: method.worlds(),
+                periods,
+                grids: method.finite_choices(),
+                others: asked.others.clone().unwrap_or(Behaviour::Random),
+            },
+            method,
+            evaluations: read.evaluations.unwrap_or(20),
+            evaluation_episodes: read.evaluation_episodes.unwrap_or(32),
+            evaluation_periods,
+            stop_return: read.stop_return,
+            patience: read.patience,
+        },
+        seeds: asked.seeds.clone().unwrap_or(read.seeds),
+        agent,
+        settings: shown,
+    })
+}
+
+/// The block of the learner that is asked for (the file's first, or PPO), with the options that are asked for last.
+fn block(model: &Model, asked: &Asked) -> Settings {
+    let blocks: Vec<&Settings> = model.settings.iter().filter(|s| s.block == "train").collect();
+    let name = asked
+        .method
+        .clone()
+        .or_else(|| blocks.first().and_then(|b| b.method.clone()))
+        .unwrap_or_else(|| Method::all()[0].name().to_string());
+    let mut block = blocks
+        .iter()
+        .find(|b| b.method.as_deref() == Some(&name))
+        .map_or_else(|| empty(&name), |b| (*b).clone());
+    for (key, text) in &asked.options {
+        block.entries.retain(|(k, _, _)| k != key);
+        block.entries.push((key.clone(), settings::typed(text), block.span));
+    }
+    block
+}
+
+fn empty(method: &str) -> Settings {
+    Settings {
+        block: "train".into(),
+        method: Some(method.into()),
+        entries: Vec::new(),
+        span: Span::default(),
+    }
+}
+
+/// What a learner can be told: (key, what it takes, default, what it does), the learner's own first.
+///
+/// # Errors
+/// E0804 for an unknown learner.
+pub fn options(method: &str) -> Result<Vec<[String; 4]>, Diagnostic> {
+    let learner = settings::learner(method)?;
+    let own = (learner.table)()
+        .into_iter()
+        .map(|o| [o.key.to_string(), o.kind.to_string(), o.default, o.doc]);
+    let shared = DRIVER_KEYS.iter().map(|k| {
+        [
+            k.name.to_string(),
+            k.kind.words(),
+            k.default.to_string(),
+            k.doc.to_string(),
+        ]
+    });
+    Ok(own.chain(shared).collect())
+}
+
+/// `1..5`, `1,3` or `7`: at most 1000 different seeds.
+pub fn seeds(text: &str) -> Option<Vec<u64>> {
+    let list = match settings::typed(text) {
+        Setting::Range(a, b) if a >= 0 && b >= a && b - a < 1000 => return Some((a as u64..=b as u64).collect()),
+        Setting::List(items) => items,
+        one @ Setting::Number(_) => vec![one],
+        _ => return None,
+    };
+    let mut out = list
+        .iter()
+        .map(|x| {
+            let x = x.number()?;
+            (x >= 0.0 && x.fract() == 0.0 && x < 9e15).then_some(x as u64)
+        })
+        .collect::<Option<Vec<u64>>>()?;
+    out.sort_unstable();
+    out.dedup();
+    (!out.is_empty() && out.len() <= 1000).then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_read_as_a_person_types_them() {
+        assert_eq!(seeds("1..3"), Some(vec![1, 2, 3]));
+        assert_eq!(seeds("7"), Some(vec![7]));
+        assert_eq!(seeds("[3, 1, 3]"), Some(vec![1, 3]));
+        assert_eq!(seeds("2,1"), Some(vec![1, 2]));
+        for wrong in ["3..1", "1..1000000000", "one", "-1", "1.5", ""] {
+            assert_eq!(seeds(wrong), None, "{wrong}");
+        }
+    }
+}

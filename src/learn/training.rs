@@ -1,0 +1,346 @@
+//! One training run: a learner with a seed in the worlds of a model, measured on the way, resumable at any moment.
+//!
+//! Reads no clock and writes no file: the caller is told after every stretch, takes [`Training::save`] when it likes, and
+//! what is trained does not depend on when. After every `1 / evaluations` of the steps the policy plays without chance of its
+//! own in fresh worlds that are the same each time (and for every seed); the best and the last policy are kept apart.
+
+use super::methods::Method;
+use super::{LearnError, Learner, Metrics, Policy, decode, encode, resume};
+use crate::check::model::Model;
+use crate::diag::Diagnostic;
+use crate::env::VectorEnvironment;
+use crate::env::vector::{Options as Worlds, Vectorised};
+use serde::{Deserialize, Serialize};
+
+/// Seed of the worlds in which policies are measured.
+const EVALUATION_SEED: u64 = 0x6576_616c;
+/// Rows of the log of one run.
+const ROWS: u64 = 200;
+
+/// What is trained, and how it is measured on the way.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The learner.
+    pub method: Method,
+    /// Where it plays; `worlds` and `grids` follow the learner.
+    pub environment: Worlds,
+    /// How often it is measured.
+    pub evaluations: usize,
+    /// Episodes of one measurement.
+    pub evaluation_episodes: usize,
+    /// Periods after which an episode of a measurement is cut off.
+    pub evaluation_periods: usize,
+    /// Stop once a measured return reaches this.
+    pub stop_return: Option<f64>,
+    /// Stop after this many measurements without a better one.
+    pub patience: Option<usize>,
+}
+
+/// A row of the log: means over a stretch of training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Environment steps done.
+    pub steps: u64,
+    /// Mean return of the episodes that ended in the stretch; NaN if none did.
+    pub episode_return: f64,
+    /// Number of those.
+    pub episodes: u64,
+    /// Numbers of the learner.
+    pub values: Vec<(String, f64)>,
+}
+
+/// One measurement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Environment steps done.
+    pub steps: u64,
+    /// Mean return of an episode under the policy without chance.
+    pub episode_return: f64,
+    /// Mean discounted return.
+    pub discounted: f64,
+    /// Distance to the exact policy, where the caller knows it.
+    pub distance: Option<f64>,
+}
+
+/// How a run stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The seed.
+    pub seed: u64,
+    /// The log.
+    pub rows: Vec<Row>,
+    /// The measurements.
+    pub measured: Vec<Measured>,
+    /// The policy that measured best, and after how many steps it was so.
+    pub best: Option<(u64, Policy)>,
+    /// Ended before its steps were used up.
+    pub stopped_early: bool,
+}
+
+/// A run between two stretches.
+pub struct Training {
+    plan: Plan,
+    learner: Box<dyn Learner>,
+    env: Vectorised,
+    judge: Vectorised,
+    record: Record,
+    window: Window,
+}
+
+/// What has been seen since the last row of the log.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Window {
+    returns: f64,
+    episodes: u64,
+    values: Vec<(String, f64)>,
+    updates: u64,
+}
+
+/// Everything of a run that moves.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    model: Vec<u8>,
+    method: Method,
+    bytes: Vec<u8>,
+    record: Record,
+    window: Window,
+}
+
+impl Training {
+    /// A run that has not begun.
+    ///
+    /// # Errors
+    /// Those of [`Vectorised::new`]; E0921 to E0923 for options and learners that do not fit.
+    pub fn new(model: &Model, plan: &Plan, seed: u64) -> Result<Training, Diagnostic> {
+        let grids = plan.method.finite_choices();
+        let mut env = Vectorised::new(
+            model,
+            &Worlds {
+                worlds: plan.method.worlds(),
+                grids,
+                ..plan.environment.clone()
+            },
+        )?;
+        let judge = Vectorised::new(
+            model,
+            &Worlds {
+                worlds: plan.evaluation_episodes.clamp(1, 64),
+                grids,
+                periods: Some(plan.evaluation_periods),
+                ..plan.environment.clone()
+            },
+        )?;
+        let members = env.interface().members;
+        let learner = plan.method.learner(&mut env, members, seed).map_err(Diagnostic::from)?;
+        Ok(Training {
+            plan: plan.clone(),
+            learner,
+            env,
+            judge,
+            record: Record {
+                seed,
+                rows: Vec::new(),
+                measured: Vec::new(),
+                best: None,
+                stopped_early: false,
+            },
+            window: Window::default(),
+        })
+    }
+
+    /// Whether there is nothing left to do.
+    pub fn is_done(&self) -> bool {
+        self.record.stopped_early || self.learner.is_done()
+    }
+
+    /// Environment steps done, and to do.
+    pub fn progress(&self) -> (u64, u64) {
+        (self.learner.steps(), self.learner.total_steps())
+    }
+
+    /// How it stands.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The policy as it stands.
+    pub fn policy(&self) -> Policy {
+        self.learner.policy()
+    }
+
+    /// The worlds it plays in.
+    pub fn environment(&self) -> &Vectorised {
+        &self.env
+    }
+
+    /// One update of the learner, and a measurement if one is due. `distance` is asked at measurements.
+    ///
+    /// # Errors
+    /// What stopped the worlds (with state and equation), or E0924 where a weight stops being a number.
+    pub fn update(&mut self, distance: Option<&dyn Fn(&Policy) -> f64>) -> Result<(), Diagnostic> {
+        let before = self.learner.steps();
+        let metrics = match self.learner.update(&mut self.env) {
+            Ok(m) => m,
+            Err(e) => return Err(self.stopped(e)),
+        };
+        self.log(before, &metrics);
+        let every = (self.learner.total_steps() / self.plan.evaluations.max(1) as u64).max(1);
+        if self.plan.evaluations > 0 && (metrics.steps / every > before / every || self.learner.is_done()) {
+            self.measure(distance)?;
+        }
+        Ok(())
+    }
+
+    fn stopped(&mut self, error: LearnError) -> Diagnostic {
+        let steps = self.learner.steps();
+        match self.env.take_failure() {
+            Some(why) => why.note(format!(
+                "met by `{}` (seed {}) after {steps} steps; the last checkpoint stands",
+                self.learner.method(),
+                self.record.seed
+            )),
+            None => Diagnostic::from(error).note(format!("seed {}; the last checkpoint stands", self.record.seed)),
+        }
+    }
+
+    fn log(&mut self, before: u64, metrics: &Metrics) {
+        let w = &mut self.window;
+        w.returns += metrics.episode_returns.iter().sum::<f64>();
+        w.episodes += metrics.episode_returns.len() as u64;
+        for (name, x) in &metrics.values {
+            match w.values.iter_mut().find(|(n, _)| n == name) {
+                Some((_, sum)) => *sum += x,
+                None => w.values.push(((*name).to_string(), *x)),
+            }
+        }
+        w.updates += 1;
+        let every = (self.learner.total_steps() / ROWS).max(1);
+        if metrics.steps / every > before / every || self.learner.is_done() {
+            let n = w.updates as f64;
+            self.record.rows.push(Row {
+                steps: metrics.steps,
+                episode_return: w.returns / w.episodes as f64,
+                episodes: w.episodes,
+                values: w.values.iter().map(|(k, x)| (k.clone(), x / n)).collect(),
+            });
+            self.window = Window::default();
+        }
+    }
+
+    fn measure(&mut self, distance: Option<&dyn Fn(&Policy) -> f64>) -> Result<(), Diagnostic> {
+        let policy = self.learner.policy();
+        let (episode_return, discounted) = play(
+            &policy,
+            &mut self.judge,
+            self.plan.evaluation_episodes,
+            self.plan.evaluation_periods,
+        )?;
+        let better = |m: &Measured| discounted > m.discounted;
+        if self.record.measured.iter().all(better) {
+            self.record.best = Some((self.learner.steps(), policy.clone()));
+        }
+        self.record.measured.push(Measured {
+            steps: self.learner.steps(),
+            episode_return,
+            discounted,
+            distance: distance.map(|d| d(&policy)),
+        });
+        let best = self.record.best.as_ref().map_or(0, |b| b.0);
+        let since = self.record.measured.iter().filter(|m| m.steps > best).count();
+        self.record.stopped_early = !self.learner.is_done()
+            && (self.plan.stop_return.is_some_and(|r| episode_return >= r)
+                || self.plan.patience.is_some_and(|p| since >= p));
+        Ok(())
+    }
+
+    /// Everything needed to go on to the bit.
+    pub fn save(&self, model: &[u8]) -> Vec<u8> {
+        encode(&Stored {
+            model: model.to_vec(),
+            method: self.plan.method.clone(),
+            bytes: super::checkpoint(self.learner.as_ref(), &self.env),
+            record: self.record.clone(),
+            window: self.window.clone(),
+        })
+    }
+
+    /// Goes on from [`Training::save`] with the same model and plan.
+    ///
+    /// # Errors
+    /// E0925 if it is of another model, learner, setting, seed or version, or damaged.
+    pub fn load(&mut self, model: &[u8], bytes: &[u8]) -> Result<(), Diagnostic> {
+        let mismatch = |what: &str| Diagnostic::from(LearnError::Mismatch { what: what.into() });
+        let stored: Stored = decode(bytes).map_err(Diagnostic::from)?;
+        if stored.model != model {
+            return Err(mismatch("the model or its parameters are not those of the checkpoint"));
+        }
+        if stored.method != self.plan.method {
+            return Err(mismatch("the learner or its options are not those of the checkpoint"));
+        }
+        if stored.record.seed != self.record.seed {
+            return Err(mismatch("the seed is not that of the checkpoint"));
+        }
+        resume(&stored.bytes, self.learner.as_mut(), &mut self.env).map_err(Diagnostic::from)?;
+        self.record = stored.record;
+        self.window = stored.window;
+        Ok(())
+    }
+
+    /// Ends the run.
+    pub fn finish(self) -> (Record, Policy) {
+        let policy = self.learner.policy();
+        (self.record, policy)
+    }
+}
+
+/// Mean return and mean discounted return of `episodes` episodes of at most `periods` periods of `policy` without chance
+/// of its own, each slot's first in worlds that are always the same.
+///
+/// # Errors
+/// What stopped the worlds.
+pub fn play(policy: &Policy, env: &mut Vectorised, episodes: usize, periods: usize) -> Result<(f64, f64), Diagnostic> {
+    let slots = env.slots();
+    let rounds = episodes.div_ceil(env.worlds().worlds()).max(1);
+    let discount = f64::from(env.discount());
+    let (mut total, mut discounted, mut count) = (0.0, 0.0, 0.0);
+    let (mut continuous, mut discrete) = (Vec::new(), Vec::new());
+    for round in 0..rounds {
+        env.reset(EVALUATION_SEED + round as u64);
+        if let Some(why) = env.take_failure() {
+            return Err(why);
+        }
+        let mut actor = policy.actor(slots, EVALUATION_SEED);
+        let mut alive = vec![true; slots];
+        let mut weight = 1.0;
+        for _ in 0..periods {
+            let mask = env.mask().to_vec();
+            policy.act(
+                &mut actor,
+                env.observation(),
+                &mask,
+                slots,
+                true,
+                &mut continuous,
+                &mut discrete,
+            );
+            env.step(&continuous, &discrete);
+            if let Some(why) = env.take_failure() {
+                return Err(why);
+            }
+            for s in 0..slots {
+                if alive[s] {
+                    let r = f64::from(env.reward()[s]);
+                    total += r;
+                    discounted += weight * r;
+                    alive[s] = !env.terminated()[s] && !env.truncated()[s];
+                }
+            }
+            weight *= discount;
+            if !alive.contains(&true) {
+                break;
+            }
+        }
+        count += slots as f64;
+    }
+    Ok((total / count, discounted / count))
+}

@@ -1,0 +1,239 @@
+//! Asking a policy at states of one's own choice: worlds whose states and shocks are set by hand.
+
+use super::Policy;
+use crate::check::model::{Model, Process};
+use crate::diag::Diagnostic;
+use crate::env::engine::Engine;
+use crate::env::interface::Interface;
+use crate::env::worlds::{Bounds, Worlds, stage_actions};
+
+/// Worlds, what is seen in them, and what actions mean there.
+pub struct Translation {
+    /// The worlds; whoever asks sets states and shocks in their frame.
+    pub worlds: Worlds,
+    /// The agent's observations and actions.
+    pub interface: Interface,
+    seeing: Engine,
+}
+
+/// Most rows of a table of a policy.
+const ROWS: usize = 20_000;
+/// Most values of one state or shock in a table.
+const VALUES: usize = 60;
+
+impl Translation {
+    /// `lanes` worlds for agent number `agent`.
+    ///
+    /// # Errors
+    /// Those of [`Interface::new`] and [`Worlds::new`].
+    pub fn new(model: &Model, agent: usize, grids: bool, lanes: usize) -> Result<Translation, Diagnostic> {
+        let worlds = Worlds::new(model, None, lanes, 0, &[])?;
+        let interface = Interface::new(&worlds.model, agent, grids)?;
+        let seeing = worlds.engine(interface.nodes.clone())?;
+        Ok(Translation {
+            worlds,
+            interface,
+            seeing,
+        })
+    }
+
+    /// What `policy` does in the worlds as they stand, without chance of its own: for each action of the interface its
+    /// elements, worlds side by side.
+    ///
+    /// # Errors
+    /// What stopped the evaluation of observations or bounds.
+    pub fn decide(&mut self, policy: &Policy) -> Result<Vec<Vec<f64>>, Diagnostic> {
+        let stage = self.interface.stage;
+        let lanes = self.worlds.worlds();
+        let numbers = stage_actions(&self.worlds.model, stage);
+        let all = self.worlds.bounds(stage)?;
+        let own: Vec<&Bounds> = self
+            .interface
+            .actions
+            .iter()
+            .filter_map(|a| numbers.iter().position(|b| a == b).map(|i| &all[i]))
+            .collect();
+        let seen = self.seeing.run(&self.worlds.frame, lanes)?;
+        let slots = lanes * self.interface.members;
+        let mut observation = vec![0.0f32; slots * self.interface.width()];
+        self.interface.observe(&seen, lanes, &mut observation);
+        let mut mask = Vec::new();
+        self.interface.mask(&own, lanes, &mut mask);
+        let (mut continuous, mut discrete) = (Vec::new(), Vec::new());
+        let mut actor = policy.actor(slots, 0);
+        policy.act(
+            &mut actor,
+            &observation,
+            &mask,
+            slots,
+            true,
+            &mut continuous,
+            &mut discrete,
+        );
+        let graph = &self.worlds.model.graph;
+        let mut out: Vec<Vec<f64>> = self
+            .interface
+            .actions
+            .iter()
+            .map(|a| vec![0.0; graph.elements(&self.worlds.model.actions[*a].shape) * lanes])
+            .collect();
+        self.interface.act(&continuous, &discrete, &own, lanes, &mut out);
+        Ok(out)
+    }
+}
+
+/// A policy over a grid of what its agent sees of states and shocks: names of columns, and rows (states and shocks, then
+/// actions of the first member). States run over their domain where it has ends, else over what play visited; chains over
+/// their values, other shocks likewise over what was visited. Whatever is not seen stays at its value at the start.
+///
+/// # Errors
+/// Those of [`Translation`]; E0925 if the policy is of another model.
+pub fn tabulate(
+    model: &Model,
+    agent: usize,
+    grids: bool,
+    policy: &Policy,
+) -> Result<(Vec<String>, Vec<Vec<f64>>), Diagnostic> {
+    let mut t = Translation::new(model, agent, grids, 64)?;
+    if policy.observation_width != t.interface.width() || policy.space != t.interface.space {
+        return Err(Diagnostic::from(super::LearnError::Mismatch {
+            what: "the policy sees or chooses something else than this model".into(),
+        }));
+    }
+    let visited = visit(model, agent, grids, policy)?;
+    let seen = &model.agents[agent].observation;
+    let mut axes: Vec<(String, usize, Vec<f64>)> = Vec::new();
+    for (i, s) in model.states.iter().enumerate() {
+        if seen.iter().any(|o| o.state == Some(i)) {
+            let (lo, hi) = match (s.domain.lo, s.domain.hi) {
+                (lo, hi) if lo.is_finite() && hi.is_finite() => (lo, hi),
+                _ => visited[s.input.0 as usize],
+            };
+            let whole = (hi - lo) as usize + 1;
+            let values = if s.domain.integer && whole <= VALUES {
+                (0..whole).map(|k| lo + k as f64).collect()
+            } else {
+                vec![lo, hi]
+            };
+            axes.push((s.name.clone(), s.input.0 as usize, values));
+        }
+    }
+    for (i, s) in model.shocks.iter().enumerate() {
+        if seen.iter().any(|o| o.shock == Some(i)) {
+            let values = match &s.process {
+                Process::Chain { values, .. } => (0..values.len()).map(|k| k as f64).collect(),
+                Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Iid(_) | Process::Var1 { .. } => {
+                    let (lo, hi) = visited[s.input.0 as usize];
+                    vec![lo, hi]
+                }
+            };
+            axes.push((s.name.clone(), s.input.0 as usize, values));
+        }
+    }
+    refine(&mut axes);
+    let total: usize = axes.iter().map(|a| a.2.len()).product();
+    let mut rows = Vec::with_capacity(total);
+    let mut from = 0;
+    while from < total {
+        let lanes = (total - from).min(64);
+        let mut points: Vec<Vec<f64>> = Vec::new();
+        for lane in 0..64 {
+            let mut rest = from + lane.min(lanes - 1);
+            let mut point = vec![0.0; axes.len()];
+            for (k, (_, _, values)) in axes.iter().enumerate().rev() {
+                point[k] = values[rest % values.len()];
+                rest /= values.len();
+            }
+            for ((_, input, _), x) in axes.iter().zip(&point) {
+                // All members see the same.
+                t.worlds.frame[*input]
+                    .iter_mut()
+                    .skip(lane)
+                    .step_by(64)
+                    .for_each(|v| *v = *x);
+            }
+            points.push(point);
+        }
+        let actions = t.decide(policy)?;
+        for (lane, mut point) in points.into_iter().take(lanes).enumerate() {
+            for (k, a) in t.interface.actions.iter().enumerate() {
+                let of_one = model.graph.elements(&model.actions[*a].shape) / t.interface.members.max(1);
+                point.extend((0..of_one).map(|e| actions[k][e * 64 + lane]));
+            }
+            rows.push(point);
+        }
+        from += lanes;
+    }
+    let mut names: Vec<String> = axes.into_iter().map(|a| a.0).collect();
+    for a in &t.interface.actions {
+        let of_one = model.graph.elements(&model.actions[*a].shape) / t.interface.members.max(1);
+        let name = &model.actions[*a].name;
+        names.extend((0..of_one).map(|e| {
+            if of_one > 1 {
+                format!("{name}[{}]", e + 1)
+            } else {
+                name.clone()
+            }
+        }));
+    }
+    Ok((names, rows))
+}
+
+/// Fills intervals with as many values as the table can hold.
+fn refine(axes: &mut [(String, usize, Vec<f64>)]) {
+    let fixed: usize = axes.iter().filter(|a| a.2.len() != 2).map(|a| a.2.len()).product();
+    let free = axes.iter().filter(|a| a.2.len() == 2).count();
+    if free == 0 {
+        return;
+    }
+    let room = (ROWS / fixed.max(1)).max(1) as f64;
+    let n = (room.powf(1.0 / free as f64).floor() as usize).clamp(2, VALUES);
+    for (_, _, values) in axes.iter_mut().filter(|a| a.2.len() == 2) {
+        let (lo, hi) = (values[0], values[1]);
+        *values = (0..n).map(|k| lo + (hi - lo) * k as f64 / (n - 1) as f64).collect();
+    }
+}
+
+/// Smallest and largest value of every input of the graph in play.
+fn visit(model: &Model, agent: usize, grids: bool, policy: &Policy) -> Result<Vec<(f64, f64)>, Diagnostic> {
+    use crate::env::VectorEnvironment;
+    use crate::env::vector::{Options, Vectorised};
+    let mut env = Vectorised::new(
+        model,
+        &Options {
+            agent: Some(model.agents[agent].name.clone()),
+            scenario: None,
+            worlds: 16,
+            periods: None,
+            grids,
+            others: crate::env::behaviour::Behaviour::Random,
+        },
+    )?;
+    env.reset(1);
+    let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); model.graph.inputs.len()];
+    let mut actor = policy.actor(env.slots(), 1);
+    let (mut continuous, mut discrete) = (Vec::new(), Vec::new());
+    for _ in 0..300 {
+        for (range, values) in ranges.iter_mut().zip(&env.worlds().frame) {
+            for x in values {
+                *range = (range.0.min(*x), range.1.max(*x));
+            }
+        }
+        let mask = env.mask().to_vec();
+        let slots = env.slots();
+        policy.act(
+            &mut actor,
+            env.observation(),
+            &mask,
+            slots,
+            true,
+            &mut continuous,
+            &mut discrete,
+        );
+        env.step(&continuous, &discrete);
+        if let Some(why) = env.take_failure() {
+            return Err(why);
+        }
+    }
+    Ok(ranges)
+}

@@ -1,0 +1,210 @@
+//! What a training has to say: learning curves, a table of seeds, logs for tables and for TensorBoard, the policies.
+
+use super::content::{Content, NamedPicture, NamedTable};
+use super::number;
+use super::plot;
+use super::table::Table;
+use super::tensorboard;
+use crate::check::Model;
+use crate::diag::Diagnostic;
+use crate::learn::Policy;
+use crate::learn::plan::Planned;
+use crate::learn::training::Record;
+
+/// The policy of a seed in a run directory.
+pub fn policy_file(seed: u64, best: bool) -> String {
+    format!("policy_{}_seed_{seed}.ron", if best { "best" } else { "last" })
+}
+
+/// One trained seed.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// How it went.
+    pub record: Record,
+    /// The last policy.
+    pub last: Policy,
+}
+
+/// The content of a training.
+///
+/// # Errors
+/// E0951 if a policy cannot be written as text.
+pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Result<Content, Diagnostic> {
+    let agent = &model.agents[planned.agent];
+    let method = &planned.plan.method;
+    let mut facts = vec![
+        ("learner".to_string(), method.name().to_string()),
+        ("agent".to_string(), agent.name.clone()),
+        (
+            "steps".to_string(),
+            format!("{} a seed", number::compact(method.steps() as f64)),
+        ),
+        (
+            "policies".to_string(),
+            "`last` is what training ended with (the mean of late networks, for learners that average), `best` measured \
+             best on the way"
+                .to_string(),
+        ),
+    ];
+    if let Some(s) = &planned.plan.environment.scenario {
+        facts.push(("scenario".to_string(), s.clone()));
+    }
+    let mut files = Vec::new();
+    for t in seeds {
+        let seed = t.record.seed;
+        let mut put = |policy: &Policy, best: bool| -> Result<(), Diagnostic> {
+            let text = ron::to_string(policy)
+                .map_err(|e| Diagnostic::error("E0951", "the policy cannot be written").note(e.to_string()))?;
+            files.push((policy_file(seed, best), text.into_bytes()));
+            Ok(())
+        };
+        put(&t.last, false)?;
+        if let Some((_, best)) = &t.record.best {
+            put(best, true)?;
+        }
+        files.extend(logs(&t.record));
+    }
+    let measured = |t: &Trained, best: bool| {
+        let m = &t.record.measured;
+        let at = t.record.best.as_ref().map_or(0, |b| b.0);
+        let x = if best {
+            m.iter().find(|x| x.steps == at)
+        } else {
+            m.last()
+        };
+        x.map_or((f64::NAN, f64::NAN), |x| {
+            (x.episode_return, x.distance.unwrap_or(f64::NAN))
+        })
+    };
+    let column = |f: &dyn Fn(&Trained) -> f64| seeds.iter().map(f).collect::<Vec<f64>>();
+    let mut table = Table::new()
+        .integers("seed", seeds.iter().map(|t| t.record.seed as i64).collect())
+        .numbers("return", column(&|t| measured(t, false).0))
+        .numbers("best return", column(&|t| measured(t, true).0))
+        .numbers(
+            "best at step",
+            column(&|t| t.record.best.as_ref().map_or(f64::NAN, |b| b.0 as f64)),
+        );
+    if seeds
+        .iter()
+        .any(|t| t.record.measured.iter().any(|m| m.distance.is_some()))
+    {
+        table = table.numbers("distance to exact", column(&|t| measured(t, false).1));
+    }
+    Ok(Content {
+        model: model.name.clone(),
+        title: model.title.clone(),
+        headline: format!("trained by {}", method.name()),
+        facts,
+        tables: vec![NamedTable {
+            stem: "seeds".into(),
+            caption: "Measured without exploration, in the same fresh worlds for every seed".into(),
+            table,
+            on_screen: 12,
+        }],
+        pictures: curves(method.name(), seeds),
+        files,
+        ..Content::default()
+    })
+}
+
+/// Learning curves over measurements, and the distance to the exact policy where it is known.
+pub fn curves(name: &str, seeds: &[Trained]) -> Vec<NamedPicture> {
+    let longest = seeds.iter().max_by_key(|t| t.record.measured.len());
+    let Some(steps) = longest.map(|t| t.record.measured.iter().map(|m| m.steps as f64).collect::<Vec<f64>>()) else {
+        return Vec::new();
+    };
+    if steps.len() < 2 {
+        return Vec::new();
+    }
+    let of = |f: &dyn Fn(&crate::learn::training::Measured) -> f64| {
+        seeds
+            .iter()
+            .map(|t| t.record.measured.iter().map(f).collect::<Vec<f64>>())
+            .collect::<Vec<_>>()
+    };
+    let mut out = vec![NamedPicture {
+        stem: "learning".into(),
+        picture: plot::learning_curves(
+            "return of an episode",
+            vec![(name.to_string(), steps.clone(), of(&|m| m.episode_return))],
+            None,
+        ),
+    }];
+    if seeds
+        .iter()
+        .any(|t| t.record.measured.iter().any(|m| m.distance.is_some()))
+    {
+        out.push(NamedPicture {
+            stem: "distance".into(),
+            picture: plot::learning_curves(
+                "distance to the exact policy, share of its mean",
+                vec![(name.to_string(), steps, of(&|m| m.distance.unwrap_or(f64::NAN)))],
+                None,
+            ),
+        });
+    }
+    out
+}
+
+/// The log of one seed as CSV and JSON lines, and as an event file of TensorBoard.
+pub fn logs(record: &Record) -> Vec<(String, Vec<u8>)> {
+    let folder = format!("seed_{}", record.seed);
+    let mut names: Vec<&str> = Vec::new();
+    for row in &record.rows {
+        for (name, _) in &row.values {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+    }
+    let rows = &record.rows;
+    let mut table = Table::new()
+        .integers("steps", rows.iter().map(|r| r.steps as i64).collect())
+        .numbers("episode_return", rows.iter().map(|r| r.episode_return).collect())
+        .integers("episodes", rows.iter().map(|r| r.episodes as i64).collect());
+    for name in &names {
+        let get =
+            |r: &crate::learn::training::Row| r.values.iter().find(|(n, _)| n == name).map_or(f64::NAN, |(_, x)| *x);
+        table = table.numbers(name, rows.iter().map(get).collect());
+    }
+    let m = &record.measured;
+    let measured = Table::new()
+        .integers("steps", m.iter().map(|r| r.steps as i64).collect())
+        .numbers("episode_return", m.iter().map(|r| r.episode_return).collect())
+        .numbers("discounted_return", m.iter().map(|r| r.discounted).collect())
+        .numbers("distance", m.iter().map(|r| r.distance.unwrap_or(f64::NAN)).collect());
+    let mut lines = String::new();
+    for r in rows {
+        let mut object = serde_json::Map::new();
+        object.insert("steps".into(), r.steps.into());
+        object.insert("episode_return".into(), r.episode_return.into());
+        object.insert("episodes".into(), r.episodes.into());
+        for (name, x) in &r.values {
+            object.insert(name.clone(), (*x).into());
+        }
+        lines.push_str(&serde_json::Value::Object(object).to_string());
+        lines.push('\n');
+    }
+    let mut events = tensorboard::Events::new();
+    for r in rows {
+        if r.episode_return.is_finite() {
+            events.scalar(r.steps, "train/episode_return", r.episode_return);
+        }
+        for (name, x) in &r.values {
+            events.scalar(r.steps, &format!("learner/{name}"), *x);
+        }
+    }
+    for r in m {
+        events.scalar(r.steps, "measured/episode_return", r.episode_return);
+        if let Some(d) = r.distance {
+            events.scalar(r.steps, "measured/distance_to_exact", d);
+        }
+    }
+    vec![
+        (format!("{folder}/log.csv"), table.to_csv()),
+        (format!("{folder}/measured.csv"), measured.to_csv()),
+        (format!("{folder}/log.jsonl"), lines.into_bytes()),
+        (format!("{folder}/events.out.tfevents.econc"), events.finish()),
+    ]
+}

@@ -28,9 +28,6 @@ const UNROLLED: usize = 100_000;
 /// Members of a population from which on they are lanes, where worlds must not matter.
 const LARGE: usize = 64;
 
-/// Members for each world from which on they are better lanes than worlds (`benches/kernel.rs`, `engine`).
-const MEMBERS_A_WORLD: usize = 8;
-
 /// Worlds whose numbers are brought into order together: one line of the cache.
 const WORLDS_AT_ONCE: usize = 8;
 
@@ -121,7 +118,7 @@ impl Engine {
     /// Chooses the plan for so many worlds and compiles what it needs.
     fn prepare(&mut self, worlds: usize) -> Result<Plan, Diagnostic> {
         let large = if self.same_bits && self.small {
-            self.population > MEMBERS_A_WORLD * worlds
+            members_are_better(self.population, worlds)
         } else {
             self.population > 0
         };
@@ -142,6 +139,15 @@ impl Engine {
         }
         Ok(Plan::Unrolled)
     }
+}
+
+/// Whether members are the better lanes. The costs are nanoseconds a member of a consumption-saving step (`benches/kernel.rs`,
+/// `engine`): instructions cost much the same for one world as for a dozen, programs over members have to be started,
+/// and in several worlds the members of each have to be brought together. Only ratios matter.
+fn members_are_better(population: usize, worlds: usize) -> bool {
+    let worlds_as_lanes = 80.0 / worlds as f64 + 1.2;
+    let members_as_lanes = if worlds > 1 { 5.5 } else { 1.2 } + 350.0 / population.max(1) as f64;
+    population > 0 && members_as_lanes < worlds_as_lanes
 }
 
 /// Populations with more members are lanes.

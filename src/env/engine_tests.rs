@@ -195,6 +195,12 @@ fn a_world_does_not_depend_on_how_many_run_beside_it_to_the_bit() {
 }
 
 #[test]
+fn many_worlds_are_lanes_and_so_are_the_members_of_few() {
+    assert!(members_are_better(10, 1) && members_are_better(10_000, 8));
+    assert!(!members_are_better(10, 8) && !members_are_better(300, 64) && !members_are_better(0, 1));
+}
+
+#[test]
 fn strips_follow_the_order_of_axes() {
     let mut g = Graph::default();
     for (name, size) in [("firm", 100), ("good", 3), ("place", 2)] {

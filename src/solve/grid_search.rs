@@ -27,6 +27,7 @@ use crate::diag::Diagnostic;
 use crate::num::interpolate::{Curve, Outside, Rule};
 use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// How candidates are evaluated; choices are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -449,6 +450,7 @@ fn level(
     let spec = problem.spec();
     let (n, nz) = (grid.len(), value.len());
     let mut expected = vec![vec![0.0; n]; nz];
+    let everywhere = vec![0..n; nz];
     let mut reward = vec![vec![0.0; n]; nz];
     let mut next = vec![vec![0.0; n]; nz];
     let mut columns: Vec<Column> = (0..nz)
@@ -461,7 +463,7 @@ fn level(
         ..Record::default()
     };
     for iteration in 1..=options.iterations.max(1) {
-        expect(&spec.chain.transition, value, &mut expected);
+        expect(&spec.chain.transition, value, &mut expected, &everywhere);
         next.par_iter_mut()
             .zip(choices.par_iter_mut())
             .zip(&mut reward)
@@ -557,17 +559,20 @@ fn lost(value: &[Vec<f64>], grid: &[f64], spec: &super::problem::Spec, iteration
     )
 }
 
-/// `expected[j] = sum_j' P(j, j') value[j']`, in the order of `j'`.
-fn expect(transition: &[Vec<f64>], value: &[Vec<f64>], expected: &mut [Vec<f64>]) {
-    expected.par_iter_mut().enumerate().for_each(|(j, out)| {
+/// `expected[j] = sum_j' P(j, j') value[j']`, in the order of `j'`, at the nodes of `ranges[j]`.
+fn expect(transition: &[Vec<f64>], value: &[Vec<f64>], expected: &mut [Vec<f64>], ranges: &[Range<usize>]) {
+    let work = expected.par_iter_mut().zip(ranges).enumerate();
+    work.for_each(|(j, (out, range))| {
         const PART: usize = 1024;
-        for (part, out) in out.chunks_mut(PART).enumerate() {
+        let mut at = range.start;
+        for out in out[range.clone()].chunks_mut(PART) {
             out.fill(0.0);
             for (p, v) in transition[j].iter().zip(value).filter(|(p, _)| **p != 0.0) {
-                for (out, v) in out.iter_mut().zip(&v[part * PART..]) {
+                for (out, v) in out.iter_mut().zip(&v[at..]) {
                     *out += p * v;
                 }
             }
+            at += PART;
         }
     });
 }
@@ -599,10 +604,15 @@ fn evaluate(
     let nz = transition.len();
     let system = DMatrix::from_fn(nz, nz, |i, j| f64::from(i == j) - discount * transition[i][j]).lu();
     let mut first = f64::NAN;
+    // The next nodes that matter.
+    let chosen: Vec<Range<usize>> = choices
+        .iter()
+        .map(|c| c.iter().min().map_or(0, |c| *c as usize)..c.iter().max().map_or(0, |c| *c as usize + 1))
+        .collect();
     // Numbers to be added to all values of a shock: they join the values at the end.
     let mut offset = vec![0.0; nz];
     for _ in 0..options.howard {
-        expect(transition, value, expected);
+        expect(transition, value, expected, &chosen);
         let carried: Vec<f64> = transition
             .iter()
             .map(|row| discount * row.iter().zip(&offset).map(|(p, s)| p * s).sum::<f64>())

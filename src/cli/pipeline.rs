@@ -329,7 +329,7 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
     Ok(outcome::of_simulation(model, &simulation, &words))
 }
 
-/// Trains; see [`super::training`].
+/// Trains and judges.
 pub use super::training::{
     VerifyOptions, learner_options, seeds, settings as training_settings, train, verify as judge,
 };

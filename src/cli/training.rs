@@ -76,7 +76,7 @@ pub fn planned(compiled: &Compiled, options: &TrainOptions) -> Result<Planned, V
 
 /// The settings in force, for the manifest.
 ///
-/// Errors: those of [`planned`].
+/// Errors: those of the plan.
 pub fn settings(compiled: &Compiled, options: &TrainOptions) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
     let planned = planned(compiled, options)?;
     let mut out: BTreeMap<String, String> = planned.settings.into_iter().collect();
@@ -226,7 +226,7 @@ pub fn asked(run: &CompleteRun) -> Result<TrainOptions, Diagnostic> {
 
 /// The last policy of a training's first seed as a behaviour, and words for it.
 ///
-/// Errors: those of [`read_policies`].
+/// Errors: those of `read_policies`.
 pub fn learned(run: &CompleteRun) -> Result<(Behaviour, String), Diagnostic> {
     let options = asked(run)?;
     let (seed, policy) = read_policies(run, false)?.swap_remove(0);

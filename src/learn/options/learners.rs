@@ -219,6 +219,7 @@ impl DqnOptions {
         network(&self.network)
     }
     /// Share of random choices after `steps`.
+    #[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "read by the learner"))]
     pub(crate) fn epsilon(&self, steps: u64) -> f64 {
         let time = (self.exploration_time * self.steps as f64).max(1.0);
         Linear {

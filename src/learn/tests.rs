@@ -342,6 +342,9 @@ mod neural {
                 minibatch: 1_000_000,
                 learning_rate: a.learning_rate,
                 normalize_advantages: false,
+                steps: a.steps,
+                activation: a.activation,
+                average_from: a.average_from,
                 ..PpoOptions::default()
             };
             let params = |make: Make| {
@@ -373,8 +376,10 @@ mod neural {
         let mut env = Copies::new(Growth::default(), 16, 200);
         let options = PpoOptions {
             steps: 100_000,
-            epochs: 4,
+            minibatch: 256,
+            gae_lambda: 0.95,
             learning_rate: 1e-3,
+            activation: nets::Activation::Tanh,
             ..PpoOptions::default()
         };
         let mut learner = Ppo::new(options, &mut env, 4).unwrap();

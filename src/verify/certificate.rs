@@ -775,7 +775,7 @@ const CONSTANT_PATHS: (usize, usize) = (16, 64);
 /// The best constant policy and the solution under draws that the constant was not chosen by; `None` where there is no
 /// natural constant policy (taste shocks, unbounded actions, finite and continuous actions together, more than three
 /// actions).
-fn best_constant(
+pub(super) fn best_constant(
     bellman: &Bellman,
     policy: &SolvedPolicy,
     solution: &Solution,

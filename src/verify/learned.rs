@@ -6,7 +6,7 @@
 //! in one period is worth), else as a share of the exact value. The *one-shot gain* is what a decision maker would win by
 //! choosing right once, if everything after it were exact.
 
-use super::certificate::consumption_worth;
+use super::certificate::{best_constant, consumption_worth};
 use super::simulate::{Policy as Acts, SolvedPolicy, World, lifetimes};
 use super::solved::{Solved, judge as simulation};
 use crate::check::model::{Model, Process};
@@ -45,7 +45,8 @@ pub struct Judge {
     points: Vec<(At, Vec<f64>)>,
     exact: Vec<Vec<f64>>,
     worth: Option<f64>,
-    simulation: super::certificate::Options,
+    /// Where lifetimes begin: where the model starts, if it says.
+    from: Option<Vec<f64>>,
     constant: Option<super::certificate::ConstantComparison>,
 }
 
@@ -145,10 +146,21 @@ impl Judge {
             paths: 32,
             ..simulation(&model, &problem, 1)
         };
-        let (points, exact, worth) = {
+        let from = super::solved::start(&model, &problem).or_else(|| simulation.start.clone());
+        let (points, exact, worth, constant) = {
             let bellman = Bellman::new(&problem, solution.interpolation)?;
             let policy = SolvedPolicy::new(&bellman, &solution)?;
-            visited(&bellman, &policy, &simulation)
+            let (points, exact, worth) = visited(&bellman, &policy, &simulation);
+            let options = super::certificate::Options {
+                start: from.clone(),
+                ..simulation.clone()
+            };
+            (
+                points,
+                exact,
+                worth,
+                best_constant(&bellman, &policy, &solution, &options),
+            )
         };
         Ok(Judge {
             solution,
@@ -160,8 +172,8 @@ impl Judge {
             points,
             exact,
             worth,
-            simulation,
-            constant: solved.certificate.constant.clone(),
+            from,
+            constant,
             decision: problem,
         })
     }
@@ -287,7 +299,7 @@ impl Judge {
         let long = (1e-5f64.ln() / discount.ln()).ceil().clamp(1.0, 2000.0) as usize;
         let periods = spec.horizon.unwrap_or(long);
         let annuity = (1.0 - discount.powi(periods as i32)) / (1.0 - discount);
-        let start = self.simulation.start.as_deref();
+        let start = self.from.as_deref();
         let value = |p: &dyn Acts| statistics::mean(&lifetimes(&bellman, p, (64, periods), seed, start, &|_, _| 0.0));
         let best = value(&exact);
         let unit = match self.worth {
@@ -368,7 +380,7 @@ impl Judge {
     pub fn path(&self, policy: &dyn Acts, periods: usize, seed: u64) -> Result<Vec<(String, Vec<f64>)>, Diagnostic> {
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let spec = self.decision.spec();
-        let mut world = World::new(&bellman, 1, seed, self.simulation.start.as_deref());
+        let mut world = World::new(&bellman, 1, seed, self.from.as_deref());
         let mut out: Vec<(String, Vec<f64>)> = spec
             .chain
             .names

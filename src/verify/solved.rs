@@ -338,7 +338,7 @@ pub(super) fn judge(model: &Model, problem: &Decision, seed: u64) -> certificate
 }
 
 /// The middle of where each state may start, if the model says.
-fn start(model: &Model, problem: &Decision) -> Option<Vec<f64>> {
+pub(super) fn start(model: &Model, problem: &Decision) -> Option<Vec<f64>> {
     let middle = |k: usize| -> Option<f64> {
         let state = &model.states[problem.origin[k].0];
         let d = model.graph.nodes[state.start?.0 as usize].domain;

@@ -42,12 +42,26 @@ pub trait VectorEnvironment: Send {
     fn final_observation(&self) -> &[f32];
     /// Discount factor of the model.
     fn discount(&self) -> f32;
+    /// Which slots meet the same chance.
+    fn common_chance(&self) -> CommonChance {
+        CommonChance { worlds: 1, members: 1 }
+    }
     /// Everything needed to continue to the bit.
     fn save_state(&self) -> Vec<u8>;
     /// Continues from `save_state`; `Err` names what does not fit.
     fn load_state(&mut self, bytes: &[u8]) -> Result<(), String>;
     /// Returns of the episodes that ended since the last call, in order of world.
     fn take_episode_returns(&mut self) -> Vec<f64>;
+}
+
+/// Slots that meet the same shocks and noises: member `m` of every world in a run of `worlds` neighbouring ones, where slot
+/// `w * members + m` is member `m` of world `w`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommonChance {
+    /// Neighbouring worlds that share; 1 where every world has its own chance.
+    pub worlds: usize,
+    /// Members of one world.
+    pub members: usize,
 }
 
 /// A mixed action space: any number of continuous and finite dimensions.

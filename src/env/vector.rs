@@ -4,7 +4,7 @@ use super::behaviour::{Actor, Behaviour};
 use super::engine::Engine;
 use super::interface::Interface;
 use super::worlds::{Bounds, Worlds};
-use super::{ActionSpace, VectorEnvironment};
+use super::{ActionSpace, CommonChance, VectorEnvironment};
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
 
@@ -23,11 +23,14 @@ pub struct Options {
     pub grids: bool,
     /// How everybody else chooses who has no rule.
     pub others: Behaviour,
+    /// Neighbouring worlds that meet the same shocks and noises (see [`Worlds::share_chance`]).
+    pub together: usize,
 }
 
 /// Worlds of one economy with one kind of learner in them. A slot is `world * members + member`.
 pub struct Vectorised {
     worlds: Worlds,
+    together: usize,
     interface: Interface,
     agent: usize,
     /// Which of the rewards of an outcome is the learner's, and for each member its element.
@@ -111,7 +114,8 @@ impl Vectorised {
     /// E0928 or E0927 for an agent that cannot learn, and those of [`Worlds::new`].
     pub fn new(model: &Model, options: &Options) -> Result<Vectorised, Diagnostic> {
         let agent = learner_of(model, options.agent.as_deref())?;
-        let worlds = Worlds::new(model, options.scenario.as_deref(), options.worlds.max(1), 0, &[])?;
+        let mut worlds = Worlds::new(model, options.scenario.as_deref(), options.worlds.max(1), 0, &[])?;
+        let together = worlds.share_chance(options.together)?;
         let model = worlds.model.clone();
         let interface = Interface::new(&model, agent, options.grids)?;
         let others = Actor::beside(&worlds, &options.others, &interface.actions)?;
@@ -161,6 +165,7 @@ impl Vectorised {
             discount: discount as f32,
             reward: (reward, reward_map),
             worlds,
+            together,
             interface,
             agent,
             paying,
@@ -327,6 +332,12 @@ impl VectorEnvironment for Vectorised {
     }
     fn discount(&self) -> f32 {
         self.discount
+    }
+    fn common_chance(&self) -> CommonChance {
+        CommonChance {
+            worlds: self.together,
+            members: self.interface.members,
+        }
     }
     fn save_state(&self) -> Vec<u8> {
         let stored = Stored {

@@ -22,6 +22,11 @@ const RANDOM_ACTIONS: u64 = 4 << 20;
 /// Distance between the lanes of two worlds.
 const WORLD_STRIDE: u64 = 1 << 32;
 
+/// The lane of an element of a world.
+fn lane(world: usize, element: usize) -> u64 {
+    world as u64 * WORLD_STRIDE + element as u64
+}
+
 /// Many copies of an economy.
 pub struct Worlds {
     /// The model, over the graph that is really evaluated.
@@ -29,6 +34,8 @@ pub struct Worlds {
     graph: Arc<Graph>,
     scenario: Option<Scenario>,
     worlds: usize,
+    /// Neighbouring worlds with the same chance (but not the same start).
+    together: usize,
     key: Key,
     /// Present values of every input.
     pub frame: Frame,
@@ -203,6 +210,7 @@ impl Worlds {
             graph,
             scenario,
             worlds,
+            together: 1,
             key: Key::new(seed, 0),
             frame,
             laws,
@@ -252,6 +260,19 @@ impl Worlds {
         }
         (self.key, self.step, self.period, self.frame, self.stored) = (key, step, period, frame, stored);
         Ok(())
+    }
+
+    /// Lets every `together` neighbouring worlds draw the same shocks and noises from the next restart on (first values of
+    /// states stay their own): what differs between them is then their doing. Does nothing in a model without chance, and returns how
+    /// many worlds share.
+    ///
+    /// # Errors
+    /// Those of a restart.
+    pub fn share_chance(&mut self, together: usize) -> Result<usize, Diagnostic> {
+        let chance = !self.model.shocks.is_empty() || self.model.draws.iter().any(|d| d.when != DrawWhen::Start);
+        self.together = if chance { together.clamp(1, self.worlds) } else { 1 };
+        self.restart(&vec![true; self.worlds])?;
+        Ok(self.together)
     }
 
     /// Number of worlds.
@@ -318,13 +339,14 @@ impl Worlds {
             }
             let key = self.key.child(DRAWS + number as u64);
             let n = self.worlds;
+            let together = if d.when == DrawWhen::Start { 1 } else { self.together };
             let array = &mut self.frame[d.input.0 as usize];
             if n == 1 {
                 key.fill_f64(self.step, 0, array);
             } else {
                 for e in 0..array.len() / n {
                     for w in 0..n {
-                        array[e * n + w] = key.uniform(self.step, w as u64 * WORLD_STRIDE + e as u64);
+                        array[e * n + w] = key.uniform(self.step, lane(w / together, e));
                     }
                 }
             }
@@ -416,7 +438,7 @@ impl Worlds {
                         None => which[w],
                     };
                     if chosen {
-                        let u = key.uniform(self.step, w as u64 * WORLD_STRIDE + e as u64);
+                        let u = key.uniform(self.step, lane(w / self.together, e));
                         fresh[e * n + w] =
                             shocks::first(&self.laws[s], model.shocks[s].start.as_ref(), &on, e, w, n, u);
                     }
@@ -575,7 +597,7 @@ impl Worlds {
         let n = self.worlds;
         let elements = self.graph.elements(&a.shape);
         let key = self.key.child(RANDOM_ACTIONS + action as u64);
-        let u = |e: usize, w: usize| key.uniform(self.step, w as u64 * WORLD_STRIDE + e as u64);
+        let u = |e: usize, w: usize| key.uniform(self.step, lane(w, e));
         let mut out = vec![0.0; elements * n];
         for e in 0..elements {
             for w in 0..n {
@@ -928,7 +950,7 @@ impl Worlds {
                 for g in 0..fresh.len() / n / size {
                     for w in 0..n {
                         let x: Vec<f64> = (0..size).map(|i| fresh[(g * size + i) * n + w]).collect();
-                        let lane = w as u64 * WORLD_STRIDE + (g * size) as u64;
+                        let lane = lane(w / self.together, g * size);
                         for (i, y) in shocks::next_vector(a, load, &x, key, self.step, lane)
                             .into_iter()
                             .enumerate()
@@ -941,7 +963,7 @@ impl Worlds {
                 let on = self.conditions(s, true);
                 for e in 0..fresh.len() / n {
                     for w in 0..n {
-                        let u = key.uniform(self.step, w as u64 * WORLD_STRIDE + e as u64);
+                        let u = key.uniform(self.step, lane(w / self.together, e));
                         fresh[e * n + w] = shocks::next(&self.laws[s], self.stored[s][e * n + w], &on, e, w, n, u);
                     }
                 }

@@ -50,6 +50,7 @@ impl A2c {
             normalize_observations: options.normalize_observations,
             normalize_rewards: options.normalize_rewards,
             normalize_values: options.normalize_values,
+            first_policy: options.first_policy,
         };
         let agent = ActorCritic::new(&settings, env, seed)?;
         let count = agent.policy.params().len() + agent.log_std.len() + agent.value.params().len();
@@ -123,6 +124,9 @@ impl Learner for A2c {
         self.agent.play(env, horizon, lambda, &mut self.rollout)?;
         let (loss, norm) = self.step(rate, entropy);
         all_finite("a weight of the policy", self.agent.policy.params(), self.agent.steps)?;
+        if progress >= self.options.average_from {
+            self.agent.average.update(self.agent.policy.params());
+        }
         let explained = explained_variance(&self.rollout.value[..self.rollout.rows()], &self.rollout.target);
         let mut values = vec![
             ("learning_rate", rate),

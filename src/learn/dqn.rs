@@ -94,7 +94,7 @@ impl Dqn {
             options.priority,
         );
         Ok(Dqn {
-            memory: Memory::new(shape, options.normalize_observations, replay, seed),
+            memory: Memory::new(shape, options.normalize_observations, replay, seed, 0),
             optimizer: Optimizer::new(OptimizerKind::Adam, net.params().len(), 1e-8),
             target: net.clone(),
             scale: ValueScale::new(options.normalize_values, 1e-3),
@@ -140,7 +140,7 @@ impl Dqn {
             x.choice.push(joint as u32);
         }
         let choices = &self.choices;
-        m.step(env, &x.continuous, &x.discrete, &x.choice, |env, s| {
+        m.step(env, &x.continuous, &x.continuous, &x.discrete, &x.choice, |env, s| {
             choices.allowed(&space, env.mask(), s).unwrap_or_default()
         })
     }
@@ -286,6 +286,7 @@ impl Learner for Dqn {
             space: self.memory.shape.space.clone(),
             observation_width: self.memory.shape.observation_width,
             observation: self.memory.observation.clone(),
+            centre: Vec::new(),
             kind: PolicyKind::Greedy {
                 net: self.net.clone(),
                 dueling: self.options.dueling,

@@ -105,6 +105,21 @@ impl Method {
         each!(self, o => o.worlds)
     }
 
+    /// Number of worlds that it wants to meet the same chance.
+    pub fn together(&self) -> usize {
+        match self {
+            Method::QLearning(_) => 1,
+            #[cfg(feature = "learn")]
+            Method::Ppo(o) => o.common_chance,
+            #[cfg(feature = "learn")]
+            Method::A2c(o) => o.common_chance,
+            #[cfg(feature = "learn")]
+            Method::Sac(o) => o.common_chance,
+            #[cfg(feature = "learn")]
+            Method::Dqn(_) | Method::RecurrentPpo(_) => 1,
+        }
+    }
+
     /// Environment steps it learns from.
     pub fn steps(&self) -> u64 {
         each!(self, o => o.steps)

@@ -11,6 +11,7 @@
 
 #[cfg(feature = "learn")]
 pub mod a2c;
+pub mod centre;
 pub mod distribution;
 #[cfg(feature = "learn")]
 pub mod dqn;

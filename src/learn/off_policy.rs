@@ -3,7 +3,7 @@
 use super::normalize::RunningStatistics;
 use super::replay::{Batch, Moment, Replay};
 use super::{LearnError, Shape, all_finite};
-use crate::env::VectorEnvironment;
+use crate::env::{CommonChance, VectorEnvironment};
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +23,8 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// An empty memory.
-    pub(super) fn new(shape: Shape, standardize: bool, replay: Replay, seed: u64) -> Memory {
+    /// An empty memory after `steps` steps spent otherwise.
+    pub(super) fn new(shape: Shape, standardize: bool, replay: Replay, seed: u64, steps: u64) -> Memory {
         let observation = standardize.then(|| RunningStatistics::new(shape.observation_width));
         let rng = Stream::new(seed, 3);
         Memory {
@@ -32,7 +32,7 @@ impl Memory {
             observation,
             replay,
             rng,
-            steps: 0,
+            steps,
             seen: Vec::new(),
             row: Vec::new(),
         }
@@ -56,7 +56,7 @@ impl Memory {
         Ok(())
     }
 
-    /// Steps the environment and remembers. `choice[s]` numbers the joint choice of slot `s`, `allowed(env, s)` writes
+    /// Steps the environment by `continuous` and `discrete` and remembers, of the former as `chosen`. `choice[s]` numbers the joint choice of slot `s`, `allowed(env, s)` writes
     /// what it may choose next.
     ///
     /// # Errors
@@ -65,6 +65,7 @@ impl Memory {
         &mut self,
         env: &mut dyn VectorEnvironment,
         continuous: &[f32],
+        chosen: &[f32],
         discrete: &[u32],
         choice: &[u32],
         allowed: impl Fn(&dyn VectorEnvironment, usize) -> Vec<f32>,
@@ -82,7 +83,7 @@ impl Memory {
             };
             let moment = Moment {
                 observation: &self.seen[s * w..(s + 1) * w],
-                continuous: &continuous[s * c..(s + 1) * c],
+                continuous: &chosen[s * c..(s + 1) * c],
                 choice: choice.get(s).copied().unwrap_or(0),
                 reward: env.reward()[s],
                 next: &after[s * w..(s + 1) * w],
@@ -100,6 +101,16 @@ impl Memory {
     /// Draws a batch with standardised observations.
     pub fn draw(&mut self, count: usize, beta: f64, batch: &mut Batch) {
         self.replay.sample(count, beta, &mut self.rng, batch);
+        self.standardize(batch);
+    }
+
+    /// The same in runs that met the same chance (see [`Replay::sample_groups`]).
+    pub fn draw_groups(&mut self, count: usize, common: CommonChance, batch: &mut Batch) {
+        self.replay.sample_groups(count, common, &mut self.rng, batch);
+        self.standardize(batch);
+    }
+
+    fn standardize(&mut self, batch: &mut Batch) {
         if let Some(statistics) = &self.observation {
             for rows in [&mut batch.observation, &mut batch.after] {
                 statistics.apply(rows, &mut self.row);

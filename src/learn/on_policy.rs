@@ -4,6 +4,7 @@
 //! stored as drawn and clipped only on their way into the environment, so that their probabilities are those of the normal
 //! law; values are computed once, after the stretch, in one batch.
 
+use super::centre::{self, FirstPolicy};
 use super::distribution::{self, Noise};
 use super::nets::{Activation, Mlp, Net, Workspace};
 use super::normalize::{Average, RewardScale, RunningStatistics, ValueScale, rescale};
@@ -13,6 +14,9 @@ use super::{LearnError, Shape, all_finite, discount_of};
 use crate::env::VectorEnvironment;
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
+
+/// Share of what slots under the same chance have in common that goes into the targets of the values.
+pub(crate) const COMMON_KEPT: f32 = 0.2;
 
 /// Everything an actor and a critic are.
 #[derive(Clone, Serialize, Deserialize)]
@@ -29,6 +33,10 @@ pub struct ActorCritic {
     pub(crate) noise: Noise,
     pub(crate) shuffle: Stream,
     pub(crate) steps: u64,
+    /// Whether anything has been played.
+    begun: bool,
+    /// Where zero of each continuous dimension stands.
+    centre: Vec<f32>,
     #[serde(skip)]
     scratch: Scratch,
 }
@@ -59,6 +67,8 @@ pub struct Settings<'a> {
     pub normalize_rewards: bool,
     /// Standardise the targets of the value network.
     pub normalize_values: bool,
+    /// Where the policy starts.
+    pub first_policy: FirstPolicy,
 }
 
 impl ActorCritic {
@@ -75,9 +85,11 @@ impl ActorCritic {
         let head = distribution::head_width(&shape.space);
         let policy = Mlp::new(width, settings.network, head, settings.activation, 0.01, &mut rng);
         let value = Mlp::new(width, settings.network, 1, settings.activation, 1.0, &mut rng);
+        let (centre, tried) = centre::of(settings.first_policy, env, seed);
         env.reset(seed);
         let _ = env.take_episode_returns();
         Ok(ActorCritic {
+            centre,
             discount,
             policy,
             value,
@@ -88,7 +100,8 @@ impl ActorCritic {
             average: Average::default(),
             noise: Noise::new(seed, 2),
             shuffle: Stream::new(seed, 3),
-            steps: 0,
+            steps: tried,
+            begun: false,
             shape,
             scratch: Scratch::default(),
         })
@@ -112,13 +125,14 @@ impl ActorCritic {
         }
         self.standardize(env.observation(), false);
         rollout.observation.extend_from_slice(&self.scratch.row);
-        if self.steps == 0 {
+        if !std::mem::replace(&mut self.begun, true) {
             let ends = rollout.terminated.iter().filter(|t| **t).count() as f64 / rollout.rows() as f64;
             self.scale.start(&rollout.reward, self.discount as f64, ends);
         }
         self.steps += rollout.rows() as u64;
         self.values(rollout);
         rollout.estimate_advantages(self.discount, lambda);
+        rollout.remove_common(env.common_chance(), COMMON_KEPT);
         all_finite("an advantage", &rollout.advantage, self.steps)?;
         let correction = self.scale.update(&rollout.target);
         rescale(&mut self.value, correction, 1);
@@ -155,6 +169,7 @@ impl ActorCritic {
         );
         clipped.clear();
         clipped.extend(rollout.continuous[at_c..].iter().map(|a| a.clamp(-1.0, 1.0)));
+        centre::place(&self.centre, clipped);
         env.step(clipped, &rollout.discrete[at_d..]);
         all_finite("a reward", env.reward(), self.steps)?;
         rollout.reward.extend_from_slice(env.reward());
@@ -231,6 +246,7 @@ impl ActorCritic {
             space: self.shape.space.clone(),
             observation_width: self.shape.observation_width,
             observation: self.observation.clone(),
+            centre: self.centre.clone(),
             kind: PolicyKind::Feedforward {
                 net,
                 log_std: self.log_std.clone(),

@@ -38,7 +38,7 @@ pub struct Planned {
     pub settings: Vec<(String, String)>,
 }
 
-/// Periods after which an episode is cut off where nothing says when it ends.
+/// Fewest periods after which an episode is cut off where nothing says when it ends.
 const PERIODS: usize = 200;
 
 /// The plan for a model.
@@ -70,11 +70,15 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
         .and_then(|s| s.periods);
     let said = read.periods.or(of_scenario);
     let ends = model.horizon.is_some() || !model.ends.is_empty();
-    let periods = said.or(if ends { None } else { Some(PERIODS) });
     let until_discounted = match discount {
         Some(b) if b > 0.0 && b < 1.0 => ((1e-3f64.ln() / b.ln()).ceil() as usize).clamp(10, 1000),
         _ => 1000,
     };
+    let periods = said.or(if ends {
+        None
+    } else {
+        Some(until_discounted.max(PERIODS))
+    });
     let evaluation_periods = read
         .evaluation_periods
         .or(if ends { said.or(model.horizon) } else { None })
@@ -95,6 +99,7 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
                 periods,
                 grids: method.finite_choices(),
                 others: asked.others.clone().unwrap_or(Behaviour::Random),
+                together: method.together(),
             },
             method,
             evaluations: read.evaluations.unwrap_or(20),

@@ -23,6 +23,9 @@ pub struct Policy {
     pub observation_width: usize,
     /// Standardisation of observations, if any.
     pub observation: Option<RunningStatistics>,
+    /// Where zero of each continuous dimension stands (see [`super::centre`]); empty where it is the middle of the bounds.
+    #[serde(default)]
+    pub centre: Vec<f32>,
     /// The function itself.
     pub kind: PolicyKind,
 }
@@ -110,7 +113,9 @@ impl Policy {
             .observation
             .as_ref()
             .is_none_or(|o| o.width() == self.observation_width);
-        if ok && statistics {
+        let centred = self.centre.is_empty()
+            || (self.centre.len() == self.space.continuous && self.centre.iter().all(|c| c.abs() < 1.0));
+        if ok && statistics && centred {
             return Ok(());
         }
         Err(LearnError::Mismatch {
@@ -239,6 +244,7 @@ impl Policy {
             }
         }
         continuous.iter_mut().for_each(|a| *a = a.clamp(-1.0, 1.0));
+        super::centre::place(&self.centre, continuous);
     }
 
     #[expect(clippy::too_many_arguments, reason = "the arrays of one batch of decisions")]

@@ -63,6 +63,7 @@ impl Ppo {
             normalize_observations: options.normalize_observations,
             normalize_rewards: options.normalize_rewards,
             normalize_values: options.normalize_values,
+            first_policy: options.first_policy,
         };
         let agent = ActorCritic::new(&settings, env, seed)?;
         let count = agent.policy.params().len() + agent.log_std.len() + agent.value.params().len();
@@ -180,7 +181,8 @@ impl Learner for Ppo {
         .at(progress) as f32;
         let (horizon, lambda, epochs, minibatch) = (o.horizon, o.gae_lambda as f32, o.epochs, o.minibatch);
         self.agent.play(env, horizon, lambda, &mut self.rollout)?;
-        let mut order: Vec<usize> = (0..self.rollout.rows()).collect();
+        let decay = self.agent.discount * lambda;
+        let mut order = self.rollout.rows_mostly_played(decay, self.options.unplayed as f32);
         let (mut sums, mut count) = ([0.0f64; 4], 0usize);
         'update: for _ in 0..epochs {
             // A single minibatch needs no shuffle; the sum is then in the order of play.
@@ -196,6 +198,9 @@ impl Learner for Ppo {
             }
         }
         all_finite("a weight of the policy", self.agent.policy.params(), self.agent.steps)?;
+        if progress >= self.options.average_from {
+            self.agent.average.update(self.agent.policy.params());
+        }
         let n = count.max(1) as f64;
         let explained = explained_variance(&self.rollout.value[..self.rollout.rows()], &self.rollout.target);
         let mut values = vec![

@@ -358,6 +358,7 @@ impl Learner for QLearning {
             space: self.shape.space.clone(),
             observation_width: self.shape.observation_width,
             observation: None,
+            centre: Vec::new(),
             kind: PolicyKind::Tabular {
                 tables: self.tables.clone(),
                 choices: self.choices.clone(),

@@ -409,6 +409,7 @@ impl Learner for RecurrentPpo {
             space: self.shape.space.clone(),
             observation_width: self.shape.observation_width,
             observation: self.observation.clone(),
+            centre: Vec::new(),
             kind: PolicyKind::Recurrent {
                 net: self.policy.clone(),
                 log_std: self.log_std.clone(),

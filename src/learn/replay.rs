@@ -5,6 +5,7 @@
 //! early, the shorter sums are kept too. Prioritised sampling is proportional (Schaul et al. 2016): probability
 //! `p^alpha / sum`, weights `(count * probability)^-beta` over the largest of the batch.
 
+use crate::env::CommonChance;
 use crate::num::random::Stream;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -187,6 +188,27 @@ impl Replay {
         self.len = (self.len + 1).min(self.capacity);
     }
 
+    /// Draws `count` transitions, with replacement, in runs of `common.worlds` that met the same chance: the same member in
+    /// neighbouring worlds in one period. Only for memories of single periods without priorities, whose capacity is a
+    /// multiple of the number of slots.
+    pub fn sample_groups(&self, count: usize, common: CommonChance, rng: &mut Stream, batch: &mut Batch) {
+        batch.index.clear();
+        let slots = self.pending.len().max(1);
+        let (size, members) = (common.worlds, common.members.max(1));
+        let worlds = slots / members;
+        let (periods, groups) = ((self.len / slots).max(1), (worlds / size).max(1));
+        while batch.index.len() < count {
+            let period = rng.random_range(0..periods);
+            let first = rng.random_range(0..groups) * size;
+            let member = rng.random_range(0..members);
+            let rows = (first..first + size).map(|w| period * slots + w * members + member);
+            batch.index.extend(rows.take(count - batch.index.len()));
+        }
+        batch.importance.clear();
+        batch.importance.resize(count, 1.0);
+        self.take(batch);
+    }
+
     /// Draws `count` transitions, with replacement; `beta` corrects prioritised sampling.
     pub fn sample(&self, count: usize, beta: f64, rng: &mut Stream, batch: &mut Batch) {
         batch.index.clear();
@@ -212,6 +234,11 @@ impl Replay {
                 batch.importance.iter_mut().for_each(|w| *w /= largest);
             }
         }
+        self.take(batch);
+    }
+
+    /// Copies what stands at the positions of a batch.
+    fn take(&self, batch: &mut Batch) {
         let w = self.widths;
         take(&self.observation, &batch.index, w.observation, &mut batch.observation);
         take(&self.after, &batch.index, w.observation, &mut batch.after);

@@ -1,24 +1,26 @@
 //! Soft actor-critic (Haarnoja et al. 2018, arXiv 1812.05905), for continuous actions.
 //!
 //! Two critics learn `r + d (min Q'(s', a') - alpha log pi(a'|s'))`, where `Q'` are slowly following copies and only
-//! termination cuts the value off; the policy, a normal through a tangent, climbs `min Q - alpha log pi`; the temperature
+//! termination cuts the value off; the policy, a normal through a tangent, climbs `mean Q - alpha log pi`; the temperature
 //! alpha holds the entropy at a target. The targets of the critics are standardised (`ValueScale`) and the temperature is in
 //! those units, so that neither the level nor the scale of utility matters. The target entropy falls during training: at the
 //! usual value a policy keeps a standard deviation of about 9 % of half its range, which moves its mean where
 //! the problem is lopsided (saving too little costs more than too much).
 
+use super::centre;
 use super::distribution::Noise;
 use super::nets::loss::{squashed_policy_loss, squashed_sample, value_loss};
 use super::nets::simd::blend;
 use super::nets::{Mlp, Net, Optimizer, OptimizerKind, Workspace};
 use super::normalize::{Average, ValueScale, rescale};
 use super::off_policy::Memory;
+use super::on_policy::COMMON_KEPT;
 use super::options::Linear;
 pub use super::options::learners::SacOptions;
 use super::policy::{Policy, PolicyKind, squashed_action};
 use super::replay::{Batch, Replay, Widths};
 use super::{LearnError, Learner, LearnerOptions, Metrics, Shape, all_finite, decode, discount_of, encode};
-use crate::env::VectorEnvironment;
+use crate::env::{CommonChance, VectorEnvironment};
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,11 @@ pub struct Sac {
     play_noise: Noise,
     learn_noise: Noise,
     gradients: u64,
+    /// Where zero of each action stands, and the steps spent on finding it.
+    centre: Vec<f32>,
+    tried: u64,
+    /// Neighbouring worlds in the memory with the same chance (1 if that is not used), members of one.
+    common: (usize, usize),
     #[serde(skip)]
     scratch: Scratch,
 }
@@ -49,10 +56,12 @@ struct Scratch {
     head: Vec<f32>,
     noise: Vec<f32>,
     action: Vec<f32>,
+    placed: Vec<f32>,
     log_prob: Vec<f32>,
     input: Vec<f32>,
     value: [Vec<f32>; 2],
     goal: Vec<f32>,
+    own_goal: Vec<f32>,
     dvalue: Vec<f32>,
     dinput: [Vec<f32>; 2],
     daction: Vec<f32>,
@@ -81,6 +90,7 @@ impl Sac {
         let mut rng = Stream::new(seed, 1);
         let policy = Mlp::new(width, &options.network, 2 * dims, act, 0.01, &mut rng);
         let critics = [(); 2].map(|()| Mlp::new(width + dims, &options.network, 1, act, 0.1, &mut rng));
+        let (centre, tried) = centre::of(options.first_policy, env, seed);
         env.reset(seed);
         let _ = env.take_episode_returns();
         let widths = Widths {
@@ -89,10 +99,18 @@ impl Sac {
             allowed: 0,
         };
         let discount = discount_of(options.discount, env)?;
-        let replay = Replay::new(widths, options.memory, shape.slots, options.n_step, discount, None);
+        let common = env.common_chance();
+        let grouped = common.worlds >= 4 && options.n_step == 1 && shape.slots / common.members % common.worlds == 0;
+        let common = if grouped { common.worlds } else { 1 };
+        // Whole periods, so that runs of neighbours stay together.
+        let room = options.memory.next_multiple_of(shape.slots);
+        let replay = Replay::new(widths, room, shape.slots, options.n_step, discount, None);
         let sizes = [policy.params().len(), 2 * critics[0].params().len(), 1];
         Ok(Sac {
-            memory: Memory::new(shape, options.normalize_observations, replay, seed),
+            memory: Memory::new(shape, options.normalize_observations, replay, seed, tried),
+            common: (common, env.common_chance().members),
+            centre,
+            tried,
             optimizers: sizes.map(|n| Optimizer::new(OptimizerKind::Adam, n, 1e-8)),
             log_temperature: options.temperature.ln() as f32,
             scale: ValueScale::new(options.normalize_values, 1e-3),
@@ -114,7 +132,7 @@ impl Sac {
         let (m, x) = (&mut self.memory, &mut self.scratch);
         let (slots, dims) = (m.shape.slots, m.shape.space.continuous);
         x.action.resize(slots * dims, 0.0);
-        if m.steps < self.options.warmup as u64 {
+        if m.steps < self.tried + self.options.warmup as u64 {
             self.play_noise.uniform(1, &mut x.action);
             self.play_noise.advance();
             x.action.iter_mut().for_each(|a| *a = 2.0 * *a - 1.0);
@@ -123,15 +141,32 @@ impl Sac {
             self.policy.infer(&m.row, slots, &mut x.ws, &mut x.head);
             squashed_action(&x.head, dims, false, &mut self.play_noise, &mut x.action);
         }
-        m.step(env, &x.action, &[], &[], |_, _| Vec::new())
+        x.placed.clone_from(&x.action);
+        centre::place(&self.centre, &mut x.placed);
+        m.step(env, &x.placed, &x.action, &[], &[], |_, _| Vec::new())
     }
 
-    /// One gradient step of critics, policy and temperature; returns the critics' loss and the entropy.
-    fn learn(&mut self, rate: f64, target_entropy: f32) -> (f64, f64) {
+    /// One gradient step of the critics and, given the entropy it is held at, of policy and temperature; returns the critics'
+    /// loss and the entropy.
+    fn learn(&mut self, rate: f64, target_entropy: Option<f32>) -> (f64, f64) {
         let n = self.options.minibatch;
-        self.memory.draw(n, 1.0, &mut self.scratch.batch);
+        let (worlds, members) = self.common;
+        if worlds > 1 {
+            self.memory
+                .draw_groups(n, CommonChance { worlds, members }, &mut self.scratch.batch);
+        } else {
+            self.memory.draw(n, 1.0, &mut self.scratch.batch);
+        }
         self.goals(n);
         let loss = self.learn_critics(n, rate);
+        let weight = self.options.target_rate as f32;
+        for (target, critic) in self.targets.iter_mut().zip(&self.critics) {
+            blend(target.params_mut(), critic.params(), weight);
+        }
+        self.gradients += 1;
+        let Some(target_entropy) = target_entropy else {
+            return (loss, f64::NAN);
+        };
         let entropy = self.learn_policy(n, rate);
         // Temperature: the derivative of log(alpha) * (entropy - target), as in the authors' code.
         let gradient = [entropy as f32 - target_entropy];
@@ -140,11 +175,6 @@ impl Sac {
             rate,
             1.0,
         );
-        let weight = self.options.target_rate as f32;
-        for (target, critic) in self.targets.iter_mut().zip(&self.critics) {
-            blend(target.params_mut(), critic.params(), weight);
-        }
-        self.gradients += 1;
         (loss, entropy)
     }
 
@@ -185,7 +215,8 @@ impl Sac {
         let mut loss = 0.0;
         for (critic, gradient) in self.critics.iter_mut().zip(&mut x.gradient) {
             let value = critic.forward(&x.input, n);
-            loss += value_loss(value, &x.goal, 0.5, None, &mut x.dvalue) as f64;
+            remove_common(value, &x.goal, self.common.0, &mut x.own_goal);
+            loss += value_loss(value, &x.own_goal, 0.5, None, &mut x.dvalue) as f64;
             gradient.resize(critic.params().len(), 0.0);
             critic.backward(&x.dvalue, Some(gradient), None);
         }
@@ -206,20 +237,20 @@ impl Sac {
         let head = self.policy.forward(&x.batch.observation, n);
         squashed_sample(head, &x.noise, dims, &mut x.action, &mut x.log_prob);
         join(&x.batch.observation, &x.action, n, &mut x.input);
-        // The derivative of the smaller critic with respect to the action.
+        // The derivative of the critics' mean with respect to the action.
         x.dvalue.clear();
         x.dvalue.resize(n, 1.0);
         for k in 0..2 {
-            x.value[k].clear();
-            x.value[k].extend_from_slice(self.critics[k].forward(&x.input, n));
+            self.critics[k].forward(&x.input, n);
             x.dinput[k].resize(n * (width + dims), 0.0);
             self.critics[k].backward(&x.dvalue, None, Some(&mut x.dinput[k]));
         }
         x.daction.clear();
         for i in 0..n {
-            let k = usize::from(x.value[1][i] < x.value[0][i]);
             let at = i * (width + dims) + width;
-            x.daction.extend_from_slice(&x.dinput[k][at..at + dims]);
+            // The mean of the critics is steadier than the smaller one, and the targets see to it that neither promises too much.
+            let both = x.dinput[0][at..at + dims].iter().zip(&x.dinput[1][at..at + dims]);
+            x.daction.extend(both.map(|(a, b)| 0.5 * (a + b)));
         }
         squashed_policy_loss(
             head,
@@ -235,6 +266,22 @@ impl Sac {
         self.policy.backward(&x.dhead, Some(gradient), None);
         self.optimizers[0].step(&mut [(self.policy.params_mut(), gradient)], rate, 1.0);
         -x.log_prob.iter().map(|l| *l as f64).sum::<f64>() / n as f64
+    }
+}
+
+/// Goals without most of the error that a run of rows under the same chance has in common: that is what chance did, and
+/// says nothing about what their actions did. The share [`COMMON_KEPT`] still teaches the level. (Generalised least
+/// squares with errors that are correlated within groups.)
+fn remove_common(value: &[f32], goal: &[f32], run: usize, out: &mut Vec<f32>) {
+    out.clear();
+    out.extend_from_slice(goal);
+    if run < 4 {
+        return;
+    }
+    for (goal, value) in out.chunks_mut(run).zip(value.chunks(run)) {
+        let error: f64 = goal.iter().zip(value).map(|(g, v)| f64::from(g - v)).sum();
+        let common = (error / goal.len() as f64) as f32;
+        goal.iter_mut().for_each(|g| *g -= (1.0 - COMMON_KEPT) * common);
     }
 }
 
@@ -262,7 +309,7 @@ impl Learner for Sac {
             while self.memory.steps < start + self.options.train_every as u64 {
                 self.play(env)?;
             }
-            if self.memory.steps < self.options.warmup as u64 || self.memory.replay.is_empty() {
+            if self.memory.steps < self.tried + self.options.warmup as u64 || self.memory.replay.is_empty() {
                 continue;
             }
             if self.gradients == 0 {
@@ -283,8 +330,9 @@ impl Learner for Sac {
                     to: o.target_entropy_end,
                 }
                 .at(progress);
+            let target = (progress >= o.critics_first).then_some(target as f32);
             for _ in 0..o.gradient_steps {
-                let (l, h) = self.learn(rate, target as f32);
+                let (l, h) = self.learn(rate, target);
                 (loss, entropy, count) = (loss + l, entropy + h, count + 1);
             }
             if progress >= self.options.average_from {
@@ -315,6 +363,7 @@ impl Learner for Sac {
             space: self.memory.shape.space.clone(),
             observation_width: self.memory.shape.observation_width,
             observation: self.memory.observation.clone(),
+            centre: self.centre.clone(),
             kind: PolicyKind::Squashed { net },
         }
     }

@@ -126,6 +126,7 @@ impl Training {
             &Worlds {
                 worlds: plan.evaluation_episodes.clamp(1, 64),
                 grids,
+                together: 1,
                 periods: Some(plan.evaluation_periods),
                 ..plan.environment.clone()
             },

@@ -102,7 +102,7 @@ pub fn tabulate(
     }
     let visited = visit(model, agent, grids, policy)?;
     let seen = &model.agents[agent].observation;
-    let mut axes: Vec<(String, usize, Vec<f64>)> = Vec::new();
+    let mut axes: Vec<(String, usize, Points)> = Vec::new();
     for (i, s) in model.states.iter().enumerate() {
         if seen.iter().any(|o| o.state == Some(i)) {
             let (lo, hi) = match (s.domain.lo, s.domain.hi) {
@@ -111,9 +111,9 @@ pub fn tabulate(
             };
             let whole = (hi - lo) as usize + 1;
             let values = if s.domain.integer && whole <= VALUES {
-                (0..whole).map(|k| lo + k as f64).collect()
+                Points::These((0..whole).map(|k| lo + k as f64).collect())
             } else {
-                vec![lo, hi]
+                Points::Between(lo, hi)
             };
             axes.push((s.name.clone(), s.input.0 as usize, values));
         }
@@ -121,16 +121,16 @@ pub fn tabulate(
     for (i, s) in model.shocks.iter().enumerate() {
         if seen.iter().any(|o| o.shock == Some(i)) {
             let values = match &s.process {
-                Process::Chain { values, .. } => (0..values.len()).map(|k| k as f64).collect(),
+                Process::Chain { values, .. } => Points::These((0..values.len()).map(|k| k as f64).collect()),
                 Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Iid(_) | Process::Var1 { .. } => {
                     let (lo, hi) = visited[s.input.0 as usize];
-                    vec![lo, hi]
+                    Points::Between(lo, hi)
                 }
             };
             axes.push((s.name.clone(), s.input.0 as usize, values));
         }
     }
-    refine(&mut axes);
+    let axes = refine(axes);
     let total: usize = axes.iter().map(|a| a.2.len()).product();
     let mut rows = Vec::with_capacity(total);
     let mut from = 0;
@@ -179,19 +179,31 @@ pub fn tabulate(
     Ok((names, rows))
 }
 
+/// Where a variable is read.
+enum Points {
+    These(Vec<f64>),
+    Between(f64, f64),
+}
+
 /// Fills intervals with as many values as the table can hold.
-fn refine(axes: &mut [(String, usize, Vec<f64>)]) {
-    let fixed: usize = axes.iter().filter(|a| a.2.len() != 2).map(|a| a.2.len()).product();
-    let free = axes.iter().filter(|a| a.2.len() == 2).count();
-    if free == 0 {
-        return;
+fn refine(axes: Vec<(String, usize, Points)>) -> Vec<(String, usize, Vec<f64>)> {
+    let (mut fixed, mut free) = (1, 0);
+    for (_, _, points) in &axes {
+        match points {
+            Points::These(values) => fixed *= values.len().max(1),
+            Points::Between(..) => free += 1,
+        }
     }
-    let room = (ROWS / fixed.max(1)).max(1) as f64;
-    let n = (room.powf(1.0 / free as f64).floor() as usize).clamp(2, VALUES);
-    for (_, _, values) in axes.iter_mut().filter(|a| a.2.len() == 2) {
-        let (lo, hi) = (values[0], values[1]);
-        *values = (0..n).map(|k| lo + (hi - lo) * k as f64 / (n - 1) as f64).collect();
-    }
+    let room = (ROWS / fixed).max(1) as f64;
+    let n = (room.powf(1.0 / f64::max(free as f64, 1.0)).floor() as usize).clamp(2, VALUES);
+    let filled = axes.into_iter().map(|(name, input, points)| {
+        let values = match points {
+            Points::These(values) => values,
+            Points::Between(lo, hi) => (0..n).map(|k| lo + (hi - lo) * k as f64 / (n - 1) as f64).collect(),
+        };
+        (name, input, values)
+    });
+    filled.collect()
 }
 
 /// Smallest and largest value of every input of the graph in play.
@@ -207,6 +219,7 @@ fn visit(model: &Model, agent: usize, grids: bool, policy: &Policy) -> Result<Ve
             periods: None,
             grids,
             others: crate::env::behaviour::Behaviour::Random,
+            together: 1,
         },
     )?;
     env.reset(1);

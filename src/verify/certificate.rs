@@ -71,8 +71,8 @@ pub struct Options {
     pub points: usize,
     /// Seed of all draws.
     pub seed: u64,
-    /// Where paths start; the steady state or the middle of the grid if `None`.
-    pub start: Option<Vec<f64>>,
+    /// Where paths start, in turn; the steady state or the middle of the grid if empty.
+    pub starts: Vec<Vec<f64>>,
     /// Compare with the best constant policy.
     pub constant: bool,
     /// What must hold.
@@ -87,7 +87,7 @@ impl Default for Options {
             periods: 400,
             points: 1500,
             seed: 1,
-            start: None,
+            starts: Vec::new(),
             constant: true,
             thresholds: Thresholds::default(),
         }
@@ -582,7 +582,7 @@ struct Simulated {
 impl Simulated {
     fn run(bellman: &Bellman, policy: &SolvedPolicy, options: &Options, paths: usize) -> Self {
         let spec = bellman.problem.spec();
-        let mut world = World::new(bellman, paths, options.seed, options.start.as_deref());
+        let mut world = World::new(bellman, paths, options.seed, &options.starts);
         // A finite life is recorded from its start.
         let burn = if spec.horizon.is_some() { 0 } else { options.burn_in };
         for _ in 0..burn {
@@ -816,7 +816,7 @@ pub(super) fn best_constant(
         bellman.tensor.value_at(&later[shock], &places)
     };
     let play = |p: &dyn super::simulate::Policy, paths: usize, seed: u64| -> Vec<f64> {
-        lifetimes(bellman, p, (paths, periods), seed, options.start.as_deref(), &after)
+        lifetimes(bellman, p, (paths, periods), seed, &options.starts, &after)
     };
     let (few, many) = (options.paths.clamp(1, CONSTANT_PATHS.0), CONSTANT_PATHS.1);
     let value = |p: &dyn super::simulate::Policy| statistics::mean(&play(p, few, options.seed));
@@ -846,7 +846,7 @@ pub(super) fn best_constant(
             }
         }
     } else {
-        let world = World::new(bellman, 1, options.seed, options.start.as_deref());
+        let world = World::new(bellman, 1, options.seed, &options.starts);
         let refs: Vec<&[f64]> = world.states.iter().map(Vec::as_slice).collect();
         let (lo, hi) = super::simulate::bounds(
             bellman,

@@ -64,7 +64,7 @@ fn a_narrow_grid_fails_by_its_edges() {
         &problem,
         &solution,
         &Options {
-            start: Some(vec![9.0]),
+            starts: vec![vec![9.0]],
             ..quick()
         },
     )

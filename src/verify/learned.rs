@@ -29,6 +29,8 @@ use std::sync::Mutex;
 
 /// Lanes of one batch of observations.
 const LANES: usize = 64;
+/// Paths over which lifetimes are averaged.
+const PATHS: usize = 64;
 /// Most states at which policies are compared.
 const POINTS: usize = 1500;
 
@@ -45,8 +47,8 @@ pub struct Judge {
     points: Vec<(At, Vec<f64>)>,
     exact: Vec<Vec<f64>>,
     worth: Option<f64>,
-    /// Where lifetimes begin: where the model starts, if it says.
-    from: Option<Vec<f64>>,
+    /// Where lifetimes begin: drawn from where the model starts, if it says.
+    from: Vec<Vec<f64>>,
     constant: Option<super::certificate::ConstantComparison>,
 }
 
@@ -146,13 +148,13 @@ impl Judge {
             paths: 32,
             ..simulation(&model, &problem, 1)
         };
-        let from = super::solved::start(&model, &problem).or_else(|| simulation.start.clone());
+        let from = drawn_starts(&model, &problem).unwrap_or_else(|| simulation.starts.clone());
         let (points, exact, worth, constant) = {
             let bellman = Bellman::new(&problem, solution.interpolation)?;
             let policy = SolvedPolicy::new(&bellman, &solution)?;
             let (points, exact, worth) = visited(&bellman, &policy, &simulation);
             let options = super::certificate::Options {
-                start: from.clone(),
+                starts: from.clone(),
                 ..simulation.clone()
             };
             (
@@ -299,8 +301,8 @@ impl Judge {
         let long = (1e-5f64.ln() / discount.ln()).ceil().clamp(1.0, 2000.0) as usize;
         let periods = spec.horizon.unwrap_or(long);
         let annuity = (1.0 - discount.powi(periods as i32)) / (1.0 - discount);
-        let start = self.from.as_deref();
-        let value = |p: &dyn Acts| statistics::mean(&lifetimes(&bellman, p, (64, periods), seed, start, &|_, _| 0.0));
+        let value =
+            |p: &dyn Acts| statistics::mean(&lifetimes(&bellman, p, (PATHS, periods), seed, &self.from, &|_, _| 0.0));
         let best = value(&exact);
         let unit = match self.worth {
             Some(w) => w * annuity,
@@ -380,7 +382,7 @@ impl Judge {
     pub fn path(&self, policy: &dyn Acts, periods: usize, seed: u64) -> Result<Vec<(String, Vec<f64>)>, Diagnostic> {
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let spec = self.decision.spec();
-        let mut world = World::new(&bellman, 1, seed, self.from.as_deref());
+        let mut world = World::new(&bellman, 1, seed, &self.from);
         let mut out: Vec<(String, Vec<f64>)> = spec
             .chain
             .names
@@ -734,7 +736,7 @@ fn visited(
     policy: &SolvedPolicy,
     o: &super::certificate::Options,
 ) -> (Vec<(At, Vec<f64>)>, Vec<Vec<f64>>, Option<f64>) {
-    let mut world = World::new(bellman, o.paths, o.seed, o.start.as_deref());
+    let mut world = World::new(bellman, o.paths, o.seed, &o.starts);
     let mut all: Vec<(At, Vec<f64>, Vec<f64>)> = Vec::new();
     let horizon = bellman.problem.spec().horizon;
     let burn = if horizon.is_some() { 0 } else { o.burn_in };
@@ -775,6 +777,17 @@ fn visited(
         .then(|| statistics::mean(&worths))
         .filter(|w| *w > 0.0);
     (kept.into_iter().map(|(at, x, _)| (at, x)).collect(), exact, worth)
+}
+
+/// First states as the model draws them, one a path; `None` if it does not say.
+fn drawn_starts(model: &Model, problem: &Decision) -> Option<Vec<Vec<f64>>> {
+    let worlds = Worlds::new(model, None, PATHS, 0, &[]).ok()?;
+    let state = |p: usize| -> Vec<f64> {
+        let at = |(s, element): &(usize, usize)| worlds.frame[model.states[*s].input.0 as usize][element * PATHS + p];
+        problem.origin.iter().map(at).collect()
+    };
+    let all: Vec<Vec<f64>> = (0..PATHS).map(state).collect();
+    all.iter().flatten().all(|x| x.is_finite()).then_some(all)
 }
 
 fn still(problem: &Decision, named: &[(String, f64)]) -> Option<Vec<f64>> {

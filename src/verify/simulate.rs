@@ -268,7 +268,7 @@ pub fn bounds(bellman: &Bellman, at: At, states: &[&[f64]], n: usize) -> (Vec<Ve
 /// Paths side by side.
 pub struct World<'a> {
     bellman: &'a Bellman<'a>,
-    start: Vec<f64>,
+    starts: Vec<Vec<f64>>,
     stationary: Vec<f64>,
     keys: [Key; 4],
     step: u64,
@@ -305,8 +305,9 @@ fn draw(probabilities: impl Iterator<Item = f64>, u: f64) -> usize {
 }
 
 impl<'a> World<'a> {
-    /// `paths` worlds at `start` (the middle of the grid if `None`) with shocks drawn from their stationary distribution.
-    pub fn new(bellman: &'a Bellman<'a>, paths: usize, seed: u64, start: Option<&[f64]>) -> Self {
+    /// `paths` worlds at `starts` in turn (the steady state or the middle of the grid if there are none) with shocks drawn from
+    /// their stationary distribution.
+    pub fn new(bellman: &'a Bellman<'a>, paths: usize, seed: u64, starts: &[Vec<f64>]) -> Self {
         let spec = bellman.problem.spec();
         let middle = || -> Vec<f64> {
             bellman
@@ -316,19 +317,25 @@ impl<'a> World<'a> {
                 .map(|a| a.nodes()[a.nodes().len() / 2])
                 .collect()
         };
-        let start = start
-            .map(<[f64]>::to_vec)
-            .or_else(|| spec.steady_state.clone())
+        let mut starts: Vec<Vec<f64>> = starts
+            .iter()
+            .chain(starts.is_empty().then_some(spec.steady_state.as_ref()).flatten())
             .filter(|s| s.len() == spec.states.len())
-            .unwrap_or_else(middle);
+            .cloned()
+            .collect();
+        if starts.is_empty() {
+            starts.push(middle());
+        }
         let stationary = chain::stationary(&spec.chain.transition);
         let keys = [1, 2, 3, 4].map(|stream| Key::new(seed, stream));
         let shock = (0..paths)
             .map(|p| draw(stationary.iter().copied(), keys[0].uniform(0, p as u64)))
             .collect();
         World {
-            states: start.iter().map(|&x| vec![x; paths]).collect(),
-            start,
+            states: (0..spec.states.len())
+                .map(|k| (0..paths).map(|p| starts[p % starts.len()][k]).collect())
+                .collect(),
+            starts,
             stationary,
             keys,
             step: 0,
@@ -440,7 +447,8 @@ impl<'a> World<'a> {
     }
 
     fn restart(&mut self, p: usize) {
-        for (column, &x) in self.states.iter_mut().zip(&self.start) {
+        let start = &self.starts[p % self.starts.len()];
+        for (column, &x) in self.states.iter_mut().zip(start) {
             column[p] = x;
         }
         self.time[p] = 0;
@@ -458,10 +466,10 @@ pub fn lifetimes(
     policy: &dyn Policy,
     (paths, periods): (usize, usize),
     seed: u64,
-    start: Option<&[f64]>,
+    starts: &[Vec<f64>],
     after: &dyn Fn(usize, &[f64]) -> f64,
 ) -> Vec<f64> {
-    let mut world = World::new(bellman, paths, seed, start);
+    let mut world = World::new(bellman, paths, seed, starts);
     let mut weight = vec![1.0; paths];
     let mut total = vec![0.0; paths];
     for _ in 0..periods {

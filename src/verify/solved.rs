@@ -309,7 +309,7 @@ pub(super) fn judge(model: &Model, problem: &Decision, seed: u64) -> certificate
         ..certificate::Options::default()
     };
     if problem.spec().steady_state.is_none() {
-        o.start = start(model, problem);
+        o.starts = start(model, problem).into_iter().collect();
     }
     let Some(s) = model.solve_settings() else { return o };
     let number = |key: &str| {

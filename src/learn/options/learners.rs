@@ -3,6 +3,7 @@
 
 use super::{Linear, in_range, learner_options};
 use crate::learn::LearnError;
+use crate::learn::centre::FirstPolicy;
 use crate::learn::nets::{Activation, OptimizerKind};
 
 learner_options! {
@@ -12,20 +13,26 @@ learner_options! {
         steps: u64 = 4_000_000,
         /// Worlds played side by side (read where the environment is made).
         worlds: usize = 64,
+        /// Worlds that meet the same shocks and noises, so that what differs between them is their own doing; 1 gives every
+        /// world its own.
+        common_chance: usize = 16,
         /// Periods played between updates, in each world.
-        horizon: usize = 128,
+        horizon: usize = 512,
         /// Passes over what was played.
         epochs: usize = 4,
         /// Rows of one gradient step.
-        minibatch: usize = 512,
+        minibatch: usize = 1024,
         /// Step size of the optimiser, at the start.
-        learning_rate: f64 = 3e-4,
+        learning_rate: f64 = 1e-3,
         /// Whether the step size falls linearly to zero.
         anneal: bool = true,
         /// Discount factor; `none` takes the model's.
         discount: Option<f64> = None,
         /// Weight of far against near surprises in advantages (lambda).
-        gae_lambda: f64 = 0.98,
+        gae_lambda: f64 = 1.0,
+        /// Largest weight with which the value network may stand in an advantage for what was not played: rows nearer to where the
+        /// record stops are left out (none, where the horizon is too short for that). 1 uses all.
+        unplayed: f64 = 0.2,
         /// How far the ratio of new to old probabilities may move from 1.
         clip: f64 = 0.2,
         /// Whether the clip falls linearly to zero.
@@ -53,7 +60,10 @@ learner_options! {
         /// Hidden layers of policy and value network.
         network: Vec<usize> = vec![64, 64],
         /// Function between layers.
-        activation: Activation = Activation::Relu,
+        activation: Activation = Activation::Tanh,
+        /// Where the policy starts: at the best constant that is found by trying (`constant`; the tries count as steps), or in the
+        /// middle of the bounds (`middle`).
+        first_policy: FirstPolicy = FirstPolicy::Constant,
         /// First standard deviation of continuous actions, in units of half their range.
         initial_std: f64 = 0.5,
         /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
@@ -67,11 +77,13 @@ impl PpoOptions {
     /// Fails where an option is out of its range.
     pub(crate) fn check(&self) -> Result<(), LearnError> {
         playing(self.steps, self.worlds, self.discount)?;
+        at_least_one("common_chance", self.common_chance)?;
         at_least_one("horizon", self.horizon)?;
         at_least_one("epochs", self.epochs)?;
         at_least_one("minibatch", self.minibatch)?;
         positive("learning_rate", self.learning_rate)?;
         share("gae_lambda", self.gae_lambda)?;
+        share("unplayed", self.unplayed)?;
         positive("clip", self.clip)?;
         self.value_clip.map_or(Ok(()), |x| positive("value_clip", x))?;
         entropy(self.entropy, self.entropy_end)?;
@@ -91,6 +103,9 @@ learner_options! {
         steps: u64 = 1_000_000,
         /// Worlds played side by side (read where the environment is made).
         worlds: usize = 16,
+        /// Worlds that meet the same shocks and noises, so that what differs between them is their own doing; 1 gives every
+        /// world its own.
+        common_chance: usize = 16,
         /// Periods played between updates, in each world.
         horizon: usize = 8,
         /// Step size of the optimiser, at the start.
@@ -121,6 +136,9 @@ learner_options! {
         network: Vec<usize> = vec![64, 64],
         /// Function between layers.
         activation: Activation = Activation::Tanh,
+        /// Where the policy starts: at the best constant that is found by trying (`constant`; the tries count as steps), or in the
+        /// middle of the bounds (`middle`).
+        first_policy: FirstPolicy = FirstPolicy::Constant,
         /// First standard deviation of continuous actions, in units of half their range.
         initial_std: f64 = 0.5,
         /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
@@ -134,6 +152,7 @@ impl A2cOptions {
     /// Fails where an option is out of its range.
     pub(crate) fn check(&self) -> Result<(), LearnError> {
         playing(self.steps, self.worlds, self.discount)?;
+        at_least_one("common_chance", self.common_chance)?;
         at_least_one("horizon", self.horizon)?;
         positive("learning_rate", self.learning_rate)?;
         share("gae_lambda", self.gae_lambda)?;
@@ -234,19 +253,24 @@ learner_options! {
     /// Options of soft actor-critic.
     pub struct SacOptions("sac") {
         /// Environment steps to learn from, all slots counted.
-        steps: u64 = 100_000,
+        steps: u64 = 300_000,
         /// Worlds played side by side (read where the environment is made).
-        worlds: usize = 8,
+        worlds: usize = 64,
+        /// Worlds that meet the same shocks and noises, so that what differs between them is their own doing; 1 gives every
+        /// world its own.
+        common_chance: usize = 16,
         /// Environment steps between trainings.
-        train_every: usize = 8,
+        train_every: usize = 64,
         /// Gradient steps of each training.
-        gradient_steps: usize = 4,
+        gradient_steps: usize = 32,
         /// Rows of one gradient step.
         minibatch: usize = 256,
         /// Transitions remembered.
         memory: usize = 200_000,
         /// Environment steps at random before training begins.
         warmup: usize = 1000,
+        /// Share of the steps in which the critics alone learn.
+        critics_first: f64 = 0.1,
         /// Step size of the optimisers, at the start.
         learning_rate: f64 = 1e-3,
         /// Whether the step size falls linearly to zero.
@@ -254,7 +278,7 @@ learner_options! {
         /// Discount factor; `none` takes the model's.
         discount: Option<f64> = None,
         /// How far the following critics move towards the critics at each gradient step.
-        target_rate: f64 = 0.005,
+        target_rate: f64 = 0.02,
         /// Entropy of the policy at the start, for each dimension.
         target_entropy: f64 = -1.0,
         /// Entropy of the policy at the end, for each dimension.
@@ -269,10 +293,13 @@ learner_options! {
         normalize_values: bool = true,
         /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
         average_from: f64 = 0.6,
+        /// Where the policy starts: at the best constant that is found by trying (`constant`; the tries count as steps), or in the
+        /// middle of the bounds (`middle`).
+        first_policy: FirstPolicy = FirstPolicy::Constant,
         /// Hidden layers of policy and critics.
         network: Vec<usize> = vec![64, 64],
         /// Function between layers.
-        activation: Activation = Activation::Relu,
+        activation: Activation = Activation::Tanh,
     }
 }
 
@@ -290,6 +317,8 @@ impl SacOptions {
             "a number above 0, at most 1",
         )?;
         positive("temperature", self.temperature)?;
+        at_least_one("common_chance", self.common_chance)?;
+        share("critics_first", self.critics_first)?;
         share("average_from", self.average_from)?;
         network(&self.network)
     }

@@ -27,8 +27,14 @@ word_option!(FirstPolicy, "constant or middle", "constant" => FirstPolicy::Const
 const ROUNDS: usize = 4;
 /// Constants of a round.
 const CANDIDATES: usize = 32;
+/// Plays of a round: two a constant.
+const TRIES: usize = 2 * CANDIDATES;
+/// Worlds in which the result is compared with the middle.
+const FINAL: usize = 16;
 /// Those that the next round is drawn around.
 const ELITE: usize = 6;
+/// Fewest periods of a try that says anything.
+const FEWEST: usize = 10;
 /// Most periods of one try.
 const PERIODS: usize = 200;
 /// Furthest zero is moved.
@@ -47,13 +53,16 @@ pub fn place(centre: &[f32], actions: &mut [f32]) {
 }
 
 /// The best constant for the continuous dimensions of `env` (empty where there are none, or it is not clearly better than the
-/// middle of the bounds), and the steps that were spent.
-pub fn of(first: FirstPolicy, env: &mut dyn VectorEnvironment, seed: u64) -> (Vec<f32>, u64) {
+/// middle of the bounds, or `most` steps are too few for a search), and the steps that were spent.
+pub fn of(first: FirstPolicy, env: &mut dyn VectorEnvironment, seed: u64, most: u64) -> (Vec<f32>, u64) {
     let dims = env.action_space().continuous;
     if first == FirstPolicy::Middle || dims == 0 || !env.action_space().discrete.is_empty() {
         return (Vec::new(), 0);
     }
-    let mut trial = Trial::new(env, seed);
+    let mut trial = Trial::new(env, seed, most);
+    if trial.periods < FEWEST {
+        return (Vec::new(), 0);
+    }
     let mut rng = Stream::new(seed, 6);
     let mut mean = vec![0.0f64; dims];
     let mut sd = vec![1.2f64; dims];
@@ -96,24 +105,29 @@ struct Trial<'a> {
     seed: u64,
     members: usize,
     worlds: usize,
+    turns: usize,
     periods: usize,
     steps: u64,
 }
 
 impl<'a> Trial<'a> {
-    fn new(env: &'a mut dyn VectorEnvironment, seed: u64) -> Self {
+    fn new(env: &'a mut dyn VectorEnvironment, seed: u64, most: u64) -> Self {
         let members = env.common_chance().members.max(1);
         let discount = f64::from(env.discount());
-        let periods = if discount > 0.0 && discount < 1.0 {
+        let worlds = (env.slots() / members).max(1);
+        let long = if discount > 0.0 && discount < 1.0 {
             (0.05f64.ln() / discount.ln()).ceil().clamp(10.0, PERIODS as f64) as usize
         } else {
             PERIODS
         };
+        let turns = TRIES.div_ceil(worlds);
+        let plays = ROUNDS * turns + 2 * FINAL.div_ceil(worlds);
         Trial {
             seed,
             members,
-            worlds: (env.slots() / members).max(1),
-            periods,
+            worlds,
+            turns,
+            periods: long.min((most / (plays * worlds * members) as u64) as usize),
             steps: 0,
             env,
         }
@@ -122,8 +136,8 @@ impl<'a> Trial<'a> {
     /// What each candidate is worth, world by world less the mean of all candidates there.
     fn values(&mut self, candidates: &[Vec<f64>], round: u64) -> Vec<f64> {
         let n = candidates.len();
-        // In every turn each world plays one candidate; turns go on until each candidate had four worlds (or all there are).
-        let turns = (4 * n).div_ceil(self.worlds).max(1);
+        // In every turn each world plays one candidate; turns go on until each candidate had two worlds.
+        let turns = self.turns;
         let mut plays: Vec<(usize, usize, f64)> = Vec::new();
         for turn in 0..turns {
             let worlds = self.worlds;
@@ -162,7 +176,7 @@ impl<'a> Trial<'a> {
     /// Whether `a` is worth more than `b` in the same worlds, by more than twice the standard error of the difference.
     fn clearly_better(&mut self, a: &[f64], b: &[f64], round: u64) -> bool {
         let mut gaps = Vec::new();
-        for turn in 0..16usize.div_ceil(self.worlds) as u64 {
+        for turn in 0..FINAL.div_ceil(self.worlds) as u64 {
             let mine = self.play(&vec![a; self.worlds], round + turn);
             let other = self.play(&vec![b; self.worlds], round + turn);
             // Where the other fails outright there is nothing to measure.
@@ -248,7 +262,7 @@ mod tests {
         let best = Growth::default().optimal_share();
         for slots in [4, 64] {
             let mut env = Copies::new(Growth::default(), slots, 200);
-            let (centre, steps) = of(FirstPolicy::Constant, &mut env, 3);
+            let (centre, steps) = of(FirstPolicy::Constant, &mut env, 3, 1_000_000);
             let share = 0.5 * (f64::from(centre[0]) + 1.0);
             assert!((share - best).abs() < 0.03, "{share} against {best}");
             assert!(steps > 0);
@@ -258,9 +272,9 @@ mod tests {
     #[test]
     fn a_constant_that_is_no_better_than_the_middle_is_not_taken() {
         let mut env = Copies::new(Pendulum::default(), 16, 200);
-        let (centre, _) = of(FirstPolicy::Constant, &mut env, 1);
+        let (centre, _) = of(FirstPolicy::Constant, &mut env, 1, 1_000_000);
         assert!(centre.iter().all(|c| c.abs() < 0.995), "{centre:?}");
-        let (middle, none) = of(FirstPolicy::Middle, &mut env, 1);
+        let (middle, none) = of(FirstPolicy::Middle, &mut env, 1, 1_000_000);
         assert!(middle.is_empty() && none == 0);
     }
 

@@ -12,6 +12,7 @@
 #[cfg(feature = "learn")]
 pub mod a2c;
 pub mod centre;
+pub mod critic;
 pub mod distribution;
 #[cfg(feature = "learn")]
 pub mod dqn;

@@ -92,7 +92,7 @@ impl Memory {
                 terminated,
                 ended,
             };
-            self.replay.push(s, &moment);
+            self.replay.push(&moment);
         }
         self.steps += self.shape.slots as u64;
         Ok(())

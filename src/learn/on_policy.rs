@@ -69,6 +69,8 @@ pub struct Settings<'a> {
     pub normalize_values: bool,
     /// Where the policy starts.
     pub first_policy: FirstPolicy,
+    /// Environment steps to learn from.
+    pub steps: u64,
 }
 
 impl ActorCritic {
@@ -85,7 +87,7 @@ impl ActorCritic {
         let head = distribution::head_width(&shape.space);
         let policy = Mlp::new(width, settings.network, head, settings.activation, 0.01, &mut rng);
         let value = Mlp::new(width, settings.network, 1, settings.activation, 1.0, &mut rng);
-        let (centre, tried) = centre::of(settings.first_policy, env, seed);
+        let (centre, tried) = centre::of(settings.first_policy, env, seed, settings.steps / 10);
         env.reset(seed);
         let _ = env.take_episode_returns();
         Ok(ActorCritic {

@@ -64,6 +64,7 @@ impl Ppo {
             normalize_rewards: options.normalize_rewards,
             normalize_values: options.normalize_values,
             first_policy: options.first_policy,
+            steps: options.steps,
         };
         let agent = ActorCritic::new(&settings, env, seed)?;
         let count = agent.policy.params().len() + agent.log_std.len() + agent.value.params().len();

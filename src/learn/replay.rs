@@ -1,15 +1,15 @@
 //! Memory of past transitions, for learners that reuse them: uniform or prioritised, one or several steps.
 //!
-//! A transition over `n` periods holds `r_0 + d r_1 + .. + d^(n-1) r_(n-1)` and the weight `d^n` of the value that follows: zero
-//! after a termination, and the value of the episode's last observation after a truncation. Where an episode ends
-//! early, the shorter sums are kept too. Prioritised sampling is proportional (Schaul et al. 2016): probability
+//! Rows are kept as they were played, slot after slot, period after period, in a ring. A transition over `n` periods is put
+//! together when it is drawn: `r_0 + d r_1 + .. + d^(n-1) r_(n-1)` and the weight `d^n` of the value that follows, which is zero
+//! after a termination, and at a truncation goes to the episode's last observation. Where an episode or the memory
+//! ends early, the sum is shorter. Prioritised sampling is proportional (Schaul et al. 2016): probability
 //! `p^alpha / sum`, weights `(count * probability)^-beta` over the largest of the batch.
 
 use crate::env::CommonChance;
 use crate::num::random::Stream;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
 
 /// Widths of the parts of a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,8 @@ pub struct Moment<'a> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Replay {
     widths: Widths,
+    slots: usize,
+    /// Rows there is room for, a multiple of the slots.
     capacity: usize,
     discount: f32,
     steps: usize,
@@ -58,19 +60,9 @@ pub struct Replay {
     allowed: Vec<f32>,
     choice: Vec<u32>,
     reward: Vec<f32>,
-    weight: Vec<f32>,
-    pending: Vec<VecDeque<Pending>>,
+    terminated: Vec<bool>,
+    ended: Vec<bool>,
     priorities: Option<Priorities>,
-}
-
-/// A transition whose sum is not complete.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Pending {
-    observation: Vec<f32>,
-    continuous: Vec<f32>,
-    choice: u32,
-    reward: f32,
-    weight: f32,
 }
 
 /// A batch drawn from the memory.
@@ -78,6 +70,8 @@ struct Pending {
 pub struct Batch {
     /// Positions in the memory.
     pub index: Vec<usize>,
+    /// Positions of the last row of each transition.
+    last: Vec<usize>,
     /// What was seen.
     pub observation: Vec<f32>,
     /// What was seen `n` periods later.
@@ -97,7 +91,8 @@ pub struct Batch {
 }
 
 impl Replay {
-    /// Room for `capacity` transitions of `steps` periods; prioritised with exponent `alpha` if given.
+    /// Room for `capacity` transitions (rounded up to whole periods) of `steps` periods; prioritised with exponent `alpha` if
+    /// given.
     pub fn new(
         widths: Widths,
         capacity: usize,
@@ -106,9 +101,12 @@ impl Replay {
         discount: f32,
         alpha: Option<f64>,
     ) -> Replay {
+        let slots = slots.max(1);
+        let capacity = capacity.max(1).next_multiple_of(slots);
         Replay {
             widths,
-            capacity: capacity.max(1),
+            slots,
+            capacity,
             discount,
             steps: steps.max(1),
             len: 0,
@@ -119,9 +117,9 @@ impl Replay {
             allowed: Vec::new(),
             choice: Vec::new(),
             reward: Vec::new(),
-            weight: Vec::new(),
-            pending: vec![VecDeque::new(); slots],
-            priorities: alpha.map(|a| Priorities::new(capacity.max(1), a)),
+            terminated: Vec::new(),
+            ended: Vec::new(),
+            priorities: alpha.map(|a| Priorities::new(capacity, a)),
         }
     }
 
@@ -133,54 +131,30 @@ impl Replay {
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
-    /// Rewards held (sums where `n > 1`).
+    /// Rewards held.
     pub fn rewards(&self) -> &[f32] {
         &self.reward
     }
     /// Share of the transitions after which the world had ended.
     pub fn share_terminated(&self) -> f64 {
-        self.weight.iter().filter(|w| **w == 0.0).count() as f64 / self.len.max(1) as f64
+        self.terminated.iter().filter(|t| **t).count() as f64 / self.len.max(1) as f64
     }
 
-    /// Remembers what slot `slot` did.
-    pub fn push(&mut self, slot: usize, moment: &Moment) {
-        let mut pending = std::mem::take(&mut self.pending[slot]);
-        pending.push_back(Pending {
-            observation: moment.observation.to_vec(),
-            continuous: moment.continuous.to_vec(),
-            choice: moment.choice,
-            reward: 0.0,
-            weight: 1.0,
-        });
-        for p in &mut pending {
-            p.reward += p.weight * moment.reward;
-            p.weight *= self.discount;
-        }
-        while pending.len() >= self.steps || (moment.ended && !pending.is_empty()) {
-            let Some(mut p) = pending.pop_front() else {
-                break;
-            };
-            if moment.terminated {
-                p.weight = 0.0;
-            }
-            self.store(&p, moment);
-        }
-        self.pending[slot] = pending;
-    }
-
-    fn store(&mut self, p: &Pending, moment: &Moment) {
+    /// Remembers what the next slot did: slots come in order, period after period.
+    pub fn push(&mut self, moment: &Moment) {
         let at = self.next;
-        put(&mut self.observation, at, &p.observation);
+        put(&mut self.observation, at, moment.observation);
         put(&mut self.after, at, moment.next);
-        put(&mut self.continuous, at, &p.continuous);
+        put(&mut self.continuous, at, moment.continuous);
         if moment.allowed.len() == self.widths.allowed {
             put(&mut self.allowed, at, moment.allowed);
         } else {
             put(&mut self.allowed, at, &vec![1.0; self.widths.allowed]);
         }
-        put(&mut self.choice, at, &[p.choice]);
-        put(&mut self.reward, at, &[p.reward]);
-        put(&mut self.weight, at, &[p.weight]);
+        put(&mut self.choice, at, &[moment.choice]);
+        put(&mut self.reward, at, &[moment.reward]);
+        put(&mut self.terminated, at, &[moment.terminated]);
+        put(&mut self.ended, at, &[moment.ended]);
         if let Some(priorities) = &mut self.priorities {
             priorities.set(at, priorities.largest);
         }
@@ -188,12 +162,30 @@ impl Replay {
         self.len = (self.len + 1).min(self.capacity);
     }
 
-    /// Draws `count` transitions, with replacement, in runs of `common.worlds` that met the same chance: the same member in
-    /// neighbouring worlds in one period. Only for memories of single periods without priorities, whose capacity is a
-    /// multiple of the number of slots.
+    /// From row `first`, the last row of a transition, the discounted sum of its rewards and the weight of what follows.
+    fn transition(&self, first: usize) -> (usize, f32, f32) {
+        let (mut at, mut sum, mut weight) = (first, 0.0f32, 1.0f32);
+        for k in 1.. {
+            sum += weight * self.reward[at];
+            weight *= self.discount;
+            // Rows written since this one; the same slot's next row is `slots` later.
+            let since = match (self.next + self.capacity - at) % self.capacity {
+                0 => self.capacity,
+                d => d,
+            };
+            if k == self.steps || self.ended[at] || since <= self.slots {
+                break;
+            }
+            at = (at + self.slots) % self.capacity;
+        }
+        (at, sum, if self.terminated[at] { 0.0 } else { weight })
+    }
+
+    /// Draws `count` transitions, with replacement and without priorities, in runs of `common.worlds` that met the same chance: the
+    /// same member in neighbouring worlds in one period.
     pub fn sample_groups(&self, count: usize, common: CommonChance, rng: &mut Stream, batch: &mut Batch) {
         batch.index.clear();
-        let slots = self.pending.len().max(1);
+        let slots = self.slots;
         let (size, members) = (common.worlds, common.members.max(1));
         let worlds = slots / members;
         let (periods, groups) = ((self.len / slots).max(1), (worlds / size).max(1));
@@ -237,16 +229,23 @@ impl Replay {
         self.take(batch);
     }
 
-    /// Copies what stands at the positions of a batch.
+    /// Puts the transitions of a batch together.
     fn take(&self, batch: &mut Batch) {
         let w = self.widths;
         take(&self.observation, &batch.index, w.observation, &mut batch.observation);
-        take(&self.after, &batch.index, w.observation, &mut batch.after);
         take(&self.continuous, &batch.index, w.continuous, &mut batch.continuous);
-        take(&self.allowed, &batch.index, w.allowed, &mut batch.allowed);
         take(&self.choice, &batch.index, 1, &mut batch.choice);
-        take(&self.reward, &batch.index, 1, &mut batch.reward);
-        take(&self.weight, &batch.index, 1, &mut batch.weight);
+        batch.last.clear();
+        batch.reward.clear();
+        batch.weight.clear();
+        for &i in &batch.index {
+            let (last, reward, weight) = self.transition(i);
+            batch.last.push(last);
+            batch.reward.push(reward);
+            batch.weight.push(weight);
+        }
+        take(&self.after, &batch.last, w.observation, &mut batch.after);
+        take(&self.allowed, &batch.last, w.allowed, &mut batch.allowed);
     }
 
     /// Sets the priorities of a batch from the absolute errors it had.
@@ -262,7 +261,7 @@ impl Replay {
 
     /// Whether what was read from a file can be used with these widths.
     pub fn fits(&self, other: &Replay) -> bool {
-        self.widths == other.widths && self.capacity == other.capacity && self.pending.len() == other.pending.len()
+        self.widths == other.widths && self.capacity == other.capacity && self.slots == other.slots
     }
 }
 
@@ -351,19 +350,16 @@ mod tests {
 
     fn play(m: &mut Replay, t: usize, terminated: bool, ended: bool) {
         let next = [t as f32 + 1.0];
-        m.push(
-            0,
-            &Moment {
-                observation: &[t as f32],
-                continuous: &[],
-                choice: t as u32,
-                reward: 10f32.powi(t as i32),
-                next: &next,
-                allowed: &[],
-                terminated,
-                ended,
-            },
-        );
+        m.push(&Moment {
+            observation: &[t as f32],
+            continuous: &[],
+            choice: t as u32,
+            reward: 10f32.powi(t as i32),
+            next: &next,
+            allowed: &[],
+            terminated,
+            ended,
+        });
     }
 
     #[test]
@@ -373,20 +369,68 @@ mod tests {
             for t in 0..4 {
                 play(&mut m, t, terminated && t == 3, t == 3);
             }
-            assert_eq!(m.choice, vec![0, 1, 2, 3]);
+            let mut batch = Batch {
+                index: vec![0, 1, 2, 3],
+                ..Batch::default()
+            };
+            m.take(&mut batch);
+            assert_eq!(batch.choice, vec![0, 1, 2, 3]);
             assert_eq!(
-                m.reward,
+                batch.reward,
                 vec![1.0 + 5.0 + 25.0, 10.0 + 50.0 + 250.0, 100.0 + 500.0, 1000.0]
             );
-            assert_eq!(m.after, vec![3.0, 4.0, 4.0, 4.0]);
+            assert_eq!(batch.after, vec![3.0, 4.0, 4.0, 4.0]);
             let last = if terminated {
                 vec![0.125, 0.0, 0.0, 0.0]
             } else {
                 vec![0.125, 0.125, 0.25, 0.5]
             };
-            assert_eq!(m.weight, last);
-            assert!(m.pending[0].is_empty());
+            assert_eq!(batch.weight, last);
         }
+    }
+
+    #[test]
+    fn sums_follow_one_slot_round_the_ring_and_stop_at_the_newest_row() {
+        let widths = Widths {
+            observation: 1,
+            continuous: 0,
+            allowed: 0,
+        };
+        // Room for four periods of two slots; six are played.
+        let mut m = Replay::new(widths, 7, 2, 3, 1.0, None);
+        for t in 0..6u32 {
+            for s in 0..2u32 {
+                let x = [(10 * t + s) as f32];
+                m.push(&Moment {
+                    observation: &x,
+                    continuous: &[],
+                    choice: 10 * t + s,
+                    reward: x[0],
+                    next: &[x[0] + 10.0],
+                    allowed: &[],
+                    terminated: false,
+                    ended: false,
+                });
+            }
+        }
+        let mut batch = Batch {
+            index: (0..8).collect(),
+            ..Batch::default()
+        };
+        m.take(&mut batch);
+        assert_eq!(batch.choice, vec![40, 41, 50, 51, 20, 21, 30, 31]);
+        // 40 + 50 and no more; 50; 20 + 30 + 40; 30 + 40 + 50.
+        assert_eq!(batch.reward, vec![90.0, 92.0, 50.0, 51.0, 90.0, 93.0, 120.0, 123.0]);
+        assert_eq!(batch.after, vec![60.0, 61.0, 60.0, 61.0, 50.0, 51.0, 60.0, 61.0]);
+        let common = CommonChance { worlds: 2, members: 1 };
+        m.sample_groups(6, common, &mut Stream::new(1, 1), &mut batch);
+        assert_eq!(batch.index.len(), 6);
+        assert!(
+            batch
+                .index
+                .chunks(2)
+                .all(|pair| pair[0] % 2 == 0 && pair[1] == pair[0] + 1)
+        );
     }
 
     #[test]

@@ -8,11 +8,11 @@
 //! the problem is lopsided (saving too little costs more than too much).
 
 use super::centre;
+use super::critic::Critic;
 use super::distribution::Noise;
 use super::nets::loss::{squashed_policy_loss, squashed_sample, value_loss};
-use super::nets::simd::blend;
 use super::nets::{Mlp, Net, Optimizer, OptimizerKind, Workspace};
-use super::normalize::{Average, ValueScale, rescale};
+use super::normalize::{Average, ValueScale};
 use super::off_policy::Memory;
 use super::on_policy::COMMON_KEPT;
 use super::options::Linear;
@@ -30,8 +30,8 @@ pub struct Sac {
     options: SacOptions,
     memory: Memory,
     policy: Mlp,
-    critics: [Mlp; 2],
-    targets: [Mlp; 2],
+    critics: [Critic; 2],
+    targets: [Critic; 2],
     /// Of the policy, of both critics together, and of the logarithm of the temperature.
     optimizers: [Optimizer; 3],
     log_temperature: f32,
@@ -88,9 +88,21 @@ impl Sac {
         }
         let (width, dims, act) = (shape.observation_width, shape.space.continuous, options.activation);
         let mut rng = Stream::new(seed, 1);
-        let policy = Mlp::new(width, &options.network, 2 * dims, act, 0.01, &mut rng);
-        let critics = [(); 2].map(|()| Mlp::new(width + dims, &options.network, 1, act, 0.1, &mut rng));
-        let (centre, tried) = centre::of(options.first_policy, env, seed);
+        let mut policy = Mlp::new(width, &options.network, 2 * dims, act, 0.01, &mut rng);
+        policy.last_layer_mut().1[dims..].fill(options.initial_std.ln() as f32);
+        let discount = discount_of(options.discount, env)?;
+        let critic = |rng: &mut Stream| {
+            Critic::new(
+                options.critic,
+                (width, dims),
+                &options.network,
+                act,
+                f64::from(discount),
+                rng,
+            )
+        };
+        let critics = [critic(&mut rng), critic(&mut rng)];
+        let (centre, tried) = centre::of(options.first_policy, env, seed, options.steps / 10);
         env.reset(seed);
         let _ = env.take_episode_returns();
         let widths = Widths {
@@ -98,14 +110,11 @@ impl Sac {
             continuous: dims,
             allowed: 0,
         };
-        let discount = discount_of(options.discount, env)?;
         let common = env.common_chance();
-        let grouped = common.worlds >= 4 && options.n_step == 1 && shape.slots / common.members % common.worlds == 0;
+        let grouped = common.worlds >= 4 && (shape.slots / common.members) % common.worlds == 0;
         let common = if grouped { common.worlds } else { 1 };
-        // Whole periods, so that runs of neighbours stay together.
-        let room = options.memory.next_multiple_of(shape.slots);
-        let replay = Replay::new(widths, room, shape.slots, options.n_step, discount, None);
-        let sizes = [policy.params().len(), 2 * critics[0].params().len(), 1];
+        let replay = Replay::new(widths, options.memory, shape.slots, options.n_step, discount, None);
+        let sizes = [policy.params().len(), 2 * critics[0].count(), 1];
         Ok(Sac {
             memory: Memory::new(shape, options.normalize_observations, replay, seed, tried),
             common: (common, env.common_chance().members),
@@ -148,7 +157,7 @@ impl Sac {
 
     /// One gradient step of the critics and, given the entropy it is held at, of policy and temperature; returns the critics'
     /// loss and the entropy.
-    fn learn(&mut self, rate: f64, target_entropy: Option<f32>) -> (f64, f64) {
+    fn learn(&mut self, rate: f64, target_entropy: Option<f32>) -> (f64, Option<f64>) {
         let n = self.options.minibatch;
         let (worlds, members) = self.common;
         if worlds > 1 {
@@ -161,11 +170,11 @@ impl Sac {
         let loss = self.learn_critics(n, rate);
         let weight = self.options.target_rate as f32;
         for (target, critic) in self.targets.iter_mut().zip(&self.critics) {
-            blend(target.params_mut(), critic.params(), weight);
+            target.follow(critic, weight);
         }
         self.gradients += 1;
         let Some(target_entropy) = target_entropy else {
-            return (loss, f64::NAN);
+            return (loss, None);
         };
         let entropy = self.learn_policy(n, rate);
         // Temperature: the derivative of log(alpha) * (entropy - target), as in the authors' code.
@@ -175,7 +184,7 @@ impl Sac {
             rate,
             1.0,
         );
-        (loss, entropy)
+        (loss, Some(entropy))
     }
 
     /// What the critics should say, standardised.
@@ -190,8 +199,7 @@ impl Sac {
         squashed_sample(&x.head, &x.noise, dims, &mut x.action, &mut x.log_prob);
         join(&x.batch.after, &x.action, n, &mut x.input);
         for (target, value) in self.targets.iter().zip(&mut x.value) {
-            value.resize(n, 0.0);
-            target.infer(&x.input, n, &mut x.ws, value);
+            target.infer(&x.batch.after, &x.input, n, &mut x.ws, value);
         }
         let temperature = self.log_temperature.exp();
         x.goal.clear();
@@ -204,7 +212,7 @@ impl Sac {
         }
         let correction = self.scale.update(&x.goal);
         for net in self.critics.iter_mut().chain(&mut self.targets) {
-            rescale(net, correction, 1);
+            net.rescale(correction);
         }
         x.goal.iter_mut().for_each(|g| *g = self.scale.normalize(*g));
     }
@@ -214,17 +222,15 @@ impl Sac {
         join(&x.batch.observation, &x.batch.continuous, n, &mut x.input);
         let mut loss = 0.0;
         for (critic, gradient) in self.critics.iter_mut().zip(&mut x.gradient) {
-            let value = critic.forward(&x.input, n);
+            let value = &mut x.value[0];
+            critic.forward(&x.batch.observation, &x.input, n, value);
             remove_common(value, &x.goal, self.common.0, &mut x.own_goal);
             loss += value_loss(value, &x.own_goal, 0.5, None, &mut x.dvalue) as f64;
-            gradient.resize(critic.params().len(), 0.0);
-            critic.backward(&x.dvalue, Some(gradient), None);
+            critic.backward(&x.dvalue, gradient);
         }
         let [first, second] = &mut self.critics;
-        let mut parts = [
-            (first.params_mut(), &x.gradient[0][..]),
-            (second.params_mut(), &x.gradient[1][..]),
-        ];
+        let mut parts = first.parts(&x.gradient[0]);
+        parts.extend(second.parts(&x.gradient[1]));
         self.optimizers[1].step(&mut parts, rate, 1.0);
         0.5 * loss
     }
@@ -238,12 +244,8 @@ impl Sac {
         squashed_sample(head, &x.noise, dims, &mut x.action, &mut x.log_prob);
         join(&x.batch.observation, &x.action, n, &mut x.input);
         // The derivative of the critics' mean with respect to the action.
-        x.dvalue.clear();
-        x.dvalue.resize(n, 1.0);
         for k in 0..2 {
-            self.critics[k].forward(&x.input, n);
-            x.dinput[k].resize(n * (width + dims), 0.0);
-            self.critics[k].backward(&x.dvalue, None, Some(&mut x.dinput[k]));
+            self.critics[k].slopes(&x.input, n, &mut x.dinput[k]);
         }
         x.daction.clear();
         for i in 0..n {
@@ -301,7 +303,7 @@ impl Learner for Sac {
     }
 
     fn update(&mut self, env: &mut dyn VectorEnvironment) -> Result<Metrics, LearnError> {
-        let (mut loss, mut entropy, mut count) = (0.0, 0.0, 0u32);
+        let (mut loss, mut entropy, mut count, mut moved) = (0.0, 0.0, 0u32, 0u32);
         let dims = self.memory.shape.space.continuous as f64;
         let stop = self.memory.steps + self.options.train_every.max(1000) as u64;
         while self.memory.steps < stop && !self.is_done() {
@@ -330,10 +332,14 @@ impl Learner for Sac {
                     to: o.target_entropy_end,
                 }
                 .at(progress);
-            let target = (progress >= o.critics_first).then_some(target as f32);
+            let alone = self.tried + (o.critics_first * o.steps as f64) as u64;
+            let target = (self.memory.steps >= alone).then_some(target as f32);
             for _ in 0..o.gradient_steps {
                 let (l, h) = self.learn(rate, target);
-                (loss, entropy, count) = (loss + l, entropy + h, count + 1);
+                (loss, count) = (loss + l, count + 1);
+                if let Some(h) = h {
+                    (entropy, moved) = (entropy + h, moved + 1);
+                }
             }
             if progress >= self.options.average_from {
                 self.average.update(self.policy.params());
@@ -343,7 +349,7 @@ impl Learner for Sac {
         let n = count.max(1) as f64;
         let values = vec![
             ("critic_loss", loss / n),
-            ("entropy", entropy / n),
+            ("entropy", entropy / f64::from(moved.max(1))),
             ("temperature", self.log_temperature.exp() as f64),
             ("value_sd", self.scale.sd()),
             ("gradient_steps", count as f64),
@@ -378,10 +384,9 @@ impl Learner for Sac {
     }
     fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
         let stored: Sac = decode(bytes)?;
-        let same = |a: &Mlp, b: &Mlp| a.is_consistent() && a.params().len() == b.params().len();
         let fits = stored.options == self.options
             && stored.memory.fits(&self.memory)
-            && (0..2).all(|k| same(&stored.critics[k], &self.critics[k]) && same(&stored.targets[k], &self.targets[k]))
+            && (0..2).all(|k| stored.critics[k].fits(&self.critics[k]) && stored.targets[k].fits(&self.targets[k]))
             && (0..3).all(|k| stored.optimizers[k].len() == self.optimizers[k].len());
         if !fits {
             return Err(LearnError::Mismatch {

@@ -4,6 +4,7 @@
 use super::{Linear, in_range, learner_options};
 use crate::learn::LearnError;
 use crate::learn::centre::FirstPolicy;
+use crate::learn::critic::CriticForm;
 use crate::learn::nets::{Activation, OptimizerKind};
 
 learner_options! {
@@ -283,8 +284,12 @@ learner_options! {
         target_entropy: f64 = -1.0,
         /// Entropy of the policy at the end, for each dimension.
         target_entropy_end: f64 = -2.5,
+        /// First standard deviation of actions, before the tangent.
+        initial_std: f64 = 0.3,
+        /// What a critic is made of: a level and an `advantage` with a scale of its own, or one `joint` network of state and action.
+        critic: CriticForm = CriticForm::Advantage,
         /// First temperature, in units of the standard deviation of values.
-        temperature: f64 = 0.1,
+        temperature: f64 = 0.001,
         /// Periods summed before a value is taken.
         n_step: usize = 1,
         /// Whether observations are standardised by running statistics.
@@ -317,6 +322,7 @@ impl SacOptions {
             "a number above 0, at most 1",
         )?;
         positive("temperature", self.temperature)?;
+        positive("initial_std", self.initial_std)?;
         at_least_one("common_chance", self.common_chance)?;
         share("critics_first", self.critics_first)?;
         share("average_from", self.average_from)?;

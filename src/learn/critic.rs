@@ -1,0 +1,205 @@
+//! The critic of learners that climb the value of an action: one network of state and action, or a level and an advantage.
+//!
+//! In an economy what one action changes is small beside what states are worth: of the order of `1 - discount` of it, once the
+//! action is about right. A single network then learns the level and leaves its own sampling error in the slope that the
+//! policy climbs. `Q(s, a) = V(s) + w A(s, a)` with two networks and a fixed small `w` gives the slope a scale of its own (the
+//! idea of Baird's 1993 advantage updating): steps of the optimiser move it by `w` times as much.
+
+use super::nets::{Activation, Mlp, Net, Workspace};
+use super::normalize::rescale;
+use super::options::word_option;
+use crate::num::random::Stream;
+use serde::{Deserialize, Serialize};
+
+/// What a critic is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CriticForm {
+    /// A level and an advantage.
+    Advantage,
+    /// One network of state and action.
+    Joint,
+}
+word_option!(CriticForm, "advantage or joint", "advantage" => CriticForm::Advantage, "joint" => CriticForm::Joint);
+
+/// Weight of the advantage over `1 - discount`.
+const OVER_ONE_PERIOD: f64 = 2.0;
+
+/// A critic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Critic {
+    level: Option<Mlp>,
+    advantage: Mlp,
+    weight: f32,
+    #[serde(skip)]
+    scratch: Vec<f32>,
+}
+
+impl Critic {
+    /// A fresh critic of observations of width `width` and actions of `dims` dimensions.
+    pub fn new(
+        form: CriticForm,
+        (width, dims): (usize, usize),
+        hidden: &[usize],
+        activation: Activation,
+        discount: f64,
+        rng: &mut Stream,
+    ) -> Critic {
+        let advantage = Mlp::new(width + dims, hidden, 1, activation, 0.1, rng);
+        let (level, weight) = match form {
+            CriticForm::Joint => (None, 1.0),
+            CriticForm::Advantage => (
+                Some(Mlp::new(width, hidden, 1, activation, 0.1, rng)),
+                (OVER_ONE_PERIOD * (1.0 - discount)).clamp(0.01, 1.0) as f32,
+            ),
+        };
+        Critic {
+            level,
+            advantage,
+            weight,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Number of parameters.
+    pub fn count(&self) -> usize {
+        self.advantage.params().len() + self.level.as_ref().map_or(0, |l| l.params().len())
+    }
+
+    /// Whether what was read from a file has the form of `self`.
+    pub fn fits(&self, other: &Critic) -> bool {
+        let same = |a: &Mlp, b: &Mlp| a.is_consistent() && a.params().len() == b.params().len();
+        let levels = match (&self.level, &other.level) {
+            (Some(a), Some(b)) => same(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        levels && same(&self.advantage, &other.advantage) && self.weight == other.weight
+    }
+
+    /// Values of `rows` rows: `observation`, and `input` with the actions behind it.
+    pub fn infer(&self, observation: &[f32], input: &[f32], rows: usize, ws: &mut Workspace, out: &mut Vec<f32>) {
+        out.resize(rows, 0.0);
+        self.advantage.infer(input, rows, ws, out);
+        if let Some(level) = &self.level {
+            let mut base = vec![0.0; rows];
+            level.infer(observation, rows, ws, &mut base);
+            out.iter_mut()
+                .zip(&base)
+                .for_each(|(a, v)| *a = self.weight.mul_add(*a, *v));
+        }
+    }
+
+    /// The same, keeping what the derivatives need.
+    pub fn forward(&mut self, observation: &[f32], input: &[f32], rows: usize, out: &mut Vec<f32>) {
+        out.clear();
+        out.extend_from_slice(self.advantage.forward(input, rows));
+        if let Some(level) = &mut self.level {
+            let base = level.forward(observation, rows);
+            out.iter_mut()
+                .zip(base)
+                .for_each(|(a, v)| *a = self.weight.mul_add(*a, *v));
+        }
+    }
+
+    /// After [`Self::forward`], derivatives with respect to the parameters (the level's behind those of the advantage).
+    pub fn backward(&mut self, dvalue: &[f32], gradient: &mut Vec<f32>) {
+        let n = self.advantage.params().len();
+        gradient.resize(self.count(), 0.0);
+        let (own, rest) = gradient.split_at_mut(n);
+        self.scale(dvalue);
+        self.advantage.backward(&self.scratch, Some(own), None);
+        if let Some(level) = &mut self.level {
+            level.backward(dvalue, Some(rest), None);
+        }
+    }
+
+    /// Derivatives of the values with respect to `input` (observations, then actions).
+    pub fn slopes(&mut self, input: &[f32], rows: usize, out: &mut Vec<f32>) {
+        self.advantage.forward(input, rows);
+        out.resize(input.len(), 0.0);
+        self.scratch.clear();
+        self.scratch.resize(rows, self.weight);
+        self.advantage.backward(&self.scratch, None, Some(out));
+    }
+
+    fn scale(&mut self, dvalue: &[f32]) {
+        self.scratch.clear();
+        self.scratch.extend(dvalue.iter().map(|d| d * self.weight));
+    }
+
+    /// Parameters beside their gradients, for an optimiser.
+    pub fn parts<'a>(&'a mut self, gradient: &'a [f32]) -> Vec<(&'a mut [f32], &'a [f32])> {
+        let (own, rest) = gradient.split_at(self.advantage.params().len());
+        let mut parts = vec![(self.advantage.params_mut(), own)];
+        parts.extend(self.level.as_mut().map(|l| (l.params_mut(), rest)));
+        parts
+    }
+
+    /// Moves towards another critic.
+    pub fn follow(&mut self, other: &Critic, weight: f32) {
+        super::nets::simd::blend(self.advantage.params_mut(), other.advantage.params(), weight);
+        if let (Some(a), Some(b)) = (&mut self.level, &other.level) {
+            super::nets::simd::blend(a.params_mut(), b.params(), weight);
+        }
+    }
+
+    /// Keeps the values where they are when the unit of values changes.
+    pub fn rescale(&mut self, correction: (f32, f32)) {
+        match &mut self.level {
+            Some(level) => {
+                rescale(level, correction, 1);
+                rescale(&mut self.advantage, correction, 0);
+            }
+            None => rescale(&mut self.advantage, correction, 1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slopes_and_gradients_are_those_of_finite_differences() {
+        for form in [CriticForm::Joint, CriticForm::Advantage] {
+            let mut critic = Critic::new(form, (2, 1), &[8], Activation::Tanh, 0.9, &mut Stream::new(3, 0));
+            let (observation, input) = ([0.3, -0.7, 0.9, 0.1], [0.3, -0.7, 0.4, 0.9, 0.1, -0.2]);
+            let mut ws = Workspace::default();
+            let (mut out, mut again) = (Vec::new(), Vec::new());
+            critic.infer(&observation, &input, 2, &mut ws, &mut out);
+            critic.forward(&observation, &input, 2, &mut again);
+            assert_eq!(out, again);
+            let mut gradient = Vec::new();
+            critic.backward(&[1.0, 0.0], &mut gradient);
+            assert_eq!(gradient.len(), critic.count());
+            let mut slopes = Vec::new();
+            critic.slopes(&input, 2, &mut slopes);
+            let step = 1e-2f32;
+            let value = |critic: &Critic, a: f32| {
+                let (mut ws, mut out) = (Workspace::default(), Vec::new());
+                let input = [0.3, -0.7, a, 0.9, 0.1, -0.2];
+                critic.infer(&observation, &input, 2, &mut ws, &mut out);
+                out[0]
+            };
+            let slope = (value(&critic, 0.4 + step) - value(&critic, 0.4 - step)) / (2.0 * step);
+            assert!((slope - slopes[2]).abs() < 1e-3, "{slope} {}", slopes[2]);
+            for k in [0, gradient.len() - 1] {
+                let moved = |d: f32| {
+                    let mut c = critic.clone();
+                    let mut direction = vec![0.0; gradient.len()];
+                    direction[k] = 1.0;
+                    for (p, g) in c.parts(&direction) {
+                        p.iter_mut().zip(g).for_each(|(p, g)| *p += d * g);
+                    }
+                    value(&c, 0.4)
+                };
+                let slope = (moved(step) - moved(-step)) / (2.0 * step);
+                assert!((slope - gradient[k]).abs() < 1e-3, "{slope} {}", gradient[k]);
+            }
+            let before = value(&critic, 0.4);
+            // From units of 2 around 5 to units of 4 around 7.
+            critic.rescale((0.5, -0.5));
+            assert!((4.0 * value(&critic, 0.4) + 7.0 - (2.0 * before + 5.0)).abs() < 1e-4);
+        }
+    }
+}

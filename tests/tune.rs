@@ -183,7 +183,7 @@ fn a_killed_search_goes_on_to_the_bit() {
     };
     let line = with("killed");
     let resume = ["tune", "--resume", "killed", "--checkpoint", "0"];
-    let (mut kills, mut done) = (0, false);
+    let mut kills = 0;
     for k in 0..5u64 {
         let arguments: &[&str] = if partial() { &resume } else { &line };
         let mut child = econc(folder.path(), arguments)
@@ -192,17 +192,24 @@ fn a_killed_search_goes_on_to_the_bit() {
             .spawn()
             .expect("econc runs");
         std::thread::sleep(Duration::from_millis(90 + 67 * (k * 7 % 5)));
-        done = child.try_wait().expect("a status").is_some();
-        // `kill` is SIGKILL.
-        child.kill().ok();
-        child.wait().expect("an end");
-        if done {
+        if child.try_wait().expect("a status").is_some() {
             break;
         }
+        if k == 0 {
+            // The first time Ctrl-C, which may come to its own end; then SIGKILL.
+            let number = child.id().to_string();
+            Command::new("kill")
+                .args(["-INT", &number])
+                .status()
+                .expect("kill runs");
+        } else {
+            child.kill().ok();
+        }
+        child.wait().expect("an end");
         kills += 1;
     }
     assert!(kills > 0, "the search was over before it could be killed");
-    if !done {
+    if !folder.path().join("killed").is_dir() {
         let arguments: &[&str] = if partial() { &resume } else { &line };
         succeeds(folder.path(), arguments);
     }

@@ -436,7 +436,11 @@ impl<'a> Board<'a> {
 
     /// A rung begins.
     fn enter(&self, rung: usize, search: &Search, at_work: &[usize], objective: Objective) {
-        let mut words = format!("rung {} of {}: {} trials", rung + 1, search.rungs.len(), at_work.len());
+        let count = match at_work.len() {
+            1 => "1 trial".to_string(),
+            n => format!("{n} trials"),
+        };
+        let mut words = format!("rung {} of {}: {count}", rung + 1, search.rungs.len());
         if rung > 0
             && let Some(best) = tune::survivors(&search.trials, at_work, rung - 1, 1, objective).first()
             && let Some(mean) = search.trials[*best].last_mean(objective)

@@ -329,6 +329,7 @@ fn a_trial_that_fails_is_last_and_only_if_all_fail_so_does_the_search() {
         o.status.code() == Some(1) && text.contains("E0941") && text.contains("E09"),
         "{text}"
     );
+    assert!(String::from_utf8_lossy(&o.stdout).contains("2: the space has no more settings"));
     assert_eq!(table(&folder.path().join("all.failed/trials.csv")).len(), 3);
     assert!(!folder.path().join("all").exists());
 }

@@ -68,6 +68,10 @@ pub fn of_search(model: &Model, t: &Tuned) -> Result<Content, Diagnostic> {
             },
         ),
     ];
+    if t.trials.len() < t.asked {
+        let words = format!("{}: the space has no more settings", t.trials.len());
+        facts.push(("trials".into(), words));
+    }
     let steps: u64 = t
         .trials
         .iter()

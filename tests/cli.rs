@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-const SUBCOMMANDS: [&str; 7] = ["check", "fmt", "graph", "explain", "solve", "simulate", "new"];
+const SUBCOMMANDS: [&str; 8] = ["check", "fmt", "graph", "explain", "solve", "simulate", "tune", "new"];
 
 /// econc in a directory of its own.
 fn econc(directory: &Path, arguments: &[&str]) -> (i32, String, String) {

@@ -25,6 +25,8 @@ mod sweep;
 mod templates;
 mod train;
 mod training;
+mod tune;
+mod tuning;
 mod verify;
 
 use crate::diag::Diagnostic;
@@ -47,6 +49,7 @@ use std::process::ExitCode;
         econc solve my_model.econ            solve, certify, write runs/my_model-0001\n  \
         econc solve my_model.econ --set beta=0.98\n  \
         econc train my_model.econ --seeds 1..5   agents that learn it\n  \
+        econc tune my_model.econ --trials 27     search over the options of a learner\n  \
         econc verify my_model.econ           solve, train, and judge the learned by the exact\n  \
         econc explain E0201                  what a message means\n\n\
         Exit status: 0 fine, 1 the model or the certificate fails, 2 misuse, 101 a bug in econc, 130 stopped."
@@ -67,6 +70,7 @@ enum Command {
     Solve(solve::Arguments),
     Simulate(simulate::Arguments),
     Train(train::Arguments),
+    Tune(tune::Arguments),
     Verify(verify::Arguments),
     Export(export::Arguments),
     New(new::Arguments),
@@ -153,6 +157,7 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
         Command::Solve(arguments) => solve::run(arguments, &cli.globals, screen),
         Command::Simulate(arguments) => simulate::run(arguments, &cli.globals, screen),
         Command::Train(arguments) => train::run(arguments, &cli.globals, screen),
+        Command::Tune(arguments) => tune::run(arguments, &cli.globals, screen),
         Command::Verify(arguments) => verify::run(arguments, &cli.globals, screen),
         Command::Export(arguments) => export::run(arguments, &cli.globals, screen),
         Command::New(arguments) => new::run(arguments, screen),

@@ -334,6 +334,9 @@ pub use super::training::{
     VerifyOptions, learner_options, seeds, settings as training_settings, train, verify as judge,
 };
 
+/// Searches over the options of a learner.
+pub use super::tuning::{SearchMethod, TuneOptions, settings as tuning_settings, tune};
+
 /// The solution in a run directory.
 pub(super) fn read_solution(run: &CompleteRun) -> Result<verify::solved::Solved, Diagnostic> {
     let bytes = run.read(outcome::SOLUTION_FILE)?;

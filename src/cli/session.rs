@@ -163,7 +163,10 @@ pub(super) fn one(
     let mut content = match result {
         Ok(content) => content,
         Err((status, reason)) => {
-            write_diagnostics(&mut run, &diagnostics)?;
+            // A run that is resumed must not hold what is no longer true of it.
+            if status != Status::Interrupted {
+                write_diagnostics(&mut run, &diagnostics)?;
+            }
             let directory = run.finish(status, Some(&reason), seconds)?;
             return Ok(Ended {
                 status,

@@ -121,7 +121,7 @@ fn resume(directory: &std::path::Path, checkpoint: f64, globals: &Globals, scree
     };
     let bytes = run.kept(ASKED)?.ok_or_else(|| {
         Diagnostic::error("E0954", format!("the run in {} is no training", directory.display()))
-            .hint("run its command again: only trainings are resumed")
+            .hint("a search is resumed by `econc tune --resume`; run other commands again")
     })?;
     let options: TrainOptions = serde_json::from_slice(&bytes)
         .map_err(|e| Diagnostic::error("E0955", "the options of this training cannot be read").note(e.to_string()))?;

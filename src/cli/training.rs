@@ -52,6 +52,13 @@ pub fn learner_options(name: &str, json: bool) -> Result<String, Diagnostic> {
 ///
 /// Errors: those of [`plan::plan`]; E0965 for `--others`.
 pub fn planned(compiled: &Compiled, options: &TrainOptions) -> Result<Planned, Vec<Diagnostic>> {
+    plan::plan(&compiled.model, &wanted(options)?)
+}
+
+/// What a plan is asked for.
+///
+/// Errors: those of the run of `--others`.
+pub(super) fn wanted(options: &TrainOptions) -> Result<Asked, Vec<Diagnostic>> {
     let others = match options.others.as_deref() {
         None | Some("random") => None,
         Some(path) => {
@@ -61,17 +68,30 @@ pub fn planned(compiled: &Compiled, options: &TrainOptions) -> Result<Planned, V
             Some(Behaviour::Solved(Box::new(solved.solution)))
         }
     };
-    plan::plan(
-        &compiled.model,
-        &Asked {
-            method: options.learner.clone(),
-            options: options.with.clone(),
-            seeds: options.seeds.clone(),
-            agent: options.agent.clone(),
-            scenario: options.scenario.clone(),
-            others,
-        },
-    )
+    Ok(Asked {
+        method: options.learner.clone(),
+        options: options.with.clone(),
+        seeds: options.seeds.clone(),
+        agent: options.agent.clone(),
+        scenario: options.scenario.clone(),
+        others,
+    })
+}
+
+/// The judge of `--against`.
+///
+/// Errors: those of the run and of the judge.
+pub(super) fn judge_against(
+    model: &Model,
+    against: Option<&Path>,
+    planned: &Planned,
+) -> Result<Option<Judge>, Vec<Diagnostic>> {
+    let Some(directory) = against else { return Ok(None) };
+    let solved = open_complete(directory)
+        .and_then(|r| read_solution(&r))
+        .map_err(|d| vec![d])?;
+    let judge = Judge::new(model, solved, planned.plan.method.finite_choices()).map_err(|d| vec![d])?;
+    Ok(Some(judge))
 }
 
 /// The settings in force, for the manifest.
@@ -100,15 +120,7 @@ pub fn train(
     run: &RunDirectory,
 ) -> Result<Content, Vec<Diagnostic>> {
     let planned = planned(compiled, options)?;
-    let judge = match &options.against {
-        None => None,
-        Some(directory) => {
-            let solved = open_complete(directory)
-                .and_then(|r| read_solution(&r))
-                .map_err(|d| vec![d])?;
-            Some(Judge::new(&compiled.model, solved, planned.plan.method.finite_choices()).map_err(|d| vec![d])?)
-        }
-    };
+    let judge = judge_against(&compiled.model, options.against.as_deref(), &planned)?;
     let seeds = all_seeds(&compiled.model, &planned, judge.as_ref(), workers, every, meter, run)?;
     trained::of_training(&compiled.model, &planned, &seeds).map_err(|d| vec![d])
 }
@@ -294,19 +306,34 @@ pub fn all_seeds(
 ) -> Result<Vec<Trained>, Vec<Diagnostic>> {
     let identity = identity(model);
     let board = Board::new(planned, meter);
+    let every = Duration::from_secs_f64(every.clamp(0.0, 1e6));
+    let trained = side_by_side(planned.seeds.len(), workers, |i| {
+        one_seed(model, planned, i, &identity, judge, every, &board, run)
+    })?;
+    for seed in &planned.seeds {
+        run.clear(&checkpoint_file(*seed));
+    }
+    Ok(trained)
+}
+
+/// Does `work` for each of `0..count`, at most `workers` at a time; results in order. After an error nothing more is begun.
+pub(super) fn side_by_side<T: Send>(
+    count: usize,
+    workers: usize,
+    work: impl Fn(usize) -> Result<T, Diagnostic> + Sync,
+) -> Result<Vec<T>, Vec<Diagnostic>> {
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
-    let results: Mutex<Vec<(usize, Result<Trained, Diagnostic>)>> = Mutex::new(Vec::new());
-    let every = Duration::from_secs_f64(every.clamp(0.0, 1e6));
+    let results: Mutex<Vec<(usize, Result<T, Diagnostic>)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..workers.clamp(1, planned.seeds.len()) {
+        for _ in 0..workers.min(count).max(1) {
             scope.spawn(|| {
                 loop {
                     let i = next.fetch_add(1, Ordering::SeqCst);
-                    if i >= planned.seeds.len() || failed.load(Ordering::SeqCst) {
+                    if i >= count || failed.load(Ordering::SeqCst) {
                         return;
                     }
-                    let result = one_seed(model, planned, i, &identity, judge, every, &board, run);
+                    let result = work(i);
                     if result.is_err() {
                         failed.store(true, Ordering::SeqCst);
                     }
@@ -327,18 +354,11 @@ pub fn all_seeds(
             Err(d) => errors.push(d),
         }
     }
-    if errors.is_empty() {
-        for seed in &planned.seeds {
-            run.clear(&checkpoint_file(*seed));
-        }
-        Ok(out)
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
 /// What a checkpoint must have in common with the model it goes on in: everything that is checked, with all parameters.
-fn identity(model: &Model) -> Vec<u8> {
+pub(super) fn identity(model: &Model) -> Vec<u8> {
     model
         .to_ron()
         .map(|text| sha256(text.as_bytes()).into_bytes())

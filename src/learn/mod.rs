@@ -45,6 +45,7 @@ pub mod spaces;
 mod tests;
 pub mod training;
 pub mod translation;
+pub mod tune;
 pub mod worlds;
 
 pub use options::{LearnerOptions, OptionInfo, Value};

@@ -228,14 +228,23 @@ impl Training {
         }
     }
 
-    fn measure(&mut self, distance: Option<&dyn Fn(&Policy) -> f64>) -> Result<(), Diagnostic> {
-        let policy = self.learner.policy();
-        let (episode_return, discounted) = play(
-            &policy,
+    /// Mean return and mean discounted return of an episode of `policy` in the worlds of every measurement; leaves the run as
+    /// it is.
+    ///
+    /// # Errors
+    /// What stopped the worlds.
+    pub fn measurement(&mut self, policy: &Policy) -> Result<(f64, f64), Diagnostic> {
+        play(
+            policy,
             &mut self.judge,
             self.plan.evaluation_episodes,
             self.plan.evaluation_periods,
-        )?;
+        )
+    }
+
+    fn measure(&mut self, distance: Option<&dyn Fn(&Policy) -> f64>) -> Result<(), Diagnostic> {
+        let policy = self.learner.policy();
+        let (episode_return, discounted) = self.measurement(&policy)?;
         let better = |m: &Measured| discounted > m.discounted;
         if self.record.measured.iter().all(better) {
             self.record.best = Some((self.learner.steps(), policy.clone()));

@@ -15,4 +15,5 @@ pub mod table;
 pub mod tensorboard;
 pub mod text;
 pub mod trained;
+pub mod tuned;
 pub mod verdict;

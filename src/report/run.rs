@@ -29,6 +29,8 @@ pub const MANIFEST: &str = "manifest.ron";
 const FORMAT: u32 = 1;
 /// Held locked while a run is being written.
 const LOCK: &str = "run.lock";
+/// Folder of files of the work ([`RunDirectory::keep`]) that go when the run has come to its end.
+pub const WORK: &str = "work";
 /// Stands between the name of a run and the process that is writing it.
 const PARTIAL: &str = ".partial-";
 
@@ -271,7 +273,8 @@ impl RunDirectory {
     }
 
     /// Writes a file that belongs to the work and not to the result (a checkpoint): whole or not at all, not on record, so
-    /// that a kill between two versions leaves nothing that looks damaged. [`RunDirectory::clear`] removes it.
+    /// that a kill between two versions leaves nothing that looks damaged. [`RunDirectory::clear`] removes it, and what
+    /// stands under [`WORK`] goes when the run has come to its end.
     ///
     /// Errors: E0951, E0957; what stood there before then still stands.
     pub fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
@@ -319,6 +322,10 @@ impl RunDirectory {
         self.lock = None;
         // Gone or not, an unlocked lock file says nothing; it is only untidy.
         let _ = fs::remove_file(self.partial.join(LOCK));
+        if matches!(status, Status::Complete | Status::Failed) {
+            // Untidy if it stays, not wrong.
+            let _ = fs::remove_dir_all(self.partial.join(WORK));
+        }
         match status {
             Status::Complete => self.publish(),
             Status::Failed => self.publish_failed(),

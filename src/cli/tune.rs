@@ -1,0 +1,196 @@
+//! `econc tune`: search over the options of a learner; writes a run directory, resumable at any moment.
+
+use super::globals::Globals;
+use super::pipeline::{self, SearchMethod, Source, TrainOptions, TuneOptions};
+use super::screen::Screen;
+use super::session::Job;
+use super::{Exit, Failure, session, train};
+use crate::diag::Diagnostic;
+use crate::learn::tune::{MOST_TRIALS, Objective};
+use crate::report::run::{RunDirectory, inspect, interrupted, open_complete};
+use clap::{Args, ValueEnum};
+use std::path::{Path, PathBuf};
+
+/// File of a run directory with what a search was asked.
+const ASKED: &str = "tune.json";
+
+/// Search over the options of a learner
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    econc tune growth.econ                                   the space and the learner econc chooses\n  \
+    econc tune growth.econ --learner ppo --trials 32 --seeds 1..2 --with steps=200_000 \\\n      \
+    --search learning_rate=1e-4..1e-2:log --search gae_lambda=0.9..1 --search 'network=[32,32]|[64,64]'\n  \
+    econc tune growth.econ --against runs/growth-0001        nearest to that solution instead of best paid\n  \
+    econc tune growth.econ --budget 2_000_000                as many steps a trial as fit\n  \
+    econc tune --resume runs/growth-0002                     goes on after Ctrl-C or a kill, to the bit\n\n\
+    A range is LO..HI (whole numbers where the option takes them), LO..HI:log is even in logarithms, A|B|C are choices.\n\
+    halving: all trials train for a share of the steps, the best third goes on three times as long, and so forth; the\n\
+    last trains for all steps. random: every trial trains for all steps. Trials are measured without exploration in the\n\
+    same fresh worlds, as the mean over seeds. Trial 1 is the settings as they stand, if they lie in the space.\n\
+    Written: trials.csv, rungs.csv, best.econ (the block to paste), the policies of the best trial. --seed draws other trials.")]
+pub(super) struct Arguments {
+    /// A model file
+    #[arg(value_name = "FILE", required_unless_present = "resume")]
+    file: Option<PathBuf>,
+    /// The learner: ppo, sac, a2c, dqn, recurrent_ppo, q_learning (the file's, or ppo)
+    #[arg(long, value_name = "NAME")]
+    learner: Option<String>,
+    /// An option to search and its range: LO..HI, LO..HI:log or A|B|C; may be repeated (else the learner's usual ones)
+    #[arg(long = "search", value_name = "KEY=RANGE")]
+    search: Vec<String>,
+    /// An option of the learner, or of the training, that all trials share; may be repeated
+    #[arg(long = "with", value_name = "KEY=VALUE")]
+    with: Vec<String>,
+    /// Number of trials
+    #[arg(long, value_name = "N", default_value_t = 27, value_parser = clap::value_parser!(u64).range(1..=MOST_TRIALS as u64))]
+    trials: u64,
+    /// How trials are chosen: halving or random
+    #[arg(long, value_enum, value_name = "METHOD", default_value_t = SearchMethod::Halving, hide_possible_values = true)]
+    method: SearchMethod,
+    /// Halving: one in so many goes on
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(2..=1000))]
+    eta: u64,
+    /// Halving: fewest steps before a trial may be dropped
+    #[arg(long, value_name = "STEPS", default_value_t = 1, value_parser = steps)]
+    least: u64,
+    /// Environment steps of all trials and seeds together, instead of the steps of each
+    #[arg(long, value_name = "STEPS", value_parser = steps)]
+    budget: Option<u64>,
+    /// What is best: return or distance (distance with --against, else return)
+    #[arg(long, value_enum, value_name = "WHAT", hide_possible_values = true)]
+    objective: Option<Best>,
+    /// The run of a solve: trials are compared by the distance to its policy
+    #[arg(long, value_name = "RUN")]
+    against: Option<PathBuf>,
+    /// Seeds of every trial: 1..5, 1,2,3 or 7 (the file's, or 1)
+    #[arg(long, value_name = "SEEDS")]
+    seeds: Option<String>,
+    /// The agent that learns, where several could
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// How all others choose: random, or the directory of a complete run
+    #[arg(long, value_name = "POLICY")]
+    others: Option<String>,
+    /// A scenario of the file
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<String>,
+    /// Seconds between checkpoints
+    #[arg(long, value_name = "SECONDS", default_value_t = 20.0)]
+    checkpoint: f64,
+    /// Go on with an interrupted search
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "learner", "search", "with", "trials", "method", "eta", "least", "budget",
+        "objective", "against", "seeds", "agent", "others", "scenario"])]
+    resume: Option<PathBuf>,
+}
+
+/// `--objective`
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Best {
+    /// The highest mean discounted return
+    Return,
+    /// The smallest distance to the exact policy
+    Distance,
+}
+
+pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    if let Some(directory) = &arguments.resume {
+        return resume(directory, arguments.checkpoint, globals, screen);
+    }
+    let Some(file) = &arguments.file else {
+        return Err(Diagnostic::error("E0962", "no model file was named").into());
+    };
+    let options = options(arguments, globals)?;
+    let source = Source::read(file)?;
+    let asked = serde_json::to_vec_pretty(&options)
+        .map_err(|e| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string()))?;
+    session::run_on(
+        &source,
+        &globals.set,
+        globals,
+        screen,
+        |compiled, place| {
+            let job = Job {
+                settings: pipeline::tuning_settings(compiled, &options)?,
+                members: None,
+            };
+            let open = || -> Result<RunDirectory, Diagnostic> {
+                let mut run = session::open(&source, globals, &globals.set, &job, place)?;
+                run.write(ASKED, &asked)?;
+                run.checkpoint()?;
+                Ok(run)
+            };
+            open().map_err(|d| vec![d])
+        },
+        |compiled, meter, run| pipeline::tune(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
+    )
+}
+
+fn options(arguments: &Arguments, globals: &Globals) -> Result<TuneOptions, Diagnostic> {
+    let objective = match (arguments.objective, &arguments.against) {
+        (Some(Best::Distance), None) => {
+            return Err(
+                Diagnostic::error("E0940", "`--objective distance` needs a policy to be near to")
+                    .hint("solve the model and name the run: --against runs/growth-0001"),
+            );
+        }
+        (Some(Best::Distance), Some(_)) | (None, Some(_)) => Objective::Distance,
+        (Some(Best::Return), _) | (None, None) => Objective::Return,
+    };
+    Ok(TuneOptions {
+        train: TrainOptions {
+            learner: arguments.learner.clone(),
+            with: train::pairs(&arguments.with)?,
+            seeds: arguments.seeds.as_deref().map(pipeline::seeds).transpose()?,
+            agent: arguments.agent.clone(),
+            others: arguments.others.clone(),
+            scenario: arguments.scenario.clone(),
+            against: arguments.against.clone(),
+        },
+        searches: arguments.search.clone(),
+        method: arguments.method,
+        trials: usize::try_from(arguments.trials).unwrap_or(MOST_TRIALS),
+        eta: usize::try_from(arguments.eta).unwrap_or(3),
+        least: arguments.least,
+        budget: arguments.budget,
+        objective,
+        seed: globals.seed,
+    })
+}
+
+/// Goes on with an interrupted search: model, parameters and options are those in its directory.
+fn resume(directory: &Path, checkpoint: f64, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    // A search that came to its end has nothing to resume; `RunDirectory::resume` says so.
+    let directory = match open_complete(directory) {
+        Ok(done) => done.directory,
+        Err(_) => interrupted(directory)?,
+    };
+    let run = RunDirectory::resume(&directory)?;
+    let (manifest, _) = inspect(&directory)?;
+    let source = Source::read(&directory.join("model.econ"))?;
+    let source = Source {
+        name: manifest.model.clone(),
+        ..source
+    };
+    let bytes = run.kept(ASKED)?.ok_or_else(|| {
+        Diagnostic::error("E0954", format!("the run in {} is no search", directory.display()))
+            .hint("a training is resumed by `econc train --resume`; run other commands again")
+    })?;
+    let options: TuneOptions = serde_json::from_slice(&bytes)
+        .map_err(|e| Diagnostic::error("E0955", "the options of this search cannot be read").note(e.to_string()))?;
+    session::run_on(
+        &source,
+        &manifest.overrides,
+        globals,
+        screen,
+        |_, _| Ok(run),
+        |compiled, meter, run| pipeline::tune(compiled, &options, globals.workers(), checkpoint, meter, run),
+    )
+}
+
+/// A number of steps, at least 1: `200_000` or `2e5`.
+fn steps(text: &str) -> Result<u64, String> {
+    match crate::learn::Value::parse(text) {
+        crate::learn::Value::Number(x) if x >= 1.0 && x.fract() == 0.0 && x < 9e15 => Ok(x as u64),
+        _ => Err("write a whole number of steps, for instance 200_000".to_string()),
+    }
+}

@@ -1,0 +1,481 @@
+//! Trials side by side: the loop around `learn::tune` with its checkpoints and its bar.
+//!
+//! One piece of work is one seed of one trial in one rung. While it trains, its checkpoint stands under `work/`; when it is
+//! done, its score does too. What is found there is not done again, so a search that was killed ends as one that was not.
+
+use super::meter::Meter;
+use super::pipeline::{Compiled, TrainOptions};
+use super::training;
+use crate::check::Model;
+use crate::diag::Diagnostic;
+use crate::learn::plan::{self, Asked, Planned};
+use crate::learn::training::{Plan, Training};
+use crate::learn::tune::{self, Dimension, Measure, Objective, Rung, Score, Trial};
+use crate::learn::{Policy, Value, settings as learner_settings};
+use crate::report::content::Content;
+use crate::report::number;
+use crate::report::run::{RunDirectory, WORK, open_complete};
+use crate::report::tuned::{self, Best, Tuned};
+use crate::verify::learned::Judge;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// `--method`
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SearchMethod {
+    /// All trials train a little, the best go on
+    Halving,
+    /// All trials train to the end
+    Random,
+}
+
+/// What `tune` was told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TuneOptions {
+    /// What all trials share, as `train` is told.
+    pub train: TrainOptions,
+    /// `--search`
+    pub searches: Vec<String>,
+    /// `--method`
+    pub method: SearchMethod,
+    /// `--trials`
+    pub trials: usize,
+    /// `--eta`
+    pub eta: usize,
+    /// `--least`
+    pub least: u64,
+    /// `--budget`
+    pub budget: Option<u64>,
+    /// `--objective`
+    pub objective: Objective,
+    /// `--seed`
+    pub seed: u64,
+}
+
+/// A search that has been read and checked.
+struct Search {
+    /// What every trial is asked for, its own options excepted.
+    asked: Asked,
+    /// The plan of the settings as they stand.
+    base: Planned,
+    space: Vec<Dimension>,
+    rungs: Vec<Rung>,
+    trials: Vec<Trial>,
+    stands: bool,
+}
+
+impl TuneOptions {
+    fn rungs(&self, trials: usize, steps: u64) -> Vec<Rung> {
+        match self.method {
+            SearchMethod::Halving => tune::halving(trials, steps, self.eta, self.least),
+            SearchMethod::Random => tune::random(trials, steps),
+        }
+    }
+}
+
+/// Reads and checks what is asked.
+///
+/// Errors: those of the plan and of the space; E0805 and E0806 for a range that leaves what an option takes; E0940.
+fn prepared(compiled: &Compiled, options: &TuneOptions) -> Result<Search, Vec<Diagnostic>> {
+    let model = &compiled.model;
+    let mut asked = training::wanted(&options.train)?;
+    let mut base = plan::plan(model, &asked)?;
+    let method = base.plan.method.name();
+    let fixed: Vec<String> = options.train.with.iter().map(|(k, _)| k.clone()).collect();
+    let space = tune::space(method, &options.searches, &fixed)?;
+    let mut faults = Vec::new();
+    for d in &space {
+        let fault = d
+            .range
+            .extremes()
+            .iter()
+            .find_map(|x| plan::plan(model, &with(&asked, [(d.key.as_str(), x)])).err());
+        faults.extend(
+            fault
+                .into_iter()
+                .flatten()
+                .map(|f| f.note(format!("met in --search {d}"))),
+        );
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let defaults = (learner_settings::learner(method).map_err(|d| vec![d])?.table)();
+    let standing: Vec<Value> = space
+        .iter()
+        .filter_map(|d| {
+            let set = base.settings.iter().find(|(k, _)| *k == d.key).map(|(_, v)| v);
+            let default = || defaults.iter().find(|o| o.key == d.key).map(|o| &o.default);
+            set.or_else(default).map(|text| Value::parse(text))
+        })
+        .collect();
+    let trials = tune::trials(&space, options.trials, options.seed, &standing);
+    if let Some(budget) = options.budget {
+        let steps = steps_within(budget, options, trials.len(), base.seeds.len())?;
+        asked.options.push(("steps".to_string(), steps.to_string()));
+        base = plan::plan(model, &asked)?;
+    }
+    Ok(Search {
+        stands: tune::stands(&space, &standing),
+        rungs: options.rungs(trials.len(), base.plan.method.steps()),
+        trials,
+        asked,
+        base,
+        space,
+    })
+}
+
+/// The steps of every trial under `--budget`.
+fn steps_within(budget: u64, options: &TuneOptions, trials: usize, seeds: usize) -> Result<u64, Vec<Diagnostic>> {
+    if options.train.with.iter().any(|(k, _)| k == "steps") {
+        return Err(vec![
+            Diagnostic::error("E0940", "`--budget` and `--with steps` exclude each other")
+                .note("the budget says how many steps each trial may have")
+                .hint("leave out one of the two"),
+        ]);
+    }
+    let each = budget / seeds.max(1) as u64;
+    tune::steps_within(each, |steps| options.rungs(trials, steps)).ok_or_else(|| {
+        vec![
+            Diagnostic::error("E0940", format!("a budget of {budget} steps is too small"))
+                .note(format!("{trials} trials times {seeds} seeds need at least a step each"))
+                .hint("give more steps, fewer trials or fewer seeds"),
+        ]
+    })
+}
+
+/// What is asked with the options of a trial on top.
+fn with<'a>(asked: &Asked, options: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Asked {
+    let mut out = asked.clone();
+    let typed = options.into_iter().map(|(k, v)| (k.to_string(), v.show()));
+    out.options.extend(typed);
+    out
+}
+
+/// The plan of a trial.
+fn plan_of(model: &Model, search: &Search, trial: &Trial) -> Result<Planned, Vec<Diagnostic>> {
+    let options = trial.options.iter().map(|(k, v)| (k.as_str(), v));
+    plan::plan(model, &with(&search.asked, options))
+}
+
+/// The settings in force, for the manifest.
+///
+/// Errors: those of a search that cannot be read; E0953 to E0955 for the run to compare with.
+pub fn settings(compiled: &Compiled, options: &TuneOptions) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
+    let search = prepared(compiled, options)?;
+    let mut out: BTreeMap<String, String> = search.base.settings.into_iter().collect();
+    let seeds: Vec<String> = search.base.seeds.iter().map(u64::to_string).collect();
+    out.insert("seeds".into(), seeds.join(","));
+    let space: Vec<String> = search.space.iter().map(ToString::to_string).collect();
+    out.insert("tune.search".into(), space.join(" "));
+    out.insert("tune.trials".into(), options.trials.to_string());
+    let method = match options.method {
+        SearchMethod::Halving => format!("halving, eta {}, least {}", options.eta, options.least),
+        SearchMethod::Random => "random".to_string(),
+    };
+    out.insert("tune.method".into(), method);
+    if let Some(budget) = options.budget {
+        out.insert("tune.budget".into(), budget.to_string());
+    }
+    if let Some(a) = &options.train.against {
+        // A run that is none is found before anything is written.
+        open_complete(a).map_err(|d| vec![d])?;
+        out.insert("against".into(), a.display().to_string());
+    }
+    Ok(out)
+}
+
+/// Searches, with a checkpoint every `every` seconds into `run`; goes on from those that are there.
+///
+/// Errors: those of the search, of the run to compare with, of a learner that cannot learn here; files that cannot be written.
+pub fn tune(
+    compiled: &Compiled,
+    options: &TuneOptions,
+    workers: usize,
+    every: f64,
+    meter: &Meter,
+    run: &RunDirectory,
+) -> Result<Content, Vec<Diagnostic>> {
+    let one = |d: Diagnostic| vec![d];
+    let model = &compiled.model;
+    let mut search = prepared(compiled, options)?;
+    let seeds = search.base.seeds.clone();
+    let judge = training::judge_against(model, options.train.against.as_deref(), &search.base)?;
+    // What no trial can do is said once, and before any of them.
+    Training::new(model, &search.base.plan, seeds[0]).map_err(one)?;
+    let board = Board::new(&search, meter);
+    let bench = Bench {
+        model,
+        identity: training::identity(model),
+        judge: judge.as_ref(),
+        objective: options.objective,
+        every: Duration::from_secs_f64(every.clamp(0.0, 1e6)),
+        run,
+        board: &board,
+    };
+    let mut at_work: Vec<usize> = (0..search.trials.len()).collect();
+    for number in 0..search.rungs.len() {
+        board.enter(number, &search, &at_work, options.objective);
+        let mut pieces = Vec::new();
+        for (place, trial) in at_work.iter().enumerate() {
+            pieces.extend(seeds.iter().enumerate().map(|(s, seed)| (place, *trial, s, *seed)));
+        }
+        let scores = training::side_by_side(pieces.len(), workers, |i| {
+            let (_, trial, s, seed) = pieces[i];
+            let trial = &search.trials[trial];
+            let at = (trial.number - 1) * seeds.len() + s;
+            bench.piece(&search, trial, seed, number, at)
+        })?;
+        let mut scores = scores.into_iter();
+        for trial in &at_work {
+            let own: Vec<Score> = scores.by_ref().take(seeds.len()).collect();
+            search.trials[*trial].rungs.push(own);
+        }
+        let Some(next) = search.rungs.get(number + 1) else {
+            break;
+        };
+        let going = tune::survivors(&search.trials, &at_work, number, next.trials, options.objective);
+        for trial in at_work.iter().filter(|t| !going.contains(t)) {
+            for seed in &seeds {
+                run.clear(&checkpoint_file(search.trials[*trial].number, *seed));
+            }
+        }
+        at_work = going;
+        at_work.sort_unstable();
+        if at_work.is_empty() {
+            break;
+        }
+    }
+    let ranking = tune::ranking(&search.trials, options.objective);
+    let first = &search.trials[ranking[0]];
+    let best = match first.last_mean(options.objective) {
+        None => None,
+        Some(_) => Some(Best {
+            settings: plan_of(model, &search, first)?.settings,
+            policies: bench.policies(&search, first)?,
+        }),
+    };
+    tuned::of_search(
+        model,
+        &Tuned {
+            base: &search.base,
+            space: &search.space,
+            rungs: &search.rungs,
+            trials: &search.trials,
+            asked: options.trials,
+            ranking: &ranking,
+            stands: search.stands,
+            objective: options.objective,
+            method: match options.method {
+                SearchMethod::Halving => format!("successive halving, one in {} goes on", options.eta),
+                SearchMethod::Random => "random search".to_string(),
+            },
+            best,
+        },
+    )
+    .map_err(one)
+}
+
+fn checkpoint_file(trial: usize, seed: u64) -> String {
+    format!("{WORK}/trial_{trial}_seed_{seed}.checkpoint")
+}
+
+fn score_file(trial: usize, seed: u64, rung: usize) -> String {
+    format!("{WORK}/trial_{trial}_seed_{seed}_rung_{}.json", rung + 1)
+}
+
+/// What every piece of work shares.
+struct Bench<'a> {
+    model: &'a Model,
+    identity: Vec<u8>,
+    judge: Option<&'a Judge>,
+    objective: Objective,
+    every: Duration,
+    run: &'a RunDirectory,
+    board: &'a Board<'a>,
+}
+
+impl Bench<'_> {
+    /// Trains one seed of a trial to the end of a rung, from where it is, and measures it; `at` is its place on the board.
+    /// What fails in the training is a score.
+    fn piece(&self, search: &Search, trial: &Trial, seed: u64, rung: usize, at: usize) -> Result<Score, Diagnostic> {
+        let file = score_file(trial.number, seed, rung);
+        if let Some(bytes) = self.run.kept(&file)? {
+            let score: Score = serde_json::from_slice(&bytes).map_err(|e| {
+                Diagnostic::error("E0955", format!("{file} of this search cannot be read")).note(e.to_string())
+            })?;
+            self.board.found(at, score.steps);
+            return Ok(score);
+        }
+        let score = self.trained(search, trial, seed, rung, at)?;
+        let bytes = serde_json::to_vec(&score)
+            .map_err(|e| Diagnostic::error("E0951", "a score cannot be written").note(e.to_string()))?;
+        self.run.keep(&file, &bytes)?;
+        Ok(score)
+    }
+
+    fn trained(&self, search: &Search, trial: &Trial, seed: u64, rung: usize, at: usize) -> Result<Score, Diagnostic> {
+        let failed = |steps: u64, d: &Diagnostic| Score {
+            steps,
+            outcome: Err(format!("{} {}", d.code, d.headline)),
+        };
+        let plan = plan_of(self.model, search, trial)
+            .map_err(|mut all| all.swap_remove(0))?
+            .plan;
+        let mut training = match Training::new(self.model, &unmeasured(plan), seed) {
+            Ok(training) => training,
+            Err(d) => return Ok(failed(0, &d)),
+        };
+        let file = checkpoint_file(trial.number, seed);
+        if let Some(bytes) = self.run.kept(&file)? {
+            training.load(&self.identity, &bytes)?;
+            self.board.found(at, training.progress().0);
+        }
+        let save = |training: &Training| self.run.keep(&file, &training.save(&self.identity));
+        let mut saved = Instant::now();
+        while !training.is_done() && training.progress().0 < search.rungs[rung].steps {
+            if let Err(d) = training.update(None) {
+                return Ok(failed(training.progress().0, &d));
+            }
+            if !self.board.report(at, training.progress().0) {
+                save(&training)?;
+                return Err(Diagnostic::error("E0906", "the search was stopped")
+                    .hint("econc tune --resume RUN goes on where it stopped"));
+            }
+            if saved.elapsed() >= self.every {
+                save(&training)?;
+                saved = Instant::now();
+            }
+        }
+        save(&training)?;
+        let steps = training.progress().0;
+        Ok(match self.measured(&mut training) {
+            Ok(measure) => Score {
+                steps,
+                outcome: Ok(measure),
+            },
+            Err(d) => failed(steps, &d),
+        })
+    }
+
+    fn measured(&self, training: &mut Training) -> Result<Measure, Diagnostic> {
+        let policy = training.policy();
+        let (_, discounted) = training.measurement(&policy)?;
+        let distance = self.judge.map(|j| j.distance(&policy)).transpose()?;
+        let measure = Measure { discounted, distance };
+        if measure.of(self.objective).is_finite() && discounted.is_finite() {
+            Ok(measure)
+        } else {
+            Err(Diagnostic::error(
+                "E0924",
+                "the measured return became infinite or not a number",
+            ))
+        }
+    }
+
+    /// What every seed of a trial has learned.
+    fn policies(&self, search: &Search, trial: &Trial) -> Result<Vec<(u64, Policy)>, Vec<Diagnostic>> {
+        let plan = unmeasured(plan_of(self.model, search, trial)?.plan);
+        let mut out = Vec::new();
+        for seed in &search.base.seeds {
+            let mut training = Training::new(self.model, &plan, *seed).map_err(|d| vec![d])?;
+            if let Some(bytes) = self
+                .run
+                .kept(&checkpoint_file(trial.number, *seed))
+                .map_err(|d| vec![d])?
+            {
+                training.load(&self.identity, &bytes).map_err(|d| vec![d])?;
+                out.push((*seed, training.policy()));
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// Without measurements on the way, unless they may end the training.
+fn unmeasured(plan: Plan) -> Plan {
+    if plan.stop_return.is_some() || plan.patience.is_some() {
+        return plan;
+    }
+    Plan { evaluations: 0, ..plan }
+}
+
+/// What the bar shows of all trials.
+struct Board<'a> {
+    meter: &'a Meter,
+    started: Instant,
+    of: u64,
+    state: Mutex<Standing>,
+}
+
+#[derive(Default)]
+struct Standing {
+    /// Steps of every seed of every trial.
+    steps: Vec<u64>,
+    /// Steps that were there already.
+    found: u64,
+    words: String,
+}
+
+impl<'a> Board<'a> {
+    fn new(search: &Search, meter: &'a Meter) -> Self {
+        let seeds = search.base.seeds.len();
+        Board {
+            meter,
+            started: Instant::now(),
+            of: tune::total_steps(&search.rungs).saturating_mul(seeds as u64),
+            state: Mutex::new(Standing {
+                steps: vec![0; search.trials.len() * seeds],
+                ..Standing::default()
+            }),
+        }
+    }
+
+    /// A rung begins.
+    fn enter(&self, rung: usize, search: &Search, at_work: &[usize], objective: Objective) {
+        let count = match at_work.len() {
+            1 => "1 trial".to_string(),
+            n => format!("{n} trials"),
+        };
+        let mut words = format!("rung {} of {}: {count}", rung + 1, search.rungs.len());
+        if rung > 0
+            && let Some(best) = tune::survivors(&search.trials, at_work, rung - 1, 1, objective).first()
+            && let Some(mean) = search.trials[*best].last_mean(objective)
+        {
+            let number = search.trials[*best].number;
+            words.push_str(&format!(", best {} (trial {number})", number::compact(mean)));
+        }
+        if let Ok(mut state) = self.state.lock() {
+            state.words = words;
+        }
+    }
+
+    /// Steps that need not be done.
+    fn found(&self, at: usize, steps: u64) {
+        if let Ok(mut state) = self.state.lock() {
+            state.found += steps.saturating_sub(state.steps[at]);
+            state.steps[at] = state.steps[at].max(steps);
+        }
+    }
+
+    /// Takes in how a piece of work stands; whether to go on.
+    fn report(&self, at: usize, steps: u64) -> bool {
+        let Ok(mut state) = self.state.lock() else { return false };
+        state.steps[at] = steps;
+        let total: u64 = state.steps.iter().sum();
+        let seconds = self.started.elapsed().as_secs_f64();
+        let rate = total.saturating_sub(state.found) as f64 / seconds.max(1e-3);
+        let left = self.of.saturating_sub(total) as f64 / rate.max(1.0);
+        let words = format!(
+            "{}, {} steps/s, {} left",
+            state.words,
+            number::compact(rate),
+            number::duration(left)
+        );
+        drop(state);
+        self.meter.report(total.min(self.of), self.of, &words)
+    }
+}

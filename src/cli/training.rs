@@ -10,7 +10,7 @@ use crate::learn::plan::{self, Asked, Planned};
 use crate::learn::training::Training;
 use crate::report::content::Content;
 use crate::report::number;
-use crate::report::run::{CompleteRun, RunDirectory, open_complete, sha256};
+use crate::report::run::{CHECKPOINT, CompleteRun, RunDirectory, open_complete, sha256};
 use crate::report::trained::{self, Trained};
 use crate::report::verdict;
 use crate::verify::learned::Judge;
@@ -279,7 +279,7 @@ pub fn read_policies(run: &CompleteRun, best: bool) -> Result<Vec<(u64, Policy)>
 
 /// File of a seed's checkpoint.
 fn checkpoint_file(seed: u64) -> String {
-    format!("seed_{seed}/checkpoint")
+    format!("seed_{seed}/{CHECKPOINT}")
 }
 
 /// Trains every seed of a plan. At most `workers` run at a time; what a seed comes to does not depend on that.

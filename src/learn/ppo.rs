@@ -13,7 +13,7 @@ use super::options::Linear;
 pub use super::options::learners::PpoOptions;
 use super::policy::Policy;
 use super::rollout::{Rollout, explained_variance, standardize};
-use super::{LearnError, Learner, LearnerOptions, Metrics, all_finite, decode, encode};
+use super::{LearnError, Learner, LearnerOptions, Metrics, all_finite, decode, encode, finite_loss};
 use crate::env::VectorEnvironment;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -195,6 +195,7 @@ impl Learner for Ppo {
                 count += 1;
             }
         }
+        finite_loss("the loss of the value network", sums[2], self.agent.steps)?;
         all_finite("a weight of the policy", self.agent.policy.params(), self.agent.steps)?;
         let n = count.max(1) as f64;
         let explained = explained_variance(&self.rollout.value[..self.rollout.rows()], &self.rollout.target);

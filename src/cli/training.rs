@@ -373,7 +373,12 @@ fn one_seed(
         Ok(())
     };
     while !training.is_done() {
-        training.update(distance)?;
+        training.update(distance).map_err(|d| {
+            d.note(match run.kept(&file) {
+                Ok(Some(_)) => "the last checkpoint stands: econc train --resume goes on from it",
+                Ok(None) | Err(_) => "no checkpoint had been written yet; --checkpoint SECONDS says how often one is",
+            })
+        })?;
         if !board.report(number, &training) {
             save(&training)?;
             return Err(Diagnostic::error("E0906", "the training was stopped")

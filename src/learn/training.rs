@@ -198,7 +198,7 @@ impl Training {
 
     fn stopped(&mut self, error: LearnError) -> Diagnostic {
         let where_it_was = format!(
-            "met by `{}` (seed {}) in update {}, after {} steps; the last checkpoint stands",
+            "met by `{}` (seed {}) in update {}, after {} steps",
             self.learner.method(),
             self.record.seed,
             self.updates + 1,

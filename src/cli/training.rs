@@ -10,7 +10,7 @@ use crate::learn::plan::{self, Asked, Planned};
 use crate::learn::training::Training;
 use crate::report::content::Content;
 use crate::report::number;
-use crate::report::run::{CompleteRun, RunDirectory, open_complete, sha256};
+use crate::report::run::{CHECKPOINT, CompleteRun, RunDirectory, open_complete, sha256};
 use crate::report::trained::{self, Trained};
 use crate::report::verdict;
 use crate::verify::learned::Judge;
@@ -291,7 +291,7 @@ pub fn read_policies(run: &CompleteRun, best: bool) -> Result<Vec<(u64, Policy)>
 
 /// File of a seed's checkpoint.
 fn checkpoint_file(seed: u64) -> String {
-    format!("seed_{seed}/checkpoint")
+    format!("seed_{seed}/{CHECKPOINT}")
 }
 
 /// Trains every seed of a plan. At most `workers` run at a time; what a seed comes to does not depend on that.
@@ -393,7 +393,12 @@ fn one_seed(
         Ok(())
     };
     while !training.is_done() {
-        training.update(distance)?;
+        training.update(distance).map_err(|d| {
+            d.note(match run.kept(&file) {
+                Ok(Some(_)) => "the last checkpoint stands: econc train --resume goes on from it",
+                Ok(None) | Err(_) => "no checkpoint had been written yet; --checkpoint SECONDS says how often one is",
+            })
+        })?;
         if !board.report(number, &training) {
             save(&training)?;
             return Err(Diagnostic::error("E0906", "the training was stopped")

@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::interface::Interface;
 use super::shocks::aligned;
-use super::worlds::{Bounds, Worlds};
+use super::worlds::{Bounds, Outcome, Worlds};
 use crate::check::model::{Model, Process, Space};
 use crate::diag::Diagnostic;
 use crate::graph::NodeId;
@@ -46,10 +46,14 @@ pub trait Decide: std::fmt::Debug + Send + Sync {
 pub trait Deciding: Send {
     /// Actions of all rows, without chance of its own.
     fn act(&mut self, observation: &[f32], mask: &[f32], continuous: &mut Vec<f32>, discrete: &mut Vec<u32>);
+    /// Forgets what came before in the marked rows: somebody new begins there.
+    fn forget(&mut self, ended: &dyn Fn(usize) -> bool);
 }
 
 /// A learned policy bound to worlds.
 struct Trained {
+    /// The agent that learned, by number.
+    agent: usize,
     interface: Interface,
     seeing: Engine,
     deciding: Box<dyn Deciding>,
@@ -72,6 +76,7 @@ impl Trained {
             seeing: worlds.engine(interface.nodes.clone())?,
             deciding: policy.begin(worlds.worlds() * interface.members),
             chosen: Vec::new(),
+            agent: number,
             interface,
         })
     }
@@ -226,6 +231,18 @@ impl Actor {
             rules,
             trained,
         })
+    }
+
+    /// After a period: learned policies forget worlds that ended and members that were replaced.
+    pub fn forget(&mut self, worlds: &Worlds, outcome: &Outcome) {
+        let Some(t) = &mut self.trained else { return };
+        let (n, members) = (worlds.worlds(), t.interface.members.max(1));
+        let gone = &outcome.member_ended[t.agent];
+        t.deciding.forget(&|slot| {
+            let (w, m) = (slot / members, slot % members);
+            // A world that begins afresh may also have been cut off.
+            outcome.ended[w] || worlds.period()[w] == 0 || gone[m * n + w]
+        });
     }
 
     /// Chooses every action of a stage. Returns the bounds, for projection.

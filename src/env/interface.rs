@@ -1,7 +1,8 @@
 //! What a learner sees and does, in numbers of its own: nobody writes an encoding, it follows from the types of the file.
 //!
 //! *Seen*: values with two finite ends are scaled to [-1, 1], others are left as they are (learners standardise), chains
-//! and labels are one-hot, arrays beyond the decision maker's own axes are laid side by side.
+//! and labels are one-hot, arrays beyond the decision maker's own axes are laid side by side. Who observes nothing sees a
+//! constant: a bandit.
 //! *Done*: every continuous dimension is a number in [-1, 1], mapped to the bounds of the action at the present state. A
 //! choice between 0 and all there is is thereby a share, one between two numbers a quantity: how an action is scaled
 //! is decided by the bounds written in the file. Whole numbers with few values and finite choices are choices, masked where
@@ -146,7 +147,8 @@ impl Interface {
             space: ActionSpace::default(),
             seen,
             done: Vec::new(),
-            width,
+            // A network needs one number at least.
+            width: width.max(1),
             masked: false,
             actions,
         };
@@ -251,6 +253,9 @@ impl Interface {
     /// Names of the columns of an observation.
     pub fn columns(&self) -> Vec<String> {
         let mut out = Vec::new();
+        if self.seen.is_empty() {
+            out.push("constant".to_string());
+        }
         for s in &self.seen {
             for c in 0..s.columns {
                 let name = if s.columns > 1 {
@@ -267,6 +272,25 @@ impl Interface {
         out
     }
 
+    /// Distance between neighbouring points of the grid on which a learner of finite sets chooses action `k` of
+    /// [`Self::actions`]: the widest of the file's grid, or that of `bins` points between bounds that do not move. `None`
+    /// where the action is no number, or its bounds move.
+    pub fn grid_step(&self, model: &Model, k: usize, bins: usize) -> Option<f64> {
+        let action = &model.actions[*self.actions.get(k)?];
+        let kind = &self.done.iter().find(|d| d.action == k)?.kind;
+        let point = |n: &NodeId| model.graph.nodes[n.0 as usize].domain.as_point();
+        match (kind, &action.space) {
+            (Kind::Grid { values, .. }, _) => values.windows(2).map(|w| (w[1] - w[0]).abs()).reduce(f64::max),
+            (Kind::Between { open, whole: false, .. }, Space::Interval { lo, hi, .. }) if bins > 1 => {
+                let (lo, hi) = (point(lo)?, point(hi)?);
+                (lo.is_finite() && hi.is_finite())
+                    .then(|| (place(1.0, lo, hi, *open) - place(-1.0, lo, hi, *open)) / (bins - 1) as f64)
+            }
+            (Kind::Whole { .. } | Kind::Between { whole: true, .. }, _) => Some(1.0),
+            (Kind::Between { .. } | Kind::Choice { .. } | Kind::Share { .. }, _) => None,
+        }
+    }
+
     /// Whether some choice may be forbidden.
     pub fn masked(&self) -> bool {
         self.masked
@@ -275,6 +299,9 @@ impl Interface {
     /// Writes observations, one row a slot (`world * members + member`), from the values of [`Self::nodes`] (element by
     /// element, worlds side by side).
     pub fn observe(&self, values: &[Vec<f64>], worlds: usize, out: &mut [f32]) {
+        if self.seen.is_empty() {
+            out.fill(1.0);
+        }
         let mut column = 0;
         for (item, values) in self.seen.iter().zip(values) {
             let wide = item.code.width();

@@ -119,6 +119,7 @@ pub fn simulate(
         if outcome.ended.iter().any(|e| *e) {
             worlds.restart(&outcome.ended)?;
         }
+        actor.forget(&worlds, &outcome);
     }
     Ok(recorder.finish(model, periods, worlds.counts.clone()))
 }

@@ -107,6 +107,16 @@ pub fn learner_of(model: &Model, name: Option<&str>) -> Result<usize, Diagnostic
     }
 }
 
+/// What an agent's next period weighs against this one: its discount factor (0.99 where that is not one number). Without one
+/// it is what solvers take: 1 with states or a horizon, and 0 where every period is a problem of its own.
+pub fn discount_of(model: &Model, agent: usize) -> f64 {
+    match model.agents[agent].discount {
+        Some(d) => model.graph.nodes[d.0 as usize].domain.as_point().unwrap_or(0.99),
+        None if model.states.is_empty() && model.horizon.is_none() => 0.0,
+        None => 1.0,
+    }
+}
+
 impl Vectorised {
     /// Worlds of `model`, started from seed 0.
     ///
@@ -134,10 +144,7 @@ impl Vectorised {
                 paying.push((k, aligned(e.condition)));
             }
         }
-        let discount = a
-            .discount
-            .and_then(|d| model.graph.nodes[d.0 as usize].domain.as_point())
-            .unwrap_or(0.99);
+        let discount = discount_of(&model, agent);
         let slots = interface.members * worlds.worlds();
         let scenario = options.scenario.as_ref();
         let periods = options.periods.or_else(|| {
@@ -260,6 +267,7 @@ impl Vectorised {
                 }
             }
         }
+        self.fits_single_precision()?;
         let gone = &outcome.member_ended[self.agent];
         let mut any = false;
         for w in 0..n {
@@ -280,6 +288,7 @@ impl Vectorised {
             self.last.copy_from_slice(&self.observation);
             self.worlds.restart(&ended)?;
         }
+        self.others.forget(&self.worlds, &outcome);
         for s in 0..self.returns.len() {
             if self.terminated[s] || self.truncated[s] {
                 self.finished.push(self.returns[s]);
@@ -287,6 +296,24 @@ impl Vectorised {
             }
         }
         self.begin()
+    }
+
+    /// Learners work in single precision: a reward beyond it is as bad as an infinite one.
+    fn fits_single_precision(&self) -> Result<(), Diagnostic> {
+        if self.rewards.iter().all(|r| r.is_finite()) {
+            return Ok(());
+        }
+        let agent = &self.worlds.model.agents[self.agent];
+        let mut d = Diagnostic::error(
+            "E0924",
+            format!("the reward of `{}` is too large for a learner", agent.name),
+        )
+        .hint("learners take rewards up to 3e38: divide it by a number, or bound it with `max`");
+        if let Some(reward) = agent.reward {
+            let span = self.worlds.model.graph.nodes[reward.0 as usize].span;
+            d = d.at(span, "beyond single precision");
+        }
+        Err(d)
     }
 }
 

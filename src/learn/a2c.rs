@@ -10,7 +10,7 @@ use super::options::Linear;
 pub use super::options::learners::A2cOptions;
 use super::policy::Policy;
 use super::rollout::{Rollout, explained_variance, standardize};
-use super::{LearnError, Learner, LearnerOptions, Metrics, all_finite, decode, encode};
+use super::{LearnError, Learner, LearnerOptions, Metrics, all_finite, decode, encode, finite_loss};
 use crate::env::VectorEnvironment;
 use serde::{Deserialize, Serialize};
 
@@ -124,6 +124,7 @@ impl Learner for A2c {
         let (horizon, lambda) = (o.horizon, o.gae_lambda as f32);
         self.agent.play(env, horizon, lambda, &mut self.rollout)?;
         let (loss, norm) = self.step(rate, entropy);
+        finite_loss("the loss of the value network", loss as f64, self.agent.steps)?;
         all_finite("a weight of the policy", self.agent.policy.params(), self.agent.steps)?;
         if progress >= self.options.average_from {
             self.agent.average.update(self.agent.policy.params());

@@ -17,6 +17,7 @@ use super::replay::{Batch, Replay, Widths};
 use super::spaces::JointChoices;
 use super::{
     LearnError, Learner, LearnerOptions, Metrics, Shape, all_finite, decode, discount_of, distribution, encode,
+    finite_loss,
 };
 use crate::env::VectorEnvironment;
 use crate::num::random::Stream;
@@ -265,6 +266,7 @@ impl Learner for Dqn {
                 (loss, value, count) = (loss + l, value + v, count + 1);
             }
         }
+        finite_loss("the loss of the value network", loss, self.memory.steps)?;
         all_finite("a weight of the value network", self.net.params(), self.memory.steps)?;
         let n = count.max(1) as f64;
         let values = vec![

@@ -255,7 +255,7 @@ pub fn evaluate(
 }
 
 /// Format of stored learners; raised whenever a stored struct changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Bytes of a stored struct.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
@@ -279,6 +279,16 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, LearnError>
 /// Fails if any number is not finite.
 pub(crate) fn all_finite(what: &'static str, x: &[f32], steps: u64) -> Result<(), LearnError> {
     if x.iter().all(|v| v.is_finite()) {
+        Ok(())
+    } else {
+        Err(LearnError::NotFinite { what, steps })
+    }
+}
+
+/// Fails if a loss, a mean over one update, is not finite.
+#[cfg(feature = "learn")]
+pub(crate) fn finite_loss(what: &'static str, loss: f64, steps: u64) -> Result<(), LearnError> {
+    if loss.is_finite() {
         Ok(())
     } else {
         Err(LearnError::NotFinite { what, steps })

@@ -59,9 +59,7 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
         method.set(key, value).map_err(|e| vec![Diagnostic::from(e)])?;
     }
     let agent = learner_of(model, asked.agent.as_deref()).map_err(|d| vec![d])?;
-    let discount = model.agents[agent]
-        .discount
-        .and_then(|d| model.graph.nodes[d.0 as usize].domain.as_point());
+    let discount = vector::discount_of(model, agent);
     let scenario = asked.scenario.clone().or(read.scenario);
     let of_scenario = model
         .scenarios
@@ -70,14 +68,17 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
         .and_then(|s| s.periods);
     let said = read.periods.or(of_scenario);
     let ends = model.horizon.is_some() || !model.ends.is_empty();
+    // A problem of one period that never moves: an episode is a period, and a return its reward.
+    let once = discount == 0.0 && model.states.is_empty() && model.shocks.is_empty();
     let until_discounted = match discount {
-        Some(b) if b > 0.0 && b < 1.0 => ((1e-3f64.ln() / b.ln()).ceil() as usize).clamp(10, 1000),
+        _ if once => 1,
+        b if b > 0.0 && b < 1.0 => ((1e-3f64.ln() / b.ln()).ceil() as usize).clamp(10, 1000),
         _ => 1000,
     };
-    let periods = said.or(if ends {
-        None
-    } else {
-        Some(until_discounted.max(PERIODS))
+    let periods = said.or(match (ends, once) {
+        (true, _) => None,
+        (false, true) => Some(1),
+        (false, false) => Some(until_discounted.max(PERIODS)),
     });
     let evaluation_periods = read
         .evaluation_periods

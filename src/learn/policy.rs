@@ -299,6 +299,9 @@ impl Deciding for AtWork {
         let AtWork { policy, actor, slots } = self;
         policy.act(actor, observation, mask, *slots, true, continuous, discrete);
     }
+    fn forget(&mut self, ended: &dyn Fn(usize) -> bool) {
+        self.policy.forget(&mut self.actor, ended);
+    }
 }
 
 /// Zeroes the rows of a memory (`h` rows, then `c` rows, of width `hidden`) whose episode ended.

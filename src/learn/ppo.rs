@@ -13,7 +13,7 @@ use super::options::Linear;
 pub use super::options::learners::PpoOptions;
 use super::policy::Policy;
 use super::rollout::{Rollout, explained_variance, standardize};
-use super::{LearnError, Learner, LearnerOptions, Metrics, all_finite, decode, encode};
+use super::{LearnError, Learner, LearnerOptions, Metrics, all_finite, decode, encode, finite_loss};
 use crate::env::VectorEnvironment;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -198,6 +198,7 @@ impl Learner for Ppo {
                 count += 1;
             }
         }
+        finite_loss("the loss of the value network", sums[2], self.agent.steps)?;
         all_finite("a weight of the policy", self.agent.policy.params(), self.agent.steps)?;
         if progress >= self.options.average_from {
             self.agent.average.update(self.agent.policy.params());

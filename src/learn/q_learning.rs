@@ -6,7 +6,7 @@
 //! rule of convergence are options with names, since published results depend on each. For firms that meet in one game for ever
 //! see `repeated_game.rs`, which repeats the literature's program number by number.
 
-use super::options::{in_range, learner_options, learners, word_option};
+use super::options::{Linear, in_range, learner_options, learners, word_option};
 use super::policy::{Policy, PolicyKind};
 use super::q_table::{QTables, Sharing, first_best};
 use super::spaces::JointChoices;
@@ -73,6 +73,8 @@ learner_options! {
         worlds: usize = 1,
         /// Step size of the update.
         alpha: f64 = 0.1,
+        /// Step size at the end, to which it falls linearly over all steps; `none` keeps it.
+        alpha_end: Option<f64> = None,
         /// Discount factor; `none` takes the model's.
         discount: Option<f64> = None,
         /// Which decision makers share a table.
@@ -109,12 +111,20 @@ impl QLearningOptions {
             self.alpha,
             "a number above 0, at most 1",
         )?;
+        if let Some(end) = self.alpha_end {
+            in_range((0.0..=1.0).contains(&end), "alpha_end", end, "a number between 0 and 1")?;
+        }
         learners::share("exploration_start", self.exploration_start)?;
         learners::share("exploration_end", self.exploration_end)?;
         learners::not_negative("exploration_rate", self.exploration_rate)?;
         learners::bins(self.bins)
     }
 }
+
+/// Up to so many states are never too many.
+const MANY_STATES: u64 = 10_000;
+/// Beyond that, each must be visited so often on average.
+const VISITS: u64 = 20;
 
 /// A tabular Q-learner.
 #[derive(Clone, Serialize, Deserialize)]
@@ -206,6 +216,32 @@ impl QLearning {
         &self.tables
     }
 
+    /// Step size of the present period.
+    fn alpha(&self) -> f64 {
+        let o = &self.options;
+        Linear {
+            from: o.alpha,
+            to: o.alpha_end.unwrap_or(o.alpha),
+        }
+        .at(self.steps() as f64 / o.steps.max(1) as f64)
+    }
+
+    /// Fails where states hardly repeat: a table learns nothing from them.
+    fn repeats(&self) -> Result<(), LearnError> {
+        let met = self.tables.states() as u64;
+        if met <= MANY_STATES.max(self.options.steps / VISITS) {
+            return Ok(());
+        }
+        Err(LearnError::Unsuitable {
+            method: QLearningOptions::METHOD,
+            reason: format!(
+                "of {} observations {met} were different, and a table has a row for each",
+                self.steps()
+            ),
+            instead: "ppo",
+        })
+    }
+
     /// Share of random choices at period `t`.
     fn epsilon(&self, t: u64) -> f64 {
         let o = &self.options;
@@ -282,6 +318,7 @@ impl QLearning {
         env.step(&self.scratch.continuous, &self.scratch.discrete);
         all_finite("a reward", env.reward(), self.steps())?;
         let width = self.shape.observation_width;
+        let alpha = self.alpha();
         let mut same = true;
         for s in 0..self.shape.slots {
             let (k, state, action) = (self.tables.table_of(s), self.scratch.state[s], self.scratch.choice[s]);
@@ -305,7 +342,7 @@ impl QLearning {
             }
             let row = self.tables.row_mut(k, state);
             let before = first_best(row, None);
-            row[action] += self.options.alpha * (goal - row[action]);
+            row[action] += alpha * (goal - row[action]);
             same &= first_best(row, None) == before;
         }
         self.periods += 1;
@@ -340,6 +377,7 @@ impl Learner for QLearning {
             }
             self.period(env)?;
         }
+        self.repeats()?;
         let values = vec![
             ("exploration", self.epsilon(self.periods)),
             ("states", self.tables.states() as f64),

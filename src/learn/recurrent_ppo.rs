@@ -12,7 +12,9 @@ use super::options::Linear;
 pub use super::options::learners::RecurrentPpoOptions;
 use super::policy::{Policy, PolicyKind, forget};
 use super::rollout::{Rollout, explained_variance, standardize};
-use super::{LearnError, Learner, LearnerOptions, Metrics, Shape, all_finite, decode, discount_of, encode};
+use super::{
+    LearnError, Learner, LearnerOptions, Metrics, Shape, all_finite, decode, discount_of, encode, finite_loss,
+};
 use crate::env::VectorEnvironment;
 use crate::num::random::Stream;
 use rand::seq::SliceRandom;
@@ -377,6 +379,7 @@ impl Learner for RecurrentPpo {
                 count += 1;
             }
         }
+        finite_loss("the loss of the value network", sums[2], self.steps)?;
         all_finite("a weight of the policy", self.policy.params().0, self.steps)?;
         let r = &self.play.rollout;
         let n = count.max(1) as f64;

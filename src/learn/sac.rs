@@ -19,7 +19,9 @@ use super::options::Linear;
 pub use super::options::learners::SacOptions;
 use super::policy::{Policy, PolicyKind, squashed_action};
 use super::replay::{Batch, Replay, Widths};
-use super::{LearnError, Learner, LearnerOptions, Metrics, Shape, all_finite, decode, discount_of, encode};
+use super::{
+    LearnError, Learner, LearnerOptions, Metrics, Shape, all_finite, decode, discount_of, encode, finite_loss,
+};
 use crate::env::{CommonChance, VectorEnvironment};
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -345,6 +347,7 @@ impl Learner for Sac {
                 self.average.update(self.policy.params());
             }
         }
+        finite_loss("the loss of the critics", loss, self.memory.steps)?;
         all_finite("a weight of the policy", self.policy.params(), self.memory.steps)?;
         let n = count.max(1) as f64;
         let values = vec![

@@ -48,6 +48,15 @@ impl JointChoices {
         self.sizes.iter().product()
     }
 
+    /// Points of the grid of each continuous dimension of `space`; 0 if there is none.
+    pub fn bins(&self, space: &ActionSpace) -> usize {
+        self.sizes
+            .first()
+            .copied()
+            .filter(|_| space.continuous > 0)
+            .unwrap_or(0)
+    }
+
     /// Whether this numbers the choices of `space`.
     pub fn fits(&self, space: &ActionSpace) -> bool {
         self.sizes.len() == space.continuous + space.discrete.len()

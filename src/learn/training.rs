@@ -85,6 +85,8 @@ pub struct Training {
     judge: Vectorised,
     record: Record,
     window: Window,
+    /// Updates done.
+    updates: u64,
 }
 
 /// What has been seen since the last row of the log.
@@ -104,6 +106,7 @@ struct Stored {
     bytes: Vec<u8>,
     record: Record,
     window: Window,
+    updates: u64,
 }
 
 impl Training {
@@ -146,6 +149,7 @@ impl Training {
                 stopped_early: false,
             },
             window: Window::default(),
+            updates: 0,
         })
     }
 
@@ -184,6 +188,7 @@ impl Training {
             Ok(m) => m,
             Err(e) => return Err(self.stopped(e)),
         };
+        self.updates += 1;
         self.log(before, &metrics);
         let every = (self.learner.total_steps() / self.plan.evaluations.max(1) as u64).max(1);
         if self.plan.evaluations > 0 && (metrics.steps / every > before / every || self.learner.is_done()) {
@@ -193,15 +198,17 @@ impl Training {
     }
 
     fn stopped(&mut self, error: LearnError) -> Diagnostic {
-        let steps = self.learner.steps();
-        match self.env.take_failure() {
-            Some(why) => why.note(format!(
-                "met by `{}` (seed {}) after {steps} steps; the last checkpoint stands",
-                self.learner.method(),
-                self.record.seed
-            )),
-            None => Diagnostic::from(error).note(format!("seed {}; the last checkpoint stands", self.record.seed)),
-        }
+        let where_it_was = format!(
+            "met by `{}` (seed {}) in update {}, after {} steps",
+            self.learner.method(),
+            self.record.seed,
+            self.updates + 1,
+            self.learner.steps()
+        );
+        self.env
+            .take_failure()
+            .unwrap_or_else(|| Diagnostic::from(error))
+            .note(where_it_was)
     }
 
     fn log(&mut self, before: u64, metrics: &Metrics) {
@@ -271,6 +278,7 @@ impl Training {
             bytes: super::checkpoint(self.learner.as_ref(), &self.env),
             record: self.record.clone(),
             window: self.window.clone(),
+            updates: self.updates,
         })
     }
 
@@ -293,6 +301,7 @@ impl Training {
         resume(&stored.bytes, self.learner.as_mut(), &mut self.env).map_err(Diagnostic::from)?;
         self.record = stored.record;
         self.window = stored.window;
+        self.updates = stored.updates;
         Ok(())
     }
 

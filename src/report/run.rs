@@ -33,6 +33,10 @@ const LOCK: &str = "run.lock";
 pub const WORK: &str = "work";
 /// Stands between the name of a run and the process that is writing it.
 const PARTIAL: &str = ".partial-";
+/// Follows the name of a run that failed.
+const FAILED: &str = ".failed";
+/// File of [`RunDirectory::keep`] from which a run goes on.
+pub const CHECKPOINT: &str = "checkpoint";
 
 /// How far a run got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,15 +199,17 @@ impl RunDirectory {
         Ok(run)
     }
 
-    /// Takes up an interrupted run where it stopped. The files it lists are checked.
+    /// Takes up an interrupted run where it stopped; a failed one, too, if it left a file of [`RunDirectory::keep`] called
+    /// `checkpoint`. The files it lists are checked.
     ///
-    /// Errors: E0954 (no run), E0955 (damaged), E0956 (still being written), E0953 (not interrupted).
+    /// Errors: E0954 (no run), E0955 (damaged), E0956 (still being written), E0953 (nothing to resume).
     pub fn resume(directory: &Path) -> Result<Self, Diagnostic> {
         let (manifest, status) = inspect(directory)?;
         if status == Status::Running {
             return Err(busy(directory));
         }
-        if status != Status::Interrupted {
+        let goes_on = status == Status::Interrupted || (status == Status::Failed && has_checkpoint(directory));
+        if !goes_on {
             return Err(Diagnostic::error(
                 "E0953",
                 format!(
@@ -224,16 +230,19 @@ impl RunDirectory {
             .file_name()
             .map(|n| n.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let target = name.split(PARTIAL).next().unwrap_or(&name).to_string();
-        Ok(RunDirectory {
+        let run = RunDirectory {
             partial: directory.to_path_buf(),
             place: Place::Exact {
-                directory: directory.with_file_name(target),
+                directory: directory.with_file_name(stem(&name)),
                 force: false,
             },
             manifest,
             lock: Some(lock),
-        })
+        };
+        if status == Status::Failed {
+            run.checkpoint()?;
+        }
+        Ok(run)
     }
 
     /// Where the files are while the run is being written.
@@ -382,7 +391,7 @@ impl RunDirectory {
             .file_name()
             .map(|n| n.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let stem = name.split(PARTIAL).next().unwrap_or(&name).to_string();
+        let stem = stem(&name);
         let mut attempt = 1;
         loop {
             let suffix = if attempt == 1 {
@@ -390,7 +399,11 @@ impl RunDirectory {
             } else {
                 format!("-{attempt}")
             };
-            let target = self.partial.with_file_name(format!("{stem}.failed{suffix}"));
+            let target = self.partial.with_file_name(format!("{stem}{FAILED}{suffix}"));
+            // A failed run that was resumed and failed again stays where it is.
+            if target == self.partial {
+                return Ok(target);
+            }
             match rename_onto_nothing(&self.partial, &target) {
                 Ok(()) => return Ok(target),
                 Err(e) if is_taken(&e) => attempt += 1,
@@ -465,7 +478,7 @@ pub fn open_complete(directory: &Path) -> Result<CompleteRun, Diagnostic> {
     })
 }
 
-/// The interrupted run behind a name: the directory itself, or the latest `NAME.partial-*` beside it.
+/// The interrupted run behind a name: the directory itself, or the latest `NAME.partial-*` (or `NAME.failed`) beside it.
 ///
 /// Errors: E0954 if there is none.
 pub fn interrupted(directory: &Path) -> Result<PathBuf, Diagnostic> {
@@ -476,16 +489,20 @@ pub fn interrupted(directory: &Path) -> Result<PathBuf, Diagnostic> {
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let stem = directory
+    let name = directory
         .file_name()
-        .map(|n| format!("{}{PARTIAL}", n.to_string_lossy()))
+        .map(|n| n.to_string_lossy().into_owned())
         .unwrap_or_default();
+    let (stem, failed) = (format!("{name}{PARTIAL}"), format!("{name}{FAILED}"));
     let mut found: Vec<(std::time::SystemTime, PathBuf)> = fs::read_dir(parent)
         .into_iter()
         .flatten()
         .filter_map(|e| {
             let e = e.ok()?;
-            let mine = e.file_name().to_string_lossy().starts_with(&stem);
+            let mine = {
+                let other = e.file_name().to_string_lossy().into_owned();
+                other.starts_with(&stem) || other.starts_with(&failed)
+            };
             mine.then(|| Some((e.metadata().ok()?.modified().ok()?, e.path())))?
         })
         .filter(|(_, p)| p.join(MANIFEST).is_file())
@@ -572,9 +589,11 @@ fn check_free(directory: &Path, force: bool) -> Result<(), Diagnostic> {
         Ok(entries) => entries,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
         Err(e) if e.kind() == ErrorKind::NotADirectory => {
+            // The directory itself, or a part of the way to it.
+            let file = directory.ancestors().find(|a| a.is_file()).unwrap_or(directory);
             return Err(Diagnostic::error(
                 "E0952",
-                format!("{} is a file, so a run cannot be put there", shown(directory)),
+                format!("{} is a file, so a run cannot be put there", shown(file)),
             )
             .hint("give another directory to `--out`"));
         }
@@ -612,6 +631,23 @@ fn create_partial(target: &Path) -> Result<PathBuf, Diagnostic> {
             Err(e) => return Err(cannot_create(&partial, &e)),
         }
     }
+}
+
+/// The name a run shall have, from that of its directory while it is written or after it failed.
+fn stem(name: &str) -> &str {
+    let end = name.find(PARTIAL).or_else(|| name.rfind(FAILED)).unwrap_or(name.len());
+    &name[..end]
+}
+
+/// Whether work left a checkpoint here, or in a folder here.
+fn has_checkpoint(directory: &Path) -> bool {
+    let folders = fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .filter_map(|e| Some(e.ok()?.path()));
+    folders
+        .chain([directory.to_path_buf()])
+        .any(|f| f.join(CHECKPOINT).is_file())
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

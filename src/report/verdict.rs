@@ -73,6 +73,29 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
             "worst seed; what choosing right once would win, share of one period".into(),
         ),
     ];
+    let on_grid: Vec<(f64, f64)> = seeds
+        .iter()
+        .flat_map(|s| &s.distances)
+        .filter_map(|d| Some((d.steps()?, d.step?)))
+        .collect();
+    if let Some((steps, step)) = on_grid.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0)) {
+        let near = seeds
+            .iter()
+            .filter(|s| s.distances.iter().all(|d| d.steps().is_none_or(|x| x <= 1.0)))
+            .count();
+        certificate.push(Check {
+            name: "distance in policy, largest, grid steps".into(),
+            measured: steps,
+            shown: Some(number::compact(steps)),
+            bound: String::new(),
+            pass: None,
+            note: format!(
+                "worst seed; a step is {}; within one step in {near} of {} seeds",
+                number::compact(step),
+                seeds.len()
+            ),
+        });
+    }
     if let Some((_, loss)) = verdict
         .benchmarks
         .iter()
@@ -108,6 +131,12 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
         .numbers("95 %", rows.iter().map(|r| r.1.p95).collect())
         .numbers("max", rows.iter().map(|r| r.1.max).collect())
         .numbers("exact mean", rows.iter().map(|r| r.1.scale).collect());
+    if rows.iter().any(|r| r.1.step.is_some()) {
+        let or_nan = |x: Option<f64>| x.unwrap_or(f64::NAN);
+        distances = distances
+            .numbers("grid step", rows.iter().map(|r| or_nan(r.1.step)).collect())
+            .numbers("max in steps", rows.iter().map(|r| or_nan(r.1.steps())).collect());
+    }
     let b = &verdict.benchmarks;
     let benchmarks = Table::new()
         .texts("policy", b.iter().map(|x| x.0.clone()).collect())

@@ -17,6 +17,7 @@ use crate::env::vector::learner_of;
 use crate::env::worlds::Worlds;
 use crate::graph::Shape;
 use crate::learn::Policy;
+use crate::learn::policy::PolicyKind;
 use crate::learn::translation::Translation;
 use crate::num::random::Key;
 use crate::num::statistics;
@@ -67,12 +68,20 @@ pub struct Distance {
     pub max: f64,
     /// Mean of the exact action's absolute value: the unit of relative distances (1 for finite choices).
     pub scale: f64,
+    /// Distance between neighbouring points of the grid on which the learner chose, if it did: no policy on the grid is
+    /// sure to be closer than half of it.
+    pub step: Option<f64>,
 }
 
 impl Distance {
     /// Mean distance as a share of the exact action's mean.
     pub fn relative(&self) -> f64 {
         self.mean / if self.scale > 0.0 { self.scale } else { 1.0 }
+    }
+
+    /// Largest distance in steps of the learner's grid, if it chose on one.
+    pub fn steps(&self) -> Option<f64> {
+        self.step.map(|s| self.max / s)
     }
 }
 
@@ -254,9 +263,25 @@ impl Judge {
                     p95: statistics::quantile(&gaps, 0.95),
                     max: gaps.iter().copied().fold(0.0, f64::max),
                     scale,
+                    step: None,
                 }
             })
             .collect()
+    }
+
+    /// Step of the grid on which a policy chooses action `k` of the interface, if it is one of a learner of finite sets.
+    fn grid_step(&self, policy: &Policy, k: usize) -> Option<f64> {
+        let (PolicyKind::Greedy { choices, .. } | PolicyKind::Tabular { choices, .. }) = &policy.kind else {
+            return None;
+        };
+        let model = {
+            let translation = self
+                .translation
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            translation.worlds.model.clone()
+        };
+        self.interface.grid_step(&model, k, choices.bins(&policy.space))
     }
 
     fn at_points(&self, policy: &dyn Acts) -> Vec<Vec<f64>> {
@@ -526,10 +551,14 @@ impl Judge {
         let acts: Vec<&dyn Acts> = learned.iter().map(|l| l as &dyn Acts).collect();
         let worths = self.worths(&acts, seed)?;
         let mut seeds = Vec::new();
-        for (k, (number, _)) in policies.iter().enumerate() {
+        for (k, (number, policy)) in policies.iter().enumerate() {
+            let mut distances = self.distances(acts[k]);
+            for (d, (action, _)) in distances.iter_mut().zip(&self.actions) {
+                d.step = self.grid_step(policy, *action).filter(|s| !d.finite && *s > 0.0);
+            }
             seeds.push(SeedVerdict {
                 seed: *number,
-                distances: self.distances(acts[k]),
+                distances,
                 loss: worths[k + 1].loss,
                 one_shot: self.one_shot(acts[k])?,
             });

@@ -175,6 +175,16 @@ trait Lanes: Copy {
     unsafe fn store(self, to: *mut f32);
     /// `self * b + c`, rounded once.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+    /// Transposes a square block: `to[i * to_row + j] = from[j * from_row + i]` for all `i` and `j` below [`Lanes::WIDTH`].
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
+        for j in 0..Self::WIDTH {
+            for i in 0..Self::WIDTH {
+                // SAFETY: the caller gives blocks of that size.
+                unsafe { *to.add(i * to_row + j) = *from.add(j * from_row + i) };
+            }
+        }
+    }
 }
 
 impl Lanes for [f32; 8] {
@@ -226,7 +236,20 @@ unsafe fn tiles<V: Lanes, const VECTORS: usize, const ROWS: usize>(
                 // SAFETY: inside b by the contract.
                 (unsafe { b.data.as_ptr().add(l * b.row + j) }, b.row)
             } else {
-                for p in 0..inner {
+                let blocks = if b.row == 1 && columns == width {
+                    inner / V::WIDTH
+                } else {
+                    0
+                };
+                for p in 0..blocks {
+                    for q in 0..VECTORS {
+                        let from = l + p * V::WIDTH + (j + q * V::WIDTH) * b.col;
+                        let to = (p * width + q) * V::WIDTH;
+                        // SAFETY: a block inside b and one inside the panel, by the contract and the length of `pack`.
+                        unsafe { V::transpose(b.data.as_ptr().add(from), b.col, pack.as_mut_ptr().add(to), width) };
+                    }
+                }
+                for p in blocks * V::WIDTH..inner {
                     let row = &mut pack[p * width..(p + 1) * width];
                     let from = (l + p) * b.row + j * b.col;
                     if b.col == 1 {
@@ -409,6 +432,43 @@ mod x86 {
         unsafe fn mul_add(self, b: Self, c: Self) -> Self {
             // SAFETY: as above.
             unsafe { _mm512_fmadd_ps(self, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn transpose(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
+            // SAFETY: as above; the caller gives sixteen rows of sixteen numbers on both sides.
+            unsafe {
+                let r: [__m512; 16] = std::array::from_fn(|i| _mm512_loadu_ps(from.add(i * from_row)));
+                let mut a = r;
+                for i in 0..8 {
+                    a[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+                    a[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+                }
+                // Quarter g of b[4 i + j] is column 4 g + j of rows 4 i to 4 i + 3.
+                let mut b = a;
+                for i in 0..4 {
+                    let pair = |k: usize| (_mm512_castps_pd(a[4 * i + k]), _mm512_castps_pd(a[4 * i + k + 2]));
+                    for k in 0..2 {
+                        let (x, y) = pair(k);
+                        b[4 * i + 2 * k] = _mm512_castpd_ps(_mm512_unpacklo_pd(x, y));
+                        b[4 * i + 2 * k + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(x, y));
+                    }
+                }
+                for j in 0..4 {
+                    let even = |x, y| _mm512_shuffle_f32x4::<0x88>(x, y);
+                    let odd = |x, y| _mm512_shuffle_f32x4::<0xdd>(x, y);
+                    let (first, second) = (even(b[j], b[4 + j]), even(b[8 + j], b[12 + j]));
+                    let (third, fourth) = (odd(b[j], b[4 + j]), odd(b[8 + j], b[12 + j]));
+                    let columns = [
+                        even(first, second),
+                        even(third, fourth),
+                        odd(first, second),
+                        odd(third, fourth),
+                    ];
+                    for (g, column) in columns.into_iter().enumerate() {
+                        _mm512_storeu_ps(to.add((4 * g + j) * to_row), column);
+                    }
+                }
+            }
         }
     }
 
@@ -628,6 +688,8 @@ mod tests {
             (5, 17, 0),
             (64, 16, 257),
             (12, 32, 64),
+            (20, 96, 40),
+            (9, 64, 290),
         ] {
             let a = numbers(m * k, 1);
             let b = numbers(k * n, 2);

@@ -1,0 +1,537 @@
+//! The clock: steps a second and updates, on one thread, each beside what the machine can do, in turns.
+//!
+//! Other work on the machine changes absolute figures from minute to minute. So contestants take turns, and what counts is the
+//! ratio of their times in the same round (the median over rounds); beside it stands the best round, which others
+//! disturbed least.
+
+use crate::control::{model, planned};
+use crate::limit::{Limit, Setting};
+use crate::median;
+use econc::env::vector::{Options as Worlds, Vectorised};
+use econc::env::{ActionSpace, VectorEnvironment};
+use econc::learn::nets::simd::{Start, View, product};
+use econc::learn::nets::{Activation, Mlp, Net, Workspace};
+use econc::learn::ppo::{Ppo, PpoOptions};
+use econc::learn::sac::{Sac, SacOptions};
+use econc::learn::worlds::{CartPole, Copies, World};
+use econc::learn::{Learner, Next, train};
+use econc::num::random::Stream;
+use serde::{Deserialize, Serialize};
+use std::time::Instant;
+
+/// The tables.
+pub fn table(rounds: usize, only: Option<&str>) {
+    let wants = |word: &str| only.is_none_or(|w| w == word);
+    if wants("ppo") {
+        ppo(rounds);
+    }
+    if wants("sac") {
+        sac(rounds);
+    }
+    if wants("cores") {
+        cores(rounds);
+    }
+    if wants("nets") {
+        nets();
+    }
+}
+
+/// Times of contestants in turns: `out[contestant][round]`.
+fn turns(rounds: usize, contestants: &mut [&mut dyn FnMut() -> f64]) -> Vec<Vec<f64>> {
+    let mut out = vec![Vec::new(); contestants.len()];
+    for round in 0..=rounds {
+        for (c, times) in contestants.iter_mut().zip(&mut out) {
+            let seconds = c();
+            // The first round warms caches and the allocator.
+            if round > 0 {
+                times.push(seconds);
+            }
+        }
+    }
+    out
+}
+
+fn best(x: &[f64]) -> f64 {
+    x.iter().copied().fold(f64::MAX, f64::min)
+}
+
+/// Median over rounds of `a / b`.
+fn ratio(a: &[f64], b: &[f64]) -> f64 {
+    median(&a.iter().zip(b).map(|(x, y)| x / y).collect::<Vec<_>>())
+}
+
+fn yes(met: bool) -> &'static str {
+    if met { "met" } else { "NOT MET" }
+}
+
+// ------------------------------------------------------------------------------------------------ PPO
+
+fn options(s: Setting, steps: usize) -> PpoOptions {
+    PpoOptions {
+        steps: steps as u64,
+        worlds: s.worlds,
+        horizon: s.horizon,
+        epochs: s.epochs,
+        minibatch: s.minibatch,
+        learning_rate: 2.5e-4,
+        anneal: true,
+        discount: Some(0.99),
+        gae_lambda: 0.95,
+        clip: 0.2,
+        entropy: 0.01,
+        entropy_end: 0.01,
+        normalize_observations: false,
+        normalize_values: false,
+        network: vec![64, 64],
+        activation: Activation::Tanh,
+        average_from: 1.0,
+        ..PpoOptions::default()
+    }
+}
+
+fn compiled(worlds: usize) -> Vectorised {
+    let cartpole = model("cartpole", "");
+    let environment = planned(&cartpole, "ppo", &[]).plan.environment;
+    let worlds = Worlds {
+        worlds,
+        periods: Some(500),
+        ..environment
+    };
+    Vectorised::new(&cartpole, &worlds).unwrap_or_else(|e| panic!("{e:?}"))
+}
+
+/// Seconds of one training, without what is made before it.
+fn timed(options: &PpoOptions, env: &mut dyn VectorEnvironment, seed: u64) -> f64 {
+    let mut learner = Ppo::new(options.clone(), env, seed).unwrap_or_else(|e| panic!("{e}"));
+    let start = Instant::now();
+    train(&mut learner, env, |_, _, _| Next::Continue).unwrap_or_else(|e| panic!("{e}"));
+    start.elapsed().as_secs_f64()
+}
+
+fn ppo(rounds: usize) {
+    println!(
+        "PPO on CartPole, nets of 2 x 64, one thread, thousands of steps a second (best of {rounds}, median), in turns"
+    );
+    println!(
+        "{:44} {:>15} {:>15} {:>15} {:>7} {:>7} {:>9} {:>12}",
+        "settings", "limit", "Rust world", "cartpole.econ", "ratio", "ratio", "mark", "Rust, .econ"
+    );
+    let rows: [(&str, Setting, usize, f64); 3] = [
+        (
+            "CleanRL's: 4 x 128, 4 epochs, minibatch 128",
+            Setting {
+                worlds: 4,
+                horizon: 128,
+                epochs: 4,
+                minibatch: 128,
+            },
+            51_200,
+            200.0,
+        ),
+        (
+            "SB3's: 8 x 256, 10 epochs, minibatch 64",
+            Setting {
+                worlds: 8,
+                horizon: 256,
+                epochs: 10,
+                minibatch: 64,
+            },
+            20_480,
+            75.0,
+        ),
+        (
+            "wide: 1024 x 16, 1 epoch, minibatch 1024",
+            Setting {
+                worlds: 1024,
+                horizon: 16,
+                epochs: 1,
+                minibatch: 1024,
+            },
+            163_840,
+            0.0,
+        ),
+    ];
+    for (what, setting, steps, mark) in rows {
+        let options = options(setting, steps);
+        let mut seed = 0;
+        let mut own = || {
+            Limit::new(setting, {
+                seed += 1;
+                seed
+            })
+            .run(steps)
+            .0
+        };
+        let mut world = Copies::new(CartPole::default(), setting.worlds, 500);
+        let mut rust = || timed(&options, &mut world, 1);
+        let mut model = compiled(setting.worlds);
+        let mut econ = || timed(&options, &mut model, 1);
+        let times = turns(rounds, &mut [&mut own, &mut rust, &mut econ]);
+        let speed = |seconds: f64| steps as f64 / seconds * 1e-3;
+        let show = |t: &[f64]| format!("{:.0} ({:.0})", speed(best(t)), speed(median(t)));
+        println!(
+            "{what:44} {:>15} {:>15} {:>15} {:>7.2} {:>7.2} {:>9} {:>12}",
+            show(&times[0]),
+            show(&times[1]),
+            show(&times[2]),
+            ratio(&times[0], &times[1]),
+            ratio(&times[0], &times[2]),
+            if mark > 0.0 {
+                format!(">= {mark}")
+            } else {
+                String::new()
+            },
+            if mark > 0.0 {
+                format!(
+                    "{}, {}",
+                    yes(speed(best(&times[1])) >= mark),
+                    yes(speed(best(&times[2])) >= mark)
+                )
+            } else {
+                String::new()
+            }
+        );
+    }
+    let setting = Setting {
+        worlds: 8,
+        horizon: 32,
+        epochs: 20,
+        minibatch: 256,
+    };
+    println!(
+        "the limit learns too: mean return of the last tenth of its episodes {:.0}\n",
+        Limit::new(setting, 1).run(200_000).1
+    );
+}
+
+// ------------------------------------------------------------------------------------------------ SAC
+
+/// A world of any size in which nothing happens: what is timed is the update.
+#[derive(Clone, Serialize, Deserialize)]
+struct Idle {
+    seen: usize,
+    done: usize,
+    state: f32,
+}
+
+impl World for Idle {
+    fn space(&self) -> ActionSpace {
+        ActionSpace {
+            continuous: self.done,
+            discrete: vec![],
+        }
+    }
+    fn width(&self) -> usize {
+        self.seen
+    }
+    fn start(&mut self, _: &mut Stream) {
+        self.state = 0.1;
+    }
+    fn observe(&self, out: &mut [f32]) {
+        for (k, o) in out.iter_mut().enumerate() {
+            *o = self.state * (k as f32 + 1.0);
+        }
+    }
+    fn step(&mut self, continuous: &[f32], _: &[u32], _: &mut Stream) -> (f32, bool) {
+        self.state = 0.9 * self.state + 0.1 * continuous[0];
+        (-self.state * self.state, false)
+    }
+}
+
+const BATCH: usize = 256;
+const HIDDEN: usize = 256;
+
+/// Sizes of the products of one SAC update, with which side is transposed: those that no implementation can leave out.
+fn products(seen: usize, done: usize) -> Vec<((usize, usize, usize), Form)> {
+    let mut out = Vec::new();
+    let forward = |out: &mut Vec<_>, i: usize, o: usize| {
+        for (inner, n) in [(i, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, o)] {
+            out.push(((BATCH, n, inner), Form::Plain));
+        }
+    };
+    let weights = |out: &mut Vec<_>, i: usize, o: usize| {
+        for (m, n) in [(i, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, o)] {
+            out.push(((m, n, BATCH), Form::LeftTransposed));
+        }
+    };
+    let back = |out: &mut Vec<_>, o: usize| {
+        for inner in [o, HIDDEN] {
+            out.push(((BATCH, HIDDEN, inner), Form::RightTransposed));
+        }
+    };
+    // Goals: the policy and both following critics at what came after.
+    forward(&mut out, seen, 2 * done);
+    for _ in 0..2 {
+        forward(&mut out, seen + done, 1);
+    }
+    // Both critics.
+    for _ in 0..2 {
+        forward(&mut out, seen + done, 1);
+        back(&mut out, 1);
+        weights(&mut out, seen + done, 1);
+    }
+    // The policy through both critics.
+    forward(&mut out, seen, 2 * done);
+    for _ in 0..2 {
+        forward(&mut out, seen + done, 1);
+        back(&mut out, 1);
+        out.push(((BATCH, done, HIDDEN), Form::RightTransposed));
+    }
+    back(&mut out, 2 * done);
+    weights(&mut out, seen, 2 * done);
+    out
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    Plain,
+    LeftTransposed,
+    RightTransposed,
+}
+
+fn sac(rounds: usize) {
+    println!(
+        "SAC update, batch {BATCH}, nets of 2 x {HIDDEN} relu, two critics, one thread, ms an update (best of {rounds}, median), in turns"
+    );
+    println!(
+        "{:28} {:>17} {:>17} {:>17} {:>15} {:>9} {:>8}",
+        "sizes", "products alone", "the same, `gemm`", "update", "ratio", "mark", ""
+    );
+    for (seen, done) in [(3, 1), (17, 6)] {
+        let list = products(seen, done);
+        let most = list
+            .iter()
+            .map(|((m, n, k), _)| (m * k).max(k * n).max(m * n))
+            .max()
+            .unwrap_or(0);
+        let (a, b, mut c) = (vec![0.01f32; most], vec![0.02f32; most], vec![0.0f32; most]);
+        let mut d = c.clone();
+        let mut pack = Vec::new();
+        let updates = 40;
+        let mut own = || {
+            let start = Instant::now();
+            for _ in 0..updates {
+                for &((m, n, k), form) in &list {
+                    let left = if form == Form::LeftTransposed {
+                        View::transposed(&a, m)
+                    } else {
+                        View::rows(&a, k)
+                    };
+                    let right = if form == Form::RightTransposed {
+                        View::transposed(&b, k)
+                    } else {
+                        View::rows(&b, n)
+                    };
+                    product((m, n, k), left, right, Start::Zero, &mut c, &mut pack);
+                }
+            }
+            start.elapsed().as_secs_f64() / f64::from(updates)
+        };
+        let mut library = || {
+            let start = Instant::now();
+            for _ in 0..updates {
+                for &(size, form) in &list {
+                    by_gemm(size, form, &a, &b, &mut d);
+                }
+            }
+            start.elapsed().as_secs_f64() / f64::from(updates)
+        };
+        let mut env = Copies::new(Idle { seen, done, state: 0.0 }, 1, 200);
+        let options = SacOptions {
+            steps: u64::MAX,
+            worlds: 1,
+            train_every: 1000,
+            gradient_steps: updates as usize,
+            minibatch: BATCH,
+            memory: 10_000,
+            warmup: 1,
+            network: vec![HIDDEN, HIDDEN],
+            activation: Activation::Relu,
+            n_step: 1,
+            average_from: 1.0,
+            normalize_observations: true,
+            normalize_values: true,
+            ..SacOptions::default()
+        };
+        // A thousand periods of play come with each stretch of updates; they are timed apart and taken off.
+        let idle = SacOptions {
+            warmup: usize::MAX / 2,
+            ..options.clone()
+        };
+        let mut learner = Sac::new(options, &mut env, 1).unwrap_or_else(|e| panic!("{e}"));
+        let mut other = env.clone();
+        let mut player = Sac::new(idle, &mut other, 1).unwrap_or_else(|e| panic!("{e}"));
+        let net = Mlp::new(
+            seen,
+            &[HIDDEN, HIDDEN],
+            2 * done,
+            Activation::Relu,
+            0.01,
+            &mut Stream::new(1, 0),
+        );
+        let (x, mut ws, mut head) = (vec![0.1; seen], Workspace::default(), vec![0.0; 2 * done]);
+        let mut update = || {
+            let start = Instant::now();
+            learner.update(&mut env).unwrap_or_else(|e| panic!("{e}"));
+            let all = start.elapsed().as_secs_f64();
+            let start = Instant::now();
+            player.update(&mut other).unwrap_or_else(|e| panic!("{e}"));
+            for _ in 0..1000 {
+                net.infer(&x, 1, &mut ws, &mut head);
+            }
+            (all - start.elapsed().as_secs_f64()) / f64::from(updates)
+        };
+        let times = turns(rounds, &mut [&mut own, &mut library, &mut update]);
+        let show = |t: &[f64]| format!("{:.2} ({:.2})", 1e3 * best(t), 1e3 * median(t));
+        let r = ratio(&times[2], &times[0]);
+        let least = best(&times[2]) / best(&times[0]);
+        println!(
+            "{:28} {:>17} {:>17} {:>17} {:>15} {:>9} {:>8}",
+            format!("{seen} seen, {done} done"),
+            show(&times[0]),
+            show(&times[1]),
+            show(&times[2]),
+            format!("{least:.2} ({r:.2})"),
+            "<= 1.3",
+            yes(least <= 1.3)
+        );
+    }
+    println!();
+}
+
+/// The same product by the library `gemm`.
+#[allow(unsafe_code, reason = "the library takes pointers")]
+fn by_gemm((m, n, k): (usize, usize, usize), form: Form, a: &[f32], b: &[f32], c: &mut [f32]) {
+    assert!(a.len() >= m * k && b.len() >= k * n && c.len() >= m * n);
+    let (n_, k_) = (n as isize, k as isize);
+    let (a_col, a_row) = if form == Form::LeftTransposed {
+        (m as isize, 1)
+    } else {
+        (1, k_)
+    };
+    let (b_col, b_row) = if form == Form::RightTransposed {
+        (k_, 1)
+    } else {
+        (1, n_)
+    };
+    // SAFETY: the slices hold the matrices, as was checked.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            c.as_mut_ptr(),
+            1,
+            n_,
+            false,
+            a.as_ptr(),
+            a_col,
+            a_row,
+            b.as_ptr(),
+            b_col,
+            b_row,
+            0.0f32,
+            1.0f32,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}
+
+// ------------------------------------------------------------------------------------------------ cores
+
+/// Seconds this thread has been on a core, where the system tells.
+fn on_core() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(text.split_whitespace().next()?.parse::<f64>().ok()? * 1e-9)
+}
+
+fn cores(rounds: usize) {
+    let setting = Setting {
+        worlds: 4,
+        horizon: 128,
+        epochs: 4,
+        minibatch: 128,
+    };
+    let options = options(setting, 102_400);
+    // Wall clock of one training, and how long its thread was on a core.
+    let one = |seed: u64| {
+        let mut env = compiled(setting.worlds);
+        let before = on_core();
+        timed(&options, &mut env, seed);
+        on_core().zip(before).map_or(f64::NAN, |(after, before)| after - before)
+    };
+    let (mut alone, mut together) = (Vec::new(), Vec::new());
+    let mut behind = || {
+        let start = Instant::now();
+        alone.push(one(1) + one(2));
+        start.elapsed().as_secs_f64()
+    };
+    let mut beside = || {
+        let start = Instant::now();
+        let longer = std::thread::scope(|scope| {
+            let other = scope.spawn(|| one(1));
+            one(2).max(other.join().unwrap_or(f64::NAN))
+        });
+        together.push(longer);
+        start.elapsed().as_secs_f64()
+    };
+    let times = turns(rounds, &mut [&mut behind, &mut beside]);
+    println!(
+        "two seeds of PPO on cartpole.econ, one after the other and on two threads, seconds (best of {rounds}, median), in turns"
+    );
+    println!(
+        "{:34} {:>15} {:>15} {:>9} {:>8} {:>8}",
+        "", "one behind", "side by side", "gain", "mark", ""
+    );
+    let show = |t: &[f64]| format!("{:.2} ({:.2})", best(t), median(t));
+    for (what, a, b) in [
+        ("on the clock", &times[0], &times[1]),
+        ("on a core (as if both were free)", &alone, &together),
+    ] {
+        let gain = ratio(a, b);
+        println!(
+            "{what:34} {:>15} {:>15} {gain:>9.2} {:>8} {:>8}",
+            show(a),
+            show(b),
+            ">= 1.8",
+            yes(gain >= 1.8)
+        );
+    }
+    println!();
+}
+
+// ------------------------------------------------------------------------------------------------ nets
+
+fn nets() {
+    for (what, [i, h, o], batch) in [
+        ("4-64-64-2 tanh", [4usize, 64, 2], 256usize),
+        ("4-256-256-1 tanh", [4, 256, 1], 256),
+    ] {
+        let mut net = Mlp::new(i, &[h, h], o, Activation::Tanh, 1.0, &mut Stream::new(1, 0));
+        let x = vec![0.1f32; batch * i];
+        let dout = vec![0.1f32; batch * o];
+        let mut gradient = vec![0.0; net.params().len()];
+        let mut least = f64::MAX;
+        for _ in 0..200 {
+            let start = Instant::now();
+            net.forward(&x, batch);
+            net.backward(&dout, Some(&mut gradient), None);
+            least = least.min(start.elapsed().as_secs_f64());
+        }
+        let work = 6.0 * (i * h + h * h + h * o) as f64 * batch as f64;
+        println!(
+            "{what:20} batch {batch}: forward and backward {:>8.1} us, {:>6.1} GFLOP/s",
+            least * 1e6,
+            work / least * 1e-9
+        );
+        let (mut ws, mut out) = (Workspace::default(), vec![0.0; o]);
+        let start = Instant::now();
+        for _ in 0..1000 {
+            net.infer(&x[..i], 1, &mut ws, &mut out);
+        }
+        println!("{what:20} one action {:>8.3} us", start.elapsed().as_secs_f64() * 1e3);
+    }
+}

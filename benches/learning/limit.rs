@@ -5,7 +5,7 @@
 //! It is a whole learner (its return rises, see [`Limit::run`]), so that no work is forgotten.
 #![allow(unsafe_code, reason = "register tiles of matrix products, for this file alone")]
 
-use std::time::Instant;
+use crate::clock;
 
 const IN: usize = 4;
 const H: usize = 64;
@@ -382,7 +382,7 @@ impl Limit {
     pub fn new(s: Setting, seed: u64) -> Limit {
         let rows = s.worlds * s.horizon;
         assert!(
-            s.worlds % 4 == 0 && s.minibatch % 4 == 0 && rows % s.minibatch == 0,
+            s.worlds.is_multiple_of(4) && s.minibatch.is_multiple_of(4) && rows.is_multiple_of(s.minibatch),
             "sizes are multiples"
         );
         let mut l = Limit {
@@ -442,7 +442,7 @@ impl Limit {
 
     /// Trains for so many steps; seconds, and the mean return of the last tenth of the episodes.
     pub fn run(&mut self, steps: usize) -> (f64, f64) {
-        let start = Instant::now();
+        let start = clock::seconds();
         let rows = self.s.worlds * self.s.horizon;
         let updates = steps.div_ceil(rows);
         for k in 0..updates {
@@ -460,7 +460,7 @@ impl Limit {
             // SAFETY: no features are needed.
             unsafe { self.update::<Plain>(rate) };
         }
-        let seconds = start.elapsed().as_secs_f64();
+        let seconds = clock::seconds() - start;
         let tail = &self.finished[self.finished.len() - (self.finished.len() / 10).min(self.finished.len())..];
         (seconds, tail.iter().sum::<usize>() as f64 / tail.len().max(1) as f64)
     }

@@ -7,6 +7,7 @@
 //! `-- run METHOD MODEL [key=value ..]` trains once and prints the course. What was measured stands in `benches/README.md`.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
+mod clock;
 mod control;
 mod growth;
 mod limit;

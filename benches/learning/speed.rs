@@ -1,9 +1,10 @@
 //! The clock: steps a second and updates, on one thread, each beside what the machine can do, in turns.
 //!
-//! Other work on the machine changes absolute figures from minute to minute. So contestants take turns, and what counts is the
-//! ratio of their times in the same round (the median over rounds); beside it stands the best round, which others
-//! disturbed least.
+//! Other work on the machine changes absolute figures from minute to minute. So seconds are those that the thread was on a core, and
+//! contestants take turns: a ratio is of their times in the same round (the median over rounds); beside it stands the best
+//! round, which others disturbed least in the caches.
 
+use crate::clock;
 use crate::control::{model, planned};
 use crate::limit::{Limit, Setting};
 use crate::median;
@@ -103,9 +104,9 @@ fn compiled(worlds: usize) -> Vectorised {
 /// Seconds of one training, without what is made before it.
 fn timed(options: &PpoOptions, env: &mut dyn VectorEnvironment, seed: u64) -> f64 {
     let mut learner = Ppo::new(options.clone(), env, seed).unwrap_or_else(|e| panic!("{e}"));
-    let start = Instant::now();
+    let start = clock::seconds();
     train(&mut learner, env, |_, _, _| Next::Continue).unwrap_or_else(|e| panic!("{e}"));
-    start.elapsed().as_secs_f64()
+    clock::seconds() - start
 }
 
 fn ppo(rounds: usize) {
@@ -309,7 +310,7 @@ fn sac(rounds: usize) {
         let mut pack = Vec::new();
         let updates = 40;
         let mut own = || {
-            let start = Instant::now();
+            let start = clock::seconds();
             for _ in 0..updates {
                 for &((m, n, k), form) in &list {
                     let left = if form == Form::LeftTransposed {
@@ -325,16 +326,16 @@ fn sac(rounds: usize) {
                     product((m, n, k), left, right, Start::Zero, &mut c, &mut pack);
                 }
             }
-            start.elapsed().as_secs_f64() / f64::from(updates)
+            (clock::seconds() - start) / f64::from(updates)
         };
         let mut library = || {
-            let start = Instant::now();
+            let start = clock::seconds();
             for _ in 0..updates {
                 for &(size, form) in &list {
                     by_gemm(size, form, &a, &b, &mut d);
                 }
             }
-            start.elapsed().as_secs_f64() / f64::from(updates)
+            (clock::seconds() - start) / f64::from(updates)
         };
         let mut env = Copies::new(Idle { seen, done, state: 0.0 }, 1, 200);
         let options = SacOptions {
@@ -371,15 +372,15 @@ fn sac(rounds: usize) {
         );
         let (x, mut ws, mut head) = (vec![0.1; seen], Workspace::default(), vec![0.0; 2 * done]);
         let mut update = || {
-            let start = Instant::now();
+            let start = clock::seconds();
             learner.update(&mut env).unwrap_or_else(|e| panic!("{e}"));
-            let all = start.elapsed().as_secs_f64();
-            let start = Instant::now();
+            let all = clock::seconds() - start;
+            let start = clock::seconds();
             player.update(&mut other).unwrap_or_else(|e| panic!("{e}"));
             for _ in 0..1000 {
                 net.infer(&x, 1, &mut ws, &mut head);
             }
-            (all - start.elapsed().as_secs_f64()) / f64::from(updates)
+            (all - (clock::seconds() - start)) / f64::from(updates)
         };
         let times = turns(rounds, &mut [&mut own, &mut library, &mut update]);
         let show = |t: &[f64]| format!("{:.2} ({:.2})", 1e3 * best(t), 1e3 * median(t));
@@ -442,12 +443,6 @@ fn by_gemm((m, n, k): (usize, usize, usize), form: Form, a: &[f32], b: &[f32], c
 
 // ------------------------------------------------------------------------------------------------ cores
 
-/// Seconds this thread has been on a core, where the system tells.
-fn on_core() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    Some(text.split_whitespace().next()?.parse::<f64>().ok()? * 1e-9)
-}
-
 fn cores(rounds: usize) {
     let setting = Setting {
         worlds: 4,
@@ -456,12 +451,9 @@ fn cores(rounds: usize) {
         minibatch: 128,
     };
     let options = options(setting, 102_400);
-    // Wall clock of one training, and how long its thread was on a core.
     let one = |seed: u64| {
         let mut env = compiled(setting.worlds);
-        let before = on_core();
-        timed(&options, &mut env, seed);
-        on_core().zip(before).map_or(f64::NAN, |(after, before)| after - before)
+        timed(&options, &mut env, seed)
     };
     let (mut alone, mut together) = (Vec::new(), Vec::new());
     let mut behind = || {
@@ -516,10 +508,10 @@ fn nets() {
         let mut gradient = vec![0.0; net.params().len()];
         let mut least = f64::MAX;
         for _ in 0..200 {
-            let start = Instant::now();
+            let start = clock::seconds();
             net.forward(&x, batch);
             net.backward(&dout, Some(&mut gradient), None);
-            least = least.min(start.elapsed().as_secs_f64());
+            least = least.min(clock::seconds() - start);
         }
         let work = 6.0 * (i * h + h * h + h * o) as f64 * batch as f64;
         println!(
@@ -528,10 +520,10 @@ fn nets() {
             work / least * 1e-9
         );
         let (mut ws, mut out) = (Workspace::default(), vec![0.0; o]);
-        let start = Instant::now();
+        let start = clock::seconds();
         for _ in 0..1000 {
             net.infer(&x[..i], 1, &mut ws, &mut out);
         }
-        println!("{what:20} one action {:>8.3} us", start.elapsed().as_secs_f64() * 1e3);
+        println!("{what:20} one action {:>8.3} us", (clock::seconds() - start) * 1e3);
     }
 }

@@ -621,6 +621,13 @@ pub struct AdamStep {
     pub epsilon: f32,
 }
 
+/// A moment, or zero below `least`. Units that never fire have derivatives of exactly zero; their moments would shrink until they are
+/// denormal, and processors are a hundred times slower at those.
+#[inline(always)]
+fn kept(x: f32, least: f32) -> f32 {
+    if x.abs() < least { 0.0 } else { x }
+}
+
 tiered! {
     /// One step of Adam (Kingma and Ba 2015) on all parameters, in one pass.
     pub fn adam(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], s: AdamStep) {
@@ -628,8 +635,8 @@ tiered! {
         let (g, m, v) = (&g[..n], &mut m[..n], &mut v[..n]);
         for i in 0..n {
             let grad = g[i] * s.scale;
-            m[i] = s.beta1.mul_add(m[i] - grad, grad);
-            v[i] = s.beta2.mul_add(v[i] - grad * grad, grad * grad);
+            m[i] = kept(s.beta1.mul_add(m[i] - grad, grad), 1e-30);
+            v[i] = kept(s.beta2.mul_add(v[i] - grad * grad, grad * grad), 1e-36);
             p[i] -= s.rate * m[i] / v[i].sqrt().mul_add(s.correction, s.epsilon);
         }
     }
@@ -642,7 +649,7 @@ tiered! {
         let (g, v) = (&g[..n], &mut v[..n]);
         for i in 0..n {
             let grad = g[i] * scale;
-            v[i] = decay.mul_add(v[i] - grad * grad, grad * grad);
+            v[i] = kept(decay.mul_add(v[i] - grad * grad, grad * grad), 1e-36);
             p[i] -= rate * grad / (v[i].sqrt() + epsilon);
         }
     }
@@ -750,6 +757,32 @@ mod tests {
         for t in tiers() {
             assert_eq!(with_tier(t, run), expected, "{t:?}");
         }
+    }
+
+    #[test]
+    fn moments_of_parameters_that_stand_still_become_zero_and_never_denormal() {
+        let step = AdamStep {
+            scale: 1.0,
+            rate: 1e-3,
+            beta1: 0.9,
+            beta2: 0.999,
+            correction: 1.0,
+            epsilon: 1e-8,
+        };
+        let (mut p, mut m, mut v, mut w) = (
+            vec![0.5f32; 20],
+            vec![1e-3f32; 20],
+            vec![1e-6f32; 20],
+            vec![1e-6f32; 20],
+        );
+        for _ in 0..100_000 {
+            adam(&mut p, &[0.0; 20], &mut m, &mut v, step);
+            rms_prop(&mut p, &[0.0; 20], &mut w, 1.0, 1e-3, 0.99, 1e-5);
+            assert!(m.iter().chain(&v).chain(&w).all(|x| *x == 0.0 || x.is_normal()));
+        }
+        assert!(m.iter().chain(&v).chain(&w).all(|x| *x == 0.0));
+        adam(&mut p, &[f32::NAN; 20], &mut m, &mut v, step);
+        assert!(m.iter().chain(&v).all(|x| x.is_nan()));
     }
 
     #[test]

@@ -241,45 +241,118 @@ impl World for Idle {
 
 const BATCH: usize = 256;
 const HIDDEN: usize = 256;
+/// Updates of one turn.
+const UPDATES: usize = 100;
 
-/// Sizes of the products of one SAC update, with which side is transposed: those that no implementation can leave out.
-fn products(seen: usize, done: usize) -> Vec<((usize, usize, usize), Form)> {
+/// A product and the arrays it reads and writes, by number.
+#[derive(Clone, Copy)]
+struct Product {
+    size: (usize, usize, usize),
+    form: Form,
+    a: usize,
+    b: usize,
+    c: usize,
+}
+
+/// Arrays of a net: weights, activations, derivatives of the weights, two of what flows back, and derivatives of the input.
+const ARRAYS: usize = 13;
+const ACTIVATIONS: usize = 3;
+const DERIVATIVES: usize = 7;
+const BACK: usize = 10;
+const INPUT: usize = 12;
+/// Where nets that keep nothing write.
+const SHARED: usize = 5 * ARRAYS;
+
+/// The products of one SAC update, those that no implementation can leave out, on as many arrays as it has.
+fn products(seen: usize, done: usize) -> Vec<Product> {
+    let both = seen + done;
+    let [policy, first, second, first_target, second_target] = [0, 1, 2, 3, 4].map(|k| k * ARRAYS);
+    let widths = |net: usize| {
+        if net == policy {
+            [seen, HIDDEN, HIDDEN, 2 * done]
+        } else {
+            [both, HIDDEN, HIDDEN, 1]
+        }
+    };
     let mut out = Vec::new();
-    let forward = |out: &mut Vec<_>, i: usize, o: usize| {
-        for (inner, n) in [(i, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, o)] {
-            out.push(((BATCH, n, inner), Form::Plain));
+    let forward = |out: &mut Vec<Product>, net: usize, keeps: bool| {
+        for l in 0..3 {
+            let at = |l: usize| {
+                if keeps || l == 0 {
+                    net + ACTIVATIONS + l
+                } else {
+                    SHARED + l % 2
+                }
+            };
+            let size = (BATCH, widths(net)[l + 1], widths(net)[l]);
+            out.push(Product {
+                size,
+                form: Form::Plain,
+                a: at(l),
+                b: net + l,
+                c: at(l + 1),
+            });
         }
     };
-    let weights = |out: &mut Vec<_>, i: usize, o: usize| {
-        for (m, n) in [(i, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, o)] {
-            out.push(((m, n, BATCH), Form::LeftTransposed));
-        }
-    };
-    let back = |out: &mut Vec<_>, o: usize| {
-        for inner in [o, HIDDEN] {
-            out.push(((BATCH, HIDDEN, inner), Form::RightTransposed));
+    let back = |out: &mut Vec<Product>, net: usize, weights: bool, input: bool| {
+        for l in (0..3).rev() {
+            let (i, o) = (widths(net)[l], widths(net)[l + 1]);
+            let (from, to) = (net + BACK + l % 2, net + BACK + (l + 1) % 2);
+            if weights {
+                let (a, c) = (net + ACTIVATIONS + l, net + DERIVATIVES + l);
+                out.push(Product {
+                    size: (i, o, BATCH),
+                    form: Form::LeftTransposed,
+                    a,
+                    b: from,
+                    c,
+                });
+            }
+            if l > 0 || input {
+                let c = if l > 0 { to } else { net + INPUT };
+                out.push(Product {
+                    size: (BATCH, i, o),
+                    form: Form::RightTransposed,
+                    a: from,
+                    b: net + l,
+                    c,
+                });
+            }
         }
     };
     // Goals: the policy and both following critics at what came after.
-    forward(&mut out, seen, 2 * done);
-    for _ in 0..2 {
-        forward(&mut out, seen + done, 1);
-    }
-    // Both critics.
-    for _ in 0..2 {
-        forward(&mut out, seen + done, 1);
-        back(&mut out, 1);
-        weights(&mut out, seen + done, 1);
+    forward(&mut out, policy, false);
+    forward(&mut out, first_target, false);
+    forward(&mut out, second_target, false);
+    for critic in [first, second] {
+        forward(&mut out, critic, true);
+        back(&mut out, critic, true, false);
     }
     // The policy through both critics.
-    forward(&mut out, seen, 2 * done);
-    for _ in 0..2 {
-        forward(&mut out, seen + done, 1);
-        back(&mut out, 1);
-        out.push(((BATCH, done, HIDDEN), Form::RightTransposed));
+    forward(&mut out, policy, true);
+    for critic in [first, second] {
+        forward(&mut out, critic, true);
+        back(&mut out, critic, false, true);
     }
-    back(&mut out, 2 * done);
-    weights(&mut out, seen, 2 * done);
+    back(&mut out, policy, true, false);
+    out
+}
+
+/// The arrays, filled so that numbers stay where they are however often the products are repeated.
+fn arrays(list: &[Product]) -> Vec<Vec<f32>> {
+    let mut out: Vec<Vec<f32>> = vec![Vec::new(); SHARED + 2];
+    for p in list {
+        let (m, n, k) = p.size;
+        for (array, count) in [(p.a, m * k), (p.b, k * n), (p.c, m * n)] {
+            let length = out[array].len().max(count);
+            out[array].resize(length, 0.01);
+        }
+        if p.form == Form::Plain {
+            // Weights: means, forward over the inputs of the first two layers, backward over the outputs of the last two.
+            let inner = if n == HIDDEN { k } else { n };
+            out[p.b].fill(1.0 / inner as f32);
+        }
+    }
     out
 }
 
@@ -300,49 +373,48 @@ fn sac(rounds: usize) {
     );
     for (seen, done) in [(3, 1), (17, 6)] {
         let list = products(seen, done);
-        let most = list
-            .iter()
-            .map(|((m, n, k), _)| (m * k).max(k * n).max(m * n))
-            .max()
-            .unwrap_or(0);
-        let (a, b, mut c) = (vec![0.01f32; most], vec![0.02f32; most], vec![0.0f32; most]);
-        let mut d = c.clone();
+        let (mut arrays, mut others) = (arrays(&list), arrays(&list));
         let mut pack = Vec::new();
-        let updates = 40;
         let mut own = || {
             let start = clock::seconds();
-            for _ in 0..updates {
-                for &((m, n, k), form) in &list {
-                    let left = if form == Form::LeftTransposed {
-                        View::transposed(&a, m)
+            for _ in 0..UPDATES {
+                for p in &list {
+                    let (m, n, k) = p.size;
+                    let mut c = std::mem::take(&mut arrays[p.c]);
+                    let (a, b) = (&arrays[p.a], &arrays[p.b]);
+                    let left = if p.form == Form::LeftTransposed {
+                        View::transposed(a, m)
                     } else {
-                        View::rows(&a, k)
+                        View::rows(a, k)
                     };
-                    let right = if form == Form::RightTransposed {
-                        View::transposed(&b, k)
+                    let right = if p.form == Form::RightTransposed {
+                        View::transposed(b, k)
                     } else {
-                        View::rows(&b, n)
+                        View::rows(b, n)
                     };
-                    product((m, n, k), left, right, Start::Zero, &mut c, &mut pack);
+                    product(p.size, left, right, Start::Zero, &mut c, &mut pack);
+                    arrays[p.c] = c;
                 }
             }
-            (clock::seconds() - start) / f64::from(updates)
+            (clock::seconds() - start) / UPDATES as f64
         };
         let mut library = || {
             let start = clock::seconds();
-            for _ in 0..updates {
-                for &(size, form) in &list {
-                    by_gemm(size, form, &a, &b, &mut d);
+            for _ in 0..UPDATES {
+                for p in &list {
+                    let mut c = std::mem::take(&mut others[p.c]);
+                    by_gemm(p.size, p.form, &others[p.a], &others[p.b], &mut c);
+                    others[p.c] = c;
                 }
             }
-            (clock::seconds() - start) / f64::from(updates)
+            (clock::seconds() - start) / UPDATES as f64
         };
         let mut env = Copies::new(Idle { seen, done, state: 0.0 }, 1, 200);
         let options = SacOptions {
             steps: u64::MAX,
             worlds: 1,
             train_every: 1000,
-            gradient_steps: updates as usize,
+            gradient_steps: UPDATES,
             minibatch: BATCH,
             memory: 10_000,
             warmup: 1,
@@ -380,7 +452,7 @@ fn sac(rounds: usize) {
             for _ in 0..1000 {
                 net.infer(&x, 1, &mut ws, &mut head);
             }
-            (all - (clock::seconds() - start)) / f64::from(updates)
+            (all - (clock::seconds() - start)) / UPDATES as f64
         };
         let times = turns(rounds, &mut [&mut own, &mut library, &mut update]);
         let show = |t: &[f64]| format!("{:.2} ({:.2})", 1e3 * best(t), 1e3 * median(t));

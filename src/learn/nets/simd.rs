@@ -252,7 +252,13 @@ unsafe fn tiles<V: Lanes, const VECTORS: usize, const ROWS: usize>(
                 for p in blocks * V::WIDTH..inner {
                     let row = &mut pack[p * width..(p + 1) * width];
                     let from = (l + p) * b.row + j * b.col;
-                    if b.col == 1 {
+                    if b.col == 1 && columns == width {
+                        for v in 0..VECTORS {
+                            let (at, to) = (v * V::WIDTH, row[v * V::WIDTH..].as_mut_ptr());
+                            // SAFETY: a whole row of the panel, inside b by the contract.
+                            unsafe { V::load(b.data.as_ptr().add(from + at)).store(to) };
+                        }
+                    } else if b.col == 1 {
                         row[..columns].copy_from_slice(&b.data[from..from + columns]);
                     } else {
                         for (q, x) in row[..columns].iter_mut().enumerate() {

@@ -219,7 +219,8 @@ pub fn resume(bytes: &[u8], learner: &mut dyn Learner, env: &mut dyn VectorEnvir
     env.load_state(&world).map_err(|what| LearnError::Mismatch { what })
 }
 
-/// Returns of at least `episodes` episodes of `policy` from `seed`, at most `limit` periods.
+/// Undiscounted returns of at least `episodes` episodes of `policy` from `seed`, as many from every slot (its first ones: among those
+/// that end first in all slots together the short ones would be too many), within `limit` periods.
 pub fn evaluate(
     policy: &Policy,
     env: &mut dyn VectorEnvironment,
@@ -231,8 +232,10 @@ pub fn evaluate(
     env.reset(seed);
     let _ = env.take_episode_returns();
     let slots = env.slots();
+    let each = episodes.div_ceil(slots.max(1));
     let mut actor = policy.actor(slots, seed);
-    let (mut continuous, mut discrete, mut returns) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut continuous, mut discrete) = (Vec::new(), Vec::new());
+    let (mut running, mut returns) = (vec![0.0; slots], vec![Vec::new(); slots]);
     for _ in 0..limit {
         let mask = env.mask().to_vec();
         policy.act(
@@ -245,13 +248,23 @@ pub fn evaluate(
             &mut discrete,
         );
         env.step(&continuous, &discrete);
-        policy.forget(&mut actor, |s| env.terminated()[s] || env.truncated()[s]);
-        returns.extend(env.take_episode_returns());
-        if returns.len() >= episodes {
+        let ended = |s: usize| env.terminated()[s] || env.truncated()[s];
+        policy.forget(&mut actor, ended);
+        for s in 0..slots {
+            running[s] += f64::from(env.reward()[s]);
+            if ended(s) {
+                if returns[s].len() < each {
+                    returns[s].push(running[s]);
+                }
+                running[s] = 0.0;
+            }
+        }
+        if returns.iter().all(|r| r.len() >= each) {
             break;
         }
     }
-    returns
+    let _ = env.take_episode_returns();
+    returns.concat()
 }
 
 /// Format of stored learners; raised whenever a stored struct changes.

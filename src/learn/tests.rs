@@ -149,6 +149,45 @@ mod neural {
         move |env, seed| Box::new(RecurrentPpo::new(options.clone(), env, seed).unwrap())
     }
 
+    /// Falls at once or never, by a coin: an evaluation that takes the first episodes to end sees almost only falls.
+    #[test]
+    fn an_evaluation_takes_as_many_episodes_from_every_slot() {
+        let mut env = Copies::new(Coin::default(), 200, 50);
+        let options = PpoOptions {
+            steps: 1,
+            ..PpoOptions::default()
+        };
+        let policy = Ppo::new(options, &mut env, 1).unwrap().policy();
+        let returns = evaluate(&policy, &mut env, true, 3, 200, 1000);
+        let long = returns.iter().filter(|r| **r == 50.0).count();
+        assert_eq!(returns.len(), 200);
+        assert!((70..130).contains(&long), "{long}");
+    }
+
+    #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+    struct Coin {
+        falls: bool,
+    }
+
+    impl World for Coin {
+        fn space(&self) -> ActionSpace {
+            space(0, &[2])
+        }
+        fn width(&self) -> usize {
+            1
+        }
+        fn start(&mut self, rng: &mut crate::num::random::Stream) {
+            use rand::RngExt;
+            self.falls = rng.random::<f64>() < 0.5;
+        }
+        fn observe(&self, out: &mut [f32]) {
+            out[0] = f32::from(self.falls);
+        }
+        fn step(&mut self, _: &[f32], _: &[u32], _: &mut crate::num::random::Stream) -> (f32, bool) {
+            (1.0, self.falls)
+        }
+    }
+
     #[test]
     fn memory_recalls_what_was_seen_where_a_policy_without_it_can_only_guess() {
         let score = |make: Make| {
@@ -291,7 +330,29 @@ mod neural {
             network: vec![32],
             ..A2cOptions::default()
         };
-        assert!(identity(space(0, &[4]), false, 8, &a2c(options)) > 0.99);
+        let make = a2c(options);
+        assert!(identity(space(0, &[4]), false, 8, &make) > 0.99);
+        assert!(identity(space(0, &[3, 2]), true, 8, &make) > 1.98);
+        let score = identity(space(1, &[]), false, 8, &make);
+        assert!(score > -0.02, "{score}");
+    }
+
+    #[test]
+    fn recurrent_ppo_solves_identity_games_of_every_kind_of_action() {
+        let options = RecurrentPpoOptions {
+            steps: 2000,
+            horizon: 16,
+            minibatch_slots: 2,
+            learning_rate: 1e-2,
+            memory: 16,
+            network: vec![16],
+            ..RecurrentPpoOptions::default()
+        };
+        let make = recurrent(options);
+        assert!(identity(space(0, &[4]), false, 8, &make) > 0.99);
+        assert!(identity(space(0, &[3, 2]), true, 8, &make) > 1.98);
+        let score = identity(space(1, &[]), false, 8, &make);
+        assert!(score > -0.02, "{score}");
     }
 
     #[test]
@@ -308,15 +369,14 @@ mod neural {
         resumes_to_the_bit(CartPole::default(), 3, 3, &ppo(options.clone()));
         resumes_to_the_bit(Growth::default(), 3, 3, &ppo(options.clone()));
         resumes_to_the_bit(Identity::new(space(1, &[3, 2]), true), 2, 2, &ppo(options));
-        resumes_to_the_bit(
-            CartPole::default(),
-            3,
-            5,
-            &a2c(A2cOptions {
-                network: vec![8],
-                ..A2cOptions::default()
-            }),
-        );
+        let options = A2cOptions {
+            network: vec![8],
+            normalize_rewards: true,
+            ..A2cOptions::default()
+        };
+        resumes_to_the_bit(CartPole::default(), 3, 5, &a2c(options.clone()));
+        resumes_to_the_bit(Growth::default(), 3, 5, &a2c(options.clone()));
+        resumes_to_the_bit(Identity::new(space(1, &[3, 2]), true), 2, 5, &a2c(options));
     }
 
     #[test]

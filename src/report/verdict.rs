@@ -96,6 +96,14 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
             ),
         });
     }
+    if seeds.iter().all(|s| s.euler.is_some()) {
+        certificate.push(share(
+            "Euler residual, mean",
+            worst(&|i| seeds[i].euler.map_or(f64::NAN, |e| e.0)),
+            None,
+            "worst seed; of the learned policy, share of consumption".into(),
+        ));
+    }
     if let Some((_, loss)) = verdict
         .benchmarks
         .iter()
@@ -118,7 +126,11 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
         .integers("seed", seeds.iter().map(|s| s.seed as i64).collect())
         .numbers("distance %", column(&|i| 100.0 * seeds[i].relative()))
         .numbers("welfare loss %", column(&|i| 100.0 * seeds[i].loss))
-        .numbers("one-shot gain %", column(&|i| 100.0 * seeds[i].one_shot.0));
+        .numbers("one-shot gain %", column(&|i| 100.0 * seeds[i].one_shot.0))
+        .numbers(
+            "Euler residual %",
+            column(&|i| 100.0 * seeds[i].euler.map_or(f64::NAN, |e| e.0)),
+        );
     let mut distances = Table::new();
     let rows: Vec<(&u64, &crate::verify::learned::Distance)> = seeds
         .iter()

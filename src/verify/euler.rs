@@ -86,6 +86,9 @@ struct Derivatives {
 
 struct Euler<'a> {
     bellman: &'a Bellman<'a>,
+    /// The policy that is judged.
+    acts: &'a dyn Policy,
+    /// Whose value stands for what comes later than next period.
     policy: &'a SolvedPolicy<'a>,
     ns: usize,
     nc: usize,
@@ -118,7 +121,7 @@ impl Euler<'_> {
         let (ns, nc) = (self.ns, self.nc);
         let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
         let mut actions = vec![vec![0.0; n]; spec.actions.len()];
-        self.policy.act(at, &refs, &vec![0.5; n], &mut actions);
+        self.acts.act(at, &refs, &vec![0.5; n], &mut actions);
         let binding = bindings(self.bellman, at, &refs, &actions);
         let action_refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
         let mut scratch = Scratch::default();
@@ -426,12 +429,26 @@ struct Conditions {
 /// Euler residuals at `n` states that share shock and date: `NaN` where a constraint binds. `None` if the problem has no
 /// derivatives or finite actions.
 pub fn residuals(bellman: &Bellman, policy: &SolvedPolicy, at: At, states: &[Vec<f64>], n: usize) -> Option<Vec<f64>> {
+    residuals_of(bellman, policy, policy, at, states, n)
+}
+
+/// The same for another policy than the solution's; `policy` lends its value to what comes after next period, where a
+/// constraint binds then.
+pub fn residuals_of(
+    bellman: &Bellman,
+    acts: &dyn Policy,
+    policy: &SolvedPolicy,
+    at: At,
+    states: &[Vec<f64>],
+    n: usize,
+) -> Option<Vec<f64>> {
     let spec = bellman.problem.spec();
     if !bellman.finite.is_empty() || bellman.continuous.is_empty() || bellman.tensor.axes().is_empty() {
         return None;
     }
     let euler = Euler {
         bellman,
+        acts,
         policy,
         ns: bellman.tensor.axes().len(),
         nc: bellman.continuous.len(),
@@ -439,7 +456,7 @@ pub fn residuals(bellman: &Bellman, policy: &SolvedPolicy, at: At, states: &[Vec
     let nc = euler.nc;
     let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
     let mut actions = vec![vec![0.0; n]; spec.actions.len()];
-    policy.act(at, &refs, &vec![0.5; n], &mut actions);
+    acts.act(at, &refs, &vec![0.5; n], &mut actions);
     let binding = bindings(bellman, at, &refs, &actions);
     let Conditions { today, tomorrow, sizes } = euler.conditions(at, states, &actions)?;
     let mut result = vec![0.0; n];

@@ -380,6 +380,27 @@ impl Judge {
         Ok((statistics::mean(&gains), statistics::quantile(&gains, 0.95)))
     }
 
+    /// Mean and 95 % quantile of the absolute Euler residuals over the visited states, in shares of consumption (see
+    /// [`super::euler`]); `None` where the problem has no such condition.
+    ///
+    /// # Errors
+    /// Those of [`Bellman::new`].
+    pub fn euler(&self, policy: &dyn Acts) -> Result<Option<(f64, f64)>, Diagnostic> {
+        let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
+        let exact = SolvedPolicy::new(&bellman, &self.solution)?;
+        let ns = self.decision.spec().states.len();
+        let mut all = Vec::new();
+        // Points come in groups of one shock and date.
+        for group in self.points.chunk_by(|a, b| a.0 == b.0) {
+            let states: Vec<Vec<f64>> = (0..ns).map(|s| group.iter().map(|p| p.1[s]).collect()).collect();
+            match super::euler::residuals_of(&bellman, policy, &exact, group[0].0, &states, group.len()) {
+                Some(r) => all.extend(r.into_iter().filter(|x| !x.is_nan()).map(f64::abs)),
+                None => return Ok(None),
+            }
+        }
+        Ok((!all.is_empty()).then(|| (statistics::mean(&all), statistics::quantile(&all, 0.95))))
+    }
+
     /// Choices that maximise the reward of the period alone, at random among what is allowed, and the exact ones, as policies.
     ///
     /// # Errors
@@ -495,6 +516,8 @@ pub struct SeedVerdict {
     pub loss: f64,
     /// Mean and 95 % quantile of the one-shot gain.
     pub one_shot: (f64, f64),
+    /// Mean and 95 % quantile of the size of Euler residuals, shares of consumption; `None` where the problem has none.
+    pub euler: Option<(f64, f64)>,
 }
 
 impl SeedVerdict {
@@ -561,6 +584,7 @@ impl Judge {
                 distances,
                 loss: worths[k + 1].loss,
                 one_shot: self.one_shot(acts[k])?,
+                euler: self.euler(acts[k])?,
             });
         }
         let losses: Vec<f64> = seeds.iter().map(|s| s.loss).collect();
@@ -877,6 +901,9 @@ mod tests {
             let d = &judge.distances(&Share(share))[0];
             assert!((d.mean - (share - ab).abs()).abs() < 1e-5, "{d:?}");
             assert!((d.relative() - (share / ab - 1.0).abs()).abs() < 1e-4);
+            // The Euler equation of a constant share is 1 = alpha beta / s: this much consumption is missing or too much.
+            let residual = judge.euler(&Share(share)).unwrap().unwrap().0;
+            assert!((residual - (share / ab - 1.0).abs()).abs() < 1e-3, "{residual}");
             let w = judge.worths(&[&Share(share)], 3).unwrap();
             // u'(c) c = 1, so the loss in utils an annuity is the loss in logs of consumption.
             let exact = worth(ab) - worth(share);
@@ -890,6 +917,7 @@ mod tests {
             .with_benchmarks(|exact, myopic, random| {
                 let d = judge.distances(exact);
                 assert!(d[0].mean < 1e-12 && judge.one_shot(exact).unwrap().1 < 1e-9);
+                assert!(judge.euler(exact).unwrap().is_some_and(|e| e.1 < 1e-4));
                 let w = judge.worths(&[exact, myopic, random], 3).unwrap();
                 assert_eq!(w[1].loss, 0.0);
                 (w[2].loss, w[3].loss)

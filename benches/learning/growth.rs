@@ -1,0 +1,79 @@
+//! Learners with default options on the growth model of Brock and Mirman (1972), whose solution is known in closed form.
+
+use econc::env::VectorEnvironment;
+use econc::learn::a2c::{A2c, A2cOptions};
+use econc::learn::ppo::{Ppo, PpoOptions};
+use econc::learn::sac::{Sac, SacOptions};
+use econc::learn::worlds::{Copies, Growth};
+use econc::learn::{LearnError, Learner, Next, Policy, train};
+use std::time::Instant;
+
+/// A learner with default options and its worlds.
+fn make(method: &str, seed: u64) -> (Box<dyn Learner>, Copies<Growth>) {
+    fn boxed<L: Learner + 'static>(learner: Result<L, LearnError>) -> Box<dyn Learner> {
+        Box::new(learner.unwrap_or_else(|e| panic!("{e}")))
+    }
+    macro_rules! of {
+        ($options:ty, $learner:ty) => {{
+            let options = <$options>::default();
+            let mut env = Copies::new(Growth::default(), options.worlds, 200);
+            (boxed(<$learner>::new(options, &mut env, seed)), env)
+        }};
+    }
+    match method {
+        "ppo" => of!(PpoOptions, Ppo),
+        "a2c" => of!(A2cOptions, A2c),
+        "sac" => of!(SacOptions, Sac),
+        other => panic!("no method `{other}`"),
+    }
+}
+
+/// Mean relative distance of the saving share from the closed form over states that deterministic play visits, the
+/// welfare loss of the mean share (a lower bound) and that of play itself, in consumption.
+fn against_closed_form(policy: &Policy) -> (f64, f64, f64) {
+    let mut env = Copies::new(Growth::default(), 64, 200);
+    env.reset(999);
+    let best = Growth::default().optimal_share();
+    let mut actor = policy.actor(64, 0);
+    let (mut c, mut d) = (Vec::new(), Vec::new());
+    let (mut distance, mut loss, mut share, mut n) = (0.0, 0.0, 0.0, 0.0);
+    for _ in 0..200 {
+        policy.act(&mut actor, env.observation(), &[], 64, true, &mut c, &mut d);
+        for a in &c {
+            let s = 0.5 * (*a as f64 + 1.0);
+            distance += (s / best - 1.0).abs();
+            loss += Growth::default().welfare_loss(s.clamp(1e-3, 1.0 - 1e-3));
+            share += s;
+            n += 1.0;
+        }
+        env.step(&c, &d);
+    }
+    (distance / n, loss / n, share / n)
+}
+
+/// The table.
+pub fn table(seeds: u64) {
+    println!(
+        "Brock and Mirman's growth model, default options, {seeds} seeds (closed form: share {:.4})",
+        Growth::default().optimal_share()
+    );
+    println!(
+        "{:8} {:>5} {:>9} {:>9} {:>16} {:>14} {:>7}",
+        "method", "seed", "steps", "share", "distance, %", "welfare, %", "s"
+    );
+    for method in ["ppo", "sac", "a2c"] {
+        for seed in 1..=seeds {
+            let (mut learner, mut env) = make(method, seed);
+            let start = Instant::now();
+            train(learner.as_mut(), &mut env, |_, _, _| Next::Continue).unwrap_or_else(|e| panic!("{e}"));
+            let (distance, loss, share) = against_closed_form(&learner.policy());
+            println!(
+                "{method:8} {seed:>5} {:>9} {share:>9.4} {:>16.2} {:>14.4} {:>7.1}",
+                learner.steps(),
+                100.0 * distance,
+                100.0 * loss,
+                start.elapsed().as_secs_f64()
+            );
+        }
+    }
+}

@@ -48,7 +48,8 @@ const CASES: &[Case] = &[
         settings: "steps=100_000 periods=500 worlds=8 horizon=32 minibatch=256 epochs=20 learning_rate=1e-3 anneal=true clip=0.2 \
             anneal_clip=true discount=0.98 gae_lambda=0.8 entropy=0 entropy_end=0 gradient_norm=0.5 value_weight=0.5 \
             network=64,64 activation=tanh normalize_observations=false normalize_rewards=false normalize_values=true \
-            average_from=1",
+            average_from=1 \
+            unplayed=1 common_chance=1 first_policy=middle",
     },
     // With a constant step size, as in SB3's zoo, the last policy is bad as often as good; so it falls to zero here.
     Case {
@@ -69,7 +70,8 @@ const CASES: &[Case] = &[
         settings: "steps=500_000 periods=500 worlds=8 horizon=5 learning_rate=7e-4 anneal=true discount=0.99 shaping=true \
             gae_lambda=1 entropy=0 entropy_end=0 gradient_norm=0.5 value_weight=0.5 network=64,64 activation=tanh \
             optimizer=rms_prop normalize_advantages=false normalize_observations=true normalize_rewards=false \
-            normalize_values=true average_from=0.6",
+            normalize_values=true average_from=0.6 \
+            common_chance=1 first_policy=middle",
     },
     Case {
         method: "sac",
@@ -78,7 +80,8 @@ const CASES: &[Case] = &[
         added: "",
         settings: "steps=20_000 periods=200 worlds=1 train_every=1 gradient_steps=1 learning_rate=1e-3 anneal=true minibatch=256 \
             memory=200_000 warmup=1000 target_rate=0.005 discount=0.99 network=64,64 activation=relu temperature=0.1 \
-            target_entropy=-1 target_entropy_end=-1 n_step=1 normalize_observations=true normalize_values=true average_from=0.6",
+            target_entropy=-1 target_entropy_end=-1 n_step=1 normalize_observations=true normalize_values=true average_from=0.6 \
+            critic=joint critics_first=0 common_chance=1 first_policy=middle initial_std=1",
     },
     // Values as they are start above all true ones, and this is what explores: standardised, they start at the truth.
     Case {
@@ -89,7 +92,8 @@ const CASES: &[Case] = &[
         settings: "steps=1_000_000 periods=500 worlds=16 horizon=256 minibatch=64 epochs=4 learning_rate=3e-4 anneal=true clip=0.2 \
             anneal_clip=false discount=0.99 gae_lambda=0.94 entropy=0 entropy_end=0 gradient_norm=0.5 value_weight=0.5 \
             network=64,64 activation=tanh normalize_observations=true normalize_rewards=true normalize_values=false \
-            average_from=1",
+            average_from=1 \
+            unplayed=1 common_chance=1 first_policy=middle",
     },
     // Throttles far outside [-1, 1] are cut to its ends: full throttle by chance meets the goal in one episode of twelve.
     Case {
@@ -100,7 +104,8 @@ const CASES: &[Case] = &[
         settings: "steps=200_000 periods=999 worlds=16 horizon=256 minibatch=256 epochs=10 learning_rate=1e-3 anneal=true clip=0.2 \
             anneal_clip=false discount=0.99 gae_lambda=0.95 entropy=0 entropy_end=0 gradient_norm=0.5 value_weight=0.5 \
             network=64,64 activation=tanh initial_std=3 normalize_observations=true normalize_rewards=false \
-            normalize_values=true average_from=0.6",
+            normalize_values=true average_from=0.6 \
+            unplayed=1 common_chance=1 first_policy=middle",
     },
     // The settings with which CleanRL's PPO solves CartPole do not learn the discrete car (a seed in ten wanders into the goal). As
     // there, a cut-off is taken for an end.
@@ -126,7 +131,8 @@ const CASES: &[Case] = &[
 const CLEAN: &str = "steps=500_000 periods=200 worlds=4 horizon=128 minibatch=128 epochs=4 learning_rate=2.5e-4 anneal=true \
     clip=0.2 anneal_clip=false discount=0.99 gae_lambda=0.95 entropy=0.01 entropy_end=0.01 gradient_norm=0.5 value_weight=0.5 \
     value_clip=0.2 network=64,64 activation=tanh normalize_advantages=true normalize_observations=false \
-    normalize_rewards=false normalize_values=false average_from=1";
+    normalize_rewards=false normalize_values=false average_from=1 \
+    unplayed=1 common_chance=1 first_policy=middle";
 
 /// A model of `models/`, with lines added.
 pub fn model(name: &str, added: &str) -> Model {

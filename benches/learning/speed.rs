@@ -10,6 +10,8 @@ use crate::limit::{Limit, Setting};
 use crate::median;
 use econc::env::vector::{Options as Worlds, Vectorised};
 use econc::env::{ActionSpace, VectorEnvironment};
+use econc::learn::centre::FirstPolicy;
+use econc::learn::critic::CriticForm;
 use econc::learn::nets::simd::{Start, View, product};
 use econc::learn::nets::{Activation, Mlp, Net, Workspace};
 use econc::learn::ppo::{Ppo, PpoOptions};
@@ -86,6 +88,9 @@ fn options(s: Setting, steps: usize) -> PpoOptions {
         network: vec![64, 64],
         activation: Activation::Tanh,
         average_from: 1.0,
+        unplayed: 1.0,
+        common_chance: 1,
+        first_policy: FirstPolicy::Middle,
         ..PpoOptions::default()
     }
 }
@@ -418,6 +423,10 @@ fn sac(rounds: usize) {
             minibatch: BATCH,
             memory: 10_000,
             warmup: 1,
+            critic: CriticForm::Joint,
+            critics_first: 0.0,
+            common_chance: 1,
+            first_policy: FirstPolicy::Middle,
             network: vec![HIDDEN, HIDDEN],
             activation: Activation::Relu,
             n_step: 1,

@@ -405,6 +405,7 @@ mod neural {
                 steps: a.steps,
                 activation: a.activation,
                 average_from: a.average_from,
+                unplayed: 1.0,
                 ..PpoOptions::default()
             };
             let params = |make: Make| {

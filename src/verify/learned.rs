@@ -391,7 +391,10 @@ impl Judge {
         let ns = self.decision.spec().states.len();
         let mut all = Vec::new();
         // Points come in groups of one shock and date.
-        for group in self.points.chunk_by(|a, b| a.0 == b.0) {
+        for group in self
+            .points
+            .chunk_by(|a, b| (a.0.shock, a.0.time) == (b.0.shock, b.0.time))
+        {
             let states: Vec<Vec<f64>> = (0..ns).map(|s| group.iter().map(|p| p.1[s]).collect()).collect();
             match super::euler::residuals_of(&bellman, policy, &exact, group[0].0, &states, group.len()) {
                 Some(r) => all.extend(r.into_iter().filter(|x| !x.is_nan()).map(f64::abs)),

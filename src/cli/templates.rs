@@ -51,6 +51,7 @@ templates! {
     "menu_costs"
     "monopolist"
     "mountain_car"
+    "mountain_car_discrete"
     "optimal_stopping"
     "pendulum"
     "portfolio"

@@ -425,6 +425,7 @@ fn sac(rounds: usize) {
             warmup: 1,
             critic: CriticForm::Joint,
             critics_first: 0.0,
+            exploration_std: 0.0,
             common_chance: 1,
             first_policy: FirstPolicy::Middle,
             network: vec![HIDDEN, HIDDEN],

@@ -150,6 +150,11 @@ impl Sac {
         } else {
             x.head.resize(slots * 2 * dims, 0.0);
             self.policy.infer(&m.row, slots, &mut x.ws, &mut x.head);
+            // Play keeps trying what the policy has become sure of, or the critics' slopes there would rest on nothing.
+            let least = self.options.exploration_std.max(1e-6).ln() as f32;
+            for row in x.head.chunks_exact_mut(2 * dims) {
+                row[dims..].iter_mut().for_each(|l| *l = l.max(least));
+            }
             squashed_action(&x.head, dims, false, &mut self.play_noise, &mut x.action);
         }
         x.placed.clone_from(&x.action);

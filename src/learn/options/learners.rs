@@ -254,22 +254,22 @@ learner_options! {
     /// Options of soft actor-critic.
     pub struct SacOptions("sac") {
         /// Environment steps to learn from, all slots counted.
-        steps: u64 = 300_000,
+        steps: u64 = 2_000_000,
         /// Worlds played side by side (read where the environment is made).
-        worlds: usize = 64,
+        worlds: usize = 128,
         /// Worlds that meet the same shocks and noises, so that what differs between them is their own doing; 1 gives every
         /// world its own.
-        common_chance: usize = 16,
+        common_chance: usize = 8,
         /// Environment steps between trainings.
-        train_every: usize = 64,
+        train_every: usize = 512,
         /// Gradient steps of each training.
         gradient_steps: usize = 32,
         /// Rows of one gradient step.
         minibatch: usize = 256,
         /// Transitions remembered.
-        memory: usize = 200_000,
+        memory: usize = 1_000_000,
         /// Environment steps at random before training begins.
-        warmup: usize = 1000,
+        warmup: usize = 10_000,
         /// Share of the steps in which the critics alone learn.
         critics_first: f64 = 0.1,
         /// Step size of the optimisers, at the start.
@@ -286,12 +286,14 @@ learner_options! {
         target_entropy_end: f64 = -2.5,
         /// First standard deviation of actions, before the tangent.
         initial_std: f64 = 0.3,
+        /// Smallest standard deviation of actions in play, before the tangent; the policy itself may become surer.
+        exploration_std: f64 = 0.15,
         /// What a critic is made of: a level and an `advantage` with a scale of its own, or one `joint` network of state and action.
         critic: CriticForm = CriticForm::Advantage,
         /// First temperature, in units of the standard deviation of values.
         temperature: f64 = 0.001,
         /// Periods summed before a value is taken.
-        n_step: usize = 1,
+        n_step: usize = 4,
         /// Whether observations are standardised by running statistics.
         normalize_observations: bool = true,
         /// Whether the targets of the critics are standardised.
@@ -323,6 +325,7 @@ impl SacOptions {
         )?;
         positive("temperature", self.temperature)?;
         positive("initial_std", self.initial_std)?;
+        not_negative("exploration_std", self.exploration_std)?;
         at_least_one("common_chance", self.common_chance)?;
         share("critics_first", self.critics_first)?;
         share("average_from", self.average_from)?;

@@ -101,12 +101,13 @@ impl Critic {
         }
     }
 
-    /// After [`Self::forward`], derivatives with respect to the parameters (the level's behind those of the advantage).
-    pub fn backward(&mut self, dvalue: &[f32], gradient: &mut Vec<f32>) {
+    /// After [`Self::forward`], derivatives with respect to the parameters (the level's behind those of the advantage), from those
+    /// with respect to the values as the level and as the advantage are to see them (a joint critic sees the former).
+    pub fn backward(&mut self, dvalue: &[f32], dadvantage: &[f32], gradient: &mut Vec<f32>) {
         let n = self.advantage.params().len();
         gradient.resize(self.count(), 0.0);
         let (own, rest) = gradient.split_at_mut(n);
-        self.scale(dvalue);
+        self.scale(if self.level.is_some() { dadvantage } else { dvalue });
         self.advantage.backward(&self.scratch, Some(own), None);
         if let Some(level) = &mut self.level {
             level.backward(dvalue, Some(rest), None);
@@ -170,7 +171,7 @@ mod tests {
             critic.forward(&observation, &input, 2, &mut again);
             assert_eq!(out, again);
             let mut gradient = Vec::new();
-            critic.backward(&[1.0, 0.0], &mut gradient);
+            critic.backward(&[1.0, 0.0], &[1.0, 0.0], &mut gradient);
             assert_eq!(gradient.len(), critic.count());
             let mut slopes = Vec::new();
             critic.slopes(&input, 2, &mut slopes);

@@ -65,6 +65,7 @@ struct Scratch {
     goal: Vec<f32>,
     own_goal: Vec<f32>,
     dvalue: Vec<f32>,
+    dadvantage: Vec<f32>,
     dinput: [Vec<f32>; 2],
     daction: Vec<f32>,
     dhead: Vec<f32>,
@@ -233,7 +234,16 @@ impl Sac {
             critic.forward(&x.batch.observation, &x.input, n, value);
             remove_common(value, &x.goal, self.common.0, &mut x.own_goal);
             loss += value_loss(value, &x.own_goal, 0.5, None, &mut x.dvalue) as f64;
-            critic.backward(&x.dvalue, gradient);
+            // What the observations of a run account for is the level's to learn; the advantage sees the rest.
+            x.dadvantage.clone_from(&x.dvalue);
+            if self.common.0 >= 4 {
+                let width = self.memory.shape.observation_width;
+                let runs = x.dadvantage.chunks_mut(self.common.0);
+                for (errors, seen) in runs.zip(x.batch.observation.chunks(self.common.0 * width)) {
+                    remove_linear(errors, seen, width);
+                }
+            }
+            critic.backward(&x.dvalue, &x.dadvantage, gradient);
         }
         let [first, second] = &mut self.critics;
         let mut parts = first.parts(&x.gradient[0]);
@@ -292,6 +302,38 @@ fn remove_common(value: &[f32], goal: &[f32], run: usize, out: &mut Vec<f32>) {
         let common = (error / goal.len() as f64) as f32;
         goal.iter_mut().for_each(|g| *g -= (1.0 - COMMON_KEPT) * common);
     }
+}
+
+/// Takes out of the errors of a run of rows their mean and what a line through the observed columns explains (at most a
+/// quarter as many columns as rows). Shocks work differently at different states, and to first order this is all they do.
+fn remove_linear(errors: &mut [f32], observation: &[f32], width: usize) {
+    let n = errors.len();
+    let mean = |x: &[f64]| x.iter().sum::<f64>() / n as f64;
+    let mut rest: Vec<f64> = errors.iter().map(|e| f64::from(*e)).collect();
+    let level = mean(&rest);
+    rest.iter_mut().for_each(|e| *e -= level);
+    let mut basis: Vec<Vec<f64>> = Vec::new();
+    for column in 0..width {
+        if basis.len() >= n / 4 {
+            break;
+        }
+        let mut v: Vec<f64> = (0..n).map(|i| f64::from(observation[i * width + column])).collect();
+        let level = mean(&v);
+        v.iter_mut().for_each(|x| *x -= level);
+        for b in &basis {
+            let along: f64 = v.iter().zip(b).map(|(x, y)| x * y).sum();
+            v.iter_mut().zip(b).for_each(|(x, y)| *x -= along * y);
+        }
+        let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+        if norm < 1e-3 {
+            continue;
+        }
+        v.iter_mut().for_each(|x| *x /= norm);
+        let along: f64 = rest.iter().zip(&v).map(|(x, y)| x * y).sum();
+        rest.iter_mut().zip(&v).for_each(|(x, y)| *x -= along * y);
+        basis.push(v);
+    }
+    errors.iter_mut().zip(&rest).for_each(|(e, r)| *e = *r as f32);
 }
 
 /// Rows of observations with rows of actions behind.
@@ -404,5 +446,30 @@ impl Learner for Sac {
         stored.policy().check()?;
         *self = stored;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_that_follow_the_observed_are_taken_out() {
+        // Two columns, one constant; errors 3 + 2 x and something that is orthogonal to both.
+        let seen: Vec<f32> = (0..8).flat_map(|i| [i as f32, 1.0]).collect();
+        let own = [1.0f32, -1.0, -1.0, 1.0, 1.0, -1.0, -1.0, 1.0];
+        let mut errors: Vec<f32> = (0..8).map(|i| 3.0 + 2.0 * i as f32 + own[i]).collect();
+        remove_linear(&mut errors, &seen, 2);
+        assert!(errors.iter().zip(own).all(|(e, o)| (e - o).abs() < 1e-5), "{errors:?}");
+    }
+
+    #[test]
+    fn goals_lose_what_a_run_has_in_common() {
+        let mut out = Vec::new();
+        remove_common(&[0.0; 8], &[5.0, 7.0, 5.0, 7.0, 1.0, 1.0, 1.0, 1.0], 4, &mut out);
+        let expected = [0.2, 2.2, 0.2, 2.2, 0.2, 0.2, 0.2, 0.2];
+        assert!(out.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5), "{out:?}");
+        remove_common(&[0.0; 2], &[5.0, 7.0], 1, &mut out);
+        assert_eq!(out, [5.0, 7.0]);
     }
 }

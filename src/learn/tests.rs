@@ -271,6 +271,9 @@ mod neural {
             network: vec![32],
             learning_rate: 5e-3,
             minibatch: 64,
+            train_every: 8,
+            gradient_steps: 4,
+            n_step: 1,
             ..SacOptions::default()
         };
         assert!(identity(space(1, &[]), false, 4, &sac(options)) > -0.02);

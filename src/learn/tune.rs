@@ -332,7 +332,7 @@ pub const DEFAULTS: &[(&str, &[&str])] = &[
             "learning_rate=1e-4..1e-2:log",
             "target_rate=0.002..0.05:log",
             "target_entropy_end=-4..-1",
-            "gradient_steps=2|4|8",
+            "gradient_steps=16|32|64",
         ],
     ),
     (

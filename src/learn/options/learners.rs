@@ -259,7 +259,7 @@ learner_options! {
         worlds: usize = 128,
         /// Worlds that meet the same shocks and noises, so that what differs between them is their own doing; 1 gives every
         /// world its own.
-        common_chance: usize = 8,
+        common_chance: usize = 16,
         /// Environment steps between trainings.
         train_every: usize = 512,
         /// Gradient steps of each training.
@@ -273,7 +273,7 @@ learner_options! {
         /// Share of the steps in which the critics alone learn.
         critics_first: f64 = 0.1,
         /// Step size of the optimisers, at the start.
-        learning_rate: f64 = 1e-3,
+        learning_rate: f64 = 3e-4,
         /// Whether the step size falls linearly to zero.
         anneal: bool = true,
         /// Discount factor; `none` takes the model's.
@@ -293,7 +293,7 @@ learner_options! {
         /// First temperature, in units of the standard deviation of values.
         temperature: f64 = 0.001,
         /// Periods summed before a value is taken.
-        n_step: usize = 4,
+        n_step: usize = 32,
         /// Whether observations are standardised by running statistics.
         normalize_observations: bool = true,
         /// Whether the targets of the critics are standardised.

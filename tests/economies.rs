@@ -24,6 +24,7 @@ fn of_models(name: &str) -> String {
 
 fn environment(model: &Model, worlds: usize, scenario: Option<&str>, periods: usize) -> Vectorised {
     let options = Options {
+        together: 1,
         agent: None,
         scenario: scenario.map(String::from),
         worlds,

@@ -114,7 +114,7 @@ impl Sac {
             allowed: 0,
         };
         let common = env.common_chance();
-        let grouped = common.worlds >= 4 && (shape.slots / common.members) % common.worlds == 0;
+        let grouped = common.worlds >= 4 && (shape.slots / common.members).is_multiple_of(common.worlds);
         let common = if grouped { common.worlds } else { 1 };
         let replay = Replay::new(widths, options.memory, shape.slots, options.n_step, discount, None);
         let sizes = [policy.params().len(), 2 * critics[0].count(), 1];

@@ -399,3 +399,51 @@ impl VectorEnvironment for Vectorised {
         std::mem::take(&mut self.finished)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worlds(text: &str, together: usize) -> Vectorised {
+        let (model, diagnostics) = crate::compile(text, &crate::Options::default());
+        let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        let options = Options {
+            agent: None,
+            scenario: None,
+            worlds: 4,
+            periods: Some(5),
+            grids: false,
+            others: Behaviour::Random,
+            together,
+        };
+        Vectorised::new(&model, &options).unwrap_or_else(|d| panic!("{d:?}"))
+    }
+
+    #[test]
+    fn worlds_that_share_chance_meet_the_same_shocks_from_starts_of_their_own() {
+        let text = "shock z ~ ar1(rho: 0.9, sigma: 0.1)\nagent a {\n  state k in [0, 9], start uniform(1, 2)\n  \
+            action s in [0, 1]\n  noise e ~ normal(0, 1)\n  k' = clamp(k * s + 0.1 * e, 0, 9)\n  observe z, k\n  \
+            reward z * s + e\n  discount 0.9\n}\n";
+        let mut env = worlds(text, 2);
+        assert_eq!(env.common_chance(), CommonChance { worlds: 2, members: 1 });
+        for seed in [1, 2] {
+            env.reset(seed);
+            for period in 0..8 {
+                let o = env.observation().to_vec();
+                assert!(o[0] == o[2] && o[4] == o[6] && o[0] != o[4], "{o:?}");
+                assert!(period % 5 != 0 || (o[1] != o[3] && o[5] != o[7]), "{o:?}");
+                env.step(&[0.0; 4], &[]);
+                // The same action under the same shock and noise pays the same.
+                let r = env.reward();
+                assert!(r[0] == r[1] && r[2] == r[3] && r[0] != r[2], "{r:?}");
+            }
+        }
+        let mut alone = worlds(text, 1);
+        alone.reset(1);
+        let o = alone.observation();
+        assert!(o[0] != o[2]);
+        let quiet = "agent a {\n  state k in [0, 9], start uniform(1, 2)\n  action s in [0, 1]\n  k' = k * s\n  \
+            observe k\n  reward s\n  discount 0.9\n}\n";
+        assert_eq!(worlds(quiet, 4).common_chance().worlds, 1);
+    }
+}

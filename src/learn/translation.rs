@@ -250,3 +250,19 @@ fn visit(model: &Model, agent: usize, grids: bool, policy: &Policy) -> Result<Ve
     }
     Ok(ranges)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_fill_the_table_and_links_stay_what_they_are() {
+        let axes = vec![
+            ("k".to_string(), 0, Points::Between(0.0, 1.0)),
+            ("z".to_string(), 1, Points::These(vec![0.0, 1.0])),
+        ];
+        let filled = refine(axes);
+        assert_eq!((filled[0].2.len(), filled[1].2.len()), (VALUES, 2));
+        assert_eq!((filled[0].2[0], filled[0].2[VALUES - 1]), (0.0, 1.0));
+    }
+}

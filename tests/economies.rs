@@ -126,7 +126,11 @@ fn the_monopolists_price_is_found_within_a_step_of_the_grid() {
             "ppo",
             &["steps=100_000", "horizon=16", "minibatch=256", "learning_rate=3e-3"],
         ),
-        (&file, "sac", &["steps=10_000", "learning_rate=3e-3"]),
+        (
+            &file,
+            "sac",
+            &["steps=20_000", "learning_rate=3e-3", "train_every=128", "n_step=1"],
+        ),
     ] {
         let model = compile(text);
         let solved =

@@ -138,13 +138,19 @@ impl Sac {
         })
     }
 
+    /// Steps after which play is no longer at random: at most a tenth of all.
+    fn warm(&self) -> u64 {
+        self.tried + (self.options.warmup as u64).min(self.options.steps / 10)
+    }
+
     /// One period of play.
     fn play(&mut self, env: &mut dyn VectorEnvironment) -> Result<(), LearnError> {
         self.memory.look(env)?;
+        let warm = self.warm();
         let (m, x) = (&mut self.memory, &mut self.scratch);
         let (slots, dims) = (m.shape.slots, m.shape.space.continuous);
         x.action.resize(slots * dims, 0.0);
-        if m.steps < self.tried + self.options.warmup as u64 {
+        if m.steps < warm {
             self.play_noise.uniform(1, &mut x.action);
             self.play_noise.advance();
             x.action.iter_mut().for_each(|a| *a = 2.0 * *a - 1.0);
@@ -360,7 +366,7 @@ impl Learner for Sac {
             while self.memory.steps < start + self.options.train_every as u64 {
                 self.play(env)?;
             }
-            if self.memory.steps < self.tried + self.options.warmup as u64 || self.memory.replay.is_empty() {
+            if self.memory.steps < self.warm() || self.memory.replay.is_empty() {
                 continue;
             }
             if self.gradients == 0 {

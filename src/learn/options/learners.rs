@@ -268,7 +268,7 @@ learner_options! {
         minibatch: usize = 256,
         /// Transitions remembered.
         memory: usize = 1_000_000,
-        /// Environment steps at random before training begins.
+        /// Environment steps at random before training begins, at most a tenth of all.
         warmup: usize = 10_000,
         /// Share of the steps in which the critics alone learn.
         critics_first: f64 = 0.1,

@@ -83,7 +83,7 @@ fn partial(folder: &Path, out: &str) -> Option<PathBuf> {
 }
 
 /// Trains once without and once with kills (after growing times, resumed each time); the policies must be equal to the bit.
-fn survives(learner: &str, model: &str, options: &[&str], kills: u64) {
+fn survives(learner: &str, model: &str, options: &[&str], kills: u64) -> u64 {
     let folder = folder(model);
     let whole = run(folder.path(), &training(learner, options, "whole"));
     assert!(
@@ -138,15 +138,26 @@ fn survives(learner: &str, model: &str, options: &[&str], kills: u64) {
     // A second time there is nothing to resume.
     let again = run(folder.path(), &["train", "--resume", "killed"]);
     assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("E0953"));
+    killed
 }
 
 #[test]
 fn a_killed_training_goes_on_to_the_bit() {
-    // All learners and more kills with ECONC_LONG=1.
+    // All learners, and twenty kills of runs that are longer, with ECONC_LONG=1.
     let long = std::env::var("ECONC_LONG").is_ok();
     for (learner, model, options) in RUNS {
         if long || ["ppo", "dqn", "sac"].contains(learner) {
-            survives(learner, model, options, if long { 20 } else { 4 });
+            let longer = |o: &&str| match o
+                .strip_prefix("steps=")
+                .and_then(|n| n.replace('_', "").parse::<u64>().ok())
+            {
+                Some(steps) if long => format!("steps={}", 20 * steps),
+                _ => (*o).to_string(),
+            };
+            let options: Vec<String> = options.iter().map(longer).collect();
+            let options: Vec<&str> = options.iter().map(String::as_str).collect();
+            let killed = survives(learner, model, &options, if long { 20 } else { 4 });
+            assert!(!long || killed == 20, "{learner}: killed {killed} times");
         }
     }
 }

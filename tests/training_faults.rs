@@ -101,7 +101,14 @@ fn a_learner_for_other_choices_is_refused_with_one_that_can() {
 #[test]
 fn a_reward_that_is_no_number_stops_with_the_equation_and_leaves_the_checkpoint() {
     let folder = folder(CLIFF);
-    let options = ["steps=100_000", "periods=1000", "worlds=4", "evaluations=0"];
+    let options = [
+        "steps=100_000",
+        "periods=1000",
+        "worlds=4",
+        "evaluations=0",
+        "horizon=64",
+        "first_policy=middle",
+    ];
     let mut line = training("ppo", "run", &options);
     line.extend(["--checkpoint", "0"]);
     let text = told(folder.path(), &line, 1);
@@ -236,7 +243,14 @@ fn a_full_disk_stops_with_a_message_and_the_run_goes_on_once_there_is_room() {
 #[test]
 fn a_foreign_checkpoint_is_refused_and_nothing_is_overwritten() {
     let folder = folder(CLIFF);
-    let long = ["steps=100_000", "periods=1000", "worlds=4", "evaluations=0"];
+    let long = [
+        "steps=100_000",
+        "periods=1000",
+        "worlds=4",
+        "evaluations=0",
+        "horizon=64",
+        "first_policy=middle",
+    ];
     // Runs that stop at the cliff, each with a checkpoint.
     let runs: [(&str, Vec<&str>); 4] = [
         ("own", vec![]),

@@ -396,12 +396,13 @@ impl Learner for Sac {
                     (entropy, moved) = (entropy + h, moved + 1);
                 }
             }
+            // At once: the next play would meet a broken policy.
+            finite_loss("the loss of the critics", loss, self.memory.steps)?;
+            all_finite("a weight of the policy", self.policy.params(), self.memory.steps)?;
             if progress >= self.options.average_from {
                 self.average.update(self.policy.params());
             }
         }
-        finite_loss("the loss of the critics", loss, self.memory.steps)?;
-        all_finite("a weight of the policy", self.policy.params(), self.memory.steps)?;
         let n = count.max(1) as f64;
         let values = vec![
             ("critic_loss", loss / n),

@@ -56,6 +56,8 @@ pub struct SimulateOptions {
     pub worlds: usize,
     /// `--seed`
     pub seed: u64,
+    /// `--on-chain`
+    pub on_chain: bool,
 }
 
 /// What `train` was told.
@@ -322,7 +324,7 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
         periods: options.periods,
         worlds: options.worlds,
         seed: options.seed,
-        on_chain: true,
+        on_chain: options.on_chain,
     };
     let mut progress = |done: usize, of: usize| meter.report(done as u64, of as u64, "");
     let simulation = env::simulate::simulate(model, &behaviour, &asked, &mut progress).map_err(|d| vec![d])?;

@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     /// Number of members that stand for a continuum (the file's, or 1000)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     members: Option<u32>,
+    /// Run continuous shocks on the chain that the solution was found on, instead of their own law
+    #[arg(long)]
+    on_chain: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
@@ -47,6 +50,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         periods: arguments.periods.map(|n| n as usize),
         worlds: arguments.worlds as usize,
         seed: globals.seed,
+        on_chain: arguments.on_chain,
     };
     let mut settings = BTreeMap::from([
         ("policy".to_string(), arguments.policy.clone()),
@@ -61,6 +65,9 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         if let Some(value) = value {
             settings.insert(key.to_string(), value);
         }
+    }
+    if arguments.on_chain {
+        settings.insert("on_chain".to_string(), "true".to_string());
     }
     let job = Job {
         settings,

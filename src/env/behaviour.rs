@@ -6,9 +6,8 @@ use super::shocks::aligned;
 use super::worlds::{Bounds, Outcome, Worlds};
 use crate::check::model::{Model, Process, Space};
 use crate::diag::Diagnostic;
-use crate::graph::NodeId;
-use crate::num::interpolate::{Axis, Outside, Place, Rule, Surface, Tensor};
-use crate::solve::problem::ActionKind;
+use crate::graph::{NodeId, Shape};
+use crate::solve::between::PolicyBetween;
 use crate::solve::solution::Solution;
 use std::sync::Arc;
 
@@ -127,31 +126,30 @@ enum Chooser {
     Trained(usize),
 }
 
-/// One action of a solution, read where the simulated world stands.
+/// An action of the model that a solution chooses, read where the simulated world stands.
 struct Table {
-    solution: Solution,
-    action: usize,
+    policy: Arc<PolicyBetween>,
+    /// Which action of the solution each element is.
+    numbers: Vec<usize>,
     reading: Engine,
-    maps: Vec<Vec<usize>>,
+    states: Vec<Place>,
     shocks: Vec<Reading>,
-    tensor: Option<Tensor>,
-    surfaces: Vec<Surface>,
+}
+
+/// One number among the outputs of an engine, for each element of an action.
+struct Place {
+    output: usize,
+    element: Vec<usize>,
 }
 
 /// How a shock of the solution is read.
 enum Reading {
     /// The link of this shock of the model.
-    Link {
-        shock: usize,
-        map: Vec<usize>,
-        values: usize,
-    },
-    /// The nearest of these values to output number `output`.
-    Nearest {
-        output: usize,
-        map: Vec<usize>,
-        values: Vec<f64>,
-    },
+    Link { shock: usize, element: Vec<usize> },
+    /// The link whose value is nearest.
+    Nearest { place: Place, values: Vec<f64> },
+    /// The value itself: the policy is interpolated between the nodes of a continuous shock.
+    Value(Place),
 }
 
 impl Actor {
@@ -170,6 +168,10 @@ impl Actor {
                 Some(Trained::new(worlds, agent.as_deref(), *grids, policy.as_ref())?)
             }
             Behaviour::Random | Behaviour::Fixed(_) | Behaviour::Rules | Behaviour::Solved(_) => None,
+        };
+        let solved = match behaviour {
+            Behaviour::Solved(s) => Some(Arc::new(PolicyBetween::new(Arc::new((**s).clone()))?)),
+            Behaviour::Random | Behaviour::Fixed(_) | Behaviour::Rules | Behaviour::Learned { .. } => None,
         };
         for (a, action) in model.actions.iter().enumerate() {
             let rule = model.agents[action.owner]
@@ -203,8 +205,11 @@ impl Actor {
                         .position(|x| *x == a)
                         .map_or(Chooser::Random, Chooser::Trained)
                 }
-                (None, Behaviour::Solved(s)) => match s.actions.iter().position(|x| names(&action.name, &x.name)) {
-                    Some(i) => Chooser::Table(Box::new(Table::new(worlds, a, s, i)?)),
+                (None, Behaviour::Solved(_)) => match &solved {
+                    Some(policy) => match Table::new(worlds, a, policy)? {
+                        Some(t) => Chooser::Table(Box::new(t)),
+                        None => Chooser::Random,
+                    },
                     None => Chooser::Random,
                 },
             });
@@ -281,7 +286,7 @@ impl Actor {
                     );
                     map.iter().flat_map(|e| v[e * n..(e + 1) * n].iter().copied()).collect()
                 }
-                Chooser::Table(t) => t.read(worlds, elements)?,
+                Chooser::Table(t) => t.read(worlds)?,
                 Chooser::Trained(k) => self.trained.as_ref().map_or(Vec::new(), |t| t.chosen[*k].clone()),
             };
             worlds.act(a, &within(&values, &b));
@@ -304,153 +309,174 @@ fn within(values: &[f64], bounds: &Bounds) -> Vec<f64> {
 }
 
 impl Table {
-    fn new(worlds: &Worlds, action: usize, s: &Solution, number: usize) -> Result<Table, Diagnostic> {
+    /// `None` if the solution does not choose this action.
+    fn new(worlds: &Worlds, action: usize, policy: &Arc<PolicyBetween>) -> Result<Option<Table>, Diagnostic> {
         let model = &worlds.model;
-        let shape = &model.actions[action].shape;
+        let s = policy.solution();
+        let act = &model.actions[action];
+        let solved: Vec<&str> = s.actions.iter().map(|a| a.name.as_str()).collect();
+        let Some(numbers) = chosen(model, action, &solved) else {
+            return Ok(None);
+        };
+        let owner = &model.agents[act.owner].name;
         let mut nodes: Vec<NodeId> = Vec::new();
-        let mut maps = Vec::new();
-        for state in &s.states {
-            let node = find(model, &state.name, &model.agents[model.actions[action].owner].name)?;
-            maps.push(readable(model, node, shape, &state.name)?);
+        let mut place = |name: &str| -> Result<Place, Diagnostic> {
+            let (node, element) = readable(model, name, owner, &act.shape)?;
             nodes.push(node);
-        }
-        let mut shocks = Vec::new();
-        for (k, name) in s.chain.names.iter().enumerate() {
-            let values: Vec<f64> = distinct(&s.chain.values, k);
-            let found = model.shocks.iter().position(|x| names(&x.name, name));
-            match found {
-                Some(i) if matches!(model.shocks[i].process, Process::Chain { .. }) => {
-                    shocks.push(Reading::Link {
-                        shock: i,
-                        map: aligned(&model.graph, &model.shocks[i].shape, shape),
-                        values: values.len(),
-                    });
-                }
-                _ => {
-                    let node = find(model, name, &model.agents[model.actions[action].owner].name)?;
-                    shocks.push(Reading::Nearest {
-                        output: nodes.len(),
-                        map: readable(model, node, shape, name)?,
-                        values,
-                    });
-                    nodes.push(node);
-                }
-            }
-        }
-        let axes: Option<Vec<Axis>> = s
+            Ok(Place {
+                output: nodes.len() - 1,
+                element,
+            })
+        };
+        let states = s
             .states
             .iter()
-            .map(|x| Axis::new(&x.nodes, x.log, if x.integer { Rule::Nodes } else { Rule::Cubic }))
-            .collect();
-        let finite = matches!(s.actions[number].kind, ActionKind::Finite { .. });
-        let mut tensor = None;
-        let mut surfaces = Vec::new();
-        if let Some(axes) = axes
-            && !finite
-            && !s.states.is_empty()
-            && let Some(t) = Tensor::new(axes, Outside::Flat)
-        {
-            let ns = s.shocks();
-            for time in 0..s.periods {
-                let part = s.period(&s.policy[number], time);
-                for shock in 0..ns {
-                    let values: Vec<f64> = part.iter().skip(shock).step_by(ns).copied().collect();
-                    let mut surface = Surface::default();
-                    t.fit(&values, &mut surface);
-                    surfaces.push(surface);
+            .map(|x| place(&x.name))
+            .collect::<Result<Vec<Place>, Diagnostic>>()?;
+        let mut shocks = Vec::new();
+        let known = s.chain.links().unwrap_or_default();
+        for ((name, finite), links) in s.chain.names.iter().zip(policy.finite_links()).zip(known) {
+            let found = find_shock(model, name, owner);
+            shocks.push(match (finite, found) {
+                (None, _) => Reading::Value(place(name)?),
+                (Some(n), Some(i)) if matches!(model.shocks[i].process, Process::Chain { .. }) => {
+                    let count = match &model.shocks[i].process {
+                        Process::Chain { values, .. } => values.len(),
+                        Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Iid(_) | Process::Var1 { .. } => n,
+                    };
+                    if count != n {
+                        return Err(Diagnostic::error(
+                            "E0815",
+                            format!("the solution knows {n} values of `{name}`, and this model has {count}"),
+                        )
+                        .at(model.shocks[i].span, "another chain than the one that was solved")
+                        .hint("solve this model again"));
+                    }
+                    Reading::Link {
+                        shock: i,
+                        element: elements_of(model, name, &model.shocks[i].shape, &act.shape)?,
+                    }
                 }
-            }
-            tensor = Some(t);
+                (Some(_), _) => Reading::Nearest {
+                    place: place(name)?,
+                    values: links.values,
+                },
+            });
         }
-        let reading = worlds.engine(nodes)?;
-        Ok(Table {
-            solution: s.clone(),
-            action: number,
-            reading,
-            maps,
+        Ok(Some(Table {
+            policy: policy.clone(),
+            numbers,
+            reading: worlds.engine(nodes)?,
+            states,
             shocks,
-            tensor,
-            surfaces,
-        })
+        }))
     }
 
-    fn read(&mut self, worlds: &Worlds, elements: usize) -> Result<Vec<f64>, Diagnostic> {
+    fn read(&mut self, worlds: &mut Worlds) -> Result<Vec<f64>, Diagnostic> {
         let n = worlds.worlds();
         let values = self.reading.run(&worlds.frame, n)?;
-        let s = &self.solution;
-        let ns = s.shocks();
-        let mut out = vec![0.0; elements * n];
-        let mut places = vec![
-            Place {
-                cell: 0,
-                t: 0.0,
-                beyond: 0.0
-            };
-            s.states.len()
-        ];
-        let mut x = vec![0.0; s.states.len()];
-        for e in 0..elements {
+        let mut out = vec![0.0; self.numbers.len() * n];
+        let mut x = vec![0.0; self.states.len()];
+        let mut z = vec![0.0; self.shocks.len()];
+        let (mut states_outside, mut shocks_outside) = (0, 0);
+        for (e, number) in self.numbers.iter().enumerate() {
             for w in 0..n {
-                for (k, map) in self.maps.iter().enumerate() {
-                    x[k] = values[k][map[e] * n + w];
+                let at = |p: &Place| values[p.output][p.element[e] * n + w];
+                for (x, p) in x.iter_mut().zip(&self.states) {
+                    *x = at(p);
                 }
-                let mut shock = 0;
-                for r in &self.shocks {
-                    let (i, size) = match r {
-                        Reading::Link { shock, map, values } => (worlds.link(*shock, map[e], w), *values),
-                        Reading::Nearest {
-                            output,
-                            map,
-                            values: links,
-                        } => (
-                            super::shocks::nearest(links, values[*output][map[e] * n + w]),
-                            links.len(),
-                        ),
+                for (z, r) in z.iter_mut().zip(&self.shocks) {
+                    *z = match r {
+                        Reading::Link { shock, element } => worlds.link(*shock, element[e], w) as f64,
+                        Reading::Nearest { place, values } => super::shocks::nearest(values, at(place)) as f64,
+                        Reading::Value(place) => at(place),
                     };
-                    shock = shock * size + i.min(size - 1);
                 }
-                let time = if s.infinite {
-                    0
-                } else {
-                    worlds.period()[w].min(s.periods - 1)
-                };
-                out[e * n + w] = match &self.tensor {
-                    Some(t) => {
-                        t.locate(&x, &mut places);
-                        t.value_at(&self.surfaces[time * ns + shock.min(ns - 1)], &places)
-                    }
-                    None => {
-                        let node = s.states.iter().zip(&x).fold(0, |f, (axis, x)| {
-                            f * axis.nodes.len() + super::shocks::nearest(&axis.nodes, *x)
-                        });
-                        s.period(&s.policy[self.action], time)[node * ns + shock.min(ns - 1)]
-                    }
-                };
+                let spot = self.policy.spot(worlds.period()[w], &z, &x);
+                states_outside += u64::from(spot.states_outside);
+                shocks_outside += u64::from(spot.shocks_outside);
+                out[e * n + w] = self.policy.action(*number, &spot);
             }
         }
+        let read = &mut worlds.counts.policy;
+        read.read += out.len() as u64;
+        read.states_outside += states_outside;
+        read.shocks_outside += shocks_outside;
         Ok(out)
     }
 }
 
-/// Number of links and values of shock `k` of a joint chain whose last shock runs fastest.
-fn distinct(values: &[Vec<f64>], k: usize) -> Vec<f64> {
-    let mut out: Vec<f64> = Vec::new();
-    let rest = |v: &Vec<f64>| {
-        v.iter()
-            .enumerate()
-            .filter(|(i, _)| *i != k)
-            .map(|(_, x)| x.to_bits())
-            .collect::<Vec<_>>()
-    };
-    let Some(first) = values.first() else {
-        return out;
-    };
-    for v in values {
-        if rest(v) == rest(first) {
-            out.push(v[k]);
-        }
+/// The action of a solution that each element of an action of the model is: `h.s` has one for all members, `h.s[2]` is the
+/// second member's. `None` if the solution does not choose it.
+fn chosen(model: &Model, action: usize, solved: &[&str]) -> Option<Vec<usize>> {
+    let act = &model.actions[action];
+    let same = |name: &str| name == act.name;
+    let alike = |name: &str| bare(name) == name && names(&act.name, name);
+    let elements = model.graph.elements(&act.shape);
+    if let Some(i) = solved.iter().position(|n| same(n)).or_else(|| solved.iter().position(|n| alike(n))) {
+        return Some(vec![i; elements]);
     }
-    out
+    (0..elements)
+        .map(|e| {
+            let wanted = |name: &str| {
+                bare(name) != name
+                    && names(&act.name, bare(name))
+                    && element(model, &act.shape, name).is_some_and(|x| x == e)
+            };
+            solved.iter().position(|n| wanted(n))
+        })
+        .collect()
+}
+
+/// A name without its indices.
+fn bare(name: &str) -> &str {
+    name.split('[').next().unwrap_or(name)
+}
+
+/// The element that the indices of a name mean: `k[2]` is the second. `None` if they do not fit the shape.
+fn element(model: &Model, shape: &Shape, name: &str) -> Option<usize> {
+    let inside = name.strip_prefix(bare(name))?.strip_prefix('[')?.strip_suffix(']')?;
+    let indices: Option<Vec<usize>> = inside.split(',').map(|i| i.trim().parse().ok()).collect();
+    let indices = indices?;
+    if indices.len() != shape.len() {
+        return None;
+    }
+    indices.iter().zip(shape).try_fold(0, |at, (i, axis)| {
+        let size = model.graph.axes[axis.0 as usize].size;
+        (1..=size).contains(i).then(|| at * size + i - 1)
+    })
+}
+
+/// The element of a quantity over `from` that each element of `shape` reads under this name.
+fn elements_of(model: &Model, name: &str, from: &Shape, shape: &Shape) -> Result<Vec<usize>, Diagnostic> {
+    if bare(name) != name {
+        return match element(model, from, name) {
+            Some(e) => Ok(vec![e; model.graph.elements(shape)]),
+            None => Err(Diagnostic::error(
+                "E0815",
+                format!("the solution depends on `{name}`, which this model has not"),
+            )
+            .hint("solve this model again")),
+        };
+    }
+    if from.iter().any(|a| !shape.contains(a)) {
+        return Err(
+            Diagnostic::error("E0815", format!("`{name}` is no single number for the agent that acts"))
+                .hint("a policy reads one number a state"),
+        );
+    }
+    Ok(aligned(&model.graph, from, shape))
+}
+
+/// The shock of a solution's name in a model: the very name first, then the agent's own, then anybody's.
+fn find_shock(model: &Model, name: &str, agent: &str) -> Option<usize> {
+    let name = bare(name);
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let own = format!("{agent}.{last}");
+    let by = |f: &dyn Fn(&str) -> bool| model.shocks.iter().position(|x| f(&x.name));
+    by(&|x| x == name)
+        .or_else(|| by(&|x| x == own))
+        .or_else(|| by(&|x| names(x, name)))
 }
 
 /// The node of a solution's name in a model: the agent's own name first, then anybody's.
@@ -472,15 +498,11 @@ fn find(model: &Model, name: &str, agent: &str) -> Result<NodeId, Diagnostic> {
     }
 }
 
-fn readable(model: &Model, node: NodeId, shape: &crate::graph::Shape, name: &str) -> Result<Vec<usize>, Diagnostic> {
+/// The node of a name and the element of it that each element of an action reads.
+fn readable(model: &Model, name: &str, agent: &str, shape: &Shape) -> Result<(NodeId, Vec<usize>), Diagnostic> {
+    let node = find(model, bare(name), agent)?;
     let from = &model.graph.nodes[node.0 as usize].shape;
-    if from.iter().any(|a| !shape.contains(a)) {
-        return Err(
-            Diagnostic::error("E0815", format!("`{name}` is no single number for the agent that acts"))
-                .hint("a policy reads one number a state"),
-        );
-    }
-    Ok(aligned(&model.graph, from, shape))
+    Ok((node, elements_of(model, name, from, shape)?))
 }
 
 /// Whether `short` names `dotted`: equal, or equal to its last part.

@@ -18,7 +18,8 @@ pub struct Options {
     pub worlds: usize,
     /// Seed.
     pub seed: u64,
-    /// Let continuous shocks run on the chain of the solution, where there is one.
+    /// Let continuous shocks run on the chain of the solution, where there is one (not those that the scenario scripts). Otherwise they
+    /// follow their own law, and the policy is read between the nodes of the chain.
     pub on_chain: bool,
 }
 
@@ -126,10 +127,11 @@ pub fn simulate(
 
 /// Continuous shocks run on the chains that the solution was found on.
 fn put_on_chain(worlds: &mut Worlds, s: &Solution) -> Result<(), Diagnostic> {
-    use crate::check::model::Process;
+    use crate::check::model::{Process, Target};
     let model = worlds.model.clone();
+    let scripted = worlds.scripted_targets();
     for (i, shock) in model.shocks.iter().enumerate() {
-        if !matches!(shock.process, Process::Ar1 { .. } | Process::Iid(_)) {
+        if scripted.contains(&Target::Shock(i)) || !matches!(shock.process, Process::Ar1 { .. } | Process::Iid(_)) {
             continue;
         }
         if let Some(k) = s

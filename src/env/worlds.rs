@@ -84,6 +84,19 @@ pub struct Counts {
     pub not_finite: u64,
     /// Episodes that ended.
     pub episodes: u64,
+    /// Where the policy of a solution was read.
+    pub policy: PolicyReads,
+}
+
+/// How often a solved policy was read, and where nothing was solved: what stands at the edge is taken there.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PolicyReads {
+    /// Readings.
+    pub read: u64,
+    /// With a state outside its grid.
+    pub states_outside: u64,
+    /// With a continuous shock beyond the nodes of its chain.
+    pub shocks_outside: u64,
 }
 
 /// What one period gave.
@@ -294,6 +307,15 @@ impl Worlds {
     pub fn discretise(&mut self, shock: usize, values: &[f64], matrix: &[Vec<f64>]) -> Result<(), Diagnostic> {
         self.laws[shock] = Law::discretised(values, matrix);
         self.restart(&vec![true; self.worlds])
+    }
+
+    /// What the scenario's paths and forced values are about.
+    pub fn scripted_targets(&self) -> Vec<Target> {
+        let scripted = |s: &Scenario| -> Vec<Target> {
+            let forced = s.forces.iter().map(|f| f.target);
+            s.paths.iter().map(|p| p.0).chain(forced).collect()
+        };
+        self.scenario.as_ref().map(scripted).unwrap_or_default()
     }
 
     /// The stored link of a chain (also of a chain that stands for a continuous shock).

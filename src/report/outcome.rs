@@ -297,6 +297,31 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str) -> Content 
             });
         }
     }
+    let reads = &s.counts.policy;
+    let share = |n: u64| 100.0 * n as f64 / reads.read.max(1) as f64;
+    for (n, what, note) in [
+        (
+            reads.states_outside,
+            "states outside the solved grid",
+            "the policy at the edge of the grid is played there",
+        ),
+        (
+            reads.shocks_outside,
+            "shocks beyond the solved chain",
+            "the policy of the last node is played there; more links reach further",
+        ),
+    ] {
+        if n > 0 {
+            certificate.push(Check {
+                name: what.into(),
+                measured: n as f64,
+                shown: Some(format!("{} % of the choices", number::compact(share(n)))),
+                bound: String::new(),
+                pass: None,
+                note: note.into(),
+            });
+        }
+    }
     let m = &s.moments;
     let moments = Table::new()
         .texts("name", m.iter().map(|x| x.name.clone()).collect())

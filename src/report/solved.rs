@@ -184,6 +184,7 @@ mod tests {
             names: vec!["Z".into(), "e".into()],
             values,
             transition: vec![vec![1.0 / n as f64; n]; n],
+            ..JointChain::default()
         }
     }
 

@@ -209,6 +209,7 @@ pub fn no_shocks() -> JointChain {
         names: vec![],
         values: vec![vec![]],
         transition: vec![vec![1.0]],
+        ..JointChain::default()
     }
 }
 
@@ -217,6 +218,7 @@ pub fn one_shock(name: &str, values: &[f64], transition: Vec<Vec<f64>>) -> Joint
         names: vec![name.into()],
         values: values.iter().map(|&v| vec![v]).collect(),
         transition,
+        ..JointChain::default()
     }
 }
 
@@ -359,6 +361,7 @@ pub fn capital_goods(nodes: usize) -> (Hand, f64) {
         names: vec!["Z".into(), "z".into()],
         values,
         transition: chain::product(&[&aggregate, &own]),
+        ..JointChain::default()
     };
     let s = spec(
         vec![continuous_state(

@@ -1,6 +1,7 @@
 //! Solvers: one file a method, all against [`problem::DecisionProblem`].
 
 pub mod bellman;
+pub mod between;
 pub mod grid_search;
 
 pub mod benchmarks;

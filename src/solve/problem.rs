@@ -48,8 +48,17 @@ pub enum ActionKind {
     Finite { values: Vec<f64>, labels: Vec<String> },
 }
 
-/// The joint chain of all shocks, as a matrix over joint states, last shock fastest.
+/// One shock of a joint chain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Links {
+    /// What each link stands for.
+    pub values: Vec<f64>,
+    /// Whether the links are nodes of a continuous shock: between them there are other values.
+    pub continuous: bool,
+}
+
+/// The joint chain of all shocks, as a matrix over joint states, last shock fastest.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct JointChain {
     /// Names of the shocks.
     pub names: Vec<String>,
@@ -57,49 +66,77 @@ pub struct JointChain {
     pub values: Vec<Vec<f64>>,
     /// Row-stochastic, `transition[j][j']`.
     pub transition: Vec<Vec<f64>>,
+    /// The links of each shock; empty where only the joint states are known (see [`JointChain::links`]).
+    #[serde(default)]
+    pub links: Vec<Links>,
 }
 
 impl JointChain {
+    /// The links of each shock, read off the joint states where they are not stored. `None` if the joint states are no product.
+    pub fn links(&self) -> Option<Vec<Links>> {
+        let stored = self.links.iter().map(|l| l.values.len()).product::<usize>();
+        if self.links.len() == self.names.len() && stored == self.values.len() {
+            return Some(self.links.clone());
+        }
+        let first = self.values.first()?;
+        let mut links = Vec::new();
+        let mut stride = self.values.len();
+        for s in 0..self.names.len() {
+            // While the shocks before `s` stand at their first link, `s` is constant over each stretch of the later ones.
+            let later = |v: &Vec<f64>, w: &Vec<f64>| v[s + 1..].iter().zip(&w[s + 1..]).all(|(a, b)| a == b);
+            let mine = self.values[..stride].iter().filter(|v| later(v, first));
+            let values: Vec<f64> = mine.map(|v| v[s]).collect();
+            if values.is_empty() || !stride.is_multiple_of(values.len()) {
+                return None;
+            }
+            stride /= values.len();
+            links.push(Links {
+                values,
+                continuous: false,
+            });
+        }
+        let product = (0..self.values.len()).all(|j| {
+            let at = self.links_at(&links, j);
+            at.iter().zip(&links).zip(&self.values[j]).all(|((i, l), v)| l.values[*i] == *v)
+        });
+        (stride == 1 && product).then_some(links)
+    }
+
+    /// The link of each shock in joint state `j`.
+    fn links_at(&self, links: &[Links], j: usize) -> Vec<usize> {
+        let mut rest = j;
+        let mut at: Vec<usize> = links
+            .iter()
+            .rev()
+            .map(|l| {
+                let i = rest % l.values.len();
+                rest /= l.values.len();
+                i
+            })
+            .collect();
+        at.reverse();
+        at
+    }
+
     /// Values and matrix of one shock, where it moves independently of the others. `None` where it does not.
     pub fn marginal(&self, shock: usize) -> Option<(Vec<f64>, Vec<Vec<f64>>)> {
-        let others = |j: usize| -> Vec<u64> {
-            self.values[j]
-                .iter()
-                .enumerate()
-                .filter(|(i, _)| *i != shock)
-                .map(|(_, x)| x.to_bits())
-                .collect()
-        };
-        let mine: Vec<usize> = (0..self.values.len()).filter(|j| others(*j) == others(0)).collect();
-        let values: Vec<f64> = mine.iter().map(|j| self.values[*j][shock]).collect();
-        let link = |j: usize| values.iter().position(|v| *v == self.values[j][shock]);
-        let mut matrix: Option<Vec<Vec<f64>>> = None;
-        let rows = |from: &[usize]| -> Option<Vec<Vec<f64>>> {
-            from.iter()
-                .map(|j| {
-                    let mut row = vec![0.0; values.len()];
-                    for (k, p) in self.transition[*j].iter().enumerate() {
-                        row[link(k)?] += p;
-                    }
-                    Some(row)
-                })
-                .collect()
-        };
-        for j in 0..self.values.len() {
-            let group: Vec<usize> = (0..self.values.len()).filter(|k| others(*k) == others(j)).collect();
-            let m = rows(&group)?;
-            match &matrix {
-                None => matrix = Some(m),
-                Some(first)
-                    if first
-                        .iter()
-                        .flatten()
-                        .zip(m.iter().flatten())
-                        .all(|(a, b)| (a - b).abs() < 1e-12) => {}
+        let links = self.links()?;
+        let at: Vec<Vec<usize>> = (0..self.values.len()).map(|j| self.links_at(&links, j)).collect();
+        let own = links.get(shock)?.values.clone();
+        let mut matrix: Vec<Option<Vec<f64>>> = vec![None; own.len()];
+        for (from, probabilities) in at.iter().zip(&self.transition) {
+            let mut row = vec![0.0; own.len()];
+            for (to, p) in at.iter().zip(probabilities) {
+                row[to[shock]] += p;
+            }
+            match &matrix[from[shock]] {
+                None => matrix[from[shock]] = Some(row),
+                Some(first) if first.iter().zip(&row).all(|(a, b)| (a - b).abs() < 1e-12) => {}
                 Some(_) => return None,
             }
         }
-        matrix.map(|m| (values, m))
+        let matrix: Option<Vec<Vec<f64>>> = matrix.into_iter().collect();
+        matrix.map(|m| (own, m))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::check::model::{Family, Process, Setting};
 use crate::diag::Diagnostic;
 use crate::kernel::dag::Id;
 use crate::num::{chain, normal, quadrature};
-use crate::solve::problem::JointChain;
+use crate::solve::problem::{JointChain, Links};
 use std::collections::BTreeSet;
 
 /// One independent chain of the problem.
@@ -17,6 +17,8 @@ pub(super) struct Chainlet {
     pub(super) carried: Vec<f64>,
     /// The value of each link.
     pub(super) values: Vec<f64>,
+    /// Whether the links are nodes of a continuous shock.
+    pub(super) continuous: bool,
     pub(super) matrices: Vec<Vec<Vec<f64>>>,
     /// Conditioning chainlets: (number, next?), the last fastest.
     pub(super) given: Vec<(usize, bool)>,
@@ -52,6 +54,7 @@ impl Builder<'_> {
                     next: next[e],
                     carried,
                     values: values.clone(),
+                    continuous: !carries_link && continuous(&shock.process),
                     matrices: matrices.clone(),
                     given: conditions,
                 });
@@ -173,6 +176,15 @@ impl Builder<'_> {
     }
 }
 
+/// Whether there are values between the links of a chain that stands for this process.
+fn continuous(process: &Process) -> bool {
+    match process {
+        Process::Chain { .. } => false,
+        Process::Iid(d) => !matches!(d.family, Family::Bernoulli | Family::UniformInt | Family::Discrete),
+        Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Var1 { .. } => true,
+    }
+}
+
 fn mean_of(d: &crate::check::model::Distribution) -> f64 {
     let a = &d.args;
     match d.family {
@@ -270,11 +282,19 @@ pub(super) fn joint(laws: &[Chainlet], kept: &[usize]) -> Result<Joint, Diagnost
         .map(|l| l.iter().zip(kept).map(|(i, k)| laws[*k].values[*i]).collect())
         .collect();
     let names = kept.iter().map(|k| laws[*k].name.clone()).collect();
+    let of_each = kept
+        .iter()
+        .map(|k| Links {
+            values: laws[*k].values.clone(),
+            continuous: laws[*k].continuous,
+        })
+        .collect();
     Ok(Joint {
         chain: JointChain {
             names,
             values,
             transition,
+            links: of_each,
         },
         links,
     })

@@ -1,0 +1,412 @@
+//! A solution read anywhere: value and policy at any states and at any values of continuous shocks.
+//!
+//! A solver knows a continuous shock by the nodes of a chain. A simulation draws it from its law, and a script says what it is,
+//! so that it hardly ever stands on a node. Between nodes everything is interpolated along the shock as along a state: with the
+//! shape-preserving cubic where there are four nodes or more, else linearly. Beyond the last node the value of that node is
+//! taken, and [`Spot`] says so. Shocks with finitely many values are read at their link.
+
+use super::bellman::Interpolation;
+use super::problem::{ActionKind, Links};
+use super::solution::Solution;
+use crate::diag::Diagnostic;
+use crate::num::grid;
+use crate::num::interpolate::{Axis, MAX_AXES, Outside, Place, Rule, Surface, Tensor};
+use std::sync::{Arc, OnceLock};
+
+/// Memory above which continuous shocks are interpolated linearly: cubic ones double the coefficients each.
+const CUBIC_LIMIT: usize = 512 << 20;
+
+/// Value and policy of a solution at any states and any values of its continuous shocks.
+pub struct PolicyBetween {
+    solution: Arc<Solution>,
+    /// Continuous shocks first, then states.
+    tensor: Tensor,
+    /// The same axes, linear: probabilities stay probabilities.
+    linear: Tensor,
+    shocks: Vec<Shock>,
+    /// Combinations of the links of the other shocks.
+    groups: usize,
+    /// `[action][period * groups + group]`, fitted when first read; finite actions have none.
+    policy: Vec<OnceLock<Vec<Surface>>>,
+    value: OnceLock<Vec<Surface>>,
+    /// `[choice][period * groups + group]`.
+    probability: OnceLock<Vec<Vec<Surface>>>,
+}
+
+/// One shock of the solution.
+struct Shock {
+    /// Distance between neighbouring links among joint states.
+    stride: usize,
+    links: usize,
+    /// Its axis and the link behind each node of it, if it is continuous.
+    axis: Option<(usize, Vec<usize>)>,
+}
+
+/// Where a solution is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Spot {
+    period: usize,
+    group: usize,
+    /// Joint state of the links nearest to the shocks.
+    nearest_shock: usize,
+    /// State node nearest to the states.
+    nearest_node: usize,
+    places: [Place; MAX_AXES],
+    axes: usize,
+    /// Whether a state lies outside its grid: what stands at the edge is read.
+    pub states_outside: bool,
+    /// Whether a continuous shock lies beyond the nodes of its chain: what stands at the last node is read.
+    pub shocks_outside: bool,
+}
+
+impl Spot {
+    /// Whether a state or a shock is not a number.
+    fn undefined(&self) -> bool {
+        self.places[..self.axes].iter().any(|p| p.beyond.is_nan())
+    }
+}
+
+/// Distinct values of a shock, ascending, with the link of each.
+fn ascending(values: &[f64]) -> Vec<(f64, usize)> {
+    let mut nodes: Vec<(f64, usize)> = values.iter().copied().zip(0..).collect();
+    nodes.sort_by(|a, b| a.0.total_cmp(&b.0));
+    nodes.dedup_by(|a, b| a.0 == b.0);
+    nodes
+}
+
+fn mismatch(why: impl Into<String>) -> Diagnostic {
+    Diagnostic::error("E0905", "the solution does not fit together").note(why)
+}
+
+impl PolicyBetween {
+    /// Prepares the reading of a solution; surfaces are fitted when they are first read.
+    ///
+    /// # Errors
+    /// E0905 if the arrays of the solution do not belong to its states and shocks, E0904 if it is too large.
+    pub fn new(solution: Arc<Solution>) -> Result<PolicyBetween, Diagnostic> {
+        let s = &*solution;
+        let size = s.nodes() * s.shocks() * s.periods;
+        let whole = s.policy.len() == s.actions.len() && s.policy.iter().all(|p| p.len() == size);
+        if !whole || s.value.len() != size || s.periods == 0 || !s.probability.len().is_multiple_of(size.max(1)) {
+            return Err(mismatch("its arrays have another size than its states and shocks"));
+        }
+        let links: Vec<Links> = s
+            .chain
+            .links()
+            .ok_or_else(|| mismatch("its joint shocks are no product of single ones"))?;
+        let continuous: Vec<Option<Vec<(f64, usize)>>> = links
+            .iter()
+            .map(|l| l.continuous.then(|| ascending(&l.values)))
+            .collect();
+        let along = continuous.iter().flatten().count();
+        let axes = along + s.states.len();
+        if axes > MAX_AXES {
+            return Err(Diagnostic::error(
+                "E0904",
+                format!("{axes} states and continuous shocks are more than a policy can be read between ({MAX_AXES})"),
+            )
+            .hint("use fewer shocks, or write some of them as `markov` chains"));
+        }
+        let nodes: usize = continuous.iter().flatten().map(Vec::len).product::<usize>() * s.nodes();
+        let stored = |cubic_shocks: usize, cubic_states: usize| {
+            let masks = 1usize << (cubic_shocks + cubic_states);
+            grid::fits(&[nodes, masks, s.periods], 8, CUBIC_LIMIT).is_ok()
+        };
+        let cubic = s.interpolation == Interpolation::Cubic;
+        let cubic_states = s.states.iter().filter(|x| cubic && !x.integer).count();
+        let cubic_shocks = cubic && stored(along, cubic_states);
+        let rule = |nodes: usize| match nodes {
+            1 => Rule::Nodes,
+            2 | 3 => Rule::Linear,
+            _ if cubic_shocks => Rule::Cubic,
+            _ => Rule::Linear,
+        };
+        let tensor = |linear: bool| -> Option<Tensor> {
+            let mut axes: Vec<Axis> = Vec::new();
+            for nodes in continuous.iter().flatten() {
+                let values: Vec<f64> = nodes.iter().map(|n| n.0).collect();
+                let rule = match rule(nodes.len()) {
+                    Rule::Cubic if linear => Rule::Linear,
+                    rule => rule,
+                };
+                axes.push(Axis::new(&values, false, rule)?);
+            }
+            for x in &s.states {
+                let rule = match (x.integer, x.nodes.len()) {
+                    (true, _) | (_, 1) => Rule::Nodes,
+                    _ if linear || !cubic => Rule::Linear,
+                    _ => Rule::Cubic,
+                };
+                axes.push(Axis::new(&x.nodes, x.log, rule)?);
+            }
+            Tensor::new(axes, Outside::Flat)
+        };
+        let bad = || mismatch("its grids do not ascend");
+        let (tensor, linear) = (tensor(false).ok_or_else(bad)?, tensor(true).ok_or_else(bad)?);
+        let mut shocks = Vec::new();
+        let (mut stride, mut axis, mut groups) = (s.shocks(), 0, 1);
+        for (l, nodes) in links.iter().zip(continuous) {
+            stride /= l.values.len();
+            let nodes = nodes.map(|n| {
+                axis += 1;
+                (axis - 1, n.into_iter().map(|x| x.1).collect())
+            });
+            if nodes.is_none() {
+                groups *= l.values.len();
+            }
+            shocks.push(Shock {
+                stride,
+                links: l.values.len(),
+                axis: nodes,
+            });
+        }
+        let policy = s.actions.iter().map(|_| OnceLock::new()).collect();
+        Ok(PolicyBetween {
+            tensor,
+            linear,
+            shocks,
+            groups,
+            policy,
+            value: OnceLock::new(),
+            probability: OnceLock::new(),
+            solution,
+        })
+    }
+
+    /// The solution that is read.
+    pub fn solution(&self) -> &Solution {
+        &self.solution
+    }
+
+    /// Number of links of each shock that is no continuous one; `None` for continuous shocks.
+    pub fn finite_links(&self) -> Vec<Option<usize>> {
+        let links = |s: &Shock| if s.axis.is_none() { Some(s.links) } else { None };
+        self.shocks.iter().map(links).collect()
+    }
+
+    /// Where to read in period `time`: `shocks` has the value of each continuous shock and the link number of each other
+    /// one, `states` the states, both in the order of the solution.
+    pub fn spot(&self, time: usize, shocks: &[f64], states: &[f64]) -> Spot {
+        let s = &*self.solution;
+        let nowhere = Place {
+            cell: 0,
+            t: 0.0,
+            beyond: 0.0,
+        };
+        let axes = self.tensor.axes();
+        let mut spot = Spot {
+            period: if s.infinite { 0 } else { time.min(s.periods - 1) },
+            group: 0,
+            nearest_shock: 0,
+            nearest_node: 0,
+            places: [nowhere; MAX_AXES],
+            axes: axes.len(),
+            states_outside: false,
+            shocks_outside: false,
+        };
+        let node = |p: &Place| p.cell as usize + usize::from(p.t > 0.5);
+        for (shock, x) in self.shocks.iter().zip(shocks) {
+            let link = match &shock.axis {
+                Some((d, link_of)) => {
+                    let place = axes[*d].locate(*x);
+                    spot.places[*d] = place;
+                    // A single node stands for one value only.
+                    spot.shocks_outside |= place.beyond != 0.0 || (link_of.len() == 1 && *x != axes[*d].nodes()[0]);
+                    link_of[node(&place)]
+                }
+                None => {
+                    let link = (*x as usize).min(shock.links - 1);
+                    spot.group = spot.group * shock.links + link;
+                    link
+                }
+            };
+            spot.nearest_shock += link * shock.stride;
+        }
+        let first = axes.len() - s.states.len();
+        for (d, x) in (first..axes.len()).zip(states) {
+            let place = axes[d].locate(*x);
+            spot.places[d] = place;
+            spot.states_outside |= place.beyond != 0.0;
+            spot.nearest_node = spot.nearest_node * axes[d].nodes().len() + node(&place);
+        }
+        spot
+    }
+
+    /// The number that action `action` of the solution has there: interpolated, or for finite actions that of the nearest
+    /// node. Bounds are not applied.
+    pub fn action(&self, action: usize, spot: &Spot) -> f64 {
+        let s = &*self.solution;
+        match s.actions[action].kind {
+            ActionKind::Continuous => {
+                let surfaces = self.policy[action].get_or_init(|| self.fit(&s.policy[action], 1, 0, &self.tensor));
+                self.read(surfaces, &self.tensor, spot)
+            }
+            ActionKind::Finite { .. } if spot.undefined() => f64::NAN,
+            ActionKind::Finite { .. } => {
+                s.period(&s.policy[action], spot.period)[spot.nearest_node * s.shocks() + spot.nearest_shock]
+            }
+        }
+    }
+
+    /// The value there.
+    pub fn value(&self, spot: &Spot) -> f64 {
+        let surfaces = self
+            .value
+            .get_or_init(|| self.fit(&self.solution.value, 1, 0, &self.tensor));
+        self.read(surfaces, &self.tensor, spot)
+    }
+
+    /// The probabilities with which the choices are taken there, where the choices have taste shocks: linear between nodes. `false` if
+    /// they have none.
+    pub fn chances(&self, spot: &Spot, out: &mut Vec<f64>) -> bool {
+        let s = &*self.solution;
+        out.clear();
+        if s.probability.is_empty() {
+            return false;
+        }
+        let choices = s.probability.len() / s.value.len();
+        let surfaces = self.probability.get_or_init(|| {
+            (0..choices)
+                .map(|c| self.fit(&s.probability, choices, c, &self.linear))
+                .collect()
+        });
+        out.extend(surfaces.iter().map(|f| self.read(f, &self.linear, spot)));
+        true
+    }
+
+    fn read(&self, surfaces: &[Surface], tensor: &Tensor, spot: &Spot) -> f64 {
+        tensor.value_at(
+            &surfaces[spot.period * self.groups + spot.group],
+            &spot.places[..spot.axes],
+        )
+    }
+
+    /// Fits entry `at` of `width` of an array over period, state and joint shock: one surface a period and group.
+    fn fit(&self, array: &[f64], width: usize, at: usize, tensor: &Tensor) -> Vec<Surface> {
+        let s = &*self.solution;
+        let (nodes, nz) = (s.nodes(), s.shocks());
+        // Joint states along the continuous shocks, the last fastest, and their sum with the links of each group.
+        let mut along = vec![0];
+        let mut beside = vec![0];
+        for shock in &self.shocks {
+            let (list, links): (&mut Vec<usize>, Vec<usize>) = match &shock.axis {
+                Some((_, links)) => (&mut along, links.clone()),
+                None => (&mut beside, (0..shock.links).collect()),
+            };
+            *list = list
+                .iter()
+                .flat_map(|j| links.iter().map(move |l| j + l * shock.stride))
+                .collect();
+        }
+        let mut out = Vec::with_capacity(s.periods * self.groups);
+        let mut values = vec![0.0; along.len() * nodes];
+        for period in 0..s.periods {
+            for group in &beside {
+                for (j, block) in along.iter().zip(values.chunks_mut(nodes)) {
+                    for (i, v) in block.iter_mut().enumerate() {
+                        *v = array[((period * nodes + i) * nz + group + j) * width + at];
+                    }
+                }
+                let mut surface = Surface::default();
+                tensor.fit(&values, &mut surface);
+                out.push(surface);
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::solve::problem::{ActionAxis, JointChain};
+    use crate::solve::solution::{Record, SolvedState};
+
+    /// A solution over shock `z` (continuous), chain `e` (two links) and state `k`, whose policy and value are given functions.
+    fn made(z: &[f64], k: &[f64], f: impl Fn(f64, usize, f64) -> f64) -> Arc<Solution> {
+        let e = [3.0, 3.0]; // alike in value: only the link tells them apart
+        let joint: Vec<Vec<f64>> = z.iter().flat_map(|z| e.iter().map(move |e| vec![*z, *e])).collect();
+        let n = joint.len();
+        let links = |values: &[f64], continuous| Links {
+            values: values.to_vec(),
+            continuous,
+        };
+        let array: Vec<f64> = k
+            .iter()
+            .flat_map(|k| (0..n).map(|j| f(z[j / 2], j % 2, *k)).collect::<Vec<f64>>())
+            .collect();
+        let chance: Vec<f64> = (0..k.len() * n).flat_map(|i| [0.25, 0.75 - 0.01 * (i % n) as f64]).collect();
+        let continuous = ActionAxis {
+            name: "c".into(),
+            kind: ActionKind::Continuous,
+            taste: None,
+        };
+        Arc::new(Solution {
+            method: "by hand".into(),
+            states: vec![SolvedState {
+                name: "k".into(),
+                nodes: k.to_vec(),
+                log: false,
+                integer: false,
+            }],
+            chain: JointChain {
+                names: vec!["z".into(), "e".into()],
+                values: joint,
+                transition: vec![vec![1.0 / n as f64; n]; n],
+                links: vec![links(z, true), links(&e, false)],
+            },
+            actions: vec![continuous],
+            periods: 1,
+            infinite: true,
+            interpolation: Interpolation::Cubic,
+            value: array.iter().map(|v| 10.0 * v).collect(),
+            policy: vec![array],
+            probability: chance,
+            record: Record::default(),
+        })
+    }
+
+    #[test]
+    fn between_the_nodes_of_a_shock_policies_are_interpolated() {
+        let z = [-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3];
+        let k: Vec<f64> = (0..9).map(|i| 1.0 + 0.5 * i as f64).collect();
+        let f = |z: f64, e: usize, k: f64| (z + 0.1 * k).exp() + e as f64 * k;
+        let reader = PolicyBetween::new(made(&z, &k, f)).unwrap();
+        for (x, e, y) in [(0.1, 0, 2.0), (0.05, 0, 2.1), (-0.27, 1, 4.9), (0.001, 1, 1.0)] {
+            let spot = reader.spot(0, &[x, e as f64], &[y]);
+            assert!(!spot.shocks_outside && !spot.states_outside);
+            let (got, value) = (reader.action(0, &spot), reader.value(&spot));
+            assert!((got - f(x, e, y)).abs() < 1e-5, "{x} {e} {y}: {got}, not {}", f(x, e, y));
+            assert!((value - 10.0 * f(x, e, y)).abs() < 1e-4);
+        }
+        // Beyond the last node: what stands there, and said so.
+        let spot = reader.spot(0, &[1.0, 0.0], &[2.0]);
+        assert!(spot.shocks_outside && !spot.states_outside);
+        assert!((reader.action(0, &spot) - f(0.3, 0, 2.0)).abs() < 1e-12);
+        assert!(reader.spot(0, &[0.0, 0.0], &[0.9]).states_outside);
+        assert!(reader.action(0, &reader.spot(0, &[f64::NAN, 0.0], &[2.0])).is_nan());
+    }
+
+    #[test]
+    fn three_nodes_are_linear_one_is_a_constant_and_equal_ones_count_once() {
+        let k = [1.0, 2.0];
+        let f = |z: f64, _: usize, k: f64| z * z + k;
+        let three = PolicyBetween::new(made(&[-1.0, 0.0, 1.0], &k, f)).unwrap();
+        assert_eq!(three.action(0, &three.spot(0, &[0.5, 0.0], &[1.5])), 2.0);
+        let one = PolicyBetween::new(made(&[0.5, 0.5, 0.5], &k, f)).unwrap();
+        let spot = one.spot(0, &[0.7, 1.0], &[1.0]);
+        assert!(spot.shocks_outside);
+        assert_eq!(one.action(0, &spot), 1.25);
+        assert!(!one.spot(0, &[0.5, 1.0], &[1.0]).shocks_outside);
+    }
+
+    #[test]
+    fn probabilities_are_linear_between_nodes() {
+        let reader = PolicyBetween::new(made(&[-1.0, 0.0, 1.0], &[1.0, 2.0], |z, _, k| z + k)).unwrap();
+        let mut p = Vec::new();
+        assert!(reader.chances(&reader.spot(0, &[0.25, 1.0], &[1.3]), &mut p));
+        // Joint states (0, link 1) and (1, link 1) are numbers 3 and 5.
+        assert_eq!(p[0], 0.25);
+        assert!((p[1] - (0.75 * 0.72 + 0.25 * 0.70)).abs() < 1e-15, "{p:?}");
+    }
+}

@@ -81,7 +81,14 @@ fn a_solved_policy_meets_the_shock_of_the_model_unless_the_chain_is_asked_for() 
     let m = model(BROCK_MIRMAN);
     let behaviour = Behaviour::Solved(Box::new(solve(&m).solution));
     let distinct = |on_chain: bool| {
-        let s = run(&m, &behaviour, &Options { on_chain, ..options(None, 300, 1) });
+        let s = run(
+            &m,
+            &behaviour,
+            &Options {
+                on_chain,
+                ..options(None, 300, 1)
+            },
+        );
         let mut z: Vec<u64> = series(&s, "z").iter().map(|x| x.to_bits()).collect();
         z.sort_unstable();
         z.dedup();
@@ -109,7 +116,11 @@ solve { concept = planner; grid.k = log(0.2, 3, 15) }
 ",
     );
     let solution = solve(&m).solution;
-    let s = run(&m, &Behaviour::Solved(Box::new(solution.clone())), &options(Some("ev"), 20, 1));
+    let s = run(
+        &m,
+        &Behaviour::Solved(Box::new(solution.clone())),
+        &options(Some("ev"), 20, 1),
+    );
     // The members do not meet: each lives as the only one would.
     let one = model(
         "
@@ -125,7 +136,11 @@ agent h {
 solve { grid.k = log(0.2, 3, 15) }
 ",
     );
-    let alone = run(&one, &Behaviour::Solved(Box::new(solve(&one).solution)), &options(None, 20, 1));
+    let alone = run(
+        &one,
+        &Behaviour::Solved(Box::new(solve(&one).solution)),
+        &options(None, 20, 1),
+    );
     for (a, b) in series(&s, "h.k[1]").iter().zip(series(&alone, "h.k")) {
         assert!((a - b).abs() < 1e-5, "{a} {b}");
     }

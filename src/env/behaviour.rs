@@ -413,7 +413,11 @@ fn chosen(model: &Model, action: usize, solved: &[&str]) -> Option<Vec<usize>> {
     let same = |name: &str| name == act.name;
     let alike = |name: &str| bare(name) == name && names(&act.name, name);
     let elements = model.graph.elements(&act.shape);
-    if let Some(i) = solved.iter().position(|n| same(n)).or_else(|| solved.iter().position(|n| alike(n))) {
+    if let Some(i) = solved
+        .iter()
+        .position(|n| same(n))
+        .or_else(|| solved.iter().position(|n| alike(n)))
+    {
         return Some(vec![i; elements]);
     }
     (0..elements)

@@ -335,7 +335,9 @@ mod tests {
             .iter()
             .flat_map(|k| (0..n).map(|j| f(z[j / 2], j % 2, *k)).collect::<Vec<f64>>())
             .collect();
-        let chance: Vec<f64> = (0..k.len() * n).flat_map(|i| [0.25, 0.75 - 0.01 * (i % n) as f64]).collect();
+        let chance: Vec<f64> = (0..k.len() * n)
+            .flat_map(|i| [0.25, 0.75 - 0.01 * (i % n) as f64])
+            .collect();
         let continuous = ActionAxis {
             name: "c".into(),
             kind: ActionKind::Continuous,
@@ -376,7 +378,11 @@ mod tests {
             let spot = reader.spot(0, &[x, e as f64], &[y]);
             assert!(!spot.shocks_outside && !spot.states_outside);
             let (got, value) = (reader.action(0, &spot), reader.value(&spot));
-            assert!((got - f(x, e, y)).abs() < 1e-5, "{x} {e} {y}: {got}, not {}", f(x, e, y));
+            assert!(
+                (got - f(x, e, y)).abs() < 1e-5,
+                "{x} {e} {y}: {got}, not {}",
+                f(x, e, y)
+            );
             assert!((value - 10.0 * f(x, e, y)).abs() < 1e-4);
         }
         // Beyond the last node: what stands there, and said so.

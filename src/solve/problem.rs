@@ -97,7 +97,10 @@ impl JointChain {
         }
         let product = (0..self.values.len()).all(|j| {
             let at = self.links_at(&links, j);
-            at.iter().zip(&links).zip(&self.values[j]).all(|((i, l), v)| l.values[*i] == *v)
+            at.iter()
+                .zip(&links)
+                .zip(&self.values[j])
+                .all(|((i, l), v)| l.values[*i] == *v)
         });
         (stride == 1 && product).then_some(links)
     }

@@ -64,6 +64,9 @@ pub const METHODS: &[&str] = &["value_iteration", "grid_search"];
 /// What may count as a solution.
 pub const CONCEPTS: &[&str] = &["planner", "competitive", "nash", "collusive", "stackelberg"];
 
+/// What policies may depend on.
+pub const INFORMATION: &[&str] = &["observed", "full"];
+
 /// Shapes of grids.
 const GRIDS: &[&str] = &["log", "uniform", "double_log", "exponential"];
 
@@ -154,7 +157,7 @@ pub const SOLVE_KEYS: &[Key] = &[
     ),
     key(
         "information",
-        Kind::Words("choice", &["observed", "full"]),
+        Kind::Words("choice", INFORMATION),
         "observed",
         "what policies may depend on",
     ),

@@ -39,6 +39,8 @@ pub struct SolveOptions {
     pub concept: Option<String>,
     /// `--method`
     pub method: Option<String>,
+    /// `--information`
+    pub information: Option<String>,
     /// `--seed`
     pub seed: u64,
 }
@@ -276,6 +278,7 @@ fn asked(options: &SolveOptions) -> verify::solved::Options {
     verify::solved::Options {
         method: options.method.clone(),
         concept: options.concept.clone(),
+        information: options.information.clone(),
         seed: options.seed,
     }
 }

@@ -30,11 +30,18 @@ pub(super) struct Arguments {
     /// The method (the default is chosen from the model)
     #[arg(long, value_name = "METHOD")]
     method: Option<String>,
+    /// What policies may depend on: observed (the default) or full
+    #[arg(long, value_name = "WHAT")]
+    information: Option<String>,
 }
 
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     let mut settings = BTreeMap::new();
-    for (key, value) in [("concept", &arguments.concept), ("method", &arguments.method)] {
+    for (key, value) in [
+        ("concept", &arguments.concept),
+        ("method", &arguments.method),
+        ("information", &arguments.information),
+    ] {
         if let Some(value) = value {
             settings.insert(key.to_string(), value.clone());
         }
@@ -42,6 +49,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     let options = SolveOptions {
         concept: arguments.concept.clone(),
         method: arguments.method.clone(),
+        information: arguments.information.clone(),
         seed: globals.seed,
     };
     pipeline::solvable(&options)?;

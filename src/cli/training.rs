@@ -213,6 +213,13 @@ pub fn verify(
     let mut content = verdict::of_verdict(model, &learner, &judged, &limits);
     content.pictures.append(&mut pictures);
     content.files.append(&mut files);
+    if !judge.hidden().is_empty() {
+        let hidden = judge.hidden().join(", ");
+        content.facts.push((
+            "judged by".into(),
+            format!("a solution with full information: it uses {hidden}, which the learner does not see"),
+        ));
+    }
     let which = if options.best { "best on the way" } else { "last" };
     content
         .facts

@@ -100,6 +100,12 @@ impl Content {
             && self.diagnostics.iter().all(|d| d.severity != Severity::Error)
     }
 
+    /// Whether the certificate holds; `None` if nothing in it was asked to.
+    pub fn verdict(&self) -> Option<bool> {
+        let judged: Vec<bool> = self.certificate.iter().filter_map(|c| c.pass).collect();
+        (!judged.is_empty()).then(|| judged.iter().all(|p| *p))
+    }
+
     /// The certificate as a table.
     pub fn certificate_table(&self) -> Table {
         let texts = |f: &dyn Fn(&Check) -> String| self.certificate.iter().map(f).collect::<Vec<String>>();
@@ -177,12 +183,12 @@ impl Content {
     }
 
     fn push_certificate(&self, out: &mut String, width: usize, color: bool) {
-        let verdict = if self.certificate.iter().all(|c| c.pass != Some(false)) {
-            paint("holds", "32", color)
-        } else {
-            paint("FAILS", "1;31", color)
+        let heading = match self.verdict() {
+            Some(true) => format!("{} {}", paint("Certificate", "1", color), paint("holds", "32", color)),
+            Some(false) => format!("{} {}", paint("Certificate", "1", color), paint("FAILS", "1;31", color)),
+            None => format!("{}: no limit was set", paint("Not judged", "1", color)),
         };
-        out.push_str(&format!("{} {verdict}\n", paint("Certificate", "1", color)));
+        out.push_str(&format!("{heading}\n"));
         let column = |f: &dyn Fn(&Check) -> usize| self.certificate.iter().map(f).max().unwrap_or(0);
         let name = column(&|c| c.name.width());
         let measured = column(&|c| c.measured_text().width());
@@ -251,6 +257,7 @@ impl Content {
             "title": self.title,
             "headline": self.headline,
             "passes": self.passes(),
+            "judged": self.verdict().is_some(),
             "facts": facts,
             "certificate": self.certificate,
             "tables": tables,
@@ -386,6 +393,13 @@ pub(super) mod tests {
         content.certificate[1].pass = Some(false);
         assert!(!content.passes());
         assert!(content.screen(100, false).contains("Certificate FAILS"));
+        content.certificate.iter_mut().for_each(|c| c.pass = None);
+        let text = content.screen(100, false);
+        assert!(text.contains("Not judged") && !text.contains("Certificate"), "{text}");
+        assert_eq!(
+            (content.verdict(), content.to_json()["judged"].as_bool()),
+            (None, Some(false))
+        );
         assert!(content.screen(60, false).lines().all(|l| l.width() <= 60));
     }
 

@@ -88,11 +88,15 @@ fn facts(out: &mut String, facts: &[(String, String)]) {
 }
 
 fn certificate(out: &mut String, checks: &[Check]) {
-    let holds = checks.iter().all(|c| c.pass != Some(false));
-    let (class, word) = if holds { ("good", "holds") } else { ("bad", "fails") };
-    out.push_str(&format!(
-        "<h2>Certificate <span class=\"verdict {class}\">{word}</span></h2>\n<table>\n"
-    ));
+    let judged: Vec<bool> = checks.iter().filter_map(|c| c.pass).collect();
+    let heading = if judged.is_empty() {
+        "Not judged: no limit was set".to_string()
+    } else {
+        let holds = judged.iter().all(|p| *p);
+        let (class, word) = if holds { ("good", "holds") } else { ("bad", "fails") };
+        format!("Certificate <span class=\"verdict {class}\">{word}</span>")
+    };
+    out.push_str(&format!("<h2>{heading}</h2>\n<table>\n"));
     out.push_str("<tr><th></th><th>check</th><th class=\"n\">measured</th><th>bound</th><th></th></tr>\n");
     for check in checks {
         let mark = match check.pass {

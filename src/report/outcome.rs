@@ -32,6 +32,7 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
     if r.error.is_finite() {
         facts.push(("value error".into(), format!("at most {}", number::compact(r.error))));
     }
+    facts.extend(information(s));
     if !s.steady_state.is_empty() {
         let shown: Vec<String> = s
             .steady_state
@@ -72,6 +73,26 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
         diagnostics,
         files: vec![(SOLUTION_FILE.to_string(), text.into_bytes())],
     })
+}
+
+/// What policies may depend on, where that is not simply what is observed.
+fn information(s: &Solved) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    if !s.hidden.is_empty() {
+        let hidden = s.hidden.join(", ");
+        out.push((
+            "information".to_string(),
+            format!("solved with full information: policies use {hidden}, which is not observed"),
+        ));
+    }
+    if !s.unseen.is_empty() {
+        let unseen = s.unseen.join(", ");
+        out.push((
+            "not observed".to_string(),
+            format!("{unseen}: tells nothing about later periods, averaged over like a noise"),
+        ));
+    }
+    out
 }
 
 /// The description of a name of the model, or the name itself.

@@ -116,8 +116,11 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
             measured: margin,
             shown: Some(percent(margin)),
             bound: "below 0 %".into(),
-            // Where a constant is as good as exact there is nothing to beat.
-            pass: (loss > NOTHING).then_some(margin < 0.0),
+            // Where a constant is as good as exact there is nothing to beat; and beating it alone is no verdict where no
+            // limit was set.
+            pass: (loss > NOTHING)
+                .then_some(margin < 0.0)
+                .filter(|p| !p || *limits != Limits::default()),
             note: format!("which loses {}", percent(loss)),
         });
     }

@@ -7,6 +7,7 @@
 
 mod axes;
 mod compiler;
+mod information;
 mod noise;
 mod shocks;
 
@@ -50,6 +51,10 @@ pub struct Decision {
     pub open_ends: Vec<(usize, bool, bool)>,
     /// Nodes of each continuous state whose grid the file leaves open, if there is one.
     pub automatic: Option<usize>,
+    /// States and shocks that matter and that no deciding agent observes: full information was asked for.
+    pub hidden: Vec<String>,
+    /// Shocks that no deciding agent observes and that tell nothing about the future, integrated out like noises.
+    pub unseen: Vec<String>,
     no_derivative: Option<String>,
 }
 
@@ -393,7 +398,22 @@ impl<'m> Builder<'m> {
         self.rules()?;
         let mut discretised = Vec::new();
         let laws = self.laws(&mut discretised)?;
-        let noise = self.quadratures()?;
+        let mut noise = self.quadratures()?;
+        // What nobody sees and what tells nothing about the future is a noise to whoever decides.
+        let seen = information::Seen::of(model, &self.agents);
+        let judged = !self.options.deterministic;
+        let unseen: Vec<usize> = if judged && !information::full(model) {
+            information::noise_like(model, &seen, &laws)
+        } else {
+            Vec::new()
+        };
+        let draws = noise.len();
+        noise.extend(unseen.iter().map(|k| noise::Quadrature {
+            input: laws[*k].now,
+            nodes: laws[*k].carried.clone(),
+            weights: laws[*k].matrices[0][0].clone(),
+            moving: None,
+        }));
 
         // Everything that pays, and everything that can stop.
         let reward = self.reward()?;
@@ -430,12 +450,39 @@ impl<'m> Builder<'m> {
 
         // Shocks and noises that matter.
         let chainlets: Vec<usize> = (0..laws.len())
-            .filter(|k| self.reads(&everything, &[laws[*k].now, laws[*k].next]))
+            .filter(|k| !unseen.contains(k) && self.reads(&everything, &[laws[*k].now, laws[*k].next]))
             .collect();
         let chainlets = with_conditions(&laws, chainlets);
         let noises: Vec<usize> = (0..noise.len())
             .filter(|k| self.reads(&everything, &[noise[*k].input]))
             .collect();
+        let (mut hidden, integrated) = (BTreeSet::new(), &noises[noises.partition_point(|k| *k < draws)..]);
+        if judged {
+            let states = self.states.iter().map(|(s, _)| *s);
+            let states = states.filter(|s| !seen.knows(model.states[*s].input));
+            hidden.extend(states.map(information::Hidden::State));
+            let shocks = chainlets.iter().map(|k| laws[*k].shock);
+            let shocks = shocks.filter(|s| !seen.knows(model.shocks[*s].input));
+            hidden.extend(shocks.map(information::Hidden::Shock));
+            // A draw that moves bounds or requirements is not integrated out, and one whose next value is read is no noise.
+            let mut before: Vec<Id> = vec![slack];
+            for a in &actions {
+                before.extend(a.bounds.iter().chain(a.masks.iter().flatten()).copied());
+            }
+            for k in &unseen {
+                if self.reads(&before, &[laws[*k].now]) || self.reads(&everything, &[laws[*k].next]) {
+                    hidden.insert(information::Hidden::Shock(laws[*k].shock));
+                }
+            }
+        }
+        if !hidden.is_empty() && !information::full(model) {
+            return Err(information::refusal(model, &seen, &self.agents, &hidden));
+        }
+        let unseen = integrated
+            .iter()
+            .map(|k| laws[unseen[*k - draws]].name.clone())
+            .collect();
+        let hidden = hidden.iter().map(|h| information::name(model, *h)).collect();
         let chain = joint(&laws, &chainlets)?;
         let (noise_nodes, mut noise_weights, weight) = self.joint_noise(&noise, &noises)?;
 
@@ -471,6 +518,12 @@ impl<'m> Builder<'m> {
             Some(t) => self.input_of(t)?.first().copied(),
             None => None,
         };
+        if let Some(t) = time
+            && model.horizon.is_none()
+            && self.reads(&everything, &[t])
+        {
+            return Err(information::endless_time(model));
+        }
 
         // Renumber the inputs in the order of the layout.
         let mut order: Vec<Option<Id>> = Vec::new();
@@ -627,6 +680,8 @@ impl<'m> Builder<'m> {
             discretised,
             open_ends,
             automatic,
+            hidden,
+            unseen,
             no_derivative,
         })
     }

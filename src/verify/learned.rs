@@ -51,6 +51,8 @@ pub struct Judge {
     /// Where lifetimes begin: drawn from where the model starts, if it says.
     from: Vec<Vec<f64>>,
     constant: Option<super::certificate::ConstantComparison>,
+    /// What the solution uses and nobody observes: it knows more than any learner can.
+    hidden: Vec<String>,
 }
 
 /// Distances of one action.
@@ -100,10 +102,7 @@ impl Judge {
     /// # Errors
     /// Those of the decision problem and of the interface; E0815 if the solution is not of this model.
     pub fn new(model: &Model, solved: Solved, grids: bool) -> Result<Judge, Diagnostic> {
-        let model = match &solved.concept {
-            Some(c) => super::solved::with_concept(model, c),
-            None => model.clone(),
-        };
+        let model = super::solved::as_asked(model, solved.concept.as_deref(), solved.information.as_deref());
         let solution = solved.solution;
         let build = decision::Options {
             bounds: solution
@@ -185,6 +184,7 @@ impl Judge {
             worth,
             from,
             constant,
+            hidden: problem.hidden.clone(),
             decision: problem,
         })
     }
@@ -197,6 +197,11 @@ impl Judge {
     /// The solution.
     pub fn solution(&self) -> &Solution {
         &self.solution
+    }
+
+    /// States and shocks that the solution uses and nobody observes: it knows more than any learner can.
+    pub fn hidden(&self) -> &[String] {
+        &self.hidden
     }
 
     /// What losses are measured in.

@@ -3,7 +3,7 @@
 use super::certificate::{self, Certificate, certify};
 use crate::check::Model;
 use crate::check::model::Setting;
-use crate::check::settings::{CONCEPTS, METHODS, unknown_word};
+use crate::check::settings::{CONCEPTS, INFORMATION, METHODS, unknown_word};
 use crate::diag::Diagnostic;
 use crate::solve::bellman::Interpolation;
 use crate::solve::decision::{self, Decision, Discretised};
@@ -21,6 +21,8 @@ pub struct Options {
     pub method: Option<String>,
     /// The concept, instead of the file's.
     pub concept: Option<String>,
+    /// `observed` or `full`, instead of the file's.
+    pub information: Option<String>,
     /// Seed of the certificate's simulation.
     pub seed: u64,
 }
@@ -39,6 +41,15 @@ pub struct Solved {
     /// The concept that was asked for instead of the file's.
     #[serde(default)]
     pub concept: Option<String>,
+    /// What policies may depend on, where that was asked for instead of the file's.
+    #[serde(default)]
+    pub information: Option<String>,
+    /// What matters and nobody observes: the solution is that of somebody who sees everything.
+    #[serde(default)]
+    pub hidden: Vec<String>,
+    /// Shocks that nobody observes, integrated out like noises.
+    #[serde(default)]
+    pub unseen: Vec<String>,
 }
 
 /// How often the grid of a state without an end may be widened.
@@ -56,6 +67,7 @@ pub fn asked(options: &Options) -> Result<(), Diagnostic> {
     let words = [
         ("method", &options.method, METHODS),
         ("concept", &options.concept, CONCEPTS),
+        ("information", &options.information, INFORMATION),
     ];
     for (what, asked, known) in words {
         if let Some(word) = asked.as_ref().filter(|w| !known.contains(&w.as_str())) {
@@ -76,10 +88,7 @@ pub fn solve(
     progress: &mut dyn FnMut(Progress) -> Control,
 ) -> Result<Solved, Vec<Diagnostic>> {
     asked(options).map_err(|d| vec![d])?;
-    let model = match &options.concept {
-        Some(c) => with_concept(model, c),
-        None => model.clone(),
-    };
+    let model = as_asked(model, options.concept.as_deref(), options.information.as_deref());
     let method = options
         .method
         .clone()
@@ -155,6 +164,9 @@ pub fn solve(
             discretised: problem.discretised.clone(),
             steady_state,
             concept: options.concept.clone(),
+            information: options.information.clone(),
+            hidden: problem.hidden.clone(),
+            unseen: problem.unseen.clone(),
         });
     }
 }
@@ -399,10 +411,14 @@ fn word(model: &Model, key: &str) -> Option<String> {
     }
 }
 
-/// The model under another concept than the file's.
-pub(super) fn with_concept(model: &Model, concept: &str) -> Model {
+/// The model under another concept or other information than the file's, where that is asked for.
+pub(super) fn as_asked(model: &Model, concept: Option<&str>, information: Option<&str>) -> Model {
     let mut model = model.clone();
-    set(&mut model, "concept", Setting::Word(concept.to_string()));
+    for (key, word) in [("concept", concept), ("information", information)] {
+        if let Some(word) = word {
+            set(&mut model, key, Setting::Word(word.to_string()));
+        }
+    }
     model
 }
 

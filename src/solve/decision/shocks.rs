@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 /// One independent chain of the problem.
 pub(super) struct Chainlet {
     pub(super) name: String,
+    /// The shock of the model.
+    pub(super) shock: usize,
     pub(super) now: Id,
     pub(super) next: Id,
     /// What the input carries at each link (the link for chains, the value otherwise).
@@ -50,6 +52,7 @@ impl Builder<'_> {
                 };
                 out.push(Chainlet {
                     name: element_name(model, &shock.name, &shock.shape, e, n),
+                    shock: s,
                     now: now[e],
                     next: next[e],
                     carried,

@@ -5,6 +5,8 @@
 //! decided. Every random number is a function of (seed, variable, step, world, element): worlds do not disturb one another,
 //! and results do not depend on threads.
 
+pub mod trial;
+
 use super::engine::{Engine, Frame};
 use super::shocks::{self, Conditions, Law};
 use crate::check::model::{Action, DrawWhen, Model, Otherwise, Process, Scenario, Space, Target, Then};
@@ -56,6 +58,8 @@ pub struct Worlds {
     layout: Layout,
     rows: Vec<Vec<Vec<usize>>>,
     forced_noises: Vec<(usize, InputId, InputId)>,
+    /// Evenly spread draws where single periods are tried.
+    lattice: Option<trial::Lattice>,
     /// What has been counted since the start.
     pub counts: Counts,
 }
@@ -241,6 +245,7 @@ impl Worlds {
             layout,
             rows,
             forced_noises,
+            lattice: None,
             counts,
         };
         w.check_starts()?;
@@ -362,6 +367,16 @@ impl Worlds {
             let key = self.key.child(DRAWS + number as u64);
             let n = self.worlds;
             let together = if d.when == DrawWhen::Start { 1 } else { self.together };
+            if self.lattice.is_some() {
+                let mut array = std::mem::take(&mut self.frame[d.input.0 as usize]);
+                for e in 0..array.len() / n {
+                    for w in 0..n {
+                        array[e * n + w] = self.spread(DRAWS, number, e, w).unwrap_or_else(|| key.uniform(self.step, lane(w, e)));
+                    }
+                }
+                self.frame[d.input.0 as usize] = array;
+                continue;
+            }
             let array = &mut self.frame[d.input.0 as usize];
             if n == 1 {
                 key.fill_f64(self.step, 0, array);
@@ -587,6 +602,14 @@ impl Worlds {
         if stage == 0 {
             self.draw(|w| w == DrawWhen::Observe);
         }
+        self.bounds_as_drawn(stage)
+    }
+
+    /// The same, with signals as they were drawn before.
+    ///
+    /// # Errors
+    /// A graph that cannot be evaluated.
+    pub fn bounds_as_drawn(&mut self, stage: usize) -> Result<Vec<Bounds>, Diagnostic> {
         let model = self.model.clone();
         let values = self.bounds[stage].run(&self.frame, self.worlds)?;
         let n = self.worlds;
@@ -985,7 +1008,9 @@ impl Worlds {
                 let on = self.conditions(s, true);
                 for e in 0..fresh.len() / n {
                     for w in 0..n {
-                        let u = key.uniform(self.step, lane(w / self.together, e));
+                        let u = self
+                            .spread(SHOCKS, s, e, w)
+                            .unwrap_or_else(|| key.uniform(self.step, lane(w / self.together, e)));
                         fresh[e * n + w] = shocks::next(&self.laws[s], self.stored[s][e * n + w], &on, e, w, n, u);
                     }
                 }

@@ -10,6 +10,7 @@ use crate::diag::Diagnostic;
 use crate::env::simulate::Simulation;
 use crate::verify::certificate::{Certificate, Quantiles};
 use crate::verify::solved::Solved;
+use crate::verify::world::Scale;
 
 /// File of a run directory from which a solution is read back.
 pub const SOLUTION_FILE: &str = "solution.ron";
@@ -230,6 +231,21 @@ fn checks(c: &Certificate) -> Vec<Check> {
             bound: format!("at most {}", number::significant(k.limit(t.constant), 8)),
             pass: Some(k.holds(t.constant)),
             note: "lifetime value; the bound is the solution's, with three standard errors of the difference".into(),
+        });
+    }
+    for p in c.world.iter().flat_map(|w| &w.proofs) {
+        let show = |x: f64| match p.scale {
+            Scale::Log => format!("10^{x:.2}"),
+            Scale::Share => format!("{} %", number::compact(100.0 * x)),
+            Scale::Plain => number::compact(x),
+        };
+        out.push(Check {
+            name: p.name.clone(),
+            measured: p.value,
+            shown: Some(show(p.value)),
+            bound: p.limit.map_or(String::new(), |l| format!("at most {}", show(l))),
+            pass: p.holds,
+            note: p.note.clone(),
         });
     }
     out

@@ -210,6 +210,9 @@ pub struct Certificate {
     pub constant: Option<ConstantComparison>,
     /// What was asked for.
     pub thresholds: Thresholds,
+    /// The judgement in the economy that `econc simulate` runs.
+    #[serde(default)]
+    pub world: Option<super::world::WorldCertificate>,
 }
 
 fn quantiles(values: &[f64]) -> Option<Quantiles> {
@@ -437,6 +440,7 @@ pub fn certify(
         moments: simulated.moments(&bellman, paths),
         constant: None,
         thresholds: options.thresholds.clone(),
+        world: None,
     };
     if options.constant {
         certificate.constant = best_constant(&bellman, &policy, solution, options);

@@ -1,6 +1,7 @@
 //! Solving a model and judging the solution: what `econc solve` does between compiling and reporting.
 
 use super::certificate::{self, Certificate, certify};
+use super::world;
 use crate::check::Model;
 use crate::check::model::Setting;
 use crate::check::settings::{CONCEPTS, INFORMATION, METHODS, unknown_word};
@@ -158,6 +159,8 @@ pub fn solve(
                 .zip(s.states.iter().chain(&s.actions).copied())
                 .collect()
         });
+        let mut certificate = certificate;
+        in_the_economy(&model, &solution, &mut certificate, options.seed);
         return Ok(Solved {
             solution,
             certificate,
@@ -168,6 +171,26 @@ pub fn solve(
             hidden: problem.hidden.clone(),
             unseen: problem.unseen.clone(),
         });
+    }
+}
+
+/// Judges a solution in the economy that `econc simulate` runs, and adds the judgement to the certificate.
+fn in_the_economy(model: &Model, solution: &Solution, certificate: &mut Certificate, seed: u64) {
+    let options = world::Options {
+        seed,
+        edges: certificate.thresholds.edges,
+        ..world::Options::default()
+    };
+    match world::judge(model, solution, &options) {
+        Ok(judged) => {
+            certificate.passed &= judged.passed();
+            certificate.reasons.extend(judged.reasons.clone());
+            certificate.world = Some(judged);
+        }
+        Err(d) => {
+            certificate.passed = false;
+            certificate.reasons.push(d.note("the solution could not be judged in the model's own economy"));
+        }
     }
 }
 

@@ -1,0 +1,189 @@
+//! One-shot deviations looked for in the economy, by a scan that the solver does not know.
+//!
+//! Along every choice the whole range is tried: even steps, steps that halve from both ends (so that a range of any width
+//! is seen at every scale), draws, and neighbours of what was chosen; finite choices one by one; several choices also together at
+//! random. What looks better with few draws is tried again with many: the same draws for the deviation and for the policy.
+
+use super::trials::{Job, Range, Trials, Visit};
+use super::{Bench, WorldCertificate, width};
+use crate::diag::Diagnostic;
+use crate::num::random::Key;
+use crate::num::statistics;
+
+/// Places that are scanned.
+const PLACES: usize = 80;
+/// Draws of the scan, and of the looks at what it finds.
+const DRAWS: [usize; 3] = [16, 1024, 16_384];
+/// Most combinations of finite choices that are all tried.
+const COMBINATIONS: usize = 256;
+
+/// What is tried along one choice.
+fn along(range: &Range, chosen: f64, key: Key, lane: u64) -> Vec<f64> {
+    match range {
+        Range::Values(values) => values.iter().copied().take(COMBINATIONS).collect(),
+        Range::Between(lo, hi) => {
+            let mut out = Vec::new();
+            let w = width(*lo, *hi, chosen);
+            if lo.is_finite() && hi.is_finite() {
+                out.extend((0..=24).map(|i| lo + w * f64::from(i) / 24.0));
+                out.extend((2..=20).flat_map(|k| {
+                    let step = w * 0.5f64.powi(k);
+                    [lo + step, hi - step]
+                }));
+                out.extend((0..6).map(|i| lo + w * key.uniform(lane, i)));
+            } else {
+                let from = if lo.is_finite() {
+                    *lo
+                } else if hi.is_finite() {
+                    *hi
+                } else {
+                    chosen
+                };
+                for k in -12..=12 {
+                    let step = w * 2f64.powi(k);
+                    out.extend([from + step, from - step]);
+                }
+            }
+            for k in [0.1, 0.03, 0.01, 3e-3, 1e-3, 1e-4] {
+                out.extend([chosen + k * w, chosen - k * w]);
+            }
+            out.retain(|x| x >= lo && x <= hi && x.is_finite());
+            out
+        }
+    }
+}
+
+/// Deviations that are tried at a visit.
+fn candidates(visit: &Visit, ranges: &[Range], key: Key, lane: u64) -> Vec<Vec<f64>> {
+    let lists: Vec<Vec<f64>> = ranges
+        .iter()
+        .enumerate()
+        .map(|(c, r)| along(r, visit.actions[c], key, lane * 64 + c as u64))
+        .collect();
+    let finite = ranges.iter().all(|r| matches!(r, Range::Values(_)));
+    let product = lists.iter().map(Vec::len).try_fold(1usize, usize::checked_mul);
+    if finite && product.is_some_and(|p| p <= COMBINATIONS) {
+        let mut all = vec![Vec::new()];
+        for list in &lists {
+            all = all
+                .into_iter()
+                .flat_map(|head: Vec<f64>| list.iter().map(move |x| [head.as_slice(), &[*x]].concat()))
+                .collect();
+        }
+        return all;
+    }
+    let mut out = Vec::new();
+    for (c, list) in lists.iter().enumerate() {
+        for x in list {
+            let mut a = visit.actions.clone();
+            a[c] = *x;
+            out.push(a);
+        }
+    }
+    if lists.len() > 1 {
+        for i in 0..48u64 {
+            let pick = |c: usize| {
+                let list = &lists[c];
+                let u = key.uniform(lane * 64 + 63, i * 16 + c as u64);
+                list.get((u * list.len() as f64) as usize).copied()
+            };
+            let a: Option<Vec<f64>> = (0..lists.len()).map(pick).collect();
+            out.extend(a);
+        }
+    }
+    out
+}
+
+/// Scans and judges.
+///
+/// # Errors
+/// Those of the economy's programs.
+pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
+    if bench.seat.choices.iter().any(|c| c.taste.is_some()) {
+        return Ok(());
+    }
+    let visits = &bench.played.visits;
+    let limit = 10f64.powf(bench.options.limit);
+    let key = Key::new(bench.options.seed, 0xdef1);
+    let stride = visits.len().div_ceil(PLACES).max(1);
+    let places: Vec<usize> = (0..visits.len()).step_by(stride).collect();
+    let ranges = trials.ranges(visits)?;
+    // (visit, gain relative to its unit, deviation)
+    let mut found: Vec<(usize, f64, Vec<f64>)> = Vec::new();
+    for &i in &places {
+        let tried = candidates(&visits[i], &ranges[i], key, i as u64);
+        let mut jobs = vec![Job {
+            visit: i,
+            actions: &visits[i].actions,
+        }];
+        jobs.extend(tried.iter().map(|a| Job { visit: i, actions: a }));
+        let worth = trials.worth(visits, &jobs, DRAWS[0])?;
+        let here = worth[0].q;
+        let mut order: Vec<usize> = (0..tried.len()).filter(|k| worth[k + 1].q.is_finite()).collect();
+        order.sort_by(|a, b| worth[b + 1].q.total_cmp(&worth[a + 1].q));
+        for k in order.into_iter().take(3) {
+            let gain = worth[k + 1].q - here;
+            found.push((i, if here.is_finite() { gain / bench.units[i] } else { f64::INFINITY }, tried[k].clone()));
+        }
+    }
+    // Where the few draws see a gain, or come closest to one, more draws decide.
+    for draws in &DRAWS[1..] {
+        let mut order: Vec<usize> = (0..found.len()).collect();
+        order.sort_by(|a, b| found[*b].1.total_cmp(&found[*a].1));
+        order.retain(|k| found[*k].1 > 0.3 * limit);
+        order.truncate(if *draws > 4096 { 6 } else { 60 });
+        let mut jobs = Vec::new();
+        for &k in &order {
+            let (i, _, a) = &found[k];
+            jobs.push(Job {
+                visit: *i,
+                actions: &visits[*i].actions,
+            });
+            jobs.push(Job { visit: *i, actions: a });
+        }
+        let worth = trials.worth(visits, &jobs, *draws)?;
+        let gains: Vec<f64> = worth.chunks(2).map(|w| w[1].q - w[0].q).collect();
+        for (k, gain) in order.into_iter().zip(gains) {
+            found[k].1 = if gain.is_nan() { f64::INFINITY } else { gain / bench.units[found[k].0] };
+        }
+    }
+    let mut largest = vec![0.0f64; visits.len()];
+    for (i, gain, _) in &found {
+        largest[*i] = largest[*i].max(*gain);
+    }
+    let gains: Vec<f64> = places.iter().map(|i| largest[*i]).collect();
+    let top = gains.iter().copied().fold(0.0, f64::max);
+    let fine = out.log(
+        "one-shot deviation gain, largest",
+        top,
+        Some(bench.options.limit),
+        format!(
+            "{} places visited in the economy, share of {}; mean 10^{:.1}",
+            places.len(),
+            bench.unit,
+            statistics::mean(&gains).max(1e-16).log10()
+        ),
+    );
+    if !fine {
+        let best = found.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        let words: Vec<String> = best
+            .map(|(_, _, a)| {
+                let named = bench.seat.choices.iter().zip(a);
+                named.map(|(c, x)| format!("{} = {x:.5}", c.name)).collect()
+            })
+            .unwrap_or_default();
+        out.reasons.push(
+            Diagnostic::error(
+                "E0946",
+                format!(
+                    "a one-period deviation gains 10^{:.2} of {} in the model's own economy",
+                    top.log10(),
+                    bench.unit
+                ),
+            )
+            .note(format!("{}; better: {}", super::promise::worst(bench, &largest), words.join(", ")))
+            .hint("narrow the action's bounds to what can matter, use more nodes, or more quadrature nodes"),
+        );
+    }
+    Ok(())
+}

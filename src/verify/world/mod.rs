@@ -1,0 +1,281 @@
+//! The certificate's second half: a solution judged in the economy that a user simulates.
+//!
+//! Nothing here reads a number that only the solver's problem holds. Paths run on the declared laws of shocks (not on chains),
+//! with the chances that hold at each place, from where the file starts; the policy is the one that `econc simulate` plays; rewards,
+//! laws, ends and requirements are those of the simulated economy; expectations are taken over evenly spread draws of one
+//! simulated period; deviations are looked for by a scan that knows nothing of the solver's search.
+//!
+//! * [`value`]: the solution's value, read at any state and shock.
+//! * [`trials`]: what a choice is worth at a place.
+//! * one file a proof: [`promise`] (value promised and obtained, Bellman residuals), [`deviation`] (one-shot deviations),
+//!   [`stay`] (domains, grid, requirements), [`interpreter`] (the compiled economy against the plain one).
+//!
+//! The sum of Bellman residuals along a path, discounted, is exactly the difference between the value that the policy
+//! obtains and the value that the solution promises (Kakade and Langford 2002, lemma 6.1, with the solution's value in the place of
+//! the optimal one), so small residuals at visited states are no proxy: they are the error, with hardly any noise of sampling.
+
+pub mod deviation;
+pub mod interpreter;
+pub mod play;
+pub mod promise;
+pub mod seat;
+pub mod stay;
+pub mod trials;
+pub mod value;
+
+use crate::check::Model;
+use crate::diag::{Diagnostic, Severity};
+use crate::solve::solution::Solution;
+use seat::Seat;
+use serde::{Deserialize, Serialize};
+use trials::{Job, Trials, Visit};
+use value::Value;
+
+/// Settings of the judge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Seed of all draws.
+    pub seed: u64,
+    /// Lives simulated side by side.
+    pub lives: usize,
+    /// Places of each sample: by their weight in lifetime value, and evenly over time.
+    pub points: usize,
+    /// Draws of one expectation.
+    pub draws: usize,
+    /// log10 of the largest error that passes, in units of a period's consumption (of the reward's own size without one).
+    pub limit: f64,
+    /// Largest share of simulated time outside domains or grid.
+    pub edges: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            seed: 1,
+            lives: 64,
+            points: 120,
+            draws: 128,
+            limit: -3.0,
+            edges: 1e-3,
+        }
+    }
+}
+
+/// How a number of a proof is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scale {
+    /// As a power of ten; `value` and `limit` are log10.
+    Log,
+    /// As a percentage; `value` and `limit` are shares.
+    Share,
+    /// As it is.
+    Plain,
+}
+
+/// One thing that was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Proof {
+    /// What.
+    pub name: String,
+    /// The number.
+    pub value: f64,
+    /// How it is shown.
+    pub scale: Scale,
+    /// What it may be at most; `None` where it only informs.
+    pub limit: Option<f64>,
+    /// Whether it is as it must be; `None` where it only informs.
+    pub holds: Option<bool>,
+    /// Where it was measured, in which unit, with which sampling error.
+    pub note: String,
+}
+
+/// The judgement in the economy itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorldCertificate {
+    /// What was measured, in order.
+    pub proofs: Vec<Proof>,
+    /// What fails (errors), and what should be known (warnings).
+    pub reasons: Vec<Diagnostic>,
+}
+
+impl WorldCertificate {
+    /// Whether nothing failed.
+    pub fn passed(&self) -> bool {
+        self.proofs.iter().all(|p| p.holds != Some(false))
+            && !self.reasons.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    fn log(&mut self, name: &str, x: f64, limit: Option<f64>, note: String) -> bool {
+        let value = x.abs().clamp(1e-16, 1e300).log10();
+        let holds = limit.map(|l| !x.is_nan() && value <= l);
+        self.proofs.push(Proof {
+            name: name.into(),
+            value: if x.is_nan() { 300.0 } else { value },
+            scale: Scale::Log,
+            limit,
+            holds,
+            note,
+        });
+        holds != Some(false)
+    }
+
+    fn share(&mut self, name: &str, x: f64, limit: Option<f64>, note: String) -> bool {
+        let holds = limit.map(|l| x <= l);
+        self.proofs.push(Proof {
+            name: name.into(),
+            value: x,
+            scale: Scale::Share,
+            limit,
+            holds,
+            note,
+        });
+        holds != Some(false)
+    }
+}
+
+/// What every proof may use.
+pub struct Bench<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// The decision maker.
+    pub seat: &'a Seat,
+    /// The solution's value.
+    pub value: &'a Value,
+    /// What happened in simulation.
+    pub played: &'a play::Played,
+    /// Settings.
+    pub options: &'a Options,
+    /// For each visit the size of one unit of error.
+    pub units: Vec<f64>,
+    /// `consumption` or `reward`.
+    pub unit: &'static str,
+}
+
+/// Judges a solution in the economy of its model.
+///
+/// # Errors
+/// Those of the simulation: a policy that no action fits, values that are not numbers, an economy that cannot be simulated.
+pub fn judge(model: &Model, solution: &Solution, options: &Options) -> Result<WorldCertificate, Diagnostic> {
+    let seat = Seat::of(model, solution)?;
+    let mut out = WorldCertificate::default();
+    let Some(value) = Value::new(solution, &seat, model.horizon) else {
+        return Err(Diagnostic::error("E0905", "the grid of the solution does not ascend"));
+    };
+    let played = play::play(model, solution, &seat, &value, options)?;
+    let mut trials = Trials::new(model, &seat, &value, 4096, options.seed)?;
+    let (units, unit) = units(&mut trials, &seat, &value, &played)?;
+    let bench = Bench {
+        model,
+        seat: &seat,
+        value: &value,
+        played: &played,
+        options,
+        units,
+        unit,
+    };
+    stay::prove(&bench, &mut out);
+    promise::prove(&bench, &mut trials, &mut out)?;
+    deviation::prove(&bench, &mut trials, &mut out)?;
+    interpreter::prove(&bench, &mut out)?;
+    Ok(out)
+}
+
+/// What one unit of error is at each visit: the worth `u'(c) c` of a period's consumption where the model names consumption
+/// and an action moves it; else how much rewards differ between visited states and between choices (a constant added to the reward moves
+/// neither).
+fn units(
+    trials: &mut Trials,
+    seat: &Seat,
+    value: &Value,
+    played: &play::Played,
+) -> Result<(Vec<f64>, &'static str), Diagnostic> {
+    let visits = &played.visits;
+    let draws = 16;
+    let ranges = trials.ranges(visits)?;
+    let mut best: Vec<Option<(f64, f64)>> = vec![None; visits.len()];
+    let mut spread = vec![0.0f64; visits.len()];
+    let base: Vec<Job> = visits
+        .iter()
+        .enumerate()
+        .map(|(visit, v)| Job {
+            visit,
+            actions: &v.actions,
+        })
+        .collect();
+    let here = trials.worth(visits, &base, draws)?;
+    for c in 0..seat.choices.len() {
+        let mut moved: Vec<(usize, Vec<f64>)> = Vec::new();
+        for (i, v) in visits.iter().enumerate() {
+            match &ranges[i][c] {
+                trials::Range::Between(lo, hi) => {
+                    let step = 1e-4 * width(*lo, *hi, v.actions[c]);
+                    let up = v.actions[c] + step <= *hi;
+                    let mut a = v.actions.clone();
+                    a[c] += if up { step } else { -step };
+                    moved.push((i, a));
+                    // The middle of the range, for the size of what is at stake.
+                    let mut a = v.actions.clone();
+                    a[c] = if lo.is_finite() && hi.is_finite() {
+                        0.5 * (lo + hi)
+                    } else {
+                        v.actions[c] + 1.0
+                    };
+                    moved.push((i, a));
+                }
+                trials::Range::Values(values) => {
+                    for x in values.iter().take(16) {
+                        let mut a = v.actions.clone();
+                        a[c] = *x;
+                        moved.push((i, a));
+                    }
+                }
+            }
+        }
+        let jobs: Vec<Job> = moved.iter().map(|(visit, actions)| Job { visit: *visit, actions }).collect();
+        let there = trials.worth(visits, &jobs, draws)?;
+        for ((i, a), t) in moved.iter().zip(&there) {
+            let (dr, dc) = (t.reward - here[*i].reward, t.consumption - here[*i].consumption);
+            let near = matches!(ranges[*i][c], trials::Range::Between(lo, hi)
+                if (a[c] - visits[*i].actions[c]).abs() <= 2e-4 * width(lo, hi, visits[*i].actions[c]));
+            if near && dc != 0.0 && dc.is_finite() && dr.is_finite() {
+                let worth = (dr / dc * here[*i].consumption).abs();
+                if worth > 0.0 && worth.is_finite() && best[*i].is_none_or(|(d, _)| dc.abs() > d) {
+                    best[*i] = Some((dc.abs(), worth));
+                }
+            }
+            if !near && dr.is_finite() {
+                spread[*i] = spread[*i].max(dr.abs());
+            }
+        }
+    }
+    if best.iter().filter(|b| b.is_some()).count() * 2 > visits.len() {
+        let mut known: Vec<f64> = best.iter().flatten().map(|b| b.1).collect();
+        known.sort_by(f64::total_cmp);
+        let median = known[known.len() / 2];
+        return Ok((best.iter().map(|b| b.map_or(median, |b| b.1)).collect(), "consumption"));
+    }
+    let rewards: Vec<f64> = here.iter().map(|h| h.reward).filter(|r| r.is_finite()).collect();
+    let sd = crate::num::statistics::sd(&rewards);
+    let mut finite: Vec<f64> = spread.iter().copied().filter(|s| s.is_finite()).collect();
+    finite.sort_by(f64::total_cmp);
+    let typical = finite.get(finite.len() / 2).copied().unwrap_or(0.0);
+    let size = f64::max(if sd.is_finite() { sd } else { 0.0 }, typical);
+    let largest = visits
+        .iter()
+        .map(|v| value.at(&v.states, &v.shocks, v.place.period).abs())
+        .fold(0.0, f64::max);
+    let floor = 1e-9 * (1.0 + largest);
+    let size = if size > floor { size } else { 1.0 + largest };
+    Ok((vec![size; visits.len()], "reward"))
+}
+
+/// The length of a range; `1 + |x|` where it has no end.
+pub(crate) fn width(lo: f64, hi: f64, x: f64) -> f64 {
+    let w = hi - lo;
+    if w.is_finite() { w } else { 1.0 + x.abs() }
+}
+
+/// The value of the decision maker at a visit.
+fn value_at(value: &Value, v: &Visit) -> f64 {
+    value.at(&v.states, &v.shocks, v.place.period)
+}

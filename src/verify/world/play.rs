@@ -1,0 +1,183 @@
+//! Lives simulated under the solution's policy, as `econc simulate` plays them, and the places at which they are judged.
+
+use super::Options;
+use super::seat::Seat;
+use super::trials::{Visit, reward_of, standing};
+use super::value::Value;
+use crate::check::Model;
+use crate::diag::Diagnostic;
+use crate::env::behaviour::{Actor, Behaviour};
+use crate::env::worlds::{Counts, Worlds};
+use crate::solve::solution::Solution;
+
+/// What was seen.
+pub struct Played {
+    /// Sampled by their weight in lifetime value (first `by_weight` of them), then evenly over time.
+    pub visits: Vec<Visit>,
+    /// Number of visits sampled by weight.
+    pub by_weight: usize,
+    /// Sum of the weights of all periods of one life.
+    pub weight: f64,
+    /// Value promised at the starts, mean over lives.
+    pub promised: f64,
+    /// Discounted rewards of each world's first life (with the value that remains where simulation stopped) less the value
+    /// promised at its start; empty where the discount is not one number.
+    pub gaps: Vec<f64>,
+    /// Periods simulated in each world.
+    pub periods: usize,
+    /// Member-periods outside the solution's grid, and of all.
+    pub outside: (u64, u64),
+    /// Lowest and highest value of each state that was met.
+    pub ranges: Vec<(f64, f64)>,
+    /// What the worlds counted.
+    pub counts: Counts,
+}
+
+/// Periods until what remains is worth a hundredth.
+fn length(model: &Model, discount: f64) -> usize {
+    if let Some(h) = model.horizon {
+        return (2 * h).clamp(40, 600).max(h.min(2000));
+    }
+    if !(discount > 0.0 && discount < 1.0) {
+        return 200;
+    }
+    ((0.01f64.ln() / discount.ln()).ceil() as usize).clamp(100, 600)
+}
+
+/// Plays.
+///
+/// # Errors
+/// Those of a simulation.
+pub fn play(
+    model: &Model,
+    solution: &Solution,
+    seat: &Seat,
+    value: &Value,
+    options: &Options,
+) -> Result<Played, Diagnostic> {
+    let elements: usize = model.graph.inputs.iter().map(|i| model.graph.elements(&i.shape)).sum();
+    let lives = options.lives.min(2_000_000 / elements.max(1)).max(1);
+    let said = seat.agents.iter().find_map(|a| model.agents[*a].discount);
+    let point = said.and_then(|d| model.graph.nodes[d.0 as usize].domain.as_point());
+    // A discount that varies weighs the sample by a guess; expectations use the true one.
+    let known = point.is_some() || said.is_none();
+    let discount = match (point, said) {
+        (Some(d), _) => d,
+        (None, Some(_)) => 0.96,
+        (None, None) if model.states.is_empty() && model.horizon.is_none() => 0.0,
+        (None, None) => 1.0,
+    };
+    let periods = length(model, discount);
+    let mut worlds = Worlds::new(model, None, lives, options.seed, &[])?;
+    let mut actor = Actor::new(&worlds, &Behaviour::Solved(Box::new(solution.clone())))?;
+    let keep = options.points;
+    // Where episodes end, ages follow from the simulation: visits are then taken evenly and weighted.
+    let episodic = !model.ends.is_empty() || model.horizon.is_some();
+    let half = if model.horizon.is_some() { 0 } else { periods / 2 };
+    let mut wanted: Vec<(usize, usize, bool)> = Vec::new();
+    for i in 0..keep {
+        let u = (i as f64 + 0.5) / keep as f64;
+        // Worlds in an order without pattern.
+        let world = |salt: usize| (i * 7919 + salt) % lives;
+        if episodic {
+            wanted.push(((u * periods as f64) as usize, world(13), true));
+        } else {
+            let t = if discount > 0.0 && discount < 1.0 {
+                (1.0 - u * (1.0 - discount.powi(periods as i32))).ln() / discount.ln()
+            } else {
+                0.0
+            };
+            wanted.push(((t as usize).min(periods - 1), world(13), true));
+        }
+        wanted.push((half + (u * (periods - half) as f64) as usize, world(29), false));
+    }
+    wanted.sort_unstable();
+    let mut next = 0;
+    let mut first: Vec<Visit> = Vec::new();
+    let mut second: Vec<Visit> = Vec::new();
+    let mut outside = (0u64, 0u64);
+    let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); seat.states.len()];
+    let mut promised: Vec<f64> = Vec::new();
+    // First lives: discounted rewards so far, and whether they go on.
+    let (mut earned, mut alive) = (vec![0.0; lives], vec![true; lives]);
+    for t in 0..periods {
+        let bounds = actor.act(&mut worlds, 0)?;
+        worlds.settle(&bounds)?;
+        for w in 0..lives {
+            let (states, shocks, period) = standing(&worlds, seat, w);
+            if t == 0 {
+                promised.push(value.at(&states, &shocks, period));
+            }
+            outside.0 += u64::from(value.outside(&states));
+            outside.1 += 1;
+            for (r, x) in ranges.iter_mut().zip(&states) {
+                *r = (r.0.min(*x), r.1.max(*x));
+            }
+            while next < wanted.len() && (wanted[next].0, wanted[next].1) == (t, w) {
+                let place = worlds.snapshot(w);
+                let actions = seat
+                    .choices
+                    .iter()
+                    .map(|c| place.inputs[model.actions[c.action].input.0 as usize][c.element])
+                    .collect();
+                let visit = Visit {
+                    states: states.clone(),
+                    shocks: shocks.clone(),
+                    actions,
+                    weight: if episodic { discount.powf(place.period as f64) } else { 1.0 },
+                    place,
+                };
+                if wanted[next].2 {
+                    first.push(visit);
+                } else {
+                    second.push(visit);
+                }
+                next += 1;
+            }
+        }
+        let outcome = worlds.step(&bounds)?;
+        for w in 0..lives {
+            if !alive[w] {
+                continue;
+            }
+            let weight = discount.powf(t as f64);
+            earned[w] += weight * reward_of(model, seat, &outcome.rewards, lives, w);
+            let gone = seat.single && seat.agents.iter().any(|a| outcome.member_ended[*a].get(w) == Some(&true));
+            if outcome.ended[w] || gone {
+                alive[w] = false;
+                let paid = |k: usize| -> f64 {
+                    let elements = if seat.single { 1 } else { outcome.paid[k].len() / lives };
+                    (0..elements).filter_map(|e| outcome.paid[k].get(e * lives + w)).sum()
+                };
+                earned[w] += weight * discount * (0..outcome.paid.len()).map(paid).sum::<f64>();
+            }
+        }
+        if outcome.ended.iter().any(|e| *e) {
+            worlds.restart(&outcome.ended)?;
+        }
+        actor.forget(&worlds, &outcome);
+    }
+    for w in (0..lives).filter(|w| alive[*w]) {
+        let (states, shocks, period) = standing(&worlds, seat, w);
+        earned[w] += discount.powf(periods as f64) * value.at(&states, &shocks, period);
+    }
+    let weight = if discount < 1.0 {
+        let n = model.horizon.unwrap_or(periods);
+        (1.0 - discount.powi(n as i32)) / (1.0 - discount)
+    } else {
+        model.horizon.unwrap_or(periods) as f64
+    };
+    let by_weight = first.len();
+    first.extend(second);
+    Ok(Played {
+        visits: first,
+        by_weight,
+        weight,
+        promised: crate::num::statistics::mean(&promised),
+        gaps: if known { earned.iter().zip(&promised).map(|(e, p)| e - p).collect() } else { Vec::new() },
+        periods,
+        outside,
+        ranges,
+        counts: worlds.counts.clone(),
+    })
+}

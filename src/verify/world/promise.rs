@@ -1,0 +1,238 @@
+//! The value that the solution promises and the value that its policy obtains in the economy.
+//!
+//! At a place `x` with the policy's action `a`: `E[r + d V(x')] - V(x)`, the Bellman residual of the policy. Its discounted sum along a life is what
+//! the life obtains less what was promised at its start. Residuals that look too large with few draws are measured again with
+//! more, so that what is printed is the solution's error and not the integration's.
+
+use super::trials::{Job, Trials, Visit};
+use super::{Bench, WorldCertificate, value_at};
+use crate::diag::Diagnostic;
+use crate::num::statistics;
+
+/// Draws of the first, second and third look.
+const LOOKS: [usize; 2] = [2048, 16_384];
+
+/// Residuals `E[r + d V(x')] - V(x)` at visits.
+///
+/// # Errors
+/// Those of the economy's programs.
+pub fn residuals(bench: &Bench, trials: &mut Trials) -> Result<Vec<f64>, Diagnostic> {
+    let visits = &bench.played.visits;
+    let limit = 10f64.powf(bench.options.limit);
+    let mut out = vec![0.0; visits.len()];
+    let mut looked: Vec<usize> = (0..visits.len()).collect();
+    let mut draws = bench.options.draws;
+    for more in LOOKS.into_iter().map(Some).chain([None]) {
+        for (i, x) in looked.iter().zip(look(bench, trials, visits, &looked, draws)?) {
+            out[*i] = x;
+        }
+        let Some(more) = more else { break };
+        let suspicious = |i: &usize| !(out[*i].abs() <= 0.5 * limit * bench.units[*i]);
+        looked.retain(suspicious);
+        // A solution that is wrong everywhere need not be measured everywhere to the last digit.
+        looked.truncate(if more > 4096 { 8 } else { 64 });
+        if looked.is_empty() {
+            break;
+        }
+        draws = more;
+    }
+    Ok(out)
+}
+
+fn look(
+    bench: &Bench,
+    trials: &mut Trials,
+    visits: &[Visit],
+    at: &[usize],
+    draws: usize,
+) -> Result<Vec<f64>, Diagnostic> {
+    let seat = bench.seat;
+    let taste: Option<(usize, f64)> = seat.choices.iter().enumerate().find_map(|(c, x)| x.taste.map(|t| (c, t)));
+    let Some((c, scale)) = taste else {
+        let jobs: Vec<Job> = at
+            .iter()
+            .map(|&visit| Job {
+                visit,
+                actions: &visits[visit].actions,
+            })
+            .collect();
+        let worth = trials.worth(visits, &jobs, draws)?;
+        return Ok(at
+            .iter()
+            .zip(worth)
+            .map(|(&i, w)| w.q - value_at(bench.value, &visits[i]))
+            .collect());
+    };
+    // With taste shocks every choice is made: the value is the expected largest of all.
+    let mut tried: Vec<(usize, Vec<f64>)> = Vec::new();
+    for &i in at {
+        for x in &seat.choices[c].values {
+            let mut a = visits[i].actions.clone();
+            a[c] = *x;
+            tried.push((i, a));
+        }
+    }
+    let allowed = trials.ranges(visits)?;
+    let jobs: Vec<Job> = tried.iter().map(|(visit, actions)| Job { visit: *visit, actions }).collect();
+    let worth = trials.worth(visits, &jobs, draws)?;
+    let per = seat.choices[c].values.len();
+    Ok(at
+        .iter()
+        .enumerate()
+        .map(|(k, &i)| {
+            let open = |x: f64| matches!(&allowed[i][c], super::trials::Range::Values(v) if v.contains(&x));
+            let q: Vec<f64> = (0..per)
+                .filter(|j| open(seat.choices[c].values[*j]))
+                .map(|j| worth[k * per + j].q)
+                .collect();
+            let top = q.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = q.iter().map(|q| ((q - top) / scale).exp()).sum();
+            top + scale * (sum.ln() + 0.577_215_664_901_532_9) - value_at(bench.value, &visits[i])
+        })
+        .collect())
+}
+
+/// Measures and judges.
+///
+/// # Errors
+/// Those of the economy's programs.
+pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
+    let (played, visits) = (bench.played, &bench.played.visits);
+    // Two choices, one of them with taste shocks: the best of the other for each is not known here.
+    if bench.seat.choices.len() > 1 && bench.seat.choices.iter().any(|c| c.taste.is_some()) {
+        out.share(
+            "value obtained less promised",
+            0.0,
+            None,
+            "not judged: taste shocks on one of several choices".into(),
+        );
+        return Ok(());
+    }
+    let limit = bench.options.limit;
+    let raw = residuals(bench, trials)?;
+    let relative: Vec<f64> = raw.iter().zip(&bench.units).map(|(r, u)| r / u).collect();
+    let first = &visits[..played.by_weight];
+    let weights: f64 = first.iter().map(|v| v.weight).sum();
+    let mean = |x: &[f64]| -> f64 {
+        let sum: f64 = x.iter().zip(first).map(|(x, v)| x * v.weight).sum();
+        sum / weights
+    };
+    let gap = mean(&relative);
+    let spread = statistics::sd(&relative[..played.by_weight]) / (first.len().max(2) as f64).sqrt();
+    let obtained = played.promised + mean(&raw) * played.weight;
+    let lives = if played.gaps.len() > 1 {
+        let n = played.gaps.len() as f64;
+        format!(
+            "; by summing rewards of {} lives {:.6} +- {:.2}",
+            n,
+            played.promised + statistics::mean(&played.gaps),
+            statistics::sd(&played.gaps) / n.sqrt()
+        )
+    } else {
+        String::new()
+    };
+    let note = format!(
+        "a period, share of {}; promised {:.8}, obtained {:.8}{lives}",
+        bench.unit, played.promised, obtained
+    );
+    // Sampling blurs the mean; two standard errors are the judge's, not the solution's.
+    let measured = if gap.is_finite() {
+        (gap.abs() - 2.0 * if spread.is_finite() { spread } else { 0.0 }).max(0.0)
+    } else {
+        gap
+    };
+    let shown = if gap.is_finite() { gap } else { f64::NAN };
+    let fine = measured <= 10f64.powf(limit);
+    out.log("value obtained less promised", shown, Some(limit), note);
+    if let Some(p) = out.proofs.last_mut() {
+        p.holds = Some(fine);
+    }
+    if !fine {
+        out.reasons.push(
+            Diagnostic::error(
+                "E0944",
+                format!(
+                    "the policy does not obtain the value that the solution promises: {obtained:.6} in place of {:.6}",
+                    played.promised
+                ),
+            )
+            .note(format!(
+                "in the model's own economy (declared shocks, from the model's start), {:.2e} of {} a period",
+                shown, bench.unit
+            ))
+            .hint(cause(bench)),
+        );
+    }
+    let mut sizes: Vec<f64> = relative.iter().map(|r| if r.is_nan() { f64::INFINITY } else { r.abs() }).collect();
+    sizes.sort_by(f64::total_cmp);
+    let q99 = statistics::quantile_sorted(&sizes, 0.99);
+    let fine = out.log(
+        "Bellman residual, 99 % quantile",
+        q99,
+        Some(limit),
+        format!("{} places visited in the economy, share of {}", sizes.len(), bench.unit),
+    );
+    if !fine {
+        out.reasons.push(
+            Diagnostic::error(
+                "E0945",
+                format!(
+                    "at places visited in the model's own economy the value is off by 10^{:.2} of {} a period",
+                    q99.log10(),
+                    bench.unit
+                ),
+            )
+            .note(worst(bench, &relative))
+            .hint(cause(bench)),
+        );
+    }
+    Ok(())
+}
+
+/// The visit where something is largest, in words.
+pub fn worst(bench: &Bench, sizes: &[f64]) -> String {
+    let mut top = 0;
+    for (i, x) in sizes.iter().enumerate() {
+        if !(x.abs() <= sizes[top].abs()) {
+            top = i;
+        }
+    }
+    let Some(v) = bench.played.visits.get(top) else {
+        return String::new();
+    };
+    let model = bench.model;
+    let mut words: Vec<String> = Vec::new();
+    for (slot, x) in bench.seat.states.iter().zip(&v.states) {
+        words.push(format!("{} = {x:.5}", model.graph.inputs[slot.input].name));
+    }
+    for (s, x) in bench.seat.shocks.iter().zip(&v.shocks) {
+        let shown = if s.continuous {
+            *x
+        } else {
+            s.values.get(*x as usize).copied().unwrap_or(*x)
+        };
+        words.push(format!("{} = {shown:.5}", model.shocks[s.shock].name));
+    }
+    for (c, x) in bench.seat.choices.iter().zip(&v.actions) {
+        words.push(format!("{} = {x:.5}", c.name));
+    }
+    format!("largest at {}", words.join(", "))
+}
+
+/// What to change: whatever is continuous and discretised.
+fn cause(bench: &Bench) -> String {
+    let mut ways = Vec::new();
+    if bench.seat.shocks.iter().any(|s| s.continuous) {
+        ways.push("more chain states (chain.z = rouwenhorst(15))");
+    }
+    if !bench.model.noises.is_empty() {
+        ways.push("more quadrature nodes (quadrature.e = 40)");
+    }
+    if bench.seat.states.iter().any(|_| true) {
+        ways.push("a finer or wider grid (grid.k = log(400))");
+    }
+    if ways.is_empty() {
+        return "please report this model: nothing in it is approximated, so the solver is wrong".into();
+    }
+    ways.join(", or ")
+}

@@ -11,7 +11,7 @@
 //! integrands need not be periodic.
 
 use super::{SHOCKS, Worlds};
-use crate::check::model::DrawWhen;
+use crate::check::model::{DrawWhen, Process};
 use crate::diag::Diagnostic;
 use crate::num::random::Key;
 
@@ -49,6 +49,17 @@ pub(super) struct Lattice {
     at: Vec<(u64, u64)>,
     /// Steps of the draws, `a_d`.
     steps: Vec<f64>,
+    /// Draws that are given: (dimension, one number a world, NaN where it is left to the lattice).
+    given: Vec<(usize, Vec<f64>)>,
+}
+
+/// A draw of one period: the innovation of a shock, or a noise's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Drawn {
+    /// (number of the shock, element)
+    Shock(usize, usize),
+    /// (number of the draw, element)
+    Noise(usize, usize),
 }
 
 /// Draws of one place that have a step of their own in the lattice; later ones share.
@@ -71,11 +82,17 @@ impl Lattice {
             points,
             at,
             steps,
+            given: Vec::new(),
         }
     }
 
     /// The draw of dimension `d` in `world`: uniform in (0, 1) over the random shift.
     fn uniform(&self, d: usize, world: usize) -> f64 {
+        if let Some((_, given)) = self.given.iter().find(|(g, _)| *g == d)
+            && !given[world].is_nan()
+        {
+            return given[world];
+        }
         let (place, point) = self.at[world];
         let shift = self.key.uniform(place, d as u64);
         let step = if d == 0 {
@@ -161,6 +178,50 @@ impl Worlds {
     /// From now on world `w` meets point `at[w].1` of `points` evenly spread draws of place number `at[w].0`.
     pub fn spread_chance(&mut self, points: usize, at: Vec<(u64, u64)>, seed: u64) {
         self.lattice = Some(Lattice::new(points.max(1), at, seed));
+    }
+
+    /// Fixes draws of the next trial: for each, the uniform number that world `w` meets (NaN leaves it to the lattice).
+    pub fn fix_draws(&mut self, draws: Vec<(Drawn, Vec<f64>)>) {
+        let given = draws
+            .into_iter()
+            .map(|(d, x)| {
+                let dimension = match d {
+                    Drawn::Shock(s, e) => self.dimension(SHOCKS, s, e),
+                    Drawn::Noise(n, e) => self.dimension(super::DRAWS, n, e),
+                };
+                (dimension, x)
+            })
+            .collect();
+        if let Some(l) = &mut self.lattice {
+            l.given = given;
+        }
+    }
+
+    /// Draws the noises of the period, without letting it pass.
+    pub fn draw_noises(&mut self) {
+        self.draw(|w| matches!(w, DrawWhen::After(_)));
+    }
+
+    /// The probabilities of the next state of one element of a chain from a place, given next states of others that
+    /// are known already. `None` for other processes.
+    pub fn chain_row(&self, shock: usize, element: usize, place: &Place, next: &[(Drawn, usize)]) -> Option<Vec<f64>> {
+        let Process::Chain { matrices, given, .. } = &self.laws[shock].process else {
+            return None;
+        };
+        let mut matrix = 0;
+        for ((g, primed), map) in given.iter().zip(&self.rows[shock]) {
+            let Process::Chain { values, .. } = &self.model.shocks[*g].process else {
+                return None;
+            };
+            let theirs = map[element];
+            let at = if *primed {
+                next.iter().find(|(d, _)| *d == Drawn::Shock(*g, theirs))?.1
+            } else {
+                place.stored[*g][theirs] as usize
+            };
+            matrix = matrix * values.len() + at;
+        }
+        matrices.get(matrix)?.get(place.stored[shock][element] as usize).cloned()
     }
 
     /// Sets one element of an action in one world.

@@ -11,7 +11,7 @@ use crate::num::random::Key;
 use crate::num::statistics;
 
 /// Places that are scanned.
-const PLACES: usize = 80;
+const PLACES: usize = 81;
 /// Draws of the scan, and of the looks at what it finds.
 const DRAWS: [usize; 3] = [16, 1024, 16_384];
 /// Most combinations of finite choices that are all tried.

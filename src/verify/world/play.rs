@@ -41,7 +41,7 @@ fn length(model: &Model, discount: f64) -> usize {
     if !(discount > 0.0 && discount < 1.0) {
         return 200;
     }
-    ((0.01f64.ln() / discount.ln()).ceil() as usize).clamp(100, 600)
+    ((0.01f64.ln() / discount.ln()).ceil() as usize).clamp(60, 600)
 }
 
 /// Plays.

@@ -3,12 +3,12 @@
 use super::seat::Seat;
 use super::value::Value;
 use crate::check::Model;
-use crate::check::model::{Otherwise, Then};
+use crate::check::model::{DrawWhen, Family, Otherwise, Process, Then};
 use crate::diag::Diagnostic;
 use crate::env::engine::Engine;
-use crate::env::worlds::trial::Place;
+use crate::env::worlds::trial::{Drawn, Place};
 use crate::env::worlds::{Bounds, Worlds};
-use crate::graph::NodeId;
+use crate::graph::{NodeId, Op};
 
 /// Slack below which a hard requirement counts as violated.
 const FEASIBLE: f64 = -1e-9;
@@ -26,6 +26,147 @@ pub struct Visit {
     pub actions: Vec<f64>,
     /// Weight of the date in lifetime value.
     pub weight: f64,
+}
+
+/// A combination of outcomes of finite draws.
+#[derive(Clone, Debug)]
+struct Leaf {
+    job: usize,
+    weight: f64,
+    /// The uniform draw that gives each outcome.
+    draws: Vec<(Drawn, f64)>,
+    /// Next states of chains.
+    next: Vec<(Drawn, usize)>,
+}
+
+impl Leaf {
+    /// One leaf for each outcome of a draw: outcome `i` has the uniform numbers of an interval of length `row[i]`.
+    fn split(self, drawn: Drawn, row: &[f64], into: &mut Vec<Leaf>) {
+        let total: f64 = row.iter().sum();
+        // Rows that are no probabilities are left to the draws as the economy makes them.
+        if !(total > 0.0) || row.iter().any(|p| !(*p >= 0.0)) {
+            into.push(self);
+            return;
+        }
+        let mut below = 0.0;
+        for (i, p) in row.iter().enumerate() {
+            if *p > 0.0 {
+                let mut leaf = self.clone();
+                leaf.weight *= p / total;
+                leaf.draws.push((drawn, (below + 0.5 * p).clamp(1e-15, 1.0 - 1e-15)));
+                leaf.next.push((drawn, i));
+                into.push(leaf);
+            }
+            below += p;
+        }
+    }
+}
+
+/// Which draws matter, and which of them take finitely many values.
+#[derive(Clone, Debug, Default)]
+struct Chances {
+    /// Chains and finite iid shocks, element by element, conditioning ones first.
+    chains: Vec<(usize, usize)>,
+    /// For each shock the probabilities of a finite iid law.
+    iid: Vec<Option<Vec<f64>>>,
+    /// Finite noises, element by element, in the order of the model.
+    noises: Vec<(usize, usize)>,
+    /// Whether anything else is drawn.
+    continuous: bool,
+}
+
+/// Most outcomes of one finite draw, and of all together.
+const MOST_OUTCOMES: usize = 256;
+
+impl Chances {
+    fn of(model: &Model, seat: &Seat, outputs: &[NodeId]) -> Chances {
+        // Inputs that rewards, laws of motion and ends read.
+        let mut seen = vec![false; model.graph.nodes.len()];
+        let mut inputs = vec![false; model.graph.inputs.len()];
+        let mut todo = outputs.to_vec();
+        let mut visit = |todo: &mut Vec<NodeId>| {
+            while let Some(n) = todo.pop() {
+                if std::mem::replace(&mut seen[n.0 as usize], true) {
+                    continue;
+                }
+                let op = &model.graph.nodes[n.0 as usize].op;
+                if let Op::Input(i) = op {
+                    inputs[i.0 as usize] = true;
+                }
+                todo.extend(crate::graph::shape::operands(op));
+                if let Op::Root { root, .. } = op {
+                    todo.extend(model.graph.roots[*root as usize].residuals.iter().copied());
+                }
+            }
+        };
+        visit(&mut todo);
+        let mut out = Chances {
+            iid: vec![None; model.shocks.len()],
+            ..Chances::default()
+        };
+        let mut product = 1usize;
+        let mut room = |n: usize| {
+            product = product.saturating_mul(n.max(1));
+            product <= MOST_OUTCOMES
+        };
+        for s in crate::check::law::order(model) {
+            let shock = &model.shocks[s];
+            let elements = model.graph.elements(&shock.shape);
+            let matters = |e: usize| {
+                seat.shocks.iter().any(|x| x.shock == s && x.element == e) || inputs[shock.next.0 as usize] && elements == 1
+            };
+            let finite = match &shock.process {
+                Process::Chain { values, .. } => Some(values.len()),
+                Process::Iid(d) => {
+                    let row = match d.family {
+                        Family::Bernoulli => Some(vec![d.args[0], 1.0 - d.args[0]]),
+                        Family::UniformInt => {
+                            let n = (d.args[1] - d.args[0] + 1.0).clamp(1.0, MOST_OUTCOMES as f64) as usize;
+                            Some(vec![1.0 / n as f64; n])
+                        }
+                        Family::Discrete => Some(d.table.iter().map(|(_, p)| *p).collect()),
+                        Family::Normal | Family::Lognormal | Family::Uniform | Family::Exponential | Family::Gumbel => None,
+                    };
+                    out.iid[s] = row.clone();
+                    row.map(|r| r.len())
+                }
+                Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Var1 { .. } => None,
+            };
+            for e in (0..elements).filter(|e| matters(*e)) {
+                match finite {
+                    Some(n) if room(n) => out.chains.push((s, e)),
+                    _ => out.continuous = true,
+                }
+            }
+        }
+        for (k, noise) in model.noises.iter().enumerate() {
+            let draw = &model.draws[noise.draw];
+            if !inputs[draw.input.0 as usize] || !matches!(draw.when, DrawWhen::After(_)) {
+                continue;
+            }
+            let elements = if seat.single { 1 } else { model.graph.elements(&draw.shape) };
+            let finite = match noise.family {
+                Family::Bernoulli => Some(2),
+                Family::Discrete => Some(noise.outcomes.len()),
+                Family::UniformInt => {
+                    let end = |i: usize| model.graph.nodes[noise.args[i].0 as usize].domain;
+                    let n = end(1).hi - end(0).lo + 1.0;
+                    (n <= 64.0).then_some(n.max(1.0) as usize)
+                }
+                Family::Normal | Family::Lognormal | Family::Uniform | Family::Exponential | Family::Gumbel => None,
+            };
+            // One draw may serve several noises: their intervals would have to be cut together.
+            let shared = model.noises.iter().filter(|n| n.draw == noise.draw).count() > 1
+                || model.graph.elements(&model.graph.nodes[noise.node.0 as usize].shape) != model.graph.elements(&draw.shape);
+            for e in 0..elements {
+                match finite {
+                    Some(n) if !shared && room(n) => out.noises.push((k, e)),
+                    _ => out.continuous = true,
+                }
+            }
+        }
+        out
+    }
 }
 
 /// What a choice is worth at a place.
@@ -61,6 +202,7 @@ pub struct Trials<'a> {
     slacks: Option<Engine>,
     lanes: usize,
     seed: u64,
+    chance: Chances,
     /// Position of the discount and of consumption among the watched nodes.
     discount: Option<usize>,
     consumption: Option<usize>,
@@ -101,7 +243,9 @@ impl<'a> Trials<'a> {
         } else {
             Some(worlds.engine(hard)?)
         };
+        let chance = Chances::of(model, seat, &worlds.outcome_nodes());
         Ok(Trials {
+            chance,
             model,
             seat,
             value,
@@ -119,40 +263,33 @@ impl<'a> Trials<'a> {
     /// # Errors
     /// Those of the economy's programs.
     pub fn worth(&mut self, visits: &[Visit], jobs: &[Job], draws: usize) -> Result<Vec<Worth>, Diagnostic> {
-        let mut out = vec![Worth::default(); jobs.len()];
         let draws = draws.max(1);
-        let mut sums = vec![[0.0f64; 5]; jobs.len()];
-        let all = jobs.len() * draws;
+        let leaves = self.branches(visits, jobs)?;
+        // Finite draws are taken exactly; the lattice stands for what is left.
+        let many = leaves.len().div_ceil(jobs.len().max(1)).max(1);
+        let inner = if self.chance.continuous {
+            draws.div_ceil(many).max(if many > 1 { 8.min(draws) } else { 1 })
+        } else {
+            1
+        };
+        let mut sums = vec![[0.0f64; 6]; jobs.len()];
+        let all = leaves.len() * inner;
         let mut from = 0;
         while from < all {
             let many = self.lanes.min(all - from);
-            let lane = |w: usize| ((from + w) / draws, (from + w) % draws);
-            let last = many - 1;
-            let at: Vec<(u64, u64)> = (0..self.lanes)
-                .map(|w| {
-                    let (job, draw) = lane(w.min(last));
-                    (jobs[job].visit as u64, draw as u64)
-                })
-                .collect();
-            let places: Vec<&Place> = (0..many).map(|w| &visits[jobs[lane(w).0].visit].place).collect();
-            self.worlds.spread_chance(draws, at, self.seed);
-            self.worlds.put(&places);
-            for w in 0..many {
-                for (choice, x) in self.seat.choices.iter().zip(jobs[lane(w).0].actions) {
-                    self.worlds.choose(choice.action, choice.element, w, *x);
-                }
-            }
+            let lane = |w: usize| ((from + w.min(many - 1)) / inner, (from + w.min(many - 1)) % inner);
+            self.stand(visits, jobs, &leaves, inner, &lane, many);
             let feasible = self.feasible()?;
             let tried = self.worlds.trial()?;
             for w in 0..many {
-                let job = lane(w).0;
-                let s = &mut sums[job];
+                let leaf = &leaves[lane(w).0];
+                let s = &mut sums[leaf.job];
+                let p = leaf.weight / inner as f64;
                 if !feasible[w] {
                     s[0] = f64::NEG_INFINITY;
                     continue;
                 }
                 let r = reward_of(self.model, self.seat, &tried.rewards, self.lanes, w);
-                let n = self.lanes;
                 let d = match self.discount {
                     Some(k) => tried.watched[k][w],
                     None if self.model.states.is_empty() && self.model.horizon.is_none() => 0.0,
@@ -165,30 +302,155 @@ impl<'a> Trials<'a> {
                     0.0
                 } else {
                     let (states, shocks, period) = self.standing(w);
-                    s[4] += f64::from(u8::from(self.value.outside(&states)));
+                    s[4] += p * f64::from(u8::from(self.value.outside(&states)));
                     self.value.at(&states, &shocks, period)
                 };
                 let q = r + d * later;
-                s[0] += q;
-                s[1] += q * q;
-                s[2] += r;
-                s[3] += self.consumption.map_or(f64::NAN, |k| {
-                    let v = &tried.watched[k];
-                    if v.len() == n || self.seat.single { v[w] } else { f64::NAN }
-                });
+                s[0] += p * q;
+                s[1] += p * q * q;
+                s[2] += p * r;
+                s[3] += p * self.consumption.map_or(f64::NAN, |k| tried.watched[k][w]);
+                s[5] += p;
             }
             from += many;
         }
-        let n = draws as f64;
-        for (o, s) in out.iter_mut().zip(&sums) {
-            let mean = s[0] / n;
-            *o = Worth {
-                q: if s[0].is_nan() { f64::NEG_INFINITY } else { mean },
-                error: ((s[1] / n - mean * mean).max(0.0) / n).sqrt(),
-                reward: s[2] / n,
-                consumption: s[3] / n,
-                outside: s[4] / n,
-            };
+        Ok(sums
+            .iter()
+            .map(|s| Worth {
+                q: if s[0].is_nan() { f64::NEG_INFINITY } else { s[0] },
+                error: ((s[1] - s[0] * s[0]).max(0.0) / draws as f64).sqrt(),
+                reward: s[2],
+                consumption: s[3],
+                outside: s[4],
+            })
+            .collect())
+    }
+
+    /// Puts the lanes where their jobs and branches are.
+    fn stand(
+        &mut self,
+        visits: &[Visit],
+        jobs: &[Job],
+        leaves: &[Leaf],
+        inner: usize,
+        lane: &dyn Fn(usize) -> (usize, usize),
+        many: usize,
+    ) {
+        let job = |w: usize| &jobs[leaves[lane(w).0].job];
+        let at: Vec<(u64, u64)> = (0..self.lanes).map(|w| (job(w).visit as u64, lane(w).1 as u64)).collect();
+        let places: Vec<&Place> = (0..many).map(|w| &visits[job(w).visit].place).collect();
+        self.worlds.spread_chance(inner, at, self.seed);
+        self.worlds.put(&places);
+        for w in 0..self.lanes {
+            for (choice, x) in self.seat.choices.iter().zip(job(w).actions) {
+                self.worlds.choose(choice.action, choice.element, w, *x);
+            }
+        }
+        let mut fixed: Vec<(Drawn, Vec<f64>)> = Vec::new();
+        for w in 0..self.lanes {
+            for (d, u) in &leaves[lane(w).0].draws {
+                let k = match fixed.iter().position(|(x, _)| x == d) {
+                    Some(k) => k,
+                    None => {
+                        fixed.push((*d, vec![f64::NAN; self.lanes]));
+                        fixed.len() - 1
+                    }
+                };
+                fixed[k].1[w] = *u;
+            }
+        }
+        self.worlds.fix_draws(fixed);
+    }
+
+    /// Every combination of outcomes of the finite draws that matter, for each job, with its probability.
+    fn branches(&mut self, visits: &[Visit], jobs: &[Job]) -> Result<Vec<Leaf>, Diagnostic> {
+        let mut leaves: Vec<Leaf> = (0..jobs.len())
+            .map(|job| Leaf {
+                job,
+                weight: 1.0,
+                draws: Vec::new(),
+                next: Vec::new(),
+            })
+            .collect();
+        for (shock, element) in self.chance.chains.clone() {
+            let drawn = Drawn::Shock(shock, element);
+            let mut grown = Vec::with_capacity(leaves.len() * 2);
+            for leaf in leaves {
+                let place = &visits[jobs[leaf.job].visit].place;
+                let row = match &self.chance.iid[shock] {
+                    Some(row) => Some(row.clone()),
+                    None => self.worlds.chain_row(shock, element, place, &leaf.next),
+                };
+                let Some(row) = row else {
+                    grown.push(leaf);
+                    continue;
+                };
+                leaf.split(drawn, &row, &mut grown);
+            }
+            leaves = grown;
+        }
+        for k in 0..self.chance.noises.len() {
+            let (noise, element) = self.chance.noises[k];
+            let draw = self.model.noises[noise].draw;
+            let drawn = Drawn::Noise(draw, element);
+            let rows = self.rows(visits, jobs, &leaves, noise, element)?;
+            let mut grown = Vec::with_capacity(leaves.len() * 2);
+            for (leaf, row) in leaves.into_iter().zip(rows) {
+                leaf.split(drawn, &row, &mut grown);
+            }
+            leaves = grown;
+        }
+        Ok(leaves)
+    }
+
+    /// The probabilities of a finite noise at every branch so far, as lengths of the intervals of its uniform draw.
+    fn rows(
+        &mut self,
+        visits: &[Visit],
+        jobs: &[Job],
+        leaves: &[Leaf],
+        noise: usize,
+        element: usize,
+    ) -> Result<Vec<Vec<f64>>, Diagnostic> {
+        let n = &self.model.noises[noise];
+        let nodes: Vec<NodeId> = match n.family {
+            Family::Discrete => n.outcomes.iter().map(|(_, p)| *p).collect(),
+            _ => n.args.clone(),
+        };
+        let maps: Vec<usize> = nodes
+            .iter()
+            .map(|x| {
+                let graph = &self.model.graph;
+                let from = &graph.nodes[x.0 as usize].shape;
+                let to = &graph.nodes[n.node.0 as usize].shape;
+                crate::graph::shape::aligned(graph, from, to).get(element).copied()
+            })
+            .map(|e| e.unwrap_or(usize::MAX))
+            .collect();
+        let mut engine = self.worlds.engine(nodes)?;
+        let mut out = Vec::with_capacity(leaves.len());
+        let mut from = 0;
+        while from < leaves.len() {
+            let many = self.lanes.min(leaves.len() - from);
+            let lane = |w: usize| (from + w.min(many - 1), 0);
+            self.stand(visits, jobs, leaves, 1, &lane, many);
+            self.worlds.draw_noises();
+            let values = engine.run(&self.worlds.frame, self.lanes)?;
+            for w in 0..many {
+                let a = |k: usize| values[k].get(maps[k].saturating_mul(self.lanes) + w).copied().unwrap_or(f64::NAN);
+                out.push(match n.family {
+                    Family::Bernoulli => {
+                        let p = a(0).clamp(0.0, 1.0);
+                        vec![p, 1.0 - p]
+                    }
+                    Family::UniformInt => {
+                        let count = (a(1) - a(0) + 1.0).clamp(1.0, MOST_OUTCOMES as f64) as usize;
+                        vec![1.0 / count as f64; count]
+                    }
+                    _ => (0..maps.len()).map(a).collect(),
+                });
+            }
+            from += many;
         }
         Ok(out)
     }

@@ -233,6 +233,26 @@ fn checks(c: &Certificate) -> Vec<Check> {
             note: "lifetime value; the bound is the solution's, with three standard errors of the difference".into(),
         });
     }
+    if let Some(t) = c.trusted.as_ref().filter(|t| !t.ranges.is_empty()) {
+        let ranges: Vec<String> = t
+            .ranges
+            .iter()
+            .map(|r| format!("{} in [{}, {}]", r.name, number::compact(r.lo), number::compact(r.hi)))
+            .collect();
+        let words = if t.share < 0.1 {
+            "; the rest of the grid is not certified"
+        } else {
+            ""
+        };
+        out.push(Check {
+            name: "grid that can be trusted".into(),
+            measured: t.share,
+            shown: Some(format!("{} %", number::compact(100.0 * t.share))),
+            bound: String::new(),
+            pass: if t.spikes.is_empty() { None } else { Some(false) },
+            note: format!("{}{words}", ranges.join(", ")),
+        });
+    }
     for p in c.world.iter().flat_map(|w| &w.proofs) {
         let show = |x: f64| match p.scale {
             Scale::Log => format!("10^{x:.2}"),

@@ -210,6 +210,9 @@ pub struct Certificate {
     pub constant: Option<ConstantComparison>,
     /// What was asked for.
     pub thresholds: Thresholds,
+    /// Where on the grid the solution can be trusted.
+    #[serde(default)]
+    pub trusted: Option<super::trusted::Trusted>,
     /// The judgement in the economy that `econc simulate` runs.
     #[serde(default)]
     pub world: Option<super::world::WorldCertificate>,
@@ -406,7 +409,8 @@ pub fn certify(
             .collect()
     };
     let ergodic = judge(&points);
-    let grid = judge(&between_nodes(&bellman, solution, options.points));
+    let grid_points = between_nodes(&bellman, solution, options.points);
+    let grid = judge(&grid_points);
     let collect =
         |all: &[Residuals], of: &dyn Fn(&Residuals) -> Vec<f64>| -> Vec<f64> { all.iter().flat_map(of).collect() };
     let eulers = |all: &[Residuals]| collect(all, &|r| r.euler.clone().unwrap_or_default());
@@ -440,6 +444,7 @@ pub fn certify(
         moments: simulated.moments(&bellman, paths),
         constant: None,
         thresholds: options.thresholds.clone(),
+        trusted: trusted(&bellman, solution, &grid_points, &grid, &simulated, &options.thresholds),
         world: None,
     };
     if options.constant {
@@ -447,6 +452,41 @@ pub fn certify(
     }
     judge_thresholds(&mut certificate);
     Ok(certificate)
+}
+
+/// Where Bellman residuals between the nodes are small, around what was simulated.
+fn trusted(
+    bellman: &Bellman,
+    solution: &Solution,
+    points: &[(At, Vec<f64>)],
+    residuals: &[Residuals],
+    simulated: &Simulated,
+    thresholds: &Thresholds,
+) -> Option<super::trusted::Trusted> {
+    if bellman.only_nodes() || bellman.tensor.axes().is_empty() {
+        return None;
+    }
+    let ns = solution.states.len();
+    let mut judged: Vec<(Vec<f64>, f64)> = Vec::with_capacity(points.len());
+    for (g, r) in group(points, ns).iter().zip(residuals) {
+        for i in 0..g.n {
+            judged.push((g.states.iter().map(|s| s[i]).collect(), r.bellman[i]));
+        }
+    }
+    let visited: Vec<(f64, f64)> = simulated
+        .states
+        .iter()
+        .map(|s| {
+            s.iter()
+                .fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), x| (lo.min(*x), hi.max(*x)))
+        })
+        .collect();
+    Some(super::trusted::region(
+        &solution.states,
+        &visited,
+        &judged,
+        10f64.powf(thresholds.bellman),
+    ))
 }
 
 fn judge_thresholds(c: &mut Certificate) {
@@ -525,6 +565,15 @@ fn judge_thresholds(c: &mut Certificate) {
             headline,
             note,
             "the solution is wrong or its grid far too coarse: refine it, and check the model's signs",
+        );
+    }
+    if let Some(spike) = c.trusted.as_ref().and_then(|t| t.spikes.first()) {
+        let count = c.trusted.as_ref().map_or(0, |t| t.spikes.len());
+        fail(
+            "E0948",
+            format!("the value has spikes off the visited set: {count} points between good ones are off"),
+            format!("first at {:?}, by {:.1e} {unit}", spike.0, spike.1),
+            "howard = 0, more nodes or linear interpolation; or narrow the grid to where the solution is wanted",
         );
     }
     if !(c.infeasible <= t.infeasible) {

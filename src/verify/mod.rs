@@ -5,6 +5,7 @@ pub mod euler;
 pub mod learned;
 pub mod simulate;
 pub mod solved;
+pub mod trusted;
 pub mod world;
 
 #[cfg(test)]

@@ -140,6 +140,13 @@ const PAGES: &[(&str, &str)] = &[
     ("E0940", include_str!("E0940.md")),
     ("E0941", include_str!("E0941.md")),
     // files, the command line
+    ("E0942", include_str!("E0942.md")),
+    ("E0943", include_str!("E0943.md")),
+    ("E0944", include_str!("E0944.md")),
+    ("E0945", include_str!("E0945.md")),
+    ("E0946", include_str!("E0946.md")),
+    ("E0947", include_str!("E0947.md")),
+    ("E0948", include_str!("E0948.md")),
     ("E0950", include_str!("E0950.md")),
     ("E0951", include_str!("E0951.md")),
     ("E0952", include_str!("E0952.md")),
@@ -167,6 +174,7 @@ const PAGES: &[(&str, &str)] = &[
     ("W0713", include_str!("W0713.md")),
     ("W0907", include_str!("W0907.md")),
     ("W0908", include_str!("W0908.md")),
+    ("W0942", include_str!("W0942.md")),
     //
 ];
 

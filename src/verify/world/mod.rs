@@ -8,12 +8,13 @@
 //! * [`value`]: the solution's value, read at any state and shock.
 //! * [`trials`]: what a choice is worth at a place.
 //! * one file a proof: [`promise`] (value promised and obtained, Bellman residuals), [`deviation`] (one-shot deviations),
-//!   [`stay`] (domains, grid, requirements), [`interpreter`] (the compiled economy against the plain one).
+//!   [`stay`] (domains, grid, requirements), [`clearing`], [`interpreter`] (the compiled economy against the plain one).
 //!
 //! The sum of Bellman residuals along a path, discounted, is exactly the difference between the value that the policy
 //! obtains and the value that the solution promises (Kakade and Langford 2002, lemma 6.1, with the solution's value in the place of
 //! the optimal one), so small residuals at visited states are no proxy: they are the error, with hardly any noise of sampling.
 
+pub mod clearing;
 pub mod deviation;
 pub mod interpreter;
 pub mod play;
@@ -176,6 +177,7 @@ pub fn judge(model: &Model, solution: &Solution, options: &Options) -> Result<Wo
     stay::prove(&bench, &mut out);
     promise::prove(&bench, &mut trials, &mut out)?;
     deviation::prove(&bench, &mut trials, &mut out)?;
+    clearing::prove(&bench, &mut out)?;
     interpreter::prove(&bench, &mut out)?;
     Ok(out)
 }
@@ -268,6 +270,9 @@ fn units(
     let size = if size > floor { size } else { 1.0 + largest };
     Ok((vec![size; visits.len()], "reward"))
 }
+
+#[cfg(test)]
+mod tests;
 
 /// The length of a range; `1 + |x|` where it has no end.
 pub(crate) fn width(lo: f64, hi: f64, x: f64) -> f64 {

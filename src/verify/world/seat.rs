@@ -87,7 +87,7 @@ impl Seat {
     /// # Errors
     /// E0815: a name that the model has not.
     pub fn of(model: &Model, solution: &Solution) -> Result<Seat, Diagnostic> {
-        let elements = |shape: &[AxisId]| model.graph.elements(&shape.to_vec());
+        let elements = |shape: &[AxisId]| model.graph.elements(shape);
         let find = |names: &[(String, Vec<AxisId>, Option<usize>)], wanted: &str| -> Option<(usize, usize)> {
             names.iter().enumerate().find_map(|(i, (name, shape, owner))| {
                 let bare = wanted.split('[').next()?;

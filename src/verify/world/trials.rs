@@ -95,7 +95,7 @@ impl Chances {
                 }
                 todo.extend(crate::graph::shape::operands(op));
                 if let Op::Root { root, .. } = op {
-                    todo.extend(model.graph.roots[*root as usize].residuals.iter().copied());
+                    todo.extend(model.graph.roots[*root].residuals.iter().copied());
                 }
             }
         };

@@ -1,0 +1,140 @@
+//! Where a solution can be trusted: the largest box around what simulated lives visit in which Bellman residuals are small.
+//!
+//! The box starts as the range that each state visits and grows along one state at a time, as long as no point between nodes that it takes in has a
+//! residual above the threshold. Points beyond the box that are mostly good again mean spikes: the value is
+//! wrong at a few places that an interpolant then carries on.
+
+use crate::solve::solution::SolvedState;
+use serde::{Deserialize, Serialize};
+
+/// The part of a state's grid in which the solution can be trusted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrustedRange {
+    /// The state.
+    pub name: String,
+    /// Lowest value.
+    pub lo: f64,
+    /// Highest value.
+    pub hi: f64,
+}
+
+/// The box, and what stands beyond it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trusted {
+    /// One range a continuous state.
+    pub ranges: Vec<TrustedRange>,
+    /// Share of the grid's points inside (all shocks and periods counted).
+    pub share: f64,
+    /// Points where the value is off although most points farther out are solved well: states and residual.
+    pub spikes: Vec<(Vec<f64>, f64)>,
+}
+
+impl Trusted {
+    /// Whether states (in the order of the ranges) lie inside, by name.
+    pub fn outside(&self, name: &str, lo: f64, hi: f64) -> bool {
+        self.ranges.iter().any(|r| {
+            let slack = 1e-6 * (r.hi - r.lo).abs();
+            r.name == name && !(lo >= r.lo - slack && hi <= r.hi + slack)
+        })
+    }
+}
+
+/// Share of the points beyond a bad one that must be good for it to be a spike.
+const GOOD_BEYOND: f64 = 0.8;
+/// Fewest points beyond.
+const FEWEST: usize = 8;
+
+/// Finds the box. `visited` are the ranges of all states, `points` states (integer ones too) with their residuals.
+pub fn region(states: &[SolvedState], visited: &[(f64, f64)], points: &[(Vec<f64>, f64)], limit: f64) -> Trusted {
+    let bad = |r: f64| !(r <= limit);
+    let mut lo: Vec<f64> = visited.iter().map(|v| v.0).collect();
+    let mut hi: Vec<f64> = visited.iter().map(|v| v.1).collect();
+    let axes: Vec<usize> = (0..states.len()).filter(|s| !states[*s].integer).collect();
+    let mut spikes: Vec<(Vec<f64>, f64)> = Vec::new();
+    for &s in &axes {
+        // Inside along the other continuous states.
+        let strip: Vec<&(Vec<f64>, f64)> = points
+            .iter()
+            .filter(|(x, _)| axes.iter().all(|&o| o == s || (x[o] >= lo[o] && x[o] <= hi[o])))
+            .collect();
+        for up in [false, true] {
+            let ahead = |x: f64| if up { x > hi[s] } else { x < lo[s] };
+            let mut beyond: Vec<&&(Vec<f64>, f64)> = strip.iter().filter(|(x, _)| ahead(x[s])).collect();
+            beyond.sort_by(|a, b| {
+                let order = a.0[s].total_cmp(&b.0[s]);
+                if up { order } else { order.reverse() }
+            });
+            let stop = beyond.iter().position(|(_, r)| bad(*r));
+            let end = states[s].nodes[if up { states[s].nodes.len() - 1 } else { 0 }];
+            match stop {
+                None => *(if up { &mut hi[s] } else { &mut lo[s] }) = end,
+                Some(at) => {
+                    if at > 0 {
+                        *(if up { &mut hi[s] } else { &mut lo[s] }) = beyond[at - 1].0[s];
+                    }
+                    let rest = &beyond[at..];
+                    let good = rest.iter().filter(|(_, r)| !bad(*r)).count();
+                    let last = rest.iter().rev().take(FEWEST / 2).all(|(_, r)| !bad(*r));
+                    if rest.len() >= FEWEST && last && good as f64 >= GOOD_BEYOND * rest.len() as f64 {
+                        spikes.extend(rest.iter().filter(|(_, r)| bad(*r)).map(|p| (p.0.clone(), p.1)));
+                    }
+                }
+            }
+        }
+    }
+    let inside = points
+        .iter()
+        .filter(|(x, _)| axes.iter().all(|&s| x[s] >= lo[s] && x[s] <= hi[s]))
+        .count();
+    Trusted {
+        ranges: axes
+            .iter()
+            .map(|&s| TrustedRange {
+                name: states[s].name.clone(),
+                lo: lo[s],
+                hi: hi[s],
+            })
+            .collect(),
+        share: if points.is_empty() {
+            1.0
+        } else {
+            inside as f64 / points.len() as f64
+        },
+        spikes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line() -> Vec<SolvedState> {
+        vec![SolvedState {
+            name: "k".into(),
+            nodes: (0..=100).map(f64::from).collect(),
+            log: false,
+            integer: false,
+        }]
+    }
+
+    fn points(residual: impl Fn(f64) -> f64) -> Vec<(Vec<f64>, f64)> {
+        (0..100).map(|i| f64::from(i) + 0.5).map(|x| (vec![x], residual(x))).collect()
+    }
+
+    #[test]
+    fn the_box_grows_to_the_first_bad_point_and_no_further() {
+        let t = region(&line(), &[(40.0, 60.0)], &points(|x| if x > 80.0 { 1.0 } else { 1e-6 }), 1e-3);
+        assert_eq!((t.ranges[0].lo, t.ranges[0].hi), (0.0, 79.5));
+        assert!((t.share - 0.8).abs() < 0.011 && t.spikes.is_empty(), "{t:?}");
+        assert!(t.outside("k", 50.0, 90.0) && !t.outside("k", 1.0, 79.0) && !t.outside("b", -1.0, 1e9));
+    }
+
+    #[test]
+    fn a_few_bad_points_with_good_ones_beyond_are_spikes() {
+        let t = region(&line(), &[(40.0, 60.0)], &points(|x| if x == 70.5 { 0.24 } else { 1e-6 }), 1e-3);
+        assert_eq!(t.spikes, vec![(vec![70.5], 0.24)]);
+        assert_eq!(t.ranges[0].hi, 69.5);
+        let all = region(&line(), &[(40.0, 60.0)], &points(|_| 1e-6), 1e-3);
+        assert_eq!((all.share, all.ranges[0].hi), (1.0, 100.0));
+    }
+}

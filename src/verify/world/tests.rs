@@ -1,0 +1,111 @@
+//! The judge on solutions that are right, and on the same solutions ruined one way at a time.
+
+use super::*;
+use crate::solve::progress::silent;
+use crate::verify::solved;
+
+const GROWTH: &str = "model growth\nparam alpha = 0.36\nparam beta = 0.96\nshock z ~ ar1(rho: 0.9, sigma: 0.02)\n\
+agent planner {\n  state k in [0.5, 20], start uniform(2, 6)\n  action s in [0, 1)\n  let y = exp(z) * k^alpha\n\
+  let c = (1 - s) * y\n  k' = 0.9 * k + s * y\n  observe k, z\n  reward log(c)\n  discount beta\n}\nsolve { grid.k = log(60) }\n";
+
+const MACHINE: &str = "model machine\nagent owner {\n  state x in 0..4, start 0\n  action d in {keep, replace}\n\
+  noise w ~ bernoulli(0.2 + 0.15 * x)\n  x' = if d == replace then 0 else min(x + (if w then 1 else 0), 4)\n  observe x\n\
+  reward if d == replace then -3 else -x\n  discount 0.9\n}\n";
+
+fn compiled(text: &str) -> Model {
+    let (model, diagnostics) = crate::compile(text, &crate::Options::default());
+    model.unwrap_or_else(|| panic!("{diagnostics:?}"))
+}
+
+fn solved(model: &Model) -> Solution {
+    let found = solved::solve(model, &solved::Options { seed: 1, ..solved::Options::default() }, &mut silent);
+    found.unwrap_or_else(|e| panic!("{e:?}")).solution
+}
+
+fn codes(model: &Model, solution: &Solution) -> Vec<String> {
+    let judged = judge(model, solution, &Options::default()).unwrap_or_else(|e| panic!("{e:?}"));
+    assert_eq!(judged.passed(), judged.reasons.is_empty(), "{judged:?}");
+    judged.reasons.into_iter().map(|d| d.code).collect()
+}
+
+fn value(judged: &WorldCertificate, name: &str) -> f64 {
+    judged.proofs.iter().find(|p| p.name == name).map_or(f64::NAN, |p| p.value)
+}
+
+#[test]
+fn right_solutions_pass_and_finite_ones_exactly() {
+    for text in [GROWTH, MACHINE] {
+        let model = compiled(text);
+        let solution = solved(&model);
+        assert!(codes(&model, &solution).is_empty(), "{:?}", judge(&model, &solution, &Options::default()));
+    }
+    let model = compiled(MACHINE);
+    let judged = judge(&model, &solved(&model), &Options::default()).unwrap_or_default();
+    // Nothing is sampled where every draw is finite.
+    assert!(value(&judged, "Bellman residual, 99 % quantile") < -9.0, "{judged:?}");
+    assert!(value(&judged, "value obtained less promised") < -9.0, "{judged:?}");
+}
+
+#[test]
+fn promising_too_much_is_seen_at_its_size() {
+    let model = compiled(GROWTH);
+    let mut solution = solved(&model);
+    // A value that is .1 too high everywhere: (1 - beta) .1 of log consumption a period.
+    solution.value.iter_mut().for_each(|v| *v += 0.1);
+    let judged = judge(&model, &solution, &Options::default()).unwrap_or_default();
+    let gap = value(&judged, "value obtained less promised");
+    assert!((gap - 0.004f64.log10()).abs() < 0.02, "{gap}");
+    assert!(judged.reasons.iter().any(|d| d.code == "E0944") && judged.reasons.iter().any(|d| d.code == "E0945"));
+}
+
+#[test]
+fn a_policy_that_is_not_the_best_is_beaten_by_the_scan() {
+    let model = compiled(GROWTH);
+    let mut solution = solved(&model);
+    solution.policy[0].iter_mut().for_each(|s| *s = (*s + 0.1).min(0.9));
+    let found = codes(&model, &solution);
+    assert!(found.contains(&"E0946".to_string()), "{found:?}");
+    let model = compiled(MACHINE);
+    let mut solution = solved(&model);
+    solution.policy[0].iter_mut().for_each(|d| *d = 0.0);
+    let found = codes(&model, &solution);
+    assert!(found.contains(&"E0946".to_string()), "{found:?}");
+}
+
+#[test]
+fn a_chain_that_is_not_the_declared_law_is_seen() {
+    let model = compiled(GROWTH);
+    // Solved with half the innovations' variance and no persistence, and sold as the declared model's.
+    let other = compiled(&GROWTH.replace("rho: 0.9, sigma: 0.02", "rho: 0.1, sigma: 0.2"));
+    let found = codes(&model, &solved(&other));
+    assert!(found.contains(&"E0945".to_string()), "{found:?}");
+}
+
+#[test]
+fn chances_of_another_state_are_seen() {
+    let model = compiled(MACHINE);
+    let other = compiled(&MACHINE.replace("0.2 + 0.15 * x", "0.2 + 0.15 * (4 - x)"));
+    let found = codes(&model, &solved(&other));
+    assert!(found.contains(&"E0945".to_string()), "{found:?}");
+}
+
+#[test]
+fn a_state_that_leaves_its_domain_fails_though_nobody_reads_it() {
+    let model = compiled(&MACHINE.replace("  noise w", "  state n in 0..3, start 0\n  n' = n + 1\n  noise w"));
+    let found = codes(&model, &solved(&model));
+    assert_eq!(found, ["E0942"], "{found:?}");
+}
+
+#[test]
+fn the_unit_is_not_moved_by_a_constant_in_the_reward() {
+    let wrong = |text: &str| {
+        let model = compiled(text);
+        let mut solution = solved(&model);
+        solution.policy[0].iter_mut().for_each(|d| *d = 0.0);
+        let judged = judge(&model, &solution, &Options::default()).unwrap_or_default();
+        value(&judged, "one-shot deviation gain, largest")
+    };
+    let plain = wrong(MACHINE);
+    let shifted = wrong(&MACHINE.replace("-3 else -x", "1e6 - 3 else 1e6 - x"));
+    assert!((plain - shifted).abs() < 1e-3, "{plain} {shifted}");
+}

@@ -91,7 +91,7 @@ fn chances_of_another_state_are_seen() {
 
 #[test]
 fn a_state_that_leaves_its_domain_fails_though_nobody_reads_it() {
-    let model = compiled(&MACHINE.replace("  noise w", "  state n in 0..3, start 0\n  n' = n + 1\n  noise w"));
+    let model = compiled(&MACHINE.replace("noise w ", "state n in 0..3, start 0\nn' = n + 1\nnoise w "));
     let found = codes(&model, &solved(&model));
     assert_eq!(found, ["E0942"], "{found:?}");
 }

@@ -371,7 +371,9 @@ impl Worlds {
                 let mut array = std::mem::take(&mut self.frame[d.input.0 as usize]);
                 for e in 0..array.len() / n {
                     for w in 0..n {
-                        array[e * n + w] = self.spread(DRAWS, number, e, w).unwrap_or_else(|| key.uniform(self.step, lane(w, e)));
+                        array[e * n + w] = self
+                            .spread(DRAWS, number, e, w)
+                            .unwrap_or_else(|| key.uniform(self.step, lane(w, e)));
                     }
                 }
                 self.frame[d.input.0 as usize] = array;

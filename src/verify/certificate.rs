@@ -477,8 +477,9 @@ fn trusted(
         .states
         .iter()
         .map(|s| {
-            s.iter()
-                .fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), x| (lo.min(*x), hi.max(*x)))
+            s.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), x| {
+                (lo.min(*x), hi.max(*x))
+            })
         })
         .collect();
     Some(super::trusted::region(

@@ -189,7 +189,9 @@ fn in_the_economy(model: &Model, solution: &Solution, certificate: &mut Certific
         }
         Err(d) => {
             certificate.passed = false;
-            certificate.reasons.push(d.note("the solution could not be judged in the model's own economy"));
+            certificate
+                .reasons
+                .push(d.note("the solution could not be judged in the model's own economy"));
         }
     }
 }

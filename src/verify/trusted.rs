@@ -118,12 +118,20 @@ mod tests {
     }
 
     fn points(residual: impl Fn(f64) -> f64) -> Vec<(Vec<f64>, f64)> {
-        (0..100).map(|i| f64::from(i) + 0.5).map(|x| (vec![x], residual(x))).collect()
+        (0..100)
+            .map(|i| f64::from(i) + 0.5)
+            .map(|x| (vec![x], residual(x)))
+            .collect()
     }
 
     #[test]
     fn the_box_grows_to_the_first_bad_point_and_no_further() {
-        let t = region(&line(), &[(40.0, 60.0)], &points(|x| if x > 80.0 { 1.0 } else { 1e-6 }), 1e-3);
+        let t = region(
+            &line(),
+            &[(40.0, 60.0)],
+            &points(|x| if x > 80.0 { 1.0 } else { 1e-6 }),
+            1e-3,
+        );
         assert_eq!((t.ranges[0].lo, t.ranges[0].hi), (0.0, 79.5));
         assert!((t.share - 0.8).abs() < 0.011 && t.spikes.is_empty(), "{t:?}");
         assert!(t.outside("k", 50.0, 90.0) && !t.outside("k", 1.0, 79.0) && !t.outside("b", -1.0, 1e9));
@@ -131,7 +139,12 @@ mod tests {
 
     #[test]
     fn a_few_bad_points_with_good_ones_beyond_are_spikes() {
-        let t = region(&line(), &[(40.0, 60.0)], &points(|x| if x == 70.5 { 0.24 } else { 1e-6 }), 1e-3);
+        let t = region(
+            &line(),
+            &[(40.0, 60.0)],
+            &points(|x| if x == 70.5 { 0.24 } else { 1e-6 }),
+            1e-3,
+        );
         assert_eq!(t.spikes, vec![(vec![70.5], 0.24)]);
         assert_eq!(t.ranges[0].hi, 69.5);
         let all = region(&line(), &[(40.0, 60.0)], &points(|_| 1e-6), 1e-3);

@@ -221,7 +221,10 @@ impl Worlds {
             };
             matrix = matrix * values.len() + at;
         }
-        matrices.get(matrix)?.get(place.stored[shock][element] as usize).cloned()
+        matrices
+            .get(matrix)?
+            .get(place.stored[shock][element] as usize)
+            .cloned()
     }
 
     /// Sets one element of an action in one world.
@@ -270,4 +273,3 @@ impl Worlds {
         Ok(out)
     }
 }
-

@@ -48,12 +48,16 @@ pub fn prove(bench: &Bench, out: &mut WorldCertificate) -> Result<(), Diagnostic
         let k = failed.iter().position(|f| *f == worst).unwrap_or(0);
         let mut d = Diagnostic::error(
             "E0947",
-            format!("a market does not clear at {:.1} % of the places visited", 100.0 * share),
+            format!(
+                "a market does not clear at {:.1} % of the places visited",
+                100.0 * share
+            ),
         );
         if let Some(span) = model.graph.roots[k].spans.first() {
             d = d.at(*span, "no price in its domain clears it there");
         }
-        out.reasons.push(d.hint("widen the domain of the price, or say how the short side is rationed"));
+        out.reasons
+            .push(d.hint("widen the domain of the price, or say how the short side is rationed"));
     }
     Ok(())
 }

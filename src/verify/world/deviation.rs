@@ -123,7 +123,15 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
         order.sort_by(|a, b| worth[b + 1].q.total_cmp(&worth[a + 1].q));
         for k in order.into_iter().take(3) {
             let gain = worth[k + 1].q - here;
-            found.push((i, if here.is_finite() { gain / bench.units[i] } else { f64::INFINITY }, tried[k].clone()));
+            found.push((
+                i,
+                if here.is_finite() {
+                    gain / bench.units[i]
+                } else {
+                    f64::INFINITY
+                },
+                tried[k].clone(),
+            ));
         }
     }
     // Where the few draws see a gain, or come closest to one, more draws decide.
@@ -144,7 +152,11 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
         let worth = trials.worth(visits, &jobs, *draws)?;
         let gains: Vec<f64> = worth.chunks(2).map(|w| w[1].q - w[0].q).collect();
         for (k, gain) in order.into_iter().zip(gains) {
-            found[k].1 = if gain.is_nan() { f64::INFINITY } else { gain / bench.units[found[k].0] };
+            found[k].1 = if gain.is_nan() {
+                f64::INFINITY
+            } else {
+                gain / bench.units[found[k].0]
+            };
         }
     }
     let mut largest = vec![0.0f64; visits.len()];
@@ -181,7 +193,11 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
                     bench.unit
                 ),
             )
-            .note(format!("{}; better: {}", super::promise::worst(bench, &largest), words.join(", ")))
+            .note(format!(
+                "{}; better: {}",
+                super::promise::worst(bench, &largest),
+                words.join(", ")
+            ))
             .hint("narrow the action's bounds to what can matter, use more nodes, or more quadrature nodes"),
         );
     }

@@ -233,7 +233,10 @@ fn units(
                 }
             }
         }
-        let jobs: Vec<Job> = moved.iter().map(|(visit, actions)| Job { visit: *visit, actions }).collect();
+        let jobs: Vec<Job> = moved
+            .iter()
+            .map(|(visit, actions)| Job { visit: *visit, actions })
+            .collect();
         let there = trials.worth(visits, &jobs, draws)?;
         for ((i, a), t) in moved.iter().zip(&there) {
             let (dr, dc) = (t.reward - here[*i].reward, t.consumption - here[*i].consumption);

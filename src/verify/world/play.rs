@@ -124,7 +124,11 @@ pub fn play(
                     states: states.clone(),
                     shocks: shocks.clone(),
                     actions,
-                    weight: if episodic { discount.powf(place.period as f64) } else { 1.0 },
+                    weight: if episodic {
+                        discount.powf(place.period as f64)
+                    } else {
+                        1.0
+                    },
                     place,
                 };
                 if wanted[next].2 {
@@ -142,7 +146,11 @@ pub fn play(
             }
             let weight = discount.powf(t as f64);
             earned[w] += weight * reward_of(model, seat, &outcome.rewards, lives, w);
-            let gone = seat.single && seat.agents.iter().any(|a| outcome.member_ended[*a].get(w) == Some(&true));
+            let gone = seat.single
+                && seat
+                    .agents
+                    .iter()
+                    .any(|a| outcome.member_ended[*a].get(w) == Some(&true));
             if outcome.ended[w] || gone {
                 alive[w] = false;
                 let paid = |k: usize| -> f64 {
@@ -174,7 +182,11 @@ pub fn play(
         by_weight,
         weight,
         promised: crate::num::statistics::mean(&promised),
-        gaps: if known { earned.iter().zip(&promised).map(|(e, p)| e - p).collect() } else { Vec::new() },
+        gaps: if known {
+            earned.iter().zip(&promised).map(|(e, p)| e - p).collect()
+        } else {
+            Vec::new()
+        },
         periods,
         outside,
         ranges,

@@ -47,7 +47,11 @@ fn look(
     draws: usize,
 ) -> Result<Vec<f64>, Diagnostic> {
     let seat = bench.seat;
-    let taste: Option<(usize, f64)> = seat.choices.iter().enumerate().find_map(|(c, x)| x.taste.map(|t| (c, t)));
+    let taste: Option<(usize, f64)> = seat
+        .choices
+        .iter()
+        .enumerate()
+        .find_map(|(c, x)| x.taste.map(|t| (c, t)));
     let Some((c, scale)) = taste else {
         let jobs: Vec<Job> = at
             .iter()
@@ -73,7 +77,10 @@ fn look(
         }
     }
     let allowed = trials.ranges(visits)?;
-    let jobs: Vec<Job> = tried.iter().map(|(visit, actions)| Job { visit: *visit, actions }).collect();
+    let jobs: Vec<Job> = tried
+        .iter()
+        .map(|(visit, actions)| Job { visit: *visit, actions })
+        .collect();
     let worth = trials.worth(visits, &jobs, draws)?;
     let per = seat.choices[c].values.len();
     Ok(at
@@ -163,7 +170,10 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
             .hint(cause(bench)),
         );
     }
-    let mut sizes: Vec<f64> = relative.iter().map(|r| if r.is_nan() { f64::INFINITY } else { r.abs() }).collect();
+    let mut sizes: Vec<f64> = relative
+        .iter()
+        .map(|r| if r.is_nan() { f64::INFINITY } else { r.abs() })
+        .collect();
     sizes.sort_by(f64::total_cmp);
     let q99 = statistics::quantile_sorted(&sizes, 0.99);
     let fine = out.log(

@@ -77,8 +77,11 @@ fn element_name(model: &Model, name: &str, shape: &[AxisId], element: usize, tot
 }
 
 fn lost(what: &str, name: &str) -> Diagnostic {
-    Diagnostic::error("E0815", format!("the model has no {what} `{name}`, which the solution has"))
-        .hint("judge the solution with the model that it was solved from")
+    Diagnostic::error(
+        "E0815",
+        format!("the model has no {what} `{name}`, which the solution has"),
+    )
+    .hint("judge the solution with the model that it was solved from")
 }
 
 impl Seat {
@@ -104,9 +107,21 @@ impl Seat {
             })
         };
         let shape_of = |input: crate::graph::InputId| model.graph.inputs[input.0 as usize].shape.clone();
-        let actions: Vec<_> = model.actions.iter().map(|a| (a.name.clone(), a.shape.clone(), Some(a.owner))).collect();
-        let states: Vec<_> = model.states.iter().map(|s| (s.name.clone(), shape_of(s.input), s.owner)).collect();
-        let shocks: Vec<_> = model.shocks.iter().map(|s| (s.name.clone(), s.shape.clone(), s.owner)).collect();
+        let actions: Vec<_> = model
+            .actions
+            .iter()
+            .map(|a| (a.name.clone(), a.shape.clone(), Some(a.owner)))
+            .collect();
+        let states: Vec<_> = model
+            .states
+            .iter()
+            .map(|s| (s.name.clone(), shape_of(s.input), s.owner))
+            .collect();
+        let shocks: Vec<_> = model
+            .shocks
+            .iter()
+            .map(|s| (s.name.clone(), s.shape.clone(), s.owner))
+            .collect();
 
         let mut choices = Vec::new();
         for a in &solution.actions {
@@ -155,9 +170,7 @@ impl Seat {
         let single = chosen < of_agents;
         if !single {
             // Everybody who wants something counts, whether or not a choice is left to them.
-            agents = (0..model.agents.len())
-                .filter(|a| agents.contains(a))
-                .collect();
+            agents = (0..model.agents.len()).filter(|a| agents.contains(a)).collect();
         }
         Ok(Seat {
             agents,

@@ -29,7 +29,12 @@ pub fn prove(bench: &Bench, out: &mut WorldCertificate) {
         );
     }
     if !shown {
-        out.share("time outside the domains", 0.0, Some(0.0), "all states, in the economy".into());
+        out.share(
+            "time outside the domains",
+            0.0,
+            Some(0.0),
+            "all states, in the economy".into(),
+        );
     }
     if !bench.seat.states.is_empty() {
         let (outside, of) = bench.played.outside;
@@ -43,7 +48,10 @@ pub fn prove(bench: &Bench, out: &mut WorldCertificate) {
             out.reasons.push(
                 Diagnostic::error(
                     "E0943",
-                    format!("{:.2} % of simulated time is spent outside the solved grid", 100.0 * share),
+                    format!(
+                        "{:.2} % of simulated time is spent outside the solved grid",
+                        100.0 * share
+                    ),
                 )
                 .note("policies are not defined there; what is printed for the grid says nothing about these periods")
                 .hint("widen the grid: grid.NAME = log(lo, hi, n), or the state's domain"),

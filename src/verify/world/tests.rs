@@ -18,7 +18,14 @@ fn compiled(text: &str) -> Model {
 }
 
 fn solved(model: &Model) -> Solution {
-    let found = solved::solve(model, &solved::Options { seed: 1, ..solved::Options::default() }, &mut silent);
+    let found = solved::solve(
+        model,
+        &solved::Options {
+            seed: 1,
+            ..solved::Options::default()
+        },
+        &mut silent,
+    );
     found.unwrap_or_else(|e| panic!("{e:?}")).solution
 }
 
@@ -29,7 +36,11 @@ fn codes(model: &Model, solution: &Solution) -> Vec<String> {
 }
 
 fn value(judged: &WorldCertificate, name: &str) -> f64 {
-    judged.proofs.iter().find(|p| p.name == name).map_or(f64::NAN, |p| p.value)
+    judged
+        .proofs
+        .iter()
+        .find(|p| p.name == name)
+        .map_or(f64::NAN, |p| p.value)
 }
 
 #[test]
@@ -37,7 +48,11 @@ fn right_solutions_pass_and_finite_ones_exactly() {
     for text in [GROWTH, MACHINE] {
         let model = compiled(text);
         let solution = solved(&model);
-        assert!(codes(&model, &solution).is_empty(), "{:?}", judge(&model, &solution, &Options::default()));
+        assert!(
+            codes(&model, &solution).is_empty(),
+            "{:?}",
+            judge(&model, &solution, &Options::default())
+        );
     }
     let model = compiled(MACHINE);
     let judged = judge(&model, &solved(&model), &Options::default()).unwrap_or_default();

@@ -113,7 +113,8 @@ impl Chances {
             let shock = &model.shocks[s];
             let elements = model.graph.elements(&shock.shape);
             let matters = |e: usize| {
-                seat.shocks.iter().any(|x| x.shock == s && x.element == e) || inputs[shock.next.0 as usize] && elements == 1
+                seat.shocks.iter().any(|x| x.shock == s && x.element == e)
+                    || inputs[shock.next.0 as usize] && elements == 1
             };
             let finite = match &shock.process {
                 Process::Chain { values, .. } => Some(values.len()),
@@ -125,7 +126,9 @@ impl Chances {
                             Some(vec![1.0 / n as f64; n])
                         }
                         Family::Discrete => Some(d.table.iter().map(|(_, p)| *p).collect()),
-                        Family::Normal | Family::Lognormal | Family::Uniform | Family::Exponential | Family::Gumbel => None,
+                        Family::Normal | Family::Lognormal | Family::Uniform | Family::Exponential | Family::Gumbel => {
+                            None
+                        }
                     };
                     out.iid[s] = row.clone();
                     row.map(|r| r.len())
@@ -144,7 +147,11 @@ impl Chances {
             if !inputs[draw.input.0 as usize] || !matches!(draw.when, DrawWhen::After(_)) {
                 continue;
             }
-            let elements = if seat.single { 1 } else { model.graph.elements(&draw.shape) };
+            let elements = if seat.single {
+                1
+            } else {
+                model.graph.elements(&draw.shape)
+            };
             let finite = match noise.family {
                 Family::Bernoulli => Some(2),
                 Family::Discrete => Some(noise.outcomes.len()),
@@ -157,7 +164,8 @@ impl Chances {
             };
             // One draw may serve several noises: their intervals would have to be cut together.
             let shared = model.noises.iter().filter(|n| n.draw == noise.draw).count() > 1
-                || model.graph.elements(&model.graph.nodes[noise.node.0 as usize].shape) != model.graph.elements(&draw.shape);
+                || model.graph.elements(&model.graph.nodes[noise.node.0 as usize].shape)
+                    != model.graph.elements(&draw.shape);
             for e in 0..elements {
                 match finite {
                     Some(n) if !shared && room(n) => out.noises.push((k, e)),
@@ -216,7 +224,13 @@ impl<'a> Trials<'a> {
     ///
     /// # Errors
     /// Those of the economy's programs.
-    pub fn new(model: &'a Model, seat: &'a Seat, value: &'a Value, lanes: usize, seed: u64) -> Result<Self, Diagnostic> {
+    pub fn new(
+        model: &'a Model,
+        seat: &'a Seat,
+        value: &'a Value,
+        lanes: usize,
+        seed: u64,
+    ) -> Result<Self, Diagnostic> {
         let elements: usize = model.graph.inputs.iter().map(|i| model.graph.elements(&i.shape)).sum();
         let lanes = lanes.min(NUMBERS / elements.max(1)).max(1);
         let mut watched: Vec<NodeId> = Vec::new();
@@ -337,7 +351,9 @@ impl<'a> Trials<'a> {
         many: usize,
     ) {
         let job = |w: usize| &jobs[leaves[lane(w).0].job];
-        let at: Vec<(u64, u64)> = (0..self.lanes).map(|w| (job(w).visit as u64, lane(w).1 as u64)).collect();
+        let at: Vec<(u64, u64)> = (0..self.lanes)
+            .map(|w| (job(w).visit as u64, lane(w).1 as u64))
+            .collect();
         let places: Vec<&Place> = (0..many).map(|w| &visits[job(w).visit].place).collect();
         self.worlds.spread_chance(inner, at, self.seed);
         self.worlds.put(&places);
@@ -437,7 +453,12 @@ impl<'a> Trials<'a> {
             self.worlds.draw_noises();
             let values = engine.run(&self.worlds.frame, self.lanes)?;
             for w in 0..many {
-                let a = |k: usize| values[k].get(maps[k].saturating_mul(self.lanes) + w).copied().unwrap_or(f64::NAN);
+                let a = |k: usize| {
+                    values[k]
+                        .get(maps[k].saturating_mul(self.lanes) + w)
+                        .copied()
+                        .unwrap_or(f64::NAN)
+                };
                 out.push(match n.family {
                     Family::Bernoulli => {
                         let p = a(0).clamp(0.0, 1.0);
@@ -474,9 +495,13 @@ impl<'a> Trials<'a> {
                     let k = c.element * self.lanes + w;
                     own.push(match bounds {
                         Some(Bounds::Between(lo, hi)) if c.values.is_empty() => Range::Between(lo[k], hi[k]),
-                        Some(Bounds::Between(lo, hi)) => {
-                            Range::Values(c.values.iter().copied().filter(|v| *v >= lo[k] && *v <= hi[k]).collect())
-                        }
+                        Some(Bounds::Between(lo, hi)) => Range::Values(
+                            c.values
+                                .iter()
+                                .copied()
+                                .filter(|v| *v >= lo[k] && *v <= hi[k])
+                                .collect(),
+                        ),
                         Some(Bounds::Choices(masks)) => Range::Values(
                             c.values
                                 .iter()
@@ -571,30 +596,25 @@ pub enum Range {
 
 /// The decision maker's reward in world `w` of `n`.
 pub fn reward_of(model: &Model, seat: &Seat, rewards: &[Vec<f64>], n: usize, w: usize) -> f64 {
-        let rewarding = model
-            .agents
-            .iter()
-            .enumerate()
-            .filter(|(_, a)| a.reward.is_some());
-        let mut total = 0.0;
-        for ((agent, a), values) in rewarding.zip(rewards) {
-            if !seat.agents.contains(&agent) {
-                continue;
-            }
-            if seat.single {
-                total += values[w];
-                continue;
-            }
-            let members = model.graph.elements(&a.shape);
-            let elements = values.len() / n;
-            let continuum = a.axis.is_some_and(|x| model.graph.axes[x.0 as usize].continuum);
-            // A reward that is the same for all members counts once for each; a continuum has its mass.
-            let mut scale = members as f64 / elements as f64;
-            if continuum {
-                scale *= a.mass / members as f64;
-            }
-            total += scale * (0..elements).map(|e| values[e * n + w]).sum::<f64>();
+    let rewarding = model.agents.iter().enumerate().filter(|(_, a)| a.reward.is_some());
+    let mut total = 0.0;
+    for ((agent, a), values) in rewarding.zip(rewards) {
+        if !seat.agents.contains(&agent) {
+            continue;
         }
-        total
+        if seat.single {
+            total += values[w];
+            continue;
+        }
+        let members = model.graph.elements(&a.shape);
+        let elements = values.len() / n;
+        let continuum = a.axis.is_some_and(|x| model.graph.axes[x.0 as usize].continuum);
+        // A reward that is the same for all members counts once for each; a continuum has its mass.
+        let mut scale = members as f64 / elements as f64;
+        if continuum {
+            scale *= a.mass / members as f64;
+        }
+        total += scale * (0..elements).map(|e| values[e * n + w]).sum::<f64>();
     }
-
+    total
+}

@@ -193,7 +193,10 @@ mod tests {
             assert!((y - cubic(x)).abs() < 1e-12, "{x}: {y} against {}", cubic(x));
         }
         for x in [-5.0, 7.0] {
-            let y: f64 = weights(&nodes, x).iter().map(|(i, w)| w * (2.0 * nodes[*i] - 1.0)).sum();
+            let y: f64 = weights(&nodes, x)
+                .iter()
+                .map(|(i, w)| w * (2.0 * nodes[*i] - 1.0))
+                .sum();
             assert!((y - (2.0 * x - 1.0)).abs() < 1e-12);
         }
     }

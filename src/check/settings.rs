@@ -523,17 +523,12 @@ impl Checker<'_> {
                 }
                 entries.push((key, value, item.span));
             }
-            // Two blocks of one kind are one.
-            let same = |s: &&mut Settings| s.block == name && s.method == method;
-            match self.model.settings.iter_mut().find(same) {
-                Some(first) => first.entries.extend(entries),
-                None => self.model.settings.push(Settings {
-                    block: name.into(),
-                    method,
-                    entries,
-                    span,
-                }),
-            }
+            self.model.settings.push(Settings {
+                block: name.into(),
+                method,
+                entries,
+                span,
+            });
         }
         self.conduct();
     }

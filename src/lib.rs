@@ -31,6 +31,7 @@ pub const MARKET_LIBRARY: &str = include_str!("../std/markets.econ");
 /// everything left out that reads them, then the file is checked again with their values.
 pub fn compile(source: &str, options: &Options) -> (Option<Model>, Vec<Diagnostic>) {
     let (file, mut diagnostics) = syntax::parser::parse(source, 0);
+    diagnostics.extend(nothing_said(source, &file));
     if has_errors(&diagnostics) {
         // What could be read is checked too, so that one run shows as much as possible.
         let (_, more) = check::check(&file, &library(source), options);
@@ -70,6 +71,24 @@ pub fn compile(source: &str, options: &Options) -> (Option<Model>, Vec<Diagnosti
             (None, diagnostics)
         }
     }
+}
+
+/// A file without a single statement: nothing in it is wrong, and nothing can come of it.
+fn nothing_said(source: &str, file: &syntax::ast::File) -> Option<Diagnostic> {
+    if !file.statements.is_empty() {
+        return None;
+    }
+    let d = Diagnostic::warning(
+        "W0826",
+        "the file says nothing: it holds no statement, only comments or blank lines",
+    );
+    let old = source.contains('\r') && !source.contains('\n');
+    Some(if old {
+        d.note("its lines end in carriage returns alone, so that a comment reaches to the end of the file")
+            .hint("save it with line feeds")
+    } else {
+        d.hint("`econc new` writes a model to start from")
+    })
 }
 
 /// The model, unless a `train` block says what no learner takes.

@@ -1,8 +1,13 @@
 //! What settings, information and concepts mean to the solvers: every promise is kept or refused.
 
 use econc::check::model::Model;
+use econc::check::settings::{self, Key, SOLVE_KEYS, VERIFY_KEYS, defaults};
 use econc::diag::Diagnostic;
+use econc::learn::plan::{Asked, plan};
+use econc::learn::settings::DRIVER_KEYS;
 use econc::solve::progress::Control;
+use econc::solve::{grid_search, value_iteration};
+use econc::verify::certificate;
 use econc::verify::solved::{self, Solved};
 
 fn compile(source: &str) -> Model {
@@ -224,4 +229,506 @@ fn the_date_needs_a_last_one() {
     assert!((s.solution.value[2] - 19.0).abs() < 1e-6, "{:?}", s.solution.value);
     let ended = boom.replace("agent p {", "horizon 3\nagent p {");
     assert!(solve(&ended).is_ok());
+}
+
+fn with(concept: &str) -> solved::Options {
+    solved::Options {
+        concept: Some(concept.into()),
+        ..solved::Options::default()
+    }
+}
+
+const FIRM: &str = "agent firm {
+  state k in [0, 5], start 1
+  action q in [0, 10]
+  k' = 0.9 * k + 0.1 * q
+  observe k
+  reward (p - 1) * q + 0.000001 * k
+  discount 0.9
+}
+market goods { price p = 10 - firm.q }
+solve { grid.k = uniform(20) }
+";
+
+#[test]
+fn a_price_that_its_taker_moves_is_not_looked_through() {
+    // (10 - q - 1) q is largest at q = 4.5, up to the weight of k; a taker would end at p = 1, q = 9.
+    for concept in [None, Some("planner"), Some("nash"), Some("collusive")] {
+        let options = concept.map_or_else(solved::Options::default, with);
+        let s = solve_as(FIRM, &options).unwrap_or_else(|d| panic!("{concept:?}: {d:?}"));
+        assert!(
+            s.solution.policy[0].iter().all(|q| (q - 4.5).abs() < 1e-3),
+            "{:?}",
+            s.solution.policy
+        );
+    }
+    assert_eq!(refused(FIRM, &with("competitive")), "E0827");
+    assert_eq!(
+        refused(
+            &FIRM.replace("solve {", "solve { concept = competitive;"),
+            &solved::Options::default()
+        ),
+        "E0827"
+    );
+    assert_eq!(refused(FIRM, &with("stackelberg")), "E0810");
+    // Through a state that it moves, through a rule that follows it, in an aggregate.
+    for price in [
+        "price p = 10 - firm.k",
+        "let Q = firm.q\n price p = 10 - Q",
+        "aggregate p = 10 - firm.q",
+    ] {
+        let source = FIRM.replace("price p = 10 - firm.q", price);
+        assert_eq!(refused(&source, &with("competitive")), "E0827", "{source}");
+        assert!(solve_as(&source, &with("nash")).is_ok());
+    }
+    // A price from outside is given anyway: the concepts coincide.
+    let outside = FIRM
+        .replace("price p = 10 - firm.q", "price p = 3 + z")
+        .replace("(p - 1) * q", "(p - 1) * q - q^2")
+        .replace("observe k\n", "observe k, z\n");
+    let outside = format!("shock z ~ markov([low: 0, high: 2], [[0.5, 0.5], [0.5, 0.5]])\n{outside}");
+    for concept in ["planner", "competitive", "nash"] {
+        let s = solve_as(&outside, &with(concept)).unwrap_or_else(|d| panic!("{concept}: {d:?}"));
+        // (2 + z) q - q^2 at q = 1 + z / 2
+        for (i, q) in s.solution.policy[0].iter().enumerate() {
+            assert!(
+                (q - 1.0 - (i % 2) as f64).abs() < 1e-3,
+                "{concept}: {:?}",
+                s.solution.policy
+            );
+        }
+    }
+    // A market of takers is one under every concept but the planner's.
+    let takers = FIRM.replace("market goods {", "market goods competitive {");
+    assert_eq!(refused(&takers, &with("nash")), "E0827");
+    assert_eq!(refused(&takers, &with("collusive")), "E0827");
+    assert!(solve_as(&takers, &with("planner")).is_ok());
+}
+
+#[test]
+fn several_who_interact_are_solved_as_one_or_not_at_all() {
+    let cournot = "agent firm[3] {\n  action q in [0, 10]\n  reward (p - 1) * q\n}\n\
+                   market goods { price p = max(10 - sum(firm.q), 0) }\n";
+    for concept in ["planner", "collusive"] {
+        let s = solve_as(cournot, &with(concept)).unwrap_or_else(|d| panic!("{concept}: {d:?}"));
+        let total: f64 = s.solution.policy.iter().map(|q| q[0]).sum();
+        assert!(
+            (total - 4.5).abs() < 1e-4 && (s.solution.value[0] - 20.25).abs() < 1e-6,
+            "{total}"
+        );
+    }
+    for concept in ["nash", "competitive", "stackelberg"] {
+        assert_eq!(refused(cournot, &with(concept)), "E0810", "{concept}");
+    }
+    assert_eq!(refused(cournot, &solved::Options::default()), "E0810");
+    // Members who do not meet decide each for itself; those who meet through a bound do not.
+    let alone = "agent h[3] {\n  state a in [0, 5], start 1\n  action x in [0, 1]\n  a' = 0.5 * a + x\n  \
+                 reward a - x^2\n  discount 0.5\n}\nsolve { grid.a = uniform(20) }\n";
+    assert!(solve(alone).is_ok());
+    let meeting = alone.replace("[0, 1]", "[0, 0.5 + 0.1 * mean(h.a)]");
+    assert_eq!(refused(&meeting, &solved::Options::default()), "E0810");
+}
+
+const STORE: &str = "agent p {
+  state k in [0.1, 3], start 1
+  action n in [0.1, 3]
+  noise e ~ normal(0, 0.1)
+  shock z ~ ar1(rho: 0.5, sigma: 0.1)
+  k' = n
+  observe k, z
+  reward -(k - 1)^2 - (n - k - 0.3 * z)^2 * exp(e)
+  discount 0.9
+}
+";
+
+/// All of a solution that a setting may change, as text; the code where it is refused.
+fn outcome(source: &str) -> String {
+    let (model, diagnostics) = econc::compile(source, &econc::Options::default());
+    let Some(model) = model else {
+        return diagnostics[0].code.clone();
+    };
+    match solved::solve(&model, &solved::Options::default(), &mut |_| Control::Continue) {
+        Ok(s) => format!("{s:?}"),
+        Err(d) => d[0].code.clone(),
+    }
+}
+
+#[test]
+fn every_key_of_solve_changes_a_result_or_is_refused() {
+    // Coarse where the case says nothing.
+    let store = |settings: &str| {
+        let base = ["grid.k = uniform(12)", "chain.z = rouwenhorst(3)", "quadrature.e = 3"];
+        let key = |text: &str| text.split(' ').next().unwrap_or_default().to_string();
+        let kept = base.iter().filter(|b| !settings.contains(&key(b)));
+        let kept: Vec<String> = kept.map(|b| format!("{b}; ")).collect();
+        format!("{STORE}solve {{ {}{settings} }}\n", kept.concat())
+    };
+    let still = STORE.replace("exp(e)", "1").replace("0.3 * z", "0");
+    let certain = |settings: &str| format!("{still}solve {{ grid.k = uniform(12); {settings} }}\n");
+    // (key, two settings whose outcomes differ); a code stands for a refusal.
+    let cases: &[(&str, String, String)] = &[
+        (
+            "method",
+            certain("method = value_iteration"),
+            certain("method = grid_search"),
+        ),
+        (
+            "concept",
+            FIRM.replace("solve {", "solve { concept = planner;"),
+            FIRM.replace("solve {", "solve { concept = competitive;"),
+        ),
+        ("concept.*", store("burn_in = 200"), store("concept.p = nash")),
+        ("grid.*", store("grid.k = uniform(12)"), store("grid.k = log(15)")),
+        (
+            "chain.*",
+            store("chain.z = rouwenhorst(3)"),
+            store("chain.z = tauchen(5)"),
+        ),
+        ("quadrature.*", store("quadrature.e = 3"), store("quadrature.e = 7")),
+        (
+            "tolerance",
+            store("howard = 0; tolerance = 1e-9"),
+            store("howard = 0; tolerance = 1e-2"),
+        ),
+        (
+            "policy_tolerance",
+            store("howard = 0; tolerance = 1"),
+            store("howard = 0; tolerance = 1; policy_tolerance = 1e-6"),
+        ),
+        ("iterations", store("iterations = 1000"), store("iterations = 1")),
+        ("howard", store("howard = 50"), store("howard = 0")),
+        (
+            "interpolation",
+            store("interpolation = cubic"),
+            store("interpolation = linear"),
+        ),
+        ("policies", store("policies = shared"), store("policies = separate")),
+        (
+            "information",
+            SAVER.replace("OBSERVED", "k"),
+            SAVER
+                .replace("OBSERVED", "k")
+                .replace("solve {", "solve { information = full;"),
+        ),
+        ("find", store("find = one"), store("find = all")),
+        ("select", store("find = one"), store("select = risk_dominant")),
+        ("periods", store("periods = 12800"), store("periods = 640")),
+        ("burn_in", store("burn_in = 200"), store("burn_in = 3")),
+        ("bellman", store("bellman = -3"), store("bellman = -20")),
+        ("euler", store("euler = -3"), store("euler = -20")),
+        ("edges", store("edges = 0.001"), store("edges = 0.5")),
+    ];
+    for key in SOLVE_KEYS.iter().filter(|k| k.name != "members") {
+        let Some((_, one, other)) = cases.iter().find(|(name, _, _)| *name == key.name) else {
+            panic!("no case for `{}`", key.name);
+        };
+        let (one, other) = (outcome(one), outcome(other));
+        assert_ne!(one, other, "`{}` changes nothing", key.name);
+        // Refusals are for what this version does not do, not for faults of the case.
+        for text in [&one, &other] {
+            let known = ["E0807", "E0825", "E0827", "E0901"].contains(&text.as_str());
+            assert!(known || text.len() > 100, "`{}`: {text}", key.name);
+        }
+    }
+    // The members that stand for a continuum are counted when the file is read.
+    let crowd = |settings: &str| {
+        let source = format!("agent h[continuum] {{\n  action x in [0, 1]\n  reward x - x^2\n}}\n{settings}\n");
+        compile(&source).graph.axes[0].size
+    };
+    assert_eq!((crowd(""), crowd("solve { members = 7 }")), (defaults::MEMBERS, 7));
+    assert_eq!(
+        (
+            crowd("train ppo { members = 9 }"),
+            crowd("train ppo { members = 9 }\nsolve { members = 7 }")
+        ),
+        (9, 7)
+    );
+}
+
+#[test]
+fn settings_without_anything_to_set_are_refused() {
+    let with = |settings: &str| format!("{STORE}solve {{ {settings} }}\n");
+    let whole = |settings: &str| {
+        with(settings)
+            .replace("k in [0.1, 3]", "k in 0..3")
+            .replace("n in [0.1, 3]", "n in 0..3")
+    };
+    let finite = |settings: &str| {
+        with(settings).replace("normal(0, 0.1)", "bernoulli(0.5)").replace(
+            "ar1(rho: 0.5, sigma: 0.1)",
+            "markov([low: 0, high: 1], [[0.5, 0.5], [0.5, 0.5]])",
+        )
+    };
+    for source in [
+        whole("grid.k = uniform(9)"),
+        finite("chain.z = rouwenhorst(5)"),
+        finite("quadrature.e = 9"),
+        with("method = grid_search; interpolation = linear"),
+    ] {
+        assert_eq!(outcome(&source), "E0808", "{source}");
+    }
+    // With a horizon nothing iterates, and the report says so.
+    let s = solve(&format!("horizon 3\n{}", with("grid.k = uniform(9); tolerance = 1e-3")))
+        .unwrap_or_else(|d| panic!("{d:?}"));
+    assert!(s.solution.record.warnings.iter().any(|w| w.code == "W0825"));
+}
+
+#[test]
+fn the_policy_is_waited_for_where_that_is_asked() {
+    let with = |more: &str| {
+        let source = format!("{STORE}solve {{ grid.k = uniform(12); howard = 0; tolerance = 0.5{more} }}\n");
+        solve(&source).unwrap_or_else(|d| panic!("{d:?}")).solution.record
+    };
+    let (early, late) = (with(""), with("; policy_tolerance = 1e-7"));
+    assert!(
+        early.policy_change > 1e-7 && late.policy_change <= 1e-7,
+        "{early:?} {late:?}"
+    );
+    assert!(late.iterations > early.iterations);
+}
+
+#[test]
+fn every_shared_key_of_train_changes_the_plan_or_is_refused() {
+    let planned = |settings: &str| -> String {
+        let source = format!("{STORE}scenario s {{ periods 7 }}\ntrain q_learning {{ {settings} }}\n");
+        let source = source
+            .replace("k in [0.1, 3]", "k in 0..3")
+            .replace("n in [0.1, 3]", "n in 0..3")
+            .replace(
+                "ar1(rho: 0.5, sigma: 0.1)",
+                "markov([low: 0, high: 1], [[0.5, 0.5], [0.5, 0.5]])",
+            );
+        let (model, diagnostics) = econc::compile(&source, &econc::Options::default());
+        let Some(model) = model else {
+            return diagnostics[0].code.clone();
+        };
+        match plan(&model, &Asked::default()) {
+            // What is shown is what was typed: it must not be what differs.
+            Ok(p) => format!("{:?} {:?}", p.plan, p.seeds),
+            Err(d) => d[0].code.clone(),
+        }
+    };
+    for key in DRIVER_KEYS.iter().filter(|k| k.name != "members") {
+        let (one, other) = match key.name {
+            "seeds" => ("seeds = 1", "seeds = 2..3"),
+            "periods" => ("", "periods = 9"),
+            "scenario" => ("", "scenario = s"),
+            "evaluations" => ("evaluations = 20", "evaluations = 3"),
+            "evaluation_episodes" => ("evaluation_episodes = 32", "evaluation_episodes = 4"),
+            "evaluation_periods" => ("", "evaluation_periods = 9"),
+            "stop_return" => ("", "stop_return = -1"),
+            "patience" => ("", "patience = 2"),
+            "policies" => ("policies = shared", "policies = separate"),
+            "shaping" => ("discount = 0.5", "discount = 0.5; shaping = true"),
+            "stop" => ("", "stop = stable(50)"),
+            "random" => ("random = counter", "random = ran2"),
+            other => panic!("no case for `{other}`"),
+        };
+        assert_ne!(planned(one), planned(other), "`{}` changes nothing", key.name);
+    }
+    assert_eq!(
+        (planned("policies = separate"), planned("random = ran2")),
+        ("E0807".into(), "E0807".into())
+    );
+    let model = compile(STORE);
+    let asked = Asked {
+        options: vec![("members".into(), "7".into())],
+        ..Asked::default()
+    };
+    assert_eq!(plan(&model, &asked).map(|p| p.seeds).unwrap_err()[0].code, "E0808");
+}
+
+#[test]
+fn learners_are_refused_a_discount_factor_that_is_not_one_number() {
+    for (discount, one) in [
+        ("0.9", true),
+        ("0.9 - 0.1 * k", false),
+        ("if k > 1 then 0.9 else 0.8", false),
+    ] {
+        let model = compile(&STORE.replace("discount 0.9", &format!("discount {discount}")));
+        let found = plan(&model, &Asked::default());
+        assert_eq!(found.is_ok(), one, "{discount}");
+        if let Err(d) = found {
+            assert_eq!(d[0].code, "E0828");
+        }
+    }
+}
+
+#[test]
+fn what_holds_by_default_is_what_the_tables_say() {
+    let (v, g) = (value_iteration::Options::default(), grid_search::Options::default());
+    let (c, t) = (certificate::Options::default(), certificate::Thresholds::default());
+    let said = |name: &str| -> Vec<String> {
+        let key = SOLVE_KEYS.iter().find(|k| k.name == name).expect("a key");
+        key.default.split([';', ' ', ',']).map(String::from).collect()
+    };
+    let first = |name: &str| -> f64 { said(name)[0].parse().expect("a number") };
+    let third = |name: &str| -> f64 { said(name)[2].parse().expect("a number") };
+    assert_eq!((first("tolerance"), third("tolerance")), (v.tolerance, g.tolerance));
+    assert_eq!(
+        (first("iterations"), third("iterations")),
+        (v.improvements as f64, g.iterations as f64)
+    );
+    assert_eq!((first("howard"), third("howard")), (v.sweeps as f64, g.howard as f64));
+    assert_eq!(first("periods"), (c.paths * c.periods) as f64);
+    assert_eq!(first("burn_in"), c.burn_in as f64);
+    assert_eq!(
+        (first("euler"), first("bellman"), first("edges")),
+        (t.euler, t.bellman, t.edges)
+    );
+    assert_eq!(first("members"), defaults::MEMBERS as f64);
+}
+
+#[test]
+fn the_tables_of_the_book_are_those_of_the_program() {
+    let book = include_str!("../docs/language.md");
+    for keys in [SOLVE_KEYS, DRIVER_KEYS] {
+        let table = settings::table(keys);
+        for line in table.lines() {
+            assert!(
+                book.lines().any(|l| l == line),
+                "docs/language.md lacks the line\n{line}"
+            );
+        }
+    }
+    let row = |k: &Key| format!("| `{}` |", k.name.replace('*', "NAME"));
+    for k in VERIFY_KEYS {
+        let line = book
+            .lines()
+            .find(|l| l.starts_with(&row(k)) && l.replace('`', "").contains(&k.default.replace('`', "")));
+        assert!(
+            line.is_some(),
+            "docs/language.md lacks `{}` of verify with the default {}",
+            k.name,
+            k.default
+        );
+    }
+    // And no row for a key that there is not.
+    let known: Vec<String> = SOLVE_KEYS
+        .iter()
+        .chain(DRIVER_KEYS)
+        .chain(VERIFY_KEYS)
+        .map(row)
+        .collect();
+    let settings = book
+        .split("\n## ")
+        .find(|s| s.starts_with("Settings"))
+        .expect("a section on settings");
+    for line in settings.lines().filter(|l| l.starts_with("| `")) {
+        assert!(known.iter().any(|k| line.starts_with(k.as_str())), "{line}");
+    }
+}
+
+#[test]
+fn small_faults_are_said_when_the_file_is_read() {
+    let codes = |source: &str| -> Vec<String> {
+        let (_, d) = econc::compile(source, &econc::Options::default());
+        d.into_iter().map(|d| d.code).collect()
+    };
+    for nothing in ["", "\n\n", "# only a comment", "# a model\rmodel m\ragent a { }\r"] {
+        assert_eq!(codes(nothing), ["W0826"], "{nothing:?}");
+    }
+    let firm =
+        |n: usize, reward: &str| format!("agent firm[{n}] {{\n  action p in [0, 1]\n  reward p + {reward}\n}}\n");
+    for how in ["mean", "max", "min"] {
+        let reward = format!("{how}(others(firm.p))");
+        assert_eq!(codes(&firm(1, &reward)), ["E0829"], "{reward}");
+        assert!(codes(&firm(2, &reward)).is_empty(), "{reward}");
+    }
+    assert!(codes(&firm(1, "sum(others(firm.p))")).is_empty());
+    // Recursive utility is outside the language, and is said to be.
+    for reward in ["log(p) + V'", "ez(p, 0.5)", "epstein_zin(p)"] {
+        let (_, d) = econc::compile(&firm(1, reward), &econc::Options::default());
+        assert!(
+            d.iter()
+                .any(|d| d.notes.iter().any(|n| n.contains("recursive utility"))),
+            "{reward}: {d:?}"
+        );
+    }
+}
+
+/// The lines of `Examples:` in a help text, without what is said about them.
+fn examples(help: &str) -> Vec<String> {
+    let lines = help.lines().skip_while(|l| !l.starts_with("Examples:")).skip(1);
+    lines
+        .map(str::trim)
+        .filter(|l| l.starts_with("econc "))
+        .map(|l| {
+            l.split("   ")
+                .next()
+                .unwrap_or(l)
+                .split(['|', '<'])
+                .next()
+                .unwrap_or(l)
+                .trim()
+                .to_string()
+        })
+        .map(|l| {
+            l.split("  ")
+                .next()
+                .unwrap_or(&l)
+                .trim_end_matches('\\')
+                .trim()
+                .to_string()
+        })
+        .collect()
+}
+
+#[test]
+fn the_examples_of_help_work() {
+    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/models");
+    let directory = tempfile::tempdir().expect("a scratch directory");
+    let run = |line: &str| -> (Option<i32>, String, String) {
+        let out = std::process::Command::new("sh")
+            .current_dir(directory.path())
+            .env("NO_COLOR", "1")
+            .arg("-c")
+            .arg(line.replacen("econc", env!("CARGO_BIN_EXE_econc"), 1))
+            .output()
+            .expect("a shell");
+        let text = |b: Vec<u8>| String::from_utf8_lossy(&b).into_owned();
+        (out.status.code(), text(out.stdout), text(out.stderr))
+    };
+    std::fs::create_dir(directory.path().join("models")).expect("a directory");
+    for name in ["growth", "growth_markov", "cournot", "krusell_smith"] {
+        let from = format!("{models}/{name}.econ");
+        // A coarse grid: what is tried is the command, not the numbers.
+        let mut text = std::fs::read_to_string(&from).expect("a model");
+        if name == "growth" {
+            text = text.replace("verify {", "solve { grid.k = log(30) }\nverify {");
+        }
+        for to in [format!("{name}.econ"), format!("models/{name}.econ")] {
+            std::fs::write(directory.path().join(to), &text).expect("a copy");
+        }
+    }
+    let mut tried = 0;
+    // A solve, so that there is a runs/growth-0001.
+    assert_eq!(run("econc solve growth.econ").0, Some(0));
+    for command in ["solve", "simulate", "check", "graph", "explain", "new"] {
+        let (_, help, _) = run(&format!("econc {command} --help"));
+        let lines = examples(&help);
+        assert!(!lines.is_empty(), "{command}: {help}");
+        for mut line in lines {
+            if line.contains(" - ") {
+                line = format!("{line} < growth.econ");
+            }
+            if line.contains("--set delta=2") {
+                // That this number does not fit is what the example shows.
+                assert_eq!(run(&line).0, Some(1), "{line}");
+                continue;
+            }
+            if line.starts_with("econc new") {
+                line = format!("{line} --force");
+            }
+            let (code, out, err) = run(&line);
+            let (code, out, err) = if code == Some(2) && line.ends_with(" --force") {
+                run(line.trim_end_matches(" --force"))
+            } else {
+                (code, out, err)
+            };
+            assert_eq!(code, Some(0), "{line}\n{out}\n{err}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 15, "{tried}");
 }

@@ -89,7 +89,37 @@ pub(super) fn unknown_name(
             .and(at, "declared in another block")
             .hint(format!("from here it is `{dotted}`"));
     }
-    with_guess(d, word, known, "")
+    recursion(with_guess(d, word, known, ""), word)
+}
+
+/// Words by which a value of the future is meant.
+fn means_recursion(word: &str) -> bool {
+    let word = word.trim_end_matches('\'').to_lowercase();
+    [
+        "v",
+        "value",
+        "ez",
+        "epstein_zin",
+        "epsteinzin",
+        "recursive",
+        "continuation",
+    ]
+    .contains(&word.as_str())
+}
+
+/// What to tell somebody who looks for the value of the future.
+fn recursion(d: Diagnostic, word: &str) -> Diagnostic {
+    if !means_recursion(word) {
+        return d;
+    }
+    d.note("if the value of the future is meant: lifetime values are discounted sums of rewards here; recursive utility (Epstein and Zin) is outside the language")
+}
+
+pub(super) fn nobody_else(word: &str, span: Span) -> Diagnostic {
+    err("E0829", format!("`{word}` of the others of a population of one"))
+        .at(span, "there is nobody else")
+        .note("a sum over nobody is 0; this has no value")
+        .hint("give the population two members or more, or write `sum(..)`")
 }
 
 pub(super) fn duplicate(word: &str, span: Span, first: Span) -> Diagnostic {
@@ -108,12 +138,8 @@ pub(super) fn hides(word: &str, span: Span, outer: &str, first: Span) -> Diagnos
 
 pub(super) fn unknown_function(word: &str, span: Span, known: &[String]) -> Diagnostic {
     let d = err("E0203", format!("unknown function `{word}`")).at(span, "no such function");
-    with_guess(
-        d,
-        word,
-        known,
-        &format!("define it: fn {word}(x) = ..  (or write `{word} * (..)` if a product is meant)"),
-    )
+    let otherwise = format!("define it: fn {word}(x) = ..  (or write `{word} * (..)` if a product is meant)");
+    recursion(with_guess(d, word, known, &otherwise), word)
 }
 
 pub(super) fn too_many_calls(word: &str, span: Span) -> Diagnostic {

@@ -416,6 +416,15 @@ impl Checker<'_> {
             self.report(errors::sum_of_continuum(word, &name, span));
             return None;
         }
+        let nobody = matches!(self.b.axis(axis).kind, AxisKind::Others(_)) && self.b.axis(axis).size == 0;
+        let undefined = !matches!(
+            how,
+            Reduce::Sum | Reduce::Prod | Reduce::Count | Reduce::Any | Reduce::All
+        );
+        if nobody && undefined {
+            self.report(errors::nobody_else(word, span));
+            return None;
+        }
         // Members that have left are in no reduction.
         let when = match (self.presence(axis, scope), when) {
             (Some(p), Some(w)) => Some(self.b.binary(Binary::And, p, w, span)),

@@ -30,6 +30,9 @@ pub struct Model {
     pub actions: Vec<Action>,
     /// Everything a price taker takes as given.
     pub prices: Vec<Price>,
+    /// Markets declared `competitive` (dotted names): their prices are taken as given under every concept but `planner`.
+    #[serde(default)]
+    pub competitive: Vec<String>,
     /// Agents in order of declaration (agents of a kind one by one).
     pub agents: Vec<Agent>,
     /// Hard and soft requirements.

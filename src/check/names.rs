@@ -157,11 +157,20 @@ impl Checker<'_> {
 
     /// Members that stand for a continuum.
     fn members(&self) -> usize {
-        let said = self.settings_stmts.iter().find_map(|(block, items, _)| {
-            let solve = matches!(block, ast::SettingsBlock::Solve);
-            let item = items
-                .iter()
-                .find(|i| solve && matches!(i.key.as_slice(), [k] if k.text == "members"))?;
+        // What `solve` says, else what `train` says.
+        let of = |solve: bool| {
+            let own = move |b: &ast::SettingsBlock| match b {
+                ast::SettingsBlock::Solve => solve,
+                ast::SettingsBlock::Train(_) => !solve,
+                ast::SettingsBlock::Verify => false,
+            };
+            let blocks = self.settings_stmts.iter().filter(move |(block, _, _)| own(block));
+            blocks.flat_map(|(_, items, _)| items)
+        };
+        let said = of(true).chain(of(false)).find_map(|item| {
+            if !matches!(item.key.as_slice(), [k] if k.text == "members") {
+                return None;
+            }
             match item.value.kind {
                 // Anything else is refused where the settings are read.
                 ast::ExprKind::Number { value, .. } if (1.0..=super::MOST_MEMBERS as f64).contains(&value) => {

@@ -306,7 +306,12 @@ impl Checker<'_> {
                 let id = self.add_block(at, b);
                 self.statements(id, body);
             }
-            StmtKind::Market { name, size, body, .. } => {
+            StmtKind::Market {
+                name,
+                size,
+                body,
+                competitive,
+            } => {
                 let b = block(
                     &name.text,
                     BlockKind::Market,
@@ -316,6 +321,10 @@ impl Checker<'_> {
                     name.span,
                 );
                 let id = self.add_block(at, b);
+                if *competitive {
+                    let dotted = self.block_path(id);
+                    self.model.competitive.push(dotted);
+                }
                 self.statements(id, body);
             }
             StmtKind::MarketUse { name, def, args, among } => self.market_use(at, name, def, args, among, stmt.span),

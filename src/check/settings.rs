@@ -1,6 +1,6 @@
 //! Settings blocks: keys are looked up, values become data; nothing is silently ignored.
 
-use super::model::{Model, Setting, Settings};
+use super::model::{Family, Model, Process, Setting, Settings};
 use super::{Checker, errors};
 use crate::diag::{Diagnostic, Span};
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
@@ -67,6 +67,38 @@ pub const CONCEPTS: &[&str] = &["planner", "competitive", "nash", "collusive", "
 /// What policies may depend on.
 pub const INFORMATION: &[&str] = &["observed", "full"];
 
+/// What holds where nothing is said: read by the solvers and shown in the tables.
+pub mod defaults {
+    /// Largest error of the value relative to `1 + |V|`, value iteration.
+    pub const TOLERANCE: f64 = 1e-10;
+    /// Largest change of the value, grid search.
+    pub const GRID_SEARCH_TOLERANCE: f64 = 1e-7;
+    /// Most improvements of value iteration.
+    pub const IMPROVEMENTS: usize = 1000;
+    /// Most sweeps of grid search.
+    pub const SWEEPS_OF_GRID_SEARCH: usize = 100_000;
+    /// Most sweeps of one policy evaluation, value iteration.
+    pub const SWEEPS: usize = 50;
+    /// Paths of the simulation that judges a solution.
+    pub const PATHS: usize = 32;
+    /// Periods of each path.
+    pub const PERIODS: usize = 400;
+    /// Periods of each path before anything is recorded.
+    pub const BURN_IN: usize = 200;
+    /// Largest residuals that pass, log10.
+    pub const RESIDUALS: f64 = -3.0;
+    /// Largest share of simulated time outside the grid or at its edges that passes.
+    pub const EDGES: f64 = 1e-3;
+    /// Members that stand for a continuum.
+    pub const MEMBERS: usize = 1000;
+    /// Nodes of the chain of a continuous shock.
+    pub const CHAIN: usize = 7;
+    /// Measurements of a training.
+    pub const EVALUATIONS: usize = 20;
+    /// Episodes of one measurement.
+    pub const EVALUATION_EPISODES: usize = 32;
+}
+
 /// Shapes of grids.
 const GRIDS: &[&str] = &["log", "uniform", "double_log", "exponential"];
 
@@ -101,14 +133,14 @@ pub const SOLVE_KEYS: &[Key] = &[
     key(
         "concept",
         Kind::Words("concept", CONCEPTS),
-        "the only one that makes sense",
+        "planner with one agent, competitive with a continuum",
         "what counts as a solution",
     ),
     key(
         "concept.*",
         Kind::Words("concept", CONCEPTS),
         "that of `concept`",
-        "the concept of one agent",
+        "the concept of one agent; not in this version",
     ),
     key("grid.*", Kind::Grid, "by the number of states", "grid of a state"),
     key("chain.*", Kind::Chain, "rouwenhorst(7)", "chain for a continuous shock"),
@@ -121,26 +153,31 @@ pub const SOLVE_KEYS: &[Key] = &[
     key(
         "tolerance",
         POSITIVE,
-        "1e-8",
-        "stopping tolerance of the value, in units of the reward",
+        "1e-10; 1e-7 with grid_search",
+        "largest error of the value at the end, relative to 1 + its largest size; with grid_search its largest change",
     ),
-    key("policy_tolerance", POSITIVE, "none", "stopping tolerance of the policy"),
+    key(
+        "policy_tolerance",
+        POSITIVE,
+        "none",
+        "largest change of an action in the last improvement; a finite choice changes by 1",
+    ),
     key(
         "iterations",
         COUNT,
-        "10000",
-        "most iterations before the solver gives up",
+        "1000; 10000 with grid_search",
+        "most improvements before the solver gives up",
     ),
     key(
         "howard",
         COUNT_OR_NONE,
-        "by the method",
-        "policy-evaluation steps between improvements; 0 is plain value iteration",
+        "50; 0 with grid_search",
+        "most sweeps of a policy evaluation between improvements; 0 is plain value iteration",
     ),
     key(
         "interpolation",
         Kind::Words("interpolation", &["cubic", "linear"]),
-        "cubic",
+        "cubic, linear where that does not settle",
         "between the nodes of a grid",
     ),
     key(
@@ -153,7 +190,7 @@ pub const SOLVE_KEYS: &[Key] = &[
         "policies",
         Kind::Words("choice", &["shared", "separate"]),
         "shared",
-        "one policy an agent block, or one a member",
+        "one policy an agent block; one a member is not in this version",
     ),
     key(
         "information",
@@ -165,43 +202,43 @@ pub const SOLVE_KEYS: &[Key] = &[
         "find",
         Kind::Words("choice", &["one", "all"]),
         "one",
-        "which equilibria are looked for",
+        "which equilibria are looked for; all is not in this version",
     ),
     key(
         "select",
         Kind::Selection,
         "none",
-        "which of several equilibria is the solution",
+        "which of several equilibria is the solution; not in this version",
     ),
     key(
         "periods",
         COUNT,
-        "10000",
-        "periods of the simulation that judges the solution",
+        "12800",
+        "periods of the simulation that judges the solution, on 32 paths together",
     ),
     key(
         "burn_in",
         COUNT_OR_NONE,
         "200",
-        "periods of that simulation before anything is recorded",
+        "periods of each path before anything is recorded",
     ),
     key(
         "bellman",
         ANY,
-        "by the model",
-        "largest Bellman residual that passes, log10 in consumption units",
+        "-3",
+        "largest 99 % quantile of the Bellman residual that passes, log10",
     ),
     key(
         "euler",
         ANY,
-        "by the model",
-        "largest 95% quantile of the Euler residual that passes, log10",
+        "-3",
+        "largest 99 % quantile of the Euler residual that passes, log10",
     ),
     key(
         "edges",
         Kind::Within { lo: 0.0, hi: 1.0 },
-        "0",
-        "largest share of simulated time at grid edges that passes",
+        "0.001",
+        "largest share of simulated time outside the grid or at its edges that passes",
     ),
 ];
 
@@ -225,6 +262,51 @@ pub const VERIFY_KEYS: &[Key] = &[
     key("episodes", COUNT, "100", "number of evaluation episodes"),
     key("seeds", Kind::Seeds, "1", "seeds of these episodes"),
 ];
+
+/// What the language knows and no solver or learner of this version does: why, and what to do instead.
+pub fn not_yet(block: &str, key: &str, value: &Setting, span: Span) -> Option<Diagnostic> {
+    let word = match value {
+        Setting::Word(w) => w.as_str(),
+        _ => "",
+    };
+    let (why, hint) = match (block, key, word) {
+        ("solve", k, _) if k.starts_with("concept.") => (
+            "one concept holds for everybody",
+            "write `concept = ..`; a market may be `competitive` by itself",
+        ),
+        ("solve", "find", "all") => ("one solution is looked for", "remove it"),
+        ("solve", "select", _) => (
+            "one solution is looked for, so there is none to choose from",
+            "remove it",
+        ),
+        ("solve" | "train", "policies", "separate") => (
+            "the members of an agent block share one policy",
+            "remove it, or write one `agent` block for each member",
+        ),
+        ("train", "random", "ran2") => (
+            "learners draw from counter-based streams; the published sessions are repeated in distribution, not number by number",
+            "remove it",
+        ),
+        _ => return None,
+    };
+    Some(
+        Diagnostic::error("E0807", format!("`{key} = {value}` is not in this version"))
+            .at(span, "asked for here")
+            .note(why)
+            .hint(hint),
+    )
+}
+
+/// The keys of a block as a table of the book.
+pub fn table(keys: &[Key]) -> String {
+    let mut out = String::from("| key | takes | default | |\n|---|---|---|---|\n");
+    for k in keys {
+        let name = k.name.replace('*', "NAME");
+        let cells = [k.kind.words(), k.default.to_string(), k.doc.to_string()].map(|c| c.replace('|', "\\|"));
+        out.push_str(&format!("| `{name}` | {} |\n", cells.join(" | ")));
+    }
+    out
+}
 
 impl Kind {
     /// What it takes, in words.
@@ -432,6 +514,13 @@ impl Checker<'_> {
                     self.report(d);
                     continue;
                 }
+                if let Some(d) = known
+                    .and_then(|_| not_yet(name, &key, &value, item.span))
+                    .or_else(|| self.idle(name, &words, item.span))
+                {
+                    self.report(d);
+                    continue;
+                }
                 entries.push((key, value, item.span));
             }
             self.model.settings.push(Settings {
@@ -442,6 +531,46 @@ impl Checker<'_> {
             });
         }
         self.conduct();
+    }
+
+    /// A grid, a chain or a quadrature of what has none.
+    fn idle(&self, block: &str, words: &[&str], span: Span) -> Option<Diagnostic> {
+        let [family, target @ ..] = words else { return None };
+        if block != "solve" || target.is_empty() {
+            return None;
+        }
+        let target = target.join(".");
+        let meant = |name: &str| name == target || name.rsplit('.').next() == Some(target.as_str());
+        let why = match *family {
+            "grid" => {
+                let mut own = self.model.states.iter().filter(|s| meant(&s.name)).peekable();
+                own.peek()?;
+                own.all(|s| s.domain.integer)
+                    .then_some("takes whole numbers: the solver visits every one of them")
+            }
+            "chain" => {
+                let mut own = self.model.shocks.iter().filter(|s| meant(&s.name)).peekable();
+                own.peek()?;
+                own.all(|s| matches!(s.process, Process::Chain { .. }))
+                    .then_some("is a finite chain already")
+            }
+            "quadrature" => {
+                let finite = [Family::Bernoulli, Family::UniformInt, Family::Discrete];
+                let mut own = self.model.noises.iter().filter(|n| meant(&n.name));
+                own.all(|n| finite.contains(&n.family)).then(|| {
+                    match self.model.noises.iter().any(|n| meant(&n.name)) {
+                        true => "takes finitely many values: the solver visits every one of them",
+                        false => "is a shock: `chain.` sets the nodes of a shock",
+                    }
+                })
+            }
+            _ => None,
+        }?;
+        let d = Diagnostic::error(
+            "E0808",
+            format!("`{}` has no effect: `{target}` {why}", words.join(".")),
+        );
+        Some(d.at(span, "nothing reads this").hint("remove it"))
     }
 
     /// Concepts that the model cannot have.

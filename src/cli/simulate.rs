@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Examples:\n  \
     econc simulate growth.econ                                  random choices\n  \
     econc simulate growth.econ --policy fixed:s=0.2 --periods 500\n  \
-    econc simulate growth.econ --policy runs/growth-0001 --scenario evaluation\n  \
+    econc simulate growth.econ --policy runs/growth-0001       the solution of a run\n  \
+    econc simulate growth_markov.econ --scenario evaluation\n  \
     econc simulate krusell_smith.econ --members 10000\n  \
     econc simulate growth.econ --policy fixed:s=0.2 --set alpha=0.2..0.4:5")]
 pub(super) struct Arguments {

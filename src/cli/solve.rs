@@ -15,7 +15,7 @@ use std::path::PathBuf;
     econc solve growth.econ\n  \
     econc solve growth.econ --set beta=0.98 --out baseline\n  \
     econc solve growth.econ --set beta=0.9..0.98:5                 five values, one table\n  \
-    econc solve growth.econ --set method=grid_search --set grid.k='log(400)'\n  \
+    econc solve growth.econ --set interpolation=linear --set grid.k='log(400)'\n  \
     econc solve cournot.econ --concept collusive\n  \
     econc solve growth.econ --json | jq .certificate\n\n\
     The files go to runs/NAME-0001, the next free number. A solution whose certificate fails is kept as\n\

@@ -107,14 +107,29 @@ pub fn learner_of(model: &Model, name: Option<&str>) -> Result<usize, Diagnostic
     }
 }
 
-/// What an agent's next period weighs against this one: its discount factor (0.99 where that is not one number). Without one
-/// it is what solvers take: 1 with states or a horizon, and 0 where every period is a problem of its own.
-pub fn discount_of(model: &Model, agent: usize) -> f64 {
-    match model.agents[agent].discount {
-        Some(d) => model.graph.nodes[d.0 as usize].domain.as_point().unwrap_or(0.99),
-        None if model.states.is_empty() && model.horizon.is_none() => 0.0,
-        None => 1.0,
-    }
+/// What an agent's next period weighs against this one: its discount factor. Without one it is what solvers take: 1 with states
+/// or a horizon, and 0 where every period is a problem of its own.
+///
+/// # Errors
+/// E0828 where it is not one number.
+pub fn discount_of(model: &Model, agent: usize) -> Result<f64, Diagnostic> {
+    let Some(d) = model.agents[agent].discount else {
+        let alone = model.states.is_empty() && model.horizon.is_none();
+        return Ok(if alone { 0.0 } else { 1.0 });
+    };
+    let node = &model.graph.nodes[d.0 as usize];
+    node.domain.as_point().ok_or_else(|| {
+        Diagnostic::error(
+            "E0828",
+            format!(
+                "the discount factor of `{}` is not one number",
+                model.agents[agent].name
+            ),
+        )
+        .at(node.span, "moves with states or shocks, or differs between members")
+        .note("learners, and judges of what they learned, weigh all periods by one discount factor")
+        .hint("give the agent one number; `econc solve` takes a discount factor that moves")
+    })
 }
 
 impl Vectorised {
@@ -144,7 +159,7 @@ impl Vectorised {
                 paying.push((k, aligned(e.condition)));
             }
         }
-        let discount = discount_of(&model, agent);
+        let discount = discount_of(&model, agent)?;
         let slots = interface.members * worlds.worlds();
         let scenario = options.scenario.as_ref();
         let periods = options.periods.or_else(|| {

@@ -59,7 +59,8 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
         method.set(key, value).map_err(|e| vec![Diagnostic::from(e)])?;
     }
     let agent = learner_of(model, asked.agent.as_deref()).map_err(|d| vec![d])?;
-    let discount = vector::discount_of(model, agent);
+    let discount = vector::discount_of(model, agent).map_err(|d| vec![d])?;
+    decided_before(asked)?;
     let scenario = asked.scenario.clone().or(read.scenario);
     let of_scenario = model
         .scenarios
@@ -113,6 +114,20 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
         agent,
         settings: shown,
     })
+}
+
+/// What is decided when the file is read comes too late as an option.
+fn decided_before(asked: &Asked) -> Result<(), Vec<Diagnostic>> {
+    if asked.options.iter().any(|(key, _)| key == "members") {
+        let d = Diagnostic::error(
+            "E0808",
+            "`--with members` has no effect: the file has been read by then",
+        );
+        return Err(vec![d.hint(
+            "--set train.members=.. where the file has a `train` block, or `members` in the file",
+        )]);
+    }
+    Ok(())
 }
 
 /// The block of the learner that is asked for (the file's first, or PPO), with the options that are asked for last.

@@ -10,7 +10,7 @@ use super::options::{LearnerOptions, OptionInfo, Value, learners};
 use super::q_learning::QLearningOptions;
 use crate::check::Model;
 use crate::check::model::{Setting, Settings};
-use crate::check::settings::{Key, Kind, misfit, seeds, unknown_key, unknown_word};
+use crate::check::settings::{Key, Kind, misfit, not_yet, seeds, unknown_key, unknown_word};
 use crate::diag::{Diagnostic, Span};
 
 /// Keys of `train { }` that every learner shares: they are about the worlds and the runs, not about learning.
@@ -76,13 +76,13 @@ pub const DRIVER_KEYS: &[Key] = &[
         name: "members",
         kind: Kind::Whole { lo: 1, hi: 10_000_000 },
         default: "1000",
-        doc: "members that stand for a continuum",
+        doc: "members that stand for a continuum, where `solve` does not say",
     },
     Key {
         name: "policies",
         kind: Kind::Words("choice", &["shared", "separate"]),
         default: "shared",
-        doc: "one policy an agent block, or one a member",
+        doc: "one policy an agent block; one a member is not in this version",
     },
     Key {
         name: "shaping",
@@ -100,18 +100,9 @@ pub const DRIVER_KEYS: &[Key] = &[
         name: "random",
         kind: Kind::Words("choice", &["counter", "ran2"]),
         default: "counter",
-        doc: "q_learning: where chance comes from; ran2 repeats the program of Calvano et al. (2020) number by number",
+        doc: "q_learning: where chance comes from; ran2, the streams of Calvano et al. (2020), is not in this version",
     },
 ];
-
-/// Where the chance of a repeated game comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Chance {
-    /// Counter-based streams.
-    Counter,
-    /// The streams of the published program.
-    Ran2,
-}
 
 /// A learner as `train` knows it.
 #[derive(Clone, Copy, Debug)]
@@ -200,12 +191,6 @@ pub struct TrainSettings {
     pub stop_return: Option<f64>,
     /// Ends training after so many measurements without a better one.
     pub patience: Option<usize>,
-    /// Members that stand for a continuum.
-    pub members: Option<usize>,
-    /// Whether every member has a policy of its own.
-    pub separate: bool,
-    /// Where chance comes from.
-    pub random: Chance,
     /// The learner's own options, to be given to [`LearnerOptions::set`].
     pub options: Vec<(String, Value)>,
 }
@@ -229,9 +214,6 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
         evaluation_periods: None,
         stop_return: None,
         patience: None,
-        members: None,
-        separate: false,
-        random: Chance::Counter,
         options: Vec::new(),
     };
     let mut spans = Vec::new();
@@ -250,6 +232,8 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
                         .at(*span, "a setting of q_learning")
                         .hint("remove it; `steps` says when learning ends"),
                 );
+            } else if let Some(d) = not_yet("train", key, value, *span) {
+                faults.push(d);
             } else if key == "shaping" {
                 shaping = *value == Setting::Bool(true);
             } else {
@@ -351,10 +335,7 @@ impl TrainSettings {
             "evaluation_periods" => self.evaluation_periods = whole(),
             "stop_return" => self.stop_return = value.number(),
             "patience" => self.patience = whole(),
-            "members" => self.members = whole(),
             "scenario" => self.scenario = word().map(String::from),
-            "policies" => self.separate = word() == Some("separate"),
-            "random" if word() == Some("ran2") => self.random = Chance::Ran2,
             "stop" => {
                 if let Setting::Call(_, args) = value
                     && let Some(n) = args.first().and_then(Setting::number)
@@ -458,13 +439,10 @@ mod tests {
     fn a_block_is_read_into_options_and_driver() {
         let t = train(
             "train ppo { steps = 1000; worlds = n; network = [n, 4]; activation = relu; anneal = false; \
-            seeds = 2..4; scenario = s; periods = 7; policies = separate; discount = none }",
+            seeds = 2..4; scenario = s; periods = 7; policies = shared; discount = none }",
         )
         .unwrap();
-        assert_eq!(
-            (t.method, t.seeds, t.periods, t.separate),
-            ("ppo", vec![2, 3, 4], Some(7), true)
-        );
+        assert_eq!((t.method, t.seeds, t.periods), ("ppo", vec![2, 3, 4], Some(7)));
         assert_eq!(t.scenario.as_deref(), Some("s"));
         let mut o = learners::PpoOptions::default();
         for (key, value) in &t.options {
@@ -475,13 +453,13 @@ mod tests {
 
     #[test]
     fn spellings_of_papers_are_options_of_q_learning() {
-        let t = train("train q_learning { exploration = exp(-4e-6 * step); stop = stable(100_000); random = ran2 }")
+        let t = train("train q_learning { exploration = exp(-4e-6 * step); stop = stable(100_000); random = counter }")
             .unwrap();
         let mut o = QLearningOptions::default();
         for (key, value) in &t.options {
             o.set(key, value).unwrap();
         }
-        assert_eq!((o.exploration_rate, o.stable, t.random), (4e-6, 100_000, Chance::Ran2));
+        assert_eq!((o.exploration_rate, o.stable), (4e-6, 100_000));
     }
 
     #[test]
@@ -510,6 +488,8 @@ mod tests {
             ("train ppo { scenario = t2 }", "E0804"),
             ("train ppo { discount = 0.8 }", "E0806"),
             ("train ppo { shaping = 1 }", "E0805"),
+            ("train ppo { policies = separate }", "E0807"),
+            ("train q_learning { random = ran2 }", "E0807"),
             ("train q_learning { stop = never(1) }", "E0805"),
             ("train q_learning { exploration = exp(step) }", "E0805"),
         ] {

@@ -7,12 +7,13 @@
 
 mod axes;
 mod compiler;
+mod conduct;
 mod information;
 mod noise;
 mod shocks;
 
 use super::problem::{DecisionProblem, Lanes, Outcome, Spec, StateKind};
-use crate::check::model::{Model, Otherwise, Setting, Then};
+use crate::check::model::{Model, Otherwise, Space, Then};
 use crate::diag::Diagnostic;
 use crate::graph::{InputKind, NodeId, Op};
 use crate::kernel::dag::Id;
@@ -315,27 +316,7 @@ impl<'m> Builder<'m> {
         if let Some(a) = model.actions.iter().find(|a| !a.given.is_empty()) {
             return Err(cannot(format!("`{}` is a schedule of a price", a.name)).at(a.span, "a schedule"));
         }
-        let concept = model.solve_settings().and_then(|s| s.get("concept")).and_then(|s| {
-            if let Setting::Word(w) = s {
-                Some(w.clone())
-            } else {
-                None
-            }
-        });
-        let several = agents.len() > 1 || agents.iter().any(|a| !model.agents[*a].shape.is_empty());
-        let planner = concept.as_deref() == Some("planner");
-        if let Some(c) = concept.as_deref().filter(|c| *c != "planner")
-            && several
-            && !independent(model, &agents)
-        {
-            return Err(cannot(format!("its concept is `{c}`"))
-                .hint("this version solves one decision maker: a single agent, a population under `--concept planner`, or members who do not interact; `econc simulate` runs any model"));
-        }
-        let single = several && !planner && independent(model, &agents);
-        if several && !planner && !single {
-            return Err(cannot("several decision makers interact")
-                .hint("solve it as one: `solve { concept = planner }` (or --concept planner); solvers for competitive and Nash conduct are not in this version"));
-        }
+        let single = conduct::of(model, &agents)?;
         Ok(Builder {
             model,
             options,
@@ -956,9 +937,22 @@ fn independent(model: &Model, agents: &[usize]) -> bool {
         return false;
     }
     // Nothing of the reward, the laws or the bounds may be reduced over the population.
-    let mut todo: Vec<NodeId> = agent.reward.into_iter().collect();
+    let mut todo: Vec<NodeId> = agent.reward.into_iter().chain(agent.discount).collect();
     todo.extend(model.states.iter().filter(|s| s.owner == Some(*one)).map(|s| s.next));
-    todo.extend(model.ends.iter().map(|e| e.condition));
+    todo.extend(
+        model
+            .ends
+            .iter()
+            .flat_map(|e| std::iter::once(e.condition).chain(e.paying)),
+    );
+    todo.extend(model.requires.iter().map(|r| r.slack));
+    for a in model.actions.iter().filter(|a| a.owner == *one) {
+        match &a.space {
+            Space::Interval { lo, hi, .. } | Space::Integer { lo, hi } => todo.extend([*lo, *hi]),
+            Space::Finite { masks, .. } => todo.extend(masks.iter().flatten()),
+            Space::Simplex(_) => {}
+        }
+    }
     let mut seen = BTreeSet::new();
     while let Some(n) = todo.pop() {
         if !seen.insert(n) {
@@ -970,6 +964,8 @@ fn independent(model: &Model, agents: &[usize]) -> bool {
             Op::Others { axis, .. } => Some(*axis) == agent.axis,
             Op::Relabel { from, .. } => Some(*from) == agent.axis,
             Op::Take { axis, .. } => Some(*axis) == agent.axis,
+            Op::Slice { from, .. } => Some(*from) == agent.axis,
+            Op::Stack { parts, .. } => parts.iter().any(|(_, axis)| Some(*axis) == agent.axis),
             Op::Root { .. } => true,
             _ => false,
         };

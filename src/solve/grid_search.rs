@@ -54,7 +54,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            tolerance: 1e-7,
+            tolerance: crate::check::settings::defaults::GRID_SEARCH_TOLERANCE,
             iterations: 10_000,
             howard: 0,
             form: Form::Windows,
@@ -317,7 +317,7 @@ impl Row<'_> {
 
 fn unsupported(why: &str) -> Diagnostic {
     Diagnostic::error("E0905", format!("grid search cannot solve this model: {why}"))
-        .hint("`method = vfi` solves it with interpolation")
+        .hint("`method = value_iteration` solves it with interpolation")
 }
 
 /// Solves a problem with one state whose next value is its one action.

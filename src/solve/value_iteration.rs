@@ -22,6 +22,7 @@ use super::progress::{Control, Progress};
 use super::search::{Chosen, SearchOptions, choose};
 use super::solution::{Record, Solution};
 use super::tabulated::Table;
+use crate::check::settings::defaults;
 use crate::diag::Diagnostic;
 use rayon::prelude::*;
 
@@ -33,6 +34,8 @@ const BLOCK: usize = 64;
 pub struct Options {
     /// Bound on the error of the value at which to stop, relative to `1 + sup |V|`.
     pub tolerance: f64,
+    /// Largest change of an action in the last improvement, if that is asked for as well (a finite choice changes by 1).
+    pub policy_tolerance: Option<f64>,
     /// Most improvements.
     pub improvements: usize,
     /// Evaluate each policy before the next improvement; without it every improvement is one step of value iteration.
@@ -52,10 +55,11 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            tolerance: 1e-10,
-            improvements: 1000,
+            tolerance: defaults::TOLERANCE,
+            policy_tolerance: None,
+            improvements: defaults::IMPROVEMENTS,
             howard: true,
-            sweeps: 50,
+            sweeps: defaults::SWEEPS,
             interpolation: Interpolation::Cubic,
             search: SearchOptions::default(),
             guess: None,
@@ -398,7 +402,8 @@ fn forever(
         let floor = 8.0 * f64::EPSILON * scale * constant.map_or(1.0, |d| 1.0 / (1.0 - d)).max(1.0);
         // The first improvement's policy answers a value that may be a mere guess.
         let settled = iteration > 1 || options.guess.is_some();
-        let done = error <= target.max(floor) && settled;
+        let still = options.policy_tolerance.is_none_or(|most| change <= most);
+        let done = error <= target.max(floor) && settled && still;
         let confirmed = done && !local;
         // A search close by is confirmed by one over everything.
         local = can_be_local && iteration >= 3 && !(done && local);

@@ -53,6 +53,8 @@ pub struct Judge {
     constant: Option<super::certificate::ConstantComparison>,
     /// What the solution uses and nobody observes: it knows more than any learner can.
     hidden: Vec<String>,
+    /// The agent's discount factor.
+    discount: f64,
 }
 
 /// Distances of one action.
@@ -121,6 +123,7 @@ impl Judge {
             problem.spec_mut().steady_state = Some(still);
         }
         let agent = learner_of(&model, None)?;
+        let discount = crate::env::vector::discount_of(&model, agent)?;
         let translation = Translation::new(&model, agent, grids, LANES)?;
         let interface = translation.interface.clone();
         let spec = problem.spec();
@@ -185,6 +188,7 @@ impl Judge {
             from,
             constant,
             hidden: problem.hidden.clone(),
+            discount,
             decision: problem,
         })
     }
@@ -327,7 +331,7 @@ impl Judge {
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let exact = SolvedPolicy::new(&bellman, &self.solution)?;
         let spec = self.decision.spec();
-        let discount = spec.discount.unwrap_or(0.99).min(1.0 - 1e-9);
+        let discount = self.discount.min(1.0 - 1e-9);
         let long = (1e-5f64.ln() / discount.ln()).ceil().clamp(1.0, 2000.0) as usize;
         let periods = spec.horizon.unwrap_or(long);
         let annuity = (1.0 - discount.powi(periods as i32)) / (1.0 - discount);
@@ -622,7 +626,7 @@ impl Judge {
         })??;
         if let Some(c) = &self.constant {
             let exact = benchmarks[0].1;
-            let discount = self.decision.spec().discount.unwrap_or(0.99).min(1.0 - 1e-9);
+            let discount = self.discount.min(1.0 - 1e-9);
             let annuity = (1.0 - discount.powi(c.periods as i32)) / (1.0 - discount);
             let unit = self.worth.map_or(exact.value.abs().max(1e-12), |w| w * annuity);
             let loss = (c.solution - c.constant) / unit;

@@ -95,6 +95,7 @@ pub fn solve(
         .clone()
         .or_else(|| word(&model, "method"))
         .unwrap_or("value_iteration".into());
+    let idle = unread(&model, &method).map_err(|d| vec![d])?;
     let still = stationary(&model);
     let mut build = decision::Options {
         bounds: around(&model, &still),
@@ -124,6 +125,7 @@ pub fn solve(
             Some(said) => solution.record.warnings.insert(0, said.clone()),
             None => fell_back = solution.record.warnings.iter().find(|w| w.code == "W0908").cloned(),
         }
+        solution.record.warnings.extend(idle.clone());
         let certificate = certify(&problem, &solution, &judge(&model, &problem, options.seed)).map_err(|d| vec![d])?;
         // Ends that the solver chose itself are moved until nobody goes there.
         if widenings < WIDENINGS
@@ -194,6 +196,39 @@ fn in_the_economy(model: &Model, solution: &Solution, certificate: &mut Certific
                 .push(d.note("the solution could not be judged in the model's own economy"));
         }
     }
+}
+
+/// Settings that have no effect: an error for those of another method, a warning for those that a horizon makes idle.
+fn unread(model: &Model, method: &str) -> Result<Option<Diagnostic>, Diagnostic> {
+    let Some(settings) = model.solve_settings() else {
+        return Ok(None);
+    };
+    let said = |keys: &[&str]| {
+        settings
+            .entries
+            .iter()
+            .rev()
+            .find(|(k, _, _)| keys.contains(&k.as_str()))
+    };
+    let other = match method {
+        "grid_search" => said(&["interpolation", "policy_tolerance"]),
+        _ => None,
+    };
+    if let Some((key, _, span)) = other {
+        let d = Diagnostic::error("E0808", format!("`{key}` has no effect with `method = {method}`"));
+        return Err(d
+            .at(*span, "nothing reads this")
+            .hint("remove it, or use `method = value_iteration`"));
+    }
+    let idle = said(&["tolerance", "policy_tolerance", "iterations", "howard", "burn_in"]);
+    Ok(idle.filter(|_| model.horizon.is_some()).map(|(key, _, span)| {
+        Diagnostic::warning("W0825", format!("`{key}` has no effect with a `horizon`"))
+            .at(
+                *span,
+                "the solver goes back from the last period once, and simulations begin at the first",
+            )
+            .hint("remove it")
+    }))
 }
 
 /// More nodes for grids of unspecified size, if residuals are all that is wrong and the finer grid is affordable: twice as
@@ -313,8 +348,12 @@ fn run(
             };
             let o = value_iteration::Options {
                 tolerance: number("tolerance").unwrap_or(defaults.tolerance),
+                policy_tolerance: number("policy_tolerance"),
                 improvements: whole("iterations", defaults.improvements),
                 howard: number("howard") != Some(0.0),
+                sweeps: number("howard")
+                    .filter(|x| *x > 0.0)
+                    .map_or(defaults.sweeps, |x| x as usize),
                 interpolation,
                 guess: start.guess,
                 fallback: said.is_none(),

@@ -101,6 +101,8 @@ const PAGES: &[(&str, &str)] = &[
     ("E0804", include_str!("E0804.md")),
     ("E0805", include_str!("E0805.md")),
     ("E0806", include_str!("E0806.md")),
+    ("E0807", include_str!("E0807.md")),
+    ("E0808", include_str!("E0808.md")),
     ("E0810", include_str!("E0810.md")),
     ("E0811", include_str!("E0811.md")),
     ("E0812", include_str!("E0812.md")),
@@ -109,6 +111,9 @@ const PAGES: &[(&str, &str)] = &[
     ("E0816", include_str!("E0816.md")),
     ("E0825", include_str!("E0825.md")),
     ("E0826", include_str!("E0826.md")),
+    ("E0827", include_str!("E0827.md")),
+    ("E0828", include_str!("E0828.md")),
+    ("E0829", include_str!("E0829.md")),
     //
     // E09: run time
     // solving, the certificate
@@ -172,6 +177,8 @@ const PAGES: &[(&str, &str)] = &[
     ("W0607", include_str!("W0607.md")),
     ("W0701", include_str!("W0701.md")),
     ("W0713", include_str!("W0713.md")),
+    ("W0825", include_str!("W0825.md")),
+    ("W0826", include_str!("W0826.md")),
     ("W0907", include_str!("W0907.md")),
     ("W0908", include_str!("W0908.md")),
     ("W0942", include_str!("W0942.md")),
@@ -180,11 +187,12 @@ const PAGES: &[(&str, &str)] = &[
 
 /// Codes about a file or a command as a whole, which no program text can show.
 pub const WITHOUT_EXAMPLE: &[&str] = &[
-    "E0116", "E0117", "E0802", "E0810", "E0811", "E0812", "E0814", "E0815", "E0816", "E0825", "E0826", "E0901",
-    "E0902", "E0903", "E0904", "E0905", "E0906", "E0907", "E0910", "E0911", "E0912", "E0913", "E0914", "E0915",
-    "E0916", "E0917", "E0918", "E0919", "E0923", "E0924", "E0925", "E0927", "E0928", "E0929", "E0930", "E0940",
-    "E0941", "E0990", "E0950", "E0951", "E0952", "E0953", "E0954", "E0955", "E0956", "E0957", "E0958", "E0959",
-    "E0960", "E0961", "E0962", "E0963", "E0964", "E0965", "E0966", "E0967", "W0907", "W0908",
+    "E0116", "E0117", "E0802", "E0810", "E0811", "E0812", "E0814", "E0815", "E0816", "E0825", "E0826", "E0827",
+    "E0828", "W0825", "E0901", "E0902", "E0903", "E0904", "E0905", "E0906", "E0907", "E0910", "E0911", "E0912",
+    "E0913", "E0914", "E0915", "E0916", "E0917", "E0918", "E0919", "E0923", "E0924", "E0925", "E0927", "E0928",
+    "E0929", "E0930", "E0940", "E0941", "E0990", "E0950", "E0951", "E0952", "E0953", "E0954", "E0955", "E0956",
+    "E0957", "E0958", "E0959", "E0960", "E0961", "E0962", "E0963", "E0964", "E0965", "E0966", "E0967", "W0907",
+    "W0908",
 ];
 
 /// The page of a code, if there is such a code. Case does not matter.

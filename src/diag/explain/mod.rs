@@ -158,6 +158,15 @@ const PAGES: &[(&str, &str)] = &[
     ("E0965", include_str!("E0965.md")),
     ("E0966", include_str!("E0966.md")),
     ("E0967", include_str!("E0967.md")),
+    ("E0980", include_str!("E0980.md")),
+    ("E0981", include_str!("E0981.md")),
+    ("E0982", include_str!("E0982.md")),
+    ("E0983", include_str!("E0983.md")),
+    ("E0984", include_str!("E0984.md")),
+    ("E0985", include_str!("E0985.md")),
+    ("E0986", include_str!("E0986.md")),
+    ("E0987", include_str!("E0987.md")),
+    ("E0988", include_str!("E0988.md")),
     ("E0990", include_str!("E0990.md")),
     //
     // W: warnings
@@ -167,6 +176,8 @@ const PAGES: &[(&str, &str)] = &[
     ("W0713", include_str!("W0713.md")),
     ("W0907", include_str!("W0907.md")),
     ("W0908", include_str!("W0908.md")),
+    ("W0980", include_str!("W0980.md")),
+    ("W0981", include_str!("W0981.md")),
     //
 ];
 
@@ -177,6 +188,7 @@ pub const WITHOUT_EXAMPLE: &[&str] = &[
     "E0916", "E0917", "E0918", "E0919", "E0923", "E0924", "E0925", "E0927", "E0928", "E0929", "E0930", "E0940",
     "E0941", "E0990", "E0950", "E0951", "E0952", "E0953", "E0954", "E0955", "E0956", "E0957", "E0958", "E0959",
     "E0960", "E0961", "E0962", "E0963", "E0964", "E0965", "E0966", "E0967", "W0907", "W0908",
+    "E0980", "E0981", "E0982", "E0983", "E0984", "E0985", "E0986", "E0987", "E0988", "W0980", "W0981",
 ];
 
 /// The page of a code, if there is such a code. Case does not matter.

@@ -132,6 +132,11 @@ pub fn discount_of(model: &Model, agent: usize) -> Result<f64, Diagnostic> {
     })
 }
 
+/// How many members an agent has in one world.
+pub fn members_of(model: &Model, agent: usize) -> usize {
+    model.graph.elements(&model.agents[agent].shape)
+}
+
 impl Vectorised {
     /// Worlds of `model`, started from seed 0.
     ///

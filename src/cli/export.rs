@@ -8,7 +8,7 @@ use super::{Exit, Failure};
 use crate::diag::Diagnostic;
 use crate::learn::export::safetensors;
 use crate::learn::translation::tabulate;
-use crate::report::run::open_complete;
+use crate::report::run::open_policies;
 use crate::report::table::Table;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use std::path::PathBuf;
     econc export runs/growth-0002                       policy.csv, a table over states and shocks\n  \
     econc export runs/growth-0002 --to safetensors --out growth.safetensors")]
 pub(super) struct Arguments {
-    /// The run of a training
+    /// The run of a training, or of a verify that trained
     #[arg(value_name = "RUN")]
     run: PathBuf,
     /// The format
@@ -43,7 +43,7 @@ enum To {
 }
 
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
-    let run = open_complete(&arguments.run)?;
+    let run = open_policies(&arguments.run)?;
     let policies = read_policies(&run, arguments.best)?;
     let wanted = arguments.of_seed.unwrap_or(policies[0].0);
     let Some((_, policy)) = policies.iter().find(|(s, _)| *s == wanted) else {

@@ -4,7 +4,10 @@ use super::globals::Globals;
 use super::pipeline::{self, Source, TrainOptions, VerifyOptions};
 use super::screen::Screen;
 use super::session::Job;
+use super::training::ASKED_BY_VERIFY;
 use super::{Exit, Failure, session, train};
+use crate::diag::Diagnostic;
+use crate::report::run::RunDirectory;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -14,7 +17,8 @@ use std::path::PathBuf;
     econc verify growth.econ\n  \
     econc verify growth.econ --learner sac --seeds 1..5\n  \
     econc verify growth.econ --policy runs/growth-0002          a training that is done\n\n\
-    The verdict follows verify { policy_error = 2%; welfare_loss = 0.1% } in the file; the exit status is 1 where it fails.")]
+    The verdict follows verify { policy_error = 2%; welfare_loss = 0.1% } in the file; the exit status is 1 where it fails,\n    \
+    and where chance leaves it open.")]
 pub(super) struct Arguments {
     /// A model file
     #[arg(value_name = "FILE")]
@@ -52,6 +56,8 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         best: arguments.best,
         seed: globals.seed,
     };
+    let asked = serde_json::to_vec_pretty(&options.train)
+        .map_err(|e| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string()))?;
     let source = Source::read(&arguments.file)?;
     session::run_on(
         &source,
@@ -63,7 +69,14 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
                 settings: pipeline::training_settings(compiled, &options.train)?,
                 members: None,
             };
-            session::open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
+            let open = || -> Result<RunDirectory, Diagnostic> {
+                let mut run = session::open(&source, globals, &globals.set, &job, place)?;
+                if options.policy.is_none() {
+                    run.write(ASKED_BY_VERIFY, &asked)?;
+                }
+                Ok(run)
+            };
+            open().map_err(|d| vec![d])
         },
         |compiled, meter, run| pipeline::judge(compiled, &options, globals.workers(), 1e6, meter, run),
     )

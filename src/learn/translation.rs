@@ -43,6 +43,38 @@ impl Translation {
     /// # Errors
     /// What stopped the evaluation of observations or bounds.
     pub fn decide(&mut self, policy: &Policy) -> Result<Vec<Vec<f64>>, Diagnostic> {
+        self.chosen(policy).map(|c| c.0)
+    }
+
+    /// As [`Translation::decide`], with what a `require` forbids moved to the nearest feasible point as a simulation moves it; and the
+    /// worlds in which something was moved.
+    ///
+    /// # Errors
+    /// Those of [`Translation::decide`]; E0902 where nothing is feasible.
+    pub fn decide_feasibly(&mut self, policy: &Policy) -> Result<(Vec<Vec<f64>>, Vec<bool>), Diagnostic> {
+        let (mut out, bounds) = self.chosen(policy)?;
+        let lanes = self.worlds.worlds();
+        let mut moved = vec![false; lanes];
+        if self.worlds.model.requires.is_empty() {
+            return Ok((out, moved));
+        }
+        for (a, values) in self.interface.actions.iter().zip(&out) {
+            self.worlds.act(*a, values);
+        }
+        self.worlds.project(&bounds)?;
+        for (a, values) in self.interface.actions.iter().zip(&mut out) {
+            let input = self.worlds.model.actions[*a].input.0 as usize;
+            for (i, (x, now)) in values.iter_mut().zip(&self.worlds.frame[input]).enumerate() {
+                moved[i % lanes] |= *x != *now;
+                *x = *now;
+            }
+        }
+        Ok((out, moved))
+    }
+
+    /// Actions as chosen, and the bounds of all actions of the stage.
+    #[allow(clippy::type_complexity, reason = "two halves of one answer")]
+    fn chosen(&mut self, policy: &Policy) -> Result<(Vec<Vec<f64>>, Vec<(usize, Bounds)>), Diagnostic> {
         let stage = self.interface.stage;
         let lanes = self.worlds.worlds();
         let numbers = stage_actions(&self.worlds.model, stage);
@@ -78,7 +110,7 @@ impl Translation {
             .map(|a| vec![0.0; graph.elements(&self.worlds.model.actions[*a].shape) * lanes])
             .collect();
         self.interface.act(&continuous, &discrete, &own, lanes, &mut out);
-        Ok(out)
+        Ok((out, numbers.into_iter().zip(all).collect()))
     }
 }
 

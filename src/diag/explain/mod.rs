@@ -137,6 +137,10 @@ const PAGES: &[(&str, &str)] = &[
     ("E0928", include_str!("E0928.md")),
     ("E0929", include_str!("E0929.md")),
     ("E0930", include_str!("E0930.md")),
+    ("E0931", include_str!("E0931.md")),
+    ("E0932", include_str!("E0932.md")),
+    ("E0933", include_str!("E0933.md")),
+    ("E0934", include_str!("E0934.md")),
     ("E0940", include_str!("E0940.md")),
     ("E0941", include_str!("E0941.md")),
     // files, the command line
@@ -167,6 +171,9 @@ const PAGES: &[(&str, &str)] = &[
     ("W0713", include_str!("W0713.md")),
     ("W0907", include_str!("W0907.md")),
     ("W0908", include_str!("W0908.md")),
+    ("W0930", include_str!("W0930.md")),
+    ("W0931", include_str!("W0931.md")),
+    ("W0932", include_str!("W0932.md")),
     //
 ];
 
@@ -176,7 +183,8 @@ pub const WITHOUT_EXAMPLE: &[&str] = &[
     "E0902", "E0903", "E0904", "E0905", "E0906", "E0907", "E0910", "E0911", "E0912", "E0913", "E0914", "E0915",
     "E0916", "E0917", "E0918", "E0919", "E0923", "E0924", "E0925", "E0927", "E0928", "E0929", "E0930", "E0940",
     "E0941", "E0990", "E0950", "E0951", "E0952", "E0953", "E0954", "E0955", "E0956", "E0957", "E0958", "E0959",
-    "E0960", "E0961", "E0962", "E0963", "E0964", "E0965", "E0966", "E0967", "W0907", "W0908",
+    "E0960", "E0961", "E0962", "E0963", "E0964", "E0965", "E0966", "E0967", "W0907", "W0908", "E0931", "E0932",
+    "E0933", "E0934", "W0930", "W0931", "W0932",
 ];
 
 /// The page of a code, if there is such a code. Case does not matter.

@@ -1,0 +1,321 @@
+//! Learned policies are judged by what they really cost, and leave econc as numbers that other programs can use.
+
+#![cfg(feature = "learn")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn econc(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_econc"))
+        .current_dir(folder)
+        .args(arguments)
+        .args(["--color", "never"])
+        .output()
+        .expect("econc runs")
+}
+
+fn text(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// A folder with `model.econ`.
+fn folder(model: &str) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("model.econ"), model).unwrap();
+    root
+}
+
+/// Columns of a CSV file of numbers by name (texts become NaN).
+fn csv(path: &Path) -> BTreeMap<String, Vec<f64>> {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut lines = text.lines();
+    let names: Vec<String> = lines
+        .next()
+        .unwrap()
+        .split(',')
+        .map(|n| n.trim_matches('"').to_string())
+        .collect();
+    let mut out: BTreeMap<String, Vec<f64>> = names.iter().map(|n| (n.clone(), Vec::new())).collect();
+    for line in lines {
+        for (name, cell) in names.iter().zip(line.split(',')) {
+            out.get_mut(name).unwrap().push(cell.parse().unwrap_or(f64::NAN));
+        }
+    }
+    out
+}
+
+/// The lines of the certificate in the JSON on standard output.
+fn certificate(output: &Output) -> Vec<serde_json::Value> {
+    let json: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(output)));
+    json["certificate"].as_array().unwrap().clone()
+}
+
+fn line<'a>(all: &'a [serde_json::Value], name: &str) -> &'a serde_json::Value {
+    all.iter()
+        .find(|c| c["name"].as_str().unwrap().starts_with(name))
+        .unwrap_or_else(|| panic!("{name}: {all:?}"))
+}
+
+const SHOP: &str = "model shop\nparam bonus = 0\nagent shop {\n  state x in 0..6, start 2\n  action q in 0..4\n  \
+    noise dem ~ discrete([0, 1, 2], [0.3, 0.4, 0.3])\n  let stock = min(x + q, 6)\n  let sold = min(dem, stock)\n  \
+    x' = stock - sold\n  observe x\n  reward bonus + 4 * sold - 1.5 * q - (if q > 0 then 2 else 0) - 0.15 * stock\n  \
+    discount 0.9\n}\n";
+
+/// Value at stock 2 of orders by stock, by enumeration; the best over all orders where `orders` is `None`.
+fn shop(orders: Option<&[usize]>) -> f64 {
+    let mut v = [0.0; 7];
+    for _ in 0..2000 {
+        let old: [f64; 7] = v;
+        for x in 0..7 {
+            let of = |q: usize| {
+                let stock = (x + q).min(6);
+                let mut value = -1.5 * q as f64 - if q > 0 { 2.0 } else { 0.0 } - 0.15 * stock as f64;
+                for (d, p) in [(0usize, 0.3), (1, 0.4), (2, 0.3)] {
+                    let sold = d.min(stock);
+                    value += p * (4.0 * sold as f64 + 0.9 * old[stock - sold]);
+                }
+                value
+            };
+            v[x] = match orders {
+                Some(o) => of(o[x]),
+                None => (0..=4).map(of).fold(f64::NEG_INFINITY, f64::max),
+            };
+        }
+    }
+    v[2]
+}
+
+#[test]
+fn the_loss_of_a_learned_policy_is_that_of_its_enumeration() {
+    let root = folder(SHOP);
+    let train = [
+        "train",
+        "model.econ",
+        "--learner",
+        "q_learning",
+        "--with",
+        "steps=4000",
+        "--out",
+        "run",
+    ];
+    let done = econc(root.path(), &train);
+    assert!(done.status.success(), "{}", text(&done));
+    let done = econc(root.path(), &["export", "run", "--out", "policy.csv"]);
+    assert!(done.status.success(), "{}", text(&done));
+    let table = csv(&root.path().join("policy.csv"));
+    assert_eq!(table["shop.x"], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let orders: Vec<usize> = table["shop.q"].iter().map(|q| *q as usize).collect();
+    let constant = (0..=4).map(|q| shop(Some(&[q; 7]))).fold(f64::NEG_INFINITY, f64::max);
+    let truth = 100.0 * (shop(None) - shop(Some(&orders))) / (shop(None) - constant);
+    assert!(truth > 0.01, "the learner is to be wrong somewhere: {orders:?}");
+    let mut losses = Vec::new();
+    for (out, more) in [
+        ("a", &[][..]),
+        ("b", &["--set", "bonus=400"]),
+        ("c", &["--set", "verify.episodes=400"]),
+        ("d", &["--set", "verify.seeds=7..8"]),
+    ] {
+        let mut judge = vec!["verify", "model.econ", "--policy", "run", "--out", out];
+        judge.extend(more);
+        let done = econc(root.path(), &judge);
+        let at = if done.status.success() {
+            out.to_string()
+        } else {
+            format!("{out}.failed")
+        };
+        let verdict = csv(&root.path().join(at).join("verdict.csv"));
+        let (loss, error) = (verdict["welfare loss %"][0], verdict["± %"][0]);
+        assert!(
+            (loss - truth).abs() < 4.0 * error + 1e-3,
+            "{loss} {error} {truth} {}",
+            text(&done)
+        );
+        losses.push((loss, error));
+    }
+    // A number added to the reward changes nothing; more paths and other seeds do.
+    assert!((losses[0].0 - losses[1].0).abs() < 1e-6 * losses[0].0, "{losses:?}");
+    assert!(losses[0] != losses[2] && losses[0] != losses[3], "{losses:?}");
+    assert!(losses[2].1 < losses[0].1);
+}
+
+/// A saver who may not borrow; what the bounds leave open a requirement forbids.
+const SAVER: &str = "model saver\nparam gamma = 2\nagent saver {\n  \
+    shock y ~ markov([low: 0.4, mid: 1.0, high: 1.6], [[0.2, 0.6, 0.2], [0.2, 0.6, 0.2], [0.2, 0.6, 0.2]])\n  \
+    state a in [0, inf), start uniform(0, 3)\n  let cash = 1.03 * a + y\n  action c in (0, BOUND]\n  REQUIRE\n  \
+    a' = cash - c\n  observe a, y\n  reward crra(c, gamma)\n  discount 0.94\n}\nscenario rich { start a = 3; periods 5 }\n\
+    scenario scripted { path y = high }\n";
+
+#[test]
+fn what_a_requirement_forbids_is_moved_as_a_simulation_moves_it() {
+    let root = folder(&SAVER.replace("BOUND", "4").replace("REQUIRE", "require c <= cash"));
+    let train = [
+        "train",
+        "model.econ",
+        "--with",
+        "steps=20000",
+        "--with",
+        "worlds=8",
+        "--with",
+        "horizon=64",
+        "--out",
+        "run",
+    ];
+    let done = econc(root.path(), &train);
+    assert!(done.status.success(), "{}", text(&done));
+    let done = econc(
+        root.path(),
+        &["verify", "model.econ", "--policy", "run", "--out", "v", "--json"],
+    );
+    let all = certificate(&done);
+    let loss = line(&all, "welfare loss")["measured"].as_f64().unwrap();
+    assert!(loss > 0.0 && loss < 1.0, "{all:?}");
+    assert!(line(&all, "decisions moved")["measured"].as_f64().unwrap() > 0.0);
+    let at = ["v", "v.failed"]
+        .into_iter()
+        .find(|v| root.path().join(v).exists())
+        .unwrap();
+    let value = csv(&root.path().join(at).join("verdict.csv"))["value"][0];
+    // The same policy in the model's own world: discounted rewards of 3000 lives.
+    let play = [
+        "simulate",
+        "model.econ",
+        "--policy",
+        "run",
+        "--worlds",
+        "3000",
+        "--periods",
+        "150",
+        "--out",
+        "s",
+    ];
+    let done = econc(root.path(), &play);
+    assert!(done.status.success(), "{}", text(&done));
+    let played = csv(&root.path().join("s").join("returns.csv"))["discounted"][0];
+    assert!((value - played).abs() < 0.35, "{value} judged, {played} played");
+}
+
+#[test]
+fn the_judge_stands_on_the_grid_that_the_solver_refined() {
+    // High risk aversion: the solver refines its grid before the certificate holds.
+    let root = folder(
+        &SAVER
+            .replace("BOUND", "cash")
+            .replace("REQUIRE", "")
+            .replace("gamma = 2", "gamma = 5"),
+    );
+    let short = [
+        "--with",
+        "steps=4000",
+        "--with",
+        "worlds=4",
+        "--with",
+        "horizon=32",
+        "--with",
+        "evaluations=1",
+    ];
+    let mut line = vec!["verify", "model.econ", "--out", "v", "--json"];
+    line.extend(short);
+    let done = econc(root.path(), &line);
+    assert!(!text(&done).contains("panicked"), "{}", text(&done));
+    assert!(matches!(done.status.code(), Some(0 | 1)), "{}", text(&done));
+}
+
+#[test]
+fn every_key_of_verify_changes_the_verdict() {
+    let root = folder(&SAVER.replace("BOUND", "cash").replace("REQUIRE", ""));
+    let train = [
+        "train",
+        "model.econ",
+        "--with",
+        "steps=20000",
+        "--with",
+        "worlds=8",
+        "--with",
+        "horizon=64",
+        "--out",
+        "run",
+    ];
+    let done = econc(root.path(), &train);
+    assert!(done.status.success(), "{}", text(&done));
+    let solve = econc(root.path(), &["solve", "model.econ", "--out", "exact"]);
+    assert!(solve.status.success(), "{}", text(&solve));
+    let judged = |more: &[&str]| {
+        let mut line = vec![
+            "verify",
+            "model.econ",
+            "--policy",
+            "run",
+            "--solution",
+            "exact",
+            "--json",
+        ];
+        line.extend(more);
+        econc(root.path(), &line)
+    };
+    let all = certificate(&judged(&[]));
+    let loss = line(&all, "welfare loss").clone();
+    let euler = line(&all, "Euler").clone();
+    assert!(euler["pass"].is_null());
+    let strict = certificate(&judged(&["--set", "verify.euler=-9"]));
+    assert_eq!(line(&strict, "Euler")["pass"], false);
+    let loose = certificate(&judged(&["--set", "verify.euler=1"]));
+    assert_eq!(line(&loose, "Euler")["pass"], true);
+    for more in ["verify.scenario=rich", "verify.episodes=40", "verify.seeds=5"] {
+        let other = certificate(&judged(&["--set", more]));
+        assert_ne!(line(&other, "welfare loss")["measured"], loss["measured"], "{more}");
+    }
+    // A limit in the middle of what luck leaves open is no pass, and says so.
+    let shown = loss["measured"].as_f64().unwrap().to_string();
+    let done = judged(&[
+        "--set",
+        &format!("verify.welfare_loss={shown}"),
+        "--set",
+        "verify.episodes=5",
+        "--set",
+        "verify.seeds=1",
+    ]);
+    assert_eq!(done.status.code(), Some(1));
+    let few = certificate(&done);
+    assert!(
+        line(&few, "welfare loss")["note"]
+            .as_str()
+            .unwrap()
+            .starts_with("cannot tell"),
+        "{few:?}"
+    );
+    let done = judged(&["--set", "verify.scenario=scripted"]);
+    assert!(text(&done).contains("E0931"), "{}", text(&done));
+}
+
+#[test]
+fn a_reward_that_is_no_number_is_an_error_of_every_learner() {
+    let root = folder(
+        "model none\nagent a {\n  state k in [0, 1], start 0.5\n  action x in [-1, 1]\n  k' = 1 - k\n  observe k\n  \
+         reward sqrt(x) - x\n  discount 0.9\n}\n",
+    );
+    for learner in ["ppo", "sac", "a2c", "recurrent_ppo", "dqn"] {
+        // With so many steps the learners search for a first constant.
+        let done = econc(
+            root.path(),
+            &[
+                "train",
+                "model.econ",
+                "--learner",
+                learner,
+                "--with",
+                "steps=300000",
+                "--out",
+                learner,
+            ],
+        );
+        let said = text(&done);
+        assert_eq!(done.status.code(), Some(1), "{learner}: {said}");
+        assert!(said.contains("E0903") && said.contains("a.x = -"), "{learner}: {said}");
+    }
+}

@@ -148,8 +148,8 @@ fn the_loss_of_a_learned_policy_is_that_of_its_enumeration() {
 const SAVER: &str = "model saver\nparam gamma = 2\nagent saver {\n  \
     shock y ~ markov([low: 0.4, mid: 1.0, high: 1.6], [[0.2, 0.6, 0.2], [0.2, 0.6, 0.2], [0.2, 0.6, 0.2]])\n  \
     state a in [0, inf), start uniform(0, 3)\n  let cash = 1.03 * a + y\n  action c in (0, BOUND]\n  REQUIRE\n  \
-    a' = cash - c\n  observe a, y\n  reward crra(c, gamma)\n  discount 0.94\n}\nscenario rich { start a = 3; periods 5 }\n\
-    scenario scripted { path y = high }\n";
+    a' = cash - c\n  observe a, y\n  reward crra(c, gamma)\n  discount 0.94\n}\nscenario rich { start saver.a = 3; periods 5 }\n\
+    scenario scripted { path saver.y = high }\n";
 
 #[test]
 fn what_a_requirement_forbids_is_moved_as_a_simulation_moves_it() {

@@ -1,6 +1,7 @@
 //! Learned policies are judged by what they really cost, and leave econc as numbers that other programs can use.
 
 #![cfg(feature = "learn")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -318,4 +319,227 @@ fn a_reward_that_is_no_number_is_an_error_of_every_learner() {
         assert_eq!(done.status.code(), Some(1), "{learner}: {said}");
         assert!(said.contains("E0903") && said.contains("a.x = -"), "{learner}: {said}");
     }
+}
+
+/// A tensor of single numbers.
+fn tensor(weights: &safetensors::SafeTensors, name: &str) -> Option<(Vec<usize>, Vec<f64>)> {
+    let t = weights.tensor(name).ok()?;
+    let number = |b: &[u8]| f64::from(f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    Some((t.shape().to_vec(), t.data().chunks_exact(4).map(number).collect()))
+}
+
+/// What the network of a file gives at an observation in units of the model, by the recipe of its documentation alone.
+fn outputs(weights: &safetensors::SafeTensors, observed: &[f64]) -> Vec<f64> {
+    let get = |name: &str| tensor(weights, name).map(|t| t.1);
+    let (low, high) = (get("observation.low").unwrap(), get("observation.high").unwrap());
+    let mut x: Vec<f64> = observed
+        .iter()
+        .zip(low.iter().zip(&high))
+        .map(|(o, (l, h))| 2.0 * (o - l) / (h - l) - 1.0)
+        .collect();
+    if let (Some(mean), Some(factor)) = (get("observation.mean"), get("observation.factor")) {
+        x = x
+            .iter()
+            .zip(mean.iter().zip(&factor))
+            .map(|(x, (m, f))| ((x - m) * f).clamp(-10.0, 10.0))
+            .collect();
+    }
+    let mut k = 0;
+    while let Some((shape, w)) = tensor(weights, &format!("layer.{k}.weight")) {
+        if k > 0 {
+            x.iter_mut().for_each(|x| *x = x.tanh());
+        }
+        let mut y = get(&format!("layer.{k}.bias")).unwrap();
+        for (i, x) in x.iter().enumerate() {
+            for (j, y) in y.iter_mut().enumerate() {
+                *y += x * w[i * shape[1] + j];
+            }
+        }
+        x = y;
+        k += 1;
+    }
+    x
+}
+
+#[test]
+fn an_exported_network_replays_the_exported_table() {
+    // Wages are drawn, a shock has values of its own, bounds are wide, and what is best is far from their middle.
+    let root = folder(
+        "model pay\nagent a {\n  shock w ~ iid discrete([5, 7, 30], [0.2, 0.3, 0.5])\n  state k in 3..5, start 3\n  \
+         state h in [0, 4], start uniform(0, 4)\n  action x in [0, 50]\n  k' = if k == 5 then 3 else k + 1\n  h' = 4 - h\n  \
+         observe k, h, w\n  reward -(x - 1 - 0.1 * w - 0.2 * h)^2\n  discount 0.5\n}\n",
+    );
+    let train = [
+        "train",
+        "model.econ",
+        "--with",
+        "steps=200000",
+        "--with",
+        "worlds=16",
+        "--with",
+        "horizon=64",
+        "--out",
+        "run",
+    ];
+    let done = econc(root.path(), &train);
+    assert!(done.status.success(), "{}", text(&done));
+    assert!(
+        econc(root.path(), &["export", "run", "--out", "policy.csv"])
+            .status
+            .success()
+    );
+    let done = econc(
+        root.path(),
+        &["export", "run", "--to", "safetensors", "--out", "policy.safetensors"],
+    );
+    assert!(done.status.success(), "{}", text(&done));
+    let table = csv(&root.path().join("policy.csv"));
+    let mut wages = table["a.w"].clone();
+    wages.sort_by(f64::total_cmp);
+    wages.dedup();
+    assert_eq!(wages, [5.0, 7.0, 30.0]);
+    let bytes = std::fs::read(root.path().join("policy.safetensors")).unwrap();
+    let weights = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let one = |name: &str| tensor(&weights, name).unwrap().1[0];
+    let (low, high, centre) = (one("action.low"), one("action.high"), one("action.centre"));
+    assert_eq!((low, high), (0.0, 50.0));
+    assert!(centre != 0.0);
+    for i in 0..table["a.x"].len() {
+        let label = |v: f64| f64::from(u8::from(table["a.w"][i] == v));
+        let seen = [table["a.k"][i], table["a.h"][i], label(5.0), label(7.0), label(30.0)];
+        let a = outputs(&weights, &seen)[0].clamp(-1.0, 1.0);
+        let a = (a + centre) / (1.0 + centre * a);
+        let x = low + 0.5 * (a + 1.0) * (high - low);
+        assert!((x - table["a.x"][i]).abs() < 2e-3, "{seen:?}: {x}, {}", table["a.x"][i]);
+    }
+}
+
+#[test]
+fn a_table_says_the_chance_of_each_choice() {
+    // Rock, paper, scissors: every choice has a chance, and the table says which.
+    let root = folder(
+        "model rps\nagent player[2] {\n  action d in {rock, paper, scissors}\n  \
+         let a = if d == rock then 0 else if d == paper then 1 else 2\n  let o = sum(others(player.a))\n  \
+         reward if a == o then 0 else if (a - o) mod 3 == 1 then 1 else -1\n}\nhorizon 1\n",
+    );
+    let done = econc(
+        root.path(),
+        &["train", "model.econ", "--with", "steps=20000", "--out", "run"],
+    );
+    assert!(done.status.success(), "{}", text(&done));
+    assert!(
+        econc(root.path(), &["export", "run", "--out", "policy.csv"])
+            .status
+            .success()
+    );
+    assert!(
+        econc(
+            root.path(),
+            &["export", "run", "--to", "safetensors", "--out", "p.safetensors"]
+        )
+        .status
+        .success()
+    );
+    let table = csv(&root.path().join("policy.csv"));
+    let bytes = std::fs::read(root.path().join("p.safetensors")).unwrap();
+    let weights = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let logits = outputs(&weights, &[1.0]);
+    let total: f64 = logits.iter().map(|l| l.exp()).sum();
+    for (l, word) in logits.iter().zip(["rock", "paper", "scissors"]) {
+        let column = table
+            .iter()
+            .find(|(n, _)| n.starts_with("P(") && n.ends_with(&format!("= {word})")));
+        let (_, chance) = column.unwrap_or_else(|| panic!("{word}: {:?}", table.keys()));
+        assert!((chance[0] - l.exp() / total).abs() < 1e-5, "{word}");
+    }
+    let csv = std::fs::read_to_string(root.path().join("policy.csv")).unwrap();
+    assert!(
+        ["rock", "paper", "scissors"]
+            .iter()
+            .any(|w| csv.lines().nth(1).unwrap().starts_with(w)),
+        "{csv}"
+    );
+}
+
+#[test]
+fn others_follow_rules_or_what_was_learned_before() {
+    // A government sets a tax, workers answer by l = 2 (1 - t): the best tax is one half.
+    let root = folder(
+        "model tax\nstages law, work\nagent government { action t1 in [0, 1] at law; reward t1 * 2 * mean(worker.l) }\n\
+         agent worker[5] {\n  action l in [0, 4] at work\n  observe government.t1\n  \
+         reward (1 - government.t1) * 2 * l - l^2 / 2\n}\nhorizon 1\n",
+    );
+    let learn = |agent: &str, others: &str, steps: &str, out: &str| {
+        let line = [
+            "train",
+            "model.econ",
+            "--agent",
+            agent,
+            "--others",
+            others,
+            "--with",
+            steps,
+            "--with",
+            "worlds=64",
+            "--with",
+            "horizon=8",
+            "--out",
+            out,
+        ];
+        econc(root.path(), &line)
+    };
+    let done = learn("worker", "random", "steps=400000", "workers");
+    assert!(done.status.success(), "{}", text(&done));
+    let done = learn("government", "workers", "steps=60000", "law");
+    assert!(done.status.success(), "{}", text(&done));
+    assert!(
+        econc(root.path(), &["export", "law", "--out", "law.csv"])
+            .status
+            .success()
+    );
+    let tax = csv(&root.path().join("law.csv"))["government.t1"][0];
+    assert!((tax - 0.5).abs() < 0.1, "{tax}");
+    // The same agent cannot be its own others; who has no rule cannot follow one.
+    let same = learn("worker", "workers", "steps=1000", "x");
+    assert!(text(&same).contains("E0934"), "{}", text(&same));
+    let none = learn("government", "rule", "steps=1000", "y");
+    assert!(text(&none).contains("E0814"), "{}", text(&none));
+    let ruled = std::fs::read_to_string(root.path().join("model.econ")).unwrap();
+    let ruled = ruled.replace("reward (1", "policy l = 2 * (1 - government.t1)\n  reward (1");
+    std::fs::write(root.path().join("model.econ"), ruled).unwrap();
+    let done = learn("government", "rule", "steps=60000", "by_rule");
+    assert!(done.status.success(), "{}", text(&done));
+    assert!(
+        econc(root.path(), &["export", "by_rule", "--out", "rule.csv"])
+            .status
+            .success()
+    );
+    let tax = csv(&root.path().join("rule.csv"))["government.t1"][0];
+    assert!((tax - 0.5).abs() < 0.05, "{tax}");
+}
+
+#[test]
+fn a_verify_that_fails_leaves_policies_to_export_and_to_play() {
+    let root = folder(&SHOP.replace("bonus = 0", "bonus = 1"));
+    let line = [
+        "verify",
+        "model.econ",
+        "--learner",
+        "q_learning",
+        "--with",
+        "steps=2000",
+        "--set",
+        "verify.welfare_loss=1e-9",
+        "--out",
+        "v",
+    ];
+    let done = econc(root.path(), &line);
+    assert_eq!(done.status.code(), Some(1), "{}", text(&done));
+    let done = econc(root.path(), &["export", "v.failed", "--out", "policy.csv"]);
+    assert!(done.status.success(), "{}", text(&done));
+    let done = econc(
+        root.path(),
+        &["simulate", "model.econ", "--policy", "v.failed", "--out", "s"],
+    );
+    assert!(done.status.success(), "{}", text(&done));
 }

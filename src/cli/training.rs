@@ -247,6 +247,7 @@ pub fn verify(
     if finished.is_none() && planned.plan.method.name() == "recurrent_ppo" {
         return Err(one(crate::verify::learned::has_memory()));
     }
+    let mut remarks = Vec::new();
     let (learner, policies, mut pictures, mut files) = match finished {
         Some(policies) => {
             let learner = policies.first().map_or(String::new(), |p| p.1.method.clone());
@@ -263,6 +264,7 @@ pub fn verify(
                     (t.record.seed, best.unwrap_or_else(|| t.last.clone()))
                 })
                 .collect();
+            remarks = trained.diagnostics;
             (name, policies, trained.pictures, trained.files)
         }
     };
@@ -271,6 +273,7 @@ pub fn verify(
     let mut content = verdict::of_verdict(model, &learner, &judged, &limits);
     content.pictures.append(&mut pictures);
     content.files.append(&mut files);
+    content.diagnostics.append(&mut remarks);
     if !judge.hidden().is_empty() {
         let hidden = judge.hidden().join(", ");
         content.facts.push((

@@ -202,7 +202,11 @@ impl Content {
         let heading = match self.verdict() {
             Some(true) => format!("{} {}", paint("Certificate", "1", color), paint("holds", "32", color)),
             Some(false) if self.certificate.iter().all(|c| c.pass != Some(false) || c.undecided()) => {
-                format!("{} {}", paint("Certificate", "1", color), paint("CANNOT TELL", "1;31", color))
+                format!(
+                    "{} {}",
+                    paint("Certificate", "1", color),
+                    paint("CANNOT TELL", "1;31", color)
+                )
             }
             Some(false) => format!("{} {}", paint("Certificate", "1", color), paint("FAILS", "1;31", color)),
             None => format!("{}: no limit was set", paint("Not judged", "1", color)),

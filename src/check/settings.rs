@@ -258,9 +258,19 @@ pub const VERIFY_KEYS: &[Key] = &[
     ),
     key("welfare_loss", POSITIVE, "none", "largest welfare loss that passes"),
     key("euler", ANY, "none", "largest mean Euler residual that passes, log10"),
-    key("scenario", Kind::Scenario, "none", "the scenario to judge on"),
-    key("episodes", COUNT, "100", "number of evaluation episodes"),
-    key("seeds", Kind::Seeds, "1", "seeds of these episodes"),
+    key(
+        "scenario",
+        Kind::Scenario,
+        "none",
+        "the scenario that says where paths begin and how long they count",
+    ),
+    key(
+        "episodes",
+        COUNT,
+        "100, more where luck decides",
+        "paths on which losses are measured, of each seed",
+    ),
+    key("seeds", Kind::Seeds, "that of --seed", "seeds of these paths"),
 ];
 
 /// What the language knows and no solver or learner of this version does: why, and what to do instead.

@@ -8,7 +8,7 @@ use super::{Exit, Failure};
 use crate::diag::Diagnostic;
 use crate::learn::export::safetensors;
 use crate::learn::translation::tabulate;
-use crate::report::run::open_complete;
+use crate::report::run::open_policies;
 use crate::report::table::Table;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -17,9 +17,10 @@ use std::path::PathBuf;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     econc export runs/growth-0002                       policy.csv, a table over states and shocks\n  \
+    econc export runs/growth-0002.failed                the policies of a verify, whatever its verdict\n  \
     econc export runs/growth-0002 --to safetensors --out growth.safetensors")]
 pub(super) struct Arguments {
-    /// The run of a training
+    /// The run of a training, or of a verify that trained
     #[arg(value_name = "RUN")]
     run: PathBuf,
     /// The format
@@ -43,7 +44,7 @@ enum To {
 }
 
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
-    let run = open_complete(&arguments.run)?;
+    let run = open_policies(&arguments.run)?;
     let policies = read_policies(&run, arguments.best)?;
     let wanted = arguments.of_seed.unwrap_or(policies[0].0);
     let Some((_, policy)) = policies.iter().find(|(s, _)| *s == wanted) else {
@@ -65,16 +66,21 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     let agent = crate::env::vector::learner_of(&compiled.model, asked(&run)?.agent.as_deref())?;
     let (name, bytes) = match arguments.to {
         To::Table => {
-            let (names, rows) = tabulate(&compiled.model, agent, finite_choices(policy), policy)?;
+            let (columns, rows) = tabulate(&compiled.model, agent, finite_choices(policy), policy)?;
             let mut table = Table::new();
-            for (k, name) in names.iter().enumerate() {
-                table = table.numbers(name, rows.iter().map(|r| r[k]).collect());
+            for (k, column) in columns.iter().enumerate() {
+                table = if column.labels.is_empty() {
+                    table.numbers(&column.name, rows.iter().map(|r| r[k]).collect())
+                } else {
+                    let word = |x: f64| column.labels.get(x as usize).cloned().unwrap_or_default();
+                    table.texts(&column.name, rows.iter().map(|r| word(r[k])).collect())
+                };
             }
             ("policy.csv", table.to_csv())
         }
         To::Safetensors => {
             let interface = crate::env::interface::Interface::new(&compiled.model, agent, finite_choices(policy))?;
-            ("policy.safetensors", safetensors(policy, &interface.columns())?)
+            ("policy.safetensors", safetensors(policy, &interface, &compiled.model)?)
         }
     };
     let path = globals.out.clone().unwrap_or_else(|| PathBuf::from(name));

@@ -6,7 +6,7 @@ use super::screen::Screen;
 use super::session::{self, Job, Resumed};
 use super::{Exit, Failure};
 use crate::diag::Diagnostic;
-use crate::report::run::open_complete;
+use crate::report::run::open_policies;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -132,7 +132,7 @@ fn behaviour(text: &str) -> Result<Behaviour, Diagnostic> {
         if !path.exists() {
             return Err(wrong(format!("there is no directory `{text}`")));
         }
-        return open_complete(path).map(|run| Behaviour::Run(Box::new(run)));
+        return open_policies(path).map(|run| Behaviour::Run(Box::new(run)));
     };
     let mut fixed = Vec::new();
     for pair in list.split(',') {

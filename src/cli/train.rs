@@ -19,6 +19,7 @@ const ACTION: &str = "train";
     econc train growth.econ\n  \
     econc train growth.econ --learner sac --seeds 1..5 --with steps=200_000\n  \
     econc train growth.econ --against runs/growth-0001     distance to that solution on the way\n  \
+    econc train tax.econ --agent government --others runs/tax-0001    against what the workers learned\n  \
     econc train --resume runs/growth-0002                  goes on after Ctrl-C or a kill, to the bit\n  \
     econc train --list ppo                                 every option of a learner\n\n\
     Options stand in the file, train ppo { steps = 1_000_000 }, or after --with. Seeds run side by side on the cores.")]
@@ -38,7 +39,7 @@ pub(super) struct Arguments {
     /// The agent that learns, where several could
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
-    /// How all others choose: random, or the directory of a complete run
+    /// How all others choose: random, rule, or the directory of a complete run (of a solve, or of another agent's training)
     #[arg(long, value_name = "POLICY")]
     others: Option<String>,
     /// A scenario of the file

@@ -11,10 +11,10 @@ use crate::learn::plan::{self, Asked, Planned};
 use crate::learn::training::Training;
 use crate::report::content::Content;
 use crate::report::number;
-use crate::report::run::{CHECKPOINT, CompleteRun, RunDirectory, open_complete, sha256};
+use crate::report::run::{CHECKPOINT, CompleteRun, RunDirectory, open_complete, open_policies, sha256};
 use crate::report::trained::{self, Trained};
 use crate::report::verdict;
-use crate::verify::learned::Judge;
+use crate::verify::learned::{Judge, Trial};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -63,12 +63,8 @@ pub fn planned(compiled: &Compiled, options: &TrainOptions) -> Result<Planned, V
 pub(super) fn wanted(options: &TrainOptions) -> Result<Asked, Vec<Diagnostic>> {
     let others = match options.others.as_deref() {
         None | Some("random") => None,
-        Some(path) => {
-            let solved = open_complete(Path::new(path))
-                .and_then(|run| read_solution(&run))
-                .map_err(|d| vec![d])?;
-            Some(Behaviour::Solved(Box::new(solved.solution)))
-        }
+        Some("rule") => Some(Behaviour::Rules),
+        Some(path) => Some(of_run(Path::new(path), options.agent.as_deref()).map_err(|d| vec![d])?),
     };
     Ok(Asked {
         method: options.learner.clone(),
@@ -78,6 +74,45 @@ pub(super) fn wanted(options: &TrainOptions) -> Result<Asked, Vec<Diagnostic>> {
         scenario: options.scenario.clone(),
         others,
     })
+}
+
+/// How the others choose by the run in `directory`: the policy of a solve, or what a training learned for another agent than
+/// `learner`.
+fn of_run(directory: &Path, learner: Option<&str>) -> Result<Behaviour, Diagnostic> {
+    let run = open_policies(directory)?;
+    if !is_training(&run) {
+        return Ok(Behaviour::Solved(Box::new(read_solution(&run)?.solution)));
+    }
+    let (behaviour, _) = learned(&run)?;
+    if let Behaviour::Learned { agent, .. } = &behaviour {
+        if agent.as_deref() == learner {
+            let who = learner.map_or("the only agent that decides".to_string(), |a| format!("`{a}`"));
+            return Err(Diagnostic::error(
+                "E0934",
+                format!(
+                    "the run in {} says nothing of the others: it trained {who}",
+                    directory.display()
+                ),
+            )
+            .note("its policy would choose for the very agent that is to learn now")
+            .hint("name the run of another agent, or --others random or rule"));
+        }
+        if read_policies(&run, false)?
+            .iter()
+            .any(|(_, p)| p.method == "recurrent_ppo")
+        {
+            return Err(Diagnostic::error(
+                "E0934",
+                format!(
+                    "the policy in {} has a memory, which others cannot have",
+                    directory.display()
+                ),
+            )
+            .note("a training that is resumed would not find what the others remember")
+            .hint("train the others by a learner without memory: ppo, a2c, sac, dqn"));
+        }
+    }
+    Ok(behaviour)
 }
 
 /// The judge of `--against`.
@@ -212,11 +247,40 @@ pub fn verify(
         return Err(vec![d]);
     }
     let planned = planned(compiled, &options.train)?;
-    let judge = Judge::new(model, solved, planned.plan.method.finite_choices()).map_err(one)?;
-    let (learner, policies, mut pictures, mut files) = match &options.policy {
+    let finished = match &options.policy {
         Some(directory) => {
-            let run = open_complete(directory).map_err(one)?;
-            let policies = read_policies(&run, options.best).map_err(one)?;
+            let run = open_policies(directory).map_err(one)?;
+            Some(read_policies(&run, options.best).map_err(one)?)
+        }
+        None => None,
+    };
+    let grids = match finished.as_ref().and_then(|p| p.first()) {
+        Some((_, policy)) => finite_choices(policy),
+        None => planned.plan.method.finite_choices(),
+    };
+    let judge = Judge::new(model, solved, grids).map_err(one)?;
+    let number = |key: &str| setting(key).and_then(crate::check::model::Setting::number);
+    let limits = verdict::Limits {
+        policy_error: number("policy_error"),
+        welfare_loss: number("welfare_loss"),
+        euler: number("euler"),
+    };
+    let trial = Trial {
+        seeds: setting("seeds").map_or(vec![options.seed], crate::check::settings::seeds),
+        episodes: number("episodes").map(|x| x as usize),
+        scenario: match setting("scenario") {
+            Some(crate::check::model::Setting::Word(w)) => Some(w.clone()),
+            _ => None,
+        },
+        limit: limits.welfare_loss,
+    };
+    judge.can_follow(&trial).map_err(one)?;
+    if finished.is_none() && planned.plan.method.name() == "recurrent_ppo" {
+        return Err(one(crate::verify::learned::has_memory()));
+    }
+    let mut remarks = Vec::new();
+    let (learner, policies, mut pictures, mut files) = match finished {
+        Some(policies) => {
             let learner = policies.first().map_or(String::new(), |p| p.1.method.clone());
             (learner, policies, Vec::new(), Vec::new())
         }
@@ -231,19 +295,16 @@ pub fn verify(
                     (t.record.seed, best.unwrap_or_else(|| t.last.clone()))
                 })
                 .collect();
+            remarks = trained.diagnostics;
             (name, policies, trained.pictures, trained.files)
         }
     };
-    let number = |key: &str| setting(key).and_then(crate::check::model::Setting::number);
-    let limits = verdict::Limits {
-        policy_error: number("policy_error"),
-        welfare_loss: number("welfare_loss"),
-    };
     let refs: Vec<(u64, &Policy)> = policies.iter().map(|(s, p)| (*s, p)).collect();
-    let judged = judge.verdict(&refs, options.seed).map_err(one)?;
+    let judged = judge.verdict_on(&refs, &trial).map_err(one)?;
     let mut content = verdict::of_verdict(model, &learner, &judged, &limits);
     content.pictures.append(&mut pictures);
     content.files.append(&mut files);
+    content.diagnostics.append(&mut remarks);
     if !judge.hidden().is_empty() {
         let hidden = judge.hidden().join(", ");
         content.facts.push((
@@ -260,17 +321,26 @@ pub fn verify(
 
 /// File of a run directory with what a training was asked.
 pub const ASKED: &str = "asked.json";
+/// The same of a training inside `verify`, which is not resumed.
+pub const ASKED_BY_VERIFY: &str = "training.json";
 
-/// Whether a run is a training.
+/// File with what the training in a run was asked, if it holds one.
+fn asked_file(run: &CompleteRun) -> Option<&'static str> {
+    [ASKED, ASKED_BY_VERIFY]
+        .into_iter()
+        .find(|name| run.manifest.files.iter().any(|f| f.name == *name))
+}
+
+/// Whether a run holds a training.
 pub fn is_training(run: &CompleteRun) -> bool {
-    run.manifest.files.iter().any(|f| f.name == ASKED)
+    asked_file(run).is_some()
 }
 
 /// What a finished training was asked.
 ///
 /// Errors: E0955.
 pub fn asked(run: &CompleteRun) -> Result<TrainOptions, Diagnostic> {
-    serde_json::from_slice(&run.read(ASKED)?)
+    serde_json::from_slice(&run.read(asked_file(run).unwrap_or(ASKED))?)
         .map_err(|e| Diagnostic::error("E0955", "the options of this training cannot be read").note(e.to_string()))
 }
 
@@ -451,7 +521,7 @@ fn one_seed(
     }
     // A seed that is done waits for the others in its checkpoint.
     save(&training)?;
-    let (record, last) = training.finish();
+    let (record, last) = training.finish()?;
     Ok(Trained { record, last })
 }
 

@@ -4,6 +4,7 @@ use super::globals::Globals;
 use super::pipeline::{self, Source, TrainOptions, VerifyOptions};
 use super::screen::Screen;
 use super::session::Job;
+use super::training::ASKED_BY_VERIFY;
 use super::{Exit, Failure, session, train};
 use crate::diag::Diagnostic;
 use clap::Args;
@@ -21,7 +22,8 @@ const ASKED: &str = "verify.json";
     econc verify growth.econ --learner sac --seeds 1..5\n  \
     econc verify growth.econ --policy runs/growth-0002          a training that is done\n  \
     econc verify --resume runs/growth-0003                      goes on after Ctrl-C or a kill, to the bit\n\n\
-    The verdict follows verify { policy_error = 2%; welfare_loss = 0.1% } in the file; the exit status is 1 where it fails.")]
+    The verdict follows verify { policy_error = 2%; welfare_loss = 0.1% } in the file; the exit status is 1 where it fails,\n    \
+     and where chance leaves it open.")]
 pub(super) struct Arguments {
     /// A model file
     #[arg(value_name = "FILE", required_unless_present = "resume")]
@@ -79,17 +81,24 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         seed: globals.seed,
     };
     let source = Source::read(file)?;
-    let asked = serde_json::to_vec_pretty(&options)
-        .map_err(|e| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string()))?;
+    let unwritable =
+        |e: serde_json::Error| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string());
+    let asked = serde_json::to_vec_pretty(&options).map_err(unwritable)?;
+    // What was trained here is read by `econc export` and `econc simulate` as a training.
+    let trained = serde_json::to_vec_pretty(&options.train).map_err(unwritable)?;
     session::run_on(
         &source,
         &globals.set,
         globals,
         screen,
         |compiled, place| {
+            let mut files = vec![(ASKED, asked)];
+            if options.policy.is_none() {
+                files.push((ASKED_BY_VERIFY, trained));
+            }
             let job = Job {
                 action: ACTION,
-                files: vec![(ASKED, asked)],
+                files,
                 settings: pipeline::training_settings(compiled, &options.train)?,
                 members: None,
             };

@@ -50,6 +50,26 @@ struct Done {
     kind: Kind,
 }
 
+/// What one number or choice of a learner means in the file.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Meaning {
+    /// The action, with the number of its element if it has several.
+    pub action: String,
+    /// `interval`, `whole number`, `choice`, ..
+    pub kind: &'static str,
+    /// Which continuous dimension, if it is one.
+    pub continuous: Option<usize>,
+    /// Which choice, if it is one.
+    pub discrete: Option<usize>,
+    /// Lower and upper end, and the shares of the range by which open ends are missed; nothing where the bounds move with the state
+    /// or have no end.
+    pub ends: Option<(f64, f64, f64, f64)>,
+    /// The number behind each choice.
+    pub values: Vec<f64>,
+    /// The name of each choice.
+    pub labels: Vec<String>,
+}
+
 #[derive(Clone, Debug)]
 enum Kind {
     /// Continuous dimension `at`, between the bounds.
@@ -270,6 +290,97 @@ impl Interface {
             }
         }
         out
+    }
+
+    /// Ends of each column of an observation: what lies between them is scaled to [-1, 1] before a learner sees it. `(-1, 1)`, which
+    /// changes nothing, where a value is handed on as it is.
+    pub fn ends(&self) -> Vec<(f64, f64)> {
+        if self.seen.is_empty() {
+            return vec![(-1.0, 1.0)];
+        }
+        let mut out = Vec::with_capacity(self.width);
+        for s in &self.seen {
+            for _ in 0..s.columns {
+                match s.code {
+                    Code::OneHot(n) => out.extend(std::iter::repeat_n((-1.0, 1.0), n)),
+                    Code::Scaled { middle, half } => out.push((middle - half, middle + half)),
+                    Code::Plain => out.push((-1.0, 1.0)),
+                }
+            }
+        }
+        out
+    }
+
+    /// What each number and choice of a learner means.
+    pub fn meanings(&self, model: &Model) -> Vec<Meaning> {
+        let point = |n: &NodeId| model.graph.nodes[n.0 as usize].domain.as_point();
+        self.done
+            .iter()
+            .map(|d| {
+                let action = &model.actions[self.actions[d.action]];
+                let element = self.done.iter().filter(|o| o.action == d.action).count() > 1;
+                let number = self
+                    .done
+                    .iter()
+                    .filter(|o| o.action == d.action)
+                    .position(|o| std::ptr::eq(o, d))
+                    .unwrap_or_default();
+                let mut meaning = Meaning {
+                    action: if element {
+                        format!("{}[{}]", action.name, number + 1)
+                    } else {
+                        action.name.clone()
+                    },
+                    kind: "interval",
+                    continuous: None,
+                    discrete: None,
+                    ends: None,
+                    values: Vec::new(),
+                    labels: Vec::new(),
+                };
+                match &d.kind {
+                    Kind::Between { at, open, whole } => {
+                        meaning.continuous = Some(*at);
+                        meaning.kind = if *whole { "whole number" } else { "interval" };
+                        let ends = match &action.space {
+                            Space::Interval { lo, hi, .. } | Space::Integer { lo, hi } => point(lo).zip(point(hi)),
+                            Space::Finite { .. } | Space::Simplex(_) => None,
+                        };
+                        meaning.ends = ends.filter(|(l, h)| l.is_finite() && h.is_finite()).map(|(l, h)| {
+                            // Open ends are approached, not reached.
+                            (
+                                l,
+                                h,
+                                f64::from(u8::from(open.0)) * MARGIN,
+                                f64::from(u8::from(open.1)) * MARGIN,
+                            )
+                        });
+                    }
+                    Kind::Whole { at, first, count } => {
+                        meaning.discrete = Some(*at);
+                        meaning.kind = "choice of a whole number";
+                        meaning.values = (0..*count).map(|i| first + i as f64).collect();
+                    }
+                    Kind::Grid { at, values } => {
+                        meaning.discrete = Some(*at);
+                        meaning.kind = "choice of a grid point";
+                        meaning.values.clone_from(values);
+                    }
+                    Kind::Choice { at } => {
+                        meaning.discrete = Some(*at);
+                        meaning.kind = "choice";
+                        if let Space::Finite { labels, .. } = &action.space {
+                            meaning.labels.clone_from(labels);
+                        }
+                    }
+                    Kind::Share { from, own, .. } => {
+                        meaning.continuous = Some(from + own);
+                        meaning.kind = "share of a simplex";
+                    }
+                }
+                meaning
+            })
+            .collect()
     }
 
     /// Distance between neighbouring points of the grid on which a learner of finite sets chooses action `k` of

@@ -269,8 +269,9 @@ impl Vectorised {
             self.bounds.extend(more);
         }
         let bounds = std::mem::take(&mut self.bounds);
-        let outcome = self.worlds.step(&bounds)?;
+        let outcome = self.worlds.step(&bounds);
         self.bounds = bounds;
+        let outcome = outcome?;
         let members = self.interface.members;
         let values = &outcome.rewards[self.reward.0];
         for (m, element) in self.reward.1.iter().enumerate() {
@@ -350,7 +351,10 @@ impl VectorEnvironment for Vectorised {
     fn reset(&mut self, seed: u64) {
         self.returns.fill(0.0);
         self.finished.clear();
-        self.failure = self.worlds.reseed(seed).and_then(|()| self.begin()).err();
+        // What stopped the worlds before stays to be told: starting again does not mend it.
+        if let Err(why) = self.worlds.reseed(seed).and_then(|()| self.begin()) {
+            self.failure.get_or_insert(why);
+        }
     }
     fn observation(&self) -> &[f32] {
         &self.observation

@@ -771,7 +771,7 @@ impl Worlds {
 
     /// Moves actions that violate a requirement to the nearest feasible point on the line to the lower bounds (or, if
     /// those are not feasible, to the midpoints), member by member. `bounds` are those of all actions.
-    fn project(&mut self, bounds: &[(usize, Bounds)]) -> Result<(), Diagnostic> {
+    pub(crate) fn project(&mut self, bounds: &[(usize, Bounds)]) -> Result<(), Diagnostic> {
         let Some(mut engine) = self.projection.take() else {
             return Ok(());
         };

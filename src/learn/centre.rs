@@ -78,6 +78,10 @@ pub fn of(first: FirstPolicy, env: &mut dyn VectorEnvironment, seed: u64, most: 
             }
         }
         let values = trial.values(&candidates, round as u64);
+        if trial.broken {
+            // A constant was played at which a reward is no number: so will any policy around it be.
+            return (Vec::new(), trial.steps);
+        }
         let mut order: Vec<usize> = (0..CANDIDATES).collect();
         order.sort_by(|a, b| values[*b].total_cmp(&values[*a]).then(a.cmp(b)));
         let elite = &order[..ELITE];
@@ -108,6 +112,8 @@ struct Trial<'a> {
     turns: usize,
     periods: usize,
     steps: u64,
+    /// The worlds gave a reward that is no number.
+    broken: bool,
 }
 
 impl<'a> Trial<'a> {
@@ -129,6 +135,7 @@ impl<'a> Trial<'a> {
             turns,
             periods: long.min((most / (plays * worlds * members) as u64) as usize),
             steps: 0,
+            broken: false,
             env,
         }
     }
@@ -217,6 +224,10 @@ impl<'a> Trial<'a> {
         for t in 0..self.periods {
             self.env.step(&actions, &[]);
             self.steps += slots as u64;
+            if self.env.reward().iter().any(|r| r.is_nan()) {
+                self.broken = true;
+                break;
+            }
             for s in (0..slots).filter(|s| alive[*s]) {
                 let r = f64::from(self.env.reward()[s]);
                 total[s] += weight * r;

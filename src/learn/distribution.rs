@@ -115,6 +115,30 @@ pub fn sample(
     noise.advance();
 }
 
+/// The chance of every choice of each row: for choice after choice its probabilities, forbidden ones 0.
+pub fn chances(space: &ActionSpace, head: &[f32], mask: &[f32], rows: usize) -> Vec<Vec<f64>> {
+    let (width, c) = (head_width(space), space.continuous);
+    let all: usize = space.discrete.iter().sum();
+    (0..rows)
+        .map(|s| {
+            let mut out = Vec::with_capacity(all);
+            let mut at = 0;
+            for &size in &space.discrete {
+                let logits = &head[s * width + c + at..][..size];
+                let open = |i: usize| mask.is_empty() || mask[s * all + at + i] > 0.0;
+                let top = (0..size)
+                    .filter(|i| open(*i))
+                    .fold(f32::NEG_INFINITY, |m, i| m.max(logits[i]));
+                let weight = |i: usize| if open(i) { f64::from(logits[i] - top).exp() } else { 0.0 };
+                let total: f64 = (0..size).map(weight).sum();
+                out.extend((0..size).map(|i| weight(i) / total));
+                at += size;
+            }
+            out
+        })
+        .collect()
+}
+
 /// The most likely action of each row: means, and the allowed choice with the largest logit (the first of equals).
 pub fn mode(
     space: &ActionSpace,

@@ -3,17 +3,26 @@
 use super::Policy;
 use super::nets::{Mlp, Net};
 use super::policy::PolicyKind;
+use crate::check::Model;
 use crate::diag::Diagnostic;
+use crate::env::interface::Interface;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 
-/// The bytes of a safetensors file. Layers are `layer.K.weight` (inputs x outputs, row-major) and `layer.K.bias`, to be applied to
-/// `(observation - observation.mean) * observation.factor`, clipped to ten; the metadata hold the method, the activation,
-/// the columns of the observation and the meaning of the outputs.
+/// The bytes of a safetensors file, with everything needed to act as the policy does:
+///
+/// 1. `x = 2 (o - observation.low) / (observation.high - observation.low) - 1` for the observation `o` in units of the file (labels of
+///    chains one-hot), then `(x - observation.mean) * observation.factor` clipped to ten, where these tensors stand;
+/// 2. layers `layer.K.weight` (inputs x outputs, row-major) and `layer.K.bias`, with the activation of the metadata between them;
+/// 3. continuous outputs `a` (through `tanh` where the metadata say so) are clipped to [-1, 1] and moved to
+///    `(a + c) / (1 + c a)` with `c = action.centre`;
+/// 4. the action is `action.low + s (action.high - action.low)` with `s = (a + 1) / 2` held between `action.margin_low` and
+///    `1 - action.margin_high` (ends are NaN where bounds move with the state); choices take the largest logit, and mean what the metadata `actions`
+///    says.
 ///
 /// # Errors
 /// E0923 for policies that are not a feedforward network; E0951 if the format refuses.
-pub fn safetensors(policy: &Policy, columns: &[String]) -> Result<Vec<u8>, Diagnostic> {
+pub fn safetensors(policy: &Policy, interface: &Interface, model: &Model) -> Result<Vec<u8>, Diagnostic> {
     let (net, meaning, log_std) = match &policy.kind {
         PolicyKind::Feedforward { net, log_std } => (
             net,
@@ -47,6 +56,37 @@ pub fn safetensors(policy: &Policy, columns: &[String]) -> Result<Vec<u8>, Diagn
         data.push(("observation.mean".into(), vec![shift.len()], shift.to_vec()));
         data.push(("observation.factor".into(), vec![factor.len()], factor.to_vec()));
     }
+    let single =
+        |x: &dyn Fn(&(f64, f64)) -> f64, of: &[(f64, f64)]| of.iter().map(|e| x(e) as f32).collect::<Vec<f32>>();
+    let ends = interface.ends();
+    data.push(("observation.low".into(), vec![ends.len()], single(&|e| e.0, &ends)));
+    data.push(("observation.high".into(), vec![ends.len()], single(&|e| e.1, &ends)));
+    let meanings = interface.meanings(model);
+    let dims = policy.space.continuous;
+    if dims > 0 {
+        let centre = if policy.centre.is_empty() {
+            vec![0.0; dims]
+        } else {
+            policy.centre.clone()
+        };
+        data.push(("action.centre".into(), vec![dims], centre));
+        let mut of: [Vec<f32>; 4] = [
+            vec![f32::NAN; dims],
+            vec![f32::NAN; dims],
+            vec![0.0; dims],
+            vec![0.0; dims],
+        ];
+        for m in &meanings {
+            if let (Some(at), Some((lo, hi, below, above))) = (m.continuous, m.ends) {
+                for (column, x) in of.iter_mut().zip([lo, hi, below, above]) {
+                    column[at] = x as f32;
+                }
+            }
+        }
+        for (name, column) in ["low", "high", "margin_low", "margin_high"].iter().zip(of) {
+            data.push((format!("action.{name}"), vec![dims], column));
+        }
+    }
     let bytes: Vec<Vec<u8>> = data
         .iter()
         .map(|(_, _, x)| x.iter().flat_map(|v| v.to_le_bytes()).collect())
@@ -68,8 +108,14 @@ pub fn safetensors(policy: &Policy, columns: &[String]) -> Result<Vec<u8>, Diagn
             "activation".to_string(),
             format!("{:?}", net.activation()).to_lowercase(),
         ),
-        ("observation".to_string(), columns.join(", ")),
+        ("observation".to_string(), interface.columns().join(", ")),
         ("outputs".to_string(), meaning.to_string()),
+        (
+            "actions".to_string(),
+            serde_json::to_string(&meanings).map_err(|e| {
+                Diagnostic::error("E0951", "the meaning of actions cannot be written").note(e.to_string())
+            })?,
+        ),
         ("continuous".to_string(), policy.space.continuous.to_string()),
         ("choices".to_string(), format!("{:?}", policy.space.discrete)),
     ]);

@@ -247,6 +247,28 @@ impl Policy {
         super::centre::place(&self.centre, continuous);
     }
 
+    /// The chance of every choice in each row, forbidden ones 0; `None` for policies that do not choose by chance (or have a memory, whose
+    /// chances depend on what came before).
+    pub fn chances(&self, observation: &[f32], mask: &[f32], slots: usize) -> Option<Vec<Vec<f64>>> {
+        let PolicyKind::Feedforward { net, .. } = &self.kind else {
+            return None;
+        };
+        if self.space.discrete.is_empty() {
+            return None;
+        }
+        let mut input = Vec::new();
+        let x = match &self.observation {
+            Some(statistics) => {
+                statistics.apply(observation, &mut input);
+                &input[..]
+            }
+            None => observation,
+        };
+        let mut head = vec![0.0; slots * net.outputs()];
+        net.infer(x, slots, &mut Workspace::default(), &mut head);
+        Some(distribution::chances(&self.space, &head, mask, slots))
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the arrays of one batch of decisions")]
     fn decide(
         &self,

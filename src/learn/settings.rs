@@ -224,6 +224,11 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
         let only_tabular = ["stop", "random"].contains(&key.as_str());
         if let Some(driver) = DRIVER_KEYS.iter().find(|k| k.name == key) {
             let value = &with_parameters(model, value);
+            // `none` is what `--list` shows of a key that is not set.
+            let unset = driver.default == "none" && *value == Setting::Word("none".into());
+            if unset && (tabular || !only_tabular) {
+                continue;
+            }
             if let Some(d) = misfit(driver, key, value, model, Some(*span)) {
                 faults.push(d);
             } else if only_tabular && !tabular {

@@ -75,6 +75,25 @@ pub struct Record {
     pub best: Option<(u64, Policy)>,
     /// Ended before its steps were used up.
     pub stopped_early: bool,
+    /// Updates of the learner.
+    pub updates: u64,
+    /// States that left their domain while it played: name, how often, the first value that did.
+    pub outside: Vec<(String, u64, f64)>,
+    /// What the last policy earns beside the best constant choice, once the run has ended.
+    pub beside_constant: Option<BesideConstant>,
+}
+
+/// The last policy beside a constant choice, in the worlds of every measurement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BesideConstant {
+    /// The constant in words.
+    pub constant: String,
+    /// Its mean discounted return.
+    pub value: f64,
+    /// The policy's.
+    pub policy: f64,
+    /// Standard error of the mean difference.
+    pub error: f64,
 }
 
 /// A run between two stretches.
@@ -85,8 +104,8 @@ pub struct Training {
     judge: Vectorised,
     record: Record,
     window: Window,
-    /// Updates done.
-    updates: u64,
+    /// For each state: how often it had left its domain when it was last looked at.
+    seen_outside: Vec<u64>,
 }
 
 /// What has been seen since the last row of the log.
@@ -106,7 +125,6 @@ struct Stored {
     bytes: Vec<u8>,
     record: Record,
     window: Window,
-    updates: u64,
 }
 
 impl Training {
@@ -136,6 +154,12 @@ impl Training {
         )?;
         let members = env.interface().members;
         let learner = plan.method.learner(&mut env, members, seed).map_err(Diagnostic::from)?;
+        if let Some(why) = env.take_failure() {
+            return Err(why.note(format!(
+                "met by `{}` (seed {seed}) before its first update, while constant choices were tried",
+                plan.method.name()
+            )));
+        }
         Ok(Training {
             plan: plan.clone(),
             learner,
@@ -147,9 +171,12 @@ impl Training {
                 measured: Vec::new(),
                 best: None,
                 stopped_early: false,
+                updates: 0,
+                outside: Vec::new(),
+                beside_constant: None,
             },
             window: Window::default(),
-            updates: 0,
+            seen_outside: vec![0; model.states.len()],
         })
     }
 
@@ -188,7 +215,8 @@ impl Training {
             Ok(m) => m,
             Err(e) => return Err(self.stopped(e)),
         };
-        self.updates += 1;
+        self.record.updates += 1;
+        self.note_outside();
         self.log(before, &metrics);
         let every = (self.learner.total_steps() / self.plan.evaluations.max(1) as u64).max(1);
         if self.plan.evaluations > 0 && (metrics.steps / every > before / every || self.learner.is_done()) {
@@ -202,7 +230,7 @@ impl Training {
             "met by `{}` (seed {}) in update {}, after {} steps",
             self.learner.method(),
             self.record.seed,
-            self.updates + 1,
+            self.record.updates + 1,
             self.learner.steps()
         );
         self.env
@@ -278,7 +306,6 @@ impl Training {
             bytes: super::checkpoint(self.learner.as_ref(), &self.env),
             record: self.record.clone(),
             window: self.window.clone(),
-            updates: self.updates,
         })
     }
 
@@ -301,15 +328,169 @@ impl Training {
         resume(&stored.bytes, self.learner.as_mut(), &mut self.env).map_err(Diagnostic::from)?;
         self.record = stored.record;
         self.window = stored.window;
-        self.updates = stored.updates;
+        self.seen_outside = self.env.counts().outside.iter().map(|o| o.0).collect();
         Ok(())
     }
 
-    /// Ends the run.
-    pub fn finish(self) -> (Record, Policy) {
-        let policy = self.learner.policy();
-        (self.record, policy)
+    /// Takes in which states have left their domains since the last update.
+    fn note_outside(&mut self) {
+        let model = &self.env.worlds().model;
+        for (i, (count, first)) in self.env.counts().outside.iter().enumerate() {
+            let new = count.saturating_sub(self.seen_outside[i]);
+            self.seen_outside[i] = *count;
+            if new == 0 {
+                continue;
+            }
+            let name = &model.states[i].name;
+            match self.record.outside.iter_mut().find(|o| o.0 == *name) {
+                Some(o) => o.1 += new,
+                None => self.record.outside.push((name.clone(), new, *first)),
+            }
+        }
     }
+
+    /// Ends the run, and compares its policy with constant choices.
+    ///
+    /// # Errors
+    /// What stopped the worlds.
+    pub fn finish(mut self) -> Result<(Record, Policy), Diagnostic> {
+        let policy = self.learner.policy();
+        if self.plan.evaluations > 0 {
+            self.record.beside_constant = self.beside_constant(&policy)?;
+        }
+        Ok((self.record, policy))
+    }
+
+    /// The policy beside the best constant choice in the same worlds. Only for one decision maker with a world of its own: what is
+    /// best for all members of a population together is no yardstick for one of them.
+    fn beside_constant(&mut self, policy: &Policy) -> Result<Option<BesideConstant>, Diagnostic> {
+        let (episodes, periods) = (self.plan.evaluation_episodes.min(64), self.plan.evaluation_periods);
+        let interface = self.judge.interface();
+        if interface.members != 1 || interface.masked() {
+            return Ok(None);
+        }
+        let space = interface.space.clone();
+        let mut constants: Vec<(String, Vec<f32>, Vec<u32>)> = Vec::new();
+        if space.discrete.is_empty() {
+            if !policy.centre.is_empty() {
+                constants.push(("the best found by trying".into(), policy.centre.clone(), Vec::new()));
+            }
+            constants.push((
+                "the middle of the bounds".into(),
+                vec![0.0; space.continuous],
+                Vec::new(),
+            ));
+        } else if space.continuous == 0 && space.discrete.iter().product::<usize>() <= MOST_CONSTANTS {
+            let total: usize = space.discrete.iter().product();
+            for joint in 0..total {
+                let mut rest = joint;
+                let mut choice = vec![0u32; space.discrete.len()];
+                for (c, n) in choice.iter_mut().zip(&space.discrete).rev() {
+                    *c = (rest % n) as u32;
+                    rest /= n;
+                }
+                let numbers: Vec<String> = choice.iter().map(|c| (c + 1).to_string()).collect();
+                constants.push((format!("choice number {}", numbers.join(", ")), Vec::new(), choice));
+            }
+        }
+        let mine = discounted_returns(&mut Player::Policy(policy), &mut self.judge, episodes, periods)?;
+        let mut best: Option<(String, Vec<f64>)> = None;
+        for (words, continuous, discrete) in constants {
+            let mut constant = Player::Constant(&continuous, &discrete);
+            // A constant with which the worlds cannot go on is no yardstick.
+            let Ok(own) = discounted_returns(&mut constant, &mut self.judge, episodes, periods) else {
+                continue;
+            };
+            let sum = |x: &[f64]| x.iter().sum::<f64>();
+            if best.as_ref().is_none_or(|b| sum(&own) > sum(&b.1)) {
+                best = Some((words, own));
+            }
+        }
+        let Some((constant, theirs)) = best else {
+            return Ok(None);
+        };
+        let n = mine.len() as f64;
+        let gaps: Vec<f64> = mine.iter().zip(&theirs).map(|(a, b)| a - b).collect();
+        let mean = gaps.iter().sum::<f64>() / n;
+        let variance = gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+        Ok(Some(BesideConstant {
+            constant,
+            value: theirs.iter().sum::<f64>() / n,
+            policy: mine.iter().sum::<f64>() / n,
+            error: (variance / n).sqrt(),
+        }))
+    }
+}
+
+/// Most constant choices that a policy is compared with.
+const MOST_CONSTANTS: usize = 64;
+
+/// Who plays in the worlds of a measurement.
+enum Player<'a> {
+    /// A policy without chance of its own.
+    Policy(&'a Policy),
+    /// The same numbers and choices in every row.
+    Constant(&'a [f32], &'a [u32]),
+}
+
+/// Discounted return of each row's first episode, as in [`play`].
+fn discounted_returns(
+    player: &mut Player,
+    env: &mut Vectorised,
+    episodes: usize,
+    periods: usize,
+) -> Result<Vec<f64>, Diagnostic> {
+    let slots = env.slots();
+    let discount = f64::from(env.discount());
+    let mut out = Vec::new();
+    for round in 0..episodes.div_ceil(env.worlds().worlds()).max(1) {
+        env.reset(EVALUATION_SEED + round as u64);
+        if let Some(why) = env.take_failure() {
+            return Err(why);
+        }
+        let mut actor = match player {
+            Player::Policy(p) => Some(p.actor(slots, EVALUATION_SEED)),
+            Player::Constant(..) => None,
+        };
+        let (mut continuous, mut discrete) = (Vec::new(), Vec::new());
+        if let Player::Constant(c, d) = player {
+            continuous = c.repeat(slots);
+            discrete = d.repeat(slots);
+        }
+        let mut total = vec![0.0; slots];
+        let mut alive = vec![true; slots];
+        let mut weight = 1.0;
+        for _ in 0..periods {
+            if let (Player::Policy(p), Some(actor)) = (&player, actor.as_mut()) {
+                let mask = env.mask().to_vec();
+                p.act(
+                    actor,
+                    env.observation(),
+                    &mask,
+                    slots,
+                    true,
+                    &mut continuous,
+                    &mut discrete,
+                );
+            }
+            env.step(&continuous, &discrete);
+            if let Some(why) = env.take_failure() {
+                return Err(why);
+            }
+            for s in (0..slots).filter(|s| alive[*s]) {
+                total[s] += weight * f64::from(env.reward()[s]);
+            }
+            for (s, a) in alive.iter_mut().enumerate() {
+                *a &= !env.terminated()[s] && !env.truncated()[s];
+            }
+            weight *= discount;
+            if !alive.contains(&true) {
+                break;
+            }
+        }
+        out.extend(total);
+    }
+    Ok(out)
 }
 
 /// Mean return and mean discounted return of `episodes` episodes of at most `periods` periods of `policy` without chance

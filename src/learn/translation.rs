@@ -16,6 +16,25 @@ pub struct Translation {
     seeing: Engine,
 }
 
+/// What a policy chose in all worlds.
+struct Chosen {
+    /// As [`Translation::decide`] gives them.
+    actions: Vec<Vec<f64>>,
+    /// The bounds of all actions of the stage.
+    bounds: Vec<(usize, Bounds)>,
+    /// For each slot the chance of every choice, where the policy chooses by chance.
+    chances: Option<Vec<Vec<f64>>>,
+}
+
+/// A column of a table of a policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// For a choice among words: the words, of which the rows hold the number.
+    pub labels: Vec<String>,
+}
+
 /// Most rows of a table of a policy.
 const ROWS: usize = 20_000;
 /// Most values of one state or shock in a table.
@@ -43,6 +62,41 @@ impl Translation {
     /// # Errors
     /// What stopped the evaluation of observations or bounds.
     pub fn decide(&mut self, policy: &Policy) -> Result<Vec<Vec<f64>>, Diagnostic> {
+        self.chosen(policy).map(|c| c.actions)
+    }
+
+    /// As [`Translation::decide`], with what a `require` forbids moved to the nearest feasible point as a simulation moves it; and the
+    /// worlds in which something was moved.
+    ///
+    /// # Errors
+    /// Those of [`Translation::decide`]; E0902 where nothing is feasible.
+    pub fn decide_feasibly(&mut self, policy: &Policy) -> Result<(Vec<Vec<f64>>, Vec<bool>), Diagnostic> {
+        let Chosen {
+            actions: mut out,
+            bounds,
+            ..
+        } = self.chosen(policy)?;
+        let lanes = self.worlds.worlds();
+        let mut moved = vec![false; lanes];
+        if self.worlds.model.requires.is_empty() {
+            return Ok((out, moved));
+        }
+        for (a, values) in self.interface.actions.iter().zip(&out) {
+            self.worlds.act(*a, values);
+        }
+        self.worlds.project(&bounds)?;
+        for (a, values) in self.interface.actions.iter().zip(&mut out) {
+            let input = self.worlds.model.actions[*a].input.0 as usize;
+            for (i, (x, now)) in values.iter_mut().zip(&self.worlds.frame[input]).enumerate() {
+                moved[i % lanes] |= *x != *now;
+                *x = *now;
+            }
+        }
+        Ok((out, moved))
+    }
+
+    /// Actions as chosen, and the bounds of all actions of the stage.
+    fn chosen(&mut self, policy: &Policy) -> Result<Chosen, Diagnostic> {
         let stage = self.interface.stage;
         let lanes = self.worlds.worlds();
         let numbers = stage_actions(&self.worlds.model, stage);
@@ -78,12 +132,16 @@ impl Translation {
             .map(|a| vec![0.0; graph.elements(&self.worlds.model.actions[*a].shape) * lanes])
             .collect();
         self.interface.act(&continuous, &discrete, &own, lanes, &mut out);
-        Ok(out)
+        Ok(Chosen {
+            actions: out,
+            chances: policy.chances(&observation, &mask, slots),
+            bounds: numbers.into_iter().zip(all).collect(),
+        })
     }
 }
 
-/// A policy over a grid of what its agent sees of states and shocks: names of columns, and rows (states and shocks, then
-/// actions of the first member). States run over their domain where it has ends, else over what play visited; chains over
+/// A policy over a grid of what its agent sees of states and shocks: columns, and rows (states and shocks, then
+/// actions of the first member, then the chance of each choice where the policy chooses by chance). States run over their domain where it has ends, else over what play visited; chains over
 /// their values, other shocks likewise over what was visited. Whatever is not seen stays at its value at the start.
 ///
 /// # Errors
@@ -93,7 +151,7 @@ pub fn tabulate(
     agent: usize,
     grids: bool,
     policy: &Policy,
-) -> Result<(Vec<String>, Vec<Vec<f64>>), Diagnostic> {
+) -> Result<(Vec<Column>, Vec<Vec<f64>>), Diagnostic> {
     let mut t = Translation::new(model, agent, grids, 64)?;
     if policy.observation_width != t.interface.width() || policy.space != t.interface.space {
         return Err(Diagnostic::from(super::LearnError::Mismatch {
@@ -130,6 +188,21 @@ pub fn tabulate(
             axes.push((s.name.clone(), s.input.0 as usize, values));
         }
     }
+    // Worlds carry the number of a chain's link, readers its value.
+    let shown: Vec<Option<&Vec<f64>>> = axes
+        .iter()
+        .map(|(name, _, _)| {
+            model
+                .shocks
+                .iter()
+                .find(|s| s.name == *name)
+                .and_then(|s| match &s.process {
+                    Process::Chain { values, .. } => Some(values),
+                    Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Iid(_) | Process::Var1 { .. } => None,
+                })
+        })
+        .collect();
+    let meanings = t.interface.meanings(model);
     let axes = refine(axes);
     let total: usize = axes.iter().map(|a| a.2.len()).product();
     let mut rows = Vec::with_capacity(total);
@@ -154,29 +227,60 @@ pub fn tabulate(
             }
             points.push(point);
         }
-        let actions = t.decide(policy)?;
+        let Chosen { actions, chances, .. } = t.chosen(policy)?;
         for (lane, mut point) in points.into_iter().take(lanes).enumerate() {
+            for (x, values) in point.iter_mut().zip(&shown) {
+                if let Some(value) = values.and_then(|v| v.get(*x as usize)) {
+                    *x = *value;
+                }
+            }
             for (k, a) in t.interface.actions.iter().enumerate() {
                 let of_one = model.graph.elements(&model.actions[*a].shape) / t.interface.members.max(1);
                 point.extend((0..of_one).map(|e| actions[k][e * 64 + lane]));
+            }
+            if let Some(chances) = &chances {
+                // Slots are `world * members + member`.
+                point.extend(&chances[lane * t.interface.members]);
             }
             rows.push(point);
         }
         from += lanes;
     }
-    let mut names: Vec<String> = axes.into_iter().map(|a| a.0).collect();
+    let plain = |name: String| Column {
+        name,
+        labels: Vec::new(),
+    };
+    let mut columns: Vec<Column> = axes.into_iter().map(|a| plain(a.0)).collect();
     for a in &t.interface.actions {
         let of_one = model.graph.elements(&model.actions[*a].shape) / t.interface.members.max(1);
         let name = &model.actions[*a].name;
-        names.extend((0..of_one).map(|e| {
-            if of_one > 1 {
+        columns.extend((0..of_one).map(|e| {
+            let name = if of_one > 1 {
                 format!("{name}[{}]", e + 1)
             } else {
                 name.clone()
+            };
+            let labels = meanings.iter().find(|m| m.action == name).map(|m| m.labels.clone());
+            Column {
+                name,
+                labels: labels.unwrap_or_default(),
             }
         }));
     }
-    Ok((names, rows))
+    if rows.first().is_some_and(|r| r.len() > columns.len()) {
+        for (d, size) in t.interface.space.discrete.iter().enumerate() {
+            let meaning = meanings.iter().find(|m| m.discrete == Some(d));
+            columns.extend((0..*size).map(|i| {
+                let name = meaning.map_or("choice", |m| &m.action);
+                let word = meaning.and_then(|m| {
+                    let value = || m.values.get(i).map(ToString::to_string);
+                    m.labels.get(i).cloned().or_else(value)
+                });
+                plain(format!("P({name} = {})", word.unwrap_or_else(|| i.to_string())))
+            }));
+        }
+    }
+    Ok((columns, rows))
 }
 
 /// Where a variable is read.

@@ -55,6 +55,9 @@ pub struct Check {
     pub note: String,
 }
 
+/// How the note of a line begins that neither holds nor fails: luck decides. It is no pass.
+pub const CANNOT_TELL: &str = "cannot tell";
+
 /// Functions on one grid; one archive and one table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FunctionSet {
@@ -91,6 +94,11 @@ impl Check {
     pub fn measured_text(&self) -> String {
         self.shown.clone().unwrap_or_else(|| number::compact(self.measured))
     }
+
+    /// Whether it neither holds nor fails.
+    pub fn undecided(&self) -> bool {
+        self.pass == Some(false) && self.note.starts_with(CANNOT_TELL)
+    }
 }
 
 impl Content {
@@ -115,7 +123,15 @@ impl Content {
             .texts("bound", texts(&|c| c.bound.clone()))
             .texts(
                 "holds",
-                texts(&|c| c.pass.map_or("", |p| if p { "yes" } else { "no" }).to_string()),
+                texts(&|c| {
+                    match c.pass {
+                        Some(true) => "yes",
+                        Some(false) if c.undecided() => CANNOT_TELL,
+                        Some(false) => "no",
+                        None => "",
+                    }
+                    .to_string()
+                }),
             )
             .texts("note", texts(&|c| c.note.clone()))
     }
@@ -185,6 +201,13 @@ impl Content {
     fn push_certificate(&self, out: &mut String, width: usize, color: bool) {
         let heading = match self.verdict() {
             Some(true) => format!("{} {}", paint("Certificate", "1", color), paint("holds", "32", color)),
+            Some(false) if self.certificate.iter().all(|c| c.pass != Some(false) || c.undecided()) => {
+                format!(
+                    "{} {}",
+                    paint("Certificate", "1", color),
+                    paint("CANNOT TELL", "1;31", color)
+                )
+            }
             Some(false) => format!("{} {}", paint("Certificate", "1", color), paint("FAILS", "1;31", color)),
             None => format!("{}: no limit was set", paint("Not judged", "1", color)),
         };
@@ -195,6 +218,7 @@ impl Content {
         for check in &self.certificate {
             let mark = match check.pass {
                 Some(true) => paint("✓", "32", color),
+                Some(false) if check.undecided() => paint("?", "1;31", color),
                 Some(false) => paint("✗", "1;31", color),
                 None => "·".to_string(),
             };

@@ -93,7 +93,12 @@ fn certificate(out: &mut String, checks: &[Check]) {
         "Not judged: no limit was set".to_string()
     } else {
         let holds = judged.iter().all(|p| *p);
-        let (class, word) = if holds { ("good", "holds") } else { ("bad", "fails") };
+        let open = checks.iter().all(|c| c.pass != Some(false) || c.undecided());
+        let (class, word) = match (holds, open) {
+            (true, _) => ("good", "holds"),
+            (false, true) => ("bad", "cannot tell"),
+            (false, false) => ("bad", "fails"),
+        };
         format!("Certificate <span class=\"verdict {class}\">{word}</span>")
     };
     out.push_str(&format!("<h2>{heading}</h2>\n<table>\n"));
@@ -101,6 +106,7 @@ fn certificate(out: &mut String, checks: &[Check]) {
     for check in checks {
         let mark = match check.pass {
             Some(true) => "<span class=\"yes\">✓</span>",
+            Some(false) if check.undecided() => "<span class=\"no\">?</span>",
             Some(false) => "<span class=\"no\">✗</span>",
             None => "",
         };

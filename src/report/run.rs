@@ -636,6 +636,26 @@ pub fn open_complete(directory: &Path) -> Result<CompleteRun, Diagnostic> {
     })
 }
 
+/// A run with learned policies: a complete one, or a comparison that ended in a verdict against them. What was learned is what it is;
+/// the verdict stands in the run's report.
+///
+/// Errors: those of [`open_complete`].
+pub fn open_policies(directory: &Path) -> Result<CompleteRun, Diagnostic> {
+    let (manifest, status) = inspect(directory)?;
+    let learned = manifest
+        .files
+        .iter()
+        .any(|f| f.name.starts_with("policy_") && f.name.ends_with(".ron"));
+    if status != Status::Failed || !learned {
+        return open_complete(directory);
+    }
+    check_files(directory, &manifest)?;
+    Ok(CompleteRun {
+        directory: directory.to_path_buf(),
+        manifest,
+    })
+}
+
 /// The interrupted run behind a name: the directory itself, or the latest `NAME.partial-*` (or `NAME.failed`) beside it.
 ///
 /// Errors: E0954 if there is none.

@@ -35,10 +35,7 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
     let mut facts = vec![
         ("learner".to_string(), method.name().to_string()),
         ("agent".to_string(), agent.name.clone()),
-        (
-            "steps".to_string(),
-            format!("{} a seed", number::compact(method.steps() as f64)),
-        ),
+        ("steps".to_string(), steps_played(method.steps(), seeds)),
         (
             "policies".to_string(),
             "`last` is what training ended with (the mean of late networks, for learners that average), `best` measured \
@@ -76,20 +73,36 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
             (x.episode_return, x.distance.unwrap_or(f64::NAN))
         })
     };
+    let discounted = |t: &Trained, best: bool| {
+        let m = &t.record.measured;
+        let at = t.record.best.as_ref().map_or(0, |b| b.0);
+        let x = if best {
+            m.iter().find(|x| x.steps == at)
+        } else {
+            m.last()
+        };
+        x.map_or(f64::NAN, |x| x.discounted)
+    };
     let column = |f: &dyn Fn(&Trained) -> f64| seeds.iter().map(f).collect::<Vec<f64>>();
+    // What is maximised, and by which the best is chosen, is the discounted return; the plain sum stands beside it.
     let mut table = Table::new()
         .integers("seed", seeds.iter().map(|t| t.record.seed as i64).collect())
-        .numbers("return", column(&|t| measured(t, false).0))
-        .numbers("best return", column(&|t| measured(t, true).0))
+        .numbers("discounted return", column(&|t| discounted(t, false)))
+        .numbers("best discounted return", column(&|t| discounted(t, true)))
         .numbers(
             "best at step",
             column(&|t| t.record.best.as_ref().map_or(f64::NAN, |b| b.0 as f64)),
         );
+    table = table.numbers("sum of rewards", column(&|t| measured(t, false).0));
     if seeds
         .iter()
         .any(|t| t.record.measured.iter().any(|m| m.distance.is_some()))
     {
         table = table.numbers("distance to exact", column(&|t| measured(t, false).1));
+    }
+    if seeds.iter().any(|t| t.record.beside_constant.is_some()) {
+        let of = |t: &Trained| t.record.beside_constant.as_ref().map_or(f64::NAN, |b| b.value);
+        table = table.numbers("best constant", column(&of));
     }
     Ok(Content {
         model: model.name.clone(),
@@ -104,8 +117,87 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
         }],
         pictures: curves(method.name(), seeds),
         files,
+        diagnostics: remarks(method.name(), seeds),
         ..Content::default()
     })
+}
+
+/// The steps that were really played.
+fn steps_played(asked: u64, seeds: &[Trained]) -> String {
+    let played = |t: &Trained| t.record.rows.last().map_or(0, |r| r.steps);
+    let (least, most) = (
+        seeds.iter().map(played).min().unwrap_or(0),
+        seeds.iter().map(played).max().unwrap_or(0),
+    );
+    let each = |x: u64| number::compact(x as f64);
+    let mut words = if least == most {
+        format!("{} a seed", each(most))
+    } else {
+        format!("{} to {} a seed", each(least), each(most))
+    };
+    if least < asked || most > asked {
+        words.push_str(&format!(", of {} asked for", each(asked)));
+    }
+    words
+}
+
+/// Fewest updates after which a gradient learner has learned anything.
+const FEW_UPDATES: u64 = 20;
+
+/// What a reader of the returns should know.
+fn remarks(method: &str, seeds: &[Trained]) -> Vec<Diagnostic> {
+    let mut out = Vec::new();
+    let on_policy = ["ppo", "a2c", "recurrent_ppo"].contains(&method);
+    if let Some(t) = seeds
+        .iter()
+        .find(|t| on_policy && t.record.updates < FEW_UPDATES && !t.record.stopped_early)
+    {
+        let steps = t.record.rows.last().map_or(0, |r| r.steps);
+        out.push(
+            Diagnostic::warning(
+                "W0930",
+                format!(
+                    "{} updates are few: {method} has hardly begun to learn",
+                    t.record.updates
+                ),
+            )
+            .note(format!(
+                "{} steps of seed {}, {} an update (worlds times horizon times members)",
+                number::compact(steps as f64),
+                t.record.seed,
+                number::compact(steps as f64 / t.record.updates.max(1) as f64)
+            ))
+            .hint("ask for more steps, or for less an update: --with worlds=8 --with horizon=128"),
+        );
+    }
+    for t in seeds {
+        for (name, count, first) in &t.record.outside {
+            out.push(
+                Diagnostic::warning("W0931", format!("`{name}` left its domain {count} times while seed {} played", t.record.seed))
+                    .note(format!("the first time it was {}", number::compact(*first)))
+                    .hint("nothing is clipped, and the model may mean nothing there: widen the domain, or bound the law of the state"),
+            );
+        }
+        if let Some(b) = &t.record.beside_constant
+            && b.value - b.policy > 2.0 * b.error
+            && b.value - b.policy > 1e-6 * (1.0 + b.value.abs())
+        {
+            out.push(
+                Diagnostic::warning(
+                    "W0932",
+                    format!("the policy of seed {} earns less than a constant choice", t.record.seed),
+                )
+                .note(format!(
+                    "{} against {} for {} (discounted, in the same worlds)",
+                    number::compact(b.policy),
+                    number::compact(b.value),
+                    b.constant
+                ))
+                .hint("it has not learned: train longer, or with other options (econc tune)"),
+            );
+        }
+    }
+    out
 }
 
 /// Learning curves over measurements, and the distance to the exact policy where it is known.

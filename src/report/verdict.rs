@@ -1,10 +1,11 @@
 //! The verdict on learned policies: how far from the exact one, what that costs, and beside what.
 
-use super::content::{Check, Content, NamedPicture, NamedTable};
+use super::content::{CANNOT_TELL, Check, Content, NamedPicture, NamedTable};
 use super::number;
 use super::plot::{self, Figure, Panel, Picture, Series, Stroke};
 use super::table::Table;
 use crate::check::Model;
+use crate::diag::Diagnostic;
 use crate::verify::learned::Verdict;
 
 /// What must hold; `None` informs only.
@@ -14,10 +15,43 @@ pub struct Limits {
     pub policy_error: Option<f64>,
     /// Largest welfare loss of any seed.
     pub welfare_loss: Option<f64>,
+    /// Largest log10 of the mean Euler residual of any seed.
+    pub euler: Option<f64>,
+}
+
+/// What an estimate says of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    Below,
+    Above,
+    /// Its standard error is too large to tell.
+    Open,
+}
+
+/// Whether a number known up to a standard error lies below a limit: two standard errors either way decide.
+fn call((x, error): (f64, f64), limit: f64) -> Call {
+    if x + 2.0 * error <= limit {
+        Call::Below
+    } else if x - 2.0 * error > limit {
+        Call::Above
+    } else {
+        Call::Open
+    }
+}
+
+/// An estimate with its standard error, in per cent.
+fn with_error((x, error): (f64, f64)) -> String {
+    if error > 0.0 && error.is_finite() {
+        format!("{} ± {} %", number::compact(100.0 * x), number::compact(100.0 * error))
+    } else {
+        percent(x)
+    }
 }
 
 /// A loss that is none: a constant policy that loses no more says nothing about a learner.
 const NOTHING: f64 = 1e-6;
+/// How much better than the exact policy something may look beyond three standard errors: what interpolation leaves.
+const ROUNDING: f64 = 1e-5;
 
 fn percent(x: f64) -> String {
     format!("{} %", number::compact(100.0 * x))
@@ -45,6 +79,22 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
         pass: limit.map(|l| x <= l),
         note,
     };
+    // Beating a constant, or not the exact policy, is no verdict where no limit was set; failing at it is one.
+    let asked = |pass: Option<bool>| pass.filter(|p| !p || *limits != Limits::default());
+    let mut diagnostics = Vec::new();
+    let mut undecided = |what: &str, estimate: (f64, f64), limit: f64| {
+        diagnostics.push(
+            Diagnostic::error("E0933", format!("{what} cannot be told from its limit"))
+                .note(format!(
+                    "{} (standard error after the sign) on {} paths; the limit is {}",
+                    with_error(estimate),
+                    verdict.paths_followed,
+                    percent(limit)
+                ))
+                .hint("follow more paths, verify { episodes = 10_000 }, or set the limit further off"),
+        );
+        format!("{CANNOT_TELL}: the standard error is too large; ")
+    };
     let mut certificate = vec![
         share(
             "distance in policy, mean",
@@ -56,23 +106,38 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
             ),
         ),
         share(
-            "welfare loss",
-            worst(&|i| seeds[i].loss),
-            limits.welfare_loss,
-            format!(
-                "worst seed, share of {}; mean {} in {} (95 %)",
-                verdict.unit,
-                percent(verdict.mean_loss),
-                interval(verdict.loss_interval)
-            ),
-        ),
-        share(
             "one-shot deviation gain, mean",
             worst(&|i| seeds[i].one_shot.0),
             None,
             "worst seed; what choosing right once would win, share of one period".into(),
         ),
     ];
+    // The seed that decides is the one that may lose most.
+    let losses: Vec<(f64, f64)> = seeds.iter().map(|s| (s.loss, s.loss_error)).collect();
+    if let Some(loss) = of_the_worst(&losses) {
+        let limit = limits.welfare_loss;
+        let called = limit.map(|l| (l, call(loss, l)));
+        let doubt = match called {
+            Some((l, Call::Open)) => undecided("the welfare loss", loss, l),
+            _ => String::new(),
+        };
+        certificate.insert(
+            1,
+            Check {
+                name: "welfare loss".into(),
+                measured: loss.0,
+                shown: Some(with_error(loss)),
+                bound: at_most(limit),
+                pass: called.map(|(_, c)| c == Call::Below),
+                note: format!(
+                    "{doubt}worst seed, share of {}; mean {} in {} (95 %)",
+                    verdict.unit,
+                    percent(verdict.mean_loss),
+                    interval(verdict.loss_interval)
+                ),
+            },
+        );
+    }
     let on_grid: Vec<(f64, f64)> = seeds
         .iter()
         .flat_map(|s| &s.distances)
@@ -100,35 +165,108 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
         certificate.push(share(
             "Euler residual, mean",
             worst(&|i| seeds[i].euler.map_or(f64::NAN, |e| e.0)),
-            None,
+            limits.euler.map(|l| 10f64.powf(l)),
             "worst seed; of the learned policy, share of consumption".into(),
         ));
+    } else if let Some(limit) = limits.euler {
+        // A limit on what is not there is not met.
+        certificate.push(Check {
+            name: "Euler residual, mean".into(),
+            measured: f64::NAN,
+            shown: Some("none".into()),
+            bound: at_most(Some(10f64.powf(limit))),
+            pass: Some(false),
+            note: "this model has no Euler equation; remove `euler` from verify { }".into(),
+        });
     }
-    if let Some((_, loss)) = verdict
+    let moved = worst(&|i| seeds[i].moved);
+    if moved > 0.0 {
+        certificate.push(share(
+            "decisions moved to a feasible one",
+            moved,
+            None,
+            "worst seed; a `require` forbade them, and a simulation moves them likewise".into(),
+        ));
+    }
+    let outside = worst(&|i| seeds[i].outside);
+    if outside > 0.0 {
+        certificate.push(share(
+            "time outside the grid of the solution",
+            outside,
+            None,
+            "worst seed; values are extrapolated there".into(),
+        ));
+    }
+    let constant = verdict
         .benchmarks
         .iter()
         .find(|(n, _)| n == "best constant")
-        .map(|(n, w)| (n, w.loss))
-    {
-        let margin = worst(&|i| seeds[i].loss) - loss;
+        .map(|b| b.1);
+    let margins: Option<Vec<(f64, f64)>> = seeds.iter().map(|s| s.behind_constant).collect();
+    if let (Some(constant), Some(margin)) = (constant, margins.as_deref().and_then(of_the_worst)) {
+        // Where a constant is as good as exact there is nothing to beat.
+        let beatable = constant.loss > NOTHING.max(2.0 * constant.error);
+        let called = beatable.then(|| call(margin, 0.0));
+        let doubt = match called {
+            Some(Call::Open) => undecided("the distance to the best constant policy", margin, 0.0),
+            _ => String::new(),
+        };
         certificate.push(Check {
             name: "loses less than the best constant policy".into(),
-            measured: margin,
-            shown: Some(percent(margin)),
+            measured: margin.0,
+            shown: Some(with_error(margin)),
             bound: "below 0 %".into(),
-            // Where a constant is as good as exact there is nothing to beat; and beating it alone is no verdict where no
-            // limit was set.
-            pass: (loss > NOTHING)
-                .then_some(margin < 0.0)
-                .filter(|p| !p || *limits != Limits::default()),
-            note: format!("which loses {}", percent(loss)),
+            pass: asked(called.map(|c| c == Call::Below && margin.0 < 0.0)),
+            note: format!(
+                "{doubt}{}, which loses {}",
+                verdict.constant.clone().unwrap_or_default(),
+                percent(constant.loss)
+            ),
+        });
+    }
+    // Nothing may be better than what everything is judged by.
+    let everybody = seeds
+        .iter()
+        .map(|s| (format!("the policy of seed {}", s.seed), -s.loss, s.loss_error))
+        .chain(
+            verdict
+                .benchmarks
+                .iter()
+                .filter(|(n, _)| n != "exact")
+                .map(|(n, w)| (n.clone(), -w.loss, w.error)),
+        );
+    let lead = |x: &(String, f64, f64)| x.1 - 3.0 * x.2;
+    if let Some(best) = everybody.max_by(|a, b| lead(a).total_cmp(&lead(b))) {
+        let holds = lead(&best) <= ROUNDING;
+        if !holds {
+            diagnostics.push(
+                Diagnostic::error(
+                    "E0932",
+                    format!(
+                        "{} does better than the exact solution, so nothing is judged by it",
+                        best.0
+                    ),
+                )
+                .note(format!("by {} of {}", with_error((best.1, best.2)), verdict.unit))
+                .hint("the solution is not the best: widen its grid to where the model starts and goes, or refine it"),
+            );
+        }
+        certificate.push(Check {
+            name: "nothing does better than the exact solution".into(),
+            measured: best.1,
+            shown: Some(with_error((best.1, best.2))),
+            bound: format!("at most {} and three standard errors", percent(ROUNDING)),
+            pass: asked(Some(holds)),
+            note: format!("the nearest is {}", best.0),
         });
     }
     let column = |f: &dyn Fn(usize) -> f64| (0..seeds.len()).map(f).collect::<Vec<f64>>();
     let per_seed = Table::new()
         .integers("seed", seeds.iter().map(|s| s.seed as i64).collect())
+        .numbers("value", column(&|i| seeds[i].value))
         .numbers("distance %", column(&|i| 100.0 * seeds[i].relative()))
         .numbers("welfare loss %", column(&|i| 100.0 * seeds[i].loss))
+        .numbers("± %", column(&|i| 100.0 * seeds[i].loss_error))
         .numbers("one-shot gain %", column(&|i| 100.0 * seeds[i].one_shot.0))
         .numbers(
             "Euler residual %",
@@ -156,7 +294,8 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
     let benchmarks = Table::new()
         .texts("policy", b.iter().map(|x| x.0.clone()).collect())
         .numbers("value", b.iter().map(|x| x.1.value).collect())
-        .numbers("loss %", b.iter().map(|x| 100.0 * x.1.loss).collect());
+        .numbers("loss %", b.iter().map(|x| 100.0 * x.1.loss).collect())
+        .numbers("± %", b.iter().map(|x| 100.0 * x.1.error).collect());
     let named = |stem: &str, caption: &str, table: Table, on_screen: usize| NamedTable {
         stem: stem.into(),
         caption: caption.into(),
@@ -167,6 +306,11 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
         model: model.name.clone(),
         title: model.title.clone(),
         headline: format!("{learner} judged by the exact solution"),
+        facts: vec![(
+            "losses".into(),
+            format!("shares of {}, on {} paths", verdict.unit, verdict.paths_followed),
+        )],
+        diagnostics,
         certificate,
         tables: vec![
             named("verdict", "Each seed", per_seed, 12),
@@ -181,6 +325,12 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
         pictures: pictures(verdict),
         ..Content::default()
     }
+}
+
+/// The estimate that may be largest, and any that is no number.
+fn of_the_worst(all: &[(f64, f64)]) -> Option<(f64, f64)> {
+    let most = |x: &(f64, f64)| if x.0.is_nan() { f64::INFINITY } else { x.0 + 2.0 * x.1 };
+    all.iter().copied().max_by(|a, b| most(a).total_cmp(&most(b)))
 }
 
 fn pictures(verdict: &Verdict) -> Vec<NamedPicture> {
@@ -228,4 +378,99 @@ fn pictures(verdict: &Verdict) -> Vec<NamedPicture> {
         });
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::learned::{SeedVerdict, Worth};
+
+    fn verdict(loss: f64, error: f64, constant: (f64, f64)) -> Verdict {
+        let worth = |loss: f64, error: f64| Worth {
+            value: -loss,
+            loss,
+            error,
+        };
+        Verdict {
+            seeds: vec![SeedVerdict {
+                seed: 1,
+                distances: Vec::new(),
+                value: -loss,
+                loss,
+                loss_error: error,
+                behind_constant: Some((loss - constant.0, error)),
+                moved: 0.0,
+                outside: 0.0,
+                one_shot: (0.0, 0.0),
+                euler: None,
+            }],
+            mean_loss: loss,
+            loss_interval: (loss, loss),
+            unit: "consumption for ever".into(),
+            benchmarks: vec![
+                ("exact".into(), worth(0.0, 0.0)),
+                ("best constant".into(), worth(constant.0, constant.1)),
+            ],
+            paths_followed: 100,
+            constant: Some("level 1".into()),
+            slice: None,
+            paths: Vec::new(),
+        }
+    }
+
+    /// What the lines on losses, on the constant and on the exact policy say, and the codes.
+    fn said(v: &Verdict) -> (Vec<Option<bool>>, Vec<bool>, Vec<String>) {
+        let (model, _) = crate::compile(
+            "agent a {\n  action x in [0, 1]\n  reward x\n}\n",
+            &crate::Options::default(),
+        );
+        let limits = Limits {
+            welfare_loss: Some(0.001),
+            ..Limits::default()
+        };
+        let content = of_verdict(&model.unwrap(), "ppo", v, &limits);
+        let lines: Vec<&Check> = ["welfare loss", "loses less", "nothing does better"]
+            .iter()
+            .map(|n| content.certificate.iter().find(|c| c.name.starts_with(n)).unwrap())
+            .collect();
+        (
+            lines.iter().map(|c| c.pass).collect(),
+            lines.iter().map(|c| c.undecided()).collect(),
+            content.diagnostics.iter().map(|d| d.code.clone()).collect(),
+        )
+    }
+
+    #[test]
+    fn a_loss_passes_or_fails_by_two_standard_errors_and_else_is_open() {
+        let far = (0.5, 0.0);
+        let (pass, open, codes) = said(&verdict(5e-4, 2e-4, far));
+        assert_eq!((pass[0], open[0]), (Some(true), false));
+        assert!(codes.is_empty());
+        let (pass, open, _) = said(&verdict(2e-3, 2e-4, far));
+        assert_eq!((pass[0], open[0]), (Some(false), false));
+        // Below the limit, but by luck perhaps: no pass.
+        let (pass, open, codes) = said(&verdict(5e-4, 2e-3, far));
+        assert_eq!((pass[0], open[0]), (Some(false), true));
+        assert_eq!(codes, ["E0933"]);
+    }
+
+    #[test]
+    fn a_constant_is_beaten_by_more_than_luck_or_not() {
+        assert_eq!(said(&verdict(5e-4, 1e-5, (2e-3, 0.0))).0[1], Some(true));
+        assert_eq!(said(&verdict(5e-4, 1e-5, (3e-4, 0.0))).0[1], Some(false));
+        let (pass, open, _) = said(&verdict(5e-4, 1e-4, (6e-4, 0.0)));
+        assert_eq!((pass[1], open[1]), (Some(false), true));
+        assert_eq!(said(&verdict(5e-4, 1e-5, (0.0, 0.0))).0[1], None);
+    }
+
+    #[test]
+    fn whatever_beats_the_exact_policy_fails_it() {
+        for (loss, error, constant) in [(-0.01, 1e-3, (0.5, 0.0)), (1e-4, 0.0, (-0.004, 1e-3))] {
+            let (pass, _, codes) = said(&verdict(loss, error, constant));
+            assert_eq!(pass[2], Some(false));
+            assert!(codes.contains(&"E0932".to_string()));
+        }
+        // Within three standard errors it is luck.
+        assert_eq!(said(&verdict(-0.01, 5e-3, (0.5, 0.0))).0[2], Some(true));
+    }
 }

@@ -1,14 +1,18 @@
 //! How far a learned policy is from the exact one, and what that costs.
 //!
-//! Both act in the problem that was solved: the same chains in the place of shocks, the same nodes in the place of noise, the
-//! same draws. The *distance* is over states that the exact policy visits; the *loss* is the difference of lifetime values
-//! under common draws, in units of consumption where the model names consumption (`u'(c) c` is what one per cent more consumption
-//! in one period is worth), else as a share of the exact value. The *one-shot gain* is what a decision maker would win by
-//! choosing right once, if everything after it were exact.
+//! Both act in the problem that was solved: its grid, the same chains in the place of shocks, the same nodes in the place of noise, the
+//! same draws. The *distance* is over states that the exact policy visits. The *loss* is what choices along the learner's own
+//! path fall short of (see [`super::welfare`]), with its standard error, in units of consumption where the model names consumption
+//! (`u'(c) c` is what one per cent more consumption in one period is worth), else in units of what the exact policy gains
+//! over the best constant one: a number added to the reward moves neither. The *one-shot gain* is what a decision maker would win by
+//! choosing right once, if everything after it were exact. What a `require` forbids is moved to the nearest feasible
+//! choice as in a simulation.
 
-use super::certificate::{best_constant, consumption_worth};
-use super::simulate::{Policy as Acts, SolvedPolicy, World, lifetimes};
+use super::certificate::consumption_worth;
+use super::constant::{self, Constant};
+use super::simulate::{Policy as Acts, SolvedPolicy, World};
 use super::solved::{Solved, judge as simulation};
+use super::welfare::{Along, Feasible, Paths, Welfare};
 use crate::check::model::{Model, Process};
 use crate::diag::Diagnostic;
 use crate::env::interface::Interface;
@@ -23,15 +27,18 @@ use crate::num::random::Key;
 use crate::num::statistics;
 use crate::solve::bellman::{At, Bellman, Scratch};
 use crate::solve::decision::{self, Decision};
-use crate::solve::problem::{ActionKind, DecisionProblem};
+use crate::solve::problem::{ActionKind, DecisionProblem, StateKind};
 use crate::solve::search::{SearchOptions, choose};
 use crate::solve::solution::Solution;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Lanes of one batch of observations.
 const LANES: usize = 64;
-/// Paths over which lifetimes are averaged.
-const PATHS: usize = 64;
+/// Paths on which policies are compared where nothing else is asked for.
+const PATHS: usize = 100;
+/// Further paths, round by round, while a verdict depends on luck.
+const MORE_PATHS: [usize; 2] = [300, 1200];
 /// Most states at which policies are compared.
 const POINTS: usize = 1500;
 
@@ -48,13 +55,28 @@ pub struct Judge {
     points: Vec<(At, Vec<f64>)>,
     exact: Vec<Vec<f64>>,
     worth: Option<f64>,
-    /// Where lifetimes begin: drawn from where the model starts, if it says.
-    from: Vec<Vec<f64>>,
-    constant: Option<super::certificate::ConstantComparison>,
     /// What the solution uses and nobody observes: it knows more than any learner can.
     hidden: Vec<String>,
     /// The agent's discount factor.
     discount: f64,
+    model: Model,
+    /// Where paths begin if the model does not say.
+    fallback: Vec<Vec<f64>>,
+    /// What stopped a learned policy from acting.
+    failure: Mutex<Option<Diagnostic>>,
+}
+
+/// How policies are compared.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trial {
+    /// Seeds of the paths, `episodes` each.
+    pub seeds: Vec<u64>,
+    /// Paths a seed; `None` takes as many as a verdict needs.
+    pub episodes: Option<usize>,
+    /// The scenario that says where paths begin and for how many periods they count.
+    pub scenario: Option<String>,
+    /// The loss that decides, if there is one.
+    pub limit: Option<f64>,
 }
 
 /// Distances of one action.
@@ -94,8 +116,19 @@ impl Distance {
 pub struct Worth {
     /// Expected discounted reward from the start.
     pub value: f64,
-    /// What is lost against the exact policy: share of consumption for ever, or of the exact value.
+    /// What is lost against the exact policy, in the unit of the verdict.
     pub loss: f64,
+    /// Standard error of the loss.
+    pub error: f64,
+}
+
+/// What losses are measured in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unit {
+    /// In words.
+    pub words: String,
+    /// What one unit is worth in discounted reward.
+    pub size: f64,
 }
 
 impl Judge {
@@ -119,6 +152,7 @@ impl Judge {
             ..decision::Options::default()
         };
         let mut problem = Decision::new(&model, &build)?;
+        on_the_grid_of(&mut problem, &solution);
         if let Some(still) = still(&problem, &solved.steady_state) {
             problem.spec_mut().steady_state = Some(still);
         }
@@ -159,21 +193,18 @@ impl Judge {
             paths: 32,
             ..simulation(&model, &problem, 1)
         };
-        let from = drawn_starts(&model, &problem).unwrap_or_else(|| simulation.starts.clone());
-        let (points, exact, worth, constant) = {
+        let (points, exact, worth) = {
             let bellman = Bellman::new(&problem, solution.interpolation)?;
+            if bellman.taste.is_some() {
+                return Err(Diagnostic::error(
+                    "E0931",
+                    "a policy cannot be judged here: choices have taste shocks",
+                )
+                .note("the exact policy sees the taste of the moment, a learner does not: they solve different problems")
+                .hint("remove `taste ..` to compare the two"));
+            }
             let policy = SolvedPolicy::new(&bellman, &solution)?;
-            let (points, exact, worth) = visited(&bellman, &policy, &simulation);
-            let options = super::certificate::Options {
-                starts: from.clone(),
-                ..simulation.clone()
-            };
-            (
-                points,
-                exact,
-                worth,
-                best_constant(&bellman, &policy, &solution, &options),
-            )
+            visited(&bellman, &policy, &simulation)
         };
         Ok(Judge {
             solution,
@@ -185,8 +216,9 @@ impl Judge {
             points,
             exact,
             worth,
-            from,
-            constant,
+            model,
+            fallback: simulation.starts,
+            failure: Mutex::new(None),
             hidden: problem.hidden.clone(),
             discount,
             decision: problem,
@@ -208,15 +240,6 @@ impl Judge {
         &self.hidden
     }
 
-    /// What losses are measured in.
-    pub fn unit(&self) -> &'static str {
-        if self.worth.is_some() {
-            "consumption for ever"
-        } else {
-            "the exact value"
-        }
-    }
-
     /// A learned policy as one that acts in the solved problem.
     ///
     /// # Errors
@@ -228,7 +251,15 @@ impl Judge {
                 what: "the policy sees or chooses something else than this model".into(),
             }));
         }
-        Ok(Learned { judge: self, policy })
+        if matches!(policy.kind, PolicyKind::Recurrent { .. }) {
+            return Err(has_memory());
+        }
+        Ok(Learned {
+            judge: self,
+            policy,
+            decided: AtomicU64::new(0),
+            moved: AtomicU64::new(0),
+        })
     }
 
     /// Mean distance to the exact policy as a share of its mean, of the action that is worst.
@@ -323,34 +354,95 @@ impl Judge {
         out
     }
 
-    /// What policies earn from the start, under the same draws; the first is the exact one's.
+    /// Where `count` paths begin.
+    fn starts(&self, scenario: Option<&str>, count: usize, seed: u64) -> Vec<Vec<f64>> {
+        drawn_starts(&self.model, &self.decision, scenario, count, seed).unwrap_or_else(|| self.fallback.clone())
+    }
+
+    /// Follows policies along the same paths.
+    fn along(
+        &self,
+        welfare: &Welfare,
+        policies: &[&dyn Acts],
+        trial: &Trial,
+        round: usize,
+        count: usize,
+    ) -> Vec<Along> {
+        let scenario = trial.scenario.as_deref();
+        let periods = self
+            .model
+            .scenarios
+            .iter()
+            .find(|s| Some(s.name.as_str()) == scenario)
+            .and_then(|s| s.periods);
+        let mut out = vec![Along::default(); policies.len()];
+        for seed in &trial.seeds {
+            let seed = Key::new(*seed, 11).bits(round as u64, 0);
+            let starts = self.starts(scenario, count, seed);
+            let paths = Paths {
+                count,
+                periods,
+                rest: periods.is_none(),
+                seed,
+                starts: &starts,
+            };
+            for (all, policy) in out.iter_mut().zip(policies) {
+                all.extend(welfare.along(*policy, &paths));
+            }
+        }
+        out
+    }
+
+    /// What policies earn from the start, under the same draws, with losses in shares of consumption (of the exact value
+    /// where the model names no consumption); the first is the exact one's.
     ///
     /// # Errors
     /// Those of [`Bellman::new`].
     pub fn worths(&self, policies: &[&dyn Acts], seed: u64) -> Result<Vec<Worth>, Diagnostic> {
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let exact = SolvedPolicy::new(&bellman, &self.solution)?;
-        let spec = self.decision.spec();
-        let discount = self.discount.min(1.0 - 1e-9);
-        let long = (1e-5f64.ln() / discount.ln()).ceil().clamp(1.0, 2000.0) as usize;
-        let periods = spec.horizon.unwrap_or(long);
-        let annuity = (1.0 - discount.powi(periods as i32)) / (1.0 - discount);
-        let value =
-            |p: &dyn Acts| statistics::mean(&lifetimes(&bellman, p, (PATHS, periods), seed, &self.from, &|_, _| 0.0));
-        let best = value(&exact);
-        let unit = match self.worth {
-            Some(w) => w * annuity,
-            None => best.abs().max(1e-12),
+        let welfare = Welfare::new(&bellman, &exact, &self.solution);
+        let trial = Trial {
+            seeds: vec![seed],
+            ..Trial::default()
         };
-        let mut out = vec![Worth { value: best, loss: 0.0 }];
-        for p in policies {
-            let v = value(*p);
-            out.push(Worth {
-                value: v,
-                loss: (best - v) / unit,
-            });
+        let all: Vec<&dyn Acts> = std::iter::once(&exact as &dyn Acts)
+            .chain(policies.iter().copied())
+            .collect();
+        let along = self.along(&welfare, &all, &trial, 0, PATHS);
+        let unit = self.unit(&along[0], None, None);
+        Ok(along.iter().map(|a| worth_of(a, &along[0], &unit)).collect())
+    }
+
+    /// What losses are measured in, from what the exact, the best constant and a random policy earn on the same paths.
+    fn unit(&self, exact: &Along, constant: Option<&Along>, random: Option<&Along>) -> Unit {
+        if let Some(worth) = self.worth {
+            return Unit {
+                words: "consumption for ever".into(),
+                size: worth * statistics::mean(&exact.life),
+            };
         }
-        Ok(out)
+        let value = exact.value();
+        let gain = |other: &Along| {
+            let (gap, error) = other.behind(exact);
+            (gap.is_finite() && gap > 5.0 * error && gap > 1e-9 * (1.0 + value.abs())).then_some(gap)
+        };
+        if let Some(size) = constant.and_then(gain) {
+            return Unit {
+                words: "what the exact policy gains over the best constant one".into(),
+                size,
+            };
+        }
+        match random.and_then(gain) {
+            Some(size) => Unit {
+                words: "what the exact policy gains over random choices".into(),
+                size,
+            },
+            None => Unit {
+                words: "the exact value".into(),
+                size: value.abs().max(1e-12),
+            },
+        }
     }
 
     /// Mean and 95 % quantile of what choosing right once would gain, over the visited states, in shares of one period's
@@ -430,6 +522,10 @@ impl Judge {
             after,
         };
         let random = Random { bellman: &bellman };
+        let random = Feasible {
+            bellman: &bellman,
+            policy: &random,
+        };
         Ok(then(&exact, &myopic, &random))
     }
 
@@ -440,7 +536,8 @@ impl Judge {
     pub fn path(&self, policy: &dyn Acts, periods: usize, seed: u64) -> Result<Vec<(String, Vec<f64>)>, Diagnostic> {
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let spec = self.decision.spec();
-        let mut world = World::new(&bellman, 1, seed, &self.from);
+        let starts = self.starts(None, 1, seed);
+        let mut world = World::new(&bellman, 1, seed, &starts);
         let mut out: Vec<(String, Vec<f64>)> = spec
             .chain
             .names
@@ -524,8 +621,18 @@ pub struct SeedVerdict {
     pub seed: u64,
     /// Distances, one an action.
     pub distances: Vec<Distance>,
+    /// Expected discounted reward from the start.
+    pub value: f64,
     /// Welfare loss, see [`Worth`].
     pub loss: f64,
+    /// Its standard error.
+    pub loss_error: f64,
+    /// How much more than the best constant policy is lost, and the standard error.
+    pub behind_constant: Option<(f64, f64)>,
+    /// Share of decisions that a `require` forbade and that were moved to the nearest feasible one.
+    pub moved: f64,
+    /// Share of its time outside the grid of the solution.
+    pub outside: f64,
     /// Mean and 95 % quantile of the one-shot gain.
     pub one_shot: (f64, f64),
     /// Mean and 95 % quantile of the size of Euler residuals, shares of consumption; `None` where the problem has none.
@@ -567,6 +674,10 @@ pub struct Verdict {
     pub unit: String,
     /// The exact, the best constant, the myopic and the random policy.
     pub benchmarks: Vec<(String, Worth)>,
+    /// Paths on which the losses were measured.
+    pub paths_followed: usize,
+    /// The best constant policy in words.
+    pub constant: Option<String>,
     /// Policies along one state.
     pub slice: Option<Slice>,
     /// Name, exact path, the first seed's path.
@@ -574,27 +685,90 @@ pub struct Verdict {
 }
 
 impl Judge {
-    /// Judges the policies of several seeds.
+    /// Judges the policies of several seeds on as many paths as it takes.
     ///
     /// # Errors
     /// Those of [`Judge::acting`] and of the Bellman operator.
     pub fn verdict(&self, policies: &[(u64, &Policy)], seed: u64) -> Result<Verdict, Diagnostic> {
+        let trial = Trial {
+            seeds: vec![seed],
+            ..Trial::default()
+        };
+        self.verdict_on(policies, &trial)
+    }
+
+    /// Judges the policies of several seeds.
+    ///
+    /// # Errors
+    /// Those of [`Judge::acting`] and of the Bellman operator; E0931 for a scenario that scripts what the solution knows nothing of.
+    pub fn verdict_on(&self, policies: &[(u64, &Policy)], trial: &Trial) -> Result<Verdict, Diagnostic> {
+        self.can_follow(trial)?;
         let learned = policies
             .iter()
             .map(|(_, p)| self.acting(p))
             .collect::<Result<Vec<_>, _>>()?;
         let acts: Vec<&dyn Acts> = learned.iter().map(|l| l as &dyn Acts).collect();
-        let worths = self.worths(&acts, seed)?;
+        let seed = trial.seeds.first().copied().unwrap_or(1);
+        let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
+        let solved = SolvedPolicy::new(&bellman, &self.solution)?;
+        let welfare = Welfare::new(&bellman, &solved, &self.solution);
+        let search = self.starts(trial.scenario.as_deref(), PATHS, seed);
+        let constant = constant::best(&bellman, &welfare, &self.exact, &search, Key::new(seed, 12).bits(0, 0));
+        let constant_policy = constant.as_ref().map(|c| c.policy(&bellman));
+        let constant_policy = constant_policy.as_ref().map(|c| Feasible {
+            bellman: &bellman,
+            policy: c,
+        });
+        // The exact one, the constant if there is one, the learned ones: on the same paths, round by round.
+        let mut players: Vec<&dyn Acts> = vec![&solved];
+        players.extend(constant_policy.as_ref().map(|c| c as &dyn Acts));
+        let first_learned = players.len();
+        players.extend(acts.iter().copied());
+        let count = trial.episodes.unwrap_or(PATHS);
+        let mut along = self.along(&welfare, &players, trial, 0, count);
+        let (myopic, random) = self.with_benchmarks(|_, myopic, random| {
+            let mut both = self.along(&welfare, &[myopic, random], trial, 0, count);
+            (both.swap_remove(0), both.swap_remove(0))
+        })?;
+        let unit_of = |along: &[Along]| self.unit(&along[0], (first_learned > 1).then(|| &along[1]), Some(&random));
+        let mut unit = unit_of(&along);
+        for (round, more) in MORE_PATHS.iter().enumerate() {
+            let open = along[first_learned..].iter().any(|a| {
+                let (gap, error) = a.behind(&along[0]);
+                let near = |limit: f64| (gap / unit.size - limit).abs() < 2.0 * error / unit.size;
+                let ties = first_learned > 1 && {
+                    let (gap, error) = a.behind(&along[1]);
+                    error > 0.0 && gap.abs() < 2.0 * error
+                };
+                trial.limit.is_some_and(near) || ties
+            });
+            if trial.episodes.is_some() || !open {
+                break;
+            }
+            let further = self.along(&welfare, &players, trial, round + 1, *more);
+            along.iter_mut().zip(further).for_each(|(a, b)| a.extend(b));
+            unit = unit_of(&along);
+        }
         let mut seeds = Vec::new();
         for (k, (number, policy)) in policies.iter().enumerate() {
             let mut distances = self.distances(acts[k]);
             for (d, (action, _)) in distances.iter_mut().zip(&self.actions) {
                 d.step = self.grid_step(policy, *action).filter(|s| !d.finite && *s > 0.0);
             }
+            let own = &along[first_learned + k];
+            let (loss, loss_error) = own.behind(&along[0]);
             seeds.push(SeedVerdict {
                 seed: *number,
                 distances,
-                loss: worths[k + 1].loss,
+                value: own.value(),
+                loss: loss / unit.size,
+                loss_error: loss_error / unit.size,
+                behind_constant: (first_learned > 1).then(|| {
+                    let (gap, error) = own.behind(&along[1]);
+                    (gap / unit.size, error / unit.size)
+                }),
+                moved: learned[k].moved_share(),
+                outside: own.outside,
                 one_shot: self.one_shot(acts[k])?,
                 euler: self.euler(acts[k])?,
             });
@@ -602,54 +776,118 @@ impl Judge {
         let losses: Vec<f64> = seeds.iter().map(|s| s.loss).collect();
         let mut rng = crate::num::random::Stream::new(seed, 7);
         let loss_interval = statistics::bootstrap(&losses, statistics::mean, 0.95, 2000, &mut rng);
-        let (mut benchmarks, slice, paths) = self.with_benchmarks(|exact, myopic, random| {
-            let w = self.worths(&[myopic, random], seed)?;
-            let benchmarks = vec![
-                ("exact".to_string(), w[0]),
-                ("myopic (maximises the reward of the period)".to_string(), w[1]),
-                ("random (uniform between the bounds)".to_string(), w[2]),
-            ];
-            let all: Vec<&dyn Acts> = std::iter::once(exact).chain(acts.iter().copied()).collect();
-            let slice = self.slice(&all, 100).map(|(state, x, mut curves)| Slice {
-                state,
-                action: self.decision.spec().actions[0].name.clone(),
-                x,
-                exact: curves.remove(0),
-                learned: curves,
-            });
-            let mut paths = Vec::new();
-            if let Some(first) = acts.first() {
-                let (a, b) = (self.path(exact, 200, seed)?, self.path(*first, 200, seed)?);
-                paths.extend(a.into_iter().zip(b).take(9).map(|((n, x), (_, y))| (n, x, y)));
-            }
-            Ok::<_, Diagnostic>((benchmarks, slice, paths))
-        })??;
-        if let Some(c) = &self.constant {
-            let exact = benchmarks[0].1;
-            let discount = self.discount.min(1.0 - 1e-9);
-            let annuity = (1.0 - discount.powi(c.periods as i32)) / (1.0 - discount);
-            let unit = self.worth.map_or(exact.value.abs().max(1e-12), |w| w * annuity);
-            let loss = (c.solution - c.constant) / unit;
-            benchmarks.insert(
-                1,
-                (
-                    "best constant".to_string(),
-                    Worth {
-                        value: exact.value - (c.solution - c.constant),
-                        loss,
-                    },
-                ),
-            );
+        let mut benchmarks = vec![("exact".to_string(), worth_of(&along[0], &along[0], &unit))];
+        if first_learned > 1 {
+            benchmarks.push(("best constant".to_string(), worth_of(&along[1], &along[0], &unit)));
+        }
+        benchmarks.push((
+            "myopic (maximises the reward of the period)".to_string(),
+            worth_of(&myopic, &along[0], &unit),
+        ));
+        benchmarks.push((
+            "random (uniform between the bounds)".to_string(),
+            worth_of(&random, &along[0], &unit),
+        ));
+        let all: Vec<&dyn Acts> = std::iter::once(&solved as &dyn Acts)
+            .chain(acts.iter().copied())
+            .collect();
+        let slice = self.slice(&all, 100).map(|(state, x, mut curves)| Slice {
+            state,
+            action: self.decision.spec().actions[0].name.clone(),
+            x,
+            exact: curves.remove(0),
+            learned: curves,
+        });
+        let mut paths = Vec::new();
+        if let Some(first) = acts.first() {
+            let (a, b) = (self.path(&solved, 200, seed)?, self.path(*first, 200, seed)?);
+            paths.extend(a.into_iter().zip(b).take(9).map(|((n, x), (_, y))| (n, x, y)));
+        }
+        if let Some(why) = self.take_failure() {
+            return Err(why);
         }
         Ok(Verdict {
             mean_loss: statistics::mean(&losses),
             seeds,
             loss_interval,
-            unit: self.unit().to_string(),
+            unit: unit.words,
             benchmarks,
+            paths_followed: along[0].start.len(),
+            constant: constant.as_ref().map(Constant::words),
             slice,
             paths,
         })
+    }
+
+    /// What stopped a learned policy from acting, once.
+    fn take_failure(&self) -> Option<Diagnostic> {
+        self.failure
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take()
+    }
+
+    /// Whether the solved problem can play a scenario: it knows where states start and how long, nothing else.
+    ///
+    /// # Errors
+    /// E0931 for a script, E0804 for a scenario that does not exist.
+    pub fn can_follow(&self, trial: &Trial) -> Result<(), Diagnostic> {
+        let Some(name) = &trial.scenario else { return Ok(()) };
+        let Some(s) = self.model.scenarios.iter().find(|s| s.name == *name) else {
+            let known: Vec<String> = self.model.scenarios.iter().map(|s| s.name.clone()).collect();
+            return Err(crate::check::settings::unknown_word("scenario", name, &known));
+        };
+        let shocks_start = s
+            .starts
+            .iter()
+            .any(|(t, _)| !matches!(t, crate::check::model::Target::State(_)));
+        let scripted = [
+            (!s.paths.is_empty(), "paths"),
+            (!s.forces.is_empty(), "forced values"),
+            (!s.params.is_empty(), "parameters of its own"),
+            (shocks_start, "first values of shocks"),
+        ];
+        match scripted.iter().find(|(has, _)| *has) {
+            None => Ok(()),
+            Some((_, what)) => Err(Diagnostic::error(
+                "E0931",
+                format!("policies cannot be judged in scenario `{name}`: it scripts {what}"),
+            )
+            .at(s.span, "the exact solution knows nothing of this script")
+            .note("the exact policy is the best against chance as the model has it, not against a script")
+            .hint(
+                "judge on a scenario that has `start` lines and `periods` only, and play this one with econc simulate",
+            )),
+        }
+    }
+}
+
+/// Why a policy with memory is not judged.
+pub fn has_memory() -> Diagnostic {
+    Diagnostic::error("E0931", "a policy with memory cannot be judged here")
+        .note("it is asked at states of the solved problem, one by one, where there is nothing to remember")
+        .hint("judge a learner without memory (ppo, a2c, sac, dqn), or compare returns: econc simulate --policy RUN")
+}
+
+fn worth_of(own: &Along, exact: &Along, unit: &Unit) -> Worth {
+    let (loss, error) = own.behind(exact);
+    Worth {
+        value: own.value(),
+        loss: loss / unit.size,
+        error: error / unit.size,
+    }
+}
+
+/// Lets a problem stand on the very nodes of a solution: the solver may have chosen and refined them itself.
+fn on_the_grid_of(problem: &mut Decision, solution: &Solution) {
+    for (axis, solved) in problem.spec_mut().states.iter_mut().zip(&solution.states) {
+        if let StateKind::Continuous { grid, log } = &mut axis.kind
+            && axis.name == solved.name
+            && !solved.integer
+        {
+            grid.clone_from(&solved.nodes);
+            *log = solved.log;
+        }
     }
 }
 
@@ -657,6 +895,15 @@ impl Judge {
 pub struct Learned<'a> {
     judge: &'a Judge,
     policy: &'a Policy,
+    decided: AtomicU64,
+    moved: AtomicU64,
+}
+
+impl Learned<'_> {
+    /// Share of its decisions so far that a `require` forbade.
+    fn moved_share(&self) -> f64 {
+        self.moved.load(Ordering::Relaxed) as f64 / self.decided.load(Ordering::Relaxed).max(1) as f64
+    }
 }
 
 impl Acts for Learned<'_> {
@@ -669,11 +916,22 @@ impl Acts for Learned<'_> {
         while from < n {
             let lanes = LANES.min(n - from);
             j.place(&mut translation.worlds, at, states, from, lanes);
-            let done = translation.decide(self.policy);
-            for (a, (k, element)) in actions.iter_mut().zip(&j.actions) {
-                for i in 0..lanes {
-                    // A policy that could not be asked acts nowhere: the lifetime value is then minus infinity.
-                    a[from + i] = done.as_ref().map_or(f64::NAN, |d| d[*k][element * LANES + i]);
+            match translation.decide_feasibly(self.policy) {
+                Ok((done, moved)) => {
+                    for (a, (k, element)) in actions.iter_mut().zip(&j.actions) {
+                        a[from..from + lanes].copy_from_slice(&done[*k][element * LANES..element * LANES + lanes]);
+                    }
+                    self.decided.fetch_add(lanes as u64, Ordering::Relaxed);
+                    let moved = moved[..lanes].iter().filter(|m| **m).count();
+                    self.moved.fetch_add(moved as u64, Ordering::Relaxed);
+                }
+                Err(why) => {
+                    // A policy that cannot act has no verdict; what stopped it is told in its place.
+                    actions.iter_mut().for_each(|a| a[from..from + lanes].fill(f64::NAN));
+                    j.failure
+                        .lock()
+                        .unwrap_or_else(std::sync::PoisonError::into_inner)
+                        .get_or_insert(why);
                 }
             }
             from += lanes;
@@ -844,14 +1102,21 @@ fn visited(
     (kept.into_iter().map(|(at, x, _)| (at, x)).collect(), exact, worth)
 }
 
-/// First states as the model draws them, one a path; `None` if it does not say.
-fn drawn_starts(model: &Model, problem: &Decision) -> Option<Vec<Vec<f64>>> {
-    let worlds = Worlds::new(model, None, PATHS, 0, &[]).ok()?;
+/// First states as the model (or a scenario) draws them, one a path; `None` if it does not say.
+fn drawn_starts(
+    model: &Model,
+    problem: &Decision,
+    scenario: Option<&str>,
+    count: usize,
+    seed: u64,
+) -> Option<Vec<Vec<f64>>> {
+    let n = count.clamp(1, 4096);
+    let worlds = Worlds::new(model, scenario, n, seed, &[]).ok()?;
     let state = |p: usize| -> Vec<f64> {
-        let at = |(s, element): &(usize, usize)| worlds.frame[model.states[*s].input.0 as usize][element * PATHS + p];
+        let at = |(s, element): &(usize, usize)| worlds.frame[model.states[*s].input.0 as usize][element * n + p];
         problem.origin.iter().map(at).collect()
     };
-    let all: Vec<Vec<f64>> = (0..PATHS).map(state).collect();
+    let all: Vec<Vec<f64>> = (0..n).map(state).collect();
     all.iter().flatten().all(|x| x.is_finite()).then_some(all)
 }
 
@@ -936,5 +1201,108 @@ mod tests {
             })
             .unwrap();
         assert!(myopic > 0.1 && random > 0.1, "{myopic} {random}");
+    }
+
+    /// A shop that stocks whole units: what it orders arrives at once, demand is 0, 1 or 2.
+    const SHOP: &str = "param bonus = 0\nagent shop {\n  state x in 0..6, start 2\n  action q in 0..4\n  \
+        noise dem ~ discrete([0, 1, 2], [0.3, 0.4, 0.3])\n  let stock = min(x + q, 6)\n  let sold = min(dem, stock)\n  \
+        x' = stock - sold\n  observe x\n  \
+        reward bonus + 4 * sold - 1.5 * q - (if q > 0 then 2 else 0) - 0.15 * stock\n  discount 0.9\n}\n";
+
+    /// Orders by stock.
+    struct Table([f64; 7]);
+    impl Acts for Table {
+        fn act(&self, _: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
+            for i in 0..draw.len() {
+                actions[0][i] = self.0[states[0][i] as usize];
+            }
+        }
+    }
+
+    /// Value of a table of orders at each stock, by enumeration; the best one over all orders where `best`.
+    fn enumerated(orders: [f64; 7], best: bool, bonus: f64) -> [f64; 7] {
+        let mut v = [0.0; 7];
+        for _ in 0..2000 {
+            let old = v;
+            for (x, v) in v.iter_mut().enumerate() {
+                let of = |q: usize| -> f64 {
+                    let stock = (x + q).min(6);
+                    let fixed = if q > 0 { 2.0 } else { 0.0 };
+                    let chance = [(0usize, 0.3), (1, 0.4), (2, 0.3)].iter();
+                    let sales: f64 = chance
+                        .map(|&(d, p)| {
+                            let sold = d.min(stock);
+                            p * (4.0 * sold as f64 + 0.9 * old[stock - sold])
+                        })
+                        .sum();
+                    bonus + sales - 1.5 * q as f64 - fixed - 0.15 * stock as f64
+                };
+                *v = if best {
+                    (0..=4).map(of).fold(f64::NEG_INFINITY, f64::max)
+                } else {
+                    of(orders[x] as usize)
+                };
+            }
+        }
+        v
+    }
+
+    fn judge_of(text: &str) -> Judge {
+        let (model, diagnostics) = crate::compile(text, &crate::Options::default());
+        let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        let solved = crate::verify::solved::solve(&model, &Default::default(), &mut silent).unwrap();
+        Judge::new(&model, solved, false).unwrap()
+    }
+
+    #[test]
+    fn what_a_policy_loses_is_what_enumeration_says() {
+        for bonus in [0.0, 250.0] {
+            let judge = judge_of(&SHOP.replace("bonus = 0", &format!("bonus = {bonus}")));
+            let exact = enumerated([0.0; 7], true, bonus);
+            for orders in [
+                [4.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+                [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0],
+                [0.0; 7],
+            ] {
+                let own = enumerated(orders, false, bonus);
+                let w = judge.worths(&[&Table(orders)], 5).unwrap();
+                let size = (w[0].value - w[1].value) / w[1].loss;
+                let truth = exact[2] - own[2];
+                let (loss, error) = (w[1].loss * size, w[1].error * size);
+                assert!((w[0].value - exact[2]).abs() < 1e-6, "{} {}", w[0].value, exact[2]);
+                assert!((loss - truth).abs() <= 4.0 * error + 1e-6, "{loss} {truth} {error}");
+                // A hundred paths know it to a few per cent; two simulated lifetimes differ by more than the loss itself.
+                assert!(error < 0.1 * truth + 1e-9, "{error} {truth}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_best_constant_is_found_in_a_corner_of_wide_bounds() {
+        // A price in [0, 5000] that sells max(10 - p, 0): the best is 5.5 whatever the range.
+        let judge = judge_of(
+            "agent seller {\n  state k in 0..1, start 0\n  action p in [0, 5000]\n  k' = 1 - k\n  observe k\n  \
+             reward (p - 1 - k) * max(10 - p, 0)\n  discount 0.9\n}\nsolve { howard = 0 }\n",
+        );
+        let bellman = Bellman::new(&judge.decision, judge.solution.interpolation).unwrap();
+        let exact = SolvedPolicy::new(&bellman, &judge.solution).unwrap();
+        let welfare = Welfare::new(&bellman, &exact, &judge.solution);
+        let found = constant::best(&bellman, &welfare, &judge.exact, &[vec![0.0]], 1).unwrap();
+        let level = if found.kind == "share" { 5000.0 } else { 1.0 } * found.actions[0];
+        // Weights of the two costs: 1 at even dates (of weight 1/1.9), 2 at odd ones.
+        let cost = (1.0 + 0.9 * 2.0) / 1.9;
+        assert!((level - 0.5 * (10.0 + cost)).abs() < 1e-2, "{found:?}");
+        // Kelly (1956): with even odds and a chance of 0.6 the best stake is 0.2.
+        let judge = judge_of(
+            "agent trader {\n  state x in [0.001, 1000], start 1\n  action f in [0, 0.9]\n  noise up ~ bernoulli(0.6)\n  \
+             let r = 1 + f * (if up then 1 else -1)\n  x' = clamp(x * r, 0.001, 1000)\n  observe x\n  reward log(r)\n  discount 0.95\n}\n\
+             solve { grid.x = log(20) }\n",
+        );
+        let bellman = Bellman::new(&judge.decision, judge.solution.interpolation).unwrap();
+        let exact = SolvedPolicy::new(&bellman, &judge.solution).unwrap();
+        let welfare = Welfare::new(&bellman, &exact, &judge.solution);
+        let found = constant::best(&bellman, &welfare, &judge.exact, &[vec![1.0]], 1).unwrap();
+        let stake = if found.kind == "share" { 0.9 } else { 1.0 } * found.actions[0];
+        assert!((stake - 0.2).abs() < 1e-3, "{found:?}");
     }
 }

@@ -1,12 +1,14 @@
 //! The certificate: every solution is judged by the same code, and a solution that fails is reported as failed.
 
 pub mod certificate;
+pub mod constant;
 pub mod euler;
 pub mod learned;
 pub mod simulate;
 pub mod solved;
 pub mod trusted;
 pub mod world;
+pub mod welfare;
 
 #[cfg(test)]
 mod certificate_tests;

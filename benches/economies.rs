@@ -80,7 +80,7 @@ fn learn(model: &Model, planned: &Planned, seed: u64) -> (Policy, u64) {
         training.update(None).unwrap_or_else(|d| panic!("{d:?}"));
     }
     let steps = training.progress().0;
-    (training.finish().1, steps)
+    (training.finish().unwrap_or_else(|d| panic!("{d:?}")).1, steps)
 }
 
 fn monopolist(learners: &[&str], seeds: u64) {

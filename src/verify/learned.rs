@@ -57,8 +57,6 @@ pub struct Judge {
     worth: Option<f64>,
     /// What the solution uses and nobody observes: it knows more than any learner can.
     hidden: Vec<String>,
-    /// The agent's discount factor.
-    discount: f64,
     model: Model,
     /// Where paths begin if the model does not say.
     fallback: Vec<Vec<f64>>,
@@ -157,7 +155,8 @@ impl Judge {
             problem.spec_mut().steady_state = Some(still);
         }
         let agent = learner_of(&model, None)?;
-        let discount = crate::env::vector::discount_of(&model, agent)?;
+        // Refuses a discount that is not one number, which lifetimes could not be compared by.
+        crate::env::vector::discount_of(&model, agent)?;
         let translation = Translation::new(&model, agent, grids, LANES)?;
         let interface = translation.interface.clone();
         let spec = problem.spec();
@@ -220,7 +219,6 @@ impl Judge {
             fallback: simulation.starts,
             failure: Mutex::new(None),
             hidden: problem.hidden.clone(),
-            discount,
             decision: problem,
         })
     }

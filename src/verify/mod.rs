@@ -7,8 +7,8 @@ pub mod learned;
 pub mod simulate;
 pub mod solved;
 pub mod trusted;
-pub mod world;
 pub mod welfare;
+pub mod world;
 
 #[cfg(test)]
 mod certificate_tests;

@@ -592,6 +592,16 @@ impl<'m> Builder<'m> {
         let mut targets = vec![outputs[0]];
         targets.extend(&next);
         let wrt: Vec<Id> = smooth.iter().chain(&chosen).copied().collect();
+        // What an end pays is a consequence of the action as well: slopes are those of all that is paid, the end's pay discounted.
+        if ends_somewhere {
+            let zero = place.dag.constant(0.0);
+            let later = place.dag.mul(outputs[4], paying);
+            let later = place.dag.select(end, later, zero);
+            let paid = place.dag.add(outputs[0], later);
+            if !has_steps(&place.dag, &[paid], &wrt) {
+                targets[0] = paid;
+            }
+        }
         let steps = has_steps(&place.dag, &targets, &wrt);
         let kinks = has_kinks(&place.dag, &targets, &wrt);
         let mut derivatives = Vec::new();

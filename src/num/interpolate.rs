@@ -29,6 +29,8 @@ pub enum Outside {
     Linear,
     /// The smaller of the two: leaving the grid never pays, and costs what the slope at the edge says.
     Pessimistic,
+    /// Far less than at the edge: nobody leaves who can stay.
+    Forbidding,
 }
 
 /// One axis: nodes, coordinate, bracket search, spline factorisation.
@@ -605,6 +607,7 @@ impl Tensor {
                     Outside::Flat => 0.0,
                     Outside::Linear => tangent,
                     Outside::Pessimistic => tangent.min(0.0),
+                    Outside::Forbidding => -1e6 * (1.0 + value.abs()) * place.beyond.abs(),
                 };
                 if taken == 0.0 {
                     edge[d] = 0.0;

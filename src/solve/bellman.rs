@@ -224,6 +224,16 @@ impl<'a> Bellman<'a> {
         self.tensor.len()
     }
 
+    /// Width of the narrowest axis between nodes that are interpolated, in its coordinate; 0 if there is none.
+    pub fn narrowest(&self) -> f64 {
+        let widths = self.tensor.axes().iter().filter(|a| a.rule() != Rule::Nodes).map(|a| {
+            let n = a.nodes();
+            a.coordinate(n[n.len() - 1]) - a.coordinate(n[0])
+        });
+        let least = widths.fold(f64::INFINITY, f64::min);
+        if least.is_finite() { least } else { 0.0 }
+    }
+
     /// Whether every state is a whole number: next states are nodes.
     pub fn only_nodes(&self) -> bool {
         self.tensor.axes().iter().all(|a| a.rule() == Rule::Nodes)

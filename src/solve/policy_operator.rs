@@ -232,18 +232,21 @@ impl PolicyOperator {
         self.totals().fold(f64::INFINITY, f64::min)
     }
 
-    /// How many node-shock pairs may move outside the grid, and the first of them as `(node, shock)`.
-    pub fn outside(&self, ns: usize) -> (usize, Option<(usize, usize)>) {
+    /// How many node-shock pairs may move outside the grid by more than `margin` (in coordinates of the axes), and the first of them
+    /// as `(node, shock)`.
+    pub fn outside(&self, ns: usize, margin: f64) -> (usize, Option<(usize, usize)>) {
         let mut count = 0;
         let mut first = None;
         for block in &self.blocks {
             for i in 0..block.reward.len() {
                 let leaves = match &block.sparse {
                     Some(sparse) => sparse.outside[i],
-                    None => block
-                        .layers
-                        .iter()
-                        .any(|l| l.weight[i] > 1e-10 && l.places[i * ns..(i + 1) * ns].iter().any(|p| p.beyond != 0.0)),
+                    None => block.layers.iter().any(|l| {
+                        l.weight[i] > 1e-10
+                            && l.places[i * ns..(i + 1) * ns]
+                                .iter()
+                                .any(|p| !(p.beyond.abs() <= margin))
+                    }),
                 };
                 if leaves {
                     count += 1;

@@ -28,6 +28,21 @@ pub struct SearchOptions {
     pub action_tolerance: f64,
     /// Look close to the guess first, and everywhere only where that finds no peak.
     pub local: bool,
+    /// Also try points whose distances from the ends of the range (and from zero) fall by factors: what is worth choosing may fill a
+    /// small part of a wide range.
+    pub ends: bool,
+}
+
+impl SearchOptions {
+    /// A search that owes nothing to the guess: as fine as a grid of `nodes` nodes, and close to the ends.
+    pub fn thorough(self, nodes: usize) -> Self {
+        SearchOptions {
+            scan: self.scan.max(2 * nodes.min(100) + 1),
+            local: false,
+            ends: true,
+            ..self
+        }
+    }
 }
 
 impl Default for SearchOptions {
@@ -36,6 +51,7 @@ impl Default for SearchOptions {
             scan: 21,
             action_tolerance: 1e-10,
             local: false,
+            ends: true,
         }
     }
 }
@@ -222,6 +238,38 @@ pub(super) fn along(lo: f64, hi: f64, centre: f64, u: f64) -> f64 {
     }
 }
 
+/// Distances from an end that are tried, as shares of a twentieth of the range: powers of a quarter.
+const CLOSER: i32 = 11;
+
+/// Candidates for an action in `[lo, hi]`, ascending; `zero`: as many as if zero lay inside.
+fn candidates(lo: f64, hi: f64, hint: f64, options: SearchOptions, zero: bool) -> Vec<f64> {
+    let scan = options.scan.max(3);
+    let mut out: Vec<f64> = (0..scan)
+        .map(|s| along(lo, hi, hint, s as f64 / (scan - 1) as f64))
+        .collect();
+    out.push(hint);
+    if options.ends {
+        let inside = lo < 0.0 && hi > 0.0;
+        let width = if (hi - lo).is_finite() {
+            hi - lo
+        } else {
+            2.0 * (1.0 + hint.abs())
+        };
+        for power in 1..=CLOSER {
+            let step = 0.05 * 0.25f64.powi(power) * width;
+            out.push(if lo.is_finite() { lo + step } else { hint });
+            out.push(if hi.is_finite() { hi - step } else { hint });
+            if zero {
+                out.push(if inside { step } else { hint });
+                out.push(if inside { -step } else { hint });
+            }
+        }
+    }
+    out.iter_mut().for_each(|x| *x = x.max(lo).min(hi));
+    out.sort_by(f64::total_cmp);
+    out
+}
+
 impl Search<'_> {
     /// Values of candidate actions (`x[c][k]` for lane `open[k]`); slacks stay in the batch.
     pub(super) fn values(&mut self, open: &[usize], x: &[Vec<f64>]) -> Vec<f64> {
@@ -355,7 +403,6 @@ impl Search<'_> {
     /// One continuous action.
     fn one(&mut self, open: &[usize], guess: Option<&[f64]>) -> (Vec<Vec<f64>>, Vec<f64>) {
         let m = open.len();
-        let scan = self.options.scan.max(3);
         let lo: Vec<f64> = open.iter().map(|&i| self.lo[0][i]).collect();
         let hi: Vec<f64> = open.iter().map(|&i| self.hi[0][i]).collect();
         let hint: Vec<f64> = (0..m)
@@ -374,12 +421,18 @@ impl Search<'_> {
         let mut right = vec![(f64::NAN, f64::NEG_INFINITY); m];
         let mut last = vec![(f64::NAN, f64::NEG_INFINITY); m];
         let mut fresh = vec![false; m];
-        for s in 0..scan {
-            let u = s as f64 / (scan - 1) as f64;
-            let x: Vec<f64> = (0..m).map(|k| along(lo[k], hi[k], hint[k], u)).collect();
+        let zero = (0..m).any(|k| lo[k] < 0.0 && hi[k] > 0.0);
+        let lists: Vec<Vec<f64>> = (0..m)
+            .map(|k| candidates(lo[k], hi[k], hint[k], self.options, zero))
+            .collect();
+        for s in 0..lists.first().map_or(0, Vec::len) {
+            let x: Vec<f64> = lists.iter().map(|list| list[s]).collect();
             let q = self.values(open, std::slice::from_ref(&x));
             for k in 0..m {
                 let point = (x[k], q[k]);
+                if s > 0 && point.0 == last[k].0 {
+                    continue;
+                }
                 if fresh[k] {
                     right[k] = point;
                     fresh[k] = false;
@@ -391,20 +444,6 @@ impl Search<'_> {
                     fresh[k] = true;
                 }
                 last[k] = point;
-            }
-        }
-        let q = self.values(open, std::slice::from_ref(&hint));
-        for k in 0..m {
-            if q[k] > best[k].1 {
-                // The hint lies in some cell of the scan: its ends bracket it.
-                let cell = self.cell(lo[k], hi[k], hint[k], scan);
-                left[k] = (cell.0, f64::NEG_INFINITY);
-                right[k] = (cell.1, f64::NEG_INFINITY);
-                best[k] = (hint[k], q[k]);
-            } else if q[k] > f64::NEG_INFINITY && hint[k] < best[k].0 && hint[k] > left[k].0 {
-                left[k] = (hint[k], q[k]);
-            } else if q[k] > f64::NEG_INFINITY && hint[k] > best[k].0 && hint[k] < right[k].0 {
-                right[k] = (hint[k], q[k]);
             }
         }
         // Nothing feasible in the scan: look close to both ends.
@@ -460,24 +499,6 @@ impl Search<'_> {
             self.secant(open, &left, &right, &mut x, &mut q);
         }
         (vec![x], q)
-    }
-
-    fn cell(&self, lo: f64, hi: f64, x: f64, scan: usize) -> (f64, f64) {
-        let mut ends = (lo, hi);
-        for s in 0..scan {
-            let at = along(lo, hi, x, s as f64 / (scan - 1) as f64);
-            if at < x {
-                ends.0 = at;
-            }
-            if at > x {
-                ends.1 = at;
-                break;
-            }
-        }
-        (
-            if ends.0.is_finite() { ends.0 } else { x },
-            if ends.1.is_finite() { ends.1 } else { x },
-        )
     }
 
     /// Moves ends that violate a hard constraint to where its slack is zero, and evaluates them.
@@ -602,6 +623,8 @@ impl Search<'_> {
             .filter(|&k| !(x[k] <= left[k].0 && g0[k] < 0.0) && !(x[k] >= right[k].0 && g0[k] > 0.0))
             .collect();
         let first = g0.clone();
+        let mut moved = vec![false; m];
+        active.iter().for_each(|&k| moved[k] = true);
         // Signs known at the two sides of the root: the interval in which secant steps must stay.
         let mut inner: Vec<(f64, f64)> = (0..m).map(|k| (left[k].0, right[k].0)).collect();
         let mut x1: Vec<f64> = (0..m)
@@ -650,7 +673,8 @@ impl Search<'_> {
             }
             active = keep;
         }
-        let trial: Vec<f64> = x1.clone();
+        // Lanes whose condition holds to the last digit, or which need none, have not moved.
+        let trial: Vec<f64> = (0..m).map(|k| if moved[k] { x1[k] } else { x[k] }).collect();
         let values = self.values(open, std::slice::from_ref(&trial));
         for k in 0..m {
             let rounding = 1e-13 * (1.0 + q[k].abs());

@@ -249,6 +249,7 @@ fn by_newton(bellman: &Bellman, options: &SteadyStateOptions) -> Option<SteadySt
         let (a_lo, a_hi) = action_bounds(bellman.problem, x, m);
         let inside = (0..m).all(|k| a[k] > a_lo[k] && a[k] < a_hi[k]);
         if let (true, Some(p)) = (inside, local(bellman, x, a))
+            && in_proportion(&p, n, m, price)
             && second_order(bellman, x, a, price)
         {
             return Some(SteadyState {
@@ -261,6 +262,20 @@ fn by_newton(bellman: &Bellman, options: &SteadyStateOptions) -> Option<SteadySt
         }
     }
     None
+}
+
+/// Whether first-order and envelope conditions hold relative to their own terms: where marginal values vanish, as for the very
+/// rich, conditions that do not hold are small numbers as well.
+fn in_proportion(p: &Local, n: usize, m: usize, price: &[f64]) -> bool {
+    let relative = |wrt: usize, other: f64| {
+        let later: Vec<f64> = (0..n).map(|s| p.discount * price[s] * p.d_next[wrt][s]).collect();
+        let gap = p.d_reward[wrt] + later.iter().sum::<f64>() - other;
+        let size = p.d_reward[wrt].abs() + later.iter().map(|v| v.abs()).sum::<f64>() + other.abs();
+        gap.abs() <= 1e-6 * size || gap == 0.0
+    };
+    // A condition that is one term alone (an action of this period only) holds where that term is zero.
+    let alone = |wrt: usize| (0..n).all(|s| p.d_next[wrt][s] == 0.0);
+    (0..m).all(|k| alone(n + k) || relative(n + k, 0.0)) && (0..n).all(|s| relative(s, price[s]))
 }
 
 /// Whether the actions are a maximum given the shadow prices: `r + d m x'` must be locally concave along each action.

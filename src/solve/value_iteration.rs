@@ -17,17 +17,25 @@
 
 use super::bellman::{At, Bellman, Continuation, Interpolation, Scratch};
 use super::policy_operator::{OPERATOR_BYTES, PolicyOperator, Rows, rows, span};
-use super::problem::DecisionProblem;
+use super::problem::{DecisionProblem, Lanes};
 use super::progress::{Control, Progress};
 use super::search::{Chosen, SearchOptions, choose};
 use super::solution::{Record, Solution};
 use super::tabulated::Table;
 use crate::check::settings::defaults;
 use crate::diag::Diagnostic;
+use crate::num::interpolate::Outside;
 use rayon::prelude::*;
 
 /// Nodes that are worked on together: fixed, so that results do not depend on the number of threads.
 const BLOCK: usize = 64;
+
+/// Thorough searches that may each send the quicker ones back to work; after these all are thorough.
+const ROUNDS: usize = 6;
+
+/// Bound on the error at which a first solution on the grid alone is good enough to begin with, and its most improvements.
+const ROUGH: f64 = 1e-3;
+const ROUGH_IMPROVEMENTS: usize = 40;
 
 /// Settings.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,14 +113,63 @@ pub fn solve(
     }
     match spec.horizon {
         Some(periods) => backward(&bellman, periods, options, progress),
-        None => match forever(&bellman, options, progress)? {
+        None => match from_inside(problem, &bellman, options, progress)? {
             Ended::Solved(solution) => Ok(*solution),
             Ended::Stalled(value, record) if options.fallback && options.interpolation == Interpolation::Cubic => {
                 linear(problem, options, value, &record, progress)
             }
             Ended::Stalled(_, record) => Err(not_converged(&record)),
+            Ended::Leaves => Err(not_converged(&Record::default())),
         },
     }
+}
+
+/// Solves for ever. A value of zero lets the first policies leave the grid, and what they are worth there hangs on the slope at the
+/// edge many times over: iterations may then end anywhere. Where that happens the problem is first solved (roughly)
+/// for those who stay on the grid, and that value is where the iterations begin.
+fn from_inside(
+    problem: &dyn DecisionProblem,
+    bellman: &Bellman,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress) -> Control,
+) -> Result<Ended, Diagnostic> {
+    // With several actions or states the first solution would cost more than it saves.
+    let simple = bellman.continuous.len() == 1 && bellman.tensor.axes().len() == 1 && !bellman.only_nodes();
+    if options.guess.is_some() || !simple {
+        return forever(bellman, options, false, progress);
+    }
+    let ended = forever(bellman, options, true, progress)?;
+    if !matches!(ended, Ended::Leaves) {
+        return Ok(ended);
+    }
+    let mut inside = Bellman::new(problem, Interpolation::Linear)?;
+    inside.tensor.outside = Outside::Forbidding;
+    let rough = Options {
+        tolerance: options.tolerance.max(ROUGH),
+        improvements: options.improvements.min(ROUGH_IMPROVEMENTS),
+        interpolation: Interpolation::Linear,
+        howard: true,
+        search: SearchOptions {
+            action_tolerance: options.search.action_tolerance.max(1e-6),
+            ..options.search
+        },
+        ..options.clone()
+    };
+    let guess = match forever(&inside, &rough, false, progress) {
+        Err(stopped) if stopped.code == "E0906" => return Err(stopped),
+        Ok(Ended::Solved(solution)) if solution.record.outside == 0 => Some(solution.value),
+        // Staying is not possible everywhere, or has no value: begin at zero after all.
+        _ => None,
+    };
+    forever(
+        bellman,
+        &Options {
+            guess,
+            ..options.clone()
+        },
+        false,
+        progress,
+    )
 }
 
 /// Solves with linear interpolation what cubic interpolation could not settle.
@@ -129,7 +186,7 @@ fn linear(
         ..options.clone()
     };
     let bellman = Bellman::new(problem, Interpolation::Linear)?;
-    match forever(&bellman, &options, progress)? {
+    match forever(&bellman, &options, false, progress)? {
         Ended::Solved(mut solution) => {
             solution.record.warnings.insert(
                 0,
@@ -147,6 +204,7 @@ fn linear(
             Ok(*solution)
         }
         Ended::Stalled(_, record) => Err(not_converged(&record)),
+        Ended::Leaves => Err(not_converged(record)),
     }
 }
 
@@ -155,6 +213,8 @@ enum Ended {
     Solved(Box<Solution>),
     /// The last value, and how far it got.
     Stalled(Vec<f64>, Record),
+    /// The first policy leaves the grid (only where that was asked).
+    Leaves,
 }
 
 fn not_converged(record: &Record) -> Diagnostic {
@@ -288,12 +348,50 @@ pub(crate) fn describe(bellman: &Bellman, at: At, node: usize) -> String {
 }
 
 fn nothing_feasible(bellman: &Bellman, at: At, node: usize) -> Diagnostic {
-    Diagnostic::error(
-        "E0902",
-        format!("no action is feasible at {}", describe(bellman, at, node)),
-    )
-    .note("every candidate violates a `require`, has a reward of minus infinity, or gives no number")
-    .hint("narrow the state's domain or grid, or widen the action's bounds")
+    let headline = format!("no action is feasible at {}", describe(bellman, at, node));
+    if let Some(empty) = empty_range(bellman, at, node) {
+        return Diagnostic::error("E0902", headline)
+            .note(empty)
+            .hint("bound the action so that something can be chosen in every state and shock: give the household an income that cannot be negative, or let it choose a share of what it has");
+    }
+    Diagnostic::error("E0902", headline)
+        .note("every candidate violates a `require`, has a reward of minus infinity, or gives no number")
+        .hint("narrow the state's domain or grid, or widen the action's bounds")
+}
+
+/// The first continuous action whose bounds leave nothing at a node, in words.
+fn empty_range(bellman: &Bellman, at: At, node: usize) -> Option<String> {
+    let spec = bellman.problem.spec();
+    let mut x = vec![0.0; spec.states.len()];
+    bellman.tensor.node(node, &mut x);
+    let columns: Vec<[f64; 1]> = x.iter().map(|&v| [v]).collect();
+    let states: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
+    let lanes = Lanes {
+        states: &states,
+        actions: &[],
+        shock: at.shock,
+        noise: 0,
+        shock_next: at.shock,
+        time: at.time,
+    };
+    let nc = bellman.continuous.len();
+    let (mut lo, mut hi) = (vec![[0.0]; nc], vec![[0.0]; nc]);
+    let mut low: Vec<&mut [f64]> = lo.iter_mut().map(|c| c.as_mut_slice()).collect();
+    let mut high: Vec<&mut [f64]> = hi.iter_mut().map(|c| c.as_mut_slice()).collect();
+    bellman.problem.bounds(&lanes, &mut low, &mut high);
+    bellman.continuous.iter().enumerate().find_map(|(c, &a)| {
+        let (l, h) = (lo[c][0], hi[c][0]);
+        let name = &spec.actions[a].name;
+        if l.is_nan() || h.is_nan() {
+            Some(format!("the bounds of `{name}` are no numbers there: {l} to {h}"))
+        } else if l > h {
+            Some(format!(
+                "`{name}` in {l} to {h}: empty, its upper bound lies below its lower one"
+            ))
+        } else {
+            None
+        }
+    })
 }
 
 /// Bytes that the stored transitions of one policy need.
@@ -316,6 +414,7 @@ fn operator_bytes(bellman: &Bellman) -> f64 {
 fn forever(
     bellman: &Bellman,
     options: &Options,
+    careful: bool,
     progress: &mut dyn FnMut(Progress) -> Control,
 ) -> Result<Ended, Diagnostic> {
     let spec = bellman.problem.spec();
@@ -342,11 +441,21 @@ fn forever(
     // Local searches need first-order conditions, and a policy to start from that has found its place.
     let can_be_local = bellman.smooth && bellman.finite.is_empty() && !bellman.continuous.is_empty();
     let mut local = false;
+    // Only a search that owes nothing to the policies before it may confirm the last one: otherwise a dent of the value that
+    // an early policy left can keep itself, each node's choice avoiding the dent next to it.
+    let finest = bellman.tensor.axes().iter().map(|a| a.nodes().len()).max().unwrap_or(1);
+    let searched = table.is_none() && !bellman.continuous.is_empty();
+    let (mut thorough, mut rounds) = (false, 0);
     for iteration in 1..=options.improvements.max(1) {
         bellman.continuation(&bellman.tensor, &value, &mut continuation);
-        let search = SearchOptions {
-            local,
-            ..options.search
+        let search = if thorough {
+            options.search.thorough(finest)
+        } else {
+            SearchOptions {
+                local,
+                ends: iteration <= 2,
+                ..options.search
+            }
         };
         let improved = improve(
             bellman,
@@ -357,6 +466,9 @@ fn forever(
             stored,
             table.as_ref(),
         )?;
+        if careful && iteration == 1 && stored && improved.operator.outside(spec.states.len(), 0.0).0 > 0 {
+            return Ok(Ended::Leaves);
+        }
         let (lo, hi) = span(&value, &improved.value);
         if !(lo.is_finite() && hi.is_finite()) {
             return Err(Diagnostic::error(
@@ -404,13 +516,21 @@ fn forever(
         let settled = iteration > 1 || options.guess.is_some();
         let still = options.policy_tolerance.is_none_or(|most| change <= most);
         let done = error <= target.max(floor) && settled && still;
-        let confirmed = done && !local;
+        let confirmed = done && (thorough || !searched);
         // A search close by is confirmed by one over everything.
-        local = can_be_local && iteration >= 3 && !(done && local);
+        rounds += usize::from(thorough);
+        thorough = searched && (done || (thorough && rounds >= ROUNDS));
+        local = can_be_local && iteration >= 3 && !thorough;
         if confirmed {
             value = improved.value.iter().map(|v| v + shift).collect();
             if stored {
-                let (outside, first) = improved.operator.outside(spec.states.len());
+                // Whoever is kept on the grid presses against its edge.
+                let margin = if bellman.tensor.outside == Outside::Forbidding {
+                    1e-6 * bellman.narrowest()
+                } else {
+                    0.0
+                };
+                let (outside, first) = improved.operator.outside(spec.states.len(), margin);
                 record.outside = outside;
                 if let Some((node, shock)) = first {
                     record.warnings.push(

@@ -14,8 +14,8 @@
 //!
 //! The residual is the relative change of consumption that makes the equation hold, the right side given (Judd 1992,
 //! JET 58): with `u'(c) = r_a / c_a`, one Newton step in logs, `|exp(log(wanted u' / u') / (dlog u' / dlog c)) - 1|`, exact for
-//! constant relative risk aversion. Without a consumption it is the gap relative to the larger of the two sides, each side
-//! counted as the sum of its terms without their signs: the condition of a portfolio share, `E[u'(c') (R - R_f)] = 0`, has
+//! constant relative risk aversion. Without a consumption it is the gap over the whole range of the action as a share of the value or, if smaller, relative to the larger of the
+//! two sides, each side counted as the sum of its terms without their signs: the condition of a portfolio share, `E[u'(c') (R - R_f)] = 0`, has
 //! nothing today and terms of both signs tomorrow. Where reward or laws have kinks, the condition at a kink is that zero
 //! lies between the slopes at its two sides.
 
@@ -519,6 +519,11 @@ pub fn residuals_of(
     let binding = bindings(bellman, at, &refs, &actions);
     let Conditions { today, tomorrow, sizes } = euler.conditions(at, states, &actions)?;
     let mut result = vec![0.0; n];
+    // What a gap of the condition is worth without a consumption: at most the gap over the whole range of the action, as a share
+    // of the value.
+    let (lo, hi) = bounds(bellman, at, &refs, n);
+    let mut value = vec![0.0; n];
+    policy.reader().values(at, &refs, &mut value);
     for k in 0..nc {
         let a = bellman.continuous[k];
         let here = euler.marginal_utility(at, &refs, &actions, k);
@@ -541,7 +546,14 @@ pub fn residuals_of(
         for i in 0..n {
             let (r, m) = (today[k][i], tomorrow[k][i]);
             let larger = sizes[0][k][i].max(sizes[1][k][i]);
-            let plain = (r + m).abs() / larger.max(f64::MIN_POSITIVE);
+            let range = hi[k][i] - lo[k][i];
+            let reach = if range.is_finite() {
+                range
+            } else {
+                1.0 + actions[a][i].abs()
+            };
+            let plain =
+                ((r + m).abs() / larger.max(f64::MIN_POSITIVE)).min((r + m).abs() * reach / (1.0 + value[i].abs()));
             let error = match (&here, &elasticity) {
                 (Some([_, dc, _]), Some(e)) if dc[i] != 0.0 && e[i].is_finite() && e[i].abs() > 1e-6 => {
                     let ratio = -m / r;

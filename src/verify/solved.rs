@@ -1,12 +1,14 @@
 //! Solving a model and judging the solution: what `econc solve` does between compiling and reporting.
 
 use super::certificate::{self, Certificate, certify};
+use super::simulate::{Policy, SolvedPolicy, World};
 use super::world;
 use crate::check::Model;
 use crate::check::model::Setting;
 use crate::check::settings::{CONCEPTS, INFORMATION, METHODS, unknown_word};
 use crate::diag::Diagnostic;
-use crate::solve::bellman::Interpolation;
+use crate::num::optimise;
+use crate::solve::bellman::{At, Bellman, Interpolation, Scratch};
 use crate::solve::decision::{self, Decision, Discretised};
 use crate::solve::grid_search;
 use crate::solve::problem::{DecisionProblem, StateKind};
@@ -57,6 +59,12 @@ pub struct Solved {
 const WIDENINGS: usize = 12;
 /// How often grids that the file leaves open may be made finer for the certificate's sake.
 const REFINEMENTS: usize = 4;
+/// Paths and periods on which it is seen how far states go, and worst draws after that.
+const REACH_PATHS: usize = 32;
+const REACH_PERIODS: usize = 300;
+const REACH_DRAWS: usize = 1;
+/// Lowest end of a grid of a positive state that the solver chooses.
+const LEAST: f64 = 1e-6;
 /// Most grid points of a finer grid, all shocks counted.
 const FINEST: usize = 300_000;
 
@@ -130,6 +138,20 @@ pub fn solve(
         // Ends that the solver chose itself are moved until nobody goes there.
         if widenings < WIDENINGS
             && let Some(wider) = widen(&model, &problem, &certificate)
+        {
+            build.bounds = wider;
+            widenings += 1;
+            last = Some(solution);
+            continue;
+        }
+        if widenings < WIDENINGS
+            && model.horizon.is_none()
+            && !problem.open_ends.is_empty()
+            && let Some(wider) = hold(
+                &model,
+                &problem,
+                &reach(&problem, &solution, &judge(&model, &problem, options.seed)).map_err(|d| vec![d])?,
+            )
         {
             build.bounds = wider;
             widenings += 1;
@@ -263,7 +285,8 @@ struct Start {
 
 /// The deterministic steady state with the names of states and actions, if the model has one of this kind.
 fn stationary(model: &Model) -> Option<(Vec<String>, SteadyState)> {
-    if model.horizon.is_some() {
+    // Lives that end do not rest where first-order conditions without the end would have them.
+    if model.horizon.is_some() || !model.ends.is_empty() {
         return None;
     }
     let problem = Decision::new(
@@ -384,9 +407,7 @@ pub(super) fn judge(model: &Model, problem: &Decision, seed: u64) -> certificate
         seed,
         ..certificate::Options::default()
     };
-    if problem.spec().steady_state.is_none() {
-        o.starts = start(model, problem).into_iter().collect();
-    }
+    o.starts = starts(model, problem, o.paths);
     let Some(s) = model.solve_settings() else { return o };
     let number = |key: &str| {
         if let Some(Setting::Number(x)) = s.get(key) {
@@ -411,6 +432,146 @@ pub(super) fn judge(model: &Model, problem: &Decision, seed: u64) -> certificate
         o.periods = (x.max(1.0) as usize).div_ceil(o.paths).max(1);
     }
     o
+}
+
+/// Points spread over all of where the model may start, one a path; none if it does not say.
+fn starts(model: &Model, problem: &Decision, paths: usize) -> Vec<Vec<f64>> {
+    let ns = problem.spec().states.len();
+    let ranges: Option<Vec<(f64, f64, bool)>> = (0..ns)
+        .map(|k| {
+            let state = &model.states[problem.origin[k].0];
+            let d = model.graph.nodes[state.start?.0 as usize].domain;
+            (d.lo.is_finite() && d.hi.is_finite()).then_some((d.lo, d.hi, state.domain.integer))
+        })
+        .collect();
+    let Some(ranges) = ranges.filter(|_| ns > 0) else {
+        return start(model, problem).into_iter().collect();
+    };
+    if ranges.iter().all(|(lo, hi, _)| lo == hi) {
+        return vec![ranges.iter().map(|r| r.0).collect()];
+    }
+    let mut unit = vec![0.0; ns];
+    (0..paths)
+        .map(|p| {
+            optimise::spread(p, ns, &mut unit);
+            ranges
+                .iter()
+                .zip(&unit)
+                .map(|(&(lo, hi, integer), u)| {
+                    let x = lo + u * (hi - lo);
+                    if integer { x.round() } else { x }
+                })
+                .collect()
+        })
+        .collect()
+}
+
+/// How far states go under a solution from where they start: the smallest and the largest of each on simulated paths, with the
+/// worst draw from there.
+fn reach(
+    problem: &Decision,
+    solution: &Solution,
+    options: &certificate::Options,
+) -> Result<Vec<(f64, f64)>, Diagnostic> {
+    let bellman = Bellman::new(problem, solution.interpolation)?;
+    let policy = SolvedPolicy::new(&bellman, solution)?;
+    let spec = problem.spec();
+    let (ns, na) = (spec.states.len(), spec.actions.len());
+    let mut range = vec![(f64::INFINITY, f64::NEG_INFINITY); ns];
+    // The point behind each end, with its shock.
+    let mut behind: Vec<[Option<(usize, Vec<f64>)>; 2]> = vec![[None, None]; ns];
+    let mut meet = |shock: usize, x: &[f64], behind: &mut Vec<[Option<(usize, Vec<f64>)>; 2]>| {
+        for s in 0..ns {
+            if x[s] < range[s].0 {
+                range[s].0 = x[s];
+                behind[s][0] = Some((shock, x.to_vec()));
+            }
+            if x[s] > range[s].1 {
+                range[s].1 = x[s];
+                behind[s][1] = Some((shock, x.to_vec()));
+            }
+        }
+    };
+    let mut world = World::new(&bellman, REACH_PATHS, options.seed, &options.starts);
+    for _ in 0..REACH_PERIODS {
+        world.step(&policy, &mut |w| {
+            for p in 0..REACH_PATHS {
+                let x: Vec<f64> = w.states.iter().map(|s| s[p]).collect();
+                meet(w.shock[p], &x, &mut behind);
+            }
+        });
+    }
+    let mut scratch = Scratch::default();
+    for _ in 0..REACH_DRAWS {
+        let from: Vec<(usize, Vec<f64>)> = behind.iter().flatten().flatten().cloned().collect();
+        for (shock, x) in from {
+            let at = At { shock, time: 0 };
+            let columns: Vec<[f64; 1]> = x.iter().map(|&v| [v]).collect();
+            let refs: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
+            let mut actions = vec![vec![0.0]; na];
+            policy.act(at, &refs, &[0.5], &mut actions);
+            let acts: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
+            for &(noise, _) in &bellman.noises {
+                for (later, p) in spec.chain.transition[shock].iter().copied().enumerate() {
+                    if p <= 0.0 {
+                        continue;
+                    }
+                    let branch = if spec.next_uses_shock_next { later } else { shock };
+                    bellman.evaluate(at, noise, branch, &refs, &acts, 1, &mut scratch);
+                    if scratch.end[0] != 0.0 {
+                        continue;
+                    }
+                    let next: Vec<f64> = scratch.next.iter().map(|v| v[0]).collect();
+                    if next.iter().all(|v| v.is_finite()) {
+                        meet(later, &next, &mut behind);
+                    }
+                }
+            }
+        }
+    }
+    Ok(range)
+}
+
+/// Grids moved so that they hold where the states go; `None` if they do, or if the file fixes the ends that are passed.
+fn hold(model: &Model, problem: &Decision, range: &[(f64, f64)]) -> Option<Vec<(String, f64, f64)>> {
+    let mut out: Vec<(String, f64, f64)> = Vec::new();
+    let mut moved = false;
+    for (k, axis) in problem.spec().states.iter().enumerate() {
+        let StateKind::Continuous { grid, .. } = &axis.kind else {
+            continue;
+        };
+        let Some((_, low, high)) = problem.open_ends.iter().find(|(i, _, _)| *i == k) else {
+            continue;
+        };
+        let state = &model.states[problem.origin[k].0];
+        let (mut lo, mut hi) = (grid[0], grid[grid.len() - 1]);
+        let span = hi - lo;
+        if *low && range[k].0 < lo - 1e-9 * span {
+            lo = if range[k].0 > 0.0 {
+                0.7 * range[k].0
+            } else {
+                range[k].0 - 0.1 * span
+            };
+            lo = lo.max(if state.domain.lo == 0.0 {
+                LEAST
+            } else {
+                f64::NEG_INFINITY
+            });
+            moved |= lo < grid[0];
+        }
+        if *high && range[k].1 > hi + 1e-9 * span {
+            hi = range[k].1 + 0.2 * (range[k].1 - lo).abs();
+            moved = true;
+        }
+        match out.iter_mut().find(|(n, _, _)| *n == state.name) {
+            Some((_, l, h)) => {
+                *l = l.min(lo);
+                *h = h.max(hi);
+            }
+            None => out.push((state.name.clone(), lo, hi)),
+        }
+    }
+    moved.then_some(out)
 }
 
 /// The middle of where each state may start, if the model says.

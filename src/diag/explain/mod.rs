@@ -183,6 +183,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0986", include_str!("E0986.md")),
     ("E0987", include_str!("E0987.md")),
     ("E0988", include_str!("E0988.md")),
+    ("E0975", include_str!("E0975.md")),
     ("E0990", include_str!("E0990.md")),
     //
     // W: warnings
@@ -212,7 +213,7 @@ pub const WITHOUT_EXAMPLE: &[&str] = &[
     "E0957", "E0958", "E0959", "E0960", "E0961", "E0962", "E0963", "E0964", "E0965", "E0966", "E0967", "W0907",
     "W0908", "E0980", "E0981", "E0982", "E0983", "E0984", "E0985", "E0986", "E0987", "E0988", "W0980", "W0981",
     "E0942", "E0943", "E0944", "E0945", "E0946", "E0947", "E0948", "W0942", "E0931", "E0932", "E0933", "E0934",
-    "W0930", "W0931", "W0932",
+    "W0930", "W0931", "W0932", "E0975",
 ];
 
 /// The page of a code, if there is such a code. Case does not matter.

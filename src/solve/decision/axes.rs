@@ -185,6 +185,14 @@ impl Builder<'_> {
                             .at(state.span, "two nodes or more, ascending"),
                     );
                 }
+                let ends = (g[0], g[g.len() - 1]);
+                if let Some(s) = state.start.map(|s| self.model.graph.nodes[s.0 as usize].domain)
+                    && s.lo.is_finite()
+                    && s.hi.is_finite()
+                    && (s.lo < ends.0 || s.hi > ends.1)
+                {
+                    return Err(outside_start(state, (s.lo, s.hi), ends));
+                }
                 return Ok((g, false));
             }
             Some(Setting::Call(f, args)) => (f.as_str(), numbers(args)),
@@ -257,6 +265,30 @@ impl Builder<'_> {
             open.push((k, ends.0, ends.1));
         }
         let n = n as usize;
+        // Whoever starts there must be on the grid.
+        let (mut lo, mut hi) = (lo, hi);
+        if let Some(s) = start.filter(|s| s.lo.is_finite() && s.hi.is_finite()) {
+            if ends.0 && s.lo < 1.1 * lo.abs() * lo.signum() {
+                let further = if s.lo > 0.0 {
+                    0.8 * s.lo
+                } else {
+                    s.lo - 0.05 * (hi - s.lo).abs()
+                };
+                let further = if d.lo == 0.0 && d.lo_open {
+                    further.max(1e-9)
+                } else {
+                    further.max(d.lo)
+                };
+                lo = lo.min(further);
+            }
+            if ends.1 && s.hi > hi - 0.1 * (hi - lo) {
+                hi = hi.max(s.hi + 0.2 * (s.hi - lo).abs().max(1e-3));
+            }
+            let fixed = args.len() == 3;
+            if fixed && !self.options.deterministic && (s.lo < lo || s.hi > hi) {
+                return Err(outside_start(state, (s.lo, s.hi), (lo, hi)));
+            }
+        }
         let made = match shape {
             "log" => grid::log(lo, hi, n).map(|g| (g, true)),
             "uniform" => grid::uniform(lo, hi, n).map(|g| (g, false)),
@@ -275,6 +307,23 @@ impl Builder<'_> {
 
 fn lower_given(d: crate::graph::Interval, _shape: &str) -> bool {
     d.lo.is_finite() && !(d.lo == 0.0 && d.lo_open)
+}
+
+fn outside_start(state: &crate::check::model::State, start: (f64, f64), grid: (f64, f64)) -> Diagnostic {
+    let from = if start.0 == start.1 {
+        format!("{}", start.0)
+    } else {
+        format!("{} to {}", start.0, start.1)
+    };
+    Diagnostic::error(
+        "E0975",
+        format!(
+            "`{}` starts at {from}, outside its grid from {} to {}",
+            state.name, grid.0, grid.1
+        ),
+    )
+    .at(state.span, "this state")
+    .hint("let the grid hold the start, or leave its ends to the solver: grid = log(200) takes a number of nodes only")
 }
 
 fn bad_grid_setting(state: &crate::check::model::State) -> Diagnostic {

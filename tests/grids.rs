@@ -1,0 +1,351 @@
+//! Grids and searches: policies without spikes, ends that hold starts and excursions, ranges of actions of any width.
+//!
+//! What is right is found here by other means: plain value iteration without policy evaluation, closed forms, roots of
+//! first-order conditions.
+
+use econc::check::model::Model;
+use econc::solve::progress::silent;
+use econc::verify::solved::{self, Solved};
+
+fn compile(source: &str, set: &[(&str, &str)]) -> Model {
+    let mut options = econc::Options::default();
+    for (name, value) in set {
+        options.set.push((name.to_string(), value.to_string()));
+    }
+    let (model, diagnostics) = econc::compile(source, &options);
+    model.unwrap_or_else(|| panic!("{diagnostics:?}"))
+}
+
+fn try_solve(source: &str, set: &[(&str, &str)]) -> Result<Solved, String> {
+    let options = solved::Options {
+        seed: 1,
+        ..solved::Options::default()
+    };
+    let model = compile(source, set);
+    solved::solve(&model, &options, &mut silent).map_err(|d| format!("{d:?}"))
+}
+
+fn solve(source: &str, set: &[(&str, &str)]) -> Solved {
+    try_solve(source, set).unwrap_or_else(|d| panic!("{d}"))
+}
+
+fn nodes(s: &Solved) -> &[f64] {
+    &s.solution.states[0].nodes
+}
+
+fn mean(s: &Solved, name: &str) -> f64 {
+    let found = s.certificate.moments.iter().find(|m| m.name == name);
+    found.unwrap_or_else(|| panic!("no moments of {name}")).mean
+}
+
+const GROWTH: &str = "
+model g \"Growth\"
+param alpha = 0.36
+param beta = 0.99
+param delta = 0.025
+shock z ~ ar1(rho: 0.95, sigma: 0.007)
+agent planner {
+  state k in DOMAIN, start 38
+  let cash = exp(z) * k^alpha + (1 - delta) * k
+  action c in (0, cash)
+  k' = cash - c
+  observe k, z
+  reward crra(c, 2)
+  discount beta
+}
+solve { chain.z = rouwenhorst(3) }
+";
+
+/// Policy evaluation saves time and must not change the answer, on any node, whether the grid's ends are the file's or not.
+#[test]
+fn policy_evaluation_leaves_no_spikes() {
+    for (domain, grid) in [("(0, inf)", "200"), ("[25, 55]", "200"), ("[12, 80]", "log(400)")] {
+        let source = GROWTH.replace("DOMAIN", domain);
+        let fast = solve(&source, &[("grid.k", grid)]);
+        let plain = solve(&source, &[("grid.k", grid), ("howard", "0")]);
+        assert!(fast.certificate.passed, "{domain} {:?}", fast.certificate.reasons);
+        for (a, b) in fast.solution.value.iter().zip(&plain.solution.value) {
+            assert!((a - b).abs() < 1e-6, "{domain}: value {a} and {b}");
+        }
+        for (a, b) in fast.solution.policy[0].iter().zip(&plain.solution.policy[0]) {
+            assert!((a - b).abs() < 1e-6, "{domain}: consumption {a} and {b}");
+        }
+        let worst = fast.certificate.euler_grid.expect("Euler residuals").max;
+        assert!(worst < -4.0, "{domain}: {worst}");
+    }
+}
+
+const STARTS: &str = "
+model s \"Somewhere\"
+param k0 = 6
+agent planner {
+  state k in (0, inf), start k0
+  action s in [0, 1)
+  let y = k^0.33
+  k' = 0.96 * k + s * y
+  reward crra((1 - s) * y, 2)
+  discount 0.98
+}
+";
+
+/// The saving rate at `start` on the path to the rest point, by shooting: with too much consumption capital falls short of it, with
+/// too little it never comes to rest.
+fn shot(start: f64) -> f64 {
+    let rest = (0.33 / (1.0 / 0.98 - 0.96_f64)).powf(1.0 / 0.67);
+    let income = start.powf(0.33);
+    let (mut lo, mut hi) = (0.0, income);
+    for _ in 0..100 {
+        let consumption = 0.5 * (lo + hi);
+        let (mut k, mut c) = (start, consumption);
+        let mut too_much = false;
+        for _ in 0..2000 {
+            let next = 0.96 * k + k.powf(0.33) - c;
+            let (short, past) = if start < rest {
+                (next < k, next > rest)
+            } else {
+                (next < rest, next > k)
+            };
+            if short || past || next.is_nan() {
+                too_much = short;
+                break;
+            }
+            c *= (0.98 * (0.96 + 0.33 * next.powf(-0.67))).sqrt();
+            k = next;
+        }
+        if too_much {
+            hi = consumption;
+        } else {
+            lo = consumption;
+        }
+    }
+    1.0 - lo / income
+}
+
+#[test]
+fn a_grid_that_the_solver_chooses_holds_the_start() {
+    for k0 in ["0.5", "60"] {
+        let s = solve(STARTS, &[("k0", k0)]);
+        let k: f64 = k0.parse().expect("a number");
+        let right = shot(k);
+        let grid = nodes(&s);
+        assert!(
+            grid[0] <= k && k <= grid[grid.len() - 1],
+            "{k0}: {} {}",
+            grid[0],
+            grid[grid.len() - 1]
+        );
+        let i = grid.iter().position(|x| *x >= k).expect("inside");
+        let t = (k - grid[i - 1]) / (grid[i] - grid[i - 1]);
+        let policy = &s.solution.policy[0];
+        let ours = policy[i - 1] + t * (policy[i] - policy[i - 1]);
+        assert!((ours - right).abs() < 2e-4, "{k0}: {ours} and {right}");
+        assert!(s.certificate.passed);
+    }
+}
+
+#[test]
+fn a_start_outside_a_grid_of_the_file_is_an_error() {
+    let e = try_solve(STARTS, &[("k0", "60"), ("grid.k", "log(1, 40, 100)")]).expect_err("outside");
+    assert!(e.contains("E0975"), "{e}");
+    let e = try_solve(STARTS, &[("k0", "0.5"), ("grid.k", "[1, 10, 20]")]).expect_err("outside");
+    assert!(e.contains("E0975"), "{e}");
+}
+
+/// The impatient with an interest rate below impatience have no steady state, however small marginal utility gets.
+#[test]
+fn the_very_rich_are_no_steady_state() {
+    let source = "
+model b \"Buffer\"
+agent saver {
+  shock y ~ markov([low: 0.4, mid: 1.0, high: 1.6], [[0.2, 0.6, 0.2], [0.2, 0.6, 0.2], [0.2, 0.6, 0.2]])
+  state a in [0, inf), start uniform(0, 3)
+  let cash = 1.03 * a + y
+  action c in (0, cash]
+  a' = cash - c
+  observe a, y
+  reward crra(c, 5)
+  discount 0.94
+}
+";
+    let s = solve(source, &[]);
+    assert!(s.steady_state.is_empty(), "{:?}", s.steady_state);
+    assert!(nodes(&s).last().is_some_and(|x| *x < 100.0));
+    assert!(s.certificate.passed && mean(&s, "saver.a") < 3.0);
+}
+
+/// A year without income out of a hundred: what the poorest do shapes what everybody does. By the endogenous grid method on
+/// savings down to 1e-8: consumption .6602 at 1 and .9936 at 2.
+#[test]
+fn rare_bad_draws_are_on_the_grid() {
+    let source = "
+model n \"Rare years without income\"
+agent person {
+  state m in (0, inf), start 1
+  noise out ~ bernoulli(0.01)
+  noise y ~ lognormal(-0.02, 0.2)
+  action c in (0, m)
+  m' = 1.02 * (m - c) + (if out then 0 else y)
+  observe m
+  reward crra(c, 4)
+  discount 0.94
+}
+";
+    let s = solve(source, &[]);
+    let grid = nodes(&s);
+    for (m, right) in [(1.0, 0.660_19), (2.0, 0.993_58)] {
+        let i = grid.iter().position(|x| *x >= m).expect("inside");
+        let t = (m - grid[i - 1]) / (grid[i] - grid[i - 1]);
+        let policy = &s.solution.policy[0];
+        let ours = policy[i - 1] + t * (policy[i] - policy[i - 1]);
+        assert!((ours / right - 1.0).abs() < 5e-3, "{m}: {ours} and {right}");
+    }
+}
+
+/// A firm that may be wound up starts anew at its start: its moments are those of lives from there, and where it would rest without
+/// the end is no steady state. The rest point under the end solves a condition in one unknown.
+#[test]
+fn lives_that_end_begin_at_their_start() {
+    let source = "
+model w \"Winding up\"
+agent firm {
+  state k in [0.05, 10], start 1
+  noise ends ~ bernoulli(0.05)
+  action i in [0, 2]
+  k' = 0.9 * k + i
+  end when ends
+  observe k
+  reward k^0.5 - i - i^2 / 2
+  discount 0.95
+}
+";
+    let s = solve(source, &[]);
+    assert!(s.steady_state.is_empty());
+    assert!((mean(&s, "firm.k") - 2.8174).abs() < 0.05, "{}", mean(&s, "firm.k"));
+    let gap = |k: f64| 1.0 + 0.1 * k - 0.95 * 0.95 * (0.5 / k.sqrt() + 0.9 * (1.0 + 0.1 * k));
+    let (mut lo, mut hi) = (1.0, 9.0);
+    for _ in 0..100 {
+        let k = 0.5 * (lo + hi);
+        if gap(k) < 0.0 { lo = k } else { hi = k }
+    }
+    let (grid, policy) = (nodes(&s), &s.solution.policy[0]);
+    let i = grid.iter().position(|x| *x >= lo).expect("inside");
+    let t = (lo - grid[i - 1]) / (grid[i] - grid[i - 1]);
+    let ours = policy[i - 1] + t * (policy[i] - policy[i - 1]);
+    assert!((ours - 0.1 * lo).abs() < 1e-4, "{ours} at {lo}");
+}
+
+/// `(p - 1) max(10 - p, 0)` is best at 5.5, however wide the range that the price may come from, and wherever zero lies in it.
+#[test]
+fn a_peak_is_found_in_a_wide_range() {
+    for range in ["[0, 10000]", "[0, 1e7]", "[-10000, 10000]", "[-1e6, 20]", "[1, 300]"] {
+        let source = format!(
+            "
+model m \"Monopoly\"
+agent seller {{
+  action p in {range}
+  reward (p - 1) * max(10 - p, 0)
+}}
+horizon 1
+"
+        );
+        let s = solve(&source, &[]);
+        assert!(
+            (s.solution.policy[0][0] - 5.5).abs() < 1e-4,
+            "{range}: {:?}",
+            s.solution.policy[0]
+        );
+        assert!((s.solution.value[0] - 20.25).abs() < 1e-6, "{range}");
+    }
+}
+
+/// What an end pays belongs to the first-order condition, discounted: the rest point is the root of a condition in one unknown.
+#[test]
+fn a_bequest_is_part_of_the_condition() {
+    let source = "
+model w \"Warm glow\"
+agent person {
+  state a in [0, 60], start 2
+  noise alive ~ bernoulli(0.98)
+  let cash = 1.03 * a + 1
+  action c in (0, cash]
+  a' = cash - c
+  end when not alive, paying 10 * log(1 + a')
+  observe a
+  reward log(c)
+  discount 0.96
+}
+";
+    let s = solve(source, &[]);
+    assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
+    // 1/c = .96 (.98 1.03 / c + .02 10 / (1 + a)) with c = 1 + .03 a.
+    let gap = |a: f64| {
+        let c = 1.0 + 0.03 * a;
+        1.0 / c - 0.96 * (0.98 * 1.03 / c + 0.2 / (1.0 + a))
+    };
+    let (mut lo, mut hi) = (0.0, 50.0);
+    for _ in 0..100 {
+        let a = 0.5 * (lo + hi);
+        if gap(a) < 0.0 { lo = a } else { hi = a }
+    }
+    let (grid, policy) = (nodes(&s), &s.solution.policy[0]);
+    let i = grid.iter().position(|x| *x >= lo).expect("inside");
+    let t = (lo - grid[i - 1]) / (grid[i] - grid[i - 1]);
+    let ours = policy[i - 1] + t * (policy[i] - policy[i - 1]);
+    assert!((ours - 1.0 - 0.03 * lo).abs() < 1e-4, "{ours} at {lo}");
+}
+
+/// Right solutions that were failed: a choice of this period alone, a limit that always binds, a life that starts at its limit.
+#[test]
+fn right_solutions_hold() {
+    let advertising = "
+model a \"Advertising and a price\"
+agent firm {
+  state g in (0, inf), start 10
+  shock m ~ ar1(rho: 0.8, sigma: 0.1)
+  action ad in [0, 5]
+  action p in [1, 10]
+  g' = 0.85 * g + ad
+  observe g, m
+  reward exp(m) * sqrt(g) * (p - 1) * (10 - p) - 5 * ad - 2 * ad^2
+  discount 0.95
+}
+solve { chain.m = rouwenhorst(3); grid.g = 60 }
+";
+    let limit = "
+model d \"A limit that binds\"
+agent p {
+  state a in [0, inf), start 1
+  action c in (0, 1.02 * a + 1]
+  a' = 1.02 * a + 1 - c
+  observe a
+  reward log(c)
+  discount 0.95
+}
+";
+    for source in [advertising, limit] {
+        let s = solve(source, &[]);
+        assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
+    }
+}
+
+#[test]
+fn an_empty_range_is_named() {
+    let source = "
+model n \"Cash below zero\"
+agent person {
+  state a in [0, 20], start 1
+  shock e ~ iid normal(0, 0.8)
+  let cash = 1.02 * a + 1 + e
+  action c in (0, cash]
+  a' = cash - c
+  observe a, e
+  reward crra(c, 2)
+  discount 0.96
+}
+";
+    let e = try_solve(source, &[]).expect_err("nothing to choose");
+    assert!(
+        e.contains("E0902") && e.contains("empty") && e.contains("person.c"),
+        "{e}"
+    );
+}

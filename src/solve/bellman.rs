@@ -1,10 +1,10 @@
 //! The Bellman operator on batches of lanes: the value of an action and its derivative.
 //!
 //! `Q(x, j, a) = sum_n w_n sum_j' P(j, j') [ r + d ((1 - end) V(x', j') + end paying) ]` with `n` over the nodes of the
-//! noise quadrature. Where next states do not use the next shock, the sum over `j'` is taken once a sweep, at the nodes
+//! noise quadrature; weights may vary with states, shocks and actions, and must be probabilities wherever they are used. Where next states do not use the next shock, the sum over `j'` is taken once a sweep, at the nodes
 //! (`EV_j = sum_j' P(j, j') V(., j')`, interpolated), instead of once a candidate. `Q` is never stored for more than one
 //! block of lanes. The derivative with respect to an action is `r_a + d V'(x') x'_a` from the model's own
-//! derivatives and the interpolant's slope.
+//! derivatives and the interpolant's slope, with `w_a (r + d V) + w d_a V` where chances or the discount factor move.
 
 use super::problem::{ActionKind, DecisionProblem, Lanes, Outcome, StateKind};
 use crate::diag::Diagnostic;
@@ -12,6 +12,9 @@ use crate::num::grid;
 use crate::num::interpolate::{Axis, MAX_AXES, Outside, Place, Rule, Surface, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+/// How far chances may be from adding up to one.
+pub const CHANCE: f64 = 1e-9;
 
 /// Slack below which a hard constraint counts as violated.
 pub const FEASIBLE: f64 = -1e-12;
@@ -56,10 +59,15 @@ pub struct Scratch {
     pub(crate) end: Vec<f64>,
     pub(crate) paying: Vec<f64>,
     pub(crate) discount: Vec<f64>,
+    /// What the weight of the noise node is multiplied by.
+    pub(crate) chance: Vec<f64>,
     pub(crate) next: Vec<Vec<f64>>,
     d_reward: Vec<f64>,
     d_next: Vec<Vec<f64>>,
     slope: Vec<f64>,
+    after: Vec<f64>,
+    factors: [Vec<f64>; 3],
+    total: Vec<f64>,
 }
 
 /// A problem with its state grid.
@@ -279,6 +287,7 @@ impl<'a> Bellman<'a> {
             &mut scratch.end,
             &mut scratch.paying,
             &mut scratch.discount,
+            &mut scratch.chance,
         ] {
             v.clear();
             v.resize(n, 0.0);
@@ -307,6 +316,51 @@ impl<'a> Bellman<'a> {
         if let Some(d) = self.problem.spec().discount {
             scratch.discount.fill(d);
         }
+        if self.problem.spec().chances_move {
+            self.problem.chance(&lanes, &mut scratch.chance);
+            // Rounding is no chance.
+            let rounding = |c: &&mut f64| **c < 0.0 && **c > -CHANCE;
+            scratch.chance.iter_mut().filter(rounding).for_each(|c| *c = 0.0);
+        } else {
+            scratch.chance.fill(1.0);
+        }
+    }
+
+    /// Probabilities of the noise nodes at `n` lanes that share shock, date and next shock, `[node][lane]`, in the order of
+    /// [`Self::noises`].
+    pub fn chances(
+        &self,
+        at: At,
+        shock_next: usize,
+        states: &[&[f64]],
+        actions: &[&[f64]],
+        n: usize,
+    ) -> Vec<Vec<f64>> {
+        self.noises
+            .iter()
+            .map(|&(noise, weight)| {
+                let lanes = Lanes {
+                    states,
+                    actions,
+                    shock: at.shock,
+                    noise,
+                    shock_next,
+                    time: at.time,
+                };
+                let mut chance = self.chance(&lanes, n);
+                chance.iter_mut().for_each(|c| *c *= weight);
+                chance
+            })
+            .collect()
+    }
+
+    /// What the fixed weight of a noise node is multiplied by at `n` lanes.
+    pub fn chance(&self, lanes: &Lanes, n: usize) -> Vec<f64> {
+        let mut chance = vec![1.0; n];
+        if self.problem.spec().chances_move {
+            self.problem.chance(lanes, &mut chance);
+        }
+        chance
     }
 
     /// Value of the actions at the states, minus infinity where infeasible or not a number; `slack` gets the smallest
@@ -331,12 +385,29 @@ impl<'a> Bellman<'a> {
             beyond: 0.0,
         }; MAX_AXES];
         let axes = self.tensor.axes();
+        let moving = self.problem.spec().chances_move;
+        let branches = self.branches(at.shock);
+        if moving {
+            scratch.total.clear();
+            scratch.total.resize(n, 0.0);
+        }
         for &(noise, weight) in &self.noises {
-            for &(shock_next, p, surface) in &self.branches(at.shock) {
+            for &(shock_next, p, surface) in &branches {
                 self.evaluate(at, noise, shock_next, states, actions, n, scratch);
-                let w = weight * p;
                 let surface = continuation.surfaces.get(surface);
                 for i in 0..n {
+                    let w = weight * p * scratch.chance[i];
+                    if moving {
+                        // What cannot happen neither pays nor constrains; what is no probability makes no value.
+                        scratch.total[i] += w;
+                        if w == 0.0 {
+                            continue;
+                        }
+                        if !(w > 0.0) {
+                            q[i] = f64::NAN;
+                            continue;
+                        }
+                    }
                     let after = if scratch.end[i] != 0.0 {
                         scratch.paying[i]
                     } else if let Some(surface) = surface {
@@ -354,7 +425,11 @@ impl<'a> Bellman<'a> {
                 }
             }
         }
+        let whole: f64 = branches.iter().map(|b| b.1).sum();
         for i in 0..n {
+            if moving && !((scratch.total[i] - whole).abs() <= CHANCE * whole) {
+                q[i] = f64::NAN;
+            }
             if slack[i].is_nan() || slack[i] < FEASIBLE || q[i].is_nan() {
                 q[i] = f64::NEG_INFINITY;
             }
@@ -385,6 +460,11 @@ impl<'a> Bellman<'a> {
                 self.evaluate(at, noise, shock_next, states, actions, n, scratch);
                 scratch.slope.clear();
                 scratch.slope.resize(n * ns, 0.0);
+                scratch.after.clear();
+                scratch.after.resize(n, 0.0);
+                for i in (0..n).filter(|&i| scratch.end[i] != 0.0) {
+                    scratch.after[i] = scratch.paying[i];
+                }
                 if let Some(surface) = continuation.surfaces.get(surface) {
                     for i in 0..n {
                         if scratch.end[i] != 0.0 {
@@ -394,8 +474,9 @@ impl<'a> Bellman<'a> {
                             places[d] = axis.locate(scratch.next[d][i]);
                         }
                         let slopes = &mut scratch.slope[i * ns..(i + 1) * ns];
-                        self.tensor
-                            .value_and_slopes(surface, &places[..ns], Some(&mut slopes[..]));
+                        scratch.after[i] =
+                            self.tensor
+                                .value_and_slopes(surface, &places[..ns], Some(&mut slopes[..]));
                         slopes.iter_mut().for_each(|s| *s *= scratch.discount[i]);
                     }
                 }
@@ -420,19 +501,61 @@ impl<'a> Bellman<'a> {
                     {
                         return false;
                     }
+                    scratch.factors.iter_mut().for_each(|f| {
+                        f.clear();
+                        f.resize(n, 0.0);
+                    });
+                    let [d_chance, d_discount, d_paying] = &mut scratch.factors;
+                    let factors = self
+                        .problem
+                        .factor_slopes(&lanes, ns + a, [d_chance, d_discount, d_paying]);
                     for i in 0..n {
-                        let mut g = scratch.d_reward[i];
-                        for s in 0..ns {
-                            let slope = scratch.slope[i * ns + s];
-                            if slope != 0.0 {
-                                g += slope * scratch.d_next[s][i];
+                        let here = w * scratch.chance[i];
+                        if here != 0.0 {
+                            let mut g = scratch.d_reward[i];
+                            for s in 0..ns {
+                                let slope = scratch.slope[i * ns + s];
+                                if slope != 0.0 {
+                                    g += slope * scratch.d_next[s][i];
+                                }
                             }
+                            out[k][i] += here * g;
                         }
-                        out[k][i] += w * g;
+                        if factors {
+                            out[k][i] += w * self.factor_gain(scratch, i);
+                        }
                     }
                 }
             }
         }
         true
     }
+
+    /// What a branch gains by the moves of its chance, its discount factor and what its end pays, before its fixed weight.
+    fn factor_gain(&self, scratch: &Scratch, i: usize) -> f64 {
+        let [d_chance, d_discount, d_paying] = [0, 1, 2].map(|k| scratch.factors[k][i]);
+        factor_gain(
+            [d_chance, d_discount, if scratch.end[i] != 0.0 { d_paying } else { 0.0 }],
+            scratch.chance[i],
+            scratch.reward[i],
+            scratch.discount[i],
+            scratch.after[i],
+        )
+    }
+}
+
+/// `w' (r + d V) + w (d' V + d V')` for a branch of chance `w`, whose end pays `V` (or which goes on with it), given the slopes
+/// `[w', d', V']`. Terms without a slope are left out: they may be infinite.
+pub(crate) fn factor_gain(slopes: [f64; 3], chance: f64, reward: f64, discount: f64, after: f64) -> f64 {
+    let mut gain = 0.0;
+    if slopes[0] != 0.0 {
+        gain += slopes[0] * (reward + if after == 0.0 { 0.0 } else { discount * after });
+    }
+    if chance != 0.0 && slopes[1] != 0.0 {
+        gain += chance * slopes[1] * after;
+    }
+    if chance != 0.0 && slopes[2] != 0.0 {
+        gain += chance * discount * slopes[2];
+    }
+    gain
 }

@@ -1,9 +1,9 @@
 //! From a compiled model to a decision problem: one decision maker (or a planner over several), finite chains in the place
 //! of shocks, quadrature in the place of noise, and compiled lane programs for everything the solvers evaluate.
 //!
-//! States and shocks that no reward depends on, directly or through the laws of others, are left out. Finite noises whose
-//! probabilities depend on the state carry their weight inside reward and discount (a branch of probability `w` pays `w r`
-//! and continues with `w d`), so that solvers see quadrature with constant weights.
+//! States and shocks that no reward, bound, end or chance depends on, directly or through the laws and chances of others, are
+//! left out. The probabilities of finite noises may move with states, shocks, actions and other draws: they are a program of
+//! their own, see [`DecisionProblem::chance`].
 
 mod axes;
 mod compiler;
@@ -91,6 +91,10 @@ struct Programs {
     bounds: Program<f64>,
     allowed: Vec<Vec<Option<Program<f64>>>>,
     derivatives: Vec<Option<Program<f64>>>,
+    /// What the weight of a noise node is multiplied by.
+    chance: Option<Program<f64>>,
+    /// Derivatives of chance, discount factor and what an end pays, where one of them moves with the variable.
+    factors: Vec<Option<Program<f64>>>,
     consumption: Option<Program<f64>>,
 }
 
@@ -206,6 +210,25 @@ impl DecisionProblem for Decision {
         let mut inputs: Vec<Operand<f64>> = prepared.iter().map(|p| Operand::Lanes(p)).collect();
         inputs.extend(self.operands(lanes, true));
         run(rest, &inputs, n, &mut [reward, slack]);
+    }
+
+    fn chance(&self, lanes: &Lanes, weight: &mut [f64]) {
+        match &self.programs.chance {
+            None => weight.fill(1.0),
+            Some(p) => {
+                let n = weight.len();
+                run(p, &self.operands(lanes, true), n, &mut [weight]);
+            }
+        }
+    }
+
+    fn factor_slopes(&self, lanes: &Lanes, wrt: usize, mut out: [&mut [f64]; 3]) -> bool {
+        let Some(Some(p)) = self.programs.factors.get(wrt) else {
+            return false;
+        };
+        let n = out[0].len();
+        run(p, &self.operands(lanes, true), n, &mut out);
+        true
     }
 
     fn bounds(&self, lanes: &Lanes, lo: &mut [&mut [f64]], hi: &mut [&mut [f64]]) {
@@ -330,8 +353,12 @@ impl<'m> Builder<'m> {
     }
 
     /// Elements of a quantity that take part: all, or the first member's.
-    fn mine(&self, elements: usize, owned: bool) -> usize {
-        if self.single && owned { 1 } else { elements }
+    fn mine(&self, elements: usize, shape: &[crate::graph::AxisId]) -> usize {
+        let own = self.agents.first().and_then(|a| self.model.agents[*a].axis);
+        match own.filter(|axis| self.single && shape.contains(axis)) {
+            Some(axis) => elements / self.model.graph.axes[axis.0 as usize].size.max(1),
+            None => elements,
+        }
     }
 
     /// Every input gets its expressions; what is left out reads as NaN and must not matter.
@@ -430,21 +457,22 @@ impl<'m> Builder<'m> {
         let mut state_ids: Vec<((usize, usize), Id, Id)> = Vec::new();
         for (i, s) in model.states.iter().enumerate() {
             let now = self.input_of(s.input)?;
-            let n = self.mine(now.len(), s.owner.is_some());
             let next = self.unrolled(s.next)?;
             let shape = &model.graph.inputs[s.input.0 as usize].shape;
+            let n = self.mine(now.len(), shape);
             let from = &model.graph.nodes[s.next.0 as usize].shape;
             let map = crate::graph::shape::aligned(&model.graph, from, shape);
             for e in 0..n {
                 state_ids.push(((i, e), now[e], next[map[e]]));
             }
         }
-        let kept = self.relevant(&state_ids, &mut needed);
+        let kept = self.relevant(&state_ids, &noise, &mut needed);
         let next: Vec<Id> = kept.iter().map(|k| state_ids[*k].2).collect();
         self.states = kept.iter().map(|k| state_ids[*k].0).collect();
         let states_now: Vec<Id> = kept.iter().map(|k| state_ids[*k].1).collect();
         let mut outputs = vec![reward, slack, end, paying, discount];
         outputs.extend(&next);
+        // `needed` holds the chances of the draws that are read, too.
         let everything: Vec<Id> = outputs.iter().copied().chain(needed.iter().copied()).collect();
         self.stray_states(&state_ids, &kept, &everything)?;
 
@@ -484,28 +512,17 @@ impl<'m> Builder<'m> {
             .collect();
         let hidden = hidden.iter().map(|h| information::name(model, *h)).collect();
         let chain = joint(&laws, &chainlets)?;
-        let (noise_nodes, mut noise_weights, weight) = self.joint_noise(&noise, &noises)?;
-
-        // Weights that depend on the state multiply what the branch pays and how it continues.
-        if let Some(w) = weight {
-            outputs[0] = self.unroll.dag.mul(outputs[0], w);
-            outputs[4] = self.unroll.dag.mul(outputs[4], w);
-            noise_weights.iter_mut().for_each(|x| *x = 1.0);
-        }
+        let (noise_nodes, noise_weights, chance) = self.joint_noise(&noise, &noises)?;
         let shock_ids: Vec<Id> = chainlets.iter().map(|k| laws[*k].now).collect();
         let next_ids: Vec<Id> = chainlets.iter().map(|k| laws[*k].next).collect();
         let noise_ids: Vec<Id> = noises.iter().map(|k| noise[*k].input).collect();
-        let reward_uses_noise = self.reads(&[outputs[0], outputs[4]], &noise_ids);
-        let moving: Vec<Id> = outputs[2..].to_vec();
-        let next_uses_noise = self.reads(&moving, &noise_ids);
-        let mut later = moving.clone();
-        later.push(outputs[0]);
+        let reward_uses_noise = self.reads(&[reward, discount, slack], &noise_ids);
+        let next_uses_noise = self.reads(&outputs[2..], &noise_ids);
+        let mut later = outputs.clone();
+        later.extend(chance);
         let next_uses_shock_next = self.reads(&later, &next_ids);
-        let discount_value = if weight.is_none() {
-            self.unroll.dag.as_const(discount)
-        } else {
-            None
-        };
+        let discount_value = self.unroll.dag.as_const(discount);
+        let lasts = discount_value != Some(0.0) && self.discounts();
         let ends_somewhere = self.unroll.dag.as_const(end) != Some(0.0);
 
         let (axes, open_ends, automatic) = self.state_axes()?;
@@ -591,33 +608,39 @@ impl<'m> Builder<'m> {
         let chosen: Vec<Id> = actions.iter().filter(|a| a.continuous()).map(|a| a.id).collect();
         let mut targets = vec![outputs[0]];
         targets.extend(&next);
+        let one = place.dag.constant(1.0);
+        let factors_of = [chance.unwrap_or(one), discount, paying];
         let wrt: Vec<Id> = smooth.iter().chain(&chosen).copied().collect();
-        // What an end pays is a consequence of the action as well: slopes are those of all that is paid, the end's pay discounted.
-        if ends_somewhere {
-            let zero = place.dag.constant(0.0);
-            let later = place.dag.mul(outputs[4], paying);
-            let later = place.dag.select(end, later, zero);
-            let paid = place.dag.add(outputs[0], later);
-            if !has_steps(&place.dag, &[paid], &wrt) {
-                targets[0] = paid;
-            }
-        }
-        let steps = has_steps(&place.dag, &targets, &wrt);
-        let kinks = has_kinks(&place.dag, &targets, &wrt);
+        let judged = [&targets[..], &factors_of[..2]].concat();
+        let steps = has_steps(&place.dag, &judged, &wrt);
+        let kinks = has_kinks(&place.dag, &judged, &wrt);
         let mut derivatives = Vec::new();
+        let mut factors = Vec::new();
         for (k, id) in states_now.iter().chain(&action_ids).enumerate() {
             let continuous = if k < states_now.len() {
                 smooth.contains(id)
             } else {
                 chosen.contains(id)
             };
-            derivatives.push(if continuous && !steps {
+            let differentiable = continuous && !steps;
+            derivatives.push(if differentiable {
                 let d = derivative(&mut place.dag, &targets, *id);
                 Some(place.program(&d)?)
             } else {
                 None
             });
+            factors.push(if differentiable {
+                let d = derivative(&mut place.dag, &factors_of, *id);
+                let still = d.iter().all(|d| place.dag.as_const(*d) == Some(0.0));
+                if still { None } else { Some(place.program(&d)?) }
+            } else {
+                None
+            });
         }
+        let chance_program = match chance {
+            Some(c) => Some(place.program(&[c])?),
+            None => None,
+        };
         let consumption = match consumption {
             None => None,
             Some(c) => {
@@ -655,16 +678,17 @@ impl<'m> Builder<'m> {
             chain: chain.chain,
             actions: actions.iter().map(|a| a.axis.clone()).collect(),
             noise_weights,
+            chances_move: chance.is_some(),
             reward_uses_noise,
             next_uses_noise,
             next_uses_shock_next,
-            // Without states and ends every period is alike: one of them is the whole problem.
-            horizon: model.horizon.or(if states_now.is_empty() && !ends_somewhere {
+            // Without states, ends and a discount factor every period is alike, and one of them is the whole problem.
+            horizon: model.horizon.or(if states_now.is_empty() && !ends_somewhere && !lasts {
                 Some(1)
             } else {
                 None
             }),
-            discount: discount_value.filter(|_| weight.is_none()),
+            discount: discount_value,
             kinks,
             held,
             action_is_next_state: action_is_next_state.filter(|_| !ends_somewhere),
@@ -680,6 +704,8 @@ impl<'m> Builder<'m> {
                 bounds,
                 allowed,
                 derivatives,
+                chance: chance_program,
+                factors,
                 consumption,
             },
             inputs,
@@ -727,22 +753,41 @@ impl<'m> Builder<'m> {
         leaves.iter().any(|l| seen[l.0 as usize])
     }
 
-    /// Positions of the states that matter, in order; their laws join what is needed.
-    fn relevant(&self, states: &[((usize, usize), Id, Id)], needed: &mut Vec<Id>) -> Vec<usize> {
+    /// Positions of the states that matter, in order; their laws, and the chances of the draws that are read, join what is
+    /// needed.
+    fn relevant(
+        &self,
+        states: &[((usize, usize), Id, Id)],
+        noise: &[noise::Quadrature],
+        needed: &mut Vec<Id>,
+    ) -> Vec<usize> {
         let mut kept: BTreeSet<usize> = BTreeSet::new();
+        let mut drawn: BTreeSet<usize> = BTreeSet::new();
         loop {
             let seen = self.unroll.dag.reachable(needed);
             let more: Vec<usize> = (0..states.len())
                 .filter(|k| !kept.contains(k) && seen[states[*k].1.0 as usize])
                 .collect();
-            if more.is_empty() {
+            let draws: Vec<usize> = (0..noise.len())
+                .filter(|k| !drawn.contains(k) && seen[noise[*k].input.0 as usize])
+                .collect();
+            if more.is_empty() && draws.is_empty() {
                 return kept.into_iter().collect();
             }
             for k in more {
                 kept.insert(k);
                 needed.push(states[k].2);
             }
+            for k in draws {
+                drawn.insert(k);
+                needed.extend(noise[k].moving);
+            }
         }
+    }
+
+    /// Whether somebody says what the next period counts.
+    fn discounts(&self) -> bool {
+        self.agents.iter().any(|a| self.model.agents[*a].discount.is_some())
     }
 
     /// With one member of an independent population, nobody else's state may be read.
@@ -775,8 +820,7 @@ impl<'m> Builder<'m> {
                 return Err(cannot(format!("`{}` wants nothing", agent.name)));
             };
             let ids = self.unrolled(r)?;
-            let owned = !agent.shape.is_empty();
-            let n = self.mine(ids.len(), owned);
+            let n = self.mine(ids.len(), &self.model.graph.nodes[r.0 as usize].shape);
             // A reward that is the same for all members counts once for each.
             let members = self.model.graph.elements(&agent.shape);
             let times = if self.single {

@@ -127,7 +127,7 @@ pub fn rows(
                     places: Vec::with_capacity(n * axes.len()),
                 };
                 for i in 0..n {
-                    let mut w = weight * p;
+                    let mut w = weight * p * scratch.chance[i];
                     if let Some(probability) = probability {
                         // A choice that cannot be taken has no actions either.
                         w *= if probability[i] >= 1e-15 { probability[i] } else { 0.0 };

@@ -152,8 +152,12 @@ pub struct Spec {
     pub chain: JointChain,
     /// Action dimensions.
     pub actions: Vec<ActionAxis>,
-    /// Weights of the joint quadrature nodes of the noises (one node of weight 1 if none).
+    /// Weights of the joint quadrature nodes of the noises (one node of weight 1 if none). Where chances move, what is fixed
+    /// about them: [`DecisionProblem::chance`] has the rest.
     pub noise_weights: Vec<f64>,
+    /// Whether the weights of nodes vary with states, shocks or actions: the probability of a node is its fixed weight times
+    /// [`DecisionProblem::chance`].
+    pub chances_move: bool,
     /// Whether rewards (and next states) vary with the noise node.
     pub reward_uses_noise: bool,
     /// Whether next states (or the end) vary with the noise node.
@@ -225,6 +229,16 @@ pub trait DecisionProblem: Sync {
     fn reward(&self, _: &Lanes, _prepared: &[&[f64]], reward: &mut [f64], slack: &mut [f64]) {
         reward.fill(f64::NAN);
         slack.fill(f64::NAN);
+    }
+    /// What the weight of the noise node is multiplied by at each lane: chances that depend on states, shocks, actions or other
+    /// draws. Asked only where [`Spec::chances_move`].
+    fn chance(&self, _: &Lanes, weight: &mut [f64]) {
+        weight.fill(1.0);
+    }
+    /// Derivatives with respect to variable `wrt` of what multiplies values: the chance of the noise node, the discount factor
+    /// and what an end pays, in this order. `false` if none of them moves with the variable (the slices are left alone).
+    fn factor_slopes(&self, _: &Lanes, _wrt: usize, _: [&mut [f64]; 3]) -> bool {
+        false
     }
     /// Bounds of each continuous action at the states of the lanes (`lanes.actions` is ignored): `lo[a][i]`, `hi[a][i]`
     /// with one slice a *continuous* action, in their order (finite actions have none). Ends may be infinite; where

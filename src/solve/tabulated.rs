@@ -4,7 +4,7 @@
 //! that lead to the same next state are one entry), and an improvement is a product of a sparse matrix with the value:
 //! `TV(x) = max_a r(x, a) + d sum_x' P(x' | x, a) V(x')` (Puterman 1994, chapter 6). The model itself is not evaluated again.
 
-use super::bellman::{At, Bellman, FEASIBLE, Scratch};
+use super::bellman::{At, Bellman, CHANCE, FEASIBLE, Scratch};
 use super::policy_operator::{Rows, Sparse};
 use super::problem::{ActionKind, Lanes};
 use super::search::{Chosen, EULER_GAMMA, NothingFeasible};
@@ -86,6 +86,7 @@ impl Block {
             moves: Sparse::default(),
         };
         let masks = masks(bellman, at, &states, lanes);
+        let moving = bellman.problem.spec().chances_move;
         for (combo, choices) in bellman.combos.iter().zip(&bellman.combo_choices) {
             let mut actions = vec![vec![0.0; lanes]; combo.len()];
             for (f, &a) in bellman.finite.iter().enumerate() {
@@ -98,11 +99,22 @@ impl Block {
                 .collect();
             let mut moves: Vec<Vec<(u32, f64)>> = vec![Vec::new(); lanes];
             let mut outside = vec![false; lanes];
+            let mut total = vec![0.0; lanes];
+            let branches = bellman.branches(shock);
+            let whole: f64 = branches.iter().map(|b| b.1).sum();
             for &(noise, weight) in &bellman.noises {
-                for (next, p, surface) in bellman.branches(shock) {
+                for &(next, p, surface) in &branches {
                     bellman.evaluate(at, noise, next, &states, &actions, lanes, &mut scratch);
                     for i in 0..lanes {
-                        let w = weight * p;
+                        let w = weight * p * scratch.chance[i];
+                        if moving {
+                            // As in `Bellman::q`: only what can happen counts, and chances must be probabilities.
+                            total[i] += w;
+                            feasible[i] &= w >= 0.0;
+                            if w == 0.0 {
+                                continue;
+                            }
+                        }
                         feasible[i] &= scratch.slack[i] >= FEASIBLE;
                         reward[i] += w * scratch.reward[i];
                         let d = w * scratch.discount[i];
@@ -131,6 +143,7 @@ impl Block {
                 }
             }
             for i in 0..lanes {
+                feasible[i] &= !moving || (total[i] - whole).abs() <= CHANCE * whole;
                 let fine = feasible[i] && !reward[i].is_nan();
                 block.reward.push(if fine { reward[i] } else { f64::NEG_INFINITY });
                 let none: &[(u32, f64)] = &[];

@@ -424,7 +424,8 @@ fn forever(
         .transition
         .iter()
         .all(|row| (row.iter().sum::<f64>() - 1.0).abs() < 1e-9);
-    let noise_is_one = (spec.noise_weights.iter().sum::<f64>() - 1.0).abs() < 1e-9;
+    // Chances that move are checked where they are used.
+    let noise_is_one = spec.chances_move || (spec.noise_weights.iter().sum::<f64>() - 1.0).abs() < 1e-9;
     let table = Table::new(bellman, BLOCK);
     let stored = table.is_some() || operator_bytes(bellman) <= OPERATOR_BYTES as f64;
     let mut continuation = Continuation::default();

@@ -285,8 +285,9 @@ pub(super) fn consumption_worth(
     let ns = states.len();
     let refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
     let mut worth = vec![0.0; n];
-    let mut total = 0.0;
-    for &(noise, weight) in &bellman.noises {
+    let mut total = vec![0.0; n];
+    let chances = bellman.chances(at, at.shock, states, &refs, n);
+    for (&(noise, _), chance) in bellman.noises.iter().zip(&chances) {
         let lanes = Lanes {
             states,
             actions: &refs,
@@ -312,15 +313,15 @@ pub(super) fn consumption_worth(
                 .ok()?;
             slopes.push((a, reward));
         }
-        for i in 0..n {
+        for i in (0..n).filter(|&i| chance[i] != 0.0) {
             let best = slopes
                 .iter()
                 .max_by(|x, y| dc[x.0][i].abs().total_cmp(&dc[y.0][i].abs()))?;
-            worth[i] += weight * (best.1[i] / dc[best.0][i] * c[i]).abs();
+            worth[i] += chance[i] * (best.1[i] / dc[best.0][i] * c[i]).abs();
+            total[i] += chance[i];
         }
-        total += weight;
     }
-    Some(worth.into_iter().map(|w| w / total).collect())
+    Some(worth.into_iter().zip(total).map(|(w, total)| w / total).collect())
 }
 
 fn residuals(bellman: &Bellman, policy: &SolvedPolicy, group: &PointGroup, euler_too: bool) -> Residuals {

@@ -9,6 +9,9 @@
 //! actions than states, noise in the transition) the envelope condition is used with the value's slope one period
 //! further on, and a binding bound adds its multiplier times the bound's own slope.
 //!
+//! Where the chance of a draw, the discount factor or what an end pays move with a variable, their slopes times what they
+//! multiply belong to both conditions; there the value itself has to be lent by the solution.
+//!
 //! The residual is the relative change of consumption that makes the equation hold, the right side given (Judd 1992,
 //! JET 58): with `u'(c) = r_a / c_a`, one Newton step in logs, `|exp(log(wanted u' / u') / (dlog u' / dlog c)) - 1|`, exact for
 //! constant relative risk aversion. Without a consumption it is the gap over the whole range of the action as a share of the value or, if smaller, relative to the larger of the
@@ -18,7 +21,7 @@
 
 use super::simulate::{Policy, SolvedPolicy, bounds};
 use crate::num::interpolate::{MAX_AXES, Place};
-use crate::solve::bellman::{At, Bellman, Scratch};
+use crate::solve::bellman::{At, Bellman, Scratch, factor_gain};
 use crate::solve::problem::Lanes;
 use nalgebra::{DMatrix, DVector};
 
@@ -48,7 +51,9 @@ pub fn bindings(bellman: &Bellman, at: At, states: &[&[f64]], actions: &[Vec<f64
     for &(noise, _) in &bellman.noises {
         for (next, _, _) in bellman.branches(at.shock) {
             bellman.evaluate(at, noise, next, states, &refs, n, &mut scratch);
-            slack.iter_mut().zip(&scratch.slack).for_each(|(s, v)| *s = s.min(*v));
+            for i in (0..n).filter(|&i| scratch.chance[i] != 0.0) {
+                slack[i] = slack[i].min(scratch.slack[i]);
+            }
         }
     }
     (0..n)
@@ -82,6 +87,23 @@ pub fn bindings(bellman: &Bellman, at: At, states: &[&[f64]], actions: &[Vec<f64
 struct Derivatives {
     reward: Vec<Vec<f64>>,
     next: Vec<Vec<Vec<f64>>>,
+    /// Those of chance, discount factor and what an end pays, `[variable][which][lane]`; `None` where none moves.
+    factors: Vec<Option<[Vec<f64>; 3]>>,
+}
+
+impl Derivatives {
+    /// What a branch gains by the moves of its factors with a variable.
+    fn gain(&self, variable: usize, i: usize, scratch: &Scratch, after: f64) -> f64 {
+        let Some(f) = &self.factors[variable] else { return 0.0 };
+        let ends = scratch.end[i] != 0.0;
+        factor_gain(
+            [f[0][i], f[1][i], if ends { f[2][i] } else { 0.0 }],
+            scratch.chance[i],
+            scratch.reward[i],
+            scratch.discount[i],
+            if ends { scratch.paying[i] } else { after },
+        )
+    }
 }
 
 struct Euler<'a> {
@@ -99,6 +121,7 @@ impl Euler<'_> {
         let mut all = Derivatives {
             reward: Vec::new(),
             next: Vec::new(),
+            factors: Vec::new(),
         };
         let variables = (0..self.ns).chain(self.bellman.continuous.iter().map(|a| self.ns + a));
         for wrt in variables {
@@ -111,6 +134,13 @@ impl Euler<'_> {
                 .ok()?;
             all.reward.push(reward);
             all.next.push(next);
+            let mut factors = [vec![0.0; n], vec![0.0; n], vec![0.0; n]];
+            let [chance, discount, paying] = &mut factors;
+            let moves = self
+                .bellman
+                .problem
+                .factor_slopes(lanes, wrt, [chance, discount, paying]);
+            all.factors.push(moves.then_some(factors));
         }
         Some(all)
     }
@@ -152,19 +182,26 @@ impl Euler<'_> {
                 let d = self.derivatives(&lanes, n)?;
                 for i in 0..n {
                     let mut slopes = [0.0; MAX_AXES];
+                    let mut after = 0.0;
                     let goes_on = scratch.end[i] == 0.0;
                     if let Some(surface) = continuation.surfaces.get(surface).filter(|_| goes_on) {
                         for (s, axis) in self.bellman.tensor.axes().iter().enumerate() {
                             places[s] = axis.locate(scratch.next[s][i]);
                         }
-                        self.bellman
-                            .tensor
-                            .value_and_slopes(surface, &places[..ns], Some(&mut slopes[..ns]));
+                        after =
+                            self.bellman
+                                .tensor
+                                .value_and_slopes(surface, &places[..ns], Some(&mut slopes[..ns]));
                     }
+                    let w = weight * p * scratch.chance[i];
                     for v in 0..ns + nc {
-                        slope[v][i] += weight * p * d.reward[v][i];
+                        slope[v][i] += weight * p * d.gain(v, i, &scratch, after);
+                        if w == 0.0 {
+                            continue;
+                        }
+                        slope[v][i] += w * d.reward[v][i];
                         for s in 0..ns {
-                            through[v][i] += weight * p * scratch.discount[i] * slopes[s] * d.next[v][s][i];
+                            through[v][i] += w * scratch.discount[i] * slopes[s] * d.next[v][s][i];
                         }
                     }
                 }
@@ -305,10 +342,12 @@ impl Euler<'_> {
                     .problem
                     .derivative(&lanes, self.ns + a, &mut reward, &mut d_refs)
                     .ok()?;
-                for i in 0..n {
-                    sums[0][i] += weight * p * c[i];
-                    sums[1][i] += weight * p * dc[a][i];
-                    sums[2][i] += weight * p * reward[i];
+                let chance = self.bellman.chance(&lanes, n);
+                for i in (0..n).filter(|&i| chance[i] != 0.0) {
+                    let w = weight * p * chance[i];
+                    sums[0][i] += w * c[i];
+                    sums[1][i] += w * dc[a][i];
+                    sums[2][i] += w * reward[i];
                 }
             }
         }
@@ -397,13 +436,33 @@ impl Euler<'_> {
                         n,
                     )?
                 };
+                // Next period's value, where factors that move multiply it.
+                let after = if last || d.factors[ns..].iter().all(Option::is_none) {
+                    vec![0.0; n]
+                } else {
+                    let at = At {
+                        shock: shock_next,
+                        time: next_time,
+                    };
+                    let next: Vec<&[f64]> = scratch.next.iter().map(Vec::as_slice).collect();
+                    let mut after = vec![0.0; n];
+                    self.policy.reader().values(at, &next, &mut after);
+                    after
+                };
                 for i in 0..n {
+                    let here = weight * p * scratch.chance[i];
                     for k in 0..nc {
-                        today[k][i] += weight * p * d.reward[ns + k][i];
-                        sizes[0][k][i] += weight * p * d.reward[ns + k][i].abs();
+                        let moved = weight * p * d.gain(ns + k, i, &scratch, after[i]);
+                        tomorrow[k][i] += moved;
+                        sizes[1][k][i] += moved.abs();
+                        if here == 0.0 {
+                            continue;
+                        }
+                        today[k][i] += here * d.reward[ns + k][i];
+                        sizes[0][k][i] += here * d.reward[ns + k][i].abs();
                         if scratch.end[i] == 0.0 {
                             let gain = |s: usize| marginal[s][i] * d.next[ns + k][s][i];
-                            let w = weight * p * scratch.discount[i];
+                            let w = here * scratch.discount[i];
                             tomorrow[k][i] += w * (0..ns).map(gain).sum::<f64>();
                             sizes[1][k][i] += w * (0..ns).map(|s| gain(s).abs()).sum::<f64>();
                         }

@@ -383,22 +383,20 @@ impl<'a> World<'a> {
         }
         let mut next_shock = vec![0; paths];
         for p in 0..paths {
-            let lane = p as u64;
             next_shock[p] = draw(
                 spec.chain.transition[self.shock[p]].iter().copied(),
-                self.keys[2].uniform(self.step, lane),
+                self.keys[2].uniform(self.step, p as u64),
             );
-            let weights = self.bellman.noises.iter().map(|n| n.1);
-            self.noise[p] = self.bellman.noises[draw(weights, self.keys[3].uniform(self.step, lane))].0;
         }
-        let key = |w: &World, p: usize| {
-            let branch = if spec.next_uses_shock_next {
+        let branch = |w: &World, p: usize| {
+            if spec.next_uses_shock_next {
                 next_shock[p]
             } else {
                 w.shock[p]
-            };
-            (w.shock[p], w.time[p], w.noise[p], branch)
+            }
         };
+        self.draw_noises(&|w, p| branch(w, p));
+        let key = |w: &World, p: usize| (w.shock[p], w.time[p], w.noise[p], branch(w, p));
         let mut groups: Vec<_> = (0..paths).map(|p| key(self, p)).collect();
         groups.sort_unstable();
         groups.dedup();
@@ -442,6 +440,38 @@ impl<'a> World<'a> {
                 self.restart(p);
             } else if spec.horizon.is_some() {
                 self.time[p] += 1;
+            }
+        }
+    }
+
+    /// Draws the noise node of each path, with the chances that its state, shock and action give it.
+    fn draw_noises(&mut self, branch: &dyn Fn(&World, usize) -> usize) {
+        let paths = self.shock.len();
+        let uniform = |w: &World, p: usize| w.keys[3].uniform(w.step, p as u64);
+        if !self.bellman.problem.spec().chances_move {
+            for p in 0..paths {
+                let weights = self.bellman.noises.iter().map(|n| n.1);
+                self.noise[p] = self.bellman.noises[draw(weights, uniform(self, p))].0;
+            }
+            return;
+        }
+        let key = |w: &World, p: usize| (w.shock[p], w.time[p], branch(w, p));
+        let mut groups: Vec<_> = (0..paths).map(|p| key(self, p)).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        for group in groups {
+            let (shock, time, next) = group;
+            let lanes: Vec<usize> = (0..paths).filter(|&p| key(self, p) == group).collect();
+            let states = World::gather(&self.states, &lanes);
+            let actions = World::gather(&self.actions, &lanes);
+            let states: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+            let actions: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
+            let chances = self
+                .bellman
+                .chances(At { shock, time }, next, &states, &actions, lanes.len());
+            for (k, &p) in lanes.iter().enumerate() {
+                let weights = chances.iter().map(|c| c[k].max(0.0));
+                self.noise[p] = self.bellman.noises[draw(weights, uniform(self, p))].0;
             }
         }
     }

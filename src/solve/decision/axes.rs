@@ -34,12 +34,7 @@ impl Builder<'_> {
             if ids.is_empty() {
                 continue;
             }
-            let n = self.mine(ids.len(), !self.model.agents[a.owner].shape.is_empty());
-            let n = if self.single {
-                ids.len() / self.members(a.owner)
-            } else {
-                n
-            };
+            let n = self.mine(ids.len(), &a.shape);
             for (e, id) in ids.iter().copied().enumerate().take(n) {
                 let name = element_name(self.model, &a.name, &a.shape, e, n);
                 let at = |b: &mut Self, node: NodeId| -> Result<Id, Diagnostic> {
@@ -103,10 +98,6 @@ impl Builder<'_> {
         Ok(out)
     }
 
-    fn members(&self, agent: usize) -> usize {
-        self.model.graph.elements(&self.model.agents[agent].shape).max(1)
-    }
-
     pub(super) fn state_axes(&self) -> Result<(Vec<StateAxis>, Vec<(usize, bool, bool)>, Option<usize>), Diagnostic> {
         let continuous = self
             .states
@@ -127,11 +118,7 @@ impl Builder<'_> {
         for (k, (s, e)) in self.states.iter().enumerate() {
             let state = &self.model.states[*s];
             let shape = &self.model.graph.inputs[state.input.0 as usize].shape;
-            let total = if self.single {
-                1
-            } else {
-                self.model.graph.elements(shape)
-            };
+            let total = self.mine(self.model.graph.elements(shape), shape);
             let name = element_name(self.model, &state.name, shape, *e, total);
             let d = state.domain;
             if d.integer {

@@ -1,4 +1,7 @@
 //! Noise as quadrature: outcomes with fixed or moving weights, or means.
+//!
+//! The chance of a draw may read another draw: draws are then unrolled in the order of who reads whom, and the joint chance
+//! of a node is the product of each draw's chance at the node.
 
 use super::shocks::continuous_rule;
 use super::{Builder, cannot};
@@ -20,11 +23,11 @@ impl Builder<'_> {
     pub(super) fn quadratures(&mut self) -> Result<Vec<Quadrature>, Diagnostic> {
         let model = self.model;
         let mut out = Vec::new();
-        for noise in &model.noises {
+        for k in self.drawn_after() {
+            let noise = &model.noises[k];
             let draw = &model.draws[noise.draw];
             let base = self.input_of(draw.input)?;
-            let owned = base.len() > 1;
-            let n = self.mine(base.len(), owned);
+            let n = self.mine(base.len(), &draw.shape);
             if self.options.deterministic {
                 self.mean_noise(noise)?;
                 continue;
@@ -63,6 +66,39 @@ impl Builder<'_> {
             }
         }
         Ok(out)
+    }
+
+    /// The noises, each after those that its law reads: outcomes stand for a draw from there on.
+    fn drawn_after(&self) -> Vec<usize> {
+        let model = self.model;
+        let g = &model.graph;
+        let reads = |k: usize| -> Vec<usize> {
+            let mut todo: Vec<NodeId> = model.noises[k].args.clone();
+            todo.extend(model.noises[k].outcomes.iter().flat_map(|(v, p)| [*v, *p]));
+            let mut seen = std::collections::BTreeSet::new();
+            while let Some(n) = todo.pop() {
+                if seen.insert(n) {
+                    todo.extend(crate::graph::shape::operands(&g.nodes[n.0 as usize].op));
+                }
+            }
+            (0..model.noises.len())
+                .filter(|o| *o != k && seen.contains(&model.noises[*o].node))
+                .collect()
+        };
+        let before: Vec<Vec<usize>> = (0..model.noises.len()).map(reads).collect();
+        let mut order: Vec<usize> = Vec::new();
+        while order.len() < before.len() {
+            let ready: Vec<usize> = (0..before.len())
+                .filter(|k| !order.contains(k) && before[*k].iter().all(|b| order.contains(b)))
+                .collect();
+            // The graph has no circles, so somebody is always ready.
+            if ready.is_empty() {
+                order.extend((0..before.len()).filter(|k| !order.contains(k)).collect::<Vec<_>>());
+                break;
+            }
+            order.extend(ready);
+        }
+        order
     }
 
     /// A finite noise by its outcomes: the base draw's input carries the number of the outcome.
@@ -216,7 +252,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// The product of the quadratures kept: what the inputs carry, the weights, and the moving weight.
+    /// The product of the quadratures kept: what the inputs carry, the fixed weights, and what multiplies them.
     #[allow(clippy::type_complexity)]
     pub(super) fn joint_noise(
         &mut self,
@@ -256,32 +292,6 @@ impl Builder<'_> {
                 });
             }
         }
-        if let Some(m) = moving {
-            // Fixed weights of the other noises join the moving one, node by node, through a table over nothing: they are
-            // multiplied into it as an expression of their own inputs.
-            let mut product = m;
-            for k in kept {
-                let q = &all[*k];
-                if q.moving.is_none() {
-                    let w = self.weight_expression(q);
-                    product = self.unroll.dag.mul(product, w);
-                }
-            }
-            return Ok((nodes, weights, Some(product)));
-        }
-        Ok((nodes, weights, None))
-    }
-
-    /// The weight of a quadrature with fixed weights as an expression of its input.
-    fn weight_expression(&mut self, q: &Quadrature) -> Id {
-        let dag = &mut self.unroll.dag;
-        let mut out = dag.constant(q.weights[q.weights.len() - 1]);
-        for i in (0..q.nodes.len() - 1).rev() {
-            let here = dag.constant(q.nodes[i]);
-            let same = dag.binary(crate::graph::Binary::Eq, q.input, here);
-            let w = dag.constant(q.weights[i]);
-            out = dag.select(same, w, out);
-        }
-        out
+        Ok((nodes, weights, moving))
     }
 }

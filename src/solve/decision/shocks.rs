@@ -36,7 +36,7 @@ impl Builder<'_> {
             let shock = &model.shocks[s];
             let now = self.input_of(shock.input)?;
             let next = self.input_of(shock.next)?;
-            let n = self.mine(now.len(), shock.owner.is_some());
+            let n = self.mine(now.len(), &shock.shape);
             first[s] = out.len();
             let (values, matrices, given, carries_link) = self.law(s, discretised)?;
             for e in 0..n {

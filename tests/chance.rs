@@ -30,7 +30,10 @@ fn mean(s: &Solved, name: &str) -> f64 {
 fn close(found: &[f64], right: &[f64], within: f64) {
     assert_eq!(found.len(), right.len(), "{found:?} {right:?}");
     for (x, y) in found.iter().zip(right) {
-        assert!((x - y).abs() <= within * (1.0 + y.abs()), "found {found:?}, right {right:?}");
+        assert!(
+            (x - y).abs() <= within * (1.0 + y.abs()),
+            "found {found:?}, right {right:?}"
+        );
     }
 }
 

@@ -328,14 +328,7 @@ impl<'a> Bellman<'a> {
 
     /// Probabilities of the noise nodes at `n` lanes that share shock, date and next shock, `[node][lane]`, in the order of
     /// [`Self::noises`].
-    pub fn chances(
-        &self,
-        at: At,
-        shock_next: usize,
-        states: &[&[f64]],
-        actions: &[&[f64]],
-        n: usize,
-    ) -> Vec<Vec<f64>> {
+    pub fn chances(&self, at: At, shock_next: usize, states: &[&[f64]], actions: &[&[f64]], n: usize) -> Vec<Vec<f64>> {
         self.noises
             .iter()
             .map(|&(noise, weight)| {
@@ -474,9 +467,9 @@ impl<'a> Bellman<'a> {
                             places[d] = axis.locate(scratch.next[d][i]);
                         }
                         let slopes = &mut scratch.slope[i * ns..(i + 1) * ns];
-                        scratch.after[i] =
-                            self.tensor
-                                .value_and_slopes(surface, &places[..ns], Some(&mut slopes[..]));
+                        scratch.after[i] = self
+                            .tensor
+                            .value_and_slopes(surface, &places[..ns], Some(&mut slopes[..]));
                         slopes.iter_mut().for_each(|s| *s *= scratch.discount[i]);
                     }
                 }

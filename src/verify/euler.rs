@@ -188,10 +188,10 @@ impl Euler<'_> {
                         for (s, axis) in self.bellman.tensor.axes().iter().enumerate() {
                             places[s] = axis.locate(scratch.next[s][i]);
                         }
-                        after =
-                            self.bellman
-                                .tensor
-                                .value_and_slopes(surface, &places[..ns], Some(&mut slopes[..ns]));
+                        after = self
+                            .bellman
+                            .tensor
+                            .value_and_slopes(surface, &places[..ns], Some(&mut slopes[..ns]));
                     }
                     let w = weight * p * scratch.chance[i];
                     for v in 0..ns + nc {

@@ -1,12 +1,20 @@
 //! What is said when econc itself is at fault: a panic. The process then ends with 101.
 
+use crate::diag::Diagnostic;
 use std::io::Write;
 use std::panic::PanicHookInfo;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Makes a panic say that it is a bug, and what to send.
-pub(super) fn install() {
+pub(super) fn install(json: bool) {
     let earlier = std::panic::take_hook();
+    let said = AtomicBool::new(false);
     std::panic::set_hook(Box::new(move |info| {
+        if json && !said.swap(true, Ordering::SeqCst) {
+            let error = Diagnostic::error("E0987", format!("a bug in econc: {}", message(info)))
+                .hint("standard error says what to send, and to whom");
+            super::screen::json_failure(101, &[error]);
+        }
         let _ = std::io::stderr().write_all(report(info).as_bytes());
         if std::env::var_os("RUST_BACKTRACE").is_some() {
             earlier(info);
@@ -14,17 +22,20 @@ pub(super) fn install() {
     }));
 }
 
-fn report(info: &PanicHookInfo) -> String {
-    let message = info
-        .payload()
+fn message(info: &PanicHookInfo) -> String {
+    info.payload()
         .downcast_ref::<&str>()
         .map(|s| s.to_string())
         .or_else(|| info.payload().downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_string());
+        .unwrap_or_else(|| "no message".to_string())
+}
+
+fn report(info: &PanicHookInfo) -> String {
+    let message = message(info);
     let place = info
         .location()
         .map_or_else(String::new, |l| format!("{}:{}", l.file(), l.line()));
-    let arguments: Vec<String> = std::env::args().collect();
+    let arguments: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
     text(&message, &place, &arguments)
 }
 

@@ -73,7 +73,9 @@ fn one(file: &Path, check: bool, screen: &Screen) -> (&'static str, Vec<Diagnost
         if !screen.json {
             screen.result(&format!("{}\n", source.name));
         }
-        return ("would change", Vec::new(), Exit::Fails);
+        let changes = Diagnostic::error("E0988", format!("`{}` is not in the standard layout", source.name))
+            .hint("econc fmt changes it");
+        return ("would change", vec![changes], Exit::Fails);
     }
     match replace(file, &formatted) {
         Ok(()) => {

@@ -15,9 +15,12 @@ pub(super) struct Globals {
     /// Seed of all random numbers
     #[arg(long, global = true, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
-    /// Number of threads (results do not depend on it)
+    /// Number of threads, at most four a core (results do not depend on it)
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) threads: Option<u16>,
+    /// Most memory to use, such as 800M or 4G (what is free)
+    #[arg(long, global = true, value_name = "SIZE", value_parser = super::memory::parsed)]
+    pub(super) memory: Option<u64>,
     /// Print JSON, for programs
     #[arg(long, global = true)]
     pub(super) json: bool,
@@ -62,19 +65,18 @@ impl Globals {
 
     /// Number of things that may run side by side.
     pub(super) fn workers(&self) -> usize {
-        self.threads.map_or_else(
-            || std::thread::available_parallelism().map_or(1, usize::from),
-            usize::from,
-        )
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        // More threads than this are no faster, and each takes memory.
+        let most = (4 * cores).max(16);
+        self.threads.map_or(cores, |n| usize::from(n).min(most))
     }
 
     /// Makes the pool of threads, if a number was asked for. Only for commands that compute.
     pub(super) fn start_threads(&self) {
-        if let Some(threads) = self.threads {
-            // Fails only if a pool exists already, which then is used.
-            let _ = rayon::ThreadPoolBuilder::new()
-                .num_threads(usize::from(threads))
-                .build_global();
+        // Fails if a pool exists already, which then is used, or if the system gives no more threads: fewer will do.
+        let mut threads = self.workers();
+        while rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().is_err() && threads > 1 {
+            threads /= 2;
         }
     }
 }

@@ -1,55 +1,81 @@
-//! Progress and Ctrl-C: what long work reports to, and asks whether to go on.
+//! Progress: what long work reports to, and asks whether to go on.
 
+use super::stop;
+use crate::report::number;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::Write;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-static HANDLER: OnceLock<()> = OnceLock::new();
 /// Shorter work shows no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Time between two lines where there is no terminal.
+const LINES: Duration = Duration::from_secs(30);
+/// The rate is that of about this long.
+const MEMORY: f64 = 10.0;
 
-/// A bar on the terminal, from one second on.
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Show {
+    /// Not at all.
+    Nothing,
+    /// A bar.
+    Bar,
+    /// A line now and then.
+    Lines,
+}
+
+/// A bar on the terminal from one second on, or a line every half minute.
 pub struct Meter {
     started: Instant,
     bar: Option<ProgressBar>,
+    lines: Option<Mutex<Instant>>,
 }
 
 impl Meter {
-    /// A meter; `shown`: on a terminal. From here on Ctrl-C sets the flag that [`Meter::stopped`] reads; a second
-    /// Ctrl-C ends the process at once (the run directory says `Interrupted` from its start).
-    pub(super) fn start(shown: bool) -> Self {
-        HANDLER.get_or_init(|| {
-            // Without a handler Ctrl-C ends the process at once, which is safe too.
-            let _ = ctrlc::set_handler(|| {
-                if INTERRUPTED.swap(true, Ordering::SeqCst) {
-                    std::process::exit(130);
+    /// A meter.
+    pub(super) fn start(show: Show) -> Self {
+        let now = Instant::now();
+        let bar = (show == Show::Bar).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+            // Work that has not reported yet is seen to be at work.
+            if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} {spinner} {msg}") {
+                bar.set_style(style);
+            }
+            bar.set_message("at work");
+            bar
+        });
+        if let Some(bar) = &bar {
+            let bar = bar.clone();
+            // Ends with the process; a bar that is finished draws nothing.
+            let _ = std::thread::Builder::new().name("bar".to_string()).spawn(move || {
+                std::thread::sleep(PATIENCE);
+                if !bar.is_finished() {
+                    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+                    bar.enable_steady_tick(Duration::from_millis(250));
                 }
             });
-        });
-        let bar = shown.then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()));
+        }
         Meter {
-            started: Instant::now(),
+            started: now,
             bar,
+            lines: (show == Show::Lines).then(|| Mutex::new(now)),
         }
     }
 
     /// Reports that `done` of `of` steps are done (`of` 0: not known); returns whether to go on.
     pub fn report(&self, done: u64, of: u64, message: &str) -> bool {
-        if let Some(bar) = &self.bar
-            && self.started.elapsed() >= PATIENCE
-        {
-            if bar.is_hidden() {
-                let template = if of > 0 {
-                    "{elapsed:>4} {wide_bar:.cyan/238} {pos}/{len} {msg}"
-                } else {
-                    "{elapsed:>4} {spinner} {pos} {msg}"
-                };
-                if let Ok(style) = ProgressStyle::with_template(template) {
+        if let Some(bar) = &self.bar {
+            let known = bar.length().is_some();
+            if !known && of > 0 {
+                if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} {wide_bar:.cyan/238} {pos}/{len} {msg}") {
                     bar.set_style(style);
                 }
-                bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+            } else if !known
+                && of == 0
+                && let Ok(style) = ProgressStyle::with_template("{elapsed:>4} {spinner} {pos} {msg}")
+            {
+                bar.set_style(style);
             }
             if of > 0 {
                 bar.set_length(of);
@@ -57,12 +83,23 @@ impl Meter {
             bar.set_position(done);
             bar.set_message(message.to_string());
         }
+        if let Some(last) = &self.lines
+            && let Ok(mut last) = last.try_lock()
+            && last.elapsed() >= LINES
+        {
+            *last = Instant::now();
+            let of = if of > 0 { format!(" of {of}") } else { String::new() };
+            let gap = if message.is_empty() { "" } else { ", " };
+            let text = format!("{}: {done}{of}{gap}{message}\n", number::duration(self.seconds()));
+            // Progress that cannot be shown is no fault.
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
         !self.stopped()
     }
 
-    /// Whether Ctrl-C was pressed.
+    /// Whether a signal came.
     pub fn stopped(&self) -> bool {
-        INTERRUPTED.load(Ordering::SeqCst)
+        stop::came_already()
     }
 
     /// Seconds since the start.
@@ -75,5 +112,49 @@ impl Meter {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// Steps a second, of late: a rate over all that has passed believes in the first seconds for too long.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rate {
+    /// Seconds and steps at earlier reports.
+    seen: std::collections::VecDeque<(f64, u64)>,
+}
+
+impl Rate {
+    /// Takes in that `done` steps were done after `seconds`; steps a second.
+    pub(super) fn after(&mut self, seconds: f64, done: u64) -> f64 {
+        if self.seen.is_empty() {
+            self.seen.push_back((0.0, 0));
+        }
+        // Not more often than needed, so that the list stays short.
+        if self.seen.back().is_none_or(|(t, _)| seconds - t >= MEMORY / 100.0) {
+            self.seen.push_back((seconds, done));
+        }
+        while self.seen.len() > 2 && self.seen.get(1).is_some_and(|(t, _)| *t <= seconds - MEMORY) {
+            self.seen.pop_front();
+        }
+        let (from, before) = self.seen.front().copied().unwrap_or_default();
+        done.saturating_sub(before) as f64 / (seconds - from).max(1e-3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_that_of_the_last_seconds() {
+        let mut rate = Rate::default();
+        assert_eq!(rate.after(2.0, 20), 10.0);
+        for second in 3..=60 {
+            // A slow start, then ten times as fast.
+            let x = rate.after(f64::from(second), 20 + 100 * (second as u64 - 2));
+            if second > 14 {
+                assert!((x - 100.0).abs() < 1e-9, "{second}: {x}");
+            }
+        }
+        assert!(rate.seen.len() < 200);
     }
 }

@@ -2,7 +2,7 @@
 //! listens for Ctrl-C.
 //!
 //! Exit status: 0 fine; 1 the model has errors or the certificate fails; 2 misuse, or a file that cannot be read or
-//! written; 101 a bug in econc; 130 stopped by Ctrl-C. What the commands call stands in [`pipeline`], the common course
+//! written, or more memory than there is; 101 a bug in econc; 128 and its number after a signal. `docs/exit_codes.md` is the table. What the commands call stands in [`pipeline`], the common course
 //! of everything that takes long (run directory, progress, interruption) in `session`.
 
 pub mod pipeline;
@@ -15,12 +15,14 @@ mod export;
 mod fmt;
 mod globals;
 mod graph;
+mod memory;
 pub mod meter;
 mod new;
 mod screen;
 mod session;
 mod simulate;
 mod solve;
+mod stop;
 mod sweep;
 mod templates;
 mod train;
@@ -29,7 +31,7 @@ mod tune;
 mod tuning;
 mod verify;
 
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Severity};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use globals::Globals;
@@ -52,7 +54,7 @@ use std::process::ExitCode;
         econc tune my_model.econ --trials 27     search over the options of a learner\n  \
         econc verify my_model.econ           solve, train, and judge the learned by the exact\n  \
         econc explain E0201                  what a message means\n\n\
-        Exit status: 0 fine, 1 the model or the certificate fails, 2 misuse, 101 a bug in econc, 130 stopped."
+        Exit status: 0 fine, 1 the model or the certificate fails, 2 misuse, 101 a bug in econc, 130 stopped (Ctrl-C)."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -87,7 +89,7 @@ enum Exit {
     Fails,
     /// Misuse, or a file that cannot be read or written.
     Misuse,
-    /// Ctrl-C.
+    /// A signal.
     Interrupted,
 }
 
@@ -97,7 +99,7 @@ impl Exit {
             Exit::Fine => 0,
             Exit::Fails => 1,
             Exit::Misuse => 2,
-            Exit::Interrupted => 130,
+            Exit::Interrupted => stop::exit_code(),
         }
     }
 }
@@ -111,25 +113,73 @@ struct Failure {
 
 impl From<Diagnostic> for Failure {
     fn from(diagnostic: Diagnostic) -> Self {
+        Failure::of(vec![diagnostic])
+    }
+}
+
+impl Failure {
+    /// A failure before any work; whoever asked for what cannot be done misused econc.
+    fn of(diagnostics: Vec<Diagnostic>) -> Failure {
         Failure {
-            exit: Exit::Misuse,
-            diagnostics: vec![diagnostic],
+            exit: Exit::of(&diagnostics),
+            diagnostics,
         }
     }
 }
 
+impl Exit {
+    /// The status of errors: the same kind of failure ends with the same status, whichever command met it.
+    fn of(diagnostics: &[Diagnostic]) -> Exit {
+        let mut errors = diagnostics.iter().filter(|d| d.severity == Severity::Error).peekable();
+        if errors.peek().is_none() {
+            Exit::Fine
+        } else if errors.clone().any(|d| d.code == "E0906") {
+            Exit::Interrupted
+        } else if errors.all(misuse) {
+            Exit::Misuse
+        } else {
+            Exit::Fails
+        }
+    }
+}
+
+/// Whether an error is about the command and its files, not about the model and its solution.
+fn misuse(d: &Diagnostic) -> bool {
+    refused(d) || d.code.starts_with("E095") || matches!(d.code.as_str(), "E0925" | "E0982" | "E0983")
+}
+
+/// Whether an error says that what was asked for cannot be begun; a run then leaves no directory.
+fn refused(d: &Diagnostic) -> bool {
+    let on_the_command_line =
+        d.primary.is_none() && (d.code.starts_with("E080") || matches!(d.code.as_str(), "E0812" | "E0815" | "E0816"));
+    let asked = [
+        "E0923", "E0927", "E0929", "E0940", "E0954", "E0980", "E0981", "E0984", "E0986",
+    ];
+    on_the_command_line || d.code.starts_with("E096") || asked.contains(&d.code.as_str())
+}
+
 /// Runs the program on the process's arguments and returns its exit status.
 pub fn main() -> ExitCode {
-    bug::install();
+    let json = std::env::args_os().take_while(|a| a != "--").any(|a| a == "--json");
+    bug::install(json);
+    stop::listen(json);
+    memory::limit(None, json);
     let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             // Nothing can be done if even this cannot be printed.
-            let _ = error.print();
+            if json && !asked {
+                screen::json_failure(2, &[unread(&error)]);
+            } else {
+                let _ = error.print();
+            }
             return ExitCode::from(if asked { 0 } else { 2 });
         }
     };
+    if let Some(bytes) = cli.globals.memory {
+        memory::limit(Some(bytes), json);
+    }
     let screen = Screen::new(&cli.globals);
     let result = run(&cli, &screen);
     let exit = match result {
@@ -140,6 +190,25 @@ pub fn main() -> ExitCode {
         }
     };
     ExitCode::from(screen.closed_with(exit).code())
+}
+
+/// A command line that cannot be read, as a message.
+fn unread(error: &clap::Error) -> Diagnostic {
+    let text = error.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
+    let first = lines.next().unwrap_or("the arguments cannot be read");
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let mut out = Diagnostic::error("E0980", first);
+    for line in lines.filter(|l| !l.starts_with("For more information")) {
+        out = match line.strip_prefix("tip: ") {
+            Some(tip) => out.hint(tip),
+            None => out.note(line),
+        };
+    }
+    if out.hint.is_none() {
+        out = out.hint("econc COMMAND --help shows what a command takes");
+    }
+    out
 }
 
 fn parse() -> Result<Cli, clap::Error> {

@@ -3,7 +3,7 @@
 
 use super::meter::Meter;
 use crate::diag::render::Sources;
-use crate::diag::{self, Diagnostic};
+use crate::diag::{self, Diagnostic, Severity};
 use crate::report::content::Content;
 use crate::report::draw::{Drawing, drawing_of};
 use crate::report::outcome;
@@ -16,6 +16,11 @@ use std::path::{Path, PathBuf};
 
 /// `--set name=value`, in the order given.
 pub type Overrides = Vec<(String, String)>;
+
+/// Bytes of the largest file that is read as a model.
+const LARGEST_MODEL: u64 = 4_000_000;
+/// Most messages of one file.
+const MOST_MESSAGES: usize = 200;
 
 /// A model file.
 #[derive(Clone, Debug)]
@@ -97,7 +102,7 @@ pub enum Behaviour {
 impl Source {
     /// Reads a file, or standard input for `-`.
     ///
-    /// Errors: E0960 (cannot be read), E0961 (not UTF-8).
+    /// Errors: E0960 (cannot be read), E0961 (not UTF-8), E0984 (too large).
     pub fn read(path: &Path) -> Result<Source, Diagnostic> {
         let stdin = path == Path::new("-");
         let name = if stdin {
@@ -107,11 +112,22 @@ impl Source {
         };
         let mut bytes = Vec::new();
         let read = if stdin {
-            std::io::stdin().lock().read_to_end(&mut bytes).map(drop)
+            std::io::stdin()
+                .lock()
+                .take(LARGEST_MODEL + 1)
+                .read_to_end(&mut bytes)
+                .map(drop)
         } else {
-            std::fs::read(path).map(|b| bytes = b)
+            std::fs::File::open(path)
+                .and_then(|f| f.take(LARGEST_MODEL + 1).read_to_end(&mut bytes))
+                .map(drop)
         };
         read.map_err(|e| unreadable(path, &name, &e))?;
+        if bytes.len() as u64 > LARGEST_MODEL {
+            return Err(Diagnostic::error("E0984", format!("`{name}` is too large to be a model"))
+                .note(format!("it has more than {}", super::memory::size(LARGEST_MODEL)))
+                .hint("name a model file"));
+        }
         let text = String::from_utf8(bytes).map_err(|e| {
             let at = e.utf8_error().valid_up_to();
             let line = e.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
@@ -185,7 +201,17 @@ pub fn compile(source: &Source, overrides: &Overrides, members: Option<usize>) -
         file_name: stem.unwrap_or_default(),
         ..Options::default()
     };
-    let (model, diagnostics) = crate::compile(&source.text, &options);
+    let (model, mut diagnostics) = crate::compile(&source.text, &options);
+    if diagnostics.len() > MOST_MESSAGES {
+        // Errors first, so that what is left out is less bad than what is shown.
+        diagnostics.sort_by_key(|d| d.severity != Severity::Error);
+        let more = diagnostics.len() - MOST_MESSAGES;
+        diagnostics.truncate(MOST_MESSAGES);
+        diagnostics.push(
+            Diagnostic::warning("W0981", format!("{more} more messages are not shown"))
+                .hint("mend the first ones: most mistakes cause others"),
+        );
+    }
     (model.map(|model| Compiled { model }), diagnostics)
 }
 
@@ -329,9 +355,37 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
         seed: options.seed,
         on_chain: options.on_chain,
     };
+    fits(compiled, options)?;
     let mut progress = |done: usize, of: usize| meter.report(done as u64, of as u64, "");
     let simulation = env::simulate::simulate(model, &behaviour, &asked, &mut progress).map_err(|d| vec![d])?;
     Ok(outcome::of_simulation(model, &simulation, &words))
+}
+
+/// Errs where the worlds of a simulation would need more memory than there is.
+///
+/// Errors: E0981.
+fn fits(compiled: &Compiled, options: &SimulateOptions) -> Result<(), Vec<Diagnostic>> {
+    let graph = &compiled.model.graph;
+    let largest = graph.nodes.iter().map(|n| graph.elements(&n.shape)).max().unwrap_or(1);
+    let named = compiled.model.names.iter().filter(|n| n.phase > crate::graph::Phase::Constant);
+    let numbers: u64 = named
+        .map(|n| graph.elements(&graph.nodes[n.node.0 as usize].shape) as u64)
+        .sum();
+    // What is seen of one period; states and draws stand there twice.
+    let bytes = numbers.saturating_mul(8 * 2).saturating_mul(options.worlds as u64);
+    let room = super::memory::room();
+    if bytes <= room {
+        return Ok(());
+    }
+    Err(vec![
+        Diagnostic::error(
+            "E0981",
+            format!("one period would take {}", super::memory::size(bytes)),
+        )
+        .note(format!("there is room for {}", super::memory::size(room)))
+        .note(format!("{} worlds, {largest} numbers in the largest vector", options.worlds))
+        .hint("fewer --worlds or --members; --memory SIZE sets another limit"),
+    ])
 }
 
 /// Trains and judges.

@@ -3,6 +3,7 @@
 //! A reader that goes away (`econc graph m.econ | head`) is no error: printing then stops quietly.
 
 use super::globals::{Color, Globals};
+use super::meter::Show;
 use super::pipeline::{Source, render};
 use super::{Exit, Failure};
 use crate::diag::{Diagnostic, Severity};
@@ -42,9 +43,13 @@ impl Screen {
         self.color_out
     }
 
-    /// Whether progress may be drawn.
-    pub(super) fn shows_progress(&self) -> bool {
-        !self.quiet && !self.json && std::io::stderr().is_terminal()
+    /// How progress is shown.
+    pub(super) fn progress(&self) -> Show {
+        match (self.quiet, std::io::stderr().is_terminal()) {
+            (true, _) => Show::Nothing,
+            (false, true) if !self.json => Show::Bar,
+            (false, _) => Show::Lines,
+        }
     }
 
     /// The width of the terminal, or 100.
@@ -92,11 +97,9 @@ impl Screen {
 
     /// Prints why a command could not be carried out.
     pub(super) fn failure(&self, failure: &Failure) {
+        super::stop::last_word();
         if self.json {
-            self.json(&serde_json::json!({
-                "exit": failure.exit.code(),
-                "diagnostics": failure.diagnostics,
-            }));
+            json_failure(failure.exit.code(), &failure.diagnostics);
         }
         self.diagnostics(&failure.diagnostics, None);
     }
@@ -109,6 +112,13 @@ impl Screen {
             exit
         }
     }
+}
+
+/// Prints in JSON why nothing was done.
+pub(super) fn json_failure(exit: u8, diagnostics: &[Diagnostic]) {
+    let value = serde_json::json!({ "status": "failed", "exit": exit, "diagnostics": diagnostics });
+    // Nothing can be done if even this cannot be printed.
+    let _ = std::io::stdout().write_all(format!("{value:#}\n").as_bytes());
 }
 
 fn terminal_width() -> Option<usize> {

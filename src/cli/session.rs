@@ -6,11 +6,11 @@ use super::globals::Globals;
 use super::meter::Meter;
 use super::pipeline::{self, Compiled, Overrides, Source};
 use super::screen::Screen;
-use super::{Exit, Failure, sweep};
+use super::{Exit, Failure, refused, stop, sweep};
 use crate::diag::{Diagnostic, Severity};
 use crate::report::content::Content;
 use crate::report::number;
-use crate::report::run::{Manifest, Place, RunDirectory, Status};
+use crate::report::run::{Manifest, Place, RunDirectory, Status, inspect, interrupted, open_complete};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,12 @@ use std::path::{Path, PathBuf};
 pub(super) const RUNS: &str = "runs";
 
 /// What a command asks of every run.
+#[derive(Default)]
 pub(super) struct Job {
+    /// The subcommand; `econc ACTION --resume RUN` goes on with a run.
+    pub(super) action: &'static str,
+    /// Files that say what was asked; part of the run from its beginning.
+    pub(super) files: Vec<(&'static str, Vec<u8>)>,
     /// For the manifest.
     pub(super) settings: BTreeMap<String, String>,
     /// Members that stand for a continuum, if asked for.
@@ -36,7 +41,7 @@ pub(super) fn run(
     let source = Source::read(file)?;
     let (sweeps, runs) = sweep::runs(&globals.set)?;
     if !sweeps.is_empty() {
-        return sweep::run(&source, globals, screen, job, &sweeps, &runs, &work);
+        return sweep::run(&source, globals, screen, job, &sweeps, &runs, None, &work);
     }
     let (compiled, diagnostics) = match compile(&source, &globals.set, job, screen) {
         Ok(compiled) => compiled,
@@ -45,8 +50,140 @@ pub(super) fn run(
     globals.start_threads();
     let place = place(globals, &compiled);
     let run = open(&source, globals, &globals.set, job, place)?;
-    let ended = one(run, &source, screen, &compiled, diagnostics, &|c, m, _| work(c, m))?;
+    at_work(&run);
+    let ended = one(run, &source, screen, &compiled, diagnostics, true, &|c, m, _| work(c, m))?;
     Ok(shown(screen, &ended))
+}
+
+/// A run that is taken up again.
+pub(super) struct Resumed {
+    /// Its directory.
+    pub(super) run: RunDirectory,
+    /// Its model.
+    pub(super) source: Source,
+    /// What it was.
+    pub(super) manifest: Manifest,
+}
+
+/// Takes up an interrupted run of a subcommand. A run that came to its end and was killed before it had its name gets that,
+/// and there is nothing more to do: its status is the second case.
+///
+/// Errors: E0953, E0954, E0955, E0956, E0986.
+pub(super) fn resumed(directory: &Path, action: &str, screen: &Screen) -> Result<Result<Resumed, Exit>, Failure> {
+    // A run that came to its end has nothing to resume; `RunDirectory::resume` says so.
+    let directory = match open_complete(directory) {
+        Ok(done) => done.directory,
+        Err(_) => interrupted(directory)?,
+    };
+    let (manifest, _) = inspect(&directory)?;
+    if manifest.action != action {
+        let error = Diagnostic::error(
+            "E0954",
+            format!("the run in {} is not one of econc {action}", directory.display()),
+        );
+        let error = match manifest.action.as_str() {
+            "" => error.hint("run its command again"),
+            other => error.hint(format!("econc {other} --resume {}", directory.display())),
+        };
+        return Err(error.into());
+    }
+    if let Some((directory, status)) = RunDirectory::finish_move(&directory)? {
+        stop::last_word();
+        if screen.json {
+            screen.json(&serde_json::json!({
+                "status": status.to_string(),
+                "directory": directory.display().to_string(),
+                "diagnostics": if status == Status::Complete { Vec::new() } else { vec![Diagnostic::error(
+                    "E0953",
+                    format!("the run came to its end, and failed: {}", manifest.reason.clone().unwrap_or_default()),
+                )] },
+            }));
+        } else {
+            screen.result(&format!("{status}, all of it was there: {}\n", directory.display()));
+        }
+        return Ok(Err(match status {
+            Status::Complete => Exit::Fine,
+            Status::Failed | Status::Running | Status::Interrupted => Exit::Fails,
+        }));
+    }
+    let run = RunDirectory::resume(&directory)?;
+    let source = Source::read(&directory.join("model.econ"))?;
+    let source = Source {
+        name: manifest.model.clone(),
+        ..source
+    };
+    Ok(Ok(Resumed { run, source, manifest }))
+}
+
+/// Goes on with a run that was taken up again, to the same end as if it had not been interrupted.
+pub(super) fn go_on(
+    resumed: Resumed,
+    globals: &Globals,
+    screen: &Screen,
+    members: Option<usize>,
+    work: impl Fn(&Compiled, &Meter, &RunDirectory) -> Result<Content, Vec<Diagnostic>>,
+) -> Result<Exit, Failure> {
+    let Resumed { run, source, manifest } = resumed;
+    let job = Job {
+        members,
+        settings: manifest.settings.clone(),
+        ..Job::default()
+    };
+    at_work(&run);
+    let (compiled, diagnostics) = match compile(&source, &manifest.overrides, &job, screen) {
+        Ok(compiled) => compiled,
+        Err(exit) => return Ok(exit),
+    };
+    globals.start_threads();
+    let ended = one(run, &source, screen, &compiled, diagnostics, false, &work)?;
+    Ok(shown(screen, &ended))
+}
+
+/// What a run that is taken up again was asked.
+///
+/// Errors: E0955.
+pub(super) fn asked<T: serde::de::DeserializeOwned>(resumed: &Resumed, file: &str) -> Result<T, Diagnostic> {
+    let unread = |what: String| {
+        let place = resumed.run.path().display();
+        Diagnostic::error("E0955", format!("what the run in {place} was asked cannot be read"))
+            .note(format!("{file}: {what}"))
+            .hint("run its command again")
+    };
+    let bytes = resumed.run.kept(file)?.ok_or_else(|| unread("there is no such file".into()))?;
+    serde_json::from_slice(&bytes).map_err(|e| unread(e.to_string()))
+}
+
+/// As [`go_on`], for commands whose runs may be sweeps.
+pub(super) fn go_on_swept(
+    resumed: Resumed,
+    action: &'static str,
+    globals: &Globals,
+    screen: &Screen,
+    members: Option<usize>,
+    work: impl Fn(&Compiled, &Meter) -> Result<Content, Vec<Diagnostic>>,
+) -> Result<Exit, Failure> {
+    let (sweeps, runs) = sweep::runs(&resumed.manifest.overrides)?;
+    if sweeps.is_empty() {
+        return go_on(resumed, globals, screen, members, |c, m, _| work(c, m));
+    }
+    let job = Job {
+        action,
+        members,
+        settings: resumed.manifest.settings.clone(),
+        files: Vec::new(),
+    };
+    // Seeds and thus numbers are those of the run, not of this command line.
+    let globals = Globals {
+        seed: resumed.manifest.seed,
+        ..globals.clone()
+    };
+    sweep::run(&resumed.source, &globals, screen, &job, &sweeps, &runs, Some(resumed.run), &work)
+}
+
+/// From here on a stop says where the run is, and how to go on.
+pub(super) fn at_work(run: &RunDirectory) {
+    let (directory, action) = (run.path(), &run.manifest().action);
+    stop::at_work(directory, &format!("econc {action} --resume {}", directory.display()));
 }
 
 /// As [`run`], on a source at hand, without sweeps, in the run directory that `opened` gives for its place; `work` may keep
@@ -59,20 +196,21 @@ pub(super) fn run_on(
     opened: impl FnOnce(&Compiled, Place) -> Result<RunDirectory, Vec<Diagnostic>>,
     work: impl Fn(&Compiled, &Meter, &RunDirectory) -> Result<Content, Vec<Diagnostic>>,
 ) -> Result<Exit, Failure> {
-    let job = Job {
-        settings: BTreeMap::new(),
-        members: None,
-    };
-    let (compiled, diagnostics) = match compile(source, set, &job, screen) {
+    let (compiled, diagnostics) = match compile(source, set, &Job::default(), screen) {
         Ok(compiled) => compiled,
         Err(exit) => return Ok(exit),
     };
     globals.start_threads();
+    // The file holds by itself, so what is wrong with the work stands on the command line.
     let run = opened(&compiled, place(globals, &compiled)).map_err(|diagnostics| Failure {
-        exit: Exit::Misuse,
+        exit: match Exit::of(&diagnostics) {
+            Exit::Interrupted => Exit::Interrupted,
+            Exit::Fine | Exit::Fails | Exit::Misuse => Exit::Misuse,
+        },
         diagnostics,
     })?;
-    let ended = one(run, source, screen, &compiled, diagnostics, &work)?;
+    at_work(&run);
+    let ended = one(run, source, screen, &compiled, diagnostics, true, &work)?;
     Ok(shown(screen, &ended))
 }
 
@@ -92,13 +230,17 @@ fn place(globals: &Globals, compiled: &Compiled) -> Place {
 
 /// Shows how a run ended, and the exit status.
 fn shown(screen: &Screen, ended: &Ended) -> Exit {
+    stop::last_word();
     match &ended.content {
         Some(content) => report(content, screen, ended),
         None => end(screen, ended),
     }
     match ended.status {
         Status::Complete => Exit::Fine,
-        Status::Failed | Status::Running => Exit::Fails,
+        Status::Failed | Status::Running => match Exit::of(&ended.diagnostics) {
+            Exit::Fine => Exit::Fails,
+            other => other,
+        },
         Status::Interrupted => Exit::Interrupted,
     }
 }
@@ -116,7 +258,7 @@ pub(super) fn compile(
         Some(compiled) => Ok((compiled, diagnostics)),
         None => {
             if screen.json {
-                screen.json(&serde_json::json!({ "status": "failed", "diagnostics": diagnostics }));
+                screen.json(&serde_json::json!({ "status": "failed", "exit": 1, "diagnostics": diagnostics }));
             }
             Err(Exit::Fails)
         }
@@ -133,23 +275,30 @@ pub(super) struct Ended {
     pub(super) seconds: f64,
 }
 
-/// Works under a meter and ends the run directory. Errors of the work are shown; results are the caller's to show.
+/// Works under a meter and ends the run directory. Errors of the work are shown; results are the caller's to show. A `fresh`
+/// run that is refused before anything is done leaves no directory.
 pub(super) fn one(
     mut run: RunDirectory,
     source: &Source,
     screen: &Screen,
     compiled: &Compiled,
     mut diagnostics: Vec<Diagnostic>,
+    fresh: bool,
     work: &dyn Fn(&Compiled, &Meter, &RunDirectory) -> Result<Content, Vec<Diagnostic>>,
 ) -> Result<Ended, Failure> {
-    let meter = Meter::start(screen.shows_progress());
+    let meter = Meter::start(screen.progress());
     let result = work(compiled, &meter, &run);
     meter.finish();
     let seconds = meter.seconds();
     let result = match result {
         _ if meter.stopped() => {
-            diagnostics.extend(result.err().unwrap_or_default());
-            Err((Status::Interrupted, "stopped by Ctrl-C".to_string()))
+            let command = format!("econc {} --resume {}", run.manifest().action, run.path().display());
+            diagnostics.push(stop::stopped(Some(&command)));
+            Err((Status::Interrupted, format!("stopped by {}", stop::name())))
+        }
+        Err(errors) if fresh && !errors.is_empty() && errors.iter().all(refused) => {
+            run.abandon();
+            return Err(Failure::of(errors));
         }
         Err(errors) => {
             screen.diagnostics(&errors, Some(source));
@@ -203,7 +352,9 @@ pub(super) fn open(
     job: &Job,
     place: Place,
 ) -> Result<RunDirectory, Diagnostic> {
-    let command: Vec<String> = std::env::args().collect();
+    let command: Vec<String> = std::env::args_os()
+        .map(|a| a.to_string_lossy().into_owned())
+        .collect();
     let mut manifest = Manifest::new(
         command,
         &source.name,
@@ -213,9 +364,10 @@ pub(super) fn open(
     );
     manifest.overrides = set.clone();
     manifest.settings = job.settings.clone();
-    let mut run = RunDirectory::create(place, manifest)?;
-    run.write("model.econ", source.text.as_bytes())?;
-    Ok(run)
+    manifest.action = job.action.to_string();
+    let mut files: Vec<(&str, &[u8])> = vec![("model.econ", source.text.as_bytes())];
+    files.extend(job.files.iter().map(|(name, bytes)| (*name, bytes.as_slice())));
+    RunDirectory::create_with(place, manifest, &files)
 }
 
 /// Prints how it went and where the files are.
@@ -230,7 +382,7 @@ fn report(content: &Content, screen: &Screen, ended: &Ended) {
         let mut json = content.to_json();
         json["status"] = status.to_string().into();
         json["directory"] = directory.display().to_string().into();
-        json["diagnostics"] = serde_json::json!(content.diagnostics);
+        json["diagnostics"] = serde_json::json!(said(ended));
         screen.json(&json);
         return;
     }
@@ -250,6 +402,28 @@ fn report(content: &Content, screen: &Screen, ended: &Ended) {
     }
     text.push_str(")\n");
     screen.result(&text);
+}
+
+/// The messages of a run, with one for a certificate that fails.
+pub(super) fn said(ended: &Ended) -> Vec<Diagnostic> {
+    let mut out = ended.diagnostics.clone();
+    if let Some(content) = &ended.content
+        && ended.status == Status::Failed
+        && out.iter().all(|d| d.severity != Severity::Error)
+    {
+        out.push(does_not_hold(content));
+    }
+    out
+}
+
+/// That a certificate fails, as a message.
+fn does_not_hold(content: &Content) -> Diagnostic {
+    let fails = content.certificate.iter().filter(|c| c.pass == Some(false));
+    let error = Diagnostic::error("E0985", "the certificate does not hold");
+    let error = fails.fold(error, |d, c| {
+        d.note(format!("{}: {}, {}", c.name, c.measured_text(), c.bound))
+    });
+    error.hint("report.html shows every line of it")
 }
 
 fn why(content: &Content) -> String {
@@ -274,10 +448,16 @@ fn end(screen: &Screen, ended: &Ended) {
         screen.json(&serde_json::json!({
             "status": status.to_string(),
             "directory": directory.to_string(),
+            "seconds": ended.seconds,
             "diagnostics": ended.diagnostics,
         }));
     } else {
         screen.remark(&format!("{status}: what there is stands in {directory}"));
+        if ended.status == Status::Interrupted
+            && let Some(hint) = ended.diagnostics.iter().rev().find_map(|d| d.hint.as_ref())
+        {
+            screen.remark(hint);
+        }
     }
 }
 
@@ -304,10 +484,7 @@ mod tests {
         let fixed = ["econc", "--out", out, "--quiet", "--color", "never"];
         let globals = Line::parse_from(fixed.iter().chain(more)).globals;
         let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/growth.econ");
-        let job = Job {
-            settings: BTreeMap::new(),
-            members: None,
-        };
+        let job = Job::default();
         run(&model, &globals, &Screen::new(&globals), &job, work)
     }
 

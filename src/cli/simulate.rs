@@ -3,13 +3,16 @@
 use super::globals::Globals;
 use super::pipeline::{self, Behaviour, SimulateOptions};
 use super::screen::Screen;
-use super::session::{self, Job};
+use super::session::{self, Job, Resumed};
 use super::{Exit, Failure};
 use crate::diag::Diagnostic;
 use crate::report::run::open_complete;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+/// Name of the subcommand, in manifests.
+const ACTION: &str = "simulate";
 
 /// Run a model forward
 #[derive(Args)]
@@ -18,11 +21,12 @@ use std::path::{Path, PathBuf};
     econc simulate growth.econ --policy fixed:s=0.2 --periods 500\n  \
     econc simulate growth.econ --policy runs/growth-0001 --scenario evaluation\n  \
     econc simulate krusell_smith.econ --members 10000\n  \
-    econc simulate growth.econ --policy fixed:s=0.2 --set alpha=0.2..0.4:5")]
+    econc simulate growth.econ --policy fixed:s=0.2 --set alpha=0.2..0.4:5\n  \
+    econc simulate --resume runs/growth-0002                    the same again, where it was interrupted")]
 pub(super) struct Arguments {
     /// A model file
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "resume")]
+    file: Option<PathBuf>,
     /// Who chooses: `random`, `fixed:NAME=VALUE,..`, `rule` (the policies in the file), or a run directory
     #[arg(long, value_name = "POLICY", default_value = "random")]
     policy: String,
@@ -41,9 +45,21 @@ pub(super) struct Arguments {
     /// Run continuous shocks on the chain that the solution was found on, instead of their own law
     #[arg(long)]
     on_chain: bool,
+    /// Go on with an interrupted run
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "policy", "scenario", "periods", "worlds", "members", "on_chain"])]
+    resume: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    if let Some(directory) = &arguments.resume {
+        return match session::resumed(directory, ACTION, screen)? {
+            Ok(resumed) => resume(resumed, globals, screen),
+            Err(exit) => Ok(exit),
+        };
+    }
+    let Some(file) = &arguments.file else {
+        return Err(Diagnostic::error("E0962", "no model file was named").into());
+    };
     let options = SimulateOptions {
         behaviour: behaviour(&arguments.policy)?,
         scenario: arguments.scenario.clone(),
@@ -70,10 +86,30 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         settings.insert("on_chain".to_string(), "true".to_string());
     }
     let job = Job {
+        action: ACTION,
+        files: Vec::new(),
         settings,
         members: arguments.members.map(|n| n as usize),
     };
-    session::run(&arguments.file, globals, screen, &job, |compiled, meter| {
+    session::run(file, globals, screen, &job, |compiled, meter| {
+        pipeline::simulate(compiled, &options, meter)
+    })
+}
+
+/// Simulates again what was interrupted, as it was asked for.
+fn resume(resumed: Resumed, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    let setting = |key: &str| resumed.manifest.settings.get(key).cloned();
+    let number = |key: &str| setting(key).and_then(|n| n.parse::<usize>().ok());
+    let options = SimulateOptions {
+        behaviour: behaviour(setting("policy").as_deref().unwrap_or("random"))?,
+        scenario: setting("scenario"),
+        periods: number("periods"),
+        worlds: number("worlds").unwrap_or(1),
+        seed: resumed.manifest.seed,
+        on_chain: setting("on_chain").is_some(),
+    };
+    let members = number("members");
+    session::go_on_swept(resumed, ACTION, globals, screen, members, |compiled, meter| {
         pipeline::simulate(compiled, &options, meter)
     })
 }

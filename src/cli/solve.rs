@@ -3,11 +3,15 @@
 use super::globals::Globals;
 use super::pipeline::{self, SolveOptions};
 use super::screen::Screen;
-use super::session::{self, Job};
+use super::session::{self, Job, Resumed};
 use super::{Exit, Failure};
+use crate::diag::Diagnostic;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+/// Name of the subcommand, in manifests.
+const ACTION: &str = "solve";
 
 /// Solve a model and certify the solution
 #[derive(Args)]
@@ -17,13 +21,14 @@ use std::path::PathBuf;
     econc solve growth.econ --set beta=0.9..0.98:5                 five values, one table\n  \
     econc solve growth.econ --set method=grid_search --set grid.k='log(400)'\n  \
     econc solve cournot.econ --concept collusive\n  \
-    econc solve growth.econ --json | jq .certificate\n\n\
+    econc solve growth.econ --json | jq .certificate\n  \
+    econc solve --resume runs/growth-0002                          the same again, where it was interrupted\n\n\
     The files go to runs/NAME-0001, the next free number. A solution whose certificate fails is kept as\n\
     runs/NAME-0001.failed, and the exit status is 1.")]
 pub(super) struct Arguments {
     /// A model file
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "resume")]
+    file: Option<PathBuf>,
     /// What counts as a solution: planner, competitive, nash, collusive, stackelberg
     #[arg(long, value_name = "CONCEPT")]
     concept: Option<String>,
@@ -33,9 +38,21 @@ pub(super) struct Arguments {
     /// What policies may depend on: observed (the default) or full
     #[arg(long, value_name = "WHAT")]
     information: Option<String>,
+    /// Go on with an interrupted run
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "concept", "method", "information"])]
+    resume: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    if let Some(directory) = &arguments.resume {
+        return match session::resumed(directory, ACTION, screen)? {
+            Ok(resumed) => resume(resumed, globals, screen),
+            Err(exit) => Ok(exit),
+        };
+    }
+    let Some(file) = &arguments.file else {
+        return Err(Diagnostic::error("E0962", "no model file was named").into());
+    };
     let mut settings = BTreeMap::new();
     for (key, value) in [
         ("concept", &arguments.concept),
@@ -54,10 +71,25 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     };
     pipeline::solvable(&options)?;
     let job = Job {
+        action: ACTION,
         settings,
-        members: None,
+        ..Job::default()
     };
-    session::run(&arguments.file, globals, screen, &job, |compiled, meter| {
+    session::run(file, globals, screen, &job, |compiled, meter| {
+        pipeline::solve(compiled, &options, meter)
+    })
+}
+
+/// Solves again what was interrupted, as it was asked for.
+fn resume(resumed: Resumed, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    let setting = |key: &str| resumed.manifest.settings.get(key).cloned();
+    let options = SolveOptions {
+        concept: setting("concept"),
+        method: setting("method"),
+        information: setting("information"),
+        seed: resumed.manifest.seed,
+    };
+    session::go_on_swept(resumed, ACTION, globals, screen, None, |compiled, meter| {
         pipeline::solve(compiled, &options, meter)
     })
 }

@@ -14,7 +14,7 @@ use crate::diag::Diagnostic;
 use crate::report::content::{Content, NamedTable};
 use crate::report::run::{Place, RunDirectory, Status};
 use crate::report::table::Table;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Most runs of one sweep.
 const MOST_RUNS: usize = 10_000;
@@ -124,11 +124,28 @@ fn wrong(name: &str, text: &str, why: &str) -> Diagnostic {
 struct Row {
     set: Vec<String>,
     status: Status,
+    diagnostics: Vec<Diagnostic>,
     place: String,
     numbers: Vec<(String, f64)>,
 }
 
-/// Runs `work` for every run of a sweep.
+fn numbered(i: usize, width: usize) -> String {
+    format!("run-{:0width$}", i + 1)
+}
+
+/// Removes a run of a sweep, however it ended.
+fn remove_run(whole: &Path, name: &str) {
+    for entry in std::fs::read_dir(whole).into_iter().flatten().flatten() {
+        let found = entry.file_name();
+        let found = found.to_string_lossy();
+        if found == name || found.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')) {
+            // What stays in the way is found when the run is opened.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Runs `work` for every run of a sweep; in the directory of a sweep that was interrupted, if there is one.
 pub(super) fn run(
     source: &Source,
     globals: &Globals,
@@ -136,6 +153,7 @@ pub(super) fn run(
     job: &Job,
     sweeps: &[Sweep],
     runs: &[Overrides],
+    resumed: Option<RunDirectory>,
     work: &dyn Fn(&Compiled, &Meter) -> Result<Content, Vec<Diagnostic>>,
 ) -> Result<Exit, Failure> {
     let mut compiled = Vec::new();
@@ -149,6 +167,7 @@ pub(super) fn run(
         }
     }
     globals.start_threads();
+    let width = runs.len().to_string().len().max(3);
     let first = &compiled[0].0;
     let name = first.name().to_string();
     let title = first.model.title.clone();
@@ -162,19 +181,36 @@ pub(super) fn run(
             name: format!("{name}-sweep"),
         },
     };
-    let whole = session::open(source, globals, &globals.set, job, place)?;
+    let whole = match resumed {
+        Some(whole) => {
+            // What a sweep had come to is quickly done again; what is half done is in the way.
+            for i in 0..runs.len() {
+                remove_run(whole.path(), &numbered(i, width));
+            }
+            whole
+        }
+        None => session::open(source, globals, &globals.set, job, place)?,
+    };
+    session::at_work(&whole);
     let mut rows: Vec<Row> = Vec::new();
     let mut seconds = 0.0;
     let mut stopped = false;
-    let width = runs.len().to_string().len().max(3);
     for (i, ((model, diagnostics), set)) in compiled.into_iter().zip(runs).enumerate() {
-        let directory = format!("run-{:0width$}", i + 1);
+        let directory = numbered(i, width);
         let place = Place::Exact {
             directory: whole.path().join(&directory),
             force: false,
         };
         let run = session::open(source, globals, set, job, place)?;
-        let ended = session::one(run, source, screen, &model, diagnostics, &|c, m, _| work(c, m))?;
+        let ended = match session::one(run, source, screen, &model, diagnostics, true, &|c, m, _| work(c, m)) {
+            Ok(ended) => ended,
+            Err(refused) => {
+                if i == 0 {
+                    whole.abandon();
+                }
+                return Err(refused);
+            }
+        };
         seconds += ended.seconds;
         let said: Vec<String> = sweeps
             .iter()
@@ -189,6 +225,7 @@ pub(super) fn run(
         rows.push(Row {
             set: said,
             status: ended.status,
+            diagnostics: session::said(&ended),
             place: place.unwrap_or(directory),
             numbers: ended.content.map_or(Vec::new(), |c| c.headline_numbers()),
         });
@@ -222,13 +259,14 @@ fn finish(
         }],
         ..Content::default()
     };
+    super::stop::last_word();
     content.write(&mut whole)?;
     let failed = rows.iter().filter(|r| r.status != Status::Complete).count();
     let (status, exit, reason) = if stopped {
         (
             Status::Interrupted,
             Exit::Interrupted,
-            Some("stopped by Ctrl-C".to_string()),
+            Some(format!("stopped by {}", super::stop::name())),
         )
     } else if failed > 0 {
         (
@@ -239,6 +277,7 @@ fn finish(
     } else {
         (Status::Complete, Exit::Fine, None)
     };
+    let command = format!("econc {} --resume {}", whole.manifest().action, whole.path().display());
     let directory = whole.finish(status, reason.as_deref(), seconds)?;
     if screen.json {
         let runs: Vec<serde_json::Value> = rows
@@ -256,6 +295,7 @@ fn finish(
                     "status": r.status.to_string(),
                     "directory": directory.join(&r.place).display().to_string(),
                     "numbers": numbers,
+                    "diagnostics": r.diagnostics,
                 })
             })
             .collect();
@@ -263,6 +303,7 @@ fn finish(
             "status": status.to_string(),
             "directory": directory.display().to_string(),
             "runs": runs,
+            "diagnostics": if stopped { vec![super::stop::stopped(Some(&command))] } else { Vec::new() },
         }));
         return Ok(exit);
     }
@@ -274,6 +315,9 @@ fn finish(
     screen.result(&text);
     if let Some(reason) = reason {
         screen.remark(&reason);
+    }
+    if stopped {
+        screen.remark(&format!("{command}  goes on"));
     }
     Ok(exit)
 }

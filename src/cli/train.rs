@@ -7,9 +7,11 @@ use super::session::Job;
 use super::training::ASKED;
 use super::{Exit, Failure, session};
 use crate::diag::Diagnostic;
-use crate::report::run::{RunDirectory, inspect, interrupted, open_complete};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// Name of the subcommand, in manifests.
+const ACTION: &str = "train";
 
 /// Train agents on a model
 #[derive(Args)]
@@ -90,49 +92,27 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         screen,
         |compiled, place| {
             let job = Job {
+                action: ACTION,
                 settings: pipeline::training_settings(compiled, &options)?,
                 members: None,
+                files: vec![(ASKED, asked)],
             };
-            let open = || -> Result<RunDirectory, Diagnostic> {
-                let mut run = session::open(&source, globals, &globals.set, &job, place)?;
-                run.write(ASKED, &asked)?;
-                run.checkpoint()?;
-                Ok(run)
-            };
-            open().map_err(|d| vec![d])
+            session::open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
         },
         |compiled, meter, run| pipeline::train(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
     )
 }
 
 /// Goes on with an interrupted training: model, parameters and options are those in its directory.
-fn resume(directory: &std::path::Path, checkpoint: f64, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
-    // A training that came to its end has nothing to resume; `RunDirectory::resume` says so.
-    let directory = match open_complete(directory) {
-        Ok(done) => done.directory,
-        Err(_) => interrupted(directory)?,
+fn resume(directory: &Path, checkpoint: f64, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    let resumed = match session::resumed(directory, ACTION, screen)? {
+        Ok(resumed) => resumed,
+        Err(exit) => return Ok(exit),
     };
-    let run = RunDirectory::resume(&directory)?;
-    let (manifest, _) = inspect(&directory)?;
-    let source = Source::read(&directory.join("model.econ"))?;
-    let source = Source {
-        name: manifest.model.clone(),
-        ..source
-    };
-    let bytes = run.kept(ASKED)?.ok_or_else(|| {
-        Diagnostic::error("E0954", format!("the run in {} is no training", directory.display()))
-            .hint("a search is resumed by `econc tune --resume`; run other commands again")
-    })?;
-    let options: TrainOptions = serde_json::from_slice(&bytes)
-        .map_err(|e| Diagnostic::error("E0955", "the options of this training cannot be read").note(e.to_string()))?;
-    session::run_on(
-        &source,
-        &manifest.overrides,
-        globals,
-        screen,
-        |_, _| Ok(run),
-        |compiled, meter, run| pipeline::train(compiled, &options, globals.workers(), checkpoint, meter, run),
-    )
+    let options: TrainOptions = session::asked(&resumed, ASKED)?;
+    session::go_on(resumed, globals, screen, None, |compiled, meter, run| {
+        pipeline::train(compiled, &options, globals.workers(), checkpoint, meter, run)
+    })
 }
 
 /// `KEY=VALUE` pairs.

@@ -1,6 +1,7 @@
 //! Seeds side by side: the loop around `learn::training` with its checkpoints, its logs and its bar.
 
-use super::meter::Meter;
+use super::memory;
+use super::meter::{Meter, Rate};
 use super::pipeline::{Compiled, TrainOptions, read_solution};
 use crate::check::Model;
 use crate::diag::Diagnostic;
@@ -14,6 +15,7 @@ use crate::report::run::{CHECKPOINT, CompleteRun, RunDirectory, open_complete, s
 use crate::report::trained::{self, Trained};
 use crate::report::verdict;
 use crate::verify::learned::Judge;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -94,11 +96,38 @@ pub(super) fn judge_against(
     Ok(Some(judge))
 }
 
+/// Errs where one round of a learner would need more memory than there is.
+///
+/// Errors: E0981.
+pub(super) fn fits(model: &Model, planned: &Planned, side_by_side: usize) -> Result<(), Vec<Diagnostic>> {
+    let method = &planned.plan.method;
+    let members = crate::env::vector::members_of(model, planned.agent);
+    let interface = crate::env::interface::Interface::new(model, planned.agent, method.finite_choices());
+    let width = interface.map_or(1, |i| i.columns().len()).max(1) as u64;
+    // An observation, what was done, and a dozen numbers of the learner's, four bytes each.
+    let rows = method.round(members);
+    let each = rows.saturating_mul(4 * (width + 12));
+    let bytes = each.saturating_mul(side_by_side.max(1) as u64);
+    if bytes <= memory::room() {
+        return Ok(());
+    }
+    let error = Diagnostic::error(
+        "E0981",
+        format!("one round of `{}` would take {}", method.name(), memory::size(bytes)),
+    )
+    .note(format!("there is room for {}", memory::size(memory::room())))
+    .note(format!(
+        "{rows} steps a round, {members} members, {side_by_side} seeds or trials side by side"
+    ));
+    Err(vec![error.hint("fewer worlds, a shorter horizon, fewer --threads; --memory SIZE sets another limit")])
+}
+
 /// The settings in force, for the manifest.
 ///
 /// Errors: those of the plan.
 pub fn settings(compiled: &Compiled, options: &TrainOptions) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
     let planned = planned(compiled, options)?;
+    fits(&compiled.model, &planned, 1)?;
     let mut out: BTreeMap<String, String> = planned.settings.into_iter().collect();
     let seeds: Vec<String> = planned.seeds.iter().map(u64::to_string).collect();
     out.insert("seeds".into(), seeds.join(","));
@@ -122,11 +151,13 @@ pub fn train(
     let planned = planned(compiled, options)?;
     let judge = judge_against(&compiled.model, options.against.as_deref(), &planned)?;
     let seeds = all_seeds(&compiled.model, &planned, judge.as_ref(), workers, every, meter, run)?;
-    trained::of_training(&compiled.model, &planned, &seeds).map_err(|d| vec![d])
+    let mut content = trained::of_training(&compiled.model, &planned, &seeds).map_err(|d| vec![d])?;
+    content.diagnostics.splice(0..0, planned.notes.clone());
+    Ok(content)
 }
 
 /// What `verify` was told beyond the training.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct VerifyOptions {
     /// The training.
     pub train: TrainOptions,
@@ -296,6 +327,9 @@ pub fn read_policies(run: &CompleteRun, best: bool) -> Result<Vec<(u64, Policy)>
     Ok(out)
 }
 
+/// An update that takes this long is kept at once: a stop does not wait for the next.
+pub(super) const LONG: Duration = Duration::from_secs(1);
+
 /// File of a seed's checkpoint.
 fn checkpoint_file(seed: u64) -> String {
     format!("seed_{seed}/{CHECKPOINT}")
@@ -317,9 +351,7 @@ pub fn all_seeds(
     let trained = side_by_side(planned.seeds.len(), workers, |i| {
         one_seed(model, planned, i, &identity, judge, every, &board, run)
     })?;
-    for seed in &planned.seeds {
-        run.clear(&checkpoint_file(*seed));
-    }
+    // The checkpoints stay until the run has its name, so that a kill in between loses nothing.
     Ok(trained)
 }
 
@@ -386,32 +418,33 @@ fn one_seed(
     let seed = planned.seeds[number];
     let mut training = Training::new(model, &planned.plan, seed)?;
     let file = checkpoint_file(seed);
-    if let Some(bytes) = run.kept(&file)? {
+    if let Some(bytes) = run.kept_sealed(&file)? {
         training.load(identity, &bytes)?;
     }
     let distance = judge.map(|j| move |p: &Policy| j.distance(p).unwrap_or(f64::NAN));
     let distance = distance.as_ref().map(|d| d as &dyn Fn(&Policy) -> f64);
     let mut saved = Instant::now();
     let save = |training: &Training| -> Result<(), Diagnostic> {
-        run.keep(&file, &training.save(identity))?;
+        run.keep_sealed(&file, &training.save(identity))?;
         for (name, bytes) in trained::logs(training.record()) {
             run.keep(&name, &bytes)?;
         }
         Ok(())
     };
     while !training.is_done() {
+        let (began, before) = (Instant::now(), training.progress().0);
         training.update(distance).map_err(|d| {
             d.note(match run.kept(&file) {
                 Ok(Some(_)) => "the last checkpoint stands: econc train --resume goes on from it",
                 Ok(None) | Err(_) => "no checkpoint had been written yet; --checkpoint SECONDS says how often one is",
             })
         })?;
-        if !board.report(number, &training) {
+        if !board.report(number, &training, before) {
             save(&training)?;
             return Err(Diagnostic::error("E0906", "the training was stopped")
                 .hint("econc train --resume RUN goes on where it stopped"));
         }
-        if saved.elapsed() >= every {
+        if saved.elapsed() >= every || began.elapsed() >= LONG {
             save(&training)?;
             saved = Instant::now();
         }
@@ -426,7 +459,7 @@ fn one_seed(
 struct Board<'a> {
     meter: &'a Meter,
     started: Instant,
-    done: Mutex<Vec<(u64, u64)>>,
+    done: Mutex<(Vec<(u64, u64)>, Rate)>,
     of: u64,
 }
 
@@ -435,24 +468,25 @@ impl<'a> Board<'a> {
         Board {
             meter,
             started: Instant::now(),
-            done: Mutex::new(vec![(0, u64::MAX); planned.seeds.len()]),
+            done: Mutex::new((vec![(0, u64::MAX); planned.seeds.len()], Rate::default())),
             of: planned.plan.method.steps() * planned.seeds.len() as u64,
         }
     }
 
     /// Takes in how a seed stands; whether to go on.
-    fn report(&self, number: usize, training: &Training) -> bool {
+    fn report(&self, number: usize, training: &Training, before: u64) -> bool {
         let (steps, _) = training.progress();
         let Ok(mut all) = self.done.lock() else {
             return false;
         };
-        let first = all[number].1.min(steps);
-        all[number] = (steps, first);
-        let total: u64 = all.iter().map(|d| d.0).sum();
-        let here: u64 = all.iter().filter(|d| d.1 != u64::MAX).map(|d| d.0 - d.1).sum();
+        let (standing, rate) = &mut *all;
+        // What a checkpoint held was not done now.
+        let first = if standing[number].1 == u64::MAX { before } else { standing[number].1 };
+        standing[number] = (steps, first);
+        let total: u64 = standing.iter().map(|d| d.0).sum();
+        let here: u64 = standing.iter().filter(|d| d.1 != u64::MAX).map(|d| d.0 - d.1).sum();
+        let rate = rate.after(self.started.elapsed().as_secs_f64(), here);
         drop(all);
-        let seconds = self.started.elapsed().as_secs_f64();
-        let rate = here as f64 / seconds.max(1e-3);
         let left = self.of.saturating_sub(total) as f64 / rate.max(1.0);
         let record = training.record();
         let mut words = Vec::new();

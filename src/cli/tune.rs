@@ -7,12 +7,14 @@ use super::session::Job;
 use super::{Exit, Failure, session, train};
 use crate::diag::Diagnostic;
 use crate::learn::tune::{MOST_TRIALS, Objective};
-use crate::report::run::{RunDirectory, inspect, interrupted, open_complete};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
 /// File of a run directory with what a search was asked.
 const ASKED: &str = "tune.json";
+
+/// Name of the subcommand, in manifests.
+const ACTION: &str = "tune";
 
 /// Search over the options of a learner
 #[derive(Args)]
@@ -110,16 +112,12 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         screen,
         |compiled, place| {
             let job = Job {
+                action: ACTION,
                 settings: pipeline::tuning_settings(compiled, &options)?,
                 members: None,
+                files: vec![(ASKED, asked)],
             };
-            let open = || -> Result<RunDirectory, Diagnostic> {
-                let mut run = session::open(&source, globals, &globals.set, &job, place)?;
-                run.write(ASKED, &asked)?;
-                run.checkpoint()?;
-                Ok(run)
-            };
-            open().map_err(|d| vec![d])
+            session::open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
         },
         |compiled, meter, run| pipeline::tune(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
     )
@@ -159,32 +157,14 @@ fn options(arguments: &Arguments, globals: &Globals) -> Result<TuneOptions, Diag
 
 /// Goes on with an interrupted search: model, parameters and options are those in its directory.
 fn resume(directory: &Path, checkpoint: f64, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
-    // A search that came to its end has nothing to resume; `RunDirectory::resume` says so.
-    let directory = match open_complete(directory) {
-        Ok(done) => done.directory,
-        Err(_) => interrupted(directory)?,
+    let resumed = match session::resumed(directory, ACTION, screen)? {
+        Ok(resumed) => resumed,
+        Err(exit) => return Ok(exit),
     };
-    let run = RunDirectory::resume(&directory)?;
-    let (manifest, _) = inspect(&directory)?;
-    let source = Source::read(&directory.join("model.econ"))?;
-    let source = Source {
-        name: manifest.model.clone(),
-        ..source
-    };
-    let bytes = run.kept(ASKED)?.ok_or_else(|| {
-        Diagnostic::error("E0954", format!("the run in {} is no search", directory.display()))
-            .hint("a training is resumed by `econc train --resume`; run other commands again")
-    })?;
-    let options: TuneOptions = serde_json::from_slice(&bytes)
-        .map_err(|e| Diagnostic::error("E0955", "the options of this search cannot be read").note(e.to_string()))?;
-    session::run_on(
-        &source,
-        &manifest.overrides,
-        globals,
-        screen,
-        |_, _| Ok(run),
-        |compiled, meter, run| pipeline::tune(compiled, &options, globals.workers(), checkpoint, meter, run),
-    )
+    let options: TuneOptions = session::asked(&resumed, ASKED)?;
+    session::go_on(resumed, globals, screen, None, |compiled, meter, run| {
+        pipeline::tune(compiled, &options, globals.workers(), checkpoint, meter, run)
+    })
 }
 
 /// A number of steps, at least 1: `200_000` or `2e5`.

@@ -3,7 +3,7 @@
 //! One piece of work is one seed of one trial in one rung. While it trains, its checkpoint stands under `work/`; when it is
 //! done, its score does too. What is found there is not done again, so a search that was killed ends as one that was not.
 
-use super::meter::Meter;
+use super::meter::{Meter, Rate};
 use super::pipeline::{Compiled, TrainOptions};
 use super::training;
 use crate::check::Model;
@@ -303,7 +303,7 @@ impl Bench<'_> {
     /// What fails in the training is a score.
     fn piece(&self, search: &Search, trial: &Trial, seed: u64, rung: usize, at: usize) -> Result<Score, Diagnostic> {
         let file = score_file(trial.number, seed, rung);
-        if let Some(bytes) = self.run.kept(&file)? {
+        if let Some(bytes) = self.run.kept_sealed(&file)? {
             let score: Score = serde_json::from_slice(&bytes).map_err(|e| {
                 Diagnostic::error("E0955", format!("{file} of this search cannot be read")).note(e.to_string())
             })?;
@@ -313,7 +313,7 @@ impl Bench<'_> {
         let score = self.trained(search, trial, seed, rung, at)?;
         let bytes = serde_json::to_vec(&score)
             .map_err(|e| Diagnostic::error("E0951", "a score cannot be written").note(e.to_string()))?;
-        self.run.keep(&file, &bytes)?;
+        self.run.keep_sealed(&file, &bytes)?;
         Ok(score)
     }
 
@@ -330,13 +330,14 @@ impl Bench<'_> {
             Err(d) => return Ok(failed(0, &d)),
         };
         let file = checkpoint_file(trial.number, seed);
-        if let Some(bytes) = self.run.kept(&file)? {
+        if let Some(bytes) = self.run.kept_sealed(&file)? {
             training.load(&self.identity, &bytes)?;
             self.board.found(at, training.progress().0);
         }
-        let save = |training: &Training| self.run.keep(&file, &training.save(&self.identity));
+        let save = |training: &Training| self.run.keep_sealed(&file, &training.save(&self.identity));
         let mut saved = Instant::now();
         while !training.is_done() && training.progress().0 < search.rungs[rung].steps {
+            let began = Instant::now();
             if let Err(d) = training.update(None) {
                 return Ok(failed(training.progress().0, &d));
             }
@@ -345,7 +346,7 @@ impl Bench<'_> {
                 return Err(Diagnostic::error("E0906", "the search was stopped")
                     .hint("econc tune --resume RUN goes on where it stopped"));
             }
-            if saved.elapsed() >= self.every {
+            if saved.elapsed() >= self.every || began.elapsed() >= training::LONG {
                 save(&training)?;
                 saved = Instant::now();
             }
@@ -384,7 +385,7 @@ impl Bench<'_> {
             let mut training = Training::new(self.model, &plan, *seed).map_err(|d| vec![d])?;
             if let Some(bytes) = self
                 .run
-                .kept(&checkpoint_file(trial.number, *seed))
+                .kept_sealed(&checkpoint_file(trial.number, *seed))
                 .map_err(|d| vec![d])?
             {
                 training.load(&self.identity, &bytes).map_err(|d| vec![d])?;
@@ -418,6 +419,7 @@ struct Standing {
     /// Steps that were there already.
     found: u64,
     words: String,
+    rate: Rate,
 }
 
 impl<'a> Board<'a> {
@@ -467,7 +469,8 @@ impl<'a> Board<'a> {
         state.steps[at] = steps;
         let total: u64 = state.steps.iter().sum();
         let seconds = self.started.elapsed().as_secs_f64();
-        let rate = total.saturating_sub(state.found) as f64 / seconds.max(1e-3);
+        let done = total.saturating_sub(state.found);
+        let rate = state.rate.after(seconds, done);
         let left = self.of.saturating_sub(total) as f64 / rate.max(1.0);
         let words = format!(
             "{}, {} steps/s, {} left",

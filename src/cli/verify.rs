@@ -5,20 +5,27 @@ use super::pipeline::{self, Source, TrainOptions, VerifyOptions};
 use super::screen::Screen;
 use super::session::Job;
 use super::{Exit, Failure, session, train};
+use crate::diag::Diagnostic;
 use clap::Args;
 use std::path::PathBuf;
+
+/// Name of the subcommand, in manifests.
+const ACTION: &str = "verify";
+/// File of a run directory with what was asked.
+const ASKED: &str = "verify.json";
 
 /// Solve, train, and judge the learned by the exact
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     econc verify growth.econ\n  \
     econc verify growth.econ --learner sac --seeds 1..5\n  \
-    econc verify growth.econ --policy runs/growth-0002          a training that is done\n\n\
+    econc verify growth.econ --policy runs/growth-0002          a training that is done\n  \
+    econc verify --resume runs/growth-0003                      goes on after Ctrl-C or a kill, to the bit\n\n\
     The verdict follows verify { policy_error = 2%; welfare_loss = 0.1% } in the file; the exit status is 1 where it fails.")]
 pub(super) struct Arguments {
     /// A model file
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "resume")]
+    file: Option<PathBuf>,
     /// The run of a training, instead of training now
     #[arg(long, value_name = "RUN", conflicts_with_all = ["with", "seeds"])]
     policy: Option<PathBuf>,
@@ -37,9 +44,28 @@ pub(super) struct Arguments {
     /// Seeds: 1..5, 1,2,3 or 7
     #[arg(long, value_name = "SEEDS")]
     seeds: Option<String>,
+    /// Seconds between checkpoints
+    #[arg(long, value_name = "SECONDS", default_value_t = 20.0)]
+    checkpoint: f64,
+    /// Go on with an interrupted run
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "policy", "solution", "best", "learner", "with", "seeds"])]
+    resume: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    if let Some(directory) = &arguments.resume {
+        let resumed = match session::resumed(directory, ACTION, screen)? {
+            Ok(resumed) => resumed,
+            Err(exit) => return Ok(exit),
+        };
+        let options: VerifyOptions = session::asked(&resumed, ASKED)?;
+        return session::go_on(resumed, globals, screen, None, |compiled, meter, run| {
+            pipeline::judge(compiled, &options, globals.workers(), arguments.checkpoint, meter, run)
+        });
+    }
+    let Some(file) = &arguments.file else {
+        return Err(Diagnostic::error("E0962", "no model file was named").into());
+    };
     let options = VerifyOptions {
         train: TrainOptions {
             learner: arguments.learner.clone(),
@@ -52,7 +78,9 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         best: arguments.best,
         seed: globals.seed,
     };
-    let source = Source::read(&arguments.file)?;
+    let source = Source::read(file)?;
+    let asked = serde_json::to_vec_pretty(&options)
+        .map_err(|e| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string()))?;
     session::run_on(
         &source,
         &globals.set,
@@ -60,11 +88,13 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         screen,
         |compiled, place| {
             let job = Job {
+                action: ACTION,
+                files: vec![(ASKED, asked)],
                 settings: pipeline::training_settings(compiled, &options.train)?,
                 members: None,
             };
             session::open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
         },
-        |compiled, meter, run| pipeline::judge(compiled, &options, globals.workers(), 1e6, meter, run),
+        |compiled, meter, run| pipeline::judge(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
     )
 }

@@ -117,6 +117,11 @@ pub fn discount_of(model: &Model, agent: usize) -> f64 {
     }
 }
 
+/// How many members an agent has in one world.
+pub fn members_of(model: &Model, agent: usize) -> usize {
+    model.graph.elements(&model.agents[agent].shape)
+}
+
 impl Vectorised {
     /// Worlds of `model`, started from seed 0.
     ///

@@ -14,6 +14,12 @@ use super::{
 use crate::env::VectorEnvironment;
 use serde::{Deserialize, Serialize};
 
+/// Periods of a stretch before worlds are taken away to make it fit.
+#[cfg(feature = "learn")]
+const SHORTEST: usize = 16;
+#[cfg(not(feature = "learn"))]
+const SHORTEST: usize = 1;
+
 /// A learner with its options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Method {
@@ -120,6 +126,65 @@ impl Method {
         }
     }
 
+    /// Steps of one round: what an on-policy learner plays between two updates with so many members of its agent.
+    pub fn round(&self, members: usize) -> u64 {
+        let rows = |worlds: usize, horizon: usize| {
+            (worlds as u64)
+                .saturating_mul(horizon as u64)
+                .saturating_mul(members as u64)
+        };
+        match self {
+            #[cfg(feature = "learn")]
+            Method::Ppo(o) => rows(o.worlds, o.horizon),
+            #[cfg(feature = "learn")]
+            Method::A2c(o) => rows(o.worlds, o.horizon),
+            #[cfg(feature = "learn")]
+            Method::RecurrentPpo(o) => rows(o.worlds, o.horizon),
+            #[cfg(feature = "learn")]
+            Method::Sac(o) => rows(o.worlds, 1),
+            #[cfg(feature = "learn")]
+            Method::Dqn(o) => rows(o.worlds, 1),
+            Method::QLearning(o) => rows(o.worlds, 1),
+        }
+    }
+
+    /// Shortens the horizon, then takes worlds away, until one round is all the steps; the horizon and worlds it
+    /// has then, if that changed anything.
+    pub fn fit(&mut self, members: usize) -> Option<(usize, usize)> {
+        let (steps, together) = (self.steps().max(1), self.together().max(1));
+        if self.round(members) <= steps {
+            return None;
+        }
+        let (horizon, worlds) = match self {
+            #[cfg(feature = "learn")]
+            Method::Ppo(o) => (Some(&mut o.horizon), &mut o.worlds),
+            #[cfg(feature = "learn")]
+            Method::A2c(o) => (Some(&mut o.horizon), &mut o.worlds),
+            #[cfg(feature = "learn")]
+            Method::RecurrentPpo(o) => (Some(&mut o.horizon), &mut o.worlds),
+            #[cfg(feature = "learn")]
+            Method::Sac(o) => (None, &mut o.worlds),
+            #[cfg(feature = "learn")]
+            Method::Dqn(o) => (None, &mut o.worlds),
+            Method::QLearning(o) => (None, &mut o.worlds),
+        };
+        let members = members.max(1) as u64;
+        // So many periods at least, before worlds go.
+        let least = horizon.as_ref().map_or(1, |h| (**h).min(SHORTEST)) as u64;
+        let room = usize::try_from(steps / members.saturating_mul(least)).unwrap_or(usize::MAX);
+        if room < *worlds {
+            // Worlds under the same chance stay together.
+            *worlds = if room >= together { room - room % together } else { room.max(1) };
+        }
+        let Some(horizon) = horizon else {
+            return Some((1, *worlds));
+        };
+        let each = members.saturating_mul(*worlds as u64);
+        let periods = usize::try_from(steps.div_ceil(each.max(1)).max(1)).unwrap_or(usize::MAX);
+        *horizon = (*horizon).min(periods);
+        Some((*horizon, *worlds))
+    }
+
     /// Environment steps it learns from.
     pub fn steps(&self) -> u64 {
         each!(self, o => o.steps)
@@ -165,6 +230,28 @@ impl Method {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "learn")]
+    #[test]
+    fn a_round_fits_into_the_steps() {
+        let of = |steps: u64, worlds: usize, horizon: usize, members: usize| {
+            let mut method = Method::named("ppo").unwrap();
+            for (key, x) in [("steps", steps as f64), ("worlds", worlds as f64), ("horizon", horizon as f64)] {
+                method.set(key, &Value::Number(x)).unwrap();
+            }
+            let changed = method.fit(members);
+            let period = (method.worlds() * members) as u64;
+            assert!(changed.is_none() || method.round(members) < steps + period);
+            changed
+        };
+        // 64 x 512 are 32 768; with one member nothing has to change.
+        assert_eq!(of(40_000, 64, 512, 1), None);
+        assert_eq!(of(20_000, 64, 512, 1), Some((313, 64)));
+        // 2000 members: 16 periods of one world are more than 20 000 steps.
+        assert_eq!(of(20_000, 64, 512, 2000), Some((10, 1)));
+        assert_eq!(of(1_000_000, 64, 512, 2000), Some((32, 16)));
+        assert_eq!(of(1, 64, 512, 2000), Some((1, 1)));
+    }
 
     #[test]
     fn every_learner_is_found_by_its_name_and_takes_its_own_defaults() {

@@ -36,6 +36,8 @@ pub struct Planned {
     pub agent: usize,
     /// Every setting in force, for the manifest.
     pub settings: Vec<(String, String)>,
+    /// What was changed to make the training fit.
+    pub notes: Vec<Diagnostic>,
 }
 
 /// Fewest periods after which an episode is cut off where nothing says when it ends.
@@ -60,6 +62,25 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
     }
     let agent = learner_of(model, asked.agent.as_deref()).map_err(|d| vec![d])?;
     let discount = vector::discount_of(model, agent);
+    let members = vector::members_of(model, agent);
+    let (asked_worlds, round) = (method.worlds(), method.round(members));
+    let notes = match method.fit(members) {
+        None => Vec::new(),
+        Some((horizon, worlds)) => {
+            let steps = method.steps();
+            let fewer = if worlds < asked_worlds {
+                format!("the horizon is {horizon} and worlds are {worlds}")
+            } else {
+                format!("the horizon is {horizon}")
+            };
+            let of = if members > 1 { format!(" of {members} members") } else { String::new() };
+            vec![
+                Diagnostic::warning("W0980", format!("a round{of} would be longer than all {steps} steps: {fewer}"))
+                    .note(format!("as asked, one round plays {round} steps"))
+                    .hint("give more steps, or fewer worlds and a shorter horizon"),
+            ]
+        }
+    };
     let scenario = asked.scenario.clone().or(read.scenario);
     let of_scenario = model
         .scenarios
@@ -112,6 +133,7 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
         seeds: asked.seeds.clone().unwrap_or(read.seeds),
         agent,
         settings: shown,
+        notes,
     })
 }
 

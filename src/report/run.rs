@@ -9,11 +9,17 @@
 //! point; only [`RunDirectory::finish`] writes another status. While the run lives it holds a lock on `run.lock`,
 //! which the operating system drops with the process: [`inspect`] reports `Running` while the lock is held.
 //!
+//! *A run begins whole.* Until the manifest, the model and what was asked stand there, the directory is called
+//! `growth-0007.beginning-4711`; what is killed before it gets its `partial` name has not begun.
+//!
+//! *Nothing is read that was not written.* The manifest ends in a hash of itself and holds those of the files; checkpoints
+//! carry their own ([`RunDirectory::keep_sealed`]).
+//!
 //! *Nothing is overwritten silently.* Without a place the next free number is taken; a named directory must be
 //! empty or absent, or an earlier run of econc that the caller agrees to replace, and then the old run is moved
 //! aside first and removed last.
 //!
-//! Reads no clock: times come from the caller. Codes E0950 to E0957.
+//! Reads no clock: times come from the caller. Codes E0950 to E0957, E0983, E0986.
 
 use crate::diag::Diagnostic;
 use serde::{Deserialize, Serialize};
@@ -26,13 +32,23 @@ use std::path::{Component, Path, PathBuf};
 /// Name of the manifest inside a run directory.
 pub const MANIFEST: &str = "manifest.ron";
 /// Version of the manifest's layout.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+/// Opens the last line of a manifest, the hash of everything above.
+const SEAL: &str = "// sha256 ";
 /// Held locked while a run is being written.
 const LOCK: &str = "run.lock";
 /// Folder of files of the work ([`RunDirectory::keep`]) that go when the run has come to its end.
 pub const WORK: &str = "work";
 /// Stands between the name of a run and the process that is writing it.
 const PARTIAL: &str = ".partial-";
+/// Stands there instead until everything is there that a run needs to go on.
+const BEGINNING: &str = ".beginning-";
+/// Stands between the name of a run and the process that put another in its place.
+const REPLACED: &str = ".replaced-";
+/// Follows the name of a file while it is being written.
+const WRITING: &str = ".writing";
+/// Opens a file that carries its length and hash.
+const SEALED: &[u8] = b"econc sealed\n";
 /// Follows the name of a run that failed.
 const FAILED: &str = ".failed";
 /// File of [`RunDirectory::keep`] from which a run goes on.
@@ -73,6 +89,18 @@ pub struct FileEntry {
     pub sha256: String,
 }
 
+/// How a run came to its place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// The next free number.
+    Numbered,
+    /// A named directory.
+    #[default]
+    Named,
+    /// A named directory, in the place of an earlier run.
+    Replacing,
+}
+
 /// What a run is and what it consists of; `manifest.ron`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -80,8 +108,12 @@ pub struct Manifest {
     pub format: u32,
     /// Version of econc.
     pub econc: String,
+    /// The subcommand.
+    pub action: String,
     /// The command as typed.
     pub command: Vec<String>,
+    /// How the run came to its place.
+    pub standing: Standing,
     /// The model file as named on the command line.
     pub model: String,
     /// SHA-256 of the model file in hexadecimal.
@@ -110,7 +142,9 @@ impl Manifest {
         Manifest {
             format: FORMAT,
             econc: env!("CARGO_PKG_VERSION").to_string(),
+            action: String::new(),
             command,
+            standing: Standing::Named,
             model: model.to_string(),
             model_sha256: sha256(source),
             settings: BTreeMap::new(),
@@ -167,6 +201,19 @@ impl RunDirectory {
     ///
     /// Errors: E0950 (cannot be created), E0952 (the place is taken), E0956 (another process is writing it).
     pub fn create(place: Place, manifest: Manifest) -> Result<Self, Diagnostic> {
+        RunDirectory::create_with(place, manifest, &[])
+    }
+
+    /// As [`RunDirectory::create`], with files that stand there from the beginning: a run that is killed has all of them, or
+    /// has not begun.
+    ///
+    /// Errors: those of `create`; E0951, E0957.
+    pub fn create_with(place: Place, mut manifest: Manifest, files: &[(&str, &[u8])]) -> Result<Self, Diagnostic> {
+        manifest.standing = match &place {
+            Place::Numbered { .. } => Standing::Numbered,
+            Place::Exact { force: false, .. } => Standing::Named,
+            Place::Exact { force: true, .. } => Standing::Replacing,
+        };
         let target = match &place {
             Place::Exact { directory, force } => {
                 check_free(directory, *force)?;
@@ -186,17 +233,46 @@ impl RunDirectory {
             .map_err(|e| cannot_create(&partial, &e))?;
         // Some network file systems have no locks: the run then is shown as interrupted while it lives.
         let _ = lock.try_lock();
-        let run = RunDirectory {
+        let mut run = RunDirectory {
             partial,
             place,
             manifest,
             lock: Some(lock),
         };
-        run.save_manifest(
-            Status::Interrupted,
-            Some("the run had not come to its end when this was written"),
-        )?;
-        Ok(run)
+        match run.begin(&target, files) {
+            Ok(()) => Ok(run),
+            Err(d) => {
+                run.abandon();
+                Err(d)
+            }
+        }
+    }
+
+    /// Writes what must be there from the beginning, then takes the name of a run that has begun.
+    fn begin(&mut self, target: &Path, files: &[(&str, &[u8])]) -> Result<(), Diagnostic> {
+        for (name, bytes) in files {
+            self.write(name, bytes)?;
+        }
+        self.checkpoint()?;
+        let pid = std::process::id();
+        let mut attempt = 1;
+        loop {
+            let begun = beside(target, &of_process(PARTIAL, pid, attempt));
+            match rename_onto_nothing(&self.partial, &begun) {
+                Ok(()) => {
+                    self.partial = begun;
+                    return Ok(());
+                }
+                Err(e) if is_taken(&e) => attempt += 1,
+                Err(e) => return Err(cannot_create(&begun, &e)),
+            }
+        }
+    }
+
+    /// Removes a run that did not get to work.
+    pub fn abandon(self) {
+        // Untidy if it stays, not wrong: it says that it was interrupted.
+        let _ = fs::remove_dir_all(&self.partial);
     }
 
     /// Takes up an interrupted run where it stopped; a failed one, too, if it left a file of [`RunDirectory::keep`] called
@@ -207,6 +283,13 @@ impl RunDirectory {
         let (manifest, status) = inspect(directory)?;
         if status == Status::Running {
             return Err(busy(directory));
+        }
+        let name = directory
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        if name.contains(BEGINNING) {
+            return Err(not_begun(directory));
         }
         let goes_on = status == Status::Interrupted || (status == Status::Failed && has_checkpoint(directory));
         if !goes_on {
@@ -226,16 +309,10 @@ impl RunDirectory {
             .open(directory.join(LOCK))
             .map_err(|e| cannot_create(directory, &e))?;
         let _ = lock.try_lock();
-        let name = directory
-            .file_name()
-            .map(|n| n.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        remove_unfinished(directory);
         let run = RunDirectory {
             partial: directory.to_path_buf(),
-            place: Place::Exact {
-                directory: directory.with_file_name(stem(&name)),
-                force: false,
-            },
+            place: place_of(directory, &manifest),
             manifest,
             lock: Some(lock),
         };
@@ -243,6 +320,28 @@ impl RunDirectory {
             run.checkpoint()?;
         }
         Ok(run)
+    }
+
+    /// Gives a run that came to its end its name, where it was killed before it had it; `None` if there is nothing to do.
+    ///
+    /// Errors: E0954, E0955, E0951, E0952.
+    pub fn finish_move(directory: &Path) -> Result<Option<(PathBuf, Status)>, Diagnostic> {
+        let name = directory
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let (manifest, status) = inspect(directory)?;
+        if !name.contains(PARTIAL) || !matches!(status, Status::Complete | Status::Failed) {
+            return Ok(None);
+        }
+        check_files(directory, &manifest)?;
+        let run = RunDirectory {
+            partial: directory.to_path_buf(),
+            place: place_of(directory, &manifest),
+            manifest,
+            lock: None,
+        };
+        Ok(Some((run.published(status)?, status)))
     }
 
     /// Where the files are while the run is being written.
@@ -305,6 +404,50 @@ impl RunDirectory {
         }
     }
 
+    /// Like [`RunDirectory::keep`], with length and hash, so that whatever happens to the file is seen by
+    /// [`RunDirectory::kept_sealed`].
+    ///
+    /// Errors: E0951, E0957.
+    pub fn keep_sealed(&self, name: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
+        let target = self.inside(name)?;
+        write_whole(&target, name, |w| {
+            w.write_all(SEALED)?;
+            w.write_all(&(bytes.len() as u64).to_le_bytes())?;
+            w.write_all(&Sha256::digest(bytes))?;
+            w.write_all(bytes)
+        })
+        .map(drop)
+        .map_err(|e| cannot_write(&target, &self.partial, &e))
+    }
+
+    /// The bytes of a file of [`RunDirectory::keep_sealed`], if it is there.
+    ///
+    /// Errors: E0983 if it is not as it was written; E0951, E0957.
+    pub fn kept_sealed(&self, name: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
+        let Some(mut bytes) = self.kept(name)? else {
+            return Ok(None);
+        };
+        let damaged = |what: String| {
+            let path = self.partial.join(name);
+            Diagnostic::error("E0983", format!("the checkpoint {} is not as it was written", shown(&path)))
+                .note(what)
+                .hint("restore the file, or remove it: what it holds is then done again from its start")
+        };
+        let head = SEALED.len() + 8 + 32;
+        if bytes.len() < head || !bytes.starts_with(SEALED) {
+            return Err(damaged("it does not begin as a checkpoint does".to_string()));
+        }
+        let content = bytes.split_off(head);
+        let (length, hash) = bytes[SEALED.len()..].split_at(8);
+        if length != (content.len() as u64).to_le_bytes() {
+            return Err(damaged(format!("it holds {} bytes, which is not its length", content.len())));
+        }
+        if hash != &Sha256::digest(&content)[..] {
+            return Err(damaged("its content has changed".to_string()));
+        }
+        Ok(Some(content))
+    }
+
     /// Removes a file of [`RunDirectory::keep`].
     pub fn clear(&self, name: &str) {
         if let Ok(path) = self.inside(name) {
@@ -331,6 +474,11 @@ impl RunDirectory {
         self.lock = None;
         // Gone or not, an unlocked lock file says nothing; it is only untidy.
         let _ = fs::remove_file(self.partial.join(LOCK));
+        self.published(status)
+    }
+
+    /// Gives a run whose manifest says how it ended the name that goes with it.
+    fn published(&self, status: Status) -> Result<PathBuf, Diagnostic> {
         if matches!(status, Status::Complete | Status::Failed) {
             // Untidy if it stays, not wrong.
             let _ = fs::remove_dir_all(self.partial.join(WORK));
@@ -344,6 +492,10 @@ impl RunDirectory {
 
     fn publish(&self) -> Result<PathBuf, Diagnostic> {
         let moved = |e: &io::Error, to: &Path| cannot_publish(&self.partial, to, e);
+        for checkpoint in checkpoints(&self.partial) {
+            // A checkpoint that stays is untidy, not wrong.
+            let _ = fs::remove_file(checkpoint);
+        }
         match &self.place {
             Place::Numbered { root, name } => {
                 // The number in the name of the partial directory was free when the run began; another run may
@@ -359,7 +511,12 @@ impl RunDirectory {
                 }
             }
             Place::Exact { directory, force } => match rename_onto_nothing(&self.partial, directory) {
-                Ok(()) => Ok(directory.clone()),
+                Ok(()) => {
+                    if *force {
+                        remove_replaced(directory);
+                    }
+                    Ok(directory.clone())
+                }
                 Err(e) if is_taken(&e) && *force => self.replace(directory),
                 Err(e) if is_taken(&e) => Err(taken(directory).note(format!(
                     "it was free when the run began; the finished run is whole and stands in {}",
@@ -373,7 +530,7 @@ impl RunDirectory {
     /// Moves the earlier run aside, the new one in its place, and only then removes the old one.
     fn replace(&self, directory: &Path) -> Result<PathBuf, Diagnostic> {
         check_free(directory, true)?;
-        let aside = beside(directory, &format!(".replaced-{}", std::process::id()));
+        let aside = beside(directory, &format!("{REPLACED}{}", std::process::id()));
         let failed = |e: io::Error| cannot_publish(&self.partial, directory, &e);
         fs::rename(directory, &aside).map_err(failed)?;
         if let Err(e) = fs::rename(&self.partial, directory) {
@@ -421,7 +578,8 @@ impl RunDirectory {
         let path = self.partial.join(MANIFEST);
         let text = ron::ser::to_string_pretty(&manifest, ron::ser::PrettyConfig::default())
             .map_err(|e| cannot_write(&path, &self.partial, &io::Error::other(e)))?;
-        write_whole(&path, MANIFEST, |w| writeln!(w, "{text}"))
+        let seal = sha256(format!("{text}\n").as_bytes());
+        write_whole(&path, MANIFEST, |w| writeln!(w, "{text}\n{SEAL}{seal}"))
             .map(drop)
             .map_err(|e| cannot_write(&path, &self.partial, &e))
     }
@@ -494,6 +652,8 @@ pub fn interrupted(directory: &Path) -> Result<PathBuf, Diagnostic> {
         .map(|n| n.to_string_lossy().into_owned())
         .unwrap_or_default();
     let (stem, failed) = (format!("{name}{PARTIAL}"), format!("{name}{FAILED}"));
+    let beginning = format!("{name}{BEGINNING}");
+    let mut begun = false;
     let mut found: Vec<(std::time::SystemTime, PathBuf)> = fs::read_dir(parent)
         .into_iter()
         .flatten()
@@ -501,6 +661,7 @@ pub fn interrupted(directory: &Path) -> Result<PathBuf, Diagnostic> {
             let e = e.ok()?;
             let mine = {
                 let other = e.file_name().to_string_lossy().into_owned();
+                begun |= other.starts_with(&beginning);
                 other.starts_with(&stem) || other.starts_with(&failed)
             };
             mine.then(|| Some((e.metadata().ok()?.modified().ok()?, e.path())))?
@@ -509,18 +670,21 @@ pub fn interrupted(directory: &Path) -> Result<PathBuf, Diagnostic> {
         .collect();
     found.sort();
     found.pop().map(|f| f.1).ok_or_else(|| {
+        if begun {
+            return not_begun(directory);
+        }
         Diagnostic::error("E0954", format!("{} is not a run of econc", shown(directory)))
             .note(format!(
                 "neither it nor a directory {stem}.. beside it has a {MANIFEST}"
             ))
-            .hint("give the directory of the training that was interrupted")
+            .hint("give the directory of the run that was interrupted")
     })
 }
 
 /// The manifest in `directory` and the status now: `Running` while a live process holds the run.
 pub fn inspect(directory: &Path) -> Result<(Manifest, Status), Diagnostic> {
     let path = directory.join(MANIFEST);
-    let text = fs::read_to_string(&path).map_err(|e| match e.kind() {
+    let bytes = fs::read(&path).map_err(|e| match e.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => {
             Diagnostic::error("E0954", format!("{} is not a run of econc", shown(directory)))
                 .note(format!("there is no {MANIFEST} in it"))
@@ -528,7 +692,8 @@ pub fn inspect(directory: &Path) -> Result<(Manifest, Status), Diagnostic> {
         }
         _ => unreadable(&path, &e),
     })?;
-    let manifest: Manifest = ron::from_str(&text).map_err(|e| {
+    let text = unsealed(&bytes, &path)?;
+    let manifest: Manifest = ron::from_str(text).map_err(|e| {
         Diagnostic::error("E0954", format!("{} cannot be read as a manifest", shown(&path))).note(e.to_string())
     })?;
     if manifest.format != FORMAT {
@@ -546,6 +711,98 @@ pub fn inspect(directory: &Path) -> Result<(Manifest, Status), Diagnostic> {
         other => other,
     };
     Ok((manifest, status))
+}
+
+/// The text of a manifest, whose last line must be its hash.
+fn unsealed<'a>(bytes: &'a [u8], path: &Path) -> Result<&'a str, Diagnostic> {
+    #[derive(Deserialize)]
+    struct Layout {
+        format: u32,
+        econc: String,
+    }
+    let damaged = |what: &str| {
+        Diagnostic::error("E0955", format!("{} is not as the run wrote it", shown(path)))
+            .note(what.to_string())
+            .hint("run the command again, or restore the file")
+    };
+    let text = std::str::from_utf8(bytes).map_err(|_| damaged("its content has changed"))?;
+    if let Some(at) = text.rfind(SEAL) {
+        let seal = format!("{SEAL}{}\n", sha256(&bytes[..at]));
+        return if text[at..] == seal {
+            Ok(&text[..at])
+        } else {
+            Err(damaged("its content has changed"))
+        };
+    }
+    match ron::from_str::<Layout>(text) {
+        Ok(layout) if layout.format != FORMAT => Err(Diagnostic::error(
+            "E0954",
+            format!("{} was written by econc {}", shown(path), layout.econc),
+        )
+        .note(format!(
+            "its layout has version {}; this econc reads version {FORMAT}",
+            layout.format
+        ))),
+        Ok(_) => Err(damaged("the line with its hash is missing")),
+        Err(e) => Err(Diagnostic::error("E0954", format!("{} cannot be read as a manifest", shown(path))).note(e.to_string())),
+    }
+}
+
+/// Where the run in a directory shall stand when it is done.
+fn place_of(directory: &Path, manifest: &Manifest) -> Place {
+    let name = directory
+        .file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let stem = stem(&name);
+    let number = stem.rsplit_once('-').filter(|(_, n)| n.parse::<u32>().is_ok());
+    match (manifest.standing, number) {
+        (Standing::Numbered, Some((model, _))) => Place::Numbered {
+            root: directory.parent().unwrap_or(Path::new("")).to_path_buf(),
+            name: model.to_string(),
+        },
+        (standing, _) => Place::Exact {
+            directory: directory.with_file_name(stem),
+            force: standing == Standing::Replacing,
+        },
+    }
+}
+
+/// Removes what was being written when a run was killed.
+fn remove_unfinished(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.file_name().to_string_lossy().ends_with(WRITING) {
+            let _ = fs::remove_file(path);
+        } else if path.is_dir() {
+            remove_unfinished(&path);
+        }
+    }
+}
+
+/// Removes what stood at a place before, where an econc that put a run there was killed before it could.
+fn remove_replaced(directory: &Path) {
+    let Some(name) = directory.file_name() else { return };
+    let head = format!("{}{REPLACED}", name.to_string_lossy());
+    for entry in siblings(directory) {
+        let old = entry.file_name().is_some_and(|n| n.to_string_lossy().starts_with(&head));
+        if old && entry.join(MANIFEST).is_file() {
+            let _ = fs::remove_dir_all(entry);
+        }
+    }
+}
+
+/// What stands beside a path.
+fn siblings(path: &Path) -> Vec<PathBuf> {
+    let parent = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    fs::read_dir(parent)
+        .into_iter()
+        .flatten()
+        .filter_map(|e| Some(e.ok()?.path()))
+        .collect()
 }
 
 /// SHA-256 in hexadecimal.
@@ -614,17 +871,13 @@ fn check_free(directory: &Path, force: bool) -> Result<(), Diagnostic> {
     }
 }
 
-/// Makes `target.partial-PID` (with a further number if a dead process of that number left one).
+/// Makes `target.beginning-PID` (with a further number if a dead process of that number left one).
 fn create_partial(target: &Path) -> Result<PathBuf, Diagnostic> {
+    remove_not_begun(target);
     let pid = std::process::id();
     let mut attempt = 1;
     loop {
-        let suffix = if attempt == 1 {
-            format!("{PARTIAL}{pid}")
-        } else {
-            format!("{PARTIAL}{pid}-{attempt}")
-        };
-        let partial = beside(target, &suffix);
+        let partial = beside(target, &of_process(BEGINNING, pid, attempt));
         match fs::create_dir(&partial) {
             Ok(()) => return Ok(partial),
             Err(e) if e.kind() == ErrorKind::AlreadyExists => attempt += 1,
@@ -633,21 +886,57 @@ fn create_partial(target: &Path) -> Result<PathBuf, Diagnostic> {
     }
 }
 
+/// Removes what was killed before it had begun, a minute ago or more: younger ones may be beginning now.
+fn remove_not_begun(target: &Path) {
+    let Some(name) = target.file_name() else { return };
+    let head = format!("{}{BEGINNING}", name.to_string_lossy());
+    for entry in siblings(target) {
+        let mine = entry.file_name().is_some_and(|n| n.to_string_lossy().starts_with(&head));
+        let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
+        if mine && age.is_some_and(|a| a.as_secs() > 60) && !is_locked(&entry) {
+            let _ = fs::remove_dir_all(entry);
+        }
+    }
+}
+
+fn of_process(word: &str, pid: u32, attempt: usize) -> String {
+    match attempt {
+        1 => format!("{word}{pid}"),
+        n => format!("{word}{pid}-{n}"),
+    }
+}
+
+fn not_begun(directory: &Path) -> Diagnostic {
+    Diagnostic::error("E0986", format!("the run in {} had not begun when it was stopped", shown(directory)))
+        .note("nothing was computed, so nothing is lost")
+        .hint("run the command again")
+}
+
 /// The name a run shall have, from that of its directory while it is written or after it failed.
 fn stem(name: &str) -> &str {
-    let end = name.find(PARTIAL).or_else(|| name.rfind(FAILED)).unwrap_or(name.len());
+    let end = name
+        .find(PARTIAL)
+        .or_else(|| name.rfind(FAILED))
+        .unwrap_or(name.len());
     &name[..end]
 }
 
 /// Whether work left a checkpoint here, or in a folder here.
 fn has_checkpoint(directory: &Path) -> bool {
+    !checkpoints(directory).is_empty()
+}
+
+/// The checkpoints here and in folders here.
+fn checkpoints(directory: &Path) -> Vec<PathBuf> {
     let folders = fs::read_dir(directory)
         .into_iter()
         .flatten()
         .filter_map(|e| Some(e.ok()?.path()));
     folders
         .chain([directory.to_path_buf()])
-        .any(|f| f.join(CHECKPOINT).is_file())
+        .map(|f| f.join(CHECKPOINT))
+        .filter(|f| f.is_file())
+        .collect()
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -717,7 +1006,7 @@ fn write_whole(
     name: &str,
     produce: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<FileEntry> {
-    let temporary = beside(target, ".writing");
+    let temporary = beside(target, WRITING);
     let written = (|| {
         let mut tally = Tally {
             inner: BufWriter::new(File::create(&temporary)?),

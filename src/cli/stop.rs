@@ -1,0 +1,148 @@
+//! Stopping: what SIGINT, SIGTERM and SIGHUP do.
+//!
+//! A signal sets a flag that long work asks through its meter; work that notices writes what it has and ends. Work that does
+//! not notice in time (one update of a learner may take minutes) is ended from here: a run on disk says `Interrupted` from
+//! its first byte, so that this loses no more than a kill does. A second signal ends the process at once. Whoever speaks
+//! first has the last word, so that the end is said once.
+
+use crate::diag::Diagnostic;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+use std::time::Duration;
+
+/// The first signal that came; 0 while none has.
+static SIGNAL: AtomicI32 = AtomicI32::new(0);
+/// Who says how it ended: 0 nobody yet, 1 the main thread, 2 what ends it when it does not.
+static LAST_WORD: AtomicU8 = AtomicU8::new(0);
+/// The run that is being written, and the command that goes on with it.
+static AT_WORK: Mutex<Option<(PathBuf, String)>> = Mutex::new(None);
+/// Time for work to write what it has.
+const GRACE: Duration = Duration::from_millis(1400);
+
+/// SIGINT, and what is assumed where the system does not say which.
+const INTERRUPT: i32 = 2;
+
+/// Listens from here on. `json`: the end is said in JSON.
+pub(super) fn listen(json: bool) {
+    // Without a handler a signal ends the process at once, which is safe too.
+    #[cfg(unix)]
+    {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        let mut wanted = vec![SIGINT, SIGTERM];
+        if !hangup_is_ignored() {
+            wanted.push(SIGHUP);
+        }
+        if let Ok(mut signals) = signal_hook::iterator::Signals::new(wanted) {
+            let _ = std::thread::Builder::new()
+                .name("signals".to_string())
+                .spawn(move || signals.forever().for_each(|signal| came(signal, json)));
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = ctrlc::set_handler(move || came(INTERRUPT, json));
+    }
+}
+
+/// Whether whoever started econc wants it to outlive the terminal (`nohup`).
+#[cfg(unix)]
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|l| l.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 != 0)
+}
+
+fn came(signal: i32, json: bool) {
+    let first = SIGNAL.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+    if let Err(earlier) = first {
+        std::process::exit(128 + earlier);
+    }
+    // The process ends with its main thread; this one only waits.
+    let _ = std::thread::Builder::new().name("grace".to_string()).spawn(move || {
+        std::thread::sleep(GRACE);
+        if LAST_WORD.compare_exchange(0, 2, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            // The main thread is at its last words; if it cannot end them, this does.
+            std::thread::sleep(Duration::from_millis(300));
+        } else {
+            say(json);
+        }
+        std::process::exit(128 + signal);
+    });
+}
+
+fn say(json: bool) {
+    let (directory, diagnostic) = match AT_WORK.try_lock().ok().and_then(|w| w.clone()) {
+        Some((directory, command)) => (Some(directory), stopped(Some(&command))),
+        None => (None, stopped(None)),
+    };
+    if json {
+        let value = serde_json::json!({
+            "status": "interrupted",
+            "exit": exit_code(),
+            "directory": directory.map(|d| d.display().to_string()),
+            "diagnostics": [diagnostic],
+        });
+        let _ = std::io::stdout().write_all(format!("{value:#}\n").as_bytes());
+    } else {
+        let place = directory.map_or(String::new(), |d| format!(": what there is stands in {}", d.display()));
+        let hint = diagnostic.hint.map_or(String::new(), |h| format!("{h}\n"));
+        let _ = std::io::stderr().write_all(format!("interrupted{place}\n{hint}").as_bytes());
+    }
+}
+
+/// Whether a signal came.
+pub(super) fn came_already() -> bool {
+    SIGNAL.load(Ordering::Relaxed) != 0
+}
+
+/// The exit status after a signal: 128 and its number.
+pub(super) fn exit_code() -> u8 {
+    match SIGNAL.load(Ordering::SeqCst) {
+        0 => 128 + INTERRUPT as u8,
+        signal => 128 + u8::try_from(signal).unwrap_or(INTERRUPT as u8),
+    }
+}
+
+/// Name of the signal.
+pub(super) fn name() -> &'static str {
+    match exit_code() {
+        129 => "SIGHUP",
+        143 => "SIGTERM",
+        _ => "SIGINT",
+    }
+}
+
+/// The message of a stop.
+pub(super) fn stopped(command: Option<&str>) -> Diagnostic {
+    let error = Diagnostic::error("E0906", format!("stopped by {}", name()));
+    match command {
+        Some(command) => error.hint(format!("{command}  goes on")),
+        None => error,
+    }
+}
+
+/// Notes which run is being written and what goes on with it.
+pub(super) fn at_work(directory: &Path, command: &str) {
+    if let Ok(mut work) = AT_WORK.lock() {
+        *work = Some((directory.to_path_buf(), command.to_string()));
+    }
+}
+
+/// The run that is being written.
+pub(super) fn directory() -> Option<PathBuf> {
+    AT_WORK.try_lock().ok().and_then(|w| w.as_ref().map(|w| w.0.clone()))
+}
+
+/// Takes the last word; waits for the end if somebody else has it.
+pub(super) fn last_word() {
+    if LAST_WORD.compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst) == Err(2) {
+        loop {
+            std::thread::park();
+        }
+    }
+}

@@ -1,0 +1,432 @@
+//! The program as something that is stopped, killed, starved and given damaged files: it stops at once, fits in memory and
+//! loses nothing. `ECONC_LONG=1` runs the long versions.
+
+use econc::report::run::{Manifest, Place, RunDirectory, Status, open_complete};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+fn scratch() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a scratch directory");
+    let growth = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/growth.econ");
+    std::fs::copy(growth, directory.path().join("growth.econ")).expect("the model");
+    let put = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).expect("written");
+    put("errors.econ", "model m\nagent a {  action q in [0,1]\n reward q * nothing }\n");
+    put("small.econ", SMALL);
+    put("fails.econ", &SMALL.replace("log(60); edges = 1; euler = 0; bellman = 0", "log(3)"));
+    std::fs::create_dir(directory.path().join("folder")).expect("made");
+    directory
+}
+
+const SMALL: &str = "model small\nparam a = 0.3 in (0, 1)\nshock z ~ markov([0.9, 1.1], [[0.8, 0.2], [0.2, \
+    0.8]])\nagent planner {\n  state k in [0.05, 0.6], start 0.2\n  action x in [0.01, 0.6]\n  let c = z * k^a - \
+    x\n  k' = x\n  require c >= 0.001\n  observe k, z\n  reward log(c)\n  discount 0.9\n}\nsolve { \
+    grid.k = log(60); edges = 1; euler = 0; bellman = 0 }\n";
+
+fn command(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_econc"));
+    command
+        .current_dir(directory)
+        .args(arguments)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn econc(directory: &Path, arguments: &[&str]) -> Output {
+    command(directory, arguments).output().expect("econc starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn long() -> bool {
+    std::env::var_os("ECONC_LONG").is_some()
+}
+
+/// Numbers that are the same in every run of a test, without pattern.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) % n as u64) as usize
+    }
+}
+
+fn codes(value: &Value, out: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            if let (Some(Value::String(code)), true) = (map.get("code"), map.contains_key("severity")) {
+                out.push(code.clone());
+            }
+            map.values().for_each(|v| codes(v, out));
+        }
+        Value::Array(list) => list.iter().for_each(|v| codes(v, out)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Every line of the table of failures ends as it says, in JSON too, and refusals leave nothing behind.
+#[test]
+fn failures_end_as_the_table_says() {
+    let directory = scratch();
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/exit_codes.md")).expect("it");
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for line in page.lines().filter(|l| l.starts_with("| `econc ")) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        let (typed, status, code) = (cells[0].trim_matches('`'), cells[1], cells[2]);
+        let mut arguments: Vec<&str> = typed.split(' ').skip(1).collect();
+        arguments.push("--json");
+        let output = econc(directory.path(), &arguments);
+        count += 1;
+        let mut found = Vec::new();
+        match serde_json::from_slice::<Value>(&output.stdout) {
+            Ok(json) => codes(&json, &mut found),
+            Err(e) => found.push(format!("no JSON: {e}")),
+        }
+        let exit = output.status.code().map_or("killed".to_string(), |c| c.to_string());
+        if exit != status || !found.iter().any(|c| c == code) {
+            wrong.push(format!("{typed}: {exit} {found:?}, not {status} {code}"));
+        }
+    }
+    assert!(count > 40, "{count} lines");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let left: Vec<PathBuf> = std::fs::read_dir(directory.path().join("runs"))
+        .map(|all| all.flatten().map(|e| e.path()).collect())
+        .unwrap_or_default();
+    assert!(left.iter().all(|p| p.to_string_lossy().contains("small-")), "{left:?}");
+}
+
+/// Names that are no UTF-8 are a message or work.
+#[cfg(unix)]
+#[test]
+fn arguments_that_are_no_text_are_no_crash() {
+    use std::os::unix::ffi::OsStrExt;
+    let directory = scratch();
+    let odd = std::ffi::OsStr::from_bytes(b"\xff\xfe.econ");
+    let run = |arguments: &[&std::ffi::OsStr]| {
+        let mut command = command(directory.path(), &[]);
+        command.args(arguments).output().expect("econc starts")
+    };
+    std::fs::copy(directory.path().join("small.econ"), directory.path().join(odd)).expect("copied");
+    let output = run(&["solve".as_ref(), odd, "--out".as_ref(), std::ffi::OsStr::from_bytes(b"r\xff")]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let output = run(&["solve".as_ref(), "--set".as_ref(), odd, "--json".as_ref()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stdout).contains("E0980"), "{}", text(&output.stdout));
+}
+
+fn manifest() -> Manifest {
+    Manifest::new(vec!["econc".into()], "growth.econ", b"", 1, "2025-01-01T00:00:00Z")
+}
+
+/// Two hundred single bits, anywhere in a checkpoint, a manifest or a solution: each is seen.
+#[test]
+fn every_flipped_bit_is_refused() {
+    let root = tempfile::tempdir().expect("a directory");
+    let place = |name: &str| Place::Exact {
+        directory: root.path().join(name),
+        force: false,
+    };
+    let mut dice = Dice(7);
+    let content: Vec<u8> = (0..4000).map(|_| dice.below(256) as u8).collect();
+    let run = RunDirectory::create(place("a"), manifest()).expect("a run");
+    run.keep_sealed("seed_1/checkpoint", &content).expect("kept");
+    assert_eq!(run.kept_sealed("seed_1/checkpoint").expect("read"), Some(content.clone()));
+    let path = run.path().join("seed_1/checkpoint");
+    let whole = std::fs::read(&path).expect("read");
+    for _ in 0..200 {
+        let (byte, bit) = (dice.below(whole.len()), dice.below(8));
+        let mut bytes = whole.clone();
+        bytes[byte] ^= 1 << bit;
+        std::fs::write(&path, &bytes).expect("written");
+        assert_eq!(
+            run.kept_sealed("seed_1/checkpoint").expect_err("seen").code,
+            "E0983",
+            "bit {bit} of byte {byte}"
+        );
+    }
+    for length in [0, 1, 20, whole.len() - 1] {
+        std::fs::write(&path, &whole[..length]).expect("written");
+        assert_eq!(run.kept_sealed("seed_1/checkpoint").expect_err("seen").code, "E0983");
+    }
+
+    let mut run = RunDirectory::create(place("b"), manifest()).expect("a run");
+    run.write("solution.ron", &content).expect("written");
+    let done = run.finish(Status::Complete, None, 1.0).expect("finished");
+    for file in ["solution.ron", "manifest.ron"] {
+        let path = done.join(file);
+        let whole = std::fs::read(&path).expect("read");
+        for _ in 0..200 {
+            let (byte, bit) = (dice.below(whole.len()), dice.below(8));
+            let mut bytes = whole.clone();
+            bytes[byte] ^= 1 << bit;
+            std::fs::write(&path, &bytes).expect("written");
+            let code = open_complete(&done).expect_err("seen").code;
+            assert!(code == "E0955" || code == "E0954", "{file}: bit {bit} of byte {byte}: {code}");
+        }
+        std::fs::write(&path, &whole).expect("written");
+        open_complete(&done).expect("as it was");
+    }
+}
+
+/// A run killed between its manifest and its name gets its name.
+#[test]
+fn a_run_that_has_all_but_its_name_is_resumed_to_it() {
+    let directory = scratch();
+    let root = directory.path();
+    let output = econc(root, &["solve", "small.econ", "--out", "s"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let before = std::fs::read(root.join("s/report.html")).expect("a report");
+    std::fs::rename(root.join("s"), root.join("s.partial-1")).expect("renamed");
+    let output = econc(root, &["solve", "--resume", "s"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    open_complete(&root.join("s")).expect("complete");
+    assert_eq!(std::fs::read(root.join("s/report.html")).expect("a report"), before);
+}
+
+/// Every file of a complete run but the manifest, which holds times.
+fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
+    let done = open_complete(directory).unwrap_or_else(|d| panic!("{}: {d:?}", directory.display()));
+    done.manifest
+        .files
+        .iter()
+        .map(|f| (f.name.clone(), std::fs::read(directory.join(&f.name)).expect("a file")))
+        .collect()
+}
+
+fn wait(mut child: std::process::Child, most: Duration) -> Option<i32> {
+    let until = Instant::now() + most;
+    while Instant::now() < until {
+        if let Some(status) = child.try_wait().expect("waited") {
+            return Some(status.code().unwrap_or(-1));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let _ = child.kill();
+    None
+}
+
+/// Kills `arguments --out k` after each of the moments (milliseconds), resumes, and compares with a run that was left alone.
+fn killed_and_resumed(arguments: &[&str], moments: &[u64]) {
+    let directory = scratch();
+    let root = directory.path();
+    let mut line = arguments.to_vec();
+    line.extend(["--threads", "1", "--quiet"]);
+    let with_out = |out: &'static str| {
+        let mut all = line.clone();
+        all.extend(["--out", out]);
+        all
+    };
+    let output = econc(root, &with_out("left"));
+    assert!(output.status.code().is_some_and(|c| c < 2), "{}", text(&output.stderr));
+    let name = |stem: &str| {
+        let failed = root.join(format!("{stem}.failed"));
+        if failed.is_dir() { failed } else { root.join(stem) }
+    };
+    let all = |stem: &str| -> Vec<(String, Vec<u8>)> {
+        let place = name(stem);
+        if place == root.join(stem) {
+            return files(&place);
+        }
+        let (manifest, _) = econc::report::run::inspect(&place).expect("a manifest");
+        let read = |f: &econc::report::run::FileEntry| (f.name.clone(), std::fs::read(place.join(&f.name)).expect("it"));
+        manifest.files.iter().map(read).collect()
+    };
+    let alone = all("left");
+    for moment in moments {
+        let mut child = command(root, &with_out("k")).spawn().expect("econc starts");
+        std::thread::sleep(Duration::from_millis(*moment));
+        let _ = child.kill();
+        let _ = child.wait();
+        if !name("k").is_dir() {
+            let output = econc(root, &[arguments[0], "--resume", "k", "--threads", "1", "--quiet"]);
+            if output.status.code() == Some(2) {
+                let said = text(&output.stderr);
+                assert!(said.contains("E0986") || said.contains("E0954"), "{moment} ms: {said}");
+                let begun = std::fs::read_dir(root).expect("it").flatten();
+                let begun = begun.filter(|e| e.file_name().to_string_lossy().starts_with("k.partial")).count();
+                assert_eq!(begun, 0, "{moment} ms: {said}");
+                econc(root, &with_out("k"));
+            } else {
+                assert!(output.status.code().is_some_and(|c| c < 2), "{moment} ms: {}", text(&output.stderr));
+            }
+        }
+        let again = all("k");
+        assert_eq!(alone.len(), again.len(), "{moment} ms");
+        for ((a, x), (b, y)) in alone.iter().zip(&again) {
+            assert!(a == b && x == y, "killed after {moment} ms: {a} differs");
+        }
+        for entry in std::fs::read_dir(root).expect("it").flatten() {
+            if entry.file_name().to_string_lossy().starts_with("k.") || entry.file_name() == "k" {
+                std::fs::remove_dir_all(entry.path()).expect("removed");
+            }
+        }
+    }
+}
+
+fn moments(few: &[u64], many: u64, step: u64) -> Vec<u64> {
+    if long() { (0..many).map(|i| i * step).collect() } else { few.to_vec() }
+}
+
+#[test]
+fn a_solve_that_is_killed_ends_as_one_that_was_not() {
+    killed_and_resumed(&["solve", "small.econ"], &moments(&[3, 8, 15, 40], 100, 3));
+}
+
+#[cfg(feature = "learn")]
+#[test]
+fn a_training_that_is_killed_ends_as_one_that_was_not() {
+    let line = |learner| {
+        [
+            "train", "small.econ", "--learner", learner, "--with", "steps=4000", "--with", "evaluations=2", "--with",
+            "evaluation_episodes=2", "--with", "network=[8]", "--checkpoint", "0",
+        ]
+    };
+    killed_and_resumed(&line("ppo"), &moments(&[4, 9, 14, 30, 60, 120], 100, 5));
+    if long() {
+        for learner in ["a2c", "sac", "recurrent_ppo"] {
+            killed_and_resumed(&line(learner), &moments(&[], 100, 7));
+        }
+    }
+}
+
+#[cfg(feature = "learn")]
+#[test]
+fn a_verdict_that_is_killed_ends_as_one_that_was_not() {
+    let line = [
+        "verify", "small.econ", "--with", "steps=3000", "--with", "evaluations=1", "--with", "evaluation_episodes=2",
+        "--with", "network=[8]", "--checkpoint", "0",
+    ];
+    killed_and_resumed(&line, &moments(&[10, 60, 150], 100, 10));
+}
+
+#[cfg(feature = "learn")]
+#[test]
+fn a_search_that_is_killed_ends_as_one_that_was_not() {
+    let line = [
+        "tune", "small.econ", "--trials", "3", "--with", "steps=2000", "--with", "evaluations=1", "--with",
+        "evaluation_episodes=2", "--with", "network=[8]", "--search", "learning_rate=1e-4..1e-2:log", "--checkpoint", "0",
+    ];
+    killed_and_resumed(&line, &moments(&[10, 60, 150], 100, 10));
+}
+
+#[cfg(unix)]
+fn signal(child: &std::process::Child, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+    assert!(sent.expect("kill").success());
+}
+
+/// Work that would go on for minutes stops within two seconds, says what goes on with it, and is marked.
+#[cfg(unix)]
+#[test]
+fn a_signal_stops_work_within_two_seconds() {
+    let directory = scratch();
+    let root = directory.path();
+    let members = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/krusell_smith.econ");
+    std::fs::copy(members, root.join("crowd.econ")).expect("copied");
+    let works: [(&[&str], &str, i32); 4] = [
+        (&["solve", "growth.econ", "--set", "grid.k=log(300000)"], "TERM", 143),
+        (&["simulate", "crowd.econ", "--members", "2000000", "--periods", "100000"], "INT", 130),
+        (&["train", "growth.econ", "--with", "steps=100000000"], "HUP", 129),
+        (&["verify", "growth.econ", "--with", "steps=100000000"], "INT", 130),
+    ];
+    for (i, (arguments, name, status)) in works.iter().enumerate() {
+        let mut line = arguments.to_vec();
+        let out = format!("r{i}");
+        line.extend(["--json", "--out", &out]);
+        let child = command(root, &line).spawn().expect("econc starts");
+        std::thread::sleep(Duration::from_millis(if long() { 3000 } else { 700 }));
+        let sent = Instant::now();
+        signal(&child, name);
+        let output = child.wait_with_output().expect("ended");
+        let took = sent.elapsed();
+        assert_eq!(output.status.code(), Some(*status), "{arguments:?}: {}", text(&output.stderr));
+        assert!(took < Duration::from_secs(2), "{arguments:?} took {took:?}");
+        let json: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(json["status"], "interrupted");
+        let said = json["diagnostics"].to_string();
+        assert!(said.contains("E0906") && said.contains("--resume"), "{said}");
+        let partial = PathBuf::from(json["directory"].as_str().expect("a directory"));
+        let (_, status) = econc::report::run::inspect(&root.join(partial)).expect("a manifest");
+        assert_eq!(status, Status::Interrupted);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_ends_at_once() {
+    let directory = scratch();
+    let line = ["solve", "growth.econ", "--set", "grid.k=log(300000)"];
+    let child = command(directory.path(), &line).spawn().expect("econc starts");
+    std::thread::sleep(Duration::from_millis(600));
+    let sent = Instant::now();
+    signal(&child, "INT");
+    std::thread::sleep(Duration::from_millis(50));
+    signal(&child, "TERM");
+    assert_eq!(wait(child, Duration::from_secs(2)), Some(130));
+    assert!(sent.elapsed() < Duration::from_millis(1000));
+}
+
+/// Commands that want more than they may have end with a code, never with an abort.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_that_is_not_there_is_a_message() {
+    let directory = scratch();
+    let limited = |limit: &str, line: &str| {
+        Command::new("sh")
+            .current_dir(directory.path())
+            .args(["-c", &format!("ulimit -v {limit}; exec \"$0\" {line} --json")])
+            .arg(env!("CARGO_BIN_EXE_econc"))
+            .output()
+            .expect("it starts")
+    };
+    for line in [
+        "simulate growth.econ --worlds 4000000000",
+        "simulate growth.econ --worlds 90000000",
+        "train growth.econ --with worlds=100000 --with horizon=100000 --with steps=20000000000",
+        "solve growth.econ --memory 16M --set grid.k='log(400000)'",
+    ] {
+        let output = limited("2000000", line);
+        let out = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(2), "{line}: {out} {}", text(&output.stderr));
+        assert!(out.contains("E0981") || out.contains("E0982"), "{line}: {out}");
+    }
+    let output = limited("2000000", "solve small.econ --threads 60000");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+/// A training plays what is asked and no more than one round beyond, however many members there are.
+#[cfg(feature = "learn")]
+#[test]
+fn a_training_plays_what_was_asked() {
+    let directory = scratch();
+    let line = [
+        "train", "growth.econ", "--with", "steps=20000", "--with", "evaluations=1", "--with", "evaluation_episodes=1",
+        "--with", "network=[4]", "--with", "epochs=1", "--json", "--out", "r",
+    ];
+    let output = econc(directory.path(), &line);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("W0980"), "{}", text(&output.stdout));
+    let log = std::fs::read_dir(directory.path().join("r")).expect("a run").flatten();
+    let log = log.filter(|e| e.file_name().to_string_lossy().ends_with(".csv"));
+    let most = log
+        .filter_map(|e| std::fs::read_to_string(e.path()).ok())
+        .filter(|t| t.lines().next().is_some_and(|l| l.contains("steps")))
+        .flat_map(|t| {
+            let column = t.lines().next().and_then(|l| l.split(',').position(|c| c == "steps"));
+            let rows: Vec<f64> = column.map_or(Vec::new(), |k| {
+                let row = |l: &str| l.split(',').nth(k).and_then(|x| x.parse().ok());
+                t.lines().skip(1).filter_map(row).collect()
+            });
+            rows
+        })
+        .fold(0.0, f64::max);
+    assert!((20_000.0..=2.0 * 20_100.0).contains(&most), "{most}");
+}

@@ -75,7 +75,12 @@ impl Globals {
     pub(super) fn start_threads(&self) {
         // Fails if a pool exists already, which then is used, or if the system gives no more threads: fewer will do.
         let mut threads = self.workers();
-        while rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().is_err() && threads > 1 {
+        while rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .is_err()
+            && threads > 1
+        {
             threads /= 2;
         }
     }

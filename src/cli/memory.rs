@@ -148,7 +148,11 @@ fn free() -> u64 {
         // What is used holds files that are only cached; half the limit is there in any case.
         most.saturating_sub(used).max(most / 2) / 10 * 9
     });
-    [available, address, group].into_iter().flatten().min().unwrap_or(u64::MAX - 1)
+    [available, address, group]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(u64::MAX - 1)
 }
 
 /// Bytes in words: `1.5 GB`.

@@ -124,9 +124,11 @@ impl Source {
         };
         read.map_err(|e| unreadable(path, &name, &e))?;
         if bytes.len() as u64 > LARGEST_MODEL {
-            return Err(Diagnostic::error("E0984", format!("`{name}` is too large to be a model"))
-                .note(format!("it has more than {}", super::memory::size(LARGEST_MODEL)))
-                .hint("name a model file"));
+            return Err(
+                Diagnostic::error("E0984", format!("`{name}` is too large to be a model"))
+                    .note(format!("it has more than {}", super::memory::size(LARGEST_MODEL)))
+                    .hint("name a model file"),
+            );
         }
         let text = String::from_utf8(bytes).map_err(|e| {
             let at = e.utf8_error().valid_up_to();
@@ -367,7 +369,11 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
 fn fits(compiled: &Compiled, options: &SimulateOptions) -> Result<(), Vec<Diagnostic>> {
     let graph = &compiled.model.graph;
     let largest = graph.nodes.iter().map(|n| graph.elements(&n.shape)).max().unwrap_or(1);
-    let named = compiled.model.names.iter().filter(|n| n.phase > crate::graph::Phase::Constant);
+    let named = compiled
+        .model
+        .names
+        .iter()
+        .filter(|n| n.phase > crate::graph::Phase::Constant);
     let numbers: u64 = named
         .map(|n| graph.elements(&graph.nodes[n.node.0 as usize].shape) as u64)
         .sum();
@@ -378,13 +384,13 @@ fn fits(compiled: &Compiled, options: &SimulateOptions) -> Result<(), Vec<Diagno
         return Ok(());
     }
     Err(vec![
-        Diagnostic::error(
-            "E0981",
-            format!("one period would take {}", super::memory::size(bytes)),
-        )
-        .note(format!("there is room for {}", super::memory::size(room)))
-        .note(format!("{} worlds, {largest} numbers in the largest vector", options.worlds))
-        .hint("fewer --worlds or --members; --memory SIZE sets another limit"),
+        Diagnostic::error("E0981", format!("one period would take {}", super::memory::size(bytes)))
+            .note(format!("there is room for {}", super::memory::size(room)))
+            .note(format!(
+                "{} worlds, {largest} numbers in the largest vector",
+                options.worlds
+            ))
+            .hint("fewer --worlds or --members; --memory SIZE sets another limit"),
     ])
 }
 

@@ -51,7 +51,9 @@ pub(super) fn run(
     let place = place(globals, &compiled);
     let run = open(&source, globals, &globals.set, job, place)?;
     at_work(&run);
-    let ended = one(run, &source, screen, &compiled, diagnostics, true, &|c, m, _| work(c, m))?;
+    let ended = one(run, &source, screen, &compiled, diagnostics, true, &|c, m, _| {
+        work(c, m)
+    })?;
     Ok(shown(screen, &ended))
 }
 
@@ -149,7 +151,10 @@ pub(super) fn asked<T: serde::de::DeserializeOwned>(resumed: &Resumed, file: &st
             .note(format!("{file}: {what}"))
             .hint("run its command again")
     };
-    let bytes = resumed.run.kept(file)?.ok_or_else(|| unread("there is no such file".into()))?;
+    let bytes = resumed
+        .run
+        .kept(file)?
+        .ok_or_else(|| unread("there is no such file".into()))?;
     serde_json::from_slice(&bytes).map_err(|e| unread(e.to_string()))
 }
 
@@ -177,7 +182,16 @@ pub(super) fn go_on_swept(
         seed: resumed.manifest.seed,
         ..globals.clone()
     };
-    sweep::run(&resumed.source, &globals, screen, &job, &sweeps, &runs, Some(resumed.run), &work)
+    sweep::run(
+        &resumed.source,
+        &globals,
+        screen,
+        &job,
+        &sweeps,
+        &runs,
+        Some(resumed.run),
+        &work,
+    )
 }
 
 /// From here on a stop says where the run is, and how to go on.
@@ -352,9 +366,7 @@ pub(super) fn open(
     job: &Job,
     place: Place,
 ) -> Result<RunDirectory, Diagnostic> {
-    let command: Vec<String> = std::env::args_os()
-        .map(|a| a.to_string_lossy().into_owned())
-        .collect();
+    let command: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
     let mut manifest = Manifest::new(
         command,
         &source.name,

@@ -65,7 +65,10 @@ fn came(signal: i32, json: bool) {
     // The process ends with its main thread; this one only waits.
     let _ = std::thread::Builder::new().name("grace".to_string()).spawn(move || {
         std::thread::sleep(GRACE);
-        if LAST_WORD.compare_exchange(0, 2, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+        if LAST_WORD
+            .compare_exchange(0, 2, Ordering::SeqCst, Ordering::SeqCst)
+            .is_err()
+        {
             // The main thread is at its last words; if it cannot end them, this does.
             std::thread::sleep(Duration::from_millis(300));
         } else {

@@ -119,7 +119,9 @@ pub(super) fn fits(model: &Model, planned: &Planned, side_by_side: usize) -> Res
     .note(format!(
         "{rows} steps a round, {members} members, {side_by_side} seeds or trials side by side"
     ));
-    Err(vec![error.hint("fewer worlds, a shorter horizon, fewer --threads; --memory SIZE sets another limit")])
+    Err(vec![error.hint(
+        "fewer worlds, a shorter horizon, fewer --threads; --memory SIZE sets another limit",
+    )])
 }
 
 /// The settings in force, for the manifest.
@@ -481,7 +483,11 @@ impl<'a> Board<'a> {
         };
         let (standing, rate) = &mut *all;
         // What a checkpoint held was not done now.
-        let first = if standing[number].1 == u64::MAX { before } else { standing[number].1 };
+        let first = if standing[number].1 == u64::MAX {
+            before
+        } else {
+            standing[number].1
+        };
         standing[number] = (steps, first);
         let total: u64 = standing.iter().map(|d| d.0).sum();
         let here: u64 = standing.iter().filter(|d| d.1 != u64::MAX).map(|d| d.0 - d.1).sum();

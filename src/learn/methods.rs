@@ -174,7 +174,11 @@ impl Method {
         let room = usize::try_from(steps / members.saturating_mul(least)).unwrap_or(usize::MAX);
         if room < *worlds {
             // Worlds under the same chance stay together.
-            *worlds = if room >= together { room - room % together } else { room.max(1) };
+            *worlds = if room >= together {
+                room - room % together
+            } else {
+                room.max(1)
+            };
         }
         let Some(horizon) = horizon else {
             return Some((1, *worlds));
@@ -236,7 +240,11 @@ mod tests {
     fn a_round_fits_into_the_steps() {
         let of = |steps: u64, worlds: usize, horizon: usize, members: usize| {
             let mut method = Method::named("ppo").unwrap();
-            for (key, x) in [("steps", steps as f64), ("worlds", worlds as f64), ("horizon", horizon as f64)] {
+            for (key, x) in [
+                ("steps", steps as f64),
+                ("worlds", worlds as f64),
+                ("horizon", horizon as f64),
+            ] {
                 method.set(key, &Value::Number(x)).unwrap();
             }
             let changed = method.fit(members);

@@ -73,11 +73,18 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
             } else {
                 format!("the horizon is {horizon}")
             };
-            let of = if members > 1 { format!(" of {members} members") } else { String::new() };
+            let of = if members > 1 {
+                format!(" of {members} members")
+            } else {
+                String::new()
+            };
             vec![
-                Diagnostic::warning("W0980", format!("a round{of} would be longer than all {steps} steps: {fewer}"))
-                    .note(format!("as asked, one round plays {round} steps"))
-                    .hint("give more steps, or fewer worlds and a shorter horizon"),
+                Diagnostic::warning(
+                    "W0980",
+                    format!("a round{of} would be longer than all {steps} steps: {fewer}"),
+                )
+                .note(format!("as asked, one round plays {round} steps"))
+                .hint("give more steps, or fewer worlds and a shorter horizon"),
             ]
         }
     };

@@ -429,9 +429,12 @@ impl RunDirectory {
         };
         let damaged = |what: String| {
             let path = self.partial.join(name);
-            Diagnostic::error("E0983", format!("the checkpoint {} is not as it was written", shown(&path)))
-                .note(what)
-                .hint("restore the file, or remove it: what it holds is then done again from its start")
+            Diagnostic::error(
+                "E0983",
+                format!("the checkpoint {} is not as it was written", shown(&path)),
+            )
+            .note(what)
+            .hint("restore the file, or remove it: what it holds is then done again from its start")
         };
         let head = SEALED.len() + 8 + 32;
         if bytes.len() < head || !bytes.starts_with(SEALED) {
@@ -440,7 +443,10 @@ impl RunDirectory {
         let content = bytes.split_off(head);
         let (length, hash) = bytes[SEALED.len()..].split_at(8);
         if length != (content.len() as u64).to_le_bytes() {
-            return Err(damaged(format!("it holds {} bytes, which is not its length", content.len())));
+            return Err(damaged(format!(
+                "it holds {} bytes, which is not its length",
+                content.len()
+            )));
         }
         if hash != &Sha256::digest(&content)[..] {
             return Err(damaged("its content has changed".to_string()));
@@ -744,7 +750,9 @@ fn unsealed<'a>(bytes: &'a [u8], path: &Path) -> Result<&'a str, Diagnostic> {
             layout.format
         ))),
         Ok(_) => Err(damaged("the line with its hash is missing")),
-        Err(e) => Err(Diagnostic::error("E0954", format!("{} cannot be read as a manifest", shown(path))).note(e.to_string())),
+        Err(e) => {
+            Err(Diagnostic::error("E0954", format!("{} cannot be read as a manifest", shown(path))).note(e.to_string()))
+        }
     }
 }
 
@@ -785,7 +793,9 @@ fn remove_replaced(directory: &Path) {
     let Some(name) = directory.file_name() else { return };
     let head = format!("{}{REPLACED}", name.to_string_lossy());
     for entry in siblings(directory) {
-        let old = entry.file_name().is_some_and(|n| n.to_string_lossy().starts_with(&head));
+        let old = entry
+            .file_name()
+            .is_some_and(|n| n.to_string_lossy().starts_with(&head));
         if old && entry.join(MANIFEST).is_file() {
             let _ = fs::remove_dir_all(entry);
         }
@@ -891,8 +901,14 @@ fn remove_not_begun(target: &Path) {
     let Some(name) = target.file_name() else { return };
     let head = format!("{}{BEGINNING}", name.to_string_lossy());
     for entry in siblings(target) {
-        let mine = entry.file_name().is_some_and(|n| n.to_string_lossy().starts_with(&head));
-        let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
+        let mine = entry
+            .file_name()
+            .is_some_and(|n| n.to_string_lossy().starts_with(&head));
+        let age = entry
+            .metadata()
+            .and_then(|m| m.modified())
+            .ok()
+            .and_then(|t| t.elapsed().ok());
         if mine && age.is_some_and(|a| a.as_secs() > 60) && !is_locked(&entry) {
             let _ = fs::remove_dir_all(entry);
         }
@@ -907,17 +923,17 @@ fn of_process(word: &str, pid: u32, attempt: usize) -> String {
 }
 
 fn not_begun(directory: &Path) -> Diagnostic {
-    Diagnostic::error("E0986", format!("the run in {} had not begun when it was stopped", shown(directory)))
-        .note("nothing was computed, so nothing is lost")
-        .hint("run the command again")
+    Diagnostic::error(
+        "E0986",
+        format!("the run in {} had not begun when it was stopped", shown(directory)),
+    )
+    .note("nothing was computed, so nothing is lost")
+    .hint("run the command again")
 }
 
 /// The name a run shall have, from that of its directory while it is written or after it failed.
 fn stem(name: &str) -> &str {
-    let end = name
-        .find(PARTIAL)
-        .or_else(|| name.rfind(FAILED))
-        .unwrap_or(name.len());
+    let end = name.find(PARTIAL).or_else(|| name.rfind(FAILED)).unwrap_or(name.len());
     &name[..end]
 }
 

@@ -137,11 +137,6 @@ pub fn members_of(model: &Model, agent: usize) -> usize {
     model.graph.elements(&model.agents[agent].shape)
 }
 
-/// How many members an agent has in one world.
-pub fn members_of(model: &Model, agent: usize) -> usize {
-    model.graph.elements(&model.agents[agent].shape)
-}
-
 impl Vectorised {
     /// Worlds of `model`, started from seed 0.
     ///

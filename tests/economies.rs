@@ -240,6 +240,7 @@ fn a_simulated_policy_forgets_the_episode_before() {
         worlds: 2,
         seed: 1,
         on_chain: false,
+        greedy: false,
     };
     let run = simulate::simulate(&model, &behaviour, &options, &mut |_, _| true).unwrap_or_else(|d| panic!("{d:?}"));
     let chosen = run.series.iter().find(|s| s.name == "a.d").expect("the action");

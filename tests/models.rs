@@ -54,6 +54,7 @@ fn simulated(model: &Model, how: &str, seed: u64) -> Simulation {
         worlds: 1,
         seed,
         on_chain: false,
+        greedy: false,
     };
     let mut fixed = Vec::new();
     for part in parts {

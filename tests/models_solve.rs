@@ -264,6 +264,7 @@ fn simulated(model: &Model, solution: &Solution, row: &Row, scenario: &str) -> O
         worlds: 1,
         seed: 1,
         on_chain: true,
+        greedy: false,
     };
     let behaviour = Behaviour::Solved(Box::new(solution.clone()));
     let run = simulate::simulate(model, &behaviour, &options, &mut |_, _| true)
@@ -470,6 +471,7 @@ fn the_reduced_producers_policy_earns_in_the_full_model() {
         worlds: 50,
         seed: 1,
         on_chain: true,
+        greedy: false,
     };
     let behaviour = Behaviour::Solved(Box::new(s.solution.clone()));
     let run = simulate::simulate(&compile("producers", ""), &behaviour, &options, &mut |_, _| true)

@@ -23,6 +23,7 @@ fn options(scenario: Option<&str>, periods: usize, worlds: usize) -> Options {
         worlds,
         seed: 1,
         on_chain: false,
+        greedy: false,
     }
 }
 
@@ -146,4 +147,308 @@ solve { grid.k = log(0.2, 3, 15) }
     }
     assert!((series(&s, "h.k[2]")[0] - 0.7).abs() < 1e-15);
     assert!(series(&s, "h.s[1]") != series(&s, "h.s[2]"));
+}
+
+#[test]
+fn an_impulse_decays_as_its_process_does() {
+    let text = BROCK_MIRMAN.replace("path z = 0.3; periods 3", "path z = impulse(0.01); periods 5");
+    let s = run(&model(&text), &Behaviour::Random, &options(Some("far"), 5, 1));
+    for (t, z) in series(&s, "z").iter().enumerate() {
+        assert!((z - 0.01 * 0.9f64.powi(t as i32)).abs() < 1e-17, "{t}: {z}");
+    }
+}
+
+// ---- Markets
+
+/// Where `excess` changes sign on `[lo, hi]`: a scan and bisection of the test's own.
+fn price(excess: impl Fn(f64) -> f64, lo: f64, hi: f64) -> f64 {
+    let points = 20_000;
+    let at = |k: usize| lo + (hi - lo) * k as f64 / points as f64;
+    let cell = (0..points).find(|k| excess(at(*k)).signum() != excess(at(k + 1)).signum());
+    let (mut a, mut b) = cell.map_or((f64::NAN, f64::NAN), |k| (at(k), at(k + 1)));
+    for _ in 0..100 {
+        let m = 0.5 * (a + b);
+        if excess(m).signum() == excess(a).signum() { a = m } else { b = m }
+    }
+    0.5 * (a + b)
+}
+
+/// Two buyers who spend shares of their income, a supply that grows with the price and the state.
+fn market(condition: &str, domain: &str) -> Model {
+    model(&format!(
+        "
+model square
+agent h[2] {{
+  state k in [0, 10], start 1
+  action q in [0.1, 1]
+  k' = min(10, 0.5 * k + q)
+  observe k
+  reward q - p
+  discount 0.9
+}}
+market g {{ price p in {domain} clears {condition} }}
+"
+    ))
+}
+
+#[test]
+fn prices_are_roots_and_nothing_is_said() {
+    let m = market("sum(h.q) / p == 0.3 * p^2 + 0.01 * sum(h.k)", "[0.01, 100]");
+    let s = run(&m, &Behaviour::Random, &options(None, 50, 3));
+    let sum = |name: &str, t: usize| series(&s, &format!("{name}[1]"))[t] + series(&s, &format!("{name}[2]"))[t];
+    for t in 0..50 {
+        let (q, k) = (sum("h.q", t), sum("h.k", t));
+        let right = price(|p| q / p - 0.3 * p * p - 0.01 * k, 0.01, 10.0);
+        assert!((series(&s, "g.p")[t] / right - 1.0).abs() < 1e-12);
+    }
+    let c = &s.counts.not_cleared[0];
+    assert_eq!((c.asked, c.count, c.several), (150, 0, 0));
+    assert!(c.error().is_none() && c.warning().is_none());
+}
+
+#[test]
+fn prices_far_out_and_close_to_zero_are_found() {
+    for (root, domain) in [(4e6, "(0, inf)"), (3e11, "[1, inf)"), (2e-8, "(0, inf)"), (5e-10, "(0, 1)"), (-7e8, "(-inf, 0]")] {
+        let m = market(&format!("({root:e}) / p + 0 * sum(h.q) == 1"), domain);
+        let s = run(&m, &Behaviour::Random, &options(None, 2, 1));
+        assert!((series(&s, "g.p")[0] / root - 1.0).abs() < 1e-12, "{root} in {domain}");
+        assert_eq!(s.counts.not_cleared[0].count, 0, "{root} in {domain}");
+    }
+}
+
+#[test]
+fn a_price_that_clears_nothing_is_counted_and_told_with_what_is_left_over() {
+    // (condition, jump, first excess given the price and the quantities)
+    type Excess = fn(f64, f64) -> f64;
+    let cases: [(&str, bool, Excess); 4] = [
+        ("sum(h.q) == 100 + p", false, |p, q| q - 100.0 - p),
+        ("50 - p == sum(h.q)", false, |p, q| 50.0 - p - q),
+        ("(if p > 3 then 1 else -1) * (1 + sum(h.q)) == 0", true, |p, q| {
+            (if p > 3.0 { 1.0 } else { -1.0 }) * (1.0 + q)
+        }),
+        ("sum(h.q) * log(0 - p) == p", false, |_, _| f64::NAN),
+    ];
+    for (condition, jump, excess) in cases {
+        let s = run(&market(condition, "[0.1, 10]"), &Behaviour::Random, &options(None, 20, 2));
+        let c = &s.counts.not_cleared[0];
+        assert_eq!((c.asked, c.count, c.several), (40, 40, 0), "{condition}");
+        let first = c.first.as_ref().expect("a first time");
+        let q = series(&s, "h.q[1]")[0] + series(&s, "h.q[2]")[0];
+        assert_eq!((first.period, first.jump, first.value), (0, jump, series(&s, "g.p")[0]));
+        let right = excess(first.value, q);
+        assert!(first.excess == right || (first.excess - right).abs() < 1e-12 || right.is_nan() && first.excess.is_nan());
+        let error = c.error().expect("an error");
+        assert!(error.code == "E0830" && error.primary.is_some());
+    }
+    // Now and then: where the buyers want little.
+    let s = run(&market("sum(h.q) - 1 == p", "[0, 10]"), &Behaviour::Random, &options(None, 200, 1));
+    let (a, b) = (series(&s, "h.q[1]"), series(&s, "h.q[2]"));
+    let missed = (0..200).filter(|t| a[*t] + b[*t] - 1.0 < 0.0).count() as u64;
+    assert!(missed > 20 && s.counts.not_cleared[0].count == missed);
+}
+
+#[test]
+fn several_prices_are_a_warning_with_their_number() {
+    for condition in ["0 * p * sum(h.q) == 0 * p", "(p - 2) * (p - 5) * (p - 6) * sum(h.q) == 0", "max(p - 4, 0) == 0 * sum(h.q)"] {
+        let s = run(&market(condition, "[0.1, 10]"), &Behaviour::Random, &options(None, 10, 1));
+        let c = &s.counts.not_cleared[0];
+        assert_eq!((c.count, c.several), (0, 10), "{condition}");
+        assert!(c.error().is_none() && c.warning().is_some_and(|w| w.code == "W0830"));
+    }
+}
+
+#[test]
+fn nobody_solves_or_learns_with_a_price_that_clears_nothing() {
+    let text = "
+model one
+agent a {
+  state k in [0.1, 10], start 1
+  action s in [0.05, 0.9]
+  k' = 0.5 * k + s
+  observe k
+  reward log(1 - s) * p + k
+  discount 0.9
+}
+market g { price p in [0.1, 2] clears p == WHAT }
+";
+    let never = model(&text.replace("WHAT", "100 + a.k"));
+    let failed = solved::solve(&never, &solved::Options::default(), &mut |_| Control::Continue).expect_err("no price");
+    assert!(failed.iter().all(|d| d.code == "E0831"), "{failed:?}");
+    // With room for the price the same economy is solved; what is not feasible is not chosen.
+    let always = model(&text.replace("WHAT", "0.1 + 0.01 * a.k + a.s"));
+    let s = solve(&always);
+    assert!(!s.certificate.reasons.iter().any(|d| d.code.contains("083")), "{:?}", s.certificate.reasons);
+
+    use econc::env::VectorEnvironment;
+    use econc::env::vector::{Options, Vectorised};
+    let asked = Options {
+        agent: None,
+        others: Behaviour::Random,
+        grids: false,
+        scenario: None,
+        worlds: 2,
+        together: 1,
+        periods: Some(5),
+    };
+    let mut env = Vectorised::new(&never, &asked).expect("an environment");
+    let actions = vec![0.0; env.slots()];
+    env.step(&actions, &[]);
+    assert_eq!(env.take_failure().expect("a failure").code, "E0830");
+}
+
+// ---- Domains, numbers that are none, requirements
+
+#[test]
+fn every_state_is_judged_whether_or_not_a_reward_reads_it() {
+    let text = "
+model m
+agent a {
+  state k in [0.1, 10], start START
+  action s in [0, 1)
+  k' = LAW
+  reward s
+  discount 0.9
+}
+";
+    let m = |start: &str, law: &str| model(&text.replace("START", start).replace("LAW", law));
+    // 1, 2, 4, 8, then outside.
+    let s = run(&m("1", "k * 2"), &Behaviour::Random, &options(None, 10, 1));
+    assert_eq!(s.counts.outside[0], (7, 16.0));
+    for law in ["log(0 - k)", "1 / (k - k)"] {
+        let failed = simulate(&m("1", law), &Behaviour::Random, &options(None, 10, 1), &mut |_, _| true);
+        assert_eq!(failed.expect_err("no number").code, "E0903", "{law}");
+    }
+}
+
+#[test]
+fn a_number_that_is_none_is_an_error_each_time() {
+    use econc::env::worlds::Worlds;
+    let m = model("model m\nagent a {\n state k in [-1e9, 1e9], start 1\n action s in [0, 1]\n k' = log(0 - k)\n reward s\n discount 0.9\n}\n");
+    let mut w = Worlds::new(&m, None, 2, 1, &[]).expect("worlds");
+    for seed in 0..3 {
+        w.reseed(seed).expect("a new start");
+        let bounds = w.bounds(0).expect("bounds");
+        let bounds: Vec<_> = bounds.into_iter().enumerate().collect();
+        assert_eq!(w.step(&bounds).expect_err("no number").code, "E0903", "seed {seed}");
+    }
+}
+
+#[test]
+fn requirements_are_met_together_or_the_run_stops() {
+    let text = "
+model m
+agent a {
+  action x in [0, 10]
+  action y in [0, 10]
+  require FIRST
+  require x + y <= 3
+  reward x + y
+}
+";
+    let m = model(&text.replace("FIRST", "x <= 2"));
+    let fixed = Behaviour::Fixed(vec![("x".into(), 2.5), ("y".into(), 9.0)]);
+    let s = run(&m, &fixed, &options(None, 3, 1));
+    assert!(series(&s, "a.x")[0] <= 2.0 && series(&s, "a.x")[0] + series(&s, "a.y")[0] <= 3.0 + 1e-9);
+    // What the second asks for breaks the first.
+    let m = model(&text.replace("FIRST", "x >= 2"));
+    let failed = simulate(&m, &fixed, &options(None, 3, 1), &mut |_, _| true);
+    assert_eq!(failed.expect_err("no action").code, "E0832");
+}
+
+// ---- Mixed choices
+
+#[test]
+fn choices_with_taste_shocks_are_drawn() {
+    let m = model("model t\nagent w {\n action d in {a, b, c} taste gumbel(2)\n reward if d == a then 0 else if d == b then 1 else 3\n}\n");
+    let behaviour = Behaviour::Solved(Box::new(solve(&m).solution));
+    let s = run(&m, &behaviour, &options(None, 40_000, 1));
+    // Logit with scale 2: the expected reward, and its standard deviation a period.
+    let weights = [1.0f64, 0.5f64.exp(), 1.5f64.exp()];
+    let total: f64 = weights.iter().sum();
+    let mean = (weights[1] + 3.0 * weights[2]) / total;
+    let square = (weights[1] + 9.0 * weights[2]) / total;
+    let got = s.moments.iter().find(|x| x.name.starts_with("w.reward") || x.name == "reward(w)");
+    let got = got.map_or(s.returns[0].total / 40_000.0, |x| x.mean);
+    let error = ((square - mean * mean) / 40_000.0).sqrt();
+    assert!((got - mean).abs() < 4.0 * error, "{got}, not {mean}");
+    let greedy = run(&m, &behaviour, &Options { greedy: true, ..options(None, 100, 1) });
+    assert_eq!(greedy.returns[0].total, 300.0);
+}
+
+#[test]
+fn what_goes_with_a_choice_follows_the_choice_that_is_drawn() {
+    let m = model(
+        "
+model both
+agent w {
+  state k in [0, 1], start 0.5
+  action d in {low, high} taste gumbel(1)
+  action x in [0, 10]
+  k' = 0.5 * k + 0.25
+  observe k
+  reward -(x - (if d == high then 3 + k else 1))^2
+  discount 0.9
+}
+",
+    );
+    let s = run(&m, &Behaviour::Solved(Box::new(solve(&m).solution)), &options(None, 400, 1));
+    let (d, x, k) = (series(&s, "w.d"), series(&s, "w.x"), series(&s, "w.k"));
+    for t in 0..400 {
+        let right = if d[t] == 1.0 { 3.0 + k[t] } else { 1.0 };
+        assert!((x[t] - right).abs() < 1e-4, "period {t}: {} with choice {}", x[t], d[t]);
+    }
+    let high = d.iter().filter(|d| **d == 1.0).count();
+    assert!((140..260).contains(&high), "{high} of 400");
+}
+
+// ---- Lives
+
+#[test]
+fn sums_are_those_of_a_life_discounted_by_the_model() {
+    let m = model("model l\nhorizon 3\nagent a {\n action s in [0, 1]\n reward 1 + t\n discount 0.5 + 0.1 * t\n}\n");
+    let s = run(&m, &Behaviour::Random, &options(None, 7, 2));
+    let r = &s.returns[0];
+    // 1, then 0.5 * 2, then 0.5 * 0.6 * 3.
+    assert!((r.total - 6.0).abs() < 1e-12 && (r.discounted - 2.9).abs() < 1e-12, "{r:?}");
+    assert_eq!((r.lives, r.cut_off), (4, 2));
+    // What an end pays is discounted like the value in whose place it stands.
+    let m = model(
+        "model e\nagent a {\n state k in 0..5, start 0\n action s in [0, 1]\n k' = min(k + 1, 5)\n reward 1\n discount 0.9\n end when k == 2, paying 10\n}\n",
+    );
+    let r = &run(&m, &Behaviour::Random, &options(None, 9, 1)).returns[0];
+    assert!((r.total - 13.0).abs() < 1e-12, "{r:?}");
+    assert!((r.discounted - (1.0 + 0.9 + 0.81 + 0.729 * 10.0)).abs() < 1e-12, "{r:?}");
+    assert_eq!((r.lives, r.cut_off), (3, 0));
+    // A world that never ends is one life that is cut off.
+    let m = model("model f\nagent a {\n state k in [0, 1], start 0\n action s in [0, 1]\n k' = k\n reward 1\n discount 0.5\n}\n");
+    let r = &run(&m, &Behaviour::Random, &options(None, 60, 1)).returns[0];
+    assert!((r.discounted - 2.0).abs() < 1e-12 && r.total == 60.0, "{r:?}");
+    assert_eq!((r.lives, r.cut_off), (0, 1));
+}
+
+#[test]
+fn members_live_their_own_lives() {
+    let m = model(
+        "model p\nagent a[3] {\n state k in 0..9, start 0\n action s in [0, 1]\n k' = k + 1\n reward 1\n discount 0.5\n end when k == 3 then restart\n}\n",
+    );
+    let r = &run(&m, &Behaviour::Random, &options(None, 10, 2)).returns[0];
+    assert!((r.total - 4.0).abs() < 1e-12 && (r.discounted - 1.875).abs() < 1e-12, "{r:?}");
+    assert_eq!((r.lives, r.cut_off), (12, 6));
+}
+
+// ---- Refused when the file is read
+
+#[test]
+fn chains_that_lead_nowhere_and_choices_without_an_end_are_refused() {
+    let code = |text: &str| {
+        let (_, messages) = compile(text, &econc::Options::default());
+        messages.iter().map(|d| d.code.clone()).collect::<Vec<_>>()
+    };
+    let chain = |rows: &str| {
+        format!("model m\nshock z ~ markov([a: 0, b: 1], unchecked({rows}))\nagent w {{\n action s in [0, 1)\n observe z\n reward s + z\n}}\n")
+    };
+    assert!(code(&chain("[[0.5, 0.49], [0.2, 0.8]]")).is_empty());
+    assert_eq!(code(&chain("[[0, 0], [0, 0]]"))[0], "E0601");
+    assert_eq!(code(&chain("[[1.5, 0], [0.2, 0.8]]"))[0], "E0605");
+    assert_eq!(code("model m\nagent a {\n action d in 0..inf\n reward d\n}\n")[0], "E0833");
 }

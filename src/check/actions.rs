@@ -290,8 +290,15 @@ impl Checker<'_> {
                 })
             }
             ast::DomainKind::Range(lo, hi) => {
-                let (l, h) = (bound(self, lo), bound(self, hi));
-                Some(model::Space::Integer { lo: l?, hi: h? })
+                let (l, h) = (bound(self, lo)?, bound(self, hi)?);
+                for (node, e) in [(l, lo), (h, hi)] {
+                    if self.b.constant_value(node).is_some_and(f64::is_infinite) {
+                        let name = self.entities[id].name.clone();
+                        self.report(errors::endless_choice(&name, e.span));
+                        return None;
+                    }
+                }
+                Some(model::Space::Integer { lo: l, hi: h })
             }
             ast::DomainKind::Finite(items) => {
                 let labels = items.iter().map(|(e, _)| self.word_of(e)).collect::<Option<Vec<_>>>();

@@ -643,17 +643,20 @@ impl Checker<'_> {
         let spans = row_spans(inner);
         for (i, row) in rows.iter_mut().enumerate() {
             let at = spans.get(i).copied().unwrap_or(inner.span);
-            if let Some(p) = row.iter().find(|p| !(**p >= 0.0)) {
+            // Weights that are divided by their sum may be any size.
+            let most = if normalize { f64::MAX } else { 1.0 + ROW_TOLERANCE };
+            if let Some(p) = row.iter().find(|p| !(0.0..=most).contains(*p)) {
                 let p = *p;
                 self.report(errors::not_a_probability(p, at));
                 return None;
             }
             let sum: f64 = row.iter().sum();
+            // From here nothing could follow, whatever a publication prints.
+            if sum <= 0.0 {
+                self.report(errors::row_sum(i + 1, n, row, sum, at, None));
+                return None;
+            }
             if normalize {
-                if sum <= 0.0 {
-                    self.report(errors::row_sum(i + 1, n, row, sum, at, None));
-                    return None;
-                }
                 row.iter_mut().for_each(|p| *p /= sum);
             } else if (sum - 1.0).abs() > ROW_TOLERANCE && !unchecked {
                 self.report(errors::row_sum(i + 1, n, row, sum, at, Some(inner.span)));

@@ -1221,3 +1221,9 @@ fn trim(x: f64) -> String {
     let s = format!("{x:.10}");
     s.trim_end_matches('0').trim_end_matches('.').to_string()
 }
+
+pub(super) fn endless_choice(name: &str, span: Span) -> Diagnostic {
+    err("E0833", format!("the whole-number action `{name}` has no end"))
+        .at(span, "infinitely many choices")
+        .hint("name the largest number that matters: `in 0..100`; or choose from the real line: `in [0, inf)`")
+}

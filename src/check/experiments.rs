@@ -341,7 +341,12 @@ impl Checker<'_> {
             ));
             return None;
         }
-        let v = self.expr(value, &scope)?;
+        if let Target::Shock(i) = t {
+            self.path_of = Some(i);
+        }
+        let v = self.expr(value, &scope);
+        self.path_of = None;
+        let v = v?;
         let node = self.scripted(t, v, &shape, value.span)?;
         s.paths.push((t, node));
         Some(())

@@ -1,5 +1,6 @@
 //! Functions: built-in ones, the user's own, reductions and `others`.
 
+use super::model::Process;
 use super::{Bound, Checker, Scope, Ty, Value, errors, lints};
 use crate::diag::Span;
 use crate::graph::{Axis, AxisId, AxisKind, Binary, NodeId, Reduce, Unary};
@@ -750,6 +751,21 @@ impl Checker<'_> {
         let t = self.time(span).node;
         if name.text == "impulse" {
             let [size] = self.positional(name, args, ["size"], scope)?;
+            // A shock with a memory falls back to its mean as it would by itself.
+            let law = self.path_of.and_then(|i| match &self.model.shocks[i].process {
+                Process::Ar1 { rho, mean, .. } => Some((*rho, *mean)),
+                Process::RandomWalk { .. } => Some((1.0, 0.0)),
+                Process::Iid(_) | Process::Chain { .. } | Process::Var1 { .. } => None,
+            });
+            if let Some((rho, mean)) = law {
+                let (rho, mean) = (self.b.constant(rho, span), self.b.constant(mean, span));
+                let left = self.b.binary(Binary::Pow, rho, t, span);
+                let moved = self.b.binary(Binary::Mul, size, left, span);
+                return Some(Value {
+                    node: self.b.binary(Binary::Add, mean, moved, span),
+                    ty: Ty::Number,
+                });
+            }
             let zero = self.b.constant(0.0, span);
             let now = self.b.binary(Binary::Eq, t, zero, span);
             return Some(Value {

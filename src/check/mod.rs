@@ -309,6 +309,8 @@ struct Checker<'a> {
     solving: Vec<(EntityId, InputId, NodeId)>,
     /// A parameter without a value yet was read.
     hit_pending: Option<String>,
+    /// The shock whose path is being read: what `impulse` decays like.
+    path_of: Option<usize>,
     left_out: Vec<String>,
     /// Label sets: for actions and states over words.
     choices: Vec<Vec<String>>,
@@ -350,6 +352,7 @@ impl<'a> Checker<'a> {
             stack: Vec::new(),
             solving: Vec::new(),
             hit_pending: None,
+            path_of: None,
             left_out: Vec::new(),
             choices: Vec::new(),
             suspects: Vec::new(),

@@ -224,16 +224,7 @@ impl Checker<'_> {
     fn bracket(&mut self, id: EntityId, domain: Option<&ast::Domain>, unknown: NodeId) -> (NodeId, NodeId) {
         let d = self.b.node(unknown).domain;
         let span = domain.map_or(self.entities[id].span, |d| d.span);
-        let lo = if d.lo.is_finite() {
-            if d.lo_open { d.lo + 1e-9 } else { d.lo }
-        } else {
-            -1e6
-        };
-        let hi = if d.hi.is_finite() {
-            if d.hi_open { d.hi - 1e-9 } else { d.hi }
-        } else {
-            1e6
-        };
+        let (lo, hi) = ends(d.lo, d.hi, d.lo_open, d.hi_open);
         (self.b.constant(lo, span), self.b.constant(hi, span))
     }
 
@@ -259,5 +250,31 @@ impl Checker<'_> {
             }
         }
         self.fits(v, &allowed, value.span, id)
+    }
+}
+
+/// The bracket of a price from its domain: infinite ends stay infinite (they are scanned outwards), open ends are left out by as little as
+/// the size of the numbers allows.
+fn ends(lo: f64, hi: f64, lo_open: bool, hi_open: bool) -> (f64, f64) {
+    let width = if (hi - lo).is_finite() { hi - lo } else { 1.0 };
+    let step = |end: f64| (1e-12 * width.min(1.0)).max(4.0 * f64::EPSILON * end.abs());
+    (
+        if lo_open && lo.is_finite() { lo + step(lo) } else { lo },
+        if hi_open && hi.is_finite() { hi - step(hi) } else { hi },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ends;
+
+    #[test]
+    fn open_ends_are_left_out_by_little_and_infinite_ones_kept() {
+        assert_eq!(ends(0.0, f64::INFINITY, true, true), (1e-12, f64::INFINITY));
+        assert_eq!(ends(0.0, 1e-6, true, false), (1e-18, 1e-6));
+        assert_eq!(ends(-3.0, 5.0, false, false), (-3.0, 5.0));
+        let (lo, hi) = ends(1e9, 2e9, true, true);
+        assert!(lo > 1e9 && lo < 1e9 + 1.0 && hi < 2e9 && hi > 2e9 - 1.0);
+        assert_eq!(ends(f64::NEG_INFINITY, 0.0, true, false), (f64::NEG_INFINITY, 0.0));
     }
 }

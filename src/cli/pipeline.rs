@@ -65,6 +65,8 @@ pub struct SimulateOptions {
     pub seed: u64,
     /// `--on-chain`
     pub on_chain: bool,
+    /// `--greedy`
+    pub greedy: bool,
 }
 
 /// What `train` was told.
@@ -356,6 +358,7 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
         worlds: options.worlds,
         seed: options.seed,
         on_chain: options.on_chain,
+        greedy: options.greedy,
     };
     fits(compiled, options)?;
     let mut progress = |done: usize, of: usize| meter.report(done as u64, of as u64, "");

@@ -46,8 +46,11 @@ pub(super) struct Arguments {
     /// Run continuous shocks on the chain that the solution was found on, instead of their own law
     #[arg(long)]
     on_chain: bool,
+    /// Play the likeliest choice where a policy mixes (taste shocks; learners whose policy is a distribution)
+    #[arg(long)]
+    greedy: bool,
     /// Go on with an interrupted run
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "policy", "scenario", "periods", "worlds", "members", "on_chain"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "policy", "scenario", "periods", "worlds", "members", "on_chain", "greedy"])]
     resume: Option<PathBuf>,
 }
 
@@ -68,6 +71,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         worlds: arguments.worlds as usize,
         seed: globals.seed,
         on_chain: arguments.on_chain,
+        greedy: arguments.greedy,
     };
     let mut settings = BTreeMap::from([
         ("policy".to_string(), arguments.policy.clone()),
@@ -85,6 +89,9 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     }
     if arguments.on_chain {
         settings.insert("on_chain".to_string(), "true".to_string());
+    }
+    if arguments.greedy {
+        settings.insert("greedy".to_string(), "true".to_string());
     }
     let job = Job {
         action: ACTION,

@@ -8,6 +8,7 @@ use crate::check::model::{Model, Process, Space};
 use crate::diag::Diagnostic;
 use crate::graph::{NodeId, Shape};
 use crate::solve::between::PolicyBetween;
+use crate::solve::problem::ActionKind;
 use crate::solve::solution::Solution;
 use std::sync::Arc;
 
@@ -43,8 +44,16 @@ pub trait Decide: std::fmt::Debug + Send + Sync {
 
 /// A policy at work.
 pub trait Deciding: Send {
-    /// Actions of all rows, without chance of its own.
-    fn act(&mut self, observation: &[f32], mask: &[f32], continuous: &mut Vec<f32>, discrete: &mut Vec<u32>);
+    /// Actions of all rows, without chance of its own: `luck` has a uniform number a row and finite choice, which decides between the
+    /// choices of a policy that mixes them; without it the likeliest is taken.
+    fn act(
+        &mut self,
+        observation: &[f32],
+        mask: &[f32],
+        luck: Option<&[f32]>,
+        continuous: &mut Vec<f32>,
+        discrete: &mut Vec<u32>,
+    );
     /// Forgets what came before in the marked rows: somebody new begins there.
     fn forget(&mut self, ended: &dyn Fn(usize) -> bool);
 }
@@ -81,7 +90,7 @@ impl Trained {
     }
 
     /// Chooses; `bounds` are those of the stage, in the order of `numbers`.
-    fn choose(&mut self, worlds: &Worlds, numbers: &[usize], bounds: &[Bounds]) -> Result<(), Diagnostic> {
+    fn choose(&mut self, worlds: &Worlds, numbers: &[usize], bounds: &[Bounds], greedy: bool) -> Result<(), Diagnostic> {
         let n = worlds.worlds();
         let own: Vec<&Bounds> = self
             .interface
@@ -95,7 +104,22 @@ impl Trained {
         let mut mask = Vec::new();
         self.interface.mask(&own, n, &mut mask);
         let (mut continuous, mut discrete) = (Vec::new(), Vec::new());
-        self.deciding.act(&observation, &mask, &mut continuous, &mut discrete);
+        // Rows are worlds, then members.
+        let choices = self.interface.space.discrete.len();
+        let mut luck = Vec::new();
+        if !greedy {
+            for w in 0..n {
+                for m in 0..self.interface.members {
+                    luck.extend((0..choices).map(|d| {
+                        let action = self.interface.actions.first().copied().unwrap_or(self.agent);
+                        worlds.luck(action, m * choices + d, w) as f32
+                    }));
+                }
+            }
+        }
+        let luck = (!greedy).then_some(luck.as_slice());
+        self.deciding
+            .act(&observation, &mask, luck, &mut continuous, &mut discrete);
         let graph = &worlds.model.graph;
         self.chosen = self
             .interface
@@ -110,6 +134,8 @@ impl Trained {
 
 /// A behaviour bound to a set of worlds.
 pub struct Actor {
+    /// Play the likeliest choice where a policy mixes.
+    pub greedy: bool,
     choosers: Vec<Chooser>,
     rules: Vec<(usize, Engine)>,
     trained: Option<Trained>,
@@ -134,6 +160,10 @@ struct Table {
     reading: Engine,
     states: Vec<Place>,
     shocks: Vec<Reading>,
+    /// The action of the solution whose choices have taste shocks, and the numbers of its choices.
+    mixed: Option<(usize, Vec<f64>)>,
+    /// The action of the model that it is: the same draw decides for the actions that go with the choice.
+    drawn_by: Option<usize>,
 }
 
 /// One number among the outputs of an engine, for each element of an action.
@@ -232,6 +262,7 @@ impl Actor {
             .hint("solve this model, or give the action the same name"));
         }
         Ok(Actor {
+            greedy: false,
             choosers,
             rules,
             trained,
@@ -257,7 +288,7 @@ impl Actor {
         let numbers = super::worlds::stage_actions(&model, stage);
         let mut out = Vec::new();
         if let Some(t) = self.trained.as_mut().filter(|t| t.interface.stage == stage) {
-            t.choose(worlds, &numbers, &bounds)?;
+            t.choose(worlds, &numbers, &bounds, self.greedy)?;
         }
         for (a, b) in numbers.into_iter().zip(bounds) {
             let n = worlds.worlds();
@@ -286,7 +317,7 @@ impl Actor {
                     );
                     map.iter().flat_map(|e| v[e * n..(e + 1) * n].iter().copied()).collect()
                 }
-                Chooser::Table(t) => t.read(worlds)?,
+                Chooser::Table(t) => t.read(worlds, a, &b, self.greedy)?,
                 Chooser::Trained(k) => self.trained.as_ref().map_or(Vec::new(), |t| t.chosen[*k].clone()),
             };
             worlds.act(a, &within(&values, &b));
@@ -333,6 +364,10 @@ impl Table {
             .iter()
             .map(|x| place(&x.name))
             .collect::<Result<Vec<Place>, Diagnostic>>()?;
+        let mixed = s.actions.iter().enumerate().find_map(|(k, a)| match &a.kind {
+            ActionKind::Finite { values, .. } if a.taste.is_some() => Some((k, values.clone())),
+            ActionKind::Finite { .. } | ActionKind::Continuous => None,
+        });
         let mut shocks = Vec::new();
         let known = s.chain.links().unwrap_or_default();
         for ((name, finite), links) in s.chain.names.iter().zip(policy.finite_links()).zip(known) {
@@ -369,15 +404,27 @@ impl Table {
             reading: worlds.engine(nodes)?,
             states,
             shocks,
+            drawn_by: mixed.as_ref().and_then(|(k, _)| {
+                (0..model.actions.len()).find(|a| chosen(model, *a, &solved).is_some_and(|n| n.contains(k)))
+            }),
+            mixed,
         }))
     }
 
-    fn read(&mut self, worlds: &mut Worlds) -> Result<Vec<f64>, Diagnostic> {
+    /// `action` is the model's, `bounds` are those at this stage.
+    fn read(
+        &mut self,
+        worlds: &mut Worlds,
+        action: usize,
+        bounds: &Bounds,
+        greedy: bool,
+    ) -> Result<Vec<f64>, Diagnostic> {
         let n = worlds.worlds();
         let values = self.reading.run(&worlds.frame, n)?;
         let mut out = vec![0.0; self.numbers.len() * n];
         let mut x = vec![0.0; self.states.len()];
         let mut z = vec![0.0; self.shocks.len()];
+        let mut chances = Vec::new();
         let (mut states_outside, mut shocks_outside) = (0, 0);
         for (e, number) in self.numbers.iter().enumerate() {
             for w in 0..n {
@@ -395,7 +442,19 @@ impl Table {
                 let spot = self.policy.spot(worlds.period()[w], &z, &x);
                 states_outside += u64::from(spot.states_outside);
                 shocks_outside += u64::from(spot.shocks_outside);
-                out[e * n + w] = self.policy.action(*number, &spot);
+                out[e * n + w] = match &self.mixed {
+                Some((mixed, values)) if !greedy && self.policy.chances(&spot, &mut chances) => {
+                    // Whoever mixes does so by one draw, whichever of his actions is being read.
+                    mask(bounds, *number == *mixed, e * n + w, &mut chances);
+                    let u = worlds.luck(self.drawn_by.unwrap_or(action), e, w);
+                    match drawn(&chances, u) {
+                        Some(choice) if *number == *mixed => values[choice],
+                        Some(choice) => self.policy.action_given(*number, choice, &spot),
+                        None => self.policy.action(*number, &spot),
+                    }
+                }
+                Some(_) | None => self.policy.action(*number, &spot),
+            };
             }
         }
         let read = &mut worlds.counts.policy;
@@ -404,6 +463,32 @@ impl Table {
         read.shocks_outside += shocks_outside;
         Ok(out)
     }
+}
+
+/// Choices that are not allowed here have no chance.
+fn mask(bounds: &Bounds, own: bool, at: usize, chances: &mut [f64]) {
+    if let (true, Bounds::Choices(masks)) = (own, bounds) {
+        for (p, m) in chances.iter_mut().zip(masks) {
+            if m.as_ref().is_some_and(|m| m[at] == 0.0) {
+                *p = 0.0;
+            }
+        }
+    }
+}
+
+/// The choice that a uniform number falls on; `None` if nothing has a chance.
+fn drawn(chances: &[f64], u: f64) -> Option<usize> {
+    let total: f64 = chances.iter().sum();
+    let mut left = u * total;
+    let mut last = None;
+    for (choice, p) in chances.iter().enumerate().filter(|(_, p)| **p > 0.0) {
+        last = Some(choice);
+        left -= p;
+        if left < 0.0 {
+            break;
+        }
+    }
+    last
 }
 
 /// The action of a solution that each element of an action of the model is: `h.s` has one for all members, `h.s[2]` is the

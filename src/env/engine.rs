@@ -10,12 +10,13 @@
 //! has neither form (an array over all pairs of a large population, say) is interpreted node by node.
 
 use crate::diag::Diagnostic;
-use crate::graph::eval;
+use crate::graph::eval::{self, RootStatus};
 use crate::graph::shape;
 use crate::graph::{AxisId, Graph, InputId, Node, NodeId, Op, Root};
 use crate::kernel::lower::{InputBinding, LowerError};
 use crate::kernel::members::{self, Array, Members, MembersSpace};
 use crate::kernel::program::{Mode, Operand, Program, RunError, Workspace};
+use crate::kernel::root;
 use crate::kernel::unroll::Unroll;
 use std::sync::Arc;
 
@@ -45,6 +46,10 @@ pub struct Engine {
     unrolled: Option<Box<Unrolled>>,
     /// `Some(None)` if there is no such form.
     by_member: Option<Option<Box<Population>>>,
+    /// Whether it records how root problems ended.
+    watching: bool,
+    /// For each root problem of the graph and each world: how it ended in the last run.
+    statuses: Vec<f64>,
 }
 
 /// How nodes are evaluated.
@@ -78,9 +83,24 @@ impl Engine {
             sizes,
             unrolled: None,
             by_member: None,
+            watching: false,
+            statuses: Vec::new(),
             graph,
             outputs,
         })
+    }
+
+    /// As [`Engine::new`]; every run also records how the root problems ended, see [`Engine::statuses`].
+    pub fn watching(graph: Arc<Graph>, outputs: Vec<NodeId>) -> Result<Engine, Diagnostic> {
+        let mut engine = Engine::new(graph, outputs)?;
+        engine.watching = !engine.graph.roots.is_empty();
+        Ok(engine)
+    }
+
+    /// How each root problem ended in the last run (the worst of its elements, see [`crate::kernel::root`]): that of problem `r`
+    /// in world `w` stands at `r * worlds + w`; NaN where nothing needed it. Empty unless the engine is watching.
+    pub fn statuses(&self) -> &[f64] {
+        &self.statuses
     }
 
     /// Number of elements of each output.
@@ -106,11 +126,18 @@ impl Engine {
             return Ok(());
         }
         let plan = self.prepare(worlds)?;
+        self.statuses.clear();
+        if self.watching {
+            self.statuses.resize(self.graph.roots.len() * worlds, f64::NAN);
+        }
+        let ended = &mut self.statuses[..];
         match (plan, &mut self.unrolled, &mut self.by_member) {
-            (Plan::Unrolled, Some(u), _) => u.run(frame, worlds, out).map_err(|e| broken(&e.to_string())),
-            (Plan::Population, _, Some(Some(p))) => p.run(frame, worlds, out).map_err(|e| broken(&e.to_string())),
+            (Plan::Unrolled, Some(u), _) => u.run(frame, worlds, out, ended).map_err(|e| broken(&e.to_string())),
+            (Plan::Population, _, Some(Some(p))) => {
+                p.run(frame, worlds, out, ended).map_err(|e| broken(&e.to_string()))
+            }
             (Plan::Unrolled | Plan::Population | Plan::Interpreted, _, _) => {
-                interpret(&self.graph, &self.outputs, frame, worlds, out)
+                interpret(&self.graph, &self.outputs, frame, worlds, out, ended)
             }
         }
     }
@@ -135,7 +162,7 @@ impl Engine {
             return Ok(Plan::Interpreted);
         }
         if self.unrolled.is_none() {
-            self.unrolled = Some(Box::new(Unrolled::new(&self.graph, &self.outputs)?));
+            self.unrolled = Some(Box::new(Unrolled::new(&self.graph, &self.outputs, self.watching)?));
         }
         Ok(Plan::Unrolled)
     }
@@ -198,11 +225,13 @@ struct Unrolled {
     program: Program<f64>,
     /// (input, element) behind each input of the program.
     inputs: Vec<(usize, usize)>,
+    /// Root problems whose statuses are the last outputs.
+    watched: Vec<usize>,
     workspace: Workspace<f64>,
 }
 
 impl Unrolled {
-    fn new(graph: &Graph, outputs: &[NodeId]) -> Result<Unrolled, Diagnostic> {
+    fn new(graph: &Graph, outputs: &[NodeId], watching: bool) -> Result<Unrolled, Diagnostic> {
         let mut unroll = Unroll::new(graph);
         let mut inputs = Vec::new();
         let unknown = |i: usize| graph.roots.iter().any(|r| r.unknowns.contains(&InputId(i as u32)));
@@ -220,21 +249,37 @@ impl Unrolled {
         for o in outputs {
             ids.extend(unroll.node(*o).map_err(|e| broken(&e.to_string()))?);
         }
+        let mut watched = Vec::new();
+        if watching {
+            for (root, status) in unroll.statuses().into_iter().enumerate() {
+                if let Some(id) = status {
+                    ids.push(id);
+                    watched.push(root);
+                }
+            }
+        }
         let modes = vec![Mode::Lanes; inputs.len()];
         let program = Program::compile(&unroll.dag, &modes, &ids).map_err(|e| broken(&e.to_string()))?;
         Ok(Unrolled {
             program,
             inputs,
+            watched,
             workspace: Workspace::default(),
         })
     }
 
-    fn run(&mut self, frame: &Frame, worlds: usize, out: &mut [Vec<f64>]) -> Result<(), RunError> {
+    fn run(&mut self, frame: &Frame, worlds: usize, out: &mut [Vec<f64>], ended: &mut [f64]) -> Result<(), RunError> {
         let mut call = self.program.call(worlds, &mut self.workspace);
         for (k, (i, e)) in self.inputs.iter().enumerate() {
             call.input(k, Operand::Lanes(&frame[*i][e * worlds..(e + 1) * worlds]))?;
         }
-        let elements = out.iter_mut().flat_map(|o| o.chunks_mut(worlds));
+        let watched = &self.watched;
+        let statuses = ended
+            .chunks_mut(worlds)
+            .enumerate()
+            .filter(|(root, _)| watched.contains(root))
+            .map(|(_, status)| status);
+        let elements = out.iter_mut().flat_map(|o| o.chunks_mut(worlds)).chain(statuses);
         for (k, element) in elements.enumerate() {
             call.output(k, element)?;
         }
@@ -338,7 +383,7 @@ impl Population {
         }))
     }
 
-    fn run(&mut self, frame: &Frame, worlds: usize, out: &mut [Vec<f64>]) -> Result<(), RunError> {
+    fn run(&mut self, frame: &Frame, worlds: usize, out: &mut [Vec<f64>], ended: &mut [f64]) -> Result<(), RunError> {
         let at_once = worlds.min(WORLDS_AT_ONCE);
         self.gathered.resize_with(self.inputs.len(), Vec::new);
         self.computed.resize_with(self.outputs.len(), Vec::new);
@@ -357,6 +402,9 @@ impl Population {
             }
             for w in block.clone() {
                 self.world(frame, worlds, from, w, out)?;
+                for (root, statuses) in ended.chunks_mut(worlds).enumerate() {
+                    statuses[w] = self.space.statuses().get(root).copied().flatten().unwrap_or(f64::NAN);
+                }
             }
             for (strip, arrays) in self.outputs.iter().zip(&self.computed) {
                 if !in_place(strip, worlds) {
@@ -450,6 +498,7 @@ fn interpret(
     frame: &Frame,
     worlds: usize,
     out: &mut [Vec<f64>],
+    ended: &mut [f64],
 ) -> Result<(), Diagnostic> {
     for w in 0..worlds {
         let inputs: Vec<Vec<f64>> = frame
@@ -457,6 +506,14 @@ fn interpret(
             .map(|a| a.iter().skip(w).step_by(worlds).copied().collect())
             .collect();
         let values = eval::evaluate(graph, &inputs).map_err(|e| broken(&e.to_string()))?;
+        for (statuses, status) in ended.chunks_mut(worlds).zip(&values.roots) {
+            statuses[w] = match status {
+                RootStatus::One => root::ONE,
+                RootStatus::Several => root::SEVERAL,
+                RootStatus::None => root::NONE,
+                RootStatus::Unsettled => root::UNSETTLED,
+            };
+        }
         for (array, o) in out.iter_mut().zip(outputs) {
             for (e, x) in values.nodes[o.0 as usize].iter().enumerate() {
                 array[e * worlds + w] = *x;

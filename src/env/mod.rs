@@ -4,6 +4,7 @@
 pub mod behaviour;
 pub mod engine;
 pub mod interface;
+pub mod markets;
 pub mod shocks;
 pub mod simulate;
 pub mod vector;

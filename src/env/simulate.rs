@@ -1,10 +1,11 @@
 //! Simulating an economy and summing up what happened.
 
 use super::behaviour::{Actor, Behaviour};
-use super::worlds::{Counts, Worlds};
-use crate::check::model::Model;
+use super::worlds::{Counts, Outcome, Worlds};
+use crate::check::model::{Model, Then};
 use crate::diag::Diagnostic;
 use crate::graph::NodeId;
+use crate::num::statistics;
 use crate::solve::solution::Solution;
 
 /// What to simulate.
@@ -21,6 +22,8 @@ pub struct Options {
     /// Let continuous shocks run on the chain of the solution, where there is one (not those that the scenario scripts). Otherwise they
     /// follow their own law, and the policy is read between the nodes of the chain.
     pub on_chain: bool,
+    /// Play the likeliest choice where a policy mixes: with taste shocks, or learned by a method whose policy is a distribution.
+    pub greedy: bool,
 }
 
 /// A series of one quantity.
@@ -49,17 +52,22 @@ pub struct Moments {
     pub max: f64,
 }
 
-/// What an agent earned.
+/// What an agent earned in a life, from its beginning to its end (of the member, or of the world). Where no life came to an end: in the
+/// periods simulated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Returns {
     /// Its name.
     pub agent: String,
-    /// Mean over worlds of the sum of rewards a member.
+    /// Mean sum of rewards, with what ends pay.
     pub total: f64,
-    /// Standard error of `total` over worlds (NaN for one world).
+    /// Standard error of `total` over worlds, or over the lives of the only one (NaN for one life).
     pub error: f64,
-    /// Mean discounted sum.
+    /// Mean sum discounted to the beginning of the life, by the model's discount factor.
     pub discounted: f64,
+    /// Lives that came to an end.
+    pub lives: u64,
+    /// Lives that were still going on; they count only where no life came to an end.
+    pub cut_off: u64,
 }
 
 /// A finished simulation.
@@ -91,12 +99,16 @@ pub fn simulate(
     progress: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Simulation, Diagnostic> {
     let watched: Vec<(String, NodeId)> = watched(model);
-    let nodes: Vec<NodeId> = watched.iter().map(|(_, n)| *n).collect();
+    let mut nodes: Vec<NodeId> = watched.iter().map(|(_, n)| *n).collect();
+    let wants: Vec<Wants> = (0..model.agents.len())
+        .filter_map(|a| Wants::new(model, a, options.worlds, &mut nodes))
+        .collect();
     let mut worlds = Worlds::new(model, options.scenario.as_deref(), options.worlds, options.seed, &nodes)?;
     if let (Behaviour::Solved(s), true) = (behaviour, options.on_chain) {
         put_on_chain(&mut worlds, s)?;
     }
     let mut actor = Actor::new(&worlds, behaviour)?;
+    actor.greedy = options.greedy;
     let scenario = options
         .scenario
         .as_ref()
@@ -106,7 +118,7 @@ pub fn simulate(
         .or(scenario.and_then(|s| s.periods))
         .or(model.horizon)
         .unwrap_or(200);
-    let mut recorder = Recorder::new(model, &watched, options.worlds);
+    let mut recorder = Recorder::new(model, &watched, wants, options.worlds);
     for done in 0..periods {
         if !progress(done, periods) {
             return Err(Diagnostic::error("E0906", "the simulation was stopped"));
@@ -116,7 +128,7 @@ pub fn simulate(
             bounds.extend(actor.act(&mut worlds, stage)?);
         }
         let outcome = worlds.step(&bounds)?;
-        recorder.record(&outcome.watched, &outcome.rewards, &outcome.ended);
+        recorder.record(&outcome);
         if outcome.ended.iter().any(|e| *e) {
             worlds.restart(&outcome.ended)?;
         }
@@ -170,6 +182,158 @@ fn watched(model: &Model) -> Vec<(String, NodeId)> {
         .collect()
 }
 
+/// The wants of one agent with a reward, member by member.
+struct Wants {
+    /// The agent, by number.
+    agent: usize,
+    members: usize,
+    /// Element of the reward, of the discount factor and (for each end that pays it) of the end that each member reads.
+    reward: Vec<usize>,
+    discount: Option<(usize, Vec<usize>)>,
+    ends: Vec<(usize, Vec<usize>)>,
+    /// Whether members leave for good.
+    leaves: bool,
+    /// Of the life that goes on, member by member and world by world: sum, discounted sum, weight of the next reward, whether the
+    /// member is still there, and whether anything has happened in it.
+    life: Vec<Life>,
+    /// Of finished lives in each world: number, sums, discounted sums.
+    lives: Vec<[f64; 3]>,
+    /// Sums of squares of finished lives, for the standard error where there is one world.
+    squares: f64,
+}
+
+#[derive(Clone, Copy)]
+struct Life {
+    total: f64,
+    discounted: f64,
+    weight: f64,
+    there: bool,
+    begun: bool,
+}
+
+const UNBORN: Life = Life {
+    total: 0.0,
+    discounted: 0.0,
+    weight: 1.0,
+    there: true,
+    begun: false,
+};
+
+impl Wants {
+    /// `watched` nodes gain the discount factors that are no constants.
+    fn new(model: &Model, agent: usize, worlds: usize, watched: &mut Vec<NodeId>) -> Option<Wants> {
+        let a = &model.agents[agent];
+        let shape = |n: NodeId| &model.graph.nodes[n.0 as usize].shape;
+        let to = |n: NodeId| crate::graph::shape::aligned(&model.graph, shape(n), &a.shape);
+        let reward = to(a.reward?);
+        let members = reward.len();
+        let discount = a.discount.map(|d| {
+            watched.push(d);
+            (watched.len() - 1, to(d))
+        });
+        let concerns = |e: &&crate::check::model::End| e.agent.is_none_or(|x| x == agent);
+        let ends = model.ends.iter().enumerate();
+        let ends = ends
+            .filter(|(_, e)| e.paying.is_some() && concerns(e))
+            .map(|(k, e)| (k, to(e.condition)))
+            .collect();
+        Some(Wants {
+            agent,
+            members,
+            reward,
+            discount,
+            ends,
+            leaves: model
+                .ends
+                .iter()
+                .any(|e| e.agent == Some(agent) && matches!(e.then, Then::Leave { .. })),
+            life: vec![UNBORN; members * worlds],
+            lives: vec![[0.0; 3]; worlds],
+            squares: 0.0,
+        })
+    }
+
+    /// One period: `rewards` are this agent's.
+    fn record(&mut self, rewards: &[f64], watched: &[Vec<f64>], outcome: &Outcome, worlds: usize) {
+        for m in 0..self.members {
+            for w in 0..worlds {
+                let at = m * worlds + w;
+                if self.life[at].there {
+                    let discount = self
+                        .discount
+                        .as_ref()
+                        .map_or(1.0, |(k, map)| watched[*k][map[m] * worlds + w]);
+                    let life = &mut self.life[at];
+                    let reward = rewards[self.reward[m] * worlds + w];
+                    life.begun = true;
+                    life.total += reward;
+                    life.discounted += life.weight * reward;
+                    life.weight *= discount;
+                    // What an end pays stands where the value of the next period would.
+                    for (end, map) in &self.ends {
+                        let x = outcome.paid[*end][map[m] * worlds + w];
+                        life.total += x;
+                        life.discounted += life.weight * x;
+                    }
+                }
+                let ended = outcome.member_ended[self.agent][at];
+                if (ended || outcome.ended[w]) && self.life[at].begun {
+                    self.over(at, w);
+                }
+                self.life[at].there &= !(ended && self.leaves);
+                self.life[at].there |= outcome.ended[w];
+            }
+        }
+    }
+
+    /// A life is over.
+    fn over(&mut self, at: usize, world: usize) {
+        let life = self.life[at];
+        let sums = &mut self.lives[world];
+        sums[0] += 1.0;
+        sums[1] += life.total;
+        sums[2] += life.discounted;
+        self.squares += life.total * life.total;
+        self.life[at] = Life {
+            there: life.there,
+            ..UNBORN
+        };
+    }
+
+    fn finish(mut self, name: &str) -> Returns {
+        let worlds = self.lives.len();
+        let finished: f64 = self.lives.iter().map(|l| l[0]).sum();
+        let going: Vec<usize> = (0..self.life.len()).filter(|i| self.life[*i].begun).collect();
+        let cut_off = going.len();
+        // Lives that were cut off count only where none was lived to its end.
+        if finished == 0.0 {
+            for at in going {
+                self.over(at, at % worlds);
+            }
+        }
+        let sum = |k: usize| self.lives.iter().map(|l| l[k]).sum::<f64>();
+        let lives = sum(0);
+        let means: Vec<f64> = self.lives.iter().filter(|l| l[0] > 0.0).map(|l| l[1] / l[0]).collect();
+        let total = sum(1) / lives;
+        let error = if means.len() > 1 {
+            statistics::sd(&means) / (means.len() as f64).sqrt()
+        } else if finished > 1.0 && self.members == 1 {
+            let variance = (self.squares / lives - total * total).max(0.0) * lives / (lives - 1.0);
+            (variance / lives).sqrt()
+        } else {
+            f64::NAN
+        };
+        Returns {
+            agent: name.to_string(),
+            total,
+            error,
+            discounted: sum(2) / lives,
+            lives: finished as u64,
+            cut_off: cut_off as u64,
+        }
+    }
+}
+
 struct Recorder {
     names: Vec<String>,
     sizes: Vec<usize>,
@@ -177,28 +341,16 @@ struct Recorder {
     series: Vec<Vec<f64>>,
     sums: Vec<[f64; 4]>,
     counts: Vec<f64>,
-    totals: Vec<Vec<f64>>,
-    discounted: Vec<Vec<f64>>,
-    weight: Vec<f64>,
-    discounts: Vec<f64>,
+    wants: Vec<Wants>,
 }
 
 impl Recorder {
-    fn new(model: &Model, watched: &[(String, NodeId)], worlds: usize) -> Recorder {
+    fn new(model: &Model, watched: &[(String, NodeId)], wants: Vec<Wants>, worlds: usize) -> Recorder {
         let sizes: Vec<usize> = watched
             .iter()
             .map(|(_, n)| model.graph.elements(&model.graph.nodes[n.0 as usize].shape))
             .collect();
         let shown: usize = sizes.iter().map(|s| (*s).min(SHOWN_MEMBERS)).sum();
-        let rewarded: Vec<_> = model.agents.iter().filter(|a| a.reward.is_some()).collect();
-        let discounts = rewarded
-            .iter()
-            .map(|a| {
-                a.discount
-                    .and_then(|d| model.graph.nodes[d.0 as usize].domain.as_point())
-                    .unwrap_or(1.0)
-            })
-            .collect();
         Recorder {
             names: watched.iter().map(|(n, _)| n.clone()).collect(),
             worlds,
@@ -206,17 +358,14 @@ impl Recorder {
             sums: vec![[0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY]; sizes.len()],
             counts: vec![0.0; sizes.len()],
             sizes,
-            totals: vec![vec![0.0; worlds]; rewarded.len()],
-            discounted: vec![vec![0.0; worlds]; rewarded.len()],
-            weight: vec![1.0; rewarded.len()],
-            discounts,
+            wants,
         }
     }
 
-    fn record(&mut self, watched: &[Vec<f64>], rewards: &[Vec<f64>], _ended: &[bool]) {
+    fn record(&mut self, outcome: &Outcome) {
         let n = self.worlds;
         let mut at = 0;
-        for (k, values) in watched.iter().enumerate() {
+        for (k, values) in outcome.watched.iter().take(self.sizes.len()).enumerate() {
             for e in 0..self.sizes[k].min(SHOWN_MEMBERS) {
                 self.series[at].push(values[e * n]);
                 at += 1;
@@ -230,14 +379,8 @@ impl Recorder {
             }
             self.counts[k] += values.len() as f64;
         }
-        for (a, r) in rewards.iter().enumerate() {
-            let members = (r.len() / n).max(1) as f64;
-            for w in 0..n {
-                let mean: f64 = r.iter().skip(w).step_by(n).sum::<f64>() / members;
-                self.totals[a][w] += mean;
-                self.discounted[a][w] += self.weight[a] * mean;
-            }
-            self.weight[a] *= self.discounts[a];
+        for (wants, rewards) in self.wants.iter_mut().zip(&outcome.rewards) {
+            wants.record(rewards, &outcome.watched, outcome, n);
         }
     }
 
@@ -270,27 +413,17 @@ impl Recorder {
                 name: name.clone(),
                 mean,
                 sd,
-                autocorrelation: crate::num::statistics::autocorrelation(&first),
+                autocorrelation: statistics::autocorrelation(&first),
                 min,
                 max,
             });
         }
-        let rewarded = model.agents.iter().filter(|a| a.reward.is_some());
-        let returns = rewarded
-            .enumerate()
-            .map(|(i, a)| {
-                let t = &self.totals[i];
-                let error = if t.len() > 1 {
-                    crate::num::statistics::sd(t) / (t.len() as f64).sqrt()
-                } else {
-                    f64::NAN
-                };
-                Returns {
-                    agent: a.name.clone(),
-                    total: crate::num::statistics::mean(t),
-                    error,
-                    discounted: crate::num::statistics::mean(&self.discounted[i]),
-                }
+        let returns = self
+            .wants
+            .into_iter()
+            .map(|w| {
+                let name = model.agents[w.agent].name.clone();
+                w.finish(&name)
             })
             .collect();
         Simulation {

@@ -272,6 +272,10 @@ impl Vectorised {
         let outcome = self.worlds.step(&bounds);
         self.bounds = bounds;
         let outcome = outcome?;
+        // Nobody learns from a price that clears nothing.
+        if let Some(error) = self.worlds.counts.not_cleared.iter().find_map(|m| m.error()) {
+            return Err(error);
+        }
         let members = self.interface.members;
         let values = &outcome.rewards[self.reward.0];
         for (m, element) in self.reward.1.iter().enumerate() {

@@ -8,6 +8,7 @@
 pub mod trial;
 
 use super::engine::{Engine, Frame};
+use super::markets::{self, Clearing, Ended, Market, Missed};
 use super::shocks::{self, Conditions, Law};
 use crate::check::model::{Action, DrawWhen, Model, Otherwise, Process, Scenario, Space, Target, Then};
 use crate::diag::Diagnostic;
@@ -21,6 +22,9 @@ const SHOCKS: u64 = 1 << 20;
 const FIRST_SHOCKS: u64 = 2 << 20;
 const DRAWS: u64 = 3 << 20;
 const RANDOM_ACTIONS: u64 = 4 << 20;
+const MIXED: u64 = 5 << 20;
+/// Shortfalls of a requirement that are left over by rounding.
+const ROUNDING: f64 = 1e-9;
 /// Distance between the lanes of two worlds.
 const WORLD_STRIDE: u64 = 1 << 32;
 
@@ -60,6 +64,7 @@ pub struct Worlds {
     forced_noises: Vec<(usize, InputId, InputId)>,
     /// Evenly spread draws where single periods are tried.
     lattice: Option<trial::Lattice>,
+    markets: Vec<Market>,
     /// What has been counted since the start.
     pub counts: Counts,
 }
@@ -73,6 +78,7 @@ struct Layout {
     paying: usize,
     requires: usize,
     watched: usize,
+    markets: usize,
 }
 
 /// Things worth counting in every run.
@@ -90,6 +96,8 @@ pub struct Counts {
     pub episodes: u64,
     /// Where the policy of a solution was read.
     pub policy: PolicyReads,
+    /// How each market fared whose price is found inside the period.
+    pub not_cleared: Vec<Clearing>,
 }
 
 /// How often a solved policy was read, and where nothing was solved: what stands at the edge is taken there.
@@ -138,7 +146,8 @@ impl Worlds {
                     .ok_or_else(|| unknown_scenario(model, name))?,
             ),
         };
-        let (model, watched, forced_noises) = forced(model, scenario.as_ref(), watched);
+        let (mut model, watched, forced_noises) = forced(model, scenario.as_ref(), watched);
+        let markets = markets::markets(&mut model);
         let scenario = scenario.and_then(|s| model.scenarios.iter().find(|x| x.name == s.name).cloned());
         if let Some(a) = model.actions.iter().find(|a| !a.given.is_empty()) {
             return Err(Diagnostic::error("E0810", format!("`{}` is a schedule of a price: it is simulated with a solved policy only", a.name))
@@ -192,7 +201,9 @@ impl Worlds {
         nodes.extend(model.requires.iter().map(|r| r.condition));
         layout.watched = nodes.len();
         nodes.extend(watched.iter().copied());
-        let outcome = engine(nodes)?;
+        layout.markets = nodes.len();
+        nodes.extend(markets.iter().flat_map(|m| m.sides.iter().flatten().copied()));
+        let outcome = Engine::watching(graph.clone(), nodes)?;
         let frame = model
             .graph
             .inputs
@@ -219,6 +230,14 @@ impl Worlds {
         let counts = Counts {
             outside: vec![(0, f64::NAN); model.states.len()],
             binding: vec![0; model.requires.len()],
+            not_cleared: markets
+                .iter()
+                .map(|m| Clearing {
+                    market: m.names.join(", "),
+                    span: m.span,
+                    ..Clearing::default()
+                })
+                .collect(),
             ..Counts::default()
         };
         let order = shocks::order(&model);
@@ -246,6 +265,7 @@ impl Worlds {
             rows,
             forced_noises,
             lattice: None,
+            markets,
             counts,
         };
         w.check_starts()?;
@@ -424,6 +444,14 @@ impl Worlds {
             }
         }
         self.script(which)?;
+        let n = self.worlds;
+        for (i, s) in model.states.iter().enumerate() {
+            for (k, x) in self.frame[s.input.0 as usize].iter().enumerate() {
+                if which[k % n] && !s.domain.contains(*x) {
+                    outside(&mut self.counts.outside[i], *x);
+                }
+            }
+        }
         Ok(())
     }
 
@@ -684,6 +712,13 @@ impl Worlds {
         Ok(out)
     }
 
+    /// The uniform number that decides a mixed choice of an element of an action in a world.
+    pub fn luck(&self, action: usize, element: usize, world: usize) -> f64 {
+        self.key
+            .child(MIXED + action as u64)
+            .uniform(self.step, lane(world, element))
+    }
+
     fn normalise(&self, out: &mut [f64], a: &Action, axis: crate::graph::AxisId) {
         let n = self.worlds;
         let rest: Vec<_> = a.shape.iter().copied().filter(|x| *x != axis).collect();
@@ -791,12 +826,26 @@ impl Worlds {
                 )
             })
             .collect();
-        for (k, r) in hard.iter().enumerate() {
+        // What one requirement moves may break another: they are gone through until all hold. Distances of rounding are none.
+        let rounds = hard.len() + 1;
+        for (round, (k, r)) in (0..=rounds).flat_map(|round| hard.iter().enumerate().map(move |x| (round, x))) {
             let slack = engine.run(&self.frame, n)?.swap_remove(k);
-            let violated: Vec<bool> = slack.iter().map(|s| *s < 0.0 || s.is_nan()).collect();
-            self.counts.binding[*r] += violated.iter().filter(|v| **v).count() as u64;
+            let least = if round == 0 { 0.0 } else { -ROUNDING };
+            let violated: Vec<bool> = slack.iter().map(|s| *s < least || s.is_nan()).collect();
+            if round == 0 {
+                self.counts.binding[*r] += violated.iter().filter(|v| **v).count() as u64;
+            }
             if !violated.iter().any(|v| *v) {
                 continue;
+            }
+            if round == rounds {
+                let require = &model.requires[*r];
+                return Err(Diagnostic::error(
+                    "E0832",
+                    format!("no action is found that meets `{}` and the other requirements", require.text),
+                )
+                .at(require.span, "broken again by what another requirement asks for")
+                .hint("write one `require` of the smallest slack: require min(x, y) >= 0, or bound the actions themselves"));
             }
             let require = &model.requires[*r];
             let actions: Vec<usize> = match (&require.otherwise, require.agent) {
@@ -912,13 +961,14 @@ impl Worlds {
         let l = self.layout.clone();
         let rewards = values[l.rewards..l.next].to_vec();
         self.counts.periods += n as u64;
+        self.judge_markets(&values);
         let bad = rewards
             .iter()
             .chain(&values[l.next..l.ends])
             .flatten()
             .filter(|x| !x.is_finite())
             .count();
-        if bad > 0 && self.counts.not_finite == 0 {
+        if bad > 0 {
             self.counts.not_finite += bad as u64;
             return Err(self.not_finite(&values));
         }
@@ -932,10 +982,7 @@ impl Worlds {
             self.put_state(i, &values[l.next + i], &shape, |_, _| true);
             for x in &self.frame[s.input.0 as usize] {
                 if !s.domain.contains(*x) {
-                    if self.counts.outside[i].0 == 0 {
-                        self.counts.outside[i].1 = *x;
-                    }
-                    self.counts.outside[i].0 += 1;
+                    outside(&mut self.counts.outside[i], *x);
                 }
             }
         }
@@ -947,7 +994,7 @@ impl Worlds {
         self.scripted_shocks(&vec![true; n])?;
         let (ended, member_ended) = self.ends(&values[l.ends..l.paying])?;
         let paid = self.paid(&values[l.ends..l.paying], &values[l.paying..l.requires]);
-        let watched = values[l.watched..].to_vec();
+        let watched = values[l.watched..l.markets].to_vec();
         self.values = values;
         Ok(Outcome {
             rewards,
@@ -956,6 +1003,55 @@ impl Worlds {
             paid,
             watched,
         })
+    }
+
+    /// Counts the worlds in which a market did not clear.
+    fn judge_markets(&mut self, values: &[Vec<f64>]) {
+        let n = self.worlds;
+        let mut at = self.layout.markets;
+        for (number, market) in self.markets.iter().enumerate() {
+            let sides = &values[at..at + 3 * market.sides.len()];
+            at += sides.len();
+            for w in 0..n {
+                let status = self.outcome.statuses()[market.root * n + w];
+                let count = &mut self.counts.not_cleared[number];
+                count.asked += 1;
+                if status == crate::kernel::root::ONE {
+                    continue;
+                }
+                let of = |v: &Vec<f64>| -> Vec<f64> { v.iter().skip(w).step_by(n).copied().collect() };
+                let here: Vec<[Vec<f64>; 3]> = sides.chunks_exact(3).map(|s| [of(&s[0]), of(&s[1]), of(&s[2])]).collect();
+                let Some((k, e, left, right)) = markets::worst(&here) else {
+                    continue;
+                };
+                let ended = markets::judged(status, left, right);
+                if ended == Ended::Clears {
+                    continue;
+                }
+                let several = ended == Ended::Several;
+                let known = if several { &count.first_several } else { &count.first };
+                let missed = known.is_none().then(|| Missed {
+                    price: if here[k][0].len() > 1 {
+                        format!("{}[{}]", market.names[k], e + 1)
+                    } else {
+                        market.names[k].clone()
+                    },
+                    period: self.period[w],
+                    value: here[k][0][e],
+                    sides: (left, right),
+                    excess: left - right,
+                    jump: ended == Ended::Fails { jump: true },
+                    state: standing(&self.model, &self.frame, n, w),
+                });
+                if several {
+                    count.several += 1;
+                    count.first_several = missed.or(count.first_several.take());
+                } else {
+                    count.count += 1;
+                    count.first = missed.or(count.first.take());
+                }
+            }
+        }
     }
 
     /// What each end paid: its value (over fewer axes than its condition, perhaps) where the condition holds.
@@ -1205,6 +1301,31 @@ impl Worlds {
         }
         d.hint("bound the action or the state so that this cannot happen, or say what is meant there (max, require)")
     }
+}
+
+/// Counts a value outside its domain and remembers the first.
+fn outside(count: &mut (u64, f64), x: f64) {
+    if count.0 == 0 {
+        count.1 = x;
+    }
+    count.0 += 1;
+}
+
+/// States, shocks and actions of a world by name, the first few.
+fn standing(model: &Model, frame: &Frame, worlds: usize, world: usize) -> Vec<(String, f64)> {
+    let states = model.states.iter().map(|s| (&s.name, s.input));
+    let shocks = model.shocks.iter().map(|s| (&s.name, s.input));
+    let actions = model.actions.iter().map(|a| (&a.name, a.input));
+    let mut out = Vec::new();
+    for (name, input) in states.chain(shocks).chain(actions) {
+        let values: Vec<f64> = frame[input.0 as usize].iter().skip(world).step_by(worlds).take(4).copied().collect();
+        for (e, x) in values.iter().enumerate() {
+            let many = values.len() > 1;
+            out.push((if many { format!("{name}[{}]", e + 1) } else { name.clone() }, *x));
+        }
+    }
+    out.truncate(12);
+    out
 }
 
 /// Bounds of an action at the present state, `elements * worlds` each.

@@ -407,10 +407,14 @@ fn middle(lo: f64, hi: f64) -> f64 {
 /// Point `u` in [0, 1] of a bracket whose ends may be infinite.
 fn point(lo: f64, hi: f64, u: f64) -> f64 {
     match (lo.is_finite(), hi.is_finite()) {
+        (true, true) if lo > 0.0 && hi > 50.0 * lo => (lo.ln() + (hi.ln() - lo.ln()) * u).exp(),
         (true, true) => lo + (hi - lo) * u,
-        (true, false) => lo + u / (1.0 - u),
-        (false, true) => hi - (1.0 - u) / u,
-        (false, false) => (2.0 * u - 1.0) / (u * (1.0 - u)),
+        (true, false) if u == 0.0 => lo,
+        (false, true) if u == 1.0 => hi,
+        (true, false) => lo + 2f64.powf(96.0 * u - 32.0),
+        (false, true) => hi - 2f64.powf(96.0 * (1.0 - u) - 32.0),
+        (false, false) if u == 0.5 => 0.0,
+        (false, false) => (2.0 * u - 1.0).signum() * 2f64.powf(96.0 * (2.0 * u - 1.0).abs() - 32.0),
     }
 }
 
@@ -447,7 +451,9 @@ fn scan_and_bisect(lo: f64, hi: f64, mut f: impl FnMut(f64) -> f64) -> (f64, Roo
     let Some((mut a, fa, mut b)) = bracket else {
         return (best.1, RootStatus::None);
     };
-    for _ in 0..200 {
+    let far = fa.abs().max(f(b).abs());
+    // Bisection needs one step a bit of the widest exponent range.
+    for _ in 0..2200 {
         let mid = 0.5 * (a + b);
         if mid <= a || mid >= b {
             break;
@@ -462,7 +468,10 @@ fn scan_and_bisect(lo: f64, hi: f64, mut f: impl FnMut(f64) -> f64) -> (f64, Roo
     let (ya, yb) = (f(a).abs(), f(b).abs());
     (
         if ya < yb { a } else { b },
-        if crossings > 1 {
+        // At a jump or a pole the residual does not shrink with the bracket.
+        if far.is_finite() && ya.min(yb) > 1e-6 * far {
+            RootStatus::Unsettled
+        } else if crossings > 1 {
             RootStatus::Several
         } else {
             RootStatus::One

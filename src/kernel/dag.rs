@@ -434,6 +434,23 @@ impl Dag {
         self.intern(Expr::Root(root, which))
     }
 
+    /// How the root problems ended that `of` use. Problems inside others, which have no value outside, are left out.
+    pub fn statuses(&mut self, of: &[Id]) -> Vec<Id> {
+        let seen = self.reachable(of);
+        let roots: std::collections::BTreeSet<u32> = (0..seen.len())
+            .filter(|i| seen[*i])
+            .filter_map(|i| match self.exprs[i] {
+                Expr::Root(r, _) => Some(r),
+                _ => None,
+            })
+            .collect();
+        let statuses: Vec<Id> = roots.into_iter().map(|r| self.intern(Expr::RootStatus(r))).collect();
+        let unknown = |i: &usize| matches!(self.exprs[*i], Expr::Unknown(_));
+        let unknowns: Vec<Id> = (0..self.len()).filter(unknown).map(|i| Id(i as u32)).collect();
+        let open = self.dependents(&unknowns);
+        statuses.into_iter().filter(|s| !open[s.0 as usize]).collect()
+    }
+
     /// Direct operands; for a solution the residuals and brackets of its problem.
     pub fn operands(&self, id: Id, mut each: impl FnMut(Id)) {
         match self.expr(id) {

@@ -2,25 +2,30 @@
 //!
 //! One unknown: the bracket is scanned at 33 points for sign changes, then Chandrupatla's method (1997, *Advances in
 //! Engineering Software* 28: inverse quadratic interpolation where it is safe, bisection elsewhere) runs in the first
-//! cell that has one until it is as narrow as rounding allows. Several unknowns: Newton's method with step halving from
+//! cell that has one until it is as narrow as rounding allows; a bracket without a sign change is scanned again at
+//! eight times as many points. Several unknowns: Newton's method with step halving from
 //! the middle of the brackets; lanes on which it fails go through nonlinear Gauss-Seidel with the one-unknown method.
 //! Every lane decides for itself when it is done, so results do not depend on which lanes share a call.
 //!
-//! A lane reports how it ended ([`ONE`], [`NONE`], [`SEVERAL`], [`UNSETTLED`]) and always gets a number: the first root,
-//! or where the residual was smallest.
+//! A lane reports how it ended ([`ONE`], [`SEVERAL`], [`NONE`], [`UNSETTLED`], in the order of how bad it is, so that the worst
+//! of several is the largest) and always gets a number: the first root, or where the residual was smallest.
 
 use super::math::Real;
 
 /// One root was found; for one unknown, the scan shows no other.
 pub const ONE: f64 = 0.0;
+/// Several sign changes, or a stretch of roots: the value is the first root.
+pub const SEVERAL: f64 = 1.0;
 /// No sign change in the bracket: the value is where the residual was smallest.
-pub const NONE: f64 = 1.0;
-/// Several sign changes: the value is the first root.
-pub const SEVERAL: f64 = 2.0;
+pub const NONE: f64 = 2.0;
 /// The sign changes in a jump, or the iteration did not settle.
 pub const UNSETTLED: f64 = 3.0;
 
 const CELLS: usize = 32;
+/// Cells of the scan of a bracket in which the first one found nothing.
+const FINE_CELLS: usize = 256;
+/// A smallest residual below this share of the residuals beside it is a root up to rounding.
+const ROUNDING: f64 = 1e-12;
 const NEWTON_ROUNDS: usize = 120;
 const SWEEPS: usize = 300;
 
@@ -59,7 +64,14 @@ struct OneScratch<T> {
 #[derive(Clone, Copy, Debug, Default)]
 struct OneLane<T> {
     last: Option<(T, T)>,
+    /// Where the residual was smallest, and its size.
     best: (T, T),
+    /// The larger of the residuals before and after it.
+    beside: T,
+    /// The best point is the last one that was scanned.
+    fresh: bool,
+    /// The bracket is scanned a second time.
+    again: bool,
     bracket: Option<(T, T, T, T)>,
     crossings: u32,
     x1: T,
@@ -95,29 +107,30 @@ pub fn solve<T: Real>(
     }
 }
 
-/// Point number `k` of the scan.
-fn scan_point<T: Real>(lo: T, hi: T, k: usize) -> T {
+/// Point number `k` of a scan of `cells` cells.
+fn scan_point<T: Real>(lo: T, hi: T, k: usize, cells: usize) -> T {
     let c = T::from_f64;
-    let u = c(k as f64 / CELLS as f64);
+    let share = k as f64 / cells as f64;
+    let u = c(share);
     if k == 0 && lo.finite() {
         return lo;
     }
-    if k == CELLS && hi.finite() {
+    if k == cells && hi.finite() {
         return hi;
     }
     match (lo.finite(), hi.finite()) {
         // A bracket over orders of magnitude is scanned in logarithms.
         (true, true) if lo > T::ZERO && hi > lo * c(50.0) => (lo.ln() + (hi.ln() - lo.ln()) * u).exp(),
         (true, true) => lo + (hi - lo) * u,
-        // Infinite ends: geometrically outwards, from 2^-16 to 2^32 beyond the finite end.
-        (true, false) => lo + c(2f64.powf(48.0 * (k as f64 / CELLS as f64) - 16.0)),
-        (false, true) => hi - c(2f64.powf(48.0 * (1.0 - k as f64 / CELLS as f64) - 16.0)),
+        // Infinite ends: geometrically outwards, from 2^-32 to 2^64 beyond the finite end.
+        (true, false) => lo + c(2f64.powf(96.0 * share - 32.0)),
+        (false, true) => hi - c(2f64.powf(96.0 * (1.0 - share) - 32.0)),
         (false, false) => {
-            let d = k as f64 - 0.5 * CELLS as f64;
+            let d = 2.0 * share - 1.0;
             c(if d == 0.0 {
                 0.0
             } else {
-                d.signum() * 2f64.powf(3.0 * d.abs() - 16.0)
+                d.signum() * 2f64.powf(96.0 * d.abs() - 32.0)
             })
         }
     }
@@ -142,11 +155,26 @@ fn one_unknown<T: Real>(
     refill(&mut s.f, n, T::ZERO);
     for k in 0..=CELLS {
         for i in 0..n {
-            s.x[i] = scan_point(lo[i], hi[i], k);
+            s.x[i] = scan_point(lo[i], hi[i], k, CELLS);
         }
         f(&s.x, &mut s.f);
         for (i, lane) in s.lanes.iter_mut().enumerate() {
             scan(lane, s.x[i], s.f[i]);
+        }
+    }
+    // Two roots in one cell show no sign change at its ends.
+    if s.lanes.iter().any(|lane| lane.nothing()) {
+        for lane in s.lanes.iter_mut().filter(|lane| lane.nothing()) {
+            *lane = OneLane { again: true, ..start };
+        }
+        for k in 0..=FINE_CELLS {
+            for i in 0..n {
+                s.x[i] = scan_point(lo[i], hi[i], k, FINE_CELLS);
+            }
+            f(&s.x, &mut s.f);
+            for (i, lane) in s.lanes.iter_mut().enumerate().filter(|(_, lane)| lane.again) {
+                scan(lane, s.x[i], s.f[i]);
+            }
         }
     }
     let mut any = false;
@@ -184,9 +212,9 @@ fn one_unknown<T: Real>(
             out[i] = if lane.best.0 == lane.best.0 {
                 lane.best.0
             } else {
-                scan_point(lo[i], hi[i], CELLS / 2)
+                middle(lo[i], hi[i])
             };
-            status[i] = c(NONE);
+            status[i] = c(if lane.touches() { ONE } else { NONE });
             continue;
         };
         let first = lane.f1.abs() <= lane.f2.abs();
@@ -196,8 +224,15 @@ fn one_unknown<T: Real>(
             (lane.x2, lane.f2.abs())
         };
         out[i] = x;
-        // At a jump or a pole the residual does not shrink with the bracket.
-        let jump = r > c(1e-3) * super::math::min(fa.abs(), fb.abs()) && r > T::ZERO;
+        // At a jump or a pole the residual does not shrink with the bracket. (An end of the cell may stand next to the root by
+        // chance: then the other one says what is small.)
+        let (near, far) = (
+            super::math::min(fa.abs(), fb.abs()),
+            super::math::max(fa.abs(), fb.abs()),
+        );
+        let large = r > c(1e-3) * near || (far.finite() && r > c(1e-6) * far);
+        let rounding = far.finite() && r <= c(ROUNDING) * far;
+        let jump = r > T::ZERO && large && !rounding;
         status[i] = c(if lane.active || jump {
             UNSETTLED
         } else if lane.crossings > 1 {
@@ -208,13 +243,31 @@ fn one_unknown<T: Real>(
     }
 }
 
+impl<T: Real> OneLane<T> {
+    /// Whether the scan met no sign change and no root.
+    fn nothing(&self) -> bool {
+        self.bracket.is_none() && !self.touches()
+    }
+
+    /// Whether the smallest residual is a root up to rounding: at an end of the bracket, or where the residual touches zero.
+    fn touches(&self) -> bool {
+        self.beside.finite() && self.beside > T::ZERO && self.best.1 <= T::from_f64(ROUNDING) * self.beside
+    }
+}
+
 fn scan<T: Real>(lane: &mut OneLane<T>, x: T, y: T) {
     // NaN: the function is not defined here, the point does not count.
     if y != y || x != x {
         return;
     }
     if y.abs() < lane.best.1 {
+        lane.beside = lane.last.map_or(T::ZERO, |(_, before)| before.abs());
         lane.best = (x, y.abs());
+        lane.fresh = true;
+    } else if lane.fresh {
+        // The point after the best one.
+        lane.beside = super::math::max(lane.beside, y.abs());
+        lane.fresh = false;
     }
     match lane.last {
         None => {
@@ -229,6 +282,9 @@ fn scan<T: Real>(lane: &mut OneLane<T>, x: T, y: T) {
                 if lane.bracket.is_none() {
                     lane.bracket = Some((a, fa, x, y));
                 }
+            } else if fa == T::ZERO && y == T::ZERO {
+                // Every point between two roots side by side is one.
+                lane.crossings += 1;
             }
         }
     }
@@ -269,7 +325,7 @@ fn chandrupatla<T: Real>(l: &mut OneLane<T>, x: T, f: T) {
 }
 
 fn middle<T: Real>(lo: T, hi: T) -> T {
-    scan_point(lo, hi, CELLS / 2)
+    scan_point(lo, hi, CELLS / 2, CELLS)
 }
 
 fn several<T: Real>(
@@ -304,6 +360,7 @@ fn several<T: Real>(
             break;
         }
         system.with_jacobian(&s.trial, &mut s.f, &mut s.j);
+        let mut suspects = Vec::new();
         for i in 0..n {
             if s.done[i] {
                 continue;
@@ -319,10 +376,11 @@ fn several<T: Real>(
             let accepted = merit < s.merit[i] || (first && merit == merit);
             if !accepted {
                 if !first && small_step {
-                    // Rounding level: where we stand is as good as it gets.
+                    // Rounding level: where we stand is as good as it gets, unless it is an end of the bracket that keeps the step
+                    // small.
                     s.done[i] = true;
                     left -= 1;
-                    status[i] = c(ONE);
+                    suspects.push(i);
                 } else if first || s.length[i] < c(1e-6) || merit == s.merit[i] {
                     s.done[i] = true;
                     left -= 1;
@@ -382,6 +440,16 @@ fn several<T: Real>(
                 } else {
                     failed = true;
                 }
+            }
+        }
+        if !suspects.is_empty() {
+            system.with_jacobian(x, &mut s.f, &mut s.j);
+        }
+        for i in suspects {
+            if newton_is_small(m, n, i, &s.f, &s.j, x, &mut s.full, &mut s.matrix) {
+                status[i] = c(ONE);
+            } else {
+                failed = true;
             }
         }
     }
@@ -570,7 +638,7 @@ mod tests {
             |_: &[f64], _: &mut [f64]| (),
         );
         solve(1, n, lo, hi, &mut system, &mut x, &mut status, &mut Scratch::default());
-        assert!(calls < 160, "{calls} evaluations");
+        assert!(calls < 160 + 257, "{calls} evaluations");
         (x, status)
     }
 
@@ -600,6 +668,66 @@ mod tests {
             );
         }
         assert_eq!(status, [ONE, NONE, SEVERAL, ONE, ONE, UNSETTLED, ONE, ONE]);
+    }
+
+    #[test]
+    fn what_is_no_root_says_so_and_what_is_one_up_to_rounding_too() {
+        let inf = f64::INFINITY;
+        let ends: [(f64, f64); 10] = [
+            (0.0, 10.0),
+            (0.1, 10.0),
+            (0.0, 10.0),
+            (0.0, 1.0),
+            (1e-12, inf),
+            (0.0, 10.0),
+            (0.0, 8.0),
+            (1e-12, inf),
+            (0.0, 10.0),
+            (0.0, 10.0),
+        ];
+        let (lo, hi): (Vec<f64>, Vec<f64>) = ends.into_iter().unzip();
+        let (x, status) = one(&lo, &hi, |i, x| match i {
+            0 => (if x > 3.0 { 1.0 } else { -1.0 }) * 1.7, // jumps over zero
+            1 => 50.0 - x,                                // no price in the bracket
+            2 => 0.0 * x,                                 // any price
+            3 => (x - 0.701) * (x - 0.706),               // two roots in one cell of the scan
+            4 => 4e6 / x - 1.0,                           // far out
+            5 => x * (0.0 - 1.0_f64).sqrt(),                  // nowhere a number
+            6 => (x - 5.0) + 1e-16,                       // a root beside a point of the scan
+            7 => 1e-9 / x - 1.0,                          // close to zero
+            8 => (if x < 4.0 { 1e-4 } else { -1e3 }) * 1.0, // a small jump beside a large one
+            _ => x + 1e-15,                               // an end of the bracket, up to rounding
+        });
+        assert_eq!(
+            status,
+            [UNSETTLED, NONE, SEVERAL, SEVERAL, ONE, NONE, ONE, ONE, UNSETTLED, ONE]
+        );
+        assert!((x[4] / 4e6 - 1.0).abs() < 1e-12 && (x[7] / 1e-9 - 1.0).abs() < 1e-12);
+        assert!((x[3] - 0.701).abs() < 1e-12 && (x[6] - 5.0).abs() < 1e-12 && x[9] == 0.0);
+    }
+
+    #[test]
+    fn a_system_without_a_root_is_not_solved_at_the_end_of_its_bracket() {
+        // Both residuals shrink towards the upper ends and never vanish.
+        let f = |x: &[f64], out: &mut [f64]| {
+            out[0] = 1.0 + 1.0 / x[0] + 0.1 * x[1];
+            out[1] = 2.0 + 1.0 / x[1] + 0.1 * x[0];
+        };
+        let j = |x: &[f64], out: &mut [f64]| {
+            out.copy_from_slice(&[-x[0].powi(-2), 0.1, 0.1, -x[1].powi(-2)]);
+        };
+        let (mut x, mut status) = (vec![0.0; 2], vec![9.0]);
+        solve(
+            2,
+            1,
+            &[0.1, 0.1],
+            &[2.0, 2.0],
+            &mut Plain(f, j),
+            &mut x,
+            &mut status,
+            &mut Scratch::default(),
+        );
+        assert!(status[0] >= NONE, "{status:?} at {x:?}");
     }
 
     #[test]

@@ -45,4 +45,12 @@ impl<'g> Unroll<'g> {
         std::mem::swap(&mut self.dag, &mut self.lowering.dag);
         found
     }
+
+    /// How each root problem of the graph ended (the worst of its elements), for those that the nodes asked for so far need.
+    pub fn statuses(&mut self) -> Vec<Option<Id>> {
+        std::mem::swap(&mut self.dag, &mut self.lowering.dag);
+        let found = self.lowering.statuses();
+        std::mem::swap(&mut self.dag, &mut self.lowering.dag);
+        found
+    }
 }

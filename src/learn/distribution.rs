@@ -162,6 +162,28 @@ pub fn mode(
     }
 }
 
+/// The choices that uniform numbers (one a row and finite dimension) fall on; continuous dimensions are left alone.
+pub fn drawn(space: &ActionSpace, head: &[f32], mask: &[f32], luck: &[f32], rows: usize, discrete: &mut [u32]) {
+    let (width, c, choices) = (head_width(space), space.continuous, space.discrete.len());
+    let mut weights = Vec::new();
+    for s in 0..rows {
+        let mut at = 0;
+        for (d, &size) in space.discrete.iter().enumerate() {
+            let logits = &head[s * width + c + at..][..size];
+            let sum = softmax_weights(logits, allowed_row(mask, s * (width - c) + at, size), &mut weights);
+            let mut left = luck[s * choices + d] * sum;
+            for (k, w) in weights.iter().enumerate().filter(|(_, w)| **w > 0.0) {
+                discrete[s * choices + d] = k as u32;
+                left -= w;
+                if left < 0.0 {
+                    break;
+                }
+            }
+            at += size;
+        }
+    }
+}
+
 /// Log-probabilities and entropies of given actions: the plain form that the taped losses are tested against.
 #[expect(clippy::too_many_arguments, reason = "the arrays of one batch of decisions")]
 pub fn log_prob(

@@ -317,9 +317,24 @@ struct AtWork {
 }
 
 impl Deciding for AtWork {
-    fn act(&mut self, observation: &[f32], mask: &[f32], continuous: &mut Vec<f32>, discrete: &mut Vec<u32>) {
+    fn act(
+        &mut self,
+        observation: &[f32],
+        mask: &[f32],
+        luck: Option<&[f32]>,
+        continuous: &mut Vec<f32>,
+        discrete: &mut Vec<u32>,
+    ) {
         let AtWork { policy, actor, slots } = self;
         policy.act(actor, observation, mask, *slots, true, continuous, discrete);
+        // Means of numbers, draws of choices: noise on a number is exploration, a mixture of choices is the policy.
+        let mixes = matches!(
+            policy.kind,
+            PolicyKind::Feedforward { .. } | PolicyKind::Recurrent { .. }
+        );
+        if let Some(luck) = luck.filter(|_| mixes) {
+            distribution::drawn(&policy.space, &actor.head, mask, luck, *slots, discrete);
+        }
     }
     fn forget(&mut self, ended: &dyn Fn(usize) -> bool) {
         self.policy.forget(&mut self.actor, ended);

@@ -354,6 +354,23 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str) -> Content 
             });
         }
     }
+    let mut diagnostics = Vec::new();
+    for m in &s.counts.not_cleared {
+        diagnostics.extend(m.error());
+        diagnostics.extend(m.warning());
+        certificate.push(Check {
+            name: format!("{} does not clear", m.market),
+            measured: m.count as f64,
+            shown: Some(format!("{} of {} times", m.count, m.asked)),
+            bound: "never".into(),
+            pass: Some(m.count == 0),
+            note: if m.several > 0 {
+                format!("several prices clear {} times, the lowest is taken", m.several)
+            } else {
+                String::new()
+            },
+        });
+    }
     let reads = &s.counts.policy;
     let share = |n: u64| 100.0 * n as f64 / reads.read.max(1) as f64;
     for (n, what, note) in [
@@ -391,7 +408,9 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str) -> Content 
         .texts("agent", s.returns.iter().map(|r| r.agent.clone()).collect())
         .numbers("sum of rewards", s.returns.iter().map(|r| r.total).collect())
         .numbers("standard error", s.returns.iter().map(|r| r.error).collect())
-        .numbers("discounted", s.returns.iter().map(|r| r.discounted).collect());
+        .numbers("discounted", s.returns.iter().map(|r| r.discounted).collect())
+        .integers("lives ended", s.returns.iter().map(|r| r.lives as i64).collect())
+        .integers("cut off", s.returns.iter().map(|r| r.cut_off as i64).collect());
     let mut series = Table::new().integers("t", (0..s.periods as i64).collect());
     for x in s.series.iter().filter(|x| x.values.len() == s.periods) {
         series = series.numbers(&x.name, x.values.clone());
@@ -433,7 +452,11 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str) -> Content 
         tables: vec![
             NamedTable {
                 stem: "returns".into(),
-                caption: "Returns (mean over worlds and members)".into(),
+                caption: if s.returns.iter().any(|r| r.lives > 0) {
+                    "Returns of a life (mean over the lives that ended)".into()
+                } else {
+                    "Returns (mean over worlds and members)".into()
+                },
                 table: returns,
                 on_screen: 20,
             },
@@ -452,7 +475,7 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str) -> Content 
         ],
         pictures,
         drawing: None,
-        diagnostics: Vec::new(),
+        diagnostics,
         files: Vec::new(),
     }
 }

@@ -28,6 +28,8 @@ pub struct PolicyBetween {
     groups: usize,
     /// `[action][period * groups + group]`, fitted when first read; finite actions have none.
     policy: Vec<OnceLock<Vec<Surface>>>,
+    /// `[action][choice][period * groups + group]`: what goes with each choice that has taste shocks.
+    given: Vec<OnceLock<Vec<Vec<Surface>>>>,
     value: OnceLock<Vec<Surface>>,
     /// `[choice][period * groups + group]`.
     probability: OnceLock<Vec<Vec<Surface>>>,
@@ -161,12 +163,14 @@ impl PolicyBetween {
             });
         }
         let policy = s.actions.iter().map(|_| OnceLock::new()).collect();
+        let given = s.actions.iter().map(|_| OnceLock::new()).collect();
         Ok(PolicyBetween {
             tensor,
             linear,
             shocks,
             groups,
             policy,
+            given,
             value: OnceLock::new(),
             probability: OnceLock::new(),
             solution,
@@ -244,6 +248,30 @@ impl PolicyBetween {
             ActionKind::Finite { .. } if spot.undefined() => f64::NAN,
             ActionKind::Finite { .. } => {
                 s.period(&s.policy[action], spot.period)[spot.nearest_node * s.shocks() + spot.nearest_shock]
+            }
+        }
+    }
+
+    /// As [`PolicyBetween::action`], of an action that goes with choice `choice` of the one with taste shocks.
+    pub fn action_given(&self, action: usize, choice: usize, spot: &Spot) -> f64 {
+        let s = &*self.solution;
+        let Some(given) = s.given.get(action).filter(|g| !g.is_empty()) else {
+            return self.action(action, spot);
+        };
+        let choices = given.len() / s.value.len();
+        match s.actions[action].kind {
+            ActionKind::Continuous => {
+                let surfaces = self.given[action].get_or_init(|| {
+                    (0..choices)
+                        .map(|c| self.fit(given, choices, c, &self.tensor))
+                        .collect()
+                });
+                self.read(&surfaces[choice.min(choices - 1)], &self.tensor, spot)
+            }
+            ActionKind::Finite { .. } if spot.undefined() => f64::NAN,
+            ActionKind::Finite { .. } => {
+                let at = (spot.period * s.nodes() + spot.nearest_node) * s.shocks() + spot.nearest_shock;
+                given[at * choices + choice.min(choices - 1)]
             }
         }
     }
@@ -364,6 +392,7 @@ mod tests {
             value: array.iter().map(|v| 10.0 * v).collect(),
             policy: vec![array],
             probability: chance,
+            given: Vec::new(),
             record: Record::default(),
         })
     }

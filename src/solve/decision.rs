@@ -14,7 +14,7 @@ mod shocks;
 
 use super::problem::{DecisionProblem, Lanes, Outcome, Spec, StateKind};
 use crate::check::model::{Model, Otherwise, Space, Then};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Span};
 use crate::graph::{InputKind, NodeId, Op};
 use crate::kernel::dag::Id;
 use crate::kernel::differentiate::{derivative, has_steps};
@@ -57,6 +57,8 @@ pub struct Decision {
     /// Shocks that no deciding agent observes and that tell nothing about the future, integrated out like noises.
     pub unseen: Vec<String>,
     no_derivative: Option<String>,
+    /// The prices that are found inside the period, and where: the outcome's last number is then how that ended.
+    markets: Option<(String, Span)>,
 }
 
 /// A continuous shock and the chain that stands for it.
@@ -190,7 +192,32 @@ impl DecisionProblem for Decision {
         slices.push(out.paying);
         slices.push(out.discount);
         slices.extend(out.next.iter_mut().map(|s| &mut **s));
+        if self.markets.is_none() {
+            run(&self.programs.outcome, &inputs, n, &mut slices);
+            return;
+        }
+        let mut status = vec![0.0; n];
+        slices.push(&mut status);
         run(&self.programs.outcome, &inputs, n, &mut slices);
+        // A price that clears nothing is no price: what it pays is no number, and nobody may choose it.
+        for (r, s) in out.reward.iter_mut().zip(&status) {
+            if *s >= crate::kernel::root::NONE {
+                *r = f64::NAN;
+            }
+        }
+    }
+
+    fn clears(&self, lanes: &Lanes) -> Option<Vec<f64>> {
+        self.markets.as_ref()?;
+        let n = lanes_of(lanes);
+        let mut all = vec![vec![0.0; n]; 6 + lanes.states.len()];
+        let mut slices: Vec<&mut [f64]> = all.iter_mut().map(Vec::as_mut_slice).collect();
+        run(&self.programs.outcome, &self.operands(lanes, true), n, &mut slices);
+        all.pop()
+    }
+
+    fn market(&self) -> Option<(String, Span)> {
+        self.markets.clone()
     }
 
     fn prepare(&self, lanes: &Lanes) -> Option<Vec<Vec<f64>>> {
@@ -543,7 +570,18 @@ impl<'m> Builder<'m> {
         let inputs = order.len();
 
         let consumption = self.consumption()?;
+        // How the markets ended is one more number of the outcome.
+        let statuses = self.unroll.dag.statuses(&outputs);
+        let markets = (!statuses.is_empty()).then(|| {
+            let prices = model.prices.iter().filter(|p| p.clears);
+            let names: Vec<&str> = prices.map(|p| p.name.as_str()).collect();
+            let span = model.graph.roots.first().and_then(|r| r.spans.first().copied());
+            (names.join(", "), span.unwrap_or_default())
+        });
         let mut dag = self.unroll.dag.clone();
+        let ended = statuses
+            .into_iter()
+            .reduce(|a, b| dag.binary(crate::graph::Binary::Max, a, b));
         let map: std::collections::HashMap<Id, Id> = {
             let base = 1_000_000;
             let fresh: Vec<(Id, Id)> = order
@@ -560,8 +598,14 @@ impl<'m> Builder<'m> {
             inputs,
             final_ids: std::collections::HashMap::new(),
         };
-        let outcome = place.program(&outputs)?;
-        let split = place.split(&outputs[..2])?;
+        let judged: Vec<Id> = outputs.iter().copied().chain(ended).collect();
+        let outcome = place.program(&judged)?;
+        // With markets every evaluation says how they ended, so that nothing is evaluated in parts.
+        let split = if ended.is_some() {
+            None
+        } else {
+            place.split(&outputs[..2])?
+        };
         let lo_hi: Vec<Id> = actions
             .iter()
             .filter(|a| a.continuous())
@@ -700,6 +744,7 @@ impl<'m> Builder<'m> {
             hidden,
             unseen,
             no_derivative,
+            markets,
         })
     }
 

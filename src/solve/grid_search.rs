@@ -399,6 +399,7 @@ pub fn solve(
         value: pack(&|j, i| value[j][i]),
         policy: vec![pack(&|j, i| grid[choices[j][i] as usize])],
         probability: Vec::new(),
+        given: Vec::new(),
         record,
     };
     Ok(GridSolution { solution, choices })

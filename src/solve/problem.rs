@@ -1,7 +1,7 @@
 //! A Markov decision problem as the solvers see it: finite shock chain, state axes, action axes, and one batch
 //! evaluation. The bridge from a compiled model stands in `solve/decision.rs`; tests implement it by hand.
 
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Span};
 use serde::{Deserialize, Serialize};
 
 /// A state dimension.
@@ -220,6 +220,14 @@ pub trait DecisionProblem: Sync {
     fn spec(&self) -> &Spec;
     /// Evaluates reward, transition, feasibility and end on a batch of lanes.
     fn evaluate(&self, lanes: &Lanes, out: &mut Outcome);
+    /// How the markets ended in each lane (see [`crate::kernel::root`]); `None` if no price is found inside the period.
+    fn clears(&self, _: &Lanes) -> Option<Vec<f64>> {
+        None
+    }
+    /// The names of the prices that are found inside the period and where their conditions stand, if there are any.
+    fn market(&self) -> Option<(String, Span)> {
+        None
+    }
     /// What reward and slack need of the states (with the shock and the date) alone, one slice a quantity: computed once where
     /// many actions are tried at the same states. `None` if nothing can be split off; then [`Self::reward`] is not called.
     fn prepare(&self, _: &Lanes) -> Option<Vec<Vec<f64>>> {

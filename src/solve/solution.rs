@@ -65,6 +65,9 @@ pub struct Solution {
     pub policy: Vec<Vec<f64>>,
     /// With taste shocks: period x state x shock x choice. Otherwise empty.
     pub probability: Vec<f64>,
+    /// With taste shocks and further actions: for each action period x state x shock x choice, what goes with the choice. Otherwise empty.
+    #[serde(default)]
+    pub given: Vec<Vec<f64>>,
     /// How it was reached.
     pub record: Record,
 }

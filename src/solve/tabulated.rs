@@ -186,6 +186,7 @@ impl Block {
         };
         if bellman.taste.is_some() {
             chosen.probability = vec![vec![0.0; n]; groups];
+            chosen.given = vec![vec![vec![0.0; n]; na]; groups];
         }
         let mut mixed: Vec<(u32, f64)> = Vec::new();
         for i in 0..n {
@@ -215,6 +216,9 @@ impl Block {
                 let (q, row) = best[i];
                 let p = ((q - most) / scale).exp() / sum;
                 chosen.probability[g][i] = p;
+                for (f, &a) in bellman.finite.iter().enumerate() {
+                    chosen.given[g][a][i] = bellman.combos[row / n][f];
+                }
                 if p >= 1e-15 {
                     rows.reward[i] += p * (self.reward[row] + scale * (EULER_GAMMA - p.ln()));
                     mixed.extend(self.moves.row(row).map(|(to, w)| (to, p * w)));

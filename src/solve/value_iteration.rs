@@ -81,6 +81,8 @@ struct Improved {
     value: Vec<f64>,
     policy: Vec<Vec<f64>>,
     probability: Vec<f64>,
+    /// What goes with each choice that has taste shocks, an array an action; none if there is but one action.
+    given: Vec<Vec<f64>>,
     operator: PolicyOperator,
 }
 
@@ -296,6 +298,11 @@ fn improve(
         value: vec![0.0; size],
         policy: vec![vec![0.0; size]; na],
         probability: vec![0.0; size * groups],
+        given: if groups > 0 && na > 1 {
+            vec![vec![0.0; size * groups]; na]
+        } else {
+            Vec::new()
+        },
         operator: PolicyOperator::default(),
     };
     for (&(shock, first), result) in units.iter().zip(results) {
@@ -308,6 +315,9 @@ fn improve(
             }
             for (g, p) in chosen.probability.iter().enumerate() {
                 improved.probability[at * groups + g] = p[i];
+                for (given, actions) in improved.given.iter_mut().zip(&chosen.given[g]) {
+                    given[at * groups + g] = actions[i];
+                }
             }
         }
         if record {
@@ -348,6 +358,9 @@ pub(crate) fn describe(bellman: &Bellman, at: At, node: usize) -> String {
 }
 
 fn nothing_feasible(bellman: &Bellman, at: At, node: usize) -> Diagnostic {
+    if let Some(d) = nothing_clears(bellman, at, node) {
+        return d;
+    }
     let headline = format!("no action is feasible at {}", describe(bellman, at, node));
     if let Some(empty) = empty_range(bellman, at, node) {
         return Diagnostic::error("E0902", headline)
@@ -392,6 +405,71 @@ fn empty_range(bellman: &Bellman, at: At, node: usize) -> Option<String> {
             None
         }
     })
+}
+
+/// If no price clears at a node whatever is chosen (tried at the ends and inside the bounds): that is why nothing is feasible there.
+fn nothing_clears(bellman: &Bellman, at: At, node: usize) -> Option<Diagnostic> {
+    let problem = bellman.problem;
+    let (prices, span) = problem.market()?;
+    let spec = problem.spec();
+    let mut x = vec![0.0; spec.states.len()];
+    bellman.tensor.node(node, &mut x);
+    let columns: Vec<[f64; 1]> = x.iter().map(|x| [*x]).collect();
+    let states: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
+    let lanes = |actions: &[f64]| -> Option<f64> {
+        let columns: Vec<[f64; 1]> = actions.iter().map(|x| [*x]).collect();
+        let actions: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
+        let lanes = Lanes {
+            states: &states,
+            actions: &actions,
+            shock: at.shock,
+            noise: 0,
+            shock_next: at.shock,
+            time: at.time,
+        };
+        problem.clears(&lanes)?.first().copied()
+    };
+    let nc = bellman.continuous.len();
+    let (mut lo, mut hi) = (vec![[f64::NEG_INFINITY]; nc], vec![[f64::INFINITY]; nc]);
+    let here = Lanes {
+        states: &states,
+        actions: &[],
+        shock: at.shock,
+        noise: 0,
+        shock_next: at.shock,
+        time: at.time,
+    };
+    let mut low: Vec<&mut [f64]> = lo.iter_mut().map(|x| x.as_mut_slice()).collect();
+    let mut high: Vec<&mut [f64]> = hi.iter_mut().map(|x| x.as_mut_slice()).collect();
+    problem.bounds(&here, &mut low, &mut high);
+    for combo in &bellman.combos {
+        for share in [0.5, 0.1, 0.9, 0.001, 0.999] {
+            let mut actions = vec![0.0; spec.actions.len()];
+            for (f, a) in bellman.finite.iter().enumerate() {
+                actions[*a] = combo[f];
+            }
+            for (c, a) in bellman.continuous.iter().enumerate() {
+                let (l, h) = (lo[c][0], hi[c][0]);
+                actions[*a] = match (l.is_finite(), h.is_finite()) {
+                    (true, true) => l + share * (h - l),
+                    (true, false) => l + 10.0 * share,
+                    (false, true) => h - 10.0 * share,
+                    (false, false) => 10.0 * (share - 0.5),
+                };
+            }
+            if lanes(&actions)? < crate::kernel::root::NONE {
+                return None;
+            }
+        }
+    }
+    Some(
+        Diagnostic::error(
+            "E0831",
+            format!("no price clears the market at {}: `{prices}`", describe(bellman, at, node)),
+        )
+        .at(span, "not equal at any price of the domain, whatever is chosen there")
+        .hint("widen the price's domain, or narrow the grid of the states to where the market can clear"),
+    )
 }
 
 /// Bytes that the stored transitions of one policy need.
@@ -543,7 +621,7 @@ fn forever(
                     );
                 }
             }
-            return Ok(Ended::Solved(Box::new(finish(
+            let solution = finish(
                 bellman,
                 options,
                 1,
@@ -551,7 +629,11 @@ fn forever(
                 improved.policy,
                 improved.probability,
                 record,
-            ))));
+            );
+            return Ok(Ended::Solved(Box::new(Solution {
+                given: improved.given,
+                ..solution
+            })));
         }
         if error < 0.5 * best_error {
             best_error = error;
@@ -627,6 +709,8 @@ fn backward(
     let mut value = vec![0.0; size * periods];
     let mut policy = vec![vec![0.0; size * periods]; na];
     let mut probability: Vec<Vec<f64>> = vec![Vec::new(); periods];
+    // Filled from the last period to the first.
+    let mut given: Vec<Vec<Vec<f64>>> = Vec::new();
     let mut continuation = Continuation::default();
     let mut before: Option<Vec<Vec<f64>>> = None;
     for time in (0..periods).rev() {
@@ -651,6 +735,7 @@ fn backward(
             all[here.clone()].copy_from_slice(now);
         }
         probability[time] = improved.probability;
+        given.push(improved.given);
         bellman.continuation(&bellman.tensor, &improved.value, &mut continuation);
         before = Some(improved.policy);
         let report = Progress {
@@ -667,7 +752,7 @@ fn backward(
         iterations: periods,
         ..Record::default()
     };
-    Ok(finish(
+    let solution = finish(
         bellman,
         options,
         periods,
@@ -675,7 +760,16 @@ fn backward(
         policy,
         probability.concat(),
         record,
-    ))
+    );
+    let of = |a: usize| -> Vec<f64> { given.iter().rev().filter_map(|g| g.get(a)).flatten().copied().collect() };
+    Ok(Solution {
+        given: if given.iter().all(Vec::is_empty) {
+            Vec::new()
+        } else {
+            (0..na).map(of).collect()
+        },
+        ..solution
+    })
 }
 
 fn finish(
@@ -699,6 +793,7 @@ fn finish(
         value,
         policy,
         probability,
+        given: Vec::new(),
         record,
     }
 }

@@ -256,6 +256,7 @@ fn simulated(m: &Model, scenario: &str, name: &str, t: usize) -> f64 {
         worlds: 1,
         seed: 3,
         on_chain: false,
+        greedy: false,
     };
     let behaviour = econc::env::behaviour::Behaviour::Random;
     let run = econc::env::simulate::simulate(m, &behaviour, &options, &mut |_, _| true).expect("runs");
@@ -279,6 +280,7 @@ fn a_scenario_forces_one_member_of_one_group_and_one_element() {
             worlds: 1,
             seed: 3,
             on_chain: false,
+            greedy: false,
         };
         let behaviour = econc::env::behaviour::Behaviour::Random;
         econc::env::simulate::simulate(&m, &behaviour, &options, &mut |_, _| true).expect("runs")

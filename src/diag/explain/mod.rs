@@ -117,6 +117,10 @@ const PAGES: &[(&str, &str)] = &[
     //
     // E09: run time
     // solving, the certificate
+    ("E0830", include_str!("E0830.md")),
+    ("E0831", include_str!("E0831.md")),
+    ("E0832", include_str!("E0832.md")),
+    ("E0833", include_str!("E0833.md")),
     ("E0901", include_str!("E0901.md")),
     ("E0902", include_str!("E0902.md")),
     ("E0903", include_str!("E0903.md")),
@@ -202,6 +206,7 @@ const PAGES: &[(&str, &str)] = &[
     ("W0713", include_str!("W0713.md")),
     ("W0825", include_str!("W0825.md")),
     ("W0826", include_str!("W0826.md")),
+    ("W0830", include_str!("W0830.md")),
     ("W0907", include_str!("W0907.md")),
     ("W0908", include_str!("W0908.md")),
     ("W0942", include_str!("W0942.md")),
@@ -215,6 +220,7 @@ const PAGES: &[(&str, &str)] = &[
 
 /// Codes about a file or a command as a whole, which no program text can show.
 pub const WITHOUT_EXAMPLE: &[&str] = &[
+    "E0830", "E0831", "E0832", "W0830",
     "E0116", "E0117", "E0802", "E0810", "E0811", "E0812", "E0814", "E0815", "E0816", "E0825", "E0826", "E0827",
     "E0828", "W0825", "E0901", "E0902", "E0903", "E0904", "E0905", "E0906", "E0907", "E0910", "E0911", "E0912",
     "E0913", "E0914", "E0915", "E0916", "E0917", "E0918", "E0919", "E0923", "E0924", "E0925", "E0927", "E0928",

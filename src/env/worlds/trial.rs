@@ -267,7 +267,7 @@ impl Worlds {
             rewards: values[l.rewards..l.next].to_vec(),
             ends: values[l.ends..l.paying].to_vec(),
             paid: self.paid(&values[l.ends..l.paying], &values[l.paying..l.requires]),
-            watched: values[l.watched..].to_vec(),
+            watched: values[l.watched..l.markets].to_vec(),
         };
         self.values = values;
         Ok(out)

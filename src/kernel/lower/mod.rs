@@ -411,6 +411,12 @@ impl<'a> Lowering<'a> {
         for o in outputs {
             values.push(self.value(*o, &top)?.to_vec());
         }
+        Ok((values, self.statuses()))
+    }
+
+    /// The worst status of each root problem that has been lowered outside all others.
+    pub fn statuses(&mut self) -> Vec<Option<Id>> {
+        let top = Context::default();
         let mut statuses = vec![None; self.graph.roots.len()];
         for (root, status) in statuses.iter_mut().enumerate() {
             if let Some((_, parts)) = self.solutions.get(&(root, top.clone())).cloned() {
@@ -427,7 +433,7 @@ impl<'a> Lowering<'a> {
                 };
             }
         }
-        Ok((values, statuses))
+        statuses
     }
 
     fn size(&self, axis: AxisId) -> usize {

@@ -115,6 +115,7 @@ fn resume(resumed: Resumed, globals: &Globals, screen: &Screen) -> Result<Exit, 
         worlds: number("worlds").unwrap_or(1),
         seed: resumed.manifest.seed,
         on_chain: setting("on_chain").is_some(),
+        greedy: setting("greedy").is_some(),
     };
     let members = number("members");
     session::go_on_swept(resumed, ACTION, globals, screen, members, |compiled, meter| {

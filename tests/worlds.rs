@@ -249,7 +249,7 @@ fn a_price_that_clears_nothing_is_counted_and_told_with_what_is_left_over() {
 
 #[test]
 fn several_prices_are_a_warning_with_their_number() {
-    for condition in ["0 * p * sum(h.q) == 0 * p", "(p - 2) * (p - 5) * (p - 6) * sum(h.q) == 0", "max(p - 4, 0) == 0 * sum(h.q)"] {
+    for condition in ["sum(h.q) * 0 * p == 0 * p", "(p - 2) * (p - 5) * (p - 6) * sum(h.q) == 0", "max(p - 4, 0) == 0 * sum(h.q)"] {
         let s = run(&market(condition, "[0.1, 10]"), &Behaviour::Random, &options(None, 10, 1));
         let c = &s.counts.not_cleared[0];
         assert_eq!((c.count, c.several), (0, 10), "{condition}");
@@ -314,7 +314,7 @@ agent a {
     // 1, 2, 4, 8, then outside.
     let s = run(&m("1", "k * 2"), &Behaviour::Random, &options(None, 10, 1));
     assert_eq!(s.counts.outside[0], (7, 16.0));
-    for law in ["log(0 - k)", "1 / (k - k)"] {
+    for law in ["log(0 - k)", "1 / (k - 1)"] {
         let failed = simulate(&m("1", law), &Behaviour::Random, &options(None, 10, 1), &mut |_, _| true);
         assert_eq!(failed.expect_err("no number").code, "E0903", "{law}");
     }
@@ -447,7 +447,7 @@ fn chains_that_lead_nowhere_and_choices_without_an_end_are_refused() {
     let chain = |rows: &str| {
         format!("model m\nshock z ~ markov([a: 0, b: 1], unchecked({rows}))\nagent w {{\n action s in [0, 1)\n observe z\n reward s + z\n}}\n")
     };
-    assert!(code(&chain("[[0.5, 0.49], [0.2, 0.8]]")).is_empty());
+    assert!(!code(&chain("[[0.5, 0.49], [0.2, 0.8]]")).iter().any(|c| c.starts_with('E')));
     assert_eq!(code(&chain("[[0, 0], [0, 0]]"))[0], "E0601");
     assert_eq!(code(&chain("[[1.5, 0], [0.2, 0.8]]"))[0], "E0605");
     assert_eq!(code("model m\nagent a {\n action d in 0..inf\n reward d\n}\n")[0], "E0833");

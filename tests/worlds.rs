@@ -168,7 +168,11 @@ fn price(excess: impl Fn(f64) -> f64, lo: f64, hi: f64) -> f64 {
     let (mut a, mut b) = cell.map_or((f64::NAN, f64::NAN), |k| (at(k), at(k + 1)));
     for _ in 0..100 {
         let m = 0.5 * (a + b);
-        if excess(m).signum() == excess(a).signum() { a = m } else { b = m }
+        if excess(m).signum() == excess(a).signum() {
+            a = m
+        } else {
+            b = m
+        }
     }
     0.5 * (a + b)
 }
@@ -208,7 +212,13 @@ fn prices_are_roots_and_nothing_is_said() {
 
 #[test]
 fn prices_far_out_and_close_to_zero_are_found() {
-    for (root, domain) in [(4e6, "(0, inf)"), (3e11, "[1, inf)"), (2e-8, "(0, inf)"), (5e-10, "(0, 1)"), (-7e8, "(-inf, 0]")] {
+    for (root, domain) in [
+        (4e6, "(0, inf)"),
+        (3e11, "[1, inf)"),
+        (2e-8, "(0, inf)"),
+        (5e-10, "(0, 1)"),
+        (-7e8, "(-inf, 0]"),
+    ] {
         let m = market(&format!("({root:e}) / p + 0 * sum(h.q) == 1"), domain);
         let s = run(&m, &Behaviour::Random, &options(None, 2, 1));
         assert!((series(&s, "g.p")[0] / root - 1.0).abs() < 1e-12, "{root} in {domain}");
@@ -229,19 +239,29 @@ fn a_price_that_clears_nothing_is_counted_and_told_with_what_is_left_over() {
         ("sum(h.q) * log(0 - p) == p", false, |_, _| f64::NAN),
     ];
     for (condition, jump, excess) in cases {
-        let s = run(&market(condition, "[0.1, 10]"), &Behaviour::Random, &options(None, 20, 2));
+        let s = run(
+            &market(condition, "[0.1, 10]"),
+            &Behaviour::Random,
+            &options(None, 20, 2),
+        );
         let c = &s.counts.not_cleared[0];
         assert_eq!((c.asked, c.count, c.several), (40, 40, 0), "{condition}");
         let first = c.first.as_ref().expect("a first time");
         let q = series(&s, "h.q[1]")[0] + series(&s, "h.q[2]")[0];
         assert_eq!((first.period, first.jump, first.value), (0, jump, series(&s, "g.p")[0]));
         let right = excess(first.value, q);
-        assert!(first.excess == right || (first.excess - right).abs() < 1e-12 || right.is_nan() && first.excess.is_nan());
+        assert!(
+            first.excess == right || (first.excess - right).abs() < 1e-12 || right.is_nan() && first.excess.is_nan()
+        );
         let error = c.error().expect("an error");
         assert!(error.code == "E0830" && error.primary.is_some());
     }
     // Now and then: where the buyers want little.
-    let s = run(&market("sum(h.q) - 1 == p", "[0, 10]"), &Behaviour::Random, &options(None, 200, 1));
+    let s = run(
+        &market("sum(h.q) - 1 == p", "[0, 10]"),
+        &Behaviour::Random,
+        &options(None, 200, 1),
+    );
     let (a, b) = (series(&s, "h.q[1]"), series(&s, "h.q[2]"));
     let missed = (0..200).filter(|t| a[*t] + b[*t] - 1.0 < 0.0).count() as u64;
     assert!(missed > 20 && s.counts.not_cleared[0].count == missed);
@@ -249,8 +269,16 @@ fn a_price_that_clears_nothing_is_counted_and_told_with_what_is_left_over() {
 
 #[test]
 fn several_prices_are_a_warning_with_their_number() {
-    for condition in ["sum(h.q) * 0 * p == 0 * p", "(p - 2) * (p - 5) * (p - 6) * sum(h.q) == 0", "max(p - 4, 0) == 0 * sum(h.q)"] {
-        let s = run(&market(condition, "[0.1, 10]"), &Behaviour::Random, &options(None, 10, 1));
+    for condition in [
+        "sum(h.q) * 0 * p == 0 * p",
+        "(p - 2) * (p - 5) * (p - 6) * sum(h.q) == 0",
+        "max(p - 4, 0) == 0 * sum(h.q)",
+    ] {
+        let s = run(
+            &market(condition, "[0.1, 10]"),
+            &Behaviour::Random,
+            &options(None, 10, 1),
+        );
         let c = &s.counts.not_cleared[0];
         assert_eq!((c.count, c.several), (0, 10), "{condition}");
         assert!(c.error().is_none() && c.warning().is_some_and(|w| w.code == "W0830"));
@@ -277,7 +305,11 @@ market g { price p in [0.1, 2] clears p == WHAT }
     // With room for the price the same economy is solved; what is not feasible is not chosen.
     let always = model(&text.replace("WHAT", "0.1 + 0.01 * a.k + a.s"));
     let s = solve(&always);
-    assert!(!s.certificate.reasons.iter().any(|d| d.code.contains("083")), "{:?}", s.certificate.reasons);
+    assert!(
+        !s.certificate.reasons.iter().any(|d| d.code.contains("083")),
+        "{:?}",
+        s.certificate.reasons
+    );
 
     use econc::env::VectorEnvironment;
     use econc::env::vector::{Options, Vectorised};
@@ -315,7 +347,9 @@ agent a {
     let s = run(&m("1", "k * 2"), &Behaviour::Random, &options(None, 10, 1));
     assert_eq!(s.counts.outside[0], (7, 16.0));
     for law in ["log(0 - k)", "1 / (k - 1)"] {
-        let failed = simulate(&m("1", law), &Behaviour::Random, &options(None, 10, 1), &mut |_, _| true);
+        let failed = simulate(&m("1", law), &Behaviour::Random, &options(None, 10, 1), &mut |_, _| {
+            true
+        });
         assert_eq!(failed.expect_err("no number").code, "E0903", "{law}");
     }
 }
@@ -323,7 +357,9 @@ agent a {
 #[test]
 fn a_number_that_is_none_is_an_error_each_time() {
     use econc::env::worlds::Worlds;
-    let m = model("model m\nagent a {\n state k in [-1e9, 1e9], start 1\n action s in [0, 1]\n k' = log(0 - k)\n reward s\n discount 0.9\n}\n");
+    let m = model(
+        "model m\nagent a {\n state k in [-1e9, 1e9], start 1\n action s in [0, 1]\n k' = log(0 - k)\n reward s\n discount 0.9\n}\n",
+    );
     let mut w = Worlds::new(&m, None, 2, 1, &[]).expect("worlds");
     for seed in 0..3 {
         w.reseed(seed).expect("a new start");
@@ -359,7 +395,9 @@ agent a {
 
 #[test]
 fn choices_with_taste_shocks_are_drawn() {
-    let m = model("model logit\nagent w {\n action d in {a, b, c} taste gumbel(2)\n reward if d == a then 0 else if d == b then 1 else 3\n}\n");
+    let m = model(
+        "model logit\nagent w {\n action d in {a, b, c} taste gumbel(2)\n reward if d == a then 0 else if d == b then 1 else 3\n}\n",
+    );
     let behaviour = Behaviour::Solved(Box::new(solve(&m).solution));
     let s = run(&m, &behaviour, &options(None, 40_000, 1));
     // Logit with scale 2: the expected reward, and its standard deviation a period.
@@ -367,11 +405,21 @@ fn choices_with_taste_shocks_are_drawn() {
     let total: f64 = weights.iter().sum();
     let mean = (weights[1] + 3.0 * weights[2]) / total;
     let square = (weights[1] + 9.0 * weights[2]) / total;
-    let got = s.moments.iter().find(|x| x.name.starts_with("w.reward") || x.name == "reward(w)");
+    let got = s
+        .moments
+        .iter()
+        .find(|x| x.name.starts_with("w.reward") || x.name == "reward(w)");
     let got = got.map_or(s.returns[0].total / 40_000.0, |x| x.mean);
     let error = ((square - mean * mean) / 40_000.0).sqrt();
     assert!((got - mean).abs() < 4.0 * error, "{got}, not {mean}");
-    let greedy = run(&m, &behaviour, &Options { greedy: true, ..options(None, 100, 1) });
+    let greedy = run(
+        &m,
+        &behaviour,
+        &Options {
+            greedy: true,
+            ..options(None, 100, 1)
+        },
+    );
     assert_eq!(greedy.returns[0].total, 300.0);
 }
 
@@ -391,7 +439,11 @@ agent w {
 }
 ",
     );
-    let s = run(&m, &Behaviour::Solved(Box::new(solve(&m).solution)), &options(None, 400, 1));
+    let s = run(
+        &m,
+        &Behaviour::Solved(Box::new(solve(&m).solution)),
+        &options(None, 400, 1),
+    );
     let (d, x, k) = (series(&s, "w.d"), series(&s, "w.x"), series(&s, "w.k"));
     for t in 0..400 {
         let right = if d[t] == 1.0 { 3.0 + k[t] } else { 1.0 };
@@ -405,11 +457,16 @@ agent w {
 
 #[test]
 fn sums_are_those_of_a_life_discounted_by_the_model() {
-    let m = model("model l\nhorizon 3\nagent a {\n action s in [0, 1]\n reward 1 + t - 1e-14 * s\n discount 0.5 + 0.1 * t\n}\n");
+    let m = model(
+        "model l\nhorizon 3\nagent a {\n action s in [0, 1]\n reward 1 + t - 1e-14 * s\n discount 0.5 + 0.1 * t\n}\n",
+    );
     let s = run(&m, &Behaviour::Random, &options(None, 7, 2));
     let r = &s.returns[0];
     // 1, then 0.5 * 2, then 0.5 * 0.6 * 3.
-    assert!((r.total - 6.0).abs() < 1e-12 && (r.discounted - 2.9).abs() < 1e-12, "{r:?}");
+    assert!(
+        (r.total - 6.0).abs() < 1e-12 && (r.discounted - 2.9).abs() < 1e-12,
+        "{r:?}"
+    );
     assert_eq!((r.lives, r.cut_off), (4, 2));
     // What an end pays is discounted like the value in whose place it stands.
     let m = model(
@@ -417,12 +474,20 @@ fn sums_are_those_of_a_life_discounted_by_the_model() {
     );
     let r = &run(&m, &Behaviour::Random, &options(None, 9, 1)).returns[0];
     assert!((r.total - 13.0).abs() < 1e-12, "{r:?}");
-    assert!((r.discounted - (1.0 + 0.9 + 0.81 + 0.729 * 10.0)).abs() < 1e-12, "{r:?}");
+    assert!(
+        (r.discounted - (1.0 + 0.9 + 0.81 + 0.729 * 10.0)).abs() < 1e-12,
+        "{r:?}"
+    );
     assert_eq!((r.lives, r.cut_off), (3, 0));
     // A world that never ends is one life that is cut off.
-    let m = model("model f\nagent a {\n state k in [0, 1], start 0\n action s in [0, 1]\n k' = k\n reward 1 - 1e-14 * s\n discount 0.5\n}\n");
+    let m = model(
+        "model f\nagent a {\n state k in [0, 1], start 0\n action s in [0, 1]\n k' = k\n reward 1 - 1e-14 * s\n discount 0.5\n}\n",
+    );
     let r = &run(&m, &Behaviour::Random, &options(None, 60, 1)).returns[0];
-    assert!((r.discounted - 2.0).abs() < 1e-12 && (r.total - 60.0).abs() < 1e-9, "{r:?}");
+    assert!(
+        (r.discounted - 2.0).abs() < 1e-12 && (r.total - 60.0).abs() < 1e-9,
+        "{r:?}"
+    );
     assert_eq!((r.lives, r.cut_off), (0, 1));
 }
 
@@ -432,7 +497,10 @@ fn members_live_their_own_lives() {
         "model p\nagent a[3] {\n state k in 0..9, start 0\n action s in [0, 1]\n k' = k + 1\n reward 1 - 1e-14 * s\n discount 0.5\n end when k == 3, then restart\n}\n",
     );
     let r = &run(&m, &Behaviour::Random, &options(None, 10, 2)).returns[0];
-    assert!((r.total - 4.0).abs() < 1e-12 && (r.discounted - 1.875).abs() < 1e-12, "{r:?}");
+    assert!(
+        (r.total - 4.0).abs() < 1e-12 && (r.discounted - 1.875).abs() < 1e-12,
+        "{r:?}"
+    );
     assert_eq!((r.lives, r.cut_off), (12, 6));
 }
 
@@ -445,10 +513,19 @@ fn chains_that_lead_nowhere_and_choices_without_an_end_are_refused() {
         messages.iter().map(|d| d.code.clone()).collect::<Vec<_>>()
     };
     let chain = |rows: &str| {
-        format!("model m\nshock z ~ markov([a: 0, b: 1], unchecked({rows}))\nagent w {{\n action s in [0, 1)\n observe z\n reward s + z\n}}\n")
+        format!(
+            "model m\nshock z ~ markov([a: 0, b: 1], unchecked({rows}))\nagent w {{\n action s in [0, 1)\n observe z\n reward s + z\n}}\n"
+        )
     };
-    assert!(!code(&chain("[[0.5, 0.49], [0.2, 0.8]]")).iter().any(|c| c.starts_with('E')));
+    assert!(
+        !code(&chain("[[0.5, 0.49], [0.2, 0.8]]"))
+            .iter()
+            .any(|c| c.starts_with('E'))
+    );
     assert_eq!(code(&chain("[[0, 0], [0, 0]]"))[0], "E0601");
     assert_eq!(code(&chain("[[1.5, 0], [0.2, 0.8]]"))[0], "E0605");
-    assert_eq!(code("model m\nagent a {\n action d in 0..inf\n reward d\n}\n")[0], "E0833");
+    assert_eq!(
+        code("model m\nagent a {\n action d in 0..inf\n reward d\n}\n")[0],
+        "E0833"
+    );
 }

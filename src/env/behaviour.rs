@@ -90,7 +90,13 @@ impl Trained {
     }
 
     /// Chooses; `bounds` are those of the stage, in the order of `numbers`.
-    fn choose(&mut self, worlds: &Worlds, numbers: &[usize], bounds: &[Bounds], greedy: bool) -> Result<(), Diagnostic> {
+    fn choose(
+        &mut self,
+        worlds: &Worlds,
+        numbers: &[usize],
+        bounds: &[Bounds],
+        greedy: bool,
+    ) -> Result<(), Diagnostic> {
         let n = worlds.worlds();
         let own: Vec<&Bounds> = self
             .interface
@@ -443,18 +449,18 @@ impl Table {
                 states_outside += u64::from(spot.states_outside);
                 shocks_outside += u64::from(spot.shocks_outside);
                 out[e * n + w] = match &self.mixed {
-                Some((mixed, values)) if !greedy && self.policy.chances(&spot, &mut chances) => {
-                    // Whoever mixes does so by one draw, whichever of his actions is being read.
-                    mask(bounds, *number == *mixed, e * n + w, &mut chances);
-                    let u = worlds.luck(self.drawn_by.unwrap_or(action), e, w);
-                    match drawn(&chances, u) {
-                        Some(choice) if *number == *mixed => values[choice],
-                        Some(choice) => self.policy.action_given(*number, choice, &spot),
-                        None => self.policy.action(*number, &spot),
+                    Some((mixed, values)) if !greedy && self.policy.chances(&spot, &mut chances) => {
+                        // Whoever mixes does so by one draw, whichever of his actions is being read.
+                        mask(bounds, *number == *mixed, e * n + w, &mut chances);
+                        let u = worlds.luck(self.drawn_by.unwrap_or(action), e, w);
+                        match drawn(&chances, u) {
+                            Some(choice) if *number == *mixed => values[choice],
+                            Some(choice) => self.policy.action_given(*number, choice, &spot),
+                            None => self.policy.action(*number, &spot),
+                        }
                     }
-                }
-                Some(_) | None => self.policy.action(*number, &spot),
-            };
+                    Some(_) | None => self.policy.action(*number, &spot),
+                };
             }
         }
         let read = &mut worlds.counts.policy;

@@ -227,20 +227,17 @@ impl Clearing {
     pub fn warning(&self) -> Option<Diagnostic> {
         let first = self.first_several.as_ref()?;
         Some(
-            Diagnostic::warning(
-                "W0830",
-                format!("several prices clear the market: `{}`", first.price),
-            )
-            .at(self.span, "equal at more than one price of the domain")
-            .note(format!(
-                "{} of {} times, the lowest was taken; first in period {}, {} = {}",
-                self.several,
-                self.asked,
-                first.period,
-                first.price,
-                short(first.value)
-            ))
-            .hint("narrow the domain of the price to the equilibrium that is meant"),
+            Diagnostic::warning("W0830", format!("several prices clear the market: `{}`", first.price))
+                .at(self.span, "equal at more than one price of the domain")
+                .note(format!(
+                    "{} of {} times, the lowest was taken; first in period {}, {} = {}",
+                    self.several,
+                    self.asked,
+                    first.period,
+                    first.price,
+                    short(first.value)
+                ))
+                .hint("narrow the domain of the price to the equilibrium that is meant"),
         )
     }
 }

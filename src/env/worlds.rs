@@ -1020,7 +1020,10 @@ impl Worlds {
                     continue;
                 }
                 let of = |v: &Vec<f64>| -> Vec<f64> { v.iter().skip(w).step_by(n).copied().collect() };
-                let here: Vec<[Vec<f64>; 3]> = sides.chunks_exact(3).map(|s| [of(&s[0]), of(&s[1]), of(&s[2])]).collect();
+                let here: Vec<[Vec<f64>; 3]> = sides
+                    .chunks_exact(3)
+                    .map(|s| [of(&s[0]), of(&s[1]), of(&s[2])])
+                    .collect();
                 let Some((k, e, left, right)) = markets::worst(&here) else {
                     continue;
                 };
@@ -1318,10 +1321,23 @@ fn standing(model: &Model, frame: &Frame, worlds: usize, world: usize) -> Vec<(S
     let actions = model.actions.iter().map(|a| (&a.name, a.input));
     let mut out = Vec::new();
     for (name, input) in states.chain(shocks).chain(actions) {
-        let values: Vec<f64> = frame[input.0 as usize].iter().skip(world).step_by(worlds).take(4).copied().collect();
+        let values: Vec<f64> = frame[input.0 as usize]
+            .iter()
+            .skip(world)
+            .step_by(worlds)
+            .take(4)
+            .copied()
+            .collect();
         for (e, x) in values.iter().enumerate() {
             let many = values.len() > 1;
-            out.push((if many { format!("{name}[{}]", e + 1) } else { name.clone() }, *x));
+            out.push((
+                if many {
+                    format!("{name}[{}]", e + 1)
+                } else {
+                    name.clone()
+                },
+                *x,
+            ));
         }
     }
     out.truncate(12);

@@ -687,16 +687,16 @@ mod tests {
         ];
         let (lo, hi): (Vec<f64>, Vec<f64>) = ends.into_iter().unzip();
         let (x, status) = one(&lo, &hi, |i, x| match i {
-            0 => (if x > 3.0 { 1.0 } else { -1.0 }) * 1.7, // jumps over zero
-            1 => 50.0 - x,                                // no price in the bracket
-            2 => 0.0 * x,                                 // any price
-            3 => (x - 0.701) * (x - 0.706),               // two roots in one cell of the scan
-            4 => 4e6 / x - 1.0,                           // far out
-            5 => x * (0.0 - 1.0_f64).sqrt(),                  // nowhere a number
-            6 => (x - 5.0) + 1e-16,                       // a root beside a point of the scan
-            7 => 1e-9 / x - 1.0,                          // close to zero
+            0 => (if x > 3.0 { 1.0 } else { -1.0 }) * 1.7,  // jumps over zero
+            1 => 50.0 - x,                                  // no price in the bracket
+            2 => 0.0 * x,                                   // any price
+            3 => (x - 0.701) * (x - 0.706),                 // two roots in one cell of the scan
+            4 => 4e6 / x - 1.0,                             // far out
+            5 => x * (0.0 - 1.0_f64).sqrt(),                // nowhere a number
+            6 => (x - 5.0) + 1e-16,                         // a root beside a point of the scan
+            7 => 1e-9 / x - 1.0,                            // close to zero
             8 => (if x < 4.0 { 1e-4 } else { -1e3 }) * 1.0, // a small jump beside a large one
-            _ => x + 1e-15,                               // an end of the bracket, up to rounding
+            _ => x + 1e-15,                                 // an end of the bracket, up to rounding
         });
         assert_eq!(
             status,

@@ -465,7 +465,10 @@ fn nothing_clears(bellman: &Bellman, at: At, node: usize) -> Option<Diagnostic> 
     Some(
         Diagnostic::error(
             "E0831",
-            format!("no price clears the market at {}: `{prices}`", describe(bellman, at, node)),
+            format!(
+                "no price clears the market at {}: `{prices}`",
+                describe(bellman, at, node)
+            ),
         )
         .at(span, "not equal at any price of the domain, whatever is chosen there")
         .hint("widen the price's domain, or narrow the grid of the states to where the market can clear"),
@@ -752,15 +755,7 @@ fn backward(
         iterations: periods,
         ..Record::default()
     };
-    let solution = finish(
-        bellman,
-        options,
-        periods,
-        value,
-        policy,
-        probability.concat(),
-        record,
-    );
+    let solution = finish(bellman, options, periods, value, policy, probability.concat(), record);
     let of = |a: usize| -> Vec<f64> { given.iter().rev().filter_map(|g| g.get(a)).flatten().copied().collect() };
     Ok(Solution {
         given: if given.iter().all(Vec::is_empty) {

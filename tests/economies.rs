@@ -210,7 +210,7 @@ impl Decide for Counts {
 }
 
 impl Deciding for Counting {
-    fn act(&mut self, _: &[f32], _: &[f32], _: &mut Vec<f32>, discrete: &mut Vec<u32>) {
+    fn act(&mut self, _: &[f32], _: &[f32], _: Option<&[f32]>, _: &mut Vec<f32>, discrete: &mut Vec<u32>) {
         discrete.clone_from(&self.0);
         self.0.iter_mut().for_each(|n| *n += 1);
     }

@@ -130,6 +130,7 @@ fn profit(model: &Model, behaviour: &Behaviour, worlds: usize) -> (f64, f64) {
         worlds,
         seed: 20_410_205,
         on_chain: true,
+        greedy: false,
     };
     let run: Simulation =
         simulate::simulate(model, behaviour, &options, &mut |_, _| true).unwrap_or_else(|d| panic!("{d:?}"));

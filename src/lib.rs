@@ -6,6 +6,9 @@
 //! (`learn`). Behind it, `solve` and `env` run the model through the
 //! `kernel`, `learn` trains on `env`, `verify` judges both, `report` and `cli` show them.
 
+#[macro_use]
+mod fault;
+
 pub mod check;
 pub mod cli;
 pub mod diag;

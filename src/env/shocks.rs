@@ -95,7 +95,10 @@ pub fn next(law: &Law, now: f64, conditions: &Conditions, e: usize, w: usize, wo
     match &law.process {
         Process::Chain { matrices, .. } => {
             let m = &matrices[conditions.matrix(e, w, worlds)];
-            link(&m[(now as usize).min(m.len() - 1)], u)
+            link(
+                &m[fault!("simulation.first_row", 0, (now as usize).min(m.len() - 1))],
+                u,
+            )
         }
         Process::Ar1 { rho, sigma, mean } => mean * (1.0 - rho) + rho * now + sigma * normal::quantile(u),
         Process::RandomWalk { sigma } => now + sigma * normal::quantile(u),

@@ -268,7 +268,7 @@ impl Wants {
                     life.begun = true;
                     life.total += reward;
                     life.discounted += life.weight * reward;
-                    life.weight *= discount;
+                    life.weight *= fault!("simulation.discount_twice", discount * discount, discount);
                     // What an end pays stands where the value of the next period would.
                     for (end, map) in &self.ends {
                         let x = outcome.paid[*end][map[m] * worlds + w];

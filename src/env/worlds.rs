@@ -405,7 +405,8 @@ impl Worlds {
             } else {
                 for e in 0..array.len() / n {
                     for w in 0..n {
-                        array[e * n + w] = key.uniform(self.step, lane(w / together, e));
+                        let world = fault!("simulation.same_noise", 0, w / together);
+                        array[e * n + w] = key.uniform(self.step, lane(world, e));
                     }
                 }
             }
@@ -835,7 +836,7 @@ impl Worlds {
             if round == 0 {
                 self.counts.binding[*r] += violated.iter().filter(|v| **v).count() as u64;
             }
-            if !violated.iter().any(|v| *v) {
+            if fault!("learner.projection_skipped", true, !violated.iter().any(|v| *v)) {
                 continue;
             }
             if round == rounds {
@@ -979,15 +980,18 @@ impl Worlds {
         }
         for (i, s) in model.states.iter().enumerate() {
             let shape = self.graph.nodes[s.next.0 as usize].shape.clone();
-            self.put_state(i, &values[l.next + i], &shape, |_, _| true);
+            self.put_state(i, &values[l.next + i], &shape, |_, _| {
+                fault!("simulation.state_kept", i != 0, true)
+            });
             for x in &self.frame[s.input.0 as usize] {
                 if !s.domain.contains(*x) {
                     outside(&mut self.counts.outside[i], *x);
                 }
             }
         }
+        fault!("simulation.late", do { self.put_shocks() });
         self.stored = next;
-        self.put_shocks();
+        fault!("simulation.late", (), self.put_shocks());
         self.step += 1;
         self.period.iter_mut().for_each(|p| *p += 1);
         self.clock();
@@ -1109,9 +1113,10 @@ impl Worlds {
                 let on = self.conditions(s, true);
                 for e in 0..fresh.len() / n {
                     for w in 0..n {
+                        let step = fault!("simulation.reused", 0, self.step);
                         let u = self
                             .spread(SHOCKS, s, e, w)
-                            .unwrap_or_else(|| key.uniform(self.step, lane(w / self.together, e)));
+                            .unwrap_or_else(|| key.uniform(step, lane(w / self.together, e)));
                         fresh[e * n + w] = shocks::next(&self.laws[s], self.stored[s][e * n + w], &on, e, w, n, u);
                     }
                 }

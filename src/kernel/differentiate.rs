@@ -260,7 +260,10 @@ fn forward(dag: &mut Dag, of: &[Id], seeds: &[(Id, Id)]) -> Vec<Option<Id>> {
                     } else {
                         let (jacobian, solution) = jacobian_at_root(dag, r);
                         let moved = at_solution(dag, &moved, &solution);
-                        let rhs = moved.into_iter().map(|m| m.map(|m| dag.neg(m))).collect();
+                        let rhs = moved
+                            .into_iter()
+                            .map(|m| m.map(|m| fault!("market.slope", m, dag.neg(m))))
+                            .collect();
                         linear_solve(dag, jacobian, rhs)
                     }
                 });

@@ -116,12 +116,12 @@ fn scan_point<T: Real>(lo: T, hi: T, k: usize, cells: usize) -> T {
         return lo;
     }
     if k == cells && hi.finite() {
-        return hi;
+        return fault!("market.half_bracket", lo + (hi - lo) * c(0.5), hi);
     }
     match (lo.finite(), hi.finite()) {
         // A bracket over orders of magnitude is scanned in logarithms.
         (true, true) if lo > T::ZERO && hi > lo * c(50.0) => (lo.ln() + (hi.ln() - lo.ln()) * u).exp(),
-        (true, true) => lo + (hi - lo) * u,
+        (true, true) => lo + (hi - lo) * fault!("market.half_bracket", u * c(0.5), u),
         // Infinite ends: geometrically outwards, from 2^-32 to 2^64 beyond the finite end.
         (true, false) => lo + c(2f64.powf(96.0 * share - 32.0)),
         (false, true) => hi - c(2f64.powf(96.0 * (1.0 - share) - 32.0)),
@@ -189,7 +189,7 @@ fn one_unknown<T: Real>(
     }
     // Bisection alone needs one step a bit of the widest exponent range; interpolation needs about ten.
     let mut rounds = 0;
-    while any && rounds < 2200 {
+    while any && rounds < fault!("market.early_stop", 1, 2200) {
         rounds += 1;
         for (i, lane) in s.lanes.iter().enumerate() {
             s.x[i] = if lane.active {
@@ -223,7 +223,7 @@ fn one_unknown<T: Real>(
         } else {
             (lane.x2, lane.f2.abs())
         };
-        out[i] = x;
+        out[i] = fault!("market.neighbour", if i > 0 { out[i - 1] } else { x }, x);
         // At a jump or a pole the residual does not shrink with the bracket. (An end of the cell may stand next to the root by
         // chance: then the other one says what is small.)
         let (near, far) = (
@@ -279,7 +279,7 @@ fn scan<T: Real>(lane: &mut OneLane<T>, x: T, y: T) {
         Some((a, fa)) => {
             if fa != T::ZERO && (y == T::ZERO || (fa < T::ZERO) != (y < T::ZERO)) {
                 lane.crossings += 1;
-                if lane.bracket.is_none() {
+                if fault!("market.last_root", true, lane.bracket.is_none()) {
                     lane.bracket = Some((a, fa, x, y));
                 }
             } else if fa == T::ZERO && y == T::ZERO {
@@ -399,7 +399,7 @@ fn several<T: Real>(
             for u in 0..m {
                 x[u * n + i] = s.trial[u * n + i];
             }
-            if merit == T::ZERO {
+            if fault!("market.newton_stops", true, merit == T::ZERO) {
                 s.done[i] = true;
                 left -= 1;
                 status[i] = c(ONE);

@@ -324,7 +324,7 @@ impl QLearning {
             let (k, state, action) = (self.tables.table_of(s), self.scratch.state[s], self.scratch.choice[s]);
             let ended = env.terminated()[s] || env.truncated()[s];
             let mut goal = env.reward()[s] as f64;
-            if !env.terminated()[s] {
+            if fault!("learner.table_after_end", true, !env.terminated()[s]) {
                 let after = if ended {
                     env.final_observation()
                 } else {

@@ -84,14 +84,16 @@ impl Rollout {
             next[row] = value;
         }
         for row in (0..rows).rev() {
-            let after = if self.terminated[row] { 0.0 } else { next[row] };
+            let over = fault!("learner.value_after_end", false, self.terminated[row]);
+            let after = if over { 0.0 } else { next[row] };
             let delta = self.reward[row] + discount * after - self.value[row];
             let carried = if self.ended[row] || row + n >= rows {
                 0.0
             } else {
                 self.advantage[row + n]
             };
-            self.advantage[row] = delta + discount * lambda * carried;
+            let decay = fault!("learner.undiscounted", lambda, discount * lambda);
+            self.advantage[row] = delta + decay * carried;
             self.target[row] = self.advantage[row] + self.value[row];
         }
     }

@@ -120,7 +120,7 @@ impl Translation {
             &observation,
             &mask,
             slots,
-            true,
+            fault!("verdict.exploration", false, true),
             &mut continuous,
             &mut discrete,
         );

@@ -191,7 +191,7 @@ fn check_process(n: usize, rho: f64, sd: f64) -> Result<(), ChainError> {
 
 /// Unconditional sd of an AR(1) with innovation sd `sigma`.
 pub fn unconditional_sd(rho: f64, sigma: f64) -> f64 {
-    sigma / (1.0 - rho * rho).sqrt()
+    fault!("chain.conditional_sd", sigma, sigma / (1.0 - rho * rho).sqrt())
 }
 
 /// Rouwenhorst's chain of `n` states for an AR(1) with *unconditional* standard deviation `sd`.
@@ -219,7 +219,12 @@ pub fn rouwenhorst(n: usize, rho: f64, sd: f64, mean: f64) -> Result<Discretised
         let sum: f64 = row.iter().sum();
         row.iter_mut().for_each(|x| *x /= sum);
     }
-    let half = if n > 1 { sd * ((n - 1) as f64).sqrt() } else { 0.0 };
+    let sd_of_nodes = fault!("chain.sd", 1.01 * sd, sd);
+    let half = if n > 1 {
+        sd_of_nodes * ((n - 1) as f64).sqrt()
+    } else {
+        0.0
+    };
     let values = symmetric_nodes(n, half, mean);
     Ok(with_moments(
         Chain {
@@ -275,11 +280,11 @@ fn symmetric_nodes(n: usize, half: f64, mean: f64) -> Vec<f64> {
     (0..n)
         .map(|i| {
             let t = if n > 1 {
-                (2 * i) as f64 / (n - 1) as f64 - 1.0
+                (2 * i) as f64 / fault!("chain.off_by_one", n, n - 1) as f64 - 1.0
             } else {
                 0.0
             };
-            mean + half * t
+            fault!("chain.mean_lost", half * t, mean + half * t)
         })
         .collect()
 }
@@ -305,7 +310,7 @@ pub fn stationary(transition: &[Vec<f64>]) -> Vec<f64> {
         return Vec::new();
     }
     if let Some(p) = eliminate(transition) {
-        return p;
+        return fault!("chain.stationary", vec![1.0 / n as f64; n], p);
     }
     // Reducible: average P^t over a long horizon by repeated squaring of the lazy chain (P + I) / 2, which has
     // the same invariant distributions and no periods.

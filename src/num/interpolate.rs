@@ -116,7 +116,7 @@ impl Axis {
     /// The coordinate of a state: itself or its log (a state that has no log lies far below the grid).
     #[inline]
     pub fn coordinate(&self, x: f64) -> f64 {
-        if !self.log {
+        if fault!("interpolation.log_ignored", true, !self.log) {
             x
         } else if x < 1e-300 {
             1e-300f64.ln()
@@ -189,6 +189,11 @@ impl Axis {
             cell += 1;
         }
         let t = (u - c[cell]) / (c[cell + 1] - c[cell]);
+        fault!("interpolation.last_cell", do {
+            if cell + 2 == n {
+                return Place { cell: cell as u32, t: 0.0, beyond: 0.0 };
+            }
+        });
         if self.rule == Rule::Nodes {
             let node = if t > 0.5 { cell + 1 } else { cell };
             return Place {
@@ -199,7 +204,7 @@ impl Axis {
         }
         Place {
             cell: cell as u32,
-            t,
+            t: fault!("interpolation.nearest", t.round(), t),
             beyond: 0.0,
         }
     }
@@ -512,12 +517,13 @@ impl Tensor {
                 Basis {
                     count: 2,
                     offset: [base, base + step, 0, 0],
-                    weight: [1.0 - t, t, 0.0, 0.0],
+                    weight: fault!("interpolation.swapped", [t, 1.0 - t, 0.0, 0.0], [1.0 - t, t, 0.0, 0.0]),
                     slope: [-1.0 / h, 1.0 / h, 0.0, 0.0],
                 }
             }
             Rule::Cubic => {
                 let h = axis.coordinate[cell + 1] - axis.coordinate[cell];
+                let width = fault!("interpolation.spline_slope", 1.0, h);
                 let bit = 1usize << self.bits[d];
                 let s = 1.0 - t;
                 let right = t * t * (3.0 - 2.0 * t);
@@ -525,7 +531,7 @@ impl Tensor {
                 Basis {
                     count: 4,
                     offset: [base, base + step, base + bit, base + step + bit],
-                    weight: [1.0 - right, right, h * t * s * s, -h * t * t * s],
+                    weight: [1.0 - right, right, width * t * s * s, -width * t * t * s],
                     slope: [-bell, bell, s * (1.0 - 3.0 * t), t * (3.0 * t - 2.0)],
                 }
             }
@@ -606,7 +612,7 @@ impl Tensor {
                 let taken = match self.outside {
                     Outside::Flat => 0.0,
                     Outside::Linear => tangent,
-                    Outside::Pessimistic => tangent.min(0.0),
+                    Outside::Pessimistic => fault!("interpolation.flat", 0.0, tangent.min(0.0)),
                     Outside::Forbidding => -1e6 * (1.0 + value.abs()) * place.beyond.abs(),
                 };
                 if taken == 0.0 {

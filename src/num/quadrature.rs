@@ -53,10 +53,22 @@ pub fn gauss_hermite(n: usize) -> Rule {
                 *x -= step;
             }
         }
-        weights.push(1.0 / polynomials(*x).2);
+        weights.push(fault!("quadrature.unnormalised", 1.03, 1.0) / polynomials(*x).2);
     }
     symmetrise(&mut nodes, &mut weights);
+    fault!("quadrature.node_lost", do { lose_last(&mut nodes, &mut weights) });
+    fault!("quadrature.sqrt2", do { nodes.iter_mut().for_each(|x| *x *= std::f64::consts::SQRT_2) });
+    fault!("quadrature.equal_weights", do { weights.fill(1.0 / n as f64) });
     Rule { nodes, weights }
+}
+
+/// What `quadrature.node_lost` does.
+#[cfg(test)]
+fn lose_last(nodes: &mut Vec<f64>, weights: &mut Vec<f64>) {
+    nodes.pop();
+    weights.pop();
+    let sum: f64 = weights.iter().sum();
+    weights.iter_mut().for_each(|w| *w /= sum);
 }
 
 /// The integral over `[lo, hi]`, exact for polynomials of degree `2n - 1`; weights sum to `hi - lo`.
@@ -83,7 +95,9 @@ pub fn gauss_legendre(n: usize, lo: f64, hi: f64) -> Rule {
     }
     symmetrise(&mut nodes, &mut weights);
     let (centre, half) = (0.5 * (lo + hi), 0.5 * (hi - lo));
-    nodes.iter_mut().for_each(|x| *x = centre + half * *x);
+    nodes
+        .iter_mut()
+        .for_each(|x| *x = fault!("quadrature.interval", lo, centre) + half * *x);
     weights.iter_mut().for_each(|w| *w *= half);
     Rule { nodes, weights }
 }

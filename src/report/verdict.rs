@@ -65,9 +65,15 @@ fn at_most(limit: Option<f64>) -> String {
 pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limits) -> Content {
     let seeds = &verdict.seeds;
     let worst = |f: &dyn Fn(usize) -> f64| {
-        (0..seeds.len()).map(f).fold(
-            f64::NEG_INFINITY,
-            |a, b| if b.is_nan() { f64::INFINITY } else { a.max(b) },
+        let all = (0..seeds.len()).map(f);
+        fault!(
+            "verdict.best_of_seeds",
+            all.fold(f64::INFINITY, f64::min),
+            all.fold(f64::NEG_INFINITY, |a, b| if b.is_nan() {
+                f64::INFINITY
+            } else {
+                a.max(b)
+            },)
         )
     };
     let interval = |(lo, hi): (f64, f64)| format!("[{}, {}]", percent(lo), percent(hi));

@@ -177,6 +177,7 @@ impl<'a> Bellman<'a> {
                 taste = Some((finite.len(), scale));
             }
             finite.push(a);
+            let values = fault!("search.last_choice", &values[..values.len().max(2) - 1], &values[..]);
             grid::fits(&[combos.len(), values.len()], 64, 1 << 28)
                 .map_err(|e| Diagnostic::error("E0904", e.to_string()))?;
             combo_choices = combo_choices
@@ -401,7 +402,7 @@ impl<'a> Bellman<'a> {
                             continue;
                         }
                     }
-                    let after = if scratch.end[i] != 0.0 {
+                    let after = if fault!("ends.never", false, scratch.end[i] != 0.0) {
                         scratch.paying[i]
                     } else if let Some(surface) = surface {
                         for (d, axis) in axes.iter().enumerate() {
@@ -409,11 +410,18 @@ impl<'a> Bellman<'a> {
                         }
                         self.tensor.value_at(surface, &places[..axes.len()])
                     } else {
-                        0.0
+                        fault!("ends.value_after_last", 5.0, 0.0)
                     };
                     // A period that is the last one has no discounted rest, whatever the next state is.
-                    let rest = if after == 0.0 { 0.0 } else { scratch.discount[i] * after };
-                    q[i] += w * (scratch.reward[i] + rest);
+                    let paid_now = fault!("ends.paying_undiscounted", scratch.end[i] != 0.0, false);
+                    let discount = if paid_now { 1.0 } else { scratch.discount[i] };
+                    let rest = if after == 0.0 { 0.0 } else { discount * after };
+                    let unpaid = fault!("ends.reward_lost", scratch.end[i] != 0.0, false);
+                    q[i] += fault!(
+                        "chance.reward_unweighted",
+                        weight * p * scratch.reward[i] + w * rest,
+                        w * if unpaid { rest } else { scratch.reward[i] + rest }
+                    );
                     slack[i] = slack[i].min(scratch.slack[i]);
                 }
             }
@@ -423,7 +431,8 @@ impl<'a> Bellman<'a> {
             if moving && !((scratch.total[i] - whole).abs() <= CHANCE * whole) {
                 q[i] = f64::NAN;
             }
-            if slack[i].is_nan() || slack[i] < FEASIBLE || q[i].is_nan() {
+            let violated = slack[i].is_nan() || slack[i] < FEASIBLE;
+            if fault!("evaluation.require_ignored", false, violated) || q[i].is_nan() {
                 q[i] = f64::NEG_INFINITY;
             }
         }

@@ -160,7 +160,7 @@ impl Decision {
         for (k, x) in self.noise_inputs[lanes.noise].iter().enumerate() {
             v[self.layout.noise + k] = Operand::Uniform(*x);
         }
-        v[self.layout.time] = Operand::Uniform(lanes.time as f64);
+        v[self.layout.time] = Operand::Uniform(fault!("ends.clock", lanes.time + 1, lanes.time) as f64);
         v
     }
 }
@@ -478,7 +478,12 @@ impl<'m> Builder<'m> {
         let next: Vec<Id> = kept.iter().map(|k| state_ids[*k].2).collect();
         self.states = kept.iter().map(|k| state_ids[*k].0).collect();
         let states_now: Vec<Id> = kept.iter().map(|k| state_ids[*k].1).collect();
-        let mut outputs = vec![reward, slack, end, paying, discount];
+        let paid_discount = fault!(
+            "ends.discount_late",
+            self.tomorrow(discount, &states_now, &next),
+            discount
+        );
+        let mut outputs = vec![reward, slack, end, paying, paid_discount];
         outputs.extend(&next);
         // `needed` holds the chances of the draws that are read, too.
         let everything: Vec<Id> = outputs.iter().copied().chain(needed.iter().copied()).collect();
@@ -663,7 +668,10 @@ impl<'m> Builder<'m> {
             });
         }
         let chance_program = match chance {
-            Some(c) => Some(place.program(&[c])?),
+            Some(c) => {
+                let c = fault!("chance.other_state", elsewhere(&mut place.dag, c, &states_now), c);
+                Some(place.program(&[c])?)
+            }
             None => None,
         };
         let consumption = match consumption {
@@ -708,11 +716,13 @@ impl<'m> Builder<'m> {
             next_uses_noise,
             next_uses_shock_next,
             // Without states, ends and a discount factor every period is alike, and one of them is the whole problem.
-            horizon: model.horizon.or(if states_now.is_empty() && !ends_somewhere && !lasts {
-                Some(1)
-            } else {
-                None
-            }),
+            horizon: fault!("ends.horizon_short", model.horizon.map(|h| h - 1), model.horizon).or(
+                if states_now.is_empty() && !ends_somewhere && !lasts {
+                    Some(1)
+                } else {
+                    None
+                },
+            ),
             discount: discount_value,
             kinks,
             held,
@@ -772,6 +782,13 @@ impl<'m> Builder<'m> {
             }
         }
         Ok(())
+    }
+
+    /// What `ends.discount_late` does: an expression at other values of the states.
+    #[cfg(test)]
+    fn tomorrow(&mut self, what: Id, states: &[Id], instead: &[Id]) -> Id {
+        let map = states.iter().copied().zip(instead.iter().copied()).collect();
+        self.unroll.dag.substitute(&[what], &map)[0]
     }
 
     fn reads(&self, of: &[Id], leaves: &[Id]) -> bool {
@@ -852,7 +869,7 @@ impl<'m> Builder<'m> {
             let times = if self.single {
                 1.0
             } else {
-                members as f64 / ids.len() as f64
+                fault!("evaluation.members_once", 1.0, members as f64 / ids.len() as f64)
             };
             let continuum = agent
                 .axis
@@ -862,7 +879,11 @@ impl<'m> Builder<'m> {
             } else {
                 times
             };
-            let scale = self.unroll.dag.constant(scale);
+            let scale = self.unroll.dag.constant(fault!(
+                "evaluation.agent_dropped",
+                if self.agents.last() == Some(&a) { 0.0 } else { scale },
+                scale
+            ));
             for id in ids.into_iter().take(n) {
                 let term = self.unroll.dag.mul(scale, id);
                 total = self.unroll.dag.add(total, term);
@@ -956,6 +977,14 @@ impl<'m> Builder<'m> {
             None
         })
     }
+}
+
+/// What `chance.other_state` does: an expression at states one higher.
+#[cfg(test)]
+fn elsewhere(dag: &mut crate::kernel::dag::Dag, what: Id, states: &[Id]) -> Id {
+    let one = dag.constant(1.0);
+    let map = states.iter().map(|s| (*s, dag.add(*s, one))).collect();
+    dag.substitute(&[what], &map)[0]
 }
 
 /// The dotted name of an element, with its indices where there is more than one.

@@ -140,9 +140,14 @@ pub fn rows(
                         }));
                         continue;
                     }
-                    rows.reward[i] += w * scratch.reward[i];
-                    if scratch.end[i] != 0.0 {
-                        rows.reward[i] += w * scratch.discount[i] * scratch.paying[i];
+                    let unpaid = fault!("ends.reward_lost", scratch.end[i] != 0.0, false);
+                    let paid = fault!("chance.reward_unweighted", weight * p, w);
+                    rows.reward[i] += if unpaid { 0.0 } else { paid * scratch.reward[i] };
+                    let ends = fault!("ends.never", false, scratch.end[i] != 0.0);
+                    if fault!("evaluation.end_ignored", false, ends) {
+                        let discount = fault!("ends.paying_undiscounted", 1.0, scratch.discount[i]);
+                        let paying = fault!("evaluation.paying_dropped", 0.0, scratch.paying[i]);
+                        rows.reward[i] += w * discount * paying;
                         layer.places.extend(axes.iter().map(|_| Place {
                             cell: 0,
                             t: 0.0,
@@ -150,7 +155,8 @@ pub fn rows(
                         }));
                         continue;
                     }
-                    layer.weight[i] = w * scratch.discount[i];
+                    let dropped = fault!("evaluation.discount_missing", surface == 0, false);
+                    layer.weight[i] = if dropped { w } else { w * scratch.discount[i] };
                     layer
                         .places
                         .extend(axes.iter().enumerate().map(|(d, axis)| axis.locate(scratch.next[d][i])));

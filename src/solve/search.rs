@@ -163,7 +163,12 @@ pub fn choose(
         search.combo = combo;
         let group = bellman.taste.map_or(0, |(f, _)| choices[f]);
         let open: Vec<usize> = (0..n)
-            .filter(|&i| choices.iter().enumerate().all(|(f, &c)| allowed[f][c][i] != 0.0))
+            .filter(|&i| {
+                choices
+                    .iter()
+                    .enumerate()
+                    .all(|(f, &c)| fault!("search.mask_ignored", true, allowed[f][c][i] != 0.0))
+            })
             .filter(|&i| (0..nc).all(|k| search.lo[k][i] <= search.hi[k][i]))
             .collect();
         if open.is_empty() {
@@ -177,7 +182,12 @@ pub fn choose(
             },
         };
         for (k, &i) in open.iter().enumerate() {
-            if value[k] > best[group][i] {
+            let better = fault!(
+                "search.worst_choice",
+                value[k] < best[group][i] || best[group][i] == f64::NEG_INFINITY,
+                value[k] > best[group][i]
+            );
+            if better {
                 best[group][i] = value[k];
                 for (f, &a) in bellman.finite.iter().enumerate() {
                     given[group][a][i] = combo[f];
@@ -231,7 +241,7 @@ pub fn choose(
 pub(super) fn along(lo: f64, hi: f64, centre: f64, u: f64) -> f64 {
     let scale = 1.0 + centre.abs();
     match (lo.is_finite(), hi.is_finite()) {
-        (true, true) => (lo + u * (hi - lo)).clamp(lo, hi),
+        (true, true) => (lo + fault!("search.upper_half", 0.5 * u, u) * (hi - lo)).clamp(lo, hi),
         (true, false) => lo + 2.0 * scale * u / (1.0 - u).max(1e-6),
         (false, true) => hi - 2.0 * scale * (1.0 - u) / u.max(1e-6),
         (false, false) => 2.0 * scale * (2.0 * u - 1.0) / (u * (1.0 - u)).max(1e-6),
@@ -245,10 +255,17 @@ const CLOSER: i32 = 11;
 fn candidates(lo: f64, hi: f64, hint: f64, options: SearchOptions, zero: bool) -> Vec<f64> {
     let scan = options.scan.max(3);
     let mut out: Vec<f64> = (0..scan)
-        .map(|s| along(lo, hi, hint, s as f64 / (scan - 1) as f64))
+        .map(|s| {
+            let u = fault!(
+                "search.bound_excluded",
+                (s + 1) as f64 / (scan + 1) as f64,
+                s as f64 / (scan - 1) as f64
+            );
+            along(lo, hi, hint, u)
+        })
         .collect();
     out.push(hint);
-    if options.ends {
+    if fault!("search.bound_excluded", false, options.ends) {
         let inside = lo < 0.0 && hi > 0.0;
         let width = if (hi - lo).is_finite() {
             hi - lo
@@ -437,7 +454,12 @@ impl Search<'_> {
                     right[k] = point;
                     fresh[k] = false;
                 }
-                if q[k] > best[k].1 || s == 0 {
+                let climbs = fault!(
+                    "search.first_peak",
+                    best[k].1 == f64::NEG_INFINITY || best[k].0 == last[k].0,
+                    true
+                );
+                if q[k] > best[k].1 && climbs || s == 0 {
                     left[k] = if s == 0 { point } else { last[k] };
                     best[k] = point;
                     right[k] = point;
@@ -588,7 +610,7 @@ impl Search<'_> {
     /// Advances one-dimensional searches until all are done.
     fn advance(&mut self, open: &[usize], searches: &mut [BrentSearch]) {
         let mut active: Vec<usize> = (0..open.len()).collect();
-        for _ in 0..120 {
+        for _ in 0..fault!("search.early_stop", 0, 120) {
             let mut lanes = Vec::with_capacity(active.len());
             let mut x = Vec::with_capacity(active.len());
             active.retain(|&k| match searches[k].propose() {
@@ -633,7 +655,7 @@ impl Search<'_> {
                 (x[k] + step).clamp(left[k].0, right[k].0)
             })
             .collect();
-        for _ in 0..14 {
+        for _ in 0..fault!("search.early_stop", 0, 14) {
             if active.is_empty() {
                 break;
             }

@@ -95,7 +95,12 @@ impl Block {
             let actions: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
             let mut reward = vec![0.0; lanes];
             let mut feasible: Vec<bool> = (0..lanes)
-                .map(|i| choices.iter().enumerate().all(|(f, &c)| masks[f][c][i] != 0.0))
+                .map(|i| {
+                    choices
+                        .iter()
+                        .enumerate()
+                        .all(|(f, &c)| fault!("search.mask_ignored", true, masks[f][c][i] != 0.0))
+                })
                 .collect();
             let mut moves: Vec<Vec<(u32, f64)>> = vec![Vec::new(); lanes];
             let mut outside = vec![false; lanes];
@@ -115,14 +120,23 @@ impl Block {
                                 continue;
                             }
                         }
-                        feasible[i] &= scratch.slack[i] >= FEASIBLE;
-                        reward[i] += w * scratch.reward[i];
-                        let d = w * scratch.discount[i];
-                        if scratch.end[i] != 0.0 {
+                        feasible[i] &= fault!("evaluation.require_ignored", true, scratch.slack[i] >= FEASIBLE);
+                        let unpaid = fault!("ends.reward_lost", scratch.end[i] != 0.0, false);
+                        let paid = fault!("chance.reward_unweighted", weight * p, w);
+                        reward[i] += if unpaid { 0.0 } else { paid * scratch.reward[i] };
+                        let dropped = fault!("evaluation.discount_missing", surface == 0, false);
+                        let paid_now = fault!("ends.paying_undiscounted", scratch.end[i] != 0.0, false);
+                        let d = if dropped || paid_now {
+                            w
+                        } else {
+                            w * scratch.discount[i]
+                        };
+                        let ends = fault!("ends.never", false, scratch.end[i] != 0.0);
+                        if fault!("evaluation.end_ignored", false, ends) {
                             reward[i] += if scratch.paying[i] == 0.0 {
                                 0.0
                             } else {
-                                d * scratch.paying[i]
+                                fault!("evaluation.paying_dropped", 0.0, d * scratch.paying[i])
                             };
                             continue;
                         }
@@ -167,7 +181,12 @@ impl Block {
             for i in 0..n {
                 let row = k * n + i;
                 let q = self.reward[row] + self.moves.dot(row, flat);
-                if q > best[i].0 {
+                let better = fault!(
+                    "search.worst_choice",
+                    (q < best[i].0 || best[i].0 == f64::NEG_INFINITY) && q > f64::NEG_INFINITY,
+                    q > best[i].0
+                );
+                if better {
                     best[i] = (q, row);
                 }
             }

@@ -100,7 +100,8 @@ pub struct Distance {
 impl Distance {
     /// Mean distance as a share of the exact action's mean.
     pub fn relative(&self) -> f64 {
-        self.mean / if self.scale > 0.0 { self.scale } else { 1.0 }
+        let scale = fault!("verdict.base", 1.0, self.scale);
+        self.mean / if scale > 0.0 { scale } else { 1.0 }
     }
 
     /// Largest distance in steps of the learner's grid, if it chose on one.
@@ -759,7 +760,7 @@ impl Judge {
                 seed: *number,
                 distances,
                 value: own.value(),
-                loss: loss / unit.size,
+                loss: fault!("verdict.sign", -loss, loss) / unit.size,
                 loss_error: loss_error / unit.size,
                 behind_constant: (first_learned > 1).then(|| {
                     let (gap, error) = own.behind(&along[1]);
@@ -871,7 +872,7 @@ fn worth_of(own: &Along, exact: &Along, unit: &Unit) -> Worth {
     let (loss, error) = own.behind(exact);
     Worth {
         value: own.value(),
-        loss: loss / unit.size,
+        loss: fault!("verdict.sign", -loss, loss) / unit.size,
         error: error / unit.size,
     }
 }

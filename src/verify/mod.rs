@@ -12,3 +12,7 @@ pub mod world;
 
 #[cfg(test)]
 mod certificate_tests;
+#[cfg(test)]
+mod faults_economies;
+#[cfg(test)]
+mod faults_tests;

@@ -450,7 +450,8 @@ impl<'a> World<'a> {
         let uniform = |w: &World, p: usize| w.keys[3].uniform(w.step, p as u64);
         if !self.bellman.problem.spec().chances_move {
             for p in 0..paths {
-                let weights = self.bellman.noises.iter().map(|n| n.1);
+                let weights = self.bellman.noises.iter();
+                let weights = weights.map(|n| fault!("simulation.noise_weights", 1.0, n.1));
                 self.noise[p] = self.bellman.noises[draw(weights, uniform(self, p))].0;
             }
             return;

@@ -129,7 +129,11 @@ impl Builder<'_> {
                     let dag = &mut self.unroll.dag;
                     let one = dag.constant(1.0);
                     let q = dag.sub(one, p);
-                    (j, 2, dag.select(j, p, q))
+                    (
+                        j,
+                        2,
+                        fault!("chance.complement", dag.select(j, q, p), dag.select(j, p, q)),
+                    )
                 }
                 Family::UniformInt => {
                     let (a, b) = (element(self, noise.args[0], e)?, element(self, noise.args[1], e)?);
@@ -149,7 +153,7 @@ impl Builder<'_> {
                     let width = dag.sub(b, a);
                     let one = dag.constant(1.0);
                     let n = dag.add(width, one);
-                    let p = dag.div(one, n);
+                    let p = dag.div(one, fault!("chance.range_short", width, n));
                     let zero = dag.constant(0.0);
                     (value, most as usize, dag.select(inside, p, zero))
                 }
@@ -171,7 +175,7 @@ impl Builder<'_> {
                     };
                     let dag = &mut self.unroll.dag;
                     let value = pick(dag, &vs);
-                    (value, vs.len(), pick(dag, &ps))
+                    (value, vs.len(), fault!("chance.first_outcome", ps[0], pick(dag, &ps)))
                 }
             };
             values.push(value);
@@ -190,7 +194,15 @@ impl Builder<'_> {
                     input: j,
                     nodes: (0..count).map(|i| i as f64).collect(),
                     weights: fixed.clone().unwrap_or_else(|| vec![1.0; count]),
-                    moving: if fixed.is_some() { None } else { Some(weight) },
+                    moving: if fixed.is_some() {
+                        None
+                    } else {
+                        Some(fault!(
+                            "chance.constant",
+                            self.unroll.dag.constant(1.0 / count as f64),
+                            weight
+                        ))
+                    },
                 });
             }
         }
@@ -280,7 +292,13 @@ impl Builder<'_> {
             for (head, p) in nodes.iter().zip(&weights) {
                 for (x, y) in q.nodes.iter().zip(&q.weights) {
                     next.push([head.clone(), vec![*x]].concat());
-                    w.push(p * y);
+                    w.push(
+                        p * fault!(
+                            "quadrature.reversed",
+                            q.weights[q.weights.len() - 1 - w.len() % q.weights.len()],
+                            *y
+                        ),
+                    );
                 }
             }
             nodes = next;

@@ -204,7 +204,7 @@ fn mean_of(d: &crate::check::model::Distribution) -> f64 {
 pub(super) fn continuous_rule(family: Family, n: usize) -> (Vec<f64>, Vec<f64>) {
     match family {
         Family::Normal | Family::Lognormal => {
-            let r = quadrature::gauss_hermite(n);
+            let r = quadrature::gauss_hermite(fault!("quadrature.mean_only", 1, n));
             (r.nodes.iter().map(|x| normal::cdf(*x)).collect(), r.weights)
         }
         _ => {
@@ -270,9 +270,15 @@ pub(super) fn joint(laws: &[Chainlet], kept: &[usize]) -> Result<Joint, Diagnost
                 let law = &laws[*k];
                 let m = law.given.iter().fold(0, |m, (g, primed)| {
                     let at = place(*g);
-                    m * laws[*g].values.len() + if *primed { to[at] } else { from[at] }
+                    m * laws[*g].values.len()
+                        + if fault!("chain.now_and_next", !*primed, *primed) {
+                            to[at]
+                        } else {
+                            from[at]
+                        }
                 });
-                p *= law.matrices[m][from[c]][to[c]];
+                let matrix = &law.matrices[fault!("chain.condition_ignored", 0, m)];
+                p *= fault!("chain.transposed", matrix[to[c]][from[c]], matrix[from[c]][to[c]]);
                 if p == 0.0 {
                     break;
                 }

@@ -510,3 +510,128 @@ fn a_training_plays_what_was_asked() {
     let most = log.lines().skip(1).filter_map(steps).fold(0.0, f64::max);
     assert!((20_000.0..=20_064.0).contains(&most), "{most}");
 }
+
+/// A model with some numbers and words changed, taken away, doubled or exchanged.
+fn mutant(source: &str, dice: &mut Dice) -> String {
+    const WORDS: [&str; 20] = [
+        "0",
+        "1",
+        "-1",
+        "1e308",
+        "1e-308",
+        "inf",
+        "0/0",
+        "[]",
+        "(",
+        "}",
+        "\"",
+        "99999999999999999999",
+        "sum",
+        "others",
+        "state",
+        "1..0",
+        "0..1e18",
+        "log(0)",
+        "uniform(0,0)",
+        "exp(1000)",
+    ];
+    let mut words: Vec<String> = Vec::new();
+    let mut before = 0;
+    for c in source.chars() {
+        let kind = if c.is_alphabetic() || c == '_' {
+            1
+        } else if c.is_numeric() || c == '.' {
+            2
+        } else {
+            3
+        };
+        match words.last_mut() {
+            Some(word) if kind != 3 && kind == before => word.push(c),
+            Some(_) | None => words.push(c.to_string()),
+        }
+        before = kind;
+    }
+    for _ in 0..=dice.below(3) {
+        let (i, j) = (dice.below(words.len()), dice.below(words.len()));
+        let word = WORDS[dice.below(WORDS.len())].to_string();
+        match dice.below(5) {
+            0 => {
+                words.remove(i);
+            }
+            1 => words.insert(i, word),
+            2 => words.swap(i, j),
+            _ => {
+                let digit = |w: &String| w.starts_with(|c: char| c.is_numeric());
+                let numbers: Vec<usize> = (0..words.len()).filter(|k| digit(&words[*k])).collect();
+                if !numbers.is_empty() {
+                    words[numbers[i % numbers.len()]] = word;
+                }
+            }
+        }
+        if words.len() < 4 {
+            break;
+        }
+    }
+    words.concat()
+}
+
+/// Whatever a file says, checking it ends with messages or a model, and working on that ends or can be stopped.
+#[cfg(unix)]
+#[test]
+fn mutants_of_models_crash_nothing() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(models)
+        .expect("models")
+        .flatten()
+        .map(|e| e.path())
+        .collect();
+    files.retain(|p| p.extension().is_some_and(|e| e == "econ"));
+    files.sort();
+    let sources: Vec<String> = files.iter().filter_map(|p| std::fs::read_to_string(p).ok()).collect();
+    let mut dice = Dice(if long() { 11 } else { 5 });
+    let (mutants, most) = if long() { (10_000, 100) } else { (250, 4) };
+    let directory = scratch();
+    let mut worked = 0;
+    for _ in 0..mutants {
+        let text = mutant(&sources[dice.below(sources.len())], &mut dice);
+        let (model, diagnostics) = econc::compile(&text, &econc::Options::default());
+        if model.is_none() {
+            assert!(!diagnostics.is_empty(), "no model and no word on it:\n{text}");
+            continue;
+        }
+        if worked == most {
+            continue;
+        }
+        worked += 1;
+        std::fs::write(directory.path().join("m.econ"), &text).expect("written");
+        for line in [
+            &["solve", "m.econ"][..],
+            &["simulate", "m.econ", "--periods", "20"],
+            &["train", "m.econ", "--with", "steps=300", "--with", "evaluations=1"],
+        ] {
+            let mut line = line.to_vec();
+            line.extend(["--quiet", "--json", "--memory", "2G", "--out", "o", "--force"]);
+            let mut child = command(directory.path(), &line);
+            let child = child
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("econc starts");
+            let pid = child.id();
+            let stop = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_secs(1));
+                // It may have ended by itself.
+                let _ = Command::new("kill")
+                    .args(["-TERM", &pid.to_string()])
+                    .stderr(Stdio::null())
+                    .status();
+            });
+            let exit = wait(child, Duration::from_secs(4));
+            stop.join().expect("joined");
+            assert!(
+                matches!(exit, Some(0 | 1 | 2 | 143)),
+                "{line:?} ended with {exit:?}:\n{text}"
+            );
+        }
+    }
+}

@@ -4,12 +4,14 @@ use super::stop;
 use crate::report::number;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Shorter work shows no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Time between two lines where there is no terminal.
+/// Work that takes this long says so, where there is no terminal.
+const FIRST_LINE: Duration = Duration::from_millis(1800);
+/// Time between two lines after that.
 const LINES: Duration = Duration::from_secs(30);
 /// The rate is that of about this long.
 const MEMORY: f64 = 10.0;
@@ -29,7 +31,51 @@ pub(super) enum Show {
 pub struct Meter {
     started: Instant,
     bar: Option<ProgressBar>,
-    lines: Option<Mutex<Instant>>,
+    lines: Option<Arc<Mutex<Standing>>>,
+}
+
+/// What the next line says.
+#[derive(Default)]
+struct Standing {
+    done: u64,
+    of: u64,
+    message: String,
+    over: bool,
+}
+
+impl Standing {
+    fn line(&self, seconds: f64) -> String {
+        let mut parts = Vec::new();
+        if self.of > 0 {
+            parts.push(format!("{} of {}", self.done, self.of));
+        } else if self.done > 0 {
+            parts.push(self.done.to_string());
+        } else {
+            parts.push("at work".to_string());
+        }
+        if !self.message.is_empty() {
+            parts.push(self.message.clone());
+        }
+        format!("{}: {}\n", number::duration(seconds), parts.join(", "))
+    }
+}
+
+/// Writes a line now and then, also while the work does not report; ends with it.
+fn lines(started: Instant, standing: &Arc<Mutex<Standing>>) {
+    let standing = Arc::clone(standing);
+    // Progress that cannot be shown is no fault.
+    let _ = std::thread::Builder::new().name("progress".to_string()).spawn(move || {
+        let mut pause = FIRST_LINE;
+        loop {
+            std::thread::sleep(pause);
+            pause = LINES;
+            let text = match standing.lock() {
+                Ok(s) if !s.over => s.line(started.elapsed().as_secs_f64()),
+                Ok(_) | Err(_) => return,
+            };
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
+    });
 }
 
 impl Meter {
@@ -56,10 +102,14 @@ impl Meter {
                 }
             });
         }
+        let standing = (show == Show::Lines).then(Arc::default);
+        if let Some(standing) = &standing {
+            lines(now, standing);
+        }
         Meter {
             started: now,
             bar,
-            lines: (show == Show::Lines).then(|| Mutex::new(now)),
+            lines: standing,
         }
     }
 
@@ -83,16 +133,12 @@ impl Meter {
             bar.set_position(done);
             bar.set_message(message.to_string());
         }
-        if let Some(last) = &self.lines
-            && let Ok(mut last) = last.try_lock()
-            && last.elapsed() >= LINES
+        if let Some(lines) = &self.lines
+            && let Ok(mut lines) = lines.lock()
         {
-            *last = Instant::now();
-            let of = if of > 0 { format!(" of {of}") } else { String::new() };
-            let gap = if message.is_empty() { "" } else { ", " };
-            let text = format!("{}: {done}{of}{gap}{message}\n", number::duration(self.seconds()));
-            // Progress that cannot be shown is no fault.
-            let _ = std::io::stderr().write_all(text.as_bytes());
+            (lines.done, lines.of) = (done, of);
+            lines.message.clear();
+            lines.message.push_str(message);
         }
         !self.stopped()
     }
@@ -109,6 +155,11 @@ impl Meter {
 
     /// Takes the bar away.
     pub(super) fn finish(&self) {
+        if let Some(lines) = &self.lines
+            && let Ok(mut lines) = lines.lock()
+        {
+            lines.over = true;
+        }
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -26,7 +26,7 @@ starved() {
   local n=0 aborts=0 codes=0 rc
   while read -r line; do
     [ -z "$line" ] && continue
-    n=$((n+1)); (ulimit -v "$1"; cd "$M" || exit; eval "timeout -s INT 10 \"$E\" $line --json --out /tmp/econc_starved_$$ --force" >o.txt 2>/dev/null); rc=$?
+    n=$((n+1)); (ulimit -v "$1"; cd "$M" || exit; eval "timeout -s INT 10 \"$E\" $line --json --out /tmp/econc_starved_$$ --force" >/dev/null 2>&1); rc=$?
     rm -rf /tmp/econc_starved_$$*
     case $rc in 0|1|2|124|130) codes=$((codes+1));; *) aborts=$((aborts+1)); echo "  $rc: $line";; esac
   done <<'LINES'

@@ -226,7 +226,7 @@ fn a_damaged_checkpoint_and_a_bad_reward_stop_with_a_message() {
     std::fs::write(&file, &bytes[..bytes.len() / 2]).expect("a shorter one");
     let o = run(folder.path(), &["train", "--resume", "run"]);
     assert!(
-        String::from_utf8_lossy(&o.stderr).contains("E0925"),
+        String::from_utf8_lossy(&o.stderr).contains("E0983"),
         "{}",
         String::from_utf8_lossy(&o.stderr)
     );

@@ -77,13 +77,13 @@ fn everything(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 #[test]
 fn a_learner_for_other_choices_is_refused_with_one_that_can() {
     let finite = folder(CHOICES);
-    let text = told(finite.path(), &training("sac", "run", &[]), 1);
+    let text = told(finite.path(), &training("sac", "run", &[]), 2);
     assert!(text.contains("E0923") && text.contains("use `train ppo`"), "{text}");
     // 15 points in each of four dimensions are too many joint choices.
     let many =
         folder("model many\nset J = 1..4\nagent owner {\n  action q[J] in [0, 1]\n  reward -sum((q - 0.3)^2)\n}\n");
     for learner in ["dqn", "q_learning"] {
-        let text = told(many.path(), &training(learner, "run", &[]), 1);
+        let text = told(many.path(), &training(learner, "run", &[]), 2);
         assert!(
             text.contains("E0923") && text.contains("use `train ppo`"),
             "{learner}: {text}"
@@ -91,7 +91,7 @@ fn a_learner_for_other_choices_is_refused_with_one_that_can() {
     }
     // A table over states that never come back.
     let growth = folder(GROWTH);
-    let text = told(growth.path(), &training("q_learning", "run", &["steps=60_000"]), 1);
+    let text = told(growth.path(), &training("q_learning", "run", &["steps=60_000"]), 2);
     assert!(text.contains("E0923") && text.contains("use `train ppo`"), "{text}");
     for f in [&finite, &many, &growth] {
         assert!(!f.path().join("run").exists());
@@ -230,7 +230,7 @@ fn a_full_disk_stops_with_a_message_and_the_run_goes_on_once_there_is_room() {
         .output()
         .expect("a shell");
     let text = String::from_utf8_lossy(&o.stderr).to_string();
-    assert_eq!(o.status.code(), Some(1), "{text}");
+    assert_eq!(o.status.code(), Some(2), "{text}");
     assert!(text.contains("E0951") && text.contains("checkpoint"), "{text}");
     assert!(!folder.path().join("run").exists());
     assert!(find().expect("a checkpoint").1 == before);
@@ -276,17 +276,17 @@ fn a_foreign_checkpoint_is_refused_and_nothing_is_overwritten() {
         let file = folder.path().join(format!("{name}.failed/seed_{seed}/checkpoint"));
         std::fs::read(file).expect("a checkpoint")
     };
-    for (bytes, says) in [
-        (of("model", 1), "the model or its parameters"),
-        (of("options", 1), "the learner or its options"),
-        (of("seed", 2), "the seed"),
-        (version, "format 77"),
-        (own[..own.len() / 2].to_vec(), "damaged"),
-        (Vec::new(), "damaged"),
+    for (bytes, code, says) in [
+        (of("model", 1), "E0925", "the model or its parameters"),
+        (of("options", 1), "E0925", "the learner or its options"),
+        (of("seed", 2), "E0925", "the seed"),
+        (version, "E0983", "does not begin as a checkpoint does"),
+        (own[..own.len() / 2].to_vec(), "E0983", "which is not its length"),
+        (Vec::new(), "E0983", "does not begin as a checkpoint does"),
     ] {
         std::fs::write(&place, &bytes).expect("a checkpoint");
-        let text = told(folder.path(), &["train", "--resume", "own"], 1);
-        assert!(text.contains("E0925") && text.contains(says), "{says}: {text}");
+        let text = told(folder.path(), &["train", "--resume", "own"], 2);
+        assert!(text.contains(code) && text.contains(says), "{says}: {text}");
         assert!(std::fs::read(&place).expect("a checkpoint") == bytes, "{says}");
     }
     // The right one still goes on.
@@ -306,7 +306,7 @@ fn a_foreign_checkpoint_is_refused_and_nothing_is_overwritten() {
         "evaluations=0",
     ];
     assert!(run(folder.path(), &line).status.success());
-    let text = told(folder.path(), &["simulate", "model.econ", "--policy", "learned"], 1);
+    let text = told(folder.path(), &["simulate", "model.econ", "--policy", "learned"], 2);
     assert!(text.contains("E0925"), "{text}");
 }
 

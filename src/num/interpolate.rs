@@ -202,9 +202,12 @@ impl Axis {
                 beyond: 0.0,
             };
         }
+        fault!("interpolation.nearest", do {
+            return Place { cell: cell as u32, t: t.round(), beyond: 0.0 };
+        });
         Place {
             cell: cell as u32,
-            t: fault!("interpolation.nearest", t.round(), t),
+            t,
             beyond: 0.0,
         }
     }

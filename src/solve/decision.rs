@@ -668,8 +668,12 @@ impl<'m> Builder<'m> {
             });
         }
         let chance_program = match chance {
-            Some(c) => {
-                let c = fault!("chance.other_state", elsewhere(&mut place.dag, c, &states_now), c);
+            Some(declared) => {
+                let c = fault!(
+                    "chance.other_state",
+                    elsewhere(&mut place.dag, declared, &states_now),
+                    declared
+                );
                 Some(place.program(&[c])?)
             }
             None => None,

@@ -48,12 +48,14 @@ impl Leaf {
             into.push(self);
             return;
         }
+        // A published matrix that is kept as it is (`unchecked`) may miss one by the digits it was printed with.
+        let scale = if (total - 1.0).abs() < 0.01 { 1.0 } else { total };
         let mut below = 0.0;
         for (i, p) in row.iter().enumerate() {
             if *p > 0.0 {
                 let mut leaf = self.clone();
-                leaf.weight *= p / total;
-                leaf.draws.push((drawn, (below + 0.5 * p).clamp(1e-15, 1.0 - 1e-15)));
+                leaf.weight *= p / scale;
+                leaf.draws.push((drawn, ((below + 0.5 * p) / total).clamp(1e-15, 1.0 - 1e-15)));
                 leaf.next.push((drawn, i));
                 into.push(leaf);
             }

@@ -1,7 +1,7 @@
 //! The value of a solution at any state and any shock of the economy.
 //!
 //! Between nodes of states by the rule of the solution; between the states of a chain that stands for a continuous shock
-//! by the cubic through the four nearest (linear where there are fewer), and along a straight line beyond the last. The
+//! by the cubic through the four nearest (linear where there are fewer), and along the parabola through the last three beyond them. The
 //! solver knows its value at the nodes of the chain only: what this adds is what a reader of the solution would do.
 
 use super::seat::Seat;
@@ -151,7 +151,30 @@ impl Value {
     }
 }
 
-/// Weights of the nodes that stand for a function at `x`: the cubic through the four nearest, a straight line beyond the ends.
+/// Weights beyond the ends: the parabola through the last three nodes, for as far as they reach from one another; from there its tangent.
+fn beyond(nodes: &[f64], x: f64) -> Vec<(usize, f64)> {
+    let n = nodes.len();
+    let (first, end, reach) = if x <= nodes[0] {
+        (0, nodes[0], nodes[0] - nodes[2])
+    } else {
+        (n - 3, nodes[n - 1], nodes[n - 1] - nodes[n - 3])
+    };
+    let edge = end + reach;
+    let at = if (x - end).abs() <= reach.abs() { x } else { edge };
+    (first..first + 3)
+        .map(|i| {
+            let others: Vec<usize> = (first..first + 3).filter(|j| *j != i).collect();
+            let (a, b) = (nodes[others[0]], nodes[others[1]]);
+            let scale = (nodes[i] - a) * (nodes[i] - b);
+            let value = (at - a) * (at - b) / scale;
+            let slope = ((at - a) + (at - b)) / scale;
+            (i, value + slope * (x - at))
+        })
+        .collect()
+}
+
+/// Weights of the nodes that stand for a function at `x`: the cubic through the four nearest, beyond the ends the parabola through
+/// the last three.
 pub fn weights(nodes: &[f64], x: f64) -> Vec<(usize, f64)> {
     let n = nodes.len();
     if n == 1 {
@@ -161,11 +184,8 @@ pub fn weights(nodes: &[f64], x: f64) -> Vec<(usize, f64)> {
         let t = (x - nodes[i]) / (nodes[i + 1] - nodes[i]);
         vec![(i, 1.0 - t), (i + 1, t)]
     };
-    if x <= nodes[0] {
-        return line(0);
-    }
-    if x >= nodes[n - 1] {
-        return line(n - 2);
+    if x <= nodes[0] || x >= nodes[n - 1] {
+        return if n < 3 { line(if x <= nodes[0] { 0 } else { n - 2 }) } else { beyond(nodes, x) };
     }
     let cell = nodes.partition_point(|v| *v <= x).clamp(1, n - 1) - 1;
     if n < 4 {
@@ -185,7 +205,7 @@ mod tests {
     use super::weights;
 
     #[test]
-    fn weights_reproduce_cubics_inside_and_lines_beyond() {
+    fn weights_reproduce_cubics_inside_and_parabolas_beyond() {
         let nodes = [-2.0, -1.0, 0.5, 1.0, 3.0];
         let cubic = |x: f64| 1.0 - 2.0 * x + 0.3 * x * x - 0.7 * x * x * x;
         for x in [-1.9, -0.3, 0.7, 2.9, 1.0] {

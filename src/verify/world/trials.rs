@@ -55,7 +55,8 @@ impl Leaf {
             if *p > 0.0 {
                 let mut leaf = self.clone();
                 leaf.weight *= p / scale;
-                leaf.draws.push((drawn, ((below + 0.5 * p) / total).clamp(1e-15, 1.0 - 1e-15)));
+                leaf.draws
+                    .push((drawn, ((below + 0.5 * p) / total).clamp(1e-15, 1.0 - 1e-15)));
                 leaf.next.push((drawn, i));
                 into.push(leaf);
             }

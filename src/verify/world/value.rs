@@ -185,7 +185,11 @@ pub fn weights(nodes: &[f64], x: f64) -> Vec<(usize, f64)> {
         vec![(i, 1.0 - t), (i + 1, t)]
     };
     if x <= nodes[0] || x >= nodes[n - 1] {
-        return if n < 3 { line(if x <= nodes[0] { 0 } else { n - 2 }) } else { beyond(nodes, x) };
+        return if n < 3 {
+            line(if x <= nodes[0] { 0 } else { n - 2 })
+        } else {
+            beyond(nodes, x)
+        };
     }
     let cell = nodes.partition_point(|v| *v <= x).clamp(1, n - 1) - 1;
     if n < 4 {

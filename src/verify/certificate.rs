@@ -274,7 +274,7 @@ struct Residuals {
     by_consumption: bool,
 }
 
-/// `u'(c) c` at each point, from the action that moves consumption most; `None` without consumption or derivatives.
+/// `u'(c) c` at each point, from the actions that move consumption; `None` without consumption or derivatives.
 pub(super) fn consumption_worth(
     bellman: &Bellman,
     at: At,
@@ -314,10 +314,15 @@ pub(super) fn consumption_worth(
             slopes.push((a, reward));
         }
         for i in (0..n).filter(|&i| chance[i] != 0.0) {
-            let best = slopes
+            // An action with a cost of its own (hours, effort) has a small slope where it is best: the largest slope a unit of
+            // consumption is that of consumption.
+            let most = slopes.iter().map(|x| dc[x.0][i].abs()).fold(0.0, f64::max);
+            let utility = slopes
                 .iter()
-                .max_by(|x, y| dc[x.0][i].abs().total_cmp(&dc[y.0][i].abs()))?;
-            worth[i] += chance[i] * (best.1[i] / dc[best.0][i] * c[i]).abs();
+                .filter(|x| dc[x.0][i].abs() >= 0.01 * most)
+                .map(|x| (x.1[i] / dc[x.0][i]).abs())
+                .fold(0.0, f64::max);
+            worth[i] += chance[i] * (utility * c[i]).abs();
             total[i] += chance[i];
         }
     }

@@ -524,9 +524,22 @@ pub fn residuals_of(
     let (lo, hi) = bounds(bellman, at, &refs, n);
     let mut value = vec![0.0; n];
     policy.reader().values(at, &refs, &mut value);
+    let sides: Vec<Option<[Vec<f64>; 3]>> = (0..nc)
+        .map(|k| euler.marginal_utility(at, &refs, &actions, k))
+        .collect();
+    // Marginal utility by each action; an action with a cost of its own (hours, effort) shows less of it, none where it is best.
+    let utility = |k: usize, i: usize| {
+        let own = sides[k]
+            .as_ref()
+            .map_or(0.0, |[_, dc, reward]| (reward[i] / dc[i]).abs());
+        if own.is_finite() { own } else { 0.0 }
+    };
+    let whole: Vec<f64> = (0..n)
+        .map(|i| (0..nc).map(|k| utility(k, i)).fold(0.0, f64::max))
+        .collect();
     for k in 0..nc {
         let a = bellman.continuous[k];
-        let here = euler.marginal_utility(at, &refs, &actions, k);
+        let here = &sides[k];
         // A hundredth of a percent of consumption more and less: the elasticity of marginal utility.
         let elasticity: Option<Vec<f64>> = here.as_ref().and_then(|[c, dc, _]| {
             let mut shifted = [actions.clone(), actions.clone()];
@@ -554,7 +567,10 @@ pub fn residuals_of(
             };
             let plain =
                 ((r + m).abs() / larger.max(f64::MIN_POSITIVE)).min((r + m).abs() * reach / (1.0 + value[i].abs()));
-            let error = match (&here, &elasticity) {
+            let error = match (here, &elasticity) {
+                (Some([_, dc, _]), _) if dc[i] != 0.0 && utility(k, i) < 0.5 * whole[i] => {
+                    ((r + m).abs() / (whole[i] * dc[i].abs())).min(1.0)
+                }
                 (Some([_, dc, _]), Some(e)) if dc[i] != 0.0 && e[i].is_finite() && e[i].abs() > 1e-6 => {
                     let ratio = -m / r;
                     if ratio > 0.0 {

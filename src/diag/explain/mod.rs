@@ -109,6 +109,8 @@ const PAGES: &[(&str, &str)] = &[
     ("E0814", include_str!("E0814.md")),
     ("E0815", include_str!("E0815.md")),
     ("E0816", include_str!("E0816.md")),
+    ("E0820", include_str!("E0820.md")),
+    ("E0821", include_str!("E0821.md")),
     ("E0825", include_str!("E0825.md")),
     ("E0826", include_str!("E0826.md")),
     ("E0827", include_str!("E0827.md")),
@@ -178,6 +180,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0965", include_str!("E0965.md")),
     ("E0966", include_str!("E0966.md")),
     ("E0967", include_str!("E0967.md")),
+    ("E0970", include_str!("E0970.md")),
     ("E0980", include_str!("E0980.md")),
     ("E0981", include_str!("E0981.md")),
     ("E0982", include_str!("E0982.md")),
@@ -204,6 +207,7 @@ const PAGES: &[(&str, &str)] = &[
     ("W0607", include_str!("W0607.md")),
     ("W0701", include_str!("W0701.md")),
     ("W0713", include_str!("W0713.md")),
+    ("W0820", include_str!("W0820.md")),
     ("W0825", include_str!("W0825.md")),
     ("W0826", include_str!("W0826.md")),
     ("W0830", include_str!("W0830.md")),
@@ -220,7 +224,7 @@ const PAGES: &[(&str, &str)] = &[
 
 /// Codes about a file or a command as a whole, which no program text can show.
 pub const WITHOUT_EXAMPLE: &[&str] = &[
-    "E0830", "E0831", "E0832", "W0830", "E0116", "E0117", "E0802", "E0810", "E0811", "E0812", "E0814", "E0815",
+    "E0820", "E0821", "E0970", "W0820", "E0830", "E0831", "E0832", "W0830", "E0116", "E0117", "E0802", "E0810", "E0811", "E0812", "E0814", "E0815",
     "E0816", "E0825", "E0826", "E0827", "E0828", "W0825", "E0901", "E0902", "E0903", "E0904", "E0905", "E0906",
     "E0907", "E0910", "E0911", "E0912", "E0913", "E0914", "E0915", "E0916", "E0917", "E0918", "E0919", "E0923",
     "E0924", "E0925", "E0927", "E0928", "E0929", "E0930", "E0940", "E0941", "E0990", "E0950", "E0951", "E0952",

@@ -409,11 +409,17 @@ fn a_newsvendor_orders_its_critical_fractile() {
         let s = solve(&format!(
             "model shop\nagent shop {{\n  action q in [0, 200]\n  noise d ~ {law}\n  reward 8 * min(q, d) - 2 * q\n}}"
         ));
-        assert!((policy(&s) / fractile - 1.0).abs() < 2e-3, "{law}: {} {fractile}", policy(&s));
+        assert!(
+            (policy(&s) / fractile - 1.0).abs() < 2e-3,
+            "{law}: {} {fractile}",
+            policy(&s)
+        );
         assert!(s.certificate.passed, "{law} {:?}", s.certificate.reasons);
     }
     // Uniform on [20, 60]: 8 E min(50, d) - 100 = 8 (50 - 30^2 / 80) - 100.
-    let s = solve("model shop\nagent shop {\n  action q in [0, 200]\n  noise d ~ uniform(20, 60)\n  reward 8 * min(q, d) - 2 * q\n}");
+    let s = solve(
+        "model shop\nagent shop {\n  action q in [0, 200]\n  noise d ~ uniform(20, 60)\n  reward 8 * min(q, d) - 2 * q\n}",
+    );
     close(&s.solution.value, &[8.0 * (50.0 - 900.0 / 80.0) - 100.0], 1e-6);
 }
 
@@ -442,13 +448,25 @@ agent worker {
   discount 0.9
 }",
     );
-    let mean: f64 = s.solution.value.iter().zip(&s.solution.chain.transition[0]).map(|(v, p)| v * p).sum();
+    let mean: f64 = s
+        .solution
+        .value
+        .iter()
+        .zip(&s.solution.chain.transition[0])
+        .map(|(v, p)| v * p)
+        .sum();
     assert!((mean / lo - 1.0).abs() < 1e-4, "{mean} {lo}");
 }
 
 #[test]
 fn as_many_nodes_as_may_be_asked_for_work_for_every_family() {
-    for law in ["normal(1, 0.2)", "lognormal(0, 0.2)", "uniform(0, 2)", "exponential(1)", "gumbel(1)"] {
+    for law in [
+        "normal(1, 0.2)",
+        "lognormal(0, 0.2)",
+        "uniform(0, 2)",
+        "exponential(1)",
+        "gumbel(1)",
+    ] {
         for n in [1, 2, 25, 200] {
             let s = solve(&format!(
                 "model rule\nagent w {{\n  action q in [0, 10]\n  noise e ~ {law}\n  reward e * q - q^2 / 2\n}}\nsolve {{ quadrature.e = {n} }}"
@@ -503,7 +521,11 @@ solve {{ chain.z = {chain}; grid.k = log(30) }}"
     let codes = |d: Vec<econc::Diagnostic>| -> Vec<String> { d.into_iter().map(|d| d.code).collect() };
     assert_eq!(codes(try_solve(&model(0.995, "tauchen(5)")).unwrap_err()), ["E0820"]);
     let s = solve(&model(0.97, "tauchen(7)"));
-    assert!(s.certificate.reasons.iter().any(|d| d.code == "W0820"), "{:?}", s.discretised);
+    assert!(
+        s.certificate.reasons.iter().any(|d| d.code == "W0820"),
+        "{:?}",
+        s.discretised
+    );
     let s = solve(&model(0.995, "rouwenhorst(5)"));
     assert!(s.certificate.reasons.iter().all(|d| d.code != "W0820"));
 }
@@ -521,7 +543,10 @@ fn chances_that_are_no_probabilities_are_an_error_with_their_place() {
         );
         let found = try_solve(&source).unwrap_err();
         assert_eq!(found[0].code, "E0970", "{law}: {found:?}");
-        assert!(found[0].primary.is_some() && found[0].notes[0].contains("w.x = "), "{found:?}");
+        assert!(
+            found[0].primary.is_some() && found[0].notes[0].contains("w.x = "),
+            "{found:?}"
+        );
     }
     // A chance that is none only where it is infeasible is fine.
     solve(
@@ -572,7 +597,12 @@ agent firm {{
 }}"
         )
     };
-    for law in ["exponential(2)", "uniform(0, 4)", "discrete([0, 8], [0.75, 0.25])", "bernoulli(0.5) "] {
+    for law in [
+        "exponential(2)",
+        "uniform(0, 4)",
+        "discrete([0, 8], [0.75, 0.25])",
+        "bernoulli(0.5) ",
+    ] {
         let mean = if law.starts_with("bernoulli") { 0.5 } else { 2.0 };
         let found = benchmark(&monopoly(law)).unwrap_or_else(|d| panic!("{law}: {d:?}"));
         assert!((found[0] - (7.0 + mean) / 2.0).abs() < 1e-6, "{law} {found:?}");
@@ -614,7 +644,10 @@ agent firm[2] {
   reward q * (10 - q) - 0.1 * sum(firm.q)
 }",
     );
-    assert!(found.clone().unwrap().iter().all(|q| (q - 2.0).abs() < 1e-9), "{found:?}");
+    assert!(
+        found.clone().unwrap().iter().all(|q| (q - 2.0).abs() < 1e-9),
+        "{found:?}"
+    );
     let d = benchmark(
         "model auction
 param bench = solve nash(b, horizon: 1)

@@ -195,7 +195,10 @@ fn economy(rng: &mut Rng) -> Economy {
             }
             1 => {
                 let p = rng.number(0.1, 0.8);
-                (Draw::Discrete(vec![0.0, 2.0], vec![p, ((1.0 - p) * 100.0).round() / 100.0]), 2.0)
+                (
+                    Draw::Discrete(vec![0.0, 2.0], vec![p, ((1.0 - p) * 100.0).round() / 100.0]),
+                    2.0,
+                )
             }
             _ => (Draw::Bernoulli(Line::chance(rng, &known)), 1.0),
         };
@@ -255,9 +258,21 @@ impl Economy {
             draws.reverse();
         }
         t.push_str(&draws.concat());
-        let word = if self.words { " + (if word == right then 0.35 else 0)" } else { "" };
-        let step = if self.words { " + (if word == right then 1 else 0)" } else { "" };
-        t.push_str(&format!("  x' = clamp(round({}{step}), 0, {})\n", self.move_x.text(), self.nx - 1));
+        let word = if self.words {
+            " + (if word == right then 0.35 else 0)"
+        } else {
+            ""
+        };
+        let step = if self.words {
+            " + (if word == right then 1 else 0)"
+        } else {
+            ""
+        };
+        t.push_str(&format!(
+            "  x' = clamp(round({}{step}), 0, {})\n",
+            self.move_x.text(),
+            self.nx - 1
+        ));
         if let Some(ny) = self.ny {
             t.push_str(&format!("  y' = clamp(round({}), 0, {})\n", self.move_y.text(), ny - 1));
         }
@@ -402,7 +417,10 @@ fn compare(e: &Economy, s: &Solved) -> Result<(), String> {
             let at = (x * my + if has_y { y } else { 0 }) * mz + if has_z { z } else { 0 };
             let f = found.get(at).copied().unwrap_or(f64::NAN);
             if !((f - v).abs() <= 1e-7 * (1.0 + v.abs())) {
-                return Err(format!("period {t}, x y z = {:?}: {f}, right {v}", (k / (ny * nz), y, z)));
+                return Err(format!(
+                    "period {t}, x y z = {:?}: {f}, right {v}",
+                    (k / (ny * nz), y, z)
+                ));
             }
         }
     }
@@ -411,7 +429,10 @@ fn compare(e: &Economy, s: &Solved) -> Result<(), String> {
 
 #[test]
 fn random_finite_economies_are_worth_what_their_enumeration_says() {
-    let cases: u64 = std::env::var("ECONC_CASES").ok().and_then(|s| s.parse().ok()).unwrap_or(200);
+    let cases: u64 = std::env::var("ECONC_CASES")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(200);
     let mut moving = 0;
     for case in 0..cases {
         let mut rng = Rng(0x9e37_79b9_7f4a_7c15 ^ (case + 1).wrapping_mul(0xbf58_476d_1ce4_e5b9));
@@ -424,7 +445,14 @@ fn random_finite_economies_are_worth_what_their_enumeration_says() {
         if let Err(fault) = compare(&e, &solved) {
             panic!("case {case}: {fault}\n{text}");
         }
-        moving += usize::from(e.draws.iter().any(|d| matches!(d, Draw::Bernoulli(l) if !l.terms.is_empty())));
+        moving += usize::from(
+            e.draws
+                .iter()
+                .any(|d| matches!(d, Draw::Bernoulli(l) if !l.terms.is_empty())),
+        );
     }
-    assert!(moving as u64 * 3 > cases, "too few economies with chances that move: {moving}");
+    assert!(
+        moving as u64 * 3 > cases,
+        "too few economies with chances that move: {moving}"
+    );
 }

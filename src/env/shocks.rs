@@ -61,7 +61,12 @@ impl Law {
         if self.root.is_empty() {
             return Some(vec![0.0; e.len()]);
         }
-        Some(self.root.iter().map(|row| row.iter().zip(e).map(|(l, e)| l * e).sum()).collect())
+        Some(
+            self.root
+                .iter()
+                .map(|row| row.iter().zip(e).map(|(l, e)| l * e).sum())
+                .collect(),
+        )
     }
 
     /// What the graph's input carries for a stored value (a link for chains).

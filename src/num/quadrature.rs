@@ -152,7 +152,8 @@ pub fn gauss_gumbel(n: usize) -> Rule {
     let n = n.max(1);
     let fine = piecewise(&even(GUMBEL.0, GUMBEL.1, 120), 12, |x| (-x - (-x).exp()).exp());
     let (x, w) = (&fine.nodes, &fine.weights);
-    let inner = |p: &[f64], by: &dyn Fn(usize) -> f64| -> f64 { (0..x.len()).map(|i| w[i] * p[i] * p[i] * by(i)).sum() };
+    let inner =
+        |p: &[f64], by: &dyn Fn(usize) -> f64| -> f64 { (0..x.len()).map(|i| w[i] * p[i] * p[i] * by(i)).sum() };
     let (mut a, mut b) = (Vec::with_capacity(n), vec![0.0]);
     let (mut before, mut here) = (vec![0.0; x.len()], vec![1.0; x.len()]);
     for k in 0..n {
@@ -355,7 +356,10 @@ mod tests {
             assert!((moment(&g, 1) - mean).abs() < 1e-9, "{n} {}", moment(&g, 1));
             assert!((moment(&g, 2) - mean * mean - variance).abs() < 1e-8, "{n}");
             let h = gauss_hermite(n);
-            assert!((moment(&h, 2) - 1.0).abs() < 1e-9 && h.nodes.iter().all(|x| x.is_finite()), "{n}");
+            assert!(
+                (moment(&h, 2) - 1.0).abs() < 1e-9 && h.nodes.iter().all(|x| x.is_finite()),
+                "{n}"
+            );
         }
         assert_eq!(gauss_laguerre(1).nodes, vec![1.0]);
     }
@@ -373,15 +377,31 @@ mod tests {
             for n in [40, 128, 800] {
                 let rule = between_quantiles(law, n);
                 assert!((moment(&rule, 0) - 1.0).abs() < 1e-12);
-                assert!((moment(&rule, 1) - mean).abs() < 1e-6, "{law:?} {n} {}", moment(&rule, 1));
-                assert!((moment(&rule, 2) - second).abs() < 1e-4, "{law:?} {n} {}", moment(&rule, 2));
+                assert!(
+                    (moment(&rule, 1) - mean).abs() < 1e-6,
+                    "{law:?} {n} {}",
+                    moment(&rule, 1)
+                );
+                assert!(
+                    (moment(&rule, 2) - second).abs() < 1e-4,
+                    "{law:?} {n} {}",
+                    moment(&rule, 2)
+                );
                 let kink: f64 = rule.nodes.iter().zip(&rule.weights).map(|(x, w)| w * x.max(0.0)).sum();
-                assert!(positive.is_nan() || (kink - positive).abs() < 2e-3, "{law:?} {n} {kink}");
+                assert!(
+                    positive.is_nan() || (kink - positive).abs() < 2e-3,
+                    "{law:?} {n} {kink}"
+                );
             }
         }
         // E max(x - 1, 0) of the exponential law is 1 / e.
         let rule = between_quantiles(Standard::Exponential, 800);
-        let over: f64 = rule.nodes.iter().zip(&rule.weights).map(|(x, w)| w * (x - 1.0).max(0.0)).sum();
+        let over: f64 = rule
+            .nodes
+            .iter()
+            .zip(&rule.weights)
+            .map(|(x, w)| w * (x - 1.0).max(0.0))
+            .sum();
         assert!((over - 1.0 / E).abs() < 1e-5, "{over}");
     }
 

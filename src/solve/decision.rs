@@ -167,7 +167,11 @@ impl Decision {
         };
         let nodes = bellman.nodes();
         let (ns, na, nz) = (spec.states.len(), spec.actions.len(), bellman.shocks());
-        let combos: Vec<&Vec<f64>> = bellman.combos.iter().step_by(bellman.combos.len().div_ceil(64)).collect();
+        let combos: Vec<&Vec<f64>> = bellman
+            .combos
+            .iter()
+            .step_by(bellman.combos.len().div_ceil(64))
+            .collect();
         let shares: usize = 3usize.pow(bellman.continuous.len().min(4) as u32);
         let effort = bellman.noises.len() * combos.len() * shares * nz;
         let most = (CHECKED / effort.max(1)).max(8);
@@ -227,7 +231,11 @@ impl Decision {
                         for i in 0..n {
                             let (l, h) = (lo[c][i], hi[c][i]);
                             open[i] &= l <= h;
-                            let inside = if l.is_finite() && h.is_finite() { l + u * (h - l) } else { l.max(0.0).min(h) };
+                            let inside = if l.is_finite() && h.is_finite() {
+                                l + u * (h - l)
+                            } else {
+                                l.max(0.0).min(h)
+                            };
                             actions[a][i] = inside;
                         }
                     }
@@ -605,13 +613,18 @@ impl<'m> Builder<'m> {
             Vec::new()
         };
         let draws = noise.len();
-        noise.extend(unseen.iter().map(|k| noise::Quadrature {
-            input: laws[*k].now,
-            nodes: laws[*k].carried.clone(),
-            weights: laws[*k].matrices[0][0].clone(),
-            moving: None,
-            noise: None,
-            continuous: laws[*k].open.as_ref().map(|(d, said)| (d.family, *said, Some(d.args.clone()))),
+        noise.extend(unseen.iter().map(|k| {
+            noise::Quadrature {
+                input: laws[*k].now,
+                nodes: laws[*k].carried.clone(),
+                weights: laws[*k].matrices[0][0].clone(),
+                moving: None,
+                noise: None,
+                continuous: laws[*k]
+                    .open
+                    .as_ref()
+                    .map(|(d, said)| (d.family, *said, Some(d.args.clone()))),
+            }
         }));
 
         // Everything that pays, and everything that can stop.
@@ -689,7 +702,14 @@ impl<'m> Builder<'m> {
             .collect();
         let hidden = hidden.iter().map(|h| information::name(model, *h)).collect();
         let (axes, open_ends, automatic) = self.state_axes()?;
-        self.refine(&mut laws, &chainlets, &mut noise, &noises, (&axes, &actions), &everything);
+        self.refine(
+            &mut laws,
+            &chainlets,
+            &mut noise,
+            &noises,
+            (&axes, &actions),
+            &everything,
+        );
         let kept_noise: Vec<noise::Quadrature> = noises.iter().map(|k| noise[*k].clone()).collect();
         discretised.extend(chainlets.iter().filter_map(|k| noise::draw_moments(&laws[*k])));
         discretised.extend(self.quadrature_moments(&kept_noise));
@@ -701,7 +721,10 @@ impl<'m> Builder<'m> {
             .collect();
         let mut names: Vec<String> = movers.iter().map(|m| format!("`{}`", m.name)).collect();
         names.dedup();
-        let moving = (names.join(", "), movers.first().map_or_else(Default::default, |m| m.span));
+        let moving = (
+            names.join(", "),
+            movers.first().map_or_else(Default::default, |m| m.span),
+        );
         let warnings = if self.options.deterministic {
             Vec::new()
         } else {
@@ -1036,14 +1059,18 @@ impl<'m> Builder<'m> {
         let open: Vec<usize> = chainlets
             .iter()
             .copied()
-            .filter(|k| matches!(laws[*k].open, Some((_, false))) && (choices || rough(laws[*k].now) || rough(laws[*k].next)))
+            .filter(|k| {
+                matches!(laws[*k].open, Some((_, false))) && (choices || rough(laws[*k].now) || rough(laws[*k].next))
+            })
             .collect();
         let fixed: f64 = chainlets
             .iter()
             .filter(|k| !open.contains(k))
             .map(|k| laws[*k].values.len() as f64)
             .product();
-        let room = (LINKS / fixed).min(STATES / size / fixed).powf(1.0 / open.len().max(1) as f64);
+        let room = (LINKS / fixed)
+            .min(STATES / size / fixed)
+            .powf(1.0 / open.len().max(1) as f64);
         for k in open {
             let law = &mut laws[k];
             if let Some((d, _)) = &law.open

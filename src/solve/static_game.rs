@@ -102,7 +102,9 @@ pub fn solve(model: &Model, target: &str, conduct: Conduct) -> Result<Vec<f64>, 
                 "no equilibrium of the one-shot game was found within the bounds of the actions",
             )
             .note("neither first-order conditions nor replies in turn settle where nobody gains by deviating")
-            .hint("give the benchmark as a number, --set NAME=..; equilibria in mixed strategies are outside this solver"));
+            .hint(
+                "give the benchmark as a number, --set NAME=..; equilibria in mixed strategies are outside this solver",
+            ));
         }
         several => {
             let mut d = Diagnostic::error("E0918", format!("the one-shot game has {} equilibria", several.len()));
@@ -147,7 +149,10 @@ fn private(model: &Model, expectation: &mut Expectation, rewards: &[Id]) -> Resu
             let shock = &model.shocks[seen];
             let node = g.nodes.iter().position(|n| n.op == Op::Input(shock.input));
             let ids = match node {
-                Some(n) => expectation.unroll.node(crate::graph::NodeId(n as u32)).unwrap_or_default(),
+                Some(n) => expectation
+                    .unroll
+                    .node(crate::graph::NodeId(n as u32))
+                    .unwrap_or_default(),
                 None => Vec::new(),
             };
             let read = expectation.unroll.dag.reachable(rewards);
@@ -249,7 +254,10 @@ impl Game {
                 None if read[id.0 as usize] => {
                     return Err(Diagnostic::error(
                         "E0810",
-                        format!("rewards of the one-shot game vary with `{}`, whose first value is not one number", state.name),
+                        format!(
+                            "rewards of the one-shot game vary with `{}`, whose first value is not one number",
+                            state.name
+                        ),
                     )
                     .at(state.span, "read by a reward")
                     .hint("give it a `start` that is a number, or the benchmark itself: --set NAME=.."));

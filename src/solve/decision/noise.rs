@@ -34,7 +34,12 @@ fn moments(name: String, d: &Distribution, values: &[f64], weights: &[f64]) -> D
     let gauss = law::gauss(d.family, values.len()).is_some_and(|r| r.weights == weights);
     Discretised {
         name,
-        method: if gauss { law::rule_name(d.family) } else { "between quantiles" }.into(),
+        method: if gauss {
+            law::rule_name(d.family)
+        } else {
+            "between quantiles"
+        }
+        .into(),
         links: values.len(),
         mean: Some((law::mean(d), mean)),
         asked: (law::sd(d.family, &d.args), 0.0),
@@ -86,8 +91,17 @@ impl Builder<'_> {
                 Family::Normal | Family::Lognormal | Family::Uniform | Family::Exponential | Family::Gumbel => {
                     let args = self.continuous_noise(noise, &base)?;
                     let point = args.as_ref().is_some_and(|a| law::is_point(noise.family, a));
-                    let Some(rule) = law::gauss(noise.family, if point { 1 } else { fault!("quadrature.mean_only", 1, count) }) else {
-                        return Err(cannot(format!("`{}` has no rule of integration", noise.name)).at(noise.span, "drawn"));
+                    let Some(rule) = law::gauss(
+                        noise.family,
+                        if point {
+                            1
+                        } else {
+                            fault!("quadrature.mean_only", 1, count)
+                        },
+                    ) else {
+                        return Err(
+                            cannot(format!("`{}` has no rule of integration", noise.name)).at(noise.span, "drawn")
+                        );
                     };
                     for id in base.iter().take(n) {
                         out.push(Quadrature {
@@ -146,7 +160,9 @@ impl Builder<'_> {
         // One distribution if all elements have the same numbers.
         let number = |ids: &[Id]| -> Option<f64> {
             let first = self.unroll.dag.as_const(*ids.first()?)?;
-            ids.iter().all(|id| self.unroll.dag.as_const(*id) == Some(first)).then_some(first)
+            ids.iter()
+                .all(|id| self.unroll.dag.as_const(*id) == Some(first))
+                .then_some(first)
         };
         Ok(args.iter().map(|ids| number(ids)).collect())
     }
@@ -166,7 +182,11 @@ impl Builder<'_> {
                 Some(a) => (a.clone(), noise.name.clone()),
                 None if noise.family == Family::Lognormal => (vec![0.0, 1.0], format!("{} (standard)", noise.name)),
                 None => {
-                    let standard = if noise.args.len() == 2 { vec![0.0, 1.0] } else { vec![1.0] };
+                    let standard = if noise.args.len() == 2 {
+                        vec![0.0, 1.0]
+                    } else {
+                        vec![1.0]
+                    };
                     (standard, format!("{} (standard)", noise.name))
                 }
             };
@@ -218,12 +238,7 @@ impl Builder<'_> {
     }
 
     /// A finite noise by its outcomes: the base draw's input carries the number of the outcome.
-    fn finite_noise(
-        &mut self,
-        number: usize,
-        base: &[Id],
-        n: usize,
-    ) -> Result<Vec<Quadrature>, Diagnostic> {
+    fn finite_noise(&mut self, number: usize, base: &[Id], n: usize) -> Result<Vec<Quadrature>, Diagnostic> {
         use crate::graph::Binary as B;
         let model = self.model;
         let noise = &model.noises[number];

@@ -1,10 +1,10 @@
 //! Shocks as finite chains: discretised where they are continuous, joined where there are several.
 
 use super::{Builder, Discretised, cannot, element_name};
+use crate::check::law;
 use crate::check::model::{Family, Process, Setting};
 use crate::diag::Diagnostic;
 use crate::kernel::dag::Id;
-use crate::check::law;
 use crate::num::chain;
 use crate::solve::problem::{JointChain, Links};
 use std::collections::BTreeSet;
@@ -180,7 +180,9 @@ impl Builder<'_> {
             Process::Iid(d) => {
                 let n = if law::is_point(d.family, &d.args) { 1 } else { n };
                 let Some(rule) = law::gauss(d.family, n) else {
-                    return Err(cannot(format!("`{}` has no rule of integration", shock.name)).at(shock.span, "this shock"));
+                    return Err(
+                        cannot(format!("`{}` has no rule of integration", shock.name)).at(shock.span, "this shock")
+                    );
                 };
                 let values: Vec<f64> = rule.nodes.iter().map(|e| law::scaled(d.family, &d.args, *e)).collect();
                 Ok((values, vec![vec![rule.weights; n]], Vec::new(), false))

@@ -391,3 +391,287 @@ agent w {
     );
     close(&s.solution.value, &[2.0 * 2f64.ln()], 1e-9);
 }
+
+fn policy(s: &Solved) -> f64 {
+    s.solution.policy[0][0]
+}
+
+#[test]
+fn a_newsvendor_orders_its_critical_fractile() {
+    for (law, fractile) in [
+        // P(demand > q) = cost / price = .25.
+        ("uniform(20, 60)", 50.0),
+        ("exponential(30)", 30.0 * 4f64.ln()),
+        ("normal(100, 10)", 100.0 + 10.0 * 0.674_489_750_196_081_7),
+        ("lognormal(3, 0.5)", (3.0f64 + 0.5 * 0.674_489_750_196_081_7).exp()),
+        ("gumbel(12)", -12.0 * (-(0.75f64.ln())).ln()),
+    ] {
+        let s = solve(&format!(
+            "model shop\nagent shop {{\n  action q in [0, 200]\n  noise d ~ {law}\n  reward 8 * min(q, d) - 2 * q\n}}"
+        ));
+        assert!(
+            (policy(&s) / fractile - 1.0).abs() < 2e-3,
+            "{law}: {} {fractile}",
+            policy(&s)
+        );
+        assert!(s.certificate.passed, "{law} {:?}", s.certificate.reasons);
+    }
+    // Uniform on [20, 60]: 8 E min(50, d) - 100 = 8 (50 - 30^2 / 80) - 100.
+    let s = solve(
+        "model shop\nagent shop {\n  action q in [0, 200]\n  noise d ~ uniform(20, 60)\n  reward 8 * min(q, d) - 2 * q\n}",
+    );
+    close(&s.solution.value, &[8.0 * (50.0 - 900.0 / 80.0) - 100.0], 1e-6);
+}
+
+#[test]
+fn a_reservation_wage_is_found_among_continuous_offers() {
+    // Offers are uniform on [0, 1]; refused, they pay .2. The value of an offer is max(w / (1 - b), .2 + b V), V its mean:
+    // bisection on V = int_0^1 max(w / (1 - b), .2 + b V) dw = r^2 / (1 - b) + (1 - r^2) / (2 (1 - b)) with r = (1 - b)(.2 + b V).
+    let b = 0.9;
+    let gap = |v: f64| {
+        let r = (1.0 - b) * (0.2 + b * v);
+        (r * r + 0.5 * (1.0 - r * r)) / (1.0 - b) - v
+    };
+    let (mut lo, mut hi) = (0.0, 10.0);
+    for _ in 0..200 {
+        let m = 0.5 * (lo + hi);
+        if gap(m) > 0.0 { lo = m } else { hi = m }
+    }
+    let s = solve(
+        "model offers
+agent worker {
+  shock w ~ iid uniform(0, 1)
+  action d in {accept, refuse}
+  observe w
+  reward if d == accept then w / (1 - 0.9) else 0.2
+  end when d == accept
+  discount 0.9
+}",
+    );
+    let mean: f64 = s
+        .solution
+        .value
+        .iter()
+        .zip(&s.solution.chain.transition[0])
+        .map(|(v, p)| v * p)
+        .sum();
+    assert!((mean / lo - 1.0).abs() < 1e-4, "{mean} {lo}");
+}
+
+#[test]
+fn as_many_nodes_as_may_be_asked_for_work_for_every_family() {
+    for law in [
+        "normal(1, 0.2)",
+        "lognormal(0, 0.2)",
+        "uniform(0, 2)",
+        "exponential(1)",
+        "gumbel(1)",
+    ] {
+        for n in [1, 2, 25, 200] {
+            let s = solve(&format!(
+                "model rule\nagent w {{\n  action q in [0, 10]\n  noise e ~ {law}\n  reward e * q - q^2 / 2\n}}\nsolve {{ quadrature.e = {n} }}"
+            ));
+            let mean = match law {
+                "lognormal(0, 0.2)" if n == 1 => 1.0,
+                "lognormal(0, 0.2)" => 0.02f64.exp(),
+                "gumbel(1)" => 0.577_215_664_901_532_9,
+                _ => 1.0,
+            };
+            assert!((policy(&s) - mean).abs() < 1e-3, "{law} {n} {}", policy(&s));
+            let said = &s.discretised;
+            assert_eq!(said.len(), usize::from(n > 1), "{law} {n}");
+            assert!(said.iter().all(|d| d.links == n && d.mean.is_some()));
+        }
+    }
+}
+
+#[test]
+fn a_shock_without_innovations_is_one_value() {
+    let s = solve(
+        "model still
+shock z ~ ar1(rho: 0.9, sigma: 0, mean: 0.5)
+agent w {
+  state k in [0.1, 2], start 1
+  action s in [0, 0.9]
+  k' = s * k^0.3
+  reward log((1 - s) * k^0.3) + z
+  discount 0.9
+}",
+    );
+    assert_eq!(s.solution.shocks(), 1);
+    assert!(s.solution.policy[0].iter().all(|s| (s - 0.27).abs() < 1e-6));
+}
+
+#[test]
+fn a_chain_that_never_moves_is_refused_and_one_far_from_its_process_is_said() {
+    let model = |rho: f64, chain: &str| {
+        format!(
+            "model chains
+shock z ~ ar1(rho: {rho}, sigma: 0.01)
+agent w {{
+  state k in [0.1, 2], start 1
+  action s in [0, 0.9]
+  k' = s * exp(z) * k^0.3
+  reward log((1 - s) * exp(z) * k^0.3)
+  discount 0.9
+}}
+solve {{ chain.z = {chain}; grid.k = log(30) }}"
+        )
+    };
+    let codes = |d: Vec<econc::Diagnostic>| -> Vec<String> { d.into_iter().map(|d| d.code).collect() };
+    assert_eq!(codes(try_solve(&model(0.995, "tauchen(5)")).unwrap_err()), ["E0820"]);
+    let s = solve(&model(0.97, "tauchen(7)"));
+    assert!(
+        s.certificate.reasons.iter().any(|d| d.code == "W0820"),
+        "{:?}",
+        s.discretised
+    );
+    let s = solve(&model(0.995, "rouwenhorst(5)"));
+    assert!(s.certificate.reasons.iter().all(|d| d.code != "W0820"));
+}
+
+#[test]
+fn chances_that_are_no_probabilities_are_an_error_with_their_place() {
+    let faulty = [
+        "noise a ~ bernoulli(0.4 + 0.3 * x)",
+        "noise a ~ bernoulli(0.4 - 0.3 * x)",
+        "let p[i in 1..2] = 0.5 - 0.1 * x\n  noise a ~ discrete([0, 1], p)",
+    ];
+    for law in faulty {
+        let source = format!(
+            "model odd\nagent w {{\n  state x in 0..3, start 0\n  action d in {{up, down}}\n  {law}\n  x' = if d == up then min(x + 1, 3) else 0\n  reward a\n  discount 0.9\n}}"
+        );
+        let found = try_solve(&source).unwrap_err();
+        assert_eq!(found[0].code, "E0970", "{law}: {found:?}");
+        assert!(
+            found[0].primary.is_some() && found[0].notes[0].contains("w.x = "),
+            "{found:?}"
+        );
+    }
+    // A chance that is none only where it is infeasible is fine.
+    solve(
+        "model fine\nagent w {\n  state x in 0..3, start 0\n  action e in [0, 2]\n  require e <= 1\n  noise a ~ bernoulli(e)\n  x' = if a then 0 else x\n  reward a - e^2 + x\n  discount 0.9\n}",
+    );
+}
+
+/// The value of a parameter that is a result.
+fn benchmark(source: &str) -> Result<Vec<f64>, Vec<econc::Diagnostic>> {
+    let (model, diagnostics) = econc::compile(source, &econc::Options::default());
+    let model = model.ok_or(diagnostics)?;
+    let found = model.params.iter().find(|p| p.name.ends_with("bench"));
+    Ok(found.unwrap_or_else(|| panic!("no bench")).values.clone())
+}
+
+#[test]
+fn quantities_are_found_where_most_of_the_interval_pays_nothing() {
+    for hi in [10.0, 100.0, 1e4] {
+        let source = format!(
+            "model oligopoly
+use std.markets.{{cournot}}
+param bench = solve nash(q, horizon: 1)
+param joint_bench = 0
+agent firm[3] {{
+  action q in [0, {hi}]
+  observe bench
+  reward (p - 1) * q
+}}
+market goods = cournot(a: 10, b: 1) among firm(q: q)"
+        );
+        let found = benchmark(&source).unwrap_or_else(|d| panic!("{hi}: {d:?}"));
+        assert!(found.iter().all(|q| (q - 2.25).abs() < 1e-6), "{hi} {found:?}");
+    }
+}
+
+#[test]
+fn rewards_of_a_one_shot_game_are_expected_ones() {
+    // Demand 8 + e with e exponential (mean 2): a monopolist's quantity is (10 - 1) / 2. At the median it would be less.
+    let monopoly = |law: &str| {
+        format!(
+            "model monopoly
+param bench = solve nash(q, horizon: 1)
+agent firm {{
+  action q in [0, 50]
+  noise e ~ {law}
+  observe bench
+  reward (8 + e - q) * q - q
+}}"
+        )
+    };
+    for law in [
+        "exponential(2)",
+        "uniform(0, 4)",
+        "discrete([0, 8], [0.75, 0.25])",
+        "bernoulli(0.5) ",
+    ] {
+        let mean = if law.starts_with("bernoulli") { 0.5 } else { 2.0 };
+        let found = benchmark(&monopoly(law)).unwrap_or_else(|d| panic!("{law}: {d:?}"));
+        assert!((found[0] - (7.0 + mean) / 2.0).abs() < 1e-6, "{law} {found:?}");
+    }
+    // A chain at its stationary law: 1/3 of 0 and 2/3 of 3.
+    let found = benchmark(
+        "model chain
+param bench = solve nash(q, horizon: 1)
+shock z ~ markov([0, 3], [[0.8, 0.2], [0.1, 0.9]])
+agent firm {
+  action q in [0, 50]
+  observe bench
+  reward (8 + z - q) * q
+}",
+    );
+    assert!((found.unwrap()[0] - 5.0).abs() < 1e-6);
+    // A newsvendor among one: the critical fractile.
+    let found = benchmark(
+        "model vendor
+param bench = solve nash(q, horizon: 1)
+agent firm {
+  action q in [0, 100]
+  noise d ~ uniform(20, 60)
+  observe bench
+  reward 8 * min(q, d) - 2 * q
+}",
+    );
+    assert!((found.clone().unwrap()[0] - 50.0).abs() < 0.3, "{found:?}");
+}
+
+#[test]
+fn corners_are_equilibria_and_private_information_is_said_to_be_outside() {
+    let found = benchmark(
+        "model corner
+param bench = solve nash(q, horizon: 1)
+agent firm[2] {
+  action q in [0, 2]
+  observe bench
+  reward q * (10 - q) - 0.1 * sum(firm.q)
+}",
+    );
+    assert!(
+        found.clone().unwrap().iter().all(|q| (q - 2.0).abs() < 1e-9),
+        "{found:?}"
+    );
+    let d = benchmark(
+        "model auction
+param bench = solve nash(b, horizon: 1)
+agent bidder[2] {
+  shock v ~ iid uniform(0, 1)
+  action b in [0, 1]
+  observe v, bench
+  reward (v - b) * b / (sum(bidder.b) + 0.1)
+}",
+    )
+    .unwrap_err();
+    assert!(d.iter().any(|d| d.code == "E0821"), "{d:?}");
+    // A state stands where it starts.
+    let found = benchmark(
+        "model stock
+param bench = solve nash(q, horizon: 1)
+agent firm {
+  state k in [0, 9], start 4
+  action q in [0, 50]
+  k' = 0.5 * k
+  observe bench
+  reward (k - q) * q
+  discount 0.9
+}",
+    );
+    assert!((found.clone().unwrap()[0] - 2.0).abs() < 1e-6, "{found:?}");
+}

@@ -1,7 +1,96 @@
-//! What solvers and worlds both need of the laws of shocks: the order in which they are drawn, and numbers from uniforms.
+//! What solvers and worlds both need of laws: the order in which shocks are drawn, numbers from uniforms, and for
+//! expectations rules over the standard draw of a family (location 0, scale 1), from which [`scaled`] makes the values.
 
 use super::model::{Distribution, Family, Model, Process};
 use crate::num::normal;
+use crate::num::quadrature::{self, Rule, Standard};
+
+/// Euler's constant, the mean of a standard Gumbel variable.
+const EULER: f64 = 0.577_215_664_901_532_9;
+
+/// The Gauss rule of `n` nodes for the standard draw of a continuous family: exact for polynomials of degree `2n - 1`.
+/// `None` for finite families.
+pub fn gauss(family: Family, n: usize) -> Option<Rule> {
+    Some(match standard(family)? {
+        Standard::Normal => quadrature::gauss_hermite(n),
+        Standard::Uniform => quadrature::gauss_legendre(n, 0.0, 1.0),
+        Standard::Exponential => quadrature::gauss_laguerre(n),
+        Standard::Gumbel => quadrature::gauss_gumbel(n),
+    })
+}
+
+/// A rule of about `n` nodes for integrands with kinks and jumps. `None` for finite families.
+pub fn fine(family: Family, n: usize) -> Option<Rule> {
+    Some(quadrature::between_quantiles(standard(family)?, n))
+}
+
+fn standard(family: Family) -> Option<Standard> {
+    match family {
+        Family::Normal | Family::Lognormal => Some(Standard::Normal),
+        Family::Uniform => Some(Standard::Uniform),
+        Family::Exponential => Some(Standard::Exponential),
+        Family::Gumbel => Some(Standard::Gumbel),
+        Family::UniformInt | Family::Bernoulli | Family::Discrete => None,
+    }
+}
+
+/// The value of a continuous distribution where its standard draw is `e`.
+pub fn scaled(family: Family, args: &[f64], e: f64) -> f64 {
+    match family {
+        Family::Normal => args[0] + args[1] * e,
+        Family::Lognormal => (args[0] + args[1] * e).exp(),
+        Family::Uniform => args[0] + (args[1] - args[0]) * e,
+        Family::Exponential | Family::Gumbel => args[0] * e,
+        Family::UniformInt | Family::Bernoulli | Family::Discrete => f64::NAN,
+    }
+}
+
+/// Whether a distribution is one point.
+pub fn is_point(family: Family, args: &[f64]) -> bool {
+    match family {
+        Family::Normal | Family::Lognormal => args[1] == 0.0,
+        Family::Uniform => args[0] == args[1],
+        Family::Exponential | Family::Gumbel => args[0] == 0.0,
+        Family::UniformInt | Family::Bernoulli | Family::Discrete => false,
+    }
+}
+
+/// The mean of a distribution.
+pub fn mean(d: &Distribution) -> f64 {
+    let a = &d.args;
+    match d.family {
+        Family::Normal => a[0],
+        Family::Lognormal => (a[0] + 0.5 * a[1] * a[1]).exp(),
+        Family::Uniform | Family::UniformInt => 0.5 * (a[0] + a[1]),
+        Family::Bernoulli | Family::Exponential => a[0],
+        Family::Gumbel => EULER * a[0],
+        Family::Discrete => d.table.iter().map(|(v, p)| v * p).sum(),
+    }
+}
+
+/// The standard deviation of a continuous distribution.
+pub fn sd(family: Family, args: &[f64]) -> f64 {
+    let a = args;
+    match family {
+        Family::Normal => a[1],
+        Family::Lognormal => (a[0] + 0.5 * a[1] * a[1]).exp() * (a[1] * a[1]).exp_m1().sqrt(),
+        Family::Uniform => (a[1] - a[0]) / 12f64.sqrt(),
+        Family::Exponential => a[0],
+        Family::Gumbel => std::f64::consts::PI / 6f64.sqrt() * a[0],
+        Family::UniformInt | Family::Bernoulli | Family::Discrete => f64::NAN,
+    }
+}
+
+/// The name of a continuous family's Gauss rule.
+pub fn rule_name(family: Family) -> &'static str {
+    match family {
+        Family::Normal | Family::Lognormal => "gauss_hermite",
+        Family::Uniform => "gauss_legendre",
+        Family::Exponential => "gauss_laguerre",
+        Family::Gumbel => "gauss",
+        Family::UniformInt | Family::Bernoulli | Family::Discrete => "outcomes",
+    }
+}
 
 /// Order in which shocks can be drawn: conditioning ones first.
 pub fn order(model: &Model) -> Vec<usize> {

@@ -368,9 +368,7 @@ fn value(graph: &Graph, model: &Model, kind: InputKind, u: f64, k: u64) -> f64 {
                 mean + (u * 6.0 - 3.0) * sigma / (1.0 - rho * rho).sqrt()
             }
             super::model::Process::RandomWalk { sigma } => (u * 6.0 - 3.0) * sigma,
-            super::model::Process::Iid(d) => {
-                d.args.first().copied().unwrap_or(0.0) + (u * 6.0 - 3.0) * d.args.get(1).copied().unwrap_or(0.0)
-            }
+            super::model::Process::Iid(d) => super::law::quantile(d, u.clamp(0.001, 0.999)),
             super::model::Process::Var1 { .. } => u * 6.0 - 3.0,
         },
         InputKind::Action(a) => match &model.actions[a].space {

@@ -147,7 +147,7 @@ pub const SOLVE_KEYS: &[Key] = &[
     key(
         "quadrature.*",
         Kind::Whole { lo: 1, hi: 200 },
-        "5",
+        "5; more behind kinks",
         "quadrature nodes for a continuous noise",
     ),
     key(

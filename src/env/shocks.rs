@@ -15,6 +15,8 @@ pub struct Law {
     pub stands_for: Option<Vec<f64>>,
     /// Stationary distributions of the matrices, for first values.
     stationary: Vec<Vec<f64>>,
+    /// For vector processes: `L` with `L L'` their stationary covariance; empty if there is none.
+    root: Vec<Vec<f64>>,
 }
 
 impl Law {
@@ -24,10 +26,15 @@ impl Law {
             Process::Chain { matrices, .. } => matrices.iter().map(|m| chain::stationary(m)).collect(),
             Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Iid(_) | Process::Var1 { .. } => Vec::new(),
         };
+        let root = match process {
+            Process::Var1 { a, s } => stationary_root(a, s).unwrap_or_default(),
+            _ => Vec::new(),
+        };
         Law {
             process: process.clone(),
             stands_for: None,
             stationary,
+            root,
         }
     }
 
@@ -43,6 +50,23 @@ impl Law {
             stands_for: Some(values.to_vec()),
             ..Law::declared(&process)
         }
+    }
+
+    /// First values of the elements of a vector process from independent standard normal draws; `None` for other processes.
+    /// A vector without a stationary law starts at zero.
+    pub fn first_vector(&self, e: &[f64]) -> Option<Vec<f64>> {
+        let Process::Var1 { .. } = self.process else {
+            return None;
+        };
+        if self.root.is_empty() {
+            return Some(vec![0.0; e.len()]);
+        }
+        Some(
+            self.root
+                .iter()
+                .map(|row| row.iter().zip(e).map(|(l, e)| l * e).sum())
+                .collect(),
+        )
     }
 
     /// What the graph's input carries for a stored value (a link for chains).
@@ -117,6 +141,38 @@ pub fn next_vector(a: &[Vec<f64>], s: &[Vec<f64>], x: &[f64], key: Key, step: u6
         .collect()
 }
 
+/// The Cholesky factor of the covariance `V = A V A' + S S'` (by doubling); `None` if the process has no stationary law.
+fn stationary_root(a: &[Vec<f64>], s: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
+    let n = a.len();
+    let at = |m: &[Vec<f64>]| nalgebra::DMatrix::from_fn(n, n, |i, j| m[i][j]);
+    let (mut power, load) = (at(a), at(s));
+    let mut v = &load * load.transpose();
+    for _ in 0..60 {
+        let more = &power * &v * power.transpose();
+        let done = more.amax() <= 1e-17 * v.amax();
+        v += more;
+        power = &power * &power;
+        if !v.iter().all(|x| x.is_finite()) {
+            return None;
+        }
+        if done {
+            // Draws may move together exactly: the factor of a matrix that is only semi-definite.
+            let mut l = vec![vec![0.0; n]; n];
+            for j in 0..n {
+                let rest = v[(j, j)] - l[j].iter().map(|x| x * x).sum::<f64>();
+                let root = if rest > 1e-14 * v[(j, j)] { rest.sqrt() } else { 0.0 };
+                l[j][j] = root;
+                for i in j + 1..n {
+                    let dot: f64 = (0..j).map(|k| l[i][k] * l[j][k]).sum();
+                    l[i][j] = if root > 0.0 { (v[(i, j)] - dot) / root } else { 0.0 };
+                }
+            }
+            return Some(l);
+        }
+    }
+    None
+}
+
 /// The link whose value is nearest.
 pub fn nearest(values: &[f64], x: f64) -> usize {
     let mut best = 0;
@@ -126,4 +182,42 @@ pub fn nearest(values: &[f64], x: f64) -> usize {
         }
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vector_processes_start_from_their_stationary_law() {
+        // Two coupled series; V = A V A' + S S' is checked entry by entry.
+        let a = vec![vec![0.9, 0.05], vec![-0.1, 0.6]];
+        let s = vec![vec![0.2, 0.0], vec![0.1, 0.3]];
+        let law = Law::declared(&Process::Var1 {
+            a: a.clone(),
+            s: s.clone(),
+        });
+        let column = |k: usize| {
+            let e: Vec<f64> = (0..2).map(|i| f64::from(u8::from(i == k))).collect();
+            law.first_vector(&e).unwrap()
+        };
+        let (p, q) = (column(0), column(1));
+        let v = |i: usize, j: usize| p[i] * p[j] + q[i] * q[j];
+        for i in 0..2 {
+            for j in 0..2 {
+                let mut right: f64 = (0..2).map(|k| s[i][k] * s[j][k]).sum();
+                for k in 0..2 {
+                    for l in 0..2 {
+                        right += a[i][k] * v(k, l) * a[j][l];
+                    }
+                }
+                assert!((v(i, j) - right).abs() < 1e-12, "{i} {j}");
+            }
+        }
+        let wandering = Law::declared(&Process::Var1 {
+            a: vec![vec![1.0]],
+            s: vec![vec![1.0]],
+        });
+        assert_eq!(wandering.first_vector(&[1.5]), Some(vec![0.0]));
+    }
 }

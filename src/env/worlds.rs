@@ -499,6 +499,30 @@ impl Worlds {
                 &model.shocks[s].shape,
                 members.map(|(a, _)| &model.agents[a].shape),
             );
+            if let Process::Var1 { a, .. } = &self.laws[s].process
+                && model.shocks[s].start.is_none()
+            {
+                let size = a.len();
+                for g in 0..fresh.len() / n / size {
+                    for w in 0..n {
+                        let chosen = match members {
+                            Some((_, marked)) => marked[lanes[g * size] * n + w],
+                            None => which[w],
+                        };
+                        let e: Vec<f64> = (0..size)
+                            .map(|i| key.uniform(self.step, lane(w / self.together, g * size + i)))
+                            .map(crate::num::normal::quantile)
+                            .collect();
+                        if let Some(x) = self.laws[s].first_vector(&e).filter(|_| chosen) {
+                            for (i, x) in x.into_iter().enumerate() {
+                                fresh[(g * size + i) * n + w] = x;
+                            }
+                        }
+                    }
+                }
+                self.stored[s] = fresh;
+                continue;
+            }
             for e in 0..fresh.len() / n {
                 for w in 0..n {
                     let chosen = match members {

@@ -102,6 +102,148 @@ pub fn gauss_legendre(n: usize, lo: f64, hi: f64) -> Rule {
     Rule { nodes, weights }
 }
 
+/// A Gauss rule from the coefficients of orthonormal polynomials, `x p_k = b_{k+1} p_{k+1} + a_k p_k + b_k p_{k-1}`: nodes are
+/// eigenvalues, a weight is `1 / sum_k p_k(x)^2`. Weights too small to be numbers are zero.
+fn from_recurrence(a: &[f64], b: &[f64]) -> Rule {
+    let n = a.len();
+    let mut jacobi = DMatrix::zeros(n, n);
+    for k in 0..n {
+        jacobi[(k, k)] = a[k];
+        if k > 0 {
+            jacobi[(k, k - 1)] = b[k];
+            jacobi[(k - 1, k)] = b[k];
+        }
+    }
+    let mut nodes: Vec<f64> = SymmetricEigen::new(jacobi).eigenvalues.iter().copied().collect();
+    nodes.sort_by(f64::total_cmp);
+    let squares = |x: f64| {
+        let (mut before, mut here, mut sum) = (0.0, 1.0, 0.0);
+        for k in 0..n {
+            sum += here * here;
+            if k + 1 < n {
+                let next = ((x - a[k]) * here - b[k] * before) / b[k + 1];
+                before = here;
+                here = next;
+            }
+        }
+        sum
+    };
+    let mut weights: Vec<f64> = nodes
+        .iter()
+        .map(|x| 1.0 / squares(*x))
+        .map(|w| if w.is_finite() { w } else { 0.0 })
+        .collect();
+    let sum: f64 = weights.iter().sum();
+    weights.iter_mut().for_each(|w| *w /= sum);
+    Rule { nodes, weights }
+}
+
+/// The expectation under the exponential distribution with mean one, exact for polynomials of degree `2n - 1`.
+pub fn gauss_laguerre(n: usize) -> Rule {
+    let n = n.max(1);
+    let a: Vec<f64> = (0..n).map(|k| (2 * k + 1) as f64).collect();
+    let b: Vec<f64> = (0..n).map(|k| k as f64).collect();
+    from_recurrence(&a, &b)
+}
+
+/// The expectation under the standard Gumbel distribution (density `exp(-x - exp(-x))`), exact for polynomials of degree
+/// `2n - 1`: the coefficients come from Stieltjes' procedure on a fine rule (Gautschi 2004, section 2.2).
+pub fn gauss_gumbel(n: usize) -> Rule {
+    let n = n.max(1);
+    let fine = piecewise(&even(GUMBEL.0, GUMBEL.1, 120), 12, |x| (-x - (-x).exp()).exp());
+    let (x, w) = (&fine.nodes, &fine.weights);
+    let inner =
+        |p: &[f64], by: &dyn Fn(usize) -> f64| -> f64 { (0..x.len()).map(|i| w[i] * p[i] * p[i] * by(i)).sum() };
+    let (mut a, mut b) = (Vec::with_capacity(n), vec![0.0]);
+    let (mut before, mut here) = (vec![0.0; x.len()], vec![1.0; x.len()]);
+    for k in 0..n {
+        a.push(inner(&here, &|i| x[i]));
+        let mut next: Vec<f64> = (0..x.len())
+            .map(|i| (x[i] - a[k]) * here[i] - b[k] * before[i])
+            .collect();
+        let size = inner(&next, &|_| 1.0).sqrt();
+        next.iter_mut().for_each(|p| *p /= size);
+        b.push(size);
+        before = here;
+        here = next;
+    }
+    from_recurrence(&a, &b[..n])
+}
+
+/// Where all but `1e-19` of the standard Gumbel distribution lies.
+const GUMBEL: (f64, f64) = (-4.0, 44.0);
+
+/// `n + 1` even edges.
+fn even(lo: f64, hi: f64, n: usize) -> Vec<f64> {
+    (0..=n).map(|i| lo + (hi - lo) * i as f64 / n as f64).collect()
+}
+
+/// Gauss-Legendre rules of `m` nodes between neighbouring edges, weighted by a density; weights are divided by their sum.
+pub fn piecewise(edges: &[f64], m: usize, density: impl Fn(f64) -> f64) -> Rule {
+    let base = gauss_legendre(m, 0.0, 1.0);
+    let (mut nodes, mut weights) = (Vec::new(), Vec::new());
+    for e in edges.windows(2) {
+        let width = e[1] - e[0];
+        for (u, w) in base.nodes.iter().zip(&base.weights) {
+            let x = e[0] + width * u;
+            nodes.push(x);
+            weights.push(width * w * density(x));
+        }
+    }
+    let sum: f64 = weights.iter().sum();
+    weights.iter_mut().for_each(|w| *w /= sum);
+    Rule { nodes, weights }
+}
+
+/// What a rule between quantiles stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standard {
+    /// Mean 0, standard deviation 1.
+    Normal,
+    /// On [0, 1].
+    Uniform,
+    /// Mean 1.
+    Exponential,
+    /// Location 0, scale 1.
+    Gumbel,
+}
+
+/// A rule for integrands with kinks and jumps, of about `n` nodes: as many cells of equal probability as there is room
+/// for, tails cut finer, four or eight Gauss-Legendre nodes a cell. A kink spoils one cell only.
+pub fn between_quantiles(law: Standard, n: usize) -> Rule {
+    let m = if n >= 256 { 8 } else { 4 };
+    let cells = (n / m).saturating_sub(6).max(4);
+    let inner = |q: &dyn Fn(f64) -> f64| -> Vec<f64> { (1..cells).map(|j| q(j as f64 / cells as f64)).collect() };
+    let with_tails = |lo: Option<(f64, usize)>, middle: Vec<f64>, hi: Option<(f64, usize)>| -> Vec<f64> {
+        let mut edges = Vec::new();
+        if let Some((end, parts)) = lo {
+            edges.extend(even(end, middle[0], parts).into_iter().take(parts));
+        }
+        edges.extend(&middle);
+        if let Some((end, parts)) = hi {
+            edges.extend(even(middle[middle.len() - 1], end, parts).into_iter().skip(1));
+        }
+        edges
+    };
+    match law {
+        Standard::Normal => {
+            let edges = with_tails(Some((-9.0, 4)), inner(&normal::quantile), Some((9.0, 4)));
+            piecewise(&edges, m, normal::density)
+        }
+        Standard::Uniform => piecewise(&even(0.0, 1.0, n.div_ceil(m).max(4)), m, |_| 1.0),
+        Standard::Exponential => {
+            let mut middle = vec![0.0];
+            middle.extend(inner(&|u: f64| -(-u).ln_1p()));
+            piecewise(&with_tails(None, middle, Some((44.0, 7))), m, |x| (-x).exp())
+        }
+        Standard::Gumbel => {
+            let middle = inner(&|u: f64| -(-u.ln()).ln());
+            let edges = with_tails(Some((GUMBEL.0, 2)), middle, Some((GUMBEL.1, 7)));
+            piecewise(&edges, m, |x| (-x - (-x).exp()).exp())
+        }
+    }
+}
+
 fn symmetrise(nodes: &mut [f64], weights: &mut [f64]) {
     let n = nodes.len();
     for i in 0..n / 2 {
@@ -196,6 +338,71 @@ mod tests {
         assert!((integral(&f64::exp) - (3f64.exp() - 1f64.exp())).abs() < 1e-9);
         let single = gauss_legendre(1, 0.0, 2.0);
         assert_eq!((single.nodes[0], single.weights[0]), (1.0, 2.0));
+    }
+
+    fn moment(rule: &Rule, k: i32) -> f64 {
+        rule.nodes.iter().zip(&rule.weights).map(|(x, w)| w * x.powi(k)).sum()
+    }
+
+    #[test]
+    fn exponential_and_gumbel_rules_have_the_moments_of_their_laws() {
+        let (mean, variance) = (0.577_215_664_901_532_9, std::f64::consts::PI.powi(2) / 6.0);
+        for n in [2, 3, 5, 20, 60, 200] {
+            let e = gauss_laguerre(n);
+            for (k, right) in [(0, 1.0), (1, 1.0), (2, 2.0), (3, 6.0)] {
+                assert!((moment(&e, k) / right - 1.0).abs() < 1e-9, "{n} {k} {}", moment(&e, k));
+            }
+            let g = gauss_gumbel(n);
+            assert!((moment(&g, 1) - mean).abs() < 1e-9, "{n} {}", moment(&g, 1));
+            assert!((moment(&g, 2) - mean * mean - variance).abs() < 1e-8, "{n}");
+            let h = gauss_hermite(n);
+            assert!(
+                (moment(&h, 2) - 1.0).abs() < 1e-9 && h.nodes.iter().all(|x| x.is_finite()),
+                "{n}"
+            );
+        }
+        assert_eq!(gauss_laguerre(1).nodes, vec![1.0]);
+    }
+
+    #[test]
+    fn rules_between_quantiles_have_moments_and_follow_kinks() {
+        use std::f64::consts::{E, PI};
+        let g = 0.577_215_664_901_532_9;
+        for (law, mean, second, positive) in [
+            (Standard::Normal, 0.0, 1.0, 1.0 / (2.0 * PI).sqrt()),
+            (Standard::Uniform, 0.5, 1.0 / 3.0, 0.5 - 0.5 * 0.0),
+            (Standard::Exponential, 1.0, 2.0, 1.0),
+            (Standard::Gumbel, g, g * g + PI * PI / 6.0, f64::NAN),
+        ] {
+            for n in [40, 128, 800] {
+                let rule = between_quantiles(law, n);
+                assert!((moment(&rule, 0) - 1.0).abs() < 1e-12);
+                assert!(
+                    (moment(&rule, 1) - mean).abs() < 1e-6,
+                    "{law:?} {n} {}",
+                    moment(&rule, 1)
+                );
+                assert!(
+                    (moment(&rule, 2) - second).abs() < 1e-4,
+                    "{law:?} {n} {}",
+                    moment(&rule, 2)
+                );
+                let kink: f64 = rule.nodes.iter().zip(&rule.weights).map(|(x, w)| w * x.max(0.0)).sum();
+                assert!(
+                    positive.is_nan() || (kink - positive).abs() < 2e-3,
+                    "{law:?} {n} {kink}"
+                );
+            }
+        }
+        // E max(x - 1, 0) of the exponential law is 1 / e.
+        let rule = between_quantiles(Standard::Exponential, 800);
+        let over: f64 = rule
+            .nodes
+            .iter()
+            .zip(&rule.weights)
+            .map(|(x, w)| w * (x - 1.0).max(0.0))
+            .sum();
+        assert!((over - 1.0 / E).abs() < 1e-5, "{over}");
     }
 
     #[test]

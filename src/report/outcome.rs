@@ -44,6 +44,21 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
         facts.push(("steady state".into(), shown.join(", ")));
     }
     for d in &s.discretised {
+        if let Some((asked, obtained)) = d.mean {
+            facts.push((
+                format!("integral over {}", d.name),
+                format!(
+                    "{} ({} nodes): mean asked {} obtained {}, sd asked {} obtained {}",
+                    d.method,
+                    d.links,
+                    number::compact(asked),
+                    number::compact(obtained),
+                    number::compact(d.asked.0),
+                    number::compact(d.obtained.0),
+                ),
+            ));
+            continue;
+        }
         facts.push((
             format!("chain of {}", d.name),
             format!(

@@ -8,11 +8,13 @@
 mod axes;
 mod compiler;
 mod conduct;
+pub mod expectation;
 mod information;
 mod noise;
 mod shocks;
 
-use super::problem::{DecisionProblem, Lanes, Outcome, Spec, StateKind};
+use super::bellman::{At, Bellman, CHANCE, FEASIBLE, Interpolation, Scratch};
+use super::problem::{ActionKind, DecisionProblem, Lanes, Outcome, Spec, StateKind};
 use crate::check::model::{Model, Otherwise, Space, Then};
 use crate::diag::{Diagnostic, Span};
 use crate::graph::{InputKind, NodeId, Op};
@@ -59,21 +61,28 @@ pub struct Decision {
     no_derivative: Option<String>,
     /// The prices that are found inside the period, and where: the outcome's last number is then how that ended.
     markets: Option<(String, Span)>,
+    /// The draws whose chances move, and where the first is declared.
+    moving: (String, Span),
+    /// What should be known about the chains that stand for shocks.
+    pub warnings: Vec<Diagnostic>,
 }
 
-/// A continuous shock and the chain that stands for it.
+/// A continuous shock and the chain that stands for it, or a continuous noise and the rule that integrates it.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Discretised {
     /// Its name.
     pub name: String,
     /// The method.
     pub method: String,
-    /// Links.
+    /// Links, or nodes of a rule of integration.
     pub links: usize,
     /// (sd, first autocorrelation) asked for.
     pub asked: (f64, f64),
     /// Those of the chain.
     pub obtained: (f64, f64),
+    /// Mean asked for and mean obtained of an independent draw that is integrated by a rule; chains have none.
+    #[serde(default)]
+    pub mean: Option<(f64, f64)>,
 }
 
 /// Where each group of inputs begins.
@@ -100,6 +109,18 @@ struct Programs {
     factors: Vec<Option<Program<f64>>>,
     consumption: Option<Program<f64>>,
 }
+
+/// Evaluations that a look at moving chances may take.
+const CHECKED: usize = 400_000;
+
+/// Most links of the joint chain when independent draws are made finer, most grid points with all shocks counted.
+const LINKS: f64 = 200.0;
+const STATES: f64 = 60_000.0;
+/// Most joint nodes of noises when they are made finer, most branches from all grid points.
+const NODES: f64 = 1000.0;
+const BRANCHES: f64 = 2_000_000.0;
+/// Fewer nodes than these are no better between quantiles.
+const FEW: usize = 24;
 
 thread_local! {
     static WORKSPACE: RefCell<Workspace<f64>> = RefCell::new(Workspace::default());
@@ -129,7 +150,156 @@ fn deciders(model: &Model) -> Result<Vec<usize>, Diagnostic> {
 impl Decision {
     /// Builds the problem of a model.
     pub fn new(model: &Model, options: &Options) -> Result<Decision, Diagnostic> {
-        Builder::start(model, options)?.finish()
+        let problem = Builder::start(model, options)?.finish()?;
+        problem.check_chances()?;
+        Ok(problem)
+    }
+
+    /// Whether chances that move are probabilities, at a sample of states and feasible actions that holds all ends.
+    fn check_chances(&self) -> Result<(), Diagnostic> {
+        let spec = &self.spec;
+        if !spec.chances_move {
+            return Ok(());
+        }
+        // Not every problem can be laid out on a grid; the solver says so in its own words.
+        let Ok(bellman) = Bellman::new(self, Interpolation::Linear) else {
+            return Ok(());
+        };
+        let nodes = bellman.nodes();
+        let (ns, na, nz) = (spec.states.len(), spec.actions.len(), bellman.shocks());
+        let combos: Vec<&Vec<f64>> = bellman
+            .combos
+            .iter()
+            .step_by(bellman.combos.len().div_ceil(64))
+            .collect();
+        let shares: usize = 3usize.pow(bellman.continuous.len().min(4) as u32);
+        let effort = bellman.noises.len() * combos.len() * shares * nz;
+        let most = (CHECKED / effort.max(1)).max(8);
+        let step = nodes.div_ceil(most).max(1);
+        let mut picked: Vec<usize> = (0..nodes).step_by(step).collect();
+        if picked.last() != Some(&(nodes - 1)) {
+            picked.push(nodes - 1);
+        }
+        let n = picked.len();
+        let mut states = vec![vec![0.0; n]; ns];
+        let mut x = vec![0.0; ns];
+        for (i, node) in picked.iter().enumerate() {
+            bellman.tensor.node(*node, &mut x);
+            states.iter_mut().zip(&x).for_each(|(s, x)| s[i] = *x);
+        }
+        let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+        let mut scratch = Scratch::default();
+        for shock in 0..nz {
+            let at = At { shock, time: 0 };
+            let lanes = Lanes {
+                states: &refs,
+                actions: &[],
+                shock,
+                noise: 0,
+                shock_next: shock,
+                time: 0,
+            };
+            let nc = bellman.continuous.len();
+            let (mut lo, mut hi) = (vec![vec![0.0; n]; nc], vec![vec![0.0; n]; nc]);
+            if nc > 0 {
+                let mut low: Vec<&mut [f64]> = lo.iter_mut().map(Vec::as_mut_slice).collect();
+                let mut high: Vec<&mut [f64]> = hi.iter_mut().map(Vec::as_mut_slice).collect();
+                self.bounds(&lanes, &mut low, &mut high);
+            }
+            for combo in &combos {
+                let mut open = vec![true; n];
+                for (f, &a) in bellman.finite.iter().enumerate() {
+                    let choices = match &spec.actions[a].kind {
+                        ActionKind::Finite { values, .. } => values.iter().position(|v| *v == combo[f]),
+                        ActionKind::Continuous => None,
+                    };
+                    let mut out = vec![1.0; n];
+                    if let Some(choice) = choices {
+                        self.allowed(&lanes, a, choice, &mut out);
+                    }
+                    open.iter_mut().zip(&out).for_each(|(o, m)| *o &= *m != 0.0);
+                }
+                for share in 0..shares {
+                    let mut actions = vec![vec![0.0; n]; na];
+                    for (f, &a) in bellman.finite.iter().enumerate() {
+                        actions[a].fill(combo[f]);
+                    }
+                    let mut rest = share;
+                    for (c, &a) in bellman.continuous.iter().enumerate() {
+                        let u = 0.5 * (rest % 3) as f64;
+                        rest /= 3;
+                        for i in 0..n {
+                            let (l, h) = (lo[c][i], hi[c][i]);
+                            open[i] &= l <= h;
+                            let inside = if l.is_finite() && h.is_finite() {
+                                l + u * (h - l)
+                            } else {
+                                l.max(0.0).min(h)
+                            };
+                            actions[a][i] = inside;
+                        }
+                    }
+                    let action_refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
+                    let mut feasible = open.clone();
+                    let mut total = vec![0.0; n];
+                    let mut worst = vec![0.0f64; n];
+                    for &(noise, weight) in &bellman.noises {
+                        bellman.evaluate(at, noise, shock, &refs, &action_refs, n, &mut scratch);
+                        for i in 0..n {
+                            let w = weight * scratch.chance[i];
+                            feasible[i] &= w == 0.0 || scratch.slack[i] >= FEASIBLE;
+                            total[i] += w;
+                            if !(w >= 0.0) || w > 1.0 + CHANCE {
+                                worst[i] = w;
+                            }
+                        }
+                    }
+                    let fault = |i: &usize| feasible[*i] && (worst[*i] != 0.0 || !((total[*i] - 1.0).abs() <= CHANCE));
+                    if let Some(i) = (0..n).find(fault) {
+                        return Err(self.no_chance(&bellman, at, picked[i], &actions, i, (worst[i], total[i])));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn no_chance(
+        &self,
+        bellman: &Bellman,
+        at: At,
+        node: usize,
+        actions: &[Vec<f64>],
+        i: usize,
+        (worst, total): (f64, f64),
+    ) -> Diagnostic {
+        let chosen: Vec<String> = self
+            .spec
+            .actions
+            .iter()
+            .zip(actions)
+            .map(|(axis, a)| match &axis.kind {
+                ActionKind::Finite { values, labels } => {
+                    let k = values.iter().position(|v| *v == a[i]).unwrap_or(values.len());
+                    format!("{} = {}", axis.name, labels.get(k).map_or("?", String::as_str))
+                }
+                ActionKind::Continuous => format!("{} = {}", axis.name, a[i]),
+            })
+            .collect();
+        let what = if worst == 0.0 {
+            format!("they add up to {total}")
+        } else {
+            format!("one is {worst}")
+        };
+        let place = super::value_iteration::describe(bellman, at, node);
+        let d = Diagnostic::error(
+            "E0970",
+            format!("the chances of {} are no probabilities: {what}", self.moving.0),
+        )
+        .at(self.moving.1, "its probabilities move")
+        .note(format!("at {place}, {}", chosen.join(", ")))
+        .hint("keep it between 0 and 1 wherever actions are feasible: clamp(.., 0, 1), or narrower bounds");
+        d
     }
 
     /// Mutable access to the problem's description (tests of grids).
@@ -432,7 +602,7 @@ impl<'m> Builder<'m> {
         self.bind();
         self.rules()?;
         let mut discretised = Vec::new();
-        let laws = self.laws(&mut discretised)?;
+        let mut laws = self.laws(&mut discretised)?;
         let mut noise = self.quadratures()?;
         // What nobody sees and what tells nothing about the future is a noise to whoever decides.
         let seen = information::Seen::of(model, &self.agents);
@@ -443,11 +613,18 @@ impl<'m> Builder<'m> {
             Vec::new()
         };
         let draws = noise.len();
-        noise.extend(unseen.iter().map(|k| noise::Quadrature {
-            input: laws[*k].now,
-            nodes: laws[*k].carried.clone(),
-            weights: laws[*k].matrices[0][0].clone(),
-            moving: None,
+        noise.extend(unseen.iter().map(|k| {
+            noise::Quadrature {
+                input: laws[*k].now,
+                nodes: laws[*k].carried.clone(),
+                weights: laws[*k].matrices[0][0].clone(),
+                moving: None,
+                noise: None,
+                continuous: laws[*k]
+                    .open
+                    .as_ref()
+                    .map(|(d, said)| (d.family, *said, Some(d.args.clone()))),
+            }
         }));
 
         // Everything that pays, and everything that can stop.
@@ -524,7 +701,35 @@ impl<'m> Builder<'m> {
             .map(|k| laws[unseen[*k - draws]].name.clone())
             .collect();
         let hidden = hidden.iter().map(|h| information::name(model, *h)).collect();
+        let (axes, open_ends, automatic) = self.state_axes()?;
+        self.refine(
+            &mut laws,
+            &chainlets,
+            &mut noise,
+            &noises,
+            (&axes, &actions),
+            &everything,
+        );
+        let kept_noise: Vec<noise::Quadrature> = noises.iter().map(|k| noise[*k].clone()).collect();
+        discretised.extend(chainlets.iter().filter_map(|k| noise::draw_moments(&laws[*k])));
+        discretised.extend(self.quadrature_moments(&kept_noise));
         let chain = joint(&laws, &chainlets)?;
+        let movers: Vec<&crate::check::model::Noise> = kept_noise
+            .iter()
+            .filter(|q| q.moving.is_some())
+            .filter_map(|q| q.noise.map(|k| &model.noises[k]))
+            .collect();
+        let mut names: Vec<String> = movers.iter().map(|m| format!("`{}`", m.name)).collect();
+        names.dedup();
+        let moving = (
+            names.join(", "),
+            movers.first().map_or_else(Default::default, |m| m.span),
+        );
+        let warnings = if self.options.deterministic {
+            Vec::new()
+        } else {
+            far_chains(model, &discretised)?
+        };
         let (noise_nodes, noise_weights, chance) = self.joint_noise(&noise, &noises)?;
         let shock_ids: Vec<Id> = chainlets.iter().map(|k| laws[*k].now).collect();
         let next_ids: Vec<Id> = chainlets.iter().map(|k| laws[*k].next).collect();
@@ -538,7 +743,6 @@ impl<'m> Builder<'m> {
         let lasts = discount_value != Some(0.0) && self.discounts();
         let ends_somewhere = self.unroll.dag.as_const(end) != Some(0.0);
 
-        let (axes, open_ends, automatic) = self.state_axes()?;
         let action_ids: Vec<Id> = actions.iter().map(|a| a.id).collect();
         let action_is_next_state = match (states_now.len(), action_ids.as_slice()) {
             (1, [a]) if next[0] == *a => Some((0, 0)),
@@ -759,6 +963,8 @@ impl<'m> Builder<'m> {
             unseen,
             no_derivative,
             markets,
+            moving,
+            warnings,
         })
     }
 
@@ -828,6 +1034,90 @@ impl<'m> Builder<'m> {
             for k in draws {
                 drawn.insert(k);
                 needed.extend(noise[k].moving);
+            }
+        }
+    }
+
+    /// Gives draws whose nodes the file leaves open finer rules where a Gauss rule would lie: Gauss rules are exact for smooth
+    /// functions and wrong by per cents for those with kinks and jumps, and finite choices make kinks in the value.
+    fn refine(
+        &self,
+        laws: &mut [shocks::Chainlet],
+        chainlets: &[usize],
+        noise: &mut [noise::Quadrature],
+        noises: &[usize],
+        (axes, actions): (&[super::problem::StateAxis], &[axes::Choice]),
+        read: &[Id],
+    ) {
+        let dag = &self.unroll.dag;
+        let rough = |input: Id| has_steps(dag, read, &[input]) || has_kinks(dag, read, &[input]);
+        let choices = actions.iter().any(|a| !a.continuous() && a.axis.taste.is_none());
+        let size: f64 = axes
+            .iter()
+            .map(|a| match &a.kind {
+                StateKind::Continuous { grid, .. } => grid.len() as f64,
+                StateKind::Integer { lo, hi } => (hi - lo + 1) as f64,
+            })
+            .product();
+        // Shocks first: their links multiply the states.
+        let open: Vec<usize> = chainlets
+            .iter()
+            .copied()
+            .filter(|k| {
+                matches!(laws[*k].open, Some((_, false))) && (choices || rough(laws[*k].now) || rough(laws[*k].next))
+            })
+            .collect();
+        let fixed: f64 = chainlets
+            .iter()
+            .filter(|k| !open.contains(k))
+            .map(|k| laws[*k].values.len() as f64)
+            .product();
+        let room = (LINKS / fixed)
+            .min(STATES / size / fixed)
+            .powf(1.0 / open.len().max(1) as f64);
+        for k in open {
+            let law = &mut laws[k];
+            if let Some((d, _)) = &law.open
+                && room as usize > FEW
+                && let Some(rule) = crate::check::law::fine(d.family, room as usize)
+            {
+                let scaled = |e: &f64| crate::check::law::scaled(d.family, &d.args, *e);
+                law.values = rule.nodes.iter().map(scaled).collect();
+                law.carried = law.values.clone();
+                law.matrices = vec![vec![rule.weights; law.values.len()]];
+            }
+        }
+        let links: f64 = chainlets.iter().map(|k| laws[*k].values.len() as f64).product();
+        let open: Vec<(usize, bool)> = noises
+            .iter()
+            .copied()
+            .filter(|k| matches!(noise[*k].continuous, Some((_, false, _))))
+            .map(|k| (k, rough(noise[k].input)))
+            .filter(|(_, rough)| *rough || choices)
+            .collect();
+        let fixed: f64 = noises
+            .iter()
+            .filter(|k| !open.iter().any(|(o, _)| o == *k))
+            .map(|k| noise[*k].nodes.len() as f64)
+            .product();
+        let room = (NODES / fixed)
+            .min(BRANCHES / size / links / fixed)
+            .powf(1.0 / open.len().max(1) as f64);
+        for (k, rough) in open {
+            let nodes = if rough { room } else { room.min(64.0) } as usize;
+            let q = &mut noise[k];
+            if let Some((family, _, args)) = q.continuous.clone()
+                && nodes > FEW
+                && let Some(rule) = crate::check::law::fine(family, nodes)
+            {
+                q.nodes = match (q.noise, args) {
+                    (None, Some(args)) => {
+                        let scaled = |e: &f64| crate::check::law::scaled(family, &args, *e);
+                        rule.nodes.iter().map(scaled).collect()
+                    }
+                    _ => rule.nodes,
+                };
+                q.weights = rule.weights;
             }
         }
     }
@@ -989,6 +1279,43 @@ fn elsewhere(dag: &mut crate::kernel::dag::Dag, what: Id, states: &[Id]) -> Id {
     let one = dag.constant(1.0);
     let map = states.iter().map(|s| (*s, dag.add(*s, one))).collect();
     dag.substitute(&[what], &map)[0]
+}
+
+/// Chains that miss the process they stand for: by so much that nothing moves (an error), or by enough to be said.
+fn far_chains(model: &Model, discretised: &[Discretised]) -> Result<Vec<Diagnostic>, Diagnostic> {
+    let mut out = Vec::new();
+    for d in discretised.iter().filter(|d| d.mean.is_none() && d.links > 1) {
+        let span = model.shocks.iter().find(|s| s.name == d.name).map(|s| s.span);
+        let last = d.name.rsplit('.').next().unwrap_or(&d.name);
+        let said = |d: &Discretised| {
+            format!(
+                "{} with {} links: standard deviation {:.5} (asked {:.5}), autocorrelation {:.5} (asked {:.5})",
+                d.method, d.links, d.obtained.0, d.asked.0, d.obtained.1, d.asked.1
+            )
+        };
+        let hint = format!("chain.{last} = rouwenhorst({}), or more links", d.links);
+        // Shares of a deviation that are forgotten in a period.
+        let (asked, obtained) = (1.0 - d.asked.1, 1.0 - d.obtained.1);
+        if obtained < 0.01 * asked {
+            let mut e = Diagnostic::error("E0820", format!("the chain of `{}` never moves", d.name))
+                .note(said(d))
+                .hint(hint);
+            if let Some(span) = span {
+                e = e.at(span, "this shock");
+            }
+            return Err(e);
+        }
+        if (d.obtained.0 / d.asked.0 - 1.0).abs() > 0.2 || obtained < 0.5 * asked || obtained > 2.0 * asked {
+            let mut w = Diagnostic::warning("W0820", format!("the chain of `{}` is far from its process", d.name))
+                .note(said(d))
+                .hint(hint);
+            if let Some(span) = span {
+                w = w.at(span, "this shock");
+            }
+            out.push(w);
+        }
+    }
+    Ok(out)
 }
 
 /// The dotted name of an element, with its indices where there is more than one.

@@ -1,20 +1,22 @@
 //! One-shot games: everybody chooses once, numbers in intervals, and is paid.
 //!
 //! *Nash*: each member's first-order condition `d r_i / d a_i = 0` for all own actions; *joint*: those of the sum of rewards
-//! over all members' actions. Newton's method from many starts with derivatives of the unrolled model, then a global check:
-//! along each own action no point of a fine scan may pay more. Several solutions or none are errors. States stand at their
-//! starts, shocks and noises at their means; if a reward varies with a state there is no one-shot game without more said.
+//! over all members' actions. Rewards are expected ones: shocks by their stationary law, noises by quadrature; states stand at
+//! their starts. Newton's method from many starts, and from where replies in turn lead: rewards may be flat over most of the
+//! intervals (a price of zero), so replies scan them evenly and by powers of ten. Then a global check: along each own action
+//! no point of a fine scan may pay more; at a corner that is the whole condition. Several solutions or none are errors. What
+//! somebody knows that others do not (an own shock) makes a game of incomplete information, which this is not.
 //! Reference: Fudenberg and Tirole (1991), *Game Theory*, chapter 1.
 
+use super::decision::expectation::Expectation;
 use crate::check::Model;
 use crate::check::model::Space;
 use crate::diag::Diagnostic;
-use crate::graph::{InputKind, Op};
-use crate::kernel::dag::{Dag, Id};
+use crate::graph::Op;
+use crate::kernel::dag::{Dag, Expr, Id};
 use crate::kernel::differentiate::derivative;
-use crate::kernel::unroll::Unroll;
 use crate::num::fixed_point::{Equations, NewtonOptions, newton};
-use crate::num::optimise::spread;
+use crate::num::optimise::{brent, spread};
 
 /// Whose reward each action maximises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,10 @@ pub enum Conduct {
 const STARTS: usize = 40;
 /// Points of the scan along each own action.
 const SCAN: usize = 400;
+/// Points of the scan of a reply, evenly and by powers of ten from either end.
+const REPLY: (usize, usize) = (40, 24);
+/// Rounds of replies in turn.
+const ROUNDS: usize = 200;
 /// Relative gain from a deviation that is put down to rounding.
 const GAIN: f64 = 1e-9;
 
@@ -42,6 +48,10 @@ struct Game {
     conditions: Vec<Id>,
     jacobian: Vec<Vec<Id>>,
     names: Vec<String>,
+    /// What chance may bring: inputs it sets, their values with weights.
+    chance: Vec<u32>,
+    outcomes: Vec<(Vec<f64>, f64)>,
+    inputs: usize,
 }
 
 /// The values of an action (or of anything named like it) in the one-shot game, one a member.
@@ -64,8 +74,24 @@ pub fn solve(model: &Model, target: &str, conduct: Conduct) -> Result<Vec<f64>, 
         };
         let report = newton(&mut game, &x, &lo, &hi, &options);
         let settled = report.converged || report.residual < 1e-10;
-        if settled && game.is_best(&report.x) && !found.iter().any(|f| near(f, &report.x)) {
+        if settled && !found.iter().any(|f| near(f, &report.x, 1e-7)) && game.is_best(&report.x) {
             found.push(report.x);
+        }
+    }
+    // Replies in turn reach what Newton's method cannot: rewards that are flat at most starts, kinks, corners.
+    for share in [0.5, 0.1, 0.01, 1e-4, 0.9] {
+        let x: Vec<f64> = (0..n).map(|i| game.lo[i] + share * (game.hi[i] - game.lo[i])).collect();
+        let Some(x) = game.replies(x) else { continue };
+        let (lo, hi) = (game.lo.clone(), game.hi.clone());
+        let options = NewtonOptions {
+            tolerance: 1e-12,
+            ..NewtonOptions::default()
+        };
+        let report = newton(&mut game, &x, &lo, &hi, &options);
+        let polished = (report.converged || report.residual < 1e-10) && near(&report.x, &x, 1e-3);
+        let x = if polished { report.x } else { x };
+        if !found.iter().any(|f| near(f, &x, 1e-5)) && game.is_best(&x) {
+            found.push(x);
         }
     }
     let chosen = match found.as_slice() {
@@ -73,9 +99,12 @@ pub fn solve(model: &Model, target: &str, conduct: Conduct) -> Result<Vec<f64>, 
         [] => {
             return Err(Diagnostic::error(
                 "E0917",
-                "the one-shot game has no equilibrium inside the bounds of the actions",
+                "no equilibrium of the one-shot game was found within the bounds of the actions",
             )
-            .hint("widen the bounds; a corner or a mixed equilibrium is not found by this solver"));
+            .note("neither first-order conditions nor replies in turn settle where nobody gains by deviating")
+            .hint(
+                "give the benchmark as a number, --set NAME=..; equilibria in mixed strategies are outside this solver",
+            ));
         }
         several => {
             let mut d = Diagnostic::error("E0918", format!("the one-shot game has {} equilibria", several.len()));
@@ -108,42 +137,61 @@ pub fn solve(model: &Model, target: &str, conduct: Conduct) -> Result<Vec<f64>, 
     Ok(out)
 }
 
-fn near(a: &[f64], b: &[f64]) -> bool {
-    a.iter().zip(b).all(|(x, y)| (x - y).abs() <= 1e-7 * (1.0 + x.abs()))
+fn near(a: &[f64], b: &[f64], within: f64) -> bool {
+    a.iter().zip(b).all(|(x, y)| (x - y).abs() <= within * (1.0 + x.abs()))
+}
+
+/// A shock of a member's own that it sees and others do not makes a game of incomplete information.
+fn private(model: &Model, expectation: &mut Expectation, rewards: &[Id]) -> Result<(), Diagnostic> {
+    let g = &model.graph;
+    for agent in model.agents.iter().filter(|a| !a.actions.is_empty()) {
+        for seen in agent.observation.iter().filter_map(|o| o.shock) {
+            let shock = &model.shocks[seen];
+            let node = g.nodes.iter().position(|n| n.op == Op::Input(shock.input));
+            let ids = match node {
+                Some(n) => expectation
+                    .unroll
+                    .node(crate::graph::NodeId(n as u32))
+                    .unwrap_or_default(),
+                None => Vec::new(),
+            };
+            let read = expectation.unroll.dag.reachable(rewards);
+            let matters = ids.iter().any(|id| read.get(id.0 as usize) == Some(&true));
+            if shock.owner.is_some() && matters {
+                return Err(Diagnostic::error(
+                    "E0821",
+                    format!("`{}` is private information: the one-shot game is one of incomplete information", shock.name),
+                )
+                .at(shock.span, "its owner sees it, others do not")
+                .hint("this solver finds equilibria in numbers, not in functions of what one knows; give the benchmark as a number: --set NAME=.., or draw it as a noise, after everybody has acted"));
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Game {
     fn new(model: &Model, conduct: Conduct) -> Result<Game, Diagnostic> {
         let g = &model.graph;
-        let mut u = Unroll::new(g);
-        let mut inputs = 0u32;
-        for (i, input) in g.inputs.iter().enumerate() {
-            let n = g.elements(&input.shape);
-            let ids: Vec<Id> = match input.kind {
-                InputKind::Param(p) if p < model.params.len() => {
-                    model.params[p].values.iter().map(|x| u.dag.constant(*x)).collect()
-                }
-                InputKind::Noise(_) => vec![u.dag.constant(0.5); n],
-                InputKind::Shock(_) | InputKind::ShockNext(_) | InputKind::Time => vec![u.dag.constant(0.0); n],
-                _ => (0..n)
-                    .map(|_| {
-                        inputs += 1;
-                        u.dag.input(inputs - 1)
-                    })
-                    .collect(),
-            };
-            u.bind(crate::graph::InputId(i as u32), ids);
-        }
+        let mut expectation = Expectation::new(model)?;
+        let u = &mut expectation.unroll;
         let fail = |e: crate::kernel::lower::LowerError| Diagnostic::error("E0810", e.to_string());
         let mut actions = Vec::new();
         let (mut lo, mut hi, mut names, mut owner) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        // States stand at their starts.
         let mut state_ids = Vec::new();
         for s in &model.states {
             if let Some(n) = g.nodes.iter().position(|n| n.op == Op::Input(s.input)) {
-                state_ids.extend(u.node(crate::graph::NodeId(n as u32)).map_err(fail)?);
+                let start = s.start.and_then(|n| g.nodes[n.0 as usize].domain.as_point());
+                for id in u.node(crate::graph::NodeId(n as u32)).map_err(fail)? {
+                    state_ids.push((id, start, s));
+                }
             }
         }
-        for a in &model.actions {
+        for (k, a) in model.actions.iter().enumerate() {
+            if model.agents[a.owner].rules.iter().any(|(r, _)| *r == k) {
+                continue;
+            }
             let Some(n) = g.nodes.iter().position(|n| n.op == Op::Input(a.input)) else {
                 continue;
             };
@@ -186,16 +234,41 @@ impl Game {
                 }
             });
         }
-        let mut dag = u.dag;
-        let everything: Vec<Id> = rewards.iter().flatten().copied().collect();
-        let read = dag.reachable(&everything);
-        if state_ids.iter().any(|s| read[s.0 as usize]) {
-            return Err(
-                Diagnostic::error("E0810", "rewards of the one-shot game vary with a state").hint(
-                    "give the benchmark as a number: --set NAME=.., or write the static game as a model of its own",
-                ),
-            );
+        let flat: Vec<Id> = rewards.iter().flatten().copied().collect();
+        let outcomes = expectation.outcomes(&flat)?;
+        private(model, &mut expectation, &flat)?;
+        let mut dag = expectation.unroll.dag;
+        if let Some(chance) = outcomes.chance {
+            for r in rewards.iter_mut().flatten() {
+                *r = dag.mul(chance, *r);
+            }
         }
+        let mut stand = std::collections::HashMap::new();
+        let read = dag.reachable(&rewards.iter().flatten().copied().collect::<Vec<Id>>());
+        for (id, start, state) in state_ids {
+            match start {
+                Some(x) => {
+                    let x = dag.constant(x);
+                    stand.insert(id, x);
+                }
+                None if read[id.0 as usize] => {
+                    return Err(Diagnostic::error(
+                        "E0810",
+                        format!(
+                            "rewards of the one-shot game vary with `{}`, whose first value is not one number",
+                            state.name
+                        ),
+                    )
+                    .at(state.span, "read by a reward")
+                    .hint("give it a `start` that is a number, or the benchmark itself: --set NAME=.."));
+                }
+                None => {}
+            }
+        }
+        for r in &mut rewards {
+            *r = dag.substitute(r, &stand);
+        }
+        let everything: Vec<Id> = rewards.iter().flatten().copied().collect();
         let mut total = dag.constant(0.0);
         for r in &everything {
             total = dag.add(total, *r);
@@ -216,7 +289,21 @@ impl Game {
         let jacobian = (0..conditions.len())
             .map(|i| columns.iter().map(|c| c[i]).collect())
             .collect();
+        let number = |id: &Id| match dag.expr(*id) {
+            Expr::Input(i) => Some(i),
+            _ => None,
+        };
+        let chance: Vec<u32> = outcomes.inputs.iter().filter_map(number).collect();
+        let inputs = chance
+            .iter()
+            .copied()
+            .chain(actions.iter().filter_map(number))
+            .max()
+            .map_or(0, |m| m as usize + 1);
         Ok(Game {
+            chance,
+            outcomes: outcomes.nodes,
+            inputs,
             dag,
             actions,
             lo,
@@ -228,27 +315,85 @@ impl Game {
         })
     }
 
-    /// The values of expressions at a profile of actions.
+    /// The expected values of expressions at a profile of actions.
     fn at(&self, outputs: &[Id], x: &[f64]) -> Vec<f64> {
-        let most = self
-            .actions
-            .iter()
-            .filter_map(|a| {
-                if let crate::kernel::dag::Expr::Input(i) = self.dag.expr(*a) {
-                    Some(i)
-                } else {
-                    None
-                }
-            })
-            .max()
-            .unwrap_or(0);
-        let mut inputs = vec![f64::NAN; most as usize + 1];
+        let mut inputs = vec![f64::NAN; self.inputs];
         for (a, v) in self.actions.iter().zip(x) {
-            if let crate::kernel::dag::Expr::Input(i) = self.dag.expr(*a) {
+            if let Expr::Input(i) = self.dag.expr(*a) {
                 inputs[i as usize] = *v;
             }
         }
-        self.dag.evaluate(outputs, &inputs)
+        let mut sum = vec![0.0; outputs.len()];
+        for (values, w) in &self.outcomes {
+            for (i, v) in self.chance.iter().zip(values) {
+                inputs[*i as usize] = *v;
+            }
+            for (s, v) in sum.iter_mut().zip(self.dag.evaluate(outputs, &inputs)) {
+                *s += w * v;
+            }
+        }
+        sum
+    }
+
+    /// A point of an own action's interval by its place in the scan: evenly, then by powers of ten from either end.
+    fn scan(&self, i: usize, even: usize, powers: usize) -> Vec<f64> {
+        let (lo, hi) = (self.lo[i], self.hi[i]);
+        let width = hi - lo;
+        let mut out: Vec<f64> = (0..=even).map(|k| lo + width * k as f64 / even as f64).collect();
+        for k in 1..=powers {
+            let part = width * 10f64.powf(-(k as f64) / 4.0);
+            out.extend([lo + part, hi - part]);
+        }
+        out.sort_by(f64::total_cmp);
+        out
+    }
+
+    /// Everybody replies in turn until nobody moves; `None` if it does not end.
+    fn replies(&self, mut x: Vec<f64>) -> Option<Vec<f64>> {
+        for _ in 0..ROUNDS {
+            let mut moved: f64 = 0.0;
+            for i in 0..x.len() {
+                let mut y = x.clone();
+                let mut pays = |v: f64| {
+                    y[i] = v;
+                    let p = self.at(&self.payoff[i..=i], &y)[0];
+                    if p.is_nan() { f64::NEG_INFINITY } else { p }
+                };
+                let points = self.scan(i, REPLY.0, REPLY.1);
+                let here = pays(x[i]);
+                let mut best = (x[i], here);
+                let mut place = None;
+                for (k, p) in points.iter().enumerate() {
+                    let v = pays(*p);
+                    if v > best.1 {
+                        best = (*p, v);
+                        place = Some(k);
+                    }
+                }
+                let (lo, hi) = match place {
+                    Some(k) => (points[k.saturating_sub(1)], points[(k + 1).min(points.len() - 1)]),
+                    None => {
+                        let k = points.partition_point(|p| *p < x[i]);
+                        (points[k.saturating_sub(1)], points[(k + 1).min(points.len() - 1)])
+                    }
+                };
+                let (u, v) = brent(&mut pays, lo, hi, 1e-10);
+                // An end of the interval may be as good as what a search inside can find.
+                for (p, w) in [(u, v), (lo, pays(lo)), (hi, pays(hi))] {
+                    if w > best.1 {
+                        best = (p, w);
+                    }
+                }
+                if best.1 > here {
+                    moved = moved.max((best.0 - x[i]).abs() / (1.0 + x[i].abs()));
+                    x[i] = best.0;
+                }
+            }
+            if moved < 1e-8 {
+                return Some(x);
+            }
+        }
+        None
     }
 
     /// Whether no own action pays more anywhere along its interval.
@@ -256,8 +401,8 @@ impl Game {
         for i in 0..x.len() {
             let here = self.at(&self.payoff[i..=i], x)[0];
             let mut y = x.to_vec();
-            for k in 0..=SCAN {
-                y[i] = self.lo[i] + (self.hi[i] - self.lo[i]) * k as f64 / SCAN as f64;
+            for point in self.scan(i, SCAN, REPLY.1) {
+                y[i] = point;
                 let there = self.at(&self.payoff[i..=i], &y)[0];
                 if there > here + GAIN * (1.0 + here.abs()) {
                     return false;

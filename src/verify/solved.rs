@@ -129,6 +129,7 @@ pub fn solve(
             linear: fell_back.is_some(),
         };
         let mut solution = run(&model, &problem, &method, start, progress).map_err(|d| vec![d])?;
+        solution.record.warnings.extend(problem.warnings.iter().cloned());
         match &fell_back {
             Some(said) => solution.record.warnings.insert(0, said.clone()),
             None => fell_back = solution.record.warnings.iter().find(|w| w.code == "W0908").cloned(),
@@ -518,7 +519,7 @@ fn reach(
                     }
                     let branch = if spec.next_uses_shock_next { later } else { shock };
                     bellman.evaluate(at, noise, branch, &refs, &acts, 1, &mut scratch);
-                    if scratch.end[0] != 0.0 {
+                    if scratch.end[0] != 0.0 || scratch.chance[0] == 0.0 {
                         continue;
                     }
                     let next: Vec<f64> = scratch.next.iter().map(|v| v[0]).collect();

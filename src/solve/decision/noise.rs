@@ -3,20 +3,55 @@
 //! The chance of a draw may read another draw: draws are then unrolled in the order of who reads whom, and the joint chance
 //! of a node is the product of each draw's chance at the node.
 
-use super::shocks::continuous_rule;
-use super::{Builder, cannot};
-use crate::check::model::{Family, Setting};
+use super::{Builder, Discretised, cannot};
+use crate::check::law;
+use crate::check::model::{Distribution, Family, Setting};
 use crate::diag::Diagnostic;
 use crate::graph::NodeId;
 use crate::kernel::dag::{Dag, Id};
 
 /// One noise element: its input, what it carries at each node, the weight of each node (numbers or expressions).
+#[derive(Clone)]
 pub(super) struct Quadrature {
     pub(super) input: Id,
     pub(super) nodes: Vec<f64>,
     pub(super) weights: Vec<f64>,
     /// The weight as an expression of the input, where it depends on the state.
     pub(super) moving: Option<Id>,
+    /// The noise of the model whose standard draw the input carries; `None` for a shock that nobody sees, by its value.
+    pub(super) noise: Option<usize>,
+    /// Behind continuous draws: the family, whether the file says how many nodes, and the parameters where they are numbers.
+    pub(super) continuous: Option<(Family, bool, Option<Vec<f64>>)>,
+}
+
+/// Nodes of a continuous draw unless the settings or kinks ask for others.
+pub(super) const DEFAULT_NODES: usize = 5;
+
+/// Asked and obtained moments of an independent draw.
+fn moments(name: String, d: &Distribution, values: &[f64], weights: &[f64]) -> Discretised {
+    let mean: f64 = values.iter().zip(weights).map(|(v, w)| v * w).sum();
+    let variance: f64 = values.iter().zip(weights).map(|(v, w)| w * (v - mean).powi(2)).sum();
+    let gauss = law::gauss(d.family, values.len()).is_some_and(|r| r.weights == weights);
+    Discretised {
+        name,
+        method: if gauss {
+            law::rule_name(d.family)
+        } else {
+            "between quantiles"
+        }
+        .into(),
+        links: values.len(),
+        mean: Some((law::mean(d), mean)),
+        asked: (law::sd(d.family, &d.args), 0.0),
+        obtained: (variance.sqrt(), 0.0),
+    }
+}
+
+/// Those of an independent shock.
+pub(super) fn draw_moments(chainlet: &super::shocks::Chainlet) -> Option<Discretised> {
+    let (d, _) = chainlet.open.as_ref()?;
+    let weights = chainlet.matrices.first()?.first()?;
+    Some(moments(chainlet.name.clone(), d, &chainlet.values, weights))
 }
 
 impl Builder<'_> {
@@ -37,6 +72,7 @@ impl Builder<'_> {
                 s.get(&format!("quadrature.{}", noise.name))
                     .or_else(|| s.get(&format!("quadrature.{last}")))
             });
+            let said = count.is_some();
             let count = match count {
                 Some(Setting::Number(n)) if *n >= 1.0 && n.fract() == 0.0 && *n <= 200.0 => *n as usize,
                 Some(_) => {
@@ -45,27 +81,127 @@ impl Builder<'_> {
                         format!("quadrature of `{}` needs a whole number of nodes", noise.name),
                     ));
                 }
-                None => 5,
+                None => DEFAULT_NODES,
             };
             match noise.family {
                 Family::Bernoulli | Family::UniformInt | Family::Discrete => {
-                    let made = self.finite_noise(noise, &base, n)?;
+                    let made = self.finite_noise(k, &base, n)?;
                     out.extend(made);
                 }
-                _ => {
-                    let (nodes, weights) = continuous_rule(noise.family, count);
+                Family::Normal | Family::Lognormal | Family::Uniform | Family::Exponential | Family::Gumbel => {
+                    let args = self.continuous_noise(noise, &base)?;
+                    let point = args.as_ref().is_some_and(|a| law::is_point(noise.family, a));
+                    let Some(rule) = law::gauss(
+                        noise.family,
+                        if point {
+                            1
+                        } else {
+                            fault!("quadrature.mean_only", 1, count)
+                        },
+                    ) else {
+                        return Err(
+                            cannot(format!("`{}` has no rule of integration", noise.name)).at(noise.span, "drawn")
+                        );
+                    };
                     for id in base.iter().take(n) {
                         out.push(Quadrature {
                             input: *id,
-                            nodes: nodes.clone(),
-                            weights: weights.clone(),
+                            nodes: rule.nodes.clone(),
+                            weights: rule.weights.clone(),
                             moving: None,
+                            noise: Some(k),
+                            continuous: Some((noise.family, said || point, args.clone())),
                         });
                     }
                 }
             }
         }
         Ok(out)
+    }
+
+    /// A continuous noise as an expression of its standard draw, which its input carries; its parameters where they are numbers.
+    fn continuous_noise(
+        &mut self,
+        noise: &crate::check::model::Noise,
+        base: &[Id],
+    ) -> Result<Option<Vec<f64>>, Diagnostic> {
+        let model = self.model;
+        let shape = &model.graph.nodes[noise.node.0 as usize].shape;
+        let to_base = crate::graph::shape::aligned(&model.graph, &model.draws[noise.draw].shape, shape);
+        let mut args: Vec<Vec<Id>> = Vec::new();
+        for a in &noise.args {
+            let ids = self.unrolled(*a)?;
+            let map = crate::graph::shape::aligned(&model.graph, &model.graph.nodes[a.0 as usize].shape, shape);
+            args.push(map.into_iter().map(|i| ids[i]).collect());
+        }
+        let mut values = Vec::new();
+        for e in 0..to_base.len() {
+            let draw = base[to_base[e]];
+            let dag = &mut self.unroll.dag;
+            values.push(match noise.family {
+                Family::Exponential | Family::Gumbel => dag.mul(args[0][e], draw),
+                Family::Uniform => {
+                    let width = dag.sub(args[1][e], args[0][e]);
+                    let part = dag.mul(width, draw);
+                    dag.add(args[0][e], part)
+                }
+                _ => {
+                    let part = dag.mul(args[1][e], draw);
+                    let x = dag.add(args[0][e], part);
+                    if noise.family == Family::Lognormal {
+                        dag.unary(crate::graph::Unary::Exp, x)
+                    } else {
+                        x
+                    }
+                }
+            });
+        }
+        self.unroll.replace(noise.node, values);
+        // One distribution if all elements have the same numbers.
+        let number = |ids: &[Id]| -> Option<f64> {
+            let first = self.unroll.dag.as_const(*ids.first()?)?;
+            ids.iter()
+                .all(|id| self.unroll.dag.as_const(*id) == Some(first))
+                .then_some(first)
+        };
+        Ok(args.iter().map(|ids| number(ids)).collect())
+    }
+
+    /// Asked and obtained moments of the draws kept: of the value where the parameters are numbers, else of the standard draw.
+    pub(super) fn quadrature_moments(&self, kept: &[Quadrature]) -> Vec<Discretised> {
+        let mut out: Vec<Discretised> = Vec::new();
+        for q in kept {
+            let Some(noise) = q.noise.map(|k| &self.model.noises[k]) else {
+                continue;
+            };
+            let Some((_, _, args)) = &q.continuous else { continue };
+            if q.nodes.len() < 2 || out.iter().any(|d| d.name == noise.name) {
+                continue;
+            }
+            let (args, name) = match args {
+                Some(a) => (a.clone(), noise.name.clone()),
+                None if noise.family == Family::Lognormal => (vec![0.0, 1.0], format!("{} (standard)", noise.name)),
+                None => {
+                    let standard = if noise.args.len() == 2 {
+                        vec![0.0, 1.0]
+                    } else {
+                        vec![1.0]
+                    };
+                    (standard, format!("{} (standard)", noise.name))
+                }
+            };
+            if out.iter().any(|d| d.name == name) {
+                continue;
+            }
+            let d = Distribution {
+                family: noise.family,
+                args,
+                table: Vec::new(),
+            };
+            let values: Vec<f64> = q.nodes.iter().map(|e| law::scaled(d.family, &d.args, *e)).collect();
+            out.push(moments(name, &d, &values, &q.weights));
+        }
+        out
     }
 
     /// The noises, each after those that its law reads: outcomes stand for a draw from there on.
@@ -102,14 +238,10 @@ impl Builder<'_> {
     }
 
     /// A finite noise by its outcomes: the base draw's input carries the number of the outcome.
-    fn finite_noise(
-        &mut self,
-        noise: &crate::check::model::Noise,
-        base: &[Id],
-        n: usize,
-    ) -> Result<Vec<Quadrature>, Diagnostic> {
+    fn finite_noise(&mut self, number: usize, base: &[Id], n: usize) -> Result<Vec<Quadrature>, Diagnostic> {
         use crate::graph::Binary as B;
         let model = self.model;
+        let noise = &model.noises[number];
         let shape = &model.graph.nodes[noise.node.0 as usize].shape;
         let element = |b: &mut Self, node: NodeId, e: usize| -> Result<Id, Diagnostic> {
             let ids = b.unrolled(node)?;
@@ -120,6 +252,7 @@ impl Builder<'_> {
         let draw_shape = &model.draws[noise.draw].shape;
         let to_base = crate::graph::shape::aligned(&model.graph, draw_shape, shape);
         let mut values = Vec::new();
+        let mut first: Vec<Option<Id>> = vec![None; base.len()];
         let mut out: Vec<Option<Quadrature>> = (0..base.len()).map(|_| None).collect();
         for e in 0..total {
             let j = base[to_base[e]];
@@ -180,6 +313,13 @@ impl Builder<'_> {
             };
             values.push(value);
             let k = to_base[e];
+            // One draw has one distribution: elements that share it cannot have chances of their own.
+            if first[k].is_some_and(|w| w != weight) {
+                return Err(cannot(format!("`{}` is one draw with several chances", noise.name))
+                    .at(noise.span, "each element has a chance of its own")
+                    .hint("declare one draw an element, with the set in brackets behind its name, as in `noise e[good] ~ ..`"));
+            }
+            first[k] = Some(weight);
             if out[k].is_none() {
                 // Weights that are numbers at every outcome stay outside the programs.
                 let mut numbers = Vec::new();
@@ -203,6 +343,8 @@ impl Builder<'_> {
                             weight
                         ))
                     },
+                    noise: Some(number),
+                    continuous: None,
                 });
             }
         }

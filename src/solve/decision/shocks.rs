@@ -1,10 +1,11 @@
 //! Shocks as finite chains: discretised where they are continuous, joined where there are several.
 
 use super::{Builder, Discretised, cannot, element_name};
+use crate::check::law;
 use crate::check::model::{Family, Process, Setting};
 use crate::diag::Diagnostic;
 use crate::kernel::dag::Id;
-use crate::num::{chain, normal, quadrature};
+use crate::num::chain;
 use crate::solve::problem::{JointChain, Links};
 use std::collections::BTreeSet;
 
@@ -24,6 +25,8 @@ pub(super) struct Chainlet {
     pub(super) matrices: Vec<Vec<Vec<f64>>>,
     /// Conditioning chainlets: (number, next?), the last fastest.
     pub(super) given: Vec<(usize, bool)>,
+    /// The continuous distribution behind an independent draw, and whether the file says how many links.
+    pub(super) open: Option<(crate::check::model::Distribution, bool)>,
 }
 
 impl Builder<'_> {
@@ -39,6 +42,10 @@ impl Builder<'_> {
             let n = self.mine(now.len(), &shock.shape);
             first[s] = out.len();
             let (values, matrices, given, carries_link) = self.law(s, discretised)?;
+            let open = match &shock.process {
+                Process::Iid(d) if values.len() > 1 => Some((d.clone(), self.said_chain(&shock.name).is_some())),
+                _ => None,
+            };
             for e in 0..n {
                 let mut conditions = Vec::new();
                 for (g, primed) in &given {
@@ -60,6 +67,7 @@ impl Builder<'_> {
                     continuous: !carries_link && continuous(&shock.process),
                     matrices: matrices.clone(),
                     given: conditions,
+                    open: open.clone(),
                 });
             }
         }
@@ -79,7 +87,7 @@ impl Builder<'_> {
                 }
                 Process::Ar1 { mean, .. } => *mean,
                 Process::RandomWalk { .. } | Process::Var1 { .. } => 0.0,
-                Process::Iid(d) => mean_of(d),
+                Process::Iid(d) => law::mean(d),
             };
             let n = self.elements(shock.node);
             let id = self.unroll.dag.constant(mean);
@@ -96,6 +104,15 @@ impl Builder<'_> {
         Ok(())
     }
 
+    /// What the settings say about the chain of a shock.
+    fn said_chain(&self, name: &str) -> Option<&Setting> {
+        let last = name.rsplit('.').next().unwrap_or(name);
+        let settings = self.model.solve_settings()?;
+        settings
+            .get(&format!("chain.{name}"))
+            .or_else(|| settings.get(&format!("chain.{last}")))
+    }
+
     #[allow(clippy::type_complexity)]
     fn law(
         &self,
@@ -103,13 +120,7 @@ impl Builder<'_> {
         discretised: &mut Vec<Discretised>,
     ) -> Result<(Vec<f64>, Vec<Vec<Vec<f64>>>, Vec<(usize, bool)>, bool), Diagnostic> {
         let shock = &self.model.shocks[s];
-        let last = shock.name.rsplit('.').next().unwrap_or(&shock.name);
-        let settings = self.model.solve_settings();
-        let said = settings.and_then(|x| {
-            x.get(&format!("chain.{}", shock.name))
-                .or_else(|| x.get(&format!("chain.{last}")))
-        });
-        let (method, args) = match said {
+        let (method, args) = match self.said_chain(&shock.name) {
             Some(Setting::Call(f, args)) => (
                 f.clone(),
                 args.iter()
@@ -135,6 +146,10 @@ impl Builder<'_> {
                 given,
                 ..
             } => Ok((values.clone(), matrices.clone(), given.clone(), true)),
+            // Without innovations there is one value.
+            Process::Ar1 { sigma, mean, .. } if *sigma == 0.0 => {
+                Ok((vec![*mean], vec![vec![vec![1.0]]], Vec::new(), false))
+            }
             Process::Ar1 { rho, sigma, mean } => {
                 let sd = chain::unconditional_sd(*rho, *sigma);
                 let made = match method.as_str() {
@@ -154,6 +169,7 @@ impl Builder<'_> {
                 })?;
                 discretised.push(Discretised {
                     name: shock.name.clone(),
+                    mean: None,
                     method,
                     links: n,
                     asked: (made.asked.sd, made.asked.autocorrelation),
@@ -162,9 +178,14 @@ impl Builder<'_> {
                 Ok((made.chain.values, vec![made.chain.transition], Vec::new(), false))
             }
             Process::Iid(d) => {
-                let rule = continuous_rule(d.family, n);
-                let values: Vec<f64> = rule.0.iter().map(|u| crate::check::law::quantile(d, *u)).collect();
-                Ok((values, vec![vec![rule.1.clone(); rule.1.len()]], Vec::new(), false))
+                let n = if law::is_point(d.family, &d.args) { 1 } else { n };
+                let Some(rule) = law::gauss(d.family, n) else {
+                    return Err(
+                        cannot(format!("`{}` has no rule of integration", shock.name)).at(shock.span, "this shock")
+                    );
+                };
+                let values: Vec<f64> = rule.nodes.iter().map(|e| law::scaled(d.family, &d.args, *e)).collect();
+                Ok((values, vec![vec![rule.weights; n]], Vec::new(), false))
             }
             Process::RandomWalk { .. } => Err(cannot(format!(
                 "`{}` is a random walk: it has no finite chain",
@@ -185,32 +206,6 @@ fn continuous(process: &Process) -> bool {
         Process::Chain { .. } => false,
         Process::Iid(d) => !matches!(d.family, Family::Bernoulli | Family::UniformInt | Family::Discrete),
         Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Var1 { .. } => true,
-    }
-}
-
-fn mean_of(d: &crate::check::model::Distribution) -> f64 {
-    let a = &d.args;
-    match d.family {
-        Family::Normal => a[0],
-        Family::Lognormal => (a[0] + 0.5 * a[1] * a[1]).exp(),
-        Family::Uniform | Family::UniformInt => 0.5 * (a[0] + a[1]),
-        Family::Bernoulli | Family::Exponential => a[0],
-        Family::Gumbel => 0.577_215_664_901_532_9 * a[0],
-        Family::Discrete => d.table.iter().map(|(v, p)| v * p).sum(),
-    }
-}
-
-/// Base draws and weights that stand for a continuous distribution.
-pub(super) fn continuous_rule(family: Family, n: usize) -> (Vec<f64>, Vec<f64>) {
-    match family {
-        Family::Normal | Family::Lognormal => {
-            let r = quadrature::gauss_hermite(fault!("quadrature.mean_only", 1, n));
-            (r.nodes.iter().map(|x| normal::cdf(*x)).collect(), r.weights)
-        }
-        _ => {
-            let r = quadrature::gauss_legendre(n.max(1), 0.0, 1.0);
-            (r.nodes, r.weights)
-        }
     }
 }
 

@@ -1,0 +1,160 @@
+//! Expectations for problems without a decision maker of their own: one period unrolled, with everything that chance may bring.
+
+use super::{Builder, Options, noise, shocks};
+use crate::check::law;
+use crate::check::model::Model;
+use crate::diag::Diagnostic;
+use crate::kernel::dag::Id;
+use crate::kernel::differentiate::has_steps;
+use crate::kernel::unroll::Unroll;
+use crate::num::chain;
+
+/// Nodes of a draw that is read through kinks or steps.
+const FINE: usize = 240;
+/// Most joint outcomes.
+const MOST: usize = 4000;
+
+static DEFAULTS: Options = Options {
+    deterministic: false,
+    nodes: 0,
+    bounds: Vec::new(),
+};
+
+/// One period, unrolled: rules stand for the actions they fix, draws for their outcomes.
+pub struct Expectation<'m> {
+    /// The expressions.
+    pub unroll: Unroll<'m>,
+    laws: Vec<shocks::Chainlet>,
+    noise: Vec<noise::Quadrature>,
+}
+
+/// What chance may bring, as far as some expressions read it.
+pub struct Outcomes {
+    /// The inputs that chance sets.
+    pub inputs: Vec<Id>,
+    /// Their values and the fixed weight of each outcome.
+    pub nodes: Vec<(Vec<f64>, f64)>,
+    /// What multiplies the weight where chances move.
+    pub chance: Option<Id>,
+}
+
+impl<'m> Expectation<'m> {
+    /// Unrolls a model. `Err` if a law has no finite form.
+    pub fn new(model: &'m Model) -> Result<Expectation<'m>, Diagnostic> {
+        let mut builder = Builder {
+            model,
+            options: &DEFAULTS,
+            agents: (0..model.agents.len()).collect(),
+            single: false,
+            states: Vec::new(),
+            unroll: Unroll::new(&model.graph),
+        };
+        builder.bind();
+        builder.rules()?;
+        let laws = builder.laws(&mut Vec::new())?;
+        let noise = builder.quadratures()?;
+        Ok(Expectation {
+            unroll: builder.unroll,
+            laws,
+            noise,
+        })
+    }
+
+    /// Shocks by their stationary law and noises by quadrature, as far as `of` reads them.
+    pub fn outcomes(&mut self, of: &[Id]) -> Result<Outcomes, Diagnostic> {
+        // Draws that are read, and those that their chances read.
+        let mut read = of.to_vec();
+        let mut kept: Vec<usize> = Vec::new();
+        loop {
+            let seen = self.unroll.dag.reachable(&read);
+            let more: Vec<usize> = (0..self.noise.len())
+                .filter(|k| !kept.contains(k) && seen[self.noise[*k].input.0 as usize])
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            for k in more {
+                kept.push(k);
+                read.extend(self.noise[k].moving);
+            }
+        }
+        kept.sort_unstable();
+        let seen = self.unroll.dag.reachable(&read);
+        let chainlets: Vec<usize> = (0..self.laws.len())
+            .filter(|k| seen[self.laws[*k].now.0 as usize])
+            .collect();
+        let chainlets = shocks::with_conditions(&self.laws, chainlets);
+        let dag = &self.unroll.dag;
+        let rough = |input: Id| has_steps(dag, &read, &[input]) || super::compiler::has_kinks(dag, &read, &[input]);
+        let mut fine: Vec<(bool, usize)> = Vec::new();
+        for k in &chainlets {
+            if matches!(self.laws[*k].open, Some((_, false))) && rough(self.laws[*k].now) {
+                fine.push((true, *k));
+            }
+        }
+        for k in &kept {
+            if matches!(self.noise[*k].continuous, Some((_, false, _))) && rough(self.noise[*k].input) {
+                fine.push((false, *k));
+            }
+        }
+        let room = (FINE as f64).powf(1.0 / fine.len().max(1) as f64) as usize;
+        for (shock, k) in fine {
+            if shock {
+                if let Some((d, _)) = &self.laws[k].open
+                    && let Some(rule) = law::fine(d.family, room)
+                {
+                    let values: Vec<f64> = rule.nodes.iter().map(|e| law::scaled(d.family, &d.args, *e)).collect();
+                    self.laws[k].matrices = vec![vec![rule.weights; values.len()]];
+                    self.laws[k].carried = values.clone();
+                    self.laws[k].values = values;
+                }
+            } else if let Some((family, _, _)) = self.noise[k].continuous
+                && let Some(rule) = law::fine(family, room)
+            {
+                self.noise[k].nodes = rule.nodes;
+                self.noise[k].weights = rule.weights;
+            }
+        }
+        let joint = shocks::joint(&self.laws, &chainlets)?;
+        let weights = chain::stationary(&joint.chain.transition);
+        let mut inputs: Vec<Id> = chainlets.iter().map(|k| self.laws[*k].now).collect();
+        let mut nodes: Vec<(Vec<f64>, f64)> = joint
+            .links
+            .iter()
+            .zip(weights)
+            .map(|(links, w)| {
+                let carried = links.iter().zip(&chainlets).map(|(l, k)| self.laws[*k].carried[*l]);
+                (carried.collect(), w)
+            })
+            .collect();
+        let mut chance: Option<Id> = None;
+        for k in kept {
+            let q = &self.noise[k];
+            if nodes.len().saturating_mul(q.nodes.len()) > MOST {
+                return Err(Diagnostic::error(
+                    "E0904",
+                    format!("the draws of the one-shot game have more than {MOST} outcomes together"),
+                )
+                .hint("use fewer nodes: quadrature.e = 3"));
+            }
+            inputs.push(q.input);
+            nodes = nodes
+                .iter()
+                .flat_map(|(head, w)| {
+                    q.nodes
+                        .iter()
+                        .zip(&q.weights)
+                        .map(move |(x, p)| ([head.as_slice(), &[*x]].concat(), w * p))
+                })
+                .collect();
+            if let Some(m) = q.moving {
+                chance = Some(match chance {
+                    None => m,
+                    Some(c) => self.unroll.dag.mul(c, m),
+                });
+            }
+        }
+        nodes.retain(|(_, w)| *w != 0.0);
+        Ok(Outcomes { inputs, nodes, chance })
+    }
+}

@@ -709,6 +709,10 @@ fn the_examples_of_help_work() {
         let lines = examples(&help);
         assert!(!lines.is_empty(), "{command}: {help}");
         for mut line in lines {
+            if line.contains("--resume") {
+                // Needs a run that was stopped on the way: tried where runs are stopped.
+                continue;
+            }
             if line.contains(" - ") {
                 line = format!("{line} < growth.econ");
             }
@@ -718,14 +722,10 @@ fn the_examples_of_help_work() {
                 continue;
             }
             if line.starts_with("econc new") {
-                line = format!("{line} --force");
+                // Each example begins where the file is not there yet.
+                let _ = std::fs::remove_file(directory.path().join("my_model.econ"));
             }
             let (code, out, err) = run(&line);
-            let (code, out, err) = if code == Some(2) && line.ends_with(" --force") {
-                run(line.trim_end_matches(" --force"))
-            } else {
-                (code, out, err)
-            };
             assert_eq!(code, Some(0), "{line}\n{out}\n{err}");
             tried += 1;
         }

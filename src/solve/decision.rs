@@ -36,6 +36,18 @@ pub struct Options {
     pub nodes: usize,
     /// Bounds of continuous states that replace the domain's (by name), for domains without ends.
     pub bounds: Vec<(String, f64, f64)>,
+    /// States of the chain of a continuous shock, where the settings say nothing; 0 is the default of [`CHAIN_STATES`].
+    pub links: usize,
+}
+
+/// States of the chain of a continuous shock, where nothing is said.
+pub const CHAIN_STATES: usize = 7;
+
+impl Options {
+    /// States of chains that the settings leave open.
+    fn chain_states(&self) -> usize {
+        if self.links == 0 { CHAIN_STATES } else { self.links }
+    }
 }
 
 /// A model as a decision problem.

@@ -4,7 +4,7 @@ use super::certificate::{self, Certificate, certify};
 use super::simulate::{Policy, SolvedPolicy, World};
 use super::world;
 use crate::check::Model;
-use crate::check::model::Setting;
+use crate::check::model::{Process, Setting};
 use crate::check::settings::{CONCEPTS, INFORMATION, METHODS, unknown_word};
 use crate::diag::Diagnostic;
 use crate::num::optimise;
@@ -67,6 +67,8 @@ const REACH_DRAWS: usize = 1;
 const LEAST: f64 = 1e-6;
 /// Most grid points of a finer grid, all shocks counted.
 const FINEST: usize = 300_000;
+/// Most states of a chain that the file leaves open.
+const MOST_LINKS: usize = 31;
 
 /// Whether what is asked exists.
 ///
@@ -178,14 +180,25 @@ pub fn solve(
             last = Some(solution);
             continue;
         }
-        let steady_state = still.map_or(Vec::new(), |(names, s)| {
+        let steady_state = still.as_ref().map_or(Vec::new(), |(names, s)| {
             names
-                .into_iter()
+                .iter()
+                .cloned()
                 .zip(s.states.iter().chain(&s.actions).copied())
                 .collect()
         });
         let mut certificate = certificate;
-        in_the_economy(&model, &solution, &mut certificate, options.seed);
+        let sound = certificate.passed;
+        in_the_economy(&model, &solution, &problem.unseen, &mut certificate, options.seed);
+        // A chain of few states is the cheap guess: where the economy itself shows that it is too coarse, it is made finer.
+        if sound
+            && method != "grid_search"
+            && let Some(links) = more_links(&model, &problem, &solution, &certificate, build.links)
+        {
+            build.links = links;
+            last = Some(solution);
+            continue;
+        }
         return Ok(Solved {
             solution,
             certificate,
@@ -199,14 +212,39 @@ pub fn solve(
     }
 }
 
+/// More states for chains that the file leaves open, if the economy itself says that values are off and nothing else is wrong.
+fn more_links(
+    model: &Model,
+    problem: &Decision,
+    solution: &Solution,
+    certificate: &Certificate,
+    links: usize,
+) -> Option<usize> {
+    let judged = certificate.world.as_ref()?;
+    let coarse = |d: &Diagnostic| ["E0944", "E0945", "E0946"].contains(&d.code.as_str());
+    if judged.passed() || !judged.reasons.iter().all(coarse) {
+        return None;
+    }
+    let open = model.shocks.iter().any(|s| {
+        let last = s.name.rsplit('.').next().unwrap_or(&s.name);
+        let said = model.solve_settings().is_some_and(|x| {
+            x.get(&format!("chain.{}", s.name)).is_some() || x.get(&format!("chain.{last}")).is_some()
+        });
+        matches!(s.process, Process::Ar1 { .. }) && !said && solution.chain.names.iter().any(|n| n.starts_with(&s.name))
+    });
+    let next = 2 * if links == 0 { decision::CHAIN_STATES } else { links } + 1;
+    let chain = problem.spec().chain.transition.len();
+    (open && next <= MOST_LINKS && solution.nodes() * chain * 3 <= FINEST && chain * 3 <= 512).then_some(next)
+}
+
 /// Judges a solution in the economy that `econc simulate` runs, and adds the judgement to the certificate.
-fn in_the_economy(model: &Model, solution: &Solution, certificate: &mut Certificate, seed: u64) {
+fn in_the_economy(model: &Model, solution: &Solution, unseen: &[String], certificate: &mut Certificate, seed: u64) {
     let options = world::Options {
         seed,
         edges: certificate.thresholds.edges,
         ..world::Options::default()
     };
-    match world::judge(model, solution, &options) {
+    match world::judge(model, solution, unseen, &options) {
         Ok(judged) => {
             certificate.passed &= judged.passed();
             certificate.reasons.extend(judged.reasons.clone());

@@ -146,6 +146,14 @@ impl Worlds {
         self.stored[shock][element * self.worlds + world]
     }
 
+    /// Sets what is stored of a shock in one world.
+    pub fn set_shock(&mut self, shock: usize, element: usize, world: usize, stored: f64) {
+        let at = element * self.worlds + world;
+        self.stored[shock][at] = stored;
+        let input = self.model.shocks[shock].input;
+        self.frame[input.0 as usize][at] = self.laws[shock].carried(stored);
+    }
+
     /// The outputs that a period computes: rewards, next states, ends.
     pub fn outcome_nodes(&self) -> Vec<crate::graph::NodeId> {
         let m = &self.model;

@@ -128,7 +128,7 @@ impl Builder<'_> {
                     .collect(),
             ),
             Some(Setting::Number(n)) => ("rouwenhorst".to_string(), vec![*n]),
-            _ => ("rouwenhorst".to_string(), vec![7.0]),
+            _ => ("rouwenhorst".to_string(), vec![self.options.chain_states() as f64]),
         };
         let n = args.first().copied().unwrap_or(7.0);
         if !(1.0..=1000.0).contains(&n) || n.fract() != 0.0 {

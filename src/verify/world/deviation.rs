@@ -134,12 +134,17 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
             ));
         }
     }
-    // Where the few draws see a gain, or come closest to one, more draws decide.
+    // Where the few draws see a gain more draws decide; what looked large but was not looked at again does not count.
     for draws in &DRAWS[1..] {
         let mut order: Vec<usize> = (0..found.len()).collect();
         order.sort_by(|a, b| found[*b].1.total_cmp(&found[*a].1));
         order.retain(|k| found[*k].1 > 0.3 * limit);
-        order.truncate(if *draws > 4096 { 6 } else { 60 });
+        let most = if *draws > 4096 { 12 } else { 60 };
+        let left: Vec<usize> = order.iter().skip(most).copied().collect();
+        order.truncate(most);
+        for k in left {
+            found[k].1 = 0.0;
+        }
         let mut jobs = Vec::new();
         for &k in &order {
             let (i, _, a) = &found[k];

@@ -152,12 +152,21 @@ pub struct Bench<'a> {
     pub unit: &'static str,
 }
 
-/// Judges a solution in the economy of its model.
+/// Judges a solution in the economy of its model. `unseen` are shocks without memory that the decision maker does not observe: at a place they
+/// may be anything.
 ///
 /// # Errors
 /// Those of the simulation: a policy that no action fits, values that are not numbers, an economy that cannot be simulated.
-pub fn judge(model: &Model, solution: &Solution, options: &Options) -> Result<WorldCertificate, Diagnostic> {
-    let seat = Seat::of(model, solution)?;
+pub fn judge(
+    model: &Model,
+    solution: &Solution,
+    unseen: &[String],
+    options: &Options,
+) -> Result<WorldCertificate, Diagnostic> {
+    let mut seat = Seat::of(model, solution)?;
+    seat.unseen = (0..model.shocks.len())
+        .filter(|s| unseen.iter().any(|u| *u == model.shocks[*s].name))
+        .collect();
     let mut out = WorldCertificate::default();
     let Some(value) = Value::new(solution, &seat, model.horizon) else {
         return Err(Diagnostic::error("E0905", "the grid of the solution does not ascend"));

@@ -12,14 +12,16 @@ use crate::num::statistics;
 /// Draws of the first, second and third look.
 const LOOKS: [usize; 2] = [2048, 16_384];
 
-/// Residuals `E[r + d V(x')] - V(x)` at visits.
+/// Residuals `E[r + d V(x')] - V(x)` at visits, and which of them were measured with as many draws as their size asks for.
 ///
 /// # Errors
 /// Those of the economy's programs.
-pub fn residuals(bench: &Bench, trials: &mut Trials) -> Result<Vec<f64>, Diagnostic> {
+pub fn residuals(bench: &Bench, trials: &mut Trials) -> Result<(Vec<f64>, Vec<bool>), Diagnostic> {
     let visits = &bench.played.visits;
     let limit = 10f64.powf(bench.options.limit);
     let mut out = vec![0.0; visits.len()];
+    // Whether a residual was measured as often as its size asks for.
+    let mut settled = vec![true; visits.len()];
     let mut looked: Vec<usize> = (0..visits.len()).collect();
     let mut draws = bench.options.draws;
     for more in LOOKS.into_iter().map(Some).chain([None]) {
@@ -29,14 +31,19 @@ pub fn residuals(bench: &Bench, trials: &mut Trials) -> Result<Vec<f64>, Diagnos
         let Some(more) = more else { break };
         let suspicious = |i: &usize| !(out[*i].abs() <= 0.5 * limit * bench.units[*i]);
         looked.retain(suspicious);
-        // A solution that is wrong everywhere need not be measured everywhere to the last digit.
-        looked.truncate(if more > 4096 { 8 } else { 64 });
+        // A solution that is wrong everywhere need not be measured everywhere to the last digit: the largest are.
+        looked.sort_by(|a, b| (out[*b] / bench.units[*b]).abs().total_cmp(&(out[*a] / bench.units[*a]).abs()));
+        let most = if more > 4096 { 12 } else { 64 };
+        for i in looked.iter().skip(most) {
+            settled[*i] = false;
+        }
+        looked.truncate(most);
         if looked.is_empty() {
             break;
         }
         draws = more;
     }
-    Ok(out)
+    Ok((out, settled))
 }
 
 fn look(
@@ -116,7 +123,7 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
         return Ok(());
     }
     let limit = bench.options.limit;
-    let raw = residuals(bench, trials)?;
+    let (raw, settled) = residuals(bench, trials)?;
     let relative: Vec<f64> = raw.iter().zip(&bench.units).map(|(r, u)| r / u).collect();
     let first = &visits[..played.by_weight];
     let weights: f64 = first.iter().map(|v| v.weight).sum();
@@ -170,9 +177,9 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
             .hint(cause(bench)),
         );
     }
-    let mut sizes: Vec<f64> = relative
-        .iter()
-        .map(|r| if r.is_nan() { f64::INFINITY } else { r.abs() })
+    let known = relative.iter().zip(&settled).filter(|(_, s)| **s);
+    let mut sizes: Vec<f64> = known
+        .map(|(r, _)| if r.is_nan() { f64::INFINITY } else { r.abs() })
         .collect();
     sizes.sort_by(f64::total_cmp);
     let q99 = statistics::quantile_sorted(&sizes, 0.99);

@@ -58,6 +58,8 @@ pub struct Seat {
     pub states: Vec<Slot>,
     /// Its shocks, in the order of the solution.
     pub shocks: Vec<SolvedShock>,
+    /// Shocks without memory that matter to it and that it does not see (numbers of the model).
+    pub unseen: Vec<usize>,
 }
 
 /// The name of element `element` of `total` that are told apart.
@@ -178,6 +180,7 @@ impl Seat {
             choices,
             states: own_states,
             shocks: own_shocks,
+            unseen: Vec::new(),
         })
     }
 }

@@ -46,7 +46,7 @@ impl Value {
         let tensor = if axes.is_empty() {
             None
         } else {
-            Some(Tensor::new(axes, Outside::Flat)?)
+            Some(Tensor::new(axes, Outside::Linear)?)
         };
         let surfaces = (0..solution.periods * shocks)
             .map(|k| {

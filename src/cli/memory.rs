@@ -180,7 +180,7 @@ pub(super) fn parsed(text: &str) -> Result<u64, String> {
     };
     let x: f64 = digits.replace('_', "").parse().map_err(|_| wrong())?;
     let bytes = x * factor;
-    if !(bytes >= 16e6 && bytes < 1e18) {
+    if !(16e6..1e18).contains(&bytes) {
         return Err(wrong());
     }
     Ok(bytes as u64)

@@ -304,14 +304,13 @@ impl Decision {
             format!("one is {worst}")
         };
         let place = super::value_iteration::describe(bellman, at, node);
-        let d = Diagnostic::error(
+        Diagnostic::error(
             "E0970",
             format!("the chances of {} are no probabilities: {what}", self.moving.0),
         )
         .at(self.moving.1, "its probabilities move")
         .note(format!("at {place}, {}", chosen.join(", ")))
-        .hint("keep it between 0 and 1 wherever actions are feasible: clamp(.., 0, 1), or narrower bounds");
-        d
+        .hint("keep it between 0 and 1 wherever actions are feasible: clamp(.., 0, 1), or narrower bounds")
     }
 
     /// Mutable access to the problem's description (tests of grids).

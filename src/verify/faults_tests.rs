@@ -228,6 +228,7 @@ fn without_faults_every_economy_is_right_and_certified() {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the table is what a reader of the test wants")]
 fn every_fault_moves_its_economy_and_the_row_that_is_named_for_it_fails() {
     let mut table = String::new();
     let mut wrong = String::new();

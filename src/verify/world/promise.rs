@@ -32,7 +32,11 @@ pub fn residuals(bench: &Bench, trials: &mut Trials) -> Result<(Vec<f64>, Vec<bo
         let suspicious = |i: &usize| !(out[*i].abs() <= 0.5 * limit * bench.units[*i]);
         looked.retain(suspicious);
         // A solution that is wrong everywhere need not be measured everywhere to the last digit: the largest are.
-        looked.sort_by(|a, b| (out[*b] / bench.units[*b]).abs().total_cmp(&(out[*a] / bench.units[*a]).abs()));
+        looked.sort_by(|a, b| {
+            (out[*b] / bench.units[*b])
+                .abs()
+                .total_cmp(&(out[*a] / bench.units[*a]).abs())
+        });
         let most = if more > 4096 { 12 } else { 64 };
         for i in looked.iter().skip(most) {
             settled[*i] = false;

@@ -339,7 +339,9 @@ impl<'a> Trials<'a> {
         let mut leaves = self.branches(visits, jobs)?;
         // Finite draws are taken exactly; a grid stands for one or two continuous ones, the lattice for more.
         let many = leaves.len().div_ceil(jobs.len().max(1)).max(1);
-        let share = draws.div_ceil(many).max(FEWEST_NODES.pow(self.chance.continuous.len().min(2) as u32).min(draws));
+        let share = draws
+            .div_ceil(many)
+            .max(FEWEST_NODES.pow(self.chance.continuous.len().min(2) as u32).min(draws));
         let inner = if self.chance.continuous.is_empty() {
             1
         } else if let Some(nodes) = self.chance.grid(share) {
@@ -734,7 +736,10 @@ mod tests {
     #[test]
     fn few_nodes_integrate_smooth_functions_to_many_digits_and_kinks_well() {
         let mean = |n: usize, f: &dyn Fn(f64) -> f64| -> f64 {
-            trapezoid(n, 0.37).iter().map(|(u, w)| w * f(normal::quantile(*u))).sum()
+            trapezoid(n, 0.37)
+                .iter()
+                .map(|(u, w)| w * f(normal::quantile(*u)))
+                .sum()
         };
         assert!((mean(24, &|z| z * z) - 1.0).abs() < 1e-8);
         assert!((mean(24, &|z| (0.5 * z).exp()) - 0.125f64.exp()).abs() < 1e-8);

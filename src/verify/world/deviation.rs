@@ -108,6 +108,25 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
     let stride = visits.len().div_ceil(PLACES).max(1);
     let places: Vec<usize> = (0..visits.len()).step_by(stride).collect();
     let ranges = trials.ranges(visits)?;
+    let forbidden = |i: usize| {
+        let chosen = ranges[i].iter().zip(&visits[i].actions);
+        chosen.into_iter().any(|(r, x)| matches!(r, Range::Values(v) if !v.contains(x)))
+    };
+    let taken = (0..visits.len()).filter(|i| forbidden(*i)).count();
+    if taken > 0 {
+        let share = taken as f64 / visits.len() as f64;
+        out.share(
+            "places with a choice that is not allowed",
+            share,
+            Some(0.0),
+            format!("{taken} of {} visited places", visits.len()),
+        );
+        out.reasons.push(
+            Diagnostic::error("E0946", "the policy takes choices that are not allowed where they are taken")
+                .note(format!("at {:.1} % of the places visited in the economy", 100.0 * share))
+                .hint("please report this model: the solver ignored `when` or the bounds of a choice"),
+        );
+    }
     // (visit, gain relative to its unit, deviation)
     let mut found: Vec<(usize, f64, Vec<f64>)> = Vec::new();
     for &i in &places {

@@ -568,7 +568,7 @@ fn quantities_are_found_where_most_of_the_interval_pays_nothing() {
         let source = format!(
             "model oligopoly
 use std.markets.{{cournot}}
-param bench = solve nash(q, horizon: 1)
+param bench = solve nash(firm.q, horizon: 1)
 param joint_bench = 0
 agent firm[3] {{
   action q in [0, {hi}]
@@ -588,7 +588,7 @@ fn rewards_of_a_one_shot_game_are_expected_ones() {
     let monopoly = |law: &str| {
         format!(
             "model monopoly
-param bench = solve nash(q, horizon: 1)
+param bench = solve nash(firm.q, horizon: 1)
 agent firm {{
   action q in [0, 50]
   noise e ~ {law}
@@ -610,7 +610,7 @@ agent firm {{
     // A chain at its stationary law: 1/3 of 0 and 2/3 of 3.
     let found = benchmark(
         "model chain
-param bench = solve nash(q, horizon: 1)
+param bench = solve nash(firm.q, horizon: 1)
 shock z ~ markov([0, 3], [[0.8, 0.2], [0.1, 0.9]])
 agent firm {
   action q in [0, 50]
@@ -622,7 +622,7 @@ agent firm {
     // A newsvendor among one: the critical fractile.
     let found = benchmark(
         "model vendor
-param bench = solve nash(q, horizon: 1)
+param bench = solve nash(firm.q, horizon: 1)
 agent firm {
   action q in [0, 100]
   noise d ~ uniform(20, 60)
@@ -637,7 +637,7 @@ agent firm {
 fn corners_are_equilibria_and_private_information_is_said_to_be_outside() {
     let found = benchmark(
         "model corner
-param bench = solve nash(q, horizon: 1)
+param bench = solve nash(firm.q, horizon: 1)
 agent firm[2] {
   action q in [0, 2]
   observe bench
@@ -663,7 +663,7 @@ agent bidder[2] {
     // A state stands where it starts.
     let found = benchmark(
         "model stock
-param bench = solve nash(q, horizon: 1)
+param bench = solve nash(firm.q, horizon: 1)
 agent firm {
   state k in [0, 9], start 4
   action q in [0, 50]

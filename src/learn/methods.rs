@@ -155,7 +155,7 @@ impl Method {
         if self.round(members) <= steps {
             return None;
         }
-        let (horizon, worlds) = match self {
+        let (horizon, worlds): (Option<&mut usize>, &mut usize) = match self {
             #[cfg(feature = "learn")]
             Method::Ppo(o) => (Some(&mut o.horizon), &mut o.worlds),
             #[cfg(feature = "learn")]

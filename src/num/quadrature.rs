@@ -220,8 +220,11 @@ pub fn between_quantiles(law: Standard, n: usize) -> Rule {
             edges.extend(even(end, middle[0], parts).into_iter().take(parts));
         }
         edges.extend(&middle);
+        // Cells of a long tail grow by a factor of two: most of what it weighs is close by.
         if let Some((end, parts)) = hi {
-            edges.extend(even(middle[middle.len() - 1], end, parts).into_iter().skip(1));
+            let from = middle[middle.len() - 1];
+            let whole = f64::from((1u32 << parts) - 1);
+            edges.extend((1..=parts).map(|j| from + (end - from) * f64::from((1u32 << j) - 1) / whole));
         }
         edges
     };

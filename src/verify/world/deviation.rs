@@ -17,8 +17,11 @@ const DRAWS: [usize; 3] = [16, 1024, 16_384];
 /// Most combinations of finite choices that are all tried.
 const COMBINATIONS: usize = 256;
 
+/// Places at which ranges are scanned in many small steps, and how many.
+const CLOSE: (usize, usize) = (4, 500);
+
 /// What is tried along one choice.
-fn along(range: &Range, chosen: f64, key: Key, lane: u64) -> Vec<f64> {
+fn along(range: &Range, chosen: f64, key: Key, lane: u64, steps: usize) -> Vec<f64> {
     match range {
         Range::Values(values) => values.iter().copied().take(COMBINATIONS).collect(),
         Range::Between(lo, hi) => {
@@ -31,6 +34,8 @@ fn along(range: &Range, chosen: f64, key: Key, lane: u64) -> Vec<f64> {
                     [lo + step, hi - step]
                 }));
                 out.extend((0..6).map(|i| lo + w * key.uniform(lane, i)));
+                let shift = key.uniform(lane, 6);
+                out.extend((0..steps).map(|i| lo + w * (i as f64 + shift) / steps as f64));
             } else {
                 let from = if lo.is_finite() {
                     *lo
@@ -54,11 +59,11 @@ fn along(range: &Range, chosen: f64, key: Key, lane: u64) -> Vec<f64> {
 }
 
 /// Deviations that are tried at a visit.
-fn candidates(visit: &Visit, ranges: &[Range], key: Key, lane: u64) -> Vec<Vec<f64>> {
+fn candidates(visit: &Visit, ranges: &[Range], key: Key, lane: u64, steps: usize) -> Vec<Vec<f64>> {
     let lists: Vec<Vec<f64>> = ranges
         .iter()
         .enumerate()
-        .map(|(c, r)| along(r, visit.actions[c], key, lane * 64 + c as u64))
+        .map(|(c, r)| along(r, visit.actions[c], key, lane * 64 + c as u64, steps))
         .collect();
     let finite = ranges.iter().all(|r| matches!(r, Range::Values(_)));
     let product = lists.iter().map(Vec::len).try_fold(1usize, usize::checked_mul);
@@ -110,7 +115,9 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
     let ranges = trials.ranges(visits)?;
     let forbidden = |i: usize| {
         let chosen = ranges[i].iter().zip(&visits[i].actions);
-        chosen.into_iter().any(|(r, x)| matches!(r, Range::Values(v) if !v.contains(x)))
+        chosen
+            .into_iter()
+            .any(|(r, x)| matches!(r, Range::Values(v) if !v.contains(x)))
     };
     let taken = (0..visits.len()).filter(|i| forbidden(*i)).count();
     if taken > 0 {
@@ -122,15 +129,26 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
             format!("{taken} of {} visited places", visits.len()),
         );
         out.reasons.push(
-            Diagnostic::error("E0946", "the policy takes choices that are not allowed where they are taken")
-                .note(format!("at {:.1} % of the places visited in the economy", 100.0 * share))
-                .hint("please report this model: the solver ignored `when` or the bounds of a choice"),
+            Diagnostic::error(
+                "E0946",
+                "the policy takes choices that are not allowed where they are taken",
+            )
+            .note(format!(
+                "at {:.1} % of the places visited in the economy",
+                100.0 * share
+            ))
+            .hint("please report this model: the solver ignored `when` or the bounds of a choice"),
         );
     }
     // (visit, gain relative to its unit, deviation)
     let mut found: Vec<(usize, f64, Vec<f64>)> = Vec::new();
-    for &i in &places {
-        let tried = candidates(&visits[i], &ranges[i], key, i as u64);
+    for (k, &i) in places.iter().enumerate() {
+        let steps = if k % places.len().div_ceil(CLOSE.0).max(1) == 0 {
+            CLOSE.1
+        } else {
+            0
+        };
+        let tried = candidates(&visits[i], &ranges[i], key, i as u64, steps);
         let mut jobs = vec![Job {
             visit: i,
             actions: &visits[i].actions,

@@ -455,7 +455,17 @@ pub fn seeds(value: &Setting) -> Vec<u64> {
     };
     match value {
         Setting::Range(a, b) if *a >= 0 && *b >= *a && *b - *a < MOST_SEEDS => (*a as u64..=*b as u64).collect(),
-        Setting::List(items) => items.iter().map(one).collect::<Option<Vec<u64>>>().unwrap_or_default(),
+        Setting::List(items) => {
+            let all = items.iter().map(one).collect::<Option<Vec<u64>>>().unwrap_or_default();
+            // A seed that is named twice is one run.
+            let mut once: Vec<u64> = Vec::new();
+            for seed in all {
+                if !once.contains(&seed) {
+                    once.push(seed);
+                }
+            }
+            once
+        }
         v => one(v).into_iter().collect(),
     }
 }

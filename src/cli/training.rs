@@ -419,7 +419,7 @@ pub fn all_seeds(
 ) -> Result<Vec<Trained>, Vec<Diagnostic>> {
     let identity = identity(model);
     let board = Board::new(planned, meter);
-    let every = Duration::from_secs_f64(every.clamp(0.0, 1e6));
+    let every = Duration::from_secs_f64(if every.is_nan() { 20.0 } else { every.clamp(0.0, 1e6) });
     let trained = side_by_side(planned.seeds.len(), workers, |i| {
         one_seed(model, planned, i, &identity, judge, every, &board, run)
     })?;

@@ -44,6 +44,16 @@ pub fn prove(bench: &Bench, out: &mut WorldCertificate) -> Result<(), Diagnostic
     } else {
         format!("{looked} visited places, by a scan of excess demand")
     };
+    if several > 0 {
+        let mut d = Diagnostic::warning(
+            "W0830",
+            format!("more than one price clears a market at {several} of {looked} visited places: the lowest is taken"),
+        );
+        if let Some(span) = model.graph.roots.first().and_then(|r| r.spans.first()) {
+            d = d.at(*span, "clears here");
+        }
+        out.reasons.push(d.hint("narrow the domain of the price to the one that is meant"));
+    }
     if !out.share("places where a market does not clear", share, Some(0.0), note) {
         let k = failed.iter().position(|f| *f == worst).unwrap_or(0);
         let mut d = Diagnostic::error(

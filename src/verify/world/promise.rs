@@ -6,6 +6,7 @@
 
 use super::trials::{Job, Trials, Visit};
 use super::{Bench, WorldCertificate, value_at};
+use crate::check::model::{Family, Process};
 use crate::diag::Diagnostic;
 use crate::num::statistics;
 
@@ -240,20 +241,34 @@ pub fn worst(bench: &Bench, sizes: &[f64]) -> String {
     format!("largest at {}", words.join(", "))
 }
 
-/// What to change: whatever is continuous and discretised.
+/// What to change: whatever is continuous and discretised, by its name.
 fn cause(bench: &Bench) -> String {
+    let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_string();
+    let model = bench.model;
     let mut ways = Vec::new();
-    if bench.seat.shocks.iter().any(|s| s.continuous) {
-        ways.push("more chain states (chain.z = rouwenhorst(15))");
+    let chains = bench.seat.shocks.iter().find(|s| matches!(model.shocks[s.shock].process, Process::Ar1 { .. }));
+    if let Some(s) = chains {
+        ways.push(format!("more chain states: chain.{} = rouwenhorst(31)", last(&model.shocks[s.shock].name)));
     }
-    if !bench.model.noises.is_empty() {
-        ways.push("more quadrature nodes (quadrature.e = 40)");
+    let finite = |f: Family| matches!(f, Family::Bernoulli | Family::Discrete | Family::UniformInt);
+    let iid = bench.seat.shocks.iter().find_map(|s| match &model.shocks[s.shock].process {
+        Process::Iid(d) if !finite(d.family) => Some(last(&model.shocks[s.shock].name)),
+        Process::Iid(_) | Process::Chain { .. } | Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Var1 { .. } => None,
+    });
+    if let Some(name) = iid {
+        ways.push(format!("more states: chain.{name} = 60"));
     }
-    if bench.seat.states.iter().any(|_| true) {
-        ways.push("a finer or wider grid (grid.k = log(400))");
+    if let Some(n) = model.noises.iter().find(|n| !finite(n.family)) {
+        ways.push(format!("more quadrature nodes: quadrature.{} = 60", last(&n.name)));
+    }
+    let grid = model.states.iter().find(|s| {
+        !s.domain.integer && bench.seat.states.iter().any(|slot| slot.input == s.input.0 as usize)
+    });
+    if let Some(s) = grid {
+        ways.push(format!("a finer or wider grid: grid.{} = 400", last(&s.name)));
     }
     if ways.is_empty() {
         return "please report this model: nothing in it is approximated, so the solver is wrong".into();
     }
-    ways.join(", or ")
+    ways.join("; or ")
 }

@@ -434,6 +434,7 @@ fn random_finite_economies_are_worth_what_their_enumeration_says() {
         .and_then(|s| s.parse().ok())
         .unwrap_or(200);
     let mut moving = 0;
+    let mut refused = 0;
     for case in 0..cases {
         let mut rng = Rng(0x9e37_79b9_7f4a_7c15 ^ (case + 1).wrapping_mul(0xbf58_476d_1ce4_e5b9));
         for _ in 0..4 {
@@ -441,7 +442,15 @@ fn random_finite_economies_are_worth_what_their_enumeration_says() {
         }
         let e = economy(&mut rng);
         let text = e.text();
-        let solved = solve(&text).unwrap_or_else(|d| panic!("case {case}\n{text}\n{d}"));
+        let solved = match solve(&text) {
+            Ok(solved) => solved,
+            // Coefficients that happen to be zero leave an action without an effect, which the language refuses.
+            Err(d) if d.contains("E0703") => {
+                refused += 1;
+                continue;
+            }
+            Err(d) => panic!("case {case}\n{text}\n{d}"),
+        };
         if let Err(fault) = compare(&e, &solved) {
             panic!("case {case}: {fault}\n{text}");
         }
@@ -452,7 +461,7 @@ fn random_finite_economies_are_worth_what_their_enumeration_says() {
         );
     }
     assert!(
-        moving as u64 * 3 > cases,
+        moving as u64 * 3 > cases && refused * 10 < cases,
         "too few economies with chances that move: {moving}"
     );
 }

@@ -130,7 +130,7 @@ const LINKS: f64 = 200.0;
 const STATES: f64 = 60_000.0;
 /// Most joint nodes of noises when they are made finer, most branches from all grid points.
 const NODES: f64 = 1000.0;
-const BRANCHES: f64 = 20_000.0;
+const BRANCHES: f64 = 8_000.0;
 /// Fewer nodes than these are no better between quantiles.
 const FEW: usize = 24;
 

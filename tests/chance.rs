@@ -650,7 +650,7 @@ agent firm[2] {
     );
     let d = benchmark(
         "model auction
-param bench = solve nash(b, horizon: 1)
+param bench = solve nash(bidder.b, horizon: 1)
 agent bidder[2] {
   shock v ~ iid uniform(0, 1)
   action b in [0, 1]

@@ -37,6 +37,9 @@ const REPLY: (usize, usize) = (40, 24);
 const ROUNDS: usize = 200;
 /// Relative gain from a deviation that is put down to rounding.
 const GAIN: f64 = 1e-9;
+/// Profiles closer than this (relative) are one equilibrium: where a reward has kinks in a draw, its expectation over nodes is flat
+/// between them, and every point of the flat stretch is a best reply.
+const ONE: f64 = 2e-3;
 
 struct Game {
     dag: Dag,
@@ -74,7 +77,7 @@ pub fn solve(model: &Model, target: &str, conduct: Conduct) -> Result<Vec<f64>, 
         };
         let report = newton(&mut game, &x, &lo, &hi, &options);
         let settled = report.converged || report.residual < 1e-10;
-        if settled && !found.iter().any(|f| near(f, &report.x, 1e-7)) && game.is_best(&report.x) {
+        if settled && !found.iter().any(|f| near(f, &report.x, ONE)) && game.is_best(&report.x) {
             found.push(report.x);
         }
     }
@@ -90,7 +93,7 @@ pub fn solve(model: &Model, target: &str, conduct: Conduct) -> Result<Vec<f64>, 
         let report = newton(&mut game, &x, &lo, &hi, &options);
         let polished = (report.converged || report.residual < 1e-10) && near(&report.x, &x, 1e-3);
         let x = if polished { report.x } else { x };
-        if !found.iter().any(|f| near(f, &x, 1e-5)) && game.is_best(&x) {
+        if !found.iter().any(|f| near(f, &x, ONE)) && game.is_best(&x) {
             found.push(x);
         }
     }

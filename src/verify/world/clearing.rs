@@ -52,7 +52,8 @@ pub fn prove(bench: &Bench, out: &mut WorldCertificate) -> Result<(), Diagnostic
         if let Some(span) = model.graph.roots.first().and_then(|r| r.spans.first()) {
             d = d.at(*span, "clears here");
         }
-        out.reasons.push(d.hint("narrow the domain of the price to the one that is meant"));
+        out.reasons
+            .push(d.hint("narrow the domain of the price to the one that is meant"));
     }
     if !out.share("places where a market does not clear", share, Some(0.0), note) {
         let k = failed.iter().position(|f| *f == worst).unwrap_or(0);

@@ -246,24 +246,40 @@ fn cause(bench: &Bench) -> String {
     let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_string();
     let model = bench.model;
     let mut ways = Vec::new();
-    let chains = bench.seat.shocks.iter().find(|s| matches!(model.shocks[s.shock].process, Process::Ar1 { .. }));
+    let chains = bench
+        .seat
+        .shocks
+        .iter()
+        .find(|s| matches!(model.shocks[s.shock].process, Process::Ar1 { .. }));
     if let Some(s) = chains {
-        ways.push(format!("more chain states: chain.{} = rouwenhorst(31)", last(&model.shocks[s.shock].name)));
+        ways.push(format!(
+            "more chain states: chain.{} = rouwenhorst(31)",
+            last(&model.shocks[s.shock].name)
+        ));
     }
     let finite = |f: Family| matches!(f, Family::Bernoulli | Family::Discrete | Family::UniformInt);
-    let iid = bench.seat.shocks.iter().find_map(|s| match &model.shocks[s.shock].process {
-        Process::Iid(d) if !finite(d.family) => Some(last(&model.shocks[s.shock].name)),
-        Process::Iid(_) | Process::Chain { .. } | Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Var1 { .. } => None,
-    });
+    let iid = bench
+        .seat
+        .shocks
+        .iter()
+        .find_map(|s| match &model.shocks[s.shock].process {
+            Process::Iid(d) if !finite(d.family) => Some(last(&model.shocks[s.shock].name)),
+            Process::Iid(_)
+            | Process::Chain { .. }
+            | Process::Ar1 { .. }
+            | Process::RandomWalk { .. }
+            | Process::Var1 { .. } => None,
+        });
     if let Some(name) = iid {
         ways.push(format!("more states: chain.{name} = 60"));
     }
     if let Some(n) = model.noises.iter().find(|n| !finite(n.family)) {
         ways.push(format!("more quadrature nodes: quadrature.{} = 60", last(&n.name)));
     }
-    let grid = model.states.iter().find(|s| {
-        !s.domain.integer && bench.seat.states.iter().any(|slot| slot.input == s.input.0 as usize)
-    });
+    let grid = model
+        .states
+        .iter()
+        .find(|s| !s.domain.integer && bench.seat.states.iter().any(|slot| slot.input == s.input.0 as usize));
     if let Some(s) = grid {
         ways.push(format!("a finer or wider grid: grid.{} = 400", last(&s.name)));
     }

@@ -29,16 +29,6 @@ pub struct Trusted {
     pub spikes: Vec<(Vec<f64>, f64)>,
 }
 
-impl Trusted {
-    /// Whether states (in the order of the ranges) lie inside, by name.
-    pub fn outside(&self, name: &str, lo: f64, hi: f64) -> bool {
-        self.ranges.iter().any(|r| {
-            let slack = 1e-6 * (r.hi - r.lo).abs();
-            r.name == name && !(lo >= r.lo - slack && hi <= r.hi + slack)
-        })
-    }
-}
-
 /// Share of the points beyond a bad one that must be good for it to be a spike.
 const GOOD_BEYOND: f64 = 0.8;
 /// Fewest points beyond.
@@ -134,7 +124,6 @@ mod tests {
         );
         assert_eq!((t.ranges[0].lo, t.ranges[0].hi), (0.0, 79.5));
         assert!((t.share - 0.8).abs() < 0.011 && t.spikes.is_empty(), "{t:?}");
-        assert!(t.outside("k", 50.0, 90.0) && !t.outside("k", 1.0, 79.0) && !t.outside("b", -1.0, 1e9));
     }
 
     #[test]

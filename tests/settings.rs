@@ -7,7 +7,7 @@ use econc::learn::plan::{Asked, plan};
 use econc::learn::settings::DRIVER_KEYS;
 use econc::solve::progress::Control;
 use econc::solve::{grid_search, value_iteration};
-use econc::verify::certificate;
+use econc::verify::grid;
 use econc::verify::solved::{self, Solved};
 
 fn compile(source: &str) -> Model {
@@ -557,7 +557,7 @@ fn learners_are_refused_a_discount_factor_that_is_not_one_number() {
 #[test]
 fn what_holds_by_default_is_what_the_tables_say() {
     let (v, g) = (value_iteration::Options::default(), grid_search::Options::default());
-    let (c, t) = (certificate::Options::default(), certificate::Thresholds::default());
+    let (c, t) = (grid::Options::default(), grid::Thresholds::default());
     let said = |name: &str| -> Vec<String> {
         let key = SOLVE_KEYS.iter().find(|k| k.name == name).expect("a key");
         key.default.split([';', ' ', ',']).map(String::from).collect()

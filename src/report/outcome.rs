@@ -8,7 +8,8 @@ use super::table::Table;
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::simulate::Simulation;
-use crate::verify::certificate::{Certificate, Quantiles};
+use crate::verify::grid::Certificate;
+use crate::verify::grid::quantiles::Quantiles;
 use crate::verify::solved::Solved;
 use crate::verify::world::Scale;
 
@@ -291,7 +292,7 @@ fn tables(c: &Certificate) -> Vec<NamedTable> {
     if m.is_empty() {
         return Vec::new();
     }
-    let column = |f: &dyn Fn(&crate::verify::certificate::SeriesMoments) -> f64| m.iter().map(f).collect::<Vec<f64>>();
+    let column = |f: &dyn Fn(&crate::verify::grid::SeriesMoments) -> f64| m.iter().map(f).collect::<Vec<f64>>();
     let table = Table::new()
         .texts("name", m.iter().map(|x| x.name.clone()).collect())
         .numbers("mean", column(&|x| x.mean))

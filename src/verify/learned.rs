@@ -8,8 +8,8 @@
 //! choosing right once, if everything after it were exact. What a `require` forbids is moved to the nearest feasible
 //! choice as in a simulation.
 
-use super::certificate::consumption_worth;
 use super::constant::{self, Constant};
+use super::grid::points::consumption_worth;
 use super::simulate::{Policy as Acts, SolvedPolicy, World};
 use super::solved::{Solved, judge as simulation};
 use super::welfare::{Along, Feasible, Paths, Welfare};
@@ -189,7 +189,7 @@ impl Judge {
             .map(|a| find(&action_names, &a.name))
             .collect::<Result<Vec<_>, _>>()?;
         let states = problem.origin.clone();
-        let simulation = super::certificate::Options {
+        let simulation = super::grid::Options {
             paths: 32,
             ..simulation(&model, &problem, 1)
         };
@@ -1056,7 +1056,7 @@ impl Acts for Random<'_> {
 fn visited(
     bellman: &Bellman,
     policy: &SolvedPolicy,
-    o: &super::certificate::Options,
+    o: &super::grid::Options,
 ) -> (Vec<(At, Vec<f64>)>, Vec<Vec<f64>>, Option<f64>) {
     let mut world = World::new(bellman, o.paths, o.seed, &o.starts);
     let mut all: Vec<(At, Vec<f64>, Vec<f64>)> = Vec::new();

@@ -1,6 +1,6 @@
 //! Solving a model and judging the solution: what `econc solve` does between compiling and reporting.
 
-use super::certificate::{self, Certificate, certify};
+use super::grid::{self, Certificate, certify};
 use super::simulate::{Policy, SolvedPolicy, World};
 use super::world;
 use crate::check::Model;
@@ -441,10 +441,10 @@ fn run(
 }
 
 /// How the certificate simulates: from where the model starts unless it has a steady state.
-pub(super) fn judge(model: &Model, problem: &Decision, seed: u64) -> certificate::Options {
-    let mut o = certificate::Options {
+pub(super) fn judge(model: &Model, problem: &Decision, seed: u64) -> grid::Options {
+    let mut o = grid::Options {
         seed,
-        ..certificate::Options::default()
+        ..grid::Options::default()
     };
     o.starts = starts(model, problem, o.paths);
     let Some(s) = model.solve_settings() else { return o };
@@ -507,11 +507,7 @@ fn starts(model: &Model, problem: &Decision, paths: usize) -> Vec<Vec<f64>> {
 
 /// How far states go under a solution from where they start: the smallest and the largest of each on simulated paths, with the
 /// worst draw from there.
-fn reach(
-    problem: &Decision,
-    solution: &Solution,
-    options: &certificate::Options,
-) -> Result<Vec<(f64, f64)>, Diagnostic> {
+fn reach(problem: &Decision, solution: &Solution, options: &grid::Options) -> Result<Vec<(f64, f64)>, Diagnostic> {
     let bellman = Bellman::new(problem, solution.interpolation)?;
     let policy = SolvedPolicy::new(&bellman, solution)?;
     let spec = problem.spec();

@@ -1,6 +1,6 @@
 //! Certificates of good, coarse, narrow and ruined solutions.
 
-use super::certificate::*;
+use super::*;
 use crate::solve::bellman::Interpolation;
 use crate::solve::examples::*;
 use crate::solve::progress::silent;

@@ -4,6 +4,8 @@
 //! residual above the threshold. Points beyond the box that are mostly good again mean spikes: the value is
 //! wrong at a few places that an interpolant then carries on.
 
+use super::{Bench, Certificate, Proof};
+use crate::diag::Diagnostic;
 use crate::solve::solution::SolvedState;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,52 @@ pub struct Trusted {
     pub share: f64,
     /// Points where the value is off although most points farther out are solved well: states and residual.
     pub spikes: Vec<(Vec<f64>, f64)>,
+}
+
+/// The region around the visited set, and spikes beyond it.
+pub struct TrustedRegion;
+
+impl Proof for TrustedRegion {
+    fn measure(&self, bench: &Bench, out: &mut Certificate) {
+        if bench.bellman.only_nodes() || bench.bellman.tensor.axes().is_empty() {
+            return;
+        }
+        let range = |s: &Vec<f64>| {
+            s.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), x| {
+                (lo.min(*x), hi.max(*x))
+            })
+        };
+        let visited: Vec<(f64, f64)> = bench.played.states.iter().map(range).collect();
+        let residuals: Vec<(Vec<f64>, f64)> = bench
+            .grid
+            .points
+            .iter()
+            .zip(&bench.grid.bellman)
+            .map(|((_, x), r)| (x.clone(), *r))
+            .collect();
+        out.trusted = Some(region(
+            &bench.solution.states,
+            &visited,
+            &residuals,
+            10f64.powf(bench.options.thresholds.bellman),
+        ));
+    }
+
+    fn verdict(&self, c: &Certificate) -> Option<Diagnostic> {
+        let spikes = &c.trusted.as_ref()?.spikes;
+        let (at, size) = spikes.first()?;
+        Some(
+            Diagnostic::error(
+                "E0948",
+                format!(
+                    "the value has spikes off the visited set: {} points between good ones are off",
+                    spikes.len()
+                ),
+            )
+            .note(format!("first at {at:?}, by {size:.1e} {}", c.of_unit()))
+            .hint("howard = 0, more nodes or linear interpolation; or narrow the grid to where the solution is wanted"),
+        )
+    }
 }
 
 /// Share of the points beyond a bad one that must be good for it to be a spike.

@@ -1,0 +1,283 @@
+//! The best constant policy: a solution that does not beat it is worthless whatever its residuals. The constant is looked for under one
+//! set of draws and compared with the solution under another, path by path.
+
+use super::{Bench, Certificate, Options, Proof};
+use crate::diag::Diagnostic;
+use crate::num::interpolate::{Place, Surface};
+use crate::num::{optimise, statistics};
+use crate::solve::bellman::{At, Bellman};
+use crate::solve::problem::{ActionKind, Lanes};
+use crate::solve::solution::Solution;
+use crate::verify::simulate::{ConstantPolicy, Policy, SolvedPolicy, World, bounds, lifetimes};
+use serde::{Deserialize, Serialize};
+
+/// The comparison with the best constant policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConstantComparison {
+    /// `share` of the range that the bounds leave, `level`, or `choice`.
+    pub kind: String,
+    /// The constant, one number an action.
+    pub actions: Vec<f64>,
+    /// Its mean discounted reward, on draws it was not chosen by.
+    pub constant: f64,
+    /// The solution's, under the same draws.
+    pub solution: f64,
+    /// Standard error of the mean difference between the two; zero where nothing is random.
+    pub standard_error: f64,
+    /// Paths of the comparison.
+    pub paths: usize,
+    /// Periods over which both were summed; what is left after them is worth what the solution says, for both.
+    pub periods: usize,
+}
+
+/// Stands for minus infinity in means, which files cannot hold.
+const NEVER: f64 = -1e300;
+
+impl ConstantComparison {
+    /// The most that the constant may earn: what the solution does, with `threshold (1 + |value|)` and the luck of the draws.
+    pub fn limit(&self, threshold: f64) -> f64 {
+        self.solution + threshold * (1.0 + self.constant.abs()) + 3.0 * self.standard_error
+    }
+
+    /// Whether the solution is as good as the constant.
+    pub fn holds(&self, threshold: f64) -> bool {
+        self.constant <= NEVER || self.constant <= self.limit(threshold)
+    }
+}
+
+/// The comparison with the best constant policy.
+pub struct BestConstant;
+
+impl Proof for BestConstant {
+    fn measure(&self, bench: &Bench, out: &mut Certificate) {
+        if bench.options.constant {
+            out.constant = best_constant(bench.bellman, bench.policy, bench.solution, bench.options);
+        }
+    }
+
+    fn verdict(&self, c: &Certificate) -> Option<Diagnostic> {
+        let k = c.constant.as_ref().filter(|k| !k.holds(c.thresholds.constant))?;
+        let headline = format!(
+            "a constant policy does better: {:.6} against {:.6}",
+            k.constant, k.solution
+        );
+        let note = format!(
+            "constant {} {:?}; the same {} paths for both, standard error of the difference {:.1e}",
+            k.kind, k.actions, k.paths, k.standard_error
+        );
+        Some(
+            Diagnostic::error("E0915", headline)
+                .note(note)
+                .hint("the solution is wrong or its grid far too coarse: refine it, and check the model's signs"),
+        )
+    }
+}
+
+/// Paths on which the best constant is looked for, and on which it is compared with the solution.
+const CONSTANT_PATHS: (usize, usize) = (16, 64);
+
+/// The best constant policy and the solution under draws that the constant was not chosen by; `None` where there is no
+/// natural constant policy (taste shocks, unbounded actions, finite and continuous actions together, more than three
+/// actions).
+fn best_constant(
+    bellman: &Bellman,
+    policy: &SolvedPolicy,
+    solution: &Solution,
+    options: &Options,
+) -> Option<ConstantComparison> {
+    let spec = bellman.problem.spec();
+    let nc = bellman.continuous.len();
+    if bellman.taste.is_some() || spec.actions.is_empty() || nc > 3 || (nc > 0 && !bellman.finite.is_empty()) {
+        return None;
+    }
+    let discount = spec.discount.unwrap_or(0.99).min(1.0 - 1e-9);
+    let long = (1e-4f64.ln() / discount.ln()).ceil().clamp(1.0, 1000.0) as usize;
+    let periods = spec.horizon.unwrap_or(long).min(1000);
+    // Whatever is alive after these periods goes on under the solution: what it then has is not thrown away.
+    let nz = bellman.shocks();
+    let later: Vec<Surface> = (0..nz)
+        .map(|j| {
+            let mut surface = Surface::default();
+            if solution.infinite || periods < solution.periods {
+                let value = solution.period(&solution.value, periods);
+                let own: Vec<f64> = value.iter().skip(j).step_by(nz).copied().collect();
+                bellman.tensor.fit(&own, &mut surface);
+            }
+            surface
+        })
+        .collect();
+    let after = |shock: usize, state: &[f64]| -> f64 {
+        if !solution.infinite && periods >= solution.periods {
+            return 0.0;
+        }
+        let places: Vec<Place> = bellman
+            .tensor
+            .axes()
+            .iter()
+            .zip(state)
+            .map(|(axis, x)| axis.locate(*x))
+            .collect();
+        bellman.tensor.value_at(&later[shock], &places)
+    };
+    let play = |p: &dyn Policy, paths: usize, seed: u64| -> Vec<f64> {
+        lifetimes(bellman, p, (paths, periods), seed, &options.starts, &after)
+    };
+    let (few, many) = (options.paths.clamp(1, CONSTANT_PATHS.0), CONSTANT_PATHS.1);
+    let value = |p: &dyn Policy| statistics::mean(&play(p, few, options.seed));
+    let mut best: Option<(String, Vec<f64>, f64)> = None;
+    let mut offer = |kind: &str, actions: Vec<f64>, value: f64| {
+        if value.is_finite() && best.as_ref().is_none_or(|b| value > b.2) {
+            best = Some((kind.into(), actions, value));
+        }
+    };
+    if nc == 0 {
+        for combo in bellman.combos.iter().take(400) {
+            let constant = ConstantPolicy {
+                bellman,
+                continuous: vec![],
+                levels: false,
+                finite: combo.clone(),
+            };
+            // A choice that is masked somewhere on the way is no constant policy.
+            let allowed = std::sync::atomic::AtomicBool::new(true);
+            let checked = Masked {
+                constant: &constant,
+                allowed: &allowed,
+            };
+            let v = value(&checked);
+            if allowed.load(std::sync::atomic::Ordering::Relaxed) {
+                offer("choice", combo.clone(), v);
+            }
+        }
+    } else {
+        let world = World::new(bellman, 1, options.seed, &options.starts);
+        let refs: Vec<&[f64]> = world.states.iter().map(Vec::as_slice).collect();
+        let (lo, hi) = bounds(
+            bellman,
+            At {
+                shock: world.shock[0],
+                time: 0,
+            },
+            &refs,
+            1,
+        );
+        if !lo.iter().chain(&hi).all(|b| b[0].is_finite()) {
+            return None;
+        }
+        for (kind, levels) in [("share", false), ("level", true)] {
+            let at = |x: &[f64]| {
+                let continuous = (0..nc)
+                    .map(|c| {
+                        if levels {
+                            lo[c][0] + x[c] * (hi[c][0] - lo[c][0])
+                        } else {
+                            x[c]
+                        }
+                    })
+                    .collect();
+                ConstantPolicy {
+                    bellman,
+                    continuous,
+                    levels,
+                    finite: vec![],
+                }
+            };
+            let (x, v) = if nc == 1 {
+                let scan: Vec<(f64, f64)> = (0..=20)
+                    .map(|i| i as f64 / 20.0)
+                    .map(|u| (u, value(&at(&[u]))))
+                    .collect();
+                let mut top = 0;
+                for (i, s) in scan.iter().enumerate() {
+                    if s.1 > scan[top].1 {
+                        top = i;
+                    }
+                }
+                let (a, b) = (scan[top.saturating_sub(1)].0, scan[(top + 1).min(20)].0);
+                let (x, v) = optimise::brent(|u| value(&at(&[u])), a, b, 1e-5);
+                (vec![x], v)
+            } else {
+                let few = optimise::BoxOptions {
+                    evaluations: 150,
+                    starts: 2,
+                    tolerance: 1e-4,
+                };
+                optimise::maximise(|x| value(&at(x)), &vec![0.0; nc], &vec![1.0; nc], &[], &few)
+            };
+            offer(kind, at(&x).continuous, v);
+        }
+    }
+    let (kind, actions, _) = best?;
+    let constant = ConstantPolicy {
+        bellman,
+        continuous: if nc > 0 { actions.clone() } else { vec![] },
+        levels: kind == "level",
+        finite: if nc > 0 { vec![] } else { actions.clone() },
+    };
+    // Draws that the constant has not seen: on its own it would look better than it is.
+    let compare = |paths: usize, salt: u64| -> ConstantComparison {
+        let fresh = options.seed.wrapping_add(salt);
+        let (theirs, ours) = (play(&constant, paths, fresh), play(policy, paths, fresh));
+        let gaps: Vec<f64> = ours.iter().zip(&theirs).map(|(a, b)| a - b).collect();
+        let spread = statistics::sd(&gaps);
+        ConstantComparison {
+            kind: kind.clone(),
+            actions: actions.clone(),
+            constant: statistics::mean(&theirs).max(NEVER),
+            solution: statistics::mean(&ours).max(NEVER),
+            standard_error: if spread.is_finite() {
+                spread / (paths as f64).sqrt()
+            } else {
+                0.0
+            },
+            paths,
+            periods,
+        }
+    };
+    let first = compare(many, 0x9e37_79b9_7f4a_7c15);
+    // What is rare (a fire, a jackpot) may be missing in few lives, and then has no spread either: a constant that seems better must
+    // be so on many more.
+    let more = (MOST_PERIODS / periods.max(1)).clamp(many, 64 * many);
+    Some(if first.holds(options.thresholds.constant) || more == many {
+        first
+    } else {
+        compare(more, 0x51ed_270b_9d0f_3c11)
+    })
+}
+
+/// Most simulated periods of the second comparison with a constant.
+const MOST_PERIODS: usize = 2_000_000;
+
+/// A constant policy that remembers whether it was ever forbidden.
+struct Masked<'a> {
+    constant: &'a ConstantPolicy<'a>,
+    allowed: &'a std::sync::atomic::AtomicBool,
+}
+
+impl Policy for Masked<'_> {
+    fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
+        self.constant.act(at, states, draw, actions);
+        let bellman = self.constant.bellman;
+        let lanes = Lanes {
+            states,
+            actions: &[],
+            shock: at.shock,
+            noise: 0,
+            shock_next: at.shock,
+            time: at.time,
+        };
+        let mut out = vec![1.0; draw.len()];
+        for (f, &a) in bellman.finite.iter().enumerate() {
+            let ActionKind::Finite { values, .. } = &bellman.problem.spec().actions[a].kind else {
+                continue;
+            };
+            let Some(choice) = values.iter().position(|v| *v == self.constant.finite[f]) else {
+                continue;
+            };
+            bellman.problem.allowed(&lanes, a, choice, &mut out);
+            if out.contains(&0.0) {
+                self.allowed.store(false, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! The certificate's first half: a solution judged on the solver's own chain and compiled problem, one proof a file.
+//!
+//! [`play`] simulates lives under the solution, [`points`] measures residuals on the *ergodic set* (what those lives visit) and on the
+//! *whole grid*, between nodes, where interpolation errs most. Only the ergodic set decides; the grid tells how far the
+//! solution can be trusted off it. Residuals and gains are divided by `u'(c) c`: the share of one period's consumption they are worth
+//! (by `1 + |V|` if the problem names no consumption).
+//!
+//! Each proof ([`PROOFS`]) measures something and says what is wrong with it. Each threshold is a named setting; a certificate that fails
+//! carries the reasons as diagnostics. The other half, in the economy itself, is [`super::world`].
+
+pub mod bellman;
+pub mod constant;
+pub mod deviation;
+pub mod edges;
+pub mod euler;
+pub mod moments;
+pub mod play;
+pub mod points;
+pub mod quantiles;
+pub mod requirements;
+#[cfg(test)]
+mod tests;
+pub mod trusted;
+
+use super::simulate::SolvedPolicy;
+use crate::diag::{Diagnostic, Severity};
+use crate::solve::bellman::Bellman;
+use crate::solve::problem::DecisionProblem;
+use crate::solve::solution::Solution;
+use constant::ConstantComparison;
+use play::Simulated;
+use points::{Judged, Point, between_nodes};
+use quantiles::Quantiles;
+use serde::{Deserialize, Serialize};
+
+/// What a solution must satisfy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Thresholds {
+    /// Largest log10 of the 99 % quantile of Euler residuals on the ergodic set.
+    pub euler: f64,
+    /// Largest log10 of the 99 % quantile of Bellman residuals on the ergodic set.
+    pub bellman: f64,
+    /// Largest log10 of the largest one-shot deviation gain on the ergodic set.
+    pub deviation: f64,
+    /// Largest share of simulated time outside the grid or at an edge that no constraint explains.
+    pub edges: f64,
+    /// Largest share of simulated time with actions that violate a hard constraint.
+    pub infeasible: f64,
+    /// How far below the best constant policy the solution may fall, relative to `1 + |value|`, beyond three standard errors
+    /// of the difference.
+    pub constant: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Thresholds {
+            euler: -3.0,
+            bellman: -3.0,
+            deviation: -3.0,
+            edges: 1e-3,
+            infeasible: 0.0,
+            constant: 1e-6,
+        }
+    }
+}
+
+/// Settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Simulated paths.
+    pub paths: usize,
+    /// Periods before anything is recorded.
+    pub burn_in: usize,
+    /// Recorded periods.
+    pub periods: usize,
+    /// Most points at which residuals are computed, on the ergodic set and on the grid each.
+    pub points: usize,
+    /// Seed of all draws.
+    pub seed: u64,
+    /// Where paths start, in turn; the steady state or the middle of the grid if empty.
+    pub starts: Vec<Vec<f64>>,
+    /// Compare with the best constant policy.
+    pub constant: bool,
+    /// What must hold.
+    pub thresholds: Thresholds,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            paths: 32,
+            burn_in: 200,
+            periods: 400,
+            points: 1500,
+            seed: 1,
+            starts: Vec::new(),
+            constant: true,
+            thresholds: Thresholds::default(),
+        }
+    }
+}
+
+/// Mean, standard deviation, autocorrelation and range of a simulated series.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SeriesMoments {
+    /// What.
+    pub name: String,
+    /// Mean over paths and periods.
+    pub mean: f64,
+    /// Standard deviation over paths and periods.
+    pub sd: f64,
+    /// Mean over paths of the first autocorrelation.
+    pub autocorrelation: f64,
+    /// Smallest value.
+    pub min: f64,
+    /// Largest value.
+    pub max: f64,
+    /// For shocks: mean, sd and autocorrelation of the chain.
+    pub chain: Option<(f64, f64, f64)>,
+}
+
+/// Share of simulated time at something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    /// At what.
+    pub name: String,
+    /// Share of path-periods.
+    pub share: f64,
+}
+
+/// The verdict on a solution, with everything it rests on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// Whether every threshold is met.
+    pub passed: bool,
+    /// Why not (errors), and what should be known (warnings).
+    pub reasons: Vec<Diagnostic>,
+    /// `consumption` or `value`: what Bellman residuals and gains are measured in.
+    pub unit: String,
+    /// Bellman residuals on the ergodic set.
+    pub bellman: Option<Quantiles>,
+    /// Bellman residuals between nodes of the whole grid.
+    pub bellman_grid: Option<Quantiles>,
+    /// Euler residuals on the ergodic set, where no constraint binds.
+    pub euler: Option<Quantiles>,
+    /// Euler residuals between nodes of the whole grid.
+    pub euler_grid: Option<Quantiles>,
+    /// One-shot deviation gains on the ergodic set.
+    pub deviation: Option<Quantiles>,
+    /// Share of points of the ergodic set left out of the Euler statistics because a constraint binds.
+    pub constrained: f64,
+    /// Share of simulated time at each constraint.
+    pub constraints: Vec<Share>,
+    /// Share of simulated time at each end of each continuous state's grid.
+    pub edges: Vec<Share>,
+    /// Share of simulated time outside the grid.
+    pub outside: f64,
+    /// Share of simulated time at an edge although no constraint binds and the state's law would let it pass.
+    pub unexplained_edges: f64,
+    /// Share of simulated time with violated hard constraints.
+    pub infeasible: f64,
+    /// Moments.
+    pub moments: Vec<SeriesMoments>,
+    /// The best constant policy.
+    pub constant: Option<ConstantComparison>,
+    /// What was asked for.
+    pub thresholds: Thresholds,
+    /// Where on the grid the solution can be trusted.
+    #[serde(default)]
+    pub trusted: Option<trusted::Trusted>,
+    /// The judgement in the economy that `econc simulate` runs.
+    #[serde(default)]
+    pub world: Option<super::world::WorldCertificate>,
+}
+
+impl Certificate {
+    /// What residuals are shares of, in a sentence.
+    fn of_unit(&self) -> &'static str {
+        if self.unit == "consumption" {
+            "of a period's consumption"
+        } else {
+            "of the value"
+        }
+    }
+}
+
+/// What every proof may use.
+pub struct Bench<'a> {
+    /// The Bellman equation.
+    pub bellman: &'a Bellman<'a>,
+    /// What is judged.
+    pub solution: &'a Solution,
+    /// Its policy.
+    pub policy: &'a SolvedPolicy<'a>,
+    /// Settings.
+    pub options: &'a Options,
+    /// Lives played side by side.
+    pub paths: usize,
+    /// What happened in them.
+    pub played: &'a Simulated,
+    /// Residuals at visited points.
+    pub ergodic: &'a Judged,
+    /// Residuals between the nodes of the whole grid.
+    pub grid: &'a Judged,
+}
+
+/// One proof of a certificate.
+pub trait Proof: Sync {
+    /// Measures, and writes down what was found.
+    fn measure(&self, bench: &Bench, out: &mut Certificate);
+    /// What is wrong with the numbers of a certificate; `None` if nothing.
+    fn verdict(&self, certificate: &Certificate) -> Option<Diagnostic>;
+}
+
+/// All proofs, in the order of their reasons.
+pub const PROOFS: &[&dyn Proof] = &[
+    &euler::Euler,
+    &bellman::BellmanResidual,
+    &edges::Edges,
+    &deviation::Deviation,
+    &constant::BestConstant,
+    &trusted::TrustedRegion,
+    &requirements::Requirements,
+    &moments::Moments,
+];
+
+/// Judges a solution of a problem.
+///
+/// # Errors
+/// A solution that is none of this problem.
+pub fn certify(
+    problem: &dyn DecisionProblem,
+    solution: &Solution,
+    options: &Options,
+) -> Result<Certificate, Diagnostic> {
+    let bellman = Bellman::new(problem, solution.interpolation)?;
+    let policy = SolvedPolicy::new(&bellman, solution)?;
+    let paths = options.paths.max(1);
+    let played = Simulated::run(&bellman, &policy, options, paths);
+    let samples = played.times.len();
+    let stride = samples.div_ceil(options.points.max(1)).max(1);
+    let visited: Vec<Point> = (0..samples)
+        .step_by(stride)
+        .map(|k| (played.times[k], played.states.iter().map(|s| s[k]).collect()))
+        .collect();
+    let bench = Bench {
+        bellman: &bellman,
+        solution,
+        policy: &policy,
+        options,
+        paths,
+        played: &played,
+        ergodic: &Judged::at(&bellman, &policy, &visited),
+        grid: &Judged::at(&bellman, &policy, &between_nodes(&bellman, solution, options.points)),
+    };
+    let mut out = Certificate {
+        reasons: solution.record.warnings.clone(),
+        unit: if bench.ergodic.by_consumption {
+            "consumption"
+        } else {
+            "value"
+        }
+        .into(),
+        thresholds: options.thresholds.clone(),
+        ..Certificate::default()
+    };
+    for proof in PROOFS {
+        proof.measure(&bench, &mut out);
+    }
+    let found: Vec<Diagnostic> = PROOFS.iter().filter_map(|p| p.verdict(&out)).collect();
+    out.reasons.extend(found);
+    // Off the grid nothing else that was measured means anything.
+    if out.outside > 0.5 {
+        out.reasons
+            .retain(|d| d.severity != Severity::Error || d.code == "E0913");
+    }
+    out.passed = !out.reasons.iter().any(|d| d.severity == Severity::Error);
+    Ok(out)
+}

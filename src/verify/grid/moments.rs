@@ -1,0 +1,50 @@
+//! Moments under the solution: of shocks beside those of their chains, of states, actions and the reward. They inform.
+
+use super::{Bench, Certificate, Proof, SeriesMoments};
+use crate::diag::Diagnostic;
+use crate::num::{chain, statistics};
+
+/// Moments of what was simulated.
+pub struct Moments;
+
+impl Proof for Moments {
+    fn measure(&self, bench: &Bench, out: &mut Certificate) {
+        let (spec, played, paths) = (bench.bellman.problem.spec(), bench.played, bench.paths);
+        let mut push = |name: &str, x: &[f64], chain: Option<(f64, f64, f64)>| {
+            let by_path = (0..paths).map(|p| {
+                let own: Vec<f64> = x.iter().skip(p).step_by(paths).copied().collect();
+                statistics::autocorrelation(&own)
+            });
+            out.moments.push(SeriesMoments {
+                name: name.into(),
+                mean: statistics::mean(x),
+                sd: statistics::sd(x),
+                autocorrelation: by_path.sum::<f64>() / paths as f64,
+                min: x.iter().copied().fold(f64::INFINITY, f64::min),
+                max: x.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+                chain,
+            });
+        };
+        for (s, name) in spec.chain.names.iter().enumerate() {
+            let values: Vec<f64> = spec.chain.values.iter().map(|v| v[s]).collect();
+            let x: Vec<f64> = played.times.iter().map(|at| values[at.shock]).collect();
+            let exact = chain::Chain {
+                values,
+                transition: spec.chain.transition.clone(),
+            }
+            .moments();
+            push(name, &x, Some((exact.mean, exact.sd, exact.autocorrelation)));
+        }
+        for (state, x) in spec.states.iter().zip(&played.states) {
+            push(&state.name, x, None);
+        }
+        for (action, x) in spec.actions.iter().zip(&played.actions) {
+            push(&action.name, x, None);
+        }
+        push("reward", &played.reward, None);
+    }
+
+    fn verdict(&self, _: &Certificate) -> Option<Diagnostic> {
+        None
+    }
+}

@@ -1,0 +1,146 @@
+//! Lives on the solver's chain under the solution.
+
+use super::Options;
+use crate::num::interpolate::Rule;
+use crate::solve::bellman::{At, Bellman};
+use crate::verify::euler::{Binding, bindings};
+use crate::verify::simulate::{SolvedPolicy, World};
+
+/// Everything that is kept of a simulation, `[.. path fastest]`.
+#[derive(Default)]
+pub struct Simulated {
+    /// Shock and date.
+    pub times: Vec<At>,
+    /// States, one column each.
+    pub states: Vec<Vec<f64>>,
+    /// Actions, one column each.
+    pub actions: Vec<Vec<f64>>,
+    /// Rewards.
+    pub reward: Vec<f64>,
+    /// Whether a state is off the grid.
+    pub outside: Vec<bool>,
+    /// Whether a hard constraint is violated.
+    pub infeasible: Vec<bool>,
+    /// Whether a state is at an edge although neither its law nor a constraint explains it.
+    pub unexplained: Vec<bool>,
+    /// What binds.
+    pub binding: Vec<Binding>,
+}
+
+impl Simulated {
+    /// Plays `paths` lives.
+    pub fn run(bellman: &Bellman, policy: &SolvedPolicy, options: &Options, paths: usize) -> Self {
+        let spec = bellman.problem.spec();
+        let mut world = World::new(bellman, paths, options.seed, &options.starts);
+        // A finite life is recorded from its start.
+        let burn = if spec.horizon.is_some() { 0 } else { options.burn_in };
+        for _ in 0..burn {
+            world.step(policy, &mut |_| {});
+        }
+        let mut out = Simulated {
+            states: vec![Vec::new(); spec.states.len()],
+            actions: vec![Vec::new(); spec.actions.len()],
+            ..Simulated::default()
+        };
+        for _ in 0..options.periods.max(1) {
+            world.step(policy, &mut |w| {
+                for p in 0..paths {
+                    out.times.push(At {
+                        shock: w.shock[p],
+                        time: w.time[p],
+                    });
+                    for (all, s) in out.states.iter_mut().zip(&w.states) {
+                        all.push(s[p]);
+                    }
+                    for (all, a) in out.actions.iter_mut().zip(&w.actions) {
+                        all.push(a[p]);
+                    }
+                    out.reward.push(w.reward[p]);
+                    out.infeasible.push(w.infeasible[p]);
+                }
+            });
+        }
+        out.bind(bellman);
+        let axes = bellman.tensor.axes();
+        let n = out.times.len();
+        out.outside = (0..n)
+            .map(|k| {
+                axes.iter()
+                    .enumerate()
+                    .any(|(s, axis)| axis.locate(out.states[s][k]).beyond != 0.0)
+            })
+            .collect();
+        // An edge is explained if the law of the state holds it there, or a constraint bound when it was chosen, one
+        // period before.
+        let held = |s: usize, upper: bool| {
+            bellman
+                .problem
+                .spec()
+                .held
+                .get(s)
+                .is_some_and(|h| h[usize::from(upper)])
+        };
+        out.unexplained = (0..n)
+            .map(|k| {
+                let at_edge = (0..axes.len()).any(|s| out.edge(bellman, s, k).is_some_and(|upper| !held(s, upper)));
+                // What led to the first recorded period is not recorded, and nobody is pressed against the end where lives start.
+                let starts = options
+                    .starts
+                    .iter()
+                    .any(|x| (0..axes.len()).all(|s| x[s] == out.states[s][k]));
+                at_edge && !out.outside[k] && !starts && k >= paths && out.binding[k - paths] == Binding::Free
+            })
+            .collect();
+        out
+    }
+
+    fn bind(&mut self, bellman: &Bellman) {
+        let n = self.times.len();
+        self.binding = vec![Binding::Free; n];
+        if bellman.continuous.is_empty() {
+            return;
+        }
+        let mut keys: Vec<(usize, usize)> = self.times.iter().map(|at| (at.time, at.shock)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for (time, shock) in keys {
+            let lanes: Vec<usize> = (0..n)
+                .filter(|&k| self.times[k].time == time && self.times[k].shock == shock)
+                .collect();
+            let pick =
+                |c: &[Vec<f64>]| -> Vec<Vec<f64>> { c.iter().map(|c| lanes.iter().map(|&k| c[k]).collect()).collect() };
+            let (states, actions) = (pick(&self.states), pick(&self.actions));
+            let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+            for (b, &k) in bindings(bellman, At { shock, time }, &refs, &actions)
+                .into_iter()
+                .zip(&lanes)
+            {
+                self.binding[k] = b;
+            }
+        }
+    }
+
+    /// Whether state `s` is at the lower (`Some(false)`) or upper end of its grid.
+    pub fn edge(&self, bellman: &Bellman, s: usize, k: usize) -> Option<bool> {
+        let axis = &bellman.tensor.axes()[s];
+        if axis.rule() == Rule::Nodes {
+            return None;
+        }
+        let nodes = axis.nodes();
+        let (lo, hi) = (nodes[0], nodes[nodes.len() - 1]);
+        let near = 1e-7 * (hi - lo);
+        let x = self.states[s][k];
+        if x <= lo + near.min(1e-3 * (nodes[1] - lo)) {
+            Some(false)
+        } else if x >= hi - near {
+            Some(true)
+        } else {
+            None
+        }
+    }
+
+    /// Share of path-periods where the flag is up.
+    pub fn share(&self, flags: &[bool]) -> f64 {
+        flags.iter().filter(|f| **f).count() as f64 / flags.len().max(1) as f64
+    }
+}

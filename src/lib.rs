@@ -8,6 +8,7 @@
 
 #[macro_use]
 mod fault;
+mod limits;
 
 pub mod check;
 pub mod cli;

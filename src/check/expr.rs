@@ -118,6 +118,7 @@ impl Checker<'_> {
             }
             return None;
         }
+        crate::limits::poll();
         self.deep += 1;
         let value = self.expr_inside(e, scope);
         self.deep -= 1;

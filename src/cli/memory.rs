@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 use crate::diag::Diagnostic;
+use crate::limits::{self, size};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -120,10 +121,11 @@ const HINT: &str = "ask for less: fewer nodes (--set grid.NAME=..), worlds, memb
 pub(super) fn limit(asked: Option<u64>, json: bool) {
     JSON.store(json, Ordering::SeqCst);
     LIMIT.store(asked.unwrap_or_else(free), Ordering::SeqCst);
+    limits::set_room(room);
 }
 
 /// Bytes that may be used.
-pub(super) fn room() -> u64 {
+fn room() -> u64 {
     LIMIT
         .load(Ordering::Relaxed)
         .saturating_sub(USED.load(Ordering::Relaxed))
@@ -155,17 +157,6 @@ fn free() -> u64 {
         .unwrap_or(u64::MAX - 1)
 }
 
-/// Bytes in words: `1.5 GB`.
-pub(super) fn size(bytes: u64) -> String {
-    let x = bytes as f64;
-    match bytes {
-        u64::MAX => "no end of memory".to_string(),
-        1_000_000_000.. => format!("{:.1} GB", x / 1e9),
-        1_000_000.. => format!("{:.0} MB", x / 1e6),
-        _ => format!("{:.0} kB", (x / 1e3).ceil()),
-    }
-}
-
 /// `--memory`: `800M`, `4G`, `4GB`, or bytes.
 pub(super) fn parsed(text: &str) -> Result<u64, String> {
     let wrong = || "write a size, for instance 800M or 4G; at least 16M".to_string();
@@ -191,15 +182,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_and_shown() {
+    fn sizes_are_read() {
         assert_eq!(parsed("4G"), Ok(4_000_000_000));
         assert_eq!(parsed("800 MB".replace(' ', "").as_str()), Ok(800_000_000));
         assert_eq!(parsed("16_000_000"), Ok(16_000_000));
         for wrong in ["", "G", "-1G", "1", "nanG", "infG", "1E", "é"] {
             assert!(parsed(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(size(1_500_000_000), "1.5 GB");
-        assert_eq!(size(2_000_000), "2 MB");
-        assert_eq!(size(1), "1 kB");
     }
 }

@@ -181,7 +181,8 @@ pub fn main() -> ExitCode {
         memory::limit(Some(bytes), json);
     }
     let screen = Screen::new(&cli.globals);
-    let result = run(&cli, &screen);
+    let result =
+        crate::limits::caught(|| run(&cli, &screen)).unwrap_or_else(|| Err(Failure::of(vec![stop::stopped_at_work()])));
     let exit = match result {
         Ok(exit) => exit,
         Err(failure) => {

@@ -9,7 +9,7 @@ use crate::report::draw::{Drawing, drawing_of};
 use crate::report::outcome;
 use crate::report::run::CompleteRun;
 use crate::solve::progress::{Control, Progress};
-use crate::{Model, Options, env, syntax, verify};
+use crate::{Model, Options, env, limits, syntax, verify};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -128,7 +128,7 @@ impl Source {
         if bytes.len() as u64 > LARGEST_MODEL {
             return Err(
                 Diagnostic::error("E0984", format!("`{name}` is too large to be a model"))
-                    .note(format!("it has more than {}", super::memory::size(LARGEST_MODEL)))
+                    .note(format!("it has more than {}", limits::size(LARGEST_MODEL)))
                     .hint("name a model file"),
             );
         }
@@ -381,20 +381,13 @@ fn fits(compiled: &Compiled, options: &SimulateOptions) -> Result<(), Vec<Diagno
         .map(|n| graph.elements(&graph.nodes[n.node.0 as usize].shape) as u64)
         .sum();
     // What is seen of one period; states and draws stand there twice.
-    let bytes = numbers.saturating_mul(8 * 2).saturating_mul(options.worlds as u64);
-    let room = super::memory::room();
-    if bytes <= room {
-        return Ok(());
-    }
-    Err(vec![
-        Diagnostic::error("E0981", format!("one period would take {}", super::memory::size(bytes)))
-            .note(format!("there is room for {}", super::memory::size(room)))
-            .note(format!(
-                "{} worlds, {largest} numbers in the largest vector",
-                options.worlds
-            ))
-            .hint("fewer --worlds or --members; --memory SIZE sets another limit"),
-    ])
+    let bytes = numbers as f64 * 8.0 * 2.0 * options.worlds as f64;
+    limits::fits(bytes, "one period", "fewer --worlds or --members").map_err(|d| {
+        vec![d.note(format!(
+            "{} worlds, {largest} numbers in the largest vector",
+            options.worlds
+        ))]
+    })
 }
 
 /// Trains and judges.

@@ -116,7 +116,8 @@ impl Screen {
 
 /// Prints in JSON why nothing was done.
 pub(super) fn json_failure(exit: u8, diagnostics: &[Diagnostic]) {
-    let value = serde_json::json!({ "status": "failed", "exit": exit, "diagnostics": diagnostics });
+    let status = if exit > 128 { "interrupted" } else { "failed" };
+    let value = serde_json::json!({ "status": status, "exit": exit, "diagnostics": diagnostics });
     // Nothing can be done if even this cannot be printed.
     let _ = std::io::stdout().write_all(format!("{value:#}\n").as_bytes());
 }

@@ -8,6 +8,7 @@ use super::pipeline::{self, Compiled, Overrides, Source};
 use super::screen::Screen;
 use super::{Exit, Failure, refused, stop, sweep};
 use crate::diag::{Diagnostic, Severity};
+use crate::limits;
 use crate::report::content::Content;
 use crate::report::number;
 use crate::report::run::{Manifest, Place, RunDirectory, Status, inspect, interrupted, open_complete};
@@ -301,15 +302,12 @@ pub(super) fn one(
     work: &dyn Fn(&Compiled, &Meter, &RunDirectory) -> Result<Content, Vec<Diagnostic>>,
 ) -> Result<Ended, Failure> {
     let meter = Meter::start(screen.progress());
-    let result = work(compiled, &meter, &run);
+    // `None` if it was left in the middle.
+    let result = limits::caught(|| work(compiled, &meter, &run));
     meter.finish();
     let seconds = meter.seconds();
-    let result = match result {
-        _ if meter.stopped() => {
-            let command = format!("econc {} --resume {}", run.manifest().action, run.path().display());
-            diagnostics.push(stop::stopped(Some(&command)));
-            Err((Status::Interrupted, format!("stopped by {}", stop::name())))
-        }
+    let mut content = match result.unwrap_or_else(|| Err(Vec::new())) {
+        _ if meter.stopped() => return interrupted_run(run, diagnostics, seconds),
         Err(errors) if fresh && !errors.is_empty() && errors.iter().all(refused) => {
             run.abandon();
             return Err(Failure::of(errors));
@@ -319,30 +317,18 @@ pub(super) fn one(
             diagnostics.extend(errors);
             let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error);
             let reasons: Vec<String> = errors.map(|d| format!("{} {}", d.code, d.headline)).collect();
-            Err((Status::Failed, reasons.join("; ")))
+            write_diagnostics(&mut run, &diagnostics)?;
+            return without_content(run, Status::Failed, &reasons.join("; "), diagnostics, seconds);
         }
-        Ok(content) => Ok(content),
-    };
-    let mut content = match result {
         Ok(content) => content,
-        Err((status, reason)) => {
-            // A run that is resumed must not hold what is no longer true of it.
-            if status != Status::Interrupted {
-                write_diagnostics(&mut run, &diagnostics)?;
-            }
-            let directory = run.finish(status, Some(&reason), seconds)?;
-            return Ok(Ended {
-                status,
-                directory,
-                content: None,
-                diagnostics,
-                seconds,
-            });
-        }
     };
     screen.diagnostics(&content.diagnostics, Some(source));
-    content.diagnostics.splice(0..0, diagnostics);
-    content.write(&mut run)?;
+    let said = std::mem::take(&mut diagnostics);
+    content.diagnostics.splice(0..0, said.iter().cloned());
+    match limits::caught(|| content.write(&mut run)) {
+        Some(written) => written?,
+        None => return interrupted_run(run, said, seconds),
+    }
     let (status, reason) = if content.passes() {
         (Status::Complete, None)
     } else {
@@ -354,6 +340,32 @@ pub(super) fn one(
         directory,
         diagnostics: content.diagnostics.clone(),
         content: Some(content),
+        seconds,
+    })
+}
+
+/// Ends a run that a signal stopped. It must not hold what is no longer true of it when it is resumed.
+fn interrupted_run(run: RunDirectory, mut diagnostics: Vec<Diagnostic>, seconds: f64) -> Result<Ended, Failure> {
+    let command = format!("econc {} --resume {}", run.manifest().action, run.path().display());
+    diagnostics.push(stop::stopped(Some(&command)));
+    let reason = format!("stopped by {}", stop::name());
+    without_content(run, Status::Interrupted, &reason, diagnostics, seconds)
+}
+
+/// Ends a run that has nothing to say.
+fn without_content(
+    run: RunDirectory,
+    status: Status,
+    reason: &str,
+    diagnostics: Vec<Diagnostic>,
+    seconds: f64,
+) -> Result<Ended, Failure> {
+    let directory = run.finish(status, Some(reason), seconds)?;
+    Ok(Ended {
+        status,
+        directory,
+        content: None,
+        diagnostics,
         seconds,
     })
 }

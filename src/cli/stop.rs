@@ -1,9 +1,11 @@
 //! Stopping: what SIGINT, SIGTERM and SIGHUP do.
 //!
-//! A signal sets a flag that long work asks through its meter; work that notices writes what it has and ends. Work that does
-//! not notice in time (one update of a learner may take minutes) is ended from here: a run on disk says `Interrupted` from
-//! its first byte, so that this loses no more than a kill does. A second signal ends the process at once. Whoever speaks
-//! first has the last word, so that the end is said once.
+//! A signal sets a flag that work asks for through its meter wherever it could go on later; work that notices writes what it
+//! has and ends. Work that has not noticed after [`PATIENCE`] (one update of a learner may take minutes) is left in the
+//! middle, at the next poll of a loop ([`crate::limits`]): what had been written stands, and the run is marked. What
+//! does not even poll is ended from here: a run on disk says `Interrupted` from its first byte, so that this loses no
+//! more than a kill does. A second signal ends the process at once. Whoever speaks first has the last word, so that the end is
+//! said once, with the command that goes on.
 
 use crate::diag::Diagnostic;
 use std::io::Write;
@@ -18,8 +20,12 @@ static SIGNAL: AtomicI32 = AtomicI32::new(0);
 static LAST_WORD: AtomicU8 = AtomicU8::new(0);
 /// The run that is being written, and the command that goes on with it.
 static AT_WORK: Mutex<Option<(PathBuf, String)>> = Mutex::new(None);
-/// Time for work to write what it has.
-const GRACE: Duration = Duration::from_millis(1400);
+/// Time for work to come to where it can go on later; then it is left in the middle.
+pub(super) const PATIENCE: Duration = Duration::from_millis(500);
+/// Time after that for work to be left, and what it had to be freed and marked.
+const GRACE: Duration = Duration::from_millis(900);
+/// Time for last words that are being said.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// SIGINT, and what is assumed where the system does not say which.
 const INTERRUPT: i32 = 2;
@@ -60,22 +66,29 @@ fn hangup_is_ignored() -> bool {
 fn came(signal: i32, json: bool) {
     let first = SIGNAL.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
     if let Err(earlier) = first {
-        std::process::exit(128 + earlier);
+        end(earlier, json);
     }
     // The process ends with its main thread; this one only waits.
     let _ = std::thread::Builder::new().name("grace".to_string()).spawn(move || {
+        std::thread::sleep(PATIENCE);
+        crate::limits::stop();
         std::thread::sleep(GRACE);
-        if LAST_WORD
-            .compare_exchange(0, 2, Ordering::SeqCst, Ordering::SeqCst)
-            .is_err()
-        {
-            // The main thread is at its last words; if it cannot end them, this does.
-            std::thread::sleep(Duration::from_millis(300));
-        } else {
-            say(json);
-        }
-        std::process::exit(128 + signal);
+        end(signal, json);
     });
+}
+
+/// Ends the process from another thread than the main one.
+fn end(signal: i32, json: bool) -> ! {
+    if LAST_WORD
+        .compare_exchange(0, 2, Ordering::SeqCst, Ordering::SeqCst)
+        .is_ok()
+    {
+        say(json);
+    } else {
+        // Somebody is at last words; if they do not end, this does.
+        std::thread::sleep(LAST_WORDS);
+    }
+    std::process::exit(128 + signal);
 }
 
 fn say(json: bool) {
@@ -134,6 +147,12 @@ pub(super) fn at_work(directory: &Path, command: &str) {
     if let Ok(mut work) = AT_WORK.lock() {
         *work = Some((directory.to_path_buf(), command.to_string()));
     }
+}
+
+/// That everything was stopped, with what goes on with the run at work.
+pub(super) fn stopped_at_work() -> Diagnostic {
+    let command = AT_WORK.try_lock().ok().and_then(|w| w.as_ref().map(|w| w.1.clone()));
+    stopped(command.as_deref())
 }
 
 /// The run that is being written.

@@ -260,7 +260,9 @@ fn finish(
         ..Content::default()
     };
     super::stop::last_word();
-    content.write(&mut whole)?;
+    if !stopped {
+        content.write(&mut whole)?;
+    }
     let failed = rows.iter().filter(|r| r.status != Status::Complete).count();
     let (status, exit, reason) = if stopped {
         (

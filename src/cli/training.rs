@@ -1,6 +1,5 @@
 //! Seeds side by side: the loop around `learn::training` with its checkpoints, its logs and its bar.
 
-use super::memory;
 use super::meter::{Meter, Rate};
 use super::pipeline::{Compiled, TrainOptions, read_solution};
 use crate::check::Model;
@@ -9,6 +8,7 @@ use crate::env::behaviour::Behaviour;
 use crate::learn::Policy;
 use crate::learn::plan::{self, Asked, Planned};
 use crate::learn::training::Training;
+use crate::limits;
 use crate::report::content::Content;
 use crate::report::number;
 use crate::report::run::{CHECKPOINT, CompleteRun, RunDirectory, open_complete, open_policies, sha256};
@@ -141,22 +141,17 @@ pub(super) fn fits(model: &Model, planned: &Planned, side_by_side: usize) -> Res
     let width = interface.map_or(1, |i| i.columns().len()).max(1) as u64;
     // An observation, what was done, and a dozen numbers of the learner's, four bytes each.
     let rows = method.round(members);
-    let each = rows.saturating_mul(4 * (width + 12));
-    let bytes = each.saturating_mul(side_by_side.max(1) as u64);
-    if bytes <= memory::room() {
-        return Ok(());
-    }
-    let error = Diagnostic::error(
-        "E0981",
-        format!("one round of `{}` would take {}", method.name(), memory::size(bytes)),
+    let bytes = rows as f64 * 4.0 * (width + 12) as f64 * side_by_side.max(1) as f64;
+    limits::fits(
+        bytes,
+        &format!("one round of `{}`", method.name()),
+        "fewer worlds, a shorter horizon, fewer --threads",
     )
-    .note(format!("there is room for {}", memory::size(memory::room())))
-    .note(format!(
-        "{rows} steps a round, {members} members, {side_by_side} seeds or trials side by side"
-    ));
-    Err(vec![error.hint(
-        "fewer worlds, a shorter horizon, fewer --threads; --memory SIZE sets another limit",
-    )])
+    .map_err(|d| {
+        vec![d.note(format!(
+            "{rows} steps a round, {members} members, {side_by_side} seeds or trials side by side"
+        ))]
+    })
 }
 
 /// The settings in force, for the manifest.
@@ -399,8 +394,8 @@ pub fn read_policies(run: &CompleteRun, best: bool) -> Result<Vec<(u64, Policy)>
     Ok(out)
 }
 
-/// An update that takes this long is kept at once: a stop does not wait for the next.
-pub(super) const LONG: Duration = Duration::from_secs(1);
+/// An update that takes this long is kept at once: a stop does not wait for the end of the next.
+pub(super) const LONG: Duration = super::stop::PATIENCE;
 
 /// File of a seed's checkpoint.
 fn checkpoint_file(seed: u64) -> String {
@@ -444,7 +439,10 @@ pub(super) fn side_by_side<T: Send>(
                     if i >= count || failed.load(Ordering::SeqCst) {
                         return;
                     }
-                    let result = work(i);
+                    let result = limits::caught(|| work(i)).unwrap_or_else(|| {
+                        Err(Diagnostic::error("E0906", "the training was stopped")
+                            .hint("econc train --resume RUN goes on where it stopped"))
+                    });
                     if result.is_err() {
                         failed.store(true, Ordering::SeqCst);
                     }

@@ -115,6 +115,7 @@ impl Trained {
         let mut luck = Vec::new();
         if !greedy {
             for w in 0..n {
+                crate::limits::poll();
                 for m in 0..self.interface.members {
                     luck.extend((0..choices).map(|d| {
                         let action = self.interface.actions.first().copied().unwrap_or(self.agent);
@@ -433,6 +434,7 @@ impl Table {
         let mut chances = Vec::new();
         let (mut states_outside, mut shocks_outside) = (0, 0);
         for (e, number) in self.numbers.iter().enumerate() {
+            crate::limits::poll();
             for w in 0..n {
                 let at = |p: &Place| values[p.output][p.element[e] * n + w];
                 for (x, p) in x.iter_mut().zip(&self.states) {

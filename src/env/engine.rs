@@ -18,6 +18,7 @@ use crate::kernel::members::{self, Array, Members, MembersSpace};
 use crate::kernel::program::{Mode, Operand, Program, RunError, Workspace};
 use crate::kernel::root;
 use crate::kernel::unroll::Unroll;
+use crate::limits;
 use std::sync::Arc;
 
 /// One array an input of the graph: `elements * worlds` numbers.
@@ -469,6 +470,7 @@ fn gather(strip: &Strip, from: &[f64], block: std::ops::Range<usize>, worlds: us
     }
     let n = block.len();
     for i in 0..strip.members {
+        limits::poll();
         let at = strip.at(i, block.start, worlds);
         for (column, x) in columns.iter_mut().zip(&from[at..at + n]) {
             column[i] = *x;
@@ -483,6 +485,7 @@ fn scatter(strip: &Strip, from: &[Array<f64>], block: std::ops::Range<usize>, wo
     }
     let n = block.len();
     for i in 0..strip.members {
+        limits::poll();
         let at = strip.at(i, block.start, worlds);
         for (x, column) in to[at..at + n].iter_mut().zip(&columns) {
             *x = column[i];
@@ -501,6 +504,7 @@ fn interpret(
     ended: &mut [f64],
 ) -> Result<(), Diagnostic> {
     for w in 0..worlds {
+        limits::poll();
         let inputs: Vec<Vec<f64>> = frame
             .iter()
             .map(|a| a.iter().skip(w).step_by(worlds).copied().collect())

@@ -418,6 +418,7 @@ impl Interface {
             let wide = item.code.width();
             for c in 0..item.columns {
                 for m in 0..self.members {
+                    crate::limits::poll();
                     let element = item.map[m * item.columns + c];
                     for w in 0..worlds {
                         let x = values[element * worlds + w];
@@ -457,6 +458,7 @@ impl Interface {
             .collect();
         for d in &self.done {
             for (m, element) in d.elements.iter().enumerate() {
+                crate::limits::poll();
                 for w in 0..worlds {
                     let row = (w * self.members + m) * width;
                     let at = element * worlds + w;
@@ -494,6 +496,7 @@ impl Interface {
         let (nc, nd) = (self.space.continuous, self.space.discrete.len());
         for d in &self.done {
             for (m, element) in d.elements.iter().enumerate() {
+                crate::limits::poll();
                 for w in 0..worlds {
                     let slot = w * self.members + m;
                     let at = element * worlds + w;

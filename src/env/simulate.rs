@@ -256,6 +256,7 @@ impl Wants {
     /// One period: `rewards` are this agent's.
     fn record(&mut self, rewards: &[f64], watched: &[Vec<f64>], outcome: &Outcome, worlds: usize) {
         for m in 0..self.members {
+            crate::limits::poll();
             for w in 0..worlds {
                 let at = m * worlds + w;
                 if self.life[at].there {

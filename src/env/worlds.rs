@@ -14,6 +14,7 @@ use crate::check::model::{Action, DrawWhen, Model, Otherwise, Process, Scenario,
 use crate::diag::Diagnostic;
 use crate::graph::substitute::{Instead, substitute};
 use crate::graph::{AxisId, Graph, InputId, NodeId};
+use crate::limits;
 use crate::num::random::Key;
 use std::sync::Arc;
 
@@ -390,6 +391,7 @@ impl Worlds {
             if self.lattice.is_some() {
                 let mut array = std::mem::take(&mut self.frame[d.input.0 as usize]);
                 for e in 0..array.len() / n {
+                    limits::poll();
                     for w in 0..n {
                         array[e * n + w] = self
                             .spread(DRAWS, number, e, w)
@@ -404,6 +406,7 @@ impl Worlds {
                 key.fill_f64(self.step, 0, array);
             } else {
                 for e in 0..array.len() / n {
+                    limits::poll();
                     for w in 0..n {
                         let world = fault!("simulation.same_noise", 0, w / together);
                         array[e * n + w] = key.uniform(self.step, lane(world, e));
@@ -473,6 +476,7 @@ impl Worlds {
         let n = self.worlds;
         let target = &mut self.frame[s.input.0 as usize];
         for (e, from) in map.iter().enumerate() {
+            limits::poll();
             for w in 0..n {
                 if chosen(e, w) {
                     target[e * n + w] = values[from * n + w];
@@ -504,6 +508,7 @@ impl Worlds {
             {
                 let size = a.len();
                 for g in 0..fresh.len() / n / size {
+                    limits::poll();
                     for w in 0..n {
                         let chosen = match members {
                             Some((_, marked)) => marked[lanes[g * size] * n + w],
@@ -524,6 +529,7 @@ impl Worlds {
                 continue;
             }
             for e in 0..fresh.len() / n {
+                limits::poll();
                 for w in 0..n {
                     let chosen = match members {
                         Some((_, marked)) => marked[lanes[e] * n + w],
@@ -612,6 +618,7 @@ impl Worlds {
         let n = self.worlds;
         let chain = self.laws[shock].stands_for.clone();
         for (e, from) in map.iter().enumerate() {
+            limits::poll();
             if !meant[e] {
                 continue;
             }
@@ -700,6 +707,7 @@ impl Worlds {
         let u = |e: usize, w: usize| key.uniform(self.step, lane(w, e));
         let mut out = vec![0.0; elements * n];
         for e in 0..elements {
+            limits::poll();
             for w in 0..n {
                 let i = e * n + w;
                 out[i] = match bounds {
@@ -750,11 +758,13 @@ impl Worlds {
         let map = shocks::aligned(&self.graph, &rest, &a.shape);
         let mut sums = vec![0.0; self.graph.elements(&rest) * n];
         for (e, g) in map.iter().enumerate() {
+            limits::poll();
             for w in 0..n {
                 sums[g * n + w] += out[e * n + w];
             }
         }
         for (e, g) in map.iter().enumerate() {
+            limits::poll();
             for w in 0..n {
                 out[e * n + w] /= sums[g * n + w];
             }
@@ -812,6 +822,7 @@ impl Worlds {
             let map = shocks::aligned(&self.graph, &self.graph.nodes[node.0 as usize].shape, &shape);
             let meant = meant(&self.graph, &shape, &at);
             for (e, source) in map.iter().enumerate() {
+                limits::poll();
                 if !meant[e] {
                     continue;
                 }
@@ -963,6 +974,7 @@ impl Worlds {
             let target = if anchor == 0 { lo } else { mid };
             let input = self.model.actions[*a].input.0 as usize;
             for (e, from) in map.iter().enumerate() {
+                limits::poll();
                 for w in 0..n {
                     let (i, s) = (e * n + w, from * n + w);
                     if violated[s] {
@@ -1098,6 +1110,7 @@ impl Worlds {
             let map = shocks::aligned(&self.graph, shape(node), shape(end.condition));
             let mut paid = vec![0.0; conditions[k].len()];
             for (e, from) in map.iter().enumerate() {
+                limits::poll();
                 for w in 0..n {
                     if conditions[k][e * n + w] != 0.0 {
                         paid[e * n + w] = amounts[k][from * n + w];
@@ -1122,6 +1135,7 @@ impl Worlds {
             if let Process::Var1 { a, s: load } = &self.laws[s].process {
                 let size = a.len();
                 for g in 0..fresh.len() / n / size {
+                    limits::poll();
                     for w in 0..n {
                         let x: Vec<f64> = (0..size).map(|i| fresh[(g * size + i) * n + w]).collect();
                         let lane = lane(w / self.together, g * size);
@@ -1136,6 +1150,7 @@ impl Worlds {
             } else {
                 let on = self.conditions(s, true);
                 for e in 0..fresh.len() / n {
+                    limits::poll();
                     for w in 0..n {
                         let step = fault!("simulation.reused", 0, self.step);
                         let u = self
@@ -1235,6 +1250,7 @@ impl Worlds {
                 (Then::Restart | Then::Leave { .. }, Some(a)) => {
                     let map = shocks::aligned(&self.graph, shape, &model.agents[a].shape);
                     for (e, from) in map.iter().enumerate() {
+                        limits::poll();
                         for w in 0..n {
                             if values[from * n + w] != 0.0 {
                                 members[a][e * n + w] = true;

@@ -240,6 +240,7 @@ impl Run<'_> {
         let mut out = Vec::with_capacity(elements);
         let mut at: Index = vec![0; self.graph.axes.len()];
         for e in 0..elements {
+            crate::limits::poll();
             let mut rest = e;
             for a in node.shape.iter().rev() {
                 at[a.0 as usize] = rest % self.size(*a);

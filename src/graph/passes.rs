@@ -189,6 +189,7 @@ fn rebuild(graph: &Graph, mut place: impl FnMut(&mut Graph, NodeId, Node) -> Opt
     };
     let mut map: Vec<Option<NodeId>> = Vec::with_capacity(graph.nodes.len());
     for (n, node) in graph.nodes.iter().enumerate() {
+        crate::limits::poll();
         let mut node = node.clone();
         for_operands(&mut node.op, &mut |id| *id = map[id.0 as usize].unwrap_or(*id));
         let to = place(&mut out, NodeId(n as u32), node);

@@ -436,6 +436,7 @@ unsafe fn blocks<T: Real>(
 ) {
     let mut start = 0;
     while start < n {
+        crate::limits::poll();
         let len = (n - start).min(T::BLOCK);
         for (operand, at) in inputs.iter().zip(&p.input_at) {
             if let Raw::Lanes(base) = operand {

@@ -82,6 +82,7 @@ pub fn newton(
     };
     let mut ridge = 0.0;
     for iteration in 0..=options.iterations {
+        crate::limits::poll();
         let size = sup(&r);
         report = NewtonReport {
             x: x.clone(),

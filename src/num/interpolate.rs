@@ -485,6 +485,7 @@ impl Tensor {
             d.resize(n, 0.0);
             for mask in 0..1usize << bit {
                 for outer in (0..self.len).step_by(n * stride) {
+                    crate::limits::poll();
                     for inner in 0..stride {
                         let at = |k: usize| (outer + k * stride + inner) * m;
                         for (k, y) in line.iter_mut().enumerate() {

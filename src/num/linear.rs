@@ -28,6 +28,7 @@ pub fn gmres(
     let mut products = 0;
     let mut work = vec![0.0; n];
     loop {
+        crate::limits::poll();
         apply(x, &mut work);
         products += 1;
         let mut residual: Vec<f64> = b.iter().zip(&work).map(|(b, w)| b - w).collect();
@@ -44,11 +45,13 @@ pub fn gmres(
         let mut rotations: Vec<(f64, f64)> = Vec::new();
         let mut g = vec![beta];
         for k in 0..restart {
+            crate::limits::poll();
             apply(&basis[k], &mut work);
             products += 1;
             let mut w = work.clone();
             let mut column = vec![0.0; k + 2];
             for (i, v) in basis.iter().enumerate() {
+                crate::limits::poll();
                 let h = dot(v, &w);
                 column[i] = h;
                 w.iter_mut().zip(v).for_each(|(w, v)| *w -= h * v);

@@ -115,6 +115,7 @@ impl Table {
             .write_record(self.columns.iter().map(|c| c.name.as_str()))
             .map_err(io::Error::other)?;
         for row in 0..self.rows() {
+            crate::limits::poll();
             writer
                 .write_record(self.columns.iter().map(|c| c.values.exact(row)))
                 .map_err(io::Error::other)?;

@@ -193,6 +193,7 @@ impl Row<'_> {
         let mut batch = few.max(2);
         let mut best = (start, f64::NAN, f64::NAN);
         loop {
+            crate::limits::poll();
             let count = batch.min(n - first).min(BLOCK);
             for k in 0..count {
                 b.stand(k, node, self.grid, &column.prepared);
@@ -258,6 +259,7 @@ impl Row<'_> {
         let (mut drift, mut slope) = (0i64, 0.0);
         let mut lost = 0;
         for first in (0..n).step_by(BLOCK) {
+            crate::limits::poll();
             let lanes = BLOCK.min(n - first);
             moved.clear();
             for i in 0..lanes {
@@ -567,6 +569,7 @@ fn expect(transition: &[Vec<f64>], value: &[Vec<f64>], expected: &mut [Vec<f64>]
         const PART: usize = 1024;
         let mut at = range.start;
         for out in out[range.clone()].chunks_mut(PART) {
+            crate::limits::poll();
             out.fill(0.0);
             for (p, v) in transition[j].iter().zip(value).filter(|(p, _)| **p != 0.0) {
                 for (out, v) in out.iter_mut().zip(&v[at..]) {
@@ -613,6 +616,7 @@ fn evaluate(
     // Numbers to be added to all values of a shock: they join the values at the end.
     let mut offset = vec![0.0; nz];
     for _ in 0..options.howard {
+        crate::limits::poll();
         expect(transition, value, expected, &chosen);
         let carried: Vec<f64> = transition
             .iter()

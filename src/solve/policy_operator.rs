@@ -187,6 +187,7 @@ impl PolicyOperator {
             .blocks
             .par_iter()
             .map(|block| {
+                crate::limits::poll();
                 let mut value = if linear {
                     vec![0.0; block.reward.len()]
                 } else {

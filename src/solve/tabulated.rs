@@ -61,7 +61,10 @@ impl Table {
     ) -> Vec<Result<(Chosen, Rows), (usize, usize, NothingFeasible)>> {
         self.blocks
             .par_iter()
-            .map(|b| b.improve(bellman, flat).map_err(|e| (b.shock, b.first, e)))
+            .map(|b| {
+                crate::limits::poll();
+                b.improve(bellman, flat).map_err(|e| (b.shock, b.first, e))
+            })
             .collect()
     }
 }

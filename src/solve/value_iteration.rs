@@ -256,6 +256,7 @@ fn improve(
         .flat_map(|j| (0..nodes).step_by(BLOCK).map(move |first| (j, first)))
         .collect();
     let run = |&(shock, first): &(usize, usize)| -> Result<(Chosen, Rows), Diagnostic> {
+        crate::limits::poll();
         let n = BLOCK.min(nodes - first);
         let mut states = vec![vec![0.0; n]; ns];
         let mut x = vec![0.0; ns];
@@ -306,6 +307,7 @@ fn improve(
         operator: PolicyOperator::default(),
     };
     for (&(shock, first), result) in units.iter().zip(results) {
+        crate::limits::poll();
         let (chosen, rows) = result?;
         for (i, &v) in chosen.value.iter().enumerate() {
             let at = (first + i) * nz + shock;

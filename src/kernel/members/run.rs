@@ -32,6 +32,7 @@ impl<T: Real> Run<'_, '_, T> {
     pub fn scope(&mut self, scope: usize) -> Result<(), RunError> {
         let plan = self.plan;
         for step in &plan.scopes[scope].steps {
+            crate::limits::poll();
             match step {
                 Step::Run(call) => self.program(call)?,
                 Step::Fold { how, of, mask, to } => {

@@ -138,6 +138,7 @@ pub fn product((m, n, k): (usize, usize, usize), a: View, b: View, start: Start,
     if let Start::Row(row) = start {
         assert!(row.len() >= n, "matrix product out of range");
     }
+    crate::limits::poll();
     if m == 0 || n == 0 {
         return;
     }

@@ -204,6 +204,9 @@ impl Decide for Counts {
     fn fits(&self, _: usize, _: &ActionSpace) -> bool {
         true
     }
+    fn mixes(&self) -> bool {
+        false
+    }
     fn begin(&self, slots: usize) -> Box<dyn Deciding> {
         Box::new(Counting(vec![0; slots]))
     }

@@ -1,7 +1,7 @@
 //! What settings, information and concepts mean to the solvers: every promise is kept or refused.
 
 use econc::check::model::Model;
-use econc::check::settings::{self, Key, SOLVE_KEYS, VERIFY_KEYS, defaults};
+use econc::check::settings::{self, Key, Kind, SOLVE_KEYS, VERIFY_KEYS, defaults};
 use econc::diag::Diagnostic;
 use econc::learn::plan::{Asked, plan};
 use econc::learn::settings::DRIVER_KEYS;
@@ -50,6 +50,97 @@ agent saver {
 }
 solve { grid.k = log(40) }
 ";
+
+/// Values that a table of the book shows for a key: its default, and what it says the key takes.
+fn shown(key: &Key) -> Vec<String> {
+    let takes = key.kind.words();
+    let takes = takes
+        .trim_start_matches("whole numbers: ")
+        .replace(", with ends ", ", ")
+        .replace("or a list ", "");
+    let mut out = Vec::new();
+    let mut depth = 0;
+    let mut word = String::new();
+    for c in takes.replace(" or ", ", ").chars().chain([',']) {
+        match c {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth -= 1,
+            _ => {}
+        }
+        if c == ',' && depth == 0 {
+            out.push(std::mem::take(&mut word).trim().to_string());
+        } else {
+            word.push(c);
+        }
+    }
+    // Of numbers only the default is a value.
+    if matches!(key.kind, Kind::Above { .. } | Kind::Within { .. } | Kind::Whole { .. }) {
+        out.clear();
+    }
+    out.extend(key.default.split("; ").map(String::from));
+    // What is said in words is no value to type.
+    let prose =
+        |v: &String| v.is_empty() || v.contains(' ') && !v.contains(['(', '[']) || v.contains('`') || v.contains(": ");
+    out.retain(|v| !prose(v));
+    out
+}
+
+#[test]
+fn every_documented_value_is_accepted_or_named_as_not_in_this_version() {
+    let base = "shock z ~ ar1(rho: 0.9, sigma: 0.1)
+stages one, two
+agent saver[continuum] {
+  noise e ~ normal(0, 0.1) at two
+  state k in [0.1, 20], start 4
+  action s in [0, 0.99] at one
+  k' = max(0.9 * k * exp(e) * (1 - s), 0.1)
+  reward log(s * exp(z) * k)
+  discount 0.9
+}
+scenario start { periods 5 }
+";
+    let mut count = 0;
+    for (block, keys) in [
+        ("solve", SOLVE_KEYS),
+        ("verify", VERIFY_KEYS),
+        ("train q_learning", DRIVER_KEYS),
+    ] {
+        for key in keys {
+            let target = match key.name.split('.').next() {
+                Some("grid") => "k",
+                Some("chain") => "z",
+                Some("quadrature") => "e",
+                _ => "saver",
+            };
+            let name = key.name.replace('*', target);
+            for value in shown(key) {
+                let value = match value.as_str() {
+                    v if v.starts_with("stable(") => "stable(100_000)".to_string(),
+                    v => v.to_string(),
+                };
+                let source = format!("{base}{block} {{ {name} = {value} }}\n");
+                let (model, mut found) = econc::compile(&source, &econc::Options::default());
+                if let Some(model) = model {
+                    for settings in model.settings.iter().filter(|s| s.block == "train") {
+                        found.extend(
+                            econc::learn::settings::read(&model, settings)
+                                .err()
+                                .into_iter()
+                                .flatten(),
+                        );
+                    }
+                }
+                let wrong: Vec<&Diagnostic> = found
+                    .iter()
+                    .filter(|d| d.code != "E0807" && d.code.starts_with('E'))
+                    .collect();
+                assert!(wrong.is_empty(), "{block} {name} = {value}: {wrong:?}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 60, "{count} values");
+}
 
 #[test]
 fn what_persists_and_is_not_observed_is_refused_unless_full_information_is_asked_for() {

@@ -307,7 +307,7 @@ fn a_foreign_checkpoint_is_refused_and_nothing_is_overwritten() {
     ];
     assert!(run(folder.path(), &line).status.success());
     let text = told(folder.path(), &["simulate", "model.econ", "--policy", "learned"], 2);
-    assert!(text.contains("E0925"), "{text}");
+    assert!(text.contains("E0818"), "{text}");
 }
 
 #[test]

@@ -181,6 +181,13 @@ impl Checker<'_> {
             self.left_out.push(format!("grid of {}", self.entities[id].dotted));
         }
         self.hit_pending = waiting;
+        if let (Some(nodes), Some(i)) = (&grid, interval)
+            && let Some(x) = nodes.iter().find(|x| !i.contains(**x) && !rounded_into(i, **x))
+        {
+            let at = self.entities[id].span;
+            self.report(errors::grid_outside(&self.entities[id].dotted.clone(), *x, i, at));
+            return None;
+        }
         let mut prices = Vec::new();
         for p in &given {
             let path = ast::Path {
@@ -292,6 +299,14 @@ impl Checker<'_> {
             ast::DomainKind::Range(lo, hi) => {
                 let (l, h) = (bound(self, lo)?, bound(self, hi)?);
                 for (node, e) in [(l, lo), (h, hi)] {
+                    let wrong = self
+                        .b
+                        .constant_values(node)
+                        .and_then(|v| v.iter().copied().find(|x| x.is_finite() && x.fract() != 0.0));
+                    if let Some(x) = wrong {
+                        self.report(errors::not_whole(x, e.span));
+                        return None;
+                    }
                     if self.b.constant_value(node).is_some_and(f64::is_infinite) {
                         let name = self.entities[id].name.clone();
                         self.report(errors::endless_choice(&name, e.span));
@@ -396,4 +411,10 @@ impl Checker<'_> {
                 .iter()
                 .any(|r| given.iter().any(|g| g.text == self.entities[*r].name))
     }
+}
+
+/// Whether a node lies outside by rounding alone: grids are filled by repeated addition.
+fn rounded_into(i: Interval, x: f64) -> bool {
+    let near = |end: f64| (x - end).abs() <= 1e-12 * (1.0 + end.abs());
+    (near(i.lo) && !i.lo_open) || (near(i.hi) && !i.hi_open)
 }

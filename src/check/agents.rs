@@ -778,7 +778,14 @@ impl Checker<'_> {
         };
         for a in chosen {
             if self.model.agents[number].rules.iter().any(|(r, _)| *r == a) {
-                self.report(errors::two_policies(&self.model.actions[a].name.clone(), span));
+                let name = self.model.actions[a].name.clone();
+                let bare = name.rsplit('.').next().unwrap_or_default();
+                let first = self.blocks[at].statements.iter().find(|s| match &s.kind {
+                    StmtKind::Policy { action, .. } => action.as_ref().is_none_or(|l| l.name.text == bare),
+                    _ => false,
+                });
+                let first = first.map_or(span, |s| s.span);
+                self.report(errors::two_policies(&name, span, first));
                 continue;
             }
             let node = match rule {

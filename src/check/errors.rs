@@ -129,6 +129,13 @@ pub(super) fn duplicate(word: &str, span: Span, first: Span) -> Diagnostic {
         .hint("give one of them another name")
 }
 
+pub(super) fn said_twice(what: &str, span: Span, first: Span) -> Diagnostic {
+    err("E0113", format!("`{what}` is given twice"))
+        .at(span, "the second one")
+        .and(first, "the first one")
+        .hint("keep one of them")
+}
+
 pub(super) fn hides(word: &str, span: Span, outer: &str, first: Span) -> Diagnostic {
     err("E0205", format!("`{word}` hides another `{word}`"))
         .at(span, "declared here")
@@ -512,10 +519,26 @@ pub(super) fn lag_without_start(name: &str, domain: Interval, span: Span) -> Dia
         .hint(hint)
 }
 
-pub(super) fn param_outside(name: &str, x: f64, domain: Interval, span: Span, declared: Span) -> Diagnostic {
-    err("E0403", format!("`{name}` = {} lies outside its domain", num(x)))
-        .at(span, num(x))
-        .and(declared, interval(domain))
+pub(super) fn param_outside(
+    name: &str,
+    given: Interval,
+    domain: Interval,
+    listed: Option<&[f64]>,
+    span: Span,
+    declared: Span,
+) -> Diagnostic {
+    let domain = match listed {
+        Some(list) => format!("{{{}}}", list.iter().map(|x| num(*x)).collect::<Vec<_>>().join(", ")),
+        None => interval(domain),
+    };
+    let (headline, label) = match given.as_point() {
+        Some(x) => (format!("`{name}` = {} lies outside its domain", num(x)), num(x)),
+        None => (format!("`{name}` can lie outside its domain"), interval(given)),
+    };
+    err("E0403", headline)
+        .at(span, label)
+        .and(declared, domain)
+        .hint("choose a value inside, or widen the domain")
 }
 
 pub(super) fn domain_fault(word: &str, division: bool, x: f64, place: &str, span: Span) -> Diagnostic {
@@ -547,7 +570,13 @@ pub(super) fn not_constant(span: Span, phase: Phase, shaped: bool) -> Diagnostic
 }
 
 pub(super) fn not_whole(x: f64, span: Span) -> Diagnostic {
-    err("E0405", format!("a whole number is needed, not {}", num(x))).at(span, num(x))
+    err("E0405", format!("a whole number is needed, not {}", num(x)))
+        .at(span, num(x))
+        .hint(if x.fract() == 0.0 {
+            "name a larger number"
+        } else {
+            "round it: floor(..), ceil(..), a div b; an interval of all numbers is written [a, b]"
+        })
 }
 
 pub(super) fn population_size(name: &str, x: f64, span: Span) -> Diagnostic {
@@ -566,6 +595,15 @@ pub(super) fn bad_grid(span: Span) -> Diagnostic {
     err("E0408", "not a grid")
         .at(span, "a grid ascends and has at least one point")
         .hint("write grid(lo, hi, n) or [x1, x2, ..] in ascending order")
+}
+
+pub(super) fn grid_outside(name: &str, x: f64, domain: Interval, span: Span) -> Diagnostic {
+    err(
+        "E0408",
+        format!("the grid of `{name}` has {}, which cannot be chosen", num(x)),
+    )
+    .at(span, format!("chosen in {}", interval(domain)))
+    .hint("let the grid end where the bounds end, or widen the bounds")
 }
 
 pub(super) fn quantile_outside(x: f64, span: Span) -> Diagnostic {
@@ -1034,10 +1072,6 @@ pub(super) fn only_at_top(span: Span) -> Diagnostic {
     err("E0712", "this stands only at the top of a file").at(span, "inside a block")
 }
 
-pub(super) fn only_once(what: &str, span: Span) -> Diagnostic {
-    err("E0202", format!("`{what}` may be said once")).at(span, "again")
-}
-
 pub(super) fn reward_without_action(name: &str, span: Span) -> Diagnostic {
     Diagnostic::warning("W0713", format!("`{name}` has a reward and nothing to choose"))
         .at(span, "never acted upon")
@@ -1067,8 +1101,11 @@ pub(super) fn policy_of_nothing(word: &str, span: Span, known: &[String]) -> Dia
     with_guess(d, word, known, "")
 }
 
-pub(super) fn two_policies(name: &str, span: Span) -> Diagnostic {
-    err("E0714", format!("`{name}` has two policies")).at(span, "again")
+pub(super) fn two_policies(name: &str, span: Span, first: Span) -> Diagnostic {
+    err("E0714", format!("`{name}` has two policies"))
+        .at(span, "the second one")
+        .and(first, "the first one")
+        .hint("keep one of them")
 }
 
 pub(super) fn bad_taste(span: Span) -> Diagnostic {

@@ -73,6 +73,11 @@ impl Checker<'_> {
             .iter()
             .position(|p| p.name == name.text || p.name.rsplit('.').next() == Some(name.text.as_str()))
         else {
+            // A parameter that is wrong itself has its own message.
+            let declared = |e: &super::Entity| matches!(e.decl, Decl::Param { .. }) && e.name == name.text;
+            if self.entities.iter().any(declared) {
+                return None;
+            }
             let known: Vec<String> = self.model.params.iter().map(|p| p.name.clone()).collect();
             self.report(errors::scenario_unknown(&name.text, name.span, &known));
             return None;
@@ -87,6 +92,8 @@ impl Checker<'_> {
         }
         let v = self.scripted_param(&s.name.clone(), &name.text, drawn, value)?;
         let node = self.numeric(v, value.span)?;
+        let range = self.b.node(node).domain;
+        self.scenario_param_fits(p, value, range)?;
         s.params.push((p, node));
         Some(())
     }

@@ -5,7 +5,7 @@
 //! never matters and a circle of definitions is found where it closes. The parts: `scope` collects blocks and
 //! names, `names` finds them, `expr` and `functions` turn expressions into nodes, `elaborate` gives each declaration its
 //! meaning (with `params`, `domains`, `states`, `actions`, `prices`, `lags`), `chance` and `draws` read distributions,
-//! `agents` assembles decision makers, `experiments` scenarios and settings, `lints`
+//! `once` looks for what is said twice, `agents` assembles decision makers, `experiments` scenarios and settings, `lints`
 //! looks at the finished model. The prose of every message stands in [`errors`].
 //!
 //! A rejected program: `action c in [0, D]` where `D` is drawn after acting. The fix: bound `c` by something dated.
@@ -28,6 +28,7 @@ mod functions;
 mod lags;
 mod lints;
 mod names;
+mod once;
 mod params;
 mod prices;
 mod scope;
@@ -35,6 +36,8 @@ mod states;
 mod stationary;
 
 pub use model::Model;
+/// Number of the first text of `--set` as a source in spans: what stands there was typed, not read from a file.
+pub const TYPED: u16 = scope::SET_FILE;
 pub use settings::{CONCEPTS, METHODS, SOLVE_KEYS, VERIFY_KEYS};
 
 use crate::diag::{Diagnostic, Severity, Span};

@@ -1,10 +1,19 @@
 //! Parameters: constants, arrays by member, results of a solve, values that a scenario changes.
 
 use super::model::{DrawWhen, Param, Pending};
-use super::{Checker, Decl, EntityId, Ty, Value, errors};
+use super::{Checker, Decl, EntityId, Scope, Ty, Value, errors};
 use crate::diag::Span;
 use crate::graph::{InputKind, Interval, Phase};
 use crate::syntax::ast::{self, ExprKind};
+
+/// What a parameter is given.
+#[derive(Clone, Copy)]
+enum Given<'v> {
+    /// These numbers.
+    Values(&'v [f64]),
+    /// Some number in here.
+    Within(Interval),
+}
 
 impl Checker<'_> {
     pub(super) fn param(
@@ -59,19 +68,18 @@ impl Checker<'_> {
         let Some(values) = self.b.constant_values(v.node) else {
             let phase = self.b.node(v.node).phase;
             if phase == Phase::Constant {
-                return Some(v); // derived from a parameter that a scenario draws
+                // derived from a parameter that a scenario changes
+                let range = self.b.node(v.node).domain;
+                if let Some(d) = domain {
+                    self.param_fits(&dotted, d, &scope, Given::Within(range), value.span)?;
+                }
+                return Some(v);
             }
             self.report(errors::not_constant(value.span, phase, false));
             return None;
         };
         if let Some(d) = domain {
-            let allowed = self.domain(d, &scope)?;
-            for x in &values {
-                if !allowed.interval.contains(*x) {
-                    self.report(errors::param_outside(&dotted, *x, allowed.interval, value.span, d.span));
-                    return None;
-                }
-            }
+            self.param_fits(&dotted, d, &scope, Given::Values(&values), value.span)?;
         }
         if let Some(bad) = values.iter().find(|x| x.is_nan()) {
             if self.diagnostics.len() == before {
@@ -107,6 +115,47 @@ impl Checker<'_> {
             span,
         });
         Some(Value { node, ty: v.ty })
+    }
+
+    /// Whether what a parameter is given lies in its declared domain, wherever it is given: in its declaration, by `--set`, by a sweep
+    /// or in a scenario.
+    fn param_fits(&mut self, name: &str, d: &ast::Domain, scope: &Scope, given: Given, at: Span) -> Option<()> {
+        let allowed = self.domain(d, scope)?;
+        let interval = allowed.interval;
+        let listed = allowed.grid;
+        let inside = |x: f64| match &listed {
+            Some(list) => list.contains(&x),
+            None => interval.contains(x),
+        };
+        let wrong = match given {
+            Given::Values(values) => values.iter().copied().find(|x| !inside(*x)).map(Interval::point),
+            Given::Within(range) => match range.as_point() {
+                Some(x) => (!inside(x)).then_some(range),
+                None => (listed.is_some() || !interval.contains_all(range)).then_some(range),
+            },
+        };
+        let Some(wrong) = wrong else { return Some(()) };
+        self.report(errors::param_outside(
+            name,
+            wrong,
+            interval,
+            listed.as_deref(),
+            at,
+            d.span,
+        ));
+        None
+    }
+
+    /// Whether a scenario gives a parameter what its domain holds.
+    pub(super) fn scenario_param_fits(&mut self, param: usize, value: &ast::Expr, range: Interval) -> Option<()> {
+        let name = self.model.params[param].name.clone();
+        let found = self.entities.iter().find_map(|e| match &e.decl {
+            Decl::Param { domain: Some(d), .. } if e.dotted == name => Some((d.clone(), e.block)),
+            _ => None,
+        });
+        let Some((d, block)) = found else { return Some(()) };
+        let scope = self.constant_scope(block, "a domain");
+        self.param_fits(&name, &d, &scope, Given::Within(range), value.span)
     }
 
     /// Whether a parameter is the result of a solve: its values if known, `None` (pending, noted) if not.

@@ -25,6 +25,7 @@ impl Checker<'_> {
         }
         self.blocks
             .push(block("", BlockKind::Top, None, None, Vec::new(), Span::default()));
+        self.said_once(&file.statements);
         self.collect_definitions(file, library);
         for stmt in &file.statements {
             self.scenario_parameters(stmt);
@@ -329,9 +330,6 @@ impl Checker<'_> {
             }
             StmtKind::MarketUse { name, def, args, among } => self.market_use(at, name, def, args, among, stmt.span),
             StmtKind::Stages(names) => {
-                if !self.model.stages.is_empty() {
-                    self.report(errors::only_once("stages", stmt.span));
-                }
                 if names.len() > 100 {
                     self.report(errors::too_many("stages", 100, stmt.span));
                     return;
@@ -923,7 +921,7 @@ impl Checker<'_> {
 }
 
 /// The number of the first text of `--set` as a source; the model is 0, the market library 1.
-const SET_FILE: u16 = 2;
+pub(super) const SET_FILE: u16 = 2;
 
 fn block(
     name: &str,

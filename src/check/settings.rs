@@ -528,6 +528,10 @@ impl Checker<'_> {
                 let Some(value) = self.setting(&item.value, wants_number) else {
                     continue;
                 };
+                // The default in words, as the tables show it: nothing is set.
+                if known.is_some_and(|k| k.default == "none") && value == Setting::Word("none".into()) {
+                    continue;
+                }
                 if let Some(known) = known
                     && let Some(d) = misfit(known, &key, &value, &self.model, Some(item.value.span))
                 {
@@ -556,6 +560,10 @@ impl Checker<'_> {
     /// A grid, a chain or a quadrature of what has none.
     fn idle(&self, block: &str, words: &[&str], span: Span) -> Option<Diagnostic> {
         let [family, target @ ..] = words else { return None };
+        if *family == "members" && target.is_empty() && !self.b.graph.axes.iter().any(|a| a.continuum) {
+            let d = Diagnostic::error("E0808", "`members` has no effect: the model has no continuum");
+            return Some(d.at(span, "nothing reads this").hint("remove it"));
+        }
         if block != "solve" || target.is_empty() {
             return None;
         }

@@ -40,7 +40,11 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
                 if !screen.json {
                     screen.remark(&format!("{}: {}", source.name, summary(&diagnostics)));
                 }
-                (source.name, diagnostics, if fails { Exit::Fails } else { Exit::Fine })
+                let exit = match Exit::of(&diagnostics) {
+                    Exit::Fine if fails => Exit::Fails,
+                    exit => exit,
+                };
+                (source.name, diagnostics, exit)
             }
             Err(unreadable) => {
                 screen.diagnostics(std::slice::from_ref(&unreadable), None);

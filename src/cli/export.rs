@@ -8,7 +8,7 @@ use super::{Exit, Failure};
 use crate::diag::Diagnostic;
 use crate::learn::export::safetensors;
 use crate::learn::translation::tabulate;
-use crate::report::run::open_policies;
+use crate::report::run::{open_policies, write_file};
 use crate::report::table::Table;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     let (compiled, diagnostics) = pipeline::compile(&source, &run.manifest.overrides, None);
     let Some(compiled) = compiled else {
         return Err(Failure {
-            exit: Exit::Fails,
+            exit: Exit::of(&diagnostics),
             diagnostics,
         });
     };
@@ -91,8 +91,13 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
                 .into(),
         );
     }
-    std::fs::write(&path, bytes)
-        .map_err(|e| Diagnostic::error("E0951", format!("{} cannot be written", path.display())).note(e.to_string()))?;
-    screen.result(&format!("{}\n", path.display()));
+    write_file(&path, &bytes)?;
+    if screen.json {
+        screen.json(
+            &serde_json::json!({ "file": path.display().to_string(), "seed": wanted, "diagnostics": diagnostics }),
+        );
+    } else {
+        screen.result(&format!("{}\n", path.display()));
+    }
     Ok(Exit::Fine)
 }

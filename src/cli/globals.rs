@@ -66,9 +66,17 @@ impl Globals {
     /// Number of things that may run side by side.
     pub(super) fn workers(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        // More threads than this are no faster, and each takes memory.
-        let most = (4 * cores).max(16);
-        self.threads.map_or(cores, |n| usize::from(n).min(most))
+        self.threads.map_or(cores, |n| usize::from(n).min(most_threads()))
+    }
+
+    /// Says so where fewer threads run than were asked for.
+    pub(super) fn remark_threads(&self, screen: &super::screen::Screen) {
+        if let Some(asked) = self.threads.filter(|n| usize::from(*n) > most_threads()) {
+            let most = most_threads();
+            screen.remark(&format!(
+                "--threads {asked}: {most} are used; more are no faster on this machine"
+            ));
+        }
     }
 
     /// Makes the pool of threads, if a number was asked for. Only for commands that compute.
@@ -84,6 +92,11 @@ impl Globals {
             threads /= 2;
         }
     }
+}
+
+/// More threads than this are no faster, and each takes memory.
+fn most_threads() -> usize {
+    (4 * std::thread::available_parallelism().map_or(1, usize::from)).max(16)
 }
 
 /// `name=value`, both not empty; spaces around are dropped.

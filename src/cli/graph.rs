@@ -4,6 +4,7 @@ use super::globals::Globals;
 use super::pipeline::{self, Source};
 use super::screen::Screen;
 use super::{Exit, Failure};
+use crate::diag::Diagnostic;
 use crate::report::run::write_file;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -44,16 +45,24 @@ enum Form {
 }
 
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    let form = form(arguments, globals)?;
+    if arguments.parameters && !matches!(form, Form::Svg | Form::Dot) {
+        return Err(super::effects::idle(
+            "--parameters",
+            "a table and the graph itself hold the parameters anyhow",
+        )
+        .into());
+    }
     let source = Source::read(&arguments.file)?;
     let (compiled, diagnostics) = pipeline::compile(&source, &globals.overrides()?, None);
     screen.diagnostics(&diagnostics, Some(&source));
     let Some(compiled) = compiled else {
         return Err(Failure {
-            exit: Exit::Fails,
+            exit: Exit::of(&diagnostics),
             diagnostics: if screen.json { diagnostics } else { Vec::new() },
         });
     };
-    let text = match form(arguments, globals) {
+    let text = match form {
         Form::Table => pipeline::drawing(&compiled)
             .to_table()
             .to_text(screen.width(), usize::MAX),
@@ -73,29 +82,34 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
 }
 
 /// The form asked for, else the one that the ending of `--out` names, else the table.
-fn form(arguments: &Arguments, globals: &Globals) -> Form {
-    if arguments.svg {
-        return Form::Svg;
-    }
-    if arguments.dot {
-        return Form::Dot;
-    }
-    if arguments.ron {
-        return Form::Ron;
-    }
-    if globals.json {
-        return Form::Json;
-    }
-    match globals
+///
+/// Errors: E0968 for an ending that names none.
+fn form(arguments: &Arguments, globals: &Globals) -> Result<Form, Diagnostic> {
+    let ending = globals
         .out
         .as_deref()
         .and_then(Path::extension)
-        .and_then(|e| e.to_str())
-    {
+        .map(|e| e.to_string_lossy());
+    let named = match ending.as_deref() {
         Some("svg") => Form::Svg,
         Some("dot" | "gv") => Form::Dot,
         Some("ron") => Form::Ron,
         Some("json") => Form::Json,
-        _ => Form::Table,
-    }
+        None | Some("txt") => Form::Table,
+        Some(other) => {
+            return Err(Diagnostic::error("E0968", format!("`{other}` is no kind of drawing"))
+                .note("econc writes svg, dot, gv, ron, json and txt (a table)")
+                .hint("write --out g.svg, or let Graphviz draw: econc graph MODEL --dot | dot -Tpng > g.png"));
+        }
+    };
+    let asked = [
+        (arguments.svg, Form::Svg),
+        (arguments.dot, Form::Dot),
+        (arguments.ron, Form::Ron),
+        (globals.json, Form::Json),
+    ];
+    Ok(asked
+        .into_iter()
+        .find(|(typed, _)| *typed)
+        .map_or(named, |(_, form)| form))
 }

@@ -10,11 +10,13 @@ pub mod pipeline;
 mod bug;
 mod check;
 mod clock;
+mod effects;
 mod explain;
 mod export;
 mod fmt;
 mod globals;
 mod graph;
+mod lineage;
 mod memory;
 pub mod meter;
 mod new;
@@ -150,10 +152,11 @@ fn misuse(d: &Diagnostic) -> bool {
 
 /// Whether an error says that what was asked for cannot be begun; a run then leaves no directory.
 fn refused(d: &Diagnostic) -> bool {
-    let on_the_command_line =
-        d.primary.is_none() && (d.code.starts_with("E080") || matches!(d.code.as_str(), "E0812" | "E0815" | "E0816"));
+    let typed = d.primary.as_ref().is_some_and(|(s, _)| s.file >= crate::check::TYPED);
+    let about_it = d.code.starts_with("E080") || matches!(d.code.as_str(), "E0812" | "E0815" | "E0816" | "E0818");
+    let on_the_command_line = typed || (d.primary.is_none() && about_it);
     let asked = [
-        "E0923", "E0927", "E0929", "E0940", "E0954", "E0980", "E0981", "E0984", "E0986",
+        "E0923", "E0927", "E0929", "E0940", "E0954", "E0980", "E0981", "E0984", "E0986", "E0989",
     ];
     on_the_command_line || d.code.starts_with("E096") || asked.contains(&d.code.as_str())
 }
@@ -164,8 +167,8 @@ pub fn main() -> ExitCode {
     bug::install(json);
     stop::listen(json);
     memory::limit(None, json);
-    let cli = match parse() {
-        Ok(cli) => cli,
+    let (cli, effects) = match parse() {
+        Ok(parsed) => parsed,
         Err(error) => {
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             // Nothing can be done if even this cannot be printed.
@@ -181,8 +184,12 @@ pub fn main() -> ExitCode {
         memory::limit(Some(bytes), json);
     }
     let screen = Screen::new(&cli.globals);
-    let result =
-        crate::limits::caught(|| run(&cli, &screen)).unwrap_or_else(|| Err(Failure::of(vec![stop::stopped_at_work()])));
+    cli.globals.remark_threads(&screen);
+    let result = match effects {
+        Ok(()) => crate::limits::caught(|| run(&cli, &screen))
+            .unwrap_or_else(|| Err(Failure::of(vec![stop::stopped_at_work()]))),
+        Err(d) => Err(d.into()),
+    };
     let exit = match result {
         Ok(exit) => exit,
         Err(failure) => {
@@ -212,10 +219,11 @@ fn unread(error: &clap::Error) -> Diagnostic {
     out
 }
 
-fn parse() -> Result<Cli, clap::Error> {
+/// The command line, and what is wrong with options that can be read.
+fn parse() -> Result<(Cli, Result<(), Diagnostic>), clap::Error> {
     // The short help of an option fits one line; the globals stand in a section of their own.
     let matches = Cli::command().try_get_matches()?;
-    Cli::from_arg_matches(&matches)
+    Ok((Cli::from_arg_matches(&matches)?, effects::check(&matches)))
 }
 
 fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {

@@ -205,7 +205,15 @@ pub fn compile(source: &Source, overrides: &Overrides, members: Option<usize>) -
         file_name: stem.unwrap_or_default(),
         ..Options::default()
     };
-    let (model, mut diagnostics) = crate::compile(&source.text, &options);
+    let (mut model, mut diagnostics) = crate::compile(&source.text, &options);
+    if members.is_some()
+        && model
+            .as_ref()
+            .is_some_and(|m| !m.graph.axes.iter().any(|a| a.continuum))
+    {
+        model = None;
+        diagnostics.push(super::effects::idle("--members", "the model has no continuum"));
+    }
     if diagnostics.len() > MOST_MESSAGES {
         // Errors first, so that what is left out is less bad than what is shown.
         diagnostics.sort_by_key(|d| d.severity != Severity::Error);
@@ -332,6 +340,10 @@ pub fn solve(compiled: &Compiled, options: &SolveOptions, meter: &Meter) -> Resu
 /// Runs forward.
 pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -> Result<Content, Vec<Diagnostic>> {
     let model = &compiled.model;
+    let remarks = match &options.behaviour {
+        Behaviour::Run(run) => super::lineage::compared(model, run, "--policy").map_err(|d| vec![d])?,
+        Behaviour::Random | Behaviour::Rule | Behaviour::Fixed(_) => Vec::new(),
+    };
     let (behaviour, words) = match &options.behaviour {
         Behaviour::Random => (env::behaviour::Behaviour::Random, "random".to_string()),
         Behaviour::Rule => (env::behaviour::Behaviour::Rules, "the rules of the file".to_string()),
@@ -360,10 +372,53 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
         on_chain: options.on_chain,
         greedy: options.greedy,
     };
+    effective(model, &behaviour, options).map_err(|d| vec![d])?;
     fits(compiled, options)?;
     let mut progress = |done: usize, of: usize| meter.report(done as u64, of as u64, "");
     let simulation = env::simulate::simulate(model, &behaviour, &asked, &mut progress).map_err(|d| vec![d])?;
-    Ok(outcome::of_simulation(model, &simulation, &words))
+    let mut content = outcome::of_simulation(model, &simulation, &words);
+    content.diagnostics.splice(0..0, remarks);
+    Ok(content)
+}
+
+/// Errs where an option about policies of a run has nothing to change.
+///
+/// Errors: E0989.
+fn effective(
+    model: &Model,
+    behaviour: &env::behaviour::Behaviour,
+    options: &SimulateOptions,
+) -> Result<(), Diagnostic> {
+    use crate::check::model::{Process, Space};
+    use env::behaviour::Behaviour as By;
+    if options.on_chain {
+        let continuous = |s: &crate::check::model::Shock| matches!(s.process, Process::Ar1 { .. } | Process::Iid(_));
+        let why = match behaviour {
+            By::Solved(_) if model.shocks.iter().any(continuous) => None,
+            By::Solved(_) => Some("the model has no continuous shock"),
+            By::Random | By::Fixed(_) | By::Rules | By::Learned { .. } => {
+                Some("no solution is played, so there is no chain")
+            }
+        };
+        if let Some(why) = why {
+            return Err(super::effects::idle("--on-chain", why));
+        }
+    }
+    if options.greedy {
+        let finite = |a: &crate::check::model::Action| matches!(a.space, Space::Finite { .. } | Space::Integer { .. });
+        let mixes = match behaviour {
+            By::Solved(s) => s.actions.iter().any(|a| a.taste.is_some()),
+            By::Learned { policy, .. } => policy.mixes() && model.actions.iter().any(finite),
+            By::Random | By::Fixed(_) | By::Rules => false,
+        };
+        if !mixes {
+            return Err(super::effects::idle(
+                "--greedy",
+                "no policy is played that mixes choices",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Errs where the worlds of a simulation would need more memory than there is.
@@ -392,7 +447,7 @@ fn fits(compiled: &Compiled, options: &SimulateOptions) -> Result<(), Vec<Diagno
 
 /// Trains and judges.
 pub use super::training::{
-    VerifyOptions, learner_options, seeds, settings as training_settings, train, verify as judge,
+    VerifyOptions, learner_options, seeds, settings as training_settings, train, verified_runs, verify as judge,
 };
 
 /// Searches over the options of a learner.

@@ -58,6 +58,28 @@ pub(super) fn run(
     Ok(shown(screen, &ended))
 }
 
+/// Errs where `--out` is, or holds, or lies in a run that the command reads: it would replace what it is made of.
+///
+/// Errors: E0952.
+pub(super) fn apart<'p>(globals: &Globals, read: impl IntoIterator<Item = &'p Path>) -> Result<(), Diagnostic> {
+    let Some(out) = globals.out.as_deref().and_then(|o| o.canonicalize().ok()) else {
+        return Ok(());
+    };
+    for run in read.into_iter().filter_map(|r| r.canonicalize().ok()) {
+        if out.starts_with(&run) || run.starts_with(&out) {
+            return Err(Diagnostic::error(
+                "E0952",
+                format!(
+                    "`{}` is read by this command, so it cannot be replaced by it",
+                    run.display()
+                ),
+            )
+            .hint("give another directory to `--out`"));
+        }
+    }
+    Ok(())
+}
+
 /// A run that is taken up again.
 pub(super) struct Resumed {
     /// Its directory.
@@ -273,9 +295,10 @@ pub(super) fn compile(
         Some(compiled) => Ok((compiled, diagnostics)),
         None => {
             if screen.json {
-                screen.json(&serde_json::json!({ "status": "failed", "exit": 1, "diagnostics": diagnostics }));
+                let exit = Exit::of(&diagnostics).code();
+                screen.json(&serde_json::json!({ "status": "failed", "exit": exit, "diagnostics": diagnostics }));
             }
-            Err(Exit::Fails)
+            Err(Exit::of(&diagnostics))
         }
     }
 }
@@ -597,7 +620,7 @@ mod tests {
         let out = root.path().join("run");
         assert_eq!(
             session(&out, &["--set", "bta=1"], |_, _| Ok(content(true))).unwrap(),
-            Exit::Fails
+            Exit::Misuse
         );
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
     }

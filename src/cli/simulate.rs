@@ -73,6 +73,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         on_chain: arguments.on_chain,
         greedy: arguments.greedy,
     };
+    session::apart(globals, [Path::new(&arguments.policy)])?;
     let mut settings = BTreeMap::from([
         ("policy".to_string(), arguments.policy.clone()),
         ("worlds".to_string(), arguments.worlds.to_string()),

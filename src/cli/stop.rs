@@ -35,7 +35,9 @@ pub(super) fn listen(json: bool) {
     // Without a handler a signal ends the process at once, which is safe too.
     #[cfg(unix)]
     {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+        // A limit on the size of files (`ulimit -f`) then is an error of the write, with its code.
+        let _ = signal_hook::flag::register(SIGXFSZ, std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)));
         let mut wanted = vec![SIGINT, SIGTERM];
         if !hangup_is_ignored() {
             wanted.push(SIGHUP);

@@ -70,6 +70,8 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     let Some(file) = &arguments.file else {
         return Err(Diagnostic::error("E0962", "no model file was named").into());
     };
+    let others = arguments.others.as_deref().map(Path::new);
+    session::apart(globals, arguments.against.as_deref().into_iter().chain(others))?;
     let options = TrainOptions {
         learner: arguments.learner.clone(),
         with: pairs(&arguments.with)?,

@@ -2,6 +2,7 @@
 
 use super::meter::{Meter, Rate};
 use super::pipeline::{Compiled, TrainOptions, read_solution};
+use super::{lineage, memory};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::behaviour::Behaviour;
@@ -74,6 +75,27 @@ pub(super) fn wanted(options: &TrainOptions) -> Result<Asked, Vec<Diagnostic>> {
         scenario: options.scenario.clone(),
         others,
     })
+}
+
+/// Whether the runs that a training reads are of this economy; warnings about what differs.
+///
+/// Errors: those of the runs; E0818, E0989.
+pub(super) fn runs_read(model: &Model, options: &TrainOptions) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    let mut remarks = Vec::new();
+    if let Some(path) = options.others.as_deref() {
+        if path != "random" && path != "rule" {
+            let run = open_policies(Path::new(path)).map_err(|d| vec![d])?;
+            remarks.extend(lineage::compared(model, &run, "--others").map_err(|d| vec![d])?);
+        }
+        if model.agents.iter().filter(|a| !a.actions.is_empty()).count() < 2 {
+            return Err(vec![super::effects::idle("--others", "nobody else does anything")]);
+        }
+    }
+    if let Some(path) = &options.against {
+        let run = open_complete(path).map_err(|d| vec![d])?;
+        remarks.extend(lineage::compared(model, &run, "--against").map_err(|d| vec![d])?);
+    }
+    Ok(remarks)
 }
 
 /// How the others choose by the run in `directory`: the policy of a solve, or what a training learned for another agent than
@@ -158,6 +180,7 @@ pub(super) fn fits(model: &Model, planned: &Planned, side_by_side: usize) -> Res
 ///
 /// Errors: those of the plan.
 pub fn settings(compiled: &Compiled, options: &TrainOptions) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
+    runs_read(&compiled.model, options)?;
     let planned = planned(compiled, options)?;
     fits(&compiled.model, &planned, 1)?;
     let mut out: BTreeMap<String, String> = planned.settings.into_iter().collect();
@@ -185,6 +208,7 @@ pub fn train(
     let seeds = all_seeds(&compiled.model, &planned, judge.as_ref(), workers, every, meter, run)?;
     let mut content = trained::of_training(&compiled.model, &planned, &seeds).map_err(|d| vec![d])?;
     content.diagnostics.splice(0..0, planned.notes.clone());
+    content.diagnostics.splice(0..0, runs_read(&compiled.model, options)?);
     Ok(content)
 }
 
@@ -203,6 +227,22 @@ pub struct VerifyOptions {
     pub seed: u64,
 }
 
+/// Whether the runs that are judged, or judged by, are of this economy; warnings about what differs.
+///
+/// Errors: those of the runs; E0818.
+pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    let mut remarks = Vec::new();
+    if let Some(directory) = &options.solution {
+        let run = open_complete(directory).map_err(|d| vec![d])?;
+        remarks.extend(lineage::compared(model, &run, "--solution").map_err(|d| vec![d])?);
+    }
+    if let Some(directory) = &options.policy {
+        let run = open_policies(directory).map_err(|d| vec![d])?;
+        remarks.extend(lineage::compared(model, &run, "--policy").map_err(|d| vec![d])?);
+    }
+    Ok(remarks)
+}
+
 /// Solves, trains and judges.
 ///
 /// Errors: those of solving, training and judging; E0930 if the exact solution is not certified.
@@ -218,6 +258,7 @@ pub fn verify(
     let model = &compiled.model;
     let block = model.settings.iter().find(|s| s.block == "verify");
     let setting = |key: &str| block.and_then(|b| b.get(key));
+    let mut lineages = verified_runs(model, options)?;
     let solved = match &options.solution {
         Some(directory) => open_complete(directory).and_then(|r| read_solution(&r)).map_err(one)?,
         None => {
@@ -302,6 +343,7 @@ pub fn verify(
     content.pictures.append(&mut pictures);
     content.files.append(&mut files);
     content.diagnostics.append(&mut remarks);
+    content.diagnostics.append(&mut lineages);
     if !judge.hidden().is_empty() {
         let hidden = judge.hidden().join(", ");
         content.facts.push((

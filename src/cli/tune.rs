@@ -4,7 +4,7 @@ use super::globals::Globals;
 use super::pipeline::{self, SearchMethod, Source, TrainOptions, TuneOptions};
 use super::screen::Screen;
 use super::session::Job;
-use super::{Exit, Failure, session, train};
+use super::{Exit, Failure, effects, session, train};
 use crate::diag::Diagnostic;
 use crate::learn::tune::{MOST_TRIALS, Objective};
 use clap::{Args, ValueEnum};
@@ -49,12 +49,12 @@ pub(super) struct Arguments {
     /// How trials are chosen: halving or random
     #[arg(long, value_enum, value_name = "METHOD", default_value_t = SearchMethod::Halving, hide_possible_values = true)]
     method: SearchMethod,
-    /// Halving: one in so many goes on
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(2..=1000))]
-    eta: u64,
+    /// Halving: one in so many goes on (3)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=1000))]
+    eta: Option<u64>,
     /// Halving: fewest steps before a trial may be dropped
-    #[arg(long, value_name = "STEPS", default_value_t = 1, value_parser = steps)]
-    least: u64,
+    #[arg(long, value_name = "STEPS", value_parser = steps)]
+    least: Option<u64>,
     /// Environment steps of all trials and seeds together, instead of the steps of each
     #[arg(long, value_name = "STEPS", value_parser = steps)]
     budget: Option<u64>,
@@ -101,6 +101,8 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     let Some(file) = &arguments.file else {
         return Err(Diagnostic::error("E0962", "no model file was named").into());
     };
+    let others = arguments.others.as_deref().map(Path::new);
+    session::apart(globals, arguments.against.as_deref().into_iter().chain(others))?;
     let options = options(arguments, globals)?;
     let source = Source::read(file)?;
     let asked = serde_json::to_vec_pretty(&options)
@@ -124,6 +126,15 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
 }
 
 fn options(arguments: &Arguments, globals: &Globals) -> Result<TuneOptions, Diagnostic> {
+    if arguments.method == SearchMethod::Random {
+        let why = "random search trains every trial to its end";
+        if arguments.eta.is_some() {
+            return Err(effects::idle("--eta", why));
+        }
+        if arguments.least.is_some() {
+            return Err(effects::idle("--least", why));
+        }
+    }
     let objective = match (arguments.objective, &arguments.against) {
         (Some(Best::Distance), None) => {
             return Err(
@@ -147,8 +158,8 @@ fn options(arguments: &Arguments, globals: &Globals) -> Result<TuneOptions, Diag
         searches: arguments.search.clone(),
         method: arguments.method,
         trials: usize::try_from(arguments.trials).unwrap_or(MOST_TRIALS),
-        eta: usize::try_from(arguments.eta).unwrap_or(3),
-        least: arguments.least,
+        eta: arguments.eta.and_then(|n| usize::try_from(n).ok()).unwrap_or(3),
+        least: arguments.least.unwrap_or(1),
         budget: arguments.budget,
         objective,
         seed: globals.seed,

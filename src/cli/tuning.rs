@@ -14,7 +14,7 @@ use crate::learn::tune::{self, Dimension, Measure, Objective, Rung, Score, Trial
 use crate::learn::{Policy, Value, settings as learner_settings};
 use crate::report::content::Content;
 use crate::report::number;
-use crate::report::run::{RunDirectory, WORK, open_complete};
+use crate::report::run::{RunDirectory, WORK};
 use crate::report::tuned::{self, Best, Tuned};
 use crate::verify::learned::Judge;
 use clap::ValueEnum;
@@ -180,9 +180,9 @@ pub fn settings(compiled: &Compiled, options: &TuneOptions) -> Result<BTreeMap<S
     if let Some(budget) = options.budget {
         out.insert("tune.budget".into(), budget.to_string());
     }
+    // A run that is none, or of another economy, is found before anything is written.
+    training::runs_read(&compiled.model, &options.train)?;
     if let Some(a) = &options.train.against {
-        // A run that is none is found before anything is written.
-        open_complete(a).map_err(|d| vec![d])?;
         out.insert("against".into(), a.display().to_string());
     }
     Ok(out)
@@ -258,7 +258,8 @@ pub fn tune(
             policies: bench.policies(&search, first)?,
         }),
     };
-    tuned::of_search(
+    let remarks = training::runs_read(model, &options.train)?;
+    let mut content = tuned::of_search(
         model,
         &Tuned {
             base: &search.base,
@@ -276,7 +277,9 @@ pub fn tune(
             best,
         },
     )
-    .map_err(one)
+    .map_err(one)?;
+    content.diagnostics.splice(0..0, remarks);
+    Ok(content)
 }
 
 fn checkpoint_file(trial: usize, seed: u64) -> String {

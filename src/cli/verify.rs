@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "FILE", required_unless_present = "resume")]
     file: Option<PathBuf>,
     /// The run of a training, instead of training now
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["with", "seeds"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["with", "seeds", "learner"])]
     policy: Option<PathBuf>,
     /// The run of a solve, instead of solving now
     #[arg(long, value_name = "RUN")]
@@ -68,6 +68,13 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     let Some(file) = &arguments.file else {
         return Err(Diagnostic::error("E0962", "no model file was named").into());
     };
+    session::apart(
+        globals,
+        [&arguments.policy, &arguments.solution]
+            .into_iter()
+            .flatten()
+            .map(|p| p.as_path()),
+    )?;
     let options = VerifyOptions {
         train: TrainOptions {
             learner: arguments.learner.clone(),
@@ -96,6 +103,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             if options.policy.is_none() {
                 files.push((ASKED_BY_VERIFY, trained));
             }
+            pipeline::verified_runs(&compiled.model, &options)?;
             let job = Job {
                 action: ACTION,
                 files,

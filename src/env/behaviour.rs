@@ -38,6 +38,8 @@ pub enum Behaviour {
 pub trait Decide: std::fmt::Debug + Send + Sync {
     /// Whether it sees `width` numbers and chooses in `space`.
     fn fits(&self, width: usize, space: &super::ActionSpace) -> bool;
+    /// Whether finite choices are drawn from probabilities.
+    fn mixes(&self) -> bool;
     /// A decision maker for `slots` rows, with whatever it remembers.
     fn begin(&self, slots: usize) -> Box<dyn Deciding>;
 }
@@ -327,7 +329,11 @@ impl Actor {
                 Chooser::Table(t) => t.read(worlds, a, &b, self.greedy)?,
                 Chooser::Trained(k) => self.trained.as_ref().map_or(Vec::new(), |t| t.chosen[*k].clone()),
             };
-            worlds.act(a, &within(&values, &b));
+            let done = within(&values, &b);
+            if matches!(self.choosers[a], Chooser::Fixed(_) | Chooser::Rule) {
+                worlds.note_moved(a, &values, &done);
+            }
+            worlds.act(a, &done);
             out.push((a, b));
         }
         Ok(out)
@@ -630,6 +636,20 @@ pub fn fixed_value(model: &Model, name: &str, text: &str) -> Result<f64, Diagnos
                 .hint(format!("its choices: {}", labels.join(", "))),
         );
     }
-    text.parse::<f64>()
-        .map_err(|_| Diagnostic::error("E0816", format!("`{text}` is no number for `{}`", a.name)))
+    let x = text
+        .parse::<f64>()
+        .map_err(|_| Diagnostic::error("E0816", format!("`{text}` is no number for `{}`", a.name)))?;
+    let (Space::Interval { lo, hi, .. } | Space::Integer { lo, hi }) = &a.space else {
+        return Ok(x);
+    };
+    let end = |n: &NodeId| model.graph.nodes[n.0 as usize].domain;
+    let (lo, hi) = (end(lo).lo, end(hi).hi);
+    if x.is_nan() || x < lo || x > hi {
+        return Err(Diagnostic::error("E0816", format!("`{}` cannot be {text}", a.name))
+            .hint(format!("it is chosen from {lo} to {hi}")));
+    }
+    if matches!(a.space, Space::Integer { .. }) && x.fract() != 0.0 {
+        return Err(Diagnostic::error("E0816", format!("`{}` cannot be {text}", a.name)).hint("it is a whole number"));
+    }
+    Ok(x)
 }

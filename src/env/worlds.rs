@@ -5,7 +5,10 @@
 //! decided. Every random number is a function of (seed, variable, step, world, element): worlds do not disturb one another,
 //! and results do not depend on threads.
 
+mod allowed;
 pub mod trial;
+
+pub use allowed::Moved;
 
 use super::engine::{Engine, Frame};
 use super::markets::{self, Clearing, Ended, Market, Missed};
@@ -95,6 +98,8 @@ pub struct Counts {
     pub not_finite: u64,
     /// Episodes that ended.
     pub episodes: u64,
+    /// For each action: how often a constant or a rule asked for what lies outside its bounds.
+    pub moved: Vec<Moved>,
     /// Where the policy of a solution was read.
     pub policy: PolicyReads,
     /// How each market fared whose price is found inside the period.
@@ -231,6 +236,7 @@ impl Worlds {
         let counts = Counts {
             outside: vec![(0, f64::NAN); model.states.len()],
             binding: vec![0; model.requires.len()],
+            moved: vec![Moved::default(); model.actions.len()],
             not_cleared: markets
                 .iter()
                 .map(|m| Clearing {
@@ -990,6 +996,7 @@ impl Worlds {
         let model = self.model.clone();
         let n = self.worlds;
         self.force_actions()?;
+        self.check_allowed(bounds)?;
         self.project(bounds)?;
         self.draw(|w| matches!(w, DrawWhen::After(_)));
         let next = self.next_shocks()?;

@@ -300,6 +300,9 @@ impl Decide for Policy {
     fn fits(&self, width: usize, space: &ActionSpace) -> bool {
         self.check().is_ok() && self.observation_width == width && self.space == *space
     }
+    fn mixes(&self) -> bool {
+        matches!(self.method.as_str(), "ppo" | "recurrent_ppo" | "a2c")
+    }
     fn begin(&self, slots: usize) -> Box<dyn Deciding> {
         Box::new(AtWork {
             actor: self.actor(slots, 0),

@@ -370,6 +370,21 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str) -> Content 
             });
         }
     }
+    for (action, m) in model.actions.iter().zip(&s.counts.moved).filter(|(_, m)| m.count > 0) {
+        certificate.push(Check {
+            name: format!("{} asked for outside its bounds", action.name),
+            measured: m.count as f64,
+            shown: Some(format!(
+                "{} times, first {} moved to {}",
+                m.count,
+                number::compact(m.asked),
+                number::compact(m.done)
+            )),
+            bound: String::new(),
+            pass: None,
+            note: "what cannot be chosen is moved to the nearest bound".into(),
+        });
+    }
     let mut diagnostics = Vec::new();
     for m in &s.counts.not_cleared {
         diagnostics.extend(m.error());

@@ -605,6 +605,16 @@ fn forever(
         thorough = searched && (done || (thorough && rounds >= ROUNDS));
         local = can_be_local && iteration >= 3 && !thorough;
         if confirmed {
+            if error > target {
+                record.warnings.push(
+                    Diagnostic::warning(
+                        "W0909",
+                        format!("the tolerance {:e} is below rounding", options.tolerance),
+                    )
+                    .note(format!("asked for an error of {target:.1e}, reached {error:.1e}"))
+                    .hint("a larger `tolerance` says what holds; 1e-12 is about the least"),
+                );
+            }
             value = improved.value.iter().map(|v| v + shift).collect();
             if stored {
                 // Whoever is kept on the grid presses against its edge.

@@ -101,6 +101,21 @@ pub fn continues_word(c: char) -> bool {
     (c == '_' || c.is_alphanumeric()) && superscript(c).is_none()
 }
 
+/// Whether a character turns the direction in which what follows is shown.
+fn is_direction(c: char) -> bool {
+    matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether a character has no picture of its own: controls, directions, blanks of no width.
+fn is_hidden(c: char) -> bool {
+    let blank = matches!(c, '\n' | '\r' | '\t');
+    let no_width = matches!(
+        c,
+        '\u{00AD}' | '\u{200B}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}'
+    );
+    (c.is_control() && !blank) || is_direction(c) || no_width
+}
+
 /// The digit a superscript stands for.
 fn superscript(c: char) -> Option<char> {
     const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
@@ -122,6 +137,7 @@ impl Lexer<'_> {
         if self.source.starts_with('\u{FEFF}') {
             self.at = '\u{FEFF}'.len_utf8();
         }
+        self.hidden();
         while let Some(c) = self.peek(0) {
             let start = self.at;
             match c {
@@ -139,6 +155,39 @@ impl Lexer<'_> {
                 _ if starts_word(c) => self.word(),
                 _ => self.mark(c),
             }
+        }
+    }
+
+    /// Characters that are not seen, or that turn the direction of what stands behind them, in descriptions and comments: a reader
+    /// would see another file than econc. Elsewhere they are no part of the language anyhow.
+    fn hidden(&mut self) {
+        for (at, c) in self.source.char_indices() {
+            if !is_hidden(c) || (at == 0 && c == '\u{FEFF}') {
+                continue;
+            }
+            let line = self
+                .source
+                .get(..at)
+                .map_or("", |s| s.rsplit('\n').next().unwrap_or(""));
+            if !line.contains(['#', '"']) {
+                continue;
+            }
+            let span = Span {
+                file: self.file,
+                ..Span::new(at, at + c.len_utf8())
+            };
+            self.errors.push(
+                Diagnostic::error("E0119", format!("a character that cannot be seen: U+{:04X}", c as u32))
+                    .at(
+                        span,
+                        if is_direction(c) {
+                            "turns the direction of the text"
+                        } else {
+                            "not shown"
+                        },
+                    )
+                    .hint("delete it"),
+            );
         }
     }
 

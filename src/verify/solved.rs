@@ -380,6 +380,10 @@ fn around(model: &Model, still: &Option<(Vec<String>, SteadyState)>) -> Vec<(Str
                 own.iter().copied().fold(f64::INFINITY, f64::min),
                 own.iter().copied().fold(f64::NEG_INFINITY, f64::max),
             );
+            if state.domain.lo < 0.0 {
+                let far = 2.0 * min.abs().max(max.abs());
+                return (far > 0.0 && far.is_finite()).then(|| (state.name.clone(), min - far, max + far));
+            }
             (min > 0.0 && max.is_finite()).then(|| (state.name.clone(), 0.3 * min, 2.5 * max))
         })
         .collect()
@@ -582,7 +586,7 @@ fn hold(model: &Model, problem: &Decision, range: &[(f64, f64)]) -> Option<Vec<(
         let (mut lo, mut hi) = (grid[0], grid[grid.len() - 1]);
         let span = hi - lo;
         if *low && range[k].0 < lo - 1e-9 * span {
-            lo = if range[k].0 > 0.0 {
+            lo = if range[k].0 > 0.0 && state.domain.lo >= 0.0 {
                 0.7 * range[k].0
             } else {
                 range[k].0 - 0.1 * span
@@ -645,12 +649,13 @@ fn widen(model: &Model, problem: &Decision, c: &Certificate) -> Option<Vec<(Stri
                 .any(|e| e.name.starts_with(&axis.name) && e.name.contains(end) && e.share > limit)
                 || c.outside > limit
         };
+        let scale = lo > 0.0 && state.domain.lo >= 0.0;
         if *high && at("upper") {
-            hi = if lo > 0.0 { hi * 1.5 } else { hi + 0.5 * span };
+            hi = if scale { hi * 1.5 } else { hi + 0.5 * span };
             moved = true;
         }
         if *low && at("lower") {
-            lo = if lo > 0.0 { lo / 1.5 } else { lo - 0.5 * span };
+            lo = if scale { lo / 1.5 } else { lo - 0.5 * span };
             moved = true;
         }
         match out.iter_mut().find(|(n, _, _)| *n == state.name) {

@@ -221,8 +221,13 @@ impl Builder<'_> {
         let forced = self.options.bounds.iter().find(|(name, _, _)| *name == state.name);
         let start = state.start.map(|s| self.model.graph.nodes[s.0 as usize].domain);
         let reach: f64 = if self.options.deterministic { 1000.0 } else { 4.0 };
+        // Where a state may be negative, a positive start says nothing of a scale.
+        let positive = d.lo >= 0.0;
         let wide = |x: f64| {
-            if x > 0.0 {
+            if !positive {
+                let far = 10.0 * x.abs().max(1.0);
+                (x - far, x + far)
+            } else if x > 0.0 {
                 (x / reach.max(5.0), x * reach)
             } else {
                 (x - 10.0, x + 10.0)
@@ -294,7 +299,7 @@ impl Builder<'_> {
             "uniform" => grid::uniform(lo, hi, n).map(|g| (g, false)),
             "double_log" => grid::double_log(lo, hi, n).map(|g| (g, false)),
             "exponential" => grid::exponential(lo, hi, n, 3.0).map(|g| (g, false)),
-            "auto" if lo > 0.0 && hi / lo > 3.0 => grid::log(lo, hi, n).map(|g| (g, true)),
+            "auto" if positive && lo > 0.0 && hi / lo > 3.0 => grid::log(lo, hi, n).map(|g| (g, true)),
             "auto" if lo == 0.0 && (ends.1 || hi > 3.0) => grid::exponential(lo, hi, n, 3.0).map(|g| (g, false)),
             "auto" => grid::uniform(lo, hi, n).map(|g| (g, false)),
             _ => return Err(bad_grid_setting(state)),

@@ -280,7 +280,20 @@ impl<'s> Builder<'s> {
     }
 
     pub(super) fn args<'i>(&self, parts: impl Iterator<Item = Pair<'i>>) -> Res<Vec<Arg>> {
-        parts.map(|pair| self.arg(pair)).collect()
+        let args: Vec<Arg> = parts.map(|pair| self.arg(pair)).collect::<Res<_>>()?;
+        let named = |i: usize| args.get(i).and_then(|a: &Arg| a.name.as_ref());
+        for i in 0..args.len() {
+            let Some(name) = named(i) else { continue };
+            if let Some(first) = (0..i).filter_map(named).find(|n| n.text == name.text) {
+                return Err(Box::new(
+                    Diagnostic::error("E0113", format!("`{}` is given twice", name.text))
+                        .at(name.span, "the second one")
+                        .and(first.span, "the first one")
+                        .hint("keep one of them"),
+                ));
+            }
+        }
+        Ok(args)
     }
 
     fn arg(&self, pair: Pair<'_>) -> Res<Arg> {

@@ -1,0 +1,107 @@
+//! Which of the common options have an effect on which command. One that has none is refused: whoever types it expects something.
+
+use crate::diag::Diagnostic;
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+/// The common options that a command reads, by the names of its arguments. `json`, `quiet`, `color` and `memory` are every command's.
+const READ: &[(&str, &[&str])] = &[
+    ("check", &["set"]),
+    ("fmt", &[]),
+    ("graph", &["set", "out"]),
+    ("explain", &[]),
+    ("solve", &["set", "seed", "threads", "out", "force"]),
+    ("simulate", &["set", "seed", "threads", "out", "force"]),
+    ("train", &["set", "seed", "threads", "out", "force"]),
+    ("tune", &["set", "seed", "threads", "out", "force"]),
+    ("verify", &["set", "seed", "threads", "out", "force"]),
+    ("export", &["out", "force"]),
+    ("new", &[]),
+    ("crash", &["set", "seed", "threads", "out", "force"]),
+];
+
+/// The options that some command does not read.
+const COMMON: &[&str] = &["set", "seed", "threads", "out", "force"];
+
+/// Errs where a common option was typed that has no effect on what was asked.
+///
+/// Errors: E0989.
+pub(super) fn check(matches: &ArgMatches) -> Result<(), Diagnostic> {
+    let Some((command, own)) = matches.subcommand() else {
+        return Ok(());
+    };
+    let typed = |name: &str| {
+        let known = own.ids().any(|id| id.as_str() == name);
+        known && own.value_source(name) == Some(ValueSource::CommandLine)
+    };
+    let read = READ.iter().find(|(c, _)| *c == command).map_or(COMMON, |(_, r)| r);
+    for name in COMMON.iter().filter(|name| typed(name)) {
+        if !read.contains(name) {
+            let takers: Vec<&str> = READ
+                .iter()
+                .filter(|(c, r)| *c != "crash" && r.contains(name))
+                .map(|(c, _)| *c)
+                .collect();
+            return Err(idle(&format!("--{name}"), &format!("econc {command} does not read it"))
+                .note(format!("read by: {}", takers.join(", "))));
+        }
+    }
+    if typed("list") && COMMON.iter().any(|name| typed(name)) {
+        return Err(idle(
+            "--list",
+            "a list of options has no model and no run, so nothing else can be asked with it",
+        ));
+    }
+    if typed("resume") {
+        // Model, parameters, seed and place are those of the run that is resumed.
+        for name in ["set", "seed", "out", "force"] {
+            if typed(name) {
+                return Err(idle(&format!("--{name}"), "a run is resumed as it was asked for"));
+            }
+        }
+    }
+    if typed("force") && !typed("out") && command != "export" {
+        return Err(idle("--force", "without --out every run has a directory of its own"));
+    }
+    if typed("seed") && typed("seeds") && command == "train" {
+        return Err(idle("--seed", "--seeds says which seeds are trained"));
+    }
+    Ok(())
+}
+
+/// An option that would do nothing.
+pub(super) fn idle(option: &str, why: &str) -> Diagnostic {
+    Diagnostic::error("E0989", format!("`{option}` has no effect here"))
+        .note(why.to_string())
+        .hint("leave it out")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// Every command stands in the table, and the options in it are those that are common to all.
+    #[test]
+    fn every_command_says_what_it_reads() {
+        let mut cli = crate::cli::Cli::command();
+        cli.build();
+        for command in cli.get_subcommands().filter(|c| c.get_name() != "help") {
+            assert!(
+                READ.iter().any(|(c, _)| *c == command.get_name()),
+                "{}",
+                command.get_name()
+            );
+            for name in COMMON.iter().chain(&["json", "quiet", "color", "memory"]) {
+                assert!(command.get_arguments().any(|a| a.get_id() == name), "{name}");
+            }
+        }
+        let common: Vec<String> = cli
+            .get_arguments()
+            .filter(|a| a.is_global_set())
+            .map(|a| a.get_id().to_string())
+            .filter(|a| !["json", "quiet", "color", "memory"].contains(&a.as_str()))
+            .collect();
+        assert_eq!(common.len(), COMMON.len(), "{common:?}");
+    }
+}

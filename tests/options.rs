@@ -1,0 +1,289 @@
+//! What is asked on the command line has an effect, or is refused with a code: options, files that are named, runs that are read.
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+
+const SAVER: &str = "param a = 0.3 in (0, 1)
+shock z ~ markov([0.9, 1.1], [[0.8, 0.2], [0.2, 0.8]])
+agent planner {
+  state k in [0.05, 0.6], start 0.2
+  action s in [0.1, 0.9]
+  let y = z * k^a
+  k' = s * y
+  observe k, z
+  reward log((1 - s) * y)
+  discount 0.9
+}
+solve { grid.k = log(60) }
+scenario forced { force planner.s = 2 * t; periods 4 }
+scenario quiet { force planner.s = 0.2; periods 4 }
+";
+
+fn put(folder: &Path, name: &str, text: &str) {
+    std::fs::write(folder.join(name), text).expect("written");
+}
+
+/// Exit status, codes of all messages, and everything that was printed.
+fn run(folder: &Path, line: &str) -> (i32, Vec<String>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_econc"))
+        .current_dir(folder)
+        .args(line.split_whitespace())
+        .arg("--json")
+        .output()
+        .expect("econc starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut codes = Vec::new();
+    if let Ok(json) = serde_json::from_str::<Value>(&text) {
+        collect(&json, &mut codes);
+    }
+    (output.status.code().unwrap_or(-1), codes, text)
+}
+
+fn collect(value: &Value, out: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            if let (Some(Value::String(code)), true) = (map.get("code"), map.contains_key("severity")) {
+                out.push(code.clone());
+            }
+            map.values().for_each(|v| collect(v, out));
+        }
+        Value::Array(list) => list.iter().for_each(|v| collect(v, out)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn options_without_an_effect_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), "m.econ", SAVER);
+    put(
+        folder.path(),
+        "crowd.econ",
+        "agent saver[continuum] { action s in [0, 1]; reward -(s - 0.3)^2 }\n",
+    );
+    for line in [
+        "check m.econ --seed 3",
+        "check m.econ --threads 2",
+        "check m.econ --out x",
+        "check m.econ --force",
+        "fmt m.econ --set a=0.4",
+        "fmt m.econ --out x",
+        "graph m.econ --seed 3",
+        "graph m.econ --out g.svg --force",
+        "graph m.econ --out g.txt --parameters",
+        "explain E0201 --set a=0.4",
+        "new growth mine --out x",
+        "export nothing --seed 2",
+        "solve m.econ --force",
+        "solve --resume nothing --set a=0.4",
+        "train --resume nothing --seed 4",
+        "train --list ppo --seed 4",
+        "train m.econ --seed 4 --seeds 1..2",
+        "train m.econ --others random",
+        "simulate m.econ --greedy",
+        "simulate m.econ --policy fixed:s=0.2 --greedy",
+        "simulate m.econ --on-chain",
+        "simulate m.econ --members 50",
+        "tune m.econ --method random --eta 4",
+        "tune m.econ --method random --least 10",
+    ] {
+        let (exit, codes, text) = run(folder.path(), line);
+        assert_eq!(
+            (exit, codes.as_slice()),
+            (2, &["E0989".to_string()][..]),
+            "{line}: {text}"
+        );
+        let left = std::fs::read_dir(folder.path().join("runs")).map_or(0, |all| all.count());
+        assert_eq!(left, 0, "{line} leaves a run");
+    }
+    // The same options where they do something.
+    for line in [
+        "check m.econ --set a=0.4",
+        "graph m.econ --out g.svg --parameters",
+        "simulate crowd.econ --members 50 --periods 3 --out s",
+        "simulate crowd.econ --members 50 --periods 3 --out s --force",
+    ] {
+        let (exit, codes, text) = run(folder.path(), line);
+        assert_eq!((exit, codes.len()), (0, 0), "{line}: {text}");
+    }
+}
+
+#[test]
+fn likeliest_choices_and_chains_are_refused_where_a_solution_has_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), "m.econ", SAVER);
+    assert_eq!(run(folder.path(), "solve m.econ --out sol").0, 0);
+    for option in ["--greedy", "--on-chain"] {
+        let line = format!("simulate m.econ --policy sol --periods 5 {option}");
+        assert_eq!(run(folder.path(), &line).1, ["E0989"], "{option}");
+    }
+    assert_eq!(run(folder.path(), "simulate m.econ --policy sol --periods 5").0, 0);
+}
+
+#[test]
+fn a_run_of_another_economy_is_refused_and_other_numbers_are_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), "m.econ", SAVER);
+    assert_eq!(run(folder.path(), "solve m.econ --out sol").0, 0);
+    let others = [
+        ("names.econ", SAVER.replace("planner", "farmer")),
+        (
+            "state.econ",
+            SAVER.replace("observe k, z", "state n in 0..3, start 0\n  n' = n\n  observe k, z, n"),
+        ),
+        (
+            "shock.econ",
+            SAVER
+                .replace("agent planner {", "shock w ~ ar1(rho: 0.5, sd: 0.1)\nagent planner {")
+                .replace("observe k, z", "observe k, z, w")
+                .replace("z * k^a", "z * k^a * exp(w)"),
+        ),
+        (
+            "action.econ",
+            SAVER
+                .replace("action s in [0.1, 0.9]", "action s in {low, high}")
+                .replace("k' = s * y", "k' = (if s == low then 0.2 else 0.3) * y")
+                .replace("(1 - s)", "0.7")
+                .replace("2 * t", "low")
+                .replace("0.2; p", "low; p"),
+        ),
+    ];
+    for (name, text) in &others {
+        assert!(*text != SAVER, "{name}");
+        put(folder.path(), name, text);
+        assert_eq!(run(folder.path(), &format!("check {name}")).0, 0, "{name}");
+        for line in [
+            format!("simulate {name} --policy sol --periods 5"),
+            format!("train {name} --against sol --with steps=100"),
+            format!("verify {name} --solution sol --with steps=100"),
+            format!("tune {name} --against sol --with steps=100 --trials 2"),
+        ] {
+            let (exit, codes, text) = run(folder.path(), &line);
+            assert_eq!((exit, codes), (2, vec!["E0818".to_string()]), "{line}: {text}");
+        }
+    }
+    let same = run(folder.path(), "simulate m.econ --policy sol --periods 5");
+    assert_eq!((same.0, same.1.len()), (0, 0), "{}", same.2);
+    let (exit, codes, text) = run(folder.path(), "simulate m.econ --policy sol --periods 5 --set a=0.4");
+    assert_eq!((exit, codes), (0, vec!["W0818".to_string()]), "{text}");
+    assert!(text.contains("a: 0.3 there, 0.4 here"), "{text}");
+    put(
+        folder.path(),
+        "changed.econ",
+        &SAVER.replace("k' = s * y", "k' = 0.9 * s * y"),
+    );
+    let (exit, codes, text) = run(folder.path(), "simulate changed.econ --policy sol --periods 5");
+    assert_eq!((exit, codes), (0, vec!["W0818".to_string()]), "{text}");
+}
+
+#[test]
+fn a_run_that_is_read_is_not_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), "m.econ", SAVER);
+    assert_eq!(run(folder.path(), "solve m.econ --out sol").0, 0);
+    let kept = std::fs::read(folder.path().join("sol/manifest.ron")).expect("the run");
+    for line in [
+        "simulate m.econ --policy sol --periods 5 --out sol --force",
+        "simulate m.econ --policy ./sol/ --periods 5 --out sol/../sol --force",
+        "train m.econ --against sol --with steps=100 --out sol --force",
+        "tune m.econ --against sol --with steps=100 --trials 2 --out sol --force",
+        "verify m.econ --solution sol --with steps=100 --out sol --force",
+    ] {
+        assert_eq!(run(folder.path(), line).1, ["E0952"], "{line}");
+        assert_eq!(
+            std::fs::read(folder.path().join("sol/manifest.ron")).expect("the run"),
+            kept,
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn actions_that_cannot_be_chosen_are_refused_or_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ruled = SAVER.replace("discount 0.9", "discount 0.9\n  policy s = 4 * k");
+    put(folder.path(), "m.econ", SAVER);
+    put(folder.path(), "ruled.econ", &ruled);
+    let masked = "agent p {\n  state x in 0..5, start 1\n  action d in {stay, go when x > 3}\n  x' = x\n  reward x + (if d == go then 1 else 0)\n  \
+        discount 0.9\n  policy d = go\n}\n";
+    put(folder.path(), "masked.econ", masked);
+    put(
+        folder.path(),
+        "empty.econ",
+        "agent p {\n  state x in [0, 5], start 1\n  action q in [x, 1.2]\n  x' = clamp(0.5 * x + q, 0, 5)\n  reward -q\n  discount 0.9\n}\n",
+    );
+    for (line, wanted) in [
+        ("simulate m.econ --policy fixed:s=2", "E0816"),
+        ("simulate m.econ --scenario forced", "E0817"),
+        ("simulate masked.econ --policy rule --periods 3", "E0817"),
+        ("simulate empty.econ --periods 9", "E0902"),
+        ("train empty.econ --with steps=500", "E0902"),
+    ] {
+        let (exit, codes, text) = run(folder.path(), line);
+        assert!(exit != 0 && codes == [wanted], "{line}: {exit} {codes:?} {text}");
+    }
+    assert_eq!(run(folder.path(), "simulate m.econ --scenario quiet").0, 0);
+    let (exit, _, text) = run(folder.path(), "simulate ruled.econ --policy rule --periods 6");
+    assert!(
+        exit == 0 && text.contains("planner.s asked for outside its bounds"),
+        "{text}"
+    );
+}
+
+#[test]
+fn endings_of_drawings_and_exports_in_json() {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), "m.econ", SAVER);
+    let econc = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_econc"))
+            .current_dir(folder.path())
+            .args(arguments)
+            .output()
+            .expect("econc starts");
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let (exit, text) = econc(&["graph", "m.econ", "--out", "g.png"]);
+    assert!(
+        exit == Some(2) && text.contains("E0968") && text.contains("svg"),
+        "{text}"
+    );
+    assert!(!folder.path().join("g.png").exists());
+    for (name, begins) in [("g.svg", "<svg"), ("g.dot", "digraph"), ("g.json", "{"), ("g.txt", "")] {
+        assert_eq!(econc(&["graph", "m.econ", "--out", name]).0, Some(0), "{name}");
+        let text = std::fs::read_to_string(folder.path().join(name)).expect("a drawing");
+        assert!(text.trim_start().starts_with(begins) && !text.is_empty(), "{name}");
+    }
+    let (exit, text) = econc(&["solve", "m.econ", "--threads", "10000"]);
+    assert!(exit == Some(0) && text.contains("--threads 10000:"), "{text}");
+    let (exit, _, text) = run(folder.path(), "train m.econ --with steps=200 --out learned");
+    assert_eq!(exit, 0, "{text}");
+    let (exit, _, text) = run(folder.path(), "export learned --out p.csv");
+    let json: Value = serde_json::from_str(&text).expect("JSON");
+    assert!(exit == 0 && json["file"] == "p.csv", "{text}");
+}
+
+/// A limit on the size of files is an error of the write, not a killed process.
+#[cfg(unix)]
+#[test]
+fn files_that_may_not_grow_are_a_message() {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), "m.econ", SAVER);
+    let output = Command::new("sh")
+        .current_dir(folder.path())
+        .args([
+            "-c",
+            &format!("ulimit -f 4; exec '{}' solve m.econ", env!("CARGO_BIN_EXE_econc")),
+        ])
+        .output()
+        .expect("a shell");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.code() == Some(2) && text.contains("E095"),
+        "{:?} {text}",
+        output.status
+    );
+}

@@ -1,6 +1,7 @@
 //! `econc check`: finds mistakes, computes nothing.
 
 use super::globals::Globals;
+use super::meter::Meter;
 use super::pipeline::{self, Source};
 use super::screen::Screen;
 use super::{Exit, Failure};
@@ -32,7 +33,9 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         // One file that cannot be read does not keep the others from being checked.
         let (name, diagnostics, worst) = match Source::read(file) {
             Ok(source) => {
+                let meter = Meter::start(screen.progress());
                 let (_, diagnostics) = pipeline::compile(&source, &overrides, None);
+                meter.finish();
                 screen.diagnostics(&diagnostics, Some(&source));
                 let fails = diagnostics
                     .iter()

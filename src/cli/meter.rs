@@ -1,8 +1,9 @@
 //! Progress: what long work reports to, and asks whether to go on.
 
+use super::pace::Pace;
 use super::stop;
 use crate::report::number;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,9 +14,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const FIRST_LINE: Duration = Duration::from_millis(1800);
 /// Time between two lines after that.
 const LINES: Duration = Duration::from_secs(30);
-/// The rate is that of about this long.
-const MEMORY: f64 = 10.0;
-
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Show {
@@ -31,19 +29,22 @@ pub(super) enum Show {
 pub struct Meter {
     started: Instant,
     bar: Option<ProgressBar>,
-    lines: Option<Arc<Mutex<Standing>>>,
+    standing: Arc<Mutex<Standing>>,
 }
 
-/// What the next line says.
+/// How far the work is.
 #[derive(Default)]
 struct Standing {
     done: u64,
     of: u64,
+    unit: &'static str,
     message: String,
+    pace: Pace,
     over: bool,
 }
 
 impl Standing {
+    /// What is done, as a line.
     fn line(&self, seconds: f64) -> String {
         let mut parts = Vec::new();
         if self.of > 0 {
@@ -56,7 +57,23 @@ impl Standing {
         if !self.message.is_empty() {
             parts.push(self.message.clone());
         }
-        format!("{}: {}\n", number::duration(seconds), parts.join(", "))
+        format!(
+            "{}: {}{}\n",
+            number::duration(seconds),
+            parts.join(", "),
+            self.outlook(seconds)
+        )
+    }
+
+    /// Rate and time left, where both are known.
+    fn outlook(&self, seconds: f64) -> String {
+        match (self.pace.rate(), self.pace.left(seconds)) {
+            (Some(rate), Some(left)) => {
+                let (rate, left) = (number::compact(rate), number::duration(left));
+                format!(", {rate} {}/s, {left} left", self.unit)
+            }
+            _ => String::new(),
+        }
     }
 }
 
@@ -78,16 +95,28 @@ fn lines(started: Instant, standing: &Arc<Mutex<Standing>>) {
     });
 }
 
+/// A style with the outlook as it is when the bar is drawn.
+fn style(template: &str, started: Instant, standing: &Arc<Mutex<Standing>>) -> ProgressStyle {
+    let standing = Arc::clone(standing);
+    let outlook = move |_: &ProgressState, w: &mut dyn std::fmt::Write| {
+        if let Ok(standing) = standing.lock() {
+            let _ = w.write_str(&standing.outlook(started.elapsed().as_secs_f64()));
+        }
+    };
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+        .with_key("outlook", outlook)
+}
+
 impl Meter {
     /// A meter.
     pub(super) fn start(show: Show) -> Self {
         let now = Instant::now();
+        let standing: Arc<Mutex<Standing>> = Arc::default();
         let bar = (show == Show::Bar).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
             // Work that has not reported yet is seen to be at work.
-            if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} {spinner} {msg}") {
-                bar.set_style(style);
-            }
+            bar.set_style(style("{elapsed:>4} {spinner} {msg}", now, &standing));
             bar.set_message("at work");
             bar
         });
@@ -102,30 +131,33 @@ impl Meter {
                 }
             });
         }
-        let standing = (show == Show::Lines).then(Arc::default);
-        if let Some(standing) = &standing {
-            lines(now, standing);
+        if show == Show::Lines {
+            lines(now, &standing);
         }
         Meter {
             started: now,
             bar,
-            lines: standing,
+            standing,
         }
     }
 
-    /// Reports that `done` of `of` steps are done (`of` 0: not known); returns whether to go on.
-    pub fn report(&self, done: u64, of: u64, message: &str) -> bool {
+    /// Reports that `done` of `of` steps, called `unit`, are done (`of` 0: not known); returns whether to go on.
+    pub fn report(&self, done: u64, of: u64, unit: &'static str, message: &str) -> bool {
+        if let Ok(mut s) = self.standing.lock() {
+            (s.done, s.of, s.unit) = (done, of, unit);
+            s.message.clear();
+            s.message.push_str(message);
+            s.pace.report(self.started.elapsed().as_secs_f64(), done, of);
+        }
+        // The bar draws itself, and then asks for the outlook: nothing may be locked.
         if let Some(bar) = &self.bar {
-            let known = bar.length().is_some();
-            if !known && of > 0 {
-                if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} {wide_bar:.cyan/238} {pos}/{len} {msg}") {
-                    bar.set_style(style);
-                }
-            } else if !known
-                && of == 0
-                && let Ok(style) = ProgressStyle::with_template("{elapsed:>4} {spinner} {pos} {msg}")
-            {
-                bar.set_style(style);
+            let template = match (bar.length(), of) {
+                (None, 0) => Some("{elapsed:>4} {spinner} {pos} {msg}"),
+                (None, _) => Some("{elapsed:>4} {wide_bar:.cyan/238} {pos}/{len} {msg}{outlook}"),
+                (Some(_), _) => None,
+            };
+            if let Some(template) = template {
+                bar.set_style(style(template, self.started, &self.standing));
             }
             if of > 0 {
                 bar.set_length(of);
@@ -133,14 +165,14 @@ impl Meter {
             bar.set_position(done);
             bar.set_message(message.to_string());
         }
-        if let Some(lines) = &self.lines
-            && let Ok(mut lines) = lines.lock()
-        {
-            (lines.done, lines.of) = (done, of);
-            lines.message.clear();
-            lines.message.push_str(message);
-        }
         !self.stopped()
+    }
+
+    /// Takes in that an earlier run did so many of the steps that are about to be reported.
+    pub(super) fn found(&self, steps: u64) {
+        if let Ok(mut s) = self.standing.lock() {
+            s.pace.found(steps);
+        }
     }
 
     /// Whether a signal came.
@@ -155,39 +187,12 @@ impl Meter {
 
     /// Takes the bar away.
     pub(super) fn finish(&self) {
-        if let Some(lines) = &self.lines
-            && let Ok(mut lines) = lines.lock()
-        {
-            lines.over = true;
+        if let Ok(mut s) = self.standing.lock() {
+            s.over = true;
         }
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-    }
-}
-
-/// Steps a second, of late: a rate over all that has passed believes in the first seconds for too long.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Rate {
-    /// Seconds and steps at earlier reports.
-    seen: std::collections::VecDeque<(f64, u64)>,
-}
-
-impl Rate {
-    /// Takes in that `done` steps were done after `seconds`; steps a second.
-    pub(super) fn after(&mut self, seconds: f64, done: u64) -> f64 {
-        if self.seen.is_empty() {
-            self.seen.push_back((0.0, 0));
-        }
-        // Not more often than needed, so that the list stays short.
-        if self.seen.back().is_none_or(|(t, _)| seconds - t >= MEMORY / 100.0) {
-            self.seen.push_back((seconds, done));
-        }
-        while self.seen.len() > 2 && self.seen.get(1).is_some_and(|(t, _)| *t <= seconds - MEMORY) {
-            self.seen.pop_front();
-        }
-        let (from, before) = self.seen.front().copied().unwrap_or_default();
-        done.saturating_sub(before) as f64 / (seconds - from).max(1e-3)
     }
 }
 
@@ -196,16 +201,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_is_that_of_the_last_seconds() {
-        let mut rate = Rate::default();
-        assert_eq!(rate.after(2.0, 20), 10.0);
-        for second in 3..=60 {
-            // A slow start, then ten times as fast.
-            let x = rate.after(f64::from(second), 20 + 100 * (second as u64 - 2));
-            if second > 14 {
-                assert!((x - 100.0).abs() < 1e-9, "{second}: {x}");
-            }
-        }
-        assert!(rate.seen.len() < 200);
+    fn a_line_says_how_far_how_fast_and_how_long() {
+        let mut s = Standing::default();
+        assert_eq!(s.line(1.8), "1.8 s: at work\n");
+        (s.done, s.of, s.unit) = (300, 1200, "steps");
+        s.message.push_str("return 1.5");
+        s.pace.report(3.0, 300, 1200);
+        assert_eq!(s.line(3.0), "3.0 s: 300 of 1200, return 1.5, 100 steps/s, 9.0 s left\n");
     }
 }

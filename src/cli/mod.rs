@@ -20,6 +20,7 @@ mod lineage;
 mod memory;
 pub mod meter;
 mod new;
+mod pace;
 mod screen;
 mod session;
 mod simulate;

@@ -305,7 +305,7 @@ pub(super) fn solving(meter: &Meter, p: Progress) -> Control {
     } else {
         String::new()
     };
-    if meter.report(p.iteration as u64, 0, &message) {
+    if meter.report(p.iteration as u64, 0, "steps", &message) {
         Control::Continue
     } else {
         Control::Cancel
@@ -374,7 +374,7 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
     };
     effective(model, &behaviour, options).map_err(|d| vec![d])?;
     fits(compiled, options)?;
-    let mut progress = |done: usize, of: usize| meter.report(done as u64, of as u64, "");
+    let mut progress = |done: usize, of: usize| meter.report(done as u64, of as u64, "periods", "");
     let simulation = env::simulate::simulate(model, &behaviour, &asked, &mut progress).map_err(|d| vec![d])?;
     let mut content = outcome::of_simulation(model, &simulation, &words);
     content.diagnostics.splice(0..0, remarks);

@@ -83,6 +83,13 @@ impl Screen {
         }
     }
 
+    /// Prints how a stop ended the work, unless `--json`; also with `--quiet`.
+    pub(super) fn stop(&self, text: &str) {
+        if !self.json {
+            let _ = writeln!(std::io::stderr(), "{text}");
+        }
+    }
+
     /// Prints diagnostics of a source, unless `--json` (they then are part of the result). `--quiet` leaves out warnings.
     pub(super) fn diagnostics(&self, diagnostics: &[Diagnostic], source: Option<&Source>) {
         if self.json {

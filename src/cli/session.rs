@@ -289,7 +289,9 @@ pub(super) fn compile(
     job: &Job,
     screen: &Screen,
 ) -> Result<(Compiled, Vec<Diagnostic>), Exit> {
+    let meter = Meter::start(screen.progress());
     let (compiled, diagnostics) = pipeline::compile(source, set, job.members);
+    meter.finish();
     screen.diagnostics(&diagnostics, Some(source));
     match compiled {
         Some(compiled) => Ok((compiled, diagnostics)),
@@ -326,10 +328,17 @@ pub(super) fn one(
 ) -> Result<Ended, Failure> {
     let meter = Meter::start(screen.progress());
     // `None` if it was left in the middle.
-    let result = limits::caught(|| work(compiled, &meter, &run));
+    let mut result = limits::caught(|| work(compiled, &meter, &run)).unwrap_or_else(|| Err(Vec::new()));
+    if let Ok(content) = &mut result {
+        content.diagnostics.splice(0..0, diagnostics.iter().cloned());
+        match limits::caught(|| content.write(&mut run)) {
+            Some(written) => written?,
+            None => result = Err(Vec::new()),
+        }
+    }
     meter.finish();
     let seconds = meter.seconds();
-    let mut content = match result.unwrap_or_else(|| Err(Vec::new())) {
+    let content = match result {
         _ if meter.stopped() => return interrupted_run(run, diagnostics, seconds),
         Err(errors) if fresh && !errors.is_empty() && errors.iter().all(refused) => {
             run.abandon();
@@ -345,13 +354,7 @@ pub(super) fn one(
         }
         Ok(content) => content,
     };
-    screen.diagnostics(&content.diagnostics, Some(source));
-    let said = std::mem::take(&mut diagnostics);
-    content.diagnostics.splice(0..0, said.iter().cloned());
-    match limits::caught(|| content.write(&mut run)) {
-        Some(written) => written?,
-        None => return interrupted_run(run, said, seconds),
-    }
+    screen.diagnostics(&content.diagnostics[diagnostics.len()..], Some(source));
     let (status, reason) = if content.passes() {
         (Status::Complete, None)
     } else {
@@ -499,11 +502,10 @@ fn end(screen: &Screen, ended: &Ended) {
             "diagnostics": ended.diagnostics,
         }));
     } else {
-        screen.remark(&format!("{status}: what there is stands in {directory}"));
-        if ended.status == Status::Interrupted
-            && let Some(hint) = ended.diagnostics.iter().rev().find_map(|d| d.hint.as_ref())
-        {
-            screen.remark(hint);
+        let line = format!("{status}: what there is stands in {directory}");
+        match ended.diagnostics.iter().rev().find_map(|d| d.hint.as_ref()) {
+            Some(hint) if ended.status == Status::Interrupted => screen.stop(&format!("{line}\n{hint}")),
+            _ => screen.remark(&line),
         }
     }
 }
@@ -556,7 +558,7 @@ mod tests {
         let out = root.path().join("run");
         let exit = session(&out, &["--set", "beta=0.9"], |compiled, meter| {
             assert_eq!(compiled.name(), "growth");
-            assert!(meter.report(1, 2, "half"));
+            assert!(meter.report(1, 2, "steps", "half"));
             Ok(content(true))
         });
         assert_eq!(exit.unwrap(), Exit::Fine);

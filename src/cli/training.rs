@@ -1,6 +1,6 @@
 //! Seeds side by side: the loop around `learn::training` with its checkpoints, its logs and its bar.
 
-use super::meter::{Meter, Rate};
+use super::meter::Meter;
 use super::pipeline::{Compiled, TrainOptions, read_solution};
 use super::{lineage, memory};
 use crate::check::Model;
@@ -570,8 +570,8 @@ fn one_seed(
 /// What the bar shows of all seeds.
 struct Board<'a> {
     meter: &'a Meter,
-    started: Instant,
-    done: Mutex<(Vec<(u64, u64)>, Rate)>,
+    /// Steps of each seed; `None` before its first report.
+    done: Mutex<Vec<Option<u64>>>,
     of: u64,
 }
 
@@ -579,31 +579,23 @@ impl<'a> Board<'a> {
     fn new(planned: &Planned, meter: &'a Meter) -> Self {
         Board {
             meter,
-            started: Instant::now(),
-            done: Mutex::new((vec![(0, u64::MAX); planned.seeds.len()], Rate::default())),
+            done: Mutex::new(vec![None; planned.seeds.len()]),
             of: planned.plan.method.steps() * planned.seeds.len() as u64,
         }
     }
 
-    /// Takes in how a seed stands; whether to go on.
+    /// Takes in how a seed stands, which stood at `before` steps at the last report; whether to go on.
     fn report(&self, number: usize, training: &Training, before: u64) -> bool {
         let (steps, _) = training.progress();
-        let Ok(mut all) = self.done.lock() else {
+        let Ok(mut done) = self.done.lock() else {
             return false;
         };
-        let (standing, rate) = &mut *all;
-        // What a checkpoint held was not done now.
-        let first = if standing[number].1 == u64::MAX {
-            before
-        } else {
-            standing[number].1
-        };
-        standing[number] = (steps, first);
-        let total: u64 = standing.iter().map(|d| d.0).sum();
-        let here: u64 = standing.iter().filter(|d| d.1 != u64::MAX).map(|d| d.0 - d.1).sum();
-        let rate = rate.after(self.started.elapsed().as_secs_f64(), here);
-        drop(all);
-        let left = self.of.saturating_sub(total) as f64 / rate.max(1.0);
+        if done[number].replace(steps).is_none() {
+            // What a checkpoint held was not done now.
+            self.meter.found(before);
+        }
+        let total: u64 = done.iter().flatten().sum();
+        drop(done);
         let record = training.record();
         let mut words = Vec::new();
         if let Some(m) = record.measured.last() {
@@ -616,8 +608,6 @@ impl<'a> Board<'a> {
             let losses = row.values.iter().filter(|(n, _)| n.ends_with("loss"));
             words.extend(losses.map(|(n, x)| format!("{} {}", n.replace('_', " "), number::compact(*x))));
         }
-        words.push(format!("{} steps/s", number::compact(rate)));
-        words.push(format!("{} left", number::duration(left)));
-        self.meter.report(total, self.of, &words.join(", "))
+        self.meter.report(total, self.of, "steps", &words.join(", "))
     }
 }

@@ -3,7 +3,7 @@
 //! One piece of work is one seed of one trial in one rung. While it trains, its checkpoint stands under `work/`; when it is
 //! done, its score does too. What is found there is not done again, so a search that was killed ends as one that was not.
 
-use super::meter::{Meter, Rate};
+use super::meter::Meter;
 use super::pipeline::{Compiled, TrainOptions};
 use super::training;
 use crate::check::Model;
@@ -410,7 +410,6 @@ fn unmeasured(plan: Plan) -> Plan {
 /// What the bar shows of all trials.
 struct Board<'a> {
     meter: &'a Meter,
-    started: Instant,
     of: u64,
     state: Mutex<Standing>,
 }
@@ -419,10 +418,7 @@ struct Board<'a> {
 struct Standing {
     /// Steps of every seed of every trial.
     steps: Vec<u64>,
-    /// Steps that were there already.
-    found: u64,
     words: String,
-    rate: Rate,
 }
 
 impl<'a> Board<'a> {
@@ -430,7 +426,6 @@ impl<'a> Board<'a> {
         let seeds = search.base.seeds.len();
         Board {
             meter,
-            started: Instant::now(),
             of: tune::total_steps(&search.rungs).saturating_mul(seeds as u64),
             state: Mutex::new(Standing {
                 steps: vec![0; search.trials.len() * seeds],
@@ -461,7 +456,7 @@ impl<'a> Board<'a> {
     /// Steps that need not be done.
     fn found(&self, at: usize, steps: u64) {
         if let Ok(mut state) = self.state.lock() {
-            state.found += steps.saturating_sub(state.steps[at]);
+            self.meter.found(steps.saturating_sub(state.steps[at]));
             state.steps[at] = state.steps[at].max(steps);
         }
     }
@@ -471,17 +466,8 @@ impl<'a> Board<'a> {
         let Ok(mut state) = self.state.lock() else { return false };
         state.steps[at] = steps;
         let total: u64 = state.steps.iter().sum();
-        let seconds = self.started.elapsed().as_secs_f64();
-        let done = total.saturating_sub(state.found);
-        let rate = state.rate.after(seconds, done);
-        let left = self.of.saturating_sub(total) as f64 / rate.max(1.0);
-        let words = format!(
-            "{}, {} steps/s, {} left",
-            state.words,
-            number::compact(rate),
-            number::duration(left)
-        );
+        let words = state.words.clone();
         drop(state);
-        self.meter.report(total.min(self.of), self.of, &words)
+        self.meter.report(total.min(self.of), self.of, "steps", &words)
     }
 }

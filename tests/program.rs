@@ -9,14 +9,17 @@ use std::time::{Duration, Instant};
 
 fn scratch() -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a scratch directory");
-    let growth = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/growth.econ");
-    std::fs::copy(growth, directory.path().join("growth.econ")).expect("the model");
+    for model in ["growth.econ", "brock_mirman.econ", "finite_life.econ"] {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(model);
+        std::fs::copy(shipped, directory.path().join(model)).expect("the model");
+    }
     let put = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).expect("written");
     put(
         "errors.econ",
         "model m\nagent a {  action q in [0,1]\n reward q * nothing }\n",
     );
     put("small.econ", SMALL);
+    put("finite.econ", FINITE);
     put(
         "fails.econ",
         &SMALL.replace("log(60); edges = 1; euler = 0; bellman = 0", "log(3)"),
@@ -29,6 +32,11 @@ const SMALL: &str = "model small\nparam a = 0.3 in (0, 1)\nshock z ~ markov([0.9
     0.8]])\nagent planner {\n  state k in [0.05, 0.6], start 0.2\n  action x in [0.01, 0.6]\n  let c = z * k^a - \
     x\n  k' = x\n  require c >= 0.001\n  observe k, z\n  reward log(c)\n  discount 0.9\n}\nsolve { \
     grid.k = log(60); edges = 1; euler = 0; bellman = 0 }\n";
+
+/// A machine that wears out, for learners that know finite sets of choices only.
+const FINITE: &str = "model finite\nagent owner {\n  state x in 0..9, start 0\n  action d in {keep, replace}\n  noise \
+    dx ~ discrete([0, 1, 2], [0.3, 0.5, 0.2])\n  x' = min((if d == replace then 0 else x) + dx, 9)\n  observe x\n  \
+    reward if d == replace then -3 else -0.3 * x\n  discount 0.9\n}\n";
 
 fn command(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_econc"));
@@ -134,6 +142,27 @@ fn arguments_that_are_no_text_are_no_crash() {
     let output = run(&["solve".as_ref(), "--set".as_ref(), odd, "--json".as_ref()]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stdout).contains("E0980"), "{}", text(&output.stdout));
+    let small: &std::ffi::OsStr = "small.econ".as_ref();
+    let works: [(&[&std::ffi::OsStr], i32); 9] = [
+        (&["check".as_ref(), odd], 0),
+        (&["fmt".as_ref(), "--check".as_ref(), odd], 1),
+        (&["graph".as_ref(), small, "--out".as_ref(), odd, "--force".as_ref()], 0),
+        (&["simulate".as_ref(), small, "--policy".as_ref(), odd], 2),
+        (&["explain".as_ref(), odd], 2),
+        (&["new".as_ref(), "growth".as_ref(), odd], 2),
+        (&["export".as_ref(), odd], 2),
+        (&["solve".as_ref(), "--resume".as_ref(), odd], 2),
+        (&[odd], 2),
+    ];
+    for (arguments, status) in works {
+        let output = run(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(status),
+            "{arguments:?}: {}",
+            text(&output.stderr)
+        );
+    }
 }
 
 fn manifest() -> Manifest {
@@ -219,18 +248,6 @@ fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
         .iter()
         .map(|f| (f.name.clone(), std::fs::read(directory.join(&f.name)).expect("a file")))
         .collect()
-}
-
-fn wait(mut child: std::process::Child, most: Duration) -> Option<i32> {
-    let until = Instant::now() + most;
-    while Instant::now() < until {
-        if let Some(status) = child.try_wait().expect("waited") {
-            return Some(status.code().unwrap_or(-1));
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let _ = child.kill();
-    None
 }
 
 /// Kills `arguments --out k` after each of the moments (milliseconds), resumes, and compares with a run that was left alone.
@@ -333,11 +350,63 @@ fn a_training_that_is_killed_ends_as_one_that_was_not() {
         ]
     };
     killed_and_resumed(&line("ppo"), &moments(&[4, 9, 14, 30, 60, 120], 100, 5));
-    if long() {
-        for learner in ["a2c", "sac", "recurrent_ppo"] {
-            killed_and_resumed(&line(learner), &moments(&[], 100, 7));
+    let others = ["a2c", "sac", "recurrent_ppo", "dqn", "q_learning"];
+    for learner in others {
+        let mut line = line(learner).to_vec();
+        if ["dqn", "q_learning"].contains(&learner) {
+            line[1] = "finite.econ";
         }
+        if learner == "q_learning" {
+            let at = line.iter().position(|w| *w == "network=[8]").expect("there");
+            line.drain(at - 1..=at);
+        }
+        killed_and_resumed(&line, &moments(&[25], 100, 7));
     }
+}
+
+/// What had ended in a sweep is kept, and the whole is as if it had not been interrupted.
+#[test]
+fn a_sweep_that_is_killed_goes_on_with_the_first_run_that_had_not_ended() {
+    let directory = scratch();
+    let root = directory.path();
+    let with = |out| ["solve", "small.econ", "--set", "a=0.2..0.4:3", "--quiet", "--out", out];
+    let output = econc(root, &with("left"));
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let mut child = command(root, &with("k")).spawn().expect("econc starts");
+    let partial = loop {
+        let begun = std::fs::read_dir(root).expect("it").flatten().map(|e| e.path());
+        let found = begun.into_iter().find(|p| p.join("work/run-001.ron").is_file());
+        match found {
+            Some(partial) => break partial,
+            None => assert!(
+                child.try_wait().expect("waited").is_none(),
+                "it ended before it was killed"
+            ),
+        }
+    };
+    let _ = child.kill();
+    let _ = child.wait();
+    let first = partial.join("run-001/manifest.ron");
+    let before = std::fs::read(&first).expect("a run that had ended");
+    let output = econc(root, &["solve", "--resume", "k"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("1/3  a = 0.2: complete, as it was"),
+        "{}",
+        text(&output.stderr)
+    );
+    // It holds the time at which it ran: it was not run again.
+    assert_eq!(std::fs::read(root.join("k/run-001/manifest.ron")).expect("it"), before);
+    assert_eq!(files(&root.join("k")), files(&root.join("left")));
+    for run in ["run-001", "run-002", "run-003"] {
+        assert_eq!(files(&root.join("k").join(run)), files(&root.join("left").join(run)));
+    }
+    assert!(!root.join("k/work").exists());
+    // A run whose files are no longer what they were is done again.
+    killed_and_resumed(
+        &["solve", "small.econ", "--set", "a=0.2..0.4:3"],
+        &moments(&[30, 80], 100, 4),
+    );
 }
 
 #[cfg(feature = "learn")]
@@ -432,24 +501,65 @@ fn a_signal_stops_work_within_two_seconds() {
         let said = json["diagnostics"].to_string();
         assert!(said.contains("E0906") && said.contains("--resume"), "{said}");
         let partial = PathBuf::from(json["directory"].as_str().expect("a directory"));
-        let (_, status) = econc::report::run::inspect(&root.join(partial)).expect("a manifest");
+        let (manifest, status) = econc::report::run::inspect(&root.join(partial)).expect("a manifest");
         assert_eq!(status, Status::Interrupted);
+        // The work ended by itself: whoever is ended from outside cannot write this.
+        assert_eq!(manifest.reason, Some(format!("stopped by SIG{name}")), "{arguments:?}");
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn a_second_signal_ends_at_once() {
+fn a_second_signal_ends_at_once_and_says_what_goes_on() {
     let directory = scratch();
-    let line = ["solve", "growth.econ", "--set", "grid.k=log(300000)"];
+    let line = ["solve", "growth.econ", "--quiet", "--set", "grid.k=log(300000)"];
     let child = command(directory.path(), &line).spawn().expect("econc starts");
     std::thread::sleep(Duration::from_millis(600));
     let sent = Instant::now();
     signal(&child, "INT");
     std::thread::sleep(Duration::from_millis(50));
     signal(&child, "TERM");
-    assert_eq!(wait(child, Duration::from_secs(2)), Some(130));
+    let output = child.wait_with_output().expect("ended");
     assert!(sent.elapsed() < Duration::from_millis(1000));
+    assert_eq!(output.status.code(), Some(130));
+    assert!(
+        text(&output.stderr).contains("econc solve --resume"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+/// A stop is said with `--quiet` too, and what it names goes on to the same end.
+#[cfg(unix)]
+#[test]
+fn what_a_stop_names_goes_on_to_the_same_bytes() {
+    let directory = scratch();
+    let root = directory.path();
+    let with = |out| {
+        let fixed = [
+            "simulate",
+            "growth.econ",
+            "--periods",
+            "60000",
+            "--worlds",
+            "50",
+            "--quiet",
+        ];
+        [&fixed[..], &["--out", out]].concat()
+    };
+    let output = econc(root, &with("left"));
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let child = command(root, &with("k")).spawn().expect("econc starts");
+    std::thread::sleep(Duration::from_millis(150));
+    signal(&child, "TERM");
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!(output.status.code(), Some(143), "it ended before the signal");
+    let said = text(&output.stderr);
+    let line = said.lines().find_map(|l| l.split_once("econc ")).expect("a command");
+    let words: Vec<&str> = line.1.split("  goes on").next().expect("it").split(' ').collect();
+    let output = econc(root, &words);
+    assert_eq!(output.status.code(), Some(0), "{words:?}: {}", text(&output.stderr));
+    assert_eq!(files(&root.join("k")), files(&root.join("left")));
 }
 
 /// Commands that want more than they may have end with a code, never with an abort.
@@ -468,45 +578,209 @@ fn memory_that_is_not_there_is_a_message() {
     for line in [
         "simulate growth.econ --worlds 4000000000",
         "simulate growth.econ --worlds 90000000",
+        "simulate growth.econ --periods 4000000000",
+        "solve growth.econ --set grid.k='log(20000000)'",
+        "solve brock_mirman.econ --method grid_search --set grid.k='log(9000000)'",
+        "solve finite_life.econ --set grid.a='uniform(300000)'",
+        "train growth.econ --learner sac --with memory=50000000 --with steps=1e12",
+        "train growth.econ --with network='[100000,100000]'",
+        "train growth.econ --learner recurrent_ppo --with worlds=100000 --with steps=1e12",
+        "train growth.econ --threads 8 --seeds 1..8 --with horizon=120000 --with steps=1e12",
+        "tune growth.econ --threads 8 --with horizon=120000 --with steps=1e12 --search learning_rate=1e-4..1e-2:log",
+        "verify growth.econ --with worlds=100000 --with horizon=100000 --with steps=1e12",
         "train growth.econ --with worlds=100000 --with horizon=100000 --with steps=20000000000",
         "solve growth.econ --memory 16M --set grid.k='log(400000)'",
     ] {
         let output = limited("2000000", line);
         let out = text(&output.stdout);
         assert_eq!(output.status.code(), Some(2), "{line}: {out} {}", text(&output.stderr));
-        assert!(out.contains("E0981") || out.contains("E0982"), "{line}: {out}");
+        assert!(out.contains("E0981") && out.contains("--memory SIZE"), "{line}: {out}");
     }
+    let left = std::fs::read_dir(directory.path().join("runs")).map_or(0, |all| all.count());
+    assert_eq!(left, 0, "refusals leave nothing behind");
+    // The same is done where it may, and what no estimate foresaw is a message too.
+    let one_seed = "train growth.econ --seeds 1 --with horizon=120000 --with steps=1e12";
+    let mut child = command(directory.path(), &one_seed.split(' ').collect::<Vec<_>>())
+        .spawn()
+        .expect("econc starts");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().expect("waited").is_none(), "one seed was refused");
+    let _ = child.kill();
+    let _ = child.wait();
+    let few = "solve growth.econ --set grid.k='log(3000)' --out few --force";
+    assert_eq!(limited("2000000", few).status.code(), Some(0));
+    let output = limited("2000000", &format!("{few} --memory 16M"));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stdout).contains("E0982"), "{}", text(&output.stdout));
     let output = limited("2000000", "solve small.econ --threads 60000");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
 
-/// A training plays what is asked and no more than one round beyond, however many members there are.
+/// A training plays what is asked and no more than one round beyond, whatever the learner and however many members there are.
 #[cfg(feature = "learn")]
 #[test]
 fn a_training_plays_what_was_asked() {
     let directory = scratch();
-    let line = [
-        "train",
-        "growth.econ",
-        "--with",
-        "steps=20000",
-        "--with",
-        "evaluations=1",
-        "--with",
-        "evaluation_episodes=1",
-        "--with",
-        "network=[4]",
-        "--with",
-        "epochs=1",
-        "--json",
-        "--out",
-        "r",
+    let root = directory.path();
+    let crowd = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/aiyagari.econ");
+    std::fs::copy(crowd, root.join("crowd.econ")).expect("copied");
+    // With how far beyond it may go: a round of the learner, shortened to what was asked.
+    let trainings = [
+        ("ppo", "growth.econ", 20_000.0, 64.0),
+        ("a2c", "growth.econ", 20_000.0, 128.0),
+        ("sac", "growth.econ", 2_000.0, 128.0),
+        ("recurrent_ppo", "growth.econ", 5_000.0, 1024.0),
+        ("dqn", "finite.econ", 3_000.0, 8.0),
+        ("q_learning", "finite.econ", 3_000.0, 64.0),
+        ("ppo", "crowd.econ", 20_000.0, 20_000.0),
     ];
-    let output = econc(directory.path(), &line);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("W0980"), "{}", text(&output.stdout));
-    let log = std::fs::read_to_string(directory.path().join("r/seed_1/log.csv")).expect("a log");
-    let steps = |l: &str| l.split(',').next().and_then(|x| x.parse::<f64>().ok());
-    let most = log.lines().skip(1).filter_map(steps).fold(0.0, f64::max);
-    assert!((20_000.0..=20_064.0).contains(&most), "{most}");
+    for (i, (learner, model, steps, round)) in trainings.iter().enumerate() {
+        let (out, steps_said) = (format!("r{i}"), format!("steps={steps}"));
+        let mut line = vec![
+            "train",
+            model,
+            "--learner",
+            learner,
+            "--with",
+            &steps_said,
+            "--json",
+            "--out",
+            &out,
+        ];
+        line.extend(["--with", "evaluations=1", "--with", "evaluation_episodes=1"]);
+        if *learner != "q_learning" {
+            line.extend(["--with", "network=[4]"]);
+        }
+        let output = econc(root, &line);
+        assert_eq!(output.status.code(), Some(0), "{learner}: {}", text(&output.stdout));
+        if i == 0 {
+            assert!(text(&output.stdout).contains("W0980"), "{}", text(&output.stdout));
+        }
+        let log = std::fs::read_to_string(root.join(&out).join("seed_1/log.csv")).expect("a log");
+        let played = |l: &str| l.split(',').next().and_then(|x| x.parse::<f64>().ok());
+        let most = log.lines().skip(1).filter_map(played).fold(0.0, f64::max);
+        assert!(
+            most >= *steps && most <= steps + round,
+            "{learner} on {model}: {most} of {steps}"
+        );
+    }
+}
+
+/// `--checkpoint` says how often what was learned is kept.
+#[cfg(feature = "learn")]
+#[test]
+fn checkpoints_come_as_often_as_was_said() {
+    let directory = scratch();
+    let root = directory.path();
+    let kept = |command_name: &str, seconds: &str| -> bool {
+        let out = format!("{command_name}_{seconds}");
+        let mut line = vec![
+            command_name,
+            "small.econ",
+            "--quiet",
+            "--out",
+            &out,
+            "--checkpoint",
+            seconds,
+        ];
+        line.extend([
+            "--with",
+            "steps=100000000",
+            "--with",
+            "network=[8]",
+            "--with",
+            "horizon=32",
+        ]);
+        let mut child = command(root, &line).spawn().expect("econc starts");
+        let until = Instant::now() + Duration::from_secs(if seconds == "0" { 20 } else { 3 });
+        let found = loop {
+            let begun = std::fs::read_dir(root).expect("it").flatten();
+            let mine = |p: &PathBuf| p.to_string_lossy().contains(&format!("{out}.partial"));
+            let found = begun.map(|e| e.path()).filter(mine).any(|p| {
+                let work = std::fs::read_dir(p.join("work")).map_or(0, |all| all.count());
+                work > 0 || p.join("seed_1/checkpoint").is_file()
+            });
+            if found || Instant::now() > until {
+                break found;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let _ = child.kill();
+        let _ = child.wait();
+        found
+    };
+    for name in ["train", "verify", "tune"] {
+        assert!(kept(name, "0"), "{name} keeps nothing");
+        assert!(!kept(name, "1000"), "{name} keeps more often than was said");
+    }
+}
+
+/// A checkpoint or a solution with a flipped bit is refused by the commands that read it.
+#[cfg(feature = "learn")]
+#[test]
+fn damaged_runs_are_refused_by_the_commands() {
+    let directory = scratch();
+    let root = directory.path();
+    let line =
+        "train small.econ --quiet --out t --checkpoint 0 --with steps=100000000 --with network=[8] --with horizon=32";
+    let mut child = command(root, &line.split(' ').collect::<Vec<_>>())
+        .spawn()
+        .expect("econc starts");
+    let partial = loop {
+        let begun = std::fs::read_dir(root).expect("it").flatten().map(|e| e.path());
+        if let Some(p) = begun.into_iter().find(|p| p.join("seed_1/checkpoint").is_file()) {
+            break p;
+        }
+        assert!(child.try_wait().expect("waited").is_none(), "it ended");
+    };
+    let _ = child.kill();
+    let _ = child.wait();
+    assert_eq!(
+        econc(root, &["solve", "small.econ", "--quiet", "--out", "s"])
+            .status
+            .code(),
+        Some(0)
+    );
+    let cases: [(PathBuf, &[&str], &[&str]); 5] = [
+        (
+            partial.join("seed_1/checkpoint"),
+            &["train", "--resume", "t"],
+            &["E0983"],
+        ),
+        (
+            partial.join("manifest.ron"),
+            &["train", "--resume", "t"],
+            &["E0954", "E0955"],
+        ),
+        (partial.join("asked.json"), &["train", "--resume", "t"], &["E0955"]),
+        (
+            root.join("s/solution.ron"),
+            &["simulate", "small.econ", "--policy", "s"],
+            &["E0955"],
+        ),
+        (
+            root.join("s/manifest.ron"),
+            &["simulate", "small.econ", "--policy", "s"],
+            &["E0954", "E0955"],
+        ),
+    ];
+    let mut dice = Dice(3);
+    for (path, arguments, codes) in cases {
+        let whole = std::fs::read(&path).expect("read");
+        for _ in 0..if long() { 40 } else { 3 } {
+            let (byte, bit) = (dice.below(whole.len()), dice.below(8));
+            let mut bytes = whole.clone();
+            bytes[byte] ^= 1 << bit;
+            std::fs::write(&path, &bytes).expect("written");
+            let output = econc(root, arguments);
+            let said = text(&output.stderr);
+            assert_eq!(
+                output.status.code(),
+                Some(2),
+                "{arguments:?}, bit {bit} of byte {byte}: {said}"
+            );
+            assert!(codes.iter().any(|c| said.contains(c)), "{arguments:?}: {said}");
+        }
+        std::fs::write(&path, &whole).expect("as it was");
+    }
 }

@@ -421,22 +421,23 @@ fn effective(
     Ok(())
 }
 
+/// Bytes of so many worlds, about: what is seen of one period, with states and draws twice.
+pub(super) fn world_bytes(model: &Model, worlds: usize) -> f64 {
+    let graph = &model.graph;
+    let named = model.names.iter().filter(|n| n.phase > crate::graph::Phase::Constant);
+    let numbers: f64 = named
+        .map(|n| graph.elements(&graph.nodes[n.node.0 as usize].shape) as f64)
+        .sum();
+    numbers * 8.0 * 2.0 * worlds as f64
+}
+
 /// Errs where the worlds of a simulation would need more memory than there is.
 ///
 /// Errors: E0981.
 fn fits(compiled: &Compiled, options: &SimulateOptions) -> Result<(), Vec<Diagnostic>> {
     let graph = &compiled.model.graph;
     let largest = graph.nodes.iter().map(|n| graph.elements(&n.shape)).max().unwrap_or(1);
-    let named = compiled
-        .model
-        .names
-        .iter()
-        .filter(|n| n.phase > crate::graph::Phase::Constant);
-    let numbers: u64 = named
-        .map(|n| graph.elements(&graph.nodes[n.node.0 as usize].shape) as u64)
-        .sum();
-    // What is seen of one period; states and draws stand there twice.
-    let bytes = numbers as f64 * 8.0 * 2.0 * options.worlds as f64;
+    let bytes = world_bytes(&compiled.model, options.worlds);
     limits::fits(bytes, "one period", "fewer --worlds or --members").map_err(|d| {
         vec![d.note(format!(
             "{} worlds, {largest} numbers in the largest vector",

@@ -2,18 +2,20 @@
 //!
 //! Several sweeps run every combination, the last fastest. The directory of the sweep holds `run-001`, `run-002`, .. and
 //! `sweep.csv` with what was set, how the run ended and its headline numbers. Everything is compiled before anything is
-//! computed, so that a value the model does not allow stops the sweep at once.
+//! computed, so that a value the model does not allow stops the sweep at once. What a run came to is kept beside it, so that
+//! a sweep that is taken up again goes on with the first run that had not ended.
 
 use super::globals::Globals;
 use super::meter::Meter;
-use super::pipeline::{Compiled, Overrides, Source};
+use super::pipeline::{self, Compiled, Overrides, Source};
 use super::screen::Screen;
 use super::session::{self, Job};
 use super::{Exit, Failure};
 use crate::diag::Diagnostic;
 use crate::report::content::{Content, NamedTable};
-use crate::report::run::{Place, RunDirectory, Status};
+use crate::report::run::{Place, RunDirectory, Status, WORK, is_whole};
 use crate::report::table::Table;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// Most runs of one sweep.
@@ -121,6 +123,7 @@ fn wrong(name: &str, text: &str, why: &str) -> Diagnostic {
 }
 
 /// What one run of a sweep came to.
+#[derive(Serialize, Deserialize)]
 struct Row {
     set: Vec<String>,
     status: Status,
@@ -131,6 +134,30 @@ struct Row {
 
 fn numbered(i: usize, width: usize) -> String {
     format!("run-{:0width$}", i + 1)
+}
+
+/// File of a sweep with what a run of it came to.
+fn row_file(run: &str) -> String {
+    format!("{WORK}/{run}.ron")
+}
+
+/// What the run called `name` came to before the sweep was interrupted, if it ended and its files are as they were written.
+fn ended_before(whole: &RunDirectory, name: &str) -> Result<Option<Row>, Diagnostic> {
+    let Some(bytes) = whole.kept_sealed(&row_file(name))? else {
+        return Ok(None);
+    };
+    // A row that another version of econc wrote is none.
+    let Ok(row) = ron::de::from_bytes::<Row>(&bytes) else {
+        return Ok(None);
+    };
+    Ok(is_whole(&whole.path().join(&row.place), row.status).then_some(row))
+}
+
+/// Keeps what a run came to.
+fn keep(whole: &RunDirectory, name: &str, row: &Row) -> Result<(), Diagnostic> {
+    let text = ron::ser::to_string(row)
+        .map_err(|e| Diagnostic::error("E0951", "what a run came to cannot be written").note(e.to_string()))?;
+    whole.keep_sealed(&row_file(name), text.as_bytes())
 }
 
 /// Removes a run of a sweep, however it ended.
@@ -156,10 +183,11 @@ pub(super) fn run(
     resumed: Option<RunDirectory>,
     work: &dyn Fn(&Compiled, &Meter) -> Result<Content, Vec<Diagnostic>>,
 ) -> Result<Exit, Failure> {
-    let mut compiled = Vec::new();
+    // Models are compiled again when it is their turn: thousands of them would take memory.
+    let mut named = None;
     for set in runs {
         match session::compile(source, set, job, screen) {
-            Ok(model) => compiled.push(model),
+            Ok((model, _)) => drop(named.get_or_insert((model.name().to_string(), model.model.title.clone()))),
             Err(exit) => {
                 screen.remark(&format!("with {}", words(set)));
                 return Ok(exit);
@@ -168,9 +196,7 @@ pub(super) fn run(
     }
     globals.start_threads();
     let width = runs.len().to_string().len().max(3);
-    let first = &compiled[0].0;
-    let name = first.name().to_string();
-    let title = first.model.title.clone();
+    let (name, title) = named.unwrap_or_default();
     let place = match &globals.out {
         Some(directory) => Place::Exact {
             directory: directory.clone(),
@@ -182,21 +208,32 @@ pub(super) fn run(
         },
     };
     let whole = match resumed {
-        Some(whole) => {
-            // What a sweep had come to is quickly done again; what is half done is in the way.
-            for i in 0..runs.len() {
-                remove_run(whole.path(), &numbered(i, width));
-            }
-            whole
-        }
+        Some(whole) => whole,
         None => session::open(source, globals, &globals.set, job, place)?,
     };
     session::at_work(&whole);
     let mut rows: Vec<Row> = Vec::new();
     let mut seconds = 0.0;
     let mut stopped = false;
-    for (i, ((model, diagnostics), set)) in compiled.into_iter().zip(runs).enumerate() {
+    for (i, set) in runs.iter().enumerate() {
         let directory = numbered(i, width);
+        if let Some(row) = ended_before(&whole, &directory)? {
+            screen.remark(&format!(
+                "{}/{}  {}: {}, as it was",
+                i + 1,
+                runs.len(),
+                words(set),
+                row.status
+            ));
+            rows.push(row);
+            continue;
+        }
+        // What is half done is in the way.
+        remove_run(whole.path(), &directory);
+        let (Some(model), diagnostics) = pipeline::compile(source, set, job.members) else {
+            // It did before.
+            continue;
+        };
         let place = Place::Exact {
             directory: whole.path().join(&directory),
             force: false,
@@ -222,17 +259,21 @@ pub(super) fn run(
             .collect();
         screen.remark(&format!("{}/{}  {}: {}", i + 1, runs.len(), words(set), ended.status));
         let place = ended.directory.file_name().map(|n| n.to_string_lossy().into_owned());
-        rows.push(Row {
+        let diagnostics = session::said(&ended);
+        stopped = ended.status == Status::Interrupted;
+        let row = Row {
             set: said,
             status: ended.status,
-            diagnostics: session::said(&ended),
-            place: place.unwrap_or(directory),
+            diagnostics,
+            place: place.unwrap_or_else(|| directory.clone()),
             numbers: ended.content.map_or(Vec::new(), |c| c.headline_numbers()),
-        });
-        if ended.status == Status::Interrupted {
-            stopped = true;
+        };
+        if stopped {
+            rows.push(row);
             break;
         }
+        keep(&whole, &directory, &row)?;
+        rows.push(row);
     }
     finish(whole, screen, sweeps, &rows, (name, title), stopped, seconds)
 }

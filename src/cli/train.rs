@@ -96,7 +96,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         |compiled, place| {
             let job = Job {
                 action: ACTION,
-                settings: pipeline::training_settings(compiled, &options)?,
+                settings: pipeline::training_settings(compiled, &options, globals.workers())?,
                 members: None,
                 files: vec![(ASKED, asked)],
             };

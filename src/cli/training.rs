@@ -1,8 +1,8 @@
 //! Seeds side by side: the loop around `learn::training` with its checkpoints, its logs and its bar.
 
 use super::meter::Meter;
-use super::pipeline::{Compiled, TrainOptions, read_solution};
-use super::{lineage, memory};
+use super::lineage;
+use super::pipeline::{Compiled, TrainOptions, read_solution, world_bytes};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::behaviour::Behaviour;
@@ -153,36 +153,39 @@ pub(super) fn judge_against(
     Ok(Some(judge))
 }
 
-/// Errs where one round of a learner would need more memory than there is.
+/// Errs where learners side by side would need more memory than there is.
 ///
 /// Errors: E0981.
 pub(super) fn fits(model: &Model, planned: &Planned, side_by_side: usize) -> Result<(), Vec<Diagnostic>> {
     let method = &planned.plan.method;
     let members = crate::env::vector::members_of(model, planned.agent);
     let interface = crate::env::interface::Interface::new(model, planned.agent, method.finite_choices());
-    let width = interface.map_or(1, |i| i.columns().len()).max(1) as u64;
-    // An observation, what was done, and a dozen numbers of the learner's, four bytes each.
-    let rows = method.round(members);
-    let bytes = rows as f64 * 4.0 * (width + 12) as f64 * side_by_side.max(1) as f64;
+    let width = interface.map_or(1, |i| i.columns().len());
+    let (side_by_side, rows) = (side_by_side.max(1), method.round(members));
+    let each = method.bytes(members, width) + world_bytes(model, method.worlds());
     limits::fits(
-        bytes,
-        &format!("one round of `{}`", method.name()),
-        "fewer worlds, a shorter horizon, fewer --threads",
+        each * side_by_side as f64,
+        &format!("`{}` here", method.name()),
+        "fewer worlds, a shorter horizon, a smaller memory or network, fewer --threads",
     )
     .map_err(|d| {
         vec![d.note(format!(
-            "{rows} steps a round, {members} members, {side_by_side} seeds or trials side by side"
+            "{rows} steps a round, {members} members, {side_by_side} side by side"
         ))]
     })
 }
 
-/// The settings in force, for the manifest.
+/// The settings in force, for the manifest; at most `workers` seeds train side by side.
 ///
-/// Errors: those of the plan.
-pub fn settings(compiled: &Compiled, options: &TrainOptions) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
+/// Errors: those of the plan; E0981.
+pub fn settings(
+    compiled: &Compiled,
+    options: &TrainOptions,
+    workers: usize,
+) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
     runs_read(&compiled.model, options)?;
     let planned = planned(compiled, options)?;
-    fits(&compiled.model, &planned, 1)?;
+    fits(&compiled.model, &planned, workers.min(planned.seeds.len()))?;
     let mut out: BTreeMap<String, String> = planned.settings.into_iter().collect();
     let seeds: Vec<String> = planned.seeds.iter().map(u64::to_string).collect();
     out.insert("seeds".into(), seeds.join(","));

@@ -161,11 +161,24 @@ fn plan_of(model: &Model, search: &Search, trial: &Trial) -> Result<Planned, Vec
     plan::plan(model, &with(&search.asked, options))
 }
 
-/// The settings in force, for the manifest.
+/// The settings in force, for the manifest; at most `workers` trainings run side by side.
 ///
-/// Errors: those of a search that cannot be read; E0953 to E0955 for the run to compare with.
-pub fn settings(compiled: &Compiled, options: &TuneOptions) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
+/// Errors: those of a search that cannot be read; E0953 to E0955 for the run to compare with; E0981.
+pub fn settings(
+    compiled: &Compiled,
+    options: &TuneOptions,
+    workers: usize,
+) -> Result<BTreeMap<String, String>, Vec<Diagnostic>> {
     let search = prepared(compiled, options)?;
+    let side_by_side = workers.min(search.trials.len() * search.base.seeds.len());
+    for trial in &search.trials {
+        let planned = plan_of(&compiled.model, &search, trial)?;
+        training::fits(&compiled.model, &planned, side_by_side).map_err(|all| {
+            all.into_iter()
+                .map(|d| d.note(format!("trial {}", trial.number)))
+                .collect::<Vec<_>>()
+        })?;
+    }
     let mut out: BTreeMap<String, String> = search.base.settings.into_iter().collect();
     let seeds: Vec<String> = search.base.seeds.iter().map(u64::to_string).collect();
     out.insert("seeds".into(), seeds.join(","));

@@ -107,7 +107,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             let job = Job {
                 action: ACTION,
                 files,
-                settings: pipeline::training_settings(compiled, &options.train)?,
+                settings: pipeline::training_settings(compiled, &options.train, globals.workers())?,
                 members: None,
             };
             session::open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])

@@ -5,6 +5,7 @@ use super::worlds::{Counts, Outcome, Worlds};
 use crate::check::model::{Model, Then};
 use crate::diag::Diagnostic;
 use crate::graph::NodeId;
+use crate::limits;
 use crate::num::statistics;
 use crate::solve::solution::Solution;
 
@@ -119,6 +120,9 @@ pub fn simulate(
         .or(model.horizon)
         .unwrap_or(200);
     let mut recorder = Recorder::new(model, &watched, wants, options.worlds);
+    // Kept, copied for the report, and written as text.
+    let bytes = recorder.series.len() as f64 * periods as f64 * (8.0 + 8.0 + 20.0);
+    limits::fits(bytes, &format!("the series of {periods} periods"), "fewer --periods")?;
     for done in 0..periods {
         if !progress(done, periods) {
             return Err(Diagnostic::error("E0906", "the simulation was stopped"));
@@ -256,7 +260,7 @@ impl Wants {
     /// One period: `rewards` are this agent's.
     fn record(&mut self, rewards: &[f64], watched: &[Vec<f64>], outcome: &Outcome, worlds: usize) {
         for m in 0..self.members {
-            crate::limits::poll();
+            limits::poll();
             for w in 0..worlds {
                 let at = m * worlds + w;
                 if self.life[at].there {

@@ -148,6 +148,41 @@ impl Method {
         }
     }
 
+    /// Bytes that it takes, about: one round of play, what is remembered of earlier ones, and the networks with their
+    /// gradients, moments and copies; for so many members that see `width` numbers each.
+    pub fn bytes(&self, members: usize, width: usize) -> f64 {
+        let width = width.max(1) as f64;
+        // Layer by layer; what goes out at the end is small.
+        let weights = |first: f64, layers: &[usize]| {
+            let ends = std::iter::once(first).chain(layers.iter().map(|n| *n as f64));
+            let pairs = ends.zip(layers.iter().map(|n| *n as f64).chain([1.0]));
+            pairs.map(|(a, b)| (a + 1.0) * b).sum::<f64>()
+        };
+        // A remembered row: what was seen before and after, what was done, a few numbers.
+        let remembered = |rows: usize, steps: u64| (rows as f64).min(steps as f64) * 4.0 * (2.0 * width + 8.0);
+        // An observation, what was done, and a dozen numbers of the learner's.
+        let round = self.round(members) as f64 * 4.0 * (width + 12.0);
+        round
+            + match self {
+                #[cfg(feature = "learn")]
+                Method::Ppo(o) => 40.0 * weights(width, &o.network),
+                #[cfg(feature = "learn")]
+                Method::A2c(o) => 40.0 * weights(width, &o.network),
+                #[cfg(feature = "learn")]
+                Method::Sac(o) => 80.0 * weights(width, &o.network) + remembered(o.memory, o.steps),
+                #[cfg(feature = "learn")]
+                Method::Dqn(o) => 40.0 * weights(width, &o.network) + remembered(o.memory, o.steps),
+                #[cfg(feature = "learn")]
+                Method::RecurrentPpo(o) => {
+                    let units = o.memory as f64;
+                    let gates = 4.0 * units * (width + units + 1.0);
+                    // Every row keeps its gates and memories.
+                    40.0 * (gates + weights(units, &o.network)) + self.round(members) as f64 * 4.0 * 12.0 * units
+                }
+                Method::QLearning(_) => 0.0,
+            }
+    }
+
     /// Shortens the horizon, then takes worlds away, until one round is all the steps; the horizon and worlds it
     /// has then, if that changed anything.
     pub fn fit(&mut self, members: usize) -> Option<(usize, usize)> {

@@ -26,13 +26,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 /// Name of the manifest inside a run directory.
 pub const MANIFEST: &str = "manifest.ron";
 /// Version of the manifest's layout.
 const FORMAT: u32 = 2;
+/// Most bytes that are read as a manifest; it lists a few files for each of at most some thousands of seeds.
+const LARGEST_MANIFEST: u64 = 64_000_000;
 /// Opens the last line of a manifest, the hash of everything above.
 const SEAL: &str = "// sha256 ";
 /// Held locked while a run is being written.
@@ -642,6 +644,11 @@ pub fn open_complete(directory: &Path) -> Result<CompleteRun, Diagnostic> {
     })
 }
 
+/// Whether the run in `directory` ended as `status` says and its files are as they were written.
+pub fn is_whole(directory: &Path, status: Status) -> bool {
+    inspect(directory).is_ok_and(|(manifest, now)| now == status && check_files(directory, &manifest).is_ok())
+}
+
 /// A run with learned policies: a complete one, or a comparison that ended in a verdict against them. What was learned is what it is;
 /// the verdict stands in the run's report.
 ///
@@ -710,7 +717,9 @@ pub fn interrupted(directory: &Path) -> Result<PathBuf, Diagnostic> {
 /// The manifest in `directory` and the status now: `Running` while a live process holds the run.
 pub fn inspect(directory: &Path) -> Result<(Manifest, Status), Diagnostic> {
     let path = directory.join(MANIFEST);
-    let bytes = fs::read(&path).map_err(|e| match e.kind() {
+    let mut bytes = Vec::new();
+    let read = File::open(&path).and_then(|f| f.take(LARGEST_MANIFEST + 1).read_to_end(&mut bytes));
+    read.map_err(|e| match e.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => {
             Diagnostic::error("E0954", format!("{} is not a run of econc", shown(directory)))
                 .note(format!("there is no {MANIFEST} in it"))
@@ -718,6 +727,13 @@ pub fn inspect(directory: &Path) -> Result<(Manifest, Status), Diagnostic> {
         }
         _ => unreadable(&path, &e),
     })?;
+    if bytes.len() as u64 > LARGEST_MANIFEST {
+        return Err(
+            Diagnostic::error("E0984", format!("{} is too large to be a manifest", shown(&path)))
+                .note(format!("it has more than {}", crate::limits::size(LARGEST_MANIFEST)))
+                .hint("give the directory of a run of econc"),
+        );
+    }
     let text = unsealed(&bytes, &path)?;
     let manifest: Manifest = ron::from_str(text).map_err(|e| {
         Diagnostic::error("E0954", format!("{} cannot be read as a manifest", shown(&path))).note(e.to_string())
@@ -852,9 +868,13 @@ fn check_files(directory: &Path, manifest: &Manifest) -> Result<(), Diagnostic> 
                 .note(what)
                 .hint("run the command again, or restore the file")
         };
-        let bytes = fs::read(&path).map_err(|e| damaged(e.to_string()))?;
+        // Not more than is on record, whatever stands there now.
+        let mut bytes = Vec::new();
+        File::open(&path)
+            .and_then(|f| f.take(entry.bytes.saturating_add(1)).read_to_end(&mut bytes))
+            .map_err(|e| damaged(e.to_string()))?;
         if bytes.len() as u64 != entry.bytes {
-            return Err(damaged(format!("{} bytes instead of {}", bytes.len(), entry.bytes)));
+            return Err(damaged(format!("it has not the {} bytes on record", entry.bytes)));
         }
         if sha256(&bytes) != entry.sha256 {
             return Err(damaged("its content has changed".to_string()));

@@ -42,6 +42,20 @@ impl Continuation {
     }
 }
 
+/// Errs where a solution on a grid (`sizes`: shock states first, then nodes of each state) would take more memory than there is.
+///
+/// Errors: E0981.
+pub fn fits_grid(bytes: f64, sizes: &[usize]) -> Result<(), Diagnostic> {
+    let words: Vec<String> = sizes[1..].iter().map(ToString::to_string).collect();
+    let what = format!(
+        "a solution on {} nodes and {} shock states",
+        words.join(" x "),
+        sizes[0]
+    );
+    let less = "fewer nodes (--set grid.NAME='log(200)') or shock states (--set chain.NAME='rouwenhorst(5)')";
+    crate::limits::fits(bytes, &what, less)
+}
+
 /// Shock and date that a batch shares.
 #[derive(Clone, Copy, Debug)]
 pub struct At {
@@ -145,6 +159,10 @@ impl<'a> Bellman<'a> {
         let cubic = axes.iter().filter(|a| a.rule() == Rule::Cubic).count() as u32;
         grid::fits(&sizes, 8 * (4 + 2usize.saturating_pow(cubic)), grid::DEFAULT_LIMIT)
             .map_err(|e| Diagnostic::error("E0904", e.to_string()).hint("use fewer nodes, or linear interpolation"))?;
+        let nodes: f64 = sizes.iter().map(|n| *n as f64).product();
+        // Value and policy, old and new, as text in a file, and one set of splines.
+        let each = 8.0 * (4.0 + 2f64.powi(cubic as i32)) + (8.0 + 8.0 + 40.0) * (1.0 + spec.actions.len() as f64);
+        fits_grid(nodes * each, &sizes)?;
         let tensor =
             Tensor::new(axes, Outside::Pessimistic).ok_or_else(|| unsupported("the state grid cannot be indexed"))?;
 

@@ -494,6 +494,12 @@ fn operator_bytes(bellman: &Bellman) -> f64 {
     (bellman.nodes() * bellman.shocks()) as f64 * (groups * branches) as f64 * (8 + 24 * ns) as f64
 }
 
+/// Shock states, then nodes of each state.
+fn sizes(bellman: &Bellman) -> Vec<usize> {
+    let axes = bellman.tensor.axes().iter().map(|a| a.nodes().len());
+    std::iter::once(bellman.shocks()).chain(axes).collect()
+}
+
 fn forever(
     bellman: &Bellman,
     options: &Options,
@@ -515,6 +521,12 @@ fn forever(
     let noise_is_one = spec.chances_move || (spec.noise_weights.iter().sum::<f64>() - 1.0).abs() < 1e-9;
     let table = Table::new(bellman, BLOCK);
     let stored = table.is_some() || operator_bytes(bellman) <= OPERATOR_BYTES as f64;
+    if stored {
+        // The policy's transitions, and the directions in which its value is sought.
+        let directions = if options.howard { 31.0 } else { 0.0 };
+        let transitions = if table.is_some() { 0.0 } else { operator_bytes(bellman) };
+        super::bellman::fits_grid(transitions + 8.0 * directions * size as f64, &sizes(bellman))?;
+    }
     let mut continuation = Continuation::default();
     let mut record = Record::default();
     let mut before: Option<Vec<Vec<f64>>> = None;
@@ -718,6 +730,12 @@ fn backward(
     let na = bellman.problem.spec().actions.len();
     crate::num::grid::fits(&[size, periods, na + 2], 8, crate::num::grid::DEFAULT_LIMIT)
         .map_err(|e| Diagnostic::error("E0904", e.to_string()))?;
+    let kept = 1.0 + na as f64 + bellman.combos.len() as f64 * f64::from(u8::from(bellman.taste.is_some()));
+    super::bellman::fits_grid(
+        size as f64 * periods as f64 * kept * (8.0 + 8.0 + 40.0),
+        &sizes(bellman),
+    )
+    .map_err(|d| d.note(format!("over {periods} periods")))?;
     if periods == 0 {
         return Err(Diagnostic::error("E0905", "a horizon needs at least one period"));
     }

@@ -32,6 +32,50 @@ fn check_any(text: &str) {
     }
 }
 
+/// Whatever begins a hundred and fifty times in a row and never ends is refused at once: no alternative of the grammar reads
+/// again what another has read, which would take for ever.
+#[test]
+fn what_begins_many_times_and_never_ends_is_read_once() {
+    let openings = [
+        "if 1 < 2 then ",
+        "1 + if 1 < 2 then ",
+        "if 1 < 2 then 3 else ",
+        "if ",
+        "(",
+        "[",
+        "[a: ",
+        "f(",
+        "f(a: ",
+        "sum(i in 1..2: ",
+        "sum(i in 1..2 when ",
+        "a[",
+        "a[i in 1..",
+        "a'[",
+        "-",
+        "not ",
+        "2^",
+        "2^-",
+        "normalize [[",
+        "solve nash(",
+        "1..",
+        "f(1 over ",
+    ];
+    for opening in openings {
+        let nested = opening.repeat(150);
+        for line in [
+            format!("param p = {nested}"),
+            format!("param p = {nested}0 in (0, 1)"),
+            format!("state x in [{nested}, 1]"),
+            format!("action x in {{{nested}}}"),
+            format!("shock z ~ markov([{nested}])"),
+            format!("require {nested} else clamp"),
+            format!("solve {{ grid.k = {nested} }}"),
+        ] {
+            check_any(&line);
+        }
+    }
+}
+
 /// Pieces that make texts which are nearly programs.
 const PIECES: &[&str] = &[
     "let ",

@@ -1,19 +1,31 @@
 #!/usr/bin/env bash
-# Shows that econc stops within two seconds and never aborts for want of memory. Prints counts. Takes some minutes.
+# Shows that econc stops within two seconds, foresees its end and never aborts for want of memory. Prints counts. Takes a quarter of an hour.
 #   benches/program.sh [path of econc] [moments of a signal]
-# Kills and flipped bits: ECONC_LONG=1 cargo test --release --test program
+# Kills, flipped bits: ECONC_LONG=1 cargo test --release --test program
+# Mutants of models: ECONC_CHECKS=1000000 ECONC_RUNS=1000 ECONC_SECONDS=36000 cargo test --release --test fuzz -- --nocapture
 set -u
 E=$(realpath "${1:-target/release/econc}"); N=${2:-20}; M=$(realpath models); cd "$(mktemp -d)"
 stops() {
-  local late=0 worst=0 i t0 took
+  local late=0 worst=0 odd=0 orderly=0 n=0 i t0 took rc want s d
   for i in $(seq 1 "$N"); do
-    "$E" "$@" --out r -q >/dev/null 2>&1 & p=$!
-    sleep "$(awk -v i="$i" 'BEGIN{print 0.05+0.25*i}')"
-    t0=$(date +%s%N); case $((i % 3)) in 0) s=INT;; 1) s=TERM;; *) s=HUP;; esac
+    "$E" "$@" --out r -q >/dev/null 2>err & p=$!
+    sleep "$(awk -v i="$i" 'BEGIN{srand(i*7919); print 0.02+4*rand()}')"
+    case $((i % 3)) in 0) s=INT want=130;; 1) s=TERM want=143;; *) s=HUP want=129;; esac
+    t0=$(date +%s%N)
     kill -$s $p 2>/dev/null || { wait $p; rm -rf r r.*; continue; }
-    wait $p; took=$((($(date +%s%N)-t0)/1000000)); [ $took -gt $worst ] && worst=$took; [ $took -gt 2000 ] && late=$((late+1)); rm -rf r r.*
+    wait $p; rc=$?; took=$((($(date +%s%N)-t0)/1000000)); n=$((n+1))
+    [ $took -gt $worst ] && worst=$took; [ $took -gt 2000 ] && late=$((late+1))
+    d=$(ls -d r r.* 2>/dev/null | head -1)
+    # Before the run has begun there is nothing to mark and nothing to go on with.
+    if [ -n "$d" ]; then
+      grep -q 'reason: Some("stopped by' "$d/manifest.ron" 2>/dev/null && orderly=$((orderly+1))
+      grep -q -- "--resume" err || { odd=$((odd+1)); echo "  no command to go on: $(tail -1 err)"; }
+    fi
+    [ $rc -eq $want ] || { odd=$((odd+1)); echo "  status $rc, not $want: $(tail -1 err)"; }
+    rm -rf r r.*
   done
-  echo "stops: $N signals, $late after more than 2 s, slowest $worst ms: $*"
+  printf 'stops: %d signals, %d after more than 2 s, slowest %d ms, %d ended by the work itself, %d otherwise wrong: %s\n' \
+    "$n" "$late" "$worst" "$orderly" "$odd" "${*/#"$M"\//}"
 }
 stops solve "$M/cartpole.econ"
 stops solve "$M/growth.econ" --set "grid.k=log(2000000)"
@@ -22,6 +34,23 @@ stops train "$M/aiyagari.econ"
 stops train "$M/menu_costs.econ"
 stops tune "$M/growth.econ"
 stops verify "$M/growth.econ"
+# Estimates of the time left from the fifth second on, as a terminal shows them, against what was left.
+foresees() {
+  local end
+  script -qfec "$E $* --out r" /dev/null 2>/dev/null | stdbuf -o0 tr '\r' '\n' \
+    | while IFS= read -r line; do case $line in *" left"*) echo "$(date +%s.%N) $line";; esac; done >seen
+  end=$(date +%s.%N); rm -rf r r.*
+  awk -v end="$end" -v what="$*" '
+    NR == 1 { first = $1 - 1 }
+    { for (i = 3; i <= NF; i++) if ($i ~ /^left/) {
+        x = $(i-2); if ($(i-1) == "ms") x /= 1000; if ($(i-3) == "min") x += 60 * $(i-4)
+        rest = end - $1
+        if ($1 - first >= 5 && rest >= 1) { n++; r = x / rest; if (r < 0.5 || r > 2) bad++; if (!lo || r < lo) lo = r; if (r > hi) hi = r } } }
+    END { printf "foresees: %d estimates, %d off by more than two, said/true %.2f to %.2f: %s\n", n, bad, lo, hi, what }' seen
+}
+foresees train "$M/growth.econ" --with steps=1000000
+foresees train "$M/growth.econ" --learner sac --with steps=10000
+foresees simulate "$M/growth.econ" --worlds 2000 --periods 6000
 starved() {
   local n=0 aborts=0 codes=0 rc
   while read -r line; do

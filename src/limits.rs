@@ -28,9 +28,17 @@ pub fn poll() {
     }
 }
 
+/// The result of one of many pieces of parallel work; `None` once it shall stop. Leaving each of thousands of pieces by unwinding
+/// takes its time: `collect` into an `Option` ends at the first `None`, and [`leave`] is called once, behind it.
+#[inline(always)]
+pub fn going<T>(piece: impl FnOnce() -> T) -> Option<T> {
+    (!STOP.load(Ordering::Relaxed)).then(piece)
+}
+
+/// Leaves the work, which shall stop.
 #[cold]
 #[inline(never)]
-fn leave() -> ! {
+pub fn leave() -> ! {
     resume_unwind(Box::new(Stopped))
 }
 

@@ -145,7 +145,7 @@ fn arguments_that_are_no_text_are_no_crash() {
     let small: &std::ffi::OsStr = "small.econ".as_ref();
     let works: [(&[&std::ffi::OsStr], i32); 9] = [
         (&["check".as_ref(), odd], 0),
-        (&["fmt".as_ref(), "--check".as_ref(), odd], 1),
+        (&["fmt".as_ref(), "--check".as_ref(), odd], 0),
         (&["graph".as_ref(), small, "--out".as_ref(), odd, "--force".as_ref()], 0),
         (&["simulate".as_ref(), small, "--policy".as_ref(), odd], 2),
         (&["explain".as_ref(), odd], 2),
@@ -549,6 +549,8 @@ fn what_a_stop_names_goes_on_to_the_same_bytes() {
         let fixed = [
             "simulate",
             "growth.econ",
+            "--policy",
+            "fixed:s=0.25",
             "--periods",
             "60000",
             "--worlds",

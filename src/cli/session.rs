@@ -6,7 +6,7 @@ use super::globals::Globals;
 use super::meter::Meter;
 use super::pipeline::{self, Compiled, Overrides, Source};
 use super::screen::Screen;
-use super::{Exit, Failure, refused, stop, sweep};
+use super::{Exit, Failure, misuse, refused, stop, sweep};
 use crate::diag::{Diagnostic, Severity};
 use crate::limits;
 use crate::report::content::Content;
@@ -344,6 +344,8 @@ pub(super) fn one(
             run.abandon();
             return Err(Failure::of(errors));
         }
+        // What cannot go on as it stands (a damaged checkpoint, too little memory) still can when that is mended.
+        Err(errors) if !fresh && !errors.is_empty() && errors.iter().all(misuse) => return Err(Failure::of(errors)),
         Err(errors) => {
             screen.diagnostics(&errors, Some(source));
             diagnostics.extend(errors);

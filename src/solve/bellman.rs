@@ -157,12 +157,12 @@ impl<'a> Bellman<'a> {
             .hint("use a learner (`econc train`) for problems of this size"));
         }
         let cubic = axes.iter().filter(|a| a.rule() == Rule::Cubic).count() as u32;
-        grid::fits(&sizes, 8 * (4 + 2usize.saturating_pow(cubic)), grid::DEFAULT_LIMIT)
-            .map_err(|e| Diagnostic::error("E0904", e.to_string()).hint("use fewer nodes, or linear interpolation"))?;
         let nodes: f64 = sizes.iter().map(|n| *n as f64).product();
         // Value and policy, old and new, as text in a file, and one set of splines.
         let each = 8.0 * (4.0 + 2f64.powi(cubic as i32)) + (8.0 + 8.0 + 40.0) * (1.0 + spec.actions.len() as f64);
         fits_grid(nodes * each, &sizes)?;
+        grid::fits(&sizes, 8 * (4 + 2usize.saturating_pow(cubic)), grid::DEFAULT_LIMIT)
+            .map_err(|e| Diagnostic::error("E0904", e.to_string()).hint("use fewer nodes, or linear interpolation"))?;
         let tensor =
             Tensor::new(axes, Outside::Pessimistic).ok_or_else(|| unsupported("the state grid cannot be indexed"))?;
 

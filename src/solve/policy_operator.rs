@@ -11,6 +11,7 @@
 
 use super::bellman::{At, Bellman, Continuation, Scratch};
 use super::search::{Chosen, EULER_GAMMA};
+use crate::limits;
 use crate::num::interpolate::{Place, Tensor};
 use crate::num::linear::gmres;
 use rayon::prelude::*;
@@ -183,35 +184,32 @@ impl PolicyOperator {
         } else {
             Vec::new()
         };
-        let results: Vec<Vec<f64>> = self
-            .blocks
-            .par_iter()
-            .map(|block| {
-                crate::limits::poll();
-                let mut value = if linear {
-                    vec![0.0; block.reward.len()]
-                } else {
-                    block.reward.clone()
-                };
-                if let Some(sparse) = &block.sparse {
-                    for (i, v) in value.iter_mut().enumerate() {
-                        *v += sparse.dot(i, &flat);
-                    }
-                    return value;
+        let one = |block: &Rows| -> Vec<f64> {
+            let mut value = if linear {
+                vec![0.0; block.reward.len()]
+            } else {
+                block.reward.clone()
+            };
+            if let Some(sparse) = &block.sparse {
+                for (i, v) in value.iter_mut().enumerate() {
+                    *v += sparse.dot(i, &flat);
                 }
-                let ns = tensor.axes().len();
-                for layer in &block.layers {
-                    let surface = &continuation.surfaces[layer.surface];
-                    for (i, v) in value.iter_mut().enumerate() {
-                        let w = layer.weight[i];
-                        if w != 0.0 {
-                            *v += w * tensor.value_at(surface, &layer.places[i * ns..(i + 1) * ns]);
-                        }
+                return value;
+            }
+            let ns = tensor.axes().len();
+            for layer in &block.layers {
+                let surface = &continuation.surfaces[layer.surface];
+                for (i, v) in value.iter_mut().enumerate() {
+                    let w = layer.weight[i];
+                    if w != 0.0 {
+                        *v += w * tensor.value_at(surface, &layer.places[i * ns..(i + 1) * ns]);
                     }
                 }
-                value
-            })
-            .collect();
+            }
+            value
+        };
+        let all: Option<Vec<_>> = self.blocks.par_iter().map(|b| limits::going(|| one(b))).collect();
+        let results = all.unwrap_or_else(|| limits::leave());
         for (block, result) in self.blocks.iter().zip(results) {
             for (i, v) in result.into_iter().enumerate() {
                 out[(block.first + i) * nz + block.shock] = v;

@@ -8,6 +8,7 @@ use super::bellman::{At, Bellman, CHANCE, FEASIBLE, Scratch};
 use super::policy_operator::{Rows, Sparse};
 use super::problem::{ActionKind, Lanes};
 use super::search::{Chosen, EULER_GAMMA, NothingFeasible};
+use crate::limits;
 use rayon::prelude::*;
 
 /// Memory that a table may take; problems whose table could be larger are evaluated anew in each improvement.
@@ -59,13 +60,9 @@ impl Table {
         bellman: &Bellman,
         flat: &[f64],
     ) -> Vec<Result<(Chosen, Rows), (usize, usize, NothingFeasible)>> {
-        self.blocks
-            .par_iter()
-            .map(|b| {
-                crate::limits::poll();
-                b.improve(bellman, flat).map_err(|e| (b.shock, b.first, e))
-            })
-            .collect()
+        let one = |b: &Block| b.improve(bellman, flat).map_err(|e| (b.shock, b.first, e));
+        let all: Option<Vec<_>> = self.blocks.par_iter().map(|b| limits::going(|| one(b))).collect();
+        all.unwrap_or_else(|| limits::leave())
     }
 }
 

@@ -24,6 +24,7 @@ use super::solution::{Record, Solution};
 use super::tabulated::Table;
 use crate::check::settings::defaults;
 use crate::diag::Diagnostic;
+use crate::limits;
 use crate::num::interpolate::Outside;
 use rayon::prelude::*;
 
@@ -256,7 +257,6 @@ fn improve(
         .flat_map(|j| (0..nodes).step_by(BLOCK).map(move |first| (j, first)))
         .collect();
     let run = |&(shock, first): &(usize, usize)| -> Result<(Chosen, Rows), Diagnostic> {
-        crate::limits::poll();
         let n = BLOCK.min(nodes - first);
         let mut states = vec![vec![0.0; n]; ns];
         let mut x = vec![0.0; ns];
@@ -289,7 +289,10 @@ fn improve(
             .into_iter()
             .map(|r| r.map_err(|(shock, first, e)| nothing_feasible(bellman, At { shock, time }, first + e.lane)))
             .collect(),
-        None => units.par_iter().map(run).collect(),
+        None => {
+            let all: Option<Vec<_>> = units.par_iter().map(|u| limits::going(|| run(u))).collect();
+            all.unwrap_or_else(|| limits::leave())
+        }
     };
     let groups = bellman.taste.map_or(0, |(f, _)| {
         bellman.combo_choices.iter().map(|c| c[f]).max().map_or(0, |m| m + 1)
@@ -307,7 +310,7 @@ fn improve(
         operator: PolicyOperator::default(),
     };
     for (&(shock, first), result) in units.iter().zip(results) {
-        crate::limits::poll();
+        limits::poll();
         let (chosen, rows) = result?;
         for (i, &v) in chosen.value.iter().enumerate() {
             let at = (first + i) * nz + shock;

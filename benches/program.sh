@@ -48,9 +48,9 @@ foresees() {
         if ($1 - first >= 5 && rest >= 1) { n++; r = x / rest; if (r < 0.5 || r > 2) bad++; if (!lo || r < lo) lo = r; if (r > hi) hi = r } } }
     END { printf "foresees: %d estimates, %d off by more than two, said/true %.2f to %.2f: %s\n", n, bad, lo, hi, what }' seen
 }
-foresees train "$M/growth.econ" --with steps=1000000
-foresees train "$M/growth.econ" --learner sac --with steps=10000
-foresees simulate "$M/growth.econ" --worlds 2000 --periods 6000
+foresees train "$M/growth.econ" --with steps=2000000
+foresees train "$M/growth.econ" --learner sac --with steps=60000
+foresees simulate "$M/growth.econ" --policy fixed:s=0.25 --worlds 2000 --periods 40000
 starved() {
   local n=0 aborts=0 codes=0 rc
   while read -r line; do

@@ -143,7 +143,9 @@ impl Meter {
 
     /// Reports that `done` of `of` steps, called `unit`, are done (`of` 0: not known); returns whether to go on.
     pub fn report(&self, done: u64, of: u64, unit: &'static str, message: &str) -> bool {
+        let mut other = false;
         if let Ok(mut s) = self.standing.lock() {
+            other = s.unit.is_empty() || (s.of == 0) != (of == 0);
             (s.done, s.of, s.unit) = (done, of, unit);
             s.message.clear();
             s.message.push_str(message);
@@ -151,16 +153,16 @@ impl Meter {
         }
         // The bar draws itself, and then asks for the outlook: nothing may be locked.
         if let Some(bar) = &self.bar {
-            let template = match (bar.length(), of) {
-                (None, 0) => Some("{elapsed:>4} {spinner} {pos} {msg}"),
-                (None, _) => Some("{elapsed:>4} {wide_bar:.cyan/238} {pos}/{len} {msg}{outlook}"),
-                (Some(_), _) => None,
-            };
-            if let Some(template) = template {
+            if other {
+                let template = match of {
+                    0 => "{elapsed:>4} {spinner} {pos} {msg}",
+                    _ => "{elapsed:>4} {wide_bar:.cyan/238} {pos}/{len} {msg}{outlook}",
+                };
                 bar.set_style(style(template, self.started, &self.standing));
             }
-            if of > 0 {
-                bar.set_length(of);
+            match of {
+                0 => bar.unset_length(),
+                _ => bar.set_length(of),
             }
             bar.set_position(done);
             bar.set_message(message.to_string());

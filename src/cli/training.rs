@@ -341,6 +341,7 @@ pub fn verify(
         }
     };
     let refs: Vec<(u64, &Policy)> = policies.iter().map(|(s, p)| (*s, p)).collect();
+    meter.report(0, 0, "policies", "judging");
     let judged = judge.verdict_on(&refs, &trial).map_err(one)?;
     let mut content = verdict::of_verdict(model, &learner, &judged, &limits);
     content.pictures.append(&mut pictures);

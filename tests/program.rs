@@ -9,7 +9,12 @@ use std::time::{Duration, Instant};
 
 fn scratch() -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a scratch directory");
-    for model in ["growth.econ", "brock_mirman.econ", "finite_life.econ"] {
+    for model in [
+        "growth.econ",
+        "brock_mirman.econ",
+        "finite_life.econ",
+        "menu_costs.econ",
+    ] {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(model);
         std::fs::copy(shipped, directory.path().join(model)).expect("the model");
     }
@@ -118,6 +123,51 @@ fn failures_end_as_the_table_says() {
         .map(|all| all.flatten().map(|e| e.path()).collect())
         .unwrap_or_default();
     assert!(left.iter().all(|p| p.to_string_lossy().contains("small-")), "{left:?}");
+}
+
+/// However many mistakes there are, so many are shown and the others counted; what is too large to be read is not read.
+#[test]
+fn messages_are_counted_and_files_have_a_size() {
+    let directory = scratch();
+    let root = directory.path();
+    let wrong: String = (0..500).map(|i| format!("let a{i} = nothing{i}\n")).collect();
+    std::fs::write(root.join("many.econ"), format!("model many\n{wrong}")).expect("written");
+    let output = econc(root, &["check", "many.econ", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let json: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let shown = json["files"][0]["diagnostics"].as_array().expect("a list");
+    assert_eq!(shown.len(), 201);
+    let last = shown.last().expect("one");
+    assert_eq!(last["code"], "W0981");
+    assert!(
+        last["headline"].as_str().is_some_and(|h| h.starts_with("300 more")),
+        "{last}"
+    );
+
+    // Sparse files: they take no room on the disk.
+    let large = |name: &str| {
+        let file = std::fs::File::create(root.join(name)).expect("made");
+        file.set_len(10_000_000_000).expect("grown");
+    };
+    large("large.econ");
+    large("folder/manifest.ron");
+    for arguments in [
+        &["check", "large.econ"][..],
+        &["solve", "large.econ"],
+        &["simulate", "growth.econ", "--policy", "folder"],
+        &["train", "--resume", "folder"],
+        &["export", "folder"],
+    ] {
+        let output = econc(root, arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(
+            text(&output.stderr).contains("E0984"),
+            "{arguments:?}: {}",
+            text(&output.stderr)
+        );
+    }
+    #[cfg(target_os = "linux")]
+    assert_eq!(econc(root, &["check", "/dev/zero"]).status.code(), Some(2));
 }
 
 /// Names that are no UTF-8 are a message or work.
@@ -369,6 +419,18 @@ fn a_training_that_is_killed_ends_as_one_that_was_not() {
             line.drain(at - 1..=at);
         }
         killed_and_resumed(&line, &moments(&[25], 100, 7));
+    }
+    if long() {
+        // Many members, and updates that take long.
+        let line = [
+            "train",
+            "menu_costs.econ",
+            "--with",
+            "steps=100000",
+            "--checkpoint",
+            "0",
+        ];
+        killed_and_resumed(&line, &[30, 2000, 6000, 12_000]);
     }
 }
 

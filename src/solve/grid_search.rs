@@ -354,10 +354,10 @@ pub fn solve(
     if n < 2 || n > u32::MAX as usize || !grid.windows(2).all(|w| w[0] < w[1]) {
         return Err(unsupported("its grid does not ascend"));
     }
-    crate::num::grid::fits(&[n, nz, 8 + WINDOW], 8, crate::num::grid::DEFAULT_LIMIT)
-        .map_err(|e| Diagnostic::error("E0904", e.to_string()))?;
     // Value, policy, choices and rewards, with what rewards need and the windows; then all as text.
     super::bellman::fits_grid((n * nz) as f64 * (8.0 * (10 + 2 * WINDOW) as f64 + 100.0), &[nz, n])?;
+    crate::num::grid::fits(&[n, nz, 8 + WINDOW], 8, crate::num::grid::DEFAULT_LIMIT)
+        .map_err(|e| Diagnostic::error("E0904", e.to_string()))?;
     let mut value = vec![vec![0.0; n]; nz];
     let mut choices = vec![vec![0u32; n]; nz];
     if options.howard > 0 {

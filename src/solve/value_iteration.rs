@@ -731,14 +731,14 @@ fn backward(
 ) -> Result<Solution, Diagnostic> {
     let size = bellman.nodes() * bellman.shocks();
     let na = bellman.problem.spec().actions.len();
-    crate::num::grid::fits(&[size, periods, na + 2], 8, crate::num::grid::DEFAULT_LIMIT)
-        .map_err(|e| Diagnostic::error("E0904", e.to_string()))?;
     let kept = 1.0 + na as f64 + bellman.combos.len() as f64 * f64::from(u8::from(bellman.taste.is_some()));
     super::bellman::fits_grid(
         size as f64 * periods as f64 * kept * (8.0 + 8.0 + 40.0),
         &sizes(bellman),
     )
     .map_err(|d| d.note(format!("over {periods} periods")))?;
+    crate::num::grid::fits(&[size, periods, na + 2], 8, crate::num::grid::DEFAULT_LIMIT)
+        .map_err(|e| Diagnostic::error("E0904", e.to_string()))?;
     if periods == 0 {
         return Err(Diagnostic::error("E0905", "a horizon needs at least one period"));
     }

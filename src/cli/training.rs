@@ -1,7 +1,7 @@
 //! Seeds side by side: the loop around `learn::training` with its checkpoints, its logs and its bar.
 
-use super::meter::Meter;
 use super::lineage;
+use super::meter::Meter;
 use super::pipeline::{Compiled, TrainOptions, read_solution, world_bytes};
 use crate::check::Model;
 use crate::diag::Diagnostic;

@@ -287,3 +287,94 @@ fn files_that_may_not_grow_are_a_message() {
         output.status
     );
 }
+
+/// Laws of noises that are none where the world comes.
+#[test]
+fn impossible_laws_are_met_by_a_message() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = |law: &str| {
+        format!(
+            "agent p {{\n  state x in [-5, 5], start 2\n  noise e ~ {law}\n  action q in [0, 1]\n  x' = x - 1 - 0 * q\n  reward e - q\n  \
+             discount 0.9\n}}\n"
+        )
+    };
+    for (law, wanted) in [
+        ("normal(0, x)", 1),
+        ("uniform(0, x)", 1),
+        ("exponential(x)", 1),
+        ("bernoulli(x / 2)", 1),
+        ("uniform_int(0, floor(x))", 1),
+        ("normal(0, max(x, 0))", 0),
+        ("bernoulli(clamp(x / 2, 0, 1))", 0),
+    ] {
+        put(folder.path(), "m.econ", &model(law));
+        let (exit, codes, text) = run(folder.path(), "simulate m.econ --periods 5");
+        let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+        assert_eq!(
+            (exit, codes),
+            (wanted, ["E0970"][..wanted as usize].to_vec()),
+            "{law}: {text}"
+        );
+    }
+}
+
+/// In a world without an end `t mod n` is a state: the solution is that of a model that counts by itself.
+#[test]
+fn seasons_are_solved_as_a_state() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let counted = "agent p {
+  state n in 0..3, start 0
+  state k in [0.5, 8], start 2
+  action s in [0.05, 0.95]
+  let y = (if n == 2 then 2 else 1) * k^0.3
+  n' = (n + 1) mod 4
+  k' = 0.5 * k + s * y
+  reward log((1 - s) * y)
+  discount 0.9
+}
+solve { grid.k = log(40) }
+";
+    let seasonal = counted
+        .replace("  state n in 0..3, start 0\n", "")
+        .replace("  n' = (n + 1) mod 4\n", "")
+        .replace("if n == 2", "if (t + 5) mod 4 == 3");
+    put(folder.path(), "counted.econ", counted);
+    put(folder.path(), "seasonal.econ", &seasonal);
+    let mut moments = Vec::new();
+    for name in ["counted", "seasonal"] {
+        let (exit, codes, text) = run(folder.path(), &format!("solve {name}.econ --out {name}"));
+        assert_eq!((exit, codes.len()), (0, 0), "{text}");
+        let (exit, _, text) = run(
+            folder.path(),
+            &format!("simulate {name}.econ --policy {name} --periods 12 --out {name}-played"),
+        );
+        assert_eq!(exit, 0, "{text}");
+        let series =
+            std::fs::read_to_string(folder.path().join(format!("{name}-played/series.csv"))).expect("a series");
+        let mut rows = series
+            .lines()
+            .map(|l| l.split(',').map(String::from).collect::<Vec<_>>());
+        let header = rows.next().expect("a header");
+        let column = header.iter().position(|h| h == "p.k").expect("capital");
+        moments.push(
+            rows.map(|r| r[column].parse::<f64>().expect("a number"))
+                .collect::<Vec<f64>>(),
+        );
+    }
+    for (a, b) in moments[0].iter().zip(&moments[1]) {
+        assert!((a - b).abs() < 1e-9, "{moments:?}");
+    }
+    // It matters: capital is not at rest.
+    assert!((moments[0][8] - moments[0][10]).abs() > 1e-3, "{moments:?}");
+    let (exit, _, text) = run(folder.path(), "train seasonal.econ --with steps=300 --out learned");
+    assert_eq!(exit, 0, "{text}");
+    let (_, _, text) = run(folder.path(), "graph seasonal.econ");
+    assert!(text.contains("t mod 4"), "the state is shown");
+    // What grows for ever is still refused.
+    put(
+        folder.path(),
+        "grows.econ",
+        &seasonal.replace("(t + 5) mod 4 == 3", "t == 3"),
+    );
+    assert_eq!(run(folder.path(), "solve grows.econ").1, ["E0826"]);
+}

@@ -133,3 +133,31 @@ fn the_book_lists_every_key_of_every_settings_block() {
         assert!(section.contains(&format!("`{}`", learner.method)), "{}", learner.method);
     }
 }
+
+/// What newcomers write from habit gets what to type.
+#[test]
+fn words_of_other_languages_are_told_what_they_are_here() {
+    let frame = |line: &str| {
+        format!(
+            "agent p {{\n  state k in [0, 9], start 1\n  action c in [0, 1]\n  {line}\n  k' = 0.5 * k + c\n  reward -(k - c)^2\n  discount 0.9\n}}\n"
+        )
+    };
+    for (line, wanted) in [
+        ("utility log(c)", "reward log(c)"),
+        ("control d in [0, 1]", "action c in [0, 1]"),
+        ("beta 0.9", "discount 0.96"),
+        ("constraint c >= 0", "require c >= 0"),
+        ("k[t+1] = k", "`k' = ..`"),
+        ("k(t+1) = k", "`k' = ..`"),
+        ("let y = ln(k)", "`log(x)`"),
+        ("let y = E(k)", "expectations are taken"),
+        ("use std.market", "use std.markets.{cournot, logit}"),
+        ("require c > 0 else stop", "`end`"),
+    ] {
+        let (_, messages) = econc::compile(&frame(line), &econc::Options::default());
+        let said = messages
+            .iter()
+            .any(|d| d.hint.as_ref().is_some_and(|h| h.contains(wanted)) || d.headline.contains(wanted));
+        assert!(said, "{line}: {messages:?}");
+    }
+}

@@ -286,6 +286,31 @@ fn several_prices_are_a_warning_with_their_number() {
 }
 
 #[test]
+fn poles_are_no_prices_and_what_touches_is_one() {
+    // (condition, clears, several, the price where it clears)
+    let cases = [
+        ("(p - 3)^2 * (1 + sum(h.q)) == 0", true, false, 3.0),
+        ("(p - 3)^2 == 0.01 * (0 - 1 - sum(h.q))", false, false, f64::NAN),
+        ("1 / (p - 3.1) == 0.5 + 0 * sum(h.q)", true, false, 5.1),
+        ("1 / (p - 3.1) == 0 - 0.5 + 0 * sum(h.q)", true, false, 1.1),
+        ("1 / (p - 3.1) == 0.001 + 0 * sum(h.q)", false, false, f64::NAN),
+        ("sin(50 * p) == 0 * sum(h.q)", true, true, 0.12566370614359174),
+        ("(p - 0.1) * inf == 1 + sum(h.q)", false, false, f64::NAN),
+    ];
+    for (condition, clears, several, price) in cases {
+        let s = run(
+            &market(condition, "[0.1, 10]"),
+            &Behaviour::Random,
+            &options(None, 10, 1),
+        );
+        let c = &s.counts.not_cleared[0];
+        assert_eq!((c.count == 0, c.several == 10), (clears, several), "{condition}: {c:?}");
+        let found = series(&s, "g.p")[0];
+        assert!(!clears || (found - price).abs() < 1e-6, "{condition}: {found}");
+    }
+}
+
+#[test]
 fn nobody_solves_or_learns_with_a_price_that_clears_nothing() {
     let text = "
 model one

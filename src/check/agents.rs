@@ -196,6 +196,8 @@ impl Checker<'_> {
             }
             let hidden = match &self.b.node(n).op {
                 Op::Input(i) => match self.b.graph.inputs[i.0 as usize].kind {
+                    // Everybody knows the season.
+                    InputKind::State(s) if self.is_season(s) => None,
                     InputKind::State(s) => Some((self.model.states[s].name.clone(), self.model.states[s].span)),
                     InputKind::Shock(s) => Some((self.model.shocks[s].name.clone(), self.model.shocks[s].span)),
                     _ => None,
@@ -840,7 +842,15 @@ impl Checker<'_> {
 
     // ---- the listing -------------------------------------------------------------------------------------------
 
-    fn name_node(&mut self, name: String, kind: &str, block: String, node: NodeId, reads: &[EntityId], span: Span) {
+    pub(super) fn name_node(
+        &mut self,
+        name: String,
+        kind: &str,
+        block: String,
+        node: NodeId,
+        reads: &[EntityId],
+        span: Span,
+    ) {
         let depends_on = reads
             .iter()
             .map(|r| self.entities[*r].dotted.clone())
@@ -900,6 +910,7 @@ impl Checker<'_> {
             }
         }
         self.model.names.extend(rewards);
+        self.show_seasons();
     }
 
     /// Nodes that matter: what any outcome reads.

@@ -94,18 +94,19 @@ impl Checker<'_> {
             Family::Exponential | Family::Gumbel => {
                 let d = domain(self, 0);
                 if d.hi < 0.0 {
-                    self.report(errors::negative_sd(d.hi, nodes[0].1));
+                    let what = if family == Family::Gumbel { "scale" } else { "mean" };
+                    self.report(errors::negative_scale(what, d.hi, nodes[0].1));
                     return None;
                 }
             }
-            Family::Uniform => {
+            Family::Uniform | Family::UniformInt => {
                 let (lo, hi) = (domain(self, 0), domain(self, 1));
                 if hi.hi < lo.lo {
                     self.report(errors::empty_domain(lo.lo, hi.hi, span));
                     return None;
                 }
             }
-            Family::UniformInt | Family::Discrete => {}
+            Family::Discrete => {}
         }
         let args: Vec<NodeId> = nodes.iter().map(|(n, _)| *n).collect();
         let node = self.draw_of(family, &args, scope, span)?;

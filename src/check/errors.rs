@@ -48,6 +48,9 @@ pub(super) fn num(x: f64) -> String {
 
 /// An interval as a reader writes it.
 pub fn interval(d: Interval) -> String {
+    if let Some(x) = d.as_point() {
+        return num(x);
+    }
     if d.integer && d.lo.is_finite() && d.hi.is_finite() {
         return format!("{}..{}", num(d.lo), num(d.hi));
     }
@@ -145,6 +148,19 @@ pub(super) fn hides(word: &str, span: Span, outer: &str, first: Span) -> Diagnos
 
 pub(super) fn unknown_function(word: &str, span: Span, known: &[String]) -> Diagnostic {
     let d = err("E0203", format!("unknown function `{word}`")).at(span, "no such function");
+    let meant = match word.to_lowercase().as_str() {
+        "ln" | "lg" | "log10" => "the natural logarithm is `log(x)`",
+        "pow" | "power" => "a power is `x^y`",
+        "average" | "avg" | "integral" => "an average over members is `mean(..)`",
+        "e" | "expect" | "expectation" | "expected" => {
+            "expectations are taken by whoever solves: write the reward of one period, and laws of motion"
+        }
+        "norm" | "normal_pdf" | "cdf" => "the distribution function is `normal_cdf(x)`",
+        _ => "",
+    };
+    if !meant.is_empty() {
+        return d.hint(meant);
+    }
     let otherwise = format!("define it: fn {word}(x) = ..  (or write `{word} * (..)` if a product is meant)");
     recursion(with_guess(d, word, known, &otherwise), word)
 }
@@ -352,7 +368,7 @@ pub(super) fn label_as_number(span: Span, labels: &[String]) -> Diagnostic {
     err("E0302", "a label has no numeric value")
         .at(span, "used as a number")
         .note(format!("labels: {}", list(labels)))
-        .hint("compare it (`== label`), or give the links values: markov([low: 0.9, high: 1.1], ..)")
+        .hint("say what it stands for: `if d == label then 0.9 else 1.1`; links of a chain may have values, `markov([low: 0.9, high: 1.1], ..)`, choices may be numbers, `action d in {0.9, 1.1}`")
 }
 
 pub(super) fn which_axis(word: &str, shape: &str, span: Span) -> Diagnostic {
@@ -842,7 +858,13 @@ pub(super) fn ar1_unit_root(rho: f64, span: Span) -> Diagnostic {
 }
 
 pub(super) fn negative_sd(s: f64, span: Span) -> Diagnostic {
-    err("E0407", format!("a standard deviation of {}", num(s))).at(span, "must not be negative")
+    negative_scale("standard deviation", s, span)
+}
+
+pub(super) fn negative_scale(what: &str, s: f64, span: Span) -> Diagnostic {
+    err("E0407", format!("a {what} of {}", num(s)))
+        .at(span, "must not be negative")
+        .hint("a draw is turned round by a minus sign before it: -e")
 }
 
 pub(super) fn process_as_value(word: &str, span: Span) -> Diagnostic {

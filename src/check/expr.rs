@@ -303,6 +303,11 @@ impl Checker<'_> {
                 ty: Ty::Bool,
             });
         }
+        if op == BinaryOp::Mod
+            && let Some(season) = self.season(lhs, rhs, span, scope)
+        {
+            return Some(season);
+        }
         let (a, b) = (self.expr(lhs, scope), self.expr(rhs, scope));
         let (a, b) = (a?, b?);
         if op == BinaryOp::Or {

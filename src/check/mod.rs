@@ -4,7 +4,7 @@
 //! Names are elaborated on demand: asking for a name elaborates what it reads first, so the order of declarations
 //! never matters and a circle of definitions is found where it closes. The parts: `scope` collects blocks and
 //! names, `names` finds them, `expr` and `functions` turn expressions into nodes, `elaborate` gives each declaration its
-//! meaning (with `params`, `domains`, `states`, `actions`, `prices`, `lags`), `chance` and `draws` read distributions,
+//! meaning (with `params`, `domains`, `states`, `actions`, `prices`, `lags`, `seasons`), `chance` and `draws` read distributions,
 //! `once` looks for what is said twice, `agents` assembles decision makers, `experiments` scenarios and settings, `lints`
 //! looks at the finished model. The prose of every message stands in [`errors`].
 //!
@@ -32,6 +32,7 @@ mod once;
 mod params;
 mod prices;
 mod scope;
+mod seasons;
 mod states;
 mod stationary;
 
@@ -339,6 +340,10 @@ struct Checker<'a> {
     calls: usize,
     /// Nesting of expressions under elaboration.
     deep: usize,
+    /// Whether the world has a last period.
+    horizon_said: bool,
+    /// Cycles of the date that are states.
+    seasons: Vec<seasons::Season>,
 }
 
 impl<'a> Checker<'a> {
@@ -373,6 +378,8 @@ impl<'a> Checker<'a> {
             lag_starts: Vec::new(),
             calls: 0,
             deep: 0,
+            horizon_said: false,
+            seasons: Vec::new(),
         }
     }
 

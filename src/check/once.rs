@@ -30,6 +30,7 @@ impl Checker<'_> {
     pub(super) fn said_once(&mut self, statements: &[Stmt]) {
         let mut horizons = Said::default();
         self.once_in(statements, &mut horizons);
+        self.horizon_said = !horizons.0.is_empty();
     }
 
     /// One block and those inside it. The horizon is the world's, so it is said once in a file.

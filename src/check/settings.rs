@@ -340,6 +340,16 @@ impl Kind {
         }
     }
 
+    /// The same with all limits, for messages about a value that lies outside them.
+    fn limits(&self) -> String {
+        match self {
+            Kind::Whole { lo, hi } => format!("a whole number from {lo} to {hi}"),
+            Kind::Grid => format!("{}; 2 to 100000000 nodes", self.words()),
+            Kind::Chain => format!("{}; 1 to 1000 links", self.words()),
+            _ => self.words(),
+        }
+    }
+
     /// Whether a value is what this takes.
     pub fn takes(&self, value: &Setting, model: &Model) -> bool {
         let whole = |v: &Setting, lo: f64, hi: f64| matches!(v, Setting::Number(x) if x.fract() == 0.0 && (lo..=hi).contains(x));
@@ -481,7 +491,7 @@ pub fn misfit(key: &Key, written: &str, value: &Setting, model: &Model, span: Op
         }
         (known, _) => {
             let words = known.map_or(Vec::new(), |(_, words)| words);
-            errors::setting_kind(written, &value.to_string(), &key.kind.words(), &words)
+            errors::setting_kind(written, &value.to_string(), &key.kind.limits(), &words)
         }
     };
     Some(match span {

@@ -158,7 +158,8 @@ pub(super) fn worst(values: &[[Vec<f64>; 3]]) -> Option<(usize, usize, f64, f64)
 
 /// Whether the two sides are equal up to rounding.
 fn equal(left: f64, right: f64) -> bool {
-    (left - right).abs() <= EQUAL * (left.abs() + right.abs())
+    let size = left.abs() + right.abs();
+    size.is_finite() && (left - right).abs() <= EQUAL * size
 }
 
 /// How a condition ended: the kernel's word, unless both sides are equal anyhow.

@@ -6,6 +6,7 @@
 //! and results do not depend on threads.
 
 mod allowed;
+mod laws;
 pub mod trial;
 
 pub use allowed::Moved;
@@ -69,6 +70,8 @@ pub struct Worlds {
     /// Evenly spread draws where single periods are tried.
     lattice: Option<trial::Lattice>,
     markets: Vec<Market>,
+    /// Laws of noises that move.
+    noise_laws: Option<laws::Laws>,
     /// What has been counted since the start.
     pub counts: Counts,
 }
@@ -248,6 +251,7 @@ impl Worlds {
             ..Counts::default()
         };
         let order = shocks::order(&model);
+        let noise_laws = laws::Laws::new(&model, &graph)?;
         let mut w = Worlds {
             model: Arc::new(model),
             graph,
@@ -273,6 +277,7 @@ impl Worlds {
             forced_noises,
             lattice: None,
             markets,
+            noise_laws,
             counts,
         };
         w.check_starts()?;
@@ -999,6 +1004,7 @@ impl Worlds {
         self.check_allowed(bounds)?;
         self.project(bounds)?;
         self.draw(|w| matches!(w, DrawWhen::After(_)));
+        self.check_laws()?;
         let next = self.next_shocks()?;
         let mut values = std::mem::take(&mut self.values);
         self.outcome.run_into(&self.frame, n, &mut values)?;

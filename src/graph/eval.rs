@@ -419,40 +419,48 @@ fn point(lo: f64, hi: f64, u: f64) -> f64 {
     }
 }
 
+/// The lowest root between two ends, and whether there is another. Jumps and poles are no roots; where the residual touches zero is one.
 fn scan_and_bisect(lo: f64, hi: f64, mut f: impl FnMut(f64) -> f64) -> (f64, RootStatus) {
     const CELLS: usize = 256;
-    let mut crossings = 0;
-    let mut bracket = None;
-    let mut best = (f64::INFINITY, lo);
-    let mut last: Option<(f64, f64)> = None;
+    let mut seen: Vec<(f64, f64)> = Vec::new();
     for k in 0..=CELLS {
         let x = point(lo, hi, k as f64 / CELLS as f64);
-        if !x.is_finite() {
-            continue;
+        let y = if x.is_finite() { f(x) } else { f64::NAN };
+        if !y.is_nan() {
+            seen.push((x, y));
         }
-        let y = f(x);
-        if y.is_nan() {
-            continue;
-        }
-        if y.abs() < best.0 {
-            best = (y.abs(), x);
-        }
-        if let Some((a, fa)) = last
-            && fa != 0.0
-            && (y == 0.0 || (fa < 0.0) != (y < 0.0))
-        {
-            crossings += 1;
-            bracket.get_or_insert((a, fa, x));
-        } else if last.is_none() && y == 0.0 {
-            crossings += 1;
-            bracket = Some((x, y, x));
-        }
-        last = Some((x, y));
     }
-    let Some((mut a, fa, mut b)) = bracket else {
-        return (best.1, RootStatus::None);
-    };
-    let far = fa.abs().max(f(b).abs());
+    let mut roots: Vec<f64> = seen
+        .first()
+        .filter(|(_, y)| *y == 0.0)
+        .map(|p| p.0)
+        .into_iter()
+        .collect();
+    let mut jump = None;
+    for pair in seen.windows(2) {
+        let ((a, fa), (b, fb)) = (pair[0], pair[1]);
+        if fa == 0.0 || !(fb == 0.0 || (fa < 0.0) != (fb < 0.0)) {
+            continue;
+        }
+        let (x, is_root) = bisect(a, fa, b, fb, &mut f);
+        match is_root {
+            true => roots.push(x),
+            false => jump = jump.or(Some(x)),
+        }
+        if roots.len() > 1 {
+            return (roots[0], RootStatus::Several);
+        }
+    }
+    match (roots.first(), jump) {
+        (Some(x), _) => (*x, RootStatus::One),
+        (None, Some(x)) => (x, RootStatus::Unsettled),
+        (None, None) => touching(lo, &seen, f),
+    }
+}
+
+/// Where a cell changes sign, and whether the residual shrinks with the cell: at a jump or a pole it does not.
+fn bisect(mut a: f64, fa: f64, mut b: f64, fb: f64, f: &mut impl FnMut(f64) -> f64) -> (f64, bool) {
+    let far = fa.abs().max(fb.abs());
     // Bisection needs one step a bit of the widest exponent range.
     for _ in 0..2200 {
         let mid = 0.5 * (a + b);
@@ -467,17 +475,37 @@ fn scan_and_bisect(lo: f64, hi: f64, mut f: impl FnMut(f64) -> f64) -> (f64, Roo
         }
     }
     let (ya, yb) = (f(a).abs(), f(b).abs());
-    (
-        if ya < yb { a } else { b },
-        // At a jump or a pole the residual does not shrink with the bracket.
-        if far.is_finite() && ya.min(yb) > 1e-6 * far {
-            RootStatus::Unsettled
-        } else if crossings > 1 {
-            RootStatus::Several
+    let near = ya.min(yb);
+    let shrinks = if far.is_finite() {
+        near <= 1e-6 * far
+    } else {
+        near <= 1e-3 * fa.abs().min(fb.abs())
+    };
+    (if ya < yb { a } else { b }, shrinks)
+}
+
+/// The smallest residual without a change of sign, by thirds of the two cells around it; a root if it vanishes against its neighbours.
+fn touching(lo: f64, seen: &[(f64, f64)], mut f: impl FnMut(f64) -> f64) -> (f64, RootStatus) {
+    let size = |p: &(f64, f64)| p.1.abs();
+    let Some(k) = (0..seen.len()).min_by(|i, j| size(&seen[*i]).total_cmp(&size(&seen[*j]))) else {
+        return (lo, RootStatus::None);
+    };
+    let (mut a, mut b) = (seen[k.saturating_sub(1)].0, seen[(k + 1).min(seen.len() - 1)].0);
+    let beside = size(&seen[k.saturating_sub(1)]).max(size(&seen[(k + 1).min(seen.len() - 1)]));
+    for _ in 0..100 {
+        let (left, right) = (a + (b - a) / 3.0, b - (b - a) / 3.0);
+        if f(left).abs() <= f(right).abs() {
+            b = right;
         } else {
-            RootStatus::One
-        },
-    )
+            a = left;
+        }
+    }
+    let x = 0.5 * (a + b);
+    if beside.is_finite() && f(x).abs() <= 1e-10 * beside {
+        (x, RootStatus::One)
+    } else {
+        (seen[k].0, RootStatus::None)
+    }
 }
 
 /// Position from 0: rounded down, clamped to the axis; NaN counts as 0.

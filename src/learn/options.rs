@@ -87,6 +87,8 @@ fn show_number(x: f64) -> String {
 pub trait OptionValue: Sized {
     /// What it takes, in words.
     const KIND: &'static str;
+    /// The same with its limits, for messages about a value that lies outside them.
+    const LIMITS: &'static str = Self::KIND;
     /// Reads it; `None` if it is something else.
     fn read(value: &Value) -> Option<Self>;
     /// As one would type it.
@@ -108,6 +110,7 @@ impl OptionValue for f64 {
 
 impl OptionValue for u64 {
     const KIND: &'static str = "whole number";
+    const LIMITS: &'static str = "whole number from 0 to 8_999_999_999_999_999";
     fn read(value: &Value) -> Option<u64> {
         match value {
             Value::Number(x) if *x >= 0.0 && x.fract() == 0.0 && *x < 9e15 => Some(*x as u64),
@@ -121,6 +124,7 @@ impl OptionValue for u64 {
 
 impl OptionValue for usize {
     const KIND: &'static str = "whole number";
+    const LIMITS: &'static str = u64::LIMITS;
     fn read(value: &Value) -> Option<usize> {
         u64::read(value).and_then(|x| usize::try_from(x).ok())
     }
@@ -260,7 +264,7 @@ macro_rules! learner_options {
                             $crate::learn::LearnError::BadOption {
                                 key: key.to_string(),
                                 value: value.show(),
-                                expected: <$type as $crate::learn::options::OptionValue>::KIND.to_string(),
+                                expected: <$type as $crate::learn::options::OptionValue>::LIMITS.to_string(),
                             }
                         })?;
                         Ok(())

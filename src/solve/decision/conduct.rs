@@ -20,6 +20,9 @@ enum Takes {
     Everything,
 }
 
+/// Decision makers that a joint problem may have before its state is too large to be worth a hint.
+const FEW: usize = 4;
+
 /// Whether each member of a population that does not interact decides for itself.
 ///
 /// # Errors
@@ -29,7 +32,9 @@ pub(super) fn of(model: &Model, agents: &[usize]) -> Result<bool, Diagnostic> {
         Some(Setting::Word(w)) => Some(w.as_str()),
         _ => None,
     };
-    let several = agents.len() > 1 || agents.iter().any(|a| !model.agents[*a].shape.is_empty());
+    // A population of one is one decision maker.
+    let members = |a: &usize| model.graph.elements(&model.agents[*a].shape);
+    let several = agents.iter().map(members).sum::<usize>() > 1;
     let joint = matches!(said, Some("planner" | "collusive"));
     if said == Some("stackelberg") {
         return Err(cannot("its concept is `stackelberg`").hint(
@@ -53,9 +58,21 @@ pub(super) fn of(model: &Model, agents: &[usize]) -> Result<bool, Diagnostic> {
         return Err(match said {
             Some(c) => cannot(format!("its concept is `{c}`"))
                 .hint("this version solves one decision maker: a single agent, a population under `--concept planner`, or members who do not interact; `econc simulate` runs any model"),
+            None if continuum || agents.iter().map(members).sum::<usize>() > FEW => {
+                cannot("many decision makers interact")
+                    .note("what each does depends on what the others do, and solvers for competitive and Nash conduct are not in this version")
+                    .hint("`econc simulate` and `econc train` run it; econc solves one agent, a few under `--concept planner`, and members who do not interact: whose prices and aggregates nobody moves")
+            }
             None => cannot("several decision makers interact")
                 .hint("solve it as one: `solve { concept = planner }` (or --concept planner); solvers for competitive and Nash conduct are not in this version"),
         });
+    }
+    if joint && continuum && !free && !model.states.is_empty() {
+        return Err(
+            cannot("a planner for a continuum would have the distribution of its states as a state").hint(
+                "give the population a few members, `[3]`; or simulate and train: `econc simulate`, `econc train`",
+            ),
+        );
     }
     if let Some(price) = moved(model, agents, takes) {
         let concept = said.unwrap_or("competitive");

@@ -155,7 +155,7 @@ pub(super) fn endless_time(model: &Model) -> Diagnostic {
         None => d,
     };
     d.note("solvers look for one policy for all dates, or for one a date up to a last one")
-        .hint("declare `horizon T`; or a state that counts, which may come to rest (`state n in 0..4, start 0`, `n' = min(n + 1, 4)`) or go round (`s' = (s + 1) mod 12`), and read it instead of `t`")
+        .hint("declare `horizon T`; or a state that counts, which may come to rest (`state n in 0..4, start 0`, `n' = min(n + 1, 4)`) and read it instead of `t`; seasons need none: `t mod 12` goes round by itself")
 }
 
 /// States, shocks and draws that a node reads.

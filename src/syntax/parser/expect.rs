@@ -133,7 +133,7 @@ fn words(rule: Rule) -> Option<&'static str> {
         Rule::else_penalty | Rule::soft_penalty => "`penalty(..)`",
         Rule::else_clamp | Rule::soft_clamp => "`clamp`",
         Rule::else_project | Rule::soft_project => "`project`",
-        Rule::else_end => "`end`",
+        Rule::else_end | Rule::kw_end => "`end`",
         Rule::soft_random | Rule::whole_random | Rule::policy_random => "`random`",
         _ => return None,
     })

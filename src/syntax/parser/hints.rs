@@ -42,6 +42,7 @@ impl<'s> FileParser<'s> {
         let wants = |k: Kind| expected.iter().any(|r| expect::kind(*r) == k);
         let in_head = raw.block.is_some();
         if let Some(found) = found
+            && rule != Rule::use_line
             && let Some(error) = self.known_fault(rule, found, before, expected, raw)
         {
             return error;
@@ -82,6 +83,10 @@ impl<'s> FileParser<'s> {
         {
             error.hint = Some(if self.word(found) == "[" {
                 "several indices stand in one bracket: `k[g, h]`".to_string()
+            } else if raw.first == before && self.word(found) == "(" && self.word(found + 1) == "t" {
+                format!(
+                    "time is no argument: the value of the next period is `{word}' = ..`, that of this one is `{word}`"
+                )
             } else if raw.first == before {
                 format!("`{word}` starts no statement that goes on like this")
             } else {
@@ -228,16 +233,7 @@ impl<'s> FileParser<'s> {
                     .hint("markets of the library come by `use std.markets.{cournot, logit}`"),
             );
         }
-        if matches!(
-            word,
-            "var" | "val" | "const" | "def" | "define" | "function" | "varexo" | "parameters"
-        ) {
-            let write = match word {
-                "function" | "def" => "fn f(x) = ..",
-                "varexo" => "shock z ~ ..",
-                "const" | "parameters" => "param x = ..",
-                _ => "let x = ..",
-            };
+        if let Some(write) = said_otherwise(word) {
             return Box::new(
                 error
                     .at(span, "not a word of the language")
@@ -399,6 +395,23 @@ impl<'s> FileParser<'s> {
         };
         Box::new(error(&fix))
     }
+}
+
+/// What is written here for words of other languages and of papers.
+fn said_otherwise(word: &str) -> Option<&'static str> {
+    Some(match word.to_lowercase().as_str() {
+        "function" | "def" => "fn f(x) = ..",
+        "varexo" | "exogenous" | "process" => "shock z ~ ..",
+        "const" | "constant" | "parameter" | "parameters" | "calibration" => "param x = ..",
+        "var" | "val" | "define" | "equation" | "equations" => "let x = ..",
+        "utility" | "payoff" | "objective" | "profit" | "maximize" | "maximise" | "max" | "felicity" => "reward log(c)",
+        "control" | "controls" | "choice" | "choose" | "decision" => "action c in [0, 1]",
+        "beta" | "discounting" | "discount_factor" => "discount 0.96",
+        "constraint" | "constraints" | "subject" | "assert" | "restrict" => "require c >= 0",
+        "household" | "firm" | "planner" | "player" | "players" | "agents" => "agent household { .. }",
+        "information" | "observes" | "sees" => "observe k, z",
+        _ => return None,
+    })
 }
 
 /// A right example of a statement.

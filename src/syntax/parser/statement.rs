@@ -614,6 +614,20 @@ impl Builder<'_> {
         let doc = parts.next().map(|p| self.string(&p));
         if !target.segments.last().is_some_and(|s| s.primed) {
             let text = self.text(target.span);
+            // `k[t+1] = ..`, as papers write it.
+            if let Some(name) = text
+                .split_once("[t")
+                .filter(|(_, rest)| !rest.starts_with(|c: char| c.is_alphanumeric()))
+            {
+                return Err(Box::new(
+                    Diagnostic::error("E0118", format!("`{text} = ..` defines nothing"))
+                        .at(target.span, "time is no index")
+                        .hint(format!(
+                            "the value of the next period is `{0}' = ..`, that of this one is `{0}`",
+                            name.0
+                        )),
+                ));
+            }
             return Err(Box::new(
                 Diagnostic::error("E0118", format!("`{text} = ..` defines nothing"))
                     .at(target.span, "neither a definition nor a transition")

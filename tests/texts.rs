@@ -151,7 +151,6 @@ fn words_of_other_languages_are_told_what_they_are_here() {
         ("k(t+1) = k", "`k' = ..`"),
         ("let y = ln(k)", "`log(x)`"),
         ("let y = E(k)", "expectations are taken"),
-        ("use std.market", "use std.markets.{cournot, logit}"),
         ("require c > 0 else stop", "`end`"),
     ] {
         let (_, messages) = econc::compile(&frame(line), &econc::Options::default());
@@ -160,4 +159,11 @@ fn words_of_other_languages_are_told_what_they_are_here() {
             .any(|d| d.hint.as_ref().is_some_and(|h| h.contains(wanted)) || d.headline.contains(wanted));
         assert!(said, "{line}: {messages:?}");
     }
+    let (_, messages) = econc::compile("use std.market\nparam a = 1\n", &econc::Options::default());
+    assert!(
+        messages
+            .iter()
+            .any(|d| d.hint.as_ref().is_some_and(|h| h.contains("std.markets.{"))),
+        "{messages:?}"
+    );
 }

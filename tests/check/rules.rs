@@ -267,7 +267,7 @@ fn simulated(m: &Model, scenario: &str, name: &str, t: usize) -> f64 {
 fn a_scenario_forces_one_member_of_one_group_and_one_element() {
     let m = good(
         "set good = {bread, wine}\ngroup industry[2] {\n agent firm[3] {\n  action p[good] in [0, 1]\n  noise e ~ \
-         uniform(0, 1)\n  observe 0\n  reward sum(p) * e\n }\n}\nscenario s {\n force industry[2].firm[3].p[wine] = 7 at \
+         uniform(0, 1)\n  observe 0\n  reward sum(p) * e\n }\n}\nscenario s {\n force industry[2].firm[3].p[wine] = 1 at \
          0\n force industry[1].firm[2].e = 5\n force industry[2].firm[1].e = 6 at 1..2\n periods 3\n}",
     );
     let forced: Vec<usize> = m.scenarios[0].forces[0].at.iter().map(|(_, place)| *place).collect();
@@ -288,8 +288,8 @@ fn a_scenario_forces_one_member_of_one_group_and_one_element() {
     let first = p(1);
     let moments = |name: &str| first.moments.iter().find(|x| x.name == name).expect("moments");
     let prices = moments("industry.firm.p");
-    assert_eq!(prices.max, 7.0);
-    let others = (prices.mean * 12.0 - 7.0) / 11.0;
+    assert_eq!(prices.max, 1.0);
+    let others = (prices.mean * 12.0 - 1.0) / 11.0;
     assert!(others > 0.0 && others < 1.0, "{others}");
     for (t, second) in [(0, false), (1, true), (2, true)] {
         let e: Vec<f64> = (1..=6)

@@ -34,17 +34,17 @@ pub(super) fn of(model: &Model, agents: &[usize]) -> Result<bool, Diagnostic> {
     };
     // A population of one is one decision maker.
     let members = |a: &usize| model.graph.elements(&model.agents[*a].shape);
-    let several = agents.iter().map(members).sum::<usize>() > 1;
+    let continuum = agents.iter().any(|a| {
+        let axis = model.agents[*a].axis;
+        axis.is_some_and(|x| model.graph.axes[x.0 as usize].continuum)
+    });
+    let several = continuum || agents.iter().map(members).sum::<usize>() > 1;
     let joint = matches!(said, Some("planner" | "collusive"));
     if said == Some("stackelberg") {
         return Err(cannot("its concept is `stackelberg`").hint(
             "solvers for stages are not in this version; for one decision maker: --concept planner; `econc simulate` runs any model",
         ));
     }
-    let continuum = agents.iter().any(|a| {
-        let axis = model.agents[*a].axis;
-        axis.is_some_and(|x| model.graph.axes[x.0 as usize].continuum)
-    });
     let takes = match said {
         Some("competitive") => Takes::Everything,
         Some("planner") => Takes::Nothing,

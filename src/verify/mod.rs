@@ -13,3 +13,5 @@ pub mod world;
 mod faults_economies;
 #[cfg(test)]
 mod faults_tests;
+#[cfg(test)]
+mod random_tests;

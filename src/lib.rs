@@ -10,6 +10,7 @@
 mod fault;
 mod limits;
 
+pub mod chance;
 pub mod check;
 pub mod cli;
 pub mod diag;

@@ -3,26 +3,12 @@
 #![cfg(feature = "learn")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod common;
+
+use common::{econc, said as text};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output};
-
-fn econc(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_econc"))
-        .current_dir(folder)
-        .args(arguments)
-        .args(["--color", "never"])
-        .output()
-        .expect("econc runs")
-}
-
-fn text(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
+use std::process::Output;
 
 /// A folder with `model.econ`.
 fn folder(model: &str) -> tempfile::TempDir {
@@ -539,4 +525,45 @@ fn a_verify_that_fails_leaves_policies_to_export_and_to_play() {
         &["simulate", "model.econ", "--policy", "v.failed", "--out", "s"],
     );
     assert!(done.status.success(), "{}", text(&done));
+}
+
+/// The certificate of the portfolio problem holds up to a wealth of about 840; its grid goes on to 1000.
+#[test]
+fn a_start_outside_the_trusted_region_is_warned_of() {
+    let model = std::fs::read_to_string(common::model("portfolio")).unwrap();
+    let root = folder(&model);
+    let solved = econc(root.path(), &["solve", "model.econ", "--out", "run", "--quiet"]);
+    assert!(solved.status.success(), "{}", text(&solved));
+    let started = |start: &str| {
+        let moved = model.replace("start 1  ", &format!("start {start}  "));
+        std::fs::write(root.path().join("moved.econ"), moved).unwrap();
+        text(&econc(
+            root.path(),
+            &[
+                "simulate",
+                "moved.econ",
+                "--policy",
+                "run",
+                "--periods",
+                "3",
+                "--out",
+                start,
+            ],
+        ))
+    };
+    for inside in ["1", "700"] {
+        let said = started(inside);
+        assert!(said.contains("simulated") && !said.contains("W0948"), "{said}");
+    }
+    let said = started("900");
+    assert!(
+        said.contains("warning[W0948]") && said.contains("investor.w starts at 900; trusted in [0.001, 8"),
+        "{said}"
+    );
+    let page = econc(root.path(), &["explain", "W0948"]);
+    assert!(
+        page.status.success() && text(&page).contains("trusted"),
+        "{}",
+        text(&page)
+    );
 }

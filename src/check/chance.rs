@@ -65,7 +65,7 @@ impl Checker<'_> {
         let number = self.model.shocks.len();
         let domain = match &process {
             Process::Chain { values, .. } => Interval::integers(0.0, values.len() as f64 - 1.0),
-            Process::Iid(d) => support(d),
+            Process::Iid(d) => d.support(),
             Process::Ar1 { sigma, mean, .. } if *sigma == 0.0 => Interval::point(*mean),
             Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Var1 { .. } => Interval::all(),
         };
@@ -704,16 +704,5 @@ fn row_spans(e: &Expr) -> Vec<Span> {
     match &e.kind {
         ExprKind::Array(items) => items.iter().map(|i| i.value.span).collect(),
         _ => Vec::new(),
-    }
-}
-
-fn support(d: &model::Distribution) -> Interval {
-    match d.family {
-        Family::Uniform => Interval::closed(d.args[0], d.args[1]),
-        Family::Lognormal | Family::Exponential => Interval {
-            lo_open: true,
-            ..Interval::closed(0.0, f64::INFINITY)
-        },
-        Family::Normal | Family::Gumbel | Family::UniformInt | Family::Bernoulli | Family::Discrete => Interval::all(),
     }
 }

@@ -8,8 +8,8 @@
 
 use super::model::{Process, Shock};
 use super::{Checker, errors};
+use crate::chance::chain;
 use crate::graph::{InputKind, NodeId, Op};
-use crate::num::chain;
 use std::collections::BTreeSet;
 
 /// Largest difference of a share that counts as none. Published matrices are rounded: that of Krusell and Smith gives unemployment
@@ -119,16 +119,7 @@ fn drift(z: &Shock, e: &Shock, given: &[(usize, bool)]) -> Option<Drift> {
             .fold(0, |c, (_, later)| c * n + if *later { next } else { now });
         &matrices[c]
     };
-    let mut joint = vec![vec![0.0; n * m]; n * m];
-    for a in 0..n {
-        for b in 0..n {
-            for (i, row) in inner(a, b).iter().enumerate() {
-                for (j, p) in row.iter().enumerate() {
-                    joint[a * m + i][b * m + j] = outer[a][b] * p;
-                }
-            }
-        }
-    }
+    let joint = chain::conditional(outer, m, |now, next| inner(now, next).as_slice());
     let stationary = chain::stationary(&joint);
     let shares = |a: usize| -> Vec<f64> {
         let own = &stationary[a * m..(a + 1) * m];

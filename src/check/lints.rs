@@ -360,17 +360,7 @@ fn value(graph: &Graph, model: &Model, kind: InputKind, u: f64, k: u64) -> f64 {
             let x = lo + u * (hi - lo);
             if d.integer { x.round() } else { x }
         }
-        InputKind::Shock(s) | InputKind::ShockNext(s) => match &model.shocks[s].process {
-            super::model::Process::Chain { values, .. } => {
-                (u * values.len() as f64).floor().min(values.len() as f64 - 1.0)
-            }
-            super::model::Process::Ar1 { rho, sigma, mean } => {
-                mean + (u * 6.0 - 3.0) * sigma / (1.0 - rho * rho).sqrt()
-            }
-            super::model::Process::RandomWalk { sigma } => (u * 6.0 - 3.0) * sigma,
-            super::model::Process::Iid(d) => super::law::quantile(d, u.clamp(0.001, 0.999)),
-            super::model::Process::Var1 { .. } => u * 6.0 - 3.0,
-        },
+        InputKind::Shock(s) | InputKind::ShockNext(s) => model.shocks[s].process.spread(u),
         InputKind::Action(a) => match &model.actions[a].space {
             Space::Finite { labels, .. } => (u * labels.len() as f64).floor().min(labels.len() as f64 - 1.0),
             Space::Simplex(axis) => 1.0 / graph.axes[axis.0 as usize].size as f64,

@@ -11,7 +11,6 @@
 //! A rejected program: `action c in [0, D]` where `D` is drawn after acting. The fix: bound `c` by something dated.
 
 pub mod errors;
-pub mod law;
 pub mod model;
 pub mod settings;
 

@@ -1,5 +1,6 @@
 //! The typed model: what the checker hands to everything behind it. Plain data over one environment graph.
 
+pub use crate::chance::{Distribution, Family, Process, StartShock};
 use crate::diag::Span;
 use crate::graph::store::{self, StoreError};
 use crate::graph::{AxisId, Graph, InputId, Interval, NodeId, Phase, Shape};
@@ -53,6 +54,14 @@ pub struct Model {
     pub pending: Vec<Pending>,
     /// The input that carries the period of the episode, if the model reads `t`.
     pub time: Option<InputId>,
+}
+
+impl Model {
+    /// The order in which shocks can be drawn: conditioning ones first.
+    pub fn drawing_order(&self) -> Vec<usize> {
+        let processes: Vec<&Process> = self.shocks.iter().map(|s| &s.process).collect();
+        crate::chance::process::order(&processes)
+    }
 }
 
 /// Numbering and labels of an index set.
@@ -137,88 +146,6 @@ pub struct Shock {
     pub span: Span,
     /// The description.
     pub doc: String,
-}
-
-/// First value of a shock.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum StartShock {
-    /// A link of a chain, from 0.
-    Link(usize),
-    /// A number.
-    Value(f64),
-}
-
-/// Law of a shock.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Process {
-    /// A finite chain. `matrices[c]` is the matrix for combination `c` of the conditioning links (see `given`), one
-    /// matrix if there is no conditioning. Values may be absent (labels only): then `values` are 0, 1, ..
-    Chain {
-        /// The value of each link.
-        #[serde(with = "crate::graph::store::numbers")]
-        values: Vec<f64>,
-        /// Labels, empty for unlabelled chains.
-        labels: Vec<String>,
-        /// Row-stochastic matrices.
-        matrices: Vec<Vec<Vec<f64>>>,
-        /// Conditioning shocks: (shock number, next period's link?), the last fastest in `matrices`.
-        given: Vec<(usize, bool)>,
-    },
-    /// `x' = mean (1 - rho) + rho x + sigma e`, `e` standard normal; `sd` was asked for if `asked_sd`.
-    Ar1 {
-        /// Persistence.
-        rho: f64,
-        /// Standard deviation of the innovation.
-        sigma: f64,
-        /// Unconditional mean.
-        mean: f64,
-    },
-    /// `x' = x + sigma e`.
-    RandomWalk {
-        /// Standard deviation of the innovation.
-        sigma: f64,
-    },
-    /// Independent over time, known when acting: value is a quantile function of a uniform draw.
-    Iid(Distribution),
-    /// A vector process over the one index axis: `x' = a x + s e`, row-major matrices.
-    Var1 {
-        /// Persistence matrix.
-        a: Vec<Vec<f64>>,
-        /// Innovation loading.
-        s: Vec<Vec<f64>>,
-    },
-}
-
-/// A distribution with constant parameters.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Distribution {
-    /// Which family.
-    pub family: Family,
-    /// Its parameters in order.
-    pub args: Vec<f64>,
-    /// For [`Family::Discrete`]: values and probabilities.
-    pub table: Vec<(f64, f64)>,
-}
-
-/// Families of distributions, with the order of their parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Family {
-    /// mean, standard deviation
-    Normal,
-    /// mean and standard deviation of the log
-    Lognormal,
-    /// ends
-    Uniform,
-    /// ends, whole numbers, both included
-    UniformInt,
-    /// probability of 1
-    Bernoulli,
-    /// values, probabilities
-    Discrete,
-    /// mean
-    Exponential,
-    /// scale; location 0
-    Gumbel,
 }
 
 /// A uniform base draw.

@@ -1,8 +1,8 @@
 //! Means over the stationary distributions of the chains that are really solved.
 
 use super::model::{self, Process};
+use crate::chance::chain;
 use crate::graph::{Graph, InputKind, NodeId, Op, eval};
-use crate::num::chain;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Links of a chain that stands for a continuous shock unless the settings say otherwise.
@@ -74,10 +74,9 @@ fn links_of(p: &Process) -> Result<Vec<(f64, f64)>, String> {
             let d = chain::stationary(&matrices[0]);
             Ok(d.iter().enumerate().map(|(i, w)| (i as f64, *w)).collect())
         }
-        Process::Ar1 { rho, sigma, mean } => {
-            let c = chain::rouwenhorst(DEFAULT_LINKS, *rho, chain::unconditional_sd(*rho, *sigma), *mean)
-                .map_err(|e| e.to_string())?
-                .chain;
+        Process::Ar1 { .. } => {
+            let made = p.discretised(DEFAULT_LINKS, None).ok_or("it has no chain")?;
+            let c = made.map_err(|e| e.to_string())?.chain;
             let d = chain::stationary(&c.transition);
             Ok(c.values.iter().copied().zip(d.iter().copied()).collect())
         }

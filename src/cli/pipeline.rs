@@ -344,6 +344,7 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
         Behaviour::Run(run) => super::lineage::compared(model, run, "--policy").map_err(|d| vec![d])?,
         Behaviour::Random | Behaviour::Rule | Behaviour::Fixed(_) => Vec::new(),
     };
+    let mut trusted = None;
     let (behaviour, words) = match &options.behaviour {
         Behaviour::Random => (env::behaviour::Behaviour::Random, "random".to_string()),
         Behaviour::Rule => (env::behaviour::Behaviour::Rules, "the rules of the file".to_string()),
@@ -360,6 +361,7 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
         }
         Behaviour::Run(run) => {
             let solved = read_solution(run).map_err(|d| vec![d])?;
+            trusted = solved.certificate.trusted;
             let words = format!("the solution of {}", run.manifest.model);
             (env::behaviour::Behaviour::Solved(Box::new(solved.solution)), words)
         }
@@ -376,7 +378,7 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
     fits(compiled, options)?;
     let mut progress = |done: usize, of: usize| meter.report(done as u64, of as u64, "periods", "");
     let simulation = env::simulate::simulate(model, &behaviour, &asked, &mut progress).map_err(|d| vec![d])?;
-    let mut content = outcome::of_simulation(model, &simulation, &words);
+    let mut content = outcome::of_simulation(model, &simulation, &words, trusted.as_ref());
     content.diagnostics.splice(0..0, remarks);
     Ok(content)
 }

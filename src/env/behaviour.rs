@@ -2,10 +2,10 @@
 
 use super::engine::Engine;
 use super::interface::Interface;
-use super::shocks::aligned;
 use super::worlds::{Bounds, Outcome, Worlds};
 use crate::check::model::{Model, Process, Space};
 use crate::diag::Diagnostic;
+use crate::graph::shape::aligned;
 use crate::graph::{NodeId, Shape};
 use crate::solve::between::PolicyBetween;
 use crate::solve::problem::ActionKind;
@@ -449,7 +449,7 @@ impl Table {
                 for (z, r) in z.iter_mut().zip(&self.shocks) {
                     *z = match r {
                         Reading::Link { shock, element } => worlds.link(*shock, element[e], w) as f64,
-                        Reading::Nearest { place, values } => super::shocks::nearest(values, at(place)) as f64,
+                        Reading::Nearest { place, values } => crate::chance::chain::nearest(values, at(place)) as f64,
                         Reading::Value(place) => at(place),
                     };
                 }

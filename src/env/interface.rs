@@ -12,7 +12,7 @@ use super::ActionSpace;
 use super::worlds::Bounds;
 use crate::check::model::{Action, Model, Space};
 use crate::diag::Diagnostic;
-use crate::env::shocks::aligned;
+use crate::graph::shape::aligned;
 use crate::graph::{Graph, NodeId, Shape};
 
 /// Most whole numbers that are choices; more are a continuous dimension, rounded.
@@ -192,12 +192,11 @@ impl Interface {
         for c in 0..columns {
             let elements: Vec<usize> = map.iter().skip(c).step_by(columns).copied().collect();
             let kind = match &action.space {
-                Space::Interval { .. } if grids && action.grid.is_some() => {
-                    let values = action.grid.clone().unwrap_or_default();
+                Space::Interval { .. } if let (true, Some(values)) = (grids, &action.grid) => {
                     self.masked = true;
                     Kind::Grid {
                         at: self.choice(values.len()),
-                        values,
+                        values: values.clone(),
                     }
                 }
                 Space::Interval { lo_open, hi_open, .. } => Kind::Between {
@@ -319,12 +318,9 @@ impl Interface {
             .map(|d| {
                 let action = &model.actions[self.actions[d.action]];
                 let element = self.done.iter().filter(|o| o.action == d.action).count() > 1;
-                let number = self
-                    .done
-                    .iter()
-                    .filter(|o| o.action == d.action)
-                    .position(|o| std::ptr::eq(o, d))
-                    .unwrap_or_default();
+                // How many of the same action stand before it.
+                let before = self.done.iter().take_while(|o| !std::ptr::eq(*o, d));
+                let number = before.filter(|o| o.action == d.action).count();
                 let mut meaning = Meaning {
                     action: if element {
                         format!("{}[{}]", action.name, number + 1)

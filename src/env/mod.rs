@@ -5,7 +5,6 @@ pub mod behaviour;
 pub mod engine;
 pub mod interface;
 pub mod markets;
-pub mod shocks;
 pub mod simulate;
 pub mod vector;
 pub mod worlds;

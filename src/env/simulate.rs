@@ -86,6 +86,8 @@ pub struct Simulation {
     pub returns: Vec<Returns>,
     /// Counts of violations and ends.
     pub counts: Counts,
+    /// The smallest and the largest first value of each quantity, over worlds and members.
+    pub first: Vec<(String, f64, f64)>,
 }
 
 /// Largest number of members of a vector shown one by one.
@@ -341,6 +343,7 @@ impl Wants {
 
 struct Recorder {
     names: Vec<String>,
+    first: Vec<(String, f64, f64)>,
     sizes: Vec<usize>,
     worlds: usize,
     series: Vec<Vec<f64>>,
@@ -358,6 +361,7 @@ impl Recorder {
         let shown: usize = sizes.iter().map(|s| (*s).min(SHOWN_MEMBERS)).sum();
         Recorder {
             names: watched.iter().map(|(n, _)| n.clone()).collect(),
+            first: Vec::new(),
             worlds,
             series: vec![Vec::new(); shown],
             sums: vec![[0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY]; sizes.len()],
@@ -369,6 +373,15 @@ impl Recorder {
 
     fn record(&mut self, outcome: &Outcome) {
         let n = self.worlds;
+        if self.first.is_empty() {
+            let range = |name: &String, values: &Vec<f64>| {
+                let lo = values.iter().copied().fold(f64::INFINITY, f64::min);
+                let hi = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                (name.clone(), lo, hi)
+            };
+            let seen = self.names.iter().zip(&outcome.watched);
+            self.first = seen.map(|(name, values)| range(name, values)).collect();
+        }
         let mut at = 0;
         for (k, values) in outcome.watched.iter().take(self.sizes.len()).enumerate() {
             for e in 0..self.sizes[k].min(SHOWN_MEMBERS) {
@@ -438,6 +451,7 @@ impl Recorder {
             moments,
             returns,
             counts,
+            first: self.first,
         }
     }
 }

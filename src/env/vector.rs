@@ -153,7 +153,7 @@ impl Vectorised {
         let a = &model.agents[agent];
         let aligned = |node: crate::graph::NodeId| {
             let shape = &model.graph.nodes[node.0 as usize].shape;
-            super::shocks::aligned(&model.graph, shape, &a.shape)
+            crate::graph::shape::aligned(&model.graph, shape, &a.shape)
         };
         let reward = model.agents[..agent].iter().filter(|x| x.reward.is_some()).count();
         let reward_map = a.reward.map(aligned).unwrap_or_default();
@@ -240,8 +240,18 @@ impl Vectorised {
             .interface
             .actions
             .iter()
-            .map(|a| self.bounds.iter().position(|(b, _)| a == b).unwrap_or(0))
-            .collect();
+            .map(|a| {
+                let own = self.bounds.iter().position(|(b, _)| a == b);
+                own.ok_or_else(|| {
+                    let name = &self.worlds.model.actions[*a].name;
+                    Diagnostic::error(
+                        "E0990",
+                        format!("a bug in econc: `{name}` has no bounds when it is the learner's turn"),
+                    )
+                    .hint("please send the model")
+                })
+            })
+            .collect::<Result<_, _>>()?;
         self.look()?;
         if self.interface.masked() {
             let bounds: Vec<&Bounds> = self.own.iter().map(|i| &self.bounds[*i].1).collect();

@@ -13,7 +13,7 @@ pub use allowed::Moved;
 
 use super::engine::{Engine, Frame};
 use super::markets::{self, Clearing, Ended, Market, Missed};
-use super::shocks::{self, Conditions, Law};
+use crate::chance::process::{self, Conditions, Law};
 use crate::check::model::{Action, DrawWhen, Model, Otherwise, Process, Scenario, Space, Target, Then};
 use crate::diag::Diagnostic;
 use crate::graph::substitute::{Instead, substitute};
@@ -231,7 +231,7 @@ impl Worlds {
             .map(|s| match &s.process {
                 Process::Chain { given, .. } => given
                     .iter()
-                    .map(|(g, _)| shocks::aligned(&model.graph, &model.shocks[*g].shape, &s.shape))
+                    .map(|(g, _)| crate::graph::shape::aligned(&model.graph, &model.shocks[*g].shape, &s.shape))
                     .collect(),
                 Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Iid(_) | Process::Var1 { .. } => Vec::new(),
             })
@@ -250,7 +250,7 @@ impl Worlds {
                 .collect(),
             ..Counts::default()
         };
-        let order = shocks::order(&model);
+        let order = model.drawing_order();
         let noise_laws = laws::Laws::new(&model, &graph)?;
         let mut w = Worlds {
             model: Arc::new(model),
@@ -479,7 +479,7 @@ impl Worlds {
         chosen: impl Fn(usize, usize) -> bool,
     ) {
         let s = &self.model.states[state];
-        let map = shocks::aligned(
+        let map = crate::graph::shape::aligned(
             &self.graph,
             &shape.to_vec(),
             &self.graph.inputs[s.input.0 as usize].shape,
@@ -549,7 +549,7 @@ impl Worlds {
                     if chosen {
                         let u = key.uniform(self.step, lane(w / self.together, e));
                         fresh[e * n + w] =
-                            shocks::first(&self.laws[s], model.shocks[s].start.as_ref(), &on, e, w, n, u);
+                            process::first(&self.laws[s], model.shocks[s].start.as_ref(), &on, e, w, n, u);
                     }
                 }
             }
@@ -624,7 +624,7 @@ impl Worlds {
         which: &[bool],
         at: &[(AxisId, usize)],
     ) {
-        let map = shocks::aligned(&self.graph, &shape.to_vec(), &self.model.shocks[shock].shape);
+        let map = crate::graph::shape::aligned(&self.graph, &shape.to_vec(), &self.model.shocks[shock].shape);
         let meant = meant(&self.graph, &self.model.shocks[shock].shape, at);
         let n = self.worlds;
         let chain = self.laws[shock].stands_for.clone();
@@ -636,7 +636,8 @@ impl Worlds {
             for w in 0..n {
                 if which[w] {
                     let x = values[from * n + w];
-                    self.stored[shock][e * n + w] = chain.as_ref().map_or(x, |c| shocks::nearest(c, x) as f64);
+                    self.stored[shock][e * n + w] =
+                        chain.as_ref().map_or(x, |c| crate::chance::chain::nearest(c, x) as f64);
                 }
             }
         }
@@ -691,7 +692,8 @@ impl Worlds {
         for a in stage_actions(&model, stage) {
             let action = &model.actions[a];
             let mut take = |node: NodeId| {
-                let map = shocks::aligned(&self.graph, &self.graph.nodes[node.0 as usize].shape, &action.shape);
+                let map =
+                    crate::graph::shape::aligned(&self.graph, &self.graph.nodes[node.0 as usize].shape, &action.shape);
                 let found = &values[at];
                 at += 1;
                 map.iter()
@@ -766,7 +768,7 @@ impl Worlds {
     fn normalise(&self, out: &mut [f64], a: &Action, axis: crate::graph::AxisId) {
         let n = self.worlds;
         let rest: Vec<_> = a.shape.iter().copied().filter(|x| *x != axis).collect();
-        let map = shocks::aligned(&self.graph, &rest, &a.shape);
+        let map = crate::graph::shape::aligned(&self.graph, &rest, &a.shape);
         let mut sums = vec![0.0; self.graph.elements(&rest) * n];
         for (e, g) in map.iter().enumerate() {
             limits::poll();
@@ -830,7 +832,7 @@ impl Worlds {
                 },
                 Target::State(_) | Target::Shock(_) => continue,
             };
-            let map = shocks::aligned(&self.graph, &self.graph.nodes[node.0 as usize].shape, &shape);
+            let map = crate::graph::shape::aligned(&self.graph, &self.graph.nodes[node.0 as usize].shape, &shape);
             let meant = meant(&self.graph, &shape, &at);
             for (e, source) in map.iter().enumerate() {
                 limits::poll();
@@ -925,7 +927,7 @@ impl Worlds {
                         now,
                         lo.clone(),
                         mid,
-                        shocks::aligned(&self.graph, &shape, &model.actions[*a].shape),
+                        crate::graph::shape::aligned(&self.graph, &shape, &model.actions[*a].shape),
                     ))
                 })
                 .collect();
@@ -1120,7 +1122,7 @@ impl Worlds {
                 continue;
             };
             let shape = |x: NodeId| &self.graph.nodes[x.0 as usize].shape;
-            let map = shocks::aligned(&self.graph, shape(node), shape(end.condition));
+            let map = crate::graph::shape::aligned(&self.graph, shape(node), shape(end.condition));
             let mut paid = vec![0.0; conditions[k].len()];
             for (e, from) in map.iter().enumerate() {
                 limits::poll();
@@ -1152,7 +1154,7 @@ impl Worlds {
                     for w in 0..n {
                         let x: Vec<f64> = (0..size).map(|i| fresh[(g * size + i) * n + w]).collect();
                         let lane = lane(w / self.together, g * size);
-                        for (i, y) in shocks::next_vector(a, load, &x, key, self.step, lane)
+                        for (i, y) in process::next_vector(a, load, &x, key, self.step, lane)
                             .into_iter()
                             .enumerate()
                         {
@@ -1169,7 +1171,7 @@ impl Worlds {
                         let u = self
                             .spread(SHOCKS, s, e, w)
                             .unwrap_or_else(|| key.uniform(step, lane(w / self.together, e)));
-                        fresh[e * n + w] = shocks::next(&self.laws[s], self.stored[s][e * n + w], &on, e, w, n, u);
+                        fresh[e * n + w] = process::next(&self.laws[s], self.stored[s][e * n + w], &on, e, w, n, u);
                     }
                 }
             }
@@ -1261,7 +1263,7 @@ impl Worlds {
                     }
                 }
                 (Then::Restart | Then::Leave { .. }, Some(a)) => {
-                    let map = shocks::aligned(&self.graph, shape, &model.agents[a].shape);
+                    let map = crate::graph::shape::aligned(&self.graph, shape, &model.agents[a].shape);
                     for (e, from) in map.iter().enumerate() {
                         limits::poll();
                         for w in 0..n {
@@ -1431,7 +1433,7 @@ fn bound_nodes(a: &Action) -> Vec<NodeId> {
 /// For each element of `shape`, the member (element of `of`) it belongs to; all zero without `of`.
 fn member_lanes(graph: &Graph, shape: &crate::graph::Shape, of: Option<&crate::graph::Shape>) -> Vec<usize> {
     match of {
-        Some(of) => shocks::aligned(graph, of, shape),
+        Some(of) => crate::graph::shape::aligned(graph, of, shape),
         None => vec![0; graph.elements(shape)],
     }
 }
@@ -1468,7 +1470,7 @@ fn forced(
 fn meant(graph: &Graph, shape: &crate::graph::Shape, at: &[(AxisId, usize)]) -> Vec<bool> {
     let mut out = vec![true; graph.elements(shape)];
     for (axis, place) in at {
-        let places = shocks::aligned(graph, &vec![*axis], shape);
+        let places = crate::graph::shape::aligned(graph, &vec![*axis], shape);
         out.iter_mut().zip(places).for_each(|(o, p)| *o &= p == *place);
     }
     out

@@ -7,9 +7,11 @@ use super::solved;
 use super::table::Table;
 use crate::check::Model;
 use crate::diag::Diagnostic;
+use crate::env::behaviour::names;
 use crate::env::simulate::Simulation;
 use crate::verify::grid::Certificate;
 use crate::verify::grid::quantiles::Quantiles;
+use crate::verify::grid::trusted::Trusted;
 use crate::verify::solved::Solved;
 use crate::verify::world::Scale;
 
@@ -335,8 +337,35 @@ fn euler_picture(s: &Solved) -> Option<NamedPicture> {
     })
 }
 
-/// The content of a simulation.
-pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str) -> Content {
+/// A warning where lives start outside the part of the grid in which the solution can be trusted.
+///
+/// W0948.
+fn untrusted(s: &Simulation, trusted: &Trusted) -> Option<Diagnostic> {
+    let off: Vec<String> = s
+        .first
+        .iter()
+        .filter_map(|(name, lo, hi)| {
+            let range = trusted.ranges.iter().find(|r| names(name, &r.name))?;
+            let x = if *lo < range.lo { *lo } else { *hi };
+            (*lo < range.lo || *hi > range.hi).then(|| {
+                format!(
+                    "{name} starts at {}; trusted in [{}, {}]",
+                    number::compact(x),
+                    number::compact(range.lo),
+                    number::compact(range.hi)
+                )
+            })
+        })
+        .collect();
+    (!off.is_empty()).then(|| {
+        Diagnostic::warning("W0948", "the simulation starts where the solution is not certified")
+            .note(off.join("; "))
+            .hint("start inside, or solve again with this start in the model or with more nodes there")
+    })
+}
+
+/// The content of a simulation; `trusted` says where the solution that is played can be trusted, if it is one.
+pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Option<&Trusted>) -> Content {
     let mut facts = vec![
         ("behaviour".to_string(), behaviour.to_string()),
         ("periods".into(), s.periods.to_string()),
@@ -385,7 +414,7 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str) -> Content 
             note: "what cannot be chosen is moved to the nearest bound".into(),
         });
     }
-    let mut diagnostics = Vec::new();
+    let mut diagnostics: Vec<Diagnostic> = trusted.and_then(|t| untrusted(s, t)).into_iter().collect();
     for m in &s.counts.not_cleared {
         diagnostics.extend(m.error());
         diagnostics.extend(m.warning());

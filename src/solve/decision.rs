@@ -1087,15 +1087,8 @@ impl<'m> Builder<'m> {
             .min(STATES / size / fixed)
             .powf(1.0 / open.len().max(1) as f64);
         for k in open {
-            let law = &mut laws[k];
-            if let Some((d, _)) = &law.open
-                && room as usize > FEW
-                && let Some(rule) = crate::check::law::fine(d.family, room as usize)
-            {
-                let scaled = |e: &f64| crate::check::law::scaled(d.family, &d.args, *e);
-                law.values = rule.nodes.iter().map(scaled).collect();
-                law.carried = law.values.clone();
-                law.matrices = vec![vec![rule.weights; law.values.len()]];
+            if room as usize > FEW {
+                laws[k].refine(room as usize);
             }
         }
         let links: f64 = chainlets.iter().map(|k| laws[*k].values.len() as f64).product();
@@ -1116,19 +1109,8 @@ impl<'m> Builder<'m> {
             .powf(1.0 / open.len().max(1) as f64);
         for (k, rough) in open {
             let nodes = if rough { room } else { room.min(64.0) } as usize;
-            let q = &mut noise[k];
-            if let Some((family, _, args)) = q.continuous.clone()
-                && nodes > FEW
-                && let Some(rule) = crate::check::law::fine(family, nodes)
-            {
-                q.nodes = match (q.noise, args) {
-                    (None, Some(args)) => {
-                        let scaled = |e: &f64| crate::check::law::scaled(family, &args, *e);
-                        rule.nodes.iter().map(scaled).collect()
-                    }
-                    _ => rule.nodes,
-                };
-                q.weights = rule.weights;
+            if nodes > FEW {
+                noise[k].refine(nodes);
             }
         }
     }

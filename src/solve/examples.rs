@@ -2,8 +2,9 @@
 //! exact.
 
 use super::problem::*;
+use crate::chance::chain;
 use crate::diag::Diagnostic;
-use crate::num::{chain, grid};
+use crate::num::grid;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A number and its derivative in one direction.
@@ -350,18 +351,56 @@ pub fn gm_deterministic(nodes: usize) -> Hand {
     gm_with(s, vec![1.0])
 }
 
+/// Transition matrix of independent chains taken together, the last fastest.
+fn product(matrices: &[&[Vec<f64>]]) -> Vec<Vec<f64>> {
+    let mut joint = vec![vec![1.0]];
+    for matrix in matrices {
+        let (n, m) = (joint.len(), matrix.len());
+        let mut next = vec![vec![0.0; n * m]; n * m];
+        for (i, outer) in joint.iter().enumerate() {
+            for (k, inner) in matrix.iter().enumerate() {
+                for (j, &p) in outer.iter().enumerate() {
+                    for (l, &q) in inner.iter().enumerate() {
+                        next[i * m + k][j * m + l] = p * q;
+                    }
+                }
+            }
+        }
+        joint = next;
+    }
+    joint
+}
+
+/// Values of the joint states of several chains, the last fastest: `values[j][s]`.
+fn joint_values(values: &[&[f64]]) -> Vec<Vec<f64>> {
+    let mut joint: Vec<Vec<f64>> = vec![Vec::new()];
+    for own in values {
+        joint = joint
+            .iter()
+            .flat_map(|head| {
+                own.iter().map(move |&x| {
+                    let mut row = head.clone();
+                    row.push(x);
+                    row
+                })
+            })
+            .collect();
+    }
+    joint
+}
+
 /// One household, one capital good, planner technology; shocks (agg, own) = LL, LH, HL, HH.
 pub fn capital_goods(nodes: usize) -> (Hand, f64) {
     let (alpha, delta, phi, beta): (f64, f64, f64, f64) = (0.3, 0.04, 0.5, 0.98);
     let k_ss = (phi * delta * ((1.0 - beta * (1.0 - delta)) / (alpha * beta))).powf(1.0 / (alpha - 2.0));
     let aggregate = vec![vec![0.95, 0.05], vec![0.05, 0.95]];
     let own = vec![vec![0.9, 0.1], vec![0.1, 0.9]];
-    let values = chain::joint_values(&[&[0.8, 1.2], &[0.9, 1.1]]);
+    let values = joint_values(&[&[0.8, 1.2], &[0.9, 1.1]]);
     let z: Vec<f64> = values.iter().map(|v| v[0] * v[1]).collect();
     let chain = JointChain {
         names: vec!["Z".into(), "z".into()],
         values,
-        transition: chain::product(&[&aggregate, &own]),
+        transition: product(&[&aggregate, &own]),
         ..JointChain::default()
     };
     let s = spec(

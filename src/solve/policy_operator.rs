@@ -10,7 +10,8 @@
 //! given the choice: `sum_d p_d (u_d - s log p_d) + .5772 s`.
 
 use super::bellman::{At, Bellman, Continuation, Scratch};
-use super::search::{Chosen, EULER_GAMMA};
+use super::search::Chosen;
+use crate::chance::quadrature::EULER_GAMMA;
 use crate::limits;
 use crate::num::interpolate::{Place, Tensor};
 use crate::num::linear::gmres;

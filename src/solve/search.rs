@@ -14,10 +14,8 @@
 
 use super::bellman::{At, Bellman, Continuation, FEASIBLE, Scratch};
 use super::problem::Lanes;
+use crate::chance::quadrature::EULER_GAMMA;
 use crate::num::optimise::BrentSearch;
-
-/// Euler's constant: the mean of a standard Gumbel variable.
-pub const EULER_GAMMA: f64 = 0.577_215_664_901_532_9;
 
 /// Named limits of the search for actions.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -7,7 +7,8 @@
 use super::bellman::{At, Bellman, CHANCE, FEASIBLE, Scratch};
 use super::policy_operator::{Rows, Sparse};
 use super::problem::{ActionKind, Lanes};
-use super::search::{Chosen, EULER_GAMMA, NothingFeasible};
+use super::search::{Chosen, NothingFeasible};
+use crate::chance::quadrature::EULER_GAMMA;
 use crate::limits;
 use rayon::prelude::*;
 

@@ -6,7 +6,8 @@ use super::problem::*;
 use super::progress::{Control, silent};
 use super::solution::Reader;
 use super::value_iteration::{Options, solve};
-use crate::num::{chain, grid, quadrature, roots};
+use crate::chance::{chain, quadrature};
+use crate::num::{grid, roots};
 use nalgebra::{DMatrix, DVector};
 
 fn at(shock: usize) -> At {

@@ -3,7 +3,7 @@
 //! Two policies simulated with the same seed see the same draws (common random numbers). Noises are drawn among the nodes of
 //! the quadrature, so that simulation and solution face one and the same problem.
 
-use crate::num::chain;
+use crate::chance::chain;
 use crate::num::random::Key;
 use crate::solve::bellman::{At, Bellman, Continuation, Scratch};
 use crate::solve::search::{SearchOptions, choose};

@@ -164,7 +164,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0945", include_str!("E0945.md")),
     ("E0946", include_str!("E0946.md")),
     ("E0947", include_str!("E0947.md")),
-    ("E0948", include_str!("E0948.md")),
+    ("E0948", "W0948", include_str!("E0948.md")),
     ("E0950", include_str!("E0950.md")),
     ("E0951", include_str!("E0951.md")),
     ("E0952", include_str!("E0952.md")),
@@ -214,6 +214,7 @@ const PAGES: &[(&str, &str)] = &[
     ("W0930", include_str!("W0930.md")),
     ("W0931", include_str!("W0931.md")),
     ("W0932", include_str!("W0932.md")),
+    ("W0948", include_str!("W0948.md")),
     ("W0980", include_str!("W0980.md")),
     ("W0981", include_str!("W0981.md")),
     //

@@ -6,7 +6,7 @@
 use super::{Bounds, Worlds};
 use crate::check::model::{Space, Target, Then};
 use crate::diag::Diagnostic;
-use crate::env::shocks::aligned;
+use crate::graph::shape::aligned;
 
 /// Differences of rounding, as a share of the ends.
 const ROUNDING: f64 = 1e-9;

@@ -1,13 +1,12 @@
 //! Expectations for problems without a decision maker of their own: one period unrolled, with everything that chance may bring.
 
 use super::{Builder, Options, noise, shocks};
-use crate::check::law;
+use crate::chance::chain;
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
 use crate::kernel::dag::Id;
 use crate::kernel::differentiate::has_steps;
 use crate::kernel::unroll::Unroll;
-use crate::num::chain;
 
 /// Nodes of a draw that is read through kinks or steps.
 const FINE: usize = 240;
@@ -101,19 +100,9 @@ impl<'m> Expectation<'m> {
         let room = (FINE as f64).powf(1.0 / fine.len().max(1) as f64) as usize;
         for (shock, k) in fine {
             if shock {
-                if let Some((d, _)) = &self.laws[k].open
-                    && let Some(rule) = law::fine(d.family, room)
-                {
-                    let values: Vec<f64> = rule.nodes.iter().map(|e| law::scaled(d.family, &d.args, *e)).collect();
-                    self.laws[k].matrices = vec![vec![rule.weights; values.len()]];
-                    self.laws[k].carried = values.clone();
-                    self.laws[k].values = values;
-                }
-            } else if let Some((family, _, _)) = self.noise[k].continuous
-                && let Some(rule) = law::fine(family, room)
-            {
-                self.noise[k].nodes = rule.nodes;
-                self.noise[k].weights = rule.weights;
+                self.laws[k].refine(room);
+            } else {
+                self.noise[k].refine(room);
             }
         }
         let joint = shocks::joint(&self.laws, &chainlets)?;

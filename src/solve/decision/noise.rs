@@ -4,7 +4,7 @@
 //! of a node is the product of each draw's chance at the node.
 
 use super::{Builder, Discretised, cannot};
-use crate::check::law;
+use crate::chance::law;
 use crate::check::model::{Distribution, Family, Setting};
 use crate::diag::Diagnostic;
 use crate::graph::NodeId;
@@ -24,6 +24,23 @@ pub(super) struct Quadrature {
     pub(super) continuous: Option<(Family, bool, Option<Vec<f64>>)>,
 }
 
+impl Quadrature {
+    /// About `n` nodes in the place of the given ones, for kinks and jumps; as it was where there is no such rule.
+    pub(super) fn refine(&mut self, n: usize) {
+        let Some((family, _, args)) = &self.continuous else {
+            return;
+        };
+        if let Some(rule) = law::fine(*family, n) {
+            // A shock that nobody sees carries its value, a noise its standard draw.
+            self.nodes = match (self.noise, args) {
+                (None, Some(args)) => rule.nodes.iter().map(|e| law::scaled(*family, args, *e)).collect(),
+                _ => rule.nodes,
+            };
+            self.weights = rule.weights;
+        }
+    }
+}
+
 /// Nodes of a continuous draw unless the settings or kinks ask for others.
 pub(super) const DEFAULT_NODES: usize = 5;
 
@@ -31,7 +48,7 @@ pub(super) const DEFAULT_NODES: usize = 5;
 fn moments(name: String, d: &Distribution, values: &[f64], weights: &[f64]) -> Discretised {
     let mean: f64 = values.iter().zip(weights).map(|(v, w)| v * w).sum();
     let variance: f64 = values.iter().zip(weights).map(|(v, w)| w * (v - mean).powi(2)).sum();
-    let gauss = law::gauss(d.family, values.len()).is_some_and(|r| r.weights == weights);
+    let gauss = d.gauss(values.len()).is_some_and(|r| r.weights == weights);
     Discretised {
         name,
         method: if gauss {
@@ -41,8 +58,8 @@ fn moments(name: String, d: &Distribution, values: &[f64], weights: &[f64]) -> D
         }
         .into(),
         links: values.len(),
-        mean: Some((law::mean(d), mean)),
-        asked: (law::sd(d.family, &d.args), 0.0),
+        mean: Some((d.mean(), mean)),
+        asked: (d.sd(), 0.0),
         obtained: (variance.sqrt(), 0.0),
     }
 }

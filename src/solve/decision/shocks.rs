@@ -1,11 +1,9 @@
 //! Shocks as finite chains: discretised where they are continuous, joined where there are several.
 
 use super::{Builder, Discretised, cannot, element_name};
-use crate::check::law;
-use crate::check::model::{Family, Process, Setting};
+use crate::check::model::{Process, Setting};
 use crate::diag::Diagnostic;
 use crate::kernel::dag::Id;
-use crate::num::chain;
 use crate::solve::problem::{JointChain, Links};
 use std::collections::BTreeSet;
 
@@ -34,8 +32,7 @@ impl Builder<'_> {
         let model = self.model;
         let mut out: Vec<Chainlet> = Vec::new();
         let mut first: Vec<usize> = vec![0; model.shocks.len()];
-        let order = crate::check::law::order(model);
-        for s in order {
+        for s in model.drawing_order() {
             let shock = &model.shocks[s];
             let now = self.input_of(shock.input)?;
             let next = self.input_of(shock.next)?;
@@ -64,7 +61,7 @@ impl Builder<'_> {
                     next: next[e],
                     carried,
                     values: values.clone(),
-                    continuous: !carries_link && continuous(&shock.process),
+                    continuous: !carries_link && shock.process.is_continuous(),
                     matrices: matrices.clone(),
                     given: conditions,
                     open: open.clone(),
@@ -79,20 +76,11 @@ impl Builder<'_> {
 
     /// Shocks at their means.
     fn freeze(&mut self, laws: &mut [Chainlet]) -> Result<(), Diagnostic> {
-        for (s, shock) in self.model.shocks.iter().enumerate() {
-            let mean = match &shock.process {
-                Process::Chain { values, matrices, .. } => {
-                    let p = chain::stationary(&matrices[0]);
-                    values.iter().zip(&p).map(|(v, w)| v * w).sum()
-                }
-                Process::Ar1 { mean, .. } => *mean,
-                Process::RandomWalk { .. } | Process::Var1 { .. } => 0.0,
-                Process::Iid(d) => law::mean(d),
-            };
+        for shock in &self.model.shocks {
+            let mean = shock.process.mean();
             let n = self.elements(shock.node);
             let id = self.unroll.dag.constant(mean);
             self.unroll.replace(shock.node, vec![id; n]);
-            let _ = s;
         }
         for l in laws {
             let middle = l.values.len() / 2;
@@ -150,11 +138,10 @@ impl Builder<'_> {
             Process::Ar1 { sigma, mean, .. } if *sigma == 0.0 => {
                 Ok((vec![*mean], vec![vec![vec![1.0]]], Vec::new(), false))
             }
-            Process::Ar1 { rho, sigma, mean } => {
-                let sd = chain::unconditional_sd(*rho, *sigma);
-                let made = match method.as_str() {
-                    "tauchen" => chain::tauchen(n, *rho, sd, *mean, args.get(1).copied().unwrap_or(3.0)),
-                    "rouwenhorst" => chain::rouwenhorst(n, *rho, sd, *mean),
+            Process::Ar1 { .. } => {
+                let width = match method.as_str() {
+                    "tauchen" => Some(args.get(1).copied().unwrap_or(3.0)),
+                    "rouwenhorst" => None,
                     other => {
                         return Err(Diagnostic::error(
                             "E0805",
@@ -162,8 +149,11 @@ impl Builder<'_> {
                         )
                         .hint("rouwenhorst(7) or tauchen(9)"));
                     }
-                }
-                .map_err(|e| {
+                };
+                let Some(made) = shock.process.discretised(n, width) else {
+                    return Err(cannot(format!("`{}` has no finite chain", shock.name)).at(shock.span, "this shock"));
+                };
+                let made = made.map_err(|e| {
                     Diagnostic::error("E0805", format!("the chain of `{}`: {e}", shock.name))
                         .at(shock.span, "this shock")
                 })?;
@@ -178,14 +168,13 @@ impl Builder<'_> {
                 Ok((made.chain.values, vec![made.chain.transition], Vec::new(), false))
             }
             Process::Iid(d) => {
-                let n = if law::is_point(d.family, &d.args) { 1 } else { n };
-                let Some(rule) = law::gauss(d.family, n) else {
+                let n = if d.is_point() { 1 } else { n };
+                let Some(rule) = d.gauss(n) else {
                     return Err(
                         cannot(format!("`{}` has no rule of integration", shock.name)).at(shock.span, "this shock")
                     );
                 };
-                let values: Vec<f64> = rule.nodes.iter().map(|e| law::scaled(d.family, &d.args, *e)).collect();
-                Ok((values, vec![vec![rule.weights; n]], Vec::new(), false))
+                Ok((rule.nodes, vec![vec![rule.weights; n]], Vec::new(), false))
             }
             Process::RandomWalk { .. } => Err(cannot(format!(
                 "`{}` is a random walk: it has no finite chain",
@@ -200,12 +189,14 @@ impl Builder<'_> {
     }
 }
 
-/// Whether there are values between the links of a chain that stands for this process.
-fn continuous(process: &Process) -> bool {
-    match process {
-        Process::Chain { .. } => false,
-        Process::Iid(d) => !matches!(d.family, Family::Bernoulli | Family::UniformInt | Family::Discrete),
-        Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Var1 { .. } => true,
+impl Chainlet {
+    /// About `n` links in the place of the given ones, for kinks and jumps; as it was where there is no such rule.
+    pub(super) fn refine(&mut self, n: usize) {
+        if let Some(rule) = self.open.as_ref().and_then(|(d, _)| d.fine(n)) {
+            self.matrices = vec![vec![rule.weights; rule.nodes.len()]];
+            self.carried = rule.nodes.clone();
+            self.values = rule.nodes;
+        }
     }
 }
 

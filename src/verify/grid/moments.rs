@@ -1,8 +1,9 @@
 //! Moments under the solution: of shocks beside those of their chains, of states, actions and the reward. They inform.
 
 use super::{Bench, Certificate, Proof, SeriesMoments};
+use crate::chance::chain;
 use crate::diag::Diagnostic;
-use crate::num::{chain, statistics};
+use crate::num::statistics;
 
 /// Moments of what was simulated.
 pub struct Moments;

@@ -79,7 +79,7 @@ fn present(model: &Model, shock: usize) -> Vec<(f64, f64)> {
             .unwrap_or_default(),
         Process::Iid(d) => trapezoid(60, 0.5)
             .into_iter()
-            .map(|(u, p)| (crate::check::law::quantile(d, u), p))
+            .map(|(u, p)| (d.quantile(u), p))
             .collect(),
         Process::Ar1 { sigma, mean, .. } => trapezoid(60, 0.5)
             .into_iter()
@@ -136,7 +136,7 @@ impl Chances {
             product = product.saturating_mul(n.max(1));
             product <= MOST_OUTCOMES
         };
-        for s in crate::check::law::order(model) {
+        for s in model.drawing_order() {
             let shock = &model.shocks[s];
             let elements = model.graph.elements(&shock.shape);
             let matters = |e: usize| {

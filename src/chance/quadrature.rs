@@ -3,7 +3,7 @@
 //! Gauss rules come from the eigenvalues of the Jacobi matrix (Golub and Welsch 1969), polished by Newton steps on the
 //! recurrence, so that weights are exact to rounding. Weights of distributions sum to one.
 
-use super::normal;
+use crate::num::normal;
 use nalgebra::{DMatrix, SymmetricEigen};
 
 /// Nodes and weights of a one-dimensional rule.
@@ -195,6 +195,9 @@ pub fn piecewise(edges: &[f64], m: usize, density: impl Fn(f64) -> f64) -> Rule 
     Rule { nodes, weights }
 }
 
+/// Euler's constant, the mean of a standard Gumbel variable.
+pub const EULER_GAMMA: f64 = 0.577_215_664_901_532_9;
+
 /// What a rule between quantiles stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standard {
@@ -255,7 +258,7 @@ pub fn between_quantiles(law: Standard, n: usize) -> Rule {
     let sd = (squares - mean * mean).sqrt();
     let (to, scale) = match law {
         Standard::Normal => (0.0, 1.0 / sd),
-        Standard::Gumbel => (0.577_215_664_901_532_9, std::f64::consts::PI / 6f64.sqrt() / sd),
+        Standard::Gumbel => (EULER_GAMMA, std::f64::consts::PI / 6f64.sqrt() / sd),
         Standard::Exponential => (1.0, 1.0 / mean),
         Standard::Uniform => return rule,
     };
@@ -274,59 +277,6 @@ fn symmetrise(nodes: &mut [f64], weights: &mut [f64]) {
     if n % 2 == 1 {
         nodes[n / 2] = 0.0;
     }
-}
-
-/// `n` equally likely nodes at the mid-quantiles of a distribution: robust for any shape, second order.
-pub fn equal_probability(n: usize, quantile: impl Fn(f64) -> f64) -> Rule {
-    let n = n.max(1);
-    Rule {
-        nodes: (0..n).map(|i| quantile((i as f64 + 0.5) / n as f64)).collect(),
-        weights: vec![1.0 / n as f64; n],
-    }
-}
-
-/// `n` equally likely nodes of the standard normal, each the mean of its bin.
-pub fn equal_probability_normal(n: usize) -> Rule {
-    let n = n.max(1);
-    let edge = |i: usize| normal::quantile(i as f64 / n as f64);
-    let nodes = (0..n)
-        .map(|i| n as f64 * (normal::density(edge(i)) - normal::density(edge(i + 1))))
-        .collect();
-    Rule {
-        nodes,
-        weights: vec![1.0 / n as f64; n],
-    }
-}
-
-/// A discrete distribution as a rule; weights are divided by their sum. `None` if they are no probabilities.
-pub fn discrete(values: &[f64], probabilities: &[f64]) -> Option<Rule> {
-    let sum: f64 = probabilities.iter().sum();
-    let fine =
-        values.len() == probabilities.len() && sum.is_finite() && sum > 0.0 && probabilities.iter().all(|&p| p >= 0.0);
-    fine.then(|| Rule {
-        nodes: values.to_vec(),
-        weights: probabilities.iter().map(|p| p / sum).collect(),
-    })
-}
-
-/// The product of rules, the last fastest: `nodes[i][d]` and the joint weights.
-pub fn product(rules: &[Rule]) -> (Vec<Vec<f64>>, Vec<f64>) {
-    let mut nodes: Vec<Vec<f64>> = vec![Vec::new()];
-    let mut weights = vec![1.0];
-    for rule in rules {
-        let mut next_nodes = Vec::with_capacity(nodes.len() * rule.nodes.len());
-        let mut next_weights = Vec::with_capacity(nodes.len() * rule.nodes.len());
-        for (head, w) in nodes.iter().zip(&weights) {
-            for (&x, v) in rule.nodes.iter().zip(&rule.weights) {
-                let mut row = head.clone();
-                row.push(x);
-                next_nodes.push(row);
-                next_weights.push(w * v);
-            }
-        }
-        (nodes, weights) = (next_nodes, next_weights);
-    }
-    (nodes, weights)
 }
 
 #[cfg(test)]
@@ -422,17 +372,5 @@ mod tests {
             .map(|(x, w)| w * (x - 1.0).max(0.0))
             .sum();
         assert!((over - 1.0 / E).abs() < 1e-5, "{over}");
-    }
-
-    #[test]
-    fn products_and_equal_probabilities() {
-        let a = discrete(&[0.0, 1.0], &[1.0, 3.0]).unwrap();
-        let (nodes, weights) = product(&[a.clone(), equal_probability(2, |u| u)]);
-        assert_eq!(nodes[3], vec![1.0, 0.75]);
-        assert!((weights[3] - 0.375).abs() < 1e-15);
-        assert!(discrete(&[0.0], &[-1.0]).is_none());
-        let normal = equal_probability_normal(4);
-        assert!(normal.nodes.iter().sum::<f64>().abs() < 1e-15);
-        assert_eq!(product(&[]), (vec![vec![]], vec![1.0]));
     }
 }

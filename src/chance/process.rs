@@ -1,10 +1,130 @@
-//! Drawing shocks: first values and next values, chain by chain, conditional on others where the model says so.
+//! Laws of shocks over time: first values and next values, chain by chain, conditional on others where the model says so; the
+//! finite chains that stand for them.
 
-pub use crate::check::law::{link, order, quantile};
-pub use crate::graph::shape::aligned;
+use super::chain::{self, ChainError, Discretised, link, nearest};
+use super::law::Distribution;
+use crate::num::{normal, random::Key};
+use serde::{Deserialize, Serialize};
 
-use crate::check::model::{Process, StartShock};
-use crate::num::{chain, normal, random::Key};
+/// First value of a shock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum StartShock {
+    /// A link of a chain, from 0.
+    Link(usize),
+    /// A number.
+    Value(f64),
+}
+
+/// Law of a shock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Process {
+    /// A finite chain. `matrices[c]` is the matrix for combination `c` of the conditioning links (see `given`), one
+    /// matrix if there is no conditioning. Values may be absent (labels only): then `values` are 0, 1, ..
+    Chain {
+        /// The value of each link.
+        #[serde(with = "crate::graph::store::numbers")]
+        values: Vec<f64>,
+        /// Labels, empty for unlabelled chains.
+        labels: Vec<String>,
+        /// Row-stochastic matrices.
+        matrices: Vec<Vec<Vec<f64>>>,
+        /// Conditioning shocks: (shock number, next period's link?), the last fastest in `matrices`.
+        given: Vec<(usize, bool)>,
+    },
+    /// `x' = mean (1 - rho) + rho x + sigma e`, `e` standard normal; `sd` was asked for if `asked_sd`.
+    Ar1 {
+        /// Persistence.
+        rho: f64,
+        /// Standard deviation of the innovation.
+        sigma: f64,
+        /// Unconditional mean.
+        mean: f64,
+    },
+    /// `x' = x + sigma e`.
+    RandomWalk {
+        /// Standard deviation of the innovation.
+        sigma: f64,
+    },
+    /// Independent over time, known when acting: value is a quantile function of a uniform draw.
+    Iid(Distribution),
+    /// A vector process over the one index axis: `x' = a x + s e`, row-major matrices.
+    Var1 {
+        /// Persistence matrix.
+        a: Vec<Vec<f64>>,
+        /// Innovation loading.
+        s: Vec<Vec<f64>>,
+    },
+}
+
+impl Process {
+    /// The unconditional mean; 0 where there is none.
+    pub fn mean(&self) -> f64 {
+        match self {
+            Process::Chain { values, matrices, .. } => {
+                let p = chain::stationary(&matrices[0]);
+                values.iter().zip(&p).map(|(v, w)| v * w).sum()
+            }
+            Process::Ar1 { mean, .. } => *mean,
+            Process::RandomWalk { .. } | Process::Var1 { .. } => 0.0,
+            Process::Iid(d) => d.mean(),
+        }
+    }
+
+    /// What the input of a shock carries at "quantile" `u` of where it is likely: a link, or a value within three standard deviations.
+    pub fn spread(&self, u: f64) -> f64 {
+        match self {
+            Process::Chain { values, .. } => (u * values.len() as f64).floor().min(values.len() as f64 - 1.0),
+            Process::Ar1 { rho, sigma, mean } => mean + (u * 6.0 - 3.0) * sigma / (1.0 - rho * rho).sqrt(),
+            Process::RandomWalk { sigma } => (u * 6.0 - 3.0) * sigma,
+            Process::Iid(d) => d.quantile(u.clamp(0.001, 0.999)),
+            Process::Var1 { .. } => u * 6.0 - 3.0,
+        }
+    }
+
+    /// Whether there are values between the links of a chain that stands for this process.
+    pub fn is_continuous(&self) -> bool {
+        match self {
+            Process::Chain { .. } => false,
+            Process::Iid(d) => !d.family.is_finite(),
+            Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Var1 { .. } => true,
+        }
+    }
+
+    /// The chain of `n` links that stands for an autoregressive process by Rouwenhorst's method, or by Tauchen's over `width` standard
+    /// deviations to each side; `None` for other processes.
+    pub fn discretised(&self, n: usize, width: Option<f64>) -> Option<Result<Discretised, ChainError>> {
+        let Process::Ar1 { rho, sigma, mean } = self else {
+            return None;
+        };
+        let sd = chain::unconditional_sd(*rho, *sigma);
+        Some(match width {
+            None => chain::rouwenhorst(n, *rho, sd, *mean),
+            Some(width) => chain::tauchen(n, *rho, sd, *mean, width),
+        })
+    }
+}
+
+/// Order in which shocks can be drawn: conditioning ones first.
+pub fn order(processes: &[&Process]) -> Vec<usize> {
+    let mut order: Vec<usize> = Vec::new();
+    while order.len() < processes.len() {
+        let before = order.len();
+        for (i, process) in processes.iter().enumerate() {
+            let ready = match process {
+                Process::Chain { given, .. } => given.iter().all(|(g, _)| order.contains(g) || *g == i),
+                Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Iid(_) | Process::Var1 { .. } => true,
+            };
+            if ready && !order.contains(&i) {
+                order.push(i);
+            }
+        }
+        if order.len() == before {
+            // A circle of conditions: draw the rest in order of declaration.
+            order.extend((0..processes.len()).filter(|i| !order.contains(i)).collect::<Vec<_>>());
+        }
+    }
+    order
+}
 
 /// How a shock is simulated: as declared, or on the chain that a solver used in its place.
 #[derive(Clone, Debug)]
@@ -110,7 +230,7 @@ pub fn first(
         (Process::Chain { .. }, None) => link(&law.stationary[conditions.matrix(e, w, worlds)], u),
         (Process::Ar1 { rho, sigma, mean }, None) => mean + sigma / (1.0 - rho * rho).sqrt() * normal::quantile(u),
         (Process::RandomWalk { .. } | Process::Var1 { .. }, None) => 0.0,
-        (Process::Iid(d), None) => quantile(d, u),
+        (Process::Iid(d), None) => d.quantile(u),
     }
 }
 
@@ -126,7 +246,7 @@ pub fn next(law: &Law, now: f64, conditions: &Conditions, e: usize, w: usize, wo
         }
         Process::Ar1 { rho, sigma, mean } => mean * (1.0 - rho) + rho * now + sigma * normal::quantile(u),
         Process::RandomWalk { sigma } => now + sigma * normal::quantile(u),
-        Process::Iid(d) => quantile(d, u),
+        Process::Iid(d) => d.quantile(u),
         Process::Var1 { .. } => now, // vectors are moved together by `next_vector`
     }
 }
@@ -171,17 +291,6 @@ fn stationary_root(a: &[Vec<f64>], s: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
         }
     }
     None
-}
-
-/// The link whose value is nearest.
-pub fn nearest(values: &[f64], x: f64) -> usize {
-    let mut best = 0;
-    for (i, v) in values.iter().enumerate() {
-        if (v - x).abs() < (values[best] - x).abs() {
-            best = i;
-        }
-    }
-    best
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! rho is near one, so [`Discretised`] carries asked and obtained moments side by side. Stationary distributions are
 //! computed by the subtraction-free elimination of Grassmann, Taksar and Heyman (1985), which never uses the diagonal.
 
-use super::normal;
+use crate::num::normal;
 use serde::{Deserialize, Serialize};
 
 /// How far a row may be from one and still count as summing to one.
@@ -378,26 +378,6 @@ fn eliminate(transition: &[Vec<f64>]) -> Option<Vec<f64>> {
     Some(p)
 }
 
-/// Transition matrix of independent chains taken together, the last fastest.
-pub fn product(matrices: &[&[Vec<f64>]]) -> Vec<Vec<f64>> {
-    let mut joint = vec![vec![1.0]];
-    for matrix in matrices {
-        let (n, m) = (joint.len(), matrix.len());
-        let mut next = vec![vec![0.0; n * m]; n * m];
-        for (i, outer) in joint.iter().enumerate() {
-            for (k, inner) in matrix.iter().enumerate() {
-                for (j, &p) in outer.iter().enumerate() {
-                    for (l, &q) in inner.iter().enumerate() {
-                        next[i * m + k][j * m + l] = p * q;
-                    }
-                }
-            }
-        }
-        joint = next;
-    }
-    joint
-}
-
 /// Transition matrix of a parent chain and a chain whose matrix depends on the parent now and next:
 /// joint state `z * m + e`, probability `parent[z][z'] * own(z, z')[e][e']`.
 pub fn conditional<'a>(parent: &[Vec<f64>], m: usize, own: impl Fn(usize, usize) -> &'a [Vec<f64>]) -> Vec<Vec<f64>> {
@@ -416,22 +396,27 @@ pub fn conditional<'a>(parent: &[Vec<f64>], m: usize, own: impl Fn(usize, usize)
     joint
 }
 
-/// Values of the joint states of several chains, the last fastest: `values[j][s]`.
-pub fn joint_values(values: &[&[f64]]) -> Vec<Vec<f64>> {
-    let mut joint: Vec<Vec<f64>> = vec![Vec::new()];
-    for own in values {
-        joint = joint
-            .iter()
-            .flat_map(|head| {
-                own.iter().map(move |&x| {
-                    let mut row = head.clone();
-                    row.push(x);
-                    row
-                })
-            })
-            .collect();
+/// The link a uniform number picks from a row of probabilities.
+pub fn link(row: &[f64], u: f64) -> f64 {
+    let mut sum = 0.0;
+    for (i, p) in row.iter().enumerate() {
+        sum += p;
+        if u < sum {
+            return i as f64;
+        }
     }
-    joint
+    row.iter().rposition(|p| *p > 0.0).unwrap_or(0) as f64
+}
+
+/// The link whose value is nearest.
+pub fn nearest(values: &[f64], x: f64) -> usize {
+    let mut best = 0;
+    for (i, v) in values.iter().enumerate() {
+        if (v - x).abs() < (values[best] - x).abs() {
+            best = i;
+        }
+    }
+    best
 }
 
 #[cfg(test)]
@@ -514,8 +499,5 @@ mod tests {
                 assert!((back[i][j] - joint[i][j]).abs() < 2e-6);
             }
         }
-        let two = product(&[&z, &z]);
-        assert_eq!(two[1][2], z[0][1] * z[1][0]);
-        assert_eq!(joint_values(&[&[1.0, 2.0], &[5.0, 6.0]])[1], vec![1.0, 6.0]);
     }
 }

@@ -192,17 +192,19 @@ impl Interface {
         for c in 0..columns {
             let elements: Vec<usize> = map.iter().skip(c).step_by(columns).copied().collect();
             let kind = match &action.space {
-                Space::Interval { .. } if let (true, Some(values)) = (grids, &action.grid) => {
-                    self.masked = true;
-                    Kind::Grid {
-                        at: self.choice(values.len()),
-                        values: values.clone(),
+                Space::Interval { lo_open, hi_open, .. } => match action.grid.as_ref().filter(|_| grids) {
+                    Some(values) => {
+                        self.masked = true;
+                        Kind::Grid {
+                            at: self.choice(values.len()),
+                            values: values.clone(),
+                        }
                     }
-                }
-                Space::Interval { lo_open, hi_open, .. } => Kind::Between {
-                    at: self.number(),
-                    open: (*lo_open, *hi_open),
-                    whole: false,
+                    None => Kind::Between {
+                        at: self.number(),
+                        open: (*lo_open, *hi_open),
+                        whole: false,
+                    },
                 },
                 Space::Integer { lo, hi } => {
                     let (first, last) = (domain(lo).lo.ceil(), domain(hi).hi.floor());

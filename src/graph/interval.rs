@@ -684,7 +684,16 @@ pub fn operation(graph: &Graph, op: &Op) -> Option<Interval> {
         Op::Input(_) => return None,
         Op::Position(axis) => Interval::integers(1.0, graph.axes[axis.0 as usize].size as f64),
         Op::Unary(f, x) => unary(*f, of(*x)),
-        Op::Binary(f, a, b) => binary(*f, of(*a), of(*b)),
+        Op::Binary(f, a, b) => {
+            let any = binary(*f, of(*a), of(*b));
+            match &graph.nodes[b.0 as usize].op {
+                // What is left of `a` after the smaller of `a` and something (a stock after sales) is not negative.
+                Op::Binary(Binary::Min, x, y) if *f == Binary::Sub && (x == a || y == a) => {
+                    any.intersect(Interval::closed(0.0, f64::INFINITY))
+                }
+                _ => any,
+            }
+        }
         Op::Select(c, a, b) => select(of(*c), of(*a), of(*b)),
         Op::Reduce { how, of: x, axis, when } => reduce(*how, of(*x), graph.axes[axis.0 as usize].size, when.map(of)),
         Op::Take { of: x, .. } | Op::Relabel { of: x, .. } | Op::Others { of: x, .. } | Op::Slice { of: x, .. } => {

@@ -34,7 +34,20 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
     let unit = if s.solution.infinite { "improvements" } else { "periods" };
     facts.push((unit.into(), r.iterations.to_string()));
     if r.error.is_finite() {
-        facts.push(("value error".into(), format!("at most {}", number::compact(r.error))));
+        // What iteration leaves over is bounded; what the grid, the chain and the quadrature do is estimated.
+        let of_the_grid = s
+            .certificate
+            .world
+            .iter()
+            .flat_map(|w| &w.errors)
+            .find(|e| e.name == "value");
+        let about = of_the_grid.map_or(String::new(), |e| {
+            format!("; of the grid about {}", number::compact(e.error))
+        });
+        facts.push((
+            "value error".into(),
+            format!("of the iteration at most {}{about}", number::compact(r.error)),
+        ));
     }
     facts.extend(information(s));
     if !s.steady_state.is_empty() {
@@ -189,11 +202,11 @@ fn checks(c: &Certificate) -> Vec<Check> {
         "ergodic set".into(),
     );
     log(
-        "Euler residual, 99 % quantile",
+        "Euler residual, whole grid, 99 %",
         &c.euler_grid,
         |q| q.p99,
         None,
-        "whole grid, between nodes".into(),
+        "between nodes".into(),
     );
     log(
         "Bellman residual, 99 % quantile",
@@ -203,11 +216,11 @@ fn checks(c: &Certificate) -> Vec<Check> {
         format!("ergodic set, {unit}"),
     );
     log(
-        "Bellman residual, 99 % quantile",
+        "Bellman residual, whole grid, 99 %",
         &c.bellman_grid,
         |q| q.p99,
         None,
-        "whole grid, between nodes".into(),
+        "between nodes".into(),
     );
     log(
         "one-shot deviation gain, largest",
@@ -442,7 +455,7 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
         (
             reads.shocks_outside,
             "shocks beyond the solved chain",
-            "the policy of the last node is played there; more links reach further",
+            "the policy is led on from the last nodes; more links reach further",
         ),
     ] {
         if n > 0 {

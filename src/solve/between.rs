@@ -2,9 +2,9 @@
 //!
 //! A solver knows a continuous shock by the nodes of a chain. A simulation draws it from its law, and a script says what it is,
 //! so that it hardly ever stands on a node. Between nodes everything is interpolated along the shock as along a state: with the
-//! shape-preserving cubic where there are four nodes or more, else linearly. Beyond the last node of a shock the tangent is followed for as
-//! far as that node stands from its neighbour (a chain ends where its law does not: an AR(1) spends more than a hundredth of its time
-//! beyond the ends of seven nodes), and [`Spot`] says so; a sign does not change. Beyond the grid of a state
+//! shape-preserving cubic where there are four nodes or more, else linearly. Beyond the last node of a shock the parabola through the last three
+//! is followed for as far as they reach from one another (a chain ends where its law does not: an AR(1) spends more than a hundredth of its
+//! time beyond the ends of seven nodes), and [`Spot`] says so; a sign does not change. Beyond the grid of a state
 //! what stands at its edge is taken. Shocks with finitely many values are read at their link.
 
 use super::bellman::Interpolation;
@@ -18,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 /// Memory above which continuous shocks are interpolated linearly: cubic ones double the coefficients each.
 const CUBIC_LIMIT: usize = 512 << 20;
 
-/// Share of what stands at the last node that is kept where the tangent would lead below it.
+/// Share of what stands at the last node that is kept where the parabola would lead below it.
 const KEPT: f64 = 0.3;
 
 /// Value and policy of a solution at any states and any values of its continuous shocks.
@@ -319,29 +319,14 @@ impl PolicyBetween {
         if !spot.shocks_outside || spot.undefined() || tensor.axes().first().map(Axis::rule) == Some(Rule::Nodes) {
             return tensor.value_at(surface, &spot.places[..spot.axes]);
         }
-        let mut places = spot.places;
         let along = spot.axes - self.solution.states.len();
+        let mut places = spot.places;
         places[..along].iter_mut().for_each(|p| p.beyond = 0.0);
-        let mut slopes = [0.0; MAX_AXES];
-        let edge = tensor.value_and_slopes(surface, &places[..spot.axes], Some(&mut slopes[..spot.axes]));
-        let mut out = edge;
-        for d in 0..along {
-            let nodes = tensor.axes()[d].nodes();
-            let n = nodes.len();
-            if n < 2 {
-                continue;
-            }
-            let beyond = spot.places[d].beyond;
-            let reach = if beyond < 0.0 {
-                nodes[1] - nodes[0]
-            } else {
-                nodes[n - 1] - nodes[n - 2]
-            };
-            out += slopes[d] * beyond.clamp(-reach, reach);
-        }
+        let edge = tensor.value_at(surface, &places[..spot.axes]);
+        let out = beyond(tensor, surface, spot, &mut places, 0, along);
         // A policy that is positive at the edge does not change its sign where nobody solved for it.
         if out.is_finite() && edge != 0.0 && out / edge < KEPT {
-            out = KEPT * edge;
+            return KEPT * edge;
         }
         out
     }
@@ -379,6 +364,47 @@ impl PolicyBetween {
         }
         out
     }
+}
+
+/// A function beyond the last nodes of continuous shocks `d..along`: along the parabola through the last three nodes (the line through the
+/// last two where there are no more), for as far as they reach from one another, and level from there.
+fn beyond(
+    tensor: &Tensor,
+    surface: &Surface,
+    spot: &Spot,
+    places: &mut [Place; MAX_AXES],
+    d: usize,
+    along: usize,
+) -> f64 {
+    if d == along {
+        return tensor.value_at(surface, &places[..spot.axes]);
+    }
+    let nodes = tensor.axes()[d].nodes();
+    let (n, away) = (nodes.len(), spot.places[d].beyond);
+    let used = n.min(3);
+    if away == 0.0 || used < 2 {
+        return beyond(tensor, surface, spot, places, d + 1, along);
+    }
+    // The nearest node is number 0, the farthest the last.
+    let node = |i: usize| if away < 0.0 { i } else { n - 1 - i };
+    let (end, far) = (nodes[node(0)], nodes[node(used - 1)]);
+    let x = end + away.signum() * away.abs().min((end - far).abs());
+    let kept = places[d];
+    let mut sum = 0.0;
+    for i in 0..used {
+        let others = (0..used).filter(|j| *j != i).map(|j| nodes[node(j)]);
+        let own = nodes[node(i)];
+        let weight: f64 = others.map(|o| (x - o) / (own - o)).product();
+        let k = node(i);
+        places[d] = Place {
+            cell: k.min(n - 2) as u32,
+            t: if k == n - 1 { 1.0 } else { 0.0 },
+            beyond: 0.0,
+        };
+        sum += weight * beyond(tensor, surface, spot, places, d + 1, along);
+    }
+    places[d] = kept;
+    sum
 }
 
 #[cfg(test)]
@@ -451,12 +477,14 @@ mod tests {
             );
             assert!((value - 10.0 * f(x, e, y)).abs() < 1e-4);
         }
-        // Beyond the last node: along the tangent as far as its neighbour stands, and said so.
+        // Beyond the last node: along the parabola as far as the last three reach, level from there, and said so.
         let spot = reader.spot(0, &[1.0, 0.0], &[2.0]);
         assert!(spot.shocks_outside && !spot.states_outside);
         let far = reader.action(0, &spot);
-        assert!((far - 1.1 * f(0.3, 0, 2.0)).abs() < 1e-3, "{far}");
-        assert_eq!(far, reader.action(0, &reader.spot(0, &[0.4, 0.0], &[2.0])));
+        assert!((far - reader.action(0, &reader.spot(0, &[0.5, 0.0], &[2.0]))).abs() < 1e-12);
+        assert!((far - f(0.5, 0, 2.0)).abs() < 2e-3 * far, "{far}");
+        let near = reader.action(0, &reader.spot(0, &[-0.35, 0.0], &[2.0]));
+        assert!((near - f(-0.35, 0, 2.0)).abs() < 1e-4, "{near}");
         assert!(reader.spot(0, &[0.0, 0.0], &[0.9]).states_outside);
         assert!(reader.action(0, &reader.spot(0, &[f64::NAN, 0.0], &[2.0])).is_nan());
     }

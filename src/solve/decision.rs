@@ -38,6 +38,8 @@ pub struct Options {
     pub bounds: Vec<(String, f64, f64)>,
     /// States of the chain of a continuous shock, where the settings say nothing; 0 is the default of [`CHAIN_STATES`].
     pub links: usize,
+    /// How many times as many nodes as usual noises behind kinks get, where the settings say nothing; 0 is once.
+    pub finer_noises: usize,
 }
 
 /// States of the chain of a continuous shock, where nothing is said.
@@ -66,6 +68,8 @@ pub struct Decision {
     pub open_ends: Vec<(usize, bool, bool)>,
     /// Nodes of each continuous state whose grid the file leaves open, if there is one.
     pub automatic: Option<usize>,
+    /// Whether noises behind kinks have as many nodes as the solver thought fit.
+    pub rough_noises: bool,
     /// States and shocks that matter and that no deciding agent observes: full information was asked for.
     pub hidden: Vec<String>,
     /// Shocks that no deciding agent observes and that tell nothing about the future, integrated out like noises.
@@ -713,7 +717,7 @@ impl<'m> Builder<'m> {
             .collect();
         let hidden = hidden.iter().map(|h| information::name(model, *h)).collect();
         let (axes, open_ends, automatic) = self.state_axes()?;
-        self.refine(
+        let rough_noises = self.refine(
             &mut laws,
             &chainlets,
             &mut noise,
@@ -970,6 +974,7 @@ impl<'m> Builder<'m> {
             discretised,
             open_ends,
             automatic,
+            rough_noises,
             hidden,
             unseen,
             no_derivative,
@@ -1050,7 +1055,8 @@ impl<'m> Builder<'m> {
     }
 
     /// Gives draws whose nodes the file leaves open finer rules where a Gauss rule would lie: Gauss rules are exact for smooth
-    /// functions and wrong by per cents for those with kinks and jumps, and finite choices make kinks in the value.
+    /// functions and wrong by per cents for those with kinks and jumps, and finite choices make kinks in the value. Says whether there are noises behind
+    /// kinks.
     fn refine(
         &self,
         laws: &mut [shocks::Chainlet],
@@ -1059,7 +1065,7 @@ impl<'m> Builder<'m> {
         noises: &[usize],
         (axes, actions): (&[super::problem::StateAxis], &[axes::Choice]),
         read: &[Id],
-    ) {
+    ) -> bool {
         let dag = &self.unroll.dag;
         let rough = |input: Id| has_steps(dag, read, &[input]) || has_kinks(dag, read, &[input]);
         let choices = actions.iter().any(|a| !a.continuous() && a.axis.taste.is_none());
@@ -1104,15 +1110,18 @@ impl<'m> Builder<'m> {
             .filter(|k| !open.iter().any(|(o, _)| o == *k))
             .map(|k| noise[*k].nodes.len() as f64)
             .product();
+        let times = self.options.finer_noises.max(1) as f64;
         let room = (NODES / fixed)
-            .min(BRANCHES / size / links / fixed)
+            .min(times * BRANCHES / size / links / fixed)
             .powf(1.0 / open.len().max(1) as f64);
+        let any = open.iter().any(|(_, rough)| *rough);
         for (k, rough) in open {
             let nodes = if rough { room } else { room.min(64.0) } as usize;
             if nodes > FEW {
                 noise[k].refine(nodes);
             }
         }
+        any
     }
 
     /// Whether somebody says what the next period counts.

@@ -148,6 +148,8 @@ const FAULTS: &[Fault] = &[
     unseen("verdict.sign", "growth learned"),
     unseen("verdict.base", "growth learned"),
     unseen("verdict.exploration", "explorer"),
+    unseen("verdict.estimate_small", "coarse"),
+    unseen("verdict.estimate_of_one_period", "coarse"),
     unseen("learner.projection_skipped", "limit projected"),
     unseen("learner.value_after_end", "record"),
     unseen("learner.undiscounted", "record"),

@@ -539,3 +539,67 @@ pub fn lifetimes(
         .map(|t| if t.is_nan() { f64::NEG_INFINITY } else { t })
         .collect()
 }
+
+/// What [`lifetimes`] estimates, with less luck: the value where a path starts, and along it what each choice is expected to be worth less the
+/// value there, discounted. Whatever the value is, the difference from what the path pays has mean zero, since the
+/// expectation is taken over all that may happen: an outcome that no path meets still counts.
+pub fn lifetimes_expected(
+    value: &SolvedPolicy,
+    policy: &dyn Policy,
+    (paths, periods): (usize, usize),
+    seed: u64,
+    starts: &[Vec<f64>],
+) -> Vec<f64> {
+    let bellman = value.bellman;
+    let mut world = World::new(bellman, paths, seed, starts);
+    let mut weight = vec![1.0; paths];
+    let mut total = vec![0.0; paths];
+    let mut scratch = Scratch::default();
+    for period in 0..periods {
+        let mut gained = vec![0.0; paths];
+        world.step(policy, &mut |w| {
+            let mut groups: Vec<(usize, usize)> = w.shock.iter().copied().zip(w.time.iter().copied()).collect();
+            groups.sort_unstable();
+            groups.dedup();
+            for (shock, time) in groups {
+                let lanes: Vec<usize> = (0..paths)
+                    .filter(|&p| w.shock[p] == shock && w.time[p] == time && weight[p] != 0.0)
+                    .collect();
+                let at = At { shock, time };
+                let (states, actions) = (World::gather(&w.states, &lanes), World::gather(&w.actions, &lanes));
+                let states: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+                let actions: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
+                let (mut q, mut slack, mut here) =
+                    (vec![0.0; lanes.len()], vec![0.0; lanes.len()], vec![0.0; lanes.len()]);
+                bellman.q(
+                    value.continuation(time),
+                    at,
+                    &states,
+                    &actions,
+                    &mut scratch,
+                    &mut q,
+                    &mut slack,
+                );
+                value.reader.values(at, &states, &mut here);
+                for (k, &p) in lanes.iter().enumerate() {
+                    gained[p] = if period == 0 { q[k] } else { q[k] - here[k] };
+                }
+            }
+        });
+        for p in 0..paths {
+            if weight[p] == 0.0 {
+                continue;
+            }
+            total[p] += weight[p] * gained[p];
+            weight[p] *= if world.ended[p].is_some() {
+                0.0
+            } else {
+                world.discount[p]
+            };
+        }
+    }
+    total
+        .into_iter()
+        .map(|t| if t.is_nan() { f64::NEG_INFINITY } else { t })
+        .collect()
+}

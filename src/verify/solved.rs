@@ -67,6 +67,8 @@ const REACH_DRAWS: usize = 1;
 const LEAST: f64 = 1e-6;
 /// Most grid points of a finer grid, all shocks counted.
 const FINEST: usize = 300_000;
+/// How many times as many nodes noises behind kinks get where the economy itself shows that they are too few.
+const FINER_NOISES: usize = 5;
 /// Most states of a chain that the file leaves open.
 const MOST_LINKS: usize = 31;
 
@@ -199,6 +201,17 @@ pub fn solve(
             last = Some(solution);
             continue;
         }
+        // So are the nodes of a noise behind a kink, which the solver's own rows do not see.
+        if sound
+            && method != "grid_search"
+            && build.finer_noises == 0
+            && problem.rough_noises
+            && too_coarse(&certificate)
+        {
+            build.finer_noises = FINER_NOISES;
+            last = Some(solution);
+            continue;
+        }
         return Ok(Solved {
             solution,
             certificate,
@@ -220,9 +233,7 @@ fn more_links(
     certificate: &Certificate,
     links: usize,
 ) -> Option<usize> {
-    let judged = certificate.world.as_ref()?;
-    let coarse = |d: &Diagnostic| ["E0944", "E0945", "E0946"].contains(&d.code.as_str());
-    if judged.passed() || !judged.reasons.iter().all(coarse) {
+    if !too_coarse(certificate) {
         return None;
     }
     let open = model.shocks.iter().any(|s| {
@@ -237,11 +248,20 @@ fn more_links(
     (open && next <= MOST_LINKS && solution.nodes() * chain * 3 <= FINEST && chain * 3 <= 512).then_some(next)
 }
 
+/// Whether the economy itself says that values are off, and nothing else is wrong.
+fn too_coarse(certificate: &Certificate) -> bool {
+    let coarse = |d: &Diagnostic| ["E0944", "E0945", "E0946", "E0949", "W0949"].contains(&d.code.as_str());
+    let judged = certificate.world.as_ref();
+    judged.is_some_and(|w| !w.passed() && w.reasons.iter().all(coarse))
+}
+
 /// Judges a solution in the economy that `econc simulate` runs, and adds the judgement to the certificate.
 fn in_the_economy(model: &Model, solution: &Solution, unseen: &[String], certificate: &mut Certificate, seed: u64) {
     let options = world::Options {
         seed,
         edges: certificate.thresholds.edges,
+        value: certificate.thresholds.bellman,
+        policy: certificate.thresholds.euler,
         ..world::Options::default()
     };
     match world::judge(model, solution, unseen, &options) {

@@ -165,6 +165,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0946", include_str!("E0946.md")),
     ("E0947", include_str!("E0947.md")),
     ("E0948", include_str!("E0948.md")),
+    ("E0949", include_str!("E0949.md")),
     ("E0950", include_str!("E0950.md")),
     ("E0951", include_str!("E0951.md")),
     ("E0952", include_str!("E0952.md")),
@@ -210,6 +211,7 @@ const PAGES: &[(&str, &str)] = &[
     ("W0830", include_str!("W0830.md")),
     ("W0907", include_str!("W0907.md")),
     ("W0908", include_str!("W0908.md")),
+    ("W0949", include_str!("W0949.md")),
     ("W0909", include_str!("W0909.md")),
     ("W0930", include_str!("W0930.md")),
     ("W0931", include_str!("W0931.md")),
@@ -230,7 +232,7 @@ pub const WITHOUT_EXAMPLE: &[&str] = &[
     "E0954", "E0955", "E0956", "E0957", "E0958", "E0959", "E0960", "E0961", "E0962", "E0963", "E0964", "E0965",
     "E0966", "E0967", "W0907", "W0908", "E0980", "E0981", "E0982", "E0983", "E0984", "E0985", "E0986", "E0987",
     "E0988", "W0980", "W0981", "E0942", "E0943", "E0944", "E0945", "E0946", "E0947", "E0948", "W0948", "E0931",
-    "E0932", "E0933", "E0934", "W0930", "W0931", "W0932", "E0975",
+    "E0932", "E0933", "E0934", "W0930", "W0931", "W0932", "E0975", "E0949", "W0949",
 ];
 
 /// The page of a code, if there is such a code. Case does not matter.

@@ -18,6 +18,7 @@ static DEFAULTS: Options = Options {
     nodes: 0,
     bounds: Vec::new(),
     links: 0,
+    finer_noises: 0,
 };
 
 /// One period, unrolled: rules stand for the actions they fix, draws for their outcomes.

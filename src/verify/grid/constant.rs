@@ -8,7 +8,7 @@ use crate::num::{optimise, statistics};
 use crate::solve::bellman::{At, Bellman};
 use crate::solve::problem::{ActionKind, Lanes};
 use crate::solve::solution::Solution;
-use crate::verify::simulate::{ConstantPolicy, Policy, SolvedPolicy, World, bounds, lifetimes};
+use crate::verify::simulate::{ConstantPolicy, Policy, SolvedPolicy, World, bounds, lifetimes, lifetimes_expected};
 use serde::{Deserialize, Serialize};
 
 /// The comparison with the best constant policy.
@@ -215,9 +215,13 @@ fn best_constant(
         finite: if nc > 0 { vec![] } else { actions.clone() },
     };
     // Draws that the constant has not seen: on its own it would look better than it is.
-    let compare = |paths: usize, salt: u64| -> ConstantComparison {
+    let compare = |paths: usize, salt: u64, expected: bool| -> ConstantComparison {
         let fresh = options.seed.wrapping_add(salt);
-        let (theirs, ours) = (play(&constant, paths, fresh), play(policy, paths, fresh));
+        let one = |p: &dyn Policy| match expected {
+            true => lifetimes_expected(policy, p, (paths, periods), fresh, &options.starts),
+            false => play(p, paths, fresh),
+        };
+        let (theirs, ours) = (one(&constant), one(policy));
         let gaps: Vec<f64> = ours.iter().zip(&theirs).map(|(a, b)| a - b).collect();
         let spread = statistics::sd(&gaps);
         ConstantComparison {
@@ -234,15 +238,34 @@ fn best_constant(
             periods,
         }
     };
-    let first = compare(many, 0x9e37_79b9_7f4a_7c15);
+    let first = compare(many, 0x9e37_79b9_7f4a_7c15, false);
     // What is rare (a fire, a jackpot) may be missing in few lives, and then has no spread either: a constant that seems better must
     // be so on many more.
     let more = (MOST_PERIODS / periods.max(1)).clamp(many, 64 * many);
-    Some(if first.holds(options.thresholds.constant) || more == many {
+    let second = if first.holds(options.thresholds.constant) || more == many {
         first
     } else {
-        compare(more, 0x51ed_270b_9d0f_3c11)
-    })
+        compare(more, 0x51ed_270b_9d0f_3c11, false)
+    };
+    // And what many lives do not meet either is known by its chance alone.
+    Some(
+        if second.holds(options.thresholds.constant) || !rare(bellman, second.paths * periods) {
+            second
+        } else {
+            compare(many, 0x2545_f491_4f6c_dd1d, true)
+        },
+    )
+}
+
+/// How often an outcome must be met at least for simulation to know it.
+const OFTEN: f64 = 30.0;
+
+/// Whether something may happen that so many simulated periods hardly meet.
+fn rare(bellman: &Bellman, periods: usize) -> bool {
+    let spec = bellman.problem.spec();
+    let chances = bellman.noises.iter().map(|n| n.1);
+    let links = spec.chain.transition.iter().flatten().copied();
+    spec.chances_move || chances.chain(links).any(|p| p > 0.0 && p * (periods as f64) < OFTEN)
 }
 
 /// Most simulated periods of the second comparison with a constant.

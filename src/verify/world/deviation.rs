@@ -14,6 +14,8 @@ use crate::num::statistics;
 const PLACES: usize = 81;
 /// Draws of the scan, and of the looks at what it finds.
 const DRAWS: [usize; 3] = [16, 1024, 16_384];
+/// Deviations that are measured again at a time.
+const BATCH: usize = 24;
 /// Most combinations of finite choices that are all tried.
 const COMBINATIONS: usize = 256;
 
@@ -99,6 +101,50 @@ fn candidates(visit: &Visit, ranges: &[Range], key: Key, lane: u64, steps: usize
     out
 }
 
+/// A deviation that looks better.
+struct Found {
+    visit: usize,
+    /// What it gains, in the unit of its visit.
+    gain: f64,
+    deviation: Vec<f64>,
+}
+
+/// Measures the deviations that look better again with more draws, the largest gains first, until one that is too large is
+/// sure or none is left that could be.
+fn again(bench: &Bench, trials: &mut Trials, found: &mut [Found]) -> Result<(), Diagnostic> {
+    if trials.exact() {
+        return Ok(());
+    }
+    let visits = &bench.played.visits;
+    let limit = 10f64.powf(bench.options.limit);
+    for (k, draws) in DRAWS[1..].iter().enumerate() {
+        let last = k + 2 == DRAWS.len();
+        let mut order: Vec<usize> = (0..found.len()).filter(|k| found[*k].gain > 0.3 * limit).collect();
+        order.sort_by(|a, b| found[*b].gain.total_cmp(&found[*a].gain));
+        for part in order.chunks(BATCH) {
+            let mut jobs = Vec::new();
+            for &k in part {
+                let visit = found[k].visit;
+                for actions in [&visits[visit].actions, &found[k].deviation] {
+                    jobs.push(Job { visit, actions });
+                }
+            }
+            let worth = trials.worth(visits, &jobs, *draws)?;
+            let gains: Vec<f64> = worth.chunks(2).map(|w| w[1].q - w[0].q).collect();
+            let mut sure = false;
+            for (&k, gain) in part.iter().zip(gains) {
+                let gain = gain / bench.units[found[k].visit];
+                found[k].gain = if gain.is_nan() { f64::INFINITY } else { gain };
+                sure |= last && found[k].gain > limit;
+            }
+            if sure {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Scans and judges.
 ///
 /// # Errors
@@ -108,7 +154,6 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
         return Ok(());
     }
     let visits = &bench.played.visits;
-    let limit = 10f64.powf(bench.options.limit);
     let key = Key::new(bench.options.seed, 0xdef1);
     let stride = visits.len().div_ceil(PLACES).max(1);
     let places: Vec<usize> = (0..visits.len()).step_by(stride).collect();
@@ -140,89 +185,60 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
             .hint("please report this model: the solver ignored `when` or the bounds of a choice"),
         );
     }
-    // (visit, gain relative to its unit, deviation)
-    let mut found: Vec<(usize, f64, Vec<f64>)> = Vec::new();
+    // What is tried at all places, and what each was worth with few draws.
+    let close = places.len().div_ceil(CLOSE.0).max(1);
+    let mut tried: Vec<(usize, Vec<f64>)> = Vec::new();
     for (k, &i) in places.iter().enumerate() {
-        let steps = if k % places.len().div_ceil(CLOSE.0).max(1) == 0 {
-            CLOSE.1
-        } else {
-            0
-        };
-        let tried = candidates(&visits[i], &ranges[i], key, i as u64, steps);
-        let mut jobs = vec![Job {
-            visit: i,
-            actions: &visits[i].actions,
-        }];
-        jobs.extend(tried.iter().map(|a| Job { visit: i, actions: a }));
-        let worth = trials.worth(visits, &jobs, DRAWS[0])?;
-        let here = worth[0].q;
-        let mut order: Vec<usize> = (0..tried.len()).filter(|k| worth[k + 1].q.is_finite()).collect();
-        order.sort_by(|a, b| worth[b + 1].q.total_cmp(&worth[a + 1].q));
+        let steps = if k % close == 0 { CLOSE.1 } else { 0 };
+        tried.push((i, visits[i].actions.clone()));
+        let more = candidates(&visits[i], &ranges[i], key, i as u64, steps);
+        tried.extend(more.into_iter().map(|a| (i, a)));
+    }
+    let jobs: Vec<Job> = tried
+        .iter()
+        .map(|(visit, actions)| Job { visit: *visit, actions })
+        .collect();
+    let worth: Vec<f64> = trials.worth(visits, &jobs, DRAWS[0])?.iter().map(|w| w.q).collect();
+    let mut found: Vec<Found> = Vec::new();
+    let mut from = 0;
+    for &i in &places {
+        let end = from + tried[from..].iter().take_while(|(v, _)| *v == i).count();
+        let here = worth[from];
+        let mut order: Vec<usize> = (from + 1..end).filter(|k| worth[*k].is_finite()).collect();
+        order.sort_by(|a, b| worth[*b].total_cmp(&worth[*a]));
         for k in order.into_iter().take(3) {
-            let gain = worth[k + 1].q - here;
-            found.push((
-                i,
-                if here.is_finite() {
-                    gain / bench.units[i]
-                } else {
-                    f64::INFINITY
-                },
-                tried[k].clone(),
-            ));
-        }
-    }
-    // Where the few draws see a gain more draws decide; what looked large but was not looked at again does not count.
-    for draws in &DRAWS[1..] {
-        let mut order: Vec<usize> = (0..found.len()).collect();
-        order.sort_by(|a, b| found[*b].1.total_cmp(&found[*a].1));
-        order.retain(|k| found[*k].1 > 0.3 * limit);
-        let most = if *draws > 4096 { 12 } else { 60 };
-        let left: Vec<usize> = order.iter().skip(most).copied().collect();
-        order.truncate(most);
-        for k in left {
-            found[k].1 = 0.0;
-        }
-        let mut jobs = Vec::new();
-        for &k in &order {
-            let (i, _, a) = &found[k];
-            jobs.push(Job {
-                visit: *i,
-                actions: &visits[*i].actions,
+            let gain = (worth[k] - here) / bench.units[i];
+            found.push(Found {
+                visit: i,
+                gain: if here.is_finite() { gain } else { f64::INFINITY },
+                deviation: tried[k].1.clone(),
             });
-            jobs.push(Job { visit: *i, actions: a });
         }
-        let worth = trials.worth(visits, &jobs, *draws)?;
-        let gains: Vec<f64> = worth.chunks(2).map(|w| w[1].q - w[0].q).collect();
-        for (k, gain) in order.into_iter().zip(gains) {
-            found[k].1 = if gain.is_nan() {
-                f64::INFINITY
-            } else {
-                gain / bench.units[found[k].0]
-            };
-        }
+        from = end;
     }
+    again(bench, trials, &mut found)?;
     let mut largest = vec![0.0f64; visits.len()];
-    for (i, gain, _) in &found {
-        largest[*i] = largest[*i].max(*gain);
+    for f in &found {
+        largest[f.visit] = largest[f.visit].max(f.gain);
     }
     let gains: Vec<f64> = places.iter().map(|i| largest[*i]).collect();
     let top = gains.iter().copied().fold(0.0, f64::max);
     let fine = out.log(
-        "one-shot deviation gain, largest",
+        "economy: one-shot gain, largest",
         top,
         Some(bench.options.limit),
         format!(
-            "{} places visited in the economy, share of {}; mean 10^{:.1}",
+            "{} places visited, share of {}; mean 10^{:.1}",
             places.len(),
             bench.unit,
             statistics::mean(&gains).max(1e-16).log10()
         ),
     );
     if !fine {
-        let best = found.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        let best = found.iter().max_by(|a, b| a.gain.total_cmp(&b.gain));
         let words: Vec<String> = best
-            .map(|(_, _, a)| {
-                let named = bench.seat.choices.iter().zip(a);
+            .map(|f| {
+                let named = bench.seat.choices.iter().zip(&f.deviation);
                 named.map(|(c, x)| format!("{} = {x:.5}", c.name)).collect()
             })
             .unwrap_or_default();

@@ -55,7 +55,7 @@ pub fn prove(bench: &Bench, out: &mut WorldCertificate) -> Result<(), Diagnostic
         }
     }
     if !out.log(
-        "compiled economy against the interpreted one",
+        "compiled and interpreted economy",
         largest,
         Some(LARGEST.log10()),
         format!("rewards, laws and ends at {n} visited places"),

@@ -7,20 +7,28 @@
 //!
 //! * [`value`]: the solution's value, read at any state and shock.
 //! * [`trials`]: what a choice is worth at a place.
-//! * one file a proof: [`promise`] (value promised and obtained, Bellman residuals), [`deviation`] (one-shot deviations),
+//! * [`chances`]: the draws of one period; [`mesh`]: places between the nodes of the solution; [`improve`]: better choices at a place.
+//! * one file a proof: [`estimate`] (how far value and policy are from the best), [`slope`] (first-order conditions), [`tastes`]
+//!   (choice probabilities), [`promise`] (value promised and obtained, Bellman residuals), [`deviation`] (one-shot deviations),
 //!   [`stay`] (domains, grid, requirements), [`clearing`], [`interpreter`] (the compiled economy against the plain one).
 //!
 //! The sum of Bellman residuals along a path, discounted, is exactly the difference between the value that the policy
 //! obtains and the value that the solution promises (Kakade and Langford 2002, lemma 6.1, with the solution's value in the place of
 //! the optimal one), so small residuals at visited states are no proxy: they are the error, with hardly any noise of sampling.
 
+pub mod chances;
 pub mod clearing;
 pub mod deviation;
+pub mod estimate;
+pub mod improve;
 pub mod interpreter;
+pub mod mesh;
 pub mod play;
 pub mod promise;
 pub mod seat;
+pub mod slope;
 pub mod stay;
+pub mod tastes;
 pub mod trials;
 pub mod value;
 
@@ -45,6 +53,10 @@ pub struct Options {
     pub draws: usize,
     /// log10 of the largest error that passes, in units of a period's consumption (of the reward's own size without one).
     pub limit: f64,
+    /// log10 of the largest estimated error of the value that passes, in the same unit.
+    pub value: f64,
+    /// log10 of the largest estimated error of a choice that passes, as a share of its size.
+    pub policy: f64,
     /// Largest share of simulated time outside domains or grid.
     pub edges: f64,
 }
@@ -57,6 +69,8 @@ impl Default for Options {
             points: 120,
             draws: 128,
             limit: -3.0,
+            value: -3.0,
+            policy: -3.0,
             edges: 1e-3,
         }
     }
@@ -97,6 +111,21 @@ pub struct WorldCertificate {
     pub proofs: Vec<Proof>,
     /// What fails (errors), and what should be known (warnings).
     pub reasons: Vec<Diagnostic>,
+    /// How far the value and each choice are from the best ones, as estimated.
+    #[serde(default)]
+    pub errors: Vec<Estimate>,
+}
+
+/// The largest error of the value or of a choice where lives go, as the judge estimates it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// `value`, or the name of the choice.
+    pub name: String,
+    /// In units of lifetime value, of the choice, or for finite choices what the wrong ones cost in lifetime value.
+    pub error: f64,
+    /// For the value: a period's share of consumption (of the reward's size without one); for a number its share of the choice's size; for
+    /// finite choices the cost as a share of a period's consumption.
+    pub relative: f64,
 }
 
 impl WorldCertificate {
@@ -138,6 +167,8 @@ impl WorldCertificate {
 pub struct Bench<'a> {
     /// The model.
     pub model: &'a Model,
+    /// What is judged.
+    pub solution: &'a Solution,
     /// The decision maker.
     pub seat: &'a Seat,
     /// The solution's value.
@@ -146,7 +177,7 @@ pub struct Bench<'a> {
     pub played: &'a play::Played,
     /// Settings.
     pub options: &'a Options,
-    /// For each visit the size of one unit of error.
+    /// For each visit, then for each extreme one, the size of one unit of error.
     pub units: Vec<f64>,
     /// `consumption` or `reward`.
     pub unit: &'static str,
@@ -172,10 +203,11 @@ pub fn judge(
         return Err(Diagnostic::error("E0905", "the grid of the solution does not ascend"));
     };
     let played = play::play(model, solution, &seat, &value, options)?;
-    let mut trials = Trials::new(model, &seat, &value, 4096, options.seed)?;
-    let (units, unit) = units(&mut trials, &seat, &value, &played)?;
+    let trials = || Trials::new(model, &seat, &value, LANES, options.seed);
+    let (units, unit) = units(&mut trials()?, &seat, &value, &played)?;
     let bench = Bench {
         model,
+        solution,
         seat: &seat,
         value: &value,
         played: &played,
@@ -184,12 +216,35 @@ pub fn judge(
         unit,
     };
     stay::prove(&bench, &mut out);
-    promise::prove(&bench, &mut trials, &mut out)?;
-    deviation::prove(&bench, &mut trials, &mut out)?;
-    clearing::prove(&bench, &mut out)?;
-    interpreter::prove(&bench, &mut out)?;
+    // The proofs do not know of one another: they run side by side and are put down in order.
+    let (mut left, mut right) = (WorldCertificate::default(), WorldCertificate::default());
+    let (a, b) = rayon::join(
+        || -> Result<(), Diagnostic> {
+            let mut trials = trials()?;
+            promise::prove(&bench, &mut trials, &mut left)?;
+            deviation::prove(&bench, &mut trials, &mut left)?;
+            tastes::prove(&bench, &mut trials, &mut left)
+        },
+        || -> Result<(), Diagnostic> {
+            let mut trials = trials()?;
+            slope::prove(&bench, &mut trials, &mut right)?;
+            estimate::prove(&bench, &mut trials, &mut right)?;
+            clearing::prove(&bench, &mut right)?;
+            interpreter::prove(&bench, &mut right)
+        },
+    );
+    a?;
+    b?;
+    for part in [left, right] {
+        out.proofs.extend(part.proofs);
+        out.reasons.extend(part.reasons);
+        out.errors.extend(part.errors);
+    }
     Ok(out)
 }
+
+/// Worlds in which trials run side by side.
+const LANES: usize = 1024;
 
 /// What one unit of error is at each visit: the worth `u'(c) c` of a period's consumption where the model names consumption
 /// and an action moves it; else how much rewards differ between visited states and between choices (a constant added to the reward moves
@@ -200,7 +255,7 @@ fn units(
     value: &Value,
     played: &play::Played,
 ) -> Result<(Vec<f64>, &'static str), Diagnostic> {
-    let visits = &played.visits;
+    let visits: &Vec<Visit> = &played.visits.iter().chain(&played.extremes).cloned().collect();
     let draws = 16;
     let ranges = trials.ranges(visits)?;
     let mut best: Vec<Option<(f64, f64)>> = vec![None; visits.len()];
@@ -220,10 +275,13 @@ fn units(
             match &ranges[i][c] {
                 trials::Range::Between(lo, hi) => {
                     let step = 1e-4 * width(*lo, *hi, v.actions[c]);
-                    let up = v.actions[c] + step <= *hi;
-                    let mut a = v.actions.clone();
-                    a[c] += if up { step } else { -step };
-                    moved.push((i, a));
+                    for by in [step, -step] {
+                        let mut a = v.actions.clone();
+                        a[c] += by;
+                        if a[c] >= *lo && a[c] <= *hi {
+                            moved.push((i, a));
+                        }
+                    }
                     // The middle of the range, for the size of what is at stake.
                     let mut a = v.actions.clone();
                     a[c] = if lo.is_finite() && hi.is_finite() {
@@ -248,6 +306,10 @@ fn units(
             .collect();
         let there = trials.worth(visits, &jobs, draws)?;
         for ((i, a), t) in moved.iter().zip(&there) {
+            // What a requirement forbids has no reward.
+            if !t.q.is_finite() || !here[*i].q.is_finite() {
+                continue;
+            }
             let (dr, dc) = (t.reward - here[*i].reward, t.consumption - here[*i].consumption);
             let near = matches!(ranges[*i][c], trials::Range::Between(lo, hi)
                 if (a[c] - visits[*i].actions[c]).abs() <= 2e-4 * width(lo, hi, visits[*i].actions[c]));

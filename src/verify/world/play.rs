@@ -29,6 +29,10 @@ pub struct Played {
     pub outside: (u64, u64),
     /// Lowest and highest value of each state that was met.
     pub ranges: Vec<(f64, f64)>,
+    /// The same of each shock, as stored.
+    pub shock_ranges: Vec<(f64, f64)>,
+    /// Where each state and each continuous shock was lowest and highest.
+    pub extremes: Vec<Visit>,
     /// What the worlds counted.
     pub counts: Counts,
 }
@@ -97,6 +101,9 @@ pub fn play(
     let mut second: Vec<Visit> = Vec::new();
     let mut outside = (0u64, 0u64);
     let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); seat.states.len()];
+    let mut shock_ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); seat.shocks.len()];
+    let dimensions = seat.states.len() + seat.shocks.len();
+    let mut extremes: Vec<[Option<Visit>; 2]> = vec![[None, None]; dimensions];
     let mut promised: Vec<f64> = Vec::new();
     // First lives: discounted rewards so far, and whether they go on.
     let (mut earned, mut alive) = (vec![0.0; lives], vec![true; lives]);
@@ -110,17 +117,14 @@ pub fn play(
             }
             outside.0 += u64::from(value.outside(&states));
             outside.1 += 1;
-            for (r, x) in ranges.iter_mut().zip(&states) {
-                *r = (r.0.min(*x), r.1.max(*x));
-            }
-            while next < wanted.len() && (wanted[next].0, wanted[next].1) == (t, w) {
+            let visit = |worlds: &Worlds| -> Visit {
                 let place = worlds.snapshot(w);
                 let actions = seat
                     .choices
                     .iter()
                     .map(|c| place.inputs[model.actions[c.action].input.0 as usize][c.element])
                     .collect();
-                let visit = Visit {
+                Visit {
                     states: states.clone(),
                     shocks: shocks.clone(),
                     actions,
@@ -130,7 +134,24 @@ pub fn play(
                         1.0
                     },
                     place,
-                };
+                }
+            };
+            let met = ranges
+                .iter_mut()
+                .chain(&mut shock_ranges)
+                .zip(states.iter().chain(&shocks));
+            for ((r, x), kept) in met.zip(&mut extremes) {
+                if *x < r.0 {
+                    r.0 = *x;
+                    kept[0] = Some(visit(&worlds));
+                }
+                if *x > r.1 {
+                    r.1 = *x;
+                    kept[1] = Some(visit(&worlds));
+                }
+            }
+            while next < wanted.len() && (wanted[next].0, wanted[next].1) == (t, w) {
+                let visit = visit(&worlds);
                 if wanted[next].2 {
                     first.push(visit);
                 } else {
@@ -190,6 +211,8 @@ pub fn play(
         periods,
         outside,
         ranges,
+        shock_ranges,
+        extremes: extremes.into_iter().flatten().flatten().collect(),
         counts: worlds.counts.clone(),
     })
 }

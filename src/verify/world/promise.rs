@@ -5,50 +5,52 @@
 //! more, so that what is printed is the solution's error and not the integration's.
 
 use super::trials::{Job, Trials, Visit};
-use super::{Bench, WorldCertificate, value_at};
+use super::{Bench, WorldCertificate, tastes, value_at};
 use crate::check::model::{Family, Process};
 use crate::diag::Diagnostic;
 use crate::num::statistics;
 
-/// Draws of the first, second and third look.
+/// Draws of the second and the third look.
 const LOOKS: [usize; 2] = [2048, 16_384];
 
-/// Residuals `E[r + d V(x')] - V(x)` at visits, and which of them were measured with as many draws as their size asks for.
+/// Places that are looked at again at a time.
+const BATCH: usize = 32;
+/// Share of places whose residual may be too large: beyond it the quantile is.
+const SHARE: f64 = 0.01;
+
+/// Residuals `E[r + d V(x')] - V(x)` at visits, each measured with as many draws as its size asks for: until so many
+/// are too large that the rest cannot matter.
 ///
 /// # Errors
 /// Those of the economy's programs.
-pub fn residuals(bench: &Bench, trials: &mut Trials) -> Result<(Vec<f64>, Vec<bool>), Diagnostic> {
+pub fn residuals(bench: &Bench, trials: &mut Trials) -> Result<Vec<f64>, Diagnostic> {
     let visits = &bench.played.visits;
     let limit = 10f64.powf(bench.options.limit);
-    let mut out = vec![0.0; visits.len()];
-    // Whether a residual was measured as often as its size asks for.
-    let mut settled = vec![true; visits.len()];
-    let mut looked: Vec<usize> = (0..visits.len()).collect();
-    let mut draws = bench.options.draws;
-    for more in LOOKS.into_iter().map(Some).chain([None]) {
-        for (i, x) in looked.iter().zip(look(bench, trials, visits, &looked, draws)?) {
-            out[*i] = x;
-        }
-        let Some(more) = more else { break };
-        let suspicious = |i: &usize| !(out[*i].abs() <= 0.5 * limit * bench.units[*i]);
-        looked.retain(suspicious);
-        // A solution that is wrong everywhere need not be measured everywhere to the last digit: the largest are.
-        looked.sort_by(|a, b| {
-            (out[*b] / bench.units[*b])
-                .abs()
-                .total_cmp(&(out[*a] / bench.units[*a]).abs())
-        });
-        let most = if more > 4096 { 12 } else { 64 };
-        for i in looked.iter().skip(most) {
-            settled[*i] = false;
-        }
-        looked.truncate(most);
-        if looked.is_empty() {
-            break;
-        }
-        draws = more;
+    let size = |out: &[f64], i: usize| {
+        let x = (out[i] / bench.units[i]).abs();
+        if x.is_nan() { f64::INFINITY } else { x }
+    };
+    let all: Vec<usize> = (0..visits.len()).collect();
+    let mut out = look(bench, trials, visits, &all, bench.options.draws)?;
+    if trials.exact() {
+        return Ok(out);
     }
-    Ok((out, settled))
+    let decided = |failed: usize| failed as f64 > SHARE * visits.len() as f64 + 1.0;
+    for draws in LOOKS {
+        let mut looked: Vec<usize> = all.iter().copied().filter(|i| size(&out, *i) > 0.5 * limit).collect();
+        looked.sort_by(|a, b| size(&out, *b).total_cmp(&size(&out, *a)));
+        let mut failed = 0;
+        for part in looked.chunks(BATCH) {
+            if decided(failed) {
+                break;
+            }
+            for (i, x) in part.iter().zip(look(bench, trials, visits, part, draws)?) {
+                out[*i] = x;
+                failed += usize::from(size(&out, *i) > limit);
+            }
+        }
+    }
+    Ok(out)
 }
 
 fn look(
@@ -58,13 +60,9 @@ fn look(
     at: &[usize],
     draws: usize,
 ) -> Result<Vec<f64>, Diagnostic> {
-    let seat = bench.seat;
-    let taste: Option<(usize, f64)> = seat
-        .choices
-        .iter()
-        .enumerate()
-        .find_map(|(c, x)| x.taste.map(|t| (c, t)));
-    let Some((c, scale)) = taste else {
+    let worth: Vec<f64> = if tastes::scale(bench.seat).is_some() {
+        tastes::worth(bench, trials, visits, at, draws)?
+    } else {
         let jobs: Vec<Job> = at
             .iter()
             .map(|&visit| Job {
@@ -72,43 +70,10 @@ fn look(
                 actions: &visits[visit].actions,
             })
             .collect();
-        let worth = trials.worth(visits, &jobs, draws)?;
-        return Ok(at
-            .iter()
-            .zip(worth)
-            .map(|(&i, w)| w.q - value_at(bench.value, &visits[i]))
-            .collect());
+        trials.worth(visits, &jobs, draws)?.iter().map(|w| w.q).collect()
     };
-    // With taste shocks every choice is made: the value is the expected largest of all.
-    let mut tried: Vec<(usize, Vec<f64>)> = Vec::new();
-    for &i in at {
-        for x in &seat.choices[c].values {
-            let mut a = visits[i].actions.clone();
-            a[c] = *x;
-            tried.push((i, a));
-        }
-    }
-    let allowed = trials.ranges(visits)?;
-    let jobs: Vec<Job> = tried
-        .iter()
-        .map(|(visit, actions)| Job { visit: *visit, actions })
-        .collect();
-    let worth = trials.worth(visits, &jobs, draws)?;
-    let per = seat.choices[c].values.len();
-    Ok(at
-        .iter()
-        .enumerate()
-        .map(|(k, &i)| {
-            let open = |x: f64| matches!(&allowed[i][c], super::trials::Range::Values(v) if v.contains(&x));
-            let q: Vec<f64> = (0..per)
-                .filter(|j| open(seat.choices[c].values[*j]))
-                .map(|j| worth[k * per + j].q)
-                .collect();
-            let top = q.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let sum: f64 = q.iter().map(|q| ((q - top) / scale).exp()).sum();
-            top + scale * (sum.ln() + 0.577_215_664_901_532_9) - value_at(bench.value, &visits[i])
-        })
-        .collect())
+    let values = at.iter().map(|&i| value_at(bench.value, &visits[i]));
+    Ok(worth.iter().zip(values).map(|(w, v)| w - v).collect())
 }
 
 /// Measures and judges.
@@ -118,7 +83,7 @@ fn look(
 pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
     let (played, visits) = (bench.played, &bench.played.visits);
     // Two choices, one of them with taste shocks: the best of the other for each is not known here.
-    if bench.seat.choices.len() > 1 && bench.seat.choices.iter().any(|c| c.taste.is_some()) {
+    if tastes::among_several(bench.seat) {
         out.share(
             "value obtained less promised",
             0.0,
@@ -128,7 +93,7 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
         return Ok(());
     }
     let limit = bench.options.limit;
-    let (raw, settled) = residuals(bench, trials)?;
+    let raw = residuals(bench, trials)?;
     let relative: Vec<f64> = raw.iter().zip(&bench.units).map(|(r, u)| r / u).collect();
     let first = &visits[..played.by_weight];
     let weights: f64 = first.iter().map(|v| v.weight).sum();
@@ -182,17 +147,17 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
             .hint(cause(bench)),
         );
     }
-    let known = relative.iter().zip(&settled).filter(|(_, s)| **s);
-    let mut sizes: Vec<f64> = known
-        .map(|(r, _)| if r.is_nan() { f64::INFINITY } else { r.abs() })
+    let mut sizes: Vec<f64> = relative
+        .iter()
+        .map(|r| if r.is_nan() { f64::INFINITY } else { r.abs() })
         .collect();
     sizes.sort_by(f64::total_cmp);
     let q99 = statistics::quantile_sorted(&sizes, 0.99);
     let fine = out.log(
-        "Bellman residual, 99 % quantile",
+        "economy: Bellman residual, 99 %",
         q99,
         Some(limit),
-        format!("{} places visited in the economy, share of {}", sizes.len(), bench.unit),
+        format!("{} places visited, share of {}", sizes.len(), bench.unit),
     );
     if !fine {
         out.reasons.push(
@@ -219,9 +184,12 @@ pub fn worst(bench: &Bench, sizes: &[f64]) -> String {
             top = i;
         }
     }
-    let Some(v) = bench.played.visits.get(top) else {
-        return String::new();
-    };
+    let visit = bench.played.visits.get(top);
+    visit.map_or(String::new(), |v| format!("largest at {}", where_is(bench, v)))
+}
+
+/// A visit in words: states, shocks and choices.
+pub fn where_is(bench: &Bench, v: &Visit) -> String {
     let model = bench.model;
     let mut words: Vec<String> = Vec::new();
     for (slot, x) in bench.seat.states.iter().zip(&v.states) {
@@ -238,11 +206,11 @@ pub fn worst(bench: &Bench, sizes: &[f64]) -> String {
     for (c, x) in bench.seat.choices.iter().zip(&v.actions) {
         words.push(format!("{} = {x:.5}", c.name));
     }
-    format!("largest at {}", words.join(", "))
+    words.join(", ")
 }
 
 /// What to change: whatever is continuous and discretised, by its name.
-fn cause(bench: &Bench) -> String {
+pub fn cause(bench: &Bench) -> String {
     let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_string();
     let model = bench.model;
     let mut ways = Vec::new();

@@ -57,7 +57,7 @@ fn right_solutions_pass_and_finite_ones_exactly() {
     let model = compiled(MACHINE);
     let judged = judge(&model, &solved(&model), &[], &Options::default()).unwrap_or_default();
     // Nothing is sampled where every draw is finite.
-    assert!(value(&judged, "Bellman residual, 99 % quantile") < -9.0, "{judged:?}");
+    assert!(value(&judged, "economy: Bellman residual, 99 %") < -9.0, "{judged:?}");
     assert!(value(&judged, "value obtained less promised") < -9.0, "{judged:?}");
 }
 
@@ -118,7 +118,7 @@ fn the_unit_is_not_moved_by_a_constant_in_the_reward() {
         let mut solution = solved(&model);
         solution.policy[0].iter_mut().for_each(|d| *d = 0.0);
         let judged = judge(&model, &solution, &[], &Options::default()).unwrap_or_default();
-        value(&judged, "one-shot deviation gain, largest")
+        value(&judged, "economy: one-shot gain, largest")
     };
     let plain = wrong(MACHINE);
     let shifted = wrong(&MACHINE.replace("-3 else -x", "1e6 - 3 else 1e6 - x"));

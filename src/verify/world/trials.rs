@@ -1,16 +1,18 @@
 //! Action values in the economy itself: many draws of one period from a place, what it pays, and the value where it leads.
 
+use super::chances::{Chances, FEWEST_NODES, Leaf, MOST_OUTCOMES, present, trapezoid};
+use super::mesh::Correction;
 use super::seat::Seat;
 use super::value::Value;
 use crate::check::Model;
-use crate::check::model::{DrawWhen, Family, Otherwise, Process, Then};
+use crate::check::model::{Family, Otherwise, Then};
 use crate::diag::Diagnostic;
 use crate::env::engine::Engine;
-use crate::env::worlds::trial::{Drawn, Place};
+use crate::env::worlds::trial::{Drawn, Place, Tried};
 use crate::env::worlds::{Bounds, Worlds};
-use crate::graph::{NodeId, Op};
-use crate::num::normal;
+use crate::graph::NodeId;
 use crate::num::random::Key;
+use rayon::prelude::*;
 
 /// Slack below which a hard requirement counts as violated.
 const FEASIBLE: f64 = -1e-9;
@@ -28,211 +30,6 @@ pub struct Visit {
     pub actions: Vec<f64>,
     /// Weight of the date in lifetime value.
     pub weight: f64,
-}
-
-/// A combination of outcomes of finite draws.
-#[derive(Clone, Debug)]
-struct Leaf {
-    job: usize,
-    weight: f64,
-    /// The uniform draw that gives each outcome.
-    draws: Vec<(Drawn, f64)>,
-    /// Next states of chains.
-    next: Vec<(Drawn, usize)>,
-    /// What unseen shocks are now: (shock, element, stored value).
-    now: Vec<(usize, usize, f64)>,
-}
-
-impl Leaf {
-    /// One leaf for each outcome of a draw: outcome `i` has the uniform numbers of an interval of length `row[i]`.
-    fn split(self, drawn: Drawn, row: &[f64], into: &mut Vec<Leaf>) {
-        let total: f64 = row.iter().sum();
-        // Rows that are no probabilities are left to the draws as the economy makes them.
-        if !(total > 0.0) || row.iter().any(|p| !(*p >= 0.0)) {
-            into.push(self);
-            return;
-        }
-        // A published matrix that is kept as it is (`unchecked`) may miss one by the digits it was printed with.
-        let scale = if (total - 1.0).abs() < 0.01 { 1.0 } else { total };
-        let mut below = 0.0;
-        for (i, p) in row.iter().enumerate() {
-            if *p > 0.0 {
-                let mut leaf = self.clone();
-                leaf.weight *= p / scale;
-                leaf.draws
-                    .push((drawn, ((below + 0.5 * p) / total).clamp(1e-15, 1.0 - 1e-15)));
-                leaf.next.push((drawn, i));
-                into.push(leaf);
-            }
-            below += p;
-        }
-    }
-}
-
-/// The law of a shock without memory at any date: what is stored of it, with probabilities.
-fn present(model: &Model, shock: usize) -> Vec<(f64, f64)> {
-    match &model.shocks[shock].process {
-        Process::Chain { matrices, .. } => matrices
-            .first()
-            .and_then(|m| m.first())
-            .map(|row| row.iter().enumerate().map(|(i, p)| (i as f64, *p)).collect())
-            .unwrap_or_default(),
-        Process::Iid(d) => trapezoid(60, 0.5)
-            .into_iter()
-            .map(|(u, p)| (d.quantile(u), p))
-            .collect(),
-        Process::Ar1 { sigma, mean, .. } => trapezoid(60, 0.5)
-            .into_iter()
-            .map(|(u, p)| (mean + sigma * normal::quantile(u), p))
-            .collect(),
-        Process::RandomWalk { .. } | Process::Var1 { .. } => vec![(0.0, 1.0)],
-    }
-}
-
-/// Which draws matter, and which of them take finitely many values.
-#[derive(Clone, Debug, Default)]
-struct Chances {
-    /// Chains and finite iid shocks, element by element, conditioning ones first.
-    chains: Vec<(usize, usize)>,
-    /// For each shock the probabilities of a finite iid law.
-    iid: Vec<Option<Vec<f64>>>,
-    /// Finite noises, element by element, in the order of the model.
-    noises: Vec<(usize, usize)>,
-    /// Everything else that is drawn, element by element.
-    continuous: Vec<Drawn>,
-}
-
-/// Most outcomes of one finite draw, and of all together.
-const MOST_OUTCOMES: usize = 256;
-
-impl Chances {
-    fn of(model: &Model, seat: &Seat, outputs: &[NodeId]) -> Chances {
-        // Inputs that rewards, laws of motion and ends read.
-        let mut seen = vec![false; model.graph.nodes.len()];
-        let mut inputs = vec![false; model.graph.inputs.len()];
-        let mut todo = outputs.to_vec();
-        let mut visit = |todo: &mut Vec<NodeId>| {
-            while let Some(n) = todo.pop() {
-                if std::mem::replace(&mut seen[n.0 as usize], true) {
-                    continue;
-                }
-                let op = &model.graph.nodes[n.0 as usize].op;
-                if let Op::Input(i) = op {
-                    inputs[i.0 as usize] = true;
-                }
-                todo.extend(crate::graph::shape::operands(op));
-                if let Op::Root { root, .. } = op {
-                    todo.extend(model.graph.roots[*root].residuals.iter().copied());
-                }
-            }
-        };
-        visit(&mut todo);
-        let mut out = Chances {
-            iid: vec![None; model.shocks.len()],
-            ..Chances::default()
-        };
-        let mut product = 1usize;
-        let mut room = |n: usize| {
-            product = product.saturating_mul(n.max(1));
-            product <= MOST_OUTCOMES
-        };
-        for s in model.drawing_order() {
-            let shock = &model.shocks[s];
-            let elements = model.graph.elements(&shock.shape);
-            let matters = |e: usize| {
-                seat.shocks.iter().any(|x| x.shock == s && x.element == e)
-                    || inputs[shock.next.0 as usize] && elements == 1
-            };
-            let finite = match &shock.process {
-                Process::Chain { values, .. } => Some(values.len()),
-                Process::Iid(d) => {
-                    let row = match d.family {
-                        Family::Bernoulli => Some(vec![d.args[0], 1.0 - d.args[0]]),
-                        Family::UniformInt => {
-                            let n = (d.args[1] - d.args[0] + 1.0).clamp(1.0, MOST_OUTCOMES as f64) as usize;
-                            Some(vec![1.0 / n as f64; n])
-                        }
-                        Family::Discrete => Some(d.table.iter().map(|(_, p)| *p).collect()),
-                        Family::Normal | Family::Lognormal | Family::Uniform | Family::Exponential | Family::Gumbel => {
-                            None
-                        }
-                    };
-                    out.iid[s] = row.clone();
-                    row.map(|r| r.len())
-                }
-                Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Var1 { .. } => None,
-            };
-            for e in (0..elements).filter(|e| matters(*e)) {
-                match finite {
-                    Some(n) if room(n) => out.chains.push((s, e)),
-                    _ => out.continuous.push(Drawn::Shock(s, e)),
-                }
-            }
-        }
-        for (k, noise) in model.noises.iter().enumerate() {
-            let draw = &model.draws[noise.draw];
-            if !inputs[draw.input.0 as usize] || !matches!(draw.when, DrawWhen::After(_)) {
-                continue;
-            }
-            let elements = if seat.single {
-                1
-            } else {
-                model.graph.elements(&draw.shape)
-            };
-            let finite = match noise.family {
-                Family::Bernoulli => Some(2),
-                Family::Discrete => Some(noise.outcomes.len()),
-                Family::UniformInt => {
-                    let end = |i: usize| model.graph.nodes[noise.args[i].0 as usize].domain;
-                    let n = end(1).hi - end(0).lo + 1.0;
-                    (n <= 64.0).then_some(n.max(1.0) as usize)
-                }
-                Family::Normal | Family::Lognormal | Family::Uniform | Family::Exponential | Family::Gumbel => None,
-            };
-            // One draw may serve several noises: their intervals would have to be cut together.
-            let shared = model.noises.iter().filter(|n| n.draw == noise.draw).count() > 1
-                || model.graph.elements(&model.graph.nodes[noise.node.0 as usize].shape)
-                    != model.graph.elements(&draw.shape);
-            for e in 0..elements {
-                match finite {
-                    Some(n) if !shared && room(n) => out.noises.push((k, e)),
-                    _ => out.continuous.push(Drawn::Noise(noise.draw, e)),
-                }
-            }
-        }
-        out.continuous.sort_unstable();
-        out.continuous.dedup();
-        out
-    }
-
-    /// Nodes along each continuous draw that make up about `draws` in all; `None` where there are too many draws for a grid.
-    fn grid(&self, draws: usize) -> Option<usize> {
-        let d = self.continuous.len();
-        if d == 0 || d > 2 {
-            return None;
-        }
-        let nodes = (draws as f64).powf(1.0 / d as f64).floor() as usize;
-        (nodes >= FEWEST_NODES).then_some(nodes)
-    }
-}
-
-/// Fewest nodes along one draw.
-const FEWEST_NODES: usize = 11;
-/// Where the normal law is cut off.
-const CUT: f64 = 6.5;
-
-/// Uniform draws with weights: the trapezoidal rule in `z = normal quantile of u`, which for smooth functions is exact to many digits
-/// with few nodes (Trefethen and Weideman 2014, "The exponentially convergent trapezoidal rule"), reaches far into the tails and,
-/// where there are kinks, errs with the square of its step. `shift` in (0, 1) moves the nodes.
-fn trapezoid(nodes: usize, shift: f64) -> Vec<(f64, f64)> {
-    let h = 2.0 * CUT / nodes as f64;
-    let z = |i: usize| -CUT + (i as f64 + shift) * h;
-    let mut out: Vec<(f64, f64)> = (0..nodes)
-        .map(|i| (normal::cdf(z(i)).clamp(1e-15, 1.0 - 1e-15), (-0.5 * z(i) * z(i)).exp()))
-        .collect();
-    let total: f64 = out.iter().map(|x| x.1).sum();
-    out.iter_mut().for_each(|x| x.1 /= total);
-    out
 }
 
 /// What a choice is worth at a place.
@@ -258,8 +55,74 @@ pub struct Job<'a> {
     pub actions: &'a [f64],
 }
 
+/// Where the draws of many jobs lead: one entry a draw after which the decision maker goes on.
+#[derive(Clone, Debug, Default)]
+pub struct Landings {
+    /// Its job, ascending.
+    pub jobs: Vec<u32>,
+    /// Its probability times the discount factor.
+    pub chances: Vec<f64>,
+    /// The date.
+    pub periods: Vec<u32>,
+    /// States, then stored shocks, one entry after the other.
+    pub places: Vec<f64>,
+}
+
+/// What one world met in a tried period.
+#[derive(Clone, Copy, Debug, Default)]
+struct Met {
+    /// Reward and discounted value of what follows.
+    q: f64,
+    reward: f64,
+    consumption: f64,
+    /// Zero if nothing follows.
+    discount: f64,
+    period: usize,
+    outside: bool,
+}
+
+/// Nodes of the continuous draws behind every branch of the finite ones.
+struct Inner {
+    points: usize,
+    /// Nodes along one draw; 0 where the lattice stands for them.
+    nodes: usize,
+    /// `[visit][draw][node]`: uniform number and weight.
+    rules: Vec<Vec<Vec<(f64, f64)>>>,
+}
+
+impl Inner {
+    /// Points of the lattice.
+    fn points(points: usize) -> Inner {
+        Inner {
+            points,
+            nodes: 0,
+            rules: Vec::new(),
+        }
+    }
+
+    fn node(&self, visit: usize, point: usize, d: usize) -> (f64, f64) {
+        self.rules[visit][d][point / self.nodes.pow(d as u32) % self.nodes]
+    }
+
+    fn weight(&self, visit: usize, point: usize) -> f64 {
+        if self.nodes == 0 {
+            return 1.0 / self.points as f64;
+        }
+        (0..self.rules[visit].len())
+            .map(|d| self.node(visit, point, d).1)
+            .product()
+    }
+}
+
+/// Most branches of finite outcomes that are kept at a time.
+const LEAVES: usize = 100_000;
+/// Worlds that one thread reads.
+const PART: usize = 256;
+
 /// Worlds for trials.
 pub struct Trials<'a> {
+    /// What is added to the solution's value wherever a draw leads.
+    pub correction: Option<Correction>,
     model: &'a Model,
     seat: &'a Seat,
     value: &'a Value,
@@ -317,6 +180,7 @@ impl<'a> Trials<'a> {
         };
         let chance = Chances::of(model, seat, &worlds.outcome_nodes());
         Ok(Trials {
+            correction: None,
             chance,
             model,
             seat,
@@ -330,65 +194,142 @@ impl<'a> Trials<'a> {
         })
     }
 
+    /// Whether every draw that matters takes finitely many values, so that expectations are exact.
+    pub fn exact(&self) -> bool {
+        self.chance.continuous.is_empty() && self.seat.unseen.is_empty()
+    }
+
+    /// So many draws, or the fewest that a grid over two continuous draws or a lattice over more needs.
+    pub fn fewest(&self, draws: usize) -> usize {
+        match self.chance.continuous.len() {
+            0 | 1 => draws,
+            2 => draws.max(FEWEST_NODES.pow(2)),
+            _ => draws.max(256),
+        }
+    }
+
+    /// Combinations of finite outcomes behind one choice.
+    fn branching(&self) -> usize {
+        let unseen = self.seat.unseen.iter().map(|s| present(self.model, *s).len().max(1));
+        self.chance.outcomes.max(1) * unseen.product::<usize>()
+    }
+
+    /// Trials of one choice with `draws` draws.
+    pub fn lanes_of(&self, draws: usize) -> usize {
+        let outcomes = self.branching();
+        let d = self.chance.continuous.len();
+        let share = draws
+            .div_ceil(outcomes)
+            .max(FEWEST_NODES.pow(d.min(2) as u32).min(draws));
+        outcomes
+            * if d == 0 {
+                1
+            } else {
+                self.chance.grid(share).map_or(share, |n| n.pow(d as u32))
+            }
+    }
+
     /// Worth of each choice with `draws` draws; jobs of one visit meet the same draws.
     ///
     /// # Errors
     /// Those of the economy's programs.
     pub fn worth(&mut self, visits: &[Visit], jobs: &[Job], draws: usize) -> Result<Vec<Worth>, Diagnostic> {
-        let draws = draws.max(1);
-        let mut leaves = self.branches(visits, jobs)?;
+        self.measure(visits, jobs, draws, None)
+    }
+
+    /// As [`Trials::worth`]; also puts down where every draw leads.
+    ///
+    /// # Errors
+    /// Those of the economy's programs.
+    pub fn measure(
+        &mut self,
+        visits: &[Visit],
+        jobs: &[Job],
+        draws: usize,
+        mut landings: Option<&mut Landings>,
+    ) -> Result<Vec<Worth>, Diagnostic> {
+        let most = (LEAVES / self.branching()).max(1);
+        let mut out = Vec::with_capacity(jobs.len());
+        for part in jobs.chunks(most) {
+            let first = out.len();
+            out.extend(self.measure_part(visits, part, first, draws.max(1), landings.as_deref_mut())?);
+        }
+        Ok(out)
+    }
+
+    /// As [`Trials::measure`], of jobs number `first` and on.
+    fn measure_part(
+        &mut self,
+        visits: &[Visit],
+        jobs: &[Job],
+        first: usize,
+        draws: usize,
+        mut landings: Option<&mut Landings>,
+    ) -> Result<Vec<Worth>, Diagnostic> {
+        let leaves = self.branches(visits, jobs)?;
         // Finite draws are taken exactly; a grid stands for one or two continuous ones, the lattice for more.
         let many = leaves.len().div_ceil(jobs.len().max(1)).max(1);
         let share = draws
             .div_ceil(many)
             .max(FEWEST_NODES.pow(self.chance.continuous.len().min(2) as u32).min(draws));
         let inner = if self.chance.continuous.is_empty() {
-            1
+            Inner::points(1)
         } else if let Some(nodes) = self.chance.grid(share) {
-            leaves = self.over_grid(leaves, jobs, nodes);
-            1
+            self.grids(jobs, nodes)
         } else {
-            share
+            Inner::points(share)
         };
         let mut sums = vec![[0.0f64; 6]; jobs.len()];
-        let all = leaves.len() * inner;
+        let all = leaves.len() * inner.points;
         let mut from = 0;
+        let width = self.seat.states.len() + self.seat.shocks.len();
+        let stride = width.max(1);
         while from < all {
             let many = self.lanes.min(all - from);
-            let lane = |w: usize| ((from + w.min(many - 1)) / inner, (from + w.min(many - 1)) % inner);
-            self.stand(visits, jobs, &leaves, inner, &lane, many);
+            let lane = |w: usize| {
+                let k = from + w.min(many - 1);
+                (k / inner.points, k % inner.points)
+            };
+            self.stand(visits, jobs, &leaves, &inner, &lane, many);
             let feasible = self.feasible()?;
             let tried = self.worlds.trial()?;
+            let mut met: Vec<Met> = vec![Met::default(); many];
+            let mut at = vec![0.0; many * stride];
+            for (w, m) in met.iter_mut().enumerate().filter(|(w, _)| feasible[*w]) {
+                *m = self.met(&tried, w, &mut at[w * stride..w * stride + width]);
+            }
+            // What follows is the costly part.
+            let (value, correction, ns) = (self.value, &self.correction, self.seat.states.len());
+            met.par_chunks_mut(PART)
+                .zip(at.par_chunks(PART * stride))
+                .for_each(|(met, at)| {
+                    for (k, m) in met.iter_mut().enumerate().filter(|(_, m)| m.discount != 0.0) {
+                        let (states, shocks) = at[k * stride..k * stride + width].split_at(ns);
+                        m.outside = value.outside(states);
+                        let more = correction.as_ref().map_or(0.0, |c| c.at(states, shocks, m.period));
+                        m.q += m.discount * (value.at(states, shocks, m.period) + more);
+                    }
+                });
             for w in 0..many {
-                let leaf = &leaves[lane(w).0];
+                let (leaf, point) = (&leaves[lane(w).0], lane(w).1);
                 let s = &mut sums[leaf.job];
-                let p = leaf.weight / inner as f64;
                 if !feasible[w] {
                     s[0] = f64::NEG_INFINITY;
                     continue;
                 }
-                let r = reward_of(self.model, self.seat, &tried.rewards, self.lanes, w);
-                let d = match self.discount {
-                    Some(k) => tried.watched[k][w],
-                    None if self.model.states.is_empty() && self.model.horizon.is_none() => 0.0,
-                    None => 1.0,
-                };
-                let (ended, paid) = self.end(&tried.ends, &tried.paid, w);
-                let later = if ended {
-                    paid
-                } else if d == 0.0 {
-                    0.0
-                } else {
-                    let (states, shocks, period) = self.standing(w);
-                    s[4] += p * f64::from(u8::from(self.value.outside(&states)));
-                    self.value.at(&states, &shocks, period)
-                };
-                let q = r + d * later;
-                s[0] += p * q;
-                s[1] += p * q * q;
-                s[2] += p * r;
-                s[3] += p * self.consumption.map_or(f64::NAN, |k| tried.watched[k][w]);
-                s[5] += p;
+                let m = &met[w];
+                let p = leaf.weight * inner.weight(jobs[leaf.job].visit, point);
+                s[0] += p * m.q;
+                s[1] += p * m.q * m.q;
+                s[2] += p * m.reward;
+                s[3] += p * m.consumption;
+                s[4] += p * f64::from(u8::from(m.outside));
+                if let (Some(l), false) = (&mut landings, m.discount == 0.0) {
+                    l.jobs.push((first + leaf.job) as u32);
+                    l.chances.push(p * m.discount);
+                    l.periods.push(m.period as u32);
+                    l.places.extend(&at[w * stride..w * stride + width]);
+                }
             }
             from += many;
         }
@@ -404,24 +345,43 @@ impl<'a> Trials<'a> {
             .collect())
     }
 
-    /// Every branch at every node of the grid over continuous draws; jobs of one visit meet the same nodes.
-    fn over_grid(&self, leaves: Vec<Leaf>, jobs: &[Job], nodes: usize) -> Vec<Leaf> {
-        let key = Key::new(self.seed, 0x94d);
-        let mut all = leaves;
-        for (d, drawn) in self.chance.continuous.iter().enumerate() {
-            let mut grown = Vec::with_capacity(all.len() * nodes);
-            for leaf in all {
-                let shift = key.uniform(jobs[leaf.job].visit as u64, d as u64);
-                for (u, weight) in trapezoid(nodes, shift) {
-                    let mut next = leaf.clone();
-                    next.weight *= weight;
-                    next.draws.push((*drawn, u));
-                    grown.push(next);
-                }
-            }
-            all = grown;
+    /// What world `w` met in a tried period, without what the future is worth; `at` receives the states and shocks where it stands now.
+    fn met(&self, tried: &Tried, w: usize, at: &mut [f64]) -> Met {
+        let reward = reward_of(self.model, self.seat, &tried.rewards, self.lanes, w);
+        let discount = match self.discount {
+            Some(k) => tried.watched[k][w],
+            None if self.model.states.is_empty() && self.model.horizon.is_none() => 0.0,
+            None => 1.0,
+        };
+        let (ended, paid) = self.end(&tried.ends, &tried.paid, w);
+        let (states, shocks) = at.split_at_mut(self.seat.states.len());
+        Met {
+            q: if ended { reward + discount * paid } else { reward },
+            reward,
+            consumption: self.consumption.map_or(f64::NAN, |k| tried.watched[k][w]),
+            discount: if ended { 0.0 } else { discount },
+            period: stand_where(&self.worlds, self.seat, w, states, shocks),
+            outside: false,
         }
-        all
+    }
+
+    /// Nodes of the continuous draws for every visit of the jobs.
+    fn grids(&self, jobs: &[Job], nodes: usize) -> Inner {
+        let key = Key::new(self.seed, 0x94d);
+        let most = jobs.iter().map(|j| j.visit + 1).max().unwrap_or(0);
+        let mut rules: Vec<Vec<Vec<(f64, f64)>>> = vec![Vec::new(); most];
+        for j in jobs {
+            if rules[j.visit].is_empty() {
+                rules[j.visit] = (0..self.chance.continuous.len())
+                    .map(|d| trapezoid(nodes, key.uniform(j.visit as u64, d as u64)))
+                    .collect();
+            }
+        }
+        Inner {
+            points: nodes.pow(self.chance.continuous.len() as u32),
+            nodes,
+            rules,
+        }
     }
 
     /// Puts the lanes where their jobs and branches are.
@@ -430,7 +390,7 @@ impl<'a> Trials<'a> {
         visits: &[Visit],
         jobs: &[Job],
         leaves: &[Leaf],
-        inner: usize,
+        inner: &Inner,
         lane: &dyn Fn(usize) -> (usize, usize),
         many: usize,
     ) {
@@ -439,7 +399,7 @@ impl<'a> Trials<'a> {
             .map(|w| (job(w).visit as u64, lane(w).1 as u64))
             .collect();
         let places: Vec<&Place> = (0..many).map(|w| &visits[job(w).visit].place).collect();
-        self.worlds.spread_chance(inner, at, self.seed);
+        self.worlds.spread_chance(inner.points, at, self.seed);
         self.worlds.put(&places);
         for w in 0..self.lanes {
             for (choice, x) in self.seat.choices.iter().zip(job(w).actions) {
@@ -452,6 +412,12 @@ impl<'a> Trials<'a> {
             }
         }
         let mut fixed: Vec<(Drawn, Vec<f64>)> = Vec::new();
+        if inner.nodes > 0 {
+            for (d, drawn) in self.chance.continuous.iter().enumerate() {
+                let u = |w: usize| inner.node(job(w).visit, lane(w).1, d).0;
+                fixed.push((*drawn, (0..self.lanes).map(u).collect()));
+            }
+        }
         for w in 0..self.lanes {
             for (d, u) in &leaves[lane(w).0].draws {
                 let k = match fixed.iter().position(|(x, _)| x == d) {
@@ -558,7 +524,7 @@ impl<'a> Trials<'a> {
         while from < leaves.len() {
             let many = self.lanes.min(leaves.len() - from);
             let lane = |w: usize| (from + w.min(many - 1), 0);
-            self.stand(visits, jobs, leaves, 1, &lane, many);
+            self.stand(visits, jobs, leaves, &Inner::points(1), &lane, many);
             self.worlds.draw_noises();
             let values = engine.run(&self.worlds.frame, self.lanes)?;
             for w in 0..many {
@@ -671,27 +637,25 @@ impl<'a> Trials<'a> {
         }
         (ended, total)
     }
-
-    /// States, stored shocks and date of the decision maker in world `w`.
-    fn standing(&self, w: usize) -> (Vec<f64>, Vec<f64>, usize) {
-        standing(&self.worlds, self.seat, w)
-    }
 }
 
 /// States, stored shocks and date of the decision maker in world `w`.
 pub fn standing(worlds: &Worlds, seat: &Seat, w: usize) -> (Vec<f64>, Vec<f64>, usize) {
+    let (mut states, mut shocks) = (vec![0.0; seat.states.len()], vec![0.0; seat.shocks.len()]);
+    let period = stand_where(worlds, seat, w, &mut states, &mut shocks);
+    (states, shocks, period)
+}
+
+/// As [`standing`], into arrays; returns the date.
+fn stand_where(worlds: &Worlds, seat: &Seat, w: usize, states: &mut [f64], shocks: &mut [f64]) -> usize {
     let n = worlds.worlds();
-    let states = seat
-        .states
-        .iter()
-        .map(|s| worlds.frame[s.input][s.element * n + w])
-        .collect();
-    let shocks = seat
-        .shocks
-        .iter()
-        .map(|s| worlds.stored(s.shock, s.element, w))
-        .collect();
-    (states, shocks, worlds.period()[w])
+    for (x, s) in states.iter_mut().zip(&seat.states) {
+        *x = worlds.frame[s.input][s.element * n + w];
+    }
+    for (x, s) in shocks.iter_mut().zip(&seat.shocks) {
+        *x = worlds.stored(s.shock, s.element, w);
+    }
+    worlds.period()[w]
 }
 
 /// What may be chosen.
@@ -726,24 +690,4 @@ pub fn reward_of(model: &Model, seat: &Seat, rewards: &[Vec<f64>], n: usize, w: 
         total += scale * (0..elements).map(|e| values[e * n + w]).sum::<f64>();
     }
     total
-}
-
-#[cfg(test)]
-mod tests {
-    use super::trapezoid;
-    use crate::num::normal;
-
-    #[test]
-    fn few_nodes_integrate_smooth_functions_to_many_digits_and_kinks_well() {
-        let mean = |n: usize, f: &dyn Fn(f64) -> f64| -> f64 {
-            trapezoid(n, 0.37)
-                .iter()
-                .map(|(u, w)| w * f(normal::quantile(*u)))
-                .sum()
-        };
-        assert!((mean(24, &|z| z * z) - 1.0).abs() < 1e-8);
-        assert!((mean(24, &|z| (0.5 * z).exp()) - 0.125f64.exp()).abs() < 1e-8);
-        let half = (2.0 * std::f64::consts::PI).sqrt().recip();
-        assert!((mean(1024, &|z| z.max(0.0)) - half).abs() < 2e-5);
-    }
 }

@@ -106,16 +106,14 @@ impl Value {
         if let Some(t) = &self.tensor {
             t.locate(states, &mut places[..states.len()]);
         }
-        let mut total = 0.0;
-        self.corners(shocks, &mut |joint, weight| {
+        let read = |joint: usize| {
             let k = time * self.shocks + joint;
-            total += weight
-                * match &self.tensor {
-                    Some(t) => t.value_at(&self.surfaces[k], &places[..states.len()]),
-                    None => self.flat[k],
-                };
-        });
-        total
+            match &self.tensor {
+                Some(t) => t.value_at(&self.surfaces[k], &places[..states.len()]),
+                None => self.flat[k],
+            }
+        };
+        self.over(shocks, 0, 0, &read)
     }
 
     /// Whether a state lies outside the grid by more than rounding.
@@ -126,33 +124,75 @@ impl Value {
         })
     }
 
-    /// Joint states of the chain with their weights.
-    fn corners(&self, shocks: &[f64], each: &mut dyn FnMut(usize, f64)) {
-        let mut stack: Vec<(usize, f64)> = vec![(0, 1.0)];
-        for ((x, size), nodes) in shocks.iter().zip(&self.sizes).zip(&self.nodes) {
-            let mut grown = Vec::with_capacity(stack.len() * 4);
-            let own: Vec<(usize, f64)> = match nodes {
-                None => {
-                    let at = if *size == 1 { 0 } else { (*x as usize).min(size - 1) };
-                    vec![(at, 1.0)]
-                }
-                Some(nodes) => weights(nodes, *x),
-            };
-            for (joint, weight) in &stack {
-                for (i, w) in &own {
-                    grown.push((joint * size + i, weight * w));
-                }
+    /// The sum of `read` over the joint states of the chain that stand for `shocks`, those before shock `k` being `joint`.
+    fn over(&self, shocks: &[f64], k: usize, joint: usize, read: &dyn Fn(usize) -> f64) -> f64 {
+        let Some(size) = self.sizes.get(k) else {
+            return read(joint);
+        };
+        match &self.nodes[k] {
+            None => {
+                let at = if *size == 1 {
+                    0
+                } else {
+                    (shocks[k] as usize).min(size - 1)
+                };
+                self.over(shocks, k + 1, joint * size + at, read)
             }
-            stack = grown;
-        }
-        for (joint, weight) in stack {
-            each(joint, weight);
+            Some(nodes) => {
+                let w = weights(nodes, shocks[k]);
+                let of = |&(i, w): &(usize, f64)| {
+                    if w == 0.0 {
+                        0.0
+                    } else {
+                        w * self.over(shocks, k + 1, joint * size + i, read)
+                    }
+                };
+                w.iter().map(of).sum()
+            }
         }
     }
 }
 
+/// The nodes that stand for a place along one axis, with their weights: at most [`MOST_WEIGHTS`].
+#[derive(Clone, Copy, Debug)]
+pub struct Weights {
+    count: usize,
+    of: [(usize, f64); MOST_WEIGHTS],
+}
+
+/// Most nodes that stand for one place.
+pub const MOST_WEIGHTS: usize = 5;
+
+impl Weights {
+    /// From nodes and weights.
+    pub fn new(each: impl Iterator<Item = (usize, f64)>) -> Weights {
+        let mut out = Weights {
+            count: 0,
+            of: [(0, 0.0); MOST_WEIGHTS],
+        };
+        for (slot, x) in out.of.iter_mut().zip(each) {
+            *slot = x;
+            out.count += 1;
+        }
+        out
+    }
+
+    /// Those of the polynomial through nodes `first..end` at `x`.
+    pub fn polynomial(nodes: &[f64], first: usize, end: usize, x: f64) -> Weights {
+        Weights::new((first..end).map(|i| {
+            let others = (first..end).filter(|j| *j != i);
+            (i, others.map(|j| (x - nodes[j]) / (nodes[i] - nodes[j])).product())
+        }))
+    }
+
+    /// One after the other.
+    pub fn iter(&self) -> impl Iterator<Item = &(usize, f64)> {
+        self.of[..self.count].iter()
+    }
+}
+
 /// Weights beyond the ends: the parabola through the last three nodes, for as far as they reach from one another; from there its tangent.
-fn beyond(nodes: &[f64], x: f64) -> Vec<(usize, f64)> {
+fn beyond(nodes: &[f64], x: f64) -> Weights {
     let n = nodes.len();
     let (first, end, reach) = if x <= nodes[0] {
         (0, nodes[0], nodes[0] - nodes[2])
@@ -161,47 +201,37 @@ fn beyond(nodes: &[f64], x: f64) -> Vec<(usize, f64)> {
     };
     let edge = end + reach;
     let at = if (x - end).abs() <= reach.abs() { x } else { edge };
-    (first..first + 3)
-        .map(|i| {
-            let others: Vec<usize> = (first..first + 3).filter(|j| *j != i).collect();
-            let (a, b) = (nodes[others[0]], nodes[others[1]]);
-            let scale = (nodes[i] - a) * (nodes[i] - b);
-            let value = (at - a) * (at - b) / scale;
-            let slope = ((at - a) + (at - b)) / scale;
-            (i, value + slope * (x - at))
-        })
-        .collect()
+    Weights::new((first..first + 3).map(|i| {
+        let mut others = (first..first + 3).filter(|j| *j != i).map(|j| nodes[j]);
+        let (a, b) = (others.next().unwrap_or(at), others.next().unwrap_or(at));
+        let scale = (nodes[i] - a) * (nodes[i] - b);
+        let value = (at - a) * (at - b) / scale;
+        let slope = ((at - a) + (at - b)) / scale;
+        (i, value + slope * (x - at))
+    }))
 }
 
 /// Weights of the nodes that stand for a function at `x`: the cubic through the four nearest, beyond the ends the parabola through
 /// the last three.
-pub fn weights(nodes: &[f64], x: f64) -> Vec<(usize, f64)> {
+pub fn weights(nodes: &[f64], x: f64) -> Weights {
     let n = nodes.len();
     if n == 1 {
-        return vec![(0, 1.0)];
+        return Weights::polynomial(nodes, 0, 1, x);
     }
-    let line = |i: usize| {
-        let t = (x - nodes[i]) / (nodes[i + 1] - nodes[i]);
-        vec![(i, 1.0 - t), (i + 1, t)]
-    };
     if x <= nodes[0] || x >= nodes[n - 1] {
         return if n < 3 {
-            line(if x <= nodes[0] { 0 } else { n - 2 })
+            let i = if x <= nodes[0] { 0 } else { n - 2 };
+            Weights::polynomial(nodes, i, i + 2, x)
         } else {
             beyond(nodes, x)
         };
     }
     let cell = nodes.partition_point(|v| *v <= x).clamp(1, n - 1) - 1;
     if n < 4 {
-        return line(cell);
+        return Weights::polynomial(nodes, cell, cell + 2, x);
     }
     let first = cell.saturating_sub(1).min(n - 4);
-    (first..first + 4)
-        .map(|i| {
-            let others = (first..first + 4).filter(|j| *j != i);
-            (i, others.map(|j| (x - nodes[j]) / (nodes[i] - nodes[j])).product())
-        })
-        .collect()
+    Weights::polynomial(nodes, first, first + 4, x)
 }
 
 #[cfg(test)]

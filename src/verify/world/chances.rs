@@ -1,0 +1,242 @@
+//! Chance in one period of the economy: which draws matter, which of them take finitely many values, and nodes for the others.
+
+use super::seat::Seat;
+use crate::check::Model;
+use crate::check::model::{DrawWhen, Family, Process};
+use crate::env::worlds::trial::Drawn;
+use crate::graph::{NodeId, Op};
+use crate::num::normal;
+
+/// A combination of outcomes of finite draws.
+#[derive(Clone, Debug)]
+pub struct Leaf {
+    /// Which job.
+    pub job: usize,
+    /// Its probability.
+    pub weight: f64,
+    /// The uniform draw that gives each outcome.
+    pub draws: Vec<(Drawn, f64)>,
+    /// Next states of chains.
+    pub next: Vec<(Drawn, usize)>,
+    /// What unseen shocks are now: (shock, element, stored value).
+    pub now: Vec<(usize, usize, f64)>,
+}
+
+impl Leaf {
+    /// One leaf for each outcome of a draw: outcome `i` has the uniform numbers of an interval of length `row[i]`.
+    pub fn split(self, drawn: Drawn, row: &[f64], into: &mut Vec<Leaf>) {
+        let total: f64 = row.iter().sum();
+        // Rows that are no probabilities are left to the draws as the economy makes them.
+        if !(total > 0.0) || row.iter().any(|p| !(*p >= 0.0)) {
+            into.push(self);
+            return;
+        }
+        // A published matrix that is kept as it is (`unchecked`) may miss one by the digits it was printed with.
+        let scale = if (total - 1.0).abs() < 0.01 { 1.0 } else { total };
+        let mut below = 0.0;
+        for (i, p) in row.iter().enumerate() {
+            if *p > 0.0 {
+                let mut leaf = self.clone();
+                leaf.weight *= p / scale;
+                leaf.draws
+                    .push((drawn, ((below + 0.5 * p) / total).clamp(1e-15, 1.0 - 1e-15)));
+                leaf.next.push((drawn, i));
+                into.push(leaf);
+            }
+            below += p;
+        }
+    }
+}
+
+/// The law of a shock without memory at any date: what is stored of it, with probabilities.
+pub fn present(model: &Model, shock: usize) -> Vec<(f64, f64)> {
+    match &model.shocks[shock].process {
+        Process::Chain { matrices, .. } => matrices
+            .first()
+            .and_then(|m| m.first())
+            .map(|row| row.iter().enumerate().map(|(i, p)| (i as f64, *p)).collect())
+            .unwrap_or_default(),
+        Process::Iid(d) => trapezoid(60, 0.5)
+            .into_iter()
+            .map(|(u, p)| (d.quantile(u), p))
+            .collect(),
+        Process::Ar1 { sigma, mean, .. } => trapezoid(60, 0.5)
+            .into_iter()
+            .map(|(u, p)| (mean + sigma * normal::quantile(u), p))
+            .collect(),
+        Process::RandomWalk { .. } | Process::Var1 { .. } => vec![(0.0, 1.0)],
+    }
+}
+
+/// Which draws matter, and which of them take finitely many values.
+#[derive(Clone, Debug, Default)]
+pub struct Chances {
+    /// Chains and finite iid shocks, element by element, conditioning ones first.
+    pub chains: Vec<(usize, usize)>,
+    /// For each shock the probabilities of a finite iid law.
+    pub iid: Vec<Option<Vec<f64>>>,
+    /// Finite noises, element by element, in the order of the model.
+    pub noises: Vec<(usize, usize)>,
+    /// Everything else that is drawn, element by element.
+    pub continuous: Vec<Drawn>,
+    /// Combinations of outcomes of the finite ones.
+    pub outcomes: usize,
+}
+
+/// Most outcomes of one finite draw, and of all together.
+pub const MOST_OUTCOMES: usize = 256;
+
+impl Chances {
+    /// What is drawn in a period on the way to `outputs`.
+    pub fn of(model: &Model, seat: &Seat, outputs: &[NodeId]) -> Chances {
+        // Inputs that rewards, laws of motion and ends read.
+        let mut seen = vec![false; model.graph.nodes.len()];
+        let mut inputs = vec![false; model.graph.inputs.len()];
+        let mut todo = outputs.to_vec();
+        let mut visit = |todo: &mut Vec<NodeId>| {
+            while let Some(n) = todo.pop() {
+                if std::mem::replace(&mut seen[n.0 as usize], true) {
+                    continue;
+                }
+                let op = &model.graph.nodes[n.0 as usize].op;
+                if let Op::Input(i) = op {
+                    inputs[i.0 as usize] = true;
+                }
+                todo.extend(crate::graph::shape::operands(op));
+                if let Op::Root { root, .. } = op {
+                    todo.extend(model.graph.roots[*root].residuals.iter().copied());
+                }
+            }
+        };
+        visit(&mut todo);
+        let mut out = Chances {
+            iid: vec![None; model.shocks.len()],
+            ..Chances::default()
+        };
+        let (mut product, mut outcomes) = (1usize, 1usize);
+        let mut room = |n: usize| {
+            product = product.saturating_mul(n.max(1));
+            if product <= MOST_OUTCOMES {
+                outcomes = product;
+            }
+            product <= MOST_OUTCOMES
+        };
+        for s in model.drawing_order() {
+            let shock = &model.shocks[s];
+            let elements = model.graph.elements(&shock.shape);
+            let matters = |e: usize| {
+                seat.shocks.iter().any(|x| x.shock == s && x.element == e)
+                    || inputs[shock.next.0 as usize] && elements == 1
+            };
+            let finite = match &shock.process {
+                Process::Chain { values, .. } => Some(values.len()),
+                Process::Iid(d) => {
+                    let row = match d.family {
+                        Family::Bernoulli => Some(vec![d.args[0], 1.0 - d.args[0]]),
+                        Family::UniformInt => {
+                            let n = (d.args[1] - d.args[0] + 1.0).clamp(1.0, MOST_OUTCOMES as f64) as usize;
+                            Some(vec![1.0 / n as f64; n])
+                        }
+                        Family::Discrete => Some(d.table.iter().map(|(_, p)| *p).collect()),
+                        Family::Normal | Family::Lognormal | Family::Uniform | Family::Exponential | Family::Gumbel => {
+                            None
+                        }
+                    };
+                    out.iid[s] = row.clone();
+                    row.map(|r| r.len())
+                }
+                Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Var1 { .. } => None,
+            };
+            for e in (0..elements).filter(|e| matters(*e)) {
+                match finite {
+                    Some(n) if room(n) => out.chains.push((s, e)),
+                    _ => out.continuous.push(Drawn::Shock(s, e)),
+                }
+            }
+        }
+        for (k, noise) in model.noises.iter().enumerate() {
+            let draw = &model.draws[noise.draw];
+            if !inputs[draw.input.0 as usize] || !matches!(draw.when, DrawWhen::After(_)) {
+                continue;
+            }
+            let elements = if seat.single {
+                1
+            } else {
+                model.graph.elements(&draw.shape)
+            };
+            let finite = match noise.family {
+                Family::Bernoulli => Some(2),
+                Family::Discrete => Some(noise.outcomes.len()),
+                Family::UniformInt => {
+                    let end = |i: usize| model.graph.nodes[noise.args[i].0 as usize].domain;
+                    let n = end(1).hi - end(0).lo + 1.0;
+                    (n <= 64.0).then_some(n.max(1.0) as usize)
+                }
+                Family::Normal | Family::Lognormal | Family::Uniform | Family::Exponential | Family::Gumbel => None,
+            };
+            // One draw may serve several noises: their intervals would have to be cut together.
+            let shared = model.noises.iter().filter(|n| n.draw == noise.draw).count() > 1
+                || model.graph.elements(&model.graph.nodes[noise.node.0 as usize].shape)
+                    != model.graph.elements(&draw.shape);
+            for e in 0..elements {
+                match finite {
+                    Some(n) if !shared && room(n) => out.noises.push((k, e)),
+                    _ => out.continuous.push(Drawn::Noise(noise.draw, e)),
+                }
+            }
+        }
+        out.continuous.sort_unstable();
+        out.continuous.dedup();
+        out.outcomes = outcomes;
+        out
+    }
+
+    /// Nodes along each continuous draw that make up about `draws` in all; `None` where there are too many draws for a grid.
+    pub fn grid(&self, draws: usize) -> Option<usize> {
+        let d = self.continuous.len();
+        if d == 0 || d > 2 {
+            return None;
+        }
+        let nodes = (draws as f64).powf(1.0 / d as f64).floor() as usize;
+        (nodes >= FEWEST_NODES).then_some(nodes)
+    }
+}
+
+/// Fewest nodes along one draw.
+pub const FEWEST_NODES: usize = 11;
+/// Where the normal law is cut off.
+const CUT: f64 = 6.5;
+
+/// Uniform draws with weights: the trapezoidal rule in `z = normal quantile of u`, which for smooth functions is exact to many digits
+/// with few nodes (Trefethen and Weideman 2014, "The exponentially convergent trapezoidal rule"), reaches far into the tails and,
+/// where there are kinks, errs with the square of its step. `shift` in (0, 1) moves the nodes.
+pub fn trapezoid(nodes: usize, shift: f64) -> Vec<(f64, f64)> {
+    let h = 2.0 * CUT / nodes as f64;
+    let z = |i: usize| -CUT + (i as f64 + shift) * h;
+    let mut out: Vec<(f64, f64)> = (0..nodes)
+        .map(|i| (normal::cdf(z(i)).clamp(1e-15, 1.0 - 1e-15), (-0.5 * z(i) * z(i)).exp()))
+        .collect();
+    let total: f64 = out.iter().map(|x| x.1).sum();
+    out.iter_mut().for_each(|x| x.1 /= total);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::trapezoid;
+    use crate::num::normal;
+
+    #[test]
+    fn few_nodes_integrate_smooth_functions_to_many_digits_and_kinks_well() {
+        let mean = |n: usize, f: &dyn Fn(f64) -> f64| -> f64 {
+            trapezoid(n, 0.37)
+                .iter()
+                .map(|(u, w)| w * f(normal::quantile(*u)))
+                .sum()
+        };
+        assert!((mean(24, &|z| z * z) - 1.0).abs() < 1e-8);
+        assert!((mean(24, &|z| (0.5 * z).exp()) - 0.125f64.exp()).abs() < 1e-8);
+        let half = (2.0 * std::f64::consts::PI).sqrt().recip();
+        assert!((mean(1024, &|z| z.max(0.0)) - half).abs() < 2e-5);
+    }
+}

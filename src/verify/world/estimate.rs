@@ -1,0 +1,351 @@
+//! How far value and policy are from the best ones at the places that lives visit.
+//!
+//! Small residuals are no small errors: a residual of the Bellman equation that comes back every period adds up to `1 / (1 - discount)` times
+//! itself, and a value whose slope is off moves the policy although no single deviation pays. So the judge takes a step of
+//! policy iteration of its own (Howard 1960; a Newton step for the Bellman equation, Puterman and Brumelle 1979): on a mesh
+//! of places finer than the grid it measures the residual `B = E[r + d V(x')] - V(x)` of the policy that is played, solves `e = B + d E e(x')`,
+//! and has in `V + e` what the policy is really worth. The choice that is best against `V + e` differs from the one that is played by the
+//! policy's error, to second order in it; where it gains much the step is taken again from there.
+
+use super::improve::{Better, improve};
+use super::mesh::{Correction, Mesh};
+use super::tastes;
+use super::trials::{Job, Landings, Trials, Visit};
+use super::{Bench, Estimate, WorldCertificate, value_at};
+use crate::diag::{Diagnostic, Severity};
+use crate::num::linear;
+use std::sync::Arc;
+
+/// Draws of one expectation: smooth functions of one draw need no more.
+pub const DRAWS: usize = 40;
+/// Trials of one evaluation of a policy.
+const TRIALS: usize = 30_000;
+/// Most places of a mesh.
+const PLACES: usize = 3000;
+/// Most trials that a further step may take.
+const FURTHER: usize = 1_000_000;
+/// Steps after the first.
+const STEPS: usize = 2;
+/// Trials of the first look at visits.
+const VISITED: usize = 300_000;
+/// Most numbers that the places of a mesh hold.
+const NUMBERS: usize = 20_000_000;
+/// Share of the error of the value that the gains of a step may be for it to be the last.
+const SETTLED: f64 = 0.1;
+/// Vectors of the Krylov space.
+const KRYLOV: usize = 150;
+/// Relative residual of the linear system that is good enough.
+const SOLVED: f64 = 1e-3;
+
+/// Estimates, and puts down a row for the value and one for each choice.
+///
+/// # Errors
+/// Those of the economy's programs.
+pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
+    match measure(bench, trials) {
+        Ok(Found::Errors(errors)) => report(bench, &errors, out),
+        Ok(Found::Not(why)) => not_estimated(&why, out),
+        Err(d) => not_estimated(&d.headline, out),
+    }
+    trials.correction = None;
+    Ok(())
+}
+
+fn not_estimated(why: &str, out: &mut WorldCertificate) {
+    out.share("errors of value and policy", 0.0, None, format!("not estimated: {why}"));
+    if let Some(p) = out.proofs.last_mut() {
+        p.value = f64::NAN;
+    }
+}
+
+/// What was found.
+enum Found {
+    Errors(Errors),
+    Not(String),
+}
+
+/// Errors at places.
+struct Errors {
+    visits: Vec<Visit>,
+    /// One unit of error at each.
+    units: Vec<f64>,
+    /// Best value less the solution's.
+    value: Vec<f64>,
+    /// Best choices, and what they gain over those played.
+    better: Vec<Better>,
+}
+
+/// A policy on the mesh, evaluated.
+fn evaluate(
+    bench: &Bench,
+    trials: &mut Trials,
+    mesh: &Arc<Mesh>,
+    places: &[Visit],
+    actions: &[Vec<f64>],
+    draws: usize,
+) -> Result<Option<Correction>, Diagnostic> {
+    trials.correction = None;
+    let values: Vec<f64> = places.iter().map(|v| value_at(bench.value, v)).collect();
+    let mut landings = Landings::default();
+    let (mut right, rows) = match tastes::scale(bench.seat) {
+        None => {
+            let jobs: Vec<Job> = actions
+                .iter()
+                .enumerate()
+                .map(|(visit, actions)| Job { visit, actions })
+                .collect();
+            let worth = trials.measure(places, &jobs, draws, Some(&mut landings))?;
+            let right: Vec<f64> = worth.iter().zip(&values).map(|(w, v)| w.q - v).collect();
+            (right, mesh.rows(&landings, jobs.len()))
+        }
+        Some(_) => tastes::evaluate(bench, trials, mesh, places, &values, draws)?,
+    };
+    fault!("verdict.estimate_small", do { right.iter_mut().for_each(|b| *b *= 0.01); });
+    // A place from which nothing feasible leads says nothing about its neighbours.
+    let sound: Vec<bool> = right.iter().map(|b| b.is_finite()).collect();
+    right
+        .iter_mut()
+        .zip(&sound)
+        .filter(|(_, s)| !**s)
+        .for_each(|(b, _)| *b = 0.0);
+    let mut e = right.clone();
+    let found = linear::gmres(
+        |x, y| {
+            for (i, row) in rows.iter().enumerate() {
+                let later: f64 = if sound[i] {
+                    row.iter().map(|(k, w)| w * x[*k]).sum()
+                } else {
+                    0.0
+                };
+                y[i] = x[i] - fault!("verdict.estimate_of_one_period", 0.0, later);
+            }
+        },
+        &right,
+        &mut e,
+        KRYLOV,
+        1e-6,
+        2000,
+    );
+    let solved = found.residual < SOLVED && e.iter().all(|x| x.is_finite());
+    Ok(solved.then(|| Correction {
+        mesh: mesh.clone(),
+        values: Arc::new(e),
+    }))
+}
+
+fn measure(bench: &Bench, trials: &mut Trials) -> Result<Found, Diagnostic> {
+    if tastes::among_several(bench.seat) {
+        return Ok(Found::Not("taste shocks on one of several choices".into()));
+    }
+    let draws = trials.fewest(DRAWS);
+    let each = trials.lanes_of(draws);
+    let elements: usize = bench
+        .model
+        .graph
+        .inputs
+        .iter()
+        .map(|i| bench.model.graph.elements(&i.shape))
+        .sum();
+    let most = (TRIALS / each).clamp(120, PLACES).min(NUMBERS / elements.max(1));
+    let Some(mesh) = Mesh::over(bench, most) else {
+        return Ok(Found::Not("too many states and shocks for a mesh".into()));
+    };
+    let mesh = Arc::new(mesh);
+    let places = mesh.visits(bench)?;
+    let mut actions: Vec<Vec<f64>> = places.iter().map(|v| v.actions.clone()).collect();
+    // Where one choice takes many trials fewer visits do.
+    let (many, by_weight) = (bench.played.visits.len(), bench.played.by_weight);
+    let stride = (many * each * 3).div_ceil(VISITED).max(1);
+    let mut number: Vec<usize> = (0..many).step_by(stride).collect();
+    let first = number.iter().filter(|i| **i < by_weight).count();
+    number.extend(many..many + bench.played.extremes.len());
+    let met: Vec<&Visit> = bench.played.visits.iter().chain(&bench.played.extremes).collect();
+    let visits: Vec<Visit> = number.iter().map(|i| met[*i].clone()).collect();
+    let units: Vec<f64> = number.iter().map(|i| bench.units[*i]).collect();
+    let ranges = trials.ranges(&visits)?;
+    let mut left = STEPS;
+    loop {
+        let Some(correction) = evaluate(bench, trials, &mesh, &places, &actions, draws)? else {
+            return Ok(Found::Not("what the policy is worth could not be solved for".into()));
+        };
+        trials.correction = Some(correction);
+        if tastes::scale(bench.seat).is_some() {
+            let at: Vec<usize> = (0..visits.len()).collect();
+            let best = tastes::worth(bench, trials, &visits, &at, draws)?;
+            let value = best.iter().zip(&visits).map(|(q, v)| q - value_at(bench.value, v));
+            return Ok(Found::Errors(Errors {
+                value: value.collect(),
+                better: Vec::new(),
+                visits,
+                units,
+            }));
+        }
+        let better = improve(bench, trials, &visits, &ranges, draws)?;
+        let weighed = &visits[..first];
+        let weights: f64 = weighed.iter().map(|v| v.weight).sum();
+        let gains: f64 = better.iter().zip(weighed).map(|(b, v)| b.gain * v.weight).sum();
+        // What choosing better for ever is worth, where the policy on the mesh is the one that is played.
+        let ever = if left == STEPS {
+            gains.max(0.0) / weights * bench.played.weight
+        } else {
+            0.0
+        };
+        let value: Vec<f64> = better
+            .iter()
+            .zip(&visits)
+            .map(|(b, v)| b.q - value_at(bench.value, v))
+            .collect();
+        let largest = value.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+        let cost = places.len() * each * 12;
+        if left == 0 || cost > FURTHER || !(gains / weights * bench.played.weight > SETTLED * largest) {
+            let value = value.into_iter().map(|x| x + ever).collect();
+            return Ok(Found::Errors(Errors {
+                visits,
+                units,
+                value,
+                better,
+            }));
+        }
+        left -= 1;
+        let mesh_ranges = trials.ranges(&places)?;
+        let step = improve(bench, trials, &places, &mesh_ranges, draws)?;
+        for (a, b) in actions.iter_mut().zip(step) {
+            *a = b.actions;
+        }
+    }
+}
+
+fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
+    let played = bench.played;
+    // What an error for ever is worth each period.
+    let share = |i: usize| errors.value[i].abs() / (played.weight.max(1.0) * errors.units[i]);
+    let all = 0..errors.visits.len();
+    let worst = |of: &dyn Fn(usize) -> f64| -> Option<usize> {
+        let known = all.clone().filter(|i| !of(*i).is_nan());
+        known.max_by(|a, b| of(*a).total_cmp(&of(*b)))
+    };
+    if let Some(i) = worst(&share) {
+        let note = format!(
+            "{}; {:.1e} of lifetime value, here as a share of {} a period",
+            super::promise::where_is(bench, &errors.visits[i]),
+            errors.value[i].abs(),
+            bench.unit,
+        );
+        let held = out.log(
+            "error of the value, estimated",
+            share(i),
+            Some(bench.options.value),
+            note,
+        );
+        if !held {
+            out.reasons
+                .push(too_far(bench, "the value", share(i), &errors.visits[i]));
+        }
+        out.errors.push(Estimate {
+            name: "value".into(),
+            error: errors.value[i].abs(),
+            relative: share(i),
+        });
+    }
+    for (c, choice) in bench.seat.choices.iter().enumerate() {
+        if errors.better.is_empty() {
+            continue;
+        }
+        if choice.values.is_empty() {
+            let size = rms(errors.visits.iter().map(|v| v.actions[c]));
+            let finite = |i: usize| {
+                let parts = bench.seat.choices.iter().enumerate();
+                parts
+                    .filter(|(_, x)| !x.values.is_empty())
+                    .all(|(k, _)| errors.better[i].actions[k] == errors.visits[i].actions[k])
+            };
+            let error = |i: usize| {
+                if finite(i) {
+                    (errors.better[i].actions[c] - errors.visits[i].actions[c]).abs()
+                } else {
+                    0.0
+                }
+            };
+            let Some(i) = worst(&error) else { continue };
+            let relative = if size > 0.0 { error(i) / size } else { error(i) };
+            let note = format!(
+                "{}; off by {:.1e}, here as a share of its size {size:.3}",
+                super::promise::where_is(bench, &errors.visits[i]),
+                error(i),
+            );
+            let name = format!("error of {}, estimated", choice.name);
+            // Between the links of a coarse chain policies of right solutions are off by more: only what the file asks for must hold.
+            let asked = bench.model.solve_settings().is_some_and(|s| s.get("euler").is_some());
+            let limit = bench.options.policy;
+            let fine = out.log(&name, relative, Some(limit), note);
+            if let (false, Some(p)) = (asked, out.proofs.last_mut()) {
+                p.holds = None;
+            }
+            if !fine {
+                let mut d = too_far(bench, &choice.name, relative, &errors.visits[i]);
+                if !asked {
+                    d.severity = Severity::Warning;
+                    d.code = "W0949".into();
+                }
+                out.reasons.push(d);
+            }
+            out.errors.push(Estimate {
+                name: choice.name.clone(),
+                error: error(i),
+                relative,
+            });
+        } else {
+            let wrong = |i: usize| {
+                errors.better[i].actions[c] != errors.visits[i].actions[c]
+                    && errors.better[i].gain > 1e-9 * errors.units[i]
+            };
+            let cost = |i: usize| {
+                if wrong(i) {
+                    errors.better[i].gain / errors.units[i]
+                } else {
+                    0.0
+                }
+            };
+            let Some(i) = worst(&cost) else { continue };
+            let many = all.clone().filter(|i| wrong(*i)).count() as f64 / errors.visits.len() as f64;
+            let note = format!(
+                "{:.2} % of places would choose otherwise; largest at {}, share of {}",
+                100.0 * many,
+                super::promise::where_is(bench, &errors.visits[i]),
+                bench.unit,
+            );
+            out.log(
+                &format!("cost of wrong {}, estimated", choice.name),
+                cost(i),
+                Some(bench.options.limit),
+                note,
+            );
+            out.errors.push(Estimate {
+                name: choice.name.clone(),
+                error: cost(i) * errors.units[i],
+                relative: cost(i),
+            });
+        }
+    }
+}
+
+fn rms(x: impl Iterator<Item = f64>) -> f64 {
+    let (mut sum, mut n) = (0.0, 0.0f64);
+    for v in x {
+        sum += v * v;
+        n += 1.0;
+    }
+    (sum / n.max(1.0)).sqrt()
+}
+
+fn too_far(bench: &Bench, what: &str, relative: f64, visit: &Visit) -> Diagnostic {
+    Diagnostic::error(
+        "E0949",
+        format!(
+            "{what} is about 10^{:.2} from the best one where lives go",
+            relative.log10()
+        ),
+    )
+    .note(super::promise::where_is(bench, visit))
+    .hint(super::promise::cause(bench))
+}

@@ -1,0 +1,179 @@
+//! Finite choices with taste shocks: every choice is made, with the probabilities of a logit of what the choices are worth (McFadden
+//! 1974; Rust 1987), and the value is the expected largest worth, tastes included.
+
+use super::mesh::Mesh;
+use super::seat::Seat;
+use super::trials::{Job, Landings, Range, Trials, Visit};
+use super::{Bench, WorldCertificate};
+use crate::diag::Diagnostic;
+use crate::solve::between::PolicyBetween;
+use std::sync::Arc;
+
+/// Mean of a standard Gumbel law.
+const EULER: f64 = 0.577_215_664_901_532_9;
+/// Draws of the comparison of probabilities.
+const DRAWS: usize = 2048;
+
+/// Which choice has taste shocks, and their scale.
+pub fn scale(seat: &Seat) -> Option<(usize, f64)> {
+    let mut choices = seat.choices.iter().enumerate();
+    choices.find_map(|(c, x)| x.taste.map(|t| (c, t)))
+}
+
+/// Whether there are other choices beside the one with taste shocks: what is best with each choice is not known here.
+pub fn among_several(seat: &Seat) -> bool {
+    seat.choices.len() > 1 && scale(seat).is_some()
+}
+
+/// Worth of every choice, minus infinity where it is not allowed, `[at][choice]`.
+fn each(
+    bench: &Bench,
+    trials: &mut Trials,
+    visits: &[Visit],
+    at: &[usize],
+    draws: usize,
+    landings: Option<&mut Landings>,
+) -> Result<Vec<Vec<f64>>, Diagnostic> {
+    let Some((c, _)) = scale(bench.seat) else {
+        return Ok(Vec::new());
+    };
+    let values = &bench.seat.choices[c].values;
+    let mut tried: Vec<(usize, Vec<f64>)> = Vec::new();
+    for &i in at {
+        for x in values {
+            let mut a = visits[i].actions.clone();
+            a[c] = *x;
+            tried.push((i, a));
+        }
+    }
+    let allowed = trials.ranges(visits)?;
+    let jobs: Vec<Job> = tried
+        .iter()
+        .map(|(visit, actions)| Job { visit: *visit, actions })
+        .collect();
+    let worth = trials.measure(visits, &jobs, draws, landings)?;
+    let open = |i: usize, x: f64| matches!(&allowed[i][c], Range::Values(v) if v.contains(&x));
+    Ok(at
+        .iter()
+        .zip(worth.chunks(values.len()))
+        .map(|(&i, w)| {
+            let own = w.iter().zip(values);
+            own.map(|(w, x)| if open(i, *x) { w.q } else { f64::NEG_INFINITY })
+                .collect()
+        })
+        .collect())
+}
+
+/// Probabilities of a logit, and the expected largest worth.
+fn logit(q: &[f64], scale: f64) -> (Vec<f64>, f64) {
+    let top = q.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let weights: Vec<f64> = q.iter().map(|q| ((q - top) / scale).exp()).collect();
+    let sum: f64 = weights.iter().sum();
+    (
+        weights.iter().map(|w| w / sum).collect(),
+        top + scale * (sum.ln() + EULER),
+    )
+}
+
+/// The expected largest worth at visits.
+///
+/// # Errors
+/// Those of the economy's programs.
+pub fn worth(
+    bench: &Bench,
+    trials: &mut Trials,
+    visits: &[Visit],
+    at: &[usize],
+    draws: usize,
+) -> Result<Vec<f64>, Diagnostic> {
+    let t = scale(bench.seat).map_or(1.0, |s| s.1);
+    let all = each(bench, trials, visits, at, draws, None)?;
+    Ok(all.iter().map(|q| logit(q, t).1).collect())
+}
+
+/// Residuals at the places of a mesh, and where the choices lead from there.
+///
+/// # Errors
+/// Those of the economy's programs.
+pub fn evaluate(
+    bench: &Bench,
+    trials: &mut Trials,
+    mesh: &Mesh,
+    places: &[Visit],
+    values: &[f64],
+    draws: usize,
+) -> Result<(Vec<f64>, Vec<Vec<(usize, f64)>>), Diagnostic> {
+    let t = scale(bench.seat).map_or(1.0, |s| s.1);
+    let at: Vec<usize> = (0..places.len()).collect();
+    let mut landings = Landings::default();
+    let all = each(bench, trials, places, &at, draws, Some(&mut landings))?;
+    let per = all.first().map_or(0, Vec::len);
+    let led = mesh.rows(&landings, places.len() * per);
+    let mut rows = Vec::with_capacity(places.len());
+    let mut right = Vec::with_capacity(places.len());
+    for (i, q) in all.iter().enumerate() {
+        let (chances, worth) = logit(q, t);
+        right.push(worth - values[i]);
+        let mut row = Vec::new();
+        for (p, from) in chances.iter().zip(&led[i * per..(i + 1) * per]) {
+            row.extend(from.iter().map(|(k, w)| (*k, w * p)));
+        }
+        rows.push(row);
+    }
+    Ok((right, rows))
+}
+
+/// The probabilities that the policy plays against the logit of what choices are worth in the economy.
+///
+/// # Errors
+/// Those of the economy's programs.
+pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
+    let Some((c, t)) = scale(bench.seat) else { return Ok(()) };
+    if among_several(bench.seat) {
+        return Ok(());
+    }
+    let visits = &bench.played.visits;
+    let reader = PolicyBetween::new(Arc::new(bench.solution.clone()))?;
+    let at: Vec<usize> = (0..visits.len()).collect();
+    let worth = each(bench, trials, visits, &at, DRAWS, None)?;
+    let mut gaps = vec![0.0f64; visits.len()];
+    let mut played = Vec::new();
+    for (i, (v, q)) in visits.iter().zip(&worth).enumerate() {
+        let spot = reader.spot(v.place.period, &v.shocks, &v.states);
+        if !reader.chances(&spot, &mut played) {
+            return Ok(());
+        }
+        let open = played.iter_mut().zip(q);
+        open.filter(|(_, q)| **q == f64::NEG_INFINITY)
+            .for_each(|(p, _)| *p = 0.0);
+        let total: f64 = played.iter().sum();
+        for (p, best) in played.iter().zip(logit(q, t).0) {
+            let gap = (p / total - best).abs();
+            gaps[i] = if gap.is_nan() { f64::INFINITY } else { gaps[i].max(gap) };
+        }
+    }
+    let top = gaps.iter().copied().fold(0.0, f64::max);
+    let name = &bench.seat.choices[c].name;
+    let note = format!(
+        "{} places visited in the economy, against the logit of own values",
+        visits.len()
+    );
+    if !out.log(
+        &format!("probabilities of {name}, largest error"),
+        top,
+        Some(bench.options.limit),
+        note,
+    ) {
+        out.reasons.push(
+            Diagnostic::error(
+                "E0946",
+                format!(
+                    "`{name}` is chosen with probabilities that are off by up to {top:.2e} in the model's own economy"
+                ),
+            )
+            .note(super::promise::worst(bench, &gaps))
+            .hint(super::promise::cause(bench)),
+        );
+    }
+    Ok(())
+}

@@ -17,7 +17,9 @@ use crate::num::linear;
 use std::sync::Arc;
 
 /// Draws of one expectation: smooth functions of one draw need no more.
-pub const DRAWS: usize = 40;
+const DRAWS: usize = 40;
+/// Draws of further estimates.
+const MORE: [usize; 2] = [400, 4000];
 /// Trials of one evaluation of a policy.
 const TRIALS: usize = 30_000;
 /// Most places of a mesh.
@@ -42,7 +44,16 @@ const SOLVED: f64 = 1e-3;
 /// # Errors
 /// Those of the economy's programs.
 pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
-    match measure(bench, trials) {
+    let mut found = measure(bench, trials, DRAWS);
+    // Few draws see errors of their own where something has kinks: what looks too large is estimated again with more.
+    for draws in MORE {
+        let large = matches!(&found, Ok(Found::Errors(e)) if e.large(bench));
+        if !large || trials.exact() {
+            break;
+        }
+        found = measure(bench, trials, draws);
+    }
+    match found {
         Ok(Found::Errors(errors)) => report(bench, &errors, out),
         Ok(Found::Not(why)) => not_estimated(&why, out),
         Err(d) => not_estimated(&d.headline, out),
@@ -73,6 +84,19 @@ struct Errors {
     value: Vec<f64>,
     /// Best choices, and what they gain over those played.
     better: Vec<Better>,
+}
+
+impl Errors {
+    /// What an error of the value for ever is worth each period, in units.
+    fn share(&self, bench: &Bench, i: usize) -> f64 {
+        self.value[i].abs() / (bench.played.weight.max(1.0) * self.units[i])
+    }
+
+    /// Whether the value is off by nearly as much as may be, or by more.
+    fn large(&self, bench: &Bench) -> bool {
+        let limit = 0.3 * 10f64.powf(bench.options.value);
+        (0..self.visits.len()).any(|i| !(self.share(bench, i) <= limit))
+    }
 }
 
 /// A policy on the mesh, evaluated.
@@ -133,11 +157,11 @@ fn evaluate(
     }))
 }
 
-fn measure(bench: &Bench, trials: &mut Trials) -> Result<Found, Diagnostic> {
+fn measure(bench: &Bench, trials: &mut Trials, draws: usize) -> Result<Found, Diagnostic> {
     if tastes::among_several(bench.seat) {
         return Ok(Found::Not("taste shocks on one of several choices".into()));
     }
-    let draws = trials.fewest(DRAWS);
+    let draws = trials.fewest(draws);
     let each = trials.lanes_of(draws);
     let elements: usize = bench
         .model
@@ -216,9 +240,7 @@ fn measure(bench: &Bench, trials: &mut Trials) -> Result<Found, Diagnostic> {
 }
 
 fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
-    let played = bench.played;
-    // What an error for ever is worth each period.
-    let share = |i: usize| errors.value[i].abs() / (played.weight.max(1.0) * errors.units[i]);
+    let share = |i: usize| errors.share(bench, i);
     let all = 0..errors.visits.len();
     let worst = |of: &dyn Fn(usize) -> f64| -> Option<usize> {
         let known = all.clone().filter(|i| !of(*i).is_nan());

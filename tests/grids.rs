@@ -378,3 +378,44 @@ agent person {
         "{e}"
     );
 }
+
+/// Where a state may be negative, a positive start says nothing of a scale: the grid lies around it, and the answer is Riccati's.
+#[test]
+fn grids_of_states_that_may_be_negative_lie_around_their_start() {
+    let mut p = 1.0f64;
+    for _ in 0..1000 {
+        p = 1.0 + 0.9 * 0.81 * p - (0.9f64 * 0.9 * p).powi(2) / (1.0 + 0.9 * p);
+    }
+    let gain = 0.9 * 0.9 * p / (1.0 + 0.9 * p);
+    for start in [1.0, 100.0, -3.0] {
+        let source = format!(
+            "agent p {{\n  noise e ~ normal(0, 1)\n  state x in (-inf, inf), start {start}\n  action q in [-2000, 2000]\n  x' = 0.9 * x + q + e\n  \
+             reward -x^2 - q^2\n  discount 0.9\n}}\n"
+        );
+        let s = solve(&source, &[]);
+        assert!(s.certificate.passed, "{start}: {:?}", s.certificate.reasons);
+        let (first, last) = (nodes(&s)[0], nodes(&s)[nodes(&s).len() - 1]);
+        assert!(first < 0.0 && first < start && start < last, "{first} to {last}");
+        let scale = 1e-3 * (1.0 + start.abs());
+        for (x, q) in nodes(&s).iter().zip(&s.solution.policy[0]) {
+            let inside = *x > first + 0.2 * (last - first) && *x < last - 0.2 * (last - first);
+            assert!(
+                !inside || (q + gain * x).abs() < scale,
+                "{start}: {q} at {x}, not {}",
+                -gain * x
+            );
+        }
+    }
+}
+
+/// A tolerance that no sum of sixteen digits can meet is said, with what was met.
+#[test]
+fn a_tolerance_below_rounding_is_a_warning() {
+    let source = "agent p {\n  state x in [0, 5], start 1\n  action q in [0, 1]\n  x' = clamp(0.5 * x + q, 0, 5)\n  reward -(x - 2)^2 - q^2\n  discount \
+                  0.9\n}\n";
+    for (tolerance, said) in [("1e-300", true), ("1e-8", false)] {
+        let s = solve(source, &[("tolerance", tolerance)]);
+        let warned = s.solution.record.warnings.iter().any(|w| w.code == "W0909");
+        assert_eq!(warned, said, "{tolerance}: {:?}", s.solution.record.warnings);
+    }
+}

@@ -97,6 +97,20 @@ fn options_without_an_effect_are_refused() {
         let left = std::fs::read_dir(folder.path().join("runs")).map_or(0, |all| all.count());
         assert_eq!(left, 0, "{line} leaves a run");
     }
+    for line in [
+        "solve m.econ --set a=0.4 --set a=0.5",
+        "train m.econ --with steps=100 --with steps=200",
+        "train m.econ --seeds 1..2 --with seeds=3",
+        "tune m.econ --with steps=100 --with steps=200",
+        "verify m.econ --with steps=100 --with steps=200",
+    ] {
+        let (exit, codes, text) = run(folder.path(), line);
+        assert_eq!(
+            (exit, codes.as_slice()),
+            (2, &["E0113".to_string()][..]),
+            "{line}: {text}"
+        );
+    }
     // The same options where they do something.
     for line in [
         "check m.econ --set a=0.4",
@@ -287,6 +301,34 @@ fn files_that_may_not_grow_are_a_message() {
         "{:?} {text}",
         output.status
     );
+}
+
+/// Ends that move and are no whole numbers.
+#[test]
+fn whole_number_actions_stay_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(
+        folder.path(),
+        "m.econ",
+        "agent p {\n  state x in [0.2, 5], start 2.3\n  action q in 0..x\n  x' = clamp(0.9 * x + 0.4 * q, 0.2, 5)\n  reward -(x - 2)^2 - \
+         0.1 * q\n  discount 0.9\n}\n",
+    );
+    let (exit, _, text) = run(folder.path(), "simulate m.econ --periods 60 --out s");
+    assert_eq!(exit, 0, "{text}");
+    let series = std::fs::read_to_string(folder.path().join("s/series.csv")).expect("a series");
+    let mut rows = series
+        .lines()
+        .map(|l| l.split(',').map(String::from).collect::<Vec<_>>());
+    let header = rows.next().expect("a header");
+    let column = |name: &str| header.iter().position(|h| h == name).expect("a column");
+    let (x, q) = (column("p.x"), column("p.q"));
+    let mut most = 0.0f64;
+    for row in rows {
+        let (x, q): (f64, f64) = (row[x].parse().expect("a number"), row[q].parse().expect("a number"));
+        assert!(q.fract() == 0.0 && (0.0..=x).contains(&q), "{q} at {x}");
+        most = most.max(q);
+    }
+    assert!(most >= 2.0, "{most}");
 }
 
 /// Laws of noises that are none where the world comes.

@@ -167,3 +167,32 @@ fn words_of_other_languages_are_told_what_they_are_here() {
         "{messages:?}"
     );
 }
+
+/// What cannot be seen is refused where a reader would not find it; every script is welcome.
+#[test]
+fn characters_that_cannot_be_seen_are_refused_in_comments_and_descriptions() {
+    let frame = |text: &str| {
+        format!("# a model {text}\nagent p {{\n  action c in [0, 1] \"share {text}\"\n  reward -(c - 0.3)^2\n}}\n")
+    };
+    for hidden in [
+        '\u{202E}', '\u{2066}', '\u{200F}', '\u{0}', '\u{1b}', '\u{200B}', '\u{FEFF}', '\u{7f}', '\u{85}',
+    ] {
+        let (_, messages) = econc::compile(&frame(&hidden.to_string()), &econc::Options::default());
+        let codes: Vec<&str> = messages.iter().map(|d| d.code.as_str()).collect();
+        assert_eq!(codes, ["E0119", "E0119"], "{hidden:?}: {messages:?}");
+        assert!(messages.iter().all(|d| d.primary.is_some() && d.hint.is_some()));
+    }
+    for seen in [
+        "é ß",
+        "資本",
+        "капитал",
+        "رأس المال",
+        "می‌خواهم",
+        "हिन्दी",
+        "x² → ∞",
+        "\t",
+    ] {
+        let (_, messages) = econc::compile(&frame(seen), &econc::Options::default());
+        assert!(messages.is_empty(), "{seen}: {messages:?}");
+    }
+}

@@ -66,6 +66,35 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), Diagnostic> {
     if typed("seed") && typed("seeds") && command == "train" {
         return Err(idle("--seed", "--seeds says which seeds are trained"));
     }
+    given_once(own)
+}
+
+/// Errs where a name is set twice: one of the two values would be ignored.
+///
+/// Errors: E0113.
+fn given_once(own: &ArgMatches) -> Result<(), Diagnostic> {
+    let set = own.try_get_many::<(String, String)>("set").ok().flatten();
+    let set = set.into_iter().flatten().map(|(name, _)| ("--set", name.as_str()));
+    let with = own.try_get_many::<String>("with").ok().flatten();
+    let with = with.into_iter().flatten();
+    let with = with.map(|text| ("--with", text.split_once('=').map_or(text.as_str(), |(k, _)| k).trim()));
+    let typed = |name: &str| {
+        own.try_contains_id(name).unwrap_or(false) && own.value_source(name) == Some(ValueSource::CommandLine)
+    };
+    let mut said: Vec<(&str, &str)> = Vec::new();
+    for option in ["seeds", "scenario"] {
+        if typed(option) {
+            said.push(("--with", option));
+        }
+    }
+    for (option, name) in set.chain(with) {
+        if said.contains(&(option, name)) {
+            return Err(Diagnostic::error("E0113", format!("`{name}` is given twice"))
+                .note(format!("by {option} {name}=.. and before"))
+                .hint("keep one of them"));
+        }
+        said.push((option, name));
+    }
     Ok(())
 }
 

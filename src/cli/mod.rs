@@ -154,7 +154,8 @@ fn misuse(d: &Diagnostic) -> bool {
 /// Whether an error says that what was asked for cannot be begun; a run then leaves no directory.
 fn refused(d: &Diagnostic) -> bool {
     let typed = d.primary.as_ref().is_some_and(|(s, _)| s.file >= crate::check::TYPED);
-    let about_it = d.code.starts_with("E080") || matches!(d.code.as_str(), "E0812" | "E0815" | "E0816" | "E0818");
+    let about_it =
+        d.code.starts_with("E080") || matches!(d.code.as_str(), "E0113" | "E0812" | "E0815" | "E0816" | "E0818");
     let on_the_command_line = typed || (d.primary.is_none() && about_it);
     let asked = [
         "E0904", "E0923", "E0927", "E0929", "E0940", "E0954", "E0980", "E0981", "E0984", "E0986", "E0989",

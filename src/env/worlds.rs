@@ -701,7 +701,8 @@ impl Worlds {
                     .collect::<Vec<f64>>()
             };
             out.push(match &action.space {
-                Space::Interval { lo, hi, .. } | Space::Integer { lo, hi } => Bounds::Between(take(*lo), take(*hi)),
+                Space::Interval { lo, hi, .. } => Bounds::Between(take(*lo), take(*hi)),
+                Space::Integer { lo, hi } => allowed::whole(take(*lo), take(*hi)),
                 Space::Finite { masks, .. } => Bounds::Choices(masks.iter().map(|m| m.map(&mut take)).collect()),
                 Space::Simplex(_) => Bounds::Simplex,
             });

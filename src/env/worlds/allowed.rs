@@ -22,6 +22,13 @@ pub struct Moved {
     pub done: f64,
 }
 
+/// The whole numbers between two ends that need not be whole.
+pub(super) fn whole(mut lo: Vec<f64>, mut hi: Vec<f64>) -> Bounds {
+    lo.iter_mut().for_each(|x| *x = (*x - ROUNDING).ceil());
+    hi.iter_mut().for_each(|x| *x = (*x + ROUNDING).floor());
+    Bounds::Between(lo, hi)
+}
+
 impl Worlds {
     /// Notes which of the `asked` values of an action were moved to become `done`.
     pub(in crate::env) fn note_moved(&mut self, action: usize, asked: &[f64], done: &[f64]) {

@@ -175,7 +175,7 @@ fn characters_that_cannot_be_seen_are_refused_in_comments_and_descriptions() {
         format!("# a model {text}\nagent p {{\n  action c in [0, 1] \"share {text}\"\n  reward -(c - 0.3)^2\n}}\n")
     };
     for hidden in [
-        '\u{202E}', '\u{2066}', '\u{200F}', '\u{0}', '\u{1b}', '\u{200B}', '\u{FEFF}', '\u{7f}', '\u{85}',
+        '\u{202E}', '\u{2066}', '\u{200F}', '\u{0}', '\u{1b}', '\u{200B}', '\u{FEFF}', '\u{7f}',
     ] {
         let (_, messages) = econc::compile(&frame(&hidden.to_string()), &econc::Options::default());
         let codes: Vec<&str> = messages.iter().map(|d| d.code.as_str()).collect();

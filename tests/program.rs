@@ -196,7 +196,7 @@ fn arguments_that_are_no_text_are_no_crash() {
     let works: [(&[&std::ffi::OsStr], i32); 9] = [
         (&["check".as_ref(), odd], 0),
         (&["fmt".as_ref(), "--check".as_ref(), odd], 0),
-        (&["graph".as_ref(), small, "--out".as_ref(), odd, "--force".as_ref()], 0),
+        (&["graph".as_ref(), small, "--out".as_ref(), odd], 2),
         (&["simulate".as_ref(), small, "--policy".as_ref(), odd], 2),
         (&["explain".as_ref(), odd], 2),
         (&["new".as_ref(), "growth".as_ref(), odd], 2),

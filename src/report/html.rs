@@ -192,7 +192,8 @@ fn origin(out: &mut String, manifest: &Manifest) {
     facts(out, &facts_of);
     if !manifest.files.is_empty() {
         out.push_str("<h2>Files</h2>\n<table>\n");
-        for file in &manifest.files {
+        // A run that was stopped after its report was written lists it already; no page lists itself.
+        for file in manifest.files.iter().filter(|f| f.name != "report.html") {
             out.push_str(&format!(
                 "<tr><td><code>{}</code></td><td class=\"n\">{}</td></tr>\n",
                 escape(&file.name),

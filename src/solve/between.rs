@@ -482,7 +482,7 @@ mod tests {
         assert!(spot.shocks_outside && !spot.states_outside);
         let far = reader.action(0, &spot);
         assert!((far - reader.action(0, &reader.spot(0, &[0.5, 0.0], &[2.0]))).abs() < 1e-12);
-        assert!((far - f(0.5, 0, 2.0)).abs() < 2e-3 * far, "{far}");
+        assert!((far - f(0.5, 0, 2.0)).abs() < 5e-3 * far, "{far}");
         let near = reader.action(0, &reader.spot(0, &[-0.35, 0.0], &[2.0]));
         assert!((near - f(-0.35, 0, 2.0)).abs() < 1e-4, "{near}");
         assert!(reader.spot(0, &[0.0, 0.0], &[0.9]).states_outside);

@@ -212,11 +212,11 @@ const PAGES: &[(&str, &str)] = &[
     ("W0907", include_str!("W0907.md")),
     ("W0908", include_str!("W0908.md")),
     ("W0909", include_str!("W0909.md")),
-    ("W0949", include_str!("W0949.md")),
     ("W0930", include_str!("W0930.md")),
     ("W0931", include_str!("W0931.md")),
     ("W0932", include_str!("W0932.md")),
     ("W0948", include_str!("W0948.md")),
+    ("W0949", include_str!("W0949.md")),
     ("W0980", include_str!("W0980.md")),
     ("W0981", include_str!("W0981.md")),
     //

@@ -20,7 +20,6 @@ const FAULTS: &[&str] = &[
     "chance.first_outcome",
     "chance.range_short",
     "chance.reward_unweighted",
-    "ends.clock",
     "ends.horizon_short",
     "ends.never",
     "ends.paying_undiscounted",
@@ -32,7 +31,6 @@ const FAULTS: &[&str] = &[
     "search.last_choice",
     "simulation.first_row",
     "simulation.late",
-    "simulation.reused",
     "simulation.state_kept",
 ];
 

@@ -75,6 +75,7 @@ impl Lowering<'_> {
         at: &mut [usize],
         context: &Context,
     ) -> Result<Id, LowerError> {
+        crate::limits::poll();
         let read = |l: &Self, k: usize, at: &[usize]| operands[k].1[l.offset(&operands[k].0, at)];
         let moved = |l: &Self, k: usize, at: &mut [usize], axis: AxisId, to: usize| {
             let before = std::mem::replace(&mut at[axis.0 as usize], to);

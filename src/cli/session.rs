@@ -329,6 +329,7 @@ pub(super) fn one(
     let meter = Meter::start(screen.progress());
     // `None` if it was left in the middle.
     let mut result = limits::caught(|| work(compiled, &meter, &run)).unwrap_or_else(|| Err(Vec::new()));
+    let before = run.manifest().files.clone();
     if let Ok(content) = &mut result {
         content.diagnostics.splice(0..0, diagnostics.iter().cloned());
         match limits::caught(|| content.write(&mut run)) {
@@ -339,7 +340,10 @@ pub(super) fn one(
     meter.finish();
     let seconds = meter.seconds();
     let content = match result {
-        _ if meter.stopped() => return interrupted_run(run, diagnostics, seconds),
+        _ if meter.stopped() => {
+            run.take_back(before);
+            return interrupted_run(run, diagnostics, seconds);
+        }
         Err(errors) if fresh && !errors.is_empty() && errors.iter().all(refused) => {
             run.abandon();
             return Err(Failure::of(errors));

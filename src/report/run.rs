@@ -464,6 +464,15 @@ impl RunDirectory {
         }
     }
 
+    /// Takes back every file written since the manifest held these: a run that is resumed writes them again, and must not find them.
+    pub fn take_back(&mut self, before: Vec<FileEntry>) {
+        for entry in self.manifest.files.iter().filter(|f| !before.contains(f)) {
+            // Not on record any more, it is written over.
+            let _ = fs::remove_file(self.partial.join(&entry.name));
+        }
+        self.manifest.files = before;
+    }
+
     /// Puts the files written so far on record, for runs that can be resumed.
     pub fn checkpoint(&self) -> Result<(), Diagnostic> {
         self.save_manifest(

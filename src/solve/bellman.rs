@@ -42,6 +42,9 @@ impl Continuation {
     }
 }
 
+/// Bytes of one number of a solution, about: in its array, in that of the report, in a table, and as text while files are written.
+pub const NUMBER_BYTES: f64 = 80.0;
+
 /// Errs where a solution on a grid (`sizes`: shock states first, then nodes of each state) would take more memory than there is.
 ///
 /// Errors: E0981.
@@ -159,7 +162,7 @@ impl<'a> Bellman<'a> {
         let cubic = axes.iter().filter(|a| a.rule() == Rule::Cubic).count() as u32;
         let nodes: f64 = sizes.iter().map(|n| *n as f64).product();
         // Value and policy, old and new, as text in a file, and one set of splines.
-        let each = 8.0 * (4.0 + 2f64.powi(cubic as i32)) + (8.0 + 8.0 + 40.0) * (1.0 + spec.actions.len() as f64);
+        let each = 8.0 * (4.0 + 2f64.powi(cubic as i32)) + NUMBER_BYTES * (1.0 + spec.actions.len() as f64);
         fits_grid(nodes * each, &sizes)?;
         grid::fits(&sizes, 8 * (4 + 2usize.saturating_pow(cubic)), grid::DEFAULT_LIMIT)
             .map_err(|e| Diagnostic::error("E0904", e.to_string()).hint("use fewer nodes, or linear interpolation"))?;

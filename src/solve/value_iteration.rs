@@ -733,7 +733,7 @@ fn backward(
     let na = bellman.problem.spec().actions.len();
     let kept = 1.0 + na as f64 + bellman.combos.len() as f64 * f64::from(u8::from(bellman.taste.is_some()));
     super::bellman::fits_grid(
-        size as f64 * periods as f64 * kept * (8.0 + 8.0 + 40.0),
+        size as f64 * periods as f64 * kept * super::bellman::NUMBER_BYTES,
         &sizes(bellman),
     )
     .map_err(|d| d.note(format!("over {periods} periods")))?;

@@ -658,7 +658,6 @@ fn memory_that_is_not_there_is_a_message() {
         "solve brock_mirman.econ --method grid_search --set grid.k='log(9000000)'",
         "solve finite_life.econ --set grid.a='uniform(400000)'",
         "train growth.econ --learner sac --with memory=50000000 --with steps=1e12",
-        "train growth.econ --with network='[100000,100000]'",
         "train growth.econ --learner recurrent_ppo --with worlds=100000 --with steps=1e12",
         "train growth.econ --threads 8 --seeds 1..8 --with horizon=120000 --with steps=1e12",
         "tune growth.econ --threads 8 --with horizon=120000 --with steps=1e12 --search learning_rate=1e-4..1e-2:log",

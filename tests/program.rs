@@ -663,7 +663,7 @@ fn memory_that_is_not_there_is_a_message() {
         "tune growth.econ --threads 8 --with horizon=120000 --with steps=1e12 --search learning_rate=1e-4..1e-2:log",
         "verify growth.econ --with worlds=100000 --with horizon=100000 --with steps=1e12",
         "train growth.econ --with worlds=100000 --with horizon=100000 --with steps=20000000000",
-        "solve growth.econ --memory 16M --set grid.k='log(400000)'",
+        "solve growth.econ --memory 64M --set grid.k='log(400000)'",
     ] {
         let output = limited("2000000", line);
         let out = text(&output.stdout);
@@ -683,7 +683,8 @@ fn memory_that_is_not_there_is_a_message() {
     let _ = child.wait();
     let few = "solve growth.econ --set grid.k='log(3000)' --out few --force";
     assert_eq!(limited("2000000", few).status.code(), Some(0));
-    let output = limited("2000000", &format!("{few} --memory 16M"));
+    let many = "solve growth.econ --set grid.k='log(400000)' --memory 16M";
+    let output = limited("2000000", many);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stdout).contains("E0982"), "{}", text(&output.stdout));
     let output = limited("2000000", "solve small.econ --threads 60000");

@@ -73,7 +73,8 @@ pub struct Options {
     pub burn_in: usize,
     /// Recorded periods.
     pub periods: usize,
-    /// Most points at which residuals are computed, on the ergodic set and on the grid each.
+    /// Most points at which residuals are computed, on the ergodic set and on the grid each: a quarter with two continuous actions, a
+    /// ninth with more.
     pub points: usize,
     /// Seed of all draws.
     pub seed: u64,
@@ -238,7 +239,10 @@ pub fn certify(
     let paths = options.paths.max(1);
     let played = Simulated::run(&bellman, &policy, options, paths);
     let samples = played.times.len();
-    let stride = samples.div_ceil(options.points.max(1)).max(1);
+    // A search over several actions runs many lines, so fewer places are looked at.
+    let lines = bellman.continuous.len().clamp(1, 3).pow(2);
+    let most = (options.points / lines).max(1);
+    let stride = samples.div_ceil(most).max(1);
     let visited: Vec<Point> = (0..samples)
         .step_by(stride)
         .map(|k| (played.times[k], played.states.iter().map(|s| s[k]).collect()))
@@ -251,7 +255,7 @@ pub fn certify(
         paths,
         played: &played,
         ergodic: &Judged::at(&bellman, &policy, &visited),
-        grid: &Judged::at(&bellman, &policy, &between_nodes(&bellman, solution, options.points)),
+        grid: &Judged::at(&bellman, &policy, &between_nodes(&bellman, solution, most)),
     };
     let mut out = Certificate {
         reasons: solution.record.warnings.clone(),

@@ -10,4 +10,4 @@ pub mod process;
 pub mod quadrature;
 
 pub use law::{Distribution, Family};
-pub use process::{Process, StartShock};
+pub use process::{Discretisation, Process, StartShock};

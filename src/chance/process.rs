@@ -56,6 +56,17 @@ pub enum Process {
     },
 }
 
+/// How an autoregression becomes a chain.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Discretisation {
+    /// [`chain::rouwenhorst`].
+    Rouwenhorst,
+    /// [`chain::tauchen`] over so many standard deviations to each side.
+    Tauchen(f64),
+    /// [`chain::farmer_toda`].
+    FarmerToda,
+}
+
 impl Process {
     /// The unconditional mean; 0 where there is none.
     pub fn mean(&self) -> f64 {
@@ -90,16 +101,16 @@ impl Process {
         }
     }
 
-    /// The chain of `n` links that stands for an autoregressive process by Rouwenhorst's method, or by Tauchen's over `width` standard
-    /// deviations to each side; `None` for other processes.
-    pub fn discretised(&self, n: usize, width: Option<f64>) -> Option<Result<Discretised, ChainError>> {
+    /// The chain of `n` links that stands for an autoregressive process; `None` for other processes.
+    pub fn discretised(&self, n: usize, way: Discretisation) -> Option<Result<Discretised, ChainError>> {
         let Process::Ar1 { rho, sigma, mean } = self else {
             return None;
         };
         let sd = chain::unconditional_sd(*rho, *sigma);
-        Some(match width {
-            None => chain::rouwenhorst(n, *rho, sd, *mean),
-            Some(width) => chain::tauchen(n, *rho, sd, *mean, width),
+        Some(match way {
+            Discretisation::Rouwenhorst => chain::rouwenhorst(n, *rho, sd, *mean),
+            Discretisation::Tauchen(width) => chain::tauchen(n, *rho, sd, *mean, width),
+            Discretisation::FarmerToda => chain::farmer_toda(n, *rho, sd, *mean),
         })
     }
 }

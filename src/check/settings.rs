@@ -332,7 +332,7 @@ impl Kind {
             Kind::Grid => {
                 "log(200), uniform(200), double_log(200), exponential(200), with ends log(0.5, 20, 200), or a list [1, 2, 5]".into()
             }
-            Kind::Chain => "rouwenhorst(7), tauchen(9) or tauchen(9, 3)".into(),
+            Kind::Chain => "rouwenhorst(7), tauchen(9), tauchen(9, 3) or farmer_toda(25)".into(),
             Kind::Selection => "payoff_dominant, risk_dominant or from(start)".into(),
             Kind::Scenario => "the name of a scenario of the model".into(),
             Kind::Seeds => "whole numbers: 1..5, [3, 7] or 1".into(),
@@ -382,7 +382,7 @@ impl Kind {
             }
             (Kind::Chain, Setting::Number(_)) => whole(value, 1.0, 1000.0),
             (Kind::Chain, Setting::Call(f, args)) => match (f.as_str(), args.as_slice()) {
-                ("rouwenhorst" | "tauchen", [n]) => whole(n, 1.0, 1000.0),
+                ("rouwenhorst" | "tauchen" | "farmer_toda", [n]) => whole(n, 1.0, 1000.0),
                 ("tauchen", [n, Setting::Number(width)]) => whole(n, 1.0, 1000.0) && *width > 0.0 && width.is_finite(),
                 _ => false,
             },

@@ -107,7 +107,13 @@ pub struct Bellman<'a> {
     pub noises: Vec<(usize, f64)>,
     /// Whether slopes of the interpolant are continuous: first-order conditions can be solved.
     pub smooth: bool,
+    /// Whether what each combination of choices is worth is kept, because somebody may stand between nodes, where another one may be best.
+    pub each: bool,
 }
+
+/// Most combinations of choices whose worth is kept with a solution, and most memory for them.
+const MOST_KEPT: usize = 32;
+const KEPT_BYTES: usize = 256 << 20;
 
 fn unsupported(headline: impl Into<String>) -> Diagnostic {
     Diagnostic::error("E0905", headline)
@@ -223,7 +229,20 @@ impl<'a> Bellman<'a> {
         } else {
             vec![(0, 1.0)]
         };
+        let between =
+            tensor.axes().iter().any(|a| a.rule() != Rule::Nodes) || spec.chain.links.iter().any(|l| l.continuous);
+        let wide = if continuous.is_empty() {
+            1
+        } else {
+            1 + spec.actions.len()
+        };
+        let kept = [tensor.len(), nz, combos.len(), wide, spec.horizon.unwrap_or(1)];
+        let each = between
+            && taste.is_none()
+            && (2..=MOST_KEPT).contains(&combos.len())
+            && grid::fits(&kept, 8, KEPT_BYTES).is_ok();
         Ok(Bellman {
+            each,
             problem,
             tensor,
             continuous,

@@ -38,6 +38,31 @@ pub struct PolicyBetween {
     value: OnceLock<Vec<Surface>>,
     /// `[choice][period * groups + group]`.
     probability: OnceLock<Vec<Vec<Surface>>>,
+    /// `[combination][period * groups + group]`: what each combination of choices is worth.
+    worth: OnceLock<Vec<Vec<Surface>>>,
+    /// The number that each finite action has in each combination of choices, `[combination][action]`.
+    combinations: Vec<Vec<f64>>,
+}
+
+/// The values of all actions in every combination of choices, the last finite action fastest; continuous ones have none.
+fn combinations(s: &Solution) -> Vec<Vec<f64>> {
+    let mut out = vec![vec![f64::NAN; s.actions.len()]];
+    for (a, action) in s.actions.iter().enumerate() {
+        let ActionKind::Finite { values, .. } = &action.kind else {
+            continue;
+        };
+        out = out
+            .iter()
+            .flat_map(|head| {
+                values.iter().map(move |v| {
+                    let mut next = head.clone();
+                    next[a] = *v;
+                    next
+                })
+            })
+            .collect();
+    }
+    out
 }
 
 /// One shock of the solution.
@@ -177,6 +202,12 @@ impl PolicyBetween {
             policy,
             given,
             value: OnceLock::new(),
+            worth: OnceLock::new(),
+            combinations: if s.worth.is_empty() {
+                Vec::new()
+            } else {
+                combinations(s)
+            },
             probability: OnceLock::new(),
             solution,
         })
@@ -241,10 +272,19 @@ impl PolicyBetween {
         spot
     }
 
-    /// The number that action `action` of the solution has there: interpolated, or for finite actions that of the nearest
-    /// node. Bounds are not applied.
+    /// The number that action `action` of the solution has there: interpolated, for finite actions that of the combination of choices that
+    /// is worth most there (of the nearest node where the solution does not say what they are worth). Bounds are not applied.
     pub fn action(&self, action: usize, spot: &Spot) -> f64 {
         let s = &*self.solution;
+        if let Some(best) = self.combination(spot) {
+            let x = match s.actions[action].kind {
+                ActionKind::Continuous => self.action_given(action, best, spot),
+                ActionKind::Finite { .. } => self.combinations[best][action],
+            };
+            if x.is_finite() {
+                return x;
+            }
+        }
         match s.actions[action].kind {
             ActionKind::Continuous => {
                 let surfaces = self.policy[action].get_or_init(|| self.fit(&s.policy[action], 1, 0, &self.tensor));
@@ -255,6 +295,34 @@ impl PolicyBetween {
                 s.period(&s.policy[action], spot.period)[spot.nearest_node * s.shocks() + spot.nearest_shock]
             }
         }
+    }
+
+    /// The combination of choices that is worth most there, each interpolated by itself: what a combination is worth is smooth where the
+    /// policy jumps from one to another. Only those that the nearest node allows. `None` if the solution does not say what they are worth.
+    fn combination(&self, spot: &Spot) -> Option<usize> {
+        let s = &*self.solution;
+        let count = self.combinations.len();
+        if count == 0 || spot.undefined() || s.worth.len() != s.value.len() * count {
+            return None;
+        }
+        let surfaces = self
+            .worth
+            .get_or_init(|| (0..count).map(|c| self.fit(&s.worth, count, c, &self.tensor)).collect());
+        let nearest = (spot.period * s.nodes() + spot.nearest_node) * s.shocks() + spot.nearest_shock;
+        let mut best: Option<(usize, f64)> = None;
+        for (c, surface) in surfaces.iter().enumerate() {
+            let at_node = s.worth[nearest * count + c];
+            if !at_node.is_finite() {
+                continue;
+            }
+            let q = self.read(surface, &self.tensor, spot);
+            // Next to places where a combination is not allowed there is nothing to interpolate.
+            let q = if q.is_finite() { q } else { return None };
+            if best.is_none_or(|(_, most)| q > most) {
+                best = Some((c, q));
+            }
+        }
+        best.map(|b| b.0)
     }
 
     /// As [`PolicyBetween::action`], of an action that goes with choice `choice` of the one with taste shocks.
@@ -455,6 +523,7 @@ mod tests {
             value: array.iter().map(|v| 10.0 * v).collect(),
             policy: vec![array],
             probability: chance,
+            worth: Vec::new(),
             given: Vec::new(),
             record: Record::default(),
         })

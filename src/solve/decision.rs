@@ -36,21 +36,15 @@ pub struct Options {
     pub nodes: usize,
     /// Bounds of continuous states that replace the domain's (by name), for domains without ends.
     pub bounds: Vec<(String, f64, f64)>,
-    /// States of the chain of a continuous shock, where the settings say nothing; 0 is the default of [`CHAIN_STATES`].
-    pub links: usize,
+    /// How fine the chains of AR(1) shocks are where the settings say nothing: 0 is [`CHAIN_STATES`] states by Rouwenhorst's method, `k` is
+    /// `k` times as many as Farmer and Toda's need.
+    pub fineness: usize,
     /// How many times as many nodes as usual noises behind kinks get, where the settings say nothing; 0 is once.
     pub finer_noises: usize,
 }
 
 /// States of the chain of a continuous shock, where nothing is said.
 pub const CHAIN_STATES: usize = 7;
-
-impl Options {
-    /// States of chains that the settings leave open.
-    fn chain_states(&self) -> usize {
-        if self.links == 0 { CHAIN_STATES } else { self.links }
-    }
-}
 
 /// A model as a decision problem.
 pub struct Decision {

@@ -403,6 +403,7 @@ pub fn solve(
         value: pack(&|j, i| value[j][i]),
         policy: vec![pack(&|j, i| grid[choices[j][i] as usize])],
         probability: Vec::new(),
+        worth: Vec::new(),
         given: Vec::new(),
         record,
     };

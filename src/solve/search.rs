@@ -63,7 +63,9 @@ pub struct Chosen {
     pub actions: Vec<Vec<f64>>,
     /// With taste shocks, `probability[d][i]` of each choice; otherwise empty.
     pub probability: Vec<Vec<f64>>,
-    /// With taste shocks, the best actions given each choice, `given[d][a][i]`; otherwise empty.
+    /// What each combination of choices is worth, `worth[d][i]`, where [`Bellman::each`] asks for it; otherwise empty.
+    pub worth: Vec<Vec<f64>>,
+    /// With taste shocks (or `worth`), the best actions given each choice (combination), `given[d][a][i]`; otherwise empty.
     pub given: Vec<Vec<Vec<f64>>>,
 }
 
@@ -141,6 +143,7 @@ pub fn choose(
         .collect();
     let groups = match bellman.taste {
         Some((f, _)) => bellman.combo_choices.iter().map(|c| c[f]).max().map_or(1, |m| m + 1),
+        None if bellman.each => bellman.combos.len(),
         None => 1,
     };
     let mut best = vec![vec![f64::NEG_INFINITY; n]; groups];
@@ -157,9 +160,12 @@ pub fn choose(
         lo,
         hi,
     };
-    for (combo, choices) in bellman.combos.iter().zip(&bellman.combo_choices) {
+    for (number, (combo, choices)) in bellman.combos.iter().zip(&bellman.combo_choices).enumerate() {
         search.combo = combo;
-        let group = bellman.taste.map_or(0, |(f, _)| choices[f]);
+        let group = match bellman.taste {
+            Some((f, _)) => choices[f],
+            None => number.min(groups - 1),
+        };
         let open: Vec<usize> = (0..n)
             .filter(|&i| {
                 choices
@@ -180,12 +186,7 @@ pub fn choose(
             },
         };
         for (k, &i) in open.iter().enumerate() {
-            let better = fault!(
-                "search.worst_choice",
-                value[k] < best[group][i] || best[group][i] == f64::NEG_INFINITY,
-                value[k] > best[group][i]
-            );
-            if better {
+            if better(value[k], best[group][i]) {
                 best[group][i] = value[k];
                 for (f, &a) in bellman.finite.iter().enumerate() {
                     given[group][a][i] = combo[f];
@@ -207,7 +208,7 @@ pub fn choose(
     for i in 0..n {
         let mut top = 0;
         for g in 1..groups {
-            if best[g][i] > best[top][i] {
+            if better(best[g][i], best[top][i]) {
                 top = g;
             }
         }
@@ -231,8 +232,19 @@ pub fn choose(
     }
     if bellman.taste.is_some() {
         chosen.given = given;
+    } else if bellman.each {
+        (chosen.worth, chosen.given) = (best, given);
     }
     Ok(chosen)
+}
+
+/// Whether a choice worth `q` takes the place of one worth `best`.
+pub(super) fn better(q: f64, best: f64) -> bool {
+    fault!(
+        "search.worst_choice",
+        (q < best || best == f64::NEG_INFINITY) && q > f64::NEG_INFINITY,
+        q > best
+    )
 }
 
 /// A point of an interval that may be unbounded, for `u` in [0, 1].

@@ -65,7 +65,12 @@ pub struct Solution {
     pub policy: Vec<Vec<f64>>,
     /// With taste shocks: period x state x shock x choice. Otherwise empty.
     pub probability: Vec<f64>,
-    /// With taste shocks and further actions: for each action period x state x shock x choice, what goes with the choice. Otherwise empty.
+    /// Without taste shocks, with finite actions: period x state x shock x combination of their choices, what the combination is worth with the
+    /// best of the other actions (minus infinity where it is not allowed). Empty where nothing lies between nodes, or combinations are many.
+    #[serde(default)]
+    pub worth: Vec<f64>,
+    /// With `probability` or `worth` and further actions: for each action period x state x shock x choice (or combination), what goes with it.
+    /// Otherwise empty.
     #[serde(default)]
     pub given: Vec<Vec<f64>>,
     /// How it was reached.

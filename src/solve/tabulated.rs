@@ -7,7 +7,7 @@
 use super::bellman::{At, Bellman, CHANCE, FEASIBLE, Scratch};
 use super::policy_operator::{Rows, Sparse};
 use super::problem::{ActionKind, Lanes};
-use super::search::{Chosen, NothingFeasible};
+use super::search::{Chosen, NothingFeasible, better};
 use crate::chance::quadrature::EULER_GAMMA;
 use crate::limits;
 use rayon::prelude::*;
@@ -174,20 +174,19 @@ impl Block {
         let (n, na) = (self.lanes, bellman.problem.spec().actions.len());
         let groups = match bellman.taste {
             Some((f, _)) => bellman.combo_choices.iter().map(|c| c[f]).max().map_or(1, |m| m + 1),
+            None if bellman.each => bellman.combos.len(),
             None => 1,
         };
         let mut best = vec![vec![(f64::NEG_INFINITY, 0usize); n]; groups];
         for (k, choices) in bellman.combo_choices.iter().enumerate() {
-            let best = &mut best[bellman.taste.map_or(0, |(f, _)| choices[f])];
+            let best = &mut best[match bellman.taste {
+                Some((f, _)) => choices[f],
+                None => k.min(groups - 1),
+            }];
             for i in 0..n {
                 let row = k * n + i;
                 let q = self.reward[row] + self.moves.dot(row, flat);
-                let better = fault!(
-                    "search.worst_choice",
-                    (q < best[i].0 || best[i].0 == f64::NEG_INFINITY) && q > f64::NEG_INFINITY,
-                    q > best[i].0
-                );
-                if better {
+                if better(q, best[i].0) {
                     best[i] = (q, row);
                 }
             }
@@ -208,9 +207,12 @@ impl Block {
             chosen.probability = vec![vec![0.0; n]; groups];
             chosen.given = vec![vec![vec![0.0; n]; na]; groups];
         }
+        if bellman.each {
+            chosen.worth = best.iter().map(|b| b.iter().map(|b| b.0).collect()).collect();
+        }
         let mut mixed: Vec<(u32, f64)> = Vec::new();
         for i in 0..n {
-            let top = (1..groups).fold(0, |top, g| if best[g][i].0 > best[top][i].0 { g } else { top });
+            let top = (1..groups).fold(0, |top, g| if better(best[g][i].0, best[top][i].0) { g } else { top });
             let (most, row) = best[top][i];
             if most == f64::NEG_INFINITY {
                 return Err(NothingFeasible { lane: i });

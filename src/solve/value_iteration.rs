@@ -82,7 +82,9 @@ struct Improved {
     value: Vec<f64>,
     policy: Vec<Vec<f64>>,
     probability: Vec<f64>,
-    /// What goes with each choice that has taste shocks, an array an action; none if there is but one action.
+    /// What each combination of choices is worth, where that is kept.
+    worth: Vec<f64>,
+    /// What goes with each choice that has taste shocks (or each combination), an array an action; none if there is but one action.
     given: Vec<Vec<f64>>,
     operator: PolicyOperator,
 }
@@ -294,15 +296,20 @@ fn improve(
             all.unwrap_or_else(|| limits::leave())
         }
     };
-    let groups = bellman.taste.map_or(0, |(f, _)| {
-        bellman.combo_choices.iter().map(|c| c[f]).max().map_or(0, |m| m + 1)
-    });
+    let groups = match bellman.taste {
+        Some((f, _)) => bellman.combo_choices.iter().map(|c| c[f]).max().map_or(0, |m| m + 1),
+        None if bellman.each => bellman.combos.len(),
+        None => 0,
+    };
+    // Without continuous actions a combination says everything.
+    let beside = na > 1 && (bellman.taste.is_some() || !bellman.continuous.is_empty());
     let size = nodes * nz;
     let mut improved = Improved {
         value: vec![0.0; size],
         policy: vec![vec![0.0; size]; na],
-        probability: vec![0.0; size * groups],
-        given: if groups > 0 && na > 1 {
+        probability: vec![0.0; if bellman.taste.is_some() { size * groups } else { 0 }],
+        worth: vec![0.0; if bellman.taste.is_none() { size * groups } else { 0 }],
+        given: if groups > 0 && beside {
             vec![vec![0.0; size * groups]; na]
         } else {
             Vec::new()
@@ -318,8 +325,13 @@ fn improve(
             for (policy, actions) in improved.policy.iter_mut().zip(&chosen.actions) {
                 policy[at] = actions[i];
             }
+            for (g, q) in chosen.worth.iter().enumerate() {
+                improved.worth[at * groups + g] = q[i];
+            }
             for (g, p) in chosen.probability.iter().enumerate() {
                 improved.probability[at * groups + g] = p[i];
+            }
+            for g in 0..chosen.given.len() {
                 for (given, actions) in improved.given.iter_mut().zip(&chosen.given[g]) {
                     given[at * groups + g] = actions[i];
                 }
@@ -661,6 +673,7 @@ fn forever(
                 record,
             );
             return Ok(Ended::Solved(Box::new(Solution {
+                worth: improved.worth.into_iter().map(|q| q + shift).collect(),
                 given: improved.given,
                 ..solution
             })));
@@ -747,6 +760,7 @@ fn backward(
     let mut probability: Vec<Vec<f64>> = vec![Vec::new(); periods];
     // Filled from the last period to the first.
     let mut given: Vec<Vec<Vec<f64>>> = Vec::new();
+    let mut worth: Vec<Vec<f64>> = vec![Vec::new(); periods];
     let mut continuation = Continuation::default();
     let mut before: Option<Vec<Vec<f64>>> = None;
     for time in (0..periods).rev() {
@@ -771,6 +785,7 @@ fn backward(
             all[here.clone()].copy_from_slice(now);
         }
         probability[time] = improved.probability;
+        worth[time] = improved.worth;
         given.push(improved.given);
         bellman.continuation(&bellman.tensor, &improved.value, &mut continuation);
         before = Some(improved.policy);
@@ -791,6 +806,7 @@ fn backward(
     let solution = finish(bellman, options, periods, value, policy, probability.concat(), record);
     let of = |a: usize| -> Vec<f64> { given.iter().rev().filter_map(|g| g.get(a)).flatten().copied().collect() };
     Ok(Solution {
+        worth: worth.concat(),
         given: if given.iter().all(Vec::is_empty) {
             Vec::new()
         } else {
@@ -821,6 +837,7 @@ fn finish(
         value,
         policy,
         probability,
+        worth: Vec::new(),
         given: Vec::new(),
         record,
     }

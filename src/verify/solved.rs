@@ -69,8 +69,9 @@ const LEAST: f64 = 1e-6;
 const FINEST: usize = 300_000;
 /// How many times as many nodes noises behind kinks get where the economy itself shows that they are too few.
 const FINER_NOISES: usize = 5;
-/// Most states of a chain that the file leaves open.
-const MOST_LINKS: usize = 31;
+/// Most joint states of chains that the file leaves open, and how often they are made finer.
+const MOST_LINKS: f64 = 600.0;
+const FINEST_CHAINS: usize = 2;
 
 /// Whether what is asked exists.
 ///
@@ -195,9 +196,9 @@ pub fn solve(
         // A chain of few states is the cheap guess: where the economy itself shows that it is too coarse, it is made finer.
         if sound
             && method != "grid_search"
-            && let Some(links) = more_links(&model, &problem, &solution, &certificate, build.links)
+            && let Some(fineness) = finer_chains(&model, &problem, &solution, &certificate, build.fineness)
         {
-            build.links = links;
+            build.fineness = fineness;
             last = Some(solution);
             continue;
         }
@@ -225,27 +226,42 @@ pub fn solve(
     }
 }
 
-/// More states for chains that the file leaves open, if the economy itself says that values are off and nothing else is wrong.
-fn more_links(
+/// Finer chains where the file leaves them open, if the economy itself says that values are off and nothing else is wrong, and if grid and chain
+/// are affordable.
+fn finer_chains(
     model: &Model,
     problem: &Decision,
     solution: &Solution,
     certificate: &Certificate,
-    links: usize,
+    fineness: usize,
 ) -> Option<usize> {
-    if !too_coarse(certificate) {
+    if !too_coarse(certificate) || fineness >= FINEST_CHAINS {
         return None;
     }
-    let open = model.shocks.iter().any(|s| {
+    let mut chain = problem.spec().chain.transition.len() as f64;
+    let mut open = false;
+    for s in &model.shocks {
         let last = s.name.rsplit('.').next().unwrap_or(&s.name);
         let said = model.solve_settings().is_some_and(|x| {
             x.get(&format!("chain.{}", s.name)).is_some() || x.get(&format!("chain.{last}")).is_some()
         });
-        matches!(s.process, Process::Ar1 { .. }) && !said && solution.chain.names.iter().any(|n| n.starts_with(&s.name))
-    });
-    let next = 2 * if links == 0 { decision::CHAIN_STATES } else { links } + 1;
-    let chain = problem.spec().chain.transition.len();
-    (open && next <= MOST_LINKS && solution.nodes() * chain * 3 <= FINEST && chain * 3 <= 512).then_some(next)
+        let Process::Ar1 { rho, .. } = s.process else { continue };
+        // One chain a member.
+        for _ in solution
+            .chain
+            .names
+            .iter()
+            .filter(|n| !said && (**n == s.name || n.starts_with(&format!("{}[", s.name))))
+        {
+            let states = |fineness: usize| match fineness {
+                0 => decision::CHAIN_STATES as f64,
+                times => (times * crate::chance::chain::fine_states(rho)) as f64,
+            };
+            chain *= states(fineness + 1) / states(fineness);
+            open = true;
+        }
+    }
+    (open && solution.nodes() as f64 * chain <= FINEST as f64 && chain <= MOST_LINKS).then_some(fineness + 1)
 }
 
 /// Whether the economy itself says that values are off, and nothing else is wrong.

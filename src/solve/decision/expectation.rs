@@ -17,7 +17,7 @@ static DEFAULTS: Options = Options {
     deterministic: false,
     nodes: 0,
     bounds: Vec::new(),
-    links: 0,
+    fineness: 0,
     finer_noises: 0,
 };
 

@@ -1,6 +1,7 @@
 //! Shocks as finite chains: discretised where they are continuous, joined where there are several.
 
-use super::{Builder, Discretised, cannot, element_name};
+use super::{Builder, CHAIN_STATES, Discretised, cannot, element_name};
+use crate::chance::Discretisation;
 use crate::check::model::{Process, Setting};
 use crate::diag::Diagnostic;
 use crate::kernel::dag::Id;
@@ -116,7 +117,13 @@ impl Builder<'_> {
                     .collect(),
             ),
             Some(Setting::Number(n)) => ("rouwenhorst".to_string(), vec![*n]),
-            _ => ("rouwenhorst".to_string(), vec![self.options.chain_states() as f64]),
+            _ => match (self.options.fineness, &shock.process) {
+                (times @ 1.., Process::Ar1 { rho, .. }) => (
+                    "farmer_toda".to_string(),
+                    vec![(times * crate::chance::chain::fine_states(*rho)) as f64],
+                ),
+                _ => ("rouwenhorst".to_string(), vec![CHAIN_STATES as f64]),
+            },
         };
         let n = args.first().copied().unwrap_or(7.0);
         if !(1.0..=1000.0).contains(&n) || n.fract() != 0.0 {
@@ -139,18 +146,19 @@ impl Builder<'_> {
                 Ok((vec![*mean], vec![vec![vec![1.0]]], Vec::new(), false))
             }
             Process::Ar1 { .. } => {
-                let width = match method.as_str() {
-                    "tauchen" => Some(args.get(1).copied().unwrap_or(3.0)),
-                    "rouwenhorst" => None,
+                let way = match method.as_str() {
+                    "tauchen" => Discretisation::Tauchen(args.get(1).copied().unwrap_or(3.0)),
+                    "rouwenhorst" => Discretisation::Rouwenhorst,
+                    "farmer_toda" => Discretisation::FarmerToda,
                     other => {
                         return Err(Diagnostic::error(
                             "E0805",
                             format!("unknown chain method `{other}` for `{}`", shock.name),
                         )
-                        .hint("rouwenhorst(7) or tauchen(9)"));
+                        .hint("rouwenhorst(7), tauchen(9) or farmer_toda(25)"));
                     }
                 };
-                let Some(made) = shock.process.discretised(n, width) else {
+                let Some(made) = shock.process.discretised(n, way) else {
                     return Err(cannot(format!("`{}` has no finite chain", shock.name)).at(shock.span, "this shock"));
                 };
                 let made = made.map_err(|e| {

@@ -107,7 +107,7 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
     let lives = if played.gaps.len() > 1 {
         let n = played.gaps.len() as f64;
         format!(
-            "; by summing rewards of {} lives {:.6} +- {:.2}",
+            "; by summing rewards of {} lives {:.6} +- {:.1e}",
             n,
             played.promised + statistics::mean(&played.gaps),
             statistics::sd(&played.gaps) / n.sqrt()
@@ -218,11 +218,15 @@ pub fn cause(bench: &Bench) -> String {
         .seat
         .shocks
         .iter()
-        .find(|s| matches!(model.shocks[s.shock].process, Process::Ar1 { .. }));
-    if let Some(s) = chains {
+        .find_map(|s| match model.shocks[s.shock].process {
+            Process::Ar1 { rho, .. } => Some((s, rho)),
+            Process::Iid(_) | Process::Chain { .. } | Process::RandomWalk { .. } | Process::Var1 { .. } => None,
+        });
+    if let Some((s, rho)) = chains {
         ways.push(format!(
-            "more chain states: chain.{} = rouwenhorst(31)",
-            last(&model.shocks[s.shock].name)
+            "more chain states: chain.{} = farmer_toda({})",
+            last(&model.shocks[s.shock].name),
+            2 * crate::chance::chain::fine_states(rho) + 1
         ));
     }
     let finite = |f: Family| matches!(f, Family::Bernoulli | Family::Discrete | Family::UniformInt);

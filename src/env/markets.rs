@@ -140,8 +140,11 @@ pub(super) fn markets(model: &mut Model) -> Vec<Market> {
 }
 
 /// The element of a price whose condition is furthest from holding: price, element, left and right.
-pub(super) fn worst(values: &[[Vec<f64>; 3]]) -> Option<(usize, usize, f64, f64)> {
-    let mut found: Option<(f64, (usize, usize, f64, f64))> = None;
+pub(super) type Worst = (usize, usize, f64, f64);
+
+/// See [`Worst`].
+pub(super) fn worst(values: &[[Vec<f64>; 3]]) -> Option<Worst> {
+    let mut found: Option<(f64, Worst)> = None;
     for (k, [price, left, right]) in values.iter().enumerate() {
         for e in 0..price.len() {
             // A side without the price's own axis is the same for all its elements.

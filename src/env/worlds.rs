@@ -1061,6 +1061,43 @@ impl Worlds {
         })
     }
 
+    /// How a market ended in a world where it is not cleared by one price: both sides of its conditions (`sides`, as computed) and the element that is
+    /// furthest from holding.
+    fn missed(
+        &self,
+        market: &Market,
+        sides: &[Vec<f64>],
+        w: usize,
+    ) -> Option<(Ended, Vec<[Vec<f64>; 3]>, markets::Worst)> {
+        let n = self.worlds;
+        let status = self.outcome.statuses()[market.root * n + w];
+        if status == crate::kernel::root::ONE {
+            return None;
+        }
+        let of = |v: &Vec<f64>| -> Vec<f64> { v.iter().skip(w).step_by(n).copied().collect() };
+        let here: Vec<[Vec<f64>; 3]> = sides
+            .chunks_exact(3)
+            .map(|s| [of(&s[0]), of(&s[1]), of(&s[2])])
+            .collect();
+        let worst = markets::worst(&here)?;
+        let ended = markets::judged(status, worst.2, worst.3);
+        (ended != Ended::Clears).then_some((ended, here, worst))
+    }
+
+    /// In which worlds no price clears some market.
+    fn not_cleared(&self, values: &[Vec<f64>]) -> Vec<bool> {
+        let mut out = vec![false; self.worlds];
+        let mut at = self.layout.markets;
+        for market in &self.markets {
+            let sides = &values[at..at + 3 * market.sides.len()];
+            at += sides.len();
+            for (w, out) in out.iter_mut().enumerate() {
+                *out |= matches!(self.missed(market, sides, w), Some((Ended::Fails { .. }, ..)));
+            }
+        }
+        out
+    }
+
     /// Counts the worlds in which a market did not clear.
     fn judge_markets(&mut self, values: &[Vec<f64>]) {
         let n = self.worlds;
@@ -1069,24 +1106,12 @@ impl Worlds {
             let sides = &values[at..at + 3 * market.sides.len()];
             at += sides.len();
             for w in 0..n {
-                let status = self.outcome.statuses()[market.root * n + w];
+                let missed = self.missed(market, sides, w);
                 let count = &mut self.counts.not_cleared[number];
                 count.asked += 1;
-                if status == crate::kernel::root::ONE {
-                    continue;
-                }
-                let of = |v: &Vec<f64>| -> Vec<f64> { v.iter().skip(w).step_by(n).copied().collect() };
-                let here: Vec<[Vec<f64>; 3]> = sides
-                    .chunks_exact(3)
-                    .map(|s| [of(&s[0]), of(&s[1]), of(&s[2])])
-                    .collect();
-                let Some((k, e, left, right)) = markets::worst(&here) else {
+                let Some((ended, here, (k, e, left, right))) = missed else {
                     continue;
                 };
-                let ended = markets::judged(status, left, right);
-                if ended == Ended::Clears {
-                    continue;
-                }
                 let several = ended == Ended::Several;
                 let known = if several { &count.first_several } else { &count.first };
                 let missed = known.is_none().then(|| Missed {

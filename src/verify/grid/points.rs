@@ -92,6 +92,10 @@ struct Residuals {
     by_consumption: bool,
 }
 
+/// Where a reward's slope is less than this share of its curvature (`|r'| c < share |r''| c^2`), the reward itself balances consumption with something
+/// else (a bequest), and its curvature is the unit: the two are equal for log utility.
+const FLAT: f64 = 0.05;
+
 /// `u'(c) c` at each point, from the actions that move consumption; `None` without consumption or derivatives.
 pub fn consumption_worth(
     bellman: &Bellman,
@@ -129,7 +133,23 @@ pub fn consumption_worth(
                 .problem
                 .derivative(&lanes, ns + a, &mut reward, &mut next_refs)
                 .ok()?;
-            slopes.push((a, reward));
+            // Its change along the action.
+            let step: Vec<f64> = actions[a].iter().map(|x| 1e-5 * x.abs().max(1e-6)).collect();
+            let mut moved = actions.to_vec();
+            moved[a].iter_mut().zip(&step).for_each(|(x, h)| *x += h);
+            let moved: Vec<&[f64]> = moved.iter().map(Vec::as_slice).collect();
+            let there = Lanes {
+                actions: &moved,
+                ..lanes
+            };
+            let mut after = vec![0.0; n];
+            let mut next_refs: Vec<&mut [f64]> = next.iter_mut().map(Vec::as_mut_slice).collect();
+            bellman
+                .problem
+                .derivative(&there, ns + a, &mut after, &mut next_refs)
+                .ok()?;
+            let bends: Vec<f64> = (0..n).map(|i| (after[i] - reward[i]) / step[i]).collect();
+            slopes.push((a, reward, bends));
         }
         for i in (0..n).filter(|&i| chance[i] != 0.0) {
             // An action with a cost of its own (hours, effort) has a small slope where it is best: the largest slope a unit of
@@ -140,7 +160,13 @@ pub fn consumption_worth(
                 .filter(|x| dc[x.0][i].abs() >= 0.01 * most)
                 .map(|x| (x.1[i] / dc[x.0][i]).abs())
                 .fold(0.0, f64::max);
-            worth[i] += chance[i] * (utility * c[i]).abs();
+            let bend = slopes
+                .iter()
+                .filter(|x| dc[x.0][i].abs() >= 0.01 * most)
+                .map(|x| (x.2[i] / (dc[x.0][i] * dc[x.0][i]) * c[i]).abs())
+                .fold(0.0, f64::max);
+            let flat = bend.is_finite() && utility < FLAT * bend;
+            worth[i] += chance[i] * (if flat { bend } else { utility } * c[i]).abs();
             total[i] += chance[i];
         }
     }

@@ -313,7 +313,8 @@ impl<'a> Trials<'a> {
             for w in 0..many {
                 let (leaf, point) = (&leaves[lane(w).0], lane(w).1);
                 let s = &mut sums[leaf.job];
-                if !feasible[w] {
+                // What no price clears is no choice, for solvers and here.
+                if !feasible[w] || tried.uncleared[w] {
                     s[0] = f64::NEG_INFINITY;
                     continue;
                 }

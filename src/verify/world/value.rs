@@ -2,12 +2,16 @@
 //!
 //! Between nodes of states by the rule of the solution; between the states of a chain that stands for a continuous shock
 //! by the cubic through the four nearest (linear where there are fewer), and along the parabola through the last three beyond them. The
-//! solver knows its value at the nodes of the chain only: what this adds is what a reader of the solution would do.
+//! solver knows its value at the nodes of the chain only: what this adds is what a reader of the solution would do. Where the solution says what each
+//! combination of finite choices is worth, the value between nodes is the largest of those (each is smooth where the value has kinks).
 
 use super::seat::Seat;
 use crate::num::interpolate::{Axis, MAX_AXES, Outside, Place, Rule, Surface, Tensor};
 use crate::solve::bellman::Interpolation;
 use crate::solve::solution::Solution;
+
+/// Most combinations of choices whose worth is read.
+const MOST_WORTH: usize = 8;
 
 /// Values of a solution.
 pub struct Value {
@@ -16,6 +20,8 @@ pub struct Value {
     flat: Vec<f64>,
     /// `[period * shocks + shock]`.
     surfaces: Vec<Surface>,
+    /// What each combination of choices is worth, as `flat` and `surfaces`; none if the solution does not say.
+    worth: Vec<(Vec<f64>, Vec<Surface>)>,
     sizes: Vec<usize>,
     shocks: usize,
     periods: usize,
@@ -48,29 +54,43 @@ impl Value {
         } else {
             Some(Tensor::new(axes, Outside::Linear)?)
         };
-        let surfaces = (0..solution.periods * shocks)
-            .map(|k| {
-                let (time, j) = (k / shocks, k % shocks);
-                let nodes: Vec<f64> = solution
-                    .period(&solution.value, time)
-                    .iter()
-                    .skip(j)
-                    .step_by(shocks)
-                    .copied()
-                    .collect();
-                let mut surface = Surface::default();
-                if let Some(t) = &tensor {
+        let fit = |array: &[f64]| -> (Vec<f64>, Vec<Surface>) {
+            let Some(t) = &tensor else {
+                return (array.to_vec(), Vec::new());
+            };
+            let surfaces = (0..solution.periods * shocks)
+                .map(|k| {
+                    let (time, j) = (k / shocks, k % shocks);
+                    let nodes: Vec<f64> = solution
+                        .period(array, time)
+                        .iter()
+                        .skip(j)
+                        .step_by(shocks)
+                        .copied()
+                        .collect();
+                    let mut surface = Surface::default();
                     t.fit(&nodes, &mut surface);
-                }
-                surface
+                    surface
+                })
+                .collect();
+            (Vec::new(), surfaces)
+        };
+        let count = solution.worth.len() / solution.value.len().max(1);
+        let worth = (0..if count <= MOST_WORTH { count } else { 0 })
+            .map(|c| {
+                fit(&solution
+                    .worth
+                    .iter()
+                    .skip(c)
+                    .step_by(count)
+                    .copied()
+                    .collect::<Vec<f64>>())
             })
             .collect();
+        let (flat, surfaces) = fit(&solution.value);
         Some(Value {
-            flat: if tensor.is_none() {
-                solution.value.clone()
-            } else {
-                Vec::new()
-            },
+            flat,
+            worth,
             tensor,
             surfaces,
             sizes: seat.shocks.iter().map(|s| s.values.len()).collect(),
@@ -106,14 +126,30 @@ impl Value {
         if let Some(t) = &self.tensor {
             t.locate(states, &mut places[..states.len()]);
         }
-        let read = |joint: usize| {
-            let k = time * self.shocks + joint;
-            match &self.tensor {
-                Some(t) => t.value_at(&self.surfaces[k], &places[..states.len()]),
-                None => self.flat[k],
-            }
+        let read = |flat: &[f64], surfaces: &[Surface]| -> f64 {
+            let node = |joint: usize| {
+                let k = time * self.shocks + joint;
+                match &self.tensor {
+                    Some(t) => t.value_at(&surfaces[k], &places[..states.len()]),
+                    None => flat[k],
+                }
+            };
+            self.over(shocks, 0, 0, &node)
         };
-        self.over(shocks, 0, 0, &read)
+        // Next to places where a combination is not allowed there is nothing to interpolate, and the value itself is read.
+        let mut most = f64::NEG_INFINITY;
+        for (flat, surfaces) in &self.worth {
+            let q = read(flat, surfaces);
+            if !q.is_finite() {
+                most = f64::NEG_INFINITY;
+                break;
+            }
+            most = most.max(q);
+        }
+        if most > f64::NEG_INFINITY {
+            return most;
+        }
+        read(&self.flat, &self.surfaces)
     }
 
     /// Whether a state lies outside the grid by more than rounding.

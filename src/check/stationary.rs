@@ -75,7 +75,9 @@ fn links_of(p: &Process) -> Result<Vec<(f64, f64)>, String> {
             Ok(d.iter().enumerate().map(|(i, w)| (i as f64, *w)).collect())
         }
         Process::Ar1 { .. } => {
-            let made = p.discretised(DEFAULT_LINKS, crate::chance::Discretisation::Rouwenhorst).ok_or("it has no chain")?;
+            let made = p
+                .discretised(DEFAULT_LINKS, crate::chance::Discretisation::Rouwenhorst)
+                .ok_or("it has no chain")?;
             let c = made.map_err(|e| e.to_string())?.chain;
             let d = chain::stationary(&c.transition);
             Ok(c.values.iter().copied().zip(d.iter().copied()).collect())

@@ -71,7 +71,7 @@ const FINEST: usize = 300_000;
 const FINER_NOISES: usize = 5;
 /// Most joint states of chains that the file leaves open, and how often they are made finer.
 const MOST_LINKS: f64 = 600.0;
-const FINEST_CHAINS: usize = 2;
+const FINEST_CHAINS: usize = 4;
 
 /// Whether what is asked exists.
 ///
@@ -238,6 +238,7 @@ fn finer_chains(
     if !too_coarse(certificate) || fineness >= FINEST_CHAINS {
         return None;
     }
+    let next = (2 * fineness).max(1);
     let mut chain = problem.spec().chain.transition.len() as f64;
     let mut open = false;
     for s in &model.shocks {
@@ -257,11 +258,11 @@ fn finer_chains(
                 0 => decision::CHAIN_STATES as f64,
                 times => (times * crate::chance::chain::fine_states(rho)) as f64,
             };
-            chain *= states(fineness + 1) / states(fineness);
+            chain *= states(next) / states(fineness);
             open = true;
         }
     }
-    (open && solution.nodes() as f64 * chain <= FINEST as f64 && chain <= MOST_LINKS).then_some(fineness + 1)
+    (open && solution.nodes() as f64 * chain <= FINEST as f64 && chain <= MOST_LINKS).then_some(next)
 }
 
 /// Whether the economy itself says that values are off, and nothing else is wrong.

@@ -146,7 +146,7 @@ fn a_grid_that_the_solver_chooses_holds_the_start() {
 #[test]
 fn a_start_outside_a_grid_of_the_file_is_an_error() {
     let e = try_solve(STARTS, &[("k0", "60"), ("grid.k", "log(1, 40, 100)")]).expect_err("outside");
-    assert!(e.contains("E0975"), "{e}");
+    assert!(e.contains("E0975") && e.contains("starts at 60, outside"), "{e}");
     let e = try_solve(STARTS, &[("k0", "0.5"), ("grid.k", "[1, 10, 20]")]).expect_err("outside");
     assert!(e.contains("E0975"), "{e}");
 }
@@ -418,4 +418,61 @@ fn a_tolerance_below_rounding_is_a_warning() {
         let warned = s.solution.record.warnings.iter().any(|w| w.code == "W0909");
         assert_eq!(warned, said, "{tolerance}: {:?}", s.solution.record.warnings);
     }
+}
+
+/// Savings that nobody bounds: the first grid is far too short for a lucky life, and is made longer.
+#[test]
+fn ends_that_nobody_names_are_moved_until_nobody_goes_there() {
+    let s = solve(
+        "
+model wide \"Savings without a bound\"
+shock y ~ markov([0.2, 3], [[0.95, 0.05], [0.05, 0.95]])
+agent saver {
+  state a in [0, inf), start 1
+  action s in [0, 0.99]
+  let c = (1 - s) * (1.02 * a + y)
+  a' = s * (1.02 * a + y)
+  observe a, y
+  reward log(c)
+  discount 0.97
+}
+",
+        &[],
+    );
+    assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
+    let richest = s
+        .certificate
+        .moments
+        .iter()
+        .find(|m| m.name == "saver.a")
+        .map_or(f64::NAN, |m| m.max);
+    let end = nodes(&s)[nodes(&s).len() - 1];
+    assert!(richest < end && end < 100.0, "{richest} in a grid to {end}");
+}
+
+/// Where a constant share of the range is best, the constant that is held against the solution earns the same.
+#[test]
+fn the_best_constant_is_worth_the_solution_where_the_solution_is_constant() {
+    let s = solve(
+        "
+model line \"A value that is a line\"
+agent owner {
+  state x in [0, 24], start 10
+  action a in [0, 4]
+  x' = 0.9 * x + a
+  observe x
+  reward x - a^2
+  discount 0.9
+}
+solve { grid.x = uniform(9); interpolation = linear }
+",
+        &[],
+    );
+    let c = s.certificate.constant.as_ref().expect("a comparison");
+    assert_eq!(c.kind, "share");
+    assert!((c.actions[0] - 0.45 / 0.19 / 4.0).abs() < 1e-3, "{c:?}");
+    assert!(
+        (c.constant - c.solution).abs() < 1e-4 * (1.0 + c.solution.abs()),
+        "{c:?}"
+    );
 }

@@ -554,3 +554,23 @@ fn chains_that_lead_nowhere_and_choices_without_an_end_are_refused() {
         "E0833"
     );
 }
+
+/// Shocks that move together, V = A V A' + S S': variances .0444 and .1111, from the first period on.
+#[test]
+fn a_vector_process_starts_and_stays_in_its_stationary_law() {
+    let m = model(
+        "set here = {a, b}\nshock x[here] ~ var1([[0.5, 0.3], [0, 0.8]], [[0.1, 0], [0, 0.2]])\n\
+         agent w { state k in 0..1, start 0; action d in 0..1; k' = d; observe k, x; reward sum(x) * d; discount 0.9 }\n",
+    );
+    let both = (0.5f64 * (0.04 / 0.9 + 0.04 / 0.36)).sqrt();
+    for (periods, worlds) in [(1, 20_000), (100, 1000)] {
+        let s = run(&m, &Behaviour::Random, &options(None, periods, worlds));
+        let x = s.moments.iter().find(|m| m.name == "x").expect("moments of x");
+        assert!(
+            (x.sd / both - 1.0).abs() < 0.03,
+            "{periods}: {} in place of {both}",
+            x.sd
+        );
+        assert!(x.mean.abs() < 0.02, "{}", x.mean);
+    }
+}

@@ -653,3 +653,20 @@ pub fn fixed_value(model: &Model, name: &str, text: &str) -> Result<f64, Diagnos
     }
     Ok(x)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::drawn;
+
+    #[test]
+    fn each_choice_has_the_numbers_from_its_lower_end_up_to_its_upper_one() {
+        let chances = [0.0, 0.25, 0.0, 0.5, 0.25];
+        let falls = [(0.0, 1), (0.2, 1), (0.25, 3), (0.74, 3), (0.75, 4), (1.0, 4)];
+        for (u, choice) in falls {
+            assert_eq!(drawn(&chances, u), Some(choice), "{u}");
+            // Chances need not sum to one.
+            assert_eq!(drawn(&chances.map(|p| 4.0 * p), u), Some(choice), "{u}");
+        }
+        assert_eq!(drawn(&[0.0; 3], 0.5), None);
+    }
+}

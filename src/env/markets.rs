@@ -64,6 +64,19 @@ pub struct Missed {
     pub state: Vec<(String, f64)>,
 }
 
+/// The price of a market that is furthest from clearing.
+pub(super) struct Furthest {
+    /// Number of the price in its market, and of the element.
+    pub price: usize,
+    pub element: usize,
+    /// Elements of the price.
+    pub members: usize,
+    /// The price.
+    pub value: f64,
+    /// The left and the right side of its condition.
+    pub sides: (f64, f64),
+}
+
 /// The markets of a model. Both sides of their conditions at the prices found are added to the graph.
 pub(super) fn markets(model: &mut Model) -> Vec<Market> {
     let mut out = Vec::new();

@@ -484,4 +484,21 @@ mod tests {
             observe k\n  reward s\n  discount 0.9\n}\n";
         assert_eq!(worlds(quiet, 4).common_chance().worlds, 1);
     }
+
+    #[test]
+    fn every_member_of_every_world_has_a_row_of_what_it_may_choose() {
+        let text = "agent shop[2] {\n  state stock in 0..3, start 1\n  action sell in 0..stock\n  action d in {no, yes when stock >= 2}\n  \
+            stock' = min(stock - sell + 1, 3)\n  observe stock\n  reward sell - (if d == yes then 1 else 0)\n  discount 0.9\n}\n";
+        let mut env = worlds(text, 1);
+        env.reset(1);
+        let row = [1.0, 1.0, 0.0, 0.0, 1.0, 0.0];
+        assert_eq!(env.mask(), row.repeat(8));
+        // Member by member: the second of the third world sells one, the others nothing.
+        let sells: Vec<u32> = (0..8).flat_map(|k| [u32::from(k == 5), 0]).collect();
+        env.step(&[], &sells);
+        let after: Vec<f32> = (0..8)
+            .flat_map(|k| if k == 5 { row } else { [1.0, 1.0, 1.0, 0.0, 1.0, 1.0] })
+            .collect();
+        assert_eq!(env.mask(), after);
+    }
 }

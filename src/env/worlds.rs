@@ -12,7 +12,7 @@ pub mod trial;
 pub use allowed::Moved;
 
 use super::engine::{Engine, Frame};
-use super::markets::{self, Clearing, Ended, Market, Missed};
+use super::markets::{self, Clearing, Ended, Furthest, Market, Missed};
 use crate::chance::process::{self, Conditions, Law};
 use crate::check::model::{Action, DrawWhen, Model, Otherwise, Process, Scenario, Space, Target, Then};
 use crate::diag::Diagnostic;
@@ -1061,41 +1061,38 @@ impl Worlds {
         })
     }
 
-    /// How a market ended in a world where it is not cleared by one price: both sides of its conditions (`sides`, as computed) and the element that is
-    /// furthest from holding.
-    fn missed(
-        &self,
-        market: &Market,
-        sides: &[Vec<f64>],
-        w: usize,
-    ) -> Option<(Ended, Vec<[Vec<f64>; 3]>, markets::Worst)> {
+    /// How market `market`, whose sides' values begin at `at`, ended in world `w`: its price, element and both sides where they
+    /// are furthest apart.
+    fn ended(&self, market: &Market, values: &[Vec<f64>], at: usize, w: usize) -> Option<(Ended, Furthest)> {
         let n = self.worlds;
         let status = self.outcome.statuses()[market.root * n + w];
         if status == crate::kernel::root::ONE {
             return None;
         }
         let of = |v: &Vec<f64>| -> Vec<f64> { v.iter().skip(w).step_by(n).copied().collect() };
-        let here: Vec<[Vec<f64>; 3]> = sides
+        let here: Vec<[Vec<f64>; 3]> = values[at..at + 3 * market.sides.len()]
             .chunks_exact(3)
             .map(|s| [of(&s[0]), of(&s[1]), of(&s[2])])
             .collect();
-        let worst = markets::worst(&here)?;
-        let ended = markets::judged(status, worst.2, worst.3);
-        (ended != Ended::Clears).then_some((ended, here, worst))
+        let (price, element, left, right) = markets::worst(&here)?;
+        let furthest = Furthest {
+            price,
+            element,
+            members: here[price][0].len(),
+            value: here[price][0][element],
+            sides: (left, right),
+        };
+        Some((markets::judged(status, left, right), furthest))
     }
 
-    /// In which worlds no price clears some market.
-    fn not_cleared(&self, values: &[Vec<f64>]) -> Vec<bool> {
-        let mut out = vec![false; self.worlds];
+    /// Whether some price clears every market in world `w`.
+    fn clears(&self, values: &[Vec<f64>], w: usize) -> bool {
         let mut at = self.layout.markets;
-        for market in &self.markets {
-            let sides = &values[at..at + 3 * market.sides.len()];
-            at += sides.len();
-            for (w, out) in out.iter_mut().enumerate() {
-                *out |= matches!(self.missed(market, sides, w), Some((Ended::Fails { .. }, ..)));
-            }
-        }
-        out
+        self.markets.iter().all(|market| {
+            let here = at;
+            at += 3 * market.sides.len();
+            !matches!(self.ended(market, values, here, w), Some((Ended::Fails { .. }, _)))
+        })
     }
 
     /// Counts the worlds in which a market did not clear.
@@ -1103,27 +1100,30 @@ impl Worlds {
         let n = self.worlds;
         let mut at = self.layout.markets;
         for (number, market) in self.markets.iter().enumerate() {
-            let sides = &values[at..at + 3 * market.sides.len()];
-            at += sides.len();
+            let here = at;
+            at += 3 * market.sides.len();
+            self.counts.not_cleared[number].asked += n as u64;
             for w in 0..n {
-                let missed = self.missed(market, sides, w);
-                let count = &mut self.counts.not_cleared[number];
-                count.asked += 1;
-                let Some((ended, here, (k, e, left, right))) = missed else {
+                let Some((ended, furthest)) = self.ended(market, values, here, w) else {
                     continue;
                 };
+                let count = &mut self.counts.not_cleared[number];
+                if ended == Ended::Clears {
+                    continue;
+                }
                 let several = ended == Ended::Several;
                 let known = if several { &count.first_several } else { &count.first };
+                let name = &market.names[furthest.price];
                 let missed = known.is_none().then(|| Missed {
-                    price: if here[k][0].len() > 1 {
-                        format!("{}[{}]", market.names[k], e + 1)
+                    price: if furthest.members > 1 {
+                        format!("{name}[{}]", furthest.element + 1)
                     } else {
-                        market.names[k].clone()
+                        name.clone()
                     },
                     period: self.period[w],
-                    value: here[k][0][e],
-                    sides: (left, right),
-                    excess: left - right,
+                    value: furthest.value,
+                    sides: furthest.sides,
+                    excess: furthest.sides.0 - furthest.sides.1,
                     jump: ended == Ended::Fails { jump: true },
                     state: standing(&self.model, &self.frame, n, w),
                 });

@@ -407,4 +407,19 @@ mod tests {
         }
         assert!(cells.iter().all(|&c| (7..=13).contains(&c)), "{cells:?}");
     }
+
+    #[test]
+    fn cycles_along_axes_climb_what_is_no_sum() {
+        let mut f = |x: &[f64]| -(x[0] - 0.3).powi(2) - (x[1] - 0.7).powi(2) - 0.5 * x[0] * x[1];
+        let options = BoxOptions {
+            evaluations: 2000,
+            starts: 1,
+            tolerance: 1e-8,
+        };
+        let (x, _) = axis_cycles(&mut f, &[0.0, 0.0], &[1.0, 1.0], vec![0.9, 0.1], &options);
+        assert!(
+            (x[0] - 2.0 / 15.0).abs() < 1e-4 && (x[1] - 2.0 / 3.0).abs() < 1e-4,
+            "{x:?}"
+        );
+    }
 }

@@ -380,7 +380,7 @@ impl DecisionProblem for Decision {
         run(&self.programs.outcome, &inputs, n, &mut slices);
         // A price that clears nothing is no price: what it pays is no number, and nobody may choose it.
         for (r, s) in out.reward.iter_mut().zip(&status) {
-            if *s >= crate::kernel::root::NONE {
+            if fault!("market.status_ignored", false, *s >= crate::kernel::root::NONE) {
                 *r = f64::NAN;
             }
         }

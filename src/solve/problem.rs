@@ -268,3 +268,37 @@ pub trait DecisionProblem: Sync {
     /// (a `let` or action `c`, or the argument of the utility): the unit of Euler residuals. `false` if there is none.
     fn consumption(&self, lanes: &Lanes, c: &mut [f64], dc: &mut [&mut [f64]]) -> bool;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::JointChain;
+
+    #[test]
+    fn a_joint_chain_knows_its_shocks_by_their_places() {
+        let (p, q) = (
+            [[0.9, 0.1, 0.0], [0.2, 0.5, 0.3], [0.0, 0.4, 0.6]],
+            [[0.7, 0.3], [0.4, 0.6]],
+        );
+        let chain = JointChain {
+            names: vec!["a".into(), "b".into()],
+            values: (0..6)
+                .map(|j| vec![[0.0, 1.0, 2.0][j / 2], [10.0, 20.0][j % 2]])
+                .collect(),
+            transition: (0..6)
+                .map(|i| (0..6).map(|j| p[i / 2][j / 2] * q[i % 2][j % 2]).collect())
+                .collect(),
+            links: Vec::new(),
+        };
+        let links = chain.links().unwrap_or_default();
+        let values: Vec<&[f64]> = links.iter().map(|l| l.values.as_slice()).collect();
+        assert_eq!(values, [&[0.0, 1.0, 2.0][..], &[10.0, 20.0]]);
+        let (values, matrix) = chain.marginal(1).unwrap_or_default();
+        assert_eq!(values, [10.0, 20.0]);
+        let far = matrix
+            .iter()
+            .zip(&q)
+            .flat_map(|(m, q)| m.iter().zip(q))
+            .map(|(m, q)| (m - q).abs());
+        assert!(far.fold(0.0, f64::max) < 1e-12 && matrix.len() == 2, "{matrix:?}");
+    }
+}

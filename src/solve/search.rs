@@ -717,3 +717,36 @@ impl Search<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{SearchOptions, along};
+
+    #[test]
+    fn points_run_through_ranges_of_any_length_in_order() {
+        let inf = f64::INFINITY;
+        for (lo, hi) in [(-1.0, 3.0), (-1.0, inf), (-inf, 3.0), (-inf, inf)] {
+            let x: Vec<f64> = (1..40).map(|i| along(lo, hi, 0.5, f64::from(i) / 40.0)).collect();
+            assert!(x.windows(2).all(|w| w[0] < w[1]), "{lo} to {hi}: {x:?}");
+            assert!(x.iter().all(|x| *x > lo && *x < hi), "{lo} to {hi}: {x:?}");
+        }
+        // Without ends as far to one side of zero as to the other.
+        for u in [0.5, 0.3, 0.01] {
+            let (low, high) = (along(-inf, inf, 2.0, u), along(-inf, inf, 2.0, 1.0 - u));
+            assert!((low + high).abs() <= 1e-9 * (1.0 + high), "{low} and {high}");
+        }
+    }
+
+    #[test]
+    fn a_thorough_search_scans_nodes_and_middles() {
+        let scan = |nodes| {
+            SearchOptions {
+                scan: 5,
+                ..SearchOptions::default()
+            }
+            .thorough(nodes)
+            .scan
+        };
+        assert_eq!([scan(1), scan(20), scan(1000)], [5, 41, 201]);
+    }
+}

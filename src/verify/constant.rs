@@ -254,3 +254,17 @@ impl Policy for Allowed<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Constant;
+
+    #[test]
+    fn a_constant_says_its_kind_and_its_numbers() {
+        let constant = Constant {
+            kind: "share",
+            actions: vec![0.25, 1.0],
+        };
+        assert_eq!(constant.words(), "share 0.2500, 1.0000");
+    }
+}

@@ -10,8 +10,6 @@ pub mod welfare;
 pub mod world;
 
 #[cfg(test)]
-mod faults_economies;
-#[cfg(test)]
-mod faults_tests;
+mod faults;
 #[cfg(test)]
 mod random_tests;

@@ -37,8 +37,8 @@ pub struct Tried {
     pub paid: Vec<Vec<f64>>,
     /// Values of the watched nodes.
     pub watched: Vec<Vec<f64>>,
-    /// In which worlds no price clears some market: rewards there are those at the nearest number.
-    pub uncleared: Vec<bool>,
+    /// For each world whether some price clears every market.
+    pub clears: Vec<bool>,
 }
 
 /// Evenly spread draws in the place of independent ones.
@@ -264,7 +264,6 @@ impl Worlds {
         let next = self.next_shocks()?;
         let mut values = std::mem::take(&mut self.values);
         self.outcome.run_into(&self.frame, n, &mut values)?;
-        let uncleared = self.not_cleared(&values);
         let l = self.layout.clone();
         for (i, s) in model.states.iter().enumerate() {
             let shape = self.graph.nodes[s.next.0 as usize].shape.clone();
@@ -275,11 +274,11 @@ impl Worlds {
         self.period.iter_mut().for_each(|p| *p += 1);
         self.clock();
         let out = Tried {
-            uncleared,
             rewards: values[l.rewards..l.next].to_vec(),
             ends: values[l.ends..l.paying].to_vec(),
             paid: self.paid(&values[l.ends..l.paying], &values[l.paying..l.requires]),
             watched: values[l.watched..l.markets].to_vec(),
+            clears: (0..n).map(|w| self.clears(&values, w)).collect(),
         };
         self.values = values;
         Ok(out)

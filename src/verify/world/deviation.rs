@@ -4,7 +4,7 @@
 //! is seen at every scale), draws, and neighbours of what was chosen; finite choices one by one; several choices also together at
 //! random. What looks better with few draws is tried again with many: the same draws for the deviation and for the policy.
 
-use super::trials::{Job, Range, Trials, Visit};
+use super::trials::{Job, Range, Trials, Visit, Worth};
 use super::{Bench, WorldCertificate, width};
 use crate::diag::Diagnostic;
 use crate::num::random::Key;
@@ -130,7 +130,9 @@ fn again(bench: &Bench, trials: &mut Trials, found: &mut [Found]) -> Result<(), 
                 }
             }
             let worth = trials.worth(visits, &jobs, *draws)?;
-            let gains: Vec<f64> = worth.chunks(2).map(|w| w[1].q - w[0].q).collect();
+            // A deviation after which no price clears a market at some draw is none.
+            let gain = |w: &[Worth]| if w[1].clears { w[1].q - w[0].q } else { 0.0 };
+            let gains: Vec<f64> = worth.chunks(2).map(gain).collect();
             let mut sure = false;
             for (&k, gain) in part.iter().zip(gains) {
                 let gain = gain / bench.units[found[k].visit];
@@ -198,16 +200,18 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
         .iter()
         .map(|(visit, actions)| Job { visit: *visit, actions })
         .collect();
-    let worth: Vec<f64> = trials.worth(visits, &jobs, DRAWS[0])?.iter().map(|w| w.q).collect();
+    // Where no price clears there is no such choice.
+    let open = |w: &Worth| if w.clears { w.q } else { f64::NEG_INFINITY };
+    let worth = trials.worth(visits, &jobs, DRAWS[0])?;
     let mut found: Vec<Found> = Vec::new();
     let mut from = 0;
     for &i in &places {
         let end = from + tried[from..].iter().take_while(|(v, _)| *v == i).count();
-        let here = worth[from];
-        let mut order: Vec<usize> = (from + 1..end).filter(|k| worth[*k].is_finite()).collect();
-        order.sort_by(|a, b| worth[*b].total_cmp(&worth[*a]));
+        let here = worth[from].q;
+        let mut order: Vec<usize> = (from + 1..end).filter(|k| open(&worth[*k]).is_finite()).collect();
+        order.sort_by(|a, b| worth[*b].q.total_cmp(&worth[*a].q));
         for k in order.into_iter().take(3) {
-            let gain = (worth[k] - here) / bench.units[i];
+            let gain = (worth[k].q - here) / bench.units[i];
             found.push(Found {
                 visit: i,
                 gain: if here.is_finite() { gain } else { f64::INFINITY },

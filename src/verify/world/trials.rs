@@ -45,6 +45,8 @@ pub struct Worth {
     pub consumption: f64,
     /// Share of draws that lead outside the solution's grid.
     pub outside: f64,
+    /// Whether markets clear after every draw. Where none does there is no such choice.
+    pub clears: bool,
 }
 
 /// A choice to be tried: the visit's number and the actions.
@@ -280,6 +282,7 @@ impl<'a> Trials<'a> {
             Inner::points(share)
         };
         let mut sums = vec![[0.0f64; 6]; jobs.len()];
+        let mut clears = vec![true; jobs.len()];
         let all = leaves.len() * inner.points;
         let mut from = 0;
         let width = self.seat.states.len() + self.seat.shocks.len();
@@ -313,8 +316,8 @@ impl<'a> Trials<'a> {
             for w in 0..many {
                 let (leaf, point) = (&leaves[lane(w).0], lane(w).1);
                 let s = &mut sums[leaf.job];
-                // What no price clears is no choice, for solvers and here.
-                if !feasible[w] || tried.uncleared[w] {
+                clears[leaf.job] &= tried.clears[w];
+                if !feasible[w] {
                     s[0] = f64::NEG_INFINITY;
                     continue;
                 }
@@ -336,12 +339,14 @@ impl<'a> Trials<'a> {
         }
         Ok(sums
             .iter()
-            .map(|s| Worth {
+            .zip(clears)
+            .map(|(s, clears)| Worth {
                 q: if s[0].is_nan() { f64::NEG_INFINITY } else { s[0] },
                 error: ((s[1] - s[0] * s[0]).max(0.0) / draws as f64).sqrt(),
                 reward: s[2],
                 consumption: s[3],
                 outside: s[4],
+                clears,
             })
             .collect())
     }

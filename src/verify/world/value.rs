@@ -290,4 +290,17 @@ mod tests {
             assert!((y - (2.0 * x - 1.0)).abs() < 1e-12);
         }
     }
+
+    #[test]
+    fn few_nodes_carry_lines() {
+        for nodes in [vec![0.0, 4.0], vec![-1.0, 1.5, 4.0]] {
+            for x in [-3.0, 0.5, 1.0, 3.0, 6.0] {
+                let y: f64 = weights(&nodes, x)
+                    .iter()
+                    .map(|(i, w)| w * (1.0 + 2.0 * nodes[*i]))
+                    .sum();
+                assert!((y - (1.0 + 2.0 * x)).abs() < 1e-12, "{nodes:?} at {x}: {y}");
+            }
+        }
+    }
 }

@@ -1,0 +1,496 @@
+//! Answers of the small economies by other means than the program's: closed forms, and plain value iteration over tables
+//! written by hand. None of it uses a grid, a chain, a quadrature or a search of the program, so that a fault planted there cannot
+//! reach it.
+
+use crate::check::Model;
+use crate::verify::solved::Solved;
+
+/// Largest distance between what was got and what is right.
+pub(super) fn worst(pairs: impl IntoIterator<Item = (f64, f64)>) -> f64 {
+    pairs.into_iter().fold(0.0, |most: f64, (got, right)| {
+        let gap = (got - right).abs() / (1.0 + right.abs());
+        if gap.is_nan() { f64::INFINITY } else { most.max(gap) }
+    })
+}
+
+/// What a choice pays, and where it leads: states with probability times discount.
+pub(super) type Move = (f64, Vec<(usize, f64)>);
+
+/// Values and best choices of a finite problem by value iteration over a table; `moves` is `None` for what is not allowed.
+pub(super) fn best(
+    states: usize,
+    choices: usize,
+    moves: impl Fn(usize, usize) -> Option<Move>,
+) -> (Vec<f64>, Vec<usize>) {
+    let table: Vec<Vec<Option<Move>>> = (0..states)
+        .map(|x| (0..choices).map(|a| moves(x, a)).collect())
+        .collect();
+    let mut v = vec![0.0; states];
+    for _ in 0..3000 {
+        v = (0..states).map(|x| pick(&table[x], &v).0).collect();
+    }
+    let d = (0..states).map(|x| pick(&table[x], &v).1).collect();
+    (v, d)
+}
+
+fn pick(moves: &[Option<Move>], v: &[f64]) -> (f64, usize) {
+    let mut top = (f64::NEG_INFINITY, 0);
+    for (a, m) in moves.iter().enumerate() {
+        if let Some((r, to)) = m {
+            let q = r + to.iter().map(|(y, w)| w * v[*y]).sum::<f64>();
+            if q > top.0 {
+                top = (q, a);
+            }
+        }
+    }
+    top
+}
+
+/// Mean reward a period in the long run, if `discount` is what the moves of [`best`] carry and `d` is played.
+pub(super) fn in_the_long_run(d: &[usize], discount: f64, moves: impl Fn(usize, usize) -> Option<Move>) -> f64 {
+    let n = d.len();
+    let mut p = vec![1.0 / n as f64; n];
+    let mut pays = 0.0;
+    for _ in 0..3000 {
+        let mut next = vec![0.0; n];
+        pays = 0.0;
+        for x in 0..n {
+            let Some((r, to)) = moves(x, d[x]) else { continue };
+            pays += p[x] * r;
+            to.iter().for_each(|(y, w)| next[*y] += p[x] * w / discount);
+        }
+        // Half a step only: periodic chains settle too.
+        p.iter_mut().zip(&next).for_each(|(p, n)| *p = 0.5 * (*p + n));
+    }
+    pays
+}
+
+/// Values at all nodes against those of a table in the same order (states, then shocks, the last fastest).
+fn against(s: &Solved, right: &[f64]) -> f64 {
+    if s.solution.value.len() != right.len() {
+        return f64::INFINITY;
+    }
+    worst(s.solution.value.iter().copied().zip(right.iter().copied()))
+}
+
+/// Values (and policies) of a problem with one continuous state and no shocks against functions of the state, up to `most`.
+fn along(s: &Solved, most: f64, value: impl Fn(f64) -> f64, action: impl Fn(f64) -> f64) -> f64 {
+    let nodes = &s.solution.states[0].nodes;
+    let at = |i: usize| {
+        let x = nodes[i];
+        [(s.solution.value[i], value(x)), (s.solution.policy[0][i], action(x))]
+    };
+    worst((0..nodes.len()).filter(|i| nodes[*i].abs() <= most).flat_map(at))
+}
+
+/// The estimated largest error of the value against the true one on other lives, as the distance of their logs.
+pub(super) fn coarse(model: &Model, s: &Solved) -> f64 {
+    use crate::verify::world::{Options, play::play, seat::Seat, value::Value};
+    let (alpha, beta, rho) = (0.36, 0.95, 0.9);
+    let ab: f64 = alpha * beta;
+    let (b, c) = (alpha / (1.0 - ab), 1.0 / ((1.0 - ab) * (1.0 - beta * rho)));
+    let a = ((1.0 - ab).ln() + beta * b * ab.ln()) / (1.0 - beta);
+    let options = Options {
+        seed: 5,
+        points: 1000,
+        ..Options::default()
+    };
+    let lives = || {
+        let seat = Seat::of(model, &s.solution).ok()?;
+        let value = Value::new(&s.solution, &seat, None)?;
+        let played = play(model, &s.solution, &seat, &value, &options).ok()?;
+        let off = played.visits.iter().map(|v| {
+            let right = a + b * v.states[0].ln() + c * v.shocks[0];
+            (right - value.at(&v.states, &v.shocks, 0)).abs()
+        });
+        Some(off.fold(0.0, f64::max))
+    };
+    let judged = s
+        .certificate
+        .world
+        .iter()
+        .flat_map(|w| &w.errors)
+        .find(|e| e.name == "value");
+    match (lives(), judged) {
+        (Some(truth), Some(estimate)) => (estimate.error / truth).ln().abs(),
+        _ => f64::INFINITY,
+    }
+}
+
+/// Brock and Mirman (1972) with log productivity `z' = (1 - rho) m + rho z + e`: the value is linear in log capital and `z`, whatever
+/// the chain, as long as its conditional mean is right; its links stand at `m + sd sqrt(n - 1) (-1 .. 1)` (Rouwenhorst).
+pub(super) fn growth(_: &Model, s: &Solved) -> f64 {
+    let (alpha, beta, rho, m) = (0.36, 0.9, 0.8, 0.2);
+    let ab: f64 = alpha * beta;
+    let sd = 0.1 / (1.0f64 - rho * rho).sqrt();
+    let b = alpha / (1.0 - ab);
+    let c = 1.0 / ((1.0 - ab) * (1.0 - beta * rho));
+    let a = ((1.0 - ab).ln() + beta * b * ab.ln() + beta * c * (1.0 - rho) * m) / (1.0 - beta);
+    let nodes = &s.solution.states[0].nodes;
+    let nz = 7;
+    if s.solution.value.len() != nodes.len() * nz {
+        return f64::INFINITY;
+    }
+    worst((0..nodes.len() * nz).flat_map(|i| {
+        let z = m + sd * 6f64.sqrt() * ((i % nz) as f64 / 3.0 - 1.0);
+        let k = nodes[i / nz];
+        [
+            (s.solution.value[i], a + b * k.ln() + c * z),
+            (s.solution.policy[0][i], 1.0 - ab),
+        ]
+    }))
+}
+
+const WAGES: [[f64; 3]; 3] = [[0.7, 0.3, 0.0], [0.0, 0.7, 0.3], [0.3, 0.0, 0.7]];
+
+pub(super) fn cycle_moves(x: usize, a: usize) -> Option<Move> {
+    let (stock, w) = (x / 3, x % 3);
+    let sold = a.min(stock);
+    let to = (stock - sold + 1).min(4);
+    let pays = [0.5, 1.0, 3.0][w] * sold as f64 - 0.1 * stock as f64;
+    Some((pays, (0..3).map(|v| (to * 3 + v, 0.9 * WAGES[w][v])).collect()))
+}
+
+pub(super) fn cycle(_: &Model, s: &Solved) -> f64 {
+    against(s, &best(15, 3, cycle_moves).0)
+}
+
+/// The joint chain of regime and job by its definition: a row of the job's own matrix for each pair of regimes, now and next.
+pub(super) fn regimes(_: &Model, s: &Solved) -> f64 {
+    let z = [[0.8, 0.2], [0.4, 0.6]];
+    let e = [
+        [[[0.9, 0.1], [0.5, 0.5]], [[0.3, 0.7], [0.1, 0.9]]],
+        [[[0.95, 0.05], [0.8, 0.2]], [[0.5, 0.5], [0.05, 0.95]]],
+    ];
+    let moves = |x: usize, a: usize| {
+        let (tired, now, job) = (x / 4, x / 2 % 2, x % 2);
+        let pays = if a == 1 {
+            job as f64 * [1.0, 1.5][now] - 0.2 - 0.4 * tired as f64
+        } else {
+            0.1
+        };
+        let to = (0..4)
+            .map(|j| (a * 4 + j, 0.9 * z[now][j / 2] * e[now][j / 2][job][j % 2]))
+            .collect();
+        Some((pays, to))
+    };
+    against(s, &best(8, 2, moves).0)
+}
+
+/// Capital rests where `k = alpha beta Z k^alpha`, with `Z` the long-run mean (.75 of the time low).
+pub(super) fn rest(_: &Model, s: &Solved) -> f64 {
+    let k = (0.36 * 0.9 * (0.75 * 0.8 + 0.25 * 1.1f64)).powf(1.0 / 0.64);
+    let found = s.steady_state.iter().find(|(n, _)| n.ends_with('k'));
+    worst([(found.map_or(f64::NAN, |f| f.1), k)])
+}
+
+/// Coefficients of `V = -P x^2 - 2 R x - K` where `x' = c x + a + noise` of mean `m` and variance `s` and a period pays
+/// `-x^2 w + 2 g a - q a^2`, and the best action as `slope x + level`.
+pub(super) fn quadratic(w: f64, q: f64, g: f64, c: f64, (m, s): (f64, f64), beta: f64) -> ([f64; 3], (f64, f64)) {
+    let (mut p, mut r, mut k) = (0.0, 0.0, 0.0);
+    let mut policy = (0.0, 0.0);
+    for _ in 0..3000 {
+        // Over y = c x + a: -q a^2 + 2 g a - h y^2 - 2 l y with a = y - c x.
+        let (h, l) = (beta * p, beta * (p * m + r));
+        policy = (-h * c / (q + h), (g - l) / (q + h));
+        let (f, o) = policy;
+        k = beta * (p * (m * m + s) + 2.0 * r * m + k) + q * o * o - 2.0 * g * o + h * o * o + 2.0 * l * o;
+        r = q * f * o - g * f + h * (c + f) * o + l * (c + f);
+        p = w + q * f * f + h * (c + f) * (c + f);
+    }
+    ([p, r, k], policy)
+}
+
+pub(super) fn keeper(_: &Model, s: &Solved) -> f64 {
+    // Normal noise of sd .8 and uniform noise on (-1, 2).
+    let ([p, r, k], (f, o)) = quadratic(1.0, 0.5, 0.0, 1.0, (0.5, 0.64 + 0.75), 0.9);
+    // With noise at its mean it rests where the action makes up for that.
+    let rests = s.steady_state.iter().find(|(n, _)| n.ends_with('x'));
+    let still = worst([(rests.map_or(f64::NAN, |f| f.1), -(0.5 + o) / f)]);
+    still.max(along(s, 9.0, |x| -p * x * x - 2.0 * r * x - k, |x| f * x + o))
+}
+
+pub(super) fn dump(_: &Model, s: &Solved) -> f64 {
+    let ([p, r, k], (f, o)) = quadratic(0.05, 0.2, 2.0, 0.8, (0.0, 0.0), 0.9);
+    along(s, 10.0, |x| -p * x * x - 2.0 * r * x - k, |x| f * x + o)
+}
+
+/// `V = A x + G` where a period pays `x + pays` and `x' = c x + d` (`d` with the effect of the action).
+pub(super) fn linear(c: f64, d: f64, pays: f64, beta: f64) -> (f64, f64) {
+    let a = 1.0 / (1.0 - beta * c);
+    (a, (pays + beta * a * d) / (1.0 - beta))
+}
+
+pub(super) fn line(_: &Model, s: &Solved) -> f64 {
+    // The action adds to the state what it costs in squares: a = beta A / 2.
+    let (a, _) = linear(0.9, 0.0, 0.0, 0.9);
+    let best = 0.5 * 0.9 * a;
+    let (a, g) = linear(0.9, best, -best * best, 0.9);
+    along(s, 24.0, |x| a * x + g, |_| best)
+}
+
+/// A line again: half of the action counts, and three winds of mean .1.
+pub(super) fn windy(_: &Model, s: &Solved) -> f64 {
+    let (a, _) = linear(0.9, 0.0, 0.0, 0.9);
+    let best = 0.25 * 0.9 * a;
+    let (a, g) = linear(0.9, 0.5 * best + 0.3, -best * best, 0.9);
+    along(s, 20.0, |x| a * x + g, |_| best)
+}
+
+pub(super) fn lottery_moves(x: usize, a: usize) -> Option<Move> {
+    let mut pays = -0.6 * a as f64 - 0.1 * x as f64;
+    let mut to = Vec::new();
+    for (demand, p) in [(0usize, 0.15), (1, 0.75), (3, 0.1)] {
+        let sold = x.min(demand);
+        pays += p * 2.0 * sold as f64;
+        to.push(((x - sold + a).min(5), 0.9 * p));
+    }
+    Some((pays, to))
+}
+
+pub(super) fn lottery(_: &Model, s: &Solved) -> f64 {
+    against(s, &best(6, 4, lottery_moves).0)
+}
+
+pub(super) fn machine(_: &Model, s: &Solved) -> f64 {
+    let moves = |x: usize, a: usize| {
+        let p = 0.05 + 0.15 * x as f64;
+        let pays = 1.0 - 3.0 * p - if a == 1 { 1.5 } else { 0.1 * x as f64 };
+        Some((pays, vec![(if a == 1 { 0 } else { (x + 1).min(5) }, 0.9)]))
+    };
+    against(s, &best(6, 2, moves).0)
+}
+
+pub(super) fn drift(_: &Model, s: &Solved) -> f64 {
+    let moves = |x: usize, a: usize| {
+        let n = x + 2;
+        let pays = 0.5 * (x + 1) as f64 - 0.5 * x as f64 - 0.2 * a as f64;
+        let to = (0..n)
+            .map(|r| ((x + r).saturating_sub(a + 1).min(4), 0.9 / n as f64))
+            .collect();
+        Some((pays, to))
+    };
+    against(s, &best(5, 2, moves).0)
+}
+
+/// The zero of a falling function, by halving.
+fn zero(f: impl Fn(f64) -> f64, mut lo: f64, mut hi: f64) -> f64 {
+    for _ in 0..200 {
+        let middle = 0.5 * (lo + hi);
+        if f(middle) > 0.0 {
+            lo = middle;
+        } else {
+            hi = middle;
+        }
+    }
+    0.5 * (lo + hi)
+}
+
+pub(super) fn seller(_: &Model, s: &Solved) -> f64 {
+    let moves = |x: usize, a: usize| {
+        let sold = a.min(x);
+        let q = sold as f64 + 0.5;
+        let p = zero(|p| 6.0 / (p + p * p) - q, 1e-3, 50.0);
+        Some((p * q, vec![((x - sold + 1).min(5), 0.9)]))
+    };
+    against(s, &best(6, 4, moves).0)
+}
+
+/// Three at once find no price, so nobody can sell them.
+pub(super) fn quota(_: &Model, s: &Solved) -> f64 {
+    let moves = |x: usize, a: usize| {
+        let sold = a.min(x);
+        let q = sold as f64 + 0.5;
+        let p = zero(|p| 6.0 / (p + p * p) - q, 1e-3, 50.0);
+        ((1.0..=5.0).contains(&p)).then(|| (p * q, vec![((x - sold + 1).min(5), 0.9)]))
+    };
+    against(s, &best(6, 4, moves).0)
+}
+
+/// `sum beta^t E exp(z_t)` of a normal process: `exp(rho^t z + var_t / 2)`; the action follows `n` at no cost.
+pub(super) fn exports(_: &Model, s: &Solved) -> f64 {
+    let (rho, sigma, beta) = (0.5f64, 0.2f64, 0.9f64);
+    let worth = |z: f64| -> f64 {
+        let term = |t: i32| {
+            let variance = sigma * sigma * (1.0 - rho.powi(2 * t)) / (1.0 - rho * rho);
+            beta.powi(t) * (rho.powi(t) * z + 0.5 * variance).exp()
+        };
+        (0..400).map(term).sum()
+    };
+    let nodes = &s.solution.chain.values;
+    worst((0..s.solution.value.len()).map(|i| (s.solution.value[i], worth(nodes[i % nodes.len()][0]))))
+}
+
+/// A fair die that is seen before anything is done.
+pub(super) fn dice(_: &Model, s: &Solved) -> f64 {
+    let moves = |x: usize, a: usize| {
+        let (n, d) = (x / 6, x % 6 + 1);
+        let (pays, to) = if a == 1 {
+            ((n * d) as f64 - 1.0, 0)
+        } else {
+            (0.1, (n + 1).min(3))
+        };
+        Some((pays, (0..6).map(|e| (to * 6 + e, 0.9 / 6.0)).collect()))
+    };
+    against(s, &best(24, 2, moves).0)
+}
+
+/// Effort `e` wins `w` with chance `e` and costs `e^2`: half of `w` is best, and a period is worth `w^2 / 4`.
+pub(super) fn effort(_: &Model, s: &Solved) -> f64 {
+    let (a, _) = linear(0.5, 0.0, 0.0, 0.9);
+    let (w, p) = ([0.6, 1.4], [[0.7, 0.3], [0.4, 0.6]]);
+    let mut g = [0.0; 2];
+    for _ in 0..3000 {
+        let later = |i: usize| p[i][0] * g[0] + p[i][1] * g[1];
+        g = [0, 1].map(|i| 0.25 * w[i] * w[i] + 0.9 * (a + later(i)));
+    }
+    let nodes = &s.solution.states[0].nodes;
+    worst((0..2 * nodes.len()).flat_map(|k| {
+        let (x, i) = (nodes[k / 2], k % 2);
+        [
+            (s.solution.value[k], a * x + g[i]),
+            (s.solution.policy[0][k], 0.5 * w[i]),
+        ]
+    }))
+}
+
+/// Members who do not meet solve the problem of one.
+pub(super) fn savers(_: &Model, s: &Solved) -> f64 {
+    let moves = |x: usize, a: usize| {
+        let to = if a == 1 { (x + 1).min(3) } else { x.saturating_sub(1) };
+        Some((x as f64 - 1.2 * a as f64, vec![(to, 0.9)]))
+    };
+    against(s, &best(4, 2, moves).0)
+}
+
+/// Of the three prices that clear the lowest counts; it lies close to one.
+pub(super) fn three(_: &Model, s: &Solved) -> f64 {
+    let moves = |x: usize, a: usize| {
+        let p = zero(|p| 0.2 * (a as f64 - 0.3) - (p - 1.0) * (p - 2.0) * (p - 3.0), 0.5, 1.4);
+        let to = (x.saturating_sub(a) + 1).min(2);
+        Some((p + 0.1 * x as f64 - 0.2 * a as f64, vec![(to, 0.9)]))
+    };
+    against(s, &best(3, 2, moves).0)
+}
+
+pub(super) fn pair(_: &Model, s: &Solved) -> f64 {
+    let moves = |x: usize, a: usize| {
+        let sold = a.min(x) as f64;
+        let r = |p: f64| 8.0 - 0.3 * p - 0.5 * sold;
+        let p = zero(|p| 10.0 - p - 0.5 * r(p) - 0.1 * p * p - sold, 0.0, 12.0);
+        Some((p * sold + 0.2 * r(p), vec![((x - a.min(x) + 1).min(3), 0.9)]))
+    };
+    against(s, &best(4, 3, moves).0)
+}
+
+pub(super) fn quay(_: &Model, s: &Solved) -> f64 {
+    // Revenue p (10 - p - p^3) is largest where 10 - 2 p - 4 p^3 = 0.
+    let p = zero(|p| 10.0 - 2.0 * p - 4.0 * p * p * p, 0.0, 5.0);
+    let q = 10.0 - p - p * p * p;
+    let (a, g) = linear(0.5, 1.0, p * q, 0.9);
+    along(s, 4.0, |x| a * x + g, |_| q)
+}
+
+/// Of a period's weight `w` and what log cake is worth later, `B`, the share `w / (w + beta B)` is eaten.
+pub(super) fn cake(_: &Model, s: &Solved) -> f64 {
+    let nodes = &s.solution.states[0].nodes;
+    let n = nodes.len();
+    if s.solution.periods != 6 {
+        return f64::INFINITY;
+    }
+    let (mut a, mut b) = (0.0, 0.0);
+    let mut gap: f64 = 0.0;
+    for t in (0..6).rev() {
+        let w = 1.0 + 0.2 * t as f64;
+        // Nobody eats more than the bound, which binds in the last period.
+        let share = f64::min(w / (w + 0.9 * b), 0.95);
+        let rest: f64 = if b > 0.0 { b * (1.03 * (1.0 - share)).ln() } else { 0.0 };
+        a = w * share.ln() + 0.9 * (a + rest);
+        b = w + 0.9 * b;
+        // Low nodes leave the grid.
+        let pairs = (n / 2..n).map(|i| (s.solution.value[t * n + i], a + b * nodes[i].ln()));
+        let shares = (n / 2..n).map(|i| (s.solution.policy[0][t * n + i], share));
+        gap = gap.max(worst(pairs)).max(worst(shares));
+    }
+    gap
+}
+
+pub(super) fn offers(_: &Model, s: &Solved) -> f64 {
+    let p = [
+        [0.4, 0.3, 0.2, 0.1],
+        [0.3, 0.3, 0.2, 0.2],
+        [0.2, 0.3, 0.3, 0.2],
+        [0.1, 0.2, 0.3, 0.4],
+    ];
+    let moves = |x: usize, a: usize| {
+        let (month, w) = (x / 4, x % 4);
+        let wage = w as f64 + 1.0;
+        Some(if a == 1 {
+            (0.5 * wage + 0.9 * 10.0 * wage, Vec::new())
+        } else {
+            let to = (month + 1).min(3);
+            (
+                1.2 - 0.3 * month as f64,
+                (0..4).map(|v| (to * 4 + v, 0.9 * p[w][v])).collect(),
+            )
+        })
+    };
+    against(s, &best(16, 2, moves).0)
+}
+
+pub(super) fn patience(_: &Model, s: &Solved) -> f64 {
+    let moves = |x: usize, a: usize| {
+        let to = if a == 1 { (x + 1).min(3) } else { x.saturating_sub(1) };
+        Some((x as f64 - 1.5 * a as f64 + 1.0, vec![(to, 0.75 + 0.06 * x as f64)]))
+    };
+    against(s, &best(4, 2, moves).0)
+}
+
+pub(super) fn peaks(_: &Model, s: &Solved) -> f64 {
+    let pays = |a: f64| 2.0 * (-(a - 2.0) * (a - 2.0)).exp() + 3.0 * (-2.0 * (a - 8.3) * (a - 8.3)).exp();
+    let top = (0..=100_000)
+        .map(|i| f64::from(i) * 1e-4)
+        .max_by(|x, y| pays(*x).total_cmp(&pays(*y)))
+        .unwrap_or(f64::NAN);
+    let (a, g) = linear(0.9, 1.0, pays(top), 0.9);
+    along(s, 24.0, |x| a * x + g, |_| 8.3)
+}
+
+pub(super) fn corner(_: &Model, s: &Solved) -> f64 {
+    let (a, g) = linear(0.9, 1.0, 0.0, 0.9);
+    along(s, 24.0, |x| a * x + g, |_| 0.0)
+}
+
+pub(super) fn gate(_: &Model, s: &Solved) -> f64 {
+    let moves = |x: usize, a: usize| match a {
+        1 if x < 3 => None,
+        1 => Some((4.0, vec![(0, 0.9)])),
+        _ => Some((0.2 * x as f64, vec![((x + 1).min(4), 0.9)])),
+    };
+    against(s, &best(5, 2, moves).0)
+}
+
+pub(super) fn limit(_: &Model, s: &Solved) -> f64 {
+    // The requirement always binds: 1 + .1 x more a period.
+    let a = 1.1 / (1.0 - 0.9 * 0.5);
+    let g = (1.0 + 0.9 * a) / 0.1;
+    along(s, 4.0, |x| a * x + g, |x| 1.0 + 0.1 * x)
+}
+
+pub(super) fn team(_: &Model, s: &Solved) -> f64 {
+    // Choice number: two bits, the maker's and the user's.
+    let moves = |x: usize, c: usize| {
+        let (a, u) = (c / 2, c % 2);
+        let to = if a == 1 { (x + 1).min(3) } else { x.saturating_sub(1) };
+        Some((-(a as f64) + (x as f64 - 0.5) * u as f64, vec![(to, 0.9)]))
+    };
+    against(s, &best(4, 4, moves).0)
+}
+
+pub(super) fn herd(_: &Model, s: &Solved) -> f64 {
+    let moves = |x: usize, total: usize| {
+        let pays = 3.0 * (0.2 * x as f64 - (total as f64 - 2.0) * (total as f64 - 2.0));
+        Some((pays, vec![((x + 1).saturating_sub(total).min(4), 0.9)]))
+    };
+    against(s, &best(5, 7, moves).0)
+}

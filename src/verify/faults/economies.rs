@@ -1,0 +1,486 @@
+//! Small economies on which faults show, as a user writes them, with the functions that know their answers (`answers.rs`).
+
+use super::Answer;
+use super::answers::*;
+use super::learners::*;
+use crate::check::Model;
+use crate::verify::solved::Solved;
+
+/// An economy, what its answer is compared with, and how close to it a program without faults comes.
+pub(super) struct Economy {
+    pub(super) name: &'static str,
+    pub(super) text: &'static str,
+    /// Largest distance from the right answer, relative to one plus its size; infinite if it is no number.
+    pub(super) gap: Answer,
+    /// Gap of a program without faults: grids and draws.
+    pub(super) within: f64,
+}
+
+/// All of them.
+pub(super) const ECONOMIES: &[Economy] = &[
+    solved("growth", GROWTH, growth, 1e-6),
+    solved("cycle", CYCLE, cycle, 1e-6),
+    solved("regimes", REGIMES, regimes, 1e-6),
+    solved("rest", REST, rest, 1e-6),
+    solved("keeper", KEEPER, keeper, 1e-6),
+    solved("line", LINE, line, 1e-6),
+    solved("windy", WINDY, windy, 1e-6),
+    solved("lottery", LOTTERY, lottery, 1e-6),
+    solved("machine", MACHINE, machine, 1e-6),
+    solved("drift", DRIFT, drift, 1e-6),
+    solved("seller", SELLER, seller, 1e-6),
+    solved("three", THREE, three, 1e-6),
+    solved("pair", PAIR, pair, 1e-6),
+    solved("quay", QUAY, quay, 1e-6),
+    solved("quota", QUOTA, quota, 1e-6),
+    solved("exports", EXPORTS, exports, 2e-4),
+    solved("dice", DICE, dice, 1e-6),
+    solved("effort", EFFORT, effort, 1e-6),
+    solved("savers", SAVERS, savers, 1e-6),
+    solved("cake", CAKE, cake, 1e-6),
+    solved("offers", OFFERS, offers, 1e-6),
+    solved("patience", PATIENCE, patience, 1e-6),
+    solved("peaks", PEAKS, peaks, 1e-6),
+    solved("corner", CORNER, corner, 1e-6),
+    solved("dump", DUMP, dump, 1e-4),
+    solved("gate", GATE, gate, 1e-6),
+    solved("limit", LIMIT, limit, 1e-6),
+    solved("team", TEAM, team, 1e-6),
+    solved("herd", HERD, herd, 1e-6),
+    solved("cycle played", CYCLE, cycle_played, 0.03),
+    solved("line played", LINE, line_played, 1e-4),
+    solved("keeper played", KEEPER, keeper_played, 0.1),
+    solved("lottery judged", LOTTERY, lottery_judged, 0.03),
+    solved("limit projected", LIMIT, limit_projected, 1e-6),
+    solved("growth learned", GROWTH, growth_learned, 1e-3),
+    solved("coarse", COARSE, coarse, 0.6),
+    alone("explorer", explorer, 1e-6),
+    alone("seeds", seeds, 1e-6),
+    alone("record", record, 1e-6),
+    alone("table", table, 1e-6),
+];
+
+const fn solved(name: &'static str, text: &'static str, gap: fn(&Model, &Solved) -> f64, within: f64) -> Economy {
+    Economy {
+        name,
+        text,
+        gap: Answer::Solved(gap),
+        within,
+    }
+}
+
+const fn alone(name: &'static str, gap: fn() -> f64, within: f64) -> Economy {
+    Economy {
+        name,
+        text: "",
+        gap: Answer::Alone(gap),
+        within,
+    }
+}
+
+pub(super) const GROWTH: &str = r#"model growth "Consumes a fixed share"
+shock z ~ ar1(rho: 0.8, sigma: 0.1, mean: 0.2)
+agent planner {
+  state k in [0.03, 1.5], start 0.2
+  action eat in (0, 1)
+  let y = exp(z) * k^0.36
+  let c = eat * y
+  k' = (1 - eat) * y
+  observe k, z
+  reward log(c)
+  discount 0.9
+}
+solve { grid.k = log(40); periods = 1600; burn_in = 20 }
+"#;
+
+pub(super) const COARSE: &str = r#"model coarse "Saves a fixed share, solved on three links"
+shock z ~ ar1(rho: 0.9, sigma: 0.02)
+agent planner {
+  state k in [0.03, 0.6], start uniform(0.1, 0.3)
+  let y = exp(z) * k^0.36
+  action x in [0, y]
+  let c = y - x
+  k' = x
+  observe k, z
+  reward log(c)
+  discount 0.95
+}
+solve { grid.k = log(40); chain.z = rouwenhorst(3); bellman = 0; euler = 0 }
+"#;
+
+pub(super) const CYCLE: &str = r#"model cycle "Sells where prices go round"
+shock w ~ markov([low: 0.5, middle: 1, high: 3], [[0.7, 0.3, 0], [0, 0.7, 0.3], [0.3, 0, 0.7]])
+agent store {
+  state stock in 0..4, start 2
+  action sell in 0..2
+  let sold = min(sell, stock)
+  stock' = min(stock - sold + 1, 4)
+  observe stock, w
+  reward w * sold - 0.1 * stock
+  discount 0.9
+}
+solve { periods = 1600; burn_in = 20 }
+"#;
+
+pub(super) const REGIMES: &str = r#"model regimes "Work where regimes move the odds"
+shock Z ~ markov([bad: 1, good: 1.5], [[0.8, 0.2], [0.4, 0.6]])
+shock e ~ markov([idle: 0, busy: 1]) given Z, Z' {
+  bad,  bad :  [[0.9, 0.1], [0.5, 0.5]]
+  bad,  good:  [[0.3, 0.7], [0.1, 0.9]]
+  good, bad :  [[0.95, 0.05], [0.8, 0.2]]
+  good, good:  [[0.5, 0.5], [0.05, 0.95]]
+}
+agent worker {
+  state tired in 0..1, start 0
+  action d in {rest, work}
+  tired' = if d == work then 1 else 0
+  observe tired, Z, e
+  reward if d == work then e * Z - 0.2 - 0.4 * tired else 0.1
+  discount 0.9
+}
+solve { periods = 1600; burn_in = 20 }
+"#;
+
+pub(super) const REST: &str = r#"model rest "Where capital rests"
+shock z ~ markov([low: 0.8, high: 1.1], [[0.9, 0.1], [0.3, 0.7]])
+agent planner {
+  state k in [0.03, 1.0], start 0.15
+  action s in (0, 1)
+  let y = z * k^0.36
+  let c = (1 - s) * y
+  k' = s * y
+  observe k, z
+  reward log(c)
+  discount 0.9
+}
+solve { grid.k = log(40); periods = 1600; burn_in = 20 }
+"#;
+
+pub(super) const KEEPER: &str = r#"model keeper "Keeps a quantity close to zero"
+agent keeper {
+  state x in [-14, 14], start 0
+  action a in [-9, 9]
+  noise e ~ normal(0, 0.8)
+  noise u ~ uniform(-1, 2)
+  x' = x + a + e + u
+  observe x
+  reward -x^2 - 0.5 * a^2
+  discount 0.9
+}
+solve { grid.x = uniform(21); periods = 1600; burn_in = 20 }
+"#;
+
+pub(super) const LINE: &str = r#"model line "A value that is a line"
+agent owner {
+  state x in [0, 24], start 10
+  action a in [0, 4]
+  x' = 0.9 * x + a
+  observe x
+  reward x - a^2
+  discount 0.9
+}
+solve { grid.x = uniform(9); interpolation = linear; periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const WINDY: &str = r#"model windy "Pushed by three winds"
+agent owner {
+  state x in [0, 24], start 10
+  action a in [0, 4]
+  noise north ~ normal(0.1, 0.1)
+  noise east ~ normal(0.1, 0.1)
+  noise south ~ normal(0.1, 0.1)
+  x' = 0.9 * x + 0.5 * a + north + east + south
+  observe x
+  reward x - a^2
+  discount 0.9
+}
+solve { grid.x = uniform(9); interpolation = linear; periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const LOTTERY: &str = r#"model lottery "Orders before demand is known"
+agent shop {
+  state stock in 0..5, start 2
+  action order in 0..3
+  noise demand ~ discrete([0, 1, 3], [0.15, 0.75, 0.1])
+  let sold = min(stock, demand)
+  stock' = min(stock - sold + order, 5)
+  observe stock
+  reward 2 * sold - 0.6 * order - 0.1 * stock
+  discount 0.9
+}
+solve { periods = 6400; burn_in = 20 }
+"#;
+
+pub(super) const MACHINE: &str = r#"model machine "Old machines fail more often"
+agent owner {
+  state age in 0..5, start 0
+  action d in {keep, replace}
+  noise fails ~ bernoulli(0.05 + 0.15 * age)
+  age' = if d == replace then 0 else min(age + 1, 5)
+  observe age
+  reward (if fails then -2 else 1) - (if d == replace then 1.5 else 0.1 * age)
+  discount 0.9
+}
+solve { periods = 1600; burn_in = 20 }
+"#;
+
+pub(super) const DRIFT: &str = r#"model drift "Odds that move with the place"
+agent walker {
+  state x in 0..4, start 1
+  action a in 0..1
+  noise r ~ uniform_int(0, x + 1)
+  x' = max(min(x - a + r - 1, 4), 0)
+  observe x
+  reward r - 0.5 * x - 0.2 * a
+  discount 0.9
+}
+solve { periods = 1600; burn_in = 20 }
+"#;
+
+pub(super) const SELLER: &str = r#"model seller "A price that clears"
+agent seller {
+  state stock in 0..5, start 3
+  action q in 0..3
+  let sold = min(q, stock)
+  stock' = min(stock - sold + 1, 5)
+  observe stock
+  reward p * (sold + 0.5)
+  discount 0.9
+}
+market goods { price p in [0.2, 5] clears 6 / (p + p^2) == seller.sold + 0.5 }
+solve { periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const THREE: &str = r#"model three "A price that clears three times"
+agent seller {
+  state stock in 0..2, start 1
+  action q in 0..1
+  stock' = min(max(stock - q, 0) + 1, 2)
+  observe stock
+  reward p + 0.1 * stock - 0.2 * q
+  discount 0.9
+}
+market goods { price p in [0.5, 5] clears (p - 1) * (p - 2) * (p - 3) == 0.2 * (seller.q - 0.3) }
+solve { periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const PAIR: &str = r#"model pair "Two prices that clear together"
+agent seller {
+  state stock in 0..3, start 1
+  action q in 0..2
+  let sold = min(q, stock)
+  stock' = min(stock - sold + 1, 3)
+  observe stock
+  reward p * sold + 0.2 * r
+  discount 0.9
+}
+market goods {
+  price p in [0.1, 12] clears 10 - p - 0.5 * r - 0.1 * p^2 == seller.sold
+  price r in [0.1, 12] clears 8 - r - 0.3 * p == 0.5 * seller.sold
+}
+solve { periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const QUAY: &str = r#"model quay "A quantity against its price"
+agent seller {
+  state x in [0, 4], start 1
+  action q in [0.1, 9]
+  x' = 0.5 * x + 1
+  observe x
+  reward x + p * q
+  discount 0.9
+}
+market goods { price p in [0.001, 5] clears 10 - p - p^3 == seller.q }
+solve { grid.x = uniform(8); periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const QUOTA: &str = r#"model quota "A price that clears small sales only"
+agent seller {
+  state stock in 0..5, start 3
+  action q in 0..3
+  let sold = min(q, stock)
+  stock' = min(stock - sold + 1, 5)
+  observe stock
+  reward p * (sold + 0.5)
+  discount 0.9
+}
+market goods { price p in [1, 5] clears 6 / (p + p^2) == seller.sold + 0.5 }
+solve { periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const EXPORTS: &str = r#"model exports "Earns what the exchange rate is worth"
+shock z ~ ar1(rho: 0.5, sigma: 0.2)
+agent exporter {
+  state n in 0..1, start 0
+  action a in 0..1
+  n' = 1 - n
+  observe n, z
+  reward exp(z) - 0.1 * (a - n)^2
+  discount 0.9
+}
+solve { periods = 1600; burn_in = 20 }
+"#;
+
+pub(super) const DICE: &str = r#"model dice "Cashes in on a die"
+shock d ~ iid uniform_int(1, 6)
+agent roller {
+  state n in 0..3, start 0
+  action a in {hold, cash}
+  n' = if a == cash then 0 else min(n + 1, 3)
+  observe n, d
+  reward if a == cash then n * d - 1 else 0.1
+  discount 0.9
+}
+solve { periods = 1600; burn_in = 20 }
+"#;
+
+pub(super) const EFFORT: &str = r#"model effort "Tries as hard as the prize is worth"
+shock w ~ markov([low: 0.6, high: 1.4], [[0.7, 0.3], [0.4, 0.6]])
+agent worker {
+  state x in [0, 4], start 1
+  action e in [0, 1]
+  noise win ~ bernoulli(e)
+  x' = 0.5 * x + 1
+  observe x, w
+  reward x + (if win then w else 0) - e^2
+  discount 0.9
+}
+solve { grid.x = uniform(8); periods = 1600; burn_in = 20 }
+"#;
+
+pub(super) const SAVERS: &str = r#"model savers "Three who do not meet"
+agent saver[3] {
+  state k in 0..3, start 1
+  action a in 0..1
+  k' = min(max(k + (if a == 1 then 1 else -1), 0), 3)
+  observe k
+  reward k - 1.2 * a
+  discount 0.9
+}
+solve { periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const CAKE: &str = r#"model cake "Eats a cake in six periods"
+horizon 6
+agent eater {
+  state a in [1e-3, 60], start 5
+  action share in [0.05, 0.95]
+  let c = share * a
+  a' = 1.03 * (a - c)
+  observe a
+  reward (1 + 0.2 * t) * log(c)
+  discount 0.9
+}
+solve { grid.a = log(60); periods = 640; burn_in = 0 }
+"#;
+
+pub(super) const OFFERS: &str = r#"model offers "Job search with a benefit that falls"
+shock w ~ markov([1, 2, 3, 4], [[0.4, 0.3, 0.2, 0.1], [0.3, 0.3, 0.2, 0.2], [0.2, 0.3, 0.3, 0.2], [0.1, 0.2, 0.3, 0.4]])
+agent worker {
+  state months in 0..3, start 0
+  action d in {wait, accept}
+  months' = min(months + 1, 3)
+  observe months, w
+  reward if d == accept then 0.5 * w else 1.2 - 0.3 * months
+  end when d == accept, paying 10 * w
+  discount 0.9
+}
+solve { periods = 1600; burn_in = 20 }
+"#;
+
+pub(super) const PATIENCE: &str = r#"model patience "Patience that moves with the state"
+agent grower {
+  state x in 0..3, start 1
+  action a in 0..1
+  x' = min(max(x + (if a == 1 then 1 else -1), 0), 3)
+  observe x
+  reward x - 1.5 * a + 1
+  discount 0.75 + 0.06 * x
+}
+solve { periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const PEAKS: &str = r#"model peaks "Two peaks"
+agent climber {
+  state x in [0, 24], start 10
+  action a in [0, 10]
+  x' = 0.9 * x + 1
+  observe x
+  reward x + 2 * exp(-(a - 2)^2) + 3 * exp(-2 * (a - 8.3)^2)
+  discount 0.9
+}
+solve { grid.x = uniform(8); euler = 1; periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const CORNER: &str = r#"model corner "A bound that binds"
+agent idler {
+  state x in [0, 24], start 10
+  action a in [0, 1]
+  x' = 0.9 * x + 1
+  observe x
+  reward x - a
+  discount 0.9
+}
+solve { grid.x = uniform(8); periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const DUMP: &str = r#"model dump "A store that must not overflow"
+agent firm {
+  state x in [0, 16], start 2
+  action a in [0, 6]
+  x' = 0.8 * x + a
+  observe x
+  reward 4 * a - 0.2 * a^2 - 0.05 * x^2
+  discount 0.9
+}
+solve { grid.x = uniform(21); periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const GATE: &str = r#"model gate "A choice that is not always open"
+agent walker {
+  state x in 0..4, start 0
+  action d in {stay, jump when x >= 3}
+  x' = if d == jump then 0 else min(x + 1, 4)
+  observe x
+  reward if d == jump then 4 else 0.2 * x
+  discount 0.9
+}
+solve { periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const LIMIT: &str = r#"model limit "A requirement"
+agent taker {
+  state x in [0, 4], start 1
+  action a in [0, 5]
+  require a <= 1 + 0.1 * x
+  x' = 0.5 * x + 1
+  observe x
+  reward x + a
+  discount 0.9
+}
+solve { grid.x = uniform(8); periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const TEAM: &str = r#"model team "A planner over two kinds and three members"
+agent maker {
+  state x in 0..3, start 2
+  action a in 0..1
+  x' = min(max(x + (if a == 1 then 1 else -1), 0), 3)
+  reward -a
+  discount 0.9
+}
+agent user { action u in 0..1; reward maker.x * u - 0.5 * u; discount 0.9 }
+solve { concept = planner; periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const HERD: &str = r#"model herd "Members who share one reward"
+let total = sum(cow.g)
+agent cow[3] {
+  action g in 0..2
+  observe field.grass
+  reward field.grass * 0.2 - (total - 2)^2 
+  discount 0.9
+}
+agent field { state grass in 0..4, start 2; grass' = min(max(grass + 1 - total, 0), 4) }
+solve { concept = planner; periods = 640; burn_in = 20 }
+"#;

@@ -1,0 +1,324 @@
+//! Answers of simulations, learners and verdicts: totals by hand, the exact policy's draws, and the verdict that is printed.
+
+use super::answers::{best, cycle_moves, in_the_long_run, linear, lottery_moves, quadratic, worst};
+use super::economies::LINE;
+use crate::check::Model;
+use crate::env::ActionSpace;
+use crate::env::behaviour::Behaviour;
+use crate::env::simulate::{Options as Play, Simulation, simulate};
+use crate::learn::nets::{Activation, Mlp};
+use crate::learn::policy::PolicyKind;
+use crate::learn::{Policy, translation::Translation};
+use crate::solve::bellman::At;
+use crate::verify::learned::{Judge, Trial};
+use crate::verify::simulate::Policy as Acts;
+use crate::verify::solved::Solved;
+
+/// Plays a solution in the model's own world.
+pub(super) fn played(model: &Model, s: &Solved, worlds: usize, periods: usize) -> Option<Simulation> {
+    let options = Play {
+        scenario: None,
+        periods: Some(periods),
+        worlds,
+        seed: 11,
+        on_chain: false,
+        greedy: false,
+    };
+    let behaviour = Behaviour::Solved(Box::new(s.solution.clone()));
+    simulate(model, &behaviour, &options, &mut |_, _| true).ok()
+}
+
+pub(super) fn cycle_played(model: &Model, s: &Solved) -> f64 {
+    let Some(run) = played(model, s, 64, 400) else {
+        return f64::INFINITY;
+    };
+    let (_, d) = best(15, 3, cycle_moves);
+    let mean = run.moments.iter().find(|m| m.name == "w").map_or(f64::NAN, |m| m.mean);
+    worst([
+        (run.returns[0].total / 400.0, in_the_long_run(&d, 0.9, cycle_moves)),
+        (mean, 1.5),
+    ])
+}
+
+/// Nothing is random here: what is earned along the way is the value of where it starts.
+pub(super) fn line_played(model: &Model, s: &Solved) -> f64 {
+    let Some(run) = played(model, s, 1, 200) else {
+        return f64::INFINITY;
+    };
+    let (a, _) = linear(0.9, 0.0, 0.0, 0.9);
+    let best = 0.5 * 0.9 * a;
+    let (a, g) = linear(0.9, best, -best * best, 0.9);
+    worst([(run.returns[0].discounted, a * 10.0 + g)])
+}
+
+/// A rule of thumb `a = -x / 2`: totals over worlds spread as those of independent draws do.
+pub(super) fn keeper_played(model: &Model, s: &Solved) -> f64 {
+    let (worlds, periods) = (400, 40);
+    let Some(run) = played(model, s, worlds, periods) else {
+        return f64::INFINITY;
+    };
+    // The same with draws of this test's own (a multiplicative congruence), under the exact policy.
+    let (_, (f, o)) = quadratic(1.0, 0.5, 0.0, 1.0, (0.5, 1.39), 0.9);
+    let mut seed = 12_345u64;
+    let mut uniform = || {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ((seed >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    };
+    let totals: Vec<f64> = (0..4000)
+        .map(|_| {
+            let (mut x, mut total) = (0.0, 0.0);
+            for _ in 0..periods {
+                let a = f * x + o;
+                total += -x * x - 0.5 * a * a;
+                let normal = (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos();
+                x += a + 0.8 * normal + 3.0 * uniform() - 1.0;
+            }
+            total
+        })
+        .collect();
+    let mean = totals.iter().sum::<f64>() / totals.len() as f64;
+    let sd = (totals.iter().map(|t| (t - mean) * (t - mean)).sum::<f64>() / totals.len() as f64).sqrt();
+    let error = sd / (worlds as f64).sqrt();
+    // Standard errors are known to five per cent or so.
+    let relative = (run.returns[0].error / error - 1.0).abs();
+    if relative.is_nan() { f64::INFINITY } else { relative }
+}
+
+/// Moments of the certificate against the long run of the same policy.
+pub(super) fn lottery_judged(_: &Model, s: &Solved) -> f64 {
+    let (_, d) = best(6, 4, lottery_moves);
+    let found = s.certificate.moments.iter().find(|m| m.name == "reward");
+    worst([(
+        found.map_or(f64::NAN, |m| m.mean),
+        in_the_long_run(&d, 0.9, lottery_moves),
+    )])
+}
+
+/// Whoever asks for five gets what the requirement leaves.
+pub(super) fn limit_projected(model: &Model, _: &Solved) -> f64 {
+    let options = Play {
+        scenario: None,
+        periods: Some(50),
+        worlds: 1,
+        seed: 1,
+        on_chain: false,
+        greedy: false,
+    };
+    let behaviour = Behaviour::Fixed(vec![("a".into(), 5.0)]);
+    let Ok(run) = simulate(model, &behaviour, &options, &mut |_, _| true) else {
+        return f64::INFINITY;
+    };
+    let (mut x, mut total) = (1.0, 0.0);
+    for _ in 0..50 {
+        total += x + 1.0 + 0.1 * x;
+        x = 0.5 * x + 1.0;
+    }
+    worst([(run.returns[0].total, total)])
+}
+
+/// The same share everywhere.
+struct Share(f64);
+
+impl Acts for Share {
+    fn act(&self, _: At, _: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
+        actions[0][..draw.len()].fill(self.0);
+    }
+}
+
+/// What a wrong share costs, in consumption: `log(1 - s) + ab / (1 - ab) log s` a period for ever.
+pub(super) fn growth_learned(model: &Model, s: &Solved) -> f64 {
+    let Ok(judge) = Judge::new(model, s.clone(), false) else {
+        return f64::INFINITY;
+    };
+    let ab = 0.36 * 0.9;
+    let worth = |s: f64| (1.0 - s).ln() + ab / (1.0 - ab) * s.ln();
+    let eats = 0.6;
+    let Ok(found) = judge.worths(&[&Share(eats)], 3) else {
+        return f64::INFINITY;
+    };
+    let Some(last) = found.last() else { return f64::INFINITY };
+    worst([
+        (judge.distances(&Share(eats))[0].relative(), 1.0 - eats / (1.0 - ab)),
+        (last.loss, worth(ab) - worth(1.0 - eats)),
+    ])
+}
+
+/// A policy of one number in which nothing that is seen matters: its mean is zero, the middle of the bounds.
+fn middling(width: usize) -> Policy {
+    let mut rng = crate::num::random::Stream::new(1, 1);
+    Policy {
+        method: "ppo".into(),
+        space: ActionSpace {
+            continuous: 1,
+            discrete: Vec::new(),
+        },
+        observation_width: width,
+        observation: None,
+        centre: Vec::new(),
+        kind: PolicyKind::Feedforward {
+            net: Mlp::new(width, &[4], 1, Activation::Tanh, 0.0, &mut rng),
+            log_std: vec![0.0],
+        },
+    }
+}
+
+/// A policy that is asked what it does says its mean, not a draw.
+pub(super) fn explorer() -> f64 {
+    let Some(model) = crate::compile(LINE, &crate::Options::default()).0 else {
+        return f64::INFINITY;
+    };
+    let Ok(mut asked) = Translation::new(&model, 0, false, 4) else {
+        return f64::INFINITY;
+    };
+    let policy = middling(asked.interface.width());
+    match asked.decide(&policy) {
+        Ok(done) => worst(done[0].iter().map(|a| (*a, 2.0))),
+        Err(_) => f64::INFINITY,
+    }
+}
+
+#[test]
+fn a_policy_of_another_model_and_a_scenario_that_is_not_there_are_refused() {
+    let text = LINE.to_string() + "scenario low { start owner.x = 2; periods 3 }\n";
+    let (model, diagnostics) = crate::compile(&text, &crate::Options::default());
+    let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+    let solved = crate::verify::solved::solve(
+        &model,
+        &crate::verify::solved::Options::default(),
+        &mut crate::solve::progress::silent,
+    );
+    let judge =
+        Judge::new(&model, solved.unwrap_or_else(|d| panic!("{d:?}")), false).unwrap_or_else(|d| panic!("{d:?}"));
+    let asked = Translation::new(&model, 0, false, 1).unwrap_or_else(|d| panic!("{d:?}"));
+    let width = asked.interface.width();
+    assert!(judge.acting(&middling(width)).is_ok());
+    // It sees more; it chooses otherwise.
+    assert!(judge.acting(&middling(width + 1)).is_err());
+    let mut other = middling(width);
+    other.space.discrete = vec![2];
+    assert!(judge.acting(&other).is_err());
+    let trial = |scenario: &str| Trial {
+        scenario: Some(scenario.into()),
+        ..Trial::default()
+    };
+    assert_eq!(judge.can_follow(&trial("low")), Ok(()));
+    let unknown = judge.can_follow(&trial("lower")).expect_err("no such scenario");
+    assert_eq!(unknown.code, "E0804");
+}
+
+/// What `econc verify` prints of seeds with these losses: everything else about them is none.
+fn printed(losses: &[f64]) -> Option<super::super::super::report::content::Content> {
+    // Test code alone may look up the order of modules.
+    use super::super::super::report::verdict::{Limits, of_verdict};
+    use crate::verify::learned::{SeedVerdict, Verdict};
+    let model = crate::compile(LINE, &crate::Options::default()).0?;
+    let one = |(i, loss): (usize, &f64)| SeedVerdict {
+        seed: i as u64 + 1,
+        distances: Vec::new(),
+        value: 0.0,
+        loss: *loss,
+        loss_error: 0.0,
+        behind_constant: None,
+        moved: 0.0,
+        outside: 0.0,
+        one_shot: (*loss, *loss),
+        euler: None,
+    };
+    let verdict = Verdict {
+        seeds: losses.iter().enumerate().map(one).collect(),
+        mean_loss: losses.iter().sum::<f64>() / losses.len() as f64,
+        loss_interval: (0.0, 0.2),
+        unit: "consumption for ever".into(),
+        benchmarks: Vec::new(),
+        paths_followed: 64,
+        constant: None,
+        slice: None,
+        paths: Vec::new(),
+    };
+    Some(of_verdict(&model, "ppo", &verdict, &Limits::default()))
+}
+
+/// What the verdict says against a policy that eats too much in `growth`: nobody does better than the exact solution.
+pub(super) fn better_than_exact(model: &Model, s: &Solved) -> Option<String> {
+    let judge = Judge::new(model, s.clone(), false).ok()?;
+    let found = judge.worths(&[&Share(0.6)], 3).ok()?;
+    let content = printed(&[found.last()?.loss])?;
+    let d = content.diagnostics.iter().find(|d| d.code == "E0932")?;
+    Some(d.code.clone())
+}
+
+/// The verdict on several seeds is that on the worst.
+pub(super) fn seeds() -> f64 {
+    let Some(content) = printed(&[0.01, 0.2, 0.0]) else {
+        return f64::INFINITY;
+    };
+    let row = content
+        .certificate
+        .iter()
+        .find(|c| c.name.starts_with("one-shot deviation gain"));
+    worst([(row.map_or(f64::NAN, |c| c.measured), 0.2)])
+}
+
+/// Advantages of three rows by hand: the second ends its episode, the third goes on.
+pub(super) fn record() -> f64 {
+    let mut r = crate::learn::rollout::Rollout {
+        periods: 3,
+        slots: 1,
+        reward: vec![1.0, 2.0, 3.0],
+        value: vec![0.5, 0.4, 0.3, 10.0],
+        terminated: vec![false, true, false],
+        ended: vec![false, true, false],
+        ..crate::learn::rollout::Rollout::default()
+    };
+    r.estimate_advantages(0.5, 0.8);
+    let third = 3.0 + 0.5 * 10.0 - 0.3;
+    let second = 2.0 - 0.4;
+    let first = 1.0 + 0.5 * 0.4 - 0.5 + 0.5 * 0.8 * second;
+    worst([
+        (f64::from(r.advantage[0]), first),
+        (f64::from(r.advantage[1]), second),
+        (f64::from(r.advantage[2]), third),
+    ])
+}
+
+/// A game of one period that pays 0 or 1: that is what its two choices are worth, whatever the discount factor.
+pub(super) fn table() -> f64 {
+    use crate::env::vector::{Options as Copies, Vectorised};
+    use crate::learn::q_learning::{QLearning, QLearningOptions};
+    let text = "agent a {\n  state x in 0..1, start 0\n  action d in {no, yes}\n  x' = x\n  observe x\n  \
+                reward if d == yes then 1 else 0\n  end when x == 0\n  discount 0.9\n}\n";
+    let Some(model) = crate::compile(text, &crate::Options::default()).0 else {
+        return f64::INFINITY;
+    };
+    let copies = Copies {
+        agent: None,
+        scenario: None,
+        worlds: 1,
+        periods: None,
+        grids: false,
+        others: Behaviour::Random,
+        together: 1,
+    };
+    let Ok(mut env) = Vectorised::new(&model, &copies) else {
+        return f64::INFINITY;
+    };
+    let options = QLearningOptions {
+        steps: 2000,
+        alpha: 0.5,
+        exploration_rate: 0.0,
+        ..QLearningOptions::default()
+    };
+    let Ok(mut learner) = QLearning::new(options, &mut env, 1, 1) else {
+        return f64::INFINITY;
+    };
+    let go_on =
+        |_: &_, _: &dyn crate::learn::Learner, _: &dyn crate::env::VectorEnvironment| crate::learn::Next::Continue;
+    if crate::learn::train(&mut learner, &mut env, go_on).is_err() {
+        return f64::INFINITY;
+    }
+    let mut row = learner.tables().row(0, 0).to_vec();
+    row.sort_by(f64::total_cmp);
+    worst([(row[0], 0.0), (row[1], 1.0)])
+}

@@ -86,10 +86,12 @@ fn along(s: &Solved, most: f64, value: impl Fn(f64) -> f64, action: impl Fn(f64)
 /// The estimated largest error of the value against the true one on other lives, as the distance of their logs.
 pub(super) fn coarse(model: &Model, s: &Solved) -> f64 {
     use crate::verify::world::{Options, play::play, seat::Seat, value::Value};
-    let (alpha, beta, rho) = (0.36, 0.95, 0.9);
-    let ab: f64 = alpha * beta;
-    let (b, c) = (alpha / (1.0 - ab), 1.0 / ((1.0 - ab) * (1.0 - beta * rho)));
-    let a = ((1.0 - ab).ln() + beta * b * ab.ln()) / (1.0 - beta);
+    // Riccati: minus `p x^2` and what noises cost for ever.
+    let (a, r, beta, sd) = (0.9, 0.5, 0.95, 0.3);
+    let mut p: f64 = 1.0;
+    for _ in 0..2000 {
+        p = 1.0 + beta * a * a * p - (beta * a * p).powi(2) / (r + beta * p);
+    }
     let options = Options {
         seed: 5,
         points: 1000,
@@ -100,7 +102,7 @@ pub(super) fn coarse(model: &Model, s: &Solved) -> f64 {
         let value = Value::new(&s.solution, &seat, None)?;
         let played = play(model, &s.solution, &seat, &value, &options).ok()?;
         let off = played.visits.iter().map(|v| {
-            let right = a + b * v.states[0].ln() + c * v.shocks[0];
+            let right = -p * v.states[0].powi(2) - beta * p * sd * sd / (1.0 - beta);
             (right - value.at(&v.states, &v.shocks, 0)).abs()
         });
         Some(off.fold(0.0, f64::max))

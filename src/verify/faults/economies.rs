@@ -93,19 +93,17 @@ agent planner {
 solve { grid.k = log(40); periods = 1600; burn_in = 20 }
 "#;
 
-pub(super) const COARSE: &str = r#"model coarse "Saves a fixed share, solved on three links"
-shock z ~ ar1(rho: 0.9, sigma: 0.02)
-agent planner {
-  state k in [0.03, 0.6], start uniform(0.1, 0.3)
-  let y = exp(z) * k^0.36
-  action x in [0, y]
-  let c = y - x
-  k' = x
-  observe k, z
-  reward log(c)
+pub(super) const COARSE: &str = r#"model coarse "Squares, with noises at their mean"
+agent a {
+  state x in [-6, 6], start uniform(-1, 1)
+  action u in [-6, 6]
+  noise w ~ normal(0, 0.3)
+  x' = 0.9 * x + u + w
+  observe x
+  reward -x^2 - 0.5 * u^2
   discount 0.95
 }
-solve { grid.k = log(40); chain.z = rouwenhorst(3); bellman = 0; euler = 0 }
+solve { grid.x = 60; quadrature.w = 1; bellman = 0 }
 "#;
 
 pub(super) const CYCLE: &str = r#"model cycle "Sells where prices go round"

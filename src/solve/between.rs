@@ -553,7 +553,8 @@ mod tests {
         assert!((far - reader.action(0, &reader.spot(0, &[0.5, 0.0], &[2.0]))).abs() < 1e-12);
         assert!((far - f(0.5, 0, 2.0)).abs() < 5e-3 * far, "{far}");
         let near = reader.action(0, &reader.spot(0, &[-0.35, 0.0], &[2.0]));
-        assert!((near - f(-0.35, 0, 2.0)).abs() < 1e-4, "{near}");
+        // Its error is a sixth of the third derivative times the distances from the three nodes.
+        assert!((near - f(-0.35, 0, 2.0)).abs() < 4e-4, "{near}");
         assert!(reader.spot(0, &[0.0, 0.0], &[0.9]).states_outside);
         assert!(reader.action(0, &reader.spot(0, &[f64::NAN, 0.0], &[2.0])).is_nan());
     }

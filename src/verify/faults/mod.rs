@@ -205,13 +205,14 @@ fn run(fault: &str, economy: &Economy, model: Option<&Model>) -> Outcome {
                     .filter(|d| d.severity == crate::Severity::Error)
                     .map(|d| d.code.clone())
                     .collect();
-                if !solved.certificate.passed && codes.is_empty() {
+                if !solved.certificate.passed && codes.is_empty() && economy.coarse.is_empty() {
                     codes.push("failed".into());
                 }
                 codes.dedup();
+                codes.retain(|c| !economy.coarse.contains(&c.as_str()));
                 let failing = checks::CHECKS
                     .iter()
-                    .filter(|(_, check)| check(model, &solved).is_some());
+                    .filter(|(name, check)| !economy.coarse.contains(name) && check(model, &solved).is_some());
                 Outcome {
                     gap: gap(model, &solved),
                     codes,

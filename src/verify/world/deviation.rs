@@ -201,14 +201,15 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
         .map(|(visit, actions)| Job { visit: *visit, actions })
         .collect();
     // Where no price clears there is no such choice.
-    let open = |w: &Worth| if w.clears { w.q } else { f64::NEG_INFINITY };
     let worth = trials.worth(visits, &jobs, DRAWS[0])?;
     let mut found: Vec<Found> = Vec::new();
     let mut from = 0;
     for &i in &places {
         let end = from + tried[from..].iter().take_while(|(v, _)| *v == i).count();
         let here = worth[from].q;
-        let mut order: Vec<usize> = (from + 1..end).filter(|k| open(&worth[*k]).is_finite()).collect();
+        let mut order: Vec<usize> = (from + 1..end)
+            .filter(|k| Worth::open(&worth[*k]).is_finite())
+            .collect();
         order.sort_by(|a, b| worth[*b].q.total_cmp(&worth[*a].q));
         for k in order.into_iter().take(3) {
             let gain = (worth[k].q - here) / bench.units[i];

@@ -1,6 +1,6 @@
 //! Better choices at given places: the best finite choice by trying all, the best numbers by parabolas through three trials each.
 
-use super::trials::{Job, Range, Trials, Visit};
+use super::trials::{Job, Range, Trials, Visit, Worth};
 use super::{Bench, width};
 use crate::diag::Diagnostic;
 
@@ -204,8 +204,9 @@ fn others(
     let mut best: Vec<Option<(f64, usize)>> = vec![None; visits.len()];
     for (k, w) in worth.iter().enumerate() {
         let b = &mut best[tried[k].0];
-        if w.q.is_finite() && b.is_none_or(|b| w.q > b.0) {
-            *b = Some((w.q, k));
+        let q = w.open();
+        if q.is_finite() && b.is_none_or(|b| q > b.0) {
+            *b = Some((q, k));
         }
     }
     Ok(best
@@ -249,7 +250,7 @@ fn climb(
         .iter()
         .map(|(visit, actions)| Job { visit: *visit, actions })
         .collect();
-    let worth: Vec<f64> = trials.worth(visits, &jobs, draws)?.iter().map(|w| w.q).collect();
+    let worth: Vec<f64> = trials.worth(visits, &jobs, draws)?.iter().map(Worth::open).collect();
     let per = 1 + 2 * n + n * (n - 1) / 2;
     for (&k, (q, at)) in chosen.iter().zip(worth.chunks(per).zip(tried.chunks(per))) {
         let s = &mut searches[k];
@@ -349,8 +350,9 @@ fn finish(trials: &mut Trials, visits: &[Visit], searches: &mut [Search], draws:
     let worth = trials.worth(visits, &jobs, draws)?;
     for (s, w) in searches.iter_mut().zip(worth) {
         // Beside the highest trial the top of the parabola is the better guess, unless it is lower by more than rounding.
-        if w.q >= s.best_q - ROUNDING * (1.0 + w.q.abs()) {
-            s.best_q = w.q.max(s.best_q);
+        let q = w.open();
+        if q >= s.best_q - ROUNDING * (1.0 + q.abs()) {
+            s.best_q = q.max(s.best_q);
             s.best = s.at.clone();
         }
     }

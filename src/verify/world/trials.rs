@@ -49,6 +49,13 @@ pub struct Worth {
     pub clears: bool,
 }
 
+impl Worth {
+    /// `q` of a choice that somebody may take: minus infinity where no price clears a market after it.
+    pub fn open(&self) -> f64 {
+        if self.clears { self.q } else { f64::NEG_INFINITY }
+    }
+}
+
 /// A choice to be tried: the visit's number and the actions.
 pub struct Job<'a> {
     /// Which visit.

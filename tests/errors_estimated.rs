@@ -36,8 +36,10 @@ struct Case {
 const NOTHING: f64 = 2e-7;
 
 fn compiled(text: &str, set: &[(&str, &str)]) -> Model {
-    let mut options = econc::Options::default();
-    options.set = set.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    let options = econc::Options {
+        set: set.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+        ..econc::Options::default()
+    };
     let (model, diagnostics) = econc::compile(text, &options);
     model.unwrap_or_else(|| panic!("{diagnostics:?}"))
 }
@@ -344,7 +346,7 @@ fn rows(case: &'static Case) -> Vec<Row> {
             .as_ref()
             .unwrap_or_else(|| panic!("{}", case.name));
         let (_, value, played) = lives(&model, &found.solution);
-        let known: Vec<(f64, Vec<f64>)> = played.visits.iter().map(|v| truth(v)).collect();
+        let known: Vec<(f64, Vec<f64>)> = played.visits.iter().map(&truth).collect();
         let scale = |c: usize| {
             let sum: f64 = played.visits.iter().map(|v| v.actions[c].powi(2)).sum();
             (sum / played.visits.len() as f64).sqrt()
@@ -362,7 +364,7 @@ fn rows(case: &'static Case) -> Vec<Row> {
         let mut push = |what: &str, estimate: f64, truth: f64, nothing: f64| {
             out.push(Row {
                 economy: case.name,
-                coarse: *kind,
+                coarse: kind,
                 what: what.to_string(),
                 estimate,
                 truth,

@@ -1,6 +1,11 @@
 //! Files that nobody meant: mutants of the shipped models. Checking one ends with messages or with a model, and working on a
 //! model that passes ends by itself or at a signal. Long: `ECONC_CHECKS=1000000 ECONC_RUNS=1000 cargo test --release --test fuzz`.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what was tried is what a reader of the long run wants"
+)]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -216,7 +216,7 @@ impl Mesh {
     }
 
     /// Number of places.
-    pub fn len(&self) -> usize {
+    pub fn places(&self) -> usize {
         self.lines.iter().map(|l| l.nodes.len()).product()
     }
 
@@ -271,7 +271,7 @@ impl Mesh {
         (0..jobs)
             .into_par_iter()
             .map_init(
-                || vec![0.0; self.len()],
+                || vec![0.0; self.places()],
                 |sums, j| {
                     let mut touched: Vec<usize> = Vec::new();
                     for l in starts[j]..starts[j + 1] {
@@ -299,7 +299,7 @@ impl Mesh {
     pub fn visits(&self, bench: &Bench) -> Result<Vec<Visit>, Diagnostic> {
         let (model, seat) = (bench.model, bench.seat);
         let elements: usize = model.graph.inputs.iter().map(|i| model.graph.elements(&i.shape)).sum();
-        let all: Vec<Vec<f64>> = (0..self.len()).map(|k| self.place(k)).collect();
+        let all: Vec<Vec<f64>> = (0..self.places()).map(|k| self.place(k)).collect();
         let lanes = all.len().min(2_000_000 / elements.max(1)).max(1);
         let mut worlds = Worlds::new(model, None, lanes, bench.options.seed, &[])?;
         let mut actor = Actor::new(&worlds, &Behaviour::Solved(Box::new(bench.solution.clone())))?;

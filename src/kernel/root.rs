@@ -1,6 +1,6 @@
 //! Safeguarded root finding for many lanes at once: `price p clears a == b`.
 //!
-//! One unknown: the bracket is scanned for sign changes, and those that are roots are told from jumps and poles ([`one`]). Several unknowns: Newton's method with step halving from
+//! One unknown: the bracket is scanned for sign changes, and those that are roots are told from jumps and poles (`root/one.rs`). Several unknowns: Newton's method with step halving from
 //! the middle of the brackets; lanes on which it fails go through nonlinear Gauss-Seidel with the one-unknown method.
 //! Every lane decides for itself when it is done, so results do not depend on which lanes share a call.
 //!

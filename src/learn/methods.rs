@@ -153,12 +153,14 @@ impl Method {
     pub fn bytes(&self, members: usize, width: usize) -> f64 {
         let width = width.max(1) as f64;
         // Layer by layer; what goes out at the end is small.
+        #[cfg(feature = "learn")]
         let weights = |first: f64, layers: &[usize]| {
             let ends = std::iter::once(first).chain(layers.iter().map(|n| *n as f64));
             let pairs = ends.zip(layers.iter().map(|n| *n as f64).chain([1.0]));
             pairs.map(|(a, b)| (a + 1.0) * b).sum::<f64>()
         };
         // A remembered row: what was seen before and after, what was done, a few numbers.
+        #[cfg(feature = "learn")]
         let remembered = |rows: usize, steps: u64| (rows as f64).min(steps as f64) * 4.0 * (2.0 * width + 8.0);
         // An observation, what was done, and a dozen numbers of the learner's.
         let round = self.round(members) as f64 * 4.0 * (width + 12.0);

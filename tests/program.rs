@@ -1,6 +1,11 @@
 //! The program as something that is stopped, killed, starved and given damaged files: it stops at once, fits in memory and
 //! loses nothing. `ECONC_LONG=1` runs the long versions.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "how long stops took is what a reader of a failure wants"
+)]
+
 use econc::report::run::{Manifest, Place, RunDirectory, Status, open_complete};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -440,21 +445,14 @@ fn a_training_that_is_killed_ends_as_one_that_was_not() {
 fn a_sweep_that_is_killed_goes_on_with_the_first_run_that_had_not_ended() {
     let directory = scratch();
     let root = directory.path();
-    let with = |out| ["solve", "small.econ", "--set", "a=0.2..0.4:3", "--quiet", "--out", out];
+    let with = |out| ["solve", "small.econ", "--set", "a=0.2..0.4:12", "--quiet", "--out", out];
     let output = econc(root, &with("left"));
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let mut child = command(root, &with("k")).spawn().expect("econc starts");
-    let partial = loop {
-        let begun = std::fs::read_dir(root).expect("it").flatten().map(|e| e.path());
-        let found = begun.into_iter().find(|p| p.join("work/run-001.ron").is_file());
-        match found {
-            Some(partial) => break partial,
-            None => assert!(
-                child.try_wait().expect("waited").is_none(),
-                "it ended before it was killed"
-            ),
-        }
-    };
+    let partial = begun(root, "k", &mut child).expect("twelve runs take their time");
+    while !partial.join("work/run-001.ron").is_file() {
+        assert!(child.try_wait().expect("waited").is_none(), "it ended before it was killed");
+    }
     let _ = child.kill();
     let _ = child.wait();
     let first = partial.join("run-001/manifest.ron");
@@ -462,7 +460,7 @@ fn a_sweep_that_is_killed_goes_on_with_the_first_run_that_had_not_ended() {
     let output = econc(root, &["solve", "--resume", "k"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(
-        text(&output.stderr).contains("1/3  a = 0.2: complete, as it was"),
+        text(&output.stderr).contains("1/12  a = 0.2: complete, as it was"),
         "{}",
         text(&output.stderr)
     );
@@ -524,6 +522,29 @@ fn a_search_that_is_killed_ends_as_one_that_was_not() {
     killed_and_resumed(&line, &moments(&[10, 60, 150], 100, 10));
 }
 
+/// The directory of the run `out` once it has begun; `None` if the program ends first. However fast the machine is.
+fn begun(root: &Path, out: &str, child: &mut std::process::Child) -> Option<PathBuf> {
+    let head = format!("{out}.partial-");
+    loop {
+        let ended = child.try_wait().expect("waited").is_some();
+        let all = std::fs::read_dir(root).expect("it").flatten();
+        let mut mine = all.filter(|e| e.file_name().to_string_lossy().starts_with(&head));
+        if let Some(found) = mine.next() {
+            return Some(found.path());
+        }
+        if ended {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Whether one of up to three tries holds: what must come within some seconds comes, unless the machine is busy each time.
+#[cfg(unix)]
+fn one_of_three(mut holds: impl FnMut(usize) -> bool) -> bool {
+    (0..3).any(|i| holds(i))
+}
+
 #[cfg(unix)]
 fn signal(child: &std::process::Child, name: &str) {
     let sent = Command::new("kill")
@@ -552,12 +573,15 @@ fn a_signal_stops_work_within_two_seconds() {
         (&["train", "growth.econ", "--with", "steps=100000000"], "HUP", 129),
         (&["verify", "growth.econ", "--with", "steps=100000000"], "INT", 130),
     ];
-    for (i, (arguments, name, status)) in works.iter().enumerate() {
+    let stopped = |i: usize, try_number: usize| -> bool {
+        let (arguments, name, status) = &works[i];
         let mut line = arguments.to_vec();
-        let out = format!("r{i}");
+        let out = format!("r{i}_{try_number}");
         line.extend(["--json", "--out", &out]);
-        let child = command(root, &line).spawn().expect("econc starts");
-        std::thread::sleep(Duration::from_millis(if long() { 3000 } else { 700 }));
+        let mut child = command(root, &line).spawn().expect("econc starts");
+        begun(root, &out, &mut child).expect("work that goes on for minutes");
+        // Into the work; it is stopped as well where it has hardly begun.
+        std::thread::sleep(Duration::from_millis(if long() { 3000 } else { 500 }));
         let sent = Instant::now();
         signal(&child, name);
         let output = child.wait_with_output().expect("ended");
@@ -568,7 +592,6 @@ fn a_signal_stops_work_within_two_seconds() {
             "{arguments:?}: {}",
             text(&output.stderr)
         );
-        assert!(took < Duration::from_secs(2), "{arguments:?} took {took:?}");
         let json: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         assert_eq!(json["status"], "interrupted");
         let said = json["diagnostics"].to_string();
@@ -577,7 +600,12 @@ fn a_signal_stops_work_within_two_seconds() {
         let (manifest, status) = econc::report::run::inspect(&root.join(partial)).expect("a manifest");
         assert_eq!(status, Status::Interrupted);
         // The work ended by itself: whoever is ended from outside cannot write this.
-        assert_eq!(manifest.reason, Some(format!("stopped by SIG{name}")), "{arguments:?}");
+        let by_itself = manifest.reason == Some(format!("stopped by SIG{name}"));
+        println!("{arguments:?}: {took:?}, {:?}", manifest.reason);
+        by_itself && took < Duration::from_secs(2)
+    };
+    for i in 0..works.len() {
+        assert!(one_of_three(|n| stopped(i, n)), "{:?}", works[i].0);
     }
 }
 
@@ -585,21 +613,28 @@ fn a_signal_stops_work_within_two_seconds() {
 #[test]
 fn a_second_signal_ends_at_once_and_says_what_goes_on() {
     let directory = scratch();
-    let line = ["solve", "growth.econ", "--quiet", "--set", "grid.k=log(300000)"];
-    let child = command(directory.path(), &line).spawn().expect("econc starts");
-    std::thread::sleep(Duration::from_millis(600));
-    let sent = Instant::now();
-    signal(&child, "INT");
-    std::thread::sleep(Duration::from_millis(50));
-    signal(&child, "TERM");
-    let output = child.wait_with_output().expect("ended");
-    assert!(sent.elapsed() < Duration::from_millis(1000));
-    assert_eq!(output.status.code(), Some(130));
-    assert!(
-        text(&output.stderr).contains("econc solve --resume"),
-        "{}",
-        text(&output.stderr)
-    );
+    let root = directory.path();
+    let ended = |n: usize| -> bool {
+        let out = format!("r{n}");
+        let line = ["solve", "growth.econ", "--quiet", "--set", "grid.k=log(300000)", "--out", &out];
+        let mut child = command(root, &line).spawn().expect("econc starts");
+        let partial = begun(root, &out, &mut child).expect("work that goes on for minutes");
+        let sent = Instant::now();
+        signal(&child, "INT");
+        std::thread::sleep(Duration::from_millis(50));
+        signal(&child, "TERM");
+        let output = child.wait_with_output().expect("ended");
+        let took = sent.elapsed();
+        assert_eq!(output.status.code(), Some(130));
+        let said = text(&output.stderr);
+        assert!(said.contains("econc solve --resume"), "{said}");
+        // Work that ends by itself after the first signal says so in the manifest: it was not waited for.
+        let (manifest, status) = econc::report::run::inspect(&partial).expect("a manifest");
+        assert_eq!(status, Status::Interrupted);
+        let at_once = !manifest.reason.is_some_and(|r| r.starts_with("stopped by"));
+        at_once && took < Duration::from_secs(2)
+    };
+    assert!(one_of_three(ended), "the second signal waits for the work");
 }
 
 /// A stop is said with `--quiet` too, and what it names goes on to the same end.
@@ -624,8 +659,8 @@ fn what_a_stop_names_goes_on_to_the_same_bytes() {
     };
     let output = econc(root, &with("left"));
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let child = command(root, &with("k")).spawn().expect("econc starts");
-    std::thread::sleep(Duration::from_millis(150));
+    let mut child = command(root, &with("k")).spawn().expect("econc starts");
+    begun(root, "k", &mut child).expect("three million periods");
     signal(&child, "TERM");
     let output = child.wait_with_output().expect("ended");
     assert_eq!(output.status.code(), Some(143), "it ended before the signal");
@@ -673,12 +708,11 @@ fn memory_that_is_not_there_is_a_message() {
     let left = std::fs::read_dir(directory.path().join("runs")).map_or(0, |all| all.count());
     assert_eq!(left, 0, "refusals leave nothing behind");
     // The same is done where it may, and what no estimate foresaw is a message too.
-    let one_seed = "train growth.econ --seeds 1 --with horizon=120000 --with steps=1e12";
+    let one_seed = "train growth.econ --seeds 1 --with horizon=120000 --with steps=1e12 --out one";
     let mut child = command(directory.path(), &one_seed.split(' ').collect::<Vec<_>>())
         .spawn()
         .expect("econc starts");
-    std::thread::sleep(Duration::from_millis(500));
-    assert!(child.try_wait().expect("waited").is_none(), "one seed was refused");
+    begun(directory.path(), "one", &mut child).expect("one seed fits");
     let _ = child.kill();
     let _ = child.wait();
     let few = "solve growth.econ --set grid.k='log(3000)' --out few --force";
@@ -758,6 +792,10 @@ fn checkpoints_come_as_often_as_was_said() {
             "--checkpoint",
             seconds,
         ];
+        if command_name == "tune" {
+            // Every trial trains for all steps: the end of a rung is kept in any case, and would be near.
+            line.extend(["--method", "random", "--trials", "2"]);
+        }
         line.extend([
             "--with",
             "steps=100000000",
@@ -767,7 +805,7 @@ fn checkpoints_come_as_often_as_was_said() {
             "horizon=32",
         ]);
         let mut child = command(root, &line).spawn().expect("econc starts");
-        let until = Instant::now() + Duration::from_secs(if seconds == "0" { 20 } else { 3 });
+        let until = Instant::now() + Duration::from_secs(if seconds == "0" { 300 } else { 3 });
         let found = loop {
             let begun = std::fs::read_dir(root).expect("it").flatten();
             let mine = |p: &PathBuf| p.to_string_lossy().contains(&format!("{out}.partial"));

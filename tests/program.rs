@@ -451,7 +451,10 @@ fn a_sweep_that_is_killed_goes_on_with_the_first_run_that_had_not_ended() {
     let mut child = command(root, &with("k")).spawn().expect("econc starts");
     let partial = begun(root, "k", &mut child).expect("twelve runs take their time");
     while !partial.join("work/run-001.ron").is_file() {
-        assert!(child.try_wait().expect("waited").is_none(), "it ended before it was killed");
+        assert!(
+            child.try_wait().expect("waited").is_none(),
+            "it ended before it was killed"
+        );
     }
     let _ = child.kill();
     let _ = child.wait();
@@ -616,7 +619,15 @@ fn a_second_signal_ends_at_once_and_says_what_goes_on() {
     let root = directory.path();
     let ended = |n: usize| -> bool {
         let out = format!("r{n}");
-        let line = ["solve", "growth.econ", "--quiet", "--set", "grid.k=log(300000)", "--out", &out];
+        let line = [
+            "solve",
+            "growth.econ",
+            "--quiet",
+            "--set",
+            "grid.k=log(300000)",
+            "--out",
+            &out,
+        ];
         let mut child = command(root, &line).spawn().expect("econc starts");
         let partial = begun(root, &out, &mut child).expect("work that goes on for minutes");
         let sent = Instant::now();

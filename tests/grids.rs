@@ -476,3 +476,30 @@ solve { grid.x = uniform(9); interpolation = linear }
         "{c:?}"
     );
 }
+
+/// Chances of a draw that move with the state belong to the first-order condition, weighted by themselves.
+#[test]
+fn first_order_conditions_hold_where_chances_move_with_the_state() {
+    let s = solve(
+        "
+model store \"A store that may be robbed, the more the fuller it is\"
+agent keeper {
+  state k in [0.2, 4], start 1
+  action c in [0.01, k]
+  noise robbed ~ bernoulli(0.05 + 0.1 * k / 4)
+  noise w ~ discrete([0.5, 0.9], [0.4, 0.6])
+  k' = (if robbed then 0.5 else 1) * (k - c) * 1.05 + w
+  observe k
+  reward log(c)
+  discount 0.92
+}
+solve { grid.k = uniform(200) }
+",
+        &[],
+    );
+    assert!(
+        s.certificate.euler.as_ref().is_some_and(|e| e.p99 < -3.0),
+        "{:?}",
+        s.certificate.euler
+    );
+}

@@ -574,3 +574,31 @@ fn a_vector_process_starts_and_stays_in_its_stationary_law() {
         assert!(x.mean.abs() < 0.02, "{}", x.mean);
     }
 }
+
+/// What a requirement forbids is moved to the lower bounds, the middles, the upper bounds or another corner, whichever allows it
+/// first, each world by itself.
+#[test]
+fn a_choice_that_is_forbidden_moves_to_whichever_end_allows_it() {
+    let text = |requirement: &str| {
+        format!(
+            "agent a {{\n  state x in [0, 10], start uniform(0, 10)\n  action p in [0, 4]\n  action q in [0, 4]\n  x' = x\n  observe \
+             x\n  require {requirement}\n  reward p - 0.001 * q\n  discount 0.9\n}}\n"
+        )
+    };
+    let ends = |requirement: &str, p: f64, q: f64| {
+        let model = model(&text(requirement));
+        let fixed = Behaviour::Fixed(vec![("p".into(), p), ("q".into(), q)]);
+        let run = run(&model, &fixed, &options(None, 1, 200));
+        run.returns[0].total
+    };
+    // Upper bounds alone allow it, or a corner alone.
+    let earned = ends("p + q >= 7", 2.0, 2.0);
+    assert!((earned - 3.4965).abs() < 1e-9, "{earned}");
+    let earned = ends("p - q >= 3.5", 2.0, 2.0);
+    assert!((earned - 3.74975).abs() < 1e-4, "{earned}");
+    let earned = ends("q - p >= 3.5", 2.0, 2.0);
+    assert!((earned - 0.24625).abs() < 1e-4, "{earned}");
+    // Low x asks for much, high x for little: both ends are needed, in different worlds.
+    let earned = ends("(if x < 5 then p - 3.6 else 0.4 - p) >= 0", 2.0, 0.0);
+    assert!((1.6..2.4).contains(&earned), "{earned}");
+}

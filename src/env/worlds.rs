@@ -904,45 +904,44 @@ impl Worlds {
                 (_, None) => (0..model.actions.len()).collect(),
             };
             let shape = self.graph.nodes[require.slack.0 as usize].shape.clone();
-            let movable: Vec<(usize, Vec<f64>, Vec<f64>, Vec<f64>, Vec<usize>)> = actions
+            let movable: Vec<Movable> = actions
                 .iter()
                 .filter_map(|a| {
                     let (_, b) = bounds.iter().find(|(i, _)| i == a)?;
                     let Bounds::Between(lo, hi) = b else {
                         return None;
                     };
-                    let now = self.frame[model.actions[*a].input.0 as usize].clone();
-                    let mid = lo
-                        .iter()
-                        .zip(hi)
-                        .map(|(l, h)| {
+                    let between = |share: f64| -> Vec<f64> {
+                        let ends = lo.iter().zip(hi);
+                        ends.map(|(l, h)| {
                             if l.is_finite() && h.is_finite() {
-                                0.5 * (l + h)
+                                l + share * (h - l)
                             } else {
                                 *l
                             }
                         })
-                        .collect();
-                    Some((
-                        *a,
-                        now,
-                        lo.clone(),
-                        mid,
-                        crate::graph::shape::aligned(&self.graph, &shape, &model.actions[*a].shape),
-                    ))
+                        .collect()
+                    };
+                    Some(Movable {
+                        action: *a,
+                        now: self.frame[model.actions[*a].input.0 as usize].clone(),
+                        targets: [lo.clone(), between(0.5), between(1.0)],
+                        elements: crate::graph::shape::aligned(&self.graph, &shape, &model.actions[*a].shape),
+                    })
                 })
                 .collect();
-            for anchor in 0..2 {
+            let mut left = violated;
+            for anchor in anchors(movable.len()) {
                 // Bisection on the share of the way, all members side by side.
-                let mut low = vec![0.0; violated.len()];
-                let mut high = vec![1.0; violated.len()];
+                let mut low = vec![0.0; left.len()];
+                let mut high = vec![1.0; left.len()];
                 for round in 0..50 {
                     let share: Vec<f64> = if round == 0 {
                         vec![1.0; low.len()]
                     } else {
                         low.iter().zip(&high).map(|(a, b)| 0.5 * (a + b)).collect()
                     };
-                    self.place(&movable, &share, &violated, anchor);
+                    self.place(&movable, &share, &left, &anchor);
                     let s = engine.run(&self.frame, n)?.swap_remove(k);
                     for i in 0..s.len() {
                         if s[i] >= 0.0 {
@@ -951,48 +950,44 @@ impl Worlds {
                             low[i] = share[i];
                         }
                     }
-                    if round == 0 && s.iter().zip(&violated).any(|(x, v)| *v && !(*x >= 0.0)) {
+                    if round == 0 && !s.iter().zip(&left).any(|(x, v)| *v && *x >= 0.0) {
                         break;
                     }
                 }
-                self.place(&movable, &high, &violated, anchor);
+                self.place(&movable, &high, &left, &anchor);
                 let s = engine.run(&self.frame, n)?.swap_remove(k);
-                if s.iter().zip(&violated).all(|(x, v)| !v || *x >= 0.0) {
+                // Who is allowed there stays; the others go on to the next anchor.
+                for (v, x) in left.iter_mut().zip(&s) {
+                    *v &= !(*x >= 0.0);
+                }
+                if !left.contains(&true) {
                     break;
                 }
-                if anchor == 1 {
-                    return Err(Diagnostic::error(
-                        "E0902",
-                        format!("no feasible action where `{}` fails", require.text),
-                    )
-                    .at(require.span, "neither the lower bounds nor the midpoints satisfy it")
-                    .hint(
-                        "bound the action so that one end is always feasible, or say what happens: else penalty(..)",
-                    ));
-                }
+            }
+            if left.contains(&true) {
+                return Err(Diagnostic::error(
+                    "E0902",
+                    format!("no feasible action where `{}` fails", require.text),
+                )
+                .at(require.span, "neither the ends of the bounds nor their middle satisfy it")
+                .hint("bound the action so that one end is always feasible, or say what happens: else penalty(..)"));
             }
         }
         Ok(())
     }
 
-    #[allow(clippy::type_complexity)]
-    fn place(
-        &mut self,
-        movable: &[(usize, Vec<f64>, Vec<f64>, Vec<f64>, Vec<usize>)],
-        share: &[f64],
-        violated: &[bool],
-        anchor: usize,
-    ) {
+    /// Moves actions a share of the way to an anchor, where `violated` (by element of the requirement and world).
+    fn place(&mut self, movable: &[Movable], share: &[f64], violated: &[bool], anchor: &[usize]) {
         let n = self.worlds;
-        for (a, now, lo, mid, map) in movable {
-            let target = if anchor == 0 { lo } else { mid };
-            let input = self.model.actions[*a].input.0 as usize;
-            for (e, from) in map.iter().enumerate() {
+        for (m, end) in movable.iter().zip(anchor) {
+            let target = &m.targets[*end];
+            let input = self.model.actions[m.action].input.0 as usize;
+            for (e, from) in m.elements.iter().enumerate() {
                 limits::poll();
                 for w in 0..n {
                     let (i, s) = (e * n + w, from * n + w);
                     if violated[s] {
-                        self.frame[input][i] = now[i] + share[s] * (target[i] - now[i]);
+                        self.frame[input][i] = m.now[i] + share[s] * (target[i] - m.now[i]);
                     }
                 }
             }
@@ -1390,6 +1385,28 @@ impl Worlds {
         }
         d.hint("bound the action or the state so that this cannot happen, or say what is meant there (max, require)")
     }
+}
+
+/// An action that may be moved until a requirement holds.
+struct Movable {
+    action: usize,
+    /// Where it stands, `[element][world]`.
+    now: Vec<f64>,
+    /// Lower bounds, middles and upper bounds.
+    targets: [Vec<f64>; 3],
+    /// The requirement's element that each element of the action belongs to.
+    elements: Vec<usize>,
+}
+
+/// Where `actions` actions are moved together until a requirement holds, as numbers of [`Movable::targets`]: all to their lower
+/// bounds, middles, upper bounds, and up to three to every other corner.
+fn anchors(actions: usize) -> Vec<Vec<usize>> {
+    let mut all: Vec<Vec<usize>> = (0..3).map(|end| vec![end; actions]).collect();
+    if (2..=3).contains(&actions) {
+        let corners = 1..(1usize << actions) - 1;
+        all.extend(corners.map(|c| (0..actions).map(|a| 2 * (c >> a & 1)).collect()));
+    }
+    all
 }
 
 /// Counts a value outside its domain and remembers the first.

@@ -301,4 +301,25 @@ mod tests {
             .map(|(m, q)| (m - q).abs());
         assert!(far.fold(0.0, f64::max) < 1e-12 && matrix.len() == 2, "{matrix:?}");
     }
+
+    #[test]
+    fn links_that_do_not_make_up_the_joint_states_are_read_off_these() {
+        let links = |n: usize| super::Links {
+            values: (0..n).map(|i| i as f64).collect(),
+            continuous: false,
+        };
+        let mut chain = JointChain {
+            names: vec!["a".into(), "b".into()],
+            values: (0..6).map(|j| vec![(j / 2) as f64, (j % 2) as f64]).collect(),
+            transition: vec![vec![1.0 / 6.0; 6]; 6],
+            links: vec![links(2), links(2)],
+        };
+        let lengths = |chain: &JointChain| -> Vec<usize> {
+            let found = chain.links().unwrap_or_default();
+            found.iter().map(|l| l.values.len()).collect()
+        };
+        assert_eq!(lengths(&chain), [3, 2]);
+        chain.links = vec![links(6)];
+        assert_eq!(lengths(&chain), [3, 2]);
+    }
 }

@@ -404,4 +404,26 @@ mod tests {
         let y = 0.95 * found.states[0].powf(0.25) * found.states[1].powf(0.2);
         assert!((found.states[0] - 0.225 * y).abs() < 1e-10 && (found.states[1] - 0.18 * y).abs() < 1e-10);
     }
+
+    /// Where the reward is least the first-order condition holds as well: a rest is looked for elsewhere.
+    #[test]
+    fn a_point_where_the_reward_is_least_is_no_rest() {
+        let s = spec(
+            vec![continuous_state(
+                "x",
+                grid::uniform(-1.0, 2.0, 60).unwrap_or_default(),
+                false,
+            )],
+            no_shocks(),
+            vec![continuous_action("a")],
+            0.5,
+        );
+        let problem = hand(s, Box::new(|_, _| vec![(0.0, 3.0)]), |i| {
+            let gap = i.a[0] - 1.0;
+            point(gap * gap - 0.01 * i.x[0] * i.x[0], &[0.5 * i.x[0] + 0.1 * i.a[0]])
+        });
+        let found = steady_state(&problem, &SteadyStateOptions::default()).unwrap();
+        assert!((found.actions[0] - 3.0).abs() < 1e-6, "{found:?}");
+        assert!((found.states[0] - 0.6).abs() < 1e-6, "{found:?}");
+    }
 }

@@ -512,85 +512,110 @@ pub fn residuals_of(
         ns: bellman.tensor.axes().len(),
         nc: bellman.continuous.len(),
     };
-    let nc = euler.nc;
     let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
     let mut actions = vec![vec![0.0; n]; spec.actions.len()];
     acts.act(at, &refs, &vec![0.5; n], &mut actions);
     let binding = bindings(bellman, at, &refs, &actions);
-    let Conditions { today, tomorrow, sizes } = euler.conditions(at, states, &actions)?;
-    let mut result = vec![0.0; n];
-    // What a gap of the condition is worth without a consumption: at most the gap over the whole range of the action, as a share
-    // of the value.
-    let (lo, hi) = bounds(bellman, at, &refs, n);
-    let mut value = vec![0.0; n];
-    policy.reader().values(at, &refs, &mut value);
-    let sides: Vec<Option<[Vec<f64>; 3]>> = (0..nc)
-        .map(|k| euler.marginal_utility(at, &refs, &actions, k))
-        .collect();
-    // Marginal utility by each action; an action with a cost of its own (hours, effort) shows less of it, none where it is best.
-    let utility = |k: usize, i: usize| {
-        let own = sides[k]
-            .as_ref()
-            .map_or(0.0, |[_, dc, reward]| (reward[i] / dc[i]).abs());
-        if own.is_finite() { own } else { 0.0 }
-    };
-    let whole: Vec<f64> = (0..n)
-        .map(|i| (0..nc).map(|k| utility(k, i)).fold(0.0, f64::max))
-        .collect();
-    for k in 0..nc {
-        let a = bellman.continuous[k];
-        let here = &sides[k];
-        // A hundredth of a percent of consumption more and less: the elasticity of marginal utility.
-        let elasticity: Option<Vec<f64>> = here.as_ref().and_then(|[c, dc, _]| {
-            let mut shifted = [actions.clone(), actions.clone()];
-            for i in 0..n {
-                let step = if dc[i] != 0.0 { 1e-4 * c[i] / dc[i] } else { 0.0 };
-                shifted[0][a][i] += step;
-                shifted[1][a][i] -= step;
-            }
-            let up = euler.marginal_utility(at, &refs, &shifted[0], k)?;
-            let down = euler.marginal_utility(at, &refs, &shifted[1], k)?;
-            Some(
-                (0..n)
-                    .map(|i| ((up[2][i] / up[1][i]) / (down[2][i] / down[1][i])).ln() / (up[0][i] / down[0][i]).ln())
-                    .collect(),
-            )
-        });
-        for i in 0..n {
-            let (r, m) = (today[k][i], tomorrow[k][i]);
-            let larger = sizes[0][k][i].max(sizes[1][k][i]);
-            let range = hi[k][i] - lo[k][i];
-            let reach = if range.is_finite() {
-                range
-            } else {
-                1.0 + actions[a][i].abs()
-            };
-            let plain =
-                ((r + m).abs() / larger.max(f64::MIN_POSITIVE)).min((r + m).abs() * reach / (1.0 + value[i].abs()));
-            let error = match (here, &elasticity) {
-                (Some([_, dc, _]), _) if dc[i] != 0.0 && utility(k, i) < 0.5 * whole[i] => {
-                    ((r + m).abs() / (whole[i] * dc[i].abs())).min(1.0)
-                }
-                (Some([_, dc, _]), Some(e)) if dc[i] != 0.0 && e[i].is_finite() && e[i].abs() > 1e-6 => {
-                    let ratio = -m / r;
-                    if ratio > 0.0 {
-                        ((ratio.ln() / e[i]).exp() - 1.0).abs().min(1.0)
-                    } else {
-                        1.0
-                    }
-                }
-                _ => plain,
-            };
-            result[i] = f64::max(result[i], if error.is_nan() { 1.0 } else { error });
-        }
-    }
-    if spec.kinks {
-        euler.at_kinks(at, states, &actions, &mut result)?;
-    }
-    for (r, b) in result.iter_mut().zip(&binding) {
-        if *b != Binding::Free {
-            *r = f64::NAN;
-        }
+    // No condition is looked at where a constraint binds.
+    let free: Vec<usize> = (0..n).filter(|&i| binding[i] == Binding::Free).collect();
+    let mut result = vec![f64::NAN; n];
+    if !free.is_empty() {
+        let found = euler.residuals(at, &lanes_of(states, &free), &lanes_of(&actions, &free))?;
+        free.iter().zip(found).for_each(|(&i, r)| result[i] = r);
     }
     Some(result)
+}
+
+/// Some lanes of a batch, `[variable][lane]`.
+fn lanes_of(values: &[Vec<f64>], lanes: &[usize]) -> Vec<Vec<f64>> {
+    let of = |v: &Vec<f64>| lanes.iter().map(|&i| v[i]).collect();
+    values.iter().map(of).collect()
+}
+
+impl Euler<'_> {
+    /// Residuals at states where nothing binds, the actions given; `[lane]`.
+    fn residuals(&self, at: At, states: &[Vec<f64>], actions: &[Vec<f64>]) -> Option<Vec<f64>> {
+        let Self {
+            bellman, policy, nc, ..
+        } = *self;
+        let n = actions.first().map_or(0, Vec::len);
+        let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+        let Conditions { today, tomorrow, sizes } = self.conditions(at, states, actions)?;
+        let mut result = vec![0.0; n];
+        // What a gap of the condition is worth without a consumption: at most the gap over the whole range of the action, as a share
+        // of the value.
+        let (lo, hi) = bounds(bellman, at, &refs, n);
+        let mut value = vec![0.0; n];
+        policy.reader().values(at, &refs, &mut value);
+        let sides: Vec<Option<[Vec<f64>; 3]>> = (0..nc).map(|k| self.marginal_utility(at, &refs, actions, k)).collect();
+        // Marginal utility by each action; an action with a cost of its own (hours, effort) shows less of it, none where it is best.
+        let utility = |k: usize, i: usize| {
+            let own = sides[k]
+                .as_ref()
+                .map_or(0.0, |[_, dc, reward]| (reward[i] / dc[i]).abs());
+            if own.is_finite() { own } else { 0.0 }
+        };
+        let whole: Vec<f64> = (0..n)
+            .map(|i| (0..nc).map(|k| utility(k, i)).fold(0.0, f64::max))
+            .collect();
+        for k in 0..nc {
+            let a = bellman.continuous[k];
+            let here = &sides[k];
+            // A hundredth of a percent of consumption more and less: the elasticity of marginal utility.
+            let elasticity: Option<Vec<f64>> = here.as_ref().and_then(|[c, dc, _]| {
+                let mut shifted = [actions.to_vec(), actions.to_vec()];
+                for i in 0..n {
+                    let step = if dc[i] != 0.0 { 1e-4 * c[i] / dc[i] } else { 0.0 };
+                    shifted[0][a][i] += step;
+                    shifted[1][a][i] -= step;
+                }
+                let up = self.marginal_utility(at, &refs, &shifted[0], k)?;
+                let down = self.marginal_utility(at, &refs, &shifted[1], k)?;
+                Some(
+                    (0..n)
+                        .map(|i| {
+                            ((up[2][i] / up[1][i]) / (down[2][i] / down[1][i])).ln() / (up[0][i] / down[0][i]).ln()
+                        })
+                        .collect(),
+                )
+            });
+            for i in 0..n {
+                let (r, m) = (today[k][i], tomorrow[k][i]);
+                let larger = sizes[0][k][i].max(sizes[1][k][i]);
+                let range = hi[k][i] - lo[k][i];
+                let reach = if range.is_finite() {
+                    range
+                } else {
+                    1.0 + actions[a][i].abs()
+                };
+                let plain =
+                    ((r + m).abs() / larger.max(f64::MIN_POSITIVE)).min((r + m).abs() * reach / (1.0 + value[i].abs()));
+                let error = match (here, &elasticity) {
+                    (Some([_, dc, _]), _) if dc[i] != 0.0 && utility(k, i) < 0.5 * whole[i] => {
+                        ((r + m).abs() / (whole[i] * dc[i].abs())).min(1.0)
+                    }
+                    (Some([_, dc, _]), Some(e)) if dc[i] != 0.0 && e[i].is_finite() && e[i].abs() > 1e-6 => {
+                        let ratio = -m / r;
+                        if ratio > 0.0 {
+                            ((ratio.ln() / e[i]).exp() - 1.0).abs().min(1.0)
+                        } else {
+                            1.0
+                        }
+                    }
+                    _ => plain,
+                };
+                result[i] = f64::max(result[i], if error.is_nan() { 1.0 } else { error });
+            }
+        }
+        if bellman.problem.spec().kinks {
+            // Distances from a kink change no residual below the smallest of them.
+            let large: Vec<usize> = (0..n).filter(|&i| result[i] > KINK[0]).collect();
+            if !large.is_empty() {
+                let mut some: Vec<f64> = large.iter().map(|&i| result[i]).collect();
+                self.at_kinks(at, &lanes_of(states, &large), &lanes_of(actions, &large), &mut some)?;
+                large.iter().zip(some).for_each(|(&i, r)| result[i] = r);
+            }
+        }
+        Some(result)
+    }
 }

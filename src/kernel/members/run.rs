@@ -342,3 +342,18 @@ fn fold<T: Real>(how: Fold, values: &[T], mask: Option<&[T]>) -> T {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_of_nobody_and_of_what_is_no_number_are_no_numbers() {
+        let middle = |v: &[f64], mask: Option<&[f64]>| fold(Fold::Quantile(0.5), v, mask);
+        assert!(middle(&[], None).is_nan());
+        assert!(middle(&[1.0, 2.0], Some(&[0.0, 0.0])).is_nan());
+        assert!(middle(&[1.0, f64::NAN, 3.0], None).is_nan());
+        assert_eq!(middle(&[3.0, 9.0, 1.0, 2.0], Some(&[1.0, 0.0, 1.0, 1.0])), 2.0);
+        assert_eq!(middle(&[3.0, 1.0], None), 2.0);
+    }
+}

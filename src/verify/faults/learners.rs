@@ -208,6 +208,106 @@ fn a_policy_of_another_model_and_a_scenario_that_is_not_there_are_refused() {
     assert_eq!(unknown.code, "E0804");
 }
 
+fn judge_of(text: &str) -> Judge {
+    let (model, diagnostics) = crate::compile(text, &crate::Options::default());
+    let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+    let solved = crate::verify::solved::solve(
+        &model,
+        &crate::verify::solved::Options::default(),
+        &mut crate::solve::progress::silent,
+    );
+    let solved = solved.unwrap_or_else(|d| panic!("{d:?}"));
+    Judge::new(&model, solved, false).unwrap_or_else(|d| panic!("{d:?}"))
+}
+
+/// Of a firm that earns `q x` from an output in `[2, 4]`, `x` 1 or 3: the exact policy earns 16, the middle and random ones 12.
+#[test]
+fn a_verdict_has_the_numbers_of_a_model_that_is_done_by_hand() {
+    let text = "agent firm {\n  state x in [1, 3], start 2\n  action q in [2, 4]\n  noise w ~ discrete([1, 3], [0.5, 0.5])\n  \
+                x' = w\n  observe x\n  reward q * x\n  discount 0.5\n}\n";
+    let judge = judge_of(text);
+    let policy = middling(1);
+    let verdict = judge.verdict(&[(1, &policy)], 3).unwrap_or_else(|d| panic!("{d:?}"));
+    let seed = &verdict.seeds[0];
+    let close = |a: f64, b: f64, error: f64| assert!((a - b).abs() < 5.0 * error, "{a} for {b} with {error}");
+    // Rewards of a period vary by x: +-1 after the first, discounted, of the loss in units of what exact gains over random.
+    let error = (0.25f64 / 0.75).sqrt() / 4.0 / (verdict.paths_followed as f64).sqrt();
+    assert!(
+        (seed.loss_error / error - 1.0).abs() < 0.3,
+        "{} for {error}",
+        seed.loss_error
+    );
+    close(seed.loss, 1.0, error);
+    assert_eq!(seed.moved, 0.0);
+    let random = verdict.benchmarks.iter().find(|(name, _)| name.starts_with("random"));
+    let random = random.map(|(_, worth)| worth.value).unwrap_or(f64::NAN);
+    // Uniform draws of q and of x both vary.
+    close(random, 12.0, 3.0 / (verdict.paths_followed as f64).sqrt());
+    let slice = verdict.slice.unwrap_or_else(|| panic!("no slice"));
+    assert_eq!((slice.state.as_str(), slice.x.len()), ("firm.x", 100));
+    assert!(slice.x.windows(2).all(|w| w[0] < w[1]) && slice.x[0] == 1.0 && slice.x[99] == 3.0);
+    assert!(slice.exact.iter().all(|q| (q - 4.0).abs() < 1e-6));
+    assert!(slice.learned[0].iter().all(|q| (q - 3.0).abs() < 1e-6));
+}
+
+#[test]
+fn the_share_of_decisions_that_a_requirement_moved_is_a_share() {
+    let text = "agent firm {\n  state x in [1, 3], start 2\n  action q in [2, 4]\n  noise w ~ discrete([1, 3], [0.5, 0.5])\n  \
+                x' = w\n  observe x\n  require q >= 3.2 - 0.1 * x\n  reward q * x\n  discount 0.5\n}\n";
+    let judge = judge_of(text);
+    let policy = middling(1);
+    let verdict = judge.verdict(&[(1, &policy)], 3).unwrap_or_else(|d| panic!("{d:?}"));
+    // The middle is 3: forbidden where x is 1, half of the time.
+    let moved = verdict.seeds[0].moved;
+    assert!((0.25..0.75).contains(&moved), "{moved}");
+}
+
+/// Levels are tried where an action has no upper bound: the best one is the mean of what is aimed at.
+#[test]
+fn the_best_constant_of_an_action_without_an_upper_bound_is_a_level() {
+    let text = "agent archer {\n  state x in [1, 3], start 2\n  action a in [0, inf)\n  noise w ~ discrete([1, 2, 3], [0.25, 0.5, \
+                0.25])\n  x' = w\n  observe x\n  reward -(a - x)^2\n  discount 0.9\n}\n";
+    let judge = judge_of(text);
+    let policy = middling(1);
+    let verdict = judge.verdict(&[(1, &policy)], 3).unwrap_or_else(|d| panic!("{d:?}"));
+    let words = verdict.constant.unwrap_or_default();
+    let level: Option<f64> = words.strip_prefix("level ").and_then(|x| x.parse().ok());
+    assert!(level.is_some_and(|x| (x - 2.0).abs() < 0.1), "{words}");
+}
+
+/// The solver moves and refines grids that the file leaves open; policies are judged on the nodes that it ended with.
+#[test]
+fn policies_are_judged_on_the_grid_of_the_solution() {
+    use crate::solve::problem::{DecisionProblem, StateKind};
+    let text = "agent owner {\n  state k in (0, inf), start 1\n  action i in [0, 40]\n  k' = 0.9 * k + i\n  observe k\n  \
+                reward 8 * k - 0.1 * k^2 - 0.5 * i^2\n  discount 0.9\n}\n";
+    let judge = judge_of(text);
+    let StateKind::Continuous { grid, .. } = &judge.problem().spec().states[0].kind else {
+        panic!("a continuous state");
+    };
+    let solution = judge.solution();
+    assert_eq!(*grid, solution.states[0].nodes);
+    // Other nodes, as of a file with another grid.
+    let (model, _) = crate::compile(text, &crate::Options::default());
+    let model = model.unwrap_or_else(|| panic!("it compiles"));
+    let fresh = crate::verify::solved::solve(
+        &model,
+        &crate::verify::solved::Options::default(),
+        &mut crate::solve::progress::silent,
+    );
+    let mut fresh = fresh.unwrap_or_else(|d| panic!("{d:?}"));
+    let nodes = &mut fresh.solution.states[0].nodes;
+    let last = nodes.len() - 1;
+    nodes[1] = 0.5 * (nodes[0] + nodes[2]);
+    nodes[last] *= 1.01;
+    let wanted = nodes.clone();
+    let judge = Judge::new(&model, fresh, false).unwrap_or_else(|d| panic!("{d:?}"));
+    let StateKind::Continuous { grid, .. } = &judge.problem().spec().states[0].kind else {
+        panic!("a continuous state");
+    };
+    assert_eq!(*grid, wanted);
+}
+
 /// What `econc verify` prints of seeds with these losses: everything else about them is none.
 fn printed(losses: &[f64]) -> Option<super::super::super::report::content::Content> {
     // Test code alone may look up the order of modules.

@@ -223,8 +223,7 @@ pub fn trapezoid(nodes: usize, shift: f64) -> Vec<(f64, f64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::trapezoid;
-    use crate::num::normal;
+    use super::*;
 
     #[test]
     fn few_nodes_integrate_smooth_functions_to_many_digits_and_kinks_well() {
@@ -238,5 +237,56 @@ mod tests {
         assert!((mean(24, &|z| (0.5 * z).exp()) - 0.125f64.exp()).abs() < 1e-8);
         let half = (2.0 * std::f64::consts::PI).sqrt().recip();
         assert!((mean(1024, &|z| z.max(0.0)) - half).abs() < 2e-5);
+    }
+
+    fn leaf() -> Leaf {
+        Leaf {
+            job: 0,
+            weight: 0.5,
+            draws: Vec::new(),
+            next: Vec::new(),
+            now: Vec::new(),
+        }
+    }
+
+    /// A row that misses one by its last digits is used as it was published; one that is no row of probabilities is divided by its sum.
+    #[test]
+    fn a_leaf_splits_by_the_probabilities_of_its_outcomes() {
+        let drawn = Drawn::Shock(0, 0);
+        for (row, wanted) in [
+            ([0.25, 0.0, 0.75], [0.125, 0.375]),
+            ([0.3333, 0.0, 0.6666], [0.166_65, 0.3333]),
+            ([1.0, 0.0, 3.0], [0.125, 0.375]),
+        ] {
+            let mut all = Vec::new();
+            leaf().split(drawn, &row, &mut all);
+            let weights: Vec<f64> = all.iter().map(|l| l.weight).collect();
+            assert_eq!(all.iter().map(|l| l.next[0].1).collect::<Vec<_>>(), [0, 2]);
+            assert!(
+                weights.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-15),
+                "{weights:?}"
+            );
+            // The draw of an outcome lies within its share of [0, 1].
+            let total: f64 = row.iter().sum();
+            assert!(all[0].draws[0].1 < row[0] / total && all[1].draws[0].1 > row[0] / total);
+        }
+    }
+
+    #[test]
+    fn finite_draws_have_as_many_outcomes_as_their_laws_say() {
+        let text = "model m\nshock u ~ iid uniform_int(3, 7)\nshock b ~ iid bernoulli(0.3)\nagent a {\n  state x in [0, 1], start 0\n  \
+                    action q in [0, 1]\n  x' = 0\n  observe x, u, b\n  reward q * u + (if b then 1 else 0)\n  discount 0.9\n}\n";
+        let (model, diagnostics) = crate::compile(text, &crate::Options::default());
+        let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        let solved = crate::verify::solved::solve(
+            &model,
+            &crate::verify::solved::Options::default(),
+            &mut crate::solve::progress::silent,
+        );
+        let solution = solved.unwrap_or_else(|d| panic!("{d:?}")).solution;
+        let seat = Seat::of(&model, &solution).unwrap_or_else(|d| panic!("{d:?}"));
+        let outputs: Vec<NodeId> = model.agents[0].reward.into_iter().collect();
+        let found = Chances::of(&model, &seat, &outputs);
+        assert_eq!(found.outcomes, 10);
     }
 }

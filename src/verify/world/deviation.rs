@@ -266,3 +266,24 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Trials lie in the range, reach its ends, come close to them, and leave no gap wider than a twenty-fourth.
+    #[test]
+    fn what_is_tried_along_a_choice_covers_its_range() {
+        for (lo, hi) in [(2.0, 5.0), (-7.0, -4.0), (-1.0, 2.0)] {
+            let mut all = along(&Range::Between(lo, hi), 3.0, Key::new(1, 2), 5, 0);
+            assert!(all.iter().all(|x| (lo..=hi).contains(x)), "{all:?}");
+            all.sort_by(f64::total_cmp);
+            let gap = all.windows(2).map(|w| w[1] - w[0]).fold(0.0, f64::max);
+            assert!(gap <= (hi - lo) / 24.0 + 1e-12, "{gap}");
+            assert!(all[0] == lo && all[all.len() - 1] == hi);
+            assert!(all[1] - lo < 1e-5 * (hi - lo) && hi - all[all.len() - 2] < 1e-5 * (hi - lo));
+            let fine = along(&Range::Between(lo, hi), 3.0, Key::new(1, 2), 5, 500);
+            assert!(fine.len() >= all.len() + 500 && fine.iter().all(|x| (lo..=hi).contains(x)));
+        }
+    }
+}

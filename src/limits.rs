@@ -10,12 +10,15 @@
 use crate::diag::Diagnostic;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Whether work shall stop.
 static STOP: AtomicBool = AtomicBool::new(false);
 /// How many bytes may still be taken; without limit where nobody said.
 static ROOM: OnceLock<fn() -> u64> = OnceLock::new();
+
+/// Largest stack that a thread may have.
+static STACK: AtomicUsize = AtomicUsize::new(usize::MAX);
 
 /// What unwinds through work that is stopped.
 struct Stopped;
@@ -60,6 +63,16 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
 pub(crate) fn set_room(room: fn() -> u64) {
     // The first stays; there is one allocator.
     let _ = ROOM.set(room);
+}
+
+/// Says how large the stack of a thread may be; stacks take address space only, until they are used.
+pub(crate) fn set_largest_stack(bytes: usize) {
+    STACK.store(bytes, Ordering::Relaxed);
+}
+
+/// Bytes of the largest stack that a thread may have.
+pub(crate) fn largest_stack() -> usize {
+    STACK.load(Ordering::Relaxed)
 }
 
 /// Bytes that may still be taken.

@@ -1,7 +1,7 @@
 //! Chances that move: probabilities of draws that depend on states, shocks, actions and other draws, against answers that are
 //! computed here from a list of what can happen.
 
-use econc::solve::progress::Control;
+use econc::solve::progress::silent;
 use econc::verify::solved::{self, Solved};
 
 fn compile(source: &str) -> econc::Model {
@@ -14,7 +14,7 @@ fn try_solve(source: &str) -> Result<Solved, Vec<econc::Diagnostic>> {
         seed: 1,
         ..solved::Options::default()
     };
-    solved::solve(&compile(source), &options, &mut |_| Control::Continue)
+    solved::solve(&compile(source), &options, &mut silent)
 }
 
 fn solve(source: &str) -> Solved {

@@ -11,7 +11,7 @@ use econc::graph::eval::evaluate;
 use econc::solve::bellman::At;
 use econc::solve::decision::{self, Decision};
 use econc::solve::problem::ActionKind;
-use econc::solve::progress::Control;
+use econc::solve::progress::silent;
 use econc::solve::solution::{Reader, Solution};
 use econc::verify::solved::{self, Solved};
 use std::collections::BTreeMap;
@@ -75,7 +75,7 @@ fn solve(model: &Model, concept: Option<&str>) -> Solved {
         seed: 1,
         ..solved::Options::default()
     };
-    solved::solve(model, &options, &mut |_| Control::Continue).unwrap_or_else(|d| panic!("{}: {d:?}", model.name))
+    solved::solve(model, &options, &mut silent).unwrap_or_else(|d| panic!("{}: {d:?}", model.name))
 }
 
 /// The part of a name after its last dot: `planner.k` is written `k` in the tables.
@@ -406,7 +406,7 @@ fn first_models_are_solved_or_say_what_is_wrong() {
             seed: 1,
             ..solved::Options::default()
         };
-        let found: Vec<String> = match solved::solve(&model, &options, &mut |_| Control::Continue) {
+        let found: Vec<String> = match solved::solve(&model, &options, &mut silent) {
             Ok(s) => {
                 let reasons = s.certificate.reasons.iter().map(|d| d.code.clone());
                 let verdict = if s.certificate.passed { "solved" } else { "failed" };

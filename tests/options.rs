@@ -70,7 +70,7 @@ fn options_without_an_effect_are_refused() {
         "fmt m.econ --set a=0.4",
         "fmt m.econ --out x",
         "graph m.econ --seed 3",
-        "graph m.econ --out g.svg --force",
+        "graph m.econ --force",
         "graph m.econ --out g.txt --parameters",
         "explain E0201 --set a=0.4",
         "new growth mine --out x",

@@ -5,7 +5,7 @@ use econc::check::settings::{self, Key, Kind, SOLVE_KEYS, VERIFY_KEYS, defaults}
 use econc::diag::Diagnostic;
 use econc::learn::plan::{Asked, plan};
 use econc::learn::settings::DRIVER_KEYS;
-use econc::solve::progress::Control;
+use econc::solve::progress::silent;
 use econc::solve::{grid_search, value_iteration};
 use econc::verify::grid;
 use econc::verify::solved::{self, Solved};
@@ -16,7 +16,7 @@ fn compile(source: &str) -> Model {
 }
 
 fn solve_as(source: &str, options: &solved::Options) -> Result<Solved, Vec<Diagnostic>> {
-    solved::solve(&compile(source), options, &mut |_| Control::Continue)
+    solved::solve(&compile(source), options, &mut silent)
 }
 
 fn solve(source: &str) -> Result<Solved, Vec<Diagnostic>> {
@@ -438,7 +438,7 @@ fn outcome(source: &str) -> String {
     let Some(model) = model else {
         return diagnostics[0].code.clone();
     };
-    match solved::solve(&model, &solved::Options::default(), &mut |_| Control::Continue) {
+    match solved::solve(&model, &solved::Options::default(), &mut silent) {
         Ok(s) => format!("{s:?}"),
         Err(d) => d[0].code.clone(),
     }

@@ -3,7 +3,7 @@
 
 use econc::env::behaviour::Behaviour;
 use econc::env::simulate::{Options, Simulation, simulate};
-use econc::solve::progress::Control;
+use econc::solve::progress::silent;
 use econc::verify::solved::{self, Solved};
 use econc::{Model, compile};
 
@@ -13,7 +13,7 @@ fn model(text: &str) -> Model {
 }
 
 fn solve(model: &Model) -> Solved {
-    solved::solve(model, &solved::Options::default(), &mut |_| Control::Continue).unwrap_or_else(|e| panic!("{e:?}"))
+    solved::solve(model, &solved::Options::default(), &mut silent).unwrap_or_else(|e| panic!("{e:?}"))
 }
 
 fn options(scenario: Option<&str>, periods: usize, worlds: usize) -> Options {
@@ -325,7 +325,7 @@ agent a {
 market g { price p in [0.1, 2] clears p == WHAT }
 ";
     let never = model(&text.replace("WHAT", "100 + a.k"));
-    let failed = solved::solve(&never, &solved::Options::default(), &mut |_| Control::Continue).expect_err("no price");
+    let failed = solved::solve(&never, &solved::Options::default(), &mut silent).expect_err("no price");
     assert!(failed.iter().all(|d| d.code == "E0831"), "{failed:?}");
     // With room for the price the same economy is solved; what is not feasible is not chosen.
     let always = model(&text.replace("WHAT", "0.1 + 0.01 * a.k + a.s"));

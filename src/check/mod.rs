@@ -75,19 +75,31 @@ impl Default for Options {
 pub fn check(file: &ast::File, library: &[ast::File], options: &Options) -> (Option<Model>, Vec<Diagnostic>) {
     // A thread of its own for its stack: definitions are elaborated on demand, so a chain of them is a recursion.
     std::thread::scope(|scope| {
-        let builder = std::thread::Builder::new().stack_size(STACK);
-        match builder.spawn_scoped(scope, || check_here(file, library, options)) {
-            Ok(handle) => match handle.join() {
+        // Where address space is short, a smaller one; on this thread's own, which is smaller still, nothing is nested deep.
+        let smaller = |share: usize| {
+            let builder = std::thread::Builder::new().stack_size(STACK / share);
+            builder.spawn_scoped(scope, move || check_here(file, library, options, DEEPEST / share))
+        };
+        let fits = |share: &usize| STACK / share <= crate::limits::largest_stack();
+        match [1, 4, 16, 64].into_iter().filter(fits).find_map(|share| smaller(share).ok()) {
+            Some(handle) => match handle.join() {
                 Ok(result) => result,
                 Err(panic) => std::panic::resume_unwind(panic),
             },
-            Err(_) => check_here(file, library, options),
+            None => check_here(file, library, options, DEEPEST / 128),
         }
     })
 }
 
-fn check_here(file: &ast::File, library: &[ast::File], options: &Options) -> (Option<Model>, Vec<Diagnostic>) {
+/// `deepest`: how deep expressions may be nested on this stack, at most [`DEEPEST`].
+fn check_here(
+    file: &ast::File,
+    library: &[ast::File],
+    options: &Options,
+    deepest: usize,
+) -> (Option<Model>, Vec<Diagnostic>) {
     let mut checker = Checker::new(options);
+    checker.deep = DEEPEST - deepest;
     checker.collect(file, library);
     checker.elaborate_all();
     let failed = checker.diagnostics.iter().any(|d| d.severity == Severity::Error);

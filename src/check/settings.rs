@@ -335,7 +335,7 @@ impl Kind {
             Kind::Chain => "rouwenhorst(7), tauchen(9), tauchen(9, 3) or farmer_toda(25)".into(),
             Kind::Selection => "payoff_dominant, risk_dominant or from(start)".into(),
             Kind::Scenario => "the name of a scenario of the model".into(),
-            Kind::Seeds => "whole numbers: 1..5, [3, 7] or 1".into(),
+            Kind::Seeds => "different whole numbers: 1..5, [3, 7] or 1".into(),
             Kind::Stop => "stable(100_000): periods without a change of the best choices".into(),
         }
     }
@@ -467,14 +467,13 @@ pub fn seeds(value: &Setting) -> Vec<u64> {
         Setting::Range(a, b) if *a >= 0 && *b >= *a && *b - *a < MOST_SEEDS => (*a as u64..=*b as u64).collect(),
         Setting::List(items) => {
             let all = items.iter().map(one).collect::<Option<Vec<u64>>>().unwrap_or_default();
-            // A seed that is named twice is one run.
-            let mut once: Vec<u64> = Vec::new();
-            for seed in all {
-                if !once.contains(&seed) {
-                    once.push(seed);
-                }
+            // A seed that is named twice is one run: whoever asks for two would be told of one.
+            let different: std::collections::BTreeSet<&u64> = all.iter().collect();
+            if different.len() == all.len() && all.len() as i64 <= MOST_SEEDS {
+                all
+            } else {
+                Vec::new()
             }
-            once
         }
         v => one(v).into_iter().collect(),
     }

@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 const READ: &[(&str, &[&str])] = &[
     ("check", &["set"]),
     ("fmt", &[]),
-    ("graph", &["set", "out"]),
+    ("graph", &["set", "out", "force"]),
     ("explain", &[]),
     ("solve", &["set", "seed", "threads", "out", "force"]),
     ("simulate", &["set", "seed", "threads", "out", "force"]),

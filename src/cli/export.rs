@@ -8,7 +8,8 @@ use super::{Exit, Failure};
 use crate::diag::Diagnostic;
 use crate::learn::export::safetensors;
 use crate::learn::translation::tabulate;
-use crate::report::run::{open_policies, write_file};
+use crate::report::place::write_new;
+use crate::report::run::open_policies;
 use crate::report::table::Table;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -84,14 +85,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         }
     };
     let path = globals.out.clone().unwrap_or_else(|| PathBuf::from(name));
-    if path.exists() && !globals.force {
-        return Err(
-            Diagnostic::error("E0963", format!("`{}` exists already", path.display()))
-                .hint("give another name to --out, or add --force")
-                .into(),
-        );
-    }
-    write_file(&path, &bytes)?;
+    write_new(&path, &bytes, globals.force, [arguments.run.as_path()])?;
     if screen.json {
         screen.json(
             &serde_json::json!({ "file": path.display().to_string(), "seed": wanted, "diagnostics": diagnostics }),

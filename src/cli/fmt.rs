@@ -4,7 +4,7 @@ use super::pipeline::{self, Source};
 use super::screen::Screen;
 use super::{Exit, Failure};
 use crate::diag::{Diagnostic, Severity};
-use crate::report::run::write_file;
+use crate::report::place::{outside_of_runs, write_file};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -60,7 +60,7 @@ fn one(file: &Path, check: bool, screen: &Screen) -> (&'static str, Vec<Diagnost
             return ("faulty", diagnostics, if fails { Exit::Fails } else { Exit::Fine });
         }
     };
-    if file == Path::new("-") && !check {
+    if pipeline::is_standard_input(file) && !check {
         if !screen.json {
             screen.result(&formatted);
         }
@@ -88,6 +88,7 @@ fn one(file: &Path, check: bool, screen: &Screen) -> (&'static str, Vec<Diagnost
 
 /// Replaces the content of a file in one step, where a link points to, with the permissions it had.
 fn replace(file: &Path, text: &str) -> Result<(), Diagnostic> {
+    outside_of_runs(file)?;
     let target = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
     let permissions = std::fs::metadata(&target).map(|m| m.permissions());
     if permissions.as_ref().is_ok_and(|p| p.readonly()) {

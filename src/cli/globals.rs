@@ -27,7 +27,7 @@ pub(super) struct Globals {
     /// Where to write: the run directory, or the file of `graph` and `new`
     #[arg(long, global = true, value_name = "PATH")]
     pub(super) out: Option<PathBuf>,
-    /// Replace an earlier run of econc in `--out`
+    /// Replace an earlier run of econc in `--out`, or the file of `graph` and `export`
     #[arg(long, global = true)]
     pub(super) force: bool,
     /// Print results and errors only
@@ -66,7 +66,8 @@ impl Globals {
     /// Number of things that may run side by side.
     pub(super) fn workers(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.map_or(cores, |n| usize::from(n).min(most_threads()))
+        let wanted = self.threads.map_or(cores, |n| usize::from(n).min(most_threads()));
+        super::threads::most(wanted)
     }
 
     /// Says so where fewer threads run than were asked for.
@@ -79,18 +80,9 @@ impl Globals {
         }
     }
 
-    /// Makes the pool of threads, if a number was asked for. Only for commands that compute.
+    /// Makes the pool of threads. Only for commands that compute.
     pub(super) fn start_threads(&self) {
-        // Fails if a pool exists already, which then is used, or if the system gives no more threads: fewer will do.
-        let mut threads = self.workers();
-        while rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()
-            .is_err()
-            && threads > 1
-        {
-            threads /= 2;
-        }
+        super::threads::start(self.workers());
     }
 }
 

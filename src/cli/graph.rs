@@ -5,7 +5,7 @@ use super::pipeline::{self, Source};
 use super::screen::Screen;
 use super::{Exit, Failure};
 use crate::diag::Diagnostic;
-use crate::report::run::write_file;
+use crate::report::place::write_new;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     };
     match &globals.out {
         Some(path) => {
-            write_file(path, text.as_bytes())?;
+            write_new(path, text.as_bytes(), globals.force, [arguments.file.as_path()])?;
             screen.remark(&format!("written: {}", path.display()));
         }
         None => screen.result(&text),

@@ -82,17 +82,28 @@ fn lines(started: Instant, standing: &Arc<Mutex<Standing>>) {
     let standing = Arc::clone(standing);
     // Progress that cannot be shown is no fault.
     let _ = std::thread::Builder::new().name("progress".to_string()).spawn(move || {
-        let mut pause = FIRST_LINE;
-        loop {
-            std::thread::sleep(pause);
-            pause = LINES;
-            let text = match standing.lock() {
-                Ok(s) if !s.over => s.line(started.elapsed().as_secs_f64()),
-                Ok(_) | Err(_) => return,
-            };
-            let _ = std::io::stderr().write_all(text.as_bytes());
-        }
+        let seconds = || started.elapsed().as_secs_f64();
+        lines_by(&mut std::thread::sleep, &seconds, &standing, &mut std::io::stderr());
     });
+}
+
+/// Writes a line after [`FIRST_LINE`] and then every [`LINES`] until the work is over, by a clock that waits and one that tells.
+fn lines_by(
+    wait: &mut dyn FnMut(Duration),
+    seconds: &dyn Fn() -> f64,
+    standing: &Mutex<Standing>,
+    out: &mut dyn Write,
+) {
+    let mut pause = FIRST_LINE;
+    loop {
+        wait(pause);
+        pause = LINES;
+        let text = match standing.lock() {
+            Ok(s) if !s.over => s.line(seconds()),
+            Ok(_) | Err(_) => return,
+        };
+        let _ = out.write_all(text.as_bytes());
+    }
 }
 
 /// A style with the outlook as it is when the bar is drawn.
@@ -201,6 +212,26 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_comes_soon_and_then_every_half_minute_until_the_work_is_over() {
+        let standing = Mutex::new(Standing::default());
+        let now = std::cell::Cell::new(0.0);
+        let mut out = Vec::new();
+        let mut wait = |pause: Duration| {
+            now.set(now.get() + pause.as_secs_f64());
+            let mut s = standing.lock().unwrap();
+            (s.done, s.of, s.unit) = (now.get() as u64, 100, "steps");
+            s.over = now.get() > 100.0;
+        };
+        lines_by(&mut wait, &|| now.get(), &standing, &mut out);
+        let said = String::from_utf8(out).unwrap();
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(
+            lines,
+            ["1.8 s: 1 of 100", "31.8 s: 31 of 100", "1 min 1.8 s: 61 of 100", "1 min 31.8 s: 91 of 100"]
+        );
+    }
 
     #[test]
     fn a_line_says_how_far_how_fast_and_how_long() {

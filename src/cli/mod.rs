@@ -16,6 +16,7 @@ mod export;
 mod fmt;
 mod globals;
 mod graph;
+mod keeper;
 mod lineage;
 mod memory;
 pub mod meter;
@@ -28,6 +29,7 @@ mod solve;
 mod stop;
 mod sweep;
 mod templates;
+mod threads;
 mod train;
 mod training;
 mod tune;
@@ -39,6 +41,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use globals::Globals;
 use screen::Screen;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// A language for economies, and the program that solves them and certifies the solution.
@@ -163,23 +166,39 @@ fn refused(d: &Diagnostic) -> bool {
     on_the_command_line || d.code.starts_with("E096") || asked.contains(&d.code.as_str())
 }
 
+/// Whether an error says that something could not be written: what there is stays, and goes on when there is room.
+fn unwritten(d: &Diagnostic) -> bool {
+    d.code == "E0951" || d.code == "E0950"
+}
+
+/// Whether an error says that the work was not begun, because it is not asked for rightly or the model is none that this
+/// command can take; a run then leaves no directory.
+fn not_begun(d: &Diagnostic) -> bool {
+    let unsupported = [
+        "E0803", "E0807", "E0810", "E0814", "E0817", "E0821", "E0825", "E0826", "E0827", "E0828", "E0829", "E0905", "E0928",
+        "E0930", "E0931", "E0934",
+    ];
+    refused(d) || (misuse(d) && !unwritten(d)) || unsupported.contains(&d.code.as_str())
+}
+
 /// Runs the program on the process's arguments and returns its exit status.
 pub fn main() -> ExitCode {
     let json = std::env::args_os().take_while(|a| a != "--").any(|a| a == "--json");
+    // Before there is a second thread: how much each may take is said here.
+    memory::limit(None, json);
     bug::install(json);
     stop::listen(json);
-    memory::limit(None, json);
     let (cli, effects) = match parse() {
         Ok(parsed) => parsed,
         Err(error) => {
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            // Nothing can be done if even this cannot be printed.
             if json && !asked {
                 screen::json_failure(2, &[unread(&error)]);
-            } else {
-                let _ = error.print();
+                return ExitCode::from(2);
             }
-            return ExitCode::from(if asked { 0 } else { 2 });
+            let printed = error.print().and_then(|()| std::io::stdout().flush());
+            let lost = printed.is_err_and(|e| e.kind() != std::io::ErrorKind::BrokenPipe);
+            return ExitCode::from(if asked && !lost { 0 } else { 2 });
         }
     };
     if let Some(bytes) = cli.globals.memory {

@@ -4,7 +4,7 @@ use super::screen::Screen;
 use super::templates::{TEMPLATES, Template};
 use super::{Exit, Failure};
 use crate::diag::Diagnostic;
-use crate::report::run::write_file;
+use crate::report::place::write_new;
 use crate::report::table::Table;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -34,15 +34,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failur
     let path = path_of(name)?;
     let word = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
     let text = renamed(template, word);
-    if path.exists() {
-        return Err(
-            Diagnostic::error("E0963", format!("`{}` exists already", path.display()))
-                .note("nothing was written")
-                .hint("choose another name, or move the file away")
-                .into(),
-        );
-    }
-    write_file(&path, text.as_bytes())?;
+    write_new(&path, text.as_bytes(), false, [])?;
     if screen.json {
         let file = path.display().to_string();
         screen.json(&serde_json::json!({ "file": file, "template": template.name }));

@@ -1,13 +1,14 @@
 //! What the commands call: the way from a source to a model, a solution, a simulation, in terms of the other modules.
 //! Commands know only this file.
 
+use super::keeper::Keeper;
 use super::meter::Meter;
 use crate::diag::render::Sources;
 use crate::diag::{self, Diagnostic, Severity};
 use crate::report::content::Content;
 use crate::report::draw::{Drawing, drawing_of};
 use crate::report::outcome;
-use crate::report::run::CompleteRun;
+use crate::report::run::{CompleteRun, RunDirectory, open_file};
 use crate::solve::progress::{Control, Progress};
 use crate::{Model, Options, env, limits, syntax, verify};
 use serde::{Deserialize, Serialize};
@@ -102,11 +103,11 @@ pub enum Behaviour {
 }
 
 impl Source {
-    /// Reads a file, or standard input for `-`.
+    /// Reads a file, or standard input for `-`. A pipe or a device is none: one would be waited for, the other has no end.
     ///
     /// Errors: E0960 (cannot be read), E0961 (not UTF-8), E0984 (too large).
     pub fn read(path: &Path) -> Result<Source, Diagnostic> {
-        let stdin = path == Path::new("-");
+        let stdin = is_standard_input(path);
         let name = if stdin {
             "<stdin>".to_string()
         } else {
@@ -120,7 +121,7 @@ impl Source {
                 .read_to_end(&mut bytes)
                 .map(drop)
         } else {
-            std::fs::File::open(path)
+            opened(path)
                 .and_then(|f| f.take(LARGEST_MODEL + 1).read_to_end(&mut bytes))
                 .map(drop)
         };
@@ -143,14 +144,31 @@ impl Source {
     }
 }
 
+/// Whether a path stands for standard input.
+pub fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-") || path == Path::new("/dev/stdin")
+}
+
+/// Opens a regular file, or what the shell has opened already (`econc check <(..)`).
+fn opened(path: &Path) -> std::io::Result<std::fs::File> {
+    if path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd") {
+        return std::fs::File::open(path);
+    }
+    open_file(path)
+}
+
 fn unreadable(path: &Path, name: &str, e: &std::io::Error) -> Diagnostic {
     let error = Diagnostic::error("E0960", format!("`{name}` cannot be read"));
     if e.kind() != std::io::ErrorKind::NotFound {
-        return error.note(if path.is_dir() {
-            "it is a directory".to_string()
+        if path.is_dir() {
+            return error.note("it is a directory");
+        }
+        let error = error.note(e.to_string());
+        return if path.exists() && !path.is_file() {
+            error.hint("econc COMMAND - reads standard input: econc check - < model.econ")
         } else {
-            e.to_string()
-        });
+            error
+        };
     }
     let error = error.note("there is no such file");
     match neighbour(path) {
@@ -329,9 +347,20 @@ pub fn solvable(options: &SolveOptions) -> Result<(), Diagnostic> {
 }
 
 /// Solves and certifies.
-pub fn solve(compiled: &Compiled, options: &SolveOptions, meter: &Meter) -> Result<Content, Vec<Diagnostic>> {
-    let mut progress = |p: Progress| solving(meter, p);
-    let solved = verify::solved::solve(&compiled.model, &asked(options), &mut progress)?;
+///
+/// What was found so far is kept in `run` every `every` seconds, and gone on from if it is there.
+///
+/// Errors: those of solving; E0951, E0983.
+pub fn solve(
+    compiled: &Compiled,
+    options: &SolveOptions,
+    every: f64,
+    meter: &Meter,
+    run: &RunDirectory,
+) -> Result<Content, Vec<Diagnostic>> {
+    let mut keeper = Keeper::new(meter, run, every).map_err(|d| vec![d])?;
+    let solved = verify::solved::solve(&compiled.model, &asked(options), &mut keeper);
+    let solved = keeper.ended(solved)?;
     let mut content = outcome::of_solution(&compiled.model, &solved).map_err(|d| vec![d])?;
     content.drawing = Some(drawing(compiled));
     Ok(content)

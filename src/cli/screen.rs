@@ -59,15 +59,19 @@ impl Screen {
 
     /// Prints a result.
     pub(super) fn result(&self, text: &str) {
-        let mut out = std::io::stdout().lock();
-        if let Err(e) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
-            && e.kind() != ErrorKind::BrokenPipe
-        {
+        if let Err(e) = printed(&mut std::io::stdout().lock(), text) {
             self.broken.set(true);
             let _ = writeln!(
                 std::io::stderr(),
                 "error[E0951]: standard output cannot be written: {e}"
             );
+        }
+    }
+
+    /// Prints a message.
+    fn say(&self, text: &str) {
+        if printed(&mut std::io::stderr().lock(), text).is_err() {
+            self.broken.set(true);
         }
     }
 
@@ -79,14 +83,14 @@ impl Screen {
     /// Prints something that is neither a result nor a fault, unless `--quiet` or `--json`.
     pub(super) fn remark(&self, text: &str) {
         if !self.quiet && !self.json {
-            let _ = writeln!(std::io::stderr(), "{text}");
+            self.say(&format!("{text}\n"));
         }
     }
 
     /// Prints how a stop ended the work, unless `--json`; also with `--quiet`.
     pub(super) fn stop(&self, text: &str) {
         if !self.json {
-            let _ = writeln!(std::io::stderr(), "{text}");
+            self.say(&format!("{text}\n"));
         }
     }
 
@@ -98,7 +102,7 @@ impl Screen {
         let shown = |d: &&Diagnostic| !self.quiet || d.severity == Severity::Error;
         let shown: Vec<Diagnostic> = diagnostics.iter().filter(shown).cloned().collect();
         if !shown.is_empty() {
-            let _ = std::io::stderr().write_all(render(&shown, source, self.color_err).as_bytes());
+            self.say(&render(&shown, source, self.color_err));
         }
     }
 
@@ -111,7 +115,7 @@ impl Screen {
         self.diagnostics(&failure.diagnostics, None);
     }
 
-    /// The exit status, given that a result that could not be printed is a fault.
+    /// The exit status, given that a result or a message that could not be printed is a fault.
     pub(super) fn closed_with(&self, exit: Exit) -> Exit {
         if self.broken.get() && exit == Exit::Fine {
             Exit::Misuse
@@ -119,6 +123,12 @@ impl Screen {
             exit
         }
     }
+}
+
+/// Writes all of a text now. A reader that has gone away is no error.
+fn printed(out: &mut dyn Write, text: &str) -> std::io::Result<()> {
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.or_else(|e| if e.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(e) })
 }
 
 /// Prints in JSON why nothing was done.

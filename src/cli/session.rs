@@ -6,17 +6,17 @@ use super::globals::Globals;
 use super::meter::Meter;
 use super::pipeline::{self, Compiled, Overrides, Source};
 use super::screen::Screen;
-use super::{Exit, Failure, misuse, refused, stop, sweep};
+use super::{Exit, Failure, misuse, not_begun, stop, sweep, unwritten};
 use crate::diag::{Diagnostic, Severity};
 use crate::limits;
 use crate::report::content::Content;
-use crate::report::number;
-use crate::report::run::{Manifest, Place, RunDirectory, Status, inspect, interrupted, open_complete};
+use crate::report::{number, place};
+use crate::report::run::{DISK_FULL, Manifest, Place, RunDirectory, Status, inspect, interrupted, open_complete};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Directory of all runs, below the working directory.
-pub(super) const RUNS: &str = "runs";
+const RUNS: &str = "runs";
 
 /// What a command asks of every run.
 #[derive(Default)]
@@ -37,9 +37,10 @@ pub(super) fn run(
     globals: &Globals,
     screen: &Screen,
     job: &Job,
-    work: impl Fn(&Compiled, &Meter) -> Result<Content, Vec<Diagnostic>>,
+    work: impl Fn(&Compiled, &Meter, &RunDirectory) -> Result<Content, Vec<Diagnostic>>,
 ) -> Result<Exit, Failure> {
     let source = Source::read(file)?;
+    apart(globals, [file])?;
     let (sweeps, runs) = sweep::runs(&globals.set)?;
     if !sweeps.is_empty() {
         return sweep::run(&source, globals, screen, job, &sweeps, &runs, None, &work);
@@ -49,35 +50,21 @@ pub(super) fn run(
         Err(exit) => return Ok(exit),
     };
     globals.start_threads();
-    let place = place(globals, &compiled);
+    let place = place_of(globals, compiled.name().to_string())?;
     let run = open(&source, globals, &globals.set, job, place)?;
     at_work(&run);
-    let ended = one(run, &source, screen, &compiled, diagnostics, true, &|c, m, _| {
-        work(c, m)
-    })?;
+    let ended = one(run, &source, screen, &compiled, diagnostics, true, &work)?;
     Ok(shown(screen, &ended))
 }
 
-/// Errs where `--out` is, or holds, or lies in a run that the command reads: it would replace what it is made of.
+/// Errs where `--out` is, or holds, or lies in something that the command reads: it would replace what it is made of.
 ///
 /// Errors: E0952.
 pub(super) fn apart<'p>(globals: &Globals, read: impl IntoIterator<Item = &'p Path>) -> Result<(), Diagnostic> {
-    let Some(out) = globals.out.as_deref().and_then(|o| o.canonicalize().ok()) else {
-        return Ok(());
-    };
-    for run in read.into_iter().filter_map(|r| r.canonicalize().ok()) {
-        if out.starts_with(&run) || run.starts_with(&out) {
-            return Err(Diagnostic::error(
-                "E0952",
-                format!(
-                    "`{}` is read by this command, so it cannot be replaced by it",
-                    run.display()
-                ),
-            )
-            .hint("give another directory to `--out`"));
-        }
+    match &globals.out {
+        Some(out) => place::apart(out, read),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// A run that is taken up again.
@@ -188,11 +175,11 @@ pub(super) fn go_on_swept(
     globals: &Globals,
     screen: &Screen,
     members: Option<usize>,
-    work: impl Fn(&Compiled, &Meter) -> Result<Content, Vec<Diagnostic>>,
+    work: impl Fn(&Compiled, &Meter, &RunDirectory) -> Result<Content, Vec<Diagnostic>>,
 ) -> Result<Exit, Failure> {
     let (sweeps, runs) = sweep::runs(&resumed.manifest.overrides)?;
     if sweeps.is_empty() {
-        return go_on(resumed, globals, screen, members, |c, m, _| work(c, m));
+        return go_on(resumed, globals, screen, members, work);
     }
     let job = Job {
         action,
@@ -219,8 +206,7 @@ pub(super) fn go_on_swept(
 
 /// From here on a stop says where the run is, and how to go on.
 pub(super) fn at_work(run: &RunDirectory) {
-    let (directory, action) = (run.path(), &run.manifest().action);
-    stop::at_work(directory, &format!("econc {action} --resume {}", directory.display()));
+    stop::at_work(run.path(), &run.manifest().action);
 }
 
 /// As [`run`], on a source at hand, without sweeps, in the run directory that `opened` gives for its place; `work` may keep
@@ -239,7 +225,8 @@ pub(super) fn run_on(
     };
     globals.start_threads();
     // The file holds by itself, so what is wrong with the work stands on the command line.
-    let run = opened(&compiled, place(globals, &compiled)).map_err(|diagnostics| Failure {
+    let place = place_of(globals, compiled.name().to_string())?;
+    let run = opened(&compiled, place).map_err(|diagnostics| Failure {
         exit: match Exit::of(&diagnostics) {
             Exit::Interrupted => Exit::Interrupted,
             Exit::Fine | Exit::Fails | Exit::Misuse => Exit::Misuse,
@@ -251,18 +238,23 @@ pub(super) fn run_on(
     Ok(shown(screen, &ended))
 }
 
-/// Where the run directory shall stand.
-fn place(globals: &Globals, compiled: &Compiled) -> Place {
-    match &globals.out {
-        Some(directory) => Place::Exact {
-            directory: directory.clone(),
-            force: globals.force,
-        },
+/// Where the run directory shall stand; `name` is that of the runs of this model.
+///
+/// Errors: E0952 in the directory of another run.
+pub(super) fn place_of(globals: &Globals, name: String) -> Result<Place, Diagnostic> {
+    Ok(match &globals.out {
+        Some(directory) => {
+            place::outside_of_runs(directory)?;
+            Place::Exact {
+                directory: directory.clone(),
+                force: globals.force,
+            }
+        }
         None => Place::Numbered {
             root: PathBuf::from(RUNS),
-            name: compiled.name().to_string(),
+            name,
         },
-    }
+    })
 }
 
 /// Shows how a run ended, and the exit status.
@@ -333,7 +325,7 @@ pub(super) fn one(
     if let Ok(content) = &mut result {
         content.diagnostics.splice(0..0, diagnostics.iter().cloned());
         match limits::caught(|| content.write(&mut run)) {
-            Some(written) => written?,
+            Some(written) => written.map_err(goes_on)?,
             None => result = Err(Vec::new()),
         }
     }
@@ -344,12 +336,15 @@ pub(super) fn one(
             run.take_back(before);
             return interrupted_run(run, diagnostics, seconds);
         }
-        Err(errors) if fresh && !errors.is_empty() && errors.iter().all(refused) => {
+        Err(errors) if fresh && !errors.is_empty() && errors.iter().all(not_begun) && !run.has_work() => {
             run.abandon();
-            return Err(Failure::of(errors));
+            return Err(with_source(errors, source, screen));
         }
-        // What cannot go on as it stands (a damaged checkpoint, too little memory) still can when that is mended.
-        Err(errors) if !fresh && !errors.is_empty() && errors.iter().all(misuse) => return Err(Failure::of(errors)),
+        // What cannot go on as it stands (a full disk, a damaged checkpoint, too little memory) still can when that is mended:
+        // the run says that it was interrupted since it began.
+        Err(errors) if !errors.is_empty() && errors.iter().all(misuse) && (!fresh || errors.iter().any(unwritten)) => {
+            return Err(Failure::of(errors.into_iter().map(goes_on).collect()));
+        }
         Err(errors) => {
             screen.diagnostics(&errors, Some(source));
             diagnostics.extend(errors);
@@ -366,7 +361,7 @@ pub(super) fn one(
     } else {
         (Status::Failed, Some(why(&content)))
     };
-    let directory = run.finish(status, reason.as_deref(), seconds)?;
+    let directory = run.finish(status, reason.as_deref(), seconds).map_err(goes_on)?;
     Ok(Ended {
         status,
         directory,
@@ -376,10 +371,30 @@ pub(super) fn one(
     })
 }
 
+/// Says of something that could not be written what goes on with the run once it can.
+pub(super) fn goes_on(d: Diagnostic) -> Diagnostic {
+    match stop::onward_at_work().filter(|_| unwritten(&d)) {
+        Some(onward) => {
+            let full = d.notes.iter().any(|n| n == DISK_FULL);
+            let first = if full { "free some space" } else { "see to that" };
+            d.hint(format!("{first}, then  {onward}"))
+        }
+        None => d,
+    }
+}
+
+/// Why a command is not carried out; what the errors say of the model is shown in its lines.
+fn with_source(errors: Vec<Diagnostic>, source: &Source, screen: &Screen) -> Failure {
+    screen.diagnostics(&errors, Some(source));
+    Failure {
+        exit: Exit::of(&errors),
+        diagnostics: if screen.json { errors } else { Vec::new() },
+    }
+}
+
 /// Ends a run that a signal stopped. It must not hold what is no longer true of it when it is resumed.
 fn interrupted_run(run: RunDirectory, mut diagnostics: Vec<Diagnostic>, seconds: f64) -> Result<Ended, Failure> {
-    let command = format!("econc {} --resume {}", run.manifest().action, run.path().display());
-    diagnostics.push(stop::stopped(Some(&command)));
+    diagnostics.push(stop::stopped(Some(stop::onward(run.path(), &run.manifest().action))));
     let reason = format!("stopped by {}", stop::name());
     without_content(run, Status::Interrupted, &reason, diagnostics, seconds)
 }
@@ -535,6 +550,7 @@ mod tests {
         more: &[&str],
         work: impl Fn(&Compiled, &Meter) -> Result<Content, Vec<Diagnostic>>,
     ) -> Result<Exit, Failure> {
+        let work = |c: &Compiled, m: &Meter, _: &RunDirectory| work(c, m);
         let out = out.to_str().unwrap();
         let fixed = ["econc", "--out", out, "--quiet", "--color", "never"];
         let globals = Line::parse_from(fixed.iter().chain(more)).globals;

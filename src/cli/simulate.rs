@@ -100,7 +100,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         settings,
         members: arguments.members.map(|n| n as usize),
     };
-    session::run(file, globals, screen, &job, |compiled, meter| {
+    session::run(file, globals, screen, &job, |compiled, meter, _| {
         pipeline::simulate(compiled, &options, meter)
     })
 }
@@ -119,7 +119,7 @@ fn resume(resumed: Resumed, globals: &Globals, screen: &Screen) -> Result<Exit, 
         greedy: setting("greedy").is_some(),
     };
     let members = number("members");
-    session::go_on_swept(resumed, ACTION, globals, screen, members, |compiled, meter| {
+    session::go_on_swept(resumed, ACTION, globals, screen, members, |compiled, meter, _| {
         pipeline::simulate(compiled, &options, meter)
     })
 }

@@ -22,7 +22,7 @@ const ACTION: &str = "solve";
     econc solve growth.econ --set interpolation=linear --set grid.k='log(400)'\n  \
     econc solve cournot.econ --concept collusive\n  \
     econc solve growth.econ --json | jq .certificate\n  \
-    econc solve --resume runs/growth-0002                          the same again, where it was interrupted\n\n\
+    econc solve --resume runs/growth-0002                          goes on after Ctrl-C or a kill, to the bit\n\n\
     The files go to runs/NAME-0001, the next free number. A solution whose certificate fails is kept as\n\
     runs/NAME-0001.failed, and the exit status is 1.")]
 pub(super) struct Arguments {
@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     /// What policies may depend on: observed (the default) or full
     #[arg(long, value_name = "WHAT")]
     information: Option<String>,
+    /// Seconds between checkpoints of value iteration
+    #[arg(long, value_name = "SECONDS", default_value_t = 20.0, allow_negative_numbers = true, value_parser = super::train::seconds)]
+    checkpoint: f64,
     /// Go on with an interrupted run
     #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "concept", "method", "information"])]
     resume: Option<PathBuf>,
@@ -46,7 +49,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     if let Some(directory) = &arguments.resume {
         return match session::resumed(directory, ACTION, screen)? {
-            Ok(resumed) => resume(resumed, globals, screen),
+            Ok(resumed) => resume(resumed, arguments.checkpoint, globals, screen),
             Err(exit) => Ok(exit),
         };
     }
@@ -75,13 +78,13 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         settings,
         ..Job::default()
     };
-    session::run(file, globals, screen, &job, |compiled, meter| {
-        pipeline::solve(compiled, &options, meter)
+    session::run(file, globals, screen, &job, |compiled, meter, run| {
+        pipeline::solve(compiled, &options, arguments.checkpoint, meter, run)
     })
 }
 
-/// Solves again what was interrupted, as it was asked for.
-fn resume(resumed: Resumed, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+/// Goes on with a solve that was interrupted, as it was asked for.
+fn resume(resumed: Resumed, checkpoint: f64, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     let setting = |key: &str| resumed.manifest.settings.get(key).cloned();
     let options = SolveOptions {
         concept: setting("concept"),
@@ -89,7 +92,7 @@ fn resume(resumed: Resumed, globals: &Globals, screen: &Screen) -> Result<Exit, 
         information: setting("information"),
         seed: resumed.manifest.seed,
     };
-    session::go_on_swept(resumed, ACTION, globals, screen, None, |compiled, meter| {
-        pipeline::solve(compiled, &options, meter)
+    session::go_on_swept(resumed, ACTION, globals, screen, None, |compiled, meter, run| {
+        pipeline::solve(compiled, &options, checkpoint, meter, run)
     })
 }

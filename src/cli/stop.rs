@@ -8,6 +8,7 @@
 //! said once, with the command that goes on.
 
 use crate::diag::Diagnostic;
+use crate::report::run::has_work;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -18,7 +19,7 @@ use std::time::Duration;
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
 /// Who says how it ended: 0 nobody yet, 1 the main thread, 2 what ends it when it does not.
 static LAST_WORD: AtomicU8 = AtomicU8::new(0);
-/// The run that is being written, and the command that goes on with it.
+/// The run that is being written, and its subcommand.
 static AT_WORK: Mutex<Option<(PathBuf, String)>> = Mutex::new(None);
 /// Time for work to come to where it can go on later; then it is left in the middle.
 pub(super) const PATIENCE: Duration = Duration::from_millis(500);
@@ -42,10 +43,17 @@ pub(super) fn listen(json: bool) {
         if !hangup_is_ignored() {
             wanted.push(SIGHUP);
         }
-        if let Ok(mut signals) = signal_hook::iterator::Signals::new(wanted) {
-            let _ = std::thread::Builder::new()
+        if let Ok(mut signals) = signal_hook::iterator::Signals::new(&wanted) {
+            let listener = std::thread::Builder::new()
                 .name("signals".to_string())
                 .spawn(move || signals.forever().for_each(|signal| came(signal, json)));
+            if listener.is_err() {
+                // Nobody listens, so a signal ends the process at once.
+                for signal in wanted {
+                    let always = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+                    let _ = signal_hook::flag::register_conditional_default(signal, always);
+                }
+            }
         }
     }
     #[cfg(not(unix))]
@@ -70,13 +78,16 @@ fn came(signal: i32, json: bool) {
     if let Err(earlier) = first {
         end(earlier, json);
     }
-    // The process ends with its main thread; this one only waits.
-    let _ = std::thread::Builder::new().name("grace".to_string()).spawn(move || {
+    let wait = move || {
         std::thread::sleep(PATIENCE);
         crate::limits::stop();
         std::thread::sleep(GRACE);
         end(signal, json);
-    });
+    };
+    // The process ends with its main thread; this one only waits. Without it, nobody listens for a second signal.
+    if std::thread::Builder::new().name("grace".to_string()).spawn(wait).is_err() {
+        wait();
+    }
 }
 
 /// Ends the process from another thread than the main one.
@@ -94,10 +105,7 @@ fn end(signal: i32, json: bool) -> ! {
 }
 
 fn say(json: bool) {
-    let (directory, diagnostic) = match AT_WORK.try_lock().ok().and_then(|w| w.clone()) {
-        Some((directory, command)) => (Some(directory), stopped(Some(&command))),
-        None => (None, stopped(None)),
-    };
+    let (directory, diagnostic) = (directory(), stopped_at_work());
     if json {
         let value = serde_json::json!({
             "status": "interrupted",
@@ -135,26 +143,41 @@ pub(super) fn name() -> &'static str {
     }
 }
 
-/// The message of a stop.
-pub(super) fn stopped(command: Option<&str>) -> Diagnostic {
+/// The message of a stop, with what to type to go on.
+pub(super) fn stopped(onward: Option<String>) -> Diagnostic {
     let error = Diagnostic::error("E0906", format!("stopped by {}", name()));
-    match command {
-        Some(command) => error.hint(format!("{command}  goes on")),
+    match onward {
+        Some(onward) => error.hint(onward),
         None => error,
     }
 }
 
-/// Notes which run is being written and what goes on with it.
-pub(super) fn at_work(directory: &Path, command: &str) {
+/// What takes a run of a subcommand up again, and whether that goes on or begins again: both end alike.
+pub(super) fn onward(directory: &Path, action: &str) -> String {
+    let does = if has_work(directory) {
+        "goes on"
+    } else {
+        "does it again from its start, for nothing was kept yet"
+    };
+    format!("econc {action} --resume {}  {does}", directory.display())
+}
+
+/// Notes which run is being written.
+pub(super) fn at_work(directory: &Path, action: &str) {
     if let Ok(mut work) = AT_WORK.lock() {
-        *work = Some((directory.to_path_buf(), command.to_string()));
+        *work = Some((directory.to_path_buf(), action.to_string()));
     }
 }
 
 /// That everything was stopped, with what goes on with the run at work.
 pub(super) fn stopped_at_work() -> Diagnostic {
-    let command = AT_WORK.try_lock().ok().and_then(|w| w.as_ref().map(|w| w.1.clone()));
-    stopped(command.as_deref())
+    stopped(onward_at_work())
+}
+
+/// What takes up the run that is being written.
+pub(super) fn onward_at_work() -> Option<String> {
+    let work = AT_WORK.try_lock().ok()?;
+    work.as_ref().map(|(directory, action)| onward(directory, action))
 }
 
 /// The run that is being written.

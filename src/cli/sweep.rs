@@ -10,13 +10,13 @@ use super::meter::Meter;
 use super::pipeline::{self, Compiled, Overrides, Source};
 use super::screen::Screen;
 use super::session::{self, Job};
-use super::{Exit, Failure};
+use super::{Exit, Failure, unwritten};
 use crate::diag::Diagnostic;
 use crate::report::content::{Content, NamedTable};
 use crate::report::run::{Place, RunDirectory, Status, WORK, is_whole};
 use crate::report::table::Table;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Most runs of one sweep.
 const MOST_RUNS: usize = 10_000;
@@ -181,7 +181,7 @@ pub(super) fn run(
     sweeps: &[Sweep],
     runs: &[Overrides],
     resumed: Option<RunDirectory>,
-    work: &dyn Fn(&Compiled, &Meter) -> Result<Content, Vec<Diagnostic>>,
+    work: &dyn Fn(&Compiled, &Meter, &RunDirectory) -> Result<Content, Vec<Diagnostic>>,
 ) -> Result<Exit, Failure> {
     // Models are compiled again when it is their turn: thousands of them would take memory.
     let mut named = None;
@@ -197,19 +197,12 @@ pub(super) fn run(
     globals.start_threads();
     let width = runs.len().to_string().len().max(3);
     let (name, title) = named.unwrap_or_default();
-    let place = match &globals.out {
-        Some(directory) => Place::Exact {
-            directory: directory.clone(),
-            force: globals.force,
-        },
-        None => Place::Numbered {
-            root: PathBuf::from(session::RUNS),
-            name: format!("{name}-sweep"),
-        },
-    };
     let whole = match resumed {
         Some(whole) => whole,
-        None => session::open(source, globals, &globals.set, job, place)?,
+        None => {
+            let place = session::place_of(globals, format!("{name}-sweep"))?;
+            session::open(source, globals, &globals.set, job, place)?
+        }
     };
     session::at_work(&whole);
     let mut rows: Vec<Row> = Vec::new();
@@ -238,11 +231,11 @@ pub(super) fn run(
             directory: whole.path().join(&directory),
             force: false,
         };
-        let run = session::open(source, globals, set, job, place)?;
-        let ended = match session::one(run, source, screen, &model, diagnostics, true, &|c, m, _| work(c, m)) {
+        let run = session::open(source, globals, set, job, place).map_err(session::goes_on)?;
+        let ended = match session::one(run, source, screen, &model, diagnostics, true, &work) {
             Ok(ended) => ended,
             Err(refused) => {
-                if i == 0 {
+                if i == 0 && !refused.diagnostics.iter().any(unwritten) {
                     whole.abandon();
                 }
                 return Err(refused);
@@ -272,7 +265,7 @@ pub(super) fn run(
             rows.push(row);
             break;
         }
-        keep(&whole, &directory, &row)?;
+        keep(&whole, &directory, &row).map_err(session::goes_on)?;
         rows.push(row);
     }
     finish(whole, screen, sweeps, &rows, (name, title), stopped, seconds)
@@ -302,7 +295,7 @@ fn finish(
     };
     super::stop::last_word();
     if !stopped {
-        content.write(&mut whole)?;
+        content.write(&mut whole).map_err(session::goes_on)?;
     }
     let failed = rows.iter().filter(|r| r.status != Status::Complete).count();
     let (status, exit, reason) = if stopped {
@@ -320,8 +313,10 @@ fn finish(
     } else {
         (Status::Complete, Exit::Fine, None)
     };
-    let command = format!("econc {} --resume {}", whole.manifest().action, whole.path().display());
-    let directory = whole.finish(status, reason.as_deref(), seconds)?;
+    let onward = super::stop::onward(whole.path(), &whole.manifest().action);
+    let directory = whole
+        .finish(status, reason.as_deref(), seconds)
+        .map_err(session::goes_on)?;
     if screen.json {
         let runs: Vec<serde_json::Value> = rows
             .iter()
@@ -346,7 +341,7 @@ fn finish(
             "status": status.to_string(),
             "directory": directory.display().to_string(),
             "runs": runs,
-            "diagnostics": if stopped { vec![super::stop::stopped(Some(&command))] } else { Vec::new() },
+            "diagnostics": if stopped { vec![super::stop::stopped(Some(onward))] } else { Vec::new() },
         }));
         return Ok(exit);
     }
@@ -360,7 +355,7 @@ fn finish(
         screen.remark(&reason);
     }
     if stopped {
-        screen.remark(&format!("{command}  goes on"));
+        screen.stop(&onward);
     }
     Ok(exit)
 }

@@ -49,7 +49,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "RUN")]
     against: Option<PathBuf>,
     /// Seconds between checkpoints
-    #[arg(long, value_name = "SECONDS", default_value_t = 20.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 20.0, allow_negative_numbers = true, value_parser = seconds)]
     checkpoint: f64,
     /// Go on with an interrupted training
     #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "learner", "with", "seeds", "agent", "others", "scenario", "against"])]
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         return Err(Diagnostic::error("E0962", "no model file was named").into());
     };
     let others = arguments.others.as_deref().map(Path::new);
-    session::apart(globals, arguments.against.as_deref().into_iter().chain(others))?;
+    session::apart(globals, arguments.against.as_deref().into_iter().chain(others).chain([file.as_path()]))?;
     let options = TrainOptions {
         learner: arguments.learner.clone(),
         with: pairs(&arguments.with)?,
@@ -116,6 +116,14 @@ fn resume(directory: &Path, checkpoint: f64, globals: &Globals, screen: &Screen)
     session::go_on(resumed, globals, screen, None, |compiled, meter, run| {
         pipeline::train(compiled, &options, globals.workers(), checkpoint, meter, run)
     })
+}
+
+/// Seconds between checkpoints, 0 for one after every update.
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
+    match text.trim().replace('_', "").parse::<f64>() {
+        Ok(x) if (0.0..=1e9).contains(&x) => Ok(x),
+        Ok(_) | Err(_) => Err("write a number of seconds, for instance 60; 0 keeps every update".to_string()),
+    }
 }
 
 /// `KEY=VALUE` pairs.

@@ -1,5 +1,6 @@
 //! Seeds side by side: the loop around `learn::training` with its checkpoints, its logs and its bar.
 
+use super::keeper::Keeper;
 use super::lineage;
 use super::meter::Meter;
 use super::pipeline::{Compiled, TrainOptions, read_solution, world_bytes};
@@ -28,7 +29,7 @@ use std::time::{Duration, Instant};
 /// Errors: E0929.
 pub fn seeds(text: &str) -> Result<Vec<u64>, Diagnostic> {
     plan::seeds(text).ok_or_else(|| {
-        Diagnostic::error("E0929", format!("`--seeds {text}` cannot be read")).hint("write 1..5, 1,2,3 or 7")
+        Diagnostic::error("E0929", format!("`--seeds {text}` cannot be read")).hint("write 1..5, 1,2,3 or 7, each seed once, at most 1000")
     })
 }
 
@@ -273,7 +274,9 @@ pub fn verify(
                 seed: options.seed,
                 ..crate::verify::solved::Options::default()
             };
-            crate::verify::solved::solve(model, &asked, &mut |p| super::pipeline::solving(meter, p))?
+            let mut keeper = Keeper::new(meter, run, every).map_err(one)?;
+            let solved = crate::verify::solved::solve(model, &asked, &mut keeper);
+            keeper.ended(solved)?
         }
     };
     if !solved.certificate.passed {
@@ -460,7 +463,7 @@ pub fn all_seeds(
 ) -> Result<Vec<Trained>, Vec<Diagnostic>> {
     let identity = identity(model);
     let board = Board::new(planned, meter);
-    let every = Duration::from_secs_f64(if every.is_nan() { 20.0 } else { every.clamp(0.0, 1e6) });
+    let every = Duration::from_secs_f64(every);
     let trained = side_by_side(planned.seeds.len(), workers, |i| {
         one_seed(model, planned, i, &identity, judge, every, &board, run)
     })?;
@@ -477,26 +480,22 @@ pub(super) fn side_by_side<T: Send>(
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
     let results: Mutex<Vec<(usize, Result<T, Diagnostic>)>> = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..workers.min(count).max(1) {
-            scope.spawn(|| {
-                loop {
-                    let i = next.fetch_add(1, Ordering::SeqCst);
-                    if i >= count || failed.load(Ordering::SeqCst) {
-                        return;
-                    }
-                    let result = limits::caught(|| work(i)).unwrap_or_else(|| {
-                        Err(Diagnostic::error("E0906", "the training was stopped")
-                            .hint("econc train --resume RUN goes on where it stopped"))
-                    });
-                    if result.is_err() {
-                        failed.store(true, Ordering::SeqCst);
-                    }
-                    if let Ok(mut all) = results.lock() {
-                        all.push((i, result));
-                    }
-                }
+    super::threads::side_by_side(workers.min(count), &|| {
+        loop {
+            let i = next.fetch_add(1, Ordering::SeqCst);
+            if i >= count || failed.load(Ordering::SeqCst) {
+                return;
+            }
+            let result = limits::caught(|| work(i)).unwrap_or_else(|| {
+                Err(Diagnostic::error("E0906", "the training was stopped")
+                    .hint("econc train --resume RUN goes on where it stopped"))
             });
+            if result.is_err() {
+                failed.store(true, Ordering::SeqCst);
+            }
+            if let Ok(mut all) = results.lock() {
+                all.push((i, result));
+            }
         }
     });
     let mut results = results.into_inner().unwrap_or_default();

@@ -77,7 +77,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
     /// Seconds between checkpoints
-    #[arg(long, value_name = "SECONDS", default_value_t = 20.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 20.0, allow_negative_numbers = true, value_parser = train::seconds)]
     checkpoint: f64,
     /// Go on with an interrupted search
     #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "learner", "search", "with", "trials", "method", "eta", "least", "budget",
@@ -102,7 +102,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         return Err(Diagnostic::error("E0962", "no model file was named").into());
     };
     let others = arguments.others.as_deref().map(Path::new);
-    session::apart(globals, arguments.against.as_deref().into_iter().chain(others))?;
+    session::apart(globals, arguments.against.as_deref().into_iter().chain(others).chain([file.as_path()]))?;
     let options = options(arguments, globals)?;
     let source = Source::read(file)?;
     let asked = serde_json::to_vec_pretty(&options)

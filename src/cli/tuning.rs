@@ -225,7 +225,7 @@ pub fn tune(
         identity: training::identity(model),
         judge: judge.as_ref(),
         objective: options.objective,
-        every: Duration::from_secs_f64(if every.is_nan() { 20.0 } else { every.clamp(0.0, 1e6) }),
+        every: Duration::from_secs_f64(every),
         run,
         board: &board,
     };

@@ -47,7 +47,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SEEDS")]
     seeds: Option<String>,
     /// Seconds between checkpoints
-    #[arg(long, value_name = "SECONDS", default_value_t = 20.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 20.0, allow_negative_numbers = true, value_parser = train::seconds)]
     checkpoint: f64,
     /// Go on with an interrupted run
     #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "policy", "solution", "best", "learner", "with", "seeds"])]
@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     };
     session::apart(
         globals,
-        [&arguments.policy, &arguments.solution]
+        [&arguments.policy, &arguments.solution, &arguments.file]
             .into_iter()
             .flatten()
             .map(|p| p.as_path()),

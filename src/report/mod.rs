@@ -1,6 +1,6 @@
 //! Results in the form people and other programs take them: run directories, tables, arrays, plots, pages, drawings.
 //!
-//! Plain data in, bytes out; only [`run`] touches the disk. Nothing here knows how a result was computed.
+//! Plain data in, bytes out; only [`run`] and [`place`] touch the disk. Nothing here knows how a result was computed.
 
 pub mod content;
 pub mod draw;
@@ -8,6 +8,7 @@ pub mod html;
 pub mod npy;
 pub mod number;
 pub mod outcome;
+pub mod place;
 pub mod plot;
 pub mod run;
 pub mod solved;

@@ -16,11 +16,12 @@
 //! carry their own ([`RunDirectory::keep_sealed`]).
 //!
 //! *Nothing is overwritten silently.* Without a place the next free number is taken; a named directory must be
-//! empty or absent, or an earlier run of econc that the caller agrees to replace, and then the old run is moved
-//! aside first and removed last.
+//! empty or absent, or an earlier run of econc that the caller agrees to replace ([`super::place`]), and then the old run is
+//! moved aside first and removed last.
 //!
 //! Reads no clock: times come from the caller. Codes E0950 to E0957, E0983, E0986.
 
+use super::place::{check_free, is_only_a_run};
 use crate::diag::Diagnostic;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -38,7 +39,7 @@ const LARGEST_MANIFEST: u64 = 64_000_000;
 /// Opens the last line of a manifest, the hash of everything above.
 const SEAL: &str = "// sha256 ";
 /// Held locked while a run is being written.
-const LOCK: &str = "run.lock";
+pub(super) const LOCK: &str = "run.lock";
 /// Folder of files of the work ([`RunDirectory::keep`]) that go when the run has come to its end.
 pub const WORK: &str = "work";
 /// Stands between the name of a run and the process that is writing it.
@@ -48,7 +49,9 @@ const BEGINNING: &str = ".beginning-";
 /// Stands between the name of a run and the process that put another in its place.
 const REPLACED: &str = ".replaced-";
 /// Follows the name of a file while it is being written.
-const WRITING: &str = ".writing";
+pub(super) const WRITING: &str = ".writing";
+/// The note on a disk that is full.
+pub const DISK_FULL: &str = "the disk is full";
 /// Opens a file that carries its length and hash.
 const SEALED: &[u8] = b"econc sealed\n";
 /// Follows the name of a run that failed.
@@ -244,8 +247,19 @@ impl RunDirectory {
         match run.begin(&target, files) {
             Ok(()) => Ok(run),
             Err(d) => {
+                let path = run.partial.clone();
                 run.abandon();
-                Err(d)
+                // What had been written is gone with it.
+                let cause = d.notes.into_iter().filter(|n| !n.contains(BEGINNING));
+                let error = cause.fold(
+                    Diagnostic::error("E0950", format!("the run directory {} cannot be created", shown(&path)))
+                        .note("nothing has been computed yet, so nothing is lost"),
+                    Diagnostic::note,
+                );
+                Err(match d.hint {
+                    Some(hint) => error.hint(hint),
+                    None => error,
+                })
             }
         }
     }
@@ -269,6 +283,11 @@ impl RunDirectory {
                 Err(e) => return Err(cannot_create(&begun, &e)),
             }
         }
+    }
+
+    /// Whether work has been kept here from which the run could go on.
+    pub fn has_work(&self) -> bool {
+        has_work(&self.partial)
     }
 
     /// Removes a run that did not get to work.
@@ -398,9 +417,10 @@ impl RunDirectory {
     ///
     /// Errors: E0951 if it cannot be read, E0957.
     pub fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
-        let path = self.inside(name)?;
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Some(bytes)),
+        let path = self.named(name)?;
+        let mut bytes = Vec::new();
+        match open_file(&path).and_then(|mut f| f.read_to_end(&mut bytes)) {
+            Ok(_) => Ok(Some(bytes)),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
             Err(e) => Err(unreadable(&path, &e)),
         }
@@ -458,7 +478,7 @@ impl RunDirectory {
 
     /// Removes a file of [`RunDirectory::keep`].
     pub fn clear(&self, name: &str) {
-        if let Ok(path) = self.inside(name) {
+        if let Ok(path) = self.named(name) {
             // A checkpoint that stays is untidy, not wrong.
             let _ = fs::remove_file(path);
         }
@@ -546,7 +566,12 @@ impl RunDirectory {
 
     /// Moves the earlier run aside, the new one in its place, and only then removes the old one.
     fn replace(&self, directory: &Path) -> Result<PathBuf, Diagnostic> {
-        check_free(directory, true)?;
+        check_free(directory, true).map_err(|d| {
+            d.note(format!(
+                "it could be replaced when the run began; the finished run is whole and stands in {}",
+                shown(&self.partial)
+            ))
+        })?;
         let aside = beside(directory, &format!("{REPLACED}{}", std::process::id()));
         let failed = |e: io::Error| cannot_publish(&self.partial, directory, &e);
         fs::rename(directory, &aside).map_err(failed)?;
@@ -601,8 +626,8 @@ impl RunDirectory {
             .map_err(|e| cannot_write(&path, &self.partial, &e))
     }
 
-    /// The path of a file of this run; makes its folder.
-    fn inside(&self, name: &str) -> Result<PathBuf, Diagnostic> {
+    /// The path of a file of this run.
+    fn named(&self, name: &str) -> Result<PathBuf, Diagnostic> {
         let relative = Path::new(name);
         let plain = relative.components().all(|c| matches!(c, Component::Normal(_)));
         if name.is_empty() || !plain || name == MANIFEST || name == LOCK {
@@ -611,7 +636,12 @@ impl RunDirectory {
                     .hint("use a relative name without `..`"),
             );
         }
-        let target = self.partial.join(relative);
+        Ok(self.partial.join(relative))
+    }
+
+    /// The path of a file of this run; makes its folder.
+    fn inside(&self, name: &str) -> Result<PathBuf, Diagnostic> {
+        let target = self.named(name)?;
         if let Some(folder) = target.parent() {
             fs::create_dir_all(folder).map_err(|e| cannot_write(folder, &self.partial, &e))?;
         }
@@ -727,7 +757,7 @@ pub fn interrupted(directory: &Path) -> Result<PathBuf, Diagnostic> {
 pub fn inspect(directory: &Path) -> Result<(Manifest, Status), Diagnostic> {
     let path = directory.join(MANIFEST);
     let mut bytes = Vec::new();
-    let read = File::open(&path).and_then(|f| f.take(LARGEST_MANIFEST + 1).read_to_end(&mut bytes));
+    let read = open_file(&path).and_then(|f| f.take(LARGEST_MANIFEST + 1).read_to_end(&mut bytes));
     read.map_err(|e| match e.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => {
             Diagnostic::error("E0954", format!("{} is not a run of econc", shown(directory)))
@@ -841,7 +871,7 @@ fn remove_replaced(directory: &Path) {
         let old = entry
             .file_name()
             .is_some_and(|n| n.to_string_lossy().starts_with(&head));
-        if old && entry.join(MANIFEST).is_file() {
+        if old && is_only_a_run(&entry) {
             let _ = fs::remove_dir_all(entry);
         }
     }
@@ -879,7 +909,7 @@ fn check_files(directory: &Path, manifest: &Manifest) -> Result<(), Diagnostic> 
         };
         // Not more than is on record, whatever stands there now.
         let mut bytes = Vec::new();
-        File::open(&path)
+        open_file(&path)
             .and_then(|f| f.take(entry.bytes.saturating_add(1)).read_to_end(&mut bytes))
             .map_err(|e| damaged(e.to_string()))?;
         if bytes.len() as u64 != entry.bytes {
@@ -892,41 +922,18 @@ fn check_files(directory: &Path, manifest: &Manifest) -> Result<(), Diagnostic> 
     Ok(())
 }
 
+/// Opens what must be a file: a pipe would be waited for, and a device has no end.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    File::open(path)
+}
+
 fn is_locked(directory: &Path) -> bool {
     match OpenOptions::new().write(true).open(directory.join(LOCK)) {
         Ok(file) => matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)),
         Err(_) => false,
-    }
-}
-
-/// Errs unless a run may be put at `directory`.
-fn check_free(directory: &Path, force: bool) -> Result<(), Diagnostic> {
-    let mut entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(e) if e.kind() == ErrorKind::NotADirectory => {
-            // The directory itself, or a part of the way to it.
-            let file = directory.ancestors().find(|a| a.is_file()).unwrap_or(directory);
-            return Err(Diagnostic::error(
-                "E0952",
-                format!("{} is a file, so a run cannot be put there", shown(file)),
-            )
-            .hint("give another directory to `--out`"));
-        }
-        Err(e) => return Err(unreadable(directory, &e)),
-    };
-    if entries.next().is_none() {
-        return Ok(());
-    }
-    match inspect(directory) {
-        Ok((_, Status::Running)) => Err(busy(directory)),
-        Ok(_) if force => Ok(()),
-        Ok((_, status)) => Err(taken(directory)
-            .note(format!("it holds an earlier run of econc ({status})"))
-            .hint("add `--force` to replace that run, or give another directory to `--out`")),
-        Err(_) => Err(taken(directory)
-            .note("what is in it was not written by econc, so `--force` does not replace it")
-            .hint("give another directory to `--out`")),
     }
 }
 
@@ -950,9 +957,10 @@ fn remove_not_begun(target: &Path) {
     let Some(name) = target.file_name() else { return };
     let head = format!("{}{BEGINNING}", name.to_string_lossy());
     for entry in siblings(target) {
+        let of_a_process = |rest: &str| rest.chars().all(|c| c.is_ascii_digit() || c == '-');
         let mine = entry
             .file_name()
-            .is_some_and(|n| n.to_string_lossy().starts_with(&head));
+            .is_some_and(|n| n.to_string_lossy().strip_prefix(&head).is_some_and(of_a_process));
         let age = entry
             .metadata()
             .and_then(|m| m.modified())
@@ -978,6 +986,11 @@ fn not_begun(directory: &Path) -> Diagnostic {
     )
     .note("nothing was computed, so nothing is lost")
     .hint("run the command again")
+}
+
+/// Whether work has been kept in a directory from which the run there could go on.
+pub fn has_work(directory: &Path) -> bool {
+    has_checkpoint(directory) || fs::read_dir(directory.join(WORK)).is_ok_and(|mut all| all.next().is_some())
 }
 
 /// The name a run shall have, from that of its directory while it is written or after it failed.
@@ -1066,7 +1079,7 @@ impl<W: Write> Write for Tally<W> {
 }
 
 /// Writes a file beside its place, syncs it and gives it its name.
-fn write_whole(
+pub(super) fn write_whole(
     target: &Path,
     name: &str,
     produce: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -1094,23 +1107,11 @@ fn write_whole(
     written
 }
 
-/// Writes one file outside a run directory (`econc graph --out`), beside its place and renamed.
-///
-/// Errors: E0951.
-pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
-    write_whole(path, "", |w| w.write_all(bytes)).map(drop).map_err(|e| {
-        with_cause(
-            Diagnostic::error("E0951", format!("{} cannot be written", shown(path))),
-            &e,
-        )
-    })
-}
-
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     format!("`{}`", path.display())
 }
 
-fn busy(directory: &Path) -> Diagnostic {
+pub(super) fn busy(directory: &Path) -> Diagnostic {
     Diagnostic::error(
         "E0956",
         format!("another econc is writing the run in {}", shown(directory)),
@@ -1118,11 +1119,11 @@ fn busy(directory: &Path) -> Diagnostic {
     .hint("wait until it has finished, or give another directory to `--out`")
 }
 
-fn taken(directory: &Path) -> Diagnostic {
+pub(super) fn taken(directory: &Path) -> Diagnostic {
     Diagnostic::error("E0952", format!("the directory {} is not empty", shown(directory)))
 }
 
-fn unreadable(path: &Path, e: &io::Error) -> Diagnostic {
+pub(super) fn unreadable(path: &Path, e: &io::Error) -> Diagnostic {
     with_cause(Diagnostic::error("E0954", format!("{} cannot be read", shown(path))), e)
 }
 
@@ -1153,7 +1154,7 @@ fn cannot_publish(partial: &Path, target: &Path, e: &io::Error) -> Diagnostic {
 }
 
 /// Adds the cause in words and what to do about it.
-fn with_cause(diagnostic: Diagnostic, e: &io::Error) -> Diagnostic {
+pub(super) fn with_cause(diagnostic: Diagnostic, e: &io::Error) -> Diagnostic {
     let (cause, hint) = match e.kind() {
         ErrorKind::PermissionDenied => ("permission denied", "give a directory you may write to, `--out DIR`"),
         ErrorKind::ReadOnlyFilesystem => (
@@ -1161,8 +1162,12 @@ fn with_cause(diagnostic: Diagnostic, e: &io::Error) -> Diagnostic {
             "give a directory you may write to, `--out DIR`",
         ),
         ErrorKind::StorageFull => (
-            "the disk is full",
+            DISK_FULL,
             "free some space, or write to another disk with `--out DIR`",
+        ),
+        ErrorKind::FileTooLarge => (
+            "no file may be that large here (a limit of the system, or `ulimit -f`)",
+            "raise the limit, or write elsewhere with `--out DIR`",
         ),
         ErrorKind::QuotaExceeded => (
             "your quota is used up",

@@ -239,6 +239,9 @@ pub fn curves(name: &str, seeds: &[Trained]) -> Vec<NamedPicture> {
     out
 }
 
+/// Files of the course of a training, in a folder of each seed.
+pub const LOGS: [&str; 4] = ["log.csv", "measured.csv", "log.jsonl", "events.out.tfevents.econc"];
+
 /// The log of one seed as CSV and JSON lines, and as an event file of TensorBoard.
 pub fn logs(record: &Record) -> Vec<(String, Vec<u8>)> {
     let folder = format!("seed_{}", record.seed);
@@ -293,10 +296,7 @@ pub fn logs(record: &Record) -> Vec<(String, Vec<u8>)> {
             events.scalar(r.steps, "measured/distance_to_exact", d);
         }
     }
-    vec![
-        (format!("{folder}/log.csv"), table.to_csv()),
-        (format!("{folder}/measured.csv"), measured.to_csv()),
-        (format!("{folder}/log.jsonl"), lines.into_bytes()),
-        (format!("{folder}/events.out.tfevents.econc"), events.finish()),
-    ]
+    let contents = [table.to_csv(), measured.to_csv(), lines.into_bytes(), events.finish()];
+    let names = LOGS.iter().map(|name| format!("{folder}/{name}"));
+    names.zip(contents).collect()
 }

@@ -21,7 +21,7 @@
 
 use super::bellman::Interpolation;
 use super::problem::{ActionKind, DecisionProblem, Lanes, Outcome, StateKind};
-use super::progress::{Control, Progress};
+use super::progress::{Control, Progress, Watch};
 use super::solution::{Record, Solution};
 use crate::diag::Diagnostic;
 use crate::num::interpolate::{Curve, Outside, Rule};
@@ -326,7 +326,7 @@ fn unsupported(why: &str) -> Diagnostic {
 pub fn solve(
     problem: &dyn DecisionProblem,
     options: &Options,
-    progress: &mut dyn FnMut(Progress) -> Control,
+    progress: &mut dyn Watch,
 ) -> Result<GridSolution, Diagnostic> {
     let spec = problem.spec();
     let [state] = spec.states.as_slice() else {
@@ -451,7 +451,7 @@ fn level(
     options: &Options,
     value: &mut Vec<Vec<f64>>,
     choices: &mut Vec<Vec<u32>>,
-    progress: &mut dyn FnMut(Progress) -> Control,
+    progress: &mut dyn Watch,
 ) -> Result<Record, Diagnostic> {
     let spec = problem.spec();
     let (n, nz) = (grid.len(), value.len());
@@ -498,7 +498,7 @@ fn level(
         if !residual.is_finite() {
             return Err(lost(value, grid, spec, iteration));
         }
-        if progress(Progress {
+        if progress.report(Progress {
             iteration,
             of: options.iterations,
             error: residual,

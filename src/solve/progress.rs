@@ -1,4 +1,8 @@
-//! How a solver reports where it stands and learns that it should stop. Solvers print nothing.
+//! How a solver reports where it stands, learns that it should stop, and goes on where an earlier one stopped. Solvers print
+//! nothing and write no files.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// Where an iteration stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,6 +24,37 @@ pub enum Control {
     Continue,
     /// Stop: the solver returns a diagnostic and no solution.
     Cancel,
+}
+
+/// Who is told how far a solver is.
+pub trait Watch {
+    /// Takes in where the iteration stands; whether to go on.
+    fn report(&mut self, progress: Progress) -> Control;
+
+    /// An iteration begins (a solve may have several: rough ones, finer grids): where the same one stood when it was interrupted.
+    fn begins(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// An iteration can go on from `standing`; called before every report.
+    fn standing(&mut self, _standing: &dyn Fn() -> Vec<u8>) {}
+}
+
+impl<F: FnMut(Progress) -> Control> Watch for F {
+    fn report(&mut self, progress: Progress) -> Control {
+        self(progress)
+    }
+}
+
+/// Where an iteration stands, as bytes from which it goes on to the same end.
+pub(super) fn kept(standing: &impl Serialize) -> Vec<u8> {
+    // What cannot be written is not gone on from.
+    postcard::to_stdvec(standing).unwrap_or_default()
+}
+
+/// Where the iteration that begins stood when it was interrupted.
+pub(super) fn found<T: DeserializeOwned>(watch: &mut dyn Watch) -> Option<T> {
+    postcard::from_bytes(&watch.begins()?).ok()
 }
 
 /// A callback that lets everything go on.

@@ -18,7 +18,7 @@
 use super::bellman::{At, Bellman, Continuation, Interpolation, Scratch};
 use super::policy_operator::{OPERATOR_BYTES, PolicyOperator, Rows, rows, span};
 use super::problem::{DecisionProblem, Lanes};
-use super::progress::{Control, Progress};
+use super::progress::{Control, Progress, Watch, found, kept};
 use super::search::{Chosen, SearchOptions, choose};
 use super::solution::{Record, Solution};
 use super::tabulated::Table;
@@ -93,7 +93,7 @@ struct Improved {
 pub fn solve(
     problem: &dyn DecisionProblem,
     options: &Options,
-    progress: &mut dyn FnMut(Progress) -> Control,
+    progress: &mut dyn Watch,
 ) -> Result<Solution, Diagnostic> {
     let bellman = Bellman::new(problem, options.interpolation)?;
     let spec = problem.spec();
@@ -136,7 +136,7 @@ fn from_inside(
     problem: &dyn DecisionProblem,
     bellman: &Bellman,
     options: &Options,
-    progress: &mut dyn FnMut(Progress) -> Control,
+    progress: &mut dyn Watch,
 ) -> Result<Ended, Diagnostic> {
     // With several actions or states the first solution would cost more than it saves.
     let simple = bellman.continuous.len() == 1 && bellman.tensor.axes().len() == 1 && !bellman.only_nodes();
@@ -183,7 +183,7 @@ fn linear(
     options: &Options,
     value: Vec<f64>,
     record: &Record,
-    progress: &mut dyn FnMut(Progress) -> Control,
+    progress: &mut dyn Watch,
 ) -> Result<Solution, Diagnostic> {
     let options = Options {
         interpolation: Interpolation::Linear,
@@ -519,7 +519,7 @@ fn forever(
     bellman: &Bellman,
     options: &Options,
     careful: bool,
-    progress: &mut dyn FnMut(Progress) -> Control,
+    progress: &mut dyn Watch,
 ) -> Result<Ended, Diagnostic> {
     let spec = bellman.problem.spec();
     let size = bellman.nodes() * bellman.shocks();
@@ -556,7 +556,12 @@ fn forever(
     let finest = bellman.tensor.axes().iter().map(|a| a.nodes().len()).max().unwrap_or(1);
     let searched = table.is_none() && !bellman.continuous.is_empty();
     let (mut thorough, mut rounds) = (false, 0);
-    for iteration in 1..=options.improvements.max(1) {
+    let mut first = 1;
+    type Standing = (usize, Vec<f64>, Option<Vec<Vec<f64>>>, (f64, usize), (bool, bool, bool), usize, Vec<f64>);
+    if let Some(standing) = found::<Standing>(progress).filter(|s| s.1.len() == size) {
+        (first, value, before, (best_error, since_best), (howard, local, thorough), rounds, record.history) = standing;
+    }
+    for iteration in first..=options.improvements.max(1) {
         bellman.continuation(&bellman.tensor, &value, &mut continuation);
         let search = if thorough {
             options.search.thorough(finest)
@@ -617,7 +622,13 @@ fn forever(
             error,
             target,
         };
-        if progress(report) == Control::Cancel {
+        // What this improvement began with: whoever goes on from here does it again.
+        progress.standing(&|| {
+            let earlier = &record.history[..record.history.len() - 1];
+            let flags = (howard, local, thorough);
+            kept(&(iteration, &value, &before, (best_error, since_best), flags, rounds, earlier))
+        });
+        if progress.report(report) == Control::Cancel {
             return Err(cancelled());
         }
         // Rounding sets a floor under the bound when the discount is close to one.
@@ -740,13 +751,13 @@ fn backward(
     bellman: &Bellman,
     periods: usize,
     options: &Options,
-    progress: &mut dyn FnMut(Progress) -> Control,
+    progress: &mut dyn Watch,
 ) -> Result<Solution, Diagnostic> {
     let size = bellman.nodes() * bellman.shocks();
     let na = bellman.problem.spec().actions.len();
-    let kept = 1.0 + na as f64 + bellman.combos.len() as f64 * f64::from(u8::from(bellman.taste.is_some()));
+    let arrays = 1.0 + na as f64 + bellman.combos.len() as f64 * f64::from(u8::from(bellman.taste.is_some()));
     super::bellman::fits_grid(
-        size as f64 * periods as f64 * kept * super::bellman::NUMBER_BYTES,
+        size as f64 * periods as f64 * arrays * super::bellman::NUMBER_BYTES,
         &sizes(bellman),
     )
     .map_err(|d| d.note(format!("over {periods} periods")))?;
@@ -763,7 +774,15 @@ fn backward(
     let mut worth: Vec<Vec<f64>> = vec![Vec::new(); periods];
     let mut continuation = Continuation::default();
     let mut before: Option<Vec<Vec<f64>>> = None;
-    for time in (0..periods).rev() {
+    let mut open = periods;
+    type Standing = (usize, Vec<f64>, Vec<Vec<f64>>, Vec<Vec<f64>>, Vec<Vec<f64>>, Vec<Vec<Vec<f64>>>);
+    if let Some(standing) = found::<Standing>(progress).filter(|s| s.0 < periods && s.1.len() == size * periods) {
+        (open, value, policy, probability, worth, given) = standing;
+        let here = open * size..(open + 1) * size;
+        bellman.continuation(&bellman.tensor, &value[here.clone()], &mut continuation);
+        before = Some(policy.iter().map(|all| all[here.clone()].to_vec()).collect());
+    }
+    for time in (0..open).rev() {
         let improved = improve(
             bellman,
             &continuation,
@@ -795,7 +814,8 @@ fn backward(
             error: f64::NAN,
             target: options.tolerance,
         };
-        if progress(report) == Control::Cancel {
+        progress.standing(&|| kept(&(time, &value, &policy, &probability, &worth, &given)));
+        if progress.report(report) == Control::Cancel {
             return Err(cancelled());
         }
     }

@@ -12,7 +12,7 @@ use crate::solve::bellman::{At, Bellman, Interpolation, Scratch};
 use crate::solve::decision::{self, Decision, Discretised};
 use crate::solve::grid_search;
 use crate::solve::problem::{DecisionProblem, StateKind};
-use crate::solve::progress::{Control, Progress};
+use crate::solve::progress::Watch;
 use crate::solve::solution::Solution;
 use crate::solve::steady_state::{SteadyState, SteadyStateOptions, steady_state};
 use crate::solve::value_iteration;
@@ -99,7 +99,7 @@ pub fn asked(options: &Options) -> Result<(), Diagnostic> {
 pub fn solve(
     model: &Model,
     options: &Options,
-    progress: &mut dyn FnMut(Progress) -> Control,
+    progress: &mut dyn Watch,
 ) -> Result<Solved, Vec<Diagnostic>> {
     asked(options).map_err(|d| vec![d])?;
     let model = as_asked(model, options.concept.as_deref(), options.information.as_deref());
@@ -431,7 +431,7 @@ fn run(
     problem: &Decision,
     method: &str,
     start: Start,
-    progress: &mut dyn FnMut(Progress) -> Control,
+    progress: &mut dyn Watch,
 ) -> Result<Solution, Diagnostic> {
     let number = |key: &str| -> Option<f64> {
         model

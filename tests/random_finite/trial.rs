@@ -7,7 +7,7 @@ use program::env::behaviour::Behaviour;
 use program::env::simulate;
 use program::num::statistics;
 use program::solve::problem::ActionKind;
-use program::solve::progress::Control;
+use program::solve::progress::silent;
 use program::solve::solution::Solution;
 use program::verify::solved;
 
@@ -43,7 +43,7 @@ pub fn verdict(economy: &Economy, right: &Economy) -> Verdict {
         seed: 1,
         ..solved::Options::default()
     };
-    let solution = match solved::solve(&model, &options, &mut |_| Control::Continue) {
+    let solution = match solved::solve(&model, &options, &mut silent) {
         Ok(s) => s.solution,
         Err(d) => return Verdict::Refused(format!("{d:?}")),
     };

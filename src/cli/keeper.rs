@@ -1,0 +1,81 @@
+//! Where a solve stands, kept in its run directory now and then, and found there again.
+
+use super::meter::Meter;
+use super::pipeline::solving;
+use crate::diag::Diagnostic;
+use crate::report::run::{RunDirectory, WORK};
+use crate::solve::progress::{Control, Progress, Watch};
+use std::time::{Duration, Instant};
+
+/// Bytes in front of a checkpoint: which of the iterations of a solve it is of.
+const NUMBER: usize = 8;
+
+/// Shows how far a solve is, and keeps it.
+pub(super) struct Keeper<'a> {
+    meter: &'a Meter,
+    run: &'a RunDirectory,
+    every: Duration,
+    saved: Instant,
+    /// The iteration at work; a solve has one for every grid it tries.
+    number: u64,
+    found: Option<(u64, Vec<u8>)>,
+    unwritten: Option<Diagnostic>,
+}
+
+impl<'a> Keeper<'a> {
+    /// Errors: E0983 if what was kept is not as it was written.
+    pub(super) fn new(meter: &'a Meter, run: &'a RunDirectory, every: f64) -> Result<Self, Diagnostic> {
+        let found = run.kept_sealed(&file())?.and_then(|mut bytes| {
+            let standing = (bytes.len() > NUMBER).then(|| bytes.split_off(NUMBER))?;
+            Some((u64::from_le_bytes(bytes.try_into().ok()?), standing))
+        });
+        Ok(Keeper {
+            meter,
+            run,
+            every: Duration::from_secs_f64(every),
+            saved: Instant::now(),
+            number: 0,
+            found,
+            unwritten: None,
+        })
+    }
+
+    /// The result of a solve that was watched, unless it ended because it could not be kept.
+    pub(super) fn ended<T>(self, result: Result<T, Vec<Diagnostic>>) -> Result<T, Vec<Diagnostic>> {
+        match self.unwritten {
+            Some(d) => Err(vec![d]),
+            None => result,
+        }
+    }
+}
+
+fn file() -> String {
+    format!("{WORK}/iteration")
+}
+
+impl Watch for Keeper<'_> {
+    fn report(&mut self, progress: Progress) -> Control {
+        if self.unwritten.is_some() {
+            return Control::Cancel;
+        }
+        solving(self.meter, progress)
+    }
+
+    fn begins(&mut self) -> Option<Vec<u8>> {
+        self.number += 1;
+        // Those before are done again: they come to the same.
+        let mine = self.found.take_if(|(number, _)| *number == self.number);
+        mine.map(|(_, standing)| standing)
+    }
+
+    fn standing(&mut self, standing: &dyn Fn() -> Vec<u8>) {
+        // An iteration that stands further back than what was found keeps nothing.
+        let due = self.saved.elapsed() >= self.every || self.meter.stopped();
+        if !due || self.found.is_some() || self.unwritten.is_some() {
+            return;
+        }
+        let bytes = [&self.number.to_le_bytes()[..], &standing()].concat();
+        self.unwritten = self.run.keep_sealed(&file(), &bytes).err();
+        self.saved = Instant::now();
+    }
+}

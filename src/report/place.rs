@@ -1,0 +1,320 @@
+//! Where econc may write: what `--force` replaces, and what no command writes over.
+//!
+//! *Only runs are replaced, and only whole ones.* What stands at the place of a run is replaced when it is a run of econc and
+//! holds nothing but the files of that run: one file of somebody else, or a run of its own inside, and it stays.
+//!
+//! *A run keeps its files.* No command puts a file, or another run, into the directory of a run, and none writes over what it
+//! reads.
+//!
+//! Codes E0951, E0952, E0963.
+
+use super::run::{
+    CHECKPOINT, LOCK, MANIFEST, Manifest, Status, WORK, WRITING, busy, inspect, shown, taken, unreadable, with_cause,
+    write_whole,
+};
+use crate::diag::Diagnostic;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// Errs unless a run may be put at `directory`.
+///
+/// Errors: E0952, E0954, E0956.
+pub(super) fn check_free(directory: &Path, force: bool) -> Result<(), Diagnostic> {
+    let mut entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(e) if e.kind() == ErrorKind::NotADirectory => {
+            // The directory itself, or a part of the way to it.
+            let file = directory.ancestors().find(|a| a.is_file()).unwrap_or(directory);
+            return Err(Diagnostic::error(
+                "E0952",
+                format!("{} is a file, so a run cannot be put there", shown(file)),
+            )
+            .hint("give another directory to `--out`"));
+        }
+        Err(e) => return Err(unreadable(directory, &e)),
+    };
+    if entries.next().is_none() {
+        return Ok(());
+    }
+    let not_ours = |note: String| {
+        Err(taken(directory)
+            .note(note)
+            .hint("move it away, or give another directory to `--out`"))
+    };
+    match inspect(directory) {
+        Ok((_, Status::Running)) => Err(busy(directory)),
+        Ok((manifest, status)) => match foreign(directory, Path::new(""), &manifest) {
+            Ok(Some(file)) => not_ours(format!(
+                "{} is no file of the run there, so `--force` does not replace that run",
+                shown(&file)
+            )),
+            Err(e) => Err(unreadable(directory, &e)),
+            Ok(None) if force => Ok(()),
+            Ok(None) => Err(taken(directory)
+                .note(format!("it holds an earlier run of econc ({status})"))
+                .hint("add `--force` to replace that run, or give another directory to `--out`")),
+        },
+        Err(_) => {
+            not_ours("what is in it was not written by econc, so `--force` does not replace it".to_string())
+        }
+    }
+}
+
+/// Whether a directory holds a run, and nothing but its files.
+pub(super) fn is_only_a_run(directory: &Path) -> bool {
+    inspect(directory).is_ok_and(|(manifest, status)| {
+        status != Status::Running && foreign(directory, Path::new(""), &manifest).is_ok_and(|f| f.is_none())
+    })
+}
+
+/// Something in a run directory that is no file of the run; `folder` is the part of it that is looked at, relative.
+fn foreign(root: &Path, folder: &Path, manifest: &Manifest) -> io::Result<Option<PathBuf>> {
+    let mut entries = fs::read_dir(root.join(folder))?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let (name, kind) = (folder.join(entry.file_name()), entry.file_type()?);
+        let found = if kind.is_dir() {
+            match member_of_sweep(root, &name, manifest) {
+                Some(own) => foreign(&root.join(&name), Path::new(""), &own)?,
+                None => foreign(root, &name, manifest)?,
+            }
+        } else if kind.is_file() && is_file_of(&name, manifest) {
+            None
+        } else {
+            Some(root.join(&name))
+        };
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a run with this manifest writes a file of this name.
+fn is_file_of(name: &Path, manifest: &Manifest) -> bool {
+    let Some(name) = name.to_str().map(|n| n.replace(std::path::MAIN_SEPARATOR, "/")) else {
+        return false;
+    };
+    // What a kill left in the middle of being written.
+    let name = name.strip_suffix(WRITING).unwrap_or(&name);
+    let listed = |name: &str| manifest.files.iter().any(|f| f.name == name);
+    if name == MANIFEST || name == LOCK || listed(name) {
+        return true;
+    }
+    match name.split_once('/') {
+        Some((WORK, _)) => true,
+        // Checkpoints and logs of a training are on record only when it has come to its end.
+        Some((folder, file)) => {
+            let seed = folder.strip_prefix("seed_").is_some_and(|n| n.parse::<u64>().is_ok());
+            seed && (file == CHECKPOINT || super::trained::LOGS.contains(&file))
+        }
+        None => name == CHECKPOINT,
+    }
+}
+
+/// The manifest of one of the runs of a sweep.
+fn member_of_sweep(root: &Path, name: &Path, whole: &Manifest) -> Option<Manifest> {
+    let number = name.to_str()?.strip_prefix("run-")?.split('.').next()?;
+    number.parse::<u32>().ok()?;
+    let (manifest, _) = inspect(&root.join(name)).ok()?;
+    (manifest.model_sha256 == whole.model_sha256 && manifest.action == whole.action).then_some(manifest)
+}
+
+/// The run that a path lies in.
+fn enclosing(path: &Path) -> Option<PathBuf> {
+    let path = resolved(path)?;
+    let is_run = |directory: &&Path| {
+        directory.join(MANIFEST).is_file() && !inspect(directory).is_err_and(|d| d.code != "E0955")
+    };
+    path.ancestors().skip(1).find(is_run).map(Path::to_path_buf)
+}
+
+/// A path without links and `..`, of which only the beginning may exist.
+fn resolved(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    let there = path.ancestors().find(|a| a.exists())?;
+    let rest = path.strip_prefix(there).ok()?;
+    let there = fs::canonicalize(there).ok()?;
+    Some(if rest.as_os_str().is_empty() {
+        there
+    } else {
+        there.join(rest)
+    })
+}
+
+/// Errs where a path lies in the directory of a run, which holds files of that run only.
+///
+/// Errors: E0952.
+pub fn outside_of_runs(path: &Path) -> Result<(), Diagnostic> {
+    let Some(run) = enclosing(path) else { return Ok(()) };
+    Err(
+        Diagnostic::error("E0952", format!("{} lies in a run of econc", shown(path)))
+            .note(format!("the run in {} holds its own files only", shown(&run)))
+            .hint("give a place outside of it"),
+    )
+}
+
+/// Errs where what is written at `path` would replace something that the command reads: a file, a run, or what holds one.
+///
+/// Errors: E0952.
+pub fn apart<'p>(path: &Path, read: impl IntoIterator<Item = &'p Path>) -> Result<(), Diagnostic> {
+    let Some(out) = resolved(path) else { return Ok(()) };
+    for read in read {
+        let Ok(input) = fs::canonicalize(read) else { continue };
+        let inside = input.is_dir() && out.starts_with(&input);
+        if inside || input.starts_with(&out) || same_file(&out, &input) {
+            return Err(Diagnostic::error(
+                "E0952",
+                format!("{} is read by this command, so it cannot be replaced by it", shown(read)),
+            )
+            .hint("give another place to `--out`"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn same_file(a: &Path, b: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (fs::metadata(a), fs::metadata(b)) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn same_file(_: &Path, _: &Path) -> bool {
+    false
+}
+
+/// Writes one file outside of runs (`graph`, `export`, `new`), beside its place and renamed; one that stands there is replaced
+/// where the caller agrees, unless it is `read` or no file.
+///
+/// Errors: E0951, E0952, E0963.
+pub fn write_new<'p>(
+    path: &Path,
+    bytes: &[u8],
+    force: bool,
+    read: impl IntoIterator<Item = &'p Path>,
+) -> Result<(), Diagnostic> {
+    outside_of_runs(path)?;
+    apart(path, read)?;
+    match fs::symlink_metadata(path) {
+        Ok(there) if !(there.is_file() || path.is_file()) => {
+            return Err(Diagnostic::error("E0963", format!("{} exists and is no file", shown(path)))
+                .hint("give another name, or leave out `--out`: the result is then printed"));
+        }
+        Ok(_) if !force => {
+            return Err(Diagnostic::error("E0963", format!("{} exists already", shown(path)))
+                .note("nothing was written")
+                .hint("choose another name, or move the file away; `--out` with `--force` replaces it"));
+        }
+        Ok(_) | Err(_) => {}
+    }
+    write_file(path, bytes)
+}
+
+/// Writes one file in place of another (`econc fmt`), beside its place and renamed.
+///
+/// Errors: E0951.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
+    write_whole(path, "", |w| w.write_all(bytes)).map(drop).map_err(|e| {
+        with_cause(
+            Diagnostic::error("E0951", format!("{} cannot be written", shown(path))),
+            &e,
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::run::{Place, RunDirectory};
+    use super::*;
+
+    fn finished(root: &Path, name: &str, files: &[&str]) -> PathBuf {
+        let manifest = Manifest::new(vec!["econc".into()], "m.econ", b"model m", 1, "2025-01-01T00:00:00Z");
+        let place = Place::Exact {
+            directory: root.join(name),
+            force: false,
+        };
+        let mut run = RunDirectory::create(place, manifest).unwrap();
+        for file in files {
+            run.write(file, b"x").unwrap();
+        }
+        run.finish(Status::Complete, None, 0.1).unwrap()
+    }
+
+    #[test]
+    fn a_run_with_a_file_of_somebody_else_is_not_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let run = finished(root.path(), "s", &["report.html", "plots/a.svg", "seed_1/log.csv"]);
+        let folders = ["plots", "seed_1", "mine", "work"];
+        check_free(&run, true).unwrap();
+        for folder in folders {
+            fs::create_dir_all(run.join(folder)).unwrap();
+        }
+        // Kept by an econc that was killed, and empty folders.
+        fs::write(run.join("work/trial_1_seed_1.checkpoint"), b"x").unwrap();
+        fs::write(run.join("seed_1/checkpoint"), b"x").unwrap();
+        fs::write(run.join("report.html.writing"), b"x").unwrap();
+        check_free(&run, true).unwrap();
+        for name in ["notes.txt", "plots/b.svg", "seed_1/notes.txt", "mine/thesis.tex", "seed_x"] {
+            fs::write(run.join(name), b"x").unwrap();
+            let error = check_free(&run, true).unwrap_err();
+            assert_eq!(error.code, "E0952");
+            assert!(error.notes[0].contains(&name[..]), "{name}: {error:?}");
+            fs::remove_file(run.join(name)).unwrap();
+        }
+        finished(&run, "inside", &["report.html"]);
+        assert!(check_free(&run, true).unwrap_err().notes[0].contains("inside"));
+        fs::remove_dir_all(run.join("inside")).unwrap();
+        // The runs of a sweep are of the same model.
+        let member = finished(&run, "run-001", &["report.html"]);
+        check_free(&run, true).unwrap();
+        fs::write(member.join("notes.txt"), b"x").unwrap();
+        assert!(check_free(&run, true).unwrap_err().notes[0].contains("notes.txt"));
+        #[cfg(unix)]
+        {
+            fs::remove_file(member.join("notes.txt")).unwrap();
+            std::os::unix::fs::symlink("/tmp", run.join("plots/link")).unwrap();
+            assert!(check_free(&run, true).unwrap_err().notes[0].contains("link"));
+        }
+    }
+
+    #[test]
+    fn files_are_written_outside_of_runs_and_not_over_what_is_read() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        let run = finished(root.path(), "s", &["report.html"]);
+        fs::write(at("m.txt"), b"model m").unwrap();
+        let refused = |path: &Path, read: &[&Path]| {
+            let error = write_new(path, b"new", true, read.iter().copied()).unwrap_err();
+            error.code
+        };
+        assert_eq!(refused(&run.join(MANIFEST), &[]), "E0952");
+        assert_eq!(refused(&run.join("new.csv"), &[]), "E0952");
+        assert_eq!(refused(&at("s/../s/more/new.csv"), &[]), "E0952");
+        assert_eq!(refused(&at("m.txt"), &[&at("./m.txt")]), "E0952");
+        assert_eq!(refused(&at("s"), &[]), "E0963");
+        #[cfg(unix)]
+        {
+            fs::hard_link(at("m.txt"), at("other.txt")).unwrap();
+            std::os::unix::fs::symlink(at("m.txt"), at("link.txt")).unwrap();
+            std::os::unix::fs::symlink(&run, at("t")).unwrap();
+            assert_eq!(refused(&at("other.txt"), &[&at("m.txt")]), "E0952");
+            assert_eq!(refused(&at("link.txt"), &[&at("m.txt")]), "E0952");
+            assert_eq!(refused(&at("t/new.csv"), &[]), "E0952");
+            assert_eq!(refused(Path::new("/dev/null"), &[]), "E0963");
+        }
+        assert_eq!(write_new(&at("m.txt"), b"new", false, []).unwrap_err().code, "E0963");
+        assert_eq!(fs::read(at("m.txt")).unwrap(), b"model m");
+        write_new(&at("m.txt"), b"new", true, []).unwrap();
+        assert_eq!(fs::read(at("m.txt")).unwrap(), b"new");
+        // A manifest of another program makes no run.
+        fs::create_dir(at("theirs")).unwrap();
+        fs::write(at("theirs").join(MANIFEST), b"(name: \"game\")").unwrap();
+        write_new(&at("theirs/g.svg"), b"new", false, []).unwrap();
+    }
+}

@@ -78,9 +78,19 @@ fn force_replaces_a_run_and_nothing_else() {
     let root = directory.path();
     ends(&econc(root, "solve small.econ --out s"), 0, "", "the first");
     ends(&econc(root, "solve small.econ --out s --force"), 0, "", "a run alone");
-    ends(&econc(root, "solve small.econ --set a=0.2..0.4:2 --out w"), 0, "", "a sweep");
+    ends(
+        &econc(root, "solve small.econ --set a=0.2..0.4:2 --out w"),
+        0,
+        "",
+        "a sweep",
+    );
     ends(&econc(root, "solve small.econ --out w --force"), 0, "", "over a sweep");
-    ends(&econc(root, "solve small.econ --set a=0.2..0.4:2 --out w --force"), 0, "", "over a run");
+    ends(
+        &econc(root, "solve small.econ --set a=0.2..0.4:2 --out w --force"),
+        0,
+        "",
+        "over a run",
+    );
 
     std::fs::write(root.join("s/thesis.tex"), "Call me").expect("written");
     ends(&econc(root, "solve small.econ --out t"), 0, "", "another");
@@ -93,7 +103,10 @@ fn force_replaces_a_run_and_nothing_else() {
         ("solve small.econ --out w --force", "run-001/t/"),
         // What is read, and places inside runs.
         ("solve t/model.econ --out t --force", "is read by this command"),
-        ("simulate t/model.econ --periods 5 --out t --force", "is read by this command"),
+        (
+            "simulate t/model.econ --periods 5 --out t --force",
+            "is read by this command",
+        ),
         ("solve small.econ --out t/inside", "lies in a run"),
         ("solve small.econ --out t/work", "lies in a run"),
         ("graph small.econ --out t/manifest.ron --force", "lies in a run"),
@@ -120,10 +133,25 @@ fn force_replaces_a_run_and_nothing_else() {
     }
     // A file that comes while the work goes on is kept, too, and so is the work.
     std::fs::write(root.join("plain.txt"), SMALL).expect("written");
-    ends(&econc(root, "graph plain.txt --out plain.txt --force"), 2, "E0952", "onto the source");
-    ends(&econc(root, "graph small.econ --out plain.txt"), 2, "E0963", "onto a file");
+    ends(
+        &econc(root, "graph plain.txt --out plain.txt --force"),
+        2,
+        "E0952",
+        "onto the source",
+    );
+    ends(
+        &econc(root, "graph small.econ --out plain.txt"),
+        2,
+        "E0963",
+        "onto a file",
+    );
     assert_eq!(std::fs::read_to_string(root.join("plain.txt")).expect("it"), SMALL);
-    ends(&econc(root, "graph small.econ --out plain.txt --force"), 0, "", "where it may");
+    ends(
+        &econc(root, "graph small.econ --out plain.txt --force"),
+        0,
+        "",
+        "where it may",
+    );
     assert_ne!(std::fs::read_to_string(root.join("plain.txt")).expect("it"), SMALL);
 }
 
@@ -132,10 +160,19 @@ fn force_replaces_a_run_and_nothing_else() {
 fn an_export_stays_out_of_runs() {
     let directory = scratch();
     let root = directory.path();
-    ends(&econc(root, &format!("train small.econ --out t {SHORT}")), 0, "", "a training");
+    ends(
+        &econc(root, &format!("train small.econ --out t {SHORT}")),
+        0,
+        "",
+        "a training",
+    );
     ends(&econc(root, "solve small.econ --out s"), 0, "", "a solve");
     let before = everything(root);
-    for line in ["export t --out t/manifest.ron --force", "export t --out s/report.html --force", "export t --out s/p.csv"] {
+    for line in [
+        "export t --out t/manifest.ron --force",
+        "export t --out s/report.html --force",
+        "export t --out s/p.csv",
+    ] {
         ends(&econc(root, line), 2, "E0952", line);
         assert!(everything(root) == before, "{line} changed something");
     }
@@ -149,7 +186,8 @@ fn an_export_stays_out_of_runs() {
 #[cfg(unix)]
 fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     let done = open_complete(directory).unwrap_or_else(|d| panic!("{}: {d:?}", directory.display()));
-    let read = |f: &econc::report::run::FileEntry| (f.name.clone(), std::fs::read(directory.join(&f.name)).expect("it"));
+    let read =
+        |f: &econc::report::run::FileEntry| (f.name.clone(), std::fs::read(directory.join(&f.name)).expect("it"));
     done.manifest.files.iter().map(read).collect()
 }
 
@@ -186,10 +224,19 @@ fn a_disk_that_is_full_interrupts_and_what_is_printed_goes_on() {
         let command = command.split("  ").next().expect("it");
         assert!(command.contains(" --resume "), "{line}: {said}");
         let partial = root.join(command.rsplit(' ').next().expect("a place"));
-        assert_eq!(inspect(&partial).expect("a run").1, Status::Interrupted, "{line}: {said}");
+        assert_eq!(
+            inspect(&partial).expect("a run").1,
+            Status::Interrupted,
+            "{line}: {said}"
+        );
         assert!(!root.join(format!("{out}.failed")).exists(), "{line}");
         let again = econc(root, &format!("{command} --quiet"));
-        assert_eq!(again.status.code(), alone.status.code(), "{line}: {}", text(&again.stderr));
+        assert_eq!(
+            again.status.code(),
+            alone.status.code(),
+            "{line}: {}",
+            text(&again.stderr)
+        );
         if alone.status.code() == Some(0) {
             assert!(files(&root.join(&out)) == files(&root.join(&left)), "{line}");
         }
@@ -199,7 +246,11 @@ fn a_disk_that_is_full_interrupts_and_what_is_printed_goes_on() {
     ends(&output, 2, "E0950", "no room at all");
     assert!(!text(&output.stderr).contains("stand in"), "{}", text(&output.stderr));
     let left = std::fs::read_dir(root).expect("it").flatten();
-    assert_eq!(left.filter(|e| e.file_name().to_string_lossy().starts_with("none")).count(), 0);
+    assert_eq!(
+        left.filter(|e| e.file_name().to_string_lossy().starts_with("none"))
+            .count(),
+        0
+    );
 }
 
 /// A result or a message that cannot be printed is a fault of every command; a reader that goes away is none.
@@ -239,8 +290,16 @@ fn what_cannot_be_printed_is_a_fault() {
                 .code()
         };
         assert_eq!(status(">/dev/null 2>/dev/null"), Some(0), "{line}");
-        assert_eq!(status(">/dev/full 2>/dev/null"), Some(if out { 2 } else { 0 }), "{line} > /dev/full");
-        assert_eq!(status(">/dev/null 2>/dev/full"), Some(if err { 2 } else { 0 }), "{line} 2> /dev/full");
+        assert_eq!(
+            status(">/dev/full 2>/dev/null"),
+            Some(if out { 2 } else { 0 }),
+            "{line} > /dev/full"
+        );
+        assert_eq!(
+            status(">/dev/null 2>/dev/full"),
+            Some(if err { 2 } else { 0 }),
+            "{line} 2> /dev/full"
+        );
     }
 }
 
@@ -249,7 +308,13 @@ fn what_cannot_be_printed_is_a_fault() {
 #[test]
 fn a_reader_that_goes_away_is_no_fault() {
     let directory = scratch();
-    for line in ["--help", "graph small.econ --ron", "check small.econ --json", "solve small.econ", "explain"] {
+    for line in [
+        "--help",
+        "graph small.econ --ron",
+        "check small.econ --json",
+        "solve small.econ",
+        "explain",
+    ] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_econc"))
             .current_dir(directory.path())
             .args(words(line))
@@ -261,7 +326,11 @@ fn a_reader_that_goes_away_is_no_fault() {
         drop(child.stdout.take());
         let output = child.wait_with_output().expect("ended");
         assert_eq!(output.status.code(), Some(0), "{line}: {}", text(&output.stderr));
-        assert!(!text(&output.stderr).contains("E0951"), "{line}: {}", text(&output.stderr));
+        assert!(
+            !text(&output.stderr).contains("E0951"),
+            "{line}: {}",
+            text(&output.stderr)
+        );
     }
 }
 
@@ -276,11 +345,28 @@ fn models_are_files_or_standard_input() {
     std::fs::create_dir(root.join("run")).expect("made");
     let made = Command::new("mkfifo").arg(root.join("run/manifest.ron")).status();
     assert!(made.expect("mkfifo").success());
-    for line in ["check pipe.econ", "fmt pipe.econ", "solve pipe.econ", "graph pipe.econ", "check /dev/zero", "check /dev/null"] {
+    for line in [
+        "check pipe.econ",
+        "fmt pipe.econ",
+        "solve pipe.econ",
+        "graph pipe.econ",
+        "check /dev/zero",
+        "check /dev/null",
+    ] {
         ends(&econc(root, line), 2, "E0960", line);
     }
-    ends(&econc(root, "simulate small.econ --policy run"), 2, "E0954", "a manifest that is a pipe");
-    for (line, status) in [("check -", 0), ("check /dev/stdin", 0), ("fmt /dev/stdin", 0), ("check /dev/fd/0", 0)] {
+    ends(
+        &econc(root, "simulate small.econ --policy run"),
+        2,
+        "E0954",
+        "a manifest that is a pipe",
+    );
+    for (line, status) in [
+        ("check -", 0),
+        ("check /dev/stdin", 0),
+        ("fmt /dev/stdin", 0),
+        ("check /dev/fd/0", 0),
+    ] {
         let output = in_shell(root, "cat small.econ |", line, "");
         assert_eq!(output.status.code(), Some(status), "{line}: {}", text(&output.stderr));
     }
@@ -303,7 +389,12 @@ fn times_and_seeds_are_what_they_say() {
     }
     let twice = format!("{SMALL}train ppo {{ seeds = [1, 1] }}\n");
     std::fs::write(root.join("twice.econ"), twice).expect("written");
-    ends(&econc(root, "check twice.econ"), 1, "different whole numbers", "in the file");
+    ends(
+        &econc(root, "check twice.econ"),
+        1,
+        "different whole numbers",
+        "in the file",
+    );
     assert!(!root.join("runs").exists());
 }
 
@@ -318,7 +409,11 @@ fn what_is_not_begun_leaves_no_directory() {
     for line in ["solve game.econ", "solve small.econ --method steady_state"] {
         let output = econc(root, line);
         assert_ne!(output.status.code(), Some(0), "{line}");
-        assert!(text(&output.stderr).contains("error[E"), "{line}: {}", text(&output.stderr));
+        assert!(
+            text(&output.stderr).contains("error[E"),
+            "{line}: {}",
+            text(&output.stderr)
+        );
         let left = std::fs::read_dir(root.join("runs")).map_or(0, |all| all.count());
         assert_eq!(left, 0, "{line}: {}", text(&output.stderr));
     }
@@ -332,18 +427,27 @@ fn little_address_space_and_no_threads_are_no_abort() {
     let root = directory.path();
     let mut lines = vec!["solve small.econ --threads 8", "simulate small.econ --periods 50"];
     if cfg!(feature = "learn") {
-        lines.push("train small.econ --threads 8 --seeds 1..4 --with steps=500 --with network=[8] --with evaluations=0");
+        lines
+            .push("train small.econ --threads 8 --seeds 1..4 --with steps=500 --with network=[8] --with evaluations=0");
         lines.push("tune small.econ --threads 8 --trials 2 --with steps=300 --with network=[8] --with evaluations=0");
     }
     for (i, line) in lines.iter().enumerate() {
         let limits: Vec<u64> = if std::env::var_os("ECONC_LONG").is_some() {
-            (30_000..400_000).step_by(3_700).chain((400_000..4_000_000).step_by(97_000)).collect()
+            (30_000..400_000)
+                .step_by(3_700)
+                .chain((400_000..4_000_000).step_by(97_000))
+                .collect()
         } else {
             vec![30_000, 41_000, 67_000, 110_000, 150_000, 200_000, 260_000, 700_000]
         };
         let mut done = 0;
         for limit in limits {
-            let output = in_shell(root, &format!("ulimit -v {limit};"), &format!("{line} --json --out r{i}_{limit}"), "");
+            let output = in_shell(
+                root,
+                &format!("ulimit -v {limit};"),
+                &format!("{line} --json --out r{i}_{limit}"),
+                "",
+            );
             let said = format!("{} {}", text(&output.stdout), text(&output.stderr));
             // Too little for the loader itself ends with its own status, 127.
             assert!(
@@ -351,7 +455,10 @@ fn little_address_space_and_no_threads_are_no_abort() {
                 "{line} with {limit} kB: {:?} {said}",
                 output.status
             );
-            assert!(output.status.code() != Some(2) || said.contains("\"E098"), "{line} with {limit} kB: {said}");
+            assert!(
+                output.status.code() != Some(2) || said.contains("\"E098"),
+                "{line} with {limit} kB: {said}"
+            );
             done += usize::from(output.status.code() == Some(0));
         }
         assert!(done > 0, "{line} is never done");

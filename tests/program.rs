@@ -389,7 +389,10 @@ fn moments(few: &[u64], many: u64, step: u64) -> Vec<u64> {
 
 #[test]
 fn a_solve_that_is_killed_ends_as_one_that_was_not() {
-    killed_and_resumed(&["solve", "small.econ", "--checkpoint", "0"], &moments(&[3, 8, 15, 40], 100, 3));
+    killed_and_resumed(
+        &["solve", "small.econ", "--checkpoint", "0"],
+        &moments(&[3, 8, 15, 40], 100, 3),
+    );
     let finite = ["solve", "finite_life.econ", "--checkpoint", "0"];
     killed_and_resumed(&finite, &moments(&[20, 60], 100, 9));
 }

@@ -81,7 +81,11 @@ pub fn check(file: &ast::File, library: &[ast::File], options: &Options) -> (Opt
             builder.spawn_scoped(scope, move || check_here(file, library, options, DEEPEST / share))
         };
         let fits = |share: &usize| STACK / share <= crate::limits::largest_stack();
-        match [1, 4, 16, 64].into_iter().filter(fits).find_map(|share| smaller(share).ok()) {
+        match [1, 4, 16, 64]
+            .into_iter()
+            .filter(fits)
+            .find_map(|share| smaller(share).ok())
+        {
             Some(handle) => match handle.join() {
                 Ok(result) => result,
                 Err(panic) => std::panic::resume_unwind(panic),

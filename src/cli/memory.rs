@@ -217,7 +217,9 @@ const THREAD: u64 = 8 << 20;
 
 /// Most threads that compute, so that their stacks leave room for the work.
 pub(super) fn threads() -> usize {
-    address_space().map_or(usize::MAX, |bytes| usize::try_from(bytes / 4 / THREAD).unwrap_or(usize::MAX))
+    address_space().map_or(usize::MAX, |bytes| {
+        usize::try_from(bytes / 4 / THREAD).unwrap_or(usize::MAX)
+    })
 }
 
 /// Makes stacks and the allocator leave room for each other where address space is limited.

@@ -229,7 +229,12 @@ mod tests {
         let lines: Vec<&str> = said.lines().collect();
         assert_eq!(
             lines,
-            ["1.8 s: 1 of 100", "31.8 s: 31 of 100", "1 min 1.8 s: 61 of 100", "1 min 31.8 s: 91 of 100"]
+            [
+                "1.8 s: 1 of 100",
+                "31.8 s: 31 of 100",
+                "1 min 1.8 s: 61 of 100",
+                "1 min 31.8 s: 91 of 100"
+            ]
         );
     }
 

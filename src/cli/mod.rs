@@ -175,8 +175,8 @@ fn unwritten(d: &Diagnostic) -> bool {
 /// command can take; a run then leaves no directory.
 fn not_begun(d: &Diagnostic) -> bool {
     let unsupported = [
-        "E0803", "E0807", "E0810", "E0814", "E0817", "E0821", "E0825", "E0826", "E0827", "E0828", "E0829", "E0905", "E0928",
-        "E0930", "E0931", "E0934",
+        "E0803", "E0807", "E0810", "E0814", "E0817", "E0821", "E0825", "E0826", "E0827", "E0828", "E0829", "E0905",
+        "E0928", "E0930", "E0931", "E0934",
     ];
     refused(d) || (misuse(d) && !unwritten(d)) || unsupported.contains(&d.code.as_str())
 }

@@ -128,7 +128,13 @@ impl Screen {
 /// Writes all of a text now. A reader that has gone away is no error.
 fn printed(out: &mut dyn Write, text: &str) -> std::io::Result<()> {
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.or_else(|e| if e.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(e) })
+    written.or_else(|e| {
+        if e.kind() == ErrorKind::BrokenPipe {
+            Ok(())
+        } else {
+            Err(e)
+        }
+    })
 }
 
 /// Prints in JSON why nothing was done.

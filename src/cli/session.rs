@@ -10,8 +10,8 @@ use super::{Exit, Failure, misuse, not_begun, stop, sweep, unwritten};
 use crate::diag::{Diagnostic, Severity};
 use crate::limits;
 use crate::report::content::Content;
-use crate::report::{number, place};
 use crate::report::run::{DISK_FULL, Manifest, Place, RunDirectory, Status, inspect, interrupted, open_complete};
+use crate::report::{number, place};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

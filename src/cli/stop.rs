@@ -85,7 +85,11 @@ fn came(signal: i32, json: bool) {
         end(signal, json);
     };
     // The process ends with its main thread; this one only waits. Without it, nobody listens for a second signal.
-    if std::thread::Builder::new().name("grace".to_string()).spawn(wait).is_err() {
+    if std::thread::Builder::new()
+        .name("grace".to_string())
+        .spawn(wait)
+        .is_err()
+    {
         wait();
     }
 }

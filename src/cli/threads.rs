@@ -54,7 +54,11 @@ pub(super) fn start(wanted: usize) {
 /// Does `work` on this thread and on others, together as many as `workers` or as there are to be had.
 pub(super) fn side_by_side(workers: usize, work: &(dyn Fn() + Sync)) {
     // Another thread would wait for this one, which is all the pool there is.
-    let others = if ALONE.load(Ordering::SeqCst) { 0 } else { workers.saturating_sub(1) };
+    let others = if ALONE.load(Ordering::SeqCst) {
+        0
+    } else {
+        workers.saturating_sub(1)
+    };
     std::thread::scope(|scope| {
         for _ in 0..others {
             if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
@@ -76,7 +80,9 @@ mod tests {
         let barrier = std::sync::Barrier::new(3);
         side_by_side(3, &|| {
             barrier.wait();
-            done.lock().unwrap().insert(format!("{:?}", std::thread::current().id()));
+            done.lock()
+                .unwrap()
+                .insert(format!("{:?}", std::thread::current().id()));
         });
         assert_eq!(done.into_inner().unwrap().len(), 3);
     }

@@ -71,7 +71,15 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         return Err(Diagnostic::error("E0962", "no model file was named").into());
     };
     let others = arguments.others.as_deref().map(Path::new);
-    session::apart(globals, arguments.against.as_deref().into_iter().chain(others).chain([file.as_path()]))?;
+    session::apart(
+        globals,
+        arguments
+            .against
+            .as_deref()
+            .into_iter()
+            .chain(others)
+            .chain([file.as_path()]),
+    )?;
     let options = TrainOptions {
         learner: arguments.learner.clone(),
         with: pairs(&arguments.with)?,

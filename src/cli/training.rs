@@ -29,7 +29,8 @@ use std::time::{Duration, Instant};
 /// Errors: E0929.
 pub fn seeds(text: &str) -> Result<Vec<u64>, Diagnostic> {
     plan::seeds(text).ok_or_else(|| {
-        Diagnostic::error("E0929", format!("`--seeds {text}` cannot be read")).hint("write 1..5, 1,2,3 or 7, each seed once, at most 1000")
+        Diagnostic::error("E0929", format!("`--seeds {text}` cannot be read"))
+            .hint("write 1..5, 1,2,3 or 7, each seed once, at most 1000")
     })
 }
 

@@ -56,9 +56,7 @@ pub(super) fn check_free(directory: &Path, force: bool) -> Result<(), Diagnostic
                 .note(format!("it holds an earlier run of econc ({status})"))
                 .hint("add `--force` to replace that run, or give another directory to `--out`")),
         },
-        Err(_) => {
-            not_ours("what is in it was not written by econc, so `--force` does not replace it".to_string())
-        }
+        Err(_) => not_ours("what is in it was not written by econc, so `--force` does not replace it".to_string()),
     }
 }
 
@@ -125,9 +123,8 @@ fn member_of_sweep(root: &Path, name: &Path, whole: &Manifest) -> Option<Manifes
 /// The run that a path lies in.
 fn enclosing(path: &Path) -> Option<PathBuf> {
     let path = resolved(path)?;
-    let is_run = |directory: &&Path| {
-        directory.join(MANIFEST).is_file() && !inspect(directory).is_err_and(|d| d.code != "E0955")
-    };
+    let is_run =
+        |directory: &&Path| directory.join(MANIFEST).is_file() && !inspect(directory).is_err_and(|d| d.code != "E0955");
     path.ancestors().skip(1).find(is_run).map(Path::to_path_buf)
 }
 
@@ -167,7 +164,10 @@ pub fn apart<'p>(path: &Path, read: impl IntoIterator<Item = &'p Path>) -> Resul
         if inside || input.starts_with(&out) || same_file(&out, &input) {
             return Err(Diagnostic::error(
                 "E0952",
-                format!("{} is read by this command, so it cannot be replaced by it", shown(read)),
+                format!(
+                    "{} is read by this command, so it cannot be replaced by it",
+                    shown(read)
+                ),
             )
             .hint("give another place to `--out`"));
         }
@@ -203,8 +203,10 @@ pub fn write_new<'p>(
     apart(path, read)?;
     match fs::symlink_metadata(path) {
         Ok(there) if !(there.is_file() || path.is_file()) => {
-            return Err(Diagnostic::error("E0963", format!("{} exists and is no file", shown(path)))
-                .hint("give another name, or leave out `--out`: the result is then printed"));
+            return Err(
+                Diagnostic::error("E0963", format!("{} exists and is no file", shown(path)))
+                    .hint("give another name, or leave out `--out`: the result is then printed"),
+            );
         }
         Ok(_) if !force => {
             return Err(Diagnostic::error("E0963", format!("{} exists already", shown(path)))
@@ -260,7 +262,13 @@ mod tests {
         fs::write(run.join("seed_1/checkpoint"), b"x").unwrap();
         fs::write(run.join("report.html.writing"), b"x").unwrap();
         check_free(&run, true).unwrap();
-        for name in ["notes.txt", "plots/b.svg", "seed_1/notes.txt", "mine/thesis.tex", "seed_x"] {
+        for name in [
+            "notes.txt",
+            "plots/b.svg",
+            "seed_1/notes.txt",
+            "mine/thesis.tex",
+            "seed_x",
+        ] {
             fs::write(run.join(name), b"x").unwrap();
             let error = check_free(&run, true).unwrap_err();
             assert_eq!(error.code, "E0952");

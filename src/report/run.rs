@@ -1161,10 +1161,7 @@ pub(super) fn with_cause(diagnostic: Diagnostic, e: &io::Error) -> Diagnostic {
             "the file system is read-only",
             "give a directory you may write to, `--out DIR`",
         ),
-        ErrorKind::StorageFull => (
-            DISK_FULL,
-            "free some space, or write to another disk with `--out DIR`",
-        ),
+        ErrorKind::StorageFull => (DISK_FULL, "free some space, or write to another disk with `--out DIR`"),
         ErrorKind::FileTooLarge => (
             "no file may be that large here (a limit of the system, or `ulimit -f`)",
             "raise the limit, or write elsewhere with `--out DIR`",

@@ -515,12 +515,7 @@ fn sizes(bellman: &Bellman) -> Vec<usize> {
     std::iter::once(bellman.shocks()).chain(axes).collect()
 }
 
-fn forever(
-    bellman: &Bellman,
-    options: &Options,
-    careful: bool,
-    progress: &mut dyn Watch,
-) -> Result<Ended, Diagnostic> {
+fn forever(bellman: &Bellman, options: &Options, careful: bool, progress: &mut dyn Watch) -> Result<Ended, Diagnostic> {
     let spec = bellman.problem.spec();
     let size = bellman.nodes() * bellman.shocks();
     let mut value = match &options.guess {
@@ -557,9 +552,25 @@ fn forever(
     let searched = table.is_none() && !bellman.continuous.is_empty();
     let (mut thorough, mut rounds) = (false, 0);
     let mut first = 1;
-    type Standing = (usize, Vec<f64>, Option<Vec<Vec<f64>>>, (f64, usize), (bool, bool, bool), usize, Vec<f64>);
+    type Standing = (
+        usize,
+        Vec<f64>,
+        Option<Vec<Vec<f64>>>,
+        (f64, usize),
+        (bool, bool, bool),
+        usize,
+        Vec<f64>,
+    );
     if let Some(standing) = found::<Standing>(progress).filter(|s| s.1.len() == size) {
-        (first, value, before, (best_error, since_best), (howard, local, thorough), rounds, record.history) = standing;
+        (
+            first,
+            value,
+            before,
+            (best_error, since_best),
+            (howard, local, thorough),
+            rounds,
+            record.history,
+        ) = standing;
     }
     for iteration in first..=options.improvements.max(1) {
         bellman.continuation(&bellman.tensor, &value, &mut continuation);
@@ -626,7 +637,15 @@ fn forever(
         progress.standing(&|| {
             let earlier = &record.history[..record.history.len() - 1];
             let flags = (howard, local, thorough);
-            kept(&(iteration, &value, &before, (best_error, since_best), flags, rounds, earlier))
+            kept(&(
+                iteration,
+                &value,
+                &before,
+                (best_error, since_best),
+                flags,
+                rounds,
+                earlier,
+            ))
         });
         if progress.report(report) == Control::Cancel {
             return Err(cancelled());
@@ -775,7 +794,14 @@ fn backward(
     let mut continuation = Continuation::default();
     let mut before: Option<Vec<Vec<f64>>> = None;
     let mut open = periods;
-    type Standing = (usize, Vec<f64>, Vec<Vec<f64>>, Vec<Vec<f64>>, Vec<Vec<f64>>, Vec<Vec<Vec<f64>>>);
+    type Standing = (
+        usize,
+        Vec<f64>,
+        Vec<Vec<f64>>,
+        Vec<Vec<f64>>,
+        Vec<Vec<f64>>,
+        Vec<Vec<Vec<f64>>>,
+    );
     if let Some(standing) = found::<Standing>(progress).filter(|s| s.0 < periods && s.1.len() == size * periods) {
         (open, value, policy, probability, worth, given) = standing;
         let here = open * size..(open + 1) * size;

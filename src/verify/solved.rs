@@ -96,11 +96,7 @@ pub fn asked(options: &Options) -> Result<(), Diagnostic> {
 ///
 /// What the file leaves open is found out here: ends of grids of states without an end are moved until nobody goes there,
 /// and grids of unspecified size are made finer while residuals are too large.
-pub fn solve(
-    model: &Model,
-    options: &Options,
-    progress: &mut dyn Watch,
-) -> Result<Solved, Vec<Diagnostic>> {
+pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Result<Solved, Vec<Diagnostic>> {
     asked(options).map_err(|d| vec![d])?;
     let model = as_asked(model, options.concept.as_deref(), options.information.as_deref());
     let method = options

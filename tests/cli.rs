@@ -120,7 +120,10 @@ fn a_model_with_errors_ends_with_one() {
     assert_eq!((exit, err.as_str()), (1, ""));
     let json: Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!(json["files"][0]["ok"], true);
-    assert_eq!(json["files"][1]["diagnostics"][0]["severity"], "error");
+    assert_eq!(json["files"][1]["ok"], false);
+    assert_eq!(json["diagnostics"][0]["file"], "bad.econ");
+    assert_eq!((&json["status"], &json["exit"]), (&"failed".into(), &1.into()));
+    assert_eq!(json["diagnostics"][0]["severity"], "error");
     let (exit, _, _) = econc(directory.path(), &["solve", "bad.econ"]);
     assert_eq!(exit, 1);
     assert!(!directory.path().join("runs").exists());

@@ -16,7 +16,7 @@ agent planner {
   discount 0.9
 }
 solve { grid.k = log(60) }
-scenario forced { force planner.s = 2 * t; periods 4 }
+scenario forced { force planner.s = 0.4 + 0.2 * t; periods 4 }
 scenario quiet { force planner.s = 0.2; periods 4 }
 ";
 
@@ -79,6 +79,15 @@ fn options_without_an_effect_are_refused() {
         "solve --resume nothing --set a=0.4",
         "train --resume nothing --seed 4",
         "train --list ppo --seed 4",
+        "train --list ppo --with steps=3",
+        "train m.econ --list ppo",
+        "solve m.econ --set verify.episodes=3",
+        "simulate m.econ --set tolerance=1e-4",
+        "train m.econ --set tolerance=1e-4",
+        "tune m.econ --set verify.episodes=3",
+        "verify m.econ --solution none --set tolerance=1e-4",
+        "simulate m.econ --other-parameters",
+        "train m.econ --other-parameters",
         "train m.econ --seed 4 --seeds 1..2",
         "train m.econ --others random",
         "simulate m.econ --greedy",
@@ -158,7 +167,7 @@ fn a_run_of_another_economy_is_refused_and_other_numbers_are_said() {
                 .replace("action s in [0.1, 0.9]", "action s in {low, high}")
                 .replace("k' = s * y", "k' = (if s == low then 0.2 else 0.3) * y")
                 .replace("(1 - s)", "0.7")
-                .replace("2 * t", "low")
+                .replace("0.4 + 0.2 * t", "low")
                 .replace("0.2; p", "low; p"),
         ),
     ];
@@ -178,16 +187,190 @@ fn a_run_of_another_economy_is_refused_and_other_numbers_are_said() {
     }
     let same = run(folder.path(), "simulate m.econ --policy sol --periods 5");
     assert_eq!((same.0, same.1.len()), (0, 0), "{}", same.2);
-    let (exit, codes, text) = run(folder.path(), "simulate m.econ --policy sol --periods 5 --set a=0.4");
-    assert_eq!((exit, codes), (0, vec!["W0818".to_string()]), "{text}");
-    assert!(text.contains("a: 0.3 there, 0.4 here"), "{text}");
     put(
         folder.path(),
         "changed.econ",
         &SAVER.replace("k' = s * y", "k' = 0.9 * s * y"),
     );
-    let (exit, codes, text) = run(folder.path(), "simulate changed.econ --policy sol --periods 5");
-    assert_eq!((exit, codes), (0, vec!["W0818".to_string()]), "{text}");
+    put(folder.path(), "wider.econ", &SAVER.replace("[0.1, 0.9]", "[0.1, 0.8]"));
+    for (line, said) in [
+        (
+            "simulate m.econ --policy sol --periods 5 --set a=0.4",
+            "a: 0.3 there, 0.4 here",
+        ),
+        ("simulate m.econ --policy sol --periods 5 --set a=0.4", "--set a=0.3"),
+        (
+            "simulate changed.econ --policy sol --periods 5",
+            "something else in the file has changed",
+        ),
+        (
+            "simulate wider.econ --policy sol --periods 5",
+            "planner.s in [0.1, 0.9] there, [0.1, 0.8] here",
+        ),
+        (
+            "verify m.econ --solution sol --set a=0.4 --with steps=100",
+            "a: 0.3 there, 0.4 here",
+        ),
+        (
+            "train m.econ --against sol --set a=0.4 --with steps=100",
+            "a: 0.3 there, 0.4 here",
+        ),
+        (
+            "tune m.econ --against sol --set a=0.4 --with steps=100 --trials 2",
+            "a: 0.3 there, 0.4 here",
+        ),
+    ] {
+        let (exit, codes, text) = run(folder.path(), line);
+        assert_eq!((exit, codes), (2, vec!["E0819".to_string()]), "{line}: {text}");
+        assert!(text.contains(said), "{line}: {text}");
+        assert!(
+            !folder.path().join("runs").join("m-0002").exists(),
+            "{line} leaves a run"
+        );
+    }
+    for line in [
+        "simulate m.econ --policy sol --periods 5 --set a=0.4 --other-parameters",
+        "simulate changed.econ --policy sol --periods 5 --other-parameters",
+    ] {
+        let (exit, codes, text) = run(folder.path(), line);
+        assert_eq!((exit, codes), (0, vec!["W0818".to_string()]), "{line}: {text}");
+    }
+}
+
+/// What networks see and choose is scaled by domains and bounds: with other ends the same network is another policy.
+#[test]
+fn a_training_is_not_read_into_other_domains() {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), "m.econ", SAVER);
+    put(folder.path(), "bounds.econ", &SAVER.replace("[0.1, 0.9]", "[0.1, 0.8]"));
+    put(
+        folder.path(),
+        "domain.econ",
+        &SAVER.replace("[0.05, 0.6]", "[0.05, 0.7]"),
+    );
+    let few = "--with steps=200 --with worlds=1 --with horizon=50 --with evaluations=0";
+    assert_eq!(run(folder.path(), &format!("train m.econ --out learned {few}")).0, 0);
+    for (name, said) in [
+        ("bounds.econ", "planner.s in [0.1, 0.9] there, [0.1, 0.8] here"),
+        ("domain.econ", "planner.k in [0.05, 0.6] there, [0.05, 0.7] here"),
+    ] {
+        let line = format!("simulate {name} --policy learned --periods 3 --other-parameters");
+        let (exit, codes, text) = run(folder.path(), &line);
+        assert_eq!((exit, codes), (2, vec!["E0818".to_string()]), "{line}: {text}");
+        assert!(text.contains(said), "{text}");
+    }
+    for line in [
+        "verify m.econ --solution learned",
+        "train m.econ --against learned --with steps=100",
+        "tune m.econ --against learned --with steps=100 --trials 2",
+    ] {
+        let (exit, codes, text) = run(folder.path(), line);
+        assert_eq!((exit, codes), (2, vec!["E0954".to_string()]), "{line}: {text}");
+        assert!(text.contains("econc verify --policy"), "{text}");
+    }
+    // Other parameters are one's own affair, if one says so.
+    let line = "verify m.econ --policy learned --set a=0.35";
+    assert_eq!(run(folder.path(), line).1, ["E0819"]);
+    let told = run(folder.path(), &format!("{line} --other-parameters"));
+    assert!(told.1.contains(&"W0818".to_string()), "{}", told.2);
+}
+
+/// One mistake in what is typed is one message that says what was meant.
+#[test]
+fn what_is_typed_wrongly_is_answered_with_what_was_meant() {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), "m.econ", SAVER);
+    put(
+        folder.path(),
+        "two.econ",
+        "agent a[2] { action q in [0, 1]; reward -(q - 0.3)^2 }\nagent b { action q in [0, 1]; action r in [0, 1]; reward -(q - 0.3)^2 - r; policy r = 0.5 }\n",
+    );
+    put(
+        folder.path(),
+        "blocks.econ",
+        &format!("{SAVER}train ppo {{ steps = 200 }}\ntrain sac {{ steps = 200 }}\n"),
+    );
+    for (line, code, said) in [
+        ("check m.econ --set tolerence=1", "E0802", "did you mean `tolerance`?"),
+        (
+            "check m.econ --set episodes=3",
+            "E0802",
+            "did you mean `verify.episodes`?",
+        ),
+        ("check m.econ --set k=3", "E0802", "`planner.k` is a `state`"),
+        (
+            "simulate two.econ --policy fixed:a[9].q=1",
+            "E0816",
+            "write fixed:a.q=1",
+        ),
+        (
+            "simulate two.econ --policy fixed:q=1",
+            "E0816",
+            "fixed:a.q=1 or fixed:b.q=1",
+        ),
+        ("simulate two.econ --policy fixed:c.q=1", "E0816", "did you mean `a.q`?"),
+        (
+            "simulate two.econ --policy fixed:b.r=1",
+            "E0816",
+            "scenario fixed { force b.r = 1 }",
+        ),
+        ("simulate two.econ --policy fixed:a.q=1,a.q=0", "E0965", "named before"),
+        (
+            "simulate m.econ --policy fixed:s=0.2,planner.s=0.3",
+            "E0113",
+            "`planner.s` is given twice",
+        ),
+        ("train m.econ --set a=0.1..0.2:3", "E0967", "cannot be swept here"),
+        ("verify m.econ --set a=0.1..0.2:3", "E0967", "cannot be swept here"),
+        ("tune m.econ --set a=0.1..0.2:3", "E0967", "cannot be swept here"),
+        (
+            "train blocks.econ --learner a2c --set train.steps=300",
+            "E0989",
+            "--with steps=300",
+        ),
+        (
+            "check blocks.econ --set train.stepps=300",
+            "E0801",
+            "did you mean `steps`?",
+        ),
+        (
+            "tune m.econ --with steps=100 --least 200 --trials 9",
+            "E0940",
+            "--least 11",
+        ),
+        ("tune m.econ --budget 3 --trials 9", "E0940", "--budget 90000"),
+        ("train m.econ --checkpoint nan", "E0980", "number of seconds"),
+        ("train m.econ --checkpoint -1", "E0980", "number of seconds"),
+        ("simulate m.econ --periods -5", "E0980", "-5 is not in"),
+        ("graph m.econ --svg --out g.dot", "E0968", "ask for different things"),
+        ("graph m.econ --ron", "E0968", "ask for different things"),
+    ] {
+        let (exit, codes, text) = run(folder.path(), line);
+        assert_eq!((exit, codes), (2, vec![code.to_string()]), "{line}: {text}");
+        assert!(text.contains(said), "{line}: {text}");
+    }
+    let left = std::fs::read_dir(folder.path().join("runs")).map_or(0, |all| all.count());
+    assert_eq!(left, 0, "nothing is left behind");
+    let (_, _, text) = run(folder.path(), "train m.econ --with stepss=3");
+    assert!(
+        !text.contains("ran2") && !text.contains("random"),
+        "keys of others: {text}"
+    );
+    let (_, _, text) = run(folder.path(), "solve m.econ --frob");
+    assert!(!text.contains("'-- "), "{text}");
+    for line in [
+        "solve blocks.econ --set train.steps=300",
+        "verify blocks.econ --policy none --set train.steps=300",
+    ] {
+        assert_eq!(run(folder.path(), line).1, ["E0989"], "{line}");
+    }
+    // A key that one of two learners has is that learner's.
+    assert_eq!(run(folder.path(), "check blocks.econ --set train.gae_lambda=0.9").0, 0);
+    let (exit, codes, _) = run(
+        folder.path(),
+        "train blocks.econ --learner sac --set train.gae_lambda=0.9",
+    );
+    assert_eq!((exit, codes), (2, vec!["E0801".to_string()]));
 }
 
 #[test]

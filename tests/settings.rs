@@ -823,3 +823,126 @@ fn the_examples_of_help_work() {
     }
     assert!(tried >= 15, "{tried}");
 }
+
+/// Numbers that are hardly ever meant, for every key that takes a number, in the file: each is refused with its place, the numbers that are
+/// taken and a hint, or it is one of the few that may be anything.
+#[test]
+fn numbers_that_mean_nothing_are_refused() {
+    let base = STORE.replace("solve { grid.k = uniform(12) }", "");
+    let mut keys: Vec<(String, String)> = Vec::new();
+    for (block, table) in [
+        ("solve", SOLVE_KEYS),
+        ("verify", VERIFY_KEYS),
+        ("train ppo", DRIVER_KEYS),
+    ] {
+        for k in table {
+            let number = matches!(k.kind, Kind::Above { .. } | Kind::Within { .. } | Kind::Whole { .. });
+            if number && !k.name.contains('*') && k.name != "members" {
+                keys.push((block.to_string(), k.name.to_string()));
+            }
+        }
+    }
+    for learner in econc::learn::settings::LEARNERS {
+        for o in (learner.table)().iter().filter(|o| o.kind.contains("number")) {
+            keys.push((format!("train {}", learner.method), o.key.to_string()));
+        }
+    }
+    // In units of the model: no number is too large. Any number of draws, of rewards or of steps to learn from.
+    let open = ["policy_tolerance", "stop_return", "initial_value"];
+    assert!(keys.len() > 100, "{}", keys.len());
+    for (block, key) in &keys {
+        for value in ["-1e308", "-1", "0", "inf", "-inf", "0.5", "2", "1e308"] {
+            let source = format!("{base}{block} {{ {key} = {value} }}\n");
+            let (model, diagnostics) = econc::compile(&source, &econc::Options::default());
+            let what = format!("{block} {{ {key} = {value} }}");
+            if model.is_some() {
+                let meant = !value.contains("inf") && (!value.contains("308") || open.contains(&key.as_str()));
+                assert!(meant, "{what} is taken");
+                continue;
+            }
+            let d = diagnostics
+                .iter()
+                .find(|d| d.severity == econc::diag::Severity::Error)
+                .expect("an error");
+            assert!(["E0805", "E0806"].contains(&d.code.as_str()), "{what}: {d:?}");
+            let (span, _) = d.primary.as_ref().unwrap_or_else(|| panic!("{what}: no place"));
+            assert!(
+                source[span.start as usize..span.end as usize].contains(value),
+                "{what}: {span:?}"
+            );
+            let hint = d.hint.as_deref().unwrap_or_else(|| panic!("{what}: no hint"));
+            assert!(hint.len() > 5 && d.headline.len() < 120, "{what}: {d:?}");
+        }
+    }
+    for (setting, said) in [
+        ("solve { euler = 0.001 }", "euler = -3 asks for 0.001"),
+        ("solve { bellman = 4 }", "bellman = -4"),
+        ("verify { policy_error = 2 }", "policy_error = 2%"),
+        ("verify { welfare_loss = 5 }", "welfare_loss = 5%"),
+    ] {
+        let (_, d) = econc::compile(&format!("{base}{setting}\n"), &econc::Options::default());
+        let hint = d.iter().find_map(|d| d.hint.clone()).unwrap_or_default();
+        assert!(hint.contains(said), "{setting}: {d:?}");
+    }
+}
+
+/// What solving or simulating would refuse later is said when the file is read.
+#[test]
+fn what_can_only_fail_later_is_said_at_once() {
+    let codes = |source: &str| -> Vec<String> {
+        let (_, d) = econc::compile(source, &econc::Options::default());
+        d.into_iter().map(|d| d.code).collect()
+    };
+    let saver = |more: &str| {
+        format!(
+            "agent p {{\n  state k in [0.5, 2], start 1\n  action s in [0.1, 0.9]\n  let c = (1 - s) * k^0.3\n  k' = clamp(s * k^0.3, 0.5, 2)\n  \
+            reward log(c)\n  discount 0.9\n}}\n{more}\n"
+        )
+    };
+    for (more, wanted) in [
+        ("scenario a { force p.s = 2; periods 3 }", "E0817"),
+        ("scenario a { force p.s = -0.1 + 0 * t; periods 3 }", "E0817"),
+        ("solve { grid.k = log(0.1, 2, 50) }", "E0408"),
+        ("solve { grid.k = uniform(0.5, 2.5, 50) }", "E0408"),
+        ("solve { grid.k = [0.5, 1, 3] }", "E0408"),
+    ] {
+        assert_eq!(codes(&saver(more)), [wanted], "{more}");
+    }
+    for more in [
+        "scenario a { force p.s = 0.1 * t; periods 3 }",
+        "scenario a { force p.s = 0.9; periods 3 }",
+        "solve { grid.k = log(0.5, 2, 50) }",
+        "solve { grid.k = [0.5, 1, 2] }",
+    ] {
+        assert_eq!(codes(&saver(more)), [""; 0], "{more}");
+    }
+    let dated = saver("").replace("k^0.3\n  k'", "k^0.3 * (if t < 4 then 1.1 else 1)\n  k'");
+    assert_eq!(codes(&dated), ["W0827"]);
+    assert_eq!(codes(&format!("horizon 9\n{dated}")), [""; 0]);
+    assert_eq!(codes(&dated.replace("t < 4", "t mod 4 < 2")), [""; 0]);
+    // What reads it in a scenario or an observation alone is solved, or has reasons of its own.
+    assert_eq!(
+        codes(&saver(
+            "scenario a { force p.s = if t < 2 then 0.2 else 0.3; periods 3 }"
+        )),
+        [""; 0]
+    );
+}
+
+/// Beyond so many combinations of finite choices a solution does not keep what each is worth, and says so.
+#[test]
+fn choices_of_the_nearest_node_are_said() {
+    let warned = |n: usize| {
+        let choices: Vec<String> = (0..n).map(|i| format!("{:.4}", i as f64 / n as f64)).collect();
+        let source = format!(
+            "agent p {{\n  state k in [0, 1], start 0.5\n  action d in {{{}}}\n  k' = 0.5 * k + 0.5 * d\n  reward -(k - 0.6)^2 - 0.1 * (d - 0.3)^2\n  \
+            discount 0.5\n}}\nsolve {{ grid.k = uniform(9); periods = 640; burn_in = 9 }}\n",
+            choices.join(", ")
+        );
+        let solved = solve(&source).unwrap_or_else(|d| panic!("{d:?}"));
+        let said = solved.solution.record.warnings.iter().any(|w| w.code == "W0910");
+        assert_eq!(said, solved.solution.worth.is_empty(), "{n}");
+        said
+    };
+    assert_eq!((warned(32), warned(33)), (false, true));
+}

@@ -196,3 +196,22 @@ fn characters_that_cannot_be_seen_are_refused_in_comments_and_descriptions() {
         assert!(messages.is_empty(), "{seen}: {messages:?}");
     }
 }
+
+/// Every message of the checker says what to type, or what was probably meant.
+#[test]
+fn every_message_of_the_checker_has_a_hint() {
+    let source = include_str!("../src/check/errors.rs");
+    let mut count = 0;
+    for function in source.split("\npub").skip(1) {
+        let (head, body) = function.split_once('{').unwrap_or((function, ""));
+        if !head.contains("-> Diagnostic") {
+            continue;
+        }
+        count += 1;
+        let told = ["hint(", "with_guess(", "negative_scale("]
+            .iter()
+            .any(|w| body.contains(w));
+        assert!(told, "no hint: {head}");
+    }
+    assert!(count > 150, "{count} messages");
+}

@@ -920,6 +920,7 @@ impl Checker<'_> {
         todo.extend(m.agents.iter().filter_map(|a| a.reward));
         todo.extend(m.ends.iter().flat_map(|e| [Some(e.condition), e.paying]).flatten());
         todo.extend(m.requires.iter().map(|r| r.condition));
+        todo.extend(m.agents.iter().filter_map(|a| a.discount));
         todo.extend(self.b.graph.roots.iter().flat_map(|r| r.residuals.iter().copied()));
         let mut seen = std::collections::BTreeSet::new();
         while let Some(n) = todo.pop() {

@@ -417,7 +417,11 @@ impl Checker<'_> {
         let sigma = match (sigma, sd) {
             (Some(s), None) => s,
             (None, Some(sd)) => sd * (1.0 - rho * rho).sqrt(),
-            _ => {
+            (Some(sigma), Some(sd)) => {
+                self.report(errors::ar1_both(rho, sigma, sd, span));
+                return None;
+            }
+            (None, None) => {
                 self.report(errors::ar1_needs(span));
                 return None;
             }

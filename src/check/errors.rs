@@ -249,6 +249,7 @@ pub(super) fn argument_count(word: &str, names: &[&str], found: usize, span: Spa
         format!("`{word}` takes {} ({}), not {found}", names.len(), names.join(", ")),
     )
     .at(span, "wrong number of arguments")
+    .hint(format!("write {word}({})", names.join(", ")))
 }
 
 pub(super) fn unknown_argument(word: &str, of: &str, span: Span, known: &[String]) -> Diagnostic {
@@ -269,7 +270,11 @@ pub(super) fn unknown_set(word: &str, span: Span, known: &[String]) -> Diagnosti
 }
 
 pub(super) fn not_a_set(word: &str, what: &str, span: Span, declared: Option<Span>) -> Diagnostic {
-    let d = err("E0210", format!("`{word}` is no index set")).at(span, "a set or a population is needed");
+    let d = err("E0210", format!("`{word}` is no index set"))
+        .at(span, "a set or a population is needed")
+        .hint(format!(
+            "declare one, as in `set {word} = 1..3`, or name a population: `agent firm[3]` makes `firm` a set"
+        ));
     match declared {
         Some(at) => d.and(at, format!("a {what}")),
         None => d,
@@ -291,7 +296,9 @@ pub(super) fn set_of_words(span: Span) -> Diagnostic {
 
 pub(super) fn empty_set(word: &str, lo: i64, hi: i64, span: Span) -> Diagnostic {
     if hi < lo {
-        return err("E0401", format!("the set `{word}` is empty: {lo}..{hi}")).at(span, "from low to high");
+        return err("E0401", format!("the set `{word}` is empty: {lo}..{hi}"))
+            .at(span, "from low to high")
+            .hint(format!("write {hi}..{lo}, or let it have a member"));
     }
     too_large(
         &format!("the set `{word}`"),
@@ -300,16 +307,50 @@ pub(super) fn empty_set(word: &str, lo: i64, hi: i64, span: Span) -> Diagnostic 
     )
 }
 
-pub(super) fn set_unknown(word: &str, known: &[String]) -> Diagnostic {
-    with_guess(
-        err(
+/// `--set` of what is neither a parameter nor a setting; `other` is what the model has of that name.
+pub(super) fn set_unknown(
+    word: &str,
+    params: &[String],
+    settings: &[String],
+    other: Option<(&str, &str)>,
+) -> Diagnostic {
+    if let Some((kind, name)) = other {
+        return err(
             "E0802",
-            format!("--set {word}: the model has no such parameter, and `solve` no such setting"),
+            format!("--set {word}: `{name}` is {} `{kind}`, not a parameter", article(kind)),
+        )
+        .note("--set replaces parameters and settings")
+        .hint(format!(
+            "make what shall vary a parameter: `param a = 0.3` and then --set a=0.4; the parameters are {}",
+            list(params)
+        ));
+    }
+    let known: Vec<String> = params.iter().chain(settings).cloned().collect();
+    let last = |k: &String| k.rsplit('.').next() == Some(word);
+    let d = err(
+        "E0802",
+        format!("--set {word}: the model has no such parameter, and there is no such setting"),
+    );
+    match settings.iter().find(|k| last(k)) {
+        Some(k) => d.hint(format!("did you mean `{k}`?")),
+        None => with_guess(
+            d,
+            word,
+            &known,
+            &format!(
+                "its parameters are {}; settings are set as tolerance=1e-8, grid.NAME=200, train.KEY=.., verify.KEY=..",
+                list(params)
+            ),
         ),
-        word,
-        known,
-        &format!("its parameters are {}", list(known)),
-    )
+    }
+}
+
+fn article(word: &str) -> &'static str {
+    if word.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    }
 }
 
 pub(super) fn set_without_train(word: &str) -> Diagnostic {
@@ -342,7 +383,10 @@ pub(super) fn shapes(span: Span, a: (Span, &str), b: (Span, &str)) -> Diagnostic
         .and(b.0, format!("{:width$}", b.1))
         .note(format!("left   {}", a.1))
         .note(format!("right  {}", b.1))
-        .hint("reduce one side (sum, mean), or bind indices for a product of both: x[i in a, j in b] = ..")
+        .hint(format!(
+            "reduce one side to a number, as in mean(x), or write it for every pair: let m[i in {}, j in {}] = x[i] * y[j]",
+            a.1, b.1
+        ))
 }
 
 pub(super) fn left_side_shape(name: &str, span: Span, have: &str, declared: Span, want: &str) -> Diagnostic {
@@ -374,7 +418,15 @@ pub(super) fn label_as_number(span: Span, labels: &[String]) -> Diagnostic {
 pub(super) fn which_axis(word: &str, shape: &str, span: Span) -> Diagnostic {
     err("E0303", format!("`{word}` of {shape}: over which axis?"))
         .at(span, "more than one axis is left")
-        .hint(format!("say it: {word}(x over good), or bind: {word}(g in good: x[g])"))
+        .hint(
+            match shape
+                .split([',', ' ', '[', ']', '(', ')'])
+                .find(|w| !w.is_empty() && *w != "x")
+            {
+                Some(axis) => format!("say it: {word}(x over {axis}), or bind: {word}(i in {axis}: x[i])"),
+                None => format!("bind an index: {word}(i in 1..3: x[i])"),
+            },
+        )
 }
 
 pub(super) fn nothing_to_reduce(word: &str, span: Span) -> Diagnostic {
@@ -384,7 +436,9 @@ pub(super) fn nothing_to_reduce(word: &str, span: Span) -> Diagnostic {
 }
 
 pub(super) fn not_over(word: &str, shape: &str, span: Span) -> Diagnostic {
-    err("E0304", format!("no axis `{word}` to reduce over")).at(span, format!("has {shape}"))
+    err("E0304", format!("no axis `{word}` to reduce over"))
+        .at(span, format!("has {shape}"))
+        .hint(format!("reduce over one of its own axes: {shape}"))
 }
 
 pub(super) fn others_of_what(span: Span) -> Diagnostic {
@@ -403,6 +457,18 @@ pub(super) fn wrong_index(name: &str, want: usize, have: usize, span: Span, decl
     )
     .at(span, "indexed here")
     .and(declared, "declared here")
+    .hint(match want {
+        0 => format!("write `{name}` without brackets"),
+        n => format!(
+            "write {name}[{}]",
+            ["i", "j", "k", "l"]
+                .iter()
+                .take(n)
+                .copied()
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    })
 }
 
 pub(super) fn binder_here(span: Span) -> Diagnostic {
@@ -418,7 +484,9 @@ pub(super) fn law_needs_binder(name: &str, set: &str, span: Span) -> Diagnostic 
 }
 
 pub(super) fn index_not_whole(what: &str, span: Span) -> Diagnostic {
-    err("E0305", format!("{what} is no index")).at(span, "an index is a whole number, a chain or a label")
+    err("E0305", format!("{what} is no index"))
+        .at(span, "an index is a whole number, a chain or a label")
+        .hint("round it: floor(x) or round(x)")
 }
 
 pub(super) fn index_outside(name: &str, have: (f64, f64), want: (f64, f64), span: Span) -> Diagnostic {
@@ -433,6 +501,9 @@ pub(super) fn single_agent_indexed(name: &str, span: Span, declared: Span) -> Di
     err("E0305", format!("`{name}` is one agent and has no number"))
         .at(span, "indexed here")
         .and(declared, "declared without [N]")
+        .hint(format!(
+            "write `{name}` without brackets, or declare several: `agent {name}[2]`"
+        ))
 }
 
 pub(super) fn sum_of_continuum(word: &str, name: &str, span: Span) -> Diagnostic {
@@ -442,7 +513,11 @@ pub(super) fn sum_of_continuum(word: &str, name: &str, span: Span) -> Diagnostic
 }
 
 pub(super) fn numbered_continuum(name: &str, span: Span) -> Diagnostic {
-    err("E0307", format!("the continuum `{name}` has no member with a number")).at(span, "numbered here")
+    err("E0307", format!("the continuum `{name}` has no member with a number"))
+        .at(span, "numbered here")
+        .hint(format!(
+            "write about all members: mean({name}.x), sum({name}.x), or `others(x)` inside the block"
+        ))
 }
 
 pub(super) fn continuum_as_number(span: Span) -> Diagnostic {
@@ -468,13 +543,16 @@ pub(super) fn param_by_member(
 }
 
 pub(super) fn empty_array(span: Span) -> Diagnostic {
-    err("E0309", "an empty array").at(span, "has no values")
+    err("E0309", "an empty array")
+        .at(span, "has no values")
+        .hint("write its values: [1, 2.5]")
 }
 
 pub(super) fn ragged(row: Span, whole: Span) -> Diagnostic {
     err("E0309", "rows of different length")
         .at(row, "this row")
         .and(whole, "the matrix")
+        .hint("give every row as many numbers: [[0.9, 0.1], [0.2, 0.8]]")
 }
 
 pub(super) fn repeated_axis(name: &str, set: &str, span: Span) -> Diagnostic {
@@ -484,17 +562,23 @@ pub(super) fn repeated_axis(name: &str, set: &str, span: Span) -> Diagnostic {
 }
 
 pub(super) fn port_shape(span: Span) -> Diagnostic {
-    err("E0711", "this port is no vector over one population").at(span, "the market needs one number a participant")
+    err("E0711", "this port is no vector over one population")
+        .at(span, "the market needs one number a participant")
+        .hint("offer an action or a definition of the agent itself, as in `among firm(q: q)`")
 }
 
 // ---- E04 domains and constants ---------------------------------------------------------------------------
 
 pub(super) fn text_as_number(span: Span) -> Diagnostic {
-    err("E0302", "a string is no number").at(span, "used as one")
+    err("E0302", "a string is no number")
+        .at(span, "used as one")
+        .hint("leave the quotes out; strings are descriptions")
 }
 
 pub(super) fn range_as_number(span: Span) -> Diagnostic {
-    err("E0302", "a range is no number").at(span, "used as one")
+    err("E0302", "a range is no number")
+        .at(span, "used as one")
+        .hint("a range says where something lies: `in 1..3`; a member of it is bound: sum(i in 1..3: x[i])")
 }
 
 pub(super) fn empty_domain(lo: f64, hi: f64, span: Span) -> Diagnostic {
@@ -569,7 +653,9 @@ pub(super) fn domain_fault(word: &str, division: bool, x: f64, place: &str, span
 }
 
 pub(super) fn constant_domain_fault(word: &str, span: Span, x: f64) -> Diagnostic {
-    err("E0404", format!("{word} is not a number")).at(span, format!("its argument is {}", num(x)))
+    err("E0404", format!("{word} is not a number"))
+        .at(span, format!("its argument is {}", num(x)))
+        .hint("change the numbers it is made of, or keep the argument inside: max(x, 1e-6)")
 }
 
 pub(super) fn not_constant(span: Span, phase: Phase, shaped: bool) -> Diagnostic {
@@ -623,7 +709,9 @@ pub(super) fn grid_outside(name: &str, x: f64, domain: Interval, span: Span) -> 
 }
 
 pub(super) fn quantile_outside(x: f64, span: Span) -> Diagnostic {
-    err("E0405", format!("a quantile at {}", num(x))).at(span, "must lie in [0, 1]")
+    err("E0405", format!("a quantile at {}", num(x)))
+        .at(span, "must lie in [0, 1]")
+        .hint("quantile(x, 0.9) is the value that nine tenths lie below")
 }
 
 pub(super) fn not_a_domain(word: &str, what: &str, span: Span) -> Diagnostic {
@@ -633,7 +721,9 @@ pub(super) fn not_a_domain(word: &str, what: &str, span: Span) -> Diagnostic {
 }
 
 pub(super) fn simplex_state(span: Span) -> Diagnostic {
-    err("E0401", "`simplex` is for actions").at(span, "a state needs an interval, a range or a list")
+    err("E0401", "`simplex` is for actions")
+        .at(span, "a state needs an interval, a range or a list")
+        .hint("write `state x in [0, 1], start 0.5`")
 }
 
 pub(super) fn simplex_axis(name: &str, set: &str, span: Span) -> Diagnostic {
@@ -653,6 +743,11 @@ pub(super) fn law_outside(name: &str, have: Interval, want: Interval, span: Span
     err("E0409", format!("the law of `{name}` always leaves its domain"))
         .at(span, interval(have))
         .and(declared, interval(want))
+        .hint(format!(
+            "keep it inside: {name}' = clamp(.., {}, {}), or widen the domain",
+            num(want.lo),
+            num(want.hi)
+        ))
 }
 
 pub(super) fn too_large(what: &str, elements: usize, span: Span) -> Diagnostic {
@@ -665,7 +760,9 @@ pub(super) fn too_large(what: &str, elements: usize, span: Span) -> Diagnostic {
 }
 
 pub(super) fn too_many(what: &str, most: usize, span: Span) -> Diagnostic {
-    err("E0406", format!("too many {what}")).at(span, format!("at most {most} are possible"))
+    err("E0406", format!("too many {what}"))
+        .at(span, format!("at most {most} are possible"))
+        .hint("write fewer, or one population for what is alike: `agent firm[100]`")
 }
 
 // ---- E05 timing ------------------------------------------------------------------------------------------
@@ -762,6 +859,7 @@ pub(super) fn shock_prime(name: &str, span: Span, declared: Span) -> Diagnostic 
     err("E0504", format!("`{name}'` is drawn after rewards are paid"))
         .at(span, "only transitions, `given` and `end when` may read it")
         .and(declared, "the shock")
+        .hint(format!("write `{name}`, which is known when choosing"))
 }
 
 pub(super) fn no_prime(name: &str, what: &str, span: Span) -> Diagnostic {
@@ -791,14 +889,22 @@ pub(super) fn row_sum(row: usize, of: usize, values: &[f64], sum: f64, span: Spa
 pub(super) fn chain_shape(n: usize, rows: usize, columns: usize, span: Span) -> Diagnostic {
     err("E0602", format!("{n} values need {n} x {n} probabilities"))
         .at(span, format!("{rows} rows, a row of {columns}"))
+        .hint("one row a value, one number a value in it: markov([1, 2], [[0.9, 0.1], [0.2, 0.8]])")
 }
 
 pub(super) fn some_labels(span: Span) -> Diagnostic {
-    err("E0602", "either every link has a label or none").at(span, "some have")
+    err("E0602", "either every link has a label or none")
+        .at(span, "some have")
+        .hint("write markov([low: 0.9, high: 1.1], ..) or markov([0.9, 1.1], ..)")
 }
 
 pub(super) fn not_a_probability(p: f64, span: Span) -> Diagnostic {
-    err("E0605", format!("{} is no probability", num(p))).at(span, "must lie in [0, 1]")
+    err("E0605", format!("{} is no probability", num(p)))
+        .at(span, "must lie in [0, 1]")
+        .hint(match p {
+            p if p > 1.0 && p <= 100.0 => format!("per cent are written {}%", num(p)),
+            _ => "the probabilities of a row are not negative and sum to 1: [0.9, 0.1]".to_string(),
+        })
 }
 
 pub(super) fn not_a_process(span: Span) -> Diagnostic {
@@ -830,13 +936,33 @@ pub(super) fn iid_of_process(word: &str, span: Span) -> Diagnostic {
 }
 
 pub(super) fn given_of_process(word: &str, span: Span) -> Diagnostic {
-    err("E0603", format!("`given` needs a chain, not `{word}`")).at(span, "not a chain")
+    err("E0603", format!("`given` needs a chain, not `{word}`"))
+        .at(span, "not a chain")
+        .hint("declare the shock as a chain: markov([low: 0.9, high: 1.1], [[0.9, 0.1], [0.1, 0.9]])")
 }
 
 pub(super) fn ar1_positional(span: Span) -> Diagnostic {
     err("E0603", "say which: sigma of the innovation or sd of the level")
         .at(span, "the second argument needs its name")
         .hint("ar1(rho: 0.9, sigma: 0.1) or ar1(rho: 0.9, sd: 0.2); they differ by sqrt(1 - rho^2)")
+}
+
+pub(super) fn ar1_both(rho: f64, sigma: f64, sd: f64, span: Span) -> Diagnostic {
+    let level = sigma / (1.0 - rho * rho).sqrt();
+    err("E0603", "`ar1` takes sigma or sd, not both")
+        .at(span, "says it twice")
+        .note(format!(
+            "sigma = {} of the innovation means sd = {level:.6} of the level; sd is {} here",
+            num(sigma),
+            num(sd)
+        ))
+        .hint(format!(
+            "keep one: ar1(rho: {}, sigma: {}) or ar1(rho: {}, sd: {})",
+            num(rho),
+            num(sigma),
+            num(rho),
+            num(sd)
+        ))
 }
 
 pub(super) fn ar1_needs(span: Span) -> Diagnostic {
@@ -897,6 +1023,10 @@ pub(super) fn shock_start(name: &str, labels: &[String], span: Span) -> Diagnost
     err("E0402", format!("`{name}` cannot start there"))
         .at(span, "no link of the chain")
         .note(format!("labels: {}", list(labels)))
+        .hint(match labels.first() {
+            Some(l) => format!("write start {l}"),
+            None => "start at one of the values of the chain".to_string(),
+        })
 }
 
 pub(super) fn given_needs_chain(span: Span) -> Diagnostic {
@@ -906,13 +1036,16 @@ pub(super) fn given_needs_chain(span: Span) -> Diagnostic {
 }
 
 pub(super) fn given_labels(span: Span, want: usize, have: usize) -> Diagnostic {
-    err("E0604", format!("{have} labels for {want} conditioning shocks")).at(span, "this row")
+    err("E0604", format!("{have} labels for {want} conditioning shocks"))
+        .at(span, "this row")
+        .hint("give one label for each shock after `given`, in that order")
 }
 
 pub(super) fn given_twice(span: Span, first: Span) -> Diagnostic {
     err("E0604", "this combination is given twice")
         .at(span, "again")
         .and(first, "first here")
+        .hint("keep one of the two rows, or change its labels")
 }
 
 pub(super) fn given_missing(name: &str, labels: &str, span: Span) -> Diagnostic {
@@ -925,10 +1058,13 @@ pub(super) fn two_matrices(span: Span, table: Span) -> Diagnostic {
     err("E0604", "a matrix and a table of matrices")
         .at(span, "one matrix here")
         .and(table, "and one for each case here")
+        .hint("keep the table where the chances depend on another shock, else the one matrix")
 }
 
 pub(super) fn stationary_mean(why: &str, span: Span) -> Diagnostic {
-    err("E0603", "this has no stationary mean").at(span, why.to_string())
+    err("E0603", "this has no stationary mean")
+        .at(span, why.to_string())
+        .hint("write the number itself as a param, or the mean over members: mean(household.k)")
 }
 
 // ---- E07 agents and markets ------------------------------------------------------------------------------
@@ -959,12 +1095,18 @@ pub(super) fn transition_of_other(name: &str, what: &str, span: Span, declared: 
     err("E0702", format!("a transition for `{name}`, which is a {what}"))
         .at(span, "only states move by a law")
         .and(declared, format!("a {what}"))
+        .hint(format!(
+            "declare `state {name} in [lo, hi], start ..` if it is carried over; else write `let {name} = ..`"
+        ))
 }
 
 pub(super) fn two_transitions(name: &str, span: Span, first: Span) -> Diagnostic {
     err("E0702", format!("`{name}` has two transitions"))
         .at(span, "again")
         .and(first, "first here")
+        .hint(format!(
+            "keep one; cases stand in one line: {name}' = if x > 0 then .. else .."
+        ))
 }
 
 pub(super) fn action_without_effect(name: &str, span: Span) -> Diagnostic {
@@ -983,6 +1125,9 @@ pub(super) fn two_givers(name: &str, span: Span, first: Span) -> Diagnostic {
     err("E0705", format!("`{name}` is given twice"))
         .at(span, "given again")
         .and(first, "already there")
+        .hint(format!(
+            "keep one of them, or give the second another name than `{name}`"
+        ))
 }
 
 pub(super) fn give_to_nobody(target: &ast::Path, known: &[String]) -> Diagnostic {
@@ -1045,6 +1190,7 @@ pub(super) fn project_needs_action(span: Span) -> Diagnostic {
         "`else project` needs a requirement on this agent's actions alone",
     )
     .at(span, "nothing to move")
+    .hint("require something of an action, as in `require c <= m else project`, or write `else infeasible` or `else penalty 10`")
 }
 
 pub(super) fn clamp_what(span: Span, known: &[String]) -> Diagnostic {
@@ -1063,7 +1209,9 @@ pub(super) fn clamp_not_action(word: &str, span: Span, known: &[String]) -> Diag
 }
 
 pub(super) fn negative_penalty(span: Span) -> Diagnostic {
-    err("E0709", "a negative penalty rewards the violation").at(span, "is subtracted from the reward")
+    err("E0709", "a negative penalty rewards the violation")
+        .at(span, "is subtracted from the reward")
+        .hint("write a positive number: else penalty 10")
 }
 
 pub(super) fn no_participant(role: &str, def: &ast::Name, span: Span, declared: Span) -> Diagnostic {
@@ -1081,7 +1229,11 @@ pub(super) fn missing_port(port: &str, agent: &str, def: &str, span: Span, decla
 }
 
 pub(super) fn only_in_definition(span: Span) -> Diagnostic {
-    err("E0711", "this stands only in a `market def`").at(span, "outside one")
+    err("E0711", "this stands only in a `market def`")
+        .at(span, "outside one")
+        .hint(
+            "in a model say what is offered where the market is used: market m = cournot(a: 10, b: 1) among firm(q: q)",
+        )
 }
 
 pub(super) fn only_in_agent(what: &str, span: Span) -> Diagnostic {
@@ -1091,7 +1243,9 @@ pub(super) fn only_in_agent(what: &str, span: Span) -> Diagnostic {
 }
 
 pub(super) fn only_at_top(span: Span) -> Diagnostic {
-    err("E0712", "this stands only at the top of a file").at(span, "inside a block")
+    err("E0712", "this stands only at the top of a file")
+        .at(span, "inside a block")
+        .hint("move it out of the braces")
 }
 
 pub(super) fn reward_without_action(name: &str, span: Span) -> Diagnostic {
@@ -1107,11 +1261,15 @@ pub(super) fn action_without_reward(name: &str, span: Span) -> Diagnostic {
 }
 
 pub(super) fn mass_without_continuum(name: &str, span: Span) -> Diagnostic {
-    err("E0406", format!("`{name}` is no continuum and has no mass")).at(span, "a mass")
+    err("E0406", format!("`{name}` is no continuum and has no mass"))
+        .at(span, "a mass")
+        .hint("leave the mass out, or write [continuum]")
 }
 
 pub(super) fn mass_not_positive(m: f64, span: Span) -> Diagnostic {
-    err("E0406", format!("a mass of {}", num(m))).at(span, "must be positive")
+    err("E0406", format!("a mass of {}", num(m)))
+        .at(span, "must be positive")
+        .hint("leave it out for a mass of 1")
 }
 
 pub(super) fn policy_of_nothing(word: &str, span: Span, known: &[String]) -> Diagnostic {
@@ -1131,7 +1289,9 @@ pub(super) fn two_policies(name: &str, span: Span, first: Span) -> Diagnostic {
 }
 
 pub(super) fn bad_taste(span: Span) -> Diagnostic {
-    err("E0715", "taste shocks are `taste gumbel(scale)` on a finite choice").at(span, "not that")
+    err("E0715", "taste shocks are `taste gumbel(scale)` on a finite choice")
+        .at(span, "not that")
+        .hint("write `action d in {keep, replace}, taste gumbel(1)`; a choice from an interval has none")
 }
 
 pub(super) fn unknown_concept(word: &str, span: Span) -> Diagnostic {
@@ -1212,6 +1372,54 @@ pub(super) fn unknown_word(what: &str, word: &str, known: &[String]) -> Diagnost
 pub(super) fn setting_kind(key: &str, value: &str, kind: &str, words: &[String]) -> Diagnostic {
     let d = err("E0805", format!("`{key}` cannot be `{value}`"));
     with_guess(d, value, words, &format!("it takes {kind}"))
+}
+
+/// A grid in the settings that reaches where the state never is.
+pub(super) fn grid_beyond(
+    name: &str,
+    key: &str,
+    grid: (f64, f64),
+    domain: Interval,
+    span: Span,
+    declared: Span,
+) -> Diagnostic {
+    let (lo, hi) = (grid.0.max(domain.lo), grid.1.min(domain.hi));
+    err(
+        "E0408",
+        format!(
+            "the grid of `{name}` reaches from {} to {}, outside its domain",
+            num(grid.0),
+            num(grid.1)
+        ),
+    )
+    .at(span, "nodes at which it never is")
+    .and(declared, format!("in {}", interval(domain)))
+    .hint(match lo < hi {
+        true => format!(
+            "let it end where the domain ends: {key} = uniform({}, {}, 200), or widen the domain",
+            num(lo),
+            num(hi)
+        ),
+        false => "give the grid the ends of the domain, or widen the domain".to_string(),
+    })
+}
+
+/// A scenario that forces an action to where it can never be.
+pub(super) fn force_outside(name: &str, got: Interval, bounds: Interval, span: Span, declared: Span) -> Diagnostic {
+    err(
+        "E0817",
+        format!("`{name}` is put at {}, which cannot be chosen", interval(got)),
+    )
+    .at(span, "forced here")
+    .and(declared, format!("chosen in {}", interval(bounds)))
+    .hint("keep the number inside the bounds, or widen them")
+}
+
+/// A model that reads the date and has no last one.
+pub(super) fn date_without_horizon(span: Span) -> Diagnostic {
+    Diagnostic::warning("W0827", "`t` matters and the model has no `horizon`: it can be simulated and trained, not solved")
+        .at(span, "reads the date")
+        .hint("declare `horizon 40`, say, or read a state that counts: `state n in 0..40, start 0` with `n' = min(n + 1, 40)`; seasons need neither: `t mod 12` goes round by itself")
 }
 
 pub(super) fn unequal_discounts(one: &(String, f64), other: &(String, f64), span: Span) -> Diagnostic {

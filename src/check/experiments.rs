@@ -3,7 +3,7 @@
 use super::model::{self, DrawWhen, Force, Process, Scenario, Target};
 use super::{Bound, Checker, Decl, LabelSource, Primes, Scope, Ty, Value, errors};
 use crate::diag::Span;
-use crate::graph::{AxisId, NodeId};
+use crate::graph::{AxisId, Interval, NodeId};
 use crate::syntax::ast::{self, Expr, Index, ScenarioItem};
 
 impl Checker<'_> {
@@ -359,6 +359,27 @@ impl Checker<'_> {
         Some(())
     }
 
+    /// All that an action from an interval can ever be, whatever its bounds come to.
+    fn reach_of(&self, action: usize) -> Option<Interval> {
+        let (lo, hi, lo_open, hi_open) = match &self.model.actions[action].space {
+            model::Space::Interval {
+                lo,
+                hi,
+                lo_open,
+                hi_open,
+            } => (lo, hi, *lo_open, *hi_open),
+            model::Space::Integer { lo, hi } => (lo, hi, false, false),
+            model::Space::Finite { .. } | model::Space::Simplex(_) => return None,
+        };
+        Some(Interval {
+            lo: self.b.node(*lo).domain.lo,
+            hi: self.b.node(*hi).domain.hi,
+            lo_open,
+            hi_open,
+            integer: false,
+        })
+    }
+
     fn scenario_force(
         &mut self,
         s: &mut Scenario,
@@ -378,6 +399,20 @@ impl Checker<'_> {
         scope.primes = Primes::None("a scenario");
         let v = self.expr(value, &scope)?;
         let node = self.scripted(t, v, &shape, value.span)?;
+        if let Target::Action(a) = t
+            && let Some(bounds) = self.reach_of(a)
+            && self.b.node(node).domain.intersect(bounds).is_empty()
+        {
+            let (name, declared) = (self.model.actions[a].name.clone(), self.model.actions[a].span);
+            self.report(errors::force_outside(
+                &name,
+                self.b.node(node).domain,
+                bounds,
+                value.span,
+                declared,
+            ));
+            return None;
+        }
         let c = self.constant_scope(0, "a period");
         let (mut from, mut until) = (None, None);
         if let Some((a, b)) = when {

@@ -111,6 +111,7 @@ impl Checker<'_> {
     pub(super) fn lint(&mut self) {
         self.cross_section_means();
         self.actions_without_effect();
+        self.date_without_horizon();
         // Until a solve has supplied its parameter, what reads it is left out: names used there look unused.
         if self.model.pending.is_empty() {
             self.unused();
@@ -135,6 +136,22 @@ impl Checker<'_> {
             };
             let d = errors::unused(what, &e.dotted, e.span);
             self.report(d);
+        }
+    }
+
+    /// No solver takes a model that reads `t` and has no last period; simulations and learners do.
+    fn date_without_horizon(&mut self) {
+        let Some((time, _)) = self.time.filter(|_| self.model.horizon.is_none() && !self.horizon_said) else {
+            return;
+        };
+        let is_time = |n: &NodeId| self.b.node(*n).op == Op::Input(time);
+        let reader = self
+            .outcomes_read()
+            .into_iter()
+            .find(|n| crate::graph::shape::operands(&self.b.node(*n).op).iter().any(is_time));
+        if let Some(n) = reader {
+            let span = self.b.node(n).span;
+            self.report(errors::date_without_horizon(span));
         }
     }
 

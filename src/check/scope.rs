@@ -896,7 +896,22 @@ impl Checker<'_> {
                     .filter(|e| matches!(e.decl, Decl::Param { .. }))
                     .map(|e| e.dotted.clone())
                     .collect();
-                self.report(errors::set_unknown(&name, &params));
+                let settings: Vec<String> = super::settings::SOLVE_KEYS
+                    .iter()
+                    .map(|k| k.name.to_string())
+                    .chain(
+                        super::settings::VERIFY_KEYS
+                            .iter()
+                            .map(|k| format!("verify.{}", k.name)),
+                    )
+                    .filter(|k| !k.ends_with('*'))
+                    .collect();
+                let other = self
+                    .entities
+                    .iter()
+                    .find(|e| e.dotted == name || e.name == name)
+                    .map(|e| (kind_word(&e.decl), e.dotted.as_str()));
+                self.report(errors::set_unknown(&name, &params, &settings, other));
                 continue;
             }
             let Ok(new) = crate::syntax::parser::parse_value(&text, file) else {

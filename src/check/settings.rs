@@ -21,10 +21,12 @@ pub struct Key {
 /// What a setting takes.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
-    /// A number above `above`.
+    /// A number above `above`, at most `most`.
     Above {
         /// The bound.
         above: f64,
+        /// The largest.
+        most: f64,
     },
     /// A number in a closed interval.
     Within {
@@ -114,11 +116,15 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'stati
     }
 }
 
-const ANY: Kind = Kind::Within {
-    lo: f64::MIN,
-    hi: f64::MAX,
+/// Logarithms to base 10 of what is a share: 0 is all of it, and doubles end long before -30.
+const LOG10: Kind = Kind::Within { lo: -30.0, hi: 0.0 };
+const POSITIVE: Kind = Kind::Above {
+    above: 0.0,
+    most: f64::MAX,
 };
-const POSITIVE: Kind = Kind::Above { above: 0.0 };
+const SHARE: Kind = Kind::Above { above: 0.0, most: 1.0 };
+/// Fewest periods that say something about a 99 % quantile: some for each path.
+const FEWEST_PERIODS: u64 = 320;
 const COUNT: Kind = Kind::Whole { lo: 1, hi: MANY };
 const COUNT_OR_NONE: Kind = Kind::Whole { lo: 0, hi: MANY };
 
@@ -152,7 +158,7 @@ pub const SOLVE_KEYS: &[Key] = &[
     ),
     key(
         "tolerance",
-        POSITIVE,
+        SHARE,
         "1e-10; 1e-7 with grid_search",
         "largest error of the value at the end, relative to 1 + its largest size; with grid_search its largest change",
     ),
@@ -212,7 +218,10 @@ pub const SOLVE_KEYS: &[Key] = &[
     ),
     key(
         "periods",
-        COUNT,
+        Kind::Whole {
+            lo: FEWEST_PERIODS,
+            hi: MANY,
+        },
         "12800",
         "periods of the simulation that judges the solution, on 32 paths together",
     ),
@@ -224,13 +233,13 @@ pub const SOLVE_KEYS: &[Key] = &[
     ),
     key(
         "bellman",
-        ANY,
+        LOG10,
         "-3",
         "largest 99 % quantile of the Bellman residual that passes, log10",
     ),
     key(
         "euler",
-        ANY,
+        LOG10,
         "-3",
         "largest 99 % quantile of the Euler residual that passes, log10",
     ),
@@ -252,12 +261,12 @@ pub const VERIFY_KEYS: &[Key] = &[
     ),
     key(
         "policy_error",
-        POSITIVE,
+        SHARE,
         "none",
         "largest mean distance in policy that passes, relative to its mean",
     ),
-    key("welfare_loss", POSITIVE, "none", "largest welfare loss that passes"),
-    key("euler", ANY, "none", "largest mean Euler residual that passes, log10"),
+    key("welfare_loss", SHARE, "none", "largest welfare loss that passes"),
+    key("euler", LOG10, "none", "largest mean Euler residual that passes, log10"),
     key(
         "scenario",
         Kind::Scenario,
@@ -322,7 +331,8 @@ impl Kind {
     /// What it takes, in words.
     pub fn words(&self) -> String {
         match self {
-            Kind::Above { above } => format!("a number above {}", errors::num(*above)),
+            Kind::Above { above, most } if *most == f64::MAX => format!("a number above {}", errors::num(*above)),
+            Kind::Above { above, most } => format!("a number above {}, at most {}", errors::num(*above), errors::num(*most)),
             Kind::Within { lo, hi } if *lo == f64::MIN && *hi == f64::MAX => "a number".into(),
             Kind::Within { lo, hi } => format!("a number from {} to {}", errors::num(*lo), errors::num(*hi)),
             Kind::Whole { lo, hi } if *hi == MANY => format!("a whole number, {lo} or more"),
@@ -355,7 +365,7 @@ impl Kind {
         let whole = |v: &Setting, lo: f64, hi: f64| matches!(v, Setting::Number(x) if x.fract() == 0.0 && (lo..=hi).contains(x));
         let size = |v: &Setting| whole(v, 2.0, 1e8);
         match (self, value) {
-            (Kind::Above { above }, Setting::Number(x)) => x.is_finite() && x > above,
+            (Kind::Above { above, most }, Setting::Number(x)) => x > above && x <= most,
             (Kind::Within { lo, hi }, Setting::Number(x)) => (*lo..=*hi).contains(x),
             (Kind::Whole { lo, hi }, v) => whole(v, *lo as f64, *hi as f64),
             (Kind::Switch, Setting::Bool(_)) => true,
@@ -490,13 +500,47 @@ pub fn misfit(key: &Key, written: &str, value: &Setting, model: &Model, span: Op
         }
         (known, _) => {
             let words = known.map_or(Vec::new(), |(_, words)| words);
-            errors::setting_kind(written, &value.to_string(), &key.kind.limits(), &words)
+            let d = errors::setting_kind(written, &short(value), &key.kind.limits(), &words);
+            match meant(key, written, value) {
+                Some(meant) => d.note(format!("it takes {}", key.kind.words())).hint(meant),
+                None => d,
+            }
         }
     };
     Some(match span {
         Some(span) => d.at(span, format!("takes {}", key.kind.words())),
         None => d,
     })
+}
+
+/// A value as a message shows it: numbers of many digits in short.
+fn short(value: &Setting) -> String {
+    match value {
+        Setting::Number(x) if x.abs() >= 1e15 => format!("{x:e}"),
+        other => other.to_string(),
+    }
+}
+
+/// What was probably meant by a number that a key does not take.
+fn meant(key: &Key, written: &str, value: &Setting) -> Option<String> {
+    let Setting::Number(x) = value else { return None };
+    let logarithm = key.doc.contains("log10");
+    let share = matches!(key.kind, Kind::Above { most: 1.0, .. }) && key.name != "tolerance";
+    if logarithm && *x > 0.0 && *x < 1.0 {
+        let power = (x.log10() * 100.0).round() / 100.0;
+        return Some(format!(
+            "it is the logarithm to base 10: {written} = {power} asks for {x}"
+        ));
+    }
+    if logarithm && *x >= 1.0 && *x <= 30.0 {
+        return Some(format!(
+            "it is the logarithm to base 10, so a small error is negative: {written} = -{x}"
+        ));
+    }
+    if share && *x > 1.0 && *x <= 100.0 {
+        return Some(format!("it is a share; per cent have their sign: {written} = {x}%"));
+    }
+    None
 }
 
 /// A method, concept, learner or scenario that does not exist.
@@ -554,6 +598,10 @@ impl Checker<'_> {
                     self.report(d);
                     continue;
                 }
+                if let Some(d) = self.grid_beyond(&key, &words, &value, item.value.span) {
+                    self.report(d);
+                    continue;
+                }
                 entries.push((key, value, item.span));
             }
             self.model.settings.push(Settings {
@@ -564,6 +612,31 @@ impl Checker<'_> {
             });
         }
         self.conduct();
+    }
+
+    /// A grid with nodes outside the domain of its state.
+    fn grid_beyond(&self, key: &str, words: &[&str], value: &Setting, span: Span) -> Option<Diagnostic> {
+        let ["grid", target @ ..] = words else { return None };
+        let (lo, hi) = match value {
+            Setting::List(nodes) => (nodes.first()?.number()?, nodes.last()?.number()?),
+            Setting::Call(_, args) => match args.as_slice() {
+                [lo, hi, _] => (lo.number()?, hi.number()?),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let target = target.join(".");
+        let meant = |name: &str| name == target || name.rsplit('.').next() == Some(target.as_str());
+        let beyond = |s: &&super::model::State| meant(&s.name) && (lo < s.domain.lo || hi > s.domain.hi);
+        let state = self.model.states.iter().find(beyond)?;
+        Some(errors::grid_beyond(
+            &state.name,
+            key,
+            (lo, hi),
+            state.domain,
+            span,
+            state.span,
+        ))
     }
 
     /// A grid, a chain or a quadrature of what has none.

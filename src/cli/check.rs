@@ -27,7 +27,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     let mut exit = Exit::Fine;
-    let mut json = Vec::new();
+    let mut files = Vec::new();
+    let mut all = Vec::new();
     let overrides = globals.overrides()?;
     for file in &arguments.files {
         // One file that cannot be read does not keep the others from being checked.
@@ -54,15 +55,17 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
                 (file.display().to_string(), vec![unreadable], Exit::Misuse)
             }
         };
-        json.push(serde_json::json!({
-            "file": name,
-            "ok": worst == Exit::Fine,
-            "diagnostics": diagnostics,
-        }));
+        files.push(serde_json::json!({ "file": name, "ok": worst == Exit::Fine }));
+        for d in diagnostics {
+            let mut d = serde_json::json!(d);
+            d["file"] = name.clone().into();
+            all.push(d);
+        }
         exit = if worst.code() > exit.code() { worst } else { exit };
     }
     if screen.json {
-        screen.json(&serde_json::json!({ "files": json }));
+        let status = if exit == Exit::Fine { "complete" } else { "failed" };
+        screen.json(&serde_json::json!({ "status": status, "exit": exit.code(), "files": files, "diagnostics": all }));
     }
     Ok(exit)
 }

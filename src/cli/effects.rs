@@ -1,5 +1,7 @@
 //! Which of the common options have an effect on which command. One that has none is refused: whoever types it expects something.
 
+use super::pipeline::Overrides;
+use crate::check::Model;
 use crate::diag::Diagnostic;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
@@ -46,11 +48,20 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), Diagnostic> {
                 .note(format!("read by: {}", takers.join(", "))));
         }
     }
-    if typed("list") && COMMON.iter().any(|name| typed(name)) {
-        return Err(idle(
-            "--list",
-            "a list of options has no model and no run, so nothing else can be asked with it",
-        ));
+    if typed("list")
+        && let Some(other) = own
+            .ids()
+            .map(|id| id.as_str())
+            // Groups of arguments are named like the types they come from.
+            .filter(|id| id.starts_with(|c: char| c.is_ascii_lowercase()))
+            .find(|id| !["list", "json", "quiet", "color", "memory"].contains(id) && typed(id))
+    {
+        let words = match other {
+            "file" => "FILE".to_string(),
+            other => format!("--{}", other.replace('_', "-")),
+        };
+        let why = "--list prints the options of a learner, for no model and no run";
+        return Err(idle(&words, why));
     }
     if typed("resume") {
         // Model, parameters, seed and place are those of the run that is resumed.
@@ -67,6 +78,66 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), Diagnostic> {
         return Err(idle("--seed", "--seeds says which seeds are trained"));
     }
     given_once(own)
+}
+
+/// Errs where `--set` names a setting of a block that the command does not read. `unread` are the blocks that an option takes the place of, with
+/// that option.
+///
+/// Errors: E0989.
+pub(super) fn settings_read(
+    command: &str,
+    model: &Model,
+    set: &Overrides,
+    unread: &[(&str, &str)],
+) -> Result<(), Diagnostic> {
+    let blocks: &[&str] = match command {
+        "solve" => &["solve"],
+        "train" | "tune" => &["train"],
+        "verify" => &["solve", "train", "verify"],
+        "simulate" => &[],
+        _ => return Ok(()),
+    };
+    let last = |full: &str| full.rsplit('.').next().map(str::to_string);
+    for (name, value) in set {
+        if model
+            .params
+            .iter()
+            .any(|p| p.name == *name || last(&p.name).as_ref() == Some(name))
+        {
+            continue;
+        }
+        let (block, key) = match name.split_once('.') {
+            Some((block @ ("solve" | "train" | "verify"), key)) => (block, key),
+            _ => ("solve", name.as_str()),
+        };
+        // How many stand for a continuum is everybody's.
+        if key == "members" {
+            continue;
+        }
+        let typed = format!("--set {name}={value}");
+        if let Some((_, option)) = unread.iter().find(|(b, _)| *b == block) {
+            return Err(idle(
+                &typed,
+                &format!("{option} takes the place of what `{block}` says"),
+            ));
+        }
+        if !blocks.contains(&block) {
+            let readers: Vec<&str> = ["solve", "train", "tune", "verify"]
+                .into_iter()
+                .filter(|c| match block {
+                    "train" => *c != "solve",
+                    "verify" => *c == "verify",
+                    _ => *c == "solve" || *c == "verify",
+                })
+                .collect();
+            return Err(idle(
+                &typed,
+                &format!("econc {command} does not read the settings of `{block}`"),
+            )
+            .note(format!("read by: {}", readers.join(", "))));
+        }
+    }
+    Ok(())
 }
 
 /// Errs where a name is set twice: one of the two values would be ignored.

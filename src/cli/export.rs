@@ -62,6 +62,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         return Err(Failure {
             exit: Exit::of(&diagnostics),
             diagnostics,
+            source: None,
         });
     };
     let agent = crate::env::vector::learner_of(&compiled.model, asked(&run)?.agent.as_deref())?;

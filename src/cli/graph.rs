@@ -60,6 +60,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         return Err(Failure {
             exit: Exit::of(&diagnostics),
             diagnostics: if screen.json { diagnostics } else { Vec::new() },
+            source: None,
         });
     };
     let text = match form {
@@ -74,6 +75,14 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     match &globals.out {
         Some(path) => {
             write_new(path, text.as_bytes(), globals.force, [arguments.file.as_path()])?;
+            if screen.json {
+                screen.json(&serde_json::json!({
+                    "status": "complete",
+                    "exit": 0,
+                    "file": path.display().to_string(),
+                    "diagnostics": diagnostics,
+                }));
+            }
             screen.remark(&format!("written: {}", path.display()));
         }
         None => screen.result(&text),
@@ -83,7 +92,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
 
 /// The form asked for, else the one that the ending of `--out` names, else the table.
 ///
-/// Errors: E0968 for an ending that names none.
+/// Errors: E0968 for an ending that names none, and where two forms are asked for.
 fn form(arguments: &Arguments, globals: &Globals) -> Result<Form, Diagnostic> {
     let ending = globals
         .out
@@ -103,13 +112,28 @@ fn form(arguments: &Arguments, globals: &Globals) -> Result<Form, Diagnostic> {
         }
     };
     let asked = [
-        (arguments.svg, Form::Svg),
-        (arguments.dot, Form::Dot),
-        (arguments.ron, Form::Ron),
-        (globals.json, Form::Json),
+        (arguments.svg, "--svg", Form::Svg),
+        (arguments.dot, "--dot", Form::Dot),
+        (arguments.ron, "--ron", Form::Ron),
+        // Where the file says what it is, `--json` is about the messages.
+        (globals.json && ending.is_none(), "--json", Form::Json),
     ];
-    Ok(asked
-        .into_iter()
-        .find(|(typed, _)| *typed)
-        .map_or(named, |(_, form)| form))
+    let mut asked = asked.into_iter().filter(|(typed, ..)| *typed);
+    let Some((_, option, form)) = asked.next() else {
+        return Ok(named);
+    };
+    if let Some((_, other, _)) = asked.next() {
+        return Err(
+            Diagnostic::error("E0968", format!("`{option}` and `{other}` ask for different things"))
+                .hint("keep one of them"),
+        );
+    }
+    if let Some(ending) = ending.filter(|_| named != form) {
+        return Err(Diagnostic::error(
+            "E0968",
+            format!("`{option}` and a file that ends in .{ending} ask for different things"),
+        )
+        .hint("leave out the option, or give the file its ending"));
+    }
+    Ok(form)
 }

@@ -1,22 +1,42 @@
 //! Whether a run that a command reads (`--policy`, `--solution`, `--against`, `--others`) is one of the same economy.
 //!
 //! A policy is read by names. Two economies may share names and mean other things by them, so what is compared is everything
-//! that a policy is about: agents, states, shocks and actions with what may be chosen. Numbers may differ, and then a warning says which.
+//! that a policy is about: agents, states, shocks and actions with what may be chosen. Other parameter values or equations are another
+//! economy, too, unless the command line says that they are meant (`--other-parameters`).
 
 use super::pipeline::{self, Source};
 use crate::check::Model;
-use crate::check::model::Space;
+use crate::check::errors::interval;
+use crate::check::model::{Action, Space};
 use crate::diag::Diagnostic;
+use crate::graph::Interval;
 use crate::report::run::CompleteRun;
 use std::path::Path;
 
 /// Most differences that are listed.
 const SHOWN: usize = 6;
 
+/// What a run is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Its policy is played; it may have been made with other parameters where the command line says so.
+    Play {
+        /// `--other-parameters`
+        others: bool,
+    },
+    /// It is what others are measured by, so it must be of this very economy.
+    Measure,
+}
+
 /// Warnings about what differs between the economy of a run and this one; none if they are the same. `option` is how the run was named.
 ///
-/// Errors: E0818 if it is another economy.
-pub(super) fn compared(model: &Model, run: &CompleteRun, option: &str) -> Result<Vec<Diagnostic>, Diagnostic> {
+/// Errors: E0818 if it is another economy, E0819 if it has other parameters or equations.
+pub(super) fn compared(
+    model: &Model,
+    run: &CompleteRun,
+    option: &str,
+    read_for: Use,
+) -> Result<Vec<Diagnostic>, Diagnostic> {
     let source = Source {
         name: run.manifest.model.clone(),
         text: String::from_utf8(run.read("model.econ")?).unwrap_or_default(),
@@ -38,40 +58,70 @@ pub(super) fn compared(model: &Model, run: &CompleteRun, option: &str) -> Result
             differ.push(format!("{what} there: {}; here: {}", listed(&others), listed(&own)));
         }
     }
+    // What networks see and choose is scaled by the ends of domains and bounds.
+    if differ.is_empty() && super::training::is_training(run) {
+        differ = ends(model, &there);
+    }
+    let place = shown(&run.directory);
     if !differ.is_empty() {
-        let place = shown(&run.directory);
         let mut d = Diagnostic::error("E0818", format!("the run in `{place}` is of another economy"));
         for line in differ {
             d = d.note(line);
         }
         return Err(d.hint(format!(
-            "name a run of this model after {option}, or run the model it was made of"
+            "name a run of this model after {option}, or run the model it was made of: {place}/model.econ"
         )));
     }
-    let numbers = numbers(model, &there);
-    let same = numbers.is_empty() && same_text(model, &there);
-    if same {
+    let mut lines = numbers(model, &there);
+    let valued = !lines.is_empty();
+    lines.extend(ends(model, &there));
+    if lines.is_empty() && same_text(model, &there) {
         return Ok(Vec::new());
     }
-    let mut d = Diagnostic::warning(
-        "W0818",
-        format!(
-            "the run in `{}` was made of a model that differs from this one",
-            shown(&run.directory)
-        ),
-    );
-    for line in numbers.iter().take(SHOWN) {
+    let accepted = read_for == Use::Play { others: true };
+    let headline = format!("the run in `{place}` was made of a model that differs from this one");
+    let mut d = match accepted {
+        true => Diagnostic::warning("W0818", headline),
+        false => Diagnostic::error("E0819", headline),
+    };
+    for line in lines.iter().take(SHOWN) {
         d = d.note(line.clone());
     }
-    if numbers.len() > SHOWN {
-        d = d.note(format!("and {} more", numbers.len() - SHOWN));
+    if lines.len() > SHOWN {
+        d = d.note(format!("and {} more", lines.len() - SHOWN));
     }
-    if numbers.is_empty() {
+    if lines.is_empty() {
         d = d.note("its parameters are the same; something else in the file has changed");
     }
-    Ok(vec![d.hint(
-        "its policy is used as it stands; run the model again to have one of this model",
-    )])
+    let typed: Vec<String> = there
+        .params
+        .iter()
+        .filter(|q| q.values.len() == 1 && model.params.iter().any(|p| p.name == q.name && p.values != q.values))
+        .map(|q| format!("--set {}={}", q.name, q.values[0]))
+        .collect();
+    let repeat = match typed.as_slice() {
+        [] => "run the model again".to_string(),
+        _ if !valued => "run the model again".to_string(),
+        typed => format!(
+            "run the model again, or take the values of the run: {}",
+            typed.join(" ")
+        ),
+    };
+    if accepted {
+        return Ok(vec![d.hint(
+            "its policy is used as it stands; run the model again to have one of this model",
+        )]);
+    }
+    Err(match read_for {
+        Use::Play { .. } => d.hint(format!(
+            "{repeat}; `--other-parameters` plays the policy in this economy all the same"
+        )),
+        Use::Measure => d
+            .note(format!(
+                "what {option} names must be exact for this economy, and it is exact for the other one"
+            ))
+            .hint(repeat),
+    })
 }
 
 fn shown(directory: &Path) -> String {
@@ -107,6 +157,50 @@ fn actions(m: &Model) -> Vec<String> {
         Space::Simplex(_) => "shares".to_string(),
     };
     sorted(m.actions.iter().map(|a| format!("{} ({})", a.name, kind(a))).collect())
+}
+
+/// Ends of domains and bounds that are numbers and differ, old and new, one a line.
+fn ends(here: &Model, there: &Model) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut line = |name: &str, own: Interval, other: Interval| {
+        if own != other {
+            out.push(format!("{name} in {} there, {} here", interval(other), interval(own)));
+        }
+    };
+    for s in &here.states {
+        if let Some(o) = there.states.iter().find(|o| o.name == s.name) {
+            line(&s.name, s.domain, o.domain);
+        }
+    }
+    for a in &here.actions {
+        let other = there.actions.iter().find(|o| o.name == a.name);
+        if let Some((own, other)) = fixed_bounds(here, a).zip(other.and_then(|o| fixed_bounds(there, o))) {
+            line(&a.name, own, other);
+        }
+    }
+    out
+}
+
+/// The interval an action is chosen from, where its bounds do not move.
+fn fixed_bounds(m: &Model, a: &Action) -> Option<Interval> {
+    let (lo, hi, lo_open, hi_open, integer) = match &a.space {
+        Space::Interval {
+            lo,
+            hi,
+            lo_open,
+            hi_open,
+        } => (lo, hi, *lo_open, *hi_open, false),
+        Space::Integer { lo, hi } => (lo, hi, false, false, true),
+        Space::Finite { .. } | Space::Simplex(_) => return None,
+    };
+    let point = |n: &crate::graph::NodeId| m.graph.nodes[n.0 as usize].domain.as_point();
+    Some(Interval {
+        lo: point(lo)?,
+        hi: point(hi)?,
+        lo_open,
+        hi_open,
+        integer,
+    })
 }
 
 fn sorted(mut names: Vec<String>) -> Vec<String> {

@@ -37,7 +37,7 @@ mod tuning;
 mod verify;
 
 use crate::diag::{Diagnostic, Severity};
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use globals::Globals;
 use screen::Screen;
@@ -115,6 +115,8 @@ impl Exit {
 struct Failure {
     exit: Exit,
     diagnostics: Vec<Diagnostic>,
+    /// The file that the diagnostics point at, if they do.
+    source: Option<pipeline::Source>,
 }
 
 impl From<Diagnostic> for Failure {
@@ -129,6 +131,15 @@ impl Failure {
         Failure {
             exit: Exit::of(&diagnostics),
             diagnostics,
+            source: None,
+        }
+    }
+
+    /// The same, with the file that is shown where the messages point at it.
+    fn about(self, source: &pipeline::Source) -> Failure {
+        Failure {
+            source: Some(source.clone()),
+            ..self
         }
     }
 }
@@ -157,11 +168,15 @@ fn misuse(d: &Diagnostic) -> bool {
 /// Whether an error says that what was asked for cannot be begun; a run then leaves no directory.
 fn refused(d: &Diagnostic) -> bool {
     let typed = d.primary.as_ref().is_some_and(|(s, _)| s.file >= crate::check::TYPED);
-    let about_it =
-        d.code.starts_with("E080") || matches!(d.code.as_str(), "E0113" | "E0812" | "E0815" | "E0816" | "E0818");
+    let about_it = d.code.starts_with("E080")
+        || matches!(
+            d.code.as_str(),
+            "E0113" | "E0812" | "E0815" | "E0816" | "E0818" | "E0819"
+        );
     let on_the_command_line = typed || (d.primary.is_none() && about_it);
     let asked = [
-        "E0904", "E0923", "E0927", "E0929", "E0940", "E0954", "E0980", "E0981", "E0984", "E0986", "E0989",
+        "E0814", "E0816", "E0904", "E0923", "E0927", "E0929", "E0940", "E0954", "E0980", "E0981", "E0984", "E0986",
+        "E0989",
     ];
     on_the_command_line || d.code.starts_with("E096") || asked.contains(&d.code.as_str())
 }
@@ -243,8 +258,30 @@ fn unread(error: &clap::Error) -> Diagnostic {
 /// The command line, and what is wrong with options that can be read.
 fn parse() -> Result<(Cli, Result<(), Diagnostic>), clap::Error> {
     // The short help of an option fits one line; the globals stand in a section of their own.
-    let matches = Cli::command().try_get_matches()?;
+    let matches = negative_values(Cli::command())
+        .try_get_matches()
+        .map_err(without_wrong_tips)?;
     Ok((Cli::from_arg_matches(&matches)?, effects::check(&matches)))
+}
+
+/// The same commands, where `--periods -5` is a value that does not fit and no option `-5`.
+fn negative_values(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|a| match a.get_action().takes_values() {
+        true => a.allow_negative_numbers(true),
+        false => a,
+    });
+    command.mut_subcommands(negative_values)
+}
+
+/// The error without the tip to write `-- --option`: no command takes words that begin with a dash.
+fn without_wrong_tips(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested) {
+        let kept: Vec<_> = tips.into_iter().filter(|t| !t.to_string().contains("'-- ")).collect();
+        if !kept.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(kept));
+        }
+    }
+    error
 }
 
 fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {

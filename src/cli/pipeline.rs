@@ -68,6 +68,8 @@ pub struct SimulateOptions {
     pub on_chain: bool,
     /// `--greedy`
     pub greedy: bool,
+    /// `--other-parameters`
+    pub other_parameters: bool,
 }
 
 /// What `train` was told.
@@ -87,6 +89,9 @@ pub struct TrainOptions {
     pub scenario: Option<String>,
     /// `--against`
     pub against: Option<PathBuf>,
+    /// `--other-parameters`
+    #[serde(default)]
+    pub other_parameters: bool,
 }
 
 /// Who chooses in a simulation.
@@ -370,7 +375,18 @@ pub fn solve(
 pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -> Result<Content, Vec<Diagnostic>> {
     let model = &compiled.model;
     let remarks = match &options.behaviour {
-        Behaviour::Run(run) => super::lineage::compared(model, run, "--policy").map_err(|d| vec![d])?,
+        Behaviour::Run(run) => {
+            let play = super::lineage::Use::Play {
+                others: options.other_parameters,
+            };
+            super::lineage::compared(model, run, "--policy", play).map_err(|d| vec![d])?
+        }
+        Behaviour::Random | Behaviour::Rule | Behaviour::Fixed(_) if options.other_parameters => {
+            return Err(vec![super::effects::idle(
+                "--other-parameters",
+                "no policy of a run is played",
+            )]);
+        }
         Behaviour::Random | Behaviour::Rule | Behaviour::Fixed(_) => Vec::new(),
     };
     let mut trusted = None;
@@ -380,8 +396,15 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
         Behaviour::Fixed(pairs) => {
             let mut fixed = Vec::new();
             for (name, text) in pairs {
-                let value = env::behaviour::fixed_value(model, name, text).map_err(|d| vec![d])?;
-                fixed.push((name.clone(), value));
+                let (action, value) = env::behaviour::fixed_value(model, name, text).map_err(|d| vec![d])?;
+                if fixed.iter().any(|(n, _)| *n == action) {
+                    return Err(vec![
+                        Diagnostic::error("E0113", format!("`{action}` is given twice"))
+                            .note(format!("by fixed:{name}={text} and before"))
+                            .hint("keep one of them"),
+                    ]);
+                }
+                fixed.push((action, value));
             }
             (env::behaviour::Behaviour::Fixed(fixed), "fixed".to_string())
         }
@@ -487,6 +510,19 @@ pub use super::tuning::{SearchMethod, TuneOptions, settings as tuning_settings, 
 
 /// The solution in a run directory.
 pub(super) fn read_solution(run: &CompleteRun) -> Result<verify::solved::Solved, Diagnostic> {
+    if !run.manifest.files.iter().any(|f| f.name == outcome::SOLUTION_FILE) {
+        let action = &run.manifest.action;
+        return Err(Diagnostic::error(
+            "E0954",
+            format!("the run in `{}` holds no solution", run.directory.display()),
+        )
+        .note(format!("it is one of econc {action}; only `econc solve` writes a solution"))
+        .hint(if super::training::is_training(run) {
+            "a training is read by `econc verify --policy`, `econc simulate --policy`, `econc train --others` and `econc export`; `--solution` and `--against` take the run of `econc solve`"
+        } else {
+            "solve the model and name that run: econc solve FILE --out solution"
+        }));
+    }
     let bytes = run.read(outcome::SOLUTION_FILE)?;
     ron::de::from_bytes(&bytes).map_err(|e| {
         Diagnostic::error("E0955", "the solution of this run cannot be read")

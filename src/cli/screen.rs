@@ -112,7 +112,7 @@ impl Screen {
         if self.json {
             json_failure(failure.exit.code(), &failure.diagnostics);
         }
-        self.diagnostics(&failure.diagnostics, None);
+        self.diagnostics(&failure.diagnostics, failure.source.as_ref());
     }
 
     /// The exit status, given that a result or a message that could not be printed is a fault.

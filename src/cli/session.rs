@@ -6,7 +6,7 @@ use super::globals::Globals;
 use super::meter::Meter;
 use super::pipeline::{self, Compiled, Overrides, Source};
 use super::screen::Screen;
-use super::{Exit, Failure, misuse, not_begun, stop, sweep, unwritten};
+use super::{Exit, Failure, effects, misuse, not_begun, stop, sweep, unwritten};
 use crate::diag::{Diagnostic, Severity};
 use crate::limits;
 use crate::report::content::Content;
@@ -49,6 +49,7 @@ pub(super) fn run(
         Ok(compiled) => compiled,
         Err(exit) => return Ok(exit),
     };
+    effects::settings_read(job.action, &compiled.model, &globals.set, &[])?;
     globals.start_threads();
     let place = place_of(globals, compiled.name().to_string())?;
     let run = open(&source, globals, &globals.set, job, place)?;
@@ -210,19 +211,21 @@ pub(super) fn at_work(run: &RunDirectory) {
 }
 
 /// As [`run`], on a source at hand, without sweeps, in the run directory that `opened` gives for its place; `work` may keep
-/// files of its own there.
+/// files of its own there. `unread` are the blocks of settings that an option takes the place of, with that option.
 pub(super) fn run_on(
+    action: &'static str,
+    unread: &[(&str, &str)],
     source: &Source,
-    set: &Overrides,
     globals: &Globals,
     screen: &Screen,
     opened: impl FnOnce(&Compiled, Place) -> Result<RunDirectory, Vec<Diagnostic>>,
     work: impl Fn(&Compiled, &Meter, &RunDirectory) -> Result<Content, Vec<Diagnostic>>,
 ) -> Result<Exit, Failure> {
-    let (compiled, diagnostics) = match compile(source, set, &Job::default(), screen) {
+    let (compiled, diagnostics) = match compile(source, &globals.overrides()?, &Job::default(), screen) {
         Ok(compiled) => compiled,
         Err(exit) => return Ok(exit),
     };
+    effects::settings_read(action, &compiled.model, &globals.set, unread)?;
     globals.start_threads();
     // The file holds by itself, so what is wrong with the work stands on the command line.
     let place = place_of(globals, compiled.name().to_string())?;
@@ -232,6 +235,7 @@ pub(super) fn run_on(
             Exit::Fine | Exit::Fails | Exit::Misuse => Exit::Misuse,
         },
         diagnostics,
+        source: Some(source.clone()),
     })?;
     at_work(&run);
     let ended = one(run, source, screen, &compiled, diagnostics, true, &work)?;
@@ -282,8 +286,10 @@ pub(super) fn compile(
     screen: &Screen,
 ) -> Result<(Compiled, Vec<Diagnostic>), Exit> {
     let meter = Meter::start(screen.progress());
-    let (compiled, diagnostics) = pipeline::compile(source, set, job.members);
+    let (compiled, mut diagnostics) = pipeline::compile(source, set, job.members);
     meter.finish();
+    // What only `econc solve` refuses is no remark to others, and it says so itself.
+    diagnostics.retain(|d| d.code != "W0827");
     screen.diagnostics(&diagnostics, Some(source));
     match compiled {
         Some(compiled) => Ok((compiled, diagnostics)),
@@ -338,12 +344,12 @@ pub(super) fn one(
         }
         Err(errors) if fresh && !errors.is_empty() && errors.iter().all(not_begun) && !run.has_work() => {
             run.abandon();
-            return Err(with_source(errors, source, screen));
+            return Err(Failure::of(errors).about(source));
         }
         // What cannot go on as it stands (a full disk, a damaged checkpoint, too little memory) still can when that is mended:
         // the run says that it was interrupted since it began.
         Err(errors) if !errors.is_empty() && errors.iter().all(misuse) && (!fresh || errors.iter().any(unwritten)) => {
-            return Err(Failure::of(errors.into_iter().map(goes_on).collect()));
+            return Err(Failure::of(errors.into_iter().map(goes_on).collect()).about(source));
         }
         Err(errors) => {
             screen.diagnostics(&errors, Some(source));
@@ -380,15 +386,6 @@ pub(super) fn goes_on(d: Diagnostic) -> Diagnostic {
             d.hint(format!("{first}, then  {onward}"))
         }
         None => d,
-    }
-}
-
-/// Why a command is not carried out; what the errors say of the model is shown in its lines.
-fn with_source(errors: Vec<Diagnostic>, source: &Source, screen: &Screen) -> Failure {
-    screen.diagnostics(&errors, Some(source));
-    Failure {
-        exit: Exit::of(&errors),
-        diagnostics: if screen.json { errors } else { Vec::new() },
     }
 }
 

@@ -20,6 +20,7 @@ const ACTION: &str = "simulate";
     econc simulate growth.econ                                  random choices\n  \
     econc simulate growth.econ --policy fixed:s=0.2 --periods 500\n  \
     econc simulate growth.econ --policy runs/growth-0001       the solution of a run\n  \
+    econc simulate growth.econ --policy runs/growth-0001 --set beta=0.9 --other-parameters    who has not noticed\n  \
     econc simulate growth_markov.econ --scenario evaluation\n  \
     econc simulate krusell_smith.econ --members 10000\n  \
     econc simulate growth.econ --policy fixed:s=0.2 --set alpha=0.2..0.4:5\n  \
@@ -49,8 +50,11 @@ pub(super) struct Arguments {
     /// Play the likeliest choice where a policy mixes (taste shocks; learners whose policy is a distribution)
     #[arg(long)]
     greedy: bool,
+    /// Play a policy although its run was made with other parameter values or equations
+    #[arg(long)]
+    other_parameters: bool,
     /// Go on with an interrupted run
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "policy", "scenario", "periods", "worlds", "members", "on_chain", "greedy"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "policy", "scenario", "periods", "worlds", "members", "on_chain", "greedy", "other_parameters"])]
     resume: Option<PathBuf>,
 }
 
@@ -72,6 +76,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         seed: globals.seed,
         on_chain: arguments.on_chain,
         greedy: arguments.greedy,
+        other_parameters: arguments.other_parameters,
     };
     session::apart(globals, [Path::new(&arguments.policy)])?;
     let mut settings = BTreeMap::from([
@@ -93,6 +98,9 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     }
     if arguments.greedy {
         settings.insert("greedy".to_string(), "true".to_string());
+    }
+    if arguments.other_parameters {
+        settings.insert("other_parameters".to_string(), "true".to_string());
     }
     let job = Job {
         action: ACTION,
@@ -117,6 +125,7 @@ fn resume(resumed: Resumed, globals: &Globals, screen: &Screen) -> Result<Exit, 
         seed: resumed.manifest.seed,
         on_chain: setting("on_chain").is_some(),
         greedy: setting("greedy").is_some(),
+        other_parameters: setting("other_parameters").is_some(),
     };
     let members = number("members");
     session::go_on_swept(resumed, ACTION, globals, screen, members, |compiled, meter, _| {

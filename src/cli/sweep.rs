@@ -187,7 +187,12 @@ pub(super) fn run(
     let mut named = None;
     for set in runs {
         match session::compile(source, set, job, screen) {
-            Ok((model, _)) => drop(named.get_or_insert((model.name().to_string(), model.model.title.clone()))),
+            Ok((model, _)) => {
+                if resumed.is_none() {
+                    super::effects::settings_read(job.action, &model.model, set, &[])?;
+                }
+                named.get_or_insert((model.name().to_string(), model.model.title.clone()));
+            }
             Err(exit) => {
                 screen.remark(&format!("with {}", words(set)));
                 return Ok(exit);

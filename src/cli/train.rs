@@ -42,6 +42,9 @@ pub(super) struct Arguments {
     /// How all others choose: random, rule, or the directory of a complete run (of a solve, or of another agent's training)
     #[arg(long, value_name = "POLICY")]
     others: Option<String>,
+    /// Let others play a run although it was made with other parameter values or equations
+    #[arg(long)]
+    other_parameters: bool,
     /// A scenario of the file
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
@@ -52,7 +55,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 20.0, allow_negative_numbers = true, value_parser = seconds)]
     checkpoint: f64,
     /// Go on with an interrupted training
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "learner", "with", "seeds", "agent", "others", "scenario", "against"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "learner", "with", "seeds", "agent", "others", "other_parameters", "scenario", "against"])]
     resume: Option<PathBuf>,
     /// List the options of a learner and stop
     #[arg(long, value_name = "LEARNER")]
@@ -92,13 +95,16 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         others: arguments.others.clone(),
         scenario: arguments.scenario.clone(),
         against: arguments.against.clone(),
+        other_parameters: arguments.other_parameters,
     };
+    super::training::other_parameters_of_a_run(&options)?;
     let source = Source::read(file)?;
     let asked = serde_json::to_vec_pretty(&options)
         .map_err(|e| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string()))?;
     session::run_on(
+        ACTION,
+        &[],
         &source,
-        &globals.set,
         globals,
         screen,
         |compiled, place| {

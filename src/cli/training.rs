@@ -1,7 +1,7 @@
 //! Seeds side by side: the loop around `learn::training` with its checkpoints, its logs and its bar.
 
 use super::keeper::Keeper;
-use super::lineage;
+use super::lineage::{self, Use};
 use super::meter::Meter;
 use super::pipeline::{Compiled, TrainOptions, read_solution, world_bytes};
 use crate::check::Model;
@@ -79,15 +79,32 @@ pub(super) fn wanted(options: &TrainOptions) -> Result<Asked, Vec<Diagnostic>> {
     })
 }
 
+/// Errs where `--other-parameters` has no run that it could be about.
+///
+/// Errors: E0989.
+pub(super) fn other_parameters_of_a_run(options: &TrainOptions) -> Result<(), Diagnostic> {
+    let played = options.others.as_deref().is_some_and(|o| o != "random" && o != "rule");
+    if options.other_parameters && !played {
+        return Err(super::effects::idle(
+            "--other-parameters",
+            "no policy of a run is played",
+        ));
+    }
+    Ok(())
+}
+
 /// Whether the runs that a training reads are of this economy; warnings about what differs.
 ///
-/// Errors: those of the runs; E0818, E0989.
+/// Errors: those of the runs; E0818, E0819, E0989.
 pub(super) fn runs_read(model: &Model, options: &TrainOptions) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     let mut remarks = Vec::new();
     if let Some(path) = options.others.as_deref() {
         if path != "random" && path != "rule" {
             let run = open_policies(Path::new(path)).map_err(|d| vec![d])?;
-            remarks.extend(lineage::compared(model, &run, "--others").map_err(|d| vec![d])?);
+            let play = Use::Play {
+                others: options.other_parameters,
+            };
+            remarks.extend(lineage::compared(model, &run, "--others", play).map_err(|d| vec![d])?);
         }
         if model.agents.iter().filter(|a| !a.actions.is_empty()).count() < 2 {
             return Err(vec![super::effects::idle("--others", "nobody else does anything")]);
@@ -95,7 +112,7 @@ pub(super) fn runs_read(model: &Model, options: &TrainOptions) -> Result<Vec<Dia
     }
     if let Some(path) = &options.against {
         let run = open_complete(path).map_err(|d| vec![d])?;
-        remarks.extend(lineage::compared(model, &run, "--against").map_err(|d| vec![d])?);
+        remarks.extend(lineage::compared(model, &run, "--against", Use::Measure).map_err(|d| vec![d])?);
     }
     Ok(remarks)
 }
@@ -234,16 +251,19 @@ pub struct VerifyOptions {
 
 /// Whether the runs that are judged, or judged by, are of this economy; warnings about what differs.
 ///
-/// Errors: those of the runs; E0818.
+/// Errors: those of the runs; E0818, E0819.
 pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     let mut remarks = Vec::new();
     if let Some(directory) = &options.solution {
         let run = open_complete(directory).map_err(|d| vec![d])?;
-        remarks.extend(lineage::compared(model, &run, "--solution").map_err(|d| vec![d])?);
+        remarks.extend(lineage::compared(model, &run, "--solution", Use::Measure).map_err(|d| vec![d])?);
     }
     if let Some(directory) = &options.policy {
         let run = open_policies(directory).map_err(|d| vec![d])?;
-        remarks.extend(lineage::compared(model, &run, "--policy").map_err(|d| vec![d])?);
+        let play = Use::Play {
+            others: options.train.other_parameters,
+        };
+        remarks.extend(lineage::compared(model, &run, "--policy", play).map_err(|d| vec![d])?);
     }
     Ok(remarks)
 }
@@ -439,7 +459,11 @@ pub fn read_policies(run: &CompleteRun, best: bool) -> Result<Vec<(u64, Policy)>
             "E0954",
             format!("the run in {} holds no trained policy", run.directory.display()),
         )
-        .hint("give the directory that `econc train` named at its end"));
+        .note(format!("it is one of econc {}", run.manifest.action))
+        .hint(match run.manifest.action.as_str() {
+            "solve" => "a solution is played by `econc simulate --policy` and measured by with `--solution` or `--against`; a policy that was learned comes from `econc train`",
+            _ => "give the directory that `econc train` named at its end",
+        }));
     }
     Ok(out)
 }

@@ -73,6 +73,9 @@ pub(super) struct Arguments {
     /// How all others choose: random, or the directory of a complete run
     #[arg(long, value_name = "POLICY")]
     others: Option<String>,
+    /// Let others play a run although it was made with other parameter values or equations
+    #[arg(long)]
+    other_parameters: bool,
     /// A scenario of the file
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
@@ -81,7 +84,7 @@ pub(super) struct Arguments {
     checkpoint: f64,
     /// Go on with an interrupted search
     #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "learner", "search", "with", "trials", "method", "eta", "least", "budget",
-        "objective", "against", "seeds", "agent", "others", "scenario"])]
+        "objective", "against", "seeds", "agent", "others", "other_parameters", "scenario"])]
     resume: Option<PathBuf>,
 }
 
@@ -112,12 +115,14 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             .chain([file.as_path()]),
     )?;
     let options = options(arguments, globals)?;
+    super::training::other_parameters_of_a_run(&options.train)?;
     let source = Source::read(file)?;
     let asked = serde_json::to_vec_pretty(&options)
         .map_err(|e| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string()))?;
     session::run_on(
+        ACTION,
+        &[],
         &source,
-        &globals.set,
         globals,
         screen,
         |compiled, place| {
@@ -162,6 +167,7 @@ fn options(arguments: &Arguments, globals: &Globals) -> Result<TuneOptions, Diag
             others: arguments.others.clone(),
             scenario: arguments.scenario.clone(),
             against: arguments.against.clone(),
+            other_parameters: arguments.other_parameters,
         },
         searches: arguments.search.clone(),
         method: arguments.method,

@@ -118,6 +118,22 @@ fn prepared(compiled: &Compiled, options: &TuneOptions) -> Result<Search, Vec<Di
         asked.options.push(("steps".to_string(), steps.to_string()));
         base = plan::plan(model, &asked)?;
     }
+    let steps = base.plan.method.steps();
+    if options.method == SearchMethod::Halving && options.least > steps {
+        return Err(vec![
+            Diagnostic::error(
+                "E0940",
+                format!("`--least {}` is more than a trial trains", options.least),
+            )
+            .note(format!(
+                "every trial trains for {steps} steps at most, so none could be dropped before"
+            ))
+            .hint(format!(
+                "give fewer, for instance --least {}, or more steps",
+                (steps / 9).max(1)
+            )),
+        ]);
+    }
     Ok(Search {
         stands: tune::stands(&space, &standing),
         rungs: options.rungs(trials.len(), base.plan.method.steps()),
@@ -142,7 +158,10 @@ fn steps_within(budget: u64, options: &TuneOptions, trials: usize, seeds: usize)
         vec![
             Diagnostic::error("E0940", format!("a budget of {budget} steps is too small"))
                 .note(format!("{trials} trials times {seeds} seeds need at least a step each"))
-                .hint("give more steps, fewer trials or fewer seeds"),
+                .hint(format!(
+                    "give more, for instance --budget {}, or fewer trials or seeds: --trials 4 --seeds 1",
+                    (trials * seeds.max(1)).saturating_mul(10_000)
+                )),
         ]
     })
 }

@@ -34,6 +34,9 @@ pub(super) struct Arguments {
     /// The run of a solve, instead of solving now
     #[arg(long, value_name = "RUN")]
     solution: Option<PathBuf>,
+    /// Judge a policy although its run was made with other parameter values or equations
+    #[arg(long, requires = "policy")]
+    other_parameters: bool,
     /// Judge the policies that measured best on the way, not the last
     #[arg(long)]
     best: bool,
@@ -50,7 +53,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 20.0, allow_negative_numbers = true, value_parser = train::seconds)]
     checkpoint: f64,
     /// Go on with an interrupted run
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "policy", "solution", "best", "learner", "with", "seeds"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "policy", "solution", "other_parameters", "best", "learner", "with", "seeds"])]
     resume: Option<PathBuf>,
 }
 
@@ -80,6 +83,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             learner: arguments.learner.clone(),
             with: train::pairs(&arguments.with)?,
             seeds: arguments.seeds.as_deref().map(pipeline::seeds).transpose()?,
+            other_parameters: arguments.other_parameters,
             ..TrainOptions::default()
         },
         policy: arguments.policy.clone(),
@@ -93,9 +97,17 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     let asked = serde_json::to_vec_pretty(&options).map_err(unwritable)?;
     // What was trained here is read by `econc export` and `econc simulate` as a training.
     let trained = serde_json::to_vec_pretty(&options.train).map_err(unwritable)?;
+    let unread: Vec<(&str, &str)> = [
+        arguments.solution.as_ref().map(|_| ("solve", "--solution")),
+        arguments.policy.as_ref().map(|_| ("train", "--policy")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     session::run_on(
+        ACTION,
+        &unread,
         &source,
-        &globals.set,
         globals,
         screen,
         |compiled, place| {

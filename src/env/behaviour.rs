@@ -234,9 +234,12 @@ impl Actor {
                     None => Chooser::Random,
                 },
                 (None, Behaviour::Rules) => {
+                    let last = action.name.rsplit('.').next().unwrap_or(&action.name);
                     return Err(Diagnostic::error("E0814", format!("`{}` has no rule", action.name))
                         .at(action.span, "chosen by nobody")
-                        .hint("write `policy ..` in the agent, or choose --policy random, fixed or a run"));
+                        .hint(format!(
+                            "write `policy {last} = ..` in the agent, or let it be chosen at random, fixed (`fixed:{last}=VALUE`) or by a run"
+                        )));
                 }
                 (None, Behaviour::Learned { .. }) => {
                     let own = trained.as_ref().map_or(&[][..], |t| &t.interface.actions);
@@ -622,11 +625,51 @@ fn no_action(model: &Model, name: &str) -> Diagnostic {
     }
 }
 
-/// The index of a choice from its label or number, for `--policy fixed:d=replace`.
-pub fn fixed_value(model: &Model, name: &str, text: &str) -> Result<f64, Diagnostic> {
-    let Some(a) = model.actions.iter().find(|a| names(&a.name, name)) else {
-        return Err(no_action(model, name));
+/// The action that `--policy fixed:NAME=VALUE` names, by its full name, and its value: a number, or the index of a choice from its label.
+///
+/// # Errors
+/// E0816: no such action, several of that name, one that follows a rule of the file, one member's alone, or a value that cannot be chosen.
+pub fn fixed_value(model: &Model, name: &str, text: &str) -> Result<(String, f64), Diagnostic> {
+    if name.contains('[') {
+        let inside = |part: &str| part.split('[').next().unwrap_or_default().to_string();
+        let all = name.split('.').map(inside).collect::<Vec<_>>().join(".");
+        let d = Diagnostic::error(
+            "E0816",
+            format!("`fixed:{name}` names one element, and a fixed action is the same for all"),
+        );
+        return Err(d.hint(format!(
+            "write fixed:{all}={text}, or force one of them in the file: scenario one {{ force {name} = {text} }}"
+        )));
+    }
+    let meant = |full: &str| full == name || (!name.contains('.') && full.rsplit('.').next() == Some(name));
+    let found: Vec<&crate::check::model::Action> = model.actions.iter().filter(|a| meant(&a.name)).collect();
+    let a = match found.as_slice() {
+        [] => return Err(no_action(model, name)),
+        [a] => *a,
+        several => {
+            let names: Vec<String> = several.iter().map(|a| format!("fixed:{}={text}", a.name)).collect();
+            return Err(
+                Diagnostic::error("E0816", format!("several agents have an action `{name}`"))
+                    .hint(format!("write {}", names.join(" or "))),
+            );
+        }
     };
+    let owner = &model.agents[a.owner];
+    if owner.rules.iter().any(|(r, _)| model.actions[*r].name == a.name) {
+        return Err(
+            Diagnostic::error("E0816", format!("`{}` follows the `policy` of the file", a.name))
+                .at(a.span, "chosen by a rule")
+                .hint(format!(
+                    "remove its `policy` statement, or force it: scenario fixed {{ force {} = {text} }}",
+                    a.name
+                )),
+        );
+    }
+    choice(model, a, text).map(|x| (a.name.clone(), x))
+}
+
+/// What a text means as a choice of an action.
+fn choice(model: &Model, a: &crate::check::model::Action, text: &str) -> Result<f64, Diagnostic> {
     if let Space::Finite { labels, .. } = &a.space {
         if let Some(i) = labels.iter().position(|l| l == text) {
             return Ok(i as f64);
@@ -636,9 +679,10 @@ pub fn fixed_value(model: &Model, name: &str, text: &str) -> Result<f64, Diagnos
                 .hint(format!("its choices: {}", labels.join(", "))),
         );
     }
-    let x = text
-        .parse::<f64>()
-        .map_err(|_| Diagnostic::error("E0816", format!("`{text}` is no number for `{}`", a.name)))?;
+    let x = text.parse::<f64>().map_err(|_| {
+        Diagnostic::error("E0816", format!("`{text}` is no number for `{}`", a.name))
+            .hint(format!("write a number: fixed:{}=0.5", a.name))
+    })?;
     let (Space::Interval { lo, hi, .. } | Space::Integer { lo, hi }) = &a.space else {
         return Ok(x);
     };
@@ -649,7 +693,13 @@ pub fn fixed_value(model: &Model, name: &str, text: &str) -> Result<f64, Diagnos
             .hint(format!("it is chosen from {lo} to {hi}")));
     }
     if matches!(a.space, Space::Integer { .. }) && x.fract() != 0.0 {
-        return Err(Diagnostic::error("E0816", format!("`{}` cannot be {text}", a.name)).hint("it is a whole number"));
+        return Err(
+            Diagnostic::error("E0816", format!("`{}` cannot be {text}", a.name)).hint(format!(
+                "it is a whole number: fixed:{}={}",
+                a.name,
+                x.round().clamp(lo, hi)
+            )),
+        );
     }
     Ok(x)
 }

@@ -289,9 +289,14 @@ pub(crate) fn in_range(ok: bool, key: &str, value: impl ToString, expected: &str
     if ok {
         return Ok(());
     }
+    let mut value = value.to_string();
+    // Numbers of three hundred digits in short.
+    if let Some(x) = value.parse::<f64>().ok().filter(|_| value.len() > 20) {
+        value = format!("{x:e}");
+    }
     Err(LearnError::BadOption {
         key: key.into(),
-        value: value.to_string(),
+        value,
         expected: expected.into(),
     })
 }

@@ -50,6 +50,7 @@ const PERIODS: usize = 200;
 /// that this program was built without.
 pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
     let block = block(model, asked);
+    typed_elsewhere(model, &block)?;
     let read = settings::read(model, &block)?;
     let Some(mut method) = Method::named(read.method) else {
         return Err(vec![
@@ -178,6 +179,26 @@ fn block(model: &Model, asked: &Asked) -> Settings {
     block
 }
 
+/// What `--set train.KEY` says stands in the blocks of the file; none of them may be that of the learner.
+fn typed_elsewhere(model: &Model, block: &Settings) -> Result<(), Vec<Diagnostic>> {
+    let name = block.method.as_deref().unwrap_or_default();
+    let mut blocks = model.settings.iter().filter(|s| s.block == "train");
+    if blocks.clone().any(|b| b.method == block.method) {
+        return Ok(());
+    }
+    let typed = blocks.find_map(|b| b.entries.iter().find(|(_, _, span)| span.file >= crate::check::TYPED));
+    match typed {
+        Some((key, value, _)) => Err(vec![
+            Diagnostic::error("E0989", format!("`--set train.{key}={value}` has no effect here"))
+                .note(format!(
+                    "it changes a `train` block of the file, and the file has none for {name}"
+                ))
+                .hint(format!("tell the learner itself: --with {key}={value}")),
+        ]),
+        None => Ok(()),
+    }
+}
+
 fn empty(method: &str) -> Settings {
     Settings {
         block: "train".into(),
@@ -196,7 +217,11 @@ pub fn options(method: &str) -> Result<Vec<[String; 4]>, Diagnostic> {
     let own = (learner.table)()
         .into_iter()
         .map(|o| [o.key.to_string(), o.kind.to_string(), o.default, o.doc]);
-    let shared = DRIVER_KEYS.iter().map(|k| {
+    let tabular = learner.method == "q_learning";
+    let own_keys = DRIVER_KEYS
+        .iter()
+        .filter(|k| tabular || !settings::TABULAR_KEYS.contains(&k.name));
+    let shared = own_keys.map(|k| {
         [
             k.name.to_string(),
             k.kind.words(),

@@ -104,6 +104,9 @@ pub const DRIVER_KEYS: &[Key] = &[
     },
 ];
 
+/// The keys among them that are q_learning's alone.
+pub(super) const TABULAR_KEYS: &[&str] = &["stop", "random"];
+
 /// A learner as `train` knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct LearnerInfo {
@@ -221,7 +224,7 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
     let tabular = learner.method == QLearningOptions::METHOD;
     let mut shaping = false;
     for (key, value, span) in &block.entries {
-        let only_tabular = ["stop", "random"].contains(&key.as_str());
+        let only_tabular = TABULAR_KEYS.contains(&key.as_str());
         if let Some(driver) = DRIVER_KEYS.iter().find(|k| k.name == key) {
             let value = &with_parameters(model, value);
             // `none` is what `--list` shows of a key that is not set.
@@ -250,7 +253,12 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
             let known: Vec<String> = table
                 .iter()
                 .map(|o| o.key)
-                .chain(DRIVER_KEYS.iter().map(|k| k.name))
+                .chain(
+                    DRIVER_KEYS
+                        .iter()
+                        .map(|k| k.name)
+                        .filter(|k| tabular || !TABULAR_KEYS.contains(k)),
+                )
                 .map(String::from)
                 .collect();
             faults.push(unknown_key(key, &format!("train {}", learner.method), *span, &known));
@@ -321,7 +329,20 @@ pub fn typed(text: &str) -> Setting {
 /// The faults of every `train` block of a model.
 pub fn check(model: &Model) -> Vec<Diagnostic> {
     let blocks = model.settings.iter().filter(|s| s.block == "train");
-    blocks.filter_map(|b| read(model, b).err()).flatten().collect()
+    let faults: Vec<Vec<Diagnostic>> = blocks.map(|b| read(model, b).err().unwrap_or_default()).collect();
+    // `--set train.KEY` reaches every block; a learner that has no such key is told nothing, as long as another has it.
+    let file = |d: &Diagnostic| d.primary.as_ref().map(|(span, _)| span.file);
+    let typed = |d: &Diagnostic| file(d).filter(|f| *f >= crate::check::TYPED);
+    let taken = |f: u16| faults.iter().any(|own| own.iter().all(|d| file(d) != Some(f)));
+    let kept = |d: &&Diagnostic| d.code != "E0801" || typed(d).is_none_or(|f| !taken(f));
+    let mut out: Vec<Diagnostic> = Vec::new();
+    for d in faults.iter().flatten().filter(kept) {
+        // One key that is typed and no learner has is one mistake.
+        if typed(d).is_none() || out.iter().all(|o| typed(o) != typed(d)) {
+            out.push(d.clone());
+        }
+    }
+    out
 }
 
 impl TrainSettings {

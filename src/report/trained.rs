@@ -167,7 +167,14 @@ fn remarks(method: &str, seeds: &[Trained]) -> Vec<Diagnostic> {
                 t.record.seed,
                 number::compact(steps as f64 / t.record.updates.max(1) as f64)
             ))
-            .hint("ask for more steps, or for less an update: --with worlds=8 --with horizon=128"),
+            .hint(format!(
+                "ask for more steps, --with steps={}, or for less an update: --with worlds=8 --with horizon={}",
+                steps
+                    .max(1)
+                    .saturating_mul(FEW_UPDATES)
+                    .div_ceil(t.record.updates.max(1)),
+                if method == "a2c" { 8 } else { 64 }
+            )),
         );
     }
     for t in seeds {

@@ -109,11 +109,26 @@ pub struct Bellman<'a> {
     pub smooth: bool,
     /// Whether what each combination of choices is worth is kept, because somebody may stand between nodes, where another one may be best.
     pub each: bool,
+    /// Said where it would be kept and takes too much: choices between nodes are then those of the nearest node.
+    pub nearest: Option<Diagnostic>,
 }
 
 /// Most combinations of choices whose worth is kept with a solution, and most memory for them.
 const MOST_KEPT: usize = 32;
 const KEPT_BYTES: usize = 256 << 20;
+
+/// That finite choices between nodes are those of the nearest node.
+fn nearest_choice(combinations: usize) -> Diagnostic {
+    let d = Diagnostic::warning(
+        "W0910",
+        format!("between nodes the {combinations} combinations of finite choices are those of the nearest node"),
+    );
+    let most = crate::limits::size(KEPT_BYTES as u64);
+    d.note(format!(
+        "what each is worth is kept with the solution for {MOST_KEPT} combinations and {most} at most"
+    ))
+    .hint("a finer grid moves the places where a choice changes nearer to where they are; fewer choices or nodes keep what each is worth")
+}
 
 fn unsupported(headline: impl Into<String>) -> Diagnostic {
     Diagnostic::error("E0905", headline)
@@ -237,12 +252,12 @@ impl<'a> Bellman<'a> {
             1 + spec.actions.len()
         };
         let kept = [tensor.len(), nz, combos.len(), wide, spec.horizon.unwrap_or(1)];
-        let each = between
-            && taste.is_none()
-            && (2..=MOST_KEPT).contains(&combos.len())
-            && grid::fits(&kept, 8, KEPT_BYTES).is_ok();
+        let wanted = between && taste.is_none() && combos.len() > 1;
+        let each = wanted && combos.len() <= MOST_KEPT && grid::fits(&kept, 8, KEPT_BYTES).is_ok();
+        let nearest = (wanted && !each).then(|| nearest_choice(combos.len()));
         Ok(Bellman {
             each,
+            nearest,
             problem,
             tensor,
             continuous,

@@ -141,6 +141,7 @@ fn cannot(why: impl Into<String>) -> Diagnostic {
         "E0810",
         format!("value iteration cannot solve this model: {}", why.into()),
     )
+    .hint("econc simulate and econc train take it as it stands; the book says what can be solved")
 }
 
 /// The agents that decide, and whether the concept allows one decision maker.

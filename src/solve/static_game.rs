@@ -207,7 +207,8 @@ impl Game {
                         a.name
                     ),
                 )
-                .at(a.span, "a finite choice"));
+                .at(a.span, "a finite choice")
+                .hint("let it choose from an interval, or give the benchmark as a number: --set NAME=VALUE"));
             };
             let (l, h) = (g.nodes[l.0 as usize].domain, g.nodes[h.0 as usize].domain);
             let (Some(l), Some(h)) = (l.as_point(), h.as_point()) else {
@@ -215,7 +216,8 @@ impl Game {
                     "E0810",
                     format!("the one-shot game needs constant bounds; those of `{}` vary", a.name),
                 )
-                .at(a.span, "bounds that vary"));
+                .at(a.span, "bounds that vary")
+                .hint("let the bounds be numbers, or give the benchmark as a number: --set NAME=VALUE"));
             };
             let members = crate::graph::shape::aligned(g, &model.agents[a.owner].shape, &a.shape);
             for (e, id) in ids.into_iter().enumerate() {

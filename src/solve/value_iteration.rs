@@ -869,9 +869,10 @@ fn finish(
     value: Vec<f64>,
     policy: Vec<Vec<f64>>,
     probability: Vec<f64>,
-    record: Record,
+    mut record: Record,
 ) -> Solution {
     let spec = bellman.problem.spec();
+    record.warnings.extend(bellman.nearest.clone());
     Solution {
         method: "value iteration".into(),
         states: Solution::states_of(bellman.problem),

@@ -82,7 +82,7 @@ impl PpoOptions {
         at_least_one("horizon", self.horizon)?;
         at_least_one("epochs", self.epochs)?;
         at_least_one("minibatch", self.minibatch)?;
-        positive("learning_rate", self.learning_rate)?;
+        step_size("learning_rate", self.learning_rate)?;
         share("gae_lambda", self.gae_lambda)?;
         share("unplayed", self.unplayed)?;
         positive("clip", self.clip)?;
@@ -155,7 +155,7 @@ impl A2cOptions {
         playing(self.steps, self.worlds, self.discount)?;
         at_least_one("common_chance", self.common_chance)?;
         at_least_one("horizon", self.horizon)?;
-        positive("learning_rate", self.learning_rate)?;
+        step_size("learning_rate", self.learning_rate)?;
         share("gae_lambda", self.gae_lambda)?;
         entropy(self.entropy, self.entropy_end)?;
         not_negative("value_weight", self.value_weight)?;
@@ -227,13 +227,21 @@ impl DqnOptions {
     pub(crate) fn check(&self) -> Result<(), LearnError> {
         playing(self.steps, self.worlds, self.discount)?;
         remembering(self.train_every, self.minibatch, self.memory, self.n_step)?;
-        positive("learning_rate", self.learning_rate)?;
+        at_least_one("gradient_steps", self.gradient_steps)?;
+        step_size("learning_rate", self.learning_rate)?;
         share("exploration", self.exploration)?;
         share("exploration_end", self.exploration_end)?;
         share("exploration_time", self.exploration_time)?;
         at_least_one("target_every", self.target_every)?;
         self.priority.map_or(Ok(()), |x| not_negative("priority", x))?;
         share("priority_beta", self.priority_beta)?;
+        let warmup = (self.warmup as u64) < self.steps;
+        in_range(
+            warmup,
+            "warmup",
+            self.warmup,
+            "fewer than `steps`, or nothing is learned",
+        )?;
         not_negative("gradient_norm", self.gradient_norm)?;
         bins(self.bins)?;
         network(&self.network)
@@ -315,7 +323,8 @@ impl SacOptions {
     pub(crate) fn check(&self) -> Result<(), LearnError> {
         playing(self.steps, self.worlds, self.discount)?;
         remembering(self.train_every, self.minibatch, self.memory, self.n_step)?;
-        positive("learning_rate", self.learning_rate)?;
+        at_least_one("gradient_steps", self.gradient_steps)?;
+        step_size("learning_rate", self.learning_rate)?;
         let rate = self.target_rate;
         in_range(
             rate > 0.0 && rate <= 1.0,
@@ -324,6 +333,12 @@ impl SacOptions {
             "a number above 0, at most 1",
         )?;
         positive("temperature", self.temperature)?;
+        for (key, x) in [
+            ("target_entropy", self.target_entropy),
+            ("target_entropy_end", self.target_entropy_end),
+        ] {
+            in_range((-100.0..=100.0).contains(&x), key, x, "a number from -100 to 100")?;
+        }
         positive("initial_std", self.initial_std)?;
         not_negative("exploration_std", self.exploration_std)?;
         at_least_one("common_chance", self.common_chance)?;
@@ -388,7 +403,7 @@ impl RecurrentPpoOptions {
         at_least_one("horizon", self.horizon)?;
         at_least_one("epochs", self.epochs)?;
         at_least_one("minibatch_slots", self.minibatch_slots)?;
-        positive("learning_rate", self.learning_rate)?;
+        step_size("learning_rate", self.learning_rate)?;
         share("gae_lambda", self.gae_lambda)?;
         positive("clip", self.clip)?;
         entropy(self.entropy, self.entropy_end)?;
@@ -445,12 +460,18 @@ fn at_least_one(key: &str, n: usize) -> Result<(), LearnError> {
     in_range(n > 0, key, n, "at least 1")
 }
 
+/// Learners compute in single precision, where much larger numbers are infinite and much smaller ones 0.
 fn positive(key: &str, x: f64) -> Result<(), LearnError> {
-    in_range(x > 0.0, key, x, "a number above 0")
+    in_range((1e-12..=1e6).contains(&x), key, x, "a number from 1e-12 to 1e6")
 }
 
 pub(crate) fn not_negative(key: &str, x: f64) -> Result<(), LearnError> {
-    in_range(x >= 0.0, key, x, "a number not below 0")
+    in_range((0.0..=1e6).contains(&x), key, x, "a number from 0 to 1e6")
+}
+
+/// A step size: beyond 1 nothing is learned.
+fn step_size(key: &str, x: f64) -> Result<(), LearnError> {
+    in_range((1e-12..=1.0).contains(&x), key, x, "a number from 1e-12 to 1")
 }
 
 /// Between 0 and 1.

@@ -315,6 +315,7 @@ fn lower_given(d: crate::graph::Interval, _shape: &str) -> bool {
 }
 
 fn outside_start(state: &crate::check::model::State, start: (f64, f64), grid: (f64, f64)) -> Diagnostic {
+    let last = state.name.rsplit('.').next().unwrap_or(&state.name);
     let from = if start.0 == start.1 {
         format!("{}", start.0)
     } else {
@@ -328,7 +329,11 @@ fn outside_start(state: &crate::check::model::State, start: (f64, f64), grid: (f
         ),
     )
     .at(state.span, "this state")
-    .hint("let the grid hold the start, or leave its ends to the solver: grid = log(200) takes a number of nodes only")
+    .hint(format!(
+        "let the grid hold the start: solve {{ grid.{last} = uniform({}, {}, 200) }}; or leave its ends to the solver: solve {{ grid.{last} = 200 }}",
+        grid.0.min(start.0),
+        grid.1.max(start.1)
+    ))
 }
 
 fn bad_grid_setting(state: &crate::check::model::State) -> Diagnostic {

@@ -8,7 +8,7 @@
 //! ECONC_RENEW=1 cargo test --release --test digests
 //! ```
 //!
-//! `ECONC_LONG=1` also runs what needs more than ten seconds, and compares one thread with two on every model. Digests hold for
+//! `ECONC_LONG=1` compares one thread with two on every model. Digests hold for
 //! one machine architecture: the compiler and the mathematical library of another may round differently.
 
 mod common;
@@ -21,10 +21,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-/// More than ten seconds with optimisation, or as long without it.
-const LONG: &[&str] = &["cartpole", "mountain_car", "mountain_car_discrete"];
 /// More than ten seconds without optimisation.
-const OPTIMISED: &[&str] = &["durable_goods", "rbc_labour"];
+const OPTIMISED: &[&str] = &["cartpole", "durable_goods", "mountain_car", "mountain_car_discrete", "rbc_labour"];
 /// Models whose solution another concept than the file's gives.
 const CONCEPTS: &[(&str, &str)] = &[("capital_goods", "planner")];
 /// Solved on one thread and on two by every test run.
@@ -115,7 +113,6 @@ fn models() -> Vec<String> {
         .map(|e| e.expect("an entry").path())
         .filter(|p| p.extension().is_some_and(|e| e == "econ"))
         .filter_map(|p| p.file_stem().map(|s| s.to_string_lossy().into_owned()))
-        .filter(|n| long() || !LONG.contains(&n.as_str()))
         .filter(|n| long() || !cfg!(debug_assertions) || !OPTIMISED.contains(&n.as_str()))
         .collect();
     names.sort();

@@ -58,11 +58,9 @@ fn main() {
     );
     if wanted("saving") {
         saving_against_hand::<f64>(10_000);
-        saving_against_hand::<f32>(10_000);
     }
     if wanted("cartpole") {
         cartpole_against_hand::<f64>(2048);
-        cartpole_against_hand::<f32>(2048);
     }
     if wanted("sizes") {
         sizes();

@@ -22,7 +22,13 @@ use std::fs;
 use std::path::Path;
 
 /// More than ten seconds without optimisation.
-const OPTIMISED: &[&str] = &["cartpole", "durable_goods", "mountain_car", "mountain_car_discrete", "rbc_labour"];
+const OPTIMISED: &[&str] = &[
+    "cartpole",
+    "durable_goods",
+    "mountain_car",
+    "mountain_car_discrete",
+    "rbc_labour",
+];
 /// Models whose solution another concept than the file's gives.
 const CONCEPTS: &[(&str, &str)] = &[("capital_goods", "planner")];
 /// Solved on one thread and on two by every test run.

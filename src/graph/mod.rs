@@ -6,7 +6,6 @@
 //! Nothing here knows the syntax tree.
 
 pub mod build;
-pub mod calculus;
 pub mod eval;
 pub mod interval;
 pub mod passes;

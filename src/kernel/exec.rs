@@ -411,7 +411,7 @@ macro_rules! engines {
         }
     )+};
 }
-engines!(f64, f32);
+engines!(f64);
 
 /// Element `floor(at)`, clamped; NaN gives the first.
 #[inline(always)]

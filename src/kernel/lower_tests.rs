@@ -548,21 +548,6 @@ fn unrolled_worlds_with_markets_agree_with_the_interpreter() {
     );
 }
 
-#[test]
-fn unrolled_worlds_in_single_precision_are_close() {
-    check_worlds::<f32>(
-        40,
-        Features {
-            steps: false,
-            roots: false,
-            quantiles: false,
-            ..ALL
-        },
-        2e-4,
-        8,
-    );
-}
-
 mod members {
     use super::*;
     use crate::kernel::members::{Members, MembersSpace};
@@ -704,22 +689,6 @@ mod members {
             19,
             3,
             (8, 20),
-        );
-    }
-
-    #[test]
-    fn single_precision_is_close() {
-        check::<f32>(
-            40,
-            Features {
-                steps: false,
-                quantiles: false,
-                ..PLAIN
-            },
-            5e-4,
-            20,
-            3,
-            (8, 40),
         );
     }
 

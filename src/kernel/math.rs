@@ -3,11 +3,11 @@
 //! Every function is a straight line of additions, products, comparisons-with-selection and integer operations on the
 //! bits; there is no call, no table and (but for [`quotient`], which is exact) no fused multiply-add, so each tier of the interpreter (SSE2, AVX2, AVX-512)
 //! gives the same bytes. Special values follow IEEE 754 (and `pow` the C standard), up to the sign of a zero.
-//! `math64.rs` and `math32.rs` hold the polynomials, the conventions stand in `graph/eval.rs`.
+//! `math64.rs` holds the polynomials, the conventions stand in `graph/eval.rs`.
 //!
 //! Worst errors found by the tests, in units in the last place:
 //! f64 exp 1, log 1, log1p 1, sin and cos 1, tanh 2, pow 1, normal cdf 4 (relative, both tails down to 1e-300),
-//! normal quantile 4; f32 the same or better.
+//! normal quantile 4.
 
 use crate::graph::{Binary, Unary};
 use std::fmt::Debug;

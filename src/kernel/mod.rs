@@ -1,10 +1,8 @@
 //! The kernel: scalar graphs lowered to flat register programs that evaluate thousands of lanes at once.
 //!
 //! `lower` turns the shaped environment graph into one or several scalar graphs ([`dag`]), `differentiate` adds
-//! derivatives to them, `program` compiles them and interprets them block by block. Solvers use `f64`, learners `f32`.
+//! derivatives to them, `program` compiles them and interprets them block by block. All in double precision.
 
-#[cfg(test)]
-mod calculus_tests;
 pub mod dag;
 pub mod differentiate;
 mod exec;
@@ -12,7 +10,6 @@ pub mod lower;
 #[cfg(test)]
 mod lower_tests;
 pub mod math;
-mod math32;
 mod math64;
 #[cfg(test)]
 mod math_tests;

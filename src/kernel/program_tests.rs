@@ -216,52 +216,11 @@ fn a_sine_and_a_cosine_of_one_angle_are_one_instruction() {
         }
     }
     check::<f64>();
-    check::<f32>();
 }
 
 #[test]
 fn double_precision_equals_the_plain_evaluation_on_every_tier() {
     check_random_graphs::<f64>(true);
-}
-
-#[test]
-fn single_precision_gives_equal_bytes_on_every_tier() {
-    check_random_graphs::<f32>(false);
-}
-
-#[test]
-fn single_precision_is_close_to_double_on_smooth_graphs() {
-    let mut dag = Dag::new();
-    let (x, y) = (dag.input(0), dag.input(1));
-    let s = dag.unary(Unary::Sin, x);
-    let e = dag.unary(Unary::Exp, s);
-    let p = dag.binary(Binary::Pow, e, y);
-    let l = dag.unary(Unary::Log1p, p);
-    let q = dag.unary(Unary::NormalCdf, l);
-    let modes = [Mode::Lanes, Mode::Uniform];
-    let wide = Program::<f64>::compile(&dag, &modes, &[q, l]).unwrap();
-    let narrow = Program::<f32>::compile(&dag, &modes, &[q, l]).unwrap();
-    let xs: Vec<f64> = (0..700).map(|i| i as f64 * 0.01).collect();
-    let xs32: Vec<f32> = xs.iter().map(|x| *x as f32).collect();
-    let a = run(
-        &wide,
-        Tier::best(),
-        &[Operand::Lanes(&xs), Operand::Uniform(1.7)],
-        700,
-        &mut Workspace::new(),
-    );
-    let b = run(
-        &narrow,
-        Tier::best(),
-        &[Operand::Lanes(&xs32), Operand::Uniform(1.7)],
-        700,
-        &mut Workspace::new(),
-    );
-    for k in 0..2 {
-        for (u, v) in a[k].iter().zip(&b[k]) {
-            assert!((u - *v as f64).abs() < 3e-6 * (1.0 + u.abs()));
-        }
-    }
 }
 
 /// A linear market in every lane, a uniform one, and two goods at once; derivatives from the same program.
@@ -344,23 +303,23 @@ fn root_problems_are_solved_in_every_lane() {
         let alone = dag.evaluate(&[one.0], &[xs[i], 2.0])[0];
         assert_eq!(found[0][i], alone);
     }
-    // In single precision, and with lanes split differently: a lane does not notice its neighbours.
-    let single = Program::<f32>::compile(&dag, &modes, &outputs).unwrap();
-    let ys: Vec<f32> = xs.iter().map(|x| *x as f32).collect();
-    let mut ws32 = Workspace::new();
+    // With lanes split differently: a lane does not notice its neighbours.
+    let single = Program::<f64>::compile(&dag, &modes, &outputs).unwrap();
+    let ys = xs.clone();
+    let mut ws = Workspace::new();
     let all = run(
         &single,
         Tier::best(),
         &[Operand::Lanes(&ys), Operand::Uniform(2.0)],
         n,
-        &mut ws32,
+        &mut ws,
     );
     let part = run(
         &single,
         Tier::best(),
         &[Operand::Lanes(&ys[100..150]), Operand::Uniform(2.0)],
         50,
-        &mut ws32,
+        &mut ws,
     );
     for k in 0..outputs.len() {
         assert_eq!(all[k][100..150], part[k][..]);

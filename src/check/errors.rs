@@ -14,7 +14,12 @@ fn err(code: &str, headline: impl Into<String>) -> Diagnostic {
 
 fn with_guess(d: Diagnostic, word: &str, known: &[String], otherwise: &str) -> Diagnostic {
     let known = known.iter().map(String::as_str).filter(|k| !k.contains(['\u{1}', '(']));
-    match did_you_mean(word, known) {
+    // A beginning of one word alone is an abbreviation of it.
+    let mut begun = known
+        .clone()
+        .filter(|k| word.chars().count() > 2 && k.starts_with(word));
+    let abbreviated = begun.next().filter(|_| begun.next().is_none());
+    match did_you_mean(word, known.clone()).or(abbreviated) {
         Some(k) => d.hint(format!("did you mean `{k}`?")),
         None if otherwise.is_empty() => d,
         None => d.hint(otherwise.to_string()),
@@ -92,7 +97,8 @@ pub(super) fn unknown_name(
             .and(at, "declared in another block")
             .hint(format!("from here it is `{dotted}`"));
     }
-    recursion(with_guess(d, word, known, ""), word)
+    let otherwise = format!("declare it, `param {word} = ..`, or define it, `let {word} = ..`");
+    recursion(with_guess(d, word, known, &otherwise), word)
 }
 
 /// Words by which a value of the future is meant.
@@ -129,7 +135,10 @@ pub(super) fn duplicate(word: &str, span: Span, first: Span) -> Diagnostic {
     err("E0202", format!("`{word}` is declared twice"))
         .at(span, "declared again")
         .and(first, "first declared here")
-        .hint("give one of them another name")
+        .hint(match word {
+            "reward" => "keep one; what is added is one line: reward log(c) - h",
+            _ => "give one of them another name",
+        })
 }
 
 pub(super) fn said_twice(what: &str, span: Span, first: Span) -> Diagnostic {
@@ -146,8 +155,14 @@ pub(super) fn hides(word: &str, span: Span, outer: &str, first: Span) -> Diagnos
         .hint("give one of them another name")
 }
 
-pub(super) fn unknown_function(word: &str, span: Span, known: &[String]) -> Diagnostic {
+/// A call of what is no function; `quantity` says that the model has something of that name.
+pub(super) fn unknown_function(word: &str, span: Span, known: &[String], quantity: bool) -> Diagnostic {
     let d = err("E0203", format!("unknown function `{word}`")).at(span, "no such function");
+    if quantity {
+        return d.hint(format!(
+            "`{word}` is a quantity of this period; that of the last one is last({word}), a product is `{word} * (..)`"
+        ));
+    }
     let meant = match word.to_lowercase().as_str() {
         "ln" | "lg" | "log10" => "the natural logarithm is `log(x)`",
         "pow" | "power" => "a power is `x^y`",
@@ -432,7 +447,11 @@ pub(super) fn which_axis(word: &str, shape: &str, span: Span) -> Diagnostic {
 pub(super) fn nothing_to_reduce(word: &str, span: Span) -> Diagnostic {
     err("E0304", format!("`{word}` of one number"))
         .at(span, "has no axis left to reduce")
-        .hint("in its own block a bare name is mine; everybody's is dotted: mean(household.k)")
+        .hint(match word {
+            "max" | "min" => "compare it with another: max(x, 0); or reduce over everybody's, which is dotted: max(household.k)",
+            "sum" => "in its own block a bare name is mine; everybody's is dotted: sum(household.k); sums over time are taken by whoever solves: the reward is that of one period",
+            _ => "in its own block a bare name is mine; everybody's is dotted: mean(household.k)",
+        })
 }
 
 pub(super) fn not_over(word: &str, shape: &str, span: Span) -> Diagnostic {
@@ -627,6 +646,9 @@ pub(super) fn param_outside(
     span: Span,
     declared: Span,
 ) -> Diagnostic {
+    let per_cent = given
+        .as_point()
+        .filter(|x| listed.is_none() && *x > 1.0 && *x <= 100.0 && domain.contains(x / 100.0));
     let domain = match listed {
         Some(list) => format!("{{{}}}", list.iter().map(|x| num(*x)).collect::<Vec<_>>().join(", ")),
         None => interval(domain),
@@ -638,7 +660,13 @@ pub(super) fn param_outside(
     err("E0403", headline)
         .at(span, label)
         .and(declared, domain)
-        .hint("choose a value inside, or widen the domain")
+        .hint(match per_cent {
+            Some(x) => format!(
+                "per cent have their sign: {}%; or choose another value inside, or widen the domain",
+                num(x)
+            ),
+            None => "choose a value inside, or widen the domain".to_string(),
+        })
 }
 
 pub(super) fn domain_fault(word: &str, division: bool, x: f64, place: &str, span: Span) -> Diagnostic {
@@ -1154,9 +1182,10 @@ pub(super) fn discount_outside(d: Interval, finite: bool, span: Span) -> Diagnos
     } else {
         "must lie in (0, 1) where there is no horizon"
     };
-    err("E0707", head)
-        .at(span, want)
-        .hint("a rate r gives the factor 1 / (1 + r)")
+    err("E0707", head).at(span, want).hint(match d.as_point() {
+        Some(x) if (2.0..=100.0).contains(&x) => format!("per cent have their sign: {}%", num(x)),
+        _ => "a rate r gives the factor 1 / (1 + r)".to_string(),
+    })
 }
 
 pub(super) fn no_discount(name: &str, span: Span) -> Diagnostic {
@@ -1366,6 +1395,16 @@ pub(super) fn unknown_word(what: &str, word: &str, known: &[String]) -> Diagnost
         return d.note(format!("there is no {what}"));
     }
     let d = d.note(format!("{what}s: {}", known.join(", ")));
+    let usual = match word.to_lowercase().as_str() {
+        "vfi" | "value" | "vi" | "howard" | "pfi" | "policy_iteration" => "value_iteration",
+        "proximal_policy_optimization" | "proximal_policy_optimisation" => "ppo",
+        "q" | "qlearning" | "tabular" => "q_learning",
+        "perfect_foresight" | "social_planner" => "planner",
+        _ => "",
+    };
+    if known.iter().any(|k| k == usual) {
+        return d.hint(format!("did you mean `{usual}`?"));
+    }
     with_guess(d, word, known, "write one of these")
 }
 
@@ -1445,7 +1484,15 @@ pub(super) fn setting_target(family: &str, word: &str, span: Span, known: &[Stri
 
 pub(super) fn scenario_unknown(word: &str, span: Span, known: &[String]) -> Diagnostic {
     let d = err("E0201", format!("unknown name `{word}` in a scenario")).at(span, "not in the model");
-    with_guess(d, word, known, "")
+    match known.iter().find(|k| k.rsplit('.').next() == Some(word)) {
+        Some(dotted) => d.hint(format!("did you mean `{dotted}`?")),
+        None => with_guess(
+            d,
+            word,
+            known,
+            &format!("a scenario scripts names of the model: {}", list(known)),
+        ),
+    }
 }
 
 pub(super) fn scenario_param_fixed(name: &str, span: Span, declared: Span) -> Diagnostic {

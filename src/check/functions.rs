@@ -130,7 +130,8 @@ impl Checker<'_> {
             _ => {
                 let mut known: Vec<String> = BUILT_IN.iter().map(|s| (*s).to_string()).collect();
                 known.extend(self.functions.keys().cloned());
-                self.report(errors::unknown_function(word, name.span, &known));
+                let quantity = self.entities.iter().any(|e| e.name == word);
+                self.report(errors::unknown_function(word, name.span, &known, quantity));
                 None
             }
         }
@@ -534,7 +535,8 @@ impl Checker<'_> {
             ]
             .map(String::from)
             .to_vec();
-            self.report(errors::unknown_function(word, name.span, &known));
+            let quantity = self.entities.iter().any(|e| e.name == word);
+            self.report(errors::unknown_function(word, name.span, &known, quantity));
             return None;
         }
         let how = self.how(word, None, scope)?;

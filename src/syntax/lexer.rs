@@ -460,7 +460,10 @@ impl Lexer<'_> {
                 let shown: String = text.chars().take(20).collect();
                 Diagnostic::error("E0111", format!("`{shown}` is not part of the language"))
                     .at(span, "an unknown sign")
-                    .hint("remove it; `#` starts a comment")
+                    .hint(match c {
+                        '?' => "a choice between two is `if a then b else c`",
+                        _ => "remove it; `#` starts a comment",
+                    })
             }
         });
     }

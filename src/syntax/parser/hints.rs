@@ -287,7 +287,7 @@ impl<'s> FileParser<'s> {
             "population" => error.hint("sizes are set on the command line: `--set N=100`"),
             _ => match self.similar_statement(word, Place::Scenario) {
                 Some(similar) => error.hint(format!("did you mean `{similar}`?")),
-                None => error.hint("a scenario scripts a world; equations stand outside it"),
+                None => error.hint("a line of a scenario begins with what it does: `start planner.k = 3`, `path z = 0`, `force planner.s = 0.2 at 0..9`, `param a = 0.3`, `periods 40`; equations stand outside it"),
             },
         })
     }

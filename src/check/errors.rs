@@ -930,7 +930,7 @@ pub(super) fn not_a_probability(p: f64, span: Span) -> Diagnostic {
     err("E0605", format!("{} is no probability", num(p)))
         .at(span, "must lie in [0, 1]")
         .hint(match p {
-            p if p > 1.0 && p <= 100.0 => format!("per cent are written {}%", num(p)),
+            p if (2.0..=100.0).contains(&p) => format!("per cent are written {}%", num(p)),
             _ => "the probabilities of a row are not negative and sum to 1: [0.9, 0.1]".to_string(),
         })
 }

@@ -162,18 +162,35 @@ impl Method {
         // A remembered row: what was seen before and after, what was done, a few numbers.
         #[cfg(feature = "learn")]
         let remembered = |rows: usize, steps: u64| (rows as f64).min(steps as f64) * 4.0 * (2.0 * width + 8.0);
+        // Rows that go forward and back at once: what goes in, every layer of two networks and what flows back through them.
+        #[cfg(feature = "learn")]
+        let gradient = |rows: f64, layers: &[usize]| {
+            let all: usize = layers.iter().sum();
+            let widest = layers.iter().copied().max().unwrap_or(0);
+            rows * 4.0 * (2.0 * (all + 2 * widest) as f64 + 3.0 * width + 20.0)
+        };
         // An observation, what was done, and a dozen numbers of the learner's.
         let round = self.round(members) as f64 * 4.0 * (width + 12.0);
         round
             + match self {
                 #[cfg(feature = "learn")]
-                Method::Ppo(o) => 40.0 * weights(width, &o.network),
+                Method::Ppo(o) => {
+                    let rows = self.round(members).min(o.minibatch as u64) as f64;
+                    40.0 * weights(width, &o.network) + gradient(rows, &o.network)
+                }
                 #[cfg(feature = "learn")]
-                Method::A2c(o) => 40.0 * weights(width, &o.network),
+                // One step a round, on all of it.
+                Method::A2c(o) => 40.0 * weights(width, &o.network) + gradient(self.round(members) as f64, &o.network),
                 #[cfg(feature = "learn")]
-                Method::Sac(o) => 80.0 * weights(width, &o.network) + remembered(o.memory, o.steps),
+                Method::Sac(o) => {
+                    let step = 3.0 * gradient(o.minibatch as f64, &o.network);
+                    80.0 * weights(width, &o.network) + remembered(o.memory, o.steps) + step
+                }
                 #[cfg(feature = "learn")]
-                Method::Dqn(o) => 40.0 * weights(width, &o.network) + remembered(o.memory, o.steps),
+                Method::Dqn(o) => {
+                    let step = gradient(o.minibatch as f64, &o.network);
+                    40.0 * weights(width, &o.network) + remembered(o.memory, o.steps) + step
+                }
                 #[cfg(feature = "learn")]
                 Method::RecurrentPpo(o) => {
                     let units = o.memory as f64;

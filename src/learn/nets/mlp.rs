@@ -8,6 +8,9 @@ use super::{Activation, Net, Workspace, init, room};
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
 
+/// Most rows that are inferred together.
+const PART: usize = 16_384;
+
 /// A multilayer perceptron.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Mlp {
@@ -117,6 +120,23 @@ impl Mlp {
             self.activation.apply(&mut out[..batch * o]);
         }
     }
+
+    fn infer_part(&self, x: &[f32], batch: usize, ws: &mut Workspace, out: &mut [f32]) {
+        let widest = self.sizes[1..].iter().copied().max().unwrap_or(0) * batch;
+        let Workspace { a, b, pack } = ws;
+        let (mut from, mut to) = (room(a, widest), room(b, widest));
+        let mut at = 0;
+        for l in 0..self.depth() {
+            let input = if l == 0 { x } else { &*from };
+            if l + 1 == self.depth() {
+                self.layer(l, at, input, batch, pack, out);
+            } else {
+                self.layer(l, at, input, batch, pack, to);
+                std::mem::swap(&mut from, &mut to);
+            }
+            at += (self.sizes[l] + 1) * self.sizes[l + 1];
+        }
+    }
 }
 
 impl Net for Mlp {
@@ -134,19 +154,13 @@ impl Net for Mlp {
     }
 
     fn infer(&self, x: &[f32], batch: usize, ws: &mut Workspace, out: &mut [f32]) {
-        let widest = self.sizes[1..].iter().copied().max().unwrap_or(0) * batch;
-        let Workspace { a, b, pack } = ws;
-        let (mut from, mut to) = (room(a, widest), room(b, widest));
-        let mut at = 0;
-        for l in 0..self.depth() {
-            let input = if l == 0 { x } else { &*from };
-            if l + 1 == self.depth() {
-                self.layer(l, at, input, batch, pack, out);
-            } else {
-                self.layer(l, at, input, batch, pack, to);
-                std::mem::swap(&mut from, &mut to);
-            }
-            at += (self.sizes[l] + 1) * self.sizes[l + 1];
+        // What a row comes to does not depend on the rows beside it, so many are done a part at a time: hidden layers of
+        // millions of rows would take gigabytes.
+        let (inputs, outputs) = (self.inputs(), self.outputs());
+        for first in (0..batch).step_by(PART) {
+            let rows = PART.min(batch - first);
+            let x = &x[first * inputs..(first + rows) * inputs];
+            self.infer_part(x, rows, ws, &mut out[first * outputs..(first + rows) * outputs]);
         }
     }
 
@@ -199,6 +213,33 @@ impl Net for Mlp {
                 product((batch, i, o), View::rows(now, o), w, Start::Zero, out, pack);
             }
             end = at;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_row_comes_to_does_not_depend_on_those_beside_it() {
+        for (inputs, hidden, outputs) in [(3, &[64, 64][..], 1), (5, &[7][..], 3), (2, &[][..], 1)] {
+            let mut rng = Stream::new(3, 0);
+            let net = Mlp::new(inputs, hidden, outputs, Activation::Tanh, 1.0, &mut rng);
+            let rows = 2 * PART + 77;
+            let x: Vec<f32> = (0..rows * inputs).map(|i| (i as f32 * 0.37).sin()).collect();
+            let (mut ws, mut all) = (Workspace::default(), vec![0.0; rows * outputs]);
+            net.infer(&x, rows, &mut ws, &mut all);
+            let mut whole = vec![0.0; rows * outputs];
+            net.infer_part(&x, rows, &mut Workspace::default(), &mut whole);
+            assert!(all.iter().zip(&whole).all(|(a, b)| a.to_bits() == b.to_bits()));
+            for i in [0, 1, 11, 12, PART - 1, PART, 2 * PART + 3, rows - 1] {
+                let mut one = vec![0.0; outputs];
+                net.infer(&x[i * inputs..(i + 1) * inputs], 1, &mut ws, &mut one);
+                assert!(one.iter().zip(&all[i * outputs..]).all(|(a, b)| a.to_bits() == b.to_bits()), "row {i}");
+            }
+            // Little is held, however many rows there are.
+            assert!(ws.a.len() <= PART * 64);
         }
     }
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Shows that econc stops within two seconds, foresees its end and never aborts for want of memory. Prints counts. Takes a quarter of an hour.
+# Shows that econc stops within two seconds, loses nothing to kills, foresees its end and never aborts for want of memory. Prints
+# counts. Takes half an hour.
 #   benches/program.sh [path of econc] [moments of a signal]
 # Kills, flipped bits: ECONC_LONG=1 cargo test --release --test program
 # Mutants of models: ECONC_CHECKS=1000000 ECONC_RUNS=1000 ECONC_SECONDS=36000 cargo test --release --test fuzz -- --nocapture
@@ -34,6 +35,27 @@ stops train "$M/aiyagari.econ"
 stops train "$M/menu_costs.econ"
 stops tune "$M/growth.econ"
 stops verify "$M/growth.econ"
+# One training at its default steps, killed twice by each signal at moments of its first minute and resumed each time, against one
+# that was left alone: every file but the manifest, which holds times.
+killed() {
+  local n=0 s p t
+  "$E" train "$M/menu_costs.econ" --threads 1 --out left -q >/dev/null 2>&1
+  set -- train "$M/menu_costs.econ" --out k
+  for s in KILL TERM KILL TERM; do
+    "$E" "$@" --threads 1 -q >/dev/null 2>&1 & p=$!
+    t=$(awk -v i="$n" 'BEGIN{srand(i*104729+3); print 1+59*rand()}')
+    sleep "$t"
+    if kill -$s $p 2>/dev/null; then n=$((n+1)); fi
+    wait $p 2>/dev/null
+    [ -d k ] && break
+    set -- train --resume k
+  done
+  [ -d k ] || "$E" train --resume k --threads 1 -q >/dev/null 2>&1
+  if diff -rq -x manifest.ron left k >/dev/null; then p=equal; else p=DIFFERENT; fi
+  printf 'kills: %d of train menu_costs.econ at its default steps, then files are %s\n' "$n" "$p"
+  rm -rf left k k.*
+}
+killed
 # Estimates of the time left from the fifth second on, as a terminal shows them, against what was left.
 foresees() {
   local end

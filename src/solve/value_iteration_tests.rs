@@ -3,7 +3,7 @@
 use super::bellman::{At, Interpolation};
 use super::examples::*;
 use super::problem::*;
-use super::progress::{Control, silent};
+use super::progress::{Control, Progress, silent};
 use super::solution::Reader;
 use super::value_iteration::{Options, solve};
 use crate::chance::{chain, quadrature};
@@ -196,7 +196,7 @@ fn a_finite_life_consumes_by_its_closed_form() {
         point(i.a[0].ln(), &[r * (i.x[0] - i.a[0])])
     });
     let mut calls = 0;
-    let solution = solve(&problem, &Options::default(), &mut |p| {
+    let solution = solve(&problem, &Options::default(), &mut |p: Progress| {
         calls += 1;
         assert_eq!(p.of, periods);
         Control::Continue
@@ -496,7 +496,7 @@ fn what_cannot_be_solved_is_said() {
     let error = solve(&nothing, &Options::default(), &mut silent).unwrap_err();
     assert_eq!(error.code, "E0902");
     assert!(error.headline.contains("k = "), "{}", error.headline);
-    let cancelled = solve(&brock_mirman(20, 2), &Options::default(), &mut |_| Control::Cancel);
+    let cancelled = solve(&brock_mirman(20, 2), &Options::default(), &mut |_: Progress| Control::Cancel);
     assert_eq!(cancelled.unwrap_err().code, "E0906");
     let mut large = bus();
     large.spec.states = vec![integer_state("x", i64::MIN, i64::MAX)];

@@ -1157,7 +1157,11 @@ fn cannot_publish(partial: &Path, target: &Path, e: &io::Error) -> Diagnostic {
 pub(super) fn with_cause(diagnostic: Diagnostic, e: &io::Error) -> Diagnostic {
     // Writers of formats wrap the error of the system, and with it its kind.
     let full = e.to_string().contains("os error 28");
-    let kind = if cfg!(unix) && full { ErrorKind::StorageFull } else { e.kind() };
+    let kind = if cfg!(unix) && full {
+        ErrorKind::StorageFull
+    } else {
+        e.kind()
+    };
     let (cause, hint) = match kind {
         ErrorKind::PermissionDenied => ("permission denied", "give a directory you may write to, `--out DIR`"),
         ErrorKind::ReadOnlyFilesystem => (

@@ -496,7 +496,9 @@ fn what_cannot_be_solved_is_said() {
     let error = solve(&nothing, &Options::default(), &mut silent).unwrap_err();
     assert_eq!(error.code, "E0902");
     assert!(error.headline.contains("k = "), "{}", error.headline);
-    let cancelled = solve(&brock_mirman(20, 2), &Options::default(), &mut |_: Progress| Control::Cancel);
+    let cancelled = solve(&brock_mirman(20, 2), &Options::default(), &mut |_: Progress| {
+        Control::Cancel
+    });
     assert_eq!(cancelled.unwrap_err().code, "E0906");
     let mut large = bus();
     large.spec.states = vec![integer_state("x", i64::MIN, i64::MAX)];

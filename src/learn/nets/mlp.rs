@@ -236,7 +236,12 @@ mod tests {
             for i in [0, 1, 11, 12, PART - 1, PART, 2 * PART + 3, rows - 1] {
                 let mut one = vec![0.0; outputs];
                 net.infer(&x[i * inputs..(i + 1) * inputs], 1, &mut ws, &mut one);
-                assert!(one.iter().zip(&all[i * outputs..]).all(|(a, b)| a.to_bits() == b.to_bits()), "row {i}");
+                assert!(
+                    one.iter()
+                        .zip(&all[i * outputs..])
+                        .all(|(a, b)| a.to_bits() == b.to_bits()),
+                    "row {i}"
+                );
             }
             // Little is held, however many rows there are.
             assert!(ws.a.len() <= PART * 64);

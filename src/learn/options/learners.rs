@@ -465,13 +465,13 @@ fn positive(key: &str, x: f64) -> Result<(), LearnError> {
     in_range((1e-12..=1e6).contains(&x), key, x, "a number from 1e-12 to 1e6")
 }
 
-pub(crate) fn not_negative(key: &str, x: f64) -> Result<(), LearnError> {
-    in_range((0.0..=1e6).contains(&x), key, x, "a number from 0 to 1e6")
+/// A step size that single precision holds. One that is too large ends the training with the loss that broke (E0924).
+fn step_size(key: &str, x: f64) -> Result<(), LearnError> {
+    in_range((1e-30..=1e30).contains(&x), key, x, "a number from 1e-30 to 1e30")
 }
 
-/// A step size: beyond 1 nothing is learned.
-fn step_size(key: &str, x: f64) -> Result<(), LearnError> {
-    in_range((1e-12..=1.0).contains(&x), key, x, "a number from 1e-12 to 1")
+pub(crate) fn not_negative(key: &str, x: f64) -> Result<(), LearnError> {
+    in_range((0.0..=1e6).contains(&x), key, x, "a number from 0 to 1e6")
 }
 
 /// Between 0 and 1.

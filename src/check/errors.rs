@@ -378,8 +378,16 @@ pub(super) fn set_unreadable(word: &str, text: &str) -> Diagnostic {
         .chars()
         .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
         .collect();
-    err("E0802", format!("--set {word}={text}: not a value"))
-        .hint("write a number or an expression of parameters: --set beta=0.99")
+    err("E0802", format!("--set {word}={text}: not a value")).hint(match text.split_once(',') {
+        Some((whole, rest))
+            if [whole, rest]
+                .iter()
+                .all(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit())) =>
+        {
+            format!("decimals have a point: --set {word}={whole}.{rest}")
+        }
+        _ => "write a number or an expression of parameters: --set beta=0.99".to_string(),
+    })
 }
 
 pub(super) fn not_a_member(word: &str, span: Span) -> Diagnostic {

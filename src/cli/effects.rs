@@ -169,6 +169,26 @@ fn given_once(own: &ArgMatches) -> Result<(), Diagnostic> {
     Ok(())
 }
 
+/// How a setting is set that was typed as an option (`--steps 1000`), if it is one.
+pub(super) fn way_to_set(typed: &str) -> Option<String> {
+    let key = typed.split('=').next().unwrap_or_default().replace('-', "_");
+    let of_learners = crate::learn::settings::LEARNERS
+        .iter()
+        .any(|l| (l.table)().iter().any(|o| o.key == key));
+    if of_learners || crate::learn::settings::DRIVER_KEYS.iter().any(|k| k.name == key) {
+        return Some(format!(
+            "an option of a learner is set by --with {key}=VALUE (train, tune, verify)"
+        ));
+    }
+    let of_solve = crate::check::SOLVE_KEYS
+        .iter()
+        .find(|k| k.name.trim_end_matches(".*") == key)?;
+    Some(format!(
+        "a setting is set by --set {}=VALUE",
+        of_solve.name.replace('*', "NAME")
+    ))
+}
+
 /// An option that would do nothing.
 pub(super) fn idle(option: &str, why: &str) -> Diagnostic {
     Diagnostic::error("E0989", format!("`{option}` has no effect here"))

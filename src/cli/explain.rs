@@ -32,6 +32,12 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failur
         return Ok(Exit::Fine);
     };
     let code = code.trim().to_ascii_uppercase();
+    let digits = code.trim_start_matches(['E', 'W']);
+    let code = match code.starts_with('W') {
+        _ if digits.is_empty() || digits.len() > 4 || !digits.bytes().all(|b| b.is_ascii_digit()) => code,
+        true => format!("W{digits:0>4}"),
+        false => format!("E{digits:0>4}"),
+    };
     match pipeline::explain(&code) {
         Some(page) if screen.json => screen.json(&serde_json::json!({ "code": code, "page": page })),
         Some(page) => screen.result(&format!("{}\n", page.trim_end())),

@@ -275,6 +275,14 @@ fn negative_values(command: clap::Command) -> clap::Command {
 
 /// The error without the tip to write `-- --option`: no command takes words that begin with a dash.
 fn without_wrong_tips(mut error: clap::Error) -> clap::Error {
+    // A setting is no option: how it is set is what was looked for.
+    if let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg)
+        && let Some(way) = effects::way_to_set(typed.trim_start_matches('-'))
+    {
+        error.remove(ContextKind::SuggestedArg);
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![way.into()]));
+        return error;
+    }
     if let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested) {
         let kept: Vec<_> = tips.into_iter().filter(|t| !t.to_string().contains("'-- ")).collect();
         if !kept.is_empty() {

@@ -166,7 +166,9 @@ fn unreadable(path: &Path, name: &str, e: &std::io::Error) -> Diagnostic {
     let error = Diagnostic::error("E0960", format!("`{name}` cannot be read"));
     if e.kind() != std::io::ErrorKind::NotFound {
         if path.is_dir() {
-            return error.note("it is a directory");
+            return error
+                .note("it is a directory")
+                .hint("name a model file; a run is given to an option: econc simulate MODEL --policy RUN");
         }
         let error = error.note(e.to_string());
         return if path.exists() && !path.is_file() {
@@ -178,7 +180,7 @@ fn unreadable(path: &Path, name: &str, e: &std::io::Error) -> Diagnostic {
     let error = error.note("there is no such file");
     match neighbour(path) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error,
+        None => error.hint("`econc new` lists models to start from"),
     }
 }
 

@@ -138,7 +138,16 @@ fn behaviour(text: &str) -> Result<Behaviour, Diagnostic> {
     let wrong = |why: String| {
         Diagnostic::error("E0965", format!("`--policy {text}` cannot be followed"))
             .note(why)
-            .hint("write `random`, `rule`, `fixed:NAME=VALUE` or the directory of a complete run")
+            .hint(match text.to_lowercase().as_str() {
+                "random" | "rule" => format!("write `{}`", text.to_lowercase()),
+                "rules" => "write `rule`".to_string(),
+                "optimal" | "solution" | "exact" | "solved" | "best" => {
+                    "solve the model first, econc solve FILE --out solution, and name that run: --policy solution"
+                        .to_string()
+                }
+                other if other.starts_with("fixed") => "name the action: --policy fixed:NAME=VALUE".to_string(),
+                _ => "write `random`, `rule`, `fixed:NAME=VALUE` or the directory of a complete run".to_string(),
+            })
     };
     match text {
         "random" => return Ok(Behaviour::Random),

@@ -679,7 +679,11 @@ fn choice(model: &Model, a: &crate::check::model::Action, text: &str) -> Result<
                 .hint(format!("its choices: {}", labels.join(", "))),
         );
     }
-    let x = text.parse::<f64>().map_err(|_| {
+    let (digits, unit) = match text.strip_suffix('%') {
+        Some(digits) => (digits.trim(), 100.0),
+        None => (text, 1.0),
+    };
+    let x = digits.parse::<f64>().map(|x| x / unit).map_err(|_| {
         Diagnostic::error("E0816", format!("`{text}` is no number for `{}`", a.name))
             .hint(format!("write a number: fixed:{}=0.5", a.name))
     })?;

@@ -40,6 +40,13 @@ pub struct Planned {
     pub notes: Vec<Diagnostic>,
 }
 
+/// The place of what was typed on the command line, which is in no file.
+const TYPED_HERE: Span = Span {
+    start: 0,
+    end: 0,
+    file: crate::check::TYPED,
+};
+
 /// Fewest periods after which an episode is cut off where nothing says when it ends.
 const PERIODS: usize = 200;
 
@@ -174,7 +181,7 @@ fn block(model: &Model, asked: &Asked) -> Settings {
         .map_or_else(|| empty(&name), |b| (*b).clone());
     for (key, text) in &asked.options {
         block.entries.retain(|(k, _, _)| k != key);
-        block.entries.push((key.clone(), settings::typed(text), block.span));
+        block.entries.push((key.clone(), settings::typed(text), TYPED_HERE));
     }
     block
 }
@@ -204,7 +211,7 @@ fn empty(method: &str) -> Settings {
         block: "train".into(),
         method: Some(method.into()),
         entries: Vec::new(),
-        span: Span::default(),
+        span: TYPED_HERE,
     }
 }
 

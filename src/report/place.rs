@@ -272,7 +272,7 @@ mod tests {
             fs::write(run.join(name), b"x").unwrap();
             let error = check_free(&run, true).unwrap_err();
             assert_eq!(error.code, "E0952");
-            assert!(error.notes[0].contains(&name[..]), "{name}: {error:?}");
+            assert!(error.notes[0].contains(name), "{name}: {error:?}");
             fs::remove_file(run.join(name)).unwrap();
         }
         finished(&run, "inside", &["report.html"]);

@@ -549,8 +549,8 @@ fn begun(root: &Path, out: &str, child: &mut std::process::Child) -> Option<Path
 
 /// Whether one of up to three tries holds: what must come within some seconds comes, unless the machine is busy each time.
 #[cfg(unix)]
-fn one_of_three(mut holds: impl FnMut(usize) -> bool) -> bool {
-    (0..3).any(|i| holds(i))
+fn one_of_three(holds: impl FnMut(usize) -> bool) -> bool {
+    (0..3).any(holds)
 }
 
 #[cfg(unix)]

@@ -9,6 +9,7 @@ pub mod build;
 pub mod eval;
 pub mod interval;
 pub mod passes;
+pub mod range;
 pub mod shape;
 pub mod store;
 pub mod substitute;

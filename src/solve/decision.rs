@@ -17,6 +17,7 @@ use super::bellman::{At, Bellman, CHANCE, FEASIBLE, Interpolation, Scratch};
 use super::problem::{ActionKind, DecisionProblem, Lanes, Outcome, Spec, StateKind};
 use crate::check::model::{Model, Otherwise, Space, Then};
 use crate::diag::{Diagnostic, Span};
+use crate::graph::range::range;
 use crate::graph::{InputKind, NodeId, Op};
 use crate::kernel::dag::Id;
 use crate::kernel::differentiate::{derivative, has_steps};
@@ -912,12 +913,18 @@ impl<'m> Builder<'m> {
             .iter()
             .map(|j| j.iter().zip(&chainlets).map(|(l, k)| laws[*k].carried[*l]).collect())
             .collect();
+        let hard: Vec<NodeId> = model
+            .requires
+            .iter()
+            .filter(|r| matches!(r.otherwise, Otherwise::Infeasible | Otherwise::Project(_)))
+            .map(|r| r.slack)
+            .collect();
         let held = self
             .states
             .iter()
             .zip(&axes)
             .map(|((s, _), axis)| {
-                let law = model.graph.nodes[model.states[*s].next.0 as usize].domain;
+                let law = range(&model.graph, model.states[*s].next, &hard);
                 match &axis.kind {
                     StateKind::Continuous { grid, .. } => [law.lo >= grid[0], law.hi <= grid[grid.len() - 1]],
                     StateKind::Integer { lo, hi } => [law.lo >= *lo as f64, law.hi <= *hi as f64],
@@ -1253,7 +1260,7 @@ impl<'m> Builder<'m> {
         }
         Ok(match least {
             Some(x) => x,
-            None => self.unroll.dag.constant(1.0),
+            None => self.unroll.dag.constant(f64::INFINITY),
         })
     }
 

@@ -9,6 +9,7 @@ pub mod policy_operator;
 pub mod problem;
 pub mod progress;
 pub mod search;
+mod search_feasible;
 mod search_several;
 pub mod solution;
 pub mod static_game;

@@ -94,6 +94,8 @@ pub(super) struct Search<'s> {
     batch: Batch,
     scratch: Scratch,
     combo: &'s [f64],
+    /// [`Search::values`] are slacks.
+    pub(super) violation: bool,
     pub(super) lo: Vec<Vec<f64>>,
     pub(super) hi: Vec<Vec<f64>>,
 }
@@ -157,6 +159,7 @@ pub fn choose(
         batch: Batch::default(),
         scratch: Scratch::default(),
         combo: &[],
+        violation: false,
         lo,
         hi,
     };
@@ -315,6 +318,10 @@ impl Search<'_> {
             &mut self.batch.q,
             &mut self.batch.slack,
         );
+        if self.violation {
+            let slack = self.batch.slack.iter();
+            return slack.map(|s| if s.is_nan() { f64::NEG_INFINITY } else { *s }).collect();
+        }
         self.batch.q.clone()
     }
 
@@ -504,6 +511,19 @@ impl Search<'_> {
                 }
             }
         }
+        let lost: Vec<usize> = (0..m).filter(|&k| best[k].1 == f64::NEG_INFINITY).collect();
+        if !lost.is_empty() {
+            let found = self.least_violation_of_one(open, &lists, &lost);
+            let x: Vec<f64> = lost.iter().zip(&found).map(|(&k, f)| f.map_or(best[k].0, |f| f[1])).collect();
+            let lanes: Vec<usize> = lost.iter().map(|&k| open[k]).collect();
+            let q = self.values(&lanes, std::slice::from_ref(&x));
+            for (p, &k) in lost.iter().enumerate() {
+                if let Some([l, at, r]) = found[p] {
+                    best[k] = (at, q[p]);
+                    (left[k], right[k]) = ((l, f64::NEG_INFINITY), (r, f64::NEG_INFINITY));
+                }
+            }
+        }
         self.feasible_end(open, &best, &mut left);
         self.feasible_end(open, &best, &mut right);
         let mut x: Vec<f64> = best.iter().map(|b| b.0).collect();
@@ -618,7 +638,7 @@ impl Search<'_> {
     }
 
     /// Advances one-dimensional searches until all are done.
-    fn advance(&mut self, open: &[usize], searches: &mut [BrentSearch]) {
+    pub(super) fn advance(&mut self, open: &[usize], searches: &mut [BrentSearch]) {
         let mut active: Vec<usize> = (0..open.len()).collect();
         for _ in 0..fault!("search.early_stop", 0, 120) {
             let mut lanes = Vec::with_capacity(active.len());

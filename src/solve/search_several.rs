@@ -11,10 +11,10 @@ use crate::num::optimise::{BrentSearch, spread};
 use nalgebra::{DMatrix, DVector};
 
 /// Bounds of continuous actions on the lanes under search, `[c][k]`, and the width a unit of direction stands for.
-struct Ranges {
-    lo: Vec<Vec<f64>>,
-    hi: Vec<Vec<f64>>,
-    width: Vec<Vec<f64>>,
+pub(super) struct Ranges {
+    pub(super) lo: Vec<Vec<f64>>,
+    pub(super) hi: Vec<Vec<f64>>,
+    pub(super) width: Vec<Vec<f64>>,
 }
 
 impl Search<'_> {
@@ -77,10 +77,11 @@ impl Search<'_> {
                     .collect()
             })
             .collect();
-        let smooth = self.bellman.smooth && self.gradient(&open[..1], &first_lane(&x)).is_some();
         let mut radius = vec![0.25; m];
         let all: Vec<usize> = (0..m).collect();
         let bounds = Ranges { lo, hi, width };
+        self.first_feasible(open, &bounds, &mut radius, &mut x, &mut q);
+        let smooth = self.bellman.smooth && self.gradient(&open[..1], &first_lane(&x)).is_some();
         if smooth {
             self.cycles(open, all, &bounds, &mut radius, &mut x, &mut q, 1e-4, 6);
             let stuck = self.newton(open, &bounds, &mut x, &mut q);
@@ -160,7 +161,7 @@ impl Search<'_> {
 
     /// Cycles of line searches over the lanes in `active`; returns those that still move.
     #[allow(clippy::too_many_arguments)]
-    fn cycles(
+    pub(super) fn cycles(
         &mut self,
         open: &[usize],
         mut active: Vec<usize>,
@@ -326,12 +327,46 @@ impl Search<'_> {
         }
     }
 
-    /// Projected Newton steps on the first-order conditions, all lanes in step; returns the lanes where they failed.
+    /// Smallest slacks of the hard constraints.
+    fn slacks(&mut self, lanes: &[usize], x: &[Vec<f64>]) -> Vec<f64> {
+        self.violation = true;
+        let slack = self.values(lanes, x);
+        self.violation = false;
+        slack
+    }
+
+    /// Smallest slacks of the hard constraints, and their slopes `[action][lane]`.
+    fn walls(
+        &mut self,
+        lanes: &[usize],
+        x: &[Vec<f64>],
+        bounds: &Ranges,
+        active: &[usize],
+    ) -> (Vec<f64>, Vec<Vec<f64>>) {
+        let slack = self.slacks(lanes, x);
+        let slopes = (0..x.len())
+            .map(|c| {
+                let mut shifted = x.to_vec();
+                let mut h = vec![0.0; active.len()];
+                for (p, &k) in active.iter().enumerate() {
+                    let size = 1e-6 * bounds.width[c][k].min(1.0 + x[c][p].abs());
+                    h[p] = if bounds.hi[c][k] - x[c][p] > size { size } else { -size };
+                    shifted[c][p] += h[p];
+                }
+                let moved = self.slacks(lanes, &shifted);
+                (0..active.len()).map(|p| (moved[p] - slack[p]) / h[p]).collect()
+            })
+            .collect();
+        (slack, slopes)
+    }
+
+    /// Projected Newton steps on the first-order conditions, beside a hard constraint along it, all lanes in step; returns the lanes where they failed.
     fn newton(&mut self, open: &[usize], bounds: &Ranges, x: &mut [Vec<f64>], q: &mut [f64]) -> Vec<usize> {
         let d = x.len();
         let Ranges { lo, hi, width } = bounds;
         let mut stuck = Vec::new();
         let mut active: Vec<usize> = (0..open.len()).collect();
+        let walled = self.slacks(open, x).iter().any(|s| s.is_finite());
         for _ in 0..12 {
             if active.is_empty() {
                 return stuck;
@@ -360,36 +395,77 @@ impl Search<'_> {
                     }
                 }
             }
+            let walls = if walled {
+                Some(self.walls(&lanes, &here, bounds, &active))
+            } else {
+                None
+            };
+            // Actions that move along a constraint.
+            let mut beside: Vec<Vec<usize>> = vec![Vec::new(); active.len()];
             let mut trial = here.clone();
             let mut size = vec![0.0; active.len()];
             let mut settled = vec![false; active.len()];
             for (p, &k) in active.iter().enumerate() {
-                let free: Vec<usize> = (0..d)
-                    .filter(|&c| {
-                        !(here[c][p] <= lo[c][k] && g[c][p] <= 0.0) && !(here[c][p] >= hi[c][k] && g[c][p] >= 0.0)
-                    })
-                    .collect();
+                let wall = walls.as_ref().map(|(slack, slopes)| Wall {
+                    slack: slack[p] - rounding(&here, slopes, p),
+                    slopes: slopes.iter().map(|s| s[p]).collect(),
+                });
+                let open = |pull: f64, c: usize| {
+                    let slope = g[c][p] + pull * wall.as_ref().map_or(0.0, |w| w.slopes[c]);
+                    !(here[c][p] <= lo[c][k] && slope <= 0.0) && !(here[c][p] >= hi[c][k] && slope >= 0.0)
+                };
+                let mut free: Vec<usize> = (0..d).filter(|&c| open(0.0, c)).collect();
+                let (mut step, mut pulled) = (None, false);
+                // The multiplier of a constraint may hold an action at its bound, or free it.
+                for _ in 0..2 {
+                    if free.is_empty() || free.iter().any(|&c| !g[c][p].is_finite()) {
+                        break;
+                    }
+                    let f = free.len();
+                    let h = DMatrix::from_fn(f, f, |a, b| {
+                        -0.5 * (hessian[free[a]][free[b]][p] + hessian[free[b]][free[a]][p])
+                    });
+                    let rhs = DVector::from_iterator(f, free.iter().map(|&c| g[c][p]));
+                    // Not concave here: leave the lane to the line searches.
+                    let Some(h) = h.cholesky() else { break };
+                    let (found, pull) = beside_wall(&h, &rhs, wall.as_ref(), &free);
+                    let now: Vec<usize> = (0..d).filter(|&c| open(pull, c)).collect();
+                    step = Some((free.clone(), found));
+                    pulled = pull != 0.0;
+                    if now == free {
+                        break;
+                    }
+                    free = now;
+                }
                 if free.is_empty() {
                     settled[p] = true;
                     continue;
                 }
-                if free.iter().any(|&c| !g[c][p].is_finite()) {
-                    continue;
-                }
-                let f = free.len();
-                let h = DMatrix::from_fn(f, f, |a, b| {
-                    -0.5 * (hessian[free[a]][free[b]][p] + hessian[free[b]][free[a]][p])
-                });
-                let rhs = DVector::from_iterator(f, free.iter().map(|&c| g[c][p]));
-                // Not concave here: leave the lane to the line searches.
-                let Some(step) = h.cholesky().map(|h| h.solve(&rhs)) else {
-                    continue;
-                };
+                let Some((free, step)) = step else { continue };
                 settled[p] = step.iter().all(|s| *s == 0.0);
                 for (s, &c) in free.iter().enumerate() {
                     let to = (here[c][p] + step[s]).max(lo[c][k]).min(hi[c][k]);
                     trial[c][p] = to;
                     size[p] = f64::max(size[p], (to - here[c][p]).abs() / width[c][k].max(f64::MIN_POSITIVE));
+                }
+                settled[p] |= size[p] <= 1e-15;
+                if pulled {
+                    beside[p] = free;
+                }
+            }
+            if let Some((_, slopes)) = &walls {
+                // Back onto constraints that are no lines, and over what differences miss of their slopes.
+                let slack = self.slacks(&lanes, &trial);
+                for (p, &k) in active.iter().enumerate() {
+                    let normal = |c: usize| slopes[c][p];
+                    let size: f64 = beside[p].iter().map(|&c| normal(c) * normal(c)).sum();
+                    let short = rounding(&trial, slopes, p) - slack[p];
+                    if size > 0.0 && short > 0.0 && short.is_finite() {
+                        for &c in &beside[p] {
+                            let to = trial[c][p] + short * normal(c) / size;
+                            trial[c][p] = to.max(lo[c][k]).min(hi[c][k]);
+                        }
+                    }
                 }
             }
             let values = self.values(&lanes, &trial);
@@ -412,6 +488,40 @@ impl Search<'_> {
         }
         stuck.extend(active);
         stuck
+    }
+}
+
+/// What rounding may take from a slack.
+fn rounding(x: &[Vec<f64>], slopes: &[Vec<f64>], lane: usize) -> f64 {
+    let each = x.iter().zip(slopes).map(|(x, s)| (x[lane] * s[lane]).abs());
+    4.0 * f64::EPSILON * each.sum::<f64>()
+}
+
+/// The hard constraints at a point: their smallest slack, and its slopes.
+struct Wall {
+    slack: f64,
+    slopes: Vec<f64>,
+}
+
+/// The step to the peak of the quadratic model, with the constraint as a line that is not crossed, and the constraint's multiplier.
+fn beside_wall(
+    h: &nalgebra::Cholesky<f64, nalgebra::Dyn>,
+    slope: &DVector<f64>,
+    wall: Option<&Wall>,
+    free: &[usize],
+) -> (DVector<f64>, f64) {
+    let step = h.solve(slope);
+    let Some(wall) = wall else { return (step, 0.0) };
+    let normal = DVector::from_iterator(free.len(), free.iter().map(|&c| wall.slopes[c]));
+    if !(wall.slack.is_finite() && normal.dot(&step) < -wall.slack) {
+        return (step, 0.0);
+    }
+    let away = h.solve(&normal);
+    let pull = (-wall.slack - normal.dot(&step)) / normal.dot(&away);
+    if pull.is_finite() {
+        (step + away * pull, pull)
+    } else {
+        (step, 0.0)
     }
 }
 

@@ -19,69 +19,12 @@
 //! nothing today and terms of both signs tomorrow. Where reward or laws have kinks, the condition at a kink is that zero
 //! lies between the slopes at its two sides.
 
+use super::binding::{Binding, bindings, slopes};
 use super::simulate::{Policy, SolvedPolicy, bounds};
 use crate::num::interpolate::{MAX_AXES, Place};
 use crate::solve::bellman::{At, Bellman, Scratch, factor_gain};
 use crate::solve::problem::Lanes;
 use nalgebra::{DMatrix, DVector};
-
-/// How close to a bound or to zero slack counts as binding, relative to the width of the action's range.
-pub const BINDING: f64 = 1e-7;
-
-/// What binds at a lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Binding {
-    /// Nothing.
-    Free,
-    /// A lower bound (number of the continuous action).
-    Lower(usize),
-    /// An upper bound.
-    Upper(usize),
-    /// A hard constraint (`require`).
-    Slack,
-}
-
-/// First thing that binds at each lane.
-pub fn bindings(bellman: &Bellman, at: At, states: &[&[f64]], actions: &[Vec<f64>]) -> Vec<Binding> {
-    let n = actions.first().map_or(0, Vec::len);
-    let (lo, hi) = bounds(bellman, at, states, n);
-    let refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
-    let mut scratch = Scratch::default();
-    let mut slack = vec![f64::INFINITY; n];
-    for &(noise, _) in &bellman.noises {
-        for (next, _, _) in bellman.branches(at.shock) {
-            bellman.evaluate(at, noise, next, states, &refs, n, &mut scratch);
-            for i in (0..n).filter(|&i| scratch.chance[i] != 0.0) {
-                slack[i] = slack[i].min(scratch.slack[i]);
-            }
-        }
-    }
-    (0..n)
-        .map(|i| {
-            for (c, &a) in bellman.continuous.iter().enumerate() {
-                let width = hi[c][i] - lo[c][i];
-                let near = BINDING
-                    * if width.is_finite() {
-                        width
-                    } else {
-                        1.0 + actions[a][i].abs()
-                    };
-                if actions[a][i] - lo[c][i] <= near {
-                    return Binding::Lower(c);
-                }
-                if hi[c][i] - actions[a][i] <= near {
-                    return Binding::Upper(c);
-                }
-            }
-            let size = actions.iter().map(|a| a[i].abs()).fold(1e-3, f64::max);
-            if slack[i] <= BINDING * size {
-                Binding::Slack
-            } else {
-                Binding::Free
-            }
-        })
-        .collect()
-}
 
 /// Reward's and next states' derivatives on a batch, `[variable][lane]` and `[variable][state][lane]`.
 struct Derivatives {
@@ -208,7 +151,7 @@ impl Euler<'_> {
                 certain = d.next;
             }
         }
-        let corrections = self.constraint_slopes(at, states, &actions, &binding);
+        let corrections = slopes(self.bellman, at, states, &actions, &binding);
         let mut result = vec![vec![0.0; n]; ns];
         for i in 0..n {
             if own && binding[i] == Binding::Free {
@@ -240,77 +183,6 @@ impl Euler<'_> {
             }
         }
         Some(result)
-    }
-
-    /// How binding constraints move the actions with the states, `[action][state][lane]`; zero where nothing binds.
-    fn constraint_slopes(
-        &self,
-        at: At,
-        states: &[Vec<f64>],
-        actions: &[Vec<f64>],
-        binding: &[Binding],
-    ) -> Vec<Vec<Vec<f64>>> {
-        let n = binding.len();
-        let mut result = vec![vec![vec![0.0; n]; self.ns]; self.nc];
-        if binding.iter().all(|b| *b == Binding::Free) {
-            return result;
-        }
-        let slack = |states: &[Vec<f64>], actions: &[Vec<f64>]| -> Vec<f64> {
-            let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
-            let action_refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
-            let mut scratch = Scratch::default();
-            self.bellman.evaluate(
-                at,
-                self.bellman.noises[0].0,
-                at.shock,
-                &refs,
-                &action_refs,
-                n,
-                &mut scratch,
-            );
-            scratch.slack
-        };
-        for s in 0..self.ns {
-            let shifted = |sign: f64| -> (Vec<Vec<f64>>, Vec<f64>) {
-                let mut moved = states.to_vec();
-                let h: Vec<f64> = states[s].iter().map(|x| 1e-5 * (x.abs() + 1e-3)).collect();
-                moved[s].iter_mut().zip(&h).for_each(|(x, h)| *x += sign * h);
-                (moved, h)
-            };
-            let ((up, h), (down, _)) = (shifted(1.0), shifted(-1.0));
-            let view = |v: &[Vec<f64>]| -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
-                let refs: Vec<&[f64]> = v.iter().map(Vec::as_slice).collect();
-                bounds(self.bellman, at, &refs, n)
-            };
-            let (lo_up, hi_up) = view(&up);
-            let (lo_down, hi_down) = view(&down);
-            for i in 0..n {
-                let difference = |u: &[Vec<f64>], d: &[Vec<f64>], k: usize| (u[k][i] - d[k][i]) / (2.0 * h[i]);
-                match binding[i] {
-                    Binding::Lower(k) => result[k][s][i] = difference(&lo_up, &lo_down, k),
-                    Binding::Upper(k) => result[k][s][i] = difference(&hi_up, &hi_down, k),
-                    Binding::Free | Binding::Slack => {}
-                }
-            }
-            if self.nc == 1 && binding.contains(&Binding::Slack) {
-                let a = self.bellman.continuous[0];
-                let (slack_up, slack_down) = (slack(&up, actions), slack(&down, actions));
-                let step: Vec<f64> = actions[a].iter().map(|x| 1e-5 * (x.abs() + 1e-3)).collect();
-                let with = |sign: f64| {
-                    let mut moved = actions.to_vec();
-                    moved[a].iter_mut().zip(&step).for_each(|(x, h)| *x += sign * h);
-                    slack(states, &moved)
-                };
-                let (more, less) = (with(1.0), with(-1.0));
-                for i in (0..n).filter(|&i| binding[i] == Binding::Slack) {
-                    let by_state = (slack_up[i] - slack_down[i]) / (2.0 * h[i]);
-                    let by_action = (more[i] - less[i]) / (2.0 * step[i]);
-                    let slope = -by_state / by_action;
-                    result[0][s][i] = if slope.is_finite() { slope } else { 0.0 };
-                }
-            }
-        }
-        result
     }
 
     /// Expected consumption, its slope and the reward's slope with respect to the continuous action `k`, at each lane.

@@ -1,5 +1,6 @@
 //! The certificate: every solution is judged by the same code, and a solution that fails is reported as failed.
 
+pub mod binding;
 pub mod constant;
 pub mod euler;
 pub mod grid;

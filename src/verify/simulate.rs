@@ -107,11 +107,11 @@ fn kinks(bellman: &Bellman, solution: &Solution) -> Vec<bool> {
                         .collect()
                 })
                 .collect();
-            for (i, b) in super::euler::bindings(bellman, At { shock, time }, &refs, &actions)
+            for (i, b) in super::binding::bindings(bellman, At { shock, time }, &refs, &actions)
                 .into_iter()
                 .enumerate()
             {
-                flags[(time * nodes + i) * nz + shock] = b != super::euler::Binding::Free;
+                flags[(time * nodes + i) * nz + shock] = b != super::binding::Binding::Free;
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::Options;
 use crate::num::interpolate::Rule;
 use crate::solve::bellman::{At, Bellman};
-use crate::verify::euler::{Binding, bindings};
+use crate::verify::binding::{Binding, bindings};
 use crate::verify::simulate::{SolvedPolicy, World};
 
 /// Everything that is kept of a simulation, `[.. path fastest]`.

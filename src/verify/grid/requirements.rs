@@ -2,7 +2,7 @@
 
 use super::{Bench, Certificate, Proof, Share};
 use crate::diag::Diagnostic;
-use crate::verify::euler::Binding;
+use crate::verify::binding::Binding;
 
 /// Time at infeasible actions, and at each constraint.
 pub struct Requirements;

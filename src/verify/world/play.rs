@@ -110,6 +110,8 @@ pub fn play(
     for t in 0..periods {
         let bounds = actor.act(&mut worlds, 0)?;
         worlds.settle(&bounds)?;
+        // Places hold what the period draws, too: prices and outcomes can be computed there again. (The step draws the same.)
+        worlds.draw_noises();
         for w in 0..lives {
             let (states, shocks, period) = standing(&worlds, seat, w);
             if t == 0 {

@@ -1,0 +1,159 @@
+//! Economies whose answer is known by hand and which the certificate must therefore pass: markets that clear over wide ranges, feasible sets that
+//! shrink to a point, stocks that run out.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use econc::solve::progress::silent;
+use econc::verify::solved::{Options, Solved, solve};
+
+fn solved(text: &str) -> Solved {
+    let (model, diagnostics) = econc::compile(text, &econc::Options::default());
+    let model = model.unwrap_or_else(|| panic!("{text}\n{diagnostics:?}"));
+    solve(&model, &Options::default(), &mut silent).unwrap_or_else(|d| panic!("{text}\n{d:?}"))
+}
+
+fn reasons(s: &Solved) -> Vec<&str> {
+    let all = s.certificate.reasons.iter();
+    all.filter(|d| d.severity == econc::Severity::Error)
+        .map(|d| d.code.as_str())
+        .collect()
+}
+
+/// Demand `A p^-e` and unit cost `c`: the price is `(A / q)^(1/e)`, and `q = (m (1 - 1/e) / c)^e` with `m` the mean of `A^(1/e)`.
+#[test]
+fn a_monopolist_under_any_noise_and_elasticity_is_right_and_its_market_clears() {
+    let normal = |sd: f64, e: f64| (0.5 * (sd / e).powi(2)).exp();
+    let uniform = |a: f64, b: f64, e: f64| {
+        let k = 1.0 + 1.0 / e;
+        (b.powf(k) - a.powf(k)) / (k * (b - a))
+    };
+    let mut wrong = String::new();
+    for (number, e) in [1.5, 2.0, 4.0, 9.0].into_iter().enumerate() {
+        let laws = [
+            ("normal(0, 0.6)", "exp(f.z)", normal(0.6, e)),
+            ("lognormal(0.2, 0.4)", "f.z", (0.2 / e).exp() * normal(0.4, e)),
+            ("uniform(1, 3)", "f.z", uniform(1.0, 3.0, e)),
+            (
+                "discrete([0.3, 1, 4], [0.3, 0.5, 0.2])",
+                "f.z",
+                0.3 * 0.3f64.powf(1.0 / e) + 0.5 + 0.2 * 4f64.powf(1.0 / e),
+            ),
+        ];
+        for (k, (law, demand, mean)) in laws.into_iter().enumerate() {
+            let prices = ["[0.0001, 1000]", "[0.001, 400]", "[0.000001, 1000000]", "[0, 2000]"][(number + k) % 4];
+            let q: f64 = 2.5;
+            let cost = mean * (1.0 - 1.0 / e) * q.powf(-1.0 / e);
+            let text = format!(
+                "model monopolist\nagent f {{\n  action q in [0.01, 10]\n  noise z ~ {law}\n  reward (p - {cost}) * q\n}}\n\
+                 market g {{ price p in {prices} clears {demand} * p^-{e} == f.q }}\n"
+            );
+            let s = solved(&text);
+            let found = s.solution.policy[0][0];
+            if !s.certificate.passed || !((found / q - 1.0).abs() < 2e-3) {
+                wrong += &format!("{law}, elasticity {e}, price in {prices}: q {found}, right {q}, {:?}\n", reasons(&s));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// The solution's first value at a state.
+fn value_at(s: &Solved, k: usize) -> (f64, f64) {
+    (s.solution.states[0].nodes[k], s.solution.value[k])
+}
+
+#[test]
+fn feasible_sets_that_shrink_to_a_point_hold_a_choice() {
+    let root: fn(f64) -> f64 = |s| (5.0 * s).sqrt();
+    let cases: [(&str, &str, &str, &str, fn(f64) -> f64); 6] = [
+        // A corner, from bounds much wider than what is left.
+        ("[0, 4]", "[0, 20]", "a + b <= s", "a^0.5 + 2 * b^0.5", root),
+        ("[0, 4]", "[0, 1e4]", "a + b <= s", "a^0.5 + 2 * b^0.5", root),
+        // The upper corner.
+        ("[0, 8]", "[0, 10]", "a + b >= 20 - s", "-(a^2 + b^2)", |s| {
+            -0.5 * (20.0 - s).powi(2)
+        }),
+        // A face: one action has no choice left.
+        ("[0, 4]", "[0, 20]", "a <= s", "a^0.5 - (b - 3)^2", f64::sqrt),
+        // A thin band inside.
+        ("[1, 4]", "[0, 20]", "abs(a + b - s) <= 1e-6", "a^0.5 + 2 * b^0.5", root),
+        // A short interval inside, for each action.
+        (
+            "[1, 4]",
+            "[0, 20]",
+            "max(abs(a - s / 2), abs(b - s / 3)) <= 1e-6",
+            "a - b",
+            |s| s / 6.0,
+        ),
+    ];
+    for (states, bounds, require, reward, right) in cases {
+        let text = format!(
+            "model tight\nhorizon 1\nagent f {{\n  state s in {states}, start 2\n  action a in {bounds}\n  action b in {bounds}\n  \
+             require {require}\n  s' = s\n  reward {reward}\n  discount 0.9\n}}\nsolve {{ method = value_iteration; grid.s = uniform(21) }}\n"
+        );
+        let s = solved(&text);
+        for k in 0..21 {
+            let (x, v) = value_at(&s, k);
+            assert!(
+                (v - right(x)).abs() < 1e-4 * (1.0 + right(x).abs()),
+                "{require} at {x}: {v}, right {}",
+                right(x)
+            );
+        }
+    }
+    // One action alone.
+    let s = solved(
+        "model tight\nhorizon 1\nagent f {\n  state s in [1, 4], start 2\n  action a in [0, 20]\n  \
+         require abs(a - s / 2) <= 1e-6\n  s' = s\n  reward a\n  discount 0.9\n}\nsolve { method = value_iteration; grid.s = uniform(21) }\n",
+    );
+    for k in 0..21 {
+        let (x, v) = value_at(&s, k);
+        assert!((v - x / 2.0).abs() < 1e-5, "{x}: {v}");
+    }
+}
+
+/// Two goods out of one purse: what a little more is worth tomorrow includes the multiplier of tomorrow's requirement, so that
+/// first-order conditions hold on the first grid.
+#[test]
+fn first_order_conditions_hold_where_a_joint_requirement_binds_tomorrow() {
+    let s = solved(
+        "model purse\nhorizon 3\nagent f {\n  state s in [0, 20], start 6\n  action a in [0, 20]\n  action b in [0, 20]\n  \
+         require a + b <= s\n  s' = s - a - b + 1\n  reward a^0.5 + 2 * b^0.5\n  discount 0.9\n}\n",
+    );
+    assert!(s.certificate.passed, "{:?}", reasons(&s));
+    assert!(s.certificate.constrained > 0.2);
+    let euler = s.certificate.euler.unwrap();
+    assert!(euler.p99 < -3.0, "{euler:?}");
+    assert_eq!(s.solution.states[0].nodes.len(), 200);
+    // Without chance the purse is spent so that marginal utilities fall by the discount factor; a fifth goes to the first good.
+    let spent: f64 = s.certificate.moments.iter().filter(|m| m.name.starts_with("f.a") || m.name.starts_with("f.b")).map(|m| m.mean).sum();
+    assert!((spent - 8.0 / 3.0).abs() < 1e-2, "{spent}");
+}
+
+#[test]
+fn a_stock_that_runs_out_is_no_grid_that_is_too_narrow() {
+    let laws = [
+        "s + q - min(s + q, d)",
+        "q + s - sold",
+        "max(s + q, d) - d",
+        "if s + q > d then s + q - d else 0",
+        "0.9 * (s + q) - min(s + q, d) * 0.9",
+        "(s + q - sold) - (s + q - sold) * 0.3",
+        "0.5 * max(s + q - d, 0) + (1 - 0.5) * max(s + q - d, 0)",
+    ];
+    let draws = ["uniform(0, 4)", "lognormal(0.3, 0.7)", "exponential(1.5)"];
+    let mut wrong = String::new();
+    for (k, law) in laws.iter().enumerate() {
+        let text = format!(
+            "model stock\nagent w {{\n  state s in [0, 8], start 1\n  action q in 0..4\n  require s + q <= 8\n  noise d ~ {}\n  \
+             let sold = min(s + q, d)\n  s' = {law}\n  reward 3 * sold - q - 0.2 * s\n  discount 0.9\n}}\n",
+            draws[k % 3]
+        );
+        let s = solved(&text);
+        let lower = s.certificate.edges.iter().find(|e| e.name.contains("lower")).unwrap();
+        if reasons(&s).contains(&"E0913") || !(lower.share > 0.05) {
+            wrong += &format!("{law}: {:?}, {:.3} of time at the lower end\n", reasons(&s), lower.share);
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}

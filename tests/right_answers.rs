@@ -50,11 +50,63 @@ fn a_monopolist_under_any_noise_and_elasticity_is_right_and_its_market_clears() 
             let s = solved(&text);
             let found = s.solution.policy[0][0];
             if !s.certificate.passed || !((found / q - 1.0).abs() < 2e-3) {
-                wrong += &format!("{law}, elasticity {e}, price in {prices}: q {found}, right {q}, {:?}\n", reasons(&s));
+                wrong += &format!(
+                    "{law}, elasticity {e}, price in {prices}: q {found}, right {q}, {:?}\n",
+                    reasons(&s)
+                );
             }
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// The benchmark `qn` of a model.
+fn benchmark(text: &str) -> Result<Vec<f64>, Vec<econc::Diagnostic>> {
+    let (model, diagnostics) = econc::compile(text, &econc::Options::default());
+    let model = model.ok_or(diagnostics)?;
+    let found = model.params.iter().find(|p| p.name.ends_with("qn"));
+    Ok(found.unwrap().values.clone())
+}
+
+/// Orders of two newsvendors who share demand, against the quantile that each wants; a Cournot market whose price cannot fall below zero.
+#[test]
+fn games_with_kinks_are_solved_to_many_digits() {
+    // What is left of demand after the other's half comes to each: sold = min(q, d / 2). Best at the quantile 1 - c / p of d / 2.
+    let newsvendors = |law: &str| {
+        format!(
+            "model n\nagent firm[2] {{\n  param c = [1, 2]\n  action q in [0, 40]\n  param qn = solve nash(q, horizon: 1)\n  \
+             reward 5 * min(q, d / 2) - c * q\n}}\nnoise d ~ {law}\n"
+        )
+    };
+    let normal = [0.841_621_233_572_914_4, 0.253_347_103_135_799_8];
+    let cases: [(&str, [f64; 2]); 4] = [
+        ("uniform(4, 20)", [4.0 + 16.0 * 0.8, 4.0 + 16.0 * 0.6]),
+        ("exponential(6)", [-6.0 * 0.2f64.ln(), -6.0 * 0.4f64.ln()]),
+        ("normal(20, 3)", normal.map(|z| 20.0 + 3.0 * z)),
+        ("lognormal(2, 0.4)", normal.map(|z| (2.0 + 0.4 * z).exp())),
+    ];
+    for (law, right) in cases {
+        let found = benchmark(&newsvendors(law)).unwrap_or_else(|d| panic!("{law}: {d:?}"));
+        for (x, d) in found.iter().zip(right) {
+            assert!((x - d / 2.0).abs() < 1e-5, "{law}: {found:?}, right {right:?} halved");
+        }
+    }
+    // Inverse demand max(a - Q, 0), a uniform on [2, 12]: with costs 1 and 2 each solves E[max(a - Q, 0)] - q P(a > Q) = c.
+    let found = benchmark(
+        "model c\nagent firm[2] {\n  param c = [1, 2]\n  action q in [0, 10]\n  param qn = solve nash(q, horizon: 1)\n  \
+         reward (max(a - sum(firm.q), 0) - c) * q\n}\nnoise a ~ uniform(2, 12)\n",
+    )
+    .unwrap();
+    let total = found.iter().sum::<f64>();
+    for (q, c) in found.iter().zip([1.0, 2.0]) {
+        let left = 12.0 - total;
+        let condition = left * left / 20.0 - q * left / 10.0 - c;
+        assert!(condition.abs() < 1e-5, "{found:?}: {condition}");
+    }
+    assert!(
+        (found[0] - 2.683_500_01).abs() < 1e-5 && (found[1] - 1.417_516_94).abs() < 1e-5,
+        "{found:?}"
+    );
 }
 
 /// The solution's first value at a state.
@@ -126,7 +178,13 @@ fn first_order_conditions_hold_where_a_joint_requirement_binds_tomorrow() {
     assert!(euler.p99 < -3.0, "{euler:?}");
     assert_eq!(s.solution.states[0].nodes.len(), 200);
     // Without chance the purse is spent so that marginal utilities fall by the discount factor; a fifth goes to the first good.
-    let spent: f64 = s.certificate.moments.iter().filter(|m| m.name.starts_with("f.a") || m.name.starts_with("f.b")).map(|m| m.mean).sum();
+    let spent: f64 = s
+        .certificate
+        .moments
+        .iter()
+        .filter(|m| m.name.starts_with("f.a") || m.name.starts_with("f.b"))
+        .map(|m| m.mean)
+        .sum();
     assert!((spent - 8.0 / 3.0).abs() < 1e-2, "{spent}");
 }
 
@@ -152,8 +210,54 @@ fn a_stock_that_runs_out_is_no_grid_that_is_too_narrow() {
         let s = solved(&text);
         let lower = s.certificate.edges.iter().find(|e| e.name.contains("lower")).unwrap();
         if reasons(&s).contains(&"E0913") || !(lower.share > 0.05) {
-            wrong += &format!("{law}: {:?}, {:.3} of time at the lower end\n", reasons(&s), lower.share);
+            wrong += &format!(
+                "{law}: {:?}, {:.3} of time at the lower end\n",
+                reasons(&s),
+                lower.share
+            );
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// Draws that depend on draws, behind a kink: expectations here are sums over the finite ones, with `E max(w - 1, 0)` of a normal in closed form.
+#[test]
+fn draws_that_depend_on_draws_behind_a_kink_are_right() {
+    let s = solved(
+        "model prospecting\nagent p {\n  state s in 0..3, start 0\n  action u in [0, 1]\n  noise a ~ bernoulli(0.3 + 0.4 * u)\n  \
+         noise b ~ bernoulli(if a then 0.6 else 0.2)\n  noise c ~ uniform_int(0, 1 + 2 * b)\n  noise w ~ normal(2 * b - 1, 0.5 + a + 0.2 * s)\n  \
+         s' = if c > 1 then min(s + 1, 3) else max(s - 1, 0)\n  reward max(w - 1, 0) * (1 + c) - 3 * u^2 - 0.5 * s\n  observe s\n  discount 0.9\n}\n",
+    );
+    // By state and by whether something is found (a): expected pay, and the chance of going up.
+    let outcome = |s: f64, a: f64| {
+        let (mut pay, mut up) = (0.0, 0.0);
+        let found = if a > 0.0 { 0.6 } else { 0.2 };
+        for (b, p) in [(1.0, found), (0.0, 1.0 - found)] {
+            let (mean, sd): (f64, f64) = (2.0 * b - 1.0, 0.5 + a + 0.2 * s);
+            let z = (mean - 1.0) / sd;
+            let call = (mean - 1.0) * econc::num::normal::cdf(z) + sd * econc::num::normal::density(z);
+            let c = if b > 0.0 { 1.5 } else { 0.5 };
+            pay += p * call * (1.0 + c);
+            up += p * if b > 0.0 { 0.5 } else { 0.0 };
+        }
+        (pay, up)
+    };
+    let mut v = [0.0f64; 4];
+    for _ in 0..600 {
+        let old = v;
+        for x in 0..4 {
+            let [(r1, up1), (r0, up0)] = [1.0, 0.0].map(|a| outcome(x as f64, a));
+            let (high, low) = (old[(x + 1).min(3)], old[x.saturating_sub(1)]);
+            let of = |r: f64, up: f64| r + 0.9 * (up * high + (1.0 - up) * low);
+            let (q1, q0) = (of(r1, up1), of(r0, up0));
+            // Linear in the chance of finding, less the cost of 3 u^2.
+            let u = (0.4 * (q1 - q0) / 6.0).clamp(0.0, 1.0);
+            let p = 0.3 + 0.4 * u;
+            v[x] = p * q1 + (1.0 - p) * q0 - 3.0 * u * u - 0.5 * x as f64;
+        }
+    }
+    for (found, right) in s.solution.value.iter().zip(v) {
+        assert!((found - right).abs() < 1e-3, "{:?}, right {v:?}", s.solution.value);
+    }
+    assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
 }

@@ -147,7 +147,8 @@ pub fn fine(family: Family, n: usize) -> Option<Rule> {
     Some(quadrature::between_quantiles(standard(family)?, n))
 }
 
-fn standard(family: Family) -> Option<Standard> {
+/// The standard law behind a continuous family; `None` for finite ones.
+pub fn standard(family: Family) -> Option<Standard> {
     match family {
         Family::Normal | Family::Lognormal => Some(Standard::Normal),
         Family::Uniform => Some(Standard::Uniform),

@@ -53,8 +53,8 @@ pub struct Moments {
     pub max: f64,
 }
 
-/// What an agent earned in a life, from its beginning to its end (of the member, or of the world). Where no life came to an end: in the
-/// periods simulated.
+/// What an agent earned in a life, from its beginning to its end (of the member, or of the world). The lives are those that began in the first half
+/// of the periods, whether they ended or not: those that ended alone would be the short ones.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Returns {
     /// Its name.
@@ -65,9 +65,9 @@ pub struct Returns {
     pub error: f64,
     /// Mean sum discounted to the beginning of the life, by the model's discount factor.
     pub discounted: f64,
-    /// Lives that came to an end.
+    /// Lives that are counted.
     pub lives: u64,
-    /// Lives that were still going on; they count only where no life came to an end.
+    /// Those of them that were still going on when the simulation stopped; they count with what they had earned.
     pub cut_off: u64,
 }
 
@@ -103,15 +103,6 @@ pub fn simulate(
 ) -> Result<Simulation, Diagnostic> {
     let watched: Vec<(String, NodeId)> = watched(model);
     let mut nodes: Vec<NodeId> = watched.iter().map(|(_, n)| *n).collect();
-    let wants: Vec<Wants> = (0..model.agents.len())
-        .filter_map(|a| Wants::new(model, a, options.worlds, &mut nodes))
-        .collect();
-    let mut worlds = Worlds::new(model, options.scenario.as_deref(), options.worlds, options.seed, &nodes)?;
-    if let (Behaviour::Solved(s), true) = (behaviour, options.on_chain) {
-        put_on_chain(&mut worlds, s)?;
-    }
-    let mut actor = Actor::new(&worlds, behaviour)?;
-    actor.greedy = options.greedy;
     let scenario = options
         .scenario
         .as_ref()
@@ -121,6 +112,15 @@ pub fn simulate(
         .or(scenario.and_then(|s| s.periods))
         .or(model.horizon)
         .unwrap_or(200);
+    let wants: Vec<Wants> = (0..model.agents.len())
+        .filter_map(|a| Wants::new(model, a, options.worlds, periods, &mut nodes))
+        .collect();
+    let mut worlds = Worlds::new(model, options.scenario.as_deref(), options.worlds, options.seed, &nodes)?;
+    if let (Behaviour::Solved(s), true) = (behaviour, options.on_chain) {
+        put_on_chain(&mut worlds, s)?;
+    }
+    let mut actor = Actor::new(&worlds, behaviour)?;
+    actor.greedy = options.greedy;
     let mut recorder = Recorder::new(model, &watched, wants, options.worlds);
     // Kept, copied for the report, and written as text.
     let bytes = recorder.series.len() as f64 * periods as f64 * (8.0 + 8.0 + 20.0);
@@ -202,10 +202,13 @@ struct Wants {
     /// Of the life that goes on, member by member and world by world: sum, discounted sum, weight of the next reward, whether the
     /// member is still there, and whether anything has happened in it.
     life: Vec<Life>,
-    /// Of finished lives in each world: number, sums, discounted sums.
+    /// Of the lives that count in each world: number, sums, discounted sums.
     lives: Vec<[f64; 3]>,
-    /// Sums of squares of finished lives, for the standard error where there is one world.
+    /// Sums of squares of these, for the standard error where there is one world.
     squares: f64,
+    /// Periods so far, and the first one in which lives begin that do not count.
+    period: usize,
+    until: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -214,7 +217,8 @@ struct Life {
     discounted: f64,
     weight: f64,
     there: bool,
-    begun: bool,
+    /// When it began.
+    begun: Option<usize>,
 }
 
 const UNBORN: Life = Life {
@@ -222,12 +226,12 @@ const UNBORN: Life = Life {
     discounted: 0.0,
     weight: 1.0,
     there: true,
-    begun: false,
+    begun: None,
 };
 
 impl Wants {
     /// `watched` nodes gain the discount factors that are no constants.
-    fn new(model: &Model, agent: usize, worlds: usize, watched: &mut Vec<NodeId>) -> Option<Wants> {
+    fn new(model: &Model, agent: usize, worlds: usize, periods: usize, watched: &mut Vec<NodeId>) -> Option<Wants> {
         let a = &model.agents[agent];
         let shape = |n: NodeId| &model.graph.nodes[n.0 as usize].shape;
         let to = |n: NodeId| crate::graph::shape::aligned(&model.graph, shape(n), &a.shape);
@@ -256,6 +260,8 @@ impl Wants {
             life: vec![UNBORN; members * worlds],
             lives: vec![[0.0; 3]; worlds],
             squares: 0.0,
+            period: 0,
+            until: periods.div_ceil(2),
         })
     }
 
@@ -272,7 +278,7 @@ impl Wants {
                         .map_or(1.0, |(k, map)| watched[*k][map[m] * worlds + w]);
                     let life = &mut self.life[at];
                     let reward = rewards[self.reward[m] * worlds + w];
-                    life.begun = true;
+                    life.begun = life.begun.or(Some(self.period));
                     life.total += reward;
                     life.discounted += life.weight * reward;
                     life.weight *= fault!("simulation.discount_twice", discount * discount, discount);
@@ -284,47 +290,45 @@ impl Wants {
                     }
                 }
                 let ended = outcome.member_ended[self.agent][at];
-                if (ended || outcome.ended[w]) && self.life[at].begun {
+                if (ended || outcome.ended[w]) && self.life[at].begun.is_some() {
                     self.over(at, w);
                 }
                 self.life[at].there &= !(ended && self.leaves);
                 self.life[at].there |= outcome.ended[w];
             }
         }
+        self.period += 1;
     }
 
-    /// A life is over.
-    fn over(&mut self, at: usize, world: usize) {
+    /// A life is over; whether it counts.
+    fn over(&mut self, at: usize, world: usize) -> bool {
         let life = self.life[at];
-        let sums = &mut self.lives[world];
-        sums[0] += 1.0;
-        sums[1] += life.total;
-        sums[2] += life.discounted;
-        self.squares += life.total * life.total;
+        let counts = life.begun.is_some_and(|t| t < self.until);
+        if counts {
+            let sums = &mut self.lives[world];
+            sums[0] += 1.0;
+            sums[1] += life.total;
+            sums[2] += life.discounted;
+            self.squares += life.total * life.total;
+        }
         self.life[at] = Life {
             there: life.there,
             ..UNBORN
         };
+        counts
     }
 
     fn finish(mut self, name: &str) -> Returns {
         let worlds = self.lives.len();
-        let finished: f64 = self.lives.iter().map(|l| l[0]).sum();
-        let going: Vec<usize> = (0..self.life.len()).filter(|i| self.life[*i].begun).collect();
-        let cut_off = going.len();
-        // Lives that were cut off count only where none was lived to its end.
-        if finished == 0.0 {
-            for at in going {
-                self.over(at, at % worlds);
-            }
-        }
+        let going: Vec<usize> = (0..self.life.len()).filter(|i| self.life[*i].begun.is_some()).collect();
+        let cut_off = going.into_iter().filter(|at| self.over(*at, at % worlds)).count();
         let sum = |k: usize| self.lives.iter().map(|l| l[k]).sum::<f64>();
         let lives = sum(0);
         let means: Vec<f64> = self.lives.iter().filter(|l| l[0] > 0.0).map(|l| l[1] / l[0]).collect();
         let total = sum(1) / lives;
         let error = if means.len() > 1 {
             statistics::sd(&means) / (means.len() as f64).sqrt()
-        } else if finished > 1.0 && self.members == 1 {
+        } else if lives > 1.0 && self.members == 1 {
             let variance = (self.squares / lives - total * total).max(0.0) * lives / (lives - 1.0);
             (variance / lives).sqrt()
         } else {
@@ -335,7 +339,7 @@ impl Wants {
             total,
             error,
             discounted: sum(2) / lives,
-            lives: finished as u64,
+            lives: lives as u64,
             cut_off: cut_off as u64,
         }
     }

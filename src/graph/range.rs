@@ -243,11 +243,19 @@ impl Ranges<'_> {
                 }
             }
         }
+        // A factor of a value that stands in several terms shares its fate.
+        let repeated = |n: usize| {
+            counts[&n].0 > 1
+                || sum
+                    .keys()
+                    .filter(|term| term.contains(&n))
+                    .any(|term| term.iter().any(|m| counts[m].0 > 1))
+        };
         let fixed: Vec<usize> = counts
             .iter()
-            .filter(|(n, (times, linear))| {
+            .filter(|(n, (_, linear))| {
                 let (lo, hi) = domain(**n);
-                *times > 1 && *linear && lo.is_finite() && hi.is_finite()
+                repeated(**n) && *linear && lo.is_finite() && hi.is_finite()
             })
             .map(|(n, _)| *n)
             .take(CORNERS)
@@ -320,8 +328,13 @@ mod tests {
     struct Plain(Graph);
     impl Plain {
         fn value(&mut self, lo: f64, hi: f64) -> NodeId {
-            self.0
-                .add_input("x", InputKind::State(0), Vec::new(), Interval::closed(lo, hi), Phase::Dated)
+            self.0.add_input(
+                "x",
+                InputKind::State(0),
+                Vec::new(),
+                Interval::closed(lo, hi),
+                Phase::Dated,
+            )
         }
         fn node(&mut self, op: Op) -> NodeId {
             self.0.add(op, Span::default()).unwrap()
@@ -367,7 +380,12 @@ mod tests {
     fn shares_of_a_value_are_no_more_than_it() {
         let inf = f64::INFINITY;
         let mut g = Plain(Graph::default());
-        let (x, y, a, far) = (g.value(1.0, 5.0), g.value(2.0, 3.0), g.value(0.0, 1.0), g.value(0.0, inf));
+        let (x, y, a, far) = (
+            g.value(1.0, 5.0),
+            g.value(2.0, 3.0),
+            g.value(0.0, 1.0),
+            g.value(0.0, inf),
+        );
         let one = g.node(Op::Const(1.0));
         let (part, other) = (g.two(Binary::Mul, a, x), g.two(Binary::Sub, one, a));
         let rest = g.two(Binary::Sub, x, part);
@@ -404,8 +422,19 @@ mod tests {
             nodes.push(g.node(Op::Const(1.5)));
             for _ in 0..7 {
                 let pick = |k: usize| nodes[k];
-                let (a, b, c) = (pick(draw(nodes.len())), pick(draw(nodes.len())), pick(draw(nodes.len())));
-                let f = [Binary::Add, Binary::Sub, Binary::Mul, Binary::Min, Binary::Max, Binary::Div][draw(6)];
+                let (a, b, c) = (
+                    pick(draw(nodes.len())),
+                    pick(draw(nodes.len())),
+                    pick(draw(nodes.len())),
+                );
+                let f = [
+                    Binary::Add,
+                    Binary::Sub,
+                    Binary::Mul,
+                    Binary::Min,
+                    Binary::Max,
+                    Binary::Div,
+                ][draw(6)];
                 let node = match draw(9) {
                     0 => g.node(Op::Unary(Unary::Abs, a)),
                     1 => {

@@ -482,8 +482,8 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
         .numbers("sum of rewards", s.returns.iter().map(|r| r.total).collect())
         .numbers("standard error", s.returns.iter().map(|r| r.error).collect())
         .numbers("discounted", s.returns.iter().map(|r| r.discounted).collect())
-        .integers("lives ended", s.returns.iter().map(|r| r.lives as i64).collect())
-        .integers("cut off", s.returns.iter().map(|r| r.cut_off as i64).collect());
+        .integers("lives", s.returns.iter().map(|r| r.lives as i64).collect())
+        .integers("of them cut off", s.returns.iter().map(|r| r.cut_off as i64).collect());
     let mut series = Table::new().integers("t", (0..s.periods as i64).collect());
     for x in s.series.iter().filter(|x| x.values.len() == s.periods) {
         series = series.numbers(&x.name, x.values.clone());
@@ -525,8 +525,8 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
         tables: vec![
             NamedTable {
                 stem: "returns".into(),
-                caption: if s.returns.iter().any(|r| r.lives > 0) {
-                    "Returns of a life (mean over the lives that ended)".into()
+                caption: if s.returns.iter().any(|r| r.lives > r.cut_off) {
+                    "Returns of a life (mean over the lives begun in the first half of the periods)".into()
                 } else {
                     "Returns (mean over worlds and members)".into()
                 },

@@ -1113,7 +1113,7 @@ impl<'m> Builder<'m> {
             .map(|k| noise[*k].nodes.len() as f64)
             .product();
         let times = self.options.finer_noises.max(1) as f64;
-        let room = (NODES / fixed)
+        let room = (times * NODES / fixed)
             .min(times * BRANCHES / size / links / fixed)
             .powf(1.0 / open.len().max(1) as f64);
         let any = open.iter().any(|(_, rough)| *rough);

@@ -3,6 +3,7 @@
 pub mod bellman;
 pub mod between;
 pub mod grid_search;
+mod kinked;
 
 pub mod benchmarks;
 pub mod policy_operator;

@@ -514,7 +514,11 @@ impl Search<'_> {
         let lost: Vec<usize> = (0..m).filter(|&k| best[k].1 == f64::NEG_INFINITY).collect();
         if !lost.is_empty() {
             let found = self.least_violation_of_one(open, &lists, &lost);
-            let x: Vec<f64> = lost.iter().zip(&found).map(|(&k, f)| f.map_or(best[k].0, |f| f[1])).collect();
+            let x: Vec<f64> = lost
+                .iter()
+                .zip(&found)
+                .map(|(&k, f)| f.map_or(best[k].0, |f| f[1]))
+                .collect();
             let lanes: Vec<usize> = lost.iter().map(|&k| open[k]).collect();
             let q = self.values(&lanes, std::slice::from_ref(&x));
             for (p, &k) in lost.iter().enumerate() {

@@ -83,21 +83,15 @@ impl Search<'_> {
     }
 
     /// Phase one: on the lanes `which` the smallest slack is made as large as it gets.
-    fn least_violation(
-        &mut self,
-        open: &[usize],
-        bounds: &Ranges,
-        which: &[usize],
-        x: &mut [Vec<f64>],
-        q: &mut [f64],
-    ) {
+    fn least_violation(&mut self, open: &[usize], bounds: &Ranges, which: &[usize], x: &mut [Vec<f64>], q: &mut [f64]) {
         if which.is_empty() {
             return;
         }
         self.violation = true;
         let d = x.len();
         let lanes: Vec<usize> = which.iter().map(|&k| open[k]).collect();
-        let part = |v: &[Vec<f64>]| -> Vec<Vec<f64>> { v.iter().map(|v| which.iter().map(|&k| v[k]).collect()).collect() };
+        let part =
+            |v: &[Vec<f64>]| -> Vec<Vec<f64>> { v.iter().map(|v| which.iter().map(|&k| v[k]).collect()).collect() };
         let own = Ranges {
             lo: part(&bounds.lo),
             hi: part(&bounds.hi),
@@ -118,7 +112,16 @@ impl Search<'_> {
             self.take(&lanes, &all, &trial, &mut at, &mut slack);
         }
         let mut radius = vec![0.25; which.len()];
-        self.cycles(&lanes, all.clone(), &own, &mut radius, &mut at, &mut slack, 1e-12, CYCLES);
+        self.cycles(
+            &lanes,
+            all.clone(),
+            &own,
+            &mut radius,
+            &mut at,
+            &mut slack,
+            1e-12,
+            CYCLES,
+        );
         self.violation = false;
         let worth = self.values(&lanes, &at);
         for (p, &k) in which.iter().enumerate() {
@@ -207,7 +210,9 @@ impl Search<'_> {
         let mut found: Vec<Option<[f64; 3]>> = Vec::with_capacity(lost.len());
         let mut searches: Vec<BrentSearch> = Vec::new();
         for (p, &k) in lost.iter().enumerate() {
-            let best = (0..many).max_by(|a, b| slack[*a][p].total_cmp(&slack[*b][p])).unwrap_or(0);
+            let best = (0..many)
+                .max_by(|a, b| slack[*a][p].total_cmp(&slack[*b][p]))
+                .unwrap_or(0);
             let list = &lists[k];
             let left = (0..best).rev().find(|s| list[*s] < list[best]).unwrap_or(best);
             let right = (best..many).find(|s| list[*s] > list[best]).unwrap_or(best);

@@ -2,13 +2,14 @@
 //!
 //! *Nash*: each member's first-order condition `d r_i / d a_i = 0` for all own actions; *joint*: those of the sum of rewards
 //! over all members' actions. Rewards are expected ones: shocks by their stationary law, noises by quadrature; states stand at
-//! their starts. Newton's method from many starts, and from where replies in turn lead: rewards may be flat over most of the
+//! their starts; one draw behind kinks is integrated between them (`kinked.rs`). Newton's method from many starts, and from where replies in turn lead: rewards may be flat over most of the
 //! intervals (a price of zero), so replies scan them evenly and by powers of ten. Then a global check: along each own action
 //! no point of a fine scan may pay more; at a corner that is the whole condition. Several solutions or none are errors. What
 //! somebody knows that others do not (an own shock) makes a game of incomplete information, which this is not.
 //! Reference: Fudenberg and Tirole (1991), *Game Theory*, chapter 1.
 
 use super::decision::expectation::Expectation;
+use super::kinked::Kinked;
 use crate::check::Model;
 use crate::check::model::Space;
 use crate::diag::Diagnostic;
@@ -54,12 +55,18 @@ struct Game {
     /// What chance may bring: inputs it sets, their values with weights.
     chance: Vec<u32>,
     outcomes: Vec<(Vec<f64>, f64)>,
+    /// A draw that is integrated between its kinks.
+    kinked: Option<Kinked>,
+    /// Whether other draws stand behind kinks.
+    rough: bool,
+    /// How many times as many nodes as usual.
+    finer: usize,
     inputs: usize,
 }
 
 /// The values of an action (or of anything named like it) in the one-shot game, one a member.
 pub fn solve(model: &Model, target: &str, conduct: Conduct) -> Result<Vec<f64>, Diagnostic> {
-    let mut game = Game::new(model, conduct)?;
+    let mut game = Game::new(model, conduct, 1)?;
     let mut found: Vec<Vec<f64>> = Vec::new();
     let n = game.actions.len();
     let mut unit = vec![0.5; n];
@@ -98,7 +105,7 @@ pub fn solve(model: &Model, target: &str, conduct: Conduct) -> Result<Vec<f64>, 
         }
     }
     let chosen = match found.as_slice() {
-        [one] => one.clone(),
+        [one] => game.settled(model, conduct, one)?,
         [] => {
             return Err(Diagnostic::error(
                 "E0917",
@@ -140,6 +147,9 @@ pub fn solve(model: &Model, target: &str, conduct: Conduct) -> Result<Vec<f64>, 
     Ok(out)
 }
 
+/// How far an equilibrium may move when expectations are taken with twice as many nodes.
+const SETTLED: f64 = 1e-4;
+
 fn near(a: &[f64], b: &[f64], within: f64) -> bool {
     a.iter().zip(b).all(|(x, y)| (x - y).abs() <= within * (1.0 + x.abs()))
 }
@@ -174,7 +184,7 @@ fn private(model: &Model, expectation: &mut Expectation, rewards: &[Id]) -> Resu
 }
 
 impl Game {
-    fn new(model: &Model, conduct: Conduct) -> Result<Game, Diagnostic> {
+    fn new(model: &Model, conduct: Conduct, finer: usize) -> Result<Game, Diagnostic> {
         let g = &model.graph;
         let mut expectation = Expectation::new(model)?;
         let u = &mut expectation.unroll;
@@ -240,7 +250,7 @@ impl Game {
             });
         }
         let flat: Vec<Id> = rewards.iter().flatten().copied().collect();
-        let outcomes = expectation.outcomes(&flat)?;
+        let outcomes = expectation.outcomes(&flat, finer)?;
         private(model, &mut expectation, &flat)?;
         let mut dag = expectation.unroll.dag;
         if let Some(chance) = outcomes.chance {
@@ -294,6 +304,9 @@ impl Game {
         let jacobian = (0..conditions.len())
             .map(|i| columns.iter().map(|c| c[i]).collect())
             .collect();
+        let kinked = outcomes
+            .split
+            .and_then(|(input, law)| Kinked::new(&mut dag, &everything, input, law));
         let number = |id: &Id| match dag.expr(*id) {
             Expr::Input(i) => Some(i),
             _ => None,
@@ -302,12 +315,16 @@ impl Game {
         let inputs = chance
             .iter()
             .copied()
+            .chain(kinked.as_ref().map(|k| k.input() as u32))
             .chain(actions.iter().filter_map(number))
             .max()
             .map_or(0, |m| m as usize + 1);
         Ok(Game {
             chance,
             outcomes: outcomes.nodes,
+            kinked,
+            rough: outcomes.rough,
+            finer,
             inputs,
             dag,
             actions,
@@ -333,11 +350,55 @@ impl Game {
             for (i, v) in self.chance.iter().zip(values) {
                 inputs[*i as usize] = *v;
             }
-            for (s, v) in sum.iter_mut().zip(self.dag.evaluate(outputs, &inputs)) {
-                *s += w * v;
+            let Some(kinked) = &self.kinked else {
+                for (s, v) in sum.iter_mut().zip(self.dag.evaluate(outputs, &inputs)) {
+                    *s += w * v;
+                }
+                continue;
+            };
+            let rule = kinked.rule(&self.dag, &mut inputs, self.finer);
+            for (x, p) in rule.nodes.iter().zip(&rule.weights) {
+                inputs[kinked.input()] = *x;
+                for (s, v) in sum.iter_mut().zip(self.dag.evaluate(outputs, &inputs)) {
+                    *s += w * p * v;
+                }
             }
         }
         sum
+    }
+
+    /// An equilibrium as it is with twice as many nodes for draws behind kinks.
+    ///
+    /// # Errors
+    /// E0920 where it is not the same up to [`SETTLED`].
+    fn settled(&self, model: &Model, conduct: Conduct, x: &[f64]) -> Result<Vec<f64>, Diagnostic> {
+        if self.kinked.is_none() && !self.rough {
+            return Ok(x.to_vec());
+        }
+        let mut finer = Game::new(model, conduct, 2)?;
+        let options = NewtonOptions {
+            tolerance: 1e-12,
+            ..NewtonOptions::default()
+        };
+        let report = newton(&mut finer, x, &self.lo, &self.hi, &options);
+        let polished = (report.converged || report.residual < 1e-10) && near(&report.x, x, SETTLED);
+        let better = if polished {
+            Some(report.x)
+        } else {
+            finer.replies(x.to_vec())
+        };
+        match better {
+            Some(y) if near(&y, x, SETTLED) => Ok(y),
+            other => Err(Diagnostic::error(
+                "E0920",
+                "the equilibrium of the one-shot game moves with the nodes of its draws",
+            )
+            .note(match other {
+                Some(y) => format!("{x:?} with the usual nodes, {y:?} with twice as many"),
+                None => format!("{x:?} with the usual nodes; with twice as many replies in turn do not settle"),
+            })
+            .hint("several draws stand behind kinks or steps (min, max, abs, comparisons): leave one of them, or give the benchmark as a number, --set NAME=..")),
+        }
     }
 
     /// A point of an own action's interval by its place in the scan: evenly, then by powers of ten from either end.
@@ -351,6 +412,25 @@ impl Game {
         }
         out.sort_by(f64::total_cmp);
         out
+    }
+
+    /// The Jacobian of the conditions by differences, inside the bounds.
+    fn differences(&self, x: &[f64]) -> Option<Vec<Vec<f64>>> {
+        let n = x.len();
+        let mut rows = vec![vec![0.0; n]; n];
+        for b in 0..n {
+            let h = 1e-5 * (1.0 + x[b].abs());
+            let at = |to: f64| {
+                let mut y = x.to_vec();
+                y[b] = to.clamp(self.lo[b], self.hi[b]);
+                (y[b], self.at(&self.conditions, &y))
+            };
+            let ((up, above), (down, below)) = (at(x[b] + h), at(x[b] - h));
+            for (row, (u, d)) in rows.iter_mut().zip(above.iter().zip(&below)) {
+                row[b] = (u - d) / (up - down);
+            }
+        }
+        rows.iter().flatten().all(|y| y.is_finite()).then_some(rows)
     }
 
     /// Everybody replies in turn until nobody moves; `None` if it does not end.
@@ -425,6 +505,10 @@ impl Equations for Game {
     }
 
     fn jacobian(&mut self, x: &[f64]) -> Option<Vec<Vec<f64>>> {
+        // Kinks that move with the actions move the conditions, too, which derivatives under the integral do not see.
+        if self.kinked.is_some() {
+            return self.differences(x);
+        }
         let rows: Vec<Vec<f64>> = self.jacobian.iter().map(|r| self.at(r, x)).collect();
         rows.iter().flatten().all(|y| y.is_finite()).then_some(rows)
     }

@@ -1,7 +1,8 @@
 //! Expectations for problems without a decision maker of their own: one period unrolled, with everything that chance may bring.
 
 use super::{Builder, Options, noise, shocks};
-use crate::chance::chain;
+use crate::chance::quadrature::Standard;
+use crate::chance::{chain, law};
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
 use crate::kernel::dag::Id;
@@ -37,6 +38,10 @@ pub struct Outcomes {
     pub nodes: Vec<(Vec<f64>, f64)>,
     /// What multiplies the weight where chances move.
     pub chance: Option<Id>,
+    /// A continuous draw behind kinks or steps that is left to be integrated between them: its input, which carries the standard draw.
+    pub split: Option<(Id, Standard)>,
+    /// Whether other draws stand behind kinks or steps, too: their nodes only come near.
+    pub rough: bool,
 }
 
 impl<'m> Expectation<'m> {
@@ -61,8 +66,9 @@ impl<'m> Expectation<'m> {
         })
     }
 
-    /// Shocks by their stationary law and noises by quadrature, as far as `of` reads them.
-    pub fn outcomes(&mut self, of: &[Id]) -> Result<Outcomes, Diagnostic> {
+    /// Shocks by their stationary law and noises by quadrature, as far as `of` reads them; with `finer` times as many nodes as usual
+    /// for draws behind kinks.
+    pub fn outcomes(&mut self, of: &[Id], finer: usize) -> Result<Outcomes, Diagnostic> {
         // Draws that are read, and those that their chances read.
         let mut read = of.to_vec();
         let mut kept: Vec<usize> = Vec::new();
@@ -86,19 +92,33 @@ impl<'m> Expectation<'m> {
             .collect();
         let chainlets = shocks::with_conditions(&self.laws, chainlets);
         let dag = &self.unroll.dag;
-        let rough = |input: Id| has_steps(dag, &read, &[input]) || super::compiler::has_kinks(dag, &read, &[input]);
+        let kinked = |input: Id| has_steps(dag, &read, &[input]) || super::compiler::has_kinks(dag, &read, &[input]);
         let mut fine: Vec<(bool, usize)> = Vec::new();
         for k in &chainlets {
-            if matches!(self.laws[*k].open, Some((_, false))) && rough(self.laws[*k].now) {
+            if matches!(self.laws[*k].open, Some((_, false))) && kinked(self.laws[*k].now) {
                 fine.push((true, *k));
             }
         }
         for k in &kept {
-            if matches!(self.noise[*k].continuous, Some((_, false, _))) && rough(self.noise[*k].input) {
+            if matches!(self.noise[*k].continuous, Some((_, false, _))) && kinked(self.noise[*k].input) {
                 fine.push((false, *k));
             }
         }
-        let room = (FINE as f64).powf(1.0 / fine.len().max(1) as f64) as usize;
+        // One noise is integrated exactly between its kinks.
+        let whole = |k: usize| {
+            let q = &self.noise[k];
+            let family = q.continuous.as_ref().map(|c| c.0)?;
+            let own = q.noise.is_some() && q.moving.is_none();
+            law::standard(family).filter(|_| own).map(|s| (q.input, s))
+        };
+        let candidate = fine.iter().position(|(shock, k)| !shock && whole(*k).is_some());
+        let split = candidate.and_then(|at| {
+            let (_, k) = fine.remove(at);
+            kept.retain(|x| *x != k);
+            whole(k)
+        });
+        let rough = !fine.is_empty();
+        let room = ((FINE * finer) as f64).powf(1.0 / fine.len().max(1) as f64) as usize;
         for (shock, k) in fine {
             if shock {
                 self.laws[k].refine(room);
@@ -121,7 +141,7 @@ impl<'m> Expectation<'m> {
         let mut chance: Option<Id> = None;
         for k in kept {
             let q = &self.noise[k];
-            if nodes.len().saturating_mul(q.nodes.len()) > MOST {
+            if nodes.len().saturating_mul(q.nodes.len()) > MOST * finer {
                 return Err(Diagnostic::error(
                     "E0904",
                     format!("the draws of the one-shot game have more than {MOST} outcomes together"),
@@ -146,6 +166,12 @@ impl<'m> Expectation<'m> {
             }
         }
         nodes.retain(|(_, w)| *w != 0.0);
-        Ok(Outcomes { inputs, nodes, chance })
+        Ok(Outcomes {
+            inputs,
+            nodes,
+            chance,
+            split,
+            rough,
+        })
     }
 }

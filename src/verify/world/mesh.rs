@@ -375,3 +375,68 @@ impl Correction {
         sum
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &Line, x: f64, f: impl Fn(f64) -> f64) -> f64 {
+        line.at(x).iter().map(|(i, w)| w * f(line.nodes[*i])).sum()
+    }
+
+    #[test]
+    fn cells_hold_polynomials_and_kinks_at_their_ends() {
+        let line = Line::cells(&[0.0, 1.0, 3.0], 4, false);
+        assert_eq!(line.nodes, [0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0]);
+        for x in [0.0, 0.1, 0.93, 1.0, 1.07, 2.2, 3.0] {
+            let cubic = |x: f64| 1.0 - x + 0.5 * x.powi(3) + x.powi(4);
+            assert!((read(&line, x, cubic) - cubic(x)).abs() < 1e-10, "{x}");
+            let kinked = |x: f64| (x - 1.0).abs();
+            assert!((read(&line, x, kinked) - kinked(x)).abs() < 1e-12, "{x}");
+        }
+        // Beyond the ends what stands at them.
+        assert_eq!(read(&line, 9.0, |x| x), 3.0);
+        assert_eq!(read(&line, -1.0, |x| x), 0.0);
+    }
+
+    #[test]
+    fn lines_run_over_what_was_visited() {
+        let grid = [0.0, 1.0, 2.0, 3.0, 4.0];
+        let ends = |l: &Line| (l.nodes[0], l.nodes[l.nodes.len() - 1]);
+        assert_eq!(ends(&Line::of_state(&grid, 1.2, 2.5, false)), (1.0, 3.0));
+        assert_eq!(ends(&Line::of_state(&grid, 0.0, 0.0, false)), (0.0, 1.0));
+        assert_eq!(ends(&Line::of_state(&grid, 4.0, 4.0, false)), (3.0, 4.0));
+        assert_eq!(Line::of_state(&grid, 1.2, 2.5, false).nodes.len(), 2 * PARTS + 1);
+        assert_eq!(ends(&Line::of_shock(&[-1.0, 0.0, 1.0], -2.5, 2.0)), (-2.5, 2.0));
+        let log = Line::cells(&[1.0, 4.0], 2, true);
+        assert_eq!(log.nodes, [1.0, 2.0, 4.0]);
+        let whole = Line::whole(0.0, 9.0);
+        assert_eq!((read(&whole, 3.4, |x| x), read(&whole, 3.6, |x| x)), (3.0, 4.0));
+        let coarse = Line::cells(&grid, 8, false).coarser(9);
+        assert_eq!((ends(&coarse), coarse.nodes.len()), ((0.0, 4.0), 9));
+        let cubic = |x: f64| x.powi(3) - x;
+        assert!((read(&coarse, 1.3, cubic) - cubic(1.3)).abs() < 1e-10);
+    }
+
+    #[test]
+    fn rows_hold_the_chances_of_where_jobs_lead() {
+        let mesh = Mesh {
+            lines: vec![Line::cells(&[0.0, 1.0], 2, false), Line::whole(0.0, 2.0)],
+            states: 1,
+            horizon: Some(3),
+        };
+        assert_eq!(mesh.places(), 9);
+        // Two draws of the first job, none of the second, and one of the third that leads beyond the last period.
+        let landings = Landings {
+            jobs: vec![0, 0, 2],
+            chances: vec![0.4, 0.5, 0.9],
+            periods: vec![1, 2, 3],
+            places: vec![0.25, 1.0, 0.5],
+        };
+        let rows = mesh.rows(&landings, 3);
+        let value = |k: usize| mesh.place(k)[0] + 10.0 * mesh.place(k)[1];
+        let sum: f64 = rows[0].iter().map(|(k, w)| w * value(*k)).sum();
+        assert!((sum - (0.4 * 10.25 + 0.5 * 21.0)).abs() < 1e-12, "{rows:?}");
+        assert!(rows[1].is_empty() && rows[2].is_empty(), "{rows:?}");
+    }
+}

@@ -346,6 +346,8 @@ fn units(
 }
 
 #[cfg(test)]
+mod parts_tests;
+#[cfg(test)]
 mod tests;
 
 /// The length of a range; `1 + |x|` where it has no end.

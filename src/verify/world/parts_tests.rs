@@ -1,0 +1,181 @@
+//! Parts of the judge on economies whose answer is known by hand, and rows that fail alone.
+
+use super::*;
+use crate::solve::between::PolicyBetween;
+use crate::solve::progress::silent;
+use crate::verify::solved;
+use std::sync::Arc;
+
+fn compiled(text: &str) -> Model {
+    let (model, diagnostics) = crate::compile(text, &crate::Options::default());
+    model.unwrap_or_else(|| panic!("{diagnostics:?}"))
+}
+
+fn solved(model: &Model) -> Solution {
+    let found = solved::solve(model, &solved::Options::default(), &mut silent);
+    found.unwrap_or_else(|e| panic!("{e:?}")).solution
+}
+
+/// What a part of the judge says of a solution.
+fn asked<T>(model: &Model, solution: &Solution, part: impl Fn(&Bench, &mut Trials) -> T) -> T {
+    let options = Options::default();
+    let seat = Seat::of(model, solution).unwrap();
+    let value = Value::new(solution, &seat, model.horizon).unwrap();
+    let played = play::play(model, solution, &seat, &value, &options).unwrap();
+    let mut trials = Trials::new(model, &seat, &value, LANES, options.seed).unwrap();
+    let (units, unit) = units(&mut trials, &seat, &value, &played).unwrap();
+    let bench = Bench {
+        model,
+        solution,
+        seat: &seat,
+        value: &value,
+        played: &played,
+        options: &options,
+        units,
+        unit,
+    };
+    part(&bench, &mut trials)
+}
+
+/// Names of the rows that fail.
+fn failing(judged: &WorldCertificate) -> Vec<&str> {
+    let failed = judged.proofs.iter().filter(|p| p.holds == Some(false));
+    failed.map(|p| p.name.as_str()).collect()
+}
+
+fn row<'a>(judged: &'a WorldCertificate, name: &str) -> &'a Proof {
+    let found = judged.proofs.iter().find(|p| p.name.starts_with(name));
+    found.unwrap_or_else(|| panic!("{name}: {judged:?}"))
+}
+
+/// The best `a` is two and the season; `d` pays a half where the season is one.
+const TARGET: &str = "model target\nagent w {\n  state x in 0..1, start 0\n  action a in [0, 5]\n  action d in {out, in}\n  x' = 1 - x\n  observe x\n  \
+    reward 3 - (a - 2 - x)^2 + (if d == in then x - 0.5 else 0)\n  discount 0.5\n}\n";
+
+#[test]
+fn choices_are_improved_to_the_best_ones_and_by_what_they_gain() {
+    let model = compiled(TARGET);
+    let mut solution = solved(&model);
+    // Three tenths too high, and always in.
+    solution.policy[0].iter_mut().for_each(|a| *a += 0.3);
+    solution.policy[1].iter_mut().for_each(|d| *d = 1.0);
+    solution.worth.clear();
+    asked(&model, &solution, |bench, trials| {
+        let visits = &bench.played.visits;
+        let ranges = trials.ranges(visits).unwrap();
+        let better = improve::improve(bench, trials, visits, &ranges, 40).unwrap();
+        for (b, v) in better.iter().zip(visits) {
+            let x = v.states[0];
+            assert!((b.actions[0] - 2.0 - x).abs() < 1e-6, "{b:?} at {x}");
+            assert_eq!(b.actions[1], x, "{b:?}");
+            let gain = 0.09 + if x == 0.0 { 0.5 } else { 0.0 };
+            assert!((b.gain - gain).abs() < 1e-9, "{b:?} at {x}");
+        }
+    });
+}
+
+#[test]
+fn slopes_are_those_of_what_choices_are_worth() {
+    let model = compiled(TARGET);
+    let right = solved(&model);
+    let name = "economy: first-order condition, 99 %";
+    let measured = |solution: &Solution| -> f64 {
+        asked(&model, solution, |bench, trials| {
+            let mut out = WorldCertificate::default();
+            slope::prove(bench, trials, &mut out).unwrap();
+            assert_eq!(row(&out, name).holds, None);
+            10f64.powf(row(&out, name).value)
+        })
+    };
+    assert!(measured(&right) < 1e-7, "{}", measured(&right));
+    // The slope is -2 * .03; the change that the size of the choice brings is 2 a, with a = 2.03 or 3.03.
+    let mut wrong = right.clone();
+    wrong.policy[0].iter_mut().for_each(|a| *a += 0.03);
+    let expected = 0.03 / 2.03;
+    assert!(
+        (measured(&wrong) / expected - 1.0).abs() < 0.02,
+        "{} {expected}",
+        measured(&wrong)
+    );
+}
+
+/// Staying pays one half more; tastes have scale one.
+const TASTE: &str = "model taste\nagent w {\n  state x in 0..1, start 0\n  action d in {go, stay} taste gumbel(1)\n  x' = if d == go then 1 - x else x\n  \
+    observe x\n  reward if d == stay then 0.5 else 0\n  discount 0.5\n}\n";
+
+#[test]
+fn probabilities_that_are_off_are_seen_by_their_row_alone() {
+    let model = compiled(TASTE);
+    let right = solved(&model);
+    let judged = judge(&model, &right, &[], &Options::default()).unwrap();
+    assert!(judged.passed(), "{judged:?}");
+    assert!(row(&judged, "probabilities of").value < -9.0, "{judged:?}");
+    let mut wrong = right.clone();
+    for pair in wrong.probability.chunks_mut(2) {
+        pair[0] += 0.01;
+        pair[1] -= 0.01;
+    }
+    let judged = judge(&model, &wrong, &[], &Options::default()).unwrap();
+    assert_eq!(failing(&judged), ["probabilities of w.d, largest error"], "{judged:?}");
+    assert!(
+        (row(&judged, "probabilities of").value + 2.0).abs() < 1e-6,
+        "{judged:?}"
+    );
+    // What choices are worth is read from the value: ln(1 + e^.5) a period, with the mean of tastes.
+    asked(&model, &right, |bench, trials| {
+        let visits = &bench.played.visits;
+        let at: Vec<usize> = (0..visits.len()).collect();
+        for w in tastes::worth(bench, trials, visits, &at, 16).unwrap() {
+            let expected = 2.0 * ((1.0 + 0.5f64.exp()).ln() + 0.577_215_664_901_532_9);
+            assert!((w - expected).abs() < 1e-6, "{w}, right {expected}");
+        }
+    });
+}
+
+/// A house that is sold once in a thousand periods for 30, by an owner who lives on 10 a period: a price that is half as high is little a period, and a lot
+/// of what having a house is worth.
+#[test]
+fn what_comes_seldom_is_seen_by_what_values_differ_by_alone() {
+    let model = compiled(
+        "model house\nagent w {\n  state h in 0..1, start 1\n  action e in [0, 1]\n  noise buyer ~ bernoulli(0.001)\n  \
+         h' = if buyer then 0 else h\n  observe h\n  \
+         reward 10 - 10 * (e - 0.5)^2 + (if buyer then 30 * h else 0)\n  discount 0.95\n}\n",
+    );
+    let right = solved(&model);
+    let judged = judge(&model, &right, &[], &Options::default()).unwrap();
+    assert!(judged.passed(), "{judged:?}");
+    let mut wrong = right.clone();
+    // Value with a house less value without: 30 * .001 / (1 - .95 * .999). A tenth of it is lost.
+    let lost = 0.1 * (right.value[1] - right.value[0]);
+    assert!((lost - 0.1 * 0.03 / (1.0 - 0.95 * 0.999)).abs() < 1e-6, "{lost}");
+    wrong.value[1] -= lost;
+    let judged = judge(&model, &wrong, &[], &Options::default()).unwrap();
+    assert!(
+        failing(&judged).contains(&"the same, of what values differ by"),
+        "{judged:?}"
+    );
+    assert!(
+        !failing(&judged).contains(&"value obtained less promised"),
+        "{judged:?}"
+    );
+    assert!(judged.reasons.iter().any(|d| d.code == "E0944"), "{judged:?}");
+}
+
+/// Going in pays where the state is above 1.3; the nodes are half apart.
+#[test]
+fn between_nodes_the_combination_is_chosen_that_is_worth_most() {
+    let model = compiled(
+        "model door\nhorizon 1\nagent w {\n  state s in [0, 4], start uniform(0, 4)\n  action d in {out, in}\n  action e in 0..1\n  s' = s\n  observe s\n  \
+         reward (if d == in then s - 1.3 else 0) + e * (2.2 - s)\n  discount 0.9\n}\nsolve { grid.s = uniform(9) }\n",
+    );
+    let solution = solved(&model);
+    assert!(!solution.worth.is_empty());
+    let reader = PolicyBetween::new(Arc::new(solution)).unwrap();
+    for k in 0..=400 {
+        let s = f64::from(k) * 0.01 + 1e-4;
+        let spot = reader.spot(0, &[], &[s]);
+        let (d, e) = (reader.action(0, &spot), reader.action(1, &spot));
+        assert_eq!(d, f64::from(u8::from(s > 1.3)), "at {s}");
+        assert_eq!(e, f64::from(u8::from(s < 2.2)), "at {s}");
+    }
+}

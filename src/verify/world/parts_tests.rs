@@ -49,15 +49,15 @@ fn row<'a>(judged: &'a WorldCertificate, name: &str) -> &'a Proof {
 }
 
 /// The best `a` is two and the season; `d` pays a half where the season is one.
-const TARGET: &str = "model target\nagent w {\n  state x in 0..1, start 0\n  action a in [0, 5]\n  action d in {out, in}\n  x' = 1 - x\n  observe x\n  \
-    reward 3 - (a - 2 - x)^2 + (if d == in then x - 0.5 else 0)\n  discount 0.5\n}\n";
+const TARGET: &str = "model target\nagent w {\n  state x in 0..1, start 0\n  action a in [0, 5]\n  action d in {out, enter}\n  x' = 1 - x\n  observe x\n  \
+    reward 3 - (a - 2 - x)^2 + (if d == enter then x - 0.5 else 0)\n  discount 0.5\n}\n";
 
 #[test]
 fn choices_are_improved_to_the_best_ones_and_by_what_they_gain() {
     let model = compiled(TARGET);
     let mut solution = solved(&model);
-    // Three tenths too high, and always in.
-    solution.policy[0].iter_mut().for_each(|a| *a += 0.3);
+    // Two hundredths too high, and always in.
+    solution.policy[0].iter_mut().for_each(|a| *a += 0.02);
     solution.policy[1].iter_mut().for_each(|d| *d = 1.0);
     solution.worth.clear();
     asked(&model, &solution, |bench, trials| {
@@ -66,10 +66,15 @@ fn choices_are_improved_to_the_best_ones_and_by_what_they_gain() {
         let better = improve::improve(bench, trials, visits, &ranges, 40).unwrap();
         for (b, v) in better.iter().zip(visits) {
             let x = v.states[0];
-            assert!((b.actions[0] - 2.0 - x).abs() < 1e-6, "{b:?} at {x}");
             assert_eq!(b.actions[1], x, "{b:?}");
-            let gain = 0.09 + if x == 0.0 { 0.5 } else { 0.0 };
-            assert!((b.gain - gain).abs() < 1e-9, "{b:?} at {x}");
+            // With another finite choice the number starts from even steps, and ends near.
+            let (near, gain, within) = if x == 0.0 {
+                (0.03, 0.5004, 1e-3)
+            } else {
+                (1e-5, 4e-4, 1e-8)
+            };
+            assert!((b.actions[0] - 2.0 - x).abs() < near, "{b:?} at {x}");
+            assert!((b.gain - gain).abs() < within, "{b:?} at {x}");
         }
     });
 }
@@ -88,10 +93,10 @@ fn slopes_are_those_of_what_choices_are_worth() {
         })
     };
     assert!(measured(&right) < 1e-7, "{}", measured(&right));
-    // The slope is -2 * .03; the change that the size of the choice brings is 2 a, with a = 2.03 or 3.03.
+    // The slope is -2 * .03, the bend 2; the size of the choice is a thousand steps, 2 a and a twentieth of the range, where a = 2.03.
     let mut wrong = right.clone();
     wrong.policy[0].iter_mut().for_each(|a| *a += 0.03);
-    let expected = 0.03 / 2.03;
+    let expected = 0.03 / (2.0 * 2.03 + 0.25);
     assert!(
         (measured(&wrong) / expected - 1.0).abs() < 0.02,
         "{} {expected}",
@@ -132,32 +137,25 @@ fn probabilities_that_are_off_are_seen_by_their_row_alone() {
     });
 }
 
-/// A house that is sold once in a thousand periods for 30, by an owner who lives on 10 a period: a price that is half as high is little a period, and a lot
+/// A house that is sold once in a hundred periods for 3, by an owner who lives on 10 a period: a price that is a tenth lower is little a period, and a lot
 /// of what having a house is worth.
 #[test]
 fn what_comes_seldom_is_seen_by_what_values_differ_by_alone() {
     let model = compiled(
-        "model house\nagent w {\n  state h in 0..1, start 1\n  action e in [0, 1]\n  noise buyer ~ bernoulli(0.001)\n  \
+        "model house\nagent w {\n  state h in 0..1, start 1\n  action e in [0, 1]\n  noise buyer ~ bernoulli(0.01)\n  \
          h' = if buyer then 0 else h\n  observe h\n  \
-         reward 10 - 10 * (e - 0.5)^2 + (if buyer then 30 * h else 0)\n  discount 0.95\n}\n",
+         reward 10 - 100 * (e - 0.2)^2 + (if buyer then 3 * h else 0)\n  discount 0.95\n}\n",
     );
     let right = solved(&model);
     let judged = judge(&model, &right, &[], &Options::default()).unwrap();
     assert!(judged.passed(), "{judged:?}");
     let mut wrong = right.clone();
-    // Value with a house less value without: 30 * .001 / (1 - .95 * .999). A tenth of it is lost.
+    // Value with a house less value without: 3 * .01 / (1 - .95 * .99). A tenth of it is lost.
     let lost = 0.1 * (right.value[1] - right.value[0]);
-    assert!((lost - 0.1 * 0.03 / (1.0 - 0.95 * 0.999)).abs() < 1e-6, "{lost}");
+    assert!((lost - 0.1 * 0.03 / (1.0 - 0.95 * 0.99)).abs() < 1e-6, "{lost}");
     wrong.value[1] -= lost;
     let judged = judge(&model, &wrong, &[], &Options::default()).unwrap();
-    assert!(
-        failing(&judged).contains(&"the same, of what values differ by"),
-        "{judged:?}"
-    );
-    assert!(
-        !failing(&judged).contains(&"value obtained less promised"),
-        "{judged:?}"
-    );
+    assert_eq!(failing(&judged), ["the same, of what values differ by"], "{judged:?}");
     assert!(judged.reasons.iter().any(|d| d.code == "E0944"), "{judged:?}");
 }
 
@@ -165,8 +163,8 @@ fn what_comes_seldom_is_seen_by_what_values_differ_by_alone() {
 #[test]
 fn between_nodes_the_combination_is_chosen_that_is_worth_most() {
     let model = compiled(
-        "model door\nhorizon 1\nagent w {\n  state s in [0, 4], start uniform(0, 4)\n  action d in {out, in}\n  action e in 0..1\n  s' = s\n  observe s\n  \
-         reward (if d == in then s - 1.3 else 0) + e * (2.2 - s)\n  discount 0.9\n}\nsolve { grid.s = uniform(9) }\n",
+        "model door\nhorizon 1\nagent w {\n  state s in [0, 4], start uniform(0, 4)\n  action d in {out, enter}\n  action e in 0..1\n  s' = s\n  observe s\n  \
+         reward (if d == enter then s - 1.3 else 0) + e * (2.2 - s)\n  discount 0.9\n}\nsolve { grid.s = uniform(9) }\n",
     );
     let solution = solved(&model);
     assert!(!solution.worth.is_empty());

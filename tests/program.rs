@@ -6,6 +6,9 @@
     reason = "how long stops took is what a reader of a failure wants"
 )]
 
+mod common;
+
+use common::{command, econc, long};
 use econc::report::run::{Manifest, Place, RunDirectory, Status, open_complete};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -48,28 +51,8 @@ const FINITE: &str = "model finite\nagent owner {\n  state x in 0..9, start 0\n 
     dx ~ discrete([0, 1, 2], [0.3, 0.5, 0.2])\n  x' = min((if d == replace then 0 else x) + dx, 9)\n  observe x\n  \
     reward if d == replace then -3 else -0.3 * x\n  discount 0.9\n}\n";
 
-fn command(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_econc"));
-    command
-        .current_dir(directory)
-        .args(arguments)
-        .env("NO_COLOR", "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-fn econc(directory: &Path, arguments: &[&str]) -> Output {
-    command(directory, arguments).output().expect("econc starts")
-}
-
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn long() -> bool {
-    std::env::var_os("ECONC_LONG").is_some()
 }
 
 /// Numbers that are the same in every run of a test, without pattern.

@@ -435,3 +435,19 @@ pub fn root_dependencies(graph: &Graph) -> Vec<BTreeSet<usize>> {
         }
     }
 }
+
+/// How an element of a quantity is called: `k[2]` is the second of `total`, `k` the only one.
+pub fn element_name(graph: &Graph, name: &str, shape: &[AxisId], element: usize, total: usize) -> String {
+    if total <= 1 {
+        return name.to_string();
+    }
+    let mut rest = element;
+    let mut at = Vec::new();
+    for a in shape.iter().rev() {
+        let size = graph.axes[a.0 as usize].size;
+        at.push((rest % size + 1).to_string());
+        rest /= size;
+    }
+    at.reverse();
+    format!("{name}[{}]", at.join(","))
+}

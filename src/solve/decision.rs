@@ -1322,22 +1322,6 @@ fn far_chains(model: &Model, discretised: &[Discretised]) -> Result<Vec<Diagnost
     Ok(out)
 }
 
-/// The dotted name of an element, with its indices where there is more than one.
-fn element_name(model: &Model, name: &str, shape: &[crate::graph::AxisId], element: usize, total: usize) -> String {
-    if total <= 1 {
-        return name.to_string();
-    }
-    let mut rest = element;
-    let mut at = Vec::new();
-    for a in shape.iter().rev() {
-        let size = model.graph.axes[a.0 as usize].size;
-        at.push((rest % size + 1).to_string());
-        rest /= size;
-    }
-    at.reverse();
-    format!("{name}[{}]", at.join(","))
-}
-
 /// Whether members of the one acting population neither meet nor share anything that they move.
 fn independent(model: &Model, agents: &[usize]) -> bool {
     let [one] = agents else { return false };

@@ -1,9 +1,10 @@
 //! What is chosen and where: action axes with their bounds and masks, state axes with their grids.
 
-use super::{Builder, cannot, element_name};
+use super::{Builder, cannot};
 use crate::check::model::{Setting, Space};
 use crate::diag::Diagnostic;
 use crate::graph::NodeId;
+use crate::graph::shape::element_name;
 use crate::kernel::dag::Id;
 use crate::num::grid;
 use crate::solve::problem::{ActionAxis, ActionKind, StateAxis, StateKind};
@@ -36,7 +37,7 @@ impl Builder<'_> {
             }
             let n = self.mine(ids.len(), &a.shape);
             for (e, id) in ids.iter().copied().enumerate().take(n) {
-                let name = element_name(self.model, &a.name, &a.shape, e, n);
+                let name = element_name(&self.model.graph, &a.name, &a.shape, e, n);
                 let at = |b: &mut Self, node: NodeId| -> Result<Id, Diagnostic> {
                     let ids = b.unrolled(node)?;
                     let map = crate::graph::shape::aligned(
@@ -119,7 +120,7 @@ impl Builder<'_> {
             let state = &self.model.states[*s];
             let shape = &self.model.graph.inputs[state.input.0 as usize].shape;
             let total = self.mine(self.model.graph.elements(shape), shape);
-            let name = element_name(self.model, &state.name, shape, *e, total);
+            let name = element_name(&self.model.graph, &state.name, shape, *e, total);
             let d = state.domain;
             if d.integer {
                 if !d.lo.is_finite() || !d.hi.is_finite() {

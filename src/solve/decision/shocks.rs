@@ -1,9 +1,10 @@
 //! Shocks as finite chains: discretised where they are continuous, joined where there are several.
 
-use super::{Builder, CHAIN_STATES, Discretised, cannot, element_name};
+use super::{Builder, CHAIN_STATES, Discretised, cannot};
 use crate::chance::Discretisation;
 use crate::check::model::{Process, Setting};
 use crate::diag::Diagnostic;
+use crate::graph::shape::element_name;
 use crate::kernel::dag::Id;
 use crate::solve::problem::{JointChain, Links};
 use std::collections::BTreeSet;
@@ -56,7 +57,7 @@ impl Builder<'_> {
                     values.clone()
                 };
                 out.push(Chainlet {
-                    name: element_name(model, &shock.name, &shock.shape, e, n),
+                    name: element_name(&model.graph, &shock.name, &shock.shape, e, n),
                     shock: s,
                     now: now[e],
                     next: next[e],

@@ -5,6 +5,7 @@ use crate::check::Model;
 use crate::check::model::{Process, Space};
 use crate::diag::Diagnostic;
 use crate::graph::AxisId;
+use crate::graph::shape::element_name;
 use crate::solve::problem::ActionKind;
 use crate::solve::solution::Solution;
 
@@ -62,22 +63,6 @@ pub struct Seat {
     pub unseen: Vec<usize>,
 }
 
-/// The name of element `element` of `total` that are told apart.
-fn element_name(model: &Model, name: &str, shape: &[AxisId], element: usize, total: usize) -> String {
-    if total <= 1 {
-        return name.to_string();
-    }
-    let mut rest = element;
-    let mut at = Vec::new();
-    for a in shape.iter().rev() {
-        let size = model.graph.axes[a.0 as usize].size;
-        at.push((rest % size + 1).to_string());
-        rest /= size;
-    }
-    at.reverse();
-    format!("{name}[{}]", at.join(","))
-}
-
 fn lost(what: &str, name: &str) -> Diagnostic {
     Diagnostic::error(
         "E0815",
@@ -104,7 +89,7 @@ impl Seat {
                 // All elements are told apart, or those of one member.
                 [all, all / own]
                     .into_iter()
-                    .find_map(|n| (0..n).find(|e| element_name(model, name, shape, *e, n) == wanted))
+                    .find_map(|n| (0..n).find(|e| element_name(&model.graph, name, shape, *e, n) == wanted))
                     .map(|e| (i, e))
             })
         };

@@ -12,7 +12,7 @@ use common::{command, econc, long};
 use econc::report::run::{Manifest, Place, RunDirectory, Status, open_complete};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 fn scratch() -> tempfile::TempDir {

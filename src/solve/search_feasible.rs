@@ -230,7 +230,7 @@ impl Search<'_> {
         self.advance(&lanes, &mut searches);
         self.violation = false;
         let x: Vec<f64> = searches.iter().map(|s| s.x).collect();
-        let worth = self.values(&lanes, &[x.clone()]);
+        let worth = self.values(&lanes, std::slice::from_ref(&x));
         for p in 0..lost.len() {
             found[p] = found[p]
                 .filter(|_| worth[p] > f64::NEG_INFINITY)

@@ -198,20 +198,19 @@ fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
 fn a_disk_that_is_full_interrupts_and_what_is_printed_goes_on() {
     let directory = scratch();
     let root = directory.path();
-    let mut lines = vec![
+    let lines = [
         "solve small.econ".to_string(),
         "simulate small.econ --periods 400".to_string(),
         "solve small.econ --set a=0.2..0.4:2".to_string(),
-    ];
-    if cfg!(feature = "learn") {
         #[cfg(feature = "learn")]
-        lines.extend([
-            format!("train small.econ --checkpoint 0 {SHORT}"),
-            format!("train small.econ {SHORT}"),
-            format!("tune small.econ --trials 2 {SHORT}"),
-            format!("verify small.econ {SHORT}"),
-        ]);
-    }
+        format!("train small.econ --checkpoint 0 {SHORT}"),
+        #[cfg(feature = "learn")]
+        format!("train small.econ {SHORT}"),
+        #[cfg(feature = "learn")]
+        format!("tune small.econ --trials 2 {SHORT}"),
+        #[cfg(feature = "learn")]
+        format!("verify small.econ {SHORT}"),
+    ];
     for (i, line) in lines.iter().enumerate() {
         let (left, out) = (format!("left{i}"), format!("r{i}"));
         // A verdict may fail; what matters is that both ends are the same.

@@ -448,7 +448,7 @@ impl Search<'_> {
                     trial[c][p] = to;
                     size[p] = f64::max(size[p], (to - here[c][p]).abs() / width[c][k].max(f64::MIN_POSITIVE));
                 }
-                settled[p] |= size[p] <= 1e-15;
+                settled[p] |= pulled && size[p] <= 1e-15;
                 if pulled {
                     beside[p] = free;
                 }

@@ -608,7 +608,7 @@ fn a_choice_that_is_forbidden_moves_to_whichever_end_allows_it() {
     };
     // Upper bounds alone allow it, or a corner alone.
     let earned = ends("p + q >= 7", 2.0, 2.0);
-    assert!((earned - 3.4965).abs() < 1e-9, "{earned}");
+    assert!((earned - 3.4965).abs() < 1e-7, "{earned}");
     let earned = ends("p - q >= 3.5", 2.0, 2.0);
     assert!((earned - 3.74975).abs() < 1e-4, "{earned}");
     let earned = ends("q - p >= 3.5", 2.0, 2.0);
@@ -616,4 +616,74 @@ fn a_choice_that_is_forbidden_moves_to_whichever_end_allows_it() {
     // Low x asks for much, high x for little: both ends are needed, in different worlds.
     let earned = ends("(if x < 5 then p - 3.6 else 0.4 - p) >= 0", 2.0, 0.0);
     assert!((1.6..2.4).contains(&earned), "{earned}");
+}
+
+/// Where a requirement binds two actions, the nearest point that meets it is played, distances in widths of their ranges.
+#[test]
+fn two_actions_move_to_the_nearest_point_that_a_requirement_allows() {
+    let text = "agent a {\n  state k in [0, 1], start 0.01065\n  action n in [0, 1]\n  action c in [0, 1]\n  k' = k\n  observe k\n  \
+                require c <= k + 0.84 * n\n  reward c + 10 * n\n  discount 0.9\n}\n";
+    let m = model(text);
+    for (n, c) in [(0.639911, 0.5485), (0.6399, 0.5582), (0.2, 0.6)] {
+        let fixed = Behaviour::Fixed(vec![("n".into(), n), ("c".into(), c)]);
+        let s = run(&m, &fixed, &options(None, 1, 1));
+        // The foot of the perpendicular on c = k + w n.
+        let (k, w): (f64, f64) = (0.01065, 0.84);
+        let over = (c - k - w * n).max(0.0) / (1.0 + w * w);
+        let (n, c) = (n + w * over, c - over);
+        let (n1, c1) = (series(&s, "a.n")[0], series(&s, "a.c")[0]);
+        assert!((n1 - n).abs() < 1e-9 && (c1 - c).abs() < 1e-9, "{n1} {c1} for {n} {c}");
+    }
+}
+
+/// Whole numbers and choices move to whole numbers and choices.
+#[test]
+fn what_is_whole_stays_whole_where_a_requirement_moves_it() {
+    let head = "agent a {\n  state x in 0..5, start 0\n";
+    let tail = "  observe x\n  reward 1\n  discount 0.9\n}\n";
+    for (requirement, asked, played) in [
+        ("4 * q <= 10", 3.0, 2.0),
+        ("q != 3", 3.0, 2.0),
+        ("q >= 2", 0.0, 2.0),
+        ("q < 3", 3.0, 2.0),
+        ("q + 1 < 3", 3.0, 1.0),
+        ("q > 1", 0.0, 2.0),
+    ] {
+        let m = model(&format!(
+            "{head}  action q in 0..3\n  require {requirement}\n  x' = q\n{tail}"
+        ));
+        let fixed = Behaviour::Fixed(vec![("q".into(), asked)]);
+        let s = run(&m, &fixed, &options(None, 2, 1));
+        assert_eq!(series(&s, "a.q")[0], played, "{requirement}");
+    }
+    let words =
+        "  action d in {lo, mid, hi}\n  require (if d == hi then 3 else if d == mid then 2 else 0) <= 1\n  x' = 0\n";
+    let m = model(&format!("{head}{words}{tail}"));
+    let s = run(&m, &Behaviour::Random, &options(None, 20, 1));
+    assert!(series(&s, "a.d").iter().all(|d| *d == series(&s, "a.d")[0]));
+}
+
+/// A whole number below three is two at most; nothing is left where nothing is.
+#[test]
+fn strict_requirements_on_whole_numbers_leave_the_end_out() {
+    let text = "agent a {\n  state x in 0..5, start 0\n  action q in 0..3\n  x' = min(q, 5)\n  require q < 3\n  reward q - 0.1 * x\n  \
+                discount 0.9\n}\n";
+    for (requirement, best) in [
+        ("q < 3", 2.0),
+        ("q + 1 < 4", 2.0),
+        ("not (q >= 2)", 1.0),
+        ("2 * q < 3", 1.0),
+        ("3 > q", 2.0),
+    ] {
+        let s = solve(&model(&text.replace("q < 3", requirement)));
+        assert!(
+            s.solution.policy[0].iter().all(|q| *q == best),
+            "{requirement}: {:?}",
+            s.solution.policy
+        );
+    }
+    let nothing = model(&text.replace("q < 3", "q > 3"));
+    let failed = solved::solve(&nothing, &solved::Options::default(), &mut silent);
+    let said = format!("{:?}", failed.expect_err("no choice"));
+    assert!(said.contains("E0902"), "{said}");
 }

@@ -691,7 +691,15 @@ impl Checker<'_> {
                 } else {
                     (b, a)
                 };
-                Some(self.b.binary(Binary::Sub, x, y, e.span))
+                let slack = self.b.binary(Binary::Sub, x, y, e.span);
+                // Whole numbers that differ, differ by one at least; among other numbers the end that is left out makes no
+                // difference to what is best.
+                let whole = self.b.node(a).domain.integer && self.b.node(b).domain.integer;
+                if whole && matches!(op, BinaryOp::Gt | BinaryOp::Lt) {
+                    let one = self.b.constant(1.0, e.span);
+                    return Some(self.b.binary(Binary::Sub, slack, one, e.span));
+                }
+                Some(slack)
             }
             _ => {
                 let (one, minus) = (self.b.constant(1.0, e.span), self.b.constant(-1.0, e.span));

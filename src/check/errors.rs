@@ -1227,7 +1227,7 @@ pub(super) fn project_needs_action(span: Span) -> Diagnostic {
         "`else project` needs a requirement on this agent's actions alone",
     )
     .at(span, "nothing to move")
-    .hint("require something of an action, as in `require c <= m else project`, or write `else infeasible` or `else penalty 10`")
+    .hint("require something of an action, as in `require c <= m else project`, or write `else penalty(10)`")
 }
 
 pub(super) fn clamp_what(span: Span, known: &[String]) -> Diagnostic {
@@ -1248,7 +1248,7 @@ pub(super) fn clamp_not_action(word: &str, span: Span, known: &[String]) -> Diag
 pub(super) fn negative_penalty(span: Span) -> Diagnostic {
     err("E0709", "a negative penalty rewards the violation")
         .at(span, "is subtracted from the reward")
-        .hint("write a positive number: else penalty 10")
+        .hint("write a positive number: else penalty(10)")
 }
 
 pub(super) fn no_participant(role: &str, def: &ast::Name, span: Span, declared: Span) -> Diagnostic {

@@ -1492,6 +1492,9 @@ pub(super) fn setting_target(family: &str, word: &str, span: Span, known: &[Stri
 
 pub(super) fn scenario_unknown(word: &str, span: Span, known: &[String]) -> Diagnostic {
     let d = err("E0201", format!("unknown name `{word}` in a scenario")).at(span, "not in the model");
+    // What the program adds by itself has no name.
+    let known: Vec<String> = known.iter().filter(|k| !k.is_empty()).cloned().collect();
+    let known = known.as_slice();
     match known.iter().find(|k| k.rsplit('.').next() == Some(word)) {
         Some(dotted) => d.hint(format!("did you mean `{dotted}`?")),
         None => with_guess(

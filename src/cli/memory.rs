@@ -164,6 +164,9 @@ fn ran_out(bytes: u64, used: u64) -> ! {
     .note(format!("there is room for {}", size(limit)));
     if let Some(directory) = directory {
         error = error.note(format!("the run in {} is marked as interrupted", directory.display()));
+        if let Some(onward) = super::stop::resumes() {
+            error = error.note(onward);
+        }
     }
     let error = error.hint(HINT);
     if JSON.load(Ordering::SeqCst) {

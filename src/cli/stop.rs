@@ -166,6 +166,12 @@ pub(super) fn onward(directory: &Path, action: &str) -> String {
     format!("econc {action} --resume {}  {does}", directory.display())
 }
 
+/// What takes the run at work up again, if there is one and nobody holds its name just now.
+pub(super) fn resumes() -> Option<String> {
+    let work = AT_WORK.try_lock().ok()?;
+    work.as_ref().map(|(directory, action)| onward(directory, action))
+}
+
 /// Notes which run is being written.
 pub(super) fn at_work(directory: &Path, action: &str) {
     if let Ok(mut work) = AT_WORK.lock() {

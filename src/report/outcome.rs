@@ -6,6 +6,7 @@ use super::plot::{self, Picture};
 use super::solved;
 use super::table::Table;
 use crate::check::Model;
+use crate::check::model::Otherwise;
 use crate::diag::Diagnostic;
 use crate::env::behaviour::names;
 use crate::env::simulate::Simulation;
@@ -405,7 +406,12 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
             certificate.push(Check {
                 name: format!("require {}", model.requires[i].text),
                 measured: *n as f64,
-                shown: Some(format!("failed {n} times")),
+                shown: Some(match model.requires[i].otherwise {
+                    Otherwise::Infeasible | Otherwise::Project(_) => {
+                        format!("asked for what it forbids {n} times, moved")
+                    }
+                    Otherwise::Penalty | Otherwise::End => format!("failed {n} times"),
+                }),
                 bound: String::new(),
                 pass: None,
                 note: String::new(),

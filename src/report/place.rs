@@ -47,7 +47,7 @@ pub(super) fn check_free(directory: &Path, force: bool) -> Result<(), Diagnostic
         Ok((_, Status::Running)) => Err(busy(directory)),
         Ok((manifest, status)) => match foreign(directory, Path::new(""), &manifest) {
             Ok(Some(file)) => not_ours(format!(
-                "{} is no file of the run there, so `--force` does not replace that run",
+                "{} is no file of the run there as it wrote it, so `--force` does not replace that run",
                 shown(&file)
             )),
             Err(e) => Err(unreadable(directory, &e)),
@@ -78,7 +78,7 @@ fn foreign(root: &Path, folder: &Path, manifest: &Manifest) -> io::Result<Option
                 Some(own) => foreign(&root.join(&name), Path::new(""), &own)?,
                 None => foreign(root, &name, manifest)?,
             }
-        } else if kind.is_file() && is_file_of(&name, manifest) {
+        } else if kind.is_file() && is_file_of(&name, manifest) && !changed(root, &name, manifest)? {
             None
         } else {
             Some(root.join(&name))
@@ -88,6 +88,19 @@ fn foreign(root: &Path, folder: &Path, manifest: &Manifest) -> io::Result<Option
         }
     }
     Ok(None)
+}
+
+/// Whether a file of a complete run is another than the run wrote: somebody's work stands in it.
+fn changed(root: &Path, name: &Path, manifest: &Manifest) -> io::Result<bool> {
+    let Some(text) = name.to_str().map(|n| n.replace(std::path::MAIN_SEPARATOR, "/")) else {
+        return Ok(false);
+    };
+    let written = manifest.files.iter().find(|f| f.name == text);
+    let Some(written) = written.filter(|_| manifest.status == Status::Complete) else {
+        return Ok(false);
+    };
+    let path = root.join(name);
+    Ok(fs::metadata(&path)?.len() != written.bytes || super::run::sha256(&fs::read(&path)?) != written.sha256)
 }
 
 /// Whether a run with this manifest writes a file of this name.
@@ -275,6 +288,10 @@ mod tests {
             assert!(error.notes[0].contains(name), "{name}: {error:?}");
             fs::remove_file(run.join(name)).unwrap();
         }
+        // What somebody wrote into a file of the run.
+        fs::write(run.join("plots/a.svg"), b"y").unwrap();
+        assert!(check_free(&run, true).unwrap_err().notes[0].contains("a.svg"));
+        fs::write(run.join("plots/a.svg"), b"x").unwrap();
         finished(&run, "inside", &["report.html"]);
         assert!(check_free(&run, true).unwrap_err().notes[0].contains("inside"));
         fs::remove_dir_all(run.join("inside")).unwrap();

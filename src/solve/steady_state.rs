@@ -176,7 +176,21 @@ pub fn steady_state(problem: &dyn DecisionProblem, options: &SteadyStateOptions)
     {
         return Ok(found);
     }
-    by_iteration(&bellman, options)
+    let found = by_iteration(&bellman, options)?;
+    if !(continuous && !spec.actions.is_empty()) {
+        return Ok(found);
+    }
+    // The last digits by Newton's steps from there, where they do not lead elsewhere.
+    let mut point = found.states.clone();
+    point.extend(&found.actions);
+    let near = |fine: &SteadyState| {
+        let pairs = fine.states.iter().zip(&found.states);
+        pairs
+            .chain(fine.actions.iter().zip(&found.actions))
+            .all(|(a, b)| (a - b).abs() <= 0.01 * (1.0 + b.abs()))
+    };
+    let fine = from_point(&bellman, options, point).filter(|(fine, _)| near(fine));
+    Ok(fine.map_or(found, |(fine, _)| fine))
 }
 
 fn by_newton(bellman: &Bellman, options: &SteadyStateOptions) -> Option<SteadyState> {
@@ -217,51 +231,95 @@ fn by_newton(bellman: &Bellman, options: &SteadyStateOptions) -> Option<SteadySt
             };
             point.push(lo + unit[n + k] * (hi - lo));
         }
-        let prices = if n == 0 {
-            Vec::new()
-        } else {
-            first_prices(bellman, &point[..n], &point[n..])
-        };
-        point.extend(prices);
-        // Bounds of actions may move with the state: they are checked at the root, not imposed on the way.
-        let lo: Vec<f64> = ends
-            .iter()
-            .map(|e| e.0)
-            .chain(std::iter::repeat_n(f64::NEG_INFINITY, m + n))
-            .collect();
-        let hi: Vec<f64> = ends
-            .iter()
-            .map(|e| e.1)
-            .chain(std::iter::repeat_n(f64::INFINITY, m + n))
-            .collect();
-        let mut equations = |p: &[f64]| conditions(bellman, p);
-        let newton_options = NewtonOptions {
-            tolerance: options.tolerance,
-            ..NewtonOptions::default()
-        };
-        let report = newton(&mut equations, &point, &lo, &hi, &newton_options);
-        let near = report.converged || report.residual <= 1e3 * options.tolerance;
-        if !near {
-            continue;
-        }
-        let (x, rest) = report.x.split_at(n);
-        let (a, price) = rest.split_at(m);
-        let (a_lo, a_hi) = action_bounds(bellman.problem, x, m);
-        let inside = (0..m).all(|k| a[k] > a_lo[k] && a[k] < a_hi[k]);
-        if let (true, Some(p)) = (inside, local(bellman, x, a))
-            && in_proportion(&p, n, m, price)
-            && second_order(bellman, x, a, price)
+        if let Some((found, price)) = from_point(bellman, options, point)
+            && best_at(bellman, &found, &price)
         {
-            return Some(SteadyState {
-                states: x.to_vec(),
-                actions: a.to_vec(),
-                reward: p.reward,
-                residual: report.residual,
-                method: "newton".into(),
-            });
+            return Some(found);
         }
     }
     None
+}
+
+/// Newton's steps from states and actions on stationarity, first-order and envelope conditions; with the shadow prices. `None` where
+/// they end at no interior maximum along each action.
+fn from_point(bellman: &Bellman, options: &SteadyStateOptions, mut point: Vec<f64>) -> Option<(SteadyState, Vec<f64>)> {
+    let axes = bellman.tensor.axes();
+    let (n, m) = (axes.len(), bellman.continuous.len());
+    let ends = axes.iter().map(|a| (a.nodes()[0], a.nodes()[a.nodes().len() - 1]));
+    let (mut lo, mut hi): (Vec<f64>, Vec<f64>) = ends.unzip();
+    if n > 0 {
+        let prices = first_prices(bellman, &point[..n], &point[n..]);
+        point.extend(prices);
+    }
+    // Bounds of actions may move with the state: they are checked at the root, not imposed on the way.
+    lo.extend(std::iter::repeat_n(f64::NEG_INFINITY, m + n));
+    hi.extend(std::iter::repeat_n(f64::INFINITY, m + n));
+    let mut equations = |p: &[f64]| conditions(bellman, p);
+    let newton_options = NewtonOptions {
+        tolerance: options.tolerance,
+        ..NewtonOptions::default()
+    };
+    let report = newton(&mut equations, &point, &lo, &hi, &newton_options);
+    if !(report.converged || report.residual <= 1e3 * options.tolerance) {
+        return None;
+    }
+    let (x, rest) = report.x.split_at(n);
+    let (a, price) = rest.split_at(m);
+    let (a_lo, a_hi) = action_bounds(bellman.problem, x, m);
+    let inside = (0..m).all(|k| a[k] > a_lo[k] && a[k] < a_hi[k]);
+    let p = local(bellman, x, a)?;
+    (inside && in_proportion(&p, n, m, price) && second_order(bellman, x, a, price)).then(|| {
+        let found = SteadyState {
+            states: x.to_vec(),
+            actions: a.to_vec(),
+            reward: p.reward,
+            residual: report.residual,
+            method: "newton".into(),
+        };
+        (found, price.to_vec())
+    })
+}
+
+/// Points along each action, and spread over all of them together, that a rest is held against.
+const HELD_AGAINST: usize = 400;
+
+/// Whether no other action of the whole range is better at a rest, what it moves valued at the shadow prices (an upper bound
+/// where the value is concave). First-order conditions may have several roots; where this does not hold the policy itself has to
+/// say where it rests.
+fn best_at(bellman: &Bellman, rest: &SteadyState, price: &[f64]) -> bool {
+    let (n, m) = (rest.states.len(), rest.actions.len());
+    let (lo, hi) = action_bounds(bellman.problem, &rest.states, m);
+    let worth = |a: &[f64]| -> Option<f64> {
+        let p = local(bellman, &rest.states, a)?;
+        let moved: f64 = (0..n).map(|s| price[s] * (p.next[s] - rest.states[s])).sum();
+        let value = p.reward + p.discount * moved;
+        (p.slack >= super::bellman::FEASIBLE && value.is_finite()).then_some(value)
+    };
+    let Some(here) = worth(&rest.actions) else {
+        return true;
+    };
+    let place = |k: usize, u: f64| match (lo[k].is_finite(), hi[k].is_finite()) {
+        (true, true) => lo[k] + u * (hi[k] - lo[k]),
+        (true, false) => lo[k] + 4.0 * u * (rest.actions[k] - lo[k]),
+        (false, true) => hi[k] - 4.0 * u * (hi[k] - rest.actions[k]),
+        (false, false) => rest.actions[k] + 4.0 * (u - 0.5) * (1.0 + rest.actions[k].abs()),
+    };
+    let better = |a: &[f64]| worth(a).is_some_and(|v| v > here + 1e-7 * (1.0 + here.abs()));
+    let alone = (0..m).any(|k| {
+        (1..HELD_AGAINST).any(|i| {
+            let mut a = rest.actions.clone();
+            a[k] = place(k, i as f64 / HELD_AGAINST as f64);
+            better(&a)
+        })
+    });
+    let mut unit = vec![0.0; m];
+    let together = m > 1
+        && (0..HELD_AGAINST).any(|i| {
+            spread(i, m, &mut unit);
+            let a: Vec<f64> = unit.iter().enumerate().map(|(k, u)| place(k, *u)).collect();
+            better(&a)
+        });
+    !alone && !together
 }
 
 /// Whether first-order and envelope conditions hold relative to their own terms: where marginal values vanish, as for the very
@@ -425,5 +483,36 @@ mod tests {
         let found = steady_state(&problem, &SteadyStateOptions::default()).unwrap();
         assert!((found.actions[0] - 3.0).abs() < 1e-6, "{found:?}");
         assert!((found.states[0] - 0.6).abs() < 1e-6, "{found:?}");
+    }
+
+    /// A second peak of the reward, far from where Newton's steps begin, is where the policy rests.
+    #[test]
+    fn of_several_roots_of_the_conditions_the_policy_rests_at_the_best() {
+        let s = spec(
+            vec![continuous_state(
+                "k",
+                grid::uniform(-0.5, 3.0, 80).unwrap_or_default(),
+                false,
+            )],
+            no_shocks(),
+            vec![continuous_action("x")],
+            0.9,
+        );
+        let problem = hand(s, Box::new(|_, _| vec![(0.0, 100.0)]), |i| {
+            let (far, near) = (i.a[0] - 30.0, (i.a[0] - 71.3) / 5.0);
+            let peak = 6.0 * (-(near * near)).exp();
+            point(peak - 0.001 * far * far, &[0.5 * i.x[0] + 0.01 * i.a[0]])
+        });
+        let found = steady_state(&problem, &SteadyStateOptions::default()).unwrap();
+        // 12 / 25 (71.3 - x) exp(-((x - 71.3) / 5)^2) = .002 (x - 30)
+        let slope = |x: f64| {
+            let near = (x - 71.3) / 5.0;
+            -2.4 * near * (-near * near).exp() - 0.002 * (x - 30.0)
+        };
+        assert!(
+            slope(found.actions[0]).abs() < 1e-7 && found.actions[0] > 70.0,
+            "{found:?}"
+        );
+        assert!((found.states[0] - 0.02 * found.actions[0]).abs() < 1e-7, "{found:?}");
     }
 }

@@ -164,6 +164,24 @@ fn best_constant(
         if !lo.iter().chain(&hi).all(|b| b[0].is_finite()) {
             return None;
         }
+        // What the solution does at a start is tried as well: a peak may be narrower than any scan.
+        let mut own = vec![vec![0.0]; spec.actions.len()];
+        policy.act(
+            At {
+                shock: world.shock[0],
+                time: 0,
+            },
+            &refs,
+            &[0.5],
+            &mut own,
+        );
+        let own: Vec<f64> = bellman
+            .continuous
+            .iter()
+            .enumerate()
+            .map(|(c, &a)| (own[a][0] - lo[c][0]) / (hi[c][0] - lo[c][0]))
+            .map(|u| if u.is_finite() { u.clamp(0.0, 1.0) } else { 0.5 })
+            .collect();
         for (kind, levels) in [("share", false), ("level", true)] {
             let at = |x: &[f64]| {
                 let continuous = (0..nc)
@@ -183,26 +201,30 @@ fn best_constant(
                 }
             };
             let (x, v) = if nc == 1 {
-                let scan: Vec<(f64, f64)> = (0..=20)
-                    .map(|i| i as f64 / 20.0)
-                    .map(|u| (u, value(&at(&[u]))))
-                    .collect();
+                let mut points: Vec<f64> = (0..=20).map(|i| f64::from(i) / 20.0).chain([own[0]]).collect();
+                points.sort_by(f64::total_cmp);
+                points.dedup();
+                let scan: Vec<(f64, f64)> = points.into_iter().map(|u| (u, value(&at(&[u])))).collect();
                 let mut top = 0;
                 for (i, s) in scan.iter().enumerate() {
                     if s.1 > scan[top].1 {
                         top = i;
                     }
                 }
-                let (a, b) = (scan[top.saturating_sub(1)].0, scan[(top + 1).min(20)].0);
+                let (a, b) = (scan[top.saturating_sub(1)].0, scan[(top + 1).min(scan.len() - 1)].0);
                 let (x, v) = optimise::brent(|u| value(&at(&[u])), a, b, 1e-5);
-                (vec![x], v)
+                if v > scan[top].1 {
+                    (vec![x], v)
+                } else {
+                    (vec![scan[top].0], scan[top].1)
+                }
             } else {
                 let few = optimise::BoxOptions {
                     evaluations: 150,
                     starts: 2,
                     tolerance: 1e-4,
                 };
-                optimise::maximise(|x| value(&at(x)), &vec![0.0; nc], &vec![1.0; nc], &[], &few)
+                optimise::maximise(|x| value(&at(x)), &vec![0.0; nc], &vec![1.0; nc], &[own.clone()], &few)
             };
             offer(kind, at(&x).continuous, v);
         }

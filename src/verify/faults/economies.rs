@@ -414,7 +414,7 @@ agent climber {
   reward x + 2 * exp(-(a - 2)^2) + 3 * exp(-2 * (a - 8.3)^2)
   discount 0.9
 }
-solve { grid.x = uniform(8); euler = 1; periods = 640; burn_in = 20 }
+solve { grid.x = uniform(8); euler = 0; periods = 640; burn_in = 20 }
 "#;
 
 pub(super) const CORNER: &str = r#"model corner "A bound that binds"

@@ -104,7 +104,7 @@ fn the_loss_of_a_learned_policy_is_that_of_its_enumeration() {
     let mut losses = Vec::new();
     for (out, more) in [
         ("a", &[][..]),
-        ("b", &["--set", "bonus=400"]),
+        ("b", &["--set", "bonus=400", "--other-parameters"]),
         ("c", &["--set", "verify.episodes=400"]),
         ("d", &["--set", "verify.seeds=7..8"]),
     ] {
@@ -251,7 +251,7 @@ fn every_key_of_verify_changes_the_verdict() {
     assert!(euler["pass"].is_null());
     let strict = certificate(&judged(&["--set", "verify.euler=-9"]));
     assert_eq!(line(&strict, "Euler")["pass"], false);
-    let loose = certificate(&judged(&["--set", "verify.euler=1"]));
+    let loose = certificate(&judged(&["--set", "verify.euler=0"]));
     assert_eq!(line(&loose, "Euler")["pass"], true);
     for more in ["verify.scenario=rich", "verify.episodes=40", "verify.seeds=5"] {
         let other = certificate(&judged(&["--set", more]));
@@ -544,6 +544,7 @@ fn a_start_outside_the_trusted_region_is_warned_of() {
                 "moved.econ",
                 "--policy",
                 "run",
+                "--other-parameters",
                 "--periods",
                 "3",
                 "--out",

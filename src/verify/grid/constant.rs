@@ -224,7 +224,13 @@ fn best_constant(
                     starts: 2,
                     tolerance: 1e-4,
                 };
-                optimise::maximise(|x| value(&at(x)), &vec![0.0; nc], &vec![1.0; nc], &[own.clone()], &few)
+                optimise::maximise(
+                    |x| value(&at(x)),
+                    &vec![0.0; nc],
+                    &vec![1.0; nc],
+                    std::slice::from_ref(&own),
+                    &few,
+                )
             };
             offer(kind, at(&x).continuous, v);
         }

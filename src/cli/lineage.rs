@@ -237,12 +237,35 @@ fn numbers(here: &Model, there: &Model) -> Vec<String> {
 
 /// Whether one period is the same, settings, scenarios and places in the file aside.
 fn same_text(here: &Model, there: &Model) -> bool {
-    let nodes = |m: &Model| -> Vec<String> {
-        m.graph
-            .nodes
-            .iter()
-            .map(|n| format!("{:?} {:?}", n.op, n.shape))
-            .collect()
-    };
-    nodes(here) == nodes(there)
+    equations(here) == equations(there)
+}
+
+/// Rewards, laws of motion, ends, requirements and markets as hashes of their expressions, whatever else the graph holds.
+fn equations(m: &Model) -> Vec<u64> {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hashes: Vec<u64> = Vec::with_capacity(m.graph.nodes.len());
+    for node in &m.graph.nodes {
+        let mut hash = DefaultHasher::new();
+        // The operation without the numbers of its operands, which settings may shift.
+        let text = format!("{:?} {:?}", node.op, node.shape);
+        for (k, part) in text.split("NodeId(").enumerate() {
+            let part = if k == 0 {
+                part
+            } else {
+                part.trim_start_matches(|c: char| c.is_ascii_digit())
+            };
+            part.hash(&mut hash);
+        }
+        for operand in crate::graph::shape::operands(&node.op) {
+            hashes.get(operand.0 as usize).hash(&mut hash);
+        }
+        hashes.push(hash.finish());
+    }
+    let rewards = m.agents.iter().filter_map(|a| a.reward);
+    let laws = m.states.iter().map(|s| s.next);
+    let ends = m.ends.iter().flat_map(|e| [Some(e.condition), e.paying]).flatten();
+    let requires = m.requires.iter().map(|r| r.slack);
+    let markets = m.graph.roots.iter().flat_map(|r| r.residuals.iter().copied());
+    let all = rewards.chain(laws).chain(ends).chain(requires).chain(markets);
+    all.filter_map(|n| hashes.get(n.0 as usize).copied()).collect()
 }

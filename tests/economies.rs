@@ -4,9 +4,9 @@ use econc::check::Model;
 use econc::env::VectorEnvironment;
 use econc::env::behaviour::{Behaviour, Decide, Deciding};
 use econc::env::vector::{Options, Vectorised};
-use econc::env::{ActionSpace, simulate};
+use econc::env::{ActionSpace, Seat, simulate};
 use econc::learn::q_learning::{QLearning, QLearningOptions};
-use econc::learn::{LearnerOptions, Next, Value, train};
+use econc::learn::{LearnerOptions, Next, Value, begin, train};
 use econc::solve::progress::silent;
 use econc::verify::solved;
 use std::path::Path;
@@ -83,7 +83,8 @@ fn tabular_values_come_to_the_factors_of_exact_iteration() {
     }
     for seed in 1..=3 {
         let mut env = environment(&model, options.worlds, None, 50);
-        let mut learner = QLearning::new(options.clone(), &mut env, 1, seed).expect("a learner");
+        let mut learner = QLearning::new(options.clone(), &Seat::of(&env), seed).expect("a learner");
+        begin(&mut learner, &mut env, seed).expect("a beginning");
         train(&mut learner, &mut env, |_, _, _| Next::Continue).expect("an end");
         let mut tables = learner.tables().clone();
         assert_eq!(tables.states(), 6);

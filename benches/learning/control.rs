@@ -9,7 +9,7 @@ use econc::check::model::Model;
 use econc::env::behaviour::Behaviour;
 use econc::env::vector::{Options as Worlds, Vectorised};
 use econc::learn::plan::{Asked, Planned, plan};
-use econc::learn::training::{Training, play};
+use econc::learn::training::{Training, mean_returns};
 use econc::num::random::Stream;
 use rand::RngExt;
 use std::sync::Mutex;
@@ -178,7 +178,7 @@ fn judge(model: &Model, planned: &Planned, training: &Training) -> f64 {
         ..planned.plan.environment.clone()
     };
     let mut env = Vectorised::new(model, &worlds).unwrap_or_else(|e| panic!("{e:?}"));
-    let (total, _) = play(&training.policy(), &mut env, EPISODES, periods).unwrap_or_else(|e| panic!("{e:?}"));
+    let (total, _) = mean_returns(&training.policy(), &mut env, EPISODES, periods).unwrap_or_else(|e| panic!("{e:?}"));
     total
 }
 

@@ -1,31 +1,18 @@
 //! Learners with default options on the growth model of Brock and Mirman (1972), whose solution is known in closed form.
 
-use econc::env::VectorEnvironment;
-use econc::learn::a2c::{A2c, A2cOptions};
-use econc::learn::ppo::{Ppo, PpoOptions};
-use econc::learn::sac::{Sac, SacOptions};
+use econc::env::{Seat, VectorEnvironment};
+use econc::learn::methods::Method;
 use econc::learn::worlds::{Copies, Growth};
-use econc::learn::{LearnError, Learner, Next, Policy, train};
+use econc::learn::{Learner, Next, Policy, begin, train};
 use std::time::Instant;
 
 /// A learner with default options and its worlds.
 fn make(method: &str, seed: u64) -> (Box<dyn Learner>, Copies<Growth>) {
-    fn boxed<L: Learner + 'static>(learner: Result<L, LearnError>) -> Box<dyn Learner> {
-        Box::new(learner.unwrap_or_else(|e| panic!("{e}")))
-    }
-    macro_rules! of {
-        ($options:ty, $learner:ty) => {{
-            let options = <$options>::default();
-            let mut env = Copies::new(Growth::default(), options.worlds, 200);
-            (boxed(<$learner>::new(options, &mut env, seed)), env)
-        }};
-    }
-    match method {
-        "ppo" => of!(PpoOptions, Ppo),
-        "a2c" => of!(A2cOptions, A2c),
-        "sac" => of!(SacOptions, Sac),
-        other => panic!("no method `{other}`"),
-    }
+    let method = Method::named(method).unwrap_or_else(|| panic!("no method `{method}`"));
+    let mut env = Copies::new(Growth::default(), method.worlds(), 200);
+    let mut learner = method.learner(&Seat::of(&env), seed).unwrap_or_else(|e| panic!("{e}"));
+    begin(learner.as_mut(), &mut env, seed).unwrap_or_else(|e| panic!("{e}"));
+    (learner, env)
 }
 
 /// Mean relative distance of the saving share from the closed form over states that deterministic play visits, the

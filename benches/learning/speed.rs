@@ -9,7 +9,7 @@ use crate::control::{model, planned};
 use crate::limit::{Limit, Setting};
 use crate::median;
 use econc::env::vector::{Options as Worlds, Vectorised};
-use econc::env::{ActionSpace, VectorEnvironment};
+use econc::env::{ActionSpace, Seat, VectorEnvironment};
 use econc::learn::centre::FirstPolicy;
 use econc::learn::critic::CriticForm;
 use econc::learn::nets::simd::{Start, View, product};
@@ -17,7 +17,7 @@ use econc::learn::nets::{Activation, Mlp, Net, Workspace};
 use econc::learn::ppo::{Ppo, PpoOptions};
 use econc::learn::sac::{Sac, SacOptions};
 use econc::learn::worlds::{CartPole, Copies, World};
-use econc::learn::{Learner, Next, train};
+use econc::learn::{Learner, Next, begin, round, train};
 use econc::num::random::Stream;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
@@ -108,7 +108,8 @@ fn compiled(worlds: usize) -> Vectorised {
 
 /// Seconds of one training, without what is made before it.
 fn timed(options: &PpoOptions, env: &mut dyn VectorEnvironment, seed: u64) -> f64 {
-    let mut learner = Ppo::new(options.clone(), env, seed).unwrap_or_else(|e| panic!("{e}"));
+    let mut learner = Ppo::new(options.clone(), &Seat::of(env), seed).unwrap_or_else(|e| panic!("{e}"));
+    begin(&mut learner, env, seed).unwrap_or_else(|e| panic!("{e}"));
     let start = clock::seconds();
     train(&mut learner, env, |_, _, _| Next::Continue).unwrap_or_else(|e| panic!("{e}"));
     clock::seconds() - start
@@ -441,9 +442,12 @@ fn sac(rounds: usize) {
             warmup: usize::MAX / 2,
             ..options.clone()
         };
-        let mut learner = Sac::new(options, &mut env, 1).unwrap_or_else(|e| panic!("{e}"));
+        let seat = Seat::of(&env);
+        let mut learner = Sac::new(options, &seat, 1).unwrap_or_else(|e| panic!("{e}"));
+        begin(&mut learner, &mut env, 1).unwrap_or_else(|e| panic!("{e}"));
         let mut other = env.clone();
-        let mut player = Sac::new(idle, &mut other, 1).unwrap_or_else(|e| panic!("{e}"));
+        let mut player = Sac::new(idle, &seat, 1).unwrap_or_else(|e| panic!("{e}"));
+        begin(&mut player, &mut other, 1).unwrap_or_else(|e| panic!("{e}"));
         let net = Mlp::new(
             seen,
             &[HIDDEN, HIDDEN],
@@ -455,10 +459,10 @@ fn sac(rounds: usize) {
         let (x, mut ws, mut head) = (vec![0.1; seen], Workspace::default(), vec![0.0; 2 * done]);
         let mut update = || {
             let start = clock::seconds();
-            learner.update(&mut env).unwrap_or_else(|e| panic!("{e}"));
+            round(&mut learner, &mut env).unwrap_or_else(|e| panic!("{e}"));
             let all = clock::seconds() - start;
             let start = clock::seconds();
-            player.update(&mut other).unwrap_or_else(|e| panic!("{e}"));
+            round(&mut player, &mut other).unwrap_or_else(|e| panic!("{e}"));
             for _ in 0..1000 {
                 net.infer(&x, 1, &mut ws, &mut head);
             }

@@ -5,9 +5,12 @@ pub mod behaviour;
 pub mod engine;
 pub mod interface;
 pub mod markets;
+pub mod seat;
 pub mod simulate;
 pub mod vector;
 pub mod worlds;
+
+pub use seat::{Actions, Seat, Seen, Told};
 
 /// Many copies of one decision maker's world (or of several symmetric learners') stepped together.
 ///
@@ -56,7 +59,7 @@ pub trait VectorEnvironment: Send {
 
 /// Slots that meet the same shocks and noises: member `m` of every world in a run of `worlds` neighbouring ones, where slot
 /// `w * members + m` is member `m` of world `w`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CommonChance {
     /// Neighbouring worlds that share; 1 where every world has its own chance.
     pub worlds: usize,

@@ -9,9 +9,9 @@ use super::on_policy::{ActorCritic, Settings};
 use super::options::Linear;
 pub use super::options::learners::A2cOptions;
 use super::policy::Policy;
-use super::rollout::{Rollout, explained_variance, standardize};
-use super::{LearnError, Learner, LearnerOptions, Metrics, all_finite, decode, encode, finite_loss};
-use crate::env::VectorEnvironment;
+use super::rollout::{explained_variance, standardize};
+use super::{LearnError, Learner, LearnerOptions, Numbers, all_finite, decode, encode, finite_loss};
+use crate::env::{Actions, Seat, Seen, Told, VectorEnvironment};
 use serde::{Deserialize, Serialize};
 
 /// An A2C learner.
@@ -20,8 +20,6 @@ pub struct A2c {
     options: A2cOptions,
     agent: ActorCritic,
     optimizer: Optimizer,
-    #[serde(skip)]
-    rollout: Rollout,
     #[serde(skip)]
     gradient: Gradient,
 }
@@ -35,11 +33,11 @@ struct Gradient {
 }
 
 impl A2c {
-    /// A fresh learner; restarts the environment from `seed`.
+    /// A fresh learner for a seat.
     ///
     /// # Errors
     /// [`LearnError::BadOption`] or [`LearnError::Unsuitable`].
-    pub fn new(options: A2cOptions, env: &mut dyn VectorEnvironment, seed: u64) -> Result<A2c, LearnError> {
+    pub fn new(options: A2cOptions, seat: &Seat, seed: u64) -> Result<A2c, LearnError> {
         options.check()?;
         let settings = Settings {
             method: A2cOptions::METHOD,
@@ -52,42 +50,42 @@ impl A2c {
             normalize_values: options.normalize_values,
             first_policy: options.first_policy,
             steps: options.steps,
+            horizon: options.horizon,
         };
-        let agent = ActorCritic::new(&settings, env, seed)?;
+        let agent = ActorCritic::new(&settings, seat, seed)?;
         let count = agent.policy.params().len() + agent.log_std.len() + agent.value.params().len();
         let optimizer = Optimizer::new(options.optimizer, count, 1e-5);
         Ok(A2c {
             options,
             agent,
             optimizer,
-            rollout: Rollout::default(),
             gradient: Gradient::default(),
         })
     }
 
     /// The one gradient step; returns the value loss and the gradient's norm.
     fn step(&mut self, rate: f64, entropy: f32) -> (f32, f64) {
-        let (a, r, g) = (&mut self.agent, &mut self.rollout, &mut self.gradient);
-        let rows = r.rows();
-        let targets: Vec<f32> = r.target.iter().map(|t| a.scale.normalize(*t)).collect();
+        let (a, g) = (&mut self.agent, &mut self.gradient);
+        let rows = a.rollout.rows();
+        let targets: Vec<f32> = a.rollout.target.iter().map(|t| a.scale.normalize(*t)).collect();
         if self.options.normalize_advantages {
-            standardize(&mut r.advantage);
+            standardize(&mut a.rollout.advantage);
         }
-        let head = a.policy.forward(&r.observation, rows);
+        let head = a.policy.forward(&a.rollout.observation, rows);
         let batch = PolicyBatch {
-            space: &a.shape.space,
+            space: &a.seat.space,
             rows,
             head,
             log_std: &a.log_std,
-            mask: &r.mask,
-            continuous: &r.continuous,
-            discrete: &r.discrete,
-            advantage: &r.advantage,
+            mask: &a.rollout.mask,
+            continuous: &a.rollout.continuous,
+            discrete: &a.rollout.discrete,
+            advantage: &a.rollout.advantage,
         };
         batch.policy_gradient(entropy, &mut g.policy);
         g.dpolicy.resize(a.policy.params().len(), 0.0);
         a.policy.backward(&g.policy.dhead, Some(&mut g.dpolicy), None);
-        let values = a.value.forward(&r.observation, rows);
+        let values = a.value.forward(&a.rollout.observation, rows);
         let loss = value_loss(values, &targets, self.options.value_weight as f32, None, &mut g.dvalue);
         g.dcritic.resize(a.value.params().len(), 0.0);
         a.value.backward(&g.dvalue, Some(&mut g.dcritic), None);
@@ -108,9 +106,25 @@ impl Learner for A2c {
         A2cOptions::METHOD
     }
 
-    fn update(&mut self, env: &mut dyn VectorEnvironment) -> Result<Metrics, LearnError> {
+    fn warm_start(&mut self, trial: &mut dyn VectorEnvironment, seed: u64) -> Result<(), LearnError> {
+        self.agent.warm_start(trial, seed);
+        Ok(())
+    }
+
+    fn act(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {
+        self.agent.act(seen, actions)
+    }
+
+    fn told(&mut self, told: &Told<'_>) -> Result<(), LearnError> {
+        self.agent.told(told)
+    }
+
+    fn learn(&mut self) -> Result<Option<Numbers>, LearnError> {
+        let progress = self.agent.steps as f64 / self.options.steps.max(1) as f64;
+        if !self.agent.is_full(self.options.gae_lambda as f32)? {
+            return Ok(None);
+        }
         let o = &self.options;
-        let progress = self.agent.steps as f64 / o.steps.max(1) as f64;
         let rate = if o.anneal {
             o.learning_rate * (1.0 - progress).max(0.0)
         } else {
@@ -121,15 +135,14 @@ impl Learner for A2c {
             to: o.entropy_end,
         }
         .at(progress) as f32;
-        let (horizon, lambda) = (o.horizon, o.gae_lambda as f32);
-        self.agent.play(env, horizon, lambda, &mut self.rollout)?;
         let (loss, norm) = self.step(rate, entropy);
         finite_loss("the loss of the value network", loss as f64, self.agent.steps)?;
         all_finite("a weight of the policy", self.agent.policy.params(), self.agent.steps)?;
         if progress >= self.options.average_from {
             self.agent.average.update(self.agent.policy.params());
         }
-        let explained = explained_variance(&self.rollout.value[..self.rollout.rows()], &self.rollout.target);
+        let r = &self.agent.rollout;
+        let explained = explained_variance(&r.value[..r.rows()], &r.target);
         let mut values = vec![
             ("learning_rate", rate),
             ("entropy", self.gradient.policy.entropy as f64),
@@ -140,11 +153,8 @@ impl Learner for A2c {
         if let Some(l) = self.agent.log_std.first() {
             values.push(("std", l.exp() as f64));
         }
-        Ok(Metrics {
-            steps: self.agent.steps,
-            episode_returns: env.take_episode_returns(),
-            values,
-        })
+        self.agent.rollout.clear();
+        Ok(Some(values))
     }
 
     fn policy(&self) -> Policy {
@@ -161,7 +171,7 @@ impl Learner for A2c {
     }
     fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
         let stored: A2c = decode(bytes)?;
-        if stored.agent.shape != self.agent.shape || stored.options != self.options {
+        if stored.agent.seat != self.agent.seat || stored.options != self.options {
             return Err(LearnError::Mismatch {
                 what: "spaces, slots or options differ".into(),
             });

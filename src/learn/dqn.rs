@@ -9,17 +9,17 @@ use super::nets::loss::huber_loss;
 use super::nets::simd::blend;
 use super::nets::{Mlp, Net, Optimizer, OptimizerKind, Workspace, clip_factor};
 use super::normalize::{ValueScale, rescale};
-use super::off_policy::Memory;
+use super::off_policy::{Memory, Since};
 use super::options::Linear;
 pub use super::options::learners::DqnOptions;
 use super::policy::{Policy, PolicyKind};
 use super::replay::{Batch, Replay, Widths};
 use super::spaces::JointChoices;
 use super::{
-    LearnError, Learner, LearnerOptions, Metrics, Shape, all_finite, decode, discount_of, distribution, encode,
+    LearnError, Learner, LearnerOptions, Numbers, all_finite, check_seat, decode, discount_of, distribution, encode,
     finite_loss,
 };
-use crate::env::VectorEnvironment;
+use crate::env::{Actions, Seat, Seen, Told};
 use crate::num::random::Stream;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,8 @@ pub struct Dqn {
     copied: u64,
     /// Gradient steps done.
     gradients: u64,
+    discount: f32,
+    since: Since,
     #[serde(skip)]
     scratch: Scratch,
 }
@@ -53,23 +55,20 @@ struct Scratch {
     dvalue: Vec<f32>,
     dhead: Vec<f32>,
     gradient: Vec<f32>,
-    continuous: Vec<f32>,
-    discrete: Vec<u32>,
     choice: Vec<u32>,
 }
 
 impl Dqn {
-    /// A fresh learner; restarts the environment from `seed`.
+    /// A fresh learner for a seat.
     ///
     /// # Errors
     /// [`LearnError::BadOption`] or [`LearnError::Unsuitable`].
-    pub fn new(options: DqnOptions, env: &mut dyn VectorEnvironment, seed: u64) -> Result<Dqn, LearnError> {
+    pub fn new(options: DqnOptions, seat: &Seat, seed: u64) -> Result<Dqn, LearnError> {
         options.check()?;
-        let shape = Shape::of(env);
-        shape.check(DqnOptions::METHOD)?;
-        let choices = JointChoices::new(DqnOptions::METHOD, &shape.space, options.bins)?;
+        check_seat(seat, DqnOptions::METHOD)?;
+        let choices = JointChoices::new(DqnOptions::METHOD, &seat.space, options.bins)?;
         let outputs = choices.count() + usize::from(options.dueling);
-        let (width, activation) = (shape.observation_width, options.activation);
+        let (width, activation) = (seat.observation_width, options.activation);
         let net = Mlp::new(
             width,
             &options.network,
@@ -78,24 +77,22 @@ impl Dqn {
             0.1,
             &mut Stream::new(seed, 1),
         );
-        env.reset(seed);
-        let _ = env.take_episode_returns();
         let widths = Widths {
             observation: width,
-            continuous: shape.space.continuous,
-            allowed: if env.mask().is_empty() { 0 } else { choices.count() },
+            continuous: seat.space.continuous,
+            allowed: if seat.masked { choices.count() } else { 0 },
         };
-        let discount = discount_of(options.discount, env)?;
+        let discount = discount_of(options.discount, seat)?;
         let replay = Replay::new(
             widths,
             options.memory,
-            shape.slots,
+            seat.slots,
             options.n_step,
             discount,
             options.priority,
         );
         Ok(Dqn {
-            memory: Memory::new(shape, options.normalize_observations, replay, seed, 0),
+            memory: Memory::new(seat, options.normalize_observations, replay, seed, 0),
             optimizer: Optimizer::new(OptimizerKind::Adam, net.params().len(), 1e-8),
             target: net.clone(),
             scale: ValueScale::new(options.normalize_values, 1e-3),
@@ -104,50 +101,14 @@ impl Dqn {
             net,
             copied: 0,
             gradients: 0,
+            discount,
+            since: Since::new(0),
             scratch: Scratch::default(),
         })
     }
 
-    /// One period of play.
-    fn play(&mut self, env: &mut dyn VectorEnvironment) -> Result<(), LearnError> {
-        self.memory.look(env)?;
-        let random = self.memory.steps < self.options.warmup as u64;
-        let epsilon = if random {
-            1.0
-        } else {
-            self.options.epsilon(self.memory.steps)
-        };
-        let (m, x) = (&mut self.memory, &mut self.scratch);
-        let (slots, outputs) = (m.shape.slots, self.net.outputs());
-        let space = m.shape.space.clone();
-        x.head.resize(slots * outputs, 0.0);
-        self.net.infer(&m.row, slots, &mut x.ws, &mut x.head);
-        x.continuous.resize(slots * space.continuous, 0.0);
-        x.discrete.resize(slots * space.discrete.len(), 0);
-        x.choice.clear();
-        let skip = usize::from(self.options.dueling);
-        for s in 0..slots {
-            let allowed = self.choices.allowed(&space, env.mask(), s);
-            let (try_it, pick): (f64, f32) = (m.rng.random(), m.rng.random());
-            let joint = if try_it < epsilon {
-                self.choices.random(allowed.as_deref(), pick)
-            } else {
-                // The level does not matter for what is best.
-                let row = &x.head[s * outputs + skip..(s + 1) * outputs];
-                distribution::best_allowed(row, allowed.as_deref())
-            };
-            self.choices
-                .decode(&space, joint, s, &mut x.continuous, &mut x.discrete);
-            x.choice.push(joint as u32);
-        }
-        let choices = &self.choices;
-        m.step(env, &x.continuous, &x.continuous, &x.discrete, &x.choice, |env, s| {
-            choices.allowed(&space, env.mask(), s).unwrap_or_default()
-        })
-    }
-
     /// One gradient step; returns the loss and the mean value.
-    fn learn(&mut self, rate: f64, beta: f64) -> (f64, f64) {
+    fn gradient_step(&mut self, rate: f64, beta: f64) -> (f64, f64) {
         let o = &self.options;
         let x = &mut self.scratch;
         self.memory.draw(o.minibatch, beta, &mut x.batch);
@@ -229,28 +190,62 @@ impl Learner for Dqn {
         DqnOptions::METHOD
     }
 
-    fn update(&mut self, env: &mut dyn VectorEnvironment) -> Result<Metrics, LearnError> {
-        let (mut loss, mut value, mut count) = (0.0, 0.0, 0u32);
-        let stop = self.memory.steps + self.options.train_every.max(1000) as u64;
-        while self.memory.steps < stop && !self.is_done() {
-            let start = self.memory.steps;
-            while self.memory.steps < start + self.options.train_every as u64 {
-                self.play(env)?;
-            }
-            if self.memory.steps < self.options.warmup as u64 || self.memory.replay.is_empty() {
-                continue;
-            }
+    fn act(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {
+        self.memory.look(seen)?;
+        let random = self.memory.steps < self.options.warmup as u64;
+        let epsilon = if random {
+            1.0
+        } else {
+            self.options.epsilon(self.memory.steps)
+        };
+        let (m, x) = (&mut self.memory, &mut self.scratch);
+        let (slots, outputs) = (m.seat.slots, self.net.outputs());
+        x.head.resize(slots * outputs, 0.0);
+        self.net.infer(&m.row, slots, &mut x.ws, &mut x.head);
+        actions.fit(slots, &m.seat.space);
+        x.choice.clear();
+        let skip = usize::from(self.options.dueling);
+        for s in 0..slots {
+            let allowed = self.choices.allowed(&m.seat.space, seen.mask, s);
+            let (try_it, pick): (f64, f32) = (m.rng.random(), m.rng.random());
+            let joint = if try_it < epsilon {
+                self.choices.random(allowed.as_deref(), pick)
+            } else {
+                // The level does not matter for what is best.
+                let row = &x.head[s * outputs + skip..(s + 1) * outputs];
+                distribution::best_allowed(row, allowed.as_deref())
+            };
+            let Actions { continuous, discrete } = actions;
+            self.choices.decode(&m.seat.space, joint, s, continuous, discrete);
+            x.choice.push(joint as u32);
+        }
+        m.chose(&actions.continuous, &x.choice);
+        Ok(())
+    }
+
+    fn told(&mut self, told: &Told<'_>) -> Result<(), LearnError> {
+        let (choices, space) = (&self.choices, self.memory.seat.space.clone());
+        let allowed = |s| choices.allowed(&space, told.next.mask, s).unwrap_or_default();
+        self.memory.told(told, allowed)
+    }
+
+    fn learn(&mut self) -> Result<Option<Numbers>, LearnError> {
+        let (steps, every) = (self.memory.steps, self.options.train_every);
+        if !self.since.is_due(steps, every) {
+            return Ok(None);
+        }
+        if steps >= self.options.warmup as u64 && !self.memory.replay.is_empty() {
             if self.gradients == 0 {
-                let (replay, discount) = (&self.memory.replay, discount_of(self.options.discount, env)?);
+                let replay = &self.memory.replay;
                 self.scale
-                    .start(replay.rewards(), discount as f64, replay.share_terminated());
+                    .start(replay.rewards(), f64::from(self.discount), replay.share_terminated());
             }
-            if self.memory.steps >= self.copied + self.options.target_every as u64 {
+            if steps >= self.copied + self.options.target_every as u64 {
                 blend(self.target.params_mut(), self.net.params(), 1.0);
-                self.copied = self.memory.steps;
+                self.copied = steps;
             }
-            let progress = self.memory.steps as f64 / self.options.steps.max(1) as f64;
             let o = &self.options;
+            let progress = steps as f64 / o.steps.max(1) as f64;
             let rate = if o.anneal {
                 o.learning_rate * (1.0 - progress).max(0.0)
             } else {
@@ -262,31 +257,33 @@ impl Learner for Dqn {
             }
             .at(progress);
             for _ in 0..o.gradient_steps {
-                let (l, v) = self.learn(rate, beta);
-                (loss, value, count) = (loss + l, value + v, count + 1);
+                let (loss, value) = self.gradient_step(rate, beta);
+                let since = &mut self.since;
+                (since.loss, since.count) = (since.loss + loss, since.count + 1);
+                since.other = (since.other.0 + value, since.other.1 + 1);
             }
         }
-        finite_loss("the loss of the value network", loss, self.memory.steps)?;
-        all_finite("a weight of the value network", self.net.params(), self.memory.steps)?;
-        let n = count.max(1) as f64;
-        let values = vec![
-            ("exploration", self.options.epsilon(self.memory.steps)),
-            ("loss", loss / n),
-            ("value", value / n),
-            ("gradient_steps", count as f64),
+        if !self.since.is_long(steps, every) && !self.is_done() {
+            return Ok(None);
+        }
+        finite_loss("the loss of the value network", self.since.loss, steps)?;
+        all_finite("a weight of the value network", self.net.params(), steps)?;
+        let (loss, value) = self.since.means();
+        let numbers = vec![
+            ("exploration", self.options.epsilon(steps)),
+            ("loss", loss),
+            ("value", value),
+            ("gradient_steps", f64::from(self.since.count)),
         ];
-        Ok(Metrics {
-            steps: self.memory.steps,
-            episode_returns: env.take_episode_returns(),
-            values,
-        })
+        self.since = Since::new(steps);
+        Ok(Some(numbers))
     }
 
     fn policy(&self) -> Policy {
         Policy {
             method: self.method().into(),
-            space: self.memory.shape.space.clone(),
-            observation_width: self.memory.shape.observation_width,
+            space: self.memory.seat.space.clone(),
+            observation_width: self.memory.seat.observation_width,
             observation: self.memory.observation.clone(),
             centre: Vec::new(),
             kind: PolicyKind::Greedy {

@@ -11,7 +11,7 @@ use super::{
     recurrent_ppo::{RecurrentPpo, RecurrentPpoOptions},
     sac::{Sac, SacOptions},
 };
-use crate::env::VectorEnvironment;
+use crate::env::Seat;
 use serde::{Deserialize, Serialize};
 
 /// Periods of a stretch before worlds are taken away to make it fit.
@@ -259,28 +259,23 @@ impl Method {
         }
     }
 
-    /// The learner, fresh; restarts `env` from `seed`. `members` of one world may each have a table of their own.
+    /// The learner, fresh, for a seat.
     ///
     /// # Errors
     /// [`LearnError::BadOption`] or [`LearnError::Unsuitable`].
-    pub fn learner(
-        &self,
-        env: &mut dyn VectorEnvironment,
-        members: usize,
-        seed: u64,
-    ) -> Result<Box<dyn Learner>, LearnError> {
+    pub fn learner(&self, seat: &Seat, seed: u64) -> Result<Box<dyn Learner>, LearnError> {
         Ok(match self {
             #[cfg(feature = "learn")]
-            Method::Ppo(o) => Box::new(Ppo::new(o.clone(), env, seed)?),
+            Method::Ppo(o) => Box::new(Ppo::new(o.clone(), seat, seed)?),
             #[cfg(feature = "learn")]
-            Method::A2c(o) => Box::new(A2c::new(o.clone(), env, seed)?),
+            Method::A2c(o) => Box::new(A2c::new(o.clone(), seat, seed)?),
             #[cfg(feature = "learn")]
-            Method::Sac(o) => Box::new(Sac::new(o.clone(), env, seed)?),
+            Method::Sac(o) => Box::new(Sac::new(o.clone(), seat, seed)?),
             #[cfg(feature = "learn")]
-            Method::Dqn(o) => Box::new(Dqn::new(o.clone(), env, seed)?),
+            Method::Dqn(o) => Box::new(Dqn::new(o.clone(), seat, seed)?),
             #[cfg(feature = "learn")]
-            Method::RecurrentPpo(o) => Box::new(RecurrentPpo::new(o.clone(), env, seed)?),
-            Method::QLearning(o) => Box::new(QLearning::new(o.clone(), env, members, seed)?),
+            Method::RecurrentPpo(o) => Box::new(RecurrentPpo::new(o.clone(), seat, seed)?),
+            Method::QLearning(o) => Box::new(QLearning::new(o.clone(), seat, seed)?),
         })
     }
 }

@@ -1,12 +1,13 @@
-//! Learners: neural and tabular policies from play alone, on any [`VectorEnvironment`].
+//! Learners: neural and tabular policies from play alone.
 //!
-//! A learner is made from options, an environment and a seed; [`Learner::update`] plays one stretch and learns from it;
-//! [`train`] repeats that until the steps are used up, reporting through a callback. Everything a run depends on is in
-//! [`checkpoint`]: a run that is saved, killed and resumed equals one that was not, to the bit.
+//! A learner is made from options, the shape of its seat ([`Seat`]) and a seed, and never holds an environment: it is asked to
+//! act, is told what came of it, and learns when it has seen enough. [`play`] has the only loops that play: [`play::train`]
+//! repeats rounds until the steps are used up, reporting through a callback. Everything a run depends on is in
+//! [`play::checkpoint`]: a run that is saved, killed and resumed equals one that was not, to the bit.
 //!
 //! One learner, one file, always in the same order: header with the algorithm and its reference, options, the learner,
-//! its construction, its update, its [`Learner`] implementation, tests. What is the same mathematics is shared:
-//! [`on_policy`] (actor and critic, play), [`rollout`] (advantages), [`replay`] (memories), [`distribution`],
+//! its construction, its gradient step, its [`Learner`] implementation, tests. What is the same mathematics is shared:
+//! [`on_policy`] (actor and critic), [`rollout`] (advantages), [`replay`] (memories), [`distribution`],
 //! [`normalize`], [`nets`].
 
 #[cfg(feature = "learn")]
@@ -26,6 +27,7 @@ pub mod off_policy;
 pub mod on_policy;
 pub mod options;
 pub mod plan;
+pub mod play;
 pub mod policy;
 #[cfg(feature = "learn")]
 pub mod ppo;
@@ -49,11 +51,12 @@ pub mod tune;
 pub mod worlds;
 
 pub use options::{LearnerOptions, OptionInfo, Value};
+pub use play::{Next, begin, checkpoint, evaluate, resume, round, train};
 pub use policy::{Actor, Policy};
 
 use crate::diag::Diagnostic;
-use crate::env::VectorEnvironment;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use crate::env::{Actions, Seat, Seen, Told, VectorEnvironment};
+use serde::{Serialize, de::DeserializeOwned};
 
 /// Why a learner cannot start, go on or be restored.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -144,15 +147,35 @@ impl Metrics {
     }
 }
 
-/// A learner bound to the shape of one environment.
+/// Numbers by name.
+pub type Numbers = Vec<(&'static str, f64)>;
+
+/// A learner at one seat. In every period it acts, is told what came of it, and may learn.
 pub trait Learner: Send {
     /// Its name, as in `train ppo`.
     fn method(&self) -> &'static str;
-    /// Plays one stretch in `env` (always the same one) and learns from it.
+    /// Tries things out before the first period, in an environment that is reset afterwards. Nothing by default.
     ///
     /// # Errors
-    /// [`LearnError::NotFinite`] when an observation, a reward or a weight stops being a number.
-    fn update(&mut self, env: &mut dyn VectorEnvironment) -> Result<Metrics, LearnError>;
+    /// [`LearnError::NotFinite`].
+    fn warm_start(&mut self, _trial: &mut dyn VectorEnvironment, _seed: u64) -> Result<(), LearnError> {
+        Ok(())
+    }
+    /// Chooses at what is seen.
+    ///
+    /// # Errors
+    /// [`LearnError::NotFinite`] if an observation is no number.
+    fn act(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError>;
+    /// Takes in what came of the last choice.
+    ///
+    /// # Errors
+    /// [`LearnError::NotFinite`] if a reward is no number.
+    fn told(&mut self, told: &Told<'_>) -> Result<(), LearnError>;
+    /// Learns if enough has been played since the last time. `Some` closes a round: its losses, entropy, divergence, rates.
+    ///
+    /// # Errors
+    /// [`LearnError::NotFinite`] if a loss or a weight is no number.
+    fn learn(&mut self) -> Result<Option<Numbers>, LearnError>;
     /// The policy as it stands.
     fn policy(&self) -> Policy;
     /// Environment steps done, all slots counted.
@@ -172,103 +195,8 @@ pub trait Learner: Send {
     fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError>;
 }
 
-/// What to do after an update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Go on.
-    Continue,
-    /// Stop here; [`checkpoint`] makes the run resumable.
-    Stop,
-}
-
-/// Updates until the steps are used up or the callback stops it. The callback sees learner and environment between
-/// updates, where a [`checkpoint`] is complete. Returns whether training is over.
-///
-/// # Errors
-/// Those of [`Learner::update`].
-pub fn train(
-    learner: &mut dyn Learner,
-    env: &mut dyn VectorEnvironment,
-    mut report: impl FnMut(&Metrics, &dyn Learner, &dyn VectorEnvironment) -> Next,
-) -> Result<bool, LearnError> {
-    while !learner.is_done() {
-        let metrics = learner.update(env)?;
-        if report(&metrics, learner, env) == Next::Stop {
-            return Ok(learner.is_done());
-        }
-    }
-    Ok(true)
-}
-
-/// A learner and its environment between two updates, as bytes.
-pub fn checkpoint(learner: &dyn Learner, env: &dyn VectorEnvironment) -> Vec<u8> {
-    encode(&(learner.method(), learner.save(), env.save_state()))
-}
-
-/// Continues both from a [`checkpoint`].
-///
-/// # Errors
-/// [`LearnError::Mismatch`] if they are of another kind or size, or the bytes are damaged.
-pub fn resume(bytes: &[u8], learner: &mut dyn Learner, env: &mut dyn VectorEnvironment) -> Result<(), LearnError> {
-    let (method, state, world): (String, Vec<u8>, Vec<u8>) = decode(bytes)?;
-    if method != learner.method() {
-        let what = format!("it was saved by `{method}`, not `{}`", learner.method());
-        return Err(LearnError::Mismatch { what });
-    }
-    learner.load(&state)?;
-    env.load_state(&world).map_err(|what| LearnError::Mismatch { what })
-}
-
-/// Undiscounted returns of at least `episodes` episodes of `policy` from `seed`, as many from every slot (its first ones: among those
-/// that end first in all slots together the short ones would be too many), within `limit` periods.
-pub fn evaluate(
-    policy: &Policy,
-    env: &mut dyn VectorEnvironment,
-    deterministic: bool,
-    seed: u64,
-    episodes: usize,
-    limit: usize,
-) -> Vec<f64> {
-    env.reset(seed);
-    let _ = env.take_episode_returns();
-    let slots = env.slots();
-    let each = episodes.div_ceil(slots.max(1));
-    let mut actor = policy.actor(slots, seed);
-    let (mut continuous, mut discrete) = (Vec::new(), Vec::new());
-    let (mut running, mut returns) = (vec![0.0; slots], vec![Vec::new(); slots]);
-    for _ in 0..limit {
-        let mask = env.mask().to_vec();
-        policy.act(
-            &mut actor,
-            env.observation(),
-            &mask,
-            slots,
-            deterministic,
-            &mut continuous,
-            &mut discrete,
-        );
-        env.step(&continuous, &discrete);
-        let ended = |s: usize| env.terminated()[s] || env.truncated()[s];
-        policy.forget(&mut actor, ended);
-        for s in 0..slots {
-            running[s] += f64::from(env.reward()[s]);
-            if ended(s) {
-                if returns[s].len() < each {
-                    returns[s].push(running[s]);
-                }
-                running[s] = 0.0;
-            }
-        }
-        if returns.iter().all(|r| r.len() >= each) {
-            break;
-        }
-    }
-    let _ = env.take_episode_returns();
-    returns.concat()
-}
-
 /// Format of stored learners; raised whenever a stored struct changes.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Bytes of a stored struct.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
@@ -309,8 +237,8 @@ pub(crate) fn finite_loss(what: &'static str, loss: f64, steps: u64) -> Result<(
 }
 
 /// The discount a learner uses: its option, else the model's.
-pub(crate) fn discount_of(option: Option<f64>, env: &dyn VectorEnvironment) -> Result<f32, LearnError> {
-    let discount = option.unwrap_or(env.discount() as f64);
+pub(crate) fn discount_of(option: Option<f64>, seat: &Seat) -> Result<f32, LearnError> {
+    let discount = option.unwrap_or(seat.discount as f64);
     options::in_range(
         (0.0..=1.0).contains(&discount),
         "discount",
@@ -320,39 +248,22 @@ pub(crate) fn discount_of(option: Option<f64>, env: &dyn VectorEnvironment) -> R
     Ok(discount as f32)
 }
 
-/// What a stored learner must have in common with the environment it goes on in.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Shape {
-    pub slots: usize,
-    pub observation_width: usize,
-    pub space: crate::env::ActionSpace,
-}
-
-impl Shape {
-    pub fn of(env: &dyn VectorEnvironment) -> Shape {
-        Shape {
-            slots: env.slots(),
-            observation_width: env.observation_width(),
-            space: env.action_space().clone(),
-        }
-    }
-    /// Fails where there is nothing to see, nothing to do or nobody to do it.
-    pub fn check(&self, method: &'static str) -> Result<(), LearnError> {
-        let reason = if self.slots == 0 {
-            "there is no decision maker"
-        } else if self.observation_width == 0 {
-            "nothing is observed"
-        } else if self.space.continuous + self.space.discrete.len() == 0 {
-            "nothing is chosen"
-        } else if self.space.discrete.contains(&0) {
-            "an action has no choices"
-        } else {
-            return Ok(());
-        };
-        Err(LearnError::Unsuitable {
-            method,
-            reason: reason.into(),
-            instead: "another model",
-        })
-    }
+/// Fails where there is nothing to see, nothing to do or nobody to do it.
+pub(crate) fn check_seat(seat: &Seat, method: &'static str) -> Result<(), LearnError> {
+    let reason = if seat.slots == 0 {
+        "there is no decision maker"
+    } else if seat.observation_width == 0 {
+        "nothing is observed"
+    } else if seat.space.continuous + seat.space.discrete.len() == 0 {
+        "nothing is chosen"
+    } else if seat.space.discrete.contains(&0) {
+        "an action has no choices"
+    } else {
+        return Ok(());
+    };
+    Err(LearnError::Unsuitable {
+        method,
+        reason: reason.into(),
+        instead: "another model",
+    })
 }

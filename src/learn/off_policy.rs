@@ -2,38 +2,42 @@
 
 use super::normalize::RunningStatistics;
 use super::replay::{Batch, Moment, Replay};
-use super::{LearnError, Shape, all_finite};
-use crate::env::{CommonChance, VectorEnvironment};
+use super::{LearnError, all_finite};
+use crate::env::{CommonChance, Seat, Seen, Told};
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
 
 /// Memory and eyes of an off-policy learner.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Memory {
-    pub(crate) shape: Shape,
+    pub(crate) seat: Seat,
     pub(crate) observation: Option<RunningStatistics>,
     pub(crate) replay: Replay,
     pub(crate) rng: Stream,
     /// Environment steps, all slots counted.
     pub(crate) steps: u64,
-    #[serde(skip)]
+    /// What was seen and chosen in the period that is not over yet.
     seen: Vec<f32>,
+    chosen: Vec<f32>,
+    choice: Vec<u32>,
     #[serde(skip)]
     pub(crate) row: Vec<f32>,
 }
 
 impl Memory {
     /// An empty memory after `steps` steps spent otherwise.
-    pub(super) fn new(shape: Shape, standardize: bool, replay: Replay, seed: u64, steps: u64) -> Memory {
-        let observation = standardize.then(|| RunningStatistics::new(shape.observation_width));
+    pub(super) fn new(seat: &Seat, standardize: bool, replay: Replay, seed: u64, steps: u64) -> Memory {
+        let observation = standardize.then(|| RunningStatistics::new(seat.observation_width));
         let rng = Stream::new(seed, 3);
         Memory {
-            shape,
+            seat: seat.clone(),
             observation,
             replay,
             rng,
             steps,
             seen: Vec::new(),
+            chosen: Vec::new(),
+            choice: Vec::new(),
             row: Vec::new(),
         }
     }
@@ -42,10 +46,10 @@ impl Memory {
     ///
     /// # Errors
     /// [`LearnError::NotFinite`].
-    pub fn look(&mut self, env: &dyn VectorEnvironment) -> Result<(), LearnError> {
-        all_finite("an observation", env.observation(), self.steps)?;
+    pub fn look(&mut self, seen: &Seen<'_>) -> Result<(), LearnError> {
+        all_finite("an observation", seen.observation, self.steps)?;
         self.seen.clear();
-        self.seen.extend_from_slice(env.observation());
+        self.seen.extend_from_slice(seen.observation);
         match &mut self.observation {
             Some(statistics) => {
                 statistics.update(&self.seen);
@@ -56,45 +60,39 @@ impl Memory {
         Ok(())
     }
 
-    /// Steps the environment by `continuous` and `discrete` and remembers, of the former as `chosen`. `choice[s]` numbers the joint choice of slot `s`, `allowed(env, s)` writes
-    /// what it may choose next.
+    /// What is chosen at what was seen last: `continuous` as it is to be remembered, `choice[s]` the number of the joint choice of slot `s`
+    /// (empty if nothing is finite).
+    pub fn chose(&mut self, continuous: &[f32], choice: &[u32]) {
+        self.chosen.clear();
+        self.chosen.extend_from_slice(continuous);
+        self.choice.clear();
+        self.choice.extend_from_slice(choice);
+    }
+
+    /// Remembers the period that is over. `allowed(s)` writes what slot `s` may choose next.
     ///
     /// # Errors
     /// [`LearnError::NotFinite`].
-    pub fn step(
-        &mut self,
-        env: &mut dyn VectorEnvironment,
-        continuous: &[f32],
-        chosen: &[f32],
-        discrete: &[u32],
-        choice: &[u32],
-        allowed: impl Fn(&dyn VectorEnvironment, usize) -> Vec<f32>,
-    ) -> Result<(), LearnError> {
-        env.step(continuous, discrete);
-        all_finite("a reward", env.reward(), self.steps)?;
-        let (w, c) = (self.shape.observation_width, self.shape.space.continuous);
-        for s in 0..self.shape.slots {
-            let terminated = env.terminated()[s];
-            let ended = terminated || env.truncated()[s];
-            let after = if ended {
-                env.final_observation()
-            } else {
-                env.observation()
-            };
+    pub fn told(&mut self, told: &Told<'_>, allowed: impl Fn(usize) -> Vec<f32>) -> Result<(), LearnError> {
+        all_finite("a reward", told.reward, self.steps)?;
+        let (w, c) = (self.seat.observation_width, self.seat.space.continuous);
+        for s in 0..self.seat.slots {
+            let ended = told.ended(s);
+            let after = if ended { told.last } else { told.next.observation };
             let moment = Moment {
                 observation: &self.seen[s * w..(s + 1) * w],
-                continuous: &chosen[s * c..(s + 1) * c],
-                choice: choice.get(s).copied().unwrap_or(0),
-                reward: env.reward()[s],
+                continuous: &self.chosen[s * c..(s + 1) * c],
+                choice: self.choice.get(s).copied().unwrap_or(0),
+                reward: told.reward[s],
                 next: &after[s * w..(s + 1) * w],
                 // After an end the mask belongs to the next episode; at a truncation everything is taken as allowed.
-                allowed: &if ended { Vec::new() } else { allowed(env, s) },
-                terminated,
+                allowed: &if ended { Vec::new() } else { allowed(s) },
+                terminated: told.terminated[s],
                 ended,
             };
             self.replay.push(&moment);
         }
-        self.steps += self.shape.slots as u64;
+        self.steps += self.seat.slots as u64;
         Ok(())
     }
 
@@ -121,6 +119,53 @@ impl Memory {
 
     /// Whether what was read from a file can be used in place of `self`.
     pub fn fits(&self, other: &Memory) -> bool {
-        self.shape == other.shape && self.replay.fits(&other.replay)
+        self.seat == other.seat && self.replay.fits(&other.replay)
+    }
+}
+
+/// What has happened since the last report of an off-policy learner: steps at which it began and at which was last learned, and
+/// sums over gradient steps.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Since {
+    begun: u64,
+    learned: u64,
+    /// Losses.
+    pub loss: f64,
+    /// Gradient steps.
+    pub count: u32,
+    /// Another number, and how often it was added to.
+    pub other: (f64, u32),
+}
+
+impl Since {
+    /// Nothing since `steps`.
+    pub fn new(steps: u64) -> Since {
+        Since {
+            begun: steps,
+            learned: steps,
+            ..Since::default()
+        }
+    }
+
+    /// Whether `every` steps have been played since it was last learned.
+    pub fn is_due(&mut self, steps: u64, every: usize) -> bool {
+        let due = steps >= self.learned + every as u64;
+        if due {
+            self.learned = steps;
+        }
+        due
+    }
+
+    /// Whether it is time for a report: a thousand steps, or what is played between two gradient steps.
+    pub fn is_long(&self, steps: u64, every: usize) -> bool {
+        steps >= self.begun + every.max(1000) as u64
+    }
+
+    /// Mean loss, and mean of the other number.
+    pub fn means(&self) -> (f64, f64) {
+        (
+            self.loss / f64::from(self.count.max(1)),
+            self.other.0 / f64::from(self.other.1.max(1)),
+        )
     }
 }

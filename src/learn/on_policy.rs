@@ -10,8 +10,8 @@ use super::nets::{Activation, Mlp, Net, Workspace};
 use super::normalize::{Average, RewardScale, RunningStatistics, ValueScale, rescale};
 use super::policy::{Policy, PolicyKind};
 use super::rollout::Rollout;
-use super::{LearnError, Shape, all_finite, discount_of};
-use crate::env::VectorEnvironment;
+use super::{LearnError, all_finite, check_seat, discount_of};
+use crate::env::{Actions, Seat, Seen, Told, VectorEnvironment};
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ pub(crate) const COMMON_KEPT: f32 = 0.2;
 /// Everything an actor and a critic are.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct ActorCritic {
-    pub(crate) shape: Shape,
+    pub(crate) seat: Seat,
     pub(crate) discount: f32,
     pub(crate) policy: Mlp,
     pub(crate) log_std: Vec<f32>,
@@ -33,8 +33,13 @@ pub struct ActorCritic {
     pub(crate) noise: Noise,
     pub(crate) shuffle: Stream,
     pub(crate) steps: u64,
-    /// Whether anything has been played.
+    /// The stretch that is being played: its periods when it is full, and what is remembered of it.
+    horizon: usize,
+    pub(crate) rollout: Rollout,
+    /// Whether a stretch has been learned from.
     begun: bool,
+    /// Where the policy starts, and the steps that may be spent on finding it.
+    first_policy: (FirstPolicy, u64),
     /// Where zero of each continuous dimension stands.
     centre: Vec<f32>,
     #[serde(skip)]
@@ -46,7 +51,6 @@ struct Scratch {
     ws: Workspace,
     row: Vec<f32>,
     head: Vec<f32>,
-    clipped: Vec<f32>,
 }
 
 /// What options of on-policy learners have in common.
@@ -71,88 +75,65 @@ pub struct Settings<'a> {
     pub first_policy: FirstPolicy,
     /// Environment steps to learn from.
     pub steps: u64,
+    /// Periods of a stretch.
+    pub horizon: usize,
 }
 
 impl ActorCritic {
-    /// Fresh networks; restarts the environment from `seed`.
+    /// Fresh networks.
     ///
     /// # Errors
     /// [`LearnError::Unsuitable`] or [`LearnError::BadOption`].
-    pub fn new(settings: &Settings, env: &mut dyn VectorEnvironment, seed: u64) -> Result<Self, LearnError> {
-        let shape = Shape::of(env);
-        shape.check(settings.method)?;
-        let discount = discount_of(settings.discount, env)?;
+    pub fn new(settings: &Settings, seat: &Seat, seed: u64) -> Result<Self, LearnError> {
+        check_seat(seat, settings.method)?;
+        let discount = discount_of(settings.discount, seat)?;
         let mut rng = Stream::new(seed, 1);
-        let width = shape.observation_width;
-        let head = distribution::head_width(&shape.space);
+        let width = seat.observation_width;
+        let head = distribution::head_width(&seat.space);
         let policy = Mlp::new(width, settings.network, head, settings.activation, 0.01, &mut rng);
         let value = Mlp::new(width, settings.network, 1, settings.activation, 1.0, &mut rng);
-        let (centre, tried) = centre::of(settings.first_policy, env, seed, settings.steps / 10);
-        env.reset(seed);
-        let _ = env.take_episode_returns();
         Ok(ActorCritic {
-            centre,
+            centre: Vec::new(),
             discount,
             policy,
             value,
-            log_std: vec![settings.initial_std.ln() as f32; shape.space.continuous],
+            log_std: vec![settings.initial_std.ln() as f32; seat.space.continuous],
             observation: settings.normalize_observations.then(|| RunningStatistics::new(width)),
-            reward: settings.normalize_rewards.then(|| RewardScale::new(shape.slots)),
+            reward: settings.normalize_rewards.then(|| RewardScale::new(seat.slots)),
             scale: ValueScale::new(settings.normalize_values, 0.05),
             average: Average::default(),
             noise: Noise::new(seed, 2),
             shuffle: Stream::new(seed, 3),
-            steps: tried,
+            steps: 0,
+            horizon: settings.horizon,
+            rollout: Rollout::default(),
             begun: false,
-            shape,
+            first_policy: (settings.first_policy, settings.steps / 10),
+            seat: seat.clone(),
             scratch: Scratch::default(),
         })
     }
 
-    /// Plays `periods` periods into `rollout` and estimates advantages (in the units of the value network).
+    /// Moves zero of the policy to the best constant that is found by trying, if that is wanted.
+    pub fn warm_start(&mut self, trial: &mut dyn VectorEnvironment, seed: u64) {
+        let (first, most) = self.first_policy;
+        let (centre, tried) = centre::of(first, trial, seed, most);
+        (self.centre, self.steps) = (centre, self.steps + tried);
+    }
+
+    /// Draws actions, and remembers them with what was seen.
     ///
     /// # Errors
     /// [`LearnError::NotFinite`].
-    pub fn play(
-        &mut self,
-        env: &mut dyn VectorEnvironment,
-        periods: usize,
-        lambda: f32,
-        rollout: &mut Rollout,
-    ) -> Result<(), LearnError> {
-        rollout.clear();
-        (rollout.periods, rollout.slots) = (periods, self.shape.slots);
-        for _ in 0..periods {
-            self.period(env, rollout)?;
-        }
-        self.standardize(env.observation(), false);
-        rollout.observation.extend_from_slice(&self.scratch.row);
-        if !std::mem::replace(&mut self.begun, true) {
-            let ends = rollout.terminated.iter().filter(|t| **t).count() as f64 / rollout.rows() as f64;
-            self.scale.start(&rollout.reward, self.discount as f64, ends);
-        }
-        self.steps += rollout.rows() as u64;
-        self.values(rollout);
-        rollout.estimate_advantages(self.discount, lambda);
-        rollout.remove_common(env.common_chance(), COMMON_KEPT);
-        all_finite("an advantage", &rollout.advantage, self.steps)?;
-        let correction = self.scale.update(&rollout.target);
-        rescale(&mut self.value, correction, 1);
-        // Advantages in the units of the value network, so that one gradient norm fits both.
-        let unit = 1.0 / self.scale.sd() as f32;
-        rollout.advantage.iter_mut().for_each(|a| *a *= unit);
-        Ok(())
-    }
-
-    /// One period: look, draw, step, remember.
-    fn period(&mut self, env: &mut dyn VectorEnvironment, rollout: &mut Rollout) -> Result<(), LearnError> {
-        let slots = self.shape.slots;
-        let (c, d) = (self.shape.space.continuous, self.shape.space.discrete.len());
-        all_finite("an observation", env.observation(), self.steps)?;
-        self.standardize(env.observation(), true);
-        let Scratch { ws, row, head, clipped } = &mut self.scratch;
+    pub fn act(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {
+        let slots = self.seat.slots;
+        let (c, d) = (self.seat.space.continuous, self.seat.space.discrete.len());
+        all_finite("an observation", seen.observation, self.steps)?;
+        self.standardize(seen.observation, true);
+        let (Scratch { ws, row, head }, rollout) = (&mut self.scratch, &mut self.rollout);
+        rollout.slots = slots;
         rollout.observation.extend_from_slice(row);
-        rollout.mask.extend_from_slice(env.mask());
+        rollout.mask.extend_from_slice(seen.mask);
         head.resize(slots * self.policy.outputs(), 0.0);
         self.policy.infer(row, slots, ws, head);
         let (at_c, at_d, at) = (rollout.continuous.len(), rollout.discrete.len(), rollout.log_prob.len());
@@ -160,43 +141,78 @@ impl ActorCritic {
         rollout.discrete.resize(at_d + slots * d, 0);
         rollout.log_prob.resize(at + slots, 0.0);
         distribution::sample(
-            &self.shape.space,
+            &self.seat.space,
             head,
             &self.log_std,
-            env.mask(),
+            seen.mask,
             &mut self.noise,
             &mut rollout.continuous[at_c..],
             &mut rollout.discrete[at_d..],
             &mut rollout.log_prob[at..],
         );
-        clipped.clear();
-        clipped.extend(rollout.continuous[at_c..].iter().map(|a| a.clamp(-1.0, 1.0)));
-        centre::place(&self.centre, clipped);
-        env.step(clipped, &rollout.discrete[at_d..]);
-        all_finite("a reward", env.reward(), self.steps)?;
-        rollout.reward.extend_from_slice(env.reward());
-        for s in 0..slots {
-            let (terminated, truncated) = (env.terminated()[s], env.truncated()[s]);
-            rollout.terminated.push(terminated);
-            rollout.ended.push(terminated || truncated);
-            if truncated && !terminated {
-                rollout.truncated_rows.push(at + s);
-            }
-        }
-        if let Some(scale) = &mut self.reward {
-            scale.apply(self.discount, &mut rollout.reward[at..], |s| rollout.ended[at + s]);
-        }
-        self.last_observations(env, at, rollout);
+        let clipped = rollout.continuous[at_c..].iter().map(|a| a.clamp(-1.0, 1.0));
+        actions.continuous.clear();
+        actions.continuous.extend(clipped);
+        actions.discrete.clear();
+        actions.discrete.extend_from_slice(&rollout.discrete[at_d..]);
+        centre::place(&self.centre, &mut actions.continuous);
         Ok(())
     }
 
+    /// Takes in what came of the last actions.
+    ///
+    /// # Errors
+    /// [`LearnError::NotFinite`].
+    pub fn told(&mut self, told: &Told<'_>) -> Result<(), LearnError> {
+        all_finite("a reward", told.reward, self.steps)?;
+        let rollout = &mut self.rollout;
+        let at = rollout.told(told);
+        if let Some(scale) = &mut self.reward {
+            scale.apply(self.discount, &mut rollout.reward[at..], |s| rollout.ended[at + s]);
+        }
+        self.last_observations(told, at);
+        if self.rollout.periods == self.horizon {
+            self.standardize(told.next.observation, false);
+            self.rollout.observation.extend_from_slice(&self.scratch.row);
+        }
+        Ok(())
+    }
+
+    /// Whether the stretch is full. If so, its advantages have been estimated (in the units of the value network); it must be
+    /// cleared after it was learned from.
+    ///
+    /// # Errors
+    /// [`LearnError::NotFinite`].
+    pub fn is_full(&mut self, lambda: f32) -> Result<bool, LearnError> {
+        if self.rollout.periods < self.horizon {
+            return Ok(false);
+        }
+        if !std::mem::replace(&mut self.begun, true) {
+            let ends = self.rollout.share_terminated();
+            self.scale.start(&self.rollout.reward, self.discount as f64, ends);
+        }
+        self.steps += self.rollout.rows() as u64;
+        self.values();
+        let rollout = &mut self.rollout;
+        rollout.estimate_advantages(self.discount, lambda);
+        rollout.remove_common(self.seat.chance, COMMON_KEPT);
+        all_finite("an advantage", &rollout.advantage, self.steps)?;
+        let correction = self.scale.update(&rollout.target);
+        rescale(&mut self.value, correction, 1);
+        // Advantages in the units of the value network, so that one gradient norm fits both.
+        let unit = 1.0 / self.scale.sd() as f32;
+        rollout.advantage.iter_mut().for_each(|a| *a *= unit);
+        Ok(true)
+    }
+
     /// Remembers what was seen last where the record stopped.
-    fn last_observations(&mut self, env: &dyn VectorEnvironment, at: usize, rollout: &mut Rollout) {
-        let width = self.shape.observation_width;
+    fn last_observations(&mut self, told: &Told<'_>, at: usize) {
+        let width = self.seat.observation_width;
+        let rollout = &mut self.rollout;
         let first = rollout.truncated_rows.partition_point(|r| *r < at);
         for k in first..rollout.truncated_rows.len() {
             let s = rollout.truncated_rows[k] - at;
-            let row = &env.final_observation()[s * width..(s + 1) * width];
+            let row = &told.last[s * width..(s + 1) * width];
             match &self.observation {
                 Some(statistics) => statistics.apply(row, &mut self.scratch.head),
                 None => {
@@ -225,7 +241,8 @@ impl ActorCritic {
     }
 
     /// Values of all rows, in units of the reward.
-    fn values(&mut self, rollout: &mut Rollout) {
+    fn values(&mut self) {
+        let rollout = &mut self.rollout;
         let rows = rollout.rows() + rollout.slots;
         let ws = &mut self.scratch.ws;
         rollout.value.resize(rows, 0.0);
@@ -245,8 +262,8 @@ impl ActorCritic {
         net.params_mut().copy_from_slice(self.average.or(self.policy.params()));
         Policy {
             method: method.into(),
-            space: self.shape.space.clone(),
-            observation_width: self.shape.observation_width,
+            space: self.seat.space.clone(),
+            observation_width: self.seat.observation_width,
             observation: self.observation.clone(),
             centre: self.centre.clone(),
             kind: PolicyKind::Feedforward {

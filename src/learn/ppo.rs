@@ -12,9 +12,9 @@ use super::on_policy::{ActorCritic, Settings};
 use super::options::Linear;
 pub use super::options::learners::PpoOptions;
 use super::policy::Policy;
-use super::rollout::{Rollout, explained_variance, standardize};
-use super::{LearnError, Learner, LearnerOptions, Metrics, all_finite, decode, encode, finite_loss};
-use crate::env::VectorEnvironment;
+use super::rollout::{explained_variance, standardize};
+use super::{LearnError, Learner, LearnerOptions, Numbers, all_finite, decode, encode, finite_loss};
+use crate::env::{Actions, Seat, Seen, Told, VectorEnvironment};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +24,6 @@ pub struct Ppo {
     options: PpoOptions,
     agent: ActorCritic,
     optimizer: Optimizer,
-    #[serde(skip)]
-    rollout: Rollout,
     #[serde(skip)]
     batch: Minibatch,
 }
@@ -48,11 +46,11 @@ struct Minibatch {
 }
 
 impl Ppo {
-    /// A fresh learner; restarts the environment from `seed`.
+    /// A fresh learner for a seat.
     ///
     /// # Errors
     /// [`LearnError::BadOption`] or [`LearnError::Unsuitable`].
-    pub fn new(options: PpoOptions, env: &mut dyn VectorEnvironment, seed: u64) -> Result<Ppo, LearnError> {
+    pub fn new(options: PpoOptions, seat: &Seat, seed: u64) -> Result<Ppo, LearnError> {
         options.check()?;
         let settings = Settings {
             method: PpoOptions::METHOD,
@@ -65,15 +63,15 @@ impl Ppo {
             normalize_values: options.normalize_values,
             first_policy: options.first_policy,
             steps: options.steps,
+            horizon: options.horizon,
         };
-        let agent = ActorCritic::new(&settings, env, seed)?;
+        let agent = ActorCritic::new(&settings, seat, seed)?;
         let count = agent.policy.params().len() + agent.log_std.len() + agent.value.params().len();
         let optimizer = Optimizer::new(options.optimizer, count, 1e-5);
         Ok(Ppo {
             options,
             agent,
             optimizer,
-            rollout: Rollout::default(),
             batch: Minibatch::default(),
         })
     }
@@ -88,7 +86,7 @@ impl Ppo {
         }
         let head = a.policy.forward(&b.observation, n);
         let batch = PolicyBatch {
-            space: &a.shape.space,
+            space: &a.seat.space,
             rows: n,
             head,
             log_std: &a.log_std,
@@ -121,7 +119,7 @@ impl Ppo {
 
     /// Copies the rows `rows` together.
     fn gather(&mut self, rows: &[usize]) {
-        let (r, b, shape) = (&self.rollout, &mut self.batch, &self.agent.shape);
+        let (r, b, shape) = (&self.agent.rollout, &mut self.batch, &self.agent.seat);
         let (w, c, d) = (
             shape.observation_width,
             shape.space.continuous,
@@ -162,9 +160,25 @@ impl Learner for Ppo {
         PpoOptions::METHOD
     }
 
-    fn update(&mut self, env: &mut dyn VectorEnvironment) -> Result<Metrics, LearnError> {
+    fn warm_start(&mut self, trial: &mut dyn VectorEnvironment, seed: u64) -> Result<(), LearnError> {
+        self.agent.warm_start(trial, seed);
+        Ok(())
+    }
+
+    fn act(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {
+        self.agent.act(seen, actions)
+    }
+
+    fn told(&mut self, told: &Told<'_>) -> Result<(), LearnError> {
+        self.agent.told(told)
+    }
+
+    fn learn(&mut self) -> Result<Option<Numbers>, LearnError> {
+        let progress = self.agent.steps as f64 / self.options.steps.max(1) as f64;
+        if !self.agent.is_full(self.options.gae_lambda as f32)? {
+            return Ok(None);
+        }
         let o = &self.options;
-        let progress = self.agent.steps as f64 / o.steps.max(1) as f64;
         let rate = if o.anneal {
             o.learning_rate * (1.0 - progress).max(0.0)
         } else {
@@ -180,10 +194,9 @@ impl Learner for Ppo {
             to: o.entropy_end,
         }
         .at(progress) as f32;
-        let (horizon, lambda, epochs, minibatch) = (o.horizon, o.gae_lambda as f32, o.epochs, o.minibatch);
-        self.agent.play(env, horizon, lambda, &mut self.rollout)?;
-        let decay = self.agent.discount * lambda;
-        let mut order = self.rollout.rows_mostly_played(decay, self.options.unplayed as f32);
+        let (epochs, minibatch) = (o.epochs, o.minibatch);
+        let decay = self.agent.discount * o.gae_lambda as f32;
+        let mut order = self.agent.rollout.rows_mostly_played(decay, self.options.unplayed as f32);
         let (mut sums, mut count) = ([0.0f64; 4], 0usize);
         'update: for _ in 0..epochs {
             // A single minibatch needs no shuffle; the sum is then in the order of play.
@@ -204,7 +217,8 @@ impl Learner for Ppo {
             self.agent.average.update(self.agent.policy.params());
         }
         let n = count.max(1) as f64;
-        let explained = explained_variance(&self.rollout.value[..self.rollout.rows()], &self.rollout.target);
+        let r = &self.agent.rollout;
+        let explained = explained_variance(&r.value[..r.rows()], &r.target);
         let mut values = vec![
             ("learning_rate", rate),
             ("entropy", self.batch.policy.entropy as f64),
@@ -218,11 +232,8 @@ impl Learner for Ppo {
         if let Some(l) = self.agent.log_std.first() {
             values.push(("std", l.exp() as f64));
         }
-        Ok(Metrics {
-            steps: self.agent.steps,
-            episode_returns: env.take_episode_returns(),
-            values,
-        })
+        self.agent.rollout.clear();
+        Ok(Some(values))
     }
 
     fn policy(&self) -> Policy {
@@ -239,7 +250,7 @@ impl Learner for Ppo {
     }
     fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
         let stored: Ppo = decode(bytes)?;
-        if stored.agent.shape != self.agent.shape || stored.options != self.options {
+        if stored.agent.seat != self.agent.seat || stored.options != self.options {
             return Err(LearnError::Mismatch {
                 what: "spaces, slots or options differ".into(),
             });

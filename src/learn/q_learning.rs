@@ -10,8 +10,8 @@ use super::options::{Linear, in_range, learner_options, learners, word_option};
 use super::policy::{Policy, PolicyKind};
 use super::q_table::{QTables, Sharing, first_best};
 use super::spaces::JointChoices;
-use super::{LearnError, Learner, LearnerOptions, Metrics, Shape, all_finite, decode, discount_of, encode};
-use crate::env::VectorEnvironment;
+use super::{LearnError, Learner, LearnerOptions, Numbers, all_finite, check_seat, decode, discount_of, encode};
+use crate::env::{Actions, Seat, Seen, Told, VectorEnvironment};
 use crate::num::random::Stream;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -130,7 +130,7 @@ const VISITS: u64 = 20;
 #[derive(Clone, Serialize, Deserialize)]
 pub struct QLearning {
     options: QLearningOptions,
-    shape: Shape,
+    seat: Seat,
     choices: JointChoices,
     tables: QTables,
     discount: f64,
@@ -138,60 +138,55 @@ pub struct QLearning {
     periods: u64,
     /// Periods in a row in which no best choice met has changed.
     settled: u64,
-    #[serde(skip)]
-    scratch: Scratch,
-}
-
-/// What is done in the present period.
-#[derive(Clone, Default)]
-struct Scratch {
+    /// Periods at the last report.
+    reported: u64,
+    /// The state of every slot in the period that is not over yet, and the number of its joint choice.
     state: Vec<usize>,
     choice: Vec<usize>,
-    continuous: Vec<f32>,
-    discrete: Vec<u32>,
 }
 
 impl QLearning {
-    /// A fresh learner; restarts the environment from `seed`. Slots are `worlds * members`, member fastest.
+    /// A fresh learner for a seat.
     ///
     /// # Errors
     /// [`LearnError::BadOption`] or [`LearnError::Unsuitable`].
-    pub fn new(
-        options: QLearningOptions,
-        env: &mut dyn VectorEnvironment,
-        members: usize,
-        seed: u64,
-    ) -> Result<QLearning, LearnError> {
+    pub fn new(options: QLearningOptions, seat: &Seat, seed: u64) -> Result<QLearning, LearnError> {
         options.check()?;
-        let shape = Shape::of(env);
-        shape.check(QLearningOptions::METHOD)?;
-        let choices = JointChoices::new(QLearningOptions::METHOD, &shape.space, options.bins)?;
-        let discount = discount_of(options.discount, env)? as f64;
+        check_seat(seat, QLearningOptions::METHOD)?;
+        let choices = JointChoices::new(QLearningOptions::METHOD, &seat.space, options.bins)?;
+        let discount = discount_of(options.discount, seat)? as f64;
         let sharing = match options.tables {
             Tables::Shared => Sharing::One,
-            Tables::Member => Sharing::Member(members.clamp(1, shape.slots)),
+            Tables::Member => Sharing::Member(seat.members.clamp(1, seat.slots)),
             Tables::Slot => Sharing::Slot,
         };
         let count = match sharing {
             Sharing::One => 1,
             Sharing::Member(members) => members,
-            Sharing::Slot => shape.slots,
+            Sharing::Slot => seat.slots,
         };
         let mut learner = QLearning {
             tables: QTables::new(sharing, vec![vec![0.0; choices.count()]; count]),
             options,
-            shape,
+            seat: seat.clone(),
             choices,
             discount,
             rng: Stream::new(seed, 5),
             periods: 0,
             settled: 0,
-            scratch: Scratch::default(),
+            reported: 0,
+            state: Vec::new(),
+            choice: Vec::new(),
         };
-        let fresh = learner.first_values(env, count, seed)?;
+        let (actions, value) = (learner.choices.count(), learner.options.initial_value);
+        let fresh = match learner.options.initial {
+            // Random play is a matter of the warm start.
+            Initial::Constant | Initial::RandomPlay => vec![vec![value; actions]; count],
+            Initial::Uniform => (0..count)
+                .map(|_| (0..actions).map(|_| value * learner.rng.random::<f64>()).collect())
+                .collect(),
+        };
         learner.set_initial(fresh)?;
-        env.reset(seed);
-        let _ = env.take_episode_returns();
         Ok(learner)
     }
 
@@ -249,55 +244,42 @@ impl QLearning {
             Exploration::Constant => return o.exploration_start,
             Exploration::Exponential => o.exploration_start * (-o.exploration_rate * t as f64).exp(),
             Exploration::Linear => {
-                let progress = (t * self.shape.slots as u64) as f64 / o.steps.max(1) as f64;
+                let progress = (t * self.seat.slots as u64) as f64 / o.steps.max(1) as f64;
                 o.exploration_start + (o.exploration_end - o.exploration_start) * progress.min(1.0)
             }
         };
         value.max(o.exploration_end)
     }
 
-    fn first_values(
-        &mut self,
-        env: &mut dyn VectorEnvironment,
-        count: usize,
-        seed: u64,
-    ) -> Result<Vec<Vec<f64>>, LearnError> {
-        let (actions, value) = (self.choices.count(), self.options.initial_value);
-        Ok(match self.options.initial {
-            Initial::Constant => vec![vec![value; actions]; count],
-            Initial::Uniform => (0..count)
-                .map(|_| (0..actions).map(|_| value * self.rng.random::<f64>()).collect())
-                .collect(),
-            Initial::RandomPlay => {
-                let mut sums = vec![vec![(0.0f64, 0u64); actions]; count];
-                env.reset(seed);
-                for _ in 0..self.options.initial_periods {
-                    self.choose(env, 1.0);
-                    env.step(&self.scratch.continuous, &self.scratch.discrete);
-                    all_finite("a reward", env.reward(), 0)?;
-                    for (s, &a) in self.scratch.choice.iter().enumerate() {
-                        let cell = &mut sums[self.tables.table_of(s)][a];
-                        *cell = (cell.0 + env.reward()[s] as f64, cell.1 + 1);
-                    }
-                }
-                let forever = 1.0 / (1.0 - self.discount).max(1e-6);
-                let mean = |(sum, n): &(f64, u64)| if *n > 0 { sum / *n as f64 * forever } else { value };
-                sums.iter().map(|row| row.iter().map(mean).collect()).collect()
+    /// What each choice pays on average while everybody plays at random, for ever.
+    fn random_play(&mut self, trial: &mut dyn VectorEnvironment, seed: u64) -> Result<Vec<Vec<f64>>, LearnError> {
+        let mut sums = vec![vec![(0.0f64, 0u64); self.choices.count()]; self.tables.count()];
+        let mut actions = Actions::default();
+        trial.reset(seed);
+        for _ in 0..self.options.initial_periods {
+            self.choose(&Seen::of(trial), 1.0, &mut actions);
+            trial.step(&actions.continuous, &actions.discrete);
+            all_finite("a reward", trial.reward(), 0)?;
+            for (s, &a) in self.choice.iter().enumerate() {
+                let cell = &mut sums[self.tables.table_of(s)][a];
+                *cell = (cell.0 + trial.reward()[s] as f64, cell.1 + 1);
             }
-        })
+        }
+        let forever = 1.0 / (1.0 - self.discount).max(1e-6);
+        let unknown = self.options.initial_value;
+        let mean = |(sum, n): &(f64, u64)| if *n > 0 { sum / *n as f64 * forever } else { unknown };
+        Ok(sums.iter().map(|row| row.iter().map(mean).collect()).collect())
     }
 
-    /// Picks a joint choice for every slot into the scratch.
-    fn choose(&mut self, env: &dyn VectorEnvironment, epsilon: f64) {
-        let x = &mut self.scratch;
-        let (space, width) = (&self.shape.space, self.shape.observation_width);
-        x.continuous.resize(self.shape.slots * space.continuous, 0.0);
-        x.discrete.resize(self.shape.slots * space.discrete.len(), 0);
-        x.choice.clear();
-        x.state.clear();
-        for s in 0..self.shape.slots {
-            let state = self.tables.state(&env.observation()[s * width..(s + 1) * width]);
-            let allowed = self.choices.allowed(space, env.mask(), s);
+    /// Picks a joint choice for every slot.
+    fn choose(&mut self, seen: &Seen<'_>, epsilon: f64, actions: &mut Actions) {
+        let (space, width) = (&self.seat.space, self.seat.observation_width);
+        actions.fit(self.seat.slots, space);
+        self.choice.clear();
+        self.state.clear();
+        for s in 0..self.seat.slots {
+            let state = self.tables.state(&seen.observation[s * width..(s + 1) * width]);
+            let allowed = self.choices.allowed(space, seen.mask, s);
             let (chance, pick): (f64, f32) = (self.rng.random(), self.rng.random());
             let joint = if chance < epsilon {
                 self.choices.random(allowed.as_deref(), pick)
@@ -305,49 +287,11 @@ impl QLearning {
                 let row = self.tables.row(self.tables.table_of(s), state);
                 best(row, allowed.as_deref(), self.options.ties, pick as f64)
             };
-            self.choices.decode(space, joint, s, &mut x.continuous, &mut x.discrete);
-            x.choice.push(joint);
-            x.state.push(state);
+            self.choices
+                .decode(space, joint, s, &mut actions.continuous, &mut actions.discrete);
+            self.choice.push(joint);
+            self.state.push(state);
         }
-    }
-
-    /// One period of play and the updates of all slots, in their order.
-    fn period(&mut self, env: &mut dyn VectorEnvironment) -> Result<(), LearnError> {
-        all_finite("an observation", env.observation(), self.steps())?;
-        self.choose(env, self.epsilon(self.periods));
-        env.step(&self.scratch.continuous, &self.scratch.discrete);
-        all_finite("a reward", env.reward(), self.steps())?;
-        let width = self.shape.observation_width;
-        let alpha = self.alpha();
-        let mut same = true;
-        for s in 0..self.shape.slots {
-            let (k, state, action) = (self.tables.table_of(s), self.scratch.state[s], self.scratch.choice[s]);
-            let ended = env.terminated()[s] || env.truncated()[s];
-            let mut goal = env.reward()[s] as f64;
-            if fault!("learner.table_after_end", true, !env.terminated()[s]) {
-                let after = if ended {
-                    env.final_observation()
-                } else {
-                    env.observation()
-                };
-                let next = self.tables.state(&after[s * width..(s + 1) * width]);
-                // At a truncation the mask of what would follow is unknown: everything is taken as allowed.
-                let allowed = if ended {
-                    None
-                } else {
-                    self.choices.allowed(&self.shape.space, env.mask(), s)
-                };
-                let row = self.tables.row(k, next);
-                goal += self.discount * row[first_best(row, allowed.as_deref())];
-            }
-            let row = self.tables.row_mut(k, state);
-            let before = first_best(row, None);
-            row[action] += alpha * (goal - row[action]);
-            same &= first_best(row, None) == before;
-        }
-        self.periods += 1;
-        self.settled = if same { self.settled + 1 } else { 1 };
-        Ok(())
     }
 }
 
@@ -370,31 +314,69 @@ impl Learner for QLearning {
         QLearningOptions::METHOD
     }
 
-    fn update(&mut self, env: &mut dyn VectorEnvironment) -> Result<Metrics, LearnError> {
-        for _ in 0..1000 {
-            if self.is_done() {
-                break;
-            }
-            self.period(env)?;
+    fn warm_start(&mut self, trial: &mut dyn VectorEnvironment, seed: u64) -> Result<(), LearnError> {
+        if self.options.initial == Initial::RandomPlay {
+            let fresh = self.random_play(trial, seed)?;
+            self.set_initial(fresh)?;
         }
+        Ok(())
+    }
+
+    fn act(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {
+        all_finite("an observation", seen.observation, self.steps())?;
+        self.choose(seen, self.epsilon(self.periods), actions);
+        Ok(())
+    }
+
+    fn told(&mut self, told: &Told<'_>) -> Result<(), LearnError> {
+        all_finite("a reward", told.reward, self.steps())?;
+        let width = self.seat.observation_width;
+        let alpha = self.alpha();
+        let mut same = true;
+        for s in 0..self.seat.slots {
+            let (k, state, action) = (self.tables.table_of(s), self.state[s], self.choice[s]);
+            let ended = told.ended(s);
+            let mut goal = told.reward[s] as f64;
+            if fault!("learner.table_after_end", true, !told.terminated[s]) {
+                let after = if ended { told.last } else { told.next.observation };
+                let next = self.tables.state(&after[s * width..(s + 1) * width]);
+                // At a truncation the mask of what would follow is unknown: everything is taken as allowed.
+                let allowed = if ended {
+                    None
+                } else {
+                    self.choices.allowed(&self.seat.space, told.next.mask, s)
+                };
+                let row = self.tables.row(k, next);
+                goal += self.discount * row[first_best(row, allowed.as_deref())];
+            }
+            let row = self.tables.row_mut(k, state);
+            let before = first_best(row, None);
+            row[action] += alpha * (goal - row[action]);
+            same &= first_best(row, None) == before;
+        }
+        self.periods += 1;
+        self.settled = if same { self.settled + 1 } else { 1 };
+        Ok(())
+    }
+
+    fn learn(&mut self) -> Result<Option<Numbers>, LearnError> {
+        if self.periods < self.reported + 1000 && !self.is_done() {
+            return Ok(None);
+        }
+        self.reported = self.periods;
         self.repeats()?;
-        let values = vec![
+        Ok(Some(vec![
             ("exploration", self.epsilon(self.periods)),
             ("states", self.tables.states() as f64),
             ("settled", self.settled as f64),
-        ];
-        Ok(Metrics {
-            steps: self.steps(),
-            episode_returns: env.take_episode_returns(),
-            values,
-        })
+        ]))
     }
 
     fn policy(&self) -> Policy {
         Policy {
             method: self.method().into(),
-            space: self.shape.space.clone(),
-            observation_width: self.shape.observation_width,
+            space: self.seat.space.clone(),
+            observation_width: self.seat.observation_width,
             observation: None,
             centre: Vec::new(),
             kind: PolicyKind::Tabular {
@@ -404,7 +386,7 @@ impl Learner for QLearning {
         }
     }
     fn steps(&self) -> u64 {
-        self.periods * self.shape.slots as u64
+        self.periods * self.seat.slots as u64
     }
     fn total_steps(&self) -> u64 {
         self.options.steps
@@ -419,7 +401,7 @@ impl Learner for QLearning {
     fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
         let stored: QLearning = decode(bytes)?;
         let fits = stored.options == self.options
-            && stored.shape == self.shape
+            && stored.seat == self.seat
             && stored.choices == self.choices
             && stored.tables.count() == self.tables.count();
         if !fits {

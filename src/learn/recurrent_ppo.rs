@@ -13,9 +13,9 @@ pub use super::options::learners::RecurrentPpoOptions;
 use super::policy::{Policy, PolicyKind, forget};
 use super::rollout::{Rollout, explained_variance, standardize};
 use super::{
-    LearnError, Learner, LearnerOptions, Metrics, Shape, all_finite, decode, discount_of, encode, finite_loss,
+    LearnError, Learner, LearnerOptions, Numbers, all_finite, check_seat, decode, discount_of, encode, finite_loss,
 };
-use crate::env::VectorEnvironment;
+use crate::env::{Actions, Seat, Seen, Told};
 use crate::num::random::Stream;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Serialize, Deserialize)]
 pub struct RecurrentPpo {
     options: RecurrentPpoOptions,
-    shape: Shape,
+    seat: Seat,
     discount: f32,
     policy: RecurrentNet,
     value: RecurrentNet,
@@ -37,24 +37,28 @@ pub struct RecurrentPpo {
     /// Hidden states of policy and value, now.
     memory: [Vec<f32>; 2],
     steps: u64,
-    #[serde(skip)]
     play: Play,
     #[serde(skip)]
     batch: Minibatch,
 }
 
-/// One stretch of play.
-#[derive(Clone, Default)]
+/// The stretch that is being played.
+#[derive(Clone, Default, Serialize, Deserialize)]
 struct Play {
     rollout: Rollout,
     /// Hidden states before the first period.
     start: [Vec<f32>; 2],
     /// 1 where an episode began with this row (and was not the first row).
     reset: Vec<f32>,
+    #[serde(skip)]
+    scratch: Scratch,
+}
+
+#[derive(Clone, Default)]
+struct Scratch {
     ws: Workspace,
     row: Vec<f32>,
     head: Vec<f32>,
-    clipped: Vec<f32>,
     values: Vec<f32>,
     trial: Vec<f32>,
 }
@@ -76,35 +80,28 @@ struct Minibatch {
 }
 
 impl RecurrentPpo {
-    /// A fresh learner; restarts the environment from `seed`.
+    /// A fresh learner for a seat.
     ///
     /// # Errors
     /// [`LearnError::BadOption`] or [`LearnError::Unsuitable`].
-    pub fn new(
-        options: RecurrentPpoOptions,
-        env: &mut dyn VectorEnvironment,
-        seed: u64,
-    ) -> Result<RecurrentPpo, LearnError> {
+    pub fn new(options: RecurrentPpoOptions, seat: &Seat, seed: u64) -> Result<RecurrentPpo, LearnError> {
         options.check()?;
-        let shape = Shape::of(env);
-        shape.check(RecurrentPpoOptions::METHOD)?;
-        let discount = discount_of(options.discount, env)?;
+        check_seat(seat, RecurrentPpoOptions::METHOD)?;
+        let discount = discount_of(options.discount, seat)?;
         let mut rng = Stream::new(seed, 1);
         let (width, units, layers, act) = (
-            shape.observation_width,
+            seat.observation_width,
             options.memory,
             &options.network,
             options.activation,
         );
-        let head = distribution::head_width(&shape.space);
+        let head = distribution::head_width(&seat.space);
         let policy = RecurrentNet::new(width, units, layers, head, act, 0.01, &mut rng);
         let value = RecurrentNet::new(width, units, layers, 1, act, 1.0, &mut rng);
-        env.reset(seed);
-        let _ = env.take_episode_returns();
-        let log_std = vec![options.initial_std.ln() as f32; shape.space.continuous];
+        let log_std = vec![options.initial_std.ln() as f32; seat.space.continuous];
         let total = |net: &RecurrentNet| net.param_counts().0 + net.param_counts().1;
         let count = total(&policy) + total(&value) + log_std.len();
-        let memory = vec![0.0; 2 * shape.slots * units];
+        let memory = vec![0.0; 2 * seat.slots * units];
         Ok(RecurrentPpo {
             discount,
             policy,
@@ -117,141 +114,49 @@ impl RecurrentPpo {
             shuffle: Stream::new(seed, 3),
             memory: [memory.clone(), memory],
             steps: 0,
-            shape,
+            seat: seat.clone(),
             options,
             play: Play::default(),
             batch: Minibatch::default(),
         })
     }
 
-    /// Plays a stretch and estimates advantages.
-    fn play(&mut self, env: &mut dyn VectorEnvironment) -> Result<(), LearnError> {
-        let slots = self.shape.slots;
-        let r = &mut self.play.rollout;
-        r.clear();
-        (r.periods, r.slots) = (self.options.horizon, slots);
-        self.play.start = self.memory.clone();
-        self.play.reset.clear();
-        for _ in 0..self.options.horizon {
-            self.period(env)?;
-        }
-        self.look(env.observation(), false);
-        let mut trial = self.memory[1].clone();
-        self.play.values.resize(slots, 0.0);
-        self.value.step(
-            &self.play.row,
-            slots,
-            &mut trial,
-            &mut self.play.ws,
-            &mut self.play.values,
-        );
-        let (p, scale) = (&mut self.play, &mut self.scale);
-        p.rollout.value.extend_from_slice(&p.values);
+    /// Estimates the advantages of the stretch.
+    fn estimate(&mut self) -> Result<(), LearnError> {
+        let (r, scale) = (&mut self.play.rollout, &mut self.scale);
         if self.steps == 0 {
-            let ends = p.rollout.terminated.iter().filter(|t| **t).count() as f64 / p.rollout.rows() as f64;
-            scale.start(&p.rollout.reward, self.discount as f64, ends);
+            scale.start(&r.reward, self.discount as f64, r.share_terminated());
         }
-        for v in p.rollout.value.iter_mut().chain(&mut p.rollout.truncated_value) {
+        for v in r.value.iter_mut().chain(&mut r.truncated_value) {
             *v = scale.restore(*v);
         }
-        self.steps += p.rollout.rows() as u64;
-        p.rollout
-            .estimate_advantages(self.discount, self.options.gae_lambda as f32);
-        all_finite("an advantage", &p.rollout.advantage, self.steps)?;
-        let correction = scale.update(&p.rollout.target);
+        self.steps += r.rows() as u64;
+        r.estimate_advantages(self.discount, self.options.gae_lambda as f32);
+        all_finite("an advantage", &r.advantage, self.steps)?;
+        let correction = scale.update(&r.target);
         rescale(self.value.head_mut(), correction, 1);
         Ok(())
     }
 
-    /// One period: look, draw, step, remember, forget where an episode ended.
-    fn period(&mut self, env: &mut dyn VectorEnvironment) -> Result<(), LearnError> {
-        let (slots, width) = (self.shape.slots, self.shape.observation_width);
-        let (c, d) = (self.shape.space.continuous, self.shape.space.discrete.len());
-        all_finite("an observation", env.observation(), self.steps)?;
-        self.look(env.observation(), true);
-        let p = &mut self.play;
-        let r = &mut p.rollout;
-        let at = r.log_prob.len();
-        if at == 0 {
-            p.reset.resize(slots, 0.0);
-        } else {
-            p.reset.extend(r.ended[at - slots..].iter().map(|e| f32::from(*e)));
-        }
-        r.observation.extend_from_slice(&p.row);
-        r.mask.extend_from_slice(env.mask());
-        p.head.resize(slots * self.policy.outputs(), 0.0);
-        p.values.resize(slots, 0.0);
-        self.policy
-            .step(&p.row, slots, &mut self.memory[0], &mut p.ws, &mut p.head);
-        self.value
-            .step(&p.row, slots, &mut self.memory[1], &mut p.ws, &mut p.values);
-        r.value.extend_from_slice(&p.values);
-        r.continuous.resize((at / slots + 1) * slots * c, 0.0);
-        r.discrete.resize((at / slots + 1) * slots * d, 0);
-        r.log_prob.resize(at + slots, 0.0);
-        distribution::sample(
-            &self.shape.space,
-            &p.head,
-            &self.log_std,
-            env.mask(),
-            &mut self.noise,
-            &mut r.continuous[at * c..],
-            &mut r.discrete[at * d..],
-            &mut r.log_prob[at..],
-        );
-        p.clipped.clear();
-        p.clipped
-            .extend(r.continuous[at * c..].iter().map(|a| a.clamp(-1.0, 1.0)));
-        env.step(&p.clipped, &r.discrete[at * d..]);
-        all_finite("a reward", env.reward(), self.steps)?;
-        r.reward.extend_from_slice(env.reward());
-        let mut cut = false;
-        for s in 0..slots {
-            let (terminated, truncated) = (env.terminated()[s], env.truncated()[s]);
-            r.terminated.push(terminated);
-            r.ended.push(terminated || truncated);
-            cut |= truncated && !terminated;
-        }
-        if cut {
-            // Value of the last observations, with the memory they were met with.
-            let rows = env.final_observation();
-            match &self.observation {
-                Some(statistics) => statistics.apply(rows, &mut p.row),
-                None => p.row.clone_from(&rows.to_vec()),
-            }
-            p.trial.clone_from(&self.memory[1]);
-            self.value
-                .step(&p.row[..slots * width], slots, &mut p.trial, &mut p.ws, &mut p.values);
-            for s in (0..slots).filter(|s| env.truncated()[*s] && !env.terminated()[*s]) {
-                r.truncated_rows.push(at + s);
-                r.truncated_value.push(p.values[s]);
-            }
-        }
-        for memory in &mut self.memory {
-            forget(memory, self.options.memory, |s| r.ended[at + s]);
-        }
-        Ok(())
-    }
-
-    /// Standardised rows into the row of play.
+    /// Standardised rows into the scratch row.
     fn look(&mut self, observation: &[f32], learn: bool) {
         match &mut self.observation {
             Some(statistics) => {
                 if learn {
                     statistics.update(observation);
                 }
-                statistics.apply(observation, &mut self.play.row);
+                statistics.apply(observation, &mut self.play.scratch.row);
             }
             None => {
-                self.play.row.clear();
-                self.play.row.extend_from_slice(observation);
+                self.play.scratch.row.clear();
+                self.play.scratch.row.extend_from_slice(observation);
             }
         }
     }
 
     /// Copies the sequences of some slots together, time-major.
     fn gather(&mut self, chosen: &[usize]) {
-        let (p, b, shape) = (&self.play, &mut self.batch, &self.shape);
+        let (p, b, shape) = (&self.play, &mut self.batch, &self.seat);
         let r = &p.rollout;
         let (w, c, d) = (
             shape.observation_width,
@@ -304,7 +209,7 @@ impl RecurrentPpo {
         standardize(&mut b.advantage);
         let head = self.policy.forward(&b.observation, &b.reset, &b.memory[0], periods, n);
         let batch = PolicyBatch {
-            space: &self.shape.space,
+            space: &self.seat.space,
             rows: periods * n,
             head,
             log_std: &self.log_std,
@@ -350,7 +255,95 @@ impl Learner for RecurrentPpo {
         RecurrentPpoOptions::METHOD
     }
 
-    fn update(&mut self, env: &mut dyn VectorEnvironment) -> Result<Metrics, LearnError> {
+    fn act(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {
+        let slots = self.seat.slots;
+        let (c, d) = (self.seat.space.continuous, self.seat.space.discrete.len());
+        all_finite("an observation", seen.observation, self.steps)?;
+        self.look(seen.observation, true);
+        let Play {
+            rollout: r,
+            start,
+            reset,
+            scratch,
+        } = &mut self.play;
+        let at = r.log_prob.len();
+        if at == 0 {
+            r.slots = slots;
+            start.clone_from(&self.memory);
+            reset.clear();
+            reset.resize(slots, 0.0);
+        } else {
+            reset.extend(r.ended[at - slots..].iter().map(|e| f32::from(*e)));
+        }
+        let Scratch {
+            ws, row, head, values, ..
+        } = scratch;
+        r.observation.extend_from_slice(row);
+        r.mask.extend_from_slice(seen.mask);
+        head.resize(slots * self.policy.outputs(), 0.0);
+        values.resize(slots, 0.0);
+        self.policy.step(row, slots, &mut self.memory[0], ws, head);
+        self.value.step(row, slots, &mut self.memory[1], ws, values);
+        r.value.extend_from_slice(values);
+        r.continuous.resize((at / slots + 1) * slots * c, 0.0);
+        r.discrete.resize((at / slots + 1) * slots * d, 0);
+        r.log_prob.resize(at + slots, 0.0);
+        distribution::sample(
+            &self.seat.space,
+            head,
+            &self.log_std,
+            seen.mask,
+            &mut self.noise,
+            &mut r.continuous[at * c..],
+            &mut r.discrete[at * d..],
+            &mut r.log_prob[at..],
+        );
+        let clipped = r.continuous[at * c..].iter().map(|a| a.clamp(-1.0, 1.0));
+        actions.continuous.clear();
+        actions.continuous.extend(clipped);
+        actions.discrete.clear();
+        actions.discrete.extend_from_slice(&r.discrete[at * d..]);
+        Ok(())
+    }
+
+    fn told(&mut self, told: &Told<'_>) -> Result<(), LearnError> {
+        all_finite("a reward", told.reward, self.steps)?;
+        let (slots, width) = (self.seat.slots, self.seat.observation_width);
+        let r = &mut self.play.rollout;
+        let at = r.told(told);
+        let first = r.truncated_rows.partition_point(|row| *row < at);
+        if first < r.truncated_rows.len() {
+            // Value of the last observations, with the memory they were met with.
+            let x = &mut self.play.scratch;
+            match &self.observation {
+                Some(statistics) => statistics.apply(told.last, &mut x.row),
+                None => x.row.clone_from(&told.last.to_vec()),
+            }
+            x.trial.clone_from(&self.memory[1]);
+            x.values.resize(slots, 0.0);
+            self.value
+                .step(&x.row[..slots * width], slots, &mut x.trial, &mut x.ws, &mut x.values);
+            let cut = r.truncated_rows[first..].iter().map(|row| x.values[row - at]);
+            r.truncated_value.extend(cut);
+        }
+        for memory in &mut self.memory {
+            forget(memory, self.options.memory, |s| told.ended(s));
+        }
+        if self.play.rollout.periods == self.options.horizon {
+            self.look(told.next.observation, false);
+            let x = &mut self.play.scratch;
+            x.trial.clone_from(&self.memory[1]);
+            x.values.resize(slots, 0.0);
+            self.value.step(&x.row, slots, &mut x.trial, &mut x.ws, &mut x.values);
+            self.play.rollout.value.extend_from_slice(&x.values);
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self) -> Result<Option<Numbers>, LearnError> {
+        if self.play.rollout.periods < self.options.horizon {
+            return Ok(None);
+        }
         let o = &self.options;
         let progress = self.steps as f64 / o.steps.max(1) as f64;
         let rate = if o.anneal {
@@ -364,8 +357,8 @@ impl Learner for RecurrentPpo {
         }
         .at(progress) as f32;
         let (epochs, minibatch) = (o.epochs, o.minibatch_slots);
-        self.play(env)?;
-        let mut order: Vec<usize> = (0..self.shape.slots).collect();
+        self.estimate()?;
+        let mut order: Vec<usize> = (0..self.seat.slots).collect();
         let (mut sums, mut count) = ([0.0f64; 4], 0usize);
         'update: for _ in 0..epochs {
             if minibatch < order.len() {
@@ -399,18 +392,15 @@ impl Learner for RecurrentPpo {
         if let Some(l) = self.log_std.first() {
             values.push(("std", l.exp() as f64));
         }
-        Ok(Metrics {
-            steps: self.steps,
-            episode_returns: env.take_episode_returns(),
-            values,
-        })
+        self.play.rollout.clear();
+        Ok(Some(values))
     }
 
     fn policy(&self) -> Policy {
         Policy {
             method: self.method().into(),
-            space: self.shape.space.clone(),
-            observation_width: self.shape.observation_width,
+            space: self.seat.space.clone(),
+            observation_width: self.seat.observation_width,
             observation: self.observation.clone(),
             centre: Vec::new(),
             kind: PolicyKind::Recurrent {
@@ -431,7 +421,7 @@ impl Learner for RecurrentPpo {
     fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
         let stored: RecurrentPpo = decode(bytes)?;
         let fits = stored.options == self.options
-            && stored.shape == self.shape
+            && stored.seat == self.seat
             && stored.value.is_consistent()
             && stored.value.param_counts() == self.value.param_counts()
             && stored.optimizer.len() == self.optimizer.len()

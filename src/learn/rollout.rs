@@ -5,10 +5,11 @@
 //! next is zero after a termination, and the value of the *last observation of the episode* after a truncation:
 //! the record stopped there, the world did not.
 
-use crate::env::CommonChance;
+use crate::env::{CommonChance, Told};
+use serde::{Deserialize, Serialize};
 
 /// One stretch of play.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Rollout {
     /// Periods.
     pub periods: usize,
@@ -66,6 +67,23 @@ impl Rollout {
         self.terminated.clear();
         self.ended.clear();
         self.truncated_rows.clear();
+    }
+
+    /// Takes in what came of a period: rewards and ends. Returns the first row of the period.
+    pub(super) fn told(&mut self, told: &Told<'_>) -> usize {
+        let first = self.reward.len();
+        self.reward.extend_from_slice(told.reward);
+        self.terminated.extend_from_slice(told.terminated);
+        self.ended.extend((0..self.slots).map(|s| told.ended(s)));
+        let cut = (0..self.slots).filter(|s| told.truncated[*s] && !told.terminated[*s]);
+        self.truncated_rows.extend(cut.map(|s| first + s));
+        self.periods += 1;
+        first
+    }
+
+    /// Share of the rows after which the world ended.
+    pub(super) fn share_terminated(&self) -> f64 {
+        self.terminated.iter().filter(|t| **t).count() as f64 / self.rows() as f64
     }
 
     /// Number of rows.

@@ -13,16 +13,16 @@ use super::distribution::Noise;
 use super::nets::loss::{squashed_policy_loss, squashed_sample, value_loss};
 use super::nets::{Mlp, Net, Optimizer, OptimizerKind, Workspace};
 use super::normalize::{Average, ValueScale};
-use super::off_policy::Memory;
+use super::off_policy::{Memory, Since};
 use super::on_policy::COMMON_KEPT;
 use super::options::Linear;
 pub use super::options::learners::SacOptions;
 use super::policy::{Policy, PolicyKind, squashed_action};
 use super::replay::{Batch, Replay, Widths};
 use super::{
-    LearnError, Learner, LearnerOptions, Metrics, Shape, all_finite, decode, discount_of, encode, finite_loss,
+    LearnError, Learner, LearnerOptions, Numbers, all_finite, check_seat, decode, discount_of, encode, finite_loss,
 };
-use crate::env::{CommonChance, VectorEnvironment};
+use crate::env::{Actions, CommonChance, Seat, Seen, Told, VectorEnvironment};
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,8 @@ pub struct Sac {
     tried: u64,
     /// Neighbouring worlds in the memory with the same chance (1 if that is not used), members of one.
     common: (usize, usize),
+    discount: f32,
+    since: Since,
     #[serde(skip)]
     scratch: Scratch,
 }
@@ -58,7 +60,6 @@ struct Scratch {
     head: Vec<f32>,
     noise: Vec<f32>,
     action: Vec<f32>,
-    placed: Vec<f32>,
     log_prob: Vec<f32>,
     input: Vec<f32>,
     value: [Vec<f32>; 2],
@@ -73,15 +74,14 @@ struct Scratch {
 }
 
 impl Sac {
-    /// A fresh learner; restarts the environment from `seed`.
+    /// A fresh learner for a seat.
     ///
     /// # Errors
     /// [`LearnError::Unsuitable`] where a choice is finite, [`LearnError::BadOption`].
-    pub fn new(options: SacOptions, env: &mut dyn VectorEnvironment, seed: u64) -> Result<Sac, LearnError> {
+    pub fn new(options: SacOptions, seat: &Seat, seed: u64) -> Result<Sac, LearnError> {
         options.check()?;
-        let shape = Shape::of(env);
-        shape.check(SacOptions::METHOD)?;
-        if !shape.space.discrete.is_empty() {
+        check_seat(seat, SacOptions::METHOD)?;
+        if !seat.space.discrete.is_empty() {
             let reason = "a choice is finite, and its policy is continuous".into();
             return Err(LearnError::Unsuitable {
                 method: SacOptions::METHOD,
@@ -89,11 +89,11 @@ impl Sac {
                 instead: "ppo",
             });
         }
-        let (width, dims, act) = (shape.observation_width, shape.space.continuous, options.activation);
+        let (width, dims, act) = (seat.observation_width, seat.space.continuous, options.activation);
         let mut rng = Stream::new(seed, 1);
         let mut policy = Mlp::new(width, &options.network, 2 * dims, act, 0.01, &mut rng);
         policy.last_layer_mut().1[dims..].fill(options.initial_std.ln() as f32);
-        let discount = discount_of(options.discount, env)?;
+        let discount = discount_of(options.discount, seat)?;
         let critic = |rng: &mut Stream| {
             Critic::new(
                 options.critic,
@@ -105,24 +105,23 @@ impl Sac {
             )
         };
         let critics = [critic(&mut rng), critic(&mut rng)];
-        let (centre, tried) = centre::of(options.first_policy, env, seed, options.steps / 10);
-        env.reset(seed);
-        let _ = env.take_episode_returns();
         let widths = Widths {
             observation: width,
             continuous: dims,
             allowed: 0,
         };
-        let common = env.common_chance();
-        let grouped = common.worlds >= 4 && (shape.slots / common.members).is_multiple_of(common.worlds);
+        let common = seat.chance;
+        let grouped = common.worlds >= 4 && (seat.slots / common.members).is_multiple_of(common.worlds);
         let common = if grouped { common.worlds } else { 1 };
-        let replay = Replay::new(widths, options.memory, shape.slots, options.n_step, discount, None);
+        let replay = Replay::new(widths, options.memory, seat.slots, options.n_step, discount, None);
         let sizes = [policy.params().len(), 2 * critics[0].count(), 1];
         Ok(Sac {
-            memory: Memory::new(shape, options.normalize_observations, replay, seed, tried),
-            common: (common, env.common_chance().members),
-            centre,
-            tried,
+            memory: Memory::new(seat, options.normalize_observations, replay, seed, 0),
+            common: (common, seat.chance.members),
+            centre: Vec::new(),
+            tried: 0,
+            discount,
+            since: Since::new(0),
             optimizers: sizes.map(|n| Optimizer::new(OptimizerKind::Adam, n, 1e-8)),
             log_temperature: options.temperature.ln() as f32,
             scale: ValueScale::new(options.normalize_values, 1e-3),
@@ -143,35 +142,48 @@ impl Sac {
         self.tried + (self.options.warmup as u64).min(self.options.steps / 10)
     }
 
-    /// One period of play.
-    fn play(&mut self, env: &mut dyn VectorEnvironment) -> Result<(), LearnError> {
-        self.memory.look(env)?;
-        let warm = self.warm();
-        let (m, x) = (&mut self.memory, &mut self.scratch);
-        let (slots, dims) = (m.shape.slots, m.shape.space.continuous);
-        x.action.resize(slots * dims, 0.0);
-        if m.steps < warm {
-            self.play_noise.uniform(1, &mut x.action);
-            self.play_noise.advance();
-            x.action.iter_mut().for_each(|a| *a = 2.0 * *a - 1.0);
-        } else {
-            x.head.resize(slots * 2 * dims, 0.0);
-            self.policy.infer(&m.row, slots, &mut x.ws, &mut x.head);
-            // Play keeps trying what the policy has become sure of, or the critics' slopes there would rest on nothing.
-            let least = self.options.exploration_std.max(1e-6).ln() as f32;
-            for row in x.head.chunks_exact_mut(2 * dims) {
-                row[dims..].iter_mut().for_each(|l| *l = l.max(least));
-            }
-            squashed_action(&x.head, dims, false, &mut self.play_noise, &mut x.action);
+    /// The gradient steps that are due after `steps` environment steps.
+    fn improve(&mut self, steps: u64) -> Result<(), LearnError> {
+        if self.gradients == 0 {
+            let replay = &self.memory.replay;
+            self.scale
+                .start(replay.rewards(), f64::from(self.discount), replay.share_terminated());
         }
-        x.placed.clone_from(&x.action);
-        centre::place(&self.centre, &mut x.placed);
-        m.step(env, &x.placed, &x.action, &[], &[], |_, _| Vec::new())
+        let o = &self.options;
+        let progress = steps as f64 / o.steps.max(1) as f64;
+        let rate = if o.anneal {
+            o.learning_rate * (1.0 - progress).max(0.0)
+        } else {
+            o.learning_rate
+        };
+        let target = self.memory.seat.space.continuous as f64
+            * Linear {
+                from: o.target_entropy,
+                to: o.target_entropy_end,
+            }
+            .at(progress);
+        let alone = self.tried + (o.critics_first * o.steps as f64) as u64;
+        let target = (steps >= alone).then_some(target as f32);
+        for _ in 0..o.gradient_steps {
+            let (loss, entropy) = self.gradient_step(rate, target);
+            let since = &mut self.since;
+            (since.loss, since.count) = (since.loss + loss, since.count + 1);
+            if let Some(h) = entropy {
+                since.other = (since.other.0 + h, since.other.1 + 1);
+            }
+        }
+        // At once: the next play would meet a broken policy.
+        finite_loss("the loss of the critics", self.since.loss, steps)?;
+        all_finite("a weight of the policy", self.policy.params(), steps)?;
+        if progress >= self.options.average_from {
+            self.average.update(self.policy.params());
+        }
+        Ok(())
     }
 
     /// One gradient step of the critics and, given the entropy it is held at, of policy and temperature; returns the critics'
     /// loss and the entropy.
-    fn learn(&mut self, rate: f64, target_entropy: Option<f32>) -> (f64, Option<f64>) {
+    fn gradient_step(&mut self, rate: f64, target_entropy: Option<f32>) -> (f64, Option<f64>) {
         let n = self.options.minibatch;
         let (worlds, members) = self.common;
         if worlds > 1 {
@@ -203,7 +215,7 @@ impl Sac {
 
     /// What the critics should say, standardised.
     fn goals(&mut self, n: usize) {
-        let (x, dims) = (&mut self.scratch, self.memory.shape.space.continuous);
+        let (x, dims) = (&mut self.scratch, self.memory.seat.space.continuous);
         x.head.resize(n * 2 * dims, 0.0);
         self.policy.infer(&x.batch.after, n, &mut x.ws, &mut x.head);
         x.noise.resize(n * dims, 0.0);
@@ -243,7 +255,7 @@ impl Sac {
             // What the observations of a run account for is the level's to learn; the advantage sees the rest.
             x.dadvantage.clone_from(&x.dvalue);
             if self.common.0 >= 4 {
-                let width = self.memory.shape.observation_width;
+                let width = self.memory.seat.observation_width;
                 let runs = x.dadvantage.chunks_mut(self.common.0);
                 for (errors, seen) in runs.zip(x.batch.observation.chunks(self.common.0 * width)) {
                     remove_linear(errors, seen, width);
@@ -259,8 +271,8 @@ impl Sac {
     }
 
     fn learn_policy(&mut self, n: usize, rate: f64) -> f64 {
-        let (x, dims) = (&mut self.scratch, self.memory.shape.space.continuous);
-        let width = self.memory.shape.observation_width;
+        let (x, dims) = (&mut self.scratch, self.memory.seat.space.continuous);
+        let width = self.memory.seat.observation_width;
         self.learn_noise.normal(1, &mut x.noise);
         self.learn_noise.advance();
         let head = self.policy.forward(&x.batch.observation, n);
@@ -357,65 +369,65 @@ impl Learner for Sac {
         SacOptions::METHOD
     }
 
-    fn update(&mut self, env: &mut dyn VectorEnvironment) -> Result<Metrics, LearnError> {
-        let (mut loss, mut entropy, mut count, mut moved) = (0.0, 0.0, 0u32, 0u32);
-        let dims = self.memory.shape.space.continuous as f64;
-        let stop = self.memory.steps + self.options.train_every.max(1000) as u64;
-        while self.memory.steps < stop && !self.is_done() {
-            let start = self.memory.steps;
-            while self.memory.steps < start + self.options.train_every as u64 {
-                self.play(env)?;
+    fn warm_start(&mut self, trial: &mut dyn VectorEnvironment, seed: u64) -> Result<(), LearnError> {
+        let (centre, tried) = centre::of(self.options.first_policy, trial, seed, self.options.steps / 10);
+        (self.centre, self.tried) = (centre, tried);
+        self.memory.steps += tried;
+        self.since = Since::new(self.memory.steps);
+        Ok(())
+    }
+
+    fn act(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {
+        self.memory.look(seen)?;
+        let warm = self.warm();
+        let (m, x) = (&mut self.memory, &mut self.scratch);
+        let (slots, dims) = (m.seat.slots, m.seat.space.continuous);
+        actions.fit(slots, &m.seat.space);
+        let action = &mut actions.continuous;
+        if m.steps < warm {
+            self.play_noise.uniform(1, action);
+            self.play_noise.advance();
+            action.iter_mut().for_each(|a| *a = 2.0 * *a - 1.0);
+        } else {
+            x.head.resize(slots * 2 * dims, 0.0);
+            self.policy.infer(&m.row, slots, &mut x.ws, &mut x.head);
+            // Play keeps trying what the policy has become sure of, or the critics' slopes there would rest on nothing.
+            let least = self.options.exploration_std.max(1e-6).ln() as f32;
+            for row in x.head.chunks_exact_mut(2 * dims) {
+                row[dims..].iter_mut().for_each(|l| *l = l.max(least));
             }
-            if self.memory.steps < self.warm() || self.memory.replay.is_empty() {
-                continue;
-            }
-            if self.gradients == 0 {
-                let (replay, discount) = (&self.memory.replay, discount_of(self.options.discount, env)?);
-                self.scale
-                    .start(replay.rewards(), discount as f64, replay.share_terminated());
-            }
-            let o = &self.options;
-            let progress = self.memory.steps as f64 / o.steps.max(1) as f64;
-            let rate = if o.anneal {
-                o.learning_rate * (1.0 - progress).max(0.0)
-            } else {
-                o.learning_rate
-            };
-            let target = dims
-                * Linear {
-                    from: o.target_entropy,
-                    to: o.target_entropy_end,
-                }
-                .at(progress);
-            let alone = self.tried + (o.critics_first * o.steps as f64) as u64;
-            let target = (self.memory.steps >= alone).then_some(target as f32);
-            for _ in 0..o.gradient_steps {
-                let (l, h) = self.learn(rate, target);
-                (loss, count) = (loss + l, count + 1);
-                if let Some(h) = h {
-                    (entropy, moved) = (entropy + h, moved + 1);
-                }
-            }
-            // At once: the next play would meet a broken policy.
-            finite_loss("the loss of the critics", loss, self.memory.steps)?;
-            all_finite("a weight of the policy", self.policy.params(), self.memory.steps)?;
-            if progress >= self.options.average_from {
-                self.average.update(self.policy.params());
-            }
+            squashed_action(&x.head, dims, false, &mut self.play_noise, action);
         }
-        let n = count.max(1) as f64;
-        let values = vec![
-            ("critic_loss", loss / n),
-            ("entropy", entropy / f64::from(moved.max(1))),
+        m.chose(action, &[]);
+        centre::place(&self.centre, action);
+        Ok(())
+    }
+
+    fn told(&mut self, told: &Told<'_>) -> Result<(), LearnError> {
+        self.memory.told(told, |_| Vec::new())
+    }
+
+    fn learn(&mut self) -> Result<Option<Numbers>, LearnError> {
+        let (steps, every) = (self.memory.steps, self.options.train_every);
+        if !self.since.is_due(steps, every) {
+            return Ok(None);
+        }
+        if steps >= self.warm() && !self.memory.replay.is_empty() {
+            self.improve(steps)?;
+        }
+        if !self.since.is_long(steps, every) && !self.is_done() {
+            return Ok(None);
+        }
+        let (loss, entropy) = self.since.means();
+        let numbers = vec![
+            ("critic_loss", loss),
+            ("entropy", entropy),
             ("temperature", self.log_temperature.exp() as f64),
             ("value_sd", self.scale.sd()),
-            ("gradient_steps", count as f64),
+            ("gradient_steps", f64::from(self.since.count)),
         ];
-        Ok(Metrics {
-            steps: self.memory.steps,
-            episode_returns: env.take_episode_returns(),
-            values,
-        })
+        self.since = Since::new(steps);
+        Ok(Some(numbers))
     }
 
     fn policy(&self) -> Policy {
@@ -423,8 +435,8 @@ impl Learner for Sac {
         net.params_mut().copy_from_slice(self.average.or(self.policy.params()));
         Policy {
             method: self.method().into(),
-            space: self.memory.shape.space.clone(),
-            observation_width: self.memory.shape.observation_width,
+            space: self.memory.seat.space.clone(),
+            observation_width: self.memory.seat.observation_width,
             observation: self.memory.observation.clone(),
             centre: self.centre.clone(),
             kind: PolicyKind::Squashed { net },

@@ -11,6 +11,12 @@ use crate::env::ActionSpace;
 /// Makes a learner.
 type Make<'a> = &'a dyn Fn(&mut dyn VectorEnvironment, u64) -> Box<dyn Learner>;
 
+/// A learner ready for its first round.
+fn begun(mut learner: impl Learner + 'static, env: &mut dyn VectorEnvironment, seed: u64) -> Box<dyn Learner> {
+    begin(&mut learner, env, seed).unwrap();
+    Box::new(learner)
+}
+
 fn space(continuous: usize, discrete: &[usize]) -> ActionSpace {
     ActionSpace {
         continuous,
@@ -31,7 +37,7 @@ fn identity(space: ActionSpace, masked: bool, slots: usize, make: Make) -> f64 {
 fn resumes_to_the_bit<W: World>(world: W, slots: usize, updates: usize, make: Make) {
     let fresh = || Copies::new(world.clone(), slots, 13);
     let run = |updates: usize, env: &mut dyn VectorEnvironment, learner: &mut dyn Learner| {
-        (0..updates).map(|_| learner.update(env).unwrap()).collect::<Vec<_>>()
+        (0..updates).map(|_| round(learner, env).unwrap()).collect::<Vec<_>>()
     };
     let mut env = fresh();
     let mut whole = make(&mut env, 3);
@@ -71,8 +77,11 @@ fn resumes_to_the_bit<W: World>(world: W, slots: usize, updates: usize, make: Ma
 
 fn q_learning(options: QLearningOptions) -> impl Fn(&mut dyn VectorEnvironment, u64) -> Box<dyn Learner> {
     move |env, seed| {
-        let members = env.slots();
-        Box::new(QLearning::new(options.clone(), env, members, seed).unwrap())
+        let seat = Seat {
+            members: env.slots(),
+            ..Seat::of(env)
+        };
+        begun(QLearning::new(options.clone(), &seat, seed).unwrap(), env, seed)
     }
 }
 
@@ -109,7 +118,8 @@ fn tabular_values_converge_to_those_of_the_bellman_equation() {
         alpha: 0.5,
         ..QLearningOptions::default()
     };
-    let mut learner = QLearning::new(options, &mut env, 1, 1).unwrap();
+    let mut learner = QLearning::new(options, &Seat::of(&env), 1).unwrap();
+    begin(&mut learner, &mut env, 1).unwrap();
     train(&mut learner, &mut env, |_, _, _| Next::Continue).unwrap();
     // The first dimension always pays 1, the second 1 if right: best 2 a period, worst 1.
     assert_eq!(learner.tables().states(), 2);
@@ -132,21 +142,21 @@ mod neural {
     use crate::learn::worlds::{Pendulum, Recall};
 
     fn ppo(options: PpoOptions) -> impl Fn(&mut dyn VectorEnvironment, u64) -> Box<dyn Learner> {
-        move |env, seed| Box::new(Ppo::new(options.clone(), env, seed).unwrap())
+        move |env, seed| begun(Ppo::new(options.clone(), &Seat::of(env), seed).unwrap(), env, seed)
     }
     fn a2c(options: A2cOptions) -> impl Fn(&mut dyn VectorEnvironment, u64) -> Box<dyn Learner> {
-        move |env, seed| Box::new(A2c::new(options.clone(), env, seed).unwrap())
+        move |env, seed| begun(A2c::new(options.clone(), &Seat::of(env), seed).unwrap(), env, seed)
     }
 
     fn dqn(options: DqnOptions) -> impl Fn(&mut dyn VectorEnvironment, u64) -> Box<dyn Learner> {
-        move |env, seed| Box::new(Dqn::new(options.clone(), env, seed).unwrap())
+        move |env, seed| begun(Dqn::new(options.clone(), &Seat::of(env), seed).unwrap(), env, seed)
     }
     fn sac(options: SacOptions) -> impl Fn(&mut dyn VectorEnvironment, u64) -> Box<dyn Learner> {
-        move |env, seed| Box::new(Sac::new(options.clone(), env, seed).unwrap())
+        move |env, seed| begun(Sac::new(options.clone(), &Seat::of(env), seed).unwrap(), env, seed)
     }
 
     fn recurrent(options: RecurrentPpoOptions) -> impl Fn(&mut dyn VectorEnvironment, u64) -> Box<dyn Learner> {
-        move |env, seed| Box::new(RecurrentPpo::new(options.clone(), env, seed).unwrap())
+        move |env, seed| begun(RecurrentPpo::new(options.clone(), &Seat::of(env), seed).unwrap(), env, seed)
     }
 
     /// Falls at once or never, by a coin: an evaluation that takes the first episodes to end sees almost only falls.
@@ -157,7 +167,7 @@ mod neural {
             steps: 1,
             ..PpoOptions::default()
         };
-        let policy = Ppo::new(options, &mut env, 1).unwrap().policy();
+        let policy = Ppo::new(options, &Seat::of(&env), 1).unwrap().policy();
         let returns = evaluate(&policy, &mut env, true, 3, 200, 1000);
         let long = returns.iter().filter(|r| **r == 50.0).count();
         assert_eq!(returns.len(), 200);
@@ -277,9 +287,9 @@ mod neural {
             ..SacOptions::default()
         };
         assert!(identity(space(1, &[]), false, 4, &sac(options)) > -0.02);
-        let mut env = Copies::new(CartPole::default(), 1, 10);
+        let env = Copies::new(CartPole::default(), 1, 10);
         assert!(matches!(
-            Sac::new(SacOptions::default(), &mut env, 1),
+            Sac::new(SacOptions::default(), &Seat::of(&env), 1),
             Err(LearnError::Unsuitable { .. })
         ));
     }
@@ -418,7 +428,7 @@ mod neural {
                     Box::new(Copies::new(Growth::default(), 4, 20))
                 };
                 let mut learner = make(env.as_mut(), 2);
-                (0..3).for_each(|_| drop(learner.update(env.as_mut()).unwrap()));
+                (0..3).for_each(|_| drop(round(learner.as_mut(), env.as_mut()).unwrap()));
                 match learner.policy().kind {
                     policy::PolicyKind::Feedforward { net, log_std } => (nets::Net::params(&net).to_vec(), log_std),
                     other => panic!("{other:?}"),
@@ -446,8 +456,8 @@ mod neural {
             activation: nets::Activation::Tanh,
             ..PpoOptions::default()
         };
-        let mut learner = Ppo::new(options, &mut env, 4).unwrap();
-        train(&mut learner, &mut env, |_, _, _| Next::Continue).unwrap();
+        let mut learner = ppo(options)(&mut env, 4);
+        train(learner.as_mut(), &mut env, |_, _, _| Next::Continue).unwrap();
         let policy = learner.policy();
         let share = mean_share(&policy, &mut env);
         let world = Growth::default();
@@ -489,7 +499,7 @@ mod neural {
             Err(LearnError::BadOption { .. })
         ));
         options.horizon = 0;
-        let mut env = Copies::new(CartPole::default(), 1, 10);
-        assert!(Ppo::new(options, &mut env, 1).is_err());
+        let env = Copies::new(CartPole::default(), 1, 10);
+        assert!(Ppo::new(options, &Seat::of(&env), 1).is_err());
     }
 }

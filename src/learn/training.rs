@@ -5,10 +5,10 @@
 //! own in fresh worlds that are the same each time (and for every seed); the best and the last policy are kept apart.
 
 use super::methods::Method;
-use super::{LearnError, Learner, Metrics, Policy, decode, encode, resume};
+use super::{LearnError, Learner, Metrics, Policy, decode, encode, play, resume};
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
-use crate::env::VectorEnvironment;
+use crate::env::{Actions, Seat, VectorEnvironment};
 use crate::env::vector::{Options as Worlds, Vectorised};
 use serde::{Deserialize, Serialize};
 
@@ -152,14 +152,18 @@ impl Training {
                 ..plan.environment.clone()
             },
         )?;
-        let members = env.interface().members;
-        let learner = plan.method.learner(&mut env, members, seed).map_err(Diagnostic::from)?;
+        let mut learner = plan
+            .method
+            .learner(&Seat::of(&env), seed)
+            .map_err(Diagnostic::from)?;
+        let begun = play::begin(learner.as_mut(), &mut env, seed);
         if let Some(why) = env.take_failure() {
             return Err(why.note(format!(
                 "met by `{}` (seed {seed}) before its first update, while constant choices were tried",
                 plan.method.name()
             )));
         }
+        begun.map_err(Diagnostic::from)?;
         Ok(Training {
             plan: plan.clone(),
             learner,
@@ -211,7 +215,7 @@ impl Training {
     /// What stopped the worlds (with state and equation), or E0924 where a weight stops being a number.
     pub fn update(&mut self, distance: Option<&dyn Fn(&Policy) -> f64>) -> Result<(), Diagnostic> {
         let before = self.learner.steps();
-        let metrics = match self.learner.update(&mut self.env) {
+        let metrics = match play::round(self.learner.as_mut(), &mut self.env) {
             Ok(m) => m,
             Err(e) => return Err(self.stopped(e)),
         };
@@ -269,12 +273,8 @@ impl Training {
     /// # Errors
     /// What stopped the worlds.
     pub fn measurement(&mut self, policy: &Policy) -> Result<(f64, f64), Diagnostic> {
-        play(
-            policy,
-            &mut self.judge,
-            self.plan.evaluation_episodes,
-            self.plan.evaluation_periods,
-        )
+        let (episodes, periods) = (self.plan.evaluation_episodes, self.plan.evaluation_periods);
+        mean_returns(policy, &mut self.judge, episodes, periods)
     }
 
     fn measure(&mut self, distance: Option<&dyn Fn(&Policy) -> f64>) -> Result<(), Diagnostic> {
@@ -393,12 +393,15 @@ impl Training {
                 constants.push((format!("choice number {}", numbers.join(", ")), Vec::new(), choice));
             }
         }
-        let mine = discounted_returns(&mut Player::Policy(policy), &mut self.judge, episodes, periods)?;
+        let mut discounted = |player: &Player<'_>| -> Result<Vec<f64>, Diagnostic> {
+            let returns = first_episodes(player, &mut self.judge, episodes, periods)?;
+            Ok(returns.iter().map(|r| r.discounted).collect())
+        };
+        let mine = discounted(&Player::Policy(policy))?;
         let mut best: Option<(String, Vec<f64>)> = None;
         for (words, continuous, discrete) in constants {
-            let mut constant = Player::Constant(&continuous, &discrete);
             // A constant with which the worlds cannot go on is no yardstick.
-            let Ok(own) = discounted_returns(&mut constant, &mut self.judge, episodes, periods) else {
+            let Ok(own) = discounted(&Player::Constant(&continuous, &discrete)) else {
                 continue;
             };
             let sum = |x: &[f64]| x.iter().sum::<f64>();
@@ -433,52 +436,72 @@ enum Player<'a> {
     Constant(&'a [f32], &'a [u32]),
 }
 
-/// Discounted return of each row's first episode, as in [`play`].
-fn discounted_returns(
-    player: &mut Player,
+/// Mean return and mean discounted return of the first episodes of `policy` (see [`first_episodes`]), without chance of its own.
+///
+/// # Errors
+/// What stopped the worlds.
+pub fn mean_returns(
+    policy: &Policy,
     env: &mut Vectorised,
     episodes: usize,
     periods: usize,
-) -> Result<Vec<f64>, Diagnostic> {
+) -> Result<(f64, f64), Diagnostic> {
+    let returns = first_episodes(&Player::Policy(policy), env, episodes, periods)?;
+    let mean = |of: fn(&Return) -> f64| returns.iter().map(of).sum::<f64>() / returns.len() as f64;
+    Ok((mean(|r| r.total), mean(|r| r.discounted)))
+}
+
+/// What one episode earned.
+#[derive(Clone, Copy, Default)]
+struct Return {
+    total: f64,
+    discounted: f64,
+}
+
+/// Returns of the first episode of every slot, cut off after `periods` periods, in worlds that are always the same: at
+/// least `episodes` worlds.
+///
+/// # Errors
+/// What stopped the worlds.
+fn first_episodes(
+    player: &Player<'_>,
+    env: &mut Vectorised,
+    episodes: usize,
+    periods: usize,
+) -> Result<Vec<Return>, Diagnostic> {
     let slots = env.slots();
     let discount = f64::from(env.discount());
     let mut out = Vec::new();
+    let mut actions = Actions::default();
+    if let Player::Constant(continuous, discrete) = player {
+        actions.continuous = continuous.repeat(slots);
+        actions.discrete = discrete.repeat(slots);
+    }
     for round in 0..episodes.div_ceil(env.worlds().worlds()).max(1) {
         env.reset(EVALUATION_SEED + round as u64);
         if let Some(why) = env.take_failure() {
             return Err(why);
         }
         let mut actor = match player {
-            Player::Policy(p) => Some(p.actor(slots, EVALUATION_SEED)),
+            Player::Policy(p) => Some((p, p.actor(slots, EVALUATION_SEED))),
             Player::Constant(..) => None,
         };
-        let (mut continuous, mut discrete) = (Vec::new(), Vec::new());
-        if let Player::Constant(c, d) = player {
-            continuous = c.repeat(slots);
-            discrete = d.repeat(slots);
-        }
-        let mut total = vec![0.0; slots];
+        let mut returns = vec![Return::default(); slots];
         let mut alive = vec![true; slots];
         let mut weight = 1.0;
         for _ in 0..periods {
-            if let (Player::Policy(p), Some(actor)) = (&player, actor.as_mut()) {
-                let mask = env.mask().to_vec();
-                p.act(
-                    actor,
-                    env.observation(),
-                    &mask,
-                    slots,
-                    true,
-                    &mut continuous,
-                    &mut discrete,
-                );
+            if let Some((policy, actor)) = &mut actor {
+                let Actions { continuous, discrete } = &mut actions;
+                policy.act(actor, env.observation(), env.mask(), slots, true, continuous, discrete);
             }
-            env.step(&continuous, &discrete);
+            env.step(&actions.continuous, &actions.discrete);
             if let Some(why) = env.take_failure() {
                 return Err(why);
             }
             for s in (0..slots).filter(|s| alive[*s]) {
-                total[s] += weight * f64::from(env.reward()[s]);
+                let reward = f64::from(env.reward()[s]);
+                returns[s].total += reward;
+                returns[s].discounted += weight * reward;
             }
             for (s, a) in alive.iter_mut().enumerate() {
                 *a &= !env.terminated()[s] && !env.truncated()[s];
@@ -488,59 +511,7 @@ fn discounted_returns(
                 break;
             }
         }
-        out.extend(total);
+        out.extend(returns);
     }
     Ok(out)
-}
-
-/// Mean return and mean discounted return of `episodes` episodes of at most `periods` periods of `policy` without chance
-/// of its own, each slot's first in worlds that are always the same.
-///
-/// # Errors
-/// What stopped the worlds.
-pub fn play(policy: &Policy, env: &mut Vectorised, episodes: usize, periods: usize) -> Result<(f64, f64), Diagnostic> {
-    let slots = env.slots();
-    let rounds = episodes.div_ceil(env.worlds().worlds()).max(1);
-    let discount = f64::from(env.discount());
-    let (mut total, mut discounted, mut count) = (0.0, 0.0, 0.0);
-    let (mut continuous, mut discrete) = (Vec::new(), Vec::new());
-    for round in 0..rounds {
-        env.reset(EVALUATION_SEED + round as u64);
-        if let Some(why) = env.take_failure() {
-            return Err(why);
-        }
-        let mut actor = policy.actor(slots, EVALUATION_SEED);
-        let mut alive = vec![true; slots];
-        let mut weight = 1.0;
-        for _ in 0..periods {
-            let mask = env.mask().to_vec();
-            policy.act(
-                &mut actor,
-                env.observation(),
-                &mask,
-                slots,
-                true,
-                &mut continuous,
-                &mut discrete,
-            );
-            env.step(&continuous, &discrete);
-            if let Some(why) = env.take_failure() {
-                return Err(why);
-            }
-            for s in 0..slots {
-                if alive[s] {
-                    let r = f64::from(env.reward()[s]);
-                    total += r;
-                    discounted += weight * r;
-                    alive[s] = !env.terminated()[s] && !env.truncated()[s];
-                }
-            }
-            weight *= discount;
-            if !alive.contains(&true) {
-                break;
-            }
-        }
-        count += slots as f64;
-    }
-    Ok((total / count, discounted / count))
 }

@@ -410,11 +410,14 @@ pub(super) fn table() -> f64 {
         exploration_rate: 0.0,
         ..QLearningOptions::default()
     };
-    let Ok(mut learner) = QLearning::new(options, &mut env, 1, 1) else {
+    let Ok(mut learner) = QLearning::new(options, &crate::env::Seat::of(&env), 1) else {
         return f64::INFINITY;
     };
     let go_on =
         |_: &_, _: &dyn crate::learn::Learner, _: &dyn crate::env::VectorEnvironment| crate::learn::Next::Continue;
+    if crate::learn::begin(&mut learner, &mut env, 1).is_err() {
+        return f64::INFINITY;
+    }
     if crate::learn::train(&mut learner, &mut env, go_on).is_err() {
         return f64::INFINITY;
     }

@@ -1,0 +1,111 @@
+//! The place of a decision maker in an economy: what it sees before it chooses, what it chooses, what it is told afterwards.
+//!
+//! All that a learner knows of the world goes through here; it never holds the environment. Arrays are row-major with one row a *slot*
+//! (one member in one world; see [`VectorEnvironment`]).
+
+use super::{ActionSpace, CommonChance, VectorEnvironment};
+use serde::{Deserialize, Serialize};
+
+/// The shape of a seat.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seat {
+    /// Decision makers: worlds times members, member fastest.
+    pub slots: usize,
+    /// Members of one world.
+    pub members: usize,
+    /// Numbers in one observation.
+    pub observation_width: usize,
+    /// What a decision maker chooses.
+    pub space: ActionSpace,
+    /// Whether choices can be forbidden.
+    pub masked: bool,
+    /// The model's discount factor.
+    pub discount: f32,
+    /// Which slots meet the same shocks and noises.
+    pub chance: CommonChance,
+}
+
+impl Seat {
+    /// The only seat of an environment.
+    pub fn of(env: &dyn VectorEnvironment) -> Seat {
+        let chance = env.common_chance();
+        Seat {
+            slots: env.slots(),
+            members: chance.members,
+            observation_width: env.observation_width(),
+            space: env.action_space().clone(),
+            masked: !env.mask().is_empty(),
+            discount: env.discount(),
+            chance,
+        }
+    }
+}
+
+/// What is seen before a choice.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// `slots * observation_width`.
+    pub observation: &'a [f32],
+    /// 1 where a choice is allowed, `slots * sum of choices`; empty if none is ever forbidden.
+    pub mask: &'a [f32],
+}
+
+impl<'a> Seen<'a> {
+    /// What the only seat of an environment sees now.
+    pub fn of(env: &'a dyn VectorEnvironment) -> Seen<'a> {
+        Seen {
+            observation: env.observation(),
+            mask: env.mask(),
+        }
+    }
+}
+
+/// What came of a choice, once everybody has moved.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// Rewards of the period, one a slot.
+    pub reward: &'a [f32],
+    /// Whether the world ended: nothing follows.
+    pub terminated: &'a [bool],
+    /// Whether the record stopped: the world would have gone on.
+    pub truncated: &'a [bool],
+    /// Where an episode ended, the last thing seen in it; rows as in [`Seen::observation`].
+    pub last: &'a [f32],
+    /// What is seen now; where an episode ended, the first thing of the next.
+    pub next: Seen<'a>,
+}
+
+impl<'a> Told<'a> {
+    /// What the only seat of an environment is told after a step.
+    pub fn of(env: &'a dyn VectorEnvironment) -> Told<'a> {
+        Told {
+            reward: env.reward(),
+            terminated: env.terminated(),
+            truncated: env.truncated(),
+            last: env.final_observation(),
+            next: Seen::of(env),
+        }
+    }
+
+    /// Whether the episode of a slot ended, either way.
+    pub fn ended(&self, slot: usize) -> bool {
+        self.terminated[slot] || self.truncated[slot]
+    }
+}
+
+/// What is chosen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Actions {
+    /// `slots * continuous` numbers in [-1, 1]; the economy scales them to the bounds.
+    pub continuous: Vec<f32>,
+    /// `slots * discrete` indices of choices.
+    pub discrete: Vec<u32>,
+}
+
+impl Actions {
+    /// Room for the choices of a seat.
+    pub fn fit(&mut self, slots: usize, space: &ActionSpace) {
+        self.continuous.resize(slots * space.continuous, 0.0);
+        self.discrete.resize(slots * space.discrete.len(), 0);
+    }
+}

@@ -17,7 +17,7 @@ use econc::learn::nets::{Activation, Mlp, Net, Workspace};
 use econc::learn::ppo::{Ppo, PpoOptions};
 use econc::learn::sac::{Sac, SacOptions};
 use econc::learn::worlds::{CartPole, Copies, World};
-use econc::learn::{Learner, Next, begin, round, train};
+use econc::learn::{Next, begin, round, train};
 use econc::num::random::Stream;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;

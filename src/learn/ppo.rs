@@ -196,7 +196,10 @@ impl Learner for Ppo {
         .at(progress) as f32;
         let (epochs, minibatch) = (o.epochs, o.minibatch);
         let decay = self.agent.discount * o.gae_lambda as f32;
-        let mut order = self.agent.rollout.rows_mostly_played(decay, self.options.unplayed as f32);
+        let mut order = self
+            .agent
+            .rollout
+            .rows_mostly_played(decay, self.options.unplayed as f32);
         let (mut sums, mut count) = ([0.0f64; 4], 0usize);
         'update: for _ in 0..epochs {
             // A single minibatch needs no shuffle; the sum is then in the order of play.

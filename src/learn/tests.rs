@@ -156,7 +156,13 @@ mod neural {
     }
 
     fn recurrent(options: RecurrentPpoOptions) -> impl Fn(&mut dyn VectorEnvironment, u64) -> Box<dyn Learner> {
-        move |env, seed| begun(RecurrentPpo::new(options.clone(), &Seat::of(env), seed).unwrap(), env, seed)
+        move |env, seed| {
+            begun(
+                RecurrentPpo::new(options.clone(), &Seat::of(env), seed).unwrap(),
+                env,
+                seed,
+            )
+        }
     }
 
     /// Falls at once or never, by a coin: an evaluation that takes the first episodes to end sees almost only falls.

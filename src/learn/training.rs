@@ -8,8 +8,8 @@ use super::methods::Method;
 use super::{LearnError, Learner, Metrics, Policy, decode, encode, play, resume};
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
-use crate::env::{Actions, Seat, VectorEnvironment};
 use crate::env::vector::{Options as Worlds, Vectorised};
+use crate::env::{Actions, Seat, VectorEnvironment};
 use serde::{Deserialize, Serialize};
 
 /// Seed of the worlds in which policies are measured.
@@ -152,10 +152,7 @@ impl Training {
                 ..plan.environment.clone()
             },
         )?;
-        let mut learner = plan
-            .method
-            .learner(&Seat::of(&env), seed)
-            .map_err(Diagnostic::from)?;
+        let mut learner = plan.method.learner(&Seat::of(&env), seed).map_err(Diagnostic::from)?;
         let begun = play::begin(learner.as_mut(), &mut env, seed);
         if let Some(why) = env.take_failure() {
             return Err(why.note(format!(

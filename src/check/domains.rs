@@ -112,7 +112,7 @@ impl Checker<'_> {
 
     pub(super) fn same_domain(&mut self, path: &ast::Path, scope: &Scope, span: Span) -> Option<Domain> {
         if self.deep > super::DEEPEST {
-            self.report(errors::too_deep(&path.segments[0].name.text, span));
+            self.report(errors::too_deep(&path.segments[0].name.text, span, self.shallow));
             return None;
         }
         // `state a in b` with `state b in a` is a circle.

@@ -828,8 +828,18 @@ pub(super) fn leaks(what: &str, span: Span, hidden: &str, declared: Span, agent:
     ))
 }
 
-pub(super) fn too_deep(name: &str, span: Span) -> Diagnostic {
-    err("E0502", format!("`{name}` rests on too long a chain of definitions"))
+/// How the headline ends where definitions are nested too deep.
+pub(super) const TOO_DEEP: &str = "too long a chain of definitions";
+
+/// `shallow`: there was room for a small stack only, so that the model may be right.
+pub(super) fn too_deep(name: &str, span: Span, shallow: bool) -> Diagnostic {
+    if shallow {
+        return err("E0981", format!("there is too little memory for `{name}`: it rests on {TOO_DEEP}"))
+            .at(span, "no room for the stack that goes further")
+            .note("checking a model reserves 512 MB of address space for its stack, of which it uses little")
+            .hint("raise the limit on address space: ulimit -v 1200000, or ulimit -v unlimited");
+    }
+    err("E0502", format!("`{name}` rests on {TOO_DEEP}"))
         .at(span, "still not at the end of the chain")
         .hint("declare a name before it is read, or write the chain as an array or a state")
 }

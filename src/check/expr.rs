@@ -112,9 +112,9 @@ impl Checker<'_> {
             if !self
                 .diagnostics
                 .iter()
-                .any(|d| d.headline.ends_with("too long a chain of definitions"))
+                .any(|d| d.headline.ends_with(errors::TOO_DEEP))
             {
-                self.report(errors::too_deep(&name, e.span));
+                self.report(errors::too_deep(&name, e.span, self.shallow));
             }
             return None;
         }

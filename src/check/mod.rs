@@ -104,6 +104,7 @@ fn check_here(
 ) -> (Option<Model>, Vec<Diagnostic>) {
     let mut checker = Checker::new(options);
     checker.deep = DEEPEST - deepest;
+    checker.shallow = deepest < DEEPEST;
     checker.collect(file, library);
     checker.elaborate_all();
     let failed = checker.diagnostics.iter().any(|d| d.severity == Severity::Error);
@@ -355,6 +356,8 @@ struct Checker<'a> {
     calls: usize,
     /// Nesting of expressions under elaboration.
     deep: usize,
+    /// There was room for a small stack only.
+    shallow: bool,
     /// Whether the world has a last period.
     horizon_said: bool,
     /// Cycles of the date that are states.
@@ -393,6 +396,7 @@ impl<'a> Checker<'a> {
             lag_starts: Vec::new(),
             calls: 0,
             deep: 0,
+            shallow: false,
             horizon_said: false,
             seasons: Vec::new(),
         }

@@ -13,10 +13,10 @@ pub(super) struct Globals {
     #[arg(long = "set", global = true, value_name = "NAME=VALUE", value_parser = assignment)]
     pub(super) set: Vec<(String, String)>,
     /// Seed of all random numbers
-    #[arg(long, global = true, value_name = "N", default_value_t = 1)]
+    #[arg(long, global = true, value_name = "N", default_value_t = 1, allow_negative_numbers = true, value_parser = seed)]
     pub(super) seed: u64,
     /// Number of threads, at most four a core (results do not depend on it)
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, global = true, value_name = "N", value_parser = threads)]
     pub(super) threads: Option<u16>,
     /// Most memory to use, such as 800M or 4G (what is free)
     #[arg(long, global = true, value_name = "SIZE", value_parser = super::memory::parsed)]
@@ -24,7 +24,7 @@ pub(super) struct Globals {
     /// Print JSON, for programs
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// Where to write: the run directory, or the file of `graph` and `new`
+    /// Where to write: the run directory, or the file of `graph` and `export`
     #[arg(long, global = true, value_name = "PATH")]
     pub(super) out: Option<PathBuf>,
     /// Replace an earlier run of econc in `--out`, or the file of `graph` and `export`
@@ -89,6 +89,28 @@ impl Globals {
 /// More threads than this are no faster, and each takes memory.
 fn most_threads() -> usize {
     (4 * std::thread::available_parallelism().map_or(1, usize::from)).max(16)
+}
+
+/// A whole number from `least` to `most`: `200`, `20_000`, `1e6`.
+pub(super) fn whole(text: &str, least: u64, most: u64, example: &str) -> Result<u64, String> {
+    let digits = text.trim().replace('_', "");
+    let number = digits.parse::<u64>().ok().or_else(|| {
+        let x = digits.parse::<f64>().ok()?;
+        (x.fract() == 0.0 && (0.0..9e15).contains(&x)).then_some(x as u64)
+    });
+    number
+        .filter(|n| (least..=most).contains(n))
+        .ok_or_else(|| format!("write a whole number from {least} to {most}, for instance {example}"))
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.trim()
+        .parse()
+        .map_err(|_| "write a whole number of 0 or more, for instance 7".to_string())
+}
+
+fn threads(text: &str) -> Result<u16, String> {
+    whole(text, 1, u64::from(u16::MAX), "4").map(|n| n as u16)
 }
 
 /// `name=value`, both not empty; spaces around are dropped.

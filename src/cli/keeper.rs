@@ -1,4 +1,5 @@
-//! Where a solve stands, kept in its run directory now and then, and found there again.
+//! Where a solve stands, kept in its run directory, and found there again: an iteration now and then, and what it came to
+//! at its end, so that a stop while that is certified loses no more than the certificate.
 
 use super::meter::Meter;
 use super::pipeline::solving;
@@ -7,8 +8,12 @@ use crate::report::run::{RunDirectory, WORK};
 use crate::solve::progress::{Control, Progress, Watch};
 use std::time::{Duration, Instant};
 
-/// Bytes in front of a checkpoint: which of the iterations of a solve it is of.
+/// Bytes in front of a file: how many iterations of the solve had begun.
 const NUMBER: usize = 8;
+/// Where an iteration stands.
+const ITERATION: &str = "iteration";
+/// What the last iteration that ended came to.
+const SOLVED: &str = "solved";
 
 /// Shows how far a solve is, and keeps it.
 pub(super) struct Keeper<'a> {
@@ -19,16 +24,20 @@ pub(super) struct Keeper<'a> {
     /// The iteration at work; a solve has one for every grid it tries.
     number: u64,
     found: Option<(u64, Vec<u8>)>,
+    solved: Option<(u64, Vec<u8>)>,
     unwritten: Option<Diagnostic>,
 }
 
 impl<'a> Keeper<'a> {
     /// Errors: E0983 if what was kept is not as it was written.
     pub(super) fn new(meter: &'a Meter, run: &'a RunDirectory, every: f64) -> Result<Self, Diagnostic> {
-        let found = run.kept_sealed(&file())?.and_then(|mut bytes| {
-            let standing = (bytes.len() > NUMBER).then(|| bytes.split_off(NUMBER))?;
-            Some((u64::from_le_bytes(bytes.try_into().ok()?), standing))
-        });
+        let read = |name: &str| -> Result<Option<(u64, Vec<u8>)>, Diagnostic> {
+            Ok(run.kept_sealed(&file(name))?.and_then(|mut bytes| {
+                let standing = (bytes.len() > NUMBER).then(|| bytes.split_off(NUMBER))?;
+                Some((u64::from_le_bytes(bytes.try_into().ok()?), standing))
+            }))
+        };
+        let (found, solved) = (read(ITERATION)?, read(SOLVED)?);
         Ok(Keeper {
             meter,
             run,
@@ -36,8 +45,16 @@ impl<'a> Keeper<'a> {
             saved: Instant::now(),
             number: 0,
             found,
+            solved,
             unwritten: None,
         })
+    }
+
+    /// Keeps bytes with the number of the iteration.
+    fn keep(&mut self, name: &str, bytes: &[u8]) {
+        let bytes = [&self.number.to_le_bytes()[..], bytes].concat();
+        self.unwritten = self.run.keep_sealed(&file(name), &bytes).err();
+        self.saved = Instant::now();
     }
 
     /// The result of a solve that was watched, unless it ended because it could not be kept.
@@ -49,8 +66,8 @@ impl<'a> Keeper<'a> {
     }
 }
 
-fn file() -> String {
-    format!("{WORK}/iteration")
+fn file(name: &str) -> String {
+    format!("{WORK}/{name}")
 }
 
 impl Watch for Keeper<'_> {
@@ -74,8 +91,20 @@ impl Watch for Keeper<'_> {
         if !due || self.found.is_some() || self.unwritten.is_some() {
             return;
         }
-        let bytes = [&self.number.to_le_bytes()[..], &standing()].concat();
-        self.unwritten = self.run.keep_sealed(&file(), &bytes).err();
-        self.saved = Instant::now();
+        self.keep(ITERATION, &standing());
+    }
+
+    fn solved(&mut self, solved: &dyn Fn() -> Vec<u8>) {
+        if self.unwritten.is_none() {
+            self.keep(SOLVED, &solved());
+        }
+    }
+
+    fn solved_before(&mut self) -> Option<Vec<u8>> {
+        let (number, solved) = self.solved.take()?;
+        self.number = number;
+        // An iteration that had ended by then is not gone on with.
+        self.found.take_if(|(of, _)| *of <= number);
+        Some(solved)
     }
 }

@@ -40,6 +40,8 @@ struct Standing {
     unit: &'static str,
     message: String,
     pace: Pace,
+    /// A step was done at some time.
+    began: bool,
     over: bool,
 }
 
@@ -158,6 +160,7 @@ impl Meter {
         if let Ok(mut s) = self.standing.lock() {
             other = s.unit.is_empty() || (s.of == 0) != (of == 0);
             (s.done, s.of, s.unit) = (done, of, unit);
+            s.began |= done > 0;
             s.message.clear();
             s.message.push_str(message);
             s.pace.report(self.started.elapsed().as_secs_f64(), done, of);
@@ -186,6 +189,11 @@ impl Meter {
         if let Ok(mut s) = self.standing.lock() {
             s.pace.found(steps);
         }
+    }
+
+    /// Whether a step of the work was reported.
+    pub(super) fn began(&self) -> bool {
+        self.standing.lock().is_ok_and(|s| s.began)
     }
 
     /// Whether a signal came.

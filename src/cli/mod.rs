@@ -206,14 +206,28 @@ pub fn main() -> ExitCode {
     let (cli, effects) = match parse() {
         Ok(parsed) => parsed,
         Err(error) => {
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            if json && !asked {
+            // Without any word the help is shown, as an answer to what cannot be done.
+            let help = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp
+                    | ErrorKind::DisplayVersion
+                    | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+            );
+            let fine = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            if json && !fine {
                 screen::json_failure(2, &[unread(&error)]);
                 return ExitCode::from(2);
             }
+            if !help {
+                screen::plain_failure(&unread(&error));
+                return ExitCode::from(2);
+            }
             let printed = error.print().and_then(|()| std::io::stdout().flush());
-            let lost = printed.is_err_and(|e| e.kind() != std::io::ErrorKind::BrokenPipe);
-            return ExitCode::from(if asked && !lost { 0 } else { 2 });
+            let lost = printed.err().filter(|e| e.kind() != std::io::ErrorKind::BrokenPipe);
+            if let Some(e) = &lost {
+                screen::plain_failure(&screen::unprinted(e));
+            }
+            return ExitCode::from(if fine && lost.is_none() { 0 } else { 2 });
         }
     };
     if let Some(bytes) = cli.globals.memory {

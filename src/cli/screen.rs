@@ -61,10 +61,7 @@ impl Screen {
     pub(super) fn result(&self, text: &str) {
         if let Err(e) = printed(&mut std::io::stdout().lock(), text) {
             self.broken.set(true);
-            let _ = writeln!(
-                std::io::stderr(),
-                "error[E0951]: standard output cannot be written: {e}"
-            );
+            plain_failure(&unprinted(&e));
         }
     }
 
@@ -123,6 +120,20 @@ impl Screen {
             exit
         }
     }
+}
+
+/// That a result could not be printed.
+pub(super) fn unprinted(e: &std::io::Error) -> Diagnostic {
+    Diagnostic::error("E0951", format!("standard output cannot be written: {e}"))
+}
+
+/// Prints an error where there is no screen yet, in colours on a terminal.
+pub(super) fn plain_failure(error: &Diagnostic) {
+    let stderr = std::io::stderr();
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    let text = render(std::slice::from_ref(error), None, stderr.is_terminal() && !plain);
+    // Nothing can be done if even this cannot be printed.
+    let _ = printed(&mut stderr.lock(), &text);
 }
 
 /// Writes all of a text now. A reader that has gone away is no error.

@@ -254,10 +254,16 @@ pub(super) fn place_of(globals: &Globals, name: String) -> Result<Place, Diagnos
                 force: globals.force,
             }
         }
-        None => Place::Numbered {
-            root: PathBuf::from(RUNS),
-            name,
-        },
+        None => {
+            place::outside_of_runs(Path::new(RUNS)).map_err(|d| {
+                d.hint("go to another directory, or say where: --out DIRECTORY")
+                    .note(format!("without --out, runs go to {RUNS}/ in the directory you are in"))
+            })?;
+            Place::Numbered {
+                root: PathBuf::from(RUNS),
+                name,
+            }
+        }
     })
 }
 
@@ -342,7 +348,13 @@ pub(super) fn one(
             run.take_back(before);
             return interrupted_run(run, diagnostics, seconds);
         }
-        Err(errors) if fresh && !errors.is_empty() && errors.iter().all(not_begun) && !run.has_work() => {
+        // Refused, or failed before the first step of the work: nothing was computed that a directory could hold.
+        Err(errors)
+            if fresh
+                && !errors.is_empty()
+                && (errors.iter().all(not_begun) || (!meter.began() && !errors.iter().any(unwritten)))
+                && !run.has_work() =>
+        {
             run.abandon();
             return Err(Failure::of(errors).about(source));
         }

@@ -1,6 +1,6 @@
 //! `econc simulate`: runs a model forward under some behaviour, writes a run directory.
 
-use super::globals::Globals;
+use super::globals::{Globals, whole};
 use super::pipeline::{self, Behaviour, SimulateOptions};
 use super::screen::Screen;
 use super::session::{self, Job, Resumed};
@@ -36,13 +36,13 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
     /// Number of periods (the scenario's, or 200)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = periods)]
     periods: Option<u32>,
     /// Number of independent worlds
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = worlds)]
     worlds: u32,
     /// Number of members that stand for a continuum (the file's, or 1000)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, value_name = "N", value_parser = members)]
     members: Option<u32>,
     /// Run continuous shocks on the chain that the solution was found on, instead of their own law
     #[arg(long)]
@@ -56,6 +56,18 @@ pub(super) struct Arguments {
     /// Go on with an interrupted run
     #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "policy", "scenario", "periods", "worlds", "members", "on_chain", "greedy", "other_parameters"])]
     resume: Option<PathBuf>,
+}
+
+fn periods(text: &str) -> Result<u32, String> {
+    whole(text, 1, u64::from(u32::MAX), "1000").map(|n| n as u32)
+}
+
+fn worlds(text: &str) -> Result<u32, String> {
+    whole(text, 1, u64::from(u32::MAX), "100").map(|n| n as u32)
+}
+
+fn members(text: &str) -> Result<u32, String> {
+    whole(text, 1, 10_000_000, "1000").map(|n| n as u32)
 }
 
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {

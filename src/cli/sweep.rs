@@ -10,13 +10,12 @@ use super::meter::Meter;
 use super::pipeline::{self, Compiled, Overrides, Source};
 use super::screen::Screen;
 use super::session::{self, Job};
-use super::{Exit, Failure, unwritten};
+use super::{Exit, Failure, stop, unwritten};
 use crate::diag::Diagnostic;
 use crate::report::content::{Content, NamedTable};
-use crate::report::run::{Place, RunDirectory, Status, WORK, is_whole};
+use crate::report::run::{Place, RunDirectory, Status, WORK, check_whole, remove_run};
 use crate::report::table::Table;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 /// Most runs of one sweep.
 const MOST_RUNS: usize = 10_000;
@@ -141,7 +140,9 @@ fn row_file(run: &str) -> String {
     format!("{WORK}/{run}.ron")
 }
 
-/// What the run called `name` came to before the sweep was interrupted, if it ended and its files are as they were written.
+/// What the run called `name` came to before the sweep was interrupted, if it ended; one that was removed is done again.
+///
+/// Errors: E0955 where its files are not as it wrote them.
 fn ended_before(whole: &RunDirectory, name: &str) -> Result<Option<Row>, Diagnostic> {
     let Some(bytes) = whole.kept_sealed(&row_file(name))? else {
         return Ok(None);
@@ -150,7 +151,19 @@ fn ended_before(whole: &RunDirectory, name: &str) -> Result<Option<Row>, Diagnos
     let Ok(row) = ron::de::from_bytes::<Row>(&bytes) else {
         return Ok(None);
     };
-    Ok(is_whole(&whole.path().join(&row.place), row.status).then_some(row))
+    let directory = whole.path().join(&row.place);
+    if !directory.exists() {
+        return Ok(None);
+    }
+    check_whole(&directory, row.status).map_err(|d| {
+        d.note("the sweep had done this run, and computes nothing twice that was changed since")
+            .hint(format!(
+                "restore the file; or remove {}, and it is done again: {}",
+                directory.display(),
+                stop::onward(whole.path(), &whole.manifest().action)
+            ))
+    })?;
+    Ok(Some(row))
 }
 
 /// Keeps what a run came to.
@@ -158,18 +171,6 @@ fn keep(whole: &RunDirectory, name: &str, row: &Row) -> Result<(), Diagnostic> {
     let text = ron::ser::to_string(row)
         .map_err(|e| Diagnostic::error("E0951", "what a run came to cannot be written").note(e.to_string()))?;
     whole.keep_sealed(&row_file(name), text.as_bytes())
-}
-
-/// Removes a run of a sweep, however it ended.
-fn remove_run(whole: &Path, name: &str) {
-    for entry in std::fs::read_dir(whole).into_iter().flatten().flatten() {
-        let found = entry.file_name();
-        let found = found.to_string_lossy();
-        if found == name || found.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')) {
-            // What stays in the way is found when the run is opened.
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
 }
 
 /// Runs `work` for every run of a sweep; in the directory of a sweep that was interrupted, if there is one.
@@ -227,7 +228,7 @@ pub(super) fn run(
             continue;
         }
         // What is half done is in the way.
-        remove_run(whole.path(), &directory);
+        remove_run(&whole.path().join(&directory));
         let (Some(model), diagnostics) = pipeline::compile(source, set, job.members) else {
             // It did before.
             continue;

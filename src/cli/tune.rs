@@ -1,6 +1,6 @@
 //! `econc tune`: search over the options of a learner; writes a run directory, resumable at any moment.
 
-use super::globals::Globals;
+use super::globals::{Globals, whole};
 use super::pipeline::{self, SearchMethod, Source, TrainOptions, TuneOptions};
 use super::screen::Screen;
 use super::session::Job;
@@ -44,13 +44,13 @@ pub(super) struct Arguments {
     #[arg(long = "with", value_name = "KEY=VALUE")]
     with: Vec<String>,
     /// Number of trials
-    #[arg(long, value_name = "N", default_value_t = 27, value_parser = clap::value_parser!(u64).range(1..=MOST_TRIALS as u64))]
+    #[arg(long, value_name = "N", default_value_t = 27, value_parser = trials)]
     trials: u64,
     /// How trials are chosen: halving or random
     #[arg(long, value_enum, value_name = "METHOD", default_value_t = SearchMethod::Halving, hide_possible_values = true)]
     method: SearchMethod,
     /// Halving: one in so many goes on (3)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=1000))]
+    #[arg(long, value_name = "N", value_parser = eta)]
     eta: Option<u64>,
     /// Halving: fewest steps before a trial may be dropped
     #[arg(long, value_name = "STEPS", value_parser = steps)]
@@ -190,6 +190,14 @@ fn resume(directory: &Path, checkpoint: f64, globals: &Globals, screen: &Screen)
     session::go_on(resumed, globals, screen, None, |compiled, meter, run| {
         pipeline::tune(compiled, &options, globals.workers(), checkpoint, meter, run)
     })
+}
+
+fn trials(text: &str) -> Result<u64, String> {
+    whole(text, 1, MOST_TRIALS as u64, "27")
+}
+
+fn eta(text: &str) -> Result<u64, String> {
+    whole(text, 2, 1000, "3")
 }
 
 /// A number of steps, at least 1: `200_000` or `2e5`.

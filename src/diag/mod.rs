@@ -4,6 +4,7 @@
 //! the page behind each code in [`explain`].
 
 pub mod explain;
+mod lines;
 pub mod render;
 pub mod suggest;
 

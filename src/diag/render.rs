@@ -6,10 +6,10 @@
 use std::ops::Range;
 
 use codespan_reporting::diagnostic as report;
-use codespan_reporting::files::SimpleFiles;
 use codespan_reporting::term;
 use serde::Serialize;
 
+use super::lines::{Shown, has_long_lines, shortened};
 use super::{Diagnostic, Severity, Span};
 
 /// One source text.
@@ -97,7 +97,7 @@ pub struct Place {
 }
 
 /// The bytes of the span, cut to the text and to character boundaries.
-fn fitted(text: &str, span: Span) -> Range<usize> {
+pub(super) fn fitted(text: &str, span: Span) -> Range<usize> {
     let cut = |byte: u32| {
         let mut at = (byte as usize).min(text.len());
         while !text.is_char_boundary(at) {
@@ -111,17 +111,20 @@ fn fitted(text: &str, span: Span) -> Range<usize> {
 
 /// The diagnostics as text, each with its source lines, an empty line after each; ANSI colours if `colour`.
 pub fn text(diagnostics: &[Diagnostic], sources: &Sources, colour: bool) -> String {
-    let mut files = SimpleFiles::new();
-    for source in &sources.files {
-        files.add(source.name.as_str(), source.text.as_str());
-    }
+    let long = has_long_lines(sources);
+    let mut files = Shown::new(sources, &[]);
     let config = term::Config {
         tab_width: 2,
         ..term::Config::default()
     };
     let mut out = String::new();
     for diagnostic in diagnostics {
-        let report = to_report(diagnostic, sources);
+        if long {
+            let labels = diagnostic.primary.iter().chain(&diagnostic.secondary);
+            let spans: Vec<Span> = labels.map(|(span, _)| *span).collect();
+            files = Shown::new(sources, &spans);
+        }
+        let report = to_report(diagnostic, sources, &files);
         let shown = if colour {
             let mut buffer = term::termcolor::Buffer::ansi();
             term::emit_to_write_style(&mut buffer, &config, &files, &report)
@@ -160,7 +163,7 @@ fn word(severity: Severity) -> &'static str {
     }
 }
 
-fn to_report(diagnostic: &Diagnostic, sources: &Sources) -> report::Diagnostic<usize> {
+fn to_report(diagnostic: &Diagnostic, sources: &Sources, files: &Shown) -> report::Diagnostic<usize> {
     let severity = match diagnostic.severity {
         Severity::Error => report::Severity::Error,
         Severity::Warning => report::Severity::Warning,
@@ -179,20 +182,22 @@ fn to_report(diagnostic: &Diagnostic, sources: &Sources) -> report::Diagnostic<u
         );
     for (style, (span, message)) in styled {
         match sources.get(*span) {
-            Some(source) => labels.push(
-                report::Label::new(style, usize::from(span.file), fitted(&source.text, *span)).with_message(message),
-            ),
+            Some(source) => {
+                let file = usize::from(span.file);
+                let range = files.range(file, fitted(&source.text, *span));
+                labels.push(report::Label::new(style, file, range).with_message(shortened(message)));
+            }
             // A span into a source that the caller has not given.
-            None => notes.push(message.clone()),
+            None => notes.push(shortened(message).into_owned()),
         }
     }
-    notes.extend(diagnostic.notes.iter().cloned());
+    notes.extend(diagnostic.notes.iter().map(|n| shortened(n).into_owned()));
     if let Some(hint) = &diagnostic.hint {
-        notes.push(format!("hint: {hint}"));
+        notes.push(shortened(&format!("hint: {hint}")).into_owned());
     }
     report::Diagnostic::new(severity)
         .with_code(&diagnostic.code)
-        .with_message(&diagnostic.headline)
+        .with_message(shortened(&diagnostic.headline))
         .with_labels(labels)
         .with_notes(notes)
 }
@@ -308,6 +313,27 @@ mod tests {
         assert_eq!(value["primary"]["end_column"], 16);
         assert_eq!(value["secondary"][0]["message"], "in this statement");
         assert_eq!(value["hint"], "write `a * b`");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_what_is_pointed_at() {
+        let source = format!("a\n{} wrong {}\nlast", "é+".repeat(200_000), "x".repeat(400_000));
+        let at = source.find("wrong").map_or(0, |i| i);
+        let sources = Sources::new("m.econ", source.as_str());
+        let far = Span::new(source.len() - 8, source.len() - 6);
+        let d = Diagnostic::error("E0201", format!("unknown name `{}`", "n".repeat(9000)))
+            .at(Span::new(at, at + 5), "here")
+            .and(Span::new(source.len() - 4, source.len()), "there")
+            .and(far, "far away")
+            .note("z".repeat(50_000));
+        let shown = text(&[d], &sources, false);
+        assert!(shown.len() < 8000, "{}", shown.len());
+        for part in ["m.econ:2:400002", "+ wrong xxx", "^^^^^ here", "3 │ last", "---- there", "far away"] {
+            assert!(shown.contains(part), "{part} is missing in\n{shown}");
+        }
+        // A span over everything.
+        let all = Diagnostic::error("E0103", "never closed").at(Span::new(0, source.len()), "all of it");
+        assert!(text(&[all], &sources, false).len() < 4000);
     }
 
     #[test]

@@ -224,7 +224,13 @@ impl RunDirectory {
                 check_free(directory, *force)?;
                 directory.clone()
             }
-            Place::Numbered { root, name } => root.join(numbered(name, next_number(root, name))),
+            Place::Numbered { root, name } => {
+                remove_not_begun(root, |entry| {
+                    let number = entry.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+                    number.is_some_and(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_digit()))
+                });
+                root.join(numbered(name, next_number(root, name)))
+            }
         };
         if let Some(parent) = target.parent().filter(|p| !p.as_os_str().is_empty()) {
             fs::create_dir_all(parent).map_err(|e| cannot_create(parent, &e))?;
@@ -683,9 +689,44 @@ pub fn open_complete(directory: &Path) -> Result<CompleteRun, Diagnostic> {
     })
 }
 
-/// Whether the run in `directory` ended as `status` says and its files are as they were written.
-pub fn is_whole(directory: &Path, status: Status) -> bool {
-    inspect(directory).is_ok_and(|(manifest, now)| now == status && check_files(directory, &manifest).is_ok())
+/// Errs unless the run in `directory` ended as `status` says and its files are as they were written.
+///
+/// Errors: E0955.
+pub fn check_whole(directory: &Path, status: Status) -> Result<(), Diagnostic> {
+    let damaged = |what: String| {
+        Diagnostic::error(
+            "E0955",
+            format!("the run in {} is not as it was written", shown(directory)),
+        )
+        .note(what)
+    };
+    let (manifest, now) = inspect(directory).map_err(|d| match d.code.as_str() {
+        "E0955" => d,
+        _ => damaged(d.headline),
+    })?;
+    if now != status {
+        return Err(damaged(format!("it was {status}, and now is {now}")));
+    }
+    check_files(directory, &manifest)
+}
+
+/// Removes the run at a place, however it ended, and what was killed on its way there; nothing that holds a file of somebody else.
+pub fn remove_run(place: &Path) {
+    let Some(name) = place.file_name().map(|n| n.to_string_lossy().into_owned()) else {
+        return;
+    };
+    for entry in siblings(place) {
+        let found = entry
+            .file_name()
+            .map_or(String::new(), |n| n.to_string_lossy().into_owned());
+        let of_it = found.strip_prefix(&name).is_some_and(|rest| {
+            rest.is_empty() || [PARTIAL, BEGINNING, FAILED].iter().any(|word| rest.starts_with(word))
+        });
+        if of_it && (found.contains(BEGINNING) || is_only_a_run(&entry)) {
+            // What stays in the way is found when the run is opened.
+            let _ = fs::remove_dir_all(entry);
+        }
+    }
 }
 
 /// A run with learned policies: a complete one, or a comparison that ended in a verdict against them. What was learned is what it is;
@@ -939,7 +980,9 @@ fn is_locked(directory: &Path) -> bool {
 
 /// Makes `target.beginning-PID` (with a further number if a dead process of that number left one).
 fn create_partial(target: &Path) -> Result<PathBuf, Diagnostic> {
-    remove_not_begun(target);
+    if let (Some(folder), Some(name)) = (target.parent(), target.file_name()) {
+        remove_not_begun(folder, |entry| *entry == *name.to_string_lossy());
+    }
     let pid = std::process::id();
     let mut attempt = 1;
     loop {
@@ -952,21 +995,29 @@ fn create_partial(target: &Path) -> Result<PathBuf, Diagnostic> {
     }
 }
 
-/// Removes what was killed before it had begun, a minute ago or more: younger ones may be beginning now.
-fn remove_not_begun(target: &Path) {
-    let Some(name) = target.file_name() else { return };
-    let head = format!("{}{BEGINNING}", name.to_string_lossy());
-    for entry in siblings(target) {
-        let of_a_process = |rest: &str| rest.chars().all(|c| c.is_ascii_digit() || c == '-');
-        let mine = entry
+/// Removes runs in a folder that were killed before they had begun, of those names: their process has ended, or they are older than a
+/// minute. Younger ones may be beginning now.
+fn remove_not_begun(folder: &Path, of: impl Fn(&str) -> bool) {
+    for entry in siblings(&folder.join("any")) {
+        let name = entry
             .file_name()
-            .is_some_and(|n| n.to_string_lossy().strip_prefix(&head).is_some_and(of_a_process));
+            .map_or(String::new(), |n| n.to_string_lossy().into_owned());
+        let Some((run, process)) = name.split_once(BEGINNING) else {
+            continue;
+        };
+        if !of(run) || !process.chars().all(|c| c.is_ascii_digit() || c == '-') {
+            continue;
+        }
         let age = entry
             .metadata()
             .and_then(|m| m.modified())
             .ok()
             .and_then(|t| t.elapsed().ok());
-        if mine && age.is_some_and(|a| a.as_secs() > 60) && !is_locked(&entry) {
+        let process = process.split('-').next().unwrap_or_default();
+        // Of a process on another machine nothing is known here; it has locked the run by then.
+        let ended = Path::new("/proc/self").exists() && !Path::new("/proc").join(process).exists();
+        let least = if ended { 1 } else { 60 };
+        if age.is_some_and(|a| a.as_secs() >= least) && !is_locked(&entry) {
             let _ = fs::remove_dir_all(entry);
         }
     }

@@ -29,7 +29,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 /// How to turn a model into a problem.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Options {
     /// Shocks and noises at their means, one joint state: the deterministic model.
     pub deterministic: bool,

@@ -21,7 +21,7 @@
 
 use super::bellman::Interpolation;
 use super::problem::{ActionKind, DecisionProblem, Lanes, Outcome, StateKind};
-use super::progress::{Control, Progress, Watch};
+use super::progress::{Control, Progress, Watch, found, kept};
 use super::solution::{Record, Solution};
 use crate::diag::Diagnostic;
 use crate::num::interpolate::{Curve, Outside, Rule};
@@ -468,7 +468,14 @@ fn level(
         target: options.tolerance,
         ..Record::default()
     };
-    for iteration in 1..=options.iterations.max(1) {
+    // Windows are not kept: they change no choice.
+    type Standing = (usize, Vec<Vec<f64>>, Vec<Vec<u32>>, Vec<Vec<u32>>, Vec<f64>);
+    let mut first = 1;
+    let fits = |s: &Standing| s.1.len() == nz && s.1.iter().all(|v| v.len() == n);
+    if let Some(standing) = found::<Standing>(progress).filter(fits) {
+        (first, *value, *choices, before, record.history) = standing;
+    }
+    for iteration in first..=options.iterations.max(1) {
         expect(&spec.chain.transition, value, &mut expected, &everywhere);
         next.par_iter_mut()
             .zip(choices.par_iter_mut())
@@ -498,30 +505,34 @@ fn level(
         if !residual.is_finite() {
             return Err(lost(value, grid, spec, iteration));
         }
-        if progress.report(Progress {
-            iteration,
-            of: options.iterations,
-            error: residual,
-            target: options.tolerance,
-        }) == Control::Cancel
-        {
-            return Err(Diagnostic::error("E0906", "the solver was stopped before it converged"));
-        }
         let settled = options.howard == 0 || *choices == before;
         if options.howard > 0 {
             before.clone_from(choices);
         }
-        if residual <= options.tolerance && settled {
+        let done = residual <= options.tolerance && settled;
+        if !done {
+            evaluate(
+                options,
+                discount,
+                &spec.chain.transition,
+                choices,
+                &reward,
+                (&mut *value, &mut next, &mut expected),
+            );
+            progress.standing(&|| kept(&(iteration + 1, &*value, &*choices, &before, &record.history)));
+        }
+        let report = Progress {
+            iteration,
+            of: options.iterations,
+            error: residual,
+            target: options.tolerance,
+        };
+        if progress.report(report) == Control::Cancel {
+            return Err(Diagnostic::error("E0906", "the solver was stopped before it converged"));
+        }
+        if done {
             return Ok(record);
         }
-        evaluate(
-            options,
-            discount,
-            &spec.chain.transition,
-            choices,
-            &reward,
-            (&mut *value, &mut next, &mut expected),
-        );
     }
     Err(Diagnostic::error(
         "E0901",

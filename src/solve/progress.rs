@@ -38,6 +38,14 @@ pub trait Watch {
 
     /// An iteration can go on from `standing`; called before every report.
     fn standing(&mut self, _standing: &dyn Fn() -> Vec<u8>) {}
+
+    /// An iteration came to its end, and what follows (certificates, finer grids) goes on from `solved`.
+    fn solved(&mut self, _solved: &dyn Fn() -> Vec<u8>) {}
+
+    /// What the last iteration that had ended came to, where the solve was interrupted after it.
+    fn solved_before(&mut self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 impl<F: FnMut(Progress) -> Control> Watch for F {
@@ -46,8 +54,8 @@ impl<F: FnMut(Progress) -> Control> Watch for F {
     }
 }
 
-/// Where an iteration stands, as bytes from which it goes on to the same end.
-pub(super) fn kept(standing: &impl Serialize) -> Vec<u8> {
+/// Where work stands, as bytes from which it goes on to the same end.
+pub(crate) fn kept(standing: &impl Serialize) -> Vec<u8> {
     // What cannot be written is not gone on from.
     postcard::to_stdvec(standing).unwrap_or_default()
 }
@@ -55,6 +63,11 @@ pub(super) fn kept(standing: &impl Serialize) -> Vec<u8> {
 /// Where the iteration that begins stood when it was interrupted.
 pub(super) fn found<T: DeserializeOwned>(watch: &mut dyn Watch) -> Option<T> {
     postcard::from_bytes(&watch.begins()?).ok()
+}
+
+/// What the last iteration that had ended came to, if it can be read.
+pub(crate) fn solved_before<T: DeserializeOwned>(watch: &mut dyn Watch) -> Option<T> {
+    postcard::from_bytes(&watch.solved_before()?).ok()
 }
 
 /// A callback that lets everything go on.

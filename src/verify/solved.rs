@@ -12,7 +12,7 @@ use crate::solve::bellman::{At, Bellman, Interpolation, Scratch};
 use crate::solve::decision::{self, Decision, Discretised};
 use crate::solve::grid_search;
 use crate::solve::problem::{DecisionProblem, StateKind};
-use crate::solve::progress::Watch;
+use crate::solve::progress::{Watch, kept, solved_before};
 use crate::solve::solution::Solution;
 use crate::solve::steady_state::{SteadyState, SteadyStateOptions, steady_state};
 use crate::solve::value_iteration;
@@ -114,6 +114,14 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
     let mut last: Option<Solution> = None;
     // Said once, by the first grid on which cubic interpolation did not settle.
     let mut fell_back: Option<Diagnostic> = None;
+    // Where an earlier solve was interrupted after this came out, it is not computed again.
+    let mut found: Option<Solution> = None;
+    type Standing = (decision::Options, (usize, usize), Option<Diagnostic>, Solution);
+    if let Some(standing) = solved_before::<Standing>(progress) {
+        let solution;
+        (build, (widenings, refinements), fell_back, solution) = standing;
+        found = Some(solution);
+    }
     loop {
         let mut problem = Decision::new(&model, &build).map_err(|d| vec![d])?;
         if let Some((names, s)) = &still {
@@ -129,7 +137,14 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
             guess: last.as_ref().and_then(|s| s.values_on(&problem)),
             linear: fell_back.is_some(),
         };
-        let mut solution = run(&model, &problem, &method, start, progress).map_err(|d| vec![d])?;
+        let mut solution = match found.take() {
+            Some(solution) => solution,
+            None => {
+                let solution = run(&model, &problem, &method, start, progress).map_err(|d| vec![d])?;
+                progress.solved(&|| kept(&(&build, (widenings, refinements), &fell_back, &solution)));
+                solution
+            }
+        };
         solution.record.warnings.extend(problem.warnings.iter().cloned());
         match &fell_back {
             Some(said) => solution.record.warnings.insert(0, said.clone()),

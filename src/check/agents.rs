@@ -92,7 +92,7 @@ impl Checker<'_> {
                 let scope = self.constant_scope(at, "a horizon");
                 if let Some(h) = self.whole_constant(e, &scope) {
                     if h < 1 {
-                        self.report(errors::not_whole(h as f64, e.span));
+                        self.report(errors::no_horizon(h, e.span));
                     } else {
                         self.model.horizon = Some(h as usize);
                     }
@@ -453,12 +453,19 @@ impl Checker<'_> {
         };
         if phase > limit {
             let chain = self.why_late(reads, limit);
-            self.report(errors::too_early(
+            let late = errors::too_early(
                 &format!("an observation of {}", self.model.agents[number].name),
                 span,
                 phase,
                 &chain,
-            ));
+            );
+            let noise = chain
+                .last()
+                .and_then(|(name, _)| self.model.noises.iter().find(|n| n.name == *name));
+            self.report(match noise.map(|n| n.name.rsplit('.').next().unwrap_or_default()) {
+                Some(noise) => errors::observes_noise(late, noise),
+                None => late,
+            });
             return;
         }
         let state = self.model.states.iter().position(|s| s.node == node);

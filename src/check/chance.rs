@@ -180,7 +180,26 @@ impl Checker<'_> {
         };
         let mut scope = self.constant_scope(block, "a first value");
         scope.labels = Some(super::LabelSource::Shock(number));
-        let v = self.expr(e, &scope)?;
+        if let (ExprKind::Path(p), Process::Chain { values, labels, .. }) =
+            (&e.kind, &self.model.shocks[number].process)
+            && let [one] = p.segments.as_slice()
+            && !labels.contains(&one.name.text)
+            && one.index.is_empty()
+        {
+            let (labels, values) = (labels.clone(), values.clone());
+            let name = self.model.shocks[number].name.clone();
+            if !matches!(self.find_entity(block, &one.name.text, e.span), Ok(None)) {
+                return self.chain_start(number, e, &scope);
+            }
+            self.report(errors::shock_start(&name, &labels, &values, e.span));
+            return None;
+        }
+        self.chain_start(number, e, &scope)
+    }
+
+    /// The first value of a shock, given as an expression.
+    fn chain_start(&mut self, number: usize, e: &Expr, scope: &Scope) -> Option<Option<StartShock>> {
+        let v = self.expr(e, scope)?;
         let x = self.b.constant_value(v.node);
         if let Process::Chain { values, labels, .. } = &self.model.shocks[number].process {
             let link = match v.ty {
@@ -189,7 +208,8 @@ impl Checker<'_> {
             };
             if link.is_none() {
                 let (labels, name) = (labels.clone(), self.model.shocks[number].name.clone());
-                self.report(errors::shock_start(&name, &labels, e.span));
+                let values = values.clone();
+                self.report(errors::shock_start(&name, &labels, &values, e.span));
                 return None;
             }
             return Some(link.map(StartShock::Link));
@@ -223,8 +243,13 @@ impl Checker<'_> {
             }
             return Some((self.iid(family, word, args, scope, dist.span)?, false));
         }
+        let known_process = ["markov", "ar1", "random_walk", "var1"].contains(&word.text.as_str());
         if iid && word.text != "markov" {
-            self.report(errors::iid_of_process(&word.text, dist.span));
+            self.report(if known_process {
+                errors::iid_of_process(&word.text, dist.span)
+            } else {
+                errors::unknown_distribution(&word.text, word.span)
+            });
             return None;
         }
         if given.is_some() && word.text != "markov" {
@@ -259,9 +284,7 @@ impl Checker<'_> {
                 Some((Process::Var1 { a, s }, false))
             }
             other => {
-                let known: Vec<String> = ["markov", "ar1", "random_walk", "var1", "iid normal", "iid uniform"]
-                    .map(String::from)
-                    .to_vec();
+                let known: Vec<String> = ["markov", "ar1", "random_walk", "var1"].map(String::from).to_vec();
                 self.report(errors::unknown_process(other, word.span, &known));
                 None
             }

@@ -685,7 +685,11 @@ pub(super) fn domain_fault(word: &str, division: bool, x: f64, place: &str, span
     };
     Diagnostic::warning("W0404", what)
         .at(span, format!("{} at {place}", num(x)))
-        .hint("open the action's interval, e.g. [0, 1), bound it, or say what is meant: max(x, 1e-8), require x > 0")
+        .hint(if x == 0.0 {
+            "open the action's interval, e.g. [0, 1), bound it, or say what is meant: max(x, 1e-8), require x > 0"
+        } else {
+            "bound the action by what there is, as in `action c in (0, wealth]`, or say what is meant: require x > 0, max(x, 1e-8)"
+        })
 }
 
 pub(super) fn constant_domain_fault(word: &str, span: Span, x: f64) -> Diagnostic {
@@ -715,6 +719,13 @@ pub(super) fn not_whole(x: f64, span: Span) -> Diagnostic {
         } else {
             "round it: floor(..), ceil(..), a div b; an interval of all numbers is written [a, b]"
         })
+}
+
+/// A horizon that ends before it begins.
+pub(super) fn no_horizon(h: i64, span: Span) -> Diagnostic {
+    err("E0405", format!("a horizon of {h} periods"))
+        .at(span, "a horizon is one period or more")
+        .hint("write the number of periods, as in `horizon 80`; without a horizon the model goes on for ever")
 }
 
 pub(super) fn population_size(name: &str, x: f64, span: Span) -> Diagnostic {
@@ -814,6 +825,13 @@ pub(super) fn too_early(what: &str, span: Span, phase: Phase, chain: &[(String, 
         d = d.note(format!("the chain of uses: {}", names.join(" -> ")));
     }
     d.hint("read what is dated (states, shocks, prices that depend on them alone); for last period's value declare a state that carries it, or last(x)")
+}
+
+/// An observation of what is drawn only after acting.
+pub(super) fn observes_noise(d: Diagnostic, noise: &str) -> Diagnostic {
+    d.hint(format!(
+        "a `noise` is drawn after acting: declare what disturbs a signal as a shock, `shock {noise} ~ iid normal(0, 1)`, and observe the sum alone; or carry the noise over in a state"
+    ))
 }
 
 pub(super) fn leaks(what: &str, span: Span, hidden: &str, declared: Span, agent: &str) -> Diagnostic {
@@ -961,7 +979,31 @@ pub(super) fn not_a_process(span: Span) -> Diagnostic {
 
 pub(super) fn unknown_process(word: &str, span: Span, known: &[String]) -> Diagnostic {
     let d = err("E0603", format!("unknown law `{word}`")).at(span, "no such process");
-    with_guess(d, word, known, &format!("the laws are {}", list(known)))
+    let otherwise = format!("the laws are {}, and `iid` with {DISTRIBUTIONS}", list(known));
+    with_guess(d, word, known, &otherwise)
+}
+
+/// The distributions that draws follow.
+const DISTRIBUTIONS: &str =
+    "normal, lognormal, uniform, uniform_int, bernoulli, discrete, exponential or gumbel";
+
+/// A distribution that is none of the language's.
+pub(super) fn unknown_distribution(word: &str, span: Span) -> Diagnostic {
+    let known: Vec<String> = DISTRIBUTIONS
+        .split([',', ' '])
+        .filter(|w| !w.is_empty() && *w != "or")
+        .map(String::from)
+        .collect();
+    let d = err("E0603", format!("unknown distribution `{word}`")).at(span, "no such distribution");
+    let otherwise = match word {
+        "poisson" | "binomial" | "geometric" | "categorical" => {
+            "write its values and their chances: discrete([0, 1, 2], [0.5, 0.3, 0.2])".to_string()
+        }
+        _ => format!(
+            "draws follow {DISTRIBUTIONS}; another one is a function of a uniform draw, or values with their chances: discrete([0.1, 0.5, 0.9], [0.3, 0.4, 0.3])"
+        ),
+    };
+    with_guess(d, word, &known, &otherwise)
 }
 
 pub(super) fn iid_missing(word: &str, span: Span) -> Diagnostic {
@@ -990,7 +1032,7 @@ pub(super) fn given_of_process(word: &str, span: Span) -> Diagnostic {
 pub(super) fn ar1_positional(span: Span) -> Diagnostic {
     err("E0603", "say which: sigma of the innovation or sd of the level")
         .at(span, "the second argument needs its name")
-        .hint("ar1(rho: 0.9, sigma: 0.1) or ar1(rho: 0.9, sd: 0.2); they differ by sqrt(1 - rho^2)")
+        .hint("ar1(rho: 0.9, sigma: 0.1) or ar1(rho: 0.9, sd: 0.2); they differ by sqrt(1 - rho^2). Decimals have a point: 0.95, not 0,95")
 }
 
 pub(super) fn ar1_both(rho: f64, sigma: f64, sd: f64, span: Span) -> Diagnostic {
@@ -1060,18 +1102,27 @@ pub(super) fn not_a_distribution(span: Span) -> Diagnostic {
 }
 
 pub(super) fn noise_law(word: &str, span: Span) -> Diagnostic {
+    if !["markov", "ar1", "random_walk", "var1"].contains(&word) {
+        return unknown_distribution(word, span);
+    }
     err("E0606", format!("a noise cannot follow `{word}`"))
         .at(span, "a noise has no memory")
         .hint("noise e ~ normal(0, 1); a process is a shock")
 }
 
-pub(super) fn shock_start(name: &str, labels: &[String], span: Span) -> Diagnostic {
+pub(super) fn shock_start(name: &str, labels: &[String], values: &[f64], span: Span) -> Diagnostic {
     err("E0402", format!("`{name}` cannot start there"))
         .at(span, "no link of the chain")
         .note(format!("labels: {}", list(labels)))
         .hint(match labels.first() {
             Some(l) => format!("write start {l}"),
-            None => "start at one of the values of the chain".to_string(),
+            None => {
+                let values: Vec<String> = values.iter().take(6).map(|x| num(*x)).collect();
+                format!(
+                    "start at one of the values of the chain ({}), or give its links labels: markov([low: .., high: ..], ..)",
+                    values.join(", ")
+                )
+            }
         })
 }
 
@@ -1202,7 +1253,11 @@ pub(super) fn discount_outside(d: Interval, finite: bool, span: Span) -> Diagnos
     };
     err("E0707", head).at(span, want).hint(match d.as_point() {
         Some(x) if (2.0..=100.0).contains(&x) => format!("per cent have their sign: {}%", num(x)),
-        _ => "a rate r gives the factor 1 / (1 + r)".to_string(),
+        Some(0.0) => "with a factor of 0 nothing after today counts: write `horizon 1`, or a factor such as 0.96".to_string(),
+        Some(x) if x < 0.0 => format!("leave the sign out: {}", num(-x)),
+        Some(1.0) => "write a factor such as 0.96 (a rate r gives 1 / (1 + r)), or give the model a last period: horizon 80".to_string(),
+        Some(x) => format!("a rate r gives the factor 1 / (1 + r): 1 / {}", num(x)),
+        None => "keep it inside: clamp(.., 0.01, 0.99), or bound what it reads; a rate r gives the factor 1 / (1 + r)".to_string(),
     })
 }
 
@@ -1325,7 +1380,11 @@ pub(super) fn policy_of_nothing(word: &str, span: Span, known: &[String]) -> Dia
         format!("a policy for `{word}`, which is no action of this agent"),
     )
     .at(span, "no such action");
-    with_guess(d, word, known, "")
+    let otherwise = match known {
+        [] => "declare the action first: action q in [0, 1]".to_string(),
+        known => format!("its actions: {}", list(known)),
+    };
+    with_guess(d, word, known, &otherwise)
 }
 
 pub(super) fn two_policies(name: &str, span: Span, first: Span) -> Diagnostic {
@@ -1428,7 +1487,11 @@ pub(super) fn unknown_word(what: &str, word: &str, known: &[String]) -> Diagnost
 
 pub(super) fn setting_kind(key: &str, value: &str, kind: &str, words: &[String]) -> Diagnostic {
     let d = err("E0805", format!("`{key}` cannot be `{value}`"));
-    with_guess(d, value, words, &format!("it takes {kind}"))
+    let otherwise = match super::meant::setting(key, value) {
+        Some(meant) => format!("{meant}; it takes {kind}"),
+        None => format!("it takes {kind}"),
+    };
+    with_guess(d, value, words, &otherwise)
 }
 
 /// A grid in the settings that reaches where the state never is.
@@ -1470,6 +1533,17 @@ pub(super) fn force_outside(name: &str, got: Interval, bounds: Interval, span: S
     .at(span, "forced here")
     .and(declared, format!("chosen in {}", interval(bounds)))
     .hint("keep the number inside the bounds, or widen them")
+}
+
+/// A rule that puts an action where it can never be.
+pub(super) fn rule_outside(name: &str, got: Interval, bounds: Interval, span: Span, declared: Span) -> Diagnostic {
+    err(
+        "E0817",
+        format!("the policy puts `{name}` at {}, which cannot be chosen", interval(got)),
+    )
+    .at(span, "outside the bounds wherever it was tried")
+    .and(declared, format!("chosen in {}", interval(bounds)))
+    .hint("keep the rule inside the bounds, as in min(.., hi), or widen them")
 }
 
 /// A model that reads the date and has no last one.

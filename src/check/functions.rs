@@ -233,7 +233,12 @@ impl Checker<'_> {
 
     /// `(c^(1 - sigma) - 1) / (1 - sigma)`, and `log(c)` at `sigma = 1`.
     fn crra(&mut self, c: NodeId, sigma: NodeId, span: Span, scope: &Scope) -> Value {
-        self.suspect(lints::Fault::Log, c, span, scope);
+        // With a risk aversion below one nothing is worth a number, too.
+        let fault = match self.b.constant_value(sigma) {
+            Some(s) if s < 1.0 => lints::Fault::CrraBelowOne,
+            _ => lints::Fault::Crra,
+        };
+        self.suspect(fault, c, span, scope);
         let one = self.b.constant(1.0, span);
         let log = self.b.unary(Unary::Log, c, span);
         if self.b.constant_value(sigma) == Some(1.0) {

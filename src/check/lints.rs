@@ -14,6 +14,10 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     Log,
+    /// `crra` with a risk aversion of one or more, or one that is not known.
+    Crra,
+    /// `crra` with a smaller one.
+    CrraBelowOne,
     Log1p,
     Sqrt,
     Division,
@@ -35,18 +39,18 @@ impl Fault {
     /// Whether an argument in this interval can be at fault.
     pub(super) fn possible(self, d: Interval) -> bool {
         match self {
-            Fault::Log => d.lo < 0.0 || d.lo == 0.0 && !d.lo_open,
+            Fault::Log | Fault::Crra => d.lo < 0.0 || d.lo == 0.0 && !d.lo_open,
             Fault::Log1p => d.lo < -1.0 || d.lo == -1.0 && !d.lo_open,
-            Fault::Sqrt | Fault::FractionalPower => d.lo < 0.0,
+            Fault::Sqrt | Fault::FractionalPower | Fault::CrraBelowOne => d.lo < 0.0,
             Fault::Division | Fault::NegativePower => d.contains(0.0),
         }
     }
 
     fn happens(self, x: f64) -> bool {
         match self {
-            Fault::Log => x <= 0.0,
+            Fault::Log | Fault::Crra => x <= 0.0,
             Fault::Log1p => x <= -1.0,
-            Fault::Sqrt | Fault::FractionalPower => x < 0.0,
+            Fault::Sqrt | Fault::FractionalPower | Fault::CrraBelowOne => x < 0.0,
             Fault::Division => x == 0.0,
             Fault::NegativePower => false,
         }
@@ -56,6 +60,7 @@ impl Fault {
     pub(super) fn word(self) -> &'static str {
         match self {
             Fault::Log => "log",
+            Fault::Crra | Fault::CrraBelowOne => "crra",
             Fault::Log1p => "log1p",
             Fault::Sqrt => "sqrt",
             Fault::Division => "this division",
@@ -116,6 +121,7 @@ impl Checker<'_> {
         if self.model.pending.is_empty() {
             self.unused();
             self.domain_faults();
+            self.rules_outside();
         }
     }
 
@@ -161,6 +167,52 @@ impl Checker<'_> {
             let reads_input = read.iter().any(|n| self.b.node(*n).op == Op::Input(a.input));
             if !reads_input {
                 self.report(errors::action_without_effect(&a.name, a.span));
+            }
+        }
+    }
+
+    /// Rules that lie outside the bounds of their action wherever they are tried: whoever plays would be moved to an end for ever.
+    fn rules_outside(&mut self) {
+        let mut rules = Vec::new();
+        for (a, node) in self.model.agents.iter().flat_map(|a| &a.rules) {
+            let action = &self.model.actions[*a];
+            let (lo, hi) = match &action.space {
+                super::model::Space::Interval { lo, hi, .. } | super::model::Space::Integer { lo, hi } => (*lo, *hi),
+                super::model::Space::Finite { .. } | super::model::Space::Simplex(_) => continue,
+            };
+            if let Some(node) = node {
+                rules.push((*a, *node, lo, hi));
+            }
+        }
+        if rules.is_empty() {
+            return;
+        }
+        let graph = few_members(&self.b.graph);
+        let points = points(&graph, &self.model);
+        for (a, node, lo, hi) in rules {
+            let tried: Vec<_> = points.iter().filter_map(|p| at(&graph, p, &[node, lo, hi])).collect();
+            let outside = |v: &Vec<Vec<f64>>| {
+                let along = |x: &Vec<f64>, i: usize| x.get(i).or(x.first()).copied().unwrap_or(f64::NAN);
+                let beyond = |i: usize, x: f64| {
+                    let (lo, hi) = (along(&v[1], i), along(&v[2], i));
+                    let slack = 1e-9 * (1.0 + lo.abs().min(hi.abs()));
+                    lo <= hi && (x < lo - slack || x > hi + slack)
+                };
+                v[0].iter().enumerate().all(|(i, x)| beyond(i, *x))
+            };
+            if !tried.is_empty() && tried.iter().all(outside) {
+                let got = Interval {
+                    lo_open: false,
+                    hi_open: false,
+                    ..self.b.node(node).domain
+                };
+                let bounds = Interval {
+                    lo: self.b.node(lo).domain.lo,
+                    hi: self.b.node(hi).domain.hi,
+                    ..got
+                };
+                let (name, declared) = (self.model.actions[a].name.clone(), self.model.actions[a].span);
+                self.report(errors::rule_outside(&name, got, bounds, self.b.node(node).span, declared));
             }
         }
     }

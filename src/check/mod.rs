@@ -26,6 +26,7 @@ mod expr;
 mod functions;
 mod lags;
 mod lints;
+mod meant;
 mod names;
 mod once;
 mod params;

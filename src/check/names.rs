@@ -33,7 +33,7 @@ impl Checker<'_> {
     }
 
     /// The declaration a bare word means: own block, enclosing blocks, then what markets declare.
-    fn find_entity(&mut self, at: BlockId, word: &str, span: Span) -> Result<Option<EntityId>, ()> {
+    pub(super) fn find_entity(&mut self, at: BlockId, word: &str, span: Span) -> Result<Option<EntityId>, ()> {
         let chain = self.chain(at);
         for b in &chain {
             if let Some(e) = self.blocks[*b].names.get(word) {

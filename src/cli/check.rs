@@ -56,16 +56,11 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             }
         };
         files.push(serde_json::json!({ "file": name, "ok": worst == Exit::Fine }));
-        for d in diagnostics {
-            let mut d = serde_json::json!(d);
-            d["file"] = name.clone().into();
-            all.push(d);
-        }
+        all.extend(diagnostics.into_iter().map(|d| (name.clone(), d)));
         exit = if worst.code() > exit.code() { worst } else { exit };
     }
     if screen.json {
-        let status = if exit == Exit::Fine { "complete" } else { "failed" };
-        screen.json(&serde_json::json!({ "status": status, "exit": exit.code(), "files": files, "diagnostics": all }));
+        screen.json_of_files(exit, files, all);
     }
     Ok(exit)
 }

@@ -169,24 +169,56 @@ fn given_once(own: &ArgMatches) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// How a setting is set that was typed as an option (`--steps 1000`), if it is one.
-pub(super) fn way_to_set(typed: &str) -> Option<String> {
-    let key = typed.split('=').next().unwrap_or_default().replace('-', "_");
+/// What to type in place of an option that `command` does not have.
+pub(super) fn instead_of(typed: &str, command: Option<&str>) -> Option<String> {
+    let word = typed.split('=').next().unwrap_or_default();
+    let key = word.replace('-', "_");
     let of_learners = crate::learn::settings::LEARNERS
         .iter()
-        .any(|l| (l.table)().iter().any(|o| o.key == key));
-    if of_learners || crate::learn::settings::DRIVER_KEYS.iter().any(|k| k.name == key) {
+        .any(|l| (l.table)().iter().any(|o| o.key == key))
+        || crate::learn::settings::DRIVER_KEYS.iter().any(|k| k.name == key);
+    let solve_key = crate::check::SOLVE_KEYS
+        .iter()
+        .find(|k| k.name.trim_end_matches(".*") == key)
+        .map(|k| k.name.replace('*', "NAME"));
+    let (solves, trains) = match command {
+        Some("solve") => (true, false),
+        Some("train" | "tune") => (false, true),
+        Some("verify") => (true, true),
+        _ => (false, false),
+    };
+    let owners = owners(word, command);
+    if trains && of_learners {
+        return Some(format!("write --with {key}=VALUE, or `{key} = VALUE` in the `train` block of the file"));
+    }
+    if let Some(key) = solve_key.as_ref().filter(|_| solves) {
+        return Some(format!("write --set {key}=VALUE, or `{key} = VALUE` in the `solve` block of the file"));
+    }
+    if !owners.is_empty() {
+        return Some(format!("--{word} is an option of econc {}", owners.join(", econc ")));
+    }
+    if let Some(key) = solve_key {
         return Some(format!(
-            "an option of a learner is set by --with {key}=VALUE (train, tune, verify)"
+            "`{key}` is a setting of econc solve and econc verify: --set {key}=VALUE there, or the `solve` block of the file"
         ));
     }
-    let of_solve = crate::check::SOLVE_KEYS
-        .iter()
-        .find(|k| k.name.trim_end_matches(".*") == key)?;
-    Some(format!(
-        "a setting is set by --set {}=VALUE",
-        of_solve.name.replace('*', "NAME")
-    ))
+    if of_learners {
+        return Some(format!(
+            "`{key}` is an option of learners, in econc train, tune and verify: --with {key}=VALUE there, or the `train` block of the file"
+        ));
+    }
+    None
+}
+
+/// The other commands that have an option of this name.
+fn owners(word: &str, command: Option<&str>) -> Vec<String> {
+    use clap::CommandFactory;
+    let cli = super::Cli::command();
+    let own = |c: &clap::Command| c.get_arguments().any(|a| a.get_long() == Some(word));
+    cli.get_subcommands()
+        .filter(|c| !c.is_hide_set() && Some(c.get_name()) != command && own(c))
+        .map(|c| c.get_name().to_string())
+        .collect()
 }
 
 /// An option that would do nothing.

@@ -89,7 +89,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     write_new(&path, &bytes, globals.force, [arguments.run.as_path()])?;
     if screen.json {
         screen.json(
-            &serde_json::json!({ "file": path.display().to_string(), "seed": wanted, "diagnostics": diagnostics }),
+            &serde_json::json!({ "status": "complete", "exit": 0, "file": path.display().to_string(), "seed": wanted, "diagnostics": diagnostics }),
         );
     } else {
         screen.result(&format!("{}\n", path.display()));

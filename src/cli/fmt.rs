@@ -26,18 +26,16 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
     let mut exit = Exit::Fine;
-    let mut json = Vec::new();
+    let (mut files, mut all) = (Vec::new(), Vec::new());
     for file in &arguments.files {
         let (state, diagnostics, worst) = one(file, arguments.check, screen);
-        json.push(serde_json::json!({
-            "file": file.display().to_string(),
-            "state": state,
-            "diagnostics": diagnostics,
-        }));
+        let name = file.display().to_string();
+        files.push(serde_json::json!({ "file": name, "ok": worst == Exit::Fine, "state": state }));
+        all.extend(diagnostics.into_iter().map(|d| (name.clone(), d)));
         exit = if worst.code() > exit.code() { worst } else { exit };
     }
     if screen.json {
-        screen.json(&serde_json::json!({ "files": json }));
+        screen.json_of_files(exit, files, all);
     }
     Ok(exit)
 }

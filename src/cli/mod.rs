@@ -289,9 +289,17 @@ fn negative_values(command: clap::Command) -> clap::Command {
 
 /// The error without the tip to write `-- --option`: no command takes words that begin with a dash.
 fn without_wrong_tips(mut error: clap::Error) -> clap::Error {
-    // A setting is no option: how it is set is what was looked for.
-    if let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg)
-        && let Some(way) = effects::way_to_set(typed.trim_start_matches('-'))
+    // A setting is no option, and other commands have other ones: what to type is what was looked for.
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let commands: Vec<String> = Cli::command()
+        .get_subcommands()
+        .map(|c| c.get_name().to_string())
+        .collect();
+    let command = words.iter().find(|w| commands.contains(w)).map(String::as_str);
+    if error.kind() == ErrorKind::UnknownArgument
+        && let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg)
+        && typed.starts_with("--")
+        && let Some(way) = effects::instead_of(typed.trim_start_matches('-'), command)
     {
         error.remove(ContextKind::SuggestedArg);
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![way.into()]));

@@ -77,6 +77,18 @@ impl Screen {
         self.result(&format!("{value:#}\n"));
     }
 
+    /// Prints what came of several files in JSON: all messages in one list, each with its file.
+    pub(super) fn json_of_files(&self, exit: Exit, files: Vec<serde_json::Value>, all: Vec<(String, Diagnostic)>) {
+        let with_file = |(file, d): (String, Diagnostic)| {
+            let mut d = serde_json::json!(d);
+            d["file"] = file.into();
+            d
+        };
+        let all: Vec<serde_json::Value> = all.into_iter().map(with_file).collect();
+        let status = if exit == Exit::Fine { "complete" } else { "failed" };
+        self.json(&serde_json::json!({ "status": status, "exit": exit.code(), "files": files, "diagnostics": all }));
+    }
+
     /// Prints something that is neither a result nor a fault, unless `--quiet` or `--json`.
     pub(super) fn remark(&self, text: &str) {
         if !self.quiet && !self.json {

@@ -264,6 +264,7 @@ pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagn
             others: options.train.other_parameters,
         };
         remarks.extend(lineage::compared(model, &run, "--policy", play).map_err(|d| vec![d])?);
+        read_policies(&run, options.best).map_err(|d| vec![d])?;
     }
     Ok(remarks)
 }
@@ -461,7 +462,7 @@ pub fn read_policies(run: &CompleteRun, best: bool) -> Result<Vec<(u64, Policy)>
         )
         .note(format!("it is one of econc {}", run.manifest.action))
         .hint(match run.manifest.action.as_str() {
-            "solve" => "a solution is played by `econc simulate --policy` and measured by with `--solution` or `--against`; a policy that was learned comes from `econc train`",
+            "solve" => "a solution stands in its own run as solution.npz (and in its report); it is played by `econc simulate --policy RUN`, and learners are measured against it by `--solution RUN` or `--against RUN`; learned policies come from `econc train`",
             _ => "give the directory that `econc train` named at its end",
         }));
     }

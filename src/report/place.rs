@@ -3,6 +3,9 @@
 //! *Only runs are replaced, and only whole ones.* What stands at the place of a run is replaced when it is a run of econc and
 //! holds nothing but the files of that run: one file of somebody else, or a run of its own inside, and it stays.
 //!
+//! *A file is replaced by one of its kind.* `--force` lets a drawing replace a drawing and a table one with the same columns,
+//! as far as the first bytes tell; a file that begins in another way is somebody's work, whatever its name says.
+//!
 //! *A run keeps its files.* No command puts a file, or another run, into the directory of a run, and none writes over what it
 //! reads.
 //!
@@ -14,7 +17,7 @@ use super::run::{
 };
 use crate::diag::Diagnostic;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// Errs unless a run may be put at `directory`.
@@ -76,6 +79,8 @@ fn foreign(root: &Path, folder: &Path, manifest: &Manifest) -> io::Result<Option
         let found = if kind.is_dir() {
             match member_of_sweep(root, &name, manifest) {
                 Some(own) => foreign(&root.join(&name), Path::new(""), &own)?,
+                // A folder that the run does not make is somebody's, also an empty one.
+                None if !is_folder_of(&name, manifest) => Some(root.join(&name)),
                 None => foreign(root, &name, manifest)?,
             }
         } else if kind.is_file() && is_file_of(&name, manifest) && !changed(root, &name, manifest)? {
@@ -123,6 +128,15 @@ fn is_file_of(name: &Path, manifest: &Manifest) -> bool {
         }
         None => name == CHECKPOINT,
     }
+}
+
+/// Whether a run with this manifest makes a folder of this name.
+fn is_folder_of(name: &Path, manifest: &Manifest) -> bool {
+    let Some(name) = name.to_str().map(|n| n.replace(std::path::MAIN_SEPARATOR, "/")) else {
+        return false;
+    };
+    let listed = manifest.files.iter().any(|f| f.name.starts_with(&format!("{name}/")));
+    listed || name == WORK || name.strip_prefix("seed_").is_some_and(|n| n.parse::<u64>().is_ok())
 }
 
 /// The manifest of one of the runs of a sweep.
@@ -226,9 +240,45 @@ pub fn write_new<'p>(
                 .note("nothing was written")
                 .hint("choose another name, or move the file away; `--out` with `--force` replaces it"));
         }
+        Ok(_) if !alike(path, bytes) => {
+            return Err(Diagnostic::error(
+                "E0963",
+                format!("{} holds something else, so `--force` does not replace it", shown(path)),
+            )
+            .note("it does not begin as what would be written: `--force` replaces a drawing by a drawing, a table by one with the same columns")
+            .hint("choose another name, or move the file away"));
+        }
         Ok(_) | Err(_) => {}
     }
     write_file(path, bytes)
+}
+
+/// Whether a file begins as what would replace it does; an empty one is no loss.
+fn alike(path: &Path, new: &[u8]) -> bool {
+    /// How what econc writes begins, by kind.
+    const HEADS: [&[u8]; 5] = [
+        b"<svg role=\"img\"",
+        b"digraph model {",
+        b"(\n    format:",
+        b"{\n  \"format\":",
+        b"{\"__metadata__\":",
+    ];
+    let mut old = Vec::new();
+    let Ok(_) = super::run::open_file(path).and_then(|f| f.take(4096).read_to_end(&mut old)) else {
+        return false;
+    };
+    // The weights of a network begin with the length of what follows.
+    let body = |bytes: &[u8]| match bytes.get(8..) {
+        Some(rest) if rest.starts_with(HEADS[4]) => rest.to_vec(),
+        _ => bytes.to_vec(),
+    };
+    let (old, new) = (body(&old), body(&new[..new.len().min(4096)]));
+    let first = |bytes: &[u8]| bytes.split(|b| *b == b'\n').next().unwrap_or_default().to_vec();
+    old.is_empty()
+        || match HEADS.iter().find(|h| new.starts_with(h)) {
+            Some(head) => old.starts_with(head),
+            None => first(&old) == first(&new),
+        }
 }
 
 /// Writes one file in place of another (`econc fmt`), beside its place and renamed.
@@ -265,9 +315,8 @@ mod tests {
     fn a_run_with_a_file_of_somebody_else_is_not_replaced() {
         let root = tempfile::tempdir().unwrap();
         let run = finished(root.path(), "s", &["report.html", "plots/a.svg", "seed_1/log.csv"]);
-        let folders = ["plots", "seed_1", "mine", "work"];
         check_free(&run, true).unwrap();
-        for folder in folders {
+        for folder in ["plots", "seed_1", "seed_2", "work"] {
             fs::create_dir_all(run.join(folder)).unwrap();
         }
         // Kept by an econc that was killed, and empty folders.
@@ -279,7 +328,6 @@ mod tests {
             "notes.txt",
             "plots/b.svg",
             "seed_1/notes.txt",
-            "mine/thesis.tex",
             "seed_x",
         ] {
             fs::write(run.join(name), b"x").unwrap();
@@ -288,6 +336,10 @@ mod tests {
             assert!(error.notes[0].contains(name), "{name}: {error:?}");
             fs::remove_file(run.join(name)).unwrap();
         }
+        // A folder of somebody else, though it is empty.
+        fs::create_dir(run.join("mine")).unwrap();
+        assert!(check_free(&run, true).unwrap_err().notes[0].contains("mine"));
+        fs::remove_dir(run.join("mine")).unwrap();
         // What somebody wrote into a file of the run.
         fs::write(run.join("plots/a.svg"), b"y").unwrap();
         assert!(check_free(&run, true).unwrap_err().notes[0].contains("a.svg"));
@@ -335,8 +387,22 @@ mod tests {
         }
         assert_eq!(write_new(&at("m.txt"), b"new", false, []).unwrap_err().code, "E0963");
         assert_eq!(fs::read(at("m.txt")).unwrap(), b"model m");
-        write_new(&at("m.txt"), b"new", true, []).unwrap();
-        assert_eq!(fs::read(at("m.txt")).unwrap(), b"new");
+        assert_eq!(refused(&at("m.txt"), &[]), "E0963");
+        write_new(&at("m.txt"), b"model m\nmore", true, []).unwrap();
+        assert_eq!(fs::read(at("m.txt")).unwrap(), b"model m\nmore");
+        for (old, new, may) in [
+            ("<svg role=\"img\" width=\"3\"", "<svg role=\"img\" width=\"4\"", true),
+            ("<svg xmlns=\"mine\"", "<svg role=\"img\" width=\"4\"", false),
+            ("k,z,s\n1,2,3\n", "k,z,s\n4,5,6\n", true),
+            ("k,z\n1,2\n", "k,z,s\n4,5,6\n", false),
+            ("", "digraph model {}", true),
+            ("12345678{\"__metadata__\":{}}", "87654321{\"__metadata__\":{1}}", true),
+            ("12345678 my notes", "87654321{\"__metadata__\":{1}}", false),
+        ] {
+            fs::write(at("o"), old).unwrap();
+            assert_eq!(write_new(&at("o"), new.as_bytes(), true, []).is_ok(), may, "{old}");
+            assert_eq!(fs::read_to_string(at("o")).unwrap() == new, may, "{old}");
+        }
         // A manifest of another program makes no run.
         fs::create_dir(at("theirs")).unwrap();
         fs::write(at("theirs").join(MANIFEST), b"(name: \"game\")").unwrap();

@@ -116,6 +116,37 @@ fn is_hidden(c: char) -> bool {
     (c.is_control() && !blank) || is_direction(c) || no_width
 }
 
+/// Zeros that a suffix of a number stands for: `1M`, `100k`.
+fn thousands(name: &str) -> Option<usize> {
+    Some(match name {
+        "k" | "K" => 3,
+        "M" | "mn" | "mio" | "million" => 6,
+        "bn" | "B" | "billion" => 9,
+        _ => return None,
+    })
+}
+
+/// A number times a power of ten, with `_` between groups of three digits.
+fn written_out(number: &str, zeros: usize) -> String {
+    let plain = number.replace('_', "");
+    let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
+    let padded = format!("{fraction:0<zeros$}");
+    let (more, rest) = padded.split_at(zeros);
+    let digits = format!("{whole}{more}");
+    let digits = match digits.trim_start_matches('0') {
+        "" => "0",
+        other => other,
+    };
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push('_');
+        }
+        out.push(c);
+    }
+    if rest.is_empty() { out } else { format!("{out}.{rest}") }
+}
+
 /// The digit a superscript stands for.
 fn superscript(c: char) -> Option<char> {
     const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
@@ -296,6 +327,11 @@ impl Lexer<'_> {
                     error
                         .at(span, "the exponent has no digits")
                         .hint(format!("write `{number}e0`, or `{number} * {name}`"))
+                } else if let Some(zeros) = thousands(&name).filter(|_| !number.contains(['e', 'E'])) {
+                    let whole = written_out(&number, zeros);
+                    error
+                        .at(span, "a number is written out")
+                        .hint(format!("write `{whole}`, or `{number}e{zeros}`"))
                 } else {
                     error
                         .at(span, "a number stands directly before a name")
@@ -367,7 +403,7 @@ impl Lexer<'_> {
             ('&', _, _) => self.foreign(1, "`and` joins conditions", "and"),
             ('|', Some('|'), _) => self.foreign(2, "`or` joins conditions", "or"),
             ('|', _, _) => self.foreign(1, "`or` joins conditions", "or"),
-            ('%', _, _) => self.foreign(1, "the remainder is `mod`", "mod"),
+            ('%', _, _) => self.percent_sign(),
             _ => self.character(c),
         }
     }
@@ -381,6 +417,39 @@ impl Lexer<'_> {
                     TokenKind::Word | TokenKind::Close | TokenKind::Prime | TokenKind::Number
                 )
         })
+    }
+
+    /// `%` that stands behind no number: a comment of another language, per cent behind a blank, or the remainder.
+    fn percent_sign(&mut self) {
+        let before = self.source.get(..self.at).unwrap_or("");
+        let after = self.source.get(self.at + 1..).unwrap_or("");
+        let line = before.rsplit('\n').next().unwrap_or("");
+        let rest = after.split('\n').next().unwrap_or("").trim();
+        let number = line.trim_end();
+        let percent = number.len() < line.len() && number.ends_with(|c: char| c.is_ascii_digit());
+        let words = rest.split_whitespace().take_while(|w| w.chars().all(char::is_alphabetic)).count();
+        let ends = rest.is_empty() || rest.starts_with([',', ')', ']', '}', '#']);
+        if line.trim().is_empty() || words >= 2 {
+            self.fault(1, |span, _| {
+                Diagnostic::error("E0111", "`%` starts no comment here")
+                    .at(span, "`#` starts a comment")
+                    .hint(format!("write `# {}`", rest.chars().take(30).collect::<String>()))
+            });
+        } else if percent && ends {
+            let digits: String = number.chars().rev().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+            let digits: String = digits.chars().rev().collect();
+            self.fault(1, |span, _| {
+                Diagnostic::error("E0111", "per cent stand directly behind their number")
+                    .at(span, "a blank stands before it")
+                    .hint(format!("write `{digits}%`"))
+            });
+        } else {
+            self.fault(1, |span, text| {
+                Diagnostic::error("E0111", format!("there is no `{text}` in this language"))
+                    .at(span, "the remainder is `mod`")
+                    .hint("write `mod`; a comment starts with `#`")
+            });
+        }
     }
 
     fn foreign(&mut self, length: usize, label: &str, write: &str) {

@@ -518,7 +518,7 @@ impl<'s> Builder<'s> {
                     return Err(Box::new(
                         Diagnostic::error("E0101", "expected a domain after `in`")
                             .at(at, "a single value")
-                            .hint("write `[lo, hi]`, `0..13`, `{stay, exit}` or a name"),
+                            .hint("write `[lo, hi]`, `0..13`, `{stay, exit}` or a name; decimals have a point: 0.5, not 0,5"),
                     ));
                 }
             },

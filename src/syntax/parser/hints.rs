@@ -75,7 +75,10 @@ impl<'s> FileParser<'s> {
             format!("expected {list}")
         };
         let mut error = Diagnostic::error("E0101", format!("expected {list}, found {shown}")).at(span, label);
-        if expected.contains(&Rule::kw_else) {
+        let often = found.and_then(|found| self.often(found, before, expected, raw));
+        if often.is_some() {
+            error.hint = often;
+        } else if expected.contains(&Rule::kw_else) {
             error.hint = Some("an `if` always has an `else`: `if a then b else c`".into());
         } else if wants(Kind::Operator)
             && let (Some(before), Some(found)) = (before, found)
@@ -100,6 +103,80 @@ impl<'s> FileParser<'s> {
             error.hint = Some(format!("for example `{}`", example(rule)));
         }
         error
+    }
+
+    /// What to type where something of another language, or of a sentence, was found.
+    fn often(&self, found: usize, before: Option<usize>, expected: &[Rule], raw: &Raw) -> Option<String> {
+        let (text, word) = (self.word(found), self.word(raw.first));
+        let token = |i: usize| self.tokens.get(i);
+        let kind = |i: usize| token(i).map(|t| t.kind);
+        let touches = |a: usize, b: usize| matches!((token(a), token(b)), (Some(a), Some(b)) if a.end == b.start);
+        let rest = || {
+            let own = self.own(raw);
+            let last = own.last().copied().filter(|last| *last > found)?;
+            Some(self.between(found + 1, last).trim().to_string())
+        };
+        let number = |i: Option<usize>| i.is_some_and(|i| kind(i) == Some(TokenKind::Number));
+        if text == "," && number(before) && number(Some(found + 1)) && touches(found, found + 1) {
+            let before = before?;
+            let (a, b) = (self.between(before, before), self.between(found + 1, found + 1));
+            return Some(format!("decimals have a point: {a}.{b}"));
+        }
+        if matches!(text, "elif" | "elseif" | "elsif") {
+            return Some("write `else if`: `if a then b else if c then d else e`".to_string());
+        }
+        if word == "agent" && before.is_some_and(|b| self.word(b) == "continuum") && self.is_word(found) {
+            return Some("the mass stands behind the brackets: `agent saver[continuum] mass 0.3 {`".to_string());
+        }
+        if before.is_some_and(|b| self.word(b) == "continuum") && kind(found) == Some(TokenKind::Number) {
+            return Some(
+                "write `[continuum]`; how many members stand for it is `solve { members = 1000 }` or --members"
+                    .to_string(),
+            );
+        }
+        if matches!(text, "=" | ":") && before == Some(raw.first) && words::starts_statement(word) {
+            let rest = rest()?;
+            return Some(match word {
+                "state" | "action" | "agent" | "market" => return None,
+                _ => format!("leave out `{text}`: `{word} {rest}`"),
+            });
+        }
+        if matches!(text, "=" | ":" | ">=" | "<=" | ">" | "<") && matches!(word, "state" | "action") {
+            let name = self.between(before?, before?);
+            let rest = rest()?;
+            return Some(match (text, word) {
+                ("=" | ":", _) if rest.starts_with(['[', '(', '{']) => format!("write `{word} {name} in {rest}`"),
+                ("=", "state") => format!("where it may be comes first: `state {name} in [0, 10], start {rest}`"),
+                (">=", _) => format!("write `{word} {name} in [{rest}, inf)`"),
+                (">", _) => format!("write `{word} {name} in ({rest}, inf)`"),
+                ("<=", _) => format!("write `{word} {name} in (-inf, {rest}]`"),
+                ("<", _) => format!("write `{word} {name} in (-inf, {rest})`"),
+                _ => return None,
+            });
+        }
+        if text == "=" && before.is_some_and(|b| self.word(b) == "start") {
+            return Some(format!("leave out `=`: `start {}`", rest()?));
+        }
+        if text == "if" && expected.iter().any(|r| expect::kind(*r) == Kind::Operator) {
+            return Some("the condition comes first: `if a then b else c`".to_string());
+        }
+        if matches!(text, "where" | "subject" | "st") {
+            return Some("a condition on choices is a line of its own: `require c >= 0`".to_string());
+        }
+        if expected.contains(&Rule::kw_then) {
+            return Some("write `if a then b else c`".to_string());
+        }
+        if word == "observe" && self.is_word(found) && before.is_some_and(|b| self.is_word(b) && b != raw.first) {
+            return Some(format!(
+                "put a comma between them: `{}, {text}`",
+                self.between(before?, before?)
+            ));
+        }
+        let function = before.is_some_and(|b| matches!(self.word(b), "log" | "exp" | "sqrt" | "abs"));
+        if function && self.starts_operand(found) {
+            return Some(format!("arguments stand in brackets: `{}({text})`", self.between(before?, before?)));
+        }
+        None
     }
 
     /// Faults that people make often, with their fix.

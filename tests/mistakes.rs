@@ -110,6 +110,417 @@ agent planner {
 verify { policy_error = 2% }
 ";
 
+/// The same, with what whoever follows the hint writes in its place.
+const FOLLOWED: &[(&str, &str, &str, &str, &str)] = &[
+    // Laws that the language does not have.
+    (
+        "ar1(rho: 0.95, sigma: 0.007)",
+        "iid beta(2, 3)",
+        "E0603",
+        "discrete(",
+        "iid discrete([0.1, 0.5, 0.9], [0.3, 0.4, 0.3])",
+    ),
+    (
+        "ar1(rho: 0.95, sigma: 0.007)",
+        "iid poisson(3)",
+        "E0603",
+        "discrete([0, 1, 2]",
+        "iid discrete([0, 1, 2], [0.5, 0.3, 0.2])",
+    ),
+    (
+        "ar1(rho: 0.95, sigma: 0.007)",
+        "iid norml(0, 1)",
+        "E0603",
+        "`normal`",
+        "iid normal(0, 1)",
+    ),
+    (
+        "ar1(rho: 0.95, sigma: 0.007)",
+        "garch(0.1, 0.8)",
+        "E0603",
+        "`ar1`",
+        "ar1(rho: 0.9, sigma: 0.1)",
+    ),
+    (
+        "agent planner {",
+        "noise e ~ gamma(2, 3)\nagent planner {",
+        "E0603",
+        "exponential",
+        "noise e ~ exponential(2)\nagent planner {",
+    ),
+    (
+        "agent planner {",
+        "noise e ~ ar1(rho: 0.9, sigma: 1)\nagent planner {",
+        "E0606",
+        "a process is a shock",
+        "shock e ~ ar1(rho: 0.9, sigma: 1)\nagent planner {",
+    ),
+    // Where a chain starts.
+    (
+        "ar1(rho: 0.95, sigma: 0.007)",
+        "markov([low: -0.1, high: 0.1], [[0.9, 0.1], [0.1, 0.9]]), start lo",
+        "E0402",
+        "start low",
+        "markov([low: -0.1, high: 0.1], [[0.9, 0.1], [0.1, 0.9]]), start low",
+    ),
+    (
+        "ar1(rho: 0.95, sigma: 0.007)",
+        "markov([-0.1, 0.1], [[0.9, 0.1], [0.1, 0.9]]), start low",
+        "E0402",
+        "(-0.1, 0.1)",
+        "markov([-0.1, 0.1], [[0.9, 0.1], [0.1, 0.9]]), start 0.1",
+    ),
+    (
+        "ar1(rho: 0.95, sigma: 0.007)",
+        "markov([low: -0.1, high: 0.1], [[0.9, 0.1], [0.1, 0.9]]), start 3",
+        "E0402",
+        "start low",
+        "markov([low: -0.1, high: 0.1], [[0.9, 0.1], [0.1, 0.9]]), start low",
+    ),
+    // Horizons and discount factors.
+    (
+        "verify {",
+        "horizon 0\nverify {",
+        "E0405",
+        "horizon 80",
+        "horizon 80\nverify {",
+    ),
+    (
+        "verify {",
+        "horizon -5\nverify {",
+        "E0405",
+        "horizon 80",
+        "horizon 80\nverify {",
+    ),
+    (
+        "verify {",
+        "horizon 40\nhorizon 50\nverify {",
+        "E0113",
+        "keep one",
+        "horizon 40\nverify {",
+    ),
+    ("discount beta", "discount 0", "E0707", "horizon 1", "discount 0.96"),
+    ("discount beta", "discount -0.9", "E0707", "0.9", "discount 0.9"),
+    ("discount beta", "discount 1", "E0707", "0.96", "discount 0.96"),
+    (
+        "discount beta",
+        "discount 1.05",
+        "E0707",
+        "1 / 1.05",
+        "discount 1 / 1.05",
+    ),
+    (
+        "discount beta",
+        "discount 0.96\n  discount 0.95",
+        "E0113",
+        "keep one",
+        "discount 0.96",
+    ),
+    // Comments and numbers of other languages.
+    (
+        "  let c",
+        "  % what is eaten\n  let c",
+        "E0111",
+        "# what is eaten",
+        "  # what is eaten\n  let c",
+    ),
+    (
+        "(1 - s) * y\n",
+        "(1 - s) * y % what is eaten\n",
+        "E0111",
+        "# what is eaten",
+        "(1 - s) * y # what is eaten\n",
+    ),
+    ("  let c", "  // eaten\n  let c", "E0111", "`#`", "  # eaten\n  let c"),
+    ("= 0.36", "= 36 %", "E0111", "`36%`", "= 36%"),
+    ("k^alpha", "k % alpha", "E0111", "`mod`", "k mod alpha"),
+    (
+        "verify {",
+        "train ppo { steps = 1M }\nverify {",
+        "E0104",
+        "1_000_000",
+        "train ppo { steps = 1_000_000 }\nverify {",
+    ),
+    (
+        "verify {",
+        "train ppo { steps = 1.5M }\nverify {",
+        "E0104",
+        "1_500_000",
+        "train ppo { steps = 1_500_000 }\nverify {",
+    ),
+    (
+        "verify {",
+        "train ppo { steps = 200k }\nverify {",
+        "E0104",
+        "200_000",
+        "train ppo { steps = 200e3 }\nverify {",
+    ),
+    ("= 0.36", "= 0,36", "E0101", "0.36", "= 0.36"),
+    ("discount beta", "discount 0,95", "E0101", "0.95", "discount 0.95"),
+    ("rho: 0.95,", "rho: 0,95,", "E0603", "0.95, not 0,95", "rho: 0.95,"),
+    ("[0.5, 20]", "[0,5, 20]", "E0101", "0.5, not 0,5", "[0.5, 20]"),
+    // Signs that statements do not have.
+    (
+        "reward log(c)",
+        "reward = log(c)",
+        "E0101",
+        "`reward log(c)`",
+        "reward log(c)",
+    ),
+    (
+        "reward log(c)",
+        "reward: log(c)",
+        "E0101",
+        "`reward log(c)`",
+        "reward log(c)",
+    ),
+    (
+        "discount beta",
+        "discount: 0.9",
+        "E0101",
+        "`discount 0.9`",
+        "discount 0.9",
+    ),
+    (
+        "observe k, z",
+        "observe: k, z",
+        "E0101",
+        "`observe k, z`",
+        "observe k, z",
+    ),
+    ("observe k, z", "observe k z", "E0101", "`k, z`", "observe k, z"),
+    (
+        "action s in [0, 1)",
+        "action s = [0, 1)",
+        "E0101",
+        "action s in [0, 1)",
+        "action s in [0, 1)",
+    ),
+    (
+        "state k in [0.5, 20],",
+        "state k >= 0.5,",
+        "E0101",
+        "state k in [0.5, inf), start uniform(2, 8)",
+        "state k in [0.5, inf),",
+    ),
+    (
+        "state k in [0.5, 20], start uniform(2, 8)",
+        "state k = 2",
+        "E0101",
+        "state k in [0, 10], start 2",
+        "state k in [0, 10], start 2",
+    ),
+    ("start uniform(2, 8)", "start = 2", "E0101", "`start 2`", "start 2"),
+    // Choices between two.
+    (
+        "reward log(c)",
+        "reward if c > 1 then c elif c > 2 then 3 else 0",
+        "E0101",
+        "else if",
+        "reward if c > 1 then c else if c > 2 then 3 else 0",
+    ),
+    (
+        "reward log(c)",
+        "reward if c > 1 then c elseif c > 2 then 3 else 0",
+        "E0101",
+        "else if",
+        "reward if c > 1 then c else if c > 2 then 3 else 0",
+    ),
+    (
+        "reward log(c)",
+        "reward if c > 1: c else: 0",
+        "E0101",
+        "if a then b else c",
+        "reward if c > 1 then c else 0",
+    ),
+    (
+        "reward log(c)",
+        "reward log(c) if c > 1 else 0",
+        "E0101",
+        "the condition comes first",
+        "reward if c > 1 then log(c) else 0",
+    ),
+    (
+        "reward log(c)",
+        "reward log(c) where c > 0",
+        "E0101",
+        "require c >= 0",
+        "reward log(c)\n  require c >= 0",
+    ),
+    ("reward log(c)", "reward log c", "E0101", "`log(c)`", "reward log(c)"),
+    // Continua.
+    (
+        "agent planner {",
+        "agent planner[continuum mass 0.3] {",
+        "E0101",
+        "[continuum] mass 0.3",
+        "agent planner[continuum] mass 0.3 {",
+    ),
+    (
+        "agent planner {",
+        "agent planner[continuum 500] {",
+        "E0101",
+        "[continuum]",
+        "agent planner[continuum] {",
+    ),
+    // What is observed.
+    (
+        "observe k, z",
+        "noise e ~ normal(0, 1)\n  observe k, z + e",
+        "E0501",
+        "shock e ~ iid normal(0, 1)",
+        "shock e ~ iid normal(0, 1)\n  observe k, z + e",
+    ),
+    (
+        "observe k, z",
+        "noise e ~ normal(0, 1)\n  let signal = z + e\n  observe k, signal",
+        "E0501",
+        "as a shock",
+        "shock e ~ iid normal(0, 1)\n  let signal = z + e\n  observe k, signal",
+    ),
+    // Rules.
+    (
+        "observe k, z",
+        "observe k, z\n  policy s = 3",
+        "E0817",
+        "inside the bounds",
+        "observe k, z\n  policy s = 0.3",
+    ),
+    (
+        "observe k, z",
+        "observe k, z\n  policy s = -0.1",
+        "E0817",
+        "inside the bounds",
+        "observe k, z\n  policy s = 0.1",
+    ),
+    (
+        "observe k, z",
+        "observe k, z\n  policy s = 1 + k",
+        "E0817",
+        "min(.., hi)",
+        "observe k, z\n  policy s = min(1 + k, 0.9)",
+    ),
+    (
+        "observe k, z",
+        "observe k, z\n  policy save = 0.3",
+        "E0714",
+        "`planner.s`",
+        "observe k, z\n  policy s = 0.3",
+    ),
+    (
+        "observe k, z",
+        "observe k, z\n  policy s = 0.3\n  policy s = 0.2",
+        "E0714",
+        "keep one",
+        "observe k, z\n  policy s = 0.3",
+    ),
+    // Actions.
+    (
+        "action s in [0, 1)",
+        "action s in 0.1..0.9",
+        "E0405",
+        "written [a, b]",
+        "action s in [0.1, 0.9]",
+    ),
+    (
+        "action s in [0, 1)",
+        "action s in [0, 0.9] on grid(0.1, 0.95, 5)",
+        "E0408",
+        "where the bounds end",
+        "action s in [0, 0.9] on grid(0.1, 0.9, 5)",
+    ),
+    // Settings.
+    (
+        "verify {",
+        "solve { grid.k = [1, 5, 3] }\nverify {",
+        "E0805",
+        "[1, 3, 5]",
+        "solve { grid.k = [1, 3, 5] }\nverify {",
+    ),
+    (
+        "verify {",
+        "solve { grid.k = log(20, 0.5, 100) }\nverify {",
+        "E0805",
+        "log(0.5, 20, 100)",
+        "solve { grid.k = log(0.5, 20, 100) }\nverify {",
+    ),
+    (
+        "verify {",
+        "solve { grid.k = linspace(1, 5, 30) }\nverify {",
+        "E0805",
+        "uniform(1, 5, 30)",
+        "solve { grid.k = uniform(1, 5, 30) }\nverify {",
+    ),
+    (
+        "verify {",
+        "solve { chain.z = rouwenhurst(9) }\nverify {",
+        "E0805",
+        "rouwenhorst(9)",
+        "solve { chain.z = rouwenhorst(9) }\nverify {",
+    ),
+    (
+        "verify {",
+        "scenario a { periods 3; periods 4 }\nverify {",
+        "E0113",
+        "keep one",
+        "scenario a { periods 3 }\nverify {",
+    ),
+    // Where functions end.
+    (
+        "reward log(c)",
+        "reward crra(c - 5, 2)",
+        "W0404",
+        "require x > 0",
+        "require c > 5.1\n  reward crra(c - 5, 2)",
+    ),
+    (
+        "action s in [0, 1)\n",
+        "action s in [0, 1]\n",
+        "W0404",
+        "[0, 1)",
+        "action s in [0, 1)\n",
+    ),
+];
+
+#[test]
+fn hints_work_when_they_are_followed() {
+    let options = econc::Options::default();
+    let mut wrong = Vec::new();
+    for (right, typed, code, words, followed) in FOLLOWED {
+        assert!(MODEL.contains(right), "{right}");
+        let (_, found) = econc::compile(&MODEL.replacen(right, typed, 1), &options);
+        let met = found
+            .iter()
+            .any(|d| d.code == *code && d.hint.as_deref().unwrap_or_default().contains(words));
+        if !met {
+            let said: Vec<_> = found.iter().map(|d| (&d.code, &d.headline, &d.hint)).collect();
+            wrong.push(format!("{typed}: {said:?}"));
+        }
+        let (model, found) = econc::compile(&MODEL.replacen(right, followed, 1), &options);
+        if model.is_none() || found.iter().any(|d| d.code == *code) {
+            wrong.push(format!("{followed}: {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A warning names the function that is written, and one with a risk aversion below one takes zero.
+#[test]
+fn a_warning_about_crra_speaks_of_crra() {
+    let compiled = |sigma: &str| {
+        let text = MODEL.replacen("log(c)", &format!("crra(c, {sigma})"), 1);
+        econc::compile(&text.replacen("[0, 1)", "[0, 1]", 1), &econc::Options::default()).1
+    };
+    let warned = compiled("2");
+    assert!(
+        warned
+            .iter()
+            .any(|d| d.code == "W0404" && d.headline.contains("`crra`")),
+        "{warned:?}"
+    );
+    assert!(compiled("0.5").is_empty());
+}
+
 #[test]
 fn mistakes_are_met_with_what_to_type() {
     let options = econc::Options::default();

@@ -154,7 +154,12 @@ fn force_replaces_a_run_and_nothing_else() {
         ends(&econc(root, &line), 2, "E0963", "over a file of somebody else");
         assert_eq!(std::fs::read_to_string(root.join(name)).expect("it"), thesis);
         std::fs::remove_file(root.join(name)).expect("removed");
-        ends(&econc(root, &format!("graph small.econ --out {name}")), 0, "", "where nothing is");
+        ends(
+            &econc(root, &format!("graph small.econ --out {name}")),
+            0,
+            "",
+            "where nothing is",
+        );
         ends(&econc(root, &line), 0, "", "over a drawing");
     }
     // Without --out, a run begins in no other run.
@@ -188,13 +193,23 @@ fn an_export_stays_out_of_runs() {
     ends(&econc(root, "export t --out p.csv"), 2, "E0963", "a second time");
     ends(&econc(root, "export t --out p.csv --force"), 0, "", "where it may");
     std::fs::write(root.join("p.csv"), "mine").expect("written");
-    ends(&econc(root, "export t --out p.csv --force"), 2, "E0963", "over another table");
+    ends(
+        &econc(root, "export t --out p.csv --force"),
+        2,
+        "E0963",
+        "over another table",
+    );
     assert_eq!(std::fs::read_to_string(root.join("p.csv")).expect("it"), "mine");
     let weights = "export t --to safetensors --out w.safetensors";
     ends(&econc(root, weights), 0, "", "weights");
     ends(&econc(root, &format!("{weights} --force")), 0, "", "weights again");
     std::fs::write(root.join("w.safetensors"), "mine").expect("written");
-    ends(&econc(root, &format!("{weights} --force")), 2, "E0963", "over somebody's file");
+    ends(
+        &econc(root, &format!("{weights} --force")),
+        2,
+        "E0963",
+        "over somebody's file",
+    );
     open_complete(&root.join("t")).expect("as it was");
 }
 

@@ -97,7 +97,15 @@ fn failures_end_as_the_table_says() {
         count += 1;
         let mut found = Vec::new();
         match serde_json::from_slice::<Value>(&output.stdout) {
-            Ok(json) => codes(&json, &mut found),
+            Ok(json) => {
+                // One layout for every command.
+                if json["exit"].to_string() != status
+                    || !["failed", "interrupted"].map(Value::from).contains(&json["status"])
+                {
+                    wrong.push(format!("{typed}: status {}, exit {}", json["status"], json["exit"]));
+                }
+                codes(&json["diagnostics"], &mut found);
+            }
             Err(e) => found.push(format!("no JSON: {e}")),
         }
         let exit = output.status.code().map_or("killed".to_string(), |c| c.to_string());
@@ -376,6 +384,19 @@ fn a_solve_that_is_killed_ends_as_one_that_was_not() {
         &["solve", "small.econ", "--checkpoint", "0"],
         &moments(&[3, 8, 15, 40], 100, 3),
     );
+    let on_nodes = [
+        "solve",
+        "small.econ",
+        "--method",
+        "grid_search",
+        "--set",
+        "grid.k=uniform(3000)",
+        "--set",
+        "tolerance=1e-9",
+        "--checkpoint",
+        "0",
+    ];
+    killed_and_resumed(&on_nodes, &moments(&[10, 25, 60], 100, 5));
     let finite = ["solve", "finite_life.econ", "--checkpoint", "0"];
     killed_and_resumed(&finite, &moments(&[20, 60], 100, 9));
 }
@@ -462,7 +483,6 @@ fn a_sweep_that_is_killed_goes_on_with_the_first_run_that_had_not_ended() {
         assert_eq!(files(&root.join("k").join(run)), files(&root.join("left").join(run)));
     }
     assert!(!root.join("k/work").exists());
-    // A run whose files are no longer what they were is done again.
     killed_and_resumed(
         &["solve", "small.econ", "--set", "a=0.2..0.4:3"],
         &moments(&[30, 80], 100, 4),
@@ -706,6 +726,33 @@ fn memory_that_is_not_there_is_a_message() {
     }
     let left = std::fs::read_dir(directory.path().join("runs")).map_or(0, |all| all.count());
     assert_eq!(left, 0, "refusals leave nothing behind");
+    // Where there is no room for a stack, definitions that rest on many others are too much memory, and no mistake.
+    let deep: String = (1..900).map(|i| format!("let x{i} = x{} + 1\n", i + 1)).collect();
+    let deep = format!("{deep}let x900 = 1\nagent a {{ action q in [0, 1]; reward q + 0 * x1 }}\n");
+    std::fs::write(directory.path().join("deep.econ"), deep).expect("written");
+    for limit in ["250000", "150000", "80000", "60000"] {
+        for line in ["check deep.econ", "solve deep.econ", "simulate deep.econ --periods 3"] {
+            let output = limited(limit, line);
+            let out = text(&output.stdout);
+            assert_eq!(
+                output.status.code(),
+                Some(2),
+                "{limit} {line}: {out} {}",
+                text(&output.stderr)
+            );
+            assert!(out.contains("E0981") && !out.contains("E0502"), "{limit} {line}: {out}");
+        }
+        for line in ["check growth.econ", "solve small.econ", "explain E0201", "new"] {
+            let output = limited(limit, line);
+            let out = text(&output.stdout);
+            let code = output.status.code();
+            assert!(
+                code == Some(0) || code == Some(2) && out.contains("E098"),
+                "{limit} {line}: {out}"
+            );
+        }
+    }
+    assert_eq!(limited("unlimited", "check deep.econ").status.code(), Some(0));
     // The same is done where it may, and what no estimate foresaw is a message too.
     let one_seed = "train growth.econ --seeds 1 --with horizon=120000 --with steps=1e12 --out one";
     let mut child = command(directory.path(), &one_seed.split(' ').collect::<Vec<_>>())

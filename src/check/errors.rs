@@ -852,10 +852,13 @@ pub(super) const TOO_DEEP: &str = "too long a chain of definitions";
 /// `shallow`: there was room for a small stack only, so that the model may be right.
 pub(super) fn too_deep(name: &str, span: Span, shallow: bool) -> Diagnostic {
     if shallow {
-        return err("E0981", format!("there is too little memory for `{name}`: it rests on {TOO_DEEP}"))
-            .at(span, "no room for the stack that goes further")
-            .note("checking a model reserves 512 MB of address space for its stack, of which it uses little")
-            .hint("raise the limit on address space: ulimit -v 1200000, or ulimit -v unlimited");
+        return err(
+            "E0981",
+            format!("there is too little memory for `{name}`: it rests on {TOO_DEEP}"),
+        )
+        .at(span, "no room for the stack that goes further")
+        .note("checking a model reserves 512 MB of address space for its stack, of which it uses little")
+        .hint("raise the limit on address space: ulimit -v 1200000, or ulimit -v unlimited");
     }
     err("E0502", format!("`{name}` rests on {TOO_DEEP}"))
         .at(span, "still not at the end of the chain")
@@ -984,8 +987,7 @@ pub(super) fn unknown_process(word: &str, span: Span, known: &[String]) -> Diagn
 }
 
 /// The distributions that draws follow.
-const DISTRIBUTIONS: &str =
-    "normal, lognormal, uniform, uniform_int, bernoulli, discrete, exponential or gumbel";
+const DISTRIBUTIONS: &str = "normal, lognormal, uniform, uniform_int, bernoulli, discrete, exponential or gumbel";
 
 /// A distribution that is none of the language's.
 pub(super) fn unknown_distribution(word: &str, span: Span) -> Diagnostic {
@@ -1253,11 +1255,17 @@ pub(super) fn discount_outside(d: Interval, finite: bool, span: Span) -> Diagnos
     };
     err("E0707", head).at(span, want).hint(match d.as_point() {
         Some(x) if (2.0..=100.0).contains(&x) => format!("per cent have their sign: {}%", num(x)),
-        Some(0.0) => "with a factor of 0 nothing after today counts: write `horizon 1`, or a factor such as 0.96".to_string(),
+        Some(0.0) => {
+            "with a factor of 0 nothing after today counts: write `horizon 1`, or a factor such as 0.96".to_string()
+        }
         Some(x) if x < 0.0 => format!("leave the sign out: {}", num(-x)),
-        Some(1.0) => "write a factor such as 0.96 (a rate r gives 1 / (1 + r)), or give the model a last period: horizon 80".to_string(),
+        Some(1.0) => {
+            "write a factor such as 0.96 (a rate r gives 1 / (1 + r)), or give the model a last period: horizon 80"
+                .to_string()
+        }
         Some(x) => format!("a rate r gives the factor 1 / (1 + r): 1 / {}", num(x)),
-        None => "keep it inside: clamp(.., 0.01, 0.99), or bound what it reads; a rate r gives the factor 1 / (1 + r)".to_string(),
+        None => "keep it inside: clamp(.., 0.01, 0.99), or bound what it reads; a rate r gives the factor 1 / (1 + r)"
+            .to_string(),
     })
 }
 

@@ -109,11 +109,7 @@ impl Checker<'_> {
                 .last()
                 .map_or("this", |(id, _)| &self.entities[*id].name)
                 .to_string();
-            if !self
-                .diagnostics
-                .iter()
-                .any(|d| d.headline.ends_with(errors::TOO_DEEP))
-            {
+            if !self.diagnostics.iter().any(|d| d.headline.ends_with(errors::TOO_DEEP)) {
                 self.report(errors::too_deep(&name, e.span, self.shallow));
             }
             return None;

@@ -212,7 +212,13 @@ impl Checker<'_> {
                     ..got
                 };
                 let (name, declared) = (self.model.actions[a].name.clone(), self.model.actions[a].span);
-                self.report(errors::rule_outside(&name, got, bounds, self.b.node(node).span, declared));
+                self.report(errors::rule_outside(
+                    &name,
+                    got,
+                    bounds,
+                    self.b.node(node).span,
+                    declared,
+                ));
             }
         }
     }

@@ -27,7 +27,9 @@ fn call(value: &str) -> Option<(&str, &str)> {
 }
 
 fn numbers(text: &str) -> Option<Vec<f64>> {
-    text.split(',').map(|x| x.trim().replace('_', "").parse().ok()).collect()
+    text.split(',')
+        .map(|x| x.trim().replace('_', "").parse().ok())
+        .collect()
 }
 
 fn shown(list: &[f64]) -> String {
@@ -41,7 +43,12 @@ fn grid(word: &str, inside: &str) -> Option<String> {
         return Some(format!("the lower end comes first: `{word}({})`", shown(&[hi, lo, n])));
     }
     let from_zero = word != "uniform" && lo <= 0.0;
-    from_zero.then(|| format!("`{word}` needs a lower end above 0; with {lo} write `uniform({})`", shown(&[lo, hi, n])))
+    from_zero.then(|| {
+        format!(
+            "`{word}` needs a lower end above 0; with {lo} write `uniform({})`",
+            shown(&[lo, hi, n])
+        )
+    })
 }
 
 /// A list of nodes.
@@ -73,7 +80,11 @@ mod tests {
             assert!(setting("grid.k", value).is_some_and(|m| m.contains(meant)), "{value}");
         }
         assert!(setting("chain.z", "rouwenhurst(9)").is_some_and(|m| m.contains("rouwenhorst(9)")));
-        for (key, value) in [("grid.k", "log(-5)"), ("tolerance", "10"), ("chain.z", "rouwenhorst(-1)")] {
+        for (key, value) in [
+            ("grid.k", "log(-5)"),
+            ("tolerance", "10"),
+            ("chain.z", "rouwenhorst(-1)"),
+        ] {
             assert_eq!(setting(key, value), None, "{value}");
         }
     }

@@ -189,10 +189,14 @@ pub(super) fn instead_of(typed: &str, command: Option<&str>) -> Option<String> {
     };
     let owners = owners(word, command);
     if trains && of_learners {
-        return Some(format!("write --with {key}=VALUE, or `{key} = VALUE` in the `train` block of the file"));
+        return Some(format!(
+            "write --with {key}=VALUE, or `{key} = VALUE` in the `train` block of the file"
+        ));
     }
     if let Some(key) = solve_key.as_ref().filter(|_| solves) {
-        return Some(format!("write --set {key}=VALUE, or `{key} = VALUE` in the `solve` block of the file"));
+        return Some(format!(
+            "write --set {key}=VALUE, or `{key} = VALUE` in the `solve` block of the file"
+        ));
     }
     if !owners.is_empty() {
         return Some(format!("--{word} is an option of econc {}", owners.join(", econc ")));

@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failur
     write_new(&path, text.as_bytes(), false, [])?;
     if screen.json {
         let file = path.display().to_string();
-        screen.json(&serde_json::json!({ "file": file, "template": template.name }));
+        screen.json(&serde_json::json!({ "status": "complete", "exit": 0, "file": file, "template": template.name, "diagnostics": [] }));
     } else {
         screen.remark(&format!("written: {} (from {})", path.display(), template.name));
         screen.remark(&format!("next:    econc solve {}", path.display()));

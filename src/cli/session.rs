@@ -105,6 +105,7 @@ pub(super) fn resumed(directory: &Path, action: &str, screen: &Screen) -> Result
         if screen.json {
             screen.json(&serde_json::json!({
                 "status": status.to_string(),
+                "exit": if status == Status::Complete { 0 } else { 1 },
                 "directory": directory.display().to_string(),
                 "diagnostics": if status == Status::Complete { Vec::new() } else { vec![Diagnostic::error(
                     "E0953",
@@ -274,6 +275,11 @@ fn shown(screen: &Screen, ended: &Ended) -> Exit {
         Some(content) => report(content, screen, ended),
         None => end(screen, ended),
     }
+    exit_of(ended)
+}
+
+/// The exit status of a run that ended.
+fn exit_of(ended: &Ended) -> Exit {
     match ended.status {
         Status::Complete => Exit::Fine,
         Status::Failed | Status::Running => match Exit::of(&ended.diagnostics) {
@@ -461,6 +467,7 @@ fn report(content: &Content, screen: &Screen, ended: &Ended) {
     if screen.json {
         let mut json = content.to_json();
         json["status"] = status.to_string().into();
+        json["exit"] = exit_of(ended).code().into();
         json["directory"] = directory.display().to_string().into();
         json["diagnostics"] = serde_json::json!(said(ended));
         screen.json(&json);
@@ -527,6 +534,7 @@ fn end(screen: &Screen, ended: &Ended) {
     if screen.json {
         screen.json(&serde_json::json!({
             "status": status.to_string(),
+            "exit": exit_of(ended).code(),
             "directory": directory.to_string(),
             "seconds": ended.seconds,
             "diagnostics": ended.diagnostics,

@@ -345,6 +345,7 @@ fn finish(
             .collect();
         screen.json(&serde_json::json!({
             "status": status.to_string(),
+            "exit": exit.code(),
             "directory": directory.display().to_string(),
             "runs": runs,
             "diagnostics": if stopped { vec![super::stop::stopped(Some(onward))] } else { Vec::new() },

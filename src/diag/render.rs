@@ -328,7 +328,14 @@ mod tests {
             .note("z".repeat(50_000));
         let shown = text(&[d], &sources, false);
         assert!(shown.len() < 8000, "{}", shown.len());
-        for part in ["m.econ:2:400002", "+ wrong xxx", "^^^^^ here", "3 │ last", "---- there", "far away"] {
+        for part in [
+            "m.econ:2:400002",
+            "+ wrong xxx",
+            "^^^^^ here",
+            "3 │ last",
+            "---- there",
+            "far away",
+        ] {
             assert!(shown.contains(part), "{part} is missing in\n{shown}");
         }
         // A span over everything.

@@ -324,12 +324,7 @@ mod tests {
         fs::write(run.join("seed_1/checkpoint"), b"x").unwrap();
         fs::write(run.join("report.html.writing"), b"x").unwrap();
         check_free(&run, true).unwrap();
-        for name in [
-            "notes.txt",
-            "plots/b.svg",
-            "seed_1/notes.txt",
-            "seed_x",
-        ] {
+        for name in ["notes.txt", "plots/b.svg", "seed_1/notes.txt", "seed_x"] {
             fs::write(run.join(name), b"x").unwrap();
             let error = check_free(&run, true).unwrap_err();
             assert_eq!(error.code, "E0952");

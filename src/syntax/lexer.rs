@@ -427,16 +427,23 @@ impl Lexer<'_> {
         let rest = after.split('\n').next().unwrap_or("").trim();
         let number = line.trim_end();
         let percent = number.len() < line.len() && number.ends_with(|c: char| c.is_ascii_digit());
-        let words = rest.split_whitespace().take_while(|w| w.chars().all(char::is_alphabetic)).count();
-        let ends = rest.is_empty() || rest.starts_with([',', ')', ']', '}', '#']);
-        if line.trim().is_empty() || words >= 2 {
+        let words = rest
+            .split_whitespace()
+            .take_while(|w| w.chars().all(char::is_alphabetic))
+            .count();
+        let ends = rest.is_empty() || rest.starts_with([',', ')', ']', '}', '#', '"', ';']) || rest.starts_with("in ");
+        if line.trim().is_empty() || (words >= 2 && !(percent && ends)) {
             self.fault(1, |span, _| {
                 Diagnostic::error("E0111", "`%` starts no comment here")
                     .at(span, "`#` starts a comment")
                     .hint(format!("write `# {}`", rest.chars().take(30).collect::<String>()))
             });
         } else if percent && ends {
-            let digits: String = number.chars().rev().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+            let digits: String = number
+                .chars()
+                .rev()
+                .take_while(|c| c.is_ascii_digit() || *c == '.')
+                .collect();
             let digits: String = digits.chars().rev().collect();
             self.fault(1, |span, _| {
                 Diagnostic::error("E0111", "per cent stand directly behind their number")

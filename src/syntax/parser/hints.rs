@@ -120,7 +120,7 @@ impl<'s> FileParser<'s> {
         if text == "," && number(before) && number(Some(found + 1)) && touches(found, found + 1) {
             let before = before?;
             let (a, b) = (self.between(before, before), self.between(found + 1, found + 1));
-            return Some(format!("decimals have a point: {a}.{b}"));
+            return Some(format!("decimals have a point: {}.{b}", a.replace('.', "")));
         }
         if matches!(text, "elif" | "elseif" | "elsif") {
             return Some("write `else if`: `if a then b else if c then d else e`".to_string());
@@ -141,21 +141,26 @@ impl<'s> FileParser<'s> {
                 _ => format!("leave out `{text}`: `{word} {rest}`"),
             });
         }
+        if matches!(text, "=" | ":") && before.is_some_and(|b| self.word(b) == "start") {
+            return Some(format!("leave out `{text}`: `start {}`", rest()?));
+        }
         if matches!(text, "=" | ":" | ">=" | "<=" | ">" | "<") && matches!(word, "state" | "action") {
             let name = self.between(before?, before?);
             let rest = rest()?;
+            // What follows the domain stays behind it.
+            let (rest, more) = match rest.split_once(", start") {
+                Some((rest, more)) => (rest.to_string(), format!(", start{more}")),
+                None => (rest, String::new()),
+            };
             return Some(match (text, word) {
-                ("=" | ":", _) if rest.starts_with(['[', '(', '{']) => format!("write `{word} {name} in {rest}`"),
+                ("=" | ":", _) if rest.starts_with(['[', '(', '{']) => format!("write `{word} {name} in {rest}{more}`"),
                 ("=", "state") => format!("where it may be comes first: `state {name} in [0, 10], start {rest}`"),
-                (">=", _) => format!("write `{word} {name} in [{rest}, inf)`"),
-                (">", _) => format!("write `{word} {name} in ({rest}, inf)`"),
-                ("<=", _) => format!("write `{word} {name} in (-inf, {rest}]`"),
-                ("<", _) => format!("write `{word} {name} in (-inf, {rest})`"),
+                (">=", _) => format!("write `{word} {name} in [{rest}, inf){more}`"),
+                (">", _) => format!("write `{word} {name} in ({rest}, inf){more}`"),
+                ("<=", _) => format!("write `{word} {name} in (-inf, {rest}]{more}`"),
+                ("<", _) => format!("write `{word} {name} in (-inf, {rest}){more}`"),
                 _ => return None,
             });
-        }
-        if text == "=" && before.is_some_and(|b| self.word(b) == "start") {
-            return Some(format!("leave out `=`: `start {}`", rest()?));
         }
         if text == "if" && expected.iter().any(|r| expect::kind(*r) == Kind::Operator) {
             return Some("the condition comes first: `if a then b else c`".to_string());
@@ -174,7 +179,10 @@ impl<'s> FileParser<'s> {
         }
         let function = before.is_some_and(|b| matches!(self.word(b), "log" | "exp" | "sqrt" | "abs"));
         if function && self.starts_operand(found) {
-            return Some(format!("arguments stand in brackets: `{}({text})`", self.between(before?, before?)));
+            return Some(format!(
+                "arguments stand in brackets: `{}({text})`",
+                self.between(before?, before?)
+            ));
         }
         None
     }

@@ -348,7 +348,7 @@ fn what_is_typed_wrongly_is_answered_with_what_was_meant() {
         ("simulate m.econ --policy optimal", "E0965", "econc solve FILE"),
         ("simulate m.econ --policy Random", "E0965", "write `random`"),
         ("simulate m.econ --policy fixed", "E0965", "fixed:NAME=VALUE"),
-        ("simulate m.econ --periods -5", "E0980", "-5 is not in"),
+        ("simulate m.econ --periods -5", "E0980", "a whole number from 1"),
         ("graph m.econ --svg --out g.dot", "E0968", "ask for different things"),
         ("graph m.econ --ron", "E0968", "ask for different things"),
     ] {

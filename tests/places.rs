@@ -100,7 +100,7 @@ fn force_replaces_a_run_and_nothing_else() {
         ("solve small.econ --out s --force", "thesis.tex"),
         ("simulate small.econ --periods 5 --out s --force", "thesis.tex"),
         ("solve small.econ --set a=0.2..0.4:2 --out s --force", "thesis.tex"),
-        ("solve small.econ --out w --force", "run-001/t/"),
+        ("solve small.econ --out w --force", "run-001/t"),
         // What is read, and places inside runs.
         ("solve t/model.econ --out t --force", "is read by this command"),
         (

@@ -105,7 +105,7 @@ impl Distribution {
 
     /// A rule of about `n` nodes for integrands with kinks and jumps; see [`fine`].
     pub fn fine(&self, n: usize) -> Option<Rule> {
-        fine(self.family, n).map(|r| self.in_values(r))
+        fine(self.family, n, &[]).map(|r| self.in_values(r))
     }
 
     /// A rule over the standard draw as one over the values.
@@ -142,9 +142,10 @@ pub fn gauss(family: Family, n: usize) -> Option<Rule> {
     })
 }
 
-/// A rule of about `n` nodes for integrands with kinks and jumps. `None` for finite families.
-pub fn fine(family: Family, n: usize) -> Option<Rule> {
-    Some(quadrature::between_quantiles(standard(family)?, n))
+/// A rule of about `n` nodes for integrands with kinks and jumps, some of which are known to stand at `kinks` of the standard draw.
+/// `None` for finite families.
+pub fn fine(family: Family, n: usize, kinks: &[f64]) -> Option<Rule> {
+    Some(quadrature::between_quantiles(standard(family)?, n, kinks))
 }
 
 /// The standard law behind a continuous family; `None` for finite ones.

@@ -212,8 +212,9 @@ pub enum Standard {
 }
 
 /// A rule for integrands with kinks and jumps, of about `n` nodes: as many cells of equal probability as there is room
-/// for, tails cut finer, four or eight Gauss-Legendre nodes a cell. A kink spoils one cell only.
-pub fn between_quantiles(law: Standard, n: usize) -> Rule {
+/// for, tails cut finer, four or eight Gauss-Legendre nodes a cell. A kink spoils one cell only, and none where it is one of `kinks` (of the standard
+/// draw), which are edges of cells.
+pub fn between_quantiles(law: Standard, n: usize, kinks: &[f64]) -> Rule {
     let m = if n >= 256 { 8 } else { 4 };
     let cells = (n / m).saturating_sub(6).max(4);
     let inner = |q: &dyn Fn(f64) -> f64| -> Vec<f64> { (1..cells).map(|j| q(j as f64 / cells as f64)).collect() };
@@ -231,6 +232,13 @@ pub fn between_quantiles(law: Standard, n: usize) -> Rule {
         }
         edges
     };
+    let cut = |mut edges: Vec<f64>| -> Vec<f64> {
+        let (lo, hi) = (edges[0], edges[edges.len() - 1]);
+        edges.extend(kinks.iter().copied().filter(|k| *k > lo && *k < hi));
+        edges.sort_by(f64::total_cmp);
+        edges.dedup();
+        edges
+    };
     let mut rule = match law {
         Standard::Normal => {
             let middle = inner(&normal::quantile);
@@ -238,18 +246,18 @@ pub fn between_quantiles(law: Standard, n: usize) -> Rule {
             edges.pop();
             edges.extend(&middle);
             edges.extend(even(middle[middle.len() - 1], 9.0, 4).into_iter().skip(1));
-            piecewise(&edges, m, normal::density)
+            piecewise(&cut(edges), m, normal::density)
         }
-        Standard::Uniform => piecewise(&even(0.0, 1.0, n.div_ceil(m).max(4)), m, |_| 1.0),
+        Standard::Uniform => piecewise(&cut(even(0.0, 1.0, n.div_ceil(m).max(4))), m, |_| 1.0),
         Standard::Exponential => {
             let mut middle = vec![0.0];
             middle.extend(inner(&|u: f64| -(-u).ln_1p()));
-            piecewise(&with_tails(None, middle, Some((44.0, 7))), m, |x| (-x).exp())
+            piecewise(&cut(with_tails(None, middle, Some((44.0, 7)))), m, |x| (-x).exp())
         }
         Standard::Gumbel => {
             let middle = inner(&|u: f64| -(-u.ln()).ln());
             let edges = with_tails(Some((GUMBEL.0, 2)), middle, Some((GUMBEL.1, 7)));
-            piecewise(&edges, m, |x| (-x - (-x).exp()).exp())
+            piecewise(&cut(edges), m, |x| (-x - (-x).exp()).exp())
         }
     };
     // Few cells miss the moments by little: nodes are moved so that the mean (and, where that keeps the range, the variance) is the law's.
@@ -397,7 +405,7 @@ mod tests {
             (Standard::Gumbel, g, g * g + PI * PI / 6.0, f64::NAN),
         ] {
             for n in [40, 128, 800] {
-                let rule = between_quantiles(law, n);
+                let rule = between_quantiles(law, n, &[]);
                 assert!((moment(&rule, 0) - 1.0).abs() < 1e-12);
                 assert!(
                     (moment(&rule, 1) - mean).abs() < 1e-6,
@@ -417,7 +425,7 @@ mod tests {
             }
         }
         // E max(x - 1, 0) of the exponential law is 1 / e.
-        let rule = between_quantiles(Standard::Exponential, 800);
+        let rule = between_quantiles(Standard::Exponential, 800, &[]);
         let over: f64 = rule
             .nodes
             .iter()
@@ -425,5 +433,14 @@ mod tests {
             .map(|(x, w)| w * (x - 1.0).max(0.0))
             .sum();
         assert!((over - 1.0 / E).abs() < 1e-5, "{over}");
+        // A kink in the tail that is an edge: E max(x - 2.5, 0) = density(2.5) - 2.5 (1 - cdf(2.5)) of the normal law.
+        let payoff = |kinks: &[f64]| -> f64 {
+            let rule = between_quantiles(Standard::Normal, 40, kinks);
+            let paid = rule.nodes.iter().zip(&rule.weights).map(|(x, w)| w * (x - 2.5).max(0.0));
+            paid.sum()
+        };
+        let exact = normal::density(2.5) - 2.5 * (1.0 - normal::cdf(2.5));
+        assert!((payoff(&[2.5]) / exact - 1.0).abs() < 2e-3, "{}", payoff(&[2.5]));
+        assert!((payoff(&[]) / exact - 1.0).abs() > 1e-2, "{}", payoff(&[]));
     }
 }

@@ -152,7 +152,7 @@ pub const SOLVE_KEYS: &[Key] = &[
     key("chain.*", Kind::Chain, "rouwenhorst(7)", "chain for a continuous shock"),
     key(
         "quadrature.*",
-        Kind::Whole { lo: 1, hi: 200 },
+        Kind::Whole { lo: 1, hi: 1000 },
         "5; more behind kinks",
         "quadrature nodes for a continuous noise",
     ),

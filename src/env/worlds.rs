@@ -932,7 +932,14 @@ impl Worlds {
                 .collect();
             let mut left = violated;
             let (whole, movable): (Vec<Movable>, Vec<Movable>) = movable.into_iter().partition(|m| m.whole);
-            self.move_whole(engine, k, &whole, &mut left)?;
+            // Nobody takes another choice for a distance of rounding; numbers are moved by it, if they can.
+            let near = |x: &f64| *x >= -ROUNDING;
+            let mut far: Vec<bool> = left.iter().zip(&slack).map(|(l, x)| *l && !near(x)).collect();
+            let asked = far.clone();
+            self.move_whole(engine, k, &whole, &mut far)?;
+            for ((l, was), is) in left.iter_mut().zip(asked).zip(far) {
+                *l &= !was || is;
+            }
             if movable.len() > 1 {
                 self.move_nearest(engine, k, &movable, &mut left)?;
             }
@@ -974,7 +981,7 @@ impl Worlds {
                     break;
                 }
             }
-            if left.contains(&true) {
+            if left.iter().zip(&slack).any(|(l, x)| *l && !near(x)) {
                 return Err(Diagnostic::error(
                     "E0902",
                     format!("no feasible action where `{}` fails", require.text),

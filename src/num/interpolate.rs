@@ -6,6 +6,8 @@
 //! differences have one sign, it is held between the adjacent slopes, which smooth concave data satisfy anyway. The order
 //! stays four on smooth data and kinks do not ring. In several dimensions each node carries one coefficient per
 //! subset of the cubic axes (value, derivatives, cross derivatives) and a query is a product of one-dimensional bases.
+//! Where two nodes stand closer together than [`BREAK`] of the cells beside them the spline is broken: what it does on one side knows nothing of
+//! the other, so that a function with a kink or a jump there is carried as well as a smooth one.
 //!
 //! Queries outside the grid are never silent: [`Place::beyond`] says by how much, and [`Outside`] what is done.
 
@@ -41,7 +43,40 @@ pub struct Axis {
     log: bool,
     rule: Rule,
     search: Search,
-    spline: Option<Factor>,
+    /// Stretches of nodes between breaks (cubic axes only), with what their splines are solved by.
+    pieces: Vec<Piece>,
+}
+
+/// Share of both neighbouring cells below which a cell is a break.
+pub const BREAK: f64 = 1e-5;
+
+/// Nodes `first..end` of an axis that one spline runs through.
+#[derive(Clone, Debug)]
+struct Piece {
+    first: usize,
+    end: usize,
+    /// None for fewer than four nodes.
+    factor: Option<Factor>,
+}
+
+impl Piece {
+    /// The pieces of an axis with these coordinates.
+    fn all(c: &[f64]) -> Vec<Piece> {
+        let gap = |k: usize| c[k + 1] - c[k];
+        let broken = |k: &usize| gap(*k) < BREAK * gap(k - 1).min(gap(k + 1));
+        let mut ends: Vec<usize> = (1..c.len().saturating_sub(2)).filter(broken).map(|k| k + 1).collect();
+        ends.push(c.len());
+        let mut first = 0;
+        let piece = |end: usize| {
+            let own = &c[std::mem::replace(&mut first, end)..end];
+            Piece {
+                first: end - own.len(),
+                end,
+                factor: (own.len() >= 4).then(|| Factor::new(own)),
+            }
+        };
+        ends.into_iter().map(piece).collect()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -87,14 +122,18 @@ impl Axis {
             return None;
         }
         let search = Search::new(&coordinate);
-        let spline = (rule == Rule::Cubic && nodes.len() >= 4).then(|| Factor::new(&coordinate));
+        let pieces = if rule == Rule::Cubic {
+            Piece::all(&coordinate)
+        } else {
+            Vec::new()
+        };
         Some(Axis {
             nodes: nodes.to_vec(),
             coordinate,
             log,
             rule,
             search,
-            spline,
+            pieces,
         })
     }
 
@@ -295,12 +334,30 @@ fn within(v: f64, lo: f64, hi: f64) -> f64 {
 /// Spline derivatives (with respect to the coordinate) of one line of data; `filter` holds them to the data's shape.
 /// Returns whether the filter changed anything.
 fn line_derivatives(axis: &Axis, y: &[f64], d: &mut [f64], slope: &mut Vec<f64>, filter: bool) -> bool {
-    let c = &axis.coordinate;
+    let mut changed = false;
+    for p in &axis.pieces {
+        let own = p.first..p.end;
+        let c = &axis.coordinate[own.clone()];
+        changed |= piece_derivatives(c, &p.factor, &y[own.clone()], &mut d[own], slope, filter);
+    }
+    changed
+}
+
+/// As [`line_derivatives`], along one piece with coordinates `c`.
+fn piece_derivatives(
+    c: &[f64],
+    factor: &Option<Factor>,
+    y: &[f64],
+    d: &mut [f64],
+    slope: &mut Vec<f64>,
+    filter: bool,
+) -> bool {
     let n = y.len();
     slope.clear();
     slope.extend((0..n - 1).map(|k| (y[k + 1] - y[k]) / (c[k + 1] - c[k])));
     let s = slope;
-    match (&axis.spline, n) {
+    match (factor, n) {
+        (None, 1) => d[0] = 0.0,
         (None, 2) => d.fill(s[0]),
         (None, _) => {
             let (h0, h1) = (c[1] - c[0], c[2] - c[1]);
@@ -563,6 +620,15 @@ impl Tensor {
     pub fn value_at(&self, surface: &Surface, places: &[Place]) -> f64 {
         let c = &surface.coefficients;
         if places.len() == 1 && places[0].beyond == 0.0 {
+            let (axis, k, t) = (&self.axes[0], places[0].cell as usize, places[0].t);
+            if fault!("interpolation.spline_slope", false, axis.rule == Rule::Cubic) {
+                let h = axis.coordinate[k + 1] - axis.coordinate[k];
+                let s = 1.0 - t;
+                let right = t * t * (3.0 - 2.0 * t);
+                // Value and derivative at both ends.
+                let c = &c[2 * k..2 * k + 4];
+                return ((1.0 - right) * c[0] + right * c[2]) + (h * t * s * s * c[1] + -h * t * t * s * c[3]);
+            }
             let b = self.basis(0, places[0]);
             return match b.count {
                 1 => c[b.offset[0]],

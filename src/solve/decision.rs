@@ -40,8 +40,8 @@ pub struct Options {
     /// How fine the chains of AR(1) shocks are where the settings say nothing: 0 is [`CHAIN_STATES`] states by Rouwenhorst's method, `k` is
     /// `k` times as many as Farmer and Toda's need.
     pub fineness: usize,
-    /// How many times as many nodes as usual noises behind kinks get, where the settings say nothing; 0 is once.
-    pub finer_noises: usize,
+    /// How fine the rules over draws without memory are where the settings say nothing: 0 as usual, up to [`FINEST_DRAWS`].
+    pub draws: usize,
 }
 
 /// States of the chain of a continuous shock, where nothing is said.
@@ -63,8 +63,8 @@ pub struct Decision {
     pub open_ends: Vec<(usize, bool, bool)>,
     /// Nodes of each continuous state whose grid the file leaves open, if there is one.
     pub automatic: Option<usize>,
-    /// Whether noises behind kinks have as many nodes as the solver thought fit.
-    pub rough_noises: bool,
+    /// Whether draws whose rules the file leaves open could have finer ones: see [`Options::draws`].
+    pub coarse_draws: bool,
     /// States and shocks that matter and that no deciding agent observes: full information was asked for.
     pub hidden: Vec<String>,
     /// Shocks that no deciding agent observes and that tell nothing about the future, integrated out like noises.
@@ -132,6 +132,13 @@ const NODES: f64 = 1000.0;
 const BRANCHES: f64 = 8_000.0;
 /// Fewer nodes than these are no better between quantiles.
 const FEW: usize = 24;
+/// Nodes that a noise behind a kink gets on any grid, with so many branches from all grid points at most: as usual, and where draws are to be finer.
+const LEAST: [f64; 2] = [40.0, 300.0];
+const AFFORDED: [f64; 2] = [150_000.0, 400_000.0];
+/// Nodes of a Gauss rule, by how fine draws are to be.
+const GAUSS: [usize; 3] = [noise::DEFAULT_NODES, 9, 15];
+/// Most that draws can be made finer.
+pub const FINEST_DRAWS: usize = GAUSS.len() - 1;
 
 thread_local! {
     static WORKSPACE: RefCell<Workspace<f64>> = RefCell::new(Workspace::default());
@@ -712,8 +719,8 @@ impl<'m> Builder<'m> {
             .map(|k| laws[unseen[*k - draws]].name.clone())
             .collect();
         let hidden = hidden.iter().map(|h| information::name(model, *h)).collect();
-        let (axes, open_ends, automatic) = self.state_axes()?;
-        let rough_noises = self.refine(
+        let (axes, open_ends, automatic) = self.state_axes(&states_now, &everything)?;
+        let coarse_draws = self.refine(
             &mut laws,
             &chainlets,
             &mut noise,
@@ -976,7 +983,7 @@ impl<'m> Builder<'m> {
             discretised,
             open_ends,
             automatic,
-            rough_noises,
+            coarse_draws,
             hidden,
             unseen,
             no_derivative,
@@ -1057,8 +1064,9 @@ impl<'m> Builder<'m> {
     }
 
     /// Gives draws whose nodes the file leaves open finer rules where a Gauss rule would lie: Gauss rules are exact for smooth
-    /// functions and wrong by per cents for those with kinks and jumps, and finite choices make kinks in the value. Says whether there are noises behind
-    /// kinks.
+    /// functions and wrong by per cents for those with kinks and jumps, and finite choices make kinks in the value. Kinks that stand at one value of a
+    /// draw, whatever else happens, are met exactly. Where draws are to be finer ([`Options::draws`]) all open ones are. Says whether they
+    /// could be finer still.
     fn refine(
         &self,
         laws: &mut [shocks::Chainlet],
@@ -1069,6 +1077,7 @@ impl<'m> Builder<'m> {
         read: &[Id],
     ) -> bool {
         let dag = &self.unroll.dag;
+        let level = self.options.draws.min(FINEST_DRAWS);
         let rough = |input: Id| has_steps(dag, read, &[input]) || has_kinks(dag, read, &[input]);
         let choices = actions.iter().any(|a| !a.continuous() && a.axis.taste.is_none());
         let size: f64 = axes
@@ -1079,51 +1088,77 @@ impl<'m> Builder<'m> {
             })
             .product();
         // Shocks first: their links multiply the states.
+        let loose = |laws: &[shocks::Chainlet], k: usize| matches!(laws[k].open, Some((_, false)));
+        let kinked = |laws: &[shocks::Chainlet], k: usize| choices || rough(laws[k].now) || rough(laws[k].next);
         let open: Vec<usize> = chainlets
             .iter()
             .copied()
-            .filter(|k| {
-                matches!(laws[*k].open, Some((_, false))) && (choices || rough(laws[*k].now) || rough(laws[*k].next))
-            })
+            .filter(|k| loose(laws, *k) && (level > 0 || kinked(laws, *k)))
             .collect();
+        let mut coarse = level == 0 && chainlets.iter().any(|k| loose(laws, *k) && !kinked(laws, *k));
         let fixed: f64 = chainlets
             .iter()
             .filter(|k| !open.contains(k))
             .map(|k| laws[*k].values.len() as f64)
             .product();
-        let room = (LINKS / fixed)
-            .min(STATES / size / fixed)
-            .powf(1.0 / open.len().max(1) as f64);
+        let each = 1.0 / open.len().max(1) as f64;
+        let mut room = (LINKS / fixed).min(STATES / size / fixed).powf(each);
+        if level > 0 && LEAST[0].powf(open.len() as f64) * size * fixed <= AFFORDED[1] {
+            room = room.max(LEAST[0]);
+        }
         for k in open {
             if room as usize > FEW {
                 laws[k].refine(room as usize);
             }
         }
         let links: f64 = chainlets.iter().map(|k| laws[*k].values.len() as f64).product();
-        let open: Vec<(usize, bool)> = noises
-            .iter()
-            .copied()
-            .filter(|k| matches!(noise[*k].continuous, Some((_, false, _))))
-            .map(|k| (k, rough(noise[k].input)))
-            .filter(|(_, rough)| *rough || choices)
-            .collect();
-        let fixed: f64 = noises
-            .iter()
-            .filter(|k| !open.iter().any(|(o, _)| o == *k))
-            .map(|k| noise[*k].nodes.len() as f64)
-            .product();
-        let times = self.options.finer_noises.max(1) as f64;
-        let room = (times * NODES / fixed)
-            .min(times * BRANCHES / size / links / fixed)
-            .powf(1.0 / open.len().max(1) as f64);
-        let any = open.iter().any(|(_, rough)| *rough);
-        for (k, rough) in open {
-            let nodes = if rough { room } else { room.min(64.0) } as usize;
-            if nodes > FEW {
-                noise[k].refine(nodes);
+        let kinks = |q: &noise::Quadrature| -> Vec<f64> {
+            let found = q.extent().map(|(lo, hi)| super::kinked::fixed(dag, read, q.input, lo, hi));
+            found.unwrap_or_default().iter().map(|f| f.at).collect()
+        };
+        let (mut open, mut smooth) = (Vec::new(), Vec::new());
+        for &k in noises {
+            match noise[k].continuous {
+                Some((_, false, _)) if choices || rough(noise[k].input) => open.push((k, rough(noise[k].input))),
+                Some((_, false, _)) => smooth.push(k),
+                // So many nodes are asked for that there is a better rule than Gauss's for kinks.
+                Some((_, true, _)) if noise[k].nodes.len() >= FEW && (choices || rough(noise[k].input)) => {
+                    let (n, at) = (noise[k].nodes.len(), kinks(&noise[k]));
+                    noise[k].refine(n, &at);
+                }
+                Some(_) | None => {}
             }
         }
-        any
+        let product = |noise: &[noise::Quadrature], open: &[(usize, bool)]| -> f64 {
+            let others = noises.iter().filter(|k| !open.iter().any(|(o, _)| o == *k));
+            others.map(|k| noise[*k].nodes.len() as f64).product()
+        };
+        // Smooth integrands in many draws need no more nodes than are affordable.
+        let many = GAUSS[level].pow(smooth.len() as u32) as f64;
+        if level > 0 && many <= NODES && size * links * many <= AFFORDED[1] {
+            smooth.iter().for_each(|k| noise[*k].smooth(GAUSS[level]));
+        }
+        coarse |= !smooth.is_empty() && level < FINEST_DRAWS;
+        let fixed = product(noise, &open);
+        let each = 1.0 / open.len().max(1) as f64;
+        let mut room = (NODES / fixed).min(BRANCHES / size / links / fixed).powf(each);
+        if level > 0 || open.iter().any(|(_, rough)| *rough) {
+            let afforded = (AFFORDED[level.min(1)] / size / links / fixed).min(NODES / fixed).powf(each);
+            if afforded >= LEAST[0] {
+                room = room.max(LEAST[level.min(1)].min(afforded));
+            }
+        }
+        coarse |= !open.is_empty() && level == 0;
+        for (k, rough) in open {
+            let nodes = if rough || level > 0 { room } else { room.min(64.0) } as usize;
+            if nodes > FEW {
+                let at = kinks(&noise[k]);
+                noise[k].refine(nodes, &at);
+            } else if level > 0 && product(noise, &[]) <= NODES && size * links * product(noise, &[]) <= AFFORDED[1] {
+                noise[k].smooth(GAUSS[level]);
+            }
+        }
+        coarse
     }
 
     /// Whether somebody says what the next period counts.

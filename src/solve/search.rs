@@ -300,6 +300,9 @@ fn candidates(lo: f64, hi: f64, hint: f64, options: SearchOptions, zero: bool) -
     out
 }
 
+/// A small step, as a share of the way to an end of the range.
+const NEXT: f64 = 1e-6;
+
 impl Search<'_> {
     /// Values of candidate actions (`x[c][k]` for lane `open[k]`); slacks stay in the batch.
     pub(super) fn values(&mut self, open: &[usize], x: &[Vec<f64>]) -> Vec<f64> {
@@ -581,6 +584,20 @@ impl Search<'_> {
             } else if outer[p] < FEASIBLE && inner[p].is_finite() {
                 kept.push(k);
                 brackets.push((inside[p], inner[p], x[p], outer[p], 0));
+            }
+        }
+        // Where the best point stands on the constraint and a small step ends beyond it, the end of the feasible set is found.
+        let on: Vec<usize> = (0..kept.len()).filter(|&p| brackets[p].1 <= -FEASIBLE).collect();
+        if !on.is_empty() {
+            let lanes: Vec<usize> = on.iter().map(|&p| open[kept[p]]).collect();
+            let near = |&p: &usize| brackets[p].0 + NEXT * (brackets[p].2 - brackets[p].0);
+            let x: Vec<f64> = on.iter().map(near).collect();
+            self.values(&lanes, std::slice::from_ref(&x));
+            let ends = |(&p, s): (&usize, &f64)| (*s < FEASIBLE).then_some(p);
+            for p in on.iter().zip(&self.batch.slack).filter_map(ends).rev() {
+                end[kept[p]] = best[kept[p]];
+                kept.remove(p);
+                brackets.remove(p);
             }
         }
         active = kept;

@@ -4,6 +4,7 @@ pub mod binding;
 pub mod constant;
 pub mod euler;
 pub mod grid;
+pub mod handed;
 pub mod learned;
 pub mod simulate;
 pub mod solved;

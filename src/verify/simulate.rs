@@ -159,7 +159,15 @@ impl Policy for SolvedPolicy<'_> {
             return;
         }
         self.reader.actions(at, states, actions);
-        // Interpolation may step over a hard constraint by its own error: choose afresh there, too.
+        self.mend(at, states, actions, true);
+    }
+}
+
+impl SolvedPolicy<'_> {
+    /// Chooses afresh where interpolation steps over a hard constraint by its own error, and (if `kinks`) close to places where one binds.
+    pub fn mend(&self, at: At, states: &[&[f64]], actions: &mut [Vec<f64>], kinks: bool) {
+        let n = actions.first().map_or(0, Vec::len);
+        let continuation = self.continuation(at.time);
         let refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
         let (mut q, mut slack) = (vec![0.0; n], vec![0.0; n]);
         self.bellman.q(
@@ -172,7 +180,7 @@ impl Policy for SolvedPolicy<'_> {
             &mut slack,
         );
         let afresh: Vec<usize> = (0..n)
-            .filter(|&i| q[i] == f64::NEG_INFINITY || self.near_kink(at, states, i))
+            .filter(|&i| q[i] == f64::NEG_INFINITY || kinks && self.near_kink(at, states, i))
             .collect();
         if afresh.is_empty() || self.bellman.continuous.is_empty() {
             return;

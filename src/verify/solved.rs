@@ -67,8 +67,12 @@ const REACH_DRAWS: usize = 1;
 const LEAST: f64 = 1e-6;
 /// Most grid points of a finer grid, all shocks counted.
 const FINEST: usize = 300_000;
-/// How many times as many nodes noises behind kinks get where the economy itself shows that they are too few.
-const FINER_NOISES: usize = 5;
+/// What more nodes must make of the largest error in the economy (its distance from the limit, log10) for still more to be worth while.
+const GAIN: f64 = 0.1;
+/// How often grids that the file leaves open are made finer because the economy shows that they are too coarse, and most branches (grid points,
+/// shock states and nodes of noises together) of those.
+const FINER_GRIDS: usize = 2;
+const BRANCHES: f64 = 400_000.0;
 /// Most joint states of chains that the file leaves open, and how often they are made finer.
 const MOST_LINKS: f64 = 600.0;
 const FINEST_CHAINS: usize = 4;
@@ -111,6 +115,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         ..decision::Options::default()
     };
     let (mut widenings, mut refinements) = (0, 0);
+    let mut judged = Judged::default();
     let mut last: Option<Solution> = None;
     // Said once, by the first grid on which cubic interpolation did not settle.
     let mut fell_back: Option<Diagnostic> = None;
@@ -161,7 +166,9 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
             last = Some(solution);
             continue;
         }
+        // Rules with more nodes have rarer worst draws: ends are those that the usual rules ask for.
         if widenings < WIDENINGS
+            && build.draws == 0
             && model.horizon.is_none()
             && !problem.open_ends.is_empty()
             && let Some(wider) = hold(
@@ -203,24 +210,14 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         });
         let mut certificate = certificate;
         let sound = certificate.passed;
-        in_the_economy(&model, &solution, &problem.unseen, &mut certificate, options.seed);
-        // A chain of few states is the cheap guess: where the economy itself shows that it is too coarse, it is made finer.
+        in_the_economy(&model, &solution, &problem, &mut certificate, options.seed);
+        // Few nodes are the cheap guess: where the economy itself shows that they are too few, which the solver's own rows do not see, there
+        // are more of them.
         if sound
             && method != "grid_search"
-            && let Some(fineness) = finer_chains(&model, &problem, &solution, &certificate, build.fineness)
+            && let Some(finer) = judged.finer(&model, &problem, &solution, &certificate, &build)
         {
-            build.fineness = fineness;
-            last = Some(solution);
-            continue;
-        }
-        // So are the nodes of a noise behind a kink, which the solver's own rows do not see.
-        if sound
-            && method != "grid_search"
-            && build.finer_noises == 0
-            && problem.rough_noises
-            && too_coarse(&certificate)
-        {
-            build.finer_noises = FINER_NOISES;
+            build = finer;
             last = Some(solution);
             continue;
         }
@@ -237,16 +234,94 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
     }
 }
 
-/// Finer chains where the file leaves them open, if the economy itself says that values are off and nothing else is wrong, and if grid and chain
-/// are affordable.
+/// What can be made finer where the file leaves it open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lever {
+    Chains,
+    Draws,
+    Grids,
+}
+
+/// What was made finer because the economy itself shows errors, and what it brought.
+#[derive(Default)]
+struct Judged {
+    /// The last lever, and how far the largest error was from its limit before it was used.
+    last: Option<(Lever, f64)>,
+    /// Levers that brought nothing.
+    idle: Vec<Lever>,
+    /// How often grids were made finer.
+    grids: usize,
+}
+
+impl Judged {
+    /// Finer settings, if the economy says that values are off and nothing else is wrong: chains first, then rules over draws, then grids. `None`
+    /// if there is nothing left that helps and is affordable.
+    fn finer(
+        &mut self,
+        model: &Model,
+        problem: &Decision,
+        solution: &Solution,
+        certificate: &Certificate,
+        build: &decision::Options,
+    ) -> Option<decision::Options> {
+        if !too_coarse(certificate) {
+            return None;
+        }
+        let excess = excess(certificate);
+        if let Some((lever, before)) = self.last.take()
+            && !(excess < before - GAIN)
+        {
+            self.idle.push(lever);
+        }
+        for lever in [Lever::Chains, Lever::Draws, Lever::Grids] {
+            if self.idle.contains(&lever) {
+                continue;
+            }
+            let mut finer = build.clone();
+            let there = match lever {
+                Lever::Chains => finer_chains(model, problem, solution, build.fineness).map(|f| finer.fineness = f),
+                Lever::Draws => problem.coarse_draws.then(|| finer.draws += 1),
+                Lever::Grids => self.finer_grids(problem, solution).map(|n| finer.nodes = n),
+            };
+            if there.is_some() {
+                self.last = Some((lever, excess));
+                self.grids += usize::from(lever == Lever::Grids);
+                return Some(finer);
+            }
+        }
+        None
+    }
+
+    fn finer_grids(&self, problem: &Decision, solution: &Solution) -> Option<usize> {
+        let continuous = solution.states.iter().filter(|s| !s.integer).count() as i32;
+        let spec = problem.spec();
+        let draws = spec.noise_weights.len().max(1) as f64;
+        let now = (solution.nodes() * spec.chain.transition.len()) as f64;
+        let size = now * 2f64.powi(continuous);
+        let affordable = size <= FINEST as f64 && size * draws <= BRANCHES;
+        (self.grids < FINER_GRIDS && affordable)
+            .then_some(problem.automatic)
+            .flatten()
+            .map(|n| 2 * n)
+    }
+}
+
+/// How far the worst number of the economy is from its limit, in powers of ten.
+fn excess(certificate: &Certificate) -> f64 {
+    let rows = certificate.world.iter().flat_map(|w| &w.proofs);
+    rows.filter(|p| p.holds == Some(false) && p.scale == world::Scale::Log)
+        .filter_map(|p| Some(p.value - p.limit?))
+        .fold(0.0, f64::max)
+}
+
+/// Finer chains where the file leaves them open, if grid and chain are affordable.
 fn finer_chains(
     model: &Model,
     problem: &Decision,
     solution: &Solution,
-    certificate: &Certificate,
     fineness: usize,
 ) -> Option<usize> {
-    if !too_coarse(certificate) || fineness >= FINEST_CHAINS {
+    if fineness >= FINEST_CHAINS {
         return None;
     }
     let next = (2 * fineness).max(1);
@@ -284,7 +359,7 @@ fn too_coarse(certificate: &Certificate) -> bool {
 }
 
 /// Judges a solution in the economy that `econc simulate` runs, and adds the judgement to the certificate.
-fn in_the_economy(model: &Model, solution: &Solution, unseen: &[String], certificate: &mut Certificate, seed: u64) {
+fn in_the_economy(model: &Model, solution: &Solution, problem: &Decision, certificate: &mut Certificate, seed: u64) {
     let options = world::Options {
         seed,
         edges: certificate.thresholds.edges,
@@ -292,7 +367,7 @@ fn in_the_economy(model: &Model, solution: &Solution, unseen: &[String], certifi
         policy: certificate.thresholds.euler,
         ..world::Options::default()
     };
-    match world::judge(model, solution, unseen, &options) {
+    match world::judge(model, solution, &problem.unseen, &problem.discretised, &options) {
         Ok(judged) => {
             certificate.passed &= judged.passed();
             certificate.reasons.extend(judged.reasons.clone());

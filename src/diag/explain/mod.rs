@@ -187,6 +187,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0966", include_str!("E0966.md")),
     ("E0967", include_str!("E0967.md")),
     ("E0968", include_str!("E0968.md")),
+    ("E0969", include_str!("E0969.md")),
     ("E0970", include_str!("E0970.md")),
     ("E0975", include_str!("E0975.md")),
     ("E0980", include_str!("E0980.md")),

@@ -7,6 +7,7 @@ use crate::graph::NodeId;
 use crate::graph::shape::element_name;
 use crate::kernel::dag::Id;
 use crate::num::grid;
+use crate::solve::kinked::{Fixed, fixed};
 use crate::solve::problem::{ActionAxis, ActionKind, StateAxis, StateKind};
 
 /// One choice variable.
@@ -99,7 +100,14 @@ impl Builder<'_> {
         Ok(out)
     }
 
-    pub(super) fn state_axes(&self) -> Result<(Vec<StateAxis>, Vec<(usize, bool, bool)>, Option<usize>), Diagnostic> {
+    /// The axes of the states that matter, which are the inputs `now`; `read` is all that is evaluated. Also ends that the solver chose (state,
+    /// lower, upper), and the number of nodes where the file leaves it open.
+    #[allow(clippy::type_complexity)]
+    pub(super) fn state_axes(
+        &self,
+        now: &[Id],
+        read: &[Id],
+    ) -> Result<(Vec<StateAxis>, Vec<(usize, bool, bool)>, Option<usize>), Diagnostic> {
         let continuous = self
             .states
             .iter()
@@ -139,7 +147,12 @@ impl Builder<'_> {
             if self.said_grid(state).is_none() && state.grid.is_none() {
                 automatic = Some(default);
             }
-            let (grid, log) = self.grid(state, default, k, &mut open)?;
+            let (mut grid, log) = self.grid(state, default, k, &mut open)?;
+            let shaped = matches!(self.said_grid(state), Some(Setting::Call(..) | Setting::List(_)));
+            if !shaped && state.grid.is_none() && !self.options.deterministic {
+                let (lo, hi) = (grid[0], grid[grid.len() - 1]);
+                break_at(&mut grid, &fixed(&self.unroll.dag, read, now[k], lo, hi));
+            }
             axes.push(StateAxis {
                 name,
                 kind: StateKind::Continuous { grid, log },
@@ -311,6 +324,37 @@ impl Builder<'_> {
     }
 }
 
+/// Share of the cells around a kink that lies between the two nodes which stand there, and least distance of the next ones.
+const CLOSE: f64 = 1e-6;
+const APART: f64 = 0.3;
+/// Most kinks of one state.
+const MOST_KINKS: usize = 8;
+
+/// Puts two nodes side by side wherever the model has a kink or a step at one value of the state, so that splines break there
+/// ([`crate::num::interpolate::BREAK`]). With too many kinks, or too few nodes, the grid is left as it is.
+fn break_at(grid: &mut Vec<f64>, kinks: &[Fixed]) {
+    if kinks.len() > MOST_KINKS || grid.len() < 8 * kinks.len().max(1) {
+        return;
+    }
+    for kink in kinks {
+        let n = grid.len();
+        let cell = grid.partition_point(|x| *x <= kink.at).clamp(1, n - 1) - 1;
+        let width = grid[cell + 1] - grid[cell];
+        let second = if kink.above {
+            kink.at - CLOSE * width
+        } else {
+            kink.at + CLOSE * width
+        };
+        let (first, last) = (grid[0], grid[n - 1]);
+        if kink.at - first < APART * width || last - kink.at < APART * width {
+            continue;
+        }
+        grid.retain(|x| (x - kink.at).abs() >= APART * width || *x == first || *x == last);
+        grid.extend([kink.at, second]);
+        grid.sort_by(f64::total_cmp);
+    }
+}
+
 fn lower_given(d: crate::graph::Interval, _shape: &str) -> bool {
     d.lo.is_finite() && !(d.lo == 0.0 && d.lo_open)
 }
@@ -344,4 +388,42 @@ fn bad_grid_setting(state: &crate::check::model::State) -> Diagnostic {
         .hint(format!(
             "write grid.{last} = log(200), uniform(200), log(0.5, 20, 200), double_log(..), exponential(..) or a list"
         ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num::interpolate::{Axis, Outside, Rule, Surface, Tensor};
+
+    #[test]
+    fn grids_with_two_nodes_at_a_kink_or_a_step_carry_functions_that_have_one_there() {
+        let read = |grid: &[f64], f: &dyn Fn(f64) -> f64| -> f64 {
+            let axis = Axis::new(grid, false, Rule::Cubic);
+            let tensor = axis.and_then(|a| Tensor::new(vec![a], Outside::Linear));
+            let tensor = tensor.unwrap_or_else(|| panic!("a grid"));
+            let mut surface = Surface::default();
+            let values: Vec<f64> = grid.iter().map(|x| f(*x)).collect();
+            tensor.fit(&values, &mut surface);
+            let mut worst: f64 = 0.0;
+            for i in 0..997 {
+                let x = -2.0 + 5.0 * (f64::from(i) + 0.31) / 997.0;
+                let place = [tensor.axes()[0].locate(x)];
+                worst = worst.max((tensor.value_at(&surface, &place) - f(x)).abs());
+            }
+            worst
+        };
+        let even: Vec<f64> = (0..41).map(|i| -2.0 + 0.125 * f64::from(i)).collect();
+        let mut broken = even.clone();
+        break_at(&mut broken, &[Fixed { at: 0.3, above: false }]);
+        assert!(broken.windows(2).all(|w| w[0] < w[1]) && broken.contains(&0.3));
+        let kink = |x: f64| if x > 0.3 { (x - 0.3).exp() } else { 1.0 - 2.0 * (x - 0.3) };
+        let step = |x: f64| if x > 0.3 { x.exp() } else { x.sin() };
+        assert!(read(&even, &kink) > 1e-2 && read(&broken, &kink) < 2e-5, "{} {}", read(&even, &kink), read(&broken, &kink));
+        assert!(read(&even, &step) > 1e-1 && read(&broken, &step) < 2e-5, "{} {}", read(&even, &step), read(&broken, &step));
+        // Kinks at the ends, and too many of them, change nothing.
+        let mut same = even.clone();
+        break_at(&mut same, &[Fixed { at: -1.999, above: true }]);
+        break_at(&mut same, &[Fixed { at: 0.3, above: true }; 9]);
+        assert_eq!(same, even);
+    }
 }

@@ -19,7 +19,7 @@ static DEFAULTS: Options = Options {
     nodes: 0,
     bounds: Vec::new(),
     fineness: 0,
-    finer_noises: 0,
+    draws: 0,
 };
 
 /// One period, unrolled: rules stand for the actions they fix, draws for their outcomes.
@@ -123,7 +123,7 @@ impl<'m> Expectation<'m> {
             if shock {
                 self.laws[k].refine(room);
             } else {
-                self.noise[k].refine(room);
+                self.noise[k].refine(room, &[]);
             }
         }
         let joint = shocks::joint(&self.laws, &chainlets)?;

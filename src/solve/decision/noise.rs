@@ -5,6 +5,7 @@
 
 use super::{Builder, Discretised, cannot};
 use crate::chance::law;
+use crate::chance::quadrature::{Rule, extent};
 use crate::check::model::{Distribution, Family, Setting};
 use crate::diag::Diagnostic;
 use crate::graph::NodeId;
@@ -25,24 +26,52 @@ pub(super) struct Quadrature {
 }
 
 impl Quadrature {
-    /// About `n` nodes in the place of the given ones, for kinks and jumps; as it was where there is no such rule.
-    pub(super) fn refine(&mut self, n: usize) {
+    /// About `n` nodes in the place of the given ones, for kinks and jumps, of which those at `kinks` are met exactly; as it was where there is no
+    /// such rule.
+    pub(super) fn refine(&mut self, n: usize, kinks: &[f64]) {
+        let Some((family, _, _)) = &self.continuous else {
+            return;
+        };
+        if let Some(rule) = law::fine(*family, n, kinks) {
+            self.take(rule);
+        }
+    }
+
+    /// A Gauss rule of `n` nodes in the place of the given one.
+    pub(super) fn smooth(&mut self, n: usize) {
+        let Some((family, _, _)) = &self.continuous else {
+            return;
+        };
+        if let Some(rule) = law::gauss(*family, n) {
+            self.take(rule);
+        }
+    }
+
+    /// Where the standard draw lies; `None` for finite draws and for shocks that nobody sees, which carry their value.
+    pub(super) fn extent(&self) -> Option<(f64, f64)> {
+        let (family, _, _) = self.continuous.as_ref()?;
+        self.noise?;
+        law::standard(*family).map(extent)
+    }
+
+    fn take(&mut self, rule: Rule) {
         let Some((family, _, args)) = &self.continuous else {
             return;
         };
-        if let Some(rule) = law::fine(*family, n) {
-            // A shock that nobody sees carries its value, a noise its standard draw.
-            self.nodes = match (self.noise, args) {
-                (None, Some(args)) => rule.nodes.iter().map(|e| law::scaled(*family, args, *e)).collect(),
-                _ => rule.nodes,
-            };
-            self.weights = rule.weights;
-        }
+        // A shock that nobody sees carries its value, a noise its standard draw.
+        self.nodes = match (self.noise, args) {
+            (None, Some(args)) => rule.nodes.iter().map(|e| law::scaled(*family, args, *e)).collect(),
+            _ => rule.nodes,
+        };
+        self.weights = rule.weights;
     }
 }
 
 /// Nodes of a continuous draw unless the settings or kinks ask for others.
 pub(super) const DEFAULT_NODES: usize = 5;
+/// Most nodes that may be asked for, and most of a Gauss rule: more lie between quantiles.
+const MOST_NODES: usize = 1000;
+const MOST_GAUSS: usize = 200;
 
 /// Asked and obtained moments of an independent draw.
 fn moments(name: String, d: &Distribution, values: &[f64], weights: &[f64]) -> Discretised {
@@ -91,7 +120,7 @@ impl Builder<'_> {
             });
             let said = count.is_some();
             let count = match count {
-                Some(Setting::Number(n)) if *n >= 1.0 && n.fract() == 0.0 && *n <= 200.0 => *n as usize,
+                Some(Setting::Number(n)) if *n >= 1.0 && n.fract() == 0.0 && *n <= MOST_NODES as f64 => *n as usize,
                 Some(_) => {
                     return Err(Diagnostic::error(
                         "E0805",
@@ -108,14 +137,17 @@ impl Builder<'_> {
                 Family::Normal | Family::Lognormal | Family::Uniform | Family::Exponential | Family::Gumbel => {
                     let args = self.continuous_noise(noise, &base)?;
                     let point = args.as_ref().is_some_and(|a| law::is_point(noise.family, a));
-                    let Some(rule) = law::gauss(
-                        noise.family,
-                        if point {
-                            1
-                        } else {
-                            fault!("quadrature.mean_only", 1, count)
-                        },
-                    ) else {
+                    let nodes = if point {
+                        1
+                    } else {
+                        fault!("quadrature.mean_only", 1, count)
+                    };
+                    let rule = if nodes > MOST_GAUSS {
+                        law::fine(noise.family, nodes, &[])
+                    } else {
+                        law::gauss(noise.family, nodes)
+                    };
+                    let Some(rule) = rule else {
                         return Err(
                             cannot(format!("`{}` has no rule of integration", noise.name)).at(noise.span, "drawn")
                         );

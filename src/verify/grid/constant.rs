@@ -1,14 +1,13 @@
 //! The best constant policy: a solution that does not beat it is worthless whatever its residuals. The constant is looked for under one
 //! set of draws and compared with the solution under another, path by path.
 
-use super::{Bench, Certificate, Options, Proof};
+use super::{Bench, Certificate, Proof};
 use crate::diag::Diagnostic;
 use crate::num::interpolate::{Place, Surface};
 use crate::num::{optimise, statistics};
 use crate::solve::bellman::{At, Bellman};
 use crate::solve::problem::{ActionKind, Lanes};
-use crate::solve::solution::Solution;
-use crate::verify::simulate::{ConstantPolicy, Policy, SolvedPolicy, World, bounds, lifetimes, lifetimes_expected};
+use crate::verify::simulate::{ConstantPolicy, Policy, World, bounds, lifetimes, lifetimes_expected};
 use serde::{Deserialize, Serialize};
 
 /// The comparison with the best constant policy.
@@ -51,7 +50,7 @@ pub struct BestConstant;
 impl Proof for BestConstant {
     fn measure(&self, bench: &Bench, out: &mut Certificate) {
         if bench.options.constant {
-            out.constant = best_constant(bench.bellman, bench.policy, bench.solution, bench.options);
+            out.constant = best_constant(bench);
         }
     }
 
@@ -79,12 +78,14 @@ const CONSTANT_PATHS: (usize, usize) = (16, 64);
 /// The best constant policy and the solution under draws that the constant was not chosen by; `None` where there is no
 /// natural constant policy (taste shocks, unbounded actions, finite and continuous actions together, more than three
 /// actions).
-fn best_constant(
-    bellman: &Bellman,
-    policy: &SolvedPolicy,
-    solution: &Solution,
-    options: &Options,
-) -> Option<ConstantComparison> {
+fn best_constant(bench: &Bench) -> Option<ConstantComparison> {
+    let Bench {
+        bellman,
+        policy,
+        solution,
+        options,
+        ..
+    } = *bench;
     let spec = bellman.problem.spec();
     let nc = bellman.continuous.len();
     if bellman.taste.is_some() || spec.actions.is_empty() || nc > 3 || (nc > 0 && !bellman.finite.is_empty()) {
@@ -249,7 +250,7 @@ fn best_constant(
             true => lifetimes_expected(policy, p, (paths, periods), fresh, &options.starts),
             false => play(p, paths, fresh),
         };
-        let (theirs, ours) = (one(&constant), one(policy));
+        let (theirs, ours) = (one(&constant), one(bench.player));
         let gaps: Vec<f64> = ours.iter().zip(&theirs).map(|(a, b)| a - b).collect();
         let spread = statistics::sd(&gaps);
         ConstantComparison {

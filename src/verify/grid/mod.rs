@@ -22,7 +22,8 @@ pub mod requirements;
 mod tests;
 pub mod trusted;
 
-use super::simulate::SolvedPolicy;
+use super::handed::Handed;
+use super::simulate::{Policy, SolvedPolicy};
 use crate::diag::{Diagnostic, Severity};
 use crate::solve::bellman::Bellman;
 use crate::solve::problem::DecisionProblem;
@@ -193,6 +194,8 @@ pub struct Bench<'a> {
     pub solution: &'a Solution,
     /// Its policy.
     pub policy: &'a SolvedPolicy<'a>,
+    /// The policy by which lives are played.
+    pub player: &'a dyn Policy,
     /// Settings.
     pub options: &'a Options,
     /// Lives played side by side.
@@ -225,6 +228,10 @@ pub const PROOFS: &[&dyn Proof] = &[
     &moments::Moments,
 ];
 
+/// Branches that are looked at from all points together for each candidate, and fewest points.
+const LOOKS: usize = 100_000;
+const FEWEST_POINTS: usize = 250;
+
 /// Judges a solution of a problem.
 ///
 /// # Errors
@@ -237,11 +244,19 @@ pub fn certify(
     let bellman = Bellman::new(problem, solution.interpolation)?;
     let policy = SolvedPolicy::new(&bellman, solution)?;
     let paths = options.paths.max(1);
-    let played = Simulated::run(&bellman, &policy, options, paths);
+    let handed = Handed::where_dear(&bellman, &policy, solution)?;
+    let player: &dyn Policy = match &handed {
+        Some(h) => h,
+        None => &policy,
+    };
+    let played = Simulated::run(&bellman, player, options, paths);
     let samples = played.times.len();
     // A search over several actions runs many lines, so fewer places are looked at.
     let lines = bellman.continuous.len().clamp(1, 3).pow(2);
     let most = (options.points / lines).max(1);
+    // So are fewer where each evaluation takes many branches.
+    let branches = bellman.noises.len() * bellman.branches(0).len();
+    let most = most.min((LOOKS / (branches * lines).max(1)).max(FEWEST_POINTS.min(most)));
     let stride = samples.div_ceil(most).max(1);
     let visited: Vec<Point> = (0..samples)
         .step_by(stride)
@@ -251,6 +266,7 @@ pub fn certify(
         bellman: &bellman,
         solution,
         policy: &policy,
+        player,
         options,
         paths,
         played: &played,

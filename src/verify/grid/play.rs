@@ -4,7 +4,7 @@ use super::Options;
 use crate::num::interpolate::Rule;
 use crate::solve::bellman::{At, Bellman};
 use crate::verify::binding::{Binding, bindings};
-use crate::verify::simulate::{SolvedPolicy, World};
+use crate::verify::simulate::{Policy, World};
 
 /// Everything that is kept of a simulation, `[.. path fastest]`.
 #[derive(Default)]
@@ -29,7 +29,7 @@ pub struct Simulated {
 
 impl Simulated {
     /// Plays `paths` lives.
-    pub fn run(bellman: &Bellman, policy: &SolvedPolicy, options: &Options, paths: usize) -> Self {
+    pub fn run(bellman: &Bellman, policy: &dyn Policy, options: &Options, paths: usize) -> Self {
         let spec = bellman.problem.spec();
         let mut world = World::new(bellman, paths, options.seed, &options.starts);
         // A finite life is recorded from its start.

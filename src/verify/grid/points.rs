@@ -26,7 +26,7 @@ pub struct Judged {
     pub bellman: Vec<f64>,
     /// `max_a Q - Q(policy)` at each; NaN with taste shocks, where every choice is made.
     pub deviation: Vec<f64>,
-    /// Euler residuals, one a point and equation, NaN where a constraint binds; empty where actions are finite.
+    /// Euler residuals at the points (some of them where each takes many branches), NaN where a constraint binds; empty where actions are finite.
     pub euler: Vec<f64>,
     /// Whether they are shares of a period's consumption (else of `1 + |V|`).
     pub by_consumption: bool,
@@ -38,9 +38,21 @@ impl Judged {
         let ns = bellman.problem.spec().states.len();
         let differentiable = bellman.finite.is_empty() && !bellman.continuous.is_empty() && ns > 0;
         let groups = group(points, ns);
+        // First-order conditions take the square of the branches, so fewer of them are looked at where draws have many nodes.
+        let draws = bellman.noises.len();
+        let most = if draws > MANY {
+            (LOOKS / (draws * draws)).max(FEWEST)
+        } else {
+            points.len()
+        };
+        let every = if differentiable {
+            points.len().div_ceil(most.max(1)).max(1)
+        } else {
+            0
+        };
         let all: Vec<Residuals> = groups
             .par_iter()
-            .map(|g| residuals(bellman, policy, g, differentiable))
+            .map(|g| residuals(bellman, policy, g, every))
             .collect();
         let mut out = Judged {
             points: Vec::with_capacity(points.len()),
@@ -60,6 +72,11 @@ impl Judged {
         out
     }
 }
+
+/// Nodes of draws that are too many for all points, branches that are then looked at in all, and fewest points.
+const MANY: usize = 30;
+const LOOKS: usize = 200_000;
+const FEWEST: usize = 16;
 
 /// Splits points into groups of one shock and date, in the order of shock and date, at most 128 points each.
 fn group(points: &[Point], ns: usize) -> Vec<PointGroup> {
@@ -173,8 +190,8 @@ pub fn consumption_worth(
     Some(worth.into_iter().zip(total).map(|(w, total)| w / total).collect())
 }
 
-/// Residuals at one group; `euler_too` where all actions are continuous.
-fn residuals(bellman: &Bellman, policy: &SolvedPolicy, group: &PointGroup, euler_too: bool) -> Residuals {
+/// Residuals at one group; those of first-order conditions at one of `every` points (at none if that is zero).
+fn residuals(bellman: &Bellman, policy: &SolvedPolicy, group: &PointGroup, every: usize) -> Residuals {
     let (at, n) = (group.at, group.n);
     let refs: Vec<&[f64]> = group.states.iter().map(Vec::as_slice).collect();
     let continuation = policy.continuation(at.time);
@@ -220,8 +237,10 @@ fn residuals(bellman: &Bellman, policy: &SolvedPolicy, group: &PointGroup, euler
             };
         }
     }
-    let euler = if euler_too {
-        euler::residuals(bellman, policy, at, &group.states, n)
+    let euler = if every > 0 {
+        let some = |s: &Vec<f64>| s.iter().step_by(every).copied().collect();
+        let states: Vec<Vec<f64>> = group.states.iter().map(some).collect();
+        euler::residuals(bellman, policy, at, &states, n.div_ceil(every))
     } else {
         None
     };

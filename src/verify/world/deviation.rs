@@ -261,7 +261,10 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
                 super::promise::worst(bench, &largest),
                 words.join(", ")
             ))
-            .hint("narrow the action's bounds to what can matter, use more nodes, or more quadrature nodes"),
+            .hint(format!(
+                "narrow the action's bounds to what can matter; or {}",
+                super::hints::cause(bench)
+            )),
         );
     }
     Ok(())

@@ -369,5 +369,5 @@ fn too_far(bench: &Bench, what: &str, relative: f64, visit: &Visit) -> Diagnosti
         ),
     )
     .note(super::promise::where_is(bench, visit))
-    .hint(super::promise::cause(bench))
+    .hint(super::hints::cause(bench))
 }

@@ -10,7 +10,7 @@
 //! * [`chances`]: the draws of one period; [`mesh`]: places between the nodes of the solution; [`improve`]: better choices at a place.
 //! * one file a proof: [`estimate`] (how far value and policy are from the best), [`slope`] (first-order conditions), [`tastes`]
 //!   (choice probabilities), [`promise`] (value promised and obtained, Bellman residuals), [`deviation`] (one-shot deviations),
-//!   [`stay`] (domains, grid, requirements), [`clearing`], [`interpreter`] (the compiled economy against the plain one).
+//!   [`stay`] (domains, grid, requirements), [`hints`] (what to write for more exact ones), [`clearing`], [`interpreter`] (the compiled economy against the plain one).
 //!
 //! The sum of Bellman residuals along a path, discounted, is exactly the difference between the value that the policy
 //! obtains and the value that the solution promises (Kakade and Langford 2002, lemma 6.1, with the solution's value in the place of
@@ -20,6 +20,7 @@ pub mod chances;
 pub mod clearing;
 pub mod deviation;
 pub mod estimate;
+pub mod hints;
 pub mod improve;
 pub mod interpreter;
 pub mod mesh;
@@ -34,6 +35,7 @@ pub mod value;
 
 use crate::check::Model;
 use crate::diag::{Diagnostic, Severity};
+use crate::solve::decision::Discretised;
 use crate::solve::solution::Solution;
 use seat::Seat;
 use serde::{Deserialize, Serialize};
@@ -175,6 +177,8 @@ pub struct Bench<'a> {
     pub value: &'a Value,
     /// What happened in simulation.
     pub played: &'a play::Played,
+    /// Nodes in the place of chance, for hints.
+    pub discretised: &'a [Discretised],
     /// Settings.
     pub options: &'a Options,
     /// For each visit, then for each extreme one, the size of one unit of error.
@@ -184,7 +188,7 @@ pub struct Bench<'a> {
 }
 
 /// Judges a solution in the economy of its model. `unseen` are shocks without memory that the decision maker does not observe: at a place they
-/// may be anything.
+/// may be anything; `discretised` says which nodes the solver put in the place of chance, for hints.
 ///
 /// # Errors
 /// Those of the simulation: a policy that no action fits, values that are not numbers, an economy that cannot be simulated.
@@ -192,6 +196,7 @@ pub fn judge(
     model: &Model,
     solution: &Solution,
     unseen: &[String],
+    discretised: &[Discretised],
     options: &Options,
 ) -> Result<WorldCertificate, Diagnostic> {
     let mut seat = Seat::of(model, solution)?;
@@ -211,6 +216,7 @@ pub fn judge(
         seat: &seat,
         value: &value,
         played: &played,
+        discretised,
         options,
         units,
         unit,

@@ -30,6 +30,7 @@ fn asked<T>(model: &Model, solution: &Solution, part: impl Fn(&Bench, &mut Trial
         seat: &seat,
         value: &value,
         played: &played,
+        discretised: &[],
         options: &options,
         units,
         unit,
@@ -112,7 +113,7 @@ const TASTE: &str = "model taste\nagent w {\n  state x in 0..1, start 0\n  actio
 fn probabilities_that_are_off_are_seen_by_their_row_alone() {
     let model = compiled(TASTE);
     let right = solved(&model);
-    let judged = judge(&model, &right, &[], &Options::default()).unwrap();
+    let judged = judge(&model, &right, &[], &[], &Options::default()).unwrap();
     assert!(judged.passed(), "{judged:?}");
     assert!(row(&judged, "probabilities of").value < -9.0, "{judged:?}");
     let mut wrong = right.clone();
@@ -120,7 +121,7 @@ fn probabilities_that_are_off_are_seen_by_their_row_alone() {
         pair[0] += 0.01;
         pair[1] -= 0.01;
     }
-    let judged = judge(&model, &wrong, &[], &Options::default()).unwrap();
+    let judged = judge(&model, &wrong, &[], &[], &Options::default()).unwrap();
     assert_eq!(failing(&judged), ["probabilities of w.d, largest error"], "{judged:?}");
     assert!(
         (row(&judged, "probabilities of").value + 2.0).abs() < 1e-6,
@@ -147,14 +148,14 @@ fn what_comes_seldom_is_seen_by_what_values_differ_by_alone() {
          reward 10 - 100 * (e - 0.2)^2 + (if buyer then 3 * h else 0)\n  discount 0.95\n}\n",
     );
     let right = solved(&model);
-    let judged = judge(&model, &right, &[], &Options::default()).unwrap();
+    let judged = judge(&model, &right, &[], &[], &Options::default()).unwrap();
     assert!(judged.passed(), "{judged:?}");
     let mut wrong = right.clone();
     // Value with a house less value without: 3 * .01 / (1 - .95 * .99). A tenth of it is lost.
     let lost = 0.1 * (right.value[1] - right.value[0]);
     assert!((lost - 0.1 * 0.03 / (1.0 - 0.95 * 0.99)).abs() < 1e-6, "{lost}");
     wrong.value[1] -= lost;
-    let judged = judge(&model, &wrong, &[], &Options::default()).unwrap();
+    let judged = judge(&model, &wrong, &[], &[], &Options::default()).unwrap();
     assert_eq!(failing(&judged), ["the same, of what values differ by"], "{judged:?}");
     assert!(judged.reasons.iter().any(|d| d.code == "E0944"), "{judged:?}");
 }

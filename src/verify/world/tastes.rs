@@ -172,7 +172,7 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
                 ),
             )
             .note(super::promise::worst(bench, &gaps))
-            .hint(super::promise::cause(bench)),
+            .hint(super::hints::cause(bench)),
         );
     }
     Ok(())

@@ -61,7 +61,11 @@ fn a_kink_of_the_reward_in_a_state_is_a_place_where_splines_break() {
     );
     assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
     assert!(s.solution.states[0].nodes.contains(&0.0));
-    for (b, value, q) in [(0.0, -50.010_09, 4.47), (3.0, -49.556_52, 2.60), (-2.0, -53.041_40, 5.86)] {
+    for (b, value, q) in [
+        (0.0, -50.010_09, 4.47),
+        (3.0, -49.556_52, 2.60),
+        (-2.0, -53.041_40, 5.86),
+    ] {
         let (v, a) = at(&s, b);
         assert!((v / value - 1.0).abs() < 5e-4, "value at {b}: {v}, right {value}");
         assert!((a - q).abs() < 0.03, "choice at {b}: {a}, right {q}");
@@ -110,19 +114,41 @@ fn hints_propose_more_than_what_failed_and_following_them_helps() {
                  s' = s + q - sold\n  observe s\n  reward 3 * sold - q - 0.1 * s'\n  discount 0.9\n}\n";
     for (text, fixed, family, row_of) in [
         (saver, ("chain.w", "rouwenhorst(3)"), "chain.w = ", "error of the value"),
-        (store, ("quadrature.d", "4"), "quadrature.d = ", "economy: Bellman residual"),
+        (
+            store,
+            ("quadrature.d", "4"),
+            "quadrature.d = ",
+            "economy: Bellman residual",
+        ),
     ] {
         let before = solved_with(text, &[fixed]);
         assert!(!before.certificate.passed, "{fixed:?}");
         let reasons = &before.certificate.reasons;
-        let found = reasons.iter().filter_map(|d| d.hint.as_ref()).find(|h| h.contains(family));
+        let found = reasons
+            .iter()
+            .filter_map(|d| d.hint.as_ref())
+            .find(|h| h.contains(family));
         let hint = found.unwrap_or_else(|| panic!("no hint of {family}: {reasons:?}"));
-        assert!(hint.contains(&format!("the file fixes {} = {}", fixed.0, fixed.1)), "{hint}");
+        assert!(
+            hint.contains(&format!("the file fixes {} = {}", fixed.0, fixed.1)),
+            "{hint}"
+        );
         let from = hint.find(family).unwrap() + family.len();
         let setting: String = hint[from..].split(" (").next().unwrap().to_string();
-        let nodes = |s: &str| -> usize { s.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap() };
+        let nodes = |s: &str| -> usize {
+            s.chars()
+                .filter(char::is_ascii_digit)
+                .collect::<String>()
+                .parse()
+                .unwrap()
+        };
         assert!(nodes(&setting) > nodes(fixed.1), "{setting} in place of {}", fixed.1);
         let after = solved_with(text, &[(fixed.0, &setting)]);
-        assert!(row(&after, row_of) < row(&before, row_of) - 0.3, "{setting}: {} after {}", row(&after, row_of), row(&before, row_of));
+        assert!(
+            row(&after, row_of) < row(&before, row_of) - 0.3,
+            "{setting}: {} after {}",
+            row(&after, row_of),
+            row(&before, row_of)
+        );
     }
 }

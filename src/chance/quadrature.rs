@@ -436,7 +436,11 @@ mod tests {
         // A kink in the tail that is an edge: E max(x - 2.5, 0) = density(2.5) - 2.5 (1 - cdf(2.5)) of the normal law.
         let payoff = |kinks: &[f64]| -> f64 {
             let rule = between_quantiles(Standard::Normal, 40, kinks);
-            let paid = rule.nodes.iter().zip(&rule.weights).map(|(x, w)| w * (x - 2.5).max(0.0));
+            let paid = rule
+                .nodes
+                .iter()
+                .zip(&rule.weights)
+                .map(|(x, w)| w * (x - 2.5).max(0.0));
             paid.sum()
         };
         let exact = normal::density(2.5) - 2.5 * (1.0 - normal::cdf(2.5));

@@ -1113,7 +1113,9 @@ impl<'m> Builder<'m> {
         }
         let links: f64 = chainlets.iter().map(|k| laws[*k].values.len() as f64).product();
         let kinks = |q: &noise::Quadrature| -> Vec<f64> {
-            let found = q.extent().map(|(lo, hi)| super::kinked::fixed(dag, read, q.input, lo, hi));
+            let found = q
+                .extent()
+                .map(|(lo, hi)| super::kinked::fixed(dag, read, q.input, lo, hi));
             found.unwrap_or_default().iter().map(|f| f.at).collect()
         };
         let (mut open, mut smooth) = (Vec::new(), Vec::new());
@@ -1143,7 +1145,9 @@ impl<'m> Builder<'m> {
         let each = 1.0 / open.len().max(1) as f64;
         let mut room = (NODES / fixed).min(BRANCHES / size / links / fixed).powf(each);
         if level > 0 || open.iter().any(|(_, rough)| *rough) {
-            let afforded = (AFFORDED[level.min(1)] / size / links / fixed).min(NODES / fixed).powf(each);
+            let afforded = (AFFORDED[level.min(1)] / size / links / fixed)
+                .min(NODES / fixed)
+                .powf(each);
             if afforded >= LEAST[0] {
                 room = room.max(LEAST[level.min(1)].min(afforded));
             }

@@ -315,12 +315,7 @@ fn excess(certificate: &Certificate) -> f64 {
 }
 
 /// Finer chains where the file leaves them open, if grid and chain are affordable.
-fn finer_chains(
-    model: &Model,
-    problem: &Decision,
-    solution: &Solution,
-    fineness: usize,
-) -> Option<usize> {
+fn finer_chains(model: &Model, problem: &Decision, solution: &Solution, fineness: usize) -> Option<usize> {
     if fineness >= FINEST_CHAINS {
         return None;
     }

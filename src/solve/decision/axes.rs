@@ -416,13 +416,35 @@ mod tests {
         let mut broken = even.clone();
         break_at(&mut broken, &[Fixed { at: 0.3, above: false }]);
         assert!(broken.windows(2).all(|w| w[0] < w[1]) && broken.contains(&0.3));
-        let kink = |x: f64| if x > 0.3 { (x - 0.3).exp() } else { 1.0 - 2.0 * (x - 0.3) };
+        let kink = |x: f64| {
+            if x > 0.3 {
+                (x - 0.3).exp()
+            } else {
+                1.0 - 2.0 * (x - 0.3)
+            }
+        };
         let step = |x: f64| if x > 0.3 { x.exp() } else { x.sin() };
-        assert!(read(&even, &kink) > 1e-2 && read(&broken, &kink) < 2e-5, "{} {}", read(&even, &kink), read(&broken, &kink));
-        assert!(read(&even, &step) > 1e-1 && read(&broken, &step) < 2e-5, "{} {}", read(&even, &step), read(&broken, &step));
+        assert!(
+            read(&even, &kink) > 1e-2 && read(&broken, &kink) < 2e-5,
+            "{} {}",
+            read(&even, &kink),
+            read(&broken, &kink)
+        );
+        assert!(
+            read(&even, &step) > 1e-1 && read(&broken, &step) < 2e-5,
+            "{} {}",
+            read(&even, &step),
+            read(&broken, &step)
+        );
         // Kinks at the ends, and too many of them, change nothing.
         let mut same = even.clone();
-        break_at(&mut same, &[Fixed { at: -1.999, above: true }]);
+        break_at(
+            &mut same,
+            &[Fixed {
+                at: -1.999,
+                above: true,
+            }],
+        );
         break_at(&mut same, &[Fixed { at: 0.3, above: true }; 9]);
         assert_eq!(same, even);
     }

@@ -83,9 +83,16 @@ pub fn cause(bench: &Bench) -> String {
         let links = s.values.len();
         match &shock.process {
             Process::Ar1 { rho, .. } => {
-                let more = (2 * links + 1).min(2 * crate::chance::chain::fine_states(*rho) + 1).max(links + links / 2);
+                let more = (2 * links + 1)
+                    .min(2 * crate::chance::chain::fine_states(*rho) + 1)
+                    .max(links + links / 2);
                 if links > 1 && more <= LINKS {
-                    propose("chain", &shock.name, "more chain states", format!("farmer_toda({more})"));
+                    propose(
+                        "chain",
+                        &shock.name,
+                        "more chain states",
+                        format!("farmer_toda({more})"),
+                    );
                 }
             }
             Process::Iid(d) if !finite(d.family) => {
@@ -106,8 +113,20 @@ pub fn cause(bench: &Bench) -> String {
     }
     for state in bench.solution.states.iter().filter(|s| !s.integer) {
         let bare = state.name.split('[').next().unwrap_or(&state.name);
-        if bench.solution.states.iter().find(|s| s.name.split('[').next() == Some(bare)).map(|s| &s.name) == Some(&state.name) {
-            propose("grid", bare, "a finer or wider grid", grid(model, bare, 2 * state.nodes.len()));
+        if bench
+            .solution
+            .states
+            .iter()
+            .find(|s| s.name.split('[').next() == Some(bare))
+            .map(|s| &s.name)
+            == Some(&state.name)
+        {
+            propose(
+                "grid",
+                bare,
+                "a finer or wider grid",
+                grid(model, bare, 2 * state.nodes.len()),
+            );
         }
     }
     if ways.is_empty() {

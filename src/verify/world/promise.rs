@@ -4,8 +4,8 @@
 //! the life obtains less what was promised at its start. Residuals that look too large with few draws are measured again with
 //! more, so that what is printed is the solution's error and not the integration's.
 
-use super::trials::{Job, Trials, Visit};
 use super::hints::cause;
+use super::trials::{Job, Trials, Visit};
 use super::{Bench, Options, WorldCertificate, tastes, value_at};
 use crate::diag::Diagnostic;
 use crate::num::statistics;
@@ -153,13 +153,21 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
     let amounts = format!("{obtained:.6} in place of {:.6}", played.promised);
     if fails {
         let headline = format!("the policy does not obtain the value that the solution promises: {amounts}");
-        out.reasons.push(Diagnostic::error("E0944", headline).note(where_and_how).hint(cause(bench)));
+        out.reasons.push(
+            Diagnostic::error("E0944", headline)
+                .note(where_and_how)
+                .hint(cause(bench)),
+        );
     } else if unclear {
-        let headline = format!("cannot tell whether the policy obtains the value that the solution promises: {amounts}");
+        let headline =
+            format!("cannot tell whether the policy obtains the value that the solution promises: {amounts}");
         out.reasons.push(
             Diagnostic::error("E0969", headline)
                 .note(where_and_how)
-                .note(format!("a few of {} places decide it, and chance decides who meets them", kept.places))
+                .note(format!(
+                    "a few of {} places decide it, and chance decides who meets them",
+                    kept.places
+                ))
                 .hint(cause(bench)),
         );
     }
@@ -249,7 +257,12 @@ impl Kept {
             let e = statistics::sd(x) / (first.len().max(2) as f64).sqrt();
             if e.is_finite() { e } else { 0.0 }
         };
-        let relative: Vec<f64> = raw.iter().zip(&bench.units).take(first.len()).map(|(r, u)| r / u).collect();
+        let relative: Vec<f64> = raw
+            .iter()
+            .zip(&bench.units)
+            .take(first.len())
+            .map(|(r, u)| r / u)
+            .collect();
         let raw = &raw[..first.len()];
         let lost = mean(raw) * played.weight;
         let values = first.iter().map(|v| value_at(bench.value, v)).filter(|v| v.is_finite());

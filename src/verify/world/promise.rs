@@ -350,3 +350,17 @@ pub fn where_is(bench: &Bench, v: &Visit) -> String {
     }
     words.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Estimated, Told};
+
+    #[test]
+    fn what_two_standard_errors_decide_is_neither_within_nor_beyond_a_limit() {
+        let told = |mean: f64, error: f64| Estimated { mean, error }.told(-3.0);
+        assert_eq!(told(-9e-4, 1e-2), Told::Within);
+        assert_eq!(told(-2e-3, 6e-4), Told::Unclear);
+        assert_eq!(told(2e-3, 4e-4), Told::Beyond);
+        assert_eq!(told(f64::NAN, 0.0), Told::Beyond);
+    }
+}

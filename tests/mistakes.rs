@@ -144,7 +144,7 @@ const FOLLOWED: &[(&str, &str, &str, &str, &str)] = &[
     (
         "agent planner {",
         "noise e ~ gamma(2, 3)\nagent planner {",
-        "E0603",
+        "E0606",
         "exponential",
         "noise e ~ exponential(2)\nagent planner {",
     ),

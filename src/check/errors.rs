@@ -1105,7 +1105,10 @@ pub(super) fn not_a_distribution(span: Span) -> Diagnostic {
 
 pub(super) fn noise_law(word: &str, span: Span) -> Diagnostic {
     if !["markov", "ar1", "random_walk", "var1"].contains(&word) {
-        return unknown_distribution(word, span);
+        return Diagnostic {
+            code: "E0606".to_string(),
+            ..unknown_distribution(word, span)
+        };
     }
     err("E0606", format!("a noise cannot follow `{word}`"))
         .at(span, "a noise has no memory")

@@ -290,7 +290,10 @@ fn negative_values(command: clap::Command) -> clap::Command {
 /// The error without the tip to write `-- --option`: no command takes words that begin with a dash.
 fn without_wrong_tips(mut error: clap::Error) -> clap::Error {
     // A setting is no option, and other commands have other ones: what to type is what was looked for.
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|w| w.to_string_lossy().into_owned())
+        .collect();
     let commands: Vec<String> = Cli::command()
         .get_subcommands()
         .map(|c| c.get_name().to_string())

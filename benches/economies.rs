@@ -132,8 +132,8 @@ fn profit(model: &Model, behaviour: &Behaviour, worlds: usize) -> (f64, f64) {
         on_chain: true,
         greedy: false,
     };
-    let run: Simulation =
-        simulate::simulate(model, behaviour, &options, &mut |_, _| true).unwrap_or_else(|d| panic!("{d:?}"));
+    let run: Simulation = simulate::simulate(model, &behaviour.clone().into(), &options, &mut |_, _| true)
+        .unwrap_or_else(|d| panic!("{d:?}"));
     let own = run
         .returns
         .iter()

@@ -30,7 +30,7 @@ fn environment(model: &Model, worlds: usize, scenario: Option<&str>, periods: us
         worlds,
         periods: Some(periods),
         grids: true,
-        others: Behaviour::Random,
+        others: Behaviour::Random.into(),
     };
     Vectorised::new(model, &options).unwrap_or_else(|d| panic!("{d:?}"))
 }
@@ -246,7 +246,8 @@ fn a_simulated_policy_forgets_the_episode_before() {
         on_chain: false,
         greedy: false,
     };
-    let run = simulate::simulate(&model, &behaviour, &options, &mut |_, _| true).unwrap_or_else(|d| panic!("{d:?}"));
+    let run =
+        simulate::simulate(&model, &behaviour.into(), &options, &mut |_, _| true).unwrap_or_else(|d| panic!("{d:?}"));
     let chosen = run.series.iter().find(|s| s.name == "a.d").expect("the action");
     assert_eq!(chosen.values, [0.0, 1.0, 2.0, 0.0, 1.0, 2.0, 0.0, 1.0]);
 }

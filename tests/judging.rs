@@ -482,6 +482,59 @@ fn others_follow_rules_or_what_was_learned_before() {
     );
     let tax = csv(&root.path().join("law.csv"))["government.t1"][0];
     assert!((tax - 0.5).abs() < 0.1, "{tax}");
+    // What both learned, played together: the government gets t 2 l = .5 * 2 * 1, the workers (1 - t) 2 l - l^2 / 2 = .5.
+    let play = |policies: &[&str], out: &str| {
+        let typed = policies.iter().flat_map(|p| ["--policy", p]);
+        let line: Vec<&str> = ["simulate", "model.econ", "--out", out]
+            .into_iter()
+            .chain(typed)
+            .collect();
+        econc(root.path(), &line)
+    };
+    let mean = |out: &str, row: &str| -> f64 {
+        let moments = std::fs::read_to_string(root.path().join(out).join("moments.csv")).unwrap();
+        let line = moments.lines().find(|l| l.split(',').next() == Some(row)).unwrap();
+        line.split(',').nth(1).unwrap().parse().unwrap()
+    };
+    let done = play(&["government=law", "worker=workers"], "both");
+    assert!(done.status.success(), "{}", text(&done));
+    assert!((mean("both", "government.t1") - tax).abs() < 1e-6);
+    assert!((mean("both", "worker.l") - 2.0 * (1.0 - tax)).abs() < 0.2);
+    // A training is of one agent and needs no name.
+    let done = play(&["workers", "law"], "unnamed");
+    assert!(done.status.success(), "{}", text(&done));
+    assert_eq!(mean("unnamed", "worker.l"), mean("both", "worker.l"));
+    let done = play(&["government=fixed:t1=0.25", "workers"], "fixed");
+    assert!(done.status.success(), "{}", text(&done));
+    assert!((mean("fixed", "worker.l") - 1.5).abs() < 0.2);
+    // Without the workers' run they play at random.
+    let done = play(&["government=law"], "alone");
+    assert!(done.status.success(), "{}", text(&done));
+    assert!((mean("alone", "worker.l") - mean("both", "worker.l")).abs() > 0.01);
+    for (policies, code) in [
+        (["government=workers", "worker=law"], "E0934"),
+        (["govrnment=law", "worker=workers"], "E0816"),
+        (["t1=0.5", "worker=workers"], "E0965"),
+        (["law", "government=random"], "E0965"),
+        (["random", "rule"], "E0965"),
+    ] {
+        let wrong = play(&policies, "wrong");
+        assert!(text(&wrong).contains(code), "{policies:?}: {}", text(&wrong));
+    }
+    let fixed = learn("government", "worker=fixed:l=1", "steps=60000", "against_one");
+    assert!(fixed.status.success(), "{}", text(&fixed));
+    assert!(
+        econc(root.path(), &["export", "against_one", "--out", "one.csv"])
+            .status
+            .success()
+    );
+    let highest = csv(&root.path().join("one.csv"))["government.t1"][0];
+    assert!(
+        highest > 0.9,
+        "{highest}: who works 1 whatever the tax is taxed as far as it goes"
+    );
+    let own = learn("government", "government=law", "steps=1000", "own");
+    assert!(text(&own).contains("E0934"), "{}", text(&own));
     // The same agent cannot be its own others; who has no rule cannot follow one.
     let same = learn("worker", "workers", "steps=1000", "x");
     assert!(text(&same).contains("E0934"), "{}", text(&same));

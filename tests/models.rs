@@ -65,7 +65,7 @@ fn simulated(model: &Model, how: &str, seed: u64) -> Simulation {
             fixed.push((name.to_string(), value.parse().expect("a number")));
         }
     }
-    simulate::simulate(model, &Behaviour::Fixed(fixed), &options, &mut |_, _| true)
+    simulate::simulate(model, &Behaviour::Fixed(fixed).into(), &options, &mut |_, _| true)
         .unwrap_or_else(|d| panic!("{}: {d:?}", model.name))
 }
 

@@ -266,8 +266,8 @@ fn simulated(model: &Model, solution: &Solution, row: &Row, scenario: &str) -> O
         on_chain: true,
         greedy: false,
     };
-    let behaviour = Behaviour::Solved(Box::new(solution.clone()));
-    let run = simulate::simulate(model, &behaviour, &options, &mut |_, _| true)
+    let behaviour = Behaviour::Solved(std::sync::Arc::new(solution.clone()));
+    let run = simulate::simulate(model, &behaviour.into(), &options, &mut |_, _| true)
         .unwrap_or_else(|d| panic!("{}: {d:?}", model.name));
     let (kind, agent) = row["what"].strip_suffix(')')?.split_once('(')?;
     let returns = run.returns.iter().find(|r| r.agent == agent)?;
@@ -473,8 +473,8 @@ fn the_reduced_producers_policy_earns_in_the_full_model() {
         on_chain: true,
         greedy: false,
     };
-    let behaviour = Behaviour::Solved(Box::new(s.solution.clone()));
-    let run = simulate::simulate(&compile("producers", ""), &behaviour, &options, &mut |_, _| true)
+    let behaviour = Behaviour::Solved(std::sync::Arc::new(s.solution.clone()));
+    let run = simulate::simulate(&compile("producers", ""), &behaviour.into(), &options, &mut |_, _| true)
         .unwrap_or_else(|d| panic!("{d:?}"));
     let returns = run
         .returns

@@ -28,7 +28,7 @@ fn options(scenario: Option<&str>, periods: usize, worlds: usize) -> Options {
 }
 
 fn run(model: &Model, behaviour: &Behaviour, options: &Options) -> Simulation {
-    simulate(model, behaviour, options, &mut |_, _| true).unwrap_or_else(|e| panic!("{e:?}"))
+    simulate(model, &behaviour.clone().into(), options, &mut |_, _| true).unwrap_or_else(|e| panic!("{e:?}"))
 }
 
 fn series<'a>(s: &'a Simulation, name: &str) -> &'a [f64] {
@@ -340,7 +340,7 @@ market g { price p in [0.1, 2] clears p == WHAT }
     use econc::env::vector::{Options, Vectorised};
     let asked = Options {
         agent: None,
-        others: Behaviour::Random,
+        others: Behaviour::Random.into(),
         grids: false,
         scenario: None,
         worlds: 2,
@@ -372,9 +372,12 @@ agent a {
     let s = run(&m("1", "k * 2"), &Behaviour::Random, &options(None, 10, 1));
     assert_eq!(s.counts.outside[0], (7, 16.0));
     for law in ["log(0 - k)", "1 / (k - 1)"] {
-        let failed = simulate(&m("1", law), &Behaviour::Random, &options(None, 10, 1), &mut |_, _| {
-            true
-        });
+        let failed = simulate(
+            &m("1", law),
+            &Behaviour::Random.into(),
+            &options(None, 10, 1),
+            &mut |_, _| true,
+        );
         assert_eq!(failed.expect_err("no number").code, "E0903", "{law}");
     }
 }

@@ -8,6 +8,7 @@
 pub mod pipeline;
 
 mod bug;
+mod cast;
 mod check;
 mod clock;
 mod effects;

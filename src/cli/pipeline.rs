@@ -55,7 +55,7 @@ pub struct SolveOptions {
 #[derive(Clone, Debug)]
 pub struct SimulateOptions {
     /// `--policy`
-    pub behaviour: Behaviour,
+    pub cast: super::cast::Parts,
     /// `--scenario`
     pub scenario: Option<String>,
     /// `--periods`
@@ -84,7 +84,8 @@ pub struct TrainOptions {
     /// `--agent`
     pub agent: Option<String>,
     /// `--others`
-    pub others: Option<String>,
+    #[serde(default)]
+    pub others: Vec<String>,
     /// `--scenario`
     pub scenario: Option<String>,
     /// `--against`
@@ -92,19 +93,6 @@ pub struct TrainOptions {
     /// `--other-parameters`
     #[serde(default)]
     pub other_parameters: bool,
-}
-
-/// Who chooses in a simulation.
-#[derive(Clone, Debug)]
-pub enum Behaviour {
-    /// Uniformly among what is allowed.
-    Random,
-    /// These actions have these values, as typed.
-    Fixed(Vec<(String, String)>),
-    /// The `policy` statements of the file.
-    Rule,
-    /// The policies of a run.
-    Run(Box<CompleteRun>),
 }
 
 impl Source {
@@ -376,50 +364,9 @@ pub fn solve(
 /// Runs forward.
 pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -> Result<Content, Vec<Diagnostic>> {
     let model = &compiled.model;
-    let remarks = match &options.behaviour {
-        Behaviour::Run(run) => {
-            let play = super::lineage::Use::Play {
-                others: options.other_parameters,
-            };
-            super::lineage::compared(model, run, "--policy", play).map_err(|d| vec![d])?
-        }
-        Behaviour::Random | Behaviour::Rule | Behaviour::Fixed(_) if options.other_parameters => {
-            return Err(vec![super::effects::idle(
-                "--other-parameters",
-                "no policy of a run is played",
-            )]);
-        }
-        Behaviour::Random | Behaviour::Rule | Behaviour::Fixed(_) => Vec::new(),
-    };
-    let mut trusted = None;
-    let (behaviour, words) = match &options.behaviour {
-        Behaviour::Random => (env::behaviour::Behaviour::Random, "random".to_string()),
-        Behaviour::Rule => (env::behaviour::Behaviour::Rules, "the rules of the file".to_string()),
-        Behaviour::Fixed(pairs) => {
-            let mut fixed = Vec::new();
-            for (name, text) in pairs {
-                let (action, value) = env::behaviour::fixed_value(model, name, text).map_err(|d| vec![d])?;
-                if fixed.iter().any(|(n, _)| *n == action) {
-                    return Err(vec![
-                        Diagnostic::error("E0113", format!("`{action}` is given twice"))
-                            .note(format!("by fixed:{name}={text} and before"))
-                            .hint("keep one of them"),
-                    ]);
-                }
-                fixed.push((action, value));
-            }
-            (env::behaviour::Behaviour::Fixed(fixed), "fixed".to_string())
-        }
-        Behaviour::Run(run) if super::training::is_training(run) => {
-            super::training::learned(run).map_err(|d| vec![d])?
-        }
-        Behaviour::Run(run) => {
-            let solved = read_solution(run).map_err(|d| vec![d])?;
-            trusted = solved.certificate.trusted;
-            let words = format!("the solution of {}", run.manifest.model);
-            (env::behaviour::Behaviour::Solved(Box::new(solved.solution)), words)
-        }
-    };
+    let wrong = |d| vec![d];
+    let remarks = options.cast.compare(model, options.other_parameters).map_err(wrong)?;
+    let bound = options.cast.bind(model).map_err(wrong)?;
     let asked = env::simulate::Options {
         scenario: options.scenario.clone(),
         periods: options.periods,
@@ -428,11 +375,11 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
         on_chain: options.on_chain,
         greedy: options.greedy,
     };
-    effective(model, &behaviour, options).map_err(|d| vec![d])?;
+    effective(model, &bound.cast, options).map_err(wrong)?;
     fits(compiled, options)?;
     let mut progress = |done: usize, of: usize| meter.report(done as u64, of as u64, "periods", "");
-    let simulation = env::simulate::simulate(model, &behaviour, &asked, &mut progress).map_err(|d| vec![d])?;
-    let mut content = outcome::of_simulation(model, &simulation, &words, trusted.as_ref());
+    let simulation = env::simulate::simulate(model, &bound.cast, &asked, &mut progress).map_err(wrong)?;
+    let mut content = outcome::of_simulation(model, &simulation, &bound.words, bound.trusted.as_ref());
     content.diagnostics.splice(0..0, remarks);
     Ok(content)
 }
@@ -440,21 +387,16 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
 /// Errs where an option about policies of a run has nothing to change.
 ///
 /// Errors: E0989.
-fn effective(
-    model: &Model,
-    behaviour: &env::behaviour::Behaviour,
-    options: &SimulateOptions,
-) -> Result<(), Diagnostic> {
+fn effective(model: &Model, cast: &env::behaviour::Cast, options: &SimulateOptions) -> Result<(), Diagnostic> {
     use crate::check::model::{Process, Space};
     use env::behaviour::Behaviour as By;
     if options.on_chain {
         let continuous = |s: &crate::check::model::Shock| matches!(s.process, Process::Ar1 { .. } | Process::Iid(_));
-        let why = match behaviour {
-            By::Solved(_) if model.shocks.iter().any(continuous) => None,
-            By::Solved(_) => Some("the model has no continuous shock"),
-            By::Random | By::Fixed(_) | By::Rules | By::Learned { .. } => {
-                Some("no solution is played, so there is no chain")
-            }
+        let why = match cast.solution() {
+            Some(_) if model.shocks.iter().any(continuous) => None,
+            Some(_) => Some("the model has no continuous shock"),
+            None if cast.all().any(|b| matches!(b, By::Solved(_))) => Some("a solution is not all that is played"),
+            None => Some("no solution is played, so there is no chain"),
         };
         if let Some(why) = why {
             return Err(super::effects::idle("--on-chain", why));
@@ -462,12 +404,12 @@ fn effective(
     }
     if options.greedy {
         let finite = |a: &crate::check::model::Action| matches!(a.space, Space::Finite { .. } | Space::Integer { .. });
-        let mixes = match behaviour {
+        let mixes = |behaviour: &By| match behaviour {
             By::Solved(s) => s.actions.iter().any(|a| a.taste.is_some()),
             By::Learned { policy, .. } => policy.mixes() && model.actions.iter().any(finite),
             By::Random | By::Fixed(_) | By::Rules => false,
         };
-        if !mixes {
+        if !cast.all().any(mixes) {
             return Err(super::effects::idle(
                 "--greedy",
                 "no policy is played that mixes choices",

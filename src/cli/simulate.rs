@@ -1,18 +1,20 @@
 //! `econc simulate`: runs a model forward under some behaviour, writes a run directory.
 
+use super::cast::{self, Parts};
 use super::globals::{Globals, whole};
-use super::pipeline::{self, Behaviour, SimulateOptions};
+use super::pipeline::{self, SimulateOptions};
 use super::screen::Screen;
 use super::session::{self, Job, Resumed};
 use super::{Exit, Failure};
 use crate::diag::Diagnostic;
-use crate::report::run::open_policies;
 use clap::Args;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Name of the subcommand, in manifests.
 const ACTION: &str = "simulate";
+/// The option that says who plays.
+const POLICY: &str = "--policy";
 
 /// Run a model forward
 #[derive(Args)]
@@ -21,6 +23,7 @@ const ACTION: &str = "simulate";
     econc simulate growth.econ --policy fixed:s=0.2 --periods 500\n  \
     econc simulate growth.econ --policy runs/growth-0001       the solution of a run\n  \
     econc simulate growth.econ --policy runs/growth-0001 --set beta=0.9 --other-parameters    who has not noticed\n  \
+    econc simulate tax.econ --policy government=runs/law --policy worker=runs/workers    what two agents learned\n  \
     econc simulate growth_markov.econ --scenario evaluation\n  \
     econc simulate krusell_smith.econ --members 10000\n  \
     econc simulate growth.econ --policy fixed:s=0.2 --set alpha=0.2..0.4:5\n  \
@@ -29,9 +32,10 @@ pub(super) struct Arguments {
     /// A model file
     #[arg(value_name = "FILE", required_unless_present = "resume")]
     file: Option<PathBuf>,
-    /// Who chooses: `random`, `fixed:NAME=VALUE,..`, `rule` (the policies in the file), or a run directory
-    #[arg(long, value_name = "POLICY", default_value = "random")]
-    policy: String,
+    /// Who chooses: `random`, `fixed:NAME=VALUE,..`, `rule` (the policies in the file), or a run directory; for one agent AGENT=POLICY;
+    /// may be repeated [default: random]
+    #[arg(long, value_name = "POLICY")]
+    policy: Vec<String>,
     /// A scenario of the file
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
@@ -81,7 +85,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         return Err(Diagnostic::error("E0962", "no model file was named").into());
     };
     let options = SimulateOptions {
-        behaviour: behaviour(&arguments.policy)?,
+        cast: Parts::read(POLICY, &arguments.policy)?,
         scenario: arguments.scenario.clone(),
         periods: arguments.periods.map(|n| n as usize),
         worlds: arguments.worlds as usize,
@@ -90,11 +94,15 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         greedy: arguments.greedy,
         other_parameters: arguments.other_parameters,
     };
-    session::apart(globals, [Path::new(&arguments.policy)])?;
-    let mut settings = BTreeMap::from([
-        ("policy".to_string(), arguments.policy.clone()),
-        ("worlds".to_string(), arguments.worlds.to_string()),
-    ]);
+    let runs: Vec<PathBuf> = cast::paths(&arguments.policy).collect();
+    session::apart(globals, runs.iter().map(PathBuf::as_path))?;
+    let mut settings = BTreeMap::from([("worlds".to_string(), arguments.worlds.to_string())]);
+    if arguments.policy.is_empty() {
+        settings.insert("policy".to_string(), "random".to_string());
+    }
+    for (i, policy) in arguments.policy.iter().enumerate() {
+        settings.insert(policy_key(i), policy.clone());
+    }
     let optional = [
         ("scenario", arguments.scenario.clone()),
         ("periods", arguments.periods.map(|n| n.to_string())),
@@ -125,12 +133,21 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     })
 }
 
+/// Name of the setting that holds the policy typed at place `i`, counted from 0.
+fn policy_key(i: usize) -> String {
+    match i {
+        0 => "policy".to_string(),
+        more => format!("policy {}", more + 1),
+    }
+}
+
 /// Simulates again what was interrupted, as it was asked for.
 fn resume(resumed: Resumed, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     let setting = |key: &str| resumed.manifest.settings.get(key).cloned();
     let number = |key: &str| setting(key).and_then(|n| n.parse::<usize>().ok());
+    let policies: Vec<String> = (0..).map_while(|i| setting(&policy_key(i))).collect();
     let options = SimulateOptions {
-        behaviour: behaviour(setting("policy").as_deref().unwrap_or("random"))?,
+        cast: Parts::read(POLICY, &policies)?,
         scenario: setting("scenario"),
         periods: number("periods"),
         worlds: number("worlds").unwrap_or(1),
@@ -143,68 +160,4 @@ fn resume(resumed: Resumed, globals: &Globals, screen: &Screen) -> Result<Exit, 
     session::go_on_swept(resumed, ACTION, globals, screen, members, |compiled, meter, _| {
         pipeline::simulate(compiled, &options, meter)
     })
-}
-
-/// Reads `--policy`.
-fn behaviour(text: &str) -> Result<Behaviour, Diagnostic> {
-    let wrong = |why: String| {
-        Diagnostic::error("E0965", format!("`--policy {text}` cannot be followed"))
-            .note(why)
-            .hint(match text.to_lowercase().as_str() {
-                "random" | "rule" => format!("write `{}`", text.to_lowercase()),
-                "rules" => "write `rule`".to_string(),
-                "optimal" | "solution" | "exact" | "solved" | "best" => {
-                    "solve the model first, econc solve FILE --out solution, and name that run: --policy solution"
-                        .to_string()
-                }
-                other if other.starts_with("fixed") => "name the action: --policy fixed:NAME=VALUE".to_string(),
-                _ => "write `random`, `rule`, `fixed:NAME=VALUE` or the directory of a complete run".to_string(),
-            })
-    };
-    match text {
-        "random" => return Ok(Behaviour::Random),
-        "rule" => return Ok(Behaviour::Rule),
-        _ => {}
-    }
-    let Some(list) = text.strip_prefix("fixed:") else {
-        let path = Path::new(text);
-        if !path.exists() {
-            return Err(wrong(format!("there is no directory `{text}`")));
-        }
-        return open_policies(path).map(|run| Behaviour::Run(Box::new(run)));
-    };
-    let mut fixed = Vec::new();
-    for pair in list.split(',') {
-        let (name, value) = pair
-            .split_once('=')
-            .ok_or_else(|| wrong(format!("`{pair}` is not NAME=VALUE")))?;
-        let name = name.trim();
-        if name.is_empty() || fixed.iter().any(|(n, _)| n == name) {
-            return Err(wrong(format!(
-                "`{pair}` names nothing, or something that was named before"
-            )));
-        }
-        fixed.push((name.to_string(), value.trim().to_string()));
-    }
-    Ok(Behaviour::Fixed(fixed))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn policies_are_read() {
-        assert!(matches!(behaviour("random"), Ok(Behaviour::Random)));
-        assert!(matches!(behaviour("rule"), Ok(Behaviour::Rule)));
-        let Ok(Behaviour::Fixed(fixed)) = behaviour("fixed:s=0.2, d = keep") else {
-            panic!("fixed")
-        };
-        assert_eq!(fixed, [("s".into(), "0.2".into()), ("d".into(), "keep".into())]);
-        for wrong in ["fixed:s", "fixed:=1", "fixed:s=1,s=2", "no/such/run", ""] {
-            assert_eq!(behaviour(wrong).unwrap_err().code, "E0965", "{wrong}");
-        }
-        let empty = tempfile::tempdir().unwrap();
-        assert_eq!(behaviour(empty.path().to_str().unwrap()).unwrap_err().code, "E0954");
-    }
 }

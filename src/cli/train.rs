@@ -39,9 +39,10 @@ pub(super) struct Arguments {
     /// The agent that learns, where several could
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
-    /// How all others choose: random, rule, or the directory of a complete run (of a solve, or of another agent's training)
+    /// How all others choose: random, rule, fixed:NAME=VALUE,.. or the directory of a complete run (of a solve, or of another agent's
+    /// training); for one agent AGENT=POLICY; may be repeated
     #[arg(long, value_name = "POLICY")]
-    others: Option<String>,
+    others: Vec<String>,
     /// Let others play a run although it was made with other parameter values or equations
     #[arg(long)]
     other_parameters: bool,
@@ -73,14 +74,14 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     let Some(file) = &arguments.file else {
         return Err(Diagnostic::error("E0962", "no model file was named").into());
     };
-    let others = arguments.others.as_deref().map(Path::new);
+    let others: Vec<std::path::PathBuf> = super::cast::paths(&arguments.others).collect();
     session::apart(
         globals,
         arguments
             .against
             .as_deref()
             .into_iter()
-            .chain(others)
+            .chain(others.iter().map(std::path::PathBuf::as_path))
             .chain([file.as_path()]),
     )?;
     let options = TrainOptions {

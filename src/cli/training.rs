@@ -1,12 +1,14 @@
 //! Seeds side by side: the loop around `learn::training` with its checkpoints, its logs and its bar.
 
+use super::cast::{self, Parts};
 use super::keeper::Keeper;
 use super::lineage::{self, Use};
 use super::meter::Meter;
 use super::pipeline::{Compiled, TrainOptions, read_solution, world_bytes};
 use crate::check::Model;
 use crate::diag::Diagnostic;
-use crate::env::behaviour::Behaviour;
+use crate::env::behaviour::{Behaviour, Cast};
+use crate::env::vector::learner_of;
 use crate::learn::Policy;
 use crate::learn::plan::{self, Asked, Planned};
 use crate::learn::training::Training;
@@ -57,25 +59,20 @@ pub fn learner_options(name: &str, json: bool) -> Result<String, Diagnostic> {
 ///
 /// Errors: those of [`plan::plan`]; E0965 for `--others`.
 pub fn planned(compiled: &Compiled, options: &TrainOptions) -> Result<Planned, Vec<Diagnostic>> {
-    plan::plan(&compiled.model, &wanted(options)?)
+    plan::plan(&compiled.model, &wanted(&compiled.model, options)?)
 }
 
 /// What a plan is asked for.
 ///
-/// Errors: those of the run of `--others`.
-pub(super) fn wanted(options: &TrainOptions) -> Result<Asked, Vec<Diagnostic>> {
-    let others = match options.others.as_deref() {
-        None | Some("random") => None,
-        Some("rule") => Some(Behaviour::Rules),
-        Some(path) => Some(of_run(Path::new(path), options.agent.as_deref()).map_err(|d| vec![d])?),
-    };
+/// Errors: those of the runs of `--others`, E0934.
+pub(super) fn wanted(model: &Model, options: &TrainOptions) -> Result<Asked, Vec<Diagnostic>> {
     Ok(Asked {
         method: options.learner.clone(),
         options: options.with.clone(),
         seeds: options.seeds.clone(),
         agent: options.agent.clone(),
         scenario: options.scenario.clone(),
-        others,
+        others: others(model, options).map_err(|d| vec![d])?,
     })
 }
 
@@ -83,8 +80,7 @@ pub(super) fn wanted(options: &TrainOptions) -> Result<Asked, Vec<Diagnostic>> {
 ///
 /// Errors: E0989.
 pub(super) fn other_parameters_of_a_run(options: &TrainOptions) -> Result<(), Diagnostic> {
-    let played = options.others.as_deref().is_some_and(|o| o != "random" && o != "rule");
-    if options.other_parameters && !played {
+    if options.other_parameters && cast::paths(&options.others).next().is_none() {
         return Err(super::effects::idle(
             "--other-parameters",
             "no policy of a run is played",
@@ -98,16 +94,11 @@ pub(super) fn other_parameters_of_a_run(options: &TrainOptions) -> Result<(), Di
 /// Errors: those of the runs; E0818, E0819, E0989.
 pub(super) fn runs_read(model: &Model, options: &TrainOptions) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     let mut remarks = Vec::new();
-    if let Some(path) = options.others.as_deref() {
-        if path != "random" && path != "rule" {
-            let run = open_policies(Path::new(path)).map_err(|d| vec![d])?;
-            let play = Use::Play {
-                others: options.other_parameters,
-            };
-            remarks.extend(lineage::compared(model, &run, "--others", play).map_err(|d| vec![d])?);
-        }
+    if !options.others.is_empty() {
+        let parts = Parts::read(OTHERS, &options.others).map_err(|d| vec![d])?;
+        remarks = parts.compare(model, options.other_parameters).map_err(|d| vec![d])?;
         if model.agents.iter().filter(|a| !a.actions.is_empty()).count() < 2 {
-            return Err(vec![super::effects::idle("--others", "nobody else does anything")]);
+            return Err(vec![super::effects::idle(OTHERS, "nobody else does anything")]);
         }
     }
     if let Some(path) = &options.against {
@@ -117,43 +108,43 @@ pub(super) fn runs_read(model: &Model, options: &TrainOptions) -> Result<Vec<Dia
     Ok(remarks)
 }
 
-/// How the others choose by the run in `directory`: the policy of a solve, or what a training learned for another agent than
-/// `learner`.
-fn of_run(directory: &Path, learner: Option<&str>) -> Result<Behaviour, Diagnostic> {
-    let run = open_policies(directory)?;
-    if !is_training(&run) {
-        return Ok(Behaviour::Solved(Box::new(read_solution(&run)?.solution)));
+/// The option that says how others play.
+const OTHERS: &str = "--others";
+
+/// How the others choose; `None` if nothing was said.
+fn others(model: &Model, options: &TrainOptions) -> Result<Option<Cast>, Diagnostic> {
+    if options.others.is_empty() {
+        return Ok(None);
     }
-    let (behaviour, _) = learned(&run)?;
-    if let Behaviour::Learned { agent, .. } = &behaviour {
-        if agent.as_deref() == learner {
-            let who = learner.map_or("the only agent that decides".to_string(), |a| format!("`{a}`"));
+    let cast = Parts::read(OTHERS, &options.others)?.bind(model)?.cast;
+    let learner = learner_of(model, options.agent.as_deref())?;
+    let learner = &model.agents[learner].name;
+    if cast.agents.iter().any(|(name, _)| name == learner) {
+        return Err(
+            Diagnostic::error("E0934", format!("`{learner}` learns, so it is none of the others"))
+                .hint(format!("leave out {OTHERS} {learner}=..")),
+        );
+    }
+    for behaviour in cast.all() {
+        let Behaviour::Learned { agent, policy, .. } = behaviour else {
+            continue;
+        };
+        if agent.as_ref().is_none_or(|a| a == learner) {
             return Err(Diagnostic::error(
                 "E0934",
-                format!(
-                    "the run in {} says nothing of the others: it trained {who}",
-                    directory.display()
-                ),
+                format!("what is played by the others was learned by `{learner}`, which is to learn now"),
             )
-            .note("its policy would choose for the very agent that is to learn now")
             .hint("name the run of another agent, or --others random or rule"));
         }
-        if read_policies(&run, false)?
-            .iter()
-            .any(|(_, p)| p.method == "recurrent_ppo")
-        {
-            return Err(Diagnostic::error(
-                "E0934",
-                format!(
-                    "the policy in {} has a memory, which others cannot have",
-                    directory.display()
-                ),
-            )
-            .note("a training that is resumed would not find what the others remember")
-            .hint("train the others by a learner without memory: ppo, a2c, sac, dqn"));
+        if policy.remembers() {
+            return Err(
+                Diagnostic::error("E0934", "a policy of the others has a memory, which others cannot have")
+                    .note("a training that is resumed would not find what the others remember")
+                    .hint("train the others by a learner without memory: ppo, a2c, sac, dqn"),
+            );
         }
     }
-    Ok(behaviour)
+    Ok(Some(cast))
 }
 
 /// The judge of `--against`.

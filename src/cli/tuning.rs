@@ -81,7 +81,7 @@ impl TuneOptions {
 /// Errors: those of the plan and of the space; E0805 and E0806 for a range that leaves what an option takes; E0940.
 fn prepared(compiled: &Compiled, options: &TuneOptions) -> Result<Search, Vec<Diagnostic>> {
     let model = &compiled.model;
-    let mut asked = training::wanted(&options.train)?;
+    let mut asked = training::wanted(model, &options.train)?;
     let mut base = plan::plan(model, &asked)?;
     let method = base.plan.method.name();
     let fixed: Vec<String> = options.train.with.iter().map(|(k, _)| k.clone()).collect();

@@ -1,4 +1,4 @@
-//! Who chooses in a simulation: chance, fixed values, the file's rules, or the policy of a solution.
+//! Who chooses in a simulation: for each agent chance, fixed values, the file's rules, the policy of a solution or a learned one.
 
 use super::engine::Engine;
 use super::interface::Interface;
@@ -22,7 +22,7 @@ pub enum Behaviour {
     /// By the file's `policy` statements; an action without one is an error.
     Rules,
     /// By the policy of a solution; its states and shocks are found by name, further actions are random.
-    Solved(Box<Solution>),
+    Solved(Arc<Solution>),
     /// One agent by a learned policy; everybody else without a rule at random.
     Learned {
         /// The agent that learned; `None` is the only one that decides.
@@ -34,12 +34,75 @@ pub enum Behaviour {
     },
 }
 
+/// Who plays how: some agents by name, all others alike.
+#[derive(Clone, Debug)]
+pub struct Cast {
+    /// Agents by name.
+    pub agents: Vec<(String, Behaviour)>,
+    /// Everybody else.
+    pub others: Behaviour,
+}
+
+impl From<Behaviour> for Cast {
+    fn from(others: Behaviour) -> Cast {
+        Cast {
+            agents: Vec::new(),
+            others,
+        }
+    }
+}
+
+impl Cast {
+    /// How an agent plays.
+    pub fn of(&self, agent: &str) -> &Behaviour {
+        let own = self.agents.iter().find(|(name, _)| name == agent);
+        own.map_or(&self.others, |(_, behaviour)| behaviour)
+    }
+
+    /// All behaviours in it, those of named agents first.
+    pub fn all(&self) -> impl Iterator<Item = &Behaviour> {
+        self.agents.iter().map(|(_, b)| b).chain(std::iter::once(&self.others))
+    }
+
+    /// The solution, if one is all that is played.
+    pub fn solution(&self) -> Option<&Solution> {
+        match (&self.others, self.agents.as_slice()) {
+            (Behaviour::Solved(s), []) => Some(s),
+            _ => None,
+        }
+    }
+}
+
+/// Errs where something is named that is no agent with something to choose.
+///
+/// # Errors
+/// E0816.
+pub fn acting(model: &Model, name: &str) -> Result<(), Diagnostic> {
+    let acting = |a: &&crate::check::model::Agent| !a.actions.is_empty();
+    let known: Vec<&str> = model.agents.iter().filter(acting).map(|a| a.name.as_str()).collect();
+    if known.contains(&name) {
+        return Ok(());
+    }
+    let d = Diagnostic::error(
+        "E0816",
+        format!("the model has no agent `{name}` with something to choose"),
+    );
+    Err(match crate::diag::suggest::did_you_mean(name, known.iter().copied()) {
+        Some(k) => d.hint(format!("did you mean `{k}`?")),
+        None => d.hint(format!("its agents: {}", known.join(", "))),
+    })
+}
+
 /// A policy over encoded observations (see [`super::interface`]), shared by worlds.
 pub trait Decide: std::fmt::Debug + Send + Sync {
     /// Whether it sees `width` numbers and chooses in `space`.
     fn fits(&self, width: usize, space: &super::ActionSpace) -> bool;
     /// Whether finite choices are drawn from probabilities.
     fn mixes(&self) -> bool;
+    /// Whether what it does depends on what it saw before.
+    fn remembers(&self) -> bool {
+        false
+    }
     /// A decision maker for `slots` rows, with whatever it remembers.
     fn begin(&self, slots: usize) -> Box<dyn Deciding>;
 }
@@ -141,13 +204,13 @@ impl Trained {
     }
 }
 
-/// A behaviour bound to a set of worlds.
+/// A cast bound to a set of worlds.
 pub struct Actor {
     /// Play the likeliest choice where a policy mixes.
     pub greedy: bool,
     choosers: Vec<Chooser>,
     rules: Vec<(usize, Engine)>,
-    trained: Option<Trained>,
+    trained: Vec<Trained>,
 }
 
 enum Chooser {
@@ -157,8 +220,8 @@ enum Chooser {
     Fixed(f64),
     Rule,
     Table(Box<Table>),
-    /// This action of the learned policy.
-    Trained(usize),
+    /// This action of this learned policy.
+    Trained(usize, usize),
 }
 
 /// An action of the model that a solution chooses, read where the simulated world stands.
@@ -192,90 +255,82 @@ enum Reading {
 }
 
 impl Actor {
-    /// Binds a behaviour to worlds.
-    pub fn new(worlds: &Worlds, behaviour: &Behaviour) -> Result<Actor, Diagnostic> {
-        Actor::beside(worlds, behaviour, &[])
+    /// Binds a cast to worlds.
+    ///
+    /// # Errors
+    /// E0814 to E0816 and E0925 where it does not fit the model.
+    pub fn new(worlds: &Worlds, cast: &Cast) -> Result<Actor, Diagnostic> {
+        Actor::beside(worlds, cast, &[])
     }
 
     /// As [`Actor::new`], for all actions but `outside`, which somebody else sets.
-    pub fn beside(worlds: &Worlds, behaviour: &Behaviour, outside: &[usize]) -> Result<Actor, Diagnostic> {
+    pub fn beside(worlds: &Worlds, cast: &Cast, outside: &[usize]) -> Result<Actor, Diagnostic> {
         let model = worlds.model.clone();
-        let mut choosers = Vec::new();
+        let mut choosers: Vec<Option<Chooser>> = (0..model.actions.len()).map(|_| None).collect();
         let mut rules = Vec::new();
-        let trained = match behaviour {
-            Behaviour::Learned { agent, grids, policy } => {
-                Some(Trained::new(worlds, agent.as_deref(), *grids, policy.as_ref())?)
-            }
-            Behaviour::Random | Behaviour::Fixed(_) | Behaviour::Rules | Behaviour::Solved(_) => None,
-        };
-        let solved = match behaviour {
-            Behaviour::Solved(s) => Some(Arc::new(PolicyBetween::new(Arc::new((**s).clone()))?)),
-            Behaviour::Random | Behaviour::Fixed(_) | Behaviour::Rules | Behaviour::Learned { .. } => None,
-        };
         for (a, action) in model.actions.iter().enumerate() {
-            let rule = model.agents[action.owner]
-                .rules
-                .iter()
-                .find(|(r, _)| *r == a)
-                .map(|(_, n)| *n);
-            if outside.contains(&a) {
-                choosers.push(Chooser::Outside);
-                continue;
-            }
-            choosers.push(match (rule, behaviour) {
-                (Some(None), _) => Chooser::Random,
-                (Some(Some(node)), _) => {
+            let owner = &model.agents[action.owner];
+            let rule = owner.rules.iter().find(|(r, _)| *r == a).map(|(_, n)| *n);
+            choosers[a] = match rule {
+                _ if outside.contains(&a) => Some(Chooser::Outside),
+                Some(None) => Some(Chooser::Random),
+                Some(Some(node)) => {
                     rules.push((a, worlds.engine(vec![node])?));
-                    Chooser::Rule
+                    Some(Chooser::Rule)
                 }
-                (None, Behaviour::Random) => Chooser::Random,
-                (None, Behaviour::Fixed(values)) => match values.iter().find(|(n, _)| names(&action.name, n)) {
-                    Some((_, x)) => Chooser::Fixed(*x),
-                    None => Chooser::Random,
-                },
-                (None, Behaviour::Rules) => {
-                    let last = action.name.rsplit('.').next().unwrap_or(&action.name);
-                    return Err(Diagnostic::error("E0814", format!("`{}` has no rule", action.name))
-                        .at(action.span, "chosen by nobody")
-                        .hint(format!(
-                            "write `policy {last} = ..` in the agent, or let it be chosen at random, fixed (`fixed:{last}=VALUE`) or by a run"
-                        )));
-                }
-                (None, Behaviour::Learned { .. }) => {
-                    let own = trained.as_ref().map_or(&[][..], |t| &t.interface.actions);
-                    own.iter()
-                        .position(|x| *x == a)
-                        .map_or(Chooser::Random, Chooser::Trained)
-                }
-                (None, Behaviour::Solved(_)) => match &solved {
-                    Some(policy) => match Table::new(worlds, a, policy)? {
-                        Some(t) => Chooser::Table(Box::new(t)),
-                        None => Chooser::Random,
-                    },
-                    None => Chooser::Random,
-                },
-            });
+                None => None,
+            };
         }
-        if let Behaviour::Fixed(values) = behaviour {
-            for (n, _) in values {
-                if !model.actions.iter().any(|a| names(&a.name, n)) {
-                    return Err(no_action(&model, n));
+        let mut trained = Vec::new();
+        for behaviour in cast.all() {
+            let own: Vec<usize> = (0..model.actions.len())
+                .filter(|a| choosers[*a].is_none())
+                .filter(|a| std::ptr::eq(cast.of(&model.agents[model.actions[*a].owner].name), behaviour))
+                .collect();
+            match behaviour {
+                Behaviour::Random => {}
+                Behaviour::Fixed(values) => {
+                    for (n, x) in values {
+                        let same = |a: &usize| names(&model.actions[*a].name, n);
+                        if !(0..model.actions.len()).any(|a| same(&a)) {
+                            return Err(no_action(&model, n));
+                        }
+                        own.iter().copied().filter(same).for_each(|a| {
+                            choosers[a].get_or_insert(Chooser::Fixed(*x));
+                        });
+                    }
+                }
+                Behaviour::Rules => {
+                    if let Some(a) = own.first() {
+                        return Err(no_rule(&model.actions[*a]));
+                    }
+                }
+                Behaviour::Learned { agent, grids, policy } => {
+                    let t = Trained::new(worlds, agent.as_deref(), *grids, policy.as_ref())?;
+                    for (k, a) in t.interface.actions.iter().enumerate().filter(|(_, a)| own.contains(a)) {
+                        choosers[*a] = Some(Chooser::Trained(trained.len(), k));
+                    }
+                    trained.push(t);
+                }
+                Behaviour::Solved(s) => {
+                    let policy = Arc::new(PolicyBetween::new(s.clone())?);
+                    let mut any = false;
+                    for a in own {
+                        if let Some(t) = Table::new(worlds, a, &policy)? {
+                            any = true;
+                            choosers[a] = Some(Chooser::Table(Box::new(t)));
+                        }
+                    }
+                    if !any {
+                        return Err(chooses_nothing(s));
+                    }
                 }
             }
-        }
-        if let Behaviour::Solved(s) = behaviour
-            && !choosers.iter().any(|c| matches!(c, Chooser::Table(_)))
-        {
-            let solved: Vec<&str> = s.actions.iter().map(|a| a.name.as_str()).collect();
-            return Err(Diagnostic::error(
-                "E0815",
-                format!("the solution chooses {}, which this model has not", solved.join(", ")),
-            )
-            .hint("solve this model, or give the action the same name"));
         }
         Ok(Actor {
             greedy: false,
-            choosers,
+            // What nobody else chooses, chance does.
+            choosers: choosers.into_iter().map(|c| c.unwrap_or(Chooser::Random)).collect(),
             rules,
             trained,
         })
@@ -283,14 +338,15 @@ impl Actor {
 
     /// After a period: learned policies forget worlds that ended and members that were replaced.
     pub fn forget(&mut self, worlds: &Worlds, outcome: &Outcome) {
-        let Some(t) = &mut self.trained else { return };
-        let (n, members) = (worlds.worlds(), t.interface.members.max(1));
-        let gone = &outcome.member_ended[t.agent];
-        t.deciding.forget(&|slot| {
-            let (w, m) = (slot / members, slot % members);
-            // A world that begins afresh may also have been cut off.
-            outcome.ended[w] || worlds.period()[w] == 0 || gone[m * n + w]
-        });
+        for t in &mut self.trained {
+            let (n, members) = (worlds.worlds(), t.interface.members.max(1));
+            let gone = &outcome.member_ended[t.agent];
+            t.deciding.forget(&|slot| {
+                let (w, m) = (slot / members, slot % members);
+                // A world that begins afresh may also have been cut off.
+                outcome.ended[w] || worlds.period()[w] == 0 || gone[m * n + w]
+            });
+        }
     }
 
     /// Chooses every action of a stage. Returns the bounds, for projection.
@@ -299,7 +355,7 @@ impl Actor {
         let bounds = worlds.bounds(stage)?;
         let numbers = super::worlds::stage_actions(&model, stage);
         let mut out = Vec::new();
-        if let Some(t) = self.trained.as_mut().filter(|t| t.interface.stage == stage) {
+        for t in self.trained.iter_mut().filter(|t| t.interface.stage == stage) {
             t.choose(worlds, &numbers, &bounds, self.greedy)?;
         }
         for (a, b) in numbers.into_iter().zip(bounds) {
@@ -330,7 +386,7 @@ impl Actor {
                     map.iter().flat_map(|e| v[e * n..(e + 1) * n].iter().copied()).collect()
                 }
                 Chooser::Table(t) => t.read(worlds, a, &b, self.greedy)?,
-                Chooser::Trained(k) => self.trained.as_ref().map_or(Vec::new(), |t| t.chosen[*k].clone()),
+                Chooser::Trained(t, k) => self.trained[*t].chosen[*k].clone(),
             };
             let done = within(&values, &b);
             if matches!(self.choosers[a], Chooser::Fixed(_) | Chooser::Rule) {
@@ -341,6 +397,24 @@ impl Actor {
         }
         Ok(out)
     }
+}
+
+fn no_rule(action: &crate::check::model::Action) -> Diagnostic {
+    let last = action.name.rsplit('.').next().unwrap_or(&action.name);
+    Diagnostic::error("E0814", format!("`{}` has no rule", action.name))
+        .at(action.span, "chosen by nobody")
+        .hint(format!(
+            "write `policy {last} = ..` in the agent, or let it be chosen at random, fixed (`fixed:{last}=VALUE`) or by a run"
+        ))
+}
+
+fn chooses_nothing(s: &Solution) -> Diagnostic {
+    let solved: Vec<&str> = s.actions.iter().map(|a| a.name.as_str()).collect();
+    Diagnostic::error(
+        "E0815",
+        format!("the solution chooses {}, which this model has not", solved.join(", ")),
+    )
+    .hint("solve this model, or give the action the same name")
 }
 
 /// Values moved inside their bounds.

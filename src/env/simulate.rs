@@ -1,6 +1,6 @@
 //! Simulating an economy and summing up what happened.
 
-use super::behaviour::{Actor, Behaviour};
+use super::behaviour::{Actor, Cast};
 use super::worlds::{Counts, Outcome, Worlds};
 use crate::check::model::{Model, Then};
 use crate::diag::Diagnostic;
@@ -97,7 +97,7 @@ const SHOWN_MEMBERS: usize = 8;
 /// `progress(done, of)` is called now and then; `false` stops with E0906.
 pub fn simulate(
     model: &Model,
-    behaviour: &Behaviour,
+    cast: &Cast,
     options: &Options,
     progress: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Simulation, Diagnostic> {
@@ -116,10 +116,10 @@ pub fn simulate(
         .filter_map(|a| Wants::new(model, a, options.worlds, periods, &mut nodes))
         .collect();
     let mut worlds = Worlds::new(model, options.scenario.as_deref(), options.worlds, options.seed, &nodes)?;
-    if let (Behaviour::Solved(s), true) = (behaviour, options.on_chain) {
+    if let (Some(s), true) = (cast.solution(), options.on_chain) {
         put_on_chain(&mut worlds, s)?;
     }
-    let mut actor = Actor::new(&worlds, behaviour)?;
+    let mut actor = Actor::new(&worlds, cast)?;
     actor.greedy = options.greedy;
     let mut recorder = Recorder::new(model, &watched, wants, options.worlds);
     // Kept, copied for the report, and written as text.

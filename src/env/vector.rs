@@ -1,6 +1,6 @@
 //! A checked economy as learners see it: many worlds at once behind [`VectorEnvironment`].
 
-use super::behaviour::{Actor, Behaviour};
+use super::behaviour::{Actor, Cast};
 use super::engine::Engine;
 use super::interface::Interface;
 use super::worlds::{Bounds, Worlds};
@@ -22,7 +22,7 @@ pub struct Options {
     /// Offer actions that have a grid in the file as choices among its nodes.
     pub grids: bool,
     /// How everybody else chooses who has no rule.
-    pub others: Behaviour,
+    pub others: Cast,
     /// Neighbouring worlds that meet the same shocks and noises (see [`Worlds::share_chance`]).
     pub together: usize,
 }
@@ -451,7 +451,7 @@ mod tests {
             worlds: 4,
             periods: Some(5),
             grids: false,
-            others: Behaviour::Random,
+            others: crate::env::behaviour::Behaviour::Random.into(),
             together,
         };
         Vectorised::new(&model, &options).unwrap_or_else(|d| panic!("{d:?}"))

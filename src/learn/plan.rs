@@ -5,7 +5,7 @@ use super::settings::{self, DRIVER_KEYS};
 use super::training::Plan;
 use crate::check::model::{Model, Settings};
 use crate::diag::{Diagnostic, Span};
-use crate::env::behaviour::Behaviour;
+use crate::env::behaviour::{Behaviour, Cast};
 use crate::env::vector::{self, learner_of};
 
 /// What is asked on top of the file.
@@ -22,7 +22,7 @@ pub struct Asked {
     /// The scenario to learn and be measured in.
     pub scenario: Option<String>,
     /// How everybody else chooses; random by default.
-    pub others: Option<Behaviour>,
+    pub others: Option<Cast>,
 }
 
 /// A plan with its seeds.
@@ -136,7 +136,7 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
                 worlds: method.worlds(),
                 periods,
                 grids: method.finite_choices(),
-                others: asked.others.clone().unwrap_or(Behaviour::Random),
+                others: asked.others.clone().unwrap_or_else(|| Behaviour::Random.into()),
                 together: method.together(),
             },
             method,

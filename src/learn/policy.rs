@@ -303,6 +303,9 @@ impl Decide for Policy {
     fn mixes(&self) -> bool {
         matches!(self.method.as_str(), "ppo" | "recurrent_ppo" | "a2c")
     }
+    fn remembers(&self) -> bool {
+        matches!(self.kind, PolicyKind::Recurrent { .. })
+    }
     fn begin(&self, slots: usize) -> Box<dyn Deciding> {
         Box::new(AtWork {
             actor: self.actor(slots, 0),

@@ -322,7 +322,7 @@ fn visit(model: &Model, agent: usize, grids: bool, policy: &Policy) -> Result<Ve
             worlds: 16,
             periods: None,
             grids,
-            others: crate::env::behaviour::Behaviour::Random,
+            others: crate::env::behaviour::Behaviour::Random.into(),
             together: 1,
         },
     )?;

@@ -259,7 +259,7 @@ fn simulated(m: &Model, scenario: &str, name: &str, t: usize) -> f64 {
         greedy: false,
     };
     let behaviour = econc::env::behaviour::Behaviour::Random;
-    let run = econc::env::simulate::simulate(m, &behaviour, &options, &mut |_, _| true).expect("runs");
+    let run = econc::env::simulate::simulate(m, &behaviour.into(), &options, &mut |_, _| true).expect("runs");
     run.series.iter().find(|s| s.name == name).expect("a series").values[t]
 }
 
@@ -283,7 +283,7 @@ fn a_scenario_forces_one_member_of_one_group_and_one_element() {
             greedy: false,
         };
         let behaviour = econc::env::behaviour::Behaviour::Random;
-        econc::env::simulate::simulate(&m, &behaviour, &options, &mut |_, _| true).expect("runs")
+        econc::env::simulate::simulate(&m, &behaviour.into(), &options, &mut |_, _| true).expect("runs")
     };
     let first = p(1);
     let moments = |name: &str| first.moments.iter().find(|x| x.name == name).expect("moments");

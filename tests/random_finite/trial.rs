@@ -110,7 +110,7 @@ fn simulated(e: &Economy, model: &Model, s: &Solution, seed: u64, batches: u64) 
     let periods = e.horizon.map_or(PERIODS, |h| 2 * h);
     let right = e.means(periods, &choice);
     let mut means: Vec<Vec<f64>> = vec![Vec::new(); right.len()];
-    let behaviour = Behaviour::Solved(Box::new(s.clone()));
+    let behaviour = Behaviour::Solved(std::sync::Arc::new(s.clone()));
     for batch in 0..batches {
         let options = simulate::Options {
             scenario: None,
@@ -120,7 +120,7 @@ fn simulated(e: &Economy, model: &Model, s: &Solution, seed: u64, batches: u64) 
             on_chain: false,
             greedy: false,
         };
-        let run = simulate::simulate(model, &behaviour, &options, &mut |_, _| true)
+        let run = simulate::simulate(model, &behaviour.clone().into(), &options, &mut |_, _| true)
             .map_err(|d| format!("simulation: {d:?}"))?;
         for ((name, _), all) in right.iter().zip(&mut means) {
             let of = run.moments.iter().find(|m| m.name == *name);

@@ -62,8 +62,8 @@ fn returns(model: &Model, s: &Solved) -> Option<String> {
         on_chain: false,
         greedy: false,
     };
-    let behaviour = Behaviour::Solved(Box::new(s.solution.clone()));
-    let run = simulate(model, &behaviour, &asked, &mut |_, _| true).ok()?;
+    let behaviour = Behaviour::Solved(std::sync::Arc::new(s.solution.clone()));
+    let run = simulate(model, &behaviour.into(), &asked, &mut |_, _| true).ok()?;
     // One decision maker's rewards: of several agents or members the sum.
     let earned: Vec<f64> = run.returns.iter().map(|r| r.discounted).collect();
     let several = earned.len() != 1 || model.agents.iter().any(|a| !a.shape.is_empty());

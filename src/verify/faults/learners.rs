@@ -24,8 +24,8 @@ pub(super) fn played(model: &Model, s: &Solved, worlds: usize, periods: usize) -
         on_chain: false,
         greedy: false,
     };
-    let behaviour = Behaviour::Solved(Box::new(s.solution.clone()));
-    simulate(model, &behaviour, &options, &mut |_, _| true).ok()
+    let behaviour = Behaviour::Solved(std::sync::Arc::new(s.solution.clone()));
+    simulate(model, &behaviour.into(), &options, &mut |_, _| true).ok()
 }
 
 pub(super) fn cycle_played(model: &Model, s: &Solved) -> f64 {
@@ -107,7 +107,7 @@ pub(super) fn limit_projected(model: &Model, _: &Solved) -> f64 {
         greedy: false,
     };
     let behaviour = Behaviour::Fixed(vec![("a".into(), 5.0)]);
-    let Ok(run) = simulate(model, &behaviour, &options, &mut |_, _| true) else {
+    let Ok(run) = simulate(model, &behaviour.into(), &options, &mut |_, _| true) else {
         return f64::INFINITY;
     };
     let (mut x, mut total) = (1.0, 0.0);
@@ -398,7 +398,7 @@ pub(super) fn table() -> f64 {
         worlds: 1,
         periods: None,
         grids: false,
-        others: Behaviour::Random,
+        others: Behaviour::Random.into(),
         together: 1,
     };
     let Ok(mut env) = Vectorised::new(&model, &copies) else {

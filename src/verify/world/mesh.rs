@@ -302,7 +302,7 @@ impl Mesh {
         let all: Vec<Vec<f64>> = (0..self.places()).map(|k| self.place(k)).collect();
         let lanes = all.len().min(2_000_000 / elements.max(1)).max(1);
         let mut worlds = Worlds::new(model, None, lanes, bench.options.seed, &[])?;
-        let mut actor = Actor::new(&worlds, &Behaviour::Solved(Box::new(bench.solution.clone())))?;
+        let mut actor = Actor::new(&worlds, &Behaviour::Solved(Arc::new(bench.solution.clone())).into())?;
         actor.greedy = true;
         let mut out = Vec::with_capacity(all.len());
         for part in all.chunks(lanes) {

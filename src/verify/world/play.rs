@@ -9,6 +9,7 @@ use crate::diag::Diagnostic;
 use crate::env::behaviour::{Actor, Behaviour};
 use crate::env::worlds::{Counts, Worlds};
 use crate::solve::solution::Solution;
+use std::sync::Arc;
 
 /// What was seen.
 pub struct Played {
@@ -73,7 +74,7 @@ pub fn play(
     };
     let periods = length(model, discount);
     let mut worlds = Worlds::new(model, None, lives, options.seed, &[])?;
-    let mut actor = Actor::new(&worlds, &Behaviour::Solved(Box::new(solution.clone())))?;
+    let mut actor = Actor::new(&worlds, &Behaviour::Solved(Arc::new(solution.clone())).into())?;
     let keep = options.points;
     // Where episodes end, ages follow from the simulation: visits are then taken evenly and weighted.
     let episodic = !model.ends.is_empty() || model.horizon.is_some();

@@ -51,11 +51,11 @@ fn right_solutions_pass_and_finite_ones_exactly() {
         assert!(
             codes(&model, &solution).is_empty(),
             "{:?}",
-            judge(&model, &solution, &[], &Options::default())
+            judge(&model, &solution, &[], &[], &Options::default())
         );
     }
     let model = compiled(MACHINE);
-    let judged = judge(&model, &solved(&model), &[], &Options::default()).unwrap_or_default();
+    let judged = judge(&model, &solved(&model), &[], &[], &Options::default()).unwrap_or_default();
     // Nothing is sampled where every draw is finite.
     assert!(value(&judged, "economy: Bellman residual, 99 %") < -9.0, "{judged:?}");
     assert!(value(&judged, "value obtained less promised") < -9.0, "{judged:?}");
@@ -67,7 +67,7 @@ fn promising_too_much_is_seen_at_its_size() {
     let mut solution = solved(&model);
     // A value that is .1 too high everywhere: (1 - beta) .1 of log consumption a period.
     solution.value.iter_mut().for_each(|v| *v += 0.1);
-    let judged = judge(&model, &solution, &[], &Options::default()).unwrap_or_default();
+    let judged = judge(&model, &solution, &[], &[], &Options::default()).unwrap_or_default();
     let gap = value(&judged, "value obtained less promised");
     assert!((gap - 0.004f64.log10()).abs() < 0.02, "{gap}");
     assert!(judged.reasons.iter().any(|d| d.code == "E0944") && judged.reasons.iter().any(|d| d.code == "E0945"));
@@ -117,7 +117,7 @@ fn the_unit_is_not_moved_by_a_constant_in_the_reward() {
         let model = compiled(text);
         let mut solution = solved(&model);
         solution.policy[0].iter_mut().for_each(|d| *d = 0.0);
-        let judged = judge(&model, &solution, &[], &Options::default()).unwrap_or_default();
+        let judged = judge(&model, &solution, &[], &[], &Options::default()).unwrap_or_default();
         value(&judged, "economy: one-shot gain, largest")
     };
     let plain = wrong(MACHINE);
@@ -137,6 +137,6 @@ fn what_nobody_sees_is_no_reason_to_deviate() {
     assert!(found.certificate.passed, "{:?}", found.certificate.reasons);
     let mut wrong = found.solution.clone();
     wrong.policy[0].iter_mut().for_each(|q| *q = 2.0);
-    let judged = judge(&model, &wrong, &found.unseen, &Options::default()).unwrap_or_default();
+    let judged = judge(&model, &wrong, &found.unseen, &[], &Options::default()).unwrap_or_default();
     assert!(judged.reasons.iter().any(|d| d.code == "E0946"), "{judged:?}");
 }

@@ -172,7 +172,7 @@ agent keeper {
   reward -x^2 - 0.5 * a^2
   discount 0.9
 }
-solve { grid.x = uniform(21); periods = 1600; burn_in = 20 }
+solve { grid.x = uniform(21); quadrature.e = 5; quadrature.u = 5; periods = 1600; burn_in = 20 }
 "#;
 
 pub(super) const LINE: &str = r#"model line "A value that is a line"

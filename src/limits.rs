@@ -9,7 +9,7 @@
 
 use crate::diag::Diagnostic;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Whether work shall stop.
@@ -19,6 +19,24 @@ static ROOM: OnceLock<fn() -> u64> = OnceLock::new();
 
 /// Largest stack that a thread may have.
 static STACK: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// What work that reports to nobody is at.
+static DOING: Mutex<String> = Mutex::new(String::new());
+
+/// Says what work that reports to nobody is at, for whoever shows it; empty once it is done.
+pub(crate) fn doing(what: String) {
+    if let Ok(mut doing) = DOING.lock() {
+        *doing = what;
+    }
+}
+
+/// What work that reports to nobody is at.
+pub(crate) fn at_work() -> String {
+    match DOING.lock() {
+        Ok(doing) if !doing.is_empty() => doing.clone(),
+        Ok(_) | Err(_) => "at work".to_string(),
+    }
+}
 
 /// What unwinds through work that is stopped.
 struct Stopped;
@@ -125,6 +143,14 @@ mod tests {
         assert_eq!(caught(|| (0..10).into_par_iter().sum::<i32>()), Some(45));
         let other = catch_unwind(|| caught(|| resume_unwind(Box::new("a bug")))).unwrap_err();
         assert_eq!(other.downcast_ref::<&str>(), Some(&"a bug"));
+    }
+
+    #[test]
+    fn work_that_reports_to_nobody_says_what_it_is_at() {
+        doing("p: one-shot game, 3 of 45 searches".to_string());
+        assert_eq!(at_work(), "p: one-shot game, 3 of 45 searches");
+        doing(String::new());
+        assert_eq!(at_work(), "at work");
     }
 
     #[test]

@@ -540,3 +540,102 @@ fn mistakes_are_met_with_what_to_type() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Models that say what cannot be meant, the message and words of its hint: none of them was refused by its grammar or its names.
+const CANNOT_BE_MEANT: &[(&str, &str, &str)] = &[
+    (
+        "noise e ~ normal(0, 0.1 - 0.02 * a.w)\nagent a { state w in [0.1, 9], start 2; action c in (0, w]; w' = clamp(w - c + e, 0.1, 9); reward log(c); discount 0.9 }",
+        "W0404",
+        "max(x, 0)",
+    ),
+    (
+        "shock Z ~ markov([bad: 0.9, good: 1.1], [[0.8, 0.2], [0.2, 0.8]])\nagent a { action c in [0, 1]; reward if Z == 2 then c else -c }",
+        "W0405",
+        "`Z == good`",
+    ),
+    (
+        "shock Z ~ markov([bad: 0.9, good: 1.1], [[0.8, 0.2], [0.2, 0.8]])\nagent a { action c in [0, 1]; reward if Z != 2 then c else -c }",
+        "W0405",
+        "one of its values",
+    ),
+    (
+        "agent a { state n in 1..4, start 1; action c in [0, 1]; n' = if n == 5 then 1 else n; reward -(c - n / 4)^2; discount 0.9 }",
+        "W0405",
+        "a value that it can take",
+    ),
+    ("agent a { action c in [0, 1]; reward clamp(c, 5, 1) }", "E0401", "the lower end comes first"),
+    (
+        "agent o { state n in 1..10, start 1; action c in [0, 1]; n' = n + 1; reward -(c - n / 10)^2; discount 0.9 }",
+        "W0406",
+        "clamp(",
+    ),
+    (
+        "agent o { state n in [1, 10], start 5; action c in [0, 1]; n' = 0.5 * n - c; reward -(c - n / 10)^2; discount 0.9 }",
+        "W0406",
+        "widen the domain",
+    ),
+    (
+        "fn f(x) = f(x - 1)\nagent a { action c in [0, 1]; reward -(c - 0.5)^2 }",
+        "E0203",
+        "a recursion over time as a state",
+    ),
+    (
+        "fn f(x) = 1 + g(x)\nfn g(x) = 2 * f(x)\nagent a { action c in [0, 1]; reward -(c - 0.5)^2 }",
+        "E0203",
+        "a recursion over time as a state",
+    ),
+];
+
+/// What is like them and can be meant: nothing is said.
+const CAN_BE_MEANT: &[&str] = &[
+    "noise e ~ normal(0, 0.2 - 0.02 * a.w)\nagent a { state w in [0.1, 9], start 2; action c in (0, w]; w' = clamp(w - c + e, 0.1, 9); reward log(c); discount 0.9 }",
+    "shock Z ~ markov([bad: 0.9, good: 1.1], [[0.8, 0.2], [0.2, 0.8]])\nagent a { action c in [0, 1]; reward if Z == 1.1 then c else -c }",
+    "param s = 2\nfn u(c) = if s == 1 then log(c) else -(c - 0.5)^2\nagent a { action c in [0, 1]; reward u(c) }",
+    "param n = 5\nagent a { action c in [0, 1]; reward clamp(c, 0, n) }",
+    "agent o { state n in 1..10, start 1; action c in [0, 1]; n' = n + 1; reward -(c - n / 10)^2; discount 0.9; end when n == 10 }",
+    "horizon 5\nagent o { state n in 1..10, start 1; action c in [0, 1]; n' = n + 1; reward -(c - n / 10)^2; discount 0.9 }",
+    "agent o { state n in 1..10, start 1; action c in [0, 1]; n' = min(n + 1, 10); reward -(c - n / 10)^2; discount 0.9 }",
+    "fn f(x) = g(x) + g(2 * x)\nfn g(x) = x^2\nagent a { action c in [0, 1]; reward -f(c) }",
+];
+
+#[test]
+fn what_cannot_be_meant_is_said() {
+    let options = econc::Options::default();
+    let mut wrong = String::new();
+    for (text, code, words) in CANNOT_BE_MEANT {
+        let (_, found) = econc::compile(text, &options);
+        let met = found.len() == 1
+            && found[0].code == *code
+            && found[0].hint.as_deref().unwrap_or_default().contains(words);
+        if !met {
+            wrong += &format!("{text}\n{code}, {words}: {found:#?}\n");
+        }
+    }
+    for text in CAN_BE_MEANT {
+        let (_, found) = econc::compile(text, &options);
+        if !found.is_empty() {
+            wrong += &format!("{text}\n{found:#?}\n");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_truth_is_no_number_on_the_command_line() {
+    for (file, given, fine) in [
+        (MODEL, "true", false),
+        (MODEL, "0.9", true),
+        ("param beta = false\nagent a { action c in [0, 1]; reward if beta then c else -c }", "true", true),
+    ] {
+        let options = econc::Options {
+            set: vec![("beta".to_string(), given.to_string())],
+            ..econc::Options::default()
+        };
+        let (model, found) = econc::compile(file, &options);
+        assert_eq!(model.is_some(), fine, "{given}: {found:?}");
+        let told = found.iter().any(|d| {
+            d.code == "E0403" && d.hint.as_deref().unwrap_or_default().contains("--set beta=0.5")
+        });
+        assert_eq!(told, !fine, "{given}: {found:?}");
+    }
+}

@@ -201,7 +201,7 @@ fn a_run_of_another_economy_is_refused_and_other_numbers_are_said() {
         ("simulate m.econ --policy sol --periods 5 --set a=0.4", "--set a=0.3"),
         (
             "simulate changed.econ --policy sol --periods 5",
-            "something else in the file has changed",
+            "the law of `planner.k` has changed",
         ),
         (
             "simulate wider.econ --policy sol --periods 5",
@@ -237,6 +237,88 @@ fn a_run_of_another_economy_is_refused_and_other_numbers_are_said() {
     }
 }
 
+/// Solving needs no first value; what simulates says that it does before it works.
+#[test]
+fn a_state_without_a_first_value_is_solved_and_refused_by_what_simulates() {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), "m.econ", &SAVER.replace(", start 0.2", ""));
+    let (exit, codes, text) = run(folder.path(), "solve m.econ --out sol");
+    assert_eq!((exit, codes), (0, vec!["W0811".to_string()]), "{text}");
+    for line in [
+        "simulate m.econ --policy sol --periods 5",
+        "train m.econ --with steps=100",
+        "verify m.econ --with steps=100 --out judged",
+    ] {
+        let (_, codes, text) = run(folder.path(), line);
+        assert_eq!(codes, ["E0811"], "{line}: {text}");
+        assert!(text.contains("start planner.k = 1"), "{line}: {text}");
+    }
+    assert!(!folder.path().join("judged").exists() && !folder.path().join("judged.failed").exists());
+    // The hint, followed.
+    let scenario = "scenario quiet { start planner.k = 0.2; force planner.s = 0.2; periods 4 }";
+    let followed = SAVER.replace(", start 0.2", "").replace("scenario quiet { force planner.s = 0.2; periods 4 }", scenario);
+    put(folder.path(), "n.econ", &followed);
+    let (exit, codes, text) = run(folder.path(), "simulate n.econ --policy sol --scenario quiet");
+    assert!(exit == 0 && codes.is_empty(), "{text}");
+}
+
+/// A policy is about neither first values nor scenarios: only what one period is counts, all of it.
+#[test]
+fn a_run_is_read_where_only_first_values_differ_and_nowhere_else() {
+    const SHOP: &str = "param low = 0.2
+shock z ~ ar1(rho: 0.5, sigma: 0.05)
+agent shop {
+  state k in [0, 4], start 1
+  noise sold ~ bernoulli(0.3 + 0.1 * z)
+  noise lucky ~ discrete([0.1, 0.5], [0.7, 0.3])
+  action x in [0, 1 + 0.1 * k]
+  action d in {open when z > -9, closed} taste gumbel(0.3)
+  require x <= 1.2
+  k' = clamp(0.8 * k + x - 0.5 * sold, 0, 4)
+  reward (if d == open then 0.5 * k + lucky else low) - x^2
+  discount 0.9
+}
+scenario rich { start shop.k = 4; periods 3 }
+";
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), "m.econ", SHOP);
+    let solved = run(folder.path(), "solve m.econ --out sol");
+    assert!(solved.0 == 0, "{}", solved.2);
+    let mut wrong = String::new();
+    for (k, (there, here, said)) in [
+        ("start 1", "start 3", ""),
+        ("start 1", "start uniform(0.5, 2)", ""),
+        ("start shop.k = 4; periods 3", "start shop.k = 2; periods 9", ""),
+        ("sigma: 0.05)", "sigma: 0.05), start 0.02", ""),
+        ("rho: 0.5", "rho: 0.6", "the process of `z` has changed"),
+        ("0.3 + 0.1 * z", "0.3 + 0.2 * z", "the chances of `shop.sold` has changed"),
+        ("[0.7, 0.3]", "[0.6, 0.4]", "the chances of `shop.lucky` has changed"),
+        ("1 + 0.1 * k]", "1 + 0.2 * k]", "what `shop.x` may be has changed"),
+        ("gumbel(0.3)", "gumbel(0.4)", "what `shop.d` may be has changed"),
+        ("z > -9", "z > -8", "what `shop.d` may be has changed"),
+        ("x <= 1.2", "x <= 1.1", "what is required has changed"),
+        ("discount 0.9", "discount 0.8", "the discount of `shop` has changed"),
+        ("0.8 * k", "0.7 * k", "the law of `shop.k` has changed"),
+        ("- x^2", "- 2 * x^2", "the reward of `shop` has changed"),
+        ("discount 0.9", "discount 0.9; observe k, z, k + z", "the observation of `shop` has changed"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("other{k}.econ");
+        put(folder.path(), &name, &SHOP.replacen(there, here, 1));
+        let (exit, codes, text) = run(folder.path(), &format!("simulate {name} --policy sol --periods 3 --worlds 2"));
+        let fine = match said {
+            "" => !codes.iter().any(|c| c == "E0819"),
+            said => exit == 2 && codes == ["E0819"] && text.contains(said),
+        };
+        if !fine {
+            wrong += &format!("{there} -> {here}: {codes:?} {text}\n");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
 /// What networks see and choose is scaled by domains and bounds: with other ends the same network is another policy.
 #[test]
 fn a_training_is_not_read_into_other_domains() {
@@ -268,6 +350,10 @@ fn a_training_is_not_read_into_other_domains() {
         assert_eq!((exit, codes), (2, vec!["E0954".to_string()]), "{line}: {text}");
         assert!(text.contains("econc verify --policy"), "{text}");
     }
+    // Another first value is the same policy.
+    put(folder.path(), "start.econ", &SAVER.replace("start 0.2", "start 0.3"));
+    let from = run(folder.path(), "verify start.econ --policy learned");
+    assert!(!from.1.iter().any(|c| c == "E0819" || c == "W0818"), "{}", from.2);
     // Other parameters are one's own affair, if one says so.
     let line = "verify m.econ --policy learned --set a=0.35";
     assert_eq!(run(folder.path(), line).1, ["E0819"]);

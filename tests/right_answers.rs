@@ -261,3 +261,115 @@ fn draws_that_depend_on_draws_behind_a_kink_are_right() {
     }
     assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
 }
+
+/// `k' = (1 - d) k + x` with a cost of `x^2 / 2` and a benefit of `k - k^2 / 2`: nothing in it needs a first value, and lives that judge begin where the state rests.
+#[test]
+fn a_model_without_first_values_is_solved_and_says_where_its_judge_begins() {
+    let text = |start: &str, law: &str| {
+        format!(
+            "model stock\nagent a {{\n  state k in [0.1, 3]{start}\n  action x in [0, 1]\n  k' = {law}\n  reward k - k^2 / 2 - x^2 / 2\n  discount 0.9\n}}\n"
+        )
+    };
+    let with = solved(&text(", start 1", "0.8 * k + x"));
+    let without = solved(&text("", "0.8 * k + x"));
+    assert!(without.certificate.passed, "{:?}", without.certificate.reasons);
+    assert_eq!(with.solution.policy, without.solution.policy);
+    let said = |s: &Solved| -> Vec<String> {
+        let all = s.certificate.reasons.iter().filter(|d| d.code == "W0811");
+        all.map(|d| format!("{} {}", d.headline, d.hint.clone().unwrap_or_default())).collect()
+    };
+    assert!(said(&with).is_empty());
+    // It rests where x = 0.2 k and the marginal cost x (1 - 0.9 * 0.8) is the marginal benefit 0.9 (1 - k).
+    let rest = 0.9 / (0.2 * (1.0 - 0.72) + 0.9);
+    let told = said(&without);
+    let number = told[0].split("begin at ").nth(1).unwrap().split(' ').next().unwrap();
+    assert!((number.parse::<f64>().unwrap() - rest).abs() < 1e-6, "{told:?}, {rest}");
+    // The hint can be followed as it stands.
+    assert!(told[0].contains(&format!("state k .., start {number}")), "{told:?}");
+    let followed = solved(&text(&format!(", start {number}"), "0.8 * k + x"));
+    assert!(followed.certificate.passed && said(&followed).is_empty());
+}
+
+/// What keeps a problem from being solved is named: the reward and the action along which it grows, the state that runs away, the setting that helps.
+#[test]
+fn a_problem_without_a_solution_says_what_is_wrong_with_it() {
+    let refused = |text: &str| {
+        let (model, diagnostics) = econc::compile(text, &econc::Options::default());
+        let model = model.unwrap_or_else(|| panic!("{text}\n{diagnostics:?}"));
+        solve(&model, &Options::default(), &mut silent).err().unwrap_or_default()
+    };
+    let saver = |action: &str, reward: &str, more: &str| {
+        format!(
+            "agent a {{\n  state k in [0.5, 3], start 1\n  action {action}\n  k' = clamp(k^0.3 - c, 0.5, 3)\n  reward {reward}\n  discount 0.9\n}}\n{more}"
+        )
+    };
+    for (action, reward, end) in [
+        ("c in (0, 0.5]", "-log(c)", "as `a.c` comes near 0"),
+        ("c in (0, 0.5]", "1 / c - c", "as `a.c` comes near 0"),
+        ("c in [0, 0.5)", "-log(0.5 - c)", "as `a.c` comes near 0.5"),
+    ] {
+        let text = saver(action, reward, "");
+        let found = refused(&text);
+        let d = &found[0];
+        assert_eq!(d.code, "E0903", "{found:?}");
+        assert!(d.headline.contains("no upper end") && d.headline.contains(end), "{d:?}");
+        let (span, _) = d.primary.clone().unwrap();
+        let place = &text[span.start as usize..span.end as usize];
+        assert!(place.contains("log") || place.contains('/'), "{d:?}");
+    }
+    let found = refused(&saver("c in (0, 0.5]", "log(c) + 1 / (k - k)", ""));
+    assert!(found[0].code == "E0903" && !found[0].headline.contains("upper end"), "{found:?}");
+
+    // The hints of E0901 are followed, and help.
+    let found = refused(&saver("c in (0, 0.5]", "log(c)", "solve { iterations = 1 }"));
+    assert!(found[0].code == "E0901" && found[0].hint.clone().unwrap().contains("iterations = 10"), "{found:?}");
+    assert!(refused(&saver("c in (0, 0.5]", "log(c)", "solve { iterations = 10 }")).is_empty());
+
+    // A state that grows whatever the grid.
+    let s = solved("noise e ~ normal(0, 0.1)\nagent a {\n  state w in [0.1, 50], start 2\n  action c in (0, w]\n  w' = (w - c) * exp(0.03 + e) + 0.5\n  reward 1\n  discount 0.9\n}\n");
+    let d = s.certificate.reasons.iter().find(|d| d.code == "E0913").unwrap();
+    assert!(d.notes.iter().any(|n| n.contains("`a.w` goes to")), "{d:?}");
+    assert!(d.hint.clone().unwrap().contains("bound its law"), "{d:?}");
+}
+
+/// Where no choice that is allowed lets the market clear, that is what is said, whatever choices beyond would do.
+#[test]
+fn a_market_that_clears_for_no_choice_is_said_to() {
+    let text = "agent f { action q in [1, 2]; reward p * q }\nmarket g { price p in [0, 2] clears f.q == 2.2 + 0.5 * p }\n";
+    let (model, diagnostics) = econc::compile(text, &econc::Options::default());
+    let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+    let found = solve(&model, &Options::default(), &mut silent).err().unwrap_or_default();
+    assert_eq!(found[0].code, "E0831", "{found:?}");
+}
+
+/// A grid whose end the solver chooses reaches a twentieth of its width beyond a first value that is not positive.
+#[test]
+fn a_grid_reaches_beyond_a_first_value_below_its_end() {
+    use econc::solve::decision::{Decision, Options as Build};
+    use econc::solve::problem::{DecisionProblem, StateKind};
+    let text = "agent a { state k in (-inf, inf), start uniform(-2, 0); action x in [-10, 10]; k' = 0.5 * k + x; reward -(k - 3)^2 - x^2; discount 0.9 }";
+    let (model, diagnostics) = econc::compile(text, &econc::Options::default());
+    let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+    let build = Build {
+        bounds: vec![("a.k".to_string(), 1.5, 8.0)],
+        ..Build::default()
+    };
+    let problem = Decision::new(&model, &build).unwrap();
+    let StateKind::Continuous { grid, .. } = &problem.spec().states[0].kind else {
+        panic!("{:?}", problem.spec().states[0]);
+    };
+    assert!((grid[0] + 2.5).abs() < 1e-12 && (grid[grid.len() - 1] - 8.0).abs() < 1e-12, "{grid:?}");
+}
+
+/// What is hidden and matters is shown where it matters, not where it is declared.
+#[test]
+fn a_hidden_shock_is_shown_where_it_matters() {
+    let text = "shock z ~ markov([0.5, 1.5], [[0.8, 0.2], [0.2, 0.8]])\nagent a {\n  state k in [0.1, 3], start 1\n  action x in [0, 1]\n  k' = 0.5 * k + x\n  observe k\n  reward -(k - 1)^2 - (x - z)^2\n  discount 0.9\n}\n";
+    let (model, diagnostics) = econc::compile(text, &econc::Options::default());
+    let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+    let found = solve(&model, &Options::default(), &mut silent).err().unwrap_or_default();
+    assert_eq!(found[0].code, "E0825", "{found:?}");
+    let place = found[0].secondary.iter().find(|(_, label)| label == "matters here");
+    let place = place.map(|(s, _)| &text[s.start as usize..s.end as usize]);
+    assert_eq!(place, Some("x - z"), "{found:?}");
+}

@@ -180,7 +180,11 @@ fn even(lo: f64, hi: f64, n: usize) -> Vec<f64> {
 
 /// Gauss-Legendre rules of `m` nodes between neighbouring edges, weighted by a density; weights are divided by their sum.
 pub fn piecewise(edges: &[f64], m: usize, density: impl Fn(f64) -> f64) -> Rule {
-    let base = gauss_legendre(m, 0.0, 1.0);
+    piecewise_by(&gauss_legendre(m, 0.0, 1.0), edges, density)
+}
+
+/// [`piecewise`] by a rule on [0, 1].
+fn piecewise_by(base: &Rule, edges: &[f64], density: impl Fn(f64) -> f64) -> Rule {
     let (mut nodes, mut weights) = (Vec::new(), Vec::new());
     for e in edges.windows(2) {
         let width = e[1] - e[0];
@@ -276,7 +280,7 @@ pub fn between_quantiles(law: Standard, n: usize, kinks: &[f64]) -> Rule {
 
 /// A rule for integrands that are smooth between `kinks` (of the standard draw): Gauss-Legendre rules of `m` nodes on cells of which every kink is an
 /// edge. Errors fall with `m` as for smooth functions.
-pub fn between_kinks(law: Standard, kinks: &[f64], m: usize) -> Rule {
+pub fn between_kinks(law: Standard, kinks: &[f64], base: &Rule) -> Rule {
     let (mut edges, density): (Vec<f64>, fn(f64) -> f64) = match law {
         Standard::Normal => (even(-9.0, 9.0, 12), normal::density),
         Standard::Uniform => (even(0.0, 1.0, 2), |_| 1.0),
@@ -290,7 +294,7 @@ pub fn between_kinks(law: Standard, kinks: &[f64], m: usize) -> Rule {
     edges.extend(kinks.iter().copied().filter(|k| *k > lo && *k < hi));
     edges.sort_by(f64::total_cmp);
     edges.dedup();
-    piecewise(&edges, m, density)
+    piecewise_by(base, &edges, density)
 }
 
 /// Where all of a law that counts lies.
@@ -323,7 +327,7 @@ mod tests {
     #[test]
     fn rules_between_kinks_are_exact_to_many_digits() {
         let mean = |law, kinks: &[f64], f: &dyn Fn(f64) -> f64| -> f64 {
-            let r = between_kinks(law, kinks, 12);
+            let r = between_kinks(law, kinks, &gauss_legendre(12, 0.0, 1.0));
             r.nodes.iter().zip(&r.weights).map(|(x, w)| w * f(*x)).sum()
         };
         for k in [-1.3, 0.0, 0.37, 2.2] {

@@ -1,5 +1,6 @@
 //! Noises, private signals and random first values: quantile functions of uniform base draws.
 
+use super::lints::Fault;
 use super::chance::{argument_names, family_of};
 use super::model::{self, DrawWhen, Family, Noise};
 use super::{Checker, EntityId, Primes, Scope, Ty, Value, errors};
@@ -107,6 +108,16 @@ impl Checker<'_> {
                 }
             }
             Family::Discrete => {}
+        }
+        let scale = match family {
+            Family::Normal | Family::Lognormal => Some(1),
+            Family::Exponential | Family::Gumbel => Some(0),
+            Family::UniformInt | Family::Bernoulli | Family::Uniform | Family::Discrete => None,
+        };
+        if let Some(i) = scale {
+            let mut inner = scope.clone();
+            inner.draws = None;
+            self.suspect(Fault::Scale, nodes[i].0, nodes[i].1, &inner);
         }
         let args: Vec<NodeId> = nodes.iter().map(|(n, _)| *n).collect();
         let node = self.draw_of(family, &args, scope, span)?;

@@ -692,6 +692,44 @@ pub(super) fn domain_fault(word: &str, division: bool, x: f64, place: &str, span
         })
 }
 
+pub(super) fn negative_scale_at(x: f64, place: &str, span: Span) -> Diagnostic {
+    Diagnostic::warning("W0404", format!("the scale of this draw can be negative: {}", num(x)))
+        .at(span, format!("{} at {place}", num(x)))
+        .hint("keep it positive wherever the model allows: max(x, 0), or narrow the domain of what it is made of")
+}
+
+pub(super) fn law_leaves(name: &str, end: f64, next: Interval, domain: Interval, span: Span) -> Diagnostic {
+    Diagnostic::warning("W0406", format!("the law of `{name}` leaves its domain whatever is chosen"))
+        .at(span, format!("from {} it goes to {}", num(end), interval(next)))
+        .note(format!("the domain is {}", interval(domain)))
+        .hint(format!(
+            "keep it inside, `clamp({name}.., {}, {})`, widen the domain, or say how it ends: `horizon T`, `end when ..`",
+            num(domain.lo),
+            num(domain.hi)
+        ))
+}
+
+pub(super) fn never_equal(span: Span, values: Option<&[f64]>, left: Interval, right: Interval, equal: bool) -> Diagnostic {
+    let which = if equal { "never" } else { "always" };
+    let d = Diagnostic::warning("W0405", format!("this comparison is {which} true"));
+    match values {
+        Some(values) => {
+            let listed: Vec<String> = values.iter().take(6).map(|x| num(*x)).collect();
+            d.at(span, format!("one side is one of {}", listed.join(", ")))
+                .hint("compare with one of its values, or with a label: `Z == good`")
+        }
+        None => d
+            .at(span, format!("{} on the left, {} on the right", interval(left), interval(right)))
+            .hint("compare with a value that it can take"),
+    }
+}
+
+pub(super) fn truth_for_number(name: &str, declared: Span) -> Diagnostic {
+    err("E0403", format!("`{name}` is a number, not true or false"))
+        .at(declared, "declared as a number")
+        .hint(format!("give it a number: --set {name}=0.5"))
+}
+
 pub(super) fn constant_domain_fault(word: &str, span: Span, x: f64) -> Diagnostic {
     err("E0404", format!("{word} is not a number"))
         .at(span, format!("its argument is {}", num(x)))

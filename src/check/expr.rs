@@ -409,10 +409,45 @@ impl Checker<'_> {
             _ => (self.numeric(a, lhs.span)?, self.numeric(b, rhs.span)?),
         };
         self.align(x, y, lhs.span, rhs.span, span, scope)?;
+        self.never_equal((&a, x), (&b, y), f == Binary::Eq, span, scope);
         Some(Value {
             node: self.b.binary(f, x, y, span),
             ty: Ty::Bool,
         })
+    }
+
+    /// Warns where two values can never be equal: a chain and what is none of its values, domains that have nothing in common.
+    fn never_equal(
+        &mut self,
+        (a, x): (&Value, NodeId),
+        (b, y): (&Value, NodeId),
+        equal: bool,
+        span: Span,
+        scope: &Scope,
+    ) {
+        let (left, right) = (self.b.constant_value(x), self.b.constant_value(y));
+        if span.file != 0 || left.is_some() == right.is_some() {
+            return;
+        }
+        let (moves, constant) = match (left, right) {
+            (Some(c), _) => (b, c),
+            (None, c) => (a, c.unwrap_or(f64::NAN)),
+        };
+        let mut values = None;
+        if let Ty::Link { shock, .. } = moves.ty
+            && let super::model::Process::Chain { values: all, .. } = &self.model.shocks[shock].process
+        {
+            values = Some(all.clone());
+        }
+        let (l, r) = (self.known(x, scope), self.known(y, scope));
+        let moving = if left.is_some() { r } else { l };
+        let never = match &values {
+            Some(all) => all.iter().all(|v| *v != constant),
+            None => !moving.contains(constant) || moving.integer && constant.fract() != 0.0,
+        };
+        if never {
+            self.report(errors::never_equal(span, values.as_deref(), l, r, equal));
+        }
     }
 
     /// Whether a word is the name of something (and so not a label).

@@ -95,6 +95,11 @@ impl Checker<'_> {
                 let [x, lo, hi] = self.positional(name, args, ["x", "lo", "hi"], scope)?;
                 self.align(x, lo, args[0].value.span, args[1].value.span, span, scope)?;
                 self.align(x, hi, args[0].value.span, args[2].value.span, span, scope)?;
+                let (least, most) = (self.known(lo, scope), self.known(hi, scope));
+                if least.lo > most.hi {
+                    self.report(errors::empty_domain(least.lo, most.hi, span));
+                    return None;
+                }
                 let low = self.b.binary(Binary::Max, x, lo, span);
                 Some(Value {
                     node: self.b.binary(Binary::Min, low, hi, span),

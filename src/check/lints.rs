@@ -23,6 +23,8 @@ pub(super) enum Fault {
     Division,
     FractionalPower,
     NegativePower,
+    /// The standard deviation, mean or scale of a draw.
+    Scale,
 }
 
 /// A place where a function may leave its domain.
@@ -41,7 +43,7 @@ impl Fault {
         match self {
             Fault::Log | Fault::Crra => d.lo < 0.0 || d.lo == 0.0 && !d.lo_open,
             Fault::Log1p => d.lo < -1.0 || d.lo == -1.0 && !d.lo_open,
-            Fault::Sqrt | Fault::FractionalPower | Fault::CrraBelowOne => d.lo < 0.0,
+            Fault::Sqrt | Fault::FractionalPower | Fault::CrraBelowOne | Fault::Scale => d.lo < 0.0,
             Fault::Division | Fault::NegativePower => d.contains(0.0),
         }
     }
@@ -50,7 +52,7 @@ impl Fault {
         match self {
             Fault::Log | Fault::Crra => x <= 0.0,
             Fault::Log1p => x <= -1.0,
-            Fault::Sqrt | Fault::FractionalPower | Fault::CrraBelowOne => x < 0.0,
+            Fault::Sqrt | Fault::FractionalPower | Fault::CrraBelowOne | Fault::Scale => x < 0.0,
             Fault::Division => x == 0.0,
             Fault::NegativePower => false,
         }
@@ -65,6 +67,7 @@ impl Fault {
             Fault::Sqrt => "sqrt",
             Fault::Division => "this division",
             Fault::FractionalPower | Fault::NegativePower => "this power",
+            Fault::Scale => "the scale of this draw",
         }
     }
 }
@@ -117,11 +120,13 @@ impl Checker<'_> {
         self.cross_section_means();
         self.actions_without_effect();
         self.date_without_horizon();
+        self.recursive_functions();
         // Until a solve has supplied its parameter, what reads it is left out: names used there look unused.
         if self.model.pending.is_empty() {
             self.unused();
             self.domain_faults();
             self.rules_outside();
+            self.laws_that_leave();
         }
     }
 
@@ -158,6 +163,25 @@ impl Checker<'_> {
         if let Some(n) = reader {
             let span = self.b.node(n).span;
             self.report(errors::date_without_horizon(span));
+        }
+    }
+
+    /// States whose law leaves the domain from one of its ends, whatever anybody does. In worlds that end, time may not suffice.
+    fn laws_that_leave(&mut self) {
+        if self.model.horizon.is_some() || !self.model.ends.is_empty() {
+            return;
+        }
+        for s in self.model.states.clone() {
+            let d = s.domain;
+            let from = [(d.hi, d.hi_open), (d.lo, d.lo_open)];
+            for (end, _) in from.into_iter().filter(|(x, open)| x.is_finite() && !open) {
+                let next = interval_under(&self.b.graph, s.next, &[(s.node, Interval::point(end))]);
+                let beyond = if end == d.hi { next.lo > d.hi } else { next.hi < d.lo };
+                if beyond && s.span.file == 0 {
+                    self.report(errors::law_leaves(&s.name, end, next, d, s.span));
+                    break;
+                }
+            }
         }
     }
 
@@ -238,6 +262,10 @@ impl Checker<'_> {
             }
             if let Some((x, place)) = self.witness(&graph, &s, &points) {
                 reported.push(s.span);
+                if s.fault == Fault::Scale {
+                    self.report(errors::negative_scale_at(x, &place, s.span));
+                    continue;
+                }
                 self.report(errors::domain_fault(
                     s.fault.word(),
                     s.fault == Fault::Division,

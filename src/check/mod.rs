@@ -31,6 +31,7 @@ mod names;
 mod once;
 mod params;
 mod prices;
+mod recursion;
 mod scope;
 mod seasons;
 mod states;

@@ -920,6 +920,13 @@ impl Checker<'_> {
             };
             for id in found {
                 let span = self.entities[id].span;
+                if let Decl::Param { value, .. } = &self.entities[id].decl
+                    && matches!(new.kind, ast::ExprKind::Bool(_))
+                    && is_number(value)
+                {
+                    self.report(errors::truth_for_number(&name, span));
+                    continue;
+                }
                 self.overridden.insert(self.entities[id].dotted.clone());
                 if let Decl::Param { value, .. } = &mut self.entities[id].decl {
                     *value = ast::Expr {
@@ -932,6 +939,20 @@ impl Checker<'_> {
                 }
             }
         }
+    }
+}
+
+/// Whether an expression is a number or an array, by how it is written.
+fn is_number(value: &ast::Expr) -> bool {
+    match &value.kind {
+        ast::ExprKind::Number { .. } | ast::ExprKind::Inf | ast::ExprKind::Array(_) => true,
+        ast::ExprKind::Unary { op, arg } => *op != ast::UnaryOp::Not && is_number(arg),
+        ast::ExprKind::Binary { op, .. } => matches!(
+            op,
+            ast::BinaryOp::Add | ast::BinaryOp::Sub | ast::BinaryOp::Mul | ast::BinaryOp::Div | ast::BinaryOp::Pow
+        ),
+        ast::ExprKind::Paren(e) => is_number(e),
+        _ => false,
     }
 }
 

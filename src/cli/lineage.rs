@@ -9,8 +9,9 @@ use crate::check::Model;
 use crate::check::errors::interval;
 use crate::check::model::{Action, Space};
 use crate::diag::Diagnostic;
-use crate::graph::Interval;
+use crate::graph::{Graph, Interval, NodeId};
 use crate::report::run::CompleteRun;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Most differences that are listed.
@@ -75,7 +76,10 @@ pub(super) fn compared(
     let mut lines = numbers(model, &there);
     let valued = !lines.is_empty();
     lines.extend(ends(model, &there));
-    if lines.is_empty() && same_text(model, &there) {
+    if lines.is_empty() {
+        lines.extend(changed(model, &there).into_iter().map(|what| format!("{what} has changed")));
+    }
+    if lines.is_empty() {
         return Ok(Vec::new());
     }
     let accepted = read_for == Use::Play { others: true };
@@ -89,9 +93,6 @@ pub(super) fn compared(
     }
     if lines.len() > SHOWN {
         d = d.note(format!("and {} more", lines.len() - SHOWN));
-    }
-    if lines.is_empty() {
-        d = d.note("its parameters are the same; something else in the file has changed");
     }
     let typed: Vec<String> = there
         .params
@@ -235,37 +236,129 @@ fn numbers(here: &Model, there: &Model) -> Vec<String> {
     out
 }
 
-/// Whether one period is the same, settings, scenarios and places in the file aside.
-fn same_text(here: &Model, there: &Model) -> bool {
-    equations(here) == equations(there)
+/// What of one period differs, in words. Settings, scenarios, first values and places in the file do not count: a policy is about none of them.
+fn changed(here: &Model, there: &Model) -> Vec<String> {
+    let (own, other) = (parts(here), parts(there));
+    let mut out: Vec<String> = Vec::new();
+    for name in own.keys().chain(other.keys()) {
+        if own.get(name) != other.get(name) && !out.contains(name) {
+            out.push(name.clone());
+        }
+    }
+    out
 }
 
-/// Rewards, laws of motion, ends, requirements and markets as hashes of their expressions, whatever else the graph holds.
-fn equations(m: &Model) -> Vec<u64> {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hashes: Vec<u64> = Vec::with_capacity(m.graph.nodes.len());
-    for node in &m.graph.nodes {
-        let mut hash = DefaultHasher::new();
-        // The operation without the numbers of its operands, which settings may shift.
-        let text = format!("{:?} {:?}", node.op, node.shape);
-        for (k, part) in text.split("NodeId(").enumerate() {
-            let part = if k == 0 {
-                part
-            } else {
-                part.trim_start_matches(|c: char| c.is_ascii_digit())
-            };
-            part.hash(&mut hash);
-        }
-        for operand in crate::graph::shape::operands(&node.op) {
-            hashes.get(operand.0 as usize).hash(&mut hash);
-        }
-        hashes.push(hash.finish());
+/// Everything that a policy is about, by name, as hashes of its expressions, whatever else the graph holds.
+fn parts(m: &Model) -> BTreeMap<String, Vec<u64>> {
+    let hashes = expressions(&m.graph);
+    let node = |n: &NodeId| hashes.get(n.0 as usize).copied().unwrap_or(0);
+    let text = |t: String| vec![hash_of(&canonical(&m.graph, &t))];
+    let mut out = BTreeMap::new();
+    for a in &m.agents {
+        let of = |what: &str| format!("the {what} of `{}`", a.name);
+        out.insert(of("reward"), a.reward.iter().map(node).collect());
+        out.insert(of("discount"), a.discount.iter().map(node).collect());
+        let rules = a.rules.iter().map(|(i, rule)| {
+            let name = m.actions.get(*i).map_or("", |x| x.name.as_str());
+            hash_of(&format!("{name} {:?}", rule.as_ref().map(node)))
+        });
+        out.insert(of("fixed policy"), rules.collect());
+        out.insert(of("members"), text(format!("{:?} {}", a.shape, a.mass)));
+        let seen = a.observation.iter().map(|o| node(&o.node));
+        out.insert(of("observation"), seen.collect());
     }
-    let rewards = m.agents.iter().filter_map(|a| a.reward);
-    let laws = m.states.iter().map(|s| s.next);
-    let ends = m.ends.iter().flat_map(|e| [Some(e.condition), e.paying]).flatten();
-    let requires = m.requires.iter().map(|r| r.slack);
-    let markets = m.graph.roots.iter().flat_map(|r| r.residuals.iter().copied());
-    let all = rewards.chain(laws).chain(ends).chain(requires).chain(markets);
-    all.filter_map(|n| hashes.get(n.0 as usize).copied()).collect()
+    for s in &m.states {
+        out.insert(format!("the law of `{}`", s.name), vec![node(&s.next)]);
+    }
+    for s in &m.shocks {
+        let law = text(format!("{:?} {:?}", s.process, s.shape));
+        out.insert(format!("the process of `{}`", s.name), law);
+    }
+    for n in &m.noises {
+        let outcomes = n.outcomes.iter().flat_map(|(x, p)| [node(x), node(p)]);
+        let law = n.args.iter().map(node).chain(outcomes);
+        let family = hash_of(&format!("{:?}", n.family));
+        out.insert(format!("the chances of `{}`", n.name), law.chain([family]).collect());
+    }
+    for a in &m.actions {
+        let mut bounds = match &a.space {
+            Space::Interval {
+                lo,
+                hi,
+                lo_open,
+                hi_open,
+            } => vec![node(lo), node(hi), u64::from(*lo_open), u64::from(*hi_open)],
+            Space::Integer { lo, hi } => vec![node(lo), node(hi)],
+            Space::Finite { labels, masks, .. } => {
+                let masks = masks.iter().map(|n| n.as_ref().map_or(0, node));
+                masks.chain([hash_of(&labels.join("|"))]).collect()
+            }
+            Space::Simplex(_) => text(format!("{:?}", a.space)),
+        };
+        bounds.push(hash_of(&format!("{:?} {:?} {} {:?}", a.taste, a.grid, a.stage, a.given)));
+        out.insert(format!("what `{}` may be", a.name), bounds);
+    }
+    let ends = m.ends.iter().flat_map(|e| {
+        let paying = e.paying.as_ref().map_or(0, node);
+        [node(&e.condition), paying, hash_of(&format!("{:?}", e.then))]
+    });
+    out.insert("when it ends".to_string(), ends.chain([hash_of(&format!("{:?}", m.horizon))]).collect());
+    let required = m
+        .requires
+        .iter()
+        .flat_map(|r| [node(&r.slack), node(&r.condition), hash_of(&format!("{:?}", r.otherwise))]);
+    out.insert("what is required".to_string(), required.collect());
+    let clears = m.graph.roots.iter().flat_map(|r| {
+        let brackets = r.brackets.iter().flat_map(|(lo, hi)| [node(lo), node(hi)]);
+        r.residuals.iter().map(node).chain(brackets).collect::<Vec<u64>>()
+    });
+    out.insert("how markets clear".to_string(), clears.collect());
+    out.insert("stages".to_string(), vec![hash_of(&m.stages.join(" "))]);
+    out
+}
+
+/// A hash of the expression behind each node.
+fn expressions(g: &Graph) -> Vec<u64> {
+    let mut hashes: Vec<u64> = Vec::with_capacity(g.nodes.len());
+    for node in &g.nodes {
+        let own = canonical(g, &format!("{:?} {:?}", node.op, node.shape));
+        let operands: Vec<Option<u64>> = crate::graph::shape::operands(&node.op)
+            .iter()
+            .map(|o| hashes.get(o.0 as usize).copied())
+            .collect();
+        hashes.push(hash_of(&format!("{own} {operands:?}")));
+    }
+    hashes
+}
+
+fn hash_of(text: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hash = DefaultHasher::new();
+    text.hash(&mut hash);
+    hash.finish()
+}
+
+/// A text with names in place of the numbers of axes and inputs, and without those of nodes: settings, scenarios and first values may shift numbers.
+fn canonical(g: &Graph, text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("Id(") {
+        let (before, after) = rest.split_at(at + "Id(".len());
+        out.push_str(before);
+        let digits = after.chars().take_while(char::is_ascii_digit).count();
+        let number = after[..digits].parse().unwrap_or(usize::MAX);
+        if before.ends_with("AxisId(")
+            && let Some(axis) = g.axes.get(number)
+        {
+            out.push_str(&format!("{} {}", axis.name, axis.size));
+        }
+        if before.ends_with("InputId(")
+            && let Some(input) = g.inputs.get(number)
+        {
+            let kind = format!("{:?}", input.kind);
+            out.push_str(&format!("{} {}", input.name, kind.trim_end_matches(|c: char| !c.is_alphabetic())));
+        }
+        rest = &after[digits..];
+    }
+    out + rest
 }

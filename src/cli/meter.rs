@@ -2,6 +2,7 @@
 
 use super::pace::Pace;
 use super::stop;
+use crate::limits;
 use crate::report::number;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::io::Write;
@@ -54,7 +55,7 @@ impl Standing {
         } else if self.done > 0 {
             parts.push(self.done.to_string());
         } else {
-            parts.push("at work".to_string());
+            parts.push(limits::at_work());
         }
         if !self.message.is_empty() {
             parts.push(self.message.clone());
@@ -119,6 +120,9 @@ fn style(template: &str, started: Instant, standing: &Arc<Mutex<Standing>>) -> P
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
         .with_key("outlook", outlook)
+        .with_key("doing", |_: &ProgressState, w: &mut dyn std::fmt::Write| {
+            let _ = w.write_str(&limits::at_work());
+        })
 }
 
 impl Meter {
@@ -129,8 +133,7 @@ impl Meter {
         let bar = (show == Show::Bar).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
             // Work that has not reported yet is seen to be at work.
-            bar.set_style(style("{elapsed:>4} {spinner} {msg}", now, &standing));
-            bar.set_message("at work");
+            bar.set_style(style("{elapsed:>4} {spinner} {doing}", now, &standing));
             bar
         });
         if let Some(bar) = &bar {

@@ -242,8 +242,10 @@ pub struct VerifyOptions {
 
 /// Whether the runs that are judged, or judged by, are of this economy; warnings about what differs.
 ///
-/// Errors: those of the runs; E0818, E0819.
+/// Errors: those of the runs; E0811, E0818, E0819.
 pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    // Said before anything is solved: the solution needs no first value, what it is compared with does.
+    crate::env::worlds::first_values(model, &model.scenarios).map_err(|d| vec![d])?;
     let mut remarks = Vec::new();
     if let Some(directory) = &options.solution {
         let run = open_complete(directory).map_err(|d| vec![d])?;

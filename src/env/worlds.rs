@@ -366,20 +366,7 @@ impl Worlds {
     }
 
     fn check_starts(&self) -> Result<(), Diagnostic> {
-        for (i, s) in self.model.states.iter().enumerate() {
-            let given = self
-                .scenario
-                .as_ref()
-                .is_some_and(|sc| sc.starts.iter().any(|(t, _)| *t == Target::State(i)));
-            if s.start.is_none() && !given {
-                return Err(
-                    Diagnostic::error("E0811", format!("state `{}` has no first value", s.name))
-                        .at(s.span, "a simulation starts somewhere")
-                        .hint("write it: state .., start 1, or start uniform(0.5, 1.5), or in a scenario"),
-                );
-            }
-        }
-        Ok(())
+        first_values(&self.model, self.scenario.as_slice())
     }
 
     fn set_parameters(&mut self) {
@@ -1014,7 +1001,13 @@ impl Worlds {
             .iter()
             .map(|m| self.frame[self.model.actions[m.action].input.0 as usize].clone())
             .collect();
-        for steps in whole_steps(&whole.iter().map(|m| width(m) as i64).collect::<Vec<_>>()) {
+        let nearest_first = whole_steps(&whole.iter().map(|m| width(m) as i64).collect::<Vec<_>>());
+        let order = fault!(
+            "simulation.moved_far",
+            nearest_first.into_iter().rev().collect::<Vec<_>>(),
+            nearest_first
+        );
+        for steps in order {
             limits::poll();
             let mut there = vec![true; left.len()];
             for ((m, d), was) in whole.iter().zip(&steps).zip(&before) {
@@ -1130,7 +1123,8 @@ impl Worlds {
                             let norm: f64 = slopes.iter().map(|g| g[s] * g[s]).sum();
                             // A trifle beyond, so that rounding does not leave the slack below zero.
                             let wanted = -slack[s] + 1e-13 * (1.0 + slack[s].abs());
-                            let x = self.frame[input][i] + m.unit(i) * wanted * slope[s] / norm;
+                            let unit = fault!("simulation.moved_past", 2.0 * m.unit(i), m.unit(i));
+                            let x = self.frame[input][i] + unit * wanted * slope[s] / norm;
                             self.frame[input][i] = x.max(m.lo[i]).min(m.hi[i]);
                         }
                     }
@@ -1615,6 +1609,27 @@ impl Movable {
 
 /// Most combinations of steps of whole numbers that are tried.
 const COMBINATIONS: usize = 4096;
+
+/// Whether every state has a first value, in its declaration or in one of these scenarios.
+///
+/// # Errors
+/// E0811.
+pub fn first_values(model: &Model, scenarios: &[Scenario]) -> Result<(), Diagnostic> {
+    for (i, s) in model.states.iter().enumerate() {
+        let mut starts = scenarios.iter().flat_map(|sc| &sc.starts);
+        if s.start.is_none() && !starts.any(|(t, _)| *t == Target::State(i)) {
+            return Err(
+                Diagnostic::error("E0811", format!("state `{}` has no first value", s.name))
+                    .at(s.span, "a simulation starts somewhere")
+                    .hint(format!(
+                        "write it: state .., start 1, or start uniform(0.5, 1.5), or in a scenario that is then named: start {} = 1",
+                        s.name
+                    )),
+            );
+        }
+    }
+    Ok(())
+}
 
 /// Steps of whole numbers up to their widths, nearest first (by the sum of lengths), downwards before upwards.
 fn whole_steps(widths: &[i64]) -> Vec<Vec<i64>> {

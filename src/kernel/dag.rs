@@ -78,6 +78,14 @@ impl Dag {
     pub fn is_empty(&self) -> bool {
         self.exprs.is_empty()
     }
+    /// One more than the largest number of an input.
+    pub fn inputs(&self) -> usize {
+        let number = |e: &Expr| match e {
+            Expr::Input(i) => *i as usize + 1,
+            _ => 0,
+        };
+        self.exprs.iter().map(number).max().unwrap_or(0)
+    }
     /// Constant tables.
     pub fn tables(&self) -> &[Vec<f64>] {
         &self.tables

@@ -3,6 +3,7 @@
 //! `lower` turns the shaped environment graph into one or several scalar graphs ([`dag`]), `differentiate` adds
 //! derivatives to them, `program` compiles them and interprets them block by block. All in double precision.
 
+pub mod affine;
 pub mod dag;
 pub mod differentiate;
 mod exec;

@@ -420,6 +420,24 @@ mod tests {
         (x, status)
     }
 
+    /// Full steps leave these far behind the root, and one equation after the other drives both to the ends of their brackets.
+    #[test]
+    fn steps_are_halved_until_they_help() {
+        let u = |x: &[f64]| [x[0] + 2.0 * x[1] - 3.0, 2.0 * x[0] + x[1] - 3.0];
+        let mut system = Plain(
+            |x: &[f64], f: &mut [f64]| f.copy_from_slice(&u(x).map(f64::atan)),
+            |x: &[f64], j: &mut [f64]| {
+                let [a, b] = u(x).map(|u| 1.0 / (1.0 + u * u));
+                j.copy_from_slice(&[a, 2.0 * a, 2.0 * b, b]);
+            },
+        );
+        let (mut x, mut status) = ([0.0; 2], [0.0]);
+        let (lo, hi) = ([-40.0; 2], [60.0; 2]);
+        solve(2, 1, &lo, &hi, &mut system, &mut x, &mut status, &mut Scratch::default());
+        assert_eq!(status, [ONE]);
+        assert!((x[0] - 1.0).abs() < 1e-12 && (x[1] - 1.0).abs() < 1e-12, "{x:?}");
+    }
+
     #[test]
     fn each_lane_ends_by_itself_with_its_own_verdict() {
         let inf = f64::INFINITY;

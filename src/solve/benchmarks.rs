@@ -9,6 +9,7 @@ use super::steady_state::{SteadyStateOptions, steady_state};
 use crate::check::Model;
 use crate::check::model::Pending;
 use crate::diag::Diagnostic;
+use crate::limits;
 use std::collections::BTreeMap;
 
 /// The values of all pending parameters of a model, by dotted name.
@@ -16,6 +17,7 @@ pub fn solve_pending(model: &Model) -> Result<BTreeMap<String, Vec<f64>>, Vec<Di
     let mut out = BTreeMap::new();
     let mut errors = Vec::new();
     for p in &model.pending {
+        limits::doing(format!("{}: {}", p.param, p.concept.replace('_', " ")));
         match solve_one(model, p) {
             Ok(values) => {
                 out.insert(p.param.clone(), values);
@@ -23,6 +25,7 @@ pub fn solve_pending(model: &Model) -> Result<BTreeMap<String, Vec<f64>>, Vec<Di
             Err(d) => errors.push(at(d, p)),
         }
     }
+    limits::doing(String::new());
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
@@ -38,15 +41,15 @@ fn at(d: Diagnostic, p: &Pending) -> Diagnostic {
 fn solve_one(model: &Model, p: &Pending) -> Result<Vec<f64>, Diagnostic> {
     match (p.concept.as_str(), p.horizon) {
         ("steady_state", _) => stationary(model, &p.target),
-        ("nash", Some(1)) => static_game::solve(model, &p.target, Conduct::Nash),
-        ("collusive" | "planner", Some(1)) => static_game::solve(model, &p.target, Conduct::Joint),
+        ("nash", Some(1)) => static_game::solve(model, &p.target, Conduct::Nash, &p.param),
+        ("collusive" | "planner", Some(1)) => static_game::solve(model, &p.target, Conduct::Joint, &p.param),
         ("nash" | "collusive" | "planner", None) if model.states.is_empty() => {
             let conduct = if p.concept == "nash" {
                 Conduct::Nash
             } else {
                 Conduct::Joint
             };
-            static_game::solve(model, &p.target, conduct)
+            static_game::solve(model, &p.target, conduct, &p.param)
         }
         (concept, _) => Err(Diagnostic::error(
             "E0810",

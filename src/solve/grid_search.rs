@@ -547,7 +547,7 @@ fn level(
 
 fn lost(value: &[Vec<f64>], grid: &[f64], spec: &super::problem::Spec, iteration: usize) -> Diagnostic {
     for (j, row) in value.iter().enumerate() {
-        if let Some(i) = row.iter().position(|v| !v.is_finite()) {
+        if let Some(i) = row.iter().position(|v| *v == f64::NEG_INFINITY) {
             let shocks: Vec<String> = spec
                 .chain
                 .names
@@ -574,6 +574,7 @@ fn lost(value: &[Vec<f64>], grid: &[f64], spec: &super::problem::Spec, iteration
         "E0903",
         format!("the value is no longer a number after {iteration} iterations"),
     )
+    .hint("check the reward for division by zero, powers of negative numbers, and a sign by which it grows without end")
 }
 
 /// `expected[j] = sum_j' P(j, j') value[j']`, in the order of `j'`, at the nodes of `ranges[j]`.

@@ -4,14 +4,18 @@
 //! them the integrand is smooth, and Gauss-Legendre rules are exact to many digits. A fixed rule errs by where the kinks stand between its nodes,
 //! and slopes of it jump whenever one passes a node.
 
-use crate::chance::quadrature::{Rule, Standard, between_kinks, extent};
+use super::decision::expectation::Nodes;
+use super::expected::lanes;
+use crate::chance::quadrature::{Rule, Standard, between_kinks, extent, gauss_legendre};
 use crate::graph::{Binary, Unary};
 use crate::kernel::dag::{Dag, Expr, Id};
+use crate::kernel::program::{CompileError, Mode, Program, Workspace};
+use std::collections::HashMap;
 
 /// Cells of the scan for kinks.
 const CELLS: usize = 72;
-/// Nodes between two edges; times two where asked to be finer.
-const NODES: usize = 10;
+/// Halvings of a cell in which a kink lies.
+const HALVINGS: usize = 60;
 
 /// A kink or a step that stands at the same value of a variable whatever everything else is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -100,85 +104,169 @@ fn bisect(mut a: f64, fa: f64, mut b: f64, f: &mut dyn FnMut(f64) -> f64) -> (f6
 }
 
 /// A draw that is integrated between kinks.
-#[derive(Clone, Debug)]
-pub struct Kinked {
+#[derive(Debug)]
+pub(super) struct Kinked {
     /// Number of the input that carries the standard draw.
     input: usize,
     law: Standard,
+    /// The rule between two edges, on [0, 1].
+    base: Rule,
     /// Differences that are zero at kinks and steps.
-    switches: Vec<Id>,
+    switches: Program<f64>,
+    /// Whether other draws move the kinks.
+    moved: bool,
 }
 
 impl Kinked {
-    /// The draw behind `input` in `of`. `None` if that is no input.
-    pub fn new(dag: &mut Dag, of: &[Id], input: Id, law: Standard) -> Option<Kinked> {
+    /// The draw behind `input` in `of`, where the inputs of programs vary by `modes`. `None` if that is no input.
+    pub(super) fn new(
+        dag: &mut Dag,
+        of: &[Id],
+        input: Id,
+        law: Standard,
+        modes: &[Mode],
+        nodes: Nodes,
+    ) -> Result<Option<Kinked>, CompileError> {
         let Expr::Input(number) = dag.expr(input) else {
-            return None;
+            return Ok(None);
         };
-        let (uses, needed) = (dag.dependents(&[input]), dag.reachable(of));
         let mut switches = Vec::new();
-        for i in (0..needed.len()).filter(|i| needed[*i] && uses[*i]) {
-            match dag.expr(Id(i as u32)) {
-                Expr::Unary(Unary::Abs | Unary::Sign, x) => switches.push(x),
-                Expr::Binary(
-                    Binary::Min
-                    | Binary::Max
-                    | Binary::Lt
-                    | Binary::Le
-                    | Binary::Gt
-                    | Binary::Ge
-                    | Binary::Eq
-                    | Binary::Ne,
-                    a,
-                    b,
-                ) => switches.push(dag.sub(a, b)),
-                _ => {}
-            }
+        differences(dag, of, input, &mut switches);
+        // Inside a market that clears, kinks stand where they stand at the price that is found.
+        let roots: Vec<u32> = (dag.reachable(of).iter().enumerate())
+            .filter(|(_, seen)| **seen)
+            .filter_map(|(i, _)| match dag.expr(Id(i as u32)) {
+                Expr::Root(r, _) | Expr::RootStatus(r) => Some(r),
+                _ => None,
+            })
+            .collect();
+        for r in roots {
+            let problem = dag.roots()[r as usize].clone();
+            let at: HashMap<Id, Id> = (problem.unknowns.iter().enumerate())
+                .map(|(k, u)| (dag.unknown(*u), dag.solution(r, k as u32)))
+                .collect();
+            let found = dag.substitute(&problem.residuals, &at);
+            differences(dag, &found, input, &mut switches);
         }
         switches.sort_unstable();
         switches.dedup();
-        Some(Kinked {
+        let others: Vec<Id> = (0..modes.len())
+            .filter(|i| modes[*i] == Mode::Lanes && *i != number as usize)
+            .map(|i| dag.input(i as u32))
+            .collect();
+        let uses = dag.dependents(&others);
+        Ok(Some(Kinked {
             input: number as usize,
             law,
-            switches,
-        })
+            base: gauss_legendre(
+                match nodes {
+                    Nodes::Few => 5,
+                    Nodes::Usual => 10,
+                    Nodes::Twice => 20,
+                },
+                0.0,
+                1.0,
+            ),
+            moved: switches.iter().any(|s| uses[s.0 as usize]),
+            switches: Program::compile(dag, modes, &switches)?,
+        }))
     }
 
     /// Number of the draw's input.
-    pub fn input(&self) -> usize {
+    pub(super) fn input(&self) -> usize {
         self.input
     }
 
-    /// Nodes and weights of the draw where the other inputs stand as given; `finer` times as many as usual.
-    pub fn rule(&self, dag: &Dag, inputs: &mut [f64], finer: usize) -> Rule {
+    /// Nodes and weights of the draw at each of `n` outcomes of the others (`columns`: inputs with a value an outcome); one rule
+    /// alone where it is the same for all. Inputs that are the same for all stand in `fixed`.
+    pub(super) fn rules(
+        &self,
+        fixed: &[f64],
+        columns: &[(usize, &[f64])],
+        n: usize,
+        space: &mut Workspace<f64>,
+    ) -> Vec<Rule> {
+        let n = if self.moved { n } else { n.min(1) };
         let (lo, hi) = extent(self.law);
-        let mut kinks: Vec<f64> = Vec::new();
-        let mut before: Option<(f64, Vec<f64>)> = None;
-        for k in 0..=CELLS {
-            let x = lo + (hi - lo) * k as f64 / CELLS as f64;
-            inputs[self.input] = x;
-            let here = dag.evaluate(&self.switches, inputs);
-            if let Some((left, there)) = &before {
-                for (s, (a, b)) in there.iter().zip(&here).enumerate() {
-                    if *a != 0.0 && (*b == 0.0 || (*a < 0.0) != (*b < 0.0)) && !b.is_nan() && !a.is_nan() {
-                        kinks.push(self.zero(dag, inputs, s, (*left, *a), x));
+        let points: Vec<f64> = (0..=CELLS).map(|k| lo + (hi - lo) * k as f64 / CELLS as f64).collect();
+        // The switches at some points of the draw, each at one outcome.
+        let mut at = |which: &[usize], draws: &[f64]| -> Vec<Vec<f64>> {
+            let mut wide: Vec<(usize, Vec<f64>)> = (columns.iter())
+                .map(|(i, v)| (*i, which.iter().map(|k| v[*k]).collect()))
+                .collect();
+            wide.push((self.input, draws.to_vec()));
+            let columns: Vec<(usize, &[f64])> = wide.iter().map(|(i, v)| (*i, v.as_slice())).collect();
+            lanes(&self.switches, fixed, &columns, draws.len(), space)
+        };
+        let which: Vec<usize> = (0..n).flat_map(|k| std::iter::repeat_n(k, points.len())).collect();
+        let draws: Vec<f64> = (0..n).flat_map(|_| points.iter().copied()).collect();
+        let scanned = at(&which, &draws);
+        // Cells at whose ends a switch has different signs: outcome, switch, ends, whether it is negative at the left one.
+        let mut cells: Vec<(usize, usize, f64, f64, bool)> = Vec::new();
+        for k in 0..n {
+            for (s, values) in scanned.iter().enumerate() {
+                let values = &values[k * points.len()..(k + 1) * points.len()];
+                for (c, pair) in values.windows(2).enumerate() {
+                    let (a, b) = (pair[0], pair[1]);
+                    if a != 0.0 && (b == 0.0 || (a < 0.0) != (b < 0.0)) && !b.is_nan() && !a.is_nan() {
+                        cells.push((k, s, points[c], points[c + 1], a < 0.0));
                     }
                 }
             }
-            before = Some((x, here));
         }
-        kinks.sort_by(f64::total_cmp);
-        kinks.dedup_by(|a, b| (*a - *b).abs() <= 1e-14 * (1.0 + b.abs()));
-        between_kinks(self.law, &kinks, NODES * finer)
+        let which: Vec<usize> = cells.iter().map(|c| c.0).collect();
+        for _ in 0..if cells.is_empty() { 0 } else { HALVINGS } {
+            let middles: Vec<f64> = cells.iter().map(|c| 0.5 * (c.2 + c.3)).collect();
+            let values = at(&which, &middles);
+            for (c, cell) in cells.iter_mut().enumerate() {
+                let f = values[cell.1][c];
+                if f != 0.0 && (f < 0.0) == cell.4 {
+                    cell.2 = middles[c];
+                } else {
+                    cell.3 = middles[c];
+                }
+            }
+        }
+        let mut kinks: Vec<Vec<f64>> = vec![Vec::new(); n];
+        for (k, _, a, b, _) in cells {
+            kinks[k].push(0.5 * (a + b));
+        }
+        kinks
+            .into_iter()
+            .map(|mut kinks| {
+                kinks.sort_by(f64::total_cmp);
+                kinks.dedup_by(|a, b| (*a - *b).abs() <= 1e-14 * (1.0 + b.abs()));
+                between_kinks(self.law, &kinks, &self.base)
+            })
+            .collect()
     }
+}
 
-    /// Where switch number `s` changes sign between two points of the draw.
-    fn zero(&self, dag: &Dag, inputs: &mut [f64], s: usize, (a, fa): (f64, f64), b: f64) -> f64 {
-        let (a, b) = bisect(a, fa, b, &mut |x| {
-            inputs[self.input] = x;
-            dag.evaluate(&self.switches[s..=s], inputs)[0]
-        });
-        0.5 * (a + b)
+/// Adds the differences that are zero where `of` has kinks or steps along an input. What stands inside a root problem is left out.
+fn differences(dag: &mut Dag, of: &[Id], input: Id, switches: &mut Vec<Id>) {
+    let (uses, needed) = (dag.dependents(&[input]), dag.reachable(of));
+    let unknowns: Vec<Id> = (0..needed.len())
+        .map(|i| Id(i as u32))
+        .filter(|i| matches!(dag.expr(*i), Expr::Unknown(_)))
+        .collect();
+    let open = dag.dependents(&unknowns);
+    for i in (0..needed.len()).filter(|i| needed[*i] && uses[*i] && !open[*i]) {
+        match dag.expr(Id(i as u32)) {
+            Expr::Unary(Unary::Abs | Unary::Sign, x) => switches.push(x),
+            Expr::Binary(
+                Binary::Min
+                | Binary::Max
+                | Binary::Lt
+                | Binary::Le
+                | Binary::Gt
+                | Binary::Ge
+                | Binary::Eq
+                | Binary::Ne,
+                a,
+                b,
+            ) => switches.push(dag.sub(a, b)),
+            _ => {}
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 pub mod bellman;
 pub mod between;
 pub mod grid_search;
+mod expected;
 mod kinked;
+mod lost;
 
 pub mod benchmarks;
 pub mod policy_operator;

@@ -8,16 +8,21 @@
 //! somebody knows that others do not (an own shock) makes a game of incomplete information, which this is not.
 //! Reference: Fudenberg and Tirole (1991), *Game Theory*, chapter 1.
 
-use super::decision::expectation::Expectation;
+use super::decision::expectation::{Expectation, Nodes};
+use super::expected::Expected;
 use super::kinked::Kinked;
 use crate::check::Model;
 use crate::check::model::Space;
 use crate::diag::Diagnostic;
 use crate::graph::Op;
-use crate::kernel::dag::{Dag, Expr, Id};
+use crate::kernel::dag::{Expr, Id};
 use crate::kernel::differentiate::derivative;
+use crate::kernel::program::{CompileError, Mode, Program};
+use crate::limits;
 use crate::num::fixed_point::{Equations, NewtonOptions, newton};
 use crate::num::optimise::{brent, spread};
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Whose reward each action maximises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +35,10 @@ pub enum Conduct {
 
 /// Newton's starts.
 const STARTS: usize = 40;
+/// The last of them, tried where draws stand at nodes behind kinks.
+const ROUGH_STARTS: usize = 12;
+/// Shares of the intervals from which replies in turn start.
+const FROM: [f64; 5] = [0.5, 0.1, 0.01, 1e-4, 0.9];
 /// Points of the scan along each own action.
 const SCAN: usize = 400;
 /// Points of the scan of a reply, evenly and by powers of ten from either end.
@@ -43,66 +52,37 @@ const GAIN: f64 = 1e-9;
 const ONE: f64 = 2e-3;
 
 struct Game {
-    dag: Dag,
-    actions: Vec<Id>,
     lo: Vec<f64>,
     hi: Vec<f64>,
     /// For each action the reward it maximises.
-    payoff: Vec<Id>,
-    conditions: Vec<Id>,
-    jacobian: Vec<Vec<Id>>,
+    payoff: Vec<Program<f64>>,
+    conditions: Program<f64>,
+    /// Rows of the conditions' derivatives.
+    jacobian: Vec<Program<f64>>,
     names: Vec<String>,
-    /// What chance may bring: inputs it sets, their values with weights.
-    chance: Vec<u32>,
-    outcomes: Vec<(Vec<f64>, f64)>,
-    /// A draw that is integrated between its kinks.
-    kinked: Option<Kinked>,
-    /// Whether other draws stand behind kinks.
+    chance: Expected,
+    /// Whether draws stand behind kinks whose nodes only come near.
     rough: bool,
-    /// How many times as many nodes as usual.
-    finer: usize,
-    inputs: usize,
 }
 
-/// The values of an action (or of anything named like it) in the one-shot game, one a member.
-pub fn solve(model: &Model, target: &str, conduct: Conduct) -> Result<Vec<f64>, Diagnostic> {
-    let mut game = Game::new(model, conduct, 1)?;
+/// The values of an action (or of anything named like it) in the one-shot game that parameter `asked_by` asks for, one a member.
+pub fn solve(model: &Model, target: &str, conduct: Conduct, asked_by: &str) -> Result<Vec<f64>, Diagnostic> {
+    let game = Game::new(model, conduct, Nodes::Usual)?;
     let mut found: Vec<Vec<f64>> = Vec::new();
-    let n = game.actions.len();
-    let mut unit = vec![0.5; n];
-    for start in 0..STARTS {
-        if start > 0 {
-            spread(start, n, &mut unit);
-        }
-        let x: Vec<f64> = (0..n)
-            .map(|i| game.lo[i] + unit[i] * (game.hi[i] - game.lo[i]))
-            .collect();
-        let (lo, hi) = (game.lo.clone(), game.hi.clone());
-        let options = NewtonOptions {
-            tolerance: 1e-12,
-            ..NewtonOptions::default()
-        };
-        let report = newton(&mut game, &x, &lo, &hi, &options);
-        let settled = report.converged || report.residual < 1e-10;
-        if settled && !found.iter().any(|f| near(f, &report.x, ONE)) && game.is_best(&report.x) {
-            found.push(report.x);
+    if game.rough {
+        // Many nodes are dear: a search with few of them says where equilibria are, and those are led on.
+        for x in Game::new(model, conduct, Nodes::Few)?.equilibria(asked_by) {
+            limits::doing(format!("{asked_by}: one-shot game, an equilibrium is refined"));
+            if let Some(x) = game.led_on(&x, LED)
+                && !found.iter().any(|f| near(f, &x, ONE))
+                && game.is_best(&x)
+            {
+                found.push(x);
+            }
         }
     }
-    // Replies in turn reach what Newton's method cannot: rewards that are flat at most starts, kinks, corners.
-    for share in [0.5, 0.1, 0.01, 1e-4, 0.9] {
-        let x: Vec<f64> = (0..n).map(|i| game.lo[i] + share * (game.hi[i] - game.lo[i])).collect();
-        let Some(x) = game.replies(x) else { continue };
-        let (lo, hi) = (game.lo.clone(), game.hi.clone());
-        let options = NewtonOptions {
-            tolerance: 1e-12,
-            ..NewtonOptions::default()
-        };
-        let report = newton(&mut game, &x, &lo, &hi, &options);
-        let polished = (report.converged || report.residual < 1e-10) && near(&report.x, &x, 1e-3);
-        let x = if polished { report.x } else { x };
-        if !found.iter().any(|f| near(f, &x, ONE)) && game.is_best(&x) {
-            found.push(x);
-        }
+    if found.is_empty() {
+        found = game.equilibria(asked_by);
     }
     let chosen = match found.as_slice() {
         [one] => game.settled(model, conduct, one)?,
@@ -147,6 +127,8 @@ pub fn solve(model: &Model, target: &str, conduct: Conduct) -> Result<Vec<f64>, 
     Ok(out)
 }
 
+/// How far an equilibrium may move from the one with few nodes.
+const LED: f64 = 0.02;
 /// How far an equilibrium may move when expectations are taken with twice as many nodes.
 const SETTLED: f64 = 1e-4;
 
@@ -184,7 +166,7 @@ fn private(model: &Model, expectation: &mut Expectation, rewards: &[Id]) -> Resu
 }
 
 impl Game {
-    fn new(model: &Model, conduct: Conduct, finer: usize) -> Result<Game, Diagnostic> {
+    fn new(model: &Model, conduct: Conduct, nodes: Nodes) -> Result<Game, Diagnostic> {
         let g = &model.graph;
         let mut expectation = Expectation::new(model)?;
         let u = &mut expectation.unroll;
@@ -250,7 +232,7 @@ impl Game {
             });
         }
         let flat: Vec<Id> = rewards.iter().flatten().copied().collect();
-        let outcomes = expectation.outcomes(&flat, finer)?;
+        let outcomes = expectation.outcomes(&flat, nodes)?;
         private(model, &mut expectation, &flat)?;
         let mut dag = expectation.unroll.dag;
         if let Some(chance) = outcomes.chance {
@@ -284,6 +266,11 @@ impl Game {
             *r = dag.substitute(r, &stand);
         }
         let everything: Vec<Id> = rewards.iter().flatten().copied().collect();
+        let mut everything = crate::kernel::affine::explicit(&mut dag, &everything).into_iter();
+        for r in rewards.iter_mut().flatten() {
+            *r = everything.next().unwrap_or(*r);
+        }
+        let everything: Vec<Id> = rewards.iter().flatten().copied().collect();
         let mut total = dag.constant(0.0);
         for r in &everything {
             total = dag.add(total, *r);
@@ -301,70 +288,112 @@ impl Game {
             .map(|(r, a)| derivative(&mut dag, &[*r], *a)[0])
             .collect();
         let columns: Vec<Vec<Id>> = actions.iter().map(|a| derivative(&mut dag, &conditions, *a)).collect();
-        let jacobian = (0..conditions.len())
-            .map(|i| columns.iter().map(|c| c[i]).collect())
-            .collect();
-        let kinked = outcomes
-            .split
-            .and_then(|(input, law)| Kinked::new(&mut dag, &everything, input, law));
         let number = |id: &Id| match dag.expr(*id) {
-            Expr::Input(i) => Some(i),
+            Expr::Input(i) => Some(i as usize),
             _ => None,
         };
-        let chance: Vec<u32> = outcomes.inputs.iter().filter_map(number).collect();
-        let inputs = chance
-            .iter()
-            .copied()
-            .chain(kinked.as_ref().map(|k| k.input() as u32))
-            .chain(actions.iter().filter_map(number))
-            .max()
-            .map_or(0, |m| m as usize + 1);
+        let drawn: Vec<usize> = outcomes.inputs.iter().filter_map(number).collect();
+        let chosen: Vec<usize> = actions.iter().filter_map(number).collect();
+        let split = outcomes.split.and_then(|(input, law)| Some((input, number(&input)?, law)));
+        let lanes = drawn.iter().copied().chain(split.map(|s| s.1));
+        let inputs = dag.inputs();
+        let mut modes = vec![Mode::Uniform; inputs];
+        for i in lanes {
+            modes[i] = Mode::Lanes;
+        }
+        let failed = |e: CompileError| Diagnostic::error("E0990", e.to_string());
+        let kinked = match split {
+            Some((input, _, law)) => Kinked::new(&mut dag, &everything, input, law, &modes, nodes).map_err(failed)?,
+            None => None,
+        };
+        let compiled = |of: &[Id]| Program::compile(&dag, &modes, of).map_err(failed);
+        let values = |k: usize| outcomes.nodes.iter().map(|(v, _)| v[k]).collect();
         Ok(Game {
-            chance,
-            outcomes: outcomes.nodes,
-            kinked,
+            payoff: payoff.iter().map(|p| compiled(&[*p])).collect::<Result<_, _>>()?,
+            jacobian: (0..conditions.len())
+                .map(|i| compiled(&columns.iter().map(|c| c[i]).collect::<Vec<Id>>()))
+                .collect::<Result<_, _>>()?,
+            conditions: compiled(&conditions)?,
+            chance: Expected {
+                inputs,
+                actions: chosen,
+                chance: drawn.iter().enumerate().map(|(k, i)| (*i, values(k))).collect(),
+                weights: outcomes.nodes.iter().map(|(_, w)| *w).collect(),
+                kinked,
+            },
             rough: outcomes.rough,
-            finer,
-            inputs,
-            dag,
-            actions,
             lo,
             hi,
-            payoff,
-            conditions,
-            jacobian,
             names,
         })
     }
 
-    /// The expected values of expressions at a profile of actions.
-    fn at(&self, outputs: &[Id], x: &[f64]) -> Vec<f64> {
-        let mut inputs = vec![f64::NAN; self.inputs];
-        for (a, v) in self.actions.iter().zip(x) {
-            if let Expr::Input(i) = self.dag.expr(*a) {
-                inputs[i as usize] = *v;
-            }
-        }
-        let mut sum = vec![0.0; outputs.len()];
-        for (values, w) in &self.outcomes {
-            for (i, v) in self.chance.iter().zip(values) {
-                inputs[*i as usize] = *v;
-            }
-            let Some(kinked) = &self.kinked else {
-                for (s, v) in sum.iter_mut().zip(self.dag.evaluate(outputs, &inputs)) {
-                    *s += w * v;
+    /// What an action's owner is paid at a profile.
+    fn pays(&self, action: usize, x: &[f64]) -> f64 {
+        self.chance.of(&self.payoff[action], x)[0]
+    }
+
+    /// Newton's method from a profile.
+    fn newton(&self, from: &[f64]) -> Option<Vec<f64>> {
+        let options = NewtonOptions {
+            tolerance: 1e-12,
+            // Between the nodes of draws behind kinks conditions jump, and the method may not settle at all.
+            iterations: if self.rough { 15 } else { 100 },
+            ..NewtonOptions::default()
+        };
+        let report = newton(&mut First(self), from, &self.lo, &self.hi, &options);
+        (report.converged || report.residual < 1e-10).then_some(report.x)
+    }
+
+    /// The profiles at which nobody gains by deviating, as far as searches find them.
+    fn equilibria(&self, asked_by: &str) -> Vec<Vec<f64>> {
+        let n = self.lo.len();
+        let done = AtomicUsize::new(0);
+        let place = |unit: &[f64]| -> Vec<f64> {
+            (0..n).map(|i| self.lo[i] + unit[i] * (self.hi[i] - self.lo[i])).collect()
+        };
+        // Where conditions jump, few of Newton's searches come to an end, and replies in turn find what there is.
+        let skipped = if self.rough { STARTS - ROUGH_STARTS } else { 0 };
+        let search = |k: usize| {
+            let mut unit = vec![0.5; n];
+            let x = match k.checked_sub(STARTS) {
+                None => {
+                    if k > 0 {
+                        spread(k, n, &mut unit);
+                    }
+                    self.newton(&place(&unit))
                 }
-                continue;
+                // Replies in turn reach what Newton's method cannot: rewards that are flat at most starts, kinks, corners.
+                Some(r) => {
+                    unit.fill(FROM[r]);
+                    let x = self.replies(place(&unit), None, 1e-8);
+                    x.map(|x| self.newton(&x).filter(|y| near(y, &x, 1e-3)).unwrap_or(x))
+                }
             };
-            let rule = kinked.rule(&self.dag, &mut inputs, self.finer);
-            for (x, p) in rule.nodes.iter().zip(&rule.weights) {
-                inputs[kinked.input()] = *x;
-                for (s, v) in sum.iter_mut().zip(self.dag.evaluate(outputs, &inputs)) {
-                    *s += w * p * v;
-                }
+            let of = STARTS + FROM.len() - skipped;
+            let count = done.fetch_add(1, Ordering::Relaxed) + 1;
+            limits::doing(format!("{asked_by}: one-shot game, {count} of {of} searches"));
+            x
+        };
+        let all: Option<Vec<Option<Vec<f64>>>> = (skipped..STARTS + FROM.len())
+            .into_par_iter()
+            .map(|k| limits::going(|| search(k)))
+            .collect();
+        let mut found: Vec<Vec<f64>> = Vec::new();
+        for x in all.unwrap_or_else(|| limits::leave()).into_iter().flatten() {
+            if !found.iter().any(|f| near(f, &x, ONE)) && self.is_best(&x) {
+                found.push(x);
             }
         }
-        sum
+        found
+    }
+
+    /// The equilibrium near a profile; `None` where there is none.
+    fn led_on(&self, x: &[f64], within: f64) -> Option<Vec<f64>> {
+        let smooth = (!self.rough).then(|| self.newton(x)).flatten();
+        smooth
+            .filter(|y| near(y, x, within))
+            .or_else(|| self.replies(x.to_vec(), Some(within), 1e-8))
     }
 
     /// An equilibrium as it is with twice as many nodes for draws behind kinks.
@@ -372,20 +401,13 @@ impl Game {
     /// # Errors
     /// E0920 where it is not the same up to [`SETTLED`].
     fn settled(&self, model: &Model, conduct: Conduct, x: &[f64]) -> Result<Vec<f64>, Diagnostic> {
-        if self.kinked.is_none() && !self.rough {
+        if self.chance.kinked.is_none() && !self.rough {
             return Ok(x.to_vec());
         }
-        let mut finer = Game::new(model, conduct, 2)?;
-        let options = NewtonOptions {
-            tolerance: 1e-12,
-            ..NewtonOptions::default()
-        };
-        let report = newton(&mut finer, x, &self.lo, &self.hi, &options);
-        let polished = (report.converged || report.residual < 1e-10) && near(&report.x, x, SETTLED);
-        let better = if polished {
-            Some(report.x)
-        } else {
-            finer.replies(x.to_vec())
+        let finer = Game::new(model, conduct, Nodes::Twice)?;
+        let better = match self.rough {
+            true => finer.replies(x.to_vec(), Some(SETTLED), 0.1 * SETTLED),
+            false => finer.led_on(x, SETTLED),
         };
         match better {
             Some(y) if near(&y, x, SETTLED) => Ok(y),
@@ -423,7 +445,7 @@ impl Game {
             let at = |to: f64| {
                 let mut y = x.to_vec();
                 y[b] = to.clamp(self.lo[b], self.hi[b]);
-                (y[b], self.at(&self.conditions, &y))
+                (y[b], self.chance.of(&self.conditions, &y))
             };
             let ((up, above), (down, below)) = (at(x[b] + h), at(x[b] - h));
             for (row, (u, d)) in rows.iter_mut().zip(above.iter().zip(&below)) {
@@ -433,18 +455,26 @@ impl Game {
         rows.iter().flatten().all(|y| y.is_finite()).then_some(rows)
     }
 
-    /// Everybody replies in turn until nobody moves; `None` if it does not end.
-    fn replies(&self, mut x: Vec<f64>) -> Option<Vec<f64>> {
+    /// Everybody replies in turn until nobody moves by more than `until`, each time within a part of where it stands if that is given; `None` if
+    /// it does not end.
+    fn replies(&self, mut x: Vec<f64>, within: Option<f64>, until: f64) -> Option<Vec<f64>> {
         for _ in 0..ROUNDS {
             let mut moved: f64 = 0.0;
             for i in 0..x.len() {
                 let mut y = x.clone();
                 let mut pays = |v: f64| {
                     y[i] = v;
-                    let p = self.at(&self.payoff[i..=i], &y)[0];
+                    let p = self.pays(i, &y);
                     if p.is_nan() { f64::NEG_INFINITY } else { p }
                 };
-                let points = self.scan(i, REPLY.0, REPLY.1);
+                let points = match within {
+                    None => self.scan(i, REPLY.0, REPLY.1),
+                    Some(part) => {
+                        let reach = 10.0 * part * (1.0 + x[i].abs());
+                        let at = |k: i32| (x[i] + reach * f64::from(k) / 3.0).clamp(self.lo[i], self.hi[i]);
+                        (-3..=3).map(at).collect()
+                    }
+                };
                 let here = pays(x[i]);
                 let mut best = (x[i], here);
                 let mut place = None;
@@ -474,7 +504,7 @@ impl Game {
                     x[i] = best.0;
                 }
             }
-            if moved < 1e-8 {
+            if moved < until {
                 return Some(x);
             }
         }
@@ -483,33 +513,82 @@ impl Game {
 
     /// Whether no own action pays more anywhere along its interval.
     fn is_best(&self, x: &[f64]) -> bool {
-        for i in 0..x.len() {
-            let here = self.at(&self.payoff[i..=i], x)[0];
-            let mut y = x.to_vec();
-            for point in self.scan(i, SCAN, REPLY.1) {
+        (0..x.len()).all(|i| {
+            let here = self.pays(i, x);
+            self.scan(i, SCAN, REPLY.1).into_par_iter().all(|point| {
+                let mut y = x.to_vec();
                 y[i] = point;
-                let there = self.at(&self.payoff[i..=i], &y)[0];
-                if there > here + GAIN * (1.0 + here.abs()) {
-                    return false;
-                }
-            }
-        }
-        true
+                // What is no number is no gain.
+                let gain = self.pays(i, &y) - here;
+                gain.is_nan() || gain <= GAIN * (1.0 + here.abs())
+            })
+        })
     }
 }
 
-impl Equations for Game {
+/// The first-order conditions of a game.
+struct First<'a>(&'a Game);
+
+impl Equations for First<'_> {
     fn residual(&mut self, x: &[f64]) -> Option<Vec<f64>> {
-        let v = self.at(&self.conditions.clone(), x);
+        let v = self.0.chance.of(&self.0.conditions, x);
         v.iter().all(|y| y.is_finite()).then_some(v)
     }
 
     fn jacobian(&mut self, x: &[f64]) -> Option<Vec<Vec<f64>>> {
         // Kinks that move with the actions move the conditions, too, which derivatives under the integral do not see.
-        if self.kinked.is_some() {
-            return self.differences(x);
+        if self.0.chance.kinked.is_some() {
+            return self.0.differences(x);
         }
-        let rows: Vec<Vec<f64>> = self.jacobian.iter().map(|r| self.at(r, x)).collect();
+        let rows: Vec<Vec<f64>> = self.0.jacobian.iter().map(|r| self.0.chance.of(r, x)).collect();
         rows.iter().flatten().all(|y| y.is_finite()).then_some(rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(agent: &str, market: &str) -> Result<Vec<f64>, Diagnostic> {
+        let text = format!("agent firm[2] {{\n  param k = [2, 5]\n  action q in [0, 10]\n{agent}\n}}\nmarket g {{\n  let Q = sum(firm.out)\n  {market}\n}}\n");
+        let (model, found) = crate::compile(&text, &crate::Options::default());
+        solve(&model.unwrap_or_else(|| panic!("{text}{found:?}")), "firm.q", Conduct::Nash, "q")
+    }
+
+    #[test]
+    fn a_price_that_clears_and_its_formula_are_one_game_and_kinks_stand_where_they_are() {
+        // Capacities are random shares of what is planned: one draw between its kinks, the other at nodes.
+        let agent = "  noise e ~ uniform(0.5, 1.5)\n  let out = min(q * e, k)\n  reward p * out - q";
+        let formula = asked(agent, "price p = (12 - Q) / 1.5").unwrap();
+        let clears = asked(agent, "price p in [0, 100] clears Q == 12 - 1.5 * p").unwrap();
+        let curved = asked(agent, "price p in [0, 100] clears Q + 0 * p^3 == 12 - 1.5 * p").unwrap();
+        for other in [&clears, &curved] {
+            assert!(formula.iter().zip(other).all(|(x, y)| (x - y).abs() < 1e-6), "{formula:?} {other:?}");
+        }
+        // By hand: what firm i plans solves E[e 1(q e < k) (8 - E Q_j / 1.5 - 2 q e / 1.5)] = 1.
+        let mean = |q: f64, k: f64, f: &dyn Fn(f64) -> f64| -> f64 {
+            let n = 200_000;
+            (0..n).map(|i| 0.5 + (i as f64 + 0.5) / n as f64).filter(|e| q * e < k).map(f).sum::<f64>() / n as f64
+        };
+        let out = |q: f64, k: f64| {
+            let inside = mean(q, k, &|e| q * e);
+            inside + k * (1.0 - mean(q, k, &|_| 1.0))
+        };
+        for (i, k) in [2.0, 5.0].into_iter().enumerate() {
+            let (q, other) = (formula[i], out(formula[1 - i], [5.0, 2.0][i]));
+            let slope = mean(q, k, &|e| e * (8.0 - other / 1.5 - 2.0 * q * e / 1.5)) - 1.0;
+            assert!(slope.abs() < 1e-3, "firm {i}: {slope}, {formula:?}");
+        }
+    }
+
+    #[test]
+    fn draws_behind_kinks_that_do_not_settle_are_refused() {
+        // What each sells steps with two draws; the second stands at nodes, and so does what is best.
+        let text = "agent firm { action q in [0, 10]; noise e ~ normal(0, 1); noise d ~ uniform(0, 8); reward (if e + d > q then q else 0) - (if d < q then 0.3 else 0) }";
+        let (model, found) = crate::compile(text, &crate::Options::default());
+        let model = model.unwrap_or_else(|| panic!("{found:?}"));
+        let d = solve(&model, "firm.q", Conduct::Nash, "q").unwrap_err();
+        assert_eq!(d.code, "E0920", "{d:?}");
+        assert!(d.hint.is_some_and(|h| h.contains("--set NAME=")));
     }
 }

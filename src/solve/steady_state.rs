@@ -266,7 +266,11 @@ fn from_point(bellman: &Bellman, options: &SteadyStateOptions, mut point: Vec<f6
     let (x, rest) = report.x.split_at(n);
     let (a, price) = rest.split_at(m);
     let (a_lo, a_hi) = action_bounds(bellman.problem, x, m);
-    let inside = (0..m).all(|k| a[k] > a_lo[k] && a[k] < a_hi[k]);
+    let inside = fault!(
+        "search.rest_outside",
+        true,
+        (0..m).all(|k| a[k] > a_lo[k] && a[k] < a_hi[k])
+    );
     let p = local(bellman, x, a)?;
     (inside && in_proportion(&p, n, m, price) && second_order(bellman, x, a, price)).then(|| {
         let found = SteadyState {
@@ -319,7 +323,7 @@ fn best_at(bellman: &Bellman, rest: &SteadyState, price: &[f64]) -> bool {
             let a: Vec<f64> = unit.iter().enumerate().map(|(k, u)| place(k, *u)).collect();
             better(&a)
         });
-    !alone && !together
+    fault!("search.rest_anywhere", true, !alone && !together)
 }
 
 /// Whether first-order and envelope conditions hold relative to their own terms: where marginal values vanish, as for the very

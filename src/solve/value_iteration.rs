@@ -16,6 +16,7 @@
 //! continuous actions where it exists.
 
 use super::bellman::{At, Bellman, Continuation, Interpolation, Scratch};
+use super::lost::not_a_number;
 use super::policy_operator::{OPERATOR_BYTES, PolicyOperator, Rows, rows, span};
 use super::problem::{DecisionProblem, Lanes};
 use super::progress::{Control, Progress, Watch, found, kept};
@@ -123,8 +124,8 @@ pub fn solve(
             Ended::Stalled(value, record) if options.fallback && options.interpolation == Interpolation::Cubic => {
                 linear(problem, options, value, &record, progress)
             }
-            Ended::Stalled(_, record) => Err(not_converged(&record)),
-            Ended::Leaves => Err(not_converged(&Record::default())),
+            Ended::Stalled(_, record) => Err(not_converged(&record, options)),
+            Ended::Leaves => Err(not_converged(&Record::default(), options)),
         },
     }
 }
@@ -208,8 +209,8 @@ fn linear(
             solution.record.iterations += record.iterations;
             Ok(*solution)
         }
-        Ended::Stalled(_, record) => Err(not_converged(&record)),
-        Ended::Leaves => Err(not_converged(record)),
+        Ended::Stalled(_, record) => Err(not_converged(&record, &options)),
+        Ended::Leaves => Err(not_converged(record, &options)),
     }
 }
 
@@ -222,7 +223,19 @@ enum Ended {
     Leaves,
 }
 
-fn not_converged(record: &Record) -> Diagnostic {
+fn not_converged(record: &Record, options: &Options) -> Diagnostic {
+    let scale = record.target / options.tolerance;
+    let hint = if record.iterations >= options.improvements {
+        format!("allow more of them: iterations = {}", 10 * options.improvements.max(1))
+    } else if record.policy_change < 1e-9 && scale.is_finite() && record.error < 1e4 * record.target {
+        format!(
+            "the policy has settled and values stand at rounding: tolerance = {:.0e} is met",
+            2.0 * record.error / scale
+        )
+    } else {
+        "`interpolation = linear` and `howard = 0` settle always; a finer grid (grid.NAME = log(400)) helps where the value bends"
+            .to_string()
+    };
     Diagnostic::error(
         "E0901",
         format!("value iteration did not converge in {} improvements", record.iterations),
@@ -235,7 +248,7 @@ fn not_converged(record: &Record) -> Diagnostic {
         "largest change of an action in the last improvement {:.3e}",
         record.policy_change
     ))
-    .hint("use a finer grid or linear interpolation, or a larger `tolerance` or more `iterations`")
+    .hint(hint)
 }
 
 fn cancelled() -> Diagnostic {
@@ -597,11 +610,8 @@ fn forever(bellman: &Bellman, options: &Options, careful: bool, progress: &mut d
         }
         let (lo, hi) = span(&value, &improved.value);
         if !(lo.is_finite() && hi.is_finite()) {
-            return Err(Diagnostic::error(
-                "E0903",
-                format!("the value is no longer a number after {iteration} improvements"),
-            )
-            .hint("check the reward for division by zero or powers of negative numbers"));
+            let when = format!("after {iteration} improvements");
+            return Err(not_a_number(bellman, &improved.value, &improved.policy, 0, &when));
         }
         let residual = lo.abs().max(hi.abs());
         let modulus = if stored {
@@ -819,10 +829,8 @@ fn backward(
             None,
         )?;
         if improved.value.iter().any(|v| !v.is_finite()) {
-            return Err(Diagnostic::error(
-                "E0903",
-                format!("the value is not a number in period {time}"),
-            ));
+            let when = format!("in period {time}");
+            return Err(not_a_number(bellman, &improved.value, &improved.policy, time, &when));
         }
         let here = time * size..(time + 1) * size;
         value[here.clone()].copy_from_slice(&improved.value);

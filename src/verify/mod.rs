@@ -8,6 +8,8 @@ pub mod handed;
 pub mod learned;
 pub mod simulate;
 pub mod solved;
+#[cfg(test)]
+mod widen_tests;
 pub mod welfare;
 pub mod world;
 

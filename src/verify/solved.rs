@@ -7,6 +7,7 @@ use crate::check::Model;
 use crate::check::model::{Process, Setting};
 use crate::check::settings::{CONCEPTS, INFORMATION, METHODS, unknown_word};
 use crate::diag::Diagnostic;
+use crate::graph::Op;
 use crate::num::optimise;
 use crate::solve::bellman::{At, Bellman, Interpolation, Scratch};
 use crate::solve::decision::{self, Decision, Discretised};
@@ -145,7 +146,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         let mut solution = match found.take() {
             Some(solution) => solution,
             None => {
-                let solution = run(&model, &problem, &method, start, progress).map_err(|d| vec![d])?;
+                let solution = run(&model, &problem, &method, start, progress).map_err(|d| vec![with_rewards(&model, d)])?;
                 progress.solved(&|| kept(&(&build, (widenings, refinements), &fell_back, &solution)));
                 solution
             }
@@ -210,7 +211,9 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         });
         let mut certificate = certificate;
         let sound = certificate.passed;
-        in_the_economy(&model, &solution, &problem, &mut certificate, options.seed);
+        let begins = begins(&model, &solution, &steady_state);
+        certificate.reasons.extend(begins.1);
+        in_the_economy(&begins.0, &solution, &problem, &mut certificate, options.seed);
         // Few nodes are the cheap guess: where the economy itself shows that they are too few, which the solver's own rows do not see, there
         // are more of them.
         if sound
@@ -351,6 +354,51 @@ fn too_coarse(certificate: &Certificate) -> bool {
     let coarse = |d: &Diagnostic| ["E0944", "E0945", "E0946", "E0949", "W0949"].contains(&d.code.as_str());
     let judged = certificate.world.as_ref();
     judged.is_some_and(|w| !w.passed() && w.reasons.iter().all(coarse))
+}
+
+/// A value that is no number, with the rewards it comes from.
+fn with_rewards(model: &Model, d: Diagnostic) -> Diagnostic {
+    if d.code != "E0903" || d.primary.is_some() {
+        return d;
+    }
+    let rewards = model.agents.iter().filter_map(|a| a.reward.map(|r| (a, r)));
+    rewards.fold(d, |d, (agent, reward)| {
+        let (span, label) = (model.graph.nodes[reward.0 as usize].span, format!("the reward of `{}`", agent.name));
+        match d.primary {
+            None => d.at(span, label),
+            Some(_) => d.and(span, label),
+        }
+    })
+}
+
+/// The model with a first value for each state that has none, and what was taken: where it rests, or else the middle of its grid. Solving needs no
+/// first value, but lives that judge the solution begin somewhere.
+fn begins(model: &Model, solution: &Solution, rests: &[(String, f64)]) -> (Model, Vec<Diagnostic>) {
+    let mut model = model.clone();
+    let mut said = Vec::new();
+    for i in 0..model.states.len() {
+        let state = &model.states[i];
+        if state.start.is_some() {
+            continue;
+        }
+        let own = |name: &str| name == state.name || name.starts_with(&format!("{}[", state.name));
+        let rest = rests.iter().find(|(name, x)| own(name) && state.domain.contains(*x));
+        let (x, words) = match (rest, solution.states.iter().find(|s| own(&s.name))) {
+            (Some((_, x)), _) => (*x, "where it rests"),
+            (None, Some(axis)) => (axis.nodes[axis.nodes.len() / 2], "the middle of its grid"),
+            (None, None) => (state.domain.lo.max(0.0).min(state.domain.hi), "as nothing that pays depends on it"),
+        };
+        said.push(
+            Diagnostic::warning("W0811", format!("`{}` has no first value: lives that judge the solution begin at {x}", state.name))
+                .at(state.span, words)
+                .hint(format!("say where lives begin: state {} .., start {x}", state.name.rsplit('.').next().unwrap_or(&state.name))),
+        );
+        let span = state.span;
+        if let Ok(node) = model.graph.add(Op::Const(x), span) {
+            model.states[i].start = Some(node);
+        }
+    }
+    (model, said)
 }
 
 /// Judges a solution in the economy that `econc simulate` runs, and adds the judgement to the certificate.
@@ -744,7 +792,7 @@ pub(super) fn start(model: &Model, problem: &Decision) -> Option<Vec<f64>> {
 }
 
 /// New bounds for states whose chosen ends are reached, `None` if all is well.
-fn widen(model: &Model, problem: &Decision, c: &Certificate) -> Option<Vec<(String, f64, f64)>> {
+pub(super) fn widen(model: &Model, problem: &Decision, c: &Certificate) -> Option<Vec<(String, f64, f64)>> {
     let limit = c.thresholds.edges.min(1e-4);
     if c.outside <= limit && c.unexplained_edges <= limit {
         return None;

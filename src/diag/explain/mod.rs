@@ -204,9 +204,12 @@ const PAGES: &[(&str, &str)] = &[
     //
     // W: warnings
     ("W0404", include_str!("W0404.md")),
+    ("W0405", include_str!("W0405.md")),
+    ("W0406", include_str!("W0406.md")),
     ("W0607", include_str!("W0607.md")),
     ("W0701", include_str!("W0701.md")),
     ("W0713", include_str!("W0713.md")),
+    ("W0811", include_str!("W0811.md")),
     ("W0818", include_str!("W0818.md")),
     ("W0820", include_str!("W0820.md")),
     ("W0825", include_str!("W0825.md")),
@@ -238,7 +241,7 @@ pub const WITHOUT_EXAMPLE: &[&str] = &[
     "E0964", "E0965", "E0966", "E0967", "W0907", "W0908", "E0980", "E0981", "E0982", "E0983", "E0984", "E0985",
     "E0986", "E0987", "E0988", "W0980", "W0981", "E0942", "E0943", "E0944", "E0945", "E0946", "E0947", "E0948",
     "W0948", "E0931", "E0932", "E0933", "E0934", "W0930", "W0931", "W0932", "E0975", "E0949", "W0949", "W0910",
-    "E0969",
+    "E0969", "W0811",
 ];
 
 /// The page of a code, if there is such a code. Case does not matter.

@@ -9,10 +9,30 @@ use crate::kernel::dag::Id;
 use crate::kernel::differentiate::has_steps;
 use crate::kernel::unroll::Unroll;
 
-/// Nodes of a draw that is read through kinks or steps.
-const FINE: usize = 240;
-/// Most joint outcomes.
+/// Most joint outcomes; twice as many with twice as many nodes.
 const MOST: usize = 4000;
+
+/// How many nodes draws behind kinks or steps get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nodes {
+    /// For a search that is refined afterwards.
+    Few,
+    /// The usual number.
+    Usual,
+    /// Twice the usual number.
+    Twice,
+}
+
+impl Nodes {
+    /// Nodes of all draws together that are read through kinks or steps.
+    fn together(self) -> usize {
+        match self {
+            Nodes::Few => 60,
+            Nodes::Usual => 240,
+            Nodes::Twice => 480,
+        }
+    }
+}
 
 static DEFAULTS: Options = Options {
     deterministic: false,
@@ -66,9 +86,8 @@ impl<'m> Expectation<'m> {
         })
     }
 
-    /// Shocks by their stationary law and noises by quadrature, as far as `of` reads them; with `finer` times as many nodes as usual
-    /// for draws behind kinks.
-    pub fn outcomes(&mut self, of: &[Id], finer: usize) -> Result<Outcomes, Diagnostic> {
+    /// Shocks by their stationary law and noises by quadrature, as far as `of` reads them.
+    pub fn outcomes(&mut self, of: &[Id], nodes_behind_kinks: Nodes) -> Result<Outcomes, Diagnostic> {
         // Draws that are read, and those that their chances read.
         let mut read = of.to_vec();
         let mut kept: Vec<usize> = Vec::new();
@@ -118,7 +137,11 @@ impl<'m> Expectation<'m> {
             whole(k)
         });
         let rough = !fine.is_empty();
-        let room = ((FINE * finer) as f64).powf(1.0 / fine.len().max(1) as f64) as usize;
+        if nodes_behind_kinks == Nodes::Few && fine.len() > 1 {
+            // Rules between quantiles have many nodes each; those that are there say about where to look.
+            fine.clear();
+        }
+        let room = (nodes_behind_kinks.together() as f64).powf(1.0 / fine.len().max(1) as f64) as usize;
         for (shock, k) in fine {
             if shock {
                 self.laws[k].refine(room);
@@ -139,9 +162,10 @@ impl<'m> Expectation<'m> {
             })
             .collect();
         let mut chance: Option<Id> = None;
+        let most = if nodes_behind_kinks == Nodes::Twice { 2 * MOST } else { MOST };
         for k in kept {
             let q = &self.noise[k];
-            if nodes.len().saturating_mul(q.nodes.len()) > MOST * finer {
+            if nodes.len().saturating_mul(q.nodes.len()) > most {
                 return Err(Diagnostic::error(
                     "E0904",
                     format!("the draws of the one-shot game have more than {MOST} outcomes together"),

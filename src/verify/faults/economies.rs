@@ -3,6 +3,7 @@
 use super::Answer;
 use super::answers::*;
 use super::learners::*;
+use super::moves::*;
 use crate::check::Model;
 use crate::verify::solved::Solved;
 
@@ -59,6 +60,10 @@ pub(super) const ECONOMIES: &[Economy] = &[
         coarse: &["E0944", "E0945", "returns"],
         ..solved("coarse", COARSE, coarse, 0.6)
     },
+    alone("rest at the peak", rest_at_the_peak, 1e-6),
+    alone("rest at the end", rest_at_the_end, 1e-6),
+    alone("near moves", near_moves, 1e-6),
+    alone("whole moves", whole_moves, 1e-6),
     alone("explorer", explorer, 1e-6),
     alone("seeds", seeds, 1e-6),
     alone("record", record, 1e-6),

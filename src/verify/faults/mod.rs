@@ -11,6 +11,7 @@ mod answers;
 mod checks;
 mod economies;
 mod learners;
+mod moves;
 
 use super::solved::{Options, Solved, solve};
 use crate::check::Model;
@@ -86,6 +87,8 @@ const FAULTS: &[Fault] = &[
     checked("simulation.state_kept", "cycle played", "returns"),
     checked("simulation.same_noise", "keeper played", "returns"),
     checked("simulation.discount_twice", "line played", "returns"),
+    answered("simulation.moved_far", "whole moves"),
+    answered("simulation.moved_past", "near moves"),
     seen("simulation.noise_weights", "lottery judged", &["E0915"]),
     // Chance that depends on the state.
     seen("chance.other_state", "machine", &["E0944", "E0945"]),
@@ -133,6 +136,8 @@ const FAULTS: &[Fault] = &[
     seen("search.worst_choice", "cycle", &["E0915", "E0946"]),
     seen("search.mask_ignored", "gate", &["E0946", "E0817"]),
     seen("search.last_choice", "cycle", &["E0946"]),
+    answered("search.rest_anywhere", "rest at the peak"),
+    answered("search.rest_outside", "rest at the end"),
     // Evaluation of policies.
     seen(
         "evaluation.end_ignored",

@@ -12,9 +12,22 @@ impl Proof for Edges {
         let played = bench.played;
         out.outside = played.share(&played.outside);
         out.unexplained_edges = played.share(&played.unexplained);
+        let mut most = 1.0;
         for (s, state) in bench.bellman.problem.spec().states.iter().enumerate() {
             if bench.bellman.tensor.axes()[s].rule() == Rule::Nodes {
                 continue;
+            }
+            // Widths are ratios where the grid is in logarithms.
+            let axis = &bench.bellman.tensor.axes()[s];
+            let scale = |x: f64| if axis.log() { x.max(f64::MIN_POSITIVE).ln() } else { x };
+            let (lo, hi) = (axis.nodes()[0], axis.nodes()[axis.nodes().len() - 1]);
+            for x in &played.states[s] {
+                let end = if *x > hi { hi } else { lo };
+                let beyond = (scale(*x) - scale(x.clamp(lo, hi))).abs() / (scale(hi) - scale(lo));
+                if beyond > most {
+                    most = beyond;
+                    out.runaway = Some((state.name.clone(), end, *x));
+                }
             }
             for (upper, word) in [(false, "lower"), (true, "upper")] {
                 let flags: Vec<bool> = (0..played.times.len())
@@ -33,21 +46,24 @@ impl Proof for Edges {
         if c.outside.max(c.unexplained_edges) <= limit {
             return None;
         }
-        Some(
-            Diagnostic::error(
-                "E0913",
-                format!(
-                    "the grid is too narrow: {:.2} % of simulated time is spent outside it or pressed against its edge",
-                    100.0 * (c.outside + c.unexplained_edges)
-                ),
-            )
-            .note(format!(
-                "at most {:.2} % is allowed; outside {:.2} %, at an edge without a binding constraint {:.2} %",
-                100.0 * limit,
-                100.0 * c.outside,
-                100.0 * c.unexplained_edges
-            ))
-            .hint("widen the grid of the state"),
+        let d = Diagnostic::error(
+            "E0913",
+            format!(
+                "the grid is too narrow: {:.2} % of simulated time is spent outside it or pressed against its edge",
+                100.0 * (c.outside + c.unexplained_edges)
+            ),
         )
+        .note(format!(
+            "at most {:.2} % is allowed; outside {:.2} %, at an edge without a binding constraint {:.2} %",
+            100.0 * limit,
+            100.0 * c.outside,
+            100.0 * c.unexplained_edges
+        ));
+        Some(match &c.runaway {
+            None => d.hint("widen the grid of the state: grid.NAME = log(lo, hi, n), or its domain"),
+            Some((name, end, far)) => d.note(format!("`{name}` goes to {far:.3e}, where the grid ends at {end}")).hint(format!(
+                "a wider grid helps only where `{name}` comes to rest: bound its law (min, max, clamp), or look for what should hold it back, in the law and in the reward"
+            )),
+        })
     }
 }

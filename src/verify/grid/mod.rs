@@ -159,6 +159,9 @@ pub struct Certificate {
     pub outside: f64,
     /// Share of simulated time at an edge although no constraint binds and the state's law would let it pass.
     pub unexplained_edges: f64,
+    /// A state that goes further beyond an end of its grid than the grid is wide: its name, that end, and how far it goes.
+    #[serde(default)]
+    pub runaway: Option<(String, f64, f64)>,
     /// Share of simulated time with violated hard constraints.
     pub infeasible: f64,
     /// Moments.

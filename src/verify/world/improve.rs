@@ -8,8 +8,12 @@ use crate::diag::Diagnostic;
 const COMBINATIONS: usize = 64;
 /// Even steps along a number that goes with another finite choice.
 const EVEN: usize = 9;
+/// Other combinations of finite choices at a place for which numbers are searched: the best by even steps.
+const RIVALS: usize = 3;
 /// Parabolas at a place, and places at which there is more than one.
 const ROUNDS: (usize, usize) = (4, 32);
+/// Further parabolas where numbers go with other finite choices, which start far from where they are best.
+const MORE_ROUNDS: usize = 2;
 /// Distance of the first trials, as a share of the number's size or range.
 const STEP: f64 = 2e-3;
 /// Differences of worth that rounding makes.
@@ -68,19 +72,28 @@ pub fn improve(
         .enumerate()
         .map(|(i, v)| Search::new(i, v.actions.clone(), here[i], &ranges[i], &numbers))
         .collect();
+    let mut rivals = 0;
     if numbers.len() < bench.seat.choices.len() {
         let more = others(trials, visits, ranges, &numbers, draws)?;
-        searches.extend(
-            more.into_iter()
-                .map(|(i, a, q)| Search::new(i, a, q, &ranges[i], &numbers)),
-        );
+        rivals = more.len();
+        searches.extend(more.into_iter().map(|(i, a, q)| {
+            let mut s = Search::new(i, a, q, &ranges[i], &numbers);
+            // The best may be half an even step away.
+            for &c in &numbers {
+                let half = 0.5 * (s.hi[c] - s.lo[c]) / EVEN as f64;
+                if half.is_finite() {
+                    s.step[c] = half;
+                }
+            }
+            s
+        }));
     }
     if !numbers.is_empty() {
-        for round in 0..ROUNDS.0 {
+        for round in 0..ROUNDS.0 + if rivals > 0 { MORE_ROUNDS } else { 0 } {
             let mut chosen: Vec<usize> = (0..searches.len()).collect();
             if round > 0 {
                 chosen.sort_by(|a, b| searches[*b].moved.total_cmp(&searches[*a].moved));
-                chosen.truncate(ROUNDS.1.max(if visits.len() > 400 { visits.len() } else { 0 }));
+                chosen.truncate(rivals + ROUNDS.1.max(if visits.len() > 400 { visits.len() } else { 0 }));
             }
             climb(trials, visits, &mut searches, &chosen, &numbers, draws)?;
         }
@@ -150,7 +163,7 @@ impl Search {
     }
 }
 
-/// Other finite choices than those played, each with the best of a few numbers: visit, actions, worth.
+/// Other finite choices than those played, the best [`RIVALS`] at a place, each with the best of a few numbers: visit, actions, worth.
 fn others(
     trials: &mut Trials,
     visits: &[Visit],
@@ -159,6 +172,8 @@ fn others(
     draws: usize,
 ) -> Result<Vec<(usize, Vec<f64>, f64)>, Diagnostic> {
     let mut tried: Vec<(usize, Vec<f64>)> = Vec::new();
+    // The combination of each trial, numbered through.
+    let (mut of, mut combinations) = (Vec::new(), 0);
     for (i, v) in visits.iter().enumerate() {
         let mut combos = vec![v.actions.clone()];
         for (c, r) in ranges[i].iter().enumerate() {
@@ -194,6 +209,8 @@ fn others(
                 }
             }
             tried.push((i, a));
+            of.resize(tried.len(), combinations);
+            combinations += 1;
         }
     }
     let jobs: Vec<Job> = tried
@@ -201,19 +218,24 @@ fn others(
         .map(|(visit, actions)| Job { visit: *visit, actions })
         .collect();
     let worth = trials.worth(visits, &jobs, draws)?;
-    let mut best: Vec<Option<(f64, usize)>> = vec![None; visits.len()];
+    let mut best: Vec<Option<(f64, usize)>> = vec![None; combinations];
     for (k, w) in worth.iter().enumerate() {
-        let b = &mut best[tried[k].0];
+        let b = &mut best[of[k]];
         let q = w.open();
         if q.is_finite() && b.is_none_or(|b| q > b.0) {
             *b = Some((q, k));
         }
     }
-    Ok(best
-        .into_iter()
-        .flatten()
-        .map(|(q, k)| (tried[k].0, tried[k].1.clone(), q))
-        .collect())
+    let mut found: Vec<(f64, usize)> = best.into_iter().flatten().collect();
+    found.sort_by(|a, b| tried[a.1].0.cmp(&tried[b.1].0).then(b.0.total_cmp(&a.0)));
+    let mut kept: Vec<(usize, Vec<f64>, f64)> = Vec::new();
+    for (q, k) in found {
+        let visit = tried[k].0;
+        if kept.iter().rev().take_while(|x| x.0 == visit).count() < RIVALS {
+            kept.push((visit, tried[k].1.clone(), q));
+        }
+    }
+    Ok(kept)
 }
 
 /// One parabola in every number (a quadratic form in all of them), and a move to its highest point nearby.

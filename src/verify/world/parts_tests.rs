@@ -68,16 +68,45 @@ fn choices_are_improved_to_the_best_ones_and_by_what_they_gain() {
         for (b, v) in better.iter().zip(visits) {
             let x = v.states[0];
             assert_eq!(b.actions[1], x, "{b:?}");
-            // With another finite choice the number starts from even steps, and ends near.
-            let (near, gain, within) = if x == 0.0 {
-                (0.03, 0.5004, 1e-3)
-            } else {
-                (1e-5, 4e-4, 1e-8)
-            };
-            assert!((b.actions[0] - 2.0 - x).abs() < near, "{b:?} at {x}");
-            assert!((b.gain - gain).abs() < within, "{b:?} at {x}");
+            let gain = if x == 0.0 { 0.5004 } else { 4e-4 };
+            assert!((b.actions[0] - 2.0 - x).abs() < 1e-5, "{b:?} at {x}");
+            assert!((b.gain - gain).abs() < 1e-8, "{b:?} at {x}");
         }
     });
+}
+
+/// Three ways, each with a best number of its own: `log(1 + a)` less `a` times 0.2, 0.5 and 0.35, and a fee. The best numbers are 4, 1 and 0.65 / 0.35.
+const WAYS: &str = "model ways\nagent w {\n  state x in 0..6, start 0\n  action a in [0, 40]\n  action d in {one, two, three}\n  x' = (x + 1) mod 7\n  observe x\n  \
+    reward 3 + log(1 + a) - a * (if d == one then 0.2 else if d == two then 0.5 else 0.35) - (if d == one then 0.1 * x else if d == two then 0.3 - 0.05 * x else 0.2)\n  discount 0.5\n}\n";
+
+#[test]
+fn a_number_that_goes_with_another_choice_is_as_right_as_one_that_is_played() {
+    let model = compiled(WAYS);
+    let right = solved(&model);
+    let cost: [f64; 3] = [0.2, 0.5, 0.35];
+    let number = |d: usize| 1.0 / cost[d] - 1.0;
+    let worth = |d: usize, x: f64| {
+        let fee = [0.1 * x, 0.3 - 0.05 * x, 0.2][d];
+        3.0 + (1.0 + number(d)).ln() - cost[d] * number(d) - fee
+    };
+    // Whatever is played, the best of all ways is found, and what it gains.
+    for played in 0..3 {
+        let mut solution = right.clone();
+        solution.policy[0].iter_mut().for_each(|a| *a = number(played));
+        solution.policy[1].iter_mut().for_each(|d| *d = played as f64);
+        solution.worth.clear();
+        asked(&model, &solution, |bench, trials| {
+            let visits = &bench.played.visits;
+            let ranges = trials.ranges(visits).unwrap();
+            for (b, v) in improve::improve(bench, trials, visits, &ranges, 40).unwrap().iter().zip(visits) {
+                let x = v.states[0];
+                let best = (0..3).max_by(|a, b| worth(*a, x).total_cmp(&worth(*b, x))).unwrap();
+                assert_eq!(b.actions[1], best as f64, "{b:?} at {x}, played {played}");
+                assert!((b.actions[0] / number(best) - 1.0).abs() < 1e-4, "{b:?} at {x}, {}", number(best));
+                assert!((b.gain - worth(best, x) + worth(played, x)).abs() < 1e-8, "{b:?} at {x}, played {played}");
+            }
+        });
+    }
 }
 
 #[test]

@@ -1,0 +1,101 @@
+//! Expected values of compiled expressions over what chance may bring, at a profile of actions: all outcomes are lanes of one call.
+
+use super::kinked::Kinked;
+use crate::kernel::program::{Operand, Program, Workspace};
+use crate::limits;
+
+/// Outcomes that are taken together where a draw is integrated between its kinks.
+const BLOCK: usize = 64;
+
+/// What chance may bring to programs whose inputs are numbered alike.
+#[derive(Debug)]
+pub(super) struct Expected {
+    /// Number of inputs of the programs.
+    pub(super) inputs: usize,
+    /// The input of each action.
+    pub(super) actions: Vec<usize>,
+    /// The inputs that chance sets, each with its values, one an outcome.
+    pub(super) chance: Vec<(usize, Vec<f64>)>,
+    /// One an outcome.
+    pub(super) weights: Vec<f64>,
+    /// A draw that is integrated between its kinks at every outcome.
+    pub(super) kinked: Option<Kinked>,
+}
+
+impl Expected {
+    /// The expected value of each output of `program` at actions `x`; NaN where it cannot be run.
+    pub(super) fn of(&self, program: &Program<f64>, x: &[f64]) -> Vec<f64> {
+        let mut fixed = vec![f64::NAN; self.inputs];
+        for (a, v) in self.actions.iter().zip(x) {
+            fixed[*a] = *v;
+        }
+        let mut space = Workspace::new();
+        let mut sum = vec![0.0; program.outputs()];
+        let n = self.weights.len();
+        let Some(kinked) = &self.kinked else {
+            limits::poll();
+            let columns: Vec<(usize, &[f64])> = self.chance.iter().map(|(i, v)| (*i, v.as_slice())).collect();
+            add(&mut sum, program, &fixed, &columns, &self.weights, &mut space);
+            return sum;
+        };
+        for from in (0..n).step_by(BLOCK) {
+            limits::poll();
+            let to = (from + BLOCK).min(n);
+            let columns: Vec<(usize, &[f64])> = self.chance.iter().map(|(i, v)| (*i, &v[from..to])).collect();
+            let rules = kinked.rules(&fixed, &columns, to - from, &mut space);
+            let rule = |k: usize| &rules[k.min(rules.len() - 1)];
+            let mut wide: Vec<(usize, Vec<f64>)> = columns.iter().map(|(i, _)| (*i, Vec::new())).collect();
+            let (mut draws, mut weights) = (Vec::new(), Vec::new());
+            for k in 0..to - from {
+                let nodes = rule(k).nodes.len();
+                for ((_, wide), (_, narrow)) in wide.iter_mut().zip(&columns) {
+                    wide.resize(wide.len() + nodes, narrow[k]);
+                }
+                draws.extend_from_slice(&rule(k).nodes);
+                weights.extend(rule(k).weights.iter().map(|p| self.weights[from + k] * p));
+            }
+            wide.push((kinked.input(), draws));
+            let columns: Vec<(usize, &[f64])> = wide.iter().map(|(i, v)| (*i, v.as_slice())).collect();
+            add(&mut sum, program, &fixed, &columns, &weights, &mut space);
+        }
+        sum
+    }
+}
+
+/// Every output of a program at all lanes; NaN where it cannot be run.
+pub(super) fn lanes(
+    program: &Program<f64>,
+    fixed: &[f64],
+    columns: &[(usize, &[f64])],
+    n: usize,
+    space: &mut Workspace<f64>,
+) -> Vec<Vec<f64>> {
+    let mut operands: Vec<Operand<f64>> = fixed.iter().map(|x| Operand::Uniform(*x)).collect();
+    for (i, v) in columns {
+        operands[*i] = Operand::Lanes(v);
+    }
+    let mut out = vec![vec![f64::NAN; n]; program.outputs()];
+    let mut places: Vec<&mut [f64]> = out.iter_mut().map(Vec::as_mut_slice).collect();
+    match program.run(&operands, n, &mut places, space) {
+        Ok(()) => out,
+        Err(_) => vec![vec![f64::NAN; n]; program.outputs()],
+    }
+}
+
+fn add(
+    sum: &mut [f64],
+    program: &Program<f64>,
+    fixed: &[f64],
+    columns: &[(usize, &[f64])],
+    weights: &[f64],
+    space: &mut Workspace<f64>,
+) {
+    for (s, values) in sum
+        .iter_mut()
+        .zip(lanes(program, fixed, columns, weights.len(), space))
+    {
+        for (v, w) in values.iter().zip(weights) {
+            *s += w * v;
+        }
+    }
+}

@@ -9,8 +9,8 @@
 
 use crate::diag::Diagnostic;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Mutex, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 /// Whether work shall stop.
 static STOP: AtomicBool = AtomicBool::new(false);

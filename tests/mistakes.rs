@@ -563,7 +563,11 @@ const CANNOT_BE_MEANT: &[(&str, &str, &str)] = &[
         "W0405",
         "a value that it can take",
     ),
-    ("agent a { action c in [0, 1]; reward clamp(c, 5, 1) }", "E0401", "the lower end comes first"),
+    (
+        "agent a { action c in [0, 1]; reward clamp(c, 5, 1) }",
+        "E0401",
+        "the lower end comes first",
+    ),
     (
         "agent o { state n in 1..10, start 1; action c in [0, 1]; n' = n + 1; reward -(c - n / 10)^2; discount 0.9 }",
         "W0406",
@@ -604,9 +608,8 @@ fn what_cannot_be_meant_is_said() {
     let mut wrong = String::new();
     for (text, code, words) in CANNOT_BE_MEANT {
         let (_, found) = econc::compile(text, &options);
-        let met = found.len() == 1
-            && found[0].code == *code
-            && found[0].hint.as_deref().unwrap_or_default().contains(words);
+        let met =
+            found.len() == 1 && found[0].code == *code && found[0].hint.as_deref().unwrap_or_default().contains(words);
         if !met {
             wrong += &format!("{text}\n{code}, {words}: {found:#?}\n");
         }
@@ -625,7 +628,11 @@ fn a_truth_is_no_number_on_the_command_line() {
     for (file, given, fine) in [
         (MODEL, "true", false),
         (MODEL, "0.9", true),
-        ("param beta = false\nagent a { action c in [0, 1]; reward if beta then c else -c }", "true", true),
+        (
+            "param beta = false\nagent a { action c in [0, 1]; reward if beta then c else -c }",
+            "true",
+            true,
+        ),
     ] {
         let options = econc::Options {
             set: vec![("beta".to_string(), given.to_string())],
@@ -633,9 +640,9 @@ fn a_truth_is_no_number_on_the_command_line() {
         };
         let (model, found) = econc::compile(file, &options);
         assert_eq!(model.is_some(), fine, "{given}: {found:?}");
-        let told = found.iter().any(|d| {
-            d.code == "E0403" && d.hint.as_deref().unwrap_or_default().contains("--set beta=0.5")
-        });
+        let told = found
+            .iter()
+            .any(|d| d.code == "E0403" && d.hint.as_deref().unwrap_or_default().contains("--set beta=0.5"));
         assert_eq!(told, !fine, "{given}: {found:?}");
     }
 }

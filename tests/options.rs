@@ -256,7 +256,9 @@ fn a_state_without_a_first_value_is_solved_and_refused_by_what_simulates() {
     assert!(!folder.path().join("judged").exists() && !folder.path().join("judged.failed").exists());
     // The hint, followed.
     let scenario = "scenario quiet { start planner.k = 0.2; force planner.s = 0.2; periods 4 }";
-    let followed = SAVER.replace(", start 0.2", "").replace("scenario quiet { force planner.s = 0.2; periods 4 }", scenario);
+    let followed = SAVER
+        .replace(", start 0.2", "")
+        .replace("scenario quiet { force planner.s = 0.2; periods 4 }", scenario);
     put(folder.path(), "n.econ", &followed);
     let (exit, codes, text) = run(folder.path(), "simulate n.econ --policy sol --scenario quiet");
     assert!(exit == 0 && codes.is_empty(), "{text}");
@@ -291,7 +293,11 @@ scenario rich { start shop.k = 4; periods 3 }
         ("start shop.k = 4; periods 3", "start shop.k = 2; periods 9", ""),
         ("sigma: 0.05)", "sigma: 0.05), start 0.02", ""),
         ("rho: 0.5", "rho: 0.6", "the process of `z` has changed"),
-        ("0.3 + 0.1 * z", "0.3 + 0.2 * z", "the chances of `shop.sold` has changed"),
+        (
+            "0.3 + 0.1 * z",
+            "0.3 + 0.2 * z",
+            "the chances of `shop.sold` has changed",
+        ),
         ("[0.7, 0.3]", "[0.6, 0.4]", "the chances of `shop.lucky` has changed"),
         ("1 + 0.1 * k]", "1 + 0.2 * k]", "what `shop.x` may be has changed"),
         ("gumbel(0.3)", "gumbel(0.4)", "what `shop.d` may be has changed"),
@@ -300,14 +306,21 @@ scenario rich { start shop.k = 4; periods 3 }
         ("discount 0.9", "discount 0.8", "the discount of `shop` has changed"),
         ("0.8 * k", "0.7 * k", "the law of `shop.k` has changed"),
         ("- x^2", "- 2 * x^2", "the reward of `shop` has changed"),
-        ("discount 0.9", "discount 0.9; observe k, z, k + z", "the observation of `shop` has changed"),
+        (
+            "discount 0.9",
+            "discount 0.9; observe k, z, k + z",
+            "the observation of `shop` has changed",
+        ),
     ]
     .into_iter()
     .enumerate()
     {
         let name = format!("other{k}.econ");
         put(folder.path(), &name, &SHOP.replacen(there, here, 1));
-        let (exit, codes, text) = run(folder.path(), &format!("simulate {name} --policy sol --periods 3 --worlds 2"));
+        let (exit, codes, text) = run(
+            folder.path(),
+            &format!("simulate {name} --policy sol --periods 3 --worlds 2"),
+        );
         let fine = match said {
             "" => !codes.iter().any(|c| c == "E0819"),
             said => exit == 2 && codes == ["E0819"] && text.contains(said),

@@ -276,7 +276,8 @@ fn a_model_without_first_values_is_solved_and_says_where_its_judge_begins() {
     assert_eq!(with.solution.policy, without.solution.policy);
     let said = |s: &Solved| -> Vec<String> {
         let all = s.certificate.reasons.iter().filter(|d| d.code == "W0811");
-        all.map(|d| format!("{} {}", d.headline, d.hint.clone().unwrap_or_default())).collect()
+        all.map(|d| format!("{} {}", d.headline, d.hint.clone().unwrap_or_default()))
+            .collect()
     };
     assert!(said(&with).is_empty());
     // It rests where x = 0.2 k and the marginal cost x (1 - 0.9 * 0.8) is the marginal benefit 0.9 (1 - k).
@@ -296,7 +297,9 @@ fn a_problem_without_a_solution_says_what_is_wrong_with_it() {
     let refused = |text: &str| {
         let (model, diagnostics) = econc::compile(text, &econc::Options::default());
         let model = model.unwrap_or_else(|| panic!("{text}\n{diagnostics:?}"));
-        solve(&model, &Options::default(), &mut silent).err().unwrap_or_default()
+        solve(&model, &Options::default(), &mut silent)
+            .err()
+            .unwrap_or_default()
     };
     let saver = |action: &str, reward: &str, more: &str| {
         format!(
@@ -318,15 +321,23 @@ fn a_problem_without_a_solution_says_what_is_wrong_with_it() {
         assert!(place.contains("log") || place.contains('/'), "{d:?}");
     }
     let found = refused(&saver("c in (0, 0.5]", "log(c) + 1 / (k - k)", ""));
-    assert!(found[0].code == "E0903" && !found[0].headline.contains("upper end"), "{found:?}");
+    assert!(
+        found[0].code == "E0903" && !found[0].headline.contains("upper end"),
+        "{found:?}"
+    );
 
     // The hints of E0901 are followed, and help.
     let found = refused(&saver("c in (0, 0.5]", "log(c)", "solve { iterations = 1 }"));
-    assert!(found[0].code == "E0901" && found[0].hint.clone().unwrap().contains("iterations = 10"), "{found:?}");
+    assert!(
+        found[0].code == "E0901" && found[0].hint.clone().unwrap().contains("iterations = 10"),
+        "{found:?}"
+    );
     assert!(refused(&saver("c in (0, 0.5]", "log(c)", "solve { iterations = 10 }")).is_empty());
 
     // A state that grows whatever the grid.
-    let s = solved("noise e ~ normal(0, 0.1)\nagent a {\n  state w in [0.1, 50], start 2\n  action c in (0, w]\n  w' = (w - c) * exp(0.03 + e) + 0.5\n  reward 1\n  discount 0.9\n}\n");
+    let s = solved(
+        "noise e ~ normal(0, 0.1)\nagent a {\n  state w in [0.1, 50], start 2\n  action c in (0, w]\n  w' = (w - c) * exp(0.03 + e) + 0.5\n  reward 1\n  discount 0.9\n}\n",
+    );
     let d = s.certificate.reasons.iter().find(|d| d.code == "E0913").unwrap();
     assert!(d.notes.iter().any(|n| n.contains("`a.w` goes to")), "{d:?}");
     assert!(d.hint.clone().unwrap().contains("bound its law"), "{d:?}");
@@ -335,10 +346,13 @@ fn a_problem_without_a_solution_says_what_is_wrong_with_it() {
 /// Where no choice that is allowed lets the market clear, that is what is said, whatever choices beyond would do.
 #[test]
 fn a_market_that_clears_for_no_choice_is_said_to() {
-    let text = "agent f { action q in [1, 2]; reward p * q }\nmarket g { price p in [0, 2] clears f.q == 2.2 + 0.5 * p }\n";
+    let text =
+        "agent f { action q in [1, 2]; reward p * q }\nmarket g { price p in [0, 2] clears f.q == 2.2 + 0.5 * p }\n";
     let (model, diagnostics) = econc::compile(text, &econc::Options::default());
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let found = solve(&model, &Options::default(), &mut silent).err().unwrap_or_default();
+    let found = solve(&model, &Options::default(), &mut silent)
+        .err()
+        .unwrap_or_default();
     assert_eq!(found[0].code, "E0831", "{found:?}");
 }
 
@@ -358,7 +372,10 @@ fn a_grid_reaches_beyond_a_first_value_below_its_end() {
     let StateKind::Continuous { grid, .. } = &problem.spec().states[0].kind else {
         panic!("{:?}", problem.spec().states[0]);
     };
-    assert!((grid[0] + 2.5).abs() < 1e-12 && (grid[grid.len() - 1] - 8.0).abs() < 1e-12, "{grid:?}");
+    assert!(
+        (grid[0] + 2.5).abs() < 1e-12 && (grid[grid.len() - 1] - 8.0).abs() < 1e-12,
+        "{grid:?}"
+    );
 }
 
 /// What is hidden and matters is shown where it matters, not where it is declared.
@@ -367,7 +384,9 @@ fn a_hidden_shock_is_shown_where_it_matters() {
     let text = "shock z ~ markov([0.5, 1.5], [[0.8, 0.2], [0.2, 0.8]])\nagent a {\n  state k in [0.1, 3], start 1\n  action x in [0, 1]\n  k' = 0.5 * k + x\n  observe k\n  reward -(k - 1)^2 - (x - z)^2\n  discount 0.9\n}\n";
     let (model, diagnostics) = econc::compile(text, &econc::Options::default());
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let found = solve(&model, &Options::default(), &mut silent).err().unwrap_or_default();
+    let found = solve(&model, &Options::default(), &mut silent)
+        .err()
+        .unwrap_or_default();
     assert_eq!(found[0].code, "E0825", "{found:?}");
     let place = found[0].secondary.iter().find(|(_, label)| label == "matters here");
     let place = place.map(|(s, _)| &text[s.start as usize..s.end as usize]);

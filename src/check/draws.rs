@@ -1,7 +1,7 @@
 //! Noises, private signals and random first values: quantile functions of uniform base draws.
 
-use super::lints::Fault;
 use super::chance::{argument_names, family_of};
+use super::lints::Fault;
 use super::model::{self, DrawWhen, Family, Noise};
 use super::{Checker, EntityId, Primes, Scope, Ty, Value, errors};
 use crate::diag::Span;

@@ -699,17 +699,26 @@ pub(super) fn negative_scale_at(x: f64, place: &str, span: Span) -> Diagnostic {
 }
 
 pub(super) fn law_leaves(name: &str, end: f64, next: Interval, domain: Interval, span: Span) -> Diagnostic {
-    Diagnostic::warning("W0406", format!("the law of `{name}` leaves its domain whatever is chosen"))
-        .at(span, format!("from {} it goes to {}", num(end), interval(next)))
-        .note(format!("the domain is {}", interval(domain)))
-        .hint(format!(
-            "keep it inside, `clamp({name}.., {}, {})`, widen the domain, or say how it ends: `horizon T`, `end when ..`",
-            num(domain.lo),
-            num(domain.hi)
-        ))
+    Diagnostic::warning(
+        "W0406",
+        format!("the law of `{name}` leaves its domain whatever is chosen"),
+    )
+    .at(span, format!("from {} it goes to {}", num(end), interval(next)))
+    .note(format!("the domain is {}", interval(domain)))
+    .hint(format!(
+        "keep it inside, `clamp({name}.., {}, {})`, widen the domain, or say how it ends: `horizon T`, `end when ..`",
+        num(domain.lo),
+        num(domain.hi)
+    ))
 }
 
-pub(super) fn never_equal(span: Span, values: Option<&[f64]>, left: Interval, right: Interval, equal: bool) -> Diagnostic {
+pub(super) fn never_equal(
+    span: Span,
+    values: Option<&[f64]>,
+    left: Interval,
+    right: Interval,
+    equal: bool,
+) -> Diagnostic {
     let which = if equal { "never" } else { "always" };
     let d = Diagnostic::warning("W0405", format!("this comparison is {which} true"));
     match values {
@@ -719,7 +728,10 @@ pub(super) fn never_equal(span: Span, values: Option<&[f64]>, left: Interval, ri
                 .hint("compare with one of its values, or with a label: `Z == good`")
         }
         None => d
-            .at(span, format!("{} on the left, {} on the right", interval(left), interval(right)))
+            .at(
+                span,
+                format!("{} on the left, {} on the right", interval(left), interval(right)),
+            )
             .hint("compare with a value that it can take"),
     }
 }

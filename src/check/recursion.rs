@@ -19,7 +19,10 @@ impl Checker<'_> {
         let mut reported: Vec<&str> = Vec::new();
         for (name, first) in &calls {
             // A circle is said once.
-            if reported.iter().any(|r| leads_to(&calls, r, name) && leads_to(&calls, name, r)) {
+            if reported
+                .iter()
+                .any(|r| leads_to(&calls, r, name) && leads_to(&calls, name, r))
+            {
                 continue;
             }
             let back = first.iter().find(|(f, _)| f == name || leads_to(&calls, f, name));
@@ -83,10 +86,6 @@ fn called(e: &Expr, out: &mut Vec<(String, Span)>) {
             called(otherwise, out);
         }
         ExprKind::Path(path) => within(&path.segments, out),
-        ExprKind::Number { .. }
-        | ExprKind::Bool(_)
-        | ExprKind::Inf
-        | ExprKind::Continuum
-        | ExprKind::Text(_) => {}
+        ExprKind::Number { .. } | ExprKind::Bool(_) | ExprKind::Inf | ExprKind::Continuum | ExprKind::Text(_) => {}
     }
 }

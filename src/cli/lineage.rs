@@ -77,7 +77,11 @@ pub(super) fn compared(
     let valued = !lines.is_empty();
     lines.extend(ends(model, &there));
     if lines.is_empty() {
-        lines.extend(changed(model, &there).into_iter().map(|what| format!("{what} has changed")));
+        lines.extend(
+            changed(model, &there)
+                .into_iter()
+                .map(|what| format!("{what} has changed")),
+        );
     }
     if lines.is_empty() {
         return Ok(Vec::new());
@@ -295,18 +299,27 @@ fn parts(m: &Model) -> BTreeMap<String, Vec<u64>> {
             }
             Space::Simplex(_) => text(format!("{:?}", a.space)),
         };
-        bounds.push(hash_of(&format!("{:?} {:?} {} {:?}", a.taste, a.grid, a.stage, a.given)));
+        bounds.push(hash_of(&format!(
+            "{:?} {:?} {} {:?}",
+            a.taste, a.grid, a.stage, a.given
+        )));
         out.insert(format!("what `{}` may be", a.name), bounds);
     }
     let ends = m.ends.iter().flat_map(|e| {
         let paying = e.paying.as_ref().map_or(0, node);
         [node(&e.condition), paying, hash_of(&format!("{:?}", e.then))]
     });
-    out.insert("when it ends".to_string(), ends.chain([hash_of(&format!("{:?}", m.horizon))]).collect());
-    let required = m
-        .requires
-        .iter()
-        .flat_map(|r| [node(&r.slack), node(&r.condition), hash_of(&format!("{:?}", r.otherwise))]);
+    out.insert(
+        "when it ends".to_string(),
+        ends.chain([hash_of(&format!("{:?}", m.horizon))]).collect(),
+    );
+    let required = m.requires.iter().flat_map(|r| {
+        [
+            node(&r.slack),
+            node(&r.condition),
+            hash_of(&format!("{:?}", r.otherwise)),
+        ]
+    });
     out.insert("what is required".to_string(), required.collect());
     let clears = m.graph.roots.iter().flat_map(|r| {
         let brackets = r.brackets.iter().flat_map(|(lo, hi)| [node(lo), node(hi)]);
@@ -356,7 +369,11 @@ fn canonical(g: &Graph, text: &str) -> String {
             && let Some(input) = g.inputs.get(number)
         {
             let kind = format!("{:?}", input.kind);
-            out.push_str(&format!("{} {}", input.name, kind.trim_end_matches(|c: char| !c.is_alphabetic())));
+            out.push_str(&format!(
+                "{} {}",
+                input.name,
+                kind.trim_end_matches(|c: char| !c.is_alphabetic())
+            ));
         }
         rest = &after[digits..];
     }

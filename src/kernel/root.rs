@@ -433,7 +433,16 @@ mod tests {
         );
         let (mut x, mut status) = ([0.0; 2], [0.0]);
         let (lo, hi) = ([-40.0; 2], [60.0; 2]);
-        solve(2, 1, &lo, &hi, &mut system, &mut x, &mut status, &mut Scratch::default());
+        solve(
+            2,
+            1,
+            &lo,
+            &hi,
+            &mut system,
+            &mut x,
+            &mut status,
+            &mut Scratch::default(),
+        );
         assert_eq!(status, [ONE]);
         assert!((x[0] - 1.0).abs() < 1e-12 && (x[1] - 1.0).abs() < 1e-12, "{x:?}");
     }

@@ -90,10 +90,7 @@ fn add(
     weights: &[f64],
     space: &mut Workspace<f64>,
 ) {
-    for (s, values) in sum
-        .iter_mut()
-        .zip(lanes(program, fixed, columns, weights.len(), space))
-    {
+    for (s, values) in sum.iter_mut().zip(lanes(program, fixed, columns, weights.len(), space)) {
         for (v, w) in values.iter().zip(weights) {
             *s += w * v;
         }

@@ -254,14 +254,7 @@ fn differences(dag: &mut Dag, of: &[Id], input: Id, switches: &mut Vec<Id>) {
         match dag.expr(Id(i as u32)) {
             Expr::Unary(Unary::Abs | Unary::Sign, x) => switches.push(x),
             Expr::Binary(
-                Binary::Min
-                | Binary::Max
-                | Binary::Lt
-                | Binary::Le
-                | Binary::Gt
-                | Binary::Ge
-                | Binary::Eq
-                | Binary::Ne,
+                Binary::Min | Binary::Max | Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge | Binary::Eq | Binary::Ne,
                 a,
                 b,
             ) => switches.push(dag.sub(a, b)),

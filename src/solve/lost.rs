@@ -11,7 +11,13 @@ const DECADES: i32 = 12;
 const GROWS: usize = 5;
 
 /// E0903 for values (states x shocks, shocks fastest) of which one is not finite. `when`: after how much work.
-pub(super) fn not_a_number(bellman: &Bellman, value: &[f64], policy: &[Vec<f64>], time: usize, when: &str) -> Diagnostic {
+pub(super) fn not_a_number(
+    bellman: &Bellman,
+    value: &[f64],
+    policy: &[Vec<f64>],
+    time: usize,
+    when: &str,
+) -> Diagnostic {
     let error = Diagnostic::error("E0903", format!("the value is no longer a number {when}"));
     let nz = bellman.shocks();
     let Some(k) = value.iter().position(|v| !v.is_finite()) else {
@@ -26,11 +32,14 @@ pub(super) fn not_a_number(bellman: &Bellman, value: &[f64], policy: &[Vec<f64>]
         } else {
             format!("with `{action}`, which has no end itself")
         };
-        return Diagnostic::error("E0903", format!("the reward has no upper end: it grows without end {goes}"))
-            .note(format!("first at {place}"))
-            .hint(format!(
-                "no choice is best there: check the sign of the reward, or give `{action}` a closed end short of it"
-            ));
+        return Diagnostic::error(
+            "E0903",
+            format!("the reward has no upper end: it grows without end {goes}"),
+        )
+        .note(format!("first at {place}"))
+        .hint(format!(
+            "no choice is best there: check the sign of the reward, or give `{action}` a closed end short of it"
+        ));
     }
     error
         .note(format!("first at {place}: the value is {}", value[k]))
@@ -49,7 +58,10 @@ fn endless(bellman: &Bellman, at: At, node: usize, chosen: &[f64]) -> Option<(St
     let continuous: Vec<usize> = (0..spec.actions.len())
         .filter(|a| spec.actions[*a].kind == ActionKind::Continuous)
         .collect();
-    let (mut lo, mut hi) = (vec![vec![0.0; n]; continuous.len()], vec![vec![0.0; n]; continuous.len()]);
+    let (mut lo, mut hi) = (
+        vec![vec![0.0; n]; continuous.len()],
+        vec![vec![0.0; n]; continuous.len()],
+    );
     let lanes = Lanes {
         states: &states,
         actions: &[],

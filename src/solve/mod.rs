@@ -2,8 +2,8 @@
 
 pub mod bellman;
 pub mod between;
-pub mod grid_search;
 mod expected;
+pub mod grid_search;
 mod kinked;
 mod lost;
 

@@ -294,7 +294,9 @@ impl Game {
         };
         let drawn: Vec<usize> = outcomes.inputs.iter().filter_map(number).collect();
         let chosen: Vec<usize> = actions.iter().filter_map(number).collect();
-        let split = outcomes.split.and_then(|(input, law)| Some((input, number(&input)?, law)));
+        let split = outcomes
+            .split
+            .and_then(|(input, law)| Some((input, number(&input)?, law)));
         let lanes = drawn.iter().copied().chain(split.map(|s| s.1));
         let inputs = dag.inputs();
         let mut modes = vec![Mode::Uniform; inputs];
@@ -350,7 +352,9 @@ impl Game {
         let n = self.lo.len();
         let done = AtomicUsize::new(0);
         let place = |unit: &[f64]| -> Vec<f64> {
-            (0..n).map(|i| self.lo[i] + unit[i] * (self.hi[i] - self.lo[i])).collect()
+            (0..n)
+                .map(|i| self.lo[i] + unit[i] * (self.hi[i] - self.lo[i]))
+                .collect()
         };
         // Where conditions jump, few of Newton's searches come to an end, and replies in turn find what there is.
         let skipped = if self.rough { STARTS - ROUGH_STARTS } else { 0 };
@@ -550,9 +554,16 @@ mod tests {
     use super::*;
 
     fn asked(agent: &str, market: &str) -> Result<Vec<f64>, Diagnostic> {
-        let text = format!("agent firm[2] {{\n  param k = [2, 5]\n  action q in [0, 10]\n{agent}\n}}\nmarket g {{\n  let Q = sum(firm.out)\n  {market}\n}}\n");
+        let text = format!(
+            "agent firm[2] {{\n  param k = [2, 5]\n  action q in [0, 10]\n{agent}\n}}\nmarket g {{\n  let Q = sum(firm.out)\n  {market}\n}}\n"
+        );
         let (model, found) = crate::compile(&text, &crate::Options::default());
-        solve(&model.unwrap_or_else(|| panic!("{text}{found:?}")), "firm.q", Conduct::Nash, "q")
+        solve(
+            &model.unwrap_or_else(|| panic!("{text}{found:?}")),
+            "firm.q",
+            Conduct::Nash,
+            "q",
+        )
     }
 
     #[test]
@@ -563,12 +574,20 @@ mod tests {
         let clears = asked(agent, "price p in [0, 100] clears Q == 12 - 1.5 * p").unwrap();
         let curved = asked(agent, "price p in [0, 100] clears Q + 0 * p^3 == 12 - 1.5 * p").unwrap();
         for other in [&clears, &curved] {
-            assert!(formula.iter().zip(other).all(|(x, y)| (x - y).abs() < 1e-6), "{formula:?} {other:?}");
+            assert!(
+                formula.iter().zip(other).all(|(x, y)| (x - y).abs() < 1e-6),
+                "{formula:?} {other:?}"
+            );
         }
         // By hand: what firm i plans solves E[e 1(q e < k) (8 - E Q_j / 1.5 - 2 q e / 1.5)] = 1.
         let mean = |q: f64, k: f64, f: &dyn Fn(f64) -> f64| -> f64 {
             let n = 200_000;
-            (0..n).map(|i| 0.5 + (i as f64 + 0.5) / n as f64).filter(|e| q * e < k).map(f).sum::<f64>() / n as f64
+            (0..n)
+                .map(|i| 0.5 + (i as f64 + 0.5) / n as f64)
+                .filter(|e| q * e < k)
+                .map(f)
+                .sum::<f64>()
+                / n as f64
         };
         let out = |q: f64, k: f64| {
             let inside = mean(q, k, &|e| q * e);

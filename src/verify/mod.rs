@@ -8,9 +8,9 @@ pub mod handed;
 pub mod learned;
 pub mod simulate;
 pub mod solved;
+pub mod welfare;
 #[cfg(test)]
 mod widen_tests;
-pub mod welfare;
 pub mod world;
 
 #[cfg(test)]

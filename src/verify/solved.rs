@@ -146,7 +146,8 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         let mut solution = match found.take() {
             Some(solution) => solution,
             None => {
-                let solution = run(&model, &problem, &method, start, progress).map_err(|d| vec![with_rewards(&model, d)])?;
+                let solution =
+                    run(&model, &problem, &method, start, progress).map_err(|d| vec![with_rewards(&model, d)])?;
                 progress.solved(&|| kept(&(&build, (widenings, refinements), &fell_back, &solution)));
                 solution
             }
@@ -363,7 +364,10 @@ fn with_rewards(model: &Model, d: Diagnostic) -> Diagnostic {
     }
     let rewards = model.agents.iter().filter_map(|a| a.reward.map(|r| (a, r)));
     rewards.fold(d, |d, (agent, reward)| {
-        let (span, label) = (model.graph.nodes[reward.0 as usize].span, format!("the reward of `{}`", agent.name));
+        let (span, label) = (
+            model.graph.nodes[reward.0 as usize].span,
+            format!("the reward of `{}`", agent.name),
+        );
         match d.primary {
             None => d.at(span, label),
             Some(_) => d.and(span, label),
@@ -386,12 +390,24 @@ fn begins(model: &Model, solution: &Solution, rests: &[(String, f64)]) -> (Model
         let (x, words) = match (rest, solution.states.iter().find(|s| own(&s.name))) {
             (Some((_, x)), _) => (*x, "where it rests"),
             (None, Some(axis)) => (axis.nodes[axis.nodes.len() / 2], "the middle of its grid"),
-            (None, None) => (state.domain.lo.max(0.0).min(state.domain.hi), "as nothing that pays depends on it"),
+            (None, None) => (
+                state.domain.lo.max(0.0).min(state.domain.hi),
+                "as nothing that pays depends on it",
+            ),
         };
         said.push(
-            Diagnostic::warning("W0811", format!("`{}` has no first value: lives that judge the solution begin at {x}", state.name))
-                .at(state.span, words)
-                .hint(format!("say where lives begin: state {} .., start {x}", state.name.rsplit('.').next().unwrap_or(&state.name))),
+            Diagnostic::warning(
+                "W0811",
+                format!(
+                    "`{}` has no first value: lives that judge the solution begin at {x}",
+                    state.name
+                ),
+            )
+            .at(state.span, words)
+            .hint(format!(
+                "say where lives begin: state {} .., start {x}",
+                state.name.rsplit('.').next().unwrap_or(&state.name)
+            )),
         );
         let span = state.span;
         if let Ok(node) = model.graph.add(Op::Const(x), span) {

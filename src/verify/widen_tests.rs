@@ -22,11 +22,20 @@ fn only_the_end_that_is_reached_is_moved() {
         name: name.into(),
         share,
     };
-    let all = ["a.k at its lower end", "a.k at its upper end", "a.m at its lower end", "a.m at its upper end"];
+    let all = [
+        "a.k at its lower end",
+        "a.k at its upper end",
+        "a.m at its lower end",
+        "a.m at its upper end",
+    ];
     for reached in 0..all.len() {
         let c = Certificate {
             unexplained_edges: 0.5,
-            edges: all.iter().enumerate().map(|(i, n)| at(n, if i == reached { 0.5 } else { 0.0 })).collect(),
+            edges: all
+                .iter()
+                .enumerate()
+                .map(|(i, n)| at(n, if i == reached { 0.5 } else { 0.0 }))
+                .collect(),
             ..Certificate::default()
         };
         let wanted = ["a.k", "a.m"].into_iter().enumerate().map(|(s, name)| {

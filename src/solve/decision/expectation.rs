@@ -162,7 +162,11 @@ impl<'m> Expectation<'m> {
             })
             .collect();
         let mut chance: Option<Id> = None;
-        let most = if nodes_behind_kinks == Nodes::Twice { 2 * MOST } else { MOST };
+        let most = if nodes_behind_kinks == Nodes::Twice {
+            2 * MOST
+        } else {
+            MOST
+        };
         for k in kept {
             let q = &self.noise[k];
             if nodes.len().saturating_mul(q.nodes.len()) > most {

@@ -98,12 +98,23 @@ fn a_number_that_goes_with_another_choice_is_as_right_as_one_that_is_played() {
         asked(&model, &solution, |bench, trials| {
             let visits = &bench.played.visits;
             let ranges = trials.ranges(visits).unwrap();
-            for (b, v) in improve::improve(bench, trials, visits, &ranges, 40).unwrap().iter().zip(visits) {
+            for (b, v) in improve::improve(bench, trials, visits, &ranges, 40)
+                .unwrap()
+                .iter()
+                .zip(visits)
+            {
                 let x = v.states[0];
                 let best = (0..3).max_by(|a, b| worth(*a, x).total_cmp(&worth(*b, x))).unwrap();
                 assert_eq!(b.actions[1], best as f64, "{b:?} at {x}, played {played}");
-                assert!((b.actions[0] / number(best) - 1.0).abs() < 1e-4, "{b:?} at {x}, {}", number(best));
-                assert!((b.gain - worth(best, x) + worth(played, x)).abs() < 1e-8, "{b:?} at {x}, played {played}");
+                assert!(
+                    (b.actions[0] / number(best) - 1.0).abs() < 1e-4,
+                    "{b:?} at {x}, {}",
+                    number(best)
+                );
+                assert!(
+                    (b.gain - worth(best, x) + worth(played, x)).abs() < 1e-8,
+                    "{b:?} at {x}, played {played}"
+                );
             }
         });
     }

@@ -1,6 +1,6 @@
 //! Learners with default options on the growth model of Brock and Mirman (1972), whose solution is known in closed form.
 
-use econc::env::{Seat, VectorEnvironment};
+use econc::env::{Actions, Seat, VectorEnvironment};
 use econc::learn::methods::Method;
 use econc::learn::worlds::{Copies, Growth};
 use econc::learn::{Learner, Next, Policy, begin, train};
@@ -22,18 +22,18 @@ fn against_closed_form(policy: &Policy) -> (f64, f64, f64) {
     env.reset(999);
     let best = Growth::default().optimal_share();
     let mut actor = policy.actor(64, 0);
-    let (mut c, mut d) = (Vec::new(), Vec::new());
+    let mut actions = Actions::default();
     let (mut distance, mut loss, mut share, mut n) = (0.0, 0.0, 0.0, 0.0);
     for _ in 0..200 {
-        policy.act(&mut actor, env.observation(), &[], 64, true, &mut c, &mut d);
-        for a in &c {
+        policy.act(&mut actor, env.observation(), &[], 64, true, &mut actions);
+        for a in &actions.continuous {
             let s = 0.5 * (*a as f64 + 1.0);
             distance += (s / best - 1.0).abs();
             loss += Growth::default().welfare_loss(s.clamp(1e-3, 1.0 - 1e-3));
             share += s;
             n += 1.0;
         }
-        env.step(&c, &d);
+        env.step(&actions.continuous, &actions.discrete);
     }
     (distance / n, loss / n, share / n)
 }

@@ -13,6 +13,7 @@ use econc::env::{ActionSpace, Seat, VectorEnvironment};
 use econc::learn::centre::FirstPolicy;
 use econc::learn::critic::CriticForm;
 use econc::learn::nets::simd::{Start, View, product};
+use econc::learn::nets::tape::{Axes2, Backward, Module, OnTape, SumTo, Trace, Wants, rows};
 use econc::learn::nets::{Activation, Mlp, Net, Workspace};
 use econc::learn::ppo::{Ppo, PpoOptions};
 use econc::learn::sac::{Sac, SacOptions};
@@ -588,15 +589,15 @@ fn nets() {
         ("4-64-64-2 tanh", [4usize, 64, 2], 256usize),
         ("4-256-256-1 tanh", [4, 256, 1], 256),
     ] {
-        let mut net = Mlp::new(i, &[h, h], o, Activation::Tanh, 1.0, &mut Stream::new(1, 0));
+        let net = Mlp::new(i, &[h, h], o, Activation::Tanh, 1.0, &mut Stream::new(1, 0));
         let x = vec![0.1f32; batch * i];
-        let dout = vec![0.1f32; batch * o];
-        let mut gradient = vec![0.0; net.params().len()];
         let mut least = f64::MAX;
         for _ in 0..200 {
             let start = clock::seconds();
-            net.forward(&x, batch);
-            net.backward(&dout, Some(&mut gradient), None);
+            let on_tape = OnTape::new(&net, Wants::PARAMS);
+            let out = on_tape.forward(rows(x.clone(), i).leaky_traced());
+            let mut gradients = out.sum::<(), Axes2<0, 1>>().backward();
+            std::hint::black_box(on_tape.gradient(&mut gradients));
             least = least.min(clock::seconds() - start);
         }
         let work = 6.0 * (i * h + h * h + h * o) as f64 * batch as f64;

@@ -1,5 +1,6 @@
 //! Who chooses in a simulation: for each agent chance, fixed values, the file's rules, the policy of a solution or a learned one.
 
+use super::Actions;
 use super::engine::Engine;
 use super::interface::Interface;
 use super::worlds::{Bounds, Outcome, Worlds};
@@ -111,14 +112,7 @@ pub trait Decide: std::fmt::Debug + Send + Sync {
 pub trait Deciding: Send {
     /// Actions of all rows, without chance of its own: `luck` has a uniform number a row and finite choice, which decides between the
     /// choices of a policy that mixes them; without it the likeliest is taken.
-    fn act(
-        &mut self,
-        observation: &[f32],
-        mask: &[f32],
-        luck: Option<&[f32]>,
-        continuous: &mut Vec<f32>,
-        discrete: &mut Vec<u32>,
-    );
+    fn act(&mut self, observation: &[f32], mask: &[f32], luck: Option<&[f32]>, actions: &mut Actions);
     /// Forgets what came before in the marked rows: somebody new begins there.
     fn forget(&mut self, ended: &dyn Fn(usize) -> bool);
 }
@@ -174,7 +168,7 @@ impl Trained {
         self.interface.observe(&seen, n, &mut observation);
         let mut mask = Vec::new();
         self.interface.mask(&own, n, &mut mask);
-        let (mut continuous, mut discrete) = (Vec::new(), Vec::new());
+        let mut actions = Actions::default();
         // Rows are worlds, then members.
         let choices = self.interface.space.discrete.len();
         let mut luck = Vec::new();
@@ -190,8 +184,8 @@ impl Trained {
             }
         }
         let luck = (!greedy).then_some(luck.as_slice());
-        self.deciding
-            .act(&observation, &mask, luck, &mut continuous, &mut discrete);
+        self.deciding.act(&observation, &mask, luck, &mut actions);
+        let Actions { continuous, discrete } = actions;
         let graph = &worlds.model.graph;
         self.chosen = self
             .interface

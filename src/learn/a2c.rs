@@ -3,7 +3,8 @@
 //! Play a few periods in all worlds, then one gradient step on all of it: `-mean(A log pi) - entropy + value error`. It is PPO
 //! with one epoch and one batch (Huang et al. 2022, "A2C is a special case of PPO"), which a test shows.
 
-use super::nets::loss::{PolicyBatch, PolicyLoss, value_loss};
+use super::nets::loss::{PolicyBatch, value_loss};
+use super::nets::tape::{AsArray, Backward, Module, OnTape, Trace, Wants, flat, rows, take};
 use super::nets::{Net, Optimizer, clip_factor};
 use super::on_policy::{ActorCritic, Settings};
 use super::options::Linear;
@@ -20,16 +21,9 @@ pub struct A2c {
     options: A2cOptions,
     agent: ActorCritic,
     optimizer: Optimizer,
+    /// Mean entropy at the last gradient step.
     #[serde(skip)]
-    gradient: Gradient,
-}
-
-#[derive(Clone, Default)]
-struct Gradient {
-    policy: PolicyLoss,
-    dvalue: Vec<f32>,
-    dpolicy: Vec<f32>,
-    dcritic: Vec<f32>,
+    entropy: f32,
 }
 
 impl A2c {
@@ -59,42 +53,48 @@ impl A2c {
             options,
             agent,
             optimizer,
-            gradient: Gradient::default(),
+            entropy: 0.0,
         })
     }
 
     /// The one gradient step; returns the value loss and the gradient's norm.
     fn step(&mut self, rate: f64, entropy: f32) -> (f32, f64) {
-        let (a, g) = (&mut self.agent, &mut self.gradient);
-        let rows = a.rollout.rows();
+        let a = &mut self.agent;
+        let n = a.rollout.rows();
         let targets: Vec<f32> = a.rollout.target.iter().map(|t| a.scale.normalize(*t)).collect();
         if self.options.normalize_advantages {
             standardize(&mut a.rollout.advantage);
         }
-        let head = a.policy.forward(&a.rollout.observation, rows);
+        let (policy, value) = (
+            OnTape::new(&a.policy, Wants::PARAMS),
+            OnTape::new(&a.value, Wants::PARAMS),
+        );
+        let width = a.policy.inputs();
+        let seen = rows(a.rollout.observation[..n * width].to_vec(), width);
+        let log_std = flat(a.log_std.clone());
         let batch = PolicyBatch {
             space: &a.seat.space,
-            rows,
-            head,
-            log_std: &a.log_std,
             mask: &a.rollout.mask,
             continuous: &a.rollout.continuous,
             discrete: &a.rollout.discrete,
             advantage: &a.rollout.advantage,
         };
-        batch.policy_gradient(entropy, &mut g.policy);
-        g.dpolicy.resize(a.policy.params().len(), 0.0);
-        a.policy.backward(&g.policy.dhead, Some(&mut g.dpolicy), None);
-        let values = a.value.forward(&a.rollout.observation, rows);
-        let loss = value_loss(values, &targets, self.options.value_weight as f32, None, &mut g.dvalue);
-        g.dcritic.resize(a.value.params().len(), 0.0);
-        a.value.backward(&g.dvalue, Some(&mut g.dcritic), None);
-        let dlog_std = &g.policy.dlog_std;
-        let (factor, norm) = clip_factor(&[&g.dpolicy, dlog_std, &g.dcritic], self.options.gradient_norm);
+        let ascent = batch.policy_gradient(policy.forward(seen.leaky_trace()), &log_std, entropy);
+        self.entropy = ascent.entropy;
+        let weight = self.options.value_weight as f32;
+        let fit = value_loss(value.forward(seen.leaky_trace()), &targets, weight, None);
+        let loss = fit.array();
+        let mut gradients = (ascent.loss + fit).backward();
+        let [dpolicy, dlog_std, dvalue] = [
+            policy.gradient(&mut gradients),
+            take(&mut gradients, &log_std),
+            value.gradient(&mut gradients),
+        ];
+        let (factor, norm) = clip_factor(&[&dpolicy, &dlog_std, &dvalue], self.options.gradient_norm);
         let mut parts = [
-            (a.policy.params_mut(), &g.dpolicy[..]),
+            (a.policy.params_mut(), &dpolicy[..]),
             (&mut a.log_std[..], &dlog_std[..]),
-            (a.value.params_mut(), &g.dcritic[..]),
+            (a.value.params_mut(), &dvalue[..]),
         ];
         self.optimizer.step(&mut parts, rate, factor);
         (loss, norm)
@@ -145,7 +145,7 @@ impl Learner for A2c {
         let explained = explained_variance(&r.value[..r.rows()], &r.target);
         let mut values = vec![
             ("learning_rate", rate),
-            ("entropy", self.gradient.policy.entropy as f64),
+            ("entropy", self.entropy as f64),
             ("value_loss", loss as f64),
             ("gradient_norm", norm),
             ("explained_variance", explained),
@@ -171,7 +171,7 @@ impl Learner for A2c {
     }
     fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
         let stored: A2c = decode(bytes)?;
-        if stored.agent.seat != self.agent.seat || stored.options != self.options {
+        if !stored.agent.fits(&self.agent) || stored.options != self.options {
             return Err(LearnError::Mismatch {
                 what: "spaces, slots or options differ".into(),
             });

@@ -5,6 +5,10 @@
 //! policy climbs. `Q(s, a) = V(s) + w A(s, a)` with two networks and a fixed small `w` gives the slope a scale of its own (the
 //! idea of Baird's 1993 advantage updating): steps of the optimiser move it by `w` times as much.
 
+#[cfg(feature = "learn")]
+use super::nets::tape::{
+    Cpu, Gradients, HasShape, Module, OnTape, Recording, Rows, Trace, Wants, numbers, operation_of_two,
+};
 use super::nets::{Activation, Mlp, Net, Workspace};
 use super::normalize::rescale;
 use super::options::word_option;
@@ -30,8 +34,56 @@ pub struct Critic {
     level: Option<Mlp>,
     advantage: Mlp,
     weight: f32,
-    #[serde(skip)]
-    scratch: Vec<f32>,
+}
+
+/// A critic on a tape.
+#[cfg(feature = "learn")]
+pub struct CriticOnTape {
+    level: Option<OnTape<Mlp>>,
+    advantage: OnTape<Mlp>,
+    weight: f32,
+}
+
+#[cfg(feature = "learn")]
+impl CriticOnTape {
+    /// Values (`n` by 1) of `n` rows: `observation` (`n` by width), and `input` (`n` by width and dims) with the actions behind it. On
+    /// its way back to the advantage the derivative with respect to the values passes through `filter`; a joint critic gets it as it is.
+    pub fn forward(
+        &self,
+        observation: &Rows,
+        input: &Rows,
+        filter: impl FnOnce(&mut [f32]) + 'static,
+    ) -> Rows<Recording> {
+        let advantage = self.advantage.forward(input.leaky_trace());
+        let Some(level) = &self.level else {
+            return advantage;
+        };
+        let level = level.forward(observation.leaky_trace());
+        let (mut values, shape, weight) = (numbers(&advantage), *advantage.shape(), self.weight);
+        let base = numbers(&level);
+        values
+            .iter_mut()
+            .zip(&base)
+            .for_each(|(a, v)| *a = weight.mul_add(*a, *v));
+        operation_of_two(advantage, level, values, shape, move |dvalue, dadvantage, dlevel| {
+            dlevel.iter_mut().zip(dvalue).for_each(|(l, d)| *l += d);
+            let mut filtered = dvalue.to_vec();
+            filter(&mut filtered);
+            dadvantage.iter_mut().zip(&filtered).for_each(|(a, d)| *a += d * weight);
+        })
+    }
+
+    /// What of the values depends on actions, up to a constant, on the tape of `input` (as in [`Self::forward`]).
+    pub fn slope(&self, input: Rows<Recording>) -> Rows<Recording> {
+        self.advantage.forward(input) * self.weight
+    }
+
+    /// Derivatives with respect to all parameters, the level's behind those of the advantage.
+    pub fn gradient(self, gradients: &mut Gradients<f32, Cpu>) -> Vec<f32> {
+        let mut out = self.advantage.gradient(gradients);
+        out.extend(self.level.into_iter().flat_map(|l| l.gradient(gradients)));
+        out
+    }
 }
 
 impl Critic {
@@ -56,7 +108,6 @@ impl Critic {
             level,
             advantage,
             weight,
-            scratch: Vec::new(),
         }
     }
 
@@ -67,7 +118,7 @@ impl Critic {
 
     /// Whether what was read from a file has the form of `self`.
     pub fn fits(&self, other: &Critic) -> bool {
-        let same = |a: &Mlp, b: &Mlp| a.is_consistent() && a.params().len() == b.params().len();
+        let same = |a: &Mlp, b: &Mlp| a.is_consistent() && a.sizes() == b.sizes();
         let levels = match (&self.level, &other.level) {
             (Some(a), Some(b)) => same(a, b),
             (None, None) => true,
@@ -76,7 +127,17 @@ impl Critic {
         levels && same(&self.advantage, &other.advantage) && self.weight == other.weight
     }
 
-    /// Values of `rows` rows: `observation`, and `input` with the actions behind it.
+    /// The critic as it stands, to be differentiated.
+    #[cfg(feature = "learn")]
+    pub fn on_tape(&self, wants: Wants) -> CriticOnTape {
+        CriticOnTape {
+            level: self.level.as_ref().map(|l| OnTape::new(l, wants)),
+            advantage: OnTape::new(&self.advantage, wants),
+            weight: self.weight,
+        }
+    }
+
+    /// Values (`rows`) of rows: `observation` (`rows * width`), and `input` (`rows * (width + dims)`) with the actions behind it.
     pub fn infer(&self, observation: &[f32], input: &[f32], rows: usize, ws: &mut Workspace, out: &mut Vec<f32>) {
         out.resize(rows, 0.0);
         self.advantage.infer(input, rows, ws, out);
@@ -87,45 +148,6 @@ impl Critic {
                 .zip(&base)
                 .for_each(|(a, v)| *a = self.weight.mul_add(*a, *v));
         }
-    }
-
-    /// The same, keeping what the derivatives need.
-    pub fn forward(&mut self, observation: &[f32], input: &[f32], rows: usize, out: &mut Vec<f32>) {
-        out.clear();
-        out.extend_from_slice(self.advantage.forward(input, rows));
-        if let Some(level) = &mut self.level {
-            let base = level.forward(observation, rows);
-            out.iter_mut()
-                .zip(base)
-                .for_each(|(a, v)| *a = self.weight.mul_add(*a, *v));
-        }
-    }
-
-    /// After [`Self::forward`], derivatives with respect to the parameters (the level's behind those of the advantage), from those
-    /// with respect to the values as the level and as the advantage are to see them (a joint critic sees the former).
-    pub fn backward(&mut self, dvalue: &[f32], dadvantage: &[f32], gradient: &mut Vec<f32>) {
-        let n = self.advantage.params().len();
-        gradient.resize(self.count(), 0.0);
-        let (own, rest) = gradient.split_at_mut(n);
-        self.scale(if self.level.is_some() { dadvantage } else { dvalue });
-        self.advantage.backward(&self.scratch, Some(own), None);
-        if let Some(level) = &mut self.level {
-            level.backward(dvalue, Some(rest), None);
-        }
-    }
-
-    /// Derivatives of the values with respect to `input` (observations, then actions).
-    pub fn slopes(&mut self, input: &[f32], rows: usize, out: &mut Vec<f32>) {
-        self.advantage.forward(input, rows);
-        out.resize(input.len(), 0.0);
-        self.scratch.clear();
-        self.scratch.resize(rows, self.weight);
-        self.advantage.backward(&self.scratch, None, Some(out));
-    }
-
-    fn scale(&mut self, dvalue: &[f32]) {
-        self.scratch.clear();
-        self.scratch.extend(dvalue.iter().map(|d| d * self.weight));
     }
 
     /// Parameters beside their gradients, for an optimiser.
@@ -156,9 +178,11 @@ impl Critic {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "learn"))]
 mod tests {
+    use super::super::nets::tape::{Backward, rows, take};
     use super::*;
+    use dfdx::prelude::{Axes2, SumTo};
 
     #[test]
     fn slopes_and_gradients_are_those_of_finite_differences() {
@@ -168,13 +192,16 @@ mod tests {
             let mut ws = Workspace::default();
             let (mut out, mut again) = (Vec::new(), Vec::new());
             critic.infer(&observation, &input, 2, &mut ws, &mut out);
-            critic.forward(&observation, &input, 2, &mut again);
+            let (seen, given) = (rows(observation.to_vec(), 2), rows(input.to_vec(), 3));
+            let on_tape = critic.on_tape(Wants::PARAMS);
+            let values = on_tape.forward(&seen, &given, |_| ());
+            again.extend(numbers(&values));
             assert_eq!(out, again);
-            let mut gradient = Vec::new();
-            critic.backward(&[1.0, 0.0], &[1.0, 0.0], &mut gradient);
+            let first = |x: Rows<Recording>| (x * rows(vec![1.0, 0.0], 1)).sum::<(), Axes2<0, 1>>();
+            let gradient = on_tape.gradient(&mut first(values).backward());
             assert_eq!(gradient.len(), critic.count());
-            let mut slopes = Vec::new();
-            critic.slopes(&input, 2, &mut slopes);
+            let on_tape = critic.on_tape(Wants::INPUT);
+            let slopes = take(&mut first(on_tape.slope(given.leaky_trace())).backward(), &given);
             let step = 1e-2f32;
             let value = |critic: &Critic, a: f32| {
                 let (mut ws, mut out) = (Workspace::default(), Vec::new());

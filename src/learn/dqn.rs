@@ -7,6 +7,9 @@
 
 use super::nets::loss::huber_loss;
 use super::nets::simd::blend;
+use super::nets::tape::{
+    AsArray, Backward, Flat, HasShape, Module, OnTape, Recording, Rows, Trace, Wants, numbers, operation, rows,
+};
 use super::nets::{Mlp, Net, Optimizer, OptimizerKind, Workspace, clip_factor};
 use super::normalize::{ValueScale, rescale};
 use super::off_policy::{Memory, Since};
@@ -48,13 +51,10 @@ pub struct Dqn {
 struct Scratch {
     ws: Workspace,
     batch: Batch,
+    /// Values of the joint choices, `n * outputs`, by the network and by the target.
     head: Vec<f32>,
     next: Vec<f32>,
     goal: Vec<f32>,
-    value: Vec<f32>,
-    dvalue: Vec<f32>,
-    dhead: Vec<f32>,
-    gradient: Vec<f32>,
     choice: Vec<u32>,
 }
 
@@ -136,43 +136,22 @@ impl Dqn {
         rescale(&mut self.net, correction, columns);
         rescale(&mut self.target, correction, columns);
         x.goal.iter_mut().for_each(|g| *g = self.scale.normalize(*g));
-        let head = self.net.forward(&b.observation, n);
-        x.value.clear();
-        for i in 0..n {
-            x.value.push(joint_value(
-                &head[i * outputs..(i + 1) * outputs],
-                b.choice[i] as usize,
-                o.dueling,
-            ));
-        }
-        let loss = huber_loss(&x.value, &x.goal, &b.importance, &mut x.dvalue);
-        x.dhead.clear();
-        x.dhead.resize(n * outputs, 0.0);
-        for i in 0..n {
-            let (row, d, a) = (
-                &mut x.dhead[i * outputs..(i + 1) * outputs],
-                x.dvalue[i],
-                b.choice[i] as usize,
-            );
-            if o.dueling {
-                row[0] = d;
-                row[1..].fill(-d / count as f32);
-                row[1 + a] += d;
-            } else {
-                row[a] = d;
-            }
-        }
-        x.gradient.resize(self.net.params().len(), 0.0);
-        self.net.backward(&x.dhead, Some(&mut x.gradient), None);
-        let (factor, _) = clip_factor(&[&x.gradient], o.gradient_norm);
+        let net = OnTape::new(&self.net, Wants::PARAMS);
+        let seen = rows(b.observation.clone(), self.net.inputs());
+        let value = chosen(net.forward(seen.leaky_trace()), &b.choice, o.dueling);
+        let values = numbers(&value);
+        let loss = huber_loss(value, &x.goal, &b.importance);
+        let number = loss.array();
+        let gradient = net.gradient(&mut loss.backward());
+        let (factor, _) = clip_factor(&[&gradient], o.gradient_norm);
         self.optimizer
-            .step(&mut [(self.net.params_mut(), &x.gradient)], rate, factor);
-        let errors: Vec<f32> = x.value.iter().zip(&x.goal).map(|(v, g)| v - g).collect();
+            .step(&mut [(self.net.params_mut(), &gradient)], rate, factor);
+        let errors: Vec<f32> = values.iter().zip(&x.goal).map(|(v, g)| v - g).collect();
         self.memory.replay.prioritize(&b.index, &errors);
         self.gradients += 1;
         (
-            loss as f64,
-            x.value.iter().map(|v| self.scale.restore(*v) as f64).sum::<f64>() / n as f64,
+            number as f64,
+            values.iter().map(|v| self.scale.restore(*v) as f64).sum::<f64>() / n as f64,
         )
     }
 }
@@ -183,6 +162,26 @@ fn joint_value(row: &[f32], a: usize, dueling: bool) -> f32 {
         return row[a];
     }
     row[0] + row[1 + a] - row[1..].iter().sum::<f32>() / (row.len() - 1) as f32
+}
+
+/// Values of the joint choice `choice` (`n`) of each row (`n` by outputs) of the network.
+fn chosen(head: Rows<Recording>, choice: &[u32], dueling: bool) -> Flat<Recording> {
+    let (n, outputs) = *head.shape();
+    let all = numbers(&head);
+    let choice: Vec<usize> = choice[..n].iter().map(|a| *a as usize).collect();
+    let of_rows = all.chunks_exact(outputs).zip(&choice);
+    let values = of_rows.map(|(row, a)| joint_value(row, *a, dueling)).collect();
+    operation(head, values, (n,), move |dvalue, dhead| {
+        for ((row, d), a) in dhead.chunks_exact_mut(outputs).zip(dvalue).zip(choice) {
+            if dueling {
+                row[0] += d;
+                row[1..].iter_mut().for_each(|r| *r -= d / (outputs - 1) as f32);
+                row[1 + a] += d;
+            } else {
+                row[a] += d;
+            }
+        }
+    })
 }
 
 impl Learner for Dqn {
@@ -308,7 +307,8 @@ impl Learner for Dqn {
         let fits = stored.options == self.options
             && stored.memory.fits(&self.memory)
             && stored.choices == self.choices
-            && stored.target.params().len() == self.target.params().len()
+            && stored.net.sizes() == self.net.sizes()
+            && stored.target.sizes() == self.target.sizes()
             && stored.target.is_consistent()
             && stored.optimizer.len() == self.optimizer.len();
         if !fits {

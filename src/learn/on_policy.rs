@@ -114,6 +114,15 @@ impl ActorCritic {
         })
     }
 
+    /// Whether what was read from a file has the form of `self`.
+    pub fn fits(&self, other: &ActorCritic) -> bool {
+        let same = |a: &Mlp, b: &Mlp| a.is_consistent() && a.sizes() == b.sizes();
+        self.seat == other.seat
+            && same(&self.policy, &other.policy)
+            && same(&self.value, &other.value)
+            && self.log_std.len() == other.log_std.len()
+    }
+
     /// Moves zero of the policy to the best constant that is found by trying, if that is wanted.
     pub fn warm_start(&mut self, trial: &mut dyn VectorEnvironment, seed: u64) {
         let (first, most) = self.first_policy;

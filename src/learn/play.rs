@@ -96,20 +96,12 @@ pub fn evaluate(
     let slots = env.slots();
     let each = episodes.div_ceil(slots.max(1));
     let mut actor = policy.actor(slots, seed);
-    let (mut continuous, mut discrete) = (Vec::new(), Vec::new());
+    let mut actions = Actions::default();
     let (mut running, mut returns) = (vec![0.0; slots], vec![Vec::new(); slots]);
     for _ in 0..limit {
         let mask = env.mask().to_vec();
-        policy.act(
-            &mut actor,
-            env.observation(),
-            &mask,
-            slots,
-            deterministic,
-            &mut continuous,
-            &mut discrete,
-        );
-        env.step(&continuous, &discrete);
+        policy.act(&mut actor, env.observation(), &mask, slots, deterministic, &mut actions);
+        env.step(&actions.continuous, &actions.discrete);
         let ended = |s: usize| env.terminated()[s] || env.truncated()[s];
         policy.forget(&mut actor, ended);
         for s in 0..slots {

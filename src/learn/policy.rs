@@ -8,8 +8,8 @@ use super::nets::{Mlp, Net, RecurrentNet, Workspace};
 use super::normalize::RunningStatistics;
 use super::q_table::QTables;
 use super::spaces::JointChoices;
-use crate::env::ActionSpace;
 use crate::env::behaviour::{Decide, Deciding};
+use crate::env::{ActionSpace, Actions};
 use serde::{Deserialize, Serialize};
 
 /// A policy: what to do at each observation.
@@ -142,10 +142,9 @@ impl Policy {
         }
     }
 
-    /// Actions for `slots` rows of observations (raw, as the environment gives them): `continuous` in [-1, 1], `discrete` the
-    /// indices of choices. `mask` as in [`crate::env::VectorEnvironment::mask`]. Deterministic play takes means, most likely
-    /// choices and best values.
-    #[expect(clippy::too_many_arguments, reason = "the arrays of one batch of decisions")]
+    /// Actions for `slots` rows of observations (`slots * observation_width`, raw, as the environment gives them). `mask` as in
+    /// [`crate::env::VectorEnvironment::mask`], `slots * sum(sizes)` or empty. Deterministic play takes means, most likely choices
+    /// and best values.
     pub fn act(
         &self,
         actor: &mut Actor,
@@ -153,11 +152,10 @@ impl Policy {
         mask: &[f32],
         slots: usize,
         deterministic: bool,
-        continuous: &mut Vec<f32>,
-        discrete: &mut Vec<u32>,
+        actions: &mut Actions,
     ) {
-        continuous.resize(slots * self.space.continuous, 0.0);
-        discrete.resize(slots * self.space.discrete.len(), 0);
+        actions.fit(slots, &self.space);
+        let Actions { continuous, discrete } = actions;
         let Actor {
             memory,
             noise,
@@ -323,23 +321,16 @@ struct AtWork {
 }
 
 impl Deciding for AtWork {
-    fn act(
-        &mut self,
-        observation: &[f32],
-        mask: &[f32],
-        luck: Option<&[f32]>,
-        continuous: &mut Vec<f32>,
-        discrete: &mut Vec<u32>,
-    ) {
+    fn act(&mut self, observation: &[f32], mask: &[f32], luck: Option<&[f32]>, actions: &mut Actions) {
         let AtWork { policy, actor, slots } = self;
-        policy.act(actor, observation, mask, *slots, true, continuous, discrete);
+        policy.act(actor, observation, mask, *slots, true, actions);
         // Means of numbers, draws of choices: noise on a number is exploration, a mixture of choices is the policy.
         let mixes = matches!(
             policy.kind,
             PolicyKind::Feedforward { .. } | PolicyKind::Recurrent { .. }
         );
         if let Some(luck) = luck.filter(|_| mixes) {
-            distribution::drawn(&policy.space, &actor.head, mask, luck, *slots, discrete);
+            distribution::drawn(&policy.space, &actor.head, mask, luck, *slots, &mut actions.discrete);
         }
     }
     fn forget(&mut self, ended: &dyn Fn(usize) -> bool) {

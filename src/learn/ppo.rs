@@ -6,7 +6,8 @@
 //! economies: worlds that are cut off bootstrap, targets of the value network are standardised (`ValueScale`), and
 //! the learning rate falls to zero so that the last policies differ little.
 
-use super::nets::loss::{PolicyBatch, PolicyLoss, value_loss};
+use super::nets::loss::{PolicyBatch, value_loss};
+use super::nets::tape::{AsArray, Backward, Module, OnTape, Trace, Wants, flat, rows, take};
 use super::nets::{Net, Optimizer, clip_factor};
 use super::on_policy::{ActorCritic, Settings};
 use super::options::Linear;
@@ -28,21 +29,23 @@ pub struct Ppo {
     batch: Minibatch,
 }
 
-/// Rows picked for one gradient step, and its gradients.
+/// The `n` rows picked for one gradient step, and the entropy it found.
 #[derive(Clone, Default)]
 struct Minibatch {
+    /// `n * observation_width`.
     observation: Vec<f32>,
+    /// `n * sum(sizes)` of the finite dimensions, or nothing.
     mask: Vec<f32>,
+    /// `n * continuous`.
     continuous: Vec<f32>,
+    /// `n * discrete`.
     discrete: Vec<u32>,
+    /// `n`, as everything below.
     log_prob: Vec<f32>,
     advantage: Vec<f32>,
     target: Vec<f32>,
     old_value: Vec<f32>,
-    policy: PolicyLoss,
-    dvalue: Vec<f32>,
-    dpolicy: Vec<f32>,
-    dcritic: Vec<f32>,
+    entropy: f32,
 }
 
 impl Ppo {
@@ -76,45 +79,49 @@ impl Ppo {
         })
     }
 
-    /// One gradient step on the rows `rows`; `None` if the divergence said to stop before it.
-    fn step(&mut self, rows: &[usize], rate: f64, clip: f32, entropy: f32) -> Option<[f64; 4]> {
-        self.gather(rows);
+    /// One gradient step on the rows `chosen`; `None` if the divergence said to stop before it.
+    fn step(&mut self, chosen: &[usize], rate: f64, clip: f32, entropy: f32) -> Option<[f64; 4]> {
+        self.gather(chosen);
         let (a, b) = (&mut self.agent, &mut self.batch);
-        let n = rows.len();
         if self.options.normalize_advantages {
             standardize(&mut b.advantage);
         }
-        let head = a.policy.forward(&b.observation, n);
+        let (policy, value) = (
+            OnTape::new(&a.policy, Wants::PARAMS),
+            OnTape::new(&a.value, Wants::PARAMS),
+        );
+        let (seen, log_std) = (rows(b.observation.clone(), a.policy.inputs()), flat(a.log_std.clone()));
         let batch = PolicyBatch {
             space: &a.seat.space,
-            rows: n,
-            head,
-            log_std: &a.log_std,
             mask: &b.mask,
             continuous: &b.continuous,
             discrete: &b.discrete,
             advantage: &b.advantage,
         };
-        batch.clipped_surrogate(&b.log_prob, clip, entropy, &mut b.policy);
-        if self.options.target_kl.is_some_and(|t| b.policy.kl as f64 > 1.5 * t) {
+        let head = policy.forward(seen.leaky_trace());
+        let surrogate = batch.clipped_surrogate(head, &log_std, &b.log_prob, clip, entropy);
+        b.entropy = surrogate.entropy;
+        if self.options.target_kl.is_some_and(|t| surrogate.kl as f64 > 1.5 * t) {
             return None;
         }
-        b.dpolicy.resize(a.policy.params().len(), 0.0);
-        a.policy.backward(&b.policy.dhead, Some(&mut b.dpolicy), None);
         let held = self.options.value_clip.map(|c| (c as f32, &b.old_value[..]));
-        let values = a.value.forward(&b.observation, n);
-        let loss = value_loss(values, &b.target, self.options.value_weight as f32, held, &mut b.dvalue);
-        b.dcritic.resize(a.value.params().len(), 0.0);
-        a.value.backward(&b.dvalue, Some(&mut b.dcritic), None);
-        let dlog_std = &b.policy.dlog_std;
-        let (factor, norm) = clip_factor(&[&b.dpolicy, dlog_std, &b.dcritic], self.options.gradient_norm);
+        let weight = self.options.value_weight as f32;
+        let fit = value_loss(value.forward(seen.leaky_trace()), &b.target, weight, held);
+        let loss = fit.array();
+        let mut gradients = (surrogate.loss + fit).backward();
+        let [dpolicy, dlog_std, dvalue] = [
+            policy.gradient(&mut gradients),
+            take(&mut gradients, &log_std),
+            value.gradient(&mut gradients),
+        ];
+        let (factor, norm) = clip_factor(&[&dpolicy, &dlog_std, &dvalue], self.options.gradient_norm);
         let mut parts = [
-            (a.policy.params_mut(), &b.dpolicy[..]),
+            (a.policy.params_mut(), &dpolicy[..]),
             (&mut a.log_std[..], &dlog_std[..]),
-            (a.value.params_mut(), &b.dcritic[..]),
+            (a.value.params_mut(), &dvalue[..]),
         ];
         self.optimizer.step(&mut parts, rate, factor);
-        Some([b.policy.kl as f64, b.policy.clip_fraction as f64, loss as f64, norm])
+        Some([surrogate.kl as f64, surrogate.clip_fraction as f64, loss as f64, norm])
     }
 
     /// Copies the rows `rows` together.
@@ -224,7 +231,7 @@ impl Learner for Ppo {
         let explained = explained_variance(&r.value[..r.rows()], &r.target);
         let mut values = vec![
             ("learning_rate", rate),
-            ("entropy", self.batch.policy.entropy as f64),
+            ("entropy", self.batch.entropy as f64),
             ("approx_kl", sums[0] / n),
             ("clip_fraction", sums[1] / n),
             ("value_loss", sums[2] / n),
@@ -253,7 +260,7 @@ impl Learner for Ppo {
     }
     fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
         let stored: Ppo = decode(bytes)?;
-        if stored.agent.seat != self.agent.seat || stored.options != self.options {
+        if !stored.agent.fits(&self.agent) || stored.options != self.options {
             return Err(LearnError::Mismatch {
                 what: "spaces, slots or options differ".into(),
             });

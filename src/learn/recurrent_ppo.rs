@@ -5,7 +5,8 @@
 //! next; a minibatch is whole sequences of some of the slots, replayed from the hidden state they began with.
 
 use super::distribution::{self, Noise};
-use super::nets::loss::{PolicyBatch, PolicyLoss, value_loss};
+use super::nets::loss::{PolicyBatch, value_loss};
+use super::nets::tape::{AsArray, Backward, Module, OnTape, Sequences, Trace, Wants, flat, rows, take};
 use super::nets::{Optimizer, OptimizerKind, RecurrentNet, Workspace, clip_factor};
 use super::normalize::{RunningStatistics, ValueScale, rescale};
 use super::options::Linear;
@@ -63,20 +64,26 @@ struct Scratch {
     trial: Vec<f32>,
 }
 
+/// Sequences of `s` slots picked for one gradient step, `n = horizon * s` rows, time-major, and the entropy it found.
 #[derive(Clone, Default)]
 struct Minibatch {
+    /// `n * observation_width`.
     observation: Vec<f32>,
+    /// `n`.
     reset: Vec<f32>,
+    /// Of policy and value, `2 * s * memory`.
     memory: [Vec<f32>; 2],
+    /// `n * sum(sizes)` of the finite dimensions, or nothing.
     mask: Vec<f32>,
+    /// `n * continuous`.
     continuous: Vec<f32>,
+    /// `n * discrete`.
     discrete: Vec<u32>,
+    /// `n`, as everything below.
     log_prob: Vec<f32>,
     advantage: Vec<f32>,
     target: Vec<f32>,
-    policy: PolicyLoss,
-    dvalue: Vec<f32>,
-    gradient: [Vec<f32>; 4],
+    entropy: f32,
 }
 
 impl RecurrentPpo {
@@ -205,48 +212,55 @@ impl RecurrentPpo {
     fn step(&mut self, chosen: &[usize], rate: f64, entropy: f32) -> Option<[f64; 4]> {
         self.gather(chosen);
         let (b, o) = (&mut self.batch, &self.options);
-        let (periods, n) = (o.horizon, chosen.len());
         standardize(&mut b.advantage);
-        let head = self.policy.forward(&b.observation, &b.reset, &b.memory[0], periods, n);
+        let policy = OnTape::new(&self.policy, Wants::PARAMS);
+        let value = OnTape::new(&self.value, Wants::PARAMS);
+        let (seen, log_std) = (
+            rows(b.observation.clone(), self.policy.inputs()),
+            flat(self.log_std.clone()),
+        );
+        let sequences = |memory| Sequences {
+            x: seen.leaky_trace(),
+            reset: &b.reset,
+            memory,
+            periods: o.horizon,
+        };
         let batch = PolicyBatch {
             space: &self.seat.space,
-            rows: periods * n,
-            head,
-            log_std: &self.log_std,
             mask: &b.mask,
             continuous: &b.continuous,
             discrete: &b.discrete,
             advantage: &b.advantage,
         };
-        batch.clipped_surrogate(&b.log_prob, o.clip as f32, entropy, &mut b.policy);
-        if o.target_kl.is_some_and(|t| b.policy.kl as f64 > 1.5 * t) {
+        let head = policy.forward(sequences(&b.memory[0]));
+        let surrogate = batch.clipped_surrogate(head, &log_std, &b.log_prob, o.clip as f32, entropy);
+        b.entropy = surrogate.entropy;
+        if o.target_kl.is_some_and(|t| surrogate.kl as f64 > 1.5 * t) {
             return None;
         }
-        let sizes = [self.policy.param_counts(), self.value.param_counts()];
-        let [layer, top, value_layer, value_top] = &mut b.gradient;
-        for (g, size) in [&mut *layer, &mut *top, &mut *value_layer, &mut *value_top]
-            .into_iter()
-            .zip([sizes[0].0, sizes[0].1, sizes[1].0, sizes[1].1])
-        {
-            g.resize(size, 0.0);
-        }
-        self.policy.backward(&b.policy.dhead, layer, top);
-        let values = self.value.forward(&b.observation, &b.reset, &b.memory[1], periods, n);
-        let loss = value_loss(values, &b.target, o.value_weight as f32, None, &mut b.dvalue);
-        self.value.backward(&b.dvalue, value_layer, value_top);
-        let dlog_std = &b.policy.dlog_std;
-        let (factor, norm) = clip_factor(&[layer, top, dlog_std, value_layer, value_top], o.gradient_norm);
+        let values = value.forward(sequences(&b.memory[1]));
+        let fit = value_loss(values, &b.target, o.value_weight as f32, None);
+        let loss = fit.array();
+        let mut gradients = (surrogate.loss + fit).backward();
+        let [dpolicy, dlog_std, dvalue] = [
+            policy.gradient(&mut gradients),
+            take(&mut gradients, &log_std),
+            value.gradient(&mut gradients),
+        ];
+        let (layer, top) = dpolicy.split_at(self.policy.param_counts().0);
+        let (value_layer, value_top) = dvalue.split_at(self.value.param_counts().0);
+        let (factor, norm) = clip_factor(&[layer, top, &dlog_std, value_layer, value_top], o.gradient_norm);
         let (pl, ph) = self.policy.params_mut();
         let (vl, vh) = self.value.params_mut();
         let mut parts = [
-            (pl, &layer[..]),
-            (ph, &top[..]),
+            (pl, layer),
+            (ph, top),
             (&mut self.log_std[..], &dlog_std[..]),
-            (vl, &value_layer[..]),
-            (vh, &value_top[..]),
+            (vl, value_layer),
+            (vh, value_top),
         ];
         self.optimizer.step(&mut parts, rate, factor);
-        Some([b.policy.kl as f64, b.policy.clip_fraction as f64, loss as f64, norm])
+        Some([surrogate.kl as f64, surrogate.clip_fraction as f64, loss as f64, norm])
     }
 }
 
@@ -378,7 +392,7 @@ impl Learner for RecurrentPpo {
         let n = count.max(1) as f64;
         let mut values = vec![
             ("learning_rate", rate),
-            ("entropy", self.batch.policy.entropy as f64),
+            ("entropy", self.batch.entropy as f64),
             ("approx_kl", sums[0] / n),
             ("clip_fraction", sums[1] / n),
             ("value_loss", sums[2] / n),
@@ -424,6 +438,8 @@ impl Learner for RecurrentPpo {
             && stored.seat == self.seat
             && stored.value.is_consistent()
             && stored.value.param_counts() == self.value.param_counts()
+            && stored.value.inputs() == self.value.inputs()
+            && stored.policy.param_counts() == self.policy.param_counts()
             && stored.optimizer.len() == self.optimizer.len()
             && stored.memory.iter().zip(&self.memory).all(|(a, b)| a.len() == b.len());
         if !fits {

@@ -10,7 +10,10 @@
 use super::centre;
 use super::critic::Critic;
 use super::distribution::Noise;
-use super::nets::loss::{squashed_policy_loss, squashed_sample, value_loss};
+use super::nets::loss::{squashed, squashed_sample, value_loss};
+use super::nets::tape::{
+    AsArray, Axes2, Backward, HasShape, Module, OnTape, Recording, Rows, SumTo, Trace, Wants, numbers, operation, rows,
+};
 use super::nets::{Mlp, Net, Optimizer, OptimizerKind, Workspace};
 use super::normalize::{Average, ValueScale};
 use super::off_policy::{Memory, Since};
@@ -53,24 +56,26 @@ pub struct Sac {
     scratch: Scratch,
 }
 
+/// Of `n` rows of a minibatch, or of all slots.
 #[derive(Clone, Default)]
 struct Scratch {
     ws: Workspace,
     batch: Batch,
+    /// Means, then log standard deviations, `n * 2 * dims`.
     head: Vec<f32>,
+    /// Standard normals, `n * dims`.
     noise: Vec<f32>,
+    /// `n * dims`.
     action: Vec<f32>,
+    /// `n`.
     log_prob: Vec<f32>,
+    /// Observations with actions behind, `n * (observation_width + dims)`.
     input: Vec<f32>,
+    /// By the two critics that follow, `n`.
     value: [Vec<f32>; 2],
+    /// What the critics should say, `n`, and the same for one of them without what chance did.
     goal: Vec<f32>,
     own_goal: Vec<f32>,
-    dvalue: Vec<f32>,
-    dadvantage: Vec<f32>,
-    dinput: [Vec<f32>; 2],
-    daction: Vec<f32>,
-    dhead: Vec<f32>,
-    gradient: [Vec<f32>; 2],
 }
 
 impl Sac {
@@ -243,65 +248,61 @@ impl Sac {
         x.goal.iter_mut().for_each(|g| *g = self.scale.normalize(*g));
     }
 
+    /// One gradient step of both critics; returns their loss.
     fn learn_critics(&mut self, n: usize, rate: f64) -> f64 {
         let x = &mut self.scratch;
+        let (width, run) = (self.memory.seat.observation_width, self.common.0);
         join(&x.batch.observation, &x.batch.continuous, n, &mut x.input);
+        let (seen, input) = (
+            rows(x.batch.observation.clone(), width),
+            rows(x.input.clone(), width + self.memory.seat.space.continuous),
+        );
         let mut loss = 0.0;
-        for (critic, gradient) in self.critics.iter_mut().zip(&mut x.gradient) {
-            let value = &mut x.value[0];
-            critic.forward(&x.batch.observation, &x.input, n, value);
-            remove_common(value, &x.goal, self.common.0, &mut x.own_goal);
-            loss += value_loss(value, &x.own_goal, 0.5, None, &mut x.dvalue) as f64;
+        let gradient = [0, 1].map(|k| {
+            let critic = self.critics[k].on_tape(Wants::PARAMS);
             // What the observations of a run account for is the level's to learn; the advantage sees the rest.
-            x.dadvantage.clone_from(&x.dvalue);
-            if self.common.0 >= 4 {
-                let width = self.memory.seat.observation_width;
-                let runs = x.dadvantage.chunks_mut(self.common.0);
-                for (errors, seen) in runs.zip(x.batch.observation.chunks(self.common.0 * width)) {
+            let observation = if run >= 4 {
+                x.batch.observation.clone()
+            } else {
+                Vec::new()
+            };
+            let value = critic.forward(&seen, &input, move |errors| {
+                for (errors, seen) in errors.chunks_mut(run).zip(observation.chunks((run * width).max(1))) {
                     remove_linear(errors, seen, width);
                 }
-            }
-            critic.backward(&x.dvalue, &x.dadvantage, gradient);
-        }
+            });
+            remove_common(&numbers(&value), &x.goal, run, &mut x.own_goal);
+            let fit = value_loss(value, &x.own_goal, 0.5, None);
+            loss += fit.array() as f64;
+            critic.gradient(&mut fit.backward())
+        });
         let [first, second] = &mut self.critics;
-        let mut parts = first.parts(&x.gradient[0]);
-        parts.extend(second.parts(&x.gradient[1]));
+        let mut parts = first.parts(&gradient[0]);
+        parts.extend(second.parts(&gradient[1]));
         self.optimizers[1].step(&mut parts, rate, 1.0);
         0.5 * loss
     }
 
+    /// One gradient step of the policy, down `mean(temperature * log_prob - q)`; returns the entropy.
     fn learn_policy(&mut self, n: usize, rate: f64) -> f64 {
         let (x, dims) = (&mut self.scratch, self.memory.seat.space.continuous);
-        let width = self.memory.seat.observation_width;
         self.learn_noise.normal(1, &mut x.noise);
         self.learn_noise.advance();
-        let head = self.policy.forward(&x.batch.observation, n);
-        squashed_sample(head, &x.noise, dims, &mut x.action, &mut x.log_prob);
-        join(&x.batch.observation, &x.action, n, &mut x.input);
-        // The derivative of the critics' mean with respect to the action.
-        for k in 0..2 {
-            self.critics[k].slopes(&x.input, n, &mut x.dinput[k]);
-        }
-        x.daction.clear();
-        for i in 0..n {
-            let at = i * (width + dims) + width;
-            // The mean of the critics is steadier than the smaller one, and the targets see to it that neither promises too much.
-            let both = x.dinput[0][at..at + dims].iter().zip(&x.dinput[1][at..at + dims]);
-            x.daction.extend(both.map(|(a, b)| 0.5 * (a + b)));
-        }
-        squashed_policy_loss(
-            head,
-            &x.noise,
-            dims,
-            &x.daction,
-            self.log_temperature.exp(),
-            &mut x.dhead,
-        );
-        let gradient = &mut x.gradient[0];
-        gradient.clear();
-        gradient.resize(self.policy.params().len(), 0.0);
-        self.policy.backward(&x.dhead, Some(gradient), None);
-        self.optimizers[0].step(&mut [(self.policy.params_mut(), gradient)], rate, 1.0);
+        let seen = rows(x.batch.observation.clone(), self.policy.inputs());
+        let policy = OnTape::new(&self.policy, Wants::PARAMS);
+        let head = policy.forward(seen.leaky_trace());
+        squashed_sample(&numbers(&head), &x.noise, dims, &mut x.action, &mut x.log_prob);
+        let (action, log_prob) = squashed(head, &x.noise, &x.action, dims);
+        // The mean of the critics is steadier than the smaller one, and the targets see to it that neither promises too much.
+        let [first, second] = [0, 1].map(|k| self.critics[k].on_tape(Wants::INPUT));
+        let again = with_actions(&x.batch.observation, action.retaped::<Recording>());
+        let given = with_actions(&x.batch.observation, action);
+        let (first, second) = (first.slope(given), second.slope(again));
+        let value = (first + second).sum::<(), Axes2<0, 1>>() * (0.5 / n as f32);
+        let cost = log_prob.sum::<(), Axes2<0, 1>>() * (self.log_temperature.exp() / n as f32);
+        let mut gradients = (cost - value).backward();
+        let gradient = policy.gradient(&mut gradients);
+        self.optimizers[0].step(&mut [(self.policy.params_mut(), &gradient)], rate, 1.0);
         -x.log_prob.iter().map(|l| *l as f64).sum::<f64>() / n as f64
     }
 }
@@ -362,6 +363,19 @@ fn join(observation: &[f32], action: &[f32], rows: usize, out: &mut Vec<f32>) {
         out.extend_from_slice(&observation[i * w..(i + 1) * w]);
         out.extend_from_slice(&action[i * c..(i + 1) * c]);
     }
+}
+
+/// The same with actions on a tape (`n` by `dims`).
+fn with_actions(observation: &[f32], action: Rows<Recording>) -> Rows<Recording> {
+    let (n, dims) = *action.shape();
+    let mut input = Vec::new();
+    join(observation, &numbers(&action), n, &mut input);
+    let width = input.len() / n.max(1);
+    operation(action, input, (n, width), move |dinput, daction| {
+        for (to, from) in daction.chunks_exact_mut(dims).zip(dinput.chunks_exact(width)) {
+            to.iter_mut().zip(&from[width - dims..]).for_each(|(a, d)| *a += d);
+        }
+    })
 }
 
 impl Learner for Sac {

@@ -475,11 +475,12 @@ mod neural {
     fn mean_share(policy: &Policy, env: &mut Copies<Growth>) -> f64 {
         env.reset(8);
         let mut actor = policy.actor(env.slots(), 0);
-        let (mut c, mut d, mut sum) = (Vec::new(), Vec::new(), 0.0);
+        let (mut actions, mut sum) = (Actions::default(), 0.0);
         for _ in 0..100 {
-            policy.act(&mut actor, env.observation(), &[], env.slots(), true, &mut c, &mut d);
+            policy.act(&mut actor, env.observation(), &[], env.slots(), true, &mut actions);
+            let c = &actions.continuous;
             sum += c.iter().map(|a| 0.5 * (*a as f64 + 1.0)).sum::<f64>() / c.len() as f64;
-            env.step(&c, &d);
+            env.step(c, &actions.discrete);
         }
         sum / 100.0
     }

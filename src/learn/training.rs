@@ -488,8 +488,7 @@ fn first_episodes(
         let mut weight = 1.0;
         for _ in 0..periods {
             if let Some((policy, actor)) = &mut actor {
-                let Actions { continuous, discrete } = &mut actions;
-                policy.act(actor, env.observation(), env.mask(), slots, true, continuous, discrete);
+                policy.act(actor, env.observation(), env.mask(), slots, true, &mut actions);
             }
             env.step(&actions.continuous, &actions.discrete);
             if let Some(why) = env.take_failure() {

@@ -3,6 +3,7 @@
 use super::Policy;
 use crate::check::model::{Model, Process};
 use crate::diag::Diagnostic;
+use crate::env::Actions;
 use crate::env::engine::Engine;
 use crate::env::interface::Interface;
 use crate::env::worlds::{Bounds, Worlds, stage_actions};
@@ -113,17 +114,11 @@ impl Translation {
         self.interface.observe(&seen, lanes, &mut observation);
         let mut mask = Vec::new();
         self.interface.mask(&own, lanes, &mut mask);
-        let (mut continuous, mut discrete) = (Vec::new(), Vec::new());
+        let mut actions = Actions::default();
         let mut actor = policy.actor(slots, 0);
-        policy.act(
-            &mut actor,
-            &observation,
-            &mask,
-            slots,
-            fault!("verdict.exploration", false, true),
-            &mut continuous,
-            &mut discrete,
-        );
+        let deterministic = fault!("verdict.exploration", false, true);
+        policy.act(&mut actor, &observation, &mask, slots, deterministic, &mut actions);
+        let Actions { continuous, discrete } = actions;
         let graph = &self.worlds.model.graph;
         let mut out: Vec<Vec<f64>> = self
             .interface
@@ -329,7 +324,7 @@ fn visit(model: &Model, agent: usize, grids: bool, policy: &Policy) -> Result<Ve
     env.reset(1);
     let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); model.graph.inputs.len()];
     let mut actor = policy.actor(env.slots(), 1);
-    let (mut continuous, mut discrete) = (Vec::new(), Vec::new());
+    let mut actions = Actions::default();
     for _ in 0..300 {
         for (range, values) in ranges.iter_mut().zip(&env.worlds().frame) {
             for x in values {
@@ -338,16 +333,8 @@ fn visit(model: &Model, agent: usize, grids: bool, policy: &Policy) -> Result<Ve
         }
         let mask = env.mask().to_vec();
         let slots = env.slots();
-        policy.act(
-            &mut actor,
-            env.observation(),
-            &mask,
-            slots,
-            true,
-            &mut continuous,
-            &mut discrete,
-        );
-        env.step(&continuous, &discrete);
+        policy.act(&mut actor, env.observation(), &mask, slots, true, &mut actions);
+        env.step(&actions.continuous, &actions.discrete);
         if let Some(why) = env.take_failure() {
             return Err(why);
         }

@@ -7,6 +7,7 @@
 //!
 //! Parameters: `W` (inputs by 4 hidden, gates in the order i, f, g, o), `U` (hidden by 4 hidden), `b`; then the head's.
 
+use super::params::{Params, Pool};
 use super::simd::{self, Start, View, product};
 use super::{Activation, Mlp, Net, Workspace, init, room};
 use crate::num::random::Stream;
@@ -17,47 +18,37 @@ use serde::{Deserialize, Serialize};
 pub struct RecurrentNet {
     inputs: usize,
     hidden: usize,
-    params: Vec<f32>,
+    params: Params,
     head: Mlp,
     #[serde(skip)]
-    kept: Kept,
+    pub(super) pool: Pool<Kept>,
 }
 
-/// What the forward pass over sequences keeps: scratch, never copied, compared, stored or shown.
+/// What a pass over sequences keeps for its derivatives.
+#[cfg(not(feature = "learn"))]
+pub struct Kept;
+
+/// What a pass over sequences keeps for its derivatives.
+#[cfg(feature = "learn")]
 #[derive(Default)]
-struct Kept {
-    periods: usize,
-    batch: usize,
+pub struct Kept {
     x: Vec<f32>,
+    /// 1 but where the hidden state is forgotten before a row.
     keep: Vec<f32>,
     /// Hidden state and cell before each period, after resets.
     h: Vec<f32>,
     c: Vec<f32>,
-    /// Gates after their functions, cell after the period and its tangent, hidden state after the period.
+    /// Gates after their functions, cell after the period and its tangent.
     gates: Vec<f32>,
     cell: Vec<f32>,
     tangent: Vec<f32>,
-    out: Vec<f32>,
     pack: Vec<f32>,
     dout: Vec<f32>,
     dgates: Vec<f32>,
     work: [Vec<f32>; 2],
-}
-
-impl Clone for Kept {
-    fn clone(&self) -> Kept {
-        Kept::default()
-    }
-}
-impl PartialEq for Kept {
-    fn eq(&self, _: &Kept) -> bool {
-        true
-    }
-}
-impl std::fmt::Debug for Kept {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("..")
-    }
+    head: super::mlp::Kept,
+    /// Hidden state after each period.
+    out: Vec<f32>,
 }
 
 impl RecurrentNet {
@@ -87,9 +78,9 @@ impl RecurrentNet {
         RecurrentNet {
             inputs,
             hidden,
-            params,
+            params: params.into(),
             head,
-            kept: Kept::default(),
+            pool: Pool::default(),
         }
     }
 
@@ -121,14 +112,15 @@ impl RecurrentNet {
     }
     /// Parameters of the layer and of the head, to be changed.
     pub fn params_mut(&mut self) -> (&mut [f32], &mut [f32]) {
-        (&mut self.params, self.head.params_mut())
+        (self.params.edit(), self.head.params_mut())
     }
     /// Number of parameters of the layer and of the head.
     pub fn param_counts(&self) -> (usize, usize) {
         (self.params.len(), self.head.params().len())
     }
 
-    /// One period: outputs of `batch` rows, moving `memory` (`batch` rows of h, then `batch` rows of c) on.
+    /// One period: outputs (`batch * outputs`) of `batch` rows of `x` (`batch * inputs`), moving `memory` on (`batch` rows of h, then
+    /// `batch` rows of c, `2 * batch * hidden`).
     pub fn step(&self, x: &[f32], batch: usize, memory: &mut [f32], ws: &mut Workspace, out: &mut [f32]) {
         let (n, g) = (self.hidden, 4 * self.hidden);
         let (h, c) = memory.split_at_mut(batch * n);
@@ -174,14 +166,35 @@ impl RecurrentNet {
             simd::sigmoid_in_place(&mut row[3 * n..]);
         }
     }
+}
 
-    /// Outputs of whole sequences: `x` has `periods * batch` rows, `memory` is the state before the first period.
-    pub fn forward(&mut self, x: &[f32], reset: &[f32], memory: &[f32], periods: usize, batch: usize) -> &[f32] {
+/// Passes that can be differentiated: what [`super::tape`] makes an operation of.
+#[cfg(feature = "learn")]
+impl RecurrentNet {
+    /// The same network with the same parameters and pool, for a tape to own.
+    pub(super) fn share(&self) -> RecurrentNet {
+        RecurrentNet {
+            inputs: self.inputs,
+            hidden: self.hidden,
+            params: self.params.clone(),
+            head: self.head.share(),
+            pool: self.pool.share(),
+        }
+    }
+
+    /// Outputs (`periods * batch * outputs`) of whole sequences: `x` writes their `periods * batch * inputs` numbers, `reset` has
+    /// `periods * batch` and `memory`, the state before the first period, `2 * batch * hidden`. `k` is what
+    /// [`RecurrentNet::backward`] needs.
+    pub(super) fn forward(
+        &self,
+        x: impl FnOnce(&mut [f32]),
+        reset: &[f32],
+        memory: &[f32],
+        (periods, batch): (usize, usize),
+        k: &mut Kept,
+    ) -> Vec<f32> {
         let (n, g, rows) = (self.hidden, 4 * self.hidden, periods * batch);
-        let mut k = std::mem::take(&mut self.kept);
-        (k.periods, k.batch) = (periods, batch);
-        k.x.clear();
-        k.x.extend_from_slice(&x[..rows * self.inputs]);
+        x(room(&mut k.x, rows * self.inputs));
         k.keep.clear();
         k.keep.extend(reset[..rows].iter().map(|r| 1.0 - r));
         for buffer in [&mut k.h, &mut k.c, &mut k.cell, &mut k.tangent, &mut k.out] {
@@ -201,13 +214,8 @@ impl RecurrentNet {
                 k.c[at + i] = keep * c;
             }
             let gates = &mut k.gates[t * batch * g..(t + 1) * batch * g];
-            self.gates(
-                &k.x[t * batch * self.inputs..],
-                &k.h[at..at + batch * n],
-                batch,
-                gates,
-                &mut k.pack,
-            );
+            let x = &k.x[t * batch * self.inputs..];
+            self.gates(x, &k.h[at..at + batch * n], batch, gates, &mut k.pack);
             for s in 0..batch {
                 let row = &gates[s * g..(s + 1) * g];
                 for j in 0..n {
@@ -218,22 +226,38 @@ impl RecurrentNet {
                 }
             }
         }
-        self.kept = k;
-        self.head.forward(&self.kept.out[..rows * n], rows)
+        let out = &k.out[..rows * n];
+        self.head.forward(|h| h.copy_from_slice(out), rows, &mut k.head)
     }
 
-    /// After [`RecurrentNet::forward`]: overwrites the gradients of the layer's and of the head's parameters.
-    pub fn backward(&mut self, dout: &[f32], dlayer: &mut [f32], dhead: &mut [f32]) {
-        let (n, g) = (self.hidden, 4 * self.hidden);
-        let k = &mut self.kept;
-        let (periods, batch) = (k.periods, k.batch);
-        let rows = periods * batch;
-        self.head.backward(dout, Some(dhead), Some(room(&mut k.dout, rows * n)));
+    /// After [`RecurrentNet::forward`], from the loss's derivative with respect to the outputs (`periods * batch * outputs`): adds
+    /// the derivatives with respect to the parameters (the layer's, then the head's) and the inputs
+    /// (`periods * batch * inputs`), where asked for.
+    pub(super) fn backward(
+        &self,
+        (periods, batch): (usize, usize),
+        k: &mut Kept,
+        dout: &[f32],
+        dparams: Option<&mut [f32]>,
+        dx: Option<&mut [f32]>,
+    ) {
+        let (n, g, rows) = (self.hidden, 4 * self.hidden, periods * batch);
+        let (dlayer, dhead) = match dparams {
+            Some(all) => {
+                let (layer, head) = all.split_at_mut(self.params.len());
+                (Some(layer), Some(head))
+            }
+            None => (None, None),
+        };
+        let through = room(&mut k.dout, rows * n);
+        through.fill(0.0);
+        self.head.backward(rows, &mut k.head, dout, dhead, Some(through));
         room(&mut k.dgates, rows * g);
         let [dh, dc] = &mut k.work;
         room(dh, batch * n).fill(0.0);
         room(dc, batch * n).fill(0.0);
-        let u = &self.params[self.inputs * g..(self.inputs + n) * g];
+        let (w, rest) = self.params.split_at(self.inputs * g);
+        let u = View::transposed(&rest[..n * g], g);
         for t in (0..periods).rev() {
             let at = t * batch * n;
             let dgates = &mut k.dgates[t * batch * g..(t + 1) * batch * g];
@@ -252,46 +276,35 @@ impl RecurrentNet {
                     dc[local] = dcell * gf * k.keep[t * batch + s];
                 }
             }
-            product(
-                (batch, n, g),
-                View::rows(dgates, g),
-                View::transposed(u, g),
-                Start::Zero,
-                dh,
-                &mut k.pack,
-            );
+            let size = (batch, n, g);
+            product(size, View::rows(dgates, g), u, Start::Zero, dh, &mut k.pack);
             for i in 0..batch * n {
                 dh[i] *= k.keep[t * batch + i / n];
             }
         }
-        let (dw, rest) = dlayer.split_at_mut(self.inputs * g);
-        let (du, db) = rest.split_at_mut(n * g);
         let dgates = View::rows(&k.dgates, g);
-        product(
-            (self.inputs, g, rows),
-            View::transposed(&k.x, self.inputs),
-            dgates,
-            Start::Zero,
-            dw,
-            &mut k.pack,
-        );
-        product(
-            (n, g, rows),
-            View::transposed(&k.h, n),
-            dgates,
-            Start::Zero,
-            du,
-            &mut k.pack,
-        );
-        simd::column_sums(&k.dgates[..rows * g], db);
+        if let Some(dlayer) = dlayer {
+            let (dw, rest) = dlayer.split_at_mut(self.inputs * g);
+            let (du, db) = rest.split_at_mut(n * g);
+            let (x, h) = (View::transposed(&k.x, self.inputs), View::transposed(&k.h, n));
+            product((self.inputs, g, rows), x, dgates, Start::Output, dw, &mut k.pack);
+            product((n, g, rows), h, dgates, Start::Output, du, &mut k.pack);
+            simd::add_column_sums(&k.dgates[..rows * g], db);
+        }
+        if let Some(dx) = dx {
+            let size = (rows, self.inputs, g);
+            product(size, dgates, View::transposed(w, g), Start::Output, dx, &mut k.pack);
+        }
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "learn"))]
 mod tests {
+    use super::super::tape::{AsArray, Backward, Module, OnTape, Sequences, Wants, numbers, rows, take};
     use super::*;
+    use dfdx::prelude::{Axes2, SumTo, Trace};
 
-    fn numbers(n: usize, seed: u64) -> Vec<f32> {
+    fn draws(n: usize, seed: u64) -> Vec<f32> {
         let mut x = vec![0.0f32; n];
         crate::num::random::Key::new(seed, 0).fill_f32(0, 0, &mut x);
         x.iter().map(|v| 2.0 * v - 1.0).collect()
@@ -300,21 +313,36 @@ mod tests {
     #[test]
     fn sequences_equal_single_steps_and_gradients_equal_finite_differences() {
         let (periods, batch, inputs, hidden, outputs) = (5, 3, 2, 4, 2);
-        let mut net = RecurrentNet::new(
-            inputs,
-            hidden,
-            &[3],
-            outputs,
-            Activation::Tanh,
-            1.0,
-            &mut Stream::new(3, 0),
-        );
-        let x = numbers(periods * batch * inputs, 1);
-        let memory = numbers(2 * batch * hidden, 2);
-        let weights = numbers(periods * batch * outputs, 3);
+        let mut stream = Stream::new(3, 0);
+        let mut net = RecurrentNet::new(inputs, hidden, &[3], outputs, Activation::Tanh, 1.0, &mut stream);
+        let mut x = draws(periods * batch * inputs, 1);
+        let memory = draws(2 * batch * hidden, 2);
+        let weights = draws(periods * batch * outputs, 3);
         let mut reset = vec![0.0; periods * batch];
         reset[2 * batch + 1] = 1.0;
-        let out = net.forward(&x, &reset, &memory, periods, batch).to_vec();
+        // Outputs, the sum of outputs by weights, and its derivatives with respect to parameters and inputs.
+        let run = |net: &RecurrentNet, x: &[f32]| {
+            let on_tape = OnTape::new(
+                net,
+                Wants {
+                    params: true,
+                    input: true,
+                },
+            );
+            let x = rows(x.to_vec(), inputs);
+            let out = on_tape.forward(Sequences {
+                x: x.leaky_trace(),
+                reset: &reset,
+                memory: &memory,
+                periods,
+            });
+            let values = numbers(&out);
+            let loss = (out * rows(weights.clone(), outputs)).sum::<(), Axes2<0, 1>>();
+            let sum = loss.array() as f64;
+            let mut gradients = loss.backward();
+            (values, sum, on_tape.gradient(&mut gradients), take(&mut gradients, &x))
+        };
+        let (out, _, dparams, dx) = run(&net, &x);
         // One period at a time.
         let mut state = memory.clone();
         let mut ws = Workspace::default();
@@ -330,22 +358,33 @@ mod tests {
             assert_eq!(row, out[t * batch * outputs..(t + 1) * batch * outputs]);
         }
         let (a, b) = net.param_counts();
-        let (mut da, mut db) = (vec![0.0; a], vec![0.0; b]);
-        net.backward(&weights, &mut da, &mut db);
-        let loss = |net: &mut RecurrentNet| -> f64 {
-            let out = net.forward(&x, &reset, &memory, periods, batch);
-            out.iter().zip(&weights).map(|(o, w)| *o as f64 * *w as f64).sum()
-        };
+        assert_eq!((dparams.len(), dx.len()), (a + b, x.len()));
         let h = 4e-3f32;
-        for i in 0..a {
-            let old = net.params[i];
-            net.params[i] = old + h;
-            let up = loss(&mut net);
-            net.params[i] = old - h;
-            let down = loss(&mut net);
-            net.params[i] = old;
+        let close = |up: f64, down: f64, analytic: f32, what: &str| {
             let numeric = (up - down) / (2.0 * h as f64);
-            assert!((numeric - da[i] as f64).abs() < 2e-3, "{i}: {numeric} {}", da[i]);
+            assert!((numeric - analytic as f64).abs() < 2e-3, "{what}: {numeric} {analytic}");
+        };
+        for i in 0..a + b {
+            let mut at = |h: f32| {
+                let (layer, head) = net.params_mut();
+                let p = if i < a { &mut layer[i] } else { &mut head[i - a] };
+                let old = std::mem::replace(p, *p + h);
+                let sum = run(&net, &x).1;
+                let (layer, head) = net.params_mut();
+                *(if i < a { &mut layer[i] } else { &mut head[i - a] }) = old;
+                sum
+            };
+            let (up, down) = (at(h), at(-h));
+            close(up, down, dparams[i], &format!("parameter {i}"));
+        }
+        for i in 0..x.len() {
+            let old = x[i];
+            x[i] = old + h;
+            let up = run(&net, &x).1;
+            x[i] = old - h;
+            let down = run(&net, &x).1;
+            x[i] = old;
+            close(up, down, dx[i], &format!("input {i}"));
         }
     }
 }

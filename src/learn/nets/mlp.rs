@@ -1,9 +1,11 @@
 //! Multilayer perceptron: products, bias and activation fused, all parameters in one slice.
 //!
 //! Parameters stand layer by layer: weights (inputs by outputs, row-major), then biases. The last layer is linear.
-//! Nothing is allocated after the first call of a size.
 
-use super::simd::{self, Start, View, product};
+use super::params::{Params, Pool};
+#[cfg(feature = "learn")]
+use super::simd;
+use super::simd::{Start, View, product};
 use super::{Activation, Net, Workspace, init, room};
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -17,35 +19,21 @@ pub struct Mlp {
     /// Widths of input, hidden layers, output.
     sizes: Vec<usize>,
     activation: Activation,
-    params: Vec<f32>,
+    params: Params,
     #[serde(skip)]
-    kept: Kept,
+    pub(super) pool: Pool<Kept>,
 }
 
-/// What a forward pass keeps: scratch, never copied, compared, stored or shown.
+/// What a pass keeps for its derivatives.
 #[derive(Default)]
-struct Kept {
-    batch: usize,
-    /// Input, then the output of each layer.
+pub struct Kept {
+    /// Input, then the output of each hidden layer.
+    #[cfg(feature = "learn")]
     layers: Vec<Vec<f32>>,
+    #[cfg(feature = "learn")]
     delta: [Vec<f32>; 2],
+    #[cfg(feature = "learn")]
     pack: Vec<f32>,
-}
-
-impl Clone for Kept {
-    fn clone(&self) -> Kept {
-        Kept::default()
-    }
-}
-impl PartialEq for Kept {
-    fn eq(&self, _: &Kept) -> bool {
-        true
-    }
-}
-impl std::fmt::Debug for Kept {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("..")
-    }
 }
 
 impl Mlp {
@@ -71,8 +59,8 @@ impl Mlp {
         Mlp {
             sizes,
             activation,
-            params,
-            kept: Kept::default(),
+            params: params.into(),
+            pool: Pool::default(),
         }
     }
 
@@ -81,12 +69,12 @@ impl Mlp {
         self.sizes.len() >= 2 && self.sizes.windows(2).map(|w| w[0] * w[1] + w[1]).sum::<usize>() == self.params.len()
     }
 
-    /// Weights (inputs by outputs) and biases of the last layer.
+    /// Weights (`inputs * outputs`) and biases (`outputs`) of the last layer.
     pub fn last_layer_mut(&mut self) -> (&mut [f32], &mut [f32]) {
         let n = self.sizes.len();
         let (i, o) = (self.sizes[n - 2], self.sizes[n - 1]);
         let start = self.params.len() - i * o - o;
-        self.params[start..].split_at_mut(i * o)
+        self.params.edit()[start..].split_at_mut(i * o)
     }
 
     /// Widths of input, hidden layers, output.
@@ -150,7 +138,7 @@ impl Net for Mlp {
         &self.params
     }
     fn params_mut(&mut self) -> &mut [f32] {
-        &mut self.params
+        self.params.edit()
     }
 
     fn infer(&self, x: &[f32], batch: usize, ws: &mut Workspace, out: &mut [f32]) {
@@ -163,45 +151,62 @@ impl Net for Mlp {
             self.infer_part(x, rows, ws, &mut out[first * outputs..(first + rows) * outputs]);
         }
     }
+}
 
-    fn forward(&mut self, x: &[f32], batch: usize) -> &[f32] {
-        let mut kept = std::mem::take(&mut self.kept);
-        kept.batch = batch;
-        kept.layers.resize(self.sizes.len(), Vec::new());
-        room(&mut kept.layers[0], batch * self.sizes[0]).copy_from_slice(&x[..batch * self.sizes[0]]);
+/// Passes that can be differentiated: what [`super::tape`] makes an operation of.
+#[cfg(feature = "learn")]
+impl Mlp {
+    /// The same network with the same parameters and pool, for a tape to own.
+    pub(super) fn share(&self) -> Mlp {
+        Mlp {
+            sizes: self.sizes.clone(),
+            activation: self.activation,
+            params: self.params.clone(),
+            pool: self.pool.share(),
+        }
+    }
+
+    /// Outputs (`batch * outputs`) of the `batch * inputs` numbers that `x` writes; `kept` is what [`Mlp::backward`] needs.
+    pub(super) fn forward(&self, x: impl FnOnce(&mut [f32]), batch: usize, kept: &mut Kept) -> Vec<f32> {
+        let depth = self.depth();
+        kept.layers.resize(depth, Vec::new());
+        x(room(&mut kept.layers[0], batch * self.sizes[0]));
         let mut at = 0;
-        for l in 0..self.depth() {
+        for l in 0..depth - 1 {
             let (before, after) = kept.layers.split_at_mut(l + 1);
             let out = room(&mut after[0], batch * self.sizes[l + 1]);
             self.layer(l, at, &before[l], batch, &mut kept.pack, out);
             at += (self.sizes[l] + 1) * self.sizes[l + 1];
         }
-        self.kept = kept;
-        &self.kept.layers[self.depth()][..batch * self.outputs()]
+        let mut out = vec![0.0; batch * self.outputs()];
+        self.layer(depth - 1, at, &kept.layers[depth - 1], batch, &mut kept.pack, &mut out);
+        out
     }
 
-    fn backward(&mut self, dout: &[f32], mut dparams: Option<&mut [f32]>, dx: Option<&mut [f32]>) {
+    /// After [`Mlp::forward`], from the loss's derivative with respect to the outputs (`batch * outputs`): adds the derivatives
+    /// with respect to parameters and inputs (`batch * inputs`), where asked for.
+    pub(super) fn backward(
+        &self,
+        batch: usize,
+        kept: &mut Kept,
+        dout: &[f32],
+        mut dparams: Option<&mut [f32]>,
+        mut dx: Option<&mut [f32]>,
+    ) {
         let depth = self.depth();
-        let Kept {
-            batch,
-            layers,
-            delta,
-            pack,
-        } = &mut self.kept;
-        let batch = *batch;
+        let Kept { layers, delta, pack } = kept;
         let [first, second] = delta;
         let (mut now, mut next) = (first, second);
         room(now, batch * self.sizes[depth]).copy_from_slice(&dout[..batch * self.sizes[depth]]);
         let mut end = self.params.len();
-        let mut dx = dx;
         for l in (0..depth).rev() {
             let (i, o) = (self.sizes[l], self.sizes[l + 1]);
             let at = end - (i + 1) * o;
             if let Some(gradient) = dparams.as_deref_mut() {
                 let (dw, db) = gradient[at..end].split_at_mut(i * o);
                 let x = View::transposed(&layers[l], i);
-                product((i, o, batch), x, View::rows(now, o), Start::Zero, dw, pack);
-                simd::column_sums(&now[..batch * o], db);
+                product((i, o, batch), x, View::rows(now, o), Start::Output, dw, pack);
+                simd::add_column_sums(&now[..batch * o], db);
             }
             let w = View::transposed(&self.params[at..at + i * o], o);
             if l > 0 {
@@ -210,7 +215,7 @@ impl Net for Mlp {
                 self.activation.chain(&layers[l][..batch * i], back);
                 std::mem::swap(&mut now, &mut next);
             } else if let Some(out) = dx.take() {
-                product((batch, i, o), View::rows(now, o), w, Start::Zero, out, pack);
+                product((batch, i, o), View::rows(now, o), w, Start::Output, out, pack);
             }
             end = at;
         }

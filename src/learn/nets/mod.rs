@@ -1,9 +1,15 @@
-//! Networks whose sizes are known at run time, behind a boundary of slices.
+//! Networks whose sizes are known at run time.
 //!
-//! Learners see [`Net`], the optimisers and the loss functions; no type of dfdx crosses. Losses are written in dfdx
-//! operations with a network's output as a leaf ("cut tape"); the gradient of that leaf goes into [`Net::backward`].
-//! The layers themselves are products and fused loops in [`simd`]: plain dfdx modules fix sizes at compile time and
-//! are two to six times slower. In the tests a network of plain dfdx operations is the oracle for both.
+//! A network is a vector of parameters ([`Params`]) and a fixed order of layers. It is used in two ways:
+//!
+//! * *To act and to look values up*: [`Net::infer`], on plain slices, without dfdx. A stored policy needs no more.
+//! * *To learn*: [`tape::OnTape`] makes it a module of dfdx. The whole network, all layers, is one operation on dfdx's tape;
+//!   learners compose their loss of its output with dfdx's operations and the functions of [`loss`], call `backward()`, and read
+//!   the derivatives with respect to all parameters, one flat tensor.
+//!
+//! Products, activations and optimiser steps are our own loops ([`simd`]). dfdx's modules fix sizes at compile time, and a
+//! network of its operations, one a layer, is two to six times slower; in the tests it is the oracle (`oracle.rs`). Its optimisers
+//! stay outside for reasons that [`optimizer`] gives. Arrays are row-major: one row an example, `rows * width` numbers.
 
 pub mod init;
 #[cfg(feature = "learn")]
@@ -13,11 +19,15 @@ pub mod mlp;
 pub mod optimizer;
 #[cfg(all(test, feature = "learn"))]
 mod oracle;
+pub mod params;
 pub mod simd;
+#[cfg(feature = "learn")]
+pub mod tape;
 
 pub use lstm::RecurrentNet;
 pub use mlp::Mlp;
 pub use optimizer::{Optimizer, OptimizerKind, clip_factor};
+pub use params::Params;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +39,7 @@ pub struct Workspace {
     pub(crate) pack: Vec<f32>,
 }
 
-/// A differentiable function of rows, with all parameters in one slice. Arrays are row-major, one row an example.
+/// A function of rows, with all parameters in one slice.
 pub trait Net: Send {
     /// Width of an input row.
     fn inputs(&self) -> usize;
@@ -39,13 +49,8 @@ pub trait Net: Send {
     fn params(&self) -> &[f32];
     /// All parameters, to be changed.
     fn params_mut(&mut self) -> &mut [f32];
-    /// Outputs of `batch` rows of `x` into `out`; keeps nothing.
+    /// Outputs of `batch` rows of `x` (`batch * inputs`) into `out` (`batch * outputs`); keeps nothing.
     fn infer(&self, x: &[f32], batch: usize, ws: &mut Workspace, out: &mut [f32]);
-    /// Outputs of `batch` rows; keeps what [`Net::backward`] needs.
-    fn forward(&mut self, x: &[f32], batch: usize) -> &[f32];
-    /// After [`Net::forward`], from the loss's derivative with respect to the outputs: overwrites `dparams` and `dx` with
-    /// the derivatives with respect to parameters and inputs, where asked for.
-    fn backward(&mut self, dout: &[f32], dparams: Option<&mut [f32]>, dx: Option<&mut [f32]>);
 }
 
 /// Function between layers.
@@ -67,6 +72,7 @@ impl Activation {
         }
     }
     /// Multiplies `d` by the derivative at output `y`.
+    #[cfg(feature = "learn")]
     pub(crate) fn chain(self, y: &[f32], d: &mut [f32]) {
         match self {
             Activation::Tanh => simd::tanh_backward(y, d),

@@ -1,5 +1,6 @@
-//! The perceptron in plain dfdx operations: the oracle the fused network is tested against.
+//! The perceptron in plain dfdx operations, one a layer: the oracle that the network as one operation is tested against.
 
+use super::tape::{OnTape, Wants, numbers, rows, take};
 use super::{Activation, Mlp, Net, Workspace};
 use crate::num::random::{Key, Stream};
 use dfdx::prelude::*;
@@ -54,7 +55,7 @@ fn fused_network_equals_plain_dfdx_in_outputs_and_all_gradients() {
             (5, vec![], 3, 1),
             (1, vec![7], 1, 5),
         ] {
-            let mut net = Mlp::new(inputs, &hidden, outputs, activation, 1.0, &mut Stream::new(5, 0));
+            let net = Mlp::new(inputs, &hidden, outputs, activation, 1.0, &mut Stream::new(5, 0));
             let mut x = vec![0.0f32; batch * inputs];
             let mut weights = vec![0.0f32; batch * outputs];
             Key::new(1, 0).fill_f32(0, 0, &mut x);
@@ -70,42 +71,87 @@ fn fused_network_equals_plain_dfdx_in_outputs_and_all_gradients() {
                     assert!((a - b).abs() <= 1e-6 + 2e-6 * b.abs(), "{what} {i}: {a} {b}");
                 }
             };
-            close(net.forward(&x, batch), &out, "forward");
             let mut inferred = vec![0.0; batch * outputs];
             net.infer(&x, batch, &mut Workspace::default(), &mut inferred);
-            assert_eq!(net.forward(&x, batch), inferred);
-            let (mut gp, mut gx) = (vec![f32::NAN; dparams.len()], vec![f32::NAN; dx.len()]);
-            net.backward(&weights, Some(&mut gp), Some(&mut gx));
-            close(&gp, &dparams, "parameters");
-            close(&gx, &dx, "input");
+            for (params, input) in [(true, true), (true, false), (false, true)] {
+                let on_tape = OnTape::new(&net, Wants { params, input });
+                let leaf = rows(x.clone(), inputs);
+                let y = on_tape.forward(leaf.leaky_trace());
+                close(&numbers(&y), &out, "forward");
+                assert_eq!(numbers(&y), inferred);
+                let loss = (y * rows(weights.clone(), outputs)).sum::<(), Axes2<0, 1>>();
+                let mut gradients = loss.backward();
+                let (gx, gp) = (take(&mut gradients, &leaf), on_tape.gradient(&mut gradients));
+                close(&gp, if params { &dparams } else { &[] }, "parameters");
+                let none = vec![0.0; dx.len()];
+                close(&gx, if input { &dx } else { &none }, "input");
+            }
         }
     }
 }
 
+/// The sum of squares of a network of its own output (it stands on the tape twice), and the derivatives with respect to parameters
+/// and input.
+fn twice(net: &Mlp, x: &[f32]) -> (f64, Vec<f32>, Vec<f32>) {
+    let both = Wants {
+        params: true,
+        input: true,
+    };
+    let on_tape = OnTape::new(net, both);
+    let leaf = rows(x.to_vec(), net.inputs());
+    let out = on_tape.forward(on_tape.forward(leaf.leaky_trace()));
+    let loss = out.square().sum::<(), Axes2<0, 1>>();
+    let value = loss.array() as f64;
+    let mut gradients = loss.backward();
+    let dx = take(&mut gradients, &leaf);
+    (value, on_tape.gradient(&mut gradients), dx)
+}
+
 #[test]
-fn gradients_equal_finite_differences() {
-    let batch = 6;
-    let mut net = Mlp::new(3, &[8, 8], 2, Activation::Tanh, 1.0, &mut Stream::new(9, 0));
+fn gradients_on_the_tape_equal_finite_differences_also_where_a_network_stands_twice() {
+    let (batch, h) = (6, 4e-3f32);
+    let mut net = Mlp::new(3, &[8, 8], 3, Activation::Tanh, 0.7, &mut Stream::new(9, 0));
     let mut x = vec![0.0f32; batch * 3];
     Key::new(4, 0).fill_f32(0, 0, &mut x);
-    let weights: Vec<f32> = (0..batch * 2).map(|i| (i as f32).sin()).collect();
-    net.forward(&x, batch);
-    let mut g = vec![0.0; net.params().len()];
-    net.backward(&weights, Some(&mut g), None);
-    for i in 0..g.len() {
-        let mut at = |h: f32| -> f64 {
+    let (_, dparams, dx) = twice(&net, &x);
+    let close = |up: f64, down: f64, analytic: f32, what: &str| {
+        let numeric = (up - down) / (2.0 * h as f64);
+        let error = (numeric - analytic as f64).abs();
+        assert!(error < 4e-3, "{what}: {numeric} {analytic}");
+    };
+    for i in 0..dparams.len() {
+        let mut at = |h: f32| {
             let old = net.params()[i];
             net.params_mut()[i] = old + h;
-            let loss = net
-                .forward(&x, batch)
-                .iter()
-                .zip(&weights)
-                .map(|(o, w)| *o as f64 * *w as f64)
-                .sum();
+            let value = twice(&net, &x).0;
             net.params_mut()[i] = old;
-            loss
+            value
         };
-        let numeric = (at(4e-3) - at(-4e-3)) / 8e-3;
-        assert!((numeric - g[i] as f64).abs() < 2e-3, "{i}: {numeric} {}", g[i]);
+        let (up, down) = (at(h), at(-h));
+        close(up, down, dparams[i], &format!("parameter {i}"));
     }
+    for i in 0..x.len() {
+        let old = x[i];
+        x[i] = old + h;
+        let up = twice(&net, &x).0;
+        x[i] = old - h;
+        let down = twice(&net, &x).0;
+        x[i] = old;
+        close(up, down, dx[i], &format!("input {i}"));
+    }
+}
+
+#[test]
+fn rows_that_do_not_fit_are_an_error_and_a_changed_network_leaves_its_tapes_alone() {
+    let mut net = Mlp::new(3, &[8], 1, Activation::Tanh, 1.0, &mut Stream::new(9, 0));
+    let on_tape = OnTape::new(&net, Wants::PARAMS);
+    assert!(on_tape.try_forward(rows(vec![0.0; 8], 2)).is_err());
+    let x = rows(vec![0.5; 6], 3);
+    let before = numbers(&on_tape.forward(x.clone()));
+    let out = on_tape.forward(x.leaky_trace());
+    net.params_mut().fill(0.0);
+    assert_eq!(numbers(&out), before);
+    let gradient = on_tape.gradient(&mut out.sum::<(), Axes2<0, 1>>().backward());
+    assert!(gradient.iter().any(|g| *g != 0.0));
+    assert_eq!(numbers(&OnTape::new(&net, Wants::PARAMS).forward(x)), [0.0; 2]);
 }

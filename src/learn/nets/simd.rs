@@ -569,9 +569,8 @@ tiered! {
 }
 
 tiered! {
-    /// `out[j] = sum over rows i of x[i, j]`, in the order of the rows.
-    pub fn column_sums(x: &[f32], out: &mut [f32]) {
-        out.fill(0.0);
+    /// `out[j] += sum over rows i of x[i, j]`, in the order of the rows.
+    pub fn add_column_sums(x: &[f32], out: &mut [f32]) {
         for row in x.chunks_exact(out.len().max(1)) {
             for (o, &v) in out.iter_mut().zip(row) {
                 *o += v;
@@ -756,7 +755,7 @@ mod tests {
             tanh_backward(&p, &mut d);
             blend(&mut d, &p, 0.3);
             let mut sums = vec![0.0; 17];
-            column_sums(&d[..17 * 59], &mut sums);
+            add_column_sums(&d[..17 * 59], &mut sums);
             let norm = sum_of_squares(&d);
             (p, m, v, d, sums, norm.to_bits())
         };

@@ -8,13 +8,15 @@ use crate::clock;
 use crate::control::{model, planned};
 use crate::limit::{Limit, Setting};
 use crate::median;
+use dfdx::optim::AdamConfig;
+use dfdx::prelude::{Cpu, Storage, TensorFromVec};
 use econc::env::vector::{Options as Worlds, Vectorised};
 use econc::env::{ActionSpace, Seat, VectorEnvironment};
 use econc::learn::centre::FirstPolicy;
 use econc::learn::critic::CriticForm;
 use econc::learn::nets::simd::{Start, View, product};
 use econc::learn::nets::tape::{Axes2, Backward, Module, OnTape, SumTo, Trace, Wants, rows};
-use econc::learn::nets::{Activation, Mlp, Net, Workspace};
+use econc::learn::nets::{Activation, Mlp, Net, Optimizer, OptimizerKind, Workspace};
 use econc::learn::ppo::{Ppo, PpoOptions};
 use econc::learn::sac::{Sac, SacOptions};
 use econc::learn::worlds::{CartPole, Copies, World};
@@ -37,6 +39,7 @@ pub fn table(rounds: usize, only: Option<&str>) {
     }
     if wants("nets") {
         nets();
+        optimisers(rounds);
     }
 }
 
@@ -612,5 +615,49 @@ fn nets() {
             net.infer(&x[..i], 1, &mut ws, &mut out);
         }
         println!("{what:20} one action {:>8.3} us", (clock::seconds() - start) * 1e3);
+    }
+}
+
+/// A step of Adam by econc and by dfdx, while gradients come and long after they have stopped, as behind a unit that never fires.
+fn optimisers(rounds: usize) {
+    const STEPS: usize = 300;
+    let device = Cpu::default();
+    for n in [9_219, 67_330] {
+        let gradient: Vec<f32> = (0..n).map(|i| (i as f32 * 0.37).sin()).collect();
+        let zeros = vec![0.0f32; n];
+        let room = || Storage::<f32>::try_alloc_len(&device, n).unwrap_or_else(|e| panic!("{e:?}"));
+        for (what, stopped) in [("gradients come", false), ("1500 steps after the last", true)] {
+            let mut own = (Optimizer::new(OptimizerKind::Adam, n, 1e-8), zeros.clone());
+            let mut other = (device.tensor_from_vec(zeros.clone(), (n,)), room(), room(), room());
+            let mut step = 0;
+            let mut ours = |g: &[f32]| own.0.step(&mut [(&mut own.1[..], g)], 1e-3, 1.0);
+            let mut theirs = |g: &[f32]| {
+                step += 1;
+                let (params, first, second, slot) = &mut other;
+                slot.copy_from_slice(g);
+                let adam = AdamConfig::default();
+                let done = adam.try_update(step, params, first, second, slot);
+                done.unwrap_or_else(|e| panic!("{e:?}"));
+            };
+            ours(&gradient);
+            theirs(&gradient);
+            let now = if stopped { &zeros } else { &gradient };
+            for _ in 0..1500 {
+                ours(now);
+                theirs(now);
+            }
+            let mut time = |f: &mut dyn FnMut(&[f32])| {
+                let start = clock::seconds();
+                (0..STEPS).for_each(|_| f(now));
+                (clock::seconds() - start) / STEPS as f64
+            };
+            let times: Vec<(f64, f64)> = (0..rounds).map(|_| (time(&mut ours), time(&mut theirs))).collect();
+            let (a, b): (Vec<f64>, Vec<f64>) = times.into_iter().unzip();
+            println!(
+                "Adam, {n} parameters, {what}: {:.2} us, dfdx's {:.2} us",
+                1e6 * median(&a),
+                1e6 * median(&b)
+            );
+        }
     }
 }

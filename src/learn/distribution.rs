@@ -4,6 +4,10 @@
 //! Continuous dimensions are independent normals with standard deviations that do not depend on the state; finite
 //! ones are softmax, restricted to the allowed choices. Everything here is plain loops: the taped twin is in
 //! `nets/loss.rs`.
+//!
+//! Shapes, with `c` continuous dimensions and `d` finite ones of `sizes`: `head` is `rows * (c + sum(sizes))`, `log_std` `c`, `mask`
+//! `rows * sum(sizes)` with 1 where a choice is allowed (empty if every one is), `continuous` `rows * c`, `discrete` and `luck`
+//! `rows * d`, log-probabilities and entropies `rows`.
 
 use crate::env::ActionSpace;
 use crate::num::random::Key;
@@ -115,7 +119,7 @@ pub fn sample(
     noise.advance();
 }
 
-/// The chance of every choice of each row: for choice after choice its probabilities, forbidden ones 0.
+/// The chance of every choice of each row, `rows` of `sum(sizes)`: for dimension after dimension its probabilities, forbidden ones 0.
 pub fn chances(space: &ActionSpace, head: &[f32], mask: &[f32], rows: usize) -> Vec<Vec<f64>> {
     let (width, c) = (head_width(space), space.continuous);
     let all: usize = space.discrete.iter().sum();

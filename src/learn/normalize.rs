@@ -52,12 +52,12 @@ impl RunningStatistics {
         self.mean[j]
     }
 
-    /// What is subtracted from each column and what the rest is multiplied by.
+    /// What is subtracted from each column and what the rest is multiplied by, `width` each.
     pub fn affine(&self) -> (&[f32], &[f32]) {
         (&self.shift, &self.factor)
     }
 
-    /// Takes in the rows of `x`.
+    /// Takes in the rows of `x`, `rows * width`.
     pub fn update(&mut self, x: &[f32]) {
         let width = self.width();
         let rows = x.len().checked_div(width).unwrap_or(0);
@@ -85,7 +85,7 @@ impl RunningStatistics {
         self.count = total;
     }
 
-    /// Standardises the rows of `x` into `out`.
+    /// Standardises the rows of `x` (`rows * width`) into `out`.
     pub fn apply(&self, x: &[f32], out: &mut Vec<f32>) {
         out.clear();
         for row in x.chunks_exact(self.width().max(1)) {

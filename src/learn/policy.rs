@@ -37,7 +37,7 @@ pub enum PolicyKind {
     Feedforward {
         /// Means, then logits.
         net: Mlp,
-        /// One a continuous dimension.
+        /// `continuous` numbers.
         log_std: Vec<f32>,
     },
     /// The same from a recurrent network.
@@ -245,7 +245,7 @@ impl Policy {
         super::centre::place(&self.centre, continuous);
     }
 
-    /// The chance of every choice in each row, forbidden ones 0; `None` for policies that do not choose by chance (or have a memory, whose
+    /// The chance of every choice in each row, `slots` of `sum(sizes)`, forbidden ones 0; `None` for policies that do not choose by chance (or have a memory, whose
     /// chances depend on what came before).
     pub fn chances(&self, observation: &[f32], mask: &[f32], slots: usize) -> Option<Vec<Vec<f64>>> {
         let PolicyKind::Feedforward { net, .. } = &self.kind else {

@@ -93,7 +93,7 @@ impl QTables {
         number
     }
 
-    /// Values of a state in table `k`.
+    /// Values of a state in table `k`, one a joint choice.
     pub fn row(&self, k: usize, state: usize) -> &[f64] {
         &self.tables[k][state * self.actions..(state + 1) * self.actions]
     }

@@ -68,25 +68,25 @@ pub struct Replay {
 /// A batch drawn from the memory.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// Positions in the memory.
+    /// Positions in the memory, `n`.
     pub index: Vec<usize>,
-    /// Positions of the last row of each transition.
+    /// Positions of the last row of each transition, `n`.
     last: Vec<usize>,
-    /// What was seen.
+    /// What was seen, `n * observation`.
     pub observation: Vec<f32>,
-    /// What was seen `n` periods later.
+    /// What was seen as many periods later as rewards are summed over, `n * observation`.
     pub after: Vec<f32>,
-    /// Continuous actions.
+    /// Continuous actions, `n * continuous`.
     pub continuous: Vec<f32>,
-    /// Joint choices.
+    /// Numbers of joint choices, `n`.
     pub choice: Vec<u32>,
-    /// What may be chosen after; empty if anything.
+    /// 1 where a joint choice is allowed after, `n * allowed`; empty if anything is.
     pub allowed: Vec<f32>,
-    /// Discounted sums of rewards.
+    /// Discounted sums of rewards, `n`.
     pub reward: Vec<f32>,
-    /// Weight of the value that follows.
+    /// Weight of the value that follows, `n`.
     pub weight: Vec<f32>,
-    /// Importance of each row, at most 1.
+    /// Importance of each row, at most 1, `n`.
     pub importance: Vec<f32>,
 }
 

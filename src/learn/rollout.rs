@@ -8,40 +8,40 @@
 use crate::env::{CommonChance, Told};
 use serde::{Deserialize, Serialize};
 
-/// One stretch of play.
+/// One stretch of play: `rows = periods * slots` rows.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Rollout {
     /// Periods.
     pub periods: usize,
     /// Slots.
     pub slots: usize,
-    /// Standardised observations.
+    /// Standardised observations, `rows * observation_width`; `slots` more rows with what was seen last when the stretch is full.
     pub observation: Vec<f32>,
-    /// Masks, empty if nothing is masked.
+    /// 1 where a choice is allowed, `rows * sum(sizes)` of the finite dimensions; empty if nothing is masked.
     pub mask: Vec<f32>,
-    /// Continuous actions as drawn.
+    /// Continuous actions as drawn, `rows * continuous`.
     pub continuous: Vec<f32>,
-    /// Choices.
+    /// Choices, `rows * discrete`.
     pub discrete: Vec<u32>,
-    /// Log-probabilities under the policy that acted.
+    /// Log-probabilities under the policy that acted, `rows`.
     pub log_prob: Vec<f32>,
-    /// Rewards.
+    /// Rewards, `rows`.
     pub reward: Vec<f32>,
-    /// 1 where the world ended after this row.
+    /// True where the world ended after this row, `rows`.
     pub terminated: Vec<bool>,
-    /// True where the episode ended after this row, either way.
+    /// True where the episode ended after this row, either way, `rows`.
     pub ended: Vec<bool>,
-    /// Rows truncated (not terminated), and the standardised observations there.
+    /// Rows truncated (not terminated), in order.
     pub truncated_rows: Vec<usize>,
-    /// `truncated_rows.len()` rows.
+    /// The standardised observations there, `truncated_rows.len() * observation_width`.
     pub truncated_observation: Vec<f32>,
-    /// Values of the rows, then of the observation after the last period, in units of the reward.
+    /// Values of the rows, then of the observations after the last period, `rows + slots`, in units of the reward.
     pub value: Vec<f32>,
-    /// Values of `truncated_observation`.
+    /// Values of `truncated_observation`, `truncated_rows.len()`.
     pub truncated_value: Vec<f32>,
-    /// Advantages.
+    /// Advantages, `rows`.
     pub advantage: Vec<f32>,
-    /// Returns: advantage plus value.
+    /// Returns: advantage plus value, `rows`.
     pub target: Vec<f32>,
 }
 

@@ -1,4 +1,11 @@
 //! First-order optimisers on flat parameter slices, one pass a step, and clipping by the gradient's norm.
+//!
+//! `dfdx::optim` has both and is not used. Its Adam takes three times as long (4.1 against 1.3 microseconds for the 9219 parameters of
+//! an actor and a critic of 2 x 64, whose whole step at 128 rows takes 61), and eight times (11) once gradients have been zero for a
+//! thousand steps, as behind units that never fire: it lets moments become denormal. It has no factor on the gradient, so
+//! that clipping would be one more pass, and its sums are rounded otherwise, so that trainings would end in other bits. Its
+//! RMSprop adds epsilon inside the root, which is another method where gradients are small. (`cargo bench --bench learning --
+//! speed nets`.)
 
 use super::simd;
 use serde::{Deserialize, Serialize};

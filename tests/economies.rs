@@ -4,7 +4,7 @@ use econc::check::Model;
 use econc::env::VectorEnvironment;
 use econc::env::behaviour::{Behaviour, Decide, Deciding};
 use econc::env::vector::{Options, Vectorised};
-use econc::env::{ActionSpace, Seat, simulate};
+use econc::env::{ActionSpace, Actions, Seat, simulate};
 use econc::learn::q_learning::{QLearning, QLearningOptions};
 use econc::learn::{LearnerOptions, Next, Value, begin, train};
 use econc::solve::progress::silent;
@@ -214,8 +214,8 @@ impl Decide for Counts {
 }
 
 impl Deciding for Counting {
-    fn act(&mut self, _: &[f32], _: &[f32], _: Option<&[f32]>, _: &mut Vec<f32>, discrete: &mut Vec<u32>) {
-        discrete.clone_from(&self.0);
+    fn act(&mut self, _: &[f32], _: &[f32], _: Option<&[f32]>, actions: &mut Actions) {
+        actions.discrete.clone_from(&self.0);
         self.0.iter_mut().for_each(|n| *n += 1);
     }
     fn forget(&mut self, ended: &dyn Fn(usize) -> bool) {

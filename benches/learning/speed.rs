@@ -646,7 +646,7 @@ fn optimisers(rounds: usize) {
                 ours(now);
                 theirs(now);
             }
-            let mut time = |f: &mut dyn FnMut(&[f32])| {
+            let time = |f: &mut dyn FnMut(&[f32])| {
                 let start = clock::seconds();
                 (0..STEPS).for_each(|_| f(now));
                 (clock::seconds() - start) / STEPS as f64

@@ -5,7 +5,9 @@
 //! next is zero after a termination, and the value of the *last observation of the episode* after a truncation:
 //! the record stopped there, the world did not.
 
-use crate::env::{CommonChance, Told};
+use crate::env::CommonChance;
+#[cfg(feature = "learn")]
+use crate::env::Told;
 use serde::{Deserialize, Serialize};
 
 /// One stretch of play: `rows = periods * slots` rows.
@@ -70,6 +72,7 @@ impl Rollout {
     }
 
     /// Takes in what came of a period: rewards and ends. Returns the first row of the period.
+    #[cfg(feature = "learn")]
     pub(super) fn told(&mut self, told: &Told<'_>) -> usize {
         let first = self.reward.len();
         self.reward.extend_from_slice(told.reward);
@@ -82,6 +85,7 @@ impl Rollout {
     }
 
     /// Share of the rows after which the world ended.
+    #[cfg(feature = "learn")]
     pub(super) fn share_terminated(&self) -> f64 {
         self.terminated.iter().filter(|t| **t).count() as f64 / self.rows() as f64
     }

@@ -57,7 +57,7 @@ fn paid(text: &str, asked: [f64; 2]) -> f64 {
         greedy: false,
     };
     let behaviour = Behaviour::Fixed(vec![("x".into(), asked[0]), ("y".into(), asked[1])]);
-    simulate(&model, &behaviour, &options, &mut |_, _| true).map_or(f64::INFINITY, |run| run.returns[0].total)
+    simulate(&model, &behaviour.into(), &options, &mut |_, _| true).map_or(f64::INFINITY, |run| run.returns[0].total)
 }
 
 /// (10, 1) in widths is (1, 1), and half of each is the nearest point whose sum is one.

@@ -641,7 +641,8 @@ fn impossible_laws_are_met_by_a_message() {
     ] {
         put(folder.path(), "m.econ", &model(law));
         let (exit, codes, text) = run(folder.path(), "simulate m.econ --periods 5");
-        let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+        // Of some of them the checker warns.
+        let codes: Vec<&str> = codes.iter().map(String::as_str).filter(|c| *c != "W0404").collect();
         assert_eq!(
             (exit, codes),
             (wanted, ["E0970"][..wanted as usize].to_vec()),

@@ -99,7 +99,7 @@ fn failures_end_as_the_table_says() {
         match serde_json::from_slice::<Value>(&output.stdout) {
             Ok(json) => {
                 // One layout for every command.
-                if json["exit"].to_string() != status
+                if json["exit"].as_i64() != status.parse().ok()
                     || !["failed", "interrupted"].map(Value::from).contains(&json["status"])
                 {
                     wrong.push(format!("{typed}: status {}, exit {}", json["status"], json["exit"]));

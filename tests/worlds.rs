@@ -56,7 +56,7 @@ scenario far { path z = 0.3; periods 3 }
 #[test]
 fn a_scripted_shock_is_played_as_written_and_the_policy_read_between_nodes() {
     let m = model(BROCK_MIRMAN);
-    let behaviour = Behaviour::Solved(Box::new(solve(&m).solution));
+    let behaviour = Behaviour::Solved(std::sync::Arc::new(solve(&m).solution));
     for on_chain in [false, true] {
         let asked = Options {
             on_chain,
@@ -80,7 +80,7 @@ fn a_scripted_shock_is_played_as_written_and_the_policy_read_between_nodes() {
 #[test]
 fn a_solved_policy_meets_the_shock_of_the_model_unless_the_chain_is_asked_for() {
     let m = model(BROCK_MIRMAN);
-    let behaviour = Behaviour::Solved(Box::new(solve(&m).solution));
+    let behaviour = Behaviour::Solved(std::sync::Arc::new(solve(&m).solution));
     let distinct = |on_chain: bool| {
         let s = run(
             &m,
@@ -119,7 +119,7 @@ solve { concept = planner; grid.k = log(0.2, 3, 15) }
     let solution = solve(&m).solution;
     let s = run(
         &m,
-        &Behaviour::Solved(Box::new(solution.clone())),
+        &Behaviour::Solved(std::sync::Arc::new(solution.clone())),
         &options(Some("ev"), 20, 1),
     );
     // The members do not meet: each lives as the only one would.
@@ -139,7 +139,7 @@ solve { grid.k = log(0.2, 3, 15) }
     );
     let alone = run(
         &one,
-        &Behaviour::Solved(Box::new(solve(&one).solution)),
+        &Behaviour::Solved(std::sync::Arc::new(solve(&one).solution)),
         &options(None, 20, 1),
     );
     for (a, b) in series(&s, "h.k[1]").iter().zip(series(&alone, "h.k")) {
@@ -415,7 +415,7 @@ agent a {
     assert!(series(&s, "a.x")[0] <= 2.0 && series(&s, "a.x")[0] + series(&s, "a.y")[0] <= 3.0 + 1e-9);
     // What the second asks for breaks the first.
     let m = model(&text.replace("FIRST", "x >= 2"));
-    let failed = simulate(&m, &fixed, &options(None, 3, 1), &mut |_, _| true);
+    let failed = simulate(&m, &fixed.into(), &options(None, 3, 1), &mut |_, _| true);
     assert_eq!(failed.expect_err("no action").code, "E0832");
 }
 
@@ -426,7 +426,7 @@ fn choices_with_taste_shocks_are_drawn() {
     let m = model(
         "model logit\nagent w {\n action d in {a, b, c} taste gumbel(2)\n reward if d == a then 0 else if d == b then 1 else 3\n}\n",
     );
-    let behaviour = Behaviour::Solved(Box::new(solve(&m).solution));
+    let behaviour = Behaviour::Solved(std::sync::Arc::new(solve(&m).solution));
     let s = run(&m, &behaviour, &options(None, 40_000, 1));
     // Logit with scale 2: the expected reward, and its standard deviation a period.
     let weights = [1.0f64, 0.5f64.exp(), 1.5f64.exp()];
@@ -469,7 +469,7 @@ agent w {
     );
     let s = run(
         &m,
-        &Behaviour::Solved(Box::new(solve(&m).solution)),
+        &Behaviour::Solved(std::sync::Arc::new(solve(&m).solution)),
         &options(None, 400, 1),
     );
     let (d, x, k) = (series(&s, "w.d"), series(&s, "w.x"), series(&s, "w.k"));

@@ -174,7 +174,7 @@ fn judge(model: &Model, planned: &Planned, training: &Training) -> f64 {
     let periods = planned.plan.environment.periods.unwrap_or(1000);
     let worlds = Worlds {
         worlds: EPISODES,
-        others: Behaviour::Random,
+        others: Behaviour::Random.into(),
         ..planned.plan.environment.clone()
     };
     let mut env = Vectorised::new(model, &worlds).unwrap_or_else(|e| panic!("{e:?}"));

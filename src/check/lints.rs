@@ -54,7 +54,7 @@ impl Fault {
             Fault::Log1p => x <= -1.0,
             Fault::Sqrt | Fault::FractionalPower | Fault::CrraBelowOne | Fault::Scale => x < 0.0,
             Fault::Division => x == 0.0,
-            Fault::NegativePower => false,
+            Fault::NegativePower => x <= 0.0,
         }
     }
 

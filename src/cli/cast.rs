@@ -129,7 +129,11 @@ impl Parts {
             let (behaviour, own) = match policy {
                 Policy::Random => (Behaviour::Random, "random".to_string()),
                 Policy::Rule => (Behaviour::Rules, "the rules of the file".to_string()),
-                Policy::Fixed(pairs) => (Behaviour::Fixed(fixed(model, pairs)?), "fixed".to_string()),
+                Policy::Fixed(pairs) => {
+                    let typed: Vec<String> = pairs.iter().map(|(n, x)| format!("{n} = {x}")).collect();
+                    let words = format!("fixed {}, everything else random", typed.join(", "));
+                    (Behaviour::Fixed(fixed(model, pairs)?), words)
+                }
                 Policy::Run(run) => {
                     let (behaviour, own, box_) = of_run(run, agent.as_deref(), self.flag)?;
                     trusted = box_;

@@ -631,7 +631,8 @@ mod tests {
     fn work_that_errs_leaves_its_diagnostics() {
         let root = tempfile::tempdir().unwrap();
         let out = root.path().join("run");
-        let exit = session(&out, &[], |_, _| {
+        let exit = session(&out, &[], |_, meter| {
+            assert!(meter.report(1, 2, "steps", "half"));
             Err(vec![Diagnostic::error("E0901", "no convergence")])
         });
         assert_eq!(exit.unwrap(), Exit::Fails);

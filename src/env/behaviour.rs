@@ -275,6 +275,17 @@ impl Actor {
                 None => None,
             };
         }
+        let open = |name: &String| {
+            let own = |a: &usize| model.agents[model.actions[*a].owner].name == *name;
+            (0..model.actions.len()).filter(own).any(|a| choosers[a].is_none())
+        };
+        if let Some((name, _)) = cast.agents.iter().find(|(name, b)| !matches!(b, Behaviour::Rules) && !open(name)) {
+            return Err(Diagnostic::error(
+                "E0816",
+                format!("everything `{name}` does follows the `policy` of the file, or is learned"),
+            )
+            .hint(format!("leave out {name}=.., or remove the `policy` statements of `{name}`")));
+        }
         let mut trained = Vec::new();
         for behaviour in cast.all() {
             let own: Vec<usize> = (0..model.actions.len())
@@ -286,8 +297,11 @@ impl Actor {
                 Behaviour::Fixed(values) => {
                     for (n, x) in values {
                         let same = |a: &usize| names(&model.actions[*a].name, n);
-                        if !(0..model.actions.len()).any(|a| same(&a)) {
+                        let Some(there) = (0..model.actions.len()).find(same) else {
                             return Err(no_action(&model, n));
+                        };
+                        if !own.iter().any(same) {
+                            return Err(of_somebody_else(&model, there, cast, behaviour));
                         }
                         own.iter().copied().filter(same).for_each(|a| {
                             choosers[a].get_or_insert(Chooser::Fixed(*x));
@@ -391,6 +405,24 @@ impl Actor {
         }
         Ok(out)
     }
+}
+
+/// An action was fixed for those who do not choose it.
+fn of_somebody_else(model: &Model, action: usize, cast: &Cast, behaviour: &Behaviour) -> Diagnostic {
+    let a = &model.actions[action];
+    let owner = &model.agents[a.owner].name;
+    let who = cast.agents.iter().find(|(_, b)| std::ptr::eq(b, behaviour));
+    let (headline, hint) = match who {
+        Some((who, _)) => (
+            format!("`{}` is no action of `{who}`", a.name),
+            format!("it is `{owner}` that chooses it: {owner}=fixed:.."),
+        ),
+        None => (
+            format!("`{}` is chosen otherwise", a.name),
+            format!("`{owner}` learns, or plays the policy that is named for it: leave the action out"),
+        ),
+    };
+    Diagnostic::error("E0816", headline).at(a.span, "this action").hint(hint)
 }
 
 fn no_rule(action: &crate::check::model::Action) -> Diagnostic {

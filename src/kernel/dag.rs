@@ -500,6 +500,13 @@ impl Dag {
         seen
     }
 
+    /// The inputs that expressions depend on.
+    pub fn inputs_of(&self, of: &[Id]) -> Vec<Id> {
+        let seen = self.reachable(of);
+        let ids = (0..self.len()).filter(|i| seen[*i]).map(|i| Id(i as u32));
+        ids.filter(|id| matches!(self.expr(*id), Expr::Input(_))).collect()
+    }
+
     /// Marks every expression that uses one of `leaves`. An unknown is bound by its problem: the solution does not use it.
     pub fn dependents(&self, leaves: &[Id]) -> Vec<bool> {
         let mut uses = vec![false; self.len()];

@@ -127,8 +127,8 @@ const CHECKED: usize = 400_000;
 /// Most links of the joint chain when independent draws are made finer, most grid points with all shocks counted.
 const LINKS: f64 = 200.0;
 const STATES: f64 = 60_000.0;
-/// Most joint nodes of noises when they are made finer, most branches from all grid points.
-const NODES: f64 = 1000.0;
+/// Most joint nodes of noises when they are made finer, as usual and where draws are to be finer; most branches from all grid points.
+const NODES: [f64; 2] = [1000.0, 5000.0];
 const BRANCHES: f64 = 8_000.0;
 /// Fewer nodes than these are no better between quantiles.
 const FEW: usize = 24;
@@ -796,7 +796,11 @@ impl<'m> Builder<'m> {
         order.push(time);
         let inputs = order.len();
 
-        let consumption = self.consumption()?;
+        // A unit that reads a shock which nothing else depends on is none.
+        let consumption = self.consumption()?.filter(|c| {
+            let known: BTreeSet<Id> = order.iter().flatten().copied().collect();
+            self.unroll.dag.inputs_of(&[*c]).iter().all(|i| known.contains(i))
+        });
         // How the markets ended is one more number of the outcome.
         let statuses = self.unroll.dag.statuses(&outputs);
         let markets = (!statuses.is_empty()).then(|| {
@@ -1078,6 +1082,7 @@ impl<'m> Builder<'m> {
     ) -> bool {
         let dag = &self.unroll.dag;
         let level = self.options.draws.min(FINEST_DRAWS);
+        let most = NODES[level.min(1)];
         let rough = |input: Id| has_steps(dag, read, &[input]) || has_kinks(dag, read, &[input]);
         let choices = actions.iter().any(|a| !a.continuous() && a.axis.taste.is_none());
         let size: f64 = axes
@@ -1137,16 +1142,16 @@ impl<'m> Builder<'m> {
         };
         // Smooth integrands in many draws need no more nodes than are affordable.
         let many = GAUSS[level].pow(smooth.len() as u32) as f64;
-        if level > 0 && many <= NODES && size * links * many <= AFFORDED[1] {
+        if level > 0 && many <= most && size * links * many <= AFFORDED[1] {
             smooth.iter().for_each(|k| noise[*k].smooth(GAUSS[level]));
         }
         coarse |= !smooth.is_empty() && level < FINEST_DRAWS;
         let fixed = product(noise, &open);
         let each = 1.0 / open.len().max(1) as f64;
-        let mut room = (NODES / fixed).min(BRANCHES / size / links / fixed).powf(each);
+        let mut room = (most / fixed).min(BRANCHES / size / links / fixed).powf(each);
         if level > 0 || open.iter().any(|(_, rough)| *rough) {
             let afforded = (AFFORDED[level.min(1)] / size / links / fixed)
-                .min(NODES / fixed)
+                .min(most / fixed)
                 .powf(each);
             if afforded >= LEAST[0] {
                 room = room.max(LEAST[level.min(1)].min(afforded));
@@ -1158,7 +1163,7 @@ impl<'m> Builder<'m> {
             if nodes > FEW {
                 let at = kinks(&noise[k]);
                 noise[k].refine(nodes, &at);
-            } else if level > 0 && product(noise, &[]) <= NODES && size * links * product(noise, &[]) <= AFFORDED[1] {
+            } else if level > 0 && product(noise, &[]) <= most && size * links * product(noise, &[]) <= AFFORDED[1] {
                 noise[k].smooth(GAUSS[level]);
             }
         }

@@ -59,7 +59,9 @@ impl Worlds {
                         let slack = ROUNDING * (1.0 + lo[i].abs().min(hi[i].abs()));
                         if lo[i] > hi[i] + slack {
                             Some(format!("its bounds are {} and {}", lo[i], hi[i]))
-                        } else if scripted.contains(&Target::Action(*a)) && !self.chosen(*a, *x, lo[i], hi[i], slack) {
+                        } else if (scripted.contains(&Target::Action(*a)) || self.between_whole_numbers(*a, *x))
+                            && there(i)
+                            && !self.chosen(*a, *x, lo[i], hi[i], slack) {
                             return Err(self.not_allowed(*a, i, format!("chosen from {} to {}", lo[i], hi[i])));
                         } else {
                             None
@@ -93,11 +95,15 @@ impl Worlds {
 
     /// Whether a number can be chosen between two ends.
     fn chosen(&self, action: usize, x: f64, lo: f64, hi: f64, slack: f64) -> bool {
-        let whole = !matches!(self.model.actions[action].space, Space::Integer { .. }) || x.fract() == 0.0;
+        let whole = !self.between_whole_numbers(action, x);
         // Ends that are no numbers bound nothing: those of a schedule are known when the price is.
         let above = lo.is_nan() || x >= lo - slack;
         let below = hi.is_nan() || x <= hi + slack;
         whole && above && below
+    }
+
+    fn between_whole_numbers(&self, action: usize, x: f64) -> bool {
+        matches!(self.model.actions[action].space, Space::Integer { .. }) && x.fract() != 0.0
     }
 
     fn not_allowed(&self, action: usize, i: usize, label: String) -> Diagnostic {

@@ -200,6 +200,18 @@ mod tests {
             let first = |x: Rows<Recording>| (x * rows(vec![1.0, 0.0], 1)).sum::<(), Axes2<0, 1>>();
             let gradient = on_tape.gradient(&mut first(values).backward());
             assert_eq!(gradient.len(), critic.count());
+            // What the filter takes away is missing in the advantage, and there alone.
+            let on_tape = critic.on_tape(Wants::PARAMS);
+            let values = on_tape.forward(&seen, &given, |errors| errors.fill(0.0));
+            let filtered = on_tape.gradient(&mut first(values).backward());
+            let own = critic.advantage.params().len();
+            match form {
+                CriticForm::Joint => assert_eq!(filtered, gradient),
+                CriticForm::Advantage => {
+                    assert!(filtered[..own].iter().all(|g| *g == 0.0) && gradient[..own].iter().any(|g| *g != 0.0));
+                    assert_eq!(filtered[own..], gradient[own..]);
+                }
+            }
             let on_tape = critic.on_tape(Wants::INPUT);
             let slopes = take(&mut first(on_tape.slope(given.leaky_trace())).backward(), &given);
             let step = 1e-2f32;

@@ -321,3 +321,35 @@ impl Learner for Dqn {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::nets::tape::take;
+    use super::*;
+    use dfdx::prelude::{Axis, SumTo};
+
+    #[test]
+    fn derivatives_of_chosen_values_are_those_of_finite_differences() {
+        let head = [0.3f32, -0.5, 0.8, 0.1, 0.9, -0.2, 0.4, 0.7];
+        let (choice, weights) = ([1u32, 2], [0.7f32, -1.5]);
+        for dueling in [false, true] {
+            let loss = |head: &[f32]| -> f32 {
+                let rows = head.chunks_exact(4).zip(&choice).zip(&weights);
+                rows.map(|((row, a), w)| w * joint_value(row, *a as usize, dueling))
+                    .sum()
+            };
+            let leaf = rows(head.to_vec(), 4);
+            let value = chosen(leaf.leaky_trace(), &choice, dueling);
+            let sum = (value * super::super::nets::tape::flat(weights.to_vec())).sum::<(), Axis<0>>();
+            assert!((sum.array() - loss(&head)).abs() < 1e-6);
+            let slopes = take(&mut sum.backward(), &leaf);
+            for i in 0..head.len() {
+                let (mut up, mut down) = (head, head);
+                up[i] += 1e-2;
+                down[i] -= 1e-2;
+                let slope = (loss(&up) - loss(&down)) / 2e-2;
+                assert!((slope - slopes[i]).abs() < 1e-4, "{dueling} {i}: {slope} {}", slopes[i]);
+            }
+        }
+    }
+}

@@ -282,3 +282,34 @@ impl ActorCritic {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::worlds::{CartPole, Copies};
+
+    #[test]
+    fn networks_of_other_sizes_do_not_fit() {
+        let settings = Settings {
+            method: "ppo",
+            network: &[8],
+            activation: Activation::Tanh,
+            initial_std: 1.0,
+            discount: None,
+            normalize_observations: false,
+            normalize_rewards: false,
+            normalize_values: false,
+            first_policy: FirstPolicy::Middle,
+            steps: 100,
+            horizon: 4,
+        };
+        let seat = Seat::of(&Copies::new(CartPole::default(), 2, 10));
+        let agent = ActorCritic::new(&settings, &seat, 1).unwrap();
+        assert!(agent.fits(&ActorCritic::new(&settings, &seat, 2).unwrap()));
+        let other = |outputs| Mlp::new(4, &[7], outputs, Activation::Tanh, 1.0, &mut Stream::new(1, 0));
+        let (mut value, mut policy) = (agent.clone(), agent.clone());
+        value.value = other(1);
+        policy.policy = other(2);
+        assert!(!value.fits(&agent) && !policy.fits(&agent));
+    }
+}

@@ -484,6 +484,7 @@ impl Learner for Sac {
 
 #[cfg(test)]
 mod tests {
+    use super::super::nets::tape::take;
     use super::*;
 
     #[test]
@@ -494,6 +495,16 @@ mod tests {
         let mut errors: Vec<f32> = (0..8).map(|i| 3.0 + 2.0 * i as f32 + own[i]).collect();
         remove_linear(&mut errors, &seen, 2);
         assert!(errors.iter().zip(own).all(|(e, o)| (e - o).abs() < 1e-5), "{errors:?}");
+    }
+
+    #[test]
+    fn derivatives_with_respect_to_the_input_of_a_critic_reach_its_actions() {
+        let action = rows(vec![0.1, 0.2, 0.3, 0.4], 2);
+        let input = with_actions(&[5.0, 6.0], action.leaky_trace());
+        assert_eq!(numbers(&input), [5.0, 0.1, 0.2, 6.0, 0.3, 0.4]);
+        let weights = rows(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3);
+        let mut gradients = (input * weights).sum::<(), Axes2<0, 1>>().backward();
+        assert_eq!(take(&mut gradients, &action), [2.0, 3.0, 5.0, 6.0]);
     }
 
     #[test]

@@ -219,7 +219,8 @@ pub fn squashed_sample(head: &[f32], noise: &[f32], dims: usize, action: &mut [f
 
 /// The same on the tape of `head` (`n` by `2 * dims`): actions and log-densities up to a constant, both `n` by `dims`. `action` are the
 /// actions as [`squashed_sample`] drew them from the same numbers; dfdx's tangent differs from them in the seventh digit, and
-/// what is given to a critic is what is played.
+/// what is given to a critic is what is played. Each has half of the
+/// tape: a loss needs both.
 pub fn squashed(head: Taped<Table>, noise: &[f32], action: &[f32], dims: usize) -> (Taped<Table>, Taped<Table>) {
     let (n, width) = *head.shape();
     assert!(
@@ -241,10 +242,11 @@ pub fn squashed(head: Taped<Table>, noise: &[f32], action: &[f32], dims: usize) 
 
 #[cfg(test)]
 mod tests {
-    use super::super::tape::take;
+    use super::super::tape::{OnTape, Wants, take};
+    use super::super::{Activation, Mlp};
     use super::*;
     use crate::learn::distribution;
-    use crate::num::random::Key;
+    use crate::num::random::{Key, Stream};
 
     fn draws(n: usize, seed: u64) -> Vec<f32> {
         let mut x = vec![0.0f32; n];
@@ -341,6 +343,67 @@ mod tests {
         }
         // A forbidden choice has no probability and no gradient.
         assert_eq!(dhead[2 + 1], 0.0);
+    }
+
+    #[test]
+    fn a_ratio_outside_the_clip_counts_where_it_hurts() {
+        let space = ActionSpace {
+            continuous: 1,
+            discrete: vec![],
+        };
+        for (ratio, advantage, expected) in [
+            (1.3f32, 1.0, -1.2),
+            (0.7, 1.0, -0.7),
+            (1.3, -1.0, 1.3),
+            (0.7, -1.0, 0.8),
+        ] {
+            let b = PolicyBatch {
+                space: &space,
+                mask: &[],
+                continuous: &[0.0],
+                discrete: &[],
+                advantage: &[advantage],
+            };
+            let (head, log_std) = (rows(vec![0.0], 1), flat(vec![0.0]));
+            let old = [-HALF_LOG_TWO_PI - ratio.ln()];
+            let out = b.clipped_surrogate(head.leaky_trace(), &log_std, &old, 0.2, 0.0);
+            assert!((out.loss.array() - expected).abs() < 1e-6 && out.clip_fraction == 1.0);
+        }
+    }
+
+    #[test]
+    fn losses_reach_the_network_below_them() {
+        let space = ActionSpace {
+            continuous: 1,
+            discrete: vec![],
+        };
+        let b = PolicyBatch {
+            space: &space,
+            mask: &[],
+            continuous: &[0.3, 0.1],
+            discrete: &[],
+            advantage: &[1.0, 0.5],
+        };
+        let log_std = flat(vec![0.0]);
+        type Loss<'a> = &'a dyn Fn(Taped<Table>) -> Taped<()>;
+        let (policy, surrogate): (Loss, Loss) = (&|head| b.policy_gradient(head, &log_std, 0.0).loss, &|head| {
+            b.clipped_surrogate(head, &log_std, &[-1.0, -1.0], 0.9, 0.0).loss
+        });
+        let (value, held): (Loss, Loss) = (&|head| value_loss(head, &[3.0, 4.0], 1.0, None), &|head| {
+            value_loss(head, &[3.0, 4.0], 1.0, Some((9.0, &[0.0, 0.0])))
+        });
+        let squash: Loss = &|head| {
+            let (action, log_prob) = squashed(head, &[0.1, 0.2], &[0.1, 0.2], 1);
+            (action + log_prob).sum::<(), Axes2<0, 1>>()
+        };
+        for (i, loss) in [policy, surrogate, value, held, squash].into_iter().enumerate() {
+            let outputs = if i < 4 { 1 } else { 2 };
+            let net = Mlp::new(1, &[4], outputs, Activation::Tanh, 1.0, &mut Stream::new(1, 0));
+            let on_tape = OnTape::new(&net, Wants::PARAMS);
+            let out = on_tape.forward(rows(vec![0.5, -0.5], 1).leaky_traced());
+            let gradient = on_tape.gradient(&mut loss(out).backward());
+            assert!(gradient.iter().any(|g| g.abs() > 1e-3), "{i}");
+        }
     }
 
     #[test]

@@ -145,7 +145,9 @@ fn profit(model: &Model, behaviour: &Behaviour, worlds: usize) -> (f64, f64) {
 fn producers(learners: &[&str], seeds: u64, worlds: usize) {
     let text = source("producers");
     let model = compile(&text);
-    let programme = Behaviour::Solved(std::sync::Arc::new(solve(&compile(&source("producers_reduced"))).solution));
+    let programme = Behaviour::Solved(std::sync::Arc::new(
+        solve(&compile(&source("producers_reduced"))).solution,
+    ));
     let few = compile(&text.replace("action q in 0..13 ", "action q in 0..2 "));
     let (best, error) = profit(&model, &programme, worlds);
     println!("The producers' market: profit over 1000 periods, {worlds} fresh worlds, the same for all");

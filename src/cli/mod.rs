@@ -176,8 +176,8 @@ fn refused(d: &Diagnostic) -> bool {
         );
     let on_the_command_line = typed || (d.primary.is_none() && about_it);
     let asked = [
-        "E0814", "E0816", "E0904", "E0923", "E0927", "E0929", "E0934", "E0940", "E0954", "E0980", "E0981", "E0984", "E0986",
-        "E0989",
+        "E0814", "E0816", "E0904", "E0923", "E0927", "E0929", "E0934", "E0940", "E0954", "E0980", "E0981", "E0984",
+        "E0986", "E0989",
     ];
     on_the_command_line || d.code.starts_with("E096") || asked.contains(&d.code.as_str())
 }

@@ -279,12 +279,18 @@ impl Actor {
             let own = |a: &usize| model.agents[model.actions[*a].owner].name == *name;
             (0..model.actions.len()).filter(own).any(|a| choosers[a].is_none())
         };
-        if let Some((name, _)) = cast.agents.iter().find(|(name, b)| !matches!(b, Behaviour::Rules) && !open(name)) {
+        if let Some((name, _)) = cast
+            .agents
+            .iter()
+            .find(|(name, b)| !matches!(b, Behaviour::Rules) && !open(name))
+        {
             return Err(Diagnostic::error(
                 "E0816",
                 format!("everything `{name}` does follows the `policy` of the file, or is learned"),
             )
-            .hint(format!("leave out {name}=.., or remove the `policy` statements of `{name}`")));
+            .hint(format!(
+                "leave out {name}=.., or remove the `policy` statements of `{name}`"
+            )));
         }
         let mut trained = Vec::new();
         for behaviour in cast.all() {
@@ -422,7 +428,9 @@ fn of_somebody_else(model: &Model, action: usize, cast: &Cast, behaviour: &Behav
             format!("`{owner}` learns, or plays the policy that is named for it: leave the action out"),
         ),
     };
-    Diagnostic::error("E0816", headline).at(a.span, "this action").hint(hint)
+    Diagnostic::error("E0816", headline)
+        .at(a.span, "this action")
+        .hint(hint)
 }
 
 fn no_rule(action: &crate::check::model::Action) -> Diagnostic {

@@ -61,7 +61,8 @@ impl Worlds {
                             Some(format!("its bounds are {} and {}", lo[i], hi[i]))
                         } else if (scripted.contains(&Target::Action(*a)) || self.between_whole_numbers(*a, *x))
                             && there(i)
-                            && !self.chosen(*a, *x, lo[i], hi[i], slack) {
+                            && !self.chosen(*a, *x, lo[i], hi[i], slack)
+                        {
                             return Err(self.not_allowed(*a, i, format!("chosen from {} to {}", lo[i], hi[i])));
                         } else {
                             None

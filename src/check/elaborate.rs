@@ -256,7 +256,8 @@ impl Checker<'_> {
                     return self.state(id, &domain);
                 }
                 let Some((target, value, at)) = law else {
-                    self.report(errors::no_transition(&self.entities[id].name.clone(), span));
+                    let posted = self.blocks[self.entities[id].block].kind == super::BlockKind::Market;
+                    self.report(errors::no_transition(&self.entities[id].name.clone(), posted, span));
                     return None;
                 };
                 self.law(id, &target, &value, at)

@@ -1221,7 +1221,14 @@ pub(super) fn stationary_mean(why: &str, span: Span) -> Diagnostic {
 
 // ---- E07 agents and markets ------------------------------------------------------------------------------
 
-pub(super) fn no_transition(name: &str, span: Span) -> Diagnostic {
+pub(super) fn no_transition(name: &str, posted: bool, span: Span) -> Diagnostic {
+    if posted {
+        return err("E0701", format!("nothing says what the price `{name}` is"))
+            .at(span, "declared here")
+            .hint(format!(
+                "write `price {name} in [0, 10] clears DEMAND == SUPPLY`, `price {name} = ..`, or, if it is posted and moves by a law, {name}' = .."
+            ));
+    }
     err("E0701", format!("state `{name}` has no transition"))
         .at(span, "declared here")
         .hint(format!(

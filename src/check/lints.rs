@@ -54,7 +54,8 @@ impl Fault {
             Fault::Log1p => x <= -1.0,
             Fault::Sqrt | Fault::FractionalPower | Fault::CrraBelowOne | Fault::Scale => x < 0.0,
             Fault::Division => x == 0.0,
-            Fault::NegativePower => x <= 0.0,
+            // At zero itself it is infinite, which `min` may mean; below, it is on the other side of a pole.
+            Fault::NegativePower => x < 0.0,
         }
     }
 

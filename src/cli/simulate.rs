@@ -23,7 +23,7 @@ const POLICY: &str = "--policy";
     econc simulate growth.econ --policy fixed:s=0.2 --periods 500\n  \
     econc simulate growth.econ --policy runs/growth-0001       the solution of a run\n  \
     econc simulate growth.econ --policy runs/growth-0001 --set beta=0.9 --other-parameters    who has not noticed\n  \
-    econc simulate tax.econ --policy government=runs/law --policy worker=runs/workers    what two agents learned\n  \
+    econc simulate growth.econ --policy planner=runs/growth-0001    for one agent, may be repeated\n  \
     econc simulate growth_markov.econ --scenario evaluation\n  \
     econc simulate krusell_smith.econ --members 10000\n  \
     econc simulate growth.econ --policy fixed:s=0.2 --set alpha=0.2..0.4:5\n  \

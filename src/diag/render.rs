@@ -331,7 +331,8 @@ mod tests {
         for part in [
             "m.econ:2:400002",
             "+ wrong xxx",
-            "^^^^^ here",
+            "^^^^^",
+            " here",
             "3 │ last",
             "---- there",
             "far away",

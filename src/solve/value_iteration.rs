@@ -232,8 +232,13 @@ fn not_converged(record: &Record, options: &Options) -> Diagnostic {
             "the policy has settled and values stand at rounding: tolerance = {:.0e} is met",
             2.0 * record.error / scale
         )
+    } else if !options.howard && options.interpolation == Interpolation::Linear {
+        "values have no end where something is allowed that pays minus infinity or more and more: keep away from it (require c >= 0.001 in \
+         place of c > 0, or a bound such as [0, wealth]), and look where the reward grows"
+            .to_string()
     } else {
-        "`interpolation = linear` and `howard = 0` settle always; a finer grid (grid.NAME = log(400)) helps where the value bends"
+        "`interpolation = linear` with `howard = 0` makes each step a contraction where rewards have ends; a finer grid (grid.NAME = log(400)) \
+         helps where the value bends"
             .to_string()
     };
     Diagnostic::error(

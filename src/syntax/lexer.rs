@@ -329,9 +329,16 @@ impl Lexer<'_> {
                         .hint(format!("write `{number}e0`, or `{number} * {name}`"))
                 } else if let Some(zeros) = thousands(&name).filter(|_| !number.contains(['e', 'E'])) {
                     let whole = written_out(&number, zeros);
-                    error
-                        .at(span, "a number is written out")
-                        .hint(format!("write `{whole}`, or `{number}e{zeros}`"))
+                    if name == "k" {
+                        // More often a variable than thousands.
+                        error.at(span, "a number stands directly before a name").hint(format!(
+                            "write `{number} * {name}`, or `{whole}` if thousands are meant"
+                        ))
+                    } else {
+                        error
+                            .at(span, "a number is written out")
+                            .hint(format!("write `{whole}`, or `{number}e{zeros}`"))
+                    }
                 } else {
                     error
                         .at(span, "a number stands directly before a name")

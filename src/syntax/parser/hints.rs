@@ -178,7 +178,7 @@ impl<'s> FileParser<'s> {
             ));
         }
         let function = before.is_some_and(|b| matches!(self.word(b), "log" | "exp" | "sqrt" | "abs"));
-        if function && self.starts_operand(found) {
+        if function && text != "(" && self.starts_operand(found) {
             return Some(format!(
                 "arguments stand in brackets: `{}({text})`",
                 self.between(before?, before?)
@@ -220,6 +220,24 @@ impl<'s> FileParser<'s> {
             return Some(self.reserved(before));
         }
         if kind == TokenKind::Assign && expected.contains(&Rule::compare_op) {
+            // `ar1(rho = 0.9)`, `sum(i = 1..3, ..)`.
+            let named = before
+                .filter(|b| self.is_word(*b) && b.checked_sub(1).is_some_and(|o| matches!(self.word(o), "(" | ",")));
+            if let Some(b) = named {
+                let name = self.word(b);
+                let function = b.checked_sub(2).map_or("", |f| self.word(f));
+                let reduces = matches!(function, "sum" | "prod" | "mean" | "min" | "max");
+                return Some(
+                    Diagnostic::error("E0114", "`=` defines, and this is inside brackets")
+                        .at(self.span(found), "a definition inside an expression")
+                        .hint(match reduces {
+                            true => format!(
+                                "a set is named behind `in`, its terms behind a colon: `sum({name} in good: p[{name}])`"
+                            ),
+                            false => format!("a named number has a colon: `{name}: 0.9`; `==` compares"),
+                        }),
+                );
+            }
             return Some(
                 Diagnostic::error("E0114", "`=` defines, `==` compares")
                     .at(self.span(found), "a definition inside an expression")

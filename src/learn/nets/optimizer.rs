@@ -5,7 +5,7 @@
 //! thousand steps, as behind units that never fire: it lets moments become denormal. It has no factor on the gradient, so
 //! that clipping would be one more pass, and its sums are rounded otherwise, so that trainings would end in other bits. Its
 //! RMSprop adds epsilon inside the root, which is another method where gradients are small. (`cargo bench --bench learning --
-//! speed nets`.)
+//! speed only=nets`.)
 
 use super::simd;
 use serde::{Deserialize, Serialize};

@@ -515,6 +515,8 @@ fn others_follow_rules_or_what_was_learned_before() {
         (["government=workers", "worker=law"], "E0934"),
         (["govrnment=law", "worker=workers"], "E0816"),
         (["t1=0.5", "worker=workers"], "E0965"),
+        (["government=fixed:l=1", "worker=workers"], "E0816"),
+        (["worker=fixed:l=1,t1=0.5", "law"], "E0816"),
         (["law", "government=random"], "E0965"),
         (["random", "rule"], "E0965"),
     ] {
@@ -543,6 +545,9 @@ fn others_follow_rules_or_what_was_learned_before() {
     let ruled = std::fs::read_to_string(root.path().join("model.econ")).unwrap();
     let ruled = ruled.replace("reward (1", "policy l = 2 * (1 - government.t1)\n  reward (1");
     std::fs::write(root.path().join("model.econ"), ruled).unwrap();
+    // Who follows a rule does nothing else.
+    let ruled = play(&["worker=random", "government=fixed:t1=0.5"], "ruled");
+    assert!(text(&ruled).contains("E0816"), "{}", text(&ruled));
     let done = learn("government", "rule", "steps=60000", "by_rule");
     assert!(done.status.success(), "{}", text(&done));
     assert!(

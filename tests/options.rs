@@ -712,3 +712,40 @@ solve { grid.k = log(40) }
     );
     assert_eq!(run(folder.path(), "solve grows.econ").1, ["E0826"]);
 }
+
+#[test]
+fn rules_stay_among_what_can_be_chosen() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = |rule: &str| {
+        format!(
+            "agent d {{ state k in [0, 5], start 1; action x in 0..3; policy x = {rule}; k' = clamp(k + 0.5, 0, 5); reward x; discount 0.9 }}\n"
+        )
+    };
+    for (rule, wanted) in [("0.6 * k", 1), ("floor(0.6 * k)", 0), ("min(floor(k), 3)", 0), ("1.5", 1)] {
+        put(folder.path(), "m.econ", &model(rule));
+        let (exit, codes, text) = run(folder.path(), "simulate m.econ --periods 4");
+        let wrong = codes.iter().any(|c| c == "E0817");
+        assert_eq!((exit, wrong), (wanted, wanted == 1), "{rule}: {text}");
+    }
+}
+
+#[test]
+fn powers_of_what_can_be_negative_are_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = |reward: &str| {
+        format!(
+            "agent a {{\n  state k in [0, 9], start 1\n  action n in [0, 9]\n  let c = 1.02 * k + 1 - n\n  k' = n\n  {reward}\n  discount 0.9\n}}\n"
+        )
+    };
+    for (reward, said) in [
+        ("reward c^(1 - 3) / (1 - 3)", true),
+        ("reward c^(-1)", true),
+        ("require c >= 0.01\n  reward c^(1 - 3) / (1 - 3)", false),
+        ("reward c^2", false),
+        ("reward max(c, 0.01)^(-2)", false),
+    ] {
+        put(folder.path(), "m.econ", &model(reward));
+        let (_, codes, text) = run(folder.path(), "check m.econ");
+        assert_eq!(codes.iter().any(|c| c == "W0404"), said, "{reward}: {text}");
+    }
+}

@@ -721,7 +721,12 @@ fn rules_stay_among_what_can_be_chosen() {
             "agent d {{ state k in [0, 5], start 1; action x in 0..3; policy x = {rule}; k' = clamp(k + 0.5, 0, 5); reward x; discount 0.9 }}\n"
         )
     };
-    for (rule, wanted) in [("0.6 * k", 1), ("floor(0.6 * k)", 0), ("min(floor(k), 3)", 0), ("1.5", 1)] {
+    for (rule, wanted) in [
+        ("0.6 * k", 1),
+        ("floor(0.6 * k)", 0),
+        ("min(floor(k), 3)", 0),
+        ("1.5", 1),
+    ] {
         put(folder.path(), "m.econ", &model(rule));
         let (exit, codes, text) = run(folder.path(), "simulate m.econ --periods 4");
         let wrong = codes.iter().any(|c| c == "E0817");
@@ -748,4 +753,58 @@ fn powers_of_what_can_be_negative_are_said() {
         let (_, codes, text) = run(folder.path(), "check m.econ");
         assert_eq!(codes.iter().any(|c| c == "W0404"), said, "{reward}: {text}");
     }
+}
+
+#[test]
+fn names_have_an_end_and_failures_a_code() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = |name: &str| {
+        format!(
+            "agent {name} {{\n  state k in [0.1, 9], start 1\n  action c in (0, k)\n  k' = 0.5 + k - c\n  observe k\n  reward log(c)\n  discount 0.9\n}}\nsolve {{ grid.k = log(3) }}\n"
+        )
+    };
+    for (letters, said) in [(200, false), (201, true), (70_000, true)] {
+        put(folder.path(), "m.econ", &model(&"p".repeat(letters)));
+        let (_, codes, _) = run(folder.path(), "check m.econ");
+        assert_eq!(codes.contains(&"E0120".to_string()), said, "{letters}");
+    }
+    // In text too every failure has a code, and a requirement that a one-shot game breaks is no benchmark.
+    put(
+        folder.path(),
+        "g.econ",
+        "horizon 1\nparam xn = solve planner(f.x, horizon: 1)\nagent f {\n  action x in [0, 5]\n  action a in [0, 3]\n  \
+         require x + 2 * a <= LIMIT\n  reward 4 * x - x^2 + 2 * a - a^2\n}\nagent w { state s in [0, 9], start xn\n s' = s }\n",
+    );
+    for (limit, exit) in [("2", 2), ("5", 0)] {
+        let text = std::fs::read_to_string(folder.path().join("g.econ")).expect("a model");
+        put(folder.path(), "h.econ", &text.replace("LIMIT", limit));
+        let (status, codes, text) = run(folder.path(), "check h.econ");
+        assert_eq!(
+            (status != 0, codes.contains(&"E0810".to_string())),
+            (exit != 0, exit != 0),
+            "{limit}: {text}"
+        );
+    }
+    // Where first-order conditions have another root at which nobody stays, the policy says where a state rests.
+    put(
+        folder.path(),
+        "s.econ",
+        "param kss = steady_state(f.k)\nagent f {\n  state k in [0, 20], start kss\n  action i in [0, 3]\n  k' = 0.9 * k + i\n  observe k\n  \
+         reward 1.2 * k^0.5 + 1.5 * max(k - 6, 0) - 0.11 * k^2 - i - 0.3 * i^2\n  discount 0.9\n}\n",
+    );
+    let (status, _, text) = run(folder.path(), "simulate s.econ --policy fixed:i=0 --periods 1 --out s");
+    assert_eq!(status, 0, "{text}");
+    let series = std::fs::read_to_string(folder.path().join("s/series.csv")).expect("a series");
+    let column = series
+        .lines()
+        .next()
+        .and_then(|l| l.split(',').position(|n| n == "f.k"))
+        .expect("k");
+    let k: f64 = series
+        .lines()
+        .nth(1)
+        .and_then(|l| l.split(',').nth(column))
+        .and_then(|x| x.parse().ok())
+        .expect("a number");
+    assert!((k - 1.329).abs() < 0.01, "{k}");
 }

@@ -489,6 +489,10 @@ fn report(content: &Content, screen: &Screen, ended: &Ended) {
     }
     text.push_str(")\n");
     screen.result(&text);
+    // A failure has a code, also where every line of the certificate says what it is.
+    if let Some(more) = said(ended).get(ended.diagnostics.len()..) {
+        screen.diagnostics(more, None);
+    }
 }
 
 /// The messages of a run, with one for a certificate that fails.

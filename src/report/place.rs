@@ -121,6 +121,7 @@ fn is_file_of(name: &Path, manifest: &Manifest) -> bool {
     }
     match name.split_once('/') {
         Some((WORK, _)) => true,
+        Some((PLOTS, _)) if manifest.status != Status::Complete => true,
         // Checkpoints and logs of a training are on record only when it has come to its end.
         Some((folder, file)) => {
             let seed = folder.strip_prefix("seed_").is_some_and(|n| n.parse::<u64>().is_ok());
@@ -130,13 +131,18 @@ fn is_file_of(name: &Path, manifest: &Manifest) -> bool {
     }
 }
 
+/// The folder of a run's drawings.
+const PLOTS: &str = "plots";
+
 /// Whether a run with this manifest makes a folder of this name.
 fn is_folder_of(name: &Path, manifest: &Manifest) -> bool {
     let Some(name) = name.to_str().map(|n| n.replace(std::path::MAIN_SEPARATOR, "/")) else {
         return false;
     };
     let listed = manifest.files.iter().any(|f| f.name.starts_with(&format!("{name}/")));
-    listed || name == WORK || name.strip_prefix("seed_").is_some_and(|n| n.parse::<u64>().is_ok())
+    // A run that has not come to its end has this folder before its files are on record.
+    let unfinished = manifest.status != Status::Complete && name == PLOTS;
+    listed || unfinished || name == WORK || name.strip_prefix("seed_").is_some_and(|n| n.parse::<u64>().is_ok())
 }
 
 /// The manifest of one of the runs of a sweep.
@@ -153,6 +159,16 @@ fn enclosing(path: &Path) -> Option<PathBuf> {
     let is_run =
         |directory: &&Path| directory.join(MANIFEST).is_file() && !inspect(directory).is_err_and(|d| d.code != "E0955");
     path.ancestors().skip(1).find(is_run).map(Path::to_path_buf)
+}
+
+/// A path as it can be renamed: without `.` and `..`.
+pub(super) fn plain(path: &Path) -> PathBuf {
+    let plain: PathBuf = path.components().collect();
+    let up = plain.components().any(|c| c == std::path::Component::ParentDir);
+    match resolved(&plain) {
+        Some(whole) if up => whole,
+        _ => plain,
+    }
 }
 
 /// A path without links and `..`, of which only the beginning may exist.

@@ -214,6 +214,13 @@ impl RunDirectory {
     ///
     /// Errors: those of `create`; E0951, E0957.
     pub fn create_with(place: Place, mut manifest: Manifest, files: &[(&str, &[u8])]) -> Result<Self, Diagnostic> {
+        let place = match place {
+            Place::Exact { directory, force } => Place::Exact {
+                directory: super::place::plain(&directory),
+                force,
+            },
+            numbered @ Place::Numbered { .. } => numbered,
+        };
         manifest.standing = match &place {
             Place::Numbered { .. } => Standing::Numbered,
             Place::Exact { force: false, .. } => Standing::Named,
@@ -241,7 +248,10 @@ impl RunDirectory {
             .truncate(false)
             .write(true)
             .open(partial.join(LOCK))
-            .map_err(|e| cannot_create(&partial, &e))?;
+            .map_err(|e| {
+                let _ = fs::remove_dir_all(&partial);
+                cannot_create(&partial, &e)
+            })?;
         // Some network file systems have no locks: the run then is shown as interrupted while it lives.
         let _ = lock.try_lock();
         let mut run = RunDirectory {
@@ -765,6 +775,9 @@ pub fn interrupted(directory: &Path) -> Result<PathBuf, Diagnostic> {
         .map(|n| n.to_string_lossy().into_owned())
         .unwrap_or_default();
     let (stem, failed) = (format!("{name}{PARTIAL}"), format!("{name}{FAILED}"));
+    if name.contains(BEGINNING) {
+        return Err(not_begun(directory));
+    }
     let beginning = format!("{name}{BEGINNING}");
     let mut begun = false;
     let mut found: Vec<(std::time::SystemTime, PathBuf)> = fs::read_dir(parent)

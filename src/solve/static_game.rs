@@ -12,10 +12,10 @@ use super::decision::expectation::{Expectation, Nodes};
 use super::expected::Expected;
 use super::kinked::Kinked;
 use crate::check::Model;
-use crate::check::model::Space;
+use crate::check::model::{Otherwise, Space};
 use crate::diag::Diagnostic;
 use crate::graph::Op;
-use crate::kernel::dag::{Expr, Id};
+use crate::kernel::dag::{Dag, Expr, Id};
 use crate::kernel::differentiate::derivative;
 use crate::kernel::program::{CompileError, Mode, Program};
 use crate::limits;
@@ -63,6 +63,14 @@ struct Game {
     chance: Expected,
     /// Whether draws stand behind kinks whose nodes only come near.
     rough: bool,
+    requirements: Requirements,
+}
+
+/// What must hold of the actions of a game: it is solved without, and what is found must do it.
+struct Requirements {
+    dag: Dag,
+    /// Slacks that move with an action, and which requirement of the model each belongs to.
+    slacks: Vec<(Id, usize)>,
 }
 
 /// The values of an action (or of anything named like it) in the one-shot game that parameter `asked_by` asks for, one a member.
@@ -104,6 +112,7 @@ pub fn solve(model: &Model, target: &str, conduct: Conduct, asked_by: &str) -> R
             return Err(d.hint("narrow the action's interval to the one that is meant, or set the parameter"));
         }
     };
+    game.allowed(model, &chosen)?;
     let out: Vec<f64> = game
         .names
         .iter()
@@ -166,6 +175,48 @@ fn private(model: &Model, expectation: &mut Expectation, rewards: &[Id]) -> Resu
 }
 
 impl Game {
+    /// Errs where the actions found break a requirement on them, whatever is drawn.
+    ///
+    /// # Errors
+    /// E0810.
+    fn allowed(&self, model: &Model, chosen: &[f64]) -> Result<(), Diagnostic> {
+        let ids: Vec<Id> = self.requirements.slacks.iter().map(|(id, _)| *id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut inputs = vec![0.0; self.chance.inputs];
+        for (input, x) in self.chance.actions.iter().zip(chosen) {
+            inputs[*input] = *x;
+        }
+        for outcome in 0..self.chance.weights.len().max(1) {
+            for (input, values) in &self.chance.chance {
+                inputs[*input] = values.get(outcome).copied().unwrap_or(0.0);
+            }
+            let slacks = self.requirements.dag.evaluate(&ids, &inputs);
+            let broken = slacks.iter().position(|x| !(*x >= -1e-7));
+            if let Some(i) = broken {
+                let r = &model.requires[self.requirements.slacks[i].1];
+                let found: Vec<String> = self
+                    .names
+                    .iter()
+                    .zip(chosen)
+                    .map(|(n, x)| format!("{n} = {x:.6}"))
+                    .collect();
+                return Err(Diagnostic::error(
+                    "E0810",
+                    "a requirement binds in the one-shot game, and such games are solved without requirements",
+                )
+                .at(r.span, "broken by what is best without it")
+                .note(found.join(", "))
+                .hint(
+                    "write it as bounds of the action, as in `action x in [0, 1]`, or as a cost, `else penalty(100)`; or give the benchmark \
+                     as a number: --set NAME=VALUE",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn new(model: &Model, conduct: Conduct, nodes: Nodes) -> Result<Game, Diagnostic> {
         let g = &model.graph;
         let mut expectation = Expectation::new(model)?;
@@ -231,6 +282,12 @@ impl Game {
                 }
             });
         }
+        let mut slacks: Vec<(Id, usize)> = Vec::new();
+        for (k, r) in model.requires.iter().enumerate() {
+            if matches!(r.otherwise, Otherwise::Infeasible | Otherwise::Project(_)) {
+                slacks.extend(u.node(r.slack).map_err(fail)?.into_iter().map(|id| (id, k)));
+            }
+        }
         let flat: Vec<Id> = rewards.iter().flatten().copied().collect();
         let outcomes = expectation.outcomes(&flat, nodes)?;
         private(model, &mut expectation, &flat)?;
@@ -265,6 +322,17 @@ impl Game {
         for r in &mut rewards {
             *r = dag.substitute(r, &stand);
         }
+        for (id, _) in &mut slacks {
+            *id = dag.substitute(&[*id], &stand)[0];
+        }
+        slacks.retain(|(id, _)| {
+            let read = dag.reachable(&[*id]);
+            actions.iter().any(|a| read.get(a.0 as usize) == Some(&true))
+        });
+        let requirements = Requirements {
+            dag: dag.clone(),
+            slacks,
+        };
         let everything: Vec<Id> = rewards.iter().flatten().copied().collect();
         let mut everything = crate::kernel::affine::explicit(&mut dag, &everything).into_iter();
         for r in rewards.iter_mut().flatten() {
@@ -324,6 +392,7 @@ impl Game {
                 kinked,
             },
             rough: outcomes.rough,
+            requirements,
             lo,
             hi,
             names,

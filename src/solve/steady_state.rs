@@ -284,45 +284,56 @@ fn from_point(bellman: &Bellman, options: &SteadyStateOptions, mut point: Vec<f6
     })
 }
 
-/// Points along each action, and spread over all of them together, that a rest is held against.
+/// Points along each action, and spread over all states and actions together, that a rest is held against.
 const HELD_AGAINST: usize = 400;
 
-/// Whether no other action of the whole range is better at a rest, what it moves valued at the shadow prices (an upper bound
-/// where the value is concave). First-order conditions may have several roots; where this does not hold the policy itself has to
-/// say where it rests.
+/// Whether staying at a rest is best, by the support prices `m`: no state and action of the whole grid has more of
+/// `r(x, a) + d m x' - m x` than the rest has. Then no path from there is worth more (the sum telescopes; McKenzie 1986, "Optimal economic
+/// growth, turnpike theorems and comparative dynamics"). Where the problem is concave this always holds; where it does not, first-order
+/// conditions may have several roots, and the policy itself has to say where it rests.
 fn best_at(bellman: &Bellman, rest: &SteadyState, price: &[f64]) -> bool {
     let (n, m) = (rest.states.len(), rest.actions.len());
-    let (lo, hi) = action_bounds(bellman.problem, &rest.states, m);
-    let worth = |a: &[f64]| -> Option<f64> {
-        let p = local(bellman, &rest.states, a)?;
-        let moved: f64 = (0..n).map(|s| price[s] * (p.next[s] - rest.states[s])).sum();
-        let value = p.reward + p.discount * moved;
+    let axes = bellman.tensor.axes();
+    let worth = |x: &[f64], a: &[f64]| -> Option<f64> {
+        let p = local(bellman, x, a)?;
+        let moved: f64 = (0..n).map(|s| price[s] * (p.discount * p.next[s] - x[s])).sum();
+        let value = p.reward + moved;
         (p.slack >= super::bellman::FEASIBLE && value.is_finite()).then_some(value)
     };
-    let Some(here) = worth(&rest.actions) else {
+    let Some(here) = worth(&rest.states, &rest.actions) else {
         return true;
     };
-    let place = |k: usize, u: f64| match (lo[k].is_finite(), hi[k].is_finite()) {
-        (true, true) => lo[k] + u * (hi[k] - lo[k]),
-        (true, false) => lo[k] + 4.0 * u * (rest.actions[k] - lo[k]),
-        (false, true) => hi[k] - 4.0 * u * (hi[k] - rest.actions[k]),
-        (false, false) => rest.actions[k] + 4.0 * (u - 0.5) * (1.0 + rest.actions[k].abs()),
+    let better = |x: &[f64], unit: &dyn Fn(usize) -> Option<f64>| {
+        let (lo, hi) = action_bounds(bellman.problem, x, m);
+        let a: Vec<f64> = (0..m)
+            .map(|k| match (unit(k), lo[k].is_finite(), hi[k].is_finite()) {
+                (None, _, _) => rest.actions[k],
+                (Some(u), true, true) => lo[k] + u * (hi[k] - lo[k]),
+                (Some(u), true, false) => lo[k] + 4.0 * u * (rest.actions[k] - lo[k]),
+                (Some(u), false, true) => hi[k] - 4.0 * u * (hi[k] - rest.actions[k]),
+                (Some(u), false, false) => rest.actions[k] + 4.0 * (u - 0.5) * (1.0 + rest.actions[k].abs()),
+            })
+            .collect();
+        worth(x, &a).is_some_and(|v| v > here + 1e-7 * (1.0 + here.abs()))
     };
-    let better = |a: &[f64]| worth(a).is_some_and(|v| v > here + 1e-7 * (1.0 + here.abs()));
     let alone = (0..m).any(|k| {
         (1..HELD_AGAINST).any(|i| {
-            let mut a = rest.actions.clone();
-            a[k] = place(k, i as f64 / HELD_AGAINST as f64);
-            better(&a)
+            let u = i as f64 / HELD_AGAINST as f64;
+            better(&rest.states, &|j| (j == k).then_some(u))
         })
     });
-    let mut unit = vec![0.0; m];
-    let together = m > 1
-        && (0..HELD_AGAINST).any(|i| {
-            spread(i, m, &mut unit);
-            let a: Vec<f64> = unit.iter().enumerate().map(|(k, u)| place(k, *u)).collect();
-            better(&a)
-        });
+    let mut unit = vec![0.0; n + m];
+    let together = (0..2 * HELD_AGAINST).any(|i| {
+        spread(i / 2, n + m, &mut unit);
+        // Half of the points with actions alone, at the rest's own states.
+        let x: Vec<f64> = (0..n)
+            .map(|s| match (i % 2, axes[s].nodes()) {
+                (0, _) | (_, []) => rest.states[s],
+                (_, nodes) => nodes[0] + unit[s] * (nodes[nodes.len() - 1] - nodes[0]),
+            })
+            .collect();
+        better(&x, &|k| Some(unit[n + k]))
+    });
     fault!("search.rest_anywhere", true, !alone && !together)
 }
 

@@ -116,6 +116,9 @@ fn is_hidden(c: char) -> bool {
     (c.is_control() && !blank) || is_direction(c) || no_width
 }
 
+/// Most letters (bytes) of a name: files and tables of a run are called after it.
+const LONGEST_NAME: usize = 200;
+
 /// Zeros that a suffix of a number stands for: `1M`, `100k`.
 fn thousands(name: &str) -> Option<usize> {
     Some(match name {
@@ -260,6 +263,19 @@ impl Lexer<'_> {
 
     fn word(&mut self) {
         let length = self.word_length(self.at);
+        if length > LONGEST_NAME && self.errors.iter().all(|d| d.code != "E0120") {
+            let span = Span {
+                file: self.file,
+                ..Span::new(self.at, self.at + length)
+            };
+            self.errors.push(
+                Diagnostic::error("E0120", format!("a name of {length} letters"))
+                    .at(span, format!("at most {LONGEST_NAME}"))
+                    .hint(
+                        "choose a short name; a description stands behind it in quotes: state k in [0, 9] \"capital\"",
+                    ),
+            );
+        }
         self.take(TokenKind::Word, length);
     }
 

@@ -433,7 +433,8 @@ enum Player<'a> {
     Constant(&'a [f32], &'a [u32]),
 }
 
-/// Mean return and mean discounted return of the first episodes of `policy` (see [`first_episodes`]), without chance of its own.
+/// Mean return and mean discounted return of the first episode of every slot under `policy`, without chance of its own, in worlds that are
+/// always the same.
 ///
 /// # Errors
 /// What stopped the worlds.

@@ -13,7 +13,7 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 use econc::check::Model;
-use econc::env::behaviour::Behaviour;
+use econc::env::cast::Behaviour;
 use econc::env::simulate::{self, Simulation};
 use econc::learn::Policy;
 use econc::learn::plan::{self, Asked, Planned};

@@ -2,7 +2,8 @@
 
 use econc::check::Model;
 use econc::env::VectorEnvironment;
-use econc::env::behaviour::{Behaviour, Decide, Deciding};
+use econc::env::behaviour::{Decide, Deciding};
+use econc::env::cast::Behaviour;
 use econc::env::vector::{Options, Vectorised};
 use econc::env::{ActionSpace, Actions, Seat, simulate};
 use econc::learn::q_learning::{QLearning, QLearningOptions};

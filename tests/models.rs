@@ -1,7 +1,7 @@
 //! Expected numbers of the models that need no solution: parameters (`check`) and scripted worlds (`simulate`).
 
 use econc::check::model::Model;
-use econc::env::behaviour::Behaviour;
+use econc::env::cast::Behaviour;
 use econc::env::simulate::{self, Simulation};
 use std::collections::BTreeMap;
 use std::fs;

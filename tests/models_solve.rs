@@ -4,7 +4,7 @@
 //! of its `.toml`. Models that take longer are solved only with `ECONC_LONG=1` in the environment.
 
 use econc::check::model::Model;
-use econc::env::behaviour::Behaviour;
+use econc::env::cast::Behaviour;
 use econc::env::simulate;
 use econc::graph::InputKind;
 use econc::graph::eval::evaluate;

@@ -1,7 +1,7 @@
 //! Worlds that run as their files say: scripted paths under solved policies, markets that clear or say that they do not, domains, draws
 //! and sums over lives. What is right is computed here, by closed forms or by arithmetic of the test's own.
 
-use econc::env::behaviour::Behaviour;
+use econc::env::cast::Behaviour;
 use econc::env::simulate::{Options, Simulation, simulate};
 use econc::solve::progress::silent;
 use econc::verify::solved::{self, Solved};

@@ -6,7 +6,7 @@
 
 use crate::{clock, mean};
 use econc::check::model::Model;
-use econc::env::behaviour::Behaviour;
+use econc::env::cast::Behaviour;
 use econc::env::vector::{Options as Worlds, Vectorised};
 use econc::learn::plan::{Asked, Planned, plan};
 use econc::learn::training::{Training, mean_returns};

@@ -5,7 +5,7 @@ use super::pipeline::read_solution;
 use super::training;
 use crate::check::Model;
 use crate::diag::Diagnostic;
-use crate::env::behaviour::{Behaviour, Cast, acting, fixed_value};
+use crate::env::cast::{Behaviour, Cast, acting, fixed_value};
 use crate::report::run::{CompleteRun, open_policies};
 use crate::verify::grid::trusted::Trusted;
 use std::path::{Path, PathBuf};

@@ -387,9 +387,9 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
 /// Errs where an option about policies of a run has nothing to change.
 ///
 /// Errors: E0989.
-fn effective(model: &Model, cast: &env::behaviour::Cast, options: &SimulateOptions) -> Result<(), Diagnostic> {
+fn effective(model: &Model, cast: &env::cast::Cast, options: &SimulateOptions) -> Result<(), Diagnostic> {
     use crate::check::model::{Process, Space};
-    use env::behaviour::Behaviour as By;
+    use env::cast::Behaviour as By;
     if options.on_chain {
         let continuous = |s: &crate::check::model::Shock| matches!(s.process, Process::Ar1 { .. } | Process::Iid(_));
         let why = match cast.solution() {

@@ -7,7 +7,7 @@ use super::meter::Meter;
 use super::pipeline::{Compiled, TrainOptions, read_solution, world_bytes};
 use crate::check::Model;
 use crate::diag::Diagnostic;
-use crate::env::behaviour::{Behaviour, Cast};
+use crate::env::cast::{Behaviour, Cast};
 use crate::env::vector::learner_of;
 use crate::learn::Policy;
 use crate::learn::plan::{self, Asked, Planned};

@@ -1,7 +1,8 @@
-//! Worlds that run: [`worlds`] steps many copies of an economy, [`behaviour`] chooses in them, [`simulate`] sums up;
+//! Worlds that run: [`worlds`] steps many copies of an economy, [`cast`] says who plays how, [`behaviour`] chooses, [`simulate`] sums up;
 //! [`VectorEnvironment`] is what learners see of an economy, [`vector`] makes it from a model, [`interface`] translates.
 
 pub mod behaviour;
+pub mod cast;
 pub mod engine;
 pub mod interface;
 pub mod markets;

@@ -1,6 +1,7 @@
 //! Simulating an economy and summing up what happened.
 
-use super::behaviour::{Actor, Cast};
+use super::behaviour::Actor;
+use super::cast::Cast;
 use super::worlds::{Counts, Outcome, Worlds};
 use crate::check::model::{Model, Then};
 use crate::diag::Diagnostic;
@@ -152,11 +153,7 @@ fn put_on_chain(worlds: &mut Worlds, s: &Solution) -> Result<(), Diagnostic> {
         if scripted.contains(&Target::Shock(i)) || !matches!(shock.process, Process::Ar1 { .. } | Process::Iid(_)) {
             continue;
         }
-        if let Some(k) = s
-            .chain
-            .names
-            .iter()
-            .position(|n| super::behaviour::names(&shock.name, n))
+        if let Some(k) = s.chain.names.iter().position(|n| super::cast::names(&shock.name, n))
             && let Some((values, matrix)) = s.chain.marginal(k)
         {
             worlds.discretise(i, &values, &matrix)?;

@@ -1,6 +1,7 @@
 //! A checked economy as learners see it: many worlds at once behind [`VectorEnvironment`].
 
-use super::behaviour::{Actor, Cast};
+use super::behaviour::Actor;
+use super::cast::Cast;
 use super::engine::Engine;
 use super::interface::Interface;
 use super::worlds::{Bounds, Worlds};
@@ -451,7 +452,7 @@ mod tests {
             worlds: 4,
             periods: Some(5),
             grids: false,
-            others: crate::env::behaviour::Behaviour::Random.into(),
+            others: crate::env::cast::Behaviour::Random.into(),
             together,
         };
         Vectorised::new(&model, &options).unwrap_or_else(|d| panic!("{d:?}"))

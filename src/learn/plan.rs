@@ -5,7 +5,7 @@ use super::settings::{self, DRIVER_KEYS};
 use super::training::Plan;
 use crate::check::model::{Model, Settings};
 use crate::diag::{Diagnostic, Span};
-use crate::env::behaviour::{Behaviour, Cast};
+use crate::env::cast::{Behaviour, Cast};
 use crate::env::vector::{self, learner_of};
 
 /// What is asked on top of the file.

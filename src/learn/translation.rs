@@ -317,7 +317,7 @@ fn visit(model: &Model, agent: usize, grids: bool, policy: &Policy) -> Result<Ve
             worlds: 16,
             periods: None,
             grids,
-            others: crate::env::behaviour::Behaviour::Random.into(),
+            others: crate::env::cast::Behaviour::Random.into(),
             together: 1,
         },
     )?;

@@ -8,7 +8,7 @@ use super::table::Table;
 use crate::check::Model;
 use crate::check::model::Otherwise;
 use crate::diag::Diagnostic;
-use crate::env::behaviour::names;
+use crate::env::cast::names;
 use crate::env::simulate::Simulation;
 use crate::verify::grid::Certificate;
 use crate::verify::grid::quantiles::Quantiles;

@@ -258,7 +258,7 @@ fn simulated(m: &Model, scenario: &str, name: &str, t: usize) -> f64 {
         on_chain: false,
         greedy: false,
     };
-    let behaviour = econc::env::behaviour::Behaviour::Random;
+    let behaviour = econc::env::cast::Behaviour::Random;
     let run = econc::env::simulate::simulate(m, &behaviour.into(), &options, &mut |_, _| true).expect("runs");
     run.series.iter().find(|s| s.name == name).expect("a series").values[t]
 }
@@ -282,7 +282,7 @@ fn a_scenario_forces_one_member_of_one_group_and_one_element() {
             on_chain: false,
             greedy: false,
         };
-        let behaviour = econc::env::behaviour::Behaviour::Random;
+        let behaviour = econc::env::cast::Behaviour::Random;
         econc::env::simulate::simulate(&m, &behaviour.into(), &options, &mut |_, _| true).expect("runs")
     };
     let first = p(1);

@@ -3,7 +3,7 @@
 use super::economy::Economy;
 use super::program;
 use program::Model;
-use program::env::behaviour::Behaviour;
+use program::env::cast::Behaviour;
 use program::env::simulate;
 use program::num::statistics;
 use program::solve::problem::ActionKind;

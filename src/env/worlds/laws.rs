@@ -1,8 +1,8 @@
 //! Whether the laws of noises are laws wherever a world comes: a scale that is negative, ends that are reversed and chances outside
 //! [0, 1] are found when they are met, not drawn from.
 
-use super::{Engine, Then, Worlds};
-use crate::check::model::{Family, Model};
+use super::{Engine, Worlds};
+use crate::check::model::{Family, Model, Then};
 use crate::diag::Diagnostic;
 use crate::graph::{Graph, NodeId};
 use std::sync::Arc;

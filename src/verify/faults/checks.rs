@@ -6,7 +6,7 @@
 
 use super::learners;
 use crate::check::Model;
-use crate::env::behaviour::Behaviour;
+use crate::env::cast::Behaviour;
 use crate::env::simulate::{Options as Play, simulate};
 use crate::num::statistics;
 use crate::verify::solved::Solved;

@@ -4,7 +4,7 @@ use super::answers::{best, cycle_moves, in_the_long_run, linear, lottery_moves, 
 use super::economies::LINE;
 use crate::check::Model;
 use crate::env::ActionSpace;
-use crate::env::behaviour::Behaviour;
+use crate::env::cast::Behaviour;
 use crate::env::simulate::{Options as Play, Simulation, simulate};
 use crate::learn::nets::{Activation, Mlp};
 use crate::learn::policy::PolicyKind;

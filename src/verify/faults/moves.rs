@@ -1,7 +1,7 @@
 //! Answers of rests and of what a requirement moves, by hand.
 
 use super::answers::worst;
-use crate::env::behaviour::Behaviour;
+use crate::env::cast::Behaviour;
 use crate::env::simulate::{Options as Play, simulate};
 
 fn compiled(text: &str) -> Option<crate::Model> {

@@ -254,7 +254,8 @@ fn a_new_model_is_a_copy_under_its_own_name_and_replaces_nothing() {
     std::fs::write(&path, "precious").expect("written");
     let (exit, _, err) = econc(directory.path(), &["new", "mine"]);
     assert_eq!(exit, 2);
-    assert!(err.contains("E0963"), "{err}");
+    assert!(err.contains("E0963") && err.contains("econc new growth NAME"), "{err}");
+    assert!(!err.contains("--out") && !err.contains("--force"), "{err}");
     assert_eq!(std::fs::read_to_string(&path).expect("kept"), "precious");
     let (exit, _, err) = econc(directory.path(), &["new", "aiyagri", "other"]);
     assert_eq!(exit, 2);
@@ -379,6 +380,58 @@ fn a_sweep_is_a_directory_a_value_and_one_table() {
     }
     let (exit, _, err) = econc(directory.path(), &["check", "small.econ", "--set", "a=0.2..0.4:3"]);
     assert!(exit == 2 && err.contains("E0967"), "{err}");
+}
+
+/// The best constant policy differs from run to run: its number stands in the cells, under one name.
+#[test]
+fn columns_of_a_sweep_have_the_same_name_in_all_rows_and_failures_their_code_on_top() {
+    let directory = scratch();
+    let at = |name: &str| directory.path().join(name);
+    std::fs::write(at("small.econ"), SMALL).expect("a model");
+    let (_, out, err) = econc(
+        directory.path(),
+        &["solve", "small.econ", "--set", "a=0.2..0.4:2", "--out", "sweep"],
+    );
+    let table = std::fs::read_to_string(at("sweep/sweep.csv"))
+        .or_else(|_| std::fs::read_to_string(at("sweep.failed/sweep.csv")))
+        .unwrap_or_else(|e| panic!("{e}: {out}{err}"));
+    let mut reader = csv::Reader::from_reader(table.as_bytes());
+    let heads: Vec<String> = reader.headers().expect("heads").iter().map(String::from).collect();
+    let rows: Vec<csv::StringRecord> = reader.records().map(|r| r.expect("a row")).collect();
+    let found: Vec<usize> = (0..heads.len())
+        .filter(|i| heads[*i].starts_with("best constant "))
+        .collect();
+    assert_eq!(found.len(), 2, "{heads:?}");
+    for i in found {
+        assert!(!heads[i].contains('('), "{heads:?}");
+        let cells: Vec<f64> = rows.iter().map(|r| r[i].parse().expect("a number")).collect();
+        assert!(
+            cells[0].is_finite() && cells[1].is_finite() && cells[0] != cells[1],
+            "{cells:?}"
+        );
+    }
+
+    // No certificate holds so strict a limit: the code stands where those of other commands do.
+    let strict = [
+        "solve",
+        "small.econ",
+        "--set",
+        "a=0.2..0.4:2",
+        "--set",
+        "bellman=-29",
+        "--json",
+    ];
+    let (exit, out, _) = econc(directory.path(), &strict);
+    let json: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((exit, &json["status"]), (1, &"failed".into()));
+    let top = json["diagnostics"].as_array().expect("messages");
+    assert!(top.iter().any(|d| d["code"] == "E0912"), "{top:?}");
+    let one = top.iter().filter(|d| d["code"] == "E0912").count();
+    assert_eq!(one, 1, "{top:?}");
+    assert!(
+        top[0]["notes"].to_string().contains("in 2 runs, first in run-001"),
+        "{top:?}"
+    );
 }
 
 #[test]

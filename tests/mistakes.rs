@@ -91,6 +91,84 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "`planner.k`",
     ),
     ("policy_error = 2%", "policy_error = 2", "E0805", "policy_error = 2%"),
+    // Dates, as other programs and papers write them.
+    (
+        "(1 - delta) * k ",
+        "(1 - delta) * k(-1) ",
+        "E0203",
+        "beginning of this period is `k`",
+    ),
+    ("(1 - delta) * k ", "(1 - delta) * k(+1) ", "E0203", "`k'`"),
+    ("(1 - delta) * k ", "(1 - delta) * k(t) ", "E0203", "write `k`"),
+    ("(1 - delta) * k ", "(1 - delta) * k(t + 1) ", "E0203", "`k'`"),
+    ("(1 - delta) * k ", "(1 - delta) * k_t ", "E0201", "write `k`"),
+    (
+        "(1 - delta) * k ",
+        "(1 - delta) * k_{t} ",
+        "E0101",
+        "that of this one `k`",
+    ),
+    (
+        "k' = ",
+        "k(+1) = ",
+        "E0101",
+        "the value of the next period is `k' = ..`",
+    ),
+    ("k' = ", "k_{t+1} = ", "E0102", "`k' = ..`"),
+    ("k' = ", "k_t1 = ", "E0118", "`k' = ..`"),
+    ("k' = ", "k_next = ", "E0118", "`k' = ..`"),
+    ("exp(z)", "exp(z_t)", "E0201", "write `z`"),
+    ("exp(z)", "exp(z(+1))", "E0203", "the next draw is `z'`"),
+    (
+        "log(c)",
+        "log(c(+1))",
+        "E0203",
+        "only states and shocks have a next value",
+    ),
+    ("log(c)", "log(c(-1))", "E0203", "last(c)"),
+    (
+        "log(c)",
+        "E_t[log(c)]",
+        "E0201",
+        "expectations are taken by whoever solves",
+    ),
+    (
+        "log(c)",
+        "E[log(c)]",
+        "E0201",
+        "expectations are taken by whoever solves",
+    ),
+    (
+        "log(c)",
+        "E_t(log(c))",
+        "E0203",
+        "expectations are taken by whoever solves",
+    ),
+    // A rate in per cent, where a part of 1 is meant.
+    ("delta = 0.1 in [0, 1]", "delta = 10", "W0406", "10%, not 10"),
+    // A weight of later periods inside the reward.
+    (
+        "reward log(c)",
+        "reward 0.96^t * log(c)",
+        "W0827",
+        "`reward log(c)` with `discount 0.95`",
+    ),
+    // What moves with a shock and is above one in places.
+    ("discount beta", "discount beta * exp(4 * z)", "W0707", "min(.., 0.99)"),
+    // A function that nobody calls.
+    (
+        "verify {",
+        "fn g(x) = x + nowhere\nverify {",
+        "E0201",
+        "`param nowhere = ..`",
+    ),
+    ("verify {", "fn g(x) = nothing(x)\nverify {", "E0203", "fn nothing(x)"),
+    (
+        "verify {",
+        "scenario late { force planner.s = 0.3 at 25; periods 25 }\nverify {",
+        "W0817",
+        "periods 26",
+    ),
 ];
 
 const MODEL: &str = "param alpha = 0.36 in (0, 1)
@@ -541,6 +619,31 @@ fn mistakes_are_met_with_what_to_type() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The cause of a mistake is said, and what follows from it is not: `(text, code)`.
+const ALONE: &[(&str, &str)] = &[
+    // Whether the firm's periods are linked is not known before the price is.
+    (
+        "agent firm[3] { action q in [0, 10]; reward (p - 1) * q }\nmarket goods { let Q = sum(firm.q); price p in [0, 10] }",
+        "E0701",
+    ),
+    (
+        "agent firm[3] { action q in [0, 10]; reward (p - 1) * q }\nmarket goods { price p }",
+        "E0701",
+    ),
+];
+
+#[test]
+fn causes_are_said_alone() {
+    for (text, code) in ALONE {
+        let (_, found) = econc::compile(text, &econc::Options::default());
+        let codes: Vec<&str> = found.iter().map(|d| d.code.as_str()).collect();
+        assert_eq!(codes, [*code], "{text}: {found:#?}");
+    }
+    // All that `k_{t+1} = ..` cuts off is one mistake.
+    let (_, found) = econc::compile(&MODEL.replacen("k' = ", "k_{t+1} = ", 1), &econc::Options::default());
+    assert_eq!(found.len(), 1, "{found:#?}");
+}
+
 /// Models that say what cannot be meant, the message and words of its hint: none of them was refused by its grammar or its names.
 const CANNOT_BE_MEANT: &[(&str, &str, &str)] = &[
     (
@@ -600,6 +703,14 @@ const CAN_BE_MEANT: &[&str] = &[
     "horizon 5\nagent o { state n in 1..10, start 1; action c in [0, 1]; n' = n + 1; reward -(c - n / 10)^2; discount 0.9 }",
     "agent o { state n in 1..10, start 1; action c in [0, 1]; n' = min(n + 1, 10); reward -(c - n / 10)^2; discount 0.9 }",
     "fn f(x) = g(x) + g(2 * x)\nfn g(x) = x^2\nagent a { action c in [0, 1]; reward -f(c) }",
+    // Functions that nobody calls, over all that a function may read.
+    "param s = 2\nset good = {bread, wine}\nfn spare(x, y) = (if x == bread then pi else s * normal_cdf(y)) + sum(g in good: a.c * inner(y))\nfn inner(q) = max(q, s)\nagent a { action c in [0, 1]; action d in {stay, go}; reward (if d == stay then c else -c) - s }\nfn other(d) = if d == stay then 1 else 0",
+    // Laws that lead outside for most choices, not for all.
+    "agent a { state w in [0, 10], start 5; action c in [0, 1e6]; w' = 1.01 * w - c; reward c - 0.1 * c^2; discount 0.9 }",
+    // A discount factor that moves and stays below one.
+    "shock z ~ markov([0.9, 0.99], [[0.8, 0.2], [0.2, 0.8]])\nagent a { state w in [0, 10], start 5; action c in [0, 1]; w' = 0.5 * w + c; observe w, z; reward w - c^2; discount z }",
+    // A force that begins in time.
+    "agent a { action c in [0, 1]; reward -(c - 0.5)^2 }\nscenario s { force a.c = 0.2 at 3..9; periods 4 }",
 ];
 
 #[test]

@@ -713,6 +713,36 @@ solve { grid.k = log(40) }
     assert_eq!(run(folder.path(), "solve grows.econ").1, ["E0826"]);
 }
 
+/// A comparison with the exact policy is about one kind of agent; what is said where there are two can be followed.
+#[cfg(feature = "learn")]
+#[test]
+fn a_comparison_says_how_one_of_two_kinds_is_judged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = "agent lender {\n  action x in [0, 1]\n  reward -(x - 0.5)^2\n}\n";
+    put(folder.path(), "two.econ", &format!("{SAVER}{other}"));
+    let (exit, codes, text) = run(folder.path(), "verify two.econ --with steps=2048");
+    assert_eq!((exit, codes.as_slice()), (1, &["E0927".to_string()][..]), "{text}");
+    assert!(text.contains("`policy x = ..`") && !text.contains("--others"), "{text}");
+    let ruled = other.replace("  reward", "  policy x = 0.5\n  reward");
+    put(folder.path(), "two.econ", &format!("{SAVER}{ruled}"));
+    let line = "verify two.econ --with steps=2048 --with worlds=4 --with horizon=64";
+    let (_, codes, text) = run(folder.path(), line);
+    assert!(!codes.iter().any(|c| c == "E0927"), "{text}");
+    assert!(text.contains("distance in policy, mean"), "{text}");
+}
+
+/// Where a state leaves its domain, that is said before residuals and edges of grids, which are off because of it.
+#[test]
+fn a_state_that_leaves_its_domain_is_said_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let narrow = SAVER.replace("[0.05, 0.6], start 0.2", "[0.05, 0.16], start 0.1");
+    put(folder.path(), "narrow.econ", &narrow);
+    let (exit, codes, text) = run(folder.path(), "solve narrow.econ");
+    assert_eq!(exit, 1, "{text}");
+    assert_eq!(codes.first().map(String::as_str), Some("E0942"), "{codes:?}");
+    assert!(codes.len() > 1, "{codes:?}");
+}
+
 #[test]
 fn rules_stay_among_what_can_be_chosen() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -717,6 +717,7 @@ fn memory_that_is_not_there_is_a_message() {
         "tune growth.econ --threads 8 --with horizon=120000 --with steps=1e12 --search learning_rate=1e-4..1e-2:log",
         "verify growth.econ --with worlds=100000 --with horizon=100000 --with steps=1e12",
         "train growth.econ --with worlds=100000 --with horizon=100000 --with steps=20000000000",
+        "verify growth.econ --set verify.episodes=1000000000",
         "solve growth.econ --memory 64M --set grid.k='log(400000)'",
     ] {
         let output = limited("2000000", line);

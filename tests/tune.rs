@@ -154,6 +154,33 @@ fn threads_change_nothing_and_the_winner_is_what_train_learns() {
     std::fs::write(folder.path().join("block.econ"), &block).expect("a file");
     succeeds(folder.path(), &["fmt", "--check", "block.econ"]);
 
+    // Its run is read as one of a training: the best trial's policies are those of that training.
+    for run in ["one", "again"] {
+        let seed = ["--of-seed", "2", "--out"];
+        succeeds(
+            folder.path(),
+            &[&["export", run], &seed[..], &[&format!("{run}.csv")]].concat(),
+        );
+        let out = format!("{run}-played");
+        let played = [
+            "simulate",
+            "model.econ",
+            "--periods",
+            "50",
+            "--policy",
+            run,
+            "--out",
+            &out,
+        ];
+        succeeds(folder.path(), &played);
+    }
+    let text = |file: &str| std::fs::read_to_string(folder.path().join(file)).expect("a table");
+    assert_eq!(text("one.csv"), text("again.csv"));
+    assert!(text("one-played/returns.csv").lines().count() > 1);
+    let refused = run(folder.path(), &["export", "one", "--best"]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("E0954") && said.contains("leave out --best"), "{said}");
+
     // Another seed draws other trials; `--seeds` are those of the trainings.
     let more = [
         "--with",

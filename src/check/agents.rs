@@ -169,12 +169,26 @@ impl Checker<'_> {
                 self.leaks(*x, &a);
             }
         }
-        let dynamic = !self.model.states.is_empty();
+        // A price that nothing determines has its own message; whether tomorrow matters is known when that is mended.
+        let awaited = |s: &model::State| {
+            self.entities.iter().any(|e| {
+                e.dotted == s.name
+                    && matches!(
+                        e.decl,
+                        Decl::State {
+                            law: None,
+                            price: Some(_),
+                            ..
+                        }
+                    )
+            })
+        };
+        let dynamic = !self.model.states.iter().all(awaited);
         if chosen
             && a.discount.is_none()
             && dynamic
             && self.model.horizon.is_none()
-            && !self.has_discount_statement(&a.name)
+            && self.discount_span(&a.name).is_none()
         {
             self.report(errors::no_discount(&a.name, a.span));
         }
@@ -222,11 +236,18 @@ impl Checker<'_> {
         }
     }
 
-    fn has_discount_statement(&self, agent: &str) -> bool {
-        self.blocks.iter().enumerate().any(|(i, b)| {
-            b.kind == BlockKind::Agent
-                && self.block_path(i) == agent
-                && b.statements.iter().any(|s| matches!(s.kind, StmtKind::Discount(_)))
+    /// Where the factor of an agent's `discount` stands.
+    pub(super) fn discount_span(&self, agent: &str) -> Option<Span> {
+        let own = |(i, b): &(usize, &super::Block)| b.kind == BlockKind::Agent && self.block_path(*i) == agent;
+        let statements = self
+            .blocks
+            .iter()
+            .enumerate()
+            .filter(own)
+            .flat_map(|(_, b)| &b.statements);
+        statements.into_iter().find_map(|s| match &s.kind {
+            StmtKind::Discount(e) => Some(e.span),
+            _ => None,
         })
     }
 

@@ -251,12 +251,13 @@ impl Checker<'_> {
                 self.shock(id, iid, &dist, given.as_ref(), start.as_ref())
             }
             Decl::Noise { dist, stage } => self.noise(id, &dist, stage.as_ref()),
-            Decl::State { domain, law, .. } => {
+            Decl::State { domain, law, price, .. } => {
                 if !primed {
                     return self.state(id, &domain);
                 }
                 let Some((target, value, at)) = law else {
-                    let posted = self.blocks[self.entities[id].block].kind == super::BlockKind::Market;
+                    let posted =
+                        price.is_some() || self.blocks[self.entities[id].block].kind == super::BlockKind::Market;
                     self.report(errors::no_transition(&self.entities[id].name.clone(), posted, span));
                     return None;
                 };

@@ -7,6 +7,7 @@ use crate::diag::suggest::did_you_mean;
 use crate::diag::{Diagnostic, Span};
 use crate::graph::{Interval, Phase};
 use crate::syntax::ast;
+use crate::syntax::words::Dated;
 
 fn err(code: &str, headline: impl Into<String>) -> Diagnostic {
     Diagnostic::error(code, headline)
@@ -85,6 +86,7 @@ pub(super) fn unknown_name(
     known: &[String],
     elsewhere: Option<(String, Span)>,
     label_of: Option<String>,
+    dated: Option<(&str, Dated, Quantity)>,
 ) -> Diagnostic {
     let d = err("E0201", format!("unknown name `{word}`")).at(span, "not declared here or in a block around");
     if let Some(chain) = label_of {
@@ -96,6 +98,12 @@ pub(super) fn unknown_name(
         return d
             .and(at, "declared in another block")
             .hint(format!("from here it is `{dotted}`"));
+    }
+    if let Some((name, when, what)) = dated {
+        return d.hint(how_dated(name, when, what));
+    }
+    if matches!(word, "E" | "E_t" | "Et" | "EE" | "E_" | "E0" | "E_0") {
+        return d.hint(EXPECTATIONS);
     }
     let otherwise = format!("declare it, `param {word} = ..`, or define it, `let {word} = ..`");
     recursion(with_guess(d, word, known, &otherwise), word)
@@ -155,21 +163,62 @@ pub(super) fn hides(word: &str, span: Span, outer: &str, first: Span) -> Diagnos
         .hint("give one of them another name")
 }
 
-/// A call of what is no function; `quantity` says that the model has something of that name.
-pub(super) fn unknown_function(word: &str, span: Span, known: &[String], quantity: bool) -> Diagnostic {
+/// What a name stands for, as far as its value in other periods goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Quantity {
+    State,
+    Shock,
+    Other,
+}
+
+/// How the value of a quantity in some period is written.
+fn how_dated(word: &str, when: Dated, what: Quantity) -> String {
+    match (when, what) {
+        (Dated::Now, _) => format!("names are of this period: write `{word}`"),
+        (Dated::Next, Quantity::State) => {
+            format!("the value of the next period is `{word}'`, and a law of motion is `{word}' = ..`")
+        }
+        (Dated::Next, Quantity::Shock) => format!(
+            "the next draw is `{word}'`, which laws of motion and `end when` read; expectations of it are taken by whoever solves"
+        ),
+        (Dated::Next, Quantity::Other) => format!(
+            "only states and shocks have a next value: `k' = ..` is the law of motion of a state; what rests on `{word}` of the next period is an expectation, and those are taken by whoever solves"
+        ),
+        (Dated::Last, Quantity::State) => format!(
+            "what stands at the beginning of this period is `{word}`, also where a paper dates it {word}(-1); the value before that is last({word}), with a first one: start last({word}) = .."
+        ),
+        (Dated::Last, Quantity::Shock | Quantity::Other) => {
+            format!("the value of the last period is last({word}), with a first one: start last({word}) = ..")
+        }
+    }
+}
+
+/// What to tell somebody who writes an expectation.
+const EXPECTATIONS: &str =
+    "expectations are taken by whoever solves: write the reward of one period, and laws of motion";
+
+/// A call of what is no function; `quantity` says what the model has of that name, and `when` that the argument is a date.
+pub(super) fn unknown_function(
+    word: &str,
+    span: Span,
+    known: &[String],
+    quantity: Option<Quantity>,
+    when: Option<Dated>,
+) -> Diagnostic {
     let d = err("E0203", format!("unknown function `{word}`")).at(span, "no such function");
-    if quantity {
-        return d.hint(format!(
-            "`{word}` is a quantity of this period; that of the last one is last({word}), a product is `{word} * (..)`"
-        ));
+    if let Some(what) = quantity {
+        return d.hint(match when {
+            Some(when) => how_dated(word, when, what),
+            None => format!(
+                "`{word}` is a quantity of this period; that of the last one is last({word}), a product is `{word} * (..)`"
+            ),
+        });
     }
     let meant = match word.to_lowercase().as_str() {
         "ln" | "lg" | "log10" => "the natural logarithm is `log(x)`",
         "pow" | "power" => "a power is `x^y`",
         "average" | "avg" | "integral" => "an average over members is `mean(..)`",
-        "e" | "expect" | "expectation" | "expected" => {
-            "expectations are taken by whoever solves: write the reward of one period, and laws of motion"
-        }
+        "e" | "e_t" | "et" | "ee" | "expect" | "expectation" | "expected" => EXPECTATIONS,
         "norm" | "normal_pdf" | "cdf" => "the distribution function is `normal_cdf(x)`",
         _ => "",
     };
@@ -1603,6 +1652,65 @@ pub(super) fn force_outside(name: &str, got: Interval, bounds: Interval, span: S
     .hint("keep the number inside the bounds, or widen them")
 }
 
+/// A force whose first period comes after the last one of its scenario.
+pub(super) fn force_too_late(name: &str, from: usize, periods: usize, scenario: &str, span: Span) -> Diagnostic {
+    Diagnostic::warning(
+        "W0817",
+        format!("`{name}` is forced in period {from}, and `{scenario}` ends before"),
+    )
+    .at(span, "never happens")
+    .note(format!(
+        "periods count from 0: with {periods} of them the last one is {}",
+        periods - 1
+    ))
+    .hint(format!(
+        "name an earlier period, or let the scenario go on: periods {}",
+        from.saturating_add(1)
+    ))
+}
+
+/// A discount factor that is no weight of tomorrow against today everywhere.
+pub(super) fn discount_in_places(name: &str, above: bool, x: &str, place: &str, span: Span) -> Diagnostic {
+    let (what, keep) = if above {
+        ("more than 1: tomorrow counts more than today there", "min(.., 0.99)")
+    } else {
+        ("less than 0", "max(.., 0)")
+    };
+    let d = Diagnostic::warning(
+        "W0707",
+        format!("the discount factor of `{name}` is {x} in places"),
+    )
+    .at(span, what)
+    .note(
+        "lifetime values have an end only if the factor is below 1 on average over the states that follow one another",
+    );
+    let d = if place.is_empty() {
+        d
+    } else {
+        d.note(format!("at {place}"))
+    };
+    d.hint(format!(
+        "keep it inside, as in {keep}, or bound what it reads; a rate r gives the factor 1 / (1 + r)"
+    ))
+}
+
+/// A law that leads outside wherever it was tried.
+pub(super) fn law_leaves_everywhere(name: &str, next: &str, place: &str, domain: Interval, span: Span) -> Diagnostic {
+    let d = Diagnostic::warning(
+        "W0406",
+        format!("the law of `{name}` leaves its domain wherever it was tried"),
+    )
+    .at(span, format!("it goes to {next}"));
+    let d = if place.is_empty() {
+        d
+    } else {
+        d.note(format!("from {place}"))
+    };
+    d.note(format!("the domain is {}", interval(domain))).hint(
+        "check the numbers in it: rates and shares are parts of 1, per cent have their sign (10%, not 10); or widen the domain",
+    )
+}
+
 /// A rule that puts an action where it can never be.
 pub(super) fn rule_outside(name: &str, got: Interval, bounds: Interval, span: Span, declared: Span) -> Diagnostic {
     err(
@@ -1615,10 +1723,16 @@ pub(super) fn rule_outside(name: &str, got: Interval, bounds: Interval, span: Sp
 }
 
 /// A model that reads the date and has no last one.
-pub(super) fn date_without_horizon(span: Span) -> Diagnostic {
-    Diagnostic::warning("W0827", "`t` matters and the model has no `horizon`: it can be simulated and trained, not solved")
-        .at(span, "reads the date")
-        .hint("declare `horizon 40`, say, or read a state that counts: `state n in 0..40, start 0` with `n' = min(n + 1, 40)`; seasons need neither: `t mod 12` goes round by itself")
+pub(super) fn date_without_horizon(discounts: bool, span: Span) -> Diagnostic {
+    let d = Diagnostic::warning(
+        "W0827",
+        "`t` matters and the model has no `horizon`: it can be simulated and trained, not solved",
+    )
+    .at(span, "reads the date");
+    if discounts {
+        return d.hint("the weights of later periods are not written into the reward: `reward log(c)` with `discount 0.95` is the sum of 0.95^t * log(c)");
+    }
+    d.hint("declare `horizon 40`, say, or read a state that counts: `state n in 0..40, start 0` with `n' = min(n + 1, 40)`; seasons need neither: `t mod 12` goes round by itself")
 }
 
 pub(super) fn unequal_discounts(one: &(String, f64), other: &(String, f64), span: Span) -> Diagnostic {

@@ -15,12 +15,29 @@ impl Checker<'_> {
                 span,
                 ..Scenario::default()
             };
+            let mut forced = Vec::new();
             for item in &items {
+                let before = s.forces.len();
                 self.scenario_item(&mut s, item);
+                if let ScenarioItem::Force { target, span, .. } = item
+                    && let Some(Force { from: Some(from), .. }) = s.forces.get(before)
+                {
+                    forced.push((super::path_text(target), *from, *span));
+                }
             }
+            self.forces_in_time(&s, &forced);
             self.model.scenarios.push(s);
         }
         self.read_settings();
+    }
+
+    /// Warns of what is forced (its name, the first period, where it stands) when the scenario is over.
+    fn forces_in_time(&mut self, s: &Scenario, forced: &[(String, usize, Span)]) {
+        let ends = [s.periods, self.model.horizon].into_iter().flatten().min();
+        let Some(periods) = ends else { return };
+        for (name, from, span) in forced.iter().filter(|(_, from, _)| *from >= periods) {
+            self.report(errors::force_too_late(name, *from, periods, &s.name, *span));
+        }
     }
 
     fn scenario_item(&mut self, s: &mut Scenario, item: &ScenarioItem) {

@@ -5,6 +5,7 @@ use super::{Bound, Checker, Scope, Ty, Value, errors, lints};
 use crate::diag::Span;
 use crate::graph::{Axis, AxisId, AxisKind, Binary, NodeId, Reduce, Unary};
 use crate::syntax::ast::{self, Arg, Expr, ExprKind};
+use crate::syntax::words::Dated;
 
 /// Names of all built-in functions, for did-you-mean.
 pub(super) const BUILT_IN: &[&str] = &[
@@ -47,6 +48,30 @@ pub(super) const BUILT_IN: &[&str] = &[
     "mod",
     "div",
 ];
+
+/// The period that arguments stand for where they are a date: `(-1)`, `(+1)`, `(t)`, `(t + 1)`.
+fn date(args: &[Arg]) -> Option<Dated> {
+    let [Arg { value, name: None, .. }] = args else {
+        return None;
+    };
+    let number = |e: &Expr| matches!(e.kind, ExprKind::Number { .. });
+    let time =
+        |e: &Expr| matches!(&e.kind, ExprKind::Path(p) if p.segments.len() == 1 && p.segments[0].name.text == "t");
+    match &value.kind {
+        ExprKind::Unary { op, arg } if number(arg) => match op {
+            ast::UnaryOp::Neg => Some(Dated::Last),
+            ast::UnaryOp::Plus => Some(Dated::Next),
+            ast::UnaryOp::Not => None,
+        },
+        ExprKind::Binary { op, lhs, rhs } if time(lhs) && number(rhs) => match op {
+            ast::BinaryOp::Add => Some(Dated::Next),
+            ast::BinaryOp::Sub => Some(Dated::Last),
+            _ => None,
+        },
+        _ if time(value) => Some(Dated::Now),
+        _ => None,
+    }
+}
 
 impl Checker<'_> {
     /// A call of a function by name.
@@ -135,8 +160,8 @@ impl Checker<'_> {
             _ => {
                 let mut known: Vec<String> = BUILT_IN.iter().map(|s| (*s).to_string()).collect();
                 known.extend(self.functions.keys().cloned());
-                let quantity = self.entities.iter().any(|e| e.name == word);
-                self.report(errors::unknown_function(word, name.span, &known, quantity));
+                let quantity = self.quantity(word);
+                self.report(errors::unknown_function(word, name.span, &known, quantity, date(args)));
                 None
             }
         }
@@ -208,6 +233,7 @@ impl Checker<'_> {
             self.report(errors::recursive_function(&name.text, declared, span));
             return None;
         }
+        self.called.insert(name.text.clone());
         self.calls += 1;
         if self.calls > super::MOST_CALLS {
             if self.calls == super::MOST_CALLS + 1 {
@@ -545,8 +571,8 @@ impl Checker<'_> {
             ]
             .map(String::from)
             .to_vec();
-            let quantity = self.entities.iter().any(|e| e.name == word);
-            self.report(errors::unknown_function(word, name.span, &known, quantity));
+            let quantity = self.quantity(word);
+            self.report(errors::unknown_function(word, name.span, &known, quantity, None));
             return None;
         }
         let how = self.how(word, None, scope)?;

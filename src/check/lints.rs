@@ -5,8 +5,8 @@
 
 use super::model::{Model, Space};
 use super::{BlockKind, Checker, Decl, errors};
-use crate::diag::Span;
-use crate::graph::{AxisId, AxisKind, Graph, InputKind, Interval, NodeId, Op, eval, interval};
+use crate::diag::{Diagnostic, Span};
+use crate::graph::{AxisId, AxisKind, Binary, Graph, InputKind, Interval, NodeId, Op, Phase, eval, interval};
 use crate::num::random::Key;
 use std::collections::BTreeMap;
 
@@ -122,12 +122,14 @@ impl Checker<'_> {
         self.actions_without_effect();
         self.date_without_horizon();
         self.recursive_functions();
+        self.uncalled_functions();
         // Until a solve has supplied its parameter, what reads it is left out: names used there look unused.
         if self.model.pending.is_empty() {
             self.unused();
             self.domain_faults();
             self.rules_outside();
             self.laws_that_leave();
+            self.laws_and_discounts_where_tried();
         }
     }
 
@@ -162,9 +164,77 @@ impl Checker<'_> {
             .into_iter()
             .find(|n| crate::graph::shape::operands(&self.b.node(*n).op).iter().any(is_time));
         if let Some(n) = reader {
-            let span = self.b.node(n).span;
-            self.report(errors::date_without_horizon(span));
+            let node = self.b.node(n);
+            // `beta^t`: the date as the exponent of a constant.
+            let discounts = matches!(node.op, Op::Binary(Binary::Pow, base, power)
+                if is_time(&power) && self.b.node(base).phase == Phase::Constant);
+            let span = node.span;
+            self.report(errors::date_without_horizon(discounts, span));
         }
+    }
+
+    /// What only trying shows: laws that lead outside from everywhere, and discount factors beyond their bounds in places.
+    fn laws_and_discounts_where_tried(&mut self) {
+        let graph = few_members(&self.b.graph);
+        let points = points(&graph, &self.model);
+        let mut found = Vec::new();
+        for a in &self.model.agents {
+            let Some(factor) = a.discount.filter(|n| self.b.node(*n).phase > Phase::Constant) else {
+                continue;
+            };
+            let outside = points.iter().find_map(|p| {
+                let factors = at(&graph, p, &[factor])?.swap_remove(0);
+                Some((factors.into_iter().find(|x| *x > 1.0 || *x < 0.0)?, p))
+            });
+            if let Some((x, p)) = outside {
+                let span = self.discount_span(&a.name).unwrap_or(self.b.node(factor).span);
+                let place = self.place_of(p, &[factor]);
+                found.push(errors::discount_in_places(&a.name, x > 1.0, &short(x), &place, span));
+            }
+        }
+        if self.model.horizon.is_none() && self.model.ends.is_empty() {
+            found.extend(self.laws_that_leave_everywhere(&graph, &points));
+        }
+        for d in found {
+            self.report(d);
+        }
+    }
+
+    /// Warnings about states whose next value lies outside of the domain at all feasible points, the ends of all choices among them.
+    fn laws_that_leave_everywhere(&self, graph: &Graph, points: &[Vec<Vec<f64>>]) -> Vec<Diagnostic> {
+        let requires = self.model.requires.iter().map(|r| r.condition);
+        let mut wanted: Vec<NodeId> = self.model.states.iter().map(|s| s.next).collect();
+        let states = wanted.len();
+        wanted.extend(requires);
+        let tried: Vec<(Vec<Vec<f64>>, &Vec<Vec<f64>>)> = points
+            .iter()
+            .filter_map(|p| Some((at(graph, p, &wanted)?, p)))
+            .filter(|(values, _)| values[states..].iter().flatten().all(|x| *x != 0.0))
+            .collect();
+        if tried.len() < FEW {
+            return Vec::new();
+        }
+        let mut out = Vec::new();
+        for (i, s) in self.model.states.iter().enumerate().filter(|(_, s)| s.span.file == 0) {
+            let told = |d: &Diagnostic| d.code == "W0406" && d.primary.as_ref().is_some_and(|(at, _)| *at == s.span);
+            let outside = |x: &f64| {
+                let slack = 1e-6 * (1.0 + x.abs());
+                *x < s.domain.lo - slack || *x > s.domain.hi + slack
+            };
+            if tried.iter().all(|(values, _)| values[i].iter().all(outside)) && !self.diagnostics.iter().any(told) {
+                let (values, p) = &tried[tried.len() / 2];
+                let next = values[i].first().copied().unwrap_or(f64::NAN);
+                let place = self.place_of(p, &[s.next]);
+                out.push(errors::law_leaves_everywhere(
+                    &s.name,
+                    &short(next),
+                    &place,
+                    s.domain,
+                    s.span,
+                ));
+            }
+        }
+        out
     }
 
     /// States whose law leaves the domain from one of its ends, whatever anybody does. In worlds that end, time may not suffice.
@@ -312,18 +382,55 @@ impl Checker<'_> {
 
     /// The states and actions of a point, in words.
     fn place(&self, p: &[Vec<f64>]) -> String {
+        self.place_where(p, |_| true)
+    }
+
+    /// Those of them that some nodes rest on.
+    fn place_of(&self, p: &[Vec<f64>], nodes: &[NodeId]) -> String {
+        let mut seen = std::collections::BTreeSet::new();
+        let mut todo = nodes.to_vec();
+        while let Some(n) = todo.pop() {
+            if seen.insert(n) {
+                todo.extend(crate::graph::shape::operands(&self.b.node(n).op));
+            }
+        }
+        let read = |i: usize| {
+            let rests = |n: &NodeId| matches!(self.b.node(*n).op, Op::Input(input) if input.0 as usize == i);
+            seen.iter().any(rests)
+        };
+        self.place_where(p, read)
+    }
+
+    fn place_where(&self, p: &[Vec<f64>], shown: impl Fn(usize) -> bool) -> String {
         let mut parts = Vec::new();
         for (i, input) in self.b.graph.inputs.iter().enumerate() {
             if matches!(
                 input.kind,
                 InputKind::State(_) | InputKind::Action(_) | InputKind::Shock(_)
-            ) && let Some(x) = p[i].first()
+            ) && shown(i)
+                && let Some(x) = p[i].first()
                 && parts.len() < 6
             {
-                parts.push(format!("{} = {}", input.name, short(*x)));
+                let shown = match input.kind {
+                    InputKind::Shock(s) => self.link_word(s, *x),
+                    _ => short(*x),
+                };
+                parts.push(format!("{} = {shown}", input.name));
             }
         }
         parts.join(", ")
+    }
+
+    /// A shock's value in words: of a chain the label of the state with number `x`, or its value.
+    fn link_word(&self, shock: usize, x: f64) -> String {
+        match &self.model.shocks[shock].process {
+            super::model::Process::Chain { values, labels, .. } => {
+                let i = x as usize;
+                let label = labels.get(i).filter(|l| !l.is_empty()).cloned();
+                label.unwrap_or_else(|| short(values.get(i).copied().unwrap_or(x)))
+            }
+            _ => short(x),
+        }
     }
 }
 
@@ -335,6 +442,9 @@ fn short(x: f64) -> String {
         s
     }
 }
+
+/// Fewest feasible points that say something of a law.
+const FEW: usize = 12;
 
 /// The graph with few members for each continuum: one that shows a fault with a thousand shows it with four. Graphs
 /// in which a part of a stack is a continuum, or a constant array runs over one, stay as they are.

@@ -36,6 +36,7 @@ mod scope;
 mod seasons;
 mod states;
 mod stationary;
+mod uncalled;
 
 pub use model::Model;
 /// Number of the first text of `--set` as a source in spans: what stands there was typed, not read from a file.
@@ -356,6 +357,8 @@ struct Checker<'a> {
     lag_starts: Vec<(BlockId, String, ast::Start, Span)>,
     /// Calls of user functions so far.
     calls: usize,
+    /// User functions that were called.
+    called: BTreeSet<String>,
     /// Nesting of expressions under elaboration.
     deep: usize,
     /// There was room for a small stack only.
@@ -397,6 +400,7 @@ impl<'a> Checker<'a> {
             labels_only: BTreeSet::new(),
             lag_starts: Vec::new(),
             calls: 0,
+            called: BTreeSet::new(),
             deep: 0,
             shallow: false,
             horizon_said: false,
@@ -433,6 +437,12 @@ impl<'a> Checker<'a> {
         }
         (self.model, self.diagnostics)
     }
+}
+
+/// A dotted name without indices.
+fn path_text(path: &ast::Path) -> String {
+    let words: Vec<&str> = path.segments.iter().map(|s| s.name.text.as_str()).collect();
+    words.join(".")
 }
 
 /// An expression as it was written, on one line.

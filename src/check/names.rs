@@ -4,6 +4,7 @@ use super::{Block, BlockId, BlockKind, Bound, Checker, Decl, EntityId, Scope, Ty
 use crate::diag::Span;
 use crate::graph::{Axis, AxisId, AxisKind, Binary, NodeId};
 use crate::syntax::ast::{self, Index, Path};
+use crate::syntax::words;
 
 /// How a step of a path picks members of a population.
 enum Pick<'e> {
@@ -962,7 +963,20 @@ impl Checker<'_> {
             .find(|e| e.name == word && !matches!(self.blocks[e.block].kind, BlockKind::Kind))
             .map(|e| (e.dotted.clone(), e.span));
         let label_of = self.chain_with_label(word);
-        self.report(errors::unknown_name(word, span, &known, elsewhere, label_of));
+        let dated = words::dated(word)
+            .filter(|(name, _)| known.iter().any(|k| k == name))
+            .and_then(|(name, when)| Some((name, when, self.quantity(name)?)));
+        self.report(errors::unknown_name(word, span, &known, elsewhere, label_of, dated));
+    }
+
+    /// What the model has of a name, as far as its value in other periods goes.
+    pub(super) fn quantity(&self, word: &str) -> Option<errors::Quantity> {
+        let e = self.entities.iter().find(|e| e.name == word)?;
+        Some(match e.decl {
+            Decl::State { .. } => errors::Quantity::State,
+            Decl::Shock { .. } => errors::Quantity::Shock,
+            _ => errors::Quantity::Other,
+        })
     }
 }
 

@@ -34,7 +34,13 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failur
     let path = path_of(name)?;
     let word = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
     let text = renamed(template, word);
-    write_new(&path, text.as_bytes(), false, [])?;
+    write_new(&path, text.as_bytes(), false, []).map_err(|d| match d.code.as_str() {
+        "E0963" => d.hint(format!(
+            "give the new model another name, econc new {} NAME, or move the file away",
+            template.name
+        )),
+        _ => d,
+    })?;
     if screen.json {
         let file = path.display().to_string();
         screen.json(&serde_json::json!({ "status": "complete", "exit": 0, "file": file, "template": template.name, "diagnostics": [] }));

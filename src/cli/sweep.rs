@@ -11,7 +11,7 @@ use super::pipeline::{self, Compiled, Overrides, Source};
 use super::screen::Screen;
 use super::session::{self, Job};
 use super::{Exit, Failure, stop, unwritten};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Severity};
 use crate::report::content::{Content, NamedTable};
 use crate::report::run::{Place, RunDirectory, Status, WORK, check_whole, remove_run};
 use crate::report::table::Table;
@@ -348,7 +348,7 @@ fn finish(
             "exit": exit.code(),
             "directory": directory.display().to_string(),
             "runs": runs,
-            "diagnostics": if stopped { vec![super::stop::stopped(Some(onward))] } else { Vec::new() },
+            "diagnostics": if stopped { vec![super::stop::stopped(Some(onward))] } else { failures(sweeps, rows) },
         }));
         return Ok(exit);
     }
@@ -365,6 +365,37 @@ fn finish(
         screen.stop(&onward);
     }
     Ok(exit)
+}
+
+/// Why runs failed: every error once, with the first run that met it and how many did.
+fn failures(sweeps: &[Sweep], rows: &[Row]) -> Vec<Diagnostic> {
+    let mut out: Vec<(Diagnostic, String, usize)> = Vec::new();
+    for row in rows.iter().filter(|r| r.status != Status::Complete) {
+        let mut own: Vec<&str> = Vec::new();
+        for d in row.diagnostics.iter().filter(|d| d.severity == Severity::Error) {
+            if own.contains(&d.code.as_str()) {
+                continue;
+            }
+            own.push(&d.code);
+            match out.iter_mut().find(|(known, _, _)| known.code == d.code) {
+                Some((_, _, runs)) => *runs += 1,
+                None => {
+                    let set: Overrides = sweeps
+                        .iter()
+                        .map(|s| s.name.clone())
+                        .zip(row.set.iter().cloned())
+                        .collect();
+                    out.push((d.clone(), format!("{}: {}", row.place, words(&set)), 1));
+                }
+            }
+        }
+    }
+    out.into_iter()
+        .map(|(d, first, runs)| match runs {
+            1 => d.note(format!("in {first}")),
+            _ => d.note(format!("in {runs} runs, first in {first}")),
+        })
+        .collect()
 }
 
 /// What was set, how it ended, then every headline number that some run has.

@@ -242,10 +242,12 @@ pub struct VerifyOptions {
 
 /// Whether the runs that are judged, or judged by, are of this economy; warnings about what differs.
 ///
-/// Errors: those of the runs; E0811, E0818, E0819.
+/// Errors: those of the runs; E0811, E0818, E0819, E0927, E0981.
 pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     // Said before anything is solved: the solution needs no first value, what it is compared with does.
     crate::env::worlds::first_values(model, &model.scenarios).map_err(|d| vec![d])?;
+    one_learner(model).map_err(|d| vec![d])?;
+    paths_fit(model, options)?;
     let mut remarks = Vec::new();
     if let Some(directory) = &options.solution {
         let run = open_complete(directory).map_err(|d| vec![d])?;
@@ -260,6 +262,48 @@ pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagn
         read_policies(&run, options.best).map_err(|d| vec![d])?;
     }
     Ok(remarks)
+}
+
+/// Errs where several kinds of agents could learn: a solution that judges one of them knows how the others choose from the file alone.
+///
+/// Errors: E0927.
+fn one_learner(model: &Model) -> Result<(), Diagnostic> {
+    learner_of(model, None).map(drop).map_err(|d| match model.agents.len() {
+        0 | 1 => d,
+        _ => d.hint(
+            "econc verify judges one kind of agent: give all others a rule in the file, `policy x = ..`; econc train --agent NAME trains one of several",
+        ),
+    })
+}
+
+/// Errs where the paths that losses are measured on would need more memory than there is.
+///
+/// Errors: E0981, those of the plan.
+fn paths_fit(model: &Model, options: &VerifyOptions) -> Result<(), Vec<Diagnostic>> {
+    let block = model.settings.iter().find(|s| s.block == "verify");
+    let Some(episodes) = block
+        .and_then(|b| b.get("episodes"))
+        .and_then(crate::check::model::Setting::number)
+    else {
+        return Ok(());
+    };
+    let seeds = block
+        .and_then(|b| b.get("seeds"))
+        .map_or(1, |s| crate::check::settings::seeds(s).len());
+    let judged = match &options.policy {
+        Some(_) => 1,
+        None => plan::plan(model, &wanted(model, &options.train)?)?.seeds.len(),
+    };
+    // Of each path: where it begins, its state, shock and choice, what it weighs and falls short of; of each policy on all paths three
+    // numbers: the exact one's, the best constant's, two benchmarks', and those that are judged.
+    let of_path = 12 + 4 * (model.states.len() + model.shocks.len() + model.actions.len());
+    let of_policies = 3 * (4 + judged) * seeds;
+    limits::fits(
+        8.0 * episodes * (of_path + of_policies) as f64,
+        "what the paths of `verify` leave",
+        "fewer `episodes` in verify { }, or fewer seeds",
+    )
+    .map_err(|d| vec![d.note(format!("{episodes} episodes, {seeds} seeds of them, {judged} policies"))])
 }
 
 /// Solves, trains and judges.
@@ -300,7 +344,9 @@ pub fn verify(
             "the exact solution is not certified, so nothing can be judged by it",
         )
         .hint("econc solve shows the certificate; more nodes or other settings of `solve { }` mend most");
-        for reason in solved.certificate.reasons.iter().take(3) {
+        let mut reasons = solved.certificate.reasons.clone();
+        crate::report::outcome::causes_first(&mut reasons);
+        for reason in reasons.iter().take(3) {
             d = d.note(format!("{}: {}", reason.code, reason.headline));
         }
         return Err(vec![d]);
@@ -385,9 +431,12 @@ pub const ASKED: &str = "asked.json";
 /// The same of a training inside `verify`, which is not resumed.
 pub const ASKED_BY_VERIFY: &str = "training.json";
 
+/// The same of a search, whose best trial's policies stand in its run.
+pub const ASKED_BY_TUNE: &str = "tune.json";
+
 /// File with what the training in a run was asked, if it holds one.
 fn asked_file(run: &CompleteRun) -> Option<&'static str> {
-    [ASKED, ASKED_BY_VERIFY]
+    [ASKED, ASKED_BY_VERIFY, ASKED_BY_TUNE]
         .into_iter()
         .find(|name| run.manifest.files.iter().any(|f| f.name == *name))
 }
@@ -401,8 +450,13 @@ pub fn is_training(run: &CompleteRun) -> bool {
 ///
 /// Errors: E0955.
 pub fn asked(run: &CompleteRun) -> Result<TrainOptions, Diagnostic> {
-    serde_json::from_slice(&run.read(asked_file(run).unwrap_or(ASKED))?)
-        .map_err(|e| Diagnostic::error("E0955", "the options of this training cannot be read").note(e.to_string()))
+    let file = asked_file(run).unwrap_or(ASKED);
+    let bytes = run.read(file)?;
+    let options = match file {
+        ASKED_BY_TUNE => serde_json::from_slice::<super::tuning::TuneOptions>(&bytes).map(|o| o.train),
+        _ => serde_json::from_slice(&bytes),
+    };
+    options.map_err(|e| Diagnostic::error("E0955", "the options of this training cannot be read").note(e.to_string()))
 }
 
 /// The last policy of a training's first seed as a behaviour, and words for it.
@@ -456,6 +510,8 @@ pub fn read_policies(run: &CompleteRun, best: bool) -> Result<Vec<(u64, Policy)>
         .note(format!("it is one of econc {}", run.manifest.action))
         .hint(match run.manifest.action.as_str() {
             "solve" => "a solution stands in its own run as solution.npz (and in its report); it is played by `econc simulate --policy RUN`, and learners are measured against it by `--solution RUN` or `--against RUN`; learned policies come from `econc train`",
+            "tune" if best => "a search keeps the last policies of its best trial: leave out --best",
+            "tune" => "no trial of this search came to an end, so it has no policy; give the run of another",
             _ => "give the directory that `econc train` named at its end",
         }));
     }

@@ -4,14 +4,12 @@ use super::globals::{Globals, whole};
 use super::pipeline::{self, SearchMethod, Source, TrainOptions, TuneOptions};
 use super::screen::Screen;
 use super::session::Job;
+use super::training::ASKED_BY_TUNE as ASKED;
 use super::{Exit, Failure, effects, session, train};
 use crate::diag::Diagnostic;
 use crate::learn::tune::{MOST_TRIALS, Objective};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
-
-/// File of a run directory with what a search was asked.
-const ASKED: &str = "tune.json";
 
 /// Name of the subcommand, in manifests.
 const ACTION: &str = "tune";

@@ -36,7 +36,12 @@ pub struct Content {
     pub diagnostics: Vec<Diagnostic>,
     /// Further files of the run directory: name and bytes.
     pub files: Vec<(String, Vec<u8>)>,
+    /// Numbers for tables over several runs that no line above holds under a name of its own.
+    pub numbers: Vec<(String, f64)>,
 }
+
+/// How the line of the certificate begins that names the best constant policy, with its numbers behind.
+pub const BEST_CONSTANT: &str = "best constant ";
 
 /// One line of the certificate.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -262,7 +267,10 @@ impl Content {
             &[("sum of rewards", "total"), ("discounted", "discounted")],
         );
         from("moments", "name", &[("mean", "mean")]);
-        out.extend(self.certificate.iter().map(|c| (c.name.clone(), c.measured)));
+        // A line whose name holds a number would be a column of one run alone.
+        let lines = self.certificate.iter().filter(|c| !c.name.starts_with(BEST_CONSTANT));
+        out.extend(lines.map(|c| (c.name.clone(), c.measured)));
+        out.extend(self.numbers.iter().cloned());
         out
     }
 
@@ -402,6 +410,7 @@ pub(super) mod tests {
             drawing: None,
             diagnostics: vec![Diagnostic::warning("W0999", "a <warning>")],
             files: Vec::new(),
+            numbers: Vec::new(),
         }
     }
 

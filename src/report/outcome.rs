@@ -1,6 +1,6 @@
 //! What a solve and a simulation have to say, as [`Content`]: facts, certificate, tables, pictures, files.
 
-use super::content::{Check, Content, NamedPicture, NamedTable};
+use super::content::{BEST_CONSTANT, Check, Content, NamedPicture, NamedTable};
 use super::number;
 use super::plot::{self, Picture};
 use super::solved;
@@ -93,6 +93,7 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
     let mut diagnostics = r.warnings.clone();
     diagnostics.extend(c.reasons.clone());
     diagnostics.dedup();
+    causes_first(&mut diagnostics);
     Ok(Content {
         model: model.name.clone(),
         title: model.title.clone(),
@@ -105,7 +106,29 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
         drawing: None,
         diagnostics,
         files: vec![(SOLUTION_FILE.to_string(), text.into_bytes())],
+        numbers: best_constant(c),
     })
+}
+
+/// Puts first what others follow from: where a state leaves its domain (E0942), residuals, edges of grids and comparisons with constants
+/// are off because of that.
+pub fn causes_first(diagnostics: &mut [Diagnostic]) {
+    diagnostics.sort_by_key(|d| d.code != "E0942");
+}
+
+/// The best constant policy and what it is worth, under names that are the same in all runs.
+fn best_constant(c: &Certificate) -> Vec<(String, f64)> {
+    let Some(k) = &c.constant else { return Vec::new() };
+    let name = format!("{BEST_CONSTANT}{}", k.kind);
+    let mut out: Vec<(String, f64)> = match k.actions.as_slice() {
+        [one] => vec![(name.clone(), *one)],
+        several => (1..)
+            .map(|i| format!("{name} {i}"))
+            .zip(several.iter().copied())
+            .collect(),
+    };
+    out.push((format!("{name}, lifetime value"), k.constant));
+    out
 }
 
 /// What policies may depend on, where that is not simply what is observed.
@@ -257,7 +280,7 @@ fn checks(c: &Certificate) -> Vec<Check> {
     if let Some(k) = &c.constant {
         let actions: Vec<String> = k.actions.iter().map(|x| number::compact(*x)).collect();
         out.push(Check {
-            name: format!("best constant {} ({})", k.kind, actions.join(", ")),
+            name: format!("{BEST_CONSTANT}{} ({})", k.kind, actions.join(", ")),
             measured: k.constant,
             shown: Some(number::significant(k.constant, 8)),
             bound: format!("at most {}", number::significant(k.limit(t.constant), 8)),
@@ -556,6 +579,7 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
         drawing: None,
         diagnostics,
         files: Vec::new(),
+        numbers: Vec::new(),
     }
 }
 

@@ -224,6 +224,14 @@ impl<'s> FileParser<'s> {
         if !is_use {
             self.seen_statement = true;
         }
+        if self.behind_subscript(raw) || self.subscripted(raw.first).is_some() {
+            // What the braces of `k_{t+1} = ..` cut off is no statement of its own.
+            if !self.behind_subscript(raw) {
+                let error = self.no_statement(raw, place);
+                self.errors.push(*error);
+            }
+            return None;
+        }
         let choice = self.rule_for(raw, place);
         let inner = match (&choice, self.word(raw.first)) {
             (Ok((_, inner)), _) => *inner,

@@ -57,6 +57,38 @@ pub const STATEMENT_WORDS: &[&str] = &[
     "verify",
 ];
 
+/// The period that a name of a paper or of another program is dated by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dated {
+    /// The last period: `k_tm1`, `k(-1)`.
+    Last,
+    /// This one: `k_t`.
+    Now,
+    /// The next one: `k_t1`, `k_next`, `k(+1)`.
+    Next,
+}
+
+/// The name without its date and the date, for names such as `k_t`; `None` for others.
+pub fn dated(word: &str) -> Option<(&str, Dated)> {
+    const ENDINGS: &[(&str, Dated)] = &[
+        ("_tp1", Dated::Next),
+        ("_tplus1", Dated::Next),
+        ("_t1", Dated::Next),
+        ("_next", Dated::Next),
+        ("_prime", Dated::Next),
+        ("_tm1", Dated::Last),
+        ("_tminus1", Dated::Last),
+        ("_lag", Dated::Last),
+        ("_prev", Dated::Last),
+        ("_last", Dated::Last),
+        ("_t", Dated::Now),
+    ];
+    ENDINGS.iter().find_map(|(ending, when)| {
+        let name = word.strip_suffix(ending).filter(|name| !name.is_empty())?;
+        Some((name, *when))
+    })
+}
+
 /// Words that are special only in their place and may name anything elsewhere.
 pub const SOFT_WORDS: &[&str] = &[
     "def",

@@ -86,7 +86,11 @@ impl<'s> FileParser<'s> {
         {
             error.hint = Some(if self.word(found) == "[" {
                 "several indices stand in one bracket: `k[g, h]`".to_string()
-            } else if raw.first == before && self.word(found) == "(" && self.word(found + 1) == "t" {
+            } else if raw.first == before
+                && self.word(found) == "("
+                && (self.word(found + 1) == "t"
+                    || matches!(self.word(found + 1), "+" | "-" if self.word(found + 3) == ")"))
+            {
                 format!(
                     "time is no argument: the value of the next period is `{word}' = ..`, that of this one is `{word}`"
                 )
@@ -121,6 +125,9 @@ impl<'s> FileParser<'s> {
             let before = before?;
             let (a, b) = (self.between(before, before), self.between(found + 1, found + 1));
             return Some(format!("decimals have a point: {}.{b}", a.replace('.', "")));
+        }
+        if let Some(name) = before.and_then(|b| self.subscripted(b)) {
+            return Some(no_dates(name));
         }
         if matches!(text, "elif" | "elseif" | "elsif") {
             return Some("write `else if`: `if a then b else if c then d else e`".to_string());
@@ -185,6 +192,24 @@ impl<'s> FileParser<'s> {
             ));
         }
         None
+    }
+
+    /// The name in front of a subscript in braces, as papers write it: token `i` is `k_`, and `{` follows it.
+    pub(super) fn subscripted(&self, i: usize) -> Option<&str> {
+        let (a, b) = (self.tokens.get(i)?, self.tokens.get(i + 1)?);
+        let name = self.word(i).strip_suffix('_').filter(|name| !name.is_empty())?;
+        (self.is_word(i) && self.word(i + 1) == "{" && a.end == b.start).then_some(name)
+    }
+
+    /// Whether a piece stands behind a subscript in braces: the message about that is enough.
+    pub(super) fn behind_subscript(&self, raw: &Raw) -> bool {
+        let open = |close: usize| (0..close).rev().find(|i| self.word(*i) == "{");
+        raw.first
+            .checked_sub(1)
+            .filter(|close| self.word(*close) == "}")
+            .and_then(open)
+            .and_then(|open| self.subscripted(open.checked_sub(1)?))
+            .is_some()
     }
 
     /// Faults that people make often, with their fix.
@@ -327,6 +352,13 @@ impl<'s> FileParser<'s> {
                     } else {
                         format!("write `scenario evaluation {{ {word} .. }}`")
                     }),
+            );
+        }
+        if let Some(name) = self.subscripted(raw.first) {
+            return Box::new(
+                Diagnostic::error("E0102", format!("`{word}{{` starts no statement"))
+                    .at(span, "names have no dates")
+                    .hint(no_dates(name)),
             );
         }
         if matches!(word, "import" | "include" | "from" | "require" | "using" | "library") {
@@ -498,6 +530,13 @@ impl<'s> FileParser<'s> {
         };
         Box::new(error(&fix))
     }
+}
+
+/// How the periods of a name are written.
+fn no_dates(name: &str) -> String {
+    format!(
+        "the value of the next period is `{name}'` (a law of motion is `{name}' = ..`), that of this one `{name}`, that of the last one `last({name})`"
+    )
 }
 
 /// What is written here for words of other languages and of papers.

@@ -3,6 +3,7 @@
 use super::{Builder, Pair, Res, Rule};
 use crate::diag::{Diagnostic, Span};
 use crate::syntax::ast::*;
+use crate::syntax::words;
 
 /// What was read between the braces of a block.
 pub(super) struct Inside {
@@ -626,6 +627,20 @@ impl Builder<'_> {
                             "the value of the next period is `{0}' = ..`, that of this one is `{0}`",
                             name.0
                         )),
+                ));
+            }
+            if let [only] = target.segments.as_slice()
+                && let Some((name, when)) = words::dated(text)
+            {
+                return Err(Box::new(
+                    Diagnostic::error("E0118", format!("`{} = ..` defines nothing", only.name.text))
+                        .at(target.span, "neither a definition nor a transition")
+                        .hint(match when {
+                            words::Dated::Next => format!("the value of the next period is `{name}' = ..`"),
+                            words::Dated::Now | words::Dated::Last => format!(
+                                "names have no dates: a law of motion is `{name}' = ..` with `{name}` for this period's value, a definition `let {name} = ..`"
+                            ),
+                        }),
                 ));
             }
             return Err(Box::new(

@@ -718,10 +718,10 @@ solve { grid.k = log(40) }
 #[test]
 fn a_comparison_says_how_one_of_two_kinds_is_judged() {
     let folder = tempfile::tempdir().expect("a folder");
-    let other = "agent lender {\n  action x in [0, 1]\n  reward -(x - 0.5)^2\n}\n";
+    let other = "agent lender {\n  action x in [0, 1]\n  reward -(x - 0.5)^2\n  discount 0.9\n}\n";
     put(folder.path(), "two.econ", &format!("{SAVER}{other}"));
     let (exit, codes, text) = run(folder.path(), "verify two.econ --with steps=2048");
-    assert_eq!((exit, codes.as_slice()), (1, &["E0927".to_string()][..]), "{text}");
+    assert_eq!((exit, codes.as_slice()), (2, &["E0927".to_string()][..]), "{text}");
     assert!(text.contains("`policy x = ..`") && !text.contains("--others"), "{text}");
     let ruled = other.replace("  reward", "  policy x = 0.5\n  reward");
     put(folder.path(), "two.econ", &format!("{SAVER}{ruled}"));

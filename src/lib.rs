@@ -55,7 +55,7 @@ pub fn compile(source: &str, options: &Options) -> (Option<Model>, Vec<Diagnosti
     };
     if model.pending.is_empty() {
         diagnostics.extend(found);
-        return learnable(model, diagnostics);
+        return complete(model, diagnostics);
     }
     match solve::benchmarks::solve_pending(&model) {
         Ok(solved) => {
@@ -66,7 +66,7 @@ pub fn compile(source: &str, options: &Options) -> (Option<Model>, Vec<Diagnosti
             let (model, found) = check::check(&file, &library, &options);
             diagnostics.extend(found);
             match model {
-                Some(model) => learnable(model, diagnostics),
+                Some(model) => complete(model, diagnostics),
                 None => (None, diagnostics),
             }
         }
@@ -96,12 +96,24 @@ fn nothing_said(source: &str, file: &syntax::ast::File) -> Option<Diagnostic> {
     })
 }
 
-/// The model, unless a `train` block says what no learner takes.
-fn learnable(model: Model, mut diagnostics: Vec<Diagnostic>) -> (Option<Model>, Vec<Diagnostic>) {
-    let faults = learn::settings::check(&model);
+/// The model with the prices that its settings state, unless a `solve` block says what no solver takes, or a `train` block what
+/// no learner takes.
+fn complete(model: Model, mut diagnostics: Vec<Diagnostic>) -> (Option<Model>, Vec<Diagnostic>) {
+    let mut faults = learn::settings::check(&model);
+    faults.extend(solve::method::check(&model));
+    let model = match solve::economy::stated::applied(model) {
+        Ok((model, said)) => {
+            diagnostics.extend(said);
+            Some(model)
+        }
+        Err(d) => {
+            faults.push(d);
+            None
+        }
+    };
     let ok = faults.is_empty();
     diagnostics.extend(faults);
-    (ok.then_some(model), diagnostics)
+    (model.filter(|_| ok), diagnostics)
 }
 
 fn library(source: &str) -> Vec<syntax::ast::File> {

@@ -110,6 +110,7 @@ scenario start { periods 5 }
                 Some("grid") => "k",
                 Some("chain") => "z",
                 Some("quadrature") => "e",
+                Some("given") => "w",
                 _ => "saver",
             };
             let name = key.name.replace('*', target);
@@ -469,6 +470,11 @@ fn every_key_of_solve_changes_a_result_or_is_refused() {
             FIRM.replace("solve {", "solve { concept = competitive;"),
         ),
         ("concept.*", store("burn_in = 200"), store("concept.p = nash")),
+        (
+            "given.*",
+            FIRM.replace("solve {", "solve { given.p = 4;"),
+            FIRM.replace("solve {", "solve { given.p = 5;"),
+        ),
         ("grid.*", store("grid.k = uniform(12)"), store("grid.k = log(15)")),
         (
             "chain.*",

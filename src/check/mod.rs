@@ -10,6 +10,7 @@
 //!
 //! A rejected program: `action c in [0, D]` where `D` is drawn after acting. The fix: bound `c` by something dated.
 
+pub mod conduct;
 pub mod errors;
 pub mod model;
 pub mod settings;
@@ -41,7 +42,8 @@ mod uncalled;
 pub use model::Model;
 /// Number of the first text of `--set` as a source in spans: what stands there was typed, not read from a file.
 pub const TYPED: u16 = scope::SET_FILE;
-pub use settings::{CONCEPTS, METHODS, SOLVE_KEYS, VERIFY_KEYS};
+pub use conduct::{Concept, Information};
+pub use settings::{SOLVE_KEYS, VERIFY_KEYS};
 
 use crate::diag::{Diagnostic, Severity, Span};
 use crate::graph::build::Builder;

@@ -1,5 +1,6 @@
 //! The typed model: what the checker hands to everything behind it. Plain data over one environment graph.
 
+pub use super::conduct::{Concept, Information};
 pub use crate::chance::{Distribution, Family, Process, StartShock};
 use crate::diag::Span;
 use crate::graph::store::{self, StoreError};
@@ -48,12 +49,22 @@ pub struct Model {
     pub scenarios: Vec<Scenario>,
     /// Settings blocks.
     pub settings: Vec<Settings>,
+    /// What counts as a solution, where the file says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concept: Option<Concept>,
+    /// What policies may depend on.
+    #[serde(default, skip_serializing_if = "is_observed")]
+    pub information: Information,
     /// Every name, for `econc graph` and for messages.
     pub names: Vec<Named>,
     /// Parameters that a solve must still supply, with what the model lacks until then.
     pub pending: Vec<Pending>,
     /// The input that carries the period of the episode, if the model reads `t`.
     pub time: Option<InputId>,
+}
+
+fn is_observed(information: &Information) -> bool {
+    *information == Information::Observed
 }
 
 impl Model {

@@ -1,5 +1,6 @@
 //! Settings blocks: keys are looked up, values become data; nothing is silently ignored.
 
+use super::conduct::{CONCEPTS, Concept, INFORMATION, Information};
 use super::model::{Family, Model, Process, Setting, Settings};
 use super::{Checker, errors};
 use crate::diag::{Diagnostic, Span};
@@ -46,6 +47,8 @@ pub enum Kind {
     Switch,
     /// One of these words; the first string says what they are.
     Words(&'static str, &'static [&'static str]),
+    /// A method of solving: who solves knows which there are.
+    Method,
     /// The grid of a state.
     Grid,
     /// The chain of a continuous shock.
@@ -59,15 +62,6 @@ pub enum Kind {
     /// When learning ends before its steps are used up.
     Stop,
 }
-
-/// Methods of `solve { method = .. }`.
-pub const METHODS: &[&str] = &["value_iteration", "grid_search"];
-
-/// What may count as a solution.
-pub const CONCEPTS: &[&str] = &["planner", "competitive", "nash", "collusive", "stackelberg"];
-
-/// What policies may depend on.
-pub const INFORMATION: &[&str] = &["observed", "full"];
 
 /// What holds where nothing is said: read by the solvers and shown in the tables.
 pub mod defaults {
@@ -132,9 +126,9 @@ const COUNT_OR_NONE: Kind = Kind::Whole { lo: 0, hi: MANY };
 pub const SOLVE_KEYS: &[Key] = &[
     key(
         "method",
-        Kind::Words("method", METHODS),
-        "value_iteration",
-        "the method",
+        Kind::Method,
+        "the first that fits",
+        "the method: `econc solve --list` names them, `econc solve FILE --why` says which fit",
     ),
     key(
         "concept",
@@ -147,6 +141,15 @@ pub const SOLVE_KEYS: &[Key] = &[
         Kind::Words("concept", CONCEPTS),
         "that of `concept`",
         "the concept of one agent; not in this version",
+    ),
+    key(
+        "given.*",
+        Kind::Within {
+            lo: f64::MIN,
+            hi: f64::MAX,
+        },
+        "what its rule or its market says",
+        "a price that everybody takes as given at this value: partial equilibrium",
     ),
     key("grid.*", Kind::Grid, "by the number of states", "grid of a state"),
     key("chain.*", Kind::Chain, "rouwenhorst(7)", "chain for a continuous shock"),
@@ -339,6 +342,7 @@ impl Kind {
             Kind::Whole { lo, hi } => format!("a whole number from {lo} to {hi}"),
             Kind::Switch => "true or false".into(),
             Kind::Words(_, words) => either(words),
+            Kind::Method => "the name of a method".into(),
             Kind::Grid => {
                 "log(200), uniform(200), double_log(200), exponential(200), with ends log(0.5, 20, 200), or a list [1, 2, 5]".into()
             }
@@ -370,6 +374,7 @@ impl Kind {
             (Kind::Whole { lo, hi }, v) => whole(v, *lo as f64, *hi as f64),
             (Kind::Switch, Setting::Bool(_)) => true,
             (Kind::Words(_, words), Setting::Word(w)) => words.contains(&w.as_str()),
+            (Kind::Method, Setting::Word(_)) => true,
             (Kind::Grid, Setting::Number(_)) => size(value),
             (Kind::Grid, Setting::List(nodes)) => {
                 let nodes: Vec<f64> = nodes
@@ -410,6 +415,7 @@ impl Kind {
                 | Kind::Within { .. }
                 | Kind::Switch
                 | Kind::Words(..)
+                | Kind::Method
                 | Kind::Grid
                 | Kind::Chain
                 | Kind::Selection
@@ -425,7 +431,7 @@ impl Kind {
             Kind::Above { .. } | Kind::Within { .. } | Kind::Whole { .. } | Kind::Grid | Kind::Chain | Kind::Seeds => {
                 true
             }
-            Kind::Switch | Kind::Words(..) | Kind::Selection | Kind::Scenario | Kind::Stop => false,
+            Kind::Switch | Kind::Words(..) | Kind::Method | Kind::Selection | Kind::Scenario | Kind::Stop => false,
         }
     }
 
@@ -438,6 +444,7 @@ impl Kind {
             | Kind::Within { .. }
             | Kind::Whole { .. }
             | Kind::Switch
+            | Kind::Method
             | Kind::Grid
             | Kind::Chain
             | Kind::Selection
@@ -685,6 +692,15 @@ impl Checker<'_> {
 
     /// Concepts that the model cannot have.
     fn conduct(&mut self) {
+        if let Some(said) = self.model.solve_settings() {
+            let word = |key: &str| match said.get(key) {
+                Some(Setting::Word(w)) => w.as_str(),
+                _ => "",
+            };
+            let (concept, information) = (Concept::of(word("concept")), Information::of(word("information")));
+            self.model.concept = concept;
+            self.model.information = information.unwrap_or_default();
+        }
         let solve = self.model.settings.iter().filter(|s| s.block == "solve");
         let concepts: Vec<(String, Span)> = solve
             .flat_map(|s| &s.entries)
@@ -769,6 +785,7 @@ impl Checker<'_> {
                 .map(|s| s.name.clone())
                 .chain(self.model.shocks.iter().map(|s| s.name.clone()))
                 .collect(),
+            "given" => self.model.prices.iter().map(|p| p.name.clone()).collect(),
             _ => self.model.agents.iter().map(|a| a.name.clone()).collect(),
         }
     }

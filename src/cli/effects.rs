@@ -110,8 +110,8 @@ pub(super) fn settings_read(
             Some((block @ ("solve" | "train" | "verify"), key)) => (block, key),
             _ => ("solve", name.as_str()),
         };
-        // How many stand for a continuum is everybody's.
-        if key == "members" {
+        // How many stand for a continuum, and at what prices, is everybody's.
+        if key == "members" || block == "solve" && key.starts_with("given.") {
             continue;
         }
         let typed = format!("--set {name}={value}");

@@ -36,6 +36,7 @@ mod training;
 mod tune;
 mod tuning;
 mod verify;
+mod why;
 
 use crate::diag::{Diagnostic, Severity};
 use clap::error::{ContextKind, ContextValue, ErrorKind};

@@ -22,12 +22,13 @@ const ACTION: &str = "solve";
     econc solve growth.econ --set interpolation=linear --set grid.k='log(400)'\n  \
     econc solve cournot.econ --concept collusive\n  \
     econc solve growth.econ --json | jq .certificate\n  \
+    econc solve aiyagari.econ --why                                who decides, what is taken as given, which methods fit\n  \
     econc solve --resume runs/growth-0002                          goes on after Ctrl-C or a kill, to the bit\n\n\
     The files go to runs/NAME-0001, the next free number. A solution whose certificate fails is kept as\n\
     runs/NAME-0001.failed, and the exit status is 1.")]
 pub(super) struct Arguments {
     /// A model file
-    #[arg(value_name = "FILE", required_unless_present = "resume")]
+    #[arg(value_name = "FILE", required_unless_present_any = ["resume", "list"])]
     file: Option<PathBuf>,
     /// What counts as a solution: planner, competitive, nash, collusive, stackelberg
     #[arg(long, value_name = "CONCEPT")]
@@ -41,12 +42,21 @@ pub(super) struct Arguments {
     /// Seconds between checkpoints of value iteration
     #[arg(long, value_name = "SECONDS", default_value_t = 20.0, allow_negative_numbers = true, value_parser = super::train::seconds)]
     checkpoint: f64,
+    /// List the methods and stop
+    #[arg(long, conflicts_with_all = ["file", "resume", "why"])]
+    list: bool,
+    /// Say who decides, what each takes as given and which methods fit, and stop
+    #[arg(long, conflicts_with = "resume")]
+    why: bool,
     /// Go on with an interrupted run
     #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "concept", "method", "information"])]
     resume: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    if arguments.list {
+        return Ok(super::why::list(screen));
+    }
     if let Some(directory) = &arguments.resume {
         return match session::resumed(directory, ACTION, screen)? {
             Ok(resumed) => resume(resumed, arguments.checkpoint, globals, screen),
@@ -56,6 +66,9 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     let Some(file) = &arguments.file else {
         return Err(Diagnostic::error("E0962", "no model file was named").into());
     };
+    if arguments.why {
+        return super::why::run(file, arguments.concept.as_deref(), arguments.information.as_deref(), globals, screen);
+    }
     let mut settings = BTreeMap::new();
     for (key, value) in [
         ("concept", &arguments.concept),

@@ -6,6 +6,7 @@
 //! Nothing here knows the syntax tree.
 
 pub mod build;
+pub mod cut;
 pub mod eval;
 pub mod interval;
 pub mod passes;

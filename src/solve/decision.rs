@@ -7,15 +7,15 @@
 
 mod axes;
 mod compiler;
-mod conduct;
 pub mod expectation;
 mod information;
 mod noise;
 mod shocks;
 
 use super::bellman::{At, Bellman, CHANCE, FEASIBLE, Interpolation, Scratch};
+use super::economy::{Economy, Members, cannot};
 use super::problem::{ActionKind, DecisionProblem, Lanes, Outcome, Spec, StateKind};
-use crate::check::model::{Model, Otherwise, Space, Then};
+use crate::check::model::{Model, Otherwise, Then};
 use crate::diag::{Diagnostic, Span};
 use crate::graph::range::range;
 use crate::graph::{InputKind, NodeId, Op};
@@ -142,28 +142,6 @@ pub const FINEST_DRAWS: usize = GAUSS.len() - 1;
 
 thread_local! {
     static WORKSPACE: RefCell<Workspace<f64>> = RefCell::new(Workspace::default());
-}
-
-fn cannot(why: impl Into<String>) -> Diagnostic {
-    Diagnostic::error(
-        "E0810",
-        format!("value iteration cannot solve this model: {}", why.into()),
-    )
-    .hint("econc simulate and econc train take it as it stands; the book says what can be solved")
-}
-
-/// The agents that decide, and whether the concept allows one decision maker.
-fn deciders(model: &Model) -> Result<Vec<usize>, Diagnostic> {
-    let acting: Vec<usize> = (0..model.agents.len())
-        .filter(|a| {
-            let a = &model.agents[*a];
-            a.actions.iter().any(|x| !a.rules.iter().any(|(r, _)| r == x))
-        })
-        .collect();
-    if acting.is_empty() {
-        return Err(cannot("nobody chooses anything").hint("an agent needs an `action` without a `policy`"));
-    }
-    Ok(acting)
 }
 
 impl Decision {
@@ -523,20 +501,13 @@ struct Builder<'m> {
 
 impl<'m> Builder<'m> {
     fn start(model: &'m Model, options: &'m Options) -> Result<Self, Diagnostic> {
-        let agents = deciders(model)?;
-        if model.stages.len() > 1 {
-            return Err(cannot("agents act in stages")
-                .hint("solvers for stages are not in this version; `econc simulate` runs the model"));
-        }
-        if let Some(a) = model.actions.iter().find(|a| !a.given.is_empty()) {
-            return Err(cannot(format!("`{}` is a schedule of a price", a.name)).at(a.span, "a schedule"));
-        }
-        let single = conduct::of(model, &agents)?;
+        let economy = Economy::of(model)?;
+        let seat = economy.lone()?;
         Ok(Builder {
             model,
             options,
-            agents,
-            single,
+            agents: seat.agents.clone(),
+            single: seat.members == Members::Representative,
             states: Vec::new(),
             unroll: Unroll::new(&model.graph),
         })
@@ -1364,59 +1335,4 @@ fn far_chains(model: &Model, discretised: &[Discretised]) -> Result<Vec<Diagnost
         }
     }
     Ok(out)
-}
-
-/// Whether members of the one acting population neither meet nor share anything that they move.
-fn independent(model: &Model, agents: &[usize]) -> bool {
-    let [one] = agents else { return false };
-    let agent = &model.agents[*one];
-    if agent.axis.is_none() || agent.shape.len() != 1 || model.prices.iter().any(|p| p.clears) {
-        return false;
-    }
-    // Nothing of the reward, the laws or the bounds may be reduced over the population.
-    let mut todo: Vec<NodeId> = agent.reward.into_iter().chain(agent.discount).collect();
-    todo.extend(model.states.iter().filter(|s| s.owner == Some(*one)).map(|s| s.next));
-    todo.extend(
-        model
-            .ends
-            .iter()
-            .flat_map(|e| std::iter::once(e.condition).chain(e.paying)),
-    );
-    todo.extend(model.requires.iter().map(|r| r.slack));
-    for a in model.actions.iter().filter(|a| a.owner == *one) {
-        match &a.space {
-            Space::Interval { lo, hi, .. } | Space::Integer { lo, hi } => todo.extend([*lo, *hi]),
-            Space::Finite { masks, .. } => todo.extend(masks.iter().flatten()),
-            Space::Simplex(_) => {}
-        }
-    }
-    let mut seen = BTreeSet::new();
-    while let Some(n) = todo.pop() {
-        if !seen.insert(n) {
-            continue;
-        }
-        let op = &model.graph.nodes[n.0 as usize].op;
-        let crosses = match op {
-            Op::Reduce { axis, .. } => Some(*axis) == agent.axis,
-            Op::Others { axis, .. } => Some(*axis) == agent.axis,
-            Op::Relabel { from, .. } => Some(*from) == agent.axis,
-            Op::Take { axis, .. } => Some(*axis) == agent.axis,
-            Op::Slice { from, .. } => Some(*from) == agent.axis,
-            Op::Stack { parts, .. } => parts.iter().any(|(_, axis)| Some(*axis) == agent.axis),
-            Op::Root { .. } => true,
-            _ => false,
-        };
-        if crosses {
-            return false;
-        }
-        // A state of nobody that moves with the population is an aggregate.
-        if let Op::Input(i) = op
-            && let InputKind::State(s) = model.graph.inputs[i.0 as usize].kind
-            && model.states[s].owner.is_none()
-        {
-            todo.push(model.states[s].next);
-        }
-        todo.extend(crate::graph::shape::operands(op));
-    }
-    true
 }

@@ -20,7 +20,8 @@
 //! Needed of the problem: `evaluate` (reward and slack), `prepare` and `reward` where it has them, `Spec::action_is_next_state`.
 
 use super::bellman::Interpolation;
-use super::problem::{ActionKind, DecisionProblem, Lanes, Outcome, StateKind};
+use super::method::{Method, Structure, Task};
+use super::problem::{DecisionProblem, Lanes, Outcome, StateKind};
 use super::progress::{Control, Progress, Watch, found, kept};
 use super::solution::{Record, Solution};
 use crate::diag::Diagnostic;
@@ -317,6 +318,57 @@ impl Row<'_> {
     }
 }
 
+/// Grid search, as a method among others.
+pub struct GridSearch;
+
+impl Method for GridSearch {
+    fn name(&self) -> &'static str {
+        "grid_search"
+    }
+
+    fn about(&self) -> &'static str {
+        "the best node of the grid at every node: one continuous state whose next value is the one action"
+    }
+
+    fn keys(&self) -> &'static [&'static str] {
+        &["tolerance", "iterations", "howard"]
+    }
+
+    fn fits(&self, s: &Structure) -> Result<(), String> {
+        let why = if s.states.0 + s.states.1 != 1 {
+            "it needs exactly one state"
+        } else if s.states.0 != 1 {
+            "its state is not continuous"
+        } else if s.actions.0 + s.actions.1 != 1 {
+            "it needs exactly one action"
+        } else if s.actions.0 != 1 || !s.action_is_next_state {
+            "the action is not the next state"
+        } else if s.law_reads_next_shock || s.uses_noise || s.horizon.is_some() {
+            "it has noise, a law with the next shock, or a finite horizon"
+        } else if s.discount.is_none_or(|d| !(d > 0.0 && d < 1.0)) {
+            "it has no constant discount factor in (0, 1)"
+        } else {
+            return Ok(());
+        };
+        Err(why.to_string())
+    }
+
+    fn refines(&self) -> bool {
+        false
+    }
+
+    fn solve(&self, task: Task, progress: &mut dyn Watch) -> Result<Solution, Diagnostic> {
+        let defaults = Options::default();
+        let o = Options {
+            tolerance: task.number("tolerance").unwrap_or(defaults.tolerance),
+            iterations: task.whole("iterations", defaults.iterations),
+            howard: task.whole("howard", 0),
+            ..defaults
+        };
+        solve(task.problem, &o, progress).map(|g| g.solution)
+    }
+}
+
 fn unsupported(why: &str) -> Diagnostic {
     Diagnostic::error("E0905", format!("grid search cannot solve this model: {why}"))
         .hint("`method = value_iteration` solves it with interpolation")
@@ -329,25 +381,12 @@ pub fn solve(
     progress: &mut dyn Watch,
 ) -> Result<GridSolution, Diagnostic> {
     let spec = problem.spec();
-    let [state] = spec.states.as_slice() else {
-        return Err(unsupported("it needs exactly one state"));
+    GridSearch.fits(&Structure::of(spec)).map_err(|why| unsupported(&why))?;
+    let ([state], Some(discount)) = (spec.states.as_slice(), spec.discount) else {
+        return Err(unsupported("it needs one state and a constant discount factor"));
     };
     let StateKind::Continuous { grid, .. } = &state.kind else {
         return Err(unsupported("its state is not continuous"));
-    };
-    let [action] = spec.actions.as_slice() else {
-        return Err(unsupported("it needs exactly one action"));
-    };
-    if action.kind != ActionKind::Continuous || spec.action_is_next_state != Some((0, 0)) {
-        return Err(unsupported("the action is not the next state"));
-    }
-    if spec.next_uses_shock_next || spec.next_uses_noise || spec.reward_uses_noise || spec.horizon.is_some() {
-        return Err(unsupported(
-            "it has noise, a law with the next shock, or a finite horizon",
-        ));
-    }
-    let Some(discount) = spec.discount.filter(|d| *d > 0.0 && *d < 1.0) else {
-        return Err(unsupported("it has no constant discount factor in (0, 1)"));
     };
     let n = grid.len();
     let nz = spec.chain.transition.len();

@@ -22,6 +22,8 @@ mod tabulated;
 pub mod value_iteration;
 
 pub mod decision;
+pub mod economy;
+pub mod method;
 #[cfg(test)]
 pub(crate) mod examples;
 #[cfg(test)]

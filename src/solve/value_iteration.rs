@@ -17,6 +17,7 @@
 
 use super::bellman::{At, Bellman, Continuation, Interpolation, Scratch};
 use super::lost::not_a_number;
+use super::method::{Method, Structure, Task};
 use super::policy_operator::{OPERATOR_BYTES, PolicyOperator, Rows, rows, span};
 use super::problem::{DecisionProblem, Lanes};
 use super::progress::{Control, Progress, Watch, found, kept};
@@ -75,6 +76,50 @@ impl Default for Options {
             guess: None,
             fallback: true,
         }
+    }
+}
+
+/// Value iteration with policy evaluation, as a method among others.
+pub struct ValueIteration;
+
+impl Method for ValueIteration {
+    fn name(&self) -> &'static str {
+        "value_iteration"
+    }
+
+    fn about(&self) -> &'static str {
+        "improvements alternate with evaluations of the policy, on grids between whose nodes values are interpolated; any states, actions and horizon"
+    }
+
+    fn keys(&self) -> &'static [&'static str] {
+        &["tolerance", "policy_tolerance", "iterations", "howard", "interpolation"]
+    }
+
+    fn fits(&self, _: &Structure) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn solve(&self, task: Task, progress: &mut dyn Watch) -> Result<Solution, Diagnostic> {
+        let defaults = Options::default();
+        let said = task.word("interpolation");
+        let interpolation = match said.as_deref() {
+            None if task.linear => Interpolation::Linear,
+            Some("linear") => Interpolation::Linear,
+            _ => Interpolation::Cubic,
+        };
+        let howard = task.number("howard");
+        let o = Options {
+            tolerance: task.number("tolerance").unwrap_or(defaults.tolerance),
+            policy_tolerance: task.number("policy_tolerance"),
+            improvements: task.whole("iterations", defaults.improvements),
+            howard: howard != Some(0.0),
+            sweeps: howard.filter(|x| *x > 0.0).map_or(defaults.sweeps, |x| x as usize),
+            interpolation,
+            fallback: said.is_none(),
+            guess: task.guess,
+            ..defaults
+        };
+        solve(task.problem, &o, progress)
     }
 }
 

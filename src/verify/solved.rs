@@ -5,13 +5,15 @@ use super::simulate::{Policy, SolvedPolicy, World};
 use super::world;
 use crate::check::Model;
 use crate::check::model::{Process, Setting};
-use crate::check::settings::{CONCEPTS, INFORMATION, METHODS, unknown_word};
+use crate::check::conduct::{CONCEPTS, Concept, INFORMATION, Information};
+use crate::check::settings::unknown_word;
 use crate::diag::Diagnostic;
 use crate::graph::Op;
 use crate::num::optimise;
 use crate::solve::bellman::{At, Bellman, Interpolation, Scratch};
 use crate::solve::decision::{self, Decision, Discretised};
-use crate::solve::grid_search;
+use crate::solve::economy::Economy;
+use crate::solve::method::{self, Method, Structure, Task, word};
 use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::progress::{Watch, kept, solved_before};
 use crate::solve::solution::Solution;
@@ -83,8 +85,10 @@ const FINEST_CHAINS: usize = 4;
 /// # Errors
 /// E0804: a method or a concept that does not exist.
 pub fn asked(options: &Options) -> Result<(), Diagnostic> {
+    if let Some(word) = &options.method {
+        method::named(word)?;
+    }
     let words = [
-        ("method", &options.method, METHODS),
         ("concept", &options.concept, CONCEPTS),
         ("information", &options.information, INFORMATION),
     ];
@@ -104,12 +108,13 @@ pub fn asked(options: &Options) -> Result<(), Diagnostic> {
 pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Result<Solved, Vec<Diagnostic>> {
     asked(options).map_err(|d| vec![d])?;
     let model = as_asked(model, options.concept.as_deref(), options.information.as_deref());
-    let method = options
-        .method
-        .clone()
-        .or_else(|| word(&model, "method"))
-        .unwrap_or("value_iteration".into());
-    let idle = unread(&model, &method).map_err(|d| vec![d])?;
+    // Of many who do not meet a few are enough to solve for one and to judge him.
+    let few = Economy::of(&model).ok().and_then(|e| e.few());
+    let model = few.unwrap_or(model);
+    let by_name = options.method.clone().or_else(|| word(&model, "method"));
+    if let Some(name) = &by_name {
+        unread(&model, method::named(name).map_err(|d| vec![d])?).map_err(|d| vec![d])?;
+    }
     let still = stationary(&model);
     let mut build = decision::Options {
         bounds: around(&model, &still),
@@ -139,15 +144,18 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
                 .collect();
             problem.spec_mut().steady_state = states.into_iter().collect();
         }
-        let start = Start {
-            guess: last.as_ref().and_then(|s| s.values_on(&problem)),
-            linear: fell_back.is_some(),
-        };
+        let method = method::choose(by_name.as_deref(), &Structure::of(problem.spec())).map_err(|d| vec![d])?;
+        let idle = unread(&model, method).map_err(|d| vec![d])?;
         let mut solution = match found.take() {
             Some(solution) => solution,
             None => {
-                let solution =
-                    run(&model, &problem, &method, start, progress).map_err(|d| vec![with_rewards(&model, d)])?;
+                let task = Task {
+                    model: &model,
+                    problem: &problem,
+                    guess: last.as_ref().and_then(|s| s.values_on(&problem)),
+                    linear: fell_back.is_some(),
+                };
+                let solution = method.solve(task, progress).map_err(|d| vec![with_rewards(&model, d)])?;
                 progress.solved(&|| kept(&(&build, (widenings, refinements), &fell_back, &solution)));
                 solution
             }
@@ -185,7 +193,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
             continue;
         }
         if refinements < REFINEMENTS
-            && method != "grid_search"
+            && method.refines()
             && let Some(nodes) = finer(&problem, &solution, &certificate)
         {
             build.nodes = nodes;
@@ -218,7 +226,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         // Few nodes are the cheap guess: where the economy itself shows that they are too few, which the solver's own rows do not see, there
         // are more of them.
         if sound
-            && method != "grid_search"
+            && method.refines()
             && let Some(finer) = judged.finer(&model, &problem, &solution, &certificate, &build)
         {
             build = finer;
@@ -442,7 +450,7 @@ fn in_the_economy(model: &Model, solution: &Solution, problem: &Decision, certif
 }
 
 /// Settings that have no effect: an error for those of another method, a warning for those that a horizon makes idle.
-fn unread(model: &Model, method: &str) -> Result<Option<Diagnostic>, Diagnostic> {
+fn unread(model: &Model, method: &dyn Method) -> Result<Option<Diagnostic>, Diagnostic> {
     let Some(settings) = model.solve_settings() else {
         return Ok(None);
     };
@@ -453,15 +461,22 @@ fn unread(model: &Model, method: &str) -> Result<Option<Diagnostic>, Diagnostic>
             .rev()
             .find(|(k, _, _)| keys.contains(&k.as_str()))
     };
-    let other = match method {
-        "grid_search" => said(&["interpolation", "policy_tolerance"]),
-        _ => None,
-    };
-    if let Some((key, _, span)) = other {
-        let d = Diagnostic::error("E0808", format!("`{key}` has no effect with `method = {method}`"));
+    let others: Vec<&str> = method::METHODS
+        .iter()
+        .flat_map(|m| m.keys())
+        .copied()
+        .filter(|k| !method.keys().contains(k))
+        .collect();
+    if let Some((key, _, span)) = said(&others) {
+        let reads = |m: &&&dyn Method| m.keys().contains(&key.as_str());
+        let readers: Vec<String> = method::METHODS.iter().filter(reads).map(|m| format!("`method = {}`", m.name())).collect();
+        let d = Diagnostic::error(
+            "E0808",
+            format!("`{key}` has no effect with `method = {}`", method.name()),
+        );
         return Err(d
             .at(*span, "nothing reads this")
-            .hint("remove it, or use `method = value_iteration`"));
+            .hint(format!("remove it, or use {}", readers.join(" or "))));
     }
     let idle = said(&["tolerance", "policy_tolerance", "iterations", "howard", "burn_in"]);
     Ok(idle.filter(|_| model.horizon.is_some()).map(|(key, _, span)| {
@@ -495,13 +510,6 @@ fn finer(problem: &Decision, solution: &Solution, c: &Certificate) -> Option<usi
     let spec = problem.spec();
     let size = spec.states.iter().map(|s| axis(&s.kind) as f64).product::<f64>() * spec.chain.transition.len() as f64;
     (size <= FINEST as f64).then_some(nodes)
-}
-
-/// From where a solver sets out.
-struct Start {
-    guess: Option<Vec<f64>>,
-    /// Cubic interpolation has been tried and did not settle.
-    linear: bool,
 }
 
 /// The deterministic steady state with the names of states and actions, if the model has one of this kind.
@@ -569,61 +577,6 @@ fn around(model: &Model, still: &Option<(Vec<String>, SteadyState)>) -> Vec<(Str
             (min > 0.0 && max.is_finite()).then(|| (state.name.clone(), 0.3 * min, 2.5 * max))
         })
         .collect()
-}
-
-fn run(
-    model: &Model,
-    problem: &Decision,
-    method: &str,
-    start: Start,
-    progress: &mut dyn Watch,
-) -> Result<Solution, Diagnostic> {
-    let number = |key: &str| -> Option<f64> {
-        model
-            .solve_settings()
-            .and_then(|s| s.get(key))
-            .and_then(|s| if let Setting::Number(x) = s { Some(*x) } else { None })
-    };
-    let whole = |key: &str, default: usize| number(key).map_or(default, |x| x as usize);
-    match method {
-        "value_iteration" => {
-            let defaults = value_iteration::Options::default();
-            let said = word(model, "interpolation");
-            let interpolation = match said.as_deref() {
-                None if start.linear => Interpolation::Linear,
-                Some("linear") => Interpolation::Linear,
-                _ => Interpolation::Cubic,
-            };
-            let o = value_iteration::Options {
-                tolerance: number("tolerance").unwrap_or(defaults.tolerance),
-                policy_tolerance: number("policy_tolerance"),
-                improvements: whole("iterations", defaults.improvements),
-                howard: number("howard") != Some(0.0),
-                sweeps: number("howard")
-                    .filter(|x| *x > 0.0)
-                    .map_or(defaults.sweeps, |x| x as usize),
-                interpolation,
-                guess: start.guess,
-                fallback: said.is_none(),
-                ..defaults
-            };
-            value_iteration::solve(problem, &o, progress)
-        }
-        "grid_search" => {
-            let defaults = grid_search::Options::default();
-            let o = grid_search::Options {
-                tolerance: number("tolerance").unwrap_or(defaults.tolerance),
-                iterations: whole("iterations", defaults.iterations),
-                howard: whole("howard", 0),
-                ..defaults
-            };
-            grid_search::solve(problem, &o, progress).map(|g| g.solution)
-        }
-        other => {
-            let known: Vec<String> = METHODS.iter().map(ToString::to_string).collect();
-            Err(unknown_word("method", other, &known))
-        }
-    }
 }
 
 /// How the certificate simulates: from where the model starts unless it has a steady state.
@@ -851,34 +804,10 @@ pub(super) fn widen(model: &Model, problem: &Decision, c: &Certificate) -> Optio
     moved.then_some(out)
 }
 
-fn word(model: &Model, key: &str) -> Option<String> {
-    match model.solve_settings()?.get(key)? {
-        Setting::Word(w) => Some(w.clone()),
-        _ => None,
-    }
-}
-
 /// The model under another concept or other information than the file's, where that is asked for.
-pub(super) fn as_asked(model: &Model, concept: Option<&str>, information: Option<&str>) -> Model {
+pub fn as_asked(model: &Model, concept: Option<&str>, information: Option<&str>) -> Model {
     let mut model = model.clone();
-    for (key, word) in [("concept", concept), ("information", information)] {
-        if let Some(word) = word {
-            set(&mut model, key, Setting::Word(word.to_string()));
-        }
-    }
+    model.concept = concept.and_then(Concept::of).or(model.concept);
+    model.information = information.and_then(Information::of).unwrap_or(model.information);
     model
-}
-
-fn set(model: &mut Model, key: &str, value: Setting) {
-    if !model.settings.iter().any(|s| s.block == "solve") {
-        model.settings.push(crate::check::model::Settings {
-            block: "solve".into(),
-            method: None,
-            entries: Vec::new(),
-            span: crate::diag::Span::default(),
-        });
-    }
-    if let Some(s) = model.settings.iter_mut().find(|s| s.block == "solve") {
-        s.entries.push((key.into(), value, crate::diag::Span::default()));
-    }
 }

@@ -7,7 +7,7 @@
 //! everything seen so far, which the solvers do not look for.
 
 use super::shocks::Chainlet;
-use crate::check::model::{Model, Process, Setting, StartShock};
+use crate::check::model::{Information, Model, Process, StartShock};
 use crate::diag::{Diagnostic, Span};
 use crate::graph::shape::operands;
 use crate::graph::{Binary, InputId, InputKind, Interval, NodeId, Op, Unary};
@@ -70,8 +70,7 @@ impl Seen {
 
 /// Whether the settings ask for policies that may depend on everything.
 pub(super) fn full(model: &Model) -> bool {
-    let said = model.solve_settings().and_then(|s| s.get("information"));
-    matches!(said, Some(Setting::Word(w)) if w == "full")
+    model.information == Information::Full
 }
 
 /// Chains that tell nothing about their own future and that nobody has heard of: noises, to whoever decides.

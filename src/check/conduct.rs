@@ -1,0 +1,86 @@
+//! What counts as a solution, and what policies may depend on: the words of `solve { concept = .., information = .. }`.
+
+use serde::{Deserialize, Serialize};
+
+/// What counts as a solution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Concept {
+    /// One who decides for everybody, and sees through every market.
+    Planner,
+    /// Everybody takes prices as given.
+    Competitive,
+    /// Everybody takes what the others do as given.
+    Nash,
+    /// The deciders maximise the sum of their rewards.
+    Collusive,
+    /// Who moves later is answered in advance by who moves first.
+    Stackelberg,
+}
+
+/// What policies may depend on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Information {
+    /// What the agents observe.
+    #[default]
+    Observed,
+    /// Everything that matters.
+    Full,
+}
+
+/// The words for concepts.
+pub const CONCEPTS: &[&str] = &["planner", "competitive", "nash", "collusive", "stackelberg"];
+
+/// The words for what policies may depend on.
+pub const INFORMATION: &[&str] = &["observed", "full"];
+
+impl Concept {
+    /// The concept of a word of [`CONCEPTS`].
+    pub fn of(word: &str) -> Option<Concept> {
+        use Concept as C;
+        let all = [C::Planner, C::Competitive, C::Nash, C::Collusive, C::Stackelberg];
+        all.into_iter().find(|c| c.word() == word)
+    }
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Concept::Planner => "planner",
+            Concept::Competitive => "competitive",
+            Concept::Nash => "nash",
+            Concept::Collusive => "collusive",
+            Concept::Stackelberg => "stackelberg",
+        }
+    }
+
+    /// Whether one who decides for several maximises the sum of their rewards.
+    pub fn joint(self) -> bool {
+        matches!(self, Concept::Planner | Concept::Collusive)
+    }
+}
+
+impl Information {
+    /// What a word of [`INFORMATION`] stands for.
+    pub fn of(word: &str) -> Option<Information> {
+        match word {
+            "observed" => Some(Information::Observed),
+            "full" => Some(Information::Full),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_means_something_and_nothing_else() {
+        for word in CONCEPTS {
+            assert_eq!(Concept::of(word).map(Concept::word), Some(*word));
+        }
+        for word in INFORMATION {
+            assert!(Information::of(word).is_some(), "{word}");
+        }
+        assert!(Concept::of("nashh").is_none() && Information::of("").is_none());
+    }
+}

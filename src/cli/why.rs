@@ -1,0 +1,168 @@
+//! `econc solve --list` and `econc solve FILE --why`: the methods, and who decides, what each takes as given and which methods fit.
+
+use super::globals::Globals;
+use super::pipeline::{self, Source};
+use super::screen::Screen;
+use super::{Exit, Failure};
+use crate::check::Model;
+use crate::diag::Diagnostic;
+use crate::solve::economy::{Closure, Economy, Members, Seat};
+use crate::solve::method::{self, METHODS};
+use crate::verify::solved;
+use std::path::Path;
+
+/// Every method with what it does and the keys that it reads.
+pub(super) fn list(screen: &Screen) -> Exit {
+    if screen.json {
+        let all = METHODS
+            .iter()
+            .map(|m| serde_json::json!({ "method": m.name(), "about": m.about(), "keys": m.keys() }));
+        screen.json(&serde_json::Value::Array(all.collect()));
+        return Exit::Fine;
+    }
+    let one = |m: &&dyn method::Method| format!("{}\n    {}\n    keys: {}\n", m.name(), m.about(), m.keys().join(", "));
+    screen.result(&METHODS.iter().map(one).collect::<Vec<_>>().join("\n"));
+    Exit::Fine
+}
+
+/// A method and whether it fits, as it is shown.
+struct Fit {
+    method: &'static str,
+    why_not: Option<String>,
+}
+
+/// Explains a model: exit status 0 if a method fits, 1 if none does.
+pub(super) fn run(
+    file: &Path,
+    concept: Option<&str>,
+    information: Option<&str>,
+    globals: &Globals,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
+    let source = Source::read(file)?;
+    let (compiled, diagnostics) = pipeline::compile(&source, &globals.overrides()?, None);
+    screen.diagnostics(&diagnostics, Some(&source));
+    let Some(compiled) = compiled else {
+        return Err(Failure {
+            exit: Exit::of(&diagnostics),
+            diagnostics: if screen.json { diagnostics } else { Vec::new() },
+            source: None,
+        });
+    };
+    let asked = solved::Options {
+        concept: concept.map(str::to_string),
+        information: information.map(str::to_string),
+        ..solved::Options::default()
+    };
+    solved::asked(&asked)?;
+    let model = solved::as_asked(&compiled.model, concept, information);
+    let economy = Economy::of(&model)?;
+    let (fits, refusal) = match method::verdicts(&economy) {
+        Ok((_, verdicts)) => {
+            let fits = verdicts.into_iter().map(|v| Fit {
+                method: v.method.name(),
+                why_not: v.why_not,
+            });
+            (fits.collect::<Vec<_>>(), None)
+        }
+        Err(d) => (Vec::new(), Some(d)),
+    };
+    let chosen = fits.iter().find(|f| f.why_not.is_none()).map(|f| f.method);
+    if screen.json {
+        screen.json(&as_json(&economy, &fits, refusal.as_ref()));
+    } else {
+        screen.result(&as_text(&economy, &fits, chosen));
+        if let Some(d) = &refusal {
+            screen.diagnostics(std::slice::from_ref(d), Some(&source));
+        }
+    }
+    Ok(if chosen.is_some() { Exit::Fine } else { Exit::Fails })
+}
+
+fn members(model: &Model, seat: &Seat) -> String {
+    let axis = seat.agents.first().and_then(|a| model.agents[*a].axis);
+    let continuum = axis.is_some_and(|x| model.graph.axes[x.0 as usize].continuum);
+    match seat.members {
+        Members::Together if seat.agents.len() > 1 => "decide as one".into(),
+        Members::Together => "decides alone".into(),
+        Members::Representative => "many who do not meet: any one of them".into(),
+        Members::Each(_) if continuum => "a continuum who meet".into(),
+        Members::Each(1) => "meets others".into(),
+        Members::Each(n) => format!("{n} who meet"),
+    }
+}
+
+fn names<'a>(model: &'a Model, agents: &[usize]) -> Vec<&'a str> {
+    agents.iter().map(|a| model.agents[*a].name.as_str()).collect()
+}
+
+fn closure(economy: &Economy, price: usize) -> &'static str {
+    match economy.closure(price) {
+        Closure::Rule => "a rule determines it",
+        Closure::Clears => "a market that clears determines it",
+        Closure::State => "its law moves it",
+    }
+}
+
+fn as_text(economy: &Economy, fits: &[Fit], chosen: Option<&str>) -> String {
+    let model = economy.model;
+    let mut out = format!("concept  {}\n\nwho decides\n", economy.concept.word());
+    for seat in &economy.seats {
+        out.push_str(&format!("  {}: {}\n", names(model, &seat.agents).join(", "), members(model, seat)));
+        let sees = seat.agents.iter().flat_map(|a| &model.agents[*a].observation);
+        let sees: Vec<&str> = sees.map(|o| o.name.as_str()).collect();
+        if !sees.is_empty() {
+            out.push_str(&format!("    sees {}\n", sees.join(", ")));
+        }
+        if !seat.meets.is_empty() {
+            out.push_str(&format!(
+                "    takes as given what the others do: {}\n",
+                names(model, &seat.meets).join(", ")
+            ));
+        }
+        for price in &seat.takes {
+            out.push_str(&format!(
+                "    takes `{}` as given: {}, and what everybody does moves it\n",
+                model.prices[*price].name,
+                closure(economy, *price)
+            ));
+        }
+    }
+    if !fits.is_empty() {
+        out.push_str("\nmethods\n");
+    }
+    for f in fits {
+        let says = match &f.why_not {
+            Some(why) => format!("no: {why}"),
+            None if chosen == Some(f.method) => "fits, and is taken where none is named: the first that fits".into(),
+            None => "fits".into(),
+        };
+        out.push_str(&format!("  {}: {says}\n", f.method));
+    }
+    out
+}
+
+fn as_json(economy: &Economy, fits: &[Fit], refusal: Option<&Diagnostic>) -> serde_json::Value {
+    let model = economy.model;
+    let seats = economy.seats.iter().map(|s| {
+        let takes = s.takes.iter().map(|p| {
+            serde_json::json!({ "price": model.prices[*p].name, "closure": closure(economy, *p) })
+        });
+        serde_json::json!({
+            "agents": names(model, &s.agents),
+            "members": members(model, s),
+            "sees": s.agents.iter().flat_map(|a| &model.agents[*a].observation).map(|o| o.name.as_str()).collect::<Vec<_>>(),
+            "takes_as_given": takes.collect::<Vec<_>>(),
+            "meets": names(model, &s.meets),
+        })
+    });
+    let methods = fits
+        .iter()
+        .map(|f| serde_json::json!({ "method": f.method, "fits": f.why_not.is_none(), "why_not": f.why_not }));
+    serde_json::json!({
+        "concept": economy.concept.word(),
+        "seats": seats.collect::<Vec<_>>(),
+        "methods": methods.collect::<Vec<_>>(),
+        "refusal": refusal,
+    })
+}

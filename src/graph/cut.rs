@@ -1,0 +1,157 @@
+//! Cutting a graph at nodes: whoever reads one of them reads a number instead, and what the node computes is kept beside it.
+//!
+//! It makes the problem of one who takes a price as given: the price is no longer a function of what others do, while what the
+//! market would say at that price can still be computed.
+
+use super::build::for_operands;
+use super::shape::operands;
+use super::{Graph, InputKind, Node, NodeId, Op};
+
+/// A graph that was cut.
+pub struct Cut {
+    /// The new graph.
+    pub graph: Graph,
+    /// For each old node what its readers now read.
+    pub map: Vec<NodeId>,
+    /// For each node that was cut what it would be: its value by its rule, or what is left over of the condition that determines it
+    /// (excess demand, of the node's shape, 0 where the market clears).
+    pub implied: Vec<NodeId>,
+}
+
+/// Cuts a graph at `fixed`, nodes with the number that stands for each of their elements.
+///
+/// # Errors
+/// The node of `fixed` (its place there) whose market determines other prices as well, which are not cut.
+pub fn cut(graph: &Graph, fixed: &[(NodeId, f64)]) -> Result<Cut, usize> {
+    let value = |node: usize| fixed.iter().find(|(n, _)| n.0 as usize == node).map(|(_, x)| *x);
+    // Markets whose prices are all fixed go; their unknowns are the fixed numbers.
+    let mut unknowns: Vec<(super::InputId, f64)> = Vec::new();
+    let mut gone = vec![false; graph.roots.len()];
+    for (place, (node, x)) in fixed.iter().enumerate() {
+        let Op::Root { root, which } = graph.nodes[node.0 as usize].op else {
+            continue;
+        };
+        let all = (0..graph.nodes.len()).all(|i| match graph.nodes[i].op {
+            Op::Root { root: other, .. } if other == root => value(i).is_some(),
+            _ => true,
+        });
+        if !all {
+            return Err(place);
+        }
+        gone[root] = true;
+        unknowns.push((graph.roots[root].unknowns[which], *x));
+    }
+    let mut out = graph.clone();
+    out.nodes.clear();
+    let mut map: Vec<NodeId> = Vec::with_capacity(graph.nodes.len());
+    let mut implied = vec![NodeId(0); fixed.len()];
+    let number = |out: &Graph, like: &Node, x: f64| Node {
+        op: if like.shape.is_empty() {
+            Op::Const(x)
+        } else {
+            Op::Table(vec![x; out.elements(&like.shape)])
+        },
+        domain: super::Interval::point(x),
+        phase: super::Phase::Constant,
+        ..like.clone()
+    };
+    for (i, node) in graph.nodes.iter().enumerate() {
+        let mut own = node.clone();
+        for_operands(&mut own.op, &mut |id| *id = map[id.0 as usize]);
+        let instead = match own.op {
+            Op::Input(input) if matches!(graph.inputs[input.0 as usize].kind, InputKind::Unknown(_)) => {
+                unknowns.iter().find(|(u, _)| *u == input).map(|(_, x)| *x)
+            }
+            _ => value(i),
+        };
+        let Some(x) = instead else {
+            if let Op::Root { root, .. } = &mut own.op {
+                *root -= gone[..*root].iter().filter(|g| **g).count();
+            } else {
+                // What only a cut node held back is known earlier now.
+                let operands = operands(&own.op);
+                let latest = operands.iter().map(|n| out.nodes[n.0 as usize].phase).max();
+                own.phase = latest.map_or(own.phase, |phase| phase.min(own.phase));
+            }
+            map.push(push(&mut out, own));
+            continue;
+        };
+        if let Some(place) = fixed.iter().position(|(n, _)| n.0 as usize == i) {
+            implied[place] = match own.op {
+                Op::Root { root, which } => map[graph.roots[root].residuals[which].0 as usize],
+                _ => push(&mut out, own),
+            };
+        }
+        let stands = number(&out, node, x);
+        map.push(push(&mut out, stands));
+    }
+    let mut kept = gone.iter().map(|g| !g);
+    out.roots.retain(|_| kept.next().unwrap_or(true));
+    for root in &mut out.roots {
+        root.residuals.iter_mut().for_each(|n| *n = map[n.0 as usize]);
+        for (a, b) in &mut root.brackets {
+            *a = map[a.0 as usize];
+            *b = map[b.0 as usize];
+        }
+    }
+    Ok(Cut {
+        graph: out,
+        map,
+        implied,
+    })
+}
+
+fn push(graph: &mut Graph, node: Node) -> NodeId {
+    graph.nodes.push(node);
+    NodeId(graph.nodes.len() as u32 - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(text: &str) -> crate::check::Model {
+        let (model, found) = crate::compile(text, &crate::Options::default());
+        model.unwrap_or_else(|| panic!("{found:?}"))
+    }
+
+    fn value(model: &crate::check::Model, graph: &Graph, node: NodeId, inputs: &[(&str, f64)]) -> f64 {
+        let given: Vec<Vec<f64>> = graph
+            .inputs
+            .iter()
+            .map(|i| {
+                let x = inputs.iter().find(|(name, _)| *name == i.name).map_or(f64::NAN, |(_, x)| *x);
+                vec![x; graph.elements(&i.shape)]
+            })
+            .collect();
+        let _ = model;
+        let values = crate::graph::eval::evaluate(graph, &given).unwrap_or_else(|e| panic!("{e:?}"));
+        values.nodes[node.0 as usize][0]
+    }
+
+    const RULE: &str = "agent a { action q in [0, 10]  let cost = p * q  reward 4 * q - q^2 - cost }\nmarket m { price p = 1 + a.q / 2 }";
+    const CLEARS: &str = "param s = 3\nagent a { action q in [0, 10]  let cost = p * q  reward 4 * q - q^2 - cost }\n\
+        market m { price p in [0, 10] clears a.q + 2 - p == s }";
+
+    #[test]
+    fn readers_of_a_rule_see_the_number_and_the_rule_is_kept() {
+        let m = model(RULE);
+        let (price, cost) = (m.prices[0].node, m.find("cost").expect("cost").node);
+        let c = cut(&m.graph, &[(price, 7.0)]).unwrap_or_else(|i| panic!("{i}"));
+        let at = |node: NodeId| value(&m, &c.graph, node, &[("a.q", 2.0)]);
+        assert_eq!(at(c.map[cost.0 as usize]), 14.0);
+        assert_eq!(at(c.map[price.0 as usize]), 7.0);
+        assert_eq!(at(c.implied[0]), 2.0);
+    }
+
+    #[test]
+    fn of_a_market_that_clears_the_excess_is_kept_and_the_root_goes() {
+        let m = model(CLEARS);
+        let (price, cost) = (m.prices[0].node, m.find("cost").expect("cost").node);
+        let c = cut(&m.graph, &[(price, 7.0)]).unwrap_or_else(|i| panic!("{i}"));
+        assert!(c.graph.roots.is_empty() && m.graph.roots.len() == 1);
+        let at = |node: NodeId| value(&m, &c.graph, node, &[("a.q", 2.0)]);
+        assert_eq!(at(c.map[cost.0 as usize]), 14.0);
+        assert_eq!(at(c.implied[0]), 2.0 + 2.0 - 7.0 - 3.0);
+    }
+}

@@ -1,0 +1,393 @@
+//! Who decides in an economy, what each takes as given, and what determines that.
+//!
+//! A *seat* is one who decides: an agent, one of a population whose members do not meet, or a planner over several. What a seat
+//! does not choose and takes as given are prices and aggregates (a price taker) and what other seats do. `planner` and
+//! `collusive` maximise a sum of rewards, and see through every market; so does `nash` where nobody else decides. A price taker
+//! takes a price as given that others, or he himself together with others, move: his problem is not solved by looking through
+//! the market, and a solution that did would be another concept's under his name. A price that the file states
+//! (`solve { given.r = 0.03 }`, [`stated`]) is a number to everybody: then the problem of one is a problem of its own.
+
+mod independent;
+pub mod stated;
+
+use crate::check::model::{Concept, Model, Price, Space};
+use crate::diag::Diagnostic;
+use crate::graph::shape::operands;
+use crate::graph::{AxisKind, InputId, InputKind, NodeId, Op};
+use independent::independent;
+use std::collections::BTreeSet;
+
+/// Whose prices are taken as given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    Nothing,
+    /// Those of markets declared `competitive`.
+    Competitive,
+    Everything,
+}
+
+/// Decision makers that a joint problem may have before its state is too large to be worth a hint.
+const FEW: usize = 4;
+
+/// Who is behind a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Members {
+    /// All members of all its agents, deciding as one.
+    Together,
+    /// Any one of a population whose members do not meet: all solve the same problem.
+    Representative,
+    /// Each of so many (that stand for a continuum, if it is one), who meet the others and each other.
+    Each(usize),
+}
+
+/// One who decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// The agents it decides for, as numbers of the model's agents.
+    pub agents: Vec<usize>,
+    /// Who of them.
+    pub members: Members,
+    /// The prices it takes as given and that somebody in the economy moves, as numbers of the model's prices.
+    pub takes: Vec<usize>,
+    /// The other agents whose choices matter to it, where it meets others.
+    pub meets: Vec<usize>,
+}
+
+/// What determines a price that is taken as given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closure {
+    /// A rule: a function of what everybody does.
+    Rule,
+    /// A market that clears.
+    Clears,
+    /// A state with a law of motion.
+    State,
+}
+
+/// Who decides in an economy under a concept, and what each takes as given.
+pub struct Economy<'m> {
+    /// The model.
+    pub model: &'m Model,
+    /// What counts as a solution: what is asked for, or what holds where nothing is said.
+    pub concept: Concept,
+    /// Who decides, in the order of the model's agents; a planner is one seat.
+    pub seats: Vec<Seat>,
+    /// Whether one of the seats stands for a continuum.
+    continuum: bool,
+}
+
+impl<'m> Economy<'m> {
+    /// The economy behind a model.
+    ///
+    /// # Errors
+    /// E0810 where nobody chooses anything.
+    pub fn of(model: &'m Model) -> Result<Economy<'m>, Diagnostic> {
+        let agents = deciders(model)?;
+        // A population of one is one decision maker.
+        let members = |a: usize| model.graph.elements(&model.agents[a].shape);
+        let endless = |a: usize| {
+            let axis = model.agents[a].axis;
+            axis.is_some_and(|x| model.graph.axes[x.0 as usize].continuum)
+        };
+        let continuum = agents.iter().any(|a| endless(*a));
+        let several = continuum || agents.iter().map(|a| members(*a)).sum::<usize>() > 1;
+        let said = model.concept;
+        let joint = said.is_some_and(Concept::joint);
+        let free = several && independent(model, &agents);
+        let takes = match said {
+            Some(Concept::Competitive) => Takes::Everything,
+            Some(Concept::Planner) => Takes::Nothing,
+            Some(_) => Takes::Competitive,
+            None if !several => Takes::Nothing,
+            None if continuum => Takes::Everything,
+            None => Takes::Competitive,
+        };
+        let concept = said.unwrap_or(match (several, continuum) {
+            (_, true) => Concept::Competitive,
+            (true, false) => Concept::Nash,
+            (false, false) => Concept::Planner,
+        });
+        let taken = moved(model, &agents, takes);
+        let seats = if joint || !several {
+            vec![Seat {
+                agents,
+                members: Members::Together,
+                takes: taken,
+                meets: Vec::new(),
+            }]
+        } else {
+            let seat = |a: usize| Seat {
+                agents: vec![a],
+                members: if free {
+                    Members::Representative
+                } else {
+                    Members::Each(members(a))
+                },
+                takes: taken.clone(),
+                meets: agents.iter().copied().filter(|b| !free && (*b != a || members(a) > 1)).collect(),
+            };
+            agents.iter().map(|a| seat(*a)).collect()
+        };
+        Ok(Economy {
+            model,
+            concept,
+            seats,
+            continuum,
+        })
+    }
+
+    /// How the price `number` comes about.
+    pub fn closure(&self, number: usize) -> Closure {
+        let price = &self.model.prices[number];
+        match (price.state, price.clears) {
+            (Some(_), _) => Closure::State,
+            (None, true) => Closure::Clears,
+            (None, false) => Closure::Rule,
+        }
+    }
+
+    /// The one seat of an economy in which a single problem is solved and nothing is given that this problem moves.
+    ///
+    /// # Errors
+    /// E0810 for several who meet, stages, schedules or a concept without a solver, E0827 for a price that is taken as given and
+    /// moved by those who take it.
+    pub fn lone(&self) -> Result<&Seat, Diagnostic> {
+        let model = self.model;
+        if model.stages.len() > 1 {
+            return Err(cannot("agents act in stages")
+                .hint("solvers for stages are not in this version; `econc simulate` runs the model"));
+        }
+        if let Some(a) = model.actions.iter().find(|a| !a.given.is_empty()) {
+            return Err(cannot(format!("`{}` is a schedule of a price", a.name)).at(a.span, "a schedule"));
+        }
+        let said = model.concept;
+        if said == Some(Concept::Stackelberg) {
+            return Err(cannot("its concept is `stackelberg`").hint(
+                "solvers for stages are not in this version; for one decision maker: --concept planner; `econc simulate` runs any model",
+            ));
+        }
+        let all: Vec<usize> = self.seats.iter().flat_map(|s| s.agents.iter().copied()).collect();
+        let meeting: usize = self
+            .seats
+            .iter()
+            .map(|s| if let Members::Each(n) = s.members { n } else { 0 })
+            .sum();
+        if meeting > 0 {
+            return Err(match said {
+                Some(c) => cannot(format!("its concept is `{}`", c.word()))
+                    .hint("this version solves one decision maker: a single agent, a population under `--concept planner`, or members who do not interact; `econc simulate` runs any model"),
+                None if self.continuum || meeting > FEW => {
+                    cannot("many decision makers interact")
+                        .note("what each does depends on what the others do, and solvers for competitive and Nash conduct are not in this version")
+                        .hint(self.apart())
+                }
+                None => cannot("several decision makers interact")
+                    .hint("solve it as one: `solve { concept = planner }` (or --concept planner); solvers for competitive and Nash conduct are not in this version"),
+            });
+        }
+        let joint = said.is_some_and(Concept::joint);
+        if joint && self.continuum && !independent(model, &all) && !model.states.is_empty() {
+            return Err(
+                cannot("a planner for a continuum would have the distribution of its states as a state").hint(
+                    "give the population a few members, `[3]`; or simulate and train: `econc simulate`, `econc train`",
+                ),
+            );
+        }
+        let seat = &self.seats[0];
+        match seat.takes.first() {
+            Some(price) => Err(self.taken(&all, &model.prices[*price])),
+            None => Ok(seat),
+        }
+    }
+
+    /// What can be solved of an economy in which many meet: the problem of one, where they meet in stated prices alone.
+    fn apart(&self) -> String {
+        let mut stated: Vec<String> = self.seats.iter().flat_map(|s| &s.takes).map(|p| format!("--set given.{}=NUMBER", self.model.prices[*p].name)).collect();
+        stated.sort();
+        stated.dedup();
+        let base = "`econc simulate` and `econc train` run it; econc solves one agent, a few under `--concept planner`, and members who do not interact: whose prices and aggregates nobody moves";
+        if stated.is_empty() {
+            return base.into();
+        }
+        format!("{base}; at prices that you state it solves the problem of one: {}", stated.join(" "))
+    }
+
+    /// The model with two members in place of a continuum, where its members do not meet: what holds for one holds for any,
+    /// and a thousand need not be simulated to see it. `None` where somebody or something reads all of them.
+    pub fn few(&self) -> Option<Model> {
+        let model = self.model;
+        let [seat] = self.seats.as_slice() else { return None };
+        let axis = model.agents[seat.agents[0]].axis?;
+        let alone = seat.members == Members::Representative && model.graph.axes[axis.0 as usize].continuum;
+        let owned = model.states.iter().all(|s| s.owner == Some(seat.agents[0]));
+        let listed = |n: &crate::graph::Node| matches!(n.op, Op::Table(_)) && n.shape.contains(&axis);
+        if !alone || !owned || model.graph.nodes.iter().any(listed) {
+            return None;
+        }
+        let mut few = model.clone();
+        for i in 0..few.graph.axes.len() {
+            few.graph.axes[i].size = match &model.graph.axes[i].kind {
+                AxisKind::Population if i == axis.0 as usize => 2,
+                AxisKind::Alias(of) if *of == axis => 2,
+                AxisKind::Others(of) if *of == axis => 1,
+                AxisKind::Population | AxisKind::Set => few.graph.axes[i].size,
+                AxisKind::Alias(_) | AxisKind::Others(_) | AxisKind::Stack(_) => return None,
+            };
+        }
+        Some(few)
+    }
+
+    /// A price is taken as given, and moved by those who take it.
+    fn taken(&self, agents: &[usize], price: &Price) -> Diagnostic {
+        let model = self.model;
+        let concept = model.concept.unwrap_or(Concept::Competitive).word();
+        let who: Vec<String> = agents.iter().map(|a| format!("`{}`", model.agents[*a].name)).collect();
+        Diagnostic::error(
+            "E0827",
+            format!(
+                "under `{concept}` {} takes `{}` as given, and moves it",
+                who.join(" and "),
+                price.name
+            ),
+        )
+        .at(price.span, "taken as given")
+        .note("what is best against a given price and the price that then comes out must be found together; no solver of this version does that")
+        .hint(format!(
+            "`--concept planner` solves for one decision maker who sees through the market; `--set given.{}=NUMBER` for one who takes it at that number; `econc simulate` runs any model",
+            price.name
+        ))
+    }
+}
+
+/// A refusal of the solvers for one who decides.
+pub(super) fn cannot(why: impl Into<String>) -> Diagnostic {
+    Diagnostic::error(
+        "E0810",
+        format!("value iteration cannot solve this model: {}", why.into()),
+    )
+    .hint("econc simulate and econc train take it as it stands; the book says what can be solved")
+}
+
+/// The agents that choose something.
+fn deciders(model: &Model) -> Result<Vec<usize>, Diagnostic> {
+    let acting: Vec<usize> = (0..model.agents.len())
+        .filter(|a| {
+            let a = &model.agents[*a];
+            a.actions.iter().any(|x| !a.rules.iter().any(|(r, _)| r == x))
+        })
+        .collect();
+    if acting.is_empty() {
+        return Err(cannot("nobody chooses anything").hint("an agent needs an `action` without a `policy`"));
+    }
+    Ok(acting)
+}
+
+/// The prices that somebody takes as given and that depend on what the deciding agents do, now or through states that they move.
+fn moved(model: &Model, agents: &[usize], takes: Takes) -> Vec<usize> {
+    let taken = |p: &Price| match takes {
+        Takes::Nothing => false,
+        Takes::Competitive => model.competitive.iter().any(|m| {
+            p.name
+                .strip_prefix(m.as_str())
+                .is_some_and(|rest| rest.starts_with('.'))
+        }),
+        Takes::Everything => !p.owner.is_some_and(|a| agents.contains(&a)),
+    };
+    let prices: Vec<usize> = (0..model.prices.len()).filter(|p| taken(&model.prices[*p])).collect();
+    if prices.is_empty() {
+        return prices;
+    }
+    let moving = moving(model);
+    let matter = reached(model, &pays(model));
+    let moves = |p: &usize| {
+        let node = model.prices[*p].node;
+        let reads = reached(model, &[node]);
+        matter.nodes.contains(&node) && reads.inputs.iter().any(|i| moving.contains(i))
+    };
+    prices.into_iter().filter(moves).collect()
+}
+
+/// Everything that pays, bounds, moves or ends.
+fn pays(model: &Model) -> Vec<NodeId> {
+    let mut out: Vec<NodeId> = model
+        .agents
+        .iter()
+        .flat_map(|a| a.reward.into_iter().chain(a.discount))
+        .collect();
+    out.extend(model.states.iter().map(|s| s.next));
+    out.extend(
+        model
+            .ends
+            .iter()
+            .flat_map(|e| std::iter::once(e.condition).chain(e.paying)),
+    );
+    out.extend(model.requires.iter().map(|r| r.slack));
+    for a in &model.actions {
+        match &a.space {
+            Space::Interval { lo, hi, .. } | Space::Integer { lo, hi } => out.extend([*lo, *hi]),
+            Space::Finite { masks, .. } => out.extend(masks.iter().flatten()),
+            Space::Simplex(_) => {}
+        }
+    }
+    out
+}
+
+/// Actions that are chosen, and what they move: states by their laws, actions by their rules.
+fn moving(model: &Model) -> BTreeSet<InputId> {
+    let rule = |action: usize| {
+        let rules = model.agents.iter().flat_map(|a| &a.rules);
+        rules.filter(|(a, _)| *a == action).map(|(_, node)| *node).next()
+    };
+    let mut out: BTreeSet<InputId> = (0..model.actions.len())
+        .filter(|a| rule(*a).is_none())
+        .map(|a| model.actions[a].input)
+        .collect();
+    let laws: Vec<(InputId, NodeId)> = model
+        .states
+        .iter()
+        .map(|s| (s.input, s.next))
+        .chain((0..model.actions.len()).filter_map(|a| Some((model.actions[a].input, rule(a)??))))
+        .collect();
+    loop {
+        let before = out.len();
+        for (input, law) in &laws {
+            if reached(model, &[*law]).inputs.iter().any(|i| out.contains(i)) {
+                out.insert(*input);
+            }
+        }
+        if out.len() == before {
+            return out;
+        }
+    }
+}
+
+struct Reached {
+    nodes: BTreeSet<NodeId>,
+    inputs: BTreeSet<InputId>,
+}
+
+/// What nodes read, through markets that clear as well.
+fn reached(model: &Model, from: &[NodeId]) -> Reached {
+    let g = &model.graph;
+    let mut todo = from.to_vec();
+    let (mut nodes, mut inputs) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(n) = todo.pop() {
+        if !nodes.insert(n) {
+            continue;
+        }
+        match &g.nodes[n.0 as usize].op {
+            Op::Input(i) => {
+                if !matches!(g.inputs[i.0 as usize].kind, InputKind::Param(_) | InputKind::Unknown(_)) {
+                    inputs.insert(*i);
+                }
+            }
+            Op::Root { root, .. } => {
+                let root = &g.roots[*root];
+                todo.extend(&root.residuals);
+                todo.extend(root.brackets.iter().flat_map(|(a, b)| [*a, *b]));
+            }
+            op => todo.extend(operands(op)),
+        }
+    }
+    Reached { nodes, inputs }
+}

@@ -1,0 +1,143 @@
+//! Prices that the file states (`solve { given.r = 0.03 }`): everybody takes them at that value, and what the rule or the market
+//! would make of them is kept under a name of its own.
+
+use crate::check::model::{Model, Named, Setting};
+use crate::diag::{Diagnostic, Span};
+use crate::graph::NodeId;
+use crate::graph::cut::cut;
+
+/// A price that is stated: its number among the model's prices, the value, and where it is said.
+struct Stated {
+    price: usize,
+    value: f64,
+    span: Span,
+}
+
+/// The model with every price that its settings state at that value, and a warning for each. What the price would be at what
+/// everybody then does is `NAME_implied`; of a price that clears a market `NAME_excess`, demand less supply.
+///
+/// # Errors
+/// E0834 for a price that cannot be stated: one that somebody posts, one with a law of its own, one of several that clear
+/// together.
+pub fn applied(mut model: Model) -> Result<(Model, Vec<Diagnostic>), Diagnostic> {
+    let stated = stated(&model);
+    if stated.is_empty() {
+        return Ok((model, Vec::new()));
+    }
+    for s in &stated {
+        let price = &model.prices[s.price];
+        let why = match (price.state, price.owner) {
+            (Some(_), _) => Some("it is a state, with a first value and a law of its own"),
+            (None, Some(_)) => Some("somebody posts it"),
+            (None, None) => None,
+        };
+        if let Some(why) = why {
+            return Err(
+                Diagnostic::error("E0834", format!("`{}` cannot be stated: {why}", price.name))
+                    .at(s.span, "stated here")
+                    .and(price.span, "the price")
+                    .hint("state prices that a rule or a market determines; a scenario sets first values and paths"),
+            );
+        }
+    }
+    let fixed: Vec<(NodeId, f64)> = stated.iter().map(|s| (model.prices[s.price].node, s.value)).collect();
+    let done = cut(&model.graph, &fixed).map_err(|place| {
+        let s = &stated[place];
+        let others = model.prices.iter().filter(|p| p.clears && p.name != model.prices[s.price].name);
+        let others: Vec<String> = others.map(|p| format!("`given.{} = ..`", p.name)).collect();
+        Diagnostic::error(
+            "E0834",
+            format!(
+                "`{}` cannot be stated alone: other prices clear together with it",
+                model.prices[s.price].name
+            ),
+        )
+        .at(s.span, "stated here")
+        .hint(format!("state all of them: {}", others.join(", ")))
+    })?;
+    let mut warnings = Vec::new();
+    for (s, implied) in stated.iter().zip(&done.implied) {
+        let price = model.prices[s.price].clone();
+        let (name, what) = if price.clears {
+            (format!("{}_excess", price.name), "demand less supply")
+        } else {
+            (format!("{}_implied", price.name), "what its rule then gives")
+        };
+        warnings.push(
+            Diagnostic::warning(
+                "W0834",
+                format!("`{}` is taken as given at {}: partial equilibrium", price.name, s.value),
+            )
+            .at(s.span, "stated here")
+            .note(format!("`{name}` is {what}; `econc simulate` shows it"))
+            .hint("an equilibrium has the price that comes out: remove the line to have the market say it"),
+        );
+        let like = model.names.iter().find(|n| n.name == price.name).cloned();
+        let node = &done.graph.nodes[implied.0 as usize];
+        let named = Named {
+            name,
+            kind: "let".into(),
+            block: like.as_ref().map_or_else(String::new, |n| n.block.clone()),
+            node: *implied,
+            phase: node.phase,
+            shape: like.as_ref().map_or_else(String::new, |n| n.shape.clone()),
+            domain: node.domain,
+            depends_on: like.map_or_else(Vec::new, |n| n.depends_on),
+            doc: format!("{what}, at {} = {}", price.name, s.value),
+            span: price.span,
+        };
+        model.names.push(named);
+    }
+    // The new names already carry numbers of the new graph.
+    let new = model.names.split_off(model.names.len() - stated.len());
+    model.graph = done.graph;
+    model.renumber(&done.map);
+    for n in &mut model.names {
+        n.phase = n.phase.min(model.graph.nodes[n.node.0 as usize].phase);
+        if stated.iter().any(|s| model.prices[s.price].name == n.name) {
+            n.depends_on.clear();
+        }
+    }
+    model.names.extend(new);
+    forget(&mut model, &stated);
+    Ok((model, warnings))
+}
+
+/// Stated prices are prices no more: nobody determines them, and schedules of them are plain actions.
+fn forget(model: &mut Model, stated: &[Stated]) {
+    let gone = |p: usize| stated.iter().any(|s| s.price == p);
+    let mut next = 0;
+    let new: Vec<Option<usize>> = (0..model.prices.len())
+        .map(|p| {
+            let kept = !gone(p);
+            next += usize::from(kept);
+            kept.then(|| next - 1)
+        })
+        .collect();
+    for a in &mut model.actions {
+        a.given = a.given.iter().filter_map(|p| new[*p]).collect();
+    }
+    let mut keep = new.iter().map(Option::is_some);
+    model.prices.retain(|_| keep.next().unwrap_or(true));
+}
+
+/// What `solve { given.NAME = .. }` states. The checker has seen that names and numbers are right.
+fn stated(model: &Model) -> Vec<Stated> {
+    let mut out: Vec<Stated> = Vec::new();
+    let entries = model.solve_settings().map_or(&[][..], |s| &s.entries);
+    for (key, value, span) in entries {
+        let (Some(target), Setting::Number(value)) = (key.strip_prefix("given."), value) else {
+            continue;
+        };
+        let exact = model.prices.iter().position(|p| p.name == target);
+        let last = || model.prices.iter().position(|p| p.name.rsplit('.').next() == Some(target));
+        let Some(price) = exact.or_else(last) else { continue };
+        out.retain(|s| s.price != price);
+        out.push(Stated {
+            price,
+            value: *value,
+            span: *span,
+        });
+    }
+    out
+}

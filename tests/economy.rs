@@ -1,0 +1,139 @@
+//! Who decides, what is taken as given, and the problem of one at stated prices.
+
+mod common;
+use common::{econc, model, said, scratch};
+use econc::solve::solution::Solution;
+
+fn json(output: &std::process::Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", said(output)))
+}
+
+/// A shop that takes the price as given where it is stated: at price p it sells q = p - 1.
+const SHOP: &str = "agent shop[continuum] {
+  action q in [0, 10]
+  reward p * q - q - q^2 / 2
+}
+market goods { price p = 10 - mean(shop.q) }
+";
+
+/// The same with a price that clears demand 10 - p.
+const CLEARS: &str = "agent shop[continuum] {
+  state k in [0, 10], start 1
+  action q in [0, 10]
+  k' = q
+  reward p * q - q - q^2 / 2
+  discount 0.9
+}
+market goods { price p in [0, 10] clears mean(shop.k) == 10 - p }
+";
+
+#[test]
+fn at_a_stated_price_one_of_many_is_solved_and_the_rule_is_kept() {
+    let dir = scratch();
+    std::fs::write(dir.path().join("shop.econ"), SHOP).expect("a file");
+    let refused = econc(dir.path(), &["solve", "shop.econ"]);
+    let text = said(&refused);
+    assert!(text.contains("E0810") && text.contains("--set given.goods.p=NUMBER"), "{text}");
+    let solved = econc(dir.path(), &["solve", "shop.econ", "--set", "given.p=4", "--out", "s"]);
+    assert!(solved.status.success() && said(&solved).contains("W0834"), "{}", said(&solved));
+    let text = std::fs::read_to_string(dir.path().join("s/solution.ron")).expect("a solution");
+    let found: econc::verify::solved::Solved = ron::from_str(&text).expect("a readable solution");
+    let solution: &Solution = &found.solution;
+    assert!((solution.policy[0][0] - 3.0).abs() < 1e-6, "{:?}", solution.policy);
+    let simulated = econc(
+        dir.path(),
+        &["simulate", "shop.econ", "--set", "given.p=4", "--policy", "s", "--periods", "5", "--out", "t"],
+    );
+    assert!(simulated.status.success(), "{}", said(&simulated));
+    let moments = std::fs::read_to_string(dir.path().join("t/moments.csv")).expect("moments");
+    let mean = |name: &str| -> f64 {
+        let row = moments.lines().find(|l| l.starts_with(&format!("{name},")));
+        let cell = row.and_then(|r| r.split(',').nth(1)).unwrap_or_else(|| panic!("{name} in {moments}"));
+        cell.parse().expect("a number")
+    };
+    assert!((mean("goods.p") - 4.0).abs() < 1e-12, "{moments}");
+    assert!((mean("goods.p_implied") - 7.0).abs() < 1e-6, "{moments}");
+}
+
+#[test]
+fn of_a_market_that_clears_the_excess_is_shown() {
+    let dir = scratch();
+    std::fs::write(dir.path().join("shop.econ"), CLEARS).expect("a file");
+    let why = econc(dir.path(), &["solve", "shop.econ", "--why", "--json"]);
+    let why = json(&why);
+    assert_eq!(why["seats"][0]["takes_as_given"][0]["price"], "goods.p");
+    assert_eq!(why["seats"][0]["takes_as_given"][0]["closure"], "a market that clears determines it");
+    let simulated = econc(
+        dir.path(),
+        &["simulate", "shop.econ", "--set", "given.p=4", "--policy", "fixed:q=3", "--periods", "5", "--out", "t"],
+    );
+    assert!(simulated.status.success(), "{}", said(&simulated));
+    let series = std::fs::read_to_string(dir.path().join("t/series.csv")).expect("series");
+    let names: Vec<&str> = series.lines().next().unwrap_or_default().split(',').collect();
+    let column = names.iter().position(|n| *n == "goods.p_excess").unwrap_or_else(|| panic!("{names:?}"));
+    let last = series.lines().last().and_then(|l| l.split(',').nth(column)).unwrap_or_default();
+    // Supply 3 against demand 10 - 4.
+    assert!((last.parse::<f64>().unwrap_or(f64::NAN) + 3.0).abs() < 1e-9, "{last}");
+}
+
+#[test]
+fn a_household_at_the_equilibrium_price_saves_what_makes_it_one() {
+    // Aiyagari (1994), sd 0.2, rho 0.6, mu 3: r = 0.03911, found elsewhere with an endogenous grid and a histogram.
+    let dir = scratch();
+    let file = model("aiyagari");
+    let file = file.to_str().expect("a path");
+    let (r, alpha, delta) = (0.03911, 0.36, 0.08f64);
+    let w = (1.0 - alpha) * (alpha / (r + delta)).powf(alpha / (1.0 - alpha));
+    let (r, w) = (format!("given.r={r}"), format!("given.w={w}"));
+    let set = ["--set", &r, "--set", &w];
+    let mut solve = vec!["solve", file, "--set", "grid.k=double_log(300)", "--out", "s"];
+    solve.extend(set);
+    let solved = econc(dir.path(), &solve);
+    assert!(solved.status.success(), "{}", said(&solved));
+    let mut play = vec!["simulate", file, "--policy", "s", "--periods", "1500", "--out", "t", "--on-chain"];
+    play.extend(set);
+    let played = econc(dir.path(), &play);
+    assert!(played.status.success(), "{}", said(&played));
+    let series = std::fs::read_to_string(dir.path().join("t/series.csv")).expect("series");
+    let mut lines = series.lines();
+    let names: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
+    let column = names.iter().position(|n| *n == "factors.r_implied").unwrap_or_else(|| panic!("{names:?}"));
+    let values: Vec<f64> = lines.filter_map(|l| l.split(',').nth(column)?.parse().ok()).collect();
+    let late = &values[300..];
+    let mean = late.iter().sum::<f64>() / late.len() as f64;
+    // A thousand members: their capital varies by two per cent, slowly.
+    assert!((mean - 0.03911).abs() < 0.0012, "{mean}");
+}
+
+#[test]
+fn prices_that_are_states_or_posted_cannot_be_stated() {
+    let dir = scratch();
+    let state = "agent a {\n  action q in [0, 10]\n  reward p * q - q^2\n}\n\
+        market m {\n  state p in [0, 10], start 1\n  p' = 1 + 0.1 * a.q\n}\nsolve { given.p = 2 }\n";
+    std::fs::write(dir.path().join("a.econ"), state).expect("a file");
+    let said = said(&econc(dir.path(), &["check", "a.econ"]));
+    assert!(said.contains("E08"), "{said}");
+}
+
+#[test]
+fn the_methods_are_listed_and_say_why_they_do_not_fit() {
+    let dir = scratch();
+    let listed = json(&econc(dir.path(), &["solve", "--list", "--json"]));
+    let names: Vec<&str> = listed.as_array().into_iter().flatten().filter_map(|m| m["method"].as_str()).collect();
+    assert_eq!(names, ["value_iteration", "grid_search"]);
+    let file = model("growth");
+    let why = econc(dir.path(), &["solve", file.to_str().expect("a path"), "--why", "--json"]);
+    assert!(why.status.success());
+    let why = json(&why);
+    assert_eq!(why["concept"], "planner");
+    assert_eq!(why["methods"][0]["fits"], true);
+    assert_eq!(why["methods"][1]["why_not"], "the action is not the next state");
+    // The reason is the one that the method itself gives.
+    let tried = econc(dir.path(), &["solve", file.to_str().expect("a path"), "--method", "grid_search"]);
+    assert!(said(&tried).contains("the action is not the next state"), "{}", said(&tried));
+    let several = model("aiyagari");
+    let why = econc(dir.path(), &["solve", several.to_str().expect("a path"), "--why"]);
+    assert_eq!(why.status.code(), Some(1));
+    let text = said(&why);
+    assert!(text.contains("takes `factors.r` as given: a rule determines it") && text.contains("E0810"), "{text}");
+}

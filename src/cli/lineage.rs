@@ -42,7 +42,8 @@ pub(super) fn compared(
         name: run.manifest.model.clone(),
         text: String::from_utf8(run.read("model.econ")?).unwrap_or_default(),
     };
-    let members = run.manifest.settings.get("members").and_then(|m| m.parse().ok());
+    // How many stand for a continuum is no part of the economy.
+    let members = model.graph.axes.iter().find(|a| a.continuum).map(|a| a.size);
     let (there, _) = pipeline::compile(&source, &run.manifest.overrides, members);
     // A file that this version does not read any more: what reads the policy says what is missing.
     let Some(there) = there.map(|c| c.model) else {

@@ -22,7 +22,7 @@ const ACTION: &str = "solve";
     econc solve growth.econ --set interpolation=linear --set grid.k='log(400)'\n  \
     econc solve cournot.econ --concept collusive\n  \
     econc solve growth.econ --json | jq .certificate\n  \
-    econc solve aiyagari.econ --why                                who decides, what is taken as given, which methods fit\n  \
+    econc solve growth.econ --why                                  who decides, what is taken as given, which methods fit\n  \
     econc solve --resume runs/growth-0002                          goes on after Ctrl-C or a kill, to the bit\n\n\
     The files go to runs/NAME-0001, the next free number. A solution whose certificate fails is kept as\n\
     runs/NAME-0001.failed, and the exit status is 1.")]

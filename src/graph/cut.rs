@@ -129,8 +129,8 @@ mod tests {
         values.nodes[node.0 as usize][0]
     }
 
-    const RULE: &str = "agent a { action q in [0, 10]  let cost = p * q  reward 4 * q - q^2 - cost }\nmarket m { price p = 1 + a.q / 2 }";
-    const CLEARS: &str = "param s = 3\nagent a { action q in [0, 10]  let cost = p * q  reward 4 * q - q^2 - cost }\n\
+    const RULE: &str = "agent a { action q in [0, 10]; let cost = p * q; reward 4 * q - q^2 - cost }\nmarket m { price p = 1 + a.q / 2 }";
+    const CLEARS: &str = "param s = 3\nagent a { action q in [0, 10]; let cost = p * q; reward 4 * q - q^2 - cost }\n\
         market m { price p in [0, 10] clears a.q + 2 - p == s }";
 
     #[test]

@@ -33,22 +33,42 @@ fn at_a_stated_price_one_of_many_is_solved_and_the_rule_is_kept() {
     std::fs::write(dir.path().join("shop.econ"), SHOP).expect("a file");
     let refused = econc(dir.path(), &["solve", "shop.econ"]);
     let text = said(&refused);
-    assert!(text.contains("E0810") && text.contains("--set given.goods.p=NUMBER"), "{text}");
+    assert!(
+        text.contains("E0810") && text.contains("--set given.goods.p=NUMBER"),
+        "{text}"
+    );
     let solved = econc(dir.path(), &["solve", "shop.econ", "--set", "given.p=4", "--out", "s"]);
-    assert!(solved.status.success() && said(&solved).contains("W0834"), "{}", said(&solved));
+    assert!(
+        solved.status.success() && said(&solved).contains("W0834"),
+        "{}",
+        said(&solved)
+    );
     let text = std::fs::read_to_string(dir.path().join("s/solution.ron")).expect("a solution");
     let found: econc::verify::solved::Solved = ron::from_str(&text).expect("a readable solution");
     let solution: &Solution = &found.solution;
     assert!((solution.policy[0][0] - 3.0).abs() < 1e-6, "{:?}", solution.policy);
     let simulated = econc(
         dir.path(),
-        &["simulate", "shop.econ", "--set", "given.p=4", "--policy", "s", "--periods", "5", "--out", "t"],
+        &[
+            "simulate",
+            "shop.econ",
+            "--set",
+            "given.p=4",
+            "--policy",
+            "s",
+            "--periods",
+            "5",
+            "--out",
+            "t",
+        ],
     );
     assert!(simulated.status.success(), "{}", said(&simulated));
     let moments = std::fs::read_to_string(dir.path().join("t/moments.csv")).expect("moments");
     let mean = |name: &str| -> f64 {
         let row = moments.lines().find(|l| l.starts_with(&format!("{name},")));
-        let cell = row.and_then(|r| r.split(',').nth(1)).unwrap_or_else(|| panic!("{name} in {moments}"));
+        let cell = row
+            .and_then(|r| r.split(',').nth(1))
+            .unwrap_or_else(|| panic!("{name} in {moments}"));
         cell.parse().expect("a number")
     };
     assert!((mean("goods.p_implied") - 7.0).abs() < 1e-6, "{moments}");
@@ -61,16 +81,37 @@ fn of_a_market_that_clears_the_excess_is_shown() {
     let why = econc(dir.path(), &["solve", "shop.econ", "--why", "--json"]);
     let why = json(&why);
     assert_eq!(why["seats"][0]["takes_as_given"][0]["price"], "goods.p");
-    assert_eq!(why["seats"][0]["takes_as_given"][0]["closure"], "a market that clears determines it");
+    assert_eq!(
+        why["seats"][0]["takes_as_given"][0]["closure"],
+        "a market that clears determines it"
+    );
     let simulated = econc(
         dir.path(),
-        &["simulate", "shop.econ", "--set", "given.p=4", "--policy", "fixed:q=3", "--periods", "5", "--out", "t"],
+        &[
+            "simulate",
+            "shop.econ",
+            "--set",
+            "given.p=4",
+            "--policy",
+            "fixed:q=3",
+            "--periods",
+            "5",
+            "--out",
+            "t",
+        ],
     );
     assert!(simulated.status.success(), "{}", said(&simulated));
     let series = std::fs::read_to_string(dir.path().join("t/series.csv")).expect("series");
     let names: Vec<&str> = series.lines().next().unwrap_or_default().split(',').collect();
-    let column = names.iter().position(|n| *n == "goods.p_excess").unwrap_or_else(|| panic!("{names:?}"));
-    let last = series.lines().last().and_then(|l| l.split(',').nth(column)).unwrap_or_default();
+    let column = names
+        .iter()
+        .position(|n| *n == "goods.p_excess")
+        .unwrap_or_else(|| panic!("{names:?}"));
+    let last = series
+        .lines()
+        .last()
+        .and_then(|l| l.split(',').nth(column))
+        .unwrap_or_default();
     // Supply 3 against demand 10 - 4.
     assert!((last.parse::<f64>().unwrap_or(f64::NAN) + 3.0).abs() < 1e-9, "{last}");
 }
@@ -87,14 +128,27 @@ fn what_a_household_saves_at_a_stated_price_is_what_others_find() {
     solve.extend(set);
     let solved = econc(dir.path(), &solve);
     assert!(solved.status.success(), "{}", said(&solved));
-    let mut play = vec!["simulate", file, "--policy", "s", "--periods", "1200", "--out", "t", "--on-chain"];
+    let mut play = vec![
+        "simulate",
+        file,
+        "--policy",
+        "s",
+        "--periods",
+        "1200",
+        "--out",
+        "t",
+        "--on-chain",
+    ];
     play.extend(set);
     let played = econc(dir.path(), &play);
     assert!(played.status.success(), "{}", said(&played));
     let series = std::fs::read_to_string(dir.path().join("t/series.csv")).expect("series");
     let mut lines = series.lines();
     let names: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
-    let column = names.iter().position(|n| *n == "factors.r_implied").unwrap_or_else(|| panic!("{names:?}"));
+    let column = names
+        .iter()
+        .position(|n| *n == "factors.r_implied")
+        .unwrap_or_else(|| panic!("{names:?}"));
     let values: Vec<f64> = lines.filter_map(|l| l.split(',').nth(column)?.parse().ok()).collect();
     let late = &values[300..];
     let mean = late.iter().sum::<f64>() / late.len() as f64;
@@ -117,21 +171,39 @@ fn prices_that_are_states_or_posted_cannot_be_stated() {
 fn the_methods_are_listed_and_say_why_they_do_not_fit() {
     let dir = scratch();
     let listed = json(&econc(dir.path(), &["solve", "--list", "--json"]));
-    let names: Vec<&str> = listed.as_array().into_iter().flatten().filter_map(|m| m["method"].as_str()).collect();
+    let names: Vec<&str> = listed
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|m| m["method"].as_str())
+        .collect();
     assert_eq!(names, ["value_iteration", "grid_search"]);
     let file = model("growth");
-    let why = econc(dir.path(), &["solve", file.to_str().expect("a path"), "--why", "--json"]);
+    let why = econc(
+        dir.path(),
+        &["solve", file.to_str().expect("a path"), "--why", "--json"],
+    );
     assert!(why.status.success());
     let why = json(&why);
     assert_eq!(why["concept"], "planner");
     assert_eq!(why["methods"][0]["fits"], true);
     assert_eq!(why["methods"][1]["why_not"], "the action is not the next state");
     // The reason is the one that the method itself gives.
-    let tried = econc(dir.path(), &["solve", file.to_str().expect("a path"), "--method", "grid_search"]);
-    assert!(said(&tried).contains("the action is not the next state"), "{}", said(&tried));
+    let tried = econc(
+        dir.path(),
+        &["solve", file.to_str().expect("a path"), "--method", "grid_search"],
+    );
+    assert!(
+        said(&tried).contains("the action is not the next state"),
+        "{}",
+        said(&tried)
+    );
     let several = model("aiyagari");
     let why = econc(dir.path(), &["solve", several.to_str().expect("a path"), "--why"]);
     assert_eq!(why.status.code(), Some(1));
     let text = said(&why);
-    assert!(text.contains("takes `factors.r` as given: a rule determines it") && text.contains("E0810"), "{text}");
+    assert!(
+        text.contains("takes `factors.r` as given: a rule determines it") && text.contains("E0810"),
+        "{text}"
+    );
 }

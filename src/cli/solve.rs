@@ -67,7 +67,13 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         return Err(Diagnostic::error("E0962", "no model file was named").into());
     };
     if arguments.why {
-        return super::why::run(file, arguments.concept.as_deref(), arguments.information.as_deref(), globals, screen);
+        return super::why::run(
+            file,
+            arguments.concept.as_deref(),
+            arguments.information.as_deref(),
+            globals,
+            screen,
+        );
     }
     let mut settings = BTreeMap::new();
     for (key, value) in [

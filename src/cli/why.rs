@@ -108,7 +108,11 @@ fn as_text(economy: &Economy, fits: &[Fit], chosen: Option<&str>) -> String {
     let model = economy.model;
     let mut out = format!("concept  {}\n\nwho decides\n", economy.concept.word());
     for seat in &economy.seats {
-        out.push_str(&format!("  {}: {}\n", names(model, &seat.agents).join(", "), members(model, seat)));
+        out.push_str(&format!(
+            "  {}: {}\n",
+            names(model, &seat.agents).join(", "),
+            members(model, seat)
+        ));
         let sees = seat.agents.iter().flat_map(|a| &model.agents[*a].observation);
         let sees: Vec<&str> = sees.map(|o| o.name.as_str()).collect();
         if !sees.is_empty() {

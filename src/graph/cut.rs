@@ -120,7 +120,10 @@ mod tests {
             .inputs
             .iter()
             .map(|i| {
-                let x = inputs.iter().find(|(name, _)| *name == i.name).map_or(f64::NAN, |(_, x)| *x);
+                let x = inputs
+                    .iter()
+                    .find(|(name, _)| *name == i.name)
+                    .map_or(f64::NAN, |(_, x)| *x);
                 vec![x; graph.elements(&i.shape)]
             })
             .collect();

@@ -124,7 +124,11 @@ impl<'m> Economy<'m> {
                     Members::Each(members(a))
                 },
                 takes: taken.clone(),
-                meets: agents.iter().copied().filter(|b| !free && (*b != a || members(a) > 1)).collect(),
+                meets: agents
+                    .iter()
+                    .copied()
+                    .filter(|b| !free && (*b != a || members(a) > 1))
+                    .collect(),
             };
             agents.iter().map(|a| seat(*a)).collect()
         };
@@ -202,14 +206,22 @@ impl<'m> Economy<'m> {
 
     /// What can be solved of an economy in which many meet: the problem of one, where they meet in stated prices alone.
     fn apart(&self) -> String {
-        let mut stated: Vec<String> = self.seats.iter().flat_map(|s| &s.takes).map(|p| format!("--set given.{}=NUMBER", self.model.prices[*p].name)).collect();
+        let mut stated: Vec<String> = self
+            .seats
+            .iter()
+            .flat_map(|s| &s.takes)
+            .map(|p| format!("--set given.{}=NUMBER", self.model.prices[*p].name))
+            .collect();
         stated.sort();
         stated.dedup();
         let base = "`econc simulate` and `econc train` run it; econc solves one agent, a few under `--concept planner`, and members who do not interact: whose prices and aggregates nobody moves";
         if stated.is_empty() {
             return base.into();
         }
-        format!("{base}; at prices that you state it solves the problem of one: {}", stated.join(" "))
+        format!(
+            "{base}; at prices that you state it solves the problem of one: {}",
+            stated.join(" ")
+        )
     }
 
     /// The model with two members in place of a continuum, where its members do not meet: what holds for one holds for any,

@@ -23,8 +23,8 @@ pub mod value_iteration;
 
 pub mod decision;
 pub mod economy;
-pub mod method;
 #[cfg(test)]
 pub(crate) mod examples;
+pub mod method;
 #[cfg(test)]
 mod value_iteration_tests;

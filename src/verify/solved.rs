@@ -4,8 +4,8 @@ use super::grid::{self, Certificate, certify};
 use super::simulate::{Policy, SolvedPolicy, World};
 use super::world;
 use crate::check::Model;
-use crate::check::model::{Process, Setting};
 use crate::check::conduct::{CONCEPTS, Concept, INFORMATION, Information};
+use crate::check::model::{Process, Setting};
 use crate::check::settings::unknown_word;
 use crate::diag::Diagnostic;
 use crate::graph::Op;
@@ -155,7 +155,9 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
                     guess: last.as_ref().and_then(|s| s.values_on(&problem)),
                     linear: fell_back.is_some(),
                 };
-                let solution = method.solve(task, progress).map_err(|d| vec![with_rewards(&model, d)])?;
+                let solution = method
+                    .solve(task, progress)
+                    .map_err(|d| vec![with_rewards(&model, d)])?;
                 progress.solved(&|| kept(&(&build, (widenings, refinements), &fell_back, &solution)));
                 solution
             }
@@ -469,7 +471,11 @@ fn unread(model: &Model, method: &dyn Method) -> Result<Option<Diagnostic>, Diag
         .collect();
     if let Some((key, _, span)) = said(&others) {
         let reads = |m: &&&dyn Method| m.keys().contains(&key.as_str());
-        let readers: Vec<String> = method::METHODS.iter().filter(reads).map(|m| format!("`method = {}`", m.name())).collect();
+        let readers: Vec<String> = method::METHODS
+            .iter()
+            .filter(reads)
+            .map(|m| format!("`method = {}`", m.name()))
+            .collect();
         let d = Diagnostic::error(
             "E0808",
             format!("`{key}` has no effect with `method = {}`", method.name()),

@@ -43,7 +43,10 @@ pub fn applied(mut model: Model) -> Result<(Model, Vec<Diagnostic>), Diagnostic>
     let fixed: Vec<(NodeId, f64)> = stated.iter().map(|s| (model.prices[s.price].node, s.value)).collect();
     let done = cut(&model.graph, &fixed).map_err(|place| {
         let s = &stated[place];
-        let others = model.prices.iter().filter(|p| p.clears && p.name != model.prices[s.price].name);
+        let others = model
+            .prices
+            .iter()
+            .filter(|p| p.clears && p.name != model.prices[s.price].name);
         let others: Vec<String> = others.map(|p| format!("`given.{} = ..`", p.name)).collect();
         Diagnostic::error(
             "E0834",
@@ -130,7 +133,12 @@ fn stated(model: &Model) -> Vec<Stated> {
             continue;
         };
         let exact = model.prices.iter().position(|p| p.name == target);
-        let last = || model.prices.iter().position(|p| p.name.rsplit('.').next() == Some(target));
+        let last = || {
+            model
+                .prices
+                .iter()
+                .position(|p| p.name.rsplit('.').next() == Some(target))
+        };
         let Some(price) = exact.or_else(last) else { continue };
         out.retain(|s| s.price != price);
         out.push(Stated {

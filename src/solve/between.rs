@@ -292,7 +292,7 @@ impl PolicyBetween {
             }
             ActionKind::Finite { .. } if spot.undefined() => f64::NAN,
             ActionKind::Finite { .. } => {
-                s.period(&s.policy[action], spot.period)[spot.nearest_node * s.shocks() + spot.nearest_shock]
+                s.table(&s.policy[action], spot.period)[(spot.nearest_node, spot.nearest_shock)]
             }
         }
     }

@@ -6,6 +6,7 @@ use super::bellman::{At, Bellman, Continuation, Interpolation};
 use super::problem::{ActionAxis, ActionKind, DecisionProblem, JointChain, Lanes, StateKind};
 use crate::diag::Diagnostic;
 use crate::num::interpolate::{Axis, MAX_AXES, Outside, Place, Rule, Surface, Tensor};
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 /// A state dimension as it was solved.
@@ -97,6 +98,17 @@ impl Solution {
             time.min(self.periods.saturating_sub(1))
         };
         &array[time * size..(time + 1) * size]
+    }
+
+    /// An array of the solution in a period, by state node (rows) and joint shock (columns). Empty if the array is another one.
+    pub fn table<'a>(&self, array: &'a [f64], time: usize) -> ArrayView2<'a, f64> {
+        let shape = (self.nodes(), self.shocks());
+        ArrayView2::from_shape(shape, self.period(array, time)).unwrap_or_else(|_| ArrayView2::from(&[[0.0; 0]; 0]))
+    }
+
+    /// What an array of the solution holds at all state nodes, in a period and a joint shock.
+    pub fn column(&self, array: &[f64], time: usize, shock: usize) -> Vec<f64> {
+        self.table(array, time).column(shock).to_vec()
     }
 
     /// States of a problem in the form they are stored.
@@ -218,13 +230,7 @@ impl<'a> Reader<'a> {
             (0..solution.periods * nz)
                 .map(|k| {
                     let (time, j) = (k / nz, k % nz);
-                    let nodes: Vec<f64> = solution
-                        .period(array, time)
-                        .iter()
-                        .skip(j)
-                        .step_by(nz)
-                        .copied()
-                        .collect();
+                    let nodes = solution.column(array, time, j);
                     let mut surface = Surface::default();
                     tensor.fit(&nodes, &mut surface);
                     surface
@@ -282,7 +288,7 @@ impl<'a> Reader<'a> {
             for (a, surfaces) in self.policy.iter().enumerate() {
                 actions[a][i] = match surfaces.get(period * nz + at.shock) {
                     Some(surface) => self.tensor.value_at(surface, &places[..ns]),
-                    None => self.solution.period(&self.solution.policy[a], period)[node * nz + at.shock],
+                    None => self.solution.table(&self.solution.policy[a], period)[(node, at.shock)],
                 };
             }
         }

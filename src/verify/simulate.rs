@@ -97,15 +97,7 @@ fn kinks(bellman: &Bellman, solution: &Solution) -> Vec<bool> {
             let actions: Vec<Vec<f64>> = solution
                 .policy
                 .iter()
-                .map(|p| {
-                    solution
-                        .period(p, time)
-                        .iter()
-                        .skip(shock)
-                        .step_by(nz)
-                        .copied()
-                        .collect()
-                })
+                .map(|p| solution.column(p, time, shock))
                 .collect();
             for (i, b) in super::binding::bindings(bellman, At { shock, time }, &refs, &actions)
                 .into_iter()

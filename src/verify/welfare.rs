@@ -106,13 +106,7 @@ impl<'a> Welfare<'a> {
         let nz = bellman.shocks();
         let value = (0..solution.periods * nz)
             .map(|k| {
-                let own: Vec<f64> = solution
-                    .period(&solution.value, k / nz)
-                    .iter()
-                    .skip(k % nz)
-                    .step_by(nz)
-                    .copied()
-                    .collect();
+                let own = solution.column(&solution.value, k / nz, k % nz);
                 let mut surface = Surface::default();
                 bellman.tensor.fit(&own, &mut surface);
                 surface

@@ -100,8 +100,7 @@ fn best_constant(bench: &Bench) -> Option<ConstantComparison> {
         .map(|j| {
             let mut surface = Surface::default();
             if solution.infinite || periods < solution.periods {
-                let value = solution.period(&solution.value, periods);
-                let own: Vec<f64> = value.iter().skip(j).step_by(nz).copied().collect();
+                let own = solution.column(&solution.value, periods, j);
                 bellman.tensor.fit(&own, &mut surface);
             }
             surface

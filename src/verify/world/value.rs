@@ -61,13 +61,7 @@ impl Value {
             let surfaces = (0..solution.periods * shocks)
                 .map(|k| {
                     let (time, j) = (k / shocks, k % shocks);
-                    let nodes: Vec<f64> = solution
-                        .period(array, time)
-                        .iter()
-                        .skip(j)
-                        .step_by(shocks)
-                        .copied()
-                        .collect();
+                    let nodes = solution.column(array, time, j);
                     let mut surface = Surface::default();
                     t.fit(&nodes, &mut surface);
                     surface

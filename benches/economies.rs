@@ -80,7 +80,8 @@ fn learn(model: &Model, planned: &Planned, seed: u64) -> (Policy, u64) {
         training.update(None).unwrap_or_else(|d| panic!("{d:?}"));
     }
     let steps = training.progress().0;
-    (training.finish().unwrap_or_else(|d| panic!("{d:?}")).1, steps)
+    let (_, policy) = training.finish().unwrap_or_else(|d| panic!("{d:?}")).swap_remove(0);
+    (policy, steps)
 }
 
 fn monopolist(learners: &[&str], seeds: u64) {
@@ -92,8 +93,8 @@ fn monopolist(learners: &[&str], seeds: u64) {
     );
     for learner in learners {
         let planned = planned(&model, learner);
-        let judge =
-            Judge::new(&model, solve(&model), planned.plan.method.finite_choices()).unwrap_or_else(|d| panic!("{d:?}"));
+        let judge = Judge::new(&model, solve(&model), planned.plan.method().finite_choices())
+            .unwrap_or_else(|d| panic!("{d:?}"));
         let start = Instant::now();
         let mut steps = 0;
         let policies: Vec<(u64, Policy)> = (1..=seeds)
@@ -177,7 +178,7 @@ fn producers(learners: &[&str], seeds: u64, worlds: usize) {
             let seconds = start.elapsed().as_secs_f64();
             let behaviour = Behaviour::Learned {
                 agent: None,
-                grids: planned.plan.method.finite_choices(),
+                grids: planned.plan.method().finite_choices(),
                 policy: Arc::new(policy),
             };
             let total = profit(&model, &behaviour, worlds).0;

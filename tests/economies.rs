@@ -1,11 +1,11 @@
 //! Learners against what is known of an economy: the monopolist's price, exact Q-factors, parameters drawn anew, memory.
 
 use econc::check::Model;
-use econc::env::VectorEnvironment;
 use econc::env::behaviour::{Decide, Deciding};
 use econc::env::cast::Behaviour;
 use econc::env::vector::{Options, Vectorised};
 use econc::env::{ActionSpace, Actions, Seat, simulate};
+use econc::env::{Game, VectorEnvironment};
 use econc::learn::q_learning::{QLearning, QLearningOptions};
 use econc::learn::{LearnerOptions, Next, Value, begin, train};
 use econc::solve::progress::silent;
@@ -26,11 +26,10 @@ fn of_models(name: &str) -> String {
 fn environment(model: &Model, worlds: usize, scenario: Option<&str>, periods: usize) -> Vectorised {
     let options = Options {
         together: 1,
-        agent: None,
+        seats: econc::env::vector::Sitting::only(true),
         scenario: scenario.map(String::from),
         worlds,
         periods: Some(periods),
-        grids: true,
         others: Behaviour::Random.into(),
     };
     Vectorised::new(model, &options).unwrap_or_else(|d| panic!("{d:?}"))
@@ -84,7 +83,7 @@ fn tabular_values_come_to_the_factors_of_exact_iteration() {
     }
     for seed in 1..=3 {
         let mut env = environment(&model, options.worlds, None, 50);
-        let mut learner = QLearning::new(options.clone(), &Seat::of(&env), seed).expect("a learner");
+        let mut learner = QLearning::new(options.clone(), &env.seats()[0], seed).expect("a learner");
         begin(&mut learner, &mut env, seed).expect("a beginning");
         train(&mut learner, &mut env, |_, _, _| Next::Continue).expect("an end");
         let mut tables = learner.tables().clone();
@@ -145,21 +144,26 @@ fn the_monopolists_price_is_found_within_a_step_of_the_grid() {
         asked.options = pairs.map(|(k, v)| (k.to_string(), v.to_string())).collect();
         let planned = plan(&model, &asked).unwrap_or_else(|d| panic!("{d:?}"));
         let judge =
-            Judge::new(&model, solved, planned.plan.method.finite_choices()).unwrap_or_else(|d| panic!("{d:?}"));
+            Judge::new(&model, solved, planned.plan.method().finite_choices()).unwrap_or_else(|d| panic!("{d:?}"));
         let mut training = Training::new(&model, &planned.plan, 1).unwrap_or_else(|d| panic!("{d:?}"));
         while !training.is_done() {
             training.update(None).unwrap_or_else(|d| panic!("{d:?}"));
         }
         // An episode is one period: what is measured is the profit.
-        let measured = training.record().measured.last().expect("a measurement").episode_return;
+        let measured = training
+            .record(0)
+            .measured
+            .last()
+            .expect("a measurement")
+            .episode_return;
         assert!(measured > 0.3 && measured < 0.484_557 + 1e-6, "{learner}: {measured}");
-        let policy = training.policy();
+        let policy = training.policy(0);
         let verdict = judge.verdict(&[(1, &policy)], 1).unwrap_or_else(|d| panic!("{d:?}"));
         let distance = &verdict.seeds[0].distances[0];
         match distance.steps() {
             Some(steps) => assert!(steps <= 1.0, "{learner}: {distance:?}"),
             None => assert!(
-                !planned.plan.method.finite_choices() && distance.max < 0.05,
+                !planned.plan.method().finite_choices() && distance.max < 0.05,
                 "{learner}: {distance:?}"
             ),
         }

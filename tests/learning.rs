@@ -320,3 +320,156 @@ fn a_training_is_judged_simulated_and_exported() {
     let weights = safetensors::SafeTensors::deserialize(&bytes).expect("the format");
     assert_eq!(weights.tensor("layer.0.weight").expect("a layer").shape(), [2, 64]);
 }
+
+/// The leader who knows that the follower's best answers to 0..6 are 5, 4, 4, 3, 3, 2, 2 chooses 5, and the follower 2.
+const LEAD: &str = "model lead\nstages lead, follow\n\
+    agent leader {\n  action q in 0..6 at lead\n  reward (9 - q - follower.q) * q\n}\n\
+    agent follower {\n  action q in 0..6 at follow\n  observe leader.q\n  reward (9.5 - leader.q - q) * q\n}\n";
+
+/// Everything that was learned in a run.
+fn learned(run: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut out: Vec<(String, Vec<u8>)> = std::fs::read_dir(run)
+        .expect("a run")
+        .map(|e| e.expect("an entry").path())
+        .filter(|p| p.is_file())
+        .map(|p| (p.file_name().expect("a name").to_string_lossy().into_owned(), p))
+        .filter(|(name, _)| name.starts_with("policy_") || name == "seeds.csv")
+        .map(|(name, p)| (name, std::fs::read(p).expect("a file")))
+        .collect();
+    out.sort();
+    out
+}
+
+#[test]
+fn agents_that_learn_at_once_are_written_played_and_go_on_after_a_kill() {
+    let folder = folder(LEAD);
+    let line = |out: &'static str| {
+        let line = "train model.econ --agent leader --agent follower --learner q_learning --with steps=60000 \
+                    --with exploration_rate=1e-4 --with alpha=0.05 --with alpha.leader=0.04 --checkpoint 0 --out";
+        line.split_whitespace().chain([out]).collect::<Vec<&str>>()
+    };
+    let whole = run(folder.path(), &line("whole"));
+    let text = String::from_utf8_lossy(&whole.stdout).to_string() + &String::from_utf8_lossy(&whole.stderr);
+    assert!(whole.status.success() && text.contains("not judged"), "{text}");
+    let names: Vec<String> = learned(&folder.path().join("whole"))
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    for agent in ["leader", "follower"] {
+        assert!(names.contains(&format!("policy_last_{agent}_seed_1.ron")), "{names:?}");
+        assert!(
+            folder
+                .path()
+                .join(format!("whole/seed_1/{agent}/measured.csv"))
+                .is_file()
+        );
+    }
+    // The run's table has what each earns in the end.
+    let seeds = std::fs::read_to_string(folder.path().join("whole/seeds.csv")).expect("a table");
+    let rows: Vec<Vec<&str>> = seeds.lines().skip(1).map(|l| l.split(',').collect()).collect();
+    let earned: Vec<(&str, f64)> = rows.iter().map(|r| (r[1], r[2].parse().expect("a number"))).collect();
+    assert_eq!(earned, [("leader", 10.0), ("follower", 5.0)], "{seeds}");
+    // Both are played.
+    let played = run(
+        folder.path(),
+        &[
+            "simulate",
+            "model.econ",
+            "--policy",
+            "whole",
+            "--periods",
+            "7",
+            "--out",
+            "sim",
+        ],
+    );
+    assert!(played.status.success(), "{}", String::from_utf8_lossy(&played.stderr));
+    let returns = std::fs::read_to_string(folder.path().join("sim/returns.csv")).expect("a table");
+    assert!(
+        returns.contains("leader,70") && returns.contains("follower,35"),
+        "{returns}"
+    );
+    // One of them beside chance: the named policy alone.
+    let one = [
+        "simulate",
+        "model.econ",
+        "--policy",
+        "follower=whole",
+        "--policy",
+        "leader=fixed:leader.q=6",
+        "--periods",
+        "7",
+        "--out",
+        "one",
+    ];
+    assert!(run(folder.path(), &one).status.success());
+    let returns = std::fs::read_to_string(folder.path().join("one/returns.csv")).expect("a table");
+    assert!(
+        returns.contains("leader,42") && returns.contains("follower,21"),
+        "{returns}"
+    );
+    // Killed as soon as there is something, and gone on with.
+    let mut child = econc(folder.path(), &line("killed"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("econc runs");
+    while partial(folder.path(), "killed").is_none() && child.try_wait().expect("a status").is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().ok();
+    child.wait().expect("an end");
+    if !folder.path().join("killed").is_dir() {
+        let resumed = run(folder.path(), &["train", "--resume", "killed"]);
+        assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
+    }
+    assert!(learned(&folder.path().join("killed")) == learned(&folder.path().join("whole")));
+    // What says one agent's policy needs its name.
+    let told = |arguments: &[&str]| {
+        let o = run(folder.path(), arguments);
+        assert!(!o.status.success(), "{arguments:?}");
+        String::from_utf8_lossy(&o.stderr).to_string()
+    };
+    assert!(told(&["export", "whole"]).contains("E0934"));
+    assert!(
+        run(folder.path(), &["export", "whole", "--agent", "follower"])
+            .status
+            .success()
+    );
+    let table = std::fs::read_to_string(folder.path().join("policy.csv")).expect("a table");
+    assert!(table.starts_with("leader.q,follower.q"), "{table}");
+    let both = ["train", "model.econ", "--agent", "leader", "--agent", "follower"];
+    let and = |more: &[&'static str]| told(&[both.as_slice(), more].concat());
+    assert!(and(&["--agent", "leader"]).contains("E0927"));
+    assert!(and(&["--others", "follower=random"]).contains("E0934"));
+    assert!(and(&["--learner", "leader=ppo", "--learner", "follower=dqn"]).contains("E0805"));
+    assert!(and(&["--learner", "ppo", "--learner", "dqn"]).contains("E0929"));
+    assert!(told(&["train", "model.econ", "--agent", "leader", "--others", "whole"]).contains("E0934"));
+    let beside = [
+        "train",
+        "model.econ",
+        "--agent",
+        "leader",
+        "--others",
+        "follower=whole",
+        "--learner",
+        "q_learning",
+    ];
+    let beside = run(
+        folder.path(),
+        &[beside.as_slice(), &["--with", "steps=2000", "--out", "beside"]].concat(),
+    );
+    assert!(beside.status.success(), "{}", String::from_utf8_lossy(&beside.stderr));
+    let mixed = [
+        "--learner",
+        "leader=ppo",
+        "--learner",
+        "follower=q_learning",
+        "--with",
+        "worlds=8",
+        "--with",
+        "steps=2000",
+    ];
+    let mixed = run(folder.path(), &[both.as_slice(), &mixed, &["--out", "mixed"]].concat());
+    assert!(mixed.status.success(), "{}", String::from_utf8_lossy(&mixed.stderr));
+}

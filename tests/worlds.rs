@@ -337,11 +337,10 @@ market g { price p in [0.1, 2] clears p == WHAT }
     );
 
     use econc::env::VectorEnvironment;
-    use econc::env::vector::{Options, Vectorised};
+    use econc::env::vector::{Options, Sitting, Vectorised};
     let asked = Options {
-        agent: None,
+        seats: Sitting::only(false),
         others: Behaviour::Random.into(),
-        grids: false,
         scenario: None,
         worlds: 2,
         together: 1,

@@ -8,8 +8,9 @@ use crate::{clock, mean};
 use econc::check::model::Model;
 use econc::env::cast::Behaviour;
 use econc::env::vector::{Options as Worlds, Vectorised};
+use econc::learn::measure::{Length, mean_returns};
 use econc::learn::plan::{Asked, Planned, plan};
-use econc::learn::training::{Training, mean_returns};
+use econc::learn::training::Training;
 use econc::num::random::Stream;
 use rand::RngExt;
 use std::sync::Mutex;
@@ -178,8 +179,12 @@ fn judge(model: &Model, planned: &Planned, training: &Training) -> f64 {
         ..planned.plan.environment.clone()
     };
     let mut env = Vectorised::new(model, &worlds).unwrap_or_else(|e| panic!("{e:?}"));
-    let (total, _) = mean_returns(&training.policy(), &mut env, EPISODES, periods).unwrap_or_else(|e| panic!("{e:?}"));
-    total
+    let length = Length {
+        episodes: EPISODES,
+        periods,
+    };
+    let returns = mean_returns(&[&training.policy(0)], &mut env, length).unwrap_or_else(|e| panic!("{e:?}"));
+    returns[0].0
 }
 
 /// The table over `seeds` seeds, each on one of `threads` threads; the numbers do not depend on how many.
@@ -230,7 +235,7 @@ pub fn table(seeds: usize, threads: usize, only: Option<&str>) {
             "{:8} {:23} {:>9} {:>8.1} {:>18} {:>18} {:>9} {:>7.1} {:>6}",
             case.method,
             format!("{}{}", case.model, if case.added.is_empty() { "" } else { " *" }),
-            planned.plan.method.steps(),
+            planned.plan.method().steps(),
             iqm(&scores),
             format!("[{lo:.1}, {hi:.1}]"),
             format!("{worst:.1} .. {best:.1}"),
@@ -272,7 +277,7 @@ pub fn run(words: &[&str]) {
         let (steps, total) = training.progress();
         if steps * 12 / total > shown || training.is_done() {
             shown = steps * 12 / total;
-            let rows = &training.record().rows[from..];
+            let rows = &training.record(0).rows[from..];
             from += rows.len();
             let (episodes, sum) = rows.iter().filter(|r| r.episodes > 0).fold((0.0, 0.0), |(n, s), r| {
                 (n + r.episodes as f64, s + r.episode_return * r.episodes as f64)
@@ -287,7 +292,7 @@ pub fn run(words: &[&str]) {
     let seconds = start.elapsed().as_secs_f64();
     println!(
         "{seconds:.2} s, {:.0} steps/s",
-        planned.plan.method.steps() as f64 / seconds
+        planned.plan.method().steps() as f64 / seconds
     );
     println!(
         "without chance, {EPISODES} episodes: {:.2}",

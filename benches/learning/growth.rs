@@ -1,6 +1,6 @@
 //! Learners with default options on the growth model of Brock and Mirman (1972), whose solution is known in closed form.
 
-use econc::env::{Actions, Seat, VectorEnvironment};
+use econc::env::{Actions, Game, VectorEnvironment};
 use econc::learn::methods::Method;
 use econc::learn::worlds::{Copies, Growth};
 use econc::learn::{Learner, Next, Policy, begin, train};
@@ -10,7 +10,7 @@ use std::time::Instant;
 fn make(method: &str, seed: u64) -> (Box<dyn Learner>, Copies<Growth>) {
     let method = Method::named(method).unwrap_or_else(|| panic!("no method `{method}`"));
     let mut env = Copies::new(Growth::default(), method.worlds(), 200);
-    let mut learner = method.learner(&Seat::of(&env), seed).unwrap_or_else(|e| panic!("{e}"));
+    let mut learner = method.learner(&env.seats()[0], seed).unwrap_or_else(|e| panic!("{e}"));
     begin(learner.as_mut(), &mut env, seed).unwrap_or_else(|e| panic!("{e}"));
     (learner, env)
 }

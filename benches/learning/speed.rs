@@ -11,7 +11,7 @@ use crate::median;
 use dfdx::optim::AdamConfig;
 use dfdx::prelude::{Cpu, Storage, TensorFromVec};
 use econc::env::vector::{Options as Worlds, Vectorised};
-use econc::env::{ActionSpace, Seat, VectorEnvironment};
+use econc::env::{ActionSpace, Game};
 use econc::learn::centre::FirstPolicy;
 use econc::learn::critic::CriticForm;
 use econc::learn::nets::simd::{Start, View, product};
@@ -111,8 +111,8 @@ fn compiled(worlds: usize) -> Vectorised {
 }
 
 /// Seconds of one training, without what is made before it.
-fn timed(options: &PpoOptions, env: &mut dyn VectorEnvironment, seed: u64) -> f64 {
-    let mut learner = Ppo::new(options.clone(), &Seat::of(env), seed).unwrap_or_else(|e| panic!("{e}"));
+fn timed(options: &PpoOptions, env: &mut dyn Game, seed: u64) -> f64 {
+    let mut learner = Ppo::new(options.clone(), &env.seats()[0], seed).unwrap_or_else(|e| panic!("{e}"));
     begin(&mut learner, env, seed).unwrap_or_else(|e| panic!("{e}"));
     let start = clock::seconds();
     train(&mut learner, env, |_, _, _| Next::Continue).unwrap_or_else(|e| panic!("{e}"));
@@ -446,7 +446,7 @@ fn sac(rounds: usize) {
             warmup: usize::MAX / 2,
             ..options.clone()
         };
-        let seat = Seat::of(&env);
+        let seat = env.seats()[0].clone();
         let mut learner = Sac::new(options, &seat, 1).unwrap_or_else(|e| panic!("{e}"));
         begin(&mut learner, &mut env, 1).unwrap_or_else(|e| panic!("{e}"));
         let mut other = env.clone();

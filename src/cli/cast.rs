@@ -68,23 +68,32 @@ impl Parts {
         for text in typed {
             let (agent, policy) = split(text);
             let policy = read(flag, text, policy)?;
-            // A run of one agent's training says nothing of others.
-            let agent = match (agent, &policy) {
-                (Some(agent), _) => Some(agent.to_string()),
-                (None, Policy::Run(run)) if training::is_training(run) => training::asked(run)?.agent,
-                (None, _) => None,
+            // A training says nothing of those who did not learn in it.
+            let agents: Vec<Option<String>> = match (agent, &policy) {
+                (Some(agent), _) => vec![Some(agent.to_string())],
+                (None, Policy::Run(run)) if training::is_training(run) => {
+                    let learned = training::asked(run)?.agents();
+                    if learned.is_empty() {
+                        vec![None]
+                    } else {
+                        learned.into_iter().map(Some).collect()
+                    }
+                }
+                (None, _) => vec![None],
             };
-            if parts.iter().any(|(a, _)| *a == agent) {
-                let who = agent.map_or("everybody".to_string(), |a| format!("`{a}`"));
-                return Err(
-                    Diagnostic::error("E0965", format!("`{flag} {text}` cannot be followed"))
-                        .note(format!("{who} was given a policy before"))
-                        .hint(format!(
-                            "one policy for each agent, {flag} AGENT=POLICY, and one without a name for all others"
-                        )),
-                );
+            for agent in agents {
+                if parts.iter().any(|(a, _)| *a == agent) {
+                    let who = agent.map_or("everybody".to_string(), |a| format!("`{a}`"));
+                    return Err(
+                        Diagnostic::error("E0965", format!("`{flag} {text}` cannot be followed"))
+                            .note(format!("{who} was given a policy before"))
+                            .hint(format!(
+                                "one policy for each agent, {flag} AGENT=POLICY, and one without a name for all others"
+                            )),
+                    );
+                }
+                parts.push((agent, policy.clone()));
             }
-            parts.push((agent, policy));
         }
         Ok(Parts { flag, parts })
     }
@@ -243,7 +252,7 @@ fn of_run(
             solved.certificate.trusted,
         ));
     }
-    let (behaviour, words) = training::learned(run)?;
+    let (behaviour, words) = training::learned(run, agent)?;
     if let (Behaviour::Learned { agent: Some(own), .. }, Some(asked)) = (&behaviour, agent)
         && own != asked
     {

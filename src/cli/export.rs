@@ -30,6 +30,9 @@ pub(super) struct Arguments {
     /// Of which seed; the first by default
     #[arg(long, value_name = "N")]
     of_seed: Option<u64>,
+    /// Of which agent, where several learned at once
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
     /// The policy that measured best on the way, not the last
     #[arg(long)]
     best: bool,
@@ -46,7 +49,7 @@ enum To {
 
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     let run = open_policies(&arguments.run)?;
-    let policies = read_policies(&run, arguments.best)?;
+    let policies = read_policies(&run, arguments.best, arguments.agent.as_deref())?;
     let wanted = arguments.of_seed.unwrap_or(policies[0].0);
     let Some((_, policy)) = policies.iter().find(|(s, _)| *s == wanted) else {
         let known: Vec<String> = policies.iter().map(|(s, _)| s.to_string()).collect();
@@ -65,7 +68,17 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             source: None,
         });
     };
-    let agent = crate::env::vector::learner_of(&compiled.model, asked(&run)?.agent.as_deref())?;
+    let learned = asked(&run)?;
+    let named = arguments.agent.clone().filter(|_| !learned.beside.is_empty());
+    let agent = crate::env::vector::learner_of(&compiled.model, named.or(learned.agent).as_deref())?;
+    let own = &compiled.model.agents[agent].name;
+    if let Some(asked) = arguments.agent.as_ref().filter(|a| *a != own) {
+        return Err(
+            Diagnostic::error("E0934", format!("the run was learned by `{own}`, not by `{asked}`"))
+                .hint("leave out --agent")
+                .into(),
+        );
+    }
     let (name, bytes) = match arguments.to {
         To::Table => {
             let (columns, rows) = tabulate(&compiled.model, agent, finite_choices(policy), policy)?;

@@ -93,6 +93,19 @@ pub struct TrainOptions {
     /// `--other-parameters`
     #[serde(default)]
     pub other_parameters: bool,
+    /// Further agents that learn, of a repeated `--agent`
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<String>,
+    /// `--learner AGENT=NAME`
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learners: Vec<(String, String)>,
+}
+
+impl TrainOptions {
+    /// The agents that learn, as named; none is the only one that decides.
+    pub fn agents(&self) -> Vec<String> {
+        self.agent.iter().chain(&self.beside).cloned().collect()
+    }
 }
 
 impl Source {

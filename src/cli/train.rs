@@ -20,6 +20,7 @@ const ACTION: &str = "train";
     econc train growth.econ --learner sac --seeds 1..5 --with steps=200_000\n  \
     econc train growth.econ --against runs/growth-0001     distance to that solution on the way\n  \
     econc train tax.econ --agent government --others runs/tax-0001    against what the workers learned\n  \
+    econc train tax.econ --agent government --agent worker    both learn at once\n  \
     econc train --resume runs/growth-0002                  goes on after Ctrl-C or a kill, to the bit\n  \
     econc train --list ppo                                 every option of a learner\n\n\
     Options stand in the file, train ppo { steps = 1_000_000 }, or after --with. Seeds run side by side on the cores.")]
@@ -27,18 +28,18 @@ pub(super) struct Arguments {
     /// A model file
     #[arg(value_name = "FILE", required_unless_present_any = ["resume", "list"])]
     file: Option<PathBuf>,
-    /// The learner: ppo, sac, a2c, dqn, recurrent_ppo, q_learning (the file's, or ppo)
+    /// The learner: ppo, sac, a2c, dqn, recurrent_ppo, q_learning (the file's, or ppo); AGENT=NAME for one of several agents
     #[arg(long, value_name = "NAME")]
-    learner: Option<String>,
-    /// An option of the learner, or of the training; may be repeated
+    learner: Vec<String>,
+    /// An option of the learner, or of the training; KEY.AGENT=VALUE for one of several agents; may be repeated
     #[arg(long = "with", value_name = "KEY=VALUE")]
     with: Vec<String>,
     /// Seeds: 1..5, 1,2,3 or 7 (the file's, or 1)
     #[arg(long, value_name = "SEEDS")]
     seeds: Option<String>,
-    /// The agent that learns, where several could
+    /// The agent that learns, where several could; repeated, all of them learn at once, each by a learner of its own
     #[arg(long, value_name = "NAME")]
-    agent: Option<String>,
+    agent: Vec<String>,
     /// How all others choose: random, rule, fixed:NAME=VALUE,.. or the directory of a complete run (of a solve, or of another agent's
     /// training); for one agent AGENT=POLICY; may be repeated
     #[arg(long, value_name = "POLICY")]
@@ -84,15 +85,18 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             .chain(others.iter().map(std::path::PathBuf::as_path))
             .chain([file.as_path()]),
     )?;
+    let (learner, learners) = learners(&arguments.learner)?;
     let options = TrainOptions {
-        learner: arguments.learner.clone(),
+        learner,
+        learners,
         with: pairs(&arguments.with)?,
         seeds: match (&arguments.seeds, globals.seed) {
             (Some(text), _) => Some(pipeline::seeds(text)?),
             (None, 1) => None,
             (None, seed) => Some(vec![seed]),
         },
-        agent: arguments.agent.clone(),
+        agent: arguments.agent.first().cloned(),
+        beside: arguments.agent.iter().skip(1).cloned().collect(),
         others: arguments.others.clone(),
         scenario: arguments.scenario.clone(),
         against: arguments.against.clone(),
@@ -131,6 +135,29 @@ fn resume(directory: &Path, checkpoint: f64, globals: &Globals, screen: &Screen)
     session::go_on(resumed, globals, screen, None, |compiled, meter, run| {
         pipeline::train(compiled, &options, globals.workers(), checkpoint, meter, run)
     })
+}
+
+/// What `--learner` says: of all, and of single agents.
+#[allow(clippy::type_complexity)]
+fn learners(typed: &[String]) -> Result<(Option<String>, Vec<(String, String)>), Diagnostic> {
+    let (mut all, mut own): (Option<String>, Vec<(String, String)>) = (None, Vec::new());
+    for text in typed {
+        let twice = match text.split_once('=') {
+            Some((agent, name)) => {
+                let known = own.iter().any(|(a, _)| a == agent.trim());
+                own.push((agent.trim().to_string(), name.trim().to_string()));
+                known
+            }
+            None => all.replace(text.clone()).is_some(),
+        };
+        if twice {
+            return Err(
+                Diagnostic::error("E0929", format!("`--learner {text}` comes after another one"))
+                    .hint("name one learner for all, or one for each agent: --learner firm=ppo --learner bank=sac"),
+            );
+        }
+    }
+    Ok((all, own))
 }
 
 /// Seconds between checkpoints, 0 for one after every update.

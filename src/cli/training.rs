@@ -68,9 +68,10 @@ pub fn planned(compiled: &Compiled, options: &TrainOptions) -> Result<Planned, V
 pub(super) fn wanted(model: &Model, options: &TrainOptions) -> Result<Asked, Vec<Diagnostic>> {
     Ok(Asked {
         method: options.learner.clone(),
+        methods: options.learners.clone(),
         options: options.with.clone(),
         seeds: options.seeds.clone(),
-        agent: options.agent.clone(),
+        agents: options.agents(),
         scenario: options.scenario.clone(),
         others: others(model, options).map_err(|d| vec![d])?,
     })
@@ -117,9 +118,16 @@ fn others(model: &Model, options: &TrainOptions) -> Result<Option<Cast>, Diagnos
         return Ok(None);
     }
     let cast = Parts::read(OTHERS, &options.others)?.bind(model)?.cast;
-    let learner = learner_of(model, options.agent.as_deref())?;
-    let learner = &model.agents[learner].name;
-    if cast.agents.iter().any(|(name, _)| name == learner) {
+    let agents = options.agents();
+    let named: Vec<Option<&str>> = match agents.as_slice() {
+        [] => vec![None],
+        some => some.iter().map(|a| Some(a.as_str())).collect(),
+    };
+    let mut learners: Vec<&str> = Vec::new();
+    for name in named {
+        learners.push(&model.agents[learner_of(model, name)?].name);
+    }
+    if let Some((learner, _)) = cast.agents.iter().find(|(name, _)| learners.contains(&name.as_str())) {
         return Err(
             Diagnostic::error("E0934", format!("`{learner}` learns, so it is none of the others"))
                 .hint(format!("leave out {OTHERS} {learner}=..")),
@@ -129,10 +137,11 @@ fn others(model: &Model, options: &TrainOptions) -> Result<Option<Cast>, Diagnos
         let Behaviour::Learned { agent, policy, .. } = behaviour else {
             continue;
         };
-        if agent.as_ref().is_none_or(|a| a == learner) {
+        let own = agent.as_deref().or(learners.first().copied()).unwrap_or_default();
+        if learners.contains(&own) {
             return Err(Diagnostic::error(
                 "E0934",
-                format!("what is played by the others was learned by `{learner}`, which is to learn now"),
+                format!("what is played by the others was learned by `{own}`, which is to learn now"),
             )
             .hint("name the run of another agent, or --others random or rule"));
         }
@@ -156,10 +165,20 @@ pub(super) fn judge_against(
     planned: &Planned,
 ) -> Result<Option<Judge>, Vec<Diagnostic>> {
     let Some(directory) = against else { return Ok(None) };
+    if planned.agents.len() > 1 {
+        return Err(vec![
+            Diagnostic::error(
+                "E0931",
+                "agents that learn at once cannot be measured against a solution",
+            )
+            .note("the solution is of one decision maker, and what each learns depends on what the others do")
+            .hint("leave out --against; the run shows what each of them earns"),
+        ]);
+    }
     let solved = open_complete(directory)
         .and_then(|r| read_solution(&r))
         .map_err(|d| vec![d])?;
-    let judge = Judge::new(model, solved, planned.plan.method.finite_choices()).map_err(|d| vec![d])?;
+    let judge = Judge::new(model, solved, planned.plan.method().finite_choices()).map_err(|d| vec![d])?;
     Ok(Some(judge))
 }
 
@@ -167,22 +186,23 @@ pub(super) fn judge_against(
 ///
 /// Errors: E0981.
 pub(super) fn fits(model: &Model, planned: &Planned, side_by_side: usize) -> Result<(), Vec<Diagnostic>> {
-    let method = &planned.plan.method;
-    let members = crate::env::vector::members_of(model, planned.agent);
-    let interface = crate::env::interface::Interface::new(model, planned.agent, method.finite_choices());
-    let width = interface.map_or(1, |i| i.columns().len());
-    let (side_by_side, rows) = (side_by_side.max(1), method.round(members));
-    let each = method.bytes(members, width) + world_bytes(model, method.worlds());
+    let mut each = 0.0;
+    let mut words = Vec::new();
+    for (method, agent) in planned.plan.methods.iter().zip(&planned.agents) {
+        let members = crate::env::vector::members_of(model, *agent);
+        let interface = crate::env::interface::Interface::new(model, *agent, method.finite_choices());
+        each += method.bytes(members, interface.map_or(1, |i| i.columns().len()));
+        words.push(format!("{} steps a round, {members} members", method.round(members)));
+    }
+    let side_by_side = side_by_side.max(1);
+    let each = each + world_bytes(model, planned.plan.environment.worlds);
+    let names: Vec<String> = planned.plan.methods.iter().map(|m| format!("`{}`", m.name())).collect();
     limits::fits(
         each * side_by_side as f64,
-        &format!("`{}` here", method.name()),
+        &format!("{} here", names.join(" and ")),
         "fewer worlds, a shorter horizon, a smaller memory or network, fewer --threads",
     )
-    .map_err(|d| {
-        vec![d.note(format!(
-            "{rows} steps a round, {members} members, {side_by_side} side by side"
-        ))]
-    })
+    .map_err(|d| vec![d.note(format!("{}, {side_by_side} side by side", words.join("; ")))])
 }
 
 /// The settings in force, for the manifest; at most `workers` seeds train side by side.
@@ -259,7 +279,7 @@ pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagn
             others: options.train.other_parameters,
         };
         remarks.extend(lineage::compared(model, &run, "--policy", play).map_err(|d| vec![d])?);
-        read_policies(&run, options.best).map_err(|d| vec![d])?;
+        read_policies(&run, options.best, None).map_err(|d| vec![d])?;
     }
     Ok(remarks)
 }
@@ -355,13 +375,13 @@ pub fn verify(
     let finished = match &options.policy {
         Some(directory) => {
             let run = open_policies(directory).map_err(one)?;
-            Some(read_policies(&run, options.best).map_err(one)?)
+            Some(read_policies(&run, options.best, None).map_err(one)?)
         }
         None => None,
     };
     let grids = match finished.as_ref().and_then(|p| p.first()) {
         Some((_, policy)) => finite_choices(policy),
-        None => planned.plan.method.finite_choices(),
+        None => planned.plan.method().finite_choices(),
     };
     let judge = Judge::new(model, solved, grids).map_err(one)?;
     let number = |key: &str| setting(key).and_then(crate::check::model::Setting::number);
@@ -380,7 +400,7 @@ pub fn verify(
         limit: limits.welfare_loss,
     };
     judge.can_follow(&trial).map_err(one)?;
-    if finished.is_none() && planned.plan.method.name() == "recurrent_ppo" {
+    if finished.is_none() && planned.plan.method().name() == "recurrent_ppo" {
         return Err(one(crate::verify::learned::has_memory()));
     }
     let mut remarks = Vec::new();
@@ -391,7 +411,7 @@ pub fn verify(
         }
         None => {
             let seeds = all_seeds(model, &planned, Some(&judge), workers, every, meter, run)?;
-            let name = planned.plan.method.name().to_string();
+            let name = planned.plan.method().name().to_string();
             let trained = trained::of_training(model, &planned, &seeds).map_err(one)?;
             let policies = seeds
                 .iter()
@@ -459,16 +479,34 @@ pub fn asked(run: &CompleteRun) -> Result<TrainOptions, Diagnostic> {
     options.map_err(|e| Diagnostic::error("E0955", "the options of this training cannot be read").note(e.to_string()))
 }
 
-/// The last policy of a training's first seed as a behaviour, and words for it.
+/// The last policy of a training's first seed as a behaviour, and words for it; `agent` says whose, where several learned.
 ///
-/// Errors: those of `read_policies`.
-pub fn learned(run: &CompleteRun) -> Result<(Behaviour, String), Diagnostic> {
+/// Errors: those of `read_policies`; E0934 for an agent that did not learn in this run.
+pub fn learned(run: &CompleteRun, agent: Option<&str>) -> Result<(Behaviour, String), Diagnostic> {
     let options = asked(run)?;
-    let (seed, policy) = read_policies(run, false)?.swap_remove(0);
+    let agents = options.agents();
+    if let (Some(agent), [_, ..]) = (agent, agents.as_slice())
+        && !agents.iter().any(|a| a == agent)
+    {
+        let who = agents
+            .iter()
+            .map(|a| format!("`{a}`"))
+            .collect::<Vec<_>>()
+            .join(" and ");
+        return Err(
+            Diagnostic::error("E0934", format!("the run was learned by {who}, not by `{agent}`"))
+                .hint(format!("name a run of `{agent}`, or write {}=RUN", agents[0])),
+        );
+    }
+    let (seed, policy) = read_policies(run, false, agent)?.swap_remove(0);
     let words = format!("learned by {} (seed {seed})", policy.method);
     let grids = finite_choices(&policy);
     let behaviour = Behaviour::Learned {
-        agent: options.agent,
+        agent: if options.beside.is_empty() {
+            options.agent
+        } else {
+            agent.map(String::from)
+        },
         grids,
         policy: std::sync::Arc::new(policy),
     };
@@ -480,16 +518,32 @@ pub fn finite_choices(policy: &Policy) -> bool {
     matches!(policy.method.as_str(), "dqn" | "q_learning")
 }
 
-/// The policies in a training's run directory, by seed.
+/// The policies in a training's run directory, by seed; of `agent`, where several learned.
 ///
-/// Errors: E0954 if it is none, E0925 if one cannot be read.
-pub fn read_policies(run: &CompleteRun, best: bool) -> Result<Vec<(u64, Policy)>, Diagnostic> {
-    let head = if best { "policy_best_seed_" } else { "policy_last_seed_" };
+/// Errors: E0954 if it is none, E0934 if several learned and none is named, E0925 if one cannot be read.
+pub fn read_policies(run: &CompleteRun, best: bool, agent: Option<&str>) -> Result<Vec<(u64, Policy)>, Diagnostic> {
+    let several = match asked_file(run) {
+        Some(_) => asked(run)?.agents(),
+        None => Vec::new(),
+    };
+    let agent = agent.filter(|_| several.len() > 1);
+    if several.len() > 1 && !agent.is_some_and(|a| several.iter().any(|s| s == a)) {
+        return Err(Diagnostic::error(
+            "E0934",
+            format!(
+                "the run in {} holds the policies of several agents",
+                run.directory.display()
+            ),
+        )
+        .note(format!("of {}", several.join(", ")))
+        .hint("econc simulate --policy RUN plays them all; econc export RUN --agent NAME writes the policy of one"));
+    }
+    let head = trained::policy_head(agent, best);
     let mut out = Vec::new();
     for file in &run.manifest.files {
         let seed = file
             .name
-            .strip_prefix(head)
+            .strip_prefix(head.as_str())
             .and_then(|r| r.strip_suffix(".ron"))
             .and_then(|s| s.parse().ok());
         let Some(seed) = seed else { continue };
@@ -543,7 +597,7 @@ pub fn all_seeds(
         one_seed(model, planned, i, &identity, judge, every, &board, run)
     })?;
     // The checkpoints stay until the run has its name, so that a kill in between loses nothing.
-    Ok(trained)
+    Ok(trained.into_iter().flatten().collect())
 }
 
 /// Does `work` for each of `0..count`, at most `workers` at a time; results in order. After an error nothing more is begun.
@@ -604,7 +658,11 @@ fn one_seed(
     every: Duration,
     board: &Board,
     run: &RunDirectory,
-) -> Result<Trained, Diagnostic> {
+) -> Result<Vec<Trained>, Diagnostic> {
+    let agents: Vec<Option<String>> = match planned.agents.as_slice() {
+        [_] => vec![None],
+        several => several.iter().map(|a| Some(model.agents[*a].name.clone())).collect(),
+    };
     let seed = planned.seeds[number];
     let mut training = Training::new(model, &planned.plan, seed)?;
     let file = checkpoint_file(seed);
@@ -616,8 +674,10 @@ fn one_seed(
     let mut saved = Instant::now();
     let save = |training: &Training| -> Result<(), Diagnostic> {
         run.keep_sealed(&file, &training.save(identity))?;
-        for (name, bytes) in trained::logs(training.record()) {
-            run.keep(&name, &bytes)?;
+        for (agent, record) in agents.iter().zip(training.records()) {
+            for (name, bytes) in trained::logs(agent.as_deref(), record) {
+                run.keep(&name, &bytes)?;
+            }
         }
         Ok(())
     };
@@ -641,8 +701,10 @@ fn one_seed(
     }
     // A seed that is done waits for the others in its checkpoint.
     save(&training)?;
-    let (record, last) = training.finish()?;
-    Ok(Trained { record, last })
+    let finished = training.finish()?.into_iter().zip(agents);
+    Ok(finished
+        .map(|((record, last), agent)| Trained { agent, record, last })
+        .collect())
 }
 
 /// What the bar shows of all seeds.
@@ -658,7 +720,7 @@ impl<'a> Board<'a> {
         Board {
             meter,
             done: Mutex::new(vec![None; planned.seeds.len()]),
-            of: planned.plan.method.steps() * planned.seeds.len() as u64,
+            of: planned.plan.methods.iter().map(|m| m.steps()).sum::<u64>() * planned.seeds.len() as u64,
         }
     }
 
@@ -674,17 +736,18 @@ impl<'a> Board<'a> {
         }
         let total: u64 = done.iter().flatten().sum();
         drop(done);
-        let record = training.record();
         let mut words = Vec::new();
-        if let Some(m) = record.measured.last() {
-            words.push(format!("return {}", number::compact(m.episode_return)));
-            if let Some(d) = m.distance {
-                words.push(format!("distance {} %", number::compact(100.0 * d)));
+        for record in training.records() {
+            if let Some(m) = record.measured.last() {
+                words.push(format!("return {}", number::compact(m.episode_return)));
+                if let Some(d) = m.distance {
+                    words.push(format!("distance {} %", number::compact(100.0 * d)));
+                }
             }
-        }
-        if let Some(row) = record.rows.last() {
-            let losses = row.values.iter().filter(|(n, _)| n.ends_with("loss"));
-            words.extend(losses.map(|(n, x)| format!("{} {}", n.replace('_', " "), number::compact(*x))));
+            if let Some(row) = record.rows.last() {
+                let losses = row.values.iter().filter(|(n, _)| n.ends_with("loss"));
+                words.extend(losses.map(|(n, x)| format!("{} {}", n.replace('_', " "), number::compact(*x))));
+            }
         }
         self.meter.report(total, self.of, "steps", &words.join(", "))
     }

@@ -166,6 +166,7 @@ fn options(arguments: &Arguments, globals: &Globals) -> Result<TuneOptions, Diag
             scenario: arguments.scenario.clone(),
             against: arguments.against.clone(),
             other_parameters: arguments.other_parameters,
+            ..TrainOptions::default()
         },
         searches: arguments.search.clone(),
         method: arguments.method,

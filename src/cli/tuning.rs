@@ -83,7 +83,7 @@ fn prepared(compiled: &Compiled, options: &TuneOptions) -> Result<Search, Vec<Di
     let model = &compiled.model;
     let mut asked = training::wanted(model, &options.train)?;
     let mut base = plan::plan(model, &asked)?;
-    let method = base.plan.method.name();
+    let method = base.plan.method().name();
     let fixed: Vec<String> = options.train.with.iter().map(|(k, _)| k.clone()).collect();
     let space = tune::space(method, &options.searches, &fixed)?;
     let mut faults = Vec::new();
@@ -118,7 +118,7 @@ fn prepared(compiled: &Compiled, options: &TuneOptions) -> Result<Search, Vec<Di
         asked.options.push(("steps".to_string(), steps.to_string()));
         base = plan::plan(model, &asked)?;
     }
-    let steps = base.plan.method.steps();
+    let steps = base.plan.method().steps();
     if options.method == SearchMethod::Halving && options.least > steps {
         return Err(vec![
             Diagnostic::error(
@@ -136,7 +136,7 @@ fn prepared(compiled: &Compiled, options: &TuneOptions) -> Result<Search, Vec<Di
     }
     Ok(Search {
         stands: tune::stands(&space, &standing),
-        rungs: options.rungs(trials.len(), base.plan.method.steps()),
+        rungs: options.rungs(trials.len(), base.plan.method().steps()),
         trials,
         asked,
         base,
@@ -398,8 +398,8 @@ impl Bench<'_> {
     }
 
     fn measured(&self, training: &mut Training) -> Result<Measure, Diagnostic> {
-        let policy = training.policy();
-        let (_, discounted) = training.measurement(&policy)?;
+        let policy = training.policy(0);
+        let (_, discounted) = training.measurement()?[0];
         let distance = self.judge.map(|j| j.distance(&policy)).transpose()?;
         let measure = Measure { discounted, distance };
         if measure.of(self.objective).is_finite() && discounted.is_finite() {
@@ -424,7 +424,7 @@ impl Bench<'_> {
                 .map_err(|d| vec![d])?
             {
                 training.load(&self.identity, &bytes).map_err(|d| vec![d])?;
-                out.push((*seed, training.policy()));
+                out.push((*seed, training.policy(0)));
             }
         }
         Ok(out)

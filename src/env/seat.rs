@@ -1,9 +1,9 @@
 //! The place of a decision maker in an economy: what it sees before it chooses, what it chooses, what it is told afterwards.
 //!
 //! All that a learner knows of the world goes through here; it never holds the environment. Arrays are row-major with one row a *slot*
-//! (one member in one world; see [`VectorEnvironment`]).
+//! (one member in one world); see [`super::game`].
 
-use super::{ActionSpace, CommonChance, VectorEnvironment};
+use super::{ActionSpace, CommonChance};
 use serde::{Deserialize, Serialize};
 
 /// The shape of a seat.
@@ -25,22 +25,6 @@ pub struct Seat {
     pub chance: CommonChance,
 }
 
-impl Seat {
-    /// The only seat of an environment.
-    pub fn of(env: &dyn VectorEnvironment) -> Seat {
-        let chance = env.common_chance();
-        Seat {
-            slots: env.slots(),
-            members: chance.members,
-            observation_width: env.observation_width(),
-            space: env.action_space().clone(),
-            masked: !env.mask().is_empty(),
-            discount: env.discount(),
-            chance,
-        }
-    }
-}
-
 /// What is seen before a choice.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
@@ -48,16 +32,6 @@ pub struct Seen<'a> {
     pub observation: &'a [f32],
     /// 1 where a choice is allowed, `slots * sum of choices`; empty if none is ever forbidden.
     pub mask: &'a [f32],
-}
-
-impl<'a> Seen<'a> {
-    /// What the only seat of an environment sees now.
-    pub fn of(env: &'a dyn VectorEnvironment) -> Seen<'a> {
-        Seen {
-            observation: env.observation(),
-            mask: env.mask(),
-        }
-    }
 }
 
 /// What came of a choice, once everybody has moved.
@@ -69,24 +43,14 @@ pub struct Told<'a> {
     pub terminated: &'a [bool],
     /// Whether the record stopped: the world would have gone on.
     pub truncated: &'a [bool],
-    /// Where an episode ended, the last thing seen in it; rows as in [`Seen::observation`].
+    /// Where an episode ended, what the seat would have seen next: the world as it then stood, with the choices of its last period
+    /// where a later stage looks at those of an earlier one. Rows as in [`Seen::observation`].
     pub last: &'a [f32],
     /// What is seen now; where an episode ended, the first thing of the next.
     pub next: Seen<'a>,
 }
 
-impl<'a> Told<'a> {
-    /// What the only seat of an environment is told after a step.
-    pub fn of(env: &'a dyn VectorEnvironment) -> Told<'a> {
-        Told {
-            reward: env.reward(),
-            terminated: env.terminated(),
-            truncated: env.truncated(),
-            last: env.final_observation(),
-            next: Seen::of(env),
-        }
-    }
-
+impl Told<'_> {
     /// Whether the episode of a slot ended, either way.
     pub fn ended(&self, slot: usize) -> bool {
         self.terminated[slot] || self.truncated[slot]

@@ -12,7 +12,7 @@ pub use super::options::learners::A2cOptions;
 use super::policy::Policy;
 use super::rollout::{explained_variance, standardize};
 use super::{LearnError, Learner, LearnerOptions, Numbers, all_finite, decode, encode, finite_loss};
-use crate::env::{Actions, Seat, Seen, Told, VectorEnvironment};
+use crate::env::{Actions, Game, Seat, Seen, Told};
 use serde::{Deserialize, Serialize};
 
 /// An A2C learner.
@@ -106,7 +106,7 @@ impl Learner for A2c {
         A2cOptions::METHOD
     }
 
-    fn warm_start(&mut self, trial: &mut dyn VectorEnvironment, seed: u64) -> Result<(), LearnError> {
+    fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) -> Result<(), LearnError> {
         self.agent.warm_start(trial, seed);
         Ok(())
     }

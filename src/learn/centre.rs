@@ -8,7 +8,7 @@
 //! near an end of the bounds steps become small in proportion to the room that is left.
 
 use super::options::word_option;
-use crate::env::VectorEnvironment;
+use crate::env::{Game, VectorEnvironment};
 use crate::num::random::{Key, Stream};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ pub fn place(centre: &[f32], actions: &mut [f32]) {
 
 /// The best constant for the continuous dimensions of `env` (empty where there are none, or it is not clearly better than the
 /// middle of the bounds, or `most` steps are too few for a search), and the steps that were spent.
-pub fn of(first: FirstPolicy, env: &mut dyn VectorEnvironment, seed: u64, most: u64) -> (Vec<f32>, u64) {
+pub fn of(first: FirstPolicy, env: &mut dyn Game, seed: u64, most: u64) -> (Vec<f32>, u64) {
     let dims = env.action_space().continuous;
     if first == FirstPolicy::Middle || dims == 0 || !env.action_space().discrete.is_empty() {
         return (Vec::new(), 0);
@@ -105,7 +105,7 @@ pub fn of(first: FirstPolicy, env: &mut dyn VectorEnvironment, seed: u64, most: 
 
 /// Constants played in the worlds of an environment.
 struct Trial<'a> {
-    env: &'a mut dyn VectorEnvironment,
+    env: &'a mut dyn Game,
     seed: u64,
     members: usize,
     worlds: usize,
@@ -117,7 +117,7 @@ struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    fn new(env: &'a mut dyn VectorEnvironment, seed: u64, most: u64) -> Self {
+    fn new(env: &'a mut dyn Game, seed: u64, most: u64) -> Self {
         let members = env.common_chance().members.max(1);
         let discount = f64::from(env.discount());
         let worlds = (env.slots() / members).max(1);

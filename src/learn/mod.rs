@@ -1,9 +1,9 @@
 //! Learners: neural and tabular policies from play alone.
 //!
 //! A learner is made from options, the shape of its seat ([`Seat`]) and a seed, and never holds an environment: it is asked to
-//! act, is told what came of it, and learns when it has seen enough. [`play`] has the only loops that play: [`play::train`]
-//! repeats rounds until the steps are used up, reporting through a callback. Everything a run depends on is in
-//! [`play::checkpoint`]: a run that is saved, killed and resumed equals one that was not, to the bit.
+//! act, is told what came of it, and learns when it has seen enough. [`play`] has the only loop that plays, with a player at every
+//! seat of a game; [`training`] is a run. What it saves is everything it depends on: a run that is saved, killed and resumed equals one
+//! that was not, to the bit.
 //!
 //! One learner, one file, always in the same order: header with the algorithm and its reference, options, the learner,
 //! its construction, its gradient step, its [`Learner`] implementation, tests. What is the same mathematics is shared:
@@ -18,6 +18,7 @@ pub mod distribution;
 #[cfg(feature = "learn")]
 pub mod dqn;
 pub mod export;
+pub mod measure;
 pub mod methods;
 pub mod nets;
 pub mod normalize;
@@ -55,7 +56,7 @@ pub use play::{Next, begin, checkpoint, evaluate, resume, round, train};
 pub use policy::{Actor, Policy};
 
 use crate::diag::Diagnostic;
-use crate::env::{Actions, Seat, Seen, Told, VectorEnvironment};
+use crate::env::{Actions, Game, Seat, Seen, Told};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Why a learner cannot start, go on or be restored.
@@ -154,11 +155,11 @@ pub type Numbers = Vec<(&'static str, f64)>;
 pub trait Learner: Send {
     /// Its name, as in `train ppo`.
     fn method(&self) -> &'static str;
-    /// Tries things out before the first period, in an environment that is reset afterwards. Nothing by default.
+    /// Tries things out before the first period, alone at the only seat of a game that is reset afterwards. Nothing by default.
     ///
     /// # Errors
     /// [`LearnError::NotFinite`].
-    fn warm_start(&mut self, _trial: &mut dyn VectorEnvironment, _seed: u64) -> Result<(), LearnError> {
+    fn warm_start(&mut self, _trial: &mut dyn Game, _seed: u64) -> Result<(), LearnError> {
         Ok(())
     }
     /// Chooses at what is seen.
@@ -196,7 +197,7 @@ pub trait Learner: Send {
 }
 
 /// Format of stored learners; raised whenever a stored struct changes.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// Bytes of a stored struct.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {

@@ -11,7 +11,7 @@ use super::normalize::{Average, RewardScale, RunningStatistics, ValueScale, resc
 use super::policy::{Policy, PolicyKind};
 use super::rollout::Rollout;
 use super::{LearnError, all_finite, check_seat, discount_of};
-use crate::env::{Actions, Seat, Seen, Told, VectorEnvironment};
+use crate::env::{Actions, Game, Seat, Seen, Told};
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -124,7 +124,7 @@ impl ActorCritic {
     }
 
     /// Moves zero of the policy to the best constant that is found by trying, if that is wanted.
-    pub fn warm_start(&mut self, trial: &mut dyn VectorEnvironment, seed: u64) {
+    pub fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) {
         let (first, most) = self.first_policy;
         let (centre, tried) = centre::of(first, trial, seed, most);
         (self.centre, self.steps) = (centre, self.steps + tried);
@@ -303,7 +303,7 @@ mod tests {
             steps: 100,
             horizon: 4,
         };
-        let seat = Seat::of(&Copies::new(CartPole::default(), 2, 10));
+        let seat = Copies::new(CartPole::default(), 2, 10).seats()[0].clone();
         let agent = ActorCritic::new(&settings, &seat, 1).unwrap();
         assert!(agent.fits(&ActorCritic::new(&settings, &seat, 2).unwrap()));
         let other = |outputs| Mlp::new(4, &[7], outputs, Activation::Tanh, 1.0, &mut Stream::new(1, 0));

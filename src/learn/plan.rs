@@ -6,19 +6,21 @@ use super::training::Plan;
 use crate::check::model::{Model, Settings};
 use crate::diag::{Diagnostic, Span};
 use crate::env::cast::{Behaviour, Cast};
-use crate::env::vector::{self, learner_of};
+use crate::env::vector::{self, Sitting, learner_of};
 
 /// What is asked on top of the file.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
     /// The learner, instead of the file's.
     pub method: Option<String>,
-    /// Options `key=value`, instead of the file's.
+    /// The learner of one agent: (agent, learner).
+    pub methods: Vec<(String, String)>,
+    /// Options `key=value`, instead of the file's; `key.agent=value` is for one of several agents that learn.
     pub options: Vec<(String, String)>,
     /// Seeds, instead of the file's.
     pub seeds: Option<Vec<u64>>,
-    /// The agent that learns.
-    pub agent: Option<String>,
+    /// The agents that learn; none is the only one that decides.
+    pub agents: Vec<String>,
     /// The scenario to learn and be measured in.
     pub scenario: Option<String>,
     /// How everybody else chooses; random by default.
@@ -32,8 +34,8 @@ pub struct Planned {
     pub plan: Plan,
     /// The seeds.
     pub seeds: Vec<u64>,
-    /// The agent that learns, by number.
-    pub agent: usize,
+    /// The agents that learn, by number, in the order of the seats.
+    pub agents: Vec<usize>,
     /// Every setting in force, for the manifest.
     pub settings: Vec<(String, String)>,
     /// What was changed to make the training fit.
@@ -50,12 +52,133 @@ const TYPED_HERE: Span = Span {
 /// Fewest periods after which an episode is cut off where nothing says when it ends.
 const PERIODS: usize = 200;
 
+impl Asked {
+    /// What is asked of one of those who learn.
+    fn of(&self, agent: &str) -> Asked {
+        let own = self.methods.iter().find(|(a, _)| a == agent).map(|(_, m)| m.clone());
+        let mut options: Vec<(String, String)> = Vec::new();
+        // What is said to all comes first: what is said to one agent replaces it.
+        let here = |key: &str| -> Option<String> { key.strip_suffix(agent)?.strip_suffix('.').map(String::from) };
+        let another = |key: &str| {
+            let said = key.rsplit_once('.').map(|(_, a)| a);
+            said.is_some_and(|a| self.agents.iter().any(|x| x == a))
+        };
+        options.extend(self.options.iter().filter(|(k, _)| !another(k)).cloned());
+        options.extend(self.options.iter().filter_map(|(k, v)| here(k).map(|k| (k, v.clone()))));
+        Asked {
+            method: own.or_else(|| self.method.clone()),
+            methods: Vec::new(),
+            options,
+            agents: vec![agent.to_string()],
+            ..self.clone()
+        }
+    }
+}
+
+/// A plan for one agent, and what of it was said and is not a default.
+struct Own {
+    planned: Planned,
+    periods: bool,
+    evaluation_periods: bool,
+}
+
 /// The plan for a model.
 ///
 /// # Errors
-/// E0801 to E0806 for learners, options and values that do not exist or fit, E0927 where it is not clear who learns, E0923 for a learner
-/// that this program was built without.
+/// E0801 to E0806 for learners, options and values that do not exist or fit, or differ between agents that learn in the same worlds; E0927
+/// where it is not clear who learns, E0923 for a learner that this program was built without.
 pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
+    if let Some((agent, method)) = asked.methods.iter().find(|(a, _)| !asked.agents.contains(a)) {
+        return Err(vec![
+            Diagnostic::error(
+                "E0927",
+                format!("`{agent}` is to learn by {method}, and is not among those that learn"),
+            )
+            .hint(format!("name it: --agent {agent} --learner {agent}={method}")),
+        ]);
+    }
+    let (first, further) = match asked.agents.as_slice() {
+        [] => return own(model, asked).map(|o| o.planned),
+        [first, further @ ..] => (first, further),
+    };
+    let mut all = own(model, &asked.of(first))?;
+    if further.is_empty() {
+        return Ok(all.planned);
+    }
+    name_settings(&mut all.planned, first);
+    for agent in further {
+        let mut next = own(model, &asked.of(agent))?;
+        name_settings(&mut next.planned, agent);
+        all = beside(all, next, agent).map_err(|d| vec![d])?;
+    }
+    Ok(all.planned)
+}
+
+/// The settings in force as those of one of several agents.
+fn name_settings(planned: &mut Planned, agent: &str) {
+    for (key, _) in &mut planned.settings {
+        *key = format!("{key}.{agent}");
+    }
+}
+
+/// One more agent learns in the worlds of those before.
+///
+/// # Errors
+/// E0805 for what must be the same for all and is not, E0927 for an agent that is named twice.
+fn beside(mut all: Own, next: Own, agent: &str) -> Result<Own, Diagnostic> {
+    let (a, b) = (&mut all.planned, next.planned);
+    if a.agents.contains(&b.agents[0]) {
+        return Err(vector::twice(agent));
+    }
+    // A default follows the discount factor: the longest holds for all.
+    if !all.periods && !next.periods {
+        a.plan.environment.periods = a.plan.environment.periods.max(b.plan.environment.periods);
+    }
+    if !all.evaluation_periods && !next.evaluation_periods {
+        a.plan.evaluation_periods = a.plan.evaluation_periods.max(b.plan.evaluation_periods);
+    }
+    let same_periods = !all.periods && !next.periods || a.plan.environment.periods == b.plan.environment.periods;
+    let same_length =
+        !all.evaluation_periods && !next.evaluation_periods || a.plan.evaluation_periods == b.plan.evaluation_periods;
+    let shared = [
+        ("worlds", a.plan.environment.worlds == b.plan.environment.worlds),
+        ("seeds", a.seeds == b.seeds),
+        ("scenario", a.plan.environment.scenario == b.plan.environment.scenario),
+        ("periods", same_periods),
+        ("evaluations", a.plan.evaluations == b.plan.evaluations),
+        (
+            "evaluation_episodes",
+            a.plan.evaluation_episodes == b.plan.evaluation_episodes,
+        ),
+        ("evaluation_periods", same_length),
+        ("stop_return", a.plan.stop_return == b.plan.stop_return),
+        ("patience", a.plan.patience == b.plan.patience),
+    ];
+    if let Some((key, _)) = shared.iter().find(|(_, same)| !same) {
+        return Err(Diagnostic::error(
+            "E0805",
+            format!("`{key}` cannot differ between agents that learn in the same worlds"),
+        )
+        .note(format!("`{agent}` has another one than those named before it"))
+        .hint(format!("say it to all: --with {key}=..")));
+    }
+    a.agents.extend(b.agents);
+    a.settings.extend(b.settings);
+    a.notes.extend(b.notes);
+    a.plan.methods.extend(b.plan.methods);
+    let (env, other) = (&mut a.plan.environment, b.plan.environment);
+    env.seats.extend(other.seats);
+    // Worlds share chance where every learner wants it.
+    env.together = env.together.min(other.together);
+    Ok(Own {
+        periods: all.periods || next.periods,
+        evaluation_periods: all.evaluation_periods || next.evaluation_periods,
+        ..all
+    })
+}
+
+/// The plan for at most one named agent.
+fn own(model: &Model, asked: &Asked) -> Result<Own, Vec<Diagnostic>> {
     let block = block(model, asked);
     typed_elsewhere(model, &block)?;
     let read = settings::read(model, &block)?;
@@ -68,7 +191,8 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
     for (key, value) in &read.options {
         method.set(key, value).map_err(|e| vec![Diagnostic::from(e)])?;
     }
-    let agent = learner_of(model, asked.agent.as_deref()).map_err(|d| vec![d])?;
+    let name = asked.agents.first();
+    let agent = learner_of(model, name.map(String::as_str)).map_err(|d| vec![d])?;
     let discount = vector::discount_of(model, agent).map_err(|d| vec![d])?;
     decided_before(asked)?;
     let members = vector::members_of(model, agent);
@@ -128,18 +252,20 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
             .iter()
             .map(|(key, value, _)| (key.clone(), value.to_string())),
     );
-    Ok(Planned {
+    let planned = Planned {
         plan: Plan {
             environment: vector::Options {
-                agent: asked.agent.clone(),
+                seats: vec![Sitting {
+                    agent: name.cloned(),
+                    grids: method.finite_choices(),
+                }],
                 scenario,
                 worlds: method.worlds(),
                 periods,
-                grids: method.finite_choices(),
                 others: asked.others.clone().unwrap_or_else(|| Behaviour::Random.into()),
                 together: method.together(),
             },
-            method,
+            methods: vec![method],
             evaluations: read.evaluations.unwrap_or(20),
             evaluation_episodes: read.evaluation_episodes.unwrap_or(32),
             evaluation_periods,
@@ -147,9 +273,14 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
             patience: read.patience,
         },
         seeds: asked.seeds.clone().unwrap_or(read.seeds),
-        agent,
+        agents: vec![agent],
         settings: shown,
         notes,
+    };
+    Ok(Own {
+        planned,
+        periods: said.is_some(),
+        evaluation_periods: read.evaluation_periods.is_some(),
     })
 }
 

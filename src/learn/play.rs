@@ -1,7 +1,11 @@
-//! The loops that play: a learner in its rounds, and a policy in whole episodes.
+//! The loop that plays: a player at every seat of a game, turn by turn.
+//!
+//! A player learns or stands. Whoever is on turn chooses, the game goes on, and whoever is then on turn is told what came of its last
+//! choice and may learn from it, so that between two turns nobody on turn has anything left to be told: there a [`checkpoint`] is
+//! complete. Learners learn on their own; what the others do is the world to them.
 
-use super::{LearnError, Learner, Metrics, Policy, decode, encode};
-use crate::env::{Actions, Seen, Told, VectorEnvironment};
+use super::{Actor, LearnError, Learner, Metrics, Numbers, Policy, decode, encode};
+use crate::env::{Actions, Game, Seen, Told};
 
 /// What to do after a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,111 +16,245 @@ pub enum Next {
     Stop,
 }
 
-/// Before the first round: the learner tries out what it starts from, and the environment is restarted from `seed`.
-///
-/// # Errors
-/// Those of [`Learner::warm_start`].
-pub fn begin(learner: &mut dyn Learner, env: &mut dyn VectorEnvironment, seed: u64) -> Result<(), LearnError> {
-    learner.warm_start(env, seed)?;
-    env.reset(seed);
-    let _ = env.take_episode_returns();
-    Ok(())
+/// Whoever plays at a seat.
+pub trait Player {
+    /// Chooses at what is seen.
+    ///
+    /// # Errors
+    /// [`LearnError::NotFinite`] if an observation is no number.
+    fn choose(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError>;
+    /// Takes in what came of the last choice. `Some` closes a round of learning, with its numbers.
+    ///
+    /// # Errors
+    /// [`LearnError::NotFinite`] if a reward, a loss or a weight is no number.
+    fn hear(&mut self, told: &Told<'_>) -> Result<Option<Numbers>, LearnError>;
 }
 
-/// Plays in `env` (always the same one) until the learner has closed a round.
+/// Players by seat.
+pub type Players<'a> = Vec<Box<dyn Player + 'a>>;
+
+/// A player that learns.
+pub struct Learning<'a>(pub &'a mut dyn Learner);
+
+impl Player for Learning<'_> {
+    fn choose(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {
+        self.0.act(seen, actions)
+    }
+
+    fn hear(&mut self, told: &Told<'_>) -> Result<Option<Numbers>, LearnError> {
+        self.0.told(told)?;
+        self.0.learn()
+    }
+}
+
+/// A player by a policy that stands.
+pub struct Standing<'a> {
+    /// The policy.
+    pub policy: &'a Policy,
+    /// What it carries from turn to turn.
+    pub actor: &'a mut Actor,
+    /// Decision makers.
+    pub slots: usize,
+    /// Means and most likely choices, without chance of its own.
+    pub deterministic: bool,
+}
+
+impl Player for Standing<'_> {
+    fn choose(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {
+        let (observation, mask) = (seen.observation, seen.mask);
+        self.policy
+            .act(self.actor, observation, mask, self.slots, self.deterministic, actions);
+        Ok(())
+    }
+
+    fn hear(&mut self, told: &Told<'_>) -> Result<Option<Numbers>, LearnError> {
+        self.policy.forget(self.actor, |slot| told.ended(slot));
+        Ok(None)
+    }
+}
+
+/// Plays one turn. Those who closed a round, by seat.
 ///
 /// # Errors
-/// [`LearnError::NotFinite`] when an observation, a reward or a weight stops being a number.
-pub fn round(learner: &mut dyn Learner, env: &mut dyn VectorEnvironment) -> Result<Metrics, LearnError> {
+/// That of a player, with its seat.
+pub fn turn(players: &mut Players<'_>, game: &mut dyn Game) -> Result<Vec<(usize, Numbers)>, (usize, LearnError)> {
     let mut actions = Actions::default();
+    for seat in game.turn().to_vec() {
+        players[seat]
+            .choose(&game.seen(seat), &mut actions)
+            .map_err(|e| (seat, e))?;
+        game.act(seat, &actions);
+    }
+    game.proceed();
+    let mut closed = Vec::new();
+    for seat in game.turn() {
+        if let Some(told) = game.told(*seat)
+            && let Some(numbers) = players[*seat].hear(&told).map_err(|e| (*seat, e))?
+        {
+            closed.push((*seat, numbers));
+        }
+    }
+    Ok(closed)
+}
+
+/// Plays until somebody closes a round; there is one who learns.
+///
+/// # Errors
+/// Those of [`turn`].
+pub fn until_closed(
+    players: &mut Players<'_>,
+    game: &mut dyn Game,
+) -> Result<Vec<(usize, Numbers)>, (usize, LearnError)> {
     loop {
-        learner.act(&Seen::of(env), &mut actions)?;
-        env.step(&actions.continuous, &actions.discrete);
-        learner.told(&Told::of(env))?;
-        if let Some(values) = learner.learn()? {
-            return Ok(Metrics {
-                steps: learner.steps(),
-                episode_returns: env.take_episode_returns(),
-                values,
-            });
+        let closed = turn(players, game)?;
+        if !closed.is_empty() {
+            return Ok(closed);
         }
     }
 }
 
-/// Rounds until the steps are used up or the callback stops it. The callback sees learner and environment between
+/// Before the first round at the only seat of a game: the learner tries out what it starts from, and the game is restarted from `seed`.
+///
+/// # Errors
+/// Those of [`Learner::warm_start`].
+pub fn begin(learner: &mut dyn Learner, game: &mut dyn Game, seed: u64) -> Result<(), LearnError> {
+    learner.warm_start(game, seed)?;
+    game.reset(seed);
+    let _ = game.take_returns(0);
+    Ok(())
+}
+
+/// One round of a learner at the only seat of a game (always the same one).
+///
+/// # Errors
+/// [`LearnError::NotFinite`] when an observation, a reward or a weight stops being a number.
+pub fn round(learner: &mut dyn Learner, game: &mut dyn Game) -> Result<Metrics, LearnError> {
+    let mut players: Players<'_> = vec![Box::new(Learning(learner))];
+    let closed = until_closed(&mut players, game).map_err(|(_, e)| e)?;
+    drop(players);
+    let values = closed.into_iter().flat_map(|(_, numbers)| numbers).collect();
+    Ok(Metrics {
+        steps: learner.steps(),
+        episode_returns: game.take_returns(0),
+        values,
+    })
+}
+
+/// Rounds at the only seat of a game until the steps are used up or the callback stops it. The callback sees learner and game between
 /// rounds, where a [`checkpoint`] is complete. Returns whether training is over.
 ///
 /// # Errors
 /// Those of [`round`].
 pub fn train(
     learner: &mut dyn Learner,
-    env: &mut dyn VectorEnvironment,
-    mut report: impl FnMut(&Metrics, &dyn Learner, &dyn VectorEnvironment) -> Next,
+    game: &mut dyn Game,
+    mut report: impl FnMut(&Metrics, &dyn Learner, &dyn Game) -> Next,
 ) -> Result<bool, LearnError> {
     while !learner.is_done() {
-        let metrics = round(learner, env)?;
-        if report(&metrics, learner, env) == Next::Stop {
+        let metrics = round(learner, game)?;
+        if report(&metrics, learner, game) == Next::Stop {
             return Ok(learner.is_done());
         }
     }
     Ok(true)
 }
 
-/// A learner and its environment between two rounds, as bytes.
-pub fn checkpoint(learner: &dyn Learner, env: &dyn VectorEnvironment) -> Vec<u8> {
-    encode(&(learner.method(), learner.save(), env.save_state()))
+/// Learners, by seat, and their game between two turns, as bytes.
+pub fn checkpoint<'a>(learners: impl IntoIterator<Item = &'a dyn Learner>, game: &dyn Game) -> Vec<u8> {
+    let learners: Vec<(&str, Vec<u8>)> = learners.into_iter().map(|l| (l.method(), l.save())).collect();
+    encode(&(learners, game.save_state()))
 }
 
-/// Continues both from a [`checkpoint`].
+/// Continues all from a [`checkpoint`].
 ///
 /// # Errors
-/// [`LearnError::Mismatch`] if they are of another kind or size, or the bytes are damaged.
-pub fn resume(bytes: &[u8], learner: &mut dyn Learner, env: &mut dyn VectorEnvironment) -> Result<(), LearnError> {
-    let (method, state, world): (String, Vec<u8>, Vec<u8>) = decode(bytes)?;
-    if method != learner.method() {
-        let what = format!("it was saved by `{method}`, not `{}`", learner.method());
+/// [`LearnError::Mismatch`] if they are of another number, kind or size, or the bytes are damaged.
+pub fn resume<'a>(
+    bytes: &[u8],
+    learners: impl IntoIterator<Item = &'a mut (dyn Learner + 'static)>,
+    game: &mut dyn Game,
+) -> Result<(), LearnError> {
+    let (states, world): (Vec<(String, Vec<u8>)>, Vec<u8>) = decode(bytes)?;
+    let learners: Vec<&mut (dyn Learner + 'static)> = learners.into_iter().collect();
+    if learners.len() != states.len() {
+        let what = format!("{} learners were saved, not {}", states.len(), learners.len());
         return Err(LearnError::Mismatch { what });
     }
-    learner.load(&state)?;
-    env.load_state(&world).map_err(|what| LearnError::Mismatch { what })
+    for (learner, (method, state)) in learners.into_iter().zip(states) {
+        if method != learner.method() {
+            let what = format!("it was saved by `{method}`, not `{}`", learner.method());
+            return Err(LearnError::Mismatch { what });
+        }
+        learner.load(&state)?;
+    }
+    game.load_state(&world).map_err(|what| LearnError::Mismatch { what })
 }
 
-/// Undiscounted returns of at least `episodes` episodes of `policy` from `seed`, as many from every slot (its first ones: among those
-/// that end first in all slots together the short ones would be too many), within `limit` periods.
+/// A policy that stands and whose episodes are counted.
+struct Counted<'a> {
+    standing: Standing<'a>,
+    /// Episodes of each slot that count.
+    each: usize,
+    running: &'a mut [f64],
+    returns: &'a mut [Vec<f64>],
+}
+
+impl Player for Counted<'_> {
+    fn choose(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {
+        self.standing.choose(seen, actions)
+    }
+
+    fn hear(&mut self, told: &Told<'_>) -> Result<Option<Numbers>, LearnError> {
+        self.standing.hear(told)?;
+        for (s, running) in self.running.iter_mut().enumerate() {
+            *running += f64::from(told.reward[s]);
+            if told.ended(s) {
+                if self.returns[s].len() < self.each {
+                    self.returns[s].push(*running);
+                }
+                *running = 0.0;
+            }
+        }
+        Ok(self.returns.iter().all(|r| r.len() >= self.each).then(Numbers::default))
+    }
+}
+
+/// Undiscounted returns of at least `episodes` episodes of `policy` at the only seat of a game from `seed`, as many from every slot (its
+/// first ones: among those that end first in all slots together the short ones would be too many), within `limit` periods.
 pub fn evaluate(
     policy: &Policy,
-    env: &mut dyn VectorEnvironment,
+    game: &mut dyn Game,
     deterministic: bool,
     seed: u64,
     episodes: usize,
     limit: usize,
 ) -> Vec<f64> {
-    env.reset(seed);
-    let _ = env.take_episode_returns();
-    let slots = env.slots();
-    let each = episodes.div_ceil(slots.max(1));
+    game.reset(seed);
+    let slots = game.seats()[0].slots;
     let mut actor = policy.actor(slots, seed);
-    let mut actions = Actions::default();
     let (mut running, mut returns) = (vec![0.0; slots], vec![Vec::new(); slots]);
+    let mut players: Players<'_> = vec![Box::new(Counted {
+        standing: Standing {
+            policy,
+            actor: &mut actor,
+            slots,
+            deterministic,
+        },
+        each: episodes.div_ceil(slots.max(1)),
+        running: &mut running,
+        returns: &mut returns,
+    })];
     for _ in 0..limit {
-        let mask = env.mask().to_vec();
-        policy.act(&mut actor, env.observation(), &mask, slots, deterministic, &mut actions);
-        env.step(&actions.continuous, &actions.discrete);
-        let ended = |s: usize| env.terminated()[s] || env.truncated()[s];
-        policy.forget(&mut actor, ended);
-        for s in 0..slots {
-            running[s] += f64::from(env.reward()[s]);
-            if ended(s) {
-                if returns[s].len() < each {
-                    returns[s].push(running[s]);
-                }
-                running[s] = 0.0;
-            }
-        }
-        if returns.iter().all(|r| r.len() >= each) {
+        // A policy that stands makes no errors, and closes when all its episodes are counted.
+        if turn(&mut players, game).map_or(true, |closed| !closed.is_empty()) {
             break;
         }
     }
-    let _ = env.take_episode_returns();
+    drop(players);
+    let _ = game.take_returns(0);
     returns.concat()
 }
+
+#[cfg(test)]
+#[path = "play_tests.rs"]
+mod tests;

@@ -73,13 +73,17 @@ pub enum PolicyKind {
 }
 
 /// What an actor carries from one period to the next: hidden states, noise and scratch.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Actor {
     memory: Vec<f32>,
     noise: Noise,
+    #[serde(skip)]
     ws: Workspace,
+    #[serde(skip)]
     input: Vec<f32>,
+    #[serde(skip)]
     head: Vec<f32>,
+    #[serde(skip)]
     log_prob: Vec<f32>,
 }
 
@@ -143,7 +147,7 @@ impl Policy {
     }
 
     /// Actions for `slots` rows of observations (`slots * observation_width`, raw, as the environment gives them). `mask` as in
-    /// [`crate::env::VectorEnvironment::mask`], `slots * sum(sizes)` or empty. Deterministic play takes means, most likely choices
+    /// [`crate::env::Seen::mask`], `slots * sum(sizes)` or empty. Deterministic play takes means, most likely choices
     /// and best values.
     pub fn act(
         &self,

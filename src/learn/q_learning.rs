@@ -11,7 +11,7 @@ use super::policy::{Policy, PolicyKind};
 use super::q_table::{QTables, Sharing, first_best};
 use super::spaces::JointChoices;
 use super::{LearnError, Learner, LearnerOptions, Numbers, all_finite, check_seat, decode, discount_of, encode};
-use crate::env::{Actions, Seat, Seen, Told, VectorEnvironment};
+use crate::env::{Actions, Game, Seat, Seen, Told, VectorEnvironment};
 use crate::num::random::Stream;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -252,12 +252,12 @@ impl QLearning {
     }
 
     /// What each choice pays on average while everybody plays at random, for ever.
-    fn random_play(&mut self, trial: &mut dyn VectorEnvironment, seed: u64) -> Result<Vec<Vec<f64>>, LearnError> {
+    fn random_play(&mut self, trial: &mut dyn Game, seed: u64) -> Result<Vec<Vec<f64>>, LearnError> {
         let mut sums = vec![vec![(0.0f64, 0u64); self.choices.count()]; self.tables.count()];
         let mut actions = Actions::default();
         trial.reset(seed);
         for _ in 0..self.options.initial_periods {
-            self.choose(&Seen::of(trial), 1.0, &mut actions);
+            self.choose(&trial.seen(0), 1.0, &mut actions);
             trial.step(&actions.continuous, &actions.discrete);
             all_finite("a reward", trial.reward(), 0)?;
             for (s, &a) in self.choice.iter().enumerate() {
@@ -314,7 +314,7 @@ impl Learner for QLearning {
         QLearningOptions::METHOD
     }
 
-    fn warm_start(&mut self, trial: &mut dyn VectorEnvironment, seed: u64) -> Result<(), LearnError> {
+    fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) -> Result<(), LearnError> {
         if self.options.initial == Initial::RandomPlay {
             let fresh = self.random_play(trial, seed)?;
             self.set_initial(fresh)?;

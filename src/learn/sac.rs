@@ -25,7 +25,7 @@ use super::replay::{Batch, Replay, Widths};
 use super::{
     LearnError, Learner, LearnerOptions, Numbers, all_finite, check_seat, decode, discount_of, encode, finite_loss,
 };
-use crate::env::{Actions, CommonChance, Seat, Seen, Told, VectorEnvironment};
+use crate::env::{Actions, CommonChance, Game, Seat, Seen, Told};
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -383,7 +383,7 @@ impl Learner for Sac {
         SacOptions::METHOD
     }
 
-    fn warm_start(&mut self, trial: &mut dyn VectorEnvironment, seed: u64) -> Result<(), LearnError> {
+    fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) -> Result<(), LearnError> {
         let (centre, tried) = centre::of(self.options.first_policy, trial, seed, self.options.steps / 10);
         (self.centre, self.tried) = (centre, tried);
         self.memory.steps += tried;

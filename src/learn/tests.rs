@@ -6,13 +6,13 @@ use super::q_learning::{Initial, QLearning, QLearningOptions, Tables};
 use super::worlds::{CartPole, Growth};
 use super::worlds::{Copies, Identity, World};
 use super::*;
-use crate::env::ActionSpace;
+use crate::env::{ActionSpace, VectorEnvironment};
 
 /// Makes a learner.
-type Make<'a> = &'a dyn Fn(&mut dyn VectorEnvironment, u64) -> Box<dyn Learner>;
+type Make<'a> = &'a dyn Fn(&mut dyn Game, u64) -> Box<dyn Learner>;
 
 /// A learner ready for its first round.
-fn begun(mut learner: impl Learner + 'static, env: &mut dyn VectorEnvironment, seed: u64) -> Box<dyn Learner> {
+fn begun(mut learner: impl Learner + 'static, env: &mut dyn Game, seed: u64) -> Box<dyn Learner> {
     begin(&mut learner, env, seed).unwrap();
     Box::new(learner)
 }
@@ -36,13 +36,13 @@ fn identity(space: ActionSpace, masked: bool, slots: usize, make: Make) -> f64 {
 /// Two runs agree; a run cut in half, stored and resumed in fresh objects agrees too.
 fn resumes_to_the_bit<W: World>(world: W, slots: usize, updates: usize, make: Make) {
     let fresh = || Copies::new(world.clone(), slots, 13);
-    let run = |updates: usize, env: &mut dyn VectorEnvironment, learner: &mut dyn Learner| {
+    let run = |updates: usize, env: &mut dyn Game, learner: &mut dyn Learner| {
         (0..updates).map(|_| round(learner, env).unwrap()).collect::<Vec<_>>()
     };
     let mut env = fresh();
     let mut whole = make(&mut env, 3);
     let first = run(updates, &mut env, whole.as_mut());
-    let half = checkpoint(whole.as_ref(), &env);
+    let half = checkpoint([whole.as_ref()], &env);
     let second = run(updates, &mut env, whole.as_mut());
     // The same seed again.
     let mut env_again = fresh();
@@ -51,22 +51,25 @@ fn resumes_to_the_bit<W: World>(world: W, slots: usize, updates: usize, make: Ma
         format!("{first:?}"),
         format!("{:?}", run(updates, &mut env_again, again.as_mut()))
     );
-    assert_eq!(half, checkpoint(again.as_ref(), &env_again));
+    assert_eq!(half, checkpoint([again.as_ref()], &env_again));
     // Other objects, other seed, then restored.
     let mut env_b = fresh();
     let mut resumed = make(&mut env_b, 99);
     run(1, &mut env_b, resumed.as_mut());
-    assert_ne!(half, checkpoint(resumed.as_ref(), &env_b));
-    resume(&half, resumed.as_mut(), &mut env_b).unwrap();
+    assert_ne!(half, checkpoint([resumed.as_ref()], &env_b));
+    resume(&half, [resumed.as_mut()], &mut env_b).unwrap();
     assert_eq!(
         format!("{second:?}"),
         format!("{:?}", run(updates, &mut env_b, resumed.as_mut()))
     );
-    assert_eq!(checkpoint(whole.as_ref(), &env), checkpoint(resumed.as_ref(), &env_b));
+    assert_eq!(
+        checkpoint([whole.as_ref()], &env),
+        checkpoint([resumed.as_ref()], &env_b)
+    );
     assert!(whole.policy() == resumed.policy());
     // Damage is an error, not a panic.
     for cut in [0, 1, 7, half.len() / 2, half.len() - 1] {
-        assert!(resume(&half[..cut], resumed.as_mut(), &mut env_b).is_err());
+        assert!(resume(&half[..cut], [resumed.as_mut()], &mut env_b).is_err());
     }
     // A policy survives text, and is the same function after it.
     let text = serde_json::to_string(&whole.policy()).unwrap();
@@ -75,11 +78,11 @@ fn resumes_to_the_bit<W: World>(world: W, slots: usize, updates: usize, make: Ma
     assert!(read == whole.policy());
 }
 
-fn q_learning(options: QLearningOptions) -> impl Fn(&mut dyn VectorEnvironment, u64) -> Box<dyn Learner> {
+fn q_learning(options: QLearningOptions) -> impl Fn(&mut dyn Game, u64) -> Box<dyn Learner> {
     move |env, seed| {
         let seat = Seat {
             members: env.slots(),
-            ..Seat::of(env)
+            ..env.seats()[0].clone()
         };
         begun(QLearning::new(options.clone(), &seat, seed).unwrap(), env, seed)
     }
@@ -118,7 +121,7 @@ fn tabular_values_converge_to_those_of_the_bellman_equation() {
         alpha: 0.5,
         ..QLearningOptions::default()
     };
-    let mut learner = QLearning::new(options, &Seat::of(&env), 1).unwrap();
+    let mut learner = QLearning::new(options, &env.seats()[0], 1).unwrap();
     begin(&mut learner, &mut env, 1).unwrap();
     train(&mut learner, &mut env, |_, _, _| Next::Continue).unwrap();
     // The first dimension always pays 1, the second 1 if right: best 2 a period, worst 1.
@@ -141,24 +144,24 @@ mod neural {
     use crate::learn::nets::OptimizerKind;
     use crate::learn::worlds::{Pendulum, Recall};
 
-    fn ppo(options: PpoOptions) -> impl Fn(&mut dyn VectorEnvironment, u64) -> Box<dyn Learner> {
-        move |env, seed| begun(Ppo::new(options.clone(), &Seat::of(env), seed).unwrap(), env, seed)
+    fn ppo(options: PpoOptions) -> impl Fn(&mut dyn Game, u64) -> Box<dyn Learner> {
+        move |env, seed| begun(Ppo::new(options.clone(), &env.seats()[0], seed).unwrap(), env, seed)
     }
-    fn a2c(options: A2cOptions) -> impl Fn(&mut dyn VectorEnvironment, u64) -> Box<dyn Learner> {
-        move |env, seed| begun(A2c::new(options.clone(), &Seat::of(env), seed).unwrap(), env, seed)
-    }
-
-    fn dqn(options: DqnOptions) -> impl Fn(&mut dyn VectorEnvironment, u64) -> Box<dyn Learner> {
-        move |env, seed| begun(Dqn::new(options.clone(), &Seat::of(env), seed).unwrap(), env, seed)
-    }
-    fn sac(options: SacOptions) -> impl Fn(&mut dyn VectorEnvironment, u64) -> Box<dyn Learner> {
-        move |env, seed| begun(Sac::new(options.clone(), &Seat::of(env), seed).unwrap(), env, seed)
+    fn a2c(options: A2cOptions) -> impl Fn(&mut dyn Game, u64) -> Box<dyn Learner> {
+        move |env, seed| begun(A2c::new(options.clone(), &env.seats()[0], seed).unwrap(), env, seed)
     }
 
-    fn recurrent(options: RecurrentPpoOptions) -> impl Fn(&mut dyn VectorEnvironment, u64) -> Box<dyn Learner> {
+    fn dqn(options: DqnOptions) -> impl Fn(&mut dyn Game, u64) -> Box<dyn Learner> {
+        move |env, seed| begun(Dqn::new(options.clone(), &env.seats()[0], seed).unwrap(), env, seed)
+    }
+    fn sac(options: SacOptions) -> impl Fn(&mut dyn Game, u64) -> Box<dyn Learner> {
+        move |env, seed| begun(Sac::new(options.clone(), &env.seats()[0], seed).unwrap(), env, seed)
+    }
+
+    fn recurrent(options: RecurrentPpoOptions) -> impl Fn(&mut dyn Game, u64) -> Box<dyn Learner> {
         move |env, seed| {
             begun(
-                RecurrentPpo::new(options.clone(), &Seat::of(env), seed).unwrap(),
+                RecurrentPpo::new(options.clone(), &env.seats()[0], seed).unwrap(),
                 env,
                 seed,
             )
@@ -173,7 +176,7 @@ mod neural {
             steps: 1,
             ..PpoOptions::default()
         };
-        let policy = Ppo::new(options, &Seat::of(&env), 1).unwrap().policy();
+        let policy = Ppo::new(options, &env.seats()[0], 1).unwrap().policy();
         let returns = evaluate(&policy, &mut env, true, 3, 200, 1000);
         let long = returns.iter().filter(|r| **r == 50.0).count();
         assert_eq!(returns.len(), 200);
@@ -295,7 +298,7 @@ mod neural {
         assert!(identity(space(1, &[]), false, 4, &sac(options)) > -0.02);
         let env = Copies::new(CartPole::default(), 1, 10);
         assert!(matches!(
-            Sac::new(SacOptions::default(), &Seat::of(&env), 1),
+            Sac::new(SacOptions::default(), &env.seats()[0], 1),
             Err(LearnError::Unsuitable { .. })
         ));
     }
@@ -428,7 +431,7 @@ mod neural {
                 ..PpoOptions::default()
             };
             let params = |make: Make| {
-                let mut env: Box<dyn VectorEnvironment> = if discrete {
+                let mut env: Box<dyn Game> = if discrete {
                     Box::new(Copies::new(CartPole::default(), 4, 20))
                 } else {
                     Box::new(Copies::new(Growth::default(), 4, 20))
@@ -507,6 +510,6 @@ mod neural {
         ));
         options.horizon = 0;
         let env = Copies::new(CartPole::default(), 1, 10);
-        assert!(Ppo::new(options, &Seat::of(&env), 1).is_err());
+        assert!(Ppo::new(options, &env.seats()[0], 1).is_err());
     }
 }

@@ -1,30 +1,37 @@
-//! One training run: a learner with a seed in the worlds of a model, measured on the way, resumable at any moment.
+//! One training run: learners with a seed in the worlds of a model, measured on the way, resumable at any moment.
 //!
 //! Reads no clock and writes no file: the caller is told after every stretch, takes [`Training::save`] when it likes, and
-//! what is trained does not depend on when. After every `1 / evaluations` of the steps the policy plays without chance of its
+//! what is trained does not depend on when. After every `1 / evaluations` of the steps the policies play without chance of their
 //! own in fresh worlds that are the same each time (and for every seed); the best and the last policy are kept apart.
+//!
+//! Several agents learn at once, each by a learner of its own that takes the others for a part of the world (independent learning).
+//! Whoever has used up its steps goes on by its policy, with the chance that is in it, until all have.
 
+use super::measure::{self, Length, Who};
 use super::methods::Method;
-use super::{LearnError, Learner, Metrics, Policy, decode, encode, play, resume};
+use super::play::{self, Learning, Player, Players, Standing};
+use super::{Actor, LearnError, Learner, Metrics, Numbers, Policy, decode, encode};
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
+use crate::env::Game;
+use crate::env::cast::Behaviour;
 use crate::env::vector::{Options as Worlds, Vectorised};
-use crate::env::{Actions, Seat, VectorEnvironment};
+use crate::num::random::Key;
 use serde::{Deserialize, Serialize};
 
-/// Seed of the worlds in which policies are measured.
-const EVALUATION_SEED: u64 = 0x6576_616c;
 /// Rows of the log of one run.
 const ROWS: u64 = 200;
+/// Stream of the seeds of further learners.
+const FURTHER: u64 = 0x7365_6174;
 
 /// What is trained, and how it is measured on the way.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The learner.
-    pub method: Method,
-    /// Where it plays; `worlds` and `grids` follow the learner.
+    /// The learner at each seat of the environment.
+    pub methods: Vec<Method>,
+    /// Where they play; its seats are those who learn.
     pub environment: Worlds,
-    /// How often it is measured.
+    /// How often they are measured.
     pub evaluations: usize,
     /// Episodes of one measurement.
     pub evaluation_episodes: usize,
@@ -34,6 +41,13 @@ pub struct Plan {
     pub stop_return: Option<f64>,
     /// Stop after this many measurements without a better one.
     pub patience: Option<usize>,
+}
+
+impl Plan {
+    /// The learner at the first seat.
+    pub fn method(&self) -> &Method {
+        &self.methods[0]
+    }
 }
 
 /// A row of the log: means over a stretch of training.
@@ -99,13 +113,67 @@ pub struct BesideConstant {
 /// A run between two stretches.
 pub struct Training {
     plan: Plan,
-    learner: Box<dyn Learner>,
+    chairs: Vec<Chair>,
     env: Vectorised,
     judge: Vectorised,
-    record: Record,
-    window: Window,
     /// For each state: how often it had left its domain when it was last looked at.
     seen_outside: Vec<u64>,
+}
+
+/// A learner at its seat.
+struct Chair {
+    learner: Box<dyn Learner>,
+    course: Course,
+    /// Its policy, once it has learned.
+    standing: Option<Policy>,
+}
+
+/// How a learner has fared.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Course {
+    record: Record,
+    window: Window,
+    /// Steps done when it last closed a round.
+    closed: u64,
+    /// What its policy carries from turn to turn, once it has learned.
+    actor: Option<Actor>,
+}
+
+impl Course {
+    /// Takes in what one round did: `total` steps are to do, all are `done`.
+    fn log(&mut self, metrics: &Metrics, total: u64, done: bool) {
+        let w = &mut self.window;
+        w.returns += metrics.episode_returns.iter().sum::<f64>();
+        w.episodes += metrics.episode_returns.len() as u64;
+        for (name, x) in &metrics.values {
+            match w.values.iter_mut().find(|(n, _)| n == name) {
+                Some((_, sum)) => *sum += x,
+                None => w.values.push(((*name).to_string(), *x)),
+            }
+        }
+        w.updates += 1;
+        let every = (total / ROWS).max(1);
+        if metrics.steps / every > self.closed / every || done {
+            let n = w.updates as f64;
+            self.record.rows.push(Row {
+                steps: metrics.steps,
+                episode_return: w.returns / w.episodes as f64,
+                episodes: w.episodes,
+                values: w.values.iter().map(|(k, x)| (k.clone(), x / n)).collect(),
+            });
+            self.window = Window::default();
+        }
+    }
+}
+
+impl Chair {
+    fn is_done(&self) -> bool {
+        self.course.record.stopped_early || self.learner.is_done()
+    }
+
+    fn policy(&self) -> Policy {
+        self.standing.clone().unwrap_or_else(|| self.learner.policy())
+    }
 }
 
 /// What has been seen since the last row of the log.
@@ -121,10 +189,29 @@ struct Window {
 #[derive(Serialize, Deserialize)]
 struct Stored {
     model: Vec<u8>,
-    method: Method,
+    methods: Vec<Method>,
     bytes: Vec<u8>,
-    record: Record,
-    window: Window,
+    courses: Vec<Course>,
+}
+
+/// The seed of the learner at a seat.
+fn seed_at(seat: usize, seed: u64) -> u64 {
+    match seat {
+        0 => seed,
+        _ => Key::new(seed, FURTHER + seat as u64).bits(0, 0),
+    }
+}
+
+/// Worlds in which one of those who learn tries things out on its own: the others play at random.
+fn alone(model: &Model, worlds: &Worlds, seat: usize) -> Result<Vectorised, Diagnostic> {
+    let mut own = worlds.clone();
+    for (i, sitting) in worlds.seats.iter().enumerate() {
+        if let (true, Some(name)) = (i != seat, &sitting.agent) {
+            own.others.agents.push((name.clone(), Behaviour::Random));
+        }
+    }
+    own.seats = vec![worlds.seats[seat].clone()];
+    Vectorised::new(model, &own)
 }
 
 impl Training {
@@ -133,106 +220,167 @@ impl Training {
     /// # Errors
     /// Those of [`Vectorised::new`]; E0921 to E0923 for options and learners that do not fit.
     pub fn new(model: &Model, plan: &Plan, seed: u64) -> Result<Training, Diagnostic> {
-        let grids = plan.method.finite_choices();
-        let mut env = Vectorised::new(
-            model,
-            &Worlds {
-                worlds: plan.method.worlds(),
-                grids,
-                ..plan.environment.clone()
-            },
-        )?;
+        let mut env = Vectorised::new(model, &plan.environment)?;
         let judge = Vectorised::new(
             model,
             &Worlds {
                 worlds: plan.evaluation_episodes.clamp(1, 64),
-                grids,
                 together: 1,
                 periods: Some(plan.evaluation_periods),
                 ..plan.environment.clone()
             },
         )?;
-        let mut learner = plan.method.learner(&Seat::of(&env), seed).map_err(Diagnostic::from)?;
-        let begun = play::begin(learner.as_mut(), &mut env, seed);
-        if let Some(why) = env.take_failure() {
-            return Err(why.note(format!(
-                "met by `{}` (seed {seed}) before its first update, while constant choices were tried",
-                plan.method.name()
-            )));
+        let mut chairs = Vec::new();
+        for (seat, method) in plan.methods.iter().enumerate() {
+            let own = seed_at(seat, seed);
+            let mut learner = method.learner(&env.seats()[seat], own).map_err(Diagnostic::from)?;
+            let tried = if plan.methods.len() == 1 {
+                begun(learner.as_mut(), &mut env, own)
+            } else {
+                begun(learner.as_mut(), &mut alone(model, &plan.environment, seat)?, own)
+            };
+            tried.map_err(|d| {
+                d.note(format!(
+                    "met by `{}` (seed {seed}) before its first update, while constant choices were tried",
+                    method.name()
+                ))
+            })?;
+            chairs.push(Chair {
+                course: Course {
+                    record: Record {
+                        seed,
+                        rows: Vec::new(),
+                        measured: Vec::new(),
+                        best: None,
+                        stopped_early: false,
+                        updates: 0,
+                        outside: Vec::new(),
+                        beside_constant: None,
+                    },
+                    window: Window::default(),
+                    closed: learner.steps(),
+                    actor: None,
+                },
+                learner,
+                standing: None,
+            });
         }
-        begun.map_err(Diagnostic::from)?;
+        if chairs.len() > 1 {
+            env.reset(seed);
+            if let Some(why) = env.take_failure() {
+                return Err(why);
+            }
+        }
         Ok(Training {
             plan: plan.clone(),
-            learner,
+            chairs,
             env,
             judge,
-            record: Record {
-                seed,
-                rows: Vec::new(),
-                measured: Vec::new(),
-                best: None,
-                stopped_early: false,
-                updates: 0,
-                outside: Vec::new(),
-                beside_constant: None,
-            },
-            window: Window::default(),
             seen_outside: vec![0; model.states.len()],
         })
     }
 
     /// Whether there is nothing left to do.
     pub fn is_done(&self) -> bool {
-        self.record.stopped_early || self.learner.is_done()
+        self.chairs.iter().all(Chair::is_done)
     }
 
-    /// Environment steps done, and to do.
+    /// Environment steps done, and to do, of all who learn.
     pub fn progress(&self) -> (u64, u64) {
-        (self.learner.steps(), self.learner.total_steps())
+        let sum = |of: &dyn Fn(&Chair) -> u64| self.chairs.iter().map(of).sum();
+        (sum(&|c| c.learner.steps()), sum(&|c| c.learner.total_steps()))
     }
 
-    /// How it stands.
-    pub fn record(&self) -> &Record {
-        &self.record
+    /// How the learner at a seat stands.
+    pub fn record(&self, seat: usize) -> &Record {
+        &self.chairs[seat].course.record
     }
 
-    /// The policy as it stands.
-    pub fn policy(&self) -> Policy {
-        self.learner.policy()
+    /// How all stand, by seat.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.chairs.iter().map(|c| &c.course.record)
     }
 
-    /// The worlds it plays in.
-    pub fn environment(&self) -> &Vectorised {
-        &self.env
+    /// The policy at a seat as it stands.
+    pub fn policy(&self, seat: usize) -> Policy {
+        self.chairs[seat].policy()
     }
 
-    /// One update of the learner, and a measurement if one is due. `distance` is asked at measurements.
+    /// Plays until a learner updates, and measures if that is due. `distance` is asked at measurements.
     ///
     /// # Errors
     /// What stopped the worlds (with state and equation), or E0924 where a weight stops being a number.
     pub fn update(&mut self, distance: Option<&dyn Fn(&Policy) -> f64>) -> Result<(), Diagnostic> {
-        let before = self.learner.steps();
-        let metrics = match play::round(self.learner.as_mut(), &mut self.env) {
-            Ok(m) => m,
-            Err(e) => return Err(self.stopped(e)),
-        };
-        self.record.updates += 1;
-        self.note_outside();
-        self.log(before, &metrics);
-        let every = (self.learner.total_steps() / self.plan.evaluations.max(1) as u64).max(1);
-        if self.plan.evaluations > 0 && (metrics.steps / every > before / every || self.learner.is_done()) {
-            self.measure(distance)?;
+        if self.is_done() {
+            return Ok(());
         }
+        let seats = self.env.seats().iter().map(|s| s.slots).collect::<Vec<_>>();
+        let mut players: Players<'_> = Vec::new();
+        for (chair, slots) in self.chairs.iter_mut().zip(seats) {
+            let course = &mut chair.course;
+            players.push(match (&chair.standing, &mut course.actor) {
+                (Some(policy), Some(actor)) => Box::new(Standing {
+                    policy,
+                    actor,
+                    slots,
+                    deterministic: false,
+                }) as Box<dyn Player>,
+                _ => Box::new(Learning(chair.learner.as_mut())),
+            });
+        }
+        let played = play::until_closed(&mut players, &mut self.env);
+        drop(players);
+        let closed = match played {
+            Ok(closed) => closed,
+            Err((seat, e)) => return Err(self.stopped(seat, e)),
+        };
+        self.note_outside();
+        let mut due = Vec::new();
+        for (seat, values) in closed {
+            let before = self.chairs[seat].course.closed;
+            self.close(seat, values);
+            let learner = &self.chairs[seat].learner;
+            let every = (learner.total_steps() / self.plan.evaluations.max(1) as u64).max(1);
+            if self.plan.evaluations > 0 && (learner.steps() / every > before / every || learner.is_done()) {
+                due.push(seat);
+            }
+        }
+        self.measure(&due, distance)?;
+        if self.chairs.len() > 1 && self.is_done() && self.plan.evaluations > 0 {
+            // What each earned on the way was against what the others then did.
+            self.measure(&(0..self.chairs.len()).collect::<Vec<_>>(), distance)?;
+        }
+        self.let_stand();
         Ok(())
     }
 
-    fn stopped(&mut self, error: LearnError) -> Diagnostic {
+    /// Whoever has learned goes on by its policy while others learn.
+    fn let_stand(&mut self) {
+        if self.is_done() {
+            return;
+        }
+        for (seat, chair) in self.chairs.iter_mut().enumerate() {
+            if chair.is_done() && chair.standing.is_none() {
+                let policy = chair.learner.policy();
+                let seed = seed_at(seat, chair.course.record.seed);
+                chair.course.actor = Some(policy.actor(self.env.seats()[seat].slots, seed));
+                chair.standing = Some(policy);
+            }
+            if chair.standing.is_some() {
+                // What nobody learns from is not kept.
+                let _ = self.env.take_returns(seat);
+            }
+        }
+    }
+
+    fn stopped(&mut self, seat: usize, error: LearnError) -> Diagnostic {
+        let chair = &self.chairs[seat];
         let where_it_was = format!(
             "met by `{}` (seed {}) in update {}, after {} steps",
-            self.learner.method(),
-            self.record.seed,
-            self.record.updates + 1,
-            self.learner.steps()
+            chair.learner.method(),
+            chair.course.record.seed,
+            chair.course.record.updates + 1,
+            chair.learner.steps()
         );
         self.env
             .take_failure()
@@ -240,69 +388,81 @@ impl Training {
             .note(where_it_was)
     }
 
-    fn log(&mut self, before: u64, metrics: &Metrics) {
-        let w = &mut self.window;
-        w.returns += metrics.episode_returns.iter().sum::<f64>();
-        w.episodes += metrics.episode_returns.len() as u64;
-        for (name, x) in &metrics.values {
-            match w.values.iter_mut().find(|(n, _)| n == name) {
-                Some((_, sum)) => *sum += x,
-                None => w.values.push(((*name).to_string(), *x)),
-            }
-        }
-        w.updates += 1;
-        let every = (self.learner.total_steps() / ROWS).max(1);
-        if metrics.steps / every > before / every || self.learner.is_done() {
-            let n = w.updates as f64;
-            self.record.rows.push(Row {
-                steps: metrics.steps,
-                episode_return: w.returns / w.episodes as f64,
-                episodes: w.episodes,
-                values: w.values.iter().map(|(k, x)| (k.clone(), x / n)).collect(),
-            });
-            self.window = Window::default();
+    /// A learner has closed a round.
+    fn close(&mut self, seat: usize, values: Numbers) {
+        let chair = &mut self.chairs[seat];
+        let metrics = Metrics {
+            steps: chair.learner.steps(),
+            episode_returns: self.env.take_returns(seat),
+            values,
+        };
+        let (total, done) = (chair.learner.total_steps(), chair.learner.is_done());
+        chair.course.record.updates += 1;
+        chair.course.log(&metrics, total, done);
+        chair.course.closed = metrics.steps;
+    }
+
+    /// How long measurements are.
+    fn length(&self) -> Length {
+        Length {
+            episodes: self.plan.evaluation_episodes,
+            periods: self.plan.evaluation_periods,
         }
     }
 
-    /// Mean return and mean discounted return of an episode of `policy` in the worlds of every measurement; leaves the run as
-    /// it is.
+    /// Mean return and mean discounted return of an episode under the policies as they stand, by seat, in the worlds of every
+    /// measurement; leaves the run as it is.
     ///
     /// # Errors
     /// What stopped the worlds.
-    pub fn measurement(&mut self, policy: &Policy) -> Result<(f64, f64), Diagnostic> {
-        let (episodes, periods) = (self.plan.evaluation_episodes, self.plan.evaluation_periods);
-        mean_returns(policy, &mut self.judge, episodes, periods)
+    pub fn measurement(&mut self) -> Result<Vec<(f64, f64)>, Diagnostic> {
+        let policies: Vec<Policy> = self.chairs.iter().map(Chair::policy).collect();
+        let length = self.length();
+        measure::mean_returns(&policies.iter().collect::<Vec<_>>(), &mut self.judge, length)
     }
 
-    fn measure(&mut self, distance: Option<&dyn Fn(&Policy) -> f64>) -> Result<(), Diagnostic> {
-        let policy = self.learner.policy();
-        let (episode_return, discounted) = self.measurement(&policy)?;
-        let better = |m: &Measured| discounted > m.discounted;
-        if self.record.measured.iter().all(better) {
-            self.record.best = Some((self.learner.steps(), policy.clone()));
+    /// Measures the learners at these seats, if there are any, against all others as they stand.
+    fn measure(&mut self, seats: &[usize], distance: Option<&dyn Fn(&Policy) -> f64>) -> Result<(), Diagnostic> {
+        if seats.is_empty() {
+            return Ok(());
         }
-        self.record.measured.push(Measured {
-            steps: self.learner.steps(),
-            episode_return,
-            discounted,
-            distance: distance.map(|d| d(&policy)),
-        });
-        let best = self.record.best.as_ref().map_or(0, |b| b.0);
-        let since = self.record.measured.iter().filter(|m| m.steps > best).count();
-        self.record.stopped_early = !self.learner.is_done()
-            && (self.plan.stop_return.is_some_and(|r| episode_return >= r)
-                || self.plan.patience.is_some_and(|p| since >= p));
+        let returns = self.measurement()?;
+        for seat in seats {
+            let (episode_return, discounted) = returns[*seat];
+            let chair = &mut self.chairs[*seat];
+            let policy = chair.learner.policy();
+            let (steps, done) = (chair.learner.steps(), chair.learner.is_done());
+            let record = &mut chair.course.record;
+            if record.measured.iter().all(|m| discounted > m.discounted) {
+                record.best = Some((steps, policy.clone()));
+            }
+            let measured = Measured {
+                steps,
+                episode_return,
+                discounted,
+                distance: distance.map(|d| d(&policy)),
+            };
+            match record.measured.last_mut().filter(|m| m.steps == steps) {
+                Some(last) => *last = measured,
+                None => record.measured.push(measured),
+            }
+            let best = record.best.as_ref().map_or(0, |b| b.0);
+            let since = record.measured.iter().filter(|m| m.steps > best).count();
+            record.stopped_early = !done
+                && (self.plan.stop_return.is_some_and(|r| episode_return >= r)
+                    || self.plan.patience.is_some_and(|p| since >= p));
+        }
         Ok(())
     }
 
     /// Everything needed to go on to the bit.
     pub fn save(&self, model: &[u8]) -> Vec<u8> {
+        let learners = self.chairs.iter().map(|c| c.learner.as_ref());
         encode(&Stored {
             model: model.to_vec(),
-            method: self.plan.method.clone(),
-            bytes: super::checkpoint(self.learner.as_ref(), &self.env),
-            record: self.record.clone(),
-            window: self.window.clone(),
+            methods: self.plan.methods.clone(),
+            bytes: play::checkpoint(learners, &self.env),
+            courses: self.chairs.iter().map(|c| c.course.clone()).collect(),
         })
     }
 
@@ -316,21 +476,27 @@ impl Training {
         if stored.model != model {
             return Err(mismatch("the model or its parameters are not those of the checkpoint"));
         }
-        if stored.method != self.plan.method {
+        if stored.methods != self.plan.methods || stored.courses.len() != self.chairs.len() {
             return Err(mismatch("the learner or its options are not those of the checkpoint"));
         }
-        if stored.record.seed != self.record.seed {
+        if (stored.courses.iter().zip(&self.chairs)).any(|(s, c)| s.record.seed != c.course.record.seed) {
             return Err(mismatch("the seed is not that of the checkpoint"));
         }
-        resume(&stored.bytes, self.learner.as_mut(), &mut self.env).map_err(Diagnostic::from)?;
-        self.record = stored.record;
-        self.window = stored.window;
+        let learners = self.chairs.iter_mut().map(|c| c.learner.as_mut());
+        play::resume(&stored.bytes, learners, &mut self.env).map_err(Diagnostic::from)?;
+        for (chair, course) in self.chairs.iter_mut().zip(stored.courses) {
+            chair.standing = course.actor.as_ref().map(|_| chair.learner.policy());
+            chair.course = course;
+        }
         self.seen_outside = self.env.counts().outside.iter().map(|o| o.0).collect();
         Ok(())
     }
 
     /// Takes in which states have left their domains since the last update.
     fn note_outside(&mut self) {
+        // What happens in the worlds is told once, with the first learner.
+        let Some(first) = self.chairs.first_mut() else { return };
+        let record = &mut first.course.record;
         let model = &self.env.worlds().model;
         for (i, (count, first)) in self.env.counts().outside.iter().enumerate() {
             let new = count.saturating_sub(self.seen_outside[i]);
@@ -339,30 +505,43 @@ impl Training {
                 continue;
             }
             let name = &model.states[i].name;
-            match self.record.outside.iter_mut().find(|o| o.0 == *name) {
+            match record.outside.iter_mut().find(|o| o.0 == *name) {
                 Some(o) => o.1 += new,
-                None => self.record.outside.push((name.clone(), new, *first)),
+                None => record.outside.push((name.clone(), new, *first)),
             }
         }
     }
 
-    /// Ends the run, and compares its policy with constant choices.
+    /// Ends the run, and compares each policy with constant choices. Records and last policies, by seat.
     ///
     /// # Errors
     /// What stopped the worlds.
-    pub fn finish(mut self) -> Result<(Record, Policy), Diagnostic> {
-        let policy = self.learner.policy();
-        if self.plan.evaluations > 0 {
-            self.record.beside_constant = self.beside_constant(&policy)?;
+    pub fn finish(mut self) -> Result<Vec<(Record, Policy)>, Diagnostic> {
+        let policies: Vec<Policy> = self.chairs.iter().map(Chair::policy).collect();
+        let mut out = Vec::new();
+        for seat in 0..policies.len() {
+            let beside = if self.plan.evaluations > 0 {
+                self.beside_constant(&policies, seat)?
+            } else {
+                None
+            };
+            self.chairs[seat].course.record.beside_constant = beside;
         }
-        Ok((self.record, policy))
+        for (chair, policy) in self.chairs.into_iter().zip(policies) {
+            out.push((chair.course.record, policy));
+        }
+        Ok(out)
     }
 
-    /// The policy beside the best constant choice in the same worlds. Only for one decision maker with a world of its own: what is
-    /// best for all members of a population together is no yardstick for one of them.
-    fn beside_constant(&mut self, policy: &Policy) -> Result<Option<BesideConstant>, Diagnostic> {
-        let (episodes, periods) = (self.plan.evaluation_episodes.min(64), self.plan.evaluation_periods);
-        let interface = self.judge.interface();
+    /// The policy of a seat beside the best constant choice in the same worlds, everybody else by theirs. Only for one decision maker
+    /// with a world of its own: what is best for all members of a population together is no yardstick for one of them.
+    fn beside_constant(&mut self, policies: &[Policy], seat: usize) -> Result<Option<BesideConstant>, Diagnostic> {
+        let policy = &policies[seat];
+        let length = Length {
+            episodes: self.plan.evaluation_episodes.min(64),
+            ..self.length()
+        };
+        let interface = self.judge.interface(seat);
         if interface.members != 1 || interface.masked() {
             return Ok(None);
         }
@@ -390,15 +569,17 @@ impl Training {
                 constants.push((format!("choice number {}", numbers.join(", ")), Vec::new(), choice));
             }
         }
-        let mut discounted = |player: &Player<'_>| -> Result<Vec<f64>, Diagnostic> {
-            let returns = first_episodes(player, &mut self.judge, episodes, periods)?;
-            Ok(returns.iter().map(|r| r.discounted).collect())
+        let mut discounted = |who: Who<'_>| -> Result<Vec<f64>, Diagnostic> {
+            let mut all: Vec<Who<'_>> = policies.iter().map(Who::Policy).collect();
+            all[seat] = who;
+            let returns = measure::first_episodes(&all, &mut self.judge, length)?;
+            Ok(returns[seat].iter().map(|r| r.discounted).collect())
         };
-        let mine = discounted(&Player::Policy(policy))?;
+        let mine = discounted(Who::Policy(policy))?;
         let mut best: Option<(String, Vec<f64>)> = None;
         for (words, continuous, discrete) in constants {
             // A constant with which the worlds cannot go on is no yardstick.
-            let Ok(own) = discounted(&Player::Constant(&continuous, &discrete)) else {
+            let Ok(own) = discounted(Who::Constant(&continuous, &discrete)) else {
                 continue;
             };
             let sum = |x: &[f64]| x.iter().sum::<f64>();
@@ -425,90 +606,18 @@ impl Training {
 /// Most constant choices that a policy is compared with.
 const MOST_CONSTANTS: usize = 64;
 
-/// Who plays in the worlds of a measurement.
-enum Player<'a> {
-    /// A policy without chance of its own.
-    Policy(&'a Policy),
-    /// The same numbers and choices in every row.
-    Constant(&'a [f32], &'a [u32]),
-}
-
-/// Mean return and mean discounted return of the first episode of every slot under `policy`, without chance of its own, in worlds that are
-/// always the same.
+/// Lets a learner try things out on its own, and starts its worlds anew.
 ///
 /// # Errors
-/// What stopped the worlds.
-pub fn mean_returns(
-    policy: &Policy,
-    env: &mut Vectorised,
-    episodes: usize,
-    periods: usize,
-) -> Result<(f64, f64), Diagnostic> {
-    let returns = first_episodes(&Player::Policy(policy), env, episodes, periods)?;
-    let mean = |of: fn(&Return) -> f64| returns.iter().map(of).sum::<f64>() / returns.len() as f64;
-    Ok((mean(|r| r.total), mean(|r| r.discounted)))
+/// What stopped the worlds, or the learner.
+fn begun(learner: &mut dyn Learner, game: &mut Vectorised, seed: u64) -> Result<(), Diagnostic> {
+    let begun = play::begin(learner, game, seed);
+    match game.take_failure() {
+        Some(why) => Err(why),
+        None => begun.map_err(Diagnostic::from),
+    }
 }
 
-/// What one episode earned.
-#[derive(Clone, Copy, Default)]
-struct Return {
-    total: f64,
-    discounted: f64,
-}
-
-/// Returns of the first episode of every slot, cut off after `periods` periods, in worlds that are always the same: at
-/// least `episodes` worlds.
-///
-/// # Errors
-/// What stopped the worlds.
-fn first_episodes(
-    player: &Player<'_>,
-    env: &mut Vectorised,
-    episodes: usize,
-    periods: usize,
-) -> Result<Vec<Return>, Diagnostic> {
-    let slots = env.slots();
-    let discount = f64::from(env.discount());
-    let mut out = Vec::new();
-    let mut actions = Actions::default();
-    if let Player::Constant(continuous, discrete) = player {
-        actions.continuous = continuous.repeat(slots);
-        actions.discrete = discrete.repeat(slots);
-    }
-    for round in 0..episodes.div_ceil(env.worlds().worlds()).max(1) {
-        env.reset(EVALUATION_SEED + round as u64);
-        if let Some(why) = env.take_failure() {
-            return Err(why);
-        }
-        let mut actor = match player {
-            Player::Policy(p) => Some((p, p.actor(slots, EVALUATION_SEED))),
-            Player::Constant(..) => None,
-        };
-        let mut returns = vec![Return::default(); slots];
-        let mut alive = vec![true; slots];
-        let mut weight = 1.0;
-        for _ in 0..periods {
-            if let Some((policy, actor)) = &mut actor {
-                policy.act(actor, env.observation(), env.mask(), slots, true, &mut actions);
-            }
-            env.step(&actions.continuous, &actions.discrete);
-            if let Some(why) = env.take_failure() {
-                return Err(why);
-            }
-            for s in (0..slots).filter(|s| alive[*s]) {
-                let reward = f64::from(env.reward()[s]);
-                returns[s].total += reward;
-                returns[s].discounted += weight * reward;
-            }
-            for (s, a) in alive.iter_mut().enumerate() {
-                *a &= !env.terminated()[s] && !env.truncated()[s];
-            }
-            weight *= discount;
-            if !alive.contains(&true) {
-                break;
-            }
-        }
-        out.extend(returns);
-    }
-    Ok(out)
-}
+#[cfg(test)]
+#[path = "training_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@
 //! depreciation, whose optimal saving share is `alpha beta` at every state; and identity games, which a learner that works
 //! solves in a thousand steps.
 
-use crate::env::{ActionSpace, VectorEnvironment};
+use crate::env::{ActionSpace, Actions, CommonChance, Game, Seat, Seen, Told};
 use crate::num::random::Stream;
 use rand::RngExt;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -36,8 +36,9 @@ pub trait World: Clone + Send + Serialize + DeserializeOwned {
 #[derive(Clone)]
 pub struct Copies<W> {
     state: State<W>,
-    space: ActionSpace,
+    seats: [Seat; 1],
     limit: usize,
+    moved: bool,
     observation: Vec<f32>,
     mask: Vec<f32>,
     reward: Vec<f32>,
@@ -60,6 +61,15 @@ impl<W: World> Copies<W> {
     pub fn new(world: W, count: usize, limit: usize) -> Self {
         let (space, width) = (world.space(), world.width());
         let mut env = Copies {
+            seats: [Seat {
+                slots: count,
+                members: 1,
+                observation_width: width,
+                space,
+                masked: false,
+                discount: world.discount(),
+                chance: CommonChance { worlds: 1, members: 1 },
+            }],
             state: State {
                 worlds: vec![world; count],
                 streams: Vec::new(),
@@ -67,8 +77,8 @@ impl<W: World> Copies<W> {
                 returns: vec![0.0; count],
                 finished: Vec::new(),
             },
-            space,
             limit,
+            moved: false,
             observation: vec![0.0; count * width],
             mask: Vec::new(),
             reward: vec![0.0; count],
@@ -77,6 +87,7 @@ impl<W: World> Copies<W> {
             last: vec![0.0; count * width],
         };
         env.reset(0);
+        env.seats[0].masked = !env.mask.is_empty();
         env
     }
 
@@ -89,7 +100,7 @@ impl<W: World> Copies<W> {
         let Some(first) = self.state.worlds.first() else {
             return;
         };
-        let (width, choices) = (first.width(), self.space.discrete.iter().sum::<usize>());
+        let (width, choices) = (first.width(), self.seats[0].space.discrete.iter().sum::<usize>());
         let mut row = vec![1.0; choices];
         self.mask.clear();
         for (w, out) in self.state.worlds.iter().zip(self.observation.chunks_exact_mut(width)) {
@@ -101,15 +112,9 @@ impl<W: World> Copies<W> {
     }
 }
 
-impl<W: World> VectorEnvironment for Copies<W> {
-    fn slots(&self) -> usize {
-        self.state.worlds.len()
-    }
-    fn observation_width(&self) -> usize {
-        self.state.worlds.first().map_or(0, World::width)
-    }
-    fn action_space(&self) -> &ActionSpace {
-        &self.space
+impl<W: World> Game for Copies<W> {
+    fn seats(&self) -> &[Seat] {
+        &self.seats
     }
     fn reset(&mut self, seed: u64) {
         let s = &mut self.state;
@@ -123,17 +128,26 @@ impl<W: World> VectorEnvironment for Copies<W> {
         s.periods.fill(0);
         s.returns.fill(0.0);
         s.finished.clear();
+        self.moved = false;
         self.look();
     }
-    fn observation(&self) -> &[f32] {
-        &self.observation
+    fn turn(&self) -> &[usize] {
+        &[0]
     }
-    fn mask(&self) -> &[f32] {
-        &self.mask
+    fn seen(&self, _: usize) -> Seen<'_> {
+        Seen {
+            observation: &self.observation,
+            mask: &self.mask,
+        }
     }
-    fn step(&mut self, continuous: &[f32], discrete: &[u32]) {
-        let (c, d) = (self.space.continuous, self.space.discrete.len());
-        let width = self.observation_width();
+    fn act(&mut self, _: usize, actions: &Actions) {
+        let Actions { continuous, discrete } = actions;
+        let Seat {
+            space,
+            observation_width: width,
+            ..
+        } = &self.seats[0];
+        let (c, d) = (space.continuous, space.discrete.len());
         let s = &mut self.state;
         for i in 0..s.worlds.len() {
             let (w, rng) = (&mut s.worlds[i], &mut s.streams[i]);
@@ -150,22 +164,23 @@ impl<W: World> VectorEnvironment for Copies<W> {
                 w.start(rng);
             }
         }
+        self.moved = true;
         self.look();
     }
-    fn reward(&self) -> &[f32] {
-        &self.reward
+    fn proceed(&mut self) {
+        // The only seat has chosen, and the worlds have moved.
     }
-    fn terminated(&self) -> &[bool] {
-        &self.terminated
+    fn told(&self, _: usize) -> Option<Told<'_>> {
+        self.moved.then(|| Told {
+            reward: &self.reward,
+            terminated: &self.terminated,
+            truncated: &self.truncated,
+            last: &self.last,
+            next: self.seen(0),
+        })
     }
-    fn truncated(&self) -> &[bool] {
-        &self.truncated
-    }
-    fn final_observation(&self) -> &[f32] {
-        &self.last
-    }
-    fn discount(&self) -> f32 {
-        self.state.worlds.first().map_or(0.99, World::discount)
+    fn take_returns(&mut self, _: usize) -> Vec<f64> {
+        std::mem::take(&mut self.state.finished)
     }
     fn save_state(&self) -> Vec<u8> {
         super::encode(&self.state)
@@ -181,11 +196,9 @@ impl<W: World> VectorEnvironment for Copies<W> {
             return Err("another number of worlds".into());
         }
         self.state = stored;
+        self.moved = true;
         self.look();
         Ok(())
-    }
-    fn take_episode_returns(&mut self) -> Vec<f64> {
-        std::mem::take(&mut self.state.finished)
     }
 }
 
@@ -455,6 +468,7 @@ impl World for Recall {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::env::VectorEnvironment;
 
     #[test]
     fn pendulum_hanging_down_without_torque_stays_and_costs_pi_squared() {

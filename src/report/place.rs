@@ -125,7 +125,9 @@ fn is_file_of(name: &Path, manifest: &Manifest) -> bool {
         // Checkpoints and logs of a training are on record only when it has come to its end.
         Some((folder, file)) => {
             let seed = folder.strip_prefix("seed_").is_some_and(|n| n.parse::<u64>().is_ok());
-            seed && (file == CHECKPOINT || super::trained::LOGS.contains(&file))
+            // One folder deeper where several agents learn.
+            let log = file.split_once('/').map_or(file, |(_, file)| file);
+            seed && (file == CHECKPOINT || super::trained::LOGS.contains(&log))
         }
         None => name == CHECKPOINT,
     }

@@ -8,17 +8,29 @@ use super::tensorboard;
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::learn::Policy;
+use crate::learn::methods::Method;
 use crate::learn::plan::Planned;
 use crate::learn::training::Record;
 
-/// The policy of a seed in a run directory.
-pub fn policy_file(seed: u64, best: bool) -> String {
-    format!("policy_{}_seed_{seed}.ron", if best { "best" } else { "last" })
+/// What the names of policies in a run directory begin with, before the seed; `agent` where several have learned.
+pub fn policy_head(agent: Option<&str>, best: bool) -> String {
+    let which = if best { "best" } else { "last" };
+    match agent {
+        Some(agent) => format!("policy_{which}_{agent}_seed_"),
+        None => format!("policy_{which}_seed_"),
+    }
 }
 
-/// One trained seed.
+/// The policy of a seed in a run directory; `agent` where several have learned.
+pub fn policy_file(agent: Option<&str>, seed: u64, best: bool) -> String {
+    format!("{}{seed}.ron", policy_head(agent, best))
+}
+
+/// One trained seed of one agent.
 #[derive(Clone, Debug)]
 pub struct Trained {
+    /// The agent, where several have learned.
+    pub agent: Option<String>,
     /// How it went.
     pub record: Record,
     /// The last policy.
@@ -30,12 +42,33 @@ pub struct Trained {
 /// # Errors
 /// E0951 if a policy cannot be written as text.
 pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Result<Content, Diagnostic> {
-    let agent = &model.agents[planned.agent];
-    let method = &planned.plan.method;
+    let agents: Vec<&str> = planned.agents.iter().map(|a| model.agents[*a].name.as_str()).collect();
+    let several = agents.len() > 1;
+    // Learner by learner, with what it has learned.
+    let learners: Vec<(&Method, Vec<&Trained>)> = agents
+        .iter()
+        .zip(&planned.plan.methods)
+        .map(|(a, m)| {
+            (
+                m,
+                seeds
+                    .iter()
+                    .filter(|t| t.agent.as_deref().is_none_or(|own| own == *a))
+                    .collect(),
+            )
+        })
+        .collect();
+    let each = |of: &dyn Fn(&Method, &[&Trained]) -> String| -> String {
+        let words = learners.iter().zip(&agents).map(|((m, own), agent)| match several {
+            true => format!("{agent}: {}", of(m, own)),
+            false => of(m, own),
+        });
+        words.collect::<Vec<_>>().join("; ")
+    };
     let mut facts = vec![
-        ("learner".to_string(), method.name().to_string()),
-        ("agent".to_string(), agent.name.clone()),
-        ("steps".to_string(), steps_played(method.steps(), seeds)),
+        ("learner".to_string(), each(&|m, _| m.name().to_string())),
+        ("agent".to_string(), agents.join(", ")),
+        ("steps".to_string(), each(&|m, own| steps_played(m.steps(), own))),
         (
             "policies".to_string(),
             "`last` is what training ended with (the mean of late networks, for learners that average), `best` measured \
@@ -43,6 +76,14 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
                 .to_string(),
         ),
     ];
+    if several {
+        facts.push((
+            "judged".to_string(),
+            "not judged: no exact solution of this game is known here, and that each learned beside the others is no proof of an \
+             equilibrium"
+                .to_string(),
+        ));
+    }
     if let Some(s) = &planned.plan.environment.scenario {
         facts.push(("scenario".to_string(), s.clone()));
     }
@@ -52,14 +93,14 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
         let mut put = |policy: &Policy, best: bool| -> Result<(), Diagnostic> {
             let text = ron::to_string(policy)
                 .map_err(|e| Diagnostic::error("E0951", "the policy cannot be written").note(e.to_string()))?;
-            files.push((policy_file(seed, best), text.into_bytes()));
+            files.push((policy_file(t.agent.as_deref(), seed, best), text.into_bytes()));
             Ok(())
         };
         put(&t.last, false)?;
         if let Some((_, best)) = &t.record.best {
             put(best, true)?;
         }
-        files.extend(logs(&t.record));
+        files.extend(logs(t.agent.as_deref(), &t.record));
     }
     let measured = |t: &Trained, best: bool| {
         let m = &t.record.measured;
@@ -85,8 +126,12 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
     };
     let column = |f: &dyn Fn(&Trained) -> f64| seeds.iter().map(f).collect::<Vec<f64>>();
     // What is maximised, and by which the best is chosen, is the discounted return; the plain sum stands beside it.
-    let mut table = Table::new()
-        .integers("seed", seeds.iter().map(|t| t.record.seed as i64).collect())
+    let mut table = Table::new().integers("seed", seeds.iter().map(|t| t.record.seed as i64).collect());
+    if several {
+        let name = |t: &Trained| t.agent.clone().unwrap_or_default();
+        table = table.texts("agent", seeds.iter().map(name).collect());
+    }
+    table = table
         .numbers("discounted return", column(&|t| discounted(t, false)))
         .numbers("best discounted return", column(&|t| discounted(t, true)))
         .numbers(
@@ -104,10 +149,28 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
         let of = |t: &Trained| t.record.beside_constant.as_ref().map_or(f64::NAN, |b| b.value);
         table = table.numbers("best constant", column(&of));
     }
+    let (mut pictures, mut diagnostics) = (Vec::new(), Vec::new());
+    for ((method, own), agent) in learners.iter().zip(&agents) {
+        let (mut own_pictures, mut own_remarks) = (curves(method.name(), own), remarks(method.name(), own));
+        if several {
+            own_pictures
+                .iter_mut()
+                .for_each(|p| p.stem = format!("{}_{agent}", p.stem));
+            own_remarks = own_remarks
+                .into_iter()
+                .map(|d| d.note(format!("agent `{agent}`")))
+                .collect();
+        }
+        pictures.append(&mut own_pictures);
+        diagnostics.append(&mut own_remarks);
+    }
     Ok(Content {
         model: model.name.clone(),
         title: model.title.clone(),
-        headline: format!("trained by {}", method.name()),
+        headline: match several {
+            true => format!("{} trained together", agents.join(" and ")),
+            false => format!("trained by {}", planned.plan.method().name()),
+        },
         facts,
         tables: vec![NamedTable {
             stem: "seeds".into(),
@@ -115,16 +178,16 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
             table,
             on_screen: 12,
         }],
-        pictures: curves(method.name(), seeds),
+        pictures,
         files,
-        diagnostics: remarks(method.name(), seeds),
+        diagnostics,
         ..Content::default()
     })
 }
 
 /// The steps that were really played.
-fn steps_played(asked: u64, seeds: &[Trained]) -> String {
-    let played = |t: &Trained| t.record.rows.last().map_or(0, |r| r.steps);
+fn steps_played(asked: u64, seeds: &[&Trained]) -> String {
+    let played = |t: &&Trained| t.record.rows.last().map_or(0, |r| r.steps);
     let (least, most) = (
         seeds.iter().map(played).min().unwrap_or(0),
         seeds.iter().map(played).max().unwrap_or(0),
@@ -145,7 +208,7 @@ fn steps_played(asked: u64, seeds: &[Trained]) -> String {
 const FEW_UPDATES: u64 = 20;
 
 /// What a reader of the returns should know.
-fn remarks(method: &str, seeds: &[Trained]) -> Vec<Diagnostic> {
+fn remarks(method: &str, seeds: &[&Trained]) -> Vec<Diagnostic> {
     let mut out = Vec::new();
     let on_policy = ["ppo", "a2c", "recurrent_ppo"].contains(&method);
     if let Some(t) = seeds
@@ -208,7 +271,7 @@ fn remarks(method: &str, seeds: &[Trained]) -> Vec<Diagnostic> {
 }
 
 /// Learning curves over measurements, and the distance to the exact policy where it is known.
-pub fn curves(name: &str, seeds: &[Trained]) -> Vec<NamedPicture> {
+fn curves(name: &str, seeds: &[&Trained]) -> Vec<NamedPicture> {
     let longest = seeds.iter().max_by_key(|t| t.record.measured.len());
     let Some(steps) = longest.map(|t| t.record.measured.iter().map(|m| m.steps as f64).collect::<Vec<f64>>()) else {
         return Vec::new();
@@ -249,9 +312,12 @@ pub fn curves(name: &str, seeds: &[Trained]) -> Vec<NamedPicture> {
 /// Files of the course of a training, in a folder of each seed.
 pub const LOGS: [&str; 4] = ["log.csv", "measured.csv", "log.jsonl", "events.out.tfevents.econc"];
 
-/// The log of one seed as CSV and JSON lines, and as an event file of TensorBoard.
-pub fn logs(record: &Record) -> Vec<(String, Vec<u8>)> {
-    let folder = format!("seed_{}", record.seed);
+/// The log of one seed as CSV and JSON lines, and as an event file of TensorBoard; `agent` where several learn.
+pub fn logs(agent: Option<&str>, record: &Record) -> Vec<(String, Vec<u8>)> {
+    let mut folder = format!("seed_{}", record.seed);
+    if let Some(agent) = agent {
+        folder = format!("{folder}/{agent}");
+    }
     let mut names: Vec<&str> = Vec::new();
     for row in &record.rows {
         for (name, _) in &row.values {

@@ -52,7 +52,7 @@ pub struct Best {
 /// # Errors
 /// E0951 if a policy cannot be written as text.
 pub fn of_search(model: &Model, t: &Tuned) -> Result<Content, Diagnostic> {
-    let learner = t.base.plan.method.name();
+    let learner = t.base.plan.method().name();
     let space: Vec<String> = t.space.iter().map(ToString::to_string).collect();
     let mut facts = vec![
         ("learner".to_string(), learner.to_string()),
@@ -147,7 +147,7 @@ pub fn of_search(model: &Model, t: &Tuned) -> Result<Content, Diagnostic> {
             for (seed, policy) in &best.policies {
                 let text = ron::to_string(policy)
                     .map_err(|e| Diagnostic::error("E0951", "the policy cannot be written").note(e.to_string()))?;
-                content.files.push((policy_file(*seed, false), text.into_bytes()));
+                content.files.push((policy_file(None, *seed, false), text.into_bytes()));
             }
         }
     }

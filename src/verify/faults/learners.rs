@@ -393,11 +393,10 @@ pub(super) fn table() -> f64 {
         return f64::INFINITY;
     };
     let copies = Copies {
-        agent: None,
+        seats: crate::env::vector::Sitting::only(false),
         scenario: None,
         worlds: 1,
         periods: None,
-        grids: false,
         others: Behaviour::Random.into(),
         together: 1,
     };
@@ -410,11 +409,10 @@ pub(super) fn table() -> f64 {
         exploration_rate: 0.0,
         ..QLearningOptions::default()
     };
-    let Ok(mut learner) = QLearning::new(options, &crate::env::Seat::of(&env), 1) else {
+    let Ok(mut learner) = QLearning::new(options, &crate::env::Game::seats(&env)[0], 1) else {
         return f64::INFINITY;
     };
-    let go_on =
-        |_: &_, _: &dyn crate::learn::Learner, _: &dyn crate::env::VectorEnvironment| crate::learn::Next::Continue;
+    let go_on = |_: &_, _: &dyn crate::learn::Learner, _: &dyn crate::env::Game| crate::learn::Next::Continue;
     if crate::learn::begin(&mut learner, &mut env, 1).is_err() {
         return f64::INFINITY;
     }

@@ -1,0 +1,176 @@
+//! What policies earn without chance of their own, in worlds that are always the same.
+
+use super::play::{self, Player, Players, Standing};
+use super::{Actor, LearnError, Numbers, Policy};
+use crate::diag::Diagnostic;
+use crate::env::vector::Vectorised;
+use crate::env::{Actions, Game, Seen, Told};
+
+/// Seed of the worlds in which policies are measured.
+const EVALUATION_SEED: u64 = 0x6576_616c;
+
+/// Who plays at a seat while it is measured.
+#[derive(Clone, Copy, Debug)]
+pub enum Who<'a> {
+    /// A policy without chance of its own.
+    Policy(&'a Policy),
+    /// The same numbers and choices in every row.
+    Constant(&'a [f32], &'a [u32]),
+}
+
+/// What one episode earned.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Return {
+    /// Sum of rewards.
+    pub total: f64,
+    /// The same, discounted to the beginning.
+    pub discounted: f64,
+}
+
+/// How to measure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Length {
+    /// Fewest worlds.
+    pub episodes: usize,
+    /// Periods after which an episode is cut off.
+    pub periods: usize,
+}
+
+/// The first episode of every slot of a seat.
+struct Tally {
+    returns: Vec<Return>,
+    alive: Vec<bool>,
+    weight: f64,
+    discount: f64,
+    /// Periods that still count.
+    left: usize,
+}
+
+impl Tally {
+    fn over(&self) -> bool {
+        self.left == 0 || !self.alive.contains(&true)
+    }
+}
+
+/// A player whose first episodes are added up.
+struct Measured<'a> {
+    who: Who<'a>,
+    actor: Option<&'a mut Actor>,
+    tally: &'a mut Tally,
+}
+
+impl Player for Measured<'_> {
+    fn choose(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {
+        let slots = self.tally.alive.len();
+        match (self.who, &mut self.actor) {
+            (Who::Policy(policy), Some(actor)) => Standing {
+                policy,
+                actor,
+                slots,
+                deterministic: true,
+            }
+            .choose(seen, actions)?,
+            (Who::Constant(continuous, discrete), _) => {
+                actions.continuous = continuous.repeat(slots);
+                actions.discrete = discrete.repeat(slots);
+            }
+            (Who::Policy(_), None) => {}
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, told: &Told<'_>) -> Result<Option<Numbers>, LearnError> {
+        if let (Who::Policy(policy), Some(actor)) = (self.who, &mut self.actor) {
+            policy.forget(actor, |slot| told.ended(slot));
+        }
+        let t = &mut *self.tally;
+        if t.over() {
+            return Ok(None);
+        }
+        for s in (0..t.alive.len()).filter(|s| t.alive[*s]) {
+            let reward = f64::from(told.reward[s]);
+            t.returns[s].total += reward;
+            t.returns[s].discounted += t.weight * reward;
+        }
+        for (s, alive) in t.alive.iter_mut().enumerate() {
+            *alive &= !told.ended(s);
+        }
+        t.weight *= t.discount;
+        t.left -= 1;
+        Ok(None)
+    }
+}
+
+/// Returns of the first episode of every slot, by seat, in worlds that are always the same.
+///
+/// # Errors
+/// What stopped the worlds.
+pub fn first_episodes(who: &[Who<'_>], game: &mut Vectorised, length: Length) -> Result<Vec<Vec<Return>>, Diagnostic> {
+    let mut out = vec![Vec::new(); who.len()];
+    let worlds = game.worlds().worlds();
+    for round in 0..length.episodes.div_ceil(worlds).max(1) {
+        game.reset(EVALUATION_SEED + round as u64);
+        if let Some(why) = game.take_failure() {
+            return Err(why);
+        }
+        let mut tallies: Vec<Tally> = game
+            .seats()
+            .iter()
+            .map(|seat| Tally {
+                returns: vec![Return::default(); seat.slots],
+                alive: vec![true; seat.slots],
+                weight: 1.0,
+                discount: f64::from(seat.discount),
+                left: length.periods,
+            })
+            .collect();
+        let mut actors: Vec<Option<Actor>> = who
+            .iter()
+            .zip(game.seats())
+            .map(|(w, seat)| match w {
+                Who::Policy(policy) => Some(policy.actor(seat.slots, EVALUATION_SEED)),
+                Who::Constant(..) => None,
+            })
+            .collect();
+        while !tallies.iter().all(Tally::over) {
+            let seats = who.iter().zip(&mut actors).zip(&mut tallies);
+            let mut players: Players<'_> = seats
+                .map(|((who, actor), tally)| {
+                    Box::new(Measured {
+                        who: *who,
+                        actor: actor.as_mut(),
+                        tally,
+                    }) as Box<dyn Player>
+                })
+                .collect();
+            let played = play::turn(&mut players, game);
+            drop(players);
+            if let Some(why) = game.take_failure() {
+                return Err(why);
+            }
+            played.map_err(|(_, e)| Diagnostic::from(e))?;
+        }
+        for (all, tally) in out.iter_mut().zip(tallies) {
+            all.extend(tally.returns);
+        }
+    }
+    Ok(out)
+}
+
+/// Mean return and mean discounted return of an episode of the policies at all seats of a game, by seat.
+///
+/// # Errors
+/// What stopped the worlds.
+pub fn mean_returns(
+    policies: &[&Policy],
+    game: &mut Vectorised,
+    length: Length,
+) -> Result<Vec<(f64, f64)>, Diagnostic> {
+    let who: Vec<Who<'_>> = policies.iter().map(|p| Who::Policy(p)).collect();
+    let returns = first_episodes(&who, game, length)?;
+    let mean = |all: &[Return], of: fn(&Return) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
+    Ok(returns
+        .iter()
+        .map(|all| (mean(all, |r| r.total), mean(all, |r| r.discounted)))
+        .collect())
+}

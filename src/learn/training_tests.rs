@@ -1,0 +1,149 @@
+//! Agents that learn at once.
+
+use super::*;
+use crate::learn::plan::{Asked, Planned, plan};
+
+/// The follower's best answers to 0..6 are 5, 4, 4, 3, 3, 2, 2: a leader who knows that chooses 5 and earns 10. Against a given 2 it would
+/// choose 3 or 4.
+const LEAD: &str = "model lead\nstages lead, follow\n\
+    agent leader {\n  action q in 0..6 at lead\n  reward (9 - q - follower.q) * q\n}\n\
+    agent follower {\n  action q in 0..6 at follow\n  observe leader.q\n  reward (9.5 - leader.q - q) * q\n}\n";
+
+fn model() -> Model {
+    let (model, diagnostics) = crate::compile(LEAD, &crate::Options::default());
+    model.unwrap_or_else(|| panic!("{diagnostics:?}"))
+}
+
+fn asked(options: &[(&str, &str)]) -> Asked {
+    Asked {
+        method: Some("q_learning".into()),
+        options: options.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
+        agents: vec!["leader".into(), "follower".into()],
+        ..Asked::default()
+    }
+}
+
+fn planned(model: &Model, asked: &Asked) -> Planned {
+    plan(model, asked).unwrap_or_else(|d| panic!("{d:?}"))
+}
+
+fn refused(model: &Model, asked: &Asked) -> String {
+    plan(model, asked).expect_err("a refusal").swap_remove(0).code
+}
+
+#[test]
+fn a_leader_and_a_follower_learn_the_subgame_perfect_equilibrium() {
+    let model = model();
+    let p = planned(
+        &model,
+        &asked(&[
+            ("steps", "60000"),
+            ("evaluations", "4"),
+            ("exploration_rate", "1e-4"),
+            ("alpha", "0.05"),
+        ]),
+    );
+    for seed in [1, 2] {
+        let mut training = Training::new(&model, &p.plan, seed).unwrap_or_else(|d| panic!("{d:?}"));
+        while !training.is_done() {
+            training.update(None).unwrap_or_else(|d| panic!("{d:?}"));
+        }
+        let returns = training.measurement().unwrap_or_else(|d| panic!("{d:?}"));
+        assert_eq!(returns, [(10.0, 10.0), (5.0, 5.0)], "seed {seed}");
+        let ended: Vec<f64> = training
+            .records()
+            .map(|r| r.measured[r.measured.len() - 1].discounted)
+            .collect();
+        assert_eq!(ended, [10.0, 5.0], "seed {seed}");
+        // Neither is better off by a constant against the other's policy.
+        for (record, best) in training
+            .finish()
+            .unwrap_or_else(|d| panic!("{d:?}"))
+            .iter()
+            .map(|(r, _)| r)
+            .zip([10.0, 5.0])
+        {
+            let beside = record.beside_constant.as_ref().expect("a comparison");
+            assert_eq!((beside.value, beside.policy), (best, best));
+        }
+    }
+}
+
+#[test]
+fn a_run_of_several_goes_on_to_the_bit_also_when_one_has_learned() {
+    let model = model();
+    let p = planned(
+        &model,
+        &asked(&[
+            ("steps.leader", "600"),
+            ("steps.follower", "2500"),
+            ("evaluations", "3"),
+        ]),
+    );
+    let fresh = || Training::new(&model, &p.plan, 3).unwrap_or_else(|d| panic!("{d:?}"));
+    let go_on = |training: &mut Training, updates: usize| {
+        for _ in 0..updates {
+            training.update(None).unwrap_or_else(|d| panic!("{d:?}"));
+        }
+    };
+    let mut whole = fresh();
+    let mut kept = Vec::new();
+    while !whole.is_done() {
+        kept.push(whole.save(b"model"));
+        go_on(&mut whole, 1);
+    }
+    let last = whole.save(b"model");
+    let stood = |t: &Training| t.chairs[0].standing.is_some() && !t.is_done();
+    let mut alone = 0;
+    for k in [0, 1, kept.len() / 4, kept.len() / 2, kept.len() - 2, kept.len() - 1] {
+        let mut resumed = fresh();
+        go_on(&mut resumed, 1);
+        resumed.load(b"model", &kept[k]).unwrap_or_else(|d| panic!("{d:?}"));
+        alone += usize::from(stood(&resumed));
+        go_on(&mut resumed, kept.len() - k);
+        assert!(resumed.is_done());
+        assert_eq!(resumed.save(b"model"), last, "from update {k} of {}", kept.len());
+    }
+    assert!(alone > 0, "no checkpoint was one of a leader that had learned");
+    assert_eq!(whole.progress().1, 3100);
+    let mut other = fresh();
+    assert_eq!(other.load(b"another", &last).expect_err("another model").code, "E0925");
+    let swapped = planned(
+        &model,
+        &asked(&[
+            ("steps.leader", "2500"),
+            ("steps.follower", "600"),
+            ("evaluations", "3"),
+        ]),
+    );
+    let mut other = Training::new(&model, &swapped.plan, 3).unwrap_or_else(|d| panic!("{d:?}"));
+    assert_eq!(other.load(b"model", &last).expect_err("other options").code, "E0925");
+}
+
+#[test]
+fn learners_at_different_seats_draw_differently_and_options_reach_their_agent() {
+    let model = model();
+    let p = planned(&model, &asked(&[("alpha", "0.3"), ("alpha.follower", "0.1")]));
+    let alpha = |k: usize, x: &str| format!("{:?}", p.plan.methods[k]).contains(&format!("alpha: {x},"));
+    assert!(alpha(0, "0.3") && alpha(1, "0.1"), "{:?}", p.plan.methods);
+    assert_ne!(seed_at(0, 1), seed_at(1, 1));
+    assert_eq!(seed_at(0, 1), 1);
+    assert!(
+        p.settings.contains(&("alpha.follower".into(), "0.1".into())),
+        "{:?}",
+        p.settings
+    );
+    assert_eq!(refused(&model, &asked(&[("worlds.leader", "3")])), "E0805");
+    assert_eq!(refused(&model, &asked(&[("periods.follower", "3")])), "E0805");
+    assert_eq!(refused(&model, &asked(&[("alpha.folower", "0.3")])), "E0801");
+    let twice = Asked {
+        agents: vec!["leader".into(), "leader".into()],
+        ..asked(&[])
+    };
+    assert_eq!(refused(&model, &twice), "E0927");
+    let stranger = Asked {
+        methods: vec![("nobody".into(), "q_learning".into())],
+        ..asked(&[])
+    };
+    assert_eq!(refused(&model, &stranger), "E0927");
+}

@@ -437,7 +437,13 @@ fn agents_that_learn_at_once_are_written_played_and_go_on_after_a_kill() {
             .success()
     );
     let table = std::fs::read_to_string(folder.path().join("policy.csv")).expect("a table");
-    assert!(table.starts_with("leader.q,follower.q"), "{table}");
+    let rows: Vec<&str> = table.lines().collect();
+    assert_eq!(rows[..3], ["leader.q,follower.q", "0.0,5.0", "1.0,4.0"], "{table}");
+    assert_eq!(
+        rows[3..],
+        ["2.0,4.0", "3.0,3.0", "4.0,3.0", "5.0,2.0", "6.0,2.0"],
+        "{table}"
+    );
     let both = ["train", "model.econ", "--agent", "leader", "--agent", "follower"];
     let and = |more: &[&'static str]| told(&[both.as_slice(), more].concat());
     assert!(and(&["--agent", "leader"]).contains("E0927"));

@@ -151,7 +151,7 @@ impl Player for Scripted<'_> {
         }
         self.diary.borrow_mut().push(line);
         self.heard += 1;
-        Ok((self.heard % 2 == 0).then(Numbers::default))
+        Ok(self.heard.is_multiple_of(2).then(Numbers::default))
     }
 }
 

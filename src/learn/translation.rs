@@ -1,7 +1,7 @@
 //! Asking a policy at states of one's own choice: worlds whose states and shocks are set by hand.
 
 use super::Policy;
-use crate::check::model::{Model, Process};
+use crate::check::model::{Model, Process, Space};
 use crate::diag::Diagnostic;
 use crate::env::Actions;
 use crate::env::engine::Engine;
@@ -38,7 +38,7 @@ pub struct Column {
 
 /// Most rows of a table of a policy.
 const ROWS: usize = 20_000;
-/// Most values of one state or shock in a table.
+/// Most values of one state, choice or shock in a table.
 const VALUES: usize = 60;
 
 impl Translation {
@@ -135,7 +135,7 @@ impl Translation {
     }
 }
 
-/// A policy over a grid of what its agent sees of states and shocks: columns, and rows (states and shocks, then
+/// A policy over a grid of what its agent sees of states, earlier choices of others and shocks: columns, and rows (these, then
 /// actions of the first member, then the chance of each choice where the policy chooses by chance). States run over their domain where it has ends, else over what play visited; chains over
 /// their values, other shocks likewise over what was visited. Whatever is not seen stays at its value at the start.
 ///
@@ -158,17 +158,21 @@ pub fn tabulate(
     let mut axes: Vec<(String, usize, Points)> = Vec::new();
     for (i, s) in model.states.iter().enumerate() {
         if seen.iter().any(|o| o.state == Some(i)) {
-            let (lo, hi) = match (s.domain.lo, s.domain.hi) {
-                (lo, hi) if lo.is_finite() && hi.is_finite() => (lo, hi),
-                _ => visited[s.input.0 as usize],
-            };
-            let whole = (hi - lo) as usize + 1;
-            let values = if s.domain.integer && whole <= VALUES {
-                Points::These((0..whole).map(|k| lo + k as f64).collect())
-            } else {
-                Points::Between(lo, hi)
-            };
-            axes.push((s.name.clone(), s.input.0 as usize, values));
+            let input = s.input.0 as usize;
+            let values = over((s.domain.lo, s.domain.hi), s.domain.integer, visited[input]);
+            axes.push((s.name.clone(), input, values));
+        }
+    }
+    // What others have chosen at an earlier stage.
+    for a in model.actions.iter().filter(|a| a.owner != agent) {
+        if seen.iter().any(|o| o.node == a.node) {
+            let (input, domain) = (a.input.0 as usize, &model.graph.nodes[a.node.0 as usize].domain);
+            let whole = matches!(a.space, Space::Integer { .. } | Space::Finite { .. });
+            axes.push((
+                a.name.clone(),
+                input,
+                over((domain.lo, domain.hi), whole, visited[input]),
+            ));
         }
     }
     for (i, s) in model.shocks.iter().enumerate() {
@@ -245,7 +249,17 @@ pub fn tabulate(
         name,
         labels: Vec::new(),
     };
-    let mut columns: Vec<Column> = axes.into_iter().map(|a| plain(a.0)).collect();
+    let words = |name: &str| match model.actions.iter().find(|a| a.name == name).map(|a| &a.space) {
+        Some(Space::Finite { labels, .. }) => labels.clone(),
+        _ => Vec::new(),
+    };
+    let mut columns: Vec<Column> = axes
+        .into_iter()
+        .map(|(name, _, _)| Column {
+            labels: words(&name),
+            name,
+        })
+        .collect();
     for a in &t.interface.actions {
         let of_one = model.graph.elements(&model.actions[*a].shape) / t.interface.members.max(1);
         let name = &model.actions[*a].name;
@@ -282,6 +296,21 @@ pub fn tabulate(
 enum Points {
     These(Vec<f64>),
     Between(f64, f64),
+}
+
+/// A variable over its domain where that has ends, else over what play visited.
+fn over((lo, hi): (f64, f64), whole_numbers: bool, visited: (f64, f64)) -> Points {
+    let (lo, hi) = if lo.is_finite() && hi.is_finite() {
+        (lo, hi)
+    } else {
+        visited
+    };
+    let whole = (hi - lo) as usize + 1;
+    if whole_numbers && whole <= VALUES {
+        Points::These((0..whole).map(|k| lo + k as f64).collect())
+    } else {
+        Points::Between(lo, hi)
+    }
 }
 
 /// Fills intervals with as many values as the table can hold.

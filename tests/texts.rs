@@ -200,7 +200,10 @@ fn characters_that_cannot_be_seen_are_refused_in_comments_and_descriptions() {
 /// Every message of the checker says what to type, or what was probably meant.
 #[test]
 fn every_message_of_the_checker_has_a_hint() {
-    let source = include_str!("../src/check/errors.rs");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/check/errors");
+    let files = std::fs::read_dir(folder).expect("the messages");
+    let texts = files.map(|f| std::fs::read_to_string(f.expect("an entry").path()).expect("a source"));
+    let source = texts.collect::<Vec<_>>().join("\n");
     let mut count = 0;
     for function in source.split("\npub").skip(1) {
         let (head, body) = function.split_once('{').unwrap_or((function, ""));

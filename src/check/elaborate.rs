@@ -82,7 +82,7 @@ impl Checker<'_> {
                 self.entities[id].used = used;
                 true
             }
-            Decl::Param { value, .. } => super::names::is_continuum(&value),
+            Decl::Param { value, .. } => super::axes::is_continuum(&value),
             _ => false,
         }
     }

@@ -3,10 +3,12 @@
 //!
 //! Names are elaborated on demand: asking for a name elaborates what it reads first, so the order of declarations
 //! never matters and a circle of definitions is found where it closes. The parts: `scope` collects blocks and
-//! names, `names` finds them, `expr` and `functions` turn expressions into nodes, `elaborate` gives each declaration its
+//! names (`instances` those of market definitions, `overrides` what is typed), `names` finds them, `axes` says along what they run,
+//! `expr`, `functions` and `reductions` turn expressions into nodes, `elaborate` gives each declaration its
 //! meaning (with `params`, `domains`, `states`, `actions`, `prices`, `lags`, `seasons`), `chance` and `draws` read distributions,
-//! `once` looks for what is said twice, `agents` assembles decision makers, `experiments` scenarios and settings, `lints`
-//! looks at the finished model. The prose of every message stands in [`errors`].
+//! `once` looks for what is said twice, `agents` assembles decision makers (with `observations` and `conditions`), `experiments`
+//! scenarios, `setting_lines` settings, `lints` (with `recursion` and `uncalled`) looks at the finished model. The prose of every message
+//! stands in [`errors`].
 //!
 //! A rejected program: `action c in [0, D]` where `D` is drawn after acting. The fix: bound `c` by something dated.
 
@@ -17,7 +19,9 @@ pub mod settings;
 
 mod actions;
 mod agents;
+mod axes;
 mod chance;
+mod conditions;
 mod cross_section;
 mod domains;
 mod draws;
@@ -25,23 +29,29 @@ mod elaborate;
 mod experiments;
 mod expr;
 mod functions;
+mod instances;
 mod lags;
 mod lints;
+mod listing;
 mod meant;
 mod names;
+mod observations;
 mod once;
+mod overrides;
 mod params;
 mod prices;
 mod recursion;
+mod reductions;
 mod scope;
 mod seasons;
+mod setting_lines;
 mod states;
 mod stationary;
 mod uncalled;
 
 pub use model::Model;
 /// Number of the first text of `--set` as a source in spans: what stands there was typed, not read from a file.
-pub const TYPED: u16 = scope::SET_FILE;
+pub const TYPED: u16 = overrides::SET_FILE;
 pub use conduct::{Concept, Information};
 pub use settings::{SOLVE_KEYS, VERIFY_KEYS};
 
@@ -343,7 +353,7 @@ struct Checker<'a> {
     suspects: Vec<lints::Suspect>,
     ranges: BTreeMap<(i64, i64), AxisId>,
     stacks: BTreeMap<Vec<u32>, AxisId>,
-    definitions: BTreeMap<String, scope::Definition>,
+    definitions: BTreeMap<String, instances::Definition>,
     scenario_params: BTreeSet<String>,
     /// Values of parameters in scenarios, by the place of the expression.
     scripted: BTreeMap<(u32, u32), Option<Value>>,

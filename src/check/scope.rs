@@ -1,18 +1,10 @@
-//! Collecting blocks and names before any of them gets a meaning: kinds and market definitions are instantiated
-//! here, so that everything behind sees plain blocks.
+//! Collecting blocks and names before any of them gets a meaning: kinds are instantiated here and market definitions in
+//! [`super::instances`], so that everything behind sees plain blocks.
 
 use super::{Block, BlockId, BlockKind, Checker, Decl, Entity, EntityId, errors};
 use crate::diag::Span;
 use crate::syntax::ast::{self, Stmt, StmtKind};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// `market def NAME(params) { .. }`
-#[derive(Clone, Debug)]
-pub(super) struct Definition {
-    params: Vec<(ast::Name, Option<ast::Expr>)>,
-    body: Vec<Stmt>,
-    span: Span,
-}
 
 impl Checker<'_> {
     /// Reads the whole tree into blocks and entities.
@@ -56,54 +48,6 @@ impl Checker<'_> {
         }
     }
 
-    fn collect_definitions(&mut self, file: &ast::File, library: &[ast::File]) {
-        let mut shipped = BTreeMap::new();
-        for f in library {
-            for stmt in &f.statements {
-                if let StmtKind::MarketDef { name, params, body } = &stmt.kind {
-                    shipped.insert(
-                        name.text.clone(),
-                        Definition {
-                            params: params.clone(),
-                            body: body.clone(),
-                            span: name.span,
-                        },
-                    );
-                }
-            }
-        }
-        for stmt in &file.statements {
-            match &stmt.kind {
-                StmtKind::Use { path, items } => {
-                    let place: Vec<&str> = path.iter().map(|n| n.text.as_str()).collect();
-                    if place != ["std", "markets"] {
-                        self.report(errors::unknown_library(&place.join("."), stmt.span));
-                        continue;
-                    }
-                    for item in items {
-                        match shipped.get(&item.text) {
-                            Some(d) => {
-                                self.definitions.insert(item.text.clone(), d.clone());
-                            }
-                            None => self.report(errors::unknown_definition(item, shipped.keys())),
-                        }
-                    }
-                }
-                StmtKind::MarketDef { name, params, body } => {
-                    let d = Definition {
-                        params: params.clone(),
-                        body: body.clone(),
-                        span: name.span,
-                    };
-                    if let Some(first) = self.definitions.insert(name.text.clone(), d) {
-                        self.report(errors::duplicate(&name.text, name.span, first.span));
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
     fn scenario_parameters(&mut self, stmt: &Stmt) {
         if let StmtKind::Scenario { items, .. } = &stmt.kind {
             for item in items {
@@ -124,7 +68,7 @@ impl Checker<'_> {
         }
     }
 
-    fn add_block(&mut self, parent: BlockId, b: Block) -> BlockId {
+    pub(super) fn add_block(&mut self, parent: BlockId, b: Block) -> BlockId {
         let id = self.blocks.len();
         let clash = self.blocks[parent]
             .children
@@ -143,7 +87,7 @@ impl Checker<'_> {
         id
     }
 
-    fn statements(&mut self, at: BlockId, statements: &[Stmt]) {
+    pub(super) fn statements(&mut self, at: BlockId, statements: &[Stmt]) {
         for stmt in statements {
             self.statement(at, stmt);
         }
@@ -363,7 +307,7 @@ impl Checker<'_> {
         }
     }
 
-    fn agent(
+    pub(super) fn agent(
         &mut self,
         at: BlockId,
         name: &ast::Name,
@@ -426,239 +370,6 @@ impl Checker<'_> {
         }
         self.statements(id, &shared);
         self.statements(id, body);
-    }
-
-    fn market_use(
-        &mut self,
-        at: BlockId,
-        name: &ast::Name,
-        def: &ast::Name,
-        args: &[ast::Arg],
-        among: &[ast::Among],
-        span: Span,
-    ) {
-        if self.chain(at).len() > 20 || self.blocks.len() > 10_000 {
-            self.report(errors::too_many("blocks inside one another", 20, span));
-            return;
-        }
-        let Some(d) = self.definitions.get(&def.text).cloned() else {
-            let d = errors::unknown_definition(def, self.definitions.keys());
-            self.report(d);
-            return;
-        };
-        let mut b = block(&name.text, BlockKind::Market, Some(at), None, Vec::new(), name.span);
-        b.instance = Some(span);
-        let id = self.add_block(at, b);
-        self.bind_arguments(id, def, &d, args, span);
-        let (roles, plain) = roles_of(&d.body);
-        for (role, offers, gives) in &roles {
-            let participants: Vec<&ast::Among> = among
-                .iter()
-                .filter(|a| match (&a.role, role) {
-                    (Some(r), Some(n)) => &r.text == n,
-                    (None, None) => true,
-                    (None, Some(_)) => roles.len() == 1,
-                    (Some(_), None) => false,
-                })
-                .collect();
-            if participants.is_empty() {
-                self.report(errors::no_participant(
-                    role.as_deref().unwrap_or("firm"),
-                    def,
-                    span,
-                    d.span,
-                ));
-                // Its ports are there, without values, so that this is the only message.
-                self.bind_ports(id, offers, &[], def);
-                continue;
-            }
-            let agents: Vec<&(ast::Name, Vec<(ast::Name, ast::Expr)>)> =
-                participants.iter().flat_map(|a| &a.agents).collect();
-            if let Some(role) = role {
-                let names = agents.iter().map(|(n, _)| n.text.clone()).collect();
-                self.blocks[id].roles.push((role.clone(), names));
-            }
-            self.bind_ports(id, offers, &agents, def);
-            self.route_gives(id, gives, &plain, &agents);
-        }
-        for a in among {
-            if let Some(r) = &a.role
-                && !roles.iter().any(|(n, _, _)| n.as_deref() == Some(r.text.as_str()))
-            {
-                let names: Vec<String> = roles.iter().filter_map(|(n, _, _)| n.clone()).collect();
-                self.report(errors::unknown_role(r, &names));
-            }
-        }
-        let body: Vec<Stmt> = plain
-            .into_iter()
-            .filter(|s| !matches!(s.kind, StmtKind::Give { .. }))
-            .collect();
-        self.statements(id, &body);
-    }
-
-    fn bind_arguments(&mut self, id: BlockId, def: &ast::Name, d: &Definition, args: &[ast::Arg], span: Span) {
-        let mut given: BTreeSet<String> = BTreeSet::new();
-        for (i, arg) in args.iter().enumerate() {
-            let param = match &arg.name {
-                Some(n) => d.params.iter().find(|(p, _)| p.text == n.text),
-                None => d.params.get(i),
-            };
-            let Some((param, _)) = param else {
-                let names: Vec<String> = d.params.iter().map(|(p, _)| p.text.clone()).collect();
-                self.report(errors::unknown_argument(
-                    arg.name.as_ref().map_or("", |n| &n.text),
-                    &def.text,
-                    arg.value.span,
-                    &names,
-                ));
-                continue;
-            };
-            given.insert(param.text.clone());
-            // The value is read where the market is used, so a name in it may equal the parameter's own.
-            let same = matches!(&arg.value.kind, ast::ExprKind::Path(p) if p.segments.len() == 1 && p.segments[0].name.text == param.text);
-            if !same {
-                let lhs = ast::Lhs {
-                    name: ast::Name {
-                        text: param.text.clone(),
-                        span: arg.value.span,
-                    },
-                    index: Vec::new(),
-                };
-                self.declare_quietly(
-                    id,
-                    &lhs,
-                    Decl::Let {
-                        value: arg.value.clone(),
-                    },
-                );
-            }
-        }
-        for (param, default) in &d.params {
-            if given.contains(&param.text) {
-                continue;
-            }
-            match default {
-                Some(value) => {
-                    let lhs = ast::Lhs {
-                        name: param.clone(),
-                        index: Vec::new(),
-                    };
-                    self.declare_quietly(id, &lhs, Decl::Let { value: value.clone() });
-                }
-                None => self.report(errors::missing_argument(&param.text, &def.text, span, d.span)),
-            }
-        }
-    }
-
-    fn bind_ports(
-        &mut self,
-        id: BlockId,
-        offers: &[ast::Name],
-        agents: &[&(ast::Name, Vec<(ast::Name, ast::Expr)>)],
-        def: &ast::Name,
-    ) {
-        for port in offers {
-            let mut of = Vec::new();
-            for (agent, ports) in agents {
-                match ports.iter().find(|(p, _)| p.text == port.text) {
-                    Some((_, e)) => of.push(port_of(agent, e)),
-                    None => self.report(errors::missing_port(
-                        &port.text,
-                        &agent.text,
-                        &def.text,
-                        agent.span,
-                        port.span,
-                    )),
-                }
-            }
-            let lhs = ast::Lhs {
-                name: port.clone(),
-                index: Vec::new(),
-            };
-            self.declare_quietly(id, &lhs, Decl::Port { of });
-        }
-    }
-
-    /// `give q = ..` of a definition becomes `give firm.q = ..` of the instance; a port may rename the receiver's name.
-    fn route_gives(
-        &mut self,
-        id: BlockId,
-        gives: &[ast::Name],
-        body: &[Stmt],
-        agents: &[&(ast::Name, Vec<(ast::Name, ast::Expr)>)],
-    ) {
-        for stmt in body {
-            let StmtKind::Give { target, value } = &stmt.kind else {
-                continue;
-            };
-            let port = &target.segments[0].name;
-            if !gives.iter().any(|g| g.text == port.text) {
-                continue;
-            }
-            // Computed once in the market, under the port's own name.
-            let lhs = ast::Lhs {
-                name: port.clone(),
-                index: Vec::new(),
-            };
-            if !self.blocks[id].names.contains_key(&port.text) {
-                self.declare_quietly(id, &lhs, Decl::Let { value: value.clone() });
-            }
-            let only = agents.len() == 1;
-            for (agent, ports) in agents {
-                let receiver = match ports.iter().find(|(p, _)| p.text == port.text).map(|(_, e)| &e.kind) {
-                    Some(ast::ExprKind::Path(p)) => p.segments[p.segments.len() - 1].name.clone(),
-                    _ => port.clone(),
-                };
-                let mut segments = vec![segment(agent), segment(&receiver)];
-                segments[0].name.span = port.span;
-                let path = ast::Path {
-                    segments,
-                    span: agent.span,
-                };
-                let inner = ast::Expr {
-                    kind: ast::ExprKind::Path(ast::Path {
-                        segments: vec![segment(port)],
-                        span: port.span,
-                    }),
-                    span: port.span,
-                };
-                let value = if only {
-                    inner
-                } else {
-                    // The receiver's part of a stacked port (`part` is no word a file could contain).
-                    let arg = |e: ast::Expr| ast::Arg {
-                        name: None,
-                        value: e,
-                        over: None,
-                    };
-                    let who = ast::Expr {
-                        kind: ast::ExprKind::Text(agent.text.clone()),
-                        span: agent.span,
-                    };
-                    ast::Expr {
-                        kind: ast::ExprKind::Call {
-                            name: ast::Name {
-                                text: "\u{1}part".into(),
-                                span: port.span,
-                            },
-                            args: vec![arg(inner), arg(who)],
-                        },
-                        span: port.span,
-                    }
-                };
-                let give = Stmt {
-                    kind: StmtKind::Give { target: path, value },
-                    span: agent.span,
-                    doc: None,
-                };
-                self.blocks[id].statements.push(give);
-            }
-        }
-    }
-
-    fn declare_quietly(&mut self, at: BlockId, lhs: &ast::Lhs, decl: Decl) {
-        let id = self.declare(at, lhs, decl, String::new());
-        self.entities[id].used = true;
     }
 
     /// Enters a name into a block.
@@ -814,152 +525,9 @@ impl Checker<'_> {
         }
         self.find_block(at, word)
     }
-
-    /// `--set tolerance=1e-6`, `--set grid.k='log(400)'` (of `solve`), `--set train.steps=1000`, `--set verify.seeds=1..5`.
-    /// Whether the name is a setting.
-    fn override_setting(&mut self, name: &str, text: &str, file: u16) -> bool {
-        let (block, key) = match name.split_once('.') {
-            Some((block @ ("solve" | "train" | "verify"), key)) => (block, key),
-            _ if super::settings::is_solve_key(name) => ("solve", name),
-            _ => return false,
-        };
-        let span = crate::diag::Span {
-            start: 0,
-            end: text.len() as u32,
-            file,
-        };
-        let Ok(value) = crate::syntax::parser::parse_value(text, file) else {
-            self.report(errors::set_unreadable(name, text));
-            return true;
-        };
-        let item = ast::Setting {
-            key: key
-                .split('.')
-                .map(|word| ast::Name {
-                    text: word.to_string(),
-                    span,
-                })
-                .collect(),
-            value,
-            span,
-        };
-        let mut found = false;
-        for (b, items, _) in &mut self.settings_stmts {
-            let this = match b {
-                ast::SettingsBlock::Solve => "solve",
-                ast::SettingsBlock::Train(_) => "train",
-                ast::SettingsBlock::Verify => "verify",
-            };
-            if this == block {
-                items.retain(|i| i.key.iter().map(|n| n.text.as_str()).ne(key.split('.')));
-                items.push(item.clone());
-                found = true;
-            }
-        }
-        if !found {
-            let new = match block {
-                "solve" => ast::SettingsBlock::Solve,
-                "verify" => ast::SettingsBlock::Verify,
-                _ => {
-                    self.report(errors::set_without_train(name));
-                    return true;
-                }
-            };
-            self.settings_stmts.push((new, vec![item], span));
-        }
-        true
-    }
-
-    fn apply_overrides(&mut self) {
-        for (number, (name, text)) in self.options.set.clone().into_iter().enumerate() {
-            // Places inside what was typed are places of no file that is shown.
-            let file = SET_FILE.saturating_add(u16::try_from(number).unwrap_or(u16::MAX));
-            let found: Vec<EntityId> = (0..self.entities.len())
-                .filter(|i| {
-                    (self.entities[*i].dotted == name || self.entities[*i].name == name)
-                        && matches!(self.entities[*i].decl, Decl::Param { .. })
-                })
-                .collect();
-            let exact: Vec<EntityId> = found
-                .iter()
-                .copied()
-                .filter(|i| self.entities[*i].dotted == name)
-                .collect();
-            let found = if exact.is_empty() { found } else { exact };
-            if found.is_empty() && self.override_setting(&name, &text, file) {
-                continue;
-            }
-            if found.is_empty() {
-                let params: Vec<String> = self
-                    .entities
-                    .iter()
-                    .filter(|e| matches!(e.decl, Decl::Param { .. }))
-                    .map(|e| e.dotted.clone())
-                    .collect();
-                let settings: Vec<String> = super::settings::SOLVE_KEYS
-                    .iter()
-                    .map(|k| k.name.to_string())
-                    .chain(
-                        super::settings::VERIFY_KEYS
-                            .iter()
-                            .map(|k| format!("verify.{}", k.name)),
-                    )
-                    .filter(|k| !k.ends_with('*'))
-                    .collect();
-                let other = self
-                    .entities
-                    .iter()
-                    .find(|e| e.dotted == name || e.name == name)
-                    .map(|e| (kind_word(&e.decl), e.dotted.as_str()));
-                self.report(errors::set_unknown(&name, &params, &settings, other));
-                continue;
-            }
-            let Ok(new) = crate::syntax::parser::parse_value(&text, file) else {
-                self.report(errors::set_unreadable(&name, &text));
-                continue;
-            };
-            for id in found {
-                let span = self.entities[id].span;
-                if let Decl::Param { value, .. } = &self.entities[id].decl
-                    && matches!(new.kind, ast::ExprKind::Bool(_))
-                    && is_number(value)
-                {
-                    self.report(errors::truth_for_number(&name, span));
-                    continue;
-                }
-                self.overridden.insert(self.entities[id].dotted.clone());
-                if let Decl::Param { value, .. } = &mut self.entities[id].decl {
-                    *value = ast::Expr {
-                        span: value.span,
-                        kind: new.kind.clone(),
-                    };
-                    if matches!(value.kind, ast::ExprKind::Path(_)) {
-                        value.span = span;
-                    }
-                }
-            }
-        }
-    }
 }
 
-/// Whether an expression is a number or an array, by how it is written.
-fn is_number(value: &ast::Expr) -> bool {
-    match &value.kind {
-        ast::ExprKind::Number { .. } | ast::ExprKind::Inf | ast::ExprKind::Array(_) => true,
-        ast::ExprKind::Unary { op, arg } => *op != ast::UnaryOp::Not && is_number(arg),
-        ast::ExprKind::Binary { op, .. } => matches!(
-            op,
-            ast::BinaryOp::Add | ast::BinaryOp::Sub | ast::BinaryOp::Mul | ast::BinaryOp::Div | ast::BinaryOp::Pow
-        ),
-        ast::ExprKind::Paren(e) => is_number(e),
-        _ => false,
-    }
-}
-
-/// The number of the first text of `--set` as a source; the model is 0, the market library 1.
-pub(super) const SET_FILE: u16 = 2;
-
-fn block(
+pub(super) fn block(
     name: &str,
     kind: BlockKind,
     parent: Option<BlockId>,
@@ -996,68 +564,6 @@ fn negative_infinity(span: Span) -> ast::Expr {
         },
         span,
     }
-}
-
-fn segment(name: &ast::Name) -> ast::Segment {
-    ast::Segment {
-        name: name.clone(),
-        primed: false,
-        index: Vec::new(),
-    }
-}
-
-/// `quality` in `firm(a: quality)` is `firm.quality`; anything already dotted or constant stays.
-fn port_of(agent: &ast::Name, e: &ast::Expr) -> ast::Expr {
-    match &e.kind {
-        ast::ExprKind::Path(p) if p.segments.len() == 1 => {
-            let mut segments = vec![segment(agent)];
-            segments.extend(p.segments.iter().cloned());
-            ast::Expr {
-                kind: ast::ExprKind::Path(ast::Path { segments, span: e.span }),
-                span: e.span,
-            }
-        }
-        _ => e.clone(),
-    }
-}
-
-type Role = (Option<String>, Vec<ast::Name>, Vec<ast::Name>);
-
-/// The roles of a definition, each with its offers and gives, and the other statements.
-fn roles_of(body: &[Stmt]) -> (Vec<Role>, Vec<Stmt>) {
-    let mut roles: Vec<Role> = Vec::new();
-    let mut plain = Vec::new();
-    let mut single: Role = (None, Vec::new(), Vec::new());
-    for stmt in body {
-        match &stmt.kind {
-            StmtKind::Role { name, body } => {
-                let mut role: Role = (Some(name.text.clone()), Vec::new(), Vec::new());
-                for s in body {
-                    match &s.kind {
-                        StmtKind::Offer(names) => role.1.extend(names.iter().cloned()),
-                        StmtKind::GivePort(names) => role.2.extend(names.iter().cloned()),
-                        StmtKind::Give { target, .. } => {
-                            role.2.push(target.segments[0].name.clone());
-                            plain.push(s.clone());
-                        }
-                        _ => plain.push(s.clone()),
-                    }
-                }
-                roles.push(role);
-            }
-            StmtKind::Offer(names) => single.1.extend(names.iter().cloned()),
-            StmtKind::GivePort(names) => single.2.extend(names.iter().cloned()),
-            StmtKind::Give { target, .. } => {
-                single.2.push(target.segments[0].name.clone());
-                plain.push(stmt.clone());
-            }
-            _ => plain.push(stmt.clone()),
-        }
-    }
-    if roles.is_empty() {
-        roles.push(single);
-    }
-    (roles, plain)
 }
 
 /// How a declaration is called in messages.

@@ -1,201 +1,13 @@
-//! Flat register programs: a scalar graph compiled for evaluation over many lanes.
-//!
-//! Compilation: expressions that depend on uniform inputs and constants alone go to a prologue, computed once a call;
-//! the rest is ordered so that deep operands come first, gets registers by linear scan over that order, and becomes a
-//! list of small instructions whose operands are registers (a block of lanes) or uniforms (one number). A destination
-//! never is one of its instruction's sources. Inputs and outputs are registers too, which point straight into the
-//! caller's arrays. A root problem is one instruction with a program of its own for the residuals (and their Jacobian
-//! if there are several); what does not move with the unknowns is computed outside and handed in.
-//!
-//! `exec.rs` interprets programs. Nothing here is unsafe.
+//! From expressions to instructions: registers, uniforms, and operations that are done together.
 
-use super::dag::{Dag, Expr, Id};
-use super::differentiate;
-use super::math::Real;
+use super::schedule::{Plan, count_uses, edges, order, plan_roots, root_members};
+use super::{Code, CompileError, Instruction, Mode, Program, RootCall, Scalar, Source};
 use crate::graph::{Binary, Unary};
+use crate::kernel::dag::{Dag, Expr, Id};
+use crate::kernel::math::Real;
 use std::collections::{BTreeMap, HashMap};
-use thiserror::Error;
 
-pub use super::exec::{Call, Operand, RunError, Tier, Workspace};
-
-/// How an input varies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// One number a lane.
-    Lanes,
-    /// One number a call.
-    Uniform,
-}
-
-/// Why a graph cannot be compiled.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum CompileError {
-    /// An expression reads an input that was not declared.
-    #[error("input {0} of the scalar graph is not among the program's inputs")]
-    Input(u32),
-    /// An expression outside its root problem reads an unknown.
-    #[error("unknown {0} is used outside the problem that solves for it")]
-    Unknown(u32),
-}
-
-/// Where an operand is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
-    /// A block of lanes.
-    Register(u32),
-    /// One number.
-    Uniform(u32),
-}
-
-/// What an instruction does; `R` operands are registers, `U` uniforms.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Code {
-    /// dst = a
-    Copy,
-    /// dst = uniform a
-    Splat,
-    /// dst = op(a)
-    Unary(Unary),
-    /// dst = sin(a), register b = cos(a)
-    SinCos,
-    /// dst = op(a, b)
-    BinaryRR(Binary),
-    /// dst = op(a, uniform b)
-    BinaryRU(Binary),
-    /// dst = op(uniform a, b)
-    BinaryUR(Binary),
-    /// dst = c ? a : b, all registers
-    SelectRR,
-    /// dst = c ? a : uniform b
-    SelectRU,
-    /// dst = c ? uniform a : b
-    SelectUR,
-    /// dst = c ? uniform a : uniform b
-    SelectUU,
-    /// dst = c < a ? .. with the comparison's left in `d`: see `Instruction::d`
-    LessSelect,
-    /// dst = a b + c
-    MultiplyAdd,
-    /// dst = a b - c
-    MultiplySubtract,
-    /// dst = uniform a * b + c
-    ScaleAdd,
-    /// dst = uniform a * b + uniform c
-    ScaleShift,
-    /// dst = a b + uniform c
-    MultiplyShift,
-    /// dst = c - a b
-    MultiplyFrom,
-    /// dst = (a b) * uniform c
-    ProductScale,
-    /// dst = (uniform a * b) * c
-    ScaleMultiply,
-    /// dst = a == uniform b ? uniform c : uniform d
-    EqualChoice,
-    /// dst = table[a]
-    Lookup(u32),
-    /// Root problem number `.0`
-    Solve(u32),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Instruction {
-    pub code: Code,
-    pub dst: u32,
-    pub a: u32,
-    pub b: u32,
-    pub c: u32,
-    pub d: u32,
-}
-
-/// An instruction on uniforms.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Scalar {
-    Unary(Unary, u32, u32),
-    Binary(Binary, u32, u32, u32),
-    Select(u32, u32, u32, u32),
-    Lookup(u32, u32, u32),
-    Solve(u32),
-}
-
-/// A root problem inside a program.
-#[derive(Clone, Debug)]
-pub(super) struct RootCall<T> {
-    pub unknowns: usize,
-    /// Inputs: the unknowns, then the captured values. Outputs: residuals.
-    pub residual: Program<T>,
-    /// The same inputs; residuals, then the Jacobian row by row. Only for several unknowns.
-    pub jacobian: Option<Program<T>>,
-    pub captured: Vec<Source>,
-    pub brackets: Vec<(Source, Source)>,
-    /// Registers (or uniforms, in the prologue) of the solutions and of the status, where they are used.
-    pub dst: Vec<Option<u32>>,
-    pub status: Option<u32>,
-}
-
-/// A compiled graph.
-#[derive(Clone, Debug)]
-pub struct Program<T> {
-    pub(super) modes: Vec<Mode>,
-    /// Register of each lane input, slot of each uniform one.
-    pub(super) input_at: Vec<u32>,
-    pub(super) n_lane_inputs: usize,
-    pub(super) n_outputs: usize,
-    pub(super) n_temporaries: usize,
-    pub(super) constants: Vec<T>,
-    pub(super) n_uniforms: usize,
-    pub(super) prologue: Vec<Scalar>,
-    pub(super) body: Vec<Instruction>,
-    pub(super) tables: Vec<Vec<T>>,
-    pub(super) roots: Vec<RootCall<T>>,
-}
-
-impl<T: Real> Program<T> {
-    /// Compiles `outputs` of `dag`; input `i` of the graph varies as `modes[i]` says.
-    pub fn compile(dag: &Dag, modes: &[Mode], outputs: &[Id]) -> Result<Program<T>, CompileError> {
-        let mut dag = dag.clone();
-        let mut leaves = HashMap::new();
-        for i in 0..modes.len() {
-            leaves.insert(dag.input(i as u32), i);
-        }
-        build(&mut dag, &leaves, modes, outputs)
-    }
-
-    /// Compiles with any expressions as inputs: what stands below them is not evaluated.
-    pub fn compile_at(dag: &Dag, inputs: &[(Id, Mode)], outputs: &[Id]) -> Result<Program<T>, CompileError> {
-        let leaves = inputs.iter().enumerate().map(|(i, (id, _))| (*id, i)).collect();
-        let modes: Vec<Mode> = inputs.iter().map(|(_, mode)| *mode).collect();
-        build(&mut dag.clone(), &leaves, &modes, outputs)
-    }
-
-    /// Number of inputs.
-    pub fn inputs(&self) -> usize {
-        self.modes.len()
-    }
-    /// Number of outputs.
-    pub fn outputs(&self) -> usize {
-        self.n_outputs
-    }
-    /// Number of instructions a block of lanes goes through.
-    pub fn instructions(&self) -> usize {
-        self.body.len()
-    }
-    /// Number of blocks of temporaries held at once.
-    pub fn registers(&self) -> usize {
-        self.n_temporaries
-    }
-}
-
-/// What a root problem needs from outside, and what is compiled inside.
-struct Plan {
-    inner_outputs: Vec<Id>,
-    jacobian_outputs: Option<Vec<Id>>,
-    unknowns: Vec<Id>,
-    captured: Vec<Id>,
-    brackets: Vec<(Id, Id)>,
-}
-
-fn build<T: Real>(
+pub(super) fn build<T: Real>(
     dag: &mut Dag,
     leaves: &HashMap<Id, usize>,
     modes: &[Mode],
@@ -244,152 +56,6 @@ fn build<T: Real>(
     c.prologue(&order)?;
     c.body(&order, outputs)?;
     Ok(c.program)
-}
-
-fn plan_roots(dag: &mut Dag, leaves: &HashMap<Id, usize>, outputs: &[Id]) -> BTreeMap<u32, Plan> {
-    let mut plans: BTreeMap<u32, Plan> = BTreeMap::new();
-    loop {
-        // The problems reachable without entering one; captured values may hold further ones.
-        let mut stack: Vec<Id> = outputs.to_vec();
-        let mut seen = vec![false; dag.len()];
-        let mut missing = None;
-        while let Some(id) = stack.pop() {
-            if std::mem::replace(&mut seen[id.0 as usize], true) || leaves.contains_key(&id) {
-                continue;
-            }
-            if let Expr::Root(r, _) | Expr::RootStatus(r) = dag.expr(id)
-                && !plans.contains_key(&r)
-            {
-                missing = Some(r);
-                break;
-            }
-            edges(dag, leaves, &plans, id, |o| stack.push(o));
-        }
-        let Some(r) = missing else {
-            return plans;
-        };
-        let problem = dag.roots()[r as usize].clone();
-        let unknowns: Vec<Id> = problem.unknowns.iter().map(|u| dag.unknown(*u)).collect();
-        let jacobian_outputs = (unknowns.len() > 1).then(|| {
-            let columns: Vec<Vec<Id>> = unknowns
-                .iter()
-                .map(|u| differentiate::derivative(dag, &problem.residuals, *u))
-                .collect();
-            let mut all = problem.residuals.clone();
-            for row in 0..unknowns.len() {
-                all.extend(columns.iter().map(|c| c[row]));
-            }
-            all
-        });
-        // Everything that does not use an unknown bound inside is computed outside.
-        let bound: Vec<Id> = (0..dag.len() as u32)
-            .map(Id)
-            .filter(|id| matches!(dag.expr(*id), Expr::Unknown(_)) && !leaves.contains_key(id))
-            .collect();
-        let moves = dag.dependents(&bound);
-        let mut captured = Vec::new();
-        let mut seen = vec![false; dag.len()];
-        let mut stack = problem.residuals.clone();
-        stack.extend(jacobian_outputs.iter().flatten());
-        while let Some(id) = stack.pop() {
-            if std::mem::replace(&mut seen[id.0 as usize], true) {
-                continue;
-            }
-            if moves[id.0 as usize] {
-                dag.operands(id, |o| stack.push(o));
-            } else if dag.as_const(id).is_none() {
-                captured.push(id);
-            }
-        }
-        captured.sort();
-        plans.insert(
-            r,
-            Plan {
-                inner_outputs: problem.residuals,
-                jacobian_outputs,
-                unknowns,
-                captured,
-                brackets: problem.brackets,
-            },
-        );
-    }
-}
-
-/// What must be known before `id` can be computed in this program.
-fn edges(dag: &Dag, leaves: &HashMap<Id, usize>, plans: &BTreeMap<u32, Plan>, id: Id, mut each: impl FnMut(Id)) {
-    if leaves.contains_key(&id) {
-        return;
-    }
-    match dag.expr(id) {
-        Expr::Root(r, _) | Expr::RootStatus(r) => {
-            if let Some(plan) = plans.get(&r) {
-                plan.captured.iter().for_each(|c| each(*c));
-                plan.brackets.iter().for_each(|(lo, hi)| {
-                    each(*lo);
-                    each(*hi);
-                });
-            }
-        }
-        Expr::Const(_)
-        | Expr::Input(_)
-        | Expr::Unknown(_)
-        | Expr::Unary(..)
-        | Expr::Binary(..)
-        | Expr::Select(..)
-        | Expr::Lookup(..) => dag.operands(id, each),
-    }
-}
-
-/// Every needed expression after its operands, deep operands first.
-fn order(
-    dag: &Dag,
-    leaves: &HashMap<Id, usize>,
-    plans: &BTreeMap<u32, Plan>,
-    outputs: &[Id],
-) -> Result<Vec<Id>, CompileError> {
-    let mut height = vec![0u32; dag.len()];
-    let mut result = Vec::new();
-    for sorted in [false, true] {
-        result.clear();
-        let mut done = vec![false; dag.len()];
-        let mut stack: Vec<(Id, bool)> = outputs.iter().rev().map(|o| (*o, false)).collect();
-        while let Some((id, ready)) = stack.pop() {
-            let i = id.0 as usize;
-            if done[i] {
-                continue;
-            }
-            if ready {
-                done[i] = true;
-                let mut h = 0;
-                edges(dag, leaves, plans, id, |o| h = h.max(height[o.0 as usize] + 1));
-                height[i] = h;
-                result.push(id);
-                continue;
-            }
-            if !leaves.contains_key(&id) {
-                match dag.expr(id) {
-                    Expr::Input(n) => return Err(CompileError::Input(n)),
-                    Expr::Unknown(n) => return Err(CompileError::Unknown(n)),
-                    Expr::Const(_)
-                    | Expr::Unary(..)
-                    | Expr::Binary(..)
-                    | Expr::Select(..)
-                    | Expr::Lookup(..)
-                    | Expr::Root(..)
-                    | Expr::RootStatus(_) => {}
-                }
-            }
-            stack.push((id, true));
-            let mut operands = Vec::new();
-            edges(dag, leaves, plans, id, |o| operands.push(o));
-            if sorted {
-                // The last pushed is computed first.
-                operands.sort_by_key(|o| height[o.0 as usize]);
-            }
-            stack.extend(operands.into_iter().filter(|o| !done[o.0 as usize]).map(|o| (o, false)));
-        }
-    }
-    Ok(result)
 }
 
 struct Compiler<'a, T> {
@@ -449,7 +115,8 @@ impl<T: Real> Compiler<'_, T> {
         // Operands stand before their users in the order, so they have a place.
         self.at[id.0 as usize].unwrap_or(Source::Uniform(0))
     }
-    fn slot(&self, id: Id) -> u32 {
+
+    pub(super) fn slot(&self, id: Id) -> u32 {
         match self.source(id) {
             Source::Uniform(s) | Source::Register(s) => s,
         }
@@ -462,7 +129,7 @@ impl<T: Real> Compiler<'_, T> {
         slot
     }
 
-    fn table(&mut self, t: u32) -> u32 {
+    pub(super) fn table(&mut self, t: u32) -> u32 {
         let next = self.program.tables.len() as u32;
         let number = *self.tables.entry(t).or_insert(next);
         if number == next {
@@ -472,7 +139,7 @@ impl<T: Real> Compiler<'_, T> {
         number
     }
 
-    fn prologue(&mut self, order: &[Id]) -> Result<(), CompileError> {
+    pub(super) fn prologue(&mut self, order: &[Id]) -> Result<(), CompileError> {
         let members = root_members(self.dag, order);
         for &id in order {
             if self.by_lane[id.0 as usize] || self.at[id.0 as usize].is_some() {
@@ -564,7 +231,7 @@ impl<T: Real> Compiler<'_, T> {
         }
     }
 
-    fn body(&mut self, order: &[Id], outputs: &[Id]) -> Result<(), CompileError> {
+    pub(super) fn body(&mut self, order: &[Id], outputs: &[Id]) -> Result<(), CompileError> {
         let members = root_members(self.dag, order);
         let uses = count_uses(self.dag, self.leaves, self.plans, order, outputs);
         // The steps in order, one a root problem; expressions that are part of a longer instruction have none.
@@ -814,7 +481,7 @@ impl<T: Real> Compiler<'_, T> {
         }
     }
 
-    fn instruction(&self, id: Id, dst: u32, absorbed: &[bool]) -> Instruction {
+    pub(super) fn instruction(&self, id: Id, dst: u32, absorbed: &[bool]) -> Instruction {
         use Source::{Register, Uniform};
         let of = |x: Id| self.source(x);
         let make = |code, a, b, c, d| Instruction { code, dst, a, b, c, d };
@@ -911,33 +578,4 @@ impl<T: Real> Compiler<'_, T> {
             Source::Register(s) | Source::Uniform(s) => s,
         }
     }
-}
-
-/// The solutions and status nodes of each root problem that are in the order.
-fn root_members(dag: &Dag, order: &[Id]) -> BTreeMap<u32, Vec<Id>> {
-    let mut members: BTreeMap<u32, Vec<Id>> = BTreeMap::new();
-    for id in order {
-        if let Expr::Root(r, _) | Expr::RootStatus(r) = dag.expr(*id) {
-            members.entry(r).or_default().push(*id);
-        }
-    }
-    members
-}
-
-/// How often each expression is read: by expressions, by root problems, as an output.
-fn count_uses(
-    dag: &Dag,
-    leaves: &HashMap<Id, usize>,
-    plans: &BTreeMap<u32, Plan>,
-    order: &[Id],
-    outputs: &[Id],
-) -> Vec<u32> {
-    let mut uses = vec![0; dag.len()];
-    for id in order {
-        edges(dag, leaves, plans, *id, |o| uses[o.0 as usize] += 1);
-    }
-    for o in outputs {
-        uses[o.0 as usize] += 2; // never part of another instruction
-    }
-    uses
 }

@@ -7,8 +7,10 @@
 //! place of the power. Operands always have smaller ids than their users; the residuals of a root problem stand before
 //! its solution.
 
+mod evaluate;
+mod walk;
+
 use super::math;
-use super::root::{self, Scratch, System};
 use crate::graph::{Binary, Unary};
 use std::collections::HashMap;
 
@@ -66,18 +68,22 @@ impl Dag {
     pub fn new() -> Dag {
         Dag::default()
     }
+
     /// The expression behind an id.
     pub fn expr(&self, id: Id) -> Expr {
         self.exprs[id.0 as usize]
     }
+
     /// Number of expressions.
     pub fn len(&self) -> usize {
         self.exprs.len()
     }
+
     /// Whether there is no expression.
     pub fn is_empty(&self) -> bool {
         self.exprs.is_empty()
     }
+
     /// One more than the largest number of an input.
     pub fn inputs(&self) -> usize {
         let number = |e: &Expr| match e {
@@ -86,14 +92,17 @@ impl Dag {
         };
         self.exprs.iter().map(number).max().unwrap_or(0)
     }
+
     /// Constant tables.
     pub fn tables(&self) -> &[Vec<f64>] {
         &self.tables
     }
+
     /// Root problems.
     pub fn roots(&self) -> &[RootProblem] {
         &self.roots
     }
+
     /// The number an expression is, if it is a constant.
     pub fn as_const(&self, id: Id) -> Option<f64> {
         match self.expr(id) {
@@ -122,16 +131,19 @@ impl Dag {
     pub fn constant(&mut self, x: f64) -> Id {
         self.intern(Expr::Const(if x == 0.0 { 0 } else { x.to_bits() }))
     }
+
     /// Input number `i`.
     pub fn input(&mut self, i: u32) -> Id {
         self.intern(Expr::Input(i))
     }
+
     /// A new unknown for a root problem.
     pub fn fresh_unknown(&mut self) -> (u32, Id) {
         let number = self.unknowns;
         self.unknowns += 1;
         (number, self.intern(Expr::Unknown(number)))
     }
+
     /// The expression of unknown `number`.
     pub fn unknown(&mut self, number: u32) -> Id {
         self.unknowns = self.unknowns.max(number + 1);
@@ -152,6 +164,7 @@ impl Dag {
             | Expr::RootStatus(_) => false,
         }
     }
+
     /// Only whole numbers (or infinities or NaN), so that rounding changes nothing.
     fn is_whole(&self, id: Id) -> bool {
         self.is_boolean(id)
@@ -378,18 +391,22 @@ impl Dag {
     pub fn add(&mut self, a: Id, b: Id) -> Id {
         self.binary(Binary::Add, a, b)
     }
+
     /// a - b
     pub fn sub(&mut self, a: Id, b: Id) -> Id {
         self.binary(Binary::Sub, a, b)
     }
+
     /// a b
     pub fn mul(&mut self, a: Id, b: Id) -> Id {
         self.binary(Binary::Mul, a, b)
     }
+
     /// a / b
     pub fn div(&mut self, a: Id, b: Id) -> Id {
         self.binary(Binary::Div, a, b)
     }
+
     /// -a
     pub fn neg(&mut self, a: Id) -> Id {
         self.unary(Unary::Neg, a)
@@ -457,305 +474,6 @@ impl Dag {
         let unknowns: Vec<Id> = (0..self.len()).filter(unknown).map(|i| Id(i as u32)).collect();
         let open = self.dependents(&unknowns);
         statuses.into_iter().filter(|s| !open[s.0 as usize]).collect()
-    }
-
-    /// Direct operands; for a solution the residuals and brackets of its problem.
-    pub fn operands(&self, id: Id, mut each: impl FnMut(Id)) {
-        match self.expr(id) {
-            Expr::Const(_) | Expr::Input(_) | Expr::Unknown(_) => {}
-            Expr::Unary(_, x) | Expr::Lookup(_, x) => each(x),
-            Expr::Binary(_, a, b) => {
-                each(a);
-                each(b);
-            }
-            Expr::Select(c, a, b) => {
-                each(c);
-                each(a);
-                each(b);
-            }
-            Expr::Root(r, _) | Expr::RootStatus(r) => {
-                let root = &self.roots[r as usize];
-                root.residuals.iter().for_each(|f| each(*f));
-                root.brackets.iter().for_each(|(lo, hi)| {
-                    each(*lo);
-                    each(*hi);
-                });
-            }
-        }
-    }
-
-    /// Marks every expression that `of` use, themselves included.
-    pub fn reachable(&self, of: &[Id]) -> Vec<bool> {
-        let mut seen = vec![false; self.len()];
-        let mut stack: Vec<Id> = of.to_vec();
-        while let Some(id) = stack.pop() {
-            if !std::mem::replace(&mut seen[id.0 as usize], true) {
-                self.operands(id, |o| {
-                    if !seen[o.0 as usize] {
-                        stack.push(o)
-                    }
-                });
-            }
-        }
-        seen
-    }
-
-    /// The inputs that expressions depend on.
-    pub fn inputs_of(&self, of: &[Id]) -> Vec<Id> {
-        let seen = self.reachable(of);
-        let ids = (0..self.len()).filter(|i| seen[*i]).map(|i| Id(i as u32));
-        ids.filter(|id| matches!(self.expr(*id), Expr::Input(_))).collect()
-    }
-
-    /// Marks every expression that uses one of `leaves`. An unknown is bound by its problem: the solution does not use it.
-    pub fn dependents(&self, leaves: &[Id]) -> Vec<bool> {
-        let mut uses = vec![false; self.len()];
-        for l in leaves {
-            uses[l.0 as usize] = true;
-        }
-        let mut closed: HashMap<u32, bool> = HashMap::new();
-        for i in 0..self.len() {
-            if uses[i] {
-                continue;
-            }
-            let mut u = false;
-            self.operands(Id(i as u32), |o| u |= uses[o.0 as usize]);
-            if let (true, Expr::Root(r, _) | Expr::RootStatus(r)) = (u, self.exprs[i]) {
-                u = *closed.entry(r).or_insert_with(|| self.uses_free(r, leaves));
-            }
-            uses[i] = u;
-        }
-        uses
-    }
-
-    /// Whether problem `r` uses one of `leaves` that is not an unknown of its own.
-    fn uses_free(&self, r: u32, leaves: &[Id]) -> bool {
-        let problem = &self.roots[r as usize];
-        let own = |l: &Id| matches!(self.expr(*l), Expr::Unknown(u) if problem.unknowns.contains(&u));
-        let free: Vec<Id> = leaves.iter().copied().filter(|l| !own(l)).collect();
-        if free.len() == leaves.len() {
-            return true;
-        }
-        if free.is_empty() {
-            return false;
-        }
-        let uses = self.dependents(&free);
-        problem.residuals.iter().any(|f| uses[f.0 as usize])
-            || problem
-                .brackets
-                .iter()
-                .any(|(lo, hi)| uses[lo.0 as usize] || uses[hi.0 as usize])
-    }
-
-    /// Rebuilds `of` with some expressions replaced by others. Root problems that use one of them are copied.
-    pub fn substitute(&mut self, of: &[Id], replace: &HashMap<Id, Id>) -> Vec<Id> {
-        if replace.is_empty() {
-            return of.to_vec();
-        }
-        let old = self.len();
-        let mut keys: Vec<Id> = replace.keys().copied().collect();
-        keys.sort();
-        let uses = self.dependents(&keys);
-        let needed = self.reachable(of);
-        let mut new: Vec<Id> = (0..old as u32).map(Id).collect();
-        let mut copies: HashMap<u32, u32> = HashMap::new();
-        for i in 0..old {
-            let id = Id(i as u32);
-            if let Some(r) = replace.get(&id) {
-                new[i] = *r;
-                continue;
-            }
-            if !uses[i] || !needed[i] {
-                continue;
-            }
-            let at = |x: Id| new[x.0 as usize];
-            new[i] = match self.expr(id) {
-                Expr::Const(_) | Expr::Input(_) | Expr::Unknown(_) => id,
-                Expr::Unary(op, x) => self.unary(op, at(x)),
-                Expr::Binary(op, a, b) => self.binary(op, at(a), at(b)),
-                Expr::Select(c, a, b) => self.select(at(c), at(a), at(b)),
-                Expr::Lookup(t, x) => {
-                    let table = self.tables[t as usize].clone();
-                    self.lookup(&table, at(x))
-                }
-                Expr::Root(r, which) => {
-                    let copy = self.copy_root(r, &new, &mut copies);
-                    self.intern(Expr::Root(copy, which))
-                }
-                Expr::RootStatus(r) => {
-                    let copy = self.copy_root(r, &new, &mut copies);
-                    self.intern(Expr::RootStatus(copy))
-                }
-            };
-        }
-        of.iter().map(|id| new[id.0 as usize]).collect()
-    }
-
-    fn copy_root(&mut self, r: u32, new: &[Id], copies: &mut HashMap<u32, u32>) -> u32 {
-        if let Some(c) = copies.get(&r) {
-            return *c;
-        }
-        let at = |x: Id| new[x.0 as usize];
-        let old = self.roots[r as usize].clone();
-        let problem = RootProblem {
-            unknowns: old.unknowns,
-            residuals: old.residuals.into_iter().map(at).collect(),
-            brackets: old.brackets.into_iter().map(|(lo, hi)| (at(lo), at(hi))).collect(),
-        };
-        // The same problem may have been made before.
-        let number = match self.roots.iter().position(|q| *q == problem) {
-            Some(n) => n as u32,
-            None => {
-                self.roots.push(problem);
-                self.roots.len() as u32 - 1
-            }
-        };
-        copies.insert(r, number);
-        number
-    }
-
-    /// Evaluates `outputs` at one point, plainly: what compiled programs are tested against. Inputs that are missing
-    /// count as NaN.
-    pub fn evaluate(&self, outputs: &[Id], inputs: &[f64]) -> Vec<f64> {
-        let mut values = vec![None; self.len()];
-        let mut unknowns = vec![f64::NAN; self.unknowns as usize];
-        outputs
-            .iter()
-            .map(|o| self.value(*o, inputs, &mut unknowns, &mut values))
-            .collect()
-    }
-
-    fn value(&self, id: Id, inputs: &[f64], unknowns: &mut Vec<f64>, values: &mut Vec<Option<f64>>) -> f64 {
-        // Operands first, without recursion except into root problems.
-        let mut stack = vec![id];
-        while let Some(&top) = stack.last() {
-            let t = top.0 as usize;
-            if values[t].is_some() {
-                stack.pop();
-                continue;
-            }
-            let mut waiting = false;
-            if let Expr::Root(r, _) | Expr::RootStatus(r) = self.expr(top) {
-                for (lo, hi) in &self.roots[r as usize].brackets {
-                    for e in [lo, hi] {
-                        if values[e.0 as usize].is_none() {
-                            stack.push(*e);
-                            waiting = true;
-                        }
-                    }
-                }
-            } else {
-                self.operands(top, |o| {
-                    if values[o.0 as usize].is_none() {
-                        stack.push(o);
-                        waiting = true;
-                    }
-                });
-            }
-            if waiting {
-                continue;
-            }
-            let at = |x: Id| values[x.0 as usize].unwrap_or(f64::NAN);
-            let v = match self.expr(top) {
-                Expr::Const(bits) => f64::from_bits(bits),
-                Expr::Input(i) => inputs.get(i as usize).copied().unwrap_or(f64::NAN),
-                Expr::Unknown(u) => unknowns[u as usize],
-                Expr::Unary(op, x) => math::unary(op, at(x)),
-                Expr::Binary(op, a, b) => math::binary(op, at(a), at(b)),
-                Expr::Select(c, a, b) => {
-                    if at(c) != 0.0 {
-                        at(a)
-                    } else {
-                        at(b)
-                    }
-                }
-                Expr::Lookup(t, x) => {
-                    let table = &self.tables[t as usize];
-                    table[crate::graph::eval::position_on(at(x), table.len())]
-                }
-                Expr::Root(r, which) => self.solve_one(r, inputs, unknowns, values).0[which as usize],
-                Expr::RootStatus(r) => self.solve_one(r, inputs, unknowns, values).1,
-            };
-            values[t] = Some(v);
-        }
-        values[id.0 as usize].unwrap_or(f64::NAN)
-    }
-
-    fn solve_one(&self, r: u32, inputs: &[f64], unknowns: &[f64], values: &[Option<f64>]) -> (Vec<f64>, f64) {
-        let problem = &self.roots[r as usize];
-        let m = problem.unknowns.len();
-        let at = |id: Id| values[id.0 as usize].unwrap_or(f64::NAN);
-        let lo: Vec<f64> = problem.brackets.iter().map(|b| at(b.0)).collect();
-        let hi: Vec<f64> = problem.brackets.iter().map(|b| at(b.1)).collect();
-        let leaves: Vec<Id> = problem
-            .unknowns
-            .iter()
-            .filter_map(|u| self.index.get(&Expr::Unknown(*u)).copied())
-            .collect();
-        let uses = self.dependents(&leaves);
-        // What does not move with the unknowns is kept, the rest starts afresh at every evaluation.
-        let fixed: Vec<Option<f64>> = values
-            .iter()
-            .zip(&uses)
-            .map(|(v, u)| if *u { None } else { *v })
-            .collect();
-        let mut system = Plain {
-            dag: self,
-            problem,
-            inputs,
-            unknowns: unknowns.to_vec(),
-            fixed,
-        };
-        let (mut x, mut status) = (vec![0.0; m], [0.0]);
-        root::solve(
-            m,
-            1,
-            &lo,
-            &hi,
-            &mut system,
-            &mut x,
-            &mut status,
-            &mut Scratch::default(),
-        );
-        (x, status[0])
-    }
-}
-
-struct Plain<'a> {
-    dag: &'a Dag,
-    problem: &'a RootProblem,
-    inputs: &'a [f64],
-    unknowns: Vec<f64>,
-    fixed: Vec<Option<f64>>,
-}
-
-impl System<f64> for Plain<'_> {
-    fn residuals(&mut self, x: &[f64], f: &mut [f64]) {
-        for (u, v) in self.problem.unknowns.iter().zip(x) {
-            self.unknowns[*u as usize] = *v;
-        }
-        let mut values = self.fixed.clone();
-        for (r, out) in self.problem.residuals.iter().zip(f) {
-            *out = self.dag.value(*r, self.inputs, &mut self.unknowns, &mut values);
-        }
-    }
-    fn with_jacobian(&mut self, x: &[f64], f: &mut [f64], j: &mut [f64]) {
-        // Central differences: good enough for Newton's direction.
-        let m = x.len();
-        let (mut up, mut down) = (vec![0.0; m], vec![0.0; m]);
-        let mut y = x.to_vec();
-        for u in 0..m {
-            let h = 6e-6 * x[u].abs().max(1e-3);
-            y[u] = x[u] + h;
-            self.residuals(&y, &mut up);
-            y[u] = x[u] - h;
-            self.residuals(&y, &mut down);
-            y[u] = x[u];
-            for e in 0..m {
-                j[e * m + u] = (up[e] - down[e]) / (2.0 * h);
-            }
-        }
-        self.residuals(x, f);
     }
 }
 
@@ -826,72 +544,4 @@ fn components(needs: &[Vec<usize>]) -> Vec<Vec<usize>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn equal_expressions_are_one_and_algebra_is_exact() {
-        let mut d = Dag::new();
-        let (x, y) = (d.input(0), d.input(1));
-        let a = d.mul(x, y);
-        assert_eq!(a, d.mul(y, x));
-        let zero = d.constant(0.0);
-        let one = d.constant(1.0);
-        let two = d.constant(2.0);
-        assert_eq!(d.add(x, zero), x);
-        assert_eq!(d.mul(x, one), x);
-        let product = d.mul(x, zero);
-        assert_ne!(product, zero, "0 * inf is NaN");
-        let square = d.binary(Binary::Pow, x, two);
-        assert_eq!(square, d.mul(x, x));
-        let n = d.neg(y);
-        assert_eq!(d.add(x, n), d.sub(x, y));
-        let half = d.constant(0.5);
-        assert_eq!(d.div(x, two), d.mul(x, half));
-        let gt = d.binary(Binary::Gt, x, y);
-        assert_eq!(gt, d.binary(Binary::Lt, y, x));
-        assert_eq!(d.select(gt, one, zero), gt);
-        let not = d.unary(Unary::Not, gt);
-        assert_eq!(d.select(not, x, y), d.select(gt, y, x));
-        let self_equal = d.binary(Binary::Eq, x, x);
-        assert!(d.as_const(self_equal).is_none(), "NaN differs from itself");
-        let five = d.add(two, one);
-        let l = d.lookup(&[4.0, 5.0, 6.0, 7.0], five);
-        assert_eq!(d.as_const(l), Some(7.0));
-    }
-
-    #[test]
-    fn separate_equations_are_solved_apart() {
-        let mut d = Dag::new();
-        let (lo, hi) = (d.constant(0.0), d.constant(100.0));
-        let a = d.input(0);
-        let mut unknowns = Vec::new();
-        let mut residuals = Vec::new();
-        let mut ids = Vec::new();
-        for _ in 0..3 {
-            let (number, u) = d.fresh_unknown();
-            unknowns.push(number);
-            ids.push(u);
-        }
-        // u2 = a, u0 = u2 + 1, u1 = u0 * u2
-        let one = d.constant(1.0);
-        let t = d.add(ids[2], one);
-        residuals.push(d.sub(ids[0], t));
-        let t = d.mul(ids[0], ids[2]);
-        residuals.push(d.sub(ids[1], t));
-        residuals.push(d.sub(ids[2], a));
-        let solved = d.solve(RootProblem {
-            unknowns,
-            residuals,
-            brackets: vec![(lo, hi); 3],
-        });
-        assert_eq!(d.roots().len(), 3);
-        let outputs: Vec<Id> = solved.iter().map(|s| s.0).collect();
-        let v = d.evaluate(&outputs, &[3.0]);
-        for (found, expected) in v.iter().zip([4.0, 12.0, 3.0]) {
-            assert!((found - expected).abs() < 1e-12);
-        }
-        let again = d.evaluate(&[solved[0].1], &[200.0]);
-        assert_eq!(again, [root::NONE]);
-    }
-}
+mod tests;

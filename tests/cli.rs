@@ -1,7 +1,7 @@
 //! The command line as a user meets it: help, exit statuses, files, run directories, kills.
 
 use assert_cmd::Command;
-use econc::report::run::{Manifest, Place, RunDirectory, Status, inspect, open_complete};
+use econc::report::store::{Manifest, Place, RunDirectory, Status, inspect, open_complete};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Stdio;

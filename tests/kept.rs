@@ -3,7 +3,7 @@
 mod common;
 
 use common::{command, econc};
-use econc::report::run::open_complete;
+use econc::report::store::open_complete;
 use econc::solve::progress::{Control, Progress, Watch};
 use econc::verify::solved::{Options, solve};
 use std::collections::BTreeSet;
@@ -157,7 +157,7 @@ fn with_file(root: &Path, out: &str, file: &str, child: &mut std::process::Child
 fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     let done = open_complete(directory).unwrap_or_else(|d| panic!("{}: {d:?}", directory.display()));
     let read =
-        |f: &econc::report::run::FileEntry| (f.name.clone(), std::fs::read(directory.join(&f.name)).expect("it"));
+        |f: &econc::report::store::FileEntry| (f.name.clone(), std::fs::read(directory.join(&f.name)).expect("it"));
     done.manifest.files.iter().map(read).collect()
 }
 

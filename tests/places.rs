@@ -1,6 +1,6 @@
 //! What econc writes over and what it does not, what it reads, and what it says where it cannot write.
 
-use econc::report::run::{Status, inspect, open_complete};
+use econc::report::store::{Status, inspect, open_complete};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -218,7 +218,7 @@ fn an_export_stays_out_of_runs() {
 fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     let done = open_complete(directory).unwrap_or_else(|d| panic!("{}: {d:?}", directory.display()));
     let read =
-        |f: &econc::report::run::FileEntry| (f.name.clone(), std::fs::read(directory.join(&f.name)).expect("it"));
+        |f: &econc::report::store::FileEntry| (f.name.clone(), std::fs::read(directory.join(&f.name)).expect("it"));
     done.manifest.files.iter().map(read).collect()
 }
 

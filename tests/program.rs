@@ -9,7 +9,7 @@
 mod common;
 
 use common::{command, econc, long};
-use econc::report::run::{Manifest, Place, RunDirectory, Status, open_complete};
+use econc::report::store::{Manifest, Place, RunDirectory, Status, open_complete};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -320,9 +320,9 @@ fn killed_and_resumed(arguments: &[&str], moments: &[u64]) {
         if place == root.join(stem) {
             return files(&place);
         }
-        let (manifest, _) = econc::report::run::inspect(&place).expect("a manifest");
+        let (manifest, _) = econc::report::store::inspect(&place).expect("a manifest");
         let read =
-            |f: &econc::report::run::FileEntry| (f.name.clone(), std::fs::read(place.join(&f.name)).expect("it"));
+            |f: &econc::report::store::FileEntry| (f.name.clone(), std::fs::read(place.join(&f.name)).expect("it"));
         manifest.files.iter().map(read).collect()
     };
     let alone = all("left");
@@ -608,7 +608,7 @@ fn a_signal_stops_work_within_two_seconds() {
         let said = json["diagnostics"].to_string();
         assert!(said.contains("E0906") && said.contains("--resume"), "{said}");
         let partial = PathBuf::from(json["directory"].as_str().expect("a directory"));
-        let (manifest, status) = econc::report::run::inspect(&root.join(partial)).expect("a manifest");
+        let (manifest, status) = econc::report::store::inspect(&root.join(partial)).expect("a manifest");
         assert_eq!(status, Status::Interrupted);
         // The work ended by itself: whoever is ended from outside cannot write this.
         let by_itself = manifest.reason == Some(format!("stopped by SIG{name}"));
@@ -648,7 +648,7 @@ fn a_second_signal_ends_at_once_and_says_what_goes_on() {
         let said = text(&output.stderr);
         assert!(said.contains("econc solve --resume"), "{said}");
         // Work that ends by itself after the first signal says so in the manifest: it was not waited for.
-        let (manifest, status) = econc::report::run::inspect(&partial).expect("a manifest");
+        let (manifest, status) = econc::report::store::inspect(&partial).expect("a manifest");
         assert_eq!(status, Status::Interrupted);
         let at_once = !manifest.reason.is_some_and(|r| r.starts_with("stopped by"));
         at_once && took < Duration::from_secs(2)

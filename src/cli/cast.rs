@@ -6,7 +6,7 @@ use super::training;
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::cast::{Behaviour, Cast, acting, fixed_value};
-use crate::report::run::{CompleteRun, open_policies};
+use crate::report::store::{CompleteRun, open_policies};
 use crate::verify::grid::trusted::Trusted;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

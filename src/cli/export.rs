@@ -9,7 +9,7 @@ use crate::diag::Diagnostic;
 use crate::learn::export::safetensors;
 use crate::learn::translation::tabulate;
 use crate::report::place::write_new;
-use crate::report::run::open_policies;
+use crate::report::store::open_policies;
 use crate::report::table::Table;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;

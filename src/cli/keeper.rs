@@ -4,7 +4,7 @@
 use super::meter::Meter;
 use super::pipeline::solving;
 use crate::diag::Diagnostic;
-use crate::report::run::{RunDirectory, WORK};
+use crate::report::store::{RunDirectory, WORK};
 use crate::solve::progress::{Control, Progress, Watch};
 use std::time::{Duration, Instant};
 

@@ -10,7 +10,7 @@ use crate::check::errors::interval;
 use crate::check::model::{Action, Space};
 use crate::diag::Diagnostic;
 use crate::graph::{Graph, Interval, NodeId};
-use crate::report::run::CompleteRun;
+use crate::report::store::CompleteRun;
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -8,7 +8,7 @@ use crate::diag::{self, Diagnostic, Severity};
 use crate::report::content::Content;
 use crate::report::draw::{Drawing, drawing_of};
 use crate::report::outcome;
-use crate::report::run::{CompleteRun, RunDirectory, open_file};
+use crate::report::store::{CompleteRun, RunDirectory, open_file};
 use crate::solve::progress::{Control, Progress};
 use crate::{Model, Options, env, limits, syntax, verify};
 use serde::{Deserialize, Serialize};

@@ -10,7 +10,7 @@ use super::{Exit, Failure, effects, misuse, not_begun, stop, sweep, unwritten};
 use crate::diag::{Diagnostic, Severity};
 use crate::limits;
 use crate::report::content::Content;
-use crate::report::run::{DISK_FULL, Manifest, Place, RunDirectory, Status, inspect, interrupted, open_complete};
+use crate::report::store::{DISK_FULL, Manifest, Place, RunDirectory, Status, inspect, interrupted, open_complete};
 use crate::report::{number, place};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -556,7 +556,7 @@ fn end(screen: &Screen, ended: &Ended) {
 mod tests {
     use super::*;
     use crate::report::content::Check;
-    use crate::report::run::{inspect, open_complete};
+    use crate::report::store::{inspect, open_complete};
     use clap::Parser;
 
     #[derive(Parser)]

@@ -8,7 +8,7 @@
 //! said once, with the command that goes on.
 
 use crate::diag::Diagnostic;
-use crate::report::run::has_work;
+use crate::report::store::has_work;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

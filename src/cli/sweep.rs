@@ -13,7 +13,7 @@ use super::session::{self, Job};
 use super::{Exit, Failure, stop, unwritten};
 use crate::diag::{Diagnostic, Severity};
 use crate::report::content::{Content, NamedTable};
-use crate::report::run::{Place, RunDirectory, Status, WORK, check_whole, remove_run};
+use crate::report::store::{Place, RunDirectory, Status, WORK, check_whole, remove_run};
 use crate::report::table::Table;
 use serde::{Deserialize, Serialize};
 

@@ -15,7 +15,7 @@ use crate::learn::training::Training;
 use crate::limits;
 use crate::report::content::Content;
 use crate::report::number;
-use crate::report::run::{CHECKPOINT, CompleteRun, RunDirectory, open_complete, open_policies, sha256};
+use crate::report::store::{CHECKPOINT, CompleteRun, RunDirectory, open_complete, open_policies, sha256};
 use crate::report::trained::{self, Trained};
 use crate::report::verdict;
 use crate::verify::learned::{Judge, Trial};

@@ -14,7 +14,7 @@ use crate::learn::tune::{self, Dimension, Measure, Objective, Rung, Score, Trial
 use crate::learn::{Policy, Value, settings as learner_settings};
 use crate::report::content::Content;
 use crate::report::number;
-use crate::report::run::{RunDirectory, WORK};
+use crate::report::store::{RunDirectory, WORK};
 use crate::report::tuned::{self, Best, Tuned};
 use crate::verify::learned::Judge;
 use clap::ValueEnum;

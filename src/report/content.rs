@@ -5,7 +5,7 @@ use super::draw::Drawing;
 use super::npy::{GridFunction, long_form, npz};
 use super::number;
 use super::plot::Picture;
-use super::run::RunDirectory;
+use super::store::RunDirectory;
 use super::table::Table;
 use crate::diag::{Diagnostic, Severity};
 use serde::Serialize;
@@ -340,7 +340,7 @@ pub(super) mod tests {
     use super::*;
     use crate::report::npy::{GridAxis, Points};
     use crate::report::plot::of_grid_function;
-    use crate::report::run::{Manifest, Place, Status, open_complete};
+    use crate::report::store::{Manifest, Place, Status, open_complete};
 
     pub(in crate::report) fn sample() -> Content {
         let k: Vec<f64> = (0..40).map(|i| 0.5 + 0.5 * f64::from(i)).collect();

@@ -2,7 +2,7 @@
 
 use super::content::{Check, Content};
 use super::number;
-use super::run::Manifest;
+use super::store::Manifest;
 use super::table::{Table, Values};
 use super::text::escape;
 use crate::diag::{Diagnostic, Severity};

@@ -11,7 +11,7 @@
 //!
 //! Codes E0951, E0952, E0963.
 
-use super::run::{
+use super::store::{
     CHECKPOINT, LOCK, MANIFEST, Manifest, Status, WORK, WRITING, busy, inspect, shown, taken, unreadable, with_cause,
     write_whole,
 };
@@ -105,7 +105,7 @@ fn changed(root: &Path, name: &Path, manifest: &Manifest) -> io::Result<bool> {
         return Ok(false);
     };
     let path = root.join(name);
-    Ok(fs::metadata(&path)?.len() != written.bytes || super::run::sha256(&fs::read(&path)?) != written.sha256)
+    Ok(fs::metadata(&path)?.len() != written.bytes || super::store::sha256(&fs::read(&path)?) != written.sha256)
 }
 
 /// Whether a run with this manifest writes a file of this name.
@@ -282,7 +282,7 @@ fn alike(path: &Path, new: &[u8]) -> bool {
         b"{\"__metadata__\":",
     ];
     let mut old = Vec::new();
-    let Ok(_) = super::run::open_file(path).and_then(|f| f.take(4096).read_to_end(&mut old)) else {
+    let Ok(_) = super::store::open_file(path).and_then(|f| f.take(4096).read_to_end(&mut old)) else {
         return false;
     };
     // The weights of a network begin with the length of what follows.
@@ -313,7 +313,7 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::run::{Place, RunDirectory};
+    use super::super::store::{Place, RunDirectory};
     use super::*;
 
     fn finished(root: &Path, name: &str, files: &[&str]) -> PathBuf {

@@ -1,0 +1,147 @@
+//! Writing whole files, and messages about files that cannot be written or read.
+
+use super::names::beside;
+use super::{DISK_FULL, FileEntry, WRITING};
+use crate::diag::Diagnostic;
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::Path;
+
+/// Counts and hashes what passes through.
+struct Tally<W> {
+    inner: W,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Tally<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let n = self.inner.write(buffer)?;
+        self.hash.update(&buffer[..n]);
+        self.bytes += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Writes a file beside its place, syncs it and gives it its name.
+pub(in crate::report) fn write_whole(
+    target: &Path,
+    name: &str,
+    produce: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<FileEntry> {
+    let temporary = beside(target, WRITING);
+    let written = (|| {
+        let mut tally = Tally {
+            inner: BufWriter::new(File::create(&temporary)?),
+            hash: Sha256::new(),
+            bytes: 0,
+        };
+        produce(&mut tally)?;
+        let Tally { inner, hash, bytes } = tally;
+        inner.into_inner().map_err(|e| e.into_error())?.sync_all()?;
+        fs::rename(&temporary, target)?;
+        Ok(FileEntry {
+            name: name.to_string(),
+            bytes,
+            sha256: hex(&hash.finalize()),
+        })
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+pub(in crate::report) fn shown(path: &Path) -> String {
+    format!("`{}`", path.display())
+}
+
+pub(in crate::report) fn busy(directory: &Path) -> Diagnostic {
+    Diagnostic::error(
+        "E0956",
+        format!("another econc is writing the run in {}", shown(directory)),
+    )
+    .hint("wait until it has finished, or give another directory to `--out`")
+}
+
+pub(in crate::report) fn taken(directory: &Path) -> Diagnostic {
+    Diagnostic::error("E0952", format!("the directory {} is not empty", shown(directory)))
+}
+
+pub(in crate::report) fn unreadable(path: &Path, e: &io::Error) -> Diagnostic {
+    with_cause(Diagnostic::error("E0954", format!("{} cannot be read", shown(path))), e)
+}
+
+pub(super) fn cannot_create(path: &Path, e: &io::Error) -> Diagnostic {
+    with_cause(
+        Diagnostic::error("E0950", format!("the run directory {} cannot be created", shown(path)))
+            .note("nothing has been computed yet, so nothing is lost"),
+        e,
+    )
+}
+
+pub(super) fn cannot_write(path: &Path, partial: &Path, e: &io::Error) -> Diagnostic {
+    with_cause(
+        Diagnostic::error("E0951", format!("{} cannot be written", shown(path))).note(format!(
+            "the files written before it are whole and stand in {}",
+            shown(partial)
+        )),
+        e,
+    )
+}
+
+pub(super) fn cannot_publish(partial: &Path, target: &Path, e: &io::Error) -> Diagnostic {
+    with_cause(
+        Diagnostic::error("E0951", format!("the run cannot be put at {}", shown(target)))
+            .note(format!("it is whole and stands in {}", shown(partial))),
+        e,
+    )
+}
+
+/// Adds the cause in words and what to do about it.
+pub(in crate::report) fn with_cause(diagnostic: Diagnostic, e: &io::Error) -> Diagnostic {
+    // Writers of formats wrap the error of the system, and with it its kind.
+    let full = e.to_string().contains("os error 28");
+    let kind = if cfg!(unix) && full {
+        ErrorKind::StorageFull
+    } else {
+        e.kind()
+    };
+    let (cause, hint) = match kind {
+        ErrorKind::PermissionDenied => ("permission denied", "give a directory you may write to, `--out DIR`"),
+        ErrorKind::ReadOnlyFilesystem => (
+            "the file system is read-only",
+            "give a directory you may write to, `--out DIR`",
+        ),
+        ErrorKind::StorageFull => (DISK_FULL, "free some space, or write to another disk with `--out DIR`"),
+        ErrorKind::FileTooLarge => (
+            "no file may be that large here (a limit of the system, or `ulimit -f`)",
+            "raise the limit, or write elsewhere with `--out DIR`",
+        ),
+        ErrorKind::QuotaExceeded => (
+            "your quota is used up",
+            "free some space, or write elsewhere with `--out DIR`",
+        ),
+        ErrorKind::NotADirectory => ("a part of the path is a file", "give another directory, `--out DIR`"),
+        ErrorKind::NotFound => (
+            "a folder of the path does not exist",
+            "make the folder, or correct the path",
+        ),
+        _ => return diagnostic.note(e.to_string()),
+    };
+    diagnostic.note(cause).hint(hint)
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,8 +1,8 @@
 //! Programs against the plain evaluation of their graph, on every tier, in both precisions, for odd numbers of lanes.
 
-use super::super::dag::{Dag, Id, RootProblem};
-use super::super::root;
 use super::*;
+use crate::kernel::dag::{Dag, Id, RootProblem};
+use crate::kernel::root;
 use crate::num::random::Stream;
 use rand::RngExt;
 

@@ -1,6 +1,8 @@
 //! Tests of `interval`.
 
 use super::*;
+use crate::graph::{Binary, Reduce, Unary};
+use crate::num::normal::{cdf, quantile};
 use proptest::prelude::*;
 
 const UNARY: [Unary; 14] = [

@@ -1,6 +1,7 @@
 //! Tests of `dag`.
 
 use super::*;
+use crate::kernel::root;
 
 #[test]
 fn equal_expressions_are_one_and_algebra_is_exact() {

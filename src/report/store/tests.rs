@@ -1,6 +1,7 @@
 //! Tests of `store`.
 
 use super::*;
+use std::io::ErrorKind;
 
 fn manifest() -> Manifest {
     Manifest::new(

@@ -100,7 +100,7 @@ fn nothing_said(source: &str, file: &syntax::ast::File) -> Option<Diagnostic> {
 /// no learner takes.
 fn complete(model: Model, mut diagnostics: Vec<Diagnostic>) -> (Option<Model>, Vec<Diagnostic>) {
     let mut faults = learn::settings::check(&model);
-    faults.extend(solve::method::check(&model));
+    faults.extend(solve::methods::check(&model));
     let model = match solve::economy::stated::applied(model) {
         Ok((model, said)) => {
             diagnostics.extend(said);

@@ -7,7 +7,8 @@ use super::{Exit, Failure};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::solve::economy::{Closure, Economy, Members, Seat};
-use crate::solve::method::{self, METHODS};
+use crate::solve::method::Method;
+use crate::solve::methods::{self, METHODS};
 use crate::verify::solved;
 use std::path::Path;
 
@@ -20,7 +21,7 @@ pub(super) fn list(screen: &Screen) -> Exit {
         screen.json(&serde_json::Value::Array(all.collect()));
         return Exit::Fine;
     }
-    let one = |m: &&dyn method::Method| format!("{}\n    {}\n    keys: {}\n", m.name(), m.about(), m.keys().join(", "));
+    let one = |m: &&dyn Method| format!("{}\n    {}\n    keys: {}\n", m.name(), m.about(), m.keys().join(", "));
     screen.result(&METHODS.iter().map(one).collect::<Vec<_>>().join("\n"));
     Exit::Fine
 }
@@ -57,7 +58,7 @@ pub(super) fn run(
     solved::asked(&asked)?;
     let model = solved::as_asked(&compiled.model, concept, information);
     let economy = Economy::of(&model)?;
-    let (fits, refusal) = match method::verdicts(&economy) {
+    let (fits, refusal) = match methods::verdicts(&economy) {
         Ok((_, verdicts)) => {
             let fits = verdicts.into_iter().map(|v| Fit {
                 method: v.method.name(),

@@ -1,4 +1,5 @@
-//! Solvers: one file a method, all against [`problem::DecisionProblem`].
+//! Solvers. `economy` says who decides and what is taken as given, `decision` makes the problem of one of them, and the methods of
+//! `methods`, one file each, solve it; they know [`problem::DecisionProblem`] alone.
 
 pub mod bellman;
 pub mod between;
@@ -26,5 +27,6 @@ pub mod economy;
 #[cfg(test)]
 pub(crate) mod examples;
 pub mod method;
+pub mod methods;
 #[cfg(test)]
 mod value_iteration_tests;

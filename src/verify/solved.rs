@@ -13,7 +13,8 @@ use crate::num::optimise;
 use crate::solve::bellman::{At, Bellman, Interpolation, Scratch};
 use crate::solve::decision::{self, Decision, Discretised};
 use crate::solve::economy::Economy;
-use crate::solve::method::{self, Method, Structure, Task, word};
+use crate::solve::method::{Method, Structure, Task, word};
+use crate::solve::methods;
 use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::progress::{Watch, kept, solved_before};
 use crate::solve::solution::Solution;
@@ -86,7 +87,7 @@ const FINEST_CHAINS: usize = 4;
 /// E0804: a method or a concept that does not exist.
 pub fn asked(options: &Options) -> Result<(), Diagnostic> {
     if let Some(word) = &options.method {
-        method::named(word)?;
+        methods::named(word)?;
     }
     let words = [
         ("concept", &options.concept, CONCEPTS),
@@ -113,7 +114,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
     let model = few.unwrap_or(model);
     let by_name = options.method.clone().or_else(|| word(&model, "method"));
     if let Some(name) = &by_name {
-        unread(&model, method::named(name).map_err(|d| vec![d])?).map_err(|d| vec![d])?;
+        unread(&model, methods::named(name).map_err(|d| vec![d])?).map_err(|d| vec![d])?;
     }
     let still = stationary(&model);
     let mut build = decision::Options {
@@ -144,7 +145,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
                 .collect();
             problem.spec_mut().steady_state = states.into_iter().collect();
         }
-        let method = method::choose(by_name.as_deref(), &Structure::of(problem.spec())).map_err(|d| vec![d])?;
+        let method = methods::choose(by_name.as_deref(), &Structure::of(problem.spec())).map_err(|d| vec![d])?;
         let idle = unread(&model, method).map_err(|d| vec![d])?;
         let mut solution = match found.take() {
             Some(solution) => solution,
@@ -463,7 +464,7 @@ fn unread(model: &Model, method: &dyn Method) -> Result<Option<Diagnostic>, Diag
             .rev()
             .find(|(k, _, _)| keys.contains(&k.as_str()))
     };
-    let others: Vec<&str> = method::METHODS
+    let others: Vec<&str> = methods::METHODS
         .iter()
         .flat_map(|m| m.keys())
         .copied()
@@ -471,7 +472,7 @@ fn unread(model: &Model, method: &dyn Method) -> Result<Option<Diagnostic>, Diag
         .collect();
     if let Some((key, _, span)) = said(&others) {
         let reads = |m: &&&dyn Method| m.keys().contains(&key.as_str());
-        let readers: Vec<String> = method::METHODS
+        let readers: Vec<String> = methods::METHODS
             .iter()
             .filter(reads)
             .map(|m| format!("`method = {}`", m.name()))

@@ -411,6 +411,26 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
     if s.counts.episodes > 0 {
         facts.push(("episodes ended".into(), s.counts.episodes.to_string()));
     }
+    let mut diagnostics: Vec<Diagnostic> = trusted.and_then(|t| untrusted(s, t)).into_iter().collect();
+    let certificate = counted(model, s, &mut diagnostics);
+    Content {
+        model: model.name.clone(),
+        title: model.title.clone(),
+        headline: "simulated".into(),
+        facts,
+        certificate,
+        functions: Vec::new(),
+        tables: tables_of_simulation(s),
+        pictures: pictures_of_simulation(model, s),
+        drawing: None,
+        diagnostics,
+        files: Vec::new(),
+        numbers: Vec::new(),
+    }
+}
+
+/// What was counted in a simulation and should not have happened, or should be known.
+fn counted(model: &Model, s: &Simulation, diagnostics: &mut Vec<Diagnostic>) -> Vec<Check> {
     let mut certificate = Vec::new();
     for (i, (n, first)) in s.counts.outside.iter().enumerate() {
         if *n > 0 {
@@ -456,7 +476,6 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
             note: "what cannot be chosen is moved to the nearest bound".into(),
         });
     }
-    let mut diagnostics: Vec<Diagnostic> = trusted.and_then(|t| untrusted(s, t)).into_iter().collect();
     for m in &s.counts.not_cleared {
         diagnostics.extend(m.error());
         diagnostics.extend(m.warning());
@@ -498,6 +517,11 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
             });
         }
     }
+    certificate
+}
+
+/// Returns, moments and the series of the first world.
+fn tables_of_simulation(s: &Simulation) -> Vec<NamedTable> {
     let m = &s.moments;
     let moments = Table::new()
         .texts("name", m.iter().map(|x| x.name.clone()).collect())
@@ -517,6 +541,34 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
     for x in s.series.iter().filter(|x| x.values.len() == s.periods) {
         series = series.numbers(&x.name, x.values.clone());
     }
+    vec![
+        NamedTable {
+            stem: "returns".into(),
+            caption: if s.returns.iter().any(|r| r.lives > r.cut_off) {
+                "Returns of a life (mean over the lives begun in the first half of the periods)".into()
+            } else {
+                "Returns (mean over worlds and members)".into()
+            },
+            table: returns,
+            on_screen: 20,
+        },
+        NamedTable {
+            stem: "moments".into(),
+            caption: "Moments".into(),
+            table: moments,
+            on_screen: 24,
+        },
+        NamedTable {
+            stem: "series".into(),
+            caption: "First world, period by period".into(),
+            table: series,
+            on_screen: 0,
+        },
+    ]
+}
+
+/// The paths of the first world.
+fn pictures_of_simulation(model: &Model, s: &Simulation) -> Vec<NamedPicture> {
     let shown: Vec<(String, Vec<plot::SimulatedPath>)> = picture_names(model)
         .into_iter()
         .filter_map(|name| {
@@ -536,50 +588,13 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
         })
         .take(9)
         .collect();
-    let pictures = if shown.is_empty() {
+    if shown.is_empty() {
         Vec::new()
     } else {
         vec![NamedPicture {
             stem: "paths".into(),
             picture: plot::paths("Simulated paths", shown),
         }]
-    };
-    Content {
-        model: model.name.clone(),
-        title: model.title.clone(),
-        headline: "simulated".into(),
-        facts,
-        certificate,
-        functions: Vec::new(),
-        tables: vec![
-            NamedTable {
-                stem: "returns".into(),
-                caption: if s.returns.iter().any(|r| r.lives > r.cut_off) {
-                    "Returns of a life (mean over the lives begun in the first half of the periods)".into()
-                } else {
-                    "Returns (mean over worlds and members)".into()
-                },
-                table: returns,
-                on_screen: 20,
-            },
-            NamedTable {
-                stem: "moments".into(),
-                caption: "Moments".into(),
-                table: moments,
-                on_screen: 24,
-            },
-            NamedTable {
-                stem: "series".into(),
-                caption: "First world, period by period".into(),
-                table: series,
-                on_screen: 0,
-            },
-        ],
-        pictures,
-        drawing: None,
-        diagnostics,
-        files: Vec::new(),
-        numbers: Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::plot::{self, Figure, Panel, Picture, Series, Stroke};
 use super::table::Table;
 use crate::check::Model;
 use crate::diag::Diagnostic;
-use crate::verify::learned::Verdict;
+use crate::verify::learned::{SeedVerdict, Verdict};
 
 /// What must hold; `None` informs only.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -63,9 +63,59 @@ fn at_most(limit: Option<f64>) -> String {
 
 /// The content of a verdict.
 pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limits) -> Content {
-    let seeds = &verdict.seeds;
-    let worst = |f: &dyn Fn(usize) -> f64| {
-        let all = (0..seeds.len()).map(f);
+    let mut called = Called {
+        verdict,
+        limits,
+        certificate: Vec::new(),
+        diagnostics: Vec::new(),
+    };
+    called.distance();
+    called.loss();
+    called.one_shot_gain();
+    called.grid_steps();
+    called.euler();
+    called.places();
+    called.constant();
+    called.nothing_better();
+    Content {
+        model: model.name.clone(),
+        title: model.title.clone(),
+        headline: format!("{learner} judged by the exact solution"),
+        facts: vec![(
+            "losses".into(),
+            format!("shares of {}, on {} paths", verdict.unit, verdict.paths_followed),
+        )],
+        diagnostics: called.diagnostics,
+        certificate: called.certificate,
+        tables: tables(verdict),
+        pictures: pictures(verdict),
+        ..Content::default()
+    }
+}
+
+fn share(name: &str, x: f64, limit: Option<f64>, note: String) -> Check {
+    Check {
+        name: name.into(),
+        measured: x,
+        shown: Some(percent(x)),
+        bound: at_most(limit),
+        pass: limit.map(|l| x <= l),
+        note,
+    }
+}
+
+/// A verdict as it is called, line by line.
+struct Called<'a> {
+    verdict: &'a Verdict,
+    limits: &'a Limits,
+    certificate: Vec<Check>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Called<'_> {
+    /// The largest number of any seed; infinite if one is no number.
+    fn worst(&self, f: &dyn Fn(&SeedVerdict) -> f64) -> f64 {
+        let all = self.verdict.seeds.iter().map(f);
         fault!(
             "verdict.best_of_seeds",
             all.fold(f64::INFINITY, f64::min),
@@ -75,61 +125,66 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
                 a.max(b)
             },)
         )
-    };
-    let interval = |(lo, hi): (f64, f64)| format!("[{}, {}]", percent(lo), percent(hi));
-    let share = |name: &str, x: f64, limit: Option<f64>, note: String| Check {
-        name: name.into(),
-        measured: x,
-        shown: Some(percent(x)),
-        bound: at_most(limit),
-        pass: limit.map(|l| x <= l),
-        note,
-    };
-    // Beating a constant, or not the exact policy, is no verdict where no limit was set; failing at it is one.
-    let asked = |pass: Option<bool>| pass.filter(|p| !p || *limits != Limits::default());
-    let mut diagnostics = Vec::new();
-    let mut undecided = |what: &str, estimate: (f64, f64), limit: f64| {
-        diagnostics.push(
+    }
+
+    /// Beating a constant, or not the exact policy, is no verdict where no limit was set; failing at it is one.
+    fn asked(&self, pass: Option<bool>) -> Option<bool> {
+        pass.filter(|p| !p || *self.limits != Limits::default())
+    }
+
+    /// Says that an estimate cannot be told from its limit; the beginning of the line's note.
+    fn undecided(&mut self, what: &str, estimate: (f64, f64), limit: f64) -> String {
+        self.diagnostics.push(
             Diagnostic::error("E0933", format!("{what} cannot be told from its limit"))
                 .note(format!(
                     "{} (standard error after the sign) on {} paths; the limit is {}",
                     with_error(estimate),
-                    verdict.paths_followed,
+                    self.verdict.paths_followed,
                     percent(limit)
                 ))
                 .hint("follow more paths, verify { episodes = 10_000 }, or set the limit further off"),
         );
         format!("{CANNOT_TELL}: the standard error is too large; ")
-    };
-    let mut certificate = vec![
-        share(
+    }
+
+    /// How far the policy is from the exact one.
+    fn distance(&mut self) {
+        let mean = self.worst(&|s| s.relative());
+        self.certificate.push(share(
             "distance in policy, mean",
-            worst(&|i| seeds[i].relative()),
-            limits.policy_error,
+            mean,
+            self.limits.policy_error,
             format!(
                 "worst of {} seeds; states the exact policy visits, share of its mean",
-                seeds.len()
+                self.verdict.seeds.len()
             ),
-        ),
-        share(
+        ));
+    }
+
+    /// What choosing right once would win.
+    fn one_shot_gain(&mut self) {
+        let gain = self.worst(&|s| s.one_shot.0);
+        self.certificate.push(share(
             "one-shot deviation gain, mean",
-            worst(&|i| seeds[i].one_shot.0),
+            gain,
             None,
             "worst seed; what choosing right once would win, share of one period".into(),
-        ),
-    ];
-    // The seed that decides is the one that may lose most.
-    let losses: Vec<(f64, f64)> = seeds.iter().map(|s| (s.loss, s.loss_error)).collect();
-    if let Some(loss) = of_the_worst(&losses) {
-        let limit = limits.welfare_loss;
-        let called = limit.map(|l| (l, call(loss, l)));
-        let doubt = match called {
-            Some((l, Call::Open)) => undecided("the welfare loss", loss, l),
-            _ => String::new(),
-        };
-        certificate.insert(
-            1,
-            Check {
+        ));
+    }
+
+    /// What the policy loses against the exact one.
+    fn loss(&mut self) {
+        let interval = |(lo, hi): (f64, f64)| format!("[{}, {}]", percent(lo), percent(hi));
+        // The seed that decides is the one that may lose most.
+        let losses: Vec<(f64, f64)> = self.verdict.seeds.iter().map(|s| (s.loss, s.loss_error)).collect();
+        if let Some(loss) = of_the_worst(&losses) {
+            let limit = self.limits.welfare_loss;
+            let called = limit.map(|l| (l, call(loss, l)));
+            let doubt = match called {
+                Some((l, Call::Open)) => self.undecided("the welfare loss", loss, l),
+                _ => String::new(),
+            };
+            self.certificate.push(Check {
                 name: "welfare loss".into(),
                 measured: loss.0,
                 shown: Some(with_error(loss)),
@@ -137,135 +192,168 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
                 pass: called.map(|(_, c)| c == Call::Below),
                 note: format!(
                     "{doubt}worst seed, share of {}; mean {} in {} (95 %)",
-                    verdict.unit,
-                    percent(verdict.mean_loss),
-                    interval(verdict.loss_interval)
+                    self.verdict.unit,
+                    percent(self.verdict.mean_loss),
+                    interval(self.verdict.loss_interval)
                 ),
-            },
-        );
-    }
-    let on_grid: Vec<(f64, f64)> = seeds
-        .iter()
-        .flat_map(|s| &s.distances)
-        .filter_map(|d| Some((d.steps()?, d.step?)))
-        .collect();
-    if let Some((steps, step)) = on_grid.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0)) {
-        let near = seeds
-            .iter()
-            .filter(|s| s.distances.iter().all(|d| d.steps().is_none_or(|x| x <= 1.0)))
-            .count();
-        certificate.push(Check {
-            name: "distance in policy, largest, grid steps".into(),
-            measured: steps,
-            shown: Some(number::compact(steps)),
-            bound: String::new(),
-            pass: None,
-            note: format!(
-                "worst seed; a step is {}; within one step in {near} of {} seeds",
-                number::compact(step),
-                seeds.len()
-            ),
-        });
-    }
-    if seeds.iter().all(|s| s.euler.is_some()) {
-        certificate.push(share(
-            "Euler residual, mean",
-            worst(&|i| seeds[i].euler.map_or(f64::NAN, |e| e.0)),
-            limits.euler.map(|l| 10f64.powf(l)),
-            "worst seed; of the learned policy, share of consumption".into(),
-        ));
-    } else if let Some(limit) = limits.euler {
-        // A limit on what is not there is not met.
-        certificate.push(Check {
-            name: "Euler residual, mean".into(),
-            measured: f64::NAN,
-            shown: Some("none".into()),
-            bound: at_most(Some(10f64.powf(limit))),
-            pass: Some(false),
-            note: "this model has no Euler equation; remove `euler` from verify { }".into(),
-        });
-    }
-    let moved = worst(&|i| seeds[i].moved);
-    if moved > 0.0 {
-        certificate.push(share(
-            "decisions moved to a feasible one",
-            moved,
-            None,
-            "worst seed; a `require` forbade them, and a simulation moves them likewise".into(),
-        ));
-    }
-    let outside = worst(&|i| seeds[i].outside);
-    if outside > 0.0 {
-        certificate.push(share(
-            "time outside the grid of the solution",
-            outside,
-            None,
-            "worst seed; values are extrapolated there".into(),
-        ));
-    }
-    let constant = verdict
-        .benchmarks
-        .iter()
-        .find(|(n, _)| n == "best constant")
-        .map(|b| b.1);
-    let margins: Option<Vec<(f64, f64)>> = seeds.iter().map(|s| s.behind_constant).collect();
-    if let (Some(constant), Some(margin)) = (constant, margins.as_deref().and_then(of_the_worst)) {
-        // Where a constant is as good as exact there is nothing to beat.
-        let beatable = constant.loss > NOTHING.max(2.0 * constant.error);
-        let called = beatable.then(|| call(margin, 0.0));
-        let doubt = match called {
-            Some(Call::Open) => undecided("the distance to the best constant policy", margin, 0.0),
-            _ => String::new(),
-        };
-        certificate.push(Check {
-            name: "loses less than the best constant policy".into(),
-            measured: margin.0,
-            shown: Some(with_error(margin)),
-            bound: "below 0 %".into(),
-            pass: asked(called.map(|c| c == Call::Below && margin.0 < 0.0)),
-            note: format!(
-                "{doubt}{}, which loses {}",
-                verdict.constant.clone().unwrap_or_default(),
-                percent(constant.loss)
-            ),
-        });
-    }
-    // Nothing may be better than what everything is judged by.
-    let everybody = seeds
-        .iter()
-        .map(|s| (format!("the policy of seed {}", s.seed), -s.loss, s.loss_error))
-        .chain(
-            verdict
-                .benchmarks
-                .iter()
-                .filter(|(n, _)| n != "exact")
-                .map(|(n, w)| (n.clone(), -w.loss, w.error)),
-        );
-    let lead = |x: &(String, f64, f64)| x.1 - 3.0 * x.2;
-    if let Some(best) = everybody.max_by(|a, b| lead(a).total_cmp(&lead(b))) {
-        let holds = lead(&best) <= ROUNDING;
-        if !holds {
-            diagnostics.push(
-                Diagnostic::error(
-                    "E0932",
-                    format!(
-                        "{} does better than the exact solution, so nothing is judged by it",
-                        best.0
-                    ),
-                )
-                .note(format!("by {} of {}", with_error((best.1, best.2)), verdict.unit))
-                .hint("the solution is not the best: widen its grid to where the model starts and goes, or refine it"),
-            );
+            });
         }
-        certificate.push(Check {
-            name: "nothing does better than the exact solution".into(),
-            measured: best.1,
-            shown: Some(with_error((best.1, best.2))),
-            bound: format!("at most {} and three standard errors", percent(ROUNDING)),
-            pass: asked(Some(holds)),
-            note: format!("the nearest is {}", best.0),
-        });
     }
+
+    /// How far the policy is from the exact one where actions stand on a grid, in its steps.
+    fn grid_steps(&mut self) {
+        let on_grid: Vec<(f64, f64)> = self
+            .verdict
+            .seeds
+            .iter()
+            .flat_map(|s| &s.distances)
+            .filter_map(|d| Some((d.steps()?, d.step?)))
+            .collect();
+        if let Some((steps, step)) = on_grid.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0)) {
+            let near = self
+                .verdict
+                .seeds
+                .iter()
+                .filter(|s| s.distances.iter().all(|d| d.steps().is_none_or(|x| x <= 1.0)))
+                .count();
+            self.certificate.push(Check {
+                name: "distance in policy, largest, grid steps".into(),
+                measured: steps,
+                shown: Some(number::compact(steps)),
+                bound: String::new(),
+                pass: None,
+                note: format!(
+                    "worst seed; a step is {}; within one step in {near} of {} seeds",
+                    number::compact(step),
+                    self.verdict.seeds.len()
+                ),
+            });
+        }
+    }
+
+    /// The Euler residual of the policy.
+    fn euler(&mut self) {
+        if self.verdict.seeds.iter().all(|s| s.euler.is_some()) {
+            self.certificate.push(share(
+                "Euler residual, mean",
+                self.worst(&|s| s.euler.map_or(f64::NAN, |e| e.0)),
+                self.limits.euler.map(|l| 10f64.powf(l)),
+                "worst seed; of the learned policy, share of consumption".into(),
+            ));
+        } else if let Some(limit) = self.limits.euler {
+            // A limit on what is not there is not met.
+            self.certificate.push(Check {
+                name: "Euler residual, mean".into(),
+                measured: f64::NAN,
+                shown: Some("none".into()),
+                bound: at_most(Some(10f64.powf(limit))),
+                pass: Some(false),
+                note: "this model has no Euler equation; remove `euler` from verify { }".into(),
+            });
+        }
+    }
+
+    /// Decisions that were moved, and time outside the grid of the solution.
+    fn places(&mut self) {
+        let moved = self.worst(&|s| s.moved);
+        if moved > 0.0 {
+            self.certificate.push(share(
+                "decisions moved to a feasible one",
+                moved,
+                None,
+                "worst seed; a `require` forbade them, and a simulation moves them likewise".into(),
+            ));
+        }
+        let outside = self.worst(&|s| s.outside);
+        if outside > 0.0 {
+            self.certificate.push(share(
+                "time outside the grid of the solution",
+                outside,
+                None,
+                "worst seed; values are extrapolated there".into(),
+            ));
+        }
+    }
+
+    /// Whether the policy is better than the best constant one.
+    fn constant(&mut self) {
+        let constant = self
+            .verdict
+            .benchmarks
+            .iter()
+            .find(|(n, _)| n == "best constant")
+            .map(|b| b.1);
+        let margins: Option<Vec<(f64, f64)>> = self.verdict.seeds.iter().map(|s| s.behind_constant).collect();
+        if let (Some(constant), Some(margin)) = (constant, margins.as_deref().and_then(of_the_worst)) {
+            // Where a constant is as good as exact there is nothing to beat.
+            let beatable = constant.loss > NOTHING.max(2.0 * constant.error);
+            let called = beatable.then(|| call(margin, 0.0));
+            let doubt = match called {
+                Some(Call::Open) => self.undecided("the distance to the best constant policy", margin, 0.0),
+                _ => String::new(),
+            };
+            self.certificate.push(Check {
+                name: "loses less than the best constant policy".into(),
+                measured: margin.0,
+                shown: Some(with_error(margin)),
+                bound: "below 0 %".into(),
+                pass: self.asked(called.map(|c| c == Call::Below && margin.0 < 0.0)),
+                note: format!(
+                    "{doubt}{}, which loses {}",
+                    self.verdict.constant.clone().unwrap_or_default(),
+                    percent(constant.loss)
+                ),
+            });
+        }
+    }
+
+    /// Nothing may be better than what everything is judged by.
+    fn nothing_better(&mut self) {
+        let everybody = self
+            .verdict
+            .seeds
+            .iter()
+            .map(|s| (format!("the policy of seed {}", s.seed), -s.loss, s.loss_error))
+            .chain(
+                self.verdict
+                    .benchmarks
+                    .iter()
+                    .filter(|(n, _)| n != "exact")
+                    .map(|(n, w)| (n.clone(), -w.loss, w.error)),
+            );
+        let lead = |x: &(String, f64, f64)| x.1 - 3.0 * x.2;
+        if let Some(best) = everybody.max_by(|a, b| lead(a).total_cmp(&lead(b))) {
+            let holds = lead(&best) <= ROUNDING;
+            if !holds {
+                self.diagnostics.push(
+                    Diagnostic::error(
+                        "E0932",
+                        format!(
+                            "{} does better than the exact solution, so nothing is judged by it",
+                            best.0
+                        ),
+                    )
+                    .note(format!("by {} of {}", with_error((best.1, best.2)), self.verdict.unit))
+                    .hint(
+                        "the solution is not the best: widen its grid to where the model starts and goes, or refine it",
+                    ),
+                );
+            }
+            self.certificate.push(Check {
+                name: "nothing does better than the exact solution".into(),
+                measured: best.1,
+                shown: Some(with_error((best.1, best.2))),
+                bound: format!("at most {} and three standard errors", percent(ROUNDING)),
+                pass: self.asked(Some(holds)),
+                note: format!("the nearest is {}", best.0),
+            });
+        }
+    }
+}
+
+/// Each seed, what it is compared with, and distances by action.
+fn tables(verdict: &Verdict) -> Vec<NamedTable> {
+    let seeds = &verdict.seeds;
     let column = |f: &dyn Fn(usize) -> f64| (0..seeds.len()).map(f).collect::<Vec<f64>>();
     let per_seed = Table::new()
         .integers("seed", seeds.iter().map(|s| s.seed as i64).collect())
@@ -308,29 +396,16 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
         table,
         on_screen,
     };
-    Content {
-        model: model.name.clone(),
-        title: model.title.clone(),
-        headline: format!("{learner} judged by the exact solution"),
-        facts: vec![(
-            "losses".into(),
-            format!("shares of {}, on {} paths", verdict.unit, verdict.paths_followed),
-        )],
-        diagnostics,
-        certificate,
-        tables: vec![
-            named("verdict", "Each seed", per_seed, 12),
-            named("benchmarks", "Under the same draws", benchmarks, 12),
-            named(
-                "distances",
-                "Distance to the exact policy, in units of the action (finite choices: share of states)",
-                distances,
-                0,
-            ),
-        ],
-        pictures: pictures(verdict),
-        ..Content::default()
-    }
+    vec![
+        named("verdict", "Each seed", per_seed, 12),
+        named("benchmarks", "Under the same draws", benchmarks, 12),
+        named(
+            "distances",
+            "Distance to the exact policy, in units of the action (finite choices: share of states)",
+            distances,
+            0,
+        ),
+    ]
 }
 
 /// The estimate that may be largest, and any that is no number.
@@ -389,7 +464,7 @@ fn pictures(verdict: &Verdict) -> Vec<NamedPicture> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::learned::{SeedVerdict, Worth};
+    use crate::verify::learned::Worth;
 
     fn verdict(loss: f64, error: f64, constant: (f64, f64)) -> Verdict {
         let worth = |loss: f64, error: f64| Worth {

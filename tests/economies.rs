@@ -4,7 +4,7 @@ use econc::check::Model;
 use econc::env::behaviour::{Decide, Deciding};
 use econc::env::cast::Behaviour;
 use econc::env::vector::{Options, Vectorised};
-use econc::env::{ActionSpace, Actions, Seat, simulate};
+use econc::env::{ActionSpace, Actions, simulate};
 use econc::env::{Game, VectorEnvironment};
 use econc::learn::q_learning::{QLearning, QLearningOptions};
 use econc::learn::{LearnerOptions, Next, Value, begin, train};

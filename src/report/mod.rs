@@ -1,6 +1,6 @@
 //! Results in the form people and other programs take them: run directories, tables, arrays, plots, pages, drawings.
 //!
-//! Plain data in, bytes out; only [`run`] and [`place`] touch the disk. Nothing here knows how a result was computed.
+//! Plain data in, bytes out; only [`store`] and [`place`] touch the disk. Nothing here knows how a result was computed.
 
 pub mod content;
 pub mod draw;

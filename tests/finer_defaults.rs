@@ -152,3 +152,32 @@ fn hints_propose_more_than_what_failed_and_following_them_helps() {
         );
     }
 }
+
+/// A kink of the reward at a state that nobody visits: the value off the way has spikes on the first grid. Capital rests where `0.1 k` keeps it.
+#[test]
+fn a_grid_on_which_the_value_has_spikes_is_made_finer() {
+    let text = "model steps\nagent f {\n  state k in [0, 20]\n  action i in [0, 3]\n  k' = 0.9 * k + i\n  observe k\n  \
+                reward 1.2 * k^0.5 + 1.5 * max(k - 6, 0) - 0.11 * k^2 - i - 0.3 * i^2\n  discount 0.9\n}\n";
+    let s = solved(text);
+    assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
+    let fixed = solved_with(text, &[("grid.k", "uniform(2000)")]);
+    for k in [1.0, 3.0, 6.5, 9.0] {
+        let ((v, i), (value, right)) = (at(&s, k), at(&fixed, k));
+        assert!(
+            (v - value).abs() < 1e-3 && (i - right).abs() < 5e-3,
+            "{k}: {v} {i}, right {value} {right}"
+        );
+    }
+}
+
+/// A kink that moves with shock and time over a finite life: finer grids first, then a finer chain.
+#[test]
+fn spikes_and_a_coarse_chain_together_are_mended() {
+    let s = solved(
+        "model steps\nhorizon 15\nagent f {\n  state k in [0, 30], start 4\n  shock z ~ ar1(rho: 0.8, sd: 0.3)\n  action i in [0, 2]\n  \
+         noise e ~ uniform(0, 1)\n  k' = 0.9 * k + i * (1 + 0.5 * e)\n  observe k, z\n  \
+         reward 0.5 * max(k * exp(z) - 0.3 * t, 0) - i - 0.2 * i^2\n  discount 0.95\n}\n",
+    );
+    assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
+    assert!(s.solution.states[0].nodes.len() > 200);
+}

@@ -392,3 +392,54 @@ fn a_hidden_shock_is_shown_where_it_matters() {
     let place = place.map(|(s, _)| &text[s.start as usize..s.end as usize]);
     assert_eq!(place, Some("x - z"), "{found:?}");
 }
+
+/// Base stock models: below the level `y` a unit is worth its price, so that `y` solves `p (1 - G(y)) - c - h G(y) + b (1 - G(y + 3)) + d s c G(y) = 0` with the
+/// demand's distribution function `G`, price `p`, cost `c`, holding cost `h`, penalty `b` beyond three missing units, and what keeps of a left unit, `s`.
+#[test]
+fn levels_up_to_which_somebody_orders_are_right() {
+    let exponential = |x: f64| 1.0 - (-x / 3.0).exp();
+    let cdf = econc::num::normal::cdf;
+    let mixed = |x: f64| 0.3 * cdf((x.ln() - 1.2) / 0.5) + 0.7 * cdf((x.ln() - 0.3) / 0.5);
+    let uniform = |x: f64| (x / 4.0).clamp(0.0, 1.0);
+    let cases: [(&str, &dyn Fn(f64) -> f64); 3] = [
+        ("noise d ~ exponential(3)", &exponential),
+        (
+            "noise hot ~ bernoulli(0.3)\n  noise d ~ lognormal(if hot then 1.2 else 0.3, 0.5)",
+            &mixed,
+        ),
+        ("noise d ~ uniform(0, 4)", &uniform),
+    ];
+    for (law, below) in cases {
+        let text = format!(
+            "model stock\nagent f {{\n  state s in [0, 40], start 2\n  action q in [0, 20]\n  {law}\n  let have = s + q\n  \
+             s' = 0.9 * max(have - d, 0)\n  observe s\n  reward 4 * min(have, d) - 1.5 * q - 0.1 * max(have - d, 0) - max(d - have - 3, 0)\n  \
+             discount 0.95\n}}\n"
+        );
+        let slope = |y: f64| {
+            4.0 * (1.0 - below(y)) - 1.5 - 0.1 * below(y) + (1.0 - below(y + 3.0)) + 0.95 * 0.9 * 1.5 * below(y)
+        };
+        let (mut lo, mut hi) = (0.0, 20.0);
+        for _ in 0..100 {
+            let y = 0.5 * (lo + hi);
+            if slope(y) > 0.0 { lo = y } else { hi = y }
+        }
+        let s = solved(&text);
+        assert!(s.certificate.passed, "{law}: {:?}", s.certificate.reasons);
+        assert!(s.certificate.reasons.is_empty(), "{law}: {:?}", s.certificate.reasons);
+        let found = s.solution.states[0].nodes[0] + s.solution.policy[0][0];
+        assert!((found / lo - 1.0).abs() < 1e-5, "{law}: up to {found}, right {lo}");
+    }
+}
+
+/// The same stock with five nodes for demand, which the file insists on: levels are drawn to the nodes.
+#[test]
+fn a_level_that_is_off_by_per_cents_is_not_certified() {
+    let s = solved(
+        "model stock\nagent f {\n  state s in [0, 40], start 2\n  action q in [0, 20]\n  noise d ~ exponential(3)\n  let have = s + q\n  \
+         s' = 0.9 * max(have - d, 0)\n  observe s\n  reward 4 * min(have, d) - 1.5 * q - 0.1 * max(have - d, 0) - max(d - have - 3, 0)\n  \
+         discount 0.95\n}\nsolve { quadrature.d = 20 }\n",
+    );
+    let found = s.solution.states[0].nodes[0] + s.solution.policy[0][0];
+    assert!((found / 6.917_546_6 - 1.0).abs() > 0.01, "{found}");
+    assert!(!s.certificate.passed, "up to {found}: {:?}", s.certificate.world);
+}

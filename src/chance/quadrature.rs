@@ -281,20 +281,50 @@ pub fn between_quantiles(law: Standard, n: usize, kinks: &[f64]) -> Rule {
 /// A rule for integrands that are smooth between `kinks` (of the standard draw): Gauss-Legendre rules of `m` nodes on cells of which every kink is an
 /// edge. Errors fall with `m` as for smooth functions.
 pub fn between_kinks(law: Standard, kinks: &[f64], base: &Rule) -> Rule {
-    let (mut edges, density): (Vec<f64>, fn(f64) -> f64) = match law {
-        Standard::Normal => (even(-9.0, 9.0, 12), normal::density),
-        Standard::Uniform => (even(0.0, 1.0, 2), |_| 1.0),
-        Standard::Exponential => (
-            vec![0.0, 1.0, 2.0, 3.5, 5.0, 7.0, 10.0, 14.0, 19.0, 25.0, 33.0, 44.0],
-            |x| (-x).exp(),
-        ),
-        Standard::Gumbel => (even(GUMBEL.0, GUMBEL.1, 32), |x| (-x - (-x).exp()).exp()),
+    let mut edges: Vec<f64> = match law {
+        Standard::Normal => even(-9.0, 9.0, 12),
+        Standard::Uniform => even(0.0, 1.0, 2),
+        Standard::Exponential => vec![0.0, 1.0, 2.0, 3.5, 5.0, 7.0, 10.0, 14.0, 19.0, 25.0, 33.0, 44.0],
+        Standard::Gumbel => even(GUMBEL.0, GUMBEL.1, 32),
     };
     let (lo, hi) = (edges[0], edges[edges.len() - 1]);
     edges.extend(kinks.iter().copied().filter(|k| *k > lo && *k < hi));
     edges.sort_by(f64::total_cmp);
     edges.dedup();
-    piecewise_by(base, &edges, density)
+    in_cells(law, &edges, base)
+}
+
+/// Ends of at least `n` cells (and at least seven, four of a uniform draw) on which integrands that are smooth there are integrated by three or four nodes
+/// each: narrow where the density bends, over all that counts.
+pub fn cells(law: Standard, n: usize) -> Vec<f64> {
+    let few: &[f64] = match law {
+        Standard::Normal if n < 9 => &[-7.0, -4.2, -2.5, -0.8, 0.8, 2.5, 4.2, 7.0],
+        Standard::Normal => &[-9.0, -5.0, -3.4, -2.0, -0.7, 0.7, 2.0, 3.4, 5.0, 9.0],
+        Standard::Uniform => &[0.0, 0.25, 0.5, 0.75, 1.0],
+        Standard::Exponential => &[0.0, 0.7, 1.5, 2.5, 4.0, 6.0, 9.0, 14.0, 24.0, 44.0],
+        Standard::Gumbel => &[-4.0, -2.2, -1.3, -0.4, 0.6, 1.6, 2.8, 4.5, 8.0, 16.0, 44.0],
+    };
+    let parts = (n / (few.len() - 1)).max(1);
+    let mut edges: Vec<f64> = few
+        .windows(2)
+        .flat_map(|w| (0..parts).map(|i| w[0] + (w[1] - w[0]) * i as f64 / parts as f64))
+        .collect();
+    edges.extend(few.last());
+    edges
+}
+
+/// Gauss-Legendre rules between neighbouring `edges` of the standard draw, by a rule on [0, 1].
+pub fn in_cells(law: Standard, edges: &[f64], base: &Rule) -> Rule {
+    piecewise_by(base, edges, density(law))
+}
+
+fn density(law: Standard) -> fn(f64) -> f64 {
+    match law {
+        Standard::Normal => normal::density,
+        Standard::Uniform => |_| 1.0,
+        Standard::Exponential => |x| (-x).exp(),
+        Standard::Gumbel => |x| (-x - (-x).exp()).exp(),
+    }
 }
 
 /// Where all of a law that counts lies.

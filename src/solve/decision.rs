@@ -6,6 +6,7 @@
 //! their own, see [`DecisionProblem::chance`].
 
 mod axes;
+mod cells;
 mod compiler;
 pub mod expectation;
 mod information;
@@ -15,6 +16,7 @@ mod shocks;
 use super::bellman::{At, Bellman, CHANCE, FEASIBLE, Interpolation, Scratch};
 use super::economy::{Economy, Members, cannot};
 use super::problem::{ActionKind, DecisionProblem, Lanes, Outcome, Spec, StateKind};
+use crate::chance::quadrature::Standard;
 use crate::check::model::{Model, Otherwise, Then};
 use crate::diag::{Diagnostic, Span};
 use crate::graph::range::range;
@@ -26,7 +28,7 @@ use crate::kernel::unroll::Unroll;
 use compiler::{Compiler, has_kinks};
 use shocks::{joint, with_conditions};
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How to turn a model into a problem.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -137,6 +139,10 @@ const LEAST: [f64; 2] = [40.0, 300.0];
 const AFFORDED: [f64; 2] = [150_000.0, 400_000.0];
 /// Nodes of a Gauss rule, by how fine draws are to be.
 const GAUSS: [usize; 3] = [noise::DEFAULT_NODES, 9, 15];
+/// Most nodes of a draw whose cells end at its kinks, where nothing else bends: twice as many with each step of fineness.
+const BETWEEN: usize = 56;
+/// A draw whose cells are to end at its moving kinks: its number, law, nodes, and where kinks stand still.
+type Split = (usize, Standard, usize, Vec<f64>);
 /// Most that draws can be made finer.
 pub const FINEST_DRAWS: usize = GAUSS.len() - 1;
 
@@ -613,6 +619,7 @@ impl<'m> Builder<'m> {
                     .open
                     .as_ref()
                     .map(|(d, said)| (d.family, *said, Some(d.args.clone()))),
+                cells: None,
             }
         }));
 
@@ -691,14 +698,22 @@ impl<'m> Builder<'m> {
             .collect();
         let hidden = hidden.iter().map(|h| information::name(model, *h)).collect();
         let (axes, open_ends, automatic) = self.state_axes(&states_now, &everything)?;
-        let coarse_draws = self.refine(
+        let laws_of: Vec<_> = (states_now.iter().zip(&next).zip(&axes))
+            .map(|((now, next), axis)| (*now, *next, axis))
+            .collect();
+        let moving_kinks = self.moving_kinks(&noise, &noises, &everything, &laws_of);
+        let (coarse_draws, split) = self.refine(
             &mut laws,
             &chainlets,
             &mut noise,
-            &noises,
+            (&noises, &moving_kinks),
             (&axes, &actions),
             &everything,
         );
+        for (k, law, n, fixed) in split {
+            let cells = self.cells(law, n, &moving_kinks[&k], &fixed);
+            noise[k].split(cells);
+        }
         let kept_noise: Vec<noise::Quadrature> = noises.iter().map(|k| noise[*k].clone()).collect();
         discretised.extend(chainlets.iter().filter_map(|k| noise::draw_moments(&laws[*k])));
         discretised.extend(self.quadrature_moments(&kept_noise));
@@ -723,6 +738,7 @@ impl<'m> Builder<'m> {
         let shock_ids: Vec<Id> = chainlets.iter().map(|k| laws[*k].now).collect();
         let next_ids: Vec<Id> = chainlets.iter().map(|k| laws[*k].next).collect();
         let noise_ids: Vec<Id> = noises.iter().map(|k| noise[*k].input).collect();
+        let carrying: Vec<Id> = noises.iter().flat_map(|k| noise[*k].inputs()).collect();
         let reward_uses_noise = self.reads(&[reward, discount, slack], &noise_ids);
         let next_uses_noise = self.reads(&outputs[2..], &noise_ids);
         let mut later = outputs.clone();
@@ -762,14 +778,14 @@ impl<'m> Builder<'m> {
         layout.next = order.len();
         order.extend(next_ids.iter().copied().map(Some));
         layout.noise = order.len();
-        order.extend(noise_ids.iter().copied().map(Some));
+        order.extend(carrying.iter().copied().map(Some));
         layout.time = order.len();
         order.push(time);
         let inputs = order.len();
 
         // A unit that reads a shock which nothing else depends on is none.
         let consumption = self.consumption()?.filter(|c| {
-            let known: BTreeSet<Id> = order.iter().flatten().copied().collect();
+            let known: BTreeSet<Id> = order.iter().flatten().chain(&noise_ids).copied().collect();
             self.unroll.dag.inputs_of(&[*c]).iter().all(|i| known.contains(i))
         });
         // How the markets ended is one more number of the outcome.
@@ -784,7 +800,7 @@ impl<'m> Builder<'m> {
         let ended = statuses
             .into_iter()
             .reduce(|a, b| dag.binary(crate::graph::Binary::Max, a, b));
-        let map: std::collections::HashMap<Id, Id> = {
+        let mut map: std::collections::HashMap<Id, Id> = {
             let base = 1_000_000;
             let fresh: Vec<(Id, Id)> = order
                 .iter()
@@ -793,6 +809,17 @@ impl<'m> Builder<'m> {
                 .collect();
             fresh.into_iter().collect()
         };
+        // A draw by its cells; where they end may depend on draws before it.
+        let mut cell_weight: Option<Id> = None;
+        for q in noises.iter().map(|k| &noise[*k]) {
+            let Some(cells) = &q.cells else { continue };
+            let draw = dag.substitute(&[cells.draw], &map)[0];
+            map.insert(q.input, draw);
+            cell_weight = Some(match cell_weight {
+                None => cells.weight,
+                Some(w) => dag.mul(w, cells.weight),
+            });
+        }
         let mut place = Compiler {
             dag,
             map,
@@ -859,21 +886,35 @@ impl<'m> Builder<'m> {
             factors.push(if differentiable {
                 let d = derivative(&mut place.dag, &factors_of, *id);
                 let still = d.iter().all(|d| place.dag.as_const(*d) == Some(0.0));
-                if still { None } else { Some(place.program(&d)?) }
+                // Between kinks an expected slope is the slope of the expected value: the ends of cells may stand still.
+                let chance = match cell_weight {
+                    Some(w) => place.dag.mul(w, d[0]),
+                    None => d[0],
+                };
+                if still {
+                    None
+                } else {
+                    Some(place.program(&[chance, d[1], d[2]])?)
+                }
             } else {
                 None
             });
         }
-        let chance_program = match chance {
-            Some(declared) => {
+        let chance_program = match (chance, cell_weight) {
+            (None, None) => None,
+            (declared, cells) => {
+                let declared = declared.unwrap_or(one);
                 let c = fault!(
                     "chance.other_state",
                     elsewhere(&mut place.dag, declared, &states_now),
                     declared
                 );
+                let c = match cells {
+                    Some(w) => place.dag.mul(c, w),
+                    None => c,
+                };
                 Some(place.program(&[c])?)
             }
-            None => None,
         };
         let consumption = match consumption {
             None => None,
@@ -918,7 +959,7 @@ impl<'m> Builder<'m> {
             chain: chain.chain,
             actions: actions.iter().map(|a| a.axis.clone()).collect(),
             noise_weights,
-            chances_move: chance.is_some(),
+            chances_move: chance.is_some() || cell_weight.is_some(),
             reward_uses_noise,
             next_uses_noise,
             next_uses_shock_next,
@@ -1041,20 +1082,22 @@ impl<'m> Builder<'m> {
     /// Gives draws whose nodes the file leaves open finer rules where a Gauss rule would lie: Gauss rules are exact for smooth
     /// functions and wrong by per cents for those with kinks and jumps, and finite choices make kinks in the value. Kinks that stand at one value of a
     /// draw, whatever else happens, are met exactly. Where draws are to be finer ([`Options::draws`]) all open ones are. Says whether they
-    /// could be finer still.
+    /// could be finer still, and for which draws cells are to end at their moving kinks.
     fn refine(
         &self,
         laws: &mut [shocks::Chainlet],
         chainlets: &[usize],
         noise: &mut [noise::Quadrature],
-        noises: &[usize],
+        (noises, moving): (&[usize], &BTreeMap<usize, Vec<Id>>),
         (axes, actions): (&[super::problem::StateAxis], &[axes::Choice]),
         read: &[Id],
-    ) -> bool {
+    ) -> (bool, Vec<Split>) {
         let dag = &self.unroll.dag;
+        let mut split: Vec<Split> = Vec::new();
         let level = self.options.draws.min(FINEST_DRAWS);
         let most = NODES[level.min(1)];
         let rough = |input: Id| has_steps(dag, read, &[input]) || has_kinks(dag, read, &[input]);
+        let bent = |q: &noise::Quadrature, k: usize| moving.contains_key(&k) || rough(q.input);
         let choices = actions.iter().any(|a| !a.continuous() && a.axis.taste.is_none());
         let size: f64 = axes
             .iter()
@@ -1097,12 +1140,15 @@ impl<'m> Builder<'m> {
         let (mut open, mut smooth) = (Vec::new(), Vec::new());
         for &k in noises {
             match noise[k].continuous {
-                Some((_, false, _)) if choices || rough(noise[k].input) => open.push((k, rough(noise[k].input))),
+                Some((_, false, _)) if choices || bent(&noise[k], k) => open.push((k, bent(&noise[k], k))),
                 Some((_, false, _)) => smooth.push(k),
                 // So many nodes are asked for that there is a better rule than Gauss's for kinks.
-                Some((_, true, _)) if noise[k].nodes.len() >= FEW && (choices || rough(noise[k].input)) => {
+                Some((_, true, _)) if noise[k].nodes.len() >= FEW && (choices || bent(&noise[k], k)) => {
                     let (n, at) = (noise[k].nodes.len(), kinks(&noise[k]));
-                    noise[k].refine(n, &at);
+                    match noise[k].law().filter(|_| moving.contains_key(&k)) {
+                        Some(law) => split.push((k, law, n, at)),
+                        None => noise[k].refine(n, &at),
+                    }
                 }
                 Some(_) | None => {}
             }
@@ -1124,21 +1170,29 @@ impl<'m> Builder<'m> {
             let afforded = (AFFORDED[level.min(1)] / size / links / fixed)
                 .min(most / fixed)
                 .powf(each);
-            if afforded >= LEAST[0] {
+            // Cells that end at the kinks need fewer nodes to be better than none.
+            let ended = open.iter().any(|(k, _)| moving.contains_key(k));
+            if afforded >= if ended { cells::FEWEST as f64 } else { LEAST[0] } {
                 room = room.max(LEAST[level.min(1)].min(afforded));
             }
         }
         coarse |= !open.is_empty() && level == 0;
         for (k, rough) in open {
             let nodes = if rough || level > 0 { room } else { room.min(64.0) } as usize;
-            if nodes > FEW {
+            if let Some(law) = noise[k]
+                .law()
+                .filter(|_| moving.contains_key(&k) && nodes >= cells::FEWEST)
+            {
+                let nodes = if choices { nodes } else { nodes.min(BETWEEN << level) };
+                split.push((k, law, nodes, kinks(&noise[k])));
+            } else if nodes > FEW {
                 let at = kinks(&noise[k]);
                 noise[k].refine(nodes, &at);
             } else if level > 0 && product(noise, &[]) <= most && size * links * product(noise, &[]) <= AFFORDED[1] {
                 noise[k].smooth(GAUSS[level]);
             }
         }
-        coarse
+        (coarse, split)
     }
 
     /// Whether somebody says what the next period counts.

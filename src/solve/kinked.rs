@@ -243,7 +243,7 @@ impl Kinked {
 }
 
 /// Adds the differences that are zero where `of` has kinks or steps along an input. What stands inside a root problem is left out.
-fn differences(dag: &mut Dag, of: &[Id], input: Id, switches: &mut Vec<Id>) {
+pub(super) fn differences(dag: &mut Dag, of: &[Id], input: Id, switches: &mut Vec<Id>) {
     let (uses, needed) = (dag.dependents(&[input]), dag.reachable(of));
     let unknowns: Vec<Id> = (0..needed.len())
         .map(|i| Id(i as u32))

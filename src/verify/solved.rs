@@ -202,14 +202,11 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
             build.nodes = nodes;
             refinements += 1;
             // A spline smears kinks of the value over several nodes, and first-order conditions with them.
-            let smeared = certificate.reasons.iter().any(|d| d.code == "E0911");
-            let choice = word(&model, "interpolation").is_none() && solution.interpolation == Interpolation::Cubic;
-            if problem.spec().kinks && smeared && choice && fell_back.is_none() {
-                fell_back = Some(
-                    Diagnostic::warning("W0908", "solved with linear interpolation: the value has kinks")
-                        .note("first-order conditions near kinks were too far off with cubic interpolation")
-                        .hint("`interpolation = linear` (or cubic) says in the file what is wanted"),
-                );
+            if certificate.reasons.iter().any(|d| d.code == "E0911") && smears(&model, &problem, &solution, &fell_back)
+            {
+                fell_back = Some(linear_instead(
+                    "first-order conditions near kinks were too far off with cubic interpolation",
+                ));
             }
             last = Some(solution);
             continue;
@@ -222,19 +219,25 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
                 .collect()
         });
         let mut certificate = certificate;
-        let sound = certificate.passed;
         let begins = begins(&model, &solution, &steady_state);
         certificate.reasons.extend(begins.1);
         in_the_economy(&begins.0, &solution, &problem, &mut certificate, options.seed);
         // Few nodes are the cheap guess: where the economy itself shows that they are too few, which the solver's own rows do not see, there
         // are more of them.
-        if sound
-            && method.refines()
-            && let Some(finer) = judged.finer(&model, &problem, &solution, &certificate, &build)
-        {
-            build = finer;
-            last = Some(solution);
-            continue;
+        if method.refines() {
+            if let Some(finer) = judged.finer(&model, &problem, &solution, &certificate, &build) {
+                build = finer;
+                last = Some(solution);
+                continue;
+            }
+            let spikes = too_coarse(&certificate) && spikes(&certificate);
+            if spikes && smears(&model, &problem, &solution, &fell_back) {
+                fell_back = Some(linear_instead(
+                    "near kinks the value had spikes with cubic interpolation",
+                ));
+                last = Some(solution);
+                continue;
+            }
         }
         return Ok(Solved {
             solution,
@@ -247,6 +250,18 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
             unseen: problem.unseen.clone(),
         });
     }
+}
+
+/// Whether linear interpolation is left to be tried: a spline smears kinks of the value over several nodes.
+fn smears(model: &Model, problem: &Decision, solution: &Solution, fell_back: &Option<Diagnostic>) -> bool {
+    let open = word(model, "interpolation").is_none() && fell_back.is_none();
+    open && problem.spec().kinks && solution.interpolation == Interpolation::Cubic
+}
+
+fn linear_instead(why: &str) -> Diagnostic {
+    Diagnostic::warning("W0908", "solved with linear interpolation: the value has kinks")
+        .note(why)
+        .hint("`interpolation = linear` (or cubic) says in the file what is wanted")
 }
 
 /// What can be made finer where the file leaves it open.
@@ -288,7 +303,15 @@ impl Judged {
         {
             self.idle.push(lever);
         }
-        for lever in [Lever::Chains, Lever::Draws, Lever::Grids] {
+        // Spikes stand between the nodes of a grid, and no chain or rule moves them.
+        let mut levers = vec![Lever::Chains, Lever::Draws, Lever::Grids];
+        if spikes(certificate) {
+            levers.rotate_right(1);
+            if certificate.world.as_ref().is_some_and(|w| w.passed()) {
+                levers.truncate(1);
+            }
+        }
+        for lever in levers {
             if self.idle.contains(&lever) {
                 continue;
             }
@@ -321,11 +344,18 @@ impl Judged {
     }
 }
 
-/// How far the worst number of the economy is from its limit, in powers of ten.
+/// Whether the value on the grid has spikes.
+fn spikes(certificate: &Certificate) -> bool {
+    certificate.trusted.as_ref().is_some_and(|t| !t.spikes.is_empty())
+}
+
+/// How far the worst number is from its limit, in powers of ten: of the economy, and of spikes of the value.
 fn excess(certificate: &Certificate) -> f64 {
     let rows = certificate.world.iter().flat_map(|w| &w.proofs);
+    let spikes = certificate.trusted.iter().flat_map(|t| &t.spikes);
     rows.filter(|p| p.holds == Some(false) && p.scale == world::Scale::Log)
         .filter_map(|p| Some(p.value - p.limit?))
+        .chain(spikes.map(|(_, size)| size.log10() - certificate.thresholds.bellman))
         .fold(0.0, f64::max)
 }
 
@@ -361,11 +391,11 @@ fn finer_chains(model: &Model, problem: &Decision, solution: &Solution, fineness
     (open && solution.nodes() as f64 * chain <= FINEST as f64 && chain <= MOST_LINKS).then_some(next)
 }
 
-/// Whether the economy itself says that values are off, and nothing else is wrong.
+/// Whether values or policies are off in the economy itself, or values on the grid have spikes, and nothing else is wrong.
 fn too_coarse(certificate: &Certificate) -> bool {
-    let coarse = |d: &Diagnostic| ["E0944", "E0945", "E0946", "E0949", "W0949"].contains(&d.code.as_str());
-    let judged = certificate.world.as_ref();
-    judged.is_some_and(|w| !w.passed() && w.reasons.iter().all(coarse))
+    let coarse = |d: &&Diagnostic| ["E0944", "E0945", "E0946", "E0948", "E0949"].contains(&d.code.as_str());
+    let mut errors = (certificate.reasons.iter()).filter(|d| d.severity == crate::diag::Severity::Error);
+    !certificate.passed && certificate.world.is_some() && errors.all(|d| coarse(&d))
 }
 
 /// A value that is no number, with the rewards it comes from.

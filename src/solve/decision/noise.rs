@@ -3,9 +3,10 @@
 //! The chance of a draw may read another draw: draws are then unrolled in the order of who reads whom, and the joint chance
 //! of a node is the product of each draw's chance at the node.
 
+use super::cells::Cells;
 use super::{Builder, Discretised, cannot};
 use crate::chance::law;
-use crate::chance::quadrature::{Rule, extent};
+use crate::chance::quadrature::{Rule, Standard, extent};
 use crate::check::model::{Distribution, Family, Setting};
 use crate::diag::Diagnostic;
 use crate::graph::NodeId;
@@ -23,6 +24,8 @@ pub(super) struct Quadrature {
     pub(super) noise: Option<usize>,
     /// Behind continuous draws: the family, whether the file says how many nodes, and the parameters where they are numbers.
     pub(super) continuous: Option<(Family, bool, Option<Vec<f64>>)>,
+    /// Behind kinks that move: cells that end there, in the place of the nodes, which are then those where no kink is in the way.
+    pub(super) cells: Option<Cells>,
 }
 
 impl Quadrature {
@@ -47,11 +50,42 @@ impl Quadrature {
         }
     }
 
-    /// Where the standard draw lies; `None` for finite draws and for shocks that nobody sees, which carry their value.
-    pub(super) fn extent(&self) -> Option<(f64, f64)> {
+    /// The law of the standard draw; `None` for finite draws and for shocks that nobody sees, which carry their value.
+    pub(super) fn law(&self) -> Option<Standard> {
         let (family, _, _) = self.continuous.as_ref()?;
         self.noise?;
-        law::standard(*family).map(extent)
+        law::standard(*family)
+    }
+
+    /// Where the standard draw lies; `None` for finite draws and for shocks that nobody sees, which carry their value.
+    pub(super) fn extent(&self) -> Option<(f64, f64)> {
+        self.law().map(extent)
+    }
+
+    /// Cells that end at kinks in the place of the given nodes.
+    pub(super) fn split(&mut self, cells: Cells) {
+        (self.nodes, self.weights) = (cells.still.nodes.clone(), cells.still.weights.clone());
+        self.cells = Some(cells);
+    }
+
+    /// The inputs that carry the draw, and what they carry at each node.
+    pub(super) fn inputs(&self) -> Vec<Id> {
+        self.cells
+            .as_ref()
+            .map_or_else(|| vec![self.input], |c| c.inputs.clone())
+    }
+
+    /// What the inputs carry at each node, and its fixed weight.
+    fn rows(&self) -> Vec<(Vec<f64>, f64)> {
+        match &self.cells {
+            Some(c) => c.rows.iter().map(|r| (r.clone(), 1.0)).collect(),
+            None => self
+                .nodes
+                .iter()
+                .zip(&self.weights)
+                .map(|(x, w)| (vec![*x], *w))
+                .collect(),
+        }
     }
 
     fn take(&mut self, rule: Rule) {
@@ -160,6 +194,7 @@ impl Builder<'_> {
                             moving: None,
                             noise: Some(k),
                             continuous: Some((noise.family, said || point, args.clone())),
+                            cells: None,
                         });
                     }
                 }
@@ -248,7 +283,11 @@ impl Builder<'_> {
                 table: Vec::new(),
             };
             let values: Vec<f64> = q.nodes.iter().map(|e| law::scaled(d.family, &d.args, *e)).collect();
-            out.push(moments(name, &d, &values, &q.weights));
+            let mut found = moments(name, &d, &values, &q.weights);
+            if q.cells.is_some() {
+                found.method = "between kinks".into();
+            }
+            out.push(found);
         }
         out
     }
@@ -394,6 +433,7 @@ impl Builder<'_> {
                     },
                     noise: Some(number),
                     continuous: None,
+                    cells: None,
                 });
             }
         }
@@ -464,7 +504,7 @@ impl Builder<'_> {
     ) -> Result<(Vec<Vec<f64>>, Vec<f64>, Option<Id>), Diagnostic> {
         let total = kept
             .iter()
-            .try_fold(1usize, |a, k| a.checked_mul(all[*k].nodes.len()))
+            .try_fold(1usize, |a, k| a.checked_mul(all[*k].rows().len()))
             .unwrap_or(usize::MAX);
         if total > 200_000 {
             return Err(Diagnostic::error(
@@ -473,16 +513,16 @@ impl Builder<'_> {
             )
             .hint("use fewer nodes: quadrature.e = 3, or replace noises that enter linearly by their means"));
         }
-        let mut nodes = vec![Vec::new()];
+        let mut nodes: Vec<Vec<f64>> = vec![Vec::new()];
         let mut weights = vec![1.0];
         let mut moving: Option<Id> = None;
         for k in kept {
             let q = &all[*k];
-            let mut next = Vec::new();
-            let mut w = Vec::new();
+            let (mut next, mut w): (Vec<Vec<f64>>, Vec<f64>) = (Vec::new(), Vec::new());
+            let rows = q.rows();
             for (head, p) in nodes.iter().zip(&weights) {
-                for (x, y) in q.nodes.iter().zip(&q.weights) {
-                    next.push([head.clone(), vec![*x]].concat());
+                for (x, y) in &rows {
+                    next.push([head.as_slice(), x].concat());
                     w.push(
                         p * fault!(
                             "quadrature.reversed",

@@ -132,6 +132,8 @@ const PART: usize = 256;
 pub struct Trials<'a> {
     /// What is added to the solution's value wherever a draw leads.
     pub correction: Option<Correction>,
+    /// Of the draws.
+    pub seed: u64,
     model: &'a Model,
     seat: &'a Seat,
     value: &'a Value,
@@ -139,7 +141,6 @@ pub struct Trials<'a> {
     /// Slacks of hard requirements.
     slacks: Option<Engine>,
     lanes: usize,
-    seed: u64,
     chance: Chances,
     /// Position of the discount and of consumption among the watched nodes.
     discount: Option<usize>,

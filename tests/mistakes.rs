@@ -62,7 +62,7 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "ar1(rho: 0.95, sigma: 0.007)",
         "markov([0.9, 1.1], [[0.9, 0.1]])",
         "E0602",
-        "one row a value",
+        "one row per value",
     ),
     (
         "ar1(rho: 0.95, sigma: 0.007)",

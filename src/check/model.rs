@@ -545,22 +545,34 @@ pub struct Pending {
 }
 
 impl Model {
-    /// The model as RON, with the version of the format. Errors: none that a checked model can cause.
+    /// The model as RON, with the version of the format.
+    ///
+    /// # Errors
+    /// None that a checked model can cause.
     pub fn to_ron(&self) -> Result<String, StoreError> {
         store::to_ron(self)
     }
 
-    /// The model of [`Self::to_ron`]. Errors: another version, text that is no model.
+    /// The model of [`Self::to_ron`].
+    ///
+    /// # Errors
+    /// Another version, text that is no model.
     pub fn from_ron(text: &str) -> Result<Model, StoreError> {
         store::from_ron(text)
     }
 
-    /// The model as JSON, with the version of the format. Errors: none that a checked model can cause.
+    /// The model as JSON, with the version of the format.
+    ///
+    /// # Errors
+    /// None that a checked model can cause.
     pub fn to_json(&self) -> Result<String, StoreError> {
         store::to_json(self)
     }
 
-    /// The model of [`Self::to_json`]. Errors: another version, text that is no model.
+    /// The model of [`Self::to_json`].
+    ///
+    /// # Errors
+    /// Another version, text that is no model.
     pub fn from_json(text: &str) -> Result<Model, StoreError> {
         store::from_json(text)
     }

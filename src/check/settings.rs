@@ -203,7 +203,7 @@ pub const SOLVE_KEYS: &[Key] = &[
         "policies",
         Kind::Words("choice", &["shared", "separate"]),
         "shared",
-        "one policy an agent block; one a member is not in this version",
+        "one policy per agent block; one per member is not in this version",
     ),
     key(
         "information",

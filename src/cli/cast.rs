@@ -62,7 +62,8 @@ pub fn paths(typed: &[String]) -> impl Iterator<Item = PathBuf> + '_ {
 impl Parts {
     /// Reads what stood behind `flag`. With nothing typed everybody plays at random.
     ///
-    /// Errors: E0965, and those of the runs.
+    /// # Errors
+    /// E0965, and those of the runs.
     pub fn read(flag: &'static str, typed: &[String]) -> Result<Parts, Diagnostic> {
         let mut parts: Vec<(Option<String>, Policy)> = Vec::new();
         for text in typed {
@@ -105,7 +106,8 @@ impl Parts {
 
     /// Warnings about what differs between the runs and a model.
     ///
-    /// Errors: E0818 and E0819 where that is too much, E0989 if `--other-parameters` is about nothing.
+    /// # Errors
+    /// E0818 and E0819 where that is too much, E0989 if `--other-parameters` is about nothing.
     pub fn compare(&self, model: &Model, other_parameters: bool) -> Result<Vec<Diagnostic>, Diagnostic> {
         if other_parameters && !self.plays_a_run() {
             return Err(super::effects::idle(
@@ -127,7 +129,8 @@ impl Parts {
 
     /// Binds to a model.
     ///
-    /// Errors: E0113 and E0816 for names, E0934, those of the runs.
+    /// # Errors
+    /// E0113 and E0816 for names, E0934, those of the runs.
     pub fn bind(&self, model: &Model) -> Result<Bound, Diagnostic> {
         for agent in self.parts.iter().filter_map(|(a, _)| a.as_ref()) {
             acting(model, agent)?;

@@ -27,7 +27,8 @@ const COMMON: &[&str] = &["set", "seed", "threads", "out", "force"];
 
 /// Errs where a common option was typed that has no effect on what was asked.
 ///
-/// Errors: E0989.
+/// # Errors
+/// E0989.
 pub(super) fn check(matches: &ArgMatches) -> Result<(), Diagnostic> {
     let Some((command, own)) = matches.subcommand() else {
         return Ok(());
@@ -83,7 +84,8 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), Diagnostic> {
 /// Errs where `--set` names a setting of a block that the command does not read. `unread` are the blocks that an option takes the place of, with
 /// that option.
 ///
-/// Errors: E0989.
+/// # Errors
+/// E0989.
 pub(super) fn settings_read(
     command: &str,
     model: &Model,
@@ -142,7 +144,8 @@ pub(super) fn settings_read(
 
 /// Errs where a name is set twice: one of the two values would be ignored.
 ///
-/// Errors: E0113.
+/// # Errors
+/// E0113.
 fn given_once(own: &ArgMatches) -> Result<(), Diagnostic> {
     let set = own.try_get_many::<(String, String)>("set").ok().flatten();
     let set = set.into_iter().flatten().map(|(name, _)| ("--set", name.as_str()));

@@ -52,7 +52,8 @@ pub(super) enum Color {
 impl Globals {
     /// What `--set` says, for commands that look at one model.
     ///
-    /// Errors: E0967 for a sweep.
+    /// # Errors
+    /// E0967 for a sweep.
     pub(super) fn overrides(&self) -> Result<Overrides, Diagnostic> {
         let (sweeps, _) = super::sweep::runs(&self.set)?;
         match sweeps.first() {

@@ -92,7 +92,8 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
 
 /// The form asked for, else the one that the ending of `--out` names, else the table.
 ///
-/// Errors: E0968 for an ending that names none, and where two forms are asked for.
+/// # Errors
+/// E0968 for an ending that names none, and where two forms are asked for.
 fn form(arguments: &Arguments, globals: &Globals) -> Result<Form, Diagnostic> {
     let ending = globals
         .out

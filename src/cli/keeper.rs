@@ -29,7 +29,10 @@ pub(super) struct Keeper<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    /// Errors: E0983 if what was kept is not as it was written.
+    /// What keeps a solve under way in `run`, every `every` seconds, with what an earlier one left there.
+    ///
+    /// # Errors
+    /// E0983 if what was kept is not as it was written.
     pub(super) fn new(meter: &'a Meter, run: &'a RunDirectory, every: f64) -> Result<Self, Diagnostic> {
         let read = |name: &str| -> Result<Option<(u64, Vec<u8>)>, Diagnostic> {
             Ok(run.kept_sealed(&file(name))?.and_then(|mut bytes| {

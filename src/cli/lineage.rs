@@ -31,7 +31,8 @@ pub(super) enum Use {
 
 /// Warnings about what differs between the economy of a run and this one; none if they are the same. `option` is how the run was named.
 ///
-/// Errors: E0818 if it is another economy, E0819 if it has other parameters or equations.
+/// # Errors
+/// E0818 if it is another economy, E0819 if it has other parameters or equations.
 pub(super) fn compared(
     model: &Model,
     run: &CompleteRun,
@@ -165,7 +166,7 @@ fn actions(m: &Model) -> Vec<String> {
     sorted(m.actions.iter().map(|a| format!("{} ({})", a.name, kind(a))).collect())
 }
 
-/// Ends of domains and bounds that are numbers and differ, old and new, one a line.
+/// Ends of domains and bounds that are numbers and differ, old and new, one per line.
 fn ends(here: &Model, there: &Model) -> Vec<String> {
     let mut out = Vec::new();
     let mut line = |name: &str, own: Interval, other: Interval| {
@@ -214,7 +215,7 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
     names
 }
 
-/// Parameters that differ, one a line.
+/// Parameters that differ, one per line.
 fn numbers(here: &Model, there: &Model) -> Vec<String> {
     let text = |v: &[f64]| match v {
         [x] => x.to_string(),

@@ -111,7 +111,8 @@ impl TrainOptions {
 impl Source {
     /// Reads a file, or standard input for `-`. A pipe or a device is none: one would be waited for, the other has no end.
     ///
-    /// Errors: E0960 (cannot be read), E0961 (not UTF-8), E0984 (too large).
+    /// # Errors
+    /// E0960 (cannot be read), E0961 (not UTF-8), E0984 (too large).
     pub fn read(path: &Path) -> Result<Source, Diagnostic> {
         let stdin = is_standard_input(path);
         let name = if stdin {
@@ -349,7 +350,8 @@ fn asked(options: &SolveOptions) -> verify::solved::Options {
 
 /// Whether what `solve` was told exists; asked before anything is written.
 ///
-/// Errors: E0804.
+/// # Errors
+/// E0804.
 pub fn solvable(options: &SolveOptions) -> Result<(), Diagnostic> {
     verify::solved::asked(&asked(options))
 }
@@ -358,7 +360,8 @@ pub fn solvable(options: &SolveOptions) -> Result<(), Diagnostic> {
 ///
 /// What was found so far is kept in `run` every `every` seconds, and gone on from if it is there.
 ///
-/// Errors: those of solving; E0951, E0983.
+/// # Errors
+/// Those of solving; E0951, E0983.
 pub fn solve(
     compiled: &Compiled,
     options: &SolveOptions,
@@ -399,7 +402,8 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
 
 /// Errs where an option about policies of a run has nothing to change.
 ///
-/// Errors: E0989.
+/// # Errors
+/// E0989.
 fn effective(model: &Model, cast: &env::cast::Cast, options: &SimulateOptions) -> Result<(), Diagnostic> {
     use crate::check::model::{Process, Space};
     use env::cast::Behaviour as By;
@@ -445,7 +449,8 @@ pub(super) fn world_bytes(model: &Model, worlds: usize) -> f64 {
 
 /// Errs where the worlds of a simulation would need more memory than there is.
 ///
-/// Errors: E0981.
+/// # Errors
+/// E0981.
 fn fits(compiled: &Compiled, options: &SimulateOptions) -> Result<(), Vec<Diagnostic>> {
     let graph = &compiled.model.graph;
     let largest = graph.nodes.iter().map(|n| graph.elements(&n.shape)).max().unwrap_or(1);

@@ -60,7 +60,8 @@ pub(super) fn run(
 
 /// Errs where `--out` is, or holds, or lies in something that the command reads: it would replace what it is made of.
 ///
-/// Errors: E0952.
+/// # Errors
+/// E0952.
 pub(super) fn apart<'p>(globals: &Globals, read: impl IntoIterator<Item = &'p Path>) -> Result<(), Diagnostic> {
     match &globals.out {
         Some(out) => place::apart(out, read),
@@ -81,7 +82,8 @@ pub(super) struct Resumed {
 /// Takes up an interrupted run of a subcommand. A run that came to its end and was killed before it had its name gets that,
 /// and there is nothing more to do: its status is the second case.
 ///
-/// Errors: E0953, E0954, E0955, E0956, E0986.
+/// # Errors
+/// E0953, E0954, E0955, E0956, E0986.
 pub(super) fn resumed(directory: &Path, action: &str, screen: &Screen) -> Result<Result<Resumed, Exit>, Failure> {
     // A run that came to its end has nothing to resume; `RunDirectory::resume` says so.
     let directory = match open_complete(directory) {
@@ -155,7 +157,8 @@ pub(super) fn go_on(
 
 /// What a run that is taken up again was asked.
 ///
-/// Errors: E0955.
+/// # Errors
+/// E0955.
 pub(super) fn asked<T: serde::de::DeserializeOwned>(resumed: &Resumed, file: &str) -> Result<T, Diagnostic> {
     let unread = |what: String| {
         let place = resumed.run.path().display();
@@ -245,7 +248,8 @@ pub(super) fn run_on(
 
 /// Where the run directory shall stand; `name` is that of the runs of this model.
 ///
-/// Errors: E0952 in the directory of another run.
+/// # Errors
+/// E0952 in the directory of another run.
 pub(super) fn place_of(globals: &Globals, name: String) -> Result<Place, Diagnostic> {
     Ok(match &globals.out {
         Some(directory) => {

@@ -31,7 +31,8 @@ pub(super) struct Sweep {
 
 /// The sweeps among the overrides, and for every run what is set, in the order given.
 ///
-/// Errors: E0967.
+/// # Errors
+/// E0967.
 pub(super) fn runs(set: &Overrides) -> Result<(Vec<Sweep>, Vec<Overrides>), Diagnostic> {
     let mut sweeps = Vec::new();
     let mut runs: Vec<Overrides> = vec![Vec::new()];
@@ -142,7 +143,8 @@ fn row_file(run: &str) -> String {
 
 /// What the run called `name` came to before the sweep was interrupted, if it ended; one that was removed is done again.
 ///
-/// Errors: E0955 where its files are not as it wrote them.
+/// # Errors
+/// E0955 where its files are not as it wrote them.
 fn ended_before(whole: &RunDirectory, name: &str) -> Result<Option<Row>, Diagnostic> {
     let Some(bytes) = whole.kept_sealed(&row_file(name))? else {
         return Ok(None);

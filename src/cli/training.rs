@@ -28,7 +28,8 @@ use std::time::{Duration, Instant};
 
 /// The seeds of `--seeds`.
 ///
-/// Errors: E0929.
+/// # Errors
+/// E0929.
 pub fn seeds(text: &str) -> Result<Vec<u64>, Diagnostic> {
     plan::seeds(text).ok_or_else(|| {
         Diagnostic::error("E0929", format!("`--seeds {text}` cannot be read"))
@@ -38,7 +39,8 @@ pub fn seeds(text: &str) -> Result<Vec<u64>, Diagnostic> {
 
 /// What a learner can be told, as text or JSON.
 ///
-/// Errors: E0804.
+/// # Errors
+/// E0804.
 pub fn learner_options(name: &str, json: bool) -> Result<String, Diagnostic> {
     let options = plan::options(name)?;
     if json {
@@ -57,14 +59,16 @@ pub fn learner_options(name: &str, json: bool) -> Result<String, Diagnostic> {
 
 /// The plan of a training.
 ///
-/// Errors: those of [`plan::plan`]; E0965 for `--others`.
+/// # Errors
+/// Those of [`plan::plan`]; E0965 for `--others`.
 pub fn planned(compiled: &Compiled, options: &TrainOptions) -> Result<Planned, Vec<Diagnostic>> {
     plan::plan(&compiled.model, &wanted(&compiled.model, options)?)
 }
 
 /// What a plan is asked for.
 ///
-/// Errors: those of the runs of `--others`, E0934.
+/// # Errors
+/// Those of the runs of `--others`, E0934.
 pub(super) fn wanted(model: &Model, options: &TrainOptions) -> Result<Asked, Vec<Diagnostic>> {
     Ok(Asked {
         method: options.learner.clone(),
@@ -79,7 +83,8 @@ pub(super) fn wanted(model: &Model, options: &TrainOptions) -> Result<Asked, Vec
 
 /// Errs where `--other-parameters` has no run that it could be about.
 ///
-/// Errors: E0989.
+/// # Errors
+/// E0989.
 pub(super) fn other_parameters_of_a_run(options: &TrainOptions) -> Result<(), Diagnostic> {
     if options.other_parameters && cast::paths(&options.others).next().is_none() {
         return Err(super::effects::idle(
@@ -92,7 +97,8 @@ pub(super) fn other_parameters_of_a_run(options: &TrainOptions) -> Result<(), Di
 
 /// Whether the runs that a training reads are of this economy; warnings about what differs.
 ///
-/// Errors: those of the runs; E0818, E0819, E0989.
+/// # Errors
+/// Those of the runs; E0818, E0819, E0989.
 pub(super) fn runs_read(model: &Model, options: &TrainOptions) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     let mut remarks = Vec::new();
     if !options.others.is_empty() {
@@ -158,7 +164,8 @@ fn others(model: &Model, options: &TrainOptions) -> Result<Option<Cast>, Diagnos
 
 /// The judge of `--against`.
 ///
-/// Errors: those of the run and of the judge.
+/// # Errors
+/// Those of the run and of the judge.
 pub(super) fn judge_against(
     model: &Model,
     against: Option<&Path>,
@@ -184,7 +191,8 @@ pub(super) fn judge_against(
 
 /// Errs where learners side by side would need more memory than there is.
 ///
-/// Errors: E0981.
+/// # Errors
+/// E0981.
 pub(super) fn fits(model: &Model, planned: &Planned, side_by_side: usize) -> Result<(), Vec<Diagnostic>> {
     let mut each = 0.0;
     let mut words = Vec::new();
@@ -192,7 +200,7 @@ pub(super) fn fits(model: &Model, planned: &Planned, side_by_side: usize) -> Res
         let members = crate::env::vector::members_of(model, *agent);
         let interface = crate::env::interface::Interface::new(model, *agent, method.finite_choices());
         each += method.bytes(members, interface.map_or(1, |i| i.columns().len()));
-        words.push(format!("{} steps a round, {members} members", method.round(members)));
+        words.push(format!("{} steps per round, {members} members", method.round(members)));
     }
     let side_by_side = side_by_side.max(1);
     let each = each + world_bytes(model, planned.plan.environment.worlds);
@@ -207,7 +215,8 @@ pub(super) fn fits(model: &Model, planned: &Planned, side_by_side: usize) -> Res
 
 /// The settings in force, for the manifest; at most `workers` seeds train side by side.
 ///
-/// Errors: those of the plan; E0981.
+/// # Errors
+/// Those of the plan; E0981.
 pub fn settings(
     compiled: &Compiled,
     options: &TrainOptions,
@@ -227,7 +236,8 @@ pub fn settings(
 
 /// Trains, with a checkpoint every `every` seconds into `run`; goes on from those that are there.
 ///
-/// Errors: those of the plan, the worlds and the learner; files that cannot be written.
+/// # Errors
+/// Those of the plan, the worlds and the learner; files that cannot be written.
 pub fn train(
     compiled: &Compiled,
     options: &TrainOptions,
@@ -262,7 +272,8 @@ pub struct VerifyOptions {
 
 /// Whether the runs that are judged, or judged by, are of this economy; warnings about what differs.
 ///
-/// Errors: those of the runs; E0811, E0818, E0819, E0927, E0981.
+/// # Errors
+/// Those of the runs; E0811, E0818, E0819, E0927, E0981.
 pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     // Said before anything is solved: the solution needs no first value, what it is compared with does.
     crate::env::worlds::first_values(model, &model.scenarios).map_err(|d| vec![d])?;
@@ -286,7 +297,8 @@ pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagn
 
 /// Errs where several kinds of agents could learn: a solution that judges one of them knows how the others choose from the file alone.
 ///
-/// Errors: E0927.
+/// # Errors
+/// E0927.
 fn one_learner(model: &Model) -> Result<(), Diagnostic> {
     learner_of(model, None).map(drop).map_err(|d| match model.agents.len() {
         0 | 1 => d,
@@ -298,7 +310,8 @@ fn one_learner(model: &Model) -> Result<(), Diagnostic> {
 
 /// Errs where the paths that losses are measured on would need more memory than there is.
 ///
-/// Errors: E0981, those of the plan.
+/// # Errors
+/// E0981, those of the plan.
 fn paths_fit(model: &Model, options: &VerifyOptions) -> Result<(), Vec<Diagnostic>> {
     let block = model.settings.iter().find(|s| s.block == "verify");
     let Some(episodes) = block
@@ -328,7 +341,8 @@ fn paths_fit(model: &Model, options: &VerifyOptions) -> Result<(), Vec<Diagnosti
 
 /// Solves, trains and judges.
 ///
-/// Errors: those of solving, training and judging; E0930 if the exact solution is not certified.
+/// # Errors
+/// Those of solving, training and judging; E0930 if the exact solution is not certified.
 pub fn verify(
     compiled: &Compiled,
     options: &VerifyOptions,
@@ -468,7 +482,8 @@ pub fn is_training(run: &CompleteRun) -> bool {
 
 /// What a finished training was asked.
 ///
-/// Errors: E0955.
+/// # Errors
+/// E0955.
 pub fn asked(run: &CompleteRun) -> Result<TrainOptions, Diagnostic> {
     let file = asked_file(run).unwrap_or(ASKED);
     let bytes = run.read(file)?;
@@ -481,7 +496,8 @@ pub fn asked(run: &CompleteRun) -> Result<TrainOptions, Diagnostic> {
 
 /// The last policy of a training's first seed as a behaviour, and words for it; `agent` says whose, where several learned.
 ///
-/// Errors: those of `read_policies`; E0934 for an agent that did not learn in this run.
+/// # Errors
+/// Those of `read_policies`; E0934 for an agent that did not learn in this run.
 pub fn learned(run: &CompleteRun, agent: Option<&str>) -> Result<(Behaviour, String), Diagnostic> {
     let options = asked(run)?;
     let agents = options.agents();
@@ -520,7 +536,8 @@ pub fn finite_choices(policy: &Policy) -> bool {
 
 /// The policies in a training's run directory, by seed; of `agent`, where several learned.
 ///
-/// Errors: E0954 if it is none, E0934 if several learned and none is named, E0925 if one cannot be read.
+/// # Errors
+/// E0954 if it is none, E0934 if several learned and none is named, E0925 if one cannot be read.
 pub fn read_policies(run: &CompleteRun, best: bool, agent: Option<&str>) -> Result<Vec<(u64, Policy)>, Diagnostic> {
     let several = match asked_file(run) {
         Some(_) => asked(run)?.agents(),

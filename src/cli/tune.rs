@@ -21,7 +21,7 @@ const ACTION: &str = "tune";
     econc tune growth.econ --learner ppo --trials 32 --seeds 1..2 --with steps=200_000 \\\n      \
     --search learning_rate=1e-4..1e-2:log --search gae_lambda=0.9..1 --search 'network=[32,32]|[64,64]'\n  \
     econc tune growth.econ --against runs/growth-0001        nearest to that solution instead of best paid\n  \
-    econc tune growth.econ --budget 2_000_000                as many steps a trial as fit\n  \
+    econc tune growth.econ --budget 2_000_000                as many steps per trial as fit\n  \
     econc tune --resume runs/growth-0002                     goes on after Ctrl-C or a kill, to the bit\n\n\
     A range is LO..HI (whole numbers where the option takes them), LO..HI:log is even in logarithms, A|B|C are choices.\n\
     halving: all trials train for a share of the steps, the best third goes on three times as long, and so forth; the\n\

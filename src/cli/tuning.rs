@@ -78,7 +78,8 @@ impl TuneOptions {
 
 /// Reads and checks what is asked.
 ///
-/// Errors: those of the plan and of the space; E0805 and E0806 for a range that leaves what an option takes; E0940.
+/// # Errors
+/// Those of the plan and of the space; E0805 and E0806 for a range that leaves what an option takes; E0940.
 fn prepared(compiled: &Compiled, options: &TuneOptions) -> Result<Search, Vec<Diagnostic>> {
     let model = &compiled.model;
     let mut asked = training::wanted(model, &options.train)?;
@@ -182,7 +183,8 @@ fn plan_of(model: &Model, search: &Search, trial: &Trial) -> Result<Planned, Vec
 
 /// The settings in force, for the manifest; at most `workers` trainings run side by side.
 ///
-/// Errors: those of a search that cannot be read; E0953 to E0955 for the run to compare with; E0981.
+/// # Errors
+/// Those of a search that cannot be read; E0953 to E0955 for the run to compare with; E0981.
 pub fn settings(
     compiled: &Compiled,
     options: &TuneOptions,
@@ -222,7 +224,9 @@ pub fn settings(
 
 /// Searches, with a checkpoint every `every` seconds into `run`; goes on from those that are there.
 ///
-/// Errors: those of the search, of the run to compare with, of a learner that cannot learn here; files that cannot be written.
+/// # Errors
+/// Those of the search, of the run to compare with, of a learner that cannot learn here; files that cannot be
+/// written.
 pub fn tune(
     compiled: &Compiled,
     options: &TuneOptions,

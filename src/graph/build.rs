@@ -294,7 +294,8 @@ impl Builder {
         self.fold_or_push(Op::Slice { of, from, to, first }, shape, domain, phase, span)
     }
 
-    /// Several populations' values one after the other.
+    /// Several populations' values one after the other: `parts` are pairs of node and the axis of its members, in
+    /// order; `to` is the axis of all.
     pub fn stack(&mut self, parts: Vec<(NodeId, AxisId)>, to: AxisId, span: Span) -> NodeId {
         let mut shape: Option<Shape> = None;
         let mut phase = Phase::Constant;

@@ -11,10 +11,10 @@ use super::{Graph, InputKind, Node, NodeId, Op};
 pub struct Cut {
     /// The new graph.
     pub graph: Graph,
-    /// For each old node what its readers now read.
+    /// For each old node, in order, what its readers now read.
     pub map: Vec<NodeId>,
-    /// For each node that was cut what it would be: its value by its rule, or what is left over of the condition that determines it
-    /// (excess demand, of the node's shape, 0 where the market clears).
+    /// For each node that was cut, in the order of `fixed`, what it would be: its value by its rule, or what is left
+    /// over of the condition that determines it (excess demand, of the node's shape, 0 where the market clears).
     pub implied: Vec<NodeId>,
 }
 

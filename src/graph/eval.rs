@@ -144,17 +144,23 @@ pub enum RootStatus {
 pub struct Values {
     /// The array of every node, row-major over its shape.
     pub nodes: Vec<Vec<f64>>,
-    /// How each root problem ended (`One` for problems nobody uses).
+    /// How each root problem ended, one entry per problem of the graph (`One` for problems nobody uses).
     pub roots: Vec<RootStatus>,
 }
 
-/// Evaluates `graph` on one array an input (row-major over its shape; arrays of unknowns are ignored and may be empty).
-/// Errors: a graph that is not well formed, arrays of the wrong size.
+/// Evaluates `graph` on one array per input (row-major over its shape; arrays of unknowns are ignored and may be empty).
+///
+/// # Errors
+/// A graph that is not well formed, arrays of the wrong size.
 pub fn evaluate(graph: &Graph, inputs: &[Vec<f64>]) -> Result<Values, GraphError> {
     evaluate_with(graph, inputs, STANDARD)
 }
 
-/// As [`evaluate`] with other scalar functions (the kernel's own, to compare with it to the bit).
+/// As [`evaluate`] (one array per input, row-major over its shape) with other scalar functions: the kernel's own, to
+/// compare with it to the bit.
+///
+/// # Errors
+/// Those of [`evaluate`].
 pub fn evaluate_with(graph: &Graph, inputs: &[Vec<f64>], functions: Functions) -> Result<Values, GraphError> {
     validate(graph)?;
     let mut arrays: Vec<Vec<f64>> = Vec::new();

@@ -240,13 +240,13 @@ pub enum Op {
 /// `price p clears a == b`: unknowns and equations solved together inside the period.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Root {
-    /// The unknowns (inputs of kind [`InputKind::Unknown`], numbered as in the graph).
+    /// The unknowns in order (inputs of kind [`InputKind::Unknown`], numbered as in the graph).
     pub unknowns: Vec<InputId>,
-    /// For each unknown a node `lhs - rhs` of the unknown's shape, zero at the solution.
+    /// One node per unknown, in order: `lhs - rhs` of the unknown's shape, zero at the solution.
     pub residuals: Vec<NodeId>,
-    /// Bracket of each unknown.
+    /// Lower and upper end of each unknown, one pair of nodes per unknown.
     pub brackets: Vec<(NodeId, NodeId)>,
-    /// Where each stands in the file.
+    /// Where each unknown stands in the file, one span per unknown.
     pub spans: Vec<Span>,
 }
 
@@ -271,10 +271,10 @@ pub struct Graph {
     /// In order of dependence, except through [`Op::Root`], whose residuals may come later than unknowns but
     /// always stand before the root's nodes.
     pub nodes: Vec<Node>,
-    /// Index sets.
+    /// Index sets, in the order of [`AxisId`].
     pub axes: Vec<Axis>,
-    /// Inputs.
+    /// Inputs, in the order of [`InputId`].
     pub inputs: Vec<Input>,
-    /// Root problems.
+    /// Root problems, in the order [`Op::Root`] counts them.
     pub roots: Vec<Root>,
 }

@@ -16,7 +16,7 @@ const LARGEST: usize = 100_000;
 pub struct Passed {
     /// The new graph.
     pub graph: Graph,
-    /// The new number of each old node.
+    /// The new number of each old node, one entry per old node; `None` where it is gone.
     pub map: Vec<Option<NodeId>>,
 }
 
@@ -38,13 +38,14 @@ pub struct Count {
 pub struct Simplified {
     /// The new graph.
     pub graph: Graph,
-    /// The new numbers of the outputs.
+    /// The new numbers of the outputs, in the order asked.
     pub outputs: Vec<NodeId>,
-    /// One entry a pass that was run, in order.
+    /// One entry per pass that was run, in order.
     pub counts: Vec<Count>,
 }
 
-/// Folds constants, makes equal nodes one and leaves out what `outputs` do not need, until nothing changes.
+/// Folds constants, makes equal nodes one and leaves out what `outputs` (numbers of nodes) do not need, until nothing
+/// changes.
 pub fn simplify(graph: &Graph, outputs: &[NodeId]) -> Simplified {
     let mut graph = graph.clone();
     let mut outputs = outputs.to_vec();
@@ -126,8 +127,8 @@ pub fn common(graph: &Graph) -> Passed {
     })
 }
 
-/// What no output needs is left out, and root problems that are not needed with it; their unknowns stay as inputs that
-/// nothing reads.
+/// What none of `outputs` (numbers of nodes) needs is left out, and root problems that are not needed with it; their
+/// unknowns stay as inputs that nothing reads.
 pub fn dead(graph: &Graph, outputs: &[NodeId]) -> Passed {
     let mut live = vec![false; graph.nodes.len()];
     let mut roots = vec![false; graph.roots.len()];

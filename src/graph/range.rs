@@ -17,7 +17,8 @@ const SPLITS: usize = 7;
 /// Most terms of a polynomial.
 const TERMS: usize = 60;
 
-/// The range of a node where every node of `facts` is at least zero: within the node's own domain, and often narrower.
+/// The range of a node's elements where every element of every node in the list `facts` is at least zero: within the
+/// node's own domain, and often narrower.
 pub fn range(graph: &Graph, node: NodeId, facts: &[NodeId]) -> Interval {
     let mut all = Ranges {
         graph,

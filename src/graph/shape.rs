@@ -62,7 +62,7 @@ pub enum GraphError {
 }
 
 impl Graph {
-    /// Number of elements of an array of this shape.
+    /// Number of elements of an array over the axes `shape`: the product of their sizes, 1 for a scalar.
     pub fn elements(&self, shape: &[AxisId]) -> usize {
         shape.iter().map(|a| self.axes[a.0 as usize].size).product()
     }
@@ -85,7 +85,10 @@ impl Graph {
         NodeId(self.nodes.len() as u32 - 1)
     }
 
-    /// Adds a node; its shape, domain and phase follow from its operands. Errors: operands that do not fit.
+    /// Adds a node; its shape, domain and phase follow from its operands.
+    ///
+    /// # Errors
+    /// Operands that do not fit.
     pub fn add(&mut self, op: Op, span: Span) -> Result<NodeId, GraphError> {
         let node = self.nodes.len();
         check_operands(self, node, &op)?;
@@ -111,7 +114,7 @@ impl Graph {
     }
 }
 
-/// The nodes an operation reads directly (for a root: none, see `Graph::roots`).
+/// The nodes an operation reads directly, in the order of its fields (for a root: none, see `Graph::roots`).
 pub fn operands(op: &Op) -> Vec<NodeId> {
     match op {
         Op::Const(_) | Op::Table(_) | Op::Input(_) | Op::Position(_) | Op::Root { .. } => Vec::new(),
@@ -190,8 +193,12 @@ fn check_operands(graph: &Graph, node: usize, op: &Op) -> Result<(), GraphError>
     }
 }
 
-/// The shape an operation gives; tables and constants, which fit any shape, give none of their own (`[]`).
-/// Operands must exist ([`validate`] and [`Graph::add`] see to it).
+/// The axes an operation's result has, outermost first; tables and constants, which fit any shape, give none of their
+/// own (`[]`). Operands must exist ([`validate`] and [`Graph::add`] see to it).
+///
+/// # Errors
+/// [`GraphError`]: operands that lack an axis, axes whose numbers of members do not fit, an unknown that does not
+/// exist.
 pub fn shape_of(graph: &Graph, node: usize, op: &Op) -> Result<Shape, GraphError> {
     let of = |id: NodeId| &graph.nodes[id.0 as usize].shape;
     let name = |a: AxisId| graph.axes[a.0 as usize].name.clone();
@@ -271,7 +278,8 @@ pub fn shape_of(graph: &Graph, node: usize, op: &Op) -> Result<Shape, GraphError
     })
 }
 
-/// For each element of `to`, the element of `from` that it sees (axes of `from` are among those of `to`).
+/// For each element of the shape `to` (row-major, one entry per element), the element of `from` that it sees (axes of
+/// `from` are among those of `to`).
 pub fn aligned(graph: &Graph, from: &Shape, to: &Shape) -> Vec<usize> {
     let n = graph.elements(to);
     if from == to {
@@ -305,6 +313,9 @@ pub fn aligned(graph: &Graph, from: &Shape, to: &Shape) -> Vec<usize> {
 }
 
 /// Checks that operands stand before their users, that every id exists and that shapes are those of the operations.
+///
+/// # Errors
+/// [`GraphError`]: the first operand, id or shape that is not as it must be.
 pub fn validate(graph: &Graph) -> Result<(), GraphError> {
     for (node, n) in graph.nodes.iter().enumerate() {
         check_operands(graph, node, &n.op)?;
@@ -399,7 +410,8 @@ pub fn canonical(graph: &Graph, axis: AxisId) -> AxisId {
     a
 }
 
-/// The root problems each node depends on, directly or through others: those whose unknowns it would move with.
+/// The root problems each node depends on, directly or through others: those whose unknowns it would move with. One set
+/// per node, of numbers of [`Graph::roots`].
 pub fn root_dependencies(graph: &Graph) -> Vec<BTreeSet<usize>> {
     let mut depends: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); graph.nodes.len()];
     // An unknown stands before its residuals: a few sweeps reach the end of every chain.

@@ -46,7 +46,10 @@ struct Read<T> {
     content: T,
 }
 
-/// The value as RON text. Errors: values RON cannot hold.
+/// The value as RON text.
+///
+/// # Errors
+/// Values RON cannot hold.
 pub fn to_ron<T: Serialize>(value: &T) -> Result<String, StoreError> {
     Ok(ron::to_string(&Written {
         version: FORMAT_VERSION,
@@ -54,14 +57,20 @@ pub fn to_ron<T: Serialize>(value: &T) -> Result<String, StoreError> {
     })?)
 }
 
-/// The value of RON text. Errors: another version, not RON, not this kind of value.
+/// The value of RON text.
+///
+/// # Errors
+/// Another version, not RON, not this kind of value.
 pub fn from_ron<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     let head: Head = ron::from_str(text)?;
     same_version(head)?;
     Ok(ron::from_str::<Read<T>>(text)?.content)
 }
 
-/// The value as JSON text. Errors: values JSON cannot hold.
+/// The value as JSON text.
+///
+/// # Errors
+/// Values JSON cannot hold.
 pub fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     Ok(serde_json::to_string(&Written {
         version: FORMAT_VERSION,
@@ -69,7 +78,10 @@ pub fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     })?)
 }
 
-/// The value of JSON text. Errors: another version, not JSON, not this kind of value.
+/// The value of JSON text.
+///
+/// # Errors
+/// Another version, not JSON, not this kind of value.
 pub fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     let head: Head = serde_json::from_str(text)?;
     same_version(head)?;
@@ -114,6 +126,9 @@ pub mod number {
     }
 
     /// Writes a number, or a word where it is not finite and the format is for people.
+    ///
+    /// # Errors
+    /// Those of the serializer.
     pub fn serialize<S: Serializer>(x: &f64, s: S) -> Result<S::Ok, S::Error> {
         if x.is_finite() || !s.is_human_readable() {
             s.serialize_f64(*x)
@@ -123,6 +138,9 @@ pub mod number {
     }
 
     /// Reads what [`serialize`] writes.
+    ///
+    /// # Errors
+    /// Those of the deserializer; a word that is no number.
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
         if !d.is_human_readable() {
             return f64::deserialize(d);
@@ -142,12 +160,18 @@ pub mod numbers {
     #[serde(transparent)]
     struct One(#[serde(with = "super::number")] f64);
 
-    /// Writes each as [`super::number`] does.
+    /// Writes a list, each number as [`super::number`] does.
+    ///
+    /// # Errors
+    /// Those of the serializer.
     pub fn serialize<S: Serializer>(xs: &[f64], s: S) -> Result<S::Ok, S::Error> {
         s.collect_seq(xs.iter().map(|x| One(*x)))
     }
 
-    /// Reads what [`serialize`] writes.
+    /// Reads the list that [`serialize`] writes, in order.
+    ///
+    /// # Errors
+    /// Those of the deserializer; a word that is no number.
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<f64>, D::Error> {
         Ok(Vec::<One>::deserialize(d)?.into_iter().map(|x| x.0).collect())
     }

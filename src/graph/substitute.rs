@@ -13,7 +13,8 @@ pub enum Instead {
 }
 
 /// A graph in which every reader of `target` reads something else. Returns the new graph, the new number of every old
-/// node (the target's number is that of its replacement) and the new inputs.
+/// node (one entry per old node; the target's number is that of its replacement) and the new inputs: one, or two
+/// (value, flag) for [`Instead::InputWhere`].
 pub fn substitute(graph: &Graph, target: NodeId, instead: Instead, name: &str) -> (Graph, Vec<NodeId>, Vec<InputId>) {
     let mut out = Graph {
         nodes: Vec::with_capacity(graph.nodes.len() + 3),

@@ -37,8 +37,10 @@ impl<'g> Unroll<'g> {
         self.lowering.replace(node, elements);
     }
 
-    /// The expressions of a node's elements, row-major over its shape. Errors: an input that nothing was bound to, too
-    /// many expressions.
+    /// The expressions of a node's elements, row-major over its shape.
+    ///
+    /// # Errors
+    /// An input that nothing was bound to, too many expressions.
     pub fn node(&mut self, id: NodeId) -> Result<Vec<Id>, LowerError> {
         std::mem::swap(&mut self.dag, &mut self.lowering.dag);
         let found = self.lowering.elements_of(id);

@@ -82,7 +82,7 @@ pub const DRIVER_KEYS: &[Key] = &[
         name: "policies",
         kind: Kind::Words("choice", &["shared", "separate"]),
         default: "shared",
-        doc: "one policy an agent block; one a member is not in this version",
+        doc: "one policy per agent block; one per member is not in this version",
     },
     Key {
         name: "shaping",

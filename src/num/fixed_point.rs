@@ -30,7 +30,7 @@ impl Default for NewtonOptions {
 /// Where it stopped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewtonReport {
-    /// The point.
+    /// The point, one coordinate per unknown.
     pub x: Vec<f64>,
     /// Largest absolute residual there.
     pub residual: f64,
@@ -42,9 +42,9 @@ pub struct NewtonReport {
 
 /// Equations that return their residuals, or `None` where they cannot be evaluated.
 pub trait Equations {
-    /// Residuals at `x`, as many as unknowns.
+    /// Residuals at `x` (one number per unknown): one number per equation, as many as unknowns.
     fn residual(&mut self, x: &[f64]) -> Option<Vec<f64>>;
-    /// The Jacobian `[equation][unknown]`, if known; otherwise it is taken numerically.
+    /// The Jacobian at `x`, `[equation][unknown]` (unknowns x unknowns), if known; otherwise it is taken numerically.
     fn jacobian(&mut self, _x: &[f64]) -> Option<Vec<Vec<f64>>> {
         None
     }
@@ -61,7 +61,8 @@ fn sup(r: &[f64]) -> f64 {
         .fold(0.0, |m: f64, v| if v.is_nan() { f64::INFINITY } else { m.max(v.abs()) })
 }
 
-/// A root of the equations in the box `lo..hi`, from `start`. Not converging is a value, not a panic.
+/// A root of the equations in the box `lo..hi`, from `start`; all three hold one number per unknown. Not converging is
+/// a value, not a panic.
 pub fn newton(
     equations: &mut impl Equations,
     start: &[f64],

@@ -52,13 +52,19 @@ fn mapped(lo: f64, hi: f64, n: usize, node: impl Fn(f64) -> f64) -> Vec<f64> {
     grid
 }
 
-/// `n` nodes evenly spaced from `lo` to `hi`.
+/// `n` ascending nodes evenly spaced from `lo` to `hi`.
+///
+/// # Errors
+/// [`GridError::Nodes`] below two nodes, [`GridError::Ends`] unless `lo < hi` are finite, [`GridError::TooLarge`].
 pub fn uniform(lo: f64, hi: f64, n: usize) -> Result<Vec<f64>, GridError> {
     check(lo, hi, n)?;
     Ok(mapped(lo, hi, n, |t| lo + t * (hi - lo)))
 }
 
-/// `n` nodes evenly spaced in the log.
+/// `n` ascending nodes from `lo` to `hi`, evenly spaced in the log.
+///
+/// # Errors
+/// Those of [`uniform`]; [`GridError::LogOfNonPositive`] unless `lo` is positive.
 pub fn log(lo: f64, hi: f64, n: usize) -> Result<Vec<f64>, GridError> {
     check(lo, hi, n)?;
     if lo <= 0.0 {
@@ -68,15 +74,21 @@ pub fn log(lo: f64, hi: f64, n: usize) -> Result<Vec<f64>, GridError> {
     Ok(mapped(lo, hi, n, |t| (a + t * (b - a)).exp()))
 }
 
-/// `n` nodes evenly spaced in `log(1 + log(1 + x - lo))`.
+/// `n` ascending nodes from `lo` to `hi`, evenly spaced in `log(1 + log(1 + x - lo))`.
+///
+/// # Errors
+/// Those of [`uniform`].
 pub fn double_log(lo: f64, hi: f64, n: usize) -> Result<Vec<f64>, GridError> {
     check(lo, hi, n)?;
     let top = (hi - lo).ln_1p().ln_1p();
     Ok(mapped(lo, hi, n, |t| lo + (t * top).exp_m1().exp_m1()))
 }
 
-/// `n` nodes at `lo + (hi - lo) (exp(curvature t) - 1) / (exp(curvature) - 1)`: dense below for positive curvature,
-/// above for negative, uniform at 0.
+/// `n` ascending nodes at `lo + (hi - lo) (exp(curvature t) - 1) / (exp(curvature) - 1)`, `t` even on `[0, 1]`: dense
+/// below for positive curvature, above for negative, uniform at 0.
+///
+/// # Errors
+/// Those of [`uniform`]; [`GridError::Curvature`] if it is not finite or beyond 500 in size.
 pub fn exponential(lo: f64, hi: f64, n: usize, curvature: f64) -> Result<Vec<f64>, GridError> {
     check(lo, hi, n)?;
     if !curvature.is_finite() || curvature.abs() > 500.0 {
@@ -92,7 +104,11 @@ pub fn exponential(lo: f64, hi: f64, n: usize, curvature: f64) -> Result<Vec<f64
 /// Memory a grid may take unless a caller says otherwise: 4 GB.
 pub const DEFAULT_LIMIT: usize = 4 << 30;
 
-/// The number of nodes of a product grid, if `bytes_each` bytes a node stay within `limit` bytes.
+/// The number of nodes of a product grid (`sizes`: nodes per axis), if `bytes_each` bytes per node stay within `limit`
+/// bytes.
+///
+/// # Errors
+/// [`GridError::TooLarge`].
 pub fn fits(sizes: &[usize], bytes_each: usize, limit: usize) -> Result<usize, GridError> {
     let exact = sizes
         .iter()

@@ -12,8 +12,9 @@ pub struct Krylov {
     pub residual: f64,
 }
 
-/// Improves `x` towards `A x = b`; `apply(x, y)` puts `A x` into `y`. Stops at a relative residual of `tolerance`
-/// or after `max_products` products.
+/// Improves `x` towards `A x = b`, for a square `A` of `b.len()` rows; `apply(x, y)` puts `A x` into `y`. All vectors
+/// have the length of `b`. Starts over after `restart` basis vectors; stops at a relative residual of `tolerance` or
+/// after `max_products` products.
 pub fn gmres(
     mut apply: impl FnMut(&[f64], &mut [f64]),
     b: &[f64],

@@ -154,7 +154,7 @@ pub fn brent(mut f: impl FnMut(f64) -> f64, lo: f64, hi: f64, tolerance: f64) ->
 pub struct BoxOptions {
     /// Absolute precision of the maximiser, relative to the width of the box.
     pub tolerance: f64,
-    /// Most evaluations a start.
+    /// Most evaluations per start.
     pub evaluations: usize,
     /// Starts beside those given: a low-discrepancy sequence in the box.
     pub starts: usize,
@@ -170,8 +170,8 @@ impl Default for BoxOptions {
     }
 }
 
-/// The `i`-th point (from 0) of the additive recurrence based on the generalised golden ratio in `d` dimensions
-/// (Roberts 2018): fills the unit box evenly for any number of points.
+/// Writes the `i`-th point (from 0) of the additive recurrence based on the generalised golden ratio in `d` dimensions
+/// (Roberts 2018) into `out`, one number per dimension: the points fill the unit box evenly, however many there are.
 pub fn spread(i: usize, d: usize, out: &mut [f64]) {
     let mut ratio: f64 = 2.0;
     for _ in 0..60 {
@@ -184,7 +184,8 @@ pub fn spread(i: usize, d: usize, out: &mut [f64]) {
     }
 }
 
-/// The best point found in the box and its value (minus infinity if the objective is nowhere finite).
+/// The best point found in the box and its value (minus infinity if the objective is nowhere finite). `lo`, `hi`, the
+/// argument of `f`, each start in `given` and the result hold one number per dimension.
 pub fn maximise(
     mut f: impl FnMut(&[f64]) -> f64,
     lo: &[f64],

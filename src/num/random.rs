@@ -54,17 +54,17 @@ impl Key {
         open_f64(self.bits(step, lane))
     }
 
-    /// Fills `out` with uniforms in (0, 1) of the lanes `first, first + 1, ..` at `step`.
+    /// Fills `out`, one number per lane, with uniforms in (0, 1) of the lanes `first, first + 1, ..` at `step`.
     pub fn fill_f64(self, step: u64, first: u64, out: &mut [f64]) {
         self.fill(step, first, out);
     }
 
-    /// As [`Key::fill_f64`], in single precision: odd multiples of 2^-24.
+    /// As [`Key::fill_f64`], one number per lane, in single precision: odd multiples of 2^-24.
     pub fn fill_f32(self, step: u64, first: u64, out: &mut [f32]) {
         self.fill(step, first, out);
     }
 
-    /// Fills `out` with the 64 random bits of the lanes `first, first + 1, ..` at `step`.
+    /// Fills `out`, one number per lane, with the 64 random bits of the lanes `first, first + 1, ..` at `step`.
     pub fn fill_bits(self, step: u64, first: u64, out: &mut [u64]) {
         self.fill(step, first, out);
     }

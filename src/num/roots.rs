@@ -27,6 +27,10 @@ pub enum RootError {
 }
 
 /// A root of `f` between `lo` and `hi`, to within `tolerance` (absolute, plus rounding of the root).
+///
+/// # Errors
+/// [`RootError::NoSignChange`] if both ends have one sign, [`RootError::NotANumber`] where `f` is NaN,
+/// [`RootError::Iterations`] after 300 steps.
 pub fn brent(mut f: impl FnMut(f64) -> f64, lo: f64, hi: f64, tolerance: f64) -> Result<f64, RootError> {
     let (mut a, mut b) = (lo, hi);
     let (mut fa, mut fb) = (f(a), f(b));

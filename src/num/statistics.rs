@@ -5,12 +5,12 @@
 
 use rand::{Rng, RngExt};
 
-/// The mean; NaN for an empty sample.
+/// The mean of a sample, one number per observation; NaN for an empty one.
 pub fn mean(x: &[f64]) -> f64 {
     x.iter().sum::<f64>() / x.len() as f64
 }
 
-/// The sample standard deviation (divisor `n - 1`); 0 for fewer than two observations.
+/// The standard deviation of a sample, one number per observation (divisor `n - 1`); 0 for fewer than two observations.
 pub fn sd(x: &[f64]) -> f64 {
     if x.len() < 2 {
         return 0.0;
@@ -19,7 +19,7 @@ pub fn sd(x: &[f64]) -> f64 {
     (x.iter().map(|v| (v - m) * (v - m)).sum::<f64>() / (x.len() - 1) as f64).sqrt()
 }
 
-/// First autocorrelation; 0 if the sample does not vary.
+/// First autocorrelation of a series, one number per date in order; 0 if it does not vary.
 pub fn autocorrelation(x: &[f64]) -> f64 {
     let m = mean(x);
     let variance: f64 = x.iter().map(|v| (v - m) * (v - m)).sum();
@@ -27,8 +27,8 @@ pub fn autocorrelation(x: &[f64]) -> f64 {
     if variance > 0.0 { covariance / variance } else { 0.0 }
 }
 
-/// The `p`-quantile by linear interpolation between order statistics (type 7); NaNs are sorted last.
-/// NaN for an empty sample.
+/// The `p`-quantile of a sample in any order, one number per observation, by linear interpolation between order
+/// statistics (Hyndman and Fan 1996, type 7); NaNs are sorted last. NaN for an empty sample.
 pub fn quantile(x: &[f64], p: f64) -> f64 {
     let mut sorted = x.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -52,7 +52,8 @@ pub fn quantile_sorted(sorted: &[f64], p: f64) -> f64 {
     }
 }
 
-/// Mean of the middle half of the sample, with fractional weights at its edges.
+/// Mean of the middle half of a sample in any order, one number per observation, with fractional weights at the edges
+/// of that half. NaN for an empty sample.
 pub fn interquartile_mean(x: &[f64]) -> f64 {
     let mut sorted = x.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -70,7 +71,8 @@ pub fn interquartile_mean(x: &[f64]) -> f64 {
     sum / weight
 }
 
-/// A percentile-bootstrap interval of `statistic` with coverage `level` (.95, say) from `draws` resamples.
+/// A percentile-bootstrap interval (low, high) of `statistic` over the sample `x`, one number per observation, with
+/// coverage `level` (.95, say) from `draws` resamples of its length (Efron 1979).
 pub fn bootstrap(
     x: &[f64],
     statistic: impl Fn(&[f64]) -> f64,

@@ -144,7 +144,8 @@ impl Content {
     /// Writes everything into a run directory: `report.html`, `certificate.csv`, for each set of functions `.npz` and
     /// `.csv`, tables as `.csv`, pictures as `plots/*.svg`, the drawing as `model.svg`, diagnostics as `.json`.
     ///
-    /// Errors: E0951, E0958, E0959.
+    /// # Errors
+    /// E0951, E0958, E0959.
     pub fn write(&self, run: &mut RunDirectory) -> Result<(), Diagnostic> {
         if !self.certificate.is_empty() {
             run.write_with("certificate.csv", |w| self.certificate_table().write_csv(w))?;

@@ -67,7 +67,8 @@ pub struct GridFunction {
 impl GridFunction {
     /// A function from its values in row-major order.
     ///
-    /// Errors: E0958 if the number of values is not the product of the axes' lengths.
+    /// # Errors
+    /// E0958 if the number of values is not the product of the axes' lengths.
     pub fn new(name: &str, axes: Vec<GridAxis>, values: Vec<f64>) -> Result<Self, Diagnostic> {
         let shape: Vec<usize> = axes.iter().map(|a| a.points.len()).collect();
         let given = values.len();
@@ -83,7 +84,8 @@ impl GridFunction {
 
 /// One array as the bytes of a `.npy` file.
 ///
-/// Errors: E0958.
+/// # Errors
+/// E0958.
 pub fn npy(values: &ArrayViewD<f64>) -> Result<Vec<u8>, Diagnostic> {
     let mut out = Vec::new();
     values.write_npy(&mut out).map_err(|e| failed("array", &e))?;
@@ -92,7 +94,8 @@ pub fn npy(values: &ArrayViewD<f64>) -> Result<Vec<u8>, Diagnostic> {
 
 /// Functions and the axes they live on as the bytes of a `.npz` file. Same content, same bytes.
 ///
-/// Errors: E0958, also when two functions, or a function and an axis with other points, have the same name.
+/// # Errors
+/// E0958, also when two functions, or a function and an axis with other points, have the same name.
 pub fn npz(functions: &[GridFunction]) -> Result<Vec<u8>, Diagnostic> {
     let mut archive = NpzWriter::new_compressed(Cursor::new(Vec::new()));
     let mut names = BTreeSet::new();
@@ -118,7 +121,8 @@ pub fn npz(functions: &[GridFunction]) -> Result<Vec<u8>, Diagnostic> {
 
 /// The arrays of a `.npz` file, by name in the order of the archive.
 ///
-/// Errors: E0958.
+/// # Errors
+/// E0958.
 pub fn read_npz(bytes: &[u8]) -> Result<Vec<(String, ArrayD<f64>)>, Diagnostic> {
     let mut archive = NpzReader::new(Cursor::new(bytes)).map_err(|e| failed("archive", &e))?;
     let names = archive.names().map_err(|e| failed("archive", &e))?;
@@ -131,9 +135,10 @@ pub fn read_npz(bytes: &[u8]) -> Result<Vec<(String, ArrayD<f64>)>, Diagnostic> 
         .collect()
 }
 
-/// Functions on the same grid as one table: a column an axis, a column a function, a row a point.
+/// Functions on the same grid as one table: one column per axis, one column per function, one row per point.
 ///
-/// Errors: E0958 if the grids differ.
+/// # Errors
+/// E0958 if the grids differ.
 pub fn long_form(functions: &[GridFunction]) -> Result<Table, Diagnostic> {
     let Some(first) = functions.first() else {
         return Ok(Table::new());

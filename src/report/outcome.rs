@@ -21,7 +21,8 @@ pub const SOLUTION_FILE: &str = "solution.ron";
 
 /// The content of a solve.
 ///
-/// Errors: E0951, E0958 if the solution cannot be written.
+/// # Errors
+/// E0951, E0958 if the solution cannot be written.
 pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
     let doc = |name: &str| doc_of(model, name);
     let set = solved::functions(&s.solution)?;

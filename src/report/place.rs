@@ -22,7 +22,8 @@ use std::path::{Path, PathBuf};
 
 /// Errs unless a run may be put at `directory`.
 ///
-/// Errors: E0952, E0954, E0956.
+/// # Errors
+/// E0952, E0954, E0956.
 pub(super) fn check_free(directory: &Path, force: bool) -> Result<(), Diagnostic> {
     let mut entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -188,7 +189,8 @@ fn resolved(path: &Path) -> Option<PathBuf> {
 
 /// Errs where a path lies in the directory of a run, which holds files of that run only.
 ///
-/// Errors: E0952.
+/// # Errors
+/// E0952.
 pub fn outside_of_runs(path: &Path) -> Result<(), Diagnostic> {
     let Some(run) = enclosing(path) else { return Ok(()) };
     Err(
@@ -200,7 +202,8 @@ pub fn outside_of_runs(path: &Path) -> Result<(), Diagnostic> {
 
 /// Errs where what is written at `path` would replace something that the command reads: a file, a run, or what holds one.
 ///
-/// Errors: E0952.
+/// # Errors
+/// E0952.
 pub fn apart<'p>(path: &Path, read: impl IntoIterator<Item = &'p Path>) -> Result<(), Diagnostic> {
     let Some(out) = resolved(path) else { return Ok(()) };
     for read in read {
@@ -237,7 +240,8 @@ fn same_file(_: &Path, _: &Path) -> bool {
 /// Writes one file outside of runs (`graph`, `export`, `new`), beside its place and renamed; one that stands there is replaced
 /// where the caller agrees, unless it is `read` or no file.
 ///
-/// Errors: E0951, E0952, E0963.
+/// # Errors
+/// E0951, E0952, E0963.
 pub fn write_new<'p>(
     path: &Path,
     bytes: &[u8],
@@ -301,7 +305,8 @@ fn alike(path: &Path, new: &[u8]) -> bool {
 
 /// Writes one file in place of another (`econc fmt`), beside its place and renamed.
 ///
-/// Errors: E0951.
+/// # Errors
+/// E0951.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
     write_whole(path, "", |w| w.write_all(bytes)).map(drop).map_err(|e| {
         with_cause(

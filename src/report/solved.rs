@@ -11,7 +11,8 @@ use crate::solve::solution::Solution;
 /// The policies and the value on their grid: period (finite horizon only), shocks, states, the last state fastest. With
 /// taste shocks also the probability of each choice, `NAME_is_CHOICE`.
 ///
-/// Errors: E0958 if the solution's arrays do not fit its grids.
+/// # Errors
+/// E0958 if the solution's arrays do not fit its grids.
 pub fn functions(solution: &Solution) -> Result<FunctionSet, Diagnostic> {
     let axes = axes_of(solution);
     let mut functions = Vec::new();

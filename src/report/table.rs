@@ -108,7 +108,7 @@ impl Table {
         self.columns.first().map_or(0, |c| c.values.len())
     }
 
-    /// Writes CSV: a heading, then one line a row; numbers are the shortest that read back as the same number.
+    /// Writes CSV: a heading, then one line per row; numbers are the shortest that read back as the same number.
     pub fn write_csv(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut writer = csv::Writer::from_writer(out);
         writer

@@ -231,7 +231,7 @@ fn remarks(method: &str, seeds: &[&Trained]) -> Vec<Diagnostic> {
                 number::compact(steps as f64 / t.record.updates.max(1) as f64)
             ))
             .hint(format!(
-                "ask for more steps, --with steps={}, or for less an update: --with worlds=8 --with horizon={}",
+                "ask for more steps, --with steps={}, or for less per update: --with worlds=8 --with horizon={}",
                 steps
                     .max(1)
                     .saturating_mul(FEW_UPDATES)

@@ -273,7 +273,7 @@ fn number_of(value: &Value) -> f64 {
     }
 }
 
-/// One row a trial, best first.
+/// One row per trial, best first.
 fn trials(t: &Tuned) -> Table {
     let order = t.ranking;
     let trial = |i: &usize| &t.trials[*i];
@@ -397,7 +397,7 @@ fn pictures(t: &Tuned) -> Vec<NamedPicture> {
         stem: "options".into(),
         picture: Picture::Lines(Figure {
             title: "What was measured, by option".into(),
-            subtitle: format!("One dot a trial, at the end of each rung; mean over seeds{far}"),
+            subtitle: format!("One dot per trial, at the end of each rung; mean over seeds{far}"),
             panels,
             columns: t.space.len().min(2),
             ordered: true,
@@ -436,7 +436,7 @@ fn pictures(t: &Tuned) -> Vec<NamedPicture> {
                         ..Panel::default()
                     },
                 )
-                .subtitle(format!("One line a trial; mean over seeds{far}")),
+                .subtitle(format!("One line per trial; mean over seeds{far}")),
             ),
         });
     }

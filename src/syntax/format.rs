@@ -1,7 +1,7 @@
 //! Formats a source text: one layout for all files, with nothing lost.
 //!
 //! Works on tokens rather than on the tree, so that comments, the spelling of numbers, parentheses and the line breaks
-//! inside long statements stay as they were written. What changes is blanks: two columns of indentation a block, one
+//! inside long statements stay as they were written. What changes is blanks: two columns of indentation per block, one
 //! blank around operators, at most one empty line in a row, and columns: in neighbouring lines of one kind the
 //! `=`, `~` or `in` stand below each other, descriptions and comments at line ends too. A block written on one line stays
 //! on one line if it fits.

@@ -29,7 +29,7 @@ pub(in crate::check) fn row_sum(
 pub(in crate::check) fn chain_shape(n: usize, rows: usize, columns: usize, span: Span) -> Diagnostic {
     err("E0602", format!("{n} values need {n} x {n} probabilities"))
         .at(span, format!("{rows} rows, a row of {columns}"))
-        .hint("one row a value, one number a value in it: markov([1, 2], [[0.9, 0.1], [0.2, 0.8]])")
+        .hint("one row per value, one number per value in it: markov([1, 2], [[0.9, 0.1], [0.2, 0.8]])")
 }
 
 pub(in crate::check) fn some_labels(span: Span) -> Diagnostic {

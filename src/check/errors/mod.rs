@@ -1,4 +1,4 @@
-//! The prose of the checker's messages, one function a message, grouped by code.
+//! The prose of the checker's messages, one function per message, grouped by code.
 //!
 //! E02 names, E03 shapes and types, E04 domains, E05 timing, E06 chance, E07 agents and markets, E08 settings. Every code
 //! has its page in `diag/explain`.

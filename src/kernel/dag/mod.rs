@@ -46,7 +46,7 @@ pub enum Expr {
 pub struct RootProblem {
     /// Numbers of the unknowns ([`Expr::Unknown`]).
     pub unknowns: Vec<u32>,
-    /// One expression an unknown.
+    /// One expression per unknown.
     pub residuals: Vec<Id>,
     /// Ends between which each unknown is sought; may be infinite.
     pub brackets: Vec<(Id, Id)>,

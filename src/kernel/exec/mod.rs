@@ -27,7 +27,7 @@ use thiserror::Error;
 /// An input of one call.
 #[derive(Clone, Copy, Debug)]
 pub enum Operand<'a, T> {
-    /// One number a lane.
+    /// One number per lane.
     Lanes(&'a [T]),
     /// The same number in every lane.
     Uniform(T),
@@ -53,7 +53,7 @@ pub enum RunError {
         expected: usize,
         found: usize,
     },
-    #[error("input {input} was compiled as one number a call and cannot vary by lane")]
+    #[error("input {input} was compiled as one number per call and cannot vary by lane")]
     Uniform { input: usize },
 }
 
@@ -299,7 +299,10 @@ pub struct Call<'a, T> {
 }
 
 impl<'a, T: Real> Call<'a, T> {
-    /// Sets input `k`. Errors: no such input, too few lanes, lanes where the program wants one number.
+    /// Sets input `k`.
+    ///
+    /// # Errors
+    /// No such input, too few lanes, lanes where the program wants one number.
     pub fn input(&mut self, k: usize, operand: Operand<'a, T>) -> Result<(), RunError> {
         let Some(mode) = self.program.modes.get(k) else {
             return Err(RunError::Inputs {
@@ -324,7 +327,10 @@ impl<'a, T: Real> Call<'a, T> {
         Ok(())
     }
 
-    /// Sets where output `k` goes. Errors: no such output, too few lanes.
+    /// Sets where output `k` goes.
+    ///
+    /// # Errors
+    /// No such output, too few lanes.
     pub fn output(&mut self, k: usize, to: &'a mut [T]) -> Result<(), RunError> {
         if k >= self.program.n_outputs {
             return Err(RunError::Outputs {
@@ -343,7 +349,10 @@ impl<'a, T: Real> Call<'a, T> {
         Ok(())
     }
 
-    /// Runs. Errors: an input or an output that was not set.
+    /// Runs.
+    ///
+    /// # Errors
+    /// An input or an output that was not set.
     pub fn run(self) -> Result<(), RunError> {
         let Call {
             program, tier, n, ws, ..
@@ -704,7 +713,7 @@ impl<T: Real> Residuals<'_, T> {
                 self.outputs.push(lanes.as_mut_ptr());
             }
         }
-        // SAFETY: one array of `len` lanes an unknown, an output, and (in the caller) a captured value.
+        // SAFETY: one array of `len` lanes per unknown, per output, and (in the caller) a captured value.
         unsafe { program.run_raw(self.tier, self.inputs, self.len, self.outputs, self.space) };
     }
 }

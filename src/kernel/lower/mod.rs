@@ -92,7 +92,7 @@ const LIMIT_OF_ALL: usize = 20_000_000;
 pub enum InputBinding {
     /// Every element varies by lane.
     Lanes,
-    /// Every element is one number a call.
+    /// Every element is one number per call.
     Uniform,
     /// Fixed numbers, row-major.
     Constant(Vec<f64>),
@@ -105,7 +105,7 @@ pub enum InputBinding {
 pub enum ElementBinding {
     /// Varies by lane.
     Lanes,
-    /// One number a call.
+    /// One number per call.
     Uniform,
     /// A fixed number.
     Constant(f64),
@@ -118,7 +118,7 @@ pub struct Slot {
     pub input: InputId,
     /// Which element, row-major over the axes that are unrolled.
     pub element: usize,
-    /// By lane or one number a call.
+    /// By lane or one number per call.
     pub mode: Mode,
     /// For members as lanes: length of the array (1 for a scalar); for worlds 0.
     pub members: usize,
@@ -141,7 +141,7 @@ pub struct Worlds {
 }
 
 impl Worlds {
-    /// Unrolls `outputs` of `graph`. `bindings` has one entry an input; those of unknowns are ignored.
+    /// Unrolls `outputs` of `graph`. `bindings` has one entry per input; those of unknowns are ignored.
     pub fn lower(graph: &Graph, bindings: &[InputBinding], outputs: &[NodeId]) -> Result<Worlds, LowerError> {
         let mut lowering = Lowering::new(graph, bindings, vec![false; graph.axes.len()], false)?;
         let (outputs, statuses) = lowering.outputs(outputs)?;

@@ -295,7 +295,7 @@ impl<T: Real> Members<T> {
     pub fn lanes(&self) -> &[bool] {
         &self.lanes
     }
-    /// The inputs, in order: an array a lane input, one number otherwise.
+    /// The inputs, in order: an array per lane input, one number otherwise.
     pub fn slots(&self) -> &[Slot] {
         &self.slots
     }

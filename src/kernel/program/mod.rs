@@ -23,9 +23,9 @@ use thiserror::Error;
 /// How an input varies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// One number a lane.
+    /// One number per lane.
     Lanes,
-    /// One number a call.
+    /// One number per call.
     Uniform,
 }
 

@@ -11,7 +11,7 @@ pub struct Curve {
 }
 
 impl Curve {
-    /// A curve through `(x, y)`; `None` if `x` does not ascend or lengths differ.
+    /// A curve through the points `(x[i], y[i])`; `None` if `x` does not ascend or lengths differ.
     pub fn new(x: &[f64], y: &[f64], log: bool, rule: Rule, outside: Outside) -> Option<Self> {
         if x.len() != y.len() {
             return None;
@@ -36,7 +36,7 @@ impl Curve {
         (value, slope[0])
     }
 
-    /// Values at many points, sorted or not; returns how many lie outside.
+    /// Values at the points `x`, sorted or not, into `out`, one number per point; returns how many points lie outside.
     pub fn values(&self, x: &[f64], out: &mut [f64]) -> usize {
         self.tensor.values(&self.surface, &[x], out)
     }

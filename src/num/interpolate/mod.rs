@@ -113,8 +113,9 @@ struct Factor {
 }
 
 impl Axis {
-    /// An axis over ascending `nodes`; with `log` the coordinate is the log of the state. `None` if the nodes are fewer
-    /// than two (one for [`Rule::Nodes`]), not ascending, not finite, or not positive on a log axis.
+    /// An axis over `nodes`, ascending, in units of the state; with `log` the coordinate is the log of the state.
+    /// `None` if the nodes are fewer than two (one for [`Rule::Nodes`]), not ascending, not finite, or not positive on
+    /// a log axis.
     pub fn new(nodes: &[f64], log: bool, rule: Rule) -> Option<Self> {
         let fewest = if rule == Rule::Nodes { 1 } else { 2 };
         let fine = nodes.len() >= fewest
@@ -143,7 +144,7 @@ impl Axis {
         })
     }
 
-    /// The nodes.
+    /// The nodes, ascending, in units of the state.
     pub fn nodes(&self) -> &[f64] {
         &self.nodes
     }

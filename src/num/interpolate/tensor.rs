@@ -26,7 +26,8 @@ pub struct Tensor {
     pub filter: bool,
 }
 
-/// Coefficients of one function on a [`Tensor`].
+/// Coefficients of one function on a [`Tensor`]: node x subset of the cubic axes (value, derivatives, cross
+/// derivatives), row-major, the last axis of the grid faster than the ones before it and the subset fastest.
 #[derive(Clone, Debug, Default)]
 pub struct Surface {
     coefficients: Vec<f64>,
@@ -35,7 +36,8 @@ pub struct Surface {
 }
 
 impl Surface {
-    /// The fitted values (without cubic axes, where nodes carry nothing else).
+    /// The fitted values, one per node, row-major, the last axis fastest. Without cubic axes only; with them the
+    /// derivatives at each node stand between the values.
     pub fn at_nodes(&self) -> &[f64] {
         &self.coefficients
     }
@@ -45,7 +47,8 @@ impl Surface {
 pub const MAX_AXES: usize = 12;
 
 impl Tensor {
-    /// A product of axes. `None` if there are more than [`MAX_AXES`] or the coefficients cannot be indexed.
+    /// A product of axes, outermost first. `None` if there are more than [`MAX_AXES`] or the coefficients cannot be
+    /// indexed.
     pub fn new(axes: Vec<Axis>, outside: Outside) -> Option<Self> {
         if axes.len() > MAX_AXES {
             return None;
@@ -89,19 +92,20 @@ impl Tensor {
         self.len == 0
     }
 
-    /// Its axes.
+    /// Its axes, outermost first.
     pub fn axes(&self) -> &[Axis] {
         &self.axes
     }
 
-    /// Coordinates (in state units) of node `i`.
+    /// Writes the coordinates of node `i` (the last axis fastest) into `out`: one number per axis, in units of the
+    /// state.
     pub fn node(&self, i: usize, out: &mut [f64]) {
         for (d, axis) in self.axes.iter().enumerate() {
             out[d] = axis.nodes[i / self.strides[d] % axis.nodes.len()];
         }
     }
 
-    /// Fits `values` (one a node, the last axis fastest) into `surface`.
+    /// Fits `values` (one per node, the last axis fastest) into `surface`.
     pub fn fit(&self, values: &[f64], surface: &mut Surface) {
         let m = self.masks;
         let coefficients = &mut surface.coefficients;
@@ -194,7 +198,7 @@ impl Tensor {
         sum
     }
 
-    /// The value at a query whose places (one an axis) are known.
+    /// The value at a query whose places (one per axis) are known.
     #[inline]
     pub fn value_at(&self, surface: &Surface, places: &[Place]) -> f64 {
         let c = &surface.coefficients;
@@ -221,7 +225,8 @@ impl Tensor {
         self.value_and_slopes(surface, places, None)
     }
 
-    /// The value at a query; with `slopes`, also the derivative with respect to each state (0 along [`Rule::Nodes`]).
+    /// The value at a query whose places (one per axis) are known; with `slopes`, also the derivative with respect to
+    /// each state, one number per axis (0 along [`Rule::Nodes`]).
     pub fn value_and_slopes(&self, surface: &Surface, places: &[Place], slopes: Option<&mut [f64]>) -> f64 {
         let n = places.len();
         let c = &surface.coefficients;
@@ -286,7 +291,7 @@ impl Tensor {
         value
     }
 
-    /// Places of a query point.
+    /// Writes the places of a query point; `x` (in units of the state) and `places` hold one entry per axis.
     #[inline]
     pub fn locate(&self, x: &[f64], places: &mut [Place]) {
         for ((axis, &x), place) in self.axes.iter().zip(x).zip(places) {
@@ -294,7 +299,8 @@ impl Tensor {
         }
     }
 
-    /// Values at many queries, `queries[axis][i]`; returns how many lie outside the grid.
+    /// Values at many queries, `queries[axis][i]` in units of the state, into `out`, one number per query; returns how
+    /// many queries lie outside the grid.
     pub fn values(&self, surface: &Surface, queries: &[&[f64]], out: &mut [f64]) -> usize {
         let mut places = [Place {
             cell: 0,

@@ -182,7 +182,7 @@ impl Drawing {
         dot::write(&self.picked(parameters))
     }
 
-    /// One row a quantity: `name | kind | known in | shape | domain | depends on`.
+    /// One row per quantity: `name | kind | known in | shape | domain | depends on`.
     pub fn to_table(&self) -> Table {
         let column = |f: &dyn Fn(usize) -> String| (0..self.nodes.len()).map(f).collect::<Vec<String>>();
         let uses = |i: usize| {

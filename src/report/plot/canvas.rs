@@ -9,7 +9,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-/// Units of the backend a pixel.
+/// Units of the backend per pixel.
 const FINE: f64 = 10.0;
 /// plotters divides font sizes by this.
 const PLOTTERS_FONT: f64 = 1.24;

@@ -119,7 +119,8 @@ pub struct HeatMap {
 impl Picture {
     /// The picture as a self-contained SVG document.
     ///
-    /// Errors: E0959.
+    /// # Errors
+    /// E0959.
     pub fn to_svg(&self) -> Result<String, Diagnostic> {
         match self {
             Picture::Lines(figure) => lines::draw(figure),
@@ -397,7 +398,7 @@ pub fn impulse_responses(title: &str, unit: &str, responses: Vec<(String, Vec<f6
 }
 
 /// Learning curves: for each learner the mean over its seeds with a band of one standard error around it, and the
-/// single seeds behind it. `curves`: learner, steps, one row a seed. `benchmark`: label and value of a reference line.
+/// single seeds behind it. `curves`: learner, steps, one row per seed. `benchmark`: label and value of a reference line.
 pub fn learning_curves(
     y_label: &str,
     curves: Vec<(String, Vec<f64>, Vec<Vec<f64>>)>,

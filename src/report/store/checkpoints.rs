@@ -13,7 +13,8 @@ impl RunDirectory {
     /// that a kill between two versions leaves nothing that looks damaged. [`RunDirectory::clear`] removes it, and what
     /// stands under [`super::WORK`] goes when the run has come to its end.
     ///
-    /// Errors: E0951, E0957; what stood there before then still stands.
+    /// # Errors
+    /// E0951, E0957; what stood there before then still stands.
     pub fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
         let target = self.inside(name)?;
         write_whole(&target, name, |w| w.write_all(bytes))
@@ -23,7 +24,8 @@ impl RunDirectory {
 
     /// The bytes of a file of [`RunDirectory::keep`], if it is there.
     ///
-    /// Errors: E0951 if it cannot be read, E0957.
+    /// # Errors
+    /// E0951 if it cannot be read, E0957.
     pub fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
         let path = self.named(name)?;
         let mut bytes = Vec::new();
@@ -37,7 +39,8 @@ impl RunDirectory {
     /// Like [`RunDirectory::keep`], with length and hash, so that whatever happens to the file is seen by
     /// [`RunDirectory::kept_sealed`].
     ///
-    /// Errors: E0951, E0957.
+    /// # Errors
+    /// E0951, E0957.
     pub fn keep_sealed(&self, name: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
         let target = self.inside(name)?;
         write_whole(&target, name, |w| {
@@ -52,7 +55,8 @@ impl RunDirectory {
 
     /// The bytes of a file of [`RunDirectory::keep_sealed`], if it is there.
     ///
-    /// Errors: E0983 if it is not as it was written; E0951, E0957.
+    /// # Errors
+    /// E0983 if it is not as it was written; E0951, E0957.
     pub fn kept_sealed(&self, name: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
         let Some(mut bytes) = self.kept(name)? else {
             return Ok(None);

@@ -231,7 +231,8 @@ pub struct CompleteRun {
 impl RunDirectory {
     /// Opens a new run directory, so that a place that cannot be written is found before the work is done.
     ///
-    /// Errors: E0950 (cannot be created), E0952 (the place is taken), E0956 (another process is writing it).
+    /// # Errors
+    /// E0950 (cannot be created), E0952 (the place is taken), E0956 (another process is writing it).
     pub fn create(place: Place, manifest: Manifest) -> Result<Self, Diagnostic> {
         RunDirectory::create_with(place, manifest, &[])
     }
@@ -239,7 +240,8 @@ impl RunDirectory {
     /// As [`RunDirectory::create`], with files that stand there from the beginning: a run that is killed has all of them, or
     /// has not begun.
     ///
-    /// Errors: those of `create`; E0951, E0957.
+    /// # Errors
+    /// Those of `create`; E0951, E0957.
     pub fn create_with(place: Place, mut manifest: Manifest, files: &[(&str, &[u8])]) -> Result<Self, Diagnostic> {
         let place = match place {
             Place::Exact { directory, force } => Place::Exact {
@@ -337,7 +339,8 @@ impl RunDirectory {
     /// Takes up an interrupted run where it stopped; a failed one, too, if it left a file of [`RunDirectory::keep`] called
     /// `checkpoint`. The files it lists are checked.
     ///
-    /// Errors: E0954 (no run), E0955 (damaged), E0956 (still being written), E0953 (nothing to resume).
+    /// # Errors
+    /// E0954 (no run), E0955 (damaged), E0956 (still being written), E0953 (nothing to resume).
     pub fn resume(directory: &Path) -> Result<Self, Diagnostic> {
         let (manifest, status) = inspect(directory)?;
         if status == Status::Running {
@@ -398,7 +401,8 @@ impl RunDirectory {
 
     /// Writes one file; `name` is relative, with `/`. An earlier file of that name is replaced in one step.
     ///
-    /// Errors: E0951 (cannot be written), with what is safe so far.
+    /// # Errors
+    /// E0951 (cannot be written), with what is safe so far.
     pub fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
         self.write_with(name, |w| w.write_all(bytes))
     }

@@ -21,7 +21,8 @@ impl CompleteRun {
 
 /// The run in `directory` if it is complete and each of its files has the size and hash on record.
 ///
-/// Errors: E0954 (no run there), E0953 (running, failed or interrupted), E0955 (a file is missing or changed).
+/// # Errors
+/// E0954 (no run there), E0953 (running, failed or interrupted), E0955 (a file is missing or changed).
 pub fn open_complete(directory: &Path) -> Result<CompleteRun, Diagnostic> {
     let (manifest, status) = inspect(directory)?;
     if status != Status::Complete {
@@ -48,7 +49,8 @@ pub fn open_complete(directory: &Path) -> Result<CompleteRun, Diagnostic> {
 
 /// Errs unless the run in `directory` ended as `status` says and its files are as they were written.
 ///
-/// Errors: E0955.
+/// # Errors
+/// E0955.
 pub fn check_whole(directory: &Path, status: Status) -> Result<(), Diagnostic> {
     let damaged = |what: String| {
         Diagnostic::error(
@@ -70,7 +72,8 @@ pub fn check_whole(directory: &Path, status: Status) -> Result<(), Diagnostic> {
 /// A run with learned policies: a complete one, or a comparison that ended in a verdict against them. What was learned is what it is;
 /// the verdict stands in the run's report.
 ///
-/// Errors: those of [`open_complete`].
+/// # Errors
+/// Those of [`open_complete`].
 pub fn open_policies(directory: &Path) -> Result<CompleteRun, Diagnostic> {
     let (manifest, status) = inspect(directory)?;
     let learned = manifest
@@ -89,7 +92,8 @@ pub fn open_policies(directory: &Path) -> Result<CompleteRun, Diagnostic> {
 
 /// The interrupted run behind a name: the directory itself, or the latest `NAME.partial-*` (or `NAME.failed`) beside it.
 ///
-/// Errors: E0954 if there is none.
+/// # Errors
+/// E0954 if there is none.
 pub fn interrupted(directory: &Path) -> Result<PathBuf, Diagnostic> {
     if directory.join(MANIFEST).is_file() {
         return Ok(directory.to_path_buf());

@@ -14,7 +14,8 @@ impl RunDirectory {
     /// Ends the run and returns where it stands: under its name if complete, beside it as `NAME.failed` if failed,
     /// where it was if interrupted (it then can be resumed).
     ///
-    /// Errors: E0951, E0952; the directory returned by [`RunDirectory::path`] keeps everything.
+    /// # Errors
+    /// E0951, E0952; the directory returned by [`RunDirectory::path`] keeps everything.
     pub fn finish(mut self, status: Status, reason: Option<&str>, wall_seconds: f64) -> Result<PathBuf, Diagnostic> {
         self.manifest.wall_seconds = Some(wall_seconds);
         self.save_manifest(status, reason)?;
@@ -26,7 +27,8 @@ impl RunDirectory {
 
     /// Gives a run that came to its end its name, where it was killed before it had it; `None` if there is nothing to do.
     ///
-    /// Errors: E0954, E0955, E0951, E0952.
+    /// # Errors
+    /// E0954, E0955, E0951, E0952.
     pub fn finish_move(directory: &Path) -> Result<Option<(PathBuf, Status)>, Diagnostic> {
         let name = directory
             .file_name()

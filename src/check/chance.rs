@@ -9,7 +9,7 @@ use crate::syntax::ast::{self, Arg, Expr, ExprKind};
 /// How far a row of a matrix may be from one: published matrices are rounded to a few digits more than this shows.
 const ROW_TOLERANCE: f64 = 1e-9;
 
-/// Most links of a chain.
+/// Most states of a chain.
 const MOST_LINKS: usize = 1000;
 
 /// The family a distribution's name means.
@@ -223,7 +223,7 @@ impl Checker<'_> {
         }
     }
 
-    /// The law of a shock; the flag says that its links have labels but no values.
+    /// The law of a shock; the flag says that the states of the chain have labels but no values.
     fn process(
         &mut self,
         name: &str,
@@ -304,7 +304,7 @@ impl Checker<'_> {
             _ => d.table.len() as f64,
         };
         if links > MOST_LINKS as f64 {
-            self.report(errors::too_many("links of a chain", MOST_LINKS, span));
+            self.report(errors::too_many("states of a chain", MOST_LINKS, span));
             return None;
         }
         let finite: Option<(Vec<f64>, Vec<f64>)> = match family {
@@ -479,7 +479,7 @@ impl Checker<'_> {
         }
         let n = values.len();
         if n > MOST_LINKS {
-            self.report(errors::too_many("links of a chain", MOST_LINKS, first.value.span));
+            self.report(errors::too_many("states of a chain", MOST_LINKS, first.value.span));
             return None;
         }
         if let Some(g) = given.filter(|g| !g.table.is_empty()) {
@@ -519,7 +519,7 @@ impl Checker<'_> {
         ))
     }
 
-    /// Values and labels of a chain's links.
+    /// Values and labels of the states of a chain.
     fn links(&mut self, e: &Expr, scope: &Scope) -> Option<(Vec<f64>, Vec<String>, bool)> {
         let ExprKind::Array(items) = &e.kind else {
             let v = self.expr(e, scope)?;
@@ -594,7 +594,7 @@ impl Checker<'_> {
         let total = label_sets.iter().fold(1usize, |n, s| n.saturating_mul(s.len()));
         if total > MOST_LINKS * MOST_LINKS {
             self.report(errors::too_many(
-                "combinations of conditioning links",
+                "combinations of states of the conditioning chains",
                 MOST_LINKS * MOST_LINKS,
                 g.names[0].span,
             ));

@@ -1,7 +1,7 @@
-//! Means over continua under an aggregate chain (Krusell and Smith 1998): is the share of members in each link of their own
-//! chain a function of the aggregate link alone?
+//! Means over continua under an aggregate chain (Krusell and Smith 1998): is the share of members in each state of their own
+//! chain a function of the aggregate state alone?
 //!
-//! With `shock e ~ markov(..) given Z, Z'` the shares `pi_Z` given today's aggregate link move to `pi_Z M(Z, Z')`. If that is
+//! With `shock e ~ markov(..) given Z, Z'` the shares `pi_Z` given today's aggregate state move to `pi_Z M(Z, Z')`. If that is
 //! `pi_Z'` wherever the aggregate can go, `mean(household.e)` is known from `Z`. Otherwise it depends on the whole history
 //! of `Z` and is one more aggregate state, which a solver must carry: a warning, since simulation is right either way.
 //! A warned program: unemployment of 4 and 10 per cent with one matrix for all four moves. The fix: a matrix for each.
@@ -16,15 +16,15 @@ use std::collections::BTreeSet;
 /// of .100003 and .039998 for .10 and .04.
 const ROUNDING: f64 = 1e-4;
 
-/// Most joint links that are looked at.
+/// Most joint states of both chains that are looked at.
 const MOST_LINKS: usize = 200;
 
-/// Where shares are not what the aggregate link says.
+/// Where shares are not what the aggregate state says.
 pub(super) struct Drift {
-    /// Aggregate links before and after.
+    /// States of the aggregate chain before and after.
     pub(super) from: usize,
     pub(super) to: usize,
-    /// The member's link with the largest difference.
+    /// The state of the member's chain with the largest difference.
     pub(super) link: usize,
     /// Its share after this move and on average.
     pub(super) moved: f64,

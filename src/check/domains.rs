@@ -202,7 +202,8 @@ impl Checker<'_> {
         self.choices.len() - 1
     }
 
-    /// `grid(lo, hi, n)`: filled by repeated addition of `(hi - lo)/(n - 1)`, or `[x, y, ..]`, or a named array.
+    /// The nodes of `grid(lo, hi, n)`, filled by repeated addition of `(hi - lo)/(n - 1)`, of `[x, y, ..]`, or of a
+    /// named array: a list of numbers in units of the state or action.
     pub(super) fn grid_expr(&mut self, e: &ast::Expr, scope: &Scope) -> Option<Vec<f64>> {
         if let ExprKind::Call { name, args } = &e.kind
             && name.text == "grid"

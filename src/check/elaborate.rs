@@ -348,7 +348,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Adds the binders of a left side to a scope; returns (axis used inside, declared axis) for each.
+    /// Adds the binders of a left side to a scope; returns one pair (axis used inside, declared axis) per bracket.
     pub(super) fn bind_left(&mut self, id: EntityId, scope: &mut Scope) -> Option<Vec<(AxisId, AxisId)>> {
         let mut pairs = Vec::new();
         for i in self.entities[id].index.clone() {
@@ -401,7 +401,8 @@ impl Checker<'_> {
         Some(v)
     }
 
-    /// Checks that a value has no axes but the allowed ones (anonymous ranges of the right size are renamed).
+    /// Checks that a value has no axes but those in the list `allowed` (anonymous ranges of the right size are
+    /// renamed).
     pub(super) fn fits(&mut self, v: Value, allowed: &[AxisId], span: Span, id: EntityId) -> Option<Value> {
         let mut v = v;
         for a in self.b.shape(v.node).clone() {

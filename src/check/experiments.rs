@@ -279,7 +279,7 @@ impl Checker<'_> {
         None
     }
 
-    /// A scenario's value: links for chains and choices, numbers otherwise.
+    /// A scenario's value: the index of the state for chains, of the choice for choices, a number otherwise.
     fn scripted(&mut self, target: Target, v: Value, shape: &[AxisId], span: Span) -> Option<NodeId> {
         let chain = match target {
             Target::Shock(s) => matches!(self.model.shocks[s].process, Process::Chain { .. }),
@@ -306,7 +306,7 @@ impl Checker<'_> {
         Some(node)
     }
 
-    /// A number on a chain's path must be the value of one of its links.
+    /// A number on a chain's path must be the value of one of the states of the chain.
     fn link_of_value(&mut self, target: Target, v: Value, span: Span) -> Option<NodeId> {
         let Target::Shock(s) = target else {
             return None;

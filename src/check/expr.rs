@@ -463,7 +463,7 @@ impl Checker<'_> {
         })
     }
 
-    /// The labels a value's links or choices have.
+    /// The labels of the states of a chain or of choices, one per state or choice; empty where there are none.
     pub(super) fn labels_of(&self, v: &Value) -> Vec<String> {
         match v.ty {
             Ty::Link { shock, .. } => match &self.model.shocks[shock].process {

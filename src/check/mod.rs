@@ -64,11 +64,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// What a check may be told beside the file.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// `--set name=value`: replacements for parameters, by dotted name.
+    /// `--set name=value`: replacements for parameters, pairs of dotted name and value as typed.
     pub set: Vec<(String, String)>,
     /// Number of members that stand for a continuum; default that of `solve { members = .. }`, else 1000.
     pub members: Option<usize>,
-    /// Values of parameters that are results of a solve, by dotted name.
+    /// Values of parameters that are results of a solve, by dotted name: row-major over the parameter's shape, the last
+    /// axis fastest.
     pub solved: BTreeMap<String, Vec<f64>>,
     /// Name of the file, for models without a header.
     pub file_name: String,
@@ -85,8 +86,8 @@ impl Default for Options {
     }
 }
 
-/// Checks a tree (`library` holds the market definitions of files `1..`). Returns the model unless there are errors,
-/// and all messages.
+/// Checks a tree (`library` holds the market definitions, one tree per file `1..`). Returns the model unless there are
+/// errors, and all messages in order.
 pub fn check(file: &ast::File, library: &[ast::File], options: &Options) -> (Option<Model>, Vec<Diagnostic>) {
     // A thread of its own for its stack: definitions are elaborated on demand, so a chain of them is a recursion.
     std::thread::scope(|scope| {
@@ -157,12 +158,12 @@ struct Value {
     ty: Ty,
 }
 
-/// What kind of thing a value is. A link of a chain and the value it stands for are different.
+/// What kind of thing a value is. A state of a chain and the value it stands for are different.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Ty {
     Number,
     Bool,
-    /// A chain: the node is its value, this is its link (from 0) and the shock it belongs to.
+    /// A chain: the node is its value, this is the state of the chain (from 0) and the shock it belongs to.
     Link {
         index: NodeId,
         shock: usize,
@@ -363,7 +364,7 @@ struct Checker<'a> {
     settings_stmts: Vec<(ast::SettingsBlock, Vec<ast::Setting>, Span)>,
     /// Schedules met while their bounds are read: (action, price).
     schedules_of: Vec<(usize, String)>,
-    /// Shocks whose links have labels but no values.
+    /// Shocks whose chains have states with labels but no values.
     labels_only: BTreeSet<usize>,
     /// `start last(p) = ..`: block, the call as written, the first value, where.
     lag_starts: Vec<(BlockId, String, ast::Start, Span)>,

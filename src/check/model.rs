@@ -16,38 +16,40 @@ pub struct Model {
     pub title: String,
     /// One period.
     pub graph: Graph,
-    /// Index sets: first number and labels, parallel to `graph.axes`.
+    /// Index sets: first number and labels, one per axis, parallel to `graph.axes`.
     pub sets: Vec<SetInfo>,
     /// Parameters in order of declaration.
     pub params: Vec<Param>,
-    /// State variables; `InputKind::State(i)` is number `i`.
+    /// State variables, one entry per declaration; `InputKind::State(i)` is number `i`.
     pub states: Vec<State>,
-    /// Shocks; `InputKind::Shock(i)` and `ShockNext(i)` are number `i`.
+    /// Shocks, one entry per declaration; `InputKind::Shock(i)` and `ShockNext(i)` are number `i`.
     pub shocks: Vec<Shock>,
-    /// Uniform base draws of noises, private signals and `start` distributions; `InputKind::Noise(i)` is number `i`.
+    /// Uniform base draws of noises, private signals and `start` distributions, one entry per distribution;
+    /// `InputKind::Noise(i)` is number `i`.
     pub draws: Vec<Draw>,
-    /// Noises.
+    /// Noises, one entry per declaration.
     pub noises: Vec<Noise>,
-    /// Actions; `InputKind::Action(i)` is number `i`.
+    /// Actions, one entry per declaration; `InputKind::Action(i)` is number `i`.
     pub actions: Vec<Action>,
-    /// Everything a price taker takes as given.
+    /// Prices and aggregates, everything a price taker takes as given; one entry per declaration.
     pub prices: Vec<Price>,
-    /// Markets declared `competitive` (dotted names): their prices are taken as given under every concept but `planner`.
+    /// Dotted names of the markets declared `competitive`, one per market: their prices are taken as given under every
+    /// concept but `planner`.
     #[serde(default)]
     pub competitive: Vec<String>,
     /// Agents in order of declaration (agents of a kind one by one).
     pub agents: Vec<Agent>,
-    /// Hard and soft requirements.
+    /// Hard and soft requirements, one entry per `require`.
     pub requires: Vec<Require>,
-    /// Ways for an episode or a member to end.
+    /// Ways for an episode or a member to end, one entry per condition.
     pub ends: Vec<End>,
-    /// `stages a, b`; one unnamed stage if there are none.
+    /// `stages a, b`, in order of play; one unnamed stage if there are none.
     pub stages: Vec<String>,
     /// `horizon T`.
     pub horizon: Option<usize>,
-    /// Scenarios.
+    /// Scenarios, one entry per block.
     pub scenarios: Vec<Scenario>,
-    /// Settings blocks.
+    /// Settings blocks, one entry per block.
     pub settings: Vec<Settings>,
     /// What counts as a solution, where the file says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,9 +57,9 @@ pub struct Model {
     /// What policies may depend on.
     #[serde(default, skip_serializing_if = "is_observed")]
     pub information: Information,
-    /// Every name, for `econc graph` and for messages.
+    /// Every name, one entry per name, for `econc graph` and for messages.
     pub names: Vec<Named>,
-    /// Parameters that a solve must still supply, with what the model lacks until then.
+    /// Parameters that a solve must still supply, one entry per parameter, with what the model lacks until then.
     pub pending: Vec<Pending>,
     /// The input that carries the period of the episode, if the model reads `t`.
     pub time: Option<InputId>,
@@ -68,7 +70,7 @@ fn is_observed(information: &Information) -> bool {
 }
 
 impl Model {
-    /// The order in which shocks can be drawn: conditioning ones first.
+    /// The order in which shocks can be drawn, as numbers of `shocks`: conditioning ones first.
     pub fn drawing_order(&self) -> Vec<usize> {
         let processes: Vec<&Process> = self.shocks.iter().map(|s| &s.process).collect();
         crate::chance::process::order(&processes)
@@ -80,7 +82,7 @@ impl Model {
 pub struct SetInfo {
     /// The number of the first member.
     pub first: i64,
-    /// Labels of the members, for sets given by words.
+    /// Labels of the members, one per member for sets given by words; empty for numbered sets.
     pub labels: Vec<String>,
 }
 
@@ -120,9 +122,10 @@ pub struct State {
     pub node: NodeId,
     /// Where it may lie: a claim, counted when violated.
     pub domain: Interval,
-    /// Labels for states over words (`state last in d`).
+    /// Labels for states over words (`state last in d`), one per value from index 0; empty for numbers.
     pub labels: Vec<String>,
-    /// An explicit grid (`on grid(..)` of the action it copies, or `grid.k = [..]`).
+    /// The nodes of an explicit grid, in units of the state (`on grid(..)` of the action it copies, or `grid.k =
+    /// [..]`).
     pub grid: Option<Vec<f64>>,
     /// First value: a node over `draws`.
     pub start: Option<NodeId>,
@@ -194,9 +197,9 @@ pub struct Noise {
     pub node: NodeId,
     /// Family.
     pub family: Family,
-    /// Parameters as nodes; for [`Family::Discrete`] empty.
+    /// Parameters of the family in its order, one node per parameter; for [`Family::Discrete`] empty.
     pub args: Vec<NodeId>,
-    /// For [`Family::Discrete`]: the value and the probability of each outcome.
+    /// For [`Family::Discrete`]: the value and the probability of each outcome, one pair of nodes per outcome.
     pub outcomes: Vec<(NodeId, NodeId)>,
     /// Where it is declared.
     pub span: Span,
@@ -217,13 +220,13 @@ pub struct Action {
     pub shape: Shape,
     /// What may be chosen.
     pub space: Space,
-    /// `on grid(..)`: what tabular methods use.
+    /// `on grid(..)`: the choices that tabular methods use, a list of numbers in units of the action.
     pub grid: Option<Vec<f64>>,
     /// `taste gumbel(scale)`.
     pub taste: Option<f64>,
     /// Stage, from 0.
     pub stage: usize,
-    /// `given p`: a schedule of these prices.
+    /// `given p`: a schedule of these prices, as numbers of [`Model::prices`].
     pub given: Vec<usize>,
     /// Where it is declared.
     pub span: Span,
@@ -297,15 +300,16 @@ pub struct Agent {
     pub shape: Shape,
     /// Mass of a continuum.
     pub mass: f64,
-    /// Its actions.
+    /// Its actions, one number of [`Model::actions`] per action.
     pub actions: Vec<usize>,
-    /// What it sees, in order.
+    /// What it sees, in order, one entry per item.
     pub observation: Vec<Observation>,
     /// Reward net of penalties; `None` for rules.
     pub reward: Option<NodeId>,
     /// Discount factor.
     pub discount: Option<NodeId>,
-    /// Policies that are not chosen: (action, rule); `None` as rule is uniform random.
+    /// Policies that are not chosen, one pair per action: (number in [`Model::actions`], rule); `None` as rule is
+    /// uniform random.
     pub rules: Vec<(usize, Option<NodeId>)>,
     /// The node of its consumption, if it names one (`c`): unit of Euler residuals.
     pub consumption: Option<NodeId>,
@@ -320,7 +324,7 @@ pub struct Observation {
     pub name: String,
     /// Its value (for chains and labelled states the index).
     pub node: NodeId,
-    /// Number of links, for one-hot encoding.
+    /// Number of states of the chain (or labels of the state), for one-hot encoding.
     pub links: Option<usize>,
     /// The shock or state it is exactly, if it is one.
     pub state: Option<usize>,
@@ -396,13 +400,15 @@ pub struct Scenario {
     pub name: String,
     /// Number of periods.
     pub periods: Option<usize>,
-    /// First values: (state or shock, node over draws and positions).
+    /// First values, one pair per state or shock: (state or shock, node over draws and positions).
     pub starts: Vec<(Target, NodeId)>,
-    /// Whole paths, as nodes that may read `t`; for chains the link from 0.
+    /// Whole paths, one pair per state, shock, action or noise: nodes that may read `t`; for chains the state of the
+    /// chain, from 0.
     pub paths: Vec<(Target, NodeId)>,
     /// Forced values: target, member positions (from 0; empty for all), value, first and last period.
     pub forces: Vec<Force>,
-    /// Parameters drawn (a node over draws) or set for the experiment.
+    /// Parameters drawn (a node over draws) or set for the experiment, one pair (number in [`Model::params`], node) per
+    /// parameter.
     pub params: Vec<(usize, NodeId)>,
     /// Where it stands.
     pub span: Span,
@@ -413,7 +419,8 @@ pub struct Scenario {
 pub struct Force {
     /// What is forced.
     pub target: Target,
-    /// Axes along which one place (from 0) is meant; all along the others.
+    /// Pairs of axis and place (from 0), one pair per axis along which one place is meant; all places along the other
+    /// axes.
     pub at: Vec<(AxisId, usize)>,
     /// The value.
     pub value: NodeId,
@@ -443,7 +450,7 @@ pub struct Settings {
     pub block: String,
     /// The learner of `train METHOD`.
     pub method: Option<String>,
-    /// Dotted keys with values.
+    /// Dotted keys with values, in the order of the file; the last of one key counts.
     pub entries: Vec<(String, Setting, Span)>,
     /// The block; the name of the learner in `train METHOD`.
     #[serde(default)]
@@ -519,7 +526,7 @@ pub struct Named {
     pub shape: String,
     /// Where its values lie.
     pub domain: Interval,
-    /// The names it reads directly.
+    /// The names it reads directly, a list of them.
     pub depends_on: Vec<String>,
     /// The description.
     pub doc: String,
@@ -540,7 +547,7 @@ pub struct Pending {
     pub horizon: Option<usize>,
     /// Where it stands.
     pub span: Span,
-    /// What was left out of this model because it reads the parameter.
+    /// What was left out of this model because it reads the parameter: a list of names.
     pub left_out: Vec<String>,
 }
 
@@ -577,7 +584,7 @@ impl Model {
         store::from_json(text)
     }
 
-    /// Replaces every node number: `map[old]` is the new one.
+    /// Replaces every node number: `map[old]` is the new one, one entry per old node.
     pub fn renumber(&mut self, map: &[NodeId]) {
         let go = |n: &mut NodeId| *n = map[n.0 as usize];
         self.params.iter_mut().for_each(|p| go(&mut p.node));

@@ -34,6 +34,9 @@ impl Checker<'_> {
     }
 
     /// The declaration a bare word means: own block, enclosing blocks, then what markets declare.
+    ///
+    /// # Errors
+    /// Nothing to say: the name is ambiguous, which has been reported (E0206).
     pub(super) fn find_entity(&mut self, at: BlockId, word: &str, span: Span) -> Result<Option<EntityId>, ()> {
         let chain = self.chain(at);
         for b in &chain {
@@ -65,7 +68,7 @@ impl Checker<'_> {
         Ok(None)
     }
 
-    /// A block and its ancestors, innermost first.
+    /// A block and its ancestors in order, innermost first.
     pub(super) fn chain(&self, at: BlockId) -> Vec<BlockId> {
         let mut chain = vec![at];
         let mut b = at;

@@ -323,7 +323,7 @@ pub fn not_yet(block: &str, key: &str, value: &Setting, span: Span) -> Option<Di
     )
 }
 
-/// The keys of a block as a table of the book.
+/// A list of keys as a table of the book, one row per key in order.
 pub fn table(keys: &[Key]) -> String {
     let mut out = String::from("| key | takes | default | |\n|---|---|---|---|\n");
     for k in keys {
@@ -363,7 +363,7 @@ impl Kind {
         match self {
             Kind::Whole { lo, hi } => format!("a whole number from {lo} to {hi}"),
             Kind::Grid => format!("{}; 2 to 100000000 nodes", self.words()),
-            Kind::Chain => format!("{}; 1 to 1000 links", self.words()),
+            Kind::Chain => format!("{}; 1 to 1000 states", self.words()),
             _ => self.words(),
         }
     }
@@ -554,12 +554,13 @@ pub(super) fn meant(key: &Key, written: &str, value: &Setting) -> Option<String>
     None
 }
 
-/// A method, concept, learner or scenario that does not exist.
+/// A method, concept, learner or scenario that does not exist (E0804); `known` is the list of those that do, from which
+/// the nearest is suggested.
 pub fn unknown_word(what: &str, word: &str, known: &[String]) -> Diagnostic {
     errors::unknown_word(what, word, known)
 }
 
-/// A key that a block does not have; `known` are the keys it has.
+/// A key that a block does not have; `known` is the list of keys it has.
 pub fn unknown_key(key: &str, block: &str, span: Span, known: &[String]) -> Diagnostic {
     errors::unknown_setting(key, block, span, known)
 }

@@ -5,14 +5,17 @@ use crate::chance::chain;
 use crate::graph::{Graph, InputKind, NodeId, Op, eval};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Links of a chain that stands for a continuous shock unless the settings say otherwise.
+/// States of a chain that stands for a continuous shock unless the settings say otherwise.
 pub const DEFAULT_LINKS: usize = 7;
 
-/// Most combinations of links a mean is taken over.
+/// Most combinations of states of chains a mean is taken over.
 const MOST_COMBINATIONS: usize = 100_000;
 
 /// The mean of a node over the stationary distributions of the independent shocks it reads, on the chains that are
 /// really solved. `Err` says what stands in the way.
+///
+/// # Errors
+/// What stands in the way, in words.
 pub(super) fn stationary_mean(graph: &Graph, m: &model::Model, node: NodeId) -> Result<f64, String> {
     let mut todo = vec![node];
     let mut inputs = BTreeSet::new();
@@ -67,7 +70,7 @@ pub(super) fn stationary_mean(graph: &Graph, m: &model::Model, node: NodeId) -> 
     }
 }
 
-/// Links of the chain a shock is solved on, with stationary probabilities: (index or value fed to its input, weight).
+/// States of the chain a shock is solved on, with stationary probabilities: (index or value fed to its input, weight).
 fn links_of(p: &Process) -> Result<Vec<(f64, f64)>, String> {
     match p {
         Process::Chain { matrices, given, .. } if given.is_empty() => {

@@ -51,7 +51,7 @@ fn split(text: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// The runs among what was typed, as paths.
+/// The runs among what was typed (one entry per use of the option), as paths, in order.
 pub fn paths(typed: &[String]) -> impl Iterator<Item = PathBuf> + '_ {
     let policies = typed.iter().map(|text| split(text).1);
     policies
@@ -60,7 +60,8 @@ pub fn paths(typed: &[String]) -> impl Iterator<Item = PathBuf> + '_ {
 }
 
 impl Parts {
-    /// Reads what stood behind `flag`. With nothing typed everybody plays at random.
+    /// Reads what stood behind `flag`, one entry of `typed` per use of the option. With nothing typed everybody plays
+    /// at random.
     ///
     /// # Errors
     /// E0965, and those of the runs.

@@ -25,6 +25,10 @@ pub(super) struct Arguments {
     deny_warnings: bool,
 }
 
+/// Carries out `econc check`; its exit status.
+///
+/// # Errors
+/// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     let mut exit = Exit::Fine;
     let mut files = Vec::new();

@@ -81,8 +81,8 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), Diagnostic> {
     given_once(own)
 }
 
-/// Errs where `--set` names a setting of a block that the command does not read. `unread` are the blocks that an option takes the place of, with
-/// that option.
+/// Errs where `--set` names a setting of a block that the command does not read. `unread` has one pair (block, option)
+/// for each block that an option takes the place of.
 ///
 /// # Errors
 /// E0989.

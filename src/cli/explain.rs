@@ -17,6 +17,10 @@ pub(super) struct Arguments {
     code: Option<String>,
 }
 
+/// Carries out `econc explain`; its exit status.
+///
+/// # Errors
+/// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
     let Some(code) = &arguments.code else {
         let codes = pipeline::codes();

@@ -47,6 +47,10 @@ enum To {
     Safetensors,
 }
 
+/// Carries out `econc export`; its exit status.
+///
+/// # Errors
+/// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     let run = open_policies(&arguments.run)?;
     let policies = read_policies(&run, arguments.best, arguments.agent.as_deref())?;

@@ -24,6 +24,10 @@ pub(super) struct Arguments {
     files: Vec<PathBuf>,
 }
 
+/// Carries out `econc fmt`; its exit status.
+///
+/// # Errors
+/// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
     let mut exit = Exit::Fine;
     let (mut files, mut all) = (Vec::new(), Vec::new());

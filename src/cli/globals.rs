@@ -93,6 +93,9 @@ fn most_threads() -> usize {
 }
 
 /// A whole number from `least` to `most`: `200`, `20_000`, `1e6`.
+///
+/// # Errors
+/// What is wrong with the text, in words, with `example`.
 pub(super) fn whole(text: &str, least: u64, most: u64, example: &str) -> Result<u64, String> {
     let digits = text.trim().replace('_', "");
     let number = digits.parse::<u64>().ok().or_else(|| {

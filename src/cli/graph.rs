@@ -44,6 +44,10 @@ enum Form {
     Json,
 }
 
+/// Carries out `econc graph`; its exit status.
+///
+/// # Errors
+/// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     let form = form(arguments, globals)?;
     if arguments.parameters && !matches!(form, Form::Svg | Form::Dot) {

@@ -61,6 +61,9 @@ impl<'a> Keeper<'a> {
     }
 
     /// The result of a solve that was watched, unless it ended because it could not be kept.
+    ///
+    /// # Errors
+    /// Those of the result; E0951 if what was found could not be kept.
     pub(super) fn ended<T>(self, result: Result<T, Vec<Diagnostic>>) -> Result<T, Vec<Diagnostic>> {
         match self.unwritten {
             Some(d) => Err(vec![d]),

@@ -277,7 +277,10 @@ fn free() -> u64 {
     [available, group].into_iter().flatten().min().unwrap_or(u64::MAX - 1)
 }
 
-/// `--memory`: `800M`, `4G`, `4GB`, or bytes.
+/// The bytes that `--memory` names: `800M`, `4G`, `4GB`, or bytes.
+///
+/// # Errors
+/// What is wrong with the text, in words.
 pub(super) fn parsed(text: &str) -> Result<u64, String> {
     let wrong = || "write a size, for instance 800M or 4G; at least 16M".to_string();
     let word = text.trim().to_ascii_uppercase();

@@ -21,6 +21,10 @@ pub(super) struct Arguments {
     words: Vec<String>,
 }
 
+/// Carries out `econc new`; its exit status.
+///
+/// # Errors
+/// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
     let (template, name) = match arguments.words.as_slice() {
         [] => {

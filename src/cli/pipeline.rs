@@ -77,13 +77,13 @@ pub struct SimulateOptions {
 pub struct TrainOptions {
     /// `--learner`
     pub learner: Option<String>,
-    /// `--with`
+    /// `--with`, pairs of key and value as typed
     pub with: Vec<(String, String)>,
-    /// `--seeds`, or `--seed` if that was given
+    /// `--seeds`, a list, or `--seed` if that was given
     pub seeds: Option<Vec<u64>>,
     /// `--agent`
     pub agent: Option<String>,
-    /// `--others`
+    /// `--others`, one entry per use of the option
     #[serde(default)]
     pub others: Vec<String>,
     /// `--scenario`
@@ -93,16 +93,16 @@ pub struct TrainOptions {
     /// `--other-parameters`
     #[serde(default)]
     pub other_parameters: bool,
-    /// Further agents that learn, of a repeated `--agent`
+    /// Further agents that learn, one entry per further `--agent`
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<String>,
-    /// `--learner AGENT=NAME`
+    /// `--learner AGENT=NAME`, pairs of agent and learner
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub learners: Vec<(String, String)>,
 }
 
 impl TrainOptions {
-    /// The agents that learn, as named; none is the only one that decides.
+    /// The agents that learn, as named, one entry per `--agent`; empty for the only one that decides.
     pub fn agents(&self) -> Vec<String> {
         self.agent.iter().chain(&self.beside).cloned().collect()
     }
@@ -254,7 +254,10 @@ pub fn compile(source: &Source, overrides: &Overrides, members: Option<usize>) -
     (model.map(|model| Compiled { model }), diagnostics)
 }
 
-/// The source in the standard layout, unchanged in meaning; or the errors that keep it from being read.
+/// The source in the standard layout, unchanged in meaning.
+///
+/// # Errors
+/// Those of reading the source.
 pub fn format(source: &Source) -> Result<String, Vec<Diagnostic>> {
     syntax::format::format(&source.text)
 }
@@ -264,7 +267,7 @@ pub fn explain(code: &str) -> Option<&'static str> {
     diag::explain::page(code)
 }
 
-/// All codes with their titles.
+/// All codes with their titles, one pair per code, in order.
 pub fn codes() -> Vec<(&'static str, &'static str)> {
     let titles = diag::explain::codes().filter_map(|c| Some((c, diag::explain::title(explain(c)?))));
     titles.collect()
@@ -275,7 +278,7 @@ pub fn near_code(code: &str) -> Option<&'static str> {
     diag::suggest::did_you_mean(code, diag::explain::codes())
 }
 
-/// Diagnostics as text, with the lines of the sources they point at.
+/// A list of diagnostics as text, in order, with the lines of the sources they point at.
 pub fn render(diagnostics: &[Diagnostic], source: Option<&Source>, color: bool) -> String {
     let mut sources = Sources::default();
     if let Some(source) = source {
@@ -310,12 +313,18 @@ fn exported(compiled: &Compiled) -> Exported<'_> {
 }
 
 /// The model with its environment graph in RON.
+///
+/// # Errors
+/// E0951.
 pub fn graph_ron(compiled: &Compiled) -> Result<String, Diagnostic> {
     let text = ron::ser::to_string_pretty(&exported(compiled), ron::ser::PrettyConfig::default());
     text.map(|t| format!("{t}\n")).map_err(|e| not_exported(&e))
 }
 
 /// The model with its environment graph in JSON; numbers that JSON does not have (infinite bounds) are null.
+///
+/// # Errors
+/// E0951.
 pub fn graph_json(compiled: &Compiled) -> Result<String, Diagnostic> {
     let text = serde_json::to_string_pretty(&exported(compiled));
     text.map(|t| format!("{t}\n")).map_err(|e| not_exported(&e))
@@ -378,6 +387,9 @@ pub fn solve(
 }
 
 /// Runs forward.
+///
+/// # Errors
+/// Those of the policies, of the scenario and of the worlds.
 pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -> Result<Content, Vec<Diagnostic>> {
     let model = &compiled.model;
     let wrong = |d| vec![d];
@@ -472,6 +484,9 @@ pub use super::training::{
 pub use super::tuning::{SearchMethod, TuneOptions, settings as tuning_settings, tune};
 
 /// The solution in a run directory.
+///
+/// # Errors
+/// E0954 if the run holds none, or one that cannot be read.
 pub(super) fn read_solution(run: &CompleteRun) -> Result<verify::solved::Solved, Diagnostic> {
     if !run.manifest.files.iter().any(|f| f.name == outcome::SOLUTION_FILE) {
         let action = &run.manifest.action;

@@ -77,7 +77,8 @@ impl Screen {
         self.result(&format!("{value:#}\n"));
     }
 
-    /// Prints what came of several files in JSON: all messages in one list, each with its file.
+    /// Prints what came of several files in JSON: `files` has one entry per file, `all` all messages in one list, each
+    /// with its file.
     pub(super) fn json_of_files(&self, exit: Exit, files: Vec<serde_json::Value>, all: Vec<(String, Diagnostic)>) {
         let with_file = |(file, d): (String, Diagnostic)| {
             let mut d = serde_json::json!(d);
@@ -103,7 +104,8 @@ impl Screen {
         }
     }
 
-    /// Prints diagnostics of a source, unless `--json` (they then are part of the result). `--quiet` leaves out warnings.
+    /// Prints a list of diagnostics of a source, unless `--json` (they then are part of the result). `--quiet` leaves
+    /// out warnings.
     pub(super) fn diagnostics(&self, diagnostics: &[Diagnostic], source: Option<&Source>) {
         if self.json {
             return;
@@ -160,7 +162,7 @@ fn printed(out: &mut dyn Write, text: &str) -> std::io::Result<()> {
     })
 }
 
-/// Prints in JSON why nothing was done.
+/// Prints in JSON why nothing was done: the exit status and a list of diagnostics.
 pub(super) fn json_failure(exit: u8, diagnostics: &[Diagnostic]) {
     let status = if exit > 128 { "interrupted" } else { "failed" };
     let value = serde_json::json!({ "status": status, "exit": exit, "diagnostics": diagnostics });

@@ -32,6 +32,10 @@ pub(super) struct Job {
 }
 
 /// Runs `work` on the model in `file` and leaves a run directory, or one for each value of a sweep.
+///
+/// # Errors
+/// A [`Failure`] with the diagnostics of options, of the file and of the place of the run; errors of the work are shown
+/// instead.
 pub(super) fn run(
     file: &Path,
     globals: &Globals,
@@ -132,6 +136,9 @@ pub(super) fn resumed(directory: &Path, action: &str, screen: &Screen) -> Result
 }
 
 /// Goes on with a run that was taken up again, to the same end as if it had not been interrupted.
+///
+/// # Errors
+/// As for [`run`].
 pub(super) fn go_on(
     resumed: Resumed,
     globals: &Globals,
@@ -174,6 +181,9 @@ pub(super) fn asked<T: serde::de::DeserializeOwned>(resumed: &Resumed, file: &st
 }
 
 /// As [`go_on`], for commands whose runs may be sweeps.
+///
+/// # Errors
+/// As for [`run`].
 pub(super) fn go_on_swept(
     resumed: Resumed,
     action: &'static str,
@@ -214,8 +224,12 @@ pub(super) fn at_work(run: &RunDirectory) {
     stop::at_work(run.path(), &run.manifest().action);
 }
 
-/// As [`run`], on a source at hand, without sweeps, in the run directory that `opened` gives for its place; `work` may keep
-/// files of its own there. `unread` are the blocks of settings that an option takes the place of, with that option.
+/// As [`run`], on a source at hand, without sweeps, in the run directory that `opened` gives for its place; `work` may
+/// keep files of its own there. `unread` has one pair (block, option) for each block of settings that an option takes
+/// the place of.
+///
+/// # Errors
+/// As for [`run`].
 pub(super) fn run_on(
     action: &'static str,
     unread: &[(&str, &str)],
@@ -294,7 +308,10 @@ fn exit_of(ended: &Ended) -> Exit {
     }
 }
 
-/// Compiles and shows the messages; the exit status if there are errors.
+/// The compiled model with its warnings, in order; all messages are shown.
+///
+/// # Errors
+/// The exit status, if there are errors (which have been shown).
 pub(super) fn compile(
     source: &Source,
     set: &Overrides,
@@ -331,6 +348,9 @@ pub(super) struct Ended {
 
 /// Works under a meter and ends the run directory. Errors of the work are shown; results are the caller's to show. A `fresh`
 /// run that is refused before anything is done leaves no directory.
+///
+/// # Errors
+/// A [`Failure`] with the diagnostics of what was asked amiss, and where the run directory cannot be ended.
 pub(super) fn one(
     mut run: RunDirectory,
     source: &Source,
@@ -437,6 +457,9 @@ fn without_content(
 }
 
 /// Opens a run directory and puts a copy of the model into it.
+///
+/// # Errors
+/// Those of [`RunDirectory::create_with`].
 pub(super) fn open(
     source: &Source,
     globals: &Globals,

@@ -74,6 +74,10 @@ fn members(text: &str) -> Result<u32, String> {
     whole(text, 1, 10_000_000, "1000").map(|n| n as u32)
 }
 
+/// Carries out `econc simulate`; its exit status.
+///
+/// # Errors
+/// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     if let Some(directory) = &arguments.resume {
         return match session::resumed(directory, ACTION, screen)? {

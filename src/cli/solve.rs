@@ -53,6 +53,10 @@ pub(super) struct Arguments {
     resume: Option<PathBuf>,
 }
 
+/// Carries out `econc solve`; its exit status.
+///
+/// # Errors
+/// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     if arguments.list {
         return Ok(super::why::list(screen));

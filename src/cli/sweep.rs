@@ -175,7 +175,11 @@ fn keep(whole: &RunDirectory, name: &str, row: &Row) -> Result<(), Diagnostic> {
     whole.keep_sealed(&row_file(name), text.as_bytes())
 }
 
-/// Runs `work` for every run of a sweep; in the directory of a sweep that was interrupted, if there is one.
+/// Runs `work` for every run of a sweep: `runs` has one entry per run, what is set there, `sweeps` one per parameter
+/// that varies; in the directory of a sweep that was interrupted, if there is one.
+///
+/// # Errors
+/// As for [`super::session::run`].
 pub(super) fn run(
     source: &Source,
     globals: &Globals,

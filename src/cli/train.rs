@@ -64,6 +64,10 @@ pub(super) struct Arguments {
     list: Option<String>,
 }
 
+/// Carries out `econc train`; its exit status.
+///
+/// # Errors
+/// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     if let Some(name) = &arguments.list {
         screen.result(&pipeline::learner_options(name, screen.json)?);
@@ -161,6 +165,9 @@ fn learners(typed: &[String]) -> Result<(Option<String>, Vec<(String, String)>),
 }
 
 /// Seconds between checkpoints, 0 for one after every update.
+///
+/// # Errors
+/// What is wrong with the text, in words.
 pub(super) fn seconds(text: &str) -> Result<f64, String> {
     match text.trim().replace('_', "").parse::<f64>() {
         Ok(x) if (0.0..=1e9).contains(&x) => Ok(x),
@@ -168,7 +175,10 @@ pub(super) fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// `KEY=VALUE` pairs.
+/// The pairs of key and value in a list of `KEY=VALUE`, in order.
+///
+/// # Errors
+/// E0929.
 pub(super) fn pairs(list: &[String]) -> Result<Vec<(String, String)>, Diagnostic> {
     list.iter()
         .map(|text| {

@@ -26,7 +26,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// The seeds of `--seeds`.
+/// The seeds that `--seeds` names, a list in order.
 ///
 /// # Errors
 /// E0929.
@@ -534,7 +534,7 @@ pub fn finite_choices(policy: &Policy) -> bool {
     matches!(policy.method.as_str(), "dqn" | "q_learning")
 }
 
-/// The policies in a training's run directory, by seed; of `agent`, where several learned.
+/// The policies in a training's run directory, one pair (seed, policy) per seed; of `agent`, where several learned.
 ///
 /// # Errors
 /// E0954 if it is none, E0934 if several learned and none is named, E0925 if one cannot be read.
@@ -597,7 +597,11 @@ fn checkpoint_file(seed: u64) -> String {
     format!("seed_{seed}/{CHECKPOINT}")
 }
 
-/// Trains every seed of a plan. At most `workers` run at a time; what a seed comes to does not depend on that.
+/// Trains every seed of a plan: one result per seed and learner, in the order of the plan. At most `workers` run at a
+/// time; what a seed comes to does not depend on that.
+///
+/// # Errors
+/// Those of the worlds and the learner; E0906 where it was stopped; E0951 where a checkpoint cannot be written.
 pub fn all_seeds(
     model: &Model,
     planned: &Planned,
@@ -618,6 +622,9 @@ pub fn all_seeds(
 }
 
 /// Does `work` for each of `0..count`, at most `workers` at a time; results in order. After an error nothing more is begun.
+///
+/// # Errors
+/// Those of the pieces of work, in order.
 pub(super) fn side_by_side<T: Send>(
     count: usize,
     workers: usize,
@@ -657,7 +664,8 @@ pub(super) fn side_by_side<T: Send>(
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 
-/// What a checkpoint must have in common with the model it goes on in: everything that is checked, with all parameters.
+/// What a checkpoint must have in common with the model it goes on in, as bytes: everything that is checked, with all
+/// parameters.
 pub(super) fn identity(model: &Model) -> Vec<u8> {
     model
         .to_ron()

@@ -95,6 +95,10 @@ enum Best {
     Distance,
 }
 
+/// Carries out `econc tune`; its exit status.
+///
+/// # Errors
+/// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     if let Some(directory) = &arguments.resume {
         return resume(directory, arguments.checkpoint, globals, screen);

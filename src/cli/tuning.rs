@@ -37,7 +37,7 @@ pub enum SearchMethod {
 pub struct TuneOptions {
     /// What all trials share, as `train` is told.
     pub train: TrainOptions,
-    /// `--search`
+    /// `--search`, one entry per use of the option
     pub searches: Vec<String>,
     /// `--method`
     pub method: SearchMethod,

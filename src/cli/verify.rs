@@ -57,6 +57,10 @@ pub(super) struct Arguments {
     resume: Option<PathBuf>,
 }
 
+/// Carries out `econc verify`; its exit status.
+///
+/// # Errors
+/// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     if let Some(directory) = &arguments.resume {
         let resumed = match session::resumed(directory, ACTION, screen)? {

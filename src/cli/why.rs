@@ -33,6 +33,9 @@ struct Fit {
 }
 
 /// Explains a model: exit status 0 if a method fits, 1 if none does.
+///
+/// # Errors
+/// A [`Failure`] with the diagnostics of files and options.
 pub(super) fn run(
     file: &Path,
     concept: Option<&str>,

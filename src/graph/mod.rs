@@ -109,7 +109,7 @@ pub struct Input {
 pub enum InputKind {
     /// A state, by its number in the model.
     State(usize),
-    /// A shock this period: the index of the link (from 0) for chains, the value otherwise.
+    /// A shock this period: for chains the index of the state (from 0), the value otherwise.
     Shock(usize),
     /// The same shock next period.
     ShockNext(usize),

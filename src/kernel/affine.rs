@@ -5,8 +5,9 @@ use super::differentiate::derivative;
 use crate::graph::Binary;
 use std::collections::HashMap;
 
-/// Rewrites `of` without those root problems of one unknown whose residual is affine in it: `f(x) = f(0) + s x` has its root at
-/// `-f(0) / s`, or is smallest at the end of the bracket that is nearest.
+/// Rewrites the expressions `of` without those root problems of one unknown whose residual is affine in it: `f(x) =
+/// f(0) + s x` has its root at `-f(0) / s`, or is smallest at the end of the bracket that is nearest. Returns one
+/// expression per entry of `of`, in order.
 pub fn explicit(dag: &mut Dag, of: &[Id]) -> Vec<Id> {
     let mut of = of.to_vec();
     let mut curved: Vec<u32> = Vec::new();

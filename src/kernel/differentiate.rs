@@ -17,33 +17,36 @@ use super::dag::{Dag, Expr, Id};
 use crate::graph::{Binary, Unary};
 use std::collections::HashMap;
 
-/// The derivative of each of `of` with respect to the expression `wrt` (usually an input).
+/// The derivative of each of `of` with respect to the expression `wrt` (usually an input); one expression per entry of
+/// `of`, in order.
 pub fn derivative(dag: &mut Dag, of: &[Id], wrt: Id) -> Vec<Id> {
     let one = dag.constant(1.0);
     tangents(dag, of, &[(wrt, one)])
 }
 
-/// Tangents of `of` when each `seeds[i].0` moves with tangent `seeds[i].1`.
+/// Tangents of `of` when each `seeds[i].0` moves with tangent `seeds[i].1`; one expression per entry of `of`, in order.
 pub fn tangents(dag: &mut Dag, of: &[Id], seeds: &[(Id, Id)]) -> Vec<Id> {
     let found = forward(dag, of, seeds);
     let zero = dag.constant(0.0);
     found.into_iter().map(|t| t.unwrap_or(zero)).collect()
 }
 
-/// The gradient of `of` with respect to each of `wrt`.
+/// The gradient of `of` with respect to each of `wrt`; one expression per entry of `wrt`, in order.
 pub fn gradient(dag: &mut Dag, of: Id, wrt: &[Id]) -> Vec<Id> {
     let one = dag.constant(1.0);
     pullback(dag, &[(of, one)], wrt)
 }
 
-/// The gradient of `sum weight_i * of_i` with respect to each of `wrt`, where `seeds` are pairs (of, weight).
+/// The gradient of `sum weight_i * of_i` with respect to each of `wrt`, where `seeds` are pairs (of, weight); one
+/// expression per entry of `wrt`, in order.
 pub fn pullback(dag: &mut Dag, seeds: &[(Id, Id)], wrt: &[Id]) -> Vec<Id> {
     let found = reverse(dag, seeds, wrt);
     let zero = dag.constant(0.0);
     found.into_iter().map(|t| t.unwrap_or(zero)).collect()
 }
 
-/// Whether `of` depends on one of `wrt` through a function whose derivative is zero almost everywhere.
+/// Whether any expression of the list `of` depends on one of the list `wrt` through a function whose derivative is zero
+/// almost everywhere.
 pub fn has_steps(dag: &Dag, of: &[Id], wrt: &[Id]) -> bool {
     let uses = dag.dependents(wrt);
     let needed = dag.reachable(of);

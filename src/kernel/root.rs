@@ -27,9 +27,10 @@ const SWEEPS: usize = 300;
 
 /// A system to solve in `n` lanes. Arrays are unknown-major: entry `u * n + lane`.
 pub trait System<T> {
-    /// Residuals at `x`.
+    /// Residuals at `x` into `f`; both unknowns x lanes (as many equations as unknowns).
     fn residuals(&mut self, x: &[T], f: &mut [T]);
-    /// Residuals and their derivatives `j[(equation * unknowns + unknown) * n + lane]`.
+    /// Residuals into `f` and their derivatives into `j`: equations x unknowns x lanes, entry `(equation * unknowns +
+    /// unknown) * n + lane`.
     fn with_jacobian(&mut self, x: &[T], f: &mut [T], j: &mut [T]);
 }
 
@@ -55,7 +56,8 @@ fn refill<T: Copy>(v: &mut Vec<T>, n: usize, x: T) {
     v.resize(n, x);
 }
 
-/// Solves in `n` lanes; `lo`, `hi`, `x` have `unknowns * n` entries, `status` has `n`.
+/// Solves in `n` lanes: `lo`, `hi` (ends of the brackets) and `x` (the solutions) are unknowns x lanes, entry `u * n +
+/// lane`; `status` is one number per lane, of those above.
 pub fn solve<T: Real>(
     unknowns: usize,
     n: usize,

@@ -26,13 +26,13 @@ impl<'g> Unroll<'g> {
         }
     }
 
-    /// What the elements of an input stand for.
+    /// What the elements of an input stand for: one expression per element, row-major over its shape.
     pub fn bind(&mut self, input: InputId, elements: Vec<Id>) {
         self.lowering.bind(input, elements);
     }
 
-    /// What the elements of a node stand for, instead of what they would be. Nodes that were unrolled before keep what
-    /// they were made of.
+    /// What the elements of a node stand for, instead of what they would be: one expression per element, row-major over
+    /// its shape. Nodes that were unrolled before keep what they were made of.
     pub fn replace(&mut self, node: NodeId, elements: Vec<Id>) {
         self.lowering.replace(node, elements);
     }
@@ -48,7 +48,8 @@ impl<'g> Unroll<'g> {
         found
     }
 
-    /// How each root problem of the graph ended (the worst of its elements), for those that the nodes asked for so far need.
+    /// How each root problem of the graph ended (the worst of its elements), one entry per problem; `None` for those
+    /// that the nodes asked for so far do not need.
     pub fn statuses(&mut self) -> Vec<Option<Id>> {
         std::mem::swap(&mut self.dag, &mut self.lowering.dag);
         let found = self.lowering.statuses();

@@ -20,23 +20,24 @@ pub struct Content {
     pub title: String,
     /// What was done, in a few words: `solved by endogenous grid method`.
     pub headline: String,
-    /// Facts in order: method, concept, iterations, time.
+    /// Facts in order, pairs of name and value as text: method, concept, iterations, time.
     pub facts: Vec<(String, String)>,
-    /// The certificate; empty where nothing is certified.
+    /// The certificate, one entry per line in order; empty where nothing is certified.
     pub certificate: Vec<Check>,
-    /// Functions on grids: policies, values.
+    /// Functions on grids (policies, values), one set per grid.
     pub functions: Vec<FunctionSet>,
-    /// Tables.
+    /// Tables, in the order shown.
     pub tables: Vec<NamedTable>,
-    /// Pictures.
+    /// Pictures, in the order shown.
     pub pictures: Vec<NamedPicture>,
     /// The drawing of the model.
     pub drawing: Option<Drawing>,
-    /// Warnings and errors met on the way.
+    /// Warnings and errors met on the way, in order.
     pub diagnostics: Vec<Diagnostic>,
-    /// Further files of the run directory: name and bytes.
+    /// Further files of the run directory, pairs of name and bytes.
     pub files: Vec<(String, Vec<u8>)>,
-    /// Numbers for tables over several runs that no line above holds under a name of its own.
+    /// Numbers for tables over several runs that no line above holds under a name of its own: pairs of column name and
+    /// value.
     pub numbers: Vec<(String, f64)>,
 }
 
@@ -68,7 +69,7 @@ pub const CANNOT_TELL: &str = "cannot tell";
 pub struct FunctionSet {
     /// File stem: `solution`.
     pub stem: String,
-    /// The functions.
+    /// The functions, all on the same axes, one entry per function.
     pub functions: Vec<GridFunction>,
 }
 

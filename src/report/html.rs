@@ -34,7 +34,7 @@ code { font-size: 13px; }
 /// Rows of a table on the page; the rest is in the CSV file.
 const MOST_ROWS: usize = 60;
 
-/// The page. `plots`: title and SVG of each picture.
+/// The page. `plots`: one pair of title and SVG text per picture, in order.
 pub fn page(content: &Content, plots: &[(String, String)], manifest: &Manifest) -> String {
     let title = if content.title.is_empty() {
         &content.model

@@ -58,14 +58,14 @@ impl Points {
 pub struct GridFunction {
     /// Its name.
     pub name: String,
-    /// The axes, outermost first.
+    /// The axes, outermost first, one entry per dimension of `values`.
     pub axes: Vec<GridAxis>,
-    /// The values, one axis each of `axes`.
+    /// The values, one dimension per axis, of the axis's length; row-major, the last axis fastest.
     pub values: ArrayD<f64>,
 }
 
 impl GridFunction {
-    /// A function from its values in row-major order.
+    /// A function from its values: one number per grid point, row-major, the last of `axes` fastest.
     ///
     /// # Errors
     /// E0958 if the number of values is not the product of the axes' lengths.
@@ -82,7 +82,7 @@ impl GridFunction {
     }
 }
 
-/// One array as the bytes of a `.npy` file.
+/// One array of any shape as the bytes of a `.npy` file.
 ///
 /// # Errors
 /// E0958.
@@ -92,7 +92,8 @@ pub fn npy(values: &ArrayViewD<f64>) -> Result<Vec<u8>, Diagnostic> {
     Ok(out)
 }
 
-/// Functions and the axes they live on as the bytes of a `.npz` file. Same content, same bytes.
+/// Functions and the axes they live on as the bytes of a `.npz` file: one array per function, of the shape of its axes,
+/// and one per numeric axis. Same content, same bytes.
 ///
 /// # Errors
 /// E0958, also when two functions, or a function and an axis with other points, have the same name.
@@ -119,7 +120,7 @@ pub fn npz(functions: &[GridFunction]) -> Result<Vec<u8>, Diagnostic> {
     Ok(cursor.into_inner())
 }
 
-/// The arrays of a `.npz` file, by name in the order of the archive.
+/// The arrays of a `.npz` file with their shapes, pairs of name and array in the order of the archive.
 ///
 /// # Errors
 /// E0958.

@@ -80,7 +80,7 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
         facts.push((
             format!("chain of {}", d.name),
             format!(
-                "{} ({} links): sd asked {} obtained {}, autocorrelation asked {} obtained {}",
+                "{} ({} states): sd asked {} obtained {}, autocorrelation asked {} obtained {}",
                 d.method,
                 d.links,
                 number::compact(d.asked.0),
@@ -111,8 +111,8 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
     })
 }
 
-/// Puts first what others follow from: where a state leaves its domain (E0942), residuals, edges of grids and comparisons with constants
-/// are off because of that.
+/// Orders a list of diagnostics: first what others follow from. Where a state leaves its domain (E0942), residuals,
+/// edges of grids and comparisons with constants are off because of that.
 pub fn causes_first(diagnostics: &mut [Diagnostic]) {
     diagnostics.sort_by_key(|d| d.code != "E0942");
 }
@@ -504,7 +504,7 @@ fn counted(model: &Model, s: &Simulation, diagnostics: &mut Vec<Diagnostic>) -> 
         (
             reads.shocks_outside,
             "shocks beyond the solved chain",
-            "the policy is led on from the last nodes; more links reach further",
+            "the policy is led on from the last nodes; more states of the chain reach further",
         ),
     ] {
         if n > 0 {

@@ -237,8 +237,8 @@ fn same_file(_: &Path, _: &Path) -> bool {
     false
 }
 
-/// Writes one file outside of runs (`graph`, `export`, `new`), beside its place and renamed; one that stands there is replaced
-/// where the caller agrees, unless it is `read` or no file.
+/// Writes one file of `bytes` outside of runs (`graph`, `export`, `new`), beside its place and renamed; one that stands
+/// there is replaced where the caller agrees, unless it is `read` or no file.
 ///
 /// # Errors
 /// E0951, E0952, E0963.
@@ -303,7 +303,7 @@ fn alike(path: &Path, new: &[u8]) -> bool {
         }
 }
 
-/// Writes one file in place of another (`econc fmt`), beside its place and renamed.
+/// Writes `bytes` as one file in place of another (`econc fmt`), beside its place and renamed.
 ///
 /// # Errors
 /// E0951.

@@ -46,7 +46,7 @@ pub fn functions(solution: &Solution) -> Result<FunctionSet, Diagnostic> {
     })
 }
 
-/// A picture of each function, and of how the iteration went. `doc_of` describes a name.
+/// One or two pictures per function of the set, in order, and one of how the iteration went. `doc_of` describes a name.
 pub fn pictures(solution: &Solution, set: &FunctionSet, doc_of: &dyn Fn(&str) -> String) -> Vec<NamedPicture> {
     let mut named = Vec::new();
     for function in &set.functions {

@@ -69,16 +69,16 @@ impl Table {
         Table::default()
     }
 
-    /// Adds a column of real numbers. All columns of a table must have the same length; a shorter one is filled
-    /// up and a longer one fills up the others with empty cells.
+    /// Adds a column of real numbers, one per row. All columns of a table must have the same length; a shorter one is
+    /// filled up and a longer one fills up the others with empty cells.
     pub fn numbers(self, name: &str, values: Vec<f64>) -> Self {
         self.with(name, Values::Numbers(values))
     }
-    /// Adds a column of whole numbers (see [`Table::numbers`]; empty cells are 0).
+    /// Adds a column of whole numbers, one per row (see [`Table::numbers`]; empty cells are 0).
     pub fn integers(self, name: &str, values: Vec<i64>) -> Self {
         self.with(name, Values::Integers(values))
     }
-    /// Adds a column of words (see [`Table::numbers`]).
+    /// Adds a column of words, one per row (see [`Table::numbers`]).
     pub fn texts(self, name: &str, values: Vec<String>) -> Self {
         self.with(name, Values::Texts(values))
     }
@@ -99,7 +99,7 @@ impl Table {
         self
     }
 
-    /// The columns.
+    /// The columns in order, all of the same length.
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
@@ -109,6 +109,9 @@ impl Table {
     }
 
     /// Writes CSV: a heading, then one line per row; numbers are the shortest that read back as the same number.
+    ///
+    /// # Errors
+    /// Those of `out`.
     pub fn write_csv(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut writer = csv::Writer::from_writer(out);
         writer

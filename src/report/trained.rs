@@ -37,7 +37,7 @@ pub struct Trained {
     pub last: Policy,
 }
 
-/// The content of a training.
+/// The content of a training; `seeds` has one entry per seed, in order.
 ///
 /// # Errors
 /// E0951 if a policy cannot be written as text.
@@ -312,7 +312,8 @@ fn curves(name: &str, seeds: &[&Trained]) -> Vec<NamedPicture> {
 /// Files of the course of a training, in a folder of each seed.
 pub const LOGS: [&str; 4] = ["log.csv", "measured.csv", "log.jsonl", "events.out.tfevents.econc"];
 
-/// The log of one seed as CSV and JSON lines, and as an event file of TensorBoard; `agent` where several learn.
+/// The log of one seed as CSV and JSON lines, and as an event file of TensorBoard: one pair of name and bytes per file
+/// of [`LOGS`], in order; `agent` where several learn.
 pub fn logs(agent: Option<&str>, record: &Record) -> Vec<(String, Vec<u8>)> {
     let mut folder = format!("seed_{}", record.seed);
     if let Some(agent) = agent {

@@ -19,15 +19,15 @@ pub const BEST_FILE: &str = "best.econ";
 pub struct Tuned<'a> {
     /// The settings as they stand.
     pub base: &'a Planned,
-    /// What was searched.
+    /// What was searched, one entry per option.
     pub space: &'a [Dimension],
-    /// The schedule.
+    /// The schedule, one entry per rung, in order.
     pub rungs: &'a [Rung],
-    /// All trials in order of number.
+    /// All trials in order of number, one entry per trial.
     pub trials: &'a [Trial],
     /// How many were asked for.
     pub asked: usize,
-    /// Their places, best first.
+    /// Places of the trials in `trials`, best first.
     pub ranking: &'a [usize],
     /// Whether trial 1 is the settings as they stand.
     pub stands: bool,
@@ -41,9 +41,9 @@ pub struct Tuned<'a> {
 
 /// The best trial of a search.
 pub struct Best {
-    /// Every setting of its training, the learner's name first.
+    /// Every setting of its training, pairs of key and value as text, the learner's name first.
     pub settings: Vec<(String, String)>,
-    /// What each seed has learned.
+    /// What each seed has learned, one pair (seed, policy) per seed.
     pub policies: Vec<(u64, Policy)>,
 }
 

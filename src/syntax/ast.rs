@@ -39,7 +39,7 @@ pub struct Stmt {
 pub struct Lhs {
     /// The name declared.
     pub name: Name,
-    /// Index sets or binders in brackets.
+    /// Index sets or binders in brackets, one entry per axis, outermost first.
     pub index: Vec<LhsIndex>,
 }
 
@@ -231,7 +231,7 @@ pub enum SettingsBlock {
 /// `key = value`; keys may be dotted: `grid.k = log(200)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
-    /// The dotted key.
+    /// The parts of the dotted key, in order, at least one.
     pub key: Vec<Name>,
     /// The value.
     pub value: Expr,
@@ -262,7 +262,7 @@ pub enum Start {
 /// `given Z, Z' { bad, bad: normalize [[..]] .. }`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Given {
-    /// The conditioning names, primes kept.
+    /// The conditioning names in order, one entry per name, primes kept.
     pub names: Vec<Path>,
     /// One matrix for each combination of labels; empty when the distribution itself is an expression of the names.
     pub table: Vec<GivenRow>,
@@ -329,7 +329,7 @@ pub enum ObserveItem {
 pub struct Among {
     /// The role, for two-sided definitions.
     pub role: Option<Name>,
-    /// One or more agents joined by `+`, each with its ports.
+    /// One or more agents joined by `+`, one entry per agent, each with its ports (pairs of port and expression).
     pub agents: Vec<(Name, Vec<(Name, Expr)>)>,
 }
 
@@ -475,7 +475,7 @@ pub struct Arg {
 /// A dotted name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Path {
-    /// The parts between dots, at least one.
+    /// The parts between dots in order, at least one.
     pub segments: Vec<Segment>,
     /// The whole path.
     pub span: Span,
@@ -488,7 +488,7 @@ pub struct Segment {
     pub name: Name,
     /// Next period's value.
     pub primed: bool,
-    /// What stands in brackets.
+    /// What stands in brackets, one entry per axis in order; empty without brackets.
     pub index: Vec<Index>,
 }
 

@@ -23,6 +23,9 @@ const WIDTH: usize = 100;
 const MAX_PADDING: usize = 24;
 
 /// The text in the standard layout, or the errors that keep it from being read.
+///
+/// # Errors
+/// The errors of parsing, in the order of the file, where the text cannot be read.
 pub fn format(source: &str) -> Result<String, Vec<Diagnostic>> {
     let (_, diagnostics) = parser::parse(source, 0);
     if diagnostics.iter().any(|d| d.severity == Severity::Error) {

@@ -78,7 +78,8 @@ impl Token {
     }
 }
 
-/// Cuts `source` into tokens that cover everything but blanks, with the faulty forms reported.
+/// Cuts `source` into tokens, in order, that cover everything but blanks, and reports what is faulty, in the order of
+/// the file.
 pub fn lex(source: &str, file: u16) -> (Vec<Token>, Vec<Diagnostic>) {
     let mut lexer = Lexer {
         source,

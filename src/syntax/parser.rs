@@ -102,6 +102,9 @@ pub fn parse_bytes(bytes: &[u8], file: u16) -> (File, Vec<Diagnostic>) {
 
 /// Parses one value as it stands on the right of a setting or after `--set x=`: an expression, a word, a list or a
 /// range.
+///
+/// # Errors
+/// What cannot be read, and a text that has more than one value.
 pub fn parse_value(source: &str, file: u16) -> Result<super::ast::Expr, Vec<Diagnostic>> {
     let (tokens, mut errors) = lexer::lex(source, file);
     let raw = Raw {

@@ -47,7 +47,7 @@ impl Raw {
     }
 }
 
-/// Splits a token list. The diagnostics are about brackets and braces alone.
+/// Splits a list of tokens into statements, in order. The diagnostics are about brackets and braces alone.
 pub fn split(source: &str, tokens: &[Token], file: u16) -> (Vec<Raw>, Vec<Diagnostic>) {
     let (statements, errors, unclosed) = Splitter::new(source, tokens, file, false).run();
     if !unclosed {

@@ -298,12 +298,12 @@ pub(in crate::check) fn mean_has_memory(
 ) -> Diagnostic {
     Diagnostic::warning(
         "W0607",
-        format!("the members' shares in the links of `{shock}` are not a function of `{aggregate}`"),
+        format!("the members' shares in the states of `{shock}` are not a function of `{aggregate}`"),
     )
     .at(span, "depends on the whole past of the aggregate chain")
     .and(declared, "the members' chain")
     .note(format!(
-        "share in `{link}` after {moves}: {:.6}; on average in that aggregate link: {:.6}",
+        "share in `{link}` after {moves}: {:.6}; on average in that aggregate state: {:.6}",
         drift.moved, drift.usual
     ))
     .hint("give a matrix for each move of the aggregate that keeps the shares, or expect one more aggregate state")

@@ -33,7 +33,7 @@ pub(in crate::check) fn chain_shape(n: usize, rows: usize, columns: usize, span:
 }
 
 pub(in crate::check) fn some_labels(span: Span) -> Diagnostic {
-    err("E0602", "either every link has a label or none")
+    err("E0602", "either every state of the chain has a label or none")
         .at(span, "some have")
         .hint("write markov([low: 0.9, high: 1.1], ..) or markov([0.9, 1.1], ..)")
 }
@@ -190,14 +190,14 @@ pub(in crate::check) fn noise_law(word: &str, span: Span) -> Diagnostic {
 
 pub(in crate::check) fn shock_start(name: &str, labels: &[String], values: &[f64], span: Span) -> Diagnostic {
     err("E0402", format!("`{name}` cannot start there"))
-        .at(span, "no link of the chain")
+        .at(span, "no state of the chain")
         .note(format!("labels: {}", list(labels)))
         .hint(match labels.first() {
             Some(l) => format!("write start {l}"),
             None => {
                 let values: Vec<String> = values.iter().take(6).map(|x| num(*x)).collect();
                 format!(
-                    "start at one of the values of the chain ({}), or give its links labels: markov([low: .., high: ..], ..)",
+                    "start at one of the values of the chain ({}), or give its states labels: markov([low: .., high: ..], ..)",
                     values.join(", ")
                 )
             }
@@ -207,7 +207,7 @@ pub(in crate::check) fn shock_start(name: &str, labels: &[String], values: &[f64
 pub(in crate::check) fn given_needs_chain(span: Span) -> Diagnostic {
     err("E0604", "`given` needs shocks with labels")
         .at(span, "not a labelled chain")
-        .hint("label its links: markov([bad: 0.99, good: 1.01], ..)")
+        .hint("label its states: markov([bad: 0.99, good: 1.01], ..)")
 }
 
 pub(in crate::check) fn given_labels(span: Span, want: usize, have: usize) -> Diagnostic {

@@ -205,10 +205,13 @@ pub(in crate::check) fn scenario_path_state(name: &str, span: Span) -> Diagnosti
 
 pub(in crate::check) fn path_of_chain(name: &str, labels: &[String], values: &[f64], span: Span) -> Diagnostic {
     let values: Vec<String> = values.iter().map(|v| num(*v)).collect();
-    err("E0803", format!("a path of `{name}` is made of its links"))
-        .at(span, "not a link of the chain")
-        .note(format!("labels {}; values {}", list(labels), values.join(", ")))
-        .hint("use its labels: alternate(low, high, every: 20)")
+    err(
+        "E0803",
+        format!("a path of `{name}` is made of the states of its chain"),
+    )
+    .at(span, "not a state of the chain")
+    .note(format!("labels {}; values {}", list(labels), values.join(", ")))
+    .hint("use its labels: alternate(low, high, every: 20)")
 }
 
 pub(in crate::check) fn endless_choice(name: &str, span: Span) -> Diagnostic {

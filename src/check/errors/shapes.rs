@@ -40,7 +40,7 @@ pub(in crate::check) fn label_as_number(span: Span, labels: &[String]) -> Diagno
     err("E0302", "a label has no numeric value")
         .at(span, "used as a number")
         .note(format!("labels: {}", list(labels)))
-        .hint("say what it stands for: `if d == label then 0.9 else 1.1`; links of a chain may have values, `markov([low: 0.9, high: 1.1], ..)`, choices may be numbers, `action d in {0.9, 1.1}`")
+        .hint("say what it stands for: `if d == label then 0.9 else 1.1`; states of a chain may have values, `markov([low: 0.9, high: 1.1], ..)`, choices may be numbers, `action d in {0.9, 1.1}`")
 }
 
 pub(in crate::check) fn which_axis(word: &str, shape: &str, span: Span) -> Diagnostic {

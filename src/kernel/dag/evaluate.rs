@@ -5,8 +5,8 @@ use crate::kernel::math;
 use crate::kernel::root::{self, Scratch, System};
 
 impl Dag {
-    /// Evaluates `outputs` at one point, plainly: what compiled programs are tested against. Inputs that are missing
-    /// count as NaN.
+    /// The values of `outputs` at one point, one number per output, evaluated plainly: what compiled programs are
+    /// tested against. `inputs[i]` is input number `i`; inputs that are missing count as NaN.
     pub fn evaluate(&self, outputs: &[Id], inputs: &[f64]) -> Vec<f64> {
         let mut values = vec![None; self.len()];
         let mut unknowns = vec![f64::NAN; self.unknowns as usize];

@@ -44,11 +44,11 @@ pub enum Expr {
 /// Equations solved together: `residuals` vanish at the solution, unknown `i` lies in `brackets[i]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RootProblem {
-    /// Numbers of the unknowns ([`Expr::Unknown`]).
+    /// Numbers of the unknowns ([`Expr::Unknown`]), in order.
     pub unknowns: Vec<u32>,
     /// One expression per unknown.
     pub residuals: Vec<Id>,
-    /// Ends between which each unknown is sought; may be infinite.
+    /// Lower and upper end between which each unknown is sought, one pair per unknown; may be infinite.
     pub brackets: Vec<(Id, Id)>,
 }
 
@@ -93,12 +93,12 @@ impl Dag {
         self.exprs.iter().map(number).max().unwrap_or(0)
     }
 
-    /// Constant tables.
+    /// Constant tables, numbered as in [`Expr::Lookup`]; each a list of numbers, element `i` at position `i`.
     pub fn tables(&self) -> &[Vec<f64>] {
         &self.tables
     }
 
-    /// Root problems.
+    /// Root problems, in the order [`Expr::Root`] counts them.
     pub fn roots(&self) -> &[RootProblem] {
         &self.roots
     }
@@ -459,7 +459,8 @@ impl Dag {
         self.intern(Expr::Root(root, which))
     }
 
-    /// How the root problems ended that `of` use. Problems inside others, which have no value outside, are left out.
+    /// How the root problems ended that `of` use: one expression per problem, by number (see [`super::root`] for its
+    /// values). Problems inside others, which have no value outside, are left out.
     pub fn statuses(&mut self, of: &[Id]) -> Vec<Id> {
         let seen = self.reachable(of);
         let roots: std::collections::BTreeSet<u32> = (0..seen.len())

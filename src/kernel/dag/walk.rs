@@ -29,7 +29,7 @@ impl Dag {
         }
     }
 
-    /// Marks every expression that `of` use, themselves included.
+    /// Marks every expression that `of` use, themselves included: one flag per expression of the graph.
     pub fn reachable(&self, of: &[Id]) -> Vec<bool> {
         let mut seen = vec![false; self.len()];
         let mut stack: Vec<Id> = of.to_vec();
@@ -45,14 +45,15 @@ impl Dag {
         seen
     }
 
-    /// The inputs that expressions depend on.
+    /// The inputs that the expressions `of` depend on, in the order of their ids.
     pub fn inputs_of(&self, of: &[Id]) -> Vec<Id> {
         let seen = self.reachable(of);
         let ids = (0..self.len()).filter(|i| seen[*i]).map(|i| Id(i as u32));
         ids.filter(|id| matches!(self.expr(*id), Expr::Input(_))).collect()
     }
 
-    /// Marks every expression that uses one of `leaves`. An unknown is bound by its problem: the solution does not use it.
+    /// Marks every expression that uses one of `leaves`: one flag per expression of the graph. An unknown is bound by
+    /// its problem: the solution does not use it.
     pub fn dependents(&self, leaves: &[Id]) -> Vec<bool> {
         let mut uses = vec![false; self.len()];
         for l in leaves {
@@ -92,7 +93,8 @@ impl Dag {
                 .any(|(lo, hi)| uses[lo.0 as usize] || uses[hi.0 as usize])
     }
 
-    /// Rebuilds `of` with some expressions replaced by others. Root problems that use one of them are copied.
+    /// Rebuilds `of` with some expressions replaced by others (`replace`: old to new); one expression per entry of
+    /// `of`, in order. Root problems that use a replaced one are copied.
     pub fn substitute(&mut self, of: &[Id], replace: &HashMap<Id, Id>) -> Vec<Id> {
         if replace.is_empty() {
             return of.to_vec();

@@ -223,7 +223,7 @@ pub(in crate::kernel) fn fold_lanes<T: Real>(how: Fold, values: &[T]) -> Option<
     }
 }
 
-/// `acc[i] = how(acc[i], x[i])`
+/// `acc[i] = how(acc[i], x[i])`; both hold one number per lane.
 pub(in crate::kernel) fn accumulate<T: Real>(how: Fold, acc: &mut [T], x: &[T]) {
     let mut each = |f: fn(T, T) -> T| acc.iter_mut().zip(x).for_each(|(a, x)| *a = f(*a, *x));
     match how {

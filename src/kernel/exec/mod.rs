@@ -75,7 +75,7 @@ impl Tier {
         *BEST.get_or_init(|| Tier::available().last().copied().unwrap_or(Tier::Baseline))
     }
 
-    /// The tiers of this processor, slowest first.
+    /// The tiers of this processor, slowest first; never empty.
     pub fn available() -> Vec<Tier> {
         #[allow(unused_mut)]
         let mut tiers = vec![Tier::Baseline];
@@ -150,9 +150,14 @@ enum Raw<T> {
 }
 
 impl<T: Real> Program<T> {
-    /// Evaluates `n` lanes: `outputs[k][i]` becomes output `k` at lane `i` of the inputs. A uniform may stand in for
-    /// lanes, not the other way round. Lanes are independent: results do not depend on `n` or on how lanes are split
-    /// over calls and threads.
+    /// Evaluates `n` lanes: `outputs[k][i]` becomes output `k` at lane `i` of the inputs. `inputs` has one operand per
+    /// input, whose lanes hold at least `n` numbers; `outputs` one slice of at least `n` numbers per output. A uniform
+    /// may stand in for lanes, not the other way round. Lanes are independent: results do not depend on `n` or on how
+    /// lanes are split over calls and threads.
+    ///
+    /// # Errors
+    /// [`RunError`]: another number of inputs or outputs, slices shorter than `n`, lanes where the program wants one
+    /// number.
     pub fn run(
         &self,
         inputs: &[Operand<T>],
@@ -163,7 +168,11 @@ impl<T: Real> Program<T> {
         self.run_on(Tier::best(), inputs, n, outputs, ws)
     }
 
-    /// As [`Program::run`] on a given tier, which must be among [`Tier::available`]; otherwise the best is taken.
+    /// As [`Program::run`], with arrays of the same lengths, on a given tier, which must be among [`Tier::available`];
+    /// otherwise the best is taken.
+    ///
+    /// # Errors
+    /// Those of [`Program::run`].
     pub fn run_on(
         &self,
         tier: Tier,
@@ -299,7 +308,7 @@ pub struct Call<'a, T> {
 }
 
 impl<'a, T: Real> Call<'a, T> {
-    /// Sets input `k`.
+    /// Sets input `k`: at least one number per lane of the call, or a uniform.
     ///
     /// # Errors
     /// No such input, too few lanes, lanes where the program wants one number.
@@ -327,7 +336,7 @@ impl<'a, T: Real> Call<'a, T> {
         Ok(())
     }
 
-    /// Sets where output `k` goes.
+    /// Sets where output `k` goes: a slice with at least one number per lane of the call.
     ///
     /// # Errors
     /// No such output, too few lanes.

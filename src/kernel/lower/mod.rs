@@ -131,17 +131,22 @@ pub struct Slot {
 pub struct Worlds {
     /// The scalar graph.
     pub dag: Dag,
-    /// Its inputs, in order; [`Mode`]s for [`Program::compile`].
+    /// Its inputs, one slot per input of the program, in order; [`Mode`]s for [`Program::compile`].
     pub slots: Vec<Slot>,
     /// For each requested node its elements, row-major.
     pub outputs: Vec<Vec<Id>>,
-    /// For each root problem of the graph the worst status of its elements (see [`super::root`]); `None` if no output
-    /// needs it.
+    /// For each root problem of the graph, one entry per problem, the worst status of its elements (see
+    /// [`super::root`]); `None` if no output needs it.
     pub statuses: Vec<Option<Id>>,
 }
 
 impl Worlds {
-    /// Unrolls `outputs` of `graph`. `bindings` has one entry per input; those of unknowns are ignored.
+    /// Unrolls the nodes `outputs` of `graph`. `bindings` has one entry per input, in order; those of unknowns are
+    /// ignored.
+    ///
+    /// # Errors
+    /// [`LowerError`]: a graph that is not well formed, bindings that are missing or of another length than their
+    /// input, too many expressions.
     pub fn lower(graph: &Graph, bindings: &[InputBinding], outputs: &[NodeId]) -> Result<Worlds, LowerError> {
         let mut lowering = Lowering::new(graph, bindings, vec![false; graph.axes.len()], false)?;
         let (outputs, statuses) = lowering.outputs(outputs)?;
@@ -170,12 +175,16 @@ impl Worlds {
         Some(self.dag.input(at as u32))
     }
 
-    /// How the program's inputs vary.
+    /// How the program's inputs vary, one mode per slot, in the order of [`Worlds::slots`].
     pub fn modes(&self) -> Vec<Mode> {
         self.slots.iter().map(|s| s.mode).collect()
     }
 
-    /// Compiles all outputs, one after the other; then, if asked for, the statuses of the roots that are used.
+    /// Compiles the elements of all outputs, one node after the other, row-major; then, if asked for, the statuses of
+    /// the roots that are used, one output per root.
+    ///
+    /// # Errors
+    /// Those of [`Worlds::compile_ids`].
     pub fn compile<T: Real>(&self, with_statuses: bool) -> Result<Program<T>, CompileError> {
         let mut ids: Vec<Id> = self.outputs.iter().flatten().copied().collect();
         if with_statuses {
@@ -184,7 +193,10 @@ impl Worlds {
         self.compile_ids(&ids)
     }
 
-    /// Compiles any expressions of the graph.
+    /// Compiles any expressions of the graph: one output per entry of `ids`, one input per slot.
+    ///
+    /// # Errors
+    /// [`CompileError`], if the graph is not one that lowering makes.
     pub fn compile_ids<T: Real>(&self, ids: &[Id]) -> Result<Program<T>, CompileError> {
         Program::compile(&self.dag, &self.modes(), ids)
     }
@@ -281,9 +293,11 @@ pub(super) enum Part {
 pub(super) struct Scope {
     /// Scope around it; 0 is the evaluation itself.
     pub parent: usize,
-    /// Unknowns (inputs of the scalar graph).
+    /// Unknowns in order (inputs of the scalar graph).
     pub unknowns: Vec<Id>,
+    /// Residuals, one expression per unknown.
     pub residuals: Vec<Id>,
+    /// Lower and upper end, one pair of expressions per unknown.
     pub brackets: Vec<(Id, Id)>,
 }
 
@@ -306,8 +320,11 @@ pub(super) struct Lowering<'a> {
     /// One world, arrays over members; otherwise lanes are worlds.
     members_mode: bool,
     pub dag: Dag,
+    /// Inputs of the scalar graph, one entry per input, in the order of their numbers.
     pub leaves: Vec<Leaf>,
+    /// Barriers, one entry per barrier, in the order of [`LeafKind::Barrier`].
     pub barriers: Vec<Barrier>,
+    /// Scopes, one entry per scope; 0 is the evaluation itself.
     pub scopes: Vec<Scope>,
     /// Roots each node depends on.
     depends: Vec<BTreeSet<usize>>,
@@ -326,6 +343,10 @@ pub(super) struct Lowering<'a> {
 }
 
 impl<'a> Lowering<'a> {
+    /// Begins. `bindings` has one entry per input, `lane` one flag per axis: whether its members are lanes.
+    ///
+    /// # Errors
+    /// A graph that is not well formed, fewer bindings than inputs.
     pub fn new(
         graph: &'a Graph,
         bindings: &'a [InputBinding],
@@ -370,17 +391,20 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// What the elements of an input stand for.
+    /// What the elements of an input stand for, one expression per element, row-major over the axes that are unrolled.
     pub fn bind(&mut self, input: InputId, elements: Vec<Id>) {
         self.input_values.insert(input.0 as usize, Rc::new(elements));
     }
 
-    /// What the elements of a node stand for, instead of what they would be.
+    /// What the elements of a node stand for, one expression per element, instead of what they would be.
     pub fn replace(&mut self, node: NodeId, elements: Vec<Id>) {
         self.replaced.insert(node.0 as usize, Rc::new(elements));
     }
 
     /// The elements of one node, row-major over the axes that are unrolled.
+    ///
+    /// # Errors
+    /// A node that does not exist, an input that nothing was bound to, too many expressions.
     pub fn elements_of(&mut self, node: NodeId) -> Result<Vec<Id>, LowerError> {
         self.check_node(node)?;
         let top = Context::default();
@@ -399,7 +423,11 @@ impl<'a> Lowering<'a> {
         })
     }
 
-    /// Elements of each output, and the status of each root the outputs need.
+    /// Elements of each output, row-major over the axes that are unrolled, and one status per root problem of the graph
+    /// (`None` where no output needs it).
+    ///
+    /// # Errors
+    /// Those of [`Lowering::elements_of`].
     #[allow(clippy::type_complexity)]
     pub fn outputs(&mut self, outputs: &[NodeId]) -> Result<(Vec<Vec<Id>>, Vec<Option<Id>>), LowerError> {
         for o in outputs {
@@ -414,7 +442,8 @@ impl<'a> Lowering<'a> {
         Ok((values, self.statuses()))
     }
 
-    /// The worst status of each root problem that has been lowered outside all others.
+    /// The worst status of each root problem that has been lowered outside all others, one entry per problem of the
+    /// graph.
     pub fn statuses(&mut self) -> Vec<Option<Id>> {
         let top = Context::default();
         let mut statuses = vec![None; self.graph.roots.len()];

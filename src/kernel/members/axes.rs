@@ -2,9 +2,9 @@
 
 use crate::graph::{AxisId, AxisKind, Graph, Op};
 
-/// The axes that become lanes: those of populations with more than `threshold` members, their views, and parts of a
-/// large stack. Where two unrelated large axes meet in one value the smaller one (a set before a population) is
-/// unrolled.
+/// Which axes become lanes, one flag per axis of the graph: those of populations with more than `threshold` members,
+/// their views, and parts of a large stack. Where two unrelated large axes meet in one value the smaller one (a set
+/// before a population) is unrolled.
 pub fn lane_axes(graph: &Graph, threshold: usize) -> Vec<bool> {
     let n = graph.axes.len();
     // Families of views of one another.

@@ -92,8 +92,8 @@ impl<T: Real> MembersSpace<T> {
     pub fn new() -> Self {
         Self::default()
     }
-    /// How each root problem of the graph ended in the last call (worst over its elements and members, see
-    /// [`super::root`]); `None` for problems that no output needs.
+    /// How each root problem of the graph ended in the last call, one entry per problem (worst over its elements and
+    /// members, see [`super::root`]); `None` for problems that no output needs.
     pub fn statuses(&self) -> &[Option<f64>] {
         &self.statuses
     }
@@ -115,11 +115,11 @@ impl<T: Real> Array<T> {
         let first = data.as_ptr().align_offset(64).min(64 / size_of::<T>());
         Array { data, first, len }
     }
-    /// The elements.
+    /// The elements, one number per member.
     pub fn as_slice(&self) -> &[T] {
         &self.data[self.first..self.first + self.len]
     }
-    /// The elements.
+    /// The elements, one number per member.
     pub fn as_mut_slice(&mut self) -> &mut [T] {
         &mut self.data[self.first..self.first + self.len]
     }
@@ -251,13 +251,21 @@ enum Piece {
 }
 
 impl<T: Real> Members<T> {
-    /// Compiles `outputs` of `graph` with populations of more than [`THRESHOLD`] members as lanes. Only constant
-    /// bindings matter here: other inputs are arrays if they move along a lane axis and single numbers if not.
+    /// Compiles the nodes `outputs` of `graph` with populations of more than [`THRESHOLD`] members as lanes. `bindings`
+    /// has one entry per input; only constant ones matter here: other inputs are arrays if they move along a lane axis
+    /// and single numbers if not.
+    ///
+    /// # Errors
+    /// Those of [`Members::lower_with`].
     pub fn lower(graph: &Graph, bindings: &[InputBinding], outputs: &[NodeId]) -> Result<Members<T>, LowerError> {
         Members::lower_with(graph, bindings, outputs, THRESHOLD)
     }
 
-    /// As [`Members::lower`], for populations of more than `threshold` members.
+    /// As [`Members::lower`] (one binding per input), for populations of more than `threshold` members.
+    ///
+    /// # Errors
+    /// [`LowerError`]: a graph that is not well formed, bindings that do not fit, too many expressions, operations
+    /// between all pairs of members that have no lane form.
     pub fn lower_with(
         graph: &Graph,
         bindings: &[InputBinding],
@@ -291,15 +299,16 @@ impl<T: Real> Members<T> {
         planner.plan(lanes, finals, output_slots, &statuses)
     }
 
-    /// Which axes of the graph are lanes.
+    /// Which axes of the graph are lanes, one flag per axis.
     pub fn lanes(&self) -> &[bool] {
         &self.lanes
     }
-    /// The inputs, in order: an array per lane input, one number otherwise.
+    /// The inputs, in order, one slot per input: an array (one number per member) for a lane input, one number
+    /// otherwise.
     pub fn slots(&self) -> &[Slot] {
         &self.slots
     }
-    /// The outputs, in order.
+    /// The outputs, in order, one slot per unrolled element of each requested node.
     pub fn output_slots(&self) -> &[OutputSlot] {
         &self.output_slots
     }
@@ -312,8 +321,12 @@ impl<T: Real> Members<T> {
             .count()
     }
 
-    /// Evaluates one world. Inputs as [`Members::slots`] (`Operand::Uniform` for scalars; it may also stand for an array
-    /// of equal numbers), outputs as [`Members::output_slots`].
+    /// Evaluates one world. `inputs` has one operand per slot of [`Members::slots`] (`Operand::Uniform` for scalars; it
+    /// may also stand for an array of equal numbers), `outputs` one slice per slot of [`Members::output_slots`], of its
+    /// length.
+    ///
+    /// # Errors
+    /// [`RunError`]: another number of inputs or outputs, arrays shorter than their slots, lanes for a scalar.
     pub fn run(
         &self,
         inputs: &[Operand<T>],

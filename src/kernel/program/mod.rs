@@ -128,9 +128,11 @@ pub(super) struct RootCall<T> {
     pub residual: Program<T>,
     /// The same inputs; residuals, then the Jacobian row by row. Only for several unknowns.
     pub jacobian: Option<Program<T>>,
+    /// What the residuals read from outside, in the order of the inputs behind the unknowns.
     pub captured: Vec<Source>,
+    /// Lower and upper end, one pair per unknown.
     pub brackets: Vec<(Source, Source)>,
-    /// Registers (or uniforms, in the prologue) of the solutions and of the status, where they are used.
+    /// Registers (or uniforms, in the prologue) of the solutions, one per unknown, and of the status, where they are used.
     pub dst: Vec<Option<u32>>,
     pub status: Option<u32>,
 }
@@ -153,7 +155,11 @@ pub struct Program<T> {
 }
 
 impl<T: Real> Program<T> {
-    /// Compiles `outputs` of `dag`; input `i` of the graph varies as `modes[i]` says.
+    /// Compiles the expressions `outputs` of `dag`; input `i` of the graph varies as `modes[i]` says. One output per
+    /// entry of `outputs`.
+    ///
+    /// # Errors
+    /// [`CompileError`]: an input that is not among those declared, an unknown used outside its root problem.
     pub fn compile(dag: &Dag, modes: &[Mode], outputs: &[Id]) -> Result<Program<T>, CompileError> {
         let mut dag = dag.clone();
         let mut leaves = HashMap::new();
@@ -163,7 +169,11 @@ impl<T: Real> Program<T> {
         build(&mut dag, &leaves, modes, outputs)
     }
 
-    /// Compiles with any expressions as inputs: what stands below them is not evaluated.
+    /// Compiles with any expressions as inputs, one input per entry of `inputs`, in order: what stands below them is
+    /// not evaluated. One output per entry of `outputs`.
+    ///
+    /// # Errors
+    /// Those of [`Program::compile`].
     pub fn compile_at(dag: &Dag, inputs: &[(Id, Mode)], outputs: &[Id]) -> Result<Program<T>, CompileError> {
         let leaves = inputs.iter().enumerate().map(|(i, (id, _))| (*id, i)).collect();
         let modes: Vec<Mode> = inputs.iter().map(|(_, mode)| *mode).collect();

@@ -63,7 +63,8 @@ struct OneLane<T> {
     active: bool,
 }
 
-/// Solves in `n` lanes.
+/// Solves in `n` lanes: `lo`, `hi`, `out` and `status` hold one number per lane, and so do the argument and result of
+/// `f`.
 pub(super) fn one_unknown<T: Real>(
     n: usize,
     lo: &[T],

@@ -24,7 +24,7 @@ pub struct Drawing {
     pub groups: Vec<DrawGroup>,
     /// The quantities, in the order of the file.
     pub nodes: Vec<DrawNode>,
-    /// `(used, user)`: positions in `nodes`.
+    /// `(used, user)`, one pair of positions in `nodes` per use.
     pub edges: Vec<(usize, usize)>,
 }
 

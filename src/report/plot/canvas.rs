@@ -28,6 +28,9 @@ pub(super) enum Anchor {
 }
 
 /// A document of `width` by `height` pixels with what `draw` puts on it.
+///
+/// # Errors
+/// E0959.
 pub(super) fn page(
     width: f64,
     height: f64,
@@ -73,7 +76,10 @@ fn fine(at: [f64; 2]) -> (i32, i32) {
 }
 
 impl Canvas<'_> {
-    /// Text with its middle at height `at[1]`.
+    /// Text at the point `[x, y]` in pixels, with its middle at height `at[1]`.
+    ///
+    /// # Errors
+    /// E0959.
     pub(super) fn text(
         &self,
         content: &str,
@@ -94,7 +100,10 @@ impl Canvas<'_> {
         self.area.draw_text(content, &style, fine(at)).map_err(failed)
     }
 
-    /// A line through the points.
+    /// A line through the points `[x, y]`, in pixels and in order.
+    ///
+    /// # Errors
+    /// E0959.
     pub(super) fn line(&self, points: &[[f64; 2]], ink: Rgb, width: f64) -> Result<(), Diagnostic> {
         if points.len() < 2 {
             return Ok(());
@@ -104,7 +113,10 @@ impl Canvas<'_> {
         self.area.draw(&PathElement::new(points, style)).map_err(failed)
     }
 
-    /// A dashed line through the points.
+    /// A dashed line through the points `[x, y]`, in pixels and in order.
+    ///
+    /// # Errors
+    /// E0959.
     pub(super) fn dashes(&self, points: &[[f64; 2]], ink: Rgb, width: f64) -> Result<(), Diagnostic> {
         for piece in dashed(points, 6.0, 4.0) {
             self.line(&piece, ink, width)?;
@@ -112,7 +124,10 @@ impl Canvas<'_> {
         Ok(())
     }
 
-    /// A filled area without a border.
+    /// A filled area without a border; its corners are points `[x, y]`, in pixels and in order.
+    ///
+    /// # Errors
+    /// E0959.
     pub(super) fn polygon(&self, points: &[[f64; 2]], ink: Rgb, opacity: f64) -> Result<(), Diagnostic> {
         let points: Vec<(i32, i32)> = points.iter().map(|p| fine(*p)).collect();
         self.area
@@ -120,14 +135,20 @@ impl Canvas<'_> {
             .map_err(failed)
     }
 
-    /// A filled rectangle.
+    /// A filled rectangle between two corners `[x, y]`, in pixels.
+    ///
+    /// # Errors
+    /// E0959.
     pub(super) fn rectangle(&self, from: [f64; 2], to: [f64; 2], ink: Rgb) -> Result<(), Diagnostic> {
         self.area
             .draw(&Rectangle::new([fine(from), fine(to)], color(ink).filled()))
             .map_err(failed)
     }
 
-    /// A dot.
+    /// A dot around the point `[x, y]`, in pixels.
+    ///
+    /// # Errors
+    /// E0959.
     pub(super) fn dot(&self, at: [f64; 2], radius: f64, ink: Rgb) -> Result<(), Diagnostic> {
         let radius = (radius * FINE).round() as i32;
         self.area

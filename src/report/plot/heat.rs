@@ -18,6 +18,9 @@ const MOST_CELLS: usize = 160;
 const MISSING: Rgb = Rgb(0xd9, 0xdc, 0xe0);
 
 /// The map as SVG.
+///
+/// # Errors
+/// E0959.
 pub(super) fn draw(map: &HeatMap) -> Result<String, Diagnostic> {
     let top = heading_height(&map.subtitle) + 22.0;
     let height = top + 360.0 + 48.0;

@@ -18,6 +18,9 @@ const MARK: Rgb = Rgb(0x50, 0x56, 0x5d);
 const LEGEND_MOST: usize = 7;
 
 /// The figure as SVG.
+///
+/// # Errors
+/// E0959.
 pub(super) fn draw(figure: &Figure) -> Result<String, Diagnostic> {
     let columns = figure.columns.clamp(1, figure.panels.len().max(1));
     let rows = figure.panels.len().div_ceil(columns).max(1);
@@ -54,6 +57,9 @@ pub(super) fn heading_height(subtitle: &str) -> f64 {
 }
 
 /// Title and subtitle.
+///
+/// # Errors
+/// E0959.
 pub(super) fn heading(canvas: &Canvas, title: &str, subtitle: &str, page_width: f64) -> Result<(), Diagnostic> {
     let room = page_width - 2.0 * MARGIN;
     canvas.text(

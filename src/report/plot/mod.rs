@@ -27,9 +27,9 @@ pub struct Figure {
     pub title: String,
     /// A line below the heading; may be empty.
     pub subtitle: String,
-    /// The panels, row by row.
+    /// The panels, row by row, `columns` per row.
     pub panels: Vec<Panel>,
-    /// Panels a row.
+    /// Panels per row.
     pub columns: usize,
     /// The series are steps of one scale (shock states, ages): four or more are coloured along a ramp.
     pub ordered: bool,
@@ -44,16 +44,16 @@ pub struct Panel {
     pub x_label: String,
     /// Label of the vertical axis.
     pub y_label: String,
-    /// The curves. Equal names in several panels have equal colours.
+    /// The curves, one entry per curve. Equal names in several panels have equal colours.
     pub series: Vec<Series>,
-    /// Reference lines.
+    /// Reference lines, one entry per line.
     pub marks: Vec<Mark>,
 }
 
-/// Lower and upper edge of a shaded band, at the horizontal coordinates of its curve.
+/// Lower and upper edge of a shaded band: one number per point of its curve, at the same horizontal coordinates.
 pub type Band = (Vec<f64>, Vec<f64>);
 
-/// Name of a path and its values, one a period.
+/// Name of a path and its values, one number per period.
 pub type SimulatedPath = (String, Vec<f64>);
 
 /// A curve. Points with a NaN or infinite coordinate interrupt it.
@@ -61,11 +61,11 @@ pub type SimulatedPath = (String, Vec<f64>);
 pub struct Series {
     /// Name in the legend; empty for none.
     pub name: String,
-    /// Horizontal coordinates.
+    /// Horizontal coordinates, one number per point.
     pub x: Vec<f64>,
-    /// Vertical coordinates.
+    /// Vertical coordinates, one number per point.
     pub y: Vec<f64>,
-    /// Lower and upper edge of a shaded band around it.
+    /// Lower and upper edge of a shaded band around it, one number per point each.
     pub band: Option<Band>,
     /// How it is drawn.
     pub stroke: Stroke,
@@ -108,11 +108,11 @@ pub struct HeatMap {
     pub y_label: String,
     /// Label of the colours.
     pub value_label: String,
-    /// Horizontal coordinates, ascending.
+    /// Horizontal coordinates, ascending, one number per column.
     pub x: Vec<f64>,
-    /// Vertical coordinates, ascending.
+    /// Vertical coordinates, ascending, one number per row.
     pub y: Vec<f64>,
-    /// `values[i * x.len() + j]` at `y[i]`, `x[j]`.
+    /// The values, y x x, row-major: `values[i * x.len() + j]` at `y[i]`, `x[j]`.
     pub values: Vec<f64>,
 }
 
@@ -138,7 +138,7 @@ impl Picture {
 }
 
 impl Series {
-    /// A full line.
+    /// A full line through `(x[i], y[i])`; both lists have one number per point.
     pub fn line(name: impl Into<String>, x: Vec<f64>, y: Vec<f64>) -> Self {
         Series {
             name: name.into(),
@@ -308,7 +308,8 @@ fn heat_of(
     })
 }
 
-/// Euler errors over a state: `errors` are absolute and in units of consumption; shown as log10, cut off at 10^-16.
+/// Euler errors over a state. `curves`: name, points of the state, and errors, one number per point; errors and `bound`
+/// are in units of consumption, shown as log10 of their size, cut off at 10^-16.
 pub fn euler_errors(state_label: &str, curves: Vec<(String, Vec<f64>, Vec<f64>)>, bound: Option<f64>) -> Picture {
     let series = curves
         .into_iter()
@@ -339,7 +340,8 @@ pub fn euler_errors(state_label: &str, curves: Vec<(String, Vec<f64>, Vec<f64>)>
     })
 }
 
-/// Simulated paths as small multiples: a panel for each variable `(label, paths)`, a path `(name, values by period)`.
+/// Simulated paths as small multiples: one panel per variable `(label, paths)`, each path `(name, values)` with one
+/// number per period.
 pub fn paths(title: &str, variables: Vec<(String, Vec<SimulatedPath>)>) -> Picture {
     let count = variables.len();
     let panels = variables
@@ -363,8 +365,9 @@ pub fn paths(title: &str, variables: Vec<(String, Vec<SimulatedPath>)>) -> Pictu
     })
 }
 
-/// Impulse responses as small multiples: a panel for each variable, deviations from the path without the impulse,
-/// around zero; with bands `(lower, upper)` where there are any.
+/// Impulse responses as small multiples: one panel per variable `(label, response, band)` with one number per period,
+/// the deviation in `unit` from the path without the impulse, around zero; with bands `(lower, upper)` where there are
+/// any.
 pub fn impulse_responses(title: &str, unit: &str, responses: Vec<(String, Vec<f64>, Option<Band>)>) -> Picture {
     let count = responses.len();
     let panels = responses

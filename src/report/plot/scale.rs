@@ -30,7 +30,7 @@ impl Scale {
     }
 }
 
-/// The range of horizontal coordinates: all finite ones, no margin.
+/// The range `[low, high]` of horizontal coordinates: all finite ones, no margin.
 pub(super) fn full_range(values: impl Iterator<Item = f64>) -> [f64; 2] {
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     for v in values.filter(|v| v.is_finite()) {
@@ -82,7 +82,8 @@ fn opened(low: f64, high: f64) -> [f64; 2] {
     }
 }
 
-/// The pieces of a curve that lie inside `[low, high]` vertically, cut where it leaves, broken where it is not finite.
+/// The pieces of a curve, lists of points `[x, y]`, that lie inside `[low, high]` vertically, cut where it leaves,
+/// broken where it is not finite. `x` and `y` have one number per point.
 pub(super) fn clipped(x: &[f64], y: &[f64], low: f64, high: f64) -> Vec<Vec<[f64; 2]>> {
     let mut pieces = Vec::new();
     let mut piece: Vec<[f64; 2]> = Vec::new();
@@ -129,8 +130,8 @@ fn close(pieces: &mut Vec<Vec<[f64; 2]>>, piece: &mut Vec<[f64; 2]>) {
     }
 }
 
-/// A curve in pixels with no more points than can be seen: of the points in one pixel column the first, the lowest,
-/// the highest and the last, in their order.
+/// A curve, points `[x, y]` in pixels in order, with no more points than can be seen: of the points in one pixel column
+/// the first, the lowest, the highest and the last, in their order.
 pub(super) fn thinned(points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
     if points.len() < 2000 {
         return points;

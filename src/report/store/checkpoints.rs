@@ -9,9 +9,9 @@ use std::fs;
 use std::io::{ErrorKind, Read};
 
 impl RunDirectory {
-    /// Writes a file that belongs to the work and not to the result (a checkpoint): whole or not at all, not on record, so
-    /// that a kill between two versions leaves nothing that looks damaged. [`RunDirectory::clear`] removes it, and what
-    /// stands under [`super::WORK`] goes when the run has come to its end.
+    /// Writes a file of `bytes` that belongs to the work and not to the result (a checkpoint): whole or not at all, not
+    /// on record, so that a kill between two versions leaves nothing that looks damaged. [`RunDirectory::clear`]
+    /// removes it, and what stands under [`super::WORK`] goes when the run has come to its end.
     ///
     /// # Errors
     /// E0951, E0957; what stood there before then still stands.
@@ -96,7 +96,8 @@ impl RunDirectory {
         }
     }
 
-    /// Takes back every file written since the manifest held these: a run that is resumed writes them again, and must not find them.
+    /// Takes back every file written since the manifest held the list `before`, one entry per file: a run that is
+    /// resumed writes them again, and must not find them.
     pub fn take_back(&mut self, before: Vec<FileEntry>) {
         for entry in self.manifest.files.iter().filter(|f| !before.contains(f)) {
             // Not on record any more, it is written over.
@@ -106,6 +107,9 @@ impl RunDirectory {
     }
 
     /// Puts the files written so far on record, for runs that can be resumed.
+    ///
+    /// # Errors
+    /// E0951 (cannot be written).
     pub fn checkpoint(&self) -> Result<(), Diagnostic> {
         self.save_manifest(
             Status::Interrupted,

@@ -29,6 +29,9 @@ impl<W: Write> Write for Tally<W> {
 }
 
 /// Writes a file beside its place, syncs it and gives it its name.
+///
+/// # Errors
+/// Those of the file system and of `produce`; the target then still is what it was.
 pub(in crate::report) fn write_whole(
     target: &Path,
     name: &str,
@@ -137,7 +140,7 @@ pub(in crate::report) fn with_cause(diagnostic: Diagnostic, e: &io::Error) -> Di
     diagnostic.note(cause).hint(hint)
 }
 
-/// SHA-256 in hexadecimal.
+/// SHA-256 of the bytes, in hexadecimal (64 digits).
 pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }

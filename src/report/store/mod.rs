@@ -142,7 +142,7 @@ pub struct Manifest {
     pub econc: String,
     /// The subcommand.
     pub action: String,
-    /// The command as typed.
+    /// The command as typed, one entry per word.
     pub command: Vec<String>,
     /// How the run came to its place.
     pub standing: Standing,
@@ -169,7 +169,8 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The manifest of a run that is about to start.
+    /// The manifest of a run that is about to start; `command` has one entry per word, `source` is the bytes of the
+    /// model file.
     pub fn new(command: Vec<String>, model: &str, source: &[u8], seed: u64, started: &str) -> Self {
         Manifest {
             format: FORMAT,
@@ -237,8 +238,8 @@ impl RunDirectory {
         RunDirectory::create_with(place, manifest, &[])
     }
 
-    /// As [`RunDirectory::create`], with files that stand there from the beginning: a run that is killed has all of them, or
-    /// has not begun.
+    /// As [`RunDirectory::create`], with files (pairs of name and bytes) that stand there from the beginning: a run
+    /// that is killed has all of them, or has not begun.
     ///
     /// # Errors
     /// Those of `create`; E0951, E0957.
@@ -399,15 +400,18 @@ impl RunDirectory {
         self.manifest.settings = settings;
     }
 
-    /// Writes one file; `name` is relative, with `/`. An earlier file of that name is replaced in one step.
+    /// Writes one file of `bytes`; `name` is relative, with `/`. An earlier file of that name is replaced in one step.
     ///
     /// # Errors
-    /// E0951 (cannot be written), with what is safe so far.
+    /// E0951 (cannot be written), with what is safe so far; E0957 (no name for a file of a run).
     pub fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
         self.write_with(name, |w| w.write_all(bytes))
     }
 
     /// Like [`RunDirectory::write`], for content that is produced piece by piece.
+    ///
+    /// # Errors
+    /// Those of [`RunDirectory::write`].
     pub fn write_with(
         &mut self,
         name: &str,

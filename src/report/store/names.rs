@@ -40,7 +40,7 @@ pub(super) fn remove_unfinished(directory: &Path) {
     }
 }
 
-/// What stands beside a path.
+/// The paths that stand beside a path, a list in any order; empty where the folder cannot be read.
 pub(super) fn siblings(path: &Path) -> Vec<PathBuf> {
     let parent = path
         .parent()
@@ -54,6 +54,9 @@ pub(super) fn siblings(path: &Path) -> Vec<PathBuf> {
 }
 
 /// Makes `target.beginning-PID` (with a further number if a dead process of that number left one).
+///
+/// # Errors
+/// E0950.
 pub(super) fn create_partial(target: &Path) -> Result<PathBuf, Diagnostic> {
     if let (Some(folder), Some(name)) = (target.parent(), target.file_name()) {
         remove_not_begun(folder, |entry| *entry == *name.to_string_lossy());

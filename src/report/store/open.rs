@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 
 impl CompleteRun {
     /// The bytes of one file of the run.
+    ///
+    /// # Errors
+    /// E0954 (cannot be read).
     pub fn read(&self, name: &str) -> Result<Vec<u8>, Diagnostic> {
         fs::read(self.directory.join(name)).map_err(|e| unreadable(&self.directory.join(name), &e))
     }
@@ -140,6 +143,10 @@ pub fn interrupted(directory: &Path) -> Result<PathBuf, Diagnostic> {
 }
 
 /// The manifest in `directory` and the status now: `Running` while a live process holds the run.
+///
+/// # Errors
+/// E0954 (no run, one that cannot be read, or of another version), E0955 (changed since it was written), E0984 (too
+/// large).
 pub fn inspect(directory: &Path) -> Result<(Manifest, Status), Diagnostic> {
     let path = directory.join(MANIFEST);
     let mut bytes = Vec::new();
@@ -217,6 +224,10 @@ fn unsealed<'a>(bytes: &'a [u8], path: &Path) -> Result<&'a str, Diagnostic> {
     }
 }
 
+/// Checks that every file on record stands there as it was written.
+///
+/// # Errors
+/// E0955 (missing, of another size, or changed).
 pub(super) fn check_files(directory: &Path, manifest: &Manifest) -> Result<(), Diagnostic> {
     for entry in &manifest.files {
         let path = directory.join(&entry.name);
@@ -241,6 +252,9 @@ pub(super) fn check_files(directory: &Path, manifest: &Manifest) -> Result<(), D
 }
 
 /// Opens what must be a file: a pipe would be waited for, and a device has no end.
+///
+/// # Errors
+/// Those of the file system; `InvalidInput` for what is no regular file.
 pub fn open_file(path: &Path) -> io::Result<File> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"));
@@ -274,7 +288,7 @@ pub(super) fn has_checkpoint(directory: &Path) -> bool {
     !checkpoints(directory).is_empty()
 }
 
-/// The checkpoints here and in folders here.
+/// The paths of the checkpoints here and in folders here, a list.
 pub(super) fn checkpoints(directory: &Path) -> Vec<PathBuf> {
     let folders = fs::read_dir(directory)
         .into_iter()

@@ -145,6 +145,10 @@ impl RunDirectory {
         }
     }
 
+    /// Writes the manifest with this status into the run directory, sealed by its hash.
+    ///
+    /// # Errors
+    /// E0951 (cannot be written).
     pub(super) fn save_manifest(&self, status: Status, reason: Option<&str>) -> Result<(), Diagnostic> {
         let manifest = Manifest {
             status,
@@ -196,6 +200,9 @@ fn remove_replaced(directory: &Path) {
 }
 
 /// Renames a directory; an existing target with files is an error, never replaced.
+///
+/// # Errors
+/// Those of the file system.
 pub(super) fn rename_onto_nothing(from: &Path, to: &Path) -> io::Result<()> {
     if cfg!(windows) && to.is_dir() {
         // There an empty directory is not replaced by a rename; one with files is not removed by this.

@@ -18,9 +18,9 @@ pub const ROW_TOLERANCE: f64 = 1e-9;
 /// A finite chain: values and a transition matrix, `transition[from][to]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Chain {
-    /// What each state stands for.
+    /// What each state stands for: one value per state.
     pub values: Vec<f64>,
-    /// Probabilities, one row a state.
+    /// Probabilities, `[from][to]`: one row per state.
     pub transition: Vec<Vec<f64>>,
 }
 
@@ -102,7 +102,10 @@ pub struct Discretised {
     pub obtained: Moments,
 }
 
-/// Checks a transition matrix of `n` states and treats its rows as `rows` says.
+/// Checks a transition matrix `transition[from][to]` of `n` by `n` states and treats its rows as `rows` says.
+///
+/// # Errors
+/// [`ChainError::Shape`], [`ChainError::Probability`], [`ChainError::RowSum`].
 pub fn check_rows(transition: &mut [Vec<f64>], n: usize, rows: Rows) -> Result<(), ChainError> {
     let count = transition.len();
     for (i, row) in transition.iter().enumerate() {
@@ -147,13 +150,16 @@ pub fn check_rows(transition: &mut [Vec<f64>], n: usize, rows: Rows) -> Result<(
 }
 
 impl Chain {
-    /// A chain with checked rows.
+    /// A chain with checked rows: one value per state, and the matrix `transition[from][to]`.
+    ///
+    /// # Errors
+    /// Those of [`check_rows`].
     pub fn new(values: Vec<f64>, mut transition: Vec<Vec<f64>>, rows: Rows) -> Result<Self, ChainError> {
         check_rows(&mut transition, values.len(), rows)?;
         Ok(Chain { values, transition })
     }
 
-    /// Long-run probabilities of the states.
+    /// Long-run probabilities: one number per state, summing to one.
     pub fn stationary(&self) -> Vec<f64> {
         stationary(&self.transition)
     }
@@ -192,12 +198,16 @@ fn check_process(n: usize, rho: f64, sd: f64) -> Result<(), ChainError> {
     Ok(())
 }
 
-/// Unconditional sd of an AR(1) with innovation sd `sigma`.
+/// Unconditional standard deviation of an AR(1) with innovation standard deviation `sigma`.
 pub fn unconditional_sd(rho: f64, sigma: f64) -> f64 {
     fault!("chain.conditional_sd", sigma, sigma / (1.0 - rho * rho).sqrt())
 }
 
-/// Rouwenhorst's chain of `n` states for an AR(1) with *unconditional* standard deviation `sd`.
+/// Rouwenhorst's (1995) chain of `n` states for an AR(1) with *unconditional* standard deviation `sd`, values
+/// ascending.
+///
+/// # Errors
+/// [`ChainError::Parameter`] for no states, a `rho` outside (-1, 1) or an `sd` that is negative or not finite.
 pub fn rouwenhorst(n: usize, rho: f64, sd: f64, mean: f64) -> Result<Discretised, ChainError> {
     check_process(n, rho, sd)?;
     let p = (1.0 + rho) / 2.0;
@@ -240,7 +250,11 @@ pub fn rouwenhorst(n: usize, rho: f64, sd: f64, mean: f64) -> Result<Discretised
     ))
 }
 
-/// Tauchen's chain of `n` states on `mean +- width` unconditional standard deviations (3 is customary).
+/// Tauchen's (1986) chain of `n` states on `mean +- width` unconditional standard deviations (3 is customary), values
+/// ascending.
+///
+/// # Errors
+/// [`ChainError::Parameter`] as for [`rouwenhorst`], and for a `width` that is not positive and finite.
 pub fn tauchen(n: usize, rho: f64, sd: f64, mean: f64, width: f64) -> Result<Discretised, ChainError> {
     check_process(n, rho, sd)?;
     if !(width > 0.0 && width.is_finite()) {
@@ -287,9 +301,13 @@ pub fn fine_states(rho: f64) -> usize {
     2 * (4.0 / (1.0 - rho * rho).sqrt()).ceil().clamp(4.0, 1e6) as usize + 1
 }
 
-/// Farmer and Toda's chain of `n` states: an even grid in steps of the innovation's sd where that reaches 3 to 4.5 unconditional sds
-/// (else those), rows with the conditional mean and variance of the process (near the ends the mean alone, where no distribution on the
-/// grid has both).
+/// Farmer and Toda's (2017) chain of `n` states. The even grid has steps of one innovation standard deviation where it
+/// then reaches 3 to 4.5 unconditional standard deviations, and is stretched or shortened to the nearer of these
+/// otherwise. Rows have the conditional mean and variance of the process; near the ends, where no distribution on the
+/// grid has both, they have the conditional mean alone.
+///
+/// # Errors
+/// [`ChainError::Parameter`] as for [`rouwenhorst`].
 pub fn farmer_toda(n: usize, rho: f64, sd: f64, mean: f64) -> Result<Discretised, ChainError> {
     check_process(n, rho, sd)?;
     let sigma = sd * (1.0 - rho * rho).sqrt();
@@ -389,8 +407,8 @@ fn with_moments(chain: Chain, rho: f64, sd: f64, mean: f64) -> Discretised {
     }
 }
 
-/// Stationary distribution of a transition matrix; with several recurrent classes the limit of the time averages
-/// from a uniform start.
+/// Stationary distribution (one probability per state) of a transition matrix `transition[from][to]` (Grassmann, Taksar
+/// and Heyman 1985). With several recurrent classes it is the limit of the time averages from a uniform start.
 pub fn stationary(transition: &[Vec<f64>]) -> Vec<f64> {
     let n = transition.len();
     if n == 0 {
@@ -465,8 +483,9 @@ fn eliminate(transition: &[Vec<f64>]) -> Option<Vec<f64>> {
     Some(p)
 }
 
-/// Transition matrix of a parent chain and a chain whose matrix depends on the parent now and next:
-/// joint state `z * m + e`, probability `parent[z][z'] * own(z, z')[e][e']`.
+/// Transition matrix `[from][to]` of a parent chain of `n` states and a chain of `m` states whose matrix depends on the
+/// parent now and next. The joint state is `z * m + e` (`n * m` states, the parent slowest); its probability is
+/// `parent[z][z'] * own(z, z')[e][e']`.
 pub fn conditional<'a>(parent: &[Vec<f64>], m: usize, own: impl Fn(usize, usize) -> &'a [Vec<f64>]) -> Vec<Vec<f64>> {
     let n = parent.len();
     let mut joint = vec![vec![0.0; n * m]; n * m];
@@ -483,7 +502,8 @@ pub fn conditional<'a>(parent: &[Vec<f64>], m: usize, own: impl Fn(usize, usize)
     joint
 }
 
-/// The link a uniform number picks from a row of probabilities.
+/// The number of the state that a uniform number `u` in [0, 1) picks from one row of a transition matrix (one
+/// probability per state), by inversion.
 pub fn link(row: &[f64], u: f64) -> f64 {
     let mut sum = 0.0;
     for (i, p) in row.iter().enumerate() {
@@ -495,7 +515,7 @@ pub fn link(row: &[f64], u: f64) -> f64 {
     row.iter().rposition(|p| *p > 0.0).unwrap_or(0) as f64
 }
 
-/// The link whose value is nearest.
+/// The number of the state whose value is nearest to `x`; `values` has one value per state.
 pub fn nearest(values: &[f64], x: f64) -> usize {
     let mut best = 0;
     for (i, v) in values.iter().enumerate() {

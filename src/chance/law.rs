@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 pub struct Distribution {
     /// Which family.
     pub family: Family,
-    /// Its parameters in order.
+    /// Its parameters, one per parameter of the family, in the order that [`Family`] gives.
     pub args: Vec<f64>,
-    /// For [`Family::Discrete`]: values and probabilities.
+    /// For [`Family::Discrete`]: one (value, probability) per outcome; otherwise empty.
     pub table: Vec<(f64, f64)>,
 }
 
@@ -142,8 +142,8 @@ pub fn gauss(family: Family, n: usize) -> Option<Rule> {
     })
 }
 
-/// A rule of about `n` nodes for integrands with kinks and jumps, some of which are known to stand at `kinks` of the standard draw.
-/// `None` for finite families.
+/// A rule of about `n` nodes for integrands with kinks and jumps. `kinks` (any number of them, in any order, in units
+/// of the standard draw) are the places where some of them are known to stand. `None` for finite families.
 pub fn fine(family: Family, n: usize, kinks: &[f64]) -> Option<Rule> {
     Some(quadrature::between_quantiles(standard(family)?, n, kinks))
 }
@@ -159,7 +159,8 @@ pub fn standard(family: Family) -> Option<Standard> {
     }
 }
 
-/// The value of a continuous distribution where its standard draw is `e`.
+/// The value of a continuous distribution where its standard draw is `e`; `args` has one number per parameter of the
+/// family.
 pub fn scaled(family: Family, args: &[f64], e: f64) -> f64 {
     match family {
         Family::Normal => args[0] + args[1] * e,
@@ -170,7 +171,7 @@ pub fn scaled(family: Family, args: &[f64], e: f64) -> f64 {
     }
 }
 
-/// Whether a distribution is one point.
+/// Whether a distribution puts all its probability on one point; `args` has one number per parameter of the family.
 pub fn is_point(family: Family, args: &[f64]) -> bool {
     match family {
         Family::Normal | Family::Lognormal => args[1] == 0.0,

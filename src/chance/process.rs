@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// First value of a shock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum StartShock {
-    /// A link of a chain, from 0.
+    /// The number of a chain's state, from 0.
     Link(usize),
     /// A number.
     Value(f64),
@@ -18,17 +18,19 @@ pub enum StartShock {
 /// Law of a shock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Process {
-    /// A finite chain. `matrices[c]` is the matrix for combination `c` of the conditioning links (see `given`), one
-    /// matrix if there is no conditioning. Values may be absent (labels only): then `values` are 0, 1, ..
+    /// A finite Markov chain. `matrices[c]` is the transition matrix `[from][to]` for combination `c` of the states of
+    /// the conditioning chains (see `given`); there is one matrix if nothing conditions it. A chain may have labels
+    /// only: its `values` are then 0, 1, ..
     Chain {
-        /// The value of each link.
+        /// The value of each state.
         #[serde(with = "crate::graph::store::numbers")]
         values: Vec<f64>,
-        /// Labels, empty for unlabelled chains.
+        /// One label per state; empty for chains without labels.
         labels: Vec<String>,
-        /// Row-stochastic matrices.
+        /// Row-stochastic matrices, `[combination][from][to]`.
         matrices: Vec<Vec<Vec<f64>>>,
-        /// Conditioning shocks: (shock number, next period's link?), the last fastest in `matrices`.
+        /// Conditioning shocks: (shock number, whether its state of the next period counts), the last fastest in
+        /// `matrices`.
         given: Vec<(usize, bool)>,
     },
     /// `x' = mean (1 - rho) + rho x + sigma e`, `e` standard normal; `sd` was asked for if `asked_sd`.
@@ -47,11 +49,11 @@ pub enum Process {
     },
     /// Independent over time, known when acting: value is a quantile function of a uniform draw.
     Iid(Distribution),
-    /// A vector process over the one index axis: `x' = a x + s e`, row-major matrices.
+    /// A vector process of `n` elements over one index axis: `x' = a x + s e`, `e` independent standard normal.
     Var1 {
-        /// Persistence matrix.
+        /// Persistence, `n` by `n`, `a[to][from]`.
         a: Vec<Vec<f64>>,
-        /// Innovation loading.
+        /// Loading of the innovations, `n` by `n`, `s[to][innovation]`.
         s: Vec<Vec<f64>>,
     },
 }
@@ -81,7 +83,8 @@ impl Process {
         }
     }
 
-    /// What the input of a shock carries at "quantile" `u` of where it is likely: a link, or a value within three standard deviations.
+    /// What the input of a shock carries at "quantile" `u` of where it is likely: the number of a chain's state, or a
+    /// value within three standard deviations.
     pub fn spread(&self, u: f64) -> f64 {
         match self {
             Process::Chain { values, .. } => (u * values.len() as f64).floor().min(values.len() as f64 - 1.0),
@@ -92,7 +95,7 @@ impl Process {
         }
     }
 
-    /// Whether there are values between the links of a chain that stands for this process.
+    /// Whether the process takes values between the states of a chain that stands for it.
     pub fn is_continuous(&self) -> bool {
         match self {
             Process::Chain { .. } => false,
@@ -101,7 +104,10 @@ impl Process {
         }
     }
 
-    /// The chain of `n` links that stands for an autoregressive process; `None` for other processes.
+    /// The chain of `n` states that stands for an autoregressive process; `None` for other processes.
+    ///
+    /// # Errors
+    /// Those of [`chain::rouwenhorst`], [`chain::tauchen`] and [`chain::farmer_toda`].
     pub fn discretised(&self, n: usize, way: Discretisation) -> Option<Result<Discretised, ChainError>> {
         let Process::Ar1 { rho, sigma, mean } = self else {
             return None;
@@ -115,7 +121,7 @@ impl Process {
     }
 }
 
-/// Order in which shocks can be drawn: conditioning ones first.
+/// An order in which shocks can be drawn: one number per process, each after those that condition it.
 pub fn order(processes: &[&Process]) -> Vec<usize> {
     let mut order: Vec<usize> = Vec::new();
     while order.len() < processes.len() {
@@ -142,9 +148,9 @@ pub fn order(processes: &[&Process]) -> Vec<usize> {
 pub struct Law {
     /// The law.
     pub process: Process,
-    /// Values of the links when a chain stands for a continuous process (its input then carries the value).
+    /// One value per state when a chain stands for a continuous process (its input then carries the value).
     pub stands_for: Option<Vec<f64>>,
-    /// Stationary distributions of the matrices, for first values.
+    /// Stationary distributions of the matrices, `[combination][state]`, for first values.
     stationary: Vec<Vec<f64>>,
     /// For vector processes: `L` with `L L'` their stationary covariance; empty if there is none.
     root: Vec<Vec<f64>>,
@@ -169,7 +175,7 @@ impl Law {
         }
     }
 
-    /// A chain in the place of a continuous process.
+    /// A chain in the place of a continuous process: one value per state, and the matrix `matrix[from][to]`.
     pub fn discretised(values: &[f64], matrix: &[Vec<f64>]) -> Law {
         let process = Process::Chain {
             values: values.to_vec(),
@@ -183,8 +189,8 @@ impl Law {
         }
     }
 
-    /// First values of the elements of a vector process from independent standard normal draws; `None` for other processes.
-    /// A vector without a stationary law starts at zero.
+    /// First values (one per element) of a vector process from independent standard normal draws `e` (one per element);
+    /// `None` for other processes. A vector without a stationary law starts at zero.
     pub fn first_vector(&self, e: &[f64]) -> Option<Vec<f64>> {
         let Process::Var1 { .. } = self.process else {
             return None;
@@ -200,7 +206,7 @@ impl Law {
         )
     }
 
-    /// What the graph's input carries for a stored value (a link for chains).
+    /// What the graph's input carries for a stored value (for a chain the number of its state).
     pub fn carried(&self, stored: f64) -> f64 {
         match &self.stands_for {
             Some(values) => values[(stored as usize).min(values.len() - 1)],
@@ -209,9 +215,12 @@ impl Law {
     }
 }
 
-/// Conditioning values of one shock: for each condition the stored links and the element each element of mine sees.
+/// What conditions one shock: for each conditioning chain its stored states, and which of its elements each element of
+/// the shock sees.
 pub struct Conditions<'a> {
-    /// (links now or next, element of mine -> element of theirs, number of links)
+    /// For each condition: the numbers of the conditioning chain's states, now or next (`element x world`, row-major);
+    /// for each element of the conditioned shock the element of the conditioning one; and how many states the
+    /// conditioning chain has.
     pub on: Vec<(&'a [f64], &'a [usize], usize)>,
 }
 
@@ -223,7 +232,8 @@ impl Conditions<'_> {
     }
 }
 
-/// First value of one element: `u` is uniform.
+/// First value of element `e` in world `w` of `worlds`; `u` is uniform in (0, 1). For a chain it is the number of its
+/// state.
 pub fn first(
     law: &Law,
     start: Option<&StartShock>,
@@ -245,7 +255,8 @@ pub fn first(
     }
 }
 
-/// Next value of one element.
+/// Next value of element `e` in world `w` of `worlds`, which stands at `now`; `u` is uniform in (0, 1). For a chain
+/// both are numbers of its states.
 pub fn next(law: &Law, now: f64, conditions: &Conditions, e: usize, w: usize, worlds: usize, u: f64) -> f64 {
     match &law.process {
         Process::Chain { matrices, .. } => {
@@ -262,7 +273,8 @@ pub fn next(law: &Law, now: f64, conditions: &Conditions, e: usize, w: usize, wo
     }
 }
 
-/// `x' = A x + S e` for the elements of one world.
+/// `x' = A x + S e` for the `n` elements of one world: `a` and `s` are `n` by `n` (`[to][from]`), `x` and the result
+/// have `n` numbers.
 pub fn next_vector(a: &[Vec<f64>], s: &[Vec<f64>], x: &[f64], key: Key, step: u64, lane: u64) -> Vec<f64> {
     let e: Vec<f64> = (0..x.len())
         .map(|i| normal::quantile(key.uniform(step, lane + i as u64)))

@@ -6,12 +6,12 @@
 use crate::num::normal;
 use nalgebra::{DMatrix, SymmetricEigen};
 
-/// Nodes and weights of a one-dimensional rule.
+/// Nodes and weights of a one-dimensional rule: one weight per node.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
-    /// Where the integrand is evaluated, ascending.
+    /// Where the integrand is evaluated, ascending: one value per node.
     pub nodes: Vec<f64>,
-    /// What each value counts.
+    /// What the value at each node counts: one weight per node; those of a distribution sum to one.
     pub weights: Vec<f64>,
 }
 
@@ -178,7 +178,8 @@ fn even(lo: f64, hi: f64, n: usize) -> Vec<f64> {
     (0..=n).map(|i| lo + (hi - lo) * i as f64 / n as f64).collect()
 }
 
-/// Gauss-Legendre rules of `m` nodes between neighbouring edges, weighted by a density; weights are divided by their sum.
+/// Gauss-Legendre rules of `m` nodes between neighbouring `edges` (ascending, one more than cells, at least two),
+/// weighted by a density; weights are divided by their sum. The rule has `m` nodes per cell.
 pub fn piecewise(edges: &[f64], m: usize, density: impl Fn(f64) -> f64) -> Rule {
     piecewise_by(&gauss_legendre(m, 0.0, 1.0), edges, density)
 }
@@ -216,8 +217,8 @@ pub enum Standard {
 }
 
 /// A rule for integrands with kinks and jumps, of about `n` nodes: as many cells of equal probability as there is room
-/// for, tails cut finer, four or eight Gauss-Legendre nodes a cell. A kink spoils one cell only, and none where it is one of `kinks` (of the standard
-/// draw), which are edges of cells.
+/// for, tails cut finer, four or eight Gauss-Legendre nodes per cell. A kink spoils one cell only. It spoils none if it
+/// is among `kinks` (in any order, in units of the standard draw), which become edges of cells.
 pub fn between_quantiles(law: Standard, n: usize, kinks: &[f64]) -> Rule {
     let m = if n >= 256 { 8 } else { 4 };
     let cells = (n / m).saturating_sub(6).max(4);
@@ -278,8 +279,9 @@ pub fn between_quantiles(law: Standard, n: usize, kinks: &[f64]) -> Rule {
     rule
 }
 
-/// A rule for integrands that are smooth between `kinks` (of the standard draw): Gauss-Legendre rules of `m` nodes on cells of which every kink is an
-/// edge. Errors fall with `m` as for smooth functions.
+/// A rule for integrands that are smooth between `kinks` (any number of them, in any order, in units of the standard
+/// draw). It repeats `base`, a rule on [0, 1] such as a Gauss-Legendre rule of `m` nodes, on cells of which every kink
+/// is an edge (`m` nodes per cell). Errors fall with `m` as for smooth functions.
 pub fn between_kinks(law: Standard, kinks: &[f64], base: &Rule) -> Rule {
     let mut edges: Vec<f64> = match law {
         Standard::Normal => even(-9.0, 9.0, 12),

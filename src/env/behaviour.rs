@@ -25,16 +25,18 @@ pub trait Decide: std::fmt::Debug + Send + Sync {
     fn remembers(&self) -> bool {
         false
     }
-    /// A decision maker for `slots` rows, with whatever it remembers.
+    /// A decision maker for `slots` rows, with its memory if it has one.
     fn begin(&self, slots: usize) -> Box<dyn Deciding>;
 }
 
 /// A policy at work.
 pub trait Deciding: Send {
-    /// Actions of all rows, without chance of its own: `luck` has a uniform number a row and finite choice, which decides between the
-    /// choices of a policy that mixes them; without it the likeliest is taken.
+    /// Writes the actions of all rows. `observation` is `row x width`; `mask` is `row x sum(sizes)` or empty. The
+    /// policy draws nothing itself: `luck` holds uniform numbers in (0, 1), `row x finite dimension`, that decide
+    /// between the choices of a policy that mixes them. Without it the most likely choice is taken. `actions` receives
+    /// `row x continuous` and `row x discrete`.
     fn act(&mut self, observation: &[f32], mask: &[f32], luck: Option<&[f32]>, actions: &mut Actions);
-    /// Forgets what came before in the marked rows: somebody new begins there.
+    /// Forgets what came before in the rows where `ended(row)`: somebody new begins there.
     fn forget(&mut self, ended: &dyn Fn(usize) -> bool);
 }
 
@@ -69,7 +71,7 @@ impl Trained {
         })
     }
 
-    /// Chooses; `bounds` are those of the stage, in the order of `numbers`.
+    /// Chooses; `bounds` has one entry per action of the stage, in the order of `numbers` (action numbers).
     fn choose(
         &mut self,
         worlds: &Worlds,
@@ -129,7 +131,7 @@ pub struct Actor {
 }
 
 enum Chooser {
-    /// Somebody else sets it.
+    /// The caller sets it (a learner at its seat).
     Outside,
     Random,
     Fixed(f64),
@@ -148,7 +150,10 @@ impl Actor {
         Actor::beside(worlds, cast, &[])
     }
 
-    /// As [`Actor::new`], for all actions but `outside`, which somebody else sets.
+    /// As [`Actor::new`], for all actions but `outside` (one number per action), which the caller sets.
+    ///
+    /// # Errors
+    /// Those of [`Actor::new`].
     pub fn beside(worlds: &Worlds, cast: &Cast, outside: &[usize]) -> Result<Actor, Diagnostic> {
         let model = worlds.model.clone();
         let mut choosers: Vec<Option<Chooser>> = (0..model.actions.len()).map(|_| None).collect();
@@ -234,7 +239,7 @@ impl Actor {
         }
         Ok(Actor {
             greedy: false,
-            // What nobody else chooses, chance does.
+            // Actions that nothing else chooses are random.
             choosers: choosers.into_iter().map(|c| c.unwrap_or(Chooser::Random)).collect(),
             rules,
             trained,
@@ -254,7 +259,10 @@ impl Actor {
         }
     }
 
-    /// Chooses every action of a stage. Returns the bounds, for projection.
+    /// Chooses every action of a stage. Returns one (action number, bounds) per action of the stage, for projection.
+    ///
+    /// # Errors
+    /// E0902 where no choice is allowed, E0990 for a graph that cannot be evaluated.
     pub fn act(&mut self, worlds: &mut Worlds, stage: usize) -> Result<Vec<(usize, Bounds)>, Diagnostic> {
         let model = worlds.model.clone();
         let bounds = worlds.bounds(stage)?;
@@ -304,7 +312,7 @@ impl Actor {
     }
 }
 
-/// An action was fixed for those who do not choose it.
+/// The error for a fixed action of an agent that does not choose it.
 fn of_somebody_else(model: &Model, action: usize, cast: &Cast, behaviour: &Behaviour) -> Diagnostic {
     let a = &model.actions[action];
     let owner = &model.agents[a.owner].name;

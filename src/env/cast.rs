@@ -12,7 +12,8 @@ use std::sync::Arc;
 pub enum Behaviour {
     /// Uniformly among what is allowed.
     Random,
-    /// At these values; actions that are not named are random.
+    /// At these values, one (action name, value) per action in the units of the file; actions that are not named are
+    /// random.
     Fixed(Vec<(String, f64)>),
     /// By the file's `policy` statements; an action without one is an error.
     Rules,
@@ -32,7 +33,7 @@ pub enum Behaviour {
 /// Who plays how: some agents by name, all others alike.
 #[derive(Clone, Debug)]
 pub struct Cast {
-    /// Agents by name.
+    /// One (agent name, behaviour) per named agent.
     pub agents: Vec<(String, Behaviour)>,
     /// Everybody else.
     pub others: Behaviour,
@@ -68,7 +69,7 @@ impl Cast {
     }
 }
 
-/// Errs where something is named that is no agent with something to choose.
+/// Refuses a name that is not that of an agent with something to choose.
 ///
 /// # Errors
 /// E0816.

@@ -1,13 +1,13 @@
 //! Evaluating chosen nodes of a graph for many worlds at once.
 //!
-//! A [`Frame`] holds one array an input, element by element, the worlds of an element side by side: element `e` of
+//! A [`Frame`] holds one array per input, element by element, the worlds of an element side by side: element `e` of
 //! world `w` stands at `e * worlds + w`. Outputs are laid out the same way.
 //!
 //! There are two kinds of programs. *Worlds as lanes*: the economy is unrolled; best for many worlds of few members. *Members
 //! as lanes*, world by world; best for large populations. Where both give the same bits the engine takes what suits the
 //! number of worlds. Where they round differently (reductions over everybody else, several prices that clear together) the
 //! size of the population decides alone, so a world's numbers never depend on how many others run beside it. A graph that
-//! has neither form (an array over all pairs of a large population, say) is interpreted node by node.
+//! has neither form (an array over all pairs of a large population, say) runs in an interpreter, node by node.
 
 use crate::diag::Diagnostic;
 use crate::graph::eval::{self, RootStatus};
@@ -21,7 +21,7 @@ use crate::kernel::unroll::Unroll;
 use crate::limits;
 use std::sync::Arc;
 
-/// One array an input of the graph: `elements * worlds` numbers.
+/// One array per input of the graph, `element x world`: element `e` of world `w` stands at `e * worlds + w`.
 pub type Frame = Vec<Vec<f64>>;
 
 /// Most elements of all nodes together that are unrolled.
@@ -62,7 +62,11 @@ enum Plan {
 }
 
 impl Engine {
-    /// Prepares the evaluation of `outputs`; programs are compiled at the first call that needs them.
+    /// Prepares the evaluation of `outputs`, one array per node ([`Engine::run`]); the first call that needs a program
+    /// compiles it.
+    ///
+    /// # Errors
+    /// E0990 for a graph that breaks its own rules.
     pub fn new(graph: Arc<Graph>, outputs: Vec<NodeId>) -> Result<Engine, Diagnostic> {
         shape::validate(&graph).map_err(|e| broken(&e.to_string()))?;
         let sizes = outputs
@@ -92,32 +96,42 @@ impl Engine {
     }
 
     /// As [`Engine::new`]; every run also records how the root problems ended, see [`Engine::statuses`].
+    ///
+    /// # Errors
+    /// E0990, as [`Engine::new`].
     pub fn watching(graph: Arc<Graph>, outputs: Vec<NodeId>) -> Result<Engine, Diagnostic> {
         let mut engine = Engine::new(graph, outputs)?;
         engine.watching = !engine.graph.roots.is_empty();
         Ok(engine)
     }
 
-    /// How each root problem ended in the last run (the worst of its elements, see [`crate::kernel::root`]): that of problem `r`
-    /// in world `w` stands at `r * worlds + w`; NaN where nothing needed it. Empty unless the engine is watching.
+    /// How each root problem ended in the last run (the worst of its elements, see [`crate::kernel::root`]), `problem x
+    /// world`: that of problem `r` in world `w` stands at `r * worlds + w`; NaN where nothing needed it. Empty unless
+    /// the engine is watching.
     pub fn statuses(&self) -> &[f64] {
         &self.statuses
     }
 
-    /// Number of elements of each output.
+    /// Number of elements of each output: one number per output.
     pub fn sizes(&self) -> &[usize] {
         &self.sizes
     }
 
-    /// Evaluates the outputs in `worlds` worlds: one array an output.
+    /// Evaluates the outputs in `worlds` worlds: one array per output, `element x world`.
+    ///
+    /// # Errors
+    /// E0990 for a graph that cannot be evaluated.
     pub fn run(&mut self, frame: &Frame, worlds: usize) -> Result<Vec<Vec<f64>>, Diagnostic> {
         let mut out = Vec::new();
         self.run_into(frame, worlds, &mut out)?;
         Ok(out)
     }
 
-    /// As [`Engine::run`], into arrays that are reused: if `out` comes from an earlier call with as many worlds, a program of
-    /// worlds allocates nothing.
+    /// As [`Engine::run`], into arrays that are reused: if `out` comes from an earlier call with as many worlds, a
+    /// program of worlds allocates nothing.
+    ///
+    /// # Errors
+    /// E0990 for a graph that cannot be evaluated.
     pub fn run_into(&mut self, frame: &Frame, worlds: usize, out: &mut Vec<Vec<f64>>) -> Result<(), Diagnostic> {
         out.resize_with(self.sizes.len(), Vec::new);
         for (array, size) in out.iter_mut().zip(&self.sizes) {
@@ -169,7 +183,7 @@ impl Engine {
     }
 }
 
-/// Whether members are the better lanes. The costs are nanoseconds a member of a consumption-saving step (`benches/kernel.rs`,
+/// Whether members are the better lanes. The costs are nanoseconds per member of a consumption-saving step (`benches/kernel.rs`,
 /// `engine`): instructions cost much the same for one world as for a dozen, programs over members have to be started,
 /// and in several worlds the members of each have to be brought together. Only ratios matter.
 fn members_are_better(population: usize, worlds: usize) -> bool {

@@ -1,12 +1,12 @@
-//! What a learner sees and does, in numbers of its own: nobody writes an encoding, it follows from the types of the file.
+//! What a learner sees and does, in numbers of its own. Nobody writes an encoding: it follows from the types of the file.
 //!
 //! *Seen*: values with two finite ends are scaled to [-1, 1], others are left as they are (learners standardise), chains
 //! and labels are one-hot, arrays beyond the decision maker's own axes are laid side by side. Who observes nothing sees a
 //! constant: a bandit.
 //! *Done*: every continuous dimension is a number in [-1, 1], mapped to the bounds of the action at the present state. A
-//! choice between 0 and all there is is thereby a share, one between two numbers a quantity: how an action is scaled
-//! is decided by the bounds written in the file. Whole numbers with few values and finite choices are choices, masked where
-//! they are not allowed; shares that sum to one are a soft maximum.
+//! choice between 0 and all that the agent has is thereby a share, and a choice between two numbers is a quantity: the bounds
+//! written in the file decide how an action is scaled. Whole numbers with few values and finite choices are choices, masked where
+//! they are not allowed; shares that sum to one are a softmax.
 
 use super::ActionSpace;
 use super::worlds::Bounds;
@@ -64,9 +64,9 @@ pub struct Meaning {
     /// Lower and upper end, and the shares of the range by which open ends are missed; nothing where the bounds move with the state
     /// or have no end.
     pub ends: Option<(f64, f64, f64, f64)>,
-    /// The number behind each choice.
+    /// For each choice the number it stands for; empty where choices have names.
     pub values: Vec<f64>,
-    /// The name of each choice.
+    /// For each choice its name; empty where choices are numbers.
     pub labels: Vec<String>,
 }
 
@@ -91,9 +91,9 @@ pub struct Interface {
     pub members: usize,
     /// The stage in which it acts.
     pub stage: usize,
-    /// The actions it chooses, by number.
+    /// The actions it chooses: one number per action, in order.
     pub actions: Vec<usize>,
-    /// Nodes of the items it sees, in order.
+    /// Nodes of the items it sees, in order: one per item of the observation.
     pub nodes: Vec<NodeId>,
     /// What is chosen.
     pub space: ActionSpace,
@@ -236,7 +236,7 @@ impl Interface {
                             "E0928",
                             format!("the shares `{}` are not over the last axis alone", action.name),
                         )
-                        .at(action.span, "learners choose one set of shares a member")
+                        .at(action.span, "learners choose one set of shares per member")
                         .hint("put the axis of the shares last, and no other beside it"));
                     }
                     let at = self.number();
@@ -271,7 +271,7 @@ impl Interface {
         self.width
     }
 
-    /// Names of the columns of an observation.
+    /// Names of the columns of an observation: one per column, [`Self::width`] in all.
     pub fn columns(&self) -> Vec<String> {
         let mut out = Vec::new();
         if self.seen.is_empty() {
@@ -293,8 +293,8 @@ impl Interface {
         out
     }
 
-    /// Ends of each column of an observation: what lies between them is scaled to [-1, 1] before a learner sees it. `(-1, 1)`, which
-    /// changes nothing, where a value is handed on as it is.
+    /// Ends (lower, upper) of each column of an observation: one pair per column. What lies between them is scaled to
+    /// [-1, 1] before a learner sees it. `(-1, 1)`, which changes nothing, where a value is handed on as it is.
     pub fn ends(&self) -> Vec<(f64, f64)> {
         if self.seen.is_empty() {
             return vec![(-1.0, 1.0)];
@@ -312,7 +312,7 @@ impl Interface {
         out
     }
 
-    /// What each number and choice of a learner means.
+    /// What each number and choice of a learner means: one entry per dimension of the action space.
     pub fn meanings(&self, model: &Model) -> Vec<Meaning> {
         let point = |n: &NodeId| model.graph.nodes[n.0 as usize].domain.as_point();
         self.done
@@ -405,8 +405,8 @@ impl Interface {
         self.masked
     }
 
-    /// Writes observations, one row a slot (`world * members + member`), from the values of [`Self::nodes`] (element by
-    /// element, worlds side by side).
+    /// Writes observations, `slot x width` (`slot = world * members + member`), from the values of [`Self::nodes`]: one
+    /// array per node, `element x world`.
     pub fn observe(&self, values: &[Vec<f64>], worlds: usize, out: &mut [f32]) {
         if self.seen.is_empty() {
             out.fill(1.0);
@@ -436,8 +436,8 @@ impl Interface {
         }
     }
 
-    /// Writes which choices are allowed, one row a slot; nothing if none can be forbidden. `bounds` are those of
-    /// [`Self::actions`], in order.
+    /// Writes which choices are allowed (1 or 0), `slot x sum(sizes)`; nothing if none can be forbidden. `bounds` has
+    /// one entry per action, in the order of [`Self::actions`].
     pub fn mask(&self, bounds: &[&Bounds], worlds: usize, out: &mut Vec<f32>) {
         out.clear();
         if !self.masked {
@@ -488,8 +488,9 @@ impl Interface {
         }
     }
 
-    /// The agent's actions in units of the file: for action `k` of [`Self::actions`], `elements * worlds` numbers into
-    /// `out[k]` (which has that length). `continuous` and `discrete` hold one row a slot.
+    /// The agent's actions in units of the file: for action `k` of [`Self::actions`], `element x world` numbers into
+    /// `out[k]` (which has that length). `continuous` (`slot x continuous`, in [-1, 1]) and `discrete` (`slot x
+    /// discrete`, indices) are the learner's; `bounds` has one entry per action.
     pub fn act(&self, continuous: &[f32], discrete: &[u32], bounds: &[&Bounds], worlds: usize, out: &mut [Vec<f64>]) {
         let (nc, nd) = (self.space.continuous, self.space.discrete.len());
         for d in &self.done {

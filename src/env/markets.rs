@@ -1,4 +1,4 @@
-//! Whether markets clear: every price that a world used is judged, counted and remembered.
+//! Checks that markets clear: judges and counts every price that a world used, and remembers the worst.
 //!
 //! `price p clears a == b` always yields a number, the root or what came nearest. How it ended is told by the kernel; here both sides
 //! of the condition are computed once more at the price that was used, so that a message can say what was asked for and what
@@ -18,11 +18,11 @@ const EQUAL: f64 = 1e-9;
 pub(super) struct Market {
     /// The root problem of the graph.
     pub root: usize,
-    /// Names of the prices.
+    /// Names of the prices: one per price.
     pub names: Vec<String>,
     /// Where the condition stands.
     pub span: Span,
-    /// Of each price: itself and both sides of its condition, at the prices found.
+    /// For each price: itself and the left and right side of its condition, at the prices found.
     pub sides: Vec<[NodeId; 3]>,
 }
 
@@ -60,7 +60,7 @@ pub struct Missed {
     pub excess: f64,
     /// The condition changes sign in a jump at this price.
     pub jump: bool,
-    /// States, shocks and actions there.
+    /// States, shocks and actions there: one (name, value) per element.
     pub state: Vec<(String, f64)>,
 }
 

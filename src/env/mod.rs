@@ -31,6 +31,6 @@ pub struct CommonChance {
 pub struct ActionSpace {
     /// Number of continuous dimensions.
     pub continuous: usize,
-    /// Number of choices of each finite dimension.
+    /// Number of choices of each finite dimension: one number per dimension.
     pub discrete: Vec<usize>,
 }

@@ -19,7 +19,7 @@ pub(super) struct Place {
     seeing: Engine,
     /// Which of the rewards of an outcome is this agent's, and for each member its element.
     reward: (usize, Vec<usize>),
-    /// For each end that pays: its number and, for each member, the element of its condition.
+    /// For each end with a terminal payoff: its number and, for each member, the element of its condition.
     paying: Vec<(usize, Vec<usize>)>,
     discount: f32,
     /// Values of the own actions, element by element, worlds side by side.
@@ -86,7 +86,7 @@ impl Place {
         })
     }
 
-    /// Its shape, where every `together` neighbouring worlds meet the same chance.
+    /// Its shape, where every `together` neighbouring worlds have common random numbers.
     pub(super) fn seat(&self, together: usize) -> Seat {
         let space: ActionSpace = self.interface.space.clone();
         Seat {
@@ -129,7 +129,7 @@ impl Place {
     /// It is its turn: looks, also at what may be chosen.
     ///
     /// # Errors
-    /// A graph that cannot be evaluated.
+    /// E0990 for a graph that cannot be evaluated.
     pub(super) fn begin(&mut self, worlds: &Worlds, bounds: &[(usize, Bounds)]) -> Result<(), Diagnostic> {
         let own = self.own(worlds, bounds)?;
         self.look(worlds)?;
@@ -225,7 +225,7 @@ impl Place {
     /// Keeps what it would see next, for the episodes that end now.
     ///
     /// # Errors
-    /// A graph that cannot be evaluated.
+    /// E0990 for a graph that cannot be evaluated.
     pub(super) fn keep_last(&mut self, worlds: &Worlds) -> Result<(), Diagnostic> {
         self.look(worlds)?;
         self.now.last.copy_from_slice(&self.now.observation);

@@ -1,6 +1,6 @@
 //! The place of a decision maker in an economy: what it sees before it chooses, what it chooses, what it is told afterwards.
 //!
-//! All that a learner knows of the world goes through here; it never holds the environment. Arrays are row-major with one row a *slot*
+//! All that a learner knows of the world goes through here; it never holds the environment. Arrays are row-major with one row per *slot*
 //! (one member in one world); see [`super::game`].
 
 use super::{ActionSpace, CommonChance};
@@ -21,30 +21,32 @@ pub struct Seat {
     pub masked: bool,
     /// The model's discount factor.
     pub discount: f32,
-    /// Which slots meet the same shocks and noises.
+    /// Which slots have common random numbers.
     pub chance: CommonChance,
 }
 
 /// What is seen before a choice.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
-    /// `slots * observation_width`.
+    /// Encoded observations, `slot x observation_width`.
     pub observation: &'a [f32],
-    /// 1 where a choice is allowed, `slots * sum of choices`; empty if none is ever forbidden.
+    /// 1 where a choice is allowed, `slot x sum(sizes)` (the choices of all finite dimensions side by side); empty if
+    /// none is ever forbidden.
     pub mask: &'a [f32],
 }
 
 /// What came of a choice, once everybody has moved.
 #[derive(Clone, Copy, Debug)]
 pub struct Told<'a> {
-    /// Rewards of the period, one a slot.
+    /// Rewards of the period: one value per slot.
     pub reward: &'a [f32],
-    /// Whether the world ended: nothing follows.
+    /// Whether the world ended, so that nothing follows: one entry per slot.
     pub terminated: &'a [bool],
-    /// Whether the record stopped: the world would have gone on.
+    /// Whether the record stopped where the world would have gone on: one entry per slot.
     pub truncated: &'a [bool],
-    /// Where an episode ended, what the seat would have seen next: the world as it then stood, with the choices of its last period
-    /// where a later stage looks at those of an earlier one. Rows as in [`Seen::observation`].
+    /// Where an episode ended, what the seat would have seen next: the world as it then stood, with the choices of its
+    /// last period where a later stage looks at those of an earlier one. `slot x observation_width`, as
+    /// [`Seen::observation`].
     pub last: &'a [f32],
     /// What is seen now; where an episode ended, the first thing of the next.
     pub next: Seen<'a>,
@@ -60,9 +62,9 @@ impl Told<'_> {
 /// What is chosen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Actions {
-    /// `slots * continuous` numbers in [-1, 1]; the economy scales them to the bounds.
+    /// `slot x continuous` numbers in [-1, 1]; the economy scales them to the bounds.
     pub continuous: Vec<f32>,
-    /// `slots * discrete` indices of choices.
+    /// `slot x discrete` indices of choices.
     pub discrete: Vec<u32>,
 }
 

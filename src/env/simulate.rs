@@ -24,7 +24,8 @@ pub struct Options {
     /// Let continuous shocks run on the chain of the solution, where there is one (not those that the scenario scripts). Otherwise they
     /// follow their own law, and the policy is read between the nodes of the chain.
     pub on_chain: bool,
-    /// Play the likeliest choice where a policy mixes: with taste shocks, or learned by a method whose policy is a distribution.
+    /// Play the most likely choice where a policy mixes: with taste shocks, or learned by a method whose policy is a
+    /// distribution.
     pub greedy: bool,
 }
 
@@ -33,7 +34,7 @@ pub struct Options {
 pub struct Series {
     /// Its name; members of vectors carry their number.
     pub name: String,
-    /// One value a period, of the first world.
+    /// One value per period, of the first world.
     pub values: Vec<f64>,
 }
 
@@ -79,23 +80,26 @@ pub struct Simulation {
     pub periods: usize,
     /// Worlds simulated.
     pub worlds: usize,
-    /// Series of the first world.
+    /// Series of the first world: one per quantity and element.
     pub series: Vec<Series>,
-    /// Moments over everything.
+    /// Moments over worlds, members and periods: one per quantity.
     pub moments: Vec<Moments>,
-    /// Returns by agent.
+    /// One entry per agent with a reward.
     pub returns: Vec<Returns>,
     /// Counts of violations and ends.
     pub counts: Counts,
-    /// The smallest and the largest first value of each quantity, over worlds and members.
+    /// For each quantity: name, smallest and largest first value over worlds and members.
     pub first: Vec<(String, f64, f64)>,
 }
 
 /// Largest number of members of a vector shown one by one.
 const SHOWN_MEMBERS: usize = 8;
 
-/// Simulates a model.
-/// `progress(done, of)` is called now and then; `false` stops with E0906.
+/// Simulates a model. `progress(done, of)` is called before every period; `false` stops the simulation.
+///
+/// # Errors
+/// E0906 if `progress` stopped it; those of [`Worlds::new`], [`Actor::new`], [`Actor::act`] and [`Worlds::step`]; the
+/// error of [`limits::fits`] if the series do not fit in memory.
 pub fn simulate(
     model: &Model,
     cast: &Cast,
@@ -144,7 +148,7 @@ pub fn simulate(
     Ok(recorder.finish(model, periods, worlds.counts.clone()))
 }
 
-/// Continuous shocks run on the chains that the solution was found on.
+/// Lets continuous shocks run on the chains on which the solver found the solution.
 fn put_on_chain(worlds: &mut Worlds, s: &Solution) -> Result<(), Diagnostic> {
     use crate::check::model::{Process, Target};
     let model = worlds.model.clone();

@@ -1,4 +1,4 @@
-//! A checked economy as a game: many worlds at once, with a seat for each agent that is played from outside.
+//! A checked economy as a game: many worlds at once, with a seat for each agent that a caller plays.
 
 use super::behaviour::Actor;
 use super::cast::Cast;
@@ -10,10 +10,10 @@ use super::worlds::{Bounds, Worlds};
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
 
-/// What is played.
+/// Settings of a game.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Who has a seat; at least one.
+    /// Who has a seat: one entry per seat; at least one.
     pub seats: Vec<Sitting>,
     /// Scenario, by name.
     pub scenario: Option<String>,
@@ -23,11 +23,11 @@ pub struct Options {
     pub periods: Option<usize>,
     /// How everybody chooses who has no seat and no rule.
     pub others: Cast,
-    /// Neighbouring worlds that meet the same shocks and noises (see [`Worlds::share_chance`]).
+    /// Neighbouring worlds with common random numbers (see [`Worlds::share_chance`]).
     pub together: usize,
 }
 
-/// An agent that is played from outside.
+/// An agent that the caller plays.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sitting {
     /// Its name; `None` is the only one that decides.
@@ -37,13 +37,13 @@ pub struct Sitting {
 }
 
 impl Sitting {
-    /// The only agent that decides.
+    /// Seats of a game with one: one entry per seat, for the only agent that decides.
     pub fn only(grids: bool) -> Vec<Sitting> {
         vec![Sitting { agent: None, grids }]
     }
 }
 
-/// Worlds of one economy with a seat for each agent that is played from outside. A slot is `world * members + member`.
+/// Worlds of one economy with a seat for each agent that the caller plays. A slot is `world * members + member`.
 pub struct Vectorised {
     worlds: Worlds,
     seats: Vec<Seat>,
@@ -106,7 +106,7 @@ pub fn learner_of(model: &Model, name: Option<&str>) -> Result<usize, Diagnostic
     }
 }
 
-/// An agent was named twice.
+/// The error for an agent that is named twice.
 pub(crate) fn twice(name: &str) -> Diagnostic {
     Diagnostic::error("E0927", format!("`{name}` is named twice among those that learn")).hint("name every agent once")
 }

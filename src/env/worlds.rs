@@ -30,7 +30,7 @@ use actions::bound_nodes;
 use script::{forced, unknown_scenario};
 use std::sync::Arc;
 
-/// Streams of random numbers, one family a purpose.
+/// Streams of random numbers, one family per purpose.
 const SHOCKS: u64 = 1 << 20;
 const FIRST_SHOCKS: u64 = 2 << 20;
 const DRAWS: u64 = 3 << 20;
@@ -51,14 +51,15 @@ pub struct Worlds {
     graph: Arc<Graph>,
     scenario: Option<Scenario>,
     worlds: usize,
-    /// Neighbouring worlds with the same chance (but not the same start).
+    /// Neighbouring worlds with common random numbers (but not the same start).
     together: usize,
     key: Key,
-    /// Present values of every input.
+    /// Present values of every input: one array per input of the graph, `element x world` (row-major: element `e` of
+    /// world `w` stands at `e * worlds + w`). Arrays of [`Worlds`] all have this layout.
     pub frame: Frame,
     laws: Vec<Law>,
     order: Vec<usize>,
-    /// Stored shocks (links for chains) now.
+    /// Stored shocks now (for chains the numbers of their states): one array per shock, `element x world`.
     stored: Vec<Vec<f64>>,
     step: u64,
     period: Vec<usize>,
@@ -73,7 +74,7 @@ pub struct Worlds {
     layout: Layout,
     rows: Vec<Vec<Vec<usize>>>,
     forced_noises: Vec<(usize, InputId, InputId)>,
-    /// Evenly spread draws where single periods are tried.
+    /// Evenly spread draws, while [`trial`] tries single periods.
     lattice: Option<trial::Lattice>,
     markets: Vec<Market>,
     /// Laws of noises that move.
@@ -99,7 +100,7 @@ struct Layout {
 pub struct Counts {
     /// Member-periods simulated.
     pub periods: u64,
-    /// For each state: how often it left its domain, and the first value that did.
+    /// For each state variable: how often it left its domain, and the first value that did.
     pub outside: Vec<(u64, f64)>,
     /// For each requirement: how often it did not hold.
     pub binding: Vec<u64>,
@@ -111,11 +112,11 @@ pub struct Counts {
     pub moved: Vec<Moved>,
     /// Where the policy of a solution was read.
     pub policy: PolicyReads,
-    /// How each market fared whose price is found inside the period.
+    /// For each market whose price is found inside the period: how it fared.
     pub not_cleared: Vec<Clearing>,
 }
 
-/// How often a solved policy was read, and where nothing was solved: what stands at the edge is taken there.
+/// How often a solved policy was read, and how often outside its grid, where the value at the edge is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PolicyReads {
     /// Readings.
@@ -129,20 +130,26 @@ pub struct PolicyReads {
 /// What one period gave.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// For each agent with a reward: `elements * worlds`.
+    /// For each agent with a reward: rewards of the period, `element x world`.
     pub rewards: Vec<Vec<f64>>,
-    /// Worlds whose episode ended in this period.
+    /// For each world: whether its episode ended in this period.
     pub ended: Vec<bool>,
-    /// For each agent and element: the member ended (and was replaced).
+    /// For each agent: whether a member ended (and was replaced), `member x world`.
     pub member_ended: Vec<Vec<bool>>,
-    /// For each end and element of its condition: what it paid (0 where nothing ended).
+    /// For each `end when`: the terminal payoff, `element x world` over the elements of its condition (0 where nothing
+    /// ended); empty if it pays nothing.
     pub paid: Vec<Vec<f64>>,
-    /// Values of the watched nodes.
+    /// For each watched node: its values, `element x world`.
     pub watched: Vec<Vec<f64>>,
 }
 
 impl Worlds {
-    /// `worlds` copies of a model under a scenario. `watched` are nodes whose values [`Worlds::step`] reports.
+    /// `worlds` copies of a model under a scenario. `watched` are nodes whose values [`Worlds::step`] reports: one
+    /// array per node.
+    ///
+    /// # Errors
+    /// E0812 for an unknown scenario, E0810 for a schedule of a price, E0811 for a state without a first value, E0990
+    /// for a graph that cannot be evaluated.
     pub fn new(
         model: &Model,
         scenario: Option<&str>,
@@ -293,6 +300,9 @@ impl Worlds {
     }
 
     /// Starts everything again from another seed.
+    ///
+    /// # Errors
+    /// Those of [`Worlds::restart`].
     pub fn reseed(&mut self, seed: u64) -> Result<(), Diagnostic> {
         self.key = Key::new(seed, 0);
         self.step = 0;
@@ -300,12 +310,12 @@ impl Worlds {
         self.restart(&vec![true; self.worlds])
     }
 
-    /// Lets every `together` neighbouring worlds draw the same shocks and noises from the next restart on (first values of
-    /// states stay their own): what differs between them is then their doing. Does nothing in a model without chance, and returns how
-    /// many worlds share.
+    /// Gives every `together` neighbouring worlds common random numbers: from the next restart on they draw the same
+    /// shocks and noises (first values of states stay their own), so that worlds differ by what is done in them. Does
+    /// nothing in a model without chance, and returns how many worlds share.
     ///
     /// # Errors
-    /// Those of a restart.
+    /// Those of [`Worlds::restart`].
     pub fn share_chance(&mut self, together: usize) -> Result<usize, Diagnostic> {
         let chance = !self.model.shocks.is_empty() || self.model.draws.iter().any(|d| d.when != DrawWhen::Start);
         self.together = if chance { together.clamp(1, self.worlds) } else { 1 };
@@ -318,7 +328,7 @@ impl Worlds {
         self.worlds
     }
 
-    /// Periods since each world's episode began.
+    /// Periods since the episode of each world began: one number per world.
     pub fn period(&self) -> &[usize] {
         &self.period
     }
@@ -328,18 +338,26 @@ impl Worlds {
         self.step
     }
 
-    /// Lets a chain stand for a continuous shock from the next restart on: the chain a solver used.
+    /// Lets a chain stand for a continuous shock from the next restart on: the chain a solver used, with one value per
+    /// state and the matrix `matrix[from][to]`.
+    ///
+    /// # Errors
+    /// Those of [`Worlds::restart`].
     pub fn discretise(&mut self, shock: usize, values: &[f64], matrix: &[Vec<f64>]) -> Result<(), Diagnostic> {
         self.laws[shock] = Law::discretised(values, matrix);
         self.restart(&vec![true; self.worlds])
     }
 
-    /// The stored link of a chain (also of a chain that stands for a continuous shock).
+    /// The number of the state in which a chain stands (also a chain that stands for a continuous shock).
     pub fn link(&self, shock: usize, element: usize, world: usize) -> usize {
         self.stored[shock][element * self.worlds + world] as usize
     }
 
-    /// Evaluates further nodes at the present state.
+    /// Prepares the evaluation of further nodes at the present state; [`Engine::run`] then gives one array per node,
+    /// `element x world`.
+    ///
+    /// # Errors
+    /// E0990 for a graph that cannot be evaluated.
     pub fn engine(&self, nodes: Vec<NodeId>) -> Result<Engine, Diagnostic> {
         Engine::new(self.graph.clone(), nodes)
     }

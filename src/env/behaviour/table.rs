@@ -33,9 +33,9 @@ struct Place {
 
 /// How a shock of the solution is read.
 enum Reading {
-    /// The link of this shock of the model.
+    /// The state of this chain of the model.
     Link { shock: usize, element: Vec<usize> },
-    /// The link whose value is nearest.
+    /// The state whose value is nearest.
     Nearest { place: Place, values: Vec<f64> },
     /// The value itself: the policy is interpolated between the nodes of a continuous shock.
     Value(Place),
@@ -258,7 +258,7 @@ fn elements_of(model: &Model, name: &str, from: &Shape, shape: &Shape) -> Result
     if from.iter().any(|a| !shape.contains(a)) {
         return Err(
             Diagnostic::error("E0815", format!("`{name}` is no single number for the agent that acts"))
-                .hint("a policy reads one number a state"),
+                .hint("a policy reads one number per state"),
         );
     }
     Ok(aligned(&model.graph, from, shape))

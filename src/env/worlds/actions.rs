@@ -1,4 +1,4 @@
-//! What may be chosen, and random choices.
+//! The bounds of actions, and random choices within them.
 
 use super::{MIXED, RANDOM_ACTIONS, Worlds, allowed, lane};
 use crate::check::model::{Action, DrawWhen, Model, Space};
@@ -7,8 +7,11 @@ use crate::graph::NodeId;
 use crate::limits;
 
 impl Worlds {
-    /// Bounds and masks of the actions of a stage at the present state, in the order of [`stage_actions`]:
-    /// for intervals and ranges (lo, hi), for finite choices one mask a choice.
+    /// Draws what is observed before the first stage, then gives the bounds and masks of the actions of a stage at the
+    /// present state: one [`Bounds`] per action, in the order of [`stage_actions`].
+    ///
+    /// # Errors
+    /// E0990 for a graph that cannot be evaluated.
     pub fn bounds(&mut self, stage: usize) -> Result<Vec<Bounds>, Diagnostic> {
         if stage == 0 {
             self.draw(|w| w == DrawWhen::Observe);
@@ -16,10 +19,10 @@ impl Worlds {
         self.bounds_as_drawn(stage)
     }
 
-    /// The same, with signals as they were drawn before.
+    /// As [`Worlds::bounds`] (one [`Bounds`] per action of the stage), with signals as they were drawn before.
     ///
     /// # Errors
-    /// A graph that cannot be evaluated.
+    /// E0990 for a graph that cannot be evaluated.
     pub fn bounds_as_drawn(&mut self, stage: usize) -> Result<Vec<Bounds>, Diagnostic> {
         let model = self.model.clone();
         let values = self.bounds[stage].run(&self.frame, self.worlds)?;
@@ -47,8 +50,11 @@ impl Worlds {
         Ok(out)
     }
 
-    /// Uniformly random actions among what is allowed; standard normal on the whole line, exponential with mean one from
-    /// the finite end of a half line.
+    /// Uniformly random values among what is allowed, `element x world`: standard normal on the whole line, exponential
+    /// with mean one from the finite end of a half line. `bounds` are those of the action.
+    ///
+    /// # Errors
+    /// E0902 where no choice is allowed.
     pub fn random_action(&mut self, action: usize, bounds: &Bounds) -> Result<Vec<f64>, Diagnostic> {
         let model = self.model.clone();
         let a = &model.actions[action];
@@ -122,25 +128,25 @@ impl Worlds {
         }
     }
 
-    /// Sets the values of an action.
+    /// Sets the values of an action, `element x world`.
     pub fn act(&mut self, action: usize, values: &[f64]) {
         let input = self.model.actions[action].input;
         self.frame[input.0 as usize].copy_from_slice(values);
     }
 }
 
-/// Bounds of an action at the present state, `elements * worlds` each.
+/// Bounds of an action at the present state. Arrays are `element x world`.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Bounds {
     /// Lower and upper.
     Between(Vec<f64>, Vec<f64>),
-    /// One mask a choice, `None` where it is always allowed.
+    /// One mask per choice (not 0 where it is allowed), `None` where it is always allowed.
     Choices(Vec<Option<Vec<f64>>>),
     /// Shares.
     Simplex,
 }
 
-/// The actions of a stage, in order.
+/// The actions of a stage: one number per action, in order of declaration.
 pub fn stage_actions(model: &Model, stage: usize) -> Vec<usize> {
     (0..model.actions.len())
         .filter(|a| model.actions[*a].stage == stage)

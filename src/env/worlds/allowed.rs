@@ -1,7 +1,7 @@
-//! Whether what is done is allowed: choices that are empty, and actions that a script or a rule puts where nothing can be chosen.
+//! Checks of actions: sets of choices that are empty, and actions that a script or a rule puts outside their bounds.
 //!
-//! What a learner or a solution asks for beyond its bounds is moved there by whoever reads it; what the file or the command line asks
-//! for by a number is counted ([`Moved`]) or refused.
+//! A learner's or a solution's action outside its bounds has been moved to them by its reader. An action that the file or the command
+//! line sets by a number is counted ([`Moved`]) or refused.
 
 use super::{Bounds, Worlds};
 use crate::check::model::{Space, Target, Then};
@@ -30,7 +30,7 @@ pub(super) fn whole(mut lo: Vec<f64>, mut hi: Vec<f64>) -> Bounds {
 }
 
 impl Worlds {
-    /// Notes which of the `asked` values of an action were moved to become `done`.
+    /// Counts which of the `asked` values of an action were moved to become `done` (both `element x world`).
     pub(in crate::env) fn note_moved(&mut self, action: usize, asked: &[f64], done: &[f64]) {
         let count = &mut self.counts.moved[action];
         for (x, y) in asked.iter().zip(done) {
@@ -43,8 +43,8 @@ impl Worlds {
         }
     }
 
-    /// Errs where nothing can be chosen, and where a scenario or a rule does what cannot be chosen. Called when everybody has acted;
-    /// `bounds` are those of all actions.
+    /// Refuses a world where nothing can be chosen, and a scenario or rule that does what cannot be chosen.
+    /// [`Worlds::step`] calls it when everybody has acted; `bounds` has one (action number, bounds) per action.
     ///
     /// # Errors
     /// E0902, E0817.

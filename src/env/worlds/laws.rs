@@ -1,5 +1,5 @@
-//! Whether the laws of noises are laws wherever a world comes: a scale that is negative, ends that are reversed and chances outside
-//! [0, 1] are found when they are met, not drawn from.
+//! Checks that the parameters of noises give a distribution wherever a world comes: a negative scale, reversed ends and probabilities
+//! outside [0, 1] are errors when a world meets them.
 
 use super::{Engine, Worlds};
 use crate::check::model::{Family, Model, Then};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// Chances this far outside [0, 1] are rounding.
 const ROUNDING: f64 = 1e-9;
 
-/// The arguments of noises that move with states, shocks or actions.
+/// The parameters of noises whose distribution moves with states, shocks or actions.
 pub(super) struct Laws {
     engine: Engine,
     /// Noise, and how many arguments it has, in the order of the engine's outputs.
@@ -22,7 +22,7 @@ impl Laws {
     /// no law.
     ///
     /// # Errors
-    /// A graph that cannot be evaluated.
+    /// E0990 for a graph that cannot be evaluated.
     pub(super) fn new(model: &Model, graph: &Arc<Graph>) -> Result<Option<Laws>, Diagnostic> {
         if model.ends.iter().any(|e| matches!(e.then, Then::Leave { .. })) {
             return Ok(None);
@@ -45,7 +45,8 @@ impl Laws {
 }
 
 impl Worlds {
-    /// Errs where a noise of this period has no law. Called when everything is drawn.
+    /// Refuses a noise of this period whose parameters give no distribution. [`Worlds::step`] calls it when everything
+    /// is drawn.
     ///
     /// # Errors
     /// E0970.

@@ -13,7 +13,10 @@ impl Worlds {
         first_values(&self.model, self.scenario.as_slice())
     }
 
-    /// Begins a new episode in the marked worlds.
+    /// Begins a new episode in the marked worlds; `which` has one entry per world.
+    ///
+    /// # Errors
+    /// E0990 for a graph that cannot be evaluated.
     pub fn restart(&mut self, which: &[bool]) -> Result<(), Diagnostic> {
         self.draw(|w| w == DrawWhen::Start);
         for (w, now) in which.iter().enumerate() {
@@ -56,7 +59,7 @@ impl Worlds {
         Ok(())
     }
 
-    /// Copies values over `shape` into a state where `chosen(element, world)`.
+    /// Copies `values` (`element x world` over `shape`) into a state where `chosen(element, world)`.
     pub(super) fn put_state(
         &mut self,
         state: usize,
@@ -82,7 +85,8 @@ impl Worlds {
         }
     }
 
-    /// First values of shocks in whole worlds, or of one agent's own shocks for single members.
+    /// First values of shocks in whole worlds (`which`, one entry per world), or of one agent's own shocks for single
+    /// members (agent number and `member x world`).
     fn first_shocks(&mut self, which: &[bool], members: Option<(usize, &[bool])>) -> Result<(), Diagnostic> {
         let model = self.model.clone();
         let n = self.worlds;
@@ -144,7 +148,9 @@ impl Worlds {
         Ok(())
     }
 
-    /// Ends of members (replaced or gone) and of episodes (reported; the caller restarts).
+    /// Ends of members (replaced or gone) and of episodes (reported; the caller restarts). `conditions` has one array
+    /// per `end when`, `element x world`. Returns whether each world ended, and for each agent whether a member did,
+    /// `member x world`.
     #[allow(clippy::type_complexity)]
     pub(super) fn ends(&mut self, conditions: &[Vec<f64>]) -> Result<(Vec<bool>, Vec<Vec<bool>>), Diagnostic> {
         let model = self.model.clone();
@@ -192,7 +198,8 @@ impl Worlds {
         Ok((ended, members))
     }
 
-    /// Replaces the marked members of an agent by newborns: own states from `start`, own shocks drawn anew.
+    /// Replaces the marked members of an agent (`member x world`) by newborns: own states from `start`, own shocks
+    /// drawn anew.
     fn newborns(&mut self, agent: usize, marked: &[bool]) -> Result<(), Diagnostic> {
         let model = self.model.clone();
         self.draw(|w| w == DrawWhen::Start);
@@ -216,7 +223,8 @@ impl Worlds {
     }
 }
 
-/// Whether every state has a first value, in its declaration or in one of these scenarios.
+/// Refuses a model in which a state variable has no first value, neither in its declaration nor in one of `scenarios`
+/// (any number of them).
 ///
 /// # Errors
 /// E0811.

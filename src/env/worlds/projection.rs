@@ -1,4 +1,4 @@
-//! Feasibility: actions that break a requirement are moved to where it holds.
+//! Feasibility: an action that breaks a requirement moves to a point where the requirement holds.
 
 use super::{Bounds, Worlds};
 use crate::check::model::{Otherwise, Space};
@@ -8,7 +8,12 @@ use crate::limits;
 
 impl Worlds {
     /// Moves actions that violate a requirement to the nearest feasible point on the line to the lower bounds (or, if
-    /// those are not feasible, to the midpoints), member by member. `bounds` are those of all actions.
+    /// those are not feasible, to the midpoints), member by member. `bounds` has one (action number, bounds) per
+    /// action.
+    ///
+    /// # Errors
+    /// E0902 where no action is feasible, E0832 where two requirements cannot be met one after the other, E0990 for a graph that cannot be
+    /// evaluated.
     pub(crate) fn project(&mut self, bounds: &[(usize, Bounds)]) -> Result<(), Diagnostic> {
         let Some(mut engine) = self.projection.take() else {
             return Ok(());
@@ -29,7 +34,7 @@ impl Worlds {
                 )
             })
             .collect();
-        // What one requirement moves may break another: they are gone through until all hold. Distances of rounding are none.
+        // Meeting one requirement may break another: the loop goes through all of them until all hold, up to rounding.
         let rounds = hard.len() + 1;
         for (round, (k, r)) in (0..=rounds).flat_map(|round| hard.iter().enumerate().map(move |x| (round, x))) {
             let slack = engine.run(&self.frame, n)?.swap_remove(k);

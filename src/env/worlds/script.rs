@@ -1,4 +1,4 @@
-//! What a scenario says: first values, paths, forced values.
+//! Scenarios: first values, paths and forced values.
 
 use super::Worlds;
 use crate::check::model::{Model, Scenario, Target};
@@ -8,7 +8,7 @@ use crate::graph::{AxisId, Graph, InputId, NodeId};
 use crate::limits;
 
 impl Worlds {
-    /// What the scenario's paths and forced values are about.
+    /// What the scenario sets: one target per path, then one per forced value, in order.
     pub fn scripted_targets(&self) -> Vec<Target> {
         let scripted = |s: &Scenario| -> Vec<Target> {
             let forced = s.forces.iter().map(|f| f.target);
@@ -38,6 +38,8 @@ impl Worlds {
         Ok(())
     }
 
+    /// Sets a shock from `values` (`element x world` over `shape`) in the worlds of `which`, at the elements that `at`
+    /// names.
     fn put_shock(
         &mut self,
         shock: usize,
@@ -92,7 +94,8 @@ impl Worlds {
         Ok(())
     }
 
-    /// Scripted links of the next period, NaN where the script is silent.
+    /// What the scenario stores of each shock in the next period, `element x world`: NaN at a world or element it leaves alone, `None` for
+    /// a shock it never sets.
     pub(super) fn scripted_next(&mut self) -> Result<Vec<Option<Vec<f64>>>, Diagnostic> {
         let mut out: Vec<Option<Vec<f64>>> = vec![None; self.model.shocks.len()];
         let Some(s) = self.scenario.clone() else {

@@ -10,7 +10,13 @@ use crate::graph::NodeId;
 use crate::limits;
 
 impl Worlds {
-    /// Everybody has acted: one period passes.
+    /// Lets one period pass once everybody has acted. `bounds` has one (action number, bounds) per action, of all
+    /// stages.
+    ///
+    /// # Errors
+    /// E0902 where nothing can be chosen or no action is feasible, E0817 where a scenario or rule does what cannot be
+    /// chosen, E0832 where two requirements cannot be met one after the other, E0970 for a noise without a distribution, E0903 for a reward
+    /// or state that is not finite, E0990 for a graph that cannot be evaluated.
     pub fn step(&mut self, bounds: &[(usize, Bounds)]) -> Result<Outcome, Diagnostic> {
         let model = self.model.clone();
         let n = self.worlds;
@@ -109,7 +115,7 @@ impl Worlds {
         }
     }
 
-    /// Conditions of a shock; for first values next period's links are this period's.
+    /// Conditions of a shock; for first values the next states of the conditioning chains are their present ones.
     pub(super) fn conditions(&self, s: usize, moving: bool) -> Conditions<'_> {
         let mut on = Vec::new();
         if let Process::Chain { given, .. } = &self.model.shocks[s].process {

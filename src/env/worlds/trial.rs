@@ -1,9 +1,9 @@
-//! One period tried from chosen places: what a judge asks of the economy that a simulation runs.
+//! One period tried from chosen places: the certificate asks this of the economy that a simulation runs.
 //!
 //! A [`Place`] is everything that is known when agents act, with what they chose. [`Worlds::put`] spreads places over worlds,
 //! [`Worlds::spread_chance`] gives the worlds that try one place draws that are spread evenly (a lattice shifted at random, one shift
 //! for every place and draw), and [`Worlds::trial`] lets one period pass: the declared laws of shocks, the draws with the chances
-//! that hold there, the laws of motion, ends and what they pay. Nothing is projected or refused here: what is not a number
+//! that hold there, the laws of motion, ends and terminal payoffs. Nothing is projected or refused here: what is not a number
 //! stays one that is not.
 //!
 //! Lattice: point `k` of `n` in draw `d` stands at `frac(shift + k a_d)` with `a_0 = 1/n` and `a_d` the fractional parts of the square roots
@@ -18,26 +18,27 @@ use crate::num::random::Key;
 /// A world at the moment when everybody has chosen.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// Values of every input of the graph, element by element.
+    /// Values of every input of the graph: one array per input, one value per element.
     pub inputs: Vec<Vec<f64>>,
-    /// Stored shocks (states of chains), element by element.
+    /// Stored shocks (for chains the numbers of their states): one array per shock, one value per element.
     pub stored: Vec<Vec<f64>>,
     /// Periods since the episode began.
     pub period: usize,
 }
 
-/// What a tried period gave, `elements * worlds` each.
+/// What a tried period gave. Arrays are `element x world`, row-major.
 #[derive(Clone, Debug, Default)]
 pub struct Tried {
-    /// For each agent with a reward.
+    /// For each agent with a reward: its rewards.
     pub rewards: Vec<Vec<f64>>,
-    /// For each `end when`: not zero where it holds.
+    /// For each `end when`: not zero where its condition holds.
     pub ends: Vec<Vec<f64>>,
-    /// For each `end when`: what it pays where it holds, else 0; over the elements of its condition. Empty if it pays nothing.
+    /// For each `end when`: the terminal payoff where it holds, else 0; over the elements of its condition. Empty if it
+    /// pays nothing.
     pub paid: Vec<Vec<f64>>,
-    /// Values of the watched nodes.
+    /// For each watched node: its values.
     pub watched: Vec<Vec<f64>>,
-    /// For each world whether some price clears every market.
+    /// For each world: whether some price clears every market.
     pub clears: Vec<bool>,
 }
 
@@ -45,13 +46,13 @@ pub struct Tried {
 #[derive(Clone, Debug)]
 pub(super) struct Lattice {
     key: Key,
-    /// Points a place.
+    /// Points per place.
     points: usize,
     /// For each world its place's number and its point.
     at: Vec<(u64, u64)>,
     /// Steps of the draws, `a_d`.
     steps: Vec<f64>,
-    /// Draws that are given: (dimension, one number a world, NaN where it is left to the lattice).
+    /// Draws that are given: (dimension, one uniform number per world, NaN where the lattice draws).
     given: Vec<(usize, Vec<f64>)>,
 }
 
@@ -156,7 +157,8 @@ impl Worlds {
         self.frame[input.0 as usize][at] = self.laws[shock].carried(stored);
     }
 
-    /// The outputs that a period computes: rewards, next states, ends.
+    /// The nodes that a period computes: rewards (one per agent with a reward), next states (one per state), conditions
+    /// of ends (one per end).
     pub fn outcome_nodes(&self) -> Vec<crate::graph::NodeId> {
         let m = &self.model;
         let mut nodes: Vec<crate::graph::NodeId> = m.agents.iter().filter_map(|a| a.reward).collect();
@@ -165,7 +167,7 @@ impl Worlds {
         nodes
     }
 
-    /// Puts world `w` at `places[w]`; worlds beyond the last place stand at the last one.
+    /// Puts world `w` at `places[w]`: one place per world; worlds beyond the last place stand at the last one.
     pub fn put(&mut self, places: &[&Place]) {
         let n = self.worlds;
         let Some(last) = places.last() else { return };
@@ -185,12 +187,13 @@ impl Worlds {
         }
     }
 
-    /// From now on world `w` meets point `at[w].1` of `points` evenly spread draws of place number `at[w].0`.
+    /// From now on world `w` meets point `at[w].1` of `points` evenly spread draws of place number `at[w].0`; `at` has
+    /// one pair per world.
     pub fn spread_chance(&mut self, points: usize, at: Vec<(u64, u64)>, seed: u64) {
         self.lattice = Some(Lattice::new(points.max(1), at, seed));
     }
 
-    /// Fixes draws of the next trial: for each, the uniform number that world `w` meets (NaN leaves it to the lattice).
+    /// Fixes draws of the next trial: for each, one uniform number in (0, 1) per world (NaN leaves it to the lattice).
     pub fn fix_draws(&mut self, draws: Vec<(Drawn, Vec<f64>)>) {
         let given = draws
             .into_iter()
@@ -212,8 +215,8 @@ impl Worlds {
         self.draw(|w| matches!(w, DrawWhen::After(_)));
     }
 
-    /// The probabilities of the next state of one element of a chain from a place, given next states of others that
-    /// are known already. `None` for other processes.
+    /// The probabilities (one per state) of the next state of one element of a chain from a place, given the next
+    /// states of others that are known already: (draw, number of the state). `None` for other processes.
     pub fn chain_row(&self, shock: usize, element: usize, place: &Place, next: &[(Drawn, usize)]) -> Option<Vec<f64>> {
         let Process::Chain { matrices, given, .. } = &self.laws[shock].process else {
             return None;
@@ -244,10 +247,11 @@ impl Worlds {
         self.frame[input.0 as usize][element * n + world] = value;
     }
 
-    /// Moves actions that violate a requirement, as a step would before the period passes.
+    /// Moves actions that violate a requirement, as a step would before the period passes. `bounds` has one (action
+    /// number, bounds) per action.
     ///
     /// # Errors
-    /// E0902 where no action is feasible.
+    /// Those of [`Worlds::step`] that concern scenario and requirements: E0902, E0832, E0990.
     pub fn settle(&mut self, bounds: &[(usize, super::Bounds)]) -> Result<(), Diagnostic> {
         self.force_actions()?;
         self.project(bounds)
@@ -256,7 +260,7 @@ impl Worlds {
     /// Lets one period pass from where the worlds stand, with their actions as they are.
     ///
     /// # Errors
-    /// A graph that cannot be evaluated.
+    /// E0990 for a graph that cannot be evaluated.
     pub fn trial(&mut self) -> Result<Tried, Diagnostic> {
         let model = self.model.clone();
         let n = self.worlds;

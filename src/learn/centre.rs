@@ -1,9 +1,9 @@
-//! Where learning starts: at the best constant, found by trying.
+//! Warm start of a policy: learning starts at the best constant, found by trying.
 //!
 //! The middle of the bounds is a bad place to begin where they are wide: a household that may eat all it has and starts by
 //! eating half of it is ruined before it learns anything, and what it then meets has little to do with the economy.
-//! So constants are tried first, as anybody would: by the cross-entropy method (Rubinstein 1999), each in worlds of its own under
-//! the same chance, compared by the discounted reward, with the mean of the last quarter standing for what follows. The
+//! So constants are tried first, as anybody would: by the cross-entropy method (Rubinstein 1999), each in worlds of its own with
+//! common random numbers, compared by the discounted reward, with the mean of the last quarter standing for what follows. The
 //! policy's zero is then moved there by `a -> (a + c) / (1 + c a)`, which maps [-1, 1] onto itself and shifts `atanh a` by `atanh c`:
 //! near an end of the bounds steps become small in proportion to the room that is left.
 
@@ -27,7 +27,7 @@ word_option!(FirstPolicy, "constant or middle", "constant" => FirstPolicy::Const
 const ROUNDS: usize = 4;
 /// Constants of a round.
 const CANDIDATES: usize = 32;
-/// Plays of a round: two a constant.
+/// Plays of a round: two per constant.
 const TRIES: usize = 2 * CANDIDATES;
 /// Worlds in which the result is compared with the middle.
 const FINAL: usize = 16;
@@ -40,7 +40,8 @@ const PERIODS: usize = 200;
 /// Furthest zero is moved.
 const FURTHEST: f32 = 0.995;
 
-/// Moves rows of continuous actions from around zero to around `centre`; nothing if that is empty.
+/// Moves continuous actions (`row x dimension`, in [-1, 1]) from around zero to around `centre` (one number per
+/// dimension, inside (-1, 1)); does nothing if `centre` is empty.
 pub fn place(centre: &[f32], actions: &mut [f32]) {
     if centre.is_empty() {
         return;
@@ -52,8 +53,9 @@ pub fn place(centre: &[f32], actions: &mut [f32]) {
     }
 }
 
-/// The best constant for the continuous dimensions of `env` (empty where there are none, or it is not clearly better than the
-/// middle of the bounds, or `most` steps are too few for a search), and the steps that were spent.
+/// The best constant for the continuous dimensions of `env`, one number per dimension in (-1, 1), and the environment
+/// steps spent. The constant is empty where there are no such dimensions, where it is not clearly better than the
+/// middle of the bounds, or where `most` steps are too few for a search.
 pub fn of(first: FirstPolicy, env: &mut dyn Game, seed: u64, most: u64) -> (Vec<f32>, u64) {
     let dims = env.action_space().continuous;
     if first == FirstPolicy::Middle || dims == 0 || !env.action_space().discrete.is_empty() {

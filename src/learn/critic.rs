@@ -1,4 +1,4 @@
-//! The critic of learners that climb the value of an action: one network of state and action, or a level and an advantage.
+//! The critic of learners that follow the gradient of the action value: one network of state and action, or a level and an advantage.
 //!
 //! In an economy what one action changes is small beside what states are worth: of the order of `1 - discount` of it, once the
 //! action is about right. A single network then learns the level and leaves its own sampling error in the slope that the
@@ -46,8 +46,9 @@ pub struct CriticOnTape {
 
 #[cfg(feature = "learn")]
 impl CriticOnTape {
-    /// Values (`n` by 1) of `n` rows: `observation` (`n` by width), and `input` (`n` by width and dims) with the actions behind it. On
-    /// its way back to the advantage the derivative with respect to the values passes through `filter`; a joint critic gets it as it is.
+    /// Values (`n` by 1, one per row) of `n` rows: `observation` (`n` by `width`), and `input` (`n` by `width + dims`),
+    /// each observation followed by its action. On its way back to the advantage the derivative with respect to the
+    /// values (`n`) passes through `filter`; a joint critic gets it as it is.
     pub fn forward(
         &self,
         observation: &Rows,
@@ -73,12 +74,14 @@ impl CriticOnTape {
         })
     }
 
-    /// What of the values depends on actions, up to a constant, on the tape of `input` (as in [`Self::forward`]).
+    /// The part of the values (`n` by 1) that depends on actions, up to a constant, on the tape of `input` (as in
+    /// [`Self::forward`]).
     pub fn slope(&self, input: Rows<Recording>) -> Rows<Recording> {
         self.advantage.forward(input) * self.weight
     }
 
-    /// Derivatives with respect to all parameters, the level's behind those of the advantage.
+    /// Derivatives, one number per parameter ([`Critic::count`] of them): those of the advantage, then those of the
+    /// level.
     pub fn gradient(self, gradients: &mut Gradients<f32, Cpu>) -> Vec<f32> {
         let mut out = self.advantage.gradient(gradients);
         out.extend(self.level.into_iter().flat_map(|l| l.gradient(gradients)));
@@ -87,7 +90,8 @@ impl CriticOnTape {
 }
 
 impl Critic {
-    /// A fresh critic of observations of width `width` and actions of `dims` dimensions.
+    /// A fresh critic of observations of width `width` and actions of `dims` dimensions; `hidden` has one width per
+    /// hidden layer.
     pub fn new(
         form: CriticForm,
         (width, dims): (usize, usize),
@@ -137,7 +141,8 @@ impl Critic {
         }
     }
 
-    /// Values (`rows`) of rows: `observation` (`rows * width`), and `input` (`rows * (width + dims)`) with the actions behind it.
+    /// Values (`rows`) of rows: `observation` (`rows x width`), and `input` (`rows x (width + dims)`), each observation
+    /// followed by its action.
     pub fn infer(&self, observation: &[f32], input: &[f32], rows: usize, ws: &mut Workspace, out: &mut Vec<f32>) {
         out.resize(rows, 0.0);
         self.advantage.infer(input, rows, ws, out);
@@ -150,7 +155,8 @@ impl Critic {
         }
     }
 
-    /// Parameters beside their gradients, for an optimiser.
+    /// Parameters beside their gradients, for an optimiser: the advantage's, then the level's. `gradient` has one
+    /// number per parameter, as [`CriticOnTape::gradient`] gives them.
     pub fn parts<'a>(&'a mut self, gradient: &'a [f32]) -> Vec<(&'a mut [f32], &'a [f32])> {
         let (own, rest) = gradient.split_at(self.advantage.params().len());
         let mut parts = vec![(self.advantage.params_mut(), own)];

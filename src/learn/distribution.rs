@@ -1,11 +1,11 @@
 //! Probability laws over a mixed [`ActionSpace`]: draws, modes, log-probabilities.
 //!
-//! A policy's head is a row of means (one a continuous dimension) and logits (one a choice of each finite dimension).
+//! A policy's head is a row of means (one per continuous dimension) and logits (one per choice of each finite dimension).
 //! Continuous dimensions are independent normals with standard deviations that do not depend on the state; finite
 //! ones are softmax, restricted to the allowed choices. Everything here is plain loops: the taped twin is in
 //! `nets/loss.rs`.
 //!
-//! Shapes, with `c` continuous dimensions and `d` finite ones of `sizes`: `head` is `rows * (c + sum(sizes))`, `log_std` `c`, `mask`
+//! Shapes, all row-major, with `c` continuous dimensions and `d` finite ones of `sizes`: `head` is `rows * (c + sum(sizes))`, `log_std` `c`, `mask`
 //! `rows * sum(sizes)` with 1 where a choice is allowed (empty if every one is), `continuous` `rows * c`, `discrete` and `luck`
 //! `rows * d`, log-probabilities and entropies `rows`.
 
@@ -42,11 +42,12 @@ impl Noise {
     pub fn advance(&mut self) {
         self.period += 1;
     }
-    /// Uniforms in (0, 1) number `kind` of this period.
+    /// Fills `out` (any length) with uniform numbers in (0, 1): stream `kind` of this period.
     pub fn uniform(&mut self, kind: u64, out: &mut [f32]) {
         self.key.child(kind).fill_f32(self.period, 0, out);
     }
-    /// Standard normals number `kind` of this period (Box and Muller 1958, both halves used).
+    /// Fills `out` (any length) with standard normal numbers: stream `kind` of this period (Box and Muller 1958, both
+    /// halves used).
     pub fn normal(&mut self, kind: u64, out: &mut [f32]) {
         let n = out.len().next_multiple_of(2);
         self.buffer.resize(n, 0.0);
@@ -62,7 +63,8 @@ impl Noise {
     }
 }
 
-/// Draws actions for the rows of `head` (continuous ones are not clipped) and their log-probabilities.
+/// Draws actions for the rows of `head` (continuous ones are not clipped) and their log-probabilities; `rows` is the
+/// length of `log_prob`. Shapes are those of the module.
 #[expect(clippy::too_many_arguments, reason = "the arrays of one batch of decisions")]
 pub fn sample(
     space: &ActionSpace,
@@ -119,7 +121,8 @@ pub fn sample(
     noise.advance();
 }
 
-/// The chance of every choice of each row, `rows` of `sum(sizes)`: for dimension after dimension its probabilities, forbidden ones 0.
+/// The probability of every choice, `[row][choice]`: for each row `sum(sizes)` numbers, those of one dimension after
+/// those of another; 0 for forbidden choices.
 pub fn chances(space: &ActionSpace, head: &[f32], mask: &[f32], rows: usize) -> Vec<Vec<f64>> {
     let (width, c) = (head_width(space), space.continuous);
     let all: usize = space.discrete.iter().sum();
@@ -144,6 +147,7 @@ pub fn chances(space: &ActionSpace, head: &[f32], mask: &[f32], rows: usize) -> 
 }
 
 /// The most likely action of each row: means, and the allowed choice with the largest logit (the first of equals).
+/// Shapes are those of the module.
 pub fn mode(
     space: &ActionSpace,
     head: &[f32],
@@ -166,7 +170,8 @@ pub fn mode(
     }
 }
 
-/// The choices that uniform numbers (one a row and finite dimension) fall on; continuous dimensions are left alone.
+/// The choices that the uniform numbers `luck` (`row x finite dimension`) fall on, by inversion; continuous dimensions
+/// are left alone. Other shapes are those of the module.
 pub fn drawn(space: &ActionSpace, head: &[f32], mask: &[f32], luck: &[f32], rows: usize, discrete: &mut [u32]) {
     let (width, c, choices) = (head_width(space), space.continuous, space.discrete.len());
     let mut weights = Vec::new();
@@ -188,7 +193,8 @@ pub fn drawn(space: &ActionSpace, head: &[f32], mask: &[f32], luck: &[f32], rows
     }
 }
 
-/// Log-probabilities and entropies of given actions: the plain form that the taped losses are tested against.
+/// Log-probabilities and entropies (`rows` each) of given actions: the plain form that the taped losses are tested
+/// against. Shapes are those of the module.
 #[expect(clippy::too_many_arguments, reason = "the arrays of one batch of decisions")]
 pub fn log_prob(
     space: &ActionSpace,
@@ -222,7 +228,8 @@ pub fn log_prob(
     }
 }
 
-/// The index of the largest allowed value, the first of equals; 0 if nothing is allowed.
+/// The index of the largest allowed value, the first of equals; 0 if nothing is allowed. `values` and `allowed` (1
+/// where allowed) have one number per choice.
 pub fn best_allowed(values: &[f32], allowed: Option<&[f32]>) -> usize {
     let mut best: Option<usize> = None;
     for (k, &v) in values.iter().enumerate() {
@@ -234,7 +241,8 @@ pub fn best_allowed(values: &[f32], allowed: Option<&[f32]>) -> usize {
     best.unwrap_or(0)
 }
 
-/// The mask of one finite dimension, if there is one.
+/// The `size` numbers of `mask` from `at` on: the mask of one finite dimension in one row, one number per choice.
+/// `None` if `mask` is empty.
 pub fn allowed_row(mask: &[f32], at: usize, size: usize) -> Option<&[f32]> {
     if mask.is_empty() {
         None

@@ -101,10 +101,12 @@ impl Player for Measured<'_> {
     }
 }
 
-/// Returns of the first episode of every slot, by seat, in worlds that are always the same.
+/// Returns of the first episode of every slot in worlds that are always the same, `[seat][episode]`; `who` has one
+/// entry per seat. There are as many episodes per seat as its slots, times the rounds that `length` takes.
 ///
 /// # Errors
-/// What stopped the worlds.
+/// What stopped the worlds (those of [`crate::env::worlds::Worlds::step`]), E0924 for an observation or reward that is
+/// not finite.
 pub fn first_episodes(who: &[Who<'_>], game: &mut Vectorised, length: Length) -> Result<Vec<Vec<Return>>, Diagnostic> {
     let mut out = vec![Vec::new(); who.len()];
     let worlds = game.worlds().worlds();
@@ -157,10 +159,11 @@ pub fn first_episodes(who: &[Who<'_>], game: &mut Vectorised, length: Length) ->
     Ok(out)
 }
 
-/// Mean return and mean discounted return of an episode of the policies at all seats of a game, by seat.
+/// Mean return and mean discounted return (to the first period, by the model's discount factor) of an episode: one pair
+/// per seat. `policies` has one policy per seat.
 ///
 /// # Errors
-/// What stopped the worlds.
+/// Those of [`first_episodes`].
 pub fn mean_returns(
     policies: &[&Policy],
     game: &mut Vectorised,

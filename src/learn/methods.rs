@@ -66,7 +66,7 @@ fn info<O: LearnerOptions>(_: &O) -> (&'static str, Vec<OptionInfo>) {
 }
 
 impl Method {
-    /// All learners of this build, with their defaults.
+    /// All learners of this build, with their defaults: one entry per learner.
     pub fn all() -> Vec<Method> {
         vec![
             #[cfg(feature = "learn")]
@@ -93,7 +93,7 @@ impl Method {
         each!(self, o => info(o).0)
     }
 
-    /// Its options with their defaults, in the order of documentation.
+    /// Its options with their defaults: one entry per option, in the order of documentation.
     pub fn options(&self) -> Vec<OptionInfo> {
         each!(self, o => info(o).1)
     }
@@ -111,7 +111,7 @@ impl Method {
         each!(self, o => o.worlds)
     }
 
-    /// Number of worlds that it wants to meet the same chance.
+    /// Number of worlds that it wants to have common random numbers.
     pub fn together(&self) -> usize {
         match self {
             Method::QLearning(_) => 1,
@@ -227,7 +227,7 @@ impl Method {
         let least = horizon.as_ref().map_or(1, |h| (**h).min(SHORTEST)) as u64;
         let room = usize::try_from(steps / members.saturating_mul(least)).unwrap_or(usize::MAX);
         if room < *worlds {
-            // Worlds under the same chance stay together.
+            // Worlds with common random numbers stay together.
             *worlds = if room >= together {
                 room - room % together
             } else {

@@ -135,9 +135,9 @@ impl From<LearnError> for Diagnostic {
 pub struct Metrics {
     /// Environment steps so far, all slots counted.
     pub steps: u64,
-    /// Returns of the episodes that ended, in order of world.
+    /// Undiscounted returns of the episodes that ended: one per episode, in order of world.
     pub episode_returns: Vec<f64>,
-    /// Named numbers of the learner: losses, entropy, divergence, rates.
+    /// Named numbers of the learner: one (name, number) per loss, entropy, divergence or rate.
     pub values: Vec<(&'static str, f64)>,
 }
 
@@ -187,7 +187,8 @@ pub trait Learner: Send {
     fn is_done(&self) -> bool {
         self.steps() >= self.total_steps()
     }
-    /// Everything needed to continue to the bit, but for the environment (see [`checkpoint`]).
+    /// The learner as bytes, without its environment (see [`checkpoint`]); [`Learner::load`] continues from them bit
+    /// for bit.
     fn save(&self) -> Vec<u8>;
     /// Continues from [`Learner::save`].
     ///
@@ -205,6 +206,9 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 /// Reads what [`encode`] wrote.
+///
+/// # Errors
+/// [`LearnError::Mismatch`] if the bytes are damaged or of another format.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, LearnError> {
     let damaged = |_| LearnError::Mismatch {
         what: "the bytes are damaged or of another version".into(),
@@ -218,7 +222,10 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, LearnError>
     postcard::from_bytes(rest).map_err(damaged)
 }
 
-/// Fails if any number is not finite.
+/// Refuses numbers (any shape) of which one is not finite; `what` names them.
+///
+/// # Errors
+/// [`LearnError::NotFinite`].
 pub(crate) fn all_finite(what: &'static str, x: &[f32], steps: u64) -> Result<(), LearnError> {
     if x.iter().all(|v| v.is_finite()) {
         Ok(())
@@ -227,7 +234,10 @@ pub(crate) fn all_finite(what: &'static str, x: &[f32], steps: u64) -> Result<()
     }
 }
 
-/// Fails if a loss, a mean over one update, is not finite.
+/// Refuses a loss, a mean over one update, that is not finite.
+///
+/// # Errors
+/// [`LearnError::NotFinite`].
 #[cfg(feature = "learn")]
 pub(crate) fn finite_loss(what: &'static str, loss: f64, steps: u64) -> Result<(), LearnError> {
     if loss.is_finite() {
@@ -237,7 +247,10 @@ pub(crate) fn finite_loss(what: &'static str, loss: f64, steps: u64) -> Result<(
     }
 }
 
-/// The discount a learner uses: its option, else the model's.
+/// The discount factor (per period) that a learner uses: its option, else the model's.
+///
+/// # Errors
+/// [`LearnError::BadOption`] if it is not between 0 and 1.
 pub(crate) fn discount_of(option: Option<f64>, seat: &Seat) -> Result<f32, LearnError> {
     let discount = option.unwrap_or(seat.discount as f64);
     options::in_range(
@@ -249,7 +262,10 @@ pub(crate) fn discount_of(option: Option<f64>, seat: &Seat) -> Result<f32, Learn
     Ok(discount as f32)
 }
 
-/// Fails where there is nothing to see, nothing to do or nobody to do it.
+/// Refuses a seat where nothing is seen, nothing is chosen or nobody chooses.
+///
+/// # Errors
+/// [`LearnError::Unsuitable`].
 pub(crate) fn check_seat(seat: &Seat, method: &'static str) -> Result<(), LearnError> {
     let reason = if seat.slots == 0 {
         "there is no decision maker"

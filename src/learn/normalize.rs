@@ -52,12 +52,12 @@ impl RunningStatistics {
         self.mean[j]
     }
 
-    /// What is subtracted from each column and what the rest is multiplied by, `width` each.
+    /// What is subtracted from each column and what the rest is multiplied by: one number per column each.
     pub fn affine(&self) -> (&[f32], &[f32]) {
         (&self.shift, &self.factor)
     }
 
-    /// Takes in the rows of `x`, `rows * width`.
+    /// Takes in the rows of `x`, `row x width` (Chan, Golub and LeVeque 1979).
     pub fn update(&mut self, x: &[f32]) {
         let width = self.width();
         let rows = x.len().checked_div(width).unwrap_or(0);
@@ -85,7 +85,8 @@ impl RunningStatistics {
         self.count = total;
     }
 
-    /// Standardises the rows of `x` (`rows * width`) into `out`.
+    /// Standardises the rows of `x` (`row x width`) into `out`, which gets the same shape; results are held within 10
+    /// standard deviations.
     pub fn apply(&self, x: &[f32], out: &mut Vec<f32>) {
         out.clear();
         for row in x.chunks_exact(self.width().max(1)) {
@@ -115,7 +116,8 @@ impl RewardScale {
         }
     }
 
-    /// Takes in one period's rewards (`ended` where an episode stopped) and scales them in place.
+    /// Takes in one period's rewards (one value per slot; `ended(slot)` where an episode stopped) and scales them in
+    /// place.
     pub fn apply(&mut self, discount: f32, reward: &mut [f32], ended: impl Fn(usize) -> bool) {
         for (g, r) in self.returns.iter_mut().zip(reward.iter()) {
             *g = discount * *g + r;
@@ -146,7 +148,7 @@ pub struct ValueScale {
 }
 
 impl ValueScale {
-    /// Statistics forget with `rate` a batch. Where not `enabled`, values are learnt as they are.
+    /// Statistics forget with `rate` per batch. Where not `enabled`, values are learnt as they are.
     pub fn new(enabled: bool, rate: f64) -> Self {
         ValueScale {
             enabled,
@@ -170,8 +172,9 @@ impl ValueScale {
     pub fn sd(&self) -> f64 {
         self.sd
     }
-    /// Before the first target is known: the value of a world that pays `rewards` for ever, ended with probability
-    /// `end` a period. Without this the level itself would have to be learnt, one bootstrap at a time.
+    /// Before the first target is known: takes the value of a world that pays `rewards` (a sample of any length) for
+    /// ever and ends with probability `end` per period. Without this the level itself would have to be learnt, one
+    /// bootstrap at a time.
     pub fn start(&mut self, rewards: &[f32], discount: f64, end: f64) {
         if !self.enabled || self.weight > 0.0 || rewards.is_empty() {
             return;
@@ -184,8 +187,8 @@ impl ValueScale {
         let sd = (variance / (1.0 - keep * keep)).sqrt();
         self.sd = if sd > 1e-8 * (1.0 + self.mean.abs()) { sd } else { 1.0 };
     }
-    /// Takes in a batch of targets. Returns the factor and the shift that a last layer needs to stay the same function
-    /// in units of the reward (see [`rescale`]).
+    /// Takes in a batch of targets (any length, in units of the reward). Returns the factor and the shift that a last
+    /// layer needs to stay the same function in units of the reward (see [`rescale`]).
     #[must_use]
     pub fn update(&mut self, targets: &[f32]) -> (f32, f32) {
         if !self.enabled || targets.is_empty() {
@@ -227,7 +230,7 @@ pub struct Average {
 }
 
 impl Average {
-    /// Takes in the parameters as they stand.
+    /// Takes in the parameters as they stand: one number per parameter.
     pub fn update(&mut self, params: &[f32]) {
         self.count += 1;
         if self.mean.len() != params.len() {
@@ -235,7 +238,7 @@ impl Average {
         }
         super::nets::simd::blend(&mut self.mean, params, 1.0 / self.count as f32);
     }
-    /// The mean if there is one, else `params`.
+    /// The mean if there is one, else `params`: one number per parameter.
     pub fn or<'a>(&'a self, params: &'a [f32]) -> &'a [f32] {
         if self.mean.len() == params.len() {
             &self.mean

@@ -16,7 +16,7 @@ pub struct Memory {
     pub(crate) rng: Stream,
     /// Environment steps, all slots counted.
     pub(crate) steps: u64,
-    /// What was seen and chosen in the period that is not over yet.
+    /// What the seat saw and chose in the period that is not over yet.
     seen: Vec<f32>,
     chosen: Vec<f32>,
     choice: Vec<u32>,
@@ -60,8 +60,8 @@ impl Memory {
         Ok(())
     }
 
-    /// What is chosen at what was seen last: `continuous` as it is to be remembered, `choice[s]` the number of the joint choice of slot `s`
-    /// (empty if nothing is finite).
+    /// What is chosen at what was seen last: `continuous` (`slot x continuous`) as it is to be remembered, and the
+    /// number of each slot's joint choice (one per slot; empty if nothing is finite).
     pub fn chose(&mut self, continuous: &[f32], choice: &[u32]) {
         self.chosen.clear();
         self.chosen.extend_from_slice(continuous);
@@ -69,7 +69,8 @@ impl Memory {
         self.choice.extend_from_slice(choice);
     }
 
-    /// Remembers the period that is over. `allowed(s)` writes what slot `s` may choose next.
+    /// Remembers the period that is over. `allowed(s)` gives what slot `s` may choose next: 1 or 0 per joint choice, or
+    /// empty.
     ///
     /// # Errors
     /// [`LearnError::NotFinite`].
@@ -102,7 +103,7 @@ impl Memory {
         self.standardize(batch);
     }
 
-    /// The same in runs that met the same chance (see [`Replay::sample_groups`]).
+    /// As [`Memory::draw`], in runs of worlds with common random numbers (see [`Replay::sample_groups`]).
     pub fn draw_groups(&mut self, count: usize, common: CommonChance, batch: &mut Batch) {
         self.replay.sample_groups(count, common, &mut self.rng, batch);
         self.standardize(batch);

@@ -1,6 +1,6 @@
 //! Actor and critic of the on-policy learners, and their play.
 //!
-//! Policy and value are separate networks. Observations are standardised by running statistics as they come; actions are
+//! Policy and value are separate networks. Running statistics standardise observations as they come; actions are
 //! stored as drawn and clipped only on their way into the environment, so that their probabilities are those of the normal
 //! law; values are computed once, after the stretch, in one batch.
 
@@ -15,7 +15,7 @@ use crate::env::{Actions, Game, Seat, Seen, Told};
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
 
-/// Share of what slots under the same chance have in common that goes into the targets of the values.
+/// Share of what slots with common random numbers have in common that goes into the targets of the values.
 pub(crate) const COMMON_KEPT: f32 = 0.2;
 
 /// Everything an actor and a critic are.
@@ -33,10 +33,10 @@ pub struct ActorCritic {
     pub(crate) noise: Noise,
     pub(crate) shuffle: Stream,
     pub(crate) steps: u64,
-    /// The stretch that is being played: its periods when it is full, and what is remembered of it.
+    /// Periods of a full stretch of play, and the rows of the present one.
     horizon: usize,
     pub(crate) rollout: Rollout,
-    /// Whether a stretch has been learned from.
+    /// Whether it has learned from a stretch.
     begun: bool,
     /// Where the policy starts, and the steps that may be spent on finding it.
     first_policy: (FirstPolicy, u64),
@@ -57,7 +57,7 @@ struct Scratch {
 pub struct Settings<'a> {
     /// The learner, for messages.
     pub method: &'static str,
-    /// Hidden layers of both networks.
+    /// Widths of the hidden layers of both networks: one per layer.
     pub network: &'a [usize],
     /// Between layers.
     pub activation: Activation,
@@ -130,7 +130,7 @@ impl ActorCritic {
         (self.centre, self.steps) = (centre, self.steps + tried);
     }
 
-    /// Draws actions, and remembers them with what was seen.
+    /// Draws actions, and remembers them with the observations.
     ///
     /// # Errors
     /// [`LearnError::NotFinite`].

@@ -216,7 +216,7 @@ word_option!(OptimizerKind, "adam or rms_prop", "adam" => OptimizerKind::Adam, "
 pub trait LearnerOptions: Default + Clone {
     /// Name of the learner, as in `train ppo`.
     const METHOD: &'static str;
-    /// The table, in the order of the fields.
+    /// The table: one entry per option, in the order of the fields.
     fn table() -> Vec<OptionInfo>;
     /// Sets one option.
     ///
@@ -284,7 +284,10 @@ macro_rules! learner_options {
 }
 pub(crate) use learner_options;
 
-/// Fails unless `ok`; used to check the range of an option.
+/// Fails unless `ok`; checks the range of an option.
+///
+/// # Errors
+/// [`LearnError::BadOption`].
 pub(crate) fn in_range(ok: bool, key: &str, value: impl ToString, expected: &str) -> Result<(), LearnError> {
     if ok {
         return Ok(());

@@ -1,4 +1,4 @@
-//! From the `train { }` block of a file and what is asked on top of it to a [`Plan`].
+//! From the `train { }` block of a file and the settings of the command line to a [`Plan`].
 
 use super::methods::Method;
 use super::settings::{self, DRIVER_KEYS};
@@ -8,18 +8,19 @@ use crate::diag::{Diagnostic, Span};
 use crate::env::cast::{Behaviour, Cast};
 use crate::env::vector::{self, Sitting, learner_of};
 
-/// What is asked on top of the file.
+/// What the command line asks on top of the file.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
     /// The learner, instead of the file's.
     pub method: Option<String>,
-    /// The learner of one agent: (agent, learner).
+    /// The learner of each agent that is named: one (agent, learner) per such agent.
     pub methods: Vec<(String, String)>,
-    /// Options `key=value`, instead of the file's; `key.agent=value` is for one of several agents that learn.
+    /// Options `key=value`, instead of the file's: one (key, value) per option; `key.agent=value` is for one of several
+    /// agents that learn.
     pub options: Vec<(String, String)>,
-    /// Seeds, instead of the file's.
+    /// Seeds, one run per seed, instead of the file's.
     pub seeds: Option<Vec<u64>>,
-    /// The agents that learn; none is the only one that decides.
+    /// Names of the agents that learn: one per agent; empty for the only one that decides.
     pub agents: Vec<String>,
     /// The scenario to learn and be measured in.
     pub scenario: Option<String>,
@@ -32,17 +33,17 @@ pub struct Asked {
 pub struct Planned {
     /// What each seed does.
     pub plan: Plan,
-    /// The seeds.
+    /// One run per seed.
     pub seeds: Vec<u64>,
-    /// The agents that learn, by number, in the order of the seats.
+    /// The numbers of the agents that learn: one per seat, in the order of the seats.
     pub agents: Vec<usize>,
-    /// Every setting in force, for the manifest.
+    /// Every setting in force, for the manifest: one (key, value) per setting.
     pub settings: Vec<(String, String)>,
-    /// What was changed to make the training fit.
+    /// What was changed to make the training fit: one note per change.
     pub notes: Vec<Diagnostic>,
 }
 
-/// The place of what was typed on the command line, which is in no file.
+/// The span of text from the command line, which is in no file.
 const TYPED_HERE: Span = Span {
     start: 0,
     end: 0,
@@ -346,7 +347,7 @@ fn empty(method: &str) -> Settings {
     }
 }
 
-/// What a learner can be told: (key, what it takes, default, what it does), the learner's own first.
+/// What a learner can be told: one (key, what it takes, default, what it does) per option, the learner's own first.
 ///
 /// # Errors
 /// E0804 for an unknown learner.
@@ -370,7 +371,8 @@ pub fn options(method: &str) -> Result<Vec<[String; 4]>, Diagnostic> {
     Ok(own.chain(shared).collect())
 }
 
-/// `1..5`, `1,3` or `7`: at most 1000 seeds, each once.
+/// The seeds that a text such as `1..5`, `1,3` or `7` names, each once: one number per seed. `None` for other texts and
+/// for more than 1000 seeds.
 pub fn seeds(text: &str) -> Option<Vec<u64>> {
     let mut out = crate::check::settings::seeds(&settings::typed(text));
     out.sort_unstable();

@@ -1,6 +1,6 @@
 //! The loop that plays: a player at every seat of a game, turn by turn.
 //!
-//! A player learns or stands. Whoever is on turn chooses, the game goes on, and whoever is then on turn is told what came of its last
+//! A player learns, or plays a policy that does not change. Whoever is on turn chooses, the game goes on, and whoever is then on turn is told what came of its last
 //! choice and may learn from it, so that between two turns nobody on turn has anything left to be told: there a [`checkpoint`] is
 //! complete. Learners learn on their own; what the others do is the world to them.
 
@@ -73,7 +73,7 @@ impl Player for Standing<'_> {
     }
 }
 
-/// Plays one turn. Those who closed a round, by seat.
+/// Plays one turn. Returns one (seat, numbers) for each seat that closed a round. `players` has one player per seat.
 ///
 /// # Errors
 /// That of a player, with its seat.
@@ -97,7 +97,8 @@ pub fn turn(players: &mut Players<'_>, game: &mut dyn Game) -> Result<Vec<(usize
     Ok(closed)
 }
 
-/// Plays until somebody closes a round; there is one who learns.
+/// Plays until somebody closes a round, and returns one (seat, numbers) for each that did. One of the players must
+/// learn.
 ///
 /// # Errors
 /// Those of [`turn`].
@@ -190,7 +191,7 @@ pub fn resume<'a>(
     game.load_state(&world).map_err(|what| LearnError::Mismatch { what })
 }
 
-/// A policy that stands and whose episodes are counted.
+/// A policy that does not change and whose episodes are counted.
 struct Counted<'a> {
     standing: Standing<'a>,
     /// Episodes of each slot that count.
@@ -219,8 +220,9 @@ impl Player for Counted<'_> {
     }
 }
 
-/// Undiscounted returns of at least `episodes` episodes of `policy` at the only seat of a game from `seed`, as many from every slot (its
-/// first ones: among those that end first in all slots together the short ones would be too many), within `limit` periods.
+/// Undiscounted returns of `policy` at the only seat of a game that starts from `seed`: one number per episode, at
+/// least `episodes` of them if `limit` periods suffice. Every slot gives equally many, its first ones; the episodes
+/// that end first over all slots would be the short ones.
 pub fn evaluate(
     policy: &Policy,
     game: &mut dyn Game,
@@ -245,7 +247,7 @@ pub fn evaluate(
         returns: &mut returns,
     })];
     for _ in 0..limit {
-        // A policy that stands makes no errors, and closes when all its episodes are counted.
+        // A policy that does not change makes no errors, and closes when all its episodes are counted.
         if turn(&mut players, game).map_or(true, |closed| !closed.is_empty()) {
             break;
         }

@@ -1,6 +1,6 @@
 //! A policy as it leaves training: network, standardisation and spaces together, able to act and to be stored.
 //!
-//! Nothing here needs dfdx: a policy that was trained elsewhere is evaluated by an econc built without learners.
+//! Nothing here needs dfdx: an econc built without learners can evaluate a policy that another one trained.
 
 use super::LearnError;
 use super::distribution::{self, Noise};
@@ -23,7 +23,8 @@ pub struct Policy {
     pub observation_width: usize,
     /// Standardisation of observations, if any.
     pub observation: Option<RunningStatistics>,
-    /// Where zero of each continuous dimension stands (see [`super::centre`]); empty where it is the middle of the bounds.
+    /// Where zero of each continuous dimension stands (see [`super::centre`]), in (-1, 1): one number per dimension;
+    /// empty where it is the middle of the bounds.
     #[serde(default)]
     pub centre: Vec<f32>,
     /// The function itself.
@@ -37,17 +38,17 @@ pub enum PolicyKind {
     Feedforward {
         /// Means, then logits.
         net: Mlp,
-        /// `continuous` numbers.
+        /// Log standard deviations: one per continuous dimension.
         log_std: Vec<f32>,
     },
     /// The same from a recurrent network.
     Recurrent {
         /// Means, then logits.
         net: RecurrentNet,
-        /// One a continuous dimension.
+        /// Log standard deviations: one per continuous dimension.
         log_std: Vec<f32>,
     },
-    /// Tangent of a normal; a row of the network's output holds means, then log standard deviations.
+    /// A tanh-squashed Gaussian; a row of the network's output holds means, then log standard deviations.
     Squashed {
         /// The network.
         net: Mlp,
@@ -88,7 +89,7 @@ pub struct Actor {
 }
 
 impl Policy {
-    /// Whether what was read from a file can be used.
+    /// Refuses a policy (from a file) whose parts do not fit together.
     ///
     /// # Errors
     /// [`LearnError::Mismatch`] if the parts do not fit each other.
@@ -146,9 +147,10 @@ impl Policy {
         }
     }
 
-    /// Actions for `slots` rows of observations (`slots * observation_width`, raw, as the environment gives them). `mask` as in
-    /// [`crate::env::Seen::mask`], `slots * sum(sizes)` or empty. Deterministic play takes means, most likely choices
-    /// and best values.
+    /// Actions for `slots` rows of observations (`slot x observation_width`, raw, as the environment gives them).
+    /// `mask` is as in [`crate::env::Seen::mask`], `slot x sum(sizes)` or empty. Deterministic play takes means, most
+    /// likely choices and best values. `actions` gets `slot x continuous` numbers in [-1, 1] and `slot x discrete`
+    /// indices.
     pub fn act(
         &self,
         actor: &mut Actor,
@@ -249,8 +251,9 @@ impl Policy {
         super::centre::place(&self.centre, continuous);
     }
 
-    /// The chance of every choice in each row, `slots` of `sum(sizes)`, forbidden ones 0; `None` for policies that do not choose by chance (or have a memory, whose
-    /// chances depend on what came before).
+    /// The probability of every choice, `[slot][choice]`: for each slot `sum(sizes)` numbers, 0 for forbidden choices.
+    /// `observation` and `mask` are as in [`Policy::act`]. `None` for policies that do not choose by chance, and for
+    /// policies with a memory, whose probabilities depend on what came before.
     pub fn chances(&self, observation: &[f32], mask: &[f32], slots: usize) -> Option<Vec<Vec<f64>>> {
         let PolicyKind::Feedforward { net, .. } = &self.kind else {
             return None;
@@ -342,7 +345,8 @@ impl Deciding for AtWork {
     }
 }
 
-/// Zeroes the rows of a memory (`h` rows, then `c` rows, of width `hidden`) whose episode ended.
+/// Zeroes the rows of a memory whose episode ended: `memory` holds one row of h per slot, then one row of c per slot,
+/// each `hidden` wide.
 pub(crate) fn forget(memory: &mut [f32], hidden: usize, ended: impl Fn(usize) -> bool) {
     let slots = memory.len() / (2 * hidden).max(1);
     for s in (0..slots).filter(|s| ended(*s)) {
@@ -351,7 +355,8 @@ pub(crate) fn forget(memory: &mut [f32], hidden: usize, ended: impl Fn(usize) ->
     }
 }
 
-/// Action of a squashed normal policy: the tangent of the mean, or of a draw.
+/// Actions (`row x dims`, in [-1, 1]) of a tanh-squashed Gaussian policy: tanh of the mean, or of a draw. A row of
+/// `head` (`row x 2 dims`) holds means, then log standard deviations.
 pub(crate) fn squashed_action(head: &[f32], dims: usize, deterministic: bool, noise: &mut Noise, action: &mut [f32]) {
     if deterministic {
         action.fill(0.0);

@@ -89,7 +89,7 @@ learner_options! {
         exploration: Exploration = Exploration::Exponential,
         /// Share of random choices at the start.
         exploration_start: f64 = 1.0,
-        /// Rate at which it falls a period (`exponential`).
+        /// Rate at which it falls per period (`exponential`).
         exploration_rate: f64 = 1e-5,
         /// Share below which it does not fall.
         exploration_end: f64 = 0.0,
@@ -190,16 +190,16 @@ impl QLearning {
         Ok(learner)
     }
 
-    /// Replaces the first values of all states, one row a table, before anything is learnt; for values computed
+    /// Replaces the first values of all states, `[table][joint choice]`, before anything is learnt; for values computed
     /// from a model.
     ///
     /// # Errors
-    /// [`LearnError::Mismatch`] if rows or choices are of another number, or learning has begun.
+    /// [`LearnError::Mismatch`] if tables or choices are of another number, or learning has begun.
     pub fn set_initial(&mut self, fresh: Vec<Vec<f64>>) -> Result<(), LearnError> {
         let fits = fresh.len() == self.tables.count() && fresh.iter().all(|f| f.len() == self.choices.count());
         if !fits || self.periods > 0 {
             return Err(LearnError::Mismatch {
-                what: "first values: one row a table, one number a choice".into(),
+                what: "first values: one row per table, one number per choice".into(),
             });
         }
         self.tables = QTables::new(self.tables.sharing(), fresh);

@@ -1,4 +1,4 @@
-//! Tables of action values over the distinct observations met, one table a learner.
+//! Tables of action values over the distinct observations met, one table per learner.
 //!
 //! A state is the bit pattern of an observation row; its number is the order in which it was first seen, so results
 //! do not depend on a hash. Values are double precision.
@@ -26,12 +26,12 @@ pub struct QTables {
     states: BTreeMap<Vec<u32>, u32>,
     /// `tables[k][state * actions + action]`
     tables: Vec<Vec<f64>>,
-    /// Values of a state that is new, one table a row.
+    /// Values of a state that is new, `[table][joint choice]`.
     fresh: Vec<Vec<f64>>,
 }
 
 impl QTables {
-    /// `count` tables; `fresh[k]` holds the first values of a state of table `k`.
+    /// One table per row of `fresh`, which holds the first values of a state: `[table][joint choice]`.
     pub fn new(sharing: Sharing, fresh: Vec<Vec<f64>>) -> Self {
         let actions = fresh.first().map_or(0, Vec::len);
         QTables {
@@ -79,7 +79,7 @@ impl QTables {
             && self.states.values().all(|s| (*s as usize) < self.states.len())
     }
 
-    /// The number of a state, added to all tables if it is new.
+    /// The number of the state with this observation (one number per column), added to all tables if it is new.
     pub fn state(&mut self, observation: &[f32]) -> usize {
         let key = key(observation);
         if let Some(s) = self.states.get(&key) {
@@ -93,16 +93,17 @@ impl QTables {
         number
     }
 
-    /// Values of a state in table `k`, one a joint choice.
+    /// Values of a state in table `k`: one per joint choice.
     pub fn row(&self, k: usize, state: usize) -> &[f64] {
         &self.tables[k][state * self.actions..(state + 1) * self.actions]
     }
-    /// Values of a state in table `k`, to be changed.
+    /// Values of a state in table `k`, to be changed: one per joint choice.
     pub fn row_mut(&mut self, k: usize, state: usize) -> &mut [f64] {
         &mut self.tables[k][state * self.actions..(state + 1) * self.actions]
     }
 
-    /// The best allowed choice of a slot at an observation, the first of equals; at an unknown state by first values.
+    /// The best allowed choice of a slot at an observation (one number per column), the first of equals; at an unknown
+    /// state by first values. `allowed` has 1 or 0 per joint choice.
     pub fn greedy(&self, slot: usize, observation: &[f32], allowed: Option<&[f32]>) -> usize {
         let k = self.table_of(slot);
         let row = match self.states.get(&key(observation)) {
@@ -113,7 +114,8 @@ impl QTables {
     }
 }
 
-/// The index of the largest allowed value, the first of equals.
+/// The index of the largest allowed value, the first of equals; `row` has one value and `allowed` 1 or 0 per joint
+/// choice.
 pub fn first_best(row: &[f64], allowed: Option<&[f32]>) -> usize {
     let mut best: Option<usize> = None;
     for (a, &v) in row.iter().enumerate() {
@@ -134,12 +136,20 @@ mod in_order {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::collections::BTreeMap;
 
+    /// Writes the states as a list: one row of bit patterns per state, in order of their numbers.
+    ///
+    /// # Errors
+    /// Those of the serializer.
     pub fn serialize<S: Serializer>(states: &BTreeMap<Vec<u32>, u32>, to: S) -> Result<S::Ok, S::Error> {
         let mut list: Vec<(&Vec<u32>, u32)> = states.iter().map(|(k, n)| (k, *n)).collect();
         list.sort_by_key(|(_, n)| *n);
         list.into_iter().map(|(k, _)| k).collect::<Vec<_>>().serialize(to)
     }
 
+    /// Reads what [`serialize`] wrote: one row of bit patterns per state.
+    ///
+    /// # Errors
+    /// Those of the deserializer.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Vec<u32>, u32>, D::Error> {
         let list = Vec::<Vec<u32>>::deserialize(from)?;
         Ok(list.into_iter().enumerate().map(|(n, k)| (k, n as u32)).collect())

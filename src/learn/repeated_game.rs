@@ -22,7 +22,8 @@ pub struct FiniteGame {
     pub agents: usize,
     /// Actions of each.
     pub actions: usize,
-    /// `payoff[joint * agents + i]`: payoff of agent `i`; in `joint` the last agent's action counts fastest.
+    /// Payoffs per period, `[joint action][agent]`: `payoff[joint * agents + i]` is that of agent `i`. In `joint` the
+    /// last agent's action counts fastest.
     pub payoff: Vec<f64>,
 }
 
@@ -86,7 +87,7 @@ pub enum Luck {
     Counter(Box<[Stream; 3]>),
     /// The published program's streams.
     Ran2 {
-        /// The first state, one an agent.
+        /// The first state: one action per agent.
         start: Vec<usize>,
         /// Exploration.
         explore: Ran2,
@@ -147,13 +148,14 @@ pub struct Session {
     pub periods: u64,
     /// Whether the best actions had settled.
     pub converged: bool,
-    /// `strategy[state * agents + i]`: best action of agent `i` after joint action `state`.
+    /// The best action of agent `i` after joint action `state`, `[state][agent]`: `strategy[state * agents + i]`.
     pub strategy: Vec<usize>,
-    /// The joint actions that greedy play repeats for ever from the last state, in order, the first being where it enters.
+    /// The joint actions that greedy play repeats for ever from the last state: one number per period of the cycle, in
+    /// order, the first being where it enters.
     pub cycle: Vec<usize>,
-    /// Mean payoff over the cycle, one an agent.
+    /// Mean payoff per period over the cycle: one value per agent.
     pub payoff: Vec<f64>,
-    /// The tables, `q[(state * actions + action) * agents + i]`.
+    /// The tables, `[state][action][agent]`: `q[(state * actions + action) * agents + i]`.
     pub q: Vec<f64>,
 }
 
@@ -219,7 +221,8 @@ pub fn play_session(
     })
 }
 
-/// The joint actions that play by `strategy` repeats for ever from `state`.
+/// Numbers of the joint actions that play by `strategy` (`[state][agent]`, as in [`Session::strategy`]) repeats for
+/// ever from `state`, in order.
 pub fn limit_cycle(game: &FiniteGame, strategy: &[usize], state: usize) -> Vec<usize> {
     let n = game.agents;
     let next = |s: usize| joint_of(game, &strategy[s * n..(s + 1) * n]);

@@ -1,7 +1,7 @@
 //! Memory of past transitions, for learners that reuse them: uniform or prioritised, one or several steps.
 //!
-//! Rows are kept as they were played, slot after slot, period after period, in a ring. A transition over `n` periods is put
-//! together when it is drawn: `r_0 + d r_1 + .. + d^(n-1) r_(n-1)` and the weight `d^n` of the value that follows, which is zero
+//! Rows are kept as they were played, slot after slot, period after period, in a ring. [`Replay`] puts a transition over `n` periods
+//! together when it draws one: `r_0 + d r_1 + .. + d^(n-1) r_(n-1)` and the weight `d^n` of the value that follows, which is zero
 //! after a termination, and at a truncation goes to the episode's last observation. Where an episode or the memory
 //! ends early, the sum is shorter. Prioritised sampling is proportional (Schaul et al. 2016): probability
 //! `p^alpha / sum`, weights `(count * probability)^-beta` over the largest of the batch.
@@ -22,20 +22,20 @@ pub struct Widths {
     pub allowed: usize,
 }
 
-/// What one slot did in one period.
+/// What one slot did in one period: a transition of one step.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment<'a> {
-    /// What it saw.
+    /// What it saw: one number per column, `widths.observation`.
     pub observation: &'a [f32],
-    /// What it chose, continuous.
+    /// What it chose: one number per continuous dimension, `widths.continuous`.
     pub continuous: &'a [f32],
     /// What it chose, the number of the joint choice.
     pub choice: u32,
     /// What it was paid.
     pub reward: f32,
-    /// What it saw next (of the same episode).
+    /// What it saw next (of the same episode): one number per column, `widths.observation`.
     pub next: &'a [f32],
-    /// What it may choose next (empty if anything, or unknown).
+    /// What it may choose next: 1 or 0 per joint choice, `widths.allowed` (empty if anything, or unknown).
     pub allowed: &'a [f32],
     /// Whether the world ended.
     pub terminated: bool,
@@ -65,28 +65,28 @@ pub struct Replay {
     priorities: Option<Priorities>,
 }
 
-/// A batch drawn from the memory.
+/// A batch of `n` transitions drawn from the memory. Arrays are row-major, with one row per transition.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// Positions in the memory, `n`.
+    /// Positions of the first rows in the memory: one per transition, `n`.
     pub index: Vec<usize>,
-    /// Positions of the last row of each transition, `n`.
+    /// Positions of the last rows in the memory: one per transition, `n`.
     last: Vec<usize>,
-    /// What was seen, `n * observation`.
+    /// What was seen, `n x observation`.
     pub observation: Vec<f32>,
-    /// What was seen as many periods later as rewards are summed over, `n * observation`.
+    /// What was seen as many periods later as rewards are summed over, `n x observation`.
     pub after: Vec<f32>,
-    /// Continuous actions, `n * continuous`.
+    /// Continuous actions, `n x continuous`.
     pub continuous: Vec<f32>,
-    /// Numbers of joint choices, `n`.
+    /// Numbers of joint choices: one per transition, `n`.
     pub choice: Vec<u32>,
-    /// 1 where a joint choice is allowed after, `n * allowed`; empty if anything is.
+    /// 1 where a joint choice is allowed after, `n x allowed`; empty if anything is.
     pub allowed: Vec<f32>,
-    /// Discounted sums of rewards, `n`.
+    /// Discounted sums of rewards: one per transition, `n`.
     pub reward: Vec<f32>,
-    /// Weight of the value that follows, `n`.
+    /// Weight of the value that follows (0 after a termination): one per transition, `n`.
     pub weight: Vec<f32>,
-    /// Importance of each row, at most 1, `n`.
+    /// Importance weight, at most 1: one per transition, `n`.
     pub importance: Vec<f32>,
 }
 
@@ -131,7 +131,7 @@ impl Replay {
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
-    /// Rewards held.
+    /// Rewards held: one per transition, in the order of the ring.
     pub fn rewards(&self) -> &[f32] {
         &self.reward
     }
@@ -181,8 +181,8 @@ impl Replay {
         (at, sum, if self.terminated[at] { 0.0 } else { weight })
     }
 
-    /// Draws `count` transitions, with replacement and without priorities, in runs of `common.worlds` that met the same chance: the
-    /// same member in neighbouring worlds in one period.
+    /// Draws `count` transitions, with replacement and without priorities, in runs of `common.worlds` with common
+    /// random numbers: the same member in neighbouring worlds in one period.
     pub fn sample_groups(&self, count: usize, common: CommonChance, rng: &mut Stream, batch: &mut Batch) {
         batch.index.clear();
         let slots = self.slots;
@@ -248,7 +248,8 @@ impl Replay {
         take(&self.allowed, &batch.last, w.allowed, &mut batch.allowed);
     }
 
-    /// Sets the priorities of a batch from the absolute errors it had.
+    /// Sets the priorities of a batch from the errors it had: `index` as in [`Batch::index`], and one error per
+    /// transition (its sign is ignored).
     pub fn prioritize(&mut self, index: &[usize], errors: &[f32]) {
         if let Some(priorities) = &mut self.priorities {
             for (&i, &e) in index.iter().zip(errors) {

@@ -10,40 +10,42 @@ use crate::env::CommonChance;
 use crate::env::Told;
 use serde::{Deserialize, Serialize};
 
-/// One stretch of play: `rows = periods * slots` rows.
+/// One stretch of play: `rows = periods * slots` rows, time-major (row `period * slots + slot`).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Rollout {
     /// Periods.
     pub periods: usize,
     /// Slots.
     pub slots: usize,
-    /// Standardised observations, `rows * observation_width`; `slots` more rows with what was seen last when the stretch is full.
+    /// Standardised observations, `rows x observation_width`; `slots` more rows with what was seen last when the
+    /// stretch is full.
     pub observation: Vec<f32>,
-    /// 1 where a choice is allowed, `rows * sum(sizes)` of the finite dimensions; empty if nothing is masked.
+    /// 1 where a choice is allowed, `rows x sum(sizes)` of the finite dimensions; empty if nothing is masked.
     pub mask: Vec<f32>,
-    /// Continuous actions as drawn, `rows * continuous`.
+    /// Continuous actions as drawn, `rows x continuous`.
     pub continuous: Vec<f32>,
-    /// Choices, `rows * discrete`.
+    /// Indices of choices, `rows x discrete`.
     pub discrete: Vec<u32>,
-    /// Log-probabilities under the policy that acted, `rows`.
+    /// Log-probabilities under the policy that acted: one per row.
     pub log_prob: Vec<f32>,
-    /// Rewards, `rows`.
+    /// Rewards: one per row.
     pub reward: Vec<f32>,
-    /// True where the world ended after this row, `rows`.
+    /// Whether the world ended after the row: one per row.
     pub terminated: Vec<bool>,
-    /// True where the episode ended after this row, either way, `rows`.
+    /// Whether the episode ended after the row, either way: one per row.
     pub ended: Vec<bool>,
-    /// Rows truncated (not terminated), in order.
+    /// The rows that were truncated (not terminated): one number per row, in order.
     pub truncated_rows: Vec<usize>,
-    /// The standardised observations there, `truncated_rows.len() * observation_width`.
+    /// The standardised observations after truncated rows, `truncated_rows.len() x observation_width`.
     pub truncated_observation: Vec<f32>,
-    /// Values of the rows, then of the observations after the last period, `rows + slots`, in units of the reward.
+    /// Values, in units of the reward: one per row, then one per slot for the observations after the last period, `rows
+    /// + slots`.
     pub value: Vec<f32>,
-    /// Values of `truncated_observation`, `truncated_rows.len()`.
+    /// Values of `truncated_observation`, in units of the reward: one per truncated row.
     pub truncated_value: Vec<f32>,
-    /// Advantages, `rows`.
+    /// Advantages, in units of the reward: one per row.
     pub advantage: Vec<f32>,
-    /// Returns: advantage plus value, `rows`.
+    /// Targets of the value network (advantage plus value), in units of the reward: one per row.
     pub target: Vec<f32>,
 }
 
@@ -95,7 +97,8 @@ impl Rollout {
         self.periods * self.slots
     }
 
-    /// Fills `advantage` and `target` from rewards, ends and values.
+    /// Fills `advantage` and `target` (one number per row) from rewards, ends and values, with GAE weight `lambda`
+    /// (Schulman et al. 2016).
     pub fn estimate_advantages(&mut self, discount: f32, lambda: f32) {
         let (n, rows) = (self.slots, self.rows());
         self.advantage.resize(rows, 0.0);
@@ -122,9 +125,10 @@ impl Rollout {
 }
 
 impl Rollout {
-    /// Rows in whose advantage the value network stands for what was not played with a weight `(discount lambda)^n` of at most
-    /// `most`, `n` the periods to where the record stops; all rows if there is none. The slope of a fitted value is the least
-    /// certain thing about it, and a policy that rests on it inherits its error.
+    /// Numbers of the rows whose advantage puts a weight of at most `most` on the bootstrapped value. The weight is
+    /// `decay^n`, with `decay` the discount times GAE lambda and `n` the periods to where the record stops; it is 0
+    /// where the world ends before. All rows if none is left. The slope of a fitted value is the least certain thing
+    /// about it, and a policy that rests on it inherits its error.
     pub fn rows_mostly_played(&self, decay: f32, most: f32) -> Vec<usize> {
         let (n, rows) = (self.slots, self.rows());
         if most >= 1.0 {
@@ -144,11 +148,12 @@ impl Rollout {
         if kept.is_empty() { (0..rows).collect() } else { kept }
     }
 
-    /// Takes out of the advantages what all slots under the same chance have in common, which no action of theirs brought
-    /// about: a baseline that knows the shocks to come (Mao, Venkatakrishnan, Schwarzkopf and Alizadeh 2019, "Variance
-    /// reduction for reinforcement learning in input-driven environments"), at hand without estimating it because several
-    /// worlds meet them. Of this common part the targets of the values keep the share `kept`: it is noise to their
-    /// slope in the states, and only slowly teaches their level. Groups of fewer than four slots are left alone.
+    /// Takes out of the advantages what all slots with common random numbers have in common, which no action of theirs
+    /// brought about: a baseline that knows the shocks to come (Mao, Venkatakrishnan, Schwarzkopf and Alizadeh 2019,
+    /// "Variance reduction for reinforcement learning in input-driven environments"), at hand without estimating it
+    /// because several worlds meet them. Of this common part the targets of the values keep the share `kept`: it is
+    /// noise to their slope in the states, and only slowly teaches their level. Groups of fewer than four worlds are
+    /// left alone.
     pub fn remove_common(&mut self, common: CommonChance, kept: f32) {
         let members = common.members.max(1);
         let group = common.worlds * members;
@@ -176,7 +181,8 @@ impl Rollout {
     }
 }
 
-/// Share of the variance of `target` that `value` explains; not a number if the target does not vary.
+/// Share of the variance of `target` that `value` explains (both one number per row); not a number if the target does
+/// not vary.
 pub fn explained_variance(value: &[f32], target: &[f32]) -> f64 {
     let n = target.len().max(1) as f64;
     let variance = |x: &dyn Fn(usize) -> f64| {
@@ -187,7 +193,7 @@ pub fn explained_variance(value: &[f32], target: &[f32]) -> f64 {
     1.0 - variance(&|i| target[i] as f64 - value[i] as f64) / total
 }
 
-/// Subtracts the mean and divides by the standard deviation.
+/// Subtracts the mean of `x` (any length) and divides by its standard deviation, in place.
 pub fn standardize(x: &mut [f32]) {
     if x.len() < 2 {
         return;

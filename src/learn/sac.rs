@@ -1,7 +1,7 @@
 //! Soft actor-critic (Haarnoja et al. 2018, arXiv 1812.05905), for continuous actions.
 //!
 //! Two critics learn `r + d (min Q'(s', a') - alpha log pi(a'|s'))`, where `Q'` are slowly following copies and only
-//! termination cuts the value off; the policy, a normal through a tangent, climbs `mean Q - alpha log pi`; the temperature
+//! termination cuts the value off; the policy, a tanh-squashed Gaussian, climbs `mean Q - alpha log pi`; the temperature
 //! alpha holds the entropy at a target. The targets of the critics are standardised (`ValueScale`) and the temperature is in
 //! those units, so that neither the level nor the scale of utility matters. The target entropy falls during training: at the
 //! usual value a policy keeps a standard deviation of about 9 % of half its range, which moves its mean where
@@ -48,7 +48,7 @@ pub struct Sac {
     /// Where zero of each action stands, and the steps spent on finding it.
     centre: Vec<f32>,
     tried: u64,
-    /// Neighbouring worlds in the memory with the same chance (1 if that is not used), members of one.
+    /// Neighbouring worlds in the memory with common random numbers (1 if that is not used), members of one.
     common: (usize, usize),
     discount: f32,
     since: Since,
@@ -307,7 +307,7 @@ impl Sac {
     }
 }
 
-/// Goals without most of the error that a run of rows under the same chance has in common: that is what chance did, and
+/// Goals without most of the error that a run of rows with common random numbers has in common: that is what chance did, and
 /// says nothing about what their actions did. The share [`COMMON_KEPT`] still teaches the level. (Generalised least
 /// squares with errors that are correlated within groups.)
 fn remove_common(value: &[f32], goal: &[f32], run: usize, out: &mut Vec<f32>) {

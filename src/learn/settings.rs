@@ -114,7 +114,7 @@ pub struct LearnerInfo {
     pub method: &'static str,
     /// What it is, in one line.
     pub doc: &'static str,
-    /// Its options.
+    /// Its options: one entry per option.
     pub table: fn() -> Vec<OptionInfo>,
     try_options: fn(&[(String, Value)]) -> Vec<(usize, LearnError)>,
 }
@@ -178,7 +178,7 @@ pub fn learner(method: &str) -> Result<&'static LearnerInfo, Diagnostic> {
 pub struct TrainSettings {
     /// The learner's name.
     pub method: &'static str,
-    /// One run each.
+    /// One run per seed.
     pub seeds: Vec<u64>,
     /// Periods after which a record stops.
     pub periods: Option<usize>,
@@ -194,7 +194,7 @@ pub struct TrainSettings {
     pub stop_return: Option<f64>,
     /// Ends training after so many measurements without a better one.
     pub patience: Option<usize>,
-    /// The learner's own options, to be given to [`LearnerOptions::set`].
+    /// The learner's own options: one (key, value) per option, to be given to [`LearnerOptions::set`].
     pub options: Vec<(String, Value)>,
 }
 
@@ -326,7 +326,7 @@ pub fn typed(text: &str) -> Setting {
     setting(Value::parse(text))
 }
 
-/// The faults of every `train` block of a model.
+/// The faults of every `train` block of a model: one diagnostic per fault.
 pub fn check(model: &Model) -> Vec<Diagnostic> {
     let blocks = model.settings.iter().filter(|s| s.block == "train");
     let faults: Vec<Vec<Diagnostic>> = blocks.map(|b| read(model, b).err().unwrap_or_default()).collect();

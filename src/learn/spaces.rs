@@ -1,6 +1,6 @@
 //! One finite set of joint choices from a mixed action space, for learners that know only finite sets.
 //!
-//! A continuous dimension is gridded into `bins` equally spaced points of [-1, 1], both ends included. Joint choice `j`
+//! A continuous dimension becomes a grid of `bins` equally spaced points of [-1, 1], both ends included. Joint choice `j`
 //! counts with the last dimension fastest: continuous dimensions first, then the finite ones.
 
 use super::LearnError;
@@ -64,7 +64,8 @@ impl JointChoices {
             && self.sizes.iter().all(|s| *s > 0)
     }
 
-    /// Writes joint choice `joint` of slot `s` as continuous values and indices.
+    /// Writes joint choice `joint` of slot `s` as values in [-1, 1] and indices: into row `s` of `continuous` (`slot x
+    /// continuous`) and of `discrete` (`slot x discrete`).
     pub fn decode(&self, space: &ActionSpace, joint: usize, s: usize, continuous: &mut [f32], discrete: &mut [u32]) {
         let mut rest = joint;
         for (d, &size) in self.sizes.iter().enumerate().rev() {
@@ -79,7 +80,8 @@ impl JointChoices {
         }
     }
 
-    /// Which joint choices slot `s` may make; `None` if all.
+    /// Which joint choices slot `s` may make: 1 or 0 per joint choice, `None` if all. `mask` is `slot x sum(sizes)`
+    /// over the finite dimensions, or empty.
     pub fn allowed(&self, space: &ActionSpace, mask: &[f32], s: usize) -> Option<Vec<f32>> {
         if mask.is_empty() {
             return None;
@@ -100,7 +102,7 @@ impl JointChoices {
         Some(out.collect())
     }
 
-    /// The allowed joint choice that a uniform number in (0, 1) picks.
+    /// The allowed joint choice that a uniform number in (0, 1) picks; `allowed` has 1 or 0 per joint choice.
     pub fn random(&self, allowed: Option<&[f32]>, uniform: f32) -> usize {
         let pick = |n: usize| ((uniform * n as f32) as usize).min(n.saturating_sub(1));
         match allowed {

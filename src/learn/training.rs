@@ -27,7 +27,7 @@ const FURTHER: u64 = 0x7365_6174;
 /// What is trained, and how it is measured on the way.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The learner at each seat of the environment.
+    /// The learner at each seat of the environment: one entry per seat.
     pub methods: Vec<Method>,
     /// Where they play; its seats are those who learn.
     pub environment: Worlds,
@@ -59,7 +59,7 @@ pub struct Row {
     pub episode_return: f64,
     /// Number of those.
     pub episodes: u64,
-    /// Numbers of the learner.
+    /// Numbers of the learner: one (name, value) per number.
     pub values: Vec<(String, f64)>,
 }
 
@@ -81,9 +81,9 @@ pub struct Measured {
 pub struct Record {
     /// The seed.
     pub seed: u64,
-    /// The log.
+    /// The log: one entry per round of learning.
     pub rows: Vec<Row>,
-    /// The measurements.
+    /// The measurements, in order of steps: one entry per measurement.
     pub measured: Vec<Measured>,
     /// The policy that measured best, and after how many steps it was so.
     pub best: Option<(u64, Policy)>,
@@ -91,7 +91,7 @@ pub struct Record {
     pub stopped_early: bool,
     /// Updates of the learner.
     pub updates: u64,
-    /// States that left their domain while it played: name, how often, the first value that did.
+    /// States that left their domain while it played: one (name, how often, the first value that did) per state.
     pub outside: Vec<(String, u64, f64)>,
     /// What the last policy earns beside the best constant choice, once the run has ended.
     pub beside_constant: Option<BesideConstant>,
@@ -410,11 +410,11 @@ impl Training {
         }
     }
 
-    /// Mean return and mean discounted return of an episode under the policies as they stand, by seat, in the worlds of every
-    /// measurement; leaves the run as it is.
+    /// Mean return and mean discounted return of an episode under the policies as they stand, in the worlds of every
+    /// measurement: one pair per seat. Leaves the run as it is.
     ///
     /// # Errors
-    /// What stopped the worlds.
+    /// What stopped the worlds (those of [`crate::env::worlds::Worlds::step`]).
     pub fn measurement(&mut self) -> Result<Vec<(f64, f64)>, Diagnostic> {
         let policies: Vec<Policy> = self.chairs.iter().map(Chair::policy).collect();
         let length = self.length();
@@ -455,7 +455,7 @@ impl Training {
         Ok(())
     }
 
-    /// Everything needed to go on to the bit.
+    /// The run as bytes, with those of the model; [`Training::load`] continues from them bit for bit.
     pub fn save(&self, model: &[u8]) -> Vec<u8> {
         let learners = self.chairs.iter().map(|c| c.learner.as_ref());
         encode(&Stored {
@@ -466,7 +466,7 @@ impl Training {
         })
     }
 
-    /// Goes on from [`Training::save`] with the same model and plan.
+    /// Continues from [`Training::save`] with the same model and plan.
     ///
     /// # Errors
     /// E0925 if it is of another model, learner, setting, seed or version, or damaged.
@@ -512,10 +512,10 @@ impl Training {
         }
     }
 
-    /// Ends the run, and compares each policy with constant choices. Records and last policies, by seat.
+    /// Ends the run, and compares each policy with constant choices. Returns one (record, last policy) per seat.
     ///
     /// # Errors
-    /// What stopped the worlds.
+    /// What stopped the worlds (those of [`crate::env::worlds::Worlds::step`]).
     pub fn finish(mut self) -> Result<Vec<(Record, Policy)>, Diagnostic> {
         let policies: Vec<Policy> = self.chairs.iter().map(Chair::policy).collect();
         let mut out = Vec::new();

@@ -32,7 +32,7 @@ struct Chosen {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// For a choice among words: the words, of which the rows hold the number.
+    /// For a choice among words: one word per choice (rows hold the number of the choice); empty otherwise.
     pub labels: Vec<String>,
 }
 
@@ -57,20 +57,20 @@ impl Translation {
         })
     }
 
-    /// What `policy` does in the worlds as they stand, without chance of its own: for each action of the interface its
-    /// elements, worlds side by side.
+    /// What `policy` does in the worlds as they stand, without chance of its own: one array per action of the
+    /// interface, `element x world`.
     ///
     /// # Errors
-    /// What stopped the evaluation of observations or bounds.
+    /// E0990 for observations or bounds that cannot be evaluated.
     pub fn decide(&mut self, policy: &Policy) -> Result<Vec<Vec<f64>>, Diagnostic> {
         self.chosen(policy).map(|c| c.actions)
     }
 
-    /// As [`Translation::decide`], with what a `require` forbids moved to the nearest feasible point as a simulation moves it; and the
-    /// worlds in which something was moved.
+    /// As [`Translation::decide`], with what a `require` forbids moved to the nearest feasible point as a simulation
+    /// moves it. Also returns for each world whether something was moved.
     ///
     /// # Errors
-    /// Those of [`Translation::decide`]; E0902 where nothing is feasible.
+    /// Those of [`Translation::decide`]; E0902 and E0832 where nothing feasible is found.
     pub fn decide_feasibly(&mut self, policy: &Policy) -> Result<(Vec<Vec<f64>>, Vec<bool>), Diagnostic> {
         let Chosen {
             actions: mut out,
@@ -135,9 +135,11 @@ impl Translation {
     }
 }
 
-/// A policy over a grid of what its agent sees of states, earlier choices of others and shocks: columns, and rows (these, then
-/// actions of the first member, then the chance of each choice where the policy chooses by chance). States run over their domain where it has ends, else over what play visited; chains over
-/// their values, other shocks likewise over what was visited. Whatever is not seen stays at its value at the start.
+/// A policy over a grid of what its agent sees of states, earlier choices of others and shocks. Returns the columns,
+/// and rows of one number per column: these, then actions of the first member, then the probability of each choice
+/// where the policy chooses by chance. States run over their domain where it has ends, else over what play visited;
+/// chains run over their values, other shocks over what play visited. What the agent does not see stays at its value at
+/// the start.
 ///
 /// # Errors
 /// Those of [`Translation`]; E0925 if the policy is of another model.
@@ -187,7 +189,7 @@ pub fn tabulate(
             axes.push((s.name.clone(), s.input.0 as usize, values));
         }
     }
-    // Worlds carry the number of a chain's link, readers its value.
+    // Worlds carry the number of a chain's state, readers its value.
     let shown: Vec<Option<&Vec<f64>>> = axes
         .iter()
         .map(|(name, _, _)| {

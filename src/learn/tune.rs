@@ -72,9 +72,9 @@ impl Measure {
 pub struct Trial {
     /// Its number, from 1.
     pub number: usize,
-    /// The searched options, in the order of the space.
+    /// The searched options: one (key, value) per dimension of the space, in its order.
     pub options: Vec<(String, Value)>,
-    /// For every rung that it reached, one score a seed.
+    /// Scores, `[rung][seed]`, of every rung that it reached.
     pub rungs: Vec<Vec<Score>>,
 }
 
@@ -102,13 +102,15 @@ impl Trial {
     }
 }
 
-/// Whether the present values of the searched options lie in the space; trial 1 then has them.
+/// Whether the present values of the searched options (`standing`, one per dimension of the space) lie in the space;
+/// trial 1 then has them.
 pub fn stands(space: &[Dimension], standing: &[Value]) -> bool {
     space.len() == standing.len() && space.iter().zip(standing).all(|(d, v)| d.range.contains(v))
 }
 
-/// The trials of a search, none of them trained. `standing` are the present values of the searched options. No settings are
-/// tried twice; a space that has not enough of them gives fewer trials.
+/// The trials of a search, none of them trained: one entry per trial. `standing` has the present value of each searched
+/// option, one per dimension of the space. No settings are tried twice; a space that has not enough of them gives fewer
+/// than `count` trials.
 pub fn trials(space: &[Dimension], count: usize, seed: u64, standing: &[Value]) -> Vec<Trial> {
     let key = Key::new(seed, STREAM);
     let width = space.len() as u64;
@@ -148,13 +150,14 @@ pub struct Rung {
     pub steps: u64,
 }
 
-/// Random search: all trials to the end.
+/// Random search, as one entry per rung: a single rung, in which all trials are trained to the end.
 pub fn random(trials: usize, steps: u64) -> Vec<Rung> {
     vec![Rung { trials, steps }]
 }
 
-/// Successive halving of `trials` with a training of `steps` at its end: every rung keeps one in `eta` and trains `eta` times
-/// as long. The first rung trains at least `least` steps, if that is possible with a rung less at the beginning.
+/// Successive halving (Jamieson and Talwalkar 2016) of `trials` with a training of `steps` at its end, as one entry per
+/// rung: every rung keeps one in `eta` and trains `eta` times as long. The first rung trains at least `least` steps, if
+/// that is possible with a rung less at the beginning.
 pub fn halving(trials: usize, steps: u64, eta: usize, least: u64) -> Vec<Rung> {
     let eta = eta.max(2);
     let mut last = 0;
@@ -182,7 +185,7 @@ pub fn halving(trials: usize, steps: u64, eta: usize, least: u64) -> Vec<Rung> {
     out
 }
 
-/// Environment steps of all rungs for one seed, if no trial fails.
+/// Environment steps of all rungs (one entry per rung) for one seed, if no trial fails.
 pub fn total_steps(rungs: &[Rung]) -> u64 {
     let mut before = 0;
     let mut total = 0u64;
@@ -193,8 +196,8 @@ pub fn total_steps(rungs: &[Rung]) -> u64 {
     total
 }
 
-/// The most steps a training may have so that a search with the rungs of `schedule` stays within `budget` for one seed;
-/// `None` if not even one step fits.
+/// The most steps a training may have so that a search with the rungs of `schedule` (one entry per rung) stays within
+/// `budget` environment steps for one seed; `None` if not even one step fits.
 pub fn steps_within(budget: u64, schedule: impl Fn(u64) -> Vec<Rung>) -> Option<u64> {
     // What fits is an interval from 1 as long as the number of rungs is the same, and close to it otherwise.
     let fits = |steps: u64| total_steps(&schedule(steps)) <= budget;
@@ -218,8 +221,8 @@ fn before(objective: Objective, a: f64, b: f64) -> std::cmp::Ordering {
     }
 }
 
-/// Who goes on after a rung: the best `keep` of those at work (places in `trials`), best first, equal ones in order of
-/// number. Failed trials never do.
+/// Who goes on after a rung: the numbers (places in `trials`) of the best `keep` of those at work, best first, equal
+/// ones in order of number. Failed trials never do. `at_work` has one number per trial at work.
 pub fn survivors(trials: &[Trial], at_work: &[usize], rung: usize, keep: usize, objective: Objective) -> Vec<usize> {
     let mut ranked: Vec<(usize, f64)> = at_work
         .iter()
@@ -230,8 +233,8 @@ pub fn survivors(trials: &[Trial], at_work: &[usize], rung: usize, keep: usize, 
     ranked.into_iter().map(|(i, _)| i).collect()
 }
 
-/// All trials (places in `trials`), best first: those that got further before the others, then by the objective where they
-/// stopped, then by number; failed ones last.
+/// All trials, best first: one number per trial (its place in `trials`). Those that got further come before the others,
+/// then by the objective where they stopped, then by number; failed ones last.
 pub fn ranking(trials: &[Trial], objective: Objective) -> Vec<usize> {
     let mut order: Vec<usize> = (0..trials.len()).collect();
     order.sort_by(|&a, &b| {

@@ -18,13 +18,15 @@ pub trait World: Clone + Send + Serialize + DeserializeOwned {
     fn width(&self) -> usize;
     /// Draws a first state.
     fn start(&mut self, rng: &mut Stream);
-    /// Writes the observation.
+    /// Writes the observation: one number per column, [`World::width`] of them.
     fn observe(&self, out: &mut [f32]);
-    /// Writes which choices are allowed; `false` (nothing is masked) by default.
+    /// Writes which choices are allowed: 1 or 0 per choice, `sum(sizes)` numbers over the finite dimensions; `false`
+    /// (nothing is masked) by default.
     fn mask(&self, _out: &mut [f32]) -> bool {
         false
     }
-    /// Moves one period: the reward, and whether the world ended.
+    /// Moves one period: the reward, and whether the world ended. `continuous` has one number in [-1, 1] and `discrete`
+    /// one index per dimension.
     fn step(&mut self, continuous: &[f32], discrete: &[u32], rng: &mut Stream) -> (f32, bool);
     /// Discount factor.
     fn discount(&self) -> f32 {
@@ -91,7 +93,7 @@ impl<W: World> Copies<W> {
         env
     }
 
-    /// The worlds.
+    /// The worlds: one per slot.
     pub fn worlds(&self) -> &[W] {
         &self.state.worlds
     }

@@ -21,13 +21,13 @@ pub const MASKED: f32 = -1e9;
 pub struct PolicyBatch<'a> {
     /// What is chosen.
     pub space: &'a ActionSpace,
-    /// 1 where a choice is allowed, `n * sum(sizes)`; empty when nothing is masked.
+    /// 1 where a choice is allowed, `n x sum(sizes)`; empty when nothing is masked.
     pub mask: &'a [f32],
-    /// Continuous actions as drawn, not clipped, `n * continuous`.
+    /// Continuous actions as drawn, not clipped, `n x continuous`.
     pub continuous: &'a [f32],
-    /// Choices, `n * discrete`.
+    /// Indices of choices, `n x discrete`.
     pub discrete: &'a [u32],
-    /// Advantages, `n`.
+    /// Advantages, one per row: `n`.
     pub advantage: &'a [f32],
 }
 
@@ -116,7 +116,7 @@ impl PolicyBatch<'_> {
     }
 
     /// Plain policy gradient: `-mean(advantage * log_prob) - entropy_weight * entropy` (Williams 1992; Mnih et al. 2016). `head` has
-    /// `n` rows, `log_std` one number a continuous dimension.
+    /// `n` rows, `log_std` one number per continuous dimension.
     pub fn policy_gradient(&self, head: Taped<Table>, log_std: &Flat, entropy_weight: f32) -> PolicyLoss {
         let (log_prob, entropy) = self.on_tape(head, log_std);
         let n = log_prob.shape().0;
@@ -131,8 +131,9 @@ impl PolicyBatch<'_> {
         }
     }
 
-    /// Clipped surrogate of proximal policy optimisation (Schulman et al. 2017, eq. 7), with the entropy bonus;
-    /// `old_log_prob` (`n`) under the policy that acted.
+    /// Clipped surrogate of proximal policy optimisation (Schulman et al. 2017, eq. 7), with the entropy bonus. `head`
+    /// has `n` rows, `log_std` one number per continuous dimension, `old_log_prob` one number per row (`n`): the
+    /// log-probability under the policy that acted.
     pub fn clipped_surrogate(
         &self,
         head: Taped<Table>,
@@ -166,8 +167,9 @@ impl PolicyBatch<'_> {
     }
 }
 
-/// `weight * mean((value - target)^2)` of one value a row (`n` by 1) and `n` targets. With `clip`, as PPO's reference code does, the
-/// larger of that and the square with the value held within `clip.0` of the old one (`clip.1`, `n`).
+/// `weight * mean((value - target)^2)` of one value per row (`n` by 1) and `n` targets. With `clip`, as PPO's reference
+/// code does, the larger of that and the square with the value held within `clip.0` of the old one (`clip.1`, `n`
+/// numbers).
 pub fn value_loss(value: Taped<Table>, target: &[f32], weight: f32, clip: Option<(f32, &[f32])>) -> Taped<()> {
     let n = target.len();
     assert!(n > 0 && *value.shape() == (n, 1), "value loss: sizes do not fit");
@@ -185,7 +187,7 @@ pub fn value_loss(value: Taped<Table>, target: &[f32], weight: f32, clip: Option
     }
 }
 
-/// Weighted mean of Huber's (1964) loss with threshold 1, of `n` values, targets and weights.
+/// Weighted mean of Huber's (1964) loss with threshold 1. Values, targets and weights have one number per row, `n`.
 pub fn huber_loss(value: Taped<Line>, target: &[f32], weights: &[f32]) -> Taped<()> {
     let n = target.len();
     assert!(
@@ -195,12 +197,12 @@ pub fn huber_loss(value: Taped<Line>, target: &[f32], weights: &[f32]) -> Taped<
     (value.huber_error(flat(target.to_vec()), 1.0) * flat(weights.to_vec())).mean::<(), Axis<0>>()
 }
 
-/// Bounds of the log standard deviation of a squashed normal policy.
+/// Bounds of the log standard deviation of a tanh-squashed Gaussian policy.
 pub const LOG_STD_RANGE: (f32, f32) = (-10.0, 2.0);
 
-/// Actions (`n * dims`) of a tanh-squashed normal policy and their log-densities (`n`), from standard normal `noise` (`n * dims`). A
-/// row of `head` (`n * 2 * dims`) holds `dims` means, then `dims` log standard deviations. The Jacobian of the tangent is taken in the stable form
-/// `2 (log 2 - u - softplus(-2 u))` (Haarnoja et al. 2018, appendix C).
+/// Actions (`n x dims`) of a tanh-squashed Gaussian policy and their log-densities (`n`), from standard normal `noise`
+/// (`n x dims`). A row of `head` (`n x 2 dims`) holds `dims` means, then `dims` log standard deviations. The log
+/// Jacobian of tanh is taken in the stable form `2 (log 2 - u - softplus(-2 u))` (Haarnoja et al. 2018, appendix C).
 pub fn squashed_sample(head: &[f32], noise: &[f32], dims: usize, action: &mut [f32], log_prob: &mut [f32]) {
     for (s, lp) in log_prob.iter_mut().enumerate() {
         let row = &head[s * 2 * dims..(s + 1) * 2 * dims];
@@ -217,10 +219,10 @@ pub fn squashed_sample(head: &[f32], noise: &[f32], dims: usize, action: &mut [f
     }
 }
 
-/// The same on the tape of `head` (`n` by `2 * dims`): actions and log-densities up to a constant, both `n` by `dims`. `action` are the
-/// actions as [`squashed_sample`] drew them from the same numbers; dfdx's tangent differs from them in the seventh digit, and
-/// what is given to a critic is what is played. Each has half of the
-/// tape: a loss needs both.
+/// As [`squashed_sample`], on the tape of `head` (`n` by `2 dims`): actions and log-densities up to a constant, both
+/// `n` by `dims`. `noise` and `action` are `n x dims`; `action` are the actions as [`squashed_sample`] drew them from
+/// the same numbers. dfdx's tanh differs from them in the seventh digit, and what is given to a critic is what is
+/// played. Each result has half of the tape: a loss needs both.
 pub fn squashed(head: Taped<Table>, noise: &[f32], action: &[f32], dims: usize) -> (Taped<Table>, Taped<Table>) {
     let (n, width) = *head.shape();
     assert!(

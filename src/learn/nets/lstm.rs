@@ -38,7 +38,7 @@ pub struct Kept {
     /// Hidden state and cell before each period, after resets.
     h: Vec<f32>,
     c: Vec<f32>,
-    /// Gates after their functions, cell after the period and its tangent.
+    /// Gates after their functions, cell after the period and its tanh.
     gates: Vec<f32>,
     cell: Vec<f32>,
     tangent: Vec<f32>,
@@ -52,7 +52,9 @@ pub struct Kept {
 }
 
 impl RecurrentNet {
-    /// Orthogonal weights, zero biases but for the forget gate's, which start at 1 (Jozefowicz et al. 2015).
+    /// A network from rows of `inputs` numbers to rows of `outputs`, with `hidden` units in the LSTM layer; `layers`
+    /// has one width per hidden layer of the perceptron behind it. Weights are orthogonal, biases zero but for the
+    /// forget gate's, which start at 1 (Jozefowicz et al. 2015).
     pub fn new(
         inputs: usize,
         hidden: usize,
@@ -106,11 +108,12 @@ impl RecurrentNet {
     pub fn head_mut(&mut self) -> &mut Mlp {
         &mut self.head
     }
-    /// Parameters of the layer and of the head.
+    /// Parameters of the layer (`inputs + hidden + 1` rows of `4 hidden`, in the order of the module) and of the head
+    /// (in the order of [`Mlp`]), each in one line.
     pub fn params(&self) -> (&[f32], &[f32]) {
         (&self.params, self.head.params())
     }
-    /// Parameters of the layer and of the head, to be changed.
+    /// Parameters of the layer and of the head, each in one line, to be changed; as [`RecurrentNet::params`].
     pub fn params_mut(&mut self) -> (&mut [f32], &mut [f32]) {
         (self.params.edit(), self.head.params_mut())
     }
@@ -119,8 +122,8 @@ impl RecurrentNet {
         (self.params.len(), self.head.params().len())
     }
 
-    /// One period: outputs (`batch * outputs`) of `batch` rows of `x` (`batch * inputs`), moving `memory` on (`batch` rows of h, then
-    /// `batch` rows of c, `2 * batch * hidden`).
+    /// Plays one period: outputs (`batch x outputs`) of `batch` rows of `x` (`batch x inputs`). `memory` moves on; it
+    /// holds `batch` rows of h, then `batch` rows of c (`2 batch x hidden`).
     pub fn step(&self, x: &[f32], batch: usize, memory: &mut [f32], ws: &mut Workspace, out: &mut [f32]) {
         let (n, g) = (self.hidden, 4 * self.hidden);
         let (h, c) = memory.split_at_mut(batch * n);

@@ -37,7 +37,8 @@ pub struct Kept {
 }
 
 impl Mlp {
-    /// A network with `hidden` layers, orthogonal weights with gain root 2 (hidden) and `gain` (last), zero biases.
+    /// A network of the given widths (`hidden` has one per hidden layer), with orthogonal weights of gain root 2
+    /// (hidden layers) and `gain` (last layer; Saxe, McClelland and Ganguli 2014), and zero biases.
     pub fn new(
         inputs: usize,
         hidden: &[usize],
@@ -69,7 +70,7 @@ impl Mlp {
         self.sizes.len() >= 2 && self.sizes.windows(2).map(|w| w[0] * w[1] + w[1]).sum::<usize>() == self.params.len()
     }
 
-    /// Weights (`inputs * outputs`) and biases (`outputs`) of the last layer.
+    /// Weights (`input x output`, row-major) and biases (one per output) of the last layer.
     pub fn last_layer_mut(&mut self) -> (&mut [f32], &mut [f32]) {
         let n = self.sizes.len();
         let (i, o) = (self.sizes[n - 2], self.sizes[n - 1]);
@@ -77,7 +78,7 @@ impl Mlp {
         self.params.edit()[start..].split_at_mut(i * o)
     }
 
-    /// Widths of input, hidden layers, output.
+    /// Widths, one per layer of units: the input, each hidden layer, the output.
     pub fn sizes(&self) -> &[usize] {
         &self.sizes
     }

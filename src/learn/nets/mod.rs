@@ -8,7 +8,7 @@
 //!   the derivatives with respect to all parameters, one flat tensor.
 //!
 //! Products, activations and optimiser steps are our own loops ([`simd`]). dfdx's modules fix sizes at compile time, and a
-//! network of its operations, one a layer, is two to six times slower; in the tests it is the oracle (`oracle.rs`). Its optimisers
+//! network of its operations, one per layer, is two to six times slower; in the tests it is the oracle (`oracle.rs`). Its optimisers
 //! stay outside for reasons that [`optimizer`] gives. Arrays are row-major: one row an example, `rows * width` numbers.
 
 pub mod init;
@@ -45,11 +45,11 @@ pub trait Net: Send {
     fn inputs(&self) -> usize;
     /// Width of an output row.
     fn outputs(&self) -> usize;
-    /// All parameters, in a fixed order.
+    /// All parameters in one line, in a fixed order.
     fn params(&self) -> &[f32];
-    /// All parameters, to be changed.
+    /// All parameters in one line, to be changed; in the order of [`Net::params`].
     fn params_mut(&mut self) -> &mut [f32];
-    /// Outputs of `batch` rows of `x` (`batch * inputs`) into `out` (`batch * outputs`); keeps nothing.
+    /// Outputs of `batch` rows of `x` (`batch x inputs`) into `out` (`batch x outputs`); keeps nothing.
     fn infer(&self, x: &[f32], batch: usize, ws: &mut Workspace, out: &mut [f32]);
 }
 
@@ -65,13 +65,14 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// Applies the function to each number of `x` (any length), in place.
     pub(crate) fn apply(self, x: &mut [f32]) {
         match self {
             Activation::Tanh => simd::tanh_in_place(x),
             Activation::Relu => simd::relu_in_place(x),
         }
     }
-    /// Multiplies `d` by the derivative at output `y`.
+    /// Multiplies `d` by the derivative at output `y`, number by number; both have the same length.
     #[cfg(feature = "learn")]
     pub(crate) fn chain(self, y: &[f32], d: &mut [f32]) {
         match self {
@@ -81,7 +82,7 @@ impl Activation {
     }
 }
 
-/// Grows a buffer to at least `n` and returns that much of it.
+/// Grows a buffer to a length of at least `n` and returns its first `n` numbers.
 pub(crate) fn room(buffer: &mut Vec<f32>, n: usize) -> &mut [f32] {
     if buffer.len() < n {
         buffer.resize(n, 0.0);

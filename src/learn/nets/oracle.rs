@@ -1,4 +1,4 @@
-//! The perceptron in plain dfdx operations, one a layer: the oracle that the network as one operation is tested against.
+//! The perceptron in plain dfdx operations, one per layer: the oracle that the network as one operation is tested against.
 
 use super::tape::{OnTape, Wants, numbers, rows, take};
 use super::{Activation, Mlp, Net, Workspace};

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 pub struct Params(Arc<Vec<f32>>);
 
 impl Params {
-    /// The parameters, to be changed.
+    /// All parameters in one line, to be changed.
     pub fn edit(&mut self) -> &mut [f32] {
         let all: &mut Vec<f32> = Arc::make_mut(&mut self.0);
         all

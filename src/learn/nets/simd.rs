@@ -81,7 +81,7 @@ macro_rules! tiered {
 /// A matrix in memory: element (i, j) is `data[i * row + j * col]`. A transposed view swaps the strides.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// The numbers.
+    /// The numbers: one row after another, or one column after another, as `row` and `col` say.
     pub data: &'a [f32],
     /// Distance between rows.
     pub row: usize,
@@ -90,7 +90,7 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// A row-major matrix with `columns` columns.
+    /// A row-major matrix with `columns` columns; `data` holds one number per element.
     pub fn rows(data: &'a [f32], columns: usize) -> Self {
         View {
             data,
@@ -98,7 +98,7 @@ impl<'a> View<'a> {
             col: 1,
         }
     }
-    /// The transpose of a row-major matrix with `columns` columns.
+    /// The transpose of a row-major matrix with `columns` columns; `data` holds one number per element.
     pub fn transposed(data: &'a [f32], columns: usize) -> Self {
         View {
             data,
@@ -117,7 +117,7 @@ impl<'a> View<'a> {
 pub enum Start<'a> {
     /// Nothing.
     Zero,
-    /// The same row, of the product's width, in every row.
+    /// One row, as long as the product is wide, added to every row.
     Row(&'a [f32]),
     /// What stands in the output.
     Output,
@@ -524,7 +524,7 @@ pub fn fast_tanh(x: f32) -> f32 {
 }
 
 tiered! {
-    /// `x = tanh(x)` in place.
+    /// `x = tanh(x)` in place; any length.
     pub fn tanh_in_place(x: &mut [f32]) {
         for v in x {
             *v = fast_tanh(*v);
@@ -533,7 +533,7 @@ tiered! {
 }
 
 tiered! {
-    /// `x = 1 / (1 + exp(-x))` in place.
+    /// `x = 1 / (1 + exp(-x))` in place; any length.
     pub fn sigmoid_in_place(x: &mut [f32]) {
         for v in x {
             *v = fast_tanh(0.5 * *v).mul_add(0.5, 0.5);
@@ -542,7 +542,7 @@ tiered! {
 }
 
 tiered! {
-    /// `x = max(x, 0)` in place; not a number stays so.
+    /// `x = max(x, 0)` in place; any length. Not a number stays so.
     pub fn relu_in_place(x: &mut [f32]) {
         for v in x {
             *v = if *v < 0.0 { 0.0 } else { *v };
@@ -551,7 +551,7 @@ tiered! {
 }
 
 tiered! {
-    /// `d *= 1 - y^2`: the derivative of the tangent at output `y`.
+    /// `d *= 1 - y^2`: the derivative of tanh at output `y`. Both have the same length.
     pub fn tanh_backward(y: &[f32], d: &mut [f32]) {
         for (d, &y) in d.iter_mut().zip(y) {
             *d *= (-y).mul_add(y, 1.0);
@@ -560,7 +560,7 @@ tiered! {
 }
 
 tiered! {
-    /// `d = 0` where the output `y` is not positive.
+    /// `d = 0` where the output `y` is not positive. Both have the same length.
     pub fn relu_backward(y: &[f32], d: &mut [f32]) {
         for (d, &y) in d.iter_mut().zip(y) {
             *d = if y > 0.0 { *d } else { 0.0 };
@@ -569,7 +569,7 @@ tiered! {
 }
 
 tiered! {
-    /// `out[j] += sum over rows i of x[i, j]`, in the order of the rows.
+    /// `out[j] += sum over rows i of x[i, j]`, in the order of the rows; `x` is `rows x out.len()`.
     pub fn add_column_sums(x: &[f32], out: &mut [f32]) {
         for row in x.chunks_exact(out.len().max(1)) {
             for (o, &v) in out.iter_mut().zip(row) {
@@ -580,7 +580,7 @@ tiered! {
 }
 
 tiered! {
-    /// Sum of squares in sixteen fixed lanes, added up in double precision.
+    /// Sum of squares of `x` (any length) in sixteen fixed lanes, added up in double precision.
     pub fn sum_of_squares(x: &[f32]) -> f64 {
         let mut lanes = [0.0f32; 16];
         let chunks = x.chunks_exact(16);
@@ -602,7 +602,7 @@ tiered! {
 }
 
 tiered! {
-    /// `x += weight * (y - x)`: Polyak averaging.
+    /// `x += weight * (y - x)`: Polyak averaging. Both have the same length.
     pub fn blend(x: &mut [f32], y: &[f32], weight: f32) {
         for (x, &y) in x.iter_mut().zip(y) {
             *x = weight.mul_add(y - *x, *x);
@@ -635,7 +635,8 @@ fn kept(x: f32, least: f32) -> f32 {
 }
 
 tiered! {
-    /// One step of Adam (Kingma and Ba 2015) on all parameters, in one pass.
+    /// One step of Adam (Kingma and Ba 2015) on all parameters, in one pass. Parameters `p`, gradient `g`, first
+    /// moments `m` and second moments `v` have one number per parameter.
     pub fn adam(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], s: AdamStep) {
         let n = p.len();
         let (g, m, v) = (&g[..n], &mut m[..n], &mut v[..n]);
@@ -649,7 +650,8 @@ tiered! {
 }
 
 tiered! {
-    /// One step of RMSprop (Tieleman and Hinton 2012), epsilon outside the root, no momentum.
+    /// One step of RMSprop (Tieleman and Hinton 2012), epsilon outside the root, no momentum. Parameters `p`, gradient
+    /// `g` and second moments `v` have one number per parameter.
     pub fn rms_prop(p: &mut [f32], g: &[f32], v: &mut [f32], scale: f32, rate: f32, decay: f32, epsilon: f32) {
         let n = p.len();
         let (g, v) = (&g[..n], &mut v[..n]);

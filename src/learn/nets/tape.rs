@@ -30,7 +30,7 @@ pub type Flat<T = NoneTape> = Of<(usize,), T>;
 pub type Taped<S> = Of<S, Recording>;
 
 thread_local! {
-    /// The processor as dfdx sees it, one a thread: tensors count its users.
+    /// The processor as dfdx sees it, one per thread: tensors count its users.
     static DEVICE: Cpu = Cpu::default();
 }
 
@@ -39,27 +39,30 @@ pub fn device() -> Cpu {
     DEVICE.with(Cpu::clone)
 }
 
-/// A tensor of the numbers of whole rows, `values.len() / width` by `width`; numbers of a broken row are left out.
+/// A tensor of whole rows from row-major numbers, `values.len() / width` rows by `width` columns; leaves out the
+/// numbers of a broken last row.
 pub fn rows(mut values: Vec<f32>, width: usize) -> Rows {
     let count = values.len().checked_div(width).unwrap_or(0);
     values.truncate(count * width);
     device().tensor_from_vec(values, (count, width))
 }
 
-/// A tensor of numbers in a line.
+/// A tensor of all numbers in one line.
 pub fn flat(values: Vec<f32>) -> Flat {
     let count = values.len();
     device().tensor_from_vec(values, (count,))
 }
 
-/// The numbers of a tensor that lie in order, as those of networks and of [`operation`] do.
+/// The numbers of a tensor in row-major order, one per element; the tensor must be contiguous, as those of networks and
+/// of [`operation`] are.
 pub fn numbers<S: Shape, T>(tensor: &Of<S, T>) -> Vec<f32> {
     let mut out = vec![0.0; tensor.shape().num_elements()];
     tensor.copy_into(&mut out);
     out
 }
 
-/// The derivative with respect to a leaf, taken out of the gradients without a copy; zeros if nothing depended on it.
+/// The derivative with respect to a leaf (one number per element), taken out of the gradients without a copy; zeros if
+/// nothing depended on it.
 pub fn take<S: Shape>(gradients: &mut Gradients<f32, Cpu>, leaf: &Of<S>) -> Vec<f32> {
     gradients
         .get_or_alloc_mut(leaf)
@@ -67,8 +70,9 @@ pub fn take<S: Shape>(gradients: &mut Gradients<f32, Cpu>, leaf: &Of<S>) -> Vec<
         .unwrap_or_default()
 }
 
-/// An operation of ours on the tape: `output` in the given shape is what `input` comes to, and `back` adds the derivative with
-/// respect to the input (second) from that with respect to the output (first).
+/// Puts an operation of ours on the tape. `output` holds its result in the given `shape`, row-major. `back` adds the
+/// derivative with respect to the input (second, one number per element of the input) from that with respect to the
+/// output (first, one number per element of the output).
 pub fn operation<S: Shape, R: Shape, T: Tape<f32, Cpu>>(
     input: Of<S, T>,
     output: Vec<f32>,
@@ -87,7 +91,7 @@ pub fn operation<S: Shape, R: Shape, T: Tape<f32, Cpu>>(
     out.put_tape(tape)
 }
 
-/// As [`operation`], of two inputs with tapes of their own; `back` gets both of their derivatives.
+/// As [`operation`], of two inputs of the same shape with tapes of their own; `back` gets both of their derivatives.
 pub fn operation_of_two<S: Shape, R: Shape>(
     first: Taped<S>,
     second: Taped<S>,
@@ -162,7 +166,8 @@ pub trait Differentiable: Sized + 'static {
     fn pool(&self) -> &Pool<Self::Kept>;
     /// All parameters in one line.
     fn flat(&self) -> Vec<f32>;
-    /// Adds derivatives with respect to parameters and input, where asked for, from those with respect to the outputs.
+    /// Adds derivatives with respect to parameters (in the order of [`Differentiable::flat`]) and input (`row x
+    /// input`), where asked for, from those with respect to the outputs (`row x output`).
     fn add_derivatives(
         &self,
         extent: Self::Extent,
@@ -191,7 +196,8 @@ impl<N: Differentiable> OnTape<N> {
         }
     }
 
-    /// The derivative with respect to all parameters in one line; empty if it was not wanted.
+    /// The derivative with respect to all parameters: one number per parameter, in the order of
+    /// [`Differentiable::flat`]; empty if it was not wanted.
     pub fn gradient(self, gradients: &mut Gradients<f32, Cpu>) -> Vec<f32> {
         self.params.map(|p| take(gradients, &p)).unwrap_or_default()
     }
@@ -306,11 +312,11 @@ impl Differentiable for RecurrentNet {
 
 /// Sequences for a recurrent network, time-major: row `t * batch + s` is period `t` of sequence `s`.
 pub struct Sequences<'a, T> {
-    /// `periods * batch` rows.
+    /// Inputs, `periods * batch` by `inputs`.
     pub x: Rows<T>,
-    /// 1 where an episode begins with a row, `periods * batch`.
+    /// 1 where an episode begins with a row, else 0: `period x sequence`, `periods * batch` numbers.
     pub reset: &'a [f32],
-    /// State before the first period: `batch` rows of h, then of c, `2 * batch * hidden`.
+    /// State before the first period: `batch` rows of h, then of c, `2 batch x hidden`.
     pub memory: &'a [f32],
     /// Number of periods.
     pub periods: usize,

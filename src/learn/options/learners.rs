@@ -14,8 +14,8 @@ learner_options! {
         steps: u64 = 4_000_000,
         /// Worlds played side by side (read where the environment is made).
         worlds: usize = 64,
-        /// Worlds that meet the same shocks and noises, so that what differs between them is their own doing; 1 gives every
-        /// world its own.
+        /// Worlds with common random numbers: they meet the same shocks and noises, so that they differ by their actions alone; 1 gives
+        /// every world its own.
         common_chance: usize = 16,
         /// Periods played between updates, in each world.
         horizon: usize = 512,
@@ -29,10 +29,10 @@ learner_options! {
         anneal: bool = true,
         /// Discount factor; `none` takes the model's.
         discount: Option<f64> = None,
-        /// Weight of far against near surprises in advantages (lambda).
+        /// GAE lambda: weight of multi-step against one-step TD errors in advantages.
         gae_lambda: f64 = 1.0,
-        /// Largest weight with which the value network may stand in an advantage for what was not played: rows nearer to where the
-        /// record stops are left out (none, where the horizon is too short for that). 1 uses all.
+        /// Largest weight of the bootstrapped value in an advantage: rows so near to where the record stops that it weighs more are left
+        /// out (none, where the horizon is too short for that). 1 uses all rows.
         unplayed: f64 = 0.2,
         /// How far the ratio of new to old probabilities may move from 1.
         clip: f64 = 0.2,
@@ -62,7 +62,7 @@ learner_options! {
         network: Vec<usize> = vec![64, 64],
         /// Function between layers.
         activation: Activation = Activation::Tanh,
-        /// Where the policy starts: at the best constant that is found by trying (`constant`; the tries count as steps), or in the
+        /// Warm start of the policy: at the best constant that is found by trying (`constant`; the tries count as steps), or in the
         /// middle of the bounds (`middle`).
         first_policy: FirstPolicy = FirstPolicy::Constant,
         /// First standard deviation of continuous actions, in units of half their range.
@@ -75,7 +75,10 @@ learner_options! {
 }
 
 impl PpoOptions {
-    /// Fails where an option is out of its range.
+    /// Refuses an option that is out of its range.
+    ///
+    /// # Errors
+    /// [`LearnError::BadOption`].
     pub(crate) fn check(&self) -> Result<(), LearnError> {
         playing(self.steps, self.worlds, self.discount)?;
         at_least_one("common_chance", self.common_chance)?;
@@ -104,8 +107,8 @@ learner_options! {
         steps: u64 = 1_000_000,
         /// Worlds played side by side (read where the environment is made).
         worlds: usize = 16,
-        /// Worlds that meet the same shocks and noises, so that what differs between them is their own doing; 1 gives every
-        /// world its own.
+        /// Worlds with common random numbers: they meet the same shocks and noises, so that they differ by their actions alone; 1 gives
+        /// every world its own.
         common_chance: usize = 16,
         /// Periods played between updates, in each world.
         horizon: usize = 8,
@@ -115,7 +118,7 @@ learner_options! {
         anneal: bool = true,
         /// Discount factor; `none` takes the model's.
         discount: Option<f64> = None,
-        /// Weight of far against near surprises in advantages (lambda).
+        /// GAE lambda: weight of multi-step against one-step TD errors in advantages.
         gae_lambda: f64 = 1.0,
         /// Weight of the entropy bonus at the start; it falls linearly to `entropy_end`.
         entropy: f64 = 0.0,
@@ -137,7 +140,7 @@ learner_options! {
         network: Vec<usize> = vec![64, 64],
         /// Function between layers.
         activation: Activation = Activation::Tanh,
-        /// Where the policy starts: at the best constant that is found by trying (`constant`; the tries count as steps), or in the
+        /// Warm start of the policy: at the best constant that is found by trying (`constant`; the tries count as steps), or in the
         /// middle of the bounds (`middle`).
         first_policy: FirstPolicy = FirstPolicy::Constant,
         /// First standard deviation of continuous actions, in units of half their range.
@@ -150,7 +153,10 @@ learner_options! {
 }
 
 impl A2cOptions {
-    /// Fails where an option is out of its range.
+    /// Refuses an option that is out of its range.
+    ///
+    /// # Errors
+    /// [`LearnError::BadOption`].
     pub(crate) fn check(&self) -> Result<(), LearnError> {
         playing(self.steps, self.worlds, self.discount)?;
         at_least_one("common_chance", self.common_chance)?;
@@ -223,7 +229,10 @@ learner_options! {
 }
 
 impl DqnOptions {
-    /// Fails where an option is out of its range.
+    /// Refuses an option that is out of its range.
+    ///
+    /// # Errors
+    /// [`LearnError::BadOption`].
     pub(crate) fn check(&self) -> Result<(), LearnError> {
         playing(self.steps, self.worlds, self.discount)?;
         remembering(self.train_every, self.minibatch, self.memory, self.n_step)?;
@@ -265,8 +274,8 @@ learner_options! {
         steps: u64 = 2_000_000,
         /// Worlds played side by side (read where the environment is made).
         worlds: usize = 128,
-        /// Worlds that meet the same shocks and noises, so that what differs between them is their own doing; 1 gives every
-        /// world its own.
+        /// Worlds with common random numbers: they meet the same shocks and noises, so that they differ by their actions alone; 1 gives
+        /// every world its own.
         common_chance: usize = 16,
         /// Environment steps between trainings.
         train_every: usize = 512,
@@ -292,9 +301,9 @@ learner_options! {
         target_entropy: f64 = -1.0,
         /// Entropy of the policy at the end, for each dimension.
         target_entropy_end: f64 = -2.5,
-        /// First standard deviation of actions, before the tangent.
+        /// First standard deviation of actions, before tanh.
         initial_std: f64 = 0.3,
-        /// Smallest standard deviation of actions in play, before the tangent; the policy itself may become surer.
+        /// Smallest standard deviation of actions in play, before tanh; the policy itself may become surer.
         exploration_std: f64 = 0.15,
         /// What a critic is made of: a level and an `advantage` with a scale of its own, or one `joint` network of state and action.
         critic: CriticForm = CriticForm::Advantage,
@@ -308,7 +317,7 @@ learner_options! {
         normalize_values: bool = true,
         /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
         average_from: f64 = 0.6,
-        /// Where the policy starts: at the best constant that is found by trying (`constant`; the tries count as steps), or in the
+        /// Warm start of the policy: at the best constant that is found by trying (`constant`; the tries count as steps), or in the
         /// middle of the bounds (`middle`).
         first_policy: FirstPolicy = FirstPolicy::Constant,
         /// Hidden layers of policy and critics.
@@ -319,7 +328,10 @@ learner_options! {
 }
 
 impl SacOptions {
-    /// Fails where an option is out of its range.
+    /// Refuses an option that is out of its range.
+    ///
+    /// # Errors
+    /// [`LearnError::BadOption`].
     pub(crate) fn check(&self) -> Result<(), LearnError> {
         playing(self.steps, self.worlds, self.discount)?;
         remembering(self.train_every, self.minibatch, self.memory, self.n_step)?;
@@ -367,7 +379,7 @@ learner_options! {
         anneal: bool = true,
         /// Discount factor; `none` takes the model's.
         discount: Option<f64> = None,
-        /// Weight of far against near surprises in advantages (lambda).
+        /// GAE lambda: weight of multi-step against one-step TD errors in advantages.
         gae_lambda: f64 = 0.95,
         /// How far the ratio of new to old probabilities may move from 1.
         clip: f64 = 0.2,
@@ -397,7 +409,10 @@ learner_options! {
 }
 
 impl RecurrentPpoOptions {
-    /// Fails where an option is out of its range.
+    /// Refuses an option that is out of its range.
+    ///
+    /// # Errors
+    /// [`LearnError::BadOption`].
     pub(crate) fn check(&self) -> Result<(), LearnError> {
         playing(self.steps, self.worlds, self.discount)?;
         at_least_one("horizon", self.horizon)?;
@@ -416,7 +431,10 @@ impl RecurrentPpoOptions {
     }
 }
 
-/// What all learners have.
+/// Checks the options that all learners have.
+///
+/// # Errors
+/// [`LearnError::BadOption`].
 pub(crate) fn playing(steps: u64, worlds: usize, discount: Option<f64>) -> Result<(), LearnError> {
     in_range(steps > 0, "steps", steps, "at least 1")?;
     in_range((1..=1_000_000).contains(&worlds), "worlds", worlds, "1 to 1_000_000")?;
@@ -441,6 +459,10 @@ fn entropy(start: f64, end: f64) -> Result<(), LearnError> {
     not_negative("entropy_end", end)
 }
 
+/// Checks the number of grid points of a continuous dimension.
+///
+/// # Errors
+/// [`LearnError::BadOption`].
 pub(crate) fn bins(bins: usize) -> Result<(), LearnError> {
     in_range((1..=100_000).contains(&bins), "bins", bins, "1 to 100_000")
 }
@@ -470,11 +492,18 @@ fn step_size(key: &str, x: f64) -> Result<(), LearnError> {
     in_range((1e-30..=1e30).contains(&x), key, x, "a number from 1e-30 to 1e30")
 }
 
+/// Checks that a number is not negative, and that single precision holds it.
+///
+/// # Errors
+/// [`LearnError::BadOption`].
 pub(crate) fn not_negative(key: &str, x: f64) -> Result<(), LearnError> {
     in_range((0.0..=1e6).contains(&x), key, x, "a number from 0 to 1e6")
 }
 
-/// Between 0 and 1.
+/// Checks that a number is between 0 and 1.
+///
+/// # Errors
+/// [`LearnError::BadOption`].
 pub(crate) fn share(key: &str, x: f64) -> Result<(), LearnError> {
     in_range((0.0..=1.0).contains(&x), key, x, "a number between 0 and 1")
 }

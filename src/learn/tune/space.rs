@@ -94,7 +94,8 @@ impl Range {
         }
     }
 
-    /// The ends of a range, or all choices: what must be allowed for every trial to be allowed.
+    /// The two ends of a range, or all choices (one value per choice): what must be allowed for every trial to be
+    /// allowed.
     pub fn extremes(&self) -> Vec<Value> {
         match self {
             Range::Numbers { lo, hi, .. } => vec![Value::Number(*lo), Value::Number(*hi)],

@@ -6,7 +6,7 @@ use crate::diag::Span;
 use crate::graph::{Axis, AxisKind, InputKind, Interval, NodeId, Op, Phase};
 use crate::syntax::ast::{self, Arg, Expr, ExprKind};
 
-/// How far a row of a matrix may be from one: published matrices are rounded to a few digits more than this shows.
+/// How far the sum of a row of a matrix may be from one: published matrices are rounded.
 const ROW_TOLERANCE: f64 = 1e-9;
 
 /// Most states of a chain.
@@ -678,7 +678,7 @@ impl Checker<'_> {
                 return None;
             }
             let sum: f64 = row.iter().sum();
-            // From here nothing could follow, whatever a publication prints.
+            // A row that sums to zero is no distribution, in a published matrix neither.
             if sum <= 0.0 {
                 self.report(errors::row_sum(i + 1, n, row, sum, at, None));
                 return None;

@@ -264,7 +264,7 @@ impl Checker<'_> {
 
     /// `(c^(1 - sigma) - 1) / (1 - sigma)`, and `log(c)` at `sigma = 1`.
     fn crra(&mut self, c: NodeId, sigma: NodeId, span: Span, scope: &Scope) -> Value {
-        // With a risk aversion below one nothing is worth a number, too.
+        // With a risk aversion below one the utility of zero consumption is finite.
         let fault = match self.b.constant_value(sigma) {
             Some(s) if s < 1.0 => lints::Fault::CrraBelowOne,
             _ => lints::Fault::Crra,

@@ -1,7 +1,7 @@
 //! Looking at the finished model: names nobody uses, actions without effect, functions that can leave their domain.
 //!
-//! A function is suspected by interval arithmetic (which is too careful: it forgets that two uses of a name move
-//! together) and convicted by a witness: a state and an action, inside what the model allows, at which it happens.
+//! Interval arithmetic finds functions that may leave their domain (it is too wide: it ignores that two uses of a name move
+//! together); a message is given where a state and an action are found, inside what the model allows, at which it happens.
 
 use super::model::{Model, Space};
 use super::{BlockKind, Checker, Decl, errors};

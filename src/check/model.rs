@@ -124,8 +124,8 @@ pub struct State {
     pub domain: Interval,
     /// Labels for states over words (`state last in d`), one per value from index 0; empty for numbers.
     pub labels: Vec<String>,
-    /// The nodes of an explicit grid, in units of the state (`on grid(..)` of the action it copies, or `grid.k =
-    /// [..]`).
+    /// The nodes of an explicit grid, a list of numbers in units of the state (`on grid(..)` of the action it copies,
+    /// or `grid.k = [..]`).
     pub grid: Option<Vec<f64>>,
     /// First value: a node over `draws`.
     pub start: Option<NodeId>,
@@ -371,7 +371,7 @@ pub struct End {
     pub agent: Option<usize>,
     /// Non-zero where it ends.
     pub condition: NodeId,
-    /// What it pays.
+    /// The terminal payoff, in place of the continuation value: counted from the next period on, discounted.
     pub paying: Option<NodeId>,
     /// What ends.
     pub then: Then,

@@ -198,7 +198,7 @@ impl Checker<'_> {
         self.entities[id].used = used || !matches!(self.entities[id].decl, Decl::Shock { .. });
         let mut v = v;
         for a in self.b.shape(v.node).clone() {
-            // Everybody else's belongs to others: a default never shows it.
+            // States and shocks of other agents are private: the default leaves them out.
             if !scope.bound.contains(&a) && !matches!(self.b.axis(a).kind, crate::graph::AxisKind::Set) {
                 let chain = self.chain(at);
                 if chain.contains(&owner) || self.blocks[owner].kind == BlockKind::Market {

@@ -1,4 +1,4 @@
-//! What may be said once: of two lines that say the same thing differently, one would silently win.
+//! Statements that may stand once: of two lines that set the same thing differently, one would be ignored without a message.
 //!
 //! Names are looked after where they are declared; here are the statements without a name (`discount`, `horizon`), the
 //! lines of a scenario, the arguments of functions and definitions, and who takes part in a market.

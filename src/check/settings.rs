@@ -283,7 +283,7 @@ pub const VERIFY_KEYS: &[Key] = &[
     key(
         "episodes",
         COUNT,
-        "100, more where luck decides",
+        "100, more where the standard error is large",
         "paths on which losses are measured, of each seed",
     ),
     key("seeds", Kind::Seeds, "that of --seed", "seeds of these paths"),

@@ -15,7 +15,7 @@ pub(super) struct Globals {
     /// Seed of all random numbers
     #[arg(long, global = true, value_name = "N", default_value_t = 1, allow_negative_numbers = true, value_parser = seed)]
     pub(super) seed: u64,
-    /// Number of threads, at most four a core (results do not depend on it)
+    /// Number of threads, at most four per core (results do not depend on it)
     #[arg(long, global = true, value_name = "N", value_parser = threads)]
     pub(super) threads: Option<u16>,
     /// Most memory to use, such as 800M or 4G (what is free)

@@ -1,4 +1,4 @@
-//! The command line: one file a subcommand. The only part of econc that reads arguments and the clock, prints, and
+//! The command line: one file per subcommand. The only part of econc that reads arguments and the clock, prints, and
 //! listens for Ctrl-C.
 //!
 //! Exit status: 0 fine; 1 the model has errors or the certificate fails; 2 misuse, or a file that cannot be read or

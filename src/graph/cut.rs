@@ -1,7 +1,7 @@
-//! Cutting a graph at nodes: whoever reads one of them reads a number instead, and what the node computes is kept beside it.
+//! Cutting a graph at nodes: nodes that read a cut node read a fixed number instead, and what the cut node would be is kept.
 //!
-//! It makes the problem of one who takes a price as given: the price is no longer a function of what others do, while what the
-//! market would say at that price can still be computed.
+//! It makes the problem of a price taker: the price is no longer a function of what others do, while the price its rule implies,
+//! or the excess demand at that price, can still be computed.
 
 use super::build::for_operands;
 use super::shape::operands;

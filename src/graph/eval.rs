@@ -467,7 +467,7 @@ fn scan_and_bisect(lo: f64, hi: f64, mut f: impl FnMut(f64) -> f64) -> (f64, Roo
 /// Where a cell changes sign, and whether the residual shrinks with the cell: at a jump or a pole it does not.
 fn bisect(mut a: f64, fa: f64, mut b: f64, fb: f64, f: &mut impl FnMut(f64) -> f64) -> (f64, bool) {
     let far = fa.abs().max(fb.abs());
-    // Bisection needs one step a bit of the widest exponent range.
+    // Bisection needs one step per bit of the widest exponent range.
     for _ in 0..2200 {
         let mid = 0.5 * (a + b);
         if mid <= a || mid >= b {
@@ -662,7 +662,7 @@ mod tests {
         assert!(evaluate(&g, &[vec![1.0], vec![]]).is_err());
     }
 
-    /// Linear demand `a - b p` against supply `c p` clears at `a / (b + c)`, one price an industry.
+    /// Linear demand `a - b p` against supply `c p` clears at `a / (b + c)`, one price per industry.
     #[test]
     fn a_market_clears_in_every_element() {
         let mut g = Graph {

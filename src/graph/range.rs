@@ -1,11 +1,11 @@
-//! Ranges that see what interval arithmetic loses: the same value on both sides of a difference.
+//! Ranges of expressions in which a value occurs more than once, for which interval arithmetic is too wide.
 //!
 //! `s - min(s, d)`, `max(s, d) - s`, `x - x * share` and `a * x + (1 - a) * x` are written out as polynomials of values that stand
 //! for themselves. A sum with `min`, `max`, `abs` or `if` is one of two sums without it, and the smaller or larger of them where its factor has
 //! a known sign; a polynomial that is linear in each of its variables is largest and smallest at corners of their ranges.
 //! Conditions that are known to hold (`g >= 0`) bound a sum through what is left of it less `g`.
 //!
-//! Speaks of real numbers: the last digit of a computed value may lie outside.
+//! The bounds hold for real numbers: a computed value may lie outside by rounding.
 
 use super::{Binary, Graph, Interval, NodeId, Op, Unary};
 use std::collections::{BTreeMap, HashMap};

@@ -1,4 +1,4 @@
-//! Replacing the value of a node for everybody who reads it.
+//! Replacing the value of a node for all nodes that read it.
 
 use super::build::for_operands;
 use super::{Graph, Input, InputId, InputKind, Interval, Node, NodeId, Op, Shape};

@@ -1,4 +1,4 @@
-//! Root problems with an answer on paper: one unknown in which the residual is affine.
+//! Root problems with a closed form: one unknown in which the residual is affine.
 
 use super::dag::{Dag, Expr, Id};
 use super::differentiate::derivative;

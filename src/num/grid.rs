@@ -1,7 +1,8 @@
 //! One-dimensional grids and a check that a product of them fits in memory.
 //!
-//! Uniform, even in the log, even in `log(1 + log(1 + x - lo))` (dense near the lower end, as wealth distributions ask),
-//! and exponential with a chosen curvature. Ends are hit exactly.
+//! Uniform, even in the log, even in `log(1 + log(1 + x - lo))` (dense near the lower end, where wealth distributions have
+//! their mass; the asset grid of Auclert, Bardoczy, Rognlie and Straub 2021, *Econometrica* 89), and exponential with a
+//! chosen curvature. The ends are nodes exactly.
 
 /// Why a grid was refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! Maxima of one and of several variables in a box, without derivatives.
 //!
 //! One variable: Brent's method (1973, chapter 5: golden sections and parabolas), as a state machine
-//! ([`BrentSearch`]) so that a solver can advance thousands of searches in step, one a lane. Several variables:
+//! ([`BrentSearch`]) so that a solver can advance thousands of searches in step, one per lane. Several variables:
 //! Nelder and Mead's simplex kept in the box, then cycles of Brent searches along the axes and along the sum of a
 //! cycle's moves (Powell 1964), from several starts. Objectives may be minus infinity or NaN where infeasible.
 

@@ -6,7 +6,7 @@
 //! `(seed, stream)`; the counter is `(block of lane, step)`. One Philox block holds 128 bits, which serve two lanes:
 //! lane `l` takes half `(l / 16) % 2` of block `(l / 32) * 16 + l % 16`, so that sixteen blocks fill thirty-two
 //! consecutive lanes without a shuffle. The f32 draw of a lane is the f64 draw of the same lane cut to 23 bits: a world
-//! simulated in single precision sees the same luck as in double.
+//! simulated in single precision has common random numbers with one in double.
 //!
 //! Sequential use (shuffles, initial weights, distributions of the `rand` crate) goes through [`Stream`].
 

@@ -1,4 +1,4 @@
-//! What a command has to say, as data: the same content becomes the lines on the screen, the files of a run
+//! The results of a command, as data: the same content becomes the lines on the screen, the files of a run
 //! directory, the page `report.html` and the JSON of `--json`.
 
 use super::draw::Drawing;
@@ -61,7 +61,8 @@ pub struct Check {
     pub note: String,
 }
 
-/// How the note of a line begins that neither holds nor fails: luck decides. It is no pass.
+/// How the note of a line begins whose estimate lies within two standard errors of its limit: it neither holds nor fails,
+/// and does not count as a pass.
 pub const CANNOT_TELL: &str = "cannot tell";
 
 /// Functions on one grid; one archive and one table.

@@ -1,4 +1,4 @@
-//! `report.html`: one page with nothing outside it, for a browser, a mail or an appendix.
+//! `report.html`: one self-contained page, for a browser, a mail or an appendix.
 
 use super::content::{Check, Content};
 use super::number;

@@ -1,4 +1,4 @@
-//! What a solve and a simulation have to say, as [`Content`]: facts, certificate, tables, pictures, files.
+//! The results of a solve and of a simulation, as [`Content`]: facts, certificate, tables, pictures, files.
 
 use super::content::{BEST_CONSTANT, Check, Content, NamedPicture, NamedTable};
 use super::number;
@@ -36,7 +36,7 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
     let unit = if s.solution.infinite { "improvements" } else { "periods" };
     facts.push((unit.into(), r.iterations.to_string()));
     if r.error.is_finite() {
-        // What iteration leaves over is bounded; what the grid, the chain and the quadrature do is estimated.
+        // The iteration error is bounded; the errors of grid, chain and quadrature are estimated.
         let of_the_grid = s
             .certificate
             .world
@@ -375,7 +375,7 @@ fn euler_picture(s: &Solved) -> Option<NamedPicture> {
     })
 }
 
-/// A warning where lives start outside the part of the grid in which the solution can be trusted.
+/// A warning where episodes start outside the part of the grid on which the solution is accurate.
 ///
 /// W0948.
 fn untrusted(s: &Simulation, trusted: &Trusted) -> Option<Diagnostic> {

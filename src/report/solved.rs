@@ -111,7 +111,7 @@ fn axes_of(solution: &Solution) -> Vec<GridAxis> {
     axes
 }
 
-/// One axis a shock if the joint chain runs over a full grid of their values, last fastest; else one axis of joint
+/// One axis per shock if the joint chain runs over a full grid of their values, last fastest; else one axis of joint
 /// states.
 fn shock_axes(chain: &JointChain) -> Vec<GridAxis> {
     if chain.names.is_empty() {

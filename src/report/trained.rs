@@ -1,4 +1,4 @@
-//! What a training has to say: learning curves, a table of seeds, logs for tables and for TensorBoard, the policies.
+//! The results of a training: learning curves, a table of seeds, logs for tables and for TensorBoard, the policies.
 
 use super::content::{Content, NamedPicture, NamedTable};
 use super::number;

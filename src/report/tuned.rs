@@ -1,4 +1,4 @@
-//! What a search over the options of a learner has to say: the trials, best first, what each rung measured, pictures over
+//! The results of a search over the options of a learner: the trials, best first, what each rung measured, pictures over
 //! every option, and the block of the best to paste.
 
 use super::content::{Content, NamedPicture, NamedTable};
@@ -27,7 +27,7 @@ pub struct Tuned<'a> {
     pub trials: &'a [Trial],
     /// How many were asked for.
     pub asked: usize,
-    /// Places of the trials in `trials`, best first.
+    /// Places of the trials in `trials`, one entry per trial, best first.
     pub ranking: &'a [usize],
     /// Whether trial 1 is the settings as they stand.
     pub stands: bool,
@@ -317,7 +317,7 @@ fn value_of(score: &Score, objective: Objective) -> f64 {
     score.outcome.as_ref().map_or(f64::NAN, |m| m.of(objective))
 }
 
-/// One row a measurement: rung by rung, trial by trial, seed by seed.
+/// One row per measurement: rung by rung, trial by trial, seed by seed.
 fn measurements(t: &Tuned) -> Table {
     let mut rows: Vec<(usize, usize, u64, &Score)> = Vec::new();
     for rung in 0..t.rungs.len() {

@@ -1,4 +1,4 @@
-//! The verdict on learned policies: how far from the exact one, what that costs, and beside what.
+//! The verdict on learned policies: their distance from the exact policy, their welfare loss, and the benchmarks beside them.
 
 use super::content::{CANNOT_TELL, Check, Content, NamedPicture, NamedTable};
 use super::number;
@@ -48,7 +48,7 @@ fn with_error((x, error): (f64, f64)) -> String {
     }
 }
 
-/// A loss that is none: a constant policy that loses no more says nothing about a learner.
+/// A loss that counts as zero: where a constant policy loses no more, nothing can be learned about a learner.
 const NOTHING: f64 = 1e-6;
 /// How much better than the exact policy something may look beyond three standard errors: what interpolation leaves.
 const ROUNDING: f64 = 1e-5;
@@ -307,7 +307,7 @@ impl Called<'_> {
         }
     }
 
-    /// Nothing may be better than what everything is judged by.
+    /// No policy may do better than the exact one, against which all are judged.
     fn nothing_better(&mut self) {
         let everybody = self
             .verdict
@@ -398,7 +398,7 @@ fn tables(verdict: &Verdict) -> Vec<NamedTable> {
     };
     vec![
         named("verdict", "Each seed", per_seed, 12),
-        named("benchmarks", "Under the same draws", benchmarks, 12),
+        named("benchmarks", "Under common random numbers", benchmarks, 12),
         named(
             "distances",
             "Distance to the exact policy, in units of the action (finite choices: share of states)",
@@ -455,7 +455,7 @@ fn pictures(verdict: &Verdict) -> Vec<NamedPicture> {
             .collect();
         out.push(NamedPicture {
             stem: "paths".into(),
-            picture: plot::paths("One path under the same draws", variables),
+            picture: plot::paths("One path under common random numbers", variables),
         });
     }
     out
@@ -529,7 +529,7 @@ mod tests {
         assert!(codes.is_empty());
         let (pass, open, _) = said(&verdict(2e-3, 2e-4, far));
         assert_eq!((pass[0], open[0]), (Some(false), false));
-        // Below the limit, but by luck perhaps: no pass.
+        // Below the limit, but within two standard errors of it: no pass.
         let (pass, open, codes) = said(&verdict(5e-4, 2e-3, far));
         assert_eq!((pass[0], open[0]), (Some(false), true));
         assert_eq!(codes, ["E0933"]);
@@ -551,7 +551,7 @@ mod tests {
             assert_eq!(pass[2], Some(false));
             assert!(codes.contains(&"E0932".to_string()));
         }
-        // Within three standard errors it is luck.
+        // Within three standard errors it may be sampling error.
         assert_eq!(said(&verdict(-0.01, 5e-3, (0.5, 0.0))).0[2], Some(true));
     }
 }

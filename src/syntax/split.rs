@@ -4,7 +4,7 @@
 //! as `then`, or the next line starts with one. Braces delimit blocks, except inside a statement (`{stay, exit}`, a
 //! conditional table), where they are brackets. `(` and `[` count as one kind, because of `[0, inf)`.
 //!
-//! Splitting first gives many errors a run and keeps a fault where it is: a bracket that is never closed ends at the
+//! Splitting first gives many errors per run and keeps a fault where it is: a bracket that is never closed ends at the
 //! next line that starts a statement, and a missing `}` is found by the indentation.
 
 use super::lexer::{Token, TokenKind};
@@ -34,7 +34,7 @@ pub struct Block {
     pub open: usize,
     /// Position of `}`; the last token of the block where it is missing.
     pub close: usize,
-    /// The statements.
+    /// The statements, in order.
     pub items: Vec<Raw>,
 }
 

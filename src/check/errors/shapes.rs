@@ -195,6 +195,6 @@ pub(in crate::check) fn repeated_axis(name: &str, set: &str, span: Span) -> Diag
 
 pub(in crate::check) fn port_shape(span: Span) -> Diagnostic {
     err("E0711", "this port is no vector over one population")
-        .at(span, "the market needs one number a participant")
+        .at(span, "the market needs one number per participant")
         .hint("offer an action or a definition of the agent itself, as in `among firm(q: q)`")
 }

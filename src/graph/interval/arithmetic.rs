@@ -1,4 +1,4 @@
-//! Intervals of results from intervals of operands, one function an operation.
+//! Intervals of results from intervals of operands, one function per operation.
 
 use crate::graph::{Binary, Graph, Interval, Op, Reduce, Unary};
 use crate::num::normal::{cdf, quantile};

@@ -413,7 +413,7 @@ impl Dag {
     }
 
     /// Adds equations to be solved together and returns, for each unknown, its solution and the status of the problem
-    /// it belongs to. Equations that do not need one another (one market an industry, say) are taken apart first:
+    /// it belongs to. Equations that do not need one another (one market per industry, say) are taken apart first:
     /// each strongly connected part is a problem of its own, solved in order of dependence.
     pub fn solve(&mut self, problem: RootProblem) -> Vec<(Id, Id)> {
         let m = problem

@@ -1,4 +1,4 @@
-//! Functions of lanes and loops over a block of them, each compiled once a tier.
+//! Functions of lanes and loops over a block of them, each compiled once per tier.
 
 use super::Tier;
 use crate::kernel::lower::Fold;

@@ -7,7 +7,7 @@
 //! apart in an arena as large as the program asks for. Calls into a tier happen only if the processor has its features.
 //!
 //! Every instruction is a plain loop over a block of lanes that the compiler vectorises; each such loop is compiled once
-//! a tier ([`Tier`]), and the tier is chosen once at start. Fused multiply-add is used for quotients only, where it gives
+//! per tier ([`Tier`]), and the tier is chosen once at start. Fused multiply-add is used for quotients only, where it gives
 //! the correctly rounded one ([`math::quotient`]), so all tiers give equal bytes. After the first call with a workspace nothing is allocated.
 
 #![allow(unsafe_code)]
@@ -219,7 +219,7 @@ impl<T: Real> Program<T> {
         }
     }
 
-    /// Goes through [`Engine`], so that the loops are compiled in this crate and once a type only.
+    /// Goes through [`Engine`], so that the loops are compiled in this crate and once per type only.
     ///
     /// # Safety
     /// `inputs` and `outputs` must fit the program and hold `n` lanes; outputs must not overlap anything else; the

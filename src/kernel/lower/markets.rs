@@ -18,6 +18,9 @@ impl Lowering<'_> {
     }
 
     /// The solution of a root problem: elements of each unknown, and the status of each part.
+    ///
+    /// # Errors
+    /// Those of [`Lowering::node`].
     pub(super) fn solution(&mut self, root: usize, context: &Context) -> Result<(Vec<Values>, Vec<Id>), LowerError> {
         let graph = self.graph;
         let problem = &graph.roots[root];
@@ -123,7 +126,10 @@ impl Lowering<'_> {
         Ok((values, statuses))
     }
 
-    /// Elements of a node over the unrolled axes of an unknown that contains its shape.
+    /// Elements of a node over the unrolled axes of an unknown that contains its shape, row-major.
+    ///
+    /// # Errors
+    /// Those of [`Lowering::node`].
     pub(super) fn spread(&self, node: NodeId, axes: &[AxisId], context: &Context) -> Result<Vec<Id>, LowerError> {
         let own = self.small(&self.graph.nodes[node.0 as usize].shape);
         let values = self.value(node, context)?;

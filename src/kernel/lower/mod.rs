@@ -47,7 +47,7 @@ pub enum LowerError {
         /// Numbers in its shape.
         expected: usize,
     },
-    /// An input that nothing stands for.
+    /// An input that is read but not bound.
     #[error("`{0}` is read, but nothing stands for it here")]
     Unbound(String),
     /// There are fewer bindings than inputs, or an output that is not a node.

@@ -11,6 +11,10 @@ use crate::kernel::program::Mode;
 use std::rc::Rc;
 
 impl Lowering<'_> {
+    /// The elements of node `n`, row-major over the axes that are unrolled.
+    ///
+    /// # Errors
+    /// [`LowerError`]: too many expressions, an input that is not bound.
     pub(super) fn node(&mut self, n: usize, context: &Context) -> Result<Vec<Id>, LowerError> {
         let graph = self.graph;
         let node = &graph.nodes[n];
@@ -67,6 +71,11 @@ impl Lowering<'_> {
         Ok(out)
     }
 
+    /// One element of node `n`. `operands` has one pair (axes, elements row-major) per operand; `at` is the position
+    /// along every axis of the graph.
+    ///
+    /// # Errors
+    /// Those of [`Lowering::node`].
     pub(super) fn element(
         &mut self,
         n: usize,

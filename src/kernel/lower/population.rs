@@ -8,6 +8,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 impl Lowering<'_> {
+    /// A reduction over an axis whose members are lanes: elements row-major over the axes that are unrolled.
+    ///
+    /// # Errors
+    /// Those of [`Lowering::node`]; [`LowerError::Pairs`] where it would need all pairs of members.
     pub(super) fn reduce_lanes(
         &mut self,
         n: usize,
@@ -426,6 +430,9 @@ impl Lowering<'_> {
     }
 
     /// `Others` of a lane axis: only inside a loop over the others.
+    ///
+    /// # Errors
+    /// [`LowerError::Pairs`] outside of such a loop.
     pub(super) fn others_in_loop(
         &mut self,
         n: usize,

@@ -32,6 +32,8 @@ pub(super) struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
+    /// A planner over a lowered graph: one entry per input in `leaves`, per barrier in `barriers`, per scope in
+    /// `scopes`, as `Lowering` numbers them.
     pub fn new(dag: &'a Dag, leaves: &'a [Leaf], barriers: &'a [Barrier], scopes: &'a [Scope]) -> Self {
         let depth = (0..scopes.len())
             .map(|s| {
@@ -219,6 +221,11 @@ impl<'a> Planner<'a> {
         fine
     }
 
+    /// The compiled steps. `lane_axes`: one flag per axis of the graph; `finals`: one pair (expression, number of
+    /// members, 0 for a scalar) per output array, parallel to `output_slots`; `statuses`: one entry per root problem.
+    ///
+    /// # Errors
+    /// Those of compiling the programs.
     pub fn plan<T: Real>(
         self,
         lane_axes: Vec<bool>,

@@ -10,12 +10,15 @@ use crate::kernel::root::{self, System};
 /// One evaluation under way.
 pub(super) struct Run<'a, 'b, T> {
     pub plan: &'a Members<T>,
+    /// One operand per input slot.
     pub inputs: &'a [Operand<'a, T>],
+    /// One slice per output slot, of its length.
     pub outputs: &'a mut [&'b mut [T]],
     pub space: &'a mut MembersSpace<T>,
 }
 
 impl<T: Real> Run<'_, '_, T> {
+    /// The numbers at a place: one number per member, one number for a scalar.
     pub fn array(&self, place: Place) -> &[T] {
         match place {
             Place::External(i) => match self.inputs[i] {
@@ -29,6 +32,10 @@ impl<T: Real> Run<'_, '_, T> {
         }
     }
 
+    /// Runs the steps of a scope in order.
+    ///
+    /// # Errors
+    /// Those of the lane programs.
     pub fn scope(&mut self, scope: usize) -> Result<(), RunError> {
         let plan = self.plan;
         for step in &plan.scopes[scope].steps {

@@ -7,6 +7,10 @@ use crate::kernel::dag::{Dag, Expr, Id};
 use crate::kernel::math::Real;
 use std::collections::{BTreeMap, HashMap};
 
+/// Compiles `outputs` of `dag`; `leaves` gives the number of each input, `modes` one mode per input.
+///
+/// # Errors
+/// Those of [`Program::compile`].
 pub(super) fn build<T: Real>(
     dag: &mut Dag,
     leaves: &HashMap<Id, usize>,
@@ -139,6 +143,10 @@ impl<T: Real> Compiler<'_, T> {
         number
     }
 
+    /// Instructions on uniforms, for the expressions `order` (operands first).
+    ///
+    /// # Errors
+    /// Those of [`Program::compile`].
     pub(super) fn prologue(&mut self, order: &[Id]) -> Result<(), CompileError> {
         let members = root_members(self.dag, order);
         for &id in order {
@@ -231,10 +239,14 @@ impl<T: Real> Compiler<'_, T> {
         }
     }
 
+    /// Instructions on lanes, for the expressions `order` (operands first); `outputs` has one expression per output.
+    ///
+    /// # Errors
+    /// Those of [`Program::compile`].
     pub(super) fn body(&mut self, order: &[Id], outputs: &[Id]) -> Result<(), CompileError> {
         let members = root_members(self.dag, order);
         let uses = count_uses(self.dag, self.leaves, self.plans, order, outputs);
-        // The steps in order, one a root problem; expressions that are part of a longer instruction have none.
+        // The steps in order, one per root problem; expressions that are part of a longer instruction have none.
         let mut steps = Vec::new();
         let mut solved = std::collections::BTreeSet::new();
         let absorbed = self.absorbed(order, &uses);

@@ -115,6 +115,9 @@ pub(super) fn edges(
 }
 
 /// Every needed expression after its operands, deep operands first.
+///
+/// # Errors
+/// Those of `Program::compile`.
 pub(super) fn order(
     dag: &Dag,
     leaves: &HashMap<Id, usize>,

@@ -3,8 +3,8 @@
 //! The bracket is scanned at 33 points, and where nothing is found at eight times as many (two roots in one cell show no sign change at its
 //! ends). In each cell with a sign change, from the left, Chandrupatla's method (1997, *Advances in Engineering Software* 28: inverse
 //! quadratic interpolation where it is safe, bisection elsewhere) runs until the cell is as narrow as rounding allows. A residual that does
-//! not shrink with its cell is a jump or a pole, not a root: the next cell is looked at. The second root ends the search. Where no sign
-//! changes, the smallest residual is followed down (golden section): a curve that touches zero has a root there.
+//! not shrink with its cell is a jump or a pole, not a root: the next cell is looked at. The search ends at the second root. Where the
+//! residual has one sign throughout, its smallest size is minimised by golden section: a curve that touches zero has a root there.
 
 use super::super::math;
 use super::{CELLS, NONE, ONE, Real, SEVERAL, UNSETTLED, middle, refill, scan_point};
@@ -166,7 +166,7 @@ fn follow<T: Real>(f: &mut dyn FnMut(&[T], &mut [T]), s: &mut OneScratch<T>) {
         let lane = &mut s.lanes[*i];
         lane.active = lane.f1 != T::ZERO && lane.f2 != T::ZERO;
     }
-    // Bisection alone needs one step a bit of the widest exponent range; interpolation needs about ten.
+    // Bisection alone needs one step per bit of the widest exponent range; interpolation needs about ten.
     let mut rounds = 0;
     while s.lanes.iter().any(|l| l.active) && rounds < fault!("market.early_stop", 1, 2200) {
         rounds += 1;

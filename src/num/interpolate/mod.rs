@@ -9,7 +9,7 @@
 //! Where two nodes stand closer together than [`BREAK`] of the cells beside them the spline is broken: what it does on one side knows nothing of
 //! the other, so that a function with a kink or a jump there is carried as well as a smooth one.
 //!
-//! Queries outside the grid are never silent: [`Place::beyond`] says by how much, and [`Outside`] what is done.
+//! A query outside the grid is always marked: [`Place::beyond`] is its distance from the grid, [`Outside`] the rule used there.
 
 mod curve;
 mod tensor;
@@ -35,9 +35,11 @@ pub enum Outside {
     Flat,
     /// The tangent at the edge.
     Linear,
-    /// The smaller of the two: leaving the grid never pays, and costs what the slope at the edge says.
+    /// The smaller of the two: outside the grid the function is never above its value at the edge, and falls with the
+    /// slope at the edge where that slope points down.
     Pessimistic,
-    /// Far less than at the edge: nobody leaves who can stay.
+    /// Far below the value at the edge: a penalty of a million times one plus its size per unit outside, so that a
+    /// choice that stays inside is preferred.
     Forbidding,
 }
 

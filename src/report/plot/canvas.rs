@@ -1,7 +1,7 @@
-//! Paper and pencil for plots, in pixels with fractions: the only file that knows plotters.
+//! Drawing primitives for plots, in pixels with fractions: the only file that uses plotters.
 //!
-//! plotters draws on whole pixels, which makes curves jagged. So it draws on paper ten times as large, and the
-//! document says that its view box is that paper and its size a tenth of it.
+//! plotters draws on whole pixels, which makes curves jagged. So it draws on an area ten times as large, and the
+//! document has that area as its view box and a tenth of it as its size.
 
 use crate::diag::Diagnostic;
 use crate::report::text::{FAMILY, Rgb, escape};

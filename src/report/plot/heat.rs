@@ -1,4 +1,4 @@
-//! Draws a [`HeatMap`]: one cell a grid point, its edges half way to the neighbours, and a scale of colours.
+//! Draws a [`HeatMap`]: one cell per grid point, its edges half way to the neighbours, and a scale of colours.
 
 use super::HeatMap;
 use super::canvas::{Anchor, Canvas, page};

@@ -153,7 +153,7 @@ impl Series {
         self.stroke = stroke;
         self
     }
-    /// With a shaded band.
+    /// With a shaded band between `lower` and `upper`, one number per point.
     pub fn band(mut self, lower: Vec<f64>, upper: Vec<f64>) -> Self {
         self.band = Some((lower, upper));
         self

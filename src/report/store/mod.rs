@@ -4,15 +4,15 @@
 //! `rename` when everything is written. Each file is written under a temporary name, synced and renamed, so a file
 //! that has its name is whole. `manifest.ron` lists them with sizes and hashes.
 //!
-//! *A kill leaves the truth behind.* A process that is killed cannot write that it was killed. Therefore the
-//! manifest on disk says `Interrupted` from the first byte, which is what a reader finds if the run dies at any
-//! point; only [`RunDirectory::finish`] writes another status. While the run lives it holds a lock on `run.lock`,
+//! *A run that was killed reads as interrupted.* A process that is killed cannot write that it was killed. Therefore the
+//! manifest on disk says `Interrupted` from the first byte, which is what a reader finds if the process ends at any
+//! point; only [`RunDirectory::finish`] writes another status. While the process runs it holds a lock on `run.lock`,
 //! which the operating system drops with the process: [`inspect`] reports `Running` while the lock is held.
 //!
 //! *A run begins whole.* Until the manifest, the model and what was asked stand there, the directory is called
 //! `growth-0007.beginning-4711`; what is killed before it gets its `partial` name has not begun.
 //!
-//! *Nothing is read that was not written.* The manifest ends in a hash of itself and holds those of the files; checkpoints
+//! *Changed files are refused.* The manifest ends in a hash of itself and holds those of the files; checkpoints
 //! carry their own ([`RunDirectory::keep_sealed`]).
 //!
 //! *Nothing is overwritten silently.* Without a place the next free number is taken; a named directory must be
@@ -282,7 +282,7 @@ impl RunDirectory {
                 let _ = fs::remove_dir_all(&partial);
                 cannot_create(&partial, &e)
             })?;
-        // Some network file systems have no locks: the run then is shown as interrupted while it lives.
+        // Some network file systems have no locks: the run then is shown as interrupted while it is running.
         let _ = lock.try_lock();
         let mut run = RunDirectory {
             partial,

@@ -7,8 +7,11 @@ use crate::syntax::words;
 
 /// What was read between the braces of a block.
 pub(super) struct Inside {
+    /// Statements in order.
     pub body: Vec<Stmt>,
+    /// Lines of a scenario in order.
     pub scenario: Vec<ScenarioItem>,
+    /// Lines of a settings block in order.
     pub settings: Vec<Setting>,
 }
 

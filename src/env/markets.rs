@@ -1,6 +1,6 @@
 //! Checks that markets clear: judges and counts every price that a world used, and remembers the worst.
 //!
-//! `price p clears a == b` always yields a number, the root or what came nearest. How it ended is told by the kernel; here both sides
+//! `price p clears a == b` always yields a number, the root or what came nearest. The kernel tells how the search ended; here both sides
 //! of the condition are computed once more at the price that was used, so that a message can say what was asked for and what
 //! there was.
 

@@ -22,7 +22,7 @@ pub(super) struct Place {
     /// For each end with a terminal payoff: its number and, for each member, the element of its condition.
     paying: Vec<(usize, Vec<usize>)>,
     discount: f32,
-    /// Values of the own actions, element by element, worlds side by side.
+    /// Values of the own actions: one array per action, `element x world`.
     chosen: Vec<Vec<f64>>,
     now: Now,
 }
@@ -36,9 +36,9 @@ pub(super) struct Now {
     terminated: Vec<bool>,
     truncated: Vec<bool>,
     last: Vec<f32>,
-    /// Of the episodes that go on.
+    /// Returns so far of the episodes that go on: one per slot.
     returns: Vec<f64>,
-    /// Of those that ended.
+    /// Returns of those that ended: one per episode.
     finished: Vec<f64>,
     /// Whether it has chosen since the worlds were started.
     moved: bool,
@@ -126,7 +126,7 @@ impl Place {
         Ok(())
     }
 
-    /// It is its turn: looks, also at what may be chosen.
+    /// Looks at the worlds, and at what may be chosen, when it is its turn.
     ///
     /// # Errors
     /// E0990 for a graph that cannot be evaluated.
@@ -160,7 +160,7 @@ impl Place {
         Ok(())
     }
 
-    /// A period has passed: its rewards, with what ends paid.
+    /// Takes in the rewards of a period that has passed, with terminal payoffs.
     ///
     /// # Errors
     /// E0924 for a reward beyond single precision.
@@ -176,7 +176,7 @@ impl Place {
             for (m, element) in map.iter().enumerate() {
                 for w in 0..n {
                     let x = outcome.paid[*end][element * n + w];
-                    // What an end pays stands in the place of the value that would have followed.
+                    // The terminal payoff stands in the place of the value that would have followed.
                     self.now.rewards[w * members + m] += self.discount * x as f32;
                 }
             }

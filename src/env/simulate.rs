@@ -61,7 +61,7 @@ pub struct Moments {
 pub struct Returns {
     /// Its name.
     pub agent: String,
-    /// Mean sum of rewards, with what ends pay.
+    /// Mean undiscounted sum of rewards and terminal payoffs.
     pub total: f64,
     /// Standard error of `total` over worlds, or over the lives of the only one (NaN for one life).
     pub error: f64,
@@ -189,7 +189,7 @@ fn watched(model: &Model) -> Vec<(String, NodeId)> {
         .collect()
 }
 
-/// The wants of one agent with a reward, member by member.
+/// Sums up the rewards of one agent, member by member.
 struct Wants {
     /// The agent, by number.
     agent: usize,
@@ -283,7 +283,7 @@ impl Wants {
                     life.total += reward;
                     life.discounted += life.weight * reward;
                     life.weight *= fault!("simulation.discount_twice", discount * discount, discount);
-                    // What an end pays stands where the value of the next period would.
+                    // The terminal payoff stands where the value of the next period would.
                     for (end, map) in &self.ends {
                         let x = outcome.paid[*end][map[m] * worlds + w];
                         life.total += x;

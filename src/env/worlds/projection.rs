@@ -7,13 +7,14 @@ use crate::env::engine::Engine;
 use crate::limits;
 
 impl Worlds {
-    /// Moves actions that violate a requirement to the nearest feasible point on the line to the lower bounds (or, if
-    /// those are not feasible, to the midpoints), member by member. `bounds` has one (action number, bounds) per
-    /// action.
+    /// Moves actions that violate a requirement to a feasible point, member by member: whole numbers and choices to the
+    /// nearest allowed values; several continuous actions to the nearest point, by Newton's steps; what is then left
+    /// along the line to the lower bounds, or to the first other anchor that is feasible (midpoints, upper bounds,
+    /// corners). `bounds` has one (action number, bounds) per action.
     ///
     /// # Errors
-    /// E0902 where no action is feasible, E0832 where two requirements cannot be met one after the other, E0990 for a graph that cannot be
-    /// evaluated.
+    /// E0902 where no action is feasible, E0832 where two requirements cannot be met one after the other, E0990 for a
+    /// graph that cannot be evaluated.
     pub(crate) fn project(&mut self, bounds: &[(usize, Bounds)]) -> Result<(), Diagnostic> {
         let Some(mut engine) = self.projection.take() else {
             return Ok(());
@@ -90,7 +91,7 @@ impl Worlds {
                 .collect();
             let mut left = violated;
             let (whole, movable): (Vec<Movable>, Vec<Movable>) = movable.into_iter().partition(|m| m.whole);
-            // Nobody takes another choice for a distance of rounding; numbers are moved by it, if they can.
+            // A shortfall of the size of rounding changes no choice; it moves numbers, where they can move.
             let near = |x: &f64| *x >= -ROUNDING;
             let mut far: Vec<bool> = left.iter().zip(&slack).map(|(l, x)| *l && !near(x)).collect();
             let asked = far.clone();
@@ -151,8 +152,8 @@ impl Worlds {
         Ok(())
     }
 
-    /// Moves whole numbers and choices to the nearest allowed ones that meet requirement `k`, where `left` (by element of the
-    /// requirement and world); distances are sums of steps, all combinations of up to [`COMBINATIONS`] are tried.
+    /// Moves whole numbers and choices to the nearest allowed ones that meet requirement `k`, where `left` (`element x world` of the
+    /// requirement). Distances are sums of steps; it tries all combinations of steps, up to [`COMBINATIONS`] of them.
     fn move_whole(
         &mut self,
         engine: &mut Engine,
@@ -302,7 +303,7 @@ impl Worlds {
                 }
             }
         }
-        // Whoever did not get there is left as he asked.
+        // An action that did not get there keeps the value that was asked for.
         for m in movable {
             let input = self.model.actions[m.action].input.0 as usize;
             for (e, from) in m.elements.iter().enumerate() {

@@ -282,7 +282,8 @@ impl Worlds {
         }
     }
 
-    /// What each end paid: its value (over fewer axes than its condition, perhaps) where the condition holds.
+    /// Terminal payoffs: for each end its amount where its condition holds, else 0, `element x world` over the axes of the condition. An
+    /// amount may have fewer axes than its condition. Empty for ends that pay nothing.
     pub(super) fn paid(&self, conditions: &[Vec<f64>], amounts: &[Vec<f64>]) -> Vec<Vec<f64>> {
         let n = self.worlds;
         let mut out = Vec::new();

@@ -1,8 +1,8 @@
 //! Deep Q-learning (Mnih et al. 2015) with what Hessel et al. (2018), "Rainbow", found to matter.
 //!
-//! A network gives the value of every joint choice (continuous dimensions are gridded). Play is greedy but for a share of random
-//! choices that falls; old play is drawn again and the network moved towards `r + d^n Q_target(s', a*)` under Huber's
-//! loss, with `a*` the best choice by the network itself (double: van Hasselt, Guez and Silver 2016), values split into level
+//! A network gives the value of every joint choice (a continuous dimension becomes a grid). Play is greedy but for a share of random
+//! choices that falls. Gradient steps draw transitions from the memory and move the network towards
+//! `r + d^n Q_target(s', a*)` under Huber's loss, with `a*` the best choice by the network itself (double: van Hasselt, Guez and Silver 2016), values split into level
 //! and advantage (dueling: Wang et al. 2016), several-step sums, and prioritised draws (Schaul et al. 2016).
 
 use super::nets::loss::huber_loss;

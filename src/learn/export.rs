@@ -1,4 +1,4 @@
-//! A policy as safetensors: weights as named tensors, and in the metadata what is needed to use them.
+//! A policy as safetensors: weights as named tensors, and metadata that say how to use them.
 
 use super::Policy;
 use super::nets::{Mlp, Net};

@@ -1,4 +1,4 @@
-//! What policies earn without chance of their own, in worlds that are always the same.
+//! Evaluation: what policies earn without chance of their own, with common random numbers (always the same worlds).
 
 use super::play::{self, Player, Players, Standing};
 use super::{Actor, LearnError, Numbers, Policy};

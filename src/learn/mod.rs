@@ -1,12 +1,12 @@
 //! Learners: neural and tabular policies from play alone.
 //!
-//! A learner is made from options, the shape of its seat ([`Seat`]) and a seed, and never holds an environment: it is asked to
-//! act, is told what came of it, and learns when it has seen enough. [`play`] has the only loop that plays, with a player at every
+//! A learner comes from options, the shape of its seat ([`Seat`]) and a seed, and never holds an environment: it acts when asked,
+//! hears what came of it, and learns when it has seen enough. [`play`] has the only loop that plays, with a player at every
 //! seat of a game; [`training`] is a run. What it saves is everything it depends on: a run that is saved, killed and resumed equals one
 //! that was not, to the bit.
 //!
 //! One learner, one file, always in the same order: header with the algorithm and its reference, options, the learner,
-//! its construction, its gradient step, its [`Learner`] implementation, tests. What is the same mathematics is shared:
+//! its construction, its gradient step, its [`Learner`] implementation, tests. Shared mathematics has files of its own:
 //! [`on_policy`] (actor and critic), [`rollout`] (advantages), [`replay`] (memories), [`distribution`],
 //! [`normalize`], [`nets`].
 
@@ -155,14 +155,15 @@ pub type Numbers = Vec<(&'static str, f64)>;
 pub trait Learner: Send {
     /// Its name, as in `train ppo`.
     fn method(&self) -> &'static str;
-    /// Tries things out before the first period, alone at the only seat of a game that is reset afterwards. Nothing by default.
+    /// Warm start: tries things out before the first period, alone at the only seat of a game that the caller then resets. Nothing by
+    /// default.
     ///
     /// # Errors
     /// [`LearnError::NotFinite`].
     fn warm_start(&mut self, _trial: &mut dyn Game, _seed: u64) -> Result<(), LearnError> {
         Ok(())
     }
-    /// Chooses at what is seen.
+    /// Chooses an action for every slot from what it sees.
     ///
     /// # Errors
     /// [`LearnError::NotFinite`] if an observation is no number.

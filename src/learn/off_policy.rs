@@ -1,4 +1,4 @@
-//! What learners that reuse old play have in common: looking, remembering, drawing batches.
+//! The common part of off-policy learners: looking, remembering transitions, drawing batches.
 
 use super::normalize::RunningStatistics;
 use super::replay::{Batch, Moment, Replay};
@@ -148,7 +148,7 @@ impl Since {
         }
     }
 
-    /// Whether `every` steps have been played since it was last learned.
+    /// Whether play has gone on for `every` steps since it last learned.
     pub fn is_due(&mut self, steps: u64, every: usize) -> bool {
         let due = steps >= self.learned + every as u64;
         if due {

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 /// Share of what slots with common random numbers have in common that goes into the targets of the values.
 pub(crate) const COMMON_KEPT: f32 = 0.2;
 
-/// Everything an actor and a critic are.
+/// Actor and critic: networks, statistics, and the stretch of play.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct ActorCritic {
     pub(crate) seat: Seat,
@@ -38,7 +38,7 @@ pub struct ActorCritic {
     pub(crate) rollout: Rollout,
     /// Whether it has learned from a stretch.
     begun: bool,
-    /// Where the policy starts, and the steps that may be spent on finding it.
+    /// The warm start, and the environment steps that it may spend.
     first_policy: (FirstPolicy, u64),
     /// Where zero of each continuous dimension stands.
     centre: Vec<f32>,
@@ -123,7 +123,7 @@ impl ActorCritic {
             && self.log_std.len() == other.log_std.len()
     }
 
-    /// Moves zero of the policy to the best constant that is found by trying, if that is wanted.
+    /// Warm start: moves zero of the policy to the best constant that trying finds, if the options ask for it.
     pub fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) {
         let (first, most) = self.first_policy;
         let (centre, tried) = centre::of(first, trial, seed, most);
@@ -214,7 +214,7 @@ impl ActorCritic {
         Ok(true)
     }
 
-    /// Remembers what was seen last where the record stopped.
+    /// Remembers the last observations of the episodes that were truncated.
     fn last_observations(&mut self, told: &Told<'_>, at: usize) {
         let width = self.seat.observation_width;
         let rollout = &mut self.rollout;

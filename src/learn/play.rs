@@ -16,9 +16,9 @@ pub enum Next {
     Stop,
 }
 
-/// Whoever plays at a seat.
+/// The player at a seat.
 pub trait Player {
-    /// Chooses at what is seen.
+    /// Chooses an action for every slot from what it sees.
     ///
     /// # Errors
     /// [`LearnError::NotFinite`] if an observation is no number.
@@ -30,7 +30,7 @@ pub trait Player {
     fn hear(&mut self, told: &Told<'_>) -> Result<Option<Numbers>, LearnError>;
 }
 
-/// Players by seat.
+/// Players: one per seat.
 pub type Players<'a> = Vec<Box<dyn Player + 'a>>;
 
 /// A player that learns.
@@ -47,7 +47,7 @@ impl Player for Learning<'_> {
     }
 }
 
-/// A player by a policy that stands.
+/// A player whose policy does not change.
 pub struct Standing<'a> {
     /// The policy.
     pub policy: &'a Policy,
@@ -114,7 +114,8 @@ pub fn until_closed(
     }
 }
 
-/// Before the first round at the only seat of a game: the learner tries out what it starts from, and the game is restarted from `seed`.
+/// Warm start at the only seat of a game, before the first round: the learner tries out what it starts from, and the game restarts
+/// from `seed`.
 ///
 /// # Errors
 /// Those of [`Learner::warm_start`].
@@ -160,7 +161,7 @@ pub fn train(
     Ok(true)
 }
 
-/// Learners, by seat, and their game between two turns, as bytes.
+/// Learners (one per seat) and their game between two turns, as bytes.
 pub fn checkpoint<'a>(learners: impl IntoIterator<Item = &'a dyn Learner>, game: &dyn Game) -> Vec<u8> {
     let learners: Vec<(&str, Vec<u8>)> = learners.into_iter().map(|l| (l.method(), l.save())).collect();
     encode(&(learners, game.save_state()))

@@ -1,9 +1,9 @@
 //! Proximal policy optimisation (Schulman, Wolski, Dhariwal, Radford and Klimov 2017, arXiv 1707.06347).
 //!
 //! Play `horizon` periods in all worlds; estimate advantages (`rollout.rs`); for some epochs, in minibatches without
-//! replacement, climb `mean(min(r A, clip(r, 1 - c, 1 + c) A))` with `r` the ratio of new to old probabilities, and fit the
+//! replacement, maximise `mean(min(r A, clip(r, 1 - c, 1 + c) A))` with `r` the ratio of new to old probabilities, and fit the
 //! values. The details follow Huang et al. (2022), "The 37 implementation details of PPO", with three choices for
-//! economies: worlds that are cut off bootstrap, targets of the value network are standardised (`ValueScale`), and
+//! economies: truncated worlds bootstrap, targets of the value network are standardised (`ValueScale`), and
 //! the learning rate falls to zero so that the last policies differ little.
 
 use super::nets::loss::{PolicyBatch, value_loss};

@@ -1,7 +1,7 @@
 //! Tabular Q-learning (Watkins 1989; Watkins and Dayan 1992): no network, nothing beyond the standard library.
 //!
-//! States are the distinct observations met (so they must be finitely many), actions the joint choices (continuous dimensions
-//! are gridded). `Q(s, a) += alpha (r + discount max Q(s', .) - Q(s, a))`, with nothing after a termination; slots are updated
+//! States are the distinct observations met (so they must be finitely many), actions the joint choices (a continuous dimension
+//! becomes a grid). `Q(s, a) += alpha (r + discount max Q(s', .) - Q(s, a))`, with nothing after a termination; slots are updated
 //! one after the other in their order. Who shares a table, the first values, the law of exploration, the tie rule and the
 //! rule of convergence are options with names, since published results depend on each. For firms that meet in one game for ever
 //! see `repeated_game.rs`, which repeats the literature's program number by number.
@@ -221,7 +221,7 @@ impl QLearning {
         .at(self.steps() as f64 / o.steps.max(1) as f64)
     }
 
-    /// Fails where states hardly repeat: a table learns nothing from them.
+    /// Refuses a model whose states hardly repeat: a table learns nothing from them.
     fn repeats(&self) -> Result<(), LearnError> {
         let met = self.tables.states() as u64;
         if met <= MANY_STATES.max(self.options.steps / VISITS) {

@@ -1,4 +1,4 @@
-//! Proximal policy optimisation with memory, for what is not seen: an LSTM in front of policy and of value.
+//! Proximal policy optimisation with memory, for partially observed models: an LSTM in front of policy and of value.
 //!
 //! As `ppo.rs`, with these differences (Hausknecht and Stone 2015; Huang et al. 2022, section "LSTM"): policy and value are
 //! recurrent networks of their own; hidden states are zero when an episode begins and are kept from one stretch to the

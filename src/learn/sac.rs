@@ -1,7 +1,7 @@
 //! Soft actor-critic (Haarnoja et al. 2018, arXiv 1812.05905), for continuous actions.
 //!
 //! Two critics learn `r + d (min Q'(s', a') - alpha log pi(a'|s'))`, where `Q'` are slowly following copies and only
-//! termination cuts the value off; the policy, a tanh-squashed Gaussian, climbs `mean Q - alpha log pi`; the temperature
+//! termination cuts the value off; the policy, a tanh-squashed Gaussian, maximises `mean Q - alpha log pi`; the temperature
 //! alpha holds the entropy at a target. The targets of the critics are standardised (`ValueScale`) and the temperature is in
 //! those units, so that neither the level nor the scale of utility matters. The target entropy falls during training: at the
 //! usual value a policy keeps a standard deviation of about 9 % of half its range, which moves its mean where
@@ -73,7 +73,7 @@ struct Scratch {
     input: Vec<f32>,
     /// By the two critics that follow, `n`.
     value: [Vec<f32>; 2],
-    /// What the critics should say, `n`, and the same for one of them without what chance did.
+    /// Targets of the critics, `n`, and the same for one of them without the part that chance explains.
     goal: Vec<f32>,
     own_goal: Vec<f32>,
 }
@@ -218,7 +218,7 @@ impl Sac {
         (loss, Some(entropy))
     }
 
-    /// What the critics should say, standardised.
+    /// Targets of the critics, standardised.
     fn goals(&mut self, n: usize) {
         let (x, dims) = (&mut self.scratch, self.memory.seat.space.continuous);
         x.head.resize(n * 2 * dims, 0.0);

@@ -1,7 +1,7 @@
 //! One training run: learners with a seed in the worlds of a model, measured on the way, resumable at any moment.
 //!
-//! Reads no clock and writes no file: the caller is told after every stretch, takes [`Training::save`] when it likes, and
-//! what is trained does not depend on when. After every `1 / evaluations` of the steps the policies play without chance of their
+//! Reads no clock and writes no file. The caller hears of every stretch and calls [`Training::save`] when it likes; the result
+//! does not depend on when. After every `1 / evaluations` of the steps the policies play without chance of their
 //! own in fresh worlds that are the same each time (and for every seed); the best and the last policy are kept apart.
 //!
 //! Several agents learn at once, each by a learner of its own that takes the others for a part of the world (independent learning).
@@ -24,7 +24,7 @@ const ROWS: u64 = 200;
 /// Stream of the seeds of further learners.
 const FURTHER: u64 = 0x7365_6174;
 
-/// What is trained, and how it is measured on the way.
+/// What a run trains, and how it measures on the way.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The learner at each seat of the environment: one entry per seat.
@@ -176,7 +176,7 @@ impl Chair {
     }
 }
 
-/// What has been seen since the last row of the log.
+/// What has happened since the last row of the log.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Window {
     returns: f64,
@@ -185,7 +185,7 @@ struct Window {
     updates: u64,
 }
 
-/// Everything of a run that moves.
+/// The state of a run, as it is saved.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     model: Vec<u8>,
@@ -218,7 +218,7 @@ impl Training {
     /// A run that has not begun.
     ///
     /// # Errors
-    /// Those of [`Vectorised::new`]; E0921 to E0923 for options and learners that do not fit.
+    /// Those of [`Vectorised::new`]; E0801 and E0805 for options, E0923 for learners that do not fit.
     pub fn new(model: &Model, plan: &Plan, seed: u64) -> Result<Training, Diagnostic> {
         let mut env = Vectorised::new(model, &plan.environment)?;
         let judge = Vectorised::new(

@@ -1,4 +1,4 @@
-//! Asking a policy at states of one's own choice: worlds whose states and shocks are set by hand.
+//! Asks a policy what it does at given states: worlds whose states and shocks the caller sets.
 
 use super::Policy;
 use crate::check::model::{Model, Process, Space};
@@ -10,7 +10,7 @@ use crate::env::worlds::{Bounds, Worlds, stage_actions};
 
 /// Worlds, what is seen in them, and what actions mean there.
 pub struct Translation {
-    /// The worlds; whoever asks sets states and shocks in their frame.
+    /// The worlds; the caller sets states and shocks in their frame.
     pub worlds: Worlds,
     /// The agent's observations and actions.
     pub interface: Interface,
@@ -23,7 +23,7 @@ struct Chosen {
     actions: Vec<Vec<f64>>,
     /// The bounds of all actions of the stage.
     bounds: Vec<(usize, Bounds)>,
-    /// For each slot the chance of every choice, where the policy chooses by chance.
+    /// Probabilities of choices, `[slot][choice]`, where the policy chooses by chance.
     chances: Option<Vec<Vec<f64>>>,
 }
 

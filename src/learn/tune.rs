@@ -1,4 +1,4 @@
-//! Search over the options of a learner: what is searched, which trials there are, how long each trains, which go on.
+//! Search over the options of a learner: the space, the trials, how long each trains, and which go on.
 //!
 //! *Random search* (Bergstra and Bengio 2012): every trial is drawn on its own from the space and trained to the end.
 //!

@@ -1,4 +1,4 @@
-//! What is searched: options and the values they may be given.
+//! The space of a search: options and the values that they may take.
 
 use crate::diag::Diagnostic;
 use crate::diag::suggest::did_you_mean;

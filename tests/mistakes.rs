@@ -24,13 +24,13 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "reward log(c)",
         "reward E(log(c))",
         "E0203",
-        "expectations are taken by whoever solves",
+        "solvers take expectations",
     ),
     (
         "reward log(c)",
         "reward sum(beta^2 * log(c))",
         "E0304",
-        "sums over time",
+        "Solvers sum over time",
     ),
     ("reward log(c)", "reward max(c)", "E0304", "max(x, 0)"),
     (
@@ -126,24 +126,9 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "only states and shocks have a next value",
     ),
     ("log(c)", "log(c(-1))", "E0203", "last(c)"),
-    (
-        "log(c)",
-        "E_t[log(c)]",
-        "E0201",
-        "expectations are taken by whoever solves",
-    ),
-    (
-        "log(c)",
-        "E[log(c)]",
-        "E0201",
-        "expectations are taken by whoever solves",
-    ),
-    (
-        "log(c)",
-        "E_t(log(c))",
-        "E0203",
-        "expectations are taken by whoever solves",
-    ),
+    ("log(c)", "E_t[log(c)]", "E0201", "solvers take expectations"),
+    ("log(c)", "E[log(c)]", "E0201", "solvers take expectations"),
+    ("log(c)", "E_t(log(c))", "E0203", "solvers take expectations"),
     // A rate in per cent, where a part of 1 is meant.
     ("delta = 0.1 in [0, 1]", "delta = 10", "W0406", "10%, not 10"),
     // A weight of later periods inside the reward.

@@ -150,7 +150,7 @@ fn words_of_other_languages_are_told_what_they_are_here() {
         ("k[t+1] = k", "`k' = ..`"),
         ("k(t+1) = k", "`k' = ..`"),
         ("let y = ln(k)", "`log(x)`"),
-        ("let y = E(k)", "expectations are taken"),
+        ("let y = E(k)", "solvers take expectations"),
         ("require c > 0 else stop", "`end`"),
     ] {
         let (_, messages) = econc::compile(&frame(line), &econc::Options::default());

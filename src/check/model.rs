@@ -70,7 +70,7 @@ fn is_observed(information: &Information) -> bool {
 }
 
 impl Model {
-    /// The order in which shocks can be drawn, as numbers of `shocks`: conditioning ones first.
+    /// The order in which shocks can be drawn, as numbers of `shocks`, one per shock: conditioning ones first.
     pub fn drawing_order(&self) -> Vec<usize> {
         let processes: Vec<&Process> = self.shocks.iter().map(|s| &s.process).collect();
         crate::chance::process::order(&processes)
@@ -226,7 +226,7 @@ pub struct Action {
     pub taste: Option<f64>,
     /// Stage, from 0.
     pub stage: usize,
-    /// `given p`: a schedule of these prices, as numbers of [`Model::prices`].
+    /// `given p`: a schedule of these prices, one number of [`Model::prices`] per price.
     pub given: Vec<usize>,
     /// Where it is declared.
     pub span: Span,
@@ -405,7 +405,7 @@ pub struct Scenario {
     /// Whole paths, one pair per state, shock, action or noise: nodes that may read `t`; for chains the state of the
     /// chain, from 0.
     pub paths: Vec<(Target, NodeId)>,
-    /// Forced values: target, member positions (from 0; empty for all), value, first and last period.
+    /// Forced values, a list.
     pub forces: Vec<Force>,
     /// Parameters drawn (a node over draws) or set for the experiment, one pair (number in [`Model::params`], node) per
     /// parameter.

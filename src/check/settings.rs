@@ -478,7 +478,7 @@ fn either(words: &[&str]) -> String {
 /// Most seeds of one run.
 const MOST_SEEDS: i64 = 1_000_000;
 
-/// The seeds that `1..5`, `[3, 7]` or `1` means; empty if it means none.
+/// The seeds that `1..5`, `[3, 7]` or `1` means, a list in order; empty if it means none.
 pub fn seeds(value: &Setting) -> Vec<u64> {
     let one = |v: &Setting| match v {
         Setting::Number(x) if *x >= 0.0 && x.fract() == 0.0 && *x < 9e15 => Some(*x as u64),
@@ -549,7 +549,7 @@ pub(super) fn meant(key: &Key, written: &str, value: &Setting) -> Option<String>
         ));
     }
     if share && *x > 1.0 && *x <= 100.0 {
-        return Some(format!("it is a share; per cent have their sign: {written} = {x}%"));
+        return Some(format!("it is a share; percentages need the sign: {written} = {x}%"));
     }
     None
 }

@@ -124,13 +124,13 @@ fn as_text(economy: &Economy, fits: &[Fit], chosen: Option<&str>) -> String {
         }
         if !seat.meets.is_empty() {
             out.push_str(&format!(
-                "    takes as given what the others do: {}\n",
+                "    takes the choices of the others as given: {}\n",
                 names(model, &seat.meets).join(", ")
             ));
         }
         for price in &seat.takes {
             out.push_str(&format!(
-                "    takes `{}` as given: {}, and what everybody does moves it\n",
+                "    takes `{}` as given: {}, and the choices of all move it\n",
                 model.prices[*price].name,
                 closure(economy, *price)
             ));

@@ -577,7 +577,8 @@ fn reduce(
     }
 }
 
-/// The quantile of some values (they are sorted in place); NaN if there are none or one is NaN.
+/// The `level`-quantile of a list of values, one number per member (they are sorted in place); NaN if there are none or
+/// one is NaN.
 pub fn quantile(level: f64, values: &mut [f64]) -> f64 {
     if values.is_empty() || values.iter().any(|v| v.is_nan()) {
         return f64::NAN;

@@ -448,7 +448,8 @@ pub fn root_dependencies(graph: &Graph) -> Vec<BTreeSet<usize>> {
     }
 }
 
-/// How an element of a quantity is called: `k[2]` is the second of `total`, `k` the only one.
+/// How an element of a quantity over the axes `shape` (outermost first) is called; `element` counts row-major, from 0:
+/// `k[2]` is the second of `total`, `k` the only one.
 pub fn element_name(graph: &Graph, name: &str, shape: &[AxisId], element: usize, total: usize) -> String {
     if total <= 1 {
         return name.to_string();

@@ -35,7 +35,7 @@ pub fn quantile(x: &[f64], p: f64) -> f64 {
     quantile_sorted(&sorted, p)
 }
 
-/// As [`quantile`], of a sample that is sorted already.
+/// As [`quantile`], of a sample that is sorted already, one number per observation, ascending.
 pub fn quantile_sorted(sorted: &[f64], p: f64) -> f64 {
     if sorted.is_empty() {
         return f64::NAN;

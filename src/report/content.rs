@@ -247,7 +247,8 @@ impl Content {
         }
     }
 
-    /// The numbers that sum this up in a line: returns, means of moments, what the certificate measured.
+    /// The numbers that sum this up in a line, pairs of column name and value: returns, means of moments, what the
+    /// certificate measured.
     pub fn headline_numbers(&self) -> Vec<(String, f64)> {
         use super::table::Values;
         let mut out = Vec::new();

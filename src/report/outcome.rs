@@ -146,7 +146,7 @@ fn information(s: &Solved) -> Vec<(String, String)> {
         let unseen = s.unseen.join(", ");
         out.push((
             "not observed".to_string(),
-            format!("{unseen}: tells nothing about later periods, averaged over like a noise"),
+            format!("{unseen}: independent of later periods, integrated out like a noise"),
         ));
     }
     out
@@ -504,7 +504,7 @@ fn counted(model: &Model, s: &Simulation, diagnostics: &mut Vec<Diagnostic>) -> 
         (
             reads.shocks_outside,
             "shocks beyond the solved chain",
-            "the policy is led on from the last nodes; more states of the chain reach further",
+            "the policy is extrapolated from the last nodes; more states of the chain reach further",
         ),
     ] {
         if n > 0 {
@@ -546,7 +546,7 @@ fn tables_of_simulation(s: &Simulation) -> Vec<NamedTable> {
         NamedTable {
             stem: "returns".into(),
             caption: if s.returns.iter().any(|r| r.lives > r.cut_off) {
-                "Returns of a life (mean over the lives begun in the first half of the periods)".into()
+                "Returns per episode (mean over the episodes begun in the first half of the periods)".into()
             } else {
                 "Returns (mean over worlds and members)".into()
             },

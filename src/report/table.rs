@@ -136,7 +136,7 @@ impl Table {
         out
     }
 
-    /// The cells for the screen, rows of columns, numbers aligned at the decimal point.
+    /// The cells for the screen, `[row][column]` without the heading, numbers aligned at the decimal point.
     pub fn cells(&self) -> Vec<Vec<String>> {
         let columns: Vec<Vec<String>> = self
             .columns

@@ -219,13 +219,10 @@ fn remarks(method: &str, seeds: &[&Trained]) -> Vec<Diagnostic> {
         out.push(
             Diagnostic::warning(
                 "W0930",
-                format!(
-                    "{} updates are few: {method} has hardly begun to learn",
-                    t.record.updates
-                ),
+                format!("{} updates are few for {method} to learn from", t.record.updates),
             )
             .note(format!(
-                "{} steps of seed {}, {} an update (worlds times horizon times members)",
+                "{} steps of seed {}, {} per update (worlds times horizon times members)",
                 number::compact(steps as f64),
                 t.record.seed,
                 number::compact(steps as f64 / t.record.updates.max(1) as f64)
@@ -245,7 +242,7 @@ fn remarks(method: &str, seeds: &[&Trained]) -> Vec<Diagnostic> {
             out.push(
                 Diagnostic::warning("W0931", format!("`{name}` left its domain {count} times while seed {} played", t.record.seed))
                     .note(format!("the first time it was {}", number::compact(*first)))
-                    .hint("nothing is clipped, and the model may mean nothing there: widen the domain, or bound the law of the state"),
+                    .hint("nothing is clipped, and the model may not be meant for such values: widen the domain, or bound the law of the state"),
             );
         }
         if let Some(b) = &t.record.beside_constant

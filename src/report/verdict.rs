@@ -168,7 +168,7 @@ impl Called<'_> {
             "one-shot deviation gain, mean",
             gain,
             None,
-            "worst seed; what choosing right once would win, share of one period".into(),
+            "worst seed; gain from one optimal choice, share of one period".into(),
         ));
     }
 
@@ -329,13 +329,13 @@ impl Called<'_> {
                     Diagnostic::error(
                         "E0932",
                         format!(
-                            "{} does better than the exact solution, so nothing is judged by it",
+                            "{} does better than the exact solution, which therefore cannot serve as the benchmark",
                             best.0
                         ),
                     )
                     .note(format!("by {} of {}", with_error((best.1, best.2)), self.verdict.unit))
                     .hint(
-                        "the solution is not the best: widen its grid to where the model starts and goes, or refine it",
+                        "the solution is not optimal: widen its grid to where the model starts and goes, or refine it",
                     ),
                 );
             }

@@ -545,7 +545,7 @@ impl Lexer<'_> {
             if blank {
                 Diagnostic::error(
                     "E0111",
-                    format!("a blank of another kind (U+{code:04X}) stands in the text"),
+                    format!("a space character other than the usual one (U+{code:04X})"),
                 )
                 .at(span, "not a plain space")
                 .hint("replace it by a space")

@@ -7,7 +7,7 @@ use crate::syntax::ast;
 
 pub(in crate::check) fn no_transition(name: &str, posted: bool, span: Span) -> Diagnostic {
     if posted {
-        return err("E0701", format!("nothing says what the price `{name}` is"))
+        return err("E0701", format!("nothing determines the price `{name}`"))
             .at(span, "declared here")
             .hint(format!(
                 "write `price {name} in [0, 10] clears DEMAND == SUPPLY`, `price {name} = ..`, or, if it is posted and moves by a law, {name}' = .."
@@ -36,7 +36,7 @@ pub(in crate::check) fn transition_of_nothing(name: &str, span: Span, known: &[S
 
 pub(in crate::check) fn transition_of_other(name: &str, what: &str, span: Span, declared: Span) -> Diagnostic {
     err("E0702", format!("a transition for `{name}`, which is a {what}"))
-        .at(span, "only states move by a law")
+        .at(span, "only states have a law of motion")
         .and(declared, format!("a {what}"))
         .hint(format!(
             "declare `state {name} in [lo, hi], start ..` if it is carried over; else write `let {name} = ..`"
@@ -81,9 +81,12 @@ pub(in crate::check) fn give_to_nobody(target: &ast::Path, known: &[String]) -> 
 }
 
 pub(in crate::check) fn end_of_member(name: &str, span: Span) -> Diagnostic {
-    err("E0706", format!("what happens to the member of `{name}` that ends?"))
-        .at(span, "ends one member of a population")
-        .hint("add `, then restart` (a newborn takes its place) or `, then leave`")
+    err(
+        "E0706",
+        format!("`end when` of `{name}` does not say what becomes of the member"),
+    )
+    .at(span, "ends one member of a population")
+    .hint("add `, then restart` (a newborn takes its place) or `, then leave`")
 }
 
 pub(in crate::check) fn discount_outside(d: Interval, finite: bool, span: Span) -> Diagnostic {
@@ -98,9 +101,9 @@ pub(in crate::check) fn discount_outside(d: Interval, finite: bool, span: Span) 
         "must lie in (0, 1) where there is no horizon"
     };
     err("E0707", head).at(span, want).hint(match d.as_point() {
-        Some(x) if (2.0..=100.0).contains(&x) => format!("per cent have their sign: {}%", num(x)),
+        Some(x) if (2.0..=100.0).contains(&x) => format!("percentages need the sign: {}%", num(x)),
         Some(0.0) => {
-            "with a factor of 0 nothing after today counts: write `horizon 1`, or a factor such as 0.96".to_string()
+            "with a factor of 0 no later period counts: write `horizon 1`, or a factor such as 0.96".to_string()
         }
         Some(x) if x < 0.0 => format!("leave the sign out: {}", num(-x)),
         Some(1.0) => {
@@ -114,9 +117,12 @@ pub(in crate::check) fn discount_outside(d: Interval, finite: bool, span: Span) 
 }
 
 pub(in crate::check) fn no_discount(name: &str, span: Span) -> Diagnostic {
-    err("E0707", format!("`{name}` acts for ever and has no discount factor"))
-        .at(span, "declared here")
-        .hint("write `discount beta`, or `horizon T`")
+    err(
+        "E0707",
+        format!("`{name}` has an infinite horizon and no discount factor"),
+    )
+    .at(span, "declared here")
+    .hint("write `discount beta`, or `horizon T`")
 }
 
 pub(in crate::check) fn unknown_stage(word: &str, span: Span, known: &[String]) -> Diagnostic {
@@ -209,8 +215,8 @@ pub(in crate::check) fn reward_without_action(name: &str, span: Span) -> Diagnos
 }
 
 pub(in crate::check) fn action_without_reward(name: &str, span: Span) -> Diagnostic {
-    err("E0713", format!("`{name}` acts and wants nothing"))
-        .at(span, "has actions and no reward")
+    err("E0713", format!("`{name}` has actions and no reward"))
+        .at(span, "nothing to maximise")
         .hint("write `reward ..`, or fix the action: policy q = ..")
 }
 
@@ -312,18 +318,18 @@ pub(in crate::check) fn mean_has_memory(
 /// A discount factor that is no weight of tomorrow against today everywhere.
 pub(in crate::check) fn discount_in_places(name: &str, above: bool, x: &str, place: &str, span: Span) -> Diagnostic {
     let (what, keep) = if above {
-        ("more than 1: tomorrow counts more than today there", "min(.., 0.99)")
+        (
+            "more than 1: a later period counts more than an earlier one there",
+            "min(.., 0.99)",
+        )
     } else {
         ("less than 0", "max(.., 0)")
     };
-    let d = Diagnostic::warning(
-        "W0707",
-        format!("the discount factor of `{name}` is {x} in places"),
-    )
-    .at(span, what)
-    .note(
-        "lifetime values have an end only if the factor is below 1 on average over the states that follow one another",
-    );
+    let d = Diagnostic::warning("W0707", format!("the discount factor of `{name}` is {x} in places"))
+        .at(span, what)
+        .note(
+            "discounted sums converge only if the factor is below 1 on average over the states that follow one another",
+        );
     let d = if place.is_empty() {
         d
     } else {

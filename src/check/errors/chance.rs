@@ -153,7 +153,7 @@ pub(in crate::check) fn negative_sd(s: f64, span: Span) -> Diagnostic {
 pub(in crate::check) fn negative_scale(what: &str, s: f64, span: Span) -> Diagnostic {
     err("E0407", format!("a {what} of {}", num(s)))
         .at(span, "must not be negative")
-        .hint("a draw is turned round by a minus sign before it: -e")
+        .hint("for the opposite sign put a minus before the draw: -e")
 }
 
 pub(in crate::check) fn process_as_value(word: &str, span: Span) -> Diagnostic {

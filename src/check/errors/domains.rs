@@ -45,7 +45,7 @@ pub(in crate::check) fn random_start_unbounded(name: &str, domain: Interval, spa
 
 pub(in crate::check) fn start_of_nothing(name: &str, span: Span) -> Diagnostic {
     err("E0402", format!("nothing here reads `{name}`"))
-        .at(span, "starts a value nobody remembers")
+        .at(span, "no lag with this name")
         .hint("spell it as where it is read: observe last(p) goes with start last(p)")
 }
 
@@ -56,7 +56,7 @@ pub(in crate::check) fn lag_without_start(name: &str, domain: Interval, span: Sp
         format!("write `start {name} = ..`")
     };
     err("E0402", format!("`{name}` has no first value"))
-        .at(span, format!("it remembers something in {}", interval(domain)))
+        .at(span, format!("a lag of a value in {}", interval(domain)))
         .hint(hint)
 }
 
@@ -84,7 +84,7 @@ pub(in crate::check) fn param_outside(
         .and(declared, domain)
         .hint(match per_cent {
             Some(x) => format!(
-                "per cent have their sign: {}%; or choose another value inside, or widen the domain",
+                "percentages need the sign: {}%; or choose another value inside, or widen the domain",
                 num(x)
             ),
             None => "choose a value inside, or widen the domain".to_string(),
@@ -222,7 +222,7 @@ pub(in crate::check) fn grid_outside(name: &str, x: f64, domain: Interval, span:
 pub(in crate::check) fn quantile_outside(x: f64, span: Span) -> Diagnostic {
     err("E0405", format!("a quantile at {}", num(x)))
         .at(span, "must lie in [0, 1]")
-        .hint("quantile(x, 0.9) is the value that nine tenths lie below")
+        .hint("quantile(x, 0.9) is the value below which nine tenths of the members lie")
 }
 
 pub(in crate::check) fn not_a_domain(word: &str, what: &str, span: Span) -> Diagnostic {
@@ -244,10 +244,13 @@ pub(in crate::check) fn simplex_axis(name: &str, set: &str, span: Span) -> Diagn
 }
 
 pub(in crate::check) fn law_not_whole(name: &str, span: Span, declared: Span) -> Diagnostic {
-    err("E0409", format!("`{name}` is a whole number, its law need not be"))
-        .at(span, "may be a fraction")
-        .and(declared, "declared over whole numbers")
-        .hint("round it, or declare an interval")
+    err(
+        "E0409",
+        format!("`{name}` is a whole number, and its law gives other numbers as well"),
+    )
+    .at(span, "may be a fraction")
+    .and(declared, "declared over whole numbers")
+    .hint("round it, or declare an interval")
 }
 
 pub(in crate::check) fn law_outside(
@@ -304,6 +307,6 @@ pub(in crate::check) fn law_leaves_everywhere(
         d.note(format!("from {place}"))
     };
     d.note(format!("the domain is {}", interval(domain))).hint(
-        "check the numbers in it: rates and shares are parts of 1, per cent have their sign (10%, not 10); or widen the domain",
+        "check the numbers in it: rates and shares are parts of 1, percentages need the sign (10%, not 10); or widen the domain",
     )
 }

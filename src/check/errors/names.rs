@@ -58,10 +58,13 @@ fn recursion(d: Diagnostic, word: &str) -> Diagnostic {
 }
 
 pub(in crate::check) fn nobody_else(word: &str, span: Span) -> Diagnostic {
-    err("E0829", format!("`{word}` of the others of a population of one"))
-        .at(span, "there is nobody else")
-        .note("a sum over nobody is 0; this has no value")
-        .hint("give the population two members or more, or write `sum(..)`")
+    err(
+        "E0829",
+        format!("`{word}` over the others in a population of one member"),
+    )
+    .at(span, "there is nobody else")
+    .note("a sum over no members is 0; this reduction has no value then")
+    .hint("give the population two members or more, or write `sum(..)`")
 }
 
 pub(in crate::check) fn duplicate(word: &str, span: Span, first: Span) -> Diagnostic {
@@ -69,7 +72,7 @@ pub(in crate::check) fn duplicate(word: &str, span: Span, first: Span) -> Diagno
         .at(span, "declared again")
         .and(first, "first declared here")
         .hint(match word {
-            "reward" => "keep one; what is added is one line: reward log(c) - h",
+            "reward" => "keep one; a sum is one line: reward log(c) - h",
             _ => "give one of them another name",
         })
 }
@@ -104,10 +107,10 @@ fn how_dated(word: &str, when: Dated, what: Quantity) -> String {
             format!("the value of the next period is `{word}'`, and a law of motion is `{word}' = ..`")
         }
         (Dated::Next, Quantity::Shock) => format!(
-            "the next draw is `{word}'`, which laws of motion and `end when` read; expectations of it are taken by whoever solves"
+            "the next draw is `{word}'`, which laws of motion and `end when` read; solvers take expectations of it"
         ),
         (Dated::Next, Quantity::Other) => format!(
-            "only states and shocks have a next value: `k' = ..` is the law of motion of a state; what rests on `{word}` of the next period is an expectation, and those are taken by whoever solves"
+            "only states and shocks have a next value: `k' = ..` is the law of motion of a state; what rests on `{word}` of the next period is an expectation, which solvers take"
         ),
         (Dated::Last, Quantity::State) => format!(
             "what stands at the beginning of this period is `{word}`, also where a paper dates it {word}(-1); the value before that is last({word}), with a first one: start last({word}) = .."
@@ -119,8 +122,7 @@ fn how_dated(word: &str, when: Dated, what: Quantity) -> String {
 }
 
 /// What to tell somebody who writes an expectation.
-const EXPECTATIONS: &str =
-    "expectations are taken by whoever solves: write the reward of one period, and laws of motion";
+const EXPECTATIONS: &str = "solvers take expectations: write the reward of one period, and laws of motion";
 
 /// A call of what is no function; `quantity` says what the model has of that name, and `when` that the argument is a date.
 pub(in crate::check) fn unknown_function(
@@ -368,7 +370,10 @@ pub(in crate::check) fn set_unreadable(word: &str, text: &str) -> Diagnostic {
 }
 
 pub(in crate::check) fn not_a_member(word: &str, span: Span) -> Diagnostic {
-    err("E0305", format!("`{word}` numbers a set; it has no names of its own"))
-        .at(span, "a dot needs a member of a population")
-        .hint("bind a member: sum(h in household: h.k)")
+    err(
+        "E0305",
+        format!("`{word}` is a number of a member of a set; nothing is declared in it"),
+    )
+    .at(span, "a dot needs a member of a population")
+    .hint("bind a member: sum(h in household: h.k)")
 }

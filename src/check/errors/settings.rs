@@ -57,7 +57,7 @@ pub(in crate::check) fn grid_beyond(
             num(grid.1)
         ),
     )
-    .at(span, "nodes at which it never is")
+    .at(span, "nodes outside the domain")
     .and(declared, format!("in {}", interval(domain)))
     .hint(match lo < hi {
         true => format!(
@@ -146,7 +146,7 @@ pub(in crate::check) fn unequal_discounts(one: &(String, f64), other: &(String, 
         format!("a planner for `{}` and `{}`, who discount differently", one.0, other.0)
     };
     err("E0806", headline)
-        .at(span, "whose patience would the planner have?")
+        .at(span, "a planner has one discount factor")
         .note(format!("{} {}, {} {}", one.0, num(one.1), other.0, num(other.1)))
         .hint("give all the same discount, or choose another concept")
 }

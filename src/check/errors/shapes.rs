@@ -61,9 +61,9 @@ pub(in crate::check) fn nothing_to_reduce(word: &str, span: Span) -> Diagnostic 
     err("E0304", format!("`{word}` of one number"))
         .at(span, "has no axis left to reduce")
         .hint(match word {
-            "max" | "min" => "compare it with another: max(x, 0); or reduce over everybody's, which is dotted: max(household.k)",
-            "sum" => "in its own block a bare name is mine; everybody's is dotted: sum(household.k); sums over time are taken by whoever solves: the reward is that of one period",
-            _ => "in its own block a bare name is mine; everybody's is dotted: mean(household.k)",
+            "max" | "min" => "compare it with another: max(x, 0); or reduce over all members, which are dotted: max(household.k)",
+            "sum" => "in its own block a bare name is that of one member; all members are dotted: sum(household.k). Solvers sum over time: the reward is that of one period",
+            _ => "in its own block a bare name is that of one member; all members are dotted: mean(household.k)",
         })
 }
 

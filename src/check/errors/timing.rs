@@ -29,7 +29,7 @@ pub(in crate::check) fn leaks(what: &str, span: Span, hidden: &str, declared: Sp
         "E0501",
         format!("{what} reads `{hidden}`, which `{agent}` does not observe"),
     )
-    .at(span, "would tell it what it cannot see")
+    .at(span, "would reveal a value that it does not observe")
     .and(declared, "not among its observations")
     .hint(format!(
         "add `{hidden}` to `observe`, or bound it by something observed"
@@ -46,12 +46,12 @@ pub(in crate::check) fn too_deep(name: &str, span: Span, shallow: bool) -> Diagn
             "E0981",
             format!("there is too little memory for `{name}`: it rests on {TOO_DEEP}"),
         )
-        .at(span, "no room for the stack that goes further")
+        .at(span, "the stack has no room for more levels")
         .note("checking a model reserves 512 MB of address space for its stack, of which it uses little")
         .hint("raise the limit on address space: ulimit -v 1200000, or ulimit -v unlimited");
     }
     err("E0502", format!("`{name}` rests on {TOO_DEEP}"))
-        .at(span, "still not at the end of the chain")
+        .at(span, "more definitions follow from here")
         .hint("declare a name before it is read, or write the chain as an array or a state")
 }
 
@@ -69,7 +69,7 @@ pub(in crate::check) fn circle(chain: &[(String, Span)], span: Span) -> Diagnost
 
 pub(in crate::check) fn circle_through_past(name: &str, past: &str, span: Span, declared: Span) -> Diagnostic {
     err("E0502", format!("`{name}` is defined by its own past, `{past}`"))
-        .at(span, "what it remembers is what is being defined")
+        .at(span, "its own past value defines it")
         .and(declared, "defined here")
         .hint(format!(
             "say where it lies and where it starts: state {name} in [lo, hi], start x0 and {name}' = .., with `{name}` for the past value"

@@ -362,7 +362,8 @@ impl Dag {
         self.intern(Expr::Select(c, a, b))
     }
 
-    /// Element `floor(at)` of a constant table, clamped to it (NaN: the first). An empty table gives NaN.
+    /// Element `floor(at)` (from 0) of a constant table, a list of numbers, clamped to it (NaN: the first). An empty table
+    /// gives NaN.
     pub fn lookup(&mut self, table: &[f64], at: Id) -> Id {
         if table.is_empty() {
             return self.constant(f64::NAN);

@@ -315,7 +315,8 @@ pub fn cells(law: Standard, n: usize) -> Vec<f64> {
     edges
 }
 
-/// Gauss-Legendre rules between neighbouring `edges` of the standard draw, by a rule on [0, 1].
+/// Gauss-Legendre rules between neighbouring `edges` of the standard draw (ascending, at least two), by a rule `base`
+/// on [0, 1]. The result has as many nodes per cell as `base` has.
 pub fn in_cells(law: Standard, edges: &[f64], base: &Rule) -> Rule {
     piecewise_by(base, edges, density(law))
 }

@@ -77,7 +77,7 @@ pub(super) struct Furthest {
     pub sides: (f64, f64),
 }
 
-/// The markets of a model. Both sides of their conditions at the prices found are added to the graph.
+/// The markets of a model, one per root problem that is read. Adds both sides of their conditions, at the prices found, to the graph.
 pub(super) fn markets(model: &mut Model) -> Vec<Market> {
     let mut out = Vec::new();
     for root in 0..model.graph.roots.len() {

@@ -52,7 +52,7 @@ impl Tally {
     }
 }
 
-/// A player whose first episodes are added up.
+/// A player that sums up its first episodes.
 struct Measured<'a> {
     who: Who<'a>,
     actor: Option<&'a mut Actor>,

@@ -1,4 +1,4 @@
-//! The learners by name: what `train NAME { }` can say, what each option means, and the learner made from it.
+//! The learners by name: what `train NAME { }` can say, what each option means, and how a learner is built from it.
 
 use super::options::{LearnerOptions, OptionInfo, Value};
 use super::q_learning::{QLearning, QLearningOptions};
@@ -14,7 +14,7 @@ use super::{
 use crate::env::Seat;
 use serde::{Deserialize, Serialize};
 
-/// Periods of a stretch before worlds are taken away to make it fit.
+/// Fewest periods of a stretch; a shorter budget of steps reduces the number of worlds instead.
 #[cfg(feature = "learn")]
 const SHORTEST: usize = 16;
 #[cfg(not(feature = "learn"))]
@@ -148,7 +148,7 @@ impl Method {
         }
     }
 
-    /// Bytes that it takes, about: one round of play, what is remembered of earlier ones, and the networks with their
+    /// Memory that it takes, about, in bytes: one round of play, the transitions it remembers, and the networks with their
     /// gradients, moments and copies; for so many members that see `width` numbers each.
     pub fn bytes(&self, members: usize, width: usize) -> f64 {
         let width = width.max(1) as f64;

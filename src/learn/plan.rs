@@ -122,7 +122,7 @@ fn name_settings(planned: &mut Planned, agent: &str) {
     }
 }
 
-/// One more agent learns in the worlds of those before.
+/// Adds one more agent that learns in the worlds of those before.
 ///
 /// # Errors
 /// E0805 for what must be the same for all and is not, E0927 for an agent that is named twice.
@@ -285,7 +285,7 @@ fn own(model: &Model, asked: &Asked) -> Result<Own, Vec<Diagnostic>> {
     })
 }
 
-/// What is decided when the file is read comes too late as an option.
+/// Refuses an option that comes too late: the compiler has used its value already.
 fn decided_before(asked: &Asked) -> Result<(), Vec<Diagnostic>> {
     if asked.options.iter().any(|(key, _)| key == "members") {
         let d = Diagnostic::error(

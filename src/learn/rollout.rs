@@ -38,8 +38,8 @@ pub struct Rollout {
     pub truncated_rows: Vec<usize>,
     /// The standardised observations after truncated rows, `truncated_rows.len() x observation_width`.
     pub truncated_observation: Vec<f32>,
-    /// Values, in units of the reward: one per row, then one per slot for the observations after the last period, `rows
-    /// + slots`.
+    /// Values, in units of the reward: one per row, then one per slot for the observations after the last period
+    /// (`rows` and `slots` of them).
     pub value: Vec<f32>,
     /// Values of `truncated_observation`, in units of the reward: one per truncated row.
     pub truncated_value: Vec<f32>,

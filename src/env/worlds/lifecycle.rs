@@ -224,7 +224,7 @@ impl Worlds {
 }
 
 /// Refuses a model in which a state variable has no first value, neither in its declaration nor in one of `scenarios`
-/// (any number of them).
+/// (any length).
 ///
 /// # Errors
 /// E0811.

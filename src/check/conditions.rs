@@ -1,4 +1,4 @@
-//! `require`, `end when` and `policy`: what must hold, when it is over, and rules in place of choices.
+//! `require`, `end when` and `policy`: constraints, ends of episodes and members, and rules in place of choices.
 
 use super::model::{self, End, Otherwise, Require, Then};
 use super::{BlockId, Checker, Decl, Primes, Scope, Ty, errors};

@@ -5,15 +5,15 @@ use serde::{Deserialize, Serialize};
 /// What counts as a solution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Concept {
-    /// One who decides for everybody, and sees through every market.
+    /// One decision maker who chooses for all agents, and knows how every market responds.
     Planner,
     /// Everybody takes prices as given.
     Competitive,
-    /// Everybody takes what the others do as given.
+    /// Every agent takes the choices of the others as given.
     Nash,
-    /// The deciders maximise the sum of their rewards.
+    /// The agents maximise the sum of their rewards.
     Collusive,
-    /// Who moves later is answered in advance by who moves first.
+    /// Agents move in the order of `stages`; earlier movers anticipate how later ones respond.
     Stackelberg,
 }
 

@@ -1,4 +1,4 @@
-//! States that nobody declares: lags of a name, and presence in a population whose members leave.
+//! States without a declaration: lags of a name, and presence in a population whose members leave.
 
 use super::model::{self, DrawWhen, State};
 use super::{Checker, Decl, EntityId, Primes, Scope, Ty, Value, errors};

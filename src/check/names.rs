@@ -1,4 +1,4 @@
-//! Finding names: who owns a name, whose members a path means, and along which axes it lines up where it is read.
+//! Finding names: the block that declares a name, the members that a path means, and the axes of its value where it is read.
 
 use super::{Block, BlockId, BlockKind, Bound, Checker, Decl, EntityId, Scope, Ty, Value, errors};
 use crate::diag::Span;

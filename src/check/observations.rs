@@ -1,4 +1,4 @@
-//! `observe`: what an agent sees, and what it sees where nothing is said.
+//! `observe`: what an agent sees, and what it sees by default.
 
 use super::model::{self, DrawWhen, Observation};
 use super::{BlockId, BlockKind, Checker, Decl, EntityId, Primes, Ty, Value, errors};

@@ -1,4 +1,4 @@
-//! Functions that call themselves, also around a corner and also where nobody calls them.
+//! Functions that call themselves, directly or through others, also where nothing calls them.
 
 use super::{Checker, errors};
 use crate::diag::Span;

@@ -1,6 +1,6 @@
 //! Seasons: `t mod n` in a world without an end is a state that goes round, the same for everybody and known to everybody.
 //!
-//! The date itself grows for ever, and a policy that depended on it would be another one at every date. The place in a cycle of `n` periods is
+//! The date itself grows without bound, and a policy of it would differ at every date. The place in a cycle of `n` periods is
 //! one of `n` numbers: it starts at 0, moves by `s' = (s + 1) mod n`, and is seen by whoever chooses. Solvers, simulations and learners
 //! meet an ordinary state called `t mod n`. With a `horizon` the date is kept as it is, and so it is in scenarios, whose scripts are
 //! read ahead, and in observations, which show a number.

@@ -488,7 +488,7 @@ pub fn seeds(value: &Setting) -> Vec<u64> {
         Setting::Range(a, b) if *a >= 0 && *b >= *a && *b - *a < MOST_SEEDS => (*a as u64..=*b as u64).collect(),
         Setting::List(items) => {
             let all = items.iter().map(one).collect::<Option<Vec<u64>>>().unwrap_or_default();
-            // A seed that is named twice is one run: whoever asks for two would be told of one.
+            // A seed that is named twice would give one run where two are asked for: none is accepted.
             let different: std::collections::BTreeSet<&u64> = all.iter().collect();
             if different.len() == all.len() && all.len() as i64 <= MOST_SEEDS {
                 all

@@ -1,4 +1,4 @@
-//! The time of day, for manifests. The only place that asks for it.
+//! The time of day, for manifests. It is read here only.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! Which of the common options have an effect on which command. One that has none is refused: whoever types it expects something.
+//! Which of the common options have an effect on which command. An option without effect is an error, since its user expects one.
 
 use super::pipeline::Overrides;
 use crate::check::Model;
@@ -112,7 +112,7 @@ pub(super) fn settings_read(
             Some((block @ ("solve" | "train" | "verify"), key)) => (block, key),
             _ => ("solve", name.as_str()),
         };
-        // How many stand for a continuum, and at what prices, is everybody's.
+        // Members of a continuum and given prices matter to every command.
         if key == "members" || block == "solve" && key.starts_with("given.") {
             continue;
         }

@@ -21,7 +21,7 @@ pub(super) struct Keeper<'a> {
     run: &'a RunDirectory,
     every: Duration,
     saved: Instant,
-    /// The iteration at work; a solve has one for every grid it tries.
+    /// Number of the iteration at work; a solve has one for every grid it tries.
     number: u64,
     found: Option<(u64, Vec<u8>)>,
     solved: Option<(u64, Vec<u8>)>,

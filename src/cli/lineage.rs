@@ -43,7 +43,7 @@ pub(super) fn compared(
         name: run.manifest.model.clone(),
         text: String::from_utf8(run.read("model.econ")?).unwrap_or_default(),
     };
-    // How many stand for a continuum is no part of the economy.
+    // The number of members that stand for a continuum is not compared.
     let members = model.graph.axes.iter().find(|a| a.continuum).map(|a| a.size);
     let (there, _) = pipeline::compile(&source, &run.manifest.overrides, members);
     // A file that this version does not read any more: what reads the policy says what is missing.
@@ -242,7 +242,8 @@ fn numbers(here: &Model, there: &Model) -> Vec<String> {
     out
 }
 
-/// What of one period differs, in words. Settings, scenarios, first values and places in the file do not count: a policy is about none of them.
+/// The parts of one period that differ, in words. Settings, scenarios, first values and places in the file do not count: a policy
+/// does not depend on them.
 fn changed(here: &Model, there: &Model) -> Vec<String> {
     let (own, other) = (parts(here), parts(there));
     let mut out: Vec<String> = Vec::new();
@@ -254,7 +255,7 @@ fn changed(here: &Model, there: &Model) -> Vec<String> {
     out
 }
 
-/// Everything that a policy is about, by name, as hashes of its expressions, whatever else the graph holds.
+/// Everything that a policy depends on, by name, as hashes of its expressions, whatever else the graph holds.
 fn parts(m: &Model) -> BTreeMap<String, Vec<u64>> {
     let hashes = expressions(&m.graph);
     let node = |n: &NodeId| hashes.get(n.0 as usize).copied().unwrap_or(0);

@@ -1,7 +1,7 @@
 //! Memory: how much there is, and an end with a message where it runs out.
 //!
 //! Commands estimate what they need before they take it; what no estimate foresaw ends here. Rust aborts where memory
-//! cannot be had, and Linux kills whoever takes too much: neither says why. Large blocks are counted, and one that would
+//! cannot be had, and Linux kills whoever takes too much: neither gives a reason. Large blocks are counted, and one that would
 //! pass the limit ends the program with E0982.
 //!
 //! `#![allow(unsafe_code)]`: an allocator is unsafe by its signature; this one hands everything on to the system's.
@@ -75,7 +75,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Bytes for the last words, where the system has no more.
+/// Bytes kept for the final message, where the system has no more.
 const LAST_WORDS: usize = 512 * 1024;
 
 /// Memory that is there from the beginning; handed out once, from its start, never given back.
@@ -230,7 +230,7 @@ fn share_address_space(bytes: u64) {
     limits::set_largest_stack(usize::try_from(bytes / 2).unwrap_or(usize::MAX));
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
-        // Of `malloc.h`: every arena reserves 64 MB of address space, and by default there are eight a core.
+        // Of `malloc.h`: every arena reserves 64 MB of address space, and by default there are eight per core.
         const M_ARENA_MAX: i32 = -8;
         unsafe extern "C" {
             fn mallopt(parameter: i32, value: i32) -> i32;

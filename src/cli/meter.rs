@@ -1,4 +1,4 @@
-//! Progress: what long work reports to, and asks whether to go on.
+//! Progress: long work reports here how far it is, and learns whether to go on.
 
 use super::pace::Pace;
 use super::stop;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// Shorter work shows no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Work that takes this long says so, where there is no terminal.
+/// After this long work prints a line of progress, where there is no terminal.
 const FIRST_LINE: Duration = Duration::from_millis(1800);
 /// Time between two lines after that.
 const LINES: Duration = Duration::from_secs(30);

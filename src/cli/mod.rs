@@ -128,7 +128,7 @@ impl From<Diagnostic> for Failure {
 }
 
 impl Failure {
-    /// A failure before any work; whoever asked for what cannot be done misused econc.
+    /// A failure before any work: misuse, exit status 2.
     fn of(diagnostics: Vec<Diagnostic>) -> Failure {
         Failure {
             exit: Exit::of(&diagnostics),
@@ -208,7 +208,7 @@ pub fn main() -> ExitCode {
     let (cli, effects) = match parse() {
         Ok(parsed) => parsed,
         Err(error) => {
-            // Without any word the help is shown, as an answer to what cannot be done.
+            // Without arguments the help is shown, as an error.
             let help = matches!(
                 error.kind(),
                 ErrorKind::DisplayHelp

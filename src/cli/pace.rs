@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-/// The rate is that of about this long, in seconds: a rate over all that has passed believes in its beginning for too long.
+/// The rate is measured over about this long, in seconds: an average since the start adapts too slowly.
 const MEMORY: f64 = 10.0;
-/// So long after the first report the time before it counts no more: getting ready is no work.
+/// After so many seconds from the first report the time before it (preparation) no longer counts.
 const READY: f64 = 1.0;
 
 /// The reports that a rate rests on.
@@ -66,7 +66,7 @@ impl Pace {
         self.done += steps;
     }
 
-    /// Steps a second; `None` as long as there is nothing to tell it by.
+    /// Steps per second; `None` before it can be measured.
     pub(super) fn rate(&self) -> Option<f64> {
         let (from, before) = *self.seen.front()?;
         let here = self.done.saturating_sub(self.found);
@@ -74,7 +74,7 @@ impl Pace {
         (rate.is_finite() && rate > 0.0).then_some(rate)
     }
 
-    /// Seconds left at `now`. Between two reports time passes, but no more of it than between the two before.
+    /// Seconds left at `now`. Between two reports the estimate falls with time, at most by the time between the two before.
     pub(super) fn left(&self, now: f64) -> Option<f64> {
         if self.of == 0 {
             return None;

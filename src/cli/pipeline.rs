@@ -109,7 +109,7 @@ impl TrainOptions {
 }
 
 impl Source {
-    /// Reads a file, or standard input for `-`. A pipe or a device is none: one would be waited for, the other has no end.
+    /// Reads a file, or standard input for `-`. Pipes and devices are refused: reading one could block, or not end.
     ///
     /// # Errors
     /// E0960 (cannot be read), E0961 (not UTF-8), E0984 (too large).

@@ -4,7 +4,7 @@
 //! has and ends. Work that has not noticed after [`PATIENCE`] (one update of a learner may take minutes) is left in the
 //! middle, at the next poll of a loop ([`crate::limits`]): what had been written stands, and the run is marked. What
 //! does not even poll is ended from here: a run on disk says `Interrupted` from its first byte, so that this loses no
-//! more than a kill does. A second signal ends the process at once. Whoever speaks first has the last word, so that the end is
+//! more than a kill does. A second signal ends the process at once. The first thread to claim the final message writes it, so that the end is
 //! said once, with the command that goes on.
 
 use crate::diag::Diagnostic;
@@ -17,7 +17,8 @@ use std::time::Duration;
 
 /// The first signal that came; 0 while none has.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
-/// Who says how it ended: 0 nobody yet, 1 the main thread, 2 what ends it when it does not.
+/// Which thread writes the final message: 0 none yet, 1 the main thread, 2 the one that ends the process when the main
+/// thread does not.
 static LAST_WORD: AtomicU8 = AtomicU8::new(0);
 /// The run that is being written, and its subcommand.
 static AT_WORK: Mutex<Option<(PathBuf, String)>> = Mutex::new(None);
@@ -102,7 +103,7 @@ fn end(signal: i32, json: bool) -> ! {
     {
         say(json);
     } else {
-        // Somebody is at last words; if they do not end, this does.
+        // Another thread writes the final message; if it does not end the process, this one does.
         std::thread::sleep(LAST_WORDS);
     }
     std::process::exit(128 + signal);
@@ -156,7 +157,7 @@ pub(super) fn stopped(onward: Option<String>) -> Diagnostic {
     }
 }
 
-/// What takes a run of a subcommand up again, and whether that goes on or begins again: both end alike.
+/// The command that resumes a run of a subcommand, and whether it continues or starts over (the result is the same).
 pub(super) fn onward(directory: &Path, action: &str) -> String {
     let does = if has_work(directory) {
         "goes on"
@@ -166,7 +167,7 @@ pub(super) fn onward(directory: &Path, action: &str) -> String {
     format!("econc {action} --resume {}  {does}", directory.display())
 }
 
-/// What takes the run at work up again, if there is one and nobody holds its name just now.
+/// The command that resumes the run at work, if there is one and its name is not being changed just now.
 pub(super) fn resumes() -> Option<String> {
     let work = AT_WORK.try_lock().ok()?;
     work.as_ref().map(|(directory, action)| onward(directory, action))
@@ -179,7 +180,7 @@ pub(super) fn at_work(directory: &Path, action: &str) {
     }
 }
 
-/// That everything was stopped, with what goes on with the run at work.
+/// The message that the command was stopped, with the command that resumes the run at work.
 pub(super) fn stopped_at_work() -> Diagnostic {
     stopped(onward_at_work())
 }
@@ -195,7 +196,7 @@ pub(super) fn directory() -> Option<PathBuf> {
     AT_WORK.try_lock().ok().and_then(|w| w.as_ref().map(|w| w.0.clone()))
 }
 
-/// Takes the last word; waits for the end if somebody else has it.
+/// Claims the final message; waits for the end of the process if another thread has claimed it.
 pub(super) fn last_word() {
     if LAST_WORD.compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst) == Err(2) {
         loop {

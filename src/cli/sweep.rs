@@ -111,7 +111,7 @@ fn values(name: &str, text: &str) -> Result<Option<Vec<String>>, Diagnostic> {
     Ok(Some((0..n).map(|i| rounded(at(i)).to_string()).collect()))
 }
 
-/// Without the last digits, in which steps that are no binary fractions leave rubbish: 0.3, not 0.30000000000000004.
+/// Without the last digits, which are rounding error of the step: 0.3, not 0.30000000000000004.
 fn rounded(x: f64) -> f64 {
     format!("{x:.13e}").parse().unwrap_or(x)
 }
@@ -149,7 +149,7 @@ fn ended_before(whole: &RunDirectory, name: &str) -> Result<Option<Row>, Diagnos
     let Some(bytes) = whole.kept_sealed(&row_file(name))? else {
         return Ok(None);
     };
-    // A row that another version of econc wrote is none.
+    // A row that another version of econc wrote is not read.
     let Ok(row) = ron::de::from_bytes::<Row>(&bytes) else {
         return Ok(None);
     };

@@ -15,7 +15,7 @@ pub(super) fn most(wanted: usize) -> usize {
     wanted.min(memory::threads()).max(1)
 }
 
-/// Makes the pool of threads that rayon works with; once a process.
+/// Makes the pool of threads that rayon works with; once per process.
 ///
 /// The threads are there before the pool is made: rayon tries once only, and then either has all it was to have or fails.
 pub(super) fn start(wanted: usize) {

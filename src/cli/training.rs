@@ -95,7 +95,7 @@ pub(super) fn other_parameters_of_a_run(options: &TrainOptions) -> Result<(), Di
     Ok(())
 }
 
-/// Whether the runs that a training reads are of this economy; warnings about what differs.
+/// Whether the runs that a training reads are of this economy; warnings about what differs, one per difference.
 ///
 /// # Errors
 /// Those of the runs; E0818, E0819, E0989.

@@ -1,6 +1,6 @@
 //! Safeguarded root finding for many lanes at once: `price p clears a == b`.
 //!
-//! One unknown: the bracket is scanned for sign changes, and those that are roots are told from jumps and poles (`root/one.rs`). Several unknowns: Newton's method with step halving from
+//! One unknown: the bracket is scanned for sign changes, and roots are separated from jumps and poles (`root/one.rs`). Several unknowns: Newton's method with step halving from
 //! the middle of the brackets; lanes on which it fails go through nonlinear Gauss-Seidel with the one-unknown method.
 //! Every lane decides for itself when it is done, so results do not depend on which lanes share a call.
 //!
@@ -156,7 +156,7 @@ fn several<T: Real>(
             let accepted = merit < s.merit[i] || (first && merit == merit);
             if !accepted {
                 if !first && small_step {
-                    // Rounding level: where we stand is as good as it gets, unless it is an end of the bracket that keeps the step
+                    // Rounding level: no better point can be found, unless it is an end of the bracket that keeps the step
                     // small.
                     s.done[i] = true;
                     left -= 1;

@@ -1,7 +1,7 @@
 //! The shaped graph unrolled into scalar expressions, node by node: every element of every axis becomes an expression of
 //! its own.
 //!
-//! What an input stands for is the caller's to say: [`Unroll::bind`] gives the expressions of an input's elements,
+//! The caller says what an input stands for: [`Unroll::bind`] gives the expressions of an input's elements,
 //! [`Unroll::replace`] those of a node (a noise by its outcome, a shock by its mean, an action by its rule). This serves
 //! solvers, which have few elements and many lanes. The work is that of [`super::lower`] with no axis as lanes.
 
@@ -11,7 +11,7 @@ use crate::graph::{Graph, InputId, NodeId};
 
 /// An unrolling in progress.
 pub struct Unroll<'g> {
-    /// The expressions so far; the caller may add his own.
+    /// The expressions so far; the caller may add others.
     pub dag: Dag,
     /// Has the expressions while it works.
     lowering: Lowering<'g>,

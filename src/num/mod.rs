@@ -1,4 +1,4 @@
-//! Mathematics that knows nothing of the language: grids, interpolation, roots, maxima,
+//! Mathematics independent of the language: grids, interpolation, roots, maxima,
 //! linear systems, random numbers, statistics.
 
 pub mod fixed_point;

@@ -1,4 +1,4 @@
-//! What expressions rest on, and copies with other leaves.
+//! What expressions depend on, and copies with other leaves.
 
 use super::{Dag, Expr, Id, RootProblem};
 use std::collections::HashMap;

@@ -104,7 +104,7 @@ functions! { Four:
     EqualChoiceOf(x, k, y, z) = if x == k { y } else { z };
 }
 
-/// A loop over a block, compiled once a tier. Slices are lanes, plain values uniforms.
+/// A loop over a block, compiled once per tier. Slices are lanes, plain values uniforms.
 macro_rules! loops {
     ($($name:ident<$kind:ident>($($arg:ident: $ty:ty),+) |$dst:ident| $body:block)+) => {$(
         #[inline(always)]
@@ -210,7 +210,7 @@ loops! {
     }
 }
 
-/// Combines an array in the fixed order (sixteen accumulators by index, then a tree), compiled once a tier; `None` if it
+/// Combines an array in the fixed order (sixteen accumulators by index, then a tree), compiled once per tier; `None` if it
 /// is empty. Other folds than sum, product, minimum and maximum are not elementwise: they give `None` too.
 pub(in crate::kernel) fn fold_lanes<T: Real>(how: Fold, values: &[T]) -> Option<T> {
     let tier = Tier::best();

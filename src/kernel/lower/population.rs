@@ -1,4 +1,4 @@
-//! Reductions over members that are lanes: folds, everybody against everybody else, loops over pairs.
+//! Reductions over members that are lanes: folds, reductions over all other members, loops over pairs.
 
 use super::{Barrier, Context, Fold, LeafKind, LowerError, Lowering, Scope, Values};
 use crate::graph::shape;
@@ -144,7 +144,7 @@ impl Lowering<'_> {
         })
     }
 
-    /// A reduction over one lane axis of something that also moves along another: everybody against everybody. Where the
+    /// A reduction over one lane axis of something that also moves along another: all pairs of members. Where the
     /// operand is a function of the others alone it is the total without the own; otherwise a loop over positions.
     fn reduce_pairs(
         &mut self,
@@ -358,7 +358,7 @@ impl Lowering<'_> {
         }))
     }
 
-    /// The reduction of everybody else's `x`: the total without the own, or the best and the runner-up.
+    /// The reduction of `x` over all other members: the total less the own value, or the extreme and the second one.
     fn without_own(&mut self, how: Reduce, x: Id, mask: Option<Id>, lanes: usize) -> Option<Id> {
         let zero = self.dag.constant(0.0);
         let one = self.dag.constant(1.0);

@@ -1,6 +1,6 @@
 //! Flat register programs: a scalar graph compiled for evaluation over many lanes.
 //!
-//! Compilation: expressions that depend on uniform inputs and constants alone go to a prologue, computed once a call;
+//! Compilation: expressions that depend on uniform inputs and constants alone go to a prologue, computed once per call;
 //! the rest is ordered so that deep operands come first, gets registers by linear scan over that order, and becomes a
 //! list of small instructions whose operands are registers (a block of lanes) or uniforms (one number). A destination
 //! never is one of its instruction's sources. Inputs and outputs are registers too, which point straight into the

@@ -1,4 +1,4 @@
-//! The order of a program: root problems with what stands in front of them, and expressions behind what they use.
+//! The order of a program: every expression after its operands, root problems after what they capture.
 
 use super::CompileError;
 use crate::kernel::dag::{Dag, Expr, Id};

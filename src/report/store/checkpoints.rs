@@ -91,7 +91,7 @@ impl RunDirectory {
     /// Removes a file of [`RunDirectory::keep`].
     pub fn clear(&self, name: &str) {
         if let Ok(path) = self.named(name) {
-            // A checkpoint that stays is untidy, not wrong.
+            // A checkpoint that cannot be removed does no harm.
             let _ = fs::remove_file(path);
         }
     }

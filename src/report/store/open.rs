@@ -251,7 +251,7 @@ pub(super) fn check_files(directory: &Path, manifest: &Manifest) -> Result<(), D
     Ok(())
 }
 
-/// Opens what must be a file: a pipe would be waited for, and a device has no end.
+/// Opens a regular file; pipes and devices are refused, since reading one could block or not end.
 ///
 /// # Errors
 /// Those of the file system; `InvalidInput` for what is no regular file.

@@ -80,9 +80,9 @@ pub struct Simulation {
     pub periods: usize,
     /// Worlds simulated.
     pub worlds: usize,
-    /// Series of the first world: one per quantity and element.
+    /// Series of the first world: one per quantity and element (of a vector the first eight members).
     pub series: Vec<Series>,
-    /// Moments over worlds, members and periods: one per quantity.
+    /// Moments over worlds, members and periods together: one per quantity.
     pub moments: Vec<Moments>,
     /// One entry per agent with a reward.
     pub returns: Vec<Returns>,

@@ -158,13 +158,28 @@ fn what_a_household_saves_at_a_stated_price_is_what_others_find() {
 }
 
 #[test]
-fn prices_that_are_states_or_posted_cannot_be_stated() {
+fn prices_that_clear_together_are_stated_together() {
     let dir = scratch();
-    let state = "agent a {\n  action q in [0, 10]\n  reward p * q - q^2\n}\n\
-        market m {\n  state p in [0, 10], start 1\n  p' = 1 + 0.1 * a.q\n}\nsolve { given.p = 2 }\n";
-    std::fs::write(dir.path().join("a.econ"), state).expect("a file");
-    let said = said(&econc(dir.path(), &["check", "a.econ"]));
-    assert!(said.contains("E08"), "{said}");
+    let text = "agent buyer {\n  action x in [0, 10]\n  action y in [0, 10]\n  reward 4 * x - x^2 - p * x + 4 * y - y^2 - q * y\n}\n\
+        market goods {\n  price p in [0, 10] clears buyer.x + 0.1 * q == p\n  price q in [0, 10] clears buyer.y + 0.1 * p == q\n}\n";
+    std::fs::write(dir.path().join("a.econ"), text).expect("a file");
+    let check = |set: &[&str]| {
+        let mut all = vec!["simulate", "a.econ", "--policy", "fixed:x=1,y=1.25", "--periods", "3", "--out", "t", "--force"];
+        all.extend(set);
+        econc(dir.path(), &all)
+    };
+    let alone = said(&check(&["--set", "given.p=2"]));
+    assert!(alone.contains("E0834") && alone.contains("given.goods.q"), "{alone}");
+    let both = check(&["--set", "given.p=2", "--set", "given.q=1"]);
+    assert!(both.status.success(), "{}", said(&both));
+    let series = std::fs::read_to_string(dir.path().join("t/series.csv")).expect("series");
+    let names: Vec<&str> = series.lines().next().unwrap_or_default().split(',').collect();
+    let last: Vec<&str> = series.lines().last().unwrap_or_default().split(',').collect();
+    for (name, excess) in [("goods.p_excess", 1.0 + 0.1 - 2.0), ("goods.q_excess", 1.25 + 0.2 - 1.0)] {
+        let column = names.iter().position(|n| *n == name).unwrap_or_else(|| panic!("{names:?}"));
+        let x: f64 = last[column].parse().expect("a number");
+        assert!((x - excess).abs() < 1e-9, "{name} {x}");
+    }
 }
 
 #[test]

@@ -124,7 +124,10 @@ impl Checker<'_> {
                     self.owner_agent(*e),
                 );
                 let aggregate = matches!(self.entities[*e].decl, Decl::Price { aggregate: true, .. });
-                if !self.model.prices.iter().any(|p| p.name == name) {
+                // While it was being solved for, the price was the unknown.
+                if let Some(p) = self.model.prices.iter_mut().find(|p| p.name == name) {
+                    p.node = *node;
+                } else {
                     self.model.prices.push(Price {
                         name,
                         aggregate,

@@ -164,7 +164,17 @@ fn prices_that_clear_together_are_stated_together() {
         market goods {\n  price p in [0, 10] clears buyer.x + 0.1 * q == p\n  price q in [0, 10] clears buyer.y + 0.1 * p == q\n}\n";
     std::fs::write(dir.path().join("a.econ"), text).expect("a file");
     let check = |set: &[&str]| {
-        let mut all = vec!["simulate", "a.econ", "--policy", "fixed:x=1,y=1.25", "--periods", "3", "--out", "t", "--force"];
+        let mut all = vec![
+            "simulate",
+            "a.econ",
+            "--policy",
+            "fixed:x=1,y=1.25",
+            "--periods",
+            "3",
+            "--out",
+            "t",
+            "--force",
+        ];
         all.extend(set);
         econc(dir.path(), &all)
     };
@@ -175,8 +185,14 @@ fn prices_that_clear_together_are_stated_together() {
     let series = std::fs::read_to_string(dir.path().join("t/series.csv")).expect("series");
     let names: Vec<&str> = series.lines().next().unwrap_or_default().split(',').collect();
     let last: Vec<&str> = series.lines().last().unwrap_or_default().split(',').collect();
-    for (name, excess) in [("goods.p_excess", 1.0 + 0.1 - 2.0), ("goods.q_excess", 1.25 + 0.2 - 1.0)] {
-        let column = names.iter().position(|n| *n == name).unwrap_or_else(|| panic!("{names:?}"));
+    for (name, excess) in [
+        ("goods.p_excess", 1.0 + 0.1 - 2.0),
+        ("goods.q_excess", 1.25 + 0.2 - 1.0),
+    ] {
+        let column = names
+            .iter()
+            .position(|n| *n == name)
+            .unwrap_or_else(|| panic!("{names:?}"));
         let x: f64 = last[column].parse().expect("a number");
         assert!((x - excess).abs() < 1e-9, "{name} {x}");
     }

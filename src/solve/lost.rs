@@ -1,8 +1,8 @@
 //! Where a value is no number any more: which node, and whether a reward without an upper end is why.
 
 use super::bellman::{At, Bellman, Scratch};
+use super::describe::describe;
 use super::problem::{ActionKind, Lanes};
-use super::value_iteration::describe;
 use crate::diag::Diagnostic;
 
 /// Powers of ten by which an action comes near an end of its range.

@@ -3,6 +3,7 @@
 
 pub mod bellman;
 pub mod between;
+mod describe;
 mod expected;
 pub mod grid_search;
 mod kinked;

@@ -16,6 +16,7 @@
 //! continuous actions where it exists.
 
 use super::bellman::{At, Bellman, Continuation, Interpolation, Scratch};
+use super::describe::describe;
 use super::lost::not_a_number;
 use super::method::{Method, Structure, Task};
 use super::policy_operator::{OPERATOR_BYTES, PolicyOperator, Rows, rows, span};
@@ -405,36 +406,6 @@ fn improve(
         }
     }
     Ok(improved)
-}
-
-/// Where a node lies, in the model's words.
-pub(crate) fn describe(bellman: &Bellman, at: At, node: usize) -> String {
-    let spec = bellman.problem.spec();
-    let mut x = vec![0.0; spec.states.len()];
-    bellman.tensor.node(node, &mut x);
-    let mut parts: Vec<String> = spec
-        .states
-        .iter()
-        .zip(&x)
-        .map(|(s, x)| format!("{} = {x}", s.name))
-        .collect();
-    if let Some(values) = spec.chain.values.get(at.shock) {
-        parts.extend(
-            spec.chain
-                .names
-                .iter()
-                .zip(values)
-                .map(|(name, v)| format!("{name} = {v}")),
-        );
-    }
-    if spec.horizon.is_some() {
-        parts.push(format!("t = {}", at.time));
-    }
-    if parts.is_empty() {
-        "the only state".into()
-    } else {
-        parts.join(", ")
-    }
 }
 
 fn nothing_feasible(bellman: &Bellman, at: At, node: usize) -> Diagnostic {

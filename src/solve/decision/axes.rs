@@ -1,12 +1,13 @@
 //! What is chosen and where: action axes with their bounds and masks, state axes with their grids.
 
-use super::{Builder, cannot};
+use super::builder::Builder;
 use crate::check::model::{Setting, Space};
 use crate::diag::Diagnostic;
 use crate::graph::NodeId;
 use crate::graph::shape::element_name;
 use crate::kernel::dag::Id;
 use crate::num::grid;
+use crate::solve::economy::cannot;
 use crate::solve::kinked::{Fixed, fixed};
 use crate::solve::problem::{ActionAxis, ActionKind, StateAxis, StateKind};
 

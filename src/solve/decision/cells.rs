@@ -7,7 +7,7 @@
 //! The kinks are put among the fixed ends of cells one by one, `s_j = min(E_j, max(E_{j-1}, k))`, which sorts them in. Weights in a cell are those of
 //! the density at its nodes, as shares of the cell's probability, so that they add up to one.
 
-use super::Builder;
+use super::builder::Builder;
 use super::noise::Quadrature;
 use crate::chance::quadrature::{Rule, Standard, cells, gauss_legendre, in_cells};
 use crate::graph::{Binary, Unary};

@@ -1,11 +1,15 @@
 //! From expressions over a model's inputs to lane programs over the inputs of the decision problem.
 
-use super::{Layout, cannot};
+use super::layout::Layout;
 use crate::diag::Diagnostic;
 use crate::graph::{Binary, Unary};
 use crate::kernel::dag::{Dag, Expr, Id};
 use crate::kernel::program::{Mode, Program};
+use crate::solve::economy::cannot;
 use std::collections::BTreeSet;
+
+/// Numbers that inputs carry on the way to their own, beyond those that any input has.
+pub(super) const ASIDE: u32 = 1_000_000;
 
 /// Compiles programs whose inputs are numbered as the layout says.
 pub(super) struct Compiler {
@@ -23,7 +27,7 @@ impl Compiler {
         let high = self.dag.substitute(outputs, &self.map);
         if self.final_ids.is_empty() {
             for k in 0..self.inputs {
-                let from = self.dag.input(1_000_000 + k as u32);
+                let from = self.dag.input(ASIDE + k as u32);
                 let to = self.dag.input(k as u32);
                 self.final_ids.insert(from, to);
             }

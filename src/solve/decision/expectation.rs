@@ -1,6 +1,8 @@
 //! Expectations for problems without a decision maker of their own: one period unrolled, with everything that chance may bring.
 
-use super::{Builder, Options, noise, shocks};
+use super::builder::Builder;
+use super::options::Options;
+use super::{noise, shocks};
 use crate::chance::quadrature::Standard;
 use crate::chance::{chain, law};
 use crate::check::model::Model;

@@ -3,14 +3,16 @@
 //! The chance of a draw may read another draw: draws are then unrolled in the order of who reads whom, and the joint chance
 //! of a node is the product of each draw's chance at the node.
 
+use super::builder::Builder;
 use super::cells::Cells;
-use super::{Builder, Discretised, cannot};
+use super::options::Discretised;
 use crate::chance::law;
 use crate::chance::quadrature::{Rule, Standard, extent};
 use crate::check::model::{Distribution, Family, Setting};
 use crate::diag::Diagnostic;
 use crate::graph::NodeId;
 use crate::kernel::dag::{Dag, Id};
+use crate::solve::economy::cannot;
 
 /// One noise element: its input, what it carries at each node, the weight of each node (numbers or expressions).
 #[derive(Clone)]
@@ -102,7 +104,7 @@ impl Quadrature {
 }
 
 /// Nodes of a continuous draw unless the settings or kinks ask for others.
-pub(super) const DEFAULT_NODES: usize = 5;
+pub(super) const GAUSS_NODES: usize = 5;
 /// Most nodes that may be asked for, and most of a Gauss rule: more lie between quantiles.
 const MOST_NODES: usize = 1000;
 const MOST_GAUSS: usize = 200;
@@ -161,7 +163,7 @@ impl Builder<'_> {
                         format!("quadrature of `{}` needs a whole number of nodes", noise.name),
                     ));
                 }
-                None => DEFAULT_NODES,
+                None => GAUSS_NODES,
             };
             match noise.family {
                 Family::Bernoulli | Family::UniformInt | Family::Discrete => {

@@ -1,11 +1,13 @@
 //! Shocks as finite chains: discretised where they are continuous, joined where there are several.
 
-use super::{Builder, CHAIN_STATES, Discretised, cannot};
+use super::builder::Builder;
+use super::options::{CHAIN_STATES, Discretised};
 use crate::chance::Discretisation;
 use crate::check::model::{Process, Setting};
 use crate::diag::Diagnostic;
 use crate::graph::shape::element_name;
 use crate::kernel::dag::Id;
+use crate::solve::economy::cannot;
 use crate::solve::problem::{JointChain, Links};
 use std::collections::BTreeSet;
 

@@ -1,0 +1,45 @@
+//! How a model is turned into a problem, and what is told of the chains and rules that stand for its draws.
+
+use super::noise::GAUSS_NODES;
+
+/// How to turn a model into a problem.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct Options {
+    /// Shocks and noises at their means, one joint state: the deterministic model.
+    pub deterministic: bool,
+    /// Nodes a continuous state, where the settings say nothing; 0 chooses by the number of states.
+    pub nodes: usize,
+    /// Bounds of continuous states that replace the domain's (by name), for domains without ends.
+    pub bounds: Vec<(String, f64, f64)>,
+    /// How fine the chains of AR(1) shocks are where the settings say nothing: 0 is [`CHAIN_STATES`] states by Rouwenhorst's method, `k` is
+    /// `k` times as many as Farmer and Toda's need.
+    pub fineness: usize,
+    /// How fine the rules over draws without memory are where the settings say nothing: 0 as usual, up to [`FINEST_DRAWS`].
+    pub draws: usize,
+}
+
+/// States of the chain of a continuous shock, where nothing is said.
+pub const CHAIN_STATES: usize = 7;
+
+/// Nodes of a Gauss rule, by how fine draws are to be ([`Options::draws`]).
+pub(super) const GAUSS: [usize; 3] = [GAUSS_NODES, 9, 15];
+/// Most that draws can be made finer.
+pub const FINEST_DRAWS: usize = GAUSS.len() - 1;
+
+/// A continuous shock and the chain that stands for it, or a continuous noise and the rule that integrates it.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Discretised {
+    /// Its name.
+    pub name: String,
+    /// The method.
+    pub method: String,
+    /// Links, or nodes of a rule of integration.
+    pub links: usize,
+    /// (sd, first autocorrelation) asked for.
+    pub asked: (f64, f64),
+    /// Those of the chain.
+    pub obtained: (f64, f64),
+    /// Mean asked for and mean obtained of an independent draw that is integrated by a rule; chains have none.
+    #[serde(default)]
+    pub mean: Option<(f64, f64)>,
+}

@@ -301,6 +301,7 @@ impl Checker<'_> {
         self.model.agents[number].discount = Some(node);
     }
 
+    /// The node, if its axes are among those in the list `allowed`; else a message (E0308) about `what`.
     pub(super) fn own_shape(&mut self, node: NodeId, allowed: &[AxisId], what: &str, span: Span) -> Option<NodeId> {
         let shape = self.b.shape(node).clone();
         if shape.iter().all(|a| allowed.contains(a)) {
@@ -311,7 +312,7 @@ impl Checker<'_> {
         None
     }
 
-    /// Runs `f` and returns what names it read directly.
+    /// Runs `f` and returns its result with the names it read directly, one entry per name.
     pub(super) fn capture<T>(&mut self, f: impl FnOnce(&mut Self) -> T) -> (T, Vec<EntityId>) {
         // A nameless reader stands on the stack while `f` runs.
         let id = self.entities.len();
@@ -340,7 +341,7 @@ impl Checker<'_> {
         (out, reads)
     }
 
-    /// As [`Self::capture`], for places where waiting for a solve is a circle.
+    /// As [`Self::capture`] (one entry per name read), for places where waiting for a solve is a circle.
     pub(super) fn capture_checked<T>(
         &mut self,
         what: &str,
@@ -357,7 +358,8 @@ impl Checker<'_> {
         out
     }
 
-    /// The chain of uses from the first name read that is known too late, in words.
+    /// The chain of uses from the first name in the list `reads` that is known later than `limit`: one pair (dotted
+    /// name, where it is declared) per step, in order.
     pub(super) fn why_late(&self, reads: &[EntityId], limit: Phase) -> Vec<(String, Span)> {
         let phase = |id: EntityId| {
             self.memo[0]

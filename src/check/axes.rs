@@ -262,6 +262,7 @@ impl Checker<'_> {
         }
     }
 
+    /// The axis of the members of `parts`, one axis per part, one part after the other in order.
     pub(super) fn stack_axis(&mut self, parts: Vec<AxisId>, name: &str) -> AxisId {
         let key: Vec<u32> = parts.iter().map(|a| a.0).collect();
         if let Some(a) = self.stacks.get(&key) {
@@ -364,6 +365,7 @@ impl Checker<'_> {
         Some(a)
     }
 
+    /// Sets the number of the first member of an axis and its labels, one per member (empty: none).
     pub(super) fn set_info(&mut self, a: AxisId, first: i64, labels: Vec<String>) {
         while self.model.sets.len() <= a.0 as usize {
             self.model.sets.push(super::model::SetInfo {
@@ -422,7 +424,7 @@ impl Checker<'_> {
         Some(Bound { axis, member_of })
     }
 
-    /// The axis itself, or its first copy that is not yet in use.
+    /// The axis itself, or its first copy that is not in the list `bound` of axes in use.
     pub(super) fn fresh(&mut self, axis: AxisId, bound: &[AxisId]) -> AxisId {
         let mut a = axis;
         let mut n = 1;

@@ -27,6 +27,7 @@ pub(super) fn family_of(word: &str) -> Option<Family> {
     })
 }
 
+/// The names of a family's parameters, one per parameter in order.
 pub(super) fn argument_names(f: Family) -> &'static [&'static str] {
     match f {
         Family::Normal => &["mean", "sd"],
@@ -388,6 +389,7 @@ impl Checker<'_> {
         None
     }
 
+    /// Checks `ps`, one probability per outcome of `n`; `None` after a message if they are no distribution.
     pub(super) fn probabilities(&mut self, ps: &[f64], n: usize, span: Span) -> Option<()> {
         if ps.len() != n {
             self.report(errors::chain_shape(n, 1, ps.len(), span));

@@ -10,6 +10,7 @@ pub(super) struct Domain {
     pub(super) interval: Interval,
     /// Labels of a domain over words, with its number in `choices`.
     pub(super) choice: Option<usize>,
+    /// The nodes of `on grid(..)`, a list of ascending numbers in units of the state or action.
     pub(super) grid: Option<Vec<f64>>,
 }
 
@@ -183,7 +184,7 @@ impl Checker<'_> {
         })
     }
 
-    /// Labels must differ from one another.
+    /// Checks that the labels in a list differ from one another; `None` after a message if not.
     pub(super) fn distinct(&mut self, words: &[String], span: Span) -> Option<()> {
         for (i, w) in words.iter().enumerate() {
             if words[..i].contains(w) {
@@ -194,6 +195,7 @@ impl Checker<'_> {
         Some(())
     }
 
+    /// The number of the set of choices with these labels, one per choice in order; made when first met.
     pub(super) fn choice_set(&mut self, words: Vec<String>) -> usize {
         if let Some(i) = self.choices.iter().position(|c| *c == words) {
             return i;
@@ -221,6 +223,7 @@ impl Checker<'_> {
         }
     }
 
+    /// The nodes of `grid(lo, hi, n)`, a list of ascending numbers; `args` are the three arguments in order.
     pub(super) fn grid(&mut self, args: &[ast::Expr], scope: &Scope, span: Span) -> Option<Vec<f64>> {
         let [lo, hi, n] = args else {
             self.report(errors::bad_grid(span));
@@ -244,6 +247,7 @@ impl Checker<'_> {
     }
 }
 
+/// The smallest interval that holds all numbers of a list, over whole numbers if all are whole.
 pub(super) fn hull_of(xs: &[f64]) -> Interval {
     let lo = xs.iter().copied().fold(f64::INFINITY, f64::min);
     let hi = xs.iter().copied().fold(f64::NEG_INFINITY, f64::max);

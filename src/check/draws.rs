@@ -9,7 +9,7 @@ use crate::graph::{AxisId, AxisKind, Binary, InputKind, Interval, NodeId, Phase,
 use crate::syntax::ast::{self, Arg, Expr, ExprKind};
 
 impl Checker<'_> {
-    /// A distribution call inside an expression, where the place allows draws.
+    /// A distribution call inside an expression (`args` in the order typed), where the place allows draws.
     pub(super) fn draw(
         &mut self,
         name: &ast::Name,
@@ -124,7 +124,8 @@ impl Checker<'_> {
         Some((node, args, Vec::new()))
     }
 
-    /// The quantile function of a family at a new base draw.
+    /// The quantile function of a family at a new base draw; `args` has one node per parameter of the family, in its
+    /// order.
     pub(super) fn draw_of(&mut self, family: Family, args: &[NodeId], scope: &Scope, span: Span) -> Option<NodeId> {
         let u = self.base_draw(scope, span)?;
         let one = self.b.constant(1.0, span);
@@ -214,6 +215,7 @@ impl Checker<'_> {
         Some(node)
     }
 
+    /// The arrays of values and of probabilities of `discrete(..)`, two nodes; `args` in the order typed.
     pub(super) fn discrete_arrays(
         &mut self,
         name: &ast::Name,

@@ -285,7 +285,8 @@ impl Checker<'_> {
         }
     }
 
-    /// The axes of the brackets on a declaration's left side; for definitions without brackets the free axes.
+    /// The axes of the brackets on a declaration's left side, outermost first; for definitions without brackets the
+    /// free axes.
     pub(super) fn index_axes(&mut self, id: EntityId) -> Option<Vec<AxisId>> {
         let index = self.entities[id].index.clone();
         let block = self.entities[id].block;

@@ -74,7 +74,7 @@ fn date(args: &[Arg]) -> Option<Dated> {
 }
 
 impl Checker<'_> {
-    /// A call of a function by name.
+    /// A call of a function by name; `args` in the order typed.
     pub(super) fn call(&mut self, name: &ast::Name, args: &[Arg], span: Span, scope: &Scope) -> Option<Value> {
         let word = name.text.as_str();
         if let Some((params, body, declared)) = self.functions.get(word).cloned() {
@@ -167,7 +167,8 @@ impl Checker<'_> {
         }
     }
 
-    /// Numeric arguments, by position or by name.
+    /// Numeric arguments, by position or by name: one node per entry of `names`, in that order; `args` in the order
+    /// typed.
     pub(super) fn positional<const N: usize>(
         &mut self,
         name: &ast::Name,

@@ -15,6 +15,7 @@ pub(super) struct Definition {
 }
 
 impl Checker<'_> {
+    /// Collects the market definitions of the file and of the library (one tree per file).
     pub(super) fn collect_definitions(&mut self, file: &ast::File, library: &[ast::File]) {
         let mut shipped = BTreeMap::new();
         for f in library {
@@ -63,6 +64,7 @@ impl Checker<'_> {
         }
     }
 
+    /// Makes the market block of `name = def(args) among ..`; `args` and `among` in the order typed.
     pub(super) fn market_use(
         &mut self,
         at: BlockId,

@@ -7,7 +7,8 @@ use crate::graph::{Binary, InputKind, Interval, NodeId, Phase};
 use crate::syntax::ast::{self, ExprKind};
 
 impl Checker<'_> {
-    /// `last(x)`, `lag(x, n)`: a state that remembers. Its first value is drawn uniformly from `x`'s domain.
+    /// `last(x)`, `lag(x, n)` (`args` in the order typed): a state that remembers. Its first value is drawn uniformly
+    /// from `x`'s domain.
     pub(super) fn lag(&mut self, name: &ast::Name, args: &[ast::Arg], span: Span, scope: &Scope) -> Option<Value> {
         let back = match args {
             [_] => 1,

@@ -73,7 +73,8 @@ impl Fault {
     }
 }
 
-/// An interval of a node's values when some nodes are known to lie in narrower ones.
+/// An interval of a node's values when some nodes are known to lie in narrower ones: one pair (node, interval) per such
+/// node.
 pub(super) fn interval_under(graph: &Graph, id: NodeId, known: &[(NodeId, Interval)]) -> Interval {
     let mut memo = BTreeMap::new();
     narrow(graph, id, known, &mut memo, 0)

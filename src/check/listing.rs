@@ -6,6 +6,7 @@ use crate::diag::Span;
 use crate::graph::{NodeId, Op, Phase};
 
 impl Checker<'_> {
+    /// Lists a name with its node; `reads` has one entry per name it reads directly.
     pub(super) fn name_node(
         &mut self,
         name: String,
@@ -103,7 +104,7 @@ impl Checker<'_> {
 }
 
 impl model::Model {
-    /// Notes on every pending parameter what waits for it.
+    /// Notes on every pending parameter the list of what waits for it.
     pub(super) fn left_out(&mut self, what: &[String]) {
         for p in &mut self.pending {
             p.left_out = what.to_vec();

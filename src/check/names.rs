@@ -334,7 +334,8 @@ impl Checker<'_> {
         self.apply_index(value, &index_axes, &last.index, scope, &last.name.text, span, span)
     }
 
-    /// The participants' values behind a port of a market definition.
+    /// The participants' values behind a port of a market definition: `of` has one expression per participating agent,
+    /// the result stacks them in order.
     pub(super) fn port(&mut self, of: &[ast::Expr], scope: &Scope, span: Span) -> Option<Value> {
         match of {
             [] => return None, // a participant lacks the port, which was reported

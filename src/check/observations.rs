@@ -7,6 +7,7 @@ use crate::graph::Phase;
 use crate::syntax::ast::{self, Expr, ExprKind, ObserveItem};
 
 impl Checker<'_> {
+    /// Adds a list of observations, in order, to agent number `number` of block `at`, where `when` holds.
     pub(super) fn observe(&mut self, at: BlockId, number: usize, items: &[ObserveItem], when: Option<&Expr>) {
         if let Some(w) = when {
             let scope = self.constant_scope(at, "an information mode");

@@ -26,7 +26,7 @@ impl Said {
 }
 
 impl Checker<'_> {
-    /// Looks for what is said twice, in all blocks of a file.
+    /// Looks for what is said twice in a list of statements and in all blocks inside them.
     pub(super) fn said_once(&mut self, statements: &[Stmt]) {
         let mut horizons = Said::default();
         self.once_in(statements, &mut horizons);

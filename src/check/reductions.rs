@@ -6,7 +6,7 @@ use crate::graph::{Axis, AxisId, AxisKind, Binary, NodeId, Reduce};
 use crate::syntax::ast::{self, Arg, Expr, ExprKind};
 
 impl Checker<'_> {
-    /// `sum(x)`, `mean(household.k)`, `sum(q over good)`, `quantile(x, 0.9)`.
+    /// `sum(x)`, `mean(household.k)`, `sum(q over good)`, `quantile(x, 0.9)`; `args` in the order typed.
     pub(super) fn reduction(&mut self, name: &ast::Name, args: &[Arg], span: Span, scope: &Scope) -> Option<Value> {
         let word = name.text.as_str();
         let wanted = if word == "quantile" { 2 } else { 1 };
@@ -228,7 +228,7 @@ impl Checker<'_> {
         self.finish_reduction(word, how, v, bound.axis, when, body.span, span, scope)
     }
 
-    /// Everybody else's values, own index first removed.
+    /// The values of all other members, own index first removed; `args` in the order typed.
     pub(super) fn others(&mut self, name: &ast::Name, args: &[Arg], span: Span, scope: &Scope) -> Option<Value> {
         let [arg] = args else {
             self.report(errors::argument_count("others", &["x"], args.len(), name.span));
@@ -372,7 +372,8 @@ impl Checker<'_> {
         }
     }
 
-    /// The receiver's part of a stacked value (see the instantiation of market definitions).
+    /// The receiver's part of a stacked value, given as a list of arguments (see the instantiation of market
+    /// definitions).
     pub(super) fn part(&mut self, args: &[Arg], span: Span, scope: &Scope) -> Option<Value> {
         let [value, who] = args else { return None };
         let ExprKind::Text(agent) = &who.value.kind else {

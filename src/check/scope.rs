@@ -7,7 +7,7 @@ use crate::syntax::ast::{self, Stmt, StmtKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Checker<'_> {
-    /// Reads the whole tree into blocks and entities.
+    /// Reads the whole tree, and the library (one tree per file), into blocks and entities.
     pub(super) fn collect(&mut self, file: &ast::File, library: &[ast::File]) {
         if let Some((name, title)) = &file.model {
             self.model.name = name.text.clone();
@@ -87,6 +87,7 @@ impl Checker<'_> {
         id
     }
 
+    /// Reads a list of statements, in order, into block `at`.
     pub(super) fn statements(&mut self, at: BlockId, statements: &[Stmt]) {
         for stmt in statements {
             self.statement(at, stmt);
@@ -527,6 +528,7 @@ impl Checker<'_> {
     }
 }
 
+/// A block of a list of statements, in order, with nothing read yet.
 pub(super) fn block(
     name: &str,
     kind: BlockKind,

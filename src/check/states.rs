@@ -7,6 +7,7 @@ use crate::graph::{Axis, AxisId, AxisKind, InputKind, NodeId, Phase};
 use crate::syntax::ast::{self};
 
 impl Checker<'_> {
+    /// The axes of a declaration, outermost first: those of its block, then those in its brackets.
     pub(super) fn axes_of(&mut self, id: EntityId) -> Option<Vec<AxisId>> {
         let mut axes = self.block_axes(self.entities[id].block)?;
         for a in self.index_axes(id)? {

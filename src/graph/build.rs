@@ -410,7 +410,7 @@ impl Builder {
     }
 }
 
-/// The values of an operation on constants, by the interpreter itself.
+/// The values of an operation on constants, row-major over `shape`, by the interpreter itself.
 pub(super) fn fold(graph: &Graph, op: &Op, shape: &Shape) -> Option<Vec<f64>> {
     let old = operands(op);
     let mut small = Graph {

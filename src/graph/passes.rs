@@ -44,7 +44,7 @@ pub struct Simplified {
     pub counts: Vec<Count>,
 }
 
-/// Folds constants, makes equal nodes one and leaves out what `outputs` (numbers of nodes) do not need, until nothing
+/// Folds constants, makes equal nodes one and leaves out what `outputs`, a list of nodes, do not need, until nothing
 /// changes.
 pub fn simplify(graph: &Graph, outputs: &[NodeId]) -> Simplified {
     let mut graph = graph.clone();
@@ -127,8 +127,8 @@ pub fn common(graph: &Graph) -> Passed {
     })
 }
 
-/// What none of `outputs` (numbers of nodes) needs is left out, and root problems that are not needed with it; their
-/// unknowns stay as inputs that nothing reads.
+/// What no node in the list `outputs` needs is left out, and root problems that are not needed with it; their unknowns
+/// stay as inputs that nothing reads.
 pub fn dead(graph: &Graph, outputs: &[NodeId]) -> Passed {
     let mut live = vec![false; graph.nodes.len()];
     let mut roots = vec![false; graph.roots.len()];

@@ -2,6 +2,10 @@
 //!
 //! E02 names, E03 shapes and types, E04 domains, E05 timing, E06 chance, E07 agents and markets, E08 settings. Every code
 //! has its page in `diag/explain`.
+//!
+//! Arguments that recur: `known` is the list of names that exist at this place, from which the nearest is suggested;
+//! `labels` and `values` have one entry per state of the chain (or per choice); `chain` has one pair (name, where it stands)
+//! per step, in order.
 
 mod agents;
 mod chance;

@@ -16,6 +16,8 @@ impl Dag {
             .collect()
     }
 
+    /// The value of an expression: `inputs[i]` is input number `i`, `unknowns` has one number per unknown of the graph,
+    /// `values` one entry per expression (`None`: not computed yet).
     pub(super) fn value(&self, id: Id, inputs: &[f64], unknowns: &mut Vec<f64>, values: &mut Vec<Option<f64>>) -> f64 {
         // Operands first, without recursion except into root problems.
         let mut stack = vec![id];

@@ -269,7 +269,8 @@ loops! {
     }
 }
 
-/// Quotients by one number: through its reciprocal where that is exact, which takes a fraction of the time.
+/// `dst[i] = a[i] / k`, one number per lane: through the reciprocal of `k` where that is exact, which takes a fraction
+/// of the time.
 pub(super) fn divide<T: Real>(tier: Tier, dst: &mut [T], a: &[T], k: T) {
     if tier == Tier::Baseline || !k.is_quick_divisor() {
         return two_right::<T, DivOf>(tier, dst, a, k);
@@ -286,7 +287,8 @@ pub(super) fn divide<T: Real>(tier: Tier, dst: &mut [T], a: &[T], k: T) {
     }
 }
 
-/// Recomputes the lanes whose angle is too large for the vector code; usually there are none.
+/// Recomputes `dst[i] = f(a[i])` in the lanes whose angle is too large for the vector code; usually there are none. One
+/// number per lane.
 pub(super) fn large_angles<T: Real>(tier: Tier, dst: &mut [T], a: &[T], f: impl Fn(T) -> T) {
     if any_large(tier, a) {
         for (d, x) in dst.iter_mut().zip(a) {
@@ -297,6 +299,7 @@ pub(super) fn large_angles<T: Real>(tier: Tier, dst: &mut [T], a: &[T], f: impl 
     }
 }
 
+/// Whether an angle in `a`, one number per lane, is too large for the vector code.
 pub(super) fn any_large<T: Real>(tier: Tier, a: &[T]) -> bool {
     let mut largest = [T::ZERO; 16];
     sixteen::<T, LargestOf>(tier, &mut largest, a);

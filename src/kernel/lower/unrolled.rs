@@ -20,7 +20,7 @@ fn ordered(dag: &mut Dag, values: &[Id], op: Binary, empty: f64) -> Id {
     lanes.first().copied().unwrap_or_else(|| dag.constant(empty))
 }
 
-/// A reduction over unrolled members.
+/// A reduction over unrolled members: one expression per member in `values`; with `chosen`, one condition per member.
 pub(super) fn reduce(dag: &mut Dag, how: Reduce, values: &[Id], chosen: Option<&[Id]>) -> Id {
     let zero = dag.constant(0.0);
     let one = dag.constant(1.0);

@@ -6,7 +6,7 @@
 
 use super::Rule;
 
-/// Byte offset and expected rules of a failure.
+/// Byte offset of a failure and a list of the rules that were expected there.
 pub(super) fn failure(error: &pest::error::Error<Rule>) -> (usize, Vec<Rule>) {
     let offset = match error.location {
         pest::error::InputLocation::Pos(at) => at,
@@ -139,7 +139,7 @@ fn words(rule: Rule) -> Option<&'static str> {
     })
 }
 
-/// "`=`, `in` or the end of the statement".
+/// A list of expected rules in words: "`=`, `in` or the end of the statement".
 pub(super) fn list(expected: &[Rule], in_head: bool) -> String {
     let mut out: Vec<&str> = Vec::new();
     let has = |k: Kind| expected.iter().any(|r| kind(*r) == k);

@@ -279,6 +279,7 @@ impl<'s> Builder<'s> {
         })
     }
 
+    /// The arguments of a call, in the order typed.
     pub(super) fn args<'i>(&self, parts: impl Iterator<Item = Pair<'i>>) -> Res<Vec<Arg>> {
         let args: Vec<Arg> = parts.map(|pair| self.arg(pair)).collect::<Res<_>>()?;
         let named = |i: usize| args.get(i).and_then(|a: &Arg| a.name.as_ref());
@@ -334,7 +335,7 @@ impl<'s> Builder<'s> {
             .collect()
     }
 
-    /// One expression, or two as the ends of a range.
+    /// One expression, or a list of two as the ends of a range.
     pub(super) fn value_or_range(&self, values: Vec<Expr>, ranges: bool) -> Res<Expr> {
         let mut values = values.into_iter();
         match (values.next(), values.next()) {

@@ -29,7 +29,7 @@ impl<'s> FileParser<'s> {
         }
     }
 
-    /// What pest could not read: byte `at` of the source, where one of `expected` should stand.
+    /// What pest could not read: byte `at` of the source, where one of the list `expected` should stand.
     pub(super) fn unexpected(&self, rule: Rule, at: usize, expected: &[Rule], raw: &Raw) -> Diagnostic {
         let own = self.own(raw);
         let position = own.iter().position(|i| self.tokens.get(*i).is_some_and(|t| t.end > at));

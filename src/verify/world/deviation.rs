@@ -5,7 +5,7 @@
 //! random. What looks better with few draws is tried again with many: the same draws for the deviation and for the policy.
 
 use super::trials::{Job, Range, Trials, Visit, Worth};
-use super::{Bench, WorldCertificate, width};
+use super::{Bench, WorldCertificate, tastes, width};
 use crate::diag::Diagnostic;
 use crate::num::random::Key;
 use crate::num::statistics;
@@ -152,14 +152,15 @@ fn again(bench: &Bench, trials: &mut Trials, found: &mut [Found]) -> Result<(), 
 /// # Errors
 /// Those of the economy's programs.
 pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
-    if bench.seat.choices.iter().any(|c| c.taste.is_some()) {
+    // A choice with taste shocks alone is judged by its probabilities.
+    if tastes::scale(bench.seat).is_some() && !tastes::among_several(bench.seat) {
         return Ok(());
     }
     let visits = &bench.played.visits;
     let key = Key::new(bench.options.seed, 0xdef1);
     let stride = visits.len().div_ceil(PLACES).max(1);
     let places: Vec<usize> = (0..visits.len()).step_by(stride).collect();
-    let ranges = trials.ranges(visits)?;
+    let mut ranges = trials.ranges(visits)?;
     let forbidden = |i: usize| {
         let chosen = ranges[i].iter().zip(&visits[i].actions);
         chosen
@@ -187,6 +188,8 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
             .hint("please report this model: the solver ignored `when` or the bounds of a choice"),
         );
     }
+    // Whatever tastes made somebody choose, the other actions beside it must be the best ones.
+    tastes::given(bench.seat, visits, &mut ranges);
     // What is tried at all places, and what each was worth with few draws.
     let close = places.len().div_ceil(CLOSE.0).max(1);
     let mut tried: Vec<(usize, Vec<f64>)> = Vec::new();

@@ -198,9 +198,6 @@ fn evaluate(
 }
 
 fn measure(bench: &Bench, trials: &mut Trials, draws: usize) -> Result<Found, Diagnostic> {
-    if tastes::among_several(bench.seat) {
-        return Ok(Found::Not("taste shocks on one of several choices".into()));
-    }
     let draws = trials.fewest(draws);
     let each = trials.lanes_of(draws);
     let elements: usize = bench
@@ -233,6 +230,13 @@ fn measure(bench: &Bench, trials: &mut Trials, draws: usize) -> Result<Found, Di
             return Ok(Found::Not("what the policy is worth could not be solved for".into()));
         };
         trials.correction = Some(correction);
+        if tastes::among_several(bench.seat) {
+            let better = beside(bench, trials, &visits, &units, first, draws)?;
+            return Ok(Found::Errors(Errors {
+                policy: Some((mesh, places, actions)),
+                ..better
+            }));
+        }
         if tastes::scale(bench.seat).is_some() {
             let at: Vec<usize> = (0..visits.len()).collect();
             let best = tastes::worth(bench, trials, &visits, &at, draws)?;
@@ -287,6 +291,41 @@ fn measure(bench: &Bench, trials: &mut Trials, draws: usize) -> Result<Found, Di
     }
 }
 
+/// Where other actions go with a choice that has taste shocks: the best of them with each choice, and what the best policy is worth.
+fn beside(
+    bench: &Bench,
+    trials: &mut Trials,
+    visits: &[Visit],
+    units: &[f64],
+    first: usize,
+    draws: usize,
+) -> Result<Errors, Diagnostic> {
+    let at: Vec<usize> = (0..visits.len()).collect();
+    let played = tastes::worth(bench, trials, visits, &at, draws)?;
+    let parts = tastes::apart(bench, trials, visits, draws)?;
+    let apart: Vec<Visit> = parts.iter().map(|p| p.visit.clone()).collect();
+    let mut ranges = trials.ranges(&apart)?;
+    tastes::given(bench.seat, &apart, &mut ranges);
+    let better = improve(bench, trials, &apart, &ranges, draws)?;
+    let gains: Vec<f64> = better.iter().map(|b| b.gain).collect();
+    let gains = tastes::together(bench.seat, &parts, &gains, visits.len());
+    let weighed: f64 = visits[..first].iter().map(|v| v.weight).sum();
+    let each: f64 = gains.iter().zip(&visits[..first]).map(|(g, v)| g * v.weight).sum();
+    // What choosing better for ever is worth.
+    let ever = each.max(0.0) / weighed * bench.played.weight;
+    let value = |i: usize| played[i] + gains[i] + ever - value_at(bench.value, &visits[i]);
+    Ok(Errors {
+        value: parts.iter().map(|p| value(p.of)).collect(),
+        units: parts.iter().map(|p| units[p.of]).collect(),
+        doubt: vec![vec![0.0; bench.seat.choices.len()]; parts.len()],
+        visits: apart,
+        better,
+        draws,
+        closely: None,
+        policy: None,
+    })
+}
+
 /// Looks again for the best numbers where those played seem to be off, with more draws and several times over: few draws place kinks badly, and
 /// what is best against them is then off, not what is played. Each time the policy is evaluated anew, with other draws; places that there is no time
 /// for count no more.
@@ -322,7 +361,8 @@ fn sharpen(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> Result<()
     let stride = rest.len().div_ceil((many - chosen.len()).max(1)).max(1);
     chosen.extend(rest.into_iter().step_by(stride));
     let visits: Vec<Visit> = chosen.iter().map(|i| errors.visits[*i].clone()).collect();
-    let ranges = trials.ranges(&visits)?;
+    let mut ranges = trials.ranges(&visits)?;
+    tastes::given(bench.seat, &visits, &mut ranges);
     let (seed, future) = (trials.seed, trials.correction.clone());
     let mut found: Vec<Vec<Better>> = Vec::new();
     for k in 0..TIMES {
@@ -385,7 +425,7 @@ fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
         });
     }
     for (c, choice) in bench.seat.choices.iter().enumerate() {
-        if errors.better.is_empty() {
+        if errors.better.is_empty() || choice.taste.is_some() {
             continue;
         }
         if choice.values.is_empty() {

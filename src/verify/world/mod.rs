@@ -35,10 +35,12 @@ pub mod value;
 
 use crate::check::Model;
 use crate::diag::{Diagnostic, Severity};
+use crate::solve::between::PolicyBetween;
 use crate::solve::decision::Discretised;
 use crate::solve::solution::Solution;
 use seat::Seat;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use trials::{Job, Trials, Visit};
 use value::Value;
 
@@ -173,6 +175,8 @@ pub struct Bench<'a> {
     pub solution: &'a Solution,
     /// The decision maker.
     pub seat: &'a Seat,
+    /// The solution's policy, read anywhere.
+    pub policy: &'a PolicyBetween,
     /// The solution's value.
     pub value: &'a Value,
     /// What happened in simulation.
@@ -210,10 +214,12 @@ pub fn judge(
     let played = play::play(model, solution, &seat, &value, options)?;
     let trials = || Trials::new(model, &seat, &value, LANES, options.seed);
     let (units, unit) = units(&mut trials()?, &seat, &value, &played)?;
+    let policy = PolicyBetween::new(Arc::new(solution.clone()))?;
     let bench = Bench {
         model,
         solution,
         seat: &seat,
+        policy: &policy,
         value: &value,
         played: &played,
         discretised,

@@ -1,10 +1,8 @@
 //! Parts of the judge on economies whose answer is known by hand, and rows that fail alone.
 
 use super::*;
-use crate::solve::between::PolicyBetween;
 use crate::solve::progress::silent;
 use crate::verify::solved;
-use std::sync::Arc;
 
 fn compiled(text: &str) -> Model {
     let (model, diagnostics) = crate::compile(text, &crate::Options::default());
@@ -24,10 +22,12 @@ fn asked<T>(model: &Model, solution: &Solution, part: impl Fn(&Bench, &mut Trial
     let played = play::play(model, solution, &seat, &value, &options).unwrap();
     let mut trials = Trials::new(model, &seat, &value, LANES, options.seed).unwrap();
     let (units, unit) = units(&mut trials, &seat, &value, &played).unwrap();
+    let policy = PolicyBetween::new(Arc::new(solution.clone())).unwrap();
     let bench = Bench {
         model,
         solution,
         seat: &seat,
+        policy: &policy,
         value: &value,
         played: &played,
         discretised: &[],

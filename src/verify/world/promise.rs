@@ -82,16 +82,6 @@ fn look(
 /// Those of the economy's programs.
 pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
     let played = bench.played;
-    // Two choices, one of them with taste shocks: the best of the other for each is not known here.
-    if tastes::among_several(bench.seat) {
-        out.share(
-            "value obtained less promised",
-            0.0,
-            None,
-            "not judged: taste shocks on one of several choices".into(),
-        );
-        return Ok(());
-    }
     let limit = bench.options.limit;
     let raw = residuals(bench, trials)?;
     let relative: Vec<f64> = raw.iter().zip(&bench.units).map(|(r, u)| r / u).collect();
@@ -99,7 +89,8 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
     if kept.unclear(limit) {
         kept = again(bench, trials)?;
     }
-    let lives = if played.gaps.len() > 1 {
+    // Rewards that are summed leave out what tastes add.
+    let lives = if played.gaps.len() > 1 && tastes::scale(bench.seat).is_none() {
         let n = played.gaps.len() as f64;
         format!(
             "; by summing rewards of {} lives {:.6} +- {:.1e}",

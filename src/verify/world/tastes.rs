@@ -1,13 +1,12 @@
 //! Finite choices with taste shocks: every choice is made, with the probabilities of a logit of what the choices are worth (McFadden
-//! 1974; Rust 1987), and the value is the expected largest worth, tastes included.
+//! 1974; Rust 1987), and the value is the expected largest worth, tastes included. Whatever else is chosen goes with the choice: each is tried
+//! with the other actions that the policy takes beside it.
 
 use super::mesh::Mesh;
 use super::seat::Seat;
 use super::trials::{Job, Landings, Range, Trials, Visit};
 use super::{Bench, WorldCertificate};
 use crate::diag::Diagnostic;
-use crate::solve::between::PolicyBetween;
-use std::sync::Arc;
 
 /// Mean of a standard Gumbel law.
 const EULER: f64 = 0.577_215_664_901_532_9;
@@ -20,9 +19,86 @@ pub fn scale(seat: &Seat) -> Option<(usize, f64)> {
     choices.find_map(|(c, x)| x.taste.map(|t| (c, t)))
 }
 
-/// Whether there are other choices beside the one with taste shocks: what is best with each choice is not known here.
+/// Whether there are other choices beside the one with taste shocks.
 pub fn among_several(seat: &Seat) -> bool {
     seat.choices.len() > 1 && scale(seat).is_some()
+}
+
+/// The choice with taste shocks stands: what is left to choose are the other actions beside it.
+pub fn given(seat: &Seat, visits: &[Visit], ranges: &mut [Vec<Range>]) {
+    let Some((c, _)) = scale(seat) else { return };
+    for (v, own) in visits.iter().zip(ranges) {
+        own[c] = Range::Values(vec![v.actions[c]]);
+    }
+}
+
+/// What the policy does at a visit with each choice, `[choice][action]`: the other actions as played beside it, within their bounds.
+fn beside(bench: &Bench, c: usize, visit: &Visit, allowed: &[Range]) -> Vec<Vec<f64>> {
+    let spot = bench.policy.spot(visit.place.period, &visit.shocks, &visit.states);
+    let with = |(k, x): (usize, &f64)| {
+        let mut actions = visit.actions.clone();
+        for (other, range) in allowed.iter().enumerate() {
+            if other == c {
+                actions[c] = *x;
+                continue;
+            }
+            let a = bench.policy.action_given(other, k, &spot);
+            actions[other] = match range {
+                Range::Between(lo, hi) => a.max(*lo).min(*hi),
+                Range::Values(_) => a,
+            };
+        }
+        actions
+    };
+    bench.seat.choices[c].values.iter().enumerate().map(with).collect()
+}
+
+/// Least probability of a choice for what is done beside it to be judged by itself.
+const SELDOM: f64 = 1e-3;
+
+/// A visit with one of its choices and the other actions beside it.
+pub struct Given {
+    /// The visit's number.
+    pub of: usize,
+    /// The visit with that choice.
+    pub visit: Visit,
+    /// How likely the choice is there.
+    pub chance: f64,
+}
+
+/// Every visit once for each choice that is not taken too seldom.
+///
+/// # Errors
+/// Those of the economy's programs.
+pub fn apart(bench: &Bench, trials: &mut Trials, visits: &[Visit], draws: usize) -> Result<Vec<Given>, Diagnostic> {
+    let Some((c, t)) = scale(bench.seat) else {
+        return Ok(Vec::new());
+    };
+    let at: Vec<usize> = (0..visits.len()).collect();
+    let worth = each(bench, trials, visits, &at, draws, None)?;
+    let allowed = trials.ranges(visits)?;
+    let mut out = Vec::new();
+    for (of, (v, q)) in visits.iter().zip(&worth).enumerate() {
+        let all = beside(bench, c, v, &allowed[of]);
+        for (actions, chance) in all.into_iter().zip(logit(q, t).0) {
+            if chance >= SELDOM {
+                let visit = Visit { actions, ..v.clone() };
+                out.push(Given { of, visit, chance });
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// What the gains at each of `parts` (as made by [`apart`]) add to the expected largest worth at their visit: with taste shocks of scale `t` the
+/// choice with a larger worth is also taken more often.
+pub fn together(seat: &Seat, parts: &[Given], gains: &[f64], visits: usize) -> Vec<f64> {
+    let t = scale(seat).map_or(1.0, |s| s.1);
+    let mut out = vec![0.0; visits];
+    for (p, gain) in parts.iter().zip(gains) {
+        out[p.of] += p.chance * (gain / t).exp_m1();
+    }
+    out.iter().map(|x| t * x.ln_1p()).collect()
 }
 
 /// Worth of every choice, minus infinity where it is not allowed, `[at][choice]`.
@@ -38,15 +114,12 @@ fn each(
         return Ok(Vec::new());
     };
     let values = &bench.seat.choices[c].values;
+    let allowed = trials.ranges(visits)?;
     let mut tried: Vec<(usize, Vec<f64>)> = Vec::new();
     for &i in at {
-        for x in values {
-            let mut a = visits[i].actions.clone();
-            a[c] = *x;
-            tried.push((i, a));
-        }
+        let all = beside(bench, c, &visits[i], &allowed[i]);
+        tried.extend(all.into_iter().map(|a| (i, a)));
     }
-    let allowed = trials.ranges(visits)?;
     let jobs: Vec<Job> = tried
         .iter()
         .map(|(visit, actions)| Job { visit: *visit, actions })
@@ -129,11 +202,8 @@ pub fn evaluate(
 /// Those of the economy's programs.
 pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
     let Some((c, t)) = scale(bench.seat) else { return Ok(()) };
-    if among_several(bench.seat) {
-        return Ok(());
-    }
     let visits = &bench.played.visits;
-    let reader = PolicyBetween::new(Arc::new(bench.solution.clone()))?;
+    let reader = bench.policy;
     let at: Vec<usize> = (0..visits.len()).collect();
     let worth = each(bench, trials, visits, &at, DRAWS, None)?;
     let mut gaps = vec![0.0f64; visits.len()];

@@ -140,3 +140,42 @@ fn what_nobody_sees_is_no_reason_to_deviate() {
     let judged = judge(&model, &wrong, &found.unseen, &[], &Options::default()).unwrap_or_default();
     assert!(judged.reasons.iter().any(|d| d.code == "E0946"), "{judged:?}");
 }
+
+/// Taste shocks on one of two choices: effort is 1/2 where the machine is kept and 1/4 where it is replaced, whatever the state.
+const TASTES: &str = "model tastes\nagent owner {\n  state x in 0..4, start 0\n  action d in {keep, replace} taste gumbel(0.4)\n  action u in [0, 1]\n\
+  x' = if d == replace then 0 else min(x + 1, 4)\n  observe x\n  reward (if d == replace then -3 + u / 2 else -x + u) - u^2\n  discount 0.9\n}\n";
+
+#[test]
+fn other_actions_beside_a_choice_with_taste_shocks_are_judged() {
+    let model = compiled(TASTES);
+    let right = solved(&model);
+    let judged = judge(&model, &right, &[], &[], &Options::default()).unwrap_or_default();
+    assert!(judged.passed(), "{judged:?}");
+    assert!(value(&judged, "value obtained less promised") < -7.0, "{judged:?}");
+    assert!(value(&judged, "error of the value, estimated") < -6.0, "{judged:?}");
+    assert!(value(&judged, "error of owner.u, estimated") < -4.0, "{judged:?}");
+    // Each period promised half a hundredth too much.
+    let mut wrong = right.clone();
+    wrong.value.iter_mut().for_each(|v| *v += 0.5);
+    let found = codes(&model, &wrong);
+    assert!(
+        found.contains(&"E0944".to_string()) && found.contains(&"E0949".to_string()),
+        "{found:?}"
+    );
+    // What is done beside either choice must be best, and probabilities those of what choices are worth.
+    for choice in 0..2 {
+        let mut wrong = right.clone();
+        let effort = wrong.given[1].iter_mut().skip(choice).step_by(2);
+        effort.for_each(|u| *u += 0.2);
+        let found = codes(&model, &wrong);
+        assert!(
+            found.contains(&"E0946".to_string()) && found.contains(&"E0949".to_string()),
+            "{choice}: {found:?}"
+        );
+    }
+    let mut wrong = right.clone();
+    wrong.probability.iter_mut().for_each(|p| *p = 0.5);
+    let judged = judge(&model, &wrong, &[], &[], &Options::default()).unwrap_or_default();
+    assert!(value(&judged, "probabilities of owner.d, largest error") > -1.0, "{judged:?}");
+    assert!(!judged.passed());
+}

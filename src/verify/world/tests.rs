@@ -176,6 +176,9 @@ fn other_actions_beside_a_choice_with_taste_shocks_are_judged() {
     let mut wrong = right.clone();
     wrong.probability.iter_mut().for_each(|p| *p = 0.5);
     let judged = judge(&model, &wrong, &[], &[], &Options::default()).unwrap_or_default();
-    assert!(value(&judged, "probabilities of owner.d, largest error") > -1.0, "{judged:?}");
+    assert!(
+        value(&judged, "probabilities of owner.d, largest error") > -1.0,
+        "{judged:?}"
+    );
     assert!(!judged.passed());
 }

@@ -15,7 +15,7 @@ use econc::verify::solved::{self, Solved};
 use econc::verify::world::play::{self, Played};
 use econc::verify::world::seat::Seat;
 use econc::verify::world::value::Value;
-use econc::verify::world::{self, trials::Visit};
+use econc::verify::world::{self, visit::Visit};
 use std::sync::Arc;
 
 /// The true value at a place, and the true actions (finite ones are left out).

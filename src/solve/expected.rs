@@ -1,7 +1,7 @@
 //! Expected values of compiled expressions over what chance may bring, at a profile of actions: all outcomes are lanes of one call.
 
-use super::kinked::Kinked;
-use crate::kernel::program::{Operand, Program, Workspace};
+use super::kinked::{Kinked, lanes};
+use crate::kernel::program::{Program, Workspace};
 use crate::limits;
 
 /// Outcomes that are taken together where a draw is integrated between its kinks.
@@ -59,26 +59,6 @@ impl Expected {
             add(&mut sum, program, &fixed, &columns, &weights, &mut space);
         }
         sum
-    }
-}
-
-/// Every output of a program at all lanes; NaN where it cannot be run.
-pub(super) fn lanes(
-    program: &Program<f64>,
-    fixed: &[f64],
-    columns: &[(usize, &[f64])],
-    n: usize,
-    space: &mut Workspace<f64>,
-) -> Vec<Vec<f64>> {
-    let mut operands: Vec<Operand<f64>> = fixed.iter().map(|x| Operand::Uniform(*x)).collect();
-    for (i, v) in columns {
-        operands[*i] = Operand::Lanes(v);
-    }
-    let mut out = vec![vec![f64::NAN; n]; program.outputs()];
-    let mut places: Vec<&mut [f64]> = out.iter_mut().map(Vec::as_mut_slice).collect();
-    match program.run(&operands, n, &mut places, space) {
-        Ok(()) => out,
-        Err(_) => vec![vec![f64::NAN; n]; program.outputs()],
     }
 }
 

@@ -4,13 +4,53 @@
 //! them the integrand is smooth, and Gauss-Legendre rules are exact to many digits. A fixed rule errs by where the kinks stand between its nodes,
 //! and slopes of it jump whenever one passes a node.
 
-use super::decision::expectation::Nodes;
-use super::expected::lanes;
 use crate::chance::quadrature::{Rule, Standard, between_kinks, extent, gauss_legendre};
 use crate::graph::{Binary, Unary};
 use crate::kernel::dag::{Dag, Expr, Id};
-use crate::kernel::program::{CompileError, Mode, Program, Workspace};
+use crate::kernel::program::{CompileError, Mode, Operand, Program, Workspace};
 use std::collections::HashMap;
+
+/// How many nodes draws behind kinks or steps get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nodes {
+    /// For a search that is refined afterwards.
+    Few,
+    /// The usual number.
+    Usual,
+    /// Twice the usual number.
+    Twice,
+}
+
+impl Nodes {
+    /// Nodes of all draws together that are read through kinks or steps.
+    pub(super) fn together(self) -> usize {
+        match self {
+            Nodes::Few => 60,
+            Nodes::Usual => 240,
+            Nodes::Twice => 480,
+        }
+    }
+}
+
+/// Every output of a program at all lanes; NaN where it cannot be run.
+pub(super) fn lanes(
+    program: &Program<f64>,
+    fixed: &[f64],
+    columns: &[(usize, &[f64])],
+    n: usize,
+    space: &mut Workspace<f64>,
+) -> Vec<Vec<f64>> {
+    let mut operands: Vec<Operand<f64>> = fixed.iter().map(|x| Operand::Uniform(*x)).collect();
+    for (i, v) in columns {
+        operands[*i] = Operand::Lanes(v);
+    }
+    let mut out = vec![vec![f64::NAN; n]; program.outputs()];
+    let mut places: Vec<&mut [f64]> = out.iter_mut().map(Vec::as_mut_slice).collect();
+    match program.run(&operands, n, &mut places, space) {
+        Ok(()) => out,
+        Err(_) => vec![vec![f64::NAN; n]; program.outputs()],
+    }
+}
 
 /// Cells of the scan for kinks.
 const CELLS: usize = 72;

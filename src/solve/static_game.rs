@@ -8,9 +8,9 @@
 //! somebody knows that others do not (an own shock) makes a game of incomplete information, which this is not.
 //! Reference: Fudenberg and Tirole (1991), *Game Theory*, chapter 1.
 
-use super::decision::expectation::{Expectation, Nodes};
+use super::decision::expectation::Expectation;
 use super::expected::Expected;
-use super::kinked::Kinked;
+use super::kinked::{Kinked, Nodes};
 use crate::check::Model;
 use crate::check::model::{Otherwise, Space};
 use crate::diag::Diagnostic;

@@ -1,6 +1,5 @@
 //! Which constraints bind at a state, and how they move the actions with the states.
 
-use super::simulate::bounds;
 use crate::solve::bellman::{At, Bellman, Scratch};
 
 /// How close to a bound or to zero slack counts as binding, relative to the width of the action's range.
@@ -177,4 +176,24 @@ fn sides(from: &[Vec<f64>], variable: usize) -> ([Vec<Vec<f64>>; 2], Vec<f64>) {
         moved
     };
     ([moved(1.0), moved(-1.0)], h)
+}
+
+/// Bounds of the continuous actions at `n` states.
+pub fn bounds(bellman: &Bellman, at: At, states: &[&[f64]], n: usize) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
+    let nc = bellman.continuous.len();
+    let (mut lo, mut hi) = (vec![vec![f64::NEG_INFINITY; n]; nc], vec![vec![f64::INFINITY; n]; nc]);
+    if nc > 0 {
+        let lanes = crate::solve::problem::Lanes {
+            states,
+            actions: &[],
+            shock: at.shock,
+            noise: 0,
+            shock_next: at.shock,
+            time: at.time,
+        };
+        let mut low: Vec<&mut [f64]> = lo.iter_mut().map(Vec::as_mut_slice).collect();
+        let mut high: Vec<&mut [f64]> = hi.iter_mut().map(Vec::as_mut_slice).collect();
+        bellman.problem.bounds(&lanes, &mut low, &mut high);
+    }
+    (lo, hi)
 }

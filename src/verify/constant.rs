@@ -4,7 +4,8 @@
 //! same chance: a scan over even points, over points that crowd at both ends in the log (a good price may be a small part of a wide
 //! range) and over what the exact policy does, then Brent's search between the neighbours of the best.
 
-use super::simulate::{ConstantPolicy, Policy, World, bounds};
+use super::binding::bounds;
+use super::simulate::{ConstantPolicy, Policy, World};
 use super::welfare::{Feasible, Paths, Welfare};
 use crate::num::{optimise, statistics};
 use crate::solve::bellman::{At, Bellman};

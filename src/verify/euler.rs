@@ -19,8 +19,9 @@
 //! nothing today and terms of both signs tomorrow. Where reward or laws have kinks, the condition at a kink is that zero
 //! lies between the slopes at its two sides.
 
+use super::binding::bounds;
 use super::binding::{Binding, bindings, slopes};
-use super::simulate::{Policy, SolvedPolicy, bounds};
+use super::simulate::{Policy, SolvedPolicy};
 use crate::num::interpolate::{MAX_AXES, Place};
 use crate::solve::bellman::{At, Bellman, Scratch, factor_gain};
 use crate::solve::problem::Lanes;

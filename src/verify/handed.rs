@@ -3,7 +3,8 @@
 //! [`SolvedPolicy`] searches on the spot wherever interpolation is not exact. Where every evaluation takes many branches that is most of what
 //! a certificate costs, so lives are then played by this policy, and the search is left to the places that are judged.
 
-use super::simulate::{Policy, SolvedPolicy, bounds};
+use super::binding::bounds;
+use super::simulate::{Policy, SolvedPolicy};
 use crate::diag::Diagnostic;
 use crate::solve::bellman::{At, Bellman};
 use crate::solve::between::PolicyBetween;

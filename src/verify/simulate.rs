@@ -228,7 +228,7 @@ impl std::fmt::Debug for Bellman<'_> {
 impl Policy for ConstantPolicy<'_> {
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         let n = draw.len();
-        let (lo, hi) = bounds(self.bellman, at, states, n);
+        let (lo, hi) = super::binding::bounds(self.bellman, at, states, n);
         for (f, &a) in self.bellman.finite.iter().enumerate() {
             actions[a][..n].fill(self.finite[f]);
         }
@@ -243,26 +243,6 @@ impl Policy for ConstantPolicy<'_> {
             }
         }
     }
-}
-
-/// Bounds of the continuous actions at `n` states.
-pub fn bounds(bellman: &Bellman, at: At, states: &[&[f64]], n: usize) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
-    let nc = bellman.continuous.len();
-    let (mut lo, mut hi) = (vec![vec![f64::NEG_INFINITY; n]; nc], vec![vec![f64::INFINITY; n]; nc]);
-    if nc > 0 {
-        let lanes = crate::solve::problem::Lanes {
-            states,
-            actions: &[],
-            shock: at.shock,
-            noise: 0,
-            shock_next: at.shock,
-            time: at.time,
-        };
-        let mut low: Vec<&mut [f64]> = lo.iter_mut().map(Vec::as_mut_slice).collect();
-        let mut high: Vec<&mut [f64]> = hi.iter_mut().map(Vec::as_mut_slice).collect();
-        bellman.problem.bounds(&lanes, &mut low, &mut high);
-    }
-    (lo, hi)
 }
 
 /// Paths side by side.

@@ -6,7 +6,8 @@
 //! does not hide it; and since chance inside the period is integrated out, what is left to luck is only where the
 //! path goes. A difference of two simulated lifetimes is noise a hundred times as large.
 
-use super::simulate::{Policy, SolvedPolicy, World, bounds};
+use super::binding::bounds;
+use super::simulate::{Policy, SolvedPolicy, World};
 use crate::num::interpolate::{MAX_AXES, Place, Surface};
 use crate::num::statistics;
 use crate::solve::bellman::{At, Bellman, FEASIBLE, Scratch};

@@ -135,21 +135,4 @@ impl<'m> Builder<'m> {
         let seen = self.unroll.dag.reachable(of);
         leaves.iter().any(|l| seen[l.0 as usize])
     }
-
-    /// The date, if the model reads it.
-    ///
-    /// # Errors
-    /// E0826 where something reads a date that never ends.
-    pub(super) fn time(&mut self, read: &[Id]) -> Result<Option<Id>, Diagnostic> {
-        let time = match self.model.time {
-            Some(t) => self.input_of(t)?.first().copied(),
-            None => None,
-        };
-        match time {
-            Some(t) if self.model.horizon.is_none() && self.reads(read, &[t]) => {
-                Err(super::information::endless_time(self.model))
-            }
-            _ => Ok(time),
-        }
-    }
 }

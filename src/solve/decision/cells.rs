@@ -8,8 +8,8 @@
 //! the density at its nodes, as shares of the cell's probability, so that they add up to one.
 
 use super::builder::Builder;
-use super::noise::Quadrature;
-use crate::chance::quadrature::{Rule, Standard, cells, gauss_legendre, in_cells};
+use super::noise::{Cells, Quadrature};
+use crate::chance::quadrature::{Standard, cells, gauss_legendre, in_cells};
 use crate::graph::{Binary, Unary};
 use crate::kernel::dag::{Dag, Expr, Id};
 use crate::kernel::differentiate::derivative;
@@ -26,21 +26,6 @@ const FOUR: usize = 36;
 const DEEPEST: usize = 64;
 /// Inputs of the problem that stand for the ends of cells are numbered from here until they have their place.
 const FIRST: u32 = 3_000_000;
-
-/// A draw by the cell and the place in it.
-#[derive(Clone)]
-pub(super) struct Cells {
-    /// Ends of cells around the node's, then its place in the cell and its weight there.
-    pub(super) inputs: Vec<Id>,
-    /// What they are at each node.
-    pub(super) rows: Vec<Vec<f64>>,
-    /// The draw.
-    pub(super) draw: Id,
-    /// Its probability.
-    pub(super) weight: Id,
-    /// The rule where no kink is in the way.
-    pub(super) still: Rule,
-}
 
 impl Builder<'_> {
     /// Where kinks and steps of `of` along each of `noises` stand that others move, by the number of the noise. Of two draws that make a kink

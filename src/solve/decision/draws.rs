@@ -45,6 +45,23 @@ pub(super) struct Together {
 }
 
 impl Builder<'_> {
+    /// The date, if the model reads it.
+    ///
+    /// # Errors
+    /// E0826 where something reads a date that never ends.
+    pub(super) fn time(&mut self, read: &[Id]) -> Result<Option<Id>, Diagnostic> {
+        let time = match self.model.time {
+            Some(t) => self.input_of(t)?.first().copied(),
+            None => None,
+        };
+        match time {
+            Some(t) if self.model.horizon.is_none() && self.reads(read, &[t]) => {
+                Err(information::endless_time(self.model))
+            }
+            _ => Ok(time),
+        }
+    }
+
     /// Chains and rules of all draws of the model.
     pub(super) fn draws(&mut self) -> Result<Draws, Diagnostic> {
         let model = self.model;

@@ -10,31 +10,10 @@ use crate::diag::Diagnostic;
 use crate::kernel::dag::Id;
 use crate::kernel::differentiate::has_steps;
 use crate::kernel::unroll::Unroll;
+use crate::solve::kinked::Nodes;
 
 /// Most joint outcomes; twice as many with twice as many nodes.
 const MOST: usize = 4000;
-
-/// How many nodes draws behind kinks or steps get.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nodes {
-    /// For a search that is refined afterwards.
-    Few,
-    /// The usual number.
-    Usual,
-    /// Twice the usual number.
-    Twice,
-}
-
-impl Nodes {
-    /// Nodes of all draws together that are read through kinks or steps.
-    fn together(self) -> usize {
-        match self {
-            Nodes::Few => 60,
-            Nodes::Usual => 240,
-            Nodes::Twice => 480,
-        }
-    }
-}
 
 static DEFAULTS: Options = Options {
     deterministic: false,

@@ -4,8 +4,7 @@
 //! of a node is the product of each draw's chance at the node.
 
 use super::builder::Builder;
-use super::cells::Cells;
-use super::options::Discretised;
+use super::options::{Discretised, GAUSS_NODES};
 use crate::chance::law;
 use crate::chance::quadrature::{Rule, Standard, extent};
 use crate::check::model::{Distribution, Family, Setting};
@@ -13,6 +12,21 @@ use crate::diag::Diagnostic;
 use crate::graph::NodeId;
 use crate::kernel::dag::{Dag, Id};
 use crate::solve::economy::cannot;
+
+/// A draw by the cell and the place in it.
+#[derive(Clone)]
+pub(super) struct Cells {
+    /// Ends of cells around the node's, then its place in the cell and its weight there.
+    pub(super) inputs: Vec<Id>,
+    /// What they are at each node.
+    pub(super) rows: Vec<Vec<f64>>,
+    /// The draw.
+    pub(super) draw: Id,
+    /// Its probability.
+    pub(super) weight: Id,
+    /// The rule where no kink is in the way.
+    pub(super) still: Rule,
+}
 
 /// One noise element: its input, what it carries at each node, the weight of each node (numbers or expressions).
 #[derive(Clone)]
@@ -103,8 +117,6 @@ impl Quadrature {
     }
 }
 
-/// Nodes of a continuous draw unless the settings or kinks ask for others.
-pub(super) const GAUSS_NODES: usize = 5;
 /// Most nodes that may be asked for, and most of a Gauss rule: more lie between quantiles.
 const MOST_NODES: usize = 1000;
 const MOST_GAUSS: usize = 200;

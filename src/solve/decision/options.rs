@@ -1,7 +1,5 @@
 //! How a model is turned into a problem, and what is told of the chains and rules that stand for its draws.
 
-use super::noise::GAUSS_NODES;
-
 /// How to turn a model into a problem.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Options {
@@ -21,6 +19,8 @@ pub struct Options {
 /// States of the chain of a continuous shock, where nothing is said.
 pub const CHAIN_STATES: usize = 7;
 
+/// Nodes of a continuous draw unless the settings or kinks ask for others.
+pub(super) const GAUSS_NODES: usize = 5;
 /// Nodes of a Gauss rule, by how fine draws are to be ([`Options::draws`]).
 pub(super) const GAUSS: [usize; 3] = [GAUSS_NODES, 9, 15];
 /// Most that draws can be made finer.

@@ -496,3 +496,15 @@ pub(super) fn herd(_: &Model, s: &Solved) -> f64 {
     };
     against(s, &best(5, 7, moves).0)
 }
+
+pub(super) const LINE: &str = r#"model line "A value that is a line"
+agent owner {
+  state x in [0, 24], start 10
+  action a in [0, 4]
+  x' = 0.9 * x + a
+  observe x
+  reward x - a^2
+  discount 0.9
+}
+solve { grid.x = uniform(9); interpolation = linear; periods = 640; burn_in = 20 }
+"#;

@@ -180,18 +180,6 @@ agent keeper {
 solve { grid.x = uniform(21); quadrature.e = 5; quadrature.u = 5; periods = 1600; burn_in = 20 }
 "#;
 
-pub(super) const LINE: &str = r#"model line "A value that is a line"
-agent owner {
-  state x in [0, 24], start 10
-  action a in [0, 4]
-  x' = 0.9 * x + a
-  observe x
-  reward x - a^2
-  discount 0.9
-}
-solve { grid.x = uniform(9); interpolation = linear; periods = 640; burn_in = 20 }
-"#;
-
 pub(super) const WINDY: &str = r#"model windy "Pushed by three winds"
 agent owner {
   state x in [0, 24], start 10

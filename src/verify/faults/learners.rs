@@ -1,7 +1,6 @@
 //! Answers of simulations, learners and verdicts: totals by hand, the exact policy's draws, and the verdict that is printed.
 
-use super::answers::{best, cycle_moves, in_the_long_run, linear, lottery_moves, quadratic, worst};
-use super::economies::LINE;
+use super::answers::{LINE, best, cycle_moves, in_the_long_run, linear, lottery_moves, quadratic, worst};
 use crate::check::Model;
 use crate::env::ActionSpace;
 use crate::env::cast::Behaviour;

@@ -7,7 +7,8 @@ use crate::num::interpolate::{Place, Surface};
 use crate::num::{optimise, statistics};
 use crate::solve::bellman::{At, Bellman};
 use crate::solve::problem::{ActionKind, Lanes};
-use crate::verify::simulate::{ConstantPolicy, Policy, World, bounds, lifetimes, lifetimes_expected};
+use crate::verify::binding::bounds;
+use crate::verify::simulate::{ConstantPolicy, Policy, World, lifetimes, lifetimes_expected};
 use serde::{Deserialize, Serialize};
 
 /// The comparison with the best constant policy.

@@ -42,7 +42,7 @@ pub(super) struct Random<'a> {
 impl Acts for Random<'_> {
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         let n = draw.len();
-        let (lo, hi) = crate::verify::simulate::bounds(self.bellman, at, states, n);
+        let (lo, hi) = crate::verify::binding::bounds(self.bellman, at, states, n);
         let u = |i: usize, k: usize| Key::new(draw[i].to_bits(), k as u64).uniform(0, 0);
         for (c, &a) in self.bellman.continuous.iter().enumerate() {
             for i in 0..n {

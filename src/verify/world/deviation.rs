@@ -4,7 +4,8 @@
 //! is seen at every scale), draws, and neighbours of what was chosen; finite choices one by one; several choices also together at
 //! random. What looks better with few draws is tried again with many: the same draws for the deviation and for the policy.
 
-use super::trials::{Job, Range, Trials, Visit, Worth};
+use super::trials::{Job, Range, Trials, Worth};
+use super::visit::Visit;
 use super::{Bench, WorldCertificate, tastes, width};
 use crate::diag::Diagnostic;
 use crate::num::random::Key;

@@ -10,7 +10,8 @@
 use super::improve::{Better, improve};
 use super::mesh::{Correction, Mesh};
 use super::tastes;
-use super::trials::{Job, Landings, Trials, Visit};
+use super::trials::{Job, Trials};
+use super::visit::{Landings, Visit};
 use super::{Bench, Estimate, WorldCertificate, value_at};
 use crate::diag::{Diagnostic, Severity};
 use crate::num::linear;

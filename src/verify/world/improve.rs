@@ -1,6 +1,7 @@
 //! Better choices at given places: the best finite choice by trying all, the best numbers by parabolas through three trials each.
 
-use super::trials::{Job, Range, Trials, Visit, Worth};
+use super::trials::{Job, Range, Trials, Worth};
+use super::visit::Visit;
 use super::{Bench, width};
 use crate::diag::Diagnostic;
 

@@ -6,8 +6,8 @@
 
 use super::Bench;
 use super::seat::Seat;
-use super::trials::{Landings, Visit};
 use super::value::{Weights, weights};
+use super::visit::{Landings, Visit};
 use crate::diag::Diagnostic;
 use crate::env::behaviour::Actor;
 use crate::env::cast::Behaviour;

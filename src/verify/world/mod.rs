@@ -32,6 +32,7 @@ pub mod stay;
 pub mod tastes;
 pub mod trials;
 pub mod value;
+pub mod visit;
 
 use crate::check::Model;
 use crate::diag::{Diagnostic, Severity};
@@ -41,8 +42,9 @@ use crate::solve::solution::Solution;
 use seat::Seat;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use trials::{Job, Trials, Visit};
+use trials::{Job, Trials};
 use value::Value;
+use visit::Visit;
 
 /// Settings of the judge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,8 +2,9 @@
 
 use super::Options;
 use super::seat::Seat;
-use super::trials::{Visit, reward_of, standing};
+use super::trials::{reward_of, standing};
 use super::value::Value;
+use super::visit::Visit;
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::behaviour::Actor;

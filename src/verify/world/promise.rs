@@ -5,7 +5,8 @@
 //! more, so that what is printed is the solution's error and not the integration's.
 
 use super::hints::cause;
-use super::trials::{Job, Trials, Visit};
+use super::trials::{Job, Trials};
+use super::visit::Visit;
 use super::{Bench, Options, WorldCertificate, tastes, value_at};
 use crate::diag::Diagnostic;
 use crate::num::statistics;

@@ -4,7 +4,8 @@
 
 use super::mesh::Mesh;
 use super::seat::Seat;
-use super::trials::{Job, Landings, Range, Trials, Visit};
+use super::trials::{Job, Range, Trials};
+use super::visit::{Landings, Visit};
 use super::{Bench, WorldCertificate};
 use crate::diag::Diagnostic;
 

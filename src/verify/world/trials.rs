@@ -4,6 +4,7 @@ use super::chances::{Chances, FEWEST_NODES, Leaf, MOST_OUTCOMES, present, trapez
 use super::mesh::Correction;
 use super::seat::Seat;
 use super::value::Value;
+use super::visit::{Landings, Visit};
 use crate::check::Model;
 use crate::check::model::{Family, Otherwise, Then};
 use crate::diag::Diagnostic;
@@ -16,21 +17,6 @@ use rayon::prelude::*;
 
 /// Slack below which a hard requirement counts as violated.
 const FEASIBLE: f64 = -1e-9;
-
-/// A place where the policy was met.
-#[derive(Clone, Debug)]
-pub struct Visit {
-    /// The world there, with the policy's actions.
-    pub place: Place,
-    /// The decision maker's states.
-    pub states: Vec<f64>,
-    /// Its shocks as stored.
-    pub shocks: Vec<f64>,
-    /// Its choices.
-    pub actions: Vec<f64>,
-    /// Weight of the date in lifetime value.
-    pub weight: f64,
-}
 
 /// What a choice is worth at a place.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,19 +48,6 @@ pub struct Job<'a> {
     pub visit: usize,
     /// What is chosen there.
     pub actions: &'a [f64],
-}
-
-/// Where the draws of many jobs lead: one entry a draw after which the decision maker goes on.
-#[derive(Clone, Debug, Default)]
-pub struct Landings {
-    /// Its job, ascending.
-    pub jobs: Vec<u32>,
-    /// Its probability times the discount factor.
-    pub chances: Vec<f64>,
-    /// The date.
-    pub periods: Vec<u32>,
-    /// States, then stored shocks, one entry after the other.
-    pub places: Vec<f64>,
 }
 
 /// What one world met in a tried period.

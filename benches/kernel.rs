@@ -15,10 +15,10 @@
 use econc::Model;
 use econc::env::engine::Engine;
 use econc::graph::{InputId, InputKind, NodeId};
+use econc::kernel::exec::{Interpreted, Operand, Tier, Workspace};
 use econc::kernel::lower::{InputBinding, Worlds};
-use econc::kernel::math::Real;
 use econc::kernel::members::{Array, Members, MembersSpace};
-use econc::kernel::program::{Mode, Operand, Tier, Workspace};
+use econc::kernel::program::Mode;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
@@ -87,7 +87,7 @@ fn number(i: usize, k: usize) -> f64 {
     ((x >> 11) as f64 + 0.5) / (1u64 << 53) as f64
 }
 
-fn array<T: Real>(n: usize, value: impl Fn(usize) -> f64) -> Array<T> {
+fn array<T: Interpreted>(n: usize, value: impl Fn(usize) -> f64) -> Array<T> {
     let mut a = Array::zeros(n);
     for (i, x) in a.as_mut_slice().iter_mut().enumerate() {
         *x = T::from_f64(value(i));
@@ -142,7 +142,7 @@ fn median(mut x: Vec<f64>) -> f64 {
     x[x.len() / 2]
 }
 
-fn agree<T: Real>(what: &str, kernel: &[T], hand: &[T], tolerance: f64) {
+fn agree<T: Interpreted>(what: &str, kernel: &[T], hand: &[T], tolerance: f64) {
     assert_eq!(kernel.len(), hand.len(), "{what}");
     for (i, (a, b)) in kernel.iter().zip(hand).enumerate() {
         let (a, b) = (a.to_f64(), b.to_f64());
@@ -168,24 +168,24 @@ fn type_name<T>() -> &'static str {
 }
 
 /// Tolerance of "the same numbers": the two sides may differ in how a product and a sum are arranged.
-fn last_places<T: Real>() -> f64 {
+fn last_places<T: Interpreted>() -> f64 {
     64.0 * T::EPSILON.to_f64()
 }
 
 /// A function whose body is compiled once a set of vector instructions and called at the best.
 macro_rules! at_best {
-    (fn $name:ident<T: Real>($($arg:ident: $ty:ty),+) $body:block) => {
-        fn $name<T: Real>($($arg: $ty),+) {
+    (fn $name:ident<T: Interpreted>($($arg:ident: $ty:ty),+) $body:block) => {
+        fn $name<T: Interpreted>($($arg: $ty),+) {
             #[inline(always)]
-            fn plain<T: Real>($($arg: $ty),+) $body
+            fn plain<T: Interpreted>($($arg: $ty),+) $body
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
-            fn avx2<T: Real>($($arg: $ty),+) {
+            fn avx2<T: Interpreted>($($arg: $ty),+) {
                 plain($($arg),+);
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi1,bmi2")]
-            fn avx512<T: Real>($($arg: $ty),+) {
+            fn avx512<T: Interpreted>($($arg: $ty),+) {
                 plain($($arg),+);
             }
             match Tier::best() {
@@ -210,7 +210,7 @@ struct Saving<T> {
     space: MembersSpace<T>,
 }
 
-impl<T: Real> Saving<T> {
+impl<T: Interpreted> Saving<T> {
     fn new(members: usize, threshold: Option<usize>) -> Saving<T> {
         let m = model(SAVING, &[("N", members.to_string())]);
         let outputs: Vec<NodeId> = vec![m.states[0].next, m.agents[0].reward.expect("a reward")];
@@ -274,7 +274,7 @@ fn household(kind: InputKind, i: usize) -> f64 {
 }
 
 at_best! {
-    fn saving_by_hand<T: Real>(k: &[T], y: &[T], share: &[T], next: &mut [T], reward: &mut [T]) {
+    fn saving_by_hand<T: Interpreted>(k: &[T], y: &[T], share: &[T], next: &mut [T], reward: &mut [T]) {
         let n = k.len();
         let (y, share, next, reward) = (&y[..n], &share[..n], &mut next[..n], &mut reward[..n]);
         let (mut capital, mut labour) = ([T::ZERO; 16], [T::ZERO; 16]);
@@ -300,7 +300,7 @@ at_best! {
     }
 }
 
-fn saving_against_hand<T: Real>(members: usize) {
+fn saving_against_hand<T: Interpreted>(members: usize) {
     let times = saving_times::<T>(members, None);
     report(
         &format!("consumption and saving, {members} members, {}", type_name::<T>()),
@@ -310,7 +310,7 @@ fn saving_against_hand<T: Real>(members: usize) {
 }
 
 /// Seconds a step: kernel, by hand.
-fn saving_times<T: Real>(members: usize, threshold: Option<usize>) -> Turns {
+fn saving_times<T: Interpreted>(members: usize, threshold: Option<usize>) -> Turns {
     let mut kernel = Saving::<T>::new(members, threshold);
     let part = |kind| array::<T>(members, |i| household(kind, i));
     let (k, y, share) = (
@@ -358,7 +358,7 @@ fn sizes() {
 // ---- CartPole
 
 at_best! {
-    fn cartpole_by_hand<T: Real>(now: &[&[T]; 5], next: &mut [&mut [T]; 5]) {
+    fn cartpole_by_hand<T: Interpreted>(now: &[&[T]; 5], next: &mut [&mut [T]; 5]) {
         let [x, v, th, om, push] = *now;
         let n = x.len();
         let (v, th, om, push) = (&v[..n], &th[..n], &om[..n], &push[..n]);
@@ -390,7 +390,7 @@ at_best! {
     }
 }
 
-fn cartpole_against_hand<T: Real>(worlds: usize) {
+fn cartpole_against_hand<T: Interpreted>(worlds: usize) {
     let m = model(CARTPOLE, &[]);
     let mut outputs: Vec<NodeId> = m.states.iter().map(|s| s.next).collect();
     outputs.push(m.ends[0].condition);

@@ -1,8 +1,8 @@
 //! Learners against what is known of an economy: the monopolist's price, exact Q-factors, parameters drawn anew, memory.
 
 use econc::check::Model;
-use econc::env::behaviour::{Decide, Deciding};
 use econc::env::cast::Behaviour;
+use econc::env::decide::{Decide, Deciding};
 use econc::env::vector::{Options, Vectorised};
 use econc::env::{ActionSpace, Actions, simulate};
 use econc::env::{Game, VectorEnvironment};

@@ -74,7 +74,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     };
     let learned = asked(&run)?;
     let named = arguments.agent.clone().filter(|_| !learned.beside.is_empty());
-    let agent = crate::env::vector::learner_of(&compiled.model, named.or(learned.agent).as_deref())?;
+    let agent = crate::env::able::learner_of(&compiled.model, named.or(learned.agent).as_deref())?;
     let own = &compiled.model.agents[agent].name;
     if let Some(asked) = arguments.agent.as_ref().filter(|a| *a != own) {
         return Err(

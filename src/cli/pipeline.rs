@@ -3,7 +3,7 @@
 
 use super::keeper::Keeper;
 use super::meter::Meter;
-use crate::diag::render::Sources;
+use crate::diag::source::Sources;
 use crate::diag::{self, Diagnostic, Severity};
 use crate::report::content::Content;
 use crate::report::draw::{Drawing, drawing_of};

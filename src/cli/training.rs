@@ -7,8 +7,8 @@ use super::meter::Meter;
 use super::pipeline::{Compiled, TrainOptions, read_solution, world_bytes};
 use crate::check::Model;
 use crate::diag::Diagnostic;
+use crate::env::able::learner_of;
 use crate::env::cast::{Behaviour, Cast};
-use crate::env::vector::learner_of;
 use crate::learn::Policy;
 use crate::learn::plan::{self, Asked, Planned};
 use crate::learn::training::Training;
@@ -197,7 +197,7 @@ pub(super) fn fits(model: &Model, planned: &Planned, side_by_side: usize) -> Res
     let mut each = 0.0;
     let mut words = Vec::new();
     for (method, agent) in planned.plan.methods.iter().zip(&planned.agents) {
-        let members = crate::env::vector::members_of(model, *agent);
+        let members = crate::env::able::members_of(model, *agent);
         let interface = crate::env::interface::Interface::new(model, *agent, method.finite_choices());
         each += method.bytes(members, interface.map_or(1, |i| i.columns().len()));
         words.push(format!("{} steps per round, {members} members", method.round(members)));

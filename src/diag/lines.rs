@@ -1,7 +1,7 @@
 //! Sources as a message shows them: lines that are too long for a screen are cut around what the message points at.
 
 use super::Span;
-use super::render::{Sources, fitted};
+use super::source::{Sources, fitted};
 use codespan_reporting::files::{Error, Files, column_index};
 use std::borrow::Cow;
 use std::ops::Range;

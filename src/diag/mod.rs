@@ -6,6 +6,7 @@
 pub mod explain;
 mod lines;
 pub mod render;
+pub mod source;
 pub mod suggest;
 
 use serde::{Deserialize, Serialize};

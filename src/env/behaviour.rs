@@ -3,7 +3,9 @@
 mod table;
 
 use super::Actions;
+use super::able::learner_of;
 use super::cast::{Behaviour, Cast, names, no_action};
+use super::decide::{Decide, Deciding};
 use super::engine::Engine;
 use super::interface::Interface;
 use super::worlds::{Bounds, Outcome, Worlds};
@@ -14,31 +16,6 @@ use crate::solve::between::PolicyBetween;
 use crate::solve::solution::Solution;
 use std::sync::Arc;
 use table::Table;
-
-/// A policy over encoded observations (see [`super::interface`]), shared by worlds.
-pub trait Decide: std::fmt::Debug + Send + Sync {
-    /// Whether it sees `width` numbers and chooses in `space`.
-    fn fits(&self, width: usize, space: &super::ActionSpace) -> bool;
-    /// Whether finite choices are drawn from probabilities.
-    fn mixes(&self) -> bool;
-    /// Whether what it does depends on what it saw before.
-    fn remembers(&self) -> bool {
-        false
-    }
-    /// A decision maker for `slots` rows, with its memory if it has one.
-    fn begin(&self, slots: usize) -> Box<dyn Deciding>;
-}
-
-/// A policy at work.
-pub trait Deciding: Send {
-    /// Writes the actions of all rows. `observation` is `row x width`; `mask` is `row x sum(sizes)` or empty. The
-    /// policy draws nothing itself: `luck` holds uniform numbers in (0, 1), `row x finite dimension`, that decide
-    /// between the choices of a policy that mixes them. Without it the most likely choice is taken. `actions` receives
-    /// `row x continuous` and `row x discrete`.
-    fn act(&mut self, observation: &[f32], mask: &[f32], luck: Option<&[f32]>, actions: &mut Actions);
-    /// Forgets what came before in the rows where `ended(row)`: somebody new begins there.
-    fn forget(&mut self, ended: &dyn Fn(usize) -> bool);
-}
 
 /// A learned policy bound to worlds.
 struct Trained {
@@ -53,7 +30,7 @@ struct Trained {
 impl Trained {
     fn new(worlds: &Worlds, agent: Option<&str>, grids: bool, policy: &dyn Decide) -> Result<Trained, Diagnostic> {
         let model = worlds.model.clone();
-        let number = super::vector::learner_of(&model, agent)?;
+        let number = learner_of(&model, agent)?;
         let interface = Interface::new(&model, number, grids)?;
         if !policy.fits(interface.width(), &interface.space) {
             return Err(Diagnostic::error(

@@ -1,6 +1,6 @@
 //! Who plays how: a cast says for each agent how the actions without a rule of their own are chosen.
 
-use super::behaviour::Decide;
+use super::decide::Decide;
 use crate::check::model::{Model, Space};
 use crate::diag::Diagnostic;
 use crate::graph::NodeId;

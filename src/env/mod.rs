@@ -1,8 +1,10 @@
-//! Worlds that run: [`worlds`] steps many copies of an economy, [`cast`] says who plays how, [`behaviour`] chooses, [`simulate`] sums up;
+//! Worlds that run: [`worlds`] steps many copies of an economy, [`cast`] says who plays how, [`behaviour`] chooses ([`decide`] is a learned policy to it, [`able`] who can have learned one), [`simulate`] sums up;
 //! [`game`] is what players meet, [`vector`] makes a game of a model, [`place`] is a seat in it, [`interface`] translates.
 
+pub mod able;
 pub mod behaviour;
 pub mod cast;
+pub mod decide;
 pub mod engine;
 pub mod game;
 pub mod interface;

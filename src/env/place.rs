@@ -1,9 +1,9 @@
 //! A seat in an economy: what its agent looks at and chooses, which rewards are its own, and how its episodes go.
 
+use super::able::discount_of;
 use super::engine::Engine;
 use super::interface::Interface;
 use super::seat::{Actions, Seat, Seen, Told};
-use super::vector::discount_of;
 use super::worlds::{Bounds, Outcome, Worlds};
 use super::{ActionSpace, CommonChance};
 use crate::diag::Diagnostic;

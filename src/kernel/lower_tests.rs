@@ -1,8 +1,9 @@
 //! Lowered graphs against the direct interpreter, on random shaped graphs.
 
+use super::exec::{Interpreted, Operand, Workspace};
 use super::lower::{ElementBinding, InputBinding, Worlds};
 use super::math::{self, Real};
-use super::program::{Mode, Operand, Workspace};
+use super::program::Mode;
 use crate::diag::Span;
 use crate::graph::eval::{self, Functions, evaluate_with};
 use crate::graph::{
@@ -436,7 +437,7 @@ pub fn close(found: f64, expected: f64, tolerance: f64) -> bool {
 }
 
 /// `worlds` worlds through the unrolled program against one evaluation each.
-fn check_worlds<T: Real>(rounds: usize, features: Features, tolerance: f64, seed: u64) {
+fn check_worlds<T: Interpreted>(rounds: usize, features: Features, tolerance: f64, seed: u64) {
     let mut r = Stream::new(seed, 0);
     let mut ws = Workspace::new();
     for round in 0..rounds {
@@ -552,7 +553,7 @@ mod members {
     use super::*;
     use crate::kernel::members::{Members, MembersSpace};
 
-    fn check<T: Real>(
+    fn check<T: Interpreted>(
         rounds: usize,
         features: Features,
         tolerance: f64,

@@ -15,8 +15,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A floating-point type a lane program runs in.
 pub trait Real:
-    super::exec::Engine
-    + Copy
+    Copy
     + Debug
     + Default
     + PartialOrd

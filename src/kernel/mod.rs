@@ -1,12 +1,12 @@
 //! The kernel: scalar graphs lowered to flat register programs that evaluate thousands of lanes at once.
 //!
 //! `lower` turns the shaped environment graph into one or several scalar graphs ([`dag`]), `differentiate` adds
-//! derivatives to them, `program` compiles them and interprets them block by block. All in double precision.
+//! derivatives to them, `program` compiles them and `exec` interprets them block by block. All in double precision.
 
 pub mod affine;
 pub mod dag;
 pub mod differentiate;
-mod exec;
+pub mod exec;
 pub mod lower;
 #[cfg(test)]
 mod lower_tests;

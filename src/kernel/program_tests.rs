@@ -102,14 +102,20 @@ fn columns<T: Real>(r: &mut Stream, k: usize, n: usize) -> Vec<Vec<T>> {
         .collect()
 }
 
-fn run<T: Real>(p: &Program<T>, tier: Tier, inputs: &[Operand<T>], n: usize, ws: &mut Workspace<T>) -> Vec<Vec<T>> {
+fn run<T: Interpreted>(
+    p: &Program<T>,
+    tier: Tier,
+    inputs: &[Operand<T>],
+    n: usize,
+    ws: &mut Workspace<T>,
+) -> Vec<Vec<T>> {
     let mut outputs = vec![vec![T::ZERO; n]; p.outputs()];
     let mut slices: Vec<&mut [T]> = outputs.iter_mut().map(|v| &mut v[..]).collect();
     p.run_on(tier, inputs, n, &mut slices, ws).unwrap();
     outputs
 }
 
-fn check_random_graphs<T: Real>(exact: bool) {
+fn check_random_graphs<T: Interpreted>(exact: bool) {
     let mut r = Stream::new(5, 0);
     let mut ws = Workspace::new();
     for round in 0..60 {
@@ -188,7 +194,7 @@ fn check_random_graphs<T: Real>(exact: bool) {
 
 #[test]
 fn a_sine_and_a_cosine_of_one_angle_are_one_instruction() {
-    fn check<T: Real>() {
+    fn check<T: Interpreted>() {
         let mut dag = Dag::new();
         let x = dag.input(0);
         let (s, c) = (dag.unary(Unary::Sin, x), dag.unary(Unary::Cos, x));

@@ -5,8 +5,9 @@ use super::settings::{self, DRIVER_KEYS};
 use super::training::Plan;
 use crate::check::model::{Model, Settings};
 use crate::diag::{Diagnostic, Span};
+use crate::env::able::{self, learner_of};
 use crate::env::cast::{Behaviour, Cast};
-use crate::env::vector::{self, Sitting, learner_of};
+use crate::env::vector::{self, Sitting};
 
 /// What the command line asks on top of the file.
 #[derive(Clone, Debug, Default)]
@@ -129,7 +130,7 @@ fn name_settings(planned: &mut Planned, agent: &str) {
 fn beside(mut all: Own, next: Own, agent: &str) -> Result<Own, Diagnostic> {
     let (a, b) = (&mut all.planned, next.planned);
     if a.agents.contains(&b.agents[0]) {
-        return Err(vector::twice(agent));
+        return Err(able::twice(agent));
     }
     // A default follows the discount factor: the longest holds for all.
     if !all.periods && !next.periods {
@@ -194,9 +195,9 @@ fn own(model: &Model, asked: &Asked) -> Result<Own, Vec<Diagnostic>> {
     }
     let name = asked.agents.first();
     let agent = learner_of(model, name.map(String::as_str)).map_err(|d| vec![d])?;
-    let discount = vector::discount_of(model, agent).map_err(|d| vec![d])?;
+    let discount = able::discount_of(model, agent).map_err(|d| vec![d])?;
     decided_before(asked)?;
-    let members = vector::members_of(model, agent);
+    let members = able::members_of(model, agent);
     let (asked_worlds, round) = (method.worlds(), method.round(members));
     let notes = match method.fit(members) {
         None => Vec::new(),

@@ -8,7 +8,7 @@ use super::nets::{Mlp, Net, RecurrentNet, Workspace};
 use super::normalize::RunningStatistics;
 use super::q_table::QTables;
 use super::spaces::JointChoices;
-use crate::env::behaviour::{Decide, Deciding};
+use crate::env::decide::{Decide, Deciding};
 use crate::env::{ActionSpace, Actions};
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,8 @@
 //! Expected values of compiled expressions over what chance may bring, at a profile of actions: all outcomes are lanes of one call.
 
 use super::kinked::{Kinked, lanes};
-use crate::kernel::program::{Program, Workspace};
+use crate::kernel::exec::Workspace;
+use crate::kernel::program::Program;
 use crate::limits;
 
 /// Outcomes that are taken together where a draw is integrated between its kinks.

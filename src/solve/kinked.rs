@@ -7,7 +7,8 @@
 use crate::chance::quadrature::{Rule, Standard, between_kinks, extent, gauss_legendre};
 use crate::graph::{Binary, Unary};
 use crate::kernel::dag::{Dag, Expr, Id};
-use crate::kernel::program::{CompileError, Mode, Operand, Program, Workspace};
+use crate::kernel::exec::{Operand, Workspace};
+use crate::kernel::program::{CompileError, Mode, Program};
 use std::collections::HashMap;
 
 /// How many nodes draws behind kinks or steps get.

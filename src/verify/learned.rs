@@ -23,8 +23,8 @@ use super::solved::{Solved, judge as simulation};
 use super::welfare::{Along, Feasible, Paths, Welfare};
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
+use crate::env::able::learner_of;
 use crate::env::interface::Interface;
-use crate::env::vector::learner_of;
 use crate::graph::Shape;
 use crate::learn::Policy;
 use crate::learn::policy::PolicyKind;
@@ -164,7 +164,7 @@ impl Judge {
         }
         let agent = learner_of(&model, None)?;
         // Refuses a discount that is not one number, which lifetimes could not be compared by.
-        crate::env::vector::discount_of(&model, agent)?;
+        crate::env::able::discount_of(&model, agent)?;
         let translation = Translation::new(&model, agent, grids, LANES)?;
         let interface = translation.interface.clone();
         let spec = problem.spec();

@@ -1,6 +1,7 @@
 //! The corpus, the sketches, the models and the explanations: whole programs and what they must give.
 
-use econc::diag::{Diagnostic, explain, render};
+use econc::diag::source::Sources;
+use econc::diag::{Diagnostic, explain};
 use econc::syntax::format::{format, print, same_tree};
 use econc::syntax::parser::parse;
 
@@ -45,7 +46,7 @@ fn corpus_gives_the_expected_errors_and_no_others() {
     for (path, source) in corpus {
         let name = path.display();
         let (_, diagnostics) = parse(&source, 0);
-        let sources = render::Sources::new(name.to_string(), source.as_str());
+        let sources = Sources::new(name.to_string(), source.as_str());
         let mut left: Vec<&Diagnostic> = diagnostics.iter().collect();
         for wanted in expectations(&source) {
             let position = left.iter().position(|d| {

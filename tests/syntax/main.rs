@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
+use econc::diag::source::Sources;
 use econc::diag::{Diagnostic, Severity, Span, render};
 use econc::syntax::ast::{Expr, File, StmtKind};
 use econc::syntax::format::{format, same_tree};
@@ -68,7 +69,7 @@ pub(crate) fn errors(diagnostics: &[Diagnostic]) -> Vec<&Diagnostic> {
 }
 
 pub(crate) fn show(diagnostics: &[Diagnostic], text: &str) -> String {
-    render::text(diagnostics, &render::Sources::new("test.econ", text), false)
+    render::text(diagnostics, &Sources::new("test.econ", text), false)
 }
 
 pub(crate) fn tree(text: &str) -> File {

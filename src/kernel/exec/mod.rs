@@ -115,7 +115,7 @@ pub struct Workspace<T> {
 // The pointers are only used during a call, which borrows the workspace and all arrays behind them.
 unsafe impl<T: Send> Send for Workspace<T> {}
 
-impl<T: Real> Workspace<T> {
+impl<T: Interpreted> Workspace<T> {
     /// An empty workspace; it grows at the first call.
     pub fn new() -> Self {
         Workspace {
@@ -149,7 +149,7 @@ enum Raw<T> {
     Uniform(T),
 }
 
-impl<T: Real> Program<T> {
+impl<T: Interpreted> Program<T> {
     /// Evaluates `n` lanes: `outputs[k][i]` becomes output `k` at lane `i` of the inputs. `inputs` has one operand per
     /// input, whose lanes hold at least `n` numbers; `outputs` one slice of at least `n` numbers per output. A uniform
     /// may stand in for lanes, not the other way round. Lanes are independent: results do not depend on `n` or on how
@@ -219,7 +219,7 @@ impl<T: Real> Program<T> {
         }
     }
 
-    /// Goes through [`Engine`], so that the loops are compiled in this crate and once per type only.
+    /// Goes through [`Interpreted`], so that the loops are compiled in this crate and once per type only.
     ///
     /// # Safety
     /// `inputs` and `outputs` must fit the program and hold `n` lanes; outputs must not overlap anything else; the
@@ -307,7 +307,7 @@ pub struct Call<'a, T> {
     lent: PhantomData<&'a mut [T]>,
 }
 
-impl<'a, T: Real> Call<'a, T> {
+impl<'a, T: Interpreted> Call<'a, T> {
     /// Sets input `k`: at least one number per lane of the call, or a uniform.
     ///
     /// # Errors
@@ -394,7 +394,7 @@ impl<'a, T: Real> Call<'a, T> {
 }
 
 /// A type with an interpreter; sealed by its arguments.
-pub trait Engine: Sized {
+pub trait Interpreted: Real {
     /// Evaluates `n` lanes.
     ///
     /// # Safety
@@ -413,7 +413,7 @@ pub trait Engine: Sized {
 
 macro_rules! engines {
     ($($t:ty),+) => {$(
-        impl Engine for $t {
+        impl Interpreted for $t {
             #[allow(private_interfaces)]
             #[inline(never)]
             unsafe fn call(
@@ -438,7 +438,7 @@ engines!(f64);
 
 /// Element `floor(at)`, clamped; NaN gives the first.
 #[inline(always)]
-pub(super) fn entry<T: Real>(table: &[T], at: T) -> T {
+pub(super) fn entry<T: Interpreted>(table: &[T], at: T) -> T {
     let last = T::from_f64((table.len() - 1) as f64);
     let x = if at > T::ZERO { at } else { T::ZERO };
     let x = if x < last { x } else { last };
@@ -449,7 +449,7 @@ pub(super) fn entry<T: Real>(table: &[T], at: T) -> T {
 ///
 /// # Safety
 /// As for [`Program::run_raw`].
-unsafe fn blocks<T: Real>(
+unsafe fn blocks<T: Interpreted>(
     p: &Program<T>,
     tier: Tier,
     inputs: &[Raw<T>],
@@ -502,7 +502,7 @@ macro_rules! each_binary {
 ///
 /// # Safety
 /// Every register holds at least `len` lanes; no destination overlaps a source of its instruction.
-unsafe fn block<T: Real>(p: &Program<T>, tier: Tier, len: usize, ws: &mut Workspace<T>) {
+unsafe fn block<T: Interpreted>(p: &Program<T>, tier: Tier, len: usize, ws: &mut Workspace<T>) {
     for i in &p.body {
         if let Code::Solve(r) = i.code {
             // SAFETY: as for this function.
@@ -625,7 +625,7 @@ unsafe fn block<T: Real>(p: &Program<T>, tier: Tier, len: usize, ws: &mut Worksp
 /// # Safety
 /// As for [`block`].
 #[inline(never)]
-unsafe fn solve<T: Real>(
+unsafe fn solve<T: Interpreted>(
     call: &RootCall<T>,
     number: usize,
     tier: Tier,
@@ -711,7 +711,7 @@ struct Residuals<'a, T> {
     space: &'a mut Workspace<T>,
 }
 
-impl<T: Real> Residuals<'_, T> {
+impl<T: Interpreted> Residuals<'_, T> {
     fn evaluate(&mut self, program: &Program<T>, x: &[T], parts: [&mut [T]; 2]) {
         for u in 0..self.call.unknowns {
             self.inputs[u] = Raw::Lanes(x[u * self.len..(u + 1) * self.len].as_ptr());
@@ -727,7 +727,7 @@ impl<T: Real> Residuals<'_, T> {
     }
 }
 
-impl<T: Real> System<T> for Residuals<'_, T> {
+impl<T: Interpreted> System<T> for Residuals<'_, T> {
     fn residuals(&mut self, x: &[T], f: &mut [T]) {
         let call = self.call;
         self.evaluate(&call.residual, x, [f, &mut []]);

@@ -18,9 +18,9 @@ mod run;
 
 pub use axes::lane_axes;
 
+use super::exec::{Interpreted, Operand, RunError, Workspace};
 use super::lower::{Fold, InputBinding, LowerError, Lowering, Slot};
-use super::math::Real;
-use super::program::{Mode, Operand, Program, RunError, Workspace};
+use super::program::{Mode, Program};
 use super::root::Scratch;
 use crate::graph::{Graph, NodeId};
 use plan::Planner;
@@ -72,7 +72,7 @@ pub struct MembersSpace<T> {
     statuses: Vec<Option<f64>>,
 }
 
-impl<T: Real> Default for MembersSpace<T> {
+impl<T: Interpreted> Default for MembersSpace<T> {
     fn default() -> Self {
         MembersSpace {
             arrays: Vec::new(),
@@ -87,7 +87,7 @@ impl<T: Real> Default for MembersSpace<T> {
     }
 }
 
-impl<T: Real> MembersSpace<T> {
+impl<T: Interpreted> MembersSpace<T> {
     /// An empty space; it grows at the first call.
     pub fn new() -> Self {
         Self::default()
@@ -107,7 +107,7 @@ pub struct Array<T> {
     len: usize,
 }
 
-impl<T: Real> Array<T> {
+impl<T: Interpreted> Array<T> {
     /// `len` zeros.
     pub fn zeros(len: usize) -> Self {
         let data = vec![T::ZERO; len + 64 / size_of::<T>()];
@@ -250,7 +250,7 @@ enum Piece {
     Scalars(Vec<usize>),
 }
 
-impl<T: Real> Members<T> {
+impl<T: Interpreted> Members<T> {
     /// Compiles the nodes `outputs` of `graph` with populations of more than [`THRESHOLD`] members as lanes. `bindings`
     /// has one entry per input; only constant ones matter here: other inputs are arrays if they move along a lane axis
     /// and single numbers if not.

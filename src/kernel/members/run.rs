@@ -1,10 +1,9 @@
 //! Evaluation of one world: the steps of a plan, outer root problems and loops over pairs.
 
 use super::{Array, Call, Members, MembersSpace, Piece, Place, Role, Step};
-use crate::kernel::exec::{accumulate, entry, fold_lanes};
+use crate::kernel::exec::{self, Interpreted, Operand, RunError, accumulate, entry, fold_lanes};
 use crate::kernel::lower::Fold;
-use crate::kernel::math::{self, Real};
-use crate::kernel::program::{self, Operand, RunError};
+use crate::kernel::math;
 use crate::kernel::root::{self, System};
 
 /// One evaluation under way.
@@ -17,7 +16,7 @@ pub(super) struct Run<'a, 'b, T> {
     pub space: &'a mut MembersSpace<T>,
 }
 
-impl<T: Real> Run<'_, '_, T> {
+impl<T: Interpreted> Run<'_, '_, T> {
     /// The numbers at a place: one number per member, one number for a scalar.
     pub fn array(&self, place: Place) -> &[T] {
         match place {
@@ -248,8 +247,8 @@ impl<T: Real> Run<'_, '_, T> {
 }
 
 /// Gives a program the arrays it reads and writes; `roles` are in order of `arrays`.
-fn lend<'a, T: Real>(
-    call: &mut program::Call<'a, T>,
+fn lend<'a, T: Interpreted>(
+    call: &mut exec::Call<'a, T>,
     roles: &[(usize, Role)],
     mut arrays: impl Iterator<Item = &'a mut [T]>,
 ) -> Result<(), RunError> {
@@ -281,7 +280,7 @@ struct Outer<'r, 'a, 'b, T> {
     result: Result<(), RunError>,
 }
 
-impl<T: Real> System<T> for Outer<'_, '_, '_, T> {
+impl<T: Interpreted> System<T> for Outer<'_, '_, '_, T> {
     fn residuals(&mut self, x: &[T], f: &mut [T]) {
         let plan = &self.run.plan.scopes[self.scope];
         for (slot, v) in plan.unknowns.iter().zip(x) {
@@ -315,7 +314,7 @@ impl<T: Real> System<T> for Outer<'_, '_, '_, T> {
 }
 
 /// One number from an array, of the elements whose mask is not zero.
-fn fold<T: Real>(how: Fold, values: &[T], mask: Option<&[T]>) -> T {
+fn fold<T: Interpreted>(how: Fold, values: &[T], mask: Option<&[T]>) -> T {
     let chosen = |i: usize| mask.is_none_or(|m| m[i] != T::ZERO);
     match how {
         Fold::Sum | Fold::Prod | Fold::Min | Fold::Max => fold_lanes(how, values).unwrap_or(T::ZERO),

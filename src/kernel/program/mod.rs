@@ -13,7 +13,6 @@ mod compile;
 mod schedule;
 
 use super::dag::{Dag, Id};
-pub use super::exec::{Call, Operand, RunError, Tier, Workspace};
 use super::math::Real;
 use crate::graph::{Binary, Unary};
 use compile::build;
@@ -94,7 +93,7 @@ pub(super) enum Code {
     ScaleMultiply,
     /// dst = a == uniform b ? uniform c : uniform d
     EqualChoice,
-    /// dst = table[a]
+    /// dst = element `a` of the table
     Lookup(u32),
     /// Root problem number `.0`
     Solve(u32),

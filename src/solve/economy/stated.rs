@@ -149,3 +149,56 @@ fn stated(model: &Model) -> Vec<Stated> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Graph;
+
+    fn model(text: &str) -> Model {
+        let (model, found) = crate::compile(text, &crate::Options::default());
+        model.unwrap_or_else(|| panic!("{found:?}"))
+    }
+
+    fn value(graph: &Graph, node: NodeId, inputs: &[(&str, f64)]) -> f64 {
+        let given: Vec<Vec<f64>> = graph
+            .inputs
+            .iter()
+            .map(|i| {
+                let x = inputs
+                    .iter()
+                    .find(|(name, _)| *name == i.name)
+                    .map_or(f64::NAN, |(_, x)| *x);
+                vec![x; graph.elements(&i.shape)]
+            })
+            .collect();
+        let values = crate::graph::eval::evaluate(graph, &given).unwrap_or_else(|e| panic!("{e:?}"));
+        values.nodes[node.0 as usize][0]
+    }
+
+    const RULE: &str = "agent a { action q in [0, 10]; let cost = p * q; reward 4 * q - q^2 - cost }\nmarket m { price p = 1 + a.q / 2 }";
+    const CLEARS: &str = "param s = 3\nagent a { action q in [0, 10]; let cost = p * q; reward 4 * q - q^2 - cost }\n\
+        market m { price p in [0, 10] clears a.q + 2 - p == s }";
+
+    #[test]
+    fn readers_of_a_rule_see_the_number_and_the_rule_is_kept() {
+        let m = model(RULE);
+        let (price, cost) = (m.prices[0].node, m.find("cost").expect("cost").node);
+        let c = cut(&m.graph, &[(price, 7.0)]).unwrap_or_else(|i| panic!("{i}"));
+        let at = |node: NodeId| value(&c.graph, node, &[("a.q", 2.0)]);
+        assert_eq!(at(c.map[cost.0 as usize]), 14.0);
+        assert_eq!(at(c.map[price.0 as usize]), 7.0);
+        assert_eq!(at(c.implied[0]), 2.0);
+    }
+
+    #[test]
+    fn of_a_market_that_clears_the_excess_is_kept_and_the_root_goes() {
+        let m = model(CLEARS);
+        let (price, cost) = (m.prices[0].node, m.find("cost").expect("cost").node);
+        let c = cut(&m.graph, &[(price, 7.0)]).unwrap_or_else(|i| panic!("{i}"));
+        assert!(c.graph.roots.is_empty() && m.graph.roots.len() == 1);
+        let at = |node: NodeId| value(&c.graph, node, &[("a.q", 2.0)]);
+        assert_eq!(at(c.map[cost.0 as usize]), 14.0);
+        assert_eq!(at(c.implied[0]), 2.0 + 2.0 - 7.0 - 3.0);
+    }
+}

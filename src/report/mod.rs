@@ -4,6 +4,7 @@
 
 pub mod content;
 pub mod draw;
+mod folder;
 pub mod html;
 pub mod npy;
 pub mod number;

@@ -3,6 +3,7 @@
 use super::content::{Content, NamedPicture, NamedTable};
 use super::number;
 use super::plot;
+use super::store::LOGS;
 use super::table::Table;
 use super::tensorboard;
 use crate::check::Model;
@@ -305,9 +306,6 @@ fn curves(name: &str, seeds: &[&Trained]) -> Vec<NamedPicture> {
     }
     out
 }
-
-/// Files of the course of a training, in a folder of each seed.
-pub const LOGS: [&str; 4] = ["log.csv", "measured.csv", "log.jsonl", "events.out.tfevents.econc"];
 
 /// The log of one seed as CSV and JSON lines, and as an event file of TensorBoard: one pair of name and bytes per file
 /// of [`LOGS`], in order; `agent` where several learn.

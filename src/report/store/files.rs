@@ -1,12 +1,11 @@
 //! Writing whole files, and messages about files that cannot be written or read.
 
-use super::names::beside;
 use super::{DISK_FULL, FileEntry, WRITING};
 use crate::diag::Diagnostic;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Counts and hashes what passes through.
 struct Tally<W> {
@@ -147,4 +146,34 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The path with more behind its name.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().map(|n| n.to_os_string()).unwrap_or_default();
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+/// A path as it can be renamed: without `.` and `..`.
+pub(super) fn plain(path: &Path) -> PathBuf {
+    let plain: PathBuf = path.components().collect();
+    let up = plain.components().any(|c| c == std::path::Component::ParentDir);
+    match resolved(&plain) {
+        Some(whole) if up => whole,
+        _ => plain,
+    }
+}
+
+/// A path without links and `..`, of which only the beginning may exist.
+pub(in crate::report) fn resolved(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    let there = path.ancestors().find(|a| a.exists())?;
+    let rest = path.strip_prefix(there).ok()?;
+    let there = fs::canonicalize(there).ok()?;
+    Some(if rest.as_os_str().is_empty() {
+        there
+    } else {
+        there.join(rest)
+    })
 }

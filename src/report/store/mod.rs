@@ -16,7 +16,7 @@
 //! carry their own ([`RunDirectory::keep_sealed`]).
 //!
 //! *Nothing is overwritten silently.* Without a place the next free number is taken; a named directory must be
-//! empty or absent, or an earlier run of econc that the caller agrees to replace ([`super::place`]), and then the old run is
+//! empty or absent, or an earlier run of econc that the caller agrees to replace ([`replace`]), and then the old run is
 //! moved aside first and removed last.
 //!
 //! Reads no clock: times come from the caller. Codes E0950 to E0957, E0983, E0986.
@@ -26,18 +26,19 @@ mod files;
 mod names;
 mod open;
 mod publish;
+pub(super) mod replace;
 
 pub use files::sha256;
-pub(super) use files::{busy, shown, taken, unreadable, with_cause, write_whole};
+pub(super) use files::{resolved, shown, with_cause, write_whole};
 pub use names::remove_run;
 pub use open::{check_whole, has_work, inspect, interrupted, open_complete, open_file, open_policies};
 
-use super::place::check_free;
 use crate::diag::Diagnostic;
-use files::{cannot_create, cannot_write};
-use names::{beside, create_partial, next_number, numbered, of_process, remove_not_begun, remove_unfinished};
+use files::{beside, busy, cannot_create, cannot_write, plain};
+use names::{create_partial, next_number, numbered, of_process, remove_not_begun, remove_unfinished};
 use open::{check_files, has_checkpoint, not_begun};
 use publish::{is_taken, place_of, rename_onto_nothing};
+use replace::check_free;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -85,6 +86,9 @@ const FAILED: &str = ".failed";
 
 /// File of [`RunDirectory::keep`] from which a run goes on.
 pub const CHECKPOINT: &str = "checkpoint";
+
+/// Files of the course of a training, in a folder of each seed.
+pub(super) const LOGS: [&str; 4] = ["log.csv", "measured.csv", "log.jsonl", "events.out.tfevents.econc"];
 
 /// How far a run got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -246,7 +250,7 @@ impl RunDirectory {
     pub fn create_with(place: Place, mut manifest: Manifest, files: &[(&str, &[u8])]) -> Result<Self, Diagnostic> {
         let place = match place {
             Place::Exact { directory, force } => Place::Exact {
-                directory: super::place::plain(&directory),
+                directory: plain(&directory),
                 force,
             },
             numbered @ Place::Numbered { .. } => numbered,

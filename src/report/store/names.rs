@@ -1,10 +1,10 @@
 //! Names of directories beside the final place: numbers, processes, what was left by runs that ended.
 
-use super::files::cannot_create;
+use super::files::{beside, cannot_create};
 use super::open::is_locked;
+use super::replace::is_only_a_run;
 use super::{BEGINNING, FAILED, PARTIAL, WRITING};
 use crate::diag::Diagnostic;
-use crate::report::place::is_only_a_run;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -106,12 +106,6 @@ pub(super) fn of_process(word: &str, pid: u32, attempt: usize) -> String {
         1 => format!("{word}{pid}"),
         n => format!("{word}{pid}-{n}"),
     }
-}
-
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.file_name().map(|n| n.to_os_string()).unwrap_or_default();
-    name.push(suffix);
-    path.with_file_name(name)
 }
 
 pub(super) fn numbered(name: &str, number: u32) -> String {

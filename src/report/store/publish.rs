@@ -1,11 +1,11 @@
 //! The end of a run: its manifest, its name, and what it takes the place of.
 
-use super::files::{cannot_publish, cannot_write, sha256, shown, taken, write_whole};
-use super::names::{beside, next_number, number_of, numbered, siblings};
+use super::files::{beside, cannot_publish, cannot_write, sha256, shown, taken, write_whole};
+use super::names::{next_number, number_of, numbered, siblings};
 use super::open::{check_files, checkpoints, inspect, stem};
+use super::replace::{check_free, is_only_a_run};
 use super::{FAILED, LOCK, MANIFEST, Manifest, PARTIAL, Place, REPLACED, RunDirectory, SEAL, Standing, Status, WORK};
 use crate::diag::Diagnostic;
-use crate::report::place::{check_free, is_only_a_run};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};

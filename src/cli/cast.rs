@@ -1,8 +1,7 @@
 //! Who plays: `--policy` of `econc simulate` and `--others` of `econc train`, `[AGENT=]POLICY`, read and bound to a model.
 
 use super::lineage::{self, Use};
-use super::pipeline::read_solution;
-use super::training;
+use super::results::{asked, is_training, learned, read_solution};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::cast::{Behaviour, Cast, acting, fixed_value};
@@ -73,12 +72,12 @@ impl Parts {
             // A training says nothing of those who did not learn in it.
             let agents: Vec<Option<String>> = match (agent, &policy) {
                 (Some(agent), _) => vec![Some(agent.to_string())],
-                (None, Policy::Run(run)) if training::is_training(run) => {
-                    let learned = training::asked(run)?.agents();
-                    if learned.is_empty() {
+                (None, Policy::Run(run)) if is_training(run) => {
+                    let who = asked(run)?.agents();
+                    if who.is_empty() {
                         vec![None]
                     } else {
-                        learned.into_iter().map(Some).collect()
+                        who.into_iter().map(Some).collect()
                     }
                 }
                 (None, _) => vec![None],
@@ -247,7 +246,7 @@ fn of_run(
     agent: Option<&str>,
     flag: &str,
 ) -> Result<(Behaviour, String, Option<Trusted>), Diagnostic> {
-    if !training::is_training(run) {
+    if !is_training(run) {
         let solved = read_solution(run)?;
         let words = format!("the solution of {}", run.manifest.model);
         return Ok((
@@ -256,7 +255,7 @@ fn of_run(
             solved.certificate.trusted,
         ));
     }
-    let (behaviour, words) = training::learned(run, agent)?;
+    let (behaviour, words) = learned(run, agent)?;
     if let (Behaviour::Learned { agent: Some(own), .. }, Some(asked)) = (&behaviour, agent)
         && own != asked
     {

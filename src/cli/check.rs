@@ -1,9 +1,10 @@
 //! `econc check`: finds mistakes, computes nothing.
 
+use super::compiled::compile;
 use super::globals::Globals;
 use super::meter::Meter;
-use super::pipeline::{self, Source};
 use super::screen::Screen;
+use super::source::Source;
 use super::{Exit, Failure};
 use crate::diag::{Diagnostic, Severity};
 use clap::Args;
@@ -39,7 +40,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         let (name, diagnostics, worst) = match Source::read(file) {
             Ok(source) => {
                 let meter = Meter::start(screen.progress());
-                let (_, diagnostics) = pipeline::compile(&source, &overrides, None);
+                let (_, diagnostics) = compile(&source, &overrides, None);
                 meter.finish();
                 screen.diagnostics(&diagnostics, Some(&source));
                 let fails = diagnostics

@@ -1,6 +1,6 @@
 //! Which of the common options have an effect on which command. An option without effect is an error, since its user expects one.
 
-use super::pipeline::Overrides;
+use super::source::Overrides;
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use clap::ArgMatches;

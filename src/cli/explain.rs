@@ -1,9 +1,8 @@
 //! `econc explain`: the page behind a code.
 
-use super::pipeline;
 use super::screen::Screen;
 use super::{Exit, Failure};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, explain, suggest};
 use clap::Args;
 
 /// Explain the code of a message
@@ -23,7 +22,8 @@ pub(super) struct Arguments {
 /// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
     let Some(code) = &arguments.code else {
-        let codes = pipeline::codes();
+        let titles = explain::codes().filter_map(|c| Some((c, explain::title(explain::page(c)?))));
+        let codes: Vec<(&str, &str)> = titles.collect();
         if screen.json {
             let list: Vec<_> = codes
                 .iter()
@@ -42,12 +42,12 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failur
         true => format!("W{digits:0>4}"),
         false => format!("E{digits:0>4}"),
     };
-    match pipeline::explain(&code) {
+    match explain::page(&code) {
         Some(page) if screen.json => screen.json(&serde_json::json!({ "code": code, "page": page })),
         Some(page) => screen.result(&format!("{}\n", page.trim_end())),
         None => {
             let error = Diagnostic::error("E0966", format!("there is no code `{code}`"));
-            let hint = match pipeline::near_code(&code) {
+            let hint = match suggest::did_you_mean(&code, explain::codes()) {
                 Some(near) => format!("did you mean `{near}`? `econc explain` lists all codes"),
                 None => "`econc explain` lists all codes".to_string(),
             };

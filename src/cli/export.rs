@@ -1,9 +1,10 @@
 //! `econc export`: a learned policy for other programs.
 
+use super::compiled::compile;
 use super::globals::Globals;
-use super::pipeline::{self, Source};
+use super::results::{asked, finite_choices, read_policies};
 use super::screen::Screen;
-use super::training::{asked, finite_choices, read_policies};
+use super::source::Source;
 use super::{Exit, Failure};
 use crate::diag::Diagnostic;
 use crate::learn::export::safetensors;
@@ -64,7 +65,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         );
     };
     let source = Source::read(&run.directory.join("model.econ"))?;
-    let (compiled, diagnostics) = pipeline::compile(&source, &run.manifest.overrides, None);
+    let (compiled, diagnostics) = compile(&source, &run.manifest.overrides, None);
     let Some(compiled) = compiled else {
         return Err(Failure {
             exit: Exit::of(&diagnostics),

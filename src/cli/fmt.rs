@@ -1,7 +1,7 @@
 //! `econc fmt`: one layout for all model files.
 
-use super::pipeline::{self, Source};
 use super::screen::Screen;
+use super::source::{Source, is_standard_input};
 use super::{Exit, Failure};
 use crate::diag::{Diagnostic, Severity};
 use crate::report::place::{outside_of_runs, write_file};
@@ -54,7 +54,7 @@ fn one(file: &Path, check: bool, screen: &Screen) -> (&'static str, Vec<Diagnost
         Ok(source) => source,
         Err(d) => return unreadable(d),
     };
-    let formatted = match pipeline::format(&source) {
+    let formatted = match crate::syntax::format::format(&source.text) {
         Ok(formatted) => formatted,
         Err(diagnostics) => {
             screen.diagnostics(&diagnostics, Some(&source));
@@ -62,7 +62,7 @@ fn one(file: &Path, check: bool, screen: &Screen) -> (&'static str, Vec<Diagnost
             return ("faulty", diagnostics, if fails { Exit::Fails } else { Exit::Fine });
         }
     };
-    if pipeline::is_standard_input(file) && !check {
+    if is_standard_input(file) && !check {
         if !screen.json {
             screen.result(&formatted);
         }

@@ -1,6 +1,7 @@
 //! Options that every subcommand understands.
 
-use super::pipeline::Overrides;
+use super::ranges;
+use super::source::Overrides;
 use crate::diag::Diagnostic;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -55,7 +56,7 @@ impl Globals {
     /// # Errors
     /// E0967 for a sweep.
     pub(super) fn overrides(&self) -> Result<Overrides, Diagnostic> {
-        let (sweeps, _) = super::sweep::runs(&self.set)?;
+        let (sweeps, _) = ranges::runs(&self.set)?;
         match sweeps.first() {
             None => Ok(self.set.clone()),
             Some(s) => Err(Diagnostic::error("E0967", format!("`{}` cannot be swept here", s.name))
@@ -71,14 +72,13 @@ impl Globals {
         super::threads::most(wanted)
     }
 
-    /// Says so where fewer threads run than were asked for.
-    pub(super) fn remark_threads(&self, screen: &super::screen::Screen) {
-        if let Some(asked) = self.threads.filter(|n| usize::from(*n) > most_threads()) {
-            let most = most_threads();
-            screen.remark(&format!(
-                "--threads {asked}: {most} are used; more are no faster on this machine"
-            ));
-        }
+    /// What to say where fewer threads run than were asked for.
+    pub(super) fn fewer_threads(&self) -> Option<String> {
+        let asked = self.threads.filter(|n| usize::from(*n) > most_threads())?;
+        let most = most_threads();
+        Some(format!(
+            "--threads {asked}: {most} are used; more are no faster on this machine"
+        ))
     }
 
     /// Makes the pool of threads. Only for commands that compute.

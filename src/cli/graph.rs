@@ -1,12 +1,16 @@
 //! `econc graph`: who depends on what, and when it is known.
 
+use super::compiled::compile;
 use super::globals::Globals;
-use super::pipeline::{self, Source};
 use super::screen::Screen;
+use super::source::Source;
 use super::{Exit, Failure};
+use crate::Model;
 use crate::diag::Diagnostic;
+use crate::report::draw::drawing_of;
 use crate::report::place::write_new;
 use clap::Args;
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// Show what depends on what, and when it is known
@@ -58,7 +62,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         .into());
     }
     let source = Source::read(&arguments.file)?;
-    let (compiled, diagnostics) = pipeline::compile(&source, &globals.overrides()?, None);
+    let (compiled, diagnostics) = compile(&source, &globals.overrides()?, None);
     screen.diagnostics(&diagnostics, Some(&source));
     let Some(compiled) = compiled else {
         return Err(Failure {
@@ -68,13 +72,13 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         });
     };
     let text = match form {
-        Form::Table => pipeline::drawing(&compiled)
+        Form::Table => drawing_of(&compiled.model)
             .to_table()
             .to_text(screen.width(), usize::MAX),
-        Form::Svg => pipeline::drawing(&compiled).to_svg(arguments.parameters),
-        Form::Dot => pipeline::drawing(&compiled).to_dot(arguments.parameters),
-        Form::Ron => pipeline::graph_ron(&compiled)?,
-        Form::Json => pipeline::graph_json(&compiled)?,
+        Form::Svg => drawing_of(&compiled.model).to_svg(arguments.parameters),
+        Form::Dot => drawing_of(&compiled.model).to_dot(arguments.parameters),
+        Form::Ron => graph_ron(&compiled.model)?,
+        Form::Json => graph_json(&compiled.model)?,
     };
     match &globals.out {
         Some(path) => {
@@ -92,6 +96,47 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         None => screen.result(&text),
     }
     Ok(Exit::Fine)
+}
+
+/// Version of what [`graph_ron`] and [`graph_json`] write.
+const GRAPH_FORMAT: u32 = 1;
+
+/// The typed model with its environment graph, and the version of its layout.
+#[derive(Serialize)]
+struct Exported<'a> {
+    format: u32,
+    econc: &'static str,
+    model: &'a Model,
+}
+
+fn exported(model: &Model) -> Exported<'_> {
+    Exported {
+        format: GRAPH_FORMAT,
+        econc: env!("CARGO_PKG_VERSION"),
+        model,
+    }
+}
+
+/// The model with its environment graph in RON.
+///
+/// # Errors
+/// E0951.
+fn graph_ron(model: &Model) -> Result<String, Diagnostic> {
+    let text = ron::ser::to_string_pretty(&exported(model), ron::ser::PrettyConfig::default());
+    text.map(|t| format!("{t}\n")).map_err(|e| not_exported(&e))
+}
+
+/// The model with its environment graph in JSON; numbers that JSON does not have (infinite bounds) are null.
+///
+/// # Errors
+/// E0951.
+fn graph_json(model: &Model) -> Result<String, Diagnostic> {
+    let text = serde_json::to_string_pretty(&exported(model));
+    text.map(|t| format!("{t}\n")).map_err(|e| not_exported(&e))
+}
+
+fn not_exported(e: &dyn std::error::Error) -> Diagnostic {
+    Diagnostic::error("E0951", "the environment graph cannot be written").note(e.to_string())
 }
 
 /// The form asked for, else the one that the ending of `--out` names, else the table.

@@ -2,7 +2,6 @@
 //! at its end, so that a stop while that is certified loses no more than the certificate.
 
 use super::meter::Meter;
-use super::pipeline::solving;
 use crate::diag::Diagnostic;
 use crate::report::store::{RunDirectory, WORK};
 use crate::solve::progress::{Control, Progress, Watch};
@@ -69,6 +68,20 @@ impl<'a> Keeper<'a> {
             Some(d) => Err(vec![d]),
             None => result,
         }
+    }
+}
+
+/// Shows how far a solve is.
+fn solving(meter: &Meter, p: Progress) -> Control {
+    let message = if p.error.is_finite() {
+        format!("error {:.1e}, target {:.1e}", p.error, p.target)
+    } else {
+        String::new()
+    };
+    if meter.report(p.iteration as u64, 0, "steps", &message) {
+        Control::Continue
+    } else {
+        Control::Cancel
     }
 }
 

@@ -4,7 +4,9 @@
 //! that a policy is about: agents, states, shocks and actions with what may be chosen. Other parameter values or equations are another
 //! economy, too, unless the command line says that they are meant (`--other-parameters`).
 
-use super::pipeline::{self, Source};
+use super::compiled::compile;
+use super::results::is_training;
+use super::source::Source;
 use crate::check::Model;
 use crate::check::errors::interval;
 use crate::check::model::{Action, Space};
@@ -45,7 +47,7 @@ pub(super) fn compared(
     };
     // The number of members that stand for a continuum is not compared.
     let members = model.graph.axes.iter().find(|a| a.continuum).map(|a| a.size);
-    let (there, _) = pipeline::compile(&source, &run.manifest.overrides, members);
+    let (there, _) = compile(&source, &run.manifest.overrides, members);
     // A file that this version does not read any more: what reads the policy says what is missing.
     let Some(there) = there.map(|c| c.model) else {
         return Ok(Vec::new());
@@ -62,7 +64,7 @@ pub(super) fn compared(
         }
     }
     // What networks see and choose is scaled by the ends of domains and bounds.
-    if differ.is_empty() && super::training::is_training(run) {
+    if differ.is_empty() && is_training(run) {
         differ = ends(model, &there);
     }
     let place = shown(&run.directory);

@@ -173,7 +173,7 @@ fn ran_out(bytes: u64, used: u64) -> ! {
         let value = serde_json::json!({ "status": "failed", "exit": 2, "diagnostics": [error] });
         say(1, &format!("{value:#}\n"));
     } else {
-        say(2, &super::pipeline::render(&[error], None, false));
+        say(2, &super::source::render(&[error], None, false));
     }
     std::process::exit(2);
 }

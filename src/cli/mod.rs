@@ -2,31 +2,41 @@
 //! listens for Ctrl-C.
 //!
 //! Exit status: 0 fine; 1 the model has errors or the certificate fails; 2 misuse, or a file that cannot be read or
-//! written, or more memory than there is; 101 a bug in econc; 128 and its number after a signal. `docs/exit_codes.md` is the table. What the commands call stands in [`pipeline`], the common course
-//! of everything that takes long (run directory, progress, interruption) in `session`.
+//! written, or more memory than there is; 101 a bug in econc; 128 and its number after a signal. `docs/exit_codes.md` is the table.
+//!
+//! A command `solve` reads its options, `solving` does what it says; what commands share (`source`, `compiled`, `results`) stands
+//! below. The common course of everything that takes long (run directory, progress, interruption) stands in `session` and,
+//! for one run, in `course`.
 
-pub mod pipeline;
-
+mod asked;
 mod bug;
 mod cast;
 mod check;
 mod clock;
+mod compiled;
+mod course;
 mod effects;
 mod explain;
 mod export;
 mod fmt;
 mod globals;
 mod graph;
+mod judging;
 mod keeper;
 mod lineage;
 mod memory;
 pub mod meter;
 mod new;
 mod pace;
+mod ranges;
+mod results;
 mod screen;
 mod session;
 mod simulate;
+mod simulating;
 mod solve;
+mod solving;
+mod source;
 mod stop;
 mod sweep;
 mod templates;
@@ -118,7 +128,7 @@ struct Failure {
     exit: Exit,
     diagnostics: Vec<Diagnostic>,
     /// The file that the diagnostics point at, if they do.
-    source: Option<pipeline::Source>,
+    source: Option<source::Source>,
 }
 
 impl From<Diagnostic> for Failure {
@@ -138,7 +148,7 @@ impl Failure {
     }
 
     /// The same, with the file that is shown where the messages point at it.
-    fn about(self, source: &pipeline::Source) -> Failure {
+    fn about(self, source: &source::Source) -> Failure {
         Failure {
             source: Some(source.clone()),
             ..self
@@ -236,7 +246,9 @@ pub fn main() -> ExitCode {
         memory::limit(Some(bytes), json);
     }
     let screen = Screen::new(&cli.globals);
-    cli.globals.remark_threads(&screen);
+    if let Some(text) = cli.globals.fewer_threads() {
+        screen.remark(&text);
+    }
     let result = match effects {
         Ok(()) => crate::limits::caught(|| run(&cli, &screen))
             .unwrap_or_else(|| Err(Failure::of(vec![stop::stopped_at_work()]))),

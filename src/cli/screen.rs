@@ -4,7 +4,7 @@
 
 use super::globals::{Color, Globals};
 use super::meter::Show;
-use super::pipeline::{Source, render};
+use super::source::{Source, render};
 use super::{Exit, Failure};
 use crate::diag::{Diagnostic, Severity};
 use std::cell::Cell;

@@ -1,10 +1,11 @@
 //! `econc simulate`: runs a model forward under some behaviour, writes a run directory.
 
 use super::cast::{self, Parts};
+use super::course::Job;
 use super::globals::{Globals, whole};
-use super::pipeline::{self, SimulateOptions};
 use super::screen::Screen;
-use super::session::{self, Job, Resumed};
+use super::session::{self, Resumed};
+use super::simulating::{self, SimulateOptions};
 use super::{Exit, Failure};
 use crate::diag::Diagnostic;
 use clap::Args;
@@ -133,7 +134,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         members: arguments.members.map(|n| n as usize),
     };
     session::run(file, globals, screen, &job, |compiled, meter, _| {
-        pipeline::simulate(compiled, &options, meter)
+        simulating::simulate(compiled, &options, meter)
     })
 }
 
@@ -162,6 +163,6 @@ fn resume(resumed: Resumed, globals: &Globals, screen: &Screen) -> Result<Exit, 
     };
     let members = number("members");
     session::go_on_swept(resumed, ACTION, globals, screen, members, |compiled, meter, _| {
-        pipeline::simulate(compiled, &options, meter)
+        simulating::simulate(compiled, &options, meter)
     })
 }

@@ -1,9 +1,10 @@
 //! `econc solve`: solves a model, certifies the solution, writes a run directory.
 
+use super::course::Job;
 use super::globals::Globals;
-use super::pipeline::{self, SolveOptions};
 use super::screen::Screen;
-use super::session::{self, Job, Resumed};
+use super::session::{self, Resumed};
+use super::solving::{self, SolveOptions};
 use super::{Exit, Failure};
 use crate::diag::Diagnostic;
 use clap::Args;
@@ -95,14 +96,14 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         information: arguments.information.clone(),
         seed: globals.seed,
     };
-    pipeline::solvable(&options)?;
+    solving::solvable(&options)?;
     let job = Job {
         action: ACTION,
         settings,
         ..Job::default()
     };
     session::run(file, globals, screen, &job, |compiled, meter, run| {
-        pipeline::solve(compiled, &options, arguments.checkpoint, meter, run)
+        solving::solve(compiled, &options, arguments.checkpoint, meter, run)
     })
 }
 
@@ -116,6 +117,6 @@ fn resume(resumed: Resumed, checkpoint: f64, globals: &Globals, screen: &Screen)
         seed: resumed.manifest.seed,
     };
     session::go_on_swept(resumed, ACTION, globals, screen, None, |compiled, meter, run| {
-        pipeline::solve(compiled, &options, checkpoint, meter, run)
+        solving::solve(compiled, &options, checkpoint, meter, run)
     })
 }

@@ -5,122 +5,19 @@
 //! computed, so that a value the model does not allow stops the sweep at once. What a run came to is kept beside it, so that
 //! a sweep that is taken up again goes on with the first run that had not ended.
 
+use super::compiled::{self, Compiled};
+use super::course::{self, Job};
 use super::globals::Globals;
 use super::meter::Meter;
-use super::pipeline::{self, Compiled, Overrides, Source};
+use super::ranges::Sweep;
 use super::screen::Screen;
-use super::session::{self, Job};
+use super::source::{Overrides, Source};
 use super::{Exit, Failure, stop, unwritten};
 use crate::diag::{Diagnostic, Severity};
 use crate::report::content::{Content, NamedTable};
 use crate::report::store::{Place, RunDirectory, Status, WORK, check_whole, remove_run};
 use crate::report::table::Table;
 use serde::{Deserialize, Serialize};
-
-/// Most runs of one sweep.
-const MOST_RUNS: usize = 10_000;
-
-/// One swept name.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Sweep {
-    /// A parameter or a setting.
-    pub(super) name: String,
-    /// Its values, as `--set` takes them.
-    pub(super) values: Vec<String>,
-}
-
-/// The sweeps among the overrides, and for every run what is set, in the order given.
-///
-/// # Errors
-/// E0967.
-pub(super) fn runs(set: &Overrides) -> Result<(Vec<Sweep>, Vec<Overrides>), Diagnostic> {
-    let mut sweeps = Vec::new();
-    let mut runs: Vec<Overrides> = vec![Vec::new()];
-    for (name, value) in set {
-        let values = match values(name, value)? {
-            Some(values) => {
-                if sweeps.iter().any(|s: &Sweep| s.name == *name) {
-                    return Err(wrong(name, value, "the name is swept twice"));
-                }
-                sweeps.push(Sweep {
-                    name: name.clone(),
-                    values: values.clone(),
-                });
-                values
-            }
-            None => vec![value.clone()],
-        };
-        if runs.len().saturating_mul(values.len()) > MOST_RUNS {
-            return Err(wrong(name, value, &format!("more than {MOST_RUNS} runs together")));
-        }
-        runs = runs
-            .iter()
-            .flat_map(|before| {
-                values.iter().map(|v| {
-                    let mut now = before.clone();
-                    now.push((name.clone(), v.clone()));
-                    now
-                })
-            })
-            .collect();
-    }
-    Ok((sweeps, runs))
-}
-
-/// `0.1..0.9:9` as nine values; `None` for anything that is no sweep.
-fn values(name: &str, text: &str) -> Result<Option<Vec<String>>, Diagnostic> {
-    let bare = !text.contains(['[', '(', '"', ',', ' ']);
-    let Some((lo, rest)) = text.split_once("..").filter(|_| bare) else {
-        return Ok(None);
-    };
-    let Some((hi, n)) = rest.split_once(':') else {
-        // A range without a number is a value of some settings (seeds), and what else is meant can be said.
-        return if name.rsplit('.').next() == Some("seeds") {
-            Ok(None)
-        } else {
-            Err(wrong(name, text, "how many values?"))
-        };
-    };
-    let end = |t: &str| -> Option<f64> {
-        let plain = t.trim().replace('_', "");
-        let (digits, factor) = match plain.strip_suffix('%') {
-            Some(d) => (d, 0.01),
-            None => (plain.as_str(), 1.0),
-        };
-        let x = digits.parse::<f64>().ok()? * factor;
-        x.is_finite().then_some(x)
-    };
-    let (Some(lo), Some(hi)) = (end(lo), end(hi)) else {
-        return Err(wrong(name, text, "the ends must be numbers"));
-    };
-    let n = match n.trim().replace('_', "").parse::<usize>() {
-        Ok(n) if (2..=MOST_RUNS).contains(&n) => n,
-        _ => {
-            return Err(wrong(
-                name,
-                text,
-                &format!("the number of values must be whole, 2 to {MOST_RUNS}"),
-            ));
-        }
-    };
-    if lo == hi {
-        return Err(wrong(name, text, "both ends are the same"));
-    }
-    let last = (n - 1) as f64;
-    let at = |i: usize| lo + (hi - lo) * (i as f64 / last);
-    Ok(Some((0..n).map(|i| rounded(at(i)).to_string()).collect()))
-}
-
-/// Without the last digits, which are rounding error of the step: 0.3, not 0.30000000000000004.
-fn rounded(x: f64) -> f64 {
-    format!("{x:.13e}").parse().unwrap_or(x)
-}
-
-fn wrong(name: &str, text: &str, why: &str) -> Diagnostic {
-    Diagnostic::error("E0967", format!("--set {name}={text} is no sweep"))
-        .note(why.to_string())
-        .hint(format!("nine values from 0.1 to 0.9: --set {name}=0.1..0.9:9"))
-}
 
 /// What one run of a sweep came to.
 #[derive(Serialize, Deserialize)]
@@ -179,7 +76,7 @@ fn keep(whole: &RunDirectory, name: &str, row: &Row) -> Result<(), Diagnostic> {
 /// that varies; in the directory of a sweep that was interrupted, if there is one.
 ///
 /// # Errors
-/// As for [`super::session::run`].
+/// As for [`super::course::run`].
 pub(super) fn run(
     source: &Source,
     globals: &Globals,
@@ -193,7 +90,7 @@ pub(super) fn run(
     // Models are compiled again when it is their turn: thousands of them would take memory.
     let mut named = None;
     for set in runs {
-        match session::compile(source, set, job, screen) {
+        match course::compile(source, set, job, screen) {
             Ok((model, _)) => {
                 if resumed.is_none() {
                     super::effects::settings_read(job.action, &model.model, set, &[])?;
@@ -212,11 +109,11 @@ pub(super) fn run(
     let whole = match resumed {
         Some(whole) => whole,
         None => {
-            let place = session::place_of(globals, format!("{name}-sweep"))?;
-            session::open(source, globals, &globals.set, job, place)?
+            let place = course::place_of(globals, format!("{name}-sweep"))?;
+            course::open(source, globals, &globals.set, job, place)?
         }
     };
-    session::at_work(&whole);
+    course::at_work(&whole);
     let mut rows: Vec<Row> = Vec::new();
     let mut seconds = 0.0;
     let mut stopped = false;
@@ -235,7 +132,7 @@ pub(super) fn run(
         }
         // What is half done is in the way.
         remove_run(&whole.path().join(&directory));
-        let (Some(model), diagnostics) = pipeline::compile(source, set, job.members) else {
+        let (Some(model), diagnostics) = compiled::compile(source, set, job.members) else {
             // It did before.
             continue;
         };
@@ -243,8 +140,8 @@ pub(super) fn run(
             directory: whole.path().join(&directory),
             force: false,
         };
-        let run = session::open(source, globals, set, job, place).map_err(session::goes_on)?;
-        let ended = match session::one(run, source, screen, &model, diagnostics, true, &work) {
+        let run = course::open(source, globals, set, job, place).map_err(course::goes_on)?;
+        let ended = match course::one(run, source, screen, &model, diagnostics, true, &work) {
             Ok(ended) => ended,
             Err(refused) => {
                 if i == 0 && !refused.diagnostics.iter().any(unwritten) {
@@ -264,7 +161,7 @@ pub(super) fn run(
             .collect();
         screen.remark(&format!("{}/{}  {}: {}", i + 1, runs.len(), words(set), ended.status));
         let place = ended.directory.file_name().map(|n| n.to_string_lossy().into_owned());
-        let diagnostics = session::said(&ended);
+        let diagnostics = course::said(&ended);
         stopped = ended.status == Status::Interrupted;
         let row = Row {
             set: said,
@@ -277,7 +174,7 @@ pub(super) fn run(
             rows.push(row);
             break;
         }
-        keep(&whole, &directory, &row).map_err(session::goes_on)?;
+        keep(&whole, &directory, &row).map_err(course::goes_on)?;
         rows.push(row);
     }
     finish(whole, screen, sweeps, &rows, (name, title), stopped, seconds)
@@ -307,7 +204,7 @@ fn finish(
     };
     super::stop::last_word();
     if !stopped {
-        content.write(&mut whole).map_err(session::goes_on)?;
+        content.write(&mut whole).map_err(course::goes_on)?;
     }
     let failed = rows.iter().filter(|r| r.status != Status::Complete).count();
     let (status, exit, reason) = if stopped {
@@ -328,7 +225,7 @@ fn finish(
     let onward = super::stop::onward(whole.path(), &whole.manifest().action);
     let directory = whole
         .finish(status, reason.as_deref(), seconds)
-        .map_err(session::goes_on)?;
+        .map_err(course::goes_on)?;
     if screen.json {
         let runs: Vec<serde_json::Value> = rows
             .iter()
@@ -432,72 +329,4 @@ fn words(set: &Overrides) -> String {
         .map(|(k, v)| format!("{k} = {v}"))
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn set(pairs: &[(&str, &str)]) -> Overrides {
-        pairs
-            .iter()
-            .map(|(a, b)| ((*a).to_string(), (*b).to_string()))
-            .collect()
-    }
-
-    #[test]
-    fn sweeps_multiply_with_the_last_fastest() {
-        let (sweeps, runs) = runs(&set(&[("a", "0.1..0.3:3"), ("b", "7"), ("n", "1..2:2")])).unwrap();
-        assert_eq!(sweeps.len(), 2);
-        assert_eq!(sweeps[0].values, ["0.1", "0.2", "0.3"]);
-        assert_eq!(runs.len(), 6);
-        assert_eq!(runs[1], set(&[("a", "0.1"), ("b", "7"), ("n", "2")]));
-        assert_eq!(runs[4], set(&[("a", "0.3"), ("b", "7"), ("n", "1")]));
-    }
-
-    #[test]
-    fn values_go_from_end_to_end_in_even_steps() {
-        let of = |text: &str| values("x", text).unwrap().unwrap();
-        assert_eq!(of("5..1:5"), ["5", "4", "3", "2", "1"]);
-        assert_eq!(of("-1..1:3"), ["-1", "0", "1"]);
-        assert_eq!(of("1%..3%:3"), ["0.01", "0.02", "0.03"]);
-        assert_eq!(of("1_000..2e3:2"), ["1000", "2000"]);
-        assert_eq!(of("0..1:4")[1], "0.33333333333333");
-    }
-
-    #[test]
-    fn what_is_no_sweep_is_left_alone_and_a_bad_one_is_refused() {
-        for (name, text) in [
-            ("x", "0.3"),
-            ("grid.k", "log(200)"),
-            ("x", "[1..2:3]"),
-            ("verify.seeds", "1..5"),
-        ] {
-            assert_eq!(values(name, text).unwrap(), None, "{text}");
-        }
-        for text in [
-            "0..1",
-            "0..1:",
-            "0..1:0",
-            "0..1:1",
-            "0..1:2.5",
-            "0..1:-3",
-            "a..b:3",
-            "..1:3",
-            "0..:3",
-            "1..1:3",
-            "0..inf:3",
-            "0..1:99999999",
-        ] {
-            assert_eq!(values("x", text).unwrap_err().code, "E0967", "{text}");
-        }
-        assert_eq!(
-            runs(&set(&[("x", "0..1:2"), ("x", "0..1:2")])).unwrap_err().code,
-            "E0967"
-        );
-        assert_eq!(
-            runs(&set(&[("x", "0..1:1000"), ("y", "0..1:1000")])).unwrap_err().code,
-            "E0967"
-        );
-    }
 }

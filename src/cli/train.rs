@@ -1,11 +1,11 @@
 //! `econc train`: agents that learn a model from play; writes a run directory, resumable at any moment.
 
+use super::asked::{ASKED, TrainOptions};
+use super::course::{Job, open};
 use super::globals::Globals;
-use super::pipeline::{self, Source, TrainOptions};
 use super::screen::Screen;
-use super::session::Job;
-use super::training::ASKED;
-use super::{Exit, Failure, session};
+use super::source::Source;
+use super::{Exit, Failure, session, training};
 use crate::diag::Diagnostic;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -70,7 +70,7 @@ pub(super) struct Arguments {
 /// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     if let Some(name) = &arguments.list {
-        screen.result(&pipeline::learner_options(name, screen.json)?);
+        screen.result(&training::learner_options(name, screen.json)?);
         return Ok(Exit::Fine);
     }
     if let Some(directory) = &arguments.resume {
@@ -95,7 +95,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         learners,
         with: pairs(&arguments.with)?,
         seeds: match (&arguments.seeds, globals.seed) {
-            (Some(text), _) => Some(pipeline::seeds(text)?),
+            (Some(text), _) => Some(training::seeds(text)?),
             (None, 1) => None,
             (None, seed) => Some(vec![seed]),
         },
@@ -106,7 +106,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         against: arguments.against.clone(),
         other_parameters: arguments.other_parameters,
     };
-    super::training::other_parameters_of_a_run(&options)?;
+    training::other_parameters_of_a_run(&options)?;
     let source = Source::read(file)?;
     let asked = serde_json::to_vec_pretty(&options)
         .map_err(|e| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string()))?;
@@ -119,13 +119,13 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         |compiled, place| {
             let job = Job {
                 action: ACTION,
-                settings: pipeline::training_settings(compiled, &options, globals.workers())?,
+                settings: training::settings(compiled, &options, globals.workers())?,
                 members: None,
                 files: vec![(ASKED, asked)],
             };
-            session::open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
+            open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
         },
-        |compiled, meter, run| pipeline::train(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
+        |compiled, meter, run| training::train(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
     )
 }
 
@@ -137,7 +137,7 @@ fn resume(directory: &Path, checkpoint: f64, globals: &Globals, screen: &Screen)
     };
     let options: TrainOptions = session::asked(&resumed, ASKED)?;
     session::go_on(resumed, globals, screen, None, |compiled, meter, run| {
-        pipeline::train(compiled, &options, globals.workers(), checkpoint, meter, run)
+        training::train(compiled, &options, globals.workers(), checkpoint, meter, run)
     })
 }
 

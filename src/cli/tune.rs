@@ -1,11 +1,11 @@
 //! `econc tune`: search over the options of a learner; writes a run directory, resumable at any moment.
 
+use super::asked::{ASKED_BY_TUNE as ASKED, SearchMethod, TrainOptions, TuneOptions};
+use super::course::{Job, open};
 use super::globals::{Globals, whole};
-use super::pipeline::{self, SearchMethod, Source, TrainOptions, TuneOptions};
 use super::screen::Screen;
-use super::session::Job;
-use super::training::ASKED_BY_TUNE as ASKED;
-use super::{Exit, Failure, effects, session, train};
+use super::source::Source;
+use super::{Exit, Failure, effects, session, train, training, tuning};
 use crate::diag::Diagnostic;
 use crate::learn::tune::{MOST_TRIALS, Objective};
 use clap::{Args, ValueEnum};
@@ -117,7 +117,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             .chain([file.as_path()]),
     )?;
     let options = options(arguments, globals)?;
-    super::training::other_parameters_of_a_run(&options.train)?;
+    training::other_parameters_of_a_run(&options.train)?;
     let source = Source::read(file)?;
     let asked = serde_json::to_vec_pretty(&options)
         .map_err(|e| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string()))?;
@@ -130,13 +130,13 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         |compiled, place| {
             let job = Job {
                 action: ACTION,
-                settings: pipeline::tuning_settings(compiled, &options, globals.workers())?,
+                settings: tuning::settings(compiled, &options, globals.workers())?,
                 members: None,
                 files: vec![(ASKED, asked)],
             };
-            session::open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
+            open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
         },
-        |compiled, meter, run| pipeline::tune(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
+        |compiled, meter, run| tuning::tune(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
     )
 }
 
@@ -164,7 +164,7 @@ fn options(arguments: &Arguments, globals: &Globals) -> Result<TuneOptions, Diag
         train: TrainOptions {
             learner: arguments.learner.clone(),
             with: train::pairs(&arguments.with)?,
-            seeds: arguments.seeds.as_deref().map(pipeline::seeds).transpose()?,
+            seeds: arguments.seeds.as_deref().map(training::seeds).transpose()?,
             agent: arguments.agent.clone(),
             others: arguments.others.clone(),
             scenario: arguments.scenario.clone(),
@@ -191,7 +191,7 @@ fn resume(directory: &Path, checkpoint: f64, globals: &Globals, screen: &Screen)
     };
     let options: TuneOptions = session::asked(&resumed, ASKED)?;
     session::go_on(resumed, globals, screen, None, |compiled, meter, run| {
-        pipeline::tune(compiled, &options, globals.workers(), checkpoint, meter, run)
+        tuning::tune(compiled, &options, globals.workers(), checkpoint, meter, run)
     })
 }
 

@@ -3,8 +3,9 @@
 //! One piece of work is one seed of one trial in one rung. While it trains, its checkpoint stands under `work/`; when it is
 //! done, its score does too. What is found there is not done again, so a search that was killed ends as one that was not.
 
+use super::asked::{SearchMethod, TuneOptions};
+use super::compiled::Compiled;
 use super::meter::Meter;
-use super::pipeline::{Compiled, TrainOptions};
 use super::training;
 use crate::check::Model;
 use crate::diag::Diagnostic;
@@ -17,43 +18,9 @@ use crate::report::number;
 use crate::report::store::{RunDirectory, WORK};
 use crate::report::tuned::{self, Best, Tuned};
 use crate::verify::learned::Judge;
-use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-
-/// `--method`
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SearchMethod {
-    /// All trials train a little, the best go on
-    Halving,
-    /// All trials train to the end
-    Random,
-}
-
-/// What `tune` was told.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct TuneOptions {
-    /// What all trials share, as `train` is told.
-    pub train: TrainOptions,
-    /// `--search`, one entry per use of the option
-    pub searches: Vec<String>,
-    /// `--method`
-    pub method: SearchMethod,
-    /// `--trials`
-    pub trials: usize,
-    /// `--eta`
-    pub eta: usize,
-    /// `--least`
-    pub least: u64,
-    /// `--budget`
-    pub budget: Option<u64>,
-    /// `--objective`
-    pub objective: Objective,
-    /// `--seed`
-    pub seed: u64,
-}
 
 /// A search that has been read and checked.
 struct Search {

@@ -1,11 +1,11 @@
 //! `econc verify`: solves a model, trains agents on it, and judges what they learned by the exact solution.
 
+use super::asked::{ASKED_BY_VERIFY, TrainOptions, VerifyOptions};
+use super::course::{Job, open};
 use super::globals::Globals;
-use super::pipeline::{self, Source, TrainOptions, VerifyOptions};
 use super::screen::Screen;
-use super::session::Job;
-use super::training::ASKED_BY_VERIFY;
-use super::{Exit, Failure, session, train};
+use super::source::Source;
+use super::{Exit, Failure, judging, session, train, training};
 use crate::diag::Diagnostic;
 use clap::Args;
 use std::path::PathBuf;
@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         };
         let options: VerifyOptions = session::asked(&resumed, ASKED)?;
         return session::go_on(resumed, globals, screen, None, |compiled, meter, run| {
-            pipeline::judge(compiled, &options, globals.workers(), arguments.checkpoint, meter, run)
+            judging::verify(compiled, &options, globals.workers(), arguments.checkpoint, meter, run)
         });
     }
     let Some(file) = &arguments.file else {
@@ -86,7 +86,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         train: TrainOptions {
             learner: arguments.learner.clone(),
             with: train::pairs(&arguments.with)?,
-            seeds: arguments.seeds.as_deref().map(pipeline::seeds).transpose()?,
+            seeds: arguments.seeds.as_deref().map(training::seeds).transpose()?,
             other_parameters: arguments.other_parameters,
             ..TrainOptions::default()
         },
@@ -119,15 +119,15 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             if options.policy.is_none() {
                 files.push((ASKED_BY_VERIFY, trained));
             }
-            pipeline::verified_runs(&compiled.model, &options)?;
+            judging::verified_runs(&compiled.model, &options)?;
             let job = Job {
                 action: ACTION,
                 files,
-                settings: pipeline::training_settings(compiled, &options.train, globals.workers())?,
+                settings: training::settings(compiled, &options.train, globals.workers())?,
                 members: None,
             };
-            session::open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
+            open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
         },
-        |compiled, meter, run| pipeline::judge(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
+        |compiled, meter, run| judging::verify(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
     )
 }

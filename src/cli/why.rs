@@ -1,8 +1,9 @@
 //! `econc solve --list` and `econc solve FILE --why`: the methods, and who decides, what each takes as given and which methods fit.
 
+use super::compiled::compile;
 use super::globals::Globals;
-use super::pipeline::{self, Source};
 use super::screen::Screen;
+use super::source::Source;
 use super::{Exit, Failure};
 use crate::check::Model;
 use crate::diag::Diagnostic;
@@ -44,7 +45,7 @@ pub(super) fn run(
     screen: &Screen,
 ) -> Result<Exit, Failure> {
     let source = Source::read(file)?;
-    let (compiled, diagnostics) = pipeline::compile(&source, &globals.overrides()?, None);
+    let (compiled, diagnostics) = compile(&source, &globals.overrides()?, None);
     screen.diagnostics(&diagnostics, Some(&source));
     let Some(compiled) = compiled else {
         return Err(Failure {

@@ -1,0 +1,208 @@
+//! What `econc verify` does: solves, trains, and judges what was learned by the exact solution.
+
+use super::asked::VerifyOptions;
+use super::compiled::Compiled;
+use super::keeper::Keeper;
+use super::lineage::{self, Use};
+use super::meter::Meter;
+use super::results::{finite_choices, read_policies, read_solution};
+use super::training::{all_seeds, planned, wanted};
+use crate::check::Model;
+use crate::diag::Diagnostic;
+use crate::env::able::learner_of;
+use crate::learn::{Policy, plan};
+use crate::limits;
+use crate::report::content::Content;
+use crate::report::store::{RunDirectory, open_complete, open_policies};
+use crate::report::{trained, verdict};
+use crate::verify::learned::{Judge, Trial};
+
+/// Whether the runs that are judged, or judged by, are of this economy; warnings about what differs.
+///
+/// # Errors
+/// Those of the runs; E0811, E0818, E0819, E0927, E0981.
+pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    // Said before anything is solved: the solution needs no first value, what it is compared with does.
+    crate::env::worlds::first_values(model, &model.scenarios).map_err(|d| vec![d])?;
+    one_learner(model).map_err(|d| vec![d])?;
+    paths_fit(model, options)?;
+    let mut remarks = Vec::new();
+    if let Some(directory) = &options.solution {
+        let run = open_complete(directory).map_err(|d| vec![d])?;
+        remarks.extend(lineage::compared(model, &run, "--solution", Use::Measure).map_err(|d| vec![d])?);
+    }
+    if let Some(directory) = &options.policy {
+        let run = open_policies(directory).map_err(|d| vec![d])?;
+        let play = Use::Play {
+            others: options.train.other_parameters,
+        };
+        remarks.extend(lineage::compared(model, &run, "--policy", play).map_err(|d| vec![d])?);
+        read_policies(&run, options.best, None).map_err(|d| vec![d])?;
+    }
+    Ok(remarks)
+}
+
+/// Errs where several kinds of agents could learn: a solution that judges one of them knows how the others choose from the file alone.
+///
+/// # Errors
+/// E0927.
+fn one_learner(model: &Model) -> Result<(), Diagnostic> {
+    learner_of(model, None).map(drop).map_err(|d| match model.agents.len() {
+        0 | 1 => d,
+        _ => d.hint(
+            "econc verify judges one kind of agent: give all others a rule in the file, `policy x = ..`; econc train --agent NAME trains one of several",
+        ),
+    })
+}
+
+/// Errs where the paths that losses are measured on would need more memory than there is.
+///
+/// # Errors
+/// E0981, those of the plan.
+fn paths_fit(model: &Model, options: &VerifyOptions) -> Result<(), Vec<Diagnostic>> {
+    let block = model.settings.iter().find(|s| s.block == "verify");
+    let Some(episodes) = block
+        .and_then(|b| b.get("episodes"))
+        .and_then(crate::check::model::Setting::number)
+    else {
+        return Ok(());
+    };
+    let seeds = block
+        .and_then(|b| b.get("seeds"))
+        .map_or(1, |s| crate::check::settings::seeds(s).len());
+    let judged = match &options.policy {
+        Some(_) => 1,
+        None => plan::plan(model, &wanted(model, &options.train)?)?.seeds.len(),
+    };
+    // Of each path: where it begins, its state, shock and choice, what it weighs and falls short of; of each policy on all paths three
+    // numbers: the exact one's, the best constant's, two benchmarks', and those that are judged.
+    let of_path = 12 + 4 * (model.states.len() + model.shocks.len() + model.actions.len());
+    let of_policies = 3 * (4 + judged) * seeds;
+    limits::fits(
+        8.0 * episodes * (of_path + of_policies) as f64,
+        "what the paths of `verify` leave",
+        "fewer `episodes` in verify { }, or fewer seeds",
+    )
+    .map_err(|d| vec![d.note(format!("{episodes} episodes, {seeds} seeds of them, {judged} policies"))])
+}
+
+/// Solves, trains and judges.
+///
+/// # Errors
+/// Those of solving, training and judging; E0930 if the exact solution is not certified.
+pub fn verify(
+    compiled: &Compiled,
+    options: &VerifyOptions,
+    workers: usize,
+    every: f64,
+    meter: &Meter,
+    run: &RunDirectory,
+) -> Result<Content, Vec<Diagnostic>> {
+    let one = |d: Diagnostic| vec![d];
+    let model = &compiled.model;
+    let block = model.settings.iter().find(|s| s.block == "verify");
+    let setting = |key: &str| block.and_then(|b| b.get(key));
+    let mut lineages = verified_runs(model, options)?;
+    let solved = match &options.solution {
+        Some(directory) => open_complete(directory).and_then(|r| read_solution(&r)).map_err(one)?,
+        None => {
+            let asked = crate::verify::solved::Options {
+                concept: match setting("against") {
+                    Some(crate::check::model::Setting::Word(w)) => Some(w.clone()),
+                    _ => None,
+                },
+                seed: options.seed,
+                ..crate::verify::solved::Options::default()
+            };
+            let mut keeper = Keeper::new(meter, run, every).map_err(one)?;
+            let solved = crate::verify::solved::solve(model, &asked, &mut keeper);
+            keeper.ended(solved)?
+        }
+    };
+    if !solved.certificate.passed {
+        let mut d = Diagnostic::error(
+            "E0930",
+            "the exact solution is not certified, so nothing can be judged by it",
+        )
+        .hint("econc solve shows the certificate; more nodes or other settings of `solve { }` mend most");
+        let mut reasons = solved.certificate.reasons.clone();
+        crate::report::outcome::causes_first(&mut reasons);
+        for reason in reasons.iter().take(3) {
+            d = d.note(format!("{}: {}", reason.code, reason.headline));
+        }
+        return Err(vec![d]);
+    }
+    let planned = planned(compiled, &options.train)?;
+    let finished = match &options.policy {
+        Some(directory) => {
+            let run = open_policies(directory).map_err(one)?;
+            Some(read_policies(&run, options.best, None).map_err(one)?)
+        }
+        None => None,
+    };
+    let grids = match finished.as_ref().and_then(|p| p.first()) {
+        Some((_, policy)) => finite_choices(policy),
+        None => planned.plan.method().finite_choices(),
+    };
+    let judge = Judge::new(model, solved, grids).map_err(one)?;
+    let number = |key: &str| setting(key).and_then(crate::check::model::Setting::number);
+    let limits = verdict::Limits {
+        policy_error: number("policy_error"),
+        welfare_loss: number("welfare_loss"),
+        euler: number("euler"),
+    };
+    let trial = Trial {
+        seeds: setting("seeds").map_or(vec![options.seed], crate::check::settings::seeds),
+        episodes: number("episodes").map(|x| x as usize),
+        scenario: match setting("scenario") {
+            Some(crate::check::model::Setting::Word(w)) => Some(w.clone()),
+            _ => None,
+        },
+        limit: limits.welfare_loss,
+    };
+    judge.can_follow(&trial).map_err(one)?;
+    if finished.is_none() && planned.plan.method().name() == "recurrent_ppo" {
+        return Err(one(crate::verify::learned::has_memory()));
+    }
+    let mut remarks = Vec::new();
+    let (learner, policies, mut pictures, mut files) = match finished {
+        Some(policies) => {
+            let learner = policies.first().map_or(String::new(), |p| p.1.method.clone());
+            (learner, policies, Vec::new(), Vec::new())
+        }
+        None => {
+            let seeds = all_seeds(model, &planned, Some(&judge), workers, every, meter, run)?;
+            let name = planned.plan.method().name().to_string();
+            let trained = trained::of_training(model, &planned, &seeds).map_err(one)?;
+            let policies = seeds
+                .iter()
+                .map(|t| {
+                    let best = t.record.best.as_ref().filter(|_| options.best).map(|b| b.1.clone());
+                    (t.record.seed, best.unwrap_or_else(|| t.last.clone()))
+                })
+                .collect();
+            remarks = trained.diagnostics;
+            (name, policies, trained.pictures, trained.files)
+        }
+    };
+    let refs: Vec<(u64, &Policy)> = policies.iter().map(|(s, p)| (*s, p)).collect();
+    meter.report(0, 0, "policies", "judging");
+    let judged = judge.verdict_on(&refs, &trial).map_err(one)?;
+    let mut content = verdict::of_verdict(model, &learner, &judged, &limits);
+    content.pictures.append(&mut pictures);
+    content.files.append(&mut files);
+    content.diagnostics.append(&mut remarks);
+    content.diagnostics.append(&mut lineages);
+    if !judge.hidden().is_empty() {
+        let hidden = judge.hidden().join(", ");
+        content.facts.push((
+            "judged by".into(),
+            format!("a solution with full information: it uses {hidden}, which the learner does not see"),
+        ));
+    }
+    let which = if options.best { "best on the way" } else { "last" };
+    content
+        .facts
+        .push(("policies".into(), format!("the {which}, without exploration")));
+    Ok(content)
+}

@@ -62,9 +62,9 @@ pub struct Diagnostic {
     pub headline: String,
     /// Where, with a word on what is wrong there. `None` for messages about a command or a file as a whole.
     pub primary: Option<(Span, String)>,
-    /// Where the expectation came from.
+    /// Where the expectation came from: one place and its words per label; any length.
     pub secondary: Vec<(Span, String)>,
-    /// Further lines: both sides of a mismatch in columns, measured numbers, the chain of uses.
+    /// Further lines, any length: both sides of a mismatch in columns, measured numbers, the chain of uses.
     pub notes: Vec<String>,
     /// What to type.
     pub hint: Option<String>,

@@ -11,7 +11,7 @@ use super::lines::{Shown, has_long_lines, shortened};
 use super::source::{Place, Sources, fitted};
 use super::{Diagnostic, Severity, Span};
 
-/// The diagnostics as text, each with its source lines, an empty line after each; ANSI colours if `colour`.
+/// The diagnostics (any length) as text, each with its source lines and an empty line after it; ANSI colours if `colour`.
 pub fn text(diagnostics: &[Diagnostic], sources: &Sources, colour: bool) -> String {
     let long = has_long_lines(sources);
     let mut files = Shown::new(sources, &[]);
@@ -126,7 +126,7 @@ struct JsonDiagnostic<'d> {
     hint: Option<&'d str>,
 }
 
-/// The diagnostics as JSON, one object a line: code, severity, headline, labels with file, bytes, line and column (from
+/// The diagnostics as JSON, one object per line: code, severity, headline, labels with file, bytes, line and column (from
 /// 1, in characters), notes and hint.
 pub fn json(diagnostics: &[Diagnostic], sources: &Sources) -> String {
     let mut out = String::new();

@@ -19,7 +19,7 @@ pub struct Source {
 /// The texts that spans point into, by [`Span::file`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
-    /// The model first, then the library files.
+    /// The model first, then the library files; one per file, in the order of [`Span::file`].
     pub files: Vec<Source>,
 }
 

@@ -1,8 +1,9 @@
 //! The Bellman operator on batches of lanes: the value of an action and its derivative.
 //!
 //! `Q(x, j, a) = sum_n w_n sum_j' P(j, j') [ r + d ((1 - end) V(x', j') + end paying) ]` with `n` over the nodes of the
-//! noise quadrature; weights may vary with states, shocks and actions, and must be probabilities wherever they are used. Where next states do not use the next shock, the sum over `j'` is taken once a sweep, at the nodes
-//! (`EV_j = sum_j' P(j, j') V(., j')`, interpolated), instead of once a candidate. `Q` is never stored for more than one
+//! noise quadrature and `paying` the terminal payoff; weights may vary with states, shocks and actions, and must be probabilities
+//! wherever they are used. Where next states do not use the next shock, the sum over `j'` is taken once per sweep, at the nodes
+//! (`EV_j = sum_j' P(j, j') V(., j')`, interpolated), instead of once per candidate. `Q` is never stored for more than one
 //! block of lanes. The derivative with respect to an action is `r_a + d V'(x') x'_a` from the model's own
 //! derivatives and the interpolant's slope, with `w_a (r + d V) + w d_a V` where chances or the discount factor move.
 
@@ -31,12 +32,13 @@ pub enum Interpolation {
 /// Expected (or next) values, ready to be queried. No surfaces: the value after the last period, zero.
 #[derive(Clone, Debug, Default)]
 pub struct Continuation {
-    /// One a joint shock state: of today (expected values), or of tomorrow if next states use the next shock.
+    /// One surface over the states per joint shock: the shock of today (expected values), or of tomorrow if next states use the
+    /// next shock.
     pub surfaces: Vec<Surface>,
 }
 
 impl Continuation {
-    /// The values at the nodes of all surfaces, one surface after the other (problems without continuous states).
+    /// The values at the nodes of all surfaces, joint shock x state node, nodes fastest (problems without continuous states).
     pub fn flat(&self) -> Vec<f64> {
         self.surfaces.iter().flat_map(|s| s.at_nodes()).copied().collect()
     }
@@ -45,9 +47,11 @@ impl Continuation {
 /// Bytes of one number of a solution, about: in its array, in that of the report, in a table, and as text while files are written.
 pub const NUMBER_BYTES: f64 = 80.0;
 
-/// Errs where a solution on a grid (`sizes`: shock states first, then nodes of each state) would take more memory than there is.
+/// Checks that a solution of `bytes` bytes on a grid fits into memory. `sizes` names the grid: the number of joint shocks
+/// first, then the number of nodes per state.
 ///
-/// Errors: E0981.
+/// # Errors
+/// E0981 where it would take more memory than there is.
 pub fn fits_grid(bytes: f64, sizes: &[usize]) -> Result<(), Diagnostic> {
     let words: Vec<String> = sizes[1..].iter().map(ToString::to_string).collect();
     let what = format!(
@@ -91,23 +95,24 @@ pub struct Scratch {
 pub struct Bellman<'a> {
     /// The problem.
     pub problem: &'a dyn DecisionProblem,
-    /// The grid of all states, last fastest.
+    /// The grid of all states, the last state fastest.
     pub tensor: Tensor,
-    /// Positions of continuous actions among all actions.
+    /// Positions of continuous actions among all actions, one per continuous action.
     pub continuous: Vec<usize>,
-    /// Positions of finite actions among all actions.
+    /// Positions of finite actions among all actions, one per finite action.
     pub finite: Vec<usize>,
-    /// Every combination of finite choices (as values), the last finite action fastest.
+    /// Every combination of finite choices as values, `[combination][finite action]`, the last finite action fastest.
     pub combos: Vec<Vec<f64>>,
-    /// The same as choice numbers.
+    /// The same as numbers of choices, `[combination][finite action]`.
     pub combo_choices: Vec<Vec<usize>>,
     /// The finite action with taste shocks: position in `finite`, scale.
     pub taste: Option<(usize, f64)>,
-    /// Noise nodes that must be evaluated, with weights.
+    /// `(noise node, fixed weight)`, one per node that must be evaluated; a single one of weight 1 where nothing reads a noise.
     pub noises: Vec<(usize, f64)>,
     /// Whether slopes of the interpolant are continuous: first-order conditions can be solved.
     pub smooth: bool,
-    /// Whether what each combination of choices is worth is kept, because somebody may stand between nodes, where another one may be best.
+    /// Whether solvers keep the worth of every combination of choices: between two nodes another combination may be best.
+    /// Worth is the value of the combination with the best of the other actions.
     pub each: bool,
     /// Said where it would be kept and takes too much: choices between nodes are then those of the nearest node.
     pub nearest: Option<Diagnostic>,
@@ -136,6 +141,10 @@ fn unsupported(headline: impl Into<String>) -> Diagnostic {
 
 impl<'a> Bellman<'a> {
     /// Checks the problem and lays out its grid.
+    ///
+    /// # Errors
+    /// E0905 for a problem that the operator does not take (a chain that is not square, a grid that does not ascend, two actions
+    /// with taste shocks), E0904 and E0981 where the grid is too large.
     pub fn new(problem: &'a dyn DecisionProblem, interpolation: Interpolation) -> Result<Self, Diagnostic> {
         let spec = problem.spec();
         let nz = spec.chain.transition.len();
@@ -295,7 +304,8 @@ impl<'a> Bellman<'a> {
         self.tensor.axes().iter().all(|a| a.rule() == Rule::Nodes)
     }
 
-    /// Next shock states that must be evaluated from `shock`: `(shock_next, probability, surface)`.
+    /// Next joint shocks that must be evaluated from `shock`, one `(shock_next, probability, surface)` per next shock that can
+    /// happen; a single one of probability 1 where next states do not use the next shock.
     pub fn branches(&self, shock: usize) -> Vec<(usize, f64, usize)> {
         let spec = self.problem.spec();
         if spec.next_uses_shock_next {
@@ -306,7 +316,7 @@ impl<'a> Bellman<'a> {
         }
     }
 
-    /// Fits the continuation of `value` (states x shocks, shocks fastest).
+    /// Fits the continuation of `value` (state node x joint shock, shocks fastest): one surface per joint shock.
     pub fn continuation(&self, tensor: &Tensor, value: &[f64], into: &mut Continuation) {
         let spec = self.problem.spec();
         let nz = self.shocks();
@@ -325,7 +335,7 @@ impl<'a> Bellman<'a> {
         });
     }
 
-    /// Runs the model on a batch; results are in `scratch`.
+    /// Runs the model on a batch of `n` lanes, `states[s][i]`, `actions[a][i]`; `scratch` holds the results, one value per lane.
     pub fn evaluate(
         &self,
         at: At,
@@ -382,8 +392,8 @@ impl<'a> Bellman<'a> {
         }
     }
 
-    /// Probabilities of the noise nodes at `n` lanes that share shock, date and next shock, `[node][lane]`, in the order of
-    /// [`Self::noises`].
+    /// Probabilities of the noise nodes at `n` lanes (`states[s][i]`, `actions[a][i]`) that share shock, date and next shock:
+    /// `[node][lane]`, in the order of [`Self::noises`].
     pub fn chances(&self, at: At, shock_next: usize, states: &[&[f64]], actions: &[&[f64]], n: usize) -> Vec<Vec<f64>> {
         self.noises
             .iter()
@@ -403,7 +413,7 @@ impl<'a> Bellman<'a> {
             .collect()
     }
 
-    /// What the fixed weight of a noise node is multiplied by at `n` lanes.
+    /// The factor on the fixed weight of a noise node at `n` lanes, one value per lane.
     pub fn chance(&self, lanes: &Lanes, n: usize) -> Vec<f64> {
         let mut chance = vec![1.0; n];
         if self.problem.spec().chances_move {
@@ -412,8 +422,8 @@ impl<'a> Bellman<'a> {
         chance
     }
 
-    /// Value of the actions at the states, minus infinity where infeasible or not a number; `slack` gets the smallest
-    /// slack over all that may happen.
+    /// Value of the actions at the states (`states[s][i]`, `actions[a][i]`), `q[i]`: minus infinity where infeasible or not a
+    /// number. `slack[i]` gets the smallest slack over all that may happen.
     #[allow(clippy::too_many_arguments)]
     pub fn q(
         &self,
@@ -493,8 +503,8 @@ impl<'a> Bellman<'a> {
         }
     }
 
-    /// Derivative of the value of the actions with respect to each of the continuous actions, `out[k][i]`. `false` if the
-    /// model has no derivative.
+    /// Derivative of the value of the actions (`states[s][i]`, `actions[a][i]`) with respect to each of the continuous actions,
+    /// `out[k][i]`. `false` if the model has no derivative.
     pub fn gradient(
         &self,
         continuation: &Continuation,
@@ -588,7 +598,7 @@ impl<'a> Bellman<'a> {
         true
     }
 
-    /// What a branch gains by the moves of its chance, its discount factor and what its end pays, before its fixed weight.
+    /// What a branch gains by the moves of its chance, its discount factor and its terminal payoff, before its fixed weight.
     fn factor_gain(&self, scratch: &Scratch, i: usize) -> f64 {
         let [d_chance, d_discount, d_paying] = [0, 1, 2].map(|k| scratch.factors[k][i]);
         factor_gain(
@@ -601,8 +611,8 @@ impl<'a> Bellman<'a> {
     }
 }
 
-/// `w' (r + d V) + w (d' V + d V')` for a branch of chance `w`, whose end pays `V` (or which goes on with it), given the slopes
-/// `[w', d', V']`. Terms without a slope are left out: they may be infinite.
+/// `w' (r + d V) + w (d' V + d V')` for a branch of chance `w` with terminal payoff or continuation value `V`, given the three
+/// slopes `[w', d', V']`, one number for each factor. Terms without a slope are left out: they may be infinite.
 pub(crate) fn factor_gain(slopes: [f64; 3], chance: f64, reward: f64, discount: f64, after: f64) -> f64 {
     let mut gain = 0.0;
     if slopes[0] != 0.0 {

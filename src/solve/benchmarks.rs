@@ -12,7 +12,12 @@ use crate::diag::Diagnostic;
 use crate::limits;
 use std::collections::BTreeMap;
 
-/// The values of all pending parameters of a model, by dotted name.
+/// The values of all pending parameters of a model, by dotted name; one value per element of the parameter, or a single one
+/// where all elements have the same.
+///
+/// # Errors
+/// One diagnostic per parameter that cannot be found: E0810 for a concept over an infinite horizon, those of the steady state
+/// and of the one-shot game.
 pub fn solve_pending(model: &Model) -> Result<BTreeMap<String, Vec<f64>>, Vec<Diagnostic>> {
     let mut out = BTreeMap::new();
     let mut errors = Vec::new();

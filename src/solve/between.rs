@@ -5,7 +5,7 @@
 //! shape-preserving cubic where there are four nodes or more, else linearly. Beyond the last node of a shock the parabola through the last three
 //! is followed for as far as they reach from one another (a chain ends where its law does not: an AR(1) spends more than a hundredth of its
 //! time beyond the ends of seven nodes), and [`Spot`] says so; a sign does not change. Beyond the grid of a state
-//! what stands at its edge is taken. Shocks with finitely many values are read at their link.
+//! what stands at its edge is taken. Shocks with finitely many values are read at the state of their chain.
 
 use super::bellman::Interpolation;
 use super::problem::{ActionKind, Links};
@@ -29,7 +29,7 @@ pub struct PolicyBetween {
     /// The same axes, linear: probabilities stay probabilities.
     linear: Tensor,
     shocks: Vec<Shock>,
-    /// Combinations of the links of the other shocks.
+    /// Combinations of the states of the chains of the other shocks.
     groups: usize,
     /// `[action][period * groups + group]`, fitted when first read; finite actions have none.
     policy: Vec<OnceLock<Vec<Surface>>>,
@@ -67,10 +67,10 @@ fn combinations(s: &Solution) -> Vec<Vec<f64>> {
 
 /// One shock of the solution.
 struct Shock {
-    /// Distance between neighbouring links among joint states.
+    /// Distance between neighbouring states of its chain among joint states.
     stride: usize,
     links: usize,
-    /// Its axis and the link behind each node of it, if it is continuous.
+    /// Its axis and the state of the chain behind each node of it, if it is continuous.
     axis: Option<(usize, Vec<usize>)>,
 }
 
@@ -79,7 +79,7 @@ struct Shock {
 pub struct Spot {
     period: usize,
     group: usize,
-    /// Joint state of the links nearest to the shocks.
+    /// Joint state of the chain states nearest to the shocks.
     nearest_shock: usize,
     /// State node nearest to the states.
     nearest_node: usize,
@@ -98,7 +98,7 @@ impl Spot {
     }
 }
 
-/// Distinct values of a shock, ascending, with the link of each.
+/// Distinct values of a shock, ascending, with the state of the chain that has each.
 fn ascending(values: &[f64]) -> Vec<(f64, usize)> {
     let mut nodes: Vec<(f64, usize)> = values.iter().copied().zip(0..).collect();
     nodes.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -218,14 +218,14 @@ impl PolicyBetween {
         &self.solution
     }
 
-    /// Number of links of each shock that is no continuous one; `None` for continuous shocks.
+    /// Number of states of each finite shock's chain, one entry per shock; `None` for continuous shocks.
     pub fn finite_links(&self) -> Vec<Option<usize>> {
         let links = |s: &Shock| if s.axis.is_none() { Some(s.links) } else { None };
         self.shocks.iter().map(links).collect()
     }
 
-    /// Where to read in period `time`: `shocks` has the value of each continuous shock and the link number of each other
-    /// one, `states` the states, both in the order of the solution.
+    /// Where to read in period `time`: `shocks` has one value per shock, the value of a continuous one and the number of the
+    /// state of the chain of any other; `states` has one value per state. Both are in the order of the solution.
     pub fn spot(&self, time: usize, shocks: &[f64], states: &[f64]) -> Spot {
         let s = &*self.solution;
         let nowhere = Place {
@@ -357,8 +357,8 @@ impl PolicyBetween {
         self.read(surfaces, &self.tensor, spot)
     }
 
-    /// The probabilities with which the choices are taken there, where the choices have taste shocks: linear between nodes. `false` if
-    /// they have none.
+    /// Fills `out` with the probabilities with which the choices are taken there, one value per choice, where the choices have
+    /// taste shocks: linear between nodes. `false` (and `out` empty) if they have none.
     pub fn chances(&self, spot: &Spot, out: &mut Vec<f64>) -> bool {
         let s = &*self.solution;
         out.clear();
@@ -392,18 +392,18 @@ impl PolicyBetween {
         places[..along].iter_mut().for_each(|p| p.beyond = 0.0);
         let edge = tensor.value_at(surface, &places[..spot.axes]);
         let out = beyond(tensor, surface, spot, &mut places, 0, along);
-        // A policy that is positive at the edge does not change its sign where nobody solved for it.
+        // A policy that is positive at the edge keeps its sign beyond it, where the solver did not look.
         if out.is_finite() && edge != 0.0 && out / edge < KEPT {
             return KEPT * edge;
         }
         out
     }
 
-    /// Fits entry `at` of `width` of an array over period, state and joint shock: one surface a period and group.
+    /// Fits entry `at` of `width` of an array over period, state and joint shock: one surface per period and group.
     fn fit(&self, array: &[f64], width: usize, at: usize, tensor: &Tensor) -> Vec<Surface> {
         let s = &*self.solution;
         let (nodes, nz) = (s.nodes(), s.shocks());
-        // Joint states along the continuous shocks, the last fastest, and their sum with the links of each group.
+        // Joint states along the continuous shocks, the last fastest, and their sum with the chain states of each group.
         let mut along = vec![0];
         let mut beside = vec![0];
         for shock in &self.shocks {
@@ -481,9 +481,9 @@ mod tests {
     use crate::solve::problem::{ActionAxis, JointChain};
     use crate::solve::solution::{Record, SolvedState};
 
-    /// A solution over shock `z` (continuous), chain `e` (two links) and state `k`, whose policy and value are given functions.
+    /// A solution over shock `z` (continuous), chain `e` (two states) and state `k`, whose policy and value are given functions.
     fn made(z: &[f64], k: &[f64], f: impl Fn(f64, usize, f64) -> f64) -> Arc<Solution> {
-        let e = [3.0, 3.0]; // alike in value: only the link tells them apart
+        let e = [3.0, 3.0]; // alike in value: only the state of the chain tells them apart
         let joint: Vec<Vec<f64>> = z.iter().flat_map(|z| e.iter().map(move |e| vec![*z, *e])).collect();
         let n = joint.len();
         let links = |values: &[f64], continuous| Links {
@@ -577,7 +577,7 @@ mod tests {
         let reader = PolicyBetween::new(made(&[-1.0, 0.0, 1.0], &[1.0, 2.0], |z, _, k| z + k)).unwrap();
         let mut p = Vec::new();
         assert!(reader.chances(&reader.spot(0, &[0.25, 1.0], &[1.3]), &mut p));
-        // Joint states (0, link 1) and (1, link 1) are numbers 3 and 5.
+        // Joint states (0, 1) and (1, 1) are numbers 3 and 5.
         assert_eq!(p[0], 0.25);
         assert!((p[1] - (0.75 * 0.72 + 0.25 * 0.70)).abs() < 1e-15, "{p:?}");
     }

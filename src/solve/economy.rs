@@ -43,13 +43,13 @@ pub enum Members {
 /// One who decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seat {
-    /// The agents it decides for, as numbers of the model's agents.
+    /// The agents it decides for, one number of the model's agents per agent.
     pub agents: Vec<usize>,
     /// Who of them.
     pub members: Members,
-    /// The prices it takes as given and that somebody in the economy moves, as numbers of the model's prices.
+    /// The prices it takes as given and that somebody in the economy moves, one number of the model's prices per price.
     pub takes: Vec<usize>,
-    /// The other agents whose choices matter to it, where it meets others.
+    /// The other agents whose choices matter to it, where it meets others; one number of the model's agents per agent.
     pub meets: Vec<usize>,
 }
 
@@ -70,7 +70,7 @@ pub struct Economy<'m> {
     pub model: &'m Model,
     /// What counts as a solution: what is asked for, or what holds where nothing is said.
     pub concept: Concept,
-    /// Who decides, in the order of the model's agents; a planner is one seat.
+    /// Who decides, one seat per deciding agent in the order of the model; a planner is one seat.
     pub seats: Vec<Seat>,
     /// Whether one of the seats stands for a continuum.
     continuum: bool,
@@ -225,7 +225,8 @@ impl<'m> Economy<'m> {
     }
 
     /// The model with two members in place of a continuum, where its members do not meet: what holds for one holds for any,
-    /// and a thousand need not be simulated to see it. `None` where somebody or something reads all of them.
+    /// and a thousand need not be simulated to see it. `None` where members meet, where no
+    /// member owns a state, or where a table lists all members.
     pub fn few(&self) -> Option<Model> {
         let model = self.model;
         let [seat] = self.seats.as_slice() else { return None };

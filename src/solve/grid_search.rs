@@ -11,7 +11,7 @@
 //! and then walks through the block: the choice is the first such place at or above the choice of the node below.
 //! Where the window begins too high or ends too low, the walk evaluates what is missing. What rewards need of the state
 //! alone is computed once. With `howard > 0` up to that many evaluations of the policy follow
-//! each improvement (rewards of the choices are kept), each sweep corrected by one number a shock, the solution of
+//! each improvement (rewards of the choices are kept), each sweep corrected by one number per shock, the solution of
 //! `(I - d P) s = D` for the mid-range `D` of the changes: aggregation over nodes, which removes the slow modes that
 //! the McQueen-Porteus constant alone would leave. It then ends when, besides, no choice changes: the same fixed
 //! point, several times sooner, but not the published count of iterations. Large grids are then solved from coarse to
@@ -375,6 +375,10 @@ fn unsupported(why: &str) -> Diagnostic {
 }
 
 /// Solves a problem with one state whose next value is its one action.
+///
+/// # Errors
+/// E0905 for another problem, E0904 for a grid that is too large, E0901 without convergence, E0902 where nothing is feasible,
+/// E0903 where the value is not a number, E0906 when stopped.
 pub fn solve(
     problem: &dyn DecisionProblem,
     options: &Options,
@@ -647,7 +651,7 @@ fn change(value: &[Vec<f64>], next: &[Vec<f64>]) -> (f64, f64) {
     })
 }
 
-/// Sweeps under the fixed choices, each with the aggregate correction, until what a number a shock cannot remove is small.
+/// Sweeps under the fixed choices, each with the aggregate correction, until what one number per shock cannot remove is small.
 fn evaluate(
     options: &Options,
     discount: f64,

@@ -14,7 +14,7 @@ pub trait Method: Sync {
     fn name(&self) -> &'static str;
     /// What it does, in one line.
     fn about(&self) -> &'static str;
-    /// The keys of `solve { }` that are read by methods, not by all of them, and by this one.
+    /// The keys of `solve { }` that this method reads and not every method does; any length.
     fn keys(&self) -> &'static [&'static str];
     /// Whether it can solve a problem of this structure.
     ///

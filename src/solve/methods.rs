@@ -53,7 +53,7 @@ pub fn check(model: &Model) -> Option<Diagnostic> {
     })
 }
 
-/// Why a method takes a model or does not, for whoever asks.
+/// Whether a method takes a model, and the reason if it does not.
 pub struct Verdict {
     /// The method.
     pub method: &'static dyn Method,
@@ -61,10 +61,10 @@ pub struct Verdict {
     pub why_not: Option<String>,
 }
 
-/// What every method says of an economy: `Err` if its problem is not that of one who decides.
+/// The structure of an economy's problem and one verdict per method, in the order of the methods.
 ///
 /// # Errors
-/// Those of [`Economy::lone`] and of the problem's construction.
+/// E0810 and E0827 where the economy is not the problem of one decision maker ([`Economy::lone`]); those of [`Decision::new`].
 pub fn verdicts(economy: &Economy) -> Result<(Structure, Vec<Verdict>), Diagnostic> {
     economy.lone()?;
     let problem = Decision::new(economy.model, &Default::default())?;

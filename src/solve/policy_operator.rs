@@ -1,7 +1,7 @@
 //! The value of a fixed policy: an operator applied without a matrix, and its fixed point.
 //!
 //! Under a fixed policy `V = r + T V` with `T` linear but for the interpolant's shape filter. Rewards and the places of
-//! next states are computed once; a sweep then costs one fit and one interpolation a branch. The fixed point is found by
+//! next states are computed once; a sweep then costs one fit and one interpolation per branch. The fixed point is found by
 //! GMRES on `(I - T) e = r + T V - V` with the filter off, accepted only if the residual of the true operator
 //! falls, followed by plain sweeps with the constant of the McQueen-Porteus bounds added: policy iteration where the
 //! operator is linear, modified policy iteration (Puterman and Shin 1978) where it is not.
@@ -27,9 +27,9 @@ pub struct Rows {
     pub shock: usize,
     /// First state node of the block.
     pub first: usize,
-    /// Expected rewards (with what ends pay and what taste shocks give).
+    /// Expected rewards (with terminal payoffs and the mean of taste shocks), one value per lane.
     pub reward: Vec<f64>,
-    /// One layer a noise node, next shock and (with taste shocks) choice.
+    /// One layer per noise node, next shock and (with taste shocks) choice that can happen.
     pub layers: Vec<Layer>,
     /// Instead of layers where next states are nodes: probability times discount of each next node.
     pub sparse: Option<Sparse>,
@@ -41,12 +41,12 @@ pub struct Sparse {
     end: Vec<u32>,
     to: Vec<u32>,
     weight: Vec<f64>,
-    /// Whether a row's moves leave the grid (and are taken to its edge).
+    /// Whether a row's moves leave the grid (and are taken to its edge), one value per row.
     pub outside: Vec<bool>,
 }
 
 impl Sparse {
-    /// Adds a row.
+    /// Adds a row: one `(column, probability times discount)` per entry.
     pub fn push(&mut self, entries: &[(u32, f64)], outside: bool) {
         for (to, weight) in entries {
             self.to.push(*to);
@@ -66,7 +66,7 @@ impl Sparse {
         self.range(row).map(|k| (self.to[k], self.weight[k]))
     }
 
-    /// A row times a vector over the columns.
+    /// A row times `flat`, a vector with one value per column (joint shock x state node, nodes fastest).
     #[inline]
     pub fn dot(&self, row: usize, flat: &[f64]) -> f64 {
         let range = self.range(row);
@@ -85,7 +85,8 @@ pub struct Layer {
     places: Vec<Place>,
 }
 
-/// Records what the chosen actions on a block lead to.
+/// Records where the chosen actions on a block lead: `states[s][i]`, of the state nodes from `first` on. The rows have one
+/// entry per lane.
 pub fn rows(
     bellman: &Bellman,
     at: At,
@@ -173,7 +174,7 @@ pub fn rows(
 /// A policy on the whole grid.
 #[derive(Clone, Debug, Default)]
 pub struct PolicyOperator {
-    /// Its blocks, in a fixed order.
+    /// Its blocks, in a fixed order, one per joint shock and stretch of state nodes.
     pub blocks: Vec<Rows>,
 }
 
@@ -263,10 +264,10 @@ impl PolicyOperator {
         (count, first)
     }
 
-    /// Moves `value`, the improved value, to the value of the policy, which `within` bounds: `(least, most)` that it may lie
-    /// from `value`. `constant` is the discount factor if it is the same everywhere (then constants are added by the
-    /// McQueen-Porteus midpoint); `target` is the residual worth reaching. Steps that leave the bounds or do not contract
-    /// (a policy that leaves the grid, a shape filter that switches) are not taken.
+    /// Moves `value` (state node x joint shock, shocks fastest), the improved value, to the value of the policy. `within` bounds
+    /// that value: `(least, most)` that it may lie from `value`. `constant` is the discount factor if it is the same everywhere
+    /// (then constants are added by the McQueen-Porteus midpoint); `target` is the residual worth reaching, in units of the value.
+    /// Steps that leave the bounds or do not contract (a policy that leaves the grid, a shape filter that switches) are not taken.
     pub fn evaluate(
         &self,
         bellman: &Bellman,
@@ -350,7 +351,7 @@ impl PolicyOperator {
     }
 }
 
-/// Smallest and largest change from `value` to `next`; infinite if any is not a number.
+/// Smallest and largest change from `value` to `next`, arrays of the same length; infinite if any is not a number.
 pub fn span(value: &[f64], next: &[f64]) -> (f64, f64) {
     // Eight running extremes by position: min and max do not depend on the order, and the loop vectorises.
     let mut lo = [f64::INFINITY; 8];

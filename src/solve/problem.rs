@@ -48,31 +48,32 @@ pub enum ActionKind {
     Finite { values: Vec<f64>, labels: Vec<String> },
 }
 
-/// One shock of a joint chain.
+/// The chain of one shock of a joint chain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Links {
-    /// What each link stands for.
+    /// The number behind each state of the chain, one value per state.
     pub values: Vec<f64>,
-    /// Whether the links are nodes of a continuous shock: between them there are other values.
+    /// Whether the states of the chain are nodes of a continuous shock, which takes other values between them.
     pub continuous: bool,
 }
 
 /// The joint chain of all shocks, as a matrix over joint states, last shock fastest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct JointChain {
-    /// Names of the shocks.
+    /// Names of the shocks, one per shock, in the order of a row of `values`.
     pub names: Vec<String>,
     /// `values[j][s]`: value of shock `s` in joint state `j` (for labelled chains the value, not the index).
     pub values: Vec<Vec<f64>>,
     /// Row-stochastic, `transition[j][j']`.
     pub transition: Vec<Vec<f64>>,
-    /// The links of each shock; empty where only the joint states are known (see [`JointChain::links`]).
+    /// The chain of each shock by itself, one per shock, or empty where only the joint states are known (see [`JointChain::links`]).
     #[serde(default)]
     pub links: Vec<Links>,
 }
 
 impl JointChain {
-    /// The links of each shock, read off the joint states where they are not stored. `None` if the joint states are no product.
+    /// The chain of each shock by itself, one per shock, read off the joint states where it is not stored. `None` if the joint
+    /// states are not the product of such chains.
     pub fn links(&self) -> Option<Vec<Links>> {
         let stored = self.links.iter().map(|l| l.values.len()).product::<usize>();
         if self.links.len() == self.names.len() && stored == self.values.len() {
@@ -82,7 +83,7 @@ impl JointChain {
         let mut links = Vec::new();
         let mut stride = self.values.len();
         for s in 0..self.names.len() {
-            // While the shocks before `s` stand at their first link, `s` is constant over each stretch of the later ones.
+            // While the shocks before `s` stand at the first states of their chains, `s` is constant over each stretch of the later ones.
             let later = |v: &Vec<f64>, w: &Vec<f64>| v[s + 1..].iter().zip(&w[s + 1..]).all(|(a, b)| a == b);
             let mine = self.values[..stride].iter().filter(|v| later(v, first));
             let values: Vec<f64> = mine.map(|v| v[s]).collect();
@@ -105,7 +106,7 @@ impl JointChain {
         (stride == 1 && product).then_some(links)
     }
 
-    /// The link of each shock in joint state `j`.
+    /// The state of each shock's own chain in joint state `j`, one per shock.
     fn links_at(&self, links: &[Links], j: usize) -> Vec<usize> {
         let mut rest = j;
         let mut at: Vec<usize> = links
@@ -121,7 +122,8 @@ impl JointChain {
         at
     }
 
-    /// Values and matrix of one shock, where it moves independently of the others. `None` where it does not.
+    /// Values (one per state of the shock's own chain) and row-stochastic matrix `[state][next state]` of one shock, where it
+    /// moves independently of the others. `None` where it does not.
     pub fn marginal(&self, shock: usize) -> Option<(Vec<f64>, Vec<Vec<f64>>)> {
         let links = self.links()?;
         let at: Vec<Vec<usize>> = (0..self.values.len()).map(|j| self.links_at(&links, j)).collect();
@@ -146,14 +148,14 @@ impl JointChain {
 /// Everything about the problem that does not need evaluation.
 #[derive(Clone, Debug)]
 pub struct Spec {
-    /// State dimensions, the last fastest in all arrays.
+    /// State dimensions, one per state, the last fastest in all arrays.
     pub states: Vec<StateAxis>,
     /// Shocks; a model without any has one joint state.
     pub chain: JointChain,
-    /// Action dimensions.
+    /// Action dimensions, one per action, continuous and finite ones mixed, in the order of the model.
     pub actions: Vec<ActionAxis>,
-    /// Weights of the joint quadrature nodes of the noises (one node of weight 1 if none). Where chances move, what is fixed
-    /// about them: [`DecisionProblem::chance`] has the rest.
+    /// Weights of the joint quadrature nodes of the noises, one per node (a single one of weight 1 without noises). Where
+    /// chances move, the fixed part of the weight: [`DecisionProblem::chance`] gives the factor.
     pub noise_weights: Vec<f64>,
     /// Whether the weights of nodes vary with states, shocks or actions: the probability of a node is its fixed weight times
     /// [`DecisionProblem::chance`].
@@ -168,24 +170,25 @@ pub struct Spec {
     pub horizon: Option<usize>,
     /// The discount factor where it is a constant; otherwise [`Outcome::discount`] is filled.
     pub discount: Option<f64>,
-    /// If the next value of continuous state `.0` *is* action `.1` (up to nothing): allows grid search over states.
+    /// If the next value of continuous state `.0` is exactly action `.1`: allows grid search over states.
     pub action_is_next_state: Option<(usize, usize)>,
     /// Whether the reward or a law of motion has kinks (`min`, `max`, `abs`) in a state or a continuous action: optima may sit
     /// where first-order conditions jump over zero.
     pub kinks: bool,
-    /// Whether the law of each state itself keeps it from going below the lower and above the upper end of its grid
-    /// (`clamp`, `min`, `max`, the range of an action): being there is then part of the model. Empty: nothing is known.
+    /// `[lower, upper]` per state: whether the law of the state keeps it from going below the lower and above the upper end of
+    /// its grid (`clamp`, `min`, `max`, the range of an action). Time at such an edge is part of the model and no error of the
+    /// grid. Empty where nothing is known.
     pub held: Vec<[bool; 2]>,
-    /// Steady state of the deterministic model, if known: centre of plots and of comparisons.
+    /// Steady state of the deterministic model, one value per state, if known: the centre of plots and of comparisons.
     pub steady_state: Option<Vec<f64>>,
 }
 
 /// Inputs of one batch: `n` lanes share the shock, the noise node, the next shock and the date.
 #[derive(Clone, Copy, Debug)]
 pub struct Lanes<'a> {
-    /// One slice of length `n` a state.
+    /// `[state][lane]`: one slice of length `n` per state.
     pub states: &'a [&'a [f64]],
-    /// One slice of length `n` an action.
+    /// `[action][lane]`: one slice of length `n` per action.
     pub actions: &'a [&'a [f64]],
     /// Joint shock state.
     pub shock: usize,
@@ -200,17 +203,17 @@ pub struct Lanes<'a> {
 /// Results of one batch; every slice has length `n`.
 #[derive(Debug)]
 pub struct Outcome<'a> {
-    /// The reward of the period.
+    /// The reward of the period, one value per lane.
     pub reward: &'a mut [f64],
-    /// Next states, one slice each.
+    /// Next states, `[state][lane]`.
     pub next: &'a mut [&'a mut [f64]],
-    /// Smallest slack of the hard constraints: negative means infeasible.
+    /// Smallest slack of the hard constraints, one value per lane: negative means infeasible.
     pub slack: &'a mut [f64],
-    /// 1 where the problem ends after this period, else 0.
+    /// 1 where the problem ends after this period, else 0; one value per lane.
     pub end: &'a mut [f64],
-    /// What the end pays (added where `end` is 1, discounted like a value).
+    /// Terminal payoff, one value per lane (added where `end` is 1, discounted like a value).
     pub paying: &'a mut [f64],
-    /// The discount factor at this state.
+    /// The discount factor at this state, one value per lane.
     pub discount: &'a mut [f64],
 }
 
@@ -220,7 +223,8 @@ pub trait DecisionProblem: Sync {
     fn spec(&self) -> &Spec;
     /// Evaluates reward, transition, feasibility and end on a batch of lanes.
     fn evaluate(&self, lanes: &Lanes, out: &mut Outcome);
-    /// How the markets ended in each lane (see [`crate::kernel::root`]); `None` if no price is found inside the period.
+    /// How the markets ended in each lane (see [`crate::kernel::root`]), one status per lane; `None` if no price is found inside
+    /// the period.
     fn clears(&self, _: &Lanes) -> Option<Vec<f64>> {
         None
     }
@@ -228,35 +232,41 @@ pub trait DecisionProblem: Sync {
     fn market(&self) -> Option<(String, Span)> {
         None
     }
-    /// What reward and slack need of the states (with the shock and the date) alone, one slice a quantity: computed once where
-    /// many actions are tried at the same states. `None` if nothing can be split off; then [`Self::reward`] is not called.
+    /// The part of reward and slack that depends on the states (with the shock and the date) alone, `[quantity][lane]`: solvers
+    /// compute it once where they try many actions at the same states. `None` if nothing can be split off; then solvers do not
+    /// call [`Self::reward`].
     fn prepare(&self, _: &Lanes) -> Option<Vec<Vec<f64>>> {
         None
     }
-    /// Reward and slack of lanes whose [`Self::prepare`]d quantities are given: the very numbers of [`Self::evaluate`].
+    /// Reward and slack, one value per lane each, from the [`Self::prepare`]d quantities, `[quantity][lane]`: the very numbers of
+    /// [`Self::evaluate`].
     fn reward(&self, _: &Lanes, _prepared: &[&[f64]], reward: &mut [f64], slack: &mut [f64]) {
         reward.fill(f64::NAN);
         slack.fill(f64::NAN);
     }
-    /// What the weight of the noise node is multiplied by at each lane: chances that depend on states, shocks, actions or other
-    /// draws. Asked only where [`Spec::chances_move`].
+    /// The factor on the fixed weight of the noise node, one value per lane: chances that depend on states, shocks, actions or
+    /// other draws. Solvers ask only where [`Spec::chances_move`].
     fn chance(&self, _: &Lanes, weight: &mut [f64]) {
         weight.fill(1.0);
     }
-    /// Derivatives with respect to variable `wrt` of what multiplies values: the chance of the noise node, the discount factor
-    /// and what an end pays, in this order. `false` if none of them moves with the variable (the slices are left alone).
+    /// Derivatives with respect to variable `wrt` (states first, then all actions) of the factors on values: the chance of the
+    /// noise node, the discount factor and the terminal payoff, in this order, one value per lane each. `false` if none of them
+    /// moves with the variable (the slices are left alone).
     fn factor_slopes(&self, _: &Lanes, _wrt: usize, _: [&mut [f64]; 3]) -> bool {
         false
     }
     /// Bounds of each continuous action at the states of the lanes (`lanes.actions` is ignored): `lo[a][i]`, `hi[a][i]`
-    /// with one slice a *continuous* action, in their order (finite actions have none). Ends may be infinite; where
+    /// with one slice per *continuous* action, in their order (finite actions have none). Ends may be infinite; where
     /// `lo > hi` nothing is feasible.
     fn bounds(&self, lanes: &Lanes, lo: &mut [&mut [f64]], hi: &mut [&mut [f64]]);
-    /// For finite action `action` (its number among all actions): 1 where choice `choice` is allowed at the states of the lanes.
+    /// For finite action `action` (its number among all actions): 1 where choice `choice` is allowed at the states of the lanes,
+    /// else 0; one value per lane.
     fn allowed(&self, lanes: &Lanes, action: usize, choice: usize, out: &mut [f64]);
     /// Derivatives by automatic differentiation on a batch: the reward's and each next state's derivative with
     /// respect to variable `wrt` (states first, then all actions): `d_reward[i]`, `d_next[s][i]`.
-    /// `Err` if the model has no derivative there (finite actions, steps), with the reason.
+    ///
+    /// # Errors
+    /// E0907 if the model has no derivative there (finite actions, steps), with the reason.
     fn derivative(
         &self,
         lanes: &Lanes,
@@ -264,8 +274,9 @@ pub trait DecisionProblem: Sync {
         d_reward: &mut [f64],
         d_next: &mut [&mut [f64]],
     ) -> Result<(), Diagnostic>;
-    /// "Consumption" of the lanes and its derivative with respect to each action (all of them, 0 for finite ones), if the model names one
-    /// (a `let` or action `c`, or the argument of the utility): the unit of Euler residuals. `false` if there is none.
+    /// "Consumption", `c[i]`, and its derivative with respect to each action, `dc[a][i]` (all actions, 0 for finite ones), if the
+    /// model names one (a `let` or action `c`, or the argument of the utility): the unit of Euler residuals. `false` if there is
+    /// none.
     fn consumption(&self, lanes: &Lanes, c: &mut [f64], dc: &mut [&mut [f64]]) -> bool;
 }
 

@@ -57,7 +57,7 @@ impl Default for SearchOptions {
 /// The best actions on a batch of lanes.
 #[derive(Clone, Debug, Default)]
 pub struct Chosen {
-    /// The maximum (or log-sum) on each lane.
+    /// The maximum (or log-sum), one value per lane.
     pub value: Vec<f64>,
     /// `actions[a][i]`: the best (or most likely) action.
     pub actions: Vec<Vec<f64>>,
@@ -102,6 +102,9 @@ pub(super) struct Search<'s> {
 
 /// The best actions at the states of `n` lanes (`states[s][i]`), given what follows. `guess[a][i]` are actions that are
 /// tried first.
+///
+/// # Errors
+/// [`NothingFeasible`] with a lane on which no action is feasible.
 pub fn choose(
     bellman: &Bellman,
     continuation: &Continuation,

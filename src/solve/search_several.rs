@@ -10,7 +10,7 @@ use super::search::{Search, along};
 use crate::num::optimise::{BrentSearch, spread};
 use nalgebra::{DMatrix, DVector};
 
-/// Bounds of continuous actions on the lanes under search, `[c][k]`, and the width a unit of direction stands for.
+/// Bounds of continuous actions on the lanes under search, `[c][k]`, and the width that one unit of direction stands for.
 pub(super) struct Ranges {
     pub(super) lo: Vec<Vec<f64>>,
     pub(super) hi: Vec<Vec<f64>>,

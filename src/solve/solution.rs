@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct SolvedState {
     /// Its name.
     pub name: String,
-    /// Its nodes, ascending.
+    /// Its nodes, ascending, one value per node.
     pub nodes: Vec<f64>,
     /// Interpolated in the log.
     pub log: bool,
@@ -35,7 +35,7 @@ pub struct Record {
     pub residual: f64,
     /// Largest change of a continuous action in the last improvement.
     pub policy_change: f64,
-    /// Error bound after each improvement.
+    /// Error bound after each improvement, in units of the value; one value per improvement.
     pub history: Vec<f64>,
     /// Node-shock pairs from which the policy may leave the grid.
     pub outside: usize,
@@ -48,11 +48,11 @@ pub struct Record {
 pub struct Solution {
     /// Which method.
     pub method: String,
-    /// State dimensions.
+    /// State dimensions, one per state.
     pub states: Vec<SolvedState>,
     /// The joint chain.
     pub chain: JointChain,
-    /// Action dimensions.
+    /// Action dimensions, one per action.
     pub actions: Vec<ActionAxis>,
     /// Number of periods stored: 1 for an infinite horizon, else its length.
     pub periods: usize,
@@ -60,18 +60,19 @@ pub struct Solution {
     pub infinite: bool,
     /// How values are interpolated.
     pub interpolation: Interpolation,
-    /// Value: period x state x shock.
+    /// Value: period x state node x joint shock, row-major, shocks fastest.
     pub value: Vec<f64>,
-    /// One array an action, likewise (numbers; with taste shocks the most likely choice).
+    /// One array per action, each shaped like `value` (numbers; with taste shocks the most likely choice).
     pub policy: Vec<Vec<f64>>,
-    /// With taste shocks: period x state x shock x choice. Otherwise empty.
+    /// With taste shocks: period x state node x joint shock x choice, choices fastest. Otherwise empty.
     pub probability: Vec<f64>,
-    /// Without taste shocks, with finite actions: period x state x shock x combination of their choices, what the combination is worth with the
-    /// best of the other actions (minus infinity where it is not allowed). Empty where nothing lies between nodes, or combinations are many.
+    /// Without taste shocks, with finite actions: period x state node x joint shock x combination of their choices, what the
+    /// combination is worth with the best of the other actions (minus infinity where it is not allowed). Empty where nothing lies
+    /// between nodes, or combinations are many.
     #[serde(default)]
     pub worth: Vec<f64>,
-    /// With `probability` or `worth` and further actions: for each action period x state x shock x choice (or combination), what goes with it.
-    /// Otherwise empty.
+    /// With `probability` or `worth` and further actions: one array per action, period x state node x joint shock x choice (or
+    /// combination), what goes with it. Otherwise empty.
     #[serde(default)]
     pub given: Vec<Vec<f64>>,
     /// How it was reached.
@@ -89,7 +90,7 @@ impl Solution {
         self.chain.transition.len()
     }
 
-    /// The slice of an array that belongs to a period.
+    /// The slice of an array like [`Solution::value`] that belongs to a period: state node x joint shock, shocks fastest.
     pub fn period<'a>(&self, array: &'a [f64], time: usize) -> &'a [f64] {
         let size = self.nodes() * self.shocks();
         let time = if self.infinite {
@@ -100,18 +101,19 @@ impl Solution {
         &array[time * size..(time + 1) * size]
     }
 
-    /// An array of the solution in a period, by state node (rows) and joint shock (columns). Empty if the array is another one.
+    /// An array like [`Solution::value`] in a period, state node (rows) x joint shock (columns). Empty if it does not have that
+    /// length.
     pub fn table<'a>(&self, array: &'a [f64], time: usize) -> ArrayView2<'a, f64> {
         let shape = (self.nodes(), self.shocks());
         ArrayView2::from_shape(shape, self.period(array, time)).unwrap_or_else(|_| ArrayView2::from(&[[0.0; 0]; 0]))
     }
 
-    /// What an array of the solution holds at all state nodes, in a period and a joint shock.
+    /// What an array like [`Solution::value`] holds in a period and a joint shock, one value per state node.
     pub fn column(&self, array: &[f64], time: usize, shock: usize) -> Vec<f64> {
         self.table(array, time).column(shock).to_vec()
     }
 
-    /// States of a problem in the form they are stored.
+    /// States of a problem in the form they are stored, one per state.
     pub fn states_of(problem: &dyn DecisionProblem) -> Vec<SolvedState> {
         let states = problem.spec().states.iter();
         states
@@ -132,8 +134,8 @@ impl Solution {
             .collect()
     }
 
-    /// The value at the nodes of another grid of the same problem (states x shocks; infinite horizons only): a start for
-    /// solving there.
+    /// The value at the nodes of another grid of the same problem, state node x joint shock, shocks fastest: a start for solving
+    /// there. `None` for a finite horizon and for other shocks.
     pub fn values_on(&self, problem: &dyn DecisionProblem) -> Option<Vec<f64>> {
         let spec = problem.spec();
         let nz = self.shocks();
@@ -166,7 +168,7 @@ impl Solution {
         out.iter().all(|v| v.is_finite()).then_some(out)
     }
 
-    /// What follows the actions of period `time` (nothing after the last), ready for [`super::search::choose`].
+    /// Continuation value `V_{t+1}` of period `time = t` (none after the last period), ready for [`super::search::choose`].
     pub fn continuation(&self, bellman: &Bellman, time: usize) -> Continuation {
         let mut continuation = Continuation::default();
         if self.infinite {
@@ -191,7 +193,10 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Prepares the surfaces. `Err` if the solution does not fit the problem.
+    /// Prepares the surfaces.
+    ///
+    /// # Errors
+    /// E0905 if the solution does not fit the problem.
     pub fn new(solution: &'a Solution, problem: &'a dyn DecisionProblem) -> Result<Self, Diagnostic> {
         let spec = problem.spec();
         let mismatch = || {
@@ -261,7 +266,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Actions at `n` states, `actions[a][i]`; returns how many states lie outside the grid.
+    /// Fills `actions[a][i]` at the states `states[s][i]`; returns how many of the states lie outside the grid.
     pub fn actions(&self, at: At, states: &[&[f64]], actions: &mut [Vec<f64>]) -> usize {
         let n = actions.first().map_or(0, Vec::len);
         let ns = self.tensor.axes().len();
@@ -316,7 +321,7 @@ impl<'a> Reader<'a> {
         outside
     }
 
-    /// Values at `out.len()` states.
+    /// Values at the states `states[s][i]`, one value per lane in `out`.
     pub fn values(&self, at: At, states: &[&[f64]], out: &mut [f64]) {
         let nz = self.solution.shocks();
         let period = if self.solution.infinite {
@@ -327,7 +332,7 @@ impl<'a> Reader<'a> {
         self.tensor.values(&self.value[period * nz + at.shock], states, out);
     }
 
-    /// Actions at one state.
+    /// Actions at one state (one value per state dimension): one value per action.
     pub fn action(&self, at: At, state: &[f64]) -> Vec<f64> {
         let columns: Vec<[f64; 1]> = state.iter().map(|&x| [x]).collect();
         let refs: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
@@ -336,7 +341,7 @@ impl<'a> Reader<'a> {
         actions.into_iter().map(|a| a[0]).collect()
     }
 
-    /// The value at one state.
+    /// The value at one state, which has one value per state dimension.
     pub fn value(&self, at: At, state: &[f64]) -> f64 {
         let columns: Vec<[f64; 1]> = state.iter().map(|&x| [x]).collect();
         let refs: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();

@@ -7,7 +7,7 @@
 //! such root (a constraint binds, no derivatives, finite actions) the solved policy is iterated from the middle of the grid
 //! until the state no longer moves.
 //!
-//! The problem must be deterministic: one joint shock state and one noise node. Whoever builds it puts shocks and noises
+//! The problem must be deterministic: one joint shock state and one noise node. The caller puts shocks and noises
 //! at their means; a chain's index alone could not say "mean". Needed of the problem: `evaluate`, `bounds`, `derivative`
 //! (Newton), and all that value iteration needs (fallback).
 
@@ -25,11 +25,11 @@ use serde::{Deserialize, Serialize};
 /// A steady state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SteadyState {
-    /// States.
+    /// States, one value per state.
     pub states: Vec<f64>,
-    /// Actions.
+    /// Actions, one value per action.
     pub actions: Vec<f64>,
-    /// Reward a period.
+    /// Reward per period.
     pub reward: f64,
     /// Largest residual of stationarity and first-order conditions (stationarity alone for the fallback).
     pub residual: f64,
@@ -150,6 +150,10 @@ fn action_bounds(problem: &dyn DecisionProblem, x: &[f64], m: usize) -> (Vec<f64
 }
 
 /// The steady state of a deterministic problem.
+///
+/// # Errors
+/// E0910 for shocks, noise or a finite horizon, and where there is no steady state inside the grid; those of [`Bellman::new`],
+/// and of value iteration where Newton's method finds nothing.
 pub fn steady_state(problem: &dyn DecisionProblem, options: &SteadyStateOptions) -> Result<SteadyState, Diagnostic> {
     let spec = problem.spec();
     let bellman = Bellman::new(problem, Interpolation::Cubic)?;

@@ -131,12 +131,16 @@ struct Improved {
     probability: Vec<f64>,
     /// What each combination of choices is worth, where that is kept.
     worth: Vec<f64>,
-    /// What goes with each choice that has taste shocks (or each combination), an array an action; none if there is but one action.
+    /// What goes with each choice that has taste shocks (or each combination), one array per action; none if there is but one action.
     given: Vec<Vec<f64>>,
     operator: PolicyOperator,
 }
 
 /// Solves the problem; `progress` is called after every improvement or period.
+///
+/// # Errors
+/// Those of [`Bellman::new`]; E0905 for a tolerance or a discount factor out of range, E0901 without convergence, E0902 where
+/// nothing is feasible, E0903 where the value is not a number, E0831 where no price clears a market, E0906 when stopped.
 pub fn solve(
     problem: &dyn DecisionProblem,
     options: &Options,
@@ -664,7 +668,7 @@ fn forever(bellman: &Bellman, options: &Options, careful: bool, progress: &mut d
             error,
             target,
         };
-        // What this improvement began with: whoever goes on from here does it again.
+        // What this improvement began with: a resumed solve repeats it.
         progress.standing(&|| {
             let earlier = &record.history[..record.history.len() - 1];
             let flags = (howard, local, thorough);
@@ -705,7 +709,7 @@ fn forever(bellman: &Bellman, options: &Options, careful: bool, progress: &mut d
             }
             value = improved.value.iter().map(|v| v + shift).collect();
             if stored {
-                // Whoever is kept on the grid presses against its edge.
+                // A policy that is kept on the grid presses against its edge.
                 let margin = if bellman.tensor.outside == Outside::Forbidding {
                     1e-6 * bellman.narrowest()
                 } else {

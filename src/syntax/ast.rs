@@ -19,7 +19,7 @@ pub struct Name {
 pub struct File {
     /// `model NAME "title"`; library files have none.
     pub model: Option<(Name, Option<String>)>,
-    /// The statements in order.
+    /// The statements in the order of the file; any length.
     pub statements: Vec<Stmt>,
 }
 
@@ -231,7 +231,7 @@ pub enum SettingsBlock {
 /// `key = value`; keys may be dotted: `grid.k = log(200)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
-    /// The parts of the dotted key, in order, at least one.
+    /// The parts of the dotted key, in order, one name per part; at least one.
     pub key: Vec<Name>,
     /// The value.
     pub value: Expr,
@@ -475,7 +475,7 @@ pub struct Arg {
 /// A dotted name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Path {
-    /// The parts between dots in order, at least one.
+    /// The parts between dots in order, one segment per part; at least one.
     pub segments: Vec<Segment>,
     /// The whole path.
     pub span: Span,

@@ -34,7 +34,7 @@ pub struct Block {
     pub open: usize,
     /// Position of `}`; the last token of the block where it is missing.
     pub close: usize,
-    /// The statements, in order.
+    /// The statements, in order; any length.
     pub items: Vec<Raw>,
 }
 

@@ -268,7 +268,7 @@ pub fn title(page: &str) -> &str {
     line.split_once(": ").map_or(line, |(_, title)| title)
 }
 
-/// The programs of a page that are marked ```` ```econ bad ```` (`wanted` is "bad") or "good".
+/// The programs of a page that are marked ```` ```econ bad ```` (`wanted` is "bad") or "good", one text per program.
 pub fn examples(page: &str, wanted: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut current: Option<String> = None;

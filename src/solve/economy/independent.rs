@@ -47,7 +47,7 @@ pub(super) fn independent(model: &Model, agents: &[usize]) -> bool {
         if crosses {
             return false;
         }
-        // A state of nobody that moves with the population is an aggregate.
+        // An unowned state whose law reads the population is an aggregate state.
         if let Op::Input(i) = op
             && let InputKind::State(s) = model.graph.inputs[i.0 as usize].kind
             && model.states[s].owner.is_none()

@@ -106,7 +106,7 @@ pub fn applied(mut model: Model) -> Result<(Model, Vec<Diagnostic>), Diagnostic>
     Ok((model, warnings))
 }
 
-/// Stated prices are prices no more: nobody determines them, and schedules of them are plain actions.
+/// Turns stated prices into constants: no rule or market determines them any more, and schedules of them become plain actions.
 fn forget(model: &mut Model, stated: &[Stated]) {
     let gone = |p: usize| stated.iter().any(|s| s.price == p);
     let mut next = 0;

@@ -7,11 +7,11 @@ use crate::syntax::words;
 
 /// What was read between the braces of a block.
 pub(super) struct Inside {
-    /// Statements in order.
+    /// Statements in order; any length.
     pub body: Vec<Stmt>,
-    /// Lines of a scenario in order.
+    /// Lines of a scenario in order; any length.
     pub scenario: Vec<ScenarioItem>,
-    /// Lines of a settings block in order.
+    /// Lines of a settings block in order; any length.
     pub settings: Vec<Setting>,
 }
 

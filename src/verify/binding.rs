@@ -18,7 +18,7 @@ pub enum Binding {
     Slack,
 }
 
-/// First thing that binds at each lane.
+/// The first constraint that binds at the states `states[s][i]` and actions `actions[a][i]`, one entry per lane.
 pub fn bindings(bellman: &Bellman, at: At, states: &[&[f64]], actions: &[Vec<f64>]) -> Vec<Binding> {
     let n = actions.first().map_or(0, Vec::len);
     let held = held(bellman, at, states, actions);
@@ -178,7 +178,7 @@ fn sides(from: &[Vec<f64>], variable: usize) -> ([Vec<Vec<f64>>; 2], Vec<f64>) {
     ([moved(1.0), moved(-1.0)], h)
 }
 
-/// Bounds of the continuous actions at `n` states.
+/// Lower and upper bounds of the continuous actions at `n` states (`states[s][i]`), `[continuous action][lane]` each.
 pub fn bounds(bellman: &Bellman, at: At, states: &[&[f64]], n: usize) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
     let nc = bellman.continuous.len();
     let (mut lo, mut hi) = (vec![vec![f64::NEG_INFINITY; n]; nc], vec![vec![f64::INFINITY; n]; nc]);

@@ -26,12 +26,12 @@ const EVEN: usize = 20;
 pub struct Constant {
     /// `share` of the range that the bounds leave, `level`, or `choice`.
     pub kind: &'static str,
-    /// One number an action (continuous ones, or finite ones).
+    /// One number per action (all continuous, or all finite).
     pub actions: Vec<f64>,
 }
 
 impl Constant {
-    /// It at work.
+    /// The constant as a policy.
     pub fn policy<'a>(&self, bellman: &'a Bellman<'a>) -> ConstantPolicy<'a> {
         let choice = self.kind == "choice";
         ConstantPolicy {
@@ -49,8 +49,9 @@ impl Constant {
     }
 }
 
-/// The best constant. `visited[a]` is what the exact policy does at states that it visits. `None` where there is no natural constant
-/// policy: taste shocks, finite and continuous actions together, more than three continuous actions.
+/// The best constant. `visited[a]` is what the exact policy does at states that it visits, one value per visit; `starts` are
+/// first states, `[start][state]`. `None` where there is no natural constant policy: taste shocks, finite and continuous actions
+/// together, more than three continuous actions.
 pub fn best(
     bellman: &Bellman,
     welfare: &Welfare,
@@ -181,7 +182,7 @@ fn scan_points() -> Vec<f64> {
     even.chain(crowded).collect()
 }
 
-/// Ends between which constants are tried, one a continuous action: shares run from 0 to 1, levels over the bounds at the first
+/// Ends between which constants are tried, one per continuous action: shares run from 0 to 1, levels over the bounds at the first
 /// state, or around what the exact policy does where these have no end.
 fn range(
     bellman: &Bellman,

@@ -358,14 +358,15 @@ struct Conditions {
     sizes: [Vec<Vec<f64>>; 2],
 }
 
-/// Euler residuals at `n` states that share shock and date: `NaN` where a constraint binds. `None` if the problem has no
+/// Euler residuals at `n` states that share shock and date (`states[s][i]`), one value per lane in the unit of
+/// [`crate::solve::problem::DecisionProblem::consumption`]: `NaN` where a constraint binds. `None` if the problem has no
 /// derivatives or finite actions.
 pub fn residuals(bellman: &Bellman, policy: &SolvedPolicy, at: At, states: &[Vec<f64>], n: usize) -> Option<Vec<f64>> {
     residuals_of(bellman, policy, policy, at, states, n)
 }
 
-/// The same for another policy than the solution's; `policy` lends its value to what comes after next period, where a
-/// constraint binds then.
+/// As [`residuals`], one value per lane, for another policy than the solution's; `policy` lends its value to what comes after
+/// next period, where a constraint binds then.
 pub fn residuals_of(
     bellman: &Bellman,
     acts: &dyn Policy,

@@ -19,7 +19,7 @@ pub struct Handed<'a> {
     bellman: &'a Bellman<'a>,
     policy: &'a SolvedPolicy<'a>,
     between: PolicyBetween,
-    /// For each joint shock what the reader asks for: values of continuous shocks, links of others.
+    /// What the reader asks for, `[joint shock][shock]`: values of continuous shocks, numbers of the states of other chains.
     shocks: Vec<Vec<f64>>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> Handed<'a> {
     /// The policy, where a search on the spot is dear and can be done without; `None` elsewhere.
     ///
     /// # Errors
-    /// A solution that does not fit together.
+    /// E0905 and E0904 of [`PolicyBetween::new`], for a solution that does not fit together.
     pub fn where_dear(
         bellman: &'a Bellman<'a>,
         policy: &'a SolvedPolicy<'a>,

@@ -74,9 +74,9 @@ pub struct Judge {
 /// How policies are compared.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trial {
-    /// Seeds of the paths, `episodes` each.
+    /// Seeds of the paths, `episodes` paths per seed.
     pub seeds: Vec<u64>,
-    /// Paths a seed; `None` takes as many as a verdict needs.
+    /// Paths per seed; `None` takes as many as a verdict needs.
     pub episodes: Option<usize>,
     /// The scenario that says where paths begin and for how many periods they count.
     pub scenario: Option<String>,
@@ -241,7 +241,8 @@ impl Judge {
         &self.solution
     }
 
-    /// States and shocks that the solution uses and nobody observes: it knows more than any learner can.
+    /// States and shocks that the solution uses and that no learner observes, one name per state or shock: the solution knows more
+    /// than any learner can.
     pub fn hidden(&self) -> &[String] {
         &self.hidden
     }
@@ -255,7 +256,7 @@ impl Judge {
         Ok(all.iter().map(Distance::relative).fold(0.0, f64::max))
     }
 
-    /// Distances to the exact policy over the states it visits, one an action.
+    /// Distances to the exact policy over the states it visits, one per action.
     pub fn distances(&self, policy: &dyn Acts) -> Vec<Distance> {
         let got = self.at_points(policy);
         let spec = self.decision.spec();
@@ -377,11 +378,11 @@ impl Judge {
         out
     }
 
-    /// What policies earn from the start, under the same draws, with losses in shares of consumption (of the exact value
-    /// where the model names no consumption); the first is the exact one's.
+    /// What policies earn from the start under common random numbers, with losses in shares of consumption (of the exact value
+    /// where the model names no consumption): one entry per policy, the exact policy's first.
     ///
     /// # Errors
-    /// Those of [`Bellman::new`].
+    /// Those of [`Bellman::new`]: E0904, E0905, E0981.
     pub fn worths(&self, policies: &[&dyn Acts], seed: u64) -> Result<Vec<Worth>, Diagnostic> {
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let exact = SolvedPolicy::new(&bellman, &self.solution)?;
@@ -513,10 +514,11 @@ impl Judge {
         Ok(then(&exact, &myopic, &random))
     }
 
-    /// A path of the solved problem under a policy: names and series of shocks, states, actions and the reward.
+    /// A path of the solved problem under a policy: one `(name, series)` per shock, state, action and the reward, in this order;
+    /// a series has one value per period.
     ///
     /// # Errors
-    /// Those of [`Bellman::new`].
+    /// Those of [`Bellman::new`]: E0904, E0905, E0981.
     pub fn path(&self, policy: &dyn Acts, periods: usize, seed: u64) -> Result<Vec<(String, Vec<f64>)>, Diagnostic> {
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let spec = self.decision.spec();
@@ -550,7 +552,7 @@ impl Judge {
     }
 
     /// Policies along the first continuous state, other states at their medians, at the middle shock: the state's name, its
-    /// values, and for each policy the first action's.
+    /// values (one per point), and the first action under each policy, `[policy][point]`.
     pub fn slice(&self, policies: &[&dyn Acts], points: usize) -> Option<(String, Vec<f64>, Vec<Vec<f64>>)> {
         let spec = self.decision.spec();
         let s = self

@@ -34,7 +34,10 @@ pub struct SolvedPolicy<'a> {
 pub const NEIGHBOURS: usize = 5;
 
 impl<'a> SolvedPolicy<'a> {
-    /// Prepares a solution. `Err` if it does not fit the problem.
+    /// Prepares a solution.
+    ///
+    /// # Errors
+    /// E0905 if it does not fit the problem.
     pub fn new(bellman: &'a Bellman<'a>, solution: &'a Solution) -> Result<Self, crate::diag::Diagnostic> {
         let reader = Reader::new(solution, bellman.problem)?;
         let continuous_states = solution.states.iter().any(|s| !s.integer);
@@ -156,7 +159,8 @@ impl Policy for SolvedPolicy<'_> {
 }
 
 impl SolvedPolicy<'_> {
-    /// Chooses afresh where interpolation steps over a hard constraint by its own error, and (if `kinks`) close to places where one binds.
+    /// Chooses again where the interpolation error violates a hard constraint, and (if `kinks`) close to places where one binds:
+    /// changes `actions[a][i]` at the states `states[s][i]`.
     pub fn mend(&self, at: At, states: &[&[f64]], actions: &mut [Vec<f64>], kinks: bool) {
         let n = actions.first().map_or(0, Vec::len);
         let continuation = self.continuation(at.time);
@@ -208,11 +212,11 @@ impl SolvedPolicy<'_> {
 pub struct ConstantPolicy<'a> {
     /// The problem's bounds.
     pub bellman: &'a Bellman<'a>,
-    /// Share of the way from the lower to the upper bound (or the level itself) of each continuous action.
+    /// Share of the way from the lower to the upper bound (or the level itself), one number per continuous action.
     pub continuous: Vec<f64>,
     /// Whether `continuous` are levels, kept inside the bounds.
     pub levels: bool,
-    /// Values of the finite actions.
+    /// Values of the finite actions, one per finite action.
     pub finite: Vec<f64>,
 }
 
@@ -254,21 +258,21 @@ pub struct World<'a> {
     step: u64,
     /// `states[s][p]`.
     pub states: Vec<Vec<f64>>,
-    /// Joint shock of each path.
+    /// Joint shock, one per path.
     pub shock: Vec<usize>,
-    /// Period of each path (0 for an infinite horizon).
+    /// Period, one per path (0 for an infinite horizon).
     pub time: Vec<usize>,
     /// Actions of the last step, `actions[a][p]`.
     pub actions: Vec<Vec<f64>>,
-    /// Rewards of the last step.
+    /// Rewards of the last step, one value per path.
     pub reward: Vec<f64>,
-    /// Discount factors of the last step.
+    /// Discount factors of the last step, one value per path.
     pub discount: Vec<f64>,
-    /// Paths that ended in the last step, and what the end paid.
+    /// The terminal payoff of a path that ended in the last step, else `None`; one entry per path.
     pub ended: Vec<Option<f64>>,
-    /// Whether the last step's actions violated a hard constraint.
+    /// Whether the last step's actions violated a hard constraint, one flag per path.
     pub infeasible: Vec<bool>,
-    /// Noise node of the last step.
+    /// Noise node of the last step, one per path.
     pub noise: Vec<usize>,
 }
 
@@ -285,8 +289,8 @@ fn draw(probabilities: impl Iterator<Item = f64>, u: f64) -> usize {
 }
 
 impl<'a> World<'a> {
-    /// `paths` worlds at `starts` in turn (the steady state or the middle of the grid if there are none) with shocks drawn from
-    /// their stationary distribution.
+    /// `paths` worlds at `starts`, `[start][state]`, in turn (the steady state or the middle of the grid if there are none) with
+    /// shocks drawn from their stationary distribution.
     pub fn new(bellman: &'a Bellman<'a>, paths: usize, seed: u64, starts: &[Vec<f64>]) -> Self {
         let spec = bellman.problem.spec();
         let middle = || -> Vec<f64> {
@@ -470,8 +474,8 @@ impl<'a> World<'a> {
     }
 }
 
-/// The discounted rewards of at most `periods` periods on each path (a life ends at the first end), and what `after` says
-/// that a path is worth which is then still alive: `after(shock, state)`.
+/// The discounted rewards of at most `periods` periods, one number per path (a life ends at the first end), plus what `after`
+/// says that a path is worth which is then still alive: `after(shock, state)`. `starts` are first states, `[start][state]`.
 pub fn lifetimes(
     bellman: &Bellman,
     policy: &dyn Policy,
@@ -520,9 +524,9 @@ pub fn lifetimes(
         .collect()
 }
 
-/// What [`lifetimes`] estimates, with less luck: the value where a path starts, and along it what each choice is expected to be worth less the
-/// value there, discounted. Whatever the value is, the difference from what the path pays has mean zero, since the
-/// expectation is taken over all that may happen: an outcome that no path meets still counts.
+/// What [`lifetimes`] estimates, with smaller sampling errors, one number per path: the value where a path starts, and along it
+/// what each choice is expected to be worth less the value there, discounted. Whatever the value is, the difference from what the
+/// path pays has mean zero, since the expectation is taken over all that may happen: an outcome that no path meets still counts.
 pub fn lifetimes_expected(
     value: &SolvedPolicy,
     policy: &dyn Policy,

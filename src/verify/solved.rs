@@ -41,9 +41,9 @@ pub struct Solved {
     pub solution: Solution,
     /// The verdict.
     pub certificate: Certificate,
-    /// Asked and obtained moments of discretised shocks.
+    /// Asked and obtained moments of discretised shocks, one entry per shock or draw.
     pub discretised: Vec<Discretised>,
-    /// The deterministic steady state (states with their names, then actions), where there is one.
+    /// The deterministic steady state, where there is one: `(name, value)`, one per state, then one per action.
     pub steady_state: Vec<(String, f64)>,
     /// The concept that was asked for instead of the file's.
     #[serde(default)]
@@ -51,10 +51,11 @@ pub struct Solved {
     /// What policies may depend on, where that was asked for instead of the file's.
     #[serde(default)]
     pub information: Option<String>,
-    /// What matters and nobody observes: the solution is that of somebody who sees everything.
+    /// States and shocks that matter and that no agent observes (their names, any length): the solution is that of a decision maker
+    /// who sees everything.
     #[serde(default)]
     pub hidden: Vec<String>,
-    /// Shocks that nobody observes, integrated out like noises.
+    /// Shocks that no agent observes, integrated out like noises (their names, any length).
     #[serde(default)]
     pub unseen: Vec<String>,
 }
@@ -104,8 +105,12 @@ pub fn asked(options: &Options) -> Result<(), Diagnostic> {
 
 /// Solves a model by its settings and certifies the result.
 ///
-/// What the file leaves open is found out here: ends of grids of states without an end are moved until nobody goes there,
-/// and grids of unspecified size are made finer while residuals are too large.
+/// The solver finds what the file leaves open: it moves the ends of grids of states without an end until no path goes there,
+/// and makes grids of unspecified size finer while residuals are too large.
+///
+/// # Errors
+/// E0804 for a method or concept that does not exist, E0808 for a key that the method does not read, E0810 and E0827 for a model
+/// that is not the problem of one decision maker, those of [`Decision::new`], of the method (E0901 to E0906) and of the certificate.
 pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Result<Solved, Vec<Diagnostic>> {
     asked(options).map_err(|d| vec![d])?;
     let model = as_asked(model, options.concept.as_deref(), options.information.as_deref());
@@ -649,7 +654,7 @@ pub(super) fn judge(model: &Model, problem: &Decision, seed: u64) -> grid::Optio
     o
 }
 
-/// Points spread over all of where the model may start, one a path; none if it does not say.
+/// Points spread over all of where the model may start, one per path; none if it does not say.
 fn starts(model: &Model, problem: &Decision, paths: usize) -> Vec<Vec<f64>> {
     let ns = problem.spec().states.len();
     let ranges: Option<Vec<(f64, f64, bool)>> = (0..ns)

@@ -23,26 +23,27 @@ const BATCH: usize = 128;
 /// The paths on which policies are compared.
 #[derive(Clone, Debug)]
 pub struct Paths<'a> {
-    /// How many.
+    /// Number of paths.
     pub count: usize,
     /// Most periods; `None` until the rest weighs nothing.
     pub periods: Option<usize>,
-    /// Whether whoever is alive after `periods` goes on as of late; otherwise only these periods count.
+    /// Whether paths that are alive after `periods` count as if they went on as in their last periods; otherwise only these
+    /// periods count.
     pub rest: bool,
     /// Seed of all draws.
     pub seed: u64,
-    /// First states, in turn.
+    /// First states, `[start][state]`, taken in turn.
     pub starts: &'a [Vec<f64>],
 }
 
-/// One number a path.
+/// What policies earn along paths; every array has one number per path.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Along {
-    /// The discounted sum of what choices fall short of the solved value.
+    /// The discounted sum of what choices fall short of the solved value, one number per path.
     pub shortfall: Vec<f64>,
-    /// The solved value where the path begins.
+    /// The solved value where the path begins, one number per path.
     pub start: Vec<f64>,
-    /// The discounted number of periods lived: what one unit in every period is worth.
+    /// The discounted number of periods lived, one number per path: what one unit in every period is worth.
     pub life: Vec<f64>,
     /// Share of path-periods outside the grid of the solution.
     pub outside: f64,
@@ -76,7 +77,7 @@ impl Along {
     }
 }
 
-/// Mean and standard error; an infinite mean is known without error.
+/// Mean and standard error of independent numbers, an array of any length; an infinite mean has error 0.
 pub fn mean_and_error(x: &[f64]) -> (f64, f64) {
     let mean = statistics::mean(x);
     if !mean.is_finite() {

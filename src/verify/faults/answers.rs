@@ -120,7 +120,7 @@ pub(super) fn coarse(model: &Model, s: &Solved) -> f64 {
 }
 
 /// Brock and Mirman (1972) with log productivity `z' = (1 - rho) m + rho z + e`: the value is linear in log capital and `z`, whatever
-/// the chain, as long as its conditional mean is right; its links stand at `m + sd sqrt(n - 1) (-1 .. 1)` (Rouwenhorst).
+/// the chain, as long as its conditional mean is right; its states stand at `m + sd sqrt(n - 1) (-1 .. 1)` (Rouwenhorst).
 pub(super) fn growth(_: &Model, s: &Solved) -> f64 {
     let (alpha, beta, rho, m) = (0.36, 0.9, 0.8, 0.2);
     let ab: f64 = alpha * beta;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub struct ConstantComparison {
     /// `share` of the range that the bounds leave, `level`, or `choice`.
     pub kind: String,
-    /// The constant, one number an action.
+    /// The constant, one number per action.
     pub actions: Vec<f64>,
     /// Its mean discounted reward, on draws it was not chosen by.
     pub constant: f64,

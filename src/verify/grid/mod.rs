@@ -79,7 +79,7 @@ pub struct Options {
     pub points: usize,
     /// Seed of all draws.
     pub seed: u64,
-    /// Where paths start, in turn; the steady state or the middle of the grid if empty.
+    /// Where paths start, `[start][state]`, taken in turn; the steady state or the middle of the grid if empty.
     pub starts: Vec<Vec<f64>>,
     /// Compare with the best constant policy.
     pub constant: bool,
@@ -151,9 +151,9 @@ pub struct Certificate {
     pub deviation: Option<Quantiles>,
     /// Share of points of the ergodic set left out of the Euler statistics because a constraint binds.
     pub constrained: f64,
-    /// Share of simulated time at each constraint.
+    /// Share of simulated time at each constraint, one entry per constraint.
     pub constraints: Vec<Share>,
-    /// Share of simulated time at each end of each continuous state's grid.
+    /// Share of simulated time at each end of each continuous state's grid, one entry per end.
     pub edges: Vec<Share>,
     /// Share of simulated time outside the grid.
     pub outside: f64,
@@ -164,7 +164,7 @@ pub struct Certificate {
     pub runaway: Option<(String, f64, f64)>,
     /// Share of simulated time with violated hard constraints.
     pub infeasible: f64,
-    /// Moments.
+    /// Moments, one entry per series.
     pub moments: Vec<SeriesMoments>,
     /// The best constant policy.
     pub constant: Option<ConstantComparison>,

@@ -6,24 +6,24 @@ use crate::solve::bellman::{At, Bellman};
 use crate::verify::binding::{Binding, bindings};
 use crate::verify::simulate::{Policy, World};
 
-/// Everything that is kept of a simulation, `[.. path fastest]`.
+/// Everything that is kept of a simulation. Arrays run over period x path, paths fastest: one entry per path-period.
 #[derive(Default)]
 pub struct Simulated {
-    /// Shock and date.
+    /// Shock and date, one per path-period.
     pub times: Vec<At>,
-    /// States, one column each.
+    /// States, `[state][path-period]`.
     pub states: Vec<Vec<f64>>,
-    /// Actions, one column each.
+    /// Actions, `[action][path-period]`.
     pub actions: Vec<Vec<f64>>,
-    /// Rewards.
+    /// Rewards, one value per path-period (the arrays below likewise).
     pub reward: Vec<f64>,
-    /// Whether a state is off the grid.
+    /// Whether a state is off the grid, one flag for each path-period.
     pub outside: Vec<bool>,
-    /// Whether a hard constraint is violated.
+    /// Whether a hard constraint is violated, one flag for each path-period.
     pub infeasible: Vec<bool>,
-    /// Whether a state is at an edge although neither its law nor a constraint explains it.
+    /// Whether a state is at an edge although neither its law nor a constraint explains it, one flag for each path-period.
     pub unexplained: Vec<bool>,
-    /// What binds.
+    /// The constraint that binds, one entry for each path-period.
     pub binding: Vec<Binding>,
 }
 
@@ -120,7 +120,7 @@ impl Simulated {
         }
     }
 
-    /// Whether state `s` is at the lower (`Some(false)`) or upper end of its grid.
+    /// Whether state `s` is at the lower (`Some(false)`) or upper (`Some(true)`) end of its grid in path-period `k`.
     pub fn edge(&self, bellman: &Bellman, s: usize, k: usize) -> Option<bool> {
         let axis = &bellman.tensor.axes()[s];
         if axis.rule() == Rule::Nodes {
@@ -139,7 +139,7 @@ impl Simulated {
         }
     }
 
-    /// Share of path-periods where the flag is up.
+    /// Share of path-periods (one flag for each) where the flag is up.
     pub fn share(&self, flags: &[bool]) -> f64 {
         flags.iter().filter(|f| **f).count() as f64 / flags.len().max(1) as f64
     }

@@ -20,20 +20,21 @@ struct PointGroup {
 
 /// Points with what was measured there.
 pub struct Judged {
-    /// The points, in the order of the residuals.
+    /// The points, in the order of the residuals; the arrays below have one value for each.
     pub points: Vec<Point>,
-    /// `|TV - V|` at each.
+    /// `|TV - V|`, one value for each point.
     pub bellman: Vec<f64>,
-    /// `max_a Q - Q(policy)` at each; NaN with taste shocks, where every choice is made.
+    /// `max_a Q - Q(policy)`, one value for each point; NaN with taste shocks, where every choice is made.
     pub deviation: Vec<f64>,
-    /// Euler residuals at the points (some of them where each takes many branches), NaN where a constraint binds; empty where actions are finite.
+    /// Euler residuals, one value for each point (for some of them where each takes many branches), NaN where a constraint binds;
+    /// empty where actions are finite.
     pub euler: Vec<f64>,
     /// Whether they are shares of a period's consumption (else of `1 + |V|`).
     pub by_consumption: bool,
 }
 
 impl Judged {
-    /// Measures at `points`.
+    /// Measures at `points`, one residual for each.
     pub fn at(bellman: &Bellman, policy: &SolvedPolicy, points: &[Point]) -> Judged {
         let ns = bellman.problem.spec().states.len();
         let differentiable = bellman.finite.is_empty() && !bellman.continuous.is_empty() && ns > 0;
@@ -113,7 +114,8 @@ struct Residuals {
 /// else (a bequest), and its curvature is the unit: the two are equal for log utility.
 const FLAT: f64 = 0.05;
 
-/// `u'(c) c` at each point, from the actions that move consumption; `None` without consumption or derivatives.
+/// `u'(c) c` at `n` lanes (`states[s][i]`, `actions[a][i]`), one value per lane, from the actions that move consumption; `None`
+/// without consumption or derivatives.
 pub fn consumption_worth(
     bellman: &Bellman,
     at: At,
@@ -252,7 +254,8 @@ fn residuals(bellman: &Bellman, policy: &SolvedPolicy, group: &PointGroup, every
     }
 }
 
-/// Points in the middle of cells (in the log on log grids), spread evenly over the whole grid, every shock and period.
+/// At most about `most` points in the middle of cells (in the log on log grids), spread evenly over the whole grid, every shock
+/// and period. A point is its shock and date and one value per state.
 pub fn between_nodes(bellman: &Bellman, solution: &Solution, most: usize) -> Vec<Point> {
     let axes = &solution.states;
     let cells: Vec<usize> = axes

@@ -20,7 +20,7 @@ pub struct Quantiles {
     pub max: f64,
 }
 
-/// Quantiles of what is a number; `None` if nothing is.
+/// Quantiles (log10) of the numbers among `values`, which has any length; `None` if all are NaN.
 pub fn quantiles(values: &[f64]) -> Option<Quantiles> {
     let mut sorted: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
     if sorted.is_empty() {

@@ -23,11 +23,12 @@ pub struct TrustedRange {
 /// The box, and what stands beyond it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trusted {
-    /// One range a continuous state.
+    /// The ranges, one per continuous state.
     pub ranges: Vec<TrustedRange>,
     /// Share of the grid's points inside (all shocks and periods counted).
     pub share: f64,
-    /// Points where the value is off although most points farther out are solved well: states and residual.
+    /// Points where the value is off although most points farther out are solved well: `(states, residual)`, with one value per
+    /// state.
     pub spikes: Vec<(Vec<f64>, f64)>,
 }
 
@@ -82,7 +83,8 @@ const GOOD_BEYOND: f64 = 0.8;
 /// Fewest points beyond.
 const FEWEST: usize = 8;
 
-/// Finds the box. `visited` are the ranges of all states, `points` states (integer ones too) with their residuals.
+/// Finds the box. `visited` has one `(lowest, highest)` per state, `points` one `(states, residual)` per point, with one value
+/// per state (integer ones too); `limit` is the largest residual that is good.
 pub fn region(states: &[SolvedState], visited: &[(f64, f64)], points: &[(Vec<f64>, f64)], limit: f64) -> Trusted {
     let bad = |r: f64| !(r <= limit);
     let mut lo: Vec<f64> = visited.iter().map(|v| v.0).collect();

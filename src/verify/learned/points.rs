@@ -61,7 +61,7 @@ pub(super) fn visited(
     (kept.into_iter().map(|(at, x, _)| (at, x)).collect(), exact, worth)
 }
 
-/// First states as the model (or a scenario) draws them, one a path; `None` if it does not say.
+/// First states as the model (or a scenario) draws them, `[path][state]`; `None` if it does not say.
 pub(super) fn drawn_starts(
     model: &Model,
     problem: &Decision,

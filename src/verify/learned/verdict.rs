@@ -16,7 +16,7 @@ use crate::verify::welfare::{Along, Feasible, Welfare};
 pub struct SeedVerdict {
     /// The seed.
     pub seed: u64,
-    /// Distances, one an action.
+    /// Distances to the exact policy, one per action.
     pub distances: Vec<Distance>,
     /// Expected discounted reward from the start.
     pub value: f64,
@@ -50,18 +50,18 @@ pub struct Slice {
     pub state: String,
     /// The first action.
     pub action: String,
-    /// Values of the state.
+    /// Values of the state, ascending, one per point.
     pub x: Vec<f64>,
-    /// The exact policy.
+    /// The exact policy, one value per point.
     pub exact: Vec<f64>,
-    /// The learned ones.
+    /// The learned policies, `[policy][point]`.
     pub learned: Vec<Vec<f64>>,
 }
 
 /// The verdict on the policies of several seeds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
-    /// One a seed.
+    /// The verdicts, one per seed.
     pub seeds: Vec<SeedVerdict>,
     /// Mean loss over seeds.
     pub mean_loss: f64,
@@ -69,7 +69,7 @@ pub struct Verdict {
     pub loss_interval: (f64, f64),
     /// What losses are shares of.
     pub unit: String,
-    /// The exact, the best constant, the myopic and the random policy.
+    /// The exact, the best constant, the myopic and the random policy: `(name, worth)`, one entry per policy.
     pub benchmarks: Vec<(String, Worth)>,
     /// Paths on which the losses were measured.
     pub paths_followed: usize,
@@ -77,15 +77,16 @@ pub struct Verdict {
     pub constant: Option<String>,
     /// Policies along one state.
     pub slice: Option<Slice>,
-    /// Name, exact path, the first seed's path.
+    /// `(name, exact path, path of the first seed)`, one entry per series; both paths have one value per period.
     pub paths: Vec<(String, Vec<f64>, Vec<f64>)>,
 }
 
 impl Judge {
-    /// Judges the policies of several seeds on as many paths as it takes.
+    /// Judges the policies of several seeds, one `(training seed, policy)` per seed, on as many paths as it takes; `seed` is that of
+    /// the paths.
     ///
     /// # Errors
-    /// Those of [`Judge::acting`] and of the Bellman operator.
+    /// Those of [`Judge::acting`] and of [`Bellman::new`].
     pub fn verdict(&self, policies: &[(u64, &Policy)], seed: u64) -> Result<Verdict, Diagnostic> {
         let trial = Trial {
             seeds: vec![seed],
@@ -94,10 +95,10 @@ impl Judge {
         self.verdict_on(policies, &trial)
     }
 
-    /// Judges the policies of several seeds.
+    /// Judges the policies of several seeds, one `(training seed, policy)` per seed, as `trial` says.
     ///
     /// # Errors
-    /// Those of [`Judge::acting`] and of the Bellman operator; E0931 for a scenario that scripts what the solution knows nothing of.
+    /// Those of [`Judge::acting`] and of [`Bellman::new`]; E0931 for a scenario that scripts what the solution knows nothing of.
     pub fn verdict_on(&self, policies: &[(u64, &Policy)], trial: &Trial) -> Result<Verdict, Diagnostic> {
         self.can_follow(trial)?;
         let learned = policies

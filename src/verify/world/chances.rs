@@ -14,16 +14,17 @@ pub struct Leaf {
     pub job: usize,
     /// Its probability.
     pub weight: f64,
-    /// The uniform draw that gives each outcome.
+    /// The uniform draw that gives each outcome, one `(draw, number in (0, 1))` per draw that was split.
     pub draws: Vec<(Drawn, f64)>,
-    /// Next states of chains.
+    /// Next states of chains and outcomes of other finite draws, one `(draw, outcome)` per draw that was split.
     pub next: Vec<(Drawn, usize)>,
-    /// What unseen shocks are now: (shock, element, stored value).
+    /// What unseen shocks are now: one `(shock, element, stored value)` for each element.
     pub now: Vec<(usize, usize, f64)>,
 }
 
 impl Leaf {
-    /// One leaf for each outcome of a draw: outcome `i` has the uniform numbers of an interval of length `row[i]`.
+    /// One leaf for each outcome of a draw: outcome `i` has the uniform numbers of an interval of length `row[i]`; `row` has one
+    /// probability per outcome.
     pub fn split(self, drawn: Drawn, row: &[f64], into: &mut Vec<Leaf>) {
         let total: f64 = row.iter().sum();
         // Rows that are no probabilities are left to the draws as the economy makes them.
@@ -48,7 +49,7 @@ impl Leaf {
     }
 }
 
-/// The law of a shock without memory at any date: what is stored of it, with probabilities.
+/// The law of a shock without memory at any date: one `(stored value, probability)` per outcome or node.
 pub fn present(model: &Model, shock: usize) -> Vec<(f64, f64)> {
     match &model.shocks[shock].process {
         Process::Chain { matrices, .. } => matrices
@@ -71,13 +72,13 @@ pub fn present(model: &Model, shock: usize) -> Vec<(f64, f64)> {
 /// Which draws matter, and which of them take finitely many values.
 #[derive(Clone, Debug, Default)]
 pub struct Chances {
-    /// Chains and finite iid shocks, element by element, conditioning ones first.
+    /// Chains and finite iid shocks, one `(shock, element)` for each element, conditioning ones first.
     pub chains: Vec<(usize, usize)>,
-    /// For each shock the probabilities of a finite iid law.
+    /// The probabilities of a finite iid law, one per outcome; one entry per shock of the model.
     pub iid: Vec<Option<Vec<f64>>>,
-    /// Finite noises, element by element, in the order of the model.
+    /// Finite noises, one `(noise, element)` for each element, in the order of the model.
     pub noises: Vec<(usize, usize)>,
-    /// Everything else that is drawn, element by element.
+    /// Every other draw, one entry per element.
     pub continuous: Vec<Drawn>,
     /// Combinations of outcomes of the finite ones.
     pub outcomes: usize,
@@ -87,7 +88,7 @@ pub struct Chances {
 pub const MOST_OUTCOMES: usize = 256;
 
 impl Chances {
-    /// What is drawn in a period on the way to `outputs`.
+    /// What is drawn in a period on the way to `outputs` (any length).
     pub fn of(model: &Model, seat: &Seat, outputs: &[NodeId]) -> Chances {
         // Inputs that rewards, laws of motion and ends read.
         let mut seen = vec![false; model.graph.nodes.len()];
@@ -207,9 +208,10 @@ pub const FEWEST_NODES: usize = 11;
 /// Where the normal law is cut off.
 const CUT: f64 = 6.5;
 
-/// Uniform draws with weights: the trapezoidal rule in `z = normal quantile of u`, which for smooth functions is exact to many digits
-/// with few nodes (Trefethen and Weideman 2014, "The exponentially convergent trapezoidal rule"), reaches far into the tails and,
-/// where there are kinks, errs with the square of its step. `shift` in (0, 1) moves the nodes.
+/// Uniform draws with weights that add up to 1, one `(draw in (0, 1), weight)` per node: the trapezoidal rule in
+/// `z = normal quantile of u`, which for smooth functions is exact to many digits with few nodes (Trefethen and Weideman 2014,
+/// "The exponentially convergent trapezoidal rule"), reaches far into the tails and, where there are kinks, errs with the square
+/// of its step. `shift` in (0, 1) moves the nodes.
 pub fn trapezoid(nodes: usize, shift: f64) -> Vec<(f64, f64)> {
     let h = 2.0 * CUT / nodes as f64;
     let z = |i: usize| -CUT + (i as f64 + shift) * h;

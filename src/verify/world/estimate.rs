@@ -30,7 +30,7 @@ const SEARCHED: usize = 12;
 const WORST: usize = 3;
 /// Standard errors that such an estimate may be off.
 const ERRORS: f64 = 3.0;
-/// log10 of the largest error of a choice that passes where the file does not say what must hold, as a share of its size: between the links of a
+/// log10 of the largest error of a choice that passes where the file does not say what must hold, as a share of its size: between the states of a
 /// coarse chain policies of right solutions are off by more than a thousandth.
 const GROSS: f64 = -2.0;
 /// Trials of one evaluation of a policy.

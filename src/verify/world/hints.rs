@@ -6,7 +6,7 @@ use crate::check::model::{Family, Process, Setting};
 
 /// Most nodes that settings take, of a chain and of a rule of integration.
 const MOST: usize = 1000;
-/// Most links of a chain that are proposed: the states are multiplied by them.
+/// Most states of a chain that are proposed: they multiply the nodes of the grid.
 const LINKS: usize = 400;
 /// Nodes of a rule that is proposed at least.
 const NODES: usize = 15;

@@ -23,7 +23,7 @@ const ROUNDING: f64 = 1e-14;
 /// A choice that is at least as good as the one played.
 #[derive(Clone, Debug)]
 pub struct Better {
-    /// What is chosen.
+    /// The choice, one value per action of the decision maker.
     pub actions: Vec<f64>,
     /// What it is worth.
     pub q: f64,
@@ -45,10 +45,11 @@ struct Search {
     moved: f64,
 }
 
-/// Improves the choices at `visits` against what `trials` says of the future.
+/// Improves the choices at `visits` against the future that `trials` simulates: one better choice for each visit. `ranges` are
+/// the bounds, `[visit][choice]`; `draws` is the number of draws behind each expectation.
 ///
 /// # Errors
-/// Those of the economy's programs.
+/// Those of the economy's programs (E0990).
 pub fn improve(
     bench: &Bench,
     trials: &mut Trials,

@@ -1,6 +1,6 @@
 //! Places spread over what lives visit, several in every cell of the solution's grid, and functions between them.
 //!
-//! The error of a solution swings from node to node of its grid and from link to link of its chains. A mesh follows it: every visited
+//! The error of a solution swings from node to node of its grid and from state to state of its chains. A mesh follows it: every visited
 //! cell is divided, and a polynomial stands for the function inside that cell alone, so that kinks at the nodes stay kinks. Where
 //! there are too many cells the mesh is even and coarser than they are; it then sees the part of the error that is smooth.
 
@@ -87,7 +87,7 @@ impl Line {
         Line::cells(&grid[first..=last], PARTS, log)
     }
 
-    /// Along a continuous shock: the links of its chain that are visited, and what lies beyond them.
+    /// Along a continuous shock: the states of its chain that are visited, and what lies beyond them.
     fn of_shock(links: &[f64], lo: f64, hi: f64) -> Line {
         if !(lo < hi) {
             return Line {
@@ -293,10 +293,11 @@ impl Mesh {
             .collect()
     }
 
-    /// The places as visits, with what the policy does there. Whatever the policy does not read is as it was where the lives went.
+    /// The places as visits, one per place, with what the policy does there. Whatever the policy does not read is as it was where
+    /// the lives went.
     ///
     /// # Errors
-    /// Those of the economy's programs, and a policy that cannot be played somewhere.
+    /// Those of the economy's programs (E0990), and E0815 to E0817 for a policy that cannot be played somewhere.
     pub fn visits(&self, bench: &Bench) -> Result<Vec<Visit>, Diagnostic> {
         let (model, seat) = (bench.model, bench.seat);
         let elements: usize = model.graph.inputs.iter().map(|i| model.graph.elements(&i.shape)).sum();
@@ -361,14 +362,14 @@ impl Mesh {
 /// A function on a mesh that is added to a value.
 #[derive(Clone, Debug)]
 pub struct Correction {
-    /// Where.
+    /// The mesh that carries the function.
     pub mesh: Arc<Mesh>,
-    /// What, one number a place of the mesh.
+    /// The values of the function, one number per place of the mesh.
     pub values: Arc<Vec<f64>>,
 }
 
 impl Correction {
-    /// The function there; beyond the mesh that at its edge.
+    /// The function at `states` (one value per state) and stored `shocks` (one value per shock); beyond the mesh that at its edge.
     pub fn at(&self, states: &[f64], shocks: &[f64], period: usize) -> f64 {
         let mut sum = 0.0;
         self.mesh

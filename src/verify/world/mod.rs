@@ -113,11 +113,11 @@ pub struct Proof {
 /// The judgement in the economy itself.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WorldCertificate {
-    /// What was measured, in order.
+    /// What was measured, in order; one entry per criterion.
     pub proofs: Vec<Proof>,
     /// What fails (errors), and what should be known (warnings).
     pub reasons: Vec<Diagnostic>,
-    /// How far the value and each choice are from the best ones, as estimated.
+    /// How far the value and each choice are from the best ones, as estimated; one entry per row of that table.
     #[serde(default)]
     pub errors: Vec<Estimate>,
 }
@@ -183,21 +183,23 @@ pub struct Bench<'a> {
     pub value: &'a Value,
     /// What happened in simulation.
     pub played: &'a play::Played,
-    /// Nodes in the place of chance, for hints.
+    /// The nodes that the solver put in the place of chance, one entry per shock or noise; hints name them.
     pub discretised: &'a [Discretised],
     /// Settings.
     pub options: &'a Options,
-    /// For each visit, then for each extreme one, the size of one unit of error.
+    /// The size of one unit of error: one value per visit, then one per extreme visit.
     pub units: Vec<f64>,
     /// `consumption` or `reward`.
     pub unit: &'static str,
 }
 
-/// Judges a solution in the economy of its model. `unseen` are shocks without memory that the decision maker does not observe: at a place they
-/// may be anything; `discretised` says which nodes the solver put in the place of chance, for hints.
+/// Judges a solution in the economy of its model. `unseen` names shocks without memory that the decision maker does not observe
+/// (one name per shock): at a place they may be anything; `discretised` says which nodes the solver put in the place of chance,
+/// one entry per shock or noise, for hints.
 ///
 /// # Errors
-/// Those of the simulation: a policy that no action fits, values that are not numbers, an economy that cannot be simulated.
+/// Those of the simulation: a policy that cannot be played (E0815 to E0817), values that are not numbers (E0903), an economy that
+/// cannot be simulated; E0905 for a grid that does not ascend.
 pub fn judge(
     model: &Model,
     solution: &Solution,

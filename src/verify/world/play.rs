@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 /// What was seen.
 pub struct Played {
-    /// Sampled by their weight in lifetime value (first `by_weight` of them), then evenly over time.
+    /// The visits, one per sampled member-period: first `by_weight` of them sampled by their weight in lifetime value, then the
+    /// others evenly over time.
     pub visits: Vec<Visit>,
     /// Number of visits sampled by weight.
     pub by_weight: usize,
@@ -24,17 +25,17 @@ pub struct Played {
     /// Value promised at the starts, mean over lives.
     pub promised: f64,
     /// Discounted rewards of each world's first life (with the value that remains where simulation stopped) less the value
-    /// promised at its start; empty where the discount is not one number.
+    /// promised at its start, one number per world; empty where the discount is not one number.
     pub gaps: Vec<f64>,
     /// Periods simulated in each world.
     pub periods: usize,
     /// Member-periods outside the solution's grid, and of all.
     pub outside: (u64, u64),
-    /// Lowest and highest value of each state that was met.
+    /// `(lowest, highest)` value that was met, one pair per state.
     pub ranges: Vec<(f64, f64)>,
-    /// The same of each shock, as stored.
+    /// `(lowest, highest)` stored value that was met, one pair for each shock of the solution.
     pub shock_ranges: Vec<(f64, f64)>,
-    /// Where each state and each continuous shock was lowest and highest.
+    /// Where each state and each shock was lowest and highest: two visits for each that was met, in the order of the solution.
     pub extremes: Vec<Visit>,
     /// What the worlds counted.
     pub counts: Counts,
@@ -51,10 +52,11 @@ fn length(model: &Model, discount: f64) -> usize {
     ((0.01f64.ln() / discount.ln()).ceil() as usize).clamp(60, 600)
 }
 
-/// Plays.
+/// Simulates lives under the solution's policy.
 ///
 /// # Errors
-/// Those of a simulation.
+/// Those of a simulation: E0815 to E0817 for a policy that cannot be played, E0902 where nothing is feasible, E0903 where a value
+/// is not a number.
 pub fn play(
     model: &Model,
     solution: &Solution,

@@ -19,11 +19,11 @@ const BATCH: usize = 32;
 /// Share of places whose residual may be too large: beyond it the quantile is.
 const SHARE: f64 = 0.01;
 
-/// Residuals `E[r + d V(x')] - V(x)` at visits, each measured with as many draws as its size asks for: until so many
-/// are too large that the rest cannot matter.
+/// Residuals `E[r + d V(x')] - V(x)`, in units of the value, one per visit; each is measured with as many draws as its size
+/// needs, until so many are too large that the rest cannot matter.
 ///
 /// # Errors
-/// Those of the economy's programs.
+/// Those of the economy's programs (E0990).
 pub fn residuals(bench: &Bench, trials: &mut Trials) -> Result<Vec<f64>, Diagnostic> {
     let visits = &bench.played.visits;
     let limit = 10f64.powf(bench.options.limit);
@@ -310,7 +310,7 @@ const SAME: f64 = 1e-6;
 /// Largest error of a value as a share of what values differ by.
 const DIFFERENCES: f64 = 1e-2;
 
-/// The visit where something is largest, in words.
+/// The visit with the largest of `sizes` (one value per visit), in words.
 pub fn worst(bench: &Bench, sizes: &[f64]) -> String {
     let mut top = 0;
     for (i, x) in sizes.iter().enumerate() {

@@ -25,7 +25,7 @@ pub struct Choice {
     pub action: usize,
     /// Element of it.
     pub element: usize,
-    /// Values of a finite choice; empty for a number in an interval.
+    /// Values of a finite choice, one per choice; empty for a number in an interval.
     pub values: Vec<f64>,
     /// Scale of taste shocks on a finite choice.
     pub taste: Option<f64>,
@@ -40,7 +40,7 @@ pub struct SolvedShock {
     pub shock: usize,
     /// Element of it.
     pub element: usize,
-    /// Values of the chain's states.
+    /// Values of the chain's states, one per state.
     pub values: Vec<f64>,
     /// Whether the chain stands for a continuous process.
     pub continuous: bool,
@@ -49,17 +49,17 @@ pub struct SolvedShock {
 /// The decision maker of a solution.
 #[derive(Clone, Debug)]
 pub struct Seat {
-    /// Agents whose rewards count.
+    /// Agents whose rewards count, one number of the model per agent.
     pub agents: Vec<usize>,
     /// Only the first member of the population decides for itself.
     pub single: bool,
-    /// Its choices, in the order of the solution.
+    /// Its choices, one per action of the solution, in that order.
     pub choices: Vec<Choice>,
-    /// Its states, in the order of the solution.
+    /// Its states, one per state of the solution, in that order.
     pub states: Vec<Slot>,
-    /// Its shocks, in the order of the solution.
+    /// Its shocks, one for each shock of the solution, in that order.
     pub shocks: Vec<SolvedShock>,
-    /// Shocks without memory that matter to it and that it does not see (numbers of the model).
+    /// Shocks without memory that matter to it and that it does not see, as numbers of the model; any length.
     pub unseen: Vec<usize>,
 }
 
@@ -170,7 +170,7 @@ impl Seat {
     }
 }
 
-/// Values of shock `k` of a joint chain, one a state of its own, in order.
+/// Values of shock `k` of a joint chain, one per state of the shock's own chain, in order.
 fn distinct(values: &[Vec<f64>], k: usize) -> Vec<f64> {
     let others = |j: usize| -> Vec<u64> {
         let v = values[j].iter().enumerate();

@@ -149,10 +149,10 @@ fn logit(q: &[f64], scale: f64) -> (Vec<f64>, f64) {
     )
 }
 
-/// The expected largest worth at visits.
+/// The expected largest worth at the visits numbered by `at`, one value per number.
 ///
 /// # Errors
-/// Those of the economy's programs.
+/// Those of the economy's programs (E0990).
 pub fn worth(
     bench: &Bench,
     trials: &mut Trials,
@@ -165,10 +165,11 @@ pub fn worth(
     Ok(all.iter().map(|q| logit(q, t).1).collect())
 }
 
-/// Residuals at the places of a mesh, and where the choices lead from there.
+/// Residuals at the places of a mesh (one value per place), and where the choices lead from there: for each place a row of
+/// `(place, probability times discount)`. `values` has one value per place.
 ///
 /// # Errors
-/// Those of the economy's programs.
+/// Those of the economy's programs (E0990).
 pub fn evaluate(
     bench: &Bench,
     trials: &mut Trials,

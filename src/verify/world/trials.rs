@@ -36,7 +36,7 @@ pub struct Worth {
 }
 
 impl Worth {
-    /// `q` of a choice that somebody may take: minus infinity where no price clears a market after it.
+    /// `q` of a choice that can be made: minus infinity where no price clears a market after it.
     pub fn open(&self) -> f64 {
         if self.clears { self.q } else { f64::NEG_INFINITY }
     }
@@ -46,7 +46,7 @@ impl Worth {
 pub struct Job<'a> {
     /// Which visit.
     pub visit: usize,
-    /// What is chosen there.
+    /// The choice there, one value per action.
     pub actions: &'a [f64],
 }
 
@@ -212,18 +212,18 @@ impl<'a> Trials<'a> {
             }
     }
 
-    /// Worth of each choice with `draws` draws; jobs of one visit meet the same draws.
+    /// Worth of each choice with `draws` draws, one per job; jobs of one visit meet common random numbers.
     ///
     /// # Errors
-    /// Those of the economy's programs.
+    /// Those of the economy's programs (E0990).
     pub fn worth(&mut self, visits: &[Visit], jobs: &[Job], draws: usize) -> Result<Vec<Worth>, Diagnostic> {
         self.measure(visits, jobs, draws, None)
     }
 
-    /// As [`Trials::worth`]; also puts down where every draw leads.
+    /// As [`Trials::worth`], one per job; also records where every draw leads.
     ///
     /// # Errors
-    /// Those of the economy's programs.
+    /// Those of the economy's programs (E0990).
     pub fn measure(
         &mut self,
         visits: &[Visit],
@@ -538,10 +538,11 @@ impl<'a> Trials<'a> {
         Ok(out)
     }
 
-    /// Bounds of every choice at the visits: `(lower, upper)` of numbers, or which values of a finite choice are allowed.
+    /// Bounds of every choice at the visits, `[visit][choice]`: lower and upper bound of a number, or the allowed values of a finite
+    /// choice.
     ///
     /// # Errors
-    /// Those of the economy's programs.
+    /// Those of the economy's programs (E0990).
     pub fn ranges(&mut self, visits: &[Visit]) -> Result<Vec<Vec<Range>>, Diagnostic> {
         let mut out = Vec::new();
         let model = self.worlds.model.clone();
@@ -626,7 +627,7 @@ impl<'a> Trials<'a> {
     }
 }
 
-/// States, stored shocks and date of the decision maker in world `w`.
+/// `(states, stored shocks, date)` of the decision maker in world `w`: one value per state and one per shock of the solution.
 pub fn standing(worlds: &Worlds, seat: &Seat, w: usize) -> (Vec<f64>, Vec<f64>, usize) {
     let (mut states, mut shocks) = (vec![0.0; seat.states.len()], vec![0.0; seat.shocks.len()]);
     let period = stand_where(worlds, seat, w, &mut states, &mut shocks);
@@ -654,7 +655,8 @@ pub enum Range {
     Values(Vec<f64>),
 }
 
-/// The decision maker's reward in world `w` of `n`.
+/// The decision maker's reward in world `w` of `n`. `rewards` has one array per agent with a reward, element x world, worlds
+/// fastest.
 pub fn reward_of(model: &Model, seat: &Seat, rewards: &[Vec<f64>], n: usize, w: usize) -> f64 {
     let rewarding = model.agents.iter().enumerate().filter(|(_, a)| a.reward.is_some());
     let mut total = 0.0;

@@ -105,8 +105,8 @@ impl Value {
         })
     }
 
-    /// The value at `states`, with shocks as stored (the number of the chain's state, or the value of a continuous one),
-    /// `period` periods after the start. Zero after the last period.
+    /// The value at `states` (one value per state), with `shocks` as stored (one value per shock: the number of the chain's state, or
+    /// the value of a continuous one), `period` periods after the start. Zero after the last period.
     pub fn at(&self, states: &[f64], shocks: &[f64], period: usize) -> f64 {
         if !self.infinite && period >= self.periods {
             return 0.0;
@@ -146,7 +146,7 @@ impl Value {
         read(&self.flat, &self.surfaces)
     }
 
-    /// Whether a state lies outside the grid by more than rounding.
+    /// Whether a state (`states` has one value per state) lies outside the grid by more than rounding.
     pub fn outside(&self, states: &[f64]) -> bool {
         states.iter().zip(&self.ends).any(|(x, (lo, hi))| {
             let slack = 1e-9 * (hi - lo);
@@ -207,7 +207,7 @@ impl Weights {
         out
     }
 
-    /// Those of the polynomial through nodes `first..end` at `x`.
+    /// Weights of the polynomial through nodes `first..end` at `x`, one per node of these; `nodes` ascend.
     pub fn polynomial(nodes: &[f64], first: usize, end: usize, x: f64) -> Weights {
         Weights::new((first..end).map(|i| {
             let others = (first..end).filter(|j| *j != i);
@@ -241,8 +241,8 @@ fn beyond(nodes: &[f64], x: f64) -> Weights {
     }))
 }
 
-/// Weights of the nodes that stand for a function at `x`: the cubic through the four nearest, beyond the ends the parabola through
-/// the last three.
+/// Weights of the `nodes` (ascending, any length) that stand for a function at `x`: the cubic through the four nearest, beyond the
+/// ends the parabola through the last three.
 pub fn weights(nodes: &[f64], x: f64) -> Weights {
     let n = nodes.len();
     if n == 1 {

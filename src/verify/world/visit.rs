@@ -7,25 +7,25 @@ use crate::env::worlds::trial::Place;
 pub struct Visit {
     /// The world there, with the policy's actions.
     pub place: Place,
-    /// The decision maker's states.
+    /// The decision maker's states, one value per state.
     pub states: Vec<f64>,
-    /// Its shocks as stored.
+    /// Its shocks as stored, one value per shock.
     pub shocks: Vec<f64>,
-    /// Its choices.
+    /// Its choices, one value per action.
     pub actions: Vec<f64>,
     /// Weight of the date in lifetime value.
     pub weight: f64,
 }
 
-/// Where the draws of many jobs lead: one entry a draw after which the decision maker goes on.
+/// Where the draws of many jobs lead: one entry per draw after which the decision maker goes on.
 #[derive(Clone, Debug, Default)]
 pub struct Landings {
-    /// Its job, ascending.
+    /// Number of the job, ascending, one per entry.
     pub jobs: Vec<u32>,
-    /// Its probability times the discount factor.
+    /// Probability times the discount factor, one per entry.
     pub chances: Vec<f64>,
-    /// The date.
+    /// The date, one per entry.
     pub periods: Vec<u32>,
-    /// States, then stored shocks, one entry after the other.
+    /// Entry x (states, then stored shocks), row-major.
     pub places: Vec<f64>,
 }

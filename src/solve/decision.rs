@@ -48,19 +48,21 @@ pub struct Decision {
     layout: Layout,
     shock_inputs: Vec<Vec<f64>>,
     noise_inputs: Vec<Vec<f64>>,
-    /// (state axis, element's dotted name) of the model behind each state dimension.
+    /// `(number of the state in the model, element)` behind each state dimension, one per state.
     pub origin: Vec<(usize, usize)>,
-    /// Asked and obtained moments of discretised shocks.
+    /// Asked and obtained moments of discretised shocks, one entry per shock or draw.
     pub discretised: Vec<Discretised>,
-    /// Continuous states whose grid the solver chose because the domain has no end: (state, lower end, upper end).
+    /// Continuous states whose grid the solver chose because the domain has no end: `(state, lower end, upper end)`, one per state
+    /// that is open.
     pub open_ends: Vec<(usize, bool, bool)>,
     /// Nodes of each continuous state whose grid the file leaves open, if there is one.
     pub automatic: Option<usize>,
     /// Whether draws whose rules the file leaves open could have finer ones: see [`Options::draws`].
     pub coarse_draws: bool,
-    /// States and shocks that matter and that no deciding agent observes: full information was asked for.
+    /// States and shocks that matter and that no deciding agent observes (their names, any length): full information was asked for.
     pub hidden: Vec<String>,
-    /// Shocks that no deciding agent observes and that tell nothing about the future, integrated out like noises.
+    /// Shocks that no deciding agent observes and that tell nothing about the future (their names, any length): integrated out like
+    /// noises.
     pub unseen: Vec<String>,
     no_derivative: Option<String>,
     /// The prices that are found inside the period, and where: the outcome's last number is then how that ended.
@@ -247,7 +249,7 @@ impl DecisionProblem for Decision {
         let mut status = vec![0.0; n];
         slices.push(&mut status);
         run(&self.programs.outcome, &inputs, n, &mut slices);
-        // A price that clears nothing is no price: what it pays is no number, and nobody may choose it.
+        // Where no price clears the market the reward is not a number, and the actions are infeasible.
         for (r, s) in out.reward.iter_mut().zip(&status) {
             if fault!("market.status_ignored", false, *s >= crate::kernel::root::NONE) {
                 *r = f64::NAN;

@@ -225,8 +225,8 @@ impl<'m> Economy<'m> {
     }
 
     /// The model with two members in place of a continuum, where its members do not meet: what holds for one holds for any,
-    /// and a thousand need not be simulated to see it. `None` where members meet, where no
-    /// member owns a state, or where a table lists all members.
+    /// and a thousand need not be simulated to see it. `None` where members meet, where a state
+    /// belongs to no member, or where a table lists all members.
     pub fn few(&self) -> Option<Model> {
         let model = self.model;
         let [seat] = self.seats.as_slice() else { return None };

@@ -13,11 +13,11 @@ const BLOCK: usize = 64;
 pub(super) struct Expected {
     /// Number of inputs of the programs.
     pub(super) inputs: usize,
-    /// The input of each action.
+    /// The input of each action, one per action.
     pub(super) actions: Vec<usize>,
-    /// The inputs that chance sets, each with its values, one an outcome.
+    /// The inputs that chance sets: `(input, values)`, with one value per outcome.
     pub(super) chance: Vec<(usize, Vec<f64>)>,
-    /// One an outcome.
+    /// Weights of the outcomes, one per outcome.
     pub(super) weights: Vec<f64>,
     /// A draw that is integrated between its kinks at every outcome.
     pub(super) kinked: Option<Kinked>,

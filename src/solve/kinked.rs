@@ -67,7 +67,7 @@ pub struct Fixed {
     pub above: bool,
 }
 
-/// Kinks and steps of `of` along the input `of_input` alone, strictly between `lo` and `hi`, ascending.
+/// Kinks and steps of `of` (any length) along the input `of_input` alone, strictly between `lo` and `hi`, ascending.
 pub fn fixed(dag: &Dag, of: &[Id], of_input: Id, lo: f64, hi: f64) -> Vec<Fixed> {
     let Expr::Input(number) = dag.expr(of_input) else {
         return Vec::new();

@@ -73,7 +73,13 @@ struct Requirements {
     slacks: Vec<(Id, usize)>,
 }
 
-/// The values of an action (or of anything named like it) in the one-shot game that parameter `asked_by` asks for, one a member.
+/// The values of an action (or of anything named like it) in the one-shot game that parameter `asked_by` asks for: one value per
+/// member, or a single one where all members choose the same.
+///
+/// # Errors
+/// E0810 for a model outside the game (bounds that are no numbers, finite choices, a requirement that binds), E0821 where a member
+/// knows what others do not, E0917 without an equilibrium, E0918 with several, E0919 where `target` is not chosen, E0920 where
+/// integration does not settle; those of [`super::decision::expectation::Expectation`].
 pub fn solve(model: &Model, target: &str, conduct: Conduct, asked_by: &str) -> Result<Vec<f64>, Diagnostic> {
     let game = Game::new(model, conduct, Nodes::Usual)?;
     let mut found: Vec<Vec<f64>> = Vec::new();

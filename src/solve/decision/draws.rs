@@ -239,11 +239,11 @@ pub(super) fn far_chains(model: &Model, discretised: &[Discretised]) -> Result<V
         let last = d.name.rsplit('.').next().unwrap_or(&d.name);
         let said = |d: &Discretised| {
             format!(
-                "{} with {} links: standard deviation {:.5} (asked {:.5}), autocorrelation {:.5} (asked {:.5})",
+                "{} with {} states: standard deviation {:.5} (asked {:.5}), autocorrelation {:.5} (asked {:.5})",
                 d.method, d.links, d.obtained.0, d.asked.0, d.obtained.1, d.asked.1
             )
         };
-        let hint = format!("chain.{last} = rouwenhorst({}), or more links", d.links);
+        let hint = format!("chain.{last} = rouwenhorst({}), or more states", d.links);
         // Shares of a deviation that are forgotten in a period.
         let (asked, obtained) = (1.0 - d.asked.1, 1.0 - d.obtained.1);
         if obtained < 0.01 * asked {

@@ -33,9 +33,9 @@ pub struct Expectation<'m> {
 
 /// What chance may bring, as far as some expressions read it.
 pub struct Outcomes {
-    /// The inputs that chance sets.
+    /// The inputs that chance sets, one per draw that is read.
     pub inputs: Vec<Id>,
-    /// Their values and the fixed weight of each outcome.
+    /// `(values, fixed weight)`, one per outcome; the values have one number per input.
     pub nodes: Vec<(Vec<f64>, f64)>,
     /// What multiplies the weight where chances move.
     pub chance: Option<Id>,
@@ -46,7 +46,10 @@ pub struct Outcomes {
 }
 
 impl<'m> Expectation<'m> {
-    /// Unrolls a model. `Err` if a law has no finite form.
+    /// Unrolls a model.
+    ///
+    /// # Errors
+    /// E0810 where a law has no finite form, E0805 for settings of chains and quadrature that make no rule.
     pub fn new(model: &'m Model) -> Result<Expectation<'m>, Diagnostic> {
         let mut builder = Builder {
             model,
@@ -67,7 +70,10 @@ impl<'m> Expectation<'m> {
         })
     }
 
-    /// Shocks by their stationary law and noises by quadrature, as far as `of` reads them.
+    /// Shocks by their stationary law and noises by quadrature, as far as `of` (any length) reads them.
+    ///
+    /// # Errors
+    /// E0904 where there are too many joint outcomes.
     pub fn outcomes(&mut self, of: &[Id], nodes_behind_kinks: Nodes) -> Result<Outcomes, Diagnostic> {
         // Draws that are read, and those that their chances read.
         let mut read = of.to_vec();

@@ -10,7 +10,7 @@ use crate::kernel::differentiate::has_steps;
 use crate::solve::problem::{StateAxis, StateKind};
 use std::collections::BTreeMap;
 
-/// Most links of the joint chain when independent draws are made finer, most grid points with all shocks counted.
+/// Most states of the joint chain when independent draws are made finer, most grid points with all shocks counted.
 const LINKS: f64 = 200.0;
 const STATES: f64 = 60_000.0;
 /// Most joint nodes of noises when they are made finer, as usual and where draws are to be finer; most branches from all grid points.
@@ -55,7 +55,7 @@ impl Builder<'_> {
                 StateKind::Integer { lo, hi } => (hi - lo + 1) as f64,
             })
             .product();
-        // Shocks first: their links multiply the states.
+        // Shocks first: the states of their chain multiply the grid.
         let loose = |laws: &[shocks::Chainlet], k: usize| matches!(laws[k].open, Some((_, false)));
         let kinked = |laws: &[shocks::Chainlet], k: usize| choices || rough(laws[k].now) || rough(laws[k].next);
         let open: Vec<usize> = chainlets

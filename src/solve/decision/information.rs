@@ -153,7 +153,7 @@ pub(super) fn endless_time(model: &Model) -> Diagnostic {
         Some(span) => d.at(span, "reads the date"),
         None => d,
     };
-    d.note("solvers look for one policy for all dates, or for one a date up to a last one")
+    d.note("solvers look for one policy for all dates, or for one per date up to a last one")
         .hint("declare `horizon T`; or a state that counts, which may come to rest (`state n in 0..4, start 0`, `n' = min(n + 1, 4)`) and read it instead of `t`; seasons need none: `t mod 12` goes round by itself")
 }
 
@@ -210,7 +210,7 @@ fn gives_away(model: &Model, node: NodeId, input: InputId) -> bool {
             };
             one_to_one && gives_away(model, inner, input)
         }
-        // The value of a chain by its link.
+        // The value of a chain by its state.
         Op::Take { of, at, .. } => match &g.nodes[of.0 as usize].op {
             Op::Table(values) => {
                 let apart = values

@@ -5,9 +5,9 @@
 pub struct Options {
     /// Shocks and noises at their means, one joint state: the deterministic model.
     pub deterministic: bool,
-    /// Nodes a continuous state, where the settings say nothing; 0 chooses by the number of states.
+    /// Nodes per continuous state, where the settings say nothing; 0 chooses by the number of states.
     pub nodes: usize,
-    /// Bounds of continuous states that replace the domain's (by name), for domains without ends.
+    /// `(state, lower, upper)`, one per continuous state whose bounds replace those of the domain, for domains without ends.
     pub bounds: Vec<(String, f64, f64)>,
     /// How fine the chains of AR(1) shocks are where the settings say nothing: 0 is [`CHAIN_STATES`] states by Rouwenhorst's method, `k` is
     /// `k` times as many as Farmer and Toda's need.
@@ -33,7 +33,7 @@ pub struct Discretised {
     pub name: String,
     /// The method.
     pub method: String,
-    /// Links, or nodes of a rule of integration.
+    /// States of the chain, or nodes of a rule of integration.
     pub links: usize,
     /// (sd, first autocorrelation) asked for.
     pub asked: (f64, f64),

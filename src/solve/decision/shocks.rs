@@ -18,16 +18,17 @@ pub(super) struct Chainlet {
     pub(super) shock: usize,
     pub(super) now: Id,
     pub(super) next: Id,
-    /// What the input carries at each link (the link for chains, the value otherwise).
+    /// What the input carries at each state of the chain (the number of the state for chains, else the value).
     pub(super) carried: Vec<f64>,
-    /// The value of each link.
+    /// The value at each state of the chain.
     pub(super) values: Vec<f64>,
-    /// Whether the links are nodes of a continuous shock.
+    /// Whether the states of the chain are nodes of a continuous shock.
     pub(super) continuous: bool,
+    /// Row-stochastic matrices, `[conditions][state][next state]`.
     pub(super) matrices: Vec<Vec<Vec<f64>>>,
     /// Conditioning chainlets: (number, next?), the last fastest.
     pub(super) given: Vec<(usize, bool)>,
-    /// The continuous distribution behind an independent draw, and whether the file says how many links.
+    /// The continuous distribution behind an independent draw, and whether the file says how many states.
     pub(super) open: Option<(crate::check::model::Distribution, bool)>,
 }
 
@@ -131,7 +132,7 @@ impl Builder<'_> {
         let n = args.first().copied().unwrap_or(7.0);
         if !(1.0..=1000.0).contains(&n) || n.fract() != 0.0 {
             return Err(
-                Diagnostic::error("E0805", format!("a chain of {n} links for `{}`", shock.name))
+                Diagnostic::error("E0805", format!("a chain of {n} states for `{}`", shock.name))
                     .at(shock.span, "the shock")
                     .hint("chain.z = rouwenhorst(7)"),
             );
@@ -201,7 +202,7 @@ impl Builder<'_> {
 }
 
 impl Chainlet {
-    /// About `n` links in the place of the given ones, for kinks and jumps; as it was where there is no such rule.
+    /// About `n` states in the place of the given ones, for kinks and jumps; as it was where there is no such rule.
     pub(super) fn refine(&mut self, n: usize) {
         if let Some(rule) = self.open.as_ref().and_then(|(d, _)| d.fine(n)) {
             self.matrices = vec![vec![rule.weights; rule.nodes.len()]];
@@ -229,7 +230,7 @@ pub(super) fn with_conditions(laws: &[Chainlet], asked: Vec<usize>) -> Vec<usize
 
 pub(super) struct Joint {
     pub(super) chain: JointChain,
-    /// Links of each chainlet in each joint state.
+    /// States of the chains, `[joint state][chain]`.
     pub(super) links: Vec<Vec<usize>>,
 }
 
@@ -249,7 +250,7 @@ pub(super) fn joint(laws: &[Chainlet], kept: &[usize]) -> Result<Joint, Diagnost
                 bytes / (1u64 << 30) as f64
             ),
         )
-        .hint("use fewer links (chain.z = rouwenhorst(3)) or fewer independent shocks"));
+        .hint("use fewer states (chain.z = rouwenhorst(3)) or fewer independent shocks"));
     }
     let mut links = vec![Vec::new()];
     for n in &sizes {

@@ -95,7 +95,7 @@ pub struct Scratch {
 pub struct Bellman<'a> {
     /// The problem.
     pub problem: &'a dyn DecisionProblem,
-    /// The grid of all states, the last state fastest.
+    /// The grid of all states, row-major, the last state fastest.
     pub tensor: Tensor,
     /// Positions of continuous actions among all actions, one per continuous action.
     pub continuous: Vec<usize>,

@@ -101,8 +101,8 @@ impl Solution {
         &array[time * size..(time + 1) * size]
     }
 
-    /// An array like [`Solution::value`] in a period, state node (rows) x joint shock (columns). Empty if it does not have that
-    /// length.
+    /// An array like [`Solution::value`] in a period: one row per state node, one column per joint shock. Empty if it does not have
+    /// that length.
     pub fn table<'a>(&self, array: &'a [f64], time: usize) -> ArrayView2<'a, f64> {
         let shape = (self.nodes(), self.shocks());
         ArrayView2::from_shape(shape, self.period(array, time)).unwrap_or_else(|_| ArrayView2::from(&[[0.0; 0]; 0]))

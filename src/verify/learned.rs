@@ -62,7 +62,7 @@ pub struct Judge {
     points: Vec<(At, Vec<f64>)>,
     exact: Vec<Vec<f64>>,
     worth: Option<f64>,
-    /// What the solution uses and nobody observes: it knows more than any learner can.
+    /// States and shocks that the solution uses and no learner observes: the solution knows more than any learner can.
     hidden: Vec<String>,
     model: Model,
     /// Where paths begin if the model does not say.

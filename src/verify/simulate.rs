@@ -9,7 +9,7 @@ use crate::solve::bellman::{At, Bellman, Continuation, Scratch};
 use crate::solve::search::{SearchOptions, choose};
 use crate::solve::solution::{Reader, Solution};
 
-/// What somebody does at a state.
+/// A policy: the actions at a state.
 pub trait Policy: Sync {
     /// Actions at the states of `draw.len()` lanes (`actions[a][i]`); `draw` are uniforms for policies that randomise.
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]);

@@ -238,7 +238,7 @@ const FEWEST_POINTS: usize = 250;
 /// Judges a solution of a problem.
 ///
 /// # Errors
-/// A solution that is none of this problem.
+/// E0905 for a solution that does not fit this problem.
 pub fn certify(
     problem: &dyn DecisionProblem,
     solution: &Solution,

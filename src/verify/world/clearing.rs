@@ -13,7 +13,7 @@ const ELEMENTS: usize = 2_000_000;
 /// Looks and judges.
 ///
 /// # Errors
-/// A graph that cannot be evaluated.
+/// E0990 for a graph that cannot be evaluated.
 pub fn prove(bench: &Bench, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
     let model = bench.model;
     if model.graph.roots.is_empty() {

@@ -151,7 +151,7 @@ fn again(bench: &Bench, trials: &mut Trials, found: &mut [Found]) -> Result<(), 
 /// Scans and judges.
 ///
 /// # Errors
-/// Those of the economy's programs.
+/// Those of the economy's programs (E0990).
 pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
     // A choice with taste shocks alone is judged by its probabilities.
     if tastes::scale(bench.seat).is_some() && !tastes::among_several(bench.seat) {

@@ -55,7 +55,7 @@ const SOLVED: f64 = 1e-3;
 /// Estimates, and puts down a row for the value and one for each choice.
 ///
 /// # Errors
-/// Those of the economy's programs.
+/// Those of the economy's programs (E0990).
 pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
     let mut found = measure(bench, trials, DRAWS);
     // Few draws see errors of their own where something has kinks: what looks too large is estimated again with more.
@@ -332,7 +332,7 @@ fn beside(
 /// for count no more.
 ///
 /// # Errors
-/// Those of the economy's programs.
+/// Those of the economy's programs (E0990).
 fn sharpen(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> Result<(), Diagnostic> {
     let numbers: Vec<(usize, f64)> = (0..bench.seat.choices.len())
         .filter(|c| bench.seat.choices[*c].values.is_empty())

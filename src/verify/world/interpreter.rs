@@ -16,7 +16,7 @@ const LARGEST: f64 = 1e-9;
 /// Compares and judges.
 ///
 /// # Errors
-/// A graph that cannot be evaluated.
+/// E0990 for a graph that cannot be evaluated.
 pub fn prove(bench: &Bench, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
     let model = bench.model;
     let per: usize = model.graph.nodes.iter().map(|n| model.graph.elements(&n.shape)).sum();

@@ -80,7 +80,7 @@ fn look(
 /// Measures and judges.
 ///
 /// # Errors
-/// Those of the economy's programs.
+/// Those of the economy's programs (E0990).
 pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
     let played = bench.played;
     let limit = bench.options.limit;

@@ -72,7 +72,7 @@ fn lost(what: &str, name: &str) -> Diagnostic {
 }
 
 impl Seat {
-    /// Finds what a solution speaks of.
+    /// Finds the agents, choices, states and shocks of a solution in the model.
     ///
     /// # Errors
     /// E0815: a name that the model has not.

@@ -18,7 +18,7 @@ const PLACES: usize = 120;
 /// Looks and puts down a row.
 ///
 /// # Errors
-/// Those of the economy's programs.
+/// Those of the economy's programs (E0990).
 pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
     let visits = &bench.played.visits;
     let numbers: Vec<usize> = (0..bench.seat.choices.len())

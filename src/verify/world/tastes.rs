@@ -25,7 +25,7 @@ pub fn among_several(seat: &Seat) -> bool {
     seat.choices.len() > 1 && scale(seat).is_some()
 }
 
-/// The choice with taste shocks stands: what is left to choose are the other actions beside it.
+/// Fixes the choice with taste shocks at the one played: `ranges`, `[visit][choice]`, then hold what is left to choose beside it.
 pub fn given(seat: &Seat, visits: &[Visit], ranges: &mut [Vec<Range>]) {
     let Some((c, _)) = scale(seat) else { return };
     for (v, own) in visits.iter().zip(ranges) {
@@ -70,7 +70,7 @@ pub struct Given {
 /// Every visit once for each choice that is not taken too seldom.
 ///
 /// # Errors
-/// Those of the economy's programs.
+/// Those of the economy's programs (E0990).
 pub fn apart(bench: &Bench, trials: &mut Trials, visits: &[Visit], draws: usize) -> Result<Vec<Given>, Diagnostic> {
     let Some((c, t)) = scale(bench.seat) else {
         return Ok(Vec::new());
@@ -91,8 +91,8 @@ pub fn apart(bench: &Bench, trials: &mut Trials, visits: &[Visit], draws: usize)
     Ok(out)
 }
 
-/// What the gains at each of `parts` (as made by [`apart`]) add to the expected largest worth at their visit: with taste shocks of scale `t` the
-/// choice with a larger worth is also taken more often.
+/// What the gains at each of `parts` (as made by [`apart`], one gain per part) add to the expected largest worth, one value per
+/// visit: with taste shocks of scale `t` the choice with a larger worth is also taken more often.
 pub fn together(seat: &Seat, parts: &[Given], gains: &[f64], visits: usize) -> Vec<f64> {
     let t = scale(seat).map_or(1.0, |s| s.1);
     let mut out = vec![0.0; visits];
@@ -201,7 +201,7 @@ pub fn evaluate(
 /// The probabilities that the policy plays against the logit of what choices are worth in the economy.
 ///
 /// # Errors
-/// Those of the economy's programs.
+/// Those of the economy's programs (E0990).
 pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
     let Some((c, t)) = scale(bench.seat) else { return Ok(()) };
     let visits = &bench.played.visits;

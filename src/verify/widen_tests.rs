@@ -1,7 +1,7 @@
 //! Which ends of grids are moved, and where to.
 
 use super::grid::{Certificate, Share};
-use super::solved::widen;
+use super::solved::ends::widen;
 use crate::solve::decision::{Decision, Options};
 use crate::solve::problem::{DecisionProblem, StateKind};
 

@@ -1,0 +1,179 @@
+//! From where a solution is judged: first values, settings of the simulation, and the judgement in the economy itself.
+
+use crate::check::Model;
+use crate::check::model::Setting;
+use crate::diag::Diagnostic;
+use crate::graph::Op;
+use crate::num::optimise;
+use crate::solve::decision::Decision;
+use crate::solve::problem::DecisionProblem;
+use crate::solve::solution::Solution;
+use crate::verify::grid::{self, Certificate};
+use crate::verify::world;
+
+/// A value that is no number, with the rewards it comes from.
+pub(super) fn with_rewards(model: &Model, d: Diagnostic) -> Diagnostic {
+    if d.code != "E0903" || d.primary.is_some() {
+        return d;
+    }
+    let rewards = model.agents.iter().filter_map(|a| a.reward.map(|r| (a, r)));
+    rewards.fold(d, |d, (agent, reward)| {
+        let (span, label) = (
+            model.graph.nodes[reward.0 as usize].span,
+            format!("the reward of `{}`", agent.name),
+        );
+        match d.primary {
+            None => d.at(span, label),
+            Some(_) => d.and(span, label),
+        }
+    })
+}
+
+/// The model with a first value for each state that has none, and what was taken: where it rests, or else the middle of its grid. Solving needs no
+/// first value, but lives that judge the solution begin somewhere.
+pub(super) fn begins(model: &Model, solution: &Solution, rests: &[(String, f64)]) -> (Model, Vec<Diagnostic>) {
+    let mut model = model.clone();
+    let mut said = Vec::new();
+    for i in 0..model.states.len() {
+        let state = &model.states[i];
+        if state.start.is_some() {
+            continue;
+        }
+        let own = |name: &str| name == state.name || name.starts_with(&format!("{}[", state.name));
+        let rest = rests.iter().find(|(name, x)| own(name) && state.domain.contains(*x));
+        let (x, words) = match (rest, solution.states.iter().find(|s| own(&s.name))) {
+            (Some((_, x)), _) => (*x, "where it rests"),
+            (None, Some(axis)) => (axis.nodes[axis.nodes.len() / 2], "the middle of its grid"),
+            (None, None) => (
+                state.domain.lo.max(0.0).min(state.domain.hi),
+                "as nothing that pays depends on it",
+            ),
+        };
+        said.push(
+            Diagnostic::warning(
+                "W0811",
+                format!(
+                    "`{}` has no first value: lives that judge the solution begin at {x}",
+                    state.name
+                ),
+            )
+            .at(state.span, words)
+            .hint(format!(
+                "say where lives begin: state {} .., start {x}",
+                state.name.rsplit('.').next().unwrap_or(&state.name)
+            )),
+        );
+        let span = state.span;
+        if let Ok(node) = model.graph.add(Op::Const(x), span) {
+            model.states[i].start = Some(node);
+        }
+    }
+    (model, said)
+}
+
+/// Judges a solution in the economy that `econc simulate` runs, and adds the judgement to the certificate.
+pub(super) fn in_the_economy(
+    model: &Model,
+    solution: &Solution,
+    problem: &Decision,
+    certificate: &mut Certificate,
+    seed: u64,
+) {
+    let options = world::Options {
+        seed,
+        edges: certificate.thresholds.edges,
+        value: certificate.thresholds.bellman,
+        policy: certificate.thresholds.euler,
+        ..world::Options::default()
+    };
+    match world::judge(model, solution, &problem.unseen, &problem.discretised, &options) {
+        Ok(judged) => {
+            certificate.passed &= judged.passed();
+            certificate.reasons.extend(judged.reasons.clone());
+            certificate.world = Some(judged);
+        }
+        Err(d) => {
+            certificate.passed = false;
+            certificate
+                .reasons
+                .push(d.note("the solution could not be judged in the model's own economy"));
+        }
+    }
+}
+
+/// How the certificate simulates: from where the model starts unless it has a steady state.
+pub(in crate::verify) fn judge(model: &Model, problem: &Decision, seed: u64) -> grid::Options {
+    let mut o = grid::Options {
+        seed,
+        ..grid::Options::default()
+    };
+    o.starts = starts(model, problem, o.paths);
+    let Some(s) = model.solve_settings() else { return o };
+    let number = |key: &str| {
+        if let Some(Setting::Number(x)) = s.get(key) {
+            Some(*x)
+        } else {
+            None
+        }
+    };
+    if let Some(x) = number("euler") {
+        o.thresholds.euler = x;
+    }
+    if let Some(x) = number("bellman") {
+        o.thresholds.bellman = x;
+    }
+    if let Some(x) = number("edges") {
+        o.thresholds.edges = x;
+    }
+    if let Some(x) = number("burn_in") {
+        o.burn_in = x.max(0.0) as usize;
+    }
+    if let Some(x) = number("periods") {
+        o.periods = (x.max(1.0) as usize).div_ceil(o.paths).max(1);
+    }
+    o
+}
+
+/// Points spread over all of where the model may start, one per path; none if it does not say.
+fn starts(model: &Model, problem: &Decision, paths: usize) -> Vec<Vec<f64>> {
+    let ns = problem.spec().states.len();
+    let ranges: Option<Vec<(f64, f64, bool)>> = (0..ns)
+        .map(|k| {
+            let state = &model.states[problem.origin[k].0];
+            let d = model.graph.nodes[state.start?.0 as usize].domain;
+            (d.lo.is_finite() && d.hi.is_finite()).then_some((d.lo, d.hi, state.domain.integer))
+        })
+        .collect();
+    let Some(ranges) = ranges.filter(|_| ns > 0) else {
+        return start(model, problem).into_iter().collect();
+    };
+    if ranges.iter().all(|(lo, hi, _)| lo == hi) {
+        return vec![ranges.iter().map(|r| r.0).collect()];
+    }
+    let mut unit = vec![0.0; ns];
+    (0..paths)
+        .map(|p| {
+            optimise::spread(p, ns, &mut unit);
+            ranges
+                .iter()
+                .zip(&unit)
+                .map(|(&(lo, hi, integer), u)| {
+                    let x = lo + u * (hi - lo);
+                    if integer { x.round() } else { x }
+                })
+                .collect()
+        })
+        .collect()
+}
+
+/// The middle of where each state may start, if the model says.
+fn start(model: &Model, problem: &Decision) -> Option<Vec<f64>> {
+    let middle = |k: usize| -> Option<f64> {
+        let state = &model.states[problem.origin[k].0];
+        let d = model.graph.nodes[state.start?.0 as usize].domain;
+        let x = 0.5 * (d.lo + d.hi);
+        x.is_finite()
+            .then_some(if state.domain.integer { x.round() } else { x })
+    };
+    (0..problem.spec().states.len()).map(middle).collect()
+}

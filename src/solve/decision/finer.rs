@@ -10,8 +10,9 @@ use crate::kernel::differentiate::has_steps;
 use crate::solve::problem::{StateAxis, StateKind};
 use std::collections::BTreeMap;
 
-/// Most states of the joint chain when independent draws are made finer, most grid points with all shocks counted.
-const LINKS: f64 = 200.0;
+/// Most states of the joint chain when independent draws are made finer, as usual and where draws are to be finer; most grid points with all shocks
+/// counted.
+const LINKS: [f64; 2] = [200.0, 800.0];
 const STATES: f64 = 60_000.0;
 /// Most joint nodes of noises when they are made finer, as usual and where draws are to be finer; most branches from all grid points.
 const NODES: [f64; 2] = [1000.0, 5000.0];
@@ -63,14 +64,21 @@ impl Builder<'_> {
             .copied()
             .filter(|k| loose(laws, *k) && (level > 0 || kinked(laws, *k)))
             .collect();
-        let mut coarse = level == 0 && chainlets.iter().any(|k| loose(laws, *k) && !kinked(laws, *k));
+        let mut coarse = level == 0 && chainlets.iter().any(|k| loose(laws, *k));
+        // So many states are asked for that there is a better rule than Gauss's for kinks.
+        for &k in chainlets {
+            let asked = laws[k].values.len();
+            if matches!(laws[k].open, Some((_, true))) && asked >= FEW && kinked(laws, k) {
+                laws[k].refine(asked);
+            }
+        }
         let fixed: f64 = chainlets
             .iter()
             .filter(|k| !open.contains(k))
             .map(|k| laws[*k].values.len() as f64)
             .product();
         let each = 1.0 / open.len().max(1) as f64;
-        let mut room = (LINKS / fixed).min(STATES / size / fixed).powf(each);
+        let mut room = (LINKS[level.min(1)] / fixed).min(STATES / size / fixed).powf(each);
         if level > 0 && LEAST[0].powf(open.len() as f64) * size * fixed <= AFFORDED[1] {
             room = room.max(LEAST[0]);
         }

@@ -36,20 +36,30 @@ pub fn residuals(bench: &Bench, trials: &mut Trials) -> Result<Vec<f64>, Diagnos
     if trials.exact() {
         return Ok(out);
     }
-    let decided = |failed: usize| failed as f64 > SHARE * visits.len() as f64 + 1.0;
+    let decided = |failed: &[f64]| failed.len() as f64 > SHARE * visits.len() as f64 + 1.0;
+    let mut rest: Vec<usize> = Vec::new();
+    let mut failed: Vec<f64> = Vec::new();
     for draws in LOOKS {
         let mut looked: Vec<usize> = all.iter().copied().filter(|i| size(&out, *i) > 0.5 * limit).collect();
         looked.sort_by(|a, b| size(&out, *b).total_cmp(&size(&out, *a)));
-        let mut failed = 0;
+        rest.clear();
+        failed.clear();
         for part in looked.chunks(BATCH) {
-            if decided(failed) {
-                break;
+            if decided(&failed) {
+                rest.extend(part);
+                continue;
             }
             for (i, x) in part.iter().zip(look(bench, trials, visits, part, draws)?) {
                 out[*i] = x;
-                failed += usize::from(size(&out, *i) > limit);
+                failed.extend(Some(size(&out, *i)).filter(|x| *x > limit));
             }
         }
+    }
+    // What few draws say of the others is the integration's error as well: they count as no more than those that are known to fail.
+    let most = failed.iter().copied().fold(f64::INFINITY, f64::min);
+    for i in rest {
+        let bound = most * bench.units[i];
+        out[i] = out[i].clamp(-bound, bound);
     }
     Ok(out)
 }

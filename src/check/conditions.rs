@@ -6,6 +6,9 @@ use crate::diag::Span;
 use crate::graph::{Binary, NodeId, Phase, Unary};
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, StmtKind};
 
+/// How far inside the end that `<` and `>` leave out a choice must stand: twice what solvers put down to rounding.
+const LEFT_OUT: f64 = 2e-9;
+
 impl Checker<'_> {
     pub(super) fn require(
         &mut self,
@@ -141,12 +144,12 @@ impl Checker<'_> {
                     (b, a)
                 };
                 let slack = self.b.binary(Binary::Sub, x, y, e.span);
-                // Whole numbers that differ, differ by one at least; among other numbers the end that is left out makes no
-                // difference to what is best.
-                let whole = self.b.node(a).domain.integer && self.b.node(b).domain.integer;
-                if whole && matches!(op, BinaryOp::Gt | BinaryOp::Lt) {
-                    let one = self.b.constant(1.0, e.span);
-                    return Some(self.b.binary(Binary::Sub, slack, one, e.span));
+                // Whole numbers that differ, differ by one at least. Among other numbers the end that is left out stays out for every solver's
+                // tolerance: what is paid beyond it, as by `crra(c, 2)` below zero, must not be met.
+                if matches!(op, BinaryOp::Gt | BinaryOp::Lt) {
+                    let whole = self.b.node(a).domain.integer && self.b.node(b).domain.integer;
+                    let left_out = self.b.constant(if whole { 1.0 } else { LEFT_OUT }, e.span);
+                    return Some(self.b.binary(Binary::Sub, slack, left_out, e.span));
                 }
                 Some(slack)
             }

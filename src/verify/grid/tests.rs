@@ -1,7 +1,7 @@
 //! Certificates of good, coarse, narrow and ruined solutions.
 
 use super::*;
-use crate::solve::bellman::Interpolation;
+use crate::solve::bellman::{At, Interpolation};
 use crate::solve::examples::*;
 use crate::solve::progress::silent;
 use crate::solve::value_iteration::{self, solve};
@@ -147,4 +147,19 @@ fn the_certificate_depends_on_its_seed_only() {
     };
     assert_eq!(run(1, 4), run(3, 4));
     assert_ne!(run(1, 4).moments, run(1, 5).moments);
+}
+
+/// Two numbers are taken out of what there is, of which a unit more of the state gives three: marginal utility times consumption is one for a log.
+#[test]
+fn a_unit_of_consumption_is_the_same_by_either_of_two_actions() {
+    let text = "model m\nagent h {\n  state k in [2, 4], start 3\n  action a in [0, 1]\n  action b in [0, 1]\n  let c = 3 * k - a - b\n  \
+                k' = clamp(2 + a + b, 2, 4)\n  observe k\n  reward log(c)\n  discount 0.5\n}\n";
+    let (model, found) = crate::compile(text, &crate::Options::default());
+    let model = model.unwrap_or_else(|| panic!("{found:?}"));
+    let options = crate::solve::decision::Options::default();
+    let problem = crate::solve::decision::Decision::new(&model, &options).unwrap();
+    let bellman = Bellman::new(&problem, Interpolation::Linear).unwrap();
+    let at = At { shock: 0, time: 0 };
+    let worth = points::consumption_worth(&bellman, at, &[&[2.5, 3.5]], &[vec![0.3, 0.6], vec![0.2, 0.4]], 2).unwrap();
+    assert!(worth.iter().all(|w| (w - 1.0).abs() < 1e-6), "{worth:?}");
 }

@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn finite_draws_have_as_many_outcomes_as_their_laws_say() {
         let text = "model m\nshock u ~ iid uniform_int(3, 7)\nshock b ~ iid bernoulli(0.3)\nagent a {\n  state x in [0, 1], start 0\n  \
-                    action q in [0, 1]\n  x' = 0\n  observe x, u, b\n  reward q * u + (if b then 1 else 0)\n  discount 0.9\n}\n";
+                    action q in [0, 1]\n  noise v ~ uniform_int(2, 4)\n  x' = 0\n  observe x, u, b\n  reward q * u * v + (if b then 1 else 0)\n  discount 0.9\n}\n";
         let (model, diagnostics) = crate::compile(text, &crate::Options::default());
         let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
         let solved = crate::verify::solved::solve(
@@ -289,6 +289,6 @@ mod tests {
         let seat = Seat::of(&model, &solution).unwrap_or_else(|d| panic!("{d:?}"));
         let outputs: Vec<NodeId> = model.agents[0].reward.into_iter().collect();
         let found = Chances::of(&model, &seat, &outputs);
-        assert_eq!(found.outcomes, 10);
+        assert_eq!(found.outcomes, 30);
     }
 }

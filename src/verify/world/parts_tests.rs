@@ -218,3 +218,38 @@ fn between_nodes_the_combination_is_chosen_that_is_worth_most() {
         assert_eq!(e, f64::from(u8::from(s < 2.2)), "at {s}");
     }
 }
+
+/// Stopping with an offer a period: the value has a kink in the offer, at another place for each whole state.
+const OFFERS: &str = "model offers\nagent a {\n  state n in 0..12, start 0\n  shock w ~ iid lognormal(0, 0.6)\n  action d in {go, stop}\n  \
+    noise up ~ bernoulli(0.7 - 0.03 * n)\n  noise fall ~ bernoulli(0.002 * n)\n  n' = if fall == 1 then 0 else min(n + up, 12)\n  \
+    end when d == stop or fall == 1 and n > 8, paying (if d == stop then 10 * w * (1 + 0.2 * n) else -5)\n  observe n, w\n  \
+    reward if d == stop then 0 else 0.3 - 0.02 * n\n  discount 0.92\n}\n";
+
+#[test]
+fn offers_behind_kinks_get_links_enough_also_where_the_file_says_how_many() {
+    let found = |text: &str| {
+        let found = solved::solve(&compiled(text), &solved::Options::default(), &mut silent);
+        found.unwrap_or_else(|e| panic!("{e:?}"))
+    };
+    let open = found(OFFERS);
+    assert!(open.certificate.passed, "{:?}", open.certificate.reasons);
+    // A Gauss rule reaches 16 standard deviations with so many nodes, one between quantiles nine.
+    let said = found(&format!("{OFFERS}solve {{ chain.w = 200 }}\n"));
+    let links = said.solution.chain.links().unwrap_or_default();
+    let top = links[0].values.iter().copied().fold(0.0, f64::max);
+    assert!(links[0].values.len() > 150 && top < 300.0, "{} {top}", links[0].values.len());
+    // What is said of how far the value is off is what many draws see, not the few of the first look.
+    let worlds = said.certificate.world.unwrap_or_default();
+    assert!(row(&worlds, "economy: Bellman residual").value < -2.5, "{worlds:?}");
+}
+
+#[test]
+fn consumption_that_must_be_positive_is_never_a_little_below_zero() {
+    // Below zero `crra(c, 2)` is large and positive.
+    let text = "model saving\nagent h {\n  state k in [0, 50], start 5\n  shock z ~ markov([lo: 0.5, hi: 1.5], [[0.85, 0.15], [0.25, 0.75]])\n  \
+        action k_next in [0, 50]\n  let c = 1.02 * k + z - k_next\n  require c > 0\n  k' = k_next\n  observe k, z\n  reward crra(c, 2)\n  discount 0.95\n}\n";
+    let found = solved::solve(&compiled(text), &solved::Options::default(), &mut silent);
+    let found = found.unwrap_or_else(|e| panic!("{e:?}"));
+    assert!(found.certificate.passed, "{:?}", found.certificate.reasons);
+    assert!(found.solution.value.iter().all(|v| v.abs() < 100.0));
+}

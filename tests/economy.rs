@@ -158,6 +158,104 @@ fn what_a_household_saves_at_a_stated_price_is_what_others_find() {
 }
 
 #[test]
+fn a_price_has_one_number_and_a_name_means_one_price() {
+    let dir = scratch();
+    let two = "agent a {\n  action x in [0, 10]\n  reward 4 * x - x^2 - bread.p * x - wine.p\n}\n\
+        market bread { price p = 1 + 0.1 * a.x }\nmarket wine { price p = 2 + 0.1 * a.x }\n";
+    std::fs::write(dir.path().join("two.econ"), two).expect("a file");
+    std::fs::write(dir.path().join("shop.econ"), format!("{SHOP}solve {{ given.p = 4 }}\n")).expect("a file");
+    let check = |arguments: &[&str]| said(&econc(dir.path(), arguments));
+    let several = check(&["check", "two.econ", "--set", "given.p=1"]);
+    assert!(
+        several.contains("E0834") && several.contains("given.bread.p or given.wine.p"),
+        "{several}"
+    );
+    let twice = check(&["check", "shop.econ", "--set", "given.p=1", "--set", "given.goods.p=2"]);
+    assert!(twice.contains("E0834") && twice.contains("stated twice"), "{twice}");
+    // What is typed takes the place of what the file says.
+    let typed = check(&["check", "shop.econ", "--set", "given.goods.p=2"]);
+    assert!(
+        typed.contains("at 2: partial equilibrium") && !typed.contains("E0834"),
+        "{typed}"
+    );
+}
+
+#[test]
+fn a_household_that_saves_without_end_is_not_certified() {
+    // At q = 0.99 a discount factor of 0.99322 times the return is above 1: wealth grows for ever.
+    let dir = scratch();
+    let file = model("huggett");
+    let solved = econc(
+        dir.path(),
+        &[
+            "solve",
+            file.to_str().expect("a path"),
+            "--set",
+            "given.q=0.99",
+            "--out",
+            "s",
+        ],
+    );
+    let text = said(&solved);
+    assert!(solved.status.code() == Some(1) && text.contains("E0913"), "{text}");
+}
+
+#[test]
+fn a_noise_of_an_earlier_stage_is_this_periods() {
+    let dir = scratch();
+    let text = "stages lead, follow\nnoise e ~ uniform(-1, 1) at lead\n\
+        agent a { action x in [0, 1] at lead; reward -(x - 0.5)^2 }\n\
+        agent c { action q in [-2, 2] at follow; observe a.x, e; policy q = e; reward -(q - e)^2 }\n";
+    std::fs::write(dir.path().join("see.econ"), text).expect("a file");
+    let played = econc(
+        dir.path(),
+        &[
+            "simulate",
+            "see.econ",
+            "--policy",
+            "rule",
+            "--periods",
+            "50",
+            "--out",
+            "t",
+        ],
+    );
+    let played = if played.status.success() {
+        played
+    } else {
+        econc(
+            dir.path(),
+            &[
+                "simulate",
+                "see.econ",
+                "--policy",
+                "random",
+                "--periods",
+                "50",
+                "--out",
+                "t",
+                "--force",
+            ],
+        )
+    };
+    assert!(played.status.success(), "{}", said(&played));
+    let series = std::fs::read_to_string(dir.path().join("t/series.csv")).expect("series");
+    let mut lines = series.lines();
+    let names: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
+    let at = |name: &str| {
+        names
+            .iter()
+            .position(|n| *n == name)
+            .unwrap_or_else(|| panic!("{name} in {names:?}"))
+    };
+    let (q, e) = (at("c.q"), at("e"));
+    for line in lines {
+        let cells: Vec<f64> = line.split(',').filter_map(|c| c.parse().ok()).collect();
+        assert!((cells[q] - cells[e]).abs() < 1e-12, "{line}");
+    }
+}
+
+#[test]
 fn prices_that_clear_together_are_stated_together() {
     let dir = scratch();
     let text = "agent buyer {\n  action x in [0, 10]\n  action y in [0, 10]\n  reward 4 * x - x^2 - p * x + 4 * y - y^2 - q * y\n}\n\

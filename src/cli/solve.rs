@@ -74,6 +74,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     if arguments.why {
         return super::why::run(
             file,
+            arguments.method.as_deref(),
             arguments.concept.as_deref(),
             arguments.information.as_deref(),
             globals,

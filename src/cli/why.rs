@@ -39,6 +39,7 @@ struct Fit {
 /// A [`Failure`] with the diagnostics of files and options.
 pub(super) fn run(
     file: &Path,
+    method: Option<&str>,
     concept: Option<&str>,
     information: Option<&str>,
     globals: &Globals,
@@ -55,6 +56,7 @@ pub(super) fn run(
         });
     };
     let asked = solved::Options {
+        method: method.map(str::to_string),
         concept: concept.map(str::to_string),
         information: information.map(str::to_string),
         ..solved::Options::default()
@@ -72,7 +74,13 @@ pub(super) fn run(
         }
         Err(d) => (Vec::new(), Some(d)),
     };
-    let chosen = fits.iter().find(|f| f.why_not.is_none()).map(|f| f.method);
+    // A method that is named is taken, whether it fits or not.
+    let named = asked
+        .method
+        .clone()
+        .or_else(|| crate::solve::method::word(&model, "method"));
+    let fitting = |f: &&Fit| f.why_not.is_none() && named.as_ref().is_none_or(|n| n == f.method);
+    let chosen = fits.iter().find(fitting).map(|f| f.method);
     if screen.json {
         screen.json(&as_json(&economy, &fits, refusal.as_ref()));
     } else {
@@ -87,14 +95,41 @@ pub(super) fn run(
 fn members(model: &Model, seat: &Seat) -> String {
     let axis = seat.agents.first().and_then(|a| model.agents[*a].axis);
     let continuum = axis.is_some_and(|x| model.graph.axes[x.0 as usize].continuum);
+    let all: usize = seat
+        .agents
+        .iter()
+        .map(|a| model.graph.elements(&model.agents[*a].shape))
+        .sum();
     match seat.members {
-        Members::Together if seat.agents.len() > 1 => "decide as one".into(),
+        Members::Together if seat.agents.len() > 1 || all > 1 => "all decide as one".into(),
         Members::Together => "decides alone".into(),
         Members::Representative => "many who do not meet: any one of them".into(),
         Members::Each(_) if continuum => "a continuum who meet".into(),
         Members::Each(1) => "meets others".into(),
         Members::Each(n) => format!("{n} who meet"),
     }
+}
+
+/// What the agents of a seat observe, each once.
+fn sees<'a>(model: &'a Model, seat: &Seat) -> Vec<&'a str> {
+    let mut out: Vec<&str> = Vec::new();
+    for o in seat.agents.iter().flat_map(|a| &model.agents[*a].observation) {
+        if !out.contains(&o.name.as_str()) {
+            out.push(&o.name);
+        }
+    }
+    out
+}
+
+/// The stages at which a seat chooses; none where everybody chooses at once.
+fn stages<'a>(model: &'a Model, seat: &Seat) -> Vec<&'a str> {
+    let actions = seat.agents.iter().flat_map(|a| &model.agents[*a].actions);
+    let mut out: Vec<&str> = actions
+        .filter_map(|a| model.stages.get(model.actions[*a].stage))
+        .map(String::as_str)
+        .collect();
+    out.dedup();
+    if model.stages.len() > 1 { out } else { Vec::new() }
 }
 
 fn names<'a>(model: &'a Model, agents: &[usize]) -> Vec<&'a str> {
@@ -118,12 +153,17 @@ fn as_text(economy: &Economy, fits: &[Fit], chosen: Option<&str>) -> String {
             names(model, &seat.agents).join(", "),
             members(model, seat)
         ));
-        let sees = seat.agents.iter().flat_map(|a| &model.agents[*a].observation);
-        let sees: Vec<&str> = sees.map(|o| o.name.as_str()).collect();
+        let sees = sees(model, seat);
         if !sees.is_empty() {
             out.push_str(&format!("    sees {}\n", sees.join(", ")));
         }
-        if !seat.meets.is_empty() {
+        let stages = stages(model, seat);
+        if !stages.is_empty() {
+            out.push_str(&format!(
+                "    chooses at {}: what was chosen before stands, what is chosen later answers it\n",
+                stages.join(", ")
+            ));
+        } else if !seat.meets.is_empty() {
             out.push_str(&format!(
                 "    takes the choices of the others as given: {}\n",
                 names(model, &seat.meets).join(", ")
@@ -143,7 +183,7 @@ fn as_text(economy: &Economy, fits: &[Fit], chosen: Option<&str>) -> String {
     for f in fits {
         let says = match &f.why_not {
             Some(why) => format!("no: {why}"),
-            None if chosen == Some(f.method) => "fits, and is taken where none is named: the first that fits".into(),
+            None if chosen == Some(f.method) => "fits, and is taken".into(),
             None => "fits".into(),
         };
         out.push_str(&format!("  {}: {says}\n", f.method));
@@ -154,13 +194,15 @@ fn as_text(economy: &Economy, fits: &[Fit], chosen: Option<&str>) -> String {
 fn as_json(economy: &Economy, fits: &[Fit], refusal: Option<&Diagnostic>) -> serde_json::Value {
     let model = economy.model;
     let seats = economy.seats.iter().map(|s| {
-        let takes = s.takes.iter().map(|p| {
-            serde_json::json!({ "price": model.prices[*p].name, "closure": closure(economy, *p) })
-        });
+        let takes = s
+            .takes
+            .iter()
+            .map(|p| serde_json::json!({ "price": model.prices[*p].name, "closure": closure(economy, *p) }));
         serde_json::json!({
             "agents": names(model, &s.agents),
             "members": members(model, s),
-            "sees": s.agents.iter().flat_map(|a| &model.agents[*a].observation).map(|o| o.name.as_str()).collect::<Vec<_>>(),
+            "sees": sees(model, s),
+            "stages": stages(model, s),
             "takes_as_given": takes.collect::<Vec<_>>(),
             "meets": names(model, &s.meets),
         })

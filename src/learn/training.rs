@@ -577,6 +577,23 @@ impl Training {
         };
         let mine = discounted(Who::Policy(policy))?;
         let mut best: Option<(String, Vec<f64>)> = None;
+        // A few numbers of each interval, one action after the other; more actions than a few are left at what the warm start found.
+        if space.discrete.is_empty() && (1..=SCANNED).contains(&space.continuous) {
+            let mut at = constants.first().map_or(vec![0.0; space.continuous], |c| c.1.clone());
+            for dimension in 0..space.continuous {
+                let mut top: Option<(f64, f32)> = None;
+                for k in 0..POINTS {
+                    let mut tried = at.clone();
+                    tried[dimension] = 0.999 * (2.0 * k as f32 / (POINTS - 1) as f32 - 1.0);
+                    let worth: f64 = discounted(Who::Constant(&tried, &[])).map_or(f64::NAN, |r| r.iter().sum());
+                    if !worth.is_nan() && top.is_none_or(|t| worth > t.0) {
+                        top = Some((worth, tried[dimension]));
+                    }
+                }
+                at[dimension] = top.map_or(at[dimension], |t| t.1);
+            }
+            constants.push(("the best of those tried".into(), at, Vec::new()));
+        }
         for (words, continuous, discrete) in constants {
             // A constant with which the worlds cannot go on is no yardstick.
             let Ok(own) = discounted(Who::Constant(&continuous, &discrete)) else {
@@ -605,6 +622,9 @@ impl Training {
 
 /// Most constant choices that a policy is compared with.
 const MOST_CONSTANTS: usize = 64;
+/// Most numbers that are scanned for the best constant, and the points tried of each.
+const SCANNED: usize = 3;
+const POINTS: usize = 13;
 
 /// Lets a learner try things out on its own, and starts its worlds anew.
 ///

@@ -19,7 +19,7 @@ use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::{Watch, kept, solved_before};
 use crate::solve::solution::Solution;
 use begins::{begins, in_the_economy, with_rewards};
-use ends::{around, hold, reach, stationary, widen};
+use ends::{around, hold, reach, runs_away, stationary, widen};
 use finer::{Judged, finer, linear_instead, smears, spikes, too_coarse};
 
 /// What may be asked beside the file's own settings.
@@ -208,6 +208,10 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
                 .collect()
         });
         let mut certificate = certificate;
+        if widen(&model, &problem, &certificate).is_some() {
+            certificate.reasons.push(runs_away(&problem, &certificate));
+            certificate.passed = false;
+        }
         let begins = begins(&model, &solution, &steady_state);
         certificate.reasons.extend(begins.1);
         in_the_economy(&begins.0, &solution, &problem, &mut certificate, options.seed);

@@ -7,7 +7,7 @@ use crate::graph::NodeId;
 use crate::limits;
 
 impl Worlds {
-    /// Draws what is observed before the first stage, then gives the bounds and masks of the actions of a stage at the
+    /// Draws what is observed before the first stage, or the noises of earlier stages before a later one, then gives the bounds and masks of the actions of a stage at the
     /// present state: one [`Bounds`] per action, in the order of [`stage_actions`].
     ///
     /// # Errors
@@ -15,6 +15,9 @@ impl Worlds {
     pub fn bounds(&mut self, stage: usize) -> Result<Vec<Bounds>, Diagnostic> {
         if stage == 0 {
             self.draw(|w| w == DrawWhen::Observe);
+        } else {
+            // Drawn again, to the same numbers, when the period passes.
+            self.draw(|w| matches!(w, DrawWhen::After(s) if usize::from(s) < stage));
         }
         self.bounds_as_drawn(stage)
     }

@@ -20,7 +20,7 @@ struct Stated {
 /// E0834 for a price that cannot be stated: one that somebody posts, one with a law of its own, one of several that clear
 /// together.
 pub fn applied(mut model: Model) -> Result<(Model, Vec<Diagnostic>), Diagnostic> {
-    let stated = stated(&model);
+    let stated = stated(&model)?;
     if stated.is_empty() {
         return Ok((model, Vec::new()));
     }
@@ -124,22 +124,51 @@ fn forget(model: &mut Model, stated: &[Stated]) {
     model.prices.retain(|_| keep.next().unwrap_or(true));
 }
 
-/// What `solve { given.NAME = .. }` states. The checker has seen that names and numbers are right.
-fn stated(model: &Model) -> Vec<Stated> {
+/// What `solve { given.NAME = .. }` states. The checker has seen that names and numbers are right; what is typed behind `--set`
+/// takes the place of what the file says.
+///
+/// # Errors
+/// E0834 for a name that several prices have, and for a price that is stated under two names.
+fn stated(model: &Model) -> Result<Vec<Stated>, Diagnostic> {
     let mut out: Vec<Stated> = Vec::new();
     let entries = model.solve_settings().map_or(&[][..], |s| &s.entries);
     for (key, value, span) in entries {
         let (Some(target), Setting::Number(value)) = (key.strip_prefix("given."), value) else {
             continue;
         };
-        let exact = model.prices.iter().position(|p| p.name == target);
-        let last = || {
-            model
-                .prices
-                .iter()
-                .position(|p| p.name.rsplit('.').next() == Some(target))
+        let prices = || model.prices.iter().enumerate();
+        let exact = prices().find(|(_, p)| p.name == target).map(|(i, _)| i);
+        let last: Vec<usize> = prices()
+            .filter(|(_, p)| p.name.rsplit('.').next() == Some(target))
+            .map(|(i, _)| i)
+            .collect();
+        let price = match (exact, last.as_slice()) {
+            (Some(price), _) => price,
+            (None, [price]) => *price,
+            (None, []) => continue,
+            (None, several) => {
+                let names: Vec<String> = several
+                    .iter()
+                    .map(|i| format!("given.{}", model.prices[*i].name))
+                    .collect();
+                return Err(
+                    Diagnostic::error("E0834", format!("several prices are named `{target}`"))
+                        .at(*span, "stated here")
+                        .hint(format!("say which: {}", names.join(" or "))),
+                );
+            }
         };
-        let Some(price) = exact.or_else(last) else { continue };
+        let typed = |s: Span| s.file >= crate::check::TYPED;
+        if let Some(before) = out.iter().find(|s| s.price == price)
+            && typed(before.span) == typed(*span)
+        {
+            return Err(
+                Diagnostic::error("E0834", format!("`{}` is stated twice", model.prices[price].name))
+                    .at(*span, "stated here")
+                    .and(before.span, "and here")
+                    .hint("keep one of them"),
+            );
+        }
         out.retain(|s| s.price != price);
         out.push(Stated {
             price,
@@ -147,58 +176,5 @@ fn stated(model: &Model) -> Vec<Stated> {
             span: *span,
         });
     }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::graph::Graph;
-
-    fn model(text: &str) -> Model {
-        let (model, found) = crate::compile(text, &crate::Options::default());
-        model.unwrap_or_else(|| panic!("{found:?}"))
-    }
-
-    fn value(graph: &Graph, node: NodeId, inputs: &[(&str, f64)]) -> f64 {
-        let given: Vec<Vec<f64>> = graph
-            .inputs
-            .iter()
-            .map(|i| {
-                let x = inputs
-                    .iter()
-                    .find(|(name, _)| *name == i.name)
-                    .map_or(f64::NAN, |(_, x)| *x);
-                vec![x; graph.elements(&i.shape)]
-            })
-            .collect();
-        let values = crate::graph::eval::evaluate(graph, &given).unwrap_or_else(|e| panic!("{e:?}"));
-        values.nodes[node.0 as usize][0]
-    }
-
-    const RULE: &str = "agent a { action q in [0, 10]; let cost = p * q; reward 4 * q - q^2 - cost }\nmarket m { price p = 1 + a.q / 2 }";
-    const CLEARS: &str = "param s = 3\nagent a { action q in [0, 10]; let cost = p * q; reward 4 * q - q^2 - cost }\n\
-        market m { price p in [0, 10] clears a.q + 2 - p == s }";
-
-    #[test]
-    fn readers_of_a_rule_see_the_number_and_the_rule_is_kept() {
-        let m = model(RULE);
-        let (price, cost) = (m.prices[0].node, m.find("cost").expect("cost").node);
-        let c = cut(&m.graph, &[(price, 7.0)]).unwrap_or_else(|i| panic!("{i}"));
-        let at = |node: NodeId| value(&c.graph, node, &[("a.q", 2.0)]);
-        assert_eq!(at(c.map[cost.0 as usize]), 14.0);
-        assert_eq!(at(c.map[price.0 as usize]), 7.0);
-        assert_eq!(at(c.implied[0]), 2.0);
-    }
-
-    #[test]
-    fn of_a_market_that_clears_the_excess_is_kept_and_the_root_goes() {
-        let m = model(CLEARS);
-        let (price, cost) = (m.prices[0].node, m.find("cost").expect("cost").node);
-        let c = cut(&m.graph, &[(price, 7.0)]).unwrap_or_else(|i| panic!("{i}"));
-        assert!(c.graph.roots.is_empty() && m.graph.roots.len() == 1);
-        let at = |node: NodeId| value(&c.graph, node, &[("a.q", 2.0)]);
-        assert_eq!(at(c.map[cost.0 as usize]), 14.0);
-        assert_eq!(at(c.implied[0]), 2.0 + 2.0 - 7.0 - 3.0);
-    }
+    Ok(out)
 }

@@ -4,6 +4,9 @@ use super::{Bench, Certificate, Proof, Share};
 use crate::diag::Diagnostic;
 use crate::num::interpolate::Rule;
 
+/// Share of a grid that is close to its end: beyond it values are level, so that whoever saves without end comes to rest there.
+const NEAR: f64 = 0.02;
+
 /// Time outside the grid and at its edges.
 pub struct Edges;
 
@@ -35,6 +38,13 @@ impl Proof for Edges {
                     .collect();
                 out.edges.push(Share {
                     name: format!("{} at its {word} end", state.name),
+                    share: played.share(&flags),
+                });
+                let close = NEAR * (hi - lo);
+                let near = |x: &f64| if upper { *x > hi - close } else { *x < lo + close };
+                let flags: Vec<bool> = played.states[s].iter().map(near).collect();
+                out.near.push(Share {
+                    name: format!("{} near its {word} end", state.name),
                     share: played.share(&flags),
                 });
             }

@@ -155,6 +155,9 @@ pub struct Certificate {
     pub constraints: Vec<Share>,
     /// Share of simulated time at each end of each continuous state's grid, one entry per end.
     pub edges: Vec<Share>,
+    /// Share of simulated time close to each end of each continuous state's grid, one entry per end.
+    #[serde(default)]
+    pub near: Vec<Share>,
     /// Share of simulated time outside the grid.
     pub outside: f64,
     /// Share of simulated time at an edge although no constraint binds and the state's law would let it pass.

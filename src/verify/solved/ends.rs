@@ -8,7 +8,7 @@ use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::solution::Solution;
 use crate::solve::steady_state::{SteadyState, SteadyStateOptions, steady_state};
 use crate::solve::value_iteration;
-use crate::verify::grid::{self, Certificate};
+use crate::verify::grid::{self, Certificate, Share};
 use crate::verify::simulate::{Policy, SolvedPolicy, World};
 
 /// Paths and periods on which it is seen how far states go, and worst draws after that.
@@ -193,12 +193,31 @@ pub(super) fn hold(model: &Model, problem: &Decision, range: &[(f64, f64)]) -> O
     moved.then_some(out)
 }
 
+/// The message where the ends of a grid were moved as often as they may be and lives still go there.
+pub(super) fn runs_away(problem: &Decision, c: &Certificate) -> Diagnostic {
+    let limit = c.thresholds.edges.min(1e-4);
+    let there = c.near.iter().chain(&c.edges).find(|e| e.share > limit);
+    let (name, share) = there.map_or(("a state", 0.0), |e| (e.name.as_str(), e.share));
+    let last = problem.spec().states.iter().find(|s| name.starts_with(&s.name));
+    let end = last.and_then(|s| match &s.kind {
+        StateKind::Continuous { grid, .. } => grid.last().copied(),
+        StateKind::Integer { .. } => None,
+    });
+    let d = Diagnostic::error("E0913", "the grid is too narrow, however far its ends are moved").note(format!(
+        "{:.2} % of simulated time is {name}{}",
+        100.0 * share,
+        end.map_or(String::new(), |x| format!(", where the grid reaches to {x:.4e}"))
+    ));
+    d.hint("the state may have no long run: look for what should hold it back, in the law and in the reward (a household whose discount factor times the gross return is above 1 saves without end); or fix the grid in the file, grid.NAME = log(lo, hi, n)")
+}
+
 /// New bounds for states whose chosen ends are reached, `None` if all is well.
 pub(in crate::verify) fn widen(model: &Model, problem: &Decision, c: &Certificate) -> Option<Vec<(String, f64, f64)>> {
     let limit = c.thresholds.edges.min(1e-4);
-    if c.outside <= limit && c.unexplained_edges <= limit {
-        return None;
-    }
+    let near = |name: &str, end: &str| {
+        let this = |e: &&Share| e.name == format!("{name} near its {end} end");
+        c.near.iter().find(this).is_some_and(|e| e.share > limit)
+    };
     let mut out: Vec<(String, f64, f64)> = Vec::new();
     let mut moved = false;
     for (k, axis) in problem.spec().states.iter().enumerate() {
@@ -212,10 +231,9 @@ pub(in crate::verify) fn widen(model: &Model, problem: &Decision, c: &Certificat
         let (mut lo, mut hi) = (grid[0], grid[grid.len() - 1]);
         let span = hi - lo;
         let at = |end: &str| {
-            c.edges
-                .iter()
-                .any(|e| e.name.starts_with(&axis.name) && e.name.contains(end) && e.share > limit)
-                || c.outside > limit
+            let pressed = c.outside > limit || c.unexplained_edges > limit;
+            let there = |e: &Share| e.name.starts_with(&axis.name) && e.name.contains(end) && e.share > limit;
+            pressed && (c.outside > limit || c.edges.iter().any(there)) || near(&axis.name, end)
         };
         let scale = lo > 0.0 && state.domain.lo >= 0.0;
         if *high && at("upper") {

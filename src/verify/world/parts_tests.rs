@@ -237,7 +237,11 @@ fn offers_behind_kinks_get_links_enough_also_where_the_file_says_how_many() {
     let said = found(&format!("{OFFERS}solve {{ chain.w = 200 }}\n"));
     let links = said.solution.chain.links().unwrap_or_default();
     let top = links[0].values.iter().copied().fold(0.0, f64::max);
-    assert!(links[0].values.len() > 150 && top < 300.0, "{} {top}", links[0].values.len());
+    assert!(
+        links[0].values.len() > 150 && top < 300.0,
+        "{} {top}",
+        links[0].values.len()
+    );
     // What is said of how far the value is off is what many draws see, not the few of the first look.
     let worlds = said.certificate.world.unwrap_or_default();
     assert!(row(&worlds, "economy: Bellman residual").value < -2.5, "{worlds:?}");

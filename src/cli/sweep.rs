@@ -76,7 +76,7 @@ fn keep(whole: &RunDirectory, name: &str, row: &Row) -> Result<(), Diagnostic> {
 /// that varies; in the directory of a sweep that was interrupted, if there is one.
 ///
 /// # Errors
-/// As for [`super::course::run`].
+/// As for [`super::session::run`].
 pub(super) fn run(
     source: &Source,
     globals: &Globals,

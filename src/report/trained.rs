@@ -308,7 +308,7 @@ fn curves(name: &str, seeds: &[&Trained]) -> Vec<NamedPicture> {
 }
 
 /// The log of one seed as CSV and JSON lines, and as an event file of TensorBoard: one pair of name and bytes per file
-/// of [`LOGS`], in order; `agent` where several learn.
+/// of `LOGS`, in order; `agent` where several learn.
 pub fn logs(agent: Option<&str>, record: &Record) -> Vec<(String, Vec<u8>)> {
     let mut folder = format!("seed_{}", record.seed);
     if let Some(agent) = agent {

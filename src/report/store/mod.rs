@@ -16,7 +16,7 @@
 //! carry their own ([`RunDirectory::keep_sealed`]).
 //!
 //! *Nothing is overwritten silently.* Without a place the next free number is taken; a named directory must be
-//! empty or absent, or an earlier run of econc that the caller agrees to replace ([`replace`]), and then the old run is
+//! empty or absent, or an earlier run of econc that the caller agrees to replace (`replace.rs`), and then the old run is
 //! moved aside first and removed last.
 //!
 //! Reads no clock: times come from the caller. Codes E0950 to E0957, E0983, E0986.

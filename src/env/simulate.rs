@@ -99,7 +99,7 @@ const SHOWN_MEMBERS: usize = 8;
 ///
 /// # Errors
 /// E0906 if `progress` stopped it; those of [`Worlds::new`], [`Actor::new`], [`Actor::act`] and [`Worlds::step`]; the
-/// error of [`limits::fits`] if the series do not fit in memory.
+/// error of `limits::fits` if the series do not fit in memory.
 pub fn simulate(
     model: &Model,
     cast: &Cast,

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 /// What the solvers evaluate.
 pub(super) struct Programs {
     pub(super) outcome: Program<f64>,
-    /// What reward and slack need of the states alone, and reward and slack from that: see [`DecisionProblem::prepare`].
+    /// What reward and slack need of the states alone, and reward and slack from that: see `DecisionProblem::prepare`.
     pub(super) split: Option<(Program<f64>, Program<f64>)>,
     pub(super) bounds: Program<f64>,
     pub(super) allowed: Vec<Vec<Option<Program<f64>>>>,

@@ -262,7 +262,7 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
             )
             .note(format!(
                 "{}; better: {}",
-                super::promise::worst(bench, &largest),
+                super::visit::worst(bench, &largest),
                 words.join(", ")
             ))
             .hint(format!(

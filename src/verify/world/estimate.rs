@@ -405,7 +405,7 @@ fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
     if let Some(i) = worst(&share) {
         let note = format!(
             "{}; {:.1e} of lifetime value, here as a share of {} a period",
-            super::promise::where_is(bench, &errors.visits[i]),
+            super::visit::where_is(bench, &errors.visits[i]),
             errors.value[i].abs(),
             bench.unit,
         );
@@ -436,7 +436,7 @@ fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
             let relative = if size > 0.0 { error(i) / size } else { error(i) };
             let note = format!(
                 "{}; off by {:.1e}, here as a share of its size {size:.3}{}",
-                super::promise::where_is(bench, &errors.visits[i]),
+                super::visit::where_is(bench, &errors.visits[i]),
                 error(i),
                 errors
                     .closely
@@ -479,7 +479,7 @@ fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
             let note = format!(
                 "{:.2} % of places would choose otherwise; largest at {}, share of {}",
                 100.0 * many,
-                super::promise::where_is(bench, &errors.visits[i]),
+                super::visit::where_is(bench, &errors.visits[i]),
                 bench.unit,
             );
             out.log(
@@ -514,6 +514,6 @@ fn too_far(bench: &Bench, what: &str, relative: f64, visit: &Visit) -> Diagnosti
             relative.log10()
         ),
     )
-    .note(super::promise::where_is(bench, visit))
+    .note(super::visit::where_is(bench, visit))
     .hint(super::hints::cause(bench))
 }

@@ -6,7 +6,7 @@
 
 use super::hints::cause;
 use super::trials::{Job, Trials};
-use super::visit::Visit;
+use super::visit::{Visit, worst};
 use super::{Bench, Options, WorldCertificate, tastes, value_at};
 use crate::diag::Diagnostic;
 use crate::num::statistics;
@@ -319,39 +319,6 @@ const MORE: usize = 4;
 const SAME: f64 = 1e-6;
 /// Largest error of a value as a share of what values differ by.
 const DIFFERENCES: f64 = 1e-2;
-
-/// The visit with the largest of `sizes` (one value per visit), in words.
-pub fn worst(bench: &Bench, sizes: &[f64]) -> String {
-    let mut top = 0;
-    for (i, x) in sizes.iter().enumerate() {
-        if !(x.abs() <= sizes[top].abs()) {
-            top = i;
-        }
-    }
-    let visit = bench.played.visits.get(top);
-    visit.map_or(String::new(), |v| format!("largest at {}", where_is(bench, v)))
-}
-
-/// A visit in words: states, shocks and choices.
-pub fn where_is(bench: &Bench, v: &Visit) -> String {
-    let model = bench.model;
-    let mut words: Vec<String> = Vec::new();
-    for (slot, x) in bench.seat.states.iter().zip(&v.states) {
-        words.push(format!("{} = {x:.5}", model.graph.inputs[slot.input].name));
-    }
-    for (s, x) in bench.seat.shocks.iter().zip(&v.shocks) {
-        let shown = if s.continuous {
-            *x
-        } else {
-            s.values.get(*x as usize).copied().unwrap_or(*x)
-        };
-        words.push(format!("{} = {shown:.5}", model.shocks[s.shock].name));
-    }
-    for (c, x) in bench.seat.choices.iter().zip(&v.actions) {
-        words.push(format!("{} = {x:.5}", c.name));
-    }
-    words.join(", ")
-}
 
 #[cfg(test)]
 mod tests {

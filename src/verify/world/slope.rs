@@ -91,7 +91,7 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
     let note = format!(
         "{} places with free choices, by differences; {}",
         sizes.len(),
-        super::promise::worst(bench, &largest)
+        super::visit::worst(bench, &largest)
     );
     out.log("economy: first-order condition, 99 %", q99, None, note);
     Ok(())

@@ -243,7 +243,7 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
                     "`{name}` is chosen with probabilities that are off by up to {top:.2e} in the model's own economy"
                 ),
             )
-            .note(super::promise::worst(bench, &gaps))
+            .note(super::visit::worst(bench, &gaps))
             .hint(super::hints::cause(bench)),
         );
     }

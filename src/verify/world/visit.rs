@@ -1,5 +1,6 @@
 //! Places that were visited, and where draws lead from them.
 
+use super::Bench;
 use crate::env::worlds::trial::Place;
 
 /// A place where the policy was met.
@@ -28,4 +29,37 @@ pub struct Landings {
     pub periods: Vec<u32>,
     /// Entry x (states, then stored shocks), row-major.
     pub places: Vec<f64>,
+}
+
+/// The visit with the largest of `sizes` (one value per visit), in words.
+pub fn worst(bench: &Bench, sizes: &[f64]) -> String {
+    let mut top = 0;
+    for (i, x) in sizes.iter().enumerate() {
+        if !(x.abs() <= sizes[top].abs()) {
+            top = i;
+        }
+    }
+    let visit = bench.played.visits.get(top);
+    visit.map_or(String::new(), |v| format!("largest at {}", where_is(bench, v)))
+}
+
+/// A visit in words: states, shocks and choices.
+pub fn where_is(bench: &Bench, v: &Visit) -> String {
+    let model = bench.model;
+    let mut words: Vec<String> = Vec::new();
+    for (slot, x) in bench.seat.states.iter().zip(&v.states) {
+        words.push(format!("{} = {x:.5}", model.graph.inputs[slot.input].name));
+    }
+    for (s, x) in bench.seat.shocks.iter().zip(&v.shocks) {
+        let shown = if s.continuous {
+            *x
+        } else {
+            s.values.get(*x as usize).copied().unwrap_or(*x)
+        };
+        words.push(format!("{} = {shown:.5}", model.shocks[s.shock].name));
+    }
+    for (c, x) in bench.seat.choices.iter().zip(&v.actions) {
+        words.push(format!("{} = {x:.5}", c.name));
+    }
+    words.join(", ")
 }

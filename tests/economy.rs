@@ -172,6 +172,12 @@ fn a_price_has_one_number_and_a_name_means_one_price() {
     );
     let twice = check(&["check", "shop.econ", "--set", "given.p=1", "--set", "given.goods.p=2"]);
     assert!(twice.contains("E0834") && twice.contains("stated twice"), "{twice}");
+    std::fs::write(dir.path().join("clears.econ"), CLEARS).expect("a file");
+    let outside = check(&["check", "clears.econ", "--set", "given.p=11"]);
+    assert!(
+        outside.contains("E0834") && outside.contains("outside the domain"),
+        "{outside}"
+    );
     // What is typed takes the place of what the file says.
     let typed = check(&["check", "shop.econ", "--set", "given.goods.p=2"]);
     assert!(

@@ -208,7 +208,17 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
                 .collect()
         });
         let mut certificate = certificate;
-        if widen(&model, &problem, &certificate).is_some() {
+        let still_going = widenings == WIDENINGS
+            && build.draws == 0
+            && model.horizon.is_none()
+            && !problem.open_ends.is_empty()
+            && hold(
+                &model,
+                &problem,
+                &reach(&problem, &solution, &judge(&model, &problem, options.seed)).map_err(|d| vec![d])?,
+            )
+            .is_some();
+        if still_going || widen(&model, &problem, &certificate).is_some() {
             certificate.reasons.push(runs_away(&problem, &certificate));
             certificate.passed = false;
         }

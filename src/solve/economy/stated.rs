@@ -18,7 +18,7 @@ struct Stated {
 ///
 /// # Errors
 /// E0834 for a price that cannot be stated: one that somebody posts, one with a law of its own, one of several that clear
-/// together.
+/// together; and for a number outside the domain of a price that clears.
 pub fn applied(mut model: Model) -> Result<(Model, Vec<Diagnostic>), Diagnostic> {
     let stated = stated(&model)?;
     if stated.is_empty() {
@@ -38,6 +38,19 @@ pub fn applied(mut model: Model) -> Result<(Model, Vec<Diagnostic>), Diagnostic>
                     .and(price.span, "the price")
                     .hint("state prices that a rule or a market determines; a scenario sets first values and paths"),
             );
+        }
+    }
+    for s in &stated {
+        let price = &model.prices[s.price];
+        let domain = model.graph.nodes[price.node.0 as usize].domain;
+        if price.clears && !domain.contains(s.value) {
+            return Err(Diagnostic::error(
+                "E0834",
+                format!("{} is outside the domain of `{}`", short(s.value), price.name),
+            )
+            .at(s.span, "stated here")
+            .and(price.span, format!("from {} to {}", short(domain.lo), short(domain.hi)))
+            .hint("state a price of its domain, or widen the domain"));
         }
     }
     let fixed: Vec<(NodeId, f64)> = stated.iter().map(|s| (model.prices[s.price].node, s.value)).collect();
@@ -69,7 +82,11 @@ pub fn applied(mut model: Model) -> Result<(Model, Vec<Diagnostic>), Diagnostic>
         warnings.push(
             Diagnostic::warning(
                 "W0834",
-                format!("`{}` is taken as given at {}: partial equilibrium", price.name, s.value),
+                format!(
+                    "`{}` is taken as given at {}: partial equilibrium",
+                    price.name,
+                    short(s.value)
+                ),
             )
             .at(s.span, "stated here")
             .note(format!("`{name}` is {what}; `econc simulate` shows it"))
@@ -86,7 +103,7 @@ pub fn applied(mut model: Model) -> Result<(Model, Vec<Diagnostic>), Diagnostic>
             shape: like.as_ref().map_or_else(String::new, |n| n.shape.clone()),
             domain: node.domain,
             depends_on: like.map_or_else(Vec::new, |n| n.depends_on),
-            doc: format!("{what}, at {} = {}", price.name, s.value),
+            doc: format!("{what}, at {} = {}", price.name, short(s.value)),
             span: price.span,
         };
         model.names.push(named);
@@ -104,6 +121,15 @@ pub fn applied(mut model: Model) -> Result<(Model, Vec<Diagnostic>), Diagnostic>
     model.names.extend(new);
     forget(&mut model, &stated);
     Ok((model, warnings))
+}
+
+/// A number as a message shows it.
+fn short(x: f64) -> String {
+    if x != 0.0 && x.is_finite() && !(1e-6..1e15).contains(&x.abs()) {
+        format!("{x:e}")
+    } else {
+        x.to_string()
+    }
 }
 
 /// Turns stated prices into constants: no rule or market determines them any more, and schedules of them become plain actions.

@@ -15,6 +15,11 @@ use crate::verify::simulate::{Policy, SolvedPolicy, World};
 const REACH_PATHS: usize = 32;
 const REACH_PERIODS: usize = 300;
 const REACH_DRAWS: usize = 1;
+/// Where it is asked whether a state still grows, and how far beyond its grid it is then said to go, as shares of the grid's range; steps
+/// after which chances of shocks are stationary.
+const INSIDE: f64 = 0.6;
+const GROWTH: f64 = 0.3;
+const SETTLED: usize = 400;
 /// Lowest end of a grid of a positive state that the solver chooses.
 const LEAST: f64 = 1e-6;
 
@@ -85,6 +90,40 @@ pub(super) fn around(model: &Model, still: &Option<(Vec<String>, SteadyState)>) 
         .collect()
 }
 
+/// Whether state `s` is expected to be larger next period at the point `x`, whatever the shock is now (by its stationary chances).
+fn grows(bellman: &Bellman, policy: &SolvedPolicy, s: usize, x: &[f64]) -> bool {
+    let spec = bellman.problem.spec();
+    let (nz, na) = (spec.chain.transition.len(), spec.actions.len());
+    let mut weights = vec![1.0 / nz as f64; nz];
+    for _ in 0..SETTLED {
+        let mut next = vec![0.0; nz];
+        for (w, row) in weights.iter().zip(&spec.chain.transition) {
+            row.iter().zip(&mut next).for_each(|(p, n)| *n += w * p);
+        }
+        weights = next;
+    }
+    let mut scratch = Scratch::default();
+    let columns: Vec<[f64; 1]> = x.iter().map(|&v| [v]).collect();
+    let refs: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
+    let mut drift = 0.0;
+    for (shock, weight) in weights.iter().enumerate() {
+        let at = At { shock, time: 0 };
+        let mut actions = vec![vec![0.0]; na];
+        policy.act(at, &refs, &[0.5], &mut actions);
+        let acts: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
+        for &(noise, mass) in &bellman.noises {
+            for (later, p) in spec.chain.transition[shock].iter().copied().enumerate() {
+                let branch = if spec.next_uses_shock_next { later } else { shock };
+                bellman.evaluate(at, noise, branch, &refs, &acts, 1, &mut scratch);
+                if p > 0.0 && scratch.end[0] == 0.0 {
+                    drift += weight * mass * p * scratch.chance[0] * (scratch.next[s][0] - x[s]);
+                }
+            }
+        }
+    }
+    drift > 1e-9 * (1.0 + x[s].abs())
+}
+
 /// How far states go under a solution from where they start: the smallest and the largest of each on simulated paths, with the
 /// worst draw from there.
 pub(super) fn reach(
@@ -111,15 +150,34 @@ pub(super) fn reach(
             }
         }
     };
+    let mut sums = vec![0.0; ns];
     let mut world = World::new(&bellman, REACH_PATHS, options.seed, &options.starts);
     for _ in 0..REACH_PERIODS {
         world.step(&policy, &mut |w| {
             for p in 0..REACH_PATHS {
                 let x: Vec<f64> = w.states.iter().map(|s| s[p]).collect();
+                sums.iter_mut().zip(&x).for_each(|(sum, x)| *sum += x);
                 meet(w.shock[p], &x, &mut behind);
             }
         });
     }
+    // Where a state still grows on average well inside its grid, it goes on to the end and beyond. Close to the end nobody grows: values are
+    // level beyond it.
+    let inside = |s: usize| {
+        let nodes = bellman.tensor.axes()[s].nodes();
+        let (lo, hi) = (nodes[0], nodes[nodes.len() - 1]);
+        (lo + INSIDE * (hi - lo), hi + GROWTH * (hi - lo))
+    };
+    let growing: Vec<usize> = (0..ns)
+        .filter(|s| {
+            let mut x: Vec<f64> = sums
+                .iter()
+                .map(|sum| sum / (REACH_PATHS * REACH_PERIODS) as f64)
+                .collect();
+            x[*s] = inside(*s).0;
+            grows(&bellman, &policy, *s, &x)
+        })
+        .collect();
     let mut scratch = Scratch::default();
     for _ in 0..REACH_DRAWS {
         let from: Vec<(usize, Vec<f64>)> = behind.iter().flatten().flatten().cloned().collect();
@@ -147,6 +205,9 @@ pub(super) fn reach(
                 }
             }
         }
+    }
+    for s in growing {
+        range[s].1 = range[s].1.max(inside(s).1);
     }
     Ok(range)
 }
@@ -196,18 +257,28 @@ pub(super) fn hold(model: &Model, problem: &Decision, range: &[(f64, f64)]) -> O
 /// The message where the ends of a grid were moved as often as they may be and lives still go there.
 pub(super) fn runs_away(problem: &Decision, c: &Certificate) -> Diagnostic {
     let limit = c.thresholds.edges.min(1e-4);
-    let there = c.near.iter().chain(&c.edges).find(|e| e.share > limit);
-    let (name, share) = there.map_or(("a state", 0.0), |e| (e.name.as_str(), e.share));
-    let last = problem.spec().states.iter().find(|s| name.starts_with(&s.name));
-    let end = last.and_then(|s| match &s.kind {
-        StateKind::Continuous { grid, .. } => grid.last().copied(),
-        StateKind::Integer { .. } => None,
-    });
-    let d = Diagnostic::error("E0913", "the grid is too narrow, however far its ends are moved").note(format!(
-        "{:.2} % of simulated time is {name}{}",
-        100.0 * share,
-        end.map_or(String::new(), |x| format!(", where the grid reaches to {x:.4e}"))
-    ));
+    let there = c
+        .near
+        .iter()
+        .chain(&c.edges)
+        .find(|e| e.share > limit && e.name.ends_with("upper end"));
+    let reach = |name: &str| {
+        let axis = problem.spec().states.iter().find(|s| name.starts_with(&s.name));
+        axis.and_then(|s| match &s.kind {
+            StateKind::Continuous { grid, .. } => grid.last().copied(),
+            StateKind::Integer { .. } => None,
+        })
+    };
+    let d = Diagnostic::error("E0913", "the grid is too narrow, however far its ends are moved");
+    let d = match there {
+        Some(e) => d.note(format!(
+            "{:.2} % of simulated time is {}{}",
+            100.0 * e.share,
+            e.name,
+            reach(&e.name).map_or(String::new(), |x| format!(", where the grid reaches to {x:.4e}"))
+        )),
+        None => d.note("a state still grows on average well inside its grid"),
+    };
     d.hint("the state may have no long run: look for what should hold it back, in the law and in the reward (a household whose discount factor times the gross return is above 1 saves without end); or fix the grid in the file, grid.NAME = log(lo, hi, n)")
 }
 

@@ -792,7 +792,7 @@ fn the_examples_of_help_work() {
         // A coarse grid: what is tried is the command, not the numbers.
         let mut text = std::fs::read_to_string(&from).expect("a model");
         if name == "growth" {
-            text = text.replace("verify {", "solve { grid.k = log(30) }\nverify {");
+            text = text.replace("verify {", "solve { grid.k = log(60) }\nverify {");
         }
         for to in [format!("{name}.econ"), format!("models/{name}.econ")] {
             std::fs::write(directory.path().join(to), &text).expect("a copy");

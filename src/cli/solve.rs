@@ -20,7 +20,7 @@ const ACTION: &str = "solve";
     econc solve growth.econ\n  \
     econc solve growth.econ --set beta=0.98 --out baseline\n  \
     econc solve growth.econ --set beta=0.9..0.98:5                 five values, one table\n  \
-    econc solve growth.econ --set interpolation=linear --set grid.k='log(400)'\n  \
+    econc solve growth.econ --set interpolation=linear --set grid.k='log(800)'\n  \
     econc solve cournot.econ --concept collusive\n  \
     econc solve growth.econ --json | jq .certificate\n  \
     econc solve growth.econ --why                                  who decides, what is taken as given, which methods fit\n  \

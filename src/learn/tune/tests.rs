@@ -1,3 +1,5 @@
+//! Spaces of settings, trials and what a search goes on with.
+
 use super::*;
 use crate::learn::settings;
 

@@ -1,3 +1,5 @@
+//! Judging learned policies: distances, losses and what they are set beside.
+
 use super::*;
 use crate::solve::progress::silent;
 use crate::verify::constant;

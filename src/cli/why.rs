@@ -8,8 +8,7 @@ use super::{Exit, Failure};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::solve::economy::{Closure, Economy, Members, Seat};
-use crate::solve::method::Method;
-use crate::solve::methods::{self, METHODS};
+use crate::solve::methods::{self, EQUILIBRIA, METHODS};
 use crate::verify::solved;
 use std::path::Path;
 
@@ -18,12 +17,18 @@ pub(super) fn list(screen: &Screen) -> Exit {
     if screen.json {
         let all = METHODS
             .iter()
-            .map(|m| serde_json::json!({ "method": m.name(), "about": m.about(), "keys": m.keys() }));
+            .map(|m| serde_json::json!({ "method": m.name(), "about": m.about(), "keys": m.keys(), "decide": "one" }));
+        let several = EQUILIBRIA
+            .iter()
+            .map(|m| serde_json::json!({ "method": m.name(), "about": m.about(), "keys": m.keys(), "decide": "several" }));
+        let all = all.chain(several);
         screen.json(&serde_json::Value::Array(all.collect()));
         return Exit::Fine;
     }
-    let one = |m: &&dyn Method| format!("{}\n    {}\n    keys: {}\n", m.name(), m.about(), m.keys().join(", "));
-    screen.result(&METHODS.iter().map(one).collect::<Vec<_>>().join("\n"));
+    let one = |name: &str, about: &str, keys: &[&str]| format!("{name}\n    {about}\n    keys: {}\n", keys.join(", "));
+    let all = METHODS.iter().map(|m| one(m.name(), m.about(), m.keys()));
+    let several = EQUILIBRIA.iter().map(|m| one(m.name(), m.about(), m.keys()));
+    screen.result(&all.chain(several).collect::<Vec<_>>().join("\n"));
     Exit::Fine
 }
 
@@ -72,7 +77,15 @@ pub(super) fn run(
             });
             (fits.collect::<Vec<_>>(), None)
         }
-        Err(d) => (Vec::new(), Some(d)),
+        Err(d) => {
+            let fits = EQUILIBRIA.iter().map(|m| Fit {
+                method: m.name(),
+                why_not: m.fits(&economy).err(),
+            });
+            let fits: Vec<Fit> = fits.collect();
+            let solved = fits.iter().any(|f| f.why_not.is_none());
+            (fits, (!solved).then_some(d))
+        }
     };
     // A method that is named is taken, whether it fits or not.
     let named = asked

@@ -448,6 +448,7 @@ pub fn solve(
         probability: Vec::new(),
         worth: Vec::new(),
         given: Vec::new(),
+        players: Vec::new(),
         record,
     };
     Ok(GridSolution { solution, choices })

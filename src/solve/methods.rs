@@ -3,6 +3,7 @@
 
 use super::decision::Decision;
 use super::economy::Economy;
+use super::equilibrium::EquilibriumMethod;
 use super::grid_search::GridSearch;
 use super::method::{Method, Structure};
 use super::problem::DecisionProblem;
@@ -14,13 +15,22 @@ use crate::diag::Diagnostic;
 /// The methods, in the order in which they are tried.
 pub static METHODS: &[&dyn Method] = &[&ValueIteration, &GridSearch];
 
-/// The method of a name.
+/// The methods for economies in which several decide, in the order in which they are tried.
+pub static EQUILIBRIA: &[&dyn EquilibriumMethod] = &[];
+
+/// The method of a name for economies in which several decide.
+pub fn equilibrium(name: &str) -> Option<&'static dyn EquilibriumMethod> {
+    EQUILIBRIA.iter().copied().find(|m| m.name() == name)
+}
+
+/// The method of a name for one who decides.
 ///
 /// # Errors
 /// E0804: there is none.
 pub fn named(name: &str) -> Result<&'static dyn Method, Diagnostic> {
     METHODS.iter().copied().find(|m| m.name() == name).ok_or_else(|| {
-        let known: Vec<String> = METHODS.iter().map(|m| m.name().to_string()).collect();
+        let names = METHODS.iter().map(|m| m.name()).chain(EQUILIBRIA.iter().map(|m| m.name()));
+        let known: Vec<String> = names.map(str::to_string).collect();
         crate::check::settings::unknown_word("method", name, &known)
     })
 }
@@ -48,6 +58,7 @@ pub fn check(model: &Model) -> Option<Diagnostic> {
     let settings = model.settings.iter().filter(|s| s.block == "solve");
     let mut said = settings.flat_map(|s| &s.entries).filter(|(key, _, _)| key == "method");
     said.find_map(|(_, value, span)| match value {
+        Setting::Word(name) if equilibrium(name).is_some() => None,
         Setting::Word(name) => named(name).err().map(|d| d.at(*span, "asked for here")),
         _ => None,
     })

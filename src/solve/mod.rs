@@ -25,6 +25,7 @@ pub mod value_iteration;
 
 pub mod decision;
 pub mod economy;
+pub mod equilibrium;
 #[cfg(test)]
 pub(crate) mod examples;
 pub mod method;

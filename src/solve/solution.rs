@@ -43,6 +43,21 @@ pub struct Record {
     pub warnings: Vec<Diagnostic>,
 }
 
+/// One who decides in an equilibrium.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Player {
+    /// Its name, `firm[2]`.
+    pub name: String,
+    /// The number of its agent in the model.
+    pub agent: usize,
+    /// Which member of the agent it is, from 0; `None` where all members are alike and the policies are those of any one.
+    pub member: Option<usize>,
+    /// The places of its actions among those of the solution, one per action.
+    pub actions: Vec<usize>,
+    /// What the equilibrium is worth to it: period x state node x joint shock, like [`Solution::value`].
+    pub value: Vec<f64>,
+}
+
 /// A solved problem.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Solution {
@@ -75,6 +90,9 @@ pub struct Solution {
     /// combination), what goes with it. Otherwise empty.
     #[serde(default)]
     pub given: Vec<Vec<f64>>,
+    /// Who decides, where there are several, one entry each; then `value` is that of the first. Empty where one decides.
+    #[serde(default)]
+    pub players: Vec<Player>,
     /// How it was reached.
     pub record: Record,
 }

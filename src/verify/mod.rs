@@ -2,6 +2,7 @@
 
 pub mod binding;
 pub mod constant;
+pub mod equilibrium;
 pub mod euler;
 pub mod grid;
 pub mod handed;

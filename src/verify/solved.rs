@@ -6,6 +6,7 @@ mod finer;
 
 pub(super) use begins::judge;
 
+use super::equilibrium;
 use super::grid::{Certificate, certify};
 use crate::check::Model;
 use crate::check::conduct::{CONCEPTS, Concept, INFORMATION, Information};
@@ -40,6 +41,9 @@ pub struct Options {
 pub struct Solved {
     /// The solution.
     pub solution: Solution,
+    /// Further equilibria that were found, any number.
+    #[serde(default)]
+    pub others: Vec<Solution>,
     /// The verdict.
     pub certificate: Certificate,
     /// Asked and obtained moments of discretised shocks, one entry per shock or draw.
@@ -71,7 +75,7 @@ const REFINEMENTS: usize = 4;
 /// # Errors
 /// E0804: a method or a concept that does not exist.
 pub fn asked(options: &Options) -> Result<(), Diagnostic> {
-    if let Some(word) = &options.method {
+    if let Some(word) = options.method.as_ref().filter(|w| methods::equilibrium(w).is_none()) {
         methods::named(word)?;
     }
     let words = [
@@ -102,6 +106,10 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
     let few = Economy::of(&model).ok().and_then(|e| e.few());
     let model = few.unwrap_or(model);
     let by_name = options.method.clone().or_else(|| word(&model, "method"));
+    let economy = Economy::of(&model).map_err(|d| vec![d])?;
+    if let Some(method) = equilibrium::method_for(&economy, by_name.as_deref()).map_err(|d| vec![d])? {
+        return equilibrium::solve(&model, &economy, method, options, progress);
+    }
     if let Some(name) = &by_name {
         unread(&model, methods::named(name).map_err(|d| vec![d])?).map_err(|d| vec![d])?;
     }
@@ -244,6 +252,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         }
         return Ok(Solved {
             solution,
+            others: Vec::new(),
             certificate,
             discretised: problem.discretised.clone(),
             steady_state,

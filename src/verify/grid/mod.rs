@@ -179,6 +179,9 @@ pub struct Certificate {
     /// The judgement in the economy that `econc simulate` runs.
     #[serde(default)]
     pub world: Option<super::world::WorldCertificate>,
+    /// The judgement of an equilibrium, where several decide.
+    #[serde(default)]
+    pub equilibrium: Option<super::equilibrium::EquilibriumCertificate>,
 }
 
 impl Certificate {

@@ -1,0 +1,45 @@
+//! Equilibria of several who decide: what a method for them is, and what it finds. `methods.rs` lists them.
+//!
+//! A method finds policies such that each who decides does what is best for it, given what the others do and the prices that it
+//! takes. The result is a [`Solution`] like a planner's, which chooses for everybody as a function of the state of the economy; what it
+//! is worth to each stands in its [`Player`]s. Whether it is an equilibrium is judged in `verify/equilibrium`, not here.
+//!
+//! [`Player`]: super::solution::Player
+
+use super::decision::Discretised;
+use super::economy::Economy;
+use super::progress::Watch;
+use super::solution::Solution;
+use crate::diag::Diagnostic;
+
+/// A way of finding an equilibrium.
+pub trait EquilibriumMethod: Sync {
+    /// Its word in `solve { method = .. }`.
+    fn name(&self) -> &'static str;
+    /// What it does, in one line.
+    fn about(&self) -> &'static str;
+    /// The keys of `solve { }` that this method reads and not every method does; any length.
+    fn keys(&self) -> &'static [&'static str];
+    /// Whether it can solve an economy.
+    ///
+    /// # Errors
+    /// What is in the way, as the end of "it cannot solve this model: ..".
+    fn fits(&self, economy: &Economy) -> Result<(), String>;
+    /// Looks for equilibria.
+    ///
+    /// # Errors
+    /// Those of the method: none found, several where one was asked for, no convergence; E0906 when stopped.
+    fn solve(&self, economy: &Economy, seed: u64, progress: &mut dyn Watch) -> Result<Found, Vec<Diagnostic>>;
+}
+
+/// What a search for equilibria found.
+pub struct Found {
+    /// The equilibrium that was asked for, or the only one.
+    pub solution: Solution,
+    /// Further ones, any number.
+    pub others: Vec<Solution>,
+    /// From how many starts it was looked for.
+    pub searches: usize,
+    /// Asked and obtained moments of discretised shocks, one entry per shock or draw.
+    pub discretised: Vec<Discretised>,
+}

@@ -18,9 +18,9 @@ pub(super) fn list(screen: &Screen) -> Exit {
         let all = METHODS
             .iter()
             .map(|m| serde_json::json!({ "method": m.name(), "about": m.about(), "keys": m.keys(), "decide": "one" }));
-        let several = EQUILIBRIA
-            .iter()
-            .map(|m| serde_json::json!({ "method": m.name(), "about": m.about(), "keys": m.keys(), "decide": "several" }));
+        let several = EQUILIBRIA.iter().map(
+            |m| serde_json::json!({ "method": m.name(), "about": m.about(), "keys": m.keys(), "decide": "several" }),
+        );
         let all = all.chain(several);
         screen.json(&serde_json::Value::Array(all.collect()));
         return Exit::Fine;

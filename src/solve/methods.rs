@@ -29,7 +29,10 @@ pub fn equilibrium(name: &str) -> Option<&'static dyn EquilibriumMethod> {
 /// E0804: there is none.
 pub fn named(name: &str) -> Result<&'static dyn Method, Diagnostic> {
     METHODS.iter().copied().find(|m| m.name() == name).ok_or_else(|| {
-        let names = METHODS.iter().map(|m| m.name()).chain(EQUILIBRIA.iter().map(|m| m.name()));
+        let names = METHODS
+            .iter()
+            .map(|m| m.name())
+            .chain(EQUILIBRIA.iter().map(|m| m.name()));
         let known: Vec<String> = names.map(str::to_string).collect();
         crate::check::settings::unknown_word("method", name, &known)
     })

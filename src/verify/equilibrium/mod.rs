@@ -77,7 +77,10 @@ pub fn solve(
 ///
 /// # Errors
 /// E0810 where several decide and no method fits: what [`Economy::lone`] says, with the reason of each method.
-pub fn method_for(economy: &Economy, asked: Option<&str>) -> Result<Option<&'static dyn EquilibriumMethod>, Diagnostic> {
+pub fn method_for(
+    economy: &Economy,
+    asked: Option<&str>,
+) -> Result<Option<&'static dyn EquilibriumMethod>, Diagnostic> {
     let Err(mut refused) = economy.lone().map(|_| ()) else {
         return Ok(None);
     };

@@ -130,7 +130,7 @@ fn hints_propose_more_than_what_failed_and_following_them_helps() {
             .find(|h| h.contains(family));
         let hint = found.unwrap_or_else(|| panic!("no hint of {family}: {reasons:?}"));
         assert!(
-            hint.contains(&format!("the file fixes {} = {}", fixed.0, fixed.1)),
+            hint.contains(&format!("fixed at {} = {}", fixed.0, fixed.1)),
             "{hint}"
         );
         let from = hint.find(family).unwrap() + family.len();

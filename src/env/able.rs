@@ -24,6 +24,15 @@ pub fn learner_of(model: &Model, name: Option<&str>) -> Result<usize, Diagnostic
             .copied()
             .find(|i| model.agents[*i].name == n)
             .ok_or_else(|| {
+                if let Some(a) = model.agents.iter().find(|a| a.name == n) {
+                    let why = match (a.reward, a.actions.is_empty()) {
+                        (_, true) => "it has no `action`",
+                        (None, _) => "it has no `reward`",
+                        _ => "the file's `policy` chooses all its actions",
+                    };
+                    return Diagnostic::error("E0927", format!("`{n}` cannot learn: {why}"))
+                        .hint(format!("those that can learn: {}", names()));
+                }
                 let d = Diagnostic::error("E0927", format!("no agent `{n}` has something to choose and a reward"));
                 match crate::diag::suggest::did_you_mean(n, able.iter().map(|i| model.agents[*i].name.as_str())) {
                     Some(k) => d.hint(format!("did you mean `{k}`?")),

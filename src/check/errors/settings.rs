@@ -8,8 +8,58 @@ pub(in crate::check) fn unknown_setting(key: &str, block: &str, span: Span, know
     let d = err("E0801", format!("`{block}` has no setting `{key}`"))
         .at(span, "would be ignored")
         .note(format!("its settings: {}", known.join(", ")));
-    with_guess(d, key, known, "remove it, or write one of these")
+    let elsewhere = ELSEWHERE.iter().find(|(theirs, ours)| *theirs == key && known.iter().any(|k| k == ours));
+    match elsewhere {
+        Some((_, ours)) => d.hint(format!("here it is called `{ours}`")),
+        None => with_guess(d, key, known, "remove it, or write one of these"),
+    }
 }
+
+/// Settings by the names that other programs have for them (Stable-Baselines3, CleanRL, RLlib; Dynare and the books), with ours.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("n_steps", "horizon"),
+    ("num_steps", "horizon"),
+    ("rollout_fragment_length", "horizon"),
+    ("n_epochs", "epochs"),
+    ("num_epochs", "epochs"),
+    ("update_epochs", "epochs"),
+    ("batch_size", "minibatch"),
+    ("sgd_minibatch_size", "minibatch"),
+    ("ent_coef", "entropy"),
+    ("entropy_coeff", "entropy"),
+    ("clip_range", "clip"),
+    ("clip_coef", "clip"),
+    ("clip_param", "clip"),
+    ("clip_range_vf", "value_clip"),
+    ("vf_coef", "value_weight"),
+    ("vf_loss_coeff", "value_weight"),
+    ("max_grad_norm", "gradient_norm"),
+    ("grad_clip", "gradient_norm"),
+    ("lr", "learning_rate"),
+    ("gamma", "discount"),
+    ("lambda", "gae_lambda"),
+    ("n_envs", "worlds"),
+    ("num_envs", "worlds"),
+    ("total_timesteps", "steps"),
+    ("net_arch", "network"),
+    ("hidden_sizes", "network"),
+    ("activation_fn", "activation"),
+    ("log_std_init", "initial_std"),
+    ("buffer_size", "memory"),
+    ("learning_starts", "warmup"),
+    ("tau", "target_rate"),
+    ("train_freq", "train_every"),
+    ("target_update_interval", "target_every"),
+    ("exploration_fraction", "exploration_time"),
+    ("exploration_final_eps", "exploration_end"),
+    ("exploration_initial_eps", "exploration"),
+    ("epsilon", "exploration"),
+    ("n_eval_episodes", "evaluation_episodes"),
+    ("max_iter", "iterations"),
+    ("max_iterations", "iterations"),
+    ("maxit", "iterations"),
+    ("tol", "tolerance"),
+];
 
 pub(in crate::check) fn unknown_word(what: &str, word: &str, known: &[String]) -> Diagnostic {
     let d = err("E0804", format!("unknown {what} `{word}`"));

@@ -516,14 +516,16 @@ impl Builder<'_> {
         all: &[Quadrature],
         kept: &[usize],
     ) -> Result<(Vec<Vec<f64>>, Vec<f64>, Option<Id>), Diagnostic> {
-        let total = kept
-            .iter()
-            .try_fold(1usize, |a, k| a.checked_mul(all[*k].rows().len()))
-            .unwrap_or(usize::MAX);
-        if total > 200_000 {
+        let total: f64 = kept.iter().map(|k| all[*k].rows().len() as f64).product();
+        if total > 200_000.0 {
+            let size = if total < 1e9 {
+                format!("{total}")
+            } else {
+                format!("{total:.1e}")
+            };
             return Err(Diagnostic::error(
                 "E0904",
-                format!("{} noises need {total} quadrature nodes together", kept.len()),
+                format!("{} noises need {size} quadrature nodes together", kept.len()),
             )
             .hint("use fewer nodes: quadrature.e = 3, or replace noises that enter linearly by their means"));
         }

@@ -236,19 +236,18 @@ pub(super) struct Joint {
 
 pub(super) fn joint(laws: &[Chainlet], kept: &[usize]) -> Result<Joint, Diagnostic> {
     let sizes: Vec<usize> = kept.iter().map(|k| laws[*k].values.len()).collect();
-    let total = sizes
-        .iter()
-        .try_fold(1usize, |a, b| a.checked_mul(*b))
-        .unwrap_or(usize::MAX);
-    if total > 4096 {
-        let bytes = (total as f64).powi(2) * 8.0;
+    // As a real number: many members have more joint states than a whole number holds.
+    let total: f64 = sizes.iter().map(|n| *n as f64).product();
+    if total > 4096.0 {
+        let gib = total * total * 8.0 / (1u64 << 30) as f64;
+        let size = if gib < 1e4 {
+            format!("{total} states: its matrix would take {gib:.1} GiB")
+        } else {
+            format!("{total:.1e} states, more than any memory holds")
+        };
         return Err(Diagnostic::error(
             "E0904",
-            format!(
-                "the joint chain of {} shocks has {total} states: its matrix would take {:.1} GiB",
-                kept.len(),
-                bytes / (1u64 << 30) as f64
-            ),
+            format!("the joint chain of {} shocks has {size}", kept.len()),
         )
         .hint("use fewer states (chain.z = rouwenhorst(3)) or fewer independent shocks"));
     }
@@ -260,6 +259,7 @@ pub(super) fn joint(laws: &[Chainlet], kept: &[usize]) -> Result<Joint, Diagnost
             .collect();
     }
     let place = |k: usize| kept.iter().position(|x| *x == k).unwrap_or(0);
+    let total: usize = sizes.iter().product();
     let mut transition = vec![vec![0.0; total]; total];
     for (j, from) in links.iter().enumerate() {
         for (i, to) in links.iter().enumerate() {

@@ -69,7 +69,7 @@ pub fn cause(bench: &Bench) -> String {
     let mut propose = |family: &str, name: &str, what: &str, setting: String| {
         let way = format!("{what}: {family}.{} = {setting}", last(name));
         match said(model, family, name) {
-            Some(now) => ways.push((true, format!("{way} (the file fixes {now})"))),
+            Some(now) => ways.push((true, format!("{way} (fixed at {now})"))),
             None => ways.push((false, way)),
         }
     };

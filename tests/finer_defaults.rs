@@ -129,10 +129,7 @@ fn hints_propose_more_than_what_failed_and_following_them_helps() {
             .filter_map(|d| d.hint.as_ref())
             .find(|h| h.contains(family));
         let hint = found.unwrap_or_else(|| panic!("no hint of {family}: {reasons:?}"));
-        assert!(
-            hint.contains(&format!("fixed at {} = {}", fixed.0, fixed.1)),
-            "{hint}"
-        );
+        assert!(hint.contains(&format!("fixed at {} = {}", fixed.0, fixed.1)), "{hint}");
         let from = hint.find(family).unwrap() + family.len();
         let setting: String = hint[from..].split(" (").next().unwrap().to_string();
         let nodes = |s: &str| -> usize {

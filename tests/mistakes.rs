@@ -72,9 +72,24 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ),
     ("verify {", "solve { tol = 1e-8 }\nverify {", "E0801", "`tolerance`"),
     ("verify {", "solve { grid = 200 }\nverify {", "E0801", "`grid.NAME`"),
-    ("verify {", "train ppo { n_steps = 64 }\nverify {", "E0801", "here it is called `horizon`"),
-    ("verify {", "train dqn { buffer_size = 1000 }\nverify {", "E0801", "here it is called `memory`"),
-    ("verify {", "solve { maxit = 100 }\nverify {", "E0801", "here it is called `iterations`"),
+    (
+        "verify {",
+        "train ppo { n_steps = 64 }\nverify {",
+        "E0801",
+        "here it is called `horizon`",
+    ),
+    (
+        "verify {",
+        "train dqn { buffer_size = 1000 }\nverify {",
+        "E0801",
+        "here it is called `memory`",
+    ),
+    (
+        "verify {",
+        "solve { maxit = 100 }\nverify {",
+        "E0801",
+        "here it is called `iterations`",
+    ),
     (
         "verify {",
         "solve { method = vfi }\nverify {",

@@ -8,7 +8,9 @@ pub(in crate::check) fn unknown_setting(key: &str, block: &str, span: Span, know
     let d = err("E0801", format!("`{block}` has no setting `{key}`"))
         .at(span, "would be ignored")
         .note(format!("its settings: {}", known.join(", ")));
-    let elsewhere = ELSEWHERE.iter().find(|(theirs, ours)| *theirs == key && known.iter().any(|k| k == ours));
+    let elsewhere = ELSEWHERE
+        .iter()
+        .find(|(theirs, ours)| *theirs == key && known.iter().any(|k| k == ours));
     match elsewhere {
         Some((_, ours)) => d.hint(format!("here it is called `{ours}`")),
         None => with_guess(d, key, known, "remove it, or write one of these"),

@@ -40,7 +40,9 @@ pub fn open_complete(directory: &Path) -> Result<CompleteRun, Diagnostic> {
         return Err(error.hint(match status {
             Status::Running => "wait until it has finished",
             Status::Failed => "its report says why; its numbers are no result",
-            Status::Interrupted | Status::Complete => "go on with it: the same subcommand with `--resume RUN`; or run the command again",
+            Status::Interrupted | Status::Complete => {
+                "go on with it: the same subcommand with `--resume RUN`; or run the command again"
+            }
         }));
     }
     check_files(directory, &manifest)?;

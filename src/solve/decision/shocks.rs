@@ -245,11 +245,10 @@ pub(super) fn joint(laws: &[Chainlet], kept: &[usize]) -> Result<Joint, Diagnost
         } else {
             format!("{total:.1e} states, more than any memory holds")
         };
-        return Err(Diagnostic::error(
-            "E0904",
-            format!("the joint chain of {} shocks has {size}", kept.len()),
-        )
-        .hint("use fewer states (chain.z = rouwenhorst(3)) or fewer independent shocks"));
+        return Err(
+            Diagnostic::error("E0904", format!("the joint chain of {} shocks has {size}", kept.len()))
+                .hint("use fewer states (chain.z = rouwenhorst(3)) or fewer independent shocks"),
+        );
     }
     let mut links = vec![Vec::new()];
     for n in &sizes {

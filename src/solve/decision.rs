@@ -21,6 +21,7 @@ mod information;
 mod layout;
 mod noise;
 mod options;
+pub mod others;
 mod payoffs;
 mod programs;
 mod relevant;
@@ -36,6 +37,7 @@ use crate::kernel::exec::{Operand, Workspace};
 use crate::kernel::program::Program;
 use builder::Builder;
 use layout::{Layout, Order};
+use others::{Others, Reading};
 use programs::{Programs, Source};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -46,6 +48,8 @@ pub struct Decision {
     programs: Programs,
     inputs: usize,
     layout: Layout,
+    /// Where it is one among several: what the others do.
+    others: Option<Reading>,
     shock_inputs: Vec<Vec<f64>>,
     noise_inputs: Vec<Vec<f64>>,
     /// `(number of the state in the model, element)` behind each state dimension, one per state.
@@ -84,8 +88,20 @@ impl Decision {
     /// E0810 and E0827 where it is not the problem of one, E0825 where what matters is not observed, E0826 for time without an end,
     /// E0805 and E0820 for grids and chains, E0904 for too many nodes, E0970 for chances that are none.
     pub fn new(model: &Model, options: &Options) -> Result<Decision, Diagnostic> {
-        let mut b = Builder::start(model, options)?;
+        Decision::built(model, options, Builder::start(model, options)?)
+    }
+
+    /// The problem of one among several, the others playing by a policy.
+    ///
+    /// # Errors
+    /// Those of [`Decision::new`].
+    pub fn among(model: &Model, options: &Options, others: &Others) -> Result<Decision, Diagnostic> {
+        Decision::built(model, options, Builder::among(model, options, others)?)
+    }
+
+    fn built<'m>(model: &'m Model, options: &'m Options, mut b: Builder<'m>) -> Result<Decision, Diagnostic> {
         b.bind();
+        b.play_others()?;
         b.rules()?;
         let mut draws = b.draws()?;
         let paid = b.paid()?;
@@ -104,7 +120,9 @@ impl Decision {
         let noise_ids = draws.noise_ids();
         let action_ids: Vec<Id> = paid.actions.iter().map(|a| a.id).collect();
         let carrying: Vec<Id> = draws.kept().flat_map(|q| q.inputs()).collect();
-        let order = Order::new(&read.now, &action_ids, [&shocks_now, &shocks_next], &carrying, time);
+        let others = b.reading(&read.now, &shocks_now, &noise_ids)?;
+        let given_ids: Vec<Id> = b.given.iter().map(|g| g.1).collect();
+        let order = Order::new(&read.now, [&action_ids, &given_ids], [&shocks_now, &shocks_next], &carrying, time);
         // A unit that reads a shock which nothing else depends on is none.
         let consumption = b.consumption()?.filter(|c| {
             let known: BTreeSet<Id> = order.inputs.iter().flatten().chain(&noise_ids).copied().collect();
@@ -152,6 +170,7 @@ impl Decision {
             programs: compiled.programs,
             inputs: order.inputs.len(),
             layout: order.layout,
+            others,
             shock_inputs: draws.carried(&together.chain),
             noise_inputs: together.noise_nodes,
             origin: b.states,
@@ -179,12 +198,26 @@ impl Decision {
         &mut self.spec
     }
 
-    fn operands<'a>(&'a self, lanes: &Lanes<'a>, with_actions: bool) -> Vec<Operand<'a, f64>> {
+    /// What the others do at the lanes, `[input][lane]`; nothing where one decides alone.
+    fn given(&self, lanes: &Lanes) -> Vec<Vec<f64>> {
+        match &self.others {
+            None => Vec::new(),
+            Some(others) => {
+                let (shocks, noises) = (&self.shock_inputs[lanes.shock], &self.noise_inputs[lanes.noise]);
+                others.read(lanes, shocks, noises, lanes_of(lanes))
+            }
+        }
+    }
+
+    fn operands<'a>(&'a self, lanes: &Lanes<'a>, given: Option<&'a [Vec<f64>]>) -> Vec<Operand<'a, f64>> {
         let mut v = vec![Operand::Uniform(f64::NAN); self.inputs];
         for (k, s) in lanes.states.iter().enumerate() {
             v[self.layout.states + k] = Operand::Lanes(s);
         }
-        if with_actions {
+        if let Some(given) = given {
+            for (k, g) in given.iter().enumerate() {
+                v[self.layout.given + k] = Operand::Lanes(g);
+            }
             for (k, a) in lanes.actions.iter().enumerate() {
                 v[self.layout.actions + k] = Operand::Lanes(a);
             }
@@ -234,7 +267,8 @@ impl DecisionProblem for Decision {
 
     fn evaluate(&self, lanes: &Lanes, out: &mut Outcome) {
         let n = out.reward.len();
-        let inputs = self.operands(lanes, true);
+        let given = self.given(lanes);
+        let inputs = self.operands(lanes, Some(&given));
         let mut slices: Vec<&mut [f64]> = Vec::with_capacity(6 + out.next.len());
         slices.push(out.reward);
         slices.push(out.slack);
@@ -262,7 +296,8 @@ impl DecisionProblem for Decision {
         let n = lanes_of(lanes);
         let mut all = vec![vec![0.0; n]; 6 + lanes.states.len()];
         let mut slices: Vec<&mut [f64]> = all.iter_mut().map(Vec::as_mut_slice).collect();
-        run(&self.programs.outcome, &self.operands(lanes, true), n, &mut slices);
+        let given = self.given(lanes);
+        run(&self.programs.outcome, &self.operands(lanes, Some(&given)), n, &mut slices);
         all.pop()
     }
 
@@ -275,7 +310,7 @@ impl DecisionProblem for Decision {
         let n = lanes_of(lanes);
         let mut out = vec![vec![0.0; n]; first.outputs()];
         let mut slices: Vec<&mut [f64]> = out.iter_mut().map(Vec::as_mut_slice).collect();
-        run(first, &self.operands(lanes, false), n, &mut slices);
+        run(first, &self.operands(lanes, None), n, &mut slices);
         Some(out)
     }
 
@@ -286,7 +321,8 @@ impl DecisionProblem for Decision {
             return;
         };
         let mut inputs: Vec<Operand<f64>> = prepared.iter().map(|p| Operand::Lanes(p)).collect();
-        inputs.extend(self.operands(lanes, true));
+        let given = self.given(lanes);
+        inputs.extend(self.operands(lanes, Some(&given)));
         run(rest, &inputs, n, &mut [reward, slack]);
     }
 
@@ -295,7 +331,8 @@ impl DecisionProblem for Decision {
             None => weight.fill(1.0),
             Some(p) => {
                 let n = weight.len();
-                run(p, &self.operands(lanes, true), n, &mut [weight]);
+                let given = self.given(lanes);
+                run(p, &self.operands(lanes, Some(&given)), n, &mut [weight]);
             }
         }
     }
@@ -305,13 +342,14 @@ impl DecisionProblem for Decision {
             return false;
         };
         let n = out[0].len();
-        run(p, &self.operands(lanes, true), n, &mut out);
+        let given = self.given(lanes);
+        run(p, &self.operands(lanes, Some(&given)), n, &mut out);
         true
     }
 
     fn bounds(&self, lanes: &Lanes, lo: &mut [&mut [f64]], hi: &mut [&mut [f64]]) {
         let n = lo.first().map_or_else(|| lanes_of(lanes), |l| l.len());
-        let inputs = self.operands(lanes, false);
+        let inputs = self.operands(lanes, None);
         let mut slices: Vec<&mut [f64]> = lo.iter_mut().map(|s| &mut **s).collect();
         slices.extend(hi.iter_mut().map(|s| &mut **s));
         run(&self.programs.bounds, &inputs, n, &mut slices);
@@ -327,7 +365,7 @@ impl DecisionProblem for Decision {
         {
             None => out.fill(1.0),
             Some(p) => {
-                let inputs = self.operands(lanes, false);
+                let inputs = self.operands(lanes, None);
                 let n = out.len();
                 run(p, &inputs, n, &mut [out]);
             }
@@ -352,7 +390,8 @@ impl DecisionProblem for Decision {
             ));
         };
         let n = d_reward.len();
-        let inputs = self.operands(lanes, true);
+        let given = self.given(lanes);
+        let inputs = self.operands(lanes, Some(&given));
         let mut slices: Vec<&mut [f64]> = vec![d_reward];
         slices.extend(d_next.iter_mut().map(|s| &mut **s));
         run(p, &inputs, n, &mut slices);
@@ -364,7 +403,8 @@ impl DecisionProblem for Decision {
             return false;
         };
         let n = c.len();
-        let inputs = self.operands(lanes, true);
+        let given = self.given(lanes);
+        let inputs = self.operands(lanes, Some(&given));
         let mut slices: Vec<&mut [f64]> = vec![c];
         slices.extend(dc.iter_mut().map(|s| &mut **s));
         run(p, &inputs, n, &mut slices);

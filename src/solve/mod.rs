@@ -7,6 +7,7 @@ mod describe;
 mod expected;
 pub mod grid_search;
 mod kinked;
+pub mod located;
 mod lost;
 
 pub mod benchmarks;

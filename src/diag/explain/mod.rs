@@ -192,6 +192,8 @@ const PAGES: &[(&str, &str)] = &[
     ("E0969", include_str!("E0969.md")),
     ("E0970", include_str!("E0970.md")),
     ("E0975", include_str!("E0975.md")),
+    ("E0976", include_str!("E0976.md")),
+    ("E0977", include_str!("E0977.md")),
     ("E0980", include_str!("E0980.md")),
     ("E0981", include_str!("E0981.md")),
     ("E0982", include_str!("E0982.md")),

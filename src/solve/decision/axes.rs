@@ -39,6 +39,9 @@ impl Builder<'_> {
             }
             let n = self.mine(ids.len(), &a.shape);
             for (e, id) in ids.iter().copied().enumerate().take(n) {
+                if self.others.is_some_and(|o| !o.decides(i, e)) {
+                    continue;
+                }
                 let name = element_name(&self.model.graph, &a.name, &a.shape, e, n);
                 let at = |b: &mut Self, node: NodeId| -> Result<Id, Diagnostic> {
                     let ids = b.unrolled(node)?;

@@ -1,12 +1,14 @@
 //! A problem under construction: one period of the model, unrolled into expressions of the inputs of one who decides.
 
 use super::options::Options;
+use super::others::Others;
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
 use crate::graph::{InputKind, NodeId, Op};
 use crate::kernel::dag::Id;
 use crate::kernel::unroll::Unroll;
 use crate::solve::economy::{Economy, Members, cannot};
+use crate::solve::located;
 
 /// A problem under construction.
 pub(super) struct Builder<'m> {
@@ -15,6 +17,10 @@ pub(super) struct Builder<'m> {
     pub(super) agents: Vec<usize>,
     /// Only member 0 of the (independent) population decides.
     pub(super) single: bool,
+    /// Where one decides among several: who, and what the others do.
+    pub(super) others: Option<&'m Others>,
+    /// What the others do: the number of an action in their policy, and the input that carries it.
+    pub(super) given: Vec<(usize, Id)>,
     pub(super) states: Vec<(usize, usize)>,
     pub(super) unroll: Unroll<'m>,
 }
@@ -28,9 +34,43 @@ impl<'m> Builder<'m> {
             options,
             agents: seat.agents.clone(),
             single: seat.members == Members::Representative,
+            others: None,
+            given: Vec::new(),
             states: Vec::new(),
             unroll: Unroll::new(&model.graph),
         })
+    }
+
+    /// The problem of one among several, whose policy is known.
+    ///
+    /// # Errors
+    /// E0810 for stages and schedules.
+    pub(super) fn among(model: &'m Model, options: &'m Options, others: &'m Others) -> Result<Self, Diagnostic> {
+        if model.stages.len() > 1 {
+            return Err(cannot("agents act in stages"));
+        }
+        if let Some(a) = model.actions.iter().find(|a| !a.given.is_empty()) {
+            return Err(cannot(format!("`{}` is a schedule of a price", a.name)).at(a.span, "a schedule"));
+        }
+        Ok(Builder {
+            model,
+            options,
+            agents: vec![others.agent],
+            single: false,
+            others: Some(others),
+            given: Vec::new(),
+            states: Vec::new(),
+            unroll: Unroll::new(&model.graph),
+        })
+    }
+
+    /// Which of the elements of something that an agent's members have count for who decides.
+    pub(super) fn counting(&self, agent: usize, elements: usize) -> std::ops::Range<usize> {
+        match self.others {
+            Some(o) => located::own(self.model, agent, o.member, elements),
+            None if self.single => 0..elements.min(1),
+            None => 0..elements,
+        }
     }
 
     pub(super) fn elements(&self, node: NodeId) -> usize {

@@ -31,6 +31,8 @@ pub(super) struct Draws {
     pub(super) integrated: Vec<String>,
     /// Numbers of the shocks that are noises to whoever decides; their rules begin at `declared`.
     unseen: Vec<usize>,
+    /// Numbers of the chains that only fellows see and that tell something about the future.
+    kept: Vec<usize>,
     declared: usize,
     seen: Seen,
 }
@@ -70,11 +72,18 @@ impl Builder<'_> {
         let mut noise = self.quadratures()?;
         // What nobody sees and what tells nothing about the future is a noise to whoever decides.
         let seen = Seen::of(model, &self.agents);
-        let unseen: Vec<usize> = if !self.options.deterministic && !information::full(model) {
+        let mut unseen: Vec<usize> = if !self.options.deterministic && !information::full(model) {
             information::noise_like(model, &seen, &laws)
         } else {
             Vec::new()
         };
+        let (private, kept) = match self.others {
+            Some(others) if !self.options.deterministic => information::private(model, others, &laws),
+            _ => (Vec::new(), Vec::new()),
+        };
+        unseen.extend(private);
+        unseen.sort_unstable();
+        unseen.dedup();
         let declared = noise.len();
         noise.extend(unseen.iter().map(|k| {
             Quadrature {
@@ -99,6 +108,7 @@ impl Builder<'_> {
             hidden: Vec::new(),
             integrated: Vec::new(),
             unseen,
+            kept,
             declared,
             seen,
         })
@@ -128,6 +138,8 @@ impl Builder<'_> {
             let shocks = chains.iter().map(|k| laws[*k].shock);
             let shocks = shocks.filter(|s| !seen.knows(model.shocks[*s].input));
             hidden.extend(shocks.map(information::Hidden::Shock));
+            let kept = draws.kept.iter().filter(|k| chains.contains(k));
+            hidden.extend(kept.map(|k| information::Hidden::Shock(laws[*k].shock)));
             // A draw that moves bounds or requirements is not integrated out, and one whose next value is read is no noise.
             let before = paid.limits();
             for k in &draws.unseen {

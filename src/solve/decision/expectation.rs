@@ -56,6 +56,8 @@ impl<'m> Expectation<'m> {
             options: &DEFAULTS,
             agents: (0..model.agents.len()).collect(),
             single: false,
+            others: None,
+            given: Vec::new(),
             states: Vec::new(),
             unroll: Unroll::new(&model.graph),
         };

@@ -6,10 +6,12 @@
 //! it is a noise, and is integrated out like one. Whatever else matters and is not seen makes the best policy a function of
 //! everything seen so far, which the solvers do not look for.
 
+use super::others::Others;
 use super::shocks::Chainlet;
 use crate::check::model::{Information, Model, Process, StartShock};
 use crate::diag::{Diagnostic, Span};
 use crate::graph::shape::operands;
+use crate::solve::located;
 use crate::graph::{Binary, InputId, InputKind, Interval, NodeId, Op, Unary};
 use std::collections::BTreeSet;
 
@@ -77,20 +79,62 @@ pub(super) fn full(model: &Model) -> bool {
 pub(super) fn noise_like(model: &Model, seen: &Seen, laws: &[Chainlet]) -> Vec<usize> {
     let condition = |k: usize| laws.iter().any(|l| l.given.iter().any(|(g, _)| *g == k));
     (0..laws.len())
-        .filter(|k| {
-            let law = &laws[*k];
-            let shock = &model.shocks[law.shock];
-            let [matrix] = law.matrices.as_slice() else {
-                return false;
-            };
-            let independent = matrix
+        .filter(|k| !condition(*k) && memoryless(model, &laws[*k]) && !seen.touches(model.shocks[laws[*k].shock].input))
+        .collect()
+}
+
+/// Whether a chain tells nothing about its own future or about others.
+fn memoryless(model: &Model, law: &Chainlet) -> bool {
+    let shock = &model.shocks[law.shock];
+    let [matrix] = law.matrices.as_slice() else {
+        return false;
+    };
+    let independent = matrix
                 .iter()
                 .all(|row| row.iter().zip(&matrix[0]).all(|(a, b)| (a - b).abs() < 1e-12));
             let fresh = !matches!(shock.start, Some(StartShock::Link(_) | StartShock::Value(_)));
             let alone = !matches!(shock.process, Process::Var1 { .. });
-            independent && fresh && alone && !condition(*k) && law.given.is_empty() && !seen.touches(shock.input)
-        })
-        .collect()
+    independent && fresh && alone && law.given.is_empty()
+}
+
+/// Chains of one's fellows that only they see and that tell nothing about the future: what a fellow then does is uncertain. As numbers
+/// of `laws`; the second list holds those that do tell something.
+pub(super) fn private(model: &Model, others: &Others, laws: &[Chainlet]) -> (Vec<usize>, Vec<usize>) {
+    let own = |law: &Chainlet| {
+        let elements = model.graph.elements(&model.shocks[law.shock].shape);
+        located::own(model, others.agent, others.member, elements).contains(&law.element)
+    };
+    let theirs = (0..laws.len()).filter(|k| {
+        let shock = &model.shocks[laws[*k].shock];
+        let told = watched(model, others.agent, shock.input);
+        shock.owner == Some(others.agent) && !own(&laws[*k]) && !told
+    });
+    theirs.partition(|k| memoryless(model, &laws[*k]))
+}
+
+/// Whether an agent's observations read an input of its fellows, and not its own element alone.
+fn watched(model: &Model, agent: usize, input: InputId) -> bool {
+    let g = &model.graph;
+    let mut todo: Vec<(NodeId, bool)> = model.agents[agent].observation.iter().map(|o| (o.node, false)).collect();
+    let mut done = BTreeSet::new();
+    while let Some((n, across)) = todo.pop() {
+        if !done.insert((n, across)) {
+            continue;
+        }
+        let op = &g.nodes[n.0 as usize].op;
+        match op {
+            Op::Input(i) if *i == input && across => return true,
+            Op::Root { root, .. } => {
+                let root = &g.roots[*root];
+                todo.extend(root.residuals.iter().map(|r| (*r, true)));
+            }
+            Op::Others { .. } | Op::Reduce { .. } | Op::Take { .. } | Op::Slice { .. } | Op::Stack { .. } => {
+                todo.extend(operands(op).into_iter().map(|o| (o, true)));
+            }
+            op => todo.extend(operands(op).into_iter().map(|o| (o, across))),
+        }
+    }
+    false
 }
 
 /// Its dotted name.

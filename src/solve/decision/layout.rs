@@ -7,6 +7,8 @@ use crate::kernel::dag::Id;
 pub(super) struct Layout {
     pub(super) states: usize,
     pub(super) actions: usize,
+    /// What others do, who are not decided for.
+    pub(super) given: usize,
     pub(super) shocks: usize,
     pub(super) next: usize,
     pub(super) noise: usize,
@@ -20,8 +22,8 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// States, actions, shocks now and next, and what carries noises, then the date.
-    pub(super) fn new(states: &[Id], actions: &[Id], shocks: [&[Id]; 2], noise: &[Id], time: Option<Id>) -> Order {
+    /// States, actions, what others do, shocks now and next, and what carries noises, then the date.
+    pub(super) fn new(states: &[Id], actions: [&[Id]; 2], shocks: [&[Id]; 2], noise: &[Id], time: Option<Id>) -> Order {
         let mut inputs: Vec<Option<Id>> = Vec::new();
         let mut group = |ids: &[Id]| {
             let first = inputs.len();
@@ -30,7 +32,8 @@ impl Order {
         };
         let layout = Layout {
             states: group(states),
-            actions: group(actions),
+            actions: group(actions[0]),
+            given: group(actions[1]),
             shocks: group(shocks[0]),
             next: group(shocks[1]),
             noise: group(noise),

@@ -69,9 +69,10 @@ impl Builder<'_> {
             };
             let ids = self.unrolled(r)?;
             let n = self.mine(ids.len(), &self.model.graph.nodes[r.0 as usize].shape);
+            let own = self.others.map_or(0..n, |_| self.counting(a, ids.len()));
             // A reward that is the same for all members counts once for each.
             let members = self.model.graph.elements(&agent.shape);
-            let times = if self.single {
+            let times = if self.single || self.others.is_some() {
                 1.0
             } else {
                 fault!("evaluation.members_once", 1.0, members as f64 / ids.len() as f64)
@@ -79,7 +80,7 @@ impl Builder<'_> {
             let continuum = agent
                 .axis
                 .is_some_and(|x| self.model.graph.axes[x.0 as usize].continuum);
-            let scale = if continuum && !self.single {
+            let scale = if continuum && !self.single && self.others.is_none() {
                 agent.mass / members as f64 * times
             } else {
                 times
@@ -89,7 +90,7 @@ impl Builder<'_> {
                 if self.agents.last() == Some(&a) { 0.0 } else { scale },
                 scale
             ));
-            for id in ids.into_iter().take(n) {
+            for id in ids.into_iter().take(own.end).skip(own.start) {
                 let term = self.unroll.dag.mul(scale, id);
                 total = self.unroll.dag.add(total, term);
             }
@@ -102,7 +103,9 @@ impl Builder<'_> {
         for a in self.agents.clone() {
             let agent = &self.model.agents[a];
             let Some(d) = agent.discount else { continue };
-            for id in self.unrolled(d)? {
+            let ids = self.unrolled(d)?;
+            let own = self.others.map_or(0..ids.len(), |_| self.counting(a, ids.len()));
+            for id in ids.into_iter().take(own.end).skip(own.start) {
                 match &found {
                     Some((first, name)) if *first != id && !self.single => {
                         return Err(cannot(format!(
@@ -130,7 +133,8 @@ impl Builder<'_> {
         let zero = self.unroll.dag.constant(0.0);
         let (mut end, mut paying) = (zero, zero);
         for e in &self.model.ends {
-            if e.then != Then::Episode && !self.single {
+            let mine = e.agent.is_some_and(|a| self.agents.contains(&a));
+            if e.then != Then::Episode && !self.single && !(self.others.is_some() && mine) {
                 return Err(cannot("members of the population end one by one").at(e.span, "ends one member"));
             }
             let c = self.unrolled(e.condition)?;
@@ -139,8 +143,16 @@ impl Builder<'_> {
                 Some(p) => Some(self.unrolled(p)?),
                 None => None,
             };
+            let own = match self.others {
+                Some(o) if mine => self.counting(o.agent, n),
+                Some(_) => 0..0,
+                None => 0..n,
+            };
             for (k, c) in c.into_iter().take(n).enumerate() {
-                if let Some(p) = &pays {
+                if e.then != Then::Episode && !own.contains(&k) {
+                    continue;
+                }
+                if let Some(p) = pays.as_ref().filter(|_| own.contains(&k)) {
                     let x = self.unroll.dag.select(c, p[k.min(p.len() - 1)], zero);
                     paying = self.unroll.dag.add(paying, x);
                 }
@@ -157,8 +169,14 @@ impl Builder<'_> {
                 continue;
             }
             let ids = self.unrolled(r.slack)?;
-            let n = if self.single { 1 } else { ids.len() };
-            for id in ids.into_iter().take(n) {
+            let own = match (self.others, r.agent) {
+                // What others must not do is theirs.
+                (Some(o), Some(a)) if a != o.agent => 0..0,
+                (Some(o), Some(_)) => self.counting(o.agent, ids.len()),
+                (Some(_), None) => 0..ids.len(),
+                (None, _) => 0..if self.single { 1 } else { ids.len() },
+            };
+            for id in ids.into_iter().take(own.end).skip(own.start) {
                 least = Some(match least {
                     None => id,
                     Some(x) => self.unroll.dag.binary(crate::graph::Binary::Min, x, id),
@@ -172,12 +190,12 @@ impl Builder<'_> {
     }
 
     pub(super) fn consumption(&mut self) -> Result<Option<Id>, Diagnostic> {
-        let [one] = self.agents.as_slice() else { return Ok(None) };
-        let agent = &self.model.agents[*one];
+        let &[one] = self.agents.as_slice() else { return Ok(None) };
+        let agent = &self.model.agents[one];
         let Some(c) = agent.consumption else { return Ok(None) };
         let ids = self.unrolled(c)?;
-        Ok(if ids.len() == 1 || self.single {
-            ids.first().copied()
+        Ok(if ids.len() == 1 || self.single || self.others.is_some() {
+            ids.get(self.counting(one, ids.len()).start).copied()
         } else {
             None
         })

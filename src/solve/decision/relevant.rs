@@ -51,6 +51,7 @@ impl Builder<'_> {
                 state_ids.push(((i, e), now[e], next[map[e]]));
             }
         }
+        needed.extend(self.laws_read_by_others(&state_ids, &needed)?);
         let kept = self.relevant(&state_ids, noise, &mut needed);
         let next: Vec<Id> = kept.iter().map(|k| state_ids[*k].2).collect();
         self.states = kept.iter().map(|k| state_ids[*k].0).collect();
@@ -71,6 +72,12 @@ impl Builder<'_> {
             outputs,
             everything,
         })
+    }
+
+    /// What the others' policy reads, where what they do matters now or by the laws of states.
+    fn laws_read_by_others(&mut self, states: &[Element], needed: &[Id]) -> Result<Vec<Id>, Diagnostic> {
+        let all: Vec<Id> = needed.iter().copied().chain(states.iter().map(|s| s.2)).collect();
+        self.read_by_others(&all)
     }
 
     /// Positions of the states that matter, in order; their laws, and the chances of the draws that are read, join what is

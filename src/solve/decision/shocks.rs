@@ -16,6 +16,8 @@ pub(super) struct Chainlet {
     pub(super) name: String,
     /// The shock of the model.
     pub(super) shock: usize,
+    /// The element of it.
+    pub(super) element: usize,
     pub(super) now: Id,
     pub(super) next: Id,
     /// What the input carries at each state of the chain (the number of the state for chains, else the value).
@@ -62,6 +64,7 @@ impl Builder<'_> {
                 out.push(Chainlet {
                     name: element_name(&model.graph, &shock.name, &shock.shape, e, n),
                     shock: s,
+                    element: e,
                     now: now[e],
                     next: next[e],
                     carried,

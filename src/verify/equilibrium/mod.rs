@@ -3,6 +3,13 @@
 //! An equilibrium is certified by what each could gain: by one deviation, and by the best reply of a whole life, both in the economy that
 //! `econc simulate` runs, with the others playing on. Markets must clear there, and what is taken as given must matter.
 
+mod best_reply;
+mod one_shot_gain;
+mod player;
+mod recursive;
+#[cfg(test)]
+mod recursive_tests;
+
 use super::grid::Certificate;
 use super::solved::{Options, Solved};
 use crate::check::Model;
@@ -58,7 +65,7 @@ pub fn solve(
     progress: &mut dyn Watch,
 ) -> Result<Solved, Vec<Diagnostic>> {
     let found = method.solve(economy, options.seed, progress)?;
-    let certificate = judge(model, economy, &found, options.seed)?;
+    let certificate = judge(model, economy, &found, options.seed, progress)?;
     Ok(Solved {
         solution: found.solution,
         others: found.others,
@@ -103,7 +110,20 @@ pub fn method_for(
 }
 
 /// Judges an equilibrium.
-fn judge(_model: &Model, economy: &Economy, found: &Found, _seed: u64) -> Result<Certificate, Vec<Diagnostic>> {
+fn judge(
+    model: &Model,
+    economy: &Economy,
+    found: &Found,
+    seed: u64,
+    progress: &mut dyn Watch,
+) -> Result<Certificate, Vec<Diagnostic>> {
+    if !model.states.is_empty() {
+        let options = super::world::Options {
+            seed,
+            ..super::world::Options::default()
+        };
+        return recursive::judge(model, economy, found, &options, progress).map_err(|d| vec![d]);
+    }
     let unjudged = Diagnostic::error("E0946", "nothing has judged this equilibrium");
     let mut reasons = found.solution.record.warnings.clone();
     reasons.push(unjudged);

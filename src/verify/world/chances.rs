@@ -160,7 +160,7 @@ impl Chances {
             if !inputs[draw.input.0 as usize] || !matches!(draw.when, DrawWhen::After(_)) {
                 continue;
             }
-            let elements = if seat.single {
+            let elements = if seat.alone() {
                 1
             } else {
                 model.graph.elements(&draw.shape)

@@ -148,14 +148,14 @@ fn again(bench: &Bench, trials: &mut Trials, found: &mut [Found]) -> Result<(), 
     Ok(())
 }
 
-/// Scans and judges.
+/// Scans and judges; returns the largest gain in the bench's unit, not a number where it was not looked for.
 ///
 /// # Errors
 /// Those of the economy's programs (E0990).
-pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
+pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<f64, Diagnostic> {
     // A choice with taste shocks alone is judged by its probabilities.
     if tastes::scale(bench.seat).is_some() && !tastes::among_several(bench.seat) {
-        return Ok(());
+        return Ok(f64::NAN);
     }
     let visits = &bench.played.visits;
     let key = Key::new(bench.options.seed, 0xdef1);
@@ -271,7 +271,7 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
             )),
         );
     }
-    Ok(())
+    Ok(top)
 }
 
 #[cfg(test)]

@@ -141,7 +141,7 @@ impl WorldCertificate {
             && !self.reasons.iter().any(|d| d.severity == Severity::Error)
     }
 
-    fn log(&mut self, name: &str, x: f64, limit: Option<f64>, note: String) -> bool {
+    pub(super) fn log(&mut self, name: &str, x: f64, limit: Option<f64>, note: String) -> bool {
         let value = x.abs().clamp(1e-16, 1e300).log10();
         let holds = limit.map(|l| !x.is_nan() && value <= l);
         self.proofs.push(Proof {
@@ -215,7 +215,7 @@ pub fn judge(
     let Some(value) = Value::new(solution, &seat, model.horizon) else {
         return Err(Diagnostic::error("E0905", "the grid of the solution does not ascend"));
     };
-    let played = play::play(model, solution, &seat, &value, options)?;
+    let played = play::play(model, solution, &seat, &value, options, None)?;
     let trials = || Trials::new(model, &seat, &value, LANES, options.seed);
     let (units, unit) = units(&mut trials()?, &seat, &value, &played)?;
     let policy = PolicyBetween::new(Arc::new(solution.clone()))?;
@@ -238,7 +238,7 @@ pub fn judge(
         || -> Result<(), Diagnostic> {
             let mut trials = trials()?;
             promise::prove(&bench, &mut trials, &mut left)?;
-            deviation::prove(&bench, &mut trials, &mut left)?;
+            deviation::prove(&bench, &mut trials, &mut left).map(drop)?;
             tastes::prove(&bench, &mut trials, &mut left)
         },
         || -> Result<(), Diagnostic> {
@@ -260,12 +260,12 @@ pub fn judge(
 }
 
 /// Worlds in which trials run side by side.
-const LANES: usize = 1024;
+pub(super) const LANES: usize = 1024;
 
 /// What one unit of error is at each visit: the worth `u'(c) c` of a period's consumption where the model names consumption
 /// and an action moves it; else how much rewards differ between visited states and between choices (a constant added to the reward moves
 /// neither).
-fn units(
+pub(super) fn units(
     trials: &mut Trials,
     seat: &Seat,
     value: &Value,

@@ -19,7 +19,7 @@ fn asked<T>(model: &Model, solution: &Solution, part: impl Fn(&Bench, &mut Trial
     let options = Options::default();
     let seat = Seat::of(model, solution).unwrap();
     let value = Value::new(solution, &seat, model.horizon).unwrap();
-    let played = play::play(model, solution, &seat, &value, &options).unwrap();
+    let played = play::play(model, solution, &seat, &value, &options, None).unwrap();
     let mut trials = Trials::new(model, &seat, &value, LANES, options.seed).unwrap();
     let (units, unit) = units(&mut trials, &seat, &value, &played).unwrap();
     let policy = PolicyBetween::new(Arc::new(solution.clone())).unwrap();

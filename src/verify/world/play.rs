@@ -9,7 +9,8 @@ use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::behaviour::Actor;
 use crate::env::cast::Behaviour;
-use crate::env::worlds::{Counts, Worlds};
+use crate::env::worlds::{Bounds, Counts, Worlds};
+use crate::solve::between::PolicyBetween;
 use crate::solve::solution::Solution;
 use std::sync::Arc;
 
@@ -52,7 +53,34 @@ fn length(model: &Model, discount: f64) -> usize {
     ((0.01f64.ln() / discount.ln()).ceil() as usize).clamp(60, 600)
 }
 
-/// Simulates lives under the solution's policy.
+/// One who plays by another policy than the solution's.
+pub struct Deviator {
+    /// Its own policy, as that of a problem whose solution is read.
+    pub policy: PolicyBetween,
+    /// Its seat in that solution.
+    pub seat: Seat,
+}
+
+impl Deviator {
+    /// Chooses for its seat in every world, within what `bounds` allow (one pair per action of the stage: its number, bounds).
+    fn act(&self, worlds: &mut Worlds, bounds: &[(usize, Bounds)]) {
+        let n = worlds.worlds();
+        for w in 0..n {
+            let (states, shocks, period) = standing(worlds, &self.seat, w);
+            let spot = self.policy.spot(period, &shocks, &states);
+            for (k, choice) in self.seat.choices.iter().enumerate() {
+                let mut x = self.policy.action(k, &spot);
+                if let Some((_, Bounds::Between(lo, hi))) = bounds.iter().find(|(a, _)| *a == choice.action) {
+                    let at = choice.element * n + w;
+                    x = x.min(hi[at]).max(lo[at]);
+                }
+                worlds.choose(choice.action, choice.element, w, x);
+            }
+        }
+    }
+}
+
+/// Simulates lives under the solution's policy; where somebody deviates, the deviator's choices take the place of the solution's.
 ///
 /// # Errors
 /// Those of a simulation: E0815 to E0817 for a policy that cannot be played, E0902 where nothing is feasible, E0903 where a value
@@ -63,6 +91,7 @@ pub fn play(
     seat: &Seat,
     value: &Value,
     options: &Options,
+    deviator: Option<&Deviator>,
 ) -> Result<Played, Diagnostic> {
     let elements: usize = model.graph.inputs.iter().map(|i| model.graph.elements(&i.shape)).sum();
     let lives = options.lives.min(2_000_000 / elements.max(1)).max(1);
@@ -114,6 +143,9 @@ pub fn play(
     let (mut earned, mut alive) = (vec![0.0; lives], vec![true; lives]);
     for t in 0..periods {
         let bounds = actor.act(&mut worlds, 0)?;
+        if let Some(d) = deviator {
+            d.act(&mut worlds, &bounds);
+        }
         worlds.settle(&bounds)?;
         // Places hold what the period draws, too: prices and outcomes can be computed there again. (The step draws the same.)
         worlds.draw_noises();
@@ -174,16 +206,15 @@ pub fn play(
             }
             let weight = discount.powf(t as f64);
             earned[w] += weight * reward_of(model, seat, &outcome.rewards, lives, w);
-            let gone = seat.single
-                && seat
-                    .agents
-                    .iter()
-                    .any(|a| outcome.member_ended[*a].get(w) == Some(&true));
+            let gone = seat.member.is_some_and(|m| {
+                let ended = |a: &usize| outcome.member_ended[*a].get(m * lives + w) == Some(&true);
+                seat.agents.iter().any(ended)
+            });
             if outcome.ended[w] || gone {
                 alive[w] = false;
                 let paid = |k: usize| -> f64 {
-                    let elements = if seat.single { 1 } else { outcome.paid[k].len() / lives };
-                    (0..elements).filter_map(|e| outcome.paid[k].get(e * lives + w)).sum()
+                    let own = seat.own(model, outcome.paid[k].len() / lives);
+                    own.filter_map(|e| outcome.paid[k].get(e * lives + w)).sum()
                 };
                 earned[w] += weight * discount * (0..outcome.paid.len()).map(paid).sum::<f64>();
             }

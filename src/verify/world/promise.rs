@@ -202,6 +202,15 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
     Ok(())
 }
 
+/// What is obtained more than promised a period, in the bench's unit, with its standard error; from the places of the bench alone.
+///
+/// # Errors
+/// Those of the economy's programs (E0990).
+pub fn kept(bench: &Bench, trials: &mut Trials) -> Result<(f64, f64), Diagnostic> {
+    let gap = Kept::of(bench, &residuals(bench, trials)?).gap;
+    Ok((gap.mean, gap.error))
+}
+
 /// A mean with its standard error.
 #[derive(Clone, Copy, Debug)]
 struct Estimated {
@@ -300,7 +309,7 @@ fn again(bench: &Bench, trials: &mut Trials) -> Result<Kept, Diagnostic> {
         points: MORE * MORE * bench.options.points,
         ..bench.options.clone()
     };
-    let played = super::play::play(bench.model, bench.solution, bench.seat, bench.value, &options)?;
+    let played = super::play::play(bench.model, bench.solution, bench.seat, bench.value, &options, None)?;
     let (units, unit) = super::units(trials, bench.seat, bench.value, &played)?;
     let wider = Bench {
         played: &played,

@@ -5,9 +5,10 @@ use crate::check::Model;
 use crate::check::model::{Process, Space};
 use crate::diag::Diagnostic;
 use crate::graph::AxisId;
-use crate::graph::shape::element_name;
+use crate::solve::located;
 use crate::solve::problem::ActionKind;
-use crate::solve::solution::Solution;
+use crate::solve::solution::{Player, Solution};
+use std::ops::Range;
 
 /// One number of the economy: an input of the graph and the element of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +52,10 @@ pub struct SolvedShock {
 pub struct Seat {
     /// Agents whose rewards count, one number of the model per agent.
     pub agents: Vec<usize>,
-    /// Only the first member of the population decides for itself.
-    pub single: bool,
+    /// The member of its agent whose rewards and ends count alone, from 0; `None` where everybody's do.
+    pub member: Option<usize>,
+    /// Whether the others choose, too, and what they do matters to it: the shocks and draws of all then stand behind what it gets.
+    pub meets: bool,
     /// Its choices, one per action of the solution, in that order.
     pub choices: Vec<Choice>,
     /// Its states, one per state of the solution, in that order.
@@ -78,41 +81,9 @@ impl Seat {
     /// E0815: a name that the model has not.
     pub fn of(model: &Model, solution: &Solution) -> Result<Seat, Diagnostic> {
         let elements = |shape: &[AxisId]| model.graph.elements(shape);
-        let find = |names: &[(String, Vec<AxisId>, Option<usize>)], wanted: &str| -> Option<(usize, usize)> {
-            names.iter().enumerate().find_map(|(i, (name, shape, owner))| {
-                let bare = wanted.split('[').next()?;
-                if bare != name {
-                    return None;
-                }
-                let all = elements(shape);
-                let own = owner.map_or(1, |a| elements(&model.agents[a].shape).max(1));
-                // All elements are told apart, or those of one member.
-                [all, all / own]
-                    .into_iter()
-                    .find_map(|n| (0..n).find(|e| element_name(&model.graph, name, shape, *e, n) == wanted))
-                    .map(|e| (i, e))
-            })
-        };
-        let shape_of = |input: crate::graph::InputId| model.graph.inputs[input.0 as usize].shape.clone();
-        let actions: Vec<_> = model
-            .actions
-            .iter()
-            .map(|a| (a.name.clone(), a.shape.clone(), Some(a.owner)))
-            .collect();
-        let states: Vec<_> = model
-            .states
-            .iter()
-            .map(|s| (s.name.clone(), shape_of(s.input), s.owner))
-            .collect();
-        let shocks: Vec<_> = model
-            .shocks
-            .iter()
-            .map(|s| (s.name.clone(), s.shape.clone(), s.owner))
-            .collect();
-
         let mut choices = Vec::new();
         for a in &solution.actions {
-            let (action, element) = find(&actions, &a.name).ok_or_else(|| lost("action", &a.name))?;
+            let (action, element) = located::action(model, &a.name).ok_or_else(|| lost("action", &a.name))?;
             let values = match (&a.kind, &model.actions[action].space) {
                 (ActionKind::Finite { values, .. }, Space::Finite { .. } | Space::Integer { .. }) => values.clone(),
                 (ActionKind::Continuous, _) | (ActionKind::Finite { .. }, _) => Vec::new(),
@@ -127,7 +98,7 @@ impl Seat {
         }
         let mut own_states = Vec::new();
         for s in &solution.states {
-            let (state, element) = find(&states, &s.name).ok_or_else(|| lost("state", &s.name))?;
+            let (state, element) = located::state(model, &s.name).ok_or_else(|| lost("state", &s.name))?;
             own_states.push(Slot {
                 input: model.states[state].input.0 as usize,
                 element,
@@ -135,7 +106,7 @@ impl Seat {
         }
         let mut own_shocks = Vec::new();
         for (k, name) in solution.chain.names.iter().enumerate() {
-            let (shock, element) = find(&shocks, name).ok_or_else(|| lost("shock", name))?;
+            let (shock, element) = located::shock(model, name).ok_or_else(|| lost("shock", name))?;
             own_shocks.push(SolvedShock {
                 shock,
                 element,
@@ -161,12 +132,47 @@ impl Seat {
         }
         Ok(Seat {
             agents,
-            single,
+            member: single.then_some(0),
+            meets: false,
             choices,
             states: own_states,
             shocks: own_shocks,
             unseen: Vec::new(),
         })
+    }
+
+    /// The seat of one player of an equilibrium: its choices, with the states and shocks of the whole economy.
+    ///
+    /// # Errors
+    /// E0815: a name that the model has not.
+    pub fn of_player(model: &Model, solution: &Solution, player: &Player) -> Result<Seat, Diagnostic> {
+        let all = Seat::of(model, solution)?;
+        let several = model.graph.elements(&model.agents[player.agent].shape) > 1;
+        Ok(Seat {
+            agents: vec![player.agent],
+            member: several.then_some(player.member.unwrap_or(0)),
+            meets: player.member.is_some() || !several,
+            choices: player
+                .actions
+                .iter()
+                .filter_map(|a| all.choices.get(*a).cloned())
+                .collect(),
+            ..all
+        })
+    }
+
+    /// Which of the `elements` of something that each member of the seat's agent has, the members before all other axes, count for
+    /// it: all, or those of its member. What all members share counts.
+    pub fn own(&self, model: &Model, elements: usize) -> Range<usize> {
+        match self.agents.first() {
+            Some(agent) => located::own(model, *agent, self.member, elements),
+            None => 0..elements,
+        }
+    }
+
+    /// Whether nothing that happens to others matters to it: one of a population whose members do not meet.
+    pub fn alone(&self) -> bool {
+        self.member.is_some() && !self.meets
     }
 }
 

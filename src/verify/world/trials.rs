@@ -336,7 +336,7 @@ impl<'a> Trials<'a> {
     fn met(&self, tried: &Tried, w: usize, at: &mut [f64]) -> Met {
         let reward = reward_of(self.model, self.seat, &tried.rewards, self.lanes, w);
         let discount = match self.discount {
-            Some(k) => tried.watched[k][w],
+            Some(k) => self.own(&tried.watched[k], w),
             None if self.model.states.is_empty() && self.model.horizon.is_none() => 0.0,
             None => 1.0,
         };
@@ -345,11 +345,17 @@ impl<'a> Trials<'a> {
         Met {
             q: if ended { reward + discount * paid } else { reward },
             reward,
-            consumption: self.consumption.map_or(f64::NAN, |k| tried.watched[k][w]),
+            consumption: self.consumption.map_or(f64::NAN, |k| self.own(&tried.watched[k], w)),
             discount: if ended { 0.0 } else { discount },
             period: stand_where(&self.worlds, self.seat, w, states, shocks),
             outside: false,
         }
+    }
+
+    /// What a watched node is to the decision maker in world `w`.
+    fn own(&self, values: &[f64], w: usize) -> f64 {
+        let first = self.seat.own(self.model, values.len() / self.lanes).start;
+        values.get(first * self.lanes + w).copied().unwrap_or(f64::NAN)
     }
 
     /// Nodes of the continuous draws for every visit of the jobs.
@@ -433,11 +439,8 @@ impl<'a> Trials<'a> {
             .collect();
         for &s in &self.seat.unseen {
             let law = present(self.model, s);
-            let elements = if self.seat.single {
-                1
-            } else {
-                self.model.graph.elements(&self.model.shocks[s].shape)
-            };
+            let elements = self.model.graph.elements(&self.model.shocks[s].shape);
+            let elements = if self.seat.alone() { 1 } else { elements };
             for e in 0..elements {
                 let before = std::mem::take(&mut leaves);
                 leaves.extend(before.into_iter().flat_map(|leaf| {
@@ -594,9 +597,14 @@ impl<'a> Trials<'a> {
                     .iter()
                     .filter(|r| matches!(r.otherwise, Otherwise::Infeasible | Otherwise::Project(_))),
             ) {
-                let own = self.seat.single && r.agent.is_some();
-                let elements = if own { 1 } else { slack.len() / self.lanes };
-                for e in 0..elements {
+                let all = slack.len() / self.lanes;
+                let own = match r.agent {
+                    // What others must not do is theirs.
+                    Some(a) if self.seat.meets && !self.seat.agents.contains(&a) => 0..0,
+                    Some(_) => self.seat.own(self.model, all),
+                    None => 0..all,
+                };
+                for e in own {
                     for w in 0..self.lanes {
                         let s = slack[e * self.lanes + w];
                         out[w] &= s >= FEASIBLE;
@@ -615,11 +623,14 @@ impl<'a> Trials<'a> {
             if e.then != Then::Episode && !e.agent.is_some_and(|a| self.seat.agents.contains(&a)) {
                 continue;
             }
-            let elements = if self.seat.single { 1 } else { condition.len() / n };
-            for k in 0..elements {
-                if condition[k * n + w] != 0.0 {
+            let all = condition.len() / n;
+            let own = self.seat.own(self.model, all);
+            for k in 0..all {
+                let mine = own.contains(&k);
+                // An episode ends for everybody.
+                if condition[k * n + w] != 0.0 && (mine || self.seat.meets && e.then == Then::Episode) {
                     ended = true;
-                    total += pays.get(k * n + w).copied().unwrap_or(0.0);
+                    total += if mine { pays.get(k * n + w).copied().unwrap_or(0.0) } else { 0.0 };
                 }
             }
         }
@@ -664,8 +675,9 @@ pub fn reward_of(model: &Model, seat: &Seat, rewards: &[Vec<f64>], n: usize, w: 
         if !seat.agents.contains(&agent) {
             continue;
         }
-        if seat.single {
-            total += values[w];
+        if seat.member.is_some() {
+            let own = seat.own(model, values.len() / n).start;
+            total += values[own * n + w];
             continue;
         }
         let members = model.graph.elements(&a.shape);

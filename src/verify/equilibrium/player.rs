@@ -1,0 +1,96 @@
+//! One player of an equilibrium at its seat in the economy: its choices, its value, what it was seen to do.
+
+use crate::check::Model;
+use crate::diag::Diagnostic;
+use crate::solve::between::PolicyBetween;
+use crate::solve::decision::Discretised;
+use crate::solve::solution::{Player, Solution};
+use crate::verify::world::play::{self, Deviator, Played};
+use crate::verify::world::seat::Seat;
+use crate::verify::world::trials::Trials;
+use crate::verify::world::value::Value;
+use crate::verify::world::{Bench, LANES, Options, units};
+use std::sync::Arc;
+
+/// A player at its seat. The others play on by the solution.
+pub(super) struct Seated<'a> {
+    pub(super) model: &'a Model,
+    pub(super) player: &'a Player,
+    /// The solution with this player's value.
+    pub(super) solution: Solution,
+    pub(super) seat: Seat,
+    value: Value,
+    policy: PolicyBetween,
+    discretised: &'a [Discretised],
+    options: &'a Options,
+}
+
+impl<'a> Seated<'a> {
+    /// Takes a seat.
+    ///
+    /// # Errors
+    /// E0815 for a solution of another model, E0905 for one that does not fit together.
+    pub(super) fn new(
+        model: &'a Model,
+        solution: &Solution,
+        player: &'a Player,
+        discretised: &'a [Discretised],
+        options: &'a Options,
+    ) -> Result<Seated<'a>, Diagnostic> {
+        let solution = Solution {
+            value: player.value.clone(),
+            worth: Vec::new(),
+            ..solution.clone()
+        };
+        let seat = Seat::of_player(model, &solution, player)?;
+        let value = Value::new(&solution, &seat, model.horizon)
+            .ok_or_else(|| Diagnostic::error("E0905", "the grid of the solution does not ascend"))?;
+        let policy = PolicyBetween::new(Arc::new(solution.clone()))?;
+        Ok(Seated {
+            model,
+            player,
+            solution,
+            seat,
+            value,
+            policy,
+            discretised,
+            options,
+        })
+    }
+
+    /// Lives in which everybody plays by the solution, but for a `deviator`.
+    ///
+    /// # Errors
+    /// Those of a simulation.
+    pub(super) fn play(&self, deviator: Option<&Deviator>) -> Result<Played, Diagnostic> {
+        play::play(self.model, &self.solution, &self.seat, &self.value, self.options, deviator)
+    }
+
+    /// Worlds for trials.
+    ///
+    /// # Errors
+    /// Those of the economy's programs.
+    pub(super) fn trials(&self) -> Result<Trials<'_>, Diagnostic> {
+        Trials::new(self.model, &self.seat, &self.value, LANES, self.options.seed)
+    }
+
+    /// What proofs use, at the places of lives that were played.
+    ///
+    /// # Errors
+    /// Those of the economy's programs.
+    pub(super) fn bench<'b>(&'b self, played: &'b Played, trials: &mut Trials) -> Result<Bench<'b>, Diagnostic> {
+        let (units, unit) = units(trials, &self.seat, &self.value, played)?;
+        Ok(Bench {
+            model: self.model,
+            solution: &self.solution,
+            seat: &self.seat,
+            policy: &self.policy,
+            value: &self.value,
+            played,
+            discretised: self.discretised,
+            options: self.options,
+            units,
+            unit,
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! The judgement of an equilibrium with states: each player at its seat, one after the other, in the economy that is simulated.
+
+use super::player::Seated;
+use super::{EquilibriumCertificate, Standing, best_reply, one_shot_gain};
+use crate::check::Model;
+use crate::diag::{Diagnostic, Severity};
+use crate::solve::economy::Economy;
+use crate::solve::equilibrium::Found;
+use crate::solve::progress::Watch;
+use crate::verify::grid::Certificate;
+use crate::verify::world::{Options, WorldCertificate, clearing, stay};
+
+/// Judges.
+///
+/// # Errors
+/// Those of the proofs.
+pub(super) fn judge(
+    model: &Model,
+    economy: &Economy,
+    found: &Found,
+    options: &Options,
+    progress: &mut dyn Watch,
+) -> Result<Certificate, Diagnostic> {
+    let solution = &found.solution;
+    let mut world = WorldCertificate::default();
+    let mut players: Vec<Standing> = Vec::new();
+    let mut unit = "";
+    for (i, player) in solution.players.iter().enumerate() {
+        let seated = Seated::new(model, solution, player, &found.discretised, options)?;
+        if i == 0 {
+            let played = seated.play(None)?;
+            let bench = seated.bench(&played, &mut seated.trials()?)?;
+            stay::prove(&bench, &mut world);
+            clearing::prove(&bench, &mut world)?;
+        }
+        let (mut own, mut standing, of) = one_shot_gain::prove(&seated)?;
+        unit = of;
+        standing.best_reply = best_reply::prove(&seated, progress, &mut own)?;
+        for p in &mut own.proofs {
+            let bare = p.name.strip_prefix("economy: ").unwrap_or(&p.name);
+            p.name = format!("{}: {bare}", player.name);
+        }
+        world.proofs.extend(own.proofs);
+        world.reasons.extend(own.reasons);
+        players.push(standing);
+    }
+    let mut reasons = solution.record.warnings.clone();
+    if players.is_empty() {
+        reasons.push(Diagnostic::error("E0976", "nobody decides in this equilibrium, so nothing was judged"));
+    }
+    let passed = world.passed() && !reasons.iter().any(|d| d.severity == Severity::Error);
+    reasons.extend(world.reasons.iter().cloned());
+    Ok(Certificate {
+        passed,
+        reasons,
+        unit: unit.into(),
+        equilibrium: Some(EquilibriumCertificate {
+            concept: economy.concept.word().into(),
+            unit: unit.into(),
+            players,
+            excess: f64::NAN,
+            moved: f64::NAN,
+            searches: found.searches,
+            found: 1 + found.others.len(),
+        }),
+        world: Some(world),
+        ..Certificate::default()
+    })
+}

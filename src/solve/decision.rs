@@ -122,7 +122,13 @@ impl Decision {
         let carrying: Vec<Id> = draws.kept().flat_map(|q| q.inputs()).collect();
         let others = b.reading(&read.now, &shocks_now, &noise_ids)?;
         let given_ids: Vec<Id> = b.given.iter().map(|g| g.1).collect();
-        let order = Order::new(&read.now, [&action_ids, &given_ids], [&shocks_now, &shocks_next], &carrying, time);
+        let order = Order::new(
+            &read.now,
+            [&action_ids, &given_ids],
+            [&shocks_now, &shocks_next],
+            &carrying,
+            time,
+        );
         // A unit that reads a shock which nothing else depends on is none.
         let consumption = b.consumption()?.filter(|c| {
             let known: BTreeSet<Id> = order.inputs.iter().flatten().chain(&noise_ids).copied().collect();
@@ -297,7 +303,12 @@ impl DecisionProblem for Decision {
         let mut all = vec![vec![0.0; n]; 6 + lanes.states.len()];
         let mut slices: Vec<&mut [f64]> = all.iter_mut().map(Vec::as_mut_slice).collect();
         let given = self.given(lanes);
-        run(&self.programs.outcome, &self.operands(lanes, Some(&given)), n, &mut slices);
+        run(
+            &self.programs.outcome,
+            &self.operands(lanes, Some(&given)),
+            n,
+            &mut slices,
+        );
         all.pop()
     }
 

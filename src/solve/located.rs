@@ -18,7 +18,11 @@ pub fn state(model: &Model, wanted: &str) -> Option<(usize, usize)> {
 /// The number of a shock and the element of it.
 pub fn shock(model: &Model, wanted: &str) -> Option<(usize, usize)> {
     let all = model.shocks.iter();
-    find(model, all.map(|s| (s.name.as_str(), s.shape.as_slice(), s.owner)), wanted)
+    find(
+        model,
+        all.map(|s| (s.name.as_str(), s.shape.as_slice(), s.owner)),
+        wanted,
+    )
 }
 
 /// The number of an action and the element of it.

@@ -11,8 +11,8 @@ use super::shocks::Chainlet;
 use crate::check::model::{Information, Model, Process, StartShock};
 use crate::diag::{Diagnostic, Span};
 use crate::graph::shape::operands;
-use crate::solve::located;
 use crate::graph::{Binary, InputId, InputKind, Interval, NodeId, Op, Unary};
+use crate::solve::located;
 use std::collections::BTreeSet;
 
 /// What the deciding agents see.
@@ -90,10 +90,10 @@ fn memoryless(model: &Model, law: &Chainlet) -> bool {
         return false;
     };
     let independent = matrix
-                .iter()
-                .all(|row| row.iter().zip(&matrix[0]).all(|(a, b)| (a - b).abs() < 1e-12));
-            let fresh = !matches!(shock.start, Some(StartShock::Link(_) | StartShock::Value(_)));
-            let alone = !matches!(shock.process, Process::Var1 { .. });
+        .iter()
+        .all(|row| row.iter().zip(&matrix[0]).all(|(a, b)| (a - b).abs() < 1e-12));
+    let fresh = !matches!(shock.start, Some(StartShock::Link(_) | StartShock::Value(_)));
+    let alone = !matches!(shock.process, Process::Var1 { .. });
     independent && fresh && alone && law.given.is_empty()
 }
 
@@ -115,7 +115,11 @@ pub(super) fn private(model: &Model, others: &Others, laws: &[Chainlet]) -> (Vec
 /// Whether an agent's observations read an input of its fellows, and not its own element alone.
 fn watched(model: &Model, agent: usize, input: InputId) -> bool {
     let g = &model.graph;
-    let mut todo: Vec<(NodeId, bool)> = model.agents[agent].observation.iter().map(|o| (o.node, false)).collect();
+    let mut todo: Vec<(NodeId, bool)> = model.agents[agent]
+        .observation
+        .iter()
+        .map(|o| (o.node, false))
+        .collect();
     let mut done = BTreeSet::new();
     while let Some((n, across)) = todo.pop() {
         if !done.insert((n, across)) {

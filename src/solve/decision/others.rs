@@ -220,7 +220,12 @@ impl Builder<'_> {
 
     /// Where the others' policy is read, given the inputs of the states, chains and noises of the problem. `None` where nobody else
     /// matters.
-    pub(super) fn reading(&mut self, states: &[Id], shocks: &[Id], noises: &[Id]) -> Result<Option<Reading>, Diagnostic> {
+    pub(super) fn reading(
+        &mut self,
+        states: &[Id],
+        shocks: &[Id],
+        noises: &[Id],
+    ) -> Result<Option<Reading>, Diagnostic> {
         let Some(others) = self.others.cloned().filter(|_| !self.given.is_empty()) else {
             return Ok(None);
         };

@@ -190,7 +190,9 @@ impl Builder<'_> {
     }
 
     pub(super) fn consumption(&mut self) -> Result<Option<Id>, Diagnostic> {
-        let &[one] = self.agents.as_slice() else { return Ok(None) };
+        let &[one] = self.agents.as_slice() else {
+            return Ok(None);
+        };
         let agent = &self.model.agents[one];
         let Some(c) = agent.consumption else { return Ok(None) };
         let ids = self.unrolled(c)?;

@@ -39,7 +39,10 @@ pub(super) fn prove(seated: &Seated, progress: &mut dyn Watch, out: &mut WorldCe
         ..decision::Options::default()
     };
     let problem = Decision::among(model, &build, &others)?;
-    let method = methods::choose(None, &Structure::of(crate::solve::problem::DecisionProblem::spec(&problem)))?;
+    let method = methods::choose(
+        None,
+        &Structure::of(crate::solve::problem::DecisionProblem::spec(&problem)),
+    )?;
     let task = Task {
         model,
         problem: &problem,
@@ -59,7 +62,11 @@ pub(super) fn prove(seated: &Seated, progress: &mut dyn Watch, out: &mut WorldCe
         "best reply of a whole life, gain",
         gain.max(0.0),
         Some(bench.options.limit),
-        format!("a period, share of {}; solved by {} against the others", bench.unit, method.name()),
+        format!(
+            "a period, share of {}; solved by {} against the others",
+            bench.unit,
+            method.name()
+        ),
     );
     if !fine {
         out.reasons.push(

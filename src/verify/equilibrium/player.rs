@@ -63,7 +63,14 @@ impl<'a> Seated<'a> {
     /// # Errors
     /// Those of a simulation.
     pub(super) fn play(&self, deviator: Option<&Deviator>) -> Result<Played, Diagnostic> {
-        play::play(self.model, &self.solution, &self.seat, &self.value, self.options, deviator)
+        play::play(
+            self.model,
+            &self.solution,
+            &self.seat,
+            &self.value,
+            self.options,
+            deviator,
+        )
     }
 
     /// Worlds for trials.

@@ -46,7 +46,10 @@ pub(super) fn judge(
     }
     let mut reasons = solution.record.warnings.clone();
     if players.is_empty() {
-        reasons.push(Diagnostic::error("E0976", "nobody decides in this equilibrium, so nothing was judged"));
+        reasons.push(Diagnostic::error(
+            "E0976",
+            "nobody decides in this equilibrium, so nothing was judged",
+        ));
     }
     let passed = world.passed() && !reasons.iter().any(|d| d.severity == Severity::Error);
     reasons.extend(world.reasons.iter().cloned());

@@ -83,9 +83,12 @@ fn fish() -> Solution {
         log: true,
         integer: false,
     };
-    by_hand(vec![state], ["fisher.s[1]", "fisher.s[2]"], ["fisher[1]", "fisher[2]"], &|x| {
-        [(s, level + slope * x[0].ln()); 2]
-    })
+    by_hand(
+        vec![state],
+        ["fisher.s[1]", "fisher.s[2]"],
+        ["fisher[1]", "fisher[2]"],
+        &|x| [(s, level + slope * x[0].ln()); 2],
+    )
 }
 
 /// Both do `u = c + own q + other q'`; what it brings by summing.

@@ -630,7 +630,11 @@ impl<'a> Trials<'a> {
                 // An episode ends for everybody.
                 if condition[k * n + w] != 0.0 && (mine || self.seat.meets && e.then == Then::Episode) {
                     ended = true;
-                    total += if mine { pays.get(k * n + w).copied().unwrap_or(0.0) } else { 0.0 };
+                    total += if mine {
+                        pays.get(k * n + w).copied().unwrap_or(0.0)
+                    } else {
+                        0.0
+                    };
                 }
             }
         }

@@ -619,13 +619,14 @@ fn every_shared_key_of_train_changes_the_plan_or_is_refused() {
             "shaping" => ("discount = 0.5", "discount = 0.5; shaping = true"),
             "stop" => ("", "stop = stable(50)"),
             "random" => ("random = counter", "random = ran2"),
+            "benchmarks" => ("", "benchmarks = [1, 2]"),
             other => panic!("no case for `{other}`"),
         };
         assert_ne!(planned(one), planned(other), "`{}` changes nothing", key.name);
     }
     assert_eq!(
         (planned("policies = separate"), planned("random = ran2")),
-        ("E0807".into(), "E0807".into())
+        ("E0807".into(), "E0805".into())
     );
     let model = compile(STORE);
     let asked = Asked {

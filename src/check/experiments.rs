@@ -99,6 +99,13 @@ impl Checker<'_> {
             self.report(errors::scenario_unknown(&name.text, name.span, &known));
             return None;
         };
+        if self.scenario_numbers.contains(&name.text) && self.model.params[p].shape.is_empty() {
+            let scope = self.constant_scope(0, "a scenario");
+            let x = self.number_constant(value, &scope)?;
+            self.scenario_param_fits(p, value, Interval::point(x))?;
+            s.numbers.push((p, x));
+            return Some(());
+        }
         if self.model.params[p].input.is_none() {
             self.report(errors::scenario_param_fixed(
                 &name.text,

@@ -57,6 +57,9 @@ impl Checker<'_> {
                 match self.scripted_param_in(v.node) {
                     Some(name) if phase == Phase::Constant && !shaped => {
                         let scenario = self.scenario_change(&name);
+                        if self.scenarios_give_numbers(&name) {
+                            self.numbers_wanted.insert(short(&name).to_string());
+                        }
                         self.report(errors::drawn_constant(&name, e.span, scenario));
                     }
                     _ => self.report(errors::not_constant(e.span, phase, shaped)),
@@ -81,9 +84,21 @@ impl Checker<'_> {
         None
     }
 
+    /// Whether every scenario that changes a parameter gives it a number, as `--set` would.
+    fn scenarios_give_numbers(&self, param: &str) -> bool {
+        let items = self.scenario_stmts.iter().flat_map(|(_, items, _)| items);
+        let mut own = items.filter_map(|item| match item {
+            ast::ScenarioItem::Param { name, drawn, value, .. } if name.text == short(param) => {
+                Some(!drawn && super::overrides::is_number(value))
+            }
+            _ => None,
+        });
+        own.all(|number| number)
+    }
+
     /// Where a scenario changes a parameter.
     fn scenario_change(&self, param: &str) -> Option<Span> {
-        let own = param.rsplit('.').next().unwrap_or(param);
+        let own = short(param);
         let items = self.scenario_stmts.iter().flat_map(|(_, items, _)| items);
         items.into_iter().find_map(|item| match item {
             ast::ScenarioItem::Param { name, span, .. } if name.text == own => Some(*span),
@@ -763,4 +778,9 @@ impl Checker<'_> {
         let node = self.time.map(|(_, n)| n).unwrap_or(NodeId(0));
         Value { node, ty: Ty::Number }
     }
+}
+
+/// The last word of a dotted name.
+fn short(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
 }

@@ -118,11 +118,21 @@ fn check_here(
     options: &Options,
     deepest: usize,
 ) -> (Option<Model>, Vec<Diagnostic>) {
-    let mut checker = Checker::new(options);
-    checker.deep = DEEPEST - deepest;
-    checker.shallow = deepest < DEEPEST;
-    checker.collect(file, library);
-    checker.elaborate_all();
+    let mut numbers = BTreeSet::new();
+    let mut checker = loop {
+        let mut checker = Checker::new(options);
+        checker.deep = DEEPEST - deepest;
+        checker.shallow = deepest < DEEPEST;
+        checker.scenario_numbers.clone_from(&numbers);
+        checker.collect(file, library);
+        checker.elaborate_all();
+        // A parameter that turned out to stand where a number must be known is read as one, and the file once more.
+        let more = std::mem::take(&mut checker.numbers_wanted);
+        if more.is_subset(&numbers) {
+            break checker;
+        }
+        numbers.extend(more);
+    };
     let failed = checker.diagnostics.iter().any(|d| d.severity == Severity::Error);
     if !failed {
         checker.sizes();
@@ -356,6 +366,10 @@ struct Checker<'a> {
     stacks: BTreeMap<Vec<u32>, AxisId>,
     definitions: BTreeMap<String, instances::Definition>,
     scenario_params: BTreeSet<String>,
+    /// Parameters that scenarios give numbers and that stand where a number must be known.
+    scenario_numbers: BTreeSet<String>,
+    /// Those among `scenario_params` that should be.
+    numbers_wanted: BTreeSet<String>,
     /// Values of parameters in scenarios, by the place of the expression.
     scripted: BTreeMap<(u32, u32), Option<Value>>,
     overridden: BTreeSet<String>,
@@ -404,6 +418,8 @@ impl<'a> Checker<'a> {
             stacks: BTreeMap::new(),
             definitions: BTreeMap::new(),
             scenario_params: BTreeSet::new(),
+            scenario_numbers: BTreeSet::new(),
+            numbers_wanted: BTreeSet::new(),
             scripted: BTreeMap::new(),
             overridden: BTreeSet::new(),
             time: None,

@@ -410,6 +410,10 @@ pub struct Scenario {
     /// Parameters drawn (a node over draws) or set for the experiment, one pair (number in [`Model::params`], node) per
     /// parameter.
     pub params: Vec<(usize, NodeId)>,
+    /// Numbers for parameters that stand where a number must be known (sizes, grids, domains), one pair (number in
+    /// [`Model::params`], value) per parameter: the file has to be read with them before the scenario is played.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub numbers: Vec<(usize, f64)>,
     /// Where it stands.
     pub span: Span,
 }

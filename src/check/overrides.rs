@@ -133,7 +133,7 @@ impl Checker<'_> {
 }
 
 /// Whether an expression is a number or an array, by how it is written.
-fn is_number(value: &ast::Expr) -> bool {
+pub(super) fn is_number(value: &ast::Expr) -> bool {
     match &value.kind {
         ast::ExprKind::Number { .. } | ast::ExprKind::Inf | ast::ExprKind::Array(_) => true,
         ast::ExprKind::Unary { op, arg } => *op != ast::UnaryOp::Not && is_number(arg),

@@ -51,7 +51,9 @@ impl Checker<'_> {
     fn scenario_parameters(&mut self, stmt: &Stmt) {
         if let StmtKind::Scenario { items, .. } = &stmt.kind {
             for item in items {
-                if let ast::ScenarioItem::Param { name, .. } = item {
+                if let ast::ScenarioItem::Param { name, .. } = item
+                    && !self.scenario_numbers.contains(&name.text)
+                {
                     self.scenario_params.insert(name.text.clone());
                 }
             }

@@ -60,6 +60,8 @@ pub enum Kind {
     Seeds,
     /// When learning ends before its steps are used up.
     Stop,
+    /// Two different numbers.
+    Pair,
 }
 
 /// What holds where nothing is said: read by the solvers and shown in the tables.
@@ -309,10 +311,6 @@ pub fn not_yet(block: &str, key: &str, value: &Setting, span: Span) -> Option<Di
             "the members of an agent block share one policy",
             "remove it, or write one `agent` block for each member",
         ),
-        ("train", "random", "ran2") => (
-            "learners draw from counter-based streams; the published sessions are repeated in distribution, not number by number",
-            "remove it",
-        ),
         _ => return None,
     };
     Some(
@@ -354,6 +352,7 @@ impl Kind {
             Kind::Selection => "payoff_dominant, risk_dominant or from(start)".into(),
             Kind::Scenario => "the name of a scenario of the model".into(),
             Kind::Seeds => "different whole numbers: 1..5, [3, 7] or 1".into(),
+            Kind::Pair => "two different numbers: [1.47, 1.92]".into(),
             Kind::Stop => "stable(100_000): periods without a change of the best choices".into(),
         }
     }
@@ -411,6 +410,10 @@ impl Kind {
             }
             (Kind::Scenario, Setting::Word(w)) => model.scenarios.iter().any(|s| s.name == *w),
             (Kind::Seeds, v) => !seeds(v).is_empty(),
+            (Kind::Pair, Setting::List(two)) => match two.as_slice() {
+                [Setting::Number(a), Setting::Number(b)] => a.is_finite() && b.is_finite() && a != b,
+                _ => false,
+            },
             (Kind::Stop, Setting::Call(f, args)) => {
                 f == "stable" && matches!(args.as_slice(), [n] if whole(n, 1.0, 9e15))
             }
@@ -424,6 +427,7 @@ impl Kind {
                 | Kind::Chain
                 | Kind::Selection
                 | Kind::Scenario
+                | Kind::Pair
                 | Kind::Stop,
                 _,
             ) => false,
@@ -435,7 +439,9 @@ impl Kind {
             Kind::Above { .. } | Kind::Within { .. } | Kind::Whole { .. } | Kind::Grid | Kind::Chain | Kind::Seeds => {
                 true
             }
-            Kind::Switch | Kind::Words(..) | Kind::Method | Kind::Selection | Kind::Scenario | Kind::Stop => false,
+            Kind::Switch | Kind::Words(..) | Kind::Method | Kind::Selection | Kind::Scenario | Kind::Pair | Kind::Stop => {
+                false
+            }
         }
     }
 
@@ -453,6 +459,7 @@ impl Kind {
             | Kind::Chain
             | Kind::Selection
             | Kind::Seeds
+            | Kind::Pair
             | Kind::Stop => None,
         }
     }

@@ -29,6 +29,8 @@ pub(super) struct Job {
     pub(super) settings: BTreeMap<String, String>,
     /// Members that stand for a continuum, if asked for.
     pub(super) members: Option<usize>,
+    /// The scenario that is played, if one was named.
+    pub(super) scenario: Option<String>,
 }
 
 /// From here on a stop says where the run is, and how to go on.

@@ -19,6 +19,7 @@ const READ: &[(&str, &[&str])] = &[
     ("verify", &["set", "seed", "threads", "out", "force"]),
     ("export", &["out", "force"]),
     ("new", &[]),
+    ("reproduce", &["threads", "out"]),
     ("crash", &["set", "seed", "threads", "out", "force"]),
 ];
 

@@ -133,6 +133,7 @@ pub fn verify(
         return Err(vec![d]);
     }
     let planned = planned(compiled, &options.train)?;
+    super::training::in_worlds(&planned)?;
     let finished = match &options.policy {
         Some(directory) => {
             let run = open_policies(directory).map_err(one)?;

@@ -17,6 +17,7 @@ mod compiled;
 mod course;
 mod effects;
 mod explain;
+mod exercises;
 mod export;
 mod fmt;
 mod globals;
@@ -29,9 +30,12 @@ pub mod meter;
 mod new;
 mod pace;
 mod ranges;
+mod reproduce;
 mod results;
+mod scenario;
 mod screen;
 mod session;
+mod sessions;
 mod simulate;
 mod simulating;
 mod solve;
@@ -71,6 +75,7 @@ use std::process::ExitCode;
         econc train my_model.econ --seeds 1..5   agents that learn it\n  \
         econc tune my_model.econ --trials 27     search over the options of a learner\n  \
         econc verify my_model.econ           solve, train, and judge the learned by the exact\n  \
+        econc reproduce calvano              an exercise, beside published numbers\n  \
         econc explain E0201                  what a message means\n\n\
         Exit status: 0 fine, 1 the model or the certificate fails, 2 misuse, 101 a bug in econc, 130 stopped (Ctrl-C)."
 )]
@@ -94,6 +99,7 @@ enum Command {
     Verify(verify::Arguments),
     Export(export::Arguments),
     New(new::Arguments),
+    Reproduce(reproduce::Arguments),
     /// Fails on purpose, so that the message of a bug can be tested
     #[command(hide = true)]
     Crash,
@@ -344,6 +350,7 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
         Command::Verify(arguments) => verify::run(arguments, &cli.globals, screen),
         Command::Export(arguments) => export::run(arguments, &cli.globals, screen),
         Command::New(arguments) => new::run(arguments, screen),
+        Command::Reproduce(arguments) => reproduce::run(arguments, &cli.globals, screen),
         Command::Crash => panic!("this is the test of what a bug looks like"),
     }
 }

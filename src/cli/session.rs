@@ -28,6 +28,7 @@ pub(super) fn run(
 ) -> Result<Exit, Failure> {
     let source = Source::read(file)?;
     apart(globals, [file])?;
+    let globals = &super::scenario::with_its_numbers(&source, globals, job.scenario.as_deref())?;
     let (sweeps, runs) = ranges::runs(&globals.set)?;
     if !sweeps.is_empty() {
         return sweep::run(&source, globals, screen, job, &sweeps, &runs, None, &work);
@@ -183,7 +184,7 @@ pub(super) fn go_on_swept(
         action,
         members,
         settings: resumed.manifest.settings.clone(),
-        files: Vec::new(),
+        ..Job::default()
     };
     // Seeds and thus numbers are those of the run, not of this command line.
     let globals = Globals {

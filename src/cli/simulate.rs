@@ -132,6 +132,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         files: Vec::new(),
         settings,
         members: arguments.members.map(|n| n as usize),
+        scenario: arguments.scenario.clone(),
     };
     session::run(file, globals, screen, &job, |compiled, meter, _| {
         simulating::simulate(compiled, &options, meter)

@@ -108,6 +108,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     };
     training::other_parameters_of_a_run(&options)?;
     let source = Source::read(file)?;
+    let globals = &super::scenario::with_its_numbers(&source, globals, options.scenario.as_deref())?;
     let asked = serde_json::to_vec_pretty(&options)
         .map_err(|e| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string()))?;
     session::run_on(
@@ -122,6 +123,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
                 settings: training::settings(compiled, &options, globals.workers())?,
                 members: None,
                 files: vec![(ASKED, asked)],
+                ..Job::default()
             };
             open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
         },

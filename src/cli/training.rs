@@ -247,6 +247,9 @@ pub fn train(
     run: &RunDirectory,
 ) -> Result<Content, Vec<Diagnostic>> {
     let planned = planned(compiled, options)?;
+    if let Some(asked) = &planned.sessions {
+        return super::sessions::train(&compiled.model, options, &planned, asked, workers, meter, run);
+    }
     let judge = judge_against(&compiled.model, options.against.as_deref(), &planned)?;
     let seeds = all_seeds(&compiled.model, &planned, judge.as_ref(), workers, every, meter, run)?;
     let mut content = trained::of_training(&compiled.model, &planned, &seeds).map_err(|d| vec![d])?;
@@ -259,8 +262,22 @@ pub fn train(
 pub(super) const LONG: Duration = super::stop::PATIENCE;
 
 /// File of a seed's checkpoint.
-fn checkpoint_file(seed: u64) -> String {
+pub(super) fn checkpoint_file(seed: u64) -> String {
     format!("seed_{seed}/{CHECKPOINT}")
+}
+
+/// Errs where sessions of a published program are asked of a command that plays worlds.
+///
+/// # Errors
+/// E0807.
+pub(super) fn in_worlds(planned: &Planned) -> Result<(), Vec<Diagnostic>> {
+    match planned.sessions {
+        Some(_) => Err(vec![
+            Diagnostic::error("E0807", "sessions of the published program (`random = ran2`) are played by econc train alone")
+                .hint("learn from the worlds of the model instead: --with random=counter --with benchmarks=none"),
+        ]),
+        None => Ok(()),
+    }
 }
 
 /// Trains every seed of a plan: one result per seed and learner, in the order of the plan. At most `workers` run at a
@@ -277,6 +294,7 @@ pub fn all_seeds(
     meter: &Meter,
     run: &RunDirectory,
 ) -> Result<Vec<Trained>, Vec<Diagnostic>> {
+    in_worlds(planned)?;
     let identity = identity(model);
     let board = Board::new(planned, meter);
     let every = Duration::from_secs_f64(every);

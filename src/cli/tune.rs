@@ -119,6 +119,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     let options = options(arguments, globals)?;
     training::other_parameters_of_a_run(&options.train)?;
     let source = Source::read(file)?;
+    let globals = &super::scenario::with_its_numbers(&source, globals, options.train.scenario.as_deref())?;
     let asked = serde_json::to_vec_pretty(&options)
         .map_err(|e| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string()))?;
     session::run_on(
@@ -133,6 +134,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
                 settings: tuning::settings(compiled, &options, globals.workers())?,
                 members: None,
                 files: vec![(ASKED, asked)],
+                ..Job::default()
             };
             open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
         },

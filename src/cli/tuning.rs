@@ -51,6 +51,7 @@ fn prepared(compiled: &Compiled, options: &TuneOptions) -> Result<Search, Vec<Di
     let model = &compiled.model;
     let mut asked = training::wanted(model, &options.train)?;
     let mut base = plan::plan(model, &asked)?;
+    super::training::in_worlds(&base)?;
     let method = base.plan.method().name();
     let fixed: Vec<String> = options.train.with.iter().map(|(k, _)| k.clone()).collect();
     let space = tune::space(method, &options.searches, &fixed)?;

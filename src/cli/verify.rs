@@ -125,6 +125,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
                 files,
                 settings: training::settings(compiled, &options.train, globals.workers())?,
                 members: None,
+                ..Job::default()
             };
             open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
         },

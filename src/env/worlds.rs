@@ -27,7 +27,7 @@ use crate::diag::Diagnostic;
 use crate::graph::{Graph, InputId, NodeId};
 use crate::num::random::Key;
 use actions::bound_nodes;
-use script::{forced, unknown_scenario};
+use script::{forced, read_with_its_numbers, unknown_scenario};
 use std::sync::Arc;
 
 /// Streams of random numbers, one family per purpose.
@@ -148,7 +148,7 @@ impl Worlds {
     /// array per node.
     ///
     /// # Errors
-    /// E0812 for an unknown scenario, E0810 for a schedule of a price, E0811 for a state without a first value, E0990
+    /// E0812 for an unknown scenario, E0803 for one whose numbers the file was not read with, E0810 for a schedule of a price, E0811 for a state without a first value, E0990
     /// for a graph that cannot be evaluated.
     pub fn new(
         model: &Model,
@@ -168,6 +168,9 @@ impl Worlds {
                     .ok_or_else(|| unknown_scenario(model, name))?,
             ),
         };
+        if let Some(s) = &scenario {
+            read_with_its_numbers(model, s)?;
+        }
         let (mut model, watched, forced_noises) = forced(model, scenario.as_ref(), watched);
         let markets = markets::markets(&mut model);
         let scenario = scenario.and_then(|s| model.scenarios.iter().find(|x| x.name == s.name).cloned());

@@ -42,8 +42,10 @@ pub mod replay;
 pub mod rollout;
 #[cfg(feature = "learn")]
 pub mod sac;
+pub mod sessions;
 pub mod settings;
 pub mod spaces;
+pub mod strategies;
 #[cfg(test)]
 mod tests;
 pub mod training;

@@ -1,7 +1,10 @@
 //! From the `train { }` block of a file and the settings of the command line to a [`Plan`].
 
+use super::LearnerOptions;
 use super::methods::Method;
-use super::settings::{self, DRIVER_KEYS};
+use super::q_learning::QLearningOptions;
+use super::sessions;
+use super::settings::{self, DRIVER_KEYS, TrainSettings};
 use super::training::Plan;
 use crate::check::model::{Model, Settings};
 use crate::diag::{Diagnostic, Span};
@@ -42,6 +45,8 @@ pub struct Planned {
     pub settings: Vec<(String, String)>,
     /// What was changed to make the training fit: one note per change.
     pub notes: Vec<Diagnostic>,
+    /// Sessions of the published program, in place of worlds.
+    pub sessions: Option<sessions::Asked>,
 }
 
 /// The span of text from the command line, which is in no file.
@@ -223,6 +228,7 @@ fn own(model: &Model, asked: &Asked) -> Result<Own, Vec<Diagnostic>> {
             ]
         }
     };
+    let in_sessions = in_sessions(&block, &read)?;
     let scenario = asked.scenario.clone().or(read.scenario);
     let of_scenario = model
         .scenarios
@@ -274,6 +280,7 @@ fn own(model: &Model, asked: &Asked) -> Result<Own, Vec<Diagnostic>> {
             stop_return: read.stop_return,
             patience: read.patience,
         },
+        sessions: in_sessions,
         seeds: asked.seeds.clone().unwrap_or(read.seeds),
         agents: vec![agent],
         settings: shown,
@@ -284,6 +291,52 @@ fn own(model: &Model, asked: &Asked) -> Result<Own, Vec<Diagnostic>> {
         periods: said.is_some(),
         evaluation_periods: read.evaluation_periods.is_some(),
     })
+}
+
+/// What is asked of sessions of the published program, if they are.
+///
+/// # Errors
+/// E0805 for options that sessions do not read, or `benchmarks` without sessions.
+fn in_sessions(block: &Settings, read: &TrainSettings) -> Result<Option<sessions::Asked>, Vec<Diagnostic>> {
+    let refused = |key: &str, why: &str, hint: &str| {
+        let entry = block.entries.iter().find(|e| e.0 == key);
+        let d = Diagnostic::error("E0805", format!("`{key}` has no effect here")).note(why);
+        Err(vec![match entry {
+            Some((_, _, span)) => d.at(*span, "set here"),
+            None => d,
+        }
+        .hint(hint)])
+    };
+    if !read.published {
+        return match read.benchmarks {
+            Some(_) => refused(
+                "benchmarks",
+                "the index of collusion is measured in sessions of the published program",
+                "write `random = ran2`, or remove it",
+            ),
+            None => Ok(None),
+        };
+    }
+    let unread = [
+        "periods", "evaluations", "evaluation_episodes", "evaluation_periods", "stop_return", "patience", "bins",
+        "initial_value", "initial_periods",
+    ];
+    if let Some(key) = unread.iter().find(|k| block.entries.iter().any(|e| e.0 == **k)) {
+        return refused(
+            key,
+            "sessions of the published program have one course, and are not measured on the way",
+            "remove it, or write `random = counter`",
+        );
+    }
+    let mut options = QLearningOptions::default();
+    for (key, value) in &read.options {
+        options.set(key, value).map_err(|e| vec![Diagnostic::from(e)])?;
+    }
+    sessions::published(&options).map_err(|d| vec![d])?;
+    Ok(Some(sessions::Asked {
+        options,
+        benchmarks: read.benchmarks,
+    }))
 }
 
 /// Refuses an option that comes too late: the compiler has used its value already.

@@ -6,38 +6,34 @@
 
 use serde::{Deserialize, Serialize};
 
-const IM1: i64 = 2_147_483_563;
-const IM2: i64 = 2_147_483_399;
-const IA1: i64 = 40_014;
-const IA2: i64 = 40_692;
-const IQ1: i64 = 53_668;
-const IQ2: i64 = 52_774;
-const IR1: i64 = 12_211;
-const IR2: i64 = 3_791;
+const IM1: u64 = 2_147_483_563;
+const IM2: u64 = 2_147_483_399;
+const IA1: u64 = 40_014;
+const IA2: u64 = 40_692;
 const TABLE: usize = 32;
-const DIVISOR: i64 = 1 + (IM1 - 1) / TABLE as i64;
+const DIVISOR: u64 = 1 + (IM1 - 1) / TABLE as u64;
 
 /// A stream of `ran2`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ran2 {
-    first: i64,
-    second: i64,
-    table: Vec<i64>,
-    last: i64,
+    first: u64,
+    second: u64,
+    table: [u64; TABLE],
+    last: u64,
 }
 
 impl Ran2 {
     /// The stream that the original starts with `idum = -seed`; a seed of 0 is taken as 1.
     pub fn new(seed: u32) -> Ran2 {
-        let start = (seed as i64).max(1);
+        let start = u64::from(seed).max(1);
         let mut r = Ran2 {
             first: start,
             second: start,
-            table: vec![0; TABLE],
+            table: [0; TABLE],
             last: 0,
         };
         for j in (0..TABLE + 8).rev() {
-            r.first = advance(r.first, IA1, IQ1, IR1, IM1);
+            r.first = r.first * IA1 % IM1;
             if j < TABLE {
                 r.table[j] = r.first;
             }
@@ -47,24 +43,20 @@ impl Ran2 {
     }
 
     /// A number in (0, 1).
+    #[inline]
     pub fn uniform(&mut self) -> f64 {
-        self.first = advance(self.first, IA1, IQ1, IR1, IM1);
-        self.second = advance(self.second, IA2, IQ2, IR2, IM2);
+        // Products below 2^64 need no splitting as in the original; the numbers are the same.
+        self.first = self.first * IA1 % IM1;
+        self.second = self.second * IA2 % IM2;
         let j = (self.last / DIVISOR) as usize % TABLE;
-        self.last = self.table[j] - self.second;
+        self.last = if self.table[j] > self.second {
+            self.table[j] - self.second
+        } else {
+            self.table[j] + (IM1 - 1) - self.second
+        };
         self.table[j] = self.first;
-        if self.last < 1 {
-            self.last += IM1 - 1;
-        }
         (self.last as f64 * (1.0 / IM1 as f64)).min(1.0 - 1.2e-7)
     }
-}
-
-/// Schrage's (1979) product modulo `m`.
-fn advance(x: i64, a: i64, q: i64, r: i64, m: i64) -> i64 {
-    let k = x / q;
-    let next = a * (x - k * q) - k * r;
-    if next < 0 { next + m } else { next }
 }
 
 #[cfg(test)]
@@ -75,7 +67,7 @@ mod tests {
     fn both_sequences_are_the_linear_ones_and_the_numbers_are_uniform() {
         let mut r = Ran2::new(1);
         // After 40 warm-up steps the first sequence stands at 40014^40 mod m.
-        let expected = (0..40).fold(1i64, |x, _| x * IA1 % IM1);
+        let expected = (0..40).fold(1u64, |x, _| x * IA1 % IM1);
         assert_eq!(r.first, expected);
         let n = 100_000;
         let draws: Vec<f64> = (0..n).map(|_| r.uniform()).collect();

@@ -6,13 +6,11 @@
 //! *maintained*: raised when the new value exceeds the largest, looked up again (with a random tie-break) when the value of
 //! the best action falls. Every agent explores with probability `epsilon`, which it multiplies by a factor after use, and
 //! then takes any action alike. Learning ends when the best actions at the visited states have not changed for a number
-//! of periods. Payoffs are tables in double precision, so that a session is arithmetic on them and nothing else, and the
-//! published program is repeated number by number with [`Luck::ran2`].
+//! of periods. Payoffs are tables in double precision, so that a session is arithmetic on them and nothing else, and with the
+//! streams of [`Luck`] the published program is repeated number by number.
 
 use super::LearnError;
 use super::ran2::Ran2;
-use crate::num::random::Stream;
-use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 /// A finite game in which everybody has the same number of actions.
@@ -38,12 +36,25 @@ impl FiniteGame {
         joint / self.actions.pow((self.agents - 1 - i) as u32) % self.actions
     }
 
+    /// The joint action that follows joint action `state` where everybody plays by `strategy` (`[state][agent]`).
+    pub fn reply(&self, strategy: &[u32], state: usize) -> usize {
+        let own = &strategy[state * self.agents..(state + 1) * self.agents];
+        own.iter().fold(0, |j, a| j * self.actions + *a as usize)
+    }
+
+    /// `joint` with another action of agent `i`.
+    pub fn with_action(&self, joint: usize, i: usize, action: usize) -> usize {
+        let unit = self.actions.pow((self.agents - 1 - i) as u32);
+        joint - self.action(joint, i) * unit + action * unit
+    }
+
     fn check(&self) -> Result<(), LearnError> {
         let size = self.joint().checked_mul(self.agents);
-        if self.agents > 0 && self.actions > 0 && self.joint() <= 1 << 24 && size == Some(self.payoff.len()) {
+        let agents = (1..=MOST_AGENTS).contains(&self.agents);
+        if agents && self.actions > 0 && self.joint() <= 1 << 24 && size == Some(self.payoff.len()) {
             return Ok(());
         }
-        let reason = "the table of payoffs does not fit, or has more than 2^24 joint actions".into();
+        let reason = "the table of payoffs does not fit, has more than 2^24 joint actions or more than 8 agents".into();
         Err(LearnError::Unsuitable {
             method: "q_learning",
             reason,
@@ -80,65 +91,36 @@ impl Default for SessionOptions {
     }
 }
 
-/// Where a session's chance comes from.
+/// The chance of a session, as in the published program.
 #[derive(Clone, Debug)]
-pub enum Luck {
-    /// Counter-based streams: first state, exploration, ties.
-    Counter(Box<[Stream; 3]>),
-    /// The published program's streams.
-    Ran2 {
-        /// The first state: one action per agent.
-        start: Vec<usize>,
-        /// Exploration.
-        explore: Ran2,
-        /// Ties.
-        ties: Ran2,
-    },
+pub struct Luck {
+    /// The first state: one action per agent.
+    start: Vec<usize>,
+    explore: Ran2,
+    ties: Ran2,
 }
 
 impl Luck {
-    /// Streams of session `session` under `seed`.
-    pub fn counter(seed: u64, session: u64) -> Luck {
-        Luck::Counter(Box::new([0, 1, 2].map(|k| Stream::new(seed, 3 * session + k))))
-    }
-
-    /// Those of session `session` (from 1) of the published program: two streams seeded with the session, the first
+    /// That of session `session` (from 1): two streams seeded with the session, one for exploration and one for ties; the first
     /// states of all sessions one after the other from a stream seeded with 1.
-    pub fn ran2(session: u32, game: &FiniteGame) -> Luck {
+    pub fn of_session(session: u32, game: &FiniteGame) -> Luck {
         let mut first = Ran2::new(1);
         let skip = (session.max(1) as usize - 1) * game.agents;
         (0..skip).for_each(|_| {
             first.uniform();
         });
-        let start = (0..game.agents)
-            .map(|_| (game.actions as f64 * first.uniform()) as usize)
-            .collect();
-        Luck::Ran2 {
-            start,
-            explore: Ran2::new(session.max(1)),
-            ties: Ran2::new(session.max(1)),
+        Luck {
+            start: (0..game.agents).map(|_| pick(game.actions, first.uniform())).collect(),
+            explore: Ran2::new(session),
+            ties: Ran2::new(session),
         }
     }
+}
 
-    fn start(&mut self, game: &FiniteGame) -> Vec<usize> {
-        match self {
-            Luck::Counter(s) => (0..game.agents).map(|_| s[0].random_range(0..game.actions)).collect(),
-            Luck::Ran2 { start, .. } => start.clone(),
-        }
-    }
-    #[inline]
-    fn explore(&mut self) -> f64 {
-        match self {
-            Luck::Counter(s) => s[1].random(),
-            Luck::Ran2 { explore, .. } => explore.uniform(),
-        }
-    }
-    fn tie(&mut self) -> f64 {
-        match self {
-            Luck::Counter(s) => s[2].random(),
-            Luck::Ran2 { ties, .. } => ties.uniform(),
-        }
-    }
+/// One of `count` things, by a uniform number in (0, 1).
+#[inline]
+fn pick(count: usize, uniform: f64) -> usize {
+    ((count as f64 * uniform) as usize).min(count.saturating_sub(1))
 }
 
 /// How a session ended.
@@ -149,13 +131,13 @@ pub struct Session {
     /// Whether the best actions had settled.
     pub converged: bool,
     /// The best action of agent `i` after joint action `state`, `[state][agent]`: `strategy[state * agents + i]`.
-    pub strategy: Vec<usize>,
+    pub strategy: Vec<u32>,
     /// The joint actions that greedy play repeats for ever from the last state: one number per period of the cycle, in
     /// order, the first being where it enters.
     pub cycle: Vec<usize>,
     /// Mean payoff per period over the cycle: one value per agent.
     pub payoff: Vec<f64>,
-    /// The tables, `[state][action][agent]`: `q[(state * actions + action) * agents + i]`.
+    /// The tables, `[state][agent][action]`: `q[(state * agents + i) * actions + action]`.
     pub q: Vec<f64>,
 }
 
@@ -170,50 +152,34 @@ pub fn play_session(
     mut report: impl FnMut(u64) -> bool,
 ) -> Result<Session, LearnError> {
     game.check()?;
-    let mut tables = Tables::new(game, options.discount, &mut luck);
-    let n = game.agents;
-    let mut state = joint_of(game, &luck.start(game));
-    let mut epsilon = vec![1.0f64; n];
-    let mut actions = vec![0usize; n];
-    let mut chances = vec![0.0f64; n];
-    let (mut settled, mut periods) = (0u64, 0u64);
-    while settled < options.stable && periods < options.cap {
-        periods += 1;
-        // First all chances, then all picks: the order of the published program.
-        chances.iter_mut().for_each(|u| *u = luck.explore());
-        for i in 0..n {
-            let pick = luck.explore();
-            actions[i] = if chances[i] <= epsilon[i] {
-                ((game.actions as f64 * pick) as usize).min(game.actions - 1)
-            } else {
-                tables.best[state * n + i]
-            };
-            epsilon[i] *= options.exploration_factor;
+    let mut tables = Tables::new(game, options.discount, &mut luck.ties);
+    let mut at = Standing {
+        state: joint_of(game, &luck.start),
+        settled: 0,
+        periods: 0,
+        epsilon: vec![1.0; game.agents],
+    };
+    while at.settled < options.stable && at.periods < options.cap {
+        let until = (at.periods / REPORT + 1).saturating_mul(REPORT).min(options.cap);
+        // The same periods for any number of agents; for the usual one the compiler knows it.
+        match game.agents {
+            2 => stretch(game, options, &mut tables, &mut at, &mut luck, until, 2),
+            n => stretch(game, options, &mut tables, &mut at, &mut luck, until, n),
         }
-        let next = joint_of(game, &actions);
-        let mut same = true;
-        for (i, &action) in actions.iter().enumerate() {
-            let before = tables.best[state * n + i];
-            let goal = game.payoff[next * n + i] + options.discount * tables.largest[next * n + i];
-            tables.update(state, action, i, options.alpha, goal, &mut luck);
-            same &= tables.best[state * n + i] == before;
-        }
-        settled = if same && periods > 1 { settled + 1 } else { 1 };
-        state = next;
-        if periods % 1_000_000 == 0 && !report(periods) {
+        if at.periods % REPORT == 0 && !report(at.periods) {
             break;
         }
     }
-    let cycle = limit_cycle(game, &tables.best, state);
-    let mut payoff = vec![0.0; n];
+    let cycle = limit_cycle(game, &tables.best, at.state);
+    let mut payoff = vec![0.0; game.agents];
     for &s in &cycle {
         for (i, p) in payoff.iter_mut().enumerate() {
-            *p += game.payoff[s * n + i] / cycle.len() as f64;
+            *p += game.payoff[s * game.agents + i] / cycle.len() as f64;
         }
     }
     Ok(Session {
-        periods,
-        converged: settled >= options.stable,
+        periods: at.periods,
+        converged: at.settled >= options.stable,
         strategy: tables.best,
         cycle,
         payoff,
@@ -221,11 +187,86 @@ pub fn play_session(
     })
 }
 
+/// Periods between two reports.
+const REPORT: u64 = 1_000_000;
+/// Most agents of a game.
+const MOST_AGENTS: usize = 8;
+
+/// Where a session stands.
+struct Standing {
+    state: usize,
+    settled: u64,
+    periods: u64,
+    /// Share of random actions: one per agent.
+    epsilon: Vec<f64>,
+}
+
+/// Plays until period `until`, or until the best actions have settled.
+#[inline(always)]
+fn stretch(
+    game: &FiniteGame,
+    options: &SessionOptions,
+    tables: &mut Tables,
+    at: &mut Standing,
+    luck: &mut Luck,
+    until: u64,
+    n: usize,
+) {
+    let m = game.actions;
+    let mut actions = [0usize; MOST_AGENTS];
+    let mut chances = [0.0f64; MOST_AGENTS];
+    let mut epsilon = [0.0f64; MOST_AGENTS];
+    epsilon[..n].copy_from_slice(&at.epsilon);
+    let (mut state, mut settled, mut periods) = (at.state, at.settled, at.periods);
+    let mut explore = luck.explore.clone();
+    let (q, largest, best) = (&mut tables.q[..], &mut tables.largest[..], &mut tables.best[..]);
+    let payoff = &game.payoff[..];
+    while settled < options.stable && periods < until {
+        periods += 1;
+        // First all chances, then all picks: the order of the published program.
+        for u in &mut chances[..n] {
+            *u = explore.uniform();
+        }
+        let mut next = 0;
+        for i in 0..n {
+            let u = explore.uniform();
+            actions[i] = if chances[i] <= epsilon[i] {
+                pick(m, u)
+            } else {
+                best[state * n + i] as usize
+            };
+            epsilon[i] *= options.exploration_factor;
+            next = next * m + actions[i];
+        }
+        let mut same = true;
+        for i in 0..n {
+            let (row, action) = (state * n + i, actions[i]);
+            let goal = payoff[next * n + i] + options.discount * largest[next * n + i];
+            let old = q[row * m + action];
+            let new = old + options.alpha * (goal - old);
+            q[row * m + action] = new;
+            let (top, before) = (largest[row], best[row]);
+            if new > top {
+                largest[row] = new;
+                best[row] = action as u32;
+                same &= before == action as u32;
+            } else if new < top && before == action as u32 {
+                (largest[row], best[row]) = look_up(&q[row * m..(row + 1) * m], &mut luck.ties);
+                same &= best[row] == before;
+            }
+        }
+        settled = if same && periods > 1 { settled + 1 } else { 1 };
+        state = next;
+    }
+    luck.explore = explore;
+    at.epsilon.copy_from_slice(&epsilon[..n]);
+    (at.state, at.settled, at.periods) = (state, settled, periods);
+}
+
 /// Numbers of the joint actions that play by `strategy` (`[state][agent]`, as in [`Session::strategy`]) repeats for
 /// ever from `state`, in order.
-pub fn limit_cycle(game: &FiniteGame, strategy: &[usize], state: usize) -> Vec<usize> {
-    let n = game.agents;
-    let next = |s: usize| joint_of(game, &strategy[s * n..(s + 1) * n]);
+pub fn limit_cycle(game: &FiniteGame, strategy: &[u32], state: usize) -> Vec<usize> {
+    let next = |s: usize| game.reply(strategy, s);
     let mut seen = vec![usize::MAX; game.joint()];
     let (mut path, mut s) = (Vec::new(), state);
     while seen[s] == usize::MAX {
@@ -242,74 +283,55 @@ fn joint_of(game: &FiniteGame, actions: &[usize]) -> usize {
 
 /// Tables with maintained maxima.
 struct Tables {
-    agents: usize,
-    actions: usize,
+    /// `[state][agent][action]`, so that a row of one agent is looked up in one go.
     q: Vec<f64>,
     largest: Vec<f64>,
-    best: Vec<usize>,
+    best: Vec<u32>,
 }
 
 impl Tables {
     /// First values: payoffs of each own action, averaged over what the others may do, for ever.
-    fn new(game: &FiniteGame, discount: f64, luck: &mut Luck) -> Tables {
+    fn new(game: &FiniteGame, discount: f64, ties: &mut Ran2) -> Tables {
         let (n, m, states) = (game.agents, game.actions, game.joint());
-        let mut sums = vec![0.0; m * n];
+        let mut sums = vec![0.0; n * m];
         for joint in 0..states {
             for i in 0..n {
-                sums[game.action(joint, i) * n + i] += game.payoff[joint * n + i];
+                sums[i * m + game.action(joint, i)] += game.payoff[joint * n + i];
             }
         }
         let weight = (states / m) as f64 * (1.0 - discount);
         sums.iter_mut().for_each(|s| *s /= weight);
         let mut tables = Tables {
-            agents: n,
-            actions: m,
             q: sums.repeat(states),
             largest: vec![0.0; states * n],
             best: vec![0; states * n],
         };
         for i in 0..n {
             for s in 0..states {
-                tables.look_up(s, i, luck);
+                let row = s * n + i;
+                (tables.largest[row], tables.best[row]) = look_up(&tables.q[row * m..(row + 1) * m], ties);
             }
         }
         tables
     }
+}
 
-    fn at(&self, state: usize, action: usize, i: usize) -> usize {
-        (state * self.actions + action) * self.agents + i
-    }
-
-    #[inline]
-    fn update(&mut self, state: usize, action: usize, i: usize, alpha: f64, goal: f64, luck: &mut Luck) {
-        let at = self.at(state, action, i);
-        let old = self.q[at];
-        let new = old + alpha * (goal - old);
-        self.q[at] = new;
-        let k = state * self.agents + i;
-        if new > self.largest[k] {
-            self.largest[k] = new;
-            self.best[k] = action;
-        } else if new < self.largest[k] && self.best[k] == action {
-            self.look_up(state, i, luck);
+/// The largest value of a row and the action that has it; among equals one at random.
+fn look_up(values: &[f64], ties: &mut Ran2) -> (f64, u32) {
+    let largest = values.iter().copied().fold(f64::NEG_INFINITY, |a, b| if b > a { b } else { a });
+    let tied = |v: &f64| (v - largest).abs() <= f64::EPSILON;
+    let (mut count, mut first) = (0, 0);
+    for (a, _) in values.iter().enumerate().filter(|(_, v)| tied(v)) {
+        if count == 0 {
+            first = a;
         }
+        count += 1;
     }
-
-    /// Finds the largest value again; among equals one at random.
-    fn look_up(&mut self, state: usize, i: usize, luck: &mut Luck) {
-        let value = |a: usize| self.q[self.at(state, a, i)];
-        let largest = (0..self.actions).map(value).fold(f64::NEG_INFINITY, f64::max);
-        let tied = |a: &usize| (value(*a) - largest).abs() <= f64::EPSILON;
-        let count = (0..self.actions).filter(tied).count();
-        let pick = if count > 1 {
-            ((count as f64 * luck.tie()) as usize).min(count - 1)
-        } else {
-            0
-        };
-        let best = (0..self.actions).filter(tied).nth(pick).unwrap_or(0);
-        let k = state * self.agents + i;
-        (self.largest[k], self.best[k]) = (largest, best);
+    if count > 1 {
+        let tied = values.iter().enumerate().filter(|(_, v)| tied(v));
+        first = tied.map(|(a, _)| a).nth(pick(count, ties.uniform())).unwrap_or(first);
     }
+    (largest, first as u32)
 }
 
 #[cfg(test)]
@@ -352,7 +374,7 @@ mod tests {
             (2, 56.32, vec![145]),
             (3, 56.93, vec![191, 180, 192]),
         ] {
-            let s = play_session(&game, &options, Luck::ran2(session, &game), |_| true).unwrap();
+            let s = play_session(&game, &options, Luck::of_session(session, &game), |_| true).unwrap();
             let taken = (s.periods - options.stable) as f64 / 25_000.0;
             let mut states: Vec<usize> = s.cycle.iter().map(|k| k + 1).collect();
             let at = states.iter().position(|k| *k == cycle[0]).unwrap_or(0);
@@ -364,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dilemma_without_patience_ends_in_defection_and_counters_repeat() {
+    fn a_dilemma_without_patience_ends_in_defection() {
         // Prisoners' dilemma: 0 cooperates, 1 defects.
         let game = FiniteGame {
             agents: 2,
@@ -377,15 +399,15 @@ mod tests {
             stable: 2000,
             ..SessionOptions::default()
         };
-        let a = play_session(&game, &options, Luck::counter(5, 0), |_| true).unwrap();
-        let b = play_session(&game, &options, Luck::counter(5, 0), |_| true).unwrap();
-        assert_eq!(a, b);
-        assert_eq!((a.cycle.clone(), a.payoff), (vec![3], vec![1.0, 1.0]));
+        let play = |session| play_session(&game, &options, Luck::of_session(session, &game), |_| true).unwrap();
+        let a = play(5);
+        assert_eq!((a.cycle, a.payoff), (vec![3], vec![1.0, 1.0]));
+        assert_ne!(play(6).periods, a.periods);
         let bad = FiniteGame {
             agents: 2,
             actions: 2,
             payoff: vec![0.0; 3],
         };
-        assert!(play_session(&bad, &options, Luck::counter(5, 0), |_| true).is_err());
+        assert!(play_session(&bad, &options, Luck::of_session(1, &game), |_| true).is_err());
     }
 }

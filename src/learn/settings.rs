@@ -100,12 +100,18 @@ pub const DRIVER_KEYS: &[Key] = &[
         name: "random",
         kind: Kind::Words("choice", &["counter", "ran2"]),
         default: "counter",
-        doc: "q_learning: where chance comes from; ran2, the streams of Calvano et al. (2020), is not in this version",
+        doc: "q_learning: where chance comes from; ran2 is the program of Calvano et al. (2020) itself: seeds are its sessions",
+    },
+    Key {
+        name: "benchmarks",
+        kind: Kind::Pair,
+        default: "none",
+        doc: "q_learning with random = ran2: the competitive and the collusive action, between whose rewards the index of collusion is measured",
     },
 ];
 
 /// The keys among them that are q_learning's alone.
-pub(super) const TABULAR_KEYS: &[&str] = &["stop", "random"];
+pub(super) const TABULAR_KEYS: &[&str] = &["stop", "random", "benchmarks"];
 
 /// A learner as `train` knows it.
 #[derive(Clone, Copy, Debug)]
@@ -194,6 +200,10 @@ pub struct TrainSettings {
     pub stop_return: Option<f64>,
     /// Ends training after so many measurements without a better one.
     pub patience: Option<usize>,
+    /// Play the published program (`random = ran2`).
+    pub published: bool,
+    /// Competitive and collusive action.
+    pub benchmarks: Option<(f64, f64)>,
     /// The learner's own options: one (key, value) per option, to be given to [`LearnerOptions::set`].
     pub options: Vec<(String, Value)>,
 }
@@ -217,6 +227,8 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
         evaluation_periods: None,
         stop_return: None,
         patience: None,
+        published: false,
+        benchmarks: None,
         options: Vec::new(),
     };
     let mut spans = Vec::new();
@@ -362,6 +374,14 @@ impl TrainSettings {
             "stop_return" => self.stop_return = value.number(),
             "patience" => self.patience = whole(),
             "scenario" => self.scenario = word().map(String::from),
+            "random" => self.published = word() == Some("ran2"),
+            "benchmarks" => {
+                if let Setting::List(two) = value
+                    && let [Setting::Number(a), Setting::Number(b)] = two.as_slice()
+                {
+                    self.benchmarks = Some((*a, *b));
+                }
+            }
             "stop" => {
                 if let Setting::Call(_, args) = value
                     && let Some(n) = args.first().and_then(Setting::number)
@@ -515,7 +535,9 @@ mod tests {
             ("train ppo { discount = 0.8 }", "E0806"),
             ("train ppo { shaping = 1 }", "E0805"),
             ("train ppo { policies = separate }", "E0807"),
-            ("train q_learning { random = ran2 }", "E0807"),
+            ("train q_learning { benchmarks = [1, 1] }", "E0805"),
+            ("train q_learning { benchmarks = 1 }", "E0805"),
+            ("train ppo { benchmarks = [1, 2] }", "E0805"),
             ("train q_learning { stop = never(1) }", "E0805"),
             ("train q_learning { exploration = exp(step) }", "E0805"),
         ] {

@@ -11,6 +11,7 @@ pub mod number;
 pub mod outcome;
 pub mod place;
 pub mod plot;
+pub mod sessions;
 pub mod solved;
 pub mod store;
 pub mod table;

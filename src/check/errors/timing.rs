@@ -84,7 +84,7 @@ pub(in crate::check) fn drawn_constant(name: &str, span: Span, scenario: Option<
         None => d,
     };
     d.hint(format!(
-        "sizes and periods are not drawn: take `{name}` out of the scenario and run each value, --set {name}=1..5:5"
+        "sizes and periods are not drawn: give it a plain number in the scenario, or run each value, --set {name}=1..5:5"
     ))
 }
 

@@ -191,6 +191,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0968", include_str!("E0968.md")),
     ("E0969", include_str!("E0969.md")),
     ("E0970", include_str!("E0970.md")),
+    ("E0971", include_str!("E0971.md")),
     ("E0975", include_str!("E0975.md")),
     ("E0976", include_str!("E0976.md")),
     ("E0977", include_str!("E0977.md")),
@@ -248,7 +249,7 @@ pub const WITHOUT_EXAMPLE: &[&str] = &[
     "E0963", "E0964", "E0965", "E0966", "E0967", "W0907", "W0908", "E0980", "E0981", "E0982", "E0983", "E0984",
     "E0985", "E0986", "E0987", "E0988", "W0980", "W0981", "E0942", "E0943", "E0944", "E0945", "E0946", "E0947",
     "E0948", "W0948", "E0931", "E0932", "E0933", "E0934", "W0930", "W0931", "W0932", "E0975", "E0949", "W0949",
-    "W0910", "E0969", "W0811",
+    "W0910", "E0969", "W0811", "E0971",
 ];
 
 /// The page of a code, if there is such a code. Case does not matter.

@@ -248,6 +248,28 @@ pub(super) fn meant(graph: &Graph, shape: &crate::graph::Shape, at: &[(AxisId, u
     out
 }
 
+/// Errs where a scenario gives numbers to parameters that stand where numbers must be known, and the model was read with others.
+///
+/// # Errors
+/// E0803.
+pub(super) fn read_with_its_numbers(model: &Model, scenario: &Scenario) -> Result<(), Diagnostic> {
+    let others = |(p, x): &&(usize, f64)| model.params[*p].values.iter().any(|own| own != x);
+    let Some((p, x)) = scenario.numbers.iter().find(others) else {
+        return Ok(());
+    };
+    let (name, param) = (&scenario.name, &model.params[*p]);
+    let own = param.values.first().copied().unwrap_or(f64::NAN);
+    Err(Diagnostic::error(
+        "E0803",
+        format!("scenario `{name}` is of another economy: `{}` is {x} there and {own} here", param.name),
+    )
+    .at(scenario.span, format!("gives `{}` a number that the file must be read with", param.name))
+    .hint(format!(
+        "name it on the command line, --scenario {name}, without --set {}",
+        param.name
+    )))
+}
+
 pub(super) fn unknown_scenario(model: &Model, name: &str) -> Diagnostic {
     let known: Vec<&str> = model.scenarios.iter().map(|s| s.name.as_str()).collect();
     let d = Diagnostic::error("E0812", format!("the model has no scenario `{name}`"));

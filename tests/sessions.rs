@@ -74,6 +74,20 @@ fn published_sessions_come_out_of_the_command() {
     assert_eq!(codes(&play("")), ["E0819"]);
     let played = play("--scenario published --out played");
     assert_eq!(played["status"], "complete", "{played}");
+    // Play by the policy of session 1 ends in the cycle 190 84 194 of joint prices.
+    let series = std::fs::read_to_string(root.join("played/series.csv")).expect("it");
+    let price = |k: usize| {
+        let (low, high) = (1.47293 - 0.1 * (1.92498 - 1.47293), 1.92498 + 0.1 * (1.92498 - 1.47293));
+        low + k as f64 * (high - low) / 14.0
+    };
+    let last = series.lines().rev().take(3).map(|line| {
+        let cells: Vec<f64> = line.split(',').map(|c| c.parse().expect("a number")).collect();
+        let joint = (0..225).find(|j| (price(j / 15) - cells[1]).abs() < 1e-9 && (price(j % 15) - cells[2]).abs() < 1e-9);
+        joint.expect("on the grid") + 1
+    });
+    let mut last: Vec<usize> = last.collect();
+    last.sort_unstable();
+    assert_eq!(last, [84, 190, 194]);
 }
 
 /// The scenario is `--set` by another name, and changes the prices that can be chosen.
@@ -142,7 +156,7 @@ fn sessions_go_on_where_they_were_stopped() {
         .spawn()
         .expect("a child");
     let kept = |n: usize| {
-        let find = |dir: &str| root.join(dir).join(format!("seed_{n}/checkpoint")).exists();
+        let find = |dir: &str| root.join(dir).join(format!("work/session_{n}")).exists();
         std::fs::read_dir(root).expect("it").flatten().any(|e| find(&e.file_name().to_string_lossy()))
     };
     while !kept(2) && child.try_wait().expect("it").is_none() {

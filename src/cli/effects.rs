@@ -62,7 +62,7 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), Diagnostic> {
             "file" => "FILE".to_string(),
             other => format!("--{}", other.replace('_', "-")),
         };
-        let why = "--list prints the options of a learner, for no model and no run";
+        let why = "--list prints a list, for no model and no run";
         return Err(idle(&words, why));
     }
     if typed("resume") {

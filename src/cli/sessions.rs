@@ -3,8 +3,8 @@
 
 use super::asked::TrainOptions;
 use super::meter::Meter;
-use super::training::{checkpoint_file, identity, side_by_side};
 use super::effects;
+use super::training::{identity, side_by_side};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::learn::plan::Planned;
@@ -13,7 +13,7 @@ use crate::learn::sessions::{Asked, Sessions};
 use crate::learn::{decode, encode};
 use crate::report::content::Content;
 use crate::report::sessions::of_sessions;
-use crate::report::store::RunDirectory;
+use crate::report::store::{RunDirectory, WORK};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -47,7 +47,7 @@ pub(super) fn train(
     let of = [identity(model), format!("{asked:?}").into_bytes()].concat();
     let (done, count) = (AtomicU64::new(0), planned.seeds.len());
     let played = side_by_side(count, workers, |k| {
-        let file = checkpoint_file(planned.seeds[k]);
+        let file = format!("{WORK}/session_{}", planned.seeds[k]);
         let kept = run.kept_sealed(&file)?.and_then(|bytes| decode::<Kept>(&bytes).ok());
         if let Some(kept) = kept.filter(|k| k.of == of) {
             meter.found(1);

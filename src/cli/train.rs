@@ -5,8 +5,12 @@ use super::course::{Job, open};
 use super::globals::Globals;
 use super::screen::Screen;
 use super::source::Source;
-use super::{Exit, Failure, session, training};
+use super::compiled::Compiled;
+use super::meter::Meter;
+use super::{Exit, Failure, session, sessions, training};
 use crate::diag::Diagnostic;
+use crate::report::content::Content;
+use crate::report::store::RunDirectory;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -127,8 +131,27 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             };
             open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
         },
-        |compiled, meter, run| training::train(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
+        |compiled, meter, run| work(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
     )
+}
+
+/// Trains in worlds, or plays sessions of the published program.
+///
+/// # Errors
+/// Those of [`training::train`] and [`sessions::train`].
+fn work(
+    compiled: &Compiled,
+    options: &TrainOptions,
+    workers: usize,
+    checkpoint: f64,
+    meter: &Meter,
+    run: &RunDirectory,
+) -> Result<Content, Vec<Diagnostic>> {
+    let planned = training::planned(compiled, options)?;
+    match &planned.sessions {
+        Some(asked) => sessions::train(&compiled.model, options, &planned, asked, workers, meter, run),
+        None => training::train(compiled, options, workers, checkpoint, meter, run),
+    }
 }
 
 /// Goes on with an interrupted training: model, parameters and options are those in its directory.
@@ -139,7 +162,7 @@ fn resume(directory: &Path, checkpoint: f64, globals: &Globals, screen: &Screen)
     };
     let options: TrainOptions = session::asked(&resumed, ASKED)?;
     session::go_on(resumed, globals, screen, None, |compiled, meter, run| {
-        training::train(compiled, &options, globals.workers(), checkpoint, meter, run)
+        work(compiled, &options, globals.workers(), checkpoint, meter, run)
     })
 }
 

@@ -247,9 +247,6 @@ pub fn train(
     run: &RunDirectory,
 ) -> Result<Content, Vec<Diagnostic>> {
     let planned = planned(compiled, options)?;
-    if let Some(asked) = &planned.sessions {
-        return super::sessions::train(&compiled.model, options, &planned, asked, workers, meter, run);
-    }
     let judge = judge_against(&compiled.model, options.against.as_deref(), &planned)?;
     let seeds = all_seeds(&compiled.model, &planned, judge.as_ref(), workers, every, meter, run)?;
     let mut content = trained::of_training(&compiled.model, &planned, &seeds).map_err(|d| vec![d])?;
@@ -262,7 +259,7 @@ pub fn train(
 pub(super) const LONG: Duration = super::stop::PATIENCE;
 
 /// File of a seed's checkpoint.
-pub(super) fn checkpoint_file(seed: u64) -> String {
+fn checkpoint_file(seed: u64) -> String {
     format!("seed_{seed}/{CHECKPOINT}")
 }
 

@@ -312,7 +312,7 @@ fn in_sessions(block: &Settings, read: &TrainSettings) -> Result<Option<sessions
             Some(_) => refused(
                 "benchmarks",
                 "the index of collusion is measured in sessions of the published program",
-                "write `random = ran2`, or remove it",
+                "write `random = ran2`, or leave it out: --with benchmarks=none",
             ),
             None => Ok(None),
         };

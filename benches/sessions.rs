@@ -33,7 +33,12 @@ fn main() {
         own += a;
         hand += b;
     }
-    println!("mean {:.3} s, by hand {:.3} s, ratio {:.2}", own / count as f64, hand / count as f64, own / hand);
+    println!(
+        "mean {:.3} s, by hand {:.3} s, ratio {:.2}",
+        own / count as f64,
+        hand / count as f64,
+        own / hand
+    );
 }
 
 /// Logit Bertrand duopoly of Calvano et al. (2020), with the inputs of the published program.
@@ -61,7 +66,11 @@ fn calvano() -> FiniteGame {
 fn look_up(row: &[f64; M], ties: &mut Ran2) -> (f64, usize) {
     let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let tied: Vec<usize> = (0..M).filter(|a| (row[*a] - top).abs() <= f64::EPSILON).collect();
-    let k = if tied.len() > 1 { (tied.len() as f64 * ties.uniform()) as usize } else { 0 };
+    let k = if tied.len() > 1 {
+        (tied.len() as f64 * ties.uniform()) as usize
+    } else {
+        0
+    };
     (top, tied[k])
 }
 
@@ -93,9 +102,22 @@ fn by_hand(game: &FiniteGame, session: u32, options: &SessionOptions) -> u64 {
     let (mut s, mut epsilon, mut settled, mut periods) = (a * M + b, 1.0, 0, 0);
     while settled < options.stable {
         periods += 1;
-        let (u0, u1, v0, v1) = (explore.uniform(), explore.uniform(), explore.uniform(), explore.uniform());
-        let a = if u0 <= epsilon { (M as f64 * v0) as usize } else { best[s][0] };
-        let b = if u1 <= epsilon { (M as f64 * v1) as usize } else { best[s][1] };
+        let (u0, u1, v0, v1) = (
+            explore.uniform(),
+            explore.uniform(),
+            explore.uniform(),
+            explore.uniform(),
+        );
+        let a = if u0 <= epsilon {
+            (M as f64 * v0) as usize
+        } else {
+            best[s][0]
+        };
+        let b = if u1 <= epsilon {
+            (M as f64 * v1) as usize
+        } else {
+            best[s][1]
+        };
         epsilon *= options.exploration_factor;
         let next = a * M + b;
         let paid = pays(a, b);

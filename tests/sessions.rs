@@ -16,7 +16,9 @@ fn json(output: &std::process::Output) -> Value {
 fn codes(value: &Value) -> Vec<String> {
     let all = value["diagnostics"].as_array().into_iter().flatten();
     let errors = all.filter(|d| d["severity"] == "error");
-    errors.map(|d| d["code"].as_str().unwrap_or_default().to_string()).collect()
+    errors
+        .map(|d| d["code"].as_str().unwrap_or_default().to_string())
+        .collect()
 }
 
 fn folder(text: &str) -> tempfile::TempDir {
@@ -37,8 +39,15 @@ fn published_sessions_come_out_of_the_command() {
     let root = folder.path();
     let out = train(root, "--scenario published --seeds 1..3 --out run");
     let table = &out["tables"]["sessions"];
-    assert_eq!(table["periods"], serde_json::json!([1_779_187, 1_508_026, 1_523_143]), "{out}");
-    for (k, cycle) in [vec![190, 84, 194], vec![145], vec![191, 180, 192]].into_iter().enumerate() {
+    assert_eq!(
+        table["periods"],
+        serde_json::json!([1_779_187, 1_508_026, 1_523_143]),
+        "{out}"
+    );
+    for (k, cycle) in [vec![190, 84, 194], vec![145], vec![191, 180, 192]]
+        .into_iter()
+        .enumerate()
+    {
         let text = table["limit cycle"][k].as_str().expect("a text");
         let mut found: Vec<i32> = text.split(' ').map(|s| s.parse().expect("a number")).collect();
         let at = found.iter().position(|s| *s == cycle[0]).expect("in the cycle");
@@ -49,7 +58,9 @@ fn published_sessions_come_out_of_the_command() {
     let summary = &out["tables"]["summary"];
     let mean = |name: &str| {
         let names = summary["name"].as_array().expect("names");
-        summary["mean"][names.iter().position(|n| n == name).expect(name)].as_f64().expect("a number")
+        summary["mean"][names.iter().position(|n| n == name).expect(name)]
+            .as_f64()
+            .expect("a number")
     };
     assert!((mean("time to convergence") - (67.16748 + 56.32104 + 56.92572) / 3.0).abs() < 1e-9);
     assert!((mean("cycles of length one") - 1.0 / 3.0).abs() < 1e-12);
@@ -82,7 +93,8 @@ fn published_sessions_come_out_of_the_command() {
     };
     let last = series.lines().rev().take(3).map(|line| {
         let cells: Vec<f64> = line.split(',').map(|c| c.parse().expect("a number")).collect();
-        let joint = (0..225).find(|j| (price(j / 15) - cells[1]).abs() < 1e-9 && (price(j % 15) - cells[2]).abs() < 1e-9);
+        let joint =
+            (0..225).find(|j| (price(j / 15) - cells[1]).abs() < 1e-9 && (price(j % 15) - cells[2]).abs() < 1e-9);
         joint.expect("on the grid") + 1
     });
     let mut last: Vec<usize> = last.collect();
@@ -97,7 +109,10 @@ fn a_scenario_gives_numbers_that_the_file_is_read_with() {
     let root = folder.path();
     let few = "--seeds 2 --with steps=200_000";
     let by_scenario = train(root, &format!("--scenario published {few}"));
-    let by_set = train(root, &format!("--set firm.p_nash=1.47293 --set firm.p_mono=1.92498 {few}"));
+    let by_set = train(
+        root,
+        &format!("--set firm.p_nash=1.47293 --set firm.p_mono=1.92498 {few}"),
+    );
     let plain = train(root, few);
     assert_eq!(by_scenario["tables"]["sessions"], by_set["tables"]["sessions"]);
     assert_ne!(by_scenario["facts"]["game"], plain["facts"]["game"]);
@@ -118,7 +133,11 @@ fn what_sessions_cannot_be_is_refused() {
         ("p_last' = p\n", "p_last' = 0.5 * p + 0.5 * p_last\n", "E0923"),
         ("observe p_last, others(firm.p_last)", "observe p_last", "E0923"),
         ("(p - c) * q", "(p - c) * q * (1 + 0.1 * p_last)", "E0923"),
-        ("  action p", "  noise e ~ normal(0, 1)\n  let e2 = e\n  action p", "E0923"),
+        (
+            "  action p",
+            "  noise e ~ normal(0, 1)\n  let e2 = e\n  action p",
+            "E0923",
+        ),
         ("initial     = random_play", "initial     = constant", "E0805"),
         ("alpha       = 0.15", "alpha = 0.15; ties = first", "E0805"),
         ("alpha       = 0.15", "alpha = 0.15; evaluations = 3", "E0805"),
@@ -138,7 +157,10 @@ fn what_sessions_cannot_be_is_refused() {
     assert_eq!(codes(&train(root, "--seeds 1 --scenario deviation")), ["E0923"]);
     let tune = json(&econc(root, &["tune", "m.econ", "--trials", "2", "--json"]));
     assert_eq!(codes(&tune), ["E0807"]);
-    let general = train(root, "--seeds 1 --with random=counter --with benchmarks=none --with steps=4000");
+    let general = train(
+        root,
+        "--seeds 1 --with random=counter --with benchmarks=none --with steps=4000",
+    );
     assert_eq!(general["status"], "complete", "{general}");
 }
 
@@ -157,7 +179,10 @@ fn sessions_go_on_where_they_were_stopped() {
         .expect("a child");
     let kept = |n: usize| {
         let find = |dir: &str| root.join(dir).join(format!("work/session_{n}")).exists();
-        std::fs::read_dir(root).expect("it").flatten().any(|e| find(&e.file_name().to_string_lossy()))
+        std::fs::read_dir(root)
+            .expect("it")
+            .flatten()
+            .any(|e| find(&e.file_name().to_string_lossy()))
     };
     while !kept(2) && child.try_wait().expect("it").is_none() {
         std::thread::sleep(std::time::Duration::from_millis(5));
@@ -181,14 +206,21 @@ fn exercises_are_run_and_compared() {
     let root = folder.path();
     let reproduce = || econc(root, &["reproduce", "monopolist", "--json", "--out", "here"]);
     let first = json(&reproduce());
-    assert_eq!((&first["status"], &first["exit"]), (&"complete".into(), &0.into()), "{first}");
+    assert_eq!(
+        (&first["status"], &first["exit"]),
+        (&"complete".into(), &0.into()),
+        "{first}"
+    );
     let agrees = first["tables"]["numbers"]["agrees"].as_array().expect("a column");
     assert!(agrees.len() == 6 && agrees.iter().all(|a| a == "yes"), "{first}");
     // Nothing is run again: a record that is changed is what is read.
     let record = root.join("here/outside.json");
     let stamp = std::fs::metadata(&record).expect("it").modified().expect("a time");
     assert_eq!(json(&reproduce())["tables"]["numbers"], first["tables"]["numbers"]);
-    assert_eq!(std::fs::metadata(&record).expect("it").modified().expect("a time"), stamp);
+    assert_eq!(
+        std::fs::metadata(&record).expect("it").modified().expect("a time"),
+        stamp
+    );
     // What is no longer as it was written is run again.
     let table = root.join("here/alone/solution.csv");
     let text = std::fs::read_to_string(&table).expect("it");
@@ -198,5 +230,8 @@ fn exercises_are_run_and_compared() {
     let list = json(&econc(root, &["reproduce", "--list", "--json"]));
     assert!(list["exercises"].as_array().is_some_and(|l| l.len() >= 5), "{list}");
     let unknown = econc(root, &["reproduce", "calvan", "--json"]);
-    assert_eq!((unknown.status.code(), codes(&json(&unknown))), (Some(2), vec!["E0962".to_string()]));
+    assert_eq!(
+        (unknown.status.code(), codes(&json(&unknown))),
+        (Some(2), vec!["E0962".to_string()])
+    );
 }

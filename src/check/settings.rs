@@ -439,9 +439,13 @@ impl Kind {
             Kind::Above { .. } | Kind::Within { .. } | Kind::Whole { .. } | Kind::Grid | Kind::Chain | Kind::Seeds => {
                 true
             }
-            Kind::Switch | Kind::Words(..) | Kind::Method | Kind::Selection | Kind::Scenario | Kind::Pair | Kind::Stop => {
-                false
-            }
+            Kind::Switch
+            | Kind::Words(..)
+            | Kind::Method
+            | Kind::Selection
+            | Kind::Scenario
+            | Kind::Pair
+            | Kind::Stop => false,
         }
     }
 

@@ -155,6 +155,9 @@ mod tests {
             }
         }
         assert_eq!(all().len(), EXERCISES.len());
-        assert_eq!(find("calvan").unwrap_err().hint.as_deref(), Some("did you mean `calvano`?"));
+        assert_eq!(
+            find("calvan").unwrap_err().hint.as_deref(),
+            Some("did you mean `calvano`?")
+        );
     }
 }

@@ -138,8 +138,11 @@ fn played(run: &Run, long: bool, folder: &Path, globals: &Globals, screen: &Scre
     words.extend(["--out".to_string(), name.clone()]);
     let typed = format!("econc {}", words.join(" "));
     let record = folder.join(format!("{name}.json"));
-    let kept = std::fs::read(&record).ok().and_then(|b| serde_json::from_slice::<Value>(&b).ok());
-    if let Some(mut kept) = kept.filter(|k| k["command"] == typed.as_str() && store::open_complete(&directory).is_ok()) {
+    let kept = std::fs::read(&record)
+        .ok()
+        .and_then(|b| serde_json::from_slice::<Value>(&b).ok());
+    if let Some(mut kept) = kept.filter(|k| k["command"] == typed.as_str() && store::open_complete(&directory).is_ok())
+    {
         return Ok(Done {
             name: run.name.clone(),
             command: typed,
@@ -194,7 +197,13 @@ fn output(words: &[String], folder: &Path, typed: &str) -> Result<Value, Diagnos
     let said = printed["diagnostics"].as_array().into_iter().flatten();
     let words: Vec<String> = said
         .filter(|d| d["severity"] == "error")
-        .map(|d| format!("{} {}", d["code"].as_str().unwrap_or_default(), d["headline"].as_str().unwrap_or_default()))
+        .map(|d| {
+            format!(
+                "{} {}",
+                d["code"].as_str().unwrap_or_default(),
+                d["headline"].as_str().unwrap_or_default()
+            )
+        })
         .collect();
     Err(failed(words.join("; ")))
 }
@@ -234,7 +243,8 @@ fn solution(directory: &Path, column: &str, at: &[(String, f64)], row: usize) ->
     let at: Vec<(usize, f64)> = at.iter().map(|(n, x)| Some((place(n)?, *x))).collect::<Option<_>>()?;
     let mut rows = reader.records().filter_map(Result::ok).filter(|r| {
         limits::poll();
-        at.iter().all(|(k, x)| r.get(*k).and_then(|t| t.parse::<f64>().ok()) == Some(*x))
+        at.iter()
+            .all(|(k, x)| r.get(*k).and_then(|t| t.parse::<f64>().ok()) == Some(*x))
     });
     rows.nth(row.checked_sub(1)?)?.get(wanted)?.parse().ok()
 }
@@ -248,7 +258,8 @@ fn agrees(row: &Row, found: Option<f64>, long: bool) -> Option<bool> {
 }
 
 fn content(name: &str, e: &Exercise, done: &[Done], found: &[Option<f64>], agree: &[Option<bool>]) -> Content {
-    let numbers = |of: &dyn Fn(&Row) -> Option<f64>| e.rows.iter().map(|r| of(r).unwrap_or(f64::NAN)).collect::<Vec<f64>>();
+    let numbers =
+        |of: &dyn Fn(&Row) -> Option<f64>| e.rows.iter().map(|r| of(r).unwrap_or(f64::NAN)).collect::<Vec<f64>>();
     let word = |a: &Option<bool>| match a {
         Some(true) => "yes",
         Some(false) => "NO",
@@ -311,7 +322,10 @@ mod tests {
             note: String::new(),
         };
         assert_eq!(agrees(&row(Some(5.0), Some(1.0), false), Some(1.05), false), Some(true));
-        assert_eq!(agrees(&row(Some(1.0), Some(5.0), false), Some(1.05), false), Some(false));
+        assert_eq!(
+            agrees(&row(Some(1.0), Some(5.0), false), Some(1.05), false),
+            Some(false)
+        );
         assert_eq!(agrees(&row(Some(1.0), None, false), Some(1.2), false), Some(false));
         assert_eq!(agrees(&row(Some(1.0), None, true), Some(1.2), false), None);
         assert_eq!(agrees(&row(Some(1.0), None, true), Some(1.2), true), Some(false));

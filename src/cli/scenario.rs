@@ -11,13 +11,21 @@ use crate::diag::Diagnostic;
 ///
 /// # Errors
 /// E0113 for a parameter that `--set` gives, too.
-pub(super) fn with_its_numbers(source: &Source, globals: &Globals, scenario: Option<&str>) -> Result<Globals, Diagnostic> {
+pub(super) fn with_its_numbers(
+    source: &Source,
+    globals: &Globals,
+    scenario: Option<&str>,
+) -> Result<Globals, Diagnostic> {
     let mut out = globals.clone();
     let Some(name) = scenario else { return Ok(out) };
     let Some(model) = compile(source, &globals.set, None).0.map(|c| c.model) else {
         return Ok(out);
     };
-    let numbers = model.scenarios.iter().filter(|s| s.name == name).flat_map(|s| &s.numbers);
+    let numbers = model
+        .scenarios
+        .iter()
+        .filter(|s| s.name == name)
+        .flat_map(|s| &s.numbers);
     for (param, x) in numbers {
         let param = &model.params[*param].name;
         let own = param.rsplit('.').next().unwrap_or(param);

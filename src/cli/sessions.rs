@@ -2,8 +2,8 @@
 //! played again after a stop.
 
 use super::asked::TrainOptions;
-use super::meter::Meter;
 use super::effects;
+use super::meter::Meter;
 use super::training::{identity, side_by_side};
 use crate::check::Model;
 use crate::diag::Diagnostic;

@@ -1,12 +1,12 @@
 //! `econc train`: agents that learn a model from play; writes a run directory, resumable at any moment.
 
 use super::asked::{ASKED, TrainOptions};
+use super::compiled::Compiled;
 use super::course::{Job, open};
 use super::globals::Globals;
+use super::meter::Meter;
 use super::screen::Screen;
 use super::source::Source;
-use super::compiled::Compiled;
-use super::meter::Meter;
 use super::{Exit, Failure, session, sessions, training};
 use crate::diag::Diagnostic;
 use crate::report::content::Content;

@@ -270,8 +270,11 @@ fn checkpoint_file(seed: u64) -> String {
 pub(super) fn in_worlds(planned: &Planned) -> Result<(), Vec<Diagnostic>> {
     match planned.sessions {
         Some(_) => Err(vec![
-            Diagnostic::error("E0807", "sessions of the published program (`random = ran2`) are played by econc train alone")
-                .hint("learn from the worlds of the model instead: --with random=counter --with benchmarks=none"),
+            Diagnostic::error(
+                "E0807",
+                "sessions of the published program (`random = ran2`) are played by econc train alone",
+            )
+            .hint("learn from the worlds of the model instead: --with random=counter --with benchmarks=none"),
         ]),
         None => Ok(()),
     }

@@ -301,11 +301,13 @@ fn in_sessions(block: &Settings, read: &TrainSettings) -> Result<Option<sessions
     let refused = |key: &str, why: &str, hint: &str| {
         let entry = block.entries.iter().find(|e| e.0 == key);
         let d = Diagnostic::error("E0805", format!("`{key}` has no effect here")).note(why);
-        Err(vec![match entry {
-            Some((_, _, span)) => d.at(*span, "set here"),
-            None => d,
-        }
-        .hint(hint)])
+        Err(vec![
+            match entry {
+                Some((_, _, span)) => d.at(*span, "set here"),
+                None => d,
+            }
+            .hint(hint),
+        ])
     };
     if !read.published {
         return match read.benchmarks {
@@ -318,8 +320,15 @@ fn in_sessions(block: &Settings, read: &TrainSettings) -> Result<Option<sessions
         };
     }
     let unread = [
-        "periods", "evaluations", "evaluation_episodes", "evaluation_periods", "stop_return", "patience", "bins",
-        "initial_value", "initial_periods",
+        "periods",
+        "evaluations",
+        "evaluation_episodes",
+        "evaluation_periods",
+        "stop_return",
+        "patience",
+        "bins",
+        "initial_value",
+        "initial_periods",
     ];
     if let Some(key) = unread.iter().find(|k| block.entries.iter().any(|e| e.0 == **k)) {
         return refused(

@@ -318,7 +318,10 @@ impl Tables {
 
 /// The largest value of a row and the action that has it; among equals one at random.
 fn look_up(values: &[f64], ties: &mut Ran2) -> (f64, u32) {
-    let largest = values.iter().copied().fold(f64::NEG_INFINITY, |a, b| if b > a { b } else { a });
+    let largest = values
+        .iter()
+        .copied()
+        .fold(f64::NEG_INFINITY, |a, b| if b > a { b } else { a });
     let tied = |v: &f64| (v - largest).abs() <= f64::EPSILON;
     let (mut count, mut first) = (0, 0);
     for (a, _) in values.iter().enumerate().filter(|(_, v)| tied(v)) {

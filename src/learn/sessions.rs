@@ -111,7 +111,8 @@ impl Sessions {
         let (values, m) = choices(&model, action, &interface)?;
         let n = interface.members;
         let joint = u32::try_from(n).ok().and_then(|n| m.checked_pow(n));
-        let joint = joint.ok_or_else(|| unfit(format!("{n} members with {m} choices each have too many joint choices")))?;
+        let joint =
+            joint.ok_or_else(|| unfit(format!("{n} members with {m} choices each have too many joint choices")))?;
         limits::fits(
             joint as f64 * n as f64 * (m as f64 + 8.0) * 8.0,
             &format!("the tables of {n} members with {m} choices each"),
@@ -154,7 +155,10 @@ impl Sessions {
             let name = &model.states[state].name;
             return Err(unfit(format!("`{name}` is not what was chosen last")).at(model.states[state].span, "its law"));
         }
-        let payoff: Vec<f64> = (0..joint).flat_map(|w| (0..n).map(move |i| (w, i))).map(|(w, i)| pays(w, i)).collect();
+        let payoff: Vec<f64> = (0..joint)
+            .flat_map(|w| (0..n).map(move |i| (w, i)))
+            .map(|(w, i)| pays(w, i))
+            .collect();
         let benchmarks: Vec<(f64, f64)> = match extra.is_empty() {
             true => Vec::new(),
             false => (0..n).map(|i| (pays(joint, i), pays(joint + 1, i))).collect(),
@@ -167,13 +171,18 @@ impl Sessions {
             }));
         }
         if benchmarks.iter().any(|(a, b)| a == b) {
-            return Err(Diagnostic::error("E0805", "`benchmarks` pay the same, so nothing can be measured between them")
-                .hint("name a competitive and a collusive action: benchmarks = [p_nash, p_monopoly]"));
+            return Err(Diagnostic::error(
+                "E0805",
+                "`benchmarks` pay the same, so nothing can be measured between them",
+            )
+            .hint("name a competitive and a collusive action: benchmarks = [p_nash, p_monopoly]"));
         }
         game.payoff = payoff;
         let seen = rows(&interface, &graph, &frame, count, joint)?;
         if seen.iter().any(|rows| distinct(rows) < joint) {
-            return Err(unfit("not everybody sees what everybody chose last").at(model.agents[agent].span, "its `observe`"));
+            return Err(
+                unfit("not everybody sees what everybody chose last").at(model.agents[agent].span, "its `observe`")
+            );
         }
         let o = &asked.options;
         Ok(Sessions {
@@ -215,7 +224,10 @@ impl Sessions {
     /// The index of collusion of payoffs, one per agent: 0 at the competitive benchmark, 1 at the collusive one, the mean over
     /// agents. `None` without benchmarks.
     pub fn index(&self, payoff: &[f64]) -> Option<f64> {
-        let shares = payoff.iter().zip(&self.benchmarks).map(|(x, (low, high))| (x - low) / (high - low));
+        let shares = payoff
+            .iter()
+            .zip(&self.benchmarks)
+            .map(|(x, (low, high))| (x - low) / (high - low));
         (!self.benchmarks.is_empty()).then(|| shares.sum::<f64>() / self.benchmarks.len() as f64)
     }
 
@@ -225,7 +237,8 @@ impl Sessions {
     /// Those of [`JointChoices::new`].
     pub fn policy(&self, session: &Session) -> Result<Policy, Diagnostic> {
         let (n, m) = (self.game.agents, self.game.actions);
-        let choices = JointChoices::new(QLearningOptions::METHOD, &self.interface.space, m).map_err(Diagnostic::from)?;
+        let choices =
+            JointChoices::new(QLearningOptions::METHOD, &self.interface.space, m).map_err(Diagnostic::from)?;
         let mut tables = QTables::new(Sharing::Member(n), vec![vec![0.0; m]; n]);
         for (i, rows) in self.seen.iter().enumerate() {
             for (s, row) in rows.iter().enumerate() {
@@ -271,7 +284,10 @@ fn parts(model: &Model, agent: usize, interface: &Interface) -> Result<(usize, N
         return Err(unfit("somebody else chooses, too"));
     }
     let [state] = model.states.as_slice() else {
-        return Err(unfit(format!("it has {} states, not what was chosen last alone", model.states.len())));
+        return Err(unfit(format!(
+            "it has {} states, not what was chosen last alone",
+            model.states.len()
+        )));
     };
     if !model.shocks.is_empty() || !model.noises.is_empty() {
         return Err(unfit("chance moves in it"));
@@ -281,7 +297,9 @@ fn parts(model: &Model, agent: usize, interface: &Interface) -> Result<(usize, N
     }
     let same = |node: NodeId| model.graph.nodes[node.0 as usize].shape == a.shape;
     if !same(state.node) || model.actions[action].shape != a.shape {
-        return Err(unfit(format!("not every member of `{}` has one `{}`", a.name, state.name)).at(state.span, "declared here"));
+        return Err(
+            unfit(format!("not every member of `{}` has one `{}`", a.name, state.name)).at(state.span, "declared here"),
+        );
     }
     let Some(reward) = a.reward else {
         return Err(unfit(format!("`{}` has no reward", a.name)));
@@ -325,7 +343,9 @@ fn choices(model: &Model, action: usize, interface: &Interface) -> Result<(Vec<f
             let first = model.graph.nodes[lo.0 as usize].domain.lo.ceil();
             Some((0..count).map(|k| first + k as f64).collect())
         }
-        (Space::Finite { masks, .. }, _) if masks.iter().all(Option::is_none) => Some((0..count).map(|k| k as f64).collect()),
+        (Space::Finite { masks, .. }, _) if masks.iter().all(Option::is_none) => {
+            Some((0..count).map(|k| k as f64).collect())
+        }
         (Space::Finite { .. } | Space::Simplex(_), _) => None,
     };
     let values = values.filter(|v| v.len() == count && count > 0);

@@ -52,7 +52,10 @@ pub fn of_sessions(
         ),
         (
             "agent".to_string(),
-            format!("{}, {} members", model.agents[planned.agents[0]].name, sessions.game.agents),
+            format!(
+                "{}, {} members",
+                model.agents[planned.agents[0]].name, sessions.game.agents
+            ),
         ),
         (
             "game".to_string(),
@@ -66,7 +69,11 @@ pub fn of_sessions(
         ),
         (
             "sessions".to_string(),
-            format!("{}, {} of them settled", played.len(), played.iter().filter(|p| p.1.converged).count()),
+            format!(
+                "{}, {} of them settled",
+                played.len(),
+                played.iter().filter(|p| p.1.converged).count()
+            ),
         ),
     ];
     if let Some(s) = &planned.plan.environment.scenario {
@@ -77,7 +84,8 @@ pub fn of_sessions(
     }
     facts.push((
         "judged".to_string(),
-        "not judged: learning is no proof of an equilibrium; the table says how often none can gain on the path".to_string(),
+        "not judged: learning is no proof of an equilibrium; the table says how often none can gain on the path"
+            .to_string(),
     ));
     let mut files = Vec::new();
     for (seed, session) in played.iter().take(POLICIES) {
@@ -99,7 +107,7 @@ pub fn of_sessions(
         tables: vec![
             NamedTable {
                 stem: "summary".into(),
-                caption: "All sessions".into(),
+                caption: "All sessions; the last three rows are over all deviations, from every place of every cycle".into(),
                 table: Table::new()
                     .texts("name", names)
                     .numbers("mean", number(&statistics::mean))
@@ -133,11 +141,16 @@ pub fn of_sessions(
 fn find(sessions: &Sessions, s: &Session) -> Found {
     let (game, discount) = (&sessions.game, sessions.options.discount);
     let value = values(game, &s.strategy, discount);
-    let places = s.cycle.iter().flat_map(|state| (0..game.agents).map(move |i| (*state, i)));
+    let places = s
+        .cycle
+        .iter()
+        .flat_map(|state| (0..game.agents).map(move |i| (*state, i)));
     Found {
         time: s.periods.saturating_sub(sessions.options.stable) as f64 / UNIT,
         index: sessions.index(&s.payoff),
-        equilibrium: best_replies(game, &s.strategy, &value, discount, &s.cycle).iter().all(|b| *b),
+        equilibrium: best_replies(game, &s.strategy, &value, discount, &s.cycle)
+            .iter()
+            .all(|b| *b),
         answers: places
             .map(|(state, i)| {
                 let answer = deviation(game, &s.strategy, &value, discount, &s.cycle, state, i, AFTER);
@@ -147,16 +160,18 @@ fn find(sessions: &Sessions, s: &Session) -> Found {
     }
 }
 
-/// Rows over all sessions: name, and one number per session.
+/// Rows over all sessions: name, and one number per session, or per deviation (place of a cycle and deviator).
 fn summary(played: &[(u64, Session)], found: &[Found]) -> Vec<(String, Vec<f64>)> {
     let each = |f: &dyn Fn(&Found) -> f64| found.iter().map(f).collect::<Vec<f64>>();
     let cycles = |holds: &dyn Fn(usize) -> bool| -> Vec<f64> {
-        played.iter().map(|p| f64::from(u8::from(holds(p.1.cycle.len())))).collect()
+        played
+            .iter()
+            .map(|p| f64::from(u8::from(holds(p.1.cycle.len()))))
+            .collect()
     };
-    let mean = |f: &Found, of: &dyn Fn(&Answer) -> f64| {
-        let all: Vec<f64> = f.answers.iter().map(|a| of(&a.2)).collect();
-        statistics::mean(&all)
-    };
+    // As published: every place of every cycle and every deviator counts alike.
+    let pooled =
+        |of: &dyn Fn(&Answer) -> f64| -> Vec<f64> { found.iter().flat_map(|f| &f.answers).map(|a| of(&a.2)).collect() };
     let mut out = vec![("time to convergence".to_string(), each(&|f| f.time))];
     if found.iter().all(|f| f.index.is_some()) {
         out.push(("index of collusion".to_string(), each(&|f| f.index.unwrap_or(f64::NAN))));
@@ -165,13 +180,16 @@ fn summary(played: &[(u64, Session)], found: &[Found]) -> Vec<(String, Vec<f64>)
         ("cycles of length one".to_string(), cycles(&|n| n == 1)),
         ("cycles of length two".to_string(), cycles(&|n| n == 2)),
         ("longer cycles".to_string(), cycles(&|n| n > 2)),
-        ("best replies on the path".to_string(), each(&|f| f64::from(u8::from(f.equilibrium)))),
-        ("length of punishment".to_string(), each(&|f| mean(f, &|a| a.length as f64))),
+        (
+            "best replies on the path".to_string(),
+            each(&|f| f64::from(u8::from(f.equilibrium))),
+        ),
+        ("length of punishment".to_string(), pooled(&|a| a.length as f64)),
         (
             "deviations after which play returns".to_string(),
-            each(&|f| mean(f, &|a| f64::from(u8::from(a.returned)))),
+            pooled(&|a| f64::from(u8::from(a.returned))),
         ),
-        ("gain from a deviation".to_string(), each(&|f| mean(f, &|a| a.gain))),
+        ("gain from a deviation".to_string(), pooled(&|a| a.gain)),
     ]);
     out
 }
@@ -179,14 +197,29 @@ fn summary(played: &[(u64, Session)], found: &[Found]) -> Vec<(String, Vec<f64>)
 /// One row per session.
 fn table(sessions: &Sessions, played: &[(u64, Session)], found: &[Found]) -> Table {
     let numbers = |f: &dyn Fn(&Session) -> f64| played.iter().map(|p| f(&p.1)).collect::<Vec<f64>>();
-    let cycle = |s: &Session| s.cycle.iter().map(|k| (k + 1).to_string()).collect::<Vec<_>>().join(" ");
+    let cycle = |s: &Session| {
+        s.cycle
+            .iter()
+            .map(|k| (k + 1).to_string())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     let mut table = Table::new()
         .integers("session", played.iter().map(|p| p.0 as i64).collect())
         .integers("periods", played.iter().map(|p| p.1.periods as i64).collect())
         .numbers("time to convergence", found.iter().map(|f| f.time).collect())
-        .texts("settled", played.iter().map(|p| if p.1.converged { "yes" } else { "no" }.to_string()).collect());
+        .texts(
+            "settled",
+            played
+                .iter()
+                .map(|p| if p.1.converged { "yes" } else { "no" }.to_string())
+                .collect(),
+        );
     if found.iter().all(|f| f.index.is_some()) {
-        table = table.numbers("index of collusion", found.iter().map(|f| f.index.unwrap_or(f64::NAN)).collect());
+        table = table.numbers(
+            "index of collusion",
+            found.iter().map(|f| f.index.unwrap_or(f64::NAN)).collect(),
+        );
     }
     for i in 0..sessions.game.agents {
         table = table.numbers(&format!("payoff {}", i + 1), numbers(&|s| s.payoff[i]));
@@ -194,7 +227,10 @@ fn table(sessions: &Sessions, played: &[(u64, Session)], found: &[Found]) -> Tab
     table
         .texts(
             "best replies on the path",
-            found.iter().map(|f| if f.equilibrium { "yes" } else { "no" }.to_string()).collect(),
+            found
+                .iter()
+                .map(|f| if f.equilibrium { "yes" } else { "no" }.to_string())
+                .collect(),
         )
         .integers("cycle length", played.iter().map(|p| p.1.cycle.len() as i64).collect())
         .texts("limit cycle", played.iter().map(|p| cycle(&p.1)).collect())
@@ -225,7 +261,9 @@ fn answers(sessions: &Sessions, played: &[(u64, Session)], found: &[Found]) -> T
         }
     }
     let names = ["deviator", "others"].map(|who| format!("{who} {}", sessions.action));
-    let names = names.into_iter().chain(["deviator payoff".to_string(), "others payoff".to_string()]);
+    let names = names
+        .into_iter()
+        .chain(["deviator payoff".to_string(), "others payoff".to_string()]);
     let mut table = Table::new().integers("period", (0..=AFTER as i64).collect());
     for (k, (name, values)) in names.zip(columns).enumerate() {
         if n > 1 || k % 2 == 0 {

@@ -261,9 +261,15 @@ pub(super) fn read_with_its_numbers(model: &Model, scenario: &Scenario) -> Resul
     let own = param.values.first().copied().unwrap_or(f64::NAN);
     Err(Diagnostic::error(
         "E0803",
-        format!("scenario `{name}` is of another economy: `{}` is {x} there and {own} here", param.name),
+        format!(
+            "scenario `{name}` is of another economy: `{}` is {x} there and {own} here",
+            param.name
+        ),
     )
-    .at(scenario.span, format!("gives `{}` a number that the file must be read with", param.name))
+    .at(
+        scenario.span,
+        format!("gives `{}` a number that the file must be read with", param.name),
+    )
     .hint(format!(
         "name it on the command line, --scenario {name}, without --set {}",
         param.name

@@ -123,22 +123,23 @@ impl Sessions {
             actions: m,
             payoff: Vec::new(),
         };
-        // World `j` plays joint action `j` after joint action `j`; two more play the benchmarks.
+        // World `j` plays joint action `j` after joint action `j + 1`; two more play the benchmarks.
         let extra: Vec<f64> = asked.benchmarks.map_or(Vec::new(), |(a, b)| vec![a, b]);
         let count = joint + extra.len();
         let chosen = |w: usize, i: usize| match w.checked_sub(joint) {
             Some(k) => extra[k],
             None => values[game.action(w, i)],
         };
+        let last = |w: usize, i: usize| values[game.action((w + 1) % joint, i)];
         let mut frame: Frame = inputs
             .iter()
             .map(|x| x.iter().flat_map(|x| std::iter::repeat_n(*x, count)).collect())
             .collect();
-        for input in [model.actions[action].input, model.states[state].input] {
-            for i in 0..n {
-                for w in 0..count {
-                    frame[input.0 as usize][i * count + w] = chosen(w, i);
-                }
+        let (acts, stands) = (model.actions[action].input.0, model.states[state].input.0);
+        for i in 0..n {
+            for w in 0..count {
+                frame[acts as usize][i * count + w] = chosen(w, i);
+                frame[stands as usize][i * count + w] = last(w, i);
             }
         }
         let graph = Arc::new(model.graph.clone());
@@ -355,7 +356,7 @@ fn choices(model: &Model, action: usize, interface: &Interface) -> Result<(Vec<f
     })
 }
 
-/// What every member sees after each joint action, `[agent][state]`.
+/// What every member sees after each joint action, `[agent][state]`; world `j` of `frame` stands after joint action `j + 1`.
 fn rows(
     interface: &Interface,
     graph: &Arc<Graph>,
@@ -368,7 +369,9 @@ fn rows(
     let mut seen = vec![0.0f32; count * n * width];
     interface.observe(&values, count, &mut seen);
     let row = |i: usize, w: usize| seen[(w * n + i) * width..(w * n + i + 1) * width].to_vec();
-    Ok((0..n).map(|i| (0..joint).map(|w| row(i, w)).collect()).collect())
+    Ok((0..n)
+        .map(|i| (0..joint).map(|s| row(i, (s + joint - 1) % joint)).collect())
+        .collect())
 }
 
 fn distinct(rows: &[Vec<f32>]) -> usize {

@@ -11,6 +11,7 @@ use super::{Exit, Failure};
 use crate::diag::Diagnostic;
 use crate::limits;
 use crate::report::content::{Content, NamedTable};
+use crate::report::number;
 use crate::report::store;
 use crate::report::table::Table;
 use clap::Args;
@@ -38,6 +39,9 @@ pub(super) struct Arguments {
     long: bool,
 }
 
+/// Digits of a number on the screen.
+const DIGITS: usize = 10;
+
 /// Carries out `econc reproduce`; its exit status: 1 where a number does not agree.
 ///
 /// # Errors
@@ -64,7 +68,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         .zip(&found)
         .map(|(row, x)| agrees(row, *x, arguments.long))
         .collect();
-    let content = content(name, &exercise, &done, &found, &agree);
+    let content = content(name, &exercise, &done, &found, &agree, screen.json);
     let exit = match agree.contains(&Some(false)) {
         true => Exit::Fails,
         false => Exit::Fine,
@@ -77,6 +81,12 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         screen.json(&json);
     } else {
         screen.result(&content.screen(screen.width(), screen.color()));
+        for row in exercise.rows.iter().filter(|r| !r.note.is_empty()) {
+            screen.result(&format!("{}: {}\n", row.what, row.note));
+        }
+        if !arguments.long && exercise.rows.iter().any(|r| r.of_long) {
+            screen.result("not judged: the recorded number is of the larger run, --long\n");
+        }
         screen.result(&format!("\nruns and models: {}\n", folder.display()));
     }
     Ok(exit)
@@ -257,26 +267,38 @@ fn agrees(row: &Row, found: Option<f64>, long: bool) -> Option<bool> {
     Some((x - wanted).abs() <= within)
 }
 
-fn content(name: &str, e: &Exercise, done: &[Done], found: &[Option<f64>], agree: &[Option<bool>]) -> Content {
-    let numbers =
-        |of: &dyn Fn(&Row) -> Option<f64>| e.rows.iter().map(|r| of(r).unwrap_or(f64::NAN)).collect::<Vec<f64>>();
+/// The report; `exact` for programs, else with as many digits as a comparison needs.
+fn content(
+    name: &str,
+    e: &Exercise,
+    done: &[Done],
+    found: &[Option<f64>],
+    agree: &[Option<bool>],
+    exact: bool,
+) -> Content {
     let word = |a: &Option<bool>| match a {
         Some(true) => "yes",
         Some(false) => "NO",
         None => "not judged",
     };
-    let note = |r: &Row, a: &Option<bool>| match (a, r.of_long) {
-        (None, true) => "the recorded number is of --long".to_string(),
-        _ => r.note.clone(),
+    let column = |table: Table, name: &str, numbers: Vec<Option<f64>>| match exact {
+        true => table.numbers(name, numbers.iter().map(|x| x.unwrap_or(f64::NAN)).collect()),
+        false => {
+            let text = |x: &Option<f64>| x.map_or(String::new(), |x| number::significant(x, DIGITS));
+            table.texts(name, numbers.iter().map(text).collect())
+        }
     };
-    let table = Table::new()
-        .texts("what", e.rows.iter().map(|r| r.what.clone()).collect())
-        .numbers("found", found.iter().map(|x| x.unwrap_or(f64::NAN)).collect())
-        .numbers("recorded", numbers(&|r| r.recorded))
-        .numbers("exact", numbers(&|r| r.exact))
-        .numbers("within", numbers(&|r| r.within))
-        .texts("agrees", agree.iter().map(|a| word(a).to_string()).collect())
-        .texts("note", e.rows.iter().zip(agree).map(|(r, a)| note(r, a)).collect());
+    let rows = |of: &dyn Fn(&Row) -> Option<f64>| e.rows.iter().map(of).collect::<Vec<_>>();
+    let mut table = Table::new().texts("what", e.rows.iter().map(|r| r.what.clone()).collect());
+    table = column(table, "found", found.to_vec());
+    table = column(table, "recorded", rows(&|r| r.recorded));
+    table = column(table, "exact", rows(&|r| r.exact));
+    table = table
+        .numbers(
+            "within",
+            rows(&|r| r.within).iter().map(|x| x.unwrap_or(f64::NAN)).collect(),
+        )
+        .texts("agrees", agree.iter().map(|a| word(a).to_string()).collect());
     let time = |d: &Done| d.output["facts"]["time"].as_str().unwrap_or_default().to_string();
     let runs = Table::new()
         .texts("run", done.iter().map(|d| d.command.clone()).collect())

@@ -229,6 +229,8 @@ fn exercises_are_run_and_compared() {
     std::fs::write(&table, text.replace("1.80", "1.81")).expect("written");
     assert_eq!(json(&reproduce())["exit"], 0);
     assert_eq!(std::fs::read_to_string(&table).expect("it"), text);
+    std::fs::remove_file(&record).expect("removed");
+    assert_eq!(json(&reproduce())["exit"], 0, "a run without its record is run again");
     let list = json(&econc(root, &["reproduce", "--list", "--json"]));
     assert!(list["exercises"].as_array().is_some_and(|l| l.len() >= 5), "{list}");
     let unknown = econc(root, &["reproduce", "calvan", "--json"]);

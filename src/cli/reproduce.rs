@@ -161,7 +161,7 @@ fn played(run: &Run, long: bool, folder: &Path, globals: &Globals, screen: &Scre
         });
     }
     // What is left of a run that was interrupted goes on; what is left of another one gives way.
-    let began = store::interrupted(&directory).is_ok();
+    let began = store::open_complete(&directory).is_err() && store::interrupted(&directory).is_ok();
     match words.first().filter(|_| began).cloned() {
         Some(action) => words = vec![action, "--resume".into(), name.clone()],
         None => words.push("--force".into()),

@@ -161,7 +161,8 @@ fn played(run: &Run, long: bool, folder: &Path, globals: &Globals, screen: &Scre
         });
     }
     // What is left of a run that was interrupted goes on; what is left of another one gives way.
-    let began = store::open_complete(&directory).is_err() && store::interrupted(&directory).is_ok();
+    let standing = store::interrupted(&directory).and_then(|left| store::inspect(&left));
+    let began = !directory.exists() && standing.is_ok_and(|(_, status)| status == store::Status::Interrupted);
     match words.first().filter(|_| began).cloned() {
         Some(action) => words = vec![action, "--resume".into(), name.clone()],
         None => words.push("--force".into()),

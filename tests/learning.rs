@@ -277,7 +277,7 @@ fn a_training_is_judged_simulated_and_exported() {
             .unwrap_or_else(|| panic!("no `{name}`"))
     };
     // 40 000 steps do not find the optimum, but come near it; nothing loses less than the exact policy.
-    let (distance, loss) = (of("distance in policy, mean"), of("welfare loss"));
+    let (distance, loss) = (of("distance in policy"), of("welfare loss"));
     assert!(distance > 1e-6 && distance < 0.5, "{distance}");
     assert!(loss > 0.0 && loss < 0.1, "{loss}");
     let o = run(

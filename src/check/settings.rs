@@ -272,7 +272,7 @@ pub const VERIFY_KEYS: &[Key] = &[
         "policy_error",
         SHARE,
         "none",
-        "largest mean distance in policy that passes, relative to its mean",
+        "largest distance in policy that passes, a share of the exact policy",
     ),
     key("welfare_loss", SHARE, "none", "largest welfare loss that passes"),
     key("euler", LOG10, "none", "largest mean Euler residual that passes, log10"),

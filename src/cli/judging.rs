@@ -1,6 +1,7 @@
 //! What `econc verify` does: solves, trains, and judges what was learned by the exact solution.
 
-use super::asked::VerifyOptions;
+use super::among;
+use super::asked::{TrainOptions, VerifyOptions};
 use super::compiled::Compiled;
 use super::keeper::Keeper;
 use super::lineage::{self, Use};
@@ -9,7 +10,6 @@ use super::results::{finite_choices, read_policies, read_solution};
 use super::training::{all_seeds, planned, wanted};
 use crate::check::Model;
 use crate::diag::Diagnostic;
-use crate::env::able::learner_of;
 use crate::learn::{Policy, plan};
 use crate::limits;
 use crate::report::content::Content;
@@ -24,7 +24,7 @@ use crate::verify::learned::{Judge, Trial};
 pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     // Said before anything is solved: the solution needs no first value, what it is compared with does.
     crate::env::worlds::first_values(model, &model.scenarios).map_err(|d| vec![d])?;
-    one_learner(model).map_err(|d| vec![d])?;
+    among::alone(model, &options.train).map_err(|d| vec![d])?;
     paths_fit(model, options)?;
     let mut remarks = Vec::new();
     if let Some(directory) = &options.solution {
@@ -37,22 +37,9 @@ pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagn
             others: options.train.other_parameters,
         };
         remarks.extend(lineage::compared(model, &run, "--policy", play).map_err(|d| vec![d])?);
-        read_policies(&run, options.best, None).map_err(|d| vec![d])?;
+        read_policies(&run, options.best, options.train.agent.as_deref()).map_err(|d| vec![d])?;
     }
     Ok(remarks)
-}
-
-/// Errs where several kinds of agents could learn: a solution that judges one of them knows how the others choose from the file alone.
-///
-/// # Errors
-/// E0927.
-fn one_learner(model: &Model) -> Result<(), Diagnostic> {
-    learner_of(model, None).map(drop).map_err(|d| match model.agents.len() {
-        0 | 1 => d,
-        _ => d.hint(
-            "econc verify judges one kind of agent: give all others a rule in the file, `policy x = ..`; econc train --agent NAME trains one of several",
-        ),
-    })
 }
 
 /// Errs where the paths that losses are measured on would need more memory than there is.
@@ -99,10 +86,22 @@ pub fn verify(
     run: &RunDirectory,
 ) -> Result<Content, Vec<Diagnostic>> {
     let one = |d: Diagnostic| vec![d];
+    let mut lineages = verified_runs(&compiled.model, options)?;
+    // From here on one decides, and all others follow rules.
+    let (model, fixed) = among::alone(&compiled.model, &options.train).map_err(one)?;
+    let agent = options.train.agent.as_deref();
+    let compiled = &Compiled { model };
+    let options = &VerifyOptions {
+        train: TrainOptions {
+            agent: None,
+            others: Vec::new(),
+            ..options.train.clone()
+        },
+        ..options.clone()
+    };
     let model = &compiled.model;
     let block = model.settings.iter().find(|s| s.block == "verify");
     let setting = |key: &str| block.and_then(|b| b.get(key));
-    let mut lineages = verified_runs(model, options)?;
     let solved = match &options.solution {
         Some(directory) => open_complete(directory).and_then(|r| read_solution(&r)).map_err(one)?,
         None => {
@@ -137,7 +136,7 @@ pub fn verify(
     let finished = match &options.policy {
         Some(directory) => {
             let run = open_policies(directory).map_err(one)?;
-            Some(read_policies(&run, options.best, None).map_err(one)?)
+            Some(read_policies(&run, options.best, agent).map_err(one)?)
         }
         None => None,
     };
@@ -201,6 +200,9 @@ pub fn verify(
             format!("a solution with full information: it uses {hidden}, which the learner does not see"),
         ));
     }
+    content
+        .facts
+        .extend(fixed.map(|what| ("others".to_string(), format!("fixed: {what}"))));
     let which = if options.best { "best on the way" } else { "last" };
     content
         .facts

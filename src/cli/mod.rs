@@ -8,6 +8,7 @@
 //! below. The common course of everything that takes long (run directory, progress, interruption) stands in `session` and,
 //! for one run, in `course`.
 
+mod among;
 mod asked;
 mod bug;
 mod cast;

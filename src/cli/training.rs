@@ -119,7 +119,7 @@ pub(super) fn runs_read(model: &Model, options: &TrainOptions) -> Result<Vec<Dia
 const OTHERS: &str = "--others";
 
 /// How the others choose; `None` if nothing was said.
-fn others(model: &Model, options: &TrainOptions) -> Result<Option<Cast>, Diagnostic> {
+pub(super) fn others(model: &Model, options: &TrainOptions) -> Result<Option<Cast>, Diagnostic> {
     if options.others.is_empty() {
         return Ok(None);
     }

@@ -21,6 +21,7 @@ const ASKED: &str = "verify.json";
     econc verify growth.econ\n  \
     econc verify growth.econ --learner sac --seeds 1..5\n  \
     econc verify growth.econ --policy runs/growth-0002          a training that is done\n  \
+    econc verify tax.econ --agent government --others worker=fixed:l=1\n  \
     econc verify --resume runs/growth-0003                      goes on after Ctrl-C or a kill, to the bit\n\n\
     The verdict follows verify { policy_error = 2%; welfare_loss = 0.1% } in the file; the exit status is 1 where it fails,\n    \
      and where chance leaves it open.")]
@@ -49,11 +50,17 @@ pub(super) struct Arguments {
     /// Seeds: 1..5, 1,2,3 or 7
     #[arg(long, value_name = "SEEDS")]
     seeds: Option<String>,
+    /// The agent that is judged, where several could decide
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// What all others do: rule or fixed:NAME=VALUE,.., with AGENT= in front where they differ
+    #[arg(long, value_name = "[AGENT=]POLICY")]
+    others: Vec<String>,
     /// Seconds between checkpoints
     #[arg(long, value_name = "SECONDS", default_value_t = 20.0, allow_negative_numbers = true, value_parser = train::seconds)]
     checkpoint: f64,
     /// Go on with an interrupted run
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "policy", "solution", "other_parameters", "best", "learner", "with", "seeds"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "policy", "solution", "other_parameters", "best", "learner", "with", "seeds", "agent", "others"])]
     resume: Option<PathBuf>,
 }
 
@@ -87,6 +94,8 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             learner: arguments.learner.clone(),
             with: train::pairs(&arguments.with)?,
             seeds: arguments.seeds.as_deref().map(training::seeds).transpose()?,
+            agent: arguments.agent.clone(),
+            others: arguments.others.clone(),
             other_parameters: arguments.other_parameters,
             ..TrainOptions::default()
         },

@@ -6,12 +6,12 @@ use super::plot::{self, Figure, Panel, Picture, Series, Stroke};
 use super::table::Table;
 use crate::check::Model;
 use crate::diag::Diagnostic;
-use crate::verify::learned::{SeedVerdict, Verdict};
+use crate::verify::learned::{FREE, NEAR, SeedVerdict, Verdict};
 
 /// What must hold; `None` informs only.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Limits {
-    /// Largest mean distance in policy of any seed, relative to the exact policy's mean.
+    /// Largest distance in policy of any seed, relative to the exact policy.
     pub policy_error: Option<f64>,
     /// Largest welfare loss of any seed.
     pub welfare_loss: Option<f64>,
@@ -50,6 +50,8 @@ fn with_error((x, error): (f64, f64)) -> String {
 
 /// A loss that counts as zero: where a constant policy loses no more, nothing can be learned about a learner.
 const NOTHING: f64 = 1e-6;
+/// Largest share of the visited states that may be left out of a distance.
+const LEFT_OUT: f64 = 0.2;
 /// How much better than the exact policy something may look beyond three standard errors: what interpolation leaves.
 const ROUNDING: f64 = 1e-5;
 
@@ -83,7 +85,11 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
         headline: format!("{learner} judged by the exact solution"),
         facts: vec![(
             "losses".into(),
-            format!("shares of {}, on {} paths", verdict.unit, verdict.paths_followed),
+            if verdict.sampled {
+                format!("shares of {}, on {} paths", verdict.unit, verdict.paths_followed)
+            } else {
+                format!("shares of {}, exact from each of {} first states", verdict.unit, verdict.paths_followed)
+            },
         )],
         diagnostics: called.diagnostics,
         certificate: called.certificate,
@@ -147,18 +153,36 @@ impl Called<'_> {
         format!("{CANNOT_TELL}: the standard error is too large; ")
     }
 
-    /// How far the policy is from the exact one.
+    /// How far the policy is from the exact one, and how many states that leaves out.
     fn distance(&mut self) {
-        let mean = self.worst(&|s| s.relative());
+        let limit = self.limits.policy_error;
         self.certificate.push(share(
-            "distance in policy, mean",
-            mean,
-            self.limits.policy_error,
+            "distance in policy",
+            self.worst(&|s| s.relative()),
+            limit,
             format!(
-                "worst of {} seeds; states the exact policy visits, share of its mean",
-                self.verdict.seeds.len()
+                "worst of {} seeds; root mean square over states the exact policy visits, share of its own; {} with no state left out",
+                self.verdict.seeds.len(),
+                percent(self.worst(&|s| s.relative_plain())),
             ),
         ));
+        let distances = || self.verdict.seeds.iter().flat_map(|s| &s.distances);
+        if distances().any(|d| !d.finite) {
+            let left_out = self.worst(&|s| s.left_out());
+            self.certificate.push(Check {
+                name: "states left out of the distance".into(),
+                measured: left_out,
+                shown: Some(percent(left_out)),
+                bound: limit.map_or(String::new(), |_| at_most(Some(LEFT_OUT))),
+                pass: limit.map(|_| left_out <= LEFT_OUT),
+                note: format!(
+                    "no choice within {} of the exact one costs {} of {} there",
+                    percent(NEAR),
+                    percent(FREE),
+                    self.verdict.period.replace(" for ever", ""),
+                ),
+            });
+        }
     }
 
     /// What choosing right once would win.
@@ -359,6 +383,7 @@ fn tables(verdict: &Verdict) -> Vec<NamedTable> {
         .integers("seed", seeds.iter().map(|s| s.seed as i64).collect())
         .numbers("value", column(&|i| seeds[i].value))
         .numbers("distance %", column(&|i| 100.0 * seeds[i].relative()))
+        .numbers("left out %", column(&|i| 100.0 * seeds[i].left_out()))
         .numbers("welfare loss %", column(&|i| 100.0 * seeds[i].loss))
         .numbers("± %", column(&|i| 100.0 * seeds[i].loss_error))
         .numbers("one-shot gain %", column(&|i| 100.0 * seeds[i].one_shot.0))
@@ -374,10 +399,12 @@ fn tables(verdict: &Verdict) -> Vec<NamedTable> {
     distances = distances
         .integers("seed", rows.iter().map(|r| *r.0 as i64).collect())
         .texts("action", rows.iter().map(|r| r.1.action.clone()).collect())
-        .numbers("mean", rows.iter().map(|r| r.1.mean).collect())
+        .numbers("root mean square", rows.iter().map(|r| r.1.root_mean_square).collect())
+        .numbers("left out %", rows.iter().map(|r| 100.0 * r.1.left_out).collect())
+        .numbers("of all states", rows.iter().map(|r| r.1.plain).collect())
         .numbers("95 %", rows.iter().map(|r| r.1.p95).collect())
         .numbers("max", rows.iter().map(|r| r.1.max).collect())
-        .numbers("exact mean", rows.iter().map(|r| r.1.scale).collect());
+        .numbers("exact root mean square", rows.iter().map(|r| r.1.scale).collect());
     if rows.iter().any(|r| r.1.step.is_some()) {
         let or_nan = |x: Option<f64>| x.unwrap_or(f64::NAN);
         distances = distances
@@ -488,6 +515,8 @@ mod tests {
             mean_loss: loss,
             loss_interval: (loss, loss),
             unit: "consumption for ever".into(),
+            period: "consumption".into(),
+            sampled: true,
             benchmarks: vec![
                 ("exact".into(), worth(0.0, 0.0)),
                 ("best constant".into(), worth(constant.0, constant.1)),
@@ -553,5 +582,42 @@ mod tests {
         }
         // Within three standard errors it may be sampling error.
         assert_eq!(said(&verdict(-0.01, 5e-3, (0.5, 0.0))).0[2], Some(true));
+    }
+
+    #[test]
+    fn a_distance_that_leaves_out_more_than_a_fifth_fails() {
+        let distance = |left_out: f64| crate::verify::learned::Distance {
+            action: "a.x".into(),
+            finite: false,
+            root_mean_square: 0.01,
+            plain: 0.04,
+            left_out,
+            p95: 0.1,
+            max: 0.1,
+            scale: 1.0,
+            step: None,
+        };
+        let (model, _) = crate::compile(
+            "agent a {\n  action x in [0, 1]\n  reward x\n}\n",
+            &crate::Options::default(),
+        );
+        let model = model.unwrap();
+        let rows = |left_out: f64, limit: Option<f64>| {
+            let mut v = verdict(5e-4, 1e-5, (0.5, 0.0));
+            v.seeds[0].distances = vec![distance(left_out)];
+            let limits = Limits {
+                policy_error: limit,
+                ..Limits::default()
+            };
+            let all = of_verdict(&model, "ppo", &v, &limits).certificate;
+            ["distance in policy", "states left out"].map(|n| all.iter().find(|c| c.name.starts_with(n)).unwrap().clone())
+        };
+        let [own, left] = rows(0.1, Some(0.02));
+        assert_eq!((own.pass, own.measured, left.pass), (Some(true), 0.01, Some(true)));
+        assert!(own.note.contains("4 % with no state left out"), "{}", own.note);
+        let [own, left] = rows(0.21, Some(0.02));
+        assert_eq!((own.pass, left.pass, left.measured), (Some(true), Some(false), 0.21));
+        assert_eq!(rows(0.1, Some(0.005))[0].pass, Some(false));
+        assert_eq!(rows(0.5, None)[1].pass, None);
     }
 }

@@ -12,46 +12,53 @@ use crate::solve::bellman::{At, Bellman};
 use crate::solve::problem::{ActionKind, Lanes};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Paths of the search.
+/// Paths of the search, where paths are followed by chance.
 const SEARCH_PATHS: usize = 8;
 /// Most periods of a path of the search.
 const SEARCH_PERIODS: usize = 400;
-/// Most joint choices that are tried.
+/// Most joint choices that are all tried; of more, one choice at a time is.
 const CHOICES: usize = 400;
+/// Rounds over one choice, or one number, at a time.
+const ROUNDS: usize = 3;
 /// Even points of a scan.
 const EVEN: usize = 20;
 
 /// A constant policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Constant {
-    /// `share` of the range that the bounds leave, `level`, or `choice`.
+    /// Whether the numbers are a `share` of the range that the bounds leave, or a `level`.
     pub kind: &'static str,
-    /// One number per action (all continuous, or all finite).
-    pub actions: Vec<f64>,
+    /// One number per continuous action.
+    pub numbers: Vec<f64>,
+    /// One value per finite action.
+    pub choices: Vec<f64>,
 }
 
 impl Constant {
     /// The constant as a policy.
     pub fn policy<'a>(&self, bellman: &'a Bellman<'a>) -> ConstantPolicy<'a> {
-        let choice = self.kind == "choice";
         ConstantPolicy {
             bellman,
-            continuous: if choice { Vec::new() } else { self.actions.clone() },
+            continuous: self.numbers.clone(),
             levels: self.kind == "level",
-            finite: if choice { self.actions.clone() } else { Vec::new() },
+            finite: self.choices.clone(),
         }
     }
 
-    /// In words: `share 0.25`.
+    /// In words: `share 0.25`, `choice 2`, or both.
     pub fn words(&self) -> String {
-        let numbers: Vec<String> = self.actions.iter().map(|x| format!("{x:.4}")).collect();
-        format!("{} {}", self.kind, numbers.join(", "))
+        let parts = [(self.kind, &self.numbers), ("choice", &self.choices)];
+        let said = parts.iter().filter(|(_, x)| !x.is_empty()).map(|(kind, x)| {
+            let numbers: Vec<String> = x.iter().map(|x| format!("{x:.4}")).collect();
+            format!("{kind} {}", numbers.join(", "))
+        });
+        said.collect::<Vec<_>>().join(" and ")
     }
 }
 
 /// The best constant. `visited[a]` is what the exact policy does at states that it visits, one value per visit; `starts` are
-/// first states, `[start][state]`. `None` where there is no natural constant policy: taste shocks, finite and continuous actions
-/// together, more than three continuous actions.
+/// first states, `[start][state]`. `None` where there is no natural constant policy (taste shocks, nothing to choose), and where every one is
+/// forbidden somewhere on the way.
 pub fn best(
     bellman: &Bellman,
     welfare: &Welfare,
@@ -60,76 +67,160 @@ pub fn best(
     seed: u64,
 ) -> Option<Constant> {
     let spec = bellman.problem.spec();
-    let nc = bellman.continuous.len();
-    if bellman.taste.is_some() || spec.actions.is_empty() || nc > 3 || (nc > 0 && !bellman.finite.is_empty()) {
+    if bellman.taste.is_some() || spec.actions.is_empty() {
         return None;
     }
     let long = spec
         .discount
         .filter(|d| *d > 0.0 && *d < 1.0)
         .map_or(SEARCH_PERIODS, |d| (1e-3f64.ln() / d.ln()).ceil() as usize);
-    let paths = Paths {
-        count: SEARCH_PATHS,
-        periods: Some(long.clamp(1, SEARCH_PERIODS)),
-        rest: true,
-        seed,
-        starts,
+    let search = Search {
+        bellman,
+        welfare,
+        visited,
+        paths: Paths {
+            // Where values are exact, a first state costs nothing.
+            count: if bellman.only_nodes() { starts.len().max(1) } else { SEARCH_PATHS },
+            periods: Some(long.clamp(1, SEARCH_PERIODS)),
+            rest: true,
+            seed,
+            starts,
+        },
     };
-    let value = |p: &dyn Policy| -> f64 {
-        let feasible = Feasible { bellman, policy: p };
-        -statistics::mean(&welfare.along(&feasible, &paths).shortfall)
-    };
-    let mut found: Option<(Constant, f64)> = None;
-    let mut offer = |constant: Constant, value: f64| {
-        if value.is_finite() && found.as_ref().is_none_or(|b| value > b.1) {
-            found = Some((constant, value));
-        }
-    };
-    if nc == 0 {
-        for combo in bellman.combos.iter().take(CHOICES) {
-            let constant = Constant {
-                kind: "choice",
-                actions: combo.clone(),
-            };
-            let policy = constant.policy(bellman);
-            // A choice that is forbidden somewhere on the way is no constant policy.
-            let allowed = AtomicBool::new(true);
-            let v = value(&Allowed {
-                constant: &policy,
-                allowed: &allowed,
-            });
-            if allowed.load(Ordering::Relaxed) {
-                offer(constant, v);
-            }
-        }
-        return found.map(|f| f.0);
+    if bellman.continuous.is_empty() {
+        return search.choices("choice", &[]).map(|found| found.0);
     }
+    let mut found: Option<(Constant, f64)> = None;
     for kind in ["share", "level"] {
-        let Some((lo, hi)) = range(bellman, visited, starts, seed, kind == "level") else {
+        let Some(range) = range(bellman, visited, starts, seed, kind == "level") else {
             continue;
         };
-        let make = |x: &[f64]| Constant {
-            kind,
-            actions: x
-                .iter()
-                .zip(lo.iter().zip(&hi))
-                .map(|(u, (l, h))| l + u * (h - l))
-                .collect(),
+        if let Some((constant, value)) = search.numbers(kind, &range)
+            && found.as_ref().is_none_or(|b| value > b.1)
+        {
+            found = Some((constant, value));
+        }
+    }
+    found.map(|f| f.0)
+}
+
+/// What a search for the best constant knows.
+struct Search<'a> {
+    bellman: &'a Bellman<'a>,
+    welfare: &'a Welfare<'a>,
+    visited: &'a [Vec<f64>],
+    paths: Paths<'a>,
+}
+
+impl Search<'_> {
+    /// What a constant is worth; minus infinity where one of its choices is forbidden somewhere on the way.
+    fn worth(&self, constant: &Constant) -> f64 {
+        let policy = constant.policy(self.bellman);
+        let allowed = AtomicBool::new(true);
+        let asked = Allowed {
+            constant: &policy,
+            allowed: &allowed,
         };
-        let worth = |x: &[f64]| value(&make(x).policy(bellman));
-        let mean: Vec<f64> = bellman
-            .continuous
-            .iter()
-            .zip(lo.iter().zip(&hi))
-            .map(|(&a, (l, h))| ((statistics::mean(&visited[a]) - l) / (h - l)).clamp(0.0, 1.0))
-            .collect();
-        let start: Vec<f64> = if kind == "level" && mean.iter().all(|x| x.is_finite()) {
+        let feasible = Feasible {
+            bellman: self.bellman,
+            policy: &asked,
+        };
+        let value = -statistics::mean(&self.welfare.along(&feasible, &self.paths).shortfall);
+        if allowed.load(Ordering::Relaxed) && !value.is_nan() {
+            value
+        } else {
+            f64::NEG_INFINITY
+        }
+    }
+
+    /// The best finite choices that go with given numbers, and what they are worth. `None` if all are forbidden.
+    fn choices(&self, kind: &'static str, numbers: &[f64]) -> Option<(Constant, f64)> {
+        let mut found: Option<(Constant, f64)> = None;
+        let mut offer = |choices: &[f64]| {
+            let constant = Constant {
+                kind,
+                numbers: numbers.to_vec(),
+                choices: choices.to_vec(),
+            };
+            let value = self.worth(&constant);
+            let better = value.is_finite() && found.as_ref().is_none_or(|b| value > b.1);
+            if better {
+                found = Some((constant, value));
+            }
+            better
+        };
+        if self.bellman.combos.len() <= CHOICES {
+            self.bellman.combos.iter().for_each(|c| {
+                offer(c);
+            });
+            return found;
+        }
+        // From what the exact policy does most often, one choice at a time.
+        let mut best: Vec<f64> = self.bellman.finite.iter().map(|a| most_often(&self.visited[*a])).collect();
+        offer(&best);
+        for _ in 0..ROUNDS {
+            let before = best.clone();
+            for (f, &a) in self.bellman.finite.iter().enumerate() {
+                let ActionKind::Finite { values, .. } = &self.bellman.problem.spec().actions[a].kind else {
+                    continue;
+                };
+                for value in values {
+                    let mut other = best.clone();
+                    other[f] = *value;
+                    if offer(&other) {
+                        best = other;
+                    }
+                }
+            }
+            if best == before {
+                break;
+            }
+        }
+        found
+    }
+
+    /// The best numbers of a kind between given ends, with the best choices that go with them, and what they are worth.
+    fn numbers(&self, kind: &'static str, range: &(Vec<f64>, Vec<f64>)) -> Option<(Constant, f64)> {
+        let level = |x: &[f64]| -> Vec<f64> {
+            let ends = range.0.iter().zip(&range.1);
+            x.iter().zip(ends).map(|(u, (l, h))| l + u * (h - l)).collect()
+        };
+        let mean = |(c, &a): (usize, &usize)| {
+            let (l, h) = (range.0[c], range.1[c]);
+            ((statistics::mean(&self.visited[a]) - l) / (h - l)).clamp(0.0, 1.0)
+        };
+        let mean: Vec<f64> = self.bellman.continuous.iter().enumerate().map(mean).collect();
+        let mut x = if kind == "level" && mean.iter().all(|x| x.is_finite()) {
             mean
         } else {
-            vec![0.5; nc]
+            vec![0.5; self.bellman.continuous.len()]
         };
-        // Axis by axis, which for one action is all there is.
-        let (mut x, mut v) = (start, f64::NEG_INFINITY);
+        // Choices and numbers in turn, until the choices stay.
+        let mut found: Option<(Constant, f64)> = None;
+        for _ in 0..ROUNDS {
+            let Some((with, _)) = self.choices(kind, &level(&x)) else {
+                break;
+            };
+            if found.as_ref().is_some_and(|(f, _)| f.choices == with.choices) {
+                break;
+            }
+            let make = |x: &[f64]| Constant {
+                numbers: level(x),
+                ..with.clone()
+            };
+            let (best, value) = self.climb(&|x| self.worth(&make(x)), x.clone());
+            x = best;
+            if value.is_finite() && found.as_ref().is_none_or(|f| value > f.1) {
+                found = Some((make(&x), value));
+            }
+        }
+        found
+    }
+
+    /// The best point of a unit box from `x` on: axis by axis, which for one number is all there is, then all together.
+    fn climb(&self, worth: &dyn Fn(&[f64]) -> f64, mut x: Vec<f64>) -> (Vec<f64>, f64) {
+        let nc = x.len();
+        let mut v = f64::NEG_INFINITY;
         for _ in 0..if nc == 1 { 1 } else { 2 } {
             for c in 0..nc {
                 let mut points = scan_points();
@@ -158,7 +249,7 @@ pub fn best(
         }
         if nc > 1 {
             let few = optimise::BoxOptions {
-                evaluations: 120,
+                evaluations: 60 * nc,
                 starts: 0,
                 tolerance: 1e-4,
             };
@@ -167,9 +258,18 @@ pub fn best(
                 (x, v) = (y, w);
             }
         }
-        offer(make(&x), v);
+        (x, v)
     }
-    found.map(|f| f.0)
+}
+
+/// The value that occurs most often, the smallest of several.
+fn most_often(x: &[f64]) -> f64 {
+    let mut sorted = x.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let runs = sorted.chunk_by(|a, b| a == b).fold(&sorted[..0], |best, run| {
+        if run.len() > best.len() { run } else { best }
+    });
+    runs.first().copied().unwrap_or(f64::NAN)
 }
 
 /// Points of [0, 1]: even ones, and ones that crowd at both ends.
@@ -265,8 +365,14 @@ mod tests {
     fn a_constant_says_its_kind_and_its_numbers() {
         let constant = Constant {
             kind: "share",
-            actions: vec![0.25, 1.0],
+            numbers: vec![0.25, 1.0],
+            choices: Vec::new(),
         };
         assert_eq!(constant.words(), "share 0.2500, 1.0000");
+        let both = Constant {
+            choices: vec![2.0],
+            ..constant
+        };
+        assert_eq!(both.words(), "share 0.2500, 1.0000 and choice 2.0000");
     }
 }

@@ -1,26 +1,34 @@
 //! How far a learned policy is from the exact one, and what that costs.
 //!
 //! Both act in the problem that was solved: its grid, the same chains in the place of shocks, the same nodes in the place of noise, the
-//! same draws. The *distance* is over states that the exact policy visits. The *loss* is what choices along the learner's own
-//! path fall short of (see [`super::welfare`]), with its standard error, in units of consumption where the model names consumption
-//! (`u'(c) c` is what one per cent more consumption in one period is worth), else in units of what the exact policy gains
+//! same draws. The *distance* is over states that the exact policy visits (see [`distance`]). The *loss* is what choices along the
+//! learner's own path fall short of (see [`super::welfare`]), with its standard error, in units of consumption where the model names
+//! consumption (`u'(c) c` is what one per cent more consumption in one period is worth), else in units of what the exact policy gains
 //! over the best constant one: a number added to the reward moves neither. The *one-shot gain* is what a decision maker would win by
 //! choosing right once, if everything after it were exact. What a `require` forbids is moved to the nearest feasible
 //! choice as in a simulation.
 
 mod acting;
 mod baselines;
+mod distance;
+mod measured;
 mod points;
 #[cfg(test)]
+mod replications;
+mod shown;
+#[cfg(test)]
 mod tests;
+mod unit;
 mod verdict;
 
 pub use acting::{Learned, has_memory};
+pub use distance::{Distance, FREE, NEAR};
+pub use unit::{Unit, Worth};
 pub use verdict::{SeedVerdict, Slice, Verdict};
 
-use super::simulate::{Policy as Acts, SolvedPolicy, World};
+use super::simulate::{Policy as Acts, SolvedPolicy};
 use super::solved::{Solved, judge as simulation};
-use super::welfare::{Along, Feasible, Paths, Welfare};
+use super::welfare::{Feasible, Welfare};
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
 use crate::env::able::learner_of;
@@ -29,16 +37,14 @@ use crate::graph::Shape;
 use crate::learn::Policy;
 use crate::learn::policy::PolicyKind;
 use crate::learn::translation::Translation;
-use crate::num::random::Key;
 use crate::num::statistics;
-use crate::solve::bellman::{At, Bellman, Scratch};
+use crate::solve::bellman::{At, Bellman};
 use crate::solve::decision::{self, Decision};
-use crate::solve::problem::{ActionKind, DecisionProblem, StateKind};
+use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::solution::Solution;
 use baselines::{Myopic, Random};
 use points::{drawn_starts, element, still, visited};
 use std::sync::Mutex;
-use verdict::worth_of;
 
 /// Lanes of one batch of observations.
 const LANES: usize = 64;
@@ -61,7 +67,11 @@ pub struct Judge {
     actions: Vec<(usize, usize)>,
     points: Vec<(At, Vec<f64>)>,
     exact: Vec<Vec<f64>>,
+    /// For each action, whether a point counts for the distance, one flag per point.
+    counted: Vec<Vec<bool>>,
     worth: Option<f64>,
+    /// What one period is worth, in what losses are measured in.
+    period: Unit,
     /// States and shocks that the solution uses and no learner observes: the solution knows more than any learner can.
     hidden: Vec<String>,
     model: Model,
@@ -84,59 +94,6 @@ pub struct Trial {
     pub limit: Option<f64>,
 }
 
-/// Distances of one action.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Distance {
-    /// The action.
-    pub action: String,
-    /// Whether it is a finite choice: the numbers are then shares of states with another choice.
-    pub finite: bool,
-    /// Mean, in units of the action.
-    pub mean: f64,
-    /// 95 % quantile.
-    pub p95: f64,
-    /// Largest.
-    pub max: f64,
-    /// Mean of the exact action's absolute value: the unit of relative distances (1 for finite choices).
-    pub scale: f64,
-    /// Distance between neighbouring points of the grid on which the learner chose, if it did: no policy on the grid is
-    /// sure to be closer than half of it.
-    pub step: Option<f64>,
-}
-
-impl Distance {
-    /// Mean distance as a share of the exact action's mean.
-    pub fn relative(&self) -> f64 {
-        let scale = fault!("verdict.base", 1.0, self.scale);
-        self.mean / if scale > 0.0 { scale } else { 1.0 }
-    }
-
-    /// Largest distance in steps of the learner's grid, if it chose on one.
-    pub fn steps(&self) -> Option<f64> {
-        self.step.map(|s| self.max / s)
-    }
-}
-
-/// What a policy earns.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Worth {
-    /// Expected discounted reward from the start.
-    pub value: f64,
-    /// What is lost against the exact policy, in the unit of the verdict.
-    pub loss: f64,
-    /// Standard error of the loss.
-    pub error: f64,
-}
-
-/// What losses are measured in.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Unit {
-    /// In words.
-    pub words: String,
-    /// What one unit is worth in discounted reward.
-    pub size: f64,
-}
-
 impl Judge {
     /// A judge for policies of the only agent that decides. `grids` as the learner has it.
     ///
@@ -155,7 +112,7 @@ impl Judge {
                     Some((bare, *s.nodes.first()?, *s.nodes.last()?))
                 })
                 .collect(),
-            ..decision::Options::default()
+            ..solved.build
         };
         let mut problem = Decision::new(&model, &build)?;
         on_the_grid_of(&mut problem, &solution);
@@ -200,7 +157,7 @@ impl Judge {
             paths: 32,
             ..simulation(&model, &problem, 1)
         };
-        let (points, exact, worth) = {
+        let (points, exact, worth, period, counted) = {
             let bellman = Bellman::new(&problem, solution.interpolation)?;
             if bellman.taste.is_some() {
                 return Err(Diagnostic::error(
@@ -211,7 +168,18 @@ impl Judge {
                 .hint("remove `taste ..` to compare the two"));
             }
             let policy = SolvedPolicy::new(&bellman, &solution)?;
-            visited(&bellman, &policy, &simulation)
+            let (points, exact, worth) = visited(&bellman, &policy, &simulation);
+            let period = match worth {
+                Some(size) => Unit::consumption(&[size]),
+                None => {
+                    let starts = drawn_starts(&model, &problem, None, PATHS, 1);
+                    let starts = starts.unwrap_or_else(|| simulation.starts.clone());
+                    let welfare = Welfare::new(&bellman, &policy, &solution);
+                    Unit::of_a_period(&bellman, &welfare, &policy, &exact, &starts)
+                }
+            };
+            let counted = distance::counted(&bellman, &policy, &points, &exact, period.size);
+            (points, exact, worth, period, counted)
         };
         Ok(Judge {
             solution,
@@ -222,13 +190,20 @@ impl Judge {
             actions,
             points,
             exact,
+            counted,
             worth,
+            period,
             model,
             fallback: simulation.starts,
             failure: Mutex::new(None),
             hidden: problem.hidden.clone(),
             decision: problem,
         })
+    }
+
+    /// What one period is worth, in what losses are measured in: what the size of a free choice is a share of.
+    pub fn period(&self) -> &Unit {
+        &self.period
     }
 
     /// The problem that was solved.
@@ -245,53 +220,6 @@ impl Judge {
     /// than any learner can.
     pub fn hidden(&self) -> &[String] {
         &self.hidden
-    }
-
-    /// Mean distance to the exact policy as a share of its mean, of the action that is worst.
-    ///
-    /// # Errors
-    /// Those of [`Judge::acting`].
-    pub fn distance(&self, policy: &Policy) -> Result<f64, Diagnostic> {
-        let all = self.distances(&self.acting(policy)?);
-        Ok(all.iter().map(Distance::relative).fold(0.0, f64::max))
-    }
-
-    /// Distances to the exact policy over the states it visits, one per action.
-    pub fn distances(&self, policy: &dyn Acts) -> Vec<Distance> {
-        let got = self.at_points(policy);
-        let spec = self.decision.spec();
-        spec.actions
-            .iter()
-            .enumerate()
-            .map(|(a, axis)| {
-                let finite = matches!(axis.kind, ActionKind::Finite { .. });
-                let gaps: Vec<f64> = got[a]
-                    .iter()
-                    .zip(&self.exact[a])
-                    .map(|(x, y)| {
-                        if finite {
-                            f64::from(u8::from(x != y))
-                        } else {
-                            (x - y).abs()
-                        }
-                    })
-                    .collect();
-                let scale = if finite {
-                    1.0
-                } else {
-                    statistics::mean(&self.exact[a].iter().map(|x| x.abs()).collect::<Vec<_>>())
-                };
-                Distance {
-                    action: axis.name.clone(),
-                    finite,
-                    mean: statistics::mean(&gaps),
-                    p95: statistics::quantile(&gaps, 0.95),
-                    max: gaps.iter().copied().fold(0.0, f64::max),
-                    scale,
-                    step: None,
-                }
-            })
-            .collect()
     }
 
     /// Step of the grid on which a policy chooses action `k` of the interface, if it is one of a learner of finite sets.
@@ -339,130 +267,20 @@ impl Judge {
         out
     }
 
-    /// Where `count` paths begin.
-    fn starts(&self, scenario: Option<&str>, count: usize, seed: u64) -> Vec<Vec<f64>> {
-        drawn_starts(&self.model, &self.decision, scenario, count, seed).unwrap_or_else(|| self.fallback.clone())
-    }
-
-    /// Follows policies along the same paths.
-    fn along(
-        &self,
-        welfare: &Welfare,
-        policies: &[&dyn Acts],
-        trial: &Trial,
-        round: usize,
-        count: usize,
-    ) -> Vec<Along> {
-        let scenario = trial.scenario.as_deref();
-        let periods = self
-            .model
-            .scenarios
-            .iter()
-            .find(|s| Some(s.name.as_str()) == scenario)
-            .and_then(|s| s.periods);
-        let mut out = vec![Along::default(); policies.len()];
-        for seed in &trial.seeds {
-            let seed = Key::new(*seed, 11).bits(round as u64, 0);
-            let starts = self.starts(scenario, count, seed);
-            let paths = Paths {
-                count,
-                periods,
-                rest: periods.is_none(),
-                seed,
-                starts: &starts,
-            };
-            for (all, policy) in out.iter_mut().zip(policies) {
-                all.extend(welfare.along(*policy, &paths));
-            }
-        }
-        out
-    }
-
-    /// What policies earn from the start under common random numbers, with losses in shares of consumption (of the exact value
-    /// where the model names no consumption): one entry per policy, the exact policy's first.
-    ///
-    /// # Errors
-    /// Those of [`Bellman::new`]: E0904, E0905, E0981.
-    pub fn worths(&self, policies: &[&dyn Acts], seed: u64) -> Result<Vec<Worth>, Diagnostic> {
-        let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
-        let exact = SolvedPolicy::new(&bellman, &self.solution)?;
-        let welfare = Welfare::new(&bellman, &exact, &self.solution);
-        let trial = Trial {
-            seeds: vec![seed],
-            ..Trial::default()
-        };
-        let all: Vec<&dyn Acts> = std::iter::once(&exact as &dyn Acts)
-            .chain(policies.iter().copied())
-            .collect();
-        let along = self.along(&welfare, &all, &trial, 0, PATHS);
-        let unit = self.unit(&along[0], None, None);
-        Ok(along.iter().map(|a| worth_of(a, &along[0], &unit)).collect())
-    }
-
-    /// What losses are measured in, from what the exact, the best constant and a random policy earn on the same paths.
-    fn unit(&self, exact: &Along, constant: Option<&Along>, random: Option<&Along>) -> Unit {
-        if let Some(worth) = self.worth {
-            return Unit {
-                words: "consumption for ever".into(),
-                size: worth * statistics::mean(&exact.life),
-            };
-        }
-        let value = exact.value();
-        let gain = |other: &Along| {
-            let (gap, error) = other.behind(exact);
-            (gap.is_finite() && gap > 5.0 * error && gap > 1e-9 * (1.0 + value.abs())).then_some(gap)
-        };
-        if let Some(size) = constant.and_then(gain) {
-            return Unit {
-                words: "what the exact policy gains over the best constant one".into(),
-                size,
-            };
-        }
-        match random.and_then(gain) {
-            Some(size) => Unit {
-                words: "what the exact policy gains over random choices".into(),
-                size,
-            },
-            None => Unit {
-                words: "the exact value".into(),
-                size: value.abs().max(1e-12),
-            },
-        }
-    }
-
     /// Mean and 95 % quantile of what choosing right once would gain, over the visited states, in shares of one period's
-    /// consumption (or of `1 + |value|`).
+    /// consumption (or of what the unit of losses is worth a period).
     ///
     /// # Errors
     /// Those of [`Bellman::new`].
     pub fn one_shot(&self, policy: &dyn Acts) -> Result<(f64, f64), Diagnostic> {
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let exact = SolvedPolicy::new(&bellman, &self.solution)?;
-        let got = self.at_points(policy);
-        let ns = self.decision.spec().states.len();
-        let mut gains = Vec::new();
-        let (mut q, mut slack) = (vec![0.0], vec![0.0]);
-        let mut scratch = Scratch::default();
-        for (i, (at, x)) in self.points.iter().enumerate() {
-            let columns: Vec<[f64; 1]> = (0..ns).map(|s| [x[s]]).collect();
-            let refs: Vec<&[f64]> = columns.iter().map(|c| &c[..]).collect();
-            let mut q_of = |actions: &[Vec<f64>]| {
-                let one: Vec<[f64; 1]> = actions.iter().map(|a| [a[i]]).collect();
-                let a: Vec<&[f64]> = one.iter().map(|c| &c[..]).collect();
-                bellman.q(
-                    exact.continuation(at.time),
-                    *at,
-                    &refs,
-                    &a,
-                    &mut scratch,
-                    &mut q,
-                    &mut slack,
-                );
-                q[0]
-            };
-            let (best, mine) = (q_of(&self.exact), q_of(&got));
-            gains.push((best - mine).max(0.0) / self.worth.unwrap_or(1.0 + best.abs()));
-        }
+        let worth = |actions: &[Vec<f64>]| distance::worth_at(&bellman, &exact, &self.points, actions);
+        let gains: Vec<f64> = worth(&self.exact)
+            .iter()
+            .zip(worth(&self.at_points(policy)))
+            .map(|(best, mine)| (best - mine).max(0.0) / self.period.size)
+            .collect();
         Ok((statistics::mean(&gains), statistics::quantile(&gains, 0.95)))
     }
 
@@ -512,91 +330,6 @@ impl Judge {
             policy: &random,
         };
         Ok(then(&exact, &myopic, &random))
-    }
-
-    /// A path of the solved problem under a policy: one `(name, series)` per shock, state, action and the reward, in this order;
-    /// a series has one value per period.
-    ///
-    /// # Errors
-    /// Those of [`Bellman::new`]: E0904, E0905, E0981.
-    pub fn path(&self, policy: &dyn Acts, periods: usize, seed: u64) -> Result<Vec<(String, Vec<f64>)>, Diagnostic> {
-        let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
-        let spec = self.decision.spec();
-        let starts = self.starts(None, 1, seed);
-        let mut world = World::new(&bellman, 1, seed, &starts);
-        let mut out: Vec<(String, Vec<f64>)> = spec
-            .chain
-            .names
-            .iter()
-            .cloned()
-            .chain(spec.states.iter().map(|s| s.name.clone()))
-            .chain(spec.actions.iter().map(|a| a.name.clone()))
-            .chain(["reward".to_string()])
-            .map(|n| (n, Vec::with_capacity(periods)))
-            .collect();
-        for _ in 0..periods {
-            world.step(policy, &mut |w| {
-                let shocks = spec.chain.values.get(w.shock[0]).cloned().unwrap_or_default();
-                let values = shocks
-                    .into_iter()
-                    .take(spec.chain.names.len())
-                    .chain(w.states.iter().map(|s| s[0]))
-                    .chain(w.actions.iter().map(|a| a[0]))
-                    .chain([w.reward[0]]);
-                for ((_, series), x) in out.iter_mut().zip(values) {
-                    series.push(x);
-                }
-            });
-        }
-        Ok(out)
-    }
-
-    /// Policies along the first continuous state, other states at their medians, at the middle shock: the state's name, its
-    /// values (one per point), and the first action under each policy, `[policy][point]`.
-    pub fn slice(&self, policies: &[&dyn Acts], points: usize) -> Option<(String, Vec<f64>, Vec<Vec<f64>>)> {
-        let spec = self.decision.spec();
-        let s = self
-            .solution
-            .states
-            .iter()
-            .position(|s| !s.integer)
-            .or(if spec.states.is_empty() { None } else { Some(0) })?;
-        let column = |k: usize| self.points.iter().map(|p| p.1[k]).collect::<Vec<f64>>();
-        let own = column(s);
-        let (lo, hi) = (statistics::quantile(&own, 0.0), statistics::quantile(&own, 1.0));
-        let pad = 0.05 * (hi - lo);
-        let nodes = &self.solution.states[s].nodes;
-        let (lo, hi) = ((lo - pad).max(nodes[0]), (hi + pad).min(nodes[nodes.len() - 1]));
-        let n = points.max(2);
-        let x: Vec<f64> = if self.solution.states[s].integer {
-            nodes.iter().copied().filter(|v| *v >= lo && *v <= hi).collect()
-        } else {
-            (0..n).map(|i| lo + (hi - lo) * i as f64 / (n - 1) as f64).collect()
-        };
-        let states: Vec<Vec<f64>> = (0..spec.states.len())
-            .map(|k| {
-                if k == s {
-                    x.clone()
-                } else {
-                    let m = statistics::quantile(&column(k), 0.5);
-                    vec![if self.solution.states[k].integer { m.round() } else { m }; x.len()]
-                }
-            })
-            .collect();
-        let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
-        let at = At {
-            shock: self.solution.shocks() / 2,
-            time: 0,
-        };
-        let curves = policies
-            .iter()
-            .map(|p| {
-                let mut actions = vec![vec![0.0; x.len()]; spec.actions.len()];
-                p.act(at, &refs, &vec![0.5; x.len()], &mut actions);
-                actions.swap_remove(0)
-            })
-            .collect();
-        Some((spec.states[s].name.clone(), x, curves))
     }
 }
 

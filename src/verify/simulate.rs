@@ -13,6 +13,11 @@ use crate::solve::solution::{Reader, Solution};
 pub trait Policy: Sync {
     /// Actions at the states of `draw.len()` lanes (`actions[a][i]`); `draw` are uniforms for policies that randomise.
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]);
+
+    /// Whether it chooses by chance: what it does at a state is then not one choice.
+    fn randomises(&self) -> bool {
+        false
+    }
 }
 
 /// The policy of a solution: interpolated where that is exact enough, else the best action given the solved value.
@@ -155,6 +160,10 @@ impl Policy for SolvedPolicy<'_> {
         }
         self.reader.actions(at, states, actions);
         self.mend(at, states, actions, true);
+    }
+
+    fn randomises(&self) -> bool {
+        self.bellman.taste.is_some()
     }
 }
 

@@ -63,6 +63,9 @@ pub struct Solved {
     /// Shocks that no agent observes, integrated out like noises (their names, any length).
     #[serde(default)]
     pub unseen: Vec<String>,
+    /// How the model was turned into the problem that was solved: what the file leaves open and the solver found.
+    #[serde(default)]
+    pub build: decision::Options,
 }
 
 /// How often the grid of a state without an end may be widened.
@@ -260,6 +263,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
             information: options.information.clone(),
             hidden: problem.hidden.clone(),
             unseen: problem.unseen.clone(),
+            build,
         });
     }
 }

@@ -4,7 +4,10 @@
 //! value of any policy is `V(s_0)` less the expected sum of `discount^t (V(s_t) - Q(s_t, a_t))` along *its* path (the performance
 //! difference of Kakade and Langford 2002). The identity holds for any function `V`, so a solution that is not the best
 //! does not hide it; and since chance inside the period is integrated out, what is left to luck is only where the
-//! path goes. A difference of two simulated lifetimes is noise a hundred times as large.
+//! path goes. A difference of two simulated lifetimes is noise a hundred times as large. Where there are finitely many states nothing is
+//! left to luck: `exact` solves for the sum.
+
+mod exact;
 
 use super::binding::bounds;
 use super::simulate::{Policy, SolvedPolicy, World};
@@ -47,6 +50,8 @@ pub struct Along {
     pub life: Vec<f64>,
     /// Share of path-periods outside the grid of the solution.
     pub outside: f64,
+    /// Whether paths were followed by chance; otherwise each number is the exact expectation over all paths from the first state.
+    pub sampled: bool,
 }
 
 impl Along {
@@ -58,13 +63,28 @@ impl Along {
 
     /// Mean and standard error of how much less this earns than `other` on the same paths.
     pub fn behind(&self, other: &Along) -> (f64, f64) {
-        let gaps: Vec<f64> = self
-            .shortfall
+        mean_and_error(&self.gaps(other))
+    }
+
+    /// The same in units that are worth `sizes`, one number per path: the ratio of the means, and its standard error where the unit is
+    /// known from the same paths (linearised: Cochran 1977, *Sampling Techniques*, section 6.4).
+    pub fn behind_in(&self, other: &Along, sizes: &[f64]) -> (f64, f64) {
+        let gaps = self.gaps(other);
+        let (size, ratio) = (statistics::mean(sizes), mean_and_error(&gaps).0 / statistics::mean(sizes));
+        if !ratio.is_finite() {
+            return (ratio, 0.0);
+        }
+        let rest: Vec<f64> = gaps.iter().zip(sizes).map(|(g, s)| g - ratio * s).collect();
+        (ratio, mean_and_error(&rest).1 / size)
+    }
+
+    /// How much less this earns than `other`, one number per path.
+    pub fn gaps(&self, other: &Along) -> Vec<f64> {
+        self.shortfall
             .iter()
             .zip(&other.shortfall)
             .map(|(a, b)| a - b)
-            .collect();
-        mean_and_error(&gaps)
+            .collect()
     }
 
     /// Takes in further paths.
@@ -74,6 +94,7 @@ impl Along {
         self.shortfall.extend(more.shortfall);
         self.start.extend(more.start);
         self.life.extend(more.life);
+        self.sampled |= more.sampled;
     }
 }
 
@@ -100,6 +121,8 @@ pub struct Welfare<'a> {
     /// Period x joint shock.
     value: Vec<Surface>,
     periods: usize,
+    /// Whether finitely many states may be looked through in place of paths.
+    exactly: bool,
 }
 
 impl<'a> Welfare<'a> {
@@ -119,7 +142,14 @@ impl<'a> Welfare<'a> {
             exact,
             value,
             periods: solution.periods,
+            exactly: true,
         }
+    }
+
+    /// The same, following paths also where there are finitely many states.
+    #[cfg(test)]
+    pub fn by_sampling(self) -> Self {
+        Welfare { exactly: false, ..self }
     }
 
     /// The solved value at some states of one shock and date, and whether they lie outside the grid.
@@ -181,8 +211,14 @@ impl<'a> Welfare<'a> {
         }
     }
 
-    /// Follows a policy.
+    /// What a policy earns on paths: exactly where there are finitely many states, else by following them.
     pub fn along(&self, policy: &dyn Policy, paths: &Paths) -> Along {
+        let known = self.exactly.then(|| self.expected(policy, paths)).flatten();
+        known.unwrap_or_else(|| self.followed(policy, paths))
+    }
+
+    /// Follows a policy by chance.
+    fn followed(&self, policy: &dyn Policy, paths: &Paths) -> Along {
         let spec = self.bellman.problem.spec();
         let n = paths.count.max(1);
         let mut world = World::new(self.bellman, n, paths.seed, paths.starts);
@@ -198,6 +234,7 @@ impl<'a> Welfare<'a> {
             start: vec![0.0; n],
             life: vec![0.0; n],
             outside: 0.0,
+            sampled: true,
         };
         for p in 0..n {
             let columns: Vec<[f64; 1]> = world.states.iter().map(|s| [s[p]]).collect();
@@ -260,6 +297,10 @@ pub struct Feasible<'a> {
 }
 
 impl Policy for Feasible<'_> {
+    fn randomises(&self) -> bool {
+        self.policy.randomises()
+    }
+
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         self.policy.act(at, states, draw, actions);
         let n = draw.len();

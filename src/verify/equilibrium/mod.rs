@@ -76,6 +76,7 @@ pub fn solve(
         information: options.information.clone(),
         hidden: Vec::new(),
         unseen: Vec::new(),
+        build: Default::default(),
     })
 }
 

@@ -138,8 +138,12 @@ pub(super) fn growth_learned(model: &Model, s: &Solved) -> f64 {
         return f64::INFINITY;
     };
     let Some(last) = found.last() else { return f64::INFINITY };
+    let Ok(distances) = judge.distances(&Share(eats)) else {
+        return f64::INFINITY;
+    };
+    let distance = distances[0].relative();
     worst([
-        (judge.distances(&Share(eats))[0].relative(), 1.0 - eats / (1.0 - ab)),
+        (distance, 1.0 - eats / (1.0 - ab)),
         (last.loss, worth(ab) - worth(1.0 - eats)),
     ])
 }
@@ -330,6 +334,8 @@ fn printed(losses: &[f64]) -> Option<super::super::super::report::content::Conte
         mean_loss: losses.iter().sum::<f64>() / losses.len() as f64,
         loss_interval: (0.0, 0.2),
         unit: "consumption for ever".into(),
+        period: "consumption".into(),
+        sampled: true,
         benchmarks: Vec::new(),
         paths_followed: 64,
         constant: None,

@@ -21,6 +21,12 @@ pub struct Learned<'a> {
 }
 
 impl Learned<'_> {
+    /// Counts decisions anew.
+    pub(super) fn count_anew(&self) {
+        self.decided.store(0, Ordering::Relaxed);
+        self.moved.store(0, Ordering::Relaxed);
+    }
+
     /// Share of its decisions so far that a `require` forbade.
     pub(super) fn moved_share(&self) -> f64 {
         self.moved.load(Ordering::Relaxed) as f64 / self.decided.load(Ordering::Relaxed).max(1) as f64

@@ -85,4 +85,8 @@ impl Acts for Random<'_> {
             }
         }
     }
+
+    fn randomises(&self) -> bool {
+        true
+    }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::solve::progress::silent;
 use crate::verify::constant;
+use crate::verify::welfare::Along;
 
 const MODEL: &str = "shock z ~ ar1(rho: 0.9, sigma: 0.02)\nagent planner {\n  state k in [0.01, 2], start 0.2\n  \
     action s in (0, 1)\n  let y = exp(z) * k^0.36\n  let c = (1 - s) * y\n  k' = s * y\n  observe k, z\n  \
@@ -27,8 +28,8 @@ fn losses_and_distances_are_those_of_the_closed_form() {
     let ab = 0.36 * 0.96;
     let worth = |s: f64| (1.0 - s).ln() + ab / (1.0 - ab) * s.ln();
     for share in [0.3, 0.4] {
-        let d = &judge.distances(&Share(share))[0];
-        assert!((d.mean - (share - ab).abs()).abs() < 1e-5, "{d:?}");
+        let d = &judge.distances(&Share(share)).unwrap()[0];
+        assert!((d.root_mean_square - (share - ab).abs()).abs() < 1e-5, "{d:?}");
         assert!((d.relative() - (share / ab - 1.0).abs()).abs() < 1e-4);
         // The Euler equation of a constant share is 1 = alpha beta / s: this much consumption is missing or too much.
         let residual = judge.euler(&Share(share)).unwrap().unwrap().0;
@@ -44,8 +45,8 @@ fn losses_and_distances_are_those_of_the_closed_form() {
     }
     let (myopic, random) = judge
         .with_benchmarks(|exact, myopic, random| {
-            let d = judge.distances(exact);
-            assert!(d[0].mean < 1e-12 && judge.one_shot(exact).unwrap().1 < 1e-9);
+            let d = judge.distances(exact).unwrap();
+            assert!(d[0].plain < 1e-12 && judge.one_shot(exact).unwrap().1 < 1e-9);
             assert!(judge.euler(exact).unwrap().is_some_and(|e| e.1 < 1e-4));
             let w = judge.worths(&[exact, myopic, random], 3).unwrap();
             assert_eq!(w[1].loss, 0.0);
@@ -140,7 +141,7 @@ fn the_best_constant_is_found_in_a_corner_of_wide_bounds() {
     let exact = SolvedPolicy::new(&bellman, &judge.solution).unwrap();
     let welfare = Welfare::new(&bellman, &exact, &judge.solution);
     let found = constant::best(&bellman, &welfare, &judge.exact, &[vec![0.0]], 1).unwrap();
-    let level = if found.kind == "share" { 5000.0 } else { 1.0 } * found.actions[0];
+    let level = if found.kind == "share" { 5000.0 } else { 1.0 } * found.numbers[0];
     // Weights of the two costs: 1 at even dates (of weight 1/1.9), 2 at odd ones.
     let cost = (1.0 + 0.9 * 2.0) / 1.9;
     assert!((level - 0.5 * (10.0 + cost)).abs() < 1e-2, "{found:?}");
@@ -154,6 +155,131 @@ fn the_best_constant_is_found_in_a_corner_of_wide_bounds() {
     let exact = SolvedPolicy::new(&bellman, &judge.solution).unwrap();
     let welfare = Welfare::new(&bellman, &exact, &judge.solution);
     let found = constant::best(&bellman, &welfare, &judge.exact, &[vec![1.0]], 1).unwrap();
-    let stake = if found.kind == "share" { 0.9 } else { 1.0 } * found.actions[0];
+    let stake = if found.kind == "share" { 0.9 } else { 1.0 } * found.numbers[0];
     assert!((stake - 0.2).abs() < 1e-3, "{found:?}");
+}
+
+/// A choice that matters at every other date only, unless `weight` says otherwise.
+fn at_every_other_date(weight: f64) -> Judge {
+    judge_of(&format!(
+        "param weight = {weight}\nagent archer {{\n  state x in 0..1, start 0\n  action a in [0, 4]\n  x' = 1 - x\n  observe x\n  \
+         reward if x == 0 then -(a - 2)^2 else -weight * (a - 2)^2\n  discount 0.9\n}}\n"
+    ))
+}
+
+/// Right at even dates, `off` to the right at odd ones.
+struct Odd(f64);
+impl Acts for Odd {
+    fn act(&self, _: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
+        for i in 0..draw.len() {
+            actions[0][i] = 2.0 + self.0 * states[0][i];
+        }
+    }
+}
+
+#[test]
+fn states_are_left_out_where_no_choice_nearby_costs_anything() {
+    let free = &at_every_other_date(0.0).distances(&Odd(1.0)).unwrap()[0];
+    assert!((free.left_out - 0.5).abs() < 1e-9 && free.relative() < 1e-4, "{free:?}");
+    assert!(free.relative_plain() > 0.2, "{free:?}");
+    // What costs a little counts: two per cent off cost 1.6e-6 of a period's reward and more.
+    for weight in [1.0, 0.01] {
+        let dear = &at_every_other_date(weight).distances(&Odd(1.0)).unwrap()[0];
+        assert_eq!(dear.left_out, 0.0, "{dear:?}");
+        // Off by 1 at half of the dates, of 2 at all.
+        assert!((dear.relative() - 0.5f64.sqrt() / 2.0).abs() < 1e-3, "{dear:?}");
+        assert_eq!(dear.relative(), dear.relative_plain());
+    }
+}
+
+#[test]
+fn a_finite_choice_that_is_as_good_is_no_other_choice() {
+    let text = |gain: &str| {
+        format!(
+            "agent a {{\n  state x in 0..1, start 0\n  action d in {{left, right}}\n  x' = 1 - x\n  observe x\n  \
+             reward if x == 0 and d == right then 1 else if x == 1 and d == right then {gain} else 0\n  discount 0.9\n}}\n"
+        )
+    };
+    struct Left;
+    impl Acts for Left {
+        fn act(&self, _: At, _: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
+            actions[0][..draw.len()].fill(0.0);
+        }
+    }
+    let tie = &judge_of(&text("1e-9")).distances(&Left).unwrap()[0];
+    assert!((tie.relative() - 0.5).abs() < 1e-9 && tie.relative_plain() == 1.0, "{tie:?}");
+    let dear = &judge_of(&text("0.1")).distances(&Left).unwrap()[0];
+    assert_eq!((dear.relative(), dear.relative_plain()), (1.0, 1.0));
+}
+
+#[test]
+fn a_number_added_to_the_reward_moves_no_one_shot_gain() {
+    let gain = |bonus: &str| {
+        let judge = judge_of(&SHOP.replace("bonus = 0", bonus));
+        judge.one_shot(&Table([4.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0])).unwrap().0
+    };
+    let (plain, moved) = (gain("bonus = 0"), gain("bonus = 1000"));
+    assert!(plain > 1e-3 && (plain / moved - 1.0).abs() < 1e-6, "{plain} {moved}");
+}
+
+#[test]
+fn the_judge_stands_on_the_chain_that_the_solver_refined() {
+    let (model, diagnostics) = crate::compile(
+        "shock p ~ ar1(rho: 0.85, sigma: 0.1)\nagent firm {\n  state k in (0, inf), start uniform(2, 12)\n  action x in [0, 0.4]\n  \
+         let i = x * k\n  k' = 0.9 * k + i\n  observe k, p\n  reward exp(p) * k^0.6 - 0.45 * i - 1.5 * (x - 0.1)^2 * k\n  \
+         discount 0.95\n}\n",
+        &crate::Options::default(),
+    );
+    let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+    let solved = crate::verify::solved::solve(&model, &Default::default(), &mut silent).unwrap();
+    assert!(solved.build.fineness > 0, "the economy is to ask for a longer chain");
+    let judge = Judge::new(&model, solved, false).unwrap();
+    judge
+        .with_benchmarks(|exact, _, _| {
+            assert!(judge.distances(exact).unwrap()[0].plain < 1e-9);
+            assert!(judge.one_shot(exact).unwrap().0 < 1e-6);
+        })
+        .unwrap();
+}
+
+/// The best constant of a model, searched for as a verdict does.
+fn best_constant(text: &str) -> constant::Constant {
+    let judge = judge_of(text);
+    let bellman = Bellman::new(&judge.decision, judge.solution.interpolation).unwrap();
+    let exact = SolvedPolicy::new(&bellman, &judge.solution).unwrap();
+    let welfare = Welfare::new(&bellman, &exact, &judge.solution);
+    constant::best(&bellman, &welfare, &judge.exact, &judge.starts(None, PATHS, 1), 1).unwrap()
+}
+
+#[test]
+fn the_best_constant_is_found_among_choices_with_numbers_and_among_many_choices() {
+    // Right pays more, and another number goes with it.
+    let both = best_constant(
+        "agent a {\n  state x in 0..1, start 0\n  action d in {left, right}\n  action p in [0, 10]\n  x' = 1 - x\n  observe x\n  \
+         reward if d == left then -(p - 2 - x)^2 else 3 - (p - 7)^2\n  discount 0.9\n}\n",
+    );
+    assert_eq!(both.choices, [1.0], "{both:?}");
+    let level = if both.kind == "share" { 10.0 } else { 1.0 } * both.numbers[0];
+    assert!((level - 7.0).abs() < 1e-3, "{both:?}");
+    // 512 joint choices are not all tried.
+    let many = best_constant(
+        "agent a {\n  state x in 0..1, start 0\n  action u in 0..7\n  action v in 0..7\n  action w in 0..7\n  x' = 1 - x\n  \
+         observe x\n  reward -(u - 1 - 4 * x)^2 - (v - 6)^2 - (w - u)^2\n  discount 0.9\n}\n",
+    );
+    // Of u the first date weighs 10 / 19.
+    assert_eq!(many.choices[1], 6.0, "{many:?}");
+    assert!(many.choices[0] == many.choices[2] && [3.0, 2.0].contains(&many.choices[0]), "{many:?}");
+}
+
+#[test]
+fn a_unit_from_the_same_paths_moves_with_them() {
+    let along = |shortfall: &[f64]| Along {
+        shortfall: shortfall.to_vec(),
+        ..Along::default()
+    };
+    let (own, exact) = (along(&[1.0, 3.0]), along(&[0.0, 0.0]));
+    // Half of the unit on every path, whatever the path: nothing is left to luck.
+    assert_eq!(own.behind_in(&exact, &[2.0, 6.0]), (0.5, 0.0));
+    let (loss, error) = own.behind_in(&exact, &[4.0, 4.0]);
+    assert_eq!((loss, error), (0.5, 0.25));
 }

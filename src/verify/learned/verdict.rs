@@ -1,6 +1,7 @@
 //! The verdict on learned policies: what they lose beside the exact one and beside constants.
 
-use super::{Distance, Judge, MORE_PATHS, PATHS, Trial, Unit, Worth};
+use super::measured::Beside;
+use super::{Distance, Judge, PATHS, Trial, Worth};
 use crate::diag::Diagnostic;
 use crate::learn::Policy;
 use crate::num::random::Key;
@@ -9,7 +10,10 @@ use crate::solve::bellman::Bellman;
 use crate::solve::problem::DecisionProblem;
 use crate::verify::constant::{self, Constant};
 use crate::verify::simulate::{Policy as Acts, SolvedPolicy};
-use crate::verify::welfare::{Along, Feasible, Welfare};
+use crate::verify::welfare::{Feasible, Welfare};
+
+/// Periods of a path along which decisions that a requirement moves are counted, where losses are exact.
+const MOVED_PERIODS: usize = 2000;
 
 /// One seed's verdict.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +45,16 @@ impl SeedVerdict {
     pub fn relative(&self) -> f64 {
         self.distances.iter().map(Distance::relative).fold(0.0, f64::max)
     }
+
+    /// The same over all states that the exact policy visits.
+    pub fn relative_plain(&self) -> f64 {
+        self.distances.iter().map(Distance::relative_plain).fold(0.0, f64::max)
+    }
+
+    /// Share of these states that are left out of the distance, of the action of which most are.
+    pub fn left_out(&self) -> f64 {
+        self.distances.iter().map(|d| d.left_out).fold(0.0, f64::max)
+    }
 }
 
 /// Policies along one state.
@@ -69,6 +83,10 @@ pub struct Verdict {
     pub loss_interval: (f64, f64),
     /// What losses are shares of.
     pub unit: String,
+    /// What free choices are shares of: the same, a period.
+    pub period: String,
+    /// Whether paths were followed by chance; otherwise losses are exact from each first state.
+    pub sampled: bool,
     /// The exact, the best constant, the myopic and the random policy: `(name, worth)`, one entry per policy.
     pub benchmarks: Vec<(String, Worth)>,
     /// Paths on which the losses were measured.
@@ -117,54 +135,38 @@ impl Judge {
             bellman: &bellman,
             policy: c,
         });
-        // The exact one, the constant if there is one, the learned ones: on the same paths, round by round.
-        let mut players: Vec<&dyn Acts> = vec![&solved];
-        players.extend(constant_policy.as_ref().map(|c| c as &dyn Acts));
-        let first_learned = players.len();
-        players.extend(acts.iter().copied());
-        let count = trial.episodes.unwrap_or(PATHS);
-        let mut along = self.along(&welfare, &players, trial, 0, count);
-        let (myopic, random) = self.with_benchmarks(|_, myopic, random| {
-            let mut both = self.along(&welfare, &[myopic, random], trial, 0, count);
-            (both.swap_remove(0), both.swap_remove(0))
+        let (known, myopic) = self.with_benchmarks(|_, myopic, random| {
+            let beside = Beside {
+                exact: &solved,
+                random,
+                constant: constant_policy.as_ref().map(|c| c as &dyn Acts),
+            };
+            let known = self.measured(&welfare, &beside, &acts, trial);
+            let count = trial.episodes.unwrap_or(PATHS);
+            let myopic = self.along(&welfare, &[myopic], trial, 0, count).swap_remove(0);
+            (known, myopic)
         })?;
-        let unit_of = |along: &[Along]| self.unit(&along[0], (first_learned > 1).then(|| &along[1]), Some(&random));
-        let mut unit = unit_of(&along);
-        for (round, more) in MORE_PATHS.iter().enumerate() {
-            let open = along[first_learned..].iter().any(|a| {
-                let (gap, error) = a.behind(&along[0]);
-                let near = |limit: f64| (gap / unit.size - limit).abs() < 2.0 * error / unit.size;
-                let ties = first_learned > 1 && {
-                    let (gap, error) = a.behind(&along[1]);
-                    error > 0.0 && gap.abs() < 2.0 * error
-                };
-                trial.limit.is_some_and(near) || ties
-            });
-            if trial.episodes.is_some() || !open {
-                break;
-            }
-            let further = self.along(&welfare, &players, trial, round + 1, *more);
-            along.iter_mut().zip(further).for_each(|(a, b)| a.extend(b));
-            unit = unit_of(&along);
-        }
+        let worth = |own| Worth::of(own, &known.exact, &known.unit);
         let mut seeds = Vec::new();
         for (k, (number, policy)) in policies.iter().enumerate() {
-            let mut distances = self.distances(acts[k]);
+            let mut distances = self.distances(acts[k])?;
             for (d, (action, _)) in distances.iter_mut().zip(&self.actions) {
                 d.step = self.grid_step(policy, *action).filter(|s| !d.finite && *s > 0.0);
             }
-            let own = &along[first_learned + k];
-            let (loss, loss_error) = own.behind(&along[0]);
+            let own = &known.learned[k];
+            let measured = worth(own);
+            // An evaluation asks everywhere, the policy decides where it goes.
+            if !own.sampled && !self.model.requires.is_empty() {
+                learned[k].count_anew();
+                self.path(acts[k], MOVED_PERIODS, seed)?;
+            }
             seeds.push(SeedVerdict {
                 seed: *number,
                 distances,
-                value: own.value(),
-                loss: fault!("verdict.sign", -loss, loss) / unit.size,
-                loss_error: loss_error / unit.size,
-                behind_constant: (first_learned > 1).then(|| {
-                    let (gap, error) = own.behind(&along[1]);
-                    (gap / unit.size, error / unit.size)
-                }),
+                value: measured.value,
+                loss: measured.loss,
+                loss_error: measured.error,
+                behind_constant: known.constant.as_ref().map(|c| own.behind_in(c, &known.unit.sizes)),
                 moved: learned[k].moved_share(),
                 outside: own.outside,
                 one_shot: self.one_shot(acts[k])?,
@@ -174,18 +176,13 @@ impl Judge {
         let losses: Vec<f64> = seeds.iter().map(|s| s.loss).collect();
         let mut rng = crate::num::random::Stream::new(seed, 7);
         let loss_interval = statistics::bootstrap(&losses, statistics::mean, 0.95, 2000, &mut rng);
-        let mut benchmarks = vec![("exact".to_string(), worth_of(&along[0], &along[0], &unit))];
-        if first_learned > 1 {
-            benchmarks.push(("best constant".to_string(), worth_of(&along[1], &along[0], &unit)));
-        }
+        let mut benchmarks = vec![("exact".to_string(), worth(&known.exact))];
+        benchmarks.extend(known.constant.as_ref().map(|c| ("best constant".to_string(), worth(c))));
         benchmarks.push((
             "myopic (maximises the reward of the period)".to_string(),
-            worth_of(&myopic, &along[0], &unit),
+            worth(&myopic),
         ));
-        benchmarks.push((
-            "random (uniform between the bounds)".to_string(),
-            worth_of(&random, &along[0], &unit),
-        ));
+        benchmarks.push(("random (uniform between the bounds)".to_string(), worth(&known.random)));
         let all: Vec<&dyn Acts> = std::iter::once(&solved as &dyn Acts)
             .chain(acts.iter().copied())
             .collect();
@@ -208,9 +205,11 @@ impl Judge {
             mean_loss: statistics::mean(&losses),
             seeds,
             loss_interval,
-            unit: unit.words,
+            period: self.period().words.clone(),
+            sampled: known.learned.iter().chain(&known.constant).any(|a| a.sampled),
+            paths_followed: known.exact.start.len(),
+            unit: known.unit.words,
             benchmarks,
-            paths_followed: along[0].start.len(),
             constant: constant.as_ref().map(Constant::words),
             slice,
             paths,
@@ -257,14 +256,5 @@ impl Judge {
                 "judge on a scenario that has `start` lines and `periods` only, and play this one with econc simulate",
             )),
         }
-    }
-}
-
-pub(super) fn worth_of(own: &Along, exact: &Along, unit: &Unit) -> Worth {
-    let (loss, error) = own.behind(exact);
-    Worth {
-        value: own.value(),
-        loss: fault!("verdict.sign", -loss, loss) / unit.size,
-        error: error / unit.size,
     }
 }

@@ -645,7 +645,10 @@ fn any_agent_is_judged_where_it_is_said_what_the_others_do() {
         let at = [out.to_string(), format!("{out}.failed")];
         let at = at.iter().find(|v| root.path().join(v).exists()).unwrap();
         let table = csv(&root.path().join(at).join("benchmarks.csv"));
-        (table["value"][0], csv(&root.path().join(at).join("verdict.csv"))["welfare loss %"][0])
+        (
+            table["value"][0],
+            csv(&root.path().join(at).join("verdict.csv"))["welfare loss %"][0],
+        )
     };
     let of = |l: &str| [&learns[..], &["--agent", "firm", "--others", l]].concat();
     judged("model.econ", "rule", &learns);
@@ -653,18 +656,39 @@ fn any_agent_is_judged_where_it_is_said_what_the_others_do() {
     assert!(matches!(done.status.code(), Some(0 | 1)), "{}", text(&done));
     assert!(text(&done).contains("worker.l = 2"), "{}", text(&done));
     judged("free.econ", "one", &of("fixed:l=1"));
-    assert!((exact("rule").0 - exact("two").0).abs() < 1e-9 * exact("rule").0, "{:?} {:?}", exact("rule"), exact("two"));
+    assert!(
+        (exact("rule").0 - exact("two").0).abs() < 1e-9 * exact("rule").0,
+        "{:?} {:?}",
+        exact("rule"),
+        exact("two")
+    );
     assert!(exact("one").0 < exact("two").0 - 1.0);
     // A training of two at once has a policy for each.
     let done = econc(
         root.path(),
         &[
-            "train", "free.econ", "--agent", "firm", "--agent", "worker", "--learner", "firm=q_learning", "--with", "steps.firm=2000",
-            "--with", "steps.worker=2000", "--out", "both",
+            "train",
+            "free.econ",
+            "--agent",
+            "firm",
+            "--agent",
+            "worker",
+            "--learner",
+            "firm=q_learning",
+            "--with",
+            "steps.firm=2000",
+            "--with",
+            "steps.worker=2000",
+            "--out",
+            "both",
         ],
     );
     assert!(done.status.success(), "{}", text(&done));
-    let done = judged("free.econ", "of_two", &["--policy", "both", "--agent", "firm", "--others", "worker=fixed:l=2"]);
+    let done = judged(
+        "free.econ",
+        "of_two",
+        &["--policy", "both", "--agent", "firm", "--others", "worker=fixed:l=2"],
+    );
     assert!(matches!(done.status.code(), Some(0 | 1)), "{}", text(&done));
     assert_eq!(exact("of_two").0, exact("two").0);
     for (more, code) in [

@@ -88,7 +88,10 @@ pub fn of_verdict(model: &Model, learner: &str, verdict: &Verdict, limits: &Limi
             if verdict.sampled {
                 format!("shares of {}, on {} paths", verdict.unit, verdict.paths_followed)
             } else {
-                format!("shares of {}, exact from each of {} first states", verdict.unit, verdict.paths_followed)
+                format!(
+                    "shares of {}, exact from each of {} first states",
+                    verdict.unit, verdict.paths_followed
+                )
             },
         )],
         diagnostics: called.diagnostics,
@@ -610,7 +613,8 @@ mod tests {
                 ..Limits::default()
             };
             let all = of_verdict(&model, "ppo", &v, &limits).certificate;
-            ["distance in policy", "states left out"].map(|n| all.iter().find(|c| c.name.starts_with(n)).unwrap().clone())
+            ["distance in policy", "states left out"]
+                .map(|n| all.iter().find(|c| c.name.starts_with(n)).unwrap().clone())
         };
         let [own, left] = rows(0.1, Some(0.02));
         assert_eq!((own.pass, own.measured, left.pass), (Some(true), 0.01, Some(true)));

@@ -80,7 +80,11 @@ pub fn best(
         visited,
         paths: Paths {
             // Where values are exact, a first state costs nothing.
-            count: if bellman.only_nodes() { starts.len().max(1) } else { SEARCH_PATHS },
+            count: if bellman.only_nodes() {
+                starts.len().max(1)
+            } else {
+                SEARCH_PATHS
+            },
             periods: Some(long.clamp(1, SEARCH_PERIODS)),
             rest: true,
             seed,
@@ -156,7 +160,12 @@ impl Search<'_> {
             return found;
         }
         // From what the exact policy does most often, one choice at a time.
-        let mut best: Vec<f64> = self.bellman.finite.iter().map(|a| most_often(&self.visited[*a])).collect();
+        let mut best: Vec<f64> = self
+            .bellman
+            .finite
+            .iter()
+            .map(|a| most_often(&self.visited[*a]))
+            .collect();
         offer(&best);
         for _ in 0..ROUNDS {
             let before = best.clone();
@@ -266,9 +275,12 @@ impl Search<'_> {
 fn most_often(x: &[f64]) -> f64 {
     let mut sorted = x.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let runs = sorted.chunk_by(|a, b| a == b).fold(&sorted[..0], |best, run| {
-        if run.len() > best.len() { run } else { best }
-    });
+    let runs = sorted.chunk_by(|a, b| a == b).fold(
+        &sorted[..0],
+        |best, run| {
+            if run.len() > best.len() { run } else { best }
+        },
+    );
     runs.first().copied().unwrap_or(f64::NAN)
 }
 

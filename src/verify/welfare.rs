@@ -70,7 +70,10 @@ impl Along {
     /// known from the same paths (linearised: Cochran 1977, *Sampling Techniques*, section 6.4).
     pub fn behind_in(&self, other: &Along, sizes: &[f64]) -> (f64, f64) {
         let gaps = self.gaps(other);
-        let (size, ratio) = (statistics::mean(sizes), mean_and_error(&gaps).0 / statistics::mean(sizes));
+        let (size, ratio) = (
+            statistics::mean(sizes),
+            mean_and_error(&gaps).0 / statistics::mean(sizes),
+        );
         if !ratio.is_finite() {
             return (ratio, 0.0);
         }

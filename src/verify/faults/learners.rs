@@ -233,8 +233,9 @@ fn a_verdict_has_the_numbers_of_a_model_that_is_done_by_hand() {
     let verdict = judge.verdict(&[(1, &policy)], 3).unwrap_or_else(|d| panic!("{d:?}"));
     let seed = &verdict.seeds[0];
     let close = |a: f64, b: f64, error: f64| assert!((a - b).abs() < 5.0 * error, "{a} for {b} with {error}");
-    // Rewards of a period vary by x: +-1 after the first, discounted, of the loss in units of what exact gains over random.
-    let error = (0.25f64 / 0.75).sqrt() / 4.0 / (verdict.paths_followed as f64).sqrt();
+    // The loss is in units of what exact gains over random, on the same paths: q less 3 varies by 1/3, times the square of x (4 at first, then
+    // 5 on average), discounted.
+    let error = ((4.0 + 5.0 / 3.0f64) / 3.0).sqrt() / 4.0 / (verdict.paths_followed as f64).sqrt();
     assert!(
         (seed.loss_error / error - 1.0).abs() < 0.3,
         "{} for {error}",

@@ -110,7 +110,11 @@ impl Judge {
     /// The distance of a finite choice, number `a` of the actions.
     fn choices(&self, a: usize, name: &str, own: &[f64]) -> Result<Distance, Diagnostic> {
         let exact = &self.exact[a];
-        let other: Vec<f64> = own.iter().zip(exact).map(|(x, y)| f64::from(u8::from(x != y))).collect();
+        let other: Vec<f64> = own
+            .iter()
+            .zip(exact)
+            .map(|(x, y)| f64::from(u8::from(x != y)))
+            .collect();
         let mut dear = other.clone();
         if other.contains(&1.0) {
             let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;

@@ -117,7 +117,10 @@ fn losses(judge: &Judge, policies: &[Choice], replications: u64, sampling: bool)
 
 #[test]
 fn replications_hold_the_truth_as_often_as_they_say() {
-    let replications = std::env::var("ECONC_REPLICATIONS").ok().and_then(|r| r.parse().ok()).unwrap_or(20);
+    let replications = std::env::var("ECONC_REPLICATIONS")
+        .ok()
+        .and_then(|r| r.parse().ok())
+        .unwrap_or(20);
     let shop = judge_of(ORDERS);
     let worker = judge_of(SEARCH);
     // What is best, from the solutions (which the exact losses below would give away if they were not).
@@ -136,7 +139,9 @@ fn replications_hold_the_truth_as_often_as_they_say() {
     ];
     let exact = |x: usize, _: usize| best[x];
     let above = |least: usize| move |_: usize, w: usize| usize::from(w < least);
-    let reservation = (1..=20).max_by(|a, b| search(&above(*a)).total_cmp(&search(&above(*b)))).unwrap();
+    let reservation = (1..=20)
+        .max_by(|a, b| search(&above(*a)).total_cmp(&search(&above(*b))))
+        .unwrap();
     let accepted = [
         above(reservation - 1),
         above(reservation + 1),
@@ -148,19 +153,36 @@ fn replications_hold_the_truth_as_often_as_they_say() {
     let shops: Vec<Choice> = ordered.iter().map(|p| p as Choice).collect();
     let workers: Vec<Choice> = accepted.iter().map(|p| p as Choice).collect();
     type Value<'a> = &'a dyn Fn(Choice) -> f64;
-    let constants: Vec<Box<dyn Fn(usize, usize) -> usize + Sync>> =
-        (0..=10usize).map(|q| Box::new(move |_: usize, _: usize| q) as Box<dyn Fn(usize, usize) -> usize + Sync>).collect();
+    let constants: Vec<Box<dyn Fn(usize, usize) -> usize + Sync>> = (0..=10usize)
+        .map(|q| Box::new(move |_: usize, _: usize| q) as Box<dyn Fn(usize, usize) -> usize + Sync>)
+        .collect();
     for (name, judge, policies, value, best, choices) in [
         ("orders", &shop, &shops, &orders as Value, orders(&exact), 11),
-        ("search", &worker, &workers, &search as Value, search(&above(reservation)), 2),
+        (
+            "search",
+            &worker,
+            &workers,
+            &search as Value,
+            search(&above(reservation)),
+            2,
+        ),
     ] {
-        let constant = constants[..choices].iter().map(|c| value(c)).fold(f64::NEG_INFINITY, f64::max);
-        let truth: Vec<f64> = policies.iter().map(|p| (best - value(*p)) / (best - constant)).collect();
+        let constant = constants[..choices]
+            .iter()
+            .map(|c| value(c))
+            .fold(f64::NEG_INFINITY, f64::max);
+        let truth: Vec<f64> = policies
+            .iter()
+            .map(|p| (best - value(*p)) / (best - constant))
+            .collect();
         // Where all is finite the verdict does not guess.
         let (exactly, _) = losses(judge, policies, 1, false);
         for (known, truth) in exactly.iter().zip(&truth) {
             let (loss, error) = known[0];
-            assert!((loss - truth).abs() < 1e-9 * (1.0 + truth) && error < 1e-12, "{name}: {loss} ± {error}, {truth}");
+            assert!(
+                (loss - truth).abs() < 1e-9 * (1.0 + truth) && error < 1e-12,
+                "{name}: {loss} ± {error}, {truth}"
+            );
         }
         let (estimates, paths) = losses(judge, policies, replications, true);
         followed.extend(paths);
@@ -176,12 +198,24 @@ fn replications_hold_the_truth_as_often_as_they_say() {
         let half = statistics::quantile(&half, 0.5);
         println!("{name}  {:9.5}  {:5.1} %  {half:.5}", 100.0 * truth, 100.0 * held);
     }
-    let all: Vec<bool> = rows.iter().flat_map(|(_, t, own)| own.iter().map(|e| holds(*t, *e))).collect();
+    let all: Vec<bool> = rows
+        .iter()
+        .flat_map(|(_, t, own)| own.iter().map(|e| holds(*t, *e)))
+        .collect();
     let share = all.iter().filter(|h| **h).count() as f64 / all.len() as f64;
     let paths: Vec<f64> = followed.iter().map(|p| *p as f64).collect();
-    println!("held in {:.1} % of {}; {:.0} paths on average", 100.0 * share, all.len(), statistics::mean(&paths));
+    println!(
+        "held in {:.1} % of {}; {:.0} paths on average",
+        100.0 * share,
+        all.len(),
+        statistics::mean(&paths)
+    );
     assert!((0.90..=0.99).contains(&share), "{share}");
-    let small: Vec<f64> = rows.iter().filter(|r| r.1 < 1e-3).flat_map(|r| r.2.iter().map(|e| 2.0 * e.1)).collect();
+    let small: Vec<f64> = rows
+        .iter()
+        .filter(|r| r.1 < 1e-3)
+        .flat_map(|r| r.2.iter().map(|e| 2.0 * e.1))
+        .collect();
     assert!(!small.is_empty());
     assert!(statistics::quantile(&small, 0.5) < 3e-4, "{small:?}");
 }

@@ -207,7 +207,10 @@ fn a_finite_choice_that_is_as_good_is_no_other_choice() {
         }
     }
     let tie = &judge_of(&text("1e-9")).distances(&Left).unwrap()[0];
-    assert!((tie.relative() - 0.5).abs() < 1e-9 && tie.relative_plain() == 1.0, "{tie:?}");
+    assert!(
+        (tie.relative() - 0.5).abs() < 1e-9 && tie.relative_plain() == 1.0,
+        "{tie:?}"
+    );
     let dear = &judge_of(&text("0.1")).distances(&Left).unwrap()[0];
     assert_eq!((dear.relative(), dear.relative_plain()), (1.0, 1.0));
 }
@@ -268,7 +271,10 @@ fn the_best_constant_is_found_among_choices_with_numbers_and_among_many_choices(
     );
     // Of u the first date weighs 10 / 19.
     assert_eq!(many.choices[1], 6.0, "{many:?}");
-    assert!(many.choices[0] == many.choices[2] && [3.0, 2.0].contains(&many.choices[0]), "{many:?}");
+    assert!(
+        many.choices[0] == many.choices[2] && [3.0, 2.0].contains(&many.choices[0]),
+        "{many:?}"
+    );
 }
 
 #[test]

@@ -89,7 +89,11 @@ impl Welfare<'_> {
             .iter()
             .map(|m| m.iter().map(|(_, w)| w).sum::<f64>())
             .fold(0.0, f64::max);
-        let steps = if largest > 0.0 { (LEFT.ln() / largest.ln()).ceil() + 1.0 } else { 1.0 };
+        let steps = if largest > 0.0 {
+            (LEFT.ln() / largest.ln()).ceil() + 1.0
+        } else {
+            1.0
+        };
         let entries: usize = stage.moves.iter().map(Vec::len).sum();
         if !(largest < 1.0) || steps * (entries + stage.gap.len() * self.bellman.shocks()) as f64 > PRODUCTS {
             return None;

@@ -722,7 +722,14 @@ fn a_comparison_says_how_one_of_two_kinds_is_judged() {
     put(folder.path(), "two.econ", &format!("{SAVER}{other}"));
     let (exit, codes, text) = run(folder.path(), "verify two.econ --with steps=2048");
     assert_eq!((exit, codes.as_slice()), (2, &["E0927".to_string()][..]), "{text}");
-    assert!(text.contains("`policy x = ..`") && !text.contains("--others"), "{text}");
+    assert!(
+        text.contains("`policy x = ..`") && text.contains("--others NAME=fixed:x=VALUE"),
+        "{text}"
+    );
+    let line = "verify two.econ --agent saver --others lender=fixed:x=0.5 --with steps=2048 --with worlds=4 --with horizon=64";
+    let (_, codes, text) = run(folder.path(), line);
+    assert!(!codes.iter().any(|c| c == "E0927"), "{text}");
+    assert!(text.contains("lender.x = 0.5"), "{text}");
     let ruled = other.replace("  reward", "  policy x = 0.5\n  reward");
     put(folder.path(), "two.econ", &format!("{SAVER}{ruled}"));
     let line = "verify two.econ --with steps=2048 --with worlds=4 --with horizon=64";

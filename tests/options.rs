@@ -726,7 +726,7 @@ fn a_comparison_says_how_one_of_two_kinds_is_judged() {
         text.contains("`policy x = ..`") && text.contains("--others NAME=fixed:x=VALUE"),
         "{text}"
     );
-    let line = "verify two.econ --agent saver --others lender=fixed:x=0.5 --with steps=2048 --with worlds=4 --with horizon=64";
+    let line = "verify two.econ --agent planner --others lender=fixed:x=0.5 --with steps=2048 --with worlds=4 --with horizon=64";
     let (_, codes, text) = run(folder.path(), line);
     assert!(!codes.iter().any(|c| c == "E0927"), "{text}");
     assert!(text.contains("lender.x = 0.5"), "{text}");

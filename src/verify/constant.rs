@@ -10,7 +10,6 @@ use super::welfare::{Feasible, Paths, Welfare};
 use crate::num::{optimise, statistics};
 use crate::solve::bellman::{At, Bellman};
 use crate::solve::problem::{ActionKind, Lanes};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Paths of the search, where paths are followed by chance.
 const SEARCH_PATHS: usize = 8;
@@ -120,21 +119,12 @@ impl Search<'_> {
     /// What a constant is worth; minus infinity where one of its choices is forbidden somewhere on the way.
     fn worth(&self, constant: &Constant) -> f64 {
         let policy = constant.policy(self.bellman);
-        let allowed = AtomicBool::new(true);
-        let asked = Allowed {
-            constant: &policy,
-            allowed: &allowed,
-        };
         let feasible = Feasible {
             bellman: self.bellman,
-            policy: &asked,
+            policy: &Allowed { constant: &policy },
         };
         let value = -statistics::mean(&self.welfare.along(&feasible, &self.paths).shortfall);
-        if allowed.load(Ordering::Relaxed) && !value.is_nan() {
-            value
-        } else {
-            f64::NEG_INFINITY
-        }
+        if value.is_nan() { f64::NEG_INFINITY } else { value }
     }
 
     /// The best finite choices that go with given numbers, and what they are worth. `None` if all are forbidden.
@@ -335,10 +325,9 @@ fn range(
     Some(ends)
 }
 
-/// A constant policy that remembers whether it was ever forbidden.
+/// A constant policy whose forbidden choices are none: what they earn is no number.
 struct Allowed<'a> {
     constant: &'a ConstantPolicy<'a>,
-    allowed: &'a AtomicBool,
 }
 
 impl Policy for Allowed<'_> {
@@ -353,7 +342,6 @@ impl Policy for Allowed<'_> {
             shock_next: at.shock,
             time: at.time,
         };
-        let mut out = vec![1.0; draw.len()];
         for (f, &a) in bellman.finite.iter().enumerate() {
             let ActionKind::Finite { values, .. } = &bellman.problem.spec().actions[a].kind else {
                 continue;
@@ -361,9 +349,12 @@ impl Policy for Allowed<'_> {
             let Some(choice) = values.iter().position(|v| *v == self.constant.finite[f]) else {
                 continue;
             };
-            bellman.problem.allowed(&lanes, a, choice, &mut out);
-            if out.contains(&0.0) {
-                self.allowed.store(false, Ordering::Relaxed);
+            let mut allowed = vec![1.0; draw.len()];
+            bellman.problem.allowed(&lanes, a, choice, &mut allowed);
+            for (action, allowed) in actions[a].iter_mut().zip(allowed) {
+                if allowed == 0.0 {
+                    *action = f64::NAN;
+                }
             }
         }
     }

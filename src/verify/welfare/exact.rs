@@ -17,12 +17,21 @@ const PRODUCTS: f64 = 2e9;
 /// What is left of the error, relative.
 const LEFT: f64 = 1e-15;
 
-/// One period of a policy at all joint states, the shock first (`shock x node`).
+/// One period of a policy, `shock x node`; nothing is known of states that it does not come to.
 struct Stage {
     /// What its choice falls short of.
     gap: Vec<f64>,
     /// Where it goes: pairs of position and discounted chance, one list per joint state.
     moves: Vec<Vec<(u32, f64)>>,
+}
+
+impl Stage {
+    fn unknown(states: usize) -> Stage {
+        Stage {
+            gap: vec![0.0; states],
+            moves: vec![Vec::new(); states],
+        }
+    }
 }
 
 impl Welfare<'_> {
@@ -43,12 +52,16 @@ impl Welfare<'_> {
             (Some(h), Some(p)) => Some(h.min(p)),
             (h, p) => h.or(p),
         };
-        let (shortfall, life) = match most {
-            Some(periods) => self.backwards(policy, periods, spec.horizon.is_some())?,
-            None => self.for_ever(policy)?,
-        };
         let nodes = b.nodes();
         let chances = chain::stationary(&spec.chain.transition);
+        let mut begins = vec![false; nodes * b.shocks()];
+        for (z, _) in chances.iter().enumerate().filter(|(_, p)| **p > 0.0) {
+            first.iter().for_each(|i| begins[z * nodes + i] = true);
+        }
+        let (shortfall, life) = match (most, spec.horizon) {
+            (Some(periods), Some(_)) => self.dated(policy, periods, begins)?,
+            (most, _) => self.undated(policy, most, begins)?,
+        };
         let over_shocks = |of: &dyn Fn(usize, usize) -> f64, node: usize| -> f64 {
             let likely = chances.iter().enumerate().filter(|(_, p)| **p > 0.0);
             likely.map(|(z, p)| p * of(z, node)).sum()
@@ -64,42 +77,52 @@ impl Welfare<'_> {
         })
     }
 
-    /// Sums over finitely many periods, from the last to the first.
-    fn backwards(&self, policy: &dyn Policy, periods: usize, dated: bool) -> Option<(Vec<f64>, Vec<f64>)> {
-        let states = self.bellman.nodes() * self.bellman.shocks();
+    /// Sums over the periods of a horizon, from the last to the first.
+    fn dated(&self, policy: &dyn Policy, periods: usize, begins: Vec<bool>) -> Option<(Vec<f64>, Vec<f64>)> {
+        let states = begins.len();
+        let (mut stages, mut there, mut left) = (Vec::new(), begins, ENTRIES.checked_sub(states * periods)?);
+        for time in 0..periods {
+            let mut stage = Stage::unknown(states);
+            there = self.ask(policy, time, &there, &mut stage, &mut left)?;
+            stages.push(stage);
+        }
         let (mut x, mut life) = (vec![0.0; states], vec![0.0; states]);
-        let mut stage = None;
-        for t in (0..periods).rev() {
-            let now = match stage.take().filter(|_| !dated) {
-                Some(same) => same,
-                None => self.stage(policy, if dated { t } else { 0 })?,
-            };
-            x = self.one_more(&now, &now.gap, &x);
-            life = self.one_more(&now, &vec![1.0; states], &life);
-            stage = Some(now);
+        let ones = vec![1.0; states];
+        for stage in stages.iter().rev() {
+            x = self.one_more(stage, &stage.gap, &x);
+            life = self.one_more(stage, &ones, &life);
         }
         Some((x, life))
     }
 
-    /// Sums over all periods to come.
-    fn for_ever(&self, policy: &dyn Policy) -> Option<(Vec<f64>, Vec<f64>)> {
-        let stage = self.stage(policy, 0)?;
-        let largest = stage
-            .moves
-            .iter()
-            .map(|m| m.iter().map(|(_, w)| w).sum::<f64>())
-            .fold(0.0, f64::max);
-        let steps = if largest > 0.0 {
+    /// Sums over `periods` periods that are all alike, or over all to come.
+    fn undated(&self, policy: &dyn Policy, periods: Option<usize>, begins: Vec<bool>) -> Option<(Vec<f64>, Vec<f64>)> {
+        let states = begins.len();
+        let (mut stage, mut known, mut left) = (Stage::unknown(states), vec![false; states], ENTRIES);
+        let mut there = begins;
+        while there.contains(&true) {
+            let next = self.ask(policy, 0, &there, &mut stage, &mut left)?;
+            known.iter_mut().zip(&there).for_each(|(k, t)| *k |= *t);
+            there = next.iter().zip(&known).map(|(n, k)| *n && !*k).collect();
+        }
+        let weights = stage.moves.iter().map(|m| m.iter().map(|(_, w)| w).sum::<f64>());
+        let largest = weights.fold(0.0, f64::max);
+        let for_ever = if largest > 0.0 {
             (LEFT.ln() / largest.ln()).ceil() + 1.0
         } else {
             1.0
         };
+        let steps = match periods {
+            Some(p) => p as f64,
+            None if largest < 1.0 => for_ever,
+            None => return None,
+        };
         let entries: usize = stage.moves.iter().map(Vec::len).sum();
-        if !(largest < 1.0) || steps * (entries + stage.gap.len() * self.bellman.shocks()) as f64 > PRODUCTS {
+        if steps * (entries + states * self.bellman.shocks()) as f64 > PRODUCTS {
             return None;
         }
-        let ones = vec![1.0; stage.gap.len()];
-        let (mut x, mut life) = (stage.gap.clone(), ones.clone());
+        let ones = vec![1.0; states];
+        let (mut x, mut life) = (vec![0.0; states], vec![0.0; states]);
         for _ in 0..steps as usize {
             x = self.one_more(&stage, &stage.gap, &x);
             life = self.one_more(&stage, &ones, &life);
@@ -134,52 +157,70 @@ impl Welfare<'_> {
             .collect()
     }
 
-    /// A period of a policy; `None` where it leaves the states there are, or there are too many moves.
-    fn stage(&self, policy: &dyn Policy, time: usize) -> Option<Stage> {
+    /// Asks a policy what it does at the joint states `there` (flags), writes it down, and says where that leads (flags). `None` where it
+    /// leaves the states there are, or there are more than `left` moves.
+    fn ask(
+        &self,
+        policy: &dyn Policy,
+        time: usize,
+        there: &[bool],
+        stage: &mut Stage,
+        left: &mut usize,
+    ) -> Option<Vec<bool>> {
         let b = self.bellman;
-        let (nodes, shocks) = (b.nodes(), b.shocks());
-        if nodes * b.noises.len() * b.branches(0).len().max(1) * shocks > ENTRIES {
-            return None;
-        }
-        let axes = b.tensor.axes();
-        let mut states = vec![vec![0.0; nodes]; axes.len()];
-        let mut x = vec![0.0; axes.len()];
-        for i in 0..nodes {
-            b.tensor.node(i, &mut x);
-            states.iter_mut().zip(&x).for_each(|(s, x)| s[i] = *x);
-        }
-        let states: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
-        let mut out = Stage {
-            gap: Vec::with_capacity(nodes * shocks),
-            moves: Vec::with_capacity(nodes * shocks),
-        };
+        let spec = b.problem.spec();
+        let (nodes, axes) = (b.nodes(), b.tensor.axes());
+        let mut leads = vec![false; there.len()];
         let mut scratch = Scratch::default();
-        for shock in 0..shocks {
+        for shock in 0..b.shocks() {
+            let own: Vec<usize> = (0..nodes).filter(|i| there[shock * nodes + i]).collect();
+            let n = own.len();
+            if n == 0 {
+                continue;
+            }
+            *left = left.checked_sub(n * b.noises.len() * b.branches(shock).len())?;
             let at = At { shock, time };
-            let mut actions = vec![vec![0.0; nodes]; b.problem.spec().actions.len()];
-            policy.act(at, &states, &vec![0.5; nodes], &mut actions);
+            let mut states = vec![vec![0.0; n]; axes.len()];
+            let mut x = vec![0.0; axes.len()];
+            for (k, i) in own.iter().enumerate() {
+                b.tensor.node(*i, &mut x);
+                states.iter_mut().zip(&x).for_each(|(s, x)| s[k] = *x);
+            }
+            let states: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+            let mut actions = vec![vec![0.0; n]; spec.actions.len()];
+            policy.act(at, &states, &vec![0.5; n], &mut actions);
             let actions: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
-            let (mut v, mut q, mut slack) = (vec![0.0; nodes], vec![0.0; nodes], vec![0.0; nodes]);
-            self.values(at, &states, &mut v, &mut vec![false; nodes]);
+            let (mut v, mut q, mut slack) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+            self.values(at, &states, &mut v, &mut vec![false; n]);
             let after = self.exact.continuation(time);
             b.q(after, at, &states, &actions, &mut scratch, &mut q, &mut slack);
-            let gap = v.iter().zip(&q).map(|(v, q)| v - q);
-            let gap: Vec<f64> = gap.map(|g| if g.is_nan() { f64::INFINITY } else { g }).collect();
-            let mut moves: Vec<Vec<(u32, f64)>> = vec![Vec::new(); nodes];
+            for (k, i) in own.iter().enumerate() {
+                let gap = v[k] - q[k];
+                stage.gap[shock * nodes + i] = if gap.is_nan() { f64::INFINITY } else { gap };
+            }
             for &(noise, weight) in &b.noises {
                 for (next, p, _) in b.branches(shock) {
-                    b.evaluate(at, noise, next, &states, &actions, nodes, &mut scratch);
-                    for (i, moves) in moves.iter_mut().enumerate() {
-                        let w = weight * p * scratch.chance[i] * scratch.discount[i];
-                        if gap[i] == f64::INFINITY || w == 0.0 || scratch.end[i] != 0.0 {
+                    b.evaluate(at, noise, next, &states, &actions, n, &mut scratch);
+                    for (k, i) in own.iter().enumerate() {
+                        let from = shock * nodes + i;
+                        let w = weight * p * scratch.chance[k] * scratch.discount[k];
+                        if stage.gap[from] == f64::INFINITY || w == 0.0 || scratch.end[k] != 0.0 {
                             continue;
                         }
-                        let to = next * nodes + node(axes, |s| scratch.next[s][i])?;
-                        moves.push((u32::try_from(to).ok()?, w));
+                        let to = node(axes, |s| scratch.next[s][k])?;
+                        stage.moves[from].push((u32::try_from(next * nodes + to).ok()?, w));
+                        if spec.next_uses_shock_next {
+                            leads[next * nodes + to] = true;
+                        } else {
+                            let row = spec.chain.transition[shock].iter().enumerate();
+                            row.filter(|(_, p)| **p > 0.0)
+                                .for_each(|(j, _)| leads[j * nodes + to] = true);
+                        }
                     }
                 }
             }
-            for moves in &mut moves {
+            for i in own {
+                let moves = &mut stage.moves[shock * nodes + i];
                 moves.sort_unstable_by_key(|m| m.0);
                 moves.dedup_by(|later, kept| {
                     let same = later.0 == kept.0;
@@ -187,10 +228,8 @@ impl Welfare<'_> {
                     same
                 });
             }
-            out.gap.extend(gap);
-            out.moves.extend(moves);
         }
-        Some(out)
+        Some(leads)
     }
 }
 

@@ -171,11 +171,11 @@ pub(super) fn counted(
                 *x = (*x + step * near).max(lo[c][i]).min(hi[c][i]);
             }
             let worth = worth_at(bellman, exact, points, &moved);
-            for i in 0..points.len() {
+            for (i, worth) in worth.iter().enumerate() {
                 // What a requirement forbids is no choice; nor is one that ended where it began.
-                if worth[i] != f64::NEG_INFINITY && moved[a][i] != choices[a][i] {
+                if *worth != f64::NEG_INFINITY && moved[a][i] != choices[a][i] {
                     tried[i] = true;
-                    free[i] &= (best[i] - worth[i]).abs() < FREE * period;
+                    free[i] &= (best[i] - worth).abs() < FREE * period;
                 }
             }
         }

@@ -665,6 +665,24 @@ fn what_is_whole_stays_whole_where_a_requirement_moves_it() {
     assert!(series(&s, "a.d").iter().all(|d| *d == series(&s, "a.d")[0]));
 }
 
+/// A number that goes a little too far is trimmed; the choice beside it stays. Only where no number is allowed does the choice change.
+#[test]
+fn numbers_move_before_choices() {
+    let text = |study: &str| {
+        format!(
+            "agent a {{\n  state x in [0, 9], start 0\n  action d in {{work, study}}\n  action c in [0.1, 5]\n  \
+             require c <= (if d == work then 1 else {study})\n  x' = c\n  reward c\n  discount 0.9\n}}\n"
+        )
+    };
+    for (study, played) in [("0.3", [1.0, 0.3]), ("0.05", [0.0, 0.8])] {
+        let asked = Behaviour::Fixed(vec![("a.d".into(), 1.0), ("a.c".into(), 0.8)]);
+        let s = run(&model(&text(study)), &asked, &options(None, 3, 2));
+        assert_eq!(series(&s, "a.d")[0], played[0], "{study}");
+        assert!((series(&s, "a.c")[0] - played[1]).abs() < 1e-9, "{study}: {:?}", series(&s, "a.c"));
+        assert_eq!(s.counts.binding[0], 6);
+    }
+}
+
 /// A whole number below three is two at most; nothing is left where nothing is.
 #[test]
 fn strict_requirements_on_whole_numbers_leave_the_end_out() {

@@ -7,10 +7,10 @@ use crate::env::engine::Engine;
 use crate::limits;
 
 impl Worlds {
-    /// Moves actions that violate a requirement to a feasible point, member by member: whole numbers and choices to the
-    /// nearest allowed values; several continuous actions to the nearest point, by Newton's steps; what is then left
-    /// along the line to the lower bounds, or to the first other anchor that is feasible (midpoints, upper bounds,
-    /// corners). `bounds` has one (action number, bounds) per action.
+    /// Moves actions that violate a requirement to a feasible point, member by member: several continuous actions to the nearest point,
+    /// by Newton's steps; what is then left along the line to the lower bounds, or to the first other anchor that is feasible (midpoints,
+    /// upper bounds, corners). Where numbers alone cannot meet it, whole numbers and choices move to the nearest allowed values, and the
+    /// numbers after them. `bounds` has one (action number, bounds) per action.
     ///
     /// # Errors
     /// E0902 where no action is feasible, E0832 where two requirements cannot be met one after the other, E0990 for a
@@ -91,54 +91,18 @@ impl Worlds {
                 .collect();
             let mut left = violated;
             let (whole, movable): (Vec<Movable>, Vec<Movable>) = movable.into_iter().partition(|m| m.whole);
-            // A shortfall of the size of rounding changes no choice; it moves numbers, where they can move.
+            // A step of a whole number or another choice is further than the width of a range: numbers move first.
+            self.move_numbers(engine, k, &movable, &mut left)?;
+            // A shortfall of the size of rounding changes no choice.
             let near = |x: &f64| *x >= -ROUNDING;
             let mut far: Vec<bool> = left.iter().zip(&slack).map(|(l, x)| *l && !near(x)).collect();
-            let asked = far.clone();
-            self.move_whole(engine, k, &whole, &mut far)?;
-            for ((l, was), is) in left.iter_mut().zip(asked).zip(far) {
-                *l &= !was || is;
-            }
-            if movable.len() > 1 {
-                self.move_nearest(engine, k, &movable, &mut left)?;
-            }
-            let last = if left.contains(&true) && !movable.is_empty() {
-                anchors(movable.len())
-            } else {
-                Vec::new()
-            };
-            for anchor in last {
-                // Bisection on the share of the way, all members side by side.
-                let mut low = vec![0.0; left.len()];
-                let mut high = vec![1.0; left.len()];
-                for round in 0..50 {
-                    let share: Vec<f64> = if round == 0 {
-                        vec![1.0; low.len()]
-                    } else {
-                        low.iter().zip(&high).map(|(a, b)| 0.5 * (a + b)).collect()
-                    };
-                    self.place(&movable, &share, &left, &anchor);
-                    let s = engine.run(&self.frame, n)?.swap_remove(k);
-                    for i in 0..s.len() {
-                        if s[i] >= 0.0 {
-                            high[i] = share[i];
-                        } else if round > 0 {
-                            low[i] = share[i];
-                        }
-                    }
-                    if round == 0 && !s.iter().zip(&left).any(|(x, v)| *v && *x >= 0.0) {
-                        break;
-                    }
+            if !whole.is_empty() && far.contains(&true) {
+                let asked = far.clone();
+                self.move_whole(engine, k, &whole, &mut far)?;
+                for ((l, was), is) in left.iter_mut().zip(asked).zip(far) {
+                    *l &= !was || is;
                 }
-                self.place(&movable, &high, &left, &anchor);
-                let s = engine.run(&self.frame, n)?.swap_remove(k);
-                // Who is allowed there stays; the others go on to the next anchor.
-                for (v, x) in left.iter_mut().zip(&s) {
-                    *v &= !(*x >= 0.0);
-                }
-                if !left.contains(&true) {
-                    break;
-                }
+                self.move_numbers(engine, k, &movable, &mut left)?;
             }
             if left.iter().zip(&slack).any(|(l, x)| *l && !near(x)) {
                 return Err(Diagnostic::error(
@@ -150,6 +114,79 @@ impl Worlds {
             }
         }
         Ok(())
+    }
+
+    /// Moves continuous actions until requirement `k` holds, where `left` (`element x world` of the requirement): to the nearest point, or
+    /// else towards the anchors. Where nothing helps `left` stays true and the actions are as they were.
+    fn move_numbers(
+        &mut self,
+        engine: &mut Engine,
+        k: usize,
+        movable: &[Movable],
+        left: &mut [bool],
+    ) -> Result<(), Diagnostic> {
+        if movable.is_empty() || !left.contains(&true) {
+            return Ok(());
+        }
+        let n = self.worlds;
+        if movable.len() > 1 {
+            self.move_nearest(engine, k, movable, left)?;
+        }
+        let last = if left.contains(&true) {
+            anchors(movable.len())
+        } else {
+            Vec::new()
+        };
+        for anchor in last {
+            // Bisection on the share of the way, all members side by side.
+            let mut low = vec![0.0; left.len()];
+            let mut high = vec![1.0; left.len()];
+            for round in 0..50 {
+                let share: Vec<f64> = if round == 0 {
+                    vec![1.0; low.len()]
+                } else {
+                    low.iter().zip(&high).map(|(a, b)| 0.5 * (a + b)).collect()
+                };
+                self.place(movable, &share, left, &anchor);
+                let s = engine.run(&self.frame, n)?.swap_remove(k);
+                for i in 0..s.len() {
+                    if s[i] >= 0.0 {
+                        high[i] = share[i];
+                    } else if round > 0 {
+                        low[i] = share[i];
+                    }
+                }
+                if round == 0 && !s.iter().zip(left.iter()).any(|(x, v)| *v && *x >= 0.0) {
+                    break;
+                }
+            }
+            self.place(movable, &high, left, &anchor);
+            let s = engine.run(&self.frame, n)?.swap_remove(k);
+            // Who is allowed there stays; the others go on to the next anchor.
+            for (v, x) in left.iter_mut().zip(&s) {
+                *v &= !(*x >= 0.0);
+            }
+            if !left.contains(&true) {
+                break;
+            }
+        }
+        self.as_asked(movable, left);
+        Ok(())
+    }
+
+    /// Actions that no move helped keep the value that was asked for.
+    fn as_asked(&mut self, movable: &[Movable], left: &[bool]) {
+        let n = self.worlds;
+        for m in movable {
+            let input = self.model.actions[m.action].input.0 as usize;
+            for (e, from) in m.elements.iter().enumerate() {
+                for w in 0..n {
+                    if left[from * n + w] {
+                        self.frame[input][e * n + w] = m.now[e * n + w];
+                    }
+                }
+            }
+        }
     }
 
     /// Moves whole numbers and choices to the nearest allowed ones that meet requirement `k`, where `left` (`element x world` of the
@@ -304,16 +341,7 @@ impl Worlds {
             }
         }
         // An action that did not get there keeps the value that was asked for.
-        for m in movable {
-            let input = self.model.actions[m.action].input.0 as usize;
-            for (e, from) in m.elements.iter().enumerate() {
-                for w in 0..n {
-                    if left[from * n + w] {
-                        self.frame[input][e * n + w] = m.now[e * n + w];
-                    }
-                }
-            }
-        }
+        self.as_asked(movable, left);
         Ok(())
     }
 

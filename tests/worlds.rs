@@ -678,7 +678,11 @@ fn numbers_move_before_choices() {
         let asked = Behaviour::Fixed(vec![("a.d".into(), 1.0), ("a.c".into(), 0.8)]);
         let s = run(&model(&text(study)), &asked, &options(None, 3, 2));
         assert_eq!(series(&s, "a.d")[0], played[0], "{study}");
-        assert!((series(&s, "a.c")[0] - played[1]).abs() < 1e-9, "{study}: {:?}", series(&s, "a.c"));
+        assert!(
+            (series(&s, "a.c")[0] - played[1]).abs() < 1e-9,
+            "{study}: {:?}",
+            series(&s, "a.c")
+        );
         assert_eq!(s.counts.binding[0], 6);
     }
 }

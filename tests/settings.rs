@@ -418,7 +418,10 @@ fn several_who_interact_are_solved_as_one_or_not_at_all() {
                  reward a - x^2\n  discount 0.5\n}\nsolve { grid.a = uniform(20) }\n";
     assert!(solve(alone).is_ok());
     let meeting = alone.replace("[0, 1]", "[0, 0.5 + 0.1 * mean(h.a)]");
-    assert_eq!(refused(&meeting, &solved::Options::default()), "E0810");
+    let (model, _) = econc::compile(&meeting, &econc::Options::default());
+    let model = model.expect("a model");
+    let economy = econc::solve::economy::Economy::of(&model).expect("an economy");
+    assert!(economy.lone().is_err_and(|d| d.code == "E0810"));
 }
 
 const STORE: &str = "agent p {

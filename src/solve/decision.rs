@@ -120,7 +120,7 @@ impl Decision {
         let noise_ids = draws.noise_ids();
         let action_ids: Vec<Id> = paid.actions.iter().map(|a| a.id).collect();
         let carrying: Vec<Id> = draws.kept().flat_map(|q| q.inputs()).collect();
-        let others = b.reading(&read.now, &shocks_now, &noise_ids)?;
+        let others = b.reading(&read.everything, [&read.now, &shocks_now, &noise_ids])?;
         let given_ids: Vec<Id> = b.given.iter().map(|g| g.1).collect();
         let order = Order::new(
             &read.now,

@@ -9,6 +9,7 @@
 
 mod independent;
 pub mod stated;
+pub mod taker;
 
 use crate::check::model::{Concept, Model, Price, Space};
 use crate::diag::Diagnostic;

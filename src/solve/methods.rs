@@ -16,7 +16,7 @@ use crate::diag::Diagnostic;
 pub static METHODS: &[&dyn Method] = &[&ValueIteration, &GridSearch];
 
 /// The methods for economies in which several decide, in the order in which they are tried.
-pub static EQUILIBRIA: &[&dyn EquilibriumMethod] = &[];
+pub static EQUILIBRIA: &[&dyn EquilibriumMethod] = &[&super::equilibrium::best_replies::BestReplies];
 
 /// The method of a name for economies in which several decide.
 pub fn equilibrium(name: &str) -> Option<&'static dyn EquilibriumMethod> {

@@ -195,6 +195,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0975", include_str!("E0975.md")),
     ("E0976", include_str!("E0976.md")),
     ("E0977", include_str!("E0977.md")),
+    ("E0979", include_str!("E0979.md")),
     ("E0980", include_str!("E0980.md")),
     ("E0981", include_str!("E0981.md")),
     ("E0982", include_str!("E0982.md")),

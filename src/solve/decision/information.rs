@@ -113,7 +113,7 @@ pub(super) fn private(model: &Model, others: &Others, laws: &[Chainlet]) -> (Vec
 }
 
 /// Whether an agent's observations read an input of its fellows, and not its own element alone.
-fn watched(model: &Model, agent: usize, input: InputId) -> bool {
+pub(super) fn watched(model: &Model, agent: usize, input: InputId) -> bool {
     let g = &model.graph;
     let mut todo: Vec<(NodeId, bool)> = model.agents[agent]
         .observation

@@ -12,6 +12,7 @@ use crate::graph::{Binary, NodeId, Op};
 use crate::kernel::dag::Id;
 use crate::solve::between::PolicyBetween;
 use crate::solve::economy::cannot;
+use crate::solve::economy::taker::Beside;
 use crate::solve::located;
 use crate::solve::problem::Lanes;
 use crate::solve::solution::{Player, Solution};
@@ -31,8 +32,8 @@ pub struct Others {
     actions: Vec<(usize, usize)>,
     states: Vec<(usize, usize)>,
     shocks: Vec<(usize, usize)>,
-    /// The places of the own actions in the policy.
-    mine: Vec<usize>,
+    /// The own actions: (action, element) in the model, one per action.
+    mine: Vec<(usize, usize)>,
 }
 
 impl Others {
@@ -58,16 +59,47 @@ impl Others {
             actions: all(&mut solution.actions.iter().map(|a| &a.name), located::action)?,
             states: all(&mut solution.states.iter().map(|s| &s.name), located::state)?,
             shocks: all(&mut solution.chain.names.iter(), located::shock)?,
-            mine: player.actions.clone(),
+            mine: Vec::new(),
+        }
+        .choosing(&player.actions))
+    }
+
+    /// Those of one who takes prices as given, and stands beside the economy in `model` for a player of an equilibrium of it.
+    ///
+    /// # Errors
+    /// Those of [`Others::of`].
+    pub fn of_taker(beside: &Beside, solution: &Solution, player: &Player) -> Result<Others, Diagnostic> {
+        let stood_for = Others::of(&beside.model, solution, player)?;
+        let own = |(action, element): &(usize, usize)| {
+            let to = beside.actions.iter().find(|(from, _)| from == action)?;
+            Some((to.1, *element))
+        };
+        Ok(Others {
+            agent: beside.agent,
+            mine: stood_for.mine.iter().filter_map(own).collect(),
+            ..stood_for
         })
+    }
+
+    fn choosing(mut self, places: &[usize]) -> Others {
+        self.mine = places.iter().filter_map(|k| self.actions.get(*k).copied()).collect();
+        self
     }
 
     /// Whether an element of an action is the player's own.
     pub(super) fn decides(&self, action: usize, element: usize) -> bool {
-        self.mine
-            .iter()
-            .any(|k| self.actions.get(*k) == Some(&(action, element)))
+        self.mine.contains(&(action, element))
     }
+}
+
+/// The name of a shock that only its own member of a population sees, if there is one: what fellows then do is uncertain to each.
+pub fn kept_from_fellows(model: &Model) -> Option<&str> {
+    let kept = model.shocks.iter().find(|s| {
+        s.owner.is_some_and(|a| {
+            model.graph.elements(&model.agents[a].shape) > 1 && !super::information::watched(model, a, s.input)
+        })
+    });
+    kept.map(|s| s.name.as_str())
 }
 
 /// Where what the others do is read: filled once the problem's inputs are known.
@@ -171,7 +203,12 @@ impl Builder<'_> {
                 if others.decides(i, e) {
                     continue;
                 }
-                let Some(number) = others.actions.iter().position(|x| *x == (i, e)) else {
+                let given = others.actions.iter().position(|x| *x == (i, e));
+                // Of one beside the economy only one member is somebody.
+                if given.is_none() && a.owner == others.agent {
+                    continue;
+                }
+                let Some(number) = given else {
                     return Err(cannot(format!("nothing says what `{}` does", a.name)).at(a.span, "chosen by another"));
                 };
                 let given = ids[e];
@@ -198,16 +235,12 @@ impl Builder<'_> {
         Ok(ids[map[e]])
     }
 
-    /// The states and shocks that the others' policy reads, where what they do is among what is `needed`.
-    pub(super) fn read_by_others(&mut self, needed: &[Id]) -> Result<Vec<Id>, Diagnostic> {
+    /// The states and shocks that the others' policy reads.
+    pub(super) fn read_by_others(&mut self) -> Result<Vec<Id>, Diagnostic> {
         let Some(others) = self.others else {
             return Ok(Vec::new());
         };
         let model = self.model;
-        let given: Vec<Id> = self.given.iter().map(|g| g.1).collect();
-        if !self.reads(needed, &given) {
-            return Ok(Vec::new());
-        }
         let mut out = Vec::new();
         for (s, e) in &others.states {
             out.extend(self.input_of(model.states[*s].input)?.get(*e));
@@ -218,15 +251,15 @@ impl Builder<'_> {
         Ok(out)
     }
 
-    /// Where the others' policy is read, given the inputs of the states, chains and noises of the problem. `None` where nobody else
-    /// matters.
+    /// Where the others' policy is read, given the inputs of the states, chains and noises of the problem, which reads `everything`. `None`
+    /// where nobody else matters.
     pub(super) fn reading(
         &mut self,
-        states: &[Id],
-        shocks: &[Id],
-        noises: &[Id],
+        everything: &[Id],
+        [states, shocks, noises]: [&[Id]; 3],
     ) -> Result<Option<Reading>, Diagnostic> {
-        let Some(others) = self.others.cloned().filter(|_| !self.given.is_empty()) else {
+        let given: Vec<Id> = self.given.iter().map(|g| g.1).collect();
+        let Some(others) = self.others.cloned().filter(|_| self.reads(everything, &given)) else {
             return Ok(None);
         };
         let model = self.model;

@@ -51,8 +51,8 @@ impl Builder<'_> {
                 state_ids.push(((i, e), now[e], next[map[e]]));
             }
         }
-        needed.extend(self.laws_read_by_others(&state_ids, &needed)?);
-        let kept = self.relevant(&state_ids, noise, &mut needed);
+        let mut by_others = self.read_by_others()?;
+        let kept = self.relevant(&state_ids, noise, &mut by_others, &mut needed);
         let next: Vec<Id> = kept.iter().map(|k| state_ids[*k].2).collect();
         self.states = kept.iter().map(|k| state_ids[*k].0).collect();
         let now: Vec<Id> = kept.iter().map(|k| state_ids[*k].1).collect();
@@ -74,18 +74,21 @@ impl Builder<'_> {
         })
     }
 
-    /// What the others' policy reads, where what they do matters now or by the laws of states.
-    fn laws_read_by_others(&mut self, states: &[Element], needed: &[Id]) -> Result<Vec<Id>, Diagnostic> {
-        let all: Vec<Id> = needed.iter().copied().chain(states.iter().map(|s| s.2)).collect();
-        self.read_by_others(&all)
-    }
-
     /// Positions of the states that matter, in order; their laws, and the chances of the draws that are read, join what is
-    /// needed.
-    fn relevant(&self, states: &[Element], noise: &[noise::Quadrature], needed: &mut Vec<Id>) -> Vec<usize> {
+    /// needed; so does what the others' policy reads (`by_others`) where what they do is.
+    fn relevant(
+        &self,
+        states: &[Element],
+        noise: &[noise::Quadrature],
+        by_others: &mut Vec<Id>,
+        needed: &mut Vec<Id>,
+    ) -> Vec<usize> {
         let mut kept: BTreeSet<usize> = BTreeSet::new();
         let mut drawn: BTreeSet<usize> = BTreeSet::new();
         loop {
+            if self.given.iter().any(|g| self.reads(needed, &[g.1])) {
+                needed.append(by_others);
+            }
             let seen = self.unroll.dag.reachable(needed);
             let more: Vec<usize> = (0..states.len())
                 .filter(|k| !kept.contains(k) && seen[states[*k].1.0 as usize])

@@ -6,6 +6,8 @@
 //!
 //! [`Player`]: super::solution::Player
 
+pub mod best_replies;
+
 use super::decision::Discretised;
 use super::economy::Economy;
 use super::progress::Watch;

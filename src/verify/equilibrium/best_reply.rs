@@ -6,81 +6,109 @@
 //! is no better.
 
 use super::player::Seated;
+use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::solve::between::PolicyBetween;
 use crate::solve::decision::others::Others;
 use crate::solve::decision::{self, Decision};
 use crate::solve::method::{Structure, Task};
 use crate::solve::methods;
-use crate::solve::progress::Watch;
+use crate::solve::problem::DecisionProblem;
+use crate::solve::progress::{Progress, Watch};
+use crate::solve::solution::Solution;
 use crate::verify::world::play::Deviator;
 use crate::verify::world::seat::Seat;
-use crate::verify::world::{WorldCertificate, promise};
+use crate::verify::world::{Bench, WorldCertificate, promise};
 use std::sync::Arc;
 
 /// Nodes of each continuous state of the reply's grid, by how many there are (0, 1, 2, ..).
 const NODES: [usize; 5] = [1, 120, 30, 14, 8];
 
-/// Measures; returns the gain a period in the bench's unit.
+/// The best reply of one among several, on a grid of its own between the ends of `solution`'s; `like` says which other state of the problem
+/// stands for one of it, both without a member's number. With the method's name.
 ///
 /// # Errors
-/// Those of the problem of one and of its method, of a simulation and of the economy's programs.
-pub(super) fn prove(seated: &Seated, progress: &mut dyn Watch, out: &mut WorldCertificate) -> Result<f64, Diagnostic> {
-    let (model, name) = (seated.model, &seated.player.name);
-    let others = Others::of(model, &seated.solution, seated.player)?;
-    let solved = &seated.solution.states;
-    let ends = solved.iter().filter(|s| !s.integer);
-    let continuous = ends.clone().count();
+/// Those of the problem of one and of its method.
+pub(super) fn solved(
+    model: &Model,
+    others: &Others,
+    solution: &Solution,
+    like: &dyn Fn(&str) -> Option<String>,
+    progress: &mut dyn Watch,
+) -> Result<(Solution, &'static str), Diagnostic> {
+    let continuous = solution.states.iter().filter(|s| !s.integer);
+    let mut count = continuous.clone().count();
+    let mut bounds: Vec<(String, f64, f64)> = Vec::new();
+    for s in continuous {
+        let bare = s.name.split('[').next().unwrap_or(&s.name);
+        if bounds.iter().any(|b| b.0 == bare) {
+            continue;
+        }
+        let (lo, hi) = (s.nodes[0], s.nodes[s.nodes.len() - 1]);
+        bounds.push((bare.to_string(), lo, hi));
+        if let Some(own) = like(bare) {
+            bounds.push((own, lo, hi));
+            count += 1;
+        }
+    }
     let build = decision::Options {
-        bounds: ends
-            .map(|s| (s.name.clone(), s.nodes[0], s.nodes[s.nodes.len() - 1]))
-            .collect(),
-        nodes: NODES[continuous.min(NODES.len() - 1)],
+        nodes: NODES[count.min(NODES.len() - 1)],
+        bounds,
         ..decision::Options::default()
     };
-    let problem = Decision::among(model, &build, &others)?;
-    let method = methods::choose(
-        None,
-        &Structure::of(crate::solve::problem::DecisionProblem::spec(&problem)),
-    )?;
+    let problem = Decision::among(model, &build, others)?;
+    let method = methods::choose(None, &Structure::of(problem.spec()))?;
     let task = Task {
         model,
         problem: &problem,
         guess: None,
         linear: false,
     };
-    let reply = method.solve(task, progress)?;
-    let deviator = Deviator {
+    let reply = method.solve(task, &mut |p: Progress| progress.report(p))?;
+    Ok((reply, method.name()))
+}
+
+/// Measures; returns the gain a period in the bench's unit.
+///
+/// # Errors
+/// Those of the problem of one and of its method, of a simulation and of the economy's programs.
+pub(super) fn prove(seated: &Seated, progress: &mut dyn Watch, out: &mut WorldCertificate) -> Result<f64, Diagnostic> {
+    let model = seated.model;
+    let others = Others::of(model, &seated.solution, seated.player)?;
+    let (reply, method) = solved(model, &others, &seated.solution, &|_| None, progress)?;
+    let played = seated.play(Some(Deviator {
         seat: Seat::of(model, &reply)?,
         policy: PolicyBetween::new(Arc::new(reply))?,
-    };
-    let played = seated.play(Some(&deviator))?;
+    }))?;
     let mut trials = seated.trials()?;
     let bench = seated.bench(&played, &mut trials)?;
-    let (gain, error) = promise::kept(&bench, &mut trials)?;
+    let gain = promise::kept(&bench, &mut trials)?;
+    row(&bench, &seated.player.name, method, gain, out);
+    Ok(gain.0)
+}
+
+/// Puts down a row and judges: the gain with its standard error.
+pub(super) fn row(bench: &Bench, name: &str, method: &str, gain: (f64, f64), out: &mut WorldCertificate) {
+    let (gain, error) = gain;
     let fine = out.log(
         "best reply of a whole life, gain",
-        gain.max(0.0),
+        if gain.is_nan() { gain } else { gain.max(0.0) },
         Some(bench.options.limit),
         format!(
-            "a period, share of {}; solved by {} against the others",
-            bench.unit,
-            method.name()
+            "a period, share of {}; solved by {method} with the others given",
+            bench.unit
         ),
     );
     if !fine {
+        let headline = format!(
+            "a best reply gains `{name}` 10^{:.2} of {} a period: this is no equilibrium",
+            gain.log10(),
+            bench.unit
+        );
         out.reasons.push(
-            Diagnostic::error(
-                "E0977",
-                format!(
-                    "a best reply gains `{name}` 10^{:.2} of {} a period: this is no equilibrium",
-                    gain.log10(),
-                    bench.unit
-                ),
-            )
-            .note(format!("two standard errors are {:.1e}", 2.0 * error))
-            .hint("a finer grid, another start or more damping; if the gain stays, what was found is no equilibrium of this model"),
+            Diagnostic::error("E0977", headline)
+                .note(format!("two standard errors are {:.1e}", 2.0 * error))
+                .hint("a finer grid, another start or more damping; if the gain stays, what was found is no equilibrium of this model"),
         );
     }
-    Ok(gain)
 }

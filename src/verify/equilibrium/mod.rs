@@ -9,6 +9,8 @@ mod player;
 mod recursive;
 #[cfg(test)]
 mod recursive_tests;
+mod taker;
+mod vacuity;
 
 use super::grid::Certificate;
 use super::solved::{Options, Solved};

@@ -3,48 +3,87 @@
 //! Where nobody gains by one deviation from policies whose values are right, nobody gains by any plan (the one-shot deviation principle):
 //! so the value of each is judged before its deviations are.
 
-use super::Standing;
-use super::player::Seated;
+use super::player::{Judged, Seated};
+use super::{Standing, vacuity};
 use crate::diag::Diagnostic;
-use crate::verify::world::{WorldCertificate, deviation, promise, slope};
+use crate::verify::world::trials::Trials;
+use crate::verify::world::{Bench, WorldCertificate, deviation, promise, slope};
 
-/// Measures.
+/// log10 of the largest error of a first-order condition that passes, in units of what it balances: a choice that is off by a per cent changes
+/// a value by a ten-thousandth only.
+const FIRST_ORDER: f64 = -2.5;
+
+/// Whether the value of a player is what its play obtains; returns what is promised at the starts.
 ///
 /// # Errors
 /// Those of a simulation and of the economy's programs.
-pub(super) fn prove(seated: &Seated) -> Result<(WorldCertificate, Standing, &'static str), Diagnostic> {
+pub(super) fn value(seated: &Seated, out: &mut WorldCertificate) -> Result<f64, Diagnostic> {
     let played = seated.play(None)?;
     let mut trials = seated.trials()?;
     let bench = seated.bench(&played, &mut trials)?;
-    let name = &seated.player.name;
-    let mut out = WorldCertificate::default();
-    promise::prove(&bench, &mut trials, &mut out)?;
+    promise::prove(&bench, &mut trials, out)?;
     for d in &mut out.reasons {
-        d.notes.push(format!("the value of `{name}`"));
+        d.notes.push(format!("the value of `{}`", seated.player.name));
     }
-    let gain = deviation::prove(&bench, &mut trials, &mut out)?;
+    Ok(played.promised)
+}
+
+/// Looks for deviations of `name` at the places of a bench; returns the largest gain.
+///
+/// # Errors
+/// Those of the economy's programs.
+pub(super) fn deviations(
+    bench: &Bench,
+    trials: &mut Trials,
+    name: &str,
+    out: &mut WorldCertificate,
+) -> Result<f64, Diagnostic> {
+    let hint = "a finer grid, another start or more damping; if the gain stays, what was found is no equilibrium of this model";
+    let gain = deviation::prove(bench, trials, out)?;
     if let Some(k) = out.reasons.iter().position(|d| d.code == "E0946") {
         let found = out.reasons.remove(k);
-        let mut d = Diagnostic::error(
-            "E0976",
-            format!(
-                "`{name}` gains 10^{:.2} of {} by one deviation: this is no equilibrium",
-                gain.max(1e-16).log10(),
-                bench.unit
-            ),
+        let headline = format!(
+            "`{name}` gains 10^{:.2} of {} by one deviation: this is no equilibrium",
+            gain.max(1e-16).log10(),
+            bench.unit
         );
-        for note in found.notes {
-            d = d.note(note);
-        }
-        out.reasons
-            .push(d.hint("a finer grid, another start or more damping; if the gain stays, what was found is no equilibrium of this model"));
+        let mut d = Diagnostic::error("E0976", headline);
+        d.notes = found.notes;
+        out.reasons.push(d.hint(hint));
     }
-    slope::prove(&bench, &mut trials, &mut out)?;
+    if let Some(error) = slope::prove(bench, trials, Some(FIRST_ORDER), out)?
+        && error.log10() > FIRST_ORDER
+    {
+        let headline = format!(
+            "what `{name}` does is not the best: its first-order condition is off by 10^{:.2}",
+            error.log10()
+        );
+        out.reasons.push(Diagnostic::error("E0976", headline).hint(hint));
+    }
+    Ok(gain)
+}
+
+/// Judges one who sees through every market, but for its best reply.
+///
+/// # Errors
+/// Those of a simulation and of the economy's programs.
+pub(super) fn prove(seated: &Seated) -> Result<Judged, Diagnostic> {
+    let mut out = WorldCertificate::default();
+    let promised = value(seated, &mut out)?;
+    let played = seated.play(None)?;
+    let mut trials = seated.trials()?;
+    let bench = seated.bench(&played, &mut trials)?;
+    let gain = deviations(&bench, &mut trials, &seated.player.name, &mut out)?;
     let standing = Standing {
-        name: name.clone(),
-        value: played.promised,
+        name: seated.player.name.clone(),
+        value: promised,
         one_shot: gain,
         best_reply: f64::NAN,
     };
-    Ok((out, standing, bench.unit))
+    Ok(Judged {
+        unit: bench.unit,
+        moved: vacuity::measure(seated)?,
+        world: out,
+        standing,
+    })
 }

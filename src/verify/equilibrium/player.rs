@@ -1,16 +1,27 @@
 //! One player of an equilibrium at its seat in the economy: its choices, its value, what it was seen to do.
 
+use super::Standing;
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::solve::between::PolicyBetween;
 use crate::solve::decision::Discretised;
+use crate::solve::economy::taker::Beside;
 use crate::solve::solution::{Player, Solution};
-use crate::verify::world::play::{self, Deviator, Played};
+use crate::verify::world::play::{self, Apart, Deviator, Played};
 use crate::verify::world::seat::Seat;
 use crate::verify::world::trials::Trials;
 use crate::verify::world::value::Value;
-use crate::verify::world::{Bench, LANES, Options, units};
+use crate::verify::world::{Bench, LANES, Options, WorldCertificate, units};
 use std::sync::Arc;
+
+/// What was found of one player.
+pub(super) struct Judged {
+    pub(super) world: WorldCertificate,
+    pub(super) standing: Standing,
+    pub(super) unit: &'static str,
+    /// How much what others do and have matters ([`super::vacuity`]).
+    pub(super) moved: f64,
+}
 
 /// A player at its seat. The others play on by the solution.
 pub(super) struct Seated<'a> {
@@ -18,6 +29,9 @@ pub(super) struct Seated<'a> {
     pub(super) player: &'a Player,
     /// The solution with this player's value.
     pub(super) solution: Solution,
+    /// What everybody plays, where that is another solution; and whose actions others' are.
+    played: Option<Solution>,
+    like: Vec<(usize, usize)>,
     pub(super) seat: Seat,
     value: Value,
     policy: PolicyBetween,
@@ -50,6 +64,8 @@ impl<'a> Seated<'a> {
             model,
             player,
             solution,
+            played: None,
+            like: Vec::new(),
             seat,
             value,
             policy,
@@ -58,19 +74,45 @@ impl<'a> Seated<'a> {
         })
     }
 
+    /// The same player beside the economy, as one who takes prices as given: `reply` solves his problem and is what he is judged by; he does
+    /// what everybody plays.
+    ///
+    /// # Errors
+    /// Those of [`Seated::new`].
+    pub(super) fn aside<'b>(&'b self, economy: &'b Beside, reply: Solution) -> Result<Seated<'b>, Diagnostic> {
+        let seat = Seat {
+            agents: vec![economy.agent],
+            member: self.seat.member,
+            meets: true,
+            ..Seat::of(&economy.model, &reply)?
+        };
+        let value = Value::new(&reply, &seat, economy.model.horizon)
+            .ok_or_else(|| Diagnostic::error("E0905", "the grid of the solution does not ascend"))?;
+        Ok(Seated {
+            model: &economy.model,
+            player: self.player,
+            policy: PolicyBetween::new(Arc::new(reply.clone()))?,
+            solution: reply,
+            played: Some(self.solution.clone()),
+            like: economy.actions.clone(),
+            seat,
+            value,
+            discretised: self.discretised,
+            options: self.options,
+        })
+    }
+
     /// Lives in which everybody plays by the solution, but for a `deviator`.
     ///
     /// # Errors
     /// Those of a simulation.
-    pub(super) fn play(&self, deviator: Option<&Deviator>) -> Result<Played, Diagnostic> {
-        play::play(
-            self.model,
-            &self.solution,
-            &self.seat,
-            &self.value,
-            self.options,
+    pub(super) fn play(&self, deviator: Option<Deviator>) -> Result<Played, Diagnostic> {
+        let apart = Apart {
+            like: self.like.clone(),
             deviator,
-        )
+        };
+        let everybody = self.played.as_ref().unwrap_or(&self.solution);
+        play::play(self.model, everybody, &self.seat, &self.value, self.options, &apart)
     }
 
     /// Worlds for trials.

@@ -1,7 +1,7 @@
 //! The judgement of an equilibrium with states: each player at its seat, one after the other, in the economy that is simulated.
 
 use super::player::Seated;
-use super::{EquilibriumCertificate, Standing, best_reply, one_shot_gain};
+use super::{EquilibriumCertificate, Standing, best_reply, one_shot_gain, taker, vacuity};
 use crate::check::Model;
 use crate::diag::{Diagnostic, Severity};
 use crate::solve::economy::Economy;
@@ -25,6 +25,7 @@ pub(super) fn judge(
     let mut world = WorldCertificate::default();
     let mut players: Vec<Standing> = Vec::new();
     let mut unit = "";
+    let mut moved = f64::NAN;
     for (i, player) in solution.players.iter().enumerate() {
         let seated = Seated::new(model, solution, player, &found.discretised, options)?;
         if i == 0 {
@@ -33,16 +34,34 @@ pub(super) fn judge(
             stay::prove(&bench, &mut world);
             clearing::prove(&bench, &mut world)?;
         }
-        let (mut own, mut standing, of) = one_shot_gain::prove(&seated)?;
-        unit = of;
-        standing.best_reply = best_reply::prove(&seated, progress, &mut own)?;
-        for p in &mut own.proofs {
+        let seat = economy.seats.iter().find(|s| s.agents.contains(&player.agent));
+        let takes = seat.map_or(&[][..], |s| &s.takes);
+        // In open loop the others do not answer, as if one stood beside them.
+        let answered = economy.concept.word() != "open_loop";
+        let mut own = if takes.is_empty() && answered {
+            let mut own = one_shot_gain::prove(&seated)?;
+            own.standing.best_reply = best_reply::prove(&seated, progress, &mut own.world)?;
+            own
+        } else {
+            taker::prove(model, &seated, takes, progress)?
+        };
+        unit = own.unit;
+        moved = f64::max(moved, own.moved);
+        for p in &mut own.world.proofs {
             let bare = p.name.strip_prefix("economy: ").unwrap_or(&p.name);
             p.name = format!("{}: {bare}", player.name);
         }
-        world.proofs.extend(own.proofs);
-        world.reasons.extend(own.reasons);
-        players.push(standing);
+        world.proofs.extend(own.world.proofs);
+        world.reasons.extend(own.world.reasons);
+        players.push(own.standing);
+    }
+    if !moved.is_nan() {
+        let note = if moved == 0.0 {
+            "nothing that others do or have matters: this is no game".into()
+        } else {
+            format!("largest over the shift, share of {unit}")
+        };
+        world.log("others shifted by 1 %, change of values", moved, None, note);
     }
     let mut reasons = solution.record.warnings.clone();
     if players.is_empty() {
@@ -62,7 +81,7 @@ pub(super) fn judge(
             unit: unit.into(),
             players,
             excess: f64::NAN,
-            moved: f64::NAN,
+            moved,
             searches: found.searches,
             found: 1 + found.others.len(),
         }),

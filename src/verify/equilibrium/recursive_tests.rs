@@ -150,3 +150,284 @@ fn equilibria_known_by_hand_hold_to_rounding_and_interpolation() {
         }
     }
 }
+
+/// A player's rule off by one per cent, its values kept; both rules off and values right; one's value taken for the other's.
+#[test]
+fn what_is_no_equilibrium_is_caught() {
+    let mut scaled = fish();
+    scaled.policy[0].iter_mut().for_each(|s| *s *= 1.01);
+    let both = duopoly(RULE.map(|x| 1.01 * x));
+    let mut swapped = duopoly(RULE);
+    swapped.players.swap(0, 1);
+    for (i, p) in swapped.players.iter_mut().enumerate() {
+        p.member = Some(i);
+        p.actions = vec![i];
+    }
+    for (text, solution, expected) in [
+        (FISH, scaled, &["E0944", "E0976"][..]),
+        (LQ, both, &["E0976"][..]),
+        (LQ, swapped, &["E0976"][..]),
+    ] {
+        let c = judged(text, solution);
+        assert!(!c.passed);
+        let found = codes(&c);
+        assert!(expected.iter().all(|e| found.contains(e)), "{found:?}: {:?}", c.reasons);
+    }
+}
+
+/// Much more is asked than the equilibrium gives where the other's rule is far away: a best reply of a whole life says so.
+#[test]
+fn a_rule_that_is_far_from_the_best_loses_against_a_best_reply() {
+    let c = judged(LQ, duopoly([0.2, -0.1, 0.0]));
+    assert!(codes(&c).contains(&"E0977"), "{:?}", c.reasons);
+    let e = c.equilibrium.unwrap_or_default();
+    assert!(
+        e.players.iter().all(|p| p.best_reply > 1e-2 && p.one_shot > 1e-3),
+        "{e:?}"
+    );
+}
+
+/// Brock and Mirman (1972) by markets for factors, `n` households, capital income taxed and handed back: saved is the share `a b (1 - t)`.
+fn market(n: usize, tax: f64) -> String {
+    let (agent, mean, each) = match n {
+        1 => ("household".to_string(), "household.k".to_string(), "r * k"),
+        n => (format!("household[{n}]"), "mean(household.k)".into(), "r * k"),
+    };
+    format!(
+        "model factors\nparam alpha = 0.36\nparam beta = 0.96\nparam tax = {tax}\nagent {agent} {{\n  state k in [0.05, 0.6], start 0.3\n  \
+action s in [0.05, 0.8]\n  let y = (1 - tax) * {each} + w + rebate\n  let c = (1 - s) * y\n  k' = s * y\n  observe k\n  reward log(c)\n  \
+discount beta\n}}\nmarket factors {{\n  price r = alpha * {mean}^(alpha - 1)\n  price w = (1 - alpha) * {mean}^alpha\n  \
+price rebate = tax * alpha * {mean}^alpha\n}}\nsolve {{ concept = competitive\n information = full }}\n"
+    )
+}
+
+/// One household that saves the share `s` of its income, which is all output.
+fn saver(s: f64) -> Solution {
+    let (a, b): (f64, f64) = (0.36, 0.96);
+    let slope = a / (1.0 - a * b);
+    let level = ((1.0 - s).ln() + b * slope * s.ln()) / (1.0 - b);
+    let state = SolvedState {
+        name: "household.k".into(),
+        nodes: grid::log(0.05, 0.6, 60).unwrap_or_default(),
+        log: true,
+        integer: false,
+    };
+    let mut out = by_hand(vec![state], ["household.s", "none"], ["household", "none"], &|k| {
+        [(s, level + slope * k[0].ln()); 2]
+    });
+    out.actions.truncate(1);
+    out.policy.truncate(1);
+    out.players.truncate(1);
+    out.players[0].member = None;
+    out
+}
+
+/// Price takers: what is best given prices passes, with a tax and without; what is best for a planner does not where there is a tax.
+#[test]
+fn price_takers_are_judged_at_given_prices() {
+    let (ab, tax) = (0.36 * 0.96, 0.3);
+    for (tax, s) in [(0.0, ab), (tax, ab * (1.0 - tax))] {
+        let c = judged(&market(1, tax), saver(s));
+        assert!(c.passed, "tax {tax}: {:?}", c.reasons);
+        let e = c.equilibrium.unwrap_or_default();
+        println!("{:?}", e.players);
+        assert!(
+            e.players[0].best_reply.abs() < 1e-5 && e.players[0].one_shot < 1e-5,
+            "{e:?}"
+        );
+    }
+    let c = judged(&market(1, tax), saver(ab));
+    assert!(codes(&c).contains(&"E0976"), "{:?}", c.reasons);
+    let gain = c.equilibrium.unwrap_or_default().players[0].best_reply;
+    assert!(gain > 1e-3, "{gain}");
+}
+
+/// Two who start alike and take prices: the same share; and what each would do if it saw through the market is no competitive equilibrium.
+#[test]
+fn two_price_takers_are_judged_one_by_one() {
+    let model = market(2, 0.0);
+    let share = 0.36 * 0.96;
+    let both = |s: f64| {
+        let income = |own: f64, other: f64| {
+            let mean: f64 = 0.5 * (own + other);
+            0.36 * mean.powf(-0.64) * own + 0.64 * mean.powf(0.36)
+        };
+        let value = |mut k: f64, mut l: f64| {
+            let (mut total, mut weight) = (0.0, 1.0);
+            for _ in 0..800 {
+                let (y, x) = (income(k, l), income(l, k));
+                total += weight * ((1.0 - s) * y).ln();
+                weight *= 0.96;
+                (k, l) = (s * y, s * x);
+            }
+            total
+        };
+        let state = |name: &str| SolvedState {
+            name: name.into(),
+            nodes: grid::log(0.05, 0.6, 24).unwrap_or_default(),
+            log: true,
+            integer: false,
+        };
+        by_hand(
+            vec![state("household.k[1]"), state("household.k[2]")],
+            ["household.s[1]", "household.s[2]"],
+            ["household[1]", "household[2]"],
+            &|k| [(s, value(k[0], k[1])), (s, value(k[1], k[0]))],
+        )
+    };
+    let c = judged(&model, both(share));
+    assert!(c.passed, "{:?}", c.reasons);
+    println!("{:?}", c.equilibrium);
+    let c = judged(&model, both(0.9 * share));
+    assert!(codes(&c).contains(&"E0976"), "{:?}", c.reasons);
+}
+
+/// The problem of one against a policy is that of the model in which the policy is written as a rule.
+#[test]
+fn a_reply_to_a_policy_is_the_best_choice_where_the_policy_is_a_rule() {
+    use crate::solve::decision::others::Others;
+    use crate::solve::decision::{self, Decision};
+    use crate::solve::problem::DecisionProblem;
+    use crate::solve::value_iteration;
+    let text = |rule: &str| {
+        format!(
+            "model duo\nagent a {{\n  state q in [-1, 5], start 1\n  action u in [-1, 1]\n  q' = clamp(q + u, -1, 5)\n  observe q, b.q\n  \
+reward p * q - 12 * u^2\n  discount 0.9\n}}\nagent b {{\n  state q in [-1, 5], start 2\n  action u in [-1, 1]\n  q' = clamp(q + u, -1, 5)\n  \
+observe q, a.q\n  reward p * q - 6 * u^2\n  discount 0.9\n  {rule}\n}}\nmarket goods {{ price p = 10 - 2 * (a.q + b.q) }}\nsolve {{ concept = nash }}\n"
+        )
+    };
+    let rule = |own: f64, other: f64| 0.3 - 0.2 * own - 0.05 * other;
+    let state = |name: &str| SolvedState {
+        name: name.into(),
+        nodes: (0..25).map(|i| 0.25 * f64::from(i) - 1.0).collect(),
+        log: false,
+        integer: false,
+    };
+    let mut policy = by_hand(vec![state("a.q"), state("b.q")], ["a.u", "b.u"], ["a", "b"], &|x| {
+        [(0.0, 0.0), (rule(x[1], x[0]), 0.0)]
+    });
+    policy.players[0].member = None;
+    policy.players[1].agent = 1;
+    let game = compiled(&text(""));
+    let others = Others::of(&game, &policy, &policy.players[0]).unwrap_or_else(|d| panic!("{d:?}"));
+    let build = decision::Options {
+        nodes: 25,
+        ..decision::Options::default()
+    };
+    let among = Decision::among(&game, &build, &others).unwrap_or_else(|d| panic!("{d:?}"));
+    let alone = compiled(&text("policy u = 0.3 - 0.2 * q - 0.05 * a.q"));
+    let alone = Decision::new(&alone, &build).unwrap_or_else(|d| panic!("{d:?}"));
+    let solve = |p: &Decision| {
+        let found = value_iteration::solve(p, &value_iteration::Options::default(), &mut silent);
+        found.unwrap_or_else(|d| panic!("{d:?}"))
+    };
+    let (one, two) = (solve(&among), solve(&alone));
+    assert_eq!(among.spec().actions.len(), 1);
+    assert_eq!(one.states, two.states);
+    let far = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(far(&one.value, &two.value) < 1e-7, "{}", far(&one.value, &two.value));
+    assert!(far(&one.policy[0], &two.policy[0]) < 1e-5);
+}
+
+fn found(text: &str) -> Result<crate::verify::solved::Solved, Vec<Diagnostic>> {
+    crate::verify::solved::solve(&compiled(text), &Options::default(), &mut silent)
+}
+
+/// Two shops that keep or lose standing; customers go by it.
+const SHOPS: &str = "model shops\nparam cost = 1\nagent shop[2] {\n  state w in 0..2, start 1\n  action invest in {no, yes}\n  \
+let hit = if invest == yes then 1 else 0\n  noise luck ~ bernoulli(0.2 + 0.6 * hit)\n  noise loss ~ bernoulli(0.3)\n  \
+w' = clamp(w + (if luck then 1 else 0) - (if loss then 1 else 0), 0, 2)\n  observe w, others(shop.w)\n  \
+reward profit - cost * hit\n  discount 0.9\n}\nmarket goods {\n  let pull = exp(shop.w)\n  \
+give shop.profit = 4 * pull / (1 + sum(pull))\n}\nsolve { concept = nash }\n";
+
+#[test]
+fn best_replies_of_shops_settle_and_are_certified() {
+    let s = found(SHOPS).unwrap_or_else(|d| panic!("{d:?}"));
+    assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
+    let e = s.certificate.equilibrium.clone().unwrap_or_default();
+    println!("{e:?} {:?}", s.solution.policy);
+    assert!(e.searches == 3 && e.found == 1 + s.others.len());
+    assert!(
+        e.players.iter().all(|p| p.one_shot < 1e-9 && p.best_reply < 1e-9),
+        "{e:?}"
+    );
+    // What takes whole numbers cannot be shifted by a per cent.
+    assert!(e.moved.is_nan());
+    // The one mirrors the other.
+    let n = s.solution.states[0].nodes.len();
+    for i in 0..n {
+        for j in 0..n {
+            assert_eq!(s.solution.policy[0][i * n + j], s.solution.policy[1][j * n + i]);
+        }
+    }
+}
+
+/// Who matches wins from who does not want to: replies go round in a circle.
+#[test]
+fn replies_that_go_round_in_a_circle_are_said_to() {
+    let text = "model pennies\nagent even {\n  state last in 0..1, start 0\n  action a in {heads, tails}\n  \
+last' = if a == heads then 0 else 1\n  observe last, odd.last\n  reward if a == odd.a then 1 else 0\n  discount 0.5\n}\n\
+agent odd {\n  state last in 0..1, start 0\n  action a in {heads, tails}\n  last' = if a == heads then 0 else 1\n  \
+observe last, even.last\n  reward if a == even.a then 0 else 1\n  discount 0.5\n}\nsolve { concept = nash }\n";
+    let d = found(text).err().unwrap_or_default();
+    assert!(
+        d.iter().any(|d| d.code == "E0979" && d.headline.contains("circle")),
+        "{d:?}"
+    );
+}
+
+/// The duopoly with adjustment costs, kinks allowed, by replies in turn: the linear rule of the closed form.
+#[test]
+fn best_replies_find_the_rule_of_the_linear_quadratic_duopoly() {
+    let text = LQ
+        .replace("in (-inf, inf), start 1", "in [0, 4], start 1")
+        .replace("in (-inf, inf)  ", "in [-1, 1]  ");
+    let s = found(&format!(
+        "{text}\nsolve {{ concept = nash\n method = best_replies\n grid.q = 24 }}\n"
+    ))
+    .unwrap_or_else(|d| panic!("{d:?}"));
+    let e = s.certificate.equilibrium.clone().unwrap_or_default();
+    println!("{e:?} {:?} {}", s.certificate.reasons, s.solution.record.iterations);
+    let n = s.solution.states[0].nodes.len();
+    let (lo, hi) = (n / 4, n / 2);
+    for i in lo..hi {
+        for j in lo..hi {
+            let (q, r) = (s.solution.states[0].nodes[i], s.solution.states[1].nodes[j]);
+            let u = RULE[0] + RULE[1] * q + RULE[2] * r;
+            assert!(
+                (s.solution.policy[0][i * n + j] - u).abs() < 1e-3,
+                "{q} {r} {u} {}",
+                s.solution.policy[0][i * n + j]
+            );
+        }
+    }
+    assert!(s.certificate.passed);
+}
+
+/// Whether others matter is measured: it is nothing where each lives alone, and much where two fish in one lake or a price is taken.
+#[test]
+fn whether_others_matter_is_said() {
+    let moved = |text: &str, s: Solution| judged(text, s).equilibrium.unwrap_or_default().moved;
+    assert!(moved(FISH, fish()) > 1e-3);
+    assert!(moved(&market(1, 0.0), saver(0.36 * 0.96)) > 1e-3);
+    // Two lakes.
+    let lakes = "model lakes\nagent fisher[2] {\n  state x in [0.02, 1.5], start uniform(0.2, 1)\n  action s in [0.01, 0.9]\n  \
+x' = (x * (1 - s))^0.3\n  observe x, others(fisher.x)\n  reward log(s * x)\n  discount 0.95\n}\nsolve { concept = nash }\n";
+    let (s, slope) = (1.0 - 0.285, 1.0 / (1.0 - 0.285));
+    let level = (f64::ln(s) + 0.95 * slope * 0.3 * f64::ln(1.0 - s)) / 0.05;
+    let state = |name: &str| SolvedState {
+        name: name.into(),
+        nodes: grid::log(0.02, 1.5, 40).unwrap_or_default(),
+        log: true,
+        integer: false,
+    };
+    let alone = by_hand(
+        vec![state("fisher.x[1]"), state("fisher.x[2]")],
+        ["fisher.s[1]", "fisher.s[2]"],
+        ["fisher[1]", "fisher[2]"],
+        &|x| [0, 1].map(|i| (s, level + slope * x[i].ln())),
+    );
+    let c = judged(lakes, alone);
+    assert!(c.passed, "{:?}", c.reasons);
+    assert_eq!(c.equilibrium.unwrap_or_default().moved, 0.0);
+}

@@ -100,7 +100,15 @@ pub(super) fn coarse(model: &Model, s: &Solved) -> f64 {
     let lives = || {
         let seat = Seat::of(model, &s.solution).ok()?;
         let value = Value::new(&s.solution, &seat, None)?;
-        let played = play(model, &s.solution, &seat, &value, &options, None).ok()?;
+        let played = play(
+            model,
+            &s.solution,
+            &seat,
+            &value,
+            &options,
+            &crate::verify::world::play::Apart::default(),
+        )
+        .ok()?;
         let off = played.visits.iter().map(|v| {
             let right = -p * v.states[0].powi(2) - beta * p * sd * sd / (1.0 - beta);
             (right - value.at(&v.states, &v.shocks, 0)).abs()

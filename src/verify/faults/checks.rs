@@ -40,7 +40,15 @@ fn returns(model: &Model, s: &Solved) -> Option<String> {
         lives: LIVES,
         ..world::Options::default()
     };
-    let played = play(model, &s.solution, &seat, &value, &options, None).ok()?;
+    let played = play(
+        model,
+        &s.solution,
+        &seat,
+        &value,
+        &options,
+        &crate::verify::world::play::Apart::default(),
+    )
+    .ok()?;
     let error = statistics::sd(&played.gaps) / (LIVES as f64).sqrt();
     let error = if error.is_finite() { error } else { 0.0 };
     let slack = ERRORS * error + GRIDS * (1.0 + played.promised.abs());

@@ -215,7 +215,7 @@ pub fn judge(
     let Some(value) = Value::new(solution, &seat, model.horizon) else {
         return Err(Diagnostic::error("E0905", "the grid of the solution does not ascend"));
     };
-    let played = play::play(model, solution, &seat, &value, options, None)?;
+    let played = play::play(model, solution, &seat, &value, options, &play::Apart::default())?;
     let trials = || Trials::new(model, &seat, &value, LANES, options.seed);
     let (units, unit) = units(&mut trials()?, &seat, &value, &played)?;
     let policy = PolicyBetween::new(Arc::new(solution.clone()))?;
@@ -243,7 +243,7 @@ pub fn judge(
         },
         || -> Result<(), Diagnostic> {
             let mut trials = trials()?;
-            slope::prove(&bench, &mut trials, &mut right)?;
+            slope::prove(&bench, &mut trials, None, &mut right)?;
             estimate::prove(&bench, &mut trials, &mut right)?;
             clearing::prove(&bench, &mut right)?;
             interpreter::prove(&bench, &mut right)

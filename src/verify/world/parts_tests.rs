@@ -19,7 +19,7 @@ fn asked<T>(model: &Model, solution: &Solution, part: impl Fn(&Bench, &mut Trial
     let options = Options::default();
     let seat = Seat::of(model, solution).unwrap();
     let value = Value::new(solution, &seat, model.horizon).unwrap();
-    let played = play::play(model, solution, &seat, &value, &options, None).unwrap();
+    let played = play::play(model, solution, &seat, &value, &options, &play::Apart::default()).unwrap();
     let mut trials = Trials::new(model, &seat, &value, LANES, options.seed).unwrap();
     let (units, unit) = units(&mut trials, &seat, &value, &played).unwrap();
     let policy = PolicyBetween::new(Arc::new(solution.clone())).unwrap();
@@ -128,7 +128,7 @@ fn slopes_are_those_of_what_choices_are_worth() {
     let measured = |solution: &Solution| -> f64 {
         asked(&model, solution, |bench, trials| {
             let mut out = WorldCertificate::default();
-            slope::prove(bench, trials, &mut out).unwrap();
+            slope::prove(bench, trials, None, &mut out).unwrap();
             assert_eq!(row(&out, name).holds, None);
             10f64.powf(row(&out, name).value)
         })

@@ -53,6 +53,15 @@ fn length(model: &Model, discount: f64) -> usize {
     ((0.01f64.ln() / discount.ln()).ceil() as usize).clamp(60, 600)
 }
 
+/// Who plays otherwise than the solution says.
+#[derive(Default)]
+pub struct Apart {
+    /// Actions that the solution does not choose and that are what another is: (that one, the action), numbers of the model's actions.
+    pub like: Vec<(usize, usize)>,
+    /// One who deviates.
+    pub deviator: Option<Deviator>,
+}
+
 /// One who plays by another policy than the solution's.
 pub struct Deviator {
     /// Its own policy, as that of a problem whose solution is read.
@@ -80,7 +89,7 @@ impl Deviator {
     }
 }
 
-/// Simulates lives under the solution's policy; where somebody deviates, the deviator's choices take the place of the solution's.
+/// Simulates lives under the solution's policy; where somebody deviates, `apart` says who plays otherwise.
 ///
 /// # Errors
 /// Those of a simulation: E0815 to E0817 for a policy that cannot be played, E0902 where nothing is feasible, E0903 where a value
@@ -91,7 +100,7 @@ pub fn play(
     seat: &Seat,
     value: &Value,
     options: &Options,
-    deviator: Option<&Deviator>,
+    apart: &Apart,
 ) -> Result<Played, Diagnostic> {
     let elements: usize = model.graph.inputs.iter().map(|i| model.graph.elements(&i.shape)).sum();
     let lives = options.lives.min(2_000_000 / elements.max(1)).max(1);
@@ -107,7 +116,9 @@ pub fn play(
     };
     let periods = length(model, discount);
     let mut worlds = Worlds::new(model, None, lives, options.seed, &[])?;
-    let mut actor = Actor::new(&worlds, &Behaviour::Solved(Arc::new(solution.clone())).into())?;
+    let alike: Vec<usize> = apart.like.iter().map(|a| a.1).collect();
+    let cast = Behaviour::Solved(Arc::new(solution.clone())).into();
+    let mut actor = Actor::beside(&worlds, &cast, &alike)?;
     let keep = options.points;
     // Where episodes end, ages follow from the simulation: visits are then taken evenly and weighted.
     let episodic = !model.ends.is_empty() || model.horizon.is_some();
@@ -143,7 +154,11 @@ pub fn play(
     let (mut earned, mut alive) = (vec![0.0; lives], vec![true; lives]);
     for t in 0..periods {
         let bounds = actor.act(&mut worlds, 0)?;
-        if let Some(d) = deviator {
+        for (from, to) in &apart.like {
+            let [from, to] = [from, to].map(|a| model.actions[*a].input.0 as usize);
+            worlds.frame[to] = worlds.frame[from].clone();
+        }
+        if let Some(d) = &apart.deviator {
             d.act(&mut worlds, &bounds);
         }
         worlds.settle(&bounds)?;

@@ -309,7 +309,14 @@ fn again(bench: &Bench, trials: &mut Trials) -> Result<Kept, Diagnostic> {
         points: MORE * MORE * bench.options.points,
         ..bench.options.clone()
     };
-    let played = super::play::play(bench.model, bench.solution, bench.seat, bench.value, &options, None)?;
+    let played = super::play::play(
+        bench.model,
+        bench.solution,
+        bench.seat,
+        bench.value,
+        &options,
+        &super::play::Apart::default(),
+    )?;
     let (units, unit) = super::units(trials, bench.seat, bench.value, &played)?;
     let wider = Bench {
         played: &played,

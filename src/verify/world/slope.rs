@@ -15,17 +15,22 @@ const DRAWS: usize = 60;
 /// Places that are looked at.
 const PLACES: usize = 120;
 
-/// Looks and puts down a row.
+/// Looks and puts down a row, that decides where there is a `limit` (log10); returns the 99 % quantile, `None` where nothing is free.
 ///
 /// # Errors
 /// Those of the economy's programs (E0990).
-pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
+pub fn prove(
+    bench: &Bench,
+    trials: &mut Trials,
+    limit: Option<f64>,
+    out: &mut WorldCertificate,
+) -> Result<Option<f64>, Diagnostic> {
     let visits = &bench.played.visits;
     let numbers: Vec<usize> = (0..bench.seat.choices.len())
         .filter(|c| bench.seat.choices[*c].values.is_empty())
         .collect();
     if numbers.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let draws = trials.fewest(DRAWS);
     let ranges = trials.ranges(visits)?;
@@ -79,7 +84,7 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
         }
     }
     if sizes.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let mut sorted: Vec<f64> = sizes.iter().map(|s| s.0).collect();
     sorted.sort_by(f64::total_cmp);
@@ -93,6 +98,6 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
         sizes.len(),
         super::visit::worst(bench, &largest)
     );
-    out.log("economy: first-order condition, 99 %", q99, None, note);
-    Ok(())
+    out.log("economy: first-order condition, 99 %", q99, limit, note);
+    Ok(Some(q99))
 }

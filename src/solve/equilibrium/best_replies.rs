@@ -1,0 +1,538 @@
+//! Best replies in turn: each player's problem is solved against what the others did last, until nobody's policy moves.
+//!
+//! It takes choices of every kind, kinks and states of whole numbers, since each reply is found by a method for one who decides. Members that
+//! are interchangeable share one reply. Numbers move half of the way to a reply after the first rounds, finite choices all of it; what has to
+//! stand still is the distance between policies and replies, not the step that was taken. Where finite choices come back to where they were,
+//! the replies go round in a circle, and that is said.
+//!
+//! Fudenberg and Levine (1998), *The Theory of Learning in Games*, chapter 2, on when such iterations settle.
+
+use super::{EquilibriumMethod, Found};
+use crate::check::Model;
+use crate::check::conduct::Concept;
+use crate::diag::Diagnostic;
+use crate::graph::{AxisId, Op};
+use crate::solve::decision::others::{Others, kept_from_fellows};
+use crate::solve::decision::{self, Decision};
+use crate::solve::economy::{Economy, Members, cannot};
+use crate::solve::located;
+use crate::solve::method::{Structure, Task};
+use crate::solve::methods;
+use crate::solve::problem::{ActionKind, DecisionProblem, Lanes};
+use crate::solve::progress::{Control, Progress, Watch};
+use crate::solve::solution::{Player, Record, Solution};
+
+/// Most players.
+const PLAYERS: usize = 8;
+/// Most rounds, and those after which numbers move half of the way only.
+const ROUNDS: usize = 200;
+const WHOLE: usize = 3;
+/// Largest distance of a number from its reply that counts as none, as a share of its size (of one where it is smaller).
+const SETTLED: f64 = 1e-6;
+/// Where policies start: shares of the way from the lower end of every range to the upper one.
+const STARTS: [f64; 3] = [0.5, 0.0, 1.0];
+/// What stands for an end that a range has not.
+const FAR: f64 = 1.0;
+/// Policies that differ by less are the same equilibrium.
+const SAME: f64 = 1e-3;
+
+/// The method.
+pub struct BestReplies;
+
+impl EquilibriumMethod for BestReplies {
+    fn name(&self) -> &'static str {
+        "best_replies"
+    }
+
+    fn about(&self) -> &'static str {
+        "each player's problem solved against the others' last policies, in turn, until nobody's moves; choices and states of every kind"
+    }
+
+    fn keys(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn fits(&self, economy: &Economy) -> Result<(), String> {
+        let model = economy.model;
+        if economy.concept != Concept::Nash {
+            return Err(format!("its concept is `{}`, not `nash`", economy.concept.word()));
+        }
+        if model.states.is_empty() {
+            return Err("it has no states".into());
+        }
+        if model.stages.len() > 1 {
+            return Err("agents act in stages".into());
+        }
+        if economy.seats.iter().any(|s| !s.takes.is_empty()) {
+            return Err("somebody takes a price as given".into());
+        }
+        let many: usize = economy
+            .seats
+            .iter()
+            .map(|s| if let Members::Each(n) = s.members { n } else { 1 })
+            .sum();
+        if many > PLAYERS || model.graph.axes.iter().any(|a| a.continuum) {
+            return Err(format!("it has more than {PLAYERS} players"));
+        }
+        if let Some(name) = kept_from_fellows(model) {
+            return Err(format!("`{name}` is known to one member and not to the others"));
+        }
+        if model.actions.iter().any(|a| a.taste.is_some()) {
+            return Err("choices have taste shocks".into());
+        }
+        Ok(())
+    }
+
+    fn solve(&self, economy: &Economy, _seed: u64, progress: &mut dyn Watch) -> Result<Found, Vec<Diagnostic>> {
+        let game = Game::new(economy).map_err(|d| vec![d])?;
+        let mut found: Vec<Solution> = Vec::new();
+        let mut failed: Option<Diagnostic> = None;
+        for start in STARTS {
+            match game.settle(start, progress) {
+                Ok(s) => {
+                    if found.iter().all(|f| distance(f, &s).0 > SAME || distance(f, &s).1 > 0) {
+                        found.push(s);
+                    }
+                }
+                Err(d) if d.code == "E0906" => return Err(vec![d]),
+                Err(d) => failed = failed.or(Some(d)),
+            }
+        }
+        if found.is_empty() {
+            return Err(failed.into_iter().collect());
+        }
+        let solution = found.remove(0);
+        Ok(Found {
+            solution,
+            others: found,
+            searches: STARTS.len(),
+            discretised: game.discretised,
+        })
+    }
+}
+
+/// The largest distance of a number, as a share of its size, and how many finite choices differ.
+fn distance(a: &Solution, b: &Solution) -> (f64, usize) {
+    let (mut far, mut differ) = (0.0f64, 0);
+    for ((x, y), action) in a.policy.iter().zip(&b.policy).zip(&a.actions) {
+        match action.kind {
+            ActionKind::Continuous => {
+                let by = x.iter().zip(y).map(|(x, y)| (x - y).abs() / y.abs().max(1.0));
+                far = by.fold(far, f64::max);
+            }
+            ActionKind::Finite { .. } => differ += x.iter().zip(y).filter(|(x, y)| x != y).count(),
+        }
+    }
+    (far, differ)
+}
+
+/// A game on its grids.
+struct Game<'m> {
+    model: &'m Model,
+    build: decision::Options,
+    /// A solution in which nobody has chosen yet.
+    empty: Solution,
+    /// The bounds of each continuous action, one pair per node, shocks fastest; finite ones have what is allowed first and last.
+    ends: Vec<Vec<(f64, f64)>>,
+    /// For each player the earlier one whose reply it shares, where there is one.
+    shared: Vec<Option<usize>>,
+    discretised: Vec<decision::Discretised>,
+}
+
+impl<'m> Game<'m> {
+    /// The grids of an economy: those of one who decides for all.
+    fn new(economy: &Economy<'m>) -> Result<Game<'m>, Diagnostic> {
+        let model = economy.model;
+        let mut build = decision::Options::default();
+        let all = Model {
+            concept: Some(Concept::Planner),
+            ..model.clone()
+        };
+        let problem = Decision::new(&all, &build)?;
+        if let Some(nodes) = problem.automatic {
+            build.nodes = nodes;
+        }
+        let spec = problem.spec();
+        if spec.horizon.is_some() {
+            return Err(cannot("a game with a horizon has policies for every period"));
+        }
+        let states = Solution::states_of(&problem);
+        let size = states.iter().map(|s| s.nodes.len()).product::<usize>() * spec.chain.transition.len();
+        let mut players = Vec::new();
+        for seat in &economy.seats {
+            for agent in &seat.agents {
+                let several = model.graph.elements(&model.agents[*agent].shape);
+                for m in 0..several.max(1) {
+                    let own = |name: &str| {
+                        located::action(model, name).is_some_and(|(a, e)| {
+                            let elements = model.graph.elements(&model.actions[a].shape);
+                            model.actions[a].owner == *agent
+                                && located::own(model, *agent, (several > 1).then_some(m), elements).contains(&e)
+                        })
+                    };
+                    let name = &model.agents[*agent].name;
+                    players.push(Player {
+                        name: if several > 1 {
+                            format!("{name}[{}]", m + 1)
+                        } else {
+                            name.clone()
+                        },
+                        agent: *agent,
+                        member: (several > 1).then_some(m),
+                        actions: (0..spec.actions.len())
+                            .filter(|k| own(&spec.actions[*k].name))
+                            .collect(),
+                        value: vec![0.0; size],
+                    });
+                }
+            }
+        }
+        let shared = (0..players.len())
+            .map(|i| {
+                let alike = |a: &Player| {
+                    let axis = model.agents[a.agent].axis;
+                    a.agent == players[i].agent && axis.is_some_and(|x| interchangeable(model, x))
+                };
+                players[..i].iter().position(alike)
+            })
+            .collect();
+        Ok(Game {
+            model,
+            ends: ends(&problem, &states),
+            empty: Solution {
+                method: "best_replies".into(),
+                states,
+                chain: spec.chain.clone(),
+                actions: spec.actions.clone(),
+                periods: 1,
+                infinite: true,
+                interpolation: crate::solve::bellman::Interpolation::Cubic,
+                value: vec![0.0; size],
+                policy: vec![vec![0.0; size]; spec.actions.len()],
+                probability: Vec::new(),
+                worth: Vec::new(),
+                given: Vec::new(),
+                players,
+                record: Record::default(),
+            },
+            build,
+            shared,
+            discretised: problem.discretised.clone(),
+        })
+    }
+
+    /// Replies until nobody moves, from a start.
+    fn settle(&self, start: f64, progress: &mut dyn Watch) -> Result<Solution, Diagnostic> {
+        let mut now = self.empty.clone();
+        for ((p, ends), action) in now.policy.iter_mut().zip(&self.ends).zip(&self.empty.actions) {
+            for (x, (lo, hi)) in p.iter_mut().zip(ends) {
+                *x = match action.kind {
+                    ActionKind::Continuous => lo + start * (hi - lo),
+                    ActionKind::Finite { .. } if start < 1.0 => *lo,
+                    ActionKind::Finite { .. } => *hi,
+                };
+            }
+        }
+        let finite = self.empty.actions.iter().any(|a| a.kind != ActionKind::Continuous);
+        let mut seen: Vec<Vec<Vec<f64>>> = Vec::new();
+        let mut guesses: Vec<Option<Vec<f64>>> = vec![None; now.players.len()];
+        let mut last = (f64::INFINITY, 0);
+        for round in 0..ROUNDS {
+            let report = Progress {
+                iteration: round,
+                of: ROUNDS,
+                error: last.0.max(last.1 as f64),
+                target: SETTLED,
+            };
+            if progress.report(report) == Control::Cancel {
+                return Err(Diagnostic::error("E0906", "stopped before the replies settled"));
+            }
+            let before = now.clone();
+            let mut replies = now.clone();
+            for i in (0..now.players.len()).filter(|i| self.shared[*i].is_none()) {
+                let reply = self.reply(&now, i, guesses[i].take(), progress)?;
+                self.put(&reply, i, &mut replies)?;
+                guesses[i] = Some(reply.value.clone());
+                now.interpolation = reply.interpolation;
+                // Who is next replies to what is done now; members who share a reply do so at once.
+                for (j, _) in self.shared.iter().enumerate().filter(|(_, s)| **s == Some(i)) {
+                    self.swap(i, j, &mut replies);
+                }
+                self.step(round, i, &replies, &mut now);
+            }
+            last = distance(&before, &replies);
+            for (p, r) in now.players.iter_mut().zip(&replies.players) {
+                p.value.clone_from(&r.value);
+            }
+            if last.0 <= SETTLED && last.1 == 0 {
+                now.value = now.players.first().map_or_else(Vec::new, |p| p.value.clone());
+                now.record.iterations = round + 1;
+                now.record.policy_change = last.0;
+                now.record.target = SETTLED;
+                return Ok(now);
+            }
+            if finite && last.0 <= SETTLED {
+                let choices = now.policy.clone();
+                if let Some(k) = seen.iter().position(|s| *s == choices) {
+                    return Err(self.circle(seen.len() - k, last.1));
+                }
+                seen.push(choices);
+            }
+        }
+        Err(Diagnostic::error(
+            "E0979",
+            format!("best replies did not settle in {ROUNDS} rounds"),
+        )
+        .note(format!(
+            "in the last round a number moved by {:.1e} of its size, and {} finite choices changed",
+            last.0, last.1
+        ))
+        .hint("another method (econc solve FILE --why lists them); taste shocks on finite choices, so that small changes have small effects; the model may have no equilibrium in such policies"))
+    }
+
+    fn circle(&self, length: usize, changed: usize) -> Diagnostic {
+        let who: Vec<String> = self.empty.players.iter().map(|p| format!("`{}`", p.name)).collect();
+        Diagnostic::error(
+            "E0979",
+            format!("best replies of {} go round in a circle of {length} rounds", who.join(" and ")),
+        )
+        .note(format!("{changed} choices change from round to round"))
+        .hint("taste shocks on finite choices (`taste gumbel(scale)`) make an equilibrium in mixed policies; in pure ones there may be none")
+    }
+
+    /// The best reply of a player to what the others do now.
+    fn reply(
+        &self,
+        now: &Solution,
+        player: usize,
+        guess: Option<Vec<f64>>,
+        progress: &mut dyn Watch,
+    ) -> Result<Solution, Diagnostic> {
+        let others = Others::of(self.model, now, &now.players[player])?;
+        let problem = Decision::among(self.model, &self.build, &others)?;
+        let method = methods::choose(None, &Structure::of(problem.spec()))?;
+        let task = Task {
+            model: self.model,
+            problem: &problem,
+            guess,
+            linear: false,
+        };
+        method.solve(task, &mut |p: Progress| progress.report(p))
+    }
+
+    /// Writes a player's reply into the policies of all.
+    fn put(&self, reply: &Solution, player: usize, into: &mut Solution) -> Result<(), Diagnostic> {
+        let lost = || cannot("a player's problem has another grid than the economy");
+        // For each state and shock of the economy, which of the reply's it is.
+        let mut nodes = vec![0usize; into.nodes()];
+        let mut inner = into.nodes();
+        let strides = strides(reply.states.iter().map(|s| s.nodes.len()));
+        for s in &into.states {
+            inner /= s.nodes.len();
+            let Some(k) = reply.states.iter().position(|r| r.name == s.name) else {
+                continue;
+            };
+            if reply.states[k].nodes != s.nodes {
+                return Err(lost());
+            }
+            for (i, n) in nodes.iter_mut().enumerate() {
+                *n += i / inner % s.nodes.len() * strides[k];
+            }
+        }
+        let places: Vec<usize> = (reply.chain.names.iter())
+            .map(|n| into.chain.names.iter().position(|x| x == n).ok_or_else(lost))
+            .collect::<Result<_, _>>()?;
+        let shocks: Vec<usize> = into
+            .chain
+            .values
+            .iter()
+            .map(|v| {
+                let own: Vec<f64> = places.iter().map(|p| v[*p]).collect();
+                reply.chain.values.iter().position(|r| *r == own).ok_or_else(lost)
+            })
+            .collect::<Result<_, _>>()?;
+        let (nz, rz) = (into.shocks(), reply.shocks());
+        let at = |i: usize| nodes[i / nz] * rz + shocks[i % nz];
+        for a in into.players[player].actions.clone() {
+            let name = &into.actions[a].name;
+            let k = reply.actions.iter().position(|r| r.name == *name).ok_or_else(lost)?;
+            for (i, x) in into.policy[a].iter_mut().enumerate() {
+                *x = reply.policy[k][at(i)];
+            }
+        }
+        for (i, v) in into.players[player].value.iter_mut().enumerate() {
+            *v = reply.value[at(i)];
+        }
+        Ok(())
+    }
+
+    /// Gives player `to` what player `from` does where the two have changed places.
+    fn swap(&self, from: usize, to: usize, all: &mut Solution) {
+        let model = self.model;
+        let (a, b) = (&self.empty.players[from], &self.empty.players[to]);
+        let (Some(m), Some(n)) = (a.member, b.member) else {
+            return;
+        };
+        let other = |owner: Option<usize>, elements: usize, e: usize| {
+            let [x, y] = [m, n].map(|m| located::own(model, a.agent, Some(m), elements));
+            match owner == Some(a.agent) {
+                true if x.contains(&e) => y.start + e - x.start,
+                true if y.contains(&e) => x.start + e - y.start,
+                _ => e,
+            }
+        };
+        let states: Vec<Option<(usize, usize)>> = all.states.iter().map(|s| located::state(model, &s.name)).collect();
+        let of_state: Vec<usize> = (0..states.len())
+            .map(|k| {
+                let Some((s, e)) = states[k] else { return k };
+                let elements = model
+                    .graph
+                    .elements(&model.graph.inputs[model.states[s].input.0 as usize].shape);
+                let e = other(model.states[s].owner, elements, e);
+                states.iter().position(|x| *x == Some((s, e))).unwrap_or(k)
+            })
+            .collect();
+        let shocks: Vec<Option<(usize, usize)>> = all.chain.names.iter().map(|n| located::shock(model, n)).collect();
+        let of_shock: Vec<usize> = (0..shocks.len())
+            .map(|k| {
+                let Some((s, e)) = shocks[k] else { return k };
+                let elements = model.graph.elements(&model.shocks[s].shape);
+                let e = other(model.shocks[s].owner, elements, e);
+                shocks.iter().position(|x| *x == Some((s, e))).unwrap_or(k)
+            })
+            .collect();
+        let sizes: Vec<usize> = all.states.iter().map(|s| s.nodes.len()).collect();
+        let strides = strides(sizes.iter().copied());
+        let node = |i: usize| -> usize {
+            (0..sizes.len())
+                .map(|k| i / strides[k] % sizes[k] * strides[of_state[k]])
+                .sum()
+        };
+        let shock: Vec<usize> = (0..all.shocks())
+            .map(|j| {
+                let v = &all.chain.values[j];
+                let swapped: Vec<f64> = of_shock.iter().map(|k| v[*k]).collect();
+                all.chain.values.iter().position(|w| *w == swapped).unwrap_or(j)
+            })
+            .collect();
+        let nz = all.shocks();
+        let at = |i: usize| node(i / nz) * nz + shock[i % nz];
+        for (x, y) in a.actions.iter().zip(&b.actions) {
+            let own = all.policy[*x].clone();
+            for (i, v) in all.policy[*y].iter_mut().enumerate() {
+                *v = own[at(i)];
+            }
+        }
+        let own = all.players[from].value.clone();
+        for (i, v) in all.players[to].value.iter_mut().enumerate() {
+            *v = own[at(i)];
+        }
+    }
+
+    /// Moves what `player`, and who shares its reply, does towards the replies.
+    fn step(&self, round: usize, player: usize, replies: &Solution, now: &mut Solution) {
+        let part = if round < WHOLE { 1.0 } else { 0.5 };
+        for (j, p) in self.empty.players.iter().enumerate() {
+            if j != player && self.shared[j] != Some(player) {
+                continue;
+            }
+            for a in &p.actions {
+                let whole = self.empty.actions[*a].kind != ActionKind::Continuous;
+                let part = if whole { 1.0 } else { part };
+                for (x, r) in now.policy[*a].iter_mut().zip(&replies.policy[*a]) {
+                    *x += part * (r - *x);
+                    if part == 1.0 {
+                        *x = *r;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What one step along each dimension of these sizes adds to an index, the last fastest.
+fn strides(sizes: impl DoubleEndedIterator<Item = usize>) -> Vec<usize> {
+    let mut stride = 1;
+    let mut out: Vec<usize> = sizes
+        .rev()
+        .map(|n| {
+            let own = stride;
+            stride *= n;
+            own
+        })
+        .collect();
+    out.reverse();
+    out
+}
+
+/// Whether nothing in a model tells the members of a population apart.
+fn interchangeable(model: &Model, axis: AxisId) -> bool {
+    let g = &model.graph;
+    g.nodes.iter().all(|n| match &n.op {
+        Op::Position(a) => *a != axis,
+        Op::Table(values) => !n.shape.contains(&axis) || values.iter().all(|x| *x == values[0]),
+        Op::Take { axis: a, .. } | Op::Slice { from: a, .. } => *a != axis,
+        _ => true,
+    }) && model.params.iter().all(|p| !p.shape.contains(&axis))
+}
+
+/// Lower and upper end of every action at every node.
+fn ends(problem: &Decision, states: &[crate::solve::solution::SolvedState]) -> Vec<Vec<(f64, f64)>> {
+    let spec = problem.spec();
+    let nodes: usize = states.iter().map(|s| s.nodes.len()).product();
+    let steps = strides(states.iter().map(|s| s.nodes.len()));
+    let columns: Vec<Vec<f64>> = (states.iter().zip(&steps))
+        .map(|(s, step)| (0..nodes).map(|i| s.nodes[i / step % s.nodes.len()]).collect())
+        .collect();
+    let refs: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+    let nz = spec.chain.transition.len();
+    let mut out = vec![vec![(0.0, 0.0); nodes * nz]; spec.actions.len()];
+    let numbers: Vec<usize> = (0..spec.actions.len())
+        .filter(|a| spec.actions[*a].kind == ActionKind::Continuous)
+        .collect();
+    for shock in 0..nz {
+        let lanes = Lanes {
+            states: &refs,
+            actions: &[],
+            shock,
+            noise: 0,
+            shock_next: shock,
+            time: 0,
+        };
+        let mut lo = vec![vec![0.0; nodes]; numbers.len()];
+        let mut hi = lo.clone();
+        let mut low: Vec<&mut [f64]> = lo.iter_mut().map(Vec::as_mut_slice).collect();
+        let mut high: Vec<&mut [f64]> = hi.iter_mut().map(Vec::as_mut_slice).collect();
+        problem.bounds(&lanes, &mut low, &mut high);
+        for (c, a) in numbers.iter().enumerate() {
+            for i in 0..nodes {
+                let (l, h) = (lo[c][i], hi[c][i]);
+                out[*a][i * nz + shock] = match (l.is_finite(), h.is_finite()) {
+                    (true, true) => (l, h),
+                    (true, false) => (l, l + FAR),
+                    (false, true) => (h - FAR, h),
+                    (false, false) => (-FAR, FAR),
+                };
+            }
+        }
+        for (a, action) in spec.actions.iter().enumerate() {
+            let ActionKind::Finite { values, .. } = &action.kind else {
+                continue;
+            };
+            let mut open: Vec<Option<(f64, f64)>> = vec![None; nodes];
+            let mut allowed = vec![0.0; nodes];
+            for (choice, x) in values.iter().enumerate() {
+                problem.allowed(&lanes, a, choice, &mut allowed);
+                for (o, yes) in open.iter_mut().zip(&allowed) {
+                    if *yes != 0.0 {
+                        *o = Some((o.map_or(*x, |o| o.0), *x));
+                    }
+                }
+            }
+            for (i, o) in open.iter().enumerate() {
+                out[a][i * nz + shock] = o.unwrap_or((values[0], values[0]));
+            }
+        }
+    }
+    out
+}

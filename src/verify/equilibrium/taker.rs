@@ -1,0 +1,60 @@
+//! One who takes prices as given, judged beside the economy: it goes on undisturbed, and he meets its prices and shocks with states of his own.
+//!
+//! His problem of one has his states beside those of the economy, and its value says what he could get. At visited places he does what the
+//! equilibrium says and has what it says: what another choice would be worth to him more is his gain from one deviation; what his value promises
+//! more than his life in the equilibrium obtains is his gain from a best reply.
+
+use super::player::{Judged, Seated};
+use super::{Standing, best_reply, one_shot_gain, vacuity};
+use crate::check::Model;
+use crate::diag::Diagnostic;
+use crate::solve::decision::others::Others;
+use crate::solve::economy::taker::beside;
+use crate::solve::progress::Watch;
+use crate::verify::world::{WorldCertificate, promise};
+
+/// Measures; `prices` are those that he takes as given, numbers of the model's prices.
+///
+/// # Errors
+/// Those of the problem of one and of its method, of a simulation and of the economy's programs; E0810 where what he does reaches others on
+/// another way than through those prices.
+pub(super) fn prove(
+    model: &Model,
+    seated: &Seated,
+    prices: &[usize],
+    progress: &mut dyn Watch,
+) -> Result<Judged, Diagnostic> {
+    let mut out = WorldCertificate::default();
+    let promised = one_shot_gain::value(seated, &mut out)?;
+    let several = seated.seat.member;
+    let economy = beside(model, seated.player.agent, several, prices)?;
+    let others = Others::of_taker(&economy, &seated.solution, seated.player)?;
+    let stand_for = |name: &str| {
+        let own = economy
+            .states
+            .iter()
+            .find(|(from, _)| model.states[*from].name == name)?;
+        Some(economy.model.states[own.1].name.clone())
+    };
+    let (reply, method) = best_reply::solved(&economy.model, &others, &seated.solution, &stand_for, progress)?;
+    let aside = seated.aside(&economy, reply)?;
+    let played = aside.play(None)?;
+    let mut trials = aside.trials()?;
+    let bench = aside.bench(&played, &mut trials)?;
+    let gain = one_shot_gain::deviations(&bench, &mut trials, &seated.player.name, &mut out)?;
+    // What his value promises more than the equilibrium obtains.
+    let (less, error) = promise::kept(&bench, &mut trials)?;
+    best_reply::row(&bench, &seated.player.name, method, (-less, error), &mut out);
+    let standing = Standing {
+        name: seated.player.name.clone(),
+        value: promised,
+        one_shot: gain,
+        best_reply: -less,
+    };
+    Ok(Judged {
+        unit: bench.unit,
+        moved: vacuity::measure(&aside)?,
+        world: out,
+        standing,
+    })
+}

@@ -23,11 +23,13 @@ mod noise;
 mod options;
 pub mod others;
 mod payoffs;
+mod playing;
 mod programs;
 mod relevant;
 mod shocks;
 
 pub use options::{CHAIN_STATES, Discretised, FINEST_DRAWS, Options};
+pub use playing::kept_from_fellows;
 
 use super::problem::{DecisionProblem, Lanes, Outcome, Spec};
 use crate::check::Model;

@@ -12,15 +12,15 @@ use crate::check::Model;
 use crate::check::conduct::Concept;
 use crate::diag::Diagnostic;
 use crate::graph::{AxisId, Op};
-use crate::solve::decision::others::{Others, kept_from_fellows};
-use crate::solve::decision::{self, Decision};
+use crate::solve::decision::others::Others;
+use crate::solve::decision::{self, Decision, kept_from_fellows};
 use crate::solve::economy::{Economy, Members, cannot};
 use crate::solve::located;
-use crate::solve::method::{Structure, Task};
-use crate::solve::methods;
+use crate::solve::method::{Method, Task};
 use crate::solve::problem::{ActionKind, DecisionProblem, Lanes};
 use crate::solve::progress::{Control, Progress, Watch};
 use crate::solve::solution::{Player, Record, Solution};
+use crate::solve::value_iteration::ValueIteration;
 
 /// Most players.
 const PLAYERS: usize = 8;
@@ -310,14 +310,13 @@ impl<'m> Game<'m> {
     ) -> Result<Solution, Diagnostic> {
         let others = Others::of(self.model, now, &now.players[player])?;
         let problem = Decision::among(self.model, &self.build, &others)?;
-        let method = methods::choose(None, &Structure::of(problem.spec()))?;
         let task = Task {
             model: self.model,
             problem: &problem,
             guess,
             linear: false,
         };
-        method.solve(task, &mut |p: Progress| progress.report(p))
+        ValueIteration.solve(task, &mut |p: Progress| progress.report(p))
     }
 
     /// Writes a player's reply into the policies of all.

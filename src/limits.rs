@@ -30,12 +30,18 @@ pub(crate) fn doing(what: String) {
     }
 }
 
+/// What work that reports to nobody is at, if anybody said so.
+pub(crate) fn said_to_do() -> Option<String> {
+    DOING
+        .lock()
+        .ok()
+        .filter(|doing| !doing.is_empty())
+        .map(|doing| doing.clone())
+}
+
 /// What work that reports to nobody is at.
 pub(crate) fn at_work() -> String {
-    match DOING.lock() {
-        Ok(doing) if !doing.is_empty() => doing.clone(),
-        Ok(_) | Err(_) => "at work".to_string(),
-    }
+    said_to_do().unwrap_or_else(|| "at work".to_string())
 }
 
 /// What unwinds through work that is stopped.

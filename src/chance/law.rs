@@ -142,6 +142,12 @@ pub fn gauss(family: Family, n: usize) -> Option<Rule> {
     })
 }
 
+/// Gauss rules between `kinks` (in units of the standard draw), of more than half as many nodes each as the usual rule of `n` nodes has.
+/// `None` for finite families.
+pub fn gauss_between(family: Family, n: usize, kinks: &[f64]) -> Option<Rule> {
+    Some(quadrature::gauss_between(standard(family)?, kinks, n / 2 + 2))
+}
+
 /// A rule of about `n` nodes for integrands with kinks and jumps. `kinks` (any number of them, in any order, in units
 /// of the standard draw) are the places where some of them are known to stand. `None` for finite families.
 pub fn fine(family: Family, n: usize, kinks: &[f64]) -> Option<Rule> {

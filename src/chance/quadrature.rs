@@ -147,10 +147,15 @@ pub fn gauss_laguerre(n: usize) -> Rule {
 }
 
 /// The expectation under the standard Gumbel distribution (density `exp(-x - exp(-x))`), exact for polynomials of degree
-/// `2n - 1`: the coefficients come from Stieltjes' procedure on a fine rule (Gautschi 2004, section 2.2).
+/// `2n - 1`.
 pub fn gauss_gumbel(n: usize) -> Rule {
-    let n = n.max(1);
     let fine = piecewise(&even(GUMBEL.0, GUMBEL.1, 120), 12, |x| (-x - (-x).exp()).exp());
+    gauss_of(&fine, n.max(1))
+}
+
+/// The rule of `n` nodes (at least 1) that is exact for polynomials of degree `2n - 1` under the weights of a finer rule, which sum to one: the
+/// coefficients come from Stieltjes' procedure (Gautschi 2004, section 2.2).
+fn gauss_of(fine: &Rule, n: usize) -> Rule {
     let (x, w) = (&fine.nodes, &fine.weights);
     let inner =
         |p: &[f64], by: &dyn Fn(usize) -> f64| -> f64 { (0..x.len()).map(|i| w[i] * p[i] * p[i] * by(i)).sum() };
@@ -168,6 +173,43 @@ pub fn gauss_gumbel(n: usize) -> Rule {
         here = next;
     }
     from_recurrence(&a, &b[..n])
+}
+
+/// Gauss rules of `n` nodes each between neighbouring `kinks` (any number of them, in any order, in units of the standard draw) and the ends of
+/// a law: exact for functions that are polynomials of degree `2n - 1` between the kinks.
+pub fn gauss_between(law: Standard, kinks: &[f64], n: usize) -> Rule {
+    let (lo, hi) = extent(law);
+    let mut edges = vec![lo, hi];
+    edges.extend(kinks.iter().copied().filter(|k| *k > lo && *k < hi));
+    edges.sort_by(f64::total_cmp);
+    edges.dedup();
+    let (mut nodes, mut weights) = (Vec::new(), Vec::new());
+    for e in edges.windows(2) {
+        // Most of a long piece is next to its inner end or around the middle of the law: cells are those of the law itself.
+        let mut cells: Vec<f64> = cells(law, 80).into_iter().filter(|x| *x > e[0] && *x < e[1]).collect();
+        cells.insert(0, e[0]);
+        cells.push(e[1]);
+        let base = gauss_legendre(12, 0.0, 1.0);
+        let density = density(law);
+        let mass: f64 = cells
+            .windows(2)
+            .flat_map(|c| {
+                base.nodes
+                    .iter()
+                    .zip(&base.weights)
+                    .map(|(u, w)| (c[1] - c[0]) * w * density(c[0] + (c[1] - c[0]) * u))
+            })
+            .sum();
+        if !(mass > 1e-14) {
+            continue;
+        }
+        let rule = gauss_of(&piecewise_by(&base, &cells, density), n.max(1));
+        nodes.extend(rule.nodes);
+        weights.extend(rule.weights.iter().map(|w| mass * w));
+    }
+    let sum: f64 = weights.iter().sum();
+    weights.iter_mut().for_each(|w| *w /= sum);
+    Rule { nodes, weights }
 }
 
 /// Where all but `1e-19` of the standard Gumbel distribution lies.
@@ -378,6 +420,31 @@ mod tests {
             assert!((uniform - (1.0 - u)).abs() < 1e-14, "{u}: {uniform}");
             let gumbel = mean(Standard::Gumbel, &[k], &|x| f64::from(u8::from(x <= k)));
             assert!((gumbel - (-(-k).exp()).exp()).abs() < 1e-10, "{k}: {gumbel}");
+        }
+    }
+
+    #[test]
+    fn few_nodes_between_kinks_are_exact_for_polynomials_there() {
+        for (law, mean) in [
+            (Standard::Normal, 0.0),
+            (Standard::Uniform, 0.5),
+            (Standard::Exponential, 1.0),
+            (Standard::Gumbel, EULER_GAMMA),
+        ] {
+            for kinks in [&[0.3][..], &[0.3, 0.8], &[]] {
+                let (few, fine) = (
+                    gauss_between(law, kinks, 4),
+                    between_kinks(law, kinks, &gauss_legendre(12, 0.0, 1.0)),
+                );
+                assert_eq!(few.nodes.len(), 4 * (kinks.len() + 1));
+                let of = |r: &Rule, f: &dyn Fn(f64) -> f64| -> f64 {
+                    r.nodes.iter().zip(&r.weights).map(|(x, w)| w * f(*x)).sum()
+                };
+                assert!((of(&few, &|x| x) - mean).abs() < 1e-9, "{law:?} {kinks:?}");
+                let bent = |x: f64| kinks.iter().map(|k| (x - k).abs().powi(3)).sum::<f64>() + x * x;
+                let (a, b) = (of(&few, &bent), of(&fine, &bent));
+                assert!((a / b - 1.0).abs() < 1e-8, "{law:?} {kinks:?}: {a} {b}");
+            }
         }
     }
 

@@ -50,6 +50,10 @@ impl Standing {
     /// What is done, as a line.
     fn line(&self, seconds: f64) -> String {
         let mut parts = Vec::new();
+        // What comes after the steps, such as a certificate, reports none of its own.
+        if let (true, Some(doing)) = (self.of == 0, limits::said_to_do()) {
+            return format!("{}: {doing}\n", number::duration(seconds));
+        }
         if self.of > 0 {
             parts.push(format!("{} of {}", self.done, self.of));
         } else if self.done > 0 {
@@ -120,6 +124,11 @@ fn style(template: &str, started: Instant, standing: &Arc<Mutex<Standing>>) -> P
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
         .with_key("outlook", outlook)
+        .with_key("after", |_: &ProgressState, w: &mut dyn std::fmt::Write| {
+            if let Some(doing) = limits::said_to_do() {
+                let _ = write!(w, "; {doing}");
+            }
+        })
         .with_key("doing", |_: &ProgressState, w: &mut dyn std::fmt::Write| {
             let _ = w.write_str(&limits::at_work());
         })
@@ -172,7 +181,7 @@ impl Meter {
         if let Some(bar) = &self.bar {
             if other {
                 let template = match of {
-                    0 => "{elapsed:>4} {spinner} {pos} {msg}",
+                    0 => "{elapsed:>4} {spinner} {pos} {msg}{after}",
                     _ => "{elapsed:>4} {wide_bar:.cyan/238} {pos}/{len} {msg}{outlook}",
                 };
                 bar.set_style(style(template, self.started, &self.standing));

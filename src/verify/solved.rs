@@ -12,6 +12,7 @@ use crate::check::Model;
 use crate::check::conduct::{CONCEPTS, Concept, INFORMATION, Information};
 use crate::check::settings::unknown_word;
 use crate::diag::Diagnostic;
+use crate::limits;
 use crate::solve::decision::{self, Decision, Discretised};
 use crate::solve::economy::Economy;
 use crate::solve::method::{Method, Structure, Task, word};
@@ -68,6 +69,26 @@ pub struct Solved {
     pub build: decision::Options,
 }
 
+/// Says that a solution is being judged, for whoever shows progress, until it is dropped.
+struct Judging;
+
+impl Judging {
+    /// Of solve number `solves` (from 1).
+    fn begins(solves: usize) -> Judging {
+        limits::doing(match solves {
+            1 => "certificate".to_string(),
+            n => format!("certificate of solve {n} (wider or finer)"),
+        });
+        Judging
+    }
+}
+
+impl Drop for Judging {
+    fn drop(&mut self) {
+        limits::doing(String::new());
+    }
+}
+
 /// How often the grid of a state without an end may be widened.
 const WIDENINGS: usize = 12;
 /// How often grids that the file leaves open may be made finer for the certificate's sake.
@@ -121,7 +142,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         bounds: around(&model, &still),
         ..decision::Options::default()
     };
-    let (mut widenings, mut refinements) = (0, 0);
+    let (mut widenings, mut refinements, mut solves) = (0, 0, 0);
     let mut judged = Judged::default();
     let mut last: Option<Solution> = None;
     // Said once, by the first grid on which cubic interpolation did not settle.
@@ -169,6 +190,8 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
             None => fell_back = solution.record.warnings.iter().find(|w| w.code == "W0908").cloned(),
         }
         solution.record.warnings.extend(idle.clone());
+        solves += 1;
+        let judging = Judging::begins(solves);
         let certificate = certify(&problem, &solution, &judge(&model, &problem, options.seed)).map_err(|d| vec![d])?;
         // Ends that the solver chose itself are moved until nobody goes there.
         if widenings < WIDENINGS
@@ -236,6 +259,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         let begins = begins(&model, &solution, &steady_state);
         certificate.reasons.extend(begins.1);
         in_the_economy(&begins.0, &solution, &problem, &mut certificate, options.seed);
+        drop(judging);
         // Few nodes are the cheap guess: where the economy itself shows that they are too few, which the solver's own rows do not see, there
         // are more of them.
         if method.refines() {

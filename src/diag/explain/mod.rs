@@ -229,6 +229,7 @@ const PAGES: &[(&str, &str)] = &[
     ("W0908", include_str!("W0908.md")),
     ("W0909", include_str!("W0909.md")),
     ("W0910", include_str!("W0910.md")),
+    ("W0911", include_str!("W0911.md")),
     ("W0930", include_str!("W0930.md")),
     ("W0931", include_str!("W0931.md")),
     ("W0932", include_str!("W0932.md")),
@@ -250,7 +251,7 @@ pub const WITHOUT_EXAMPLE: &[&str] = &[
     "E0963", "E0964", "E0965", "E0966", "E0967", "W0907", "W0908", "E0980", "E0981", "E0982", "E0983", "E0984",
     "E0985", "E0986", "E0987", "E0988", "W0980", "W0981", "E0942", "E0943", "E0944", "E0945", "E0946", "E0947",
     "E0948", "W0948", "E0931", "E0932", "E0933", "E0934", "W0930", "W0931", "W0932", "E0975", "E0949", "W0949",
-    "W0910", "E0969", "W0811", "E0971",
+    "W0910", "W0911", "E0969", "W0811", "E0971",
 ];
 
 /// The page of a code, if there is such a code. Case does not matter.

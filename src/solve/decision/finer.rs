@@ -134,7 +134,19 @@ impl Builder<'_> {
             }
         }
         coarse |= !open.is_empty() && level == 0;
+        // Where draws are to be finer and not all can have as many nodes, cells that end at moving kinks come first.
+        let mut room_between = room;
+        let ended: Vec<(usize, bool)> = open.iter().copied().filter(|(k, _)| moving.contains_key(k)).collect();
+        if level > 0 && room < cells::FEWEST as f64 && !ended.is_empty() {
+            let others = product(noise, &ended);
+            let afforded = (AFFORDED[level.min(1)] / size / links / others).min(most / others);
+            let alone = afforded.powf(1.0 / ended.len() as f64);
+            if alone >= cells::FEWEST as f64 {
+                room_between = alone.min(LEAST[level.min(1)]);
+            }
+        }
         for (k, rough) in open {
+            let room = if moving.contains_key(&k) { room_between } else { room };
             let nodes = if rough || level > 0 { room } else { room.min(64.0) } as usize;
             if let Some(law) = noise[k]
                 .law()
@@ -145,8 +157,15 @@ impl Builder<'_> {
             } else if nodes > FEW {
                 let at = kinks(&noise[k]);
                 noise[k].refine(nodes, &at);
-            } else if level > 0 && product(noise, &[]) <= most && size * links * product(noise, &[]) <= AFFORDED[1] {
-                noise[k].smooth(GAUSS[level]);
+            } else {
+                // Few nodes are best placed by Gauss rules, between kinks that stand still.
+                let (at, others) = (kinks(&noise[k]), product(noise, &[(k, rough)]));
+                let afforded = (most / others).min(AFFORDED[level.min(1)] / size / links / others);
+                for n in GAUSS[..=level].iter().rev() {
+                    if noise[k].smooth_between(*n, &at, afforded as usize) {
+                        break;
+                    }
+                }
             }
         }
         (coarse, split)

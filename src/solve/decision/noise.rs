@@ -66,6 +66,23 @@ impl Quadrature {
         }
     }
 
+    /// Gauss rules between kinks that stand still, in the place of the given rule, if there are at most `most` nodes.
+    pub(super) fn smooth_between(&mut self, n: usize, kinks: &[f64], most: usize) -> bool {
+        let Some((family, _, _)) = &self.continuous else {
+            return false;
+        };
+        let rule = match kinks {
+            [] => law::gauss(*family, n),
+            _ => law::gauss_between(*family, n, kinks),
+        };
+        let rule = rule.filter(|r| r.nodes.len() <= most);
+        let found = rule.is_some();
+        if let Some(rule) = rule {
+            self.take(rule);
+        }
+        found
+    }
+
     /// The law of the standard draw; `None` for finite draws and for shocks that nobody sees, which carry their value.
     pub(super) fn law(&self) -> Option<Standard> {
         let (family, _, _) = self.continuous.as_ref()?;

@@ -137,7 +137,10 @@ impl Builder<'_> {
             return Err(
                 Diagnostic::error("E0805", format!("a chain of {n} states for `{}`", shock.name))
                     .at(shock.span, "the shock")
-                    .hint("chain.z = rouwenhorst(7)"),
+                    .hint(format!(
+                        "chain.{} = rouwenhorst(7)",
+                        shock.name.rsplit('.').next().unwrap_or(&shock.name)
+                    )),
             );
         }
         let n = n as usize;
@@ -231,6 +234,21 @@ pub(super) fn with_conditions(laws: &[Chainlet], asked: Vec<usize>) -> Vec<usize
     }
 }
 
+/// How to come to a smaller joint chain: fewer states of the shock that has most of them.
+fn fewer(laws: &[Chainlet], kept: &[usize]) -> String {
+    let most = kept.iter().max_by_key(|k| laws[**k].values.len());
+    let Some(most) = most.map(|k| &laws[*k]) else {
+        return "use fewer independent shocks".to_string();
+    };
+    let name = most.name.split('[').next().unwrap_or(&most.name);
+    let (last, half) = (name.rsplit('.').next().unwrap_or(name), most.values.len().div_ceil(2));
+    let how = match most.open {
+        Some(_) => format!("{half}"),
+        None => format!("rouwenhorst({half})"),
+    };
+    format!("use fewer states, here `chain.{last} = {how}`, or fewer independent shocks")
+}
+
 pub(super) struct Joint {
     pub(super) chain: JointChain,
     /// States of the chains, `[joint state][chain]`.
@@ -250,7 +268,7 @@ pub(super) fn joint(laws: &[Chainlet], kept: &[usize]) -> Result<Joint, Diagnost
         };
         return Err(
             Diagnostic::error("E0904", format!("the joint chain of {} shocks has {size}", kept.len()))
-                .hint("use fewer states (chain.z = rouwenhorst(3)) or fewer independent shocks"),
+                .hint(fewer(laws, kept)),
         );
     }
     let mut links = vec![Vec::new()];

@@ -152,7 +152,7 @@ fn finer_chains(model: &Model, problem: &Decision, solution: &Solution, fineness
 
 /// Whether values or policies are off in the economy itself, or values on the grid have spikes, and nothing else is wrong.
 pub(super) fn too_coarse(certificate: &Certificate) -> bool {
-    let coarse = |d: &&Diagnostic| ["E0944", "E0945", "E0946", "E0948", "E0949"].contains(&d.code.as_str());
+    let coarse = |d: &&Diagnostic| ["E0944", "E0945", "E0946", "E0948", "E0949", "E0969"].contains(&d.code.as_str());
     let mut errors = (certificate.reasons.iter()).filter(|d| d.severity == crate::diag::Severity::Error);
     !certificate.passed && certificate.world.is_some() && errors.all(|d| coarse(&d))
 }

@@ -223,6 +223,51 @@ pub fn trapezoid(nodes: usize, shift: f64) -> Vec<(f64, f64)> {
     out
 }
 
+/// Most draws that a periodic lattice stands for: its weights vary more the more draws there are.
+pub const PERIODIC: usize = 6;
+
+/// Evenly spread points over several draws, for functions of any ends: the lattice is shifted at random, and a change of variable that has
+/// no slope at the ends (`u = x^3 (10 - 15 x + 6 x^2)`, weight `30 x^2 (1 - x)^2`) makes every integrand periodic, so that errors of smooth ones fall
+/// much faster than the number of points grows (Sloan and Joe 1994, *Lattice Methods for Multiple Integration*, section 2.12).
+#[derive(Clone, Debug)]
+pub struct Lattice {
+    points: usize,
+    shifts: Vec<f64>,
+    steps: Vec<f64>,
+    /// Sum of the weights.
+    total: f64,
+}
+
+impl Lattice {
+    /// So many points, moved by `shifts` (numbers in [0, 1), one per draw, at most [`PERIODIC`]).
+    pub fn new(points: usize, shifts: Vec<f64>) -> Lattice {
+        let roots = [2.0f64, 3.0, 5.0, 7.0, 11.0].map(|p| p.sqrt().fract());
+        let mut steps = vec![1.0 / points as f64];
+        steps.extend(roots);
+        let mut out = Lattice {
+            points,
+            shifts,
+            steps,
+            total: 1.0,
+        };
+        out.total = (0..points).map(|k| out.weight(k)).sum();
+        out
+    }
+
+    /// The uniform number of draw `d` at point `k`, and what it multiplies the weight by.
+    pub fn node(&self, k: usize, d: usize) -> (f64, f64) {
+        let shift = self.shifts[d] / if d == 0 { self.points as f64 } else { 1.0 };
+        let x = (shift + k as f64 * self.steps[d % self.steps.len()]).fract();
+        let u = x * x * x * (10.0 - x * (15.0 - 6.0 * x));
+        (u.clamp(1e-15, 1.0 - 1e-15), 30.0 * (x * (1.0 - x)).powi(2))
+    }
+
+    /// The weight of point `k`; they sum to one.
+    pub fn weight(&self, k: usize) -> f64 {
+        (0..self.shifts.len()).map(|d| self.node(k, d).1).product::<f64>() / self.total
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,6 +284,30 @@ mod tests {
         assert!((mean(24, &|z| (0.5 * z).exp()) - 0.125f64.exp()).abs() < 1e-8);
         let half = (2.0 * std::f64::consts::PI).sqrt().recip();
         assert!((mean(1024, &|z| z.max(0.0)) - half).abs() < 2e-5);
+    }
+
+    /// Of three lognormal draws, each behind the one before: a lattice of a thousand points is right to a thousandth, wherever it is shifted to.
+    #[test]
+    fn lattices_integrate_several_draws_that_read_one_another() {
+        for shift in [0.05, 0.31, 0.77] {
+            let lattice = Lattice::new(1000, vec![shift, 0.4 * shift, 1.0 - shift]);
+            let mean = |f: &dyn Fn(f64, f64, f64) -> f64| -> f64 {
+                let z = |k: usize, d: usize| normal::quantile(lattice.node(k, d).0);
+                (0..1000)
+                    .map(|k| lattice.weight(k) * f(z(k, 0), z(k, 1), z(k, 2)))
+                    .sum()
+            };
+            assert!((mean(&|_, _, _| 1.0) - 1.0).abs() < 1e-12);
+            let right = (0.5f64 * (0.09 + 0.04)).exp();
+            let found = mean(&|a, _, c| (-0.3 * a + 0.2 * c).exp());
+            assert!((found / right - 1.0).abs() < 1e-3, "{shift}: {found} {right}");
+            // E exp(s(a) b) with s = 0.1 + 0.1 |a| by the moments of b given a, which is a sum over one draw.
+            let fine = trapezoid(4000, 0.5);
+            let by_one = |u: f64| (0.5 * (0.1 + 0.1 * normal::quantile(u).abs()).powi(2)).exp();
+            let right: f64 = fine.iter().map(|(u, w)| w * by_one(*u)).sum();
+            let found = mean(&|a, b, _| ((0.1 + 0.1 * a.abs()) * b).exp());
+            assert!((found / right - 1.0).abs() < 2e-3, "{shift}: {found} {right}");
+        }
     }
 
     fn leaf() -> Leaf {

@@ -7,6 +7,7 @@
 //! and has in `V + e` what the policy is really worth. The choice that is best against `V + e` differs from the one that is played by the
 //! policy's error, to second order in it; where it gains much the step is taken again from there.
 
+use super::closely;
 use super::improve::{Better, improve};
 use super::mesh::{Correction, Mesh};
 use super::tastes;
@@ -20,16 +21,7 @@ use std::sync::Arc;
 /// Draws of one expectation: smooth functions of one draw need no more.
 const DRAWS: usize = 40;
 /// Draws of further estimates.
-const MORE: [usize; 2] = [400, 4000];
-/// How often choices are looked for again at a place, each time with other draws, and most trials of all that.
-const TIMES: usize = 4;
-const SHARPENED: usize = 5_000_000;
-/// Trials of one search for the best number, about.
-const SEARCHED: usize = 12;
-/// Share of the places that are looked at again which are the worst ones; the others are spread over all.
-const WORST: usize = 3;
-/// Standard errors that such an estimate may be off.
-const ERRORS: f64 = 3.0;
+pub(super) const MORE: [usize; 2] = [400, 4000];
 /// log10 of the largest error of a choice that passes where the file does not say what must hold, as a share of its size: between the states of a
 /// coarse chain policies of right solutions are off by more than a thousandth.
 const GROSS: f64 = -2.0;
@@ -38,7 +30,7 @@ const TRIALS: usize = 30_000;
 /// Most places of a mesh.
 const PLACES: usize = 3000;
 /// Most trials that a further step may take.
-const FURTHER: usize = 1_000_000;
+pub(super) const FURTHER: usize = 1_000_000;
 /// Steps after the first.
 const STEPS: usize = 2;
 /// Trials of the first look at visits.
@@ -67,22 +59,30 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
         found = measure(bench, trials, draws);
     }
     if let Ok(Found::Errors(errors)) = &mut found {
-        sharpen(bench, trials, errors)?;
+        closely::look(bench, trials, errors)?;
     }
     match found {
         Ok(Found::Errors(errors)) => report(bench, &errors, out),
-        Ok(Found::Not(why)) => not_estimated(&why, out),
-        Err(d) => not_estimated(&d.headline, out),
+        Ok(Found::Not(why)) => not_estimated(bench, &why, out),
+        Err(d) => not_estimated(bench, &d.headline, out),
     }
     trials.correction = None;
     Ok(())
 }
 
-fn not_estimated(why: &str, out: &mut WorldCertificate) {
+/// The row, and the warning, where errors could not be estimated: what was not looked at must not be taken for judged.
+fn not_estimated(bench: &Bench, why: &str, out: &mut WorldCertificate) {
     out.share("errors of value and policy", 0.0, None, format!("not estimated: {why}"));
     if let Some(p) = out.proofs.last_mut() {
         p.value = f64::NAN;
     }
+    let headline = "how far value and policy are from the best ones is not estimated";
+    let hint = "the other rows hold, but small residuals are no small errors: solve again with a finer grid or other draws and compare";
+    out.reasons.push(
+        Diagnostic::warning("W0911", headline)
+            .note(why.to_string())
+            .hint(format!("{hint}; {}", super::hints::cause(bench))),
+    );
 }
 
 /// What was found.
@@ -92,22 +92,24 @@ enum Found {
 }
 
 /// Errors at places.
-struct Errors {
-    visits: Vec<Visit>,
+pub(super) struct Errors {
+    pub(super) visits: Vec<Visit>,
     /// One unit of error at each.
-    units: Vec<f64>,
+    pub(super) units: Vec<f64>,
     /// Best value less the solution's.
     value: Vec<f64>,
     /// Best choices, and what they gain over those played.
-    better: Vec<Better>,
+    pub(super) better: Vec<Better>,
     /// What the estimate of each best number may be off, where it was looked for several times: `[visit][choice]`, zero elsewhere.
-    doubt: Vec<Vec<f64>>,
+    pub(super) doubt: Vec<Vec<f64>>,
+    /// How much of its usual effect each number has at a place, at most 1: `[visit][choice]`, empty where nobody asked.
+    pub(super) effect: Vec<Vec<f64>>,
     /// Draws of each expectation.
-    draws: usize,
+    pub(super) draws: usize,
     /// At how many places best numbers were looked for again, where that was needed.
-    closely: Option<usize>,
+    pub(super) closely: Option<usize>,
     /// The mesh, its places and what is done there.
-    policy: Option<(Arc<Mesh>, Vec<Visit>, Vec<Vec<f64>>)>,
+    pub(super) policy: Option<(Arc<Mesh>, Vec<Visit>, Vec<Vec<f64>>)>,
 }
 
 impl Errors {
@@ -116,21 +118,37 @@ impl Errors {
         self.value[i].abs() / (bench.played.weight.max(1.0) * self.units[i])
     }
 
-    /// How far number `c` is off at a place, less what its estimate may be off; zero where a finite choice would be another one.
-    fn off(&self, bench: &Bench, i: usize, c: usize) -> f64 {
+    /// How far number `c` seems to be off at a place, and what that may be off, both by what the choice moves there; zero where a finite choice
+    /// would be another one.
+    pub(super) fn seems(&self, bench: &Bench, i: usize, c: usize) -> (f64, f64) {
         let parts = bench.seat.choices.iter().enumerate();
         let mut finite = parts.filter(|(_, x)| !x.values.is_empty());
         if finite.all(|(k, _)| self.better[i].actions[k] == self.visits[i].actions[k]) {
             let off = (self.better[i].actions[c] - self.visits[i].actions[c]).abs();
-            (off - self.doubt[i][c]).max(0.0)
+            let counts = self.effect.get(i).map_or(1.0, |e| e[c]);
+            (counts * off, if counts > 0.0 { counts * self.doubt[i][c] } else { 0.0 })
         } else {
-            0.0
+            (0.0, 0.0)
         }
     }
 
+    /// How far it is off at least.
+    pub(super) fn off(&self, bench: &Bench, i: usize, c: usize) -> f64 {
+        let (off, doubt) = self.seems(bench, i, c);
+        (off - doubt).max(0.0)
+    }
+
     /// The size of number `c`.
-    fn size(&self, c: usize) -> f64 {
+    pub(super) fn size(&self, c: usize) -> f64 {
         rms(self.visits.iter().map(|v| v.actions[c]))
+    }
+
+    /// Whether number `c` at a place is off by more than `most` of its size or not is not known.
+    fn unclear(&self, bench: &Bench, i: usize, c: usize, most: f64) -> bool {
+        let size = self.size(c);
+        let (off, doubt) = self.seems(bench, i, c);
+        let by = if size > 0.0 { size * most } else { most };
+        undecided(off, doubt, by)
     }
 
     /// Whether the value is off by nearly as much as may be, or by more.
@@ -140,8 +158,14 @@ impl Errors {
     }
 }
 
+/// Whether it is only the scatter of what was found that may put an error of `off` beyond a limit. Places that nobody had time for (infinite
+/// doubt) decide nothing.
+pub(super) fn undecided(off: f64, doubt: f64, limit: f64) -> bool {
+    doubt.is_finite() && off > limit && off - doubt <= limit
+}
+
 /// A policy on the mesh, evaluated.
-fn evaluate(
+pub(super) fn evaluate(
     bench: &Bench,
     trials: &mut Trials,
     mesh: &Arc<Mesh>,
@@ -209,7 +233,9 @@ fn measure(bench: &Bench, trials: &mut Trials, draws: usize) -> Result<Found, Di
         .map(|i| bench.model.graph.elements(&i.shape))
         .sum();
     let most = (TRIALS / each).clamp(120, PLACES).min(NUMBERS / elements.max(1));
-    let Some(mesh) = Mesh::over(bench, most) else {
+    // Where so few places cannot be spread over all states and shocks, more can, or fewer along each.
+    let all = PLACES.min(NUMBERS / elements.max(1));
+    let Some(mesh) = Mesh::over(bench, most).or_else(|| Mesh::over(bench, all)) else {
         return Ok(Found::Not("too many states and shocks for a mesh".into()));
     };
     let mesh = Arc::new(mesh);
@@ -246,6 +272,7 @@ fn measure(bench: &Bench, trials: &mut Trials, draws: usize) -> Result<Found, Di
                 value: value.collect(),
                 better: Vec::new(),
                 doubt: Vec::new(),
+                effect: Vec::new(),
                 draws,
                 closely: None,
                 policy: None,
@@ -274,6 +301,7 @@ fn measure(bench: &Bench, trials: &mut Trials, draws: usize) -> Result<Found, Di
             let value = value.into_iter().map(|x| x + ever).collect();
             return Ok(Found::Errors(Errors {
                 doubt: vec![vec![0.0; bench.seat.choices.len()]; visits.len()],
+                effect: Vec::new(),
                 draws,
                 closely: None,
                 policy: Some((mesh, places, actions)),
@@ -319,80 +347,13 @@ fn beside(
         value: parts.iter().map(|p| value(p.of)).collect(),
         units: parts.iter().map(|p| units[p.of]).collect(),
         doubt: vec![vec![0.0; bench.seat.choices.len()]; parts.len()],
+        effect: Vec::new(),
         visits: apart,
         better,
         draws,
         closely: None,
         policy: None,
     })
-}
-
-/// Looks again for the best numbers where those played seem to be off, with more draws and several times over: few draws place kinks badly, and
-/// what is best against them is then off, not what is played. Each time the policy is evaluated anew, with other draws; places that there is no time
-/// for count no more.
-///
-/// # Errors
-/// Those of the economy's programs (E0990).
-fn sharpen(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> Result<(), Diagnostic> {
-    let numbers: Vec<(usize, f64)> = (0..bench.seat.choices.len())
-        .filter(|c| bench.seat.choices[*c].values.is_empty())
-        .map(|c| (c, errors.size(c)))
-        .collect();
-    if trials.exact() || errors.better.is_empty() || numbers.is_empty() {
-        return Ok(());
-    }
-    let limit = 10f64.powf(bench.options.policy);
-    let share = |errors: &Errors, i: usize| {
-        let shares = (numbers.iter()).map(|(c, size)| errors.off(bench, i, *c) / if *size > 0.0 { *size } else { 1.0 });
-        shares.fold(0.0, f64::max)
-    };
-    let mut worst: Vec<(f64, usize)> = (0..errors.visits.len()).map(|i| (share(errors, i), i)).collect();
-    worst.retain(|(x, _)| *x > limit);
-    if worst.is_empty() {
-        return Ok(());
-    }
-    worst.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let draws = trials.fewest(MORE[MORE.len() - 1]);
-    let many = (SHARPENED / (TIMES * trials.lanes_of(draws) * SEARCHED))
-        .max(2)
-        .min(worst.len());
-    let mut chosen: Vec<usize> = worst[..many.div_ceil(WORST)].iter().map(|w| w.1).collect();
-    let mut rest: Vec<usize> = worst[chosen.len()..].iter().map(|w| w.1).collect();
-    rest.sort_unstable();
-    let stride = rest.len().div_ceil((many - chosen.len()).max(1)).max(1);
-    chosen.extend(rest.into_iter().step_by(stride));
-    let visits: Vec<Visit> = chosen.iter().map(|i| errors.visits[*i].clone()).collect();
-    let mut ranges = trials.ranges(&visits)?;
-    tastes::given(bench.seat, &visits, &mut ranges);
-    let (seed, future) = (trials.seed, trials.correction.clone());
-    let mut found: Vec<Vec<Better>> = Vec::new();
-    for k in 0..TIMES {
-        trials.seed = seed.wrapping_add(1 + k as u64);
-        trials.correction = future.clone();
-        if let Some((mesh, places, actions)) = &errors.policy {
-            let draws = trials.fewest(MORE[0].max(errors.draws));
-            if places.len() * trials.lanes_of(draws) <= FURTHER {
-                trials.correction = evaluate(bench, trials, mesh, places, actions, draws)?.or(future.clone());
-            }
-        }
-        found.push(improve(bench, trials, &visits, &ranges, draws)?);
-    }
-    trials.seed = seed;
-    for (v, &i) in chosen.iter().enumerate() {
-        let mut mean = found[0][v].clone();
-        for (c, _) in &numbers {
-            let all: Vec<f64> = found.iter().map(|f| f[v].actions[*c]).collect();
-            mean.actions[*c] = all.iter().sum::<f64>() / all.len() as f64;
-            errors.doubt[i][*c] = ERRORS * crate::num::statistics::sd(&all) / (all.len() as f64).sqrt();
-        }
-        errors.better[i] = mean;
-    }
-    // What few draws say of the other places is not known.
-    for i in worst.iter().map(|w| w.1).filter(|i| !chosen.contains(i)) {
-        errors.doubt[i].fill(f64::INFINITY);
-    }
-    errors.closely = Some(chosen.len());
-    Ok(())
 }
 
 fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
@@ -446,9 +407,31 @@ fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
             let asked = bench.model.solve_settings().is_some_and(|s| s.get("euler").is_some());
             let limit = bench.options.policy;
             let most = if asked { limit } else { limit.max(GROSS) };
+            let unclear = all.clone().filter(|i| errors.unclear(bench, *i, c, 10f64.powf(most)));
+            let unclear = unclear.max_by(|a, b| errors.seems(bench, *a, c).0.total_cmp(&errors.seems(bench, *b, c).0));
             let held = out.log(&name, relative, Some(most), note);
             let d = too_far(bench, &choice.name, relative, &errors.visits[i]);
-            if !held {
+            if let (true, Some(i)) = (held, unclear) {
+                let by = |x: f64| if size > 0.0 { x / size } else { x };
+                let (seems, doubt) = errors.seems(bench, i, c);
+                if let Some(p) = out.proofs.last_mut() {
+                    p.holds = Some(false);
+                    p.value = by(seems).log10();
+                    p.note = format!(
+                        "cannot tell: {}; it seems to be off by {:.1e} of its size, give or take {:.1e}",
+                        super::visit::where_is(bench, &errors.visits[i]),
+                        by(seems),
+                        by(doubt)
+                    );
+                }
+                out.reasons.push(cannot_tell(
+                    bench,
+                    &choice.name,
+                    by(seems),
+                    by(doubt),
+                    &errors.visits[i],
+                ));
+            } else if !held {
                 out.reasons.push(d);
             } else if relative > 10f64.powf(limit) {
                 out.reasons.push(Diagnostic {
@@ -495,6 +478,15 @@ fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
             });
         }
     }
+}
+
+fn cannot_tell(bench: &Bench, what: &str, seems: f64, doubt: f64, visit: &Visit) -> Diagnostic {
+    let headline = format!("cannot tell whether {what} is close enough to the best one where lives go");
+    let note = format!("it seems to be off by {seems:.1e} of its size, give or take {doubt:.1e}");
+    Diagnostic::error("E0969", headline)
+        .note(note)
+        .note(super::visit::where_is(bench, visit))
+        .hint(super::hints::cause(bench))
 }
 
 fn rms(x: impl Iterator<Item = f64>) -> f64 {

@@ -7,7 +7,8 @@
 //!
 //! * [`value`]: the solution's value, read at any state and shock.
 //! * [`trials`]: what a choice is worth at a place.
-//! * [`chances`]: the draws of one period; [`mesh`]: places between the nodes of the solution; [`improve`]: better choices at a place.
+//! * [`chances`]: the draws of one period; [`mesh`]: places between the nodes of the solution; [`improve`]: better choices at a place; [`effect`]:
+//!   what a choice moves there; [`closely`]: better choices looked for again.
 //! * one file a proof: [`estimate`] (how far value and policy are from the best), [`slope`] (first-order conditions), [`tastes`]
 //!   (choice probabilities), [`promise`] (value promised and obtained, Bellman residuals), [`deviation`] (one-shot deviations),
 //!   [`stay`] (domains, grid, requirements), [`hints`] (what to write for more exact ones), [`clearing`], [`interpreter`] (the compiled economy against the plain one).
@@ -18,7 +19,9 @@
 
 pub mod chances;
 pub mod clearing;
+pub mod closely;
 pub mod deviation;
+pub mod effect;
 pub mod estimate;
 pub mod hints;
 pub mod improve;

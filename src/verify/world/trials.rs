@@ -1,6 +1,6 @@
 //! Action values in the economy itself: many draws of one period from a place, what it pays, and the value where it leads.
 
-use super::chances::{Chances, FEWEST_NODES, Leaf, MOST_OUTCOMES, present, trapezoid};
+use super::chances::{Chances, FEWEST_NODES, Lattice, Leaf, MOST_OUTCOMES, PERIODIC, present, trapezoid};
 use super::mesh::Correction;
 use super::seat::Seat;
 use super::value::Value;
@@ -63,41 +63,53 @@ struct Met {
     outside: bool,
 }
 
-/// Nodes of the continuous draws behind every branch of the finite ones.
+/// Points of the continuous draws behind every branch of the finite ones.
 struct Inner {
     points: usize,
-    /// Nodes along one draw; 0 where the lattice stands for them.
-    nodes: usize,
-    /// `[visit][draw][node]`: uniform number and weight.
-    rules: Vec<Vec<Vec<(f64, f64)>>>,
+    kind: Nodes,
+}
+
+enum Nodes {
+    /// A grid: nodes along one draw, and `[visit][draw][node]`, uniform number and weight.
+    Grid(usize, Vec<Vec<Vec<(f64, f64)>>>),
+    /// A periodic lattice, one for each visit (`None`: it is not asked for).
+    Lattice(Vec<Option<Lattice>>),
+    /// The economy's own lattice, or nothing to be drawn.
+    Economy,
 }
 
 impl Inner {
-    /// Points of the lattice.
+    /// Points of the economy's own lattice.
     fn points(points: usize) -> Inner {
         Inner {
             points,
-            nodes: 0,
-            rules: Vec::new(),
+            kind: Nodes::Economy,
         }
     }
 
+    /// The uniform number and the weight of draw `d` at a point.
     fn node(&self, visit: usize, point: usize, d: usize) -> (f64, f64) {
-        self.rules[visit][d][point / self.nodes.pow(d as u32) % self.nodes]
+        match &self.kind {
+            Nodes::Grid(nodes, rules) => rules[visit][d][point / nodes.pow(d as u32) % nodes],
+            Nodes::Lattice(all) => all[visit].as_ref().map_or((0.5, 1.0), |l| l.node(point, d)),
+            Nodes::Economy => (f64::NAN, 1.0),
+        }
     }
 
     fn weight(&self, visit: usize, point: usize) -> f64 {
-        if self.nodes == 0 {
-            return 1.0 / self.points as f64;
+        match &self.kind {
+            Nodes::Grid(_, rules) => (0..rules[visit].len()).map(|d| self.node(visit, point, d).1).product(),
+            Nodes::Lattice(all) => all[visit].as_ref().map_or(0.0, |l| l.weight(point)),
+            Nodes::Economy => 1.0 / self.points as f64,
         }
-        (0..self.rules[visit].len())
-            .map(|d| self.node(visit, point, d).1)
-            .product()
     }
 }
 
 /// Most branches of finite outcomes that are kept at a time.
 const LEAVES: usize = 100_000;
+/// Points over more than two draws that an estimate of the policy begins with, and fewest of a periodic lattice: with less the weights vary too much.
+const FEWEST_POINTS: usize = 1000;
+const PERIODIC_POINTS: usize = 200;
 /// Worlds that one thread reads.
 const PART: usize = 256;
 
@@ -187,6 +199,7 @@ impl<'a> Trials<'a> {
         match self.chance.continuous.len() {
             0 | 1 => draws,
             2 => draws.max(FEWEST_NODES.pow(2)),
+            d if d <= PERIODIC => draws.max(FEWEST_POINTS),
             _ => draws.max(256),
         }
     }
@@ -259,6 +272,8 @@ impl<'a> Trials<'a> {
             Inner::points(1)
         } else if let Some(nodes) = self.chance.grid(share) {
             self.grids(jobs, nodes)
+        } else if self.chance.continuous.len() <= PERIODIC && share >= PERIODIC_POINTS {
+            self.lattices(jobs, share)
         } else {
             Inner::points(share)
         };
@@ -372,8 +387,24 @@ impl<'a> Trials<'a> {
         }
         Inner {
             points: nodes.pow(self.chance.continuous.len() as u32),
-            nodes,
-            rules,
+            kind: Nodes::Grid(nodes, rules),
+        }
+    }
+
+    /// Periodic lattices of the continuous draws for every visit of the jobs.
+    fn lattices(&self, jobs: &[Job], points: usize) -> Inner {
+        let key = Key::new(self.seed, 0x94e);
+        let most = jobs.iter().map(|j| j.visit + 1).max().unwrap_or(0);
+        let mut all: Vec<Option<Lattice>> = vec![None; most];
+        for j in jobs {
+            all[j.visit].get_or_insert_with(|| {
+                let shift = |d: usize| key.uniform(j.visit as u64, d as u64);
+                Lattice::new(points, (0..self.chance.continuous.len()).map(shift).collect())
+            });
+        }
+        Inner {
+            points,
+            kind: Nodes::Lattice(all),
         }
     }
 
@@ -405,7 +436,7 @@ impl<'a> Trials<'a> {
             }
         }
         let mut fixed: Vec<(Drawn, Vec<f64>)> = Vec::new();
-        if inner.nodes > 0 {
+        if !matches!(inner.kind, Nodes::Economy) {
             for (d, drawn) in self.chance.continuous.iter().enumerate() {
                 let u = |w: usize| inner.node(job(w).visit, lane(w).1, d).0;
                 fixed.push((*drawn, (0..self.lanes).map(u).collect()));

@@ -1,0 +1,157 @@
+//! Best numbers looked for again where those played seem to be off: with more draws, several times over, at fewer and fewer places.
+//!
+//! Few draws place kinks badly, and what is best against them is then off, not what is played. Each time the policy is evaluated anew with other
+//! draws, so that the scatter of what is found says how much of the distance is known. A place is left alone as soon as it is known to be close, or known to be
+//! far; what is neither gets more draws, for as long as they are affordable.
+
+use super::Bench;
+use super::estimate::{Errors, FURTHER, MORE, evaluate};
+use super::improve::{Better, improve};
+use super::mesh::Correction;
+use super::trials::Trials;
+use super::visit::Visit;
+use super::{effect, tastes};
+use crate::diag::Diagnostic;
+
+/// How often choices are looked for at a place, each time with other draws.
+const TIMES: usize = 4;
+/// Draws of each look.
+const LOOKS: [usize; 4] = [400, 4000, 16_000, 64_000];
+/// Most trials of one look.
+const TRIALS: usize = 2_000_000;
+/// Trials of one search for the best number, about.
+const SEARCHED: usize = 12;
+/// Share of the places of the first look which are the worst ones; the others are spread over all.
+const WORST: usize = 3;
+/// Standard errors that an estimate may be off.
+const ERRORS: f64 = 3.0;
+/// How closely an error is known that needs no further look, as a share of it.
+const KNOWN: f64 = 0.3;
+
+/// Looks again wherever numbers seem to be off by more than the certificate's limit. Places that there is no time for count no more.
+///
+/// # Errors
+/// Those of the economy's programs (E0990).
+pub(super) fn look(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> Result<(), Diagnostic> {
+    let numbers: Vec<(usize, f64)> = (0..bench.seat.choices.len())
+        .filter(|c| bench.seat.choices[*c].values.is_empty())
+        .map(|c| (c, errors.size(c)))
+        .map(|(c, size)| (c, if size > 0.0 { size } else { 1.0 }))
+        .collect();
+    if errors.better.is_empty() || numbers.is_empty() {
+        return Ok(());
+    }
+    let limit = 10f64.powf(bench.options.policy);
+    // Places and how far they seem to be off, of those where that is more than may be and not yet known well enough.
+    let open = |errors: &Errors, among: &[usize], looked: bool| -> Vec<(f64, usize)> {
+        let mut out: Vec<(f64, usize)> = Vec::new();
+        for &i in among {
+            let parts = numbers.iter().map(|(c, size)| (errors.seems(bench, i, *c), size));
+            let worst = parts
+                .filter(|((off, doubt), size)| {
+                    let far = *off > limit * *size;
+                    far && (!looked || *doubt > KNOWN * off)
+                })
+                .map(|((off, _), size)| off / size)
+                .fold(0.0, f64::max);
+            if worst > 0.0 {
+                out.push((worst, i));
+            }
+        }
+        out.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        out
+    };
+    let all: Vec<usize> = (0..errors.visits.len()).collect();
+    if open(errors, &all, false).is_empty() {
+        return Ok(());
+    }
+    errors.effect = effect::of(bench, trials, (&errors.visits, &errors.units), &numbers)?;
+    if trials.exact() {
+        return Ok(());
+    }
+    let futures = evaluated(bench, trials, errors)?;
+    let mut left = open(errors, &all, false);
+    let mut draws = 0;
+    for (k, more) in LOOKS.into_iter().enumerate() {
+        if left.is_empty() {
+            break;
+        }
+        let more = trials.fewest(more);
+        let room = TRIALS / (TIMES * trials.lanes_of(more) * SEARCHED);
+        if more <= draws || k > 0 && room == 0 {
+            continue;
+        }
+        draws = more;
+        let many = room.max(2).min(left.len());
+        let chosen: Vec<usize> = if k == 0 {
+            let mut chosen: Vec<usize> = left[..many.div_ceil(WORST)].iter().map(|w| w.1).collect();
+            let mut rest: Vec<usize> = left[chosen.len()..].iter().map(|w| w.1).collect();
+            rest.sort_unstable();
+            let stride = rest.len().div_ceil((many - chosen.len()).max(1)).max(1);
+            chosen.extend(rest.into_iter().step_by(stride));
+            // What few draws say of the other places is not known.
+            for i in left.iter().map(|w| w.1).filter(|i| !chosen.contains(i)) {
+                errors.doubt[i].fill(f64::INFINITY);
+            }
+            errors.closely = Some(chosen.len());
+            chosen
+        } else {
+            left[..many].iter().map(|w| w.1).collect()
+        };
+        several(bench, trials, errors, &chosen, draws, &numbers, &futures)?;
+        left = open(errors, &chosen, true);
+    }
+    Ok(())
+}
+
+/// What the policy is worth, evaluated anew with other draws each time.
+fn evaluated(bench: &Bench, trials: &mut Trials, errors: &Errors) -> Result<Vec<Option<Correction>>, Diagnostic> {
+    let (seed, future) = (trials.seed, trials.correction.clone());
+    let mut out = vec![future.clone(); TIMES];
+    if let Some((mesh, places, actions)) = &errors.policy {
+        let draws = trials.fewest(MORE[0].max(errors.draws));
+        if places.len() * trials.lanes_of(draws) <= FURTHER {
+            for (k, later) in out.iter_mut().enumerate() {
+                trials.seed = seed.wrapping_add(1 + k as u64);
+                if let Some(found) = evaluate(bench, trials, mesh, places, actions, draws)? {
+                    *later = Some(found);
+                }
+            }
+        }
+    }
+    (trials.seed, trials.correction) = (seed, future);
+    Ok(out)
+}
+
+/// One look at places: the mean of what is found with other draws each time, and its standard errors.
+fn several(
+    bench: &Bench,
+    trials: &mut Trials,
+    errors: &mut Errors,
+    chosen: &[usize],
+    draws: usize,
+    numbers: &[(usize, f64)],
+    futures: &[Option<Correction>],
+) -> Result<(), Diagnostic> {
+    let visits: Vec<Visit> = chosen.iter().map(|i| errors.visits[*i].clone()).collect();
+    let mut ranges = trials.ranges(&visits)?;
+    tastes::given(bench.seat, &visits, &mut ranges);
+    let (seed, future) = (trials.seed, trials.correction.clone());
+    let mut found: Vec<Vec<Better>> = Vec::new();
+    for (k, later) in futures.iter().enumerate() {
+        trials.seed = seed.wrapping_add(1 + k as u64);
+        trials.correction = later.clone();
+        found.push(improve(bench, trials, &visits, &ranges, draws)?);
+    }
+    (trials.seed, trials.correction) = (seed, future);
+    for (v, &i) in chosen.iter().enumerate() {
+        let mut mean = found[0][v].clone();
+        for (c, _) in numbers {
+            let all: Vec<f64> = found.iter().map(|f| f[v].actions[*c]).collect();
+            mean.actions[*c] = all.iter().sum::<f64>() / all.len() as f64;
+            errors.doubt[i][*c] = ERRORS * crate::num::statistics::sd(&all) / (all.len() as f64).sqrt();
+        }
+        errors.better[i] = mean;
+    }
+    Ok(())
+}

@@ -15,6 +15,8 @@ pub enum Concept {
     Collusive,
     /// Agents move in the order of `stages`; earlier movers anticipate how later ones respond.
     Stackelberg,
+    /// Every agent takes the paths of the others' choices as given, whatever happens to states.
+    OpenLoop,
 }
 
 /// What policies may depend on.
@@ -28,7 +30,7 @@ pub enum Information {
 }
 
 /// The words for concepts.
-pub const CONCEPTS: &[&str] = &["planner", "competitive", "nash", "collusive", "stackelberg"];
+pub const CONCEPTS: &[&str] = &["planner", "competitive", "nash", "collusive", "stackelberg", "open_loop"];
 
 /// The words for what policies may depend on.
 pub const INFORMATION: &[&str] = &["observed", "full"];
@@ -37,7 +39,7 @@ impl Concept {
     /// The concept of a word of [`CONCEPTS`].
     pub fn of(word: &str) -> Option<Concept> {
         use Concept as C;
-        let all = [C::Planner, C::Competitive, C::Nash, C::Collusive, C::Stackelberg];
+        let all = [C::Planner, C::Competitive, C::Nash, C::Collusive, C::Stackelberg, C::OpenLoop];
         all.into_iter().find(|c| c.word() == word)
     }
 
@@ -49,6 +51,7 @@ impl Concept {
             Concept::Nash => "nash",
             Concept::Collusive => "collusive",
             Concept::Stackelberg => "stackelberg",
+            Concept::OpenLoop => "open_loop",
         }
     }
 

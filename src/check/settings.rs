@@ -190,6 +190,12 @@ pub const SOLVE_KEYS: &[Key] = &[
         "most sweeps of a policy evaluation between improvements; 0 is plain value iteration",
     ),
     key(
+        "damping",
+        SHARE,
+        "1",
+        "share of the new in what `joint` carries on from sweep to sweep; less relaxes",
+    ),
+    key(
         "interpolation",
         Kind::Words("interpolation", &["cubic", "linear"]),
         "cubic, linear where that does not settle",

@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     /// A model file
     #[arg(value_name = "FILE", required_unless_present_any = ["resume", "list"])]
     file: Option<PathBuf>,
-    /// What counts as a solution: planner, competitive, nash, collusive, stackelberg
+    /// What counts as a solution: planner, competitive, nash, collusive, stackelberg, open_loop
     #[arg(long, value_name = "CONCEPT")]
     concept: Option<String>,
     /// The method (the default is chosen from the model)

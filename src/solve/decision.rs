@@ -23,6 +23,7 @@ mod noise;
 mod options;
 pub mod others;
 mod payoffs;
+pub mod players;
 mod playing;
 mod programs;
 mod relevant;
@@ -79,6 +80,14 @@ pub struct Decision {
     pub warnings: Vec<Diagnostic>,
 }
 
+/// A problem, and the unrolled period that it was made of.
+struct Parts<'m> {
+    decision: Decision,
+    builder: Builder<'m>,
+    order: Order,
+    choices: Vec<axes::Choice>,
+}
+
 thread_local! {
     static WORKSPACE: RefCell<Workspace<f64>> = RefCell::new(Workspace::default());
 }
@@ -90,7 +99,7 @@ impl Decision {
     /// E0810 and E0827 where it is not the problem of one, E0825 where what matters is not observed, E0826 for time without an end,
     /// E0805 and E0820 for grids and chains, E0904 for too many nodes, E0970 for chances that are none.
     pub fn new(model: &Model, options: &Options) -> Result<Decision, Diagnostic> {
-        Decision::built(model, options, Builder::start(model, options)?)
+        Ok(Decision::parts(Builder::start(model, options)?)?.decision)
     }
 
     /// The problem of one among several, the others playing by a policy.
@@ -98,10 +107,12 @@ impl Decision {
     /// # Errors
     /// Those of [`Decision::new`].
     pub fn among(model: &Model, options: &Options, others: &Others) -> Result<Decision, Diagnostic> {
-        Decision::built(model, options, Builder::among(model, options, others)?)
+        Ok(Decision::parts(Builder::among(model, options, others)?)?.decision)
     }
 
-    fn built<'m>(model: &'m Model, options: &'m Options, mut b: Builder<'m>) -> Result<Decision, Diagnostic> {
+    /// The problem, with what it was made of.
+    fn parts<'m>(mut b: Builder<'m>) -> Result<Parts<'m>, Diagnostic> {
+        let (model, options) = (b.model, b.options);
         b.bind();
         b.play_others()?;
         b.rules()?;
@@ -177,11 +188,11 @@ impl Decision {
             spec,
             programs: compiled.programs,
             inputs: order.inputs.len(),
-            layout: order.layout,
+            layout: order.layout.clone(),
             others,
             shock_inputs: draws.carried(&together.chain),
             noise_inputs: together.noise_nodes,
-            origin: b.states,
+            origin: b.states.clone(),
             open_ends,
             automatic,
             coarse_draws,
@@ -198,7 +209,12 @@ impl Decision {
         if problem.spec.chances_move {
             chances::check(&problem, &problem.moving)?;
         }
-        Ok(problem)
+        Ok(Parts {
+            decision: problem,
+            builder: b,
+            order,
+            choices: paid.actions,
+        })
     }
 
     /// Mutable access to the problem's description (tests of grids).

@@ -180,14 +180,14 @@ impl<'m> Economy<'m> {
         if meeting > 0 {
             return Err(match said {
                 Some(c) => cannot(format!("its concept is `{}`", c.word()))
-                    .hint("this version solves one decision maker: a single agent, a population under `--concept planner`, or members who do not interact; `econc simulate` runs any model"),
+                    .hint("solved are one decision maker, members who do not interact, and a few who meet where a method fits (the notes say why none does); `econc simulate` runs any model"),
                 None if self.continuum || meeting > FEW => {
                     cannot("many decision makers interact")
-                        .note("what each does depends on what the others do, and solvers for competitive and Nash conduct are not in this version")
+                        .note("what each does depends on what the others do")
                         .hint(self.apart())
                 }
                 None => cannot("several decision makers interact")
-                    .hint("solve it as one: `solve { concept = planner }` (or --concept planner); solvers for competitive and Nash conduct are not in this version"),
+                    .hint("solve it as one: `solve { concept = planner }` (or --concept planner); `econc simulate` runs any model"),
             });
         }
         let joint = said.is_some_and(Concept::joint);
@@ -265,7 +265,7 @@ impl<'m> Economy<'m> {
             ),
         )
         .at(price.span, "taken as given")
-        .note("what is best against a given price and the price that then comes out must be found together; no solver of this version does that")
+        .note("what is best against a given price and the price that then comes out must be found together")
         .hint(format!(
             "`--concept planner` solves for one decision maker who sees through the market; `--set given.{}=NUMBER` for one who takes it at that number; `econc simulate` runs any model",
             price.name

@@ -15,7 +15,7 @@ use crate::diag::Diagnostic;
 use crate::limits;
 use crate::solve::decision::{self, Decision, Discretised};
 use crate::solve::economy::Economy;
-use crate::solve::method::{Method, Structure, Task, word};
+use crate::solve::method::{Structure, Task, word};
 use crate::solve::methods;
 use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::{Watch, kept, solved_before};
@@ -132,10 +132,12 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
     let by_name = options.method.clone().or_else(|| word(&model, "method"));
     let economy = Economy::of(&model).map_err(|d| vec![d])?;
     if let Some(method) = equilibrium::method_for(&economy, by_name.as_deref()).map_err(|d| vec![d])? {
+        unread(&model, method.name(), method.keys()).map_err(|d| vec![d])?;
         return equilibrium::solve(&model, &economy, method, options, progress);
     }
     if let Some(name) = &by_name {
-        unread(&model, methods::named(name).map_err(|d| vec![d])?).map_err(|d| vec![d])?;
+        let method = methods::named(name).map_err(|d| vec![d])?;
+        unread(&model, method.name(), method.keys()).map_err(|d| vec![d])?;
     }
     let still = stationary(&model);
     let mut build = decision::Options {
@@ -167,7 +169,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
             problem.spec_mut().steady_state = states.into_iter().collect();
         }
         let method = methods::choose(by_name.as_deref(), &Structure::of(problem.spec())).map_err(|d| vec![d])?;
-        let idle = unread(&model, method).map_err(|d| vec![d])?;
+        let idle = unread(&model, method.name(), method.keys()).map_err(|d| vec![d])?;
         let mut solution = match found.take() {
             Some(solution) => solution,
             None => {
@@ -293,7 +295,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
 }
 
 /// Settings that have no effect: an error for those of another method, a warning for those that a horizon makes idle.
-fn unread(model: &Model, method: &dyn Method) -> Result<Option<Diagnostic>, Diagnostic> {
+fn unread(model: &Model, method: &str, keys: &[&str]) -> Result<Option<Diagnostic>, Diagnostic> {
     let Some(settings) = model.solve_settings() else {
         return Ok(None);
     };
@@ -304,22 +306,23 @@ fn unread(model: &Model, method: &dyn Method) -> Result<Option<Diagnostic>, Diag
             .rev()
             .find(|(k, _, _)| keys.contains(&k.as_str()))
     };
-    let others: Vec<&str> = methods::METHODS
+    let single = methods::METHODS.iter().map(|m| (m.name(), m.keys()));
+    let several = methods::EQUILIBRIA.iter().map(|m| (m.name(), m.keys()));
+    let all: Vec<(&str, &[&str])> = single.chain(several).collect();
+    let others: Vec<&str> = all
         .iter()
-        .flat_map(|m| m.keys())
-        .copied()
-        .filter(|k| !method.keys().contains(k))
+        .flat_map(|(_, read)| read.iter().copied())
+        .filter(|k| !keys.contains(k))
         .collect();
     if let Some((key, _, span)) = said(&others) {
-        let reads = |m: &&&dyn Method| m.keys().contains(&key.as_str());
-        let readers: Vec<String> = methods::METHODS
+        let readers: Vec<String> = all
             .iter()
-            .filter(reads)
-            .map(|m| format!("`method = {}`", m.name()))
+            .filter(|(_, read)| read.contains(&key.as_str()))
+            .map(|(name, _)| format!("`method = {name}`"))
             .collect();
         let d = Diagnostic::error(
             "E0808",
-            format!("`{key}` has no effect with `method = {}`", method.name()),
+            format!("`{key}` has no effect with `method = {method}`"),
         );
         return Err(d
             .at(*span, "nothing reads this")

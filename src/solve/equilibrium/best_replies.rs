@@ -107,6 +107,7 @@ impl EquilibriumMethod for BestReplies {
             others: found,
             searches: STARTS.len(),
             discretised: game.discretised,
+            steady_state: Vec::new(),
         })
     }
 }

@@ -7,6 +7,9 @@
 //! [`Player`]: super::solution::Player
 
 pub mod best_replies;
+pub mod joint;
+pub mod linear_quadratic;
+mod made;
 
 use super::decision::Discretised;
 use super::economy::Economy;
@@ -44,4 +47,6 @@ pub struct Found {
     pub searches: usize,
     /// Asked and obtained moments of discretised shocks, one entry per shock or draw.
     pub discretised: Vec<Discretised>,
+    /// Where the economy without shocks rests, if it was found: `(name, value)`, one per state, then one per action.
+    pub steady_state: Vec<(String, f64)>,
 }

@@ -73,7 +73,7 @@ pub fn solve(
         others: found.others,
         certificate,
         discretised: found.discretised,
-        steady_state: Vec::new(),
+        steady_state: found.steady_state,
         concept: options.concept.clone(),
         information: options.information.clone(),
         hidden: Vec::new(),
@@ -92,7 +92,18 @@ pub fn method_for(
     asked: Option<&str>,
 ) -> Result<Option<&'static dyn EquilibriumMethod>, Diagnostic> {
     let Err(mut refused) = economy.lone().map(|_| ()) else {
-        return Ok(None);
+        // One who decides may be solved like several, where that is asked for.
+        return match asked.and_then(methods::equilibrium) {
+            None => Ok(None),
+            Some(method) => match method.fits(economy) {
+                Ok(()) => Ok(Some(method)),
+                Err(why) => Err(Diagnostic::error(
+                    "E0810",
+                    format!("{} cannot solve this model: {why}", method.name()),
+                )
+                .hint("leave out the method; `econc solve FILE --why` says which fit")),
+            },
+        };
     };
     if let Some(name) = asked {
         return match methods::equilibrium(name) {

@@ -128,6 +128,7 @@ fn judged(text: &str, solution: Solution) -> Certificate {
         others: Vec::new(),
         searches: 1,
         discretised: Vec::new(),
+        steady_state: Vec::new(),
     };
     judge(&model, &economy, &found, 1, &mut silent).unwrap_or_else(|d| panic!("{d:?}"))
 }

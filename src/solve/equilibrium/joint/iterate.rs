@@ -1,0 +1,280 @@
+//! Time iteration: what the states of tomorrow are worth, and what is then done today, until neither moves.
+
+use super::stage::{Ahead, Game, Played, middle};
+use crate::diag::Diagnostic;
+use crate::limits;
+use crate::num::chebyshev::Basis;
+use crate::num::linear::gmres;
+use crate::solve::problem::DecisionProblem;
+use crate::solve::progress::{Control, Progress, Watch};
+use rayon::prelude::*;
+
+/// Functions at nodes, `[function][shock][node]`.
+pub(super) type Functions = Vec<Vec<Vec<f64>>>;
+
+/// Where an iteration stands, or ended.
+pub(super) struct Stand {
+    pub(super) functions: Functions,
+    /// What is done at the nodes, `[shock][action][node]`.
+    pub(super) policy: Vec<Vec<Vec<f64>>>,
+    pub(super) history: Vec<f64>,
+    pub(super) unsolved: usize,
+    pub(super) settled: bool,
+    /// How often a next state lay outside the ranges in the last sweep.
+    pub(super) outside: usize,
+}
+
+/// How to iterate.
+#[derive(Clone, Copy)]
+pub(super) struct Pace {
+    /// Most sweeps.
+    pub(super) sweeps: usize,
+    /// Largest change that counts as none, as a share of the sizes of what changes.
+    pub(super) tolerance: f64,
+    /// Share of the new in what is carried on.
+    pub(super) damping: f64,
+}
+
+impl Game {
+    fn shocks(&self) -> usize {
+        self.decision.spec().chain.transition.len()
+    }
+
+    /// Runs `piece` for every shock; results in their order.
+    pub(super) fn each<T: Send>(&self, piece: impl Fn(usize) -> T + Sync) -> Vec<T> {
+        let all: Option<Vec<T>> = (0..self.shocks())
+            .into_par_iter()
+            .map(|z| limits::going(|| piece(z)))
+            .collect();
+        all.unwrap_or_else(|| limits::leave())
+    }
+
+    /// A start: everybody does the same for ever, at `share` of the way between bounds, and nothing moves.
+    pub(super) fn start(&self, share: f64) -> Stand {
+        let nodes = self.carrier.nodes();
+        let policy: Vec<Vec<Vec<f64>>> = self.each(|z| {
+            let [lo, hi] = self.bounds(z, &nodes);
+            let pairs = lo.iter().zip(&hi);
+            pairs
+                .map(|(lo, hi)| lo.iter().zip(hi).map(|(l, h)| middle(*l, *h, share)).collect())
+                .collect()
+        });
+        let none = Ahead(Vec::new());
+        let functions = if self.players.taking {
+            self.shadow(&none, &policy, None)
+        } else {
+            let list = &self.players.list;
+            let by_shock: Vec<Vec<Vec<f64>>> = self.each(|z| {
+                let worth = self.rewards(z, &nodes, &policy[z]);
+                let pairs = worth.into_iter().zip(list);
+                pairs
+                    .map(|(w, one)| w.into_iter().map(|w| w / (1.0 - one.discount)).collect())
+                    .collect()
+            });
+            (0..list.len())
+                .map(|p| by_shock.iter().map(|z| z[p].clone()).collect())
+                .collect()
+        };
+        Stand {
+            functions,
+            policy,
+            history: Vec::new(),
+            unsolved: 0,
+            settled: false,
+            outside: 0,
+        }
+    }
+
+    /// Expected rewards of a period, `[player][node]`.
+    fn rewards(&self, shock: usize, nodes: &[Vec<f64>], actions: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let n = self.carrier.len();
+        let xs: Vec<&[f64]> = nodes.iter().map(Vec::as_slice).collect();
+        let acts: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
+        let mut out = vec![vec![0.0; n]; self.players.list.len()];
+        for (noise, later, weight) in self.branches(shock) {
+            let lanes = self.lanes(shock, noise, later, &xs, &acts);
+            let period = self.players.period(&self.decision, &lanes, n);
+            for (sum, part) in out.iter_mut().zip(&period.parts) {
+                sum.iter_mut().zip(&part.reward).for_each(|(s, r)| *s += weight * r);
+            }
+        }
+        out
+    }
+
+    /// Marginal values of today's states from the players' own conditions, as they are carried. Without anything ahead: as if nothing
+    /// moved for ever.
+    fn shadow(&self, ahead: &Ahead, policy: &[Vec<Vec<f64>>], played: Option<&[Played]>) -> Functions {
+        let nodes = self.carrier.nodes();
+        let n = self.carrier.len();
+        let list = &self.players.list;
+        let by_shock: Vec<Functions> = self.each(|z| {
+            let xs: Vec<&[f64]> = nodes.iter().map(Vec::as_slice).collect();
+            let acts: Vec<&[f64]> = policy[z].iter().map(Vec::as_slice).collect();
+            let mut out: Functions = list.iter().map(|one| vec![vec![0.0; n]; one.states.len()]).collect();
+            let (mut basis, mut marginal) = (Basis::default(), Vec::new());
+            let mut x = vec![0.0; nodes.len()];
+            for (noise, later, weight) in self.branches(z) {
+                let lanes = self.lanes(z, noise, later, &xs, &acts);
+                let weights = self.players.weights(&self.decision, &lanes, n);
+                let next = played.map(|_| self.players.period(&self.decision, &lanes, n).next);
+                for i in 0..n {
+                    if let Some(next) = &next {
+                        x.iter_mut().zip(next).for_each(|(x, next)| *x = next[i]);
+                        self.carrier.basis(&x, &mut basis);
+                    }
+                    for (p, (one, own)) in list.iter().zip(&weights).enumerate() {
+                        if next.is_some() {
+                            self.marginal(ahead, (p, later), (&basis, &x), &mut marginal);
+                        }
+                        for (k, w) in own.iter().enumerate() {
+                            let mut sum = w.pays[i];
+                            match next {
+                                None => sum /= 1.0 - one.discount,
+                                Some(_) => {
+                                    let later = marginal.iter().zip(&w.moves).map(|(m, moved)| m * moved[i]);
+                                    sum += one.discount * later.sum::<f64>();
+                                }
+                            }
+                            // At a bound that moves with the state the action moves along.
+                            if let Some(played) = played {
+                                for (a, bounds) in one.actions.iter().zip(&w.bounds) {
+                                    let at = policy[z][*a][i];
+                                    for (end, slope) in played[z].bounds.iter().zip(bounds) {
+                                        if at == end[*a][i] && slope[i] != 0.0 {
+                                            sum += played[z].there.gain[*a][i] * slope[i];
+                                        }
+                                    }
+                                }
+                            }
+                            let s = one.states[k];
+                            let scale = if self.carrier.axes()[s].log { nodes[s][i] } else { 1.0 };
+                            out[p][k][i] += weight * sum * scale;
+                        }
+                    }
+                }
+            }
+            out
+        });
+        let mut functions = Vec::new();
+        for (p, one) in list.iter().enumerate() {
+            for k in 0..one.states.len() {
+                functions.push(by_shock.iter().map(|z| z[p][k].clone()).collect());
+            }
+        }
+        functions
+    }
+
+    /// Sweeps from a stand until nothing moves.
+    ///
+    /// # Errors
+    /// E0906 when stopped.
+    pub(super) fn iterate(&self, mut stand: Stand, pace: Pace, progress: &mut dyn Watch) -> Result<Stand, Diagnostic> {
+        let nodes = self.carrier.nodes();
+        for sweep in 0..pace.sweeps {
+            let ahead = self.ahead(&stand.functions);
+            let played: Vec<Played> = self.each(|z| self.play(&ahead, z, &nodes, &stand.policy[z]));
+            let policy: Vec<Vec<Vec<f64>>> = played.iter().map(|p| p.actions.clone()).collect();
+            let new = if self.players.taking {
+                self.shadow(&ahead, &policy, Some(&played))
+            } else {
+                (0..self.players.list.len())
+                    .map(|p| played.iter().map(|z| z.there.worth[p].clone()).collect())
+                    .collect()
+            };
+            stand.unsolved = played.iter().map(|p| p.unsolved).sum();
+            stand.outside = played.iter().flat_map(|p| &p.there.outside).filter(|o| **o).count();
+            let moved = moves(&stand.functions, &new, !self.players.taking).max(policy_moves(&stand.policy, &policy));
+            for (old, new) in stand.functions.iter_mut().flatten().flatten().zip(new.iter().flatten().flatten()) {
+                *old += pace.damping * (new - *old);
+            }
+            stand.policy = policy;
+            stand.history.push(moved);
+            let report = Progress {
+                iteration: sweep + 1,
+                of: pace.sweeps,
+                error: moved,
+                target: pace.tolerance,
+            };
+            if progress.report(report) == Control::Cancel {
+                return Err(Diagnostic::error("E0906", "the solver was stopped before it converged"));
+            }
+            if moved <= pace.tolerance && stand.unsolved == 0 {
+                stand.settled = true;
+                break;
+            }
+            if !moved.is_finite() {
+                break;
+            }
+        }
+        Ok(stand)
+    }
+
+    /// What a policy at the nodes is worth to each player for ever, `[player][shock][node]`.
+    pub(super) fn values(&self, policy: &[Vec<Vec<f64>>]) -> Functions {
+        let nodes = self.carrier.nodes();
+        let (n, nz) = (self.carrier.len(), self.shocks());
+        let rewards: Vec<Vec<Vec<f64>>> = self.each(|z| self.rewards(z, &nodes, &policy[z]));
+        let next: Vec<Vec<(usize, f64, Vec<Vec<f64>>)>> = self.each(|z| {
+            let xs: Vec<&[f64]> = nodes.iter().map(Vec::as_slice).collect();
+            let acts: Vec<&[f64]> = policy[z].iter().map(Vec::as_slice).collect();
+            let branches = self.branches(z);
+            let to = branches.into_iter().map(|(noise, later, w)| {
+                let lanes = self.lanes(z, noise, later, &xs, &acts);
+                (later, w, self.players.period(&self.decision, &lanes, n).next)
+            });
+            to.collect()
+        });
+        let list = self.players.list.iter().enumerate();
+        list.map(|(p, one)| {
+            let right: Vec<f64> = rewards.iter().flat_map(|z| z[p].clone()).collect();
+            let mut values = vec![0.0; n * nz];
+            let apply = |v: &[f64], out: &mut [f64]| {
+                let ahead = self.ahead(&[v.chunks(n).map(<[f64]>::to_vec).collect()]);
+                let parts: Vec<Vec<f64>> = self.each(|z| {
+                    let mut part = vec![0.0; n];
+                    let (mut basis, mut x) = (Basis::default(), vec![0.0; nodes.len()]);
+                    for (later, w, to) in &next[z] {
+                        for i in 0..n {
+                            x.iter_mut().zip(to).for_each(|(x, to)| *x = to[i]);
+                            self.carrier.basis(&x, &mut basis);
+                            part[i] += w * self.carrier.value(&ahead.0[0][*later], &basis);
+                        }
+                    }
+                    part
+                });
+                let flat = parts.into_iter().flatten();
+                out.iter_mut().zip(v).zip(flat).for_each(|((o, v), e)| *o = v - one.discount * e);
+            };
+            gmres(apply, &right, &mut values, 60, 1e-13, 600);
+            values.chunks(n).map(<[f64]>::to_vec).collect()
+        })
+        .collect()
+    }
+}
+
+/// How far functions moved, as a share of how much each varies; of values a shift of all of them counts for nothing.
+fn moves(old: &Functions, new: &Functions, shift: bool) -> f64 {
+    let mut worst: f64 = 0.0;
+    for (old, new) in old.iter().zip(new) {
+        let pairs = || old.iter().flatten().zip(new.iter().flatten());
+        let count = pairs().count().max(1) as f64;
+        let mean = if shift { pairs().map(|(o, n)| n - o).sum::<f64>() / count } else { 0.0 };
+        let centre = pairs().map(|(_, n)| n).sum::<f64>() / count;
+        let size = pairs().fold(0.0, |m: f64, (_, n)| m.max((n - centre).abs()));
+        let moved = pairs().fold(0.0, |m: f64, (o, n)| {
+            let d = (n - o - mean).abs();
+            if d.is_nan() { f64::INFINITY } else { m.max(d) }
+        });
+        worst = worst.max(moved / size.max(1e-3 * centre.abs()).max(1e-12));
+    }
+    worst
+}
+
+/// The largest change of an action, as a share of one plus its size.
+pub(super) fn policy_moves(old: &[Vec<Vec<f64>>], new: &[Vec<Vec<f64>>]) -> f64 {
+    let pairs = old.iter().flatten().flatten().zip(new.iter().flatten().flatten());
+    pairs.fold(0.0, |m: f64, (o, n)| {
+        let d = (n - o).abs() / (1.0 + n.abs());
+        if d.is_nan() { f64::INFINITY } else { m.max(d) }
+    })
+}

@@ -1,0 +1,367 @@
+//! Equilibria with states, by time iteration: at every state the first-order conditions of all players are solved together, tomorrow's
+//! values or marginal values come from the last sweep.
+//!
+//! * Under `nash` a player's marginal values are slopes of its value as a function of the economy's whole state: it knows how the others
+//!   and every market will answer (Markov perfect equilibrium; Maskin and Tirole 2001, *J. Econ. Theory* 100).
+//! * A price taker's are those of its own states alone, by the envelope theorem with prices held: what is best against prices that it
+//!   does not move.
+//! * Under `open_loop` they are those of all states, with the others' paths held: nobody expects an answer.
+//!
+//! Values are polynomials over a box of states ([`crate::num::chebyshev`]), first few, then more until policies agree. Where a file
+//! leaves the box open it is laid around the point of rest of the economy without shocks, and widened until no node leads outside.
+
+mod iterate;
+pub(super) mod rest;
+mod stage;
+mod store;
+
+use super::{EquilibriumMethod, Found};
+use crate::check::model::{Concept, Model, Space};
+use crate::diag::Diagnostic;
+use crate::graph::AxisKind;
+use crate::num::chebyshev::{Chebyshev, Range};
+use crate::solve::decision::{Decision, Options};
+use crate::solve::economy::Economy;
+use crate::solve::problem::{DecisionProblem, StateKind};
+use crate::solve::progress::{Control, Progress, Watch};
+use iterate::{Functions, Pace, Stand, policy_moves};
+use stage::Game;
+
+/// Time iteration for several players.
+pub struct Joint;
+
+/// Where starts lie between the bounds of actions.
+const STARTS: [f64; 3] = [0.5, 0.2, 0.8];
+/// Nodes of each axis, from the first try to the last, by the number of states.
+const NODES: [&[usize]; 5] = [&[9, 17, 33], &[7, 11, 15], &[5, 7, 9], &[4, 5, 6], &[3, 4]];
+/// Distance of policies on two boxes of nodes below which the finer is taken.
+const AGREE: f64 = 1e-7;
+/// Distance of policies from two starts above which they are two equilibria.
+const APART: f64 = 1e-4;
+/// Largest change that counts as none on few nodes, from which more are begun.
+const ROUGH: f64 = 1e-7;
+/// How often an open end is moved.
+const WIDENINGS: usize = 10;
+
+/// Most sweeps, and the largest change that counts as none, where the file says nothing.
+pub const SWEEPS: usize = 1000;
+/// Largest change that counts as none.
+pub const TOLERANCE: f64 = 1e-10;
+
+impl EquilibriumMethod for Joint {
+    fn name(&self) -> &'static str {
+        "joint"
+    }
+
+    fn about(&self) -> &'static str {
+        "time iteration: first-order conditions of all players solved together at every state; nash, competitive, open_loop"
+    }
+
+    fn keys(&self) -> &'static [&'static str] {
+        &["tolerance", "iterations", "damping"]
+    }
+
+    fn fits(&self, economy: &Economy) -> Result<(), String> {
+        let model = economy.model;
+        if model.states.is_empty() {
+            return Err("there is no state".into());
+        }
+        if model.horizon.is_some() {
+            return Err("it has a horizon".into());
+        }
+        if model.stages.len() > 1 || economy.concept == Concept::Stackelberg {
+            return Err("agents act in stages".into());
+        }
+        if !model.ends.is_empty() {
+            return Err("it may end".into());
+        }
+        if let Some(a) = model.actions.iter().find(|a| !matches!(a.space, Space::Interval { .. }) || !a.given.is_empty()) {
+            return Err(format!("`{}` is no number between bounds", a.name));
+        }
+        if let Some(s) = model.states.iter().find(|s| s.domain.integer) {
+            return Err(format!("`{}` takes whole numbers", s.name));
+        }
+        let endless = |a: &crate::graph::Axis| a.continuum && matches!(a.kind, AxisKind::Population);
+        if model.graph.axes.iter().any(endless) {
+            return Err("there is a continuum".into());
+        }
+        let elements = |s: &crate::check::model::State| {
+            model.graph.elements(&model.graph.inputs[s.input.0 as usize].shape)
+        };
+        let states: usize = model.states.iter().map(elements).sum();
+        if states > NODES.len() {
+            return Err(format!("{states} states are more than {}", NODES.len()));
+        }
+        let several = economy.seats.len() > 1
+            || economy.seats.iter().any(|s| matches!(s.members, crate::solve::economy::Members::Each(n) if n > 1));
+        let takes = economy.seats.iter().any(|s| !s.takes.is_empty());
+        if several && takes && economy.concept != Concept::Competitive {
+            return Err("players who take some prices as given and see through others have no method yet".into());
+        }
+        Ok(())
+    }
+
+    fn solve(&self, economy: &Economy, _seed: u64, progress: &mut dyn Watch) -> Result<Found, Vec<Diagnostic>> {
+        solved(economy, progress).map_err(|d| vec![d])
+    }
+}
+
+impl Game {
+    /// The game of an economy on a box of `nodes` nodes an axis.
+    fn new(economy: &Economy, options: &Options, nodes: usize) -> Result<Game, Diagnostic> {
+        let (decision, players) = Decision::with_players(economy, options)?;
+        if let Some(name) = &players.strays {
+            return Err(
+                Diagnostic::error("E0810", format!("what they do moves `{name}` directly, which is not their own"))
+                    .note("under this concept everybody takes what is not his own as given")
+                    .hint("let it depend on a price or an `aggregate`, which is taken as given; or --concept nash"),
+            );
+        }
+        if let Some(one) = players.list.iter().find(|p| !(p.discount < 1.0)) {
+            return Err(Diagnostic::error("E0810", format!("`{}` does not discount", one.name))
+                .hint("`joint` needs a discount factor below 1"));
+        }
+        let ranges = decision.spec().states.iter().filter_map(|s| match &s.kind {
+            StateKind::Continuous { grid, log } => Some(Range {
+                lo: grid[0],
+                hi: grid[grid.len() - 1],
+                log: *log,
+                nodes,
+            }),
+            StateKind::Integer { .. } => None,
+        });
+        let carrier = Chebyshev::new(ranges.collect())
+            .ok_or_else(|| Diagnostic::error("E0905", "the states have no box that polynomials could run over"))?;
+        let size = carrier.len() as f64 * decision.spec().chain.transition.len() as f64;
+        crate::limits::fits(size * 64.0 * players.list.len() as f64, "the game", "use fewer states of shocks")?;
+        Ok(Game {
+            decision,
+            players,
+            carrier,
+        })
+    }
+
+    /// Functions of another box at the nodes of this one.
+    fn carried(&self, from: &Game, functions: &Functions) -> Functions {
+        let nodes = self.carrier.nodes();
+        let mut x = vec![0.0; nodes.len()];
+        let mut basis = crate::num::chebyshev::Basis::default();
+        let mut one = |values: &Vec<f64>| -> Vec<f64> {
+            let fit = from.carrier.fit(values);
+            (0..self.carrier.len())
+                .map(|i| {
+                    x.iter_mut().zip(&nodes).for_each(|(x, n)| *x = n[i]);
+                    from.carrier.basis(&x, &mut basis);
+                    from.carrier.value(&fit, &basis)
+                })
+                .collect()
+        };
+        functions.iter().map(|f| f.iter().map(&mut one).collect()).collect()
+    }
+
+    /// A stand of another box, on this one.
+    fn resumed(&self, from: &Game, stand: &Stand) -> Stand {
+        let by_action: Functions = stand.policy.iter().map(|z| z.to_vec()).collect();
+        Stand {
+            functions: self.carried(from, &stand.functions),
+            policy: self.carried(from, &by_action),
+            history: Vec::new(),
+            unsolved: 0,
+            settled: false,
+            outside: 0,
+        }
+    }
+}
+
+fn pace(model: &Model) -> Pace {
+    let number = |key: &str| model.solve_settings().and_then(|s| s.get(key)).and_then(|v| v.number());
+    Pace {
+        sweeps: number("iterations").map_or(SWEEPS, |x| x as usize),
+        tolerance: number("tolerance").unwrap_or(TOLERANCE),
+        damping: number("damping").unwrap_or(1.0),
+    }
+}
+
+fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnostic> {
+    let model = economy.model;
+    let pace = pace(model);
+    let rest = rest::rest(economy, pace, progress)?;
+    let mut options = Options {
+        bounds: rest.as_ref().map_or_else(|| rest::first_bounds(model), |r| rest::around(model, r)),
+        ..Options::default()
+    };
+    let sizes = NODES[sizes_of(economy, &options)?];
+    let mut widened = 0;
+    let (game, stands) = loop {
+        let game = Game::new(economy, &options, sizes[0])?;
+        let mut stands: Vec<Stand> = Vec::new();
+        let mut lost: Option<Stand> = None;
+        let rough = Pace {
+            tolerance: pace.tolerance.max(ROUGH),
+            ..pace
+        };
+        for share in STARTS {
+            let stand = game.iterate(game.start(share), rough, progress)?;
+            if !stand.settled {
+                lost = lost.or(Some(stand));
+                continue;
+            }
+            if stands.iter().all(|s| policy_moves(&s.policy, &stand.policy) > APART) {
+                stands.push(stand);
+            }
+        }
+        let Some(first) = stands.first() else {
+            return Err(match lost {
+                Some(stand) => unsettled(&game, &stand, pace),
+                None => Diagnostic::error("E0921", "no equilibrium was found"),
+            });
+        };
+        match rest::wider(model, &game, first) {
+            Some(bounds) if widened < WIDENINGS => {
+                options.bounds = bounds;
+                widened += 1;
+            }
+            _ => break (game, stands),
+        }
+    };
+    let mut solutions = Vec::new();
+    for stand in stands {
+        solutions.push(refined(economy, &options, (&game, stand), (sizes, pace), progress)?);
+    }
+    let mut solutions = solutions.into_iter();
+    let first = solutions.next();
+    let Some((solution, discretised)) = first else {
+        return Err(Diagnostic::error("E0921", "no equilibrium was found"));
+    };
+    Ok(Found {
+        solution,
+        others: solutions.map(|s| s.0).collect(),
+        searches: STARTS.len(),
+        discretised,
+        steady_state: rest.map_or_else(Vec::new, |r| r.named()),
+    })
+}
+
+fn sizes_of(economy: &Economy, options: &Options) -> Result<usize, Diagnostic> {
+    let (decision, _) = Decision::with_players(economy, options)?;
+    match decision.spec().states.len() {
+        0 => Err(Diagnostic::error("E0810", "no state matters to anybody")
+            .hint("a game without states is solved as one: remove the states")),
+        n => Ok((n - 1).min(NODES.len() - 1)),
+    }
+}
+
+type Made = (crate::solve::solution::Solution, Vec<crate::solve::decision::Discretised>);
+
+/// On more and more nodes, until policies agree; as a solution.
+fn refined(
+    economy: &Economy,
+    options: &Options,
+    (coarse, stand): (&Game, Stand),
+    (sizes, pace): (&[usize], Pace),
+    progress: &mut dyn Watch,
+) -> Result<Made, Diagnostic> {
+    let mut best: Option<(Game, Stand)> = None;
+    let mut first = Some(stand);
+    let mut apart = f64::INFINITY;
+    for nodes in &sizes[1..] {
+        let game = Game::new(economy, options, *nodes)?;
+        let (from, old) = match (&best, first.as_ref()) {
+            (Some((game, stand)), _) => (game, stand),
+            (None, Some(stand)) => (coarse, stand),
+            (None, None) => break,
+        };
+        let begun = game.resumed(from, old);
+        // What the coarser solution does at these nodes.
+        let ahead = from.ahead(&old.functions);
+        let points = game.carrier.nodes();
+        let before: Vec<Vec<Vec<f64>>> = game.each(|z| from.play(&ahead, z, &points, &begun.policy[z]).actions);
+        let stand = game.iterate(begun, pace, progress)?;
+        if !stand.settled {
+            return Err(unsettled(&game, &stand, pace));
+        }
+        apart = policy_moves(&before, &stand.policy);
+        best = Some((game, stand));
+        if apart < AGREE {
+            break;
+        }
+        first = None;
+    }
+    let report = Progress {
+        iteration: 1,
+        of: 1,
+        error: apart,
+        target: AGREE,
+    };
+    if progress.report(report) == Control::Cancel {
+        return Err(Diagnostic::error("E0906", "the solver was stopped before it converged"));
+    }
+    match (best, first) {
+        (Some((game, stand)), _) => store::solution(&game, &stand, pace, apart),
+        (None, Some(stand)) => store::solution(coarse, &stand, pace, apart),
+        (None, None) => Err(Diagnostic::error("E0921", "no equilibrium was found")),
+    }
+}
+
+/// Points of an action at which a gain is looked for.
+const TRIED: usize = 41;
+
+/// The refusal of an iteration that did not settle: what still moved, and what could still be gained.
+fn unsettled(game: &Game, stand: &Stand, pace: Pace) -> Diagnostic {
+    let last = stand.history.last().copied().unwrap_or(f64::NAN);
+    let d = Diagnostic::error("E0921", "no equilibrium was found: what is best for each does not settle")
+        .note(format!(
+            "after {} sweeps policies and values still move by {last:.1e}; {:.0e} was asked for",
+            stand.history.len(),
+            pace.tolerance
+        ));
+    let d = match gain(game, stand) {
+        Some((name, gain)) if gain > 0.0 => d.note(format!("the largest gain from one deviation is then {gain:.3e}, of `{name}`, in units of its reward")),
+        Some(_) | None => d,
+    };
+    let d = if stand.unsolved > 0 {
+        d.note(format!("at {} states no actions meet the conditions of all", stand.unsolved))
+    } else {
+        d
+    };
+    d.hint("solve { damping = 0.5 } relaxes; more `iterations`; narrower grids; another method (econc solve --list); an equilibrium in pure policies need not exist")
+}
+
+/// The largest gain of one player from another action today, at the nodes; `None` for price takers, whose value is another's problem.
+fn gain(game: &Game, stand: &Stand) -> Option<(String, f64)> {
+    if game.players.taking {
+        return None;
+    }
+    let nodes = game.carrier.nodes();
+    let ahead = game.ahead(&stand.functions);
+    let found = game.each(|z| {
+        let [lo, hi] = game.bounds(z, &nodes);
+        let here = game.conditions(&ahead, z, &nodes, &stand.policy[z]);
+        let mut best: (usize, f64) = (0, 0.0);
+        for (p, one) in game.players.list.iter().enumerate() {
+            for a in &one.actions {
+                for k in 0..TRIED {
+                    let share = k as f64 / (TRIED - 1) as f64;
+                    let mut acts = stand.policy[z].clone();
+                    for (i, x) in acts[*a].iter_mut().enumerate() {
+                        let range = hi[*a][i] - lo[*a][i];
+                        *x = if range.is_finite() {
+                            lo[*a][i] + share * range
+                        } else {
+                            (*x + (share - 0.5) * (1.0 + x.abs())).max(lo[*a][i]).min(hi[*a][i])
+                        };
+                    }
+                    let there = game.conditions(&ahead, z, &nodes, &acts);
+                    for (t, h) in there.worth[p].iter().zip(&here.worth[p]) {
+                        if t - h > best.1 {
+                            best = (p, t - h);
+                        }
+                    }
+                }
+            }
+        }
+        best
+    });
+    let best = found.into_iter().reduce(|a, b| if b.1 > a.1 { b } else { a })?;
+    Some((game.players.list[best.0].name.clone(), best.1))
+}

@@ -1,0 +1,379 @@
+//! The game of one period, given what the states of tomorrow are worth: first-order conditions of all players at once, by Newton's
+//! method with bounds.
+//!
+//! At a bound a condition may have the sign that presses against it. Where a player's gain does not fall in its own action, the step
+//! goes uphill instead: a point where conditions hold and somebody is at a minimum is no equilibrium.
+
+use crate::limits;
+use crate::num::chebyshev::{Basis, Chebyshev};
+use crate::solve::decision::Decision;
+use crate::solve::decision::players::Players;
+use crate::solve::problem::{DecisionProblem, Lanes};
+use nalgebra::{DMatrix, DVector};
+
+/// Most steps of one stage game.
+const STEPS: usize = 80;
+/// Largest gain of an action, as a share of what it weighs, that counts as none.
+const SETTLED: f64 = 1e-11;
+/// Most halvings of one step.
+const HALVINGS: usize = 12;
+
+/// The game: who plays, how functions of the states are carried.
+pub(super) struct Game {
+    pub(super) decision: Decision,
+    pub(super) players: Players,
+    pub(super) carrier: Chebyshev,
+}
+
+/// Functions of tomorrow's states as coefficients, `[function][shock][coefficient]`: expected over the next shock as seen from the shock,
+/// or at the next shock where laws of motion read it. One per player (its value), or one per player and state that counts for it (its
+/// marginal value; times the state where the axis runs in logs).
+pub(super) struct Ahead(pub(super) Vec<Vec<Vec<f64>>>);
+
+/// Conditions at many points.
+pub(super) struct Conditions {
+    /// What a player gains from a little more of its action, `[action][point]`.
+    pub(super) gain: Vec<Vec<f64>>,
+    /// What is set against each other in it, `[action][point]`.
+    pub(super) size: Vec<Vec<f64>>,
+    /// What the period and what follows are worth, `[player][point]`; the period alone for who takes the future as given.
+    pub(super) worth: Vec<Vec<f64>>,
+    /// Whether a next state lies outside the ranges, one flag per point.
+    pub(super) outside: Vec<bool>,
+}
+
+/// Actions at many points that solve the stage game.
+pub(super) struct Played {
+    /// `[action][point]`
+    pub(super) actions: Vec<Vec<f64>>,
+    /// Conditions there.
+    pub(super) there: Conditions,
+    /// Points at which no solution was found.
+    pub(super) unsolved: usize,
+    /// Bounds, `[action][point]`.
+    pub(super) bounds: [Vec<Vec<f64>>; 2],
+}
+
+fn slices(v: &[Vec<f64>]) -> Vec<&[f64]> {
+    v.iter().map(Vec::as_slice).collect()
+}
+
+impl Game {
+    /// Draws and next shocks with their chances, and the function's index that is read.
+    pub(super) fn branches(&self, shock: usize) -> Vec<(usize, usize, f64)> {
+        let spec = self.decision.spec();
+        let later: Vec<(usize, f64)> = if spec.next_uses_shock_next {
+            let row = spec.chain.transition[shock].iter().copied().enumerate();
+            row.filter(|(_, p)| *p > 0.0).collect()
+        } else {
+            vec![(shock, 1.0)]
+        };
+        let noises = spec.noise_weights.iter().enumerate();
+        noises
+            .flat_map(|(k, w)| later.iter().map(move |(z, p)| (k, *z, w * p)))
+            .collect()
+    }
+
+    /// Functions at the nodes, `[function][shock][node]`, as they are seen from today.
+    pub(super) fn ahead(&self, functions: &[Vec<Vec<f64>>]) -> Ahead {
+        let spec = self.decision.spec();
+        let expected = |of: &Vec<Vec<f64>>, shock: usize| -> Vec<f64> {
+            if spec.next_uses_shock_next {
+                return of[shock].clone();
+            }
+            let mut sum = vec![0.0; self.carrier.len()];
+            for (p, values) in spec.chain.transition[shock].iter().zip(of) {
+                sum.iter_mut().zip(values).for_each(|(s, v)| *s += p * v);
+            }
+            sum
+        };
+        let shocks = spec.chain.transition.len();
+        let of = |f: &Vec<Vec<f64>>| (0..shocks).map(|z| self.carrier.fit(&expected(f, z))).collect();
+        Ahead(functions.iter().map(of).collect())
+    }
+
+    /// Lower and upper bounds of all actions at the states `[state][point]`: `[action][point]` each.
+    pub(super) fn bounds(&self, shock: usize, states: &[Vec<f64>]) -> [Vec<Vec<f64>>; 2] {
+        let n = states.first().map_or(1, Vec::len);
+        let count = self.decision.spec().actions.len();
+        let (mut lo, mut hi) = (vec![vec![0.0; n]; count], vec![vec![0.0; n]; count]);
+        let refs = slices(states);
+        let lanes = self.lanes(shock, 0, shock, &refs, &[]);
+        let mut low: Vec<&mut [f64]> = lo.iter_mut().map(Vec::as_mut_slice).collect();
+        let mut high: Vec<&mut [f64]> = hi.iter_mut().map(Vec::as_mut_slice).collect();
+        self.decision.bounds(&lanes, &mut low, &mut high);
+        [lo, hi]
+    }
+
+    pub(super) fn lanes<'a>(
+        &self,
+        shock: usize,
+        noise: usize,
+        shock_next: usize,
+        states: &'a [&'a [f64]],
+        actions: &'a [&'a [f64]],
+    ) -> Lanes<'a> {
+        Lanes {
+            states,
+            actions,
+            shock,
+            noise,
+            shock_next,
+            time: 0,
+        }
+    }
+
+    /// Marginal values of a player's states at `x`, with the basis there, into `out`; one number per state that counts for it.
+    pub(super) fn marginal(
+        &self,
+        ahead: &Ahead,
+        (player, shock): (usize, usize),
+        (basis, x): (&Basis, &[f64]),
+        out: &mut Vec<f64>,
+    ) {
+        let one = &self.players.list[player];
+        out.clear();
+        out.resize(one.states.len(), 0.0);
+        if !self.players.taking {
+            self.carrier.gradient(&ahead.0[player][shock], basis, x, out);
+            return;
+        }
+        let before: usize = self.players.list[..player].iter().map(|p| p.states.len()).sum();
+        for (k, s) in one.states.iter().enumerate() {
+            let value = self.carrier.value(&ahead.0[before + k][shock], basis);
+            out[k] = if self.carrier.axes()[*s].log { value / x[*s] } else { value };
+        }
+    }
+
+    /// Conditions at the states `[state][point]` and actions `[action][point]`.
+    pub(super) fn conditions(&self, ahead: &Ahead, shock: usize, states: &[Vec<f64>], actions: &[Vec<f64>]) -> Conditions {
+        let n = actions.first().map_or(0, Vec::len);
+        let (na, np) = (actions.len(), self.players.list.len());
+        let mut out = Conditions {
+            gain: vec![vec![0.0; n]; na],
+            size: vec![vec![0.0; n]; na],
+            worth: vec![vec![0.0; n]; np],
+            outside: vec![false; n],
+        };
+        let (xs, acts) = (slices(states), slices(actions));
+        let (mut basis, mut marginal) = (Basis::default(), Vec::new());
+        let mut x = vec![0.0; states.len()];
+        for (noise, later, weight) in self.branches(shock) {
+            let lanes = self.lanes(shock, noise, later, &xs, &acts);
+            let period = self.players.period(&self.decision, &lanes, n);
+            for i in 0..n {
+                x.iter_mut().zip(&period.next).for_each(|(x, next)| *x = next[i]);
+                self.carrier.basis(&x, &mut basis);
+                out.outside[i] |= basis.outside;
+                for (p, (one, part)) in self.players.list.iter().zip(&period.parts).enumerate() {
+                    self.marginal(ahead, (p, later), (&basis, &x), &mut marginal);
+                    let mut worth = part.reward[i];
+                    if !self.players.taking {
+                        worth += one.discount * self.carrier.value(&ahead.0[p][later], &basis);
+                    }
+                    out.worth[p][i] += weight * worth;
+                    for (k, a) in one.actions.iter().enumerate() {
+                        let (mut gain, mut size) = (part.pays[k][i], part.pays[k][i].abs());
+                        for (m, moved) in marginal.iter().zip(&part.moves[k]) {
+                            // What does not move counts for nothing, whatever it is worth.
+                            if moved[i] != 0.0 {
+                                let later = one.discount * m * moved[i];
+                                gain += later;
+                                size += later.abs();
+                            }
+                        }
+                        out.gain[*a][i] += weight * gain;
+                        out.size[*a][i] += weight * size;
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// Solves the stage game at the states `[state][point]`, from the actions `[action][point]`.
+    pub(super) fn play(&self, ahead: &Ahead, shock: usize, states: &[Vec<f64>], from: &[Vec<f64>]) -> Played {
+        let n = from.first().map_or(0, Vec::len);
+        let na = from.len();
+        let bounds = self.bounds(shock, states);
+        let [lo, hi] = &bounds;
+        let mut points: Vec<Search> = (0..n)
+            .map(|i| {
+                let column = |v: &[Vec<f64>]| v.iter().map(|a| a[i]).collect::<Vec<f64>>();
+                Search::new(column(from), column(lo), column(hi))
+            })
+            .collect();
+        for _ in 0..STEPS {
+            limits::poll();
+            let active: Vec<usize> = (0..n).filter(|i| !points[*i].done).collect();
+            if active.is_empty() {
+                break;
+            }
+            // Each point with each of its actions moved a little.
+            let width = na + 1;
+            let mut acts = vec![vec![0.0; active.len() * width]; na];
+            for (j, i) in active.iter().enumerate() {
+                for (a, act) in acts.iter_mut().enumerate() {
+                    for k in 0..width {
+                        act[j * width + k] = points[*i].at[a] + if k == a + 1 { points[*i].step_of(a) } else { 0.0 };
+                    }
+                }
+            }
+            let spread: Vec<Vec<f64>> = states
+                .iter()
+                .map(|s| active.iter().flat_map(|i| std::iter::repeat_n(s[*i], width)).collect())
+                .collect();
+            let there = self.conditions(ahead, shock, &spread, &acts);
+            for (j, i) in active.iter().enumerate() {
+                let of = |v: &[Vec<f64>], k: usize| -> Vec<f64> { v.iter().map(|a| a[j * width + k]).collect() };
+                let gain = of(&there.gain, 0);
+                let size = of(&there.size, 0);
+                let jacobian = DMatrix::from_fn(na, na, |row, column| {
+                    (there.gain[row][j * width + column + 1] - gain[row]) / points[*i].step_of(column)
+                });
+                points[*i].advance(&gain, &size, &jacobian, self.players.taking);
+            }
+        }
+        let actions: Vec<Vec<f64>> = (0..na).map(|a| points.iter().map(|p| p.at[a]).collect()).collect();
+        let there = self.conditions(ahead, shock, states, &actions);
+        Played {
+            there,
+            actions,
+            unsolved: points.iter().filter(|p| !p.solved).count(),
+            bounds,
+        }
+    }
+}
+
+/// The search at one point.
+struct Search {
+    at: Vec<f64>,
+    lo: Vec<f64>,
+    hi: Vec<f64>,
+    /// Where the last step began, and how far from a solution it was.
+    before: Vec<f64>,
+    gap: f64,
+    halvings: usize,
+    done: bool,
+    solved: bool,
+}
+
+impl Search {
+    fn new(from: Vec<f64>, lo: Vec<f64>, hi: Vec<f64>) -> Search {
+        let at: Vec<f64> = (0..from.len())
+            .map(|a| {
+                let inside = from[a].max(lo[a]).min(hi[a]);
+                if inside.is_finite() { inside } else { middle(lo[a], hi[a], 0.5) }
+            })
+            .collect();
+        Search {
+            before: at.clone(),
+            gap: f64::INFINITY,
+            halvings: 0,
+            done: at.is_empty(),
+            solved: at.is_empty(),
+            at,
+            lo,
+            hi,
+        }
+    }
+
+    fn range(&self, a: usize) -> f64 {
+        let range = self.hi[a] - self.lo[a];
+        if range.is_finite() { range } else { 1.0 + self.at[a].abs() }
+    }
+
+    /// By how much an action is moved for a slope: inwards.
+    fn step_of(&self, a: usize) -> f64 {
+        let h = 1e-7 * self.at[a].abs().max(1e-3 * self.range(a));
+        if self.at[a] + h > self.hi[a] { -h } else { h }
+    }
+
+    /// Takes in the conditions where it stands and moves on.
+    fn advance(&mut self, gain: &[f64], size: &[f64], jacobian: &DMatrix<f64>, taking: bool) {
+        let na = self.at.len();
+        let pressed = |a: usize| {
+            self.at[a] <= self.lo[a] && gain[a] <= 0.0 || self.at[a] >= self.hi[a] && gain[a] >= 0.0
+        };
+        let free: Vec<usize> = (0..na).filter(|a| !pressed(*a)).collect();
+        let gap = free.iter().fold(0.0, |m: f64, a| {
+            // Where all that is set against each other vanishes, what the action itself would move is the measure.
+            let own = jacobian[(*a, *a)].abs() * (self.at[*a].abs() + 1e-2 * self.range(*a));
+            let scale = size[*a] + if own.is_finite() { own } else { 0.0 };
+            let share = gain[*a].abs() / scale.max(1e-300);
+            if gain[*a] == 0.0 {
+                m
+            } else if share.is_nan() {
+                f64::INFINITY
+            } else {
+                m.max(share)
+            }
+        });
+        if gap <= SETTLED {
+            (self.done, self.solved) = (true, true);
+            return;
+        }
+        if (!gap.is_finite() || gap > self.gap * (1.0 + 1e-9)) && self.halvings < HALVINGS && self.gap.is_finite() {
+            self.halvings += 1;
+            for a in 0..na {
+                self.at[a] = 0.5 * (self.at[a] + self.before[a]);
+            }
+            return;
+        }
+        if !gap.is_finite() {
+            // Nothing is known here: somewhere between the bounds.
+            self.halvings += 1;
+            for a in 0..na {
+                let share = 0.5 / (1.0 + self.halvings as f64);
+                self.at[a] = middle(self.lo[a], self.hi[a], share);
+            }
+            self.done = self.halvings > 2 * HALVINGS;
+            return;
+        }
+        self.halvings = 0;
+        self.gap = gap;
+        self.before.clone_from(&self.at);
+        // A price taker's own condition falls at given prices, not along what prices do when all move. Where it hardly moves at all a
+        // bound is the answer.
+        let flat = |a: usize| jacobian[(a, a)].abs() * self.range(a) <= 1e-6 * gain[a].abs();
+        let uphill = free.iter().any(|a| flat(*a) || !taking && !(jacobian[(*a, *a)] < 0.0));
+        let m = DMatrix::from_fn(free.len(), free.len(), |i, j| jacobian[(free[i], free[j])]);
+        let right = DVector::from_iterator(free.len(), free.iter().map(|a| -gain[*a]));
+        let newton = if uphill { None } else { m.lu().solve(&right) };
+        let newton = newton.filter(|s| s.iter().all(|v| v.is_finite()));
+        let mut moved = 0.0f64;
+        for (i, &a) in free.iter().enumerate() {
+            let range = self.range(a);
+            let step = match &newton {
+                Some(s) => s[i],
+                None => 0.1 * range * gain[a].signum(),
+            };
+            let most = if (self.hi[a] - self.lo[a]).is_finite() { 0.5 * range } else { 10.0 * range };
+            let step = step.clamp(-most, most);
+            let room = if step > 0.0 { self.hi[a] - self.at[a] } else { self.at[a] - self.lo[a] };
+            let step = if step.abs() < room {
+                step
+            } else if room < 1e-6 * range {
+                room * step.signum()
+            } else {
+                0.9 * room * step.signum()
+            };
+            moved = moved.max(step.abs() / (self.at[a].abs() + 1e-3 * range));
+            self.at[a] = (self.at[a] + step).max(self.lo[a]).min(self.hi[a]);
+        }
+        // At rounding steps no longer move it.
+        if moved < 1e-13 {
+            (self.done, self.solved) = (true, gap < 1e-8);
+        }
+    }
+}
+
+/// A number between two bounds, of which any may be infinite.
+pub(super) fn middle(lo: f64, hi: f64, share: f64) -> f64 {
+    match (lo.is_finite(), hi.is_finite()) {
+        (true, true) => lo + share * (hi - lo),
+        (true, false) => lo + 2.0 * share,
+        (false, true) => hi - 2.0 * share,
+        (false, false) => 0.0,
+    }
+}

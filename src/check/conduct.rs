@@ -30,7 +30,14 @@ pub enum Information {
 }
 
 /// The words for concepts.
-pub const CONCEPTS: &[&str] = &["planner", "competitive", "nash", "collusive", "stackelberg", "open_loop"];
+pub const CONCEPTS: &[&str] = &[
+    "planner",
+    "competitive",
+    "nash",
+    "collusive",
+    "stackelberg",
+    "open_loop",
+];
 
 /// The words for what policies may depend on.
 pub const INFORMATION: &[&str] = &["observed", "full"];
@@ -39,7 +46,14 @@ impl Concept {
     /// The concept of a word of [`CONCEPTS`].
     pub fn of(word: &str) -> Option<Concept> {
         use Concept as C;
-        let all = [C::Planner, C::Competitive, C::Nash, C::Collusive, C::Stackelberg, C::OpenLoop];
+        let all = [
+            C::Planner,
+            C::Competitive,
+            C::Nash,
+            C::Collusive,
+            C::Stackelberg,
+            C::OpenLoop,
+        ];
         all.into_iter().find(|c| c.word() == word)
     }
 

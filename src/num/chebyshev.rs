@@ -75,9 +75,8 @@ pub struct Basis {
 impl Chebyshev {
     /// `None` for an axis without two ascending ends (positive ones in logs), or with fewer than two nodes.
     pub fn new(axes: Vec<Range>) -> Option<Chebyshev> {
-        let fine = |r: &Range| {
-            r.nodes >= 2 && r.lo.is_finite() && r.hi.is_finite() && r.lo < r.hi && (!r.log || r.lo > 0.0)
-        };
+        let fine =
+            |r: &Range| r.nodes >= 2 && r.lo.is_finite() && r.hi.is_finite() && r.lo < r.hi && (!r.log || r.lo > 0.0);
         if !axes.iter().all(fine) {
             return None;
         }
@@ -181,7 +180,11 @@ impl Chebyshev {
         if d == self.axes.len() {
             return c.first().copied().unwrap_or(f64::NAN);
         }
-        let weights = if d == slope_of { &basis.slope[d] } else { &basis.value[d] };
+        let weights = if d == slope_of {
+            &basis.slope[d]
+        } else {
+            &basis.value[d]
+        };
         if d + 1 == self.axes.len() {
             return c.iter().zip(weights).map(|(c, w)| c * w).sum();
         }

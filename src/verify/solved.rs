@@ -320,10 +320,7 @@ fn unread(model: &Model, method: &str, keys: &[&str]) -> Result<Option<Diagnosti
             .filter(|(_, read)| read.contains(&key.as_str()))
             .map(|(name, _)| format!("`method = {name}`"))
             .collect();
-        let d = Diagnostic::error(
-            "E0808",
-            format!("`{key}` has no effect with `method = {method}`"),
-        );
+        let d = Diagnostic::error("E0808", format!("`{key}` has no effect with `method = {method}`"));
         return Err(d
             .at(*span, "nothing reads this")
             .hint(format!("remove it, or use {}", readers.join(" or "))));

@@ -178,7 +178,11 @@ impl Source<'_> {
                 weights.extend(derivative(&mut b.unroll.dag, &of, e.now[*s]));
             }
         }
-        let quadratic = if taking { None } else { self.quadratic(&mut b, &list, &e)? };
+        let quadratic = if taking {
+            None
+        } else {
+            self.quadratic(&mut b, &list, &e)?
+        };
         // What was held still for the slopes is what it is.
         for (held, truth) in given.iter().rev() {
             let map: HashMap<Id, Id> = held.iter().copied().zip(truth.iter().copied()).collect();
@@ -186,9 +190,7 @@ impl Source<'_> {
             weights = b.unroll.dag.substitute(&weights, &map);
         }
         let ended = b.unroll.dag.statuses(&stage);
-        let ended = ended
-            .into_iter()
-            .reduce(|x, y| b.unroll.dag.binary(Binary::Max, x, y));
+        let ended = ended.into_iter().reduce(|x, y| b.unroll.dag.binary(Binary::Max, x, y));
         stage.extend(ended);
         let mut place = self.compiler(b);
         Ok(Players {
@@ -216,14 +218,16 @@ impl Source<'_> {
         }
         let zeros = vec![0.0; b.unroll.dag.inputs()];
         let at_zero = |b: &Builder, id: Id| b.unroll.dag.evaluate(&[id], &zeros)[0];
-        let numbers = |b: &Builder, ids: &[Id]| -> Option<Vec<f64>> {
-            ids.iter().map(|id| b.unroll.dag.as_const(*id)).collect()
-        };
+        let numbers =
+            |b: &Builder, ids: &[Id]| -> Option<Vec<f64>> { ids.iter().map(|id| b.unroll.dag.as_const(*id)).collect() };
         // What else is read, a shock or a draw, is not part of such a game.
         let others = |b: &Builder, of: Id| b.unroll.dag.inputs_of(&[of]).iter().any(|i| !variables.contains(i));
         let mut laws = Vec::new();
         for law in &e.next {
-            let slopes: Vec<Id> = variables.iter().map(|v| derivative(&mut b.unroll.dag, &[*law], *v)[0]).collect();
+            let slopes: Vec<Id> = variables
+                .iter()
+                .map(|v| derivative(&mut b.unroll.dag, &[*law], *v)[0])
+                .collect();
             match numbers(b, &slopes) {
                 Some(slopes) if !others(b, *law) => laws.push((at_zero(b, *law), slopes)),
                 _ => return Ok(None),
@@ -232,7 +236,10 @@ impl Source<'_> {
         let mut rewards = Vec::new();
         for one in list {
             let reward = self.reward(b, one)?;
-            let slopes: Vec<Id> = variables.iter().map(|v| derivative(&mut b.unroll.dag, &[reward], *v)[0]).collect();
+            let slopes: Vec<Id> = variables
+                .iter()
+                .map(|v| derivative(&mut b.unroll.dag, &[reward], *v)[0])
+                .collect();
             let mut second = Vec::new();
             for v in &variables {
                 let row = derivative(&mut b.unroll.dag, &slopes, *v);
@@ -287,7 +294,8 @@ impl Source<'_> {
             now.push(b.input_of(state.input)?[element]);
             let ids = b.unrolled(state.next)?;
             let from = &model.graph.nodes[state.next.0 as usize].shape;
-            let map = crate::graph::shape::aligned(&model.graph, from, &model.graph.inputs[state.input.0 as usize].shape);
+            let map =
+                crate::graph::shape::aligned(&model.graph, from, &model.graph.inputs[state.input.0 as usize].shape);
             next.push(ids[map[element]]);
         }
         let again = b.action_axes()?;
@@ -341,7 +349,11 @@ impl Source<'_> {
                     members,
                 );
                 out.push(One {
-                    name: if one && seat.agents.len() > 1 { "planner".into() } else { name },
+                    name: if one && seat.agents.len() > 1 {
+                        "planner".into()
+                    } else {
+                        name
+                    },
                     agent,
                     member: (!one).then_some(m),
                     actions: (0..owners.len()).filter(|k| mine(owners[*k])).collect(),
@@ -383,7 +395,9 @@ impl Source<'_> {
     fn reward(&self, b: &mut Builder, one: &One) -> Result<Id, Diagnostic> {
         let model = self.joint;
         let seat = self.economy.seats.iter().find(|s| s.agents.contains(&one.agent));
-        let together = seat.filter(|s| s.members == Members::Together).map(|s| s.agents.clone());
+        let together = seat
+            .filter(|s| s.members == Members::Together)
+            .map(|s| s.agents.clone());
         let mut total = b.unroll.dag.constant(0.0);
         for a in together.unwrap_or_else(|| vec![one.agent]) {
             let Some(node) = model.agents[a].reward else {

@@ -81,7 +81,11 @@ fn matrices(game: &Quadratic) -> Matrices {
             (0, k) | (k, 0) => first[k - 1],
             (i, j) => second[i - 1][j - 1],
         });
-        let s = DMatrix::from_fn(n + 1, m, |i, j| if i == 0 { first[n + j] } else { second[i - 1][n + j] });
+        let s = DMatrix::from_fn(
+            n + 1,
+            m,
+            |i, j| if i == 0 { first[n + j] } else { second[i - 1][n + j] },
+        );
         let r = DMatrix::from_fn(m, m, |i, j| second[n + i][n + j]);
         [q, s, r]
     };
@@ -135,7 +139,10 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
     let Some(m) = players.quadratic.as_ref().map(matrices) else {
         return Err(Diagnostic::error("E0810", "the game is not linear-quadratic"));
     };
-    let said = model.solve_settings().and_then(|s| s.get("iterations")).and_then(|v| v.number());
+    let said = model
+        .solve_settings()
+        .and_then(|s| s.get("iterations"))
+        .and_then(|v| v.number());
     let most = said.map_or(ITERATIONS, |x| x as usize);
     let zero = DMatrix::zeros(m.a.nrows(), m.a.nrows());
     let mut p = vec![zero; players.list.len()];
@@ -153,7 +160,11 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         let new = worth(&m, &players, &k, &p);
         let moved = p.iter().zip(&new).fold(0.0, |worst: f64, (old, new)| {
             let change = (new - old).amax() / (1.0 + new.amax());
-            if change.is_nan() { f64::INFINITY } else { worst.max(change) }
+            if change.is_nan() {
+                f64::INFINITY
+            } else {
+                worst.max(change)
+            }
         });
         p = new;
         history.push(moved);
@@ -180,7 +191,9 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
     };
     stable(&m, &players, &k)?;
     let rest = at_rest(&m, &k, &decision);
-    let bounds = rest.as_ref().map_or_else(|| options.bounds.clone(), |r| around(model, r));
+    let bounds = rest
+        .as_ref()
+        .map_or_else(|| options.bounds.clone(), |r| around(model, r));
     let options = Options { bounds, ..options };
     let (decision, players) = Decision::with_players(economy, &options)?;
     let states = Solution::states_of(&decision);
@@ -189,7 +202,11 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
     let at = |i: usize| DVector::from_fn(points.len() + 1, |d, _| if d == 0 { 1.0 } else { points[d - 1][i] });
     let actions: Vec<DVector<f64>> = (0..count).map(|i| &k * at(i)).collect();
     let policy = (0..k.nrows()).map(|a| actions.iter().map(|u| u[a]).collect()).collect();
-    let value = |p: &DMatrix<f64>| (0..count).map(|i| 0.5 * (at(i).transpose() * p * at(i))[(0, 0)]).collect();
+    let value = |p: &DMatrix<f64>| {
+        (0..count)
+            .map(|i| 0.5 * (at(i).transpose() * p * at(i))[(0, 0)])
+            .collect()
+    };
     let values = p.iter().map(value).collect();
     let record = Record {
         iterations: history.len(),
@@ -200,7 +217,13 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         ..Record::default()
     };
     Ok(Found {
-        solution: made::solution("coupled Riccati equations", (&decision, &players), policy, values, record),
+        solution: made::solution(
+            "coupled Riccati equations",
+            (&decision, &players),
+            policy,
+            values,
+            record,
+        ),
         others: Vec::new(),
         searches: 1,
         discretised: decision.discretised.clone(),
@@ -210,10 +233,21 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
 
 /// The refusal of equations that did not settle: how much still moves, and what one player would gain by deviating from what was last done
 /// (at zero states, the constant among them).
-fn lost(m: &Matrices, players: &Players, p: &[DMatrix<f64>], (history, k): (&[f64], Option<&DMatrix<f64>>)) -> Diagnostic {
-    let d = Diagnostic::error("E0921", "no equilibrium was found: the Riccati equations of the players do not settle");
+fn lost(
+    m: &Matrices,
+    players: &Players,
+    p: &[DMatrix<f64>],
+    (history, k): (&[f64], Option<&DMatrix<f64>>),
+) -> Diagnostic {
+    let d = Diagnostic::error(
+        "E0921",
+        "no equilibrium was found: the Riccati equations of the players do not settle",
+    );
     let d = match history.last() {
-        Some(moved) => d.note(format!("after {} iterations values still move by {moved:.1e} of their size", history.len())),
+        Some(moved) => d.note(format!(
+            "after {} iterations values still move by {moved:.1e} of their size",
+            history.len()
+        )),
         None => d.note("the conditions of one period have no solution, or put somebody at a minimum"),
     };
     let gain = k.map(|k| {
@@ -222,10 +256,15 @@ fn lost(m: &Matrices, players: &Players, p: &[DMatrix<f64>], (history, k): (&[f6
             let [_, s, r] = &m.rewards[i];
             let slope = s.transpose() + r * k + m.b.transpose() * &p[i] * &closed * one.discount;
             let bend = r + m.b.transpose() * &p[i] * &m.b * one.discount;
-            let own = one.actions.iter().map(move |a| (one, -0.5 * slope[(*a, 0)].powi(2) / bend[(*a, *a)]));
+            let own = one
+                .actions
+                .iter()
+                .map(move |a| (one, -0.5 * slope[(*a, 0)].powi(2) / bend[(*a, *a)]));
             own.collect::<Vec<_>>()
         });
-        gains.fold((String::new(), 0.0), |best, (one, g)| if g > best.1 { (one.name.clone(), g) } else { best })
+        gains.fold((String::new(), 0.0), |best, (one, g)| {
+            if g > best.1 { (one.name.clone(), g) } else { best }
+        })
     });
     let d = match gain {
         Some((name, gain)) if gain > 0.0 => d.note(format!(
@@ -240,13 +279,19 @@ fn lost(m: &Matrices, players: &Players, p: &[DMatrix<f64>], (history, k): (&[f6
 fn stable(m: &Matrices, players: &Players, k: &DMatrix<f64>) -> Result<(), Diagnostic> {
     let n = m.a.nrows() - 1;
     let closed = (&m.a + &m.b * k).view((1, 1), (n, n)).into_owned();
-    let largest = closed.complex_eigenvalues().iter().fold(0.0, |worst: f64, e| worst.max(e.norm()));
+    let largest = closed
+        .complex_eigenvalues()
+        .iter()
+        .fold(0.0, |worst: f64, e| worst.max(e.norm()));
     let patient = players.list.iter().fold(0.0, |worst: f64, one| worst.max(one.discount));
     if largest * patient.sqrt() < 1.0 {
         return Ok(());
     }
-    Err(Diagnostic::error("E0921", "no equilibrium was found: what meets all conditions runs away")
-        .note(format!("states grow by a factor of {largest:.4} a period, faster than discounting makes up for")))
+    Err(
+        Diagnostic::error("E0921", "no equilibrium was found: what meets all conditions runs away").note(format!(
+            "states grow by a factor of {largest:.4} a period, faster than discounting makes up for"
+        )),
+    )
 }
 
 /// Where states rest.

@@ -184,7 +184,13 @@ impl Game {
             stand.unsolved = played.iter().map(|p| p.unsolved).sum();
             stand.outside = played.iter().flat_map(|p| &p.there.outside).filter(|o| **o).count();
             let moved = moves(&stand.functions, &new, !self.players.taking).max(policy_moves(&stand.policy, &policy));
-            for (old, new) in stand.functions.iter_mut().flatten().flatten().zip(new.iter().flatten().flatten()) {
+            for (old, new) in stand
+                .functions
+                .iter_mut()
+                .flatten()
+                .flatten()
+                .zip(new.iter().flatten().flatten())
+            {
                 *old += pace.damping * (new - *old);
             }
             stand.policy = policy;
@@ -243,7 +249,10 @@ impl Game {
                     part
                 });
                 let flat = parts.into_iter().flatten();
-                out.iter_mut().zip(v).zip(flat).for_each(|((o, v), e)| *o = v - one.discount * e);
+                out.iter_mut()
+                    .zip(v)
+                    .zip(flat)
+                    .for_each(|((o, v), e)| *o = v - one.discount * e);
             };
             gmres(apply, &right, &mut values, 60, 1e-13, 600);
             values.chunks(n).map(<[f64]>::to_vec).collect()
@@ -258,7 +267,11 @@ fn moves(old: &Functions, new: &Functions, shift: bool) -> f64 {
     for (old, new) in old.iter().zip(new) {
         let pairs = || old.iter().flatten().zip(new.iter().flatten());
         let count = pairs().count().max(1) as f64;
-        let mean = if shift { pairs().map(|(o, n)| n - o).sum::<f64>() / count } else { 0.0 };
+        let mean = if shift {
+            pairs().map(|(o, n)| n - o).sum::<f64>() / count
+        } else {
+            0.0
+        };
         let centre = pairs().map(|(_, n)| n).sum::<f64>() / count;
         let size = pairs().fold(0.0, |m: f64, (_, n)| m.max((n - centre).abs()));
         let moved = pairs().fold(0.0, |m: f64, (o, n)| {

@@ -75,7 +75,11 @@ impl EquilibriumMethod for Joint {
         if !model.ends.is_empty() {
             return Err("it may end".into());
         }
-        if let Some(a) = model.actions.iter().find(|a| !matches!(a.space, Space::Interval { .. }) || !a.given.is_empty()) {
+        if let Some(a) = model
+            .actions
+            .iter()
+            .find(|a| !matches!(a.space, Space::Interval { .. }) || !a.given.is_empty())
+        {
             return Err(format!("`{}` is no number between bounds", a.name));
         }
         if let Some(s) = model.states.iter().find(|s| s.domain.integer) {
@@ -85,15 +89,17 @@ impl EquilibriumMethod for Joint {
         if model.graph.axes.iter().any(endless) {
             return Err("there is a continuum".into());
         }
-        let elements = |s: &crate::check::model::State| {
-            model.graph.elements(&model.graph.inputs[s.input.0 as usize].shape)
-        };
+        let elements =
+            |s: &crate::check::model::State| model.graph.elements(&model.graph.inputs[s.input.0 as usize].shape);
         let states: usize = model.states.iter().map(elements).sum();
         if states > NODES.len() {
             return Err(format!("{states} states are more than {}", NODES.len()));
         }
         let several = economy.seats.len() > 1
-            || economy.seats.iter().any(|s| matches!(s.members, crate::solve::economy::Members::Each(n) if n > 1));
+            || economy
+                .seats
+                .iter()
+                .any(|s| matches!(s.members, crate::solve::economy::Members::Each(n) if n > 1));
         let takes = economy.seats.iter().any(|s| !s.takes.is_empty());
         if several && takes && economy.concept != Concept::Competitive {
             return Err("players who take some prices as given and see through others have no method yet".into());
@@ -111,11 +117,12 @@ impl Game {
     fn new(economy: &Economy, options: &Options, nodes: usize) -> Result<Game, Diagnostic> {
         let (decision, players) = Decision::with_players(economy, options)?;
         if let Some(name) = &players.strays {
-            return Err(
-                Diagnostic::error("E0810", format!("what they do moves `{name}` directly, which is not their own"))
-                    .note("under this concept everybody takes what is not his own as given")
-                    .hint("let it depend on a price or an `aggregate`, which is taken as given; or --concept nash"),
-            );
+            return Err(Diagnostic::error(
+                "E0810",
+                format!("what they do moves `{name}` directly, which is not their own"),
+            )
+            .note("under this concept everybody takes what is not his own as given")
+            .hint("let it depend on a price or an `aggregate`, which is taken as given; or --concept nash"));
         }
         if let Some(one) = players.list.iter().find(|p| !(p.discount < 1.0)) {
             return Err(Diagnostic::error("E0810", format!("`{}` does not discount", one.name))
@@ -133,7 +140,11 @@ impl Game {
         let carrier = Chebyshev::new(ranges.collect())
             .ok_or_else(|| Diagnostic::error("E0905", "the states have no box that polynomials could run over"))?;
         let size = carrier.len() as f64 * decision.spec().chain.transition.len() as f64;
-        crate::limits::fits(size * 64.0 * players.list.len() as f64, "the game", "use fewer states of shocks")?;
+        crate::limits::fits(
+            size * 64.0 * players.list.len() as f64,
+            "the game",
+            "use fewer states of shocks",
+        )?;
         Ok(Game {
             decision,
             players,
@@ -187,7 +198,9 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
     let pace = pace(model);
     let rest = rest::rest(economy, pace, progress)?;
     let mut options = Options {
-        bounds: rest.as_ref().map_or_else(|| rest::first_bounds(model), |r| rest::around(model, r)),
+        bounds: rest
+            .as_ref()
+            .map_or_else(|| rest::first_bounds(model), |r| rest::around(model, r)),
         ..Options::default()
     };
     let sizes = NODES[sizes_of(economy, &options)?];
@@ -251,7 +264,10 @@ fn sizes_of(economy: &Economy, options: &Options) -> Result<usize, Diagnostic> {
     }
 }
 
-type Made = (crate::solve::solution::Solution, Vec<crate::solve::decision::Discretised>);
+type Made = (
+    crate::solve::solution::Solution,
+    Vec<crate::solve::decision::Discretised>,
+);
 
 /// On more and more nodes, until policies agree; as a solution.
 fn refined(
@@ -309,18 +325,26 @@ const TRIED: usize = 41;
 /// The refusal of an iteration that did not settle: what still moved, and what could still be gained.
 fn unsettled(game: &Game, stand: &Stand, pace: Pace) -> Diagnostic {
     let last = stand.history.last().copied().unwrap_or(f64::NAN);
-    let d = Diagnostic::error("E0921", "no equilibrium was found: what is best for each does not settle")
-        .note(format!(
-            "after {} sweeps policies and values still move by {last:.1e}; {:.0e} was asked for",
-            stand.history.len(),
-            pace.tolerance
-        ));
+    let d = Diagnostic::error(
+        "E0921",
+        "no equilibrium was found: what is best for each does not settle",
+    )
+    .note(format!(
+        "after {} sweeps policies and values still move by {last:.1e}; {:.0e} was asked for",
+        stand.history.len(),
+        pace.tolerance
+    ));
     let d = match gain(game, stand) {
-        Some((name, gain)) if gain > 0.0 => d.note(format!("the largest gain from one deviation is then {gain:.3e}, of `{name}`, in units of its reward")),
+        Some((name, gain)) if gain > 0.0 => d.note(format!(
+            "the largest gain from one deviation is then {gain:.3e}, of `{name}`, in units of its reward"
+        )),
         Some(_) | None => d,
     };
     let d = if stand.unsolved > 0 {
-        d.note(format!("at {} states no actions meet the conditions of all", stand.unsolved))
+        d.note(format!(
+            "at {} states no actions meet the conditions of all",
+            stand.unsolved
+        ))
     } else {
         d
     };

@@ -57,8 +57,17 @@ pub(in crate::solve::equilibrium) fn first_bounds(model: &Model) -> Vec<(String,
 pub(in crate::solve::equilibrium) fn around(model: &Model, rest: &Rest) -> Vec<(String, f64, f64)> {
     let states = model.states.iter().filter_map(|s| {
         let of = |n: &String| *n == s.name || n.starts_with(&format!("{}[", s.name));
-        let own = || rest.names.iter().zip(&rest.values).filter(|(n, _)| of(n)).map(|(_, x)| *x);
-        let (min, max) = (own().fold(f64::INFINITY, f64::min), own().fold(f64::NEG_INFINITY, f64::max));
+        let own = || {
+            rest.names
+                .iter()
+                .zip(&rest.values)
+                .filter(|(n, _)| of(n))
+                .map(|(_, x)| *x)
+        };
+        let (min, max) = (
+            own().fold(f64::INFINITY, f64::min),
+            own().fold(f64::NEG_INFINITY, f64::max),
+        );
         if s.domain.lo >= 0.0 {
             (min > 0.0 && max.is_finite()).then(|| (s.name.clone(), 0.4 * min, 2.0 * max))
         } else {
@@ -106,7 +115,8 @@ pub(super) fn rest(economy: &Economy, pace: Pace, progress: &mut dyn Watch) -> R
         let Some(next) = next else { return Ok(found) };
         let near = found.as_ref().is_some_and(|old| {
             let pairs = old.values.iter().zip(&next.values);
-            pairs.clone().count() == next.values.len() && pairs.clone().all(|(a, b)| (a - b).abs() <= 1e-8 * (1.0 + b.abs()))
+            pairs.clone().count() == next.values.len()
+                && pairs.clone().all(|(a, b)| (a - b).abs() <= 1e-8 * (1.0 + b.abs()))
         });
         options.bounds = around(economy.model, &next);
         found = Some(next);
@@ -157,12 +167,21 @@ fn at_rest(game: &Game, stand: &Stand) -> Option<Rest> {
     let axes = game.carrier.axes();
     let mut x: Vec<f64> = axes
         .iter()
-        .map(|r| if r.log { (r.lo * r.hi).sqrt() } else { 0.5 * (r.lo + r.hi) })
+        .map(|r| {
+            if r.log {
+                (r.lo * r.hi).sqrt()
+            } else {
+                0.5 * (r.lo + r.hi)
+            }
+        })
         .collect();
     for _ in 0..PERIODS {
         limits::poll();
         let (_, next) = game.step(&ahead, &guess, &x)?;
-        let moved = x.iter().zip(&next).fold(0.0, |m: f64, (a, b)| m.max((a - b).abs() / (1.0 + b.abs())));
+        let moved = x
+            .iter()
+            .zip(&next)
+            .fold(0.0, |m: f64, (a, b)| m.max((a - b).abs() / (1.0 + b.abs())));
         x = next;
         if moved < 1e-12 {
             break;
@@ -176,7 +195,10 @@ fn at_rest(game: &Game, stand: &Stand) -> Option<Rest> {
     let report = newton(&mut equations, &x, &lo, &hi, &NewtonOptions::default());
     let x = if report.residual.is_finite() { report.x } else { x };
     let (actions, next) = game.step(&ahead, &guess, &x)?;
-    let still = x.iter().zip(&next).all(|(a, b)| (a - b).abs() <= STILL * (1.0 + b.abs()));
+    let still = x
+        .iter()
+        .zip(&next)
+        .all(|(a, b)| (a - b).abs() <= STILL * (1.0 + b.abs()));
     let inside = x.iter().zip(axes).all(|(x, r)| *x > r.lo && *x < r.hi);
     if !(still && inside) {
         return None;
@@ -221,11 +243,19 @@ pub(super) fn wider(model: &Model, game: &Game, stand: &Stand) -> Option<Vec<(St
         let (mut lo, mut hi) = (axis.lo, axis.hi);
         let slack = 1e-9 * (hi - lo);
         if *low && least < lo - slack {
-            lo = if state.domain.lo >= 0.0 { 0.95 * least.max(0.5 * lo) } else { least - 0.05 * (hi - lo) };
+            lo = if state.domain.lo >= 0.0 {
+                0.95 * least.max(0.5 * lo)
+            } else {
+                least - 0.05 * (hi - lo)
+            };
             moved = true;
         }
         if *high && most > hi + slack {
-            hi = if state.domain.lo >= 0.0 { 1.05 * most.min(2.0 * hi) } else { most + 0.05 * (hi - lo) };
+            hi = if state.domain.lo >= 0.0 {
+                1.05 * most.min(2.0 * hi)
+            } else {
+                most + 0.05 * (hi - lo)
+            };
             moved = true;
         }
         match out.iter_mut().find(|(n, _, _)| *n == state.name) {

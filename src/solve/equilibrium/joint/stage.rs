@@ -141,12 +141,22 @@ impl Game {
         let before: usize = self.players.list[..player].iter().map(|p| p.states.len()).sum();
         for (k, s) in one.states.iter().enumerate() {
             let value = self.carrier.value(&ahead.0[before + k][shock], basis);
-            out[k] = if self.carrier.axes()[*s].log { value / x[*s] } else { value };
+            out[k] = if self.carrier.axes()[*s].log {
+                value / x[*s]
+            } else {
+                value
+            };
         }
     }
 
     /// Conditions at the states `[state][point]` and actions `[action][point]`.
-    pub(super) fn conditions(&self, ahead: &Ahead, shock: usize, states: &[Vec<f64>], actions: &[Vec<f64>]) -> Conditions {
+    pub(super) fn conditions(
+        &self,
+        ahead: &Ahead,
+        shock: usize,
+        states: &[Vec<f64>],
+        actions: &[Vec<f64>],
+    ) -> Conditions {
         let n = actions.first().map_or(0, Vec::len);
         let (na, np) = (actions.len(), self.players.list.len());
         let mut out = Conditions {
@@ -263,7 +273,11 @@ impl Search {
         let at: Vec<f64> = (0..from.len())
             .map(|a| {
                 let inside = from[a].max(lo[a]).min(hi[a]);
-                if inside.is_finite() { inside } else { middle(lo[a], hi[a], 0.5) }
+                if inside.is_finite() {
+                    inside
+                } else {
+                    middle(lo[a], hi[a], 0.5)
+                }
             })
             .collect();
         Search {
@@ -280,7 +294,11 @@ impl Search {
 
     fn range(&self, a: usize) -> f64 {
         let range = self.hi[a] - self.lo[a];
-        if range.is_finite() { range } else { 1.0 + self.at[a].abs() }
+        if range.is_finite() {
+            range
+        } else {
+            1.0 + self.at[a].abs()
+        }
     }
 
     /// By how much an action is moved for a slope: inwards.
@@ -292,9 +310,8 @@ impl Search {
     /// Takes in the conditions where it stands and moves on.
     fn advance(&mut self, gain: &[f64], size: &[f64], jacobian: &DMatrix<f64>, taking: bool) {
         let na = self.at.len();
-        let pressed = |a: usize| {
-            self.at[a] <= self.lo[a] && gain[a] <= 0.0 || self.at[a] >= self.hi[a] && gain[a] >= 0.0
-        };
+        let pressed =
+            |a: usize| self.at[a] <= self.lo[a] && gain[a] <= 0.0 || self.at[a] >= self.hi[a] && gain[a] >= 0.0;
         let free: Vec<usize> = (0..na).filter(|a| !pressed(*a)).collect();
         let gap = free.iter().fold(0.0, |m: f64, a| {
             // Where all that is set against each other vanishes, what the action itself would move is the measure.
@@ -348,9 +365,17 @@ impl Search {
                 Some(s) => s[i],
                 None => 0.1 * range * gain[a].signum(),
             };
-            let most = if (self.hi[a] - self.lo[a]).is_finite() { 0.5 * range } else { 10.0 * range };
+            let most = if (self.hi[a] - self.lo[a]).is_finite() {
+                0.5 * range
+            } else {
+                10.0 * range
+            };
             let step = step.clamp(-most, most);
-            let room = if step > 0.0 { self.hi[a] - self.at[a] } else { self.at[a] - self.lo[a] };
+            let room = if step > 0.0 {
+                self.hi[a] - self.at[a]
+            } else {
+                self.at[a] - self.lo[a]
+            };
             let step = if step.abs() < room {
                 step
             } else if room < 1e-6 * range {

@@ -6,8 +6,8 @@ use crate::diag::Diagnostic;
 use crate::limits;
 use crate::num::chebyshev::Basis;
 use crate::solve::decision::Discretised;
-use crate::solve::problem::{DecisionProblem, Outcome};
 use crate::solve::equilibrium::made;
+use crate::solve::problem::{DecisionProblem, Outcome};
 use crate::solve::solution::{Record, Solution};
 
 /// Most that a requirement may be missed by.
@@ -17,13 +17,22 @@ const MISSED: f64 = -1e-8;
 ///
 /// # Errors
 /// E0922 where a requirement is not met; E0921 where conditions have no solution at a node; E0981 for too large a grid.
-pub(super) fn solution(game: &Game, stand: &Stand, pace: Pace, apart: f64) -> Result<(Solution, Vec<Discretised>), Diagnostic> {
+pub(super) fn solution(
+    game: &Game,
+    stand: &Stand,
+    pace: Pace,
+    apart: f64,
+) -> Result<(Solution, Vec<Discretised>), Diagnostic> {
     let spec = game.decision.spec();
     let states = Solution::states_of(&game.decision);
     let n: usize = states.iter().map(|s| s.nodes.len()).product();
     let nz = spec.chain.transition.len();
     let (na, np) = (spec.actions.len(), game.players.list.len());
-    limits::fits((n * nz * (na + np) * 24) as f64, "the solution", "use fewer nodes (grid.NAME)")?;
+    limits::fits(
+        (n * nz * (na + np) * 24) as f64,
+        "the solution",
+        "use fewer nodes (grid.NAME)",
+    )?;
     let points = made::points(&states);
     let ahead = game.ahead(&stand.functions);
     let values = game.values(&stand.policy);
@@ -65,15 +74,20 @@ pub(super) fn solution(game: &Game, stand: &Stand, pace: Pace, apart: f64) -> Re
     });
     let slack = parts.iter().fold(f64::INFINITY, |m, p| m.min(p.2));
     if slack < MISSED {
-        return Err(Diagnostic::error("E0922", "a requirement binds, and `joint` knows bounds of actions only")
-            .note(format!("somewhere on the grid it is missed by {:.2e}", -slack))
-            .hint("say it as a bound of the action: action s in [0, 0.99]"));
+        return Err(
+            Diagnostic::error("E0922", "a requirement binds, and `joint` knows bounds of actions only")
+                .note(format!("somewhere on the grid it is missed by {:.2e}", -slack))
+                .hint("say it as a bound of the action: action s in [0, 0.99]"),
+        );
     }
     let unsolved: usize = parts.iter().map(|p| p.3).sum();
     if unsolved > 0 {
-        return Err(Diagnostic::error("E0921", "no equilibrium was found: conditions have no solution everywhere on the grid")
-            .note(format!("at {unsolved} of {} states of the grid", n * nz))
-            .hint("narrow the grid (grid.NAME = log(lo, hi, n))"));
+        return Err(Diagnostic::error(
+            "E0921",
+            "no equilibrium was found: conditions have no solution everywhere on the grid",
+        )
+        .note(format!("at {unsolved} of {} states of the grid", n * nz))
+        .hint("narrow the grid (grid.NAME = log(lo, hi, n))"));
     }
     let gathered = |of: &dyn Fn(usize) -> Vec<Vec<f64>>, k: usize| -> Vec<f64> {
         let by_shock: Vec<Vec<f64>> = (0..nz).map(|z| of(z)[k].clone()).collect();

@@ -166,7 +166,7 @@ pub fn play_session(
             2 => stretch(game, options, &mut tables, &mut at, &mut luck, until, 2),
             n => stretch(game, options, &mut tables, &mut at, &mut luck, until, n),
         }
-        if at.periods % REPORT == 0 && !report(at.periods) {
+        if at.periods.is_multiple_of(REPORT) && !report(at.periods) {
             break;
         }
     }

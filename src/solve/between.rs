@@ -525,6 +525,7 @@ mod tests {
             probability: chance,
             worth: Vec::new(),
             given: Vec::new(),
+            mixed: Vec::new(),
             players: Vec::new(),
             record: Record::default(),
         })

@@ -448,6 +448,7 @@ pub fn solve(
         probability: Vec::new(),
         worth: Vec::new(),
         given: Vec::new(),
+        mixed: Vec::new(),
         players: Vec::new(),
         record,
     };

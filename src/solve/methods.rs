@@ -7,6 +7,7 @@ use super::equilibrium::EquilibriumMethod;
 use super::equilibrium::best_replies::BestReplies;
 use super::equilibrium::joint::Joint;
 use super::equilibrium::linear_quadratic::LinearQuadratic;
+use super::equilibrium::one_shot::OneShot;
 use super::grid_search::GridSearch;
 use super::method::{Method, Structure};
 use super::problem::DecisionProblem;
@@ -19,7 +20,7 @@ use crate::diag::Diagnostic;
 pub static METHODS: &[&dyn Method] = &[&ValueIteration, &GridSearch];
 
 /// The methods for economies in which several decide, in the order in which they are tried.
-pub static EQUILIBRIA: &[&dyn EquilibriumMethod] = &[&LinearQuadratic, &Joint, &BestReplies];
+pub static EQUILIBRIA: &[&dyn EquilibriumMethod] = &[&OneShot, &LinearQuadratic, &Joint, &super::equilibrium::best_replies::BestReplies];
 
 /// The method of a name for economies in which several decide.
 pub fn equilibrium(name: &str) -> Option<&'static dyn EquilibriumMethod> {

@@ -90,6 +90,10 @@ pub struct Solution {
     /// combination), what goes with it. Otherwise empty.
     #[serde(default)]
     pub given: Vec<Vec<f64>>,
+    /// Mixed strategies: one array per action, period x state node x joint shock x choice, choices fastest, the probability of each;
+    /// an action that is not mixed has an empty one. Empty where nothing is mixed.
+    #[serde(default)]
+    pub mixed: Vec<Vec<f64>>,
     /// Who decides, where there are several, one entry each; then `value` is that of the first. Empty where one decides.
     #[serde(default)]
     pub players: Vec<Player>,

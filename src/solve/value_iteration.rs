@@ -919,6 +919,7 @@ fn finish(
         probability,
         worth: Vec::new(),
         given: Vec::new(),
+        mixed: Vec::new(),
         players: Vec::new(),
         record,
     }

@@ -5,7 +5,7 @@ use super::options::Options;
 use super::{noise, shocks};
 use crate::chance::quadrature::Standard;
 use crate::chance::{chain, law};
-use crate::check::model::Model;
+use crate::check::model::{Distribution, Model};
 use crate::diag::Diagnostic;
 use crate::kernel::dag::Id;
 use crate::kernel::differentiate::has_steps;
@@ -29,6 +29,28 @@ pub struct Expectation<'m> {
     pub unroll: Unroll<'m>,
     laws: Vec<shocks::Chainlet>,
     noise: Vec<noise::Quadrature>,
+}
+
+/// The law of one element of a shock, as what somebody knows when it acts.
+pub struct Known {
+    /// Its name, `bidder.v[2]`.
+    pub name: String,
+    /// The shock of the model, by number.
+    pub shock: usize,
+    /// The element.
+    pub element: usize,
+    /// The input that carries it.
+    pub now: Id,
+    /// What the input carries at each state of its chain, one number per state.
+    pub carried: Vec<f64>,
+    /// The value at each state, one number per state.
+    pub values: Vec<f64>,
+    /// How likely each state is, one probability per state.
+    pub weights: Vec<f64>,
+    /// The continuous distribution behind the states, if there is one and it is independent over time.
+    pub continuous: Option<Distribution>,
+    /// Whether other shocks move with it.
+    pub tied: bool,
 }
 
 /// What chance may bring, as far as some expressions read it.
@@ -70,6 +92,27 @@ impl<'m> Expectation<'m> {
             laws,
             noise,
         })
+    }
+
+    /// The laws of all elements of all shocks, one entry per element.
+    pub fn known(&self) -> Vec<Known> {
+        let mut seen = std::collections::HashMap::new();
+        let tied = |k: usize| self.laws.iter().any(|l| l.given.iter().any(|g| g.0 == k));
+        let one = |(k, l): (usize, &shocks::Chainlet)| {
+            let element = seen.entry(l.shock).and_modify(|e| *e += 1).or_insert(0usize);
+            Known {
+                name: l.name.clone(),
+                shock: l.shock,
+                element: *element,
+                now: l.now,
+                carried: l.carried.clone(),
+                values: l.values.clone(),
+                weights: l.matrices.first().map_or_else(Vec::new, |m| chain::stationary(m)),
+                continuous: l.open.as_ref().map(|o| o.0.clone()).filter(|_| l.continuous),
+                tied: !l.given.is_empty() || tied(k),
+            }
+        };
+        self.laws.iter().enumerate().map(one).collect()
     }
 
     /// Shocks by their stationary law and noises by quadrature, as far as `of` (any length) reads them.

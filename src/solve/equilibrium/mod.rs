@@ -10,6 +10,11 @@ pub mod best_replies;
 pub mod joint;
 pub mod linear_quadratic;
 mod made;
+mod finite;
+mod informed;
+pub mod one_shot;
+mod select;
+mod stages;
 
 use super::decision::Discretised;
 use super::economy::Economy;

@@ -1,0 +1,609 @@
+//! Equilibria in finite choices: pure ones by trying every profile of strategies, mixed ones by indifference over supports.
+//!
+//! A strategy says what to choose for each state of what one knows. Members of a population who are alike (their payoffs are the same with their
+//! places exchanged) play one strategy, and what the others do is then a matter of counts: the chance that so many of them know and do each
+//! thing is multinomial, and the reward is computed once for each combination of counts, however many members there are. Mixed strategies: for
+//! every combination of supports the probabilities at which all choices of a support pay the same, by Newton's method (for two players these are
+//! linear equations: Dickhaut and Kaplan 1991, "A program for finding Nash equilibria"); choices outside must pay no more.
+
+use super::one_shot::{Known, Play};
+use crate::check::Model;
+use crate::check::model::Setting;
+use crate::diag::Diagnostic;
+use crate::kernel::exec::Workspace;
+use crate::limits;
+use crate::num::fixed_point::{NewtonOptions, newton};
+use crate::solve::kinked::lanes;
+use crate::solve::method::word;
+use crate::solve::static_game::game::Game;
+
+/// Most pure profiles that are tried, most combinations of supports, and most numbers of one table of counts.
+const PROFILES: usize = 50_000;
+const SUPPORTS: usize = 4096;
+const NUMBERS: usize = 60_000_000;
+/// Relative gain that is put down to rounding.
+const GAIN: f64 = 1e-9;
+/// Chances below this are left out.
+const RARE: f64 = 1e-16;
+
+/// Those who play one strategy.
+struct Kind {
+    /// Choosers.
+    members: Vec<usize>,
+    /// States of what the first member knows: what its types carry, and the probability.
+    states: Vec<(Vec<f64>, f64)>,
+    /// How many choices there are.
+    choices: usize,
+}
+
+/// For each kind and state of what it knows the probability of each choice.
+type Strategy = Vec<Vec<Vec<f64>>>;
+
+struct Table<'a> {
+    game: &'a Game,
+    kinds: Vec<Kind>,
+}
+
+fn cannot(why: impl Into<String>) -> Diagnostic {
+    Diagnostic::error("E0810", why.into())
+}
+
+/// All equilibria that are found (pure ones first), and how many profiles and supports were tried.
+///
+/// # Errors
+/// E0810 for what finite games have no room for.
+pub(super) fn solve(model: &Model, game: &Game) -> Result<(Vec<Play>, usize), Diagnostic> {
+    let table = Table::new(model, game)?;
+    let cells = table.cells();
+    let open: Vec<Vec<usize>> = cells.iter().map(|c| table.open(*c)).collect();
+    let profiles = open.iter().map(Vec::len).try_fold(1usize, usize::checked_mul).unwrap_or(usize::MAX);
+    if profiles > PROFILES {
+        return Err(cannot(format!("the game has more than {PROFILES} profiles of pure strategies"))
+            .hint("fewer choices, fewer states of what is known, or members who are alike"));
+    }
+    let mut found: Vec<Strategy> = Vec::new();
+    for k in 0..profiles {
+        limits::poll();
+        let mut rest = k;
+        let mut s = table.blank();
+        for ((kind, state), open) in cells.iter().zip(&open) {
+            s[*kind][*state][open[rest % open.len()]] = 1.0;
+            rest /= open.len();
+        }
+        if table.is_best(&s)? {
+            found.push(s);
+        }
+    }
+    let mut searches = profiles;
+    if found.is_empty() || word(model, "find").as_deref() == Some("all") {
+        searches += table.mixed(&cells, &open, &mut found)?;
+    }
+    // Where pure strategies lead from the first choice of everybody stands first: `select = from(start)`.
+    if matches!(model.solve_settings().and_then(|s| s.get("select")), Some(Setting::Call(..)))
+        && let Some(s) = table.from_start()?
+        && let Some(k) = found.iter().position(|f| *f == s)
+    {
+        found.swap(0, k);
+    }
+    let plays: Result<Vec<Play>, Diagnostic> = found.iter().map(|s| table.play(model, s)).collect();
+    Ok((plays?, searches))
+}
+
+/// What a chooser loses who leaves equilibrium `e` alone for its strategy of `f`, on average over what it knows.
+pub(super) fn loss_of_leaving(game: &Game, c: usize, e: &Play, f: &Play) -> f64 {
+    let chooser = &game.choosers[c];
+    if game.wide.is_empty() {
+        let x: Vec<f64> = e.policy.iter().map(|p| p[0]).collect();
+        let mut y = x.clone();
+        for a in &chooser.actions {
+            y[*a] = f.policy[*a][0];
+        }
+        return chooser.actions.first().map_or(0.0, |a| game.pays(*a, &x, &x) - game.pays(*a, &y, &x));
+    }
+    let one = |_: ()| -> Option<f64> {
+        let table = Table::of(game, &e.known, f)?;
+        let (kind, s, t) = (table.kind_of(c)?, table.strategy(e)?, table.strategy(f)?);
+        let values = table.values(kind, &s).ok()?;
+        let mean = |p: &Vec<Vec<f64>>| -> f64 {
+            (values.iter().zip(p).zip(&table.kinds[kind].states))
+                .map(|((v, p), (_, w))| w * v.iter().zip(p).map(|(v, p)| v * p).sum::<f64>())
+                .sum()
+        };
+        Some(mean(&s[kind]) - mean(&t[kind]))
+    };
+    one(()).unwrap_or(0.0)
+}
+
+impl<'a> Table<'a> {
+    fn new(model: &Model, game: &'a Game) -> Result<Table<'a>, Diagnostic> {
+        if let Some(a) = game.actions.iter().find(|a| a.values.is_none()) {
+            let action = &model.actions[a.action];
+            return Err(cannot("finite choices and numbers in intervals are chosen at once")
+                .at(action.span, "a number in an interval")
+                .hint("choose all from finite lists, `action x in {..}` or `0..n`, or all from intervals"));
+        }
+        if let Some(c) = game.choosers.iter().find(|c| c.actions.len() > 1) {
+            let action = &model.actions[game.actions[c.actions[1]].action];
+            return Err(cannot(format!("`{}` makes several finite choices at once", model.agents[c.agent].name))
+                .at(action.span, "the second one")
+                .hint("write one action whose choices are the combinations"));
+        }
+        for t in 0..game.types.len() {
+            let seers = game.choosers.iter().filter(|c| c.sees.contains(&t)).count();
+            let shock = &model.shocks[game.types[t].shock];
+            if seers > 1 {
+                return Err(cannot(format!("`{}` is seen by several who choose", shock.name))
+                    .at(shock.span, "not private")
+                    .hint("solve the game for each value of it: make it a parameter, --set NAME=.."));
+            }
+            if game.types[t].continuous.is_some() {
+                return Err(cannot(format!("`{}` is continuous, and choices are finite", shock.name))
+                    .at(shock.span, "what is known")
+                    .hint("make it a `markov` chain or `discrete(..)` draw with a few values"));
+            }
+        }
+        let mut table = Table {
+            game,
+            kinds: kinds(game, true),
+        };
+        if !table.alike() {
+            table.kinds = kinds(game, false);
+        }
+        Ok(table)
+    }
+
+    /// The table of a game that was solved, with the kinds of its equilibria.
+    fn of(game: &'a Game, known: &[Known], play: &Play) -> Option<Table<'a>> {
+        let alike = kinds(game, true);
+        let axes: usize = alike.iter().map(|k| game.choosers[k.members[0]].sees.len()).sum();
+        let same = |k: &Kind| {
+            let of = |c: usize| game.choosers[c].actions.first().map(|a| &play.policy[*a]);
+            k.members.iter().all(|c| of(*c) == of(k.members[0]))
+        };
+        let together = axes == known.len() && alike.iter().all(same);
+        Some(Table {
+            game,
+            kinds: if together { alike } else { kinds(game, false) },
+        })
+    }
+
+    fn kind_of(&self, chooser: usize) -> Option<usize> {
+        self.kinds.iter().position(|k| k.members.contains(&chooser))
+    }
+
+    /// The strategy behind what is played.
+    fn strategy(&self, play: &Play) -> Option<Strategy> {
+        let mut out = self.blank();
+        let sizes: Vec<usize> = self.kinds.iter().map(|k| k.states.len()).collect();
+        for (k, kind) in self.kinds.iter().enumerate() {
+            let a = *self.game.choosers[kind.members[0]].actions.first()?;
+            let inner: usize = sizes[k + 1..].iter().product();
+            for s in 0..kind.states.len() {
+                let x = *play.policy[a].get(s * inner)?;
+                match play.mixed[a].get(s * inner * kind.choices..(s * inner + 1) * kind.choices) {
+                    Some(p) if !p.is_empty() => out[k][s] = p.to_vec(),
+                    _ => {
+                        let values = &self.game.actions[a].values.as_ref()?.0;
+                        out[k][s][values.iter().position(|v| *v == x)?] = 1.0;
+                    }
+                }
+            }
+        }
+        Some(out)
+    }
+
+    fn blank(&self) -> Strategy {
+        let of = |k: &Kind| vec![vec![0.0; k.choices]; k.states.len()];
+        self.kinds.iter().map(of).collect()
+    }
+
+    /// Each kind with each state of what it knows.
+    fn cells(&self) -> Vec<(usize, usize)> {
+        let of = |(k, kind): (usize, &Kind)| (0..kind.states.len()).map(move |s| (k, s)).collect::<Vec<_>>();
+        self.kinds.iter().enumerate().flat_map(of).collect()
+    }
+
+    fn action(&self, chooser: usize) -> usize {
+        self.game.choosers[chooser].actions[0]
+    }
+
+    fn value_of(&self, chooser: usize, choice: usize) -> f64 {
+        let a = &self.game.actions[self.action(chooser)];
+        a.values.as_ref().map_or(f64::NAN, |v| v.0[choice])
+    }
+
+    /// Expected rewards of a chooser at many profiles: `columns` has the numbers of every input that is set, `n` each.
+    fn run(&self, chooser: usize, columns: &[(usize, Vec<f64>)], n: usize) -> Vec<f64> {
+        let chance = &self.game.chance;
+        let mut space = Workspace::new();
+        let mut out = vec![0.0; n];
+        for (o, weight) in chance.weights.iter().enumerate() {
+            limits::poll();
+            let mut all = vec![vec![0.0; 0]; chance.inputs];
+            for (i, v) in columns {
+                all[*i].clone_from(v);
+            }
+            for (i, values) in &chance.chance {
+                all[*i] = vec![values[o]; n];
+            }
+            for v in all.iter_mut().filter(|v| v.is_empty()) {
+                v.resize(n, 0.0);
+            }
+            let columns: Vec<(usize, &[f64])> = all.iter().enumerate().map(|(i, v)| (i, v.as_slice())).collect();
+            let fixed = vec![0.0; chance.inputs];
+            let paid = lanes(&self.game.wide[chooser], &fixed, &columns, n, &mut space);
+            out.iter_mut().zip(&paid[0]).for_each(|(x, v)| *x += weight * v);
+        }
+        out
+    }
+
+    /// A profile as columns: what each chooser does and knows.
+    fn columns(&self, cases: &[Vec<(usize, usize)>]) -> Vec<(usize, Vec<f64>)> {
+        let mut out = Vec::new();
+        for (k, kind) in self.kinds.iter().enumerate() {
+            let _ = k;
+            for c in &kind.members {
+                let input = self.game.chance.actions[self.action(*c)];
+                out.push((input, cases.iter().map(|case| self.value_of(*c, case[*c].1)).collect()));
+                for (d, t) in self.game.choosers[*c].sees.iter().enumerate() {
+                    let input = self.game.types[*t].input;
+                    out.push((input, cases.iter().map(|case| kind.states[case[*c].0].0[d]).collect()));
+                }
+            }
+        }
+        out
+    }
+
+    /// Whether members of each kind are paid the same with their places exchanged, at some profiles without a pattern.
+    fn alike(&self) -> bool {
+        let n = self.game.choosers.len();
+        self.kinds.iter().filter(|k| k.members.len() > 1).all(|kind| {
+            let (first, last) = (kind.members[0], kind.members[kind.members.len() - 1]);
+            let same_size = kind.members.iter().all(|c| {
+                let sees = |c: usize| self.game.choosers[c].sees.len();
+                sees(*c) == sees(first)
+            });
+            let cases: Vec<Vec<(usize, usize)>> = (0..6)
+                .map(|seed| {
+                    let mut case = vec![(0, 0); n];
+                    for other in &self.kinds {
+                        for (m, c) in other.members.iter().enumerate() {
+                            let pick = (m * 7 + seed * 13 + m * m * seed + c) % 1009;
+                            case[*c] = (pick % other.states.len(), pick / 3 % other.choices);
+                        }
+                    }
+                    case
+                })
+                .collect();
+            let swapped: Vec<Vec<(usize, usize)>> = cases
+                .iter()
+                .map(|c| {
+                    let mut c = c.clone();
+                    c.swap(first, last);
+                    c
+                })
+                .collect();
+            let a = self.run(first, &self.columns(&cases), cases.len());
+            let b = self.run(last, &self.columns(&swapped), cases.len());
+            same_size && a.iter().zip(&b).all(|(x, y)| (x - y).abs() <= 1e-10 * (1.0 + x.abs()))
+        })
+    }
+
+    /// What a kind may choose in a state of what it knows: only the first choice where no choice ever changes anything.
+    fn open(&self, (kind, state): (usize, usize)) -> Vec<usize> {
+        let all: Vec<usize> = (0..self.kinds[kind].choices).collect();
+        let own = self.kinds[kind].members[0];
+        let n = self.game.choosers.len();
+        let cases = |choice: usize| -> Vec<Vec<(usize, usize)>> {
+            (0..8)
+                .map(|seed| {
+                    let mut case = vec![(0, 0); n];
+                    for other in &self.kinds {
+                        for (m, c) in other.members.iter().enumerate() {
+                            // From nobody to everybody does each thing.
+                            let pick = (m * 31 + c * 7 + seed * seed * 11) % 97;
+                            let choice = if seed < other.choices { seed } else { pick % other.choices };
+                            case[*c] = (pick / 5 % other.states.len(), choice);
+                        }
+                    }
+                    case[own] = (state, choice);
+                    case
+                })
+                .collect()
+        };
+        let watched: Vec<usize> = self.kinds.iter().map(|k| k.members[k.members.len() - 1]).chain([own]).collect();
+        let paid = |choice: usize| -> Vec<f64> {
+            let cases = cases(choice);
+            let columns = self.columns(&cases);
+            watched.iter().flat_map(|c| self.run(*c, &columns, cases.len())).collect()
+        };
+        let first = paid(0);
+        let moves = |choice: &usize| paid(*choice).iter().zip(&first).any(|(x, y)| !((x - y).abs() <= 1e-12 * (1.0 + y.abs())));
+        if all[1..].iter().any(moves) { all } else { vec![0] }
+    }
+
+    /// What each choice pays a member of a kind, `[state][choice]`, where everybody else plays a strategy.
+    fn values(&self, kind: usize, s: &Strategy) -> Result<Vec<Vec<f64>>, Diagnostic> {
+        let own = self.kinds[kind].members[0];
+        let n = self.game.choosers.len();
+        let mut cases: Vec<(Vec<(usize, usize)>, f64)> = vec![(vec![(0, 0); n], 1.0)];
+        for (k, other) in self.kinds.iter().enumerate() {
+            let mut classes: Vec<((usize, usize), f64)> = Vec::new();
+            for (state, (_, w)) in other.states.iter().enumerate() {
+                for (choice, p) in s[k][state].iter().enumerate().filter(|(_, p)| **p > 0.0) {
+                    classes.push(((state, choice), w * p));
+                }
+            }
+            let members: Vec<usize> = other.members.iter().copied().filter(|c| *c != own).collect();
+            let chances: Vec<f64> = classes.iter().map(|c| c.1).collect();
+            let counts = compositions(members.len(), &chances);
+            if cases.len().saturating_mul(counts.len()).saturating_mul(self.game.chance.inputs) > NUMBERS {
+                return Err(cannot("what the others may know and do has too many combinations")
+                    .hint("fewer members, fewer choices, or fewer values of what is known"));
+            }
+            cases = cases
+                .iter()
+                .flat_map(|(case, w)| {
+                    let (members, classes) = (&members, &classes);
+                    counts.iter().map(move |(counts, p)| {
+                        let mut case = case.clone();
+                        let mut at = members.iter();
+                        for (class, many) in classes.iter().zip(counts) {
+                            for c in at.by_ref().take(*many) {
+                                case[*c] = class.0;
+                            }
+                        }
+                        (case, w * p)
+                    })
+                })
+                .filter(|(_, w)| *w > RARE)
+                .collect();
+        }
+        let weights: Vec<f64> = cases.iter().map(|c| c.1).collect();
+        let total: f64 = weights.iter().sum();
+        let mut cases: Vec<Vec<(usize, usize)>> = cases.into_iter().map(|c| c.0).collect();
+        let mut out = Vec::new();
+        for state in 0..self.kinds[kind].states.len() {
+            let mut row = Vec::new();
+            for choice in 0..self.kinds[kind].choices {
+                for case in &mut cases {
+                    case[own] = (state, choice);
+                }
+                let paid = self.run(own, &self.columns(&cases), cases.len());
+                row.push(paid.iter().zip(&weights).map(|(x, w)| x * w).sum::<f64>() / total);
+            }
+            out.push(row);
+        }
+        Ok(out)
+    }
+
+    /// Whether nobody gains by another choice.
+    fn is_best(&self, s: &Strategy) -> Result<bool, Diagnostic> {
+        for (k, strategy) in s.iter().enumerate() {
+            for (v, p) in self.values(k, s)?.iter().zip(strategy) {
+                let here: f64 = v.iter().zip(p).filter(|(_, p)| **p > 0.0).map(|(v, p)| v * p).sum();
+                let best = v.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                if !(best - here <= GAIN * (1.0 + here.abs())) {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Where replies lead from the first choice of everybody, if they come to rest.
+    fn from_start(&self) -> Result<Option<Strategy>, Diagnostic> {
+        let mut s = self.blank();
+        s.iter_mut().flatten().for_each(|p| p[0] = 1.0);
+        for _ in 0..100 {
+            limits::poll();
+            let before = s.clone();
+            for k in 0..self.kinds.len() {
+                for (state, v) in self.values(k, &s)?.iter().enumerate() {
+                    let now = s[k][state].iter().position(|p| *p > 0.0).unwrap_or(0);
+                    let best = (0..v.len()).fold(now, |b, c| if v[c] > v[b] + GAIN * (1.0 + v[b].abs()) { c } else { b });
+                    s[k][state].fill(0.0);
+                    s[k][state][best] = 1.0;
+                }
+            }
+            if s == before {
+                return Ok(Some(s));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Adds the equilibria in which somebody mixes; how many supports were tried.
+    fn mixed(&self, cells: &[(usize, usize)], open: &[Vec<usize>], found: &mut Vec<Strategy>) -> Result<usize, Diagnostic> {
+        let subsets = |n: usize| (1usize << n.min(16)) - 1;
+        let all = open.iter().map(|o| subsets(o.len())).try_fold(1usize, usize::checked_mul);
+        let Some(all) = all.filter(|n| *n <= SUPPORTS) else {
+            return Ok(0);
+        };
+        for k in 0..all {
+            limits::poll();
+            let mut rest = k;
+            let supports: Vec<Vec<usize>> = open
+                .iter()
+                .map(|o| {
+                    let set = rest % subsets(o.len()) + 1;
+                    rest /= subsets(o.len());
+                    o.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1).map(|(_, c)| *c).collect()
+                })
+                .collect();
+            if supports.iter().all(|s| s.len() == 1) {
+                continue;
+            }
+            for tilt in [0.0, 0.35, -0.35] {
+                if let Some(s) = self.indifferent(cells, &supports, tilt)
+                    && !found.iter().any(|f| near(f, &s))
+                    && self.is_best(&s)?
+                {
+                    found.push(s);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// The strategy with these supports at which all choices of each pay the same; from even chances, tilted.
+    fn indifferent(&self, cells: &[(usize, usize)], supports: &[Vec<usize>], tilt: f64) -> Option<Strategy> {
+        let mixing: Vec<usize> = (0..cells.len()).filter(|c| supports[*c].len() > 1).collect();
+        let build = |x: &[f64]| -> Strategy {
+            let mut s = self.blank();
+            let mut at = x.iter();
+            for (c, (kind, state)) in cells.iter().enumerate() {
+                for choice in &supports[c] {
+                    s[*kind][*state][*choice] = if supports[c].len() > 1 { at.next().copied().unwrap_or(0.0) } else { 1.0 };
+                }
+            }
+            s
+        };
+        let mut start = Vec::new();
+        for c in &mixing {
+            let n = supports[*c].len() as f64;
+            start.extend((0..supports[*c].len()).map(|i| (1.0 + if i == 0 { tilt * (n - 1.0) } else { -tilt }) / n));
+        }
+        let mut conditions = |x: &[f64]| -> Option<Vec<f64>> {
+            let s = build(x);
+            let values: Option<Vec<Vec<Vec<f64>>>> = (0..self.kinds.len()).map(|k| self.values(k, &s).ok()).collect();
+            let values = values?;
+            let mut out = Vec::new();
+            for c in &mixing {
+                let (kind, state) = cells[*c];
+                let v = &values[kind][state];
+                out.extend(supports[*c][1..].iter().map(|a| v[*a] - v[supports[*c][0]]));
+                out.push(supports[*c].iter().map(|a| s[kind][state][*a]).sum::<f64>() - 1.0);
+            }
+            out.iter().all(|x| x.is_finite()).then_some(out)
+        };
+        let (lo, hi) = (vec![1e-12; start.len()], vec![1.0; start.len()]);
+        let report = newton(&mut conditions, &start, &lo, &hi, &NewtonOptions::default());
+        let inside = report.x.iter().all(|p| *p > 1e-9);
+        (inside && (report.converged || report.residual < 1e-10)).then(|| build(&report.x))
+    }
+
+    /// What is played, as functions of what is known.
+    fn play(&self, model: &Model, s: &Strategy) -> Result<Play, Diagnostic> {
+        let mut known = Vec::new();
+        for kind in &self.kinds {
+            for t in &self.game.choosers[kind.members[0]].sees {
+                let t = &self.game.types[*t];
+                known.push(Known {
+                    name: match kind.members.len() {
+                        1 => t.name.clone(),
+                        _ => model.shocks[t.shock].name.clone(),
+                    },
+                    values: t.values.clone(),
+                    weights: t.weights.clone(),
+                    continuous: false,
+                });
+            }
+        }
+        let sizes: Vec<usize> = self.kinds.iter().map(|k| k.states.len()).collect();
+        let all: usize = sizes.iter().product();
+        let state = |k: usize, j: usize| j / sizes[k + 1..].iter().product::<usize>() % sizes[k];
+        let n = self.game.actions.len();
+        let mut play = Play {
+            policy: vec![Vec::new(); n],
+            mixed: vec![Vec::new(); n],
+            paid: vec![Vec::new(); self.game.choosers.len()],
+            known,
+        };
+        for (k, kind) in self.kinds.iter().enumerate() {
+            let values = self.values(k, s)?;
+            let mixes = s[k].iter().flatten().any(|p| *p > 0.0 && *p < 1.0);
+            for c in &kind.members {
+                let a = self.action(*c);
+                for j in 0..all {
+                    let p = &s[k][state(k, j)];
+                    let likely = (0..p.len()).fold(0, |b, i| if p[i] > p[b] { i } else { b });
+                    play.policy[a].push(self.value_of(*c, likely));
+                    if mixes {
+                        play.mixed[a].extend(p);
+                    }
+                    let v = &values[state(k, j)];
+                    play.paid[*c].push(v.iter().zip(p).filter(|(_, p)| **p > 0.0).map(|(v, p)| v * p).sum());
+                }
+            }
+        }
+        Ok(play)
+    }
+}
+
+fn near(a: &Strategy, b: &Strategy) -> bool {
+    let pairs = a.iter().flatten().flatten().zip(b.iter().flatten().flatten());
+    pairs.into_iter().all(|(x, y)| (x - y).abs() < 1e-6)
+}
+
+/// Who plays one strategy: the members of each agent, or each by itself.
+fn kinds(game: &Game, alike: bool) -> Vec<Kind> {
+    let mut out: Vec<(usize, Kind)> = Vec::new();
+    for (c, chooser) in game.choosers.iter().enumerate() {
+        if alike && let Some((_, kind)) = out.iter_mut().find(|(a, _)| *a == chooser.agent) {
+            kind.members.push(c);
+            continue;
+        }
+        let mut states: Vec<(Vec<f64>, f64)> = vec![(Vec::new(), 1.0)];
+        for t in &chooser.sees {
+            let t = &game.types[*t];
+            states = states
+                .iter()
+                .flat_map(|(head, w)| {
+                    t.carried.iter().zip(&t.weights).map(move |(x, p)| ([head.as_slice(), &[*x]].concat(), w * p))
+                })
+                .collect();
+        }
+        let choices = chooser.actions.first().and_then(|a| game.actions[*a].values.as_ref());
+        let kind = Kind {
+            members: vec![c],
+            states,
+            choices: choices.map_or(1, |v| v.0.len()),
+        };
+        out.push((chooser.agent, kind));
+    }
+    out.into_iter().map(|k| k.1).collect()
+}
+
+/// Every way in which `n` independent members may fall into classes of these chances (summing to one), with its probability.
+fn compositions(n: usize, chances: &[f64]) -> Vec<(Vec<usize>, f64)> {
+    let mut factorial = vec![0.0; n + 1];
+    for i in 1..=n {
+        factorial[i] = factorial[i - 1] + (i as f64).ln();
+    }
+    let mut out: Vec<(Vec<usize>, usize, f64)> = vec![(Vec::new(), n, factorial[n])];
+    for (k, p) in chances.iter().enumerate() {
+        let last = k + 1 == chances.len();
+        let mut next = Vec::new();
+        for (head, left, log) in out {
+            let range = if last { left..=left } else { 0..=left };
+            for many in range {
+                let with = log - factorial[many] + many as f64 * p.ln();
+                let mut head = head.clone();
+                head.push(many);
+                next.push((head, left - many, with));
+            }
+        }
+        out = next;
+    }
+    out.into_iter()
+        .map(|(counts, _, log)| (counts, log.exp()))
+        .filter(|(_, p)| *p > RARE)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::compositions;
+
+    #[test]
+    fn chances_of_counts_are_multinomial() {
+        let all = compositions(3, &[0.5, 0.3, 0.2]);
+        assert_eq!(all.len(), 10);
+        assert!((all.iter().map(|c| c.1).sum::<f64>() - 1.0).abs() < 1e-14);
+        let one = all.iter().find(|c| c.0 == [1, 1, 1]).map_or(f64::NAN, |c| c.1);
+        assert!((one - 6.0 * 0.5 * 0.3 * 0.2).abs() < 1e-14);
+        // Nobody else: one case.
+        assert_eq!(compositions(0, &[0.4, 0.6]), vec![(vec![0, 0], 1.0)]);
+    }
+}

@@ -1,0 +1,595 @@
+//! A one-shot game as programs: who chooses what, what it pays at a profile of actions, and its derivatives.
+
+use super::super::decision::expectation::{Expectation, Known};
+use super::super::expected::Expected;
+use super::super::kinked::{Kinked, Nodes};
+use super::Conduct;
+use crate::check::Model;
+use crate::check::model::{Distribution, Otherwise, Space};
+use crate::diag::Diagnostic;
+use crate::graph::Op;
+use crate::graph::shape::{aligned, element_name};
+use crate::kernel::dag::{Dag, Expr, Id};
+use crate::kernel::differentiate::derivative;
+use crate::kernel::program::{CompileError, Mode, Program};
+use std::collections::HashMap;
+
+/// How a model is read as a game.
+#[derive(Clone, Debug)]
+pub(in crate::solve) struct Reading {
+    /// Whose reward each action maximises.
+    pub(in crate::solve) conduct: Conduct,
+    /// For each agent of the model the prices that it takes as given (numbers of the model's prices); empty: nobody takes any.
+    pub(in crate::solve) takes: Vec<Vec<usize>>,
+    /// Shocks that their owners observe are known to them, in place of being averaged over.
+    pub(in crate::solve) informed: bool,
+    /// Finite choices may be among the actions.
+    pub(in crate::solve) finite: bool,
+    /// Members that are alike play alike.
+    pub(in crate::solve) alike: bool,
+}
+
+impl Reading {
+    /// The game that a parameter asks for: numbers in intervals, nothing known, nothing given.
+    pub(super) fn plain(conduct: Conduct) -> Reading {
+        Reading {
+            conduct,
+            takes: Vec::new(),
+            informed: false,
+            finite: false,
+            alike: false,
+        }
+    }
+}
+
+/// One who chooses.
+#[derive(Clone, Debug)]
+pub(in crate::solve) struct Chooser {
+    /// The agent of the model, by number, and the member of it.
+    pub(in crate::solve) agent: usize,
+    pub(in crate::solve) member: usize,
+    /// Its actions, numbers of the game's actions.
+    pub(in crate::solve) actions: Vec<usize>,
+    /// What it knows when it acts, numbers of the game's types.
+    pub(in crate::solve) sees: Vec<usize>,
+}
+
+/// One number that is chosen.
+#[derive(Clone, Debug)]
+pub(in crate::solve) struct Chosen {
+    /// The action of the model, its dotted name, and the element.
+    pub(in crate::solve) action: usize,
+    pub(in crate::solve) name: String,
+    pub(in crate::solve) element: usize,
+    /// Who chooses it, a number of the game's choosers.
+    pub(in crate::solve) chooser: usize,
+    /// Actions of one group are the same action of different members.
+    pub(in crate::solve) group: usize,
+    /// The values of a finite choice with their labels; `None` for a number in an interval.
+    pub(in crate::solve) values: Option<(Vec<f64>, Vec<String>)>,
+}
+
+/// Something that is known to those who see it when they act.
+#[derive(Clone, Debug)]
+pub(in crate::solve) struct Type {
+    pub(in crate::solve) name: String,
+    /// The shock of the model, by number.
+    pub(in crate::solve) shock: usize,
+    /// Its input in the programs.
+    pub(in crate::solve) input: usize,
+    /// What the input carries, the value, and the probability of each state; one number per state.
+    pub(in crate::solve) carried: Vec<f64>,
+    pub(in crate::solve) values: Vec<f64>,
+    pub(in crate::solve) weights: Vec<f64>,
+    /// The distribution behind the states, if they are nodes of a continuous one.
+    pub(in crate::solve) continuous: Option<Distribution>,
+}
+
+/// A one-shot game.
+#[derive(Debug)]
+pub(in crate::solve) struct Game {
+    pub(in crate::solve) lo: Vec<f64>,
+    pub(in crate::solve) hi: Vec<f64>,
+    pub(in crate::solve) actions: Vec<Chosen>,
+    pub(in crate::solve) choosers: Vec<Chooser>,
+    pub(in crate::solve) types: Vec<Type>,
+    /// What each chooser maximises: reads the actions, then the actions that determine the prices that it takes.
+    pub(super) payoff: Vec<Program<f64>>,
+    /// What each chooser is paid, with everything an input that varies: for many profiles at once. Empty unless choices are finite or
+    /// something is known.
+    pub(in crate::solve) wide: Vec<Program<f64>>,
+    pub(super) conditions: Program<f64>,
+    /// Rows of the conditions' derivatives, one per action (none for actions that are not `led`).
+    pub(super) jacobian: Vec<Option<Program<f64>>>,
+    pub(in crate::solve) chance: Expected,
+    /// Whether some price is taken as given.
+    pub(in crate::solve) given: bool,
+    /// Whether draws stand behind kinks whose nodes only come near.
+    pub(super) rough: bool,
+    pub(super) alike: bool,
+    requirements: Requirements,
+}
+
+/// What must hold of the actions of a game: it is solved without, and what is found must do it.
+#[derive(Debug)]
+struct Requirements {
+    dag: Dag,
+    /// Slacks that move with an action, and which requirement of the model each belongs to.
+    slacks: Vec<(Id, usize)>,
+}
+
+/// Most actions whose derivatives are all taken: beyond that only those of one member of each population.
+pub(super) const FULL: usize = 24;
+
+fn cannot(why: impl Into<String>) -> Diagnostic {
+    Diagnostic::error("E0810", why.into())
+}
+
+/// A shock of a member's own that it sees and others do not makes a game of incomplete information.
+fn private(model: &Model, expectation: &mut Expectation, rewards: &[Id]) -> Result<(), Diagnostic> {
+    let g = &model.graph;
+    for agent in model.agents.iter().filter(|a| !a.actions.is_empty()) {
+        for seen in agent.observation.iter().filter_map(|o| o.shock) {
+            let shock = &model.shocks[seen];
+            let node = g.nodes.iter().position(|n| n.op == Op::Input(shock.input));
+            let ids = match node {
+                Some(n) => expectation
+                    .unroll
+                    .node(crate::graph::NodeId(n as u32))
+                    .unwrap_or_default(),
+                None => Vec::new(),
+            };
+            let read = expectation.unroll.dag.reachable(rewards);
+            let matters = ids.iter().any(|id| read.get(id.0 as usize) == Some(&true));
+            if shock.owner.is_some() && matters {
+                return Err(Diagnostic::error(
+                    "E0821",
+                    format!("`{}` is private information: the one-shot game is one of incomplete information", shock.name),
+                )
+                .at(shock.span, "its owner sees it, others do not")
+                .hint("a parameter is a number, not a function of what one knows: `econc solve` solves the game itself; give the benchmark as a number, --set NAME=.., or draw it as a noise, after everybody has acted"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts what is known into inputs of its own, which no average is taken over.
+fn known(model: &Model, expectation: &mut Expectation, flat: &mut [Id]) -> Result<Vec<Type>, Diagnostic> {
+    let observed = |s: usize| {
+        let mut all = model.agents.iter().flat_map(|a| &a.observation);
+        all.any(|o| o.shock == Some(s))
+    };
+    let read = expectation.unroll.dag.reachable(flat);
+    let laws: Vec<Known> = expectation.known();
+    let mut types = Vec::new();
+    let mut fresh = HashMap::new();
+    for law in laws
+        .into_iter()
+        .filter(|l| observed(l.shock) && read.get(l.now.0 as usize) == Some(&true))
+    {
+        let shock = &model.shocks[law.shock];
+        if law.tied {
+            return Err(
+                cannot(format!("`{}` is seen and moves together with other shocks", shock.name))
+                    .at(shock.span, "seen when acting")
+                    .hint("in a game without states what is seen must be independent: write a `markov` over the joint states"),
+            );
+        }
+        let dag = &mut expectation.unroll.dag;
+        let number = dag.inputs();
+        fresh.insert(law.now, dag.input(number as u32));
+        types.push(Type {
+            name: law.name,
+            shock: law.shock,
+            input: number,
+            carried: law.carried,
+            values: law.values,
+            weights: law.weights,
+            continuous: law.continuous,
+        });
+    }
+    let new = expectation.unroll.dag.substitute(flat, &fresh);
+    flat.copy_from_slice(&new);
+    Ok(types)
+}
+
+impl Game {
+    /// Errs where the actions found break a requirement on them, whatever is drawn.
+    ///
+    /// # Errors
+    /// E0810.
+    pub(in crate::solve) fn allowed(&self, model: &Model, chosen: &[f64]) -> Result<(), Diagnostic> {
+        let ids: Vec<Id> = self.requirements.slacks.iter().map(|(id, _)| *id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut inputs = vec![0.0; self.chance.inputs];
+        for (input, x) in self.chance.actions.iter().zip(chosen) {
+            inputs[*input] = *x;
+        }
+        for outcome in 0..self.chance.weights.len().max(1) {
+            for (input, values) in &self.chance.chance {
+                inputs[*input] = values.get(outcome).copied().unwrap_or(0.0);
+            }
+            let slacks = self.requirements.dag.evaluate(&ids, &inputs);
+            let broken = slacks.iter().position(|x| !(*x >= -1e-7));
+            if let Some(i) = broken {
+                let r = &model.requires[self.requirements.slacks[i].1];
+                let found: Vec<String> = self
+                    .actions
+                    .iter()
+                    .zip(chosen)
+                    .map(|(a, x)| format!("{} = {x:.6}", a.name))
+                    .collect();
+                return Err(cannot(
+                    "a requirement binds in the one-shot game, and such games are solved without requirements",
+                )
+                .at(r.span, "broken by what is best without it")
+                .note(found.join(", "))
+                .hint(
+                    "write it as bounds of the action, as in `action x in [0, 1]`, or as a cost, `else penalty(100)`; or give the benchmark \
+                     as a number: --set NAME=VALUE",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a model as a game.
+    ///
+    /// # Errors
+    /// E0810 for what the game has no room for, E0821 for what is known and may not be, E0904 for too many outcomes, E0990.
+    pub(in crate::solve) fn new(model: &Model, nodes: Nodes, reading: &Reading) -> Result<Game, Diagnostic> {
+        let g = &model.graph;
+        let mut expectation = Expectation::new(model)?;
+        let u = &mut expectation.unroll;
+        let fail = |e: crate::kernel::lower::LowerError| cannot(e.to_string());
+        let node_of = |input| g.nodes.iter().position(|n| n.op == Op::Input(input));
+        // States stand at their starts.
+        let mut state_ids = Vec::new();
+        for s in &model.states {
+            if let Some(n) = node_of(s.input) {
+                let start = s.start.and_then(|n| g.nodes[n.0 as usize].domain.as_point());
+                for id in u.node(crate::graph::NodeId(n as u32)).map_err(fail)? {
+                    state_ids.push((id, start, s));
+                }
+            }
+        }
+        let mut ids_of_actions = Vec::new();
+        let (mut lo, mut hi) = (Vec::new(), Vec::new());
+        let (mut actions, mut choosers): (Vec<Chosen>, Vec<Chooser>) = (Vec::new(), Vec::new());
+        let mut groups = 0;
+        for (k, a) in model.actions.iter().enumerate() {
+            if model.agents[a.owner].rules.iter().any(|(r, _)| *r == k) {
+                continue;
+            }
+            let Some(n) = node_of(a.input) else {
+                continue;
+            };
+            let ids = u.node(crate::graph::NodeId(n as u32)).map_err(fail)?;
+            let (values, (l, h)) = space(model, a, reading.finite)?;
+            let members = aligned(g, &model.agents[a.owner].shape, &a.shape);
+            let mut within = HashMap::new();
+            for (e, id) in ids.into_iter().enumerate() {
+                let inside = within.entry(members[e]).and_modify(|w| *w += 1).or_insert(0usize);
+                let group = groups + *inside;
+                let same = |c: &Chooser| c.agent == a.owner && c.member == members[e];
+                let chooser = choosers.iter().position(same).unwrap_or_else(|| {
+                    choosers.push(Chooser {
+                        agent: a.owner,
+                        member: members[e],
+                        actions: Vec::new(),
+                        sees: Vec::new(),
+                    });
+                    choosers.len() - 1
+                });
+                choosers[chooser].actions.push(actions.len());
+                ids_of_actions.push(id);
+                lo.push(l.max(-1e6));
+                hi.push(h.min(1e6));
+                actions.push(Chosen {
+                    action: k,
+                    name: a.name.clone(),
+                    element: e,
+                    chooser,
+                    group,
+                    values: values.clone(),
+                });
+            }
+            groups += within.values().max().map_or(0, |w| w + 1);
+        }
+        // Prices that somebody takes as given are inputs of what they read.
+        let mut taken: Vec<usize> = reading.takes.iter().flatten().copied().collect();
+        taken.sort_unstable();
+        taken.dedup();
+        let mut prices: Vec<(usize, Vec<Id>, Vec<Id>)> = Vec::new();
+        for p in &taken {
+            let ids = u.node(model.prices[*p].node).map_err(fail)?;
+            prices.push((*p, ids, Vec::new()));
+        }
+        for (p, ids, inputs) in &mut prices {
+            for _ in 0..ids.len() {
+                let number = u.dag.inputs();
+                inputs.push(u.dag.input(number as u32));
+            }
+            u.replace(model.prices[*p].node, inputs.clone());
+        }
+        let mut rewards: Vec<Vec<Id>> = Vec::new();
+        for agent in &model.agents {
+            rewards.push(match agent.reward {
+                None => Vec::new(),
+                Some(r) => {
+                    let ids = u.node(r).map_err(fail)?;
+                    let map = aligned(g, &g.nodes[r.0 as usize].shape, &agent.shape);
+                    map.into_iter().map(|i| ids[i]).collect()
+                }
+            });
+        }
+        let mut slacks: Vec<(Id, usize)> = Vec::new();
+        for (k, r) in model.requires.iter().enumerate() {
+            if matches!(r.otherwise, Otherwise::Infeasible | Otherwise::Project(_)) {
+                slacks.extend(u.node(r.slack).map_err(fail)?.into_iter().map(|id| (id, k)));
+            }
+        }
+        // What each is paid, and what it maximises: there, prices that it takes are those at the actions that `around` stand for.
+        let dag = &mut u.dag;
+        let around: HashMap<Id, Id> = match prices.is_empty() {
+            true => HashMap::new(),
+            false => {
+                let mut fresh = |id: &Id| (*id, dag.input(dag.inputs() as u32));
+                ids_of_actions.iter().map(&mut fresh).collect()
+            }
+        };
+        let through: HashMap<Id, Id> = prices
+            .iter()
+            .flat_map(|(_, ids, inputs)| inputs.iter().copied().zip(ids.iter().copied()))
+            .collect();
+        let mut own: Vec<Vec<Id>> = Vec::new();
+        for (a, all) in rewards.iter().enumerate() {
+            let mut held = through.clone();
+            let takes = reading.takes.get(a).map_or(&[][..], Vec::as_slice);
+            for (_, ids, inputs) in prices.iter().filter(|(p, ..)| takes.contains(p)) {
+                let at = dag.substitute(ids, &around);
+                let at = fault!("one_shot.through_the_market", ids.clone(), at);
+                held.extend(inputs.iter().copied().zip(at));
+            }
+            own.push(dag.substitute(all, &held));
+        }
+        for all in &mut rewards {
+            *all = dag.substitute(all, &through);
+        }
+        for (id, _) in &mut slacks {
+            *id = dag.substitute(&[*id], &through)[0];
+        }
+        let count = rewards.iter().map(Vec::len).sum::<usize>();
+        let mut flat: Vec<Id> = rewards.iter().chain(&own).flatten().copied().collect();
+        let types = match reading.informed {
+            true => known(model, &mut expectation, &mut flat)?,
+            false => Vec::new(),
+        };
+        let outcomes = expectation.outcomes(&flat, nodes)?;
+        if !reading.informed {
+            private(model, &mut expectation, &flat)?;
+        }
+        let mut dag = expectation.unroll.dag;
+        if let Some(chance) = outcomes.chance {
+            for r in &mut flat {
+                *r = dag.mul(chance, *r);
+            }
+        }
+        let mut stand = HashMap::new();
+        let read = dag.reachable(&flat);
+        for (id, start, state) in state_ids {
+            match start {
+                Some(x) => {
+                    let x = dag.constant(x);
+                    stand.insert(id, x);
+                }
+                None if read[id.0 as usize] => {
+                    return Err(cannot(format!(
+                        "rewards of the one-shot game vary with `{}`, whose first value is not one number",
+                        state.name
+                    ))
+                    .at(state.span, "read by a reward")
+                    .hint("give it a `start` that is a number, or the benchmark itself: --set NAME=.."));
+                }
+                None => {}
+            }
+        }
+        flat = dag.substitute(&flat, &stand);
+        for (id, _) in &mut slacks {
+            *id = dag.substitute(&[*id], &stand)[0];
+        }
+        slacks.retain(|(id, _)| {
+            let read = dag.reachable(&[*id]);
+            ids_of_actions.iter().any(|a| read.get(a.0 as usize) == Some(&true))
+        });
+        let requirements = Requirements {
+            dag: dag.clone(),
+            slacks,
+        };
+        let flat = crate::kernel::affine::explicit(&mut dag, &flat);
+        let (paid, own) = flat.split_at(count);
+        let mut total = dag.constant(0.0);
+        for r in paid {
+            total = dag.add(total, *r);
+        }
+        let first: Vec<usize> = rewards
+            .iter()
+            .scan(0, |at, r| {
+                *at += r.len();
+                Some(*at - r.len())
+            })
+            .collect();
+        let of = |list: &[Id], c: &Chooser| match rewards[c.agent].get(c.member) {
+            Some(_) => list[first[c.agent] + c.member],
+            None => total,
+        };
+        let payoff: Vec<Id> = choosers
+            .iter()
+            .map(|c| match reading.conduct {
+                Conduct::Joint => total,
+                Conduct::Nash => of(own, c),
+            })
+            .collect();
+        let worth: Vec<Id> = choosers.iter().map(|c| of(paid, c)).collect();
+        let back: HashMap<Id, Id> = around.iter().map(|(a, b)| (*b, *a)).collect();
+        // Of many who are alike the conditions of one are enough.
+        let lead = actions.len() <= FULL || !reading.alike;
+        let first_of = |i: usize| actions.iter().position(|a| a.group == actions[i].group) == Some(i);
+        let led: Vec<bool> = (0..actions.len()).map(|i| lead || first_of(i)).collect();
+        let zero = dag.constant(0.0);
+        let conditions: Vec<Id> = (0..actions.len())
+            .map(|i| match led[i] && actions[i].values.is_none() {
+                true => derivative(&mut dag, &[payoff[actions[i].chooser]], ids_of_actions[i])[0],
+                false => zero,
+            })
+            .collect();
+        let conditions = fault!(
+            "one_shot.condition_dropped",
+            conditions.iter().enumerate().map(|(i, c)| if i == 0 { zero } else { *c }).collect::<Vec<Id>>(),
+            conditions
+        );
+        let conditions = dag.substitute(&conditions, &back);
+        let mut rows: Vec<Vec<Id>> = vec![Vec::new(); actions.len()];
+        for a in &ids_of_actions {
+            let some: Vec<usize> = (0..actions.len()).filter(|i| led[*i]).collect();
+            let of: Vec<Id> = some.iter().map(|i| conditions[*i]).collect();
+            for (i, d) in some.iter().zip(derivative(&mut dag, &of, *a)) {
+                rows[*i].push(d);
+            }
+        }
+        let number = |id: &Id| match dag.expr(*id) {
+            Expr::Input(i) => Some(i as usize),
+            _ => None,
+        };
+        let drawn: Vec<usize> = outcomes.inputs.iter().filter_map(number).collect();
+        let mut chosen: Vec<usize> = ids_of_actions.iter().filter_map(number).collect();
+        let shadows = ids_of_actions.iter().filter_map(|a| number(around.get(a)?));
+        chosen.extend(shadows.collect::<Vec<usize>>());
+        let split = outcomes
+            .split
+            .and_then(|(input, law)| Some((input, number(&input)?, law)));
+        let lanes = drawn.iter().copied().chain(split.map(|s| s.1));
+        let inputs = dag.inputs();
+        let mut modes = vec![Mode::Uniform; inputs];
+        for i in lanes {
+            modes[i] = Mode::Lanes;
+        }
+        let failed = |e: CompileError| Diagnostic::error("E0990", e.to_string());
+        let wide = actions.iter().any(|a| a.values.is_some()) || !types.is_empty();
+        let everything: Vec<Id> = paid.iter().chain(own).copied().collect();
+        let kinked = match split {
+            Some((input, _, law)) if !wide => {
+                Kinked::new(&mut dag, &everything, input, law, &modes, nodes).map_err(failed)?
+            }
+            _ => None,
+        };
+        let compiled = |of: &[Id]| Program::compile(&dag, &modes, of).map_err(failed);
+        let wide = match wide {
+            false => Vec::new(),
+            true => {
+                let modes = vec![Mode::Lanes; inputs];
+                let one = |p: &Id| Program::compile(&dag, &modes, &[*p]).map_err(failed);
+                worth.iter().map(one).collect::<Result<_, _>>()?
+            }
+        };
+        let values = |k: usize| outcomes.nodes.iter().map(|(v, _)| v[k]).collect();
+        let mut game = Game {
+            payoff: payoff.iter().map(|p| compiled(&[*p])).collect::<Result<_, _>>()?,
+            wide,
+            jacobian: rows
+                .iter()
+                .map(|r| if r.is_empty() { Ok(None) } else { compiled(r).map(Some) })
+                .collect::<Result<_, _>>()?,
+            conditions: compiled(&conditions)?,
+            chance: Expected {
+                inputs,
+                actions: chosen,
+                chance: drawn.iter().enumerate().map(|(k, i)| (*i, values(k))).collect(),
+                weights: outcomes.nodes.iter().map(|(_, w)| *w).collect(),
+                kinked,
+            },
+            rough: outcomes.rough,
+            given: !prices.is_empty(),
+            alike: reading.alike,
+            types,
+            requirements,
+            lo,
+            hi,
+            actions,
+            choosers,
+        };
+        game.look_around(model);
+        Ok(game)
+    }
+
+    /// Says what each chooser sees.
+    fn look_around(&mut self, model: &Model) {
+        let g = &model.graph;
+        for c in &mut self.choosers {
+            let agent = &model.agents[c.agent];
+            let seen = |t: &Type| {
+                let shock = &model.shocks[t.shock];
+                let inside = shock.shape.iter().all(|a| agent.shape.contains(a));
+                let mine = || aligned(g, &shock.shape, &agent.shape)[c.member];
+                let name = |e: usize| element_name(g, &shock.name, &shock.shape, e, g.elements(&shock.shape));
+                agent.observation.iter().any(|o| o.shock == Some(t.shock)) && inside && name(mine()) == t.name
+            };
+            c.sees = (0..self.types.len()).filter(|t| seen(&self.types[*t])).collect();
+        }
+    }
+
+    /// The name of a chooser, `firm[2]`.
+    pub(in crate::solve) fn name(&self, model: &Model, chooser: usize) -> String {
+        let c = &self.choosers[chooser];
+        let agent = &model.agents[c.agent];
+        element_name(&model.graph, &agent.name, &agent.shape, c.member, model.graph.elements(&agent.shape))
+    }
+}
+
+/// What an action chooses from: its values where they are finite, and the ends of its interval.
+type Choices = (Option<(Vec<f64>, Vec<String>)>, (f64, f64));
+
+fn space(model: &Model, a: &crate::check::model::Action, finite: bool) -> Result<Choices, Diagnostic> {
+    let g = &model.graph;
+    let varies = || {
+        cannot(format!("the one-shot game needs constant bounds; those of `{}` vary", a.name))
+            .at(a.span, "bounds that vary")
+            .hint("let the bounds be numbers, or give the benchmark as a number: --set NAME=VALUE")
+    };
+    let ends = |lo: &crate::graph::NodeId, hi: &crate::graph::NodeId| {
+        let (l, h) = (g.nodes[lo.0 as usize].domain, g.nodes[hi.0 as usize].domain);
+        l.as_point().zip(h.as_point()).ok_or_else(varies)
+    };
+    let listed = |values: Vec<f64>, labels: Vec<String>| {
+        let (lo, hi) = (values.first().copied().unwrap_or(0.0), values.last().copied().unwrap_or(0.0));
+        Ok((Some((values, labels)), (lo, hi)))
+    };
+    match &a.space {
+        Space::Interval { lo, hi, .. } => Ok((None, ends(lo, hi)?)),
+        Space::Finite { labels, masks, .. } if finite && masks.iter().all(Option::is_none) => {
+            // The input of an action carries the number of the choice.
+            listed((0..labels.len()).map(|i| i as f64).collect(), labels.clone())
+        }
+        Space::Integer { lo, hi } if finite => {
+            let (l, h) = ends(lo, hi)?;
+            if h - l > 10_000.0 {
+                return Err(cannot(format!("`{}` has too many choices for a one-shot game", a.name)).at(a.span, "the action"));
+            }
+            let numbers: Vec<f64> = (l as i64..=h as i64).map(|i| i as f64).collect();
+            let labels = numbers.iter().map(ToString::to_string).collect();
+            listed(numbers, labels)
+        }
+        Space::Finite { .. } if finite => Err(cannot(format!("choices of `{}` are not always allowed", a.name))
+            .at(a.span, "choices that depend on something")
+            .hint("in a game without states leave out what is never allowed")),
+        _ => Err(cannot(format!(
+            "the one-shot game needs numbers in intervals; `{}` is a finite choice",
+            a.name
+        ))
+        .at(a.span, "a finite choice")
+        .hint("let it choose from an interval, or give the benchmark as a number: --set NAME=VALUE")),
+    }
+}

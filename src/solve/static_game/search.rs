@@ -1,0 +1,398 @@
+//! Looking for the equilibria of a one-shot game in numbers: Newton's method on the conditions, replies in turn, and the global check.
+
+use super::game::{FULL, Game};
+use super::{FROM, GAIN, ONE, REPLY, ROUGH_STARTS, ROUNDS, SCAN, SETTLED, STARTS, near};
+use crate::diag::Diagnostic;
+use crate::limits;
+use crate::num::fixed_point::{Equations, NewtonOptions, newton};
+use crate::num::optimise::{brent, spread};
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Members that are alike and beyond whom only the first and the last are tried for gains.
+const EACH: usize = 50;
+
+impl Game {
+    /// What an action's owner is paid at a profile where prices that it takes are those at the profile `around`.
+    pub(in crate::solve) fn pays(&self, action: usize, x: &[f64], around: &[f64]) -> f64 {
+        let program = &self.payoff[self.actions[action].chooser];
+        if !self.given {
+            return self.chance.of(program, x)[0];
+        }
+        let both: Vec<f64> = x.iter().chain(around).copied().collect();
+        self.chance.of(program, &both)[0]
+    }
+
+    /// Newton's method from a profile, on all conditions or on those of one member of each population.
+    fn newton(&self, from: &[f64], alike: bool) -> Option<Vec<f64>> {
+        let options = NewtonOptions {
+            tolerance: 1e-12,
+            // Between the nodes of draws behind kinks conditions jump, and the method may not settle at all.
+            iterations: if self.rough { 15 } else { 100 },
+            ..NewtonOptions::default()
+        };
+        if !alike {
+            let report = newton(&mut First(self), from, &self.lo, &self.hi, &options);
+            return (report.converged || report.residual < 1e-10).then_some(report.x);
+        }
+        let (lo, hi) = (self.gathered(&self.lo), self.gathered(&self.hi));
+        let report = newton(&mut Alike(self), &self.gathered(from), &lo, &hi, &options);
+        (report.converged || report.residual < 1e-10).then(|| self.spread_out(&report.x))
+    }
+
+    /// How many groups of actions there are.
+    fn groups(&self) -> usize {
+        self.actions.iter().map(|a| a.group + 1).max().unwrap_or(0)
+    }
+
+    /// The first action of each group, one number per group.
+    fn leaders(&self) -> Vec<usize> {
+        (0..self.groups())
+            .filter_map(|g| self.actions.iter().position(|a| a.group == g))
+            .collect()
+    }
+
+    /// One number per group of a profile, that of its first action.
+    fn gathered(&self, x: &[f64]) -> Vec<f64> {
+        self.leaders().into_iter().map(|i| x[i]).collect()
+    }
+
+    /// The profile in which every action of a group has its number.
+    fn spread_out(&self, y: &[f64]) -> Vec<f64> {
+        self.actions.iter().map(|a| y[a.group]).collect()
+    }
+
+    /// The profiles at which nobody gains by deviating, as far as searches find them, and how many searches there were. Of members who are
+    /// alike (if the game says so) those in which they act alike come first, and others are looked for where there is none.
+    pub(in crate::solve) fn equilibria(&self, asked_by: &str) -> (Vec<Vec<f64>>, usize) {
+        let some = self.groups() < self.actions.len();
+        if !(self.alike && some) {
+            return self.searches(asked_by, false);
+        }
+        let (found, searches) = self.searches(asked_by, true);
+        if !found.is_empty() || self.actions.len() > FULL {
+            return (found, searches);
+        }
+        let (found, more) = self.searches(asked_by, false);
+        (found, searches + more)
+    }
+
+    fn searches(&self, asked_by: &str, alike: bool) -> (Vec<Vec<f64>>, usize) {
+        let n = self.lo.len();
+        let done = AtomicUsize::new(0);
+        let place = |unit: &[f64]| -> Vec<f64> {
+            let all: Vec<f64> = (0..n)
+                .map(|i| self.lo[i] + unit[i] * (self.hi[i] - self.lo[i]))
+                .collect();
+            if alike { self.spread_out(&self.gathered(&all)) } else { all }
+        };
+        // Where conditions jump, few of Newton's searches come to an end, and replies in turn find what there is.
+        let skipped = if self.rough { STARTS - ROUGH_STARTS } else { 0 };
+        let search = |k: usize| {
+            let mut unit = vec![0.5; n];
+            let x = match k.checked_sub(STARTS) {
+                None => {
+                    if k > 0 {
+                        spread(k, n, &mut unit);
+                    }
+                    self.newton(&place(&unit), alike)
+                }
+                // Replies in turn reach what Newton's method cannot: rewards that are flat at most starts, kinks, corners.
+                Some(r) => {
+                    unit.fill(FROM[r]);
+                    let x = match alike {
+                        true => self.replies_alike(place(&unit), 1e-8),
+                        false => self.replies(place(&unit), None, 1e-8),
+                    };
+                    x.map(|x| self.newton(&x, alike).filter(|y| near(y, &x, 1e-3)).unwrap_or(x))
+                }
+            };
+            let of = STARTS + FROM.len() - skipped;
+            let count = done.fetch_add(1, Ordering::Relaxed) + 1;
+            limits::doing(format!("{asked_by}: one-shot game, {count} of {of} searches"));
+            x
+        };
+        let all: Option<Vec<Option<Vec<f64>>>> = (skipped..STARTS + FROM.len())
+            .into_par_iter()
+            .map(|k| limits::going(|| search(k)))
+            .collect();
+        let mut found: Vec<Vec<f64>> = Vec::new();
+        for x in all.unwrap_or_else(|| limits::leave()).into_iter().flatten() {
+            if !found.iter().any(|f| near(f, &x, ONE)) && self.is_best(&x) {
+                found.push(x);
+            }
+        }
+        (found, STARTS + FROM.len() - skipped)
+    }
+
+    /// The equilibrium near a profile; `None` where there is none.
+    pub(super) fn led_on(&self, x: &[f64], within: f64) -> Option<Vec<f64>> {
+        let smooth = (!self.rough).then(|| self.newton(x, false)).flatten();
+        smooth
+            .filter(|y| near(y, x, within))
+            .or_else(|| self.replies(x.to_vec(), Some(within), 1e-8))
+    }
+
+    /// An equilibrium as it is with twice as many nodes for draws behind kinks.
+    ///
+    /// # Errors
+    /// E0920 where it is not the same up to [`SETTLED`].
+    pub(in crate::solve) fn settled(
+        &self,
+        x: &[f64],
+        twice: impl FnOnce() -> Result<Game, Diagnostic>,
+    ) -> Result<Vec<f64>, Diagnostic> {
+        if self.chance.kinked.is_none() && !self.rough {
+            return Ok(x.to_vec());
+        }
+        let finer = twice()?;
+        let better = match self.rough {
+            true => finer.replies(x.to_vec(), Some(SETTLED), 0.1 * SETTLED),
+            false => finer.led_on(x, SETTLED),
+        };
+        match better {
+            Some(y) if near(&y, x, SETTLED) => Ok(y),
+            other => Err(Diagnostic::error(
+                "E0920",
+                "the equilibrium of the one-shot game moves with the nodes of its draws",
+            )
+            .note(match other {
+                Some(y) => format!("{x:?} with the usual nodes, {y:?} with twice as many"),
+                None => format!("{x:?} with the usual nodes; with twice as many replies in turn do not settle"),
+            })
+            .hint("several draws stand behind kinks or steps (min, max, abs, comparisons): leave one of them, or give the benchmark as a number, --set NAME=..")),
+        }
+    }
+
+    /// A point of an own action's interval by its place in the scan: evenly, then by powers of ten from either end.
+    fn scan(&self, i: usize, even: usize, powers: usize) -> Vec<f64> {
+        let (lo, hi) = (self.lo[i], self.hi[i]);
+        let width = hi - lo;
+        let mut out: Vec<f64> = (0..=even).map(|k| lo + width * k as f64 / even as f64).collect();
+        for k in 1..=powers {
+            let part = width * 10f64.powf(-(k as f64) / 4.0);
+            out.extend([lo + part, hi - part]);
+        }
+        out.sort_by(f64::total_cmp);
+        out
+    }
+
+    /// The Jacobian of conditions by differences, inside the bounds: `of` gives them at values of what is chosen between `lo` and `hi`.
+    fn differences(x: &[f64], lo: &[f64], hi: &[f64], of: impl Fn(&[f64]) -> Vec<f64>) -> Vec<Vec<f64>> {
+        let n = x.len();
+        let mut rows = vec![vec![0.0; n]; n];
+        for b in 0..n {
+            let h = 1e-5 * (1.0 + x[b].abs());
+            let at = |to: f64| {
+                let mut y = x.to_vec();
+                y[b] = to.clamp(lo[b], hi[b]);
+                (y[b], of(&y))
+            };
+            let ((up, above), (down, below)) = (at(x[b] + h), at(x[b] - h));
+            for (row, (u, d)) in rows.iter_mut().zip(above.iter().zip(&below)) {
+                row[b] = (u - d) / (up - down);
+            }
+        }
+        rows
+    }
+
+    /// What is best for the owner of an action against `around`, which `x` may differ from in its other actions; near where it stands if
+    /// `within` is given. The value, if it pays more than what stands there.
+    pub(in crate::solve) fn best(&self, i: usize, x: &[f64], within: Option<f64>) -> Option<f64> {
+        let mut pays = |v: f64| {
+            let mut y = x.to_vec();
+            y[i] = v;
+            let p = self.pays(i, &y, x);
+            if p.is_nan() { f64::NEG_INFINITY } else { p }
+        };
+        let points = match within {
+            None => self.scan(i, REPLY.0, REPLY.1),
+            Some(part) => {
+                let reach = 10.0 * part * (1.0 + x[i].abs());
+                let at = |k: i32| (x[i] + reach * f64::from(k) / 3.0).clamp(self.lo[i], self.hi[i]);
+                (-3..=3).map(at).collect()
+            }
+        };
+        best_of(&mut pays, x[i], &points)
+    }
+
+    /// Everybody replies in turn until nobody moves by more than `until`, each time within a part of where it stands if that is given; `None` if
+    /// it does not end.
+    fn replies(&self, mut x: Vec<f64>, within: Option<f64>, until: f64) -> Option<Vec<f64>> {
+        for _ in 0..ROUNDS {
+            let mut moved: f64 = 0.0;
+            for i in 0..x.len() {
+                if let Some(to) = self.best(i, &x, within) {
+                    moved = moved.max((to - x[i]).abs() / (1.0 + x[i].abs()));
+                    x[i] = to;
+                }
+            }
+            if moved < until {
+                return Some(x);
+            }
+        }
+        None
+    }
+
+    /// As [`Game::replies`], where all of a group go together towards what is best for one of them: by a part that is smaller the more they are.
+    fn replies_alike(&self, mut x: Vec<f64>, until: f64) -> Option<Vec<f64>> {
+        let leaders = self.leaders();
+        let size = |g: usize| self.actions.iter().filter(|a| a.group == g).count() as f64;
+        for _ in 0..ROUNDS {
+            let mut moved: f64 = 0.0;
+            for (g, i) in leaders.iter().enumerate() {
+                if let Some(to) = self.best(*i, &x, None) {
+                    let step = to - x[*i];
+                    moved = moved.max(step.abs() / (1.0 + x[*i].abs()));
+                    let to = x[*i] + step / size(g);
+                    for (a, x) in self.actions.iter().zip(&mut x) {
+                        if a.group == g {
+                            *x = to;
+                        }
+                    }
+                }
+            }
+            if moved < until {
+                return Some(x);
+            }
+        }
+        None
+    }
+
+    /// First-order conditions (with bounds) of some actions at a profile, one number per action; `None` where they are no numbers.
+    pub(in crate::solve) fn conditions_of(&self, some: &[usize], x: &[f64]) -> Option<Vec<f64>> {
+        let v = self.chance.of(&self.conditions, x);
+        let held = some.iter().map(|i| bounded(x[*i], v[*i], self.lo[*i], self.hi[*i]).0);
+        let held: Vec<f64> = held.collect();
+        held.iter().all(|y| y.is_finite()).then_some(held)
+    }
+
+    /// Whether no own action pays more anywhere along its interval.
+    pub(in crate::solve) fn is_best(&self, x: &[f64]) -> bool {
+        let many = self.alike && x.len() > EACH;
+        let ends = |i: usize| {
+            let same = |a: &&super::game::Chosen| a.group == self.actions[i].group;
+            let mut others = (self.actions.iter().enumerate()).filter(|(_, a)| same(a)).map(|(k, _)| k);
+            others.next() == Some(i) || others.last() == Some(i)
+        };
+        (0..x.len()).filter(|i| !many || ends(*i)).all(|i| {
+            let here = self.pays(i, x, x);
+            self.scan(i, SCAN, REPLY.1).into_par_iter().all(|point| {
+                let mut y = x.to_vec();
+                y[i] = point;
+                // What is no number is no gain.
+                let gain = self.pays(i, &y, x) - here;
+                gain.is_nan() || gain <= GAIN * (1.0 + here.abs())
+            })
+        })
+    }
+}
+
+/// The best of a scan (ascending `points`) and of a search between its best point's neighbours, if it pays more than `here` does.
+pub(in crate::solve) fn best_of(pays: &mut dyn FnMut(f64) -> f64, here: f64, points: &[f64]) -> Option<f64> {
+    let now = pays(here);
+    let mut best = (here, now);
+    let mut place = None;
+    for (k, p) in points.iter().enumerate() {
+        let v = pays(*p);
+        if v > best.1 {
+            best = (*p, v);
+            place = Some(k);
+        }
+    }
+    let k = place.unwrap_or_else(|| points.partition_point(|p| *p < here));
+    let next = if place.is_some() { k + 1 } else { k };
+    let (lo, hi) = (points[k.saturating_sub(1)], points[next.min(points.len() - 1)]);
+    let (u, v) = brent(&mut *pays, lo, hi, 1e-10);
+    // An end of the interval may be as good as what a search inside can find.
+    for (p, w) in [(u, v), (lo, pays(lo)), (hi, pays(hi))] {
+        if w > best.1 {
+            best = (p, w);
+        }
+    }
+    (best.1 > now).then_some(best.0)
+}
+
+/// What is zero where a condition holds or a bound binds that it pushes against, at `x` with condition `f` between two ends.
+fn bounded(x: f64, f: f64, lo: f64, hi: f64) -> (f64, bool) {
+    let to = x + f;
+    if to < lo {
+        (lo - x, true)
+    } else if to > hi {
+        (hi - x, true)
+    } else {
+        (f, false)
+    }
+}
+
+/// The first-order conditions of a game, with its bounds.
+struct First<'a>(&'a Game);
+
+impl Equations for First<'_> {
+    fn residual(&mut self, x: &[f64]) -> Option<Vec<f64>> {
+        let g = self.0;
+        let v = g.chance.of(&g.conditions, x);
+        let held = v.iter().enumerate().map(|(i, f)| bounded(x[i], *f, g.lo[i], g.hi[i]).0);
+        let held: Vec<f64> = held.collect();
+        held.iter().all(|y| y.is_finite()).then_some(held)
+    }
+
+    fn jacobian(&mut self, x: &[f64]) -> Option<Vec<Vec<f64>>> {
+        let g = self.0;
+        let v = g.chance.of(&g.conditions, x);
+        // Kinks that move with the actions move the conditions, too, which derivatives under the integral do not see.
+        let mut rows: Vec<Vec<f64>> = match g.chance.kinked.is_some() {
+            true => Game::differences(x, &g.lo, &g.hi, |y| g.chance.of(&g.conditions, y)),
+            false => (g.jacobian.iter().flatten()).map(|r| g.chance.of(r, x)).collect(),
+        };
+        hold(&mut rows, x, &v, &g.lo, &g.hi);
+        rows.iter().flatten().all(|y| y.is_finite()).then_some(rows)
+    }
+}
+
+/// Replaces the rows of conditions whose bound binds.
+fn hold(rows: &mut [Vec<f64>], x: &[f64], v: &[f64], lo: &[f64], hi: &[f64]) {
+    for (i, row) in rows.iter_mut().enumerate() {
+        if bounded(x[i], v[i], lo[i], hi[i]).1 {
+            row.fill(0.0);
+            row[i] = -1.0;
+        }
+    }
+}
+
+/// The first-order conditions of one member of each population, where all members act alike.
+struct Alike<'a>(&'a Game);
+
+impl Equations for Alike<'_> {
+    fn residual(&mut self, y: &[f64]) -> Option<Vec<f64>> {
+        let g = self.0;
+        let v = g.gathered(&g.chance.of(&g.conditions, &g.spread_out(y)));
+        let (lo, hi) = (g.gathered(&g.lo), g.gathered(&g.hi));
+        let held: Vec<f64> = (0..y.len()).map(|i| bounded(y[i], v[i], lo[i], hi[i]).0).collect();
+        held.iter().all(|y| y.is_finite()).then_some(held)
+    }
+
+    fn jacobian(&mut self, y: &[f64]) -> Option<Vec<Vec<f64>>> {
+        let g = self.0;
+        let x = g.spread_out(y);
+        let v = g.gathered(&g.chance.of(&g.conditions, &x));
+        let (lo, hi) = (g.gathered(&g.lo), g.gathered(&g.hi));
+        let mut rows: Vec<Vec<f64>> = match g.chance.kinked.is_some() {
+            true => Game::differences(y, &lo, &hi, |y| {
+                g.gathered(&g.chance.of(&g.conditions, &g.spread_out(y)))
+            }),
+            false => (g.leaders().into_iter())
+                .map(|i| {
+                    let mut row = vec![0.0; y.len()];
+                    let all = g.jacobian[i].as_ref().map_or_else(Vec::new, |r| g.chance.of(r, &x));
+                    for (a, d) in g.actions.iter().zip(all) {
+                        row[a.group] += d;
+                    }
+                    row
+                })
+                .collect(),
+        };
+        hold(&mut rows, y, &v, &lo, &hi);
+        rows.iter().flatten().all(|y| y.is_finite()).then_some(rows)
+    }
+}

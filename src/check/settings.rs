@@ -223,13 +223,13 @@ pub const SOLVE_KEYS: &[Key] = &[
         "find",
         Kind::Words("choice", &["one", "all"]),
         "one",
-        "which equilibria are looked for; all is not in this version",
+        "games without states: which equilibria are wanted; several are an error unless all are",
     ),
     key(
         "select",
         Kind::Selection,
         "none",
-        "which of several equilibria is the solution; not in this version",
+        "games without states: which of several equilibria is the solution; from(start) is where replies lead from the first choices",
     ),
     key(
         "periods",
@@ -307,11 +307,6 @@ pub fn not_yet(block: &str, key: &str, value: &Setting, span: Span) -> Option<Di
         ("solve", k, _) if k.starts_with("concept.") => (
             "one concept holds for everybody",
             "write `concept = ..`; a market may be `competitive` by itself",
-        ),
-        ("solve", "find", "all") => ("one solution is looked for", "remove it"),
-        ("solve", "select", _) => (
-            "one solution is looked for, so there is none to choose from",
-            "remove it",
         ),
         ("solve" | "train", "policies", "separate") => (
             "the members of an agent block share one policy",

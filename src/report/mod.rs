@@ -4,6 +4,7 @@
 
 pub mod content;
 pub mod draw;
+pub mod equilibrium;
 mod folder;
 pub mod html;
 pub mod npy;

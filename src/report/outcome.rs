@@ -1,5 +1,6 @@
 //! The results of a solve and of a simulation, as [`Content`]: facts, certificate, tables, pictures, files.
 
+use super::equilibrium::facts as equilibrium_facts;
 use super::content::{BEST_CONSTANT, Check, Content, NamedPicture, NamedTable};
 use super::number;
 use super::plot::{self, Picture};
@@ -28,10 +29,13 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
     let set = solved::functions(&s.solution)?;
     let mut pictures = solved::pictures(&s.solution, &set, &doc);
     pictures.extend(euler_picture(s));
+    pictures.extend(s.certificate.equilibrium.iter().flat_map(super::equilibrium::pictures));
     let text = ron::to_string(s)
         .map_err(|e| Diagnostic::error("E0951", "the solution cannot be written").note(e.to_string()))?;
     let r = &s.solution.record;
     let mut facts = vec![("method".to_string(), s.solution.method.clone())];
+    let equilibrium = s.certificate.equilibrium.as_ref();
+    facts.extend(equilibrium.map_or_else(Vec::new, equilibrium_facts));
     facts.push(("grid".into(), grid_text(s)));
     let unit = if s.solution.infinite { "improvements" } else { "periods" };
     facts.push((unit.into(), r.iterations.to_string()));
@@ -102,7 +106,11 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
         facts,
         certificate: checks(c),
         functions: vec![set],
-        tables: tables(c),
+        tables: equilibrium
+            .map_or_else(Vec::new, |e| super::equilibrium::tables(s, e))
+            .into_iter()
+            .chain(tables(c))
+            .collect(),
         pictures,
         drawing: None,
         diagnostics,
@@ -262,19 +270,13 @@ fn checks(c: &Certificate) -> Vec<Check> {
         pass: limit.map(|l| x <= l),
         note: note.into(),
     };
-    out.push(share("time outside the grid", c.outside, Some(t.edges), "simulated"));
-    out.push(share(
-        "time at an edge of the grid",
-        c.unexplained_edges,
-        Some(t.edges),
-        "where no constraint binds",
-    ));
-    out.push(share(
-        "time at infeasible actions",
-        c.infeasible,
-        Some(t.infeasible),
-        "",
-    ));
+    // An equilibrium is judged in the economy alone.
+    if c.equilibrium.is_none() {
+        out.push(share("time outside the grid", c.outside, Some(t.edges), "simulated"));
+        let edges = "time at an edge of the grid";
+        out.push(share(edges, c.unexplained_edges, Some(t.edges), "where no constraint binds"));
+        out.push(share("time at infeasible actions", c.infeasible, Some(t.infeasible), ""));
+    }
     for s in c.constraints.iter().filter(|s| s.share > 0.0) {
         out.push(share(&s.name, s.share, None, "a constraint binds"));
     }

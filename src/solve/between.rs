@@ -381,6 +381,20 @@ impl PolicyBetween {
         true
     }
 
+    /// Fills `out` with the probabilities with which a mixed strategy takes the choices of an action there, one per choice: those of the
+    /// nearest node. `false` if the action is not mixed.
+    pub fn mixture(&self, action: usize, spot: &Spot, out: &mut Vec<f64>) -> bool {
+        let s = &*self.solution;
+        out.clear();
+        let Some(all) = s.mixed.get(action).filter(|m| !m.is_empty()) else {
+            return false;
+        };
+        let choices = all.len() / s.value.len().max(1);
+        let at = ((spot.period * s.nodes() + spot.nearest_node) * s.shocks() + spot.nearest_shock) * choices;
+        out.extend(all.get(at..at + choices).unwrap_or_default());
+        !out.is_empty()
+    }
+
     /// What stands at a spot.
     fn read(&self, surfaces: &[Surface], tensor: &Tensor, spot: &Spot) -> f64 {
         let surface = &surfaces[spot.period * self.groups + spot.group];

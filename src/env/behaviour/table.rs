@@ -160,6 +160,15 @@ impl Table {
                             None => self.policy.action(*number, &spot),
                         }
                     }
+                    None if !greedy && self.policy.mixture(*number, &spot, &mut chances) => {
+                        mask(bounds, true, e * n + w, &mut chances);
+                        let values = match &self.policy.solution().actions[*number].kind {
+                            ActionKind::Finite { values, .. } => values.as_slice(),
+                            ActionKind::Continuous => &[],
+                        };
+                        let choice = drawn(&chances, worlds.luck(action, e, w));
+                        choice.and_then(|c| values.get(c).copied()).unwrap_or_else(|| self.policy.action(*number, &spot))
+                    }
                     Some(_) | None => self.policy.action(*number, &spot),
                 };
             }

@@ -123,6 +123,52 @@ pub fn applied(mut model: Model) -> Result<(Model, Vec<Diagnostic>), Diagnostic>
     Ok((model, warnings))
 }
 
+/// A model with some of its prices held at numbers.
+pub struct AtPrices {
+    /// The model, whose readers of these prices read the numbers.
+    pub model: Model,
+    /// Names of the prices, one per price.
+    pub names: Vec<String>,
+    /// Whether each clears a market, one per price.
+    pub clears: Vec<bool>,
+    /// What is left over of each market at its price (demand less supply), or what the rule of the price then gives; one node per price.
+    pub implied: Vec<NodeId>,
+    /// (price of the model that was cut, number), one per price.
+    pub at: Vec<(usize, f64)>,
+}
+
+/// A model with prices held at numbers: `(number among the model's prices, value)` each.
+///
+/// # Errors
+/// E0834 where a price clears together with others that are not held.
+pub fn at_prices(model: &Model, prices: &[(usize, f64)]) -> Result<AtPrices, Diagnostic> {
+    let fixed: Vec<(NodeId, f64)> = prices.iter().map(|(p, x)| (model.prices[*p].node, *x)).collect();
+    let done = cut(&model.graph, &fixed).map_err(|place| {
+        let price = &model.prices[prices[place].0];
+        Diagnostic::error("E0834", format!("`{}` clears together with prices that are not held", price.name))
+            .at(price.span, "held alone")
+            .hint("let one market clear with one price, or let all of them be taken as given")
+    })?;
+    let stated: Vec<Stated> = (prices.iter())
+        .map(|(price, value)| Stated {
+            price: *price,
+            value: *value,
+            span: model.prices[*price].span,
+        })
+        .collect();
+    let mut out = model.clone();
+    out.graph = done.graph;
+    out.renumber(&done.map);
+    forget(&mut out, &stated);
+    Ok(AtPrices {
+        model: out,
+        names: prices.iter().map(|(p, _)| model.prices[*p].name.clone()).collect(),
+        clears: prices.iter().map(|(p, _)| model.prices[*p].clears).collect(),
+        implied: done.implied,
+        at: prices.to_vec(),
+    })
+}
+
 /// A number as a message shows it.
 fn short(x: f64) -> String {
     if x != 0.0 && x.is_finite() && !(1e-6..1e15).contains(&x.abs()) {

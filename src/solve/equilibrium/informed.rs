@@ -1,10 +1,11 @@
 //! Games of incomplete information with numbers to choose: strategies are functions of what each knows (Harsanyi 1967).
 //!
 //! Each who chooses knows one number (a private value, a cost) drawn independently. A strategy is a polynomial in it within the bounds of the action;
-//! what others know is drawn evenly (a lattice), and they bid by their strategies. At nodes of the own type the best reply is looked
-//! for by a scan; where a reward jumps with the own choice (the highest bid wins) the average over draws is a staircase, so a cubic is
-//! fitted around the best point, narrower and narrower, and its maximum taken. Replies are fitted by a polynomial, weighted by what is at stake at
-//! the node, and strategies go part of the way towards them until they rest.
+//! what others know is drawn evenly (a lattice), and they choose by their strategies. At nodes of the own type a first-order condition must hold. Where
+//! rewards are smooth it is the derivative in the own choice. Where they jump with it (the highest bid wins) the average over draws is a staircase, and
+//! best replies to each other run away from the equilibrium; there the condition is that nobody gains by choosing as a slightly other type would: who
+//! wins then hardly depends on the strategies, so that the conditions are smooth in them (the envelope of Myerson 1981, "Optimal auction design").
+//! The coefficients are found by Gauss-Newton steps; that no choice anywhere pays more is the certificate's to see.
 
 use super::one_shot::{Known, Play, joint};
 use crate::check::Model;
@@ -16,19 +17,20 @@ use crate::solve::static_game::game::Game;
 use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
-/// Nodes of the own type at which replies are looked for and strategies stored.
+/// Nodes of the own type at which conditions hold and strategies are stored.
 const NODES: usize = 33;
-/// Draws of what others know: while replies settle, and at the end.
-const DRAWS: (usize, usize) = (2048, 16_384);
+/// Draws of what others know, with one other and with more.
+const DRAWS: (usize, usize) = (4096, 16_384);
 /// Degree of a strategy.
 const DEGREE: usize = 5;
-/// Points of a scan along the whole interval, and of a fit.
-const SCAN: usize = 48;
-const FIT: usize = 17;
-/// Most rounds of replies with few and with many draws, the part of the way that strategies go, and the change at which they rest.
-const ROUNDS: (usize, usize) = (60, 12);
-const RELAX: f64 = 0.7;
-const REST: f64 = 2e-4;
+/// Probability between neighbouring types of a difference.
+const STEP: f64 = 0.02;
+/// Most steps, the change of a strategy (a share of its largest number) at which they end, and the weight of curvature that nothing determines.
+const STEPS: usize = 40;
+const REST: f64 = 1e-4;
+const CURVED: f64 = 1e-3;
+/// Largest mean square of what is left of the conditions, as a share of the size of their derivatives.
+const LEFT: f64 = 3e-2;
 
 /// Those who play one strategy.
 struct Kind {
@@ -83,18 +85,13 @@ pub(super) fn solve(model: &Model, game: &Game) -> Result<(Vec<Play>, usize), Di
             // From a share of what is known, or of the interval.
             let a = game.choosers[k.members[0]].actions[0];
             let from: Vec<f64> = k.nodes.iter().map(|v| (share * v).clamp(game.lo[a], game.hi[a])).collect();
-            k.strategy = fitted(&k.nodes, &from, &vec![1.0; k.nodes.len()], k.range);
+            k.strategy = fitted(&k.nodes, &from, k.range);
         }
-        let solver = Solver { game };
-        if solver.rest(&mut kinds, DRAWS.0, ROUNDS.0, 5.0 * REST) && solver.rest(&mut kinds, DRAWS.1, ROUNDS.1, REST) {
-            let play = solver.play(model, &kinds);
-            let same = |f: &Play| {
-                let pairs = f.policy.iter().flatten().zip(play.policy.iter().flatten());
-                pairs.into_iter().all(|(x, y)| (x - y).abs() <= 1e-2 * (1.0 + x.abs()))
-            };
-            if !found.iter().any(same) {
-                found.push(play);
-            }
+        let draws = if game.choosers.len() > 2 { DRAWS.1 } else { DRAWS.0 };
+        let solver = Solver { game, draws };
+        if solver.rest(&mut kinds) {
+            found.push(solver.play(model, &kinds));
+            break;
         }
     }
     Ok((found, starts.len()))
@@ -134,22 +131,24 @@ fn basis(v: f64, range: (f64, f64)) -> [f64; DEGREE + 1] {
     out
 }
 
-/// The polynomial closest to `y` at `nodes` in weighted squares.
-fn fitted(nodes: &[f64], y: &[f64], weights: &[f64], range: (f64, f64)) -> Vec<f64> {
-    let rows: Vec<[f64; DEGREE + 1]> = nodes.iter().map(|v| basis(*v, range)).collect();
-    least_squares(&rows.iter().map(|r| r.to_vec()).collect::<Vec<_>>(), y, weights)
+/// The polynomial closest to `y` at `nodes`.
+fn fitted(nodes: &[f64], y: &[f64], range: (f64, f64)) -> Vec<f64> {
+    let rows: Vec<Vec<f64>> = nodes.iter().map(|v| basis(*v, range).to_vec()).collect();
+    least_squares(&rows, y)
 }
 
-fn least_squares(rows: &[Vec<f64>], y: &[f64], weights: &[f64]) -> Vec<f64> {
+/// The coefficients whose sums of columns come closest to `y`, which has one number per row.
+fn least_squares(rows: &[Vec<f64>], y: &[f64]) -> Vec<f64> {
     let n = rows.first().map_or(0, Vec::len);
-    let a = DMatrix::from_fn(rows.len(), n, |i, j| weights[i].sqrt() * rows[i][j]);
-    let b = DVector::from_fn(rows.len(), |i, _| weights[i].sqrt() * y[i]);
+    let a = DMatrix::from_fn(rows.len(), n, |i, j| rows[i][j]);
+    let b = DVector::from_fn(rows.len(), |i, _| y[i]);
     let solved = a.svd(true, true).solve(&b, 1e-12);
     solved.map_or_else(|_| vec![0.0; n], |x| x.as_slice().to_vec())
 }
 
 struct Solver<'a> {
     game: &'a Game,
+    draws: usize,
 }
 
 impl Solver<'_> {
@@ -165,7 +164,8 @@ impl Solver<'_> {
     }
 
     /// Evenly spread draws of what everybody but `own` knows, with what they then choose, as columns of inputs.
-    fn others(&self, kinds: &[Kind], own: usize, draws: usize) -> Vec<(usize, Vec<f64>)> {
+    fn others(&self, kinds: &[Kind], own: usize) -> Vec<(usize, Vec<f64>)> {
+        let draws = self.draws;
         let mut out = Vec::new();
         let mut d = 0u32;
         for k in kinds {
@@ -192,7 +192,8 @@ impl Solver<'_> {
     }
 
     /// What choosing `x` pays who knows `v`.
-    fn pays(&self, own: usize, v: f64, x: f64, others: &[(usize, Vec<f64>)], draws: usize) -> f64 {
+    fn pays(&self, own: usize, v: f64, x: f64, others: &[(usize, Vec<f64>)]) -> f64 {
+        let draws = self.draws;
         let chance = &self.game.chance;
         let mut space = Workspace::new();
         let fixed = vec![0.0; chance.inputs];
@@ -214,81 +215,109 @@ impl Solver<'_> {
         out
     }
 
-    /// The best reply of who knows `v`, and what it pays.
-    fn reply(&self, own: usize, v: f64, others: &[(usize, Vec<f64>)], draws: usize) -> (f64, f64) {
-        let a = self.action(own);
-        let (lo, hi) = (self.game.lo[a], self.game.hi[a]);
-        let pays = |x: f64| {
-            let p = self.pays(own, v, x, others, draws);
-            if p.is_nan() { f64::NEG_INFINITY } else { p }
-        };
-        let mut best = (lo, pays(lo));
-        for k in 1..=SCAN {
-            let x = lo + (hi - lo) * k as f64 / SCAN as f64;
-            let p = pays(x);
-            if p > best.1 {
-                best = (x, p);
-            }
+    /// What is left of the first-order conditions, one number per kind and node.
+    fn conditions(&self, kinds: &[Kind]) -> Vec<f64> {
+        let mut out = Vec::new();
+        for k in kinds {
+            let own = k.members[0];
+            let (lo, hi) = (self.game.lo[self.action(own)], self.game.hi[self.action(own)]);
+            let others = self.others(kinds, own);
+            let law = self.game.types[k.of].continuous.as_ref();
+            let quantile = |u: f64| law.map_or(f64::NAN, |d| d.quantile(u));
+            let one = |j: usize| -> f64 {
+                // Differences stay inside what may be known.
+                let u = 2.0 * STEP + 2e-3 + (1.0 - 4.0 * STEP - 4e-3) * j as f64 / (NODES - 1) as f64;
+                let v = quantile(u);
+                if !self.game.steps {
+                    let x = self.chosen(k, v);
+                    let h = 1e-4 * (1.0 + x.abs());
+                    let slope = (self.pays(own, v, x + h, &others) - self.pays(own, v, x - h, &others)) / (2.0 * h);
+                    // A bound that the slope pushes against holds the choice.
+                    return (x + slope).clamp(lo, hi) - x;
+                }
+                let as_if = |u: f64| self.pays(own, v, self.chosen(k, quantile(u)), &others);
+                let slope = |h: f64| (as_if(u + h) - as_if(u - h)) / (2.0 * h);
+                (4.0 * slope(STEP) - slope(2.0 * STEP)) / 3.0
+            };
+            let left: Option<Vec<f64>> = (0..NODES).into_par_iter().map(|j| limits::going(|| one(j))).collect();
+            out.extend(left.unwrap_or_else(|| limits::leave()));
         }
-        let mut reach = 2.0 * (hi - lo) / SCAN as f64;
-        for _ in 0..3 {
-            let points: Vec<f64> = (0..FIT)
-                .map(|k| (best.0 + reach * (2.0 * k as f64 / (FIT - 1) as f64 - 1.0)).clamp(lo, hi))
-                .collect();
-            let values: Vec<f64> = points.iter().map(|x| pays(*x)).collect();
-            if values.iter().any(|v| !v.is_finite()) {
-                break;
-            }
-            let rows: Vec<Vec<f64>> = points
-                .iter()
-                .map(|x| {
-                    let t = (x - best.0) / reach;
-                    vec![1.0, t, t * t, t * t * t]
-                })
-                .collect();
-            let c = least_squares(&rows, &values, &vec![1.0; points.len()]);
-            let cubic = |t: f64| c[0] + t * (c[1] + t * (c[2] + t * c[3]));
-            let (from, to) = ((lo - best.0) / reach, (hi - best.0) / reach);
-            let (t, value) = crate::num::optimise::brent(cubic, from.max(-1.0), to.min(1.0), 1e-10);
-            let t = [from.max(-1.0), to.min(1.0)].into_iter().fold((t, value), |b, t| if cubic(t) > b.1 { (t, cubic(t)) } else { b }).0;
-            best = (best.0 + reach * t, cubic(t));
-            reach *= 0.6;
-        }
-        best
+        out
     }
 
-    /// Lets strategies go towards best replies until none moves by more than `until` (a share of the largest number chosen); whether they came to rest.
-    fn rest(&self, kinds: &mut [Kind], draws: usize, rounds: usize, until: f64) -> bool {
-        for _ in 0..rounds {
-            let mut moved: f64 = 0.0;
-            for k in 0..kinds.len() {
-                let own = kinds[k].members[0];
-                let others = self.others(kinds, own, draws);
-                let nodes = kinds[k].nodes.clone();
-                let replies: Option<Vec<(f64, f64)>> = nodes
-                    .par_iter()
-                    .map(|v| limits::going(|| self.reply(own, *v, &others, draws)))
-                    .collect();
-                let replies = replies.unwrap_or_else(|| limits::leave());
-                let least = replies.iter().map(|r| r.1).fold(f64::INFINITY, f64::min);
-                let most = replies.iter().map(|r| r.1).fold(f64::NEG_INFINITY, f64::max);
-                let weights: Vec<f64> = replies.iter().map(|r| (r.1 - least) / (most - least).max(1e-300) + 1e-4).collect();
-                let best: Vec<f64> = replies.iter().map(|r| r.0).collect();
-                let new = fitted(&nodes, &best, &weights, kinds[k].range);
-                let before: Vec<f64> = nodes.iter().map(|v| self.chosen(&kinds[k], *v)).collect();
-                for (old, new) in kinds[k].strategy.iter_mut().zip(new) {
-                    *old += RELAX * (new - *old);
-                }
-                let size = before.iter().map(|x| x.abs()).fold(1e-12, f64::max);
-                for (v, (x, w)) in nodes.iter().zip(before.iter().zip(&weights)) {
-                    moved = moved.max(w.min(1.0) * (self.chosen(&kinds[k], *v) - x).abs() / size);
-                }
+    /// Takes Gauss-Newton steps until strategies rest; whether the conditions then hold.
+    fn rest(&self, kinds: &mut [Kind]) -> bool {
+        let width = DEGREE + 1;
+        let n = kinds.len() * width;
+        let put = |kinds: &mut [Kind], c: &[f64]| {
+            for (k, c) in kinds.iter_mut().zip(c.chunks(width)) {
+                k.strategy = c.to_vec();
             }
-            if moved < until {
-                return true;
+        };
+        let mut c: Vec<f64> = kinds.iter().flat_map(|k| k.strategy.clone()).collect();
+        let mut weight: Option<f64> = None;
+        let bent = |c: &[f64], w: f64| -> Vec<f64> {
+            let curved = c.iter().enumerate().filter(|(i, _)| i % width >= 2);
+            curved.map(|(_, c)| w.sqrt() * c).collect()
+        };
+        let mut size = 0.0;
+        for step in 0..STEPS {
+            limits::doing(format!("strategies as functions of what is known, step {}", step + 1));
+            put(kinds, &c);
+            let left = self.conditions(kinds);
+            let scale = c.iter().map(|x| x.abs()).fold(1e-12, f64::max);
+            let h = 1e-4 * scale;
+            let mut columns: Vec<Vec<f64>> = Vec::new();
+            for i in 0..n {
+                let mut at = |by: f64| {
+                    let mut d = c.clone();
+                    d[i] += by;
+                    put(kinds, &d);
+                    self.conditions(kinds)
+                };
+                let (up, down) = (at(h), at(-h));
+                columns.push(up.iter().zip(&down).map(|(u, d)| (u - d) / (2.0 * h)).collect());
+            }
+            if left.iter().chain(columns.iter().flatten()).any(|x| !x.is_finite()) {
+                return false;
+            }
+            let squares: f64 = columns.iter().flatten().map(|x| x * x).sum();
+            size = (squares / (left.len() * n) as f64).sqrt();
+            let w = *weight.get_or_insert(CURVED * size * size);
+            let mut rows: Vec<Vec<f64>> = (0..left.len()).map(|r| columns.iter().map(|c| c[r]).collect()).collect();
+            for i in (0..n).filter(|i| i % width >= 2) {
+                rows.push((0..n).map(|j| if i == j { w.sqrt() } else { 0.0 }).collect());
+            }
+            let now: Vec<f64> = left.iter().copied().chain(bent(&c, w)).collect();
+            let to: Vec<f64> = now.iter().map(|x| -x).collect();
+            let d = least_squares(&rows, &to);
+            let sum = |f: &[f64]| f.iter().map(|x| x * x).sum::<f64>();
+            let mut part = 1.0;
+            let better = loop {
+                let next: Vec<f64> = c.iter().zip(&d).map(|(c, d)| c + part * d).collect();
+                put(kinds, &next);
+                let mut f = self.conditions(kinds);
+                f.extend(bent(&next, w));
+                if sum(&f) < sum(&now) {
+                    break Some(next);
+                }
+                part *= 0.5;
+                if part < 1e-3 {
+                    break None;
+                }
+            };
+            let Some(next) = better else { break };
+            let moved = next.iter().zip(&c).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            c = next;
+            if moved < REST * scale {
+                break;
             }
         }
-        false
+        put(kinds, &c);
+        let left = self.conditions(kinds);
+        let mean = (left.iter().map(|x| x * x).sum::<f64>() / left.len().max(1) as f64).sqrt();
+        let scale = c.iter().map(|x| x.abs()).fold(1e-12, f64::max);
+        mean <= LEFT * size * scale
     }
 
     fn play(&self, model: &Model, kinds: &[Kind]) -> Play {
@@ -322,11 +351,11 @@ impl Solver<'_> {
         };
         for (k, kind) in kinds.iter().enumerate() {
             let own = kind.members[0];
-            let others = self.others(kinds, own, DRAWS.1);
+            let others = self.others(kinds, own);
             let paid: Vec<f64> = kind
                 .nodes
                 .par_iter()
-                .map(|v| self.pays(own, *v, self.chosen(kind, *v), &others, DRAWS.1))
+                .map(|v| self.pays(own, *v, self.chosen(kind, *v), &others))
                 .collect();
             for state in &states {
                 let place = kind.nodes.iter().position(|v| *v == state[k]).unwrap_or(0);

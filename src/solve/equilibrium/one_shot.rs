@@ -23,6 +23,9 @@ use crate::solve::solution::{Player, Record, Solution};
 use crate::solve::static_game::game::{Game, Reading};
 use crate::solve::static_game::{Conduct, equilibria};
 
+/// Its word.
+pub const NAME: &str = "one_shot";
+
 /// The method.
 pub struct OneShot;
 
@@ -104,7 +107,7 @@ pub(super) fn takes(economy: &Economy) -> Vec<Vec<usize>> {
 
 impl EquilibriumMethod for OneShot {
     fn name(&self) -> &'static str {
-        "one_shot"
+        NAME
     }
 
     fn about(&self) -> &'static str {
@@ -280,7 +283,7 @@ fn solution(model: &Model, game: &Game, play: &Play) -> Solution {
     let (values, weights) = joint(&play.known);
     let repeated = model.horizon.is_none() && model.agents.iter().any(|a| a.discount.is_some());
     Solution {
-        method: OneShot.name().into(),
+        method: NAME.into(),
         states: Vec::new(),
         chain: JointChain {
             names: play.known.iter().map(|k| k.name.clone()).collect(),

@@ -159,7 +159,7 @@ impl Stages<'_> {
     fn pays(&self, stage: usize, i: usize, v: f64, x: &[f64]) -> f64 {
         let mut y = x.to_vec();
         y[i] = v;
-        fault!("one_shot.follower_ignored", do {
+        fault!("market.follower_ignored", do {
             return self.game.pays(i, &y, &y);
         });
         match self.settle(stage + 1, &mut y) {

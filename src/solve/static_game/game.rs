@@ -10,7 +10,7 @@ use crate::diag::Diagnostic;
 use crate::graph::Op;
 use crate::graph::shape::{aligned, element_name};
 use crate::kernel::dag::{Dag, Expr, Id};
-use crate::kernel::differentiate::derivative;
+use crate::kernel::differentiate::{derivative, has_steps};
 use crate::kernel::program::{CompileError, Mode, Program};
 use std::collections::HashMap;
 
@@ -102,6 +102,8 @@ pub(in crate::solve) struct Game {
     /// Rows of the conditions' derivatives, one per action (none for actions that are not `led`).
     pub(super) jacobian: Vec<Option<Program<f64>>>,
     pub(in crate::solve) chance: Expected,
+    /// Whether rewards jump where choices change (comparisons, choices by conditions).
+    pub(in crate::solve) steps: bool,
     /// Whether some price is taken as given.
     pub(in crate::solve) given: bool,
     /// Whether draws stand behind kinks whose nodes only come near.
@@ -351,7 +353,7 @@ impl Game {
             let takes = reading.takes.get(a).map_or(&[][..], Vec::as_slice);
             for (_, ids, inputs) in prices.iter().filter(|(p, ..)| takes.contains(p)) {
                 let at = dag.substitute(ids, &around);
-                let at = fault!("one_shot.through_the_market", ids.clone(), at);
+                let at = fault!("market.seen_through", ids.clone(), at);
                 held.extend(inputs.iter().copied().zip(at));
             }
             own.push(dag.substitute(all, &held));
@@ -433,6 +435,11 @@ impl Game {
                 Conduct::Nash => of(own, c),
             })
             .collect();
+        let payoff = fault!(
+            "market.player_dropped",
+            [vec![dag.constant(0.0)], payoff[1..].to_vec()].concat(),
+            payoff
+        );
         let worth: Vec<Id> = choosers.iter().map(|c| of(paid, c)).collect();
         let back: HashMap<Id, Id> = around.iter().map(|(a, b)| (*b, *a)).collect();
         // Of many who are alike the conditions of one are enough.
@@ -446,11 +453,6 @@ impl Game {
                 false => zero,
             })
             .collect();
-        let conditions = fault!(
-            "one_shot.condition_dropped",
-            conditions.iter().enumerate().map(|(i, c)| if i == 0 { zero } else { *c }).collect::<Vec<Id>>(),
-            conditions
-        );
         let conditions = dag.substitute(&conditions, &back);
         let mut rows: Vec<Vec<Id>> = vec![Vec::new(); actions.len()];
         for a in &ids_of_actions {
@@ -512,6 +514,7 @@ impl Game {
                 kinked,
             },
             rough: outcomes.rough,
+            steps: has_steps(&dag, &everything, &ids_of_actions),
             given: !prices.is_empty(),
             alike: reading.alike,
             types,

@@ -104,7 +104,9 @@ impl Game {
                         true => self.replies_alike(place(&unit), 1e-8),
                         false => self.replies(place(&unit), None, 1e-8),
                     };
+                    // Replies to a given price may jump from end to end; a condition can hold in between.
                     x.map(|x| self.newton(&x, alike).filter(|y| near(y, &x, 1e-3)).unwrap_or(x))
+                        .or_else(|| self.newton(&place(&vec![FROM[r]; n]), alike))
                 }
             };
             let of = STARTS + FROM.len() - skipped;

@@ -3,7 +3,9 @@
 //! An equilibrium is certified by what each could gain: by one deviation, and by the best reply of a whole life, both in the economy that
 //! `econc simulate` runs, with the others playing on. Markets must clear there, and what is taken as given must matter.
 
+mod bench;
 mod best_reply;
+mod one_shot;
 mod one_shot_gain;
 mod player;
 mod recursive;
@@ -53,6 +55,22 @@ pub struct EquilibriumCertificate {
     pub searches: usize,
     /// How many were found.
     pub found: usize,
+    /// What is best against what another chooses, where two choose one number each; any length.
+    #[serde(default)]
+    pub reactions: Vec<Reaction>,
+}
+
+/// A reaction function.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reaction {
+    /// The action that reacts.
+    pub of: String,
+    /// The action of the other.
+    pub to: String,
+    /// What the other chooses, one value per point.
+    pub at: Vec<f64>,
+    /// What is best against it, one value per point.
+    pub best: Vec<f64>,
 }
 
 /// Solves an economy in which several decide and certifies what is found.
@@ -131,6 +149,9 @@ fn judge(
     seed: u64,
     progress: &mut dyn Watch,
 ) -> Result<Certificate, Vec<Diagnostic>> {
+    if found.solution.method == crate::solve::equilibrium::one_shot::NAME {
+        return one_shot::judge(model, economy, found, seed).map_err(|d| vec![d]);
+    }
     if !model.states.is_empty() {
         let options = super::world::Options {
             seed,

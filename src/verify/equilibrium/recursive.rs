@@ -84,6 +84,7 @@ pub(super) fn judge(
             moved,
             searches: found.searches,
             found: 1 + found.others.len(),
+            reactions: Vec::new(),
         }),
         world: Some(world),
         ..Certificate::default()

@@ -67,6 +67,7 @@ fn by_hand(
         probability: Vec::new(),
         worth: Vec::new(),
         given: Vec::new(),
+        mixed: Vec::new(),
         players: vec![player(0), player(1)],
         record: Record::default(),
     }

@@ -497,6 +497,26 @@ pub(super) fn team(_: &Model, s: &Solved) -> f64 {
     against(s, &best(4, 4, moves).0)
 }
 
+/// How far the choices of a game without states are from the right ones.
+fn chosen(s: &Solved, right: &[f64]) -> f64 {
+    let off = s.solution.policy.iter().zip(right).map(|(p, x)| (p[0] - x).abs());
+    if s.solution.policy.len() == right.len() { off.fold(0.0, f64::max) } else { f64::INFINITY }
+}
+
+pub(super) fn stalls(_: &Model, s: &Solved) -> f64 {
+    // Each sells its price: q = p = 10 - 2 q.
+    chosen(s, &[10.0 / 3.0])
+}
+
+pub(super) fn rivals(_: &Model, s: &Solved) -> f64 {
+    // q_i = (10 - 2 c_i + c_j) / 3.
+    chosen(s, &[10.0 / 3.0, 7.0 / 3.0])
+}
+
+pub(super) fn leader(_: &Model, s: &Solved) -> f64 {
+    chosen(s, &[4.5, 2.25])
+}
+
 pub(super) fn herd(_: &Model, s: &Solved) -> f64 {
     let moves = |x: usize, total: usize| {
         let pays = 3.0 * (0.2 * x as f64 - (total as f64 - 2.0) * (total as f64 - 2.0));

@@ -50,6 +50,9 @@ pub(super) const ECONOMIES: &[Economy] = &[
     solved("limit", LIMIT, limit, 1e-6),
     solved("team", TEAM, team, 1e-6),
     solved("herd", HERD, herd, 1e-6),
+    solved("stalls", STALLS, stalls, 1e-6),
+    solved("rivals", RIVALS, rivals, 1e-6),
+    solved("leader", LEADER, leader, 1e-6),
     solved("cycle played", CYCLE, cycle_played, 0.03),
     solved("line played", LINE, line_played, 1e-4),
     solved("keeper played", KEEPER, keeper_played, 0.1),
@@ -469,6 +472,27 @@ agent maker {
 }
 agent user { action u in 0..1; reward maker.x * u - 0.5 * u; discount 0.9 }
 solve { concept = planner; periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const STALLS: &str = r#"model stalls "Two price takers with rising costs"
+agent stall[2] { action q in [0, 10]; reward p * q - q^2 / 2 }
+market square { let Q = sum(stall.q); price p = 10 - Q }
+solve { concept = competitive }
+"#;
+
+pub(super) const RIVALS: &str = r#"model rivals "Two unlike quantities"
+agent a { action q in [0, 10]; reward (goods.p - 1) * q }
+agent b { action q in [0, 10]; reward (goods.p - 2) * q }
+market goods { price p = 10 - a.q - b.q }
+solve { concept = nash }
+"#;
+
+pub(super) const LEADER: &str = r#"model leader "One chooses first"
+stages lead, follow
+agent first { action q in [0, 10] at lead; reward (goods.p - 1) * q }
+agent second { action q in [0, 10] at follow; observe first.q; reward (goods.p - 1) * q }
+market goods { price p = 10 - first.q - second.q }
+solve { concept = stackelberg }
 "#;
 
 pub(super) const HERD: &str = r#"model herd "Members who share one reward"

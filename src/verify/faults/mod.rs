@@ -104,6 +104,9 @@ const FAULTS: &[Fault] = &[
         "seller",
         &["E0912", "E0914", "E0915", "E0944", "E0945", "E0946", "E0990"],
     ),
+    seen("market.seen_through", "stalls", &["E0946"]),
+    seen("market.player_dropped", "rivals", &["E0946", "E0918"]),
+    seen("market.follower_ignored", "leader", &["E0946", "E0918"]),
     seen("market.early_stop", "seller", &["E0831"]),
     seen("market.half_bracket", "seller", &["E0831"]),
     seen("market.newton_stops", "pair", &["E0990"]),
@@ -215,8 +218,10 @@ fn run(fault: &str, economy: &Economy, model: Option<&Model>) -> Outcome {
                 }
                 codes.dedup();
                 codes.retain(|c| !economy.coarse.contains(&c.as_str()));
+                // The cross-checks know one who decides.
                 let failing = checks::CHECKS
                     .iter()
+                    .filter(|_| solved.solution.players.is_empty())
                     .filter(|(name, check)| !economy.coarse.contains(name) && check(model, &solved).is_some());
                 Outcome {
                     gap: gap(model, &solved),

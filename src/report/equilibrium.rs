@@ -1,0 +1,126 @@
+//! Equilibria in a report: who decides, what it gets and could gain; all equilibria that were found; what is best against the other.
+
+use super::content::{NamedPicture, NamedTable};
+use super::plot::{Figure, Panel, Picture, Series};
+use super::solved::stem_of;
+use super::table::Table;
+use crate::solve::problem::ActionKind;
+use crate::solve::solution::{Player, Solution};
+use crate::verify::equilibrium::EquilibriumCertificate;
+use crate::verify::solved::Solved;
+
+/// The concept, who decides and how many equilibria were looked for, as facts.
+pub fn facts(e: &EquilibriumCertificate) -> Vec<(String, String)> {
+    let found = match e.found {
+        1 => "1 equilibrium".to_string(),
+        n => format!("{n} equilibria"),
+    };
+    vec![
+        ("concept".into(), e.concept.clone()),
+        ("searched".into(), format!("{} profiles or starts, {found} found", e.searches)),
+    ]
+}
+
+/// Who decides; and where there are several equilibria, all of them.
+pub fn tables(s: &Solved, e: &EquilibriumCertificate) -> Vec<NamedTable> {
+    let p = &e.players;
+    let table = Table::new()
+        .texts("player", p.iter().map(|x| x.name.clone()).collect())
+        .numbers("value", p.iter().map(|x| x.value).collect())
+        .numbers("one-shot gain", p.iter().map(|x| x.one_shot).collect())
+        .numbers("best-reply gain", p.iter().map(|x| x.best_reply).collect());
+    let mut out = vec![NamedTable {
+        stem: "players".into(),
+        caption: format!("Who decides (gains in shares of {})", e.unit),
+        table,
+        on_screen: 12,
+    }];
+    if s.solution.states.is_empty() && (s.solution.shocks() <= 8 || !s.others.is_empty()) {
+        let all: Vec<&Solution> = std::iter::once(&s.solution).chain(&s.others).collect();
+        out.push(NamedTable {
+            stem: "equilibria".into(),
+            caption: if all.len() == 1 { "The equilibrium".into() } else { "All equilibria that were found".into() },
+            table: equilibria(&all),
+            on_screen: 24,
+        });
+    }
+    for r in &e.reactions {
+        out.push(NamedTable {
+            stem: format!("reaction_{}", stem_of(&r.of)),
+            caption: format!("What is best for {} against {}", r.of, r.to),
+            table: Table::new().numbers(&r.to, r.at.clone()).numbers(&r.of, r.best.clone()),
+            on_screen: 0,
+        });
+    }
+    out
+}
+
+/// One row for each action (and choice of a mixture) and each player's value of each equilibrium.
+fn equilibria(all: &[&Solution]) -> Table {
+    let (mut number, mut what, mut when, mut does, mut values) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (n, s) in all.iter().enumerate() {
+        let mut row = |name: &str, j: Option<usize>, text: String, x: f64| {
+            number.push(n as i64 + 1);
+            what.push(name.to_string());
+            when.push(j.map_or_else(String::new, |j| state(s, j)));
+            does.push(text);
+            values.push(x);
+        };
+        for (a, axis) in s.actions.iter().enumerate() {
+            for j in 0..s.shocks() {
+                match (&axis.kind, s.mixed.get(a).filter(|m| !m.is_empty())) {
+                    (ActionKind::Finite { labels, .. }, Some(mixed)) => {
+                        for (l, label) in labels.iter().enumerate() {
+                            row(&axis.name, Some(j), format!("probability of {label}"), mixed[j * labels.len() + l]);
+                        }
+                    }
+                    (ActionKind::Finite { values, labels }, None) => {
+                        let x = s.policy[a][j];
+                        let label = values.iter().position(|v| *v == x).and_then(|k| labels.get(k));
+                        row(&axis.name, Some(j), label.cloned().unwrap_or_default(), x);
+                    }
+                    (ActionKind::Continuous, _) => row(&axis.name, Some(j), String::new(), s.policy[a][j]),
+                }
+            }
+        }
+        for p in &s.players {
+            row(&p.name, None, "value".into(), mean(s, p));
+        }
+    }
+    Table::new()
+        .integers("equilibrium", number)
+        .texts("name", what)
+        .texts("knowing", when)
+        .texts("choice", does)
+        .numbers("number", values)
+}
+
+/// What is known in a joint state.
+fn state(s: &Solution, j: usize) -> String {
+    let at = s.chain.names.iter().zip(s.chain.values.get(j).into_iter().flatten());
+    let parts: Vec<String> = at.map(|(n, x)| format!("{n} = {}", super::number::compact(*x))).collect();
+    parts.join(", ")
+}
+
+/// A player's value, on average over what is known.
+fn mean(s: &Solution, p: &Player) -> f64 {
+    let weights = s.chain.transition.first().map_or(&[][..], Vec::as_slice);
+    p.value.iter().zip(weights).map(|(x, w)| x * w).sum()
+}
+
+/// Reaction functions as pictures.
+pub fn pictures(e: &EquilibriumCertificate) -> Vec<NamedPicture> {
+    let of = |r: &crate::verify::equilibrium::Reaction| NamedPicture {
+        stem: format!("reaction_{}", stem_of(&r.of)),
+        picture: Picture::Lines(Figure::single(
+            &format!("Reaction of {}", r.of),
+            Panel {
+                x_label: r.to.clone(),
+                y_label: r.of.clone(),
+                series: vec![Series::line("", r.at.clone(), r.best.clone())],
+                ..Panel::default()
+            },
+        )),
+    };
+    e.reactions.iter().map(of).collect()
+}

@@ -1,0 +1,331 @@
+//! Many copies of a game side by side in the simulated economy: what everybody knows, what everybody does, what it pays.
+
+use crate::check::Model;
+use crate::check::model::{Family, Process};
+use crate::diag::Diagnostic;
+use crate::env::behaviour::Actor;
+use crate::env::cast::Behaviour;
+use crate::env::worlds::Worlds;
+use crate::env::worlds::trial::Place;
+use crate::graph::NodeId;
+use crate::graph::shape::{aligned, element_name};
+use crate::num::random::Key;
+use crate::solve::problem::ActionKind;
+use crate::solve::solution::{Player, Solution};
+use std::sync::Arc;
+
+/// Most cases that are counted out, and how many are drawn where there are more.
+const MOST: usize = 16_384;
+/// Most numbers of all inputs of all cases.
+const NUMBERS: usize = 3_000_000;
+
+/// What is known and what mixed strategies choose in one copy.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Case {
+    /// (shock, element, stored value)
+    pub(super) known: Vec<(usize, usize, f64)>,
+    /// (action, element, value)
+    pub(super) picked: Vec<(usize, usize, f64)>,
+    pub(super) weight: f64,
+}
+
+/// All copies.
+pub(super) struct Cases {
+    pub(super) lanes: Vec<Case>,
+    /// Whether they are all there can be.
+    pub(super) exact: bool,
+}
+
+/// What a period gave in every copy.
+pub(super) struct Lane {
+    rewards: Vec<Vec<f64>>,
+    /// Per watched node its values, element x copy.
+    pub(super) watched: Vec<Vec<f64>>,
+    pub(super) clears: Vec<bool>,
+}
+
+/// The outcomes of a finite law without memory: what is stored of it, and how likely.
+fn outcomes(process: &Process) -> Option<Vec<(f64, f64)>> {
+    match process {
+        Process::Chain { matrices, .. } => {
+            let weights = crate::chance::chain::stationary(matrices.first()?);
+            Some(weights.into_iter().enumerate().map(|(i, p)| (i as f64, p)).collect())
+        }
+        Process::Iid(d) => match d.family {
+            Family::Bernoulli => Some(vec![(1.0, d.args[0]), (0.0, 1.0 - d.args[0])]),
+            Family::Discrete => Some(d.table.clone()),
+            Family::UniformInt => {
+                let n = (d.args[1] - d.args[0] + 1.0).max(1.0);
+                Some((0..n as usize).map(|k| (d.args[0] + k as f64, 1.0 / n)).collect())
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The shocks that strategies read, with every element: (shock, element).
+fn known(model: &Model, solution: &Solution) -> Vec<(usize, usize)> {
+    let mut out = Vec::new();
+    for name in &solution.chain.names {
+        let bare = name.split('[').next().unwrap_or(name);
+        if let Some(s) = model.shocks.iter().position(|s| s.name == bare) {
+            let of = (0..model.graph.elements(&model.shocks[s].shape)).map(|e| (s, e));
+            out.extend(of.filter(|k| !out.contains(k)).collect::<Vec<_>>());
+        }
+    }
+    out
+}
+
+/// The actions that are mixed: (action of the solution, action of the model, element).
+fn mixing(model: &Model, solution: &Solution) -> Vec<(usize, usize, usize)> {
+    let mut out = Vec::new();
+    for (k, axis) in solution.actions.iter().enumerate() {
+        if solution.mixed.get(k).is_none_or(Vec::is_empty) {
+            continue;
+        }
+        let bare = axis.name.split('[').next().unwrap_or(&axis.name);
+        let Some(a) = model.actions.iter().position(|a| a.name == bare) else { continue };
+        let shape = &model.actions[a].shape;
+        let n = model.graph.elements(shape);
+        let own = |e: &usize| bare == axis.name || element_name(&model.graph, bare, shape, *e, n) == axis.name;
+        out.extend((0..n).filter(own).map(|e| (k, a, e)));
+    }
+    out
+}
+
+/// Every combination of what may be known and chosen by chance, or draws of it.
+pub(super) fn cases(model: &Model, solution: &Solution, seed: u64) -> Cases {
+    let known = known(model, solution);
+    let mixing = mixing(model, solution);
+    let mut lanes = vec![Case { weight: 1.0, ..Case::default() }];
+    let mut exact = true;
+    for (s, e) in &known {
+        let Some(outcomes) = outcomes(&model.shocks[*s].process).filter(|o| lanes.len() * o.len() <= MOST) else {
+            exact = false;
+            break;
+        };
+        lanes = (lanes.iter())
+            .flat_map(|c| {
+                outcomes.iter().filter(|o| o.1 > 0.0).map(move |(x, p)| {
+                    let mut c = c.clone();
+                    c.known.push((*s, *e, *x));
+                    c.weight *= p;
+                    c
+                })
+            })
+            .collect();
+    }
+    // Mixed strategies that depend on what is known are drawn: chances differ from case to case.
+    exact &= mixing.is_empty() || solution.shocks() == 1;
+    for (k, a, e) in &mixing {
+        if !exact {
+            break;
+        }
+        let ActionKind::Finite { values, .. } = &solution.actions[*k].kind else { continue };
+        let chances = &solution.mixed[*k][..values.len()];
+        if lanes.len() * values.len() > MOST {
+            exact = false;
+            break;
+        }
+        lanes = (lanes.iter())
+            .flat_map(|c| {
+                values.iter().zip(chances).filter(|x| *x.1 > 0.0).map(move |(x, p)| {
+                    let mut c = c.clone();
+                    c.picked.push((*a, *e, *x));
+                    c.weight *= p;
+                    c
+                })
+            })
+            .collect();
+    }
+    let elements: usize = model.graph.inputs.iter().map(|i| model.graph.elements(&i.shape)).sum();
+    let most = (NUMBERS / elements.max(1)).clamp(1, MOST);
+    let drawn = !model.draws.is_empty() || model.shocks.len() > known.iter().map(|k| k.0).collect::<std::collections::BTreeSet<_>>().len();
+    if exact && !drawn && lanes.len() <= most {
+        return Cases { lanes, exact };
+    }
+    // Evenly spread draws, shifted at random.
+    let key = Key::new(seed, 0x0ca5e);
+    let shift: Vec<f64> = (0..known.len()).map(|d| key.uniform(d as u64, 7)).collect();
+    let primes = [2.0f64, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0, 19.0, 23.0, 29.0, 31.0, 37.0];
+    let lanes = (0..most)
+        .map(|l| {
+            let of = |(d, (s, e)): (usize, &(usize, usize))| {
+                let u = match d {
+                    0 => (shift[0] + l as f64) / most as f64,
+                    d if d <= primes.len() => (shift[d] + l as f64 * primes[d - 1].sqrt().fract()).fract(),
+                    d => key.uniform(l as u64, 100 + d as u64),
+                };
+                (*s, *e, stored(&model.shocks[*s].process, u.clamp(1e-12, 1.0 - 1e-12)))
+            };
+            Case {
+                known: known.iter().enumerate().map(of).collect(),
+                picked: Vec::new(),
+                weight: 1.0 / most as f64,
+            }
+        })
+        .collect();
+    Cases { lanes, exact: false }
+}
+
+/// What is stored of a shock at a uniform number.
+fn stored(process: &Process, u: f64) -> f64 {
+    if let Some(all) = outcomes(process) {
+        let mut left = u;
+        for (x, p) in &all {
+            left -= p;
+            if left < 0.0 {
+                return *x;
+            }
+        }
+        return all.last().map_or(0.0, |x| x.0);
+    }
+    match process {
+        Process::Iid(d) => d.quantile(u),
+        Process::Ar1 { rho, sigma, mean } => mean + sigma / (1.0 - rho * rho).sqrt() * crate::num::normal::quantile(u),
+        _ => 0.0,
+    }
+}
+
+/// Copies of the game, with everybody playing.
+pub(super) struct Bench {
+    pub(super) worlds: Worlds,
+    pub(super) weights: Vec<f64>,
+    actor: Actor,
+    picked: Vec<Vec<(usize, usize, f64)>>,
+    start: Vec<Place>,
+    exact: bool,
+    stages: usize,
+}
+
+impl Bench {
+    /// Copies for these cases; `watched` are reported with every period.
+    pub(super) fn new(model: &Model, solution: &Solution, cases: &Cases, seed: u64, watched: &[NodeId]) -> Result<Bench, Diagnostic> {
+        let n = cases.lanes.len();
+        let mut worlds = Worlds::new(model, None, n, seed, watched)?;
+        worlds.spread_chance(n, (0..n).map(|w| (0, w as u64)).collect(), seed);
+        for (w, c) in cases.lanes.iter().enumerate() {
+            for (s, e, x) in &c.known {
+                worlds.set_shock(*s, *e, w, *x);
+            }
+        }
+        let start = (0..n).map(|w| worlds.snapshot(w)).collect();
+        let actor = Actor::new(&worlds, &Behaviour::Solved(Arc::new(solution.clone())).into())?;
+        Ok(Bench {
+            worlds,
+            actor,
+            weights: cases.lanes.iter().map(|c| c.weight).collect(),
+            picked: cases.lanes.iter().map(|c| c.picked.clone()).collect(),
+            start,
+            exact: cases.exact,
+            stages: model.stages.len().max(1),
+        })
+    }
+
+    /// Everybody has chosen, with `own` of what is known set in every copy: one place per copy.
+    pub(super) fn stand(&mut self, own: &[(usize, usize, f64)]) -> Result<Vec<Place>, Diagnostic> {
+        let n = self.weights.len();
+        let places: Vec<&Place> = self.start.iter().collect();
+        self.worlds.put(&places);
+        for (s, e, x) in own {
+            (0..n).for_each(|w| self.worlds.set_shock(*s, *e, w, *x));
+        }
+        for stage in 0..self.stages {
+            self.actor.act(&mut self.worlds, stage)?;
+        }
+        for (w, picked) in self.picked.iter().enumerate() {
+            for (a, e, x) in picked {
+                self.worlds.choose(*a, *e, w, *x);
+            }
+        }
+        Ok((0..n).map(|w| self.worlds.snapshot(w)).collect())
+    }
+
+    /// What the period pays from these places with some actions set to other numbers, `(action, element, value)`.
+    pub(super) fn pays(&mut self, at: &[Place], over: &[(usize, usize, f64)]) -> Result<Lane, Diagnostic> {
+        crate::limits::poll();
+        let n = self.weights.len();
+        let places: Vec<&Place> = at.iter().collect();
+        self.worlds.put(&places);
+        for (a, e, x) in over {
+            (0..n).for_each(|w| self.worlds.choose(*a, *e, w, *x));
+        }
+        let tried = self.worlds.trial()?;
+        Ok(Lane {
+            rewards: tried.rewards,
+            watched: tried.watched,
+            clears: tried.clears,
+        })
+    }
+
+    /// A member's reward in every copy.
+    pub(super) fn rewards(&self, lane: &Lane, model: &Model, agent: usize, member: usize) -> Vec<f64> {
+        let n = self.weights.len();
+        let Some(reward) = model.agents[agent].reward else {
+            return vec![0.0; n];
+        };
+        let k = model.agents[..agent].iter().filter(|a| a.reward.is_some()).count();
+        let shape = &model.graph.nodes[reward.0 as usize].shape;
+        let e = aligned(&model.graph, shape, &model.agents[agent].shape).get(member).copied().unwrap_or(0);
+        lane.rewards[k].get(e * n..(e + 1) * n).map_or_else(|| vec![f64::NAN; n], <[f64]>::to_vec)
+    }
+
+    /// The mean over copies.
+    pub(super) fn mean(&self, values: &[f64]) -> f64 {
+        let total: f64 = self.weights.iter().sum();
+        values.iter().zip(&self.weights).map(|(x, w)| x * w).sum::<f64>() / total
+    }
+
+    /// The standard error of the mean over copies, as if they were independent; none where all cases are there.
+    pub(super) fn error(&self, values: &[f64]) -> f64 {
+        if self.exact {
+            return 0.0;
+        }
+        let mean = self.mean(values);
+        let squares: Vec<f64> = values.iter().map(|x| (x - mean) * (x - mean)).collect();
+        (self.mean(&squares) / values.len() as f64).sqrt()
+    }
+
+    /// The action of the model and its element behind an action of the solution, as a player chooses it.
+    pub(super) fn slot(&self, model: &Model, solution: &Solution, action: usize, player: &Player) -> Option<(usize, usize)> {
+        let name = &solution.actions[action].name;
+        let bare = name.split('[').next().unwrap_or(name);
+        let a = model.actions.iter().position(|a| a.name == bare)?;
+        let shape = &model.actions[a].shape;
+        let n = model.graph.elements(shape);
+        let own = |e: &usize| {
+            aligned(&model.graph, &model.agents[player.agent].shape, shape)[*e] == player.member.unwrap_or(0)
+                && (bare == name || element_name(&model.graph, bare, shape, *e, n) == *name)
+        };
+        (0..n).find(own).map(|e| (a, e))
+    }
+
+    /// What a player may know, a few values of each continuous draw: lists of (shock, element, stored value). One empty list where it
+    /// knows nothing.
+    pub(super) fn own_types(&self, model: &Model, solution: &Solution, player: &Player, few: usize) -> Vec<Vec<(usize, usize, f64)>> {
+        let agent = &model.agents[player.agent];
+        let mut out: Vec<Vec<(usize, usize, f64)>> = vec![Vec::new()];
+        let mut seen: Vec<(usize, usize)> = Vec::new();
+        for (s, e) in known(model, solution) {
+            let shock = &model.shocks[s];
+            let observed = agent.observation.iter().any(|o| o.shock == Some(s));
+            let mine = shock.shape.iter().all(|a| agent.shape.contains(a))
+                && aligned(&model.graph, &shock.shape, &agent.shape).get(player.member.unwrap_or(0)) == Some(&e);
+            if observed && mine && !seen.contains(&(s, e)) {
+                seen.push((s, e));
+            }
+        }
+        for (s, e) in seen {
+            let process = &model.shocks[s].process;
+            let values: Vec<f64> = match outcomes(process) {
+                Some(all) => all.into_iter().filter(|o| o.1 > 0.0).map(|o| o.0).collect(),
+                None => (0..few).map(|k| stored(process, (k as f64 + 0.57) / few as f64)).collect(),
+            };
+            out = (out.iter())
+                .flat_map(|head| values.iter().map(move |x| [head.as_slice(), &[(s, e, *x)]].concat()))
+                .collect();
+        }
+        out
+    }
+}

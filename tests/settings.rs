@@ -423,11 +423,20 @@ fn several_who_interact_are_solved_as_one_or_not_at_all() {
             "{total}"
         );
     }
-    for concept in ["nash", "competitive", "stackelberg"] {
-        assert_eq!(refused(cournot, &with(concept)), "E0810", "{concept}");
+    // Each by itself: q = (10 - 1) / 4; as price takers three share what is sold at cost.
+    for (options, q) in [
+        (with("nash"), 2.25),
+        (solved::Options::default(), 2.25),
+        (with("competitive"), 3.0),
+    ] {
+        let s = solve_as(cournot, &options).unwrap_or_else(|d| panic!("{d:?}"));
+        assert!((s.solution.policy[0][0] - q).abs() < 1e-7, "{:?}", s.solution.policy);
     }
     assert_eq!(refused(cournot, &solved::Options::default()), "E0810");
     // Members who do not meet decide each for itself; those who meet through a bound are players.
+    // Nobody chooses first.
+    assert_eq!(refused(cournot, &with("stackelberg")), "E0810");
+    // Members who do not meet decide each for itself; those who meet through a bound do not.
     let alone = "agent h[3] {\n  state a in [0, 5], start 1\n  action x in [0, 1]\n  a' = 0.5 * a + x\n  \
                  reward a - x^2\n  discount 0.5\n}\nsolve { grid.a = uniform(20) }\n";
     assert!(solve(alone).is_ok());

@@ -11,6 +11,7 @@
 use super::select::{self, Candidate};
 use super::{EquilibriumMethod, Found, finite, informed, stages};
 use crate::check::Model;
+use crate::check::conduct::Concept;
 use crate::check::model::Space;
 use crate::diag::Diagnostic;
 use crate::graph::shape::element_name;
@@ -122,6 +123,9 @@ impl EquilibriumMethod for OneShot {
         let model = economy.model;
         if !model.states.is_empty() && model.horizon != Some(1) {
             return Err(format!("`{}` is a state, and the game is not played once", model.states[0].name));
+        }
+        if economy.concept == Concept::Stackelberg && model.stages.len() < 2 {
+            return Err("its concept is `stackelberg`, and there are no `stages`".into());
         }
         if economy.concept.joint() {
             return Err("one decides for all".into());

@@ -100,18 +100,20 @@ pub(super) fn loss_of_leaving(game: &Game, c: usize, e: &Play, f: &Play) -> f64 
         }
         return chooser.actions.first().map_or(0.0, |a| game.pays(*a, &x, &x) - game.pays(*a, &y, &x));
     }
-    let one = |_: ()| -> Option<f64> {
-        let table = Table::of(game, &e.known, f)?;
-        let (kind, s, t) = (table.kind_of(c)?, table.strategy(e)?, table.strategy(f)?);
-        let values = table.values(kind, &s).ok()?;
-        let mean = |p: &Vec<Vec<f64>>| -> f64 {
-            (values.iter().zip(p).zip(&table.kinds[kind].states))
-                .map(|((v, p), (_, w))| w * v.iter().zip(p).map(|(v, p)| v * p).sum::<f64>())
-                .sum()
-        };
-        Some(mean(&s[kind]) - mean(&t[kind]))
+    loss_in_finite(game, c, e, f).unwrap_or(0.0)
+}
+
+/// As [`loss_of_leaving`], of finite choices; `None` where the plays are not of the game.
+fn loss_in_finite(game: &Game, c: usize, e: &Play, f: &Play) -> Option<f64> {
+    let table = Table::of(game, &e.known, f)?;
+    let (kind, s, t) = (table.kind_of(c)?, table.strategy(e)?, table.strategy(f)?);
+    let values = table.values(kind, &s).ok()?;
+    let mean = |p: &Vec<Vec<f64>>| -> f64 {
+        (values.iter().zip(p).zip(&table.kinds[kind].states))
+            .map(|((v, p), (_, w))| w * v.iter().zip(p).map(|(v, p)| v * p).sum::<f64>())
+            .sum()
     };
-    one(()).unwrap_or(0.0)
+    Some(mean(&s[kind]) - mean(&t[kind]))
 }
 
 impl<'a> Table<'a> {
@@ -219,7 +221,7 @@ impl<'a> Table<'a> {
         let mut out = vec![0.0; n];
         for (o, weight) in chance.weights.iter().enumerate() {
             limits::poll();
-            let mut all = vec![vec![0.0; 0]; chance.inputs];
+            let mut all: Vec<Vec<f64>> = vec![Vec::new(); chance.inputs];
             for (i, v) in columns {
                 all[*i].clone_from(v);
             }
@@ -240,8 +242,7 @@ impl<'a> Table<'a> {
     /// A profile as columns: what each chooser does and knows.
     fn columns(&self, cases: &[Vec<(usize, usize)>]) -> Vec<(usize, Vec<f64>)> {
         let mut out = Vec::new();
-        for (k, kind) in self.kinds.iter().enumerate() {
-            let _ = k;
+        for kind in &self.kinds {
             for c in &kind.members {
                 let input = self.game.chance.actions[self.action(*c)];
                 out.push((input, cases.iter().map(|case| self.value_of(*c, case[*c].1)).collect()));

@@ -41,13 +41,13 @@ pub(super) fn chosen(
         (1, _) => 0,
         (_, Some(Selection::Start)) => found.iter().position(|c| Some(&c.payoffs) == from_start.as_ref()).unwrap_or(0),
         (_, Some(Selection::Payoff)) => payoff_dominant(&found).ok_or_else(|| {
-            several(model, &found, searches).note("none of them pays everybody at least as much as every other one")
+            several(&found, searches).note("none of them pays everybody at least as much as every other one")
         })?,
         (_, Some(Selection::Risk)) => risk_dominant(game, &found).ok_or_else(|| {
-            several(model, &found, searches).note("none of them has the larger product of losses from leaving it against every other one")
+            several(&found, searches).note("none of them has the larger product of losses from leaving it against every other one")
         })?,
         (_, None) if word(model, "find").as_deref() == Some("all") => 0,
-        (_, None) => return Err(several(model, &found, searches)),
+        (_, None) => return Err(several(&found, searches)),
     };
     let mut all: Vec<Solution> = found.into_iter().map(|c| c.solution).collect();
     let one = all.remove(at);
@@ -98,7 +98,7 @@ fn risk_dominant(game: &Game, found: &[Candidate]) -> Option<usize> {
 }
 
 /// What an equilibrium looks like in one line: who does what, and what it pays.
-fn line(model: &Model, c: &Candidate) -> String {
+fn line(c: &Candidate) -> String {
     let s = &c.solution;
     let short = |x: f64| format!("{}", (x * 1e6).round() / 1e6);
     let mut parts: Vec<String> = Vec::new();
@@ -131,7 +131,6 @@ fn line(model: &Model, c: &Candidate) -> String {
         let mean: f64 = p.value.iter().zip(&weights).map(|(x, w)| x * w).sum();
         format!("{} {}", p.name, short(mean))
     }).collect();
-    let _ = model;
     format!("{}; pays {}", parts.join("; "), pays.join(", "))
 }
 
@@ -143,10 +142,10 @@ fn label_of(kind: &ActionKind, x: f64) -> usize {
     }
 }
 
-fn several(model: &Model, found: &[Candidate], searches: usize) -> Diagnostic {
+fn several(found: &[Candidate], searches: usize) -> Diagnostic {
     let mut d = Diagnostic::error("E0918", format!("the game has {} equilibria", found.len()));
     for c in found {
-        d = d.note(line(model, c));
+        d = d.note(line(c));
     }
     d.note(format!("{searches} profiles or starts were searched"))
         .hint("solve { find = all } shows all of them; select = payoff_dominant, risk_dominant or from(start) says which is the solution")

@@ -285,6 +285,15 @@ fn a_mixed_strategy_is_drawn_when_it_is_played() {
 }
 
 #[test]
+fn what_everybody_sees_makes_one_game_for_each_state_of_it() {
+    let text = "shock z ~ markov([low: 8, high: 12], [[0.5, 0.5], [0.5, 0.5]])\n\
+        agent firm[2] { action q in [0, 10]; observe z; reward (z - sum(firm.q)) * q }\nsolve { concept = nash }";
+    let s = held(&compile(text, &[]), None).solution;
+    assert!(s.policy[0].iter().zip([8.0 / 3.0, 4.0]).all(|(q, x)| (q - x).abs() < 1e-9), "{:?}", s.policy);
+    assert_eq!(s.chain.values, [[8.0], [12.0]]);
+}
+
+#[test]
 fn two_different_players_without_a_pure_equilibrium_mix() {
     // Matching pennies in which one match pays four: the other plays heads with 1/5 to keep the first indifferent.
     let text = "agent a { action x in {heads, tails}; let h = if x == heads then 1 else 0; reward if h == b.g then (if h > 0 then 4 else 1) else -1 }\n\

@@ -15,6 +15,8 @@ pub(super) struct Expected {
     pub(super) inputs: usize,
     /// The input of each action, one per action.
     pub(super) actions: Vec<usize>,
+    /// What is known before anybody acts: `(input, value)`; any length.
+    pub(super) known: Vec<(usize, f64)>,
     /// The inputs that chance sets: `(input, values)`, with one value per outcome.
     pub(super) chance: Vec<(usize, Vec<f64>)>,
     /// Weights of the outcomes, one per outcome.
@@ -29,6 +31,9 @@ impl Expected {
         let mut fixed = vec![f64::NAN; self.inputs];
         for (a, v) in self.actions.iter().zip(x) {
             fixed[*a] = *v;
+        }
+        for (i, v) in &self.known {
+            fixed[*i] = *v;
         }
         let mut space = Workspace::new();
         let mut sum = vec![0.0; program.outputs()];

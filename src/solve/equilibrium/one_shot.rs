@@ -184,6 +184,8 @@ fn solve(economy: &Economy) -> Result<Found, Diagnostic> {
             }
             let plays = found.iter().map(|x| Play::numbers(&game, x)).collect();
             (game, plays, searches)
+        } else if public(model, &game) {
+            seen_by_all(game)?
         } else {
             let (plays, searches) = informed::solve(model, &game)?;
             (game, plays, searches)
@@ -204,6 +206,66 @@ fn solve(economy: &Economy) -> Result<Found, Diagnostic> {
         searches,
         discretised: Vec::new(),
     })
+}
+
+/// Whether everybody sees everything that is known, it takes finitely many values, and no later period counts (values then depend on how
+/// it moves).
+fn public(model: &Model, game: &Game) -> bool {
+    let once = model.horizon.is_some() || model.agents.iter().all(|a| a.discount.is_none());
+    let all = (0..game.types.len()).all(|t| game.choosers.iter().all(|c| c.sees.contains(&t)));
+    once && all && game.types.iter().all(|t| !model.shocks[t.shock].process.is_continuous())
+}
+
+/// Games with numbers to choose in which everybody knows the same: one game for each state of what is known.
+///
+/// # Errors
+/// E0918 where one of them has several equilibria.
+fn seen_by_all(mut game: Game) -> Result<(Game, Vec<Play>, usize), Diagnostic> {
+    let known = game.types.iter().map(|t| Known {
+        name: t.name.clone(),
+        values: t.values.clone(),
+        weights: t.weights.clone(),
+        continuous: false,
+    });
+    let known: Vec<Known> = known.collect();
+    let carried = game.types.iter().zip(&known).map(|(t, k)| Known {
+        values: t.carried.clone(),
+        ..k.clone()
+    });
+    let states = joint(&carried.collect::<Vec<Known>>()).0;
+    let mut play = Play {
+        policy: vec![Vec::new(); game.actions.len()],
+        mixed: vec![Vec::new(); game.actions.len()],
+        paid: vec![Vec::new(); game.choosers.len()],
+        known,
+    };
+    let mut searches = 0;
+    for state in states {
+        game.chance.known = game.types.iter().map(|t| t.input).zip(state.iter().copied()).collect();
+        let (found, tried) = game.equilibria("solve");
+        searches += tried;
+        let x = match found.as_slice() {
+            [one] => one,
+            [] => return Ok((game, Vec::new(), searches)),
+            several => {
+                let names = game.types.iter().zip(&state).map(|(t, x)| format!("{} = {x}", t.name));
+                let mut d = Diagnostic::error("E0918", format!("the game has {} equilibria", several.len()))
+                    .note(format!("where {}", names.collect::<Vec<_>>().join(", ")));
+                for f in several.iter().take(4) {
+                    d = d.note(format!("{f:?}"));
+                }
+                return Err(d.hint("narrow the intervals of the actions to the one that is meant"));
+            }
+        };
+        let numbers = Play::numbers(&game, x);
+        for (all, one) in play.policy.iter_mut().zip(numbers.policy) {
+            all.extend(one);
+        }
+        for (all, one) in play.paid.iter_mut().zip(numbers.paid) {
+            all.extend(one);
+        }
+    }
+    Ok((game, vec![play], searches))
 }
 
 /// Whether all members of each agent do the same and are paid the same, and each member has one number of each action.

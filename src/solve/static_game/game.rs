@@ -509,6 +509,7 @@ impl Game {
             chance: Expected {
                 inputs,
                 actions: chosen,
+                known: Vec::new(),
                 chance: drawn.iter().enumerate().map(|(k, i)| (*i, values(k))).collect(),
                 weights: outcomes.nodes.iter().map(|(_, w)| *w).collect(),
                 kinked,

@@ -86,8 +86,9 @@ impl Game {
                 .collect();
             if alike { self.spread_out(&self.gathered(&all)) } else { all }
         };
-        // Where conditions jump, few of Newton's searches come to an end, and replies in turn find what there is.
-        let skipped = if self.rough { STARTS - ROUGH_STARTS } else { 0 };
+        // Where conditions jump or many choose, few of Newton's searches come to an end, and replies in turn find what there is.
+        let dear = self.rough || n > 4 * FULL;
+        let skipped = if dear { STARTS - ROUGH_STARTS } else { 0 };
         let search = |k: usize| {
             let mut unit = vec![0.5; n];
             let x = match k.checked_sub(STARTS) {

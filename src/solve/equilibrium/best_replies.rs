@@ -213,6 +213,7 @@ impl<'m> Game<'m> {
                 probability: Vec::new(),
                 worth: Vec::new(),
                 given: Vec::new(),
+                mixed: Vec::new(),
                 players,
                 record: Record::default(),
             },

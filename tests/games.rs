@@ -96,7 +96,9 @@ fn value(s: &Solution, agent: &str) -> Option<f64> {
 /// The probability of a choice where nothing is known.
 fn probability(s: &Solution, action: &str, label: &str) -> Option<f64> {
     let k = s.actions.iter().position(|a| bare(&a.name) == action)?;
-    let ActionKind::Finite { labels, .. } = &s.actions[k].kind else { return None };
+    let ActionKind::Finite { labels, .. } = &s.actions[k].kind else {
+        return None;
+    };
     s.mixed[k].get(labels.iter().position(|l| l == label)?).copied()
 }
 
@@ -118,7 +120,11 @@ fn found(model: &Model, s: &Solved, what: &str, at: &str) -> Option<f64> {
         "reward when all run" => return value(all().find(|s| pure(s) && !waits(s))?, "depositor"),
         _ => {}
     }
-    if let Some((action, label)) = what.strip_prefix("P(").and_then(|w| w.strip_suffix(')')).and_then(|w| w.split_once(" = ")) {
+    if let Some((action, label)) = what
+        .strip_prefix("P(")
+        .and_then(|w| w.strip_suffix(')'))
+        .and_then(|w| w.split_once(" = "))
+    {
         return probability(one, action, label);
     }
     if let Some(agent) = what.strip_suffix(".value") {
@@ -176,7 +182,11 @@ fn check(name: &str, faults: &mut String) -> usize {
         let number = |k: &str| row[k].parse::<f64>().expect("a number");
         checked += 1;
         if got.is_none_or(|x| !((x - number("value")).abs() <= number("tolerance"))) {
-            faults.push_str(&format!("{name} {what} {set} ({}): {got:?}, expected {}\n", row["how"], number("value")));
+            faults.push_str(&format!(
+                "{name} {what} {set} ({}): {got:?}, expected {}\n",
+                row["how"],
+                number("value")
+            ));
         }
     }
     checked
@@ -191,7 +201,9 @@ fn deviation(model: &Model, line: usize, runs: bool) -> Option<f64> {
         .map(|input| {
             let n = model.graph.elements(&input.shape);
             match input.kind {
-                InputKind::Action(_) => (0..n).map(|e| f64::from(u8::from(if e == 0 { runs } else { e <= line }))).collect(),
+                InputKind::Action(_) => (0..n)
+                    .map(|e| f64::from(u8::from(if e == 0 { runs } else { e <= line })))
+                    .collect(),
                 InputKind::Param(i) => model.params[i].values.clone(),
                 _ => vec![0.0; n],
             }
@@ -226,7 +238,11 @@ fn quantities_of_few_firms_are_those_of_cournot() {
         let s = held(&model, Some("nash"));
         let q = 9.0 / (f64::from(n) + 1.0);
         assert_eq!(s.solution.actions.len(), 1, "alike");
-        assert!((s.solution.policy[0][0] - q).abs() < 1e-10, "{n}: {:?}", s.solution.policy);
+        assert!(
+            (s.solution.policy[0][0] - q).abs() < 1e-10,
+            "{n}: {:?}",
+            s.solution.policy
+        );
         // A price that follows from what one sells moves with it.
         let moved = s.certificate.equilibrium.expect("an equilibrium").moved;
         assert!(moved > 1e-4, "{n}: {moved}");
@@ -239,7 +255,10 @@ fn unlike_firms_have_policies_of_their_own_and_one_of_them_may_stay_out() {
     let s = held(&compile(&text, &[]), Some("nash"));
     let q: Vec<f64> = s.solution.policy.iter().map(|p| p[0]).collect();
     let right = [10.0 / 3.0, 7.0 / 3.0, 0.0];
-    assert!(q.len() == 3 && q.iter().zip(right).all(|(x, y)| (x - y).abs() < 1e-7), "{q:?}");
+    assert!(
+        q.len() == 3 && q.iter().zip(right).all(|(x, y)| (x - y).abs() < 1e-7),
+        "{q:?}"
+    );
     assert_eq!(s.solution.players[2].name, "firm[3]");
 }
 
@@ -279,9 +298,16 @@ fn a_mixed_strategy_is_drawn_when_it_is_played() {
     };
     let behaviour = Behaviour::Solved(std::sync::Arc::new(s.solution));
     let run = simulate::simulate(&model, &behaviour.into(), &options, &mut |_, _| true).expect("a simulation");
-    let d = run.moments.iter().find(|m| m.name.starts_with("player.d")).expect("the choice");
+    let d = run
+        .moments
+        .iter()
+        .find(|m| m.name.starts_with("player.d"))
+        .expect("the choice");
     // Choices 0, 1, 2 with a third each: mean 1, sd sqrt(2/3).
-    assert!((d.mean - 1.0).abs() < 0.05 && (d.sd - (2.0f64 / 3.0).sqrt()).abs() < 0.05, "{d:?}");
+    assert!(
+        (d.mean - 1.0).abs() < 0.05 && (d.sd - (2.0f64 / 3.0).sqrt()).abs() < 0.05,
+        "{d:?}"
+    );
 }
 
 #[test]
@@ -289,7 +315,14 @@ fn what_everybody_sees_makes_one_game_for_each_state_of_it() {
     let text = "shock z ~ markov([low: 8, high: 12], [[0.5, 0.5], [0.5, 0.5]])\n\
         agent firm[2] { action q in [0, 10]; observe z; reward (z - sum(firm.q)) * q }\nsolve { concept = nash }";
     let s = held(&compile(text, &[]), None).solution;
-    assert!(s.policy[0].iter().zip([8.0 / 3.0, 4.0]).all(|(q, x)| (q - x).abs() < 1e-9), "{:?}", s.policy);
+    assert!(
+        s.policy[0]
+            .iter()
+            .zip([8.0 / 3.0, 4.0])
+            .all(|(q, x)| (q - x).abs() < 1e-9),
+        "{:?}",
+        s.policy
+    );
     assert_eq!(s.chain.values, [[8.0], [12.0]]);
 }
 

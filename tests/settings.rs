@@ -432,11 +432,9 @@ fn several_who_interact_are_solved_as_one_or_not_at_all() {
         let s = solve_as(cournot, &options).unwrap_or_else(|d| panic!("{d:?}"));
         assert!((s.solution.policy[0][0] - q).abs() < 1e-7, "{:?}", s.solution.policy);
     }
-    assert_eq!(refused(cournot, &solved::Options::default()), "E0810");
-    // Members who do not meet decide each for itself; those who meet through a bound are players.
     // Nobody chooses first.
     assert_eq!(refused(cournot, &with("stackelberg")), "E0810");
-    // Members who do not meet decide each for itself; those who meet through a bound do not.
+    // Members who do not meet decide each for itself; those who meet through a bound are players.
     let alone = "agent h[3] {\n  state a in [0, 5], start 1\n  action x in [0, 1]\n  a' = 0.5 * a + x\n  \
                  reward a - x^2\n  discount 0.5\n}\nsolve { grid.a = uniform(20) }\n";
     assert!(solve(alone).is_ok());
@@ -542,7 +540,11 @@ fn every_key_of_solve_changes_a_result_or_is_refused() {
                 .replace("solve {", "solve { information = full;"),
         ),
         ("find", hunt("find = one"), hunt("find = all")),
-        ("select", hunt("select = payoff_dominant"), hunt("select = risk_dominant")),
+        (
+            "select",
+            hunt("select = payoff_dominant"),
+            hunt("select = risk_dominant"),
+        ),
         ("periods", store("periods = 12800"), store("periods = 640")),
         ("burn_in", store("burn_in = 200"), store("burn_in = 3")),
         ("bellman", store("bellman = -3"), store("bellman = -20")),

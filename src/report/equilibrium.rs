@@ -17,7 +17,10 @@ pub fn facts(e: &EquilibriumCertificate) -> Vec<(String, String)> {
     };
     vec![
         ("concept".into(), e.concept.clone()),
-        ("searched".into(), format!("{} profiles or starts, {found} found", e.searches)),
+        (
+            "searched".into(),
+            format!("{} profiles or starts, {found} found", e.searches),
+        ),
     ]
 }
 
@@ -39,7 +42,11 @@ pub fn tables(s: &Solved, e: &EquilibriumCertificate) -> Vec<NamedTable> {
         let all: Vec<&Solution> = std::iter::once(&s.solution).chain(&s.others).collect();
         out.push(NamedTable {
             stem: "equilibria".into(),
-            caption: if all.len() == 1 { "The equilibrium".into() } else { "All equilibria that were found".into() },
+            caption: if all.len() == 1 {
+                "The equilibrium".into()
+            } else {
+                "All equilibria that were found".into()
+            },
             table: equilibria(&all),
             on_screen: 24,
         });
@@ -57,7 +64,8 @@ pub fn tables(s: &Solved, e: &EquilibriumCertificate) -> Vec<NamedTable> {
 
 /// One row for each action (and choice of a mixture) and each player's value of each equilibrium.
 fn equilibria(all: &[&Solution]) -> Table {
-    let (mut number, mut what, mut when, mut does, mut values) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut number, mut what, mut when, mut does, mut values) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (n, s) in all.iter().enumerate() {
         let mut row = |name: &str, j: Option<usize>, text: String, x: f64| {
             number.push(n as i64 + 1);
@@ -71,7 +79,12 @@ fn equilibria(all: &[&Solution]) -> Table {
                 match (&axis.kind, s.mixed.get(a).filter(|m| !m.is_empty())) {
                     (ActionKind::Finite { labels, .. }, Some(mixed)) => {
                         for (l, label) in labels.iter().enumerate() {
-                            row(&axis.name, Some(j), format!("probability of {label}"), mixed[j * labels.len() + l]);
+                            row(
+                                &axis.name,
+                                Some(j),
+                                format!("probability of {label}"),
+                                mixed[j * labels.len() + l],
+                            );
                         }
                     }
                     (ActionKind::Finite { values, labels }, None) => {
@@ -98,7 +111,9 @@ fn equilibria(all: &[&Solution]) -> Table {
 /// What is known in a joint state.
 fn state(s: &Solution, j: usize) -> String {
     let at = s.chain.names.iter().zip(s.chain.values.get(j).into_iter().flatten());
-    let parts: Vec<String> = at.map(|(n, x)| format!("{n} = {}", super::number::compact(*x))).collect();
+    let parts: Vec<String> = at
+        .map(|(n, x)| format!("{n} = {}", super::number::compact(*x)))
+        .collect();
     parts.join(", ")
 }
 

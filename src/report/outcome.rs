@@ -1,7 +1,7 @@
 //! The results of a solve and of a simulation, as [`Content`]: facts, certificate, tables, pictures, files.
 
-use super::equilibrium::facts as equilibrium_facts;
 use super::content::{BEST_CONSTANT, Check, Content, NamedPicture, NamedTable};
+use super::equilibrium::facts as equilibrium_facts;
 use super::number;
 use super::plot::{self, Picture};
 use super::solved;
@@ -274,8 +274,18 @@ fn checks(c: &Certificate) -> Vec<Check> {
     if c.equilibrium.is_none() {
         out.push(share("time outside the grid", c.outside, Some(t.edges), "simulated"));
         let edges = "time at an edge of the grid";
-        out.push(share(edges, c.unexplained_edges, Some(t.edges), "where no constraint binds"));
-        out.push(share("time at infeasible actions", c.infeasible, Some(t.infeasible), ""));
+        out.push(share(
+            edges,
+            c.unexplained_edges,
+            Some(t.edges),
+            "where no constraint binds",
+        ));
+        out.push(share(
+            "time at infeasible actions",
+            c.infeasible,
+            Some(t.infeasible),
+            "",
+        ));
     }
     for s in c.constraints.iter().filter(|s| s.share > 0.0) {
         out.push(share(&s.name, s.share, None, "a constraint binds"));

@@ -40,17 +40,30 @@ pub fn functions(solution: &Solution) -> Result<FunctionSet, Diagnostic> {
             }
         }
     }
-    for (action, mixed) in solution.actions.iter().zip(&solution.mixed).filter(|(_, m)| !m.is_empty()) {
+    for (action, mixed) in solution
+        .actions
+        .iter()
+        .zip(&solution.mixed)
+        .filter(|(_, m)| !m.is_empty())
+    {
         if let ActionKind::Finite { labels, .. } = &action.kind {
             for (choice, label) in labels.iter().enumerate() {
                 let values = shocks_first(solution, mixed, labels.len(), choice);
-                functions.push(GridFunction::new(&format!("{}_is_{label}", action.name), axes.clone(), values)?);
+                functions.push(GridFunction::new(
+                    &format!("{}_is_{label}", action.name),
+                    axes.clone(),
+                    values,
+                )?);
             }
         }
     }
     for player in &solution.players {
         let values = shocks_first(solution, &player.value, 1, 0);
-        functions.push(GridFunction::new(&format!("value_of_{}", player.name), axes.clone(), values)?);
+        functions.push(GridFunction::new(
+            &format!("value_of_{}", player.name),
+            axes.clone(),
+            values,
+        )?);
     }
     Ok(FunctionSet {
         stem: "solution".to_string(),

@@ -20,7 +20,7 @@ use crate::diag::Diagnostic;
 pub static METHODS: &[&dyn Method] = &[&ValueIteration, &GridSearch];
 
 /// The methods for economies in which several decide, in the order in which they are tried.
-pub static EQUILIBRIA: &[&dyn EquilibriumMethod] = &[&OneShot, &LinearQuadratic, &Joint, &super::equilibrium::best_replies::BestReplies];
+pub static EQUILIBRIA: &[&dyn EquilibriumMethod] = &[&OneShot, &LinearQuadratic, &Joint, &BestReplies];
 
 /// The method of a name for economies in which several decide.
 pub fn equilibrium(name: &str) -> Option<&'static dyn EquilibriumMethod> {

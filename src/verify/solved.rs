@@ -316,25 +316,14 @@ fn unread(model: &Model, method: &str, keys: &[&str]) -> Result<Option<Diagnosti
         .collect();
     if let Some((key, _, span)) = said(&others) {
         let readers: Vec<String> = all
-        .flat_map(|m| m.keys())
-        .chain(methods::EQUILIBRIA.iter().flat_map(|m| m.keys()))
-        .copied()
-        .filter(|k| !method.keys().contains(k))
-        .collect();
-    if let Some((key, _, span)) = said(&others) {
-        let reads = |m: &&&dyn Method| m.keys().contains(&key.as_str());
-        let mut readers: Vec<String> = methods::METHODS
             .iter()
             .filter(|(_, read)| read.contains(&key.as_str()))
-            .map(|(name, _)| format!("`method = {name}`"))
+            .map(|(name, _)| match methods::equilibrium(name) {
+                Some(_) => format!("`method = {name}` in a model in which several decide"),
+                None => format!("`method = {name}`"),
+            })
             .collect();
         let d = Diagnostic::error("E0808", format!("`{key}` has no effect with `method = {method}`"));
-        let games = methods::EQUILIBRIA.iter().filter(|m| m.keys().contains(&key.as_str()));
-        readers.extend(games.map(|m| format!("`method = {}` in a model in which several decide", m.name())));
-        let d = Diagnostic::error(
-            "E0808",
-            format!("`{key}` has no effect with `method = {}`", method.name()),
-        );
         return Err(d
             .at(*span, "nothing reads this")
             .hint(format!("remove it, or use {}", readers.join(" or "))));

@@ -167,7 +167,9 @@ impl Table {
                             ActionKind::Continuous => &[],
                         };
                         let choice = drawn(&chances, worlds.luck(action, e, w));
-                        choice.and_then(|c| values.get(c).copied()).unwrap_or_else(|| self.policy.action(*number, &spot))
+                        choice
+                            .and_then(|c| values.get(c).copied())
+                            .unwrap_or_else(|| self.policy.action(*number, &spot))
                     }
                     Some(_) | None => self.policy.action(*number, &spot),
                 };

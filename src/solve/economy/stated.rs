@@ -145,9 +145,12 @@ pub fn at_prices(model: &Model, prices: &[(usize, f64)]) -> Result<AtPrices, Dia
     let fixed: Vec<(NodeId, f64)> = prices.iter().map(|(p, x)| (model.prices[*p].node, *x)).collect();
     let done = cut(&model.graph, &fixed).map_err(|place| {
         let price = &model.prices[prices[place].0];
-        Diagnostic::error("E0834", format!("`{}` clears together with prices that are not held", price.name))
-            .at(price.span, "held alone")
-            .hint("let one market clear with one price, or let all of them be taken as given")
+        Diagnostic::error(
+            "E0834",
+            format!("`{}` clears together with prices that are not held", price.name),
+        )
+        .at(price.span, "held alone")
+        .hint("let one market clear with one price, or let all of them be taken as given")
     })?;
     let stated: Vec<Stated> = (prices.iter())
         .map(|(price, value)| Stated {

@@ -56,10 +56,16 @@ pub(super) fn solve(model: &Model, game: &Game) -> Result<(Vec<Play>, usize), Di
     let table = Table::new(model, game)?;
     let cells = table.cells();
     let open: Vec<Vec<usize>> = cells.iter().map(|c| table.open(*c)).collect();
-    let profiles = open.iter().map(Vec::len).try_fold(1usize, usize::checked_mul).unwrap_or(usize::MAX);
+    let profiles = open
+        .iter()
+        .map(Vec::len)
+        .try_fold(1usize, usize::checked_mul)
+        .unwrap_or(usize::MAX);
     if profiles > PROFILES {
-        return Err(cannot(format!("the game has more than {PROFILES} profiles of pure strategies"))
-            .hint("fewer choices, fewer states of what is known, or members who are alike"));
+        return Err(
+            cannot(format!("the game has more than {PROFILES} profiles of pure strategies"))
+                .hint("fewer choices, fewer states of what is known, or members who are alike"),
+        );
     }
     let mut found: Vec<Strategy> = Vec::new();
     for k in 0..profiles {
@@ -79,8 +85,10 @@ pub(super) fn solve(model: &Model, game: &Game) -> Result<(Vec<Play>, usize), Di
         searches += table.mixed(&cells, &open, &mut found)?;
     }
     // Where pure strategies lead from the first choice of everybody stands first: `select = from(start)`.
-    if matches!(model.solve_settings().and_then(|s| s.get("select")), Some(Setting::Call(..)))
-        && let Some(s) = table.from_start()?
+    if matches!(
+        model.solve_settings().and_then(|s| s.get("select")),
+        Some(Setting::Call(..))
+    ) && let Some(s) = table.from_start()?
         && let Some(k) = found.iter().position(|f| *f == s)
     {
         found.swap(0, k);
@@ -98,7 +106,10 @@ pub(super) fn loss_of_leaving(game: &Game, c: usize, e: &Play, f: &Play) -> f64 
         for a in &chooser.actions {
             y[*a] = f.policy[*a][0];
         }
-        return chooser.actions.first().map_or(0.0, |a| game.pays(*a, &x, &x) - game.pays(*a, &y, &x));
+        return chooser
+            .actions
+            .first()
+            .map_or(0.0, |a| game.pays(*a, &x, &x) - game.pays(*a, &y, &x));
     }
     loss_in_finite(game, c, e, f).unwrap_or(0.0)
 }
@@ -126,9 +137,12 @@ impl<'a> Table<'a> {
         }
         if let Some(c) = game.choosers.iter().find(|c| c.actions.len() > 1) {
             let action = &model.actions[game.actions[c.actions[1]].action];
-            return Err(cannot(format!("`{}` makes several finite choices at once", model.agents[c.agent].name))
-                .at(action.span, "the second one")
-                .hint("write one action whose choices are the combinations"));
+            return Err(cannot(format!(
+                "`{}` makes several finite choices at once",
+                model.agents[c.agent].name
+            ))
+            .at(action.span, "the second one")
+            .hint("write one action whose choices are the combinations"));
         }
         for t in 0..game.types.len() {
             let seers = game.choosers.iter().filter(|c| c.sees.contains(&t)).count();
@@ -139,9 +153,11 @@ impl<'a> Table<'a> {
                     .hint("solve the game for each value of it: make it a parameter, --set NAME=.."));
             }
             if game.types[t].continuous.is_some() {
-                return Err(cannot(format!("`{}` is continuous, and choices are finite", shock.name))
-                    .at(shock.span, "what is known")
-                    .hint("make it a `markov` chain or `discrete(..)` draw with a few values"));
+                return Err(
+                    cannot(format!("`{}` is continuous, and choices are finite", shock.name))
+                        .at(shock.span, "what is known")
+                        .hint("make it a `markov` chain or `discrete(..)` draw with a few values"),
+                );
             }
         }
         let mut table = Table {
@@ -303,7 +319,11 @@ impl<'a> Table<'a> {
                         for (m, c) in other.members.iter().enumerate() {
                             // From nobody to everybody does each thing.
                             let pick = (m * 31 + c * 7 + seed * seed * 11) % 97;
-                            let choice = if seed < other.choices { seed } else { pick % other.choices };
+                            let choice = if seed < other.choices {
+                                seed
+                            } else {
+                                pick % other.choices
+                            };
                             case[*c] = (pick / 5 % other.states.len(), choice);
                         }
                     }
@@ -312,14 +332,27 @@ impl<'a> Table<'a> {
                 })
                 .collect()
         };
-        let watched: Vec<usize> = self.kinds.iter().map(|k| k.members[k.members.len() - 1]).chain([own]).collect();
+        let watched: Vec<usize> = self
+            .kinds
+            .iter()
+            .map(|k| k.members[k.members.len() - 1])
+            .chain([own])
+            .collect();
         let paid = |choice: usize| -> Vec<f64> {
             let cases = cases(choice);
             let columns = self.columns(&cases);
-            watched.iter().flat_map(|c| self.run(*c, &columns, cases.len())).collect()
+            watched
+                .iter()
+                .flat_map(|c| self.run(*c, &columns, cases.len()))
+                .collect()
         };
         let first = paid(0);
-        let moves = |choice: &usize| paid(*choice).iter().zip(&first).any(|(x, y)| !((x - y).abs() <= 1e-12 * (1.0 + y.abs())));
+        let moves = |choice: &usize| {
+            paid(*choice)
+                .iter()
+                .zip(&first)
+                .any(|(x, y)| !((x - y).abs() <= 1e-12 * (1.0 + y.abs())))
+        };
         if all[1..].iter().any(moves) { all } else { vec![0] }
     }
 
@@ -338,7 +371,12 @@ impl<'a> Table<'a> {
             let members: Vec<usize> = other.members.iter().copied().filter(|c| *c != own).collect();
             let chances: Vec<f64> = classes.iter().map(|c| c.1).collect();
             let counts = compositions(members.len(), &chances);
-            if cases.len().saturating_mul(counts.len()).saturating_mul(self.game.chance.inputs) > NUMBERS {
+            if cases
+                .len()
+                .saturating_mul(counts.len())
+                .saturating_mul(self.game.chance.inputs)
+                > NUMBERS
+            {
                 return Err(cannot("what the others may know and do has too many combinations")
                     .hint("fewer members, fewer choices, or fewer values of what is known"));
             }
@@ -402,7 +440,8 @@ impl<'a> Table<'a> {
             for k in 0..self.kinds.len() {
                 for (state, v) in self.values(k, &s)?.iter().enumerate() {
                     let now = s[k][state].iter().position(|p| *p > 0.0).unwrap_or(0);
-                    let best = (0..v.len()).fold(now, |b, c| if v[c] > v[b] + GAIN * (1.0 + v[b].abs()) { c } else { b });
+                    let best =
+                        (0..v.len()).fold(now, |b, c| if v[c] > v[b] + GAIN * (1.0 + v[b].abs()) { c } else { b });
                     s[k][state].fill(0.0);
                     s[k][state][best] = 1.0;
                 }
@@ -415,9 +454,17 @@ impl<'a> Table<'a> {
     }
 
     /// Adds the equilibria in which somebody mixes; how many supports were tried.
-    fn mixed(&self, cells: &[(usize, usize)], open: &[Vec<usize>], found: &mut Vec<Strategy>) -> Result<usize, Diagnostic> {
+    fn mixed(
+        &self,
+        cells: &[(usize, usize)],
+        open: &[Vec<usize>],
+        found: &mut Vec<Strategy>,
+    ) -> Result<usize, Diagnostic> {
         let subsets = |n: usize| (1usize << n.min(16)) - 1;
-        let all = open.iter().map(|o| subsets(o.len())).try_fold(1usize, usize::checked_mul);
+        let all = open
+            .iter()
+            .map(|o| subsets(o.len()))
+            .try_fold(1usize, usize::checked_mul);
         let Some(all) = all.filter(|n| *n <= SUPPORTS) else {
             return Ok(0);
         };
@@ -429,7 +476,11 @@ impl<'a> Table<'a> {
                 .map(|o| {
                     let set = rest % subsets(o.len()) + 1;
                     rest /= subsets(o.len());
-                    o.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1).map(|(_, c)| *c).collect()
+                    o.iter()
+                        .enumerate()
+                        .filter(|(i, _)| set >> i & 1 == 1)
+                        .map(|(_, c)| *c)
+                        .collect()
                 })
                 .collect();
             if supports.iter().all(|s| s.len() == 1) {
@@ -455,7 +506,11 @@ impl<'a> Table<'a> {
             let mut at = x.iter();
             for (c, (kind, state)) in cells.iter().enumerate() {
                 for choice in &supports[c] {
-                    s[*kind][*state][*choice] = if supports[c].len() > 1 { at.next().copied().unwrap_or(0.0) } else { 1.0 };
+                    s[*kind][*state][*choice] = if supports[c].len() > 1 {
+                        at.next().copied().unwrap_or(0.0)
+                    } else {
+                        1.0
+                    };
                 }
             }
             s
@@ -551,7 +606,10 @@ fn kinds(game: &Game, alike: bool) -> Vec<Kind> {
             states = states
                 .iter()
                 .flat_map(|(head, w)| {
-                    t.carried.iter().zip(&t.weights).map(move |(x, p)| ([head.as_slice(), &[*x]].concat(), w * p))
+                    t.carried
+                        .iter()
+                        .zip(&t.weights)
+                        .map(move |(x, p)| ([head.as_slice(), &[*x]].concat(), w * p))
                 })
                 .collect();
         }

@@ -53,9 +53,11 @@ pub(super) fn solve(model: &Model, game: &Game) -> Result<(Vec<Play>, usize), Di
     let cannot = |why: String| Diagnostic::error("E0810", why);
     if game.given {
         let name = &model.prices[0].name;
-        return Err(cannot(format!("prices such as `{name}` are taken as given by those who know something"))
-            .at(model.prices[0].span, "taken as given")
-            .hint("what others know moves the price, so it is no number: concept = nash"));
+        return Err(cannot(format!(
+            "prices such as `{name}` are taken as given by those who know something"
+        ))
+        .at(model.prices[0].span, "taken as given")
+        .hint("what others know moves the price, so it is no number: concept = nash"));
     }
     for c in &game.choosers {
         let agent = &model.agents[c.agent];
@@ -72,9 +74,14 @@ pub(super) fn solve(model: &Model, game: &Game) -> Result<(Vec<Play>, usize), Di
         let t = &game.types[c.sees[0]];
         let seers = game.choosers.iter().filter(|d| d.sees.contains(&c.sees[0])).count();
         if seers > 1 || t.continuous.is_none() {
-            return Err(cannot(format!("`{}` is not a continuous draw of one member's own", model.shocks[t.shock].name))
-                .at(model.shocks[t.shock].span, "what is known")
-                .hint("write a private `shock v ~ iid uniform(0, 1)` in the agent; what everybody sees can be a parameter"));
+            return Err(cannot(format!(
+                "`{}` is not a continuous draw of one member's own",
+                model.shocks[t.shock].name
+            ))
+            .at(model.shocks[t.shock].span, "what is known")
+            .hint(
+                "write a private `shock v ~ iid uniform(0, 1)` in the agent; what everybody sees can be a parameter",
+            ));
         }
     }
     let mut found = Vec::new();
@@ -84,7 +91,11 @@ pub(super) fn solve(model: &Model, game: &Game) -> Result<(Vec<Play>, usize), Di
         for k in &mut kinds {
             // From a share of what is known, or of the interval.
             let a = game.choosers[k.members[0]].actions[0];
-            let from: Vec<f64> = k.nodes.iter().map(|v| (share * v).clamp(game.lo[a], game.hi[a])).collect();
+            let from: Vec<f64> = k
+                .nodes
+                .iter()
+                .map(|v| (share * v).clamp(game.lo[a], game.hi[a]))
+                .collect();
             k.strategy = fitted(&k.nodes, &from, k.range);
         }
         let draws = if game.choosers.len() > 2 { DRAWS.1 } else { DRAWS.0 };
@@ -173,13 +184,17 @@ impl Solver<'_> {
                 // The fractional parts of multiples of square roots of primes, the first evenly (Niederreiter 1992).
                 let step = match d {
                     0 => 1.0 / draws as f64,
-                    d => f64::from([2u32, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37][(d as usize - 1) % 12]).sqrt().fract(),
+                    d => f64::from([2u32, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37][(d as usize - 1) % 12])
+                        .sqrt()
+                        .fract(),
                 };
                 let law = self.game.types[self.game.choosers[*c].sees[0]].continuous.as_ref();
                 let known: Vec<f64> = (0..draws)
                     .map(|l| {
                         let u = (0.5 * step + l as f64 * step).fract();
-                        law.map_or(f64::NAN, |d| d.quantile((1.0 - (2.0 * u - 1.0).abs()).clamp(1e-12, 1.0 - 1e-12)))
+                        law.map_or(f64::NAN, |d| {
+                            d.quantile((1.0 - (2.0 * u - 1.0).abs()).clamp(1e-12, 1.0 - 1e-12))
+                        })
                     })
                     .collect();
                 let does = known.iter().map(|v| self.chosen(k, *v)).collect();
@@ -284,7 +299,9 @@ impl Solver<'_> {
             let squares: f64 = columns.iter().flatten().map(|x| x * x).sum();
             size = (squares / (left.len() * n) as f64).sqrt();
             let w = *weight.get_or_insert(CURVED * size * size);
-            let mut rows: Vec<Vec<f64>> = (0..left.len()).map(|r| columns.iter().map(|c| c[r]).collect()).collect();
+            let mut rows: Vec<Vec<f64>> = (0..left.len())
+                .map(|r| columns.iter().map(|c| c[r]).collect())
+                .collect();
             for i in (0..n).filter(|i| i % width >= 2) {
                 rows.push((0..n).map(|j| if i == j { w.sqrt() } else { 0.0 }).collect());
             }
@@ -334,7 +351,11 @@ impl Solver<'_> {
                     before = m;
                 }
                 Known {
-                    name: if k.members.len() == 1 { t.name.clone() } else { model.shocks[t.shock].name.clone() },
+                    name: if k.members.len() == 1 {
+                        t.name.clone()
+                    } else {
+                        model.shocks[t.shock].name.clone()
+                    },
                     values: k.nodes.clone(),
                     weights,
                     continuous: true,

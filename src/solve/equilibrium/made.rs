@@ -49,6 +49,7 @@ pub(super) fn solution(
         probability: Vec::new(),
         worth: Vec::new(),
         given: Vec::new(),
+        mixed: Vec::new(),
         players,
         record,
     }

@@ -7,11 +7,11 @@
 //! [`Player`]: super::solution::Player
 
 pub mod best_replies;
+mod finite;
+mod informed;
 pub mod joint;
 pub mod linear_quadratic;
 mod made;
-mod finite;
-mod informed;
 pub mod one_shot;
 mod select;
 mod stages;

@@ -122,7 +122,10 @@ impl EquilibriumMethod for OneShot {
     fn fits(&self, economy: &Economy) -> Result<(), String> {
         let model = economy.model;
         if !model.states.is_empty() && model.horizon != Some(1) {
-            return Err(format!("`{}` is a state, and the game is not played once", model.states[0].name));
+            return Err(format!(
+                "`{}` is a state, and the game is not played once",
+                model.states[0].name
+            ));
         }
         if economy.concept == Concept::Stackelberg && model.stages.len() < 2 {
             return Err("its concept is `stackelberg`, and there are no `stages`".into());
@@ -137,7 +140,11 @@ impl EquilibriumMethod for OneShot {
             return Err(format!("choices of `{}` have taste shocks", a.name));
         }
         let axes = &model.graph.axes;
-        if model.agents.iter().any(|a| a.axis.is_some_and(|x| axes[x.0 as usize].continuum)) {
+        if model
+            .agents
+            .iter()
+            .any(|a| a.axis.is_some_and(|x| axes[x.0 as usize].continuum))
+        {
             return Err("a continuum decides".into());
         }
         let each = |m: &Members| if let Members::Each(n) = m { *n } else { 1 };
@@ -205,6 +212,7 @@ fn solve(economy: &Economy) -> Result<Found, Diagnostic> {
         others,
         searches,
         discretised: Vec::new(),
+        steady_state: Vec::new(),
     })
 }
 
@@ -213,7 +221,11 @@ fn solve(economy: &Economy) -> Result<Found, Diagnostic> {
 fn public(model: &Model, game: &Game) -> bool {
     let once = model.horizon.is_some() || model.agents.iter().all(|a| a.discount.is_none());
     let all = (0..game.types.len()).all(|t| game.choosers.iter().all(|c| c.sees.contains(&t)));
-    once && all && game.types.iter().all(|t| !model.shocks[t.shock].process.is_continuous())
+    once && all
+        && game
+            .types
+            .iter()
+            .all(|t| !model.shocks[t.shock].process.is_continuous())
 }
 
 /// Games with numbers to choose in which everybody knows the same: one game for each state of what is known.
@@ -319,7 +331,9 @@ fn solution(model: &Model, game: &Game, play: &Play) -> Solution {
     let actions: Vec<ActionAxis> = actions.collect();
     // Played for ever, what is paid once is paid again and again.
     let times = |agent: usize| {
-        let d = model.agents[agent].discount.map(|d| g.nodes[d.0 as usize].domain.as_point());
+        let d = model.agents[agent]
+            .discount
+            .map(|d| g.nodes[d.0 as usize].domain.as_point());
         match (model.horizon, d) {
             (None, Some(Some(d))) if d < 1.0 => 1.0 / (1.0 - d),
             _ => 1.0,
@@ -341,7 +355,11 @@ fn solution(model: &Model, game: &Game, play: &Play) -> Solution {
                 },
                 agent: chooser.agent,
                 member: if alike && many { None } else { Some(chooser.member) },
-                actions: chooser.actions.iter().filter_map(|a| kept.iter().position(|k| k == a)).collect(),
+                actions: chooser
+                    .actions
+                    .iter()
+                    .filter_map(|a| kept.iter().position(|k| k == a))
+                    .collect(),
                 value: play.paid[c].iter().map(|x| x * times(chooser.agent)).collect(),
             }
         })

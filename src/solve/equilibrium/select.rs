@@ -39,12 +39,16 @@ pub(super) fn chosen(
     }
     let at = match (found.len(), selection(model)) {
         (1, _) => 0,
-        (_, Some(Selection::Start)) => found.iter().position(|c| Some(&c.payoffs) == from_start.as_ref()).unwrap_or(0),
+        (_, Some(Selection::Start)) => found
+            .iter()
+            .position(|c| Some(&c.payoffs) == from_start.as_ref())
+            .unwrap_or(0),
         (_, Some(Selection::Payoff)) => payoff_dominant(&found).ok_or_else(|| {
             several(&found, searches).note("none of them pays everybody at least as much as every other one")
         })?,
         (_, Some(Selection::Risk)) => risk_dominant(game, &found).ok_or_else(|| {
-            several(&found, searches).note("none of them has the larger product of losses from leaving it against every other one")
+            several(&found, searches)
+                .note("none of them has the larger product of losses from leaving it against every other one")
         })?,
         (_, None) if word(model, "find").as_deref() == Some("all") => 0,
         (_, None) => return Err(several(&found, searches)),
@@ -77,7 +81,8 @@ fn selection(model: &Model) -> Option<Selection> {
 fn payoff_dominant(found: &[Candidate]) -> Option<usize> {
     let more = |a: &Candidate, b: &Candidate| {
         let pairs = || a.payoffs.iter().zip(&b.payoffs);
-        pairs().all(|(x, y)| *x >= *y - 1e-9 * (1.0 + y.abs())) && pairs().any(|(x, y)| *x > *y + 1e-9 * (1.0 + y.abs()))
+        pairs().all(|(x, y)| *x >= *y - 1e-9 * (1.0 + y.abs()))
+            && pairs().any(|(x, y)| *x > *y + 1e-9 * (1.0 + y.abs()))
     };
     (0..found.len()).find(|a| (0..found.len()).all(|b| b == *a || more(&found[*a], &found[b])))
 }
@@ -94,7 +99,9 @@ fn risk_dominant(game: &Game, found: &[Candidate]) -> Option<usize> {
         (0..game.choosers.len()).map(loss).sum()
     };
     let beats = |a: usize, b: usize| losses(&found[a].play, &found[b].play) > losses(&found[b].play, &found[a].play);
-    pure.iter().copied().find(|a| pure.iter().all(|b| b == a || beats(*a, *b)))
+    pure.iter()
+        .copied()
+        .find(|a| pure.iter().all(|b| b == a || beats(*a, *b)))
 }
 
 /// What an equilibrium looks like in one line: who does what, and what it pays.
@@ -107,7 +114,10 @@ fn line(c: &Candidate) -> String {
             let when = match s.chain.names.as_slice() {
                 [] => String::new(),
                 names => {
-                    let at = names.iter().zip(&s.chain.values[j]).map(|(n, x)| format!("{n} = {}", short(*x)));
+                    let at = names
+                        .iter()
+                        .zip(&s.chain.values[j])
+                        .map(|(n, x)| format!("{n} = {}", short(*x)));
                     format!(" if {}", at.collect::<Vec<_>>().join(", "))
                 }
             };
@@ -115,7 +125,9 @@ fn line(c: &Candidate) -> String {
                 (ActionKind::Finite { labels, .. }, Some(mixed)) => {
                     let n = labels.len();
                     let of = labels.iter().zip(&mixed[j * n..(j + 1) * n]).filter(|(_, p)| **p > 0.0);
-                    of.map(|(l, p)| format!("{l} with {}", short(*p))).collect::<Vec<_>>().join(", ")
+                    of.map(|(l, p)| format!("{l} with {}", short(*p)))
+                        .collect::<Vec<_>>()
+                        .join(", ")
                 }
                 (ActionKind::Finite { labels, .. }, None) => {
                     let x = s.policy[k][j];
@@ -126,11 +138,15 @@ fn line(c: &Candidate) -> String {
             parts.push(format!("{}: {does}{when}", a.name));
         }
     }
-    let pays: Vec<String> = s.players.iter().map(|p| {
-        let (_, weights) = super::one_shot::joint(&c.play.known);
-        let mean: f64 = p.value.iter().zip(&weights).map(|(x, w)| x * w).sum();
-        format!("{} {}", p.name, short(mean))
-    }).collect();
+    let pays: Vec<String> = s
+        .players
+        .iter()
+        .map(|p| {
+            let (_, weights) = super::one_shot::joint(&c.play.known);
+            let mean: f64 = p.value.iter().zip(&weights).map(|(x, w)| x * w).sum();
+            format!("{} {}", p.name, short(mean))
+        })
+        .collect();
     format!("{}; pays {}", parts.join("; "), pays.join(", "))
 }
 
@@ -153,8 +169,9 @@ fn several(found: &[Candidate], searches: usize) -> Diagnostic {
 
 fn none(economy: &Economy, searches: usize) -> Diagnostic {
     let model = economy.model;
-    let mut d = Diagnostic::error("E0917", "no equilibrium of the game was found")
-        .note(format!("{searches} profiles or starts were searched; none settled where nobody gains by deviating"));
+    let mut d = Diagnostic::error("E0917", "no equilibrium of the game was found").note(format!(
+        "{searches} profiles or starts were searched; none settled where nobody gains by deviating"
+    ));
     if let Some(p) = model.prices.iter().find(|p| p.clears) {
         d = d.at(p.span, "this price has to clear the market").note(format!(
             "a price that its clearing condition does not move with, a price at its bound, or a market that cannot clear leaves no equilibrium; `econc simulate` shows how `{}` fares",

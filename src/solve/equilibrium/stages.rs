@@ -30,9 +30,11 @@ pub(super) fn solve(model: &Model, reading: &Reading) -> Result<(Game, Vec<Play>
     let game = Game::new(model, Nodes::Usual, reading)?;
     let cannot = |why: String| Diagnostic::error("E0810", why);
     if let Some(t) = game.types.first() {
-        return Err(cannot(format!("`{}` is known to somebody in a game with stages", t.name))
-            .at(model.shocks[t.shock].span, "seen when acting")
-            .hint("in games with stages only what was chosen before may be seen"));
+        return Err(
+            cannot(format!("`{}` is known to somebody in a game with stages", t.name))
+                .at(model.shocks[t.shock].span, "seen when acting")
+                .hint("in games with stages only what was chosen before may be seen"),
+        );
     }
     seen(model, &game)?;
     let stage_of = |i: usize| model.actions[game.actions[i].action].stage;
@@ -68,14 +70,19 @@ fn seen(model: &Model, game: &Game) -> Result<(), Diagnostic> {
     let actions = || game.actions.iter().map(|a| &model.actions[a.action]);
     for late in actions() {
         for early in actions().filter(|e| e.stage < late.stage && e.owner != late.owner) {
-            let observed = model.agents[late.owner].observation.iter().any(|o| reads(model, o.node, early.input));
+            let observed = model.agents[late.owner]
+                .observation
+                .iter()
+                .any(|o| reads(model, o.node, early.input));
             if !observed {
                 let (who, what) = (&model.agents[late.owner].name, &early.name);
                 return Err(
                     Diagnostic::error("E0810", format!("`{who}` chooses after `{what}` and does not see it"))
                         .at(late.span, "chosen later")
                         .and(early.span, "not observed")
-                        .hint(format!("write `observe {what}` in `{who}`, or let both choose at one stage")),
+                        .hint(format!(
+                            "write `observe {what}` in `{who}`, or let both choose at one stage"
+                        )),
                 );
             }
         }
@@ -216,7 +223,11 @@ impl Stages<'_> {
 
     /// Newton's method on the conditions of the last stage's intervals; whether it stayed close.
     fn polish(&self, turn: &[usize], x: &mut [f64]) -> bool {
-        let own: Vec<usize> = turn.iter().copied().filter(|i| self.game.actions[*i].values.is_none()).collect();
+        let own: Vec<usize> = turn
+            .iter()
+            .copied()
+            .filter(|i| self.game.actions[*i].values.is_none())
+            .collect();
         if own.is_empty() {
             return false;
         }
@@ -231,7 +242,11 @@ impl Stages<'_> {
             self.game.conditions_of(&own, &z)
         };
         let report = newton(&mut conditions, &start, &lo, &hi, &NewtonOptions::default());
-        let close = report.x.iter().zip(&start).all(|(a, b)| (a - b).abs() <= 1e-2 * (1.0 + b.abs()));
+        let close = report
+            .x
+            .iter()
+            .zip(&start)
+            .all(|(a, b)| (a - b).abs() <= 1e-2 * (1.0 + b.abs()));
         if close && (report.converged || report.residual < 1e-11) {
             for (i, v) in own.iter().zip(&report.x) {
                 x[*i] = *v;

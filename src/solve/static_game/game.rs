@@ -549,7 +549,13 @@ impl Game {
     pub(in crate::solve) fn name(&self, model: &Model, chooser: usize) -> String {
         let c = &self.choosers[chooser];
         let agent = &model.agents[c.agent];
-        element_name(&model.graph, &agent.name, &agent.shape, c.member, model.graph.elements(&agent.shape))
+        element_name(
+            &model.graph,
+            &agent.name,
+            &agent.shape,
+            c.member,
+            model.graph.elements(&agent.shape),
+        )
     }
 }
 
@@ -559,16 +565,22 @@ type Choices = (Option<(Vec<f64>, Vec<String>)>, (f64, f64));
 fn space(model: &Model, a: &crate::check::model::Action, finite: bool) -> Result<Choices, Diagnostic> {
     let g = &model.graph;
     let varies = || {
-        cannot(format!("the one-shot game needs constant bounds; those of `{}` vary", a.name))
-            .at(a.span, "bounds that vary")
-            .hint("let the bounds be numbers, or give the benchmark as a number: --set NAME=VALUE")
+        cannot(format!(
+            "the one-shot game needs constant bounds; those of `{}` vary",
+            a.name
+        ))
+        .at(a.span, "bounds that vary")
+        .hint("let the bounds be numbers, or give the benchmark as a number: --set NAME=VALUE")
     };
     let ends = |lo: &crate::graph::NodeId, hi: &crate::graph::NodeId| {
         let (l, h) = (g.nodes[lo.0 as usize].domain, g.nodes[hi.0 as usize].domain);
         l.as_point().zip(h.as_point()).ok_or_else(varies)
     };
     let listed = |values: Vec<f64>, labels: Vec<String>| {
-        let (lo, hi) = (values.first().copied().unwrap_or(0.0), values.last().copied().unwrap_or(0.0));
+        let (lo, hi) = (
+            values.first().copied().unwrap_or(0.0),
+            values.last().copied().unwrap_or(0.0),
+        );
         Ok((Some((values, labels)), (lo, hi)))
     };
     match &a.space {
@@ -580,7 +592,9 @@ fn space(model: &Model, a: &crate::check::model::Action, finite: bool) -> Result
         Space::Integer { lo, hi } if finite => {
             let (l, h) = ends(lo, hi)?;
             if h - l > 10_000.0 {
-                return Err(cannot(format!("`{}` has too many choices for a one-shot game", a.name)).at(a.span, "the action"));
+                return Err(
+                    cannot(format!("`{}` has too many choices for a one-shot game", a.name)).at(a.span, "the action")
+                );
             }
             let numbers: Vec<f64> = (l as i64..=h as i64).map(|i| i as f64).collect();
             let labels = numbers.iter().map(ToString::to_string).collect();

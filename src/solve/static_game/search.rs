@@ -84,7 +84,11 @@ impl Game {
             let all: Vec<f64> = (0..n)
                 .map(|i| self.lo[i] + unit[i] * (self.hi[i] - self.lo[i]))
                 .collect();
-            if alike { self.spread_out(&self.gathered(&all)) } else { all }
+            if alike {
+                self.spread_out(&self.gathered(&all))
+            } else {
+                all
+            }
         };
         // Where conditions jump or many choose, few of Newton's searches come to an end, and replies in turn find what there is.
         let dear = self.rough || n > 4 * FULL;
@@ -275,7 +279,9 @@ impl Game {
         let many = self.alike && x.len() > EACH;
         let ends = |i: usize| {
             let same = |a: &&super::game::Chosen| a.group == self.actions[i].group;
-            let mut others = (self.actions.iter().enumerate()).filter(|(_, a)| same(a)).map(|(k, _)| k);
+            let mut others = (self.actions.iter().enumerate())
+                .filter(|(_, a)| same(a))
+                .map(|(k, _)| k);
             others.next() == Some(i) || others.last() == Some(i)
         };
         (0..x.len()).filter(|i| !many || ends(*i)).all(|i| {

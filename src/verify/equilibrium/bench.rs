@@ -85,7 +85,9 @@ fn mixing(model: &Model, solution: &Solution) -> Vec<(usize, usize, usize)> {
             continue;
         }
         let bare = axis.name.split('[').next().unwrap_or(&axis.name);
-        let Some(a) = model.actions.iter().position(|a| a.name == bare) else { continue };
+        let Some(a) = model.actions.iter().position(|a| a.name == bare) else {
+            continue;
+        };
         let shape = &model.actions[a].shape;
         let n = model.graph.elements(shape);
         let own = |e: &usize| bare == axis.name || element_name(&model.graph, bare, shape, *e, n) == axis.name;
@@ -98,7 +100,10 @@ fn mixing(model: &Model, solution: &Solution) -> Vec<(usize, usize, usize)> {
 pub(super) fn cases(model: &Model, solution: &Solution, seed: u64) -> Cases {
     let known = known(model, solution);
     let mixing = mixing(model, solution);
-    let mut lanes = vec![Case { weight: 1.0, ..Case::default() }];
+    let mut lanes = vec![Case {
+        weight: 1.0,
+        ..Case::default()
+    }];
     let mut exact = true;
     for (s, e) in &known {
         let Some(outcomes) = outcomes(&model.shocks[*s].process).filter(|o| lanes.len() * o.len() <= MOST) else {
@@ -122,7 +127,9 @@ pub(super) fn cases(model: &Model, solution: &Solution, seed: u64) -> Cases {
         if !exact {
             break;
         }
-        let ActionKind::Finite { values, .. } = &solution.actions[*k].kind else { continue };
+        let ActionKind::Finite { values, .. } = &solution.actions[*k].kind else {
+            continue;
+        };
         let chances = &solution.mixed[*k][..values.len()];
         if lanes.len() * values.len() > MOST {
             exact = false;
@@ -141,7 +148,13 @@ pub(super) fn cases(model: &Model, solution: &Solution, seed: u64) -> Cases {
     }
     let elements: usize = model.graph.inputs.iter().map(|i| model.graph.elements(&i.shape)).sum();
     let most = (NUMBERS / elements.max(1)).clamp(1, MOST);
-    let drawn = !model.draws.is_empty() || model.shocks.len() > known.iter().map(|k| k.0).collect::<std::collections::BTreeSet<_>>().len();
+    let drawn = !model.draws.is_empty()
+        || model.shocks.len()
+            > known
+                .iter()
+                .map(|k| k.0)
+                .collect::<std::collections::BTreeSet<_>>()
+                .len();
     if exact && !drawn && lanes.len() <= most {
         return Cases { lanes, exact };
     }
@@ -201,7 +214,13 @@ pub(super) struct Bench {
 
 impl Bench {
     /// Copies for these cases; `watched` are reported with every period.
-    pub(super) fn new(model: &Model, solution: &Solution, cases: &Cases, seed: u64, watched: &[NodeId]) -> Result<Bench, Diagnostic> {
+    pub(super) fn new(
+        model: &Model,
+        solution: &Solution,
+        cases: &Cases,
+        seed: u64,
+        watched: &[NodeId],
+    ) -> Result<Bench, Diagnostic> {
         let n = cases.lanes.len();
         let mut worlds = Worlds::new(model, None, n, seed, watched)?;
         worlds.spread_chance(n, (0..n).map(|w| (0, w as u64)).collect(), seed);
@@ -267,8 +286,13 @@ impl Bench {
         };
         let k = model.agents[..agent].iter().filter(|a| a.reward.is_some()).count();
         let shape = &model.graph.nodes[reward.0 as usize].shape;
-        let e = aligned(&model.graph, shape, &model.agents[agent].shape).get(member).copied().unwrap_or(0);
-        lane.rewards[k].get(e * n..(e + 1) * n).map_or_else(|| vec![f64::NAN; n], <[f64]>::to_vec)
+        let e = aligned(&model.graph, shape, &model.agents[agent].shape)
+            .get(member)
+            .copied()
+            .unwrap_or(0);
+        lane.rewards[k]
+            .get(e * n..(e + 1) * n)
+            .map_or_else(|| vec![f64::NAN; n], <[f64]>::to_vec)
     }
 
     /// The mean over copies.
@@ -288,7 +312,13 @@ impl Bench {
     }
 
     /// The action of the model and its element behind an action of the solution, as a player chooses it.
-    pub(super) fn slot(&self, model: &Model, solution: &Solution, action: usize, player: &Player) -> Option<(usize, usize)> {
+    pub(super) fn slot(
+        &self,
+        model: &Model,
+        solution: &Solution,
+        action: usize,
+        player: &Player,
+    ) -> Option<(usize, usize)> {
         let name = &solution.actions[action].name;
         let bare = name.split('[').next().unwrap_or(name);
         let a = model.actions.iter().position(|a| a.name == bare)?;
@@ -303,7 +333,13 @@ impl Bench {
 
     /// What a player may know, a few values of each continuous draw: lists of (shock, element, stored value). One empty list where it
     /// knows nothing.
-    pub(super) fn own_types(&self, model: &Model, solution: &Solution, player: &Player, few: usize) -> Vec<Vec<(usize, usize, f64)>> {
+    pub(super) fn own_types(
+        &self,
+        model: &Model,
+        solution: &Solution,
+        player: &Player,
+        few: usize,
+    ) -> Vec<Vec<(usize, usize, f64)>> {
         let agent = &model.agents[player.agent];
         let mut out: Vec<Vec<(usize, usize, f64)>> = vec![Vec::new()];
         let mut seen: Vec<(usize, usize)> = Vec::new();
@@ -320,7 +356,9 @@ impl Bench {
             let process = &model.shocks[s].process;
             let values: Vec<f64> = match outcomes(process) {
                 Some(all) => all.into_iter().filter(|o| o.1 > 0.0).map(|o| o.0).collect(),
-                None => (0..few).map(|k| stored(process, (k as f64 + 0.57) / few as f64)).collect(),
+                None => (0..few)
+                    .map(|k| stored(process, (k as f64 + 0.57) / few as f64))
+                    .collect(),
             };
             out = (out.iter())
                 .flat_map(|head| values.iter().map(move |x| [head.as_slice(), &[(s, e, *x)]].concat()))

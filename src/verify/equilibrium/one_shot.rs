@@ -57,9 +57,15 @@ pub(super) fn judge(model: &Model, economy: &Economy, found: &Found, seed: u64) 
             let (lo, hi) = range(values);
             if !(hi - lo <= 1e-9 * (1.0 + lo.abs())) {
                 let price = &model.prices[*p];
-                return Err(Diagnostic::error("E0810", format!("`{}` moves with what is drawn: no one number can be taken as given", price.name))
-                    .at(price.span, "taken as given")
-                    .hint("concept = nash sees through the market; or draw after the price is known"));
+                return Err(Diagnostic::error(
+                    "E0810",
+                    format!(
+                        "`{}` moves with what is drawn: no one number can be taken as given",
+                        price.name
+                    ),
+                )
+                .at(price.span, "taken as given")
+                .hint("concept = nash sees through the market; or draw after the price is known"));
             }
             at.push((*p, values[0]));
         }
@@ -94,9 +100,15 @@ pub(super) fn judge(model: &Model, economy: &Economy, found: &Found, seed: u64) 
             limit: Some(limit),
             holds: Some(value <= limit),
             note: match (&given, cases.exact) {
-                (Some(at), _) => format!("share of what is at stake; {} held at its equilibrium value", at.names.join(", ")),
+                (Some(at), _) => format!(
+                    "share of what is at stake; {} held at its equilibrium value",
+                    at.names.join(", ")
+                ),
                 (None, true) => "share of what is at stake; every case counted".into(),
-                (None, false) => format!("share of what is at stake, beyond two standard errors; {} cases drawn", cases.lanes.len()),
+                (None, false) => format!(
+                    "share of what is at stake, beyond two standard errors; {} cases drawn",
+                    cases.lanes.len()
+                ),
             },
         });
         if value > limit {
@@ -129,7 +141,10 @@ pub(super) fn judge(model: &Model, economy: &Economy, found: &Found, seed: u64) 
                 }
                 let again = at_prices(model, &at.at.iter().map(|(p, x)| (*p, 1.01 * x)).collect::<Vec<_>>())?;
                 let mut other = Bench::new(&again.model, solution, &cases, seed, &[])?;
-                let mut trial = Trial { bench: &mut other, ..trial };
+                let mut trial = Trial {
+                    bench: &mut other,
+                    ..trial
+                };
                 moved = fold(moved, trial.moved()?);
             }
         }
@@ -193,11 +208,19 @@ pub(super) fn judge(model: &Model, economy: &Economy, found: &Found, seed: u64) 
 }
 
 fn fold(a: f64, b: f64) -> f64 {
-    if a.is_nan() { b } else if b.is_nan() { a } else { a.max(b) }
+    if a.is_nan() {
+        b
+    } else if b.is_nan() {
+        a
+    } else {
+        a.max(b)
+    }
 }
 
 fn range(values: &[f64]) -> (f64, f64) {
-    values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(*x), h.max(*x)))
+    values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(*x), h.max(*x)))
 }
 
 fn prices(model: &Model) -> Vec<crate::graph::NodeId> {
@@ -222,7 +245,9 @@ fn obtained(bench: &Bench, paid: &Lane, model: &Model, player: &Player) -> f64 {
 
 /// Whether what a player obtains is what the solution promises.
 fn promised(solution: &Solution, player: &Player, own: f64, exact: &bool, model: &Model, world: &mut WorldCertificate) {
-    let d = model.agents[player.agent].discount.and_then(|d| model.graph.nodes[d.0 as usize].domain.as_point());
+    let d = model.agents[player.agent]
+        .discount
+        .and_then(|d| model.graph.nodes[d.0 as usize].domain.as_point());
     let times = match d {
         Some(d) if solution.infinite && d < 1.0 => 1.0 - d,
         _ => 1.0,
@@ -243,14 +268,23 @@ fn promised(solution: &Solution, player: &Player, own: f64, exact: &bool, model:
     });
     if !holds {
         world.reasons.push(
-            Diagnostic::error("E0944", format!("`{}` does not obtain what the solution promises", player.name))
-                .note(format!("{own:.8} obtained, {said:.8} promised")),
+            Diagnostic::error(
+                "E0944",
+                format!("`{}` does not obtain what the solution promises", player.name),
+            )
+            .note(format!("{own:.8} obtained, {said:.8} promised")),
         );
     }
 }
 
 /// What was seen in the cases: actions, prices, rewards.
-fn moments(model: &Model, solution: &Solution, bench: &Bench, base: &[crate::env::worlds::trial::Place], paid: &Lane) -> Vec<SeriesMoments> {
+fn moments(
+    model: &Model,
+    solution: &Solution,
+    bench: &Bench,
+    base: &[crate::env::worlds::trial::Place],
+    paid: &Lane,
+) -> Vec<SeriesMoments> {
     let mut out = Vec::new();
     let mut push = |name: String, values: &[f64]| {
         let mean = bench.mean(values);
@@ -282,7 +316,10 @@ fn moments(model: &Model, solution: &Solution, bench: &Bench, base: &[crate::env
         }
     }
     for p in &solution.players {
-        push(format!("{}.reward", p.name), &bench.rewards(paid, model, p.agent, p.member.unwrap_or(0)));
+        push(
+            format!("{}.reward", p.name),
+            &bench.rewards(paid, model, p.agent, p.member.unwrap_or(0)),
+        );
     }
     out
 }
@@ -314,7 +351,11 @@ impl Trial<'_, '_> {
 
     /// The slots of the player's actions: action of the solution, action of the model, element.
     fn slots(&self) -> Vec<(usize, usize, usize)> {
-        let of = |a: &usize| self.bench.slot(self.model, self.solution, *a, self.player).map(|(x, e)| (*a, x, e));
+        let of = |a: &usize| {
+            self.bench
+                .slot(self.model, self.solution, *a, self.player)
+                .map(|(x, e)| (*a, x, e))
+        };
         self.player.actions.iter().filter_map(of).collect()
     }
 
@@ -325,7 +366,9 @@ impl Trial<'_, '_> {
         }
         let stage = self.model.actions[slot.1].stage;
         let bounds = self.bench.worlds.bounds_as_drawn(stage)?;
-        let at = crate::env::worlds::stage_actions(self.model, stage).iter().position(|a| *a == slot.1);
+        let at = crate::env::worlds::stage_actions(self.model, stage)
+            .iter()
+            .position(|a| *a == slot.1);
         let n = self.bench.worlds.worlds();
         let (lo, hi) = match at.and_then(|k| bounds.get(k)) {
             Some(Bounds::Between(lo, hi)) => (lo[slot.2 * n], hi[slot.2 * n]),
@@ -348,7 +391,12 @@ impl Trial<'_, '_> {
     }
 
     /// What the player is paid in every case when it chooses otherwise, and later stages answer.
-    fn otherwise(&mut self, at: &[crate::env::worlds::trial::Place], slot: (usize, usize, usize), x: f64) -> Result<Vec<f64>, Diagnostic> {
+    fn otherwise(
+        &mut self,
+        at: &[crate::env::worlds::trial::Place],
+        slot: (usize, usize, usize),
+        x: f64,
+    ) -> Result<Vec<f64>, Diagnostic> {
         let mut over = vec![(slot.1, slot.2, x)];
         if self.staged {
             let stage = self.model.actions[slot.1].stage;
@@ -403,7 +451,12 @@ impl Trial<'_, '_> {
     }
 
     /// The best of an interval's choices, by a scan and a search around its best point.
-    fn best(&mut self, at: &[crate::env::worlds::trial::Place], slot: (usize, usize, usize), over: &[(usize, usize, f64)]) -> Result<Option<f64>, Diagnostic> {
+    fn best(
+        &mut self,
+        at: &[crate::env::worlds::trial::Place],
+        slot: (usize, usize, usize),
+        over: &[(usize, usize, f64)],
+    ) -> Result<Option<f64>, Diagnostic> {
         let now = at[0].inputs[self.model.actions[slot.1].input.0 as usize][slot.2];
         let mut points = self.candidates(slot, now)?;
         points.sort_by(f64::total_cmp);
@@ -429,14 +482,25 @@ impl Trial<'_, '_> {
         if matches!(self.solution.actions[slot.0].kind, ActionKind::Finite { .. }) {
             return Ok(Some(points[best.0]));
         }
-        let (mut lo, mut hi) = (points[best.0.saturating_sub(1)], points[(best.0 + 1).min(points.len() - 1)]);
+        let (mut lo, mut hi) = (
+            points[best.0.saturating_sub(1)],
+            points[(best.0 + 1).min(points.len() - 1)],
+        );
         for _ in 0..60 {
             let third = (hi - lo) / 3.0;
             let (a, b) = (lo + third, hi - third);
-            if pays(self, a)? < pays(self, b)? { lo = a } else { hi = b }
+            if pays(self, a)? < pays(self, b)? {
+                lo = a
+            } else {
+                hi = b
+            }
         }
         let inside = 0.5 * (lo + hi);
-        Ok(Some(if pays(self, inside)? >= best.1 { inside } else { points[best.0] }))
+        Ok(Some(if pays(self, inside)? >= best.1 {
+            inside
+        } else {
+            points[best.0]
+        }))
     }
 
     /// By what share of itself the best choice moves where the others' numbers are shifted by one per cent; not a number where there are none.
@@ -456,7 +520,10 @@ impl Trial<'_, '_> {
         }
         let mut moved = f64::NAN;
         let solution = self.solution;
-        for slot in mine.into_iter().filter(|s| matches!(solution.actions[s.0].kind, ActionKind::Continuous)) {
+        for slot in mine
+            .into_iter()
+            .filter(|s| matches!(solution.actions[s.0].kind, ActionKind::Continuous))
+        {
             let now = base[0].inputs[self.model.actions[slot.1].input.0 as usize][slot.2];
             if over.is_empty() {
                 continue;
@@ -476,7 +543,11 @@ impl Trial<'_, '_> {
         let base = self.bench.stand(&[])?;
         let mut moved = f64::NAN;
         let solution = self.solution;
-        for slot in self.slots().into_iter().filter(|s| matches!(solution.actions[s.0].kind, ActionKind::Continuous)) {
+        for slot in self
+            .slots()
+            .into_iter()
+            .filter(|s| matches!(solution.actions[s.0].kind, ActionKind::Continuous))
+        {
             let now = base[0].inputs[self.model.actions[slot.1].input.0 as usize][slot.2];
             if let Some(to) = self.best(&base, slot, &[])? {
                 moved = fold(moved, tidy((to - now).abs() / now.abs().max(1e-9)));
@@ -508,10 +579,21 @@ fn answers(
     for _ in 0..40 {
         let mut moved: f64 = 0.0;
         for player in &solution.players {
-            let mut trial = Trial { model, solution, player, seed, bench: &mut *bench, staged: false };
+            let mut trial = Trial {
+                model,
+                solution,
+                player,
+                seed,
+                bench: &mut *bench,
+                staged: false,
+            };
             for slot in trial.slots().into_iter().filter(|s| model.actions[s.1].stage > stage) {
                 let before = over.iter().position(|o| o.0 == slot.1 && o.1 == slot.2);
-                let rest: Vec<_> = over.iter().copied().filter(|o| !(o.0 == slot.1 && o.1 == slot.2)).collect();
+                let rest: Vec<_> = over
+                    .iter()
+                    .copied()
+                    .filter(|o| !(o.0 == slot.1 && o.1 == slot.2))
+                    .collect();
                 if let Some(to) = trial.best(at, slot, &rest)? {
                     let was = before.map_or(f64::INFINITY, |k| over[k].2);
                     moved = moved.max((to - was).abs());
@@ -538,13 +620,23 @@ fn reactions(
     let all: Vec<(usize, usize)> = (0..model.actions.len())
         .flat_map(|a| (0..model.graph.elements(&model.actions[a].shape)).map(move |e| (a, e)))
         .collect();
-    let numbers = solution.actions.iter().all(|a| matches!(a.kind, ActionKind::Continuous));
+    let numbers = solution
+        .actions
+        .iter()
+        .all(|a| matches!(a.kind, ActionKind::Continuous));
     if all.len() != 2 || !numbers || bench.weights.len() > 1 {
         return Ok(Vec::new());
     }
     let mut out = Vec::new();
     for player in &solution.players {
-        let mut trial = Trial { model, solution, player, seed, bench: &mut *bench, staged: false };
+        let mut trial = Trial {
+            model,
+            solution,
+            player,
+            seed,
+            bench: &mut *bench,
+            staged: false,
+        };
         for slot in trial.slots() {
             let Some(other) = all.iter().find(|(a, e)| (*a, *e) != (slot.1, slot.2)) else {
                 continue;

@@ -500,7 +500,11 @@ pub(super) fn team(_: &Model, s: &Solved) -> f64 {
 /// How far the choices of a game without states are from the right ones.
 fn chosen(s: &Solved, right: &[f64]) -> f64 {
     let off = s.solution.policy.iter().zip(right).map(|(p, x)| (p[0] - x).abs());
-    if s.solution.policy.len() == right.len() { off.fold(0.0, f64::max) } else { f64::INFINITY }
+    if s.solution.policy.len() == right.len() {
+        off.fold(0.0, f64::max)
+    } else {
+        f64::INFINITY
+    }
 }
 
 pub(super) fn stalls(_: &Model, s: &Solved) -> f64 {

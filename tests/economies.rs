@@ -7,7 +7,7 @@ use econc::env::vector::{Options, Vectorised};
 use econc::env::{ActionSpace, Actions, simulate};
 use econc::env::{Game, VectorEnvironment};
 use econc::learn::q_learning::{QLearning, QLearningOptions};
-use econc::learn::{LearnerOptions, Next, Value, begin, train};
+use econc::learn::{Next, OptionTable, Value, begin, train};
 use econc::solve::progress::silent;
 use econc::verify::solved;
 use std::path::Path;

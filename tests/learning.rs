@@ -340,6 +340,118 @@ fn learned(run: &Path) -> Vec<(String, Vec<u8>)> {
     out
 }
 
+/// `train` blocks that name agents say what `--agent`, `--learner` and `--with` say.
+#[test]
+fn train_blocks_that_name_agents_let_them_learn_at_once() {
+    let blocks = |follower: &str| {
+        format!(
+            "{LEAD}train q_learning {{ agent = leader; steps = 4000; alpha = 0.04 }}\n\
+             train q_learning {{ agent = follower; steps = 4000; {follower} }}\n"
+        )
+    };
+    let trained = |model: &str, line: &[&str]| {
+        let folder = folder(model);
+        let done = run(
+            folder.path(),
+            &[&["train", "model.econ", "--out", "run"], line].concat(),
+        );
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        learned(&folder.path().join("run"))
+    };
+    let both = trained(&blocks("alpha = 0.05; exploration_rate = 1e-3"), &[]);
+    let line = "--agent leader --agent follower --learner q_learning --with steps=4000 --with alpha.leader=0.04 \
+                --with alpha.follower=0.05 --with exploration_rate.follower=1e-3";
+    assert!(both == trained(LEAD, &line.split_whitespace().collect::<Vec<_>>()));
+    // What the follower's block says is the follower's.
+    let other = trained(&blocks("alpha = 0.2; exploration_rate = 1e-3"), &[]);
+    let policy = |files: &[(String, Vec<u8>)], agent: &str| {
+        let file = files
+            .iter()
+            .find(|(name, _)| name.starts_with(&format!("policy_last_{agent}_")));
+        file.map(|(_, bytes)| bytes.clone()).expect("a policy")
+    };
+    assert!(policy(&both, "follower") != policy(&other, "follower"));
+    // One of them, by its own block; and by the block that names nobody.
+    let alone = trained(&blocks("alpha = 0.05"), &["--agent", "follower"]);
+    let line = [
+        "--agent",
+        "follower",
+        "--learner",
+        "q_learning",
+        "--with",
+        "steps=4000",
+        "--with",
+        "alpha=0.05",
+    ];
+    assert!(alone == trained(LEAD, &line) && alone.iter().any(|(name, _)| name == "policy_last_seed_1.ron"));
+    let rest = format!("{LEAD}train dqn {{ agent = leader }}\ntrain q_learning {{ steps = 4000; alpha = 0.05 }}\n");
+    assert!(alone == trained(&rest, &["--agent", "follower"]));
+    // Mistakes, each with its place.
+    for (model, code, said) in [
+        (
+            blocks("alpha = 0.05").replace("= follower;", "= folower;"),
+            "E0804",
+            "did you mean `follower`",
+        ),
+        (
+            blocks("alpha = 0.05").replace("= follower;", "= leader;"),
+            "E0113",
+            "`train q_learning` for `leader`",
+        ),
+        (blocks("worlds = 3"), "E0805", "the same in every `train` block"),
+        (
+            blocks("alpha = 0.05").replace("= follower;", "= 3;"),
+            "E0805",
+            "the name of an agent",
+        ),
+        (
+            format!("{LEAD}agent idle {{\n  state m = 0\n  m' = 0\n}}\ntrain ppo {{ agent = idle }}\n"),
+            "E0927",
+            "idle",
+        ),
+    ] {
+        let folder = folder(&model);
+        let refused = run(folder.path(), &["train", "model.econ"]);
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert!(
+            !refused.status.success() && told.contains(code) && told.contains(said),
+            "{code}: {told}"
+        );
+    }
+    let folder = folder(&blocks("alpha = 0.05"));
+    let told = String::from_utf8_lossy(&run(folder.path(), &["tune", "model.econ"]).stderr).to_string();
+    assert!(told.contains("E0927") && told.contains("--agent leader"), "{told}");
+    let twice = run(folder.path(), &["train", "model.econ", "--set", "train.agent=leader"]);
+    let told = String::from_utf8_lossy(&twice.stderr);
+    assert!(!twice.status.success() && told.contains("E0113"), "{told}");
+}
+
+/// `train --list` names every learner, with what it knows.
+#[test]
+fn learners_are_listed() {
+    let folder = folder(LEAD);
+    let text = run(folder.path(), &["train", "--list"]).stdout;
+    let text = String::from_utf8_lossy(&text);
+    let json = run(folder.path(), &["train", "--list", "--json"]).stdout;
+    let json: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+    for (i, l) in econc::learn::methods::LEARNERS.iter().enumerate() {
+        for part in [l.method, l.about, l.choices.words(), l.search[0]] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert_eq!(
+            (&json[i]["learner"], &json[i]["built"]),
+            (&l.method.into(), &true.into())
+        );
+    }
+    let one = run(folder.path(), &["train", "--list", "sac"]).stdout;
+    assert!(String::from_utf8_lossy(&one).contains("target_entropy = -1"));
+    // Whoever has other keys says so in the list of its options alone.
+    let of = |name: &str| {
+        String::from_utf8_lossy(&run(folder.path(), &["train", "--list", name]).stdout).contains("stable(100_000)")
+    };
+    assert!(of("q_learning") && !of("ppo"));
+}
+
 #[test]
 fn agents_that_learn_at_once_are_written_played_and_go_on_after_a_kill() {
     let folder = folder(LEAD);

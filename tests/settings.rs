@@ -100,10 +100,12 @@ agent saver[continuum] {
 scenario start { periods 5 }
 ";
     let mut count = 0;
+    let own = econc::learn::methods::learner("q_learning").expect("it exists").keys;
     for (block, keys) in [
         ("solve", SOLVE_KEYS),
         ("verify", VERIFY_KEYS),
         ("train q_learning", DRIVER_KEYS),
+        ("train q_learning", own),
     ] {
         for key in keys {
             let target = match key.name.split('.').next() {
@@ -885,7 +887,7 @@ fn numbers_that_mean_nothing_are_refused() {
             }
         }
     }
-    for learner in econc::learn::settings::LEARNERS {
+    for learner in econc::learn::methods::LEARNERS {
         for o in (learner.table)().iter().filter(|o| o.kind.contains("number")) {
             keys.push((format!("train {}", learner.method), o.key.to_string()));
         }

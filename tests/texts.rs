@@ -114,9 +114,11 @@ fn the_book_lists_every_key_of_every_settings_block() {
         let table = book[at..].split_once("|---|---|---|---|\n").expect("a table").1;
         table.lines().take_while(|l| l.starts_with('|')).collect::<Vec<&str>>()
     };
+    let own = econc::learn::methods::LEARNERS.iter().flat_map(|l| l.keys);
+    let train: Vec<econc::check::Key> = econc::learn::settings::DRIVER_KEYS.iter().chain(own).copied().collect();
     for (heading, keys) in [
         ("Keys of `solve`", econc::check::SOLVE_KEYS),
-        ("Keys of `train`", econc::learn::settings::DRIVER_KEYS),
+        ("Keys of `train`", &train),
         ("Keys of `verify`", econc::check::VERIFY_KEYS),
     ] {
         let rows = from(heading);
@@ -129,7 +131,7 @@ fn the_book_lists_every_key_of_every_settings_block() {
         }
     }
     let section = &book[book.find("Keys of `train`").expect("learners")..];
-    for learner in econc::learn::settings::LEARNERS {
+    for learner in econc::learn::methods::LEARNERS {
         assert!(section.contains(&format!("`{}`", learner.method)), "{}", learner.method);
     }
 }

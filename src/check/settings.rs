@@ -56,6 +56,8 @@ pub enum Kind {
     Selection,
     /// A scenario of the model.
     Scenario,
+    /// The name of an agent.
+    Agent,
     /// Seeds.
     Seeds,
     /// When learning ends before its steps are used up.
@@ -352,6 +354,7 @@ impl Kind {
             Kind::Chain => "rouwenhorst(7), tauchen(9), tauchen(9, 3) or farmer_toda(25)".into(),
             Kind::Selection => "payoff_dominant, risk_dominant or from(start)".into(),
             Kind::Scenario => "the name of a scenario of the model".into(),
+            Kind::Agent => "the name of an agent of the model".into(),
             Kind::Seeds => "different whole numbers: 1..5, [3, 7] or 1".into(),
             Kind::Pair => "two different numbers: [1.47, 1.92]".into(),
             Kind::Stop => "stable(100_000): periods without a change of the best choices".into(),
@@ -410,6 +413,7 @@ impl Kind {
                 f == "from" && matches!(args.as_slice(), [Setting::Word(w)] if w == "start")
             }
             (Kind::Scenario, Setting::Word(w)) => model.scenarios.iter().any(|s| s.name == *w),
+            (Kind::Agent, Setting::Word(w)) => model.agents.iter().any(|a| a.name == *w),
             (Kind::Seeds, v) => !seeds(v).is_empty(),
             (Kind::Pair, Setting::List(two)) => match two.as_slice() {
                 [Setting::Number(a), Setting::Number(b)] => a.is_finite() && b.is_finite() && a != b,
@@ -429,6 +433,7 @@ impl Kind {
                 | Kind::Selection
                 | Kind::Scenario
                 | Kind::Pair
+                | Kind::Agent
                 | Kind::Stop,
                 _,
             ) => false,
@@ -446,6 +451,7 @@ impl Kind {
             | Kind::Selection
             | Kind::Scenario
             | Kind::Pair
+            | Kind::Agent
             | Kind::Stop => false,
         }
     }
@@ -455,6 +461,7 @@ impl Kind {
         match self {
             Kind::Words(what, words) => Some((what, words.iter().map(ToString::to_string).collect())),
             Kind::Scenario => Some(("scenario", model.scenarios.iter().map(|s| s.name.clone()).collect())),
+            Kind::Agent => Some(("agent", model.agents.iter().map(|a| a.name.clone()).collect())),
             Kind::Above { .. }
             | Kind::Within { .. }
             | Kind::Whole { .. }

@@ -177,10 +177,7 @@ fn given_once(own: &ArgMatches) -> Result<(), Diagnostic> {
 pub(super) fn instead_of(typed: &str, command: Option<&str>) -> Option<String> {
     let word = typed.split('=').next().unwrap_or_default();
     let key = word.replace('-', "_");
-    let of_learners = crate::learn::settings::LEARNERS
-        .iter()
-        .any(|l| (l.table)().iter().any(|o| o.key == key))
-        || crate::learn::settings::DRIVER_KEYS.iter().any(|k| k.name == key);
+    let of_learners = crate::learn::settings::is_train_key(&key);
     let solve_key = crate::check::SOLVE_KEYS
         .iter()
         .find(|k| k.name.trim_end_matches(".*") == key)

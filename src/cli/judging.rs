@@ -161,7 +161,7 @@ pub fn verify(
         limit: limits.welfare_loss,
     };
     judge.can_follow(&trial).map_err(one)?;
-    if finished.is_none() && planned.plan.method().name() == "recurrent_ppo" {
+    if finished.is_none() && planned.plan.method().learner_info().remembers {
         return Err(one(crate::verify::learned::has_memory()));
     }
     let mut remarks = Vec::new();

@@ -4,6 +4,7 @@ use super::asked::{ASKED, ASKED_BY_TUNE, ASKED_BY_VERIFY, TrainOptions, TuneOpti
 use crate::diag::Diagnostic;
 use crate::env::cast::Behaviour;
 use crate::learn::Policy;
+use crate::learn::policy::PolicyKind;
 use crate::report::outcome;
 use crate::report::store::CompleteRun;
 use crate::report::trained;
@@ -72,7 +73,7 @@ pub fn learned(run: &CompleteRun, agent: Option<&str>) -> Result<(Behaviour, Str
 
 /// Whether a policy was learned by a learner that knows finite sets of choices only.
 pub fn finite_choices(policy: &Policy) -> bool {
-    matches!(policy.method.as_str(), "dqn" | "q_learning")
+    matches!(policy.kind, PolicyKind::Greedy { .. } | PolicyKind::Tabular { .. })
 }
 
 /// The policies in a training's run directory, one pair (seed, policy) per seed; of `agent`, where several learned.

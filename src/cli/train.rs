@@ -26,14 +26,15 @@ const ACTION: &str = "train";
     econc train tax.econ --agent government --others runs/tax-0001    against what the workers learned\n  \
     econc train tax.econ --agent government --agent worker    both learn at once\n  \
     econc train --resume runs/growth-0002                  goes on after Ctrl-C or a kill, to the bit\n  \
+    econc train --list                                     every learner, and what it knows\n  \
     econc train --list ppo                                 every option of a learner\n\n\
     Options stand in the file, train ppo { steps = 1_000_000 }, or after --with. Seeds run side by side on the cores.")]
 pub(super) struct Arguments {
     /// A model file
     #[arg(value_name = "FILE", required_unless_present_any = ["resume", "list"])]
     file: Option<PathBuf>,
-    /// The learner: ppo, sac, a2c, dqn, recurrent_ppo, q_learning (the file's, or ppo); AGENT=NAME for one of several agents
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = format!("The learner: {} (the file's, or {}); AGENT=NAME for one of several agents",
+        training::names(), crate::learn::methods::usual()))]
     learner: Vec<String>,
     /// An option of the learner, or of the training; KEY.AGENT=VALUE for one of several agents; may be repeated
     #[arg(long = "with", value_name = "KEY=VALUE")]
@@ -41,7 +42,8 @@ pub(super) struct Arguments {
     /// Seeds: 1..5, 1,2,3 or 7 (the file's, or 1)
     #[arg(long, value_name = "SEEDS")]
     seeds: Option<String>,
-    /// The agent that learns, where several could; repeated, all of them learn at once, each by a learner of its own
+    /// The agent that learns, where several could (those that `train` blocks name); repeated, all of them learn at once, each by
+    /// a learner of its own
     #[arg(long, value_name = "NAME")]
     agent: Vec<String>,
     /// How all others choose: random, rule, fixed:NAME=VALUE,.. or the directory of a complete run (of a solve, or of another agent's
@@ -63,8 +65,8 @@ pub(super) struct Arguments {
     /// Go on with an interrupted training
     #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "learner", "with", "seeds", "agent", "others", "other_parameters", "scenario", "against"])]
     resume: Option<PathBuf>,
-    /// List the options of a learner and stop
-    #[arg(long, value_name = "LEARNER")]
+    /// List the learners, or the options of one, and stop
+    #[arg(long, value_name = "LEARNER", num_args = 0..=1, default_missing_value = "")]
     list: Option<String>,
 }
 
@@ -74,7 +76,10 @@ pub(super) struct Arguments {
 /// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     if let Some(name) = &arguments.list {
-        screen.result(&training::learner_options(name, screen.json)?);
+        screen.result(&match name.as_str() {
+            "" => training::learners(screen.json),
+            name => training::learner_options(name, screen.json)?,
+        });
         return Ok(Exit::Fine);
     }
     if let Some(directory) = &arguments.resume {
@@ -113,8 +118,6 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     training::other_parameters_of_a_run(&options)?;
     let source = Source::read(file)?;
     let globals = &super::scenario::with_its_numbers(&source, globals, options.scenario.as_deref())?;
-    let asked = serde_json::to_vec_pretty(&options)
-        .map_err(|e| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string()))?;
     session::run_on(
         ACTION,
         &[],
@@ -122,6 +125,9 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         globals,
         screen,
         |compiled, place| {
+            let options = training::with_agents(&compiled.model, &options);
+            let asked = serde_json::to_vec_pretty(&options)
+                .map_err(|e| vec![Diagnostic::error("E0951", "the options cannot be written").note(e.to_string())])?;
             let job = Job {
                 action: ACTION,
                 settings: training::settings(compiled, &options, globals.workers())?,
@@ -131,7 +137,10 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             };
             open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
         },
-        |compiled, meter, run| work(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
+        |compiled, meter, run| {
+            let options = training::with_agents(&compiled.model, &options);
+            work(compiled, &options, globals.workers(), arguments.checkpoint, meter, run)
+        },
     )
 }
 

@@ -12,6 +12,8 @@ use crate::diag::Diagnostic;
 use crate::env::able::learner_of;
 use crate::env::cast::{Behaviour, Cast};
 use crate::learn::Policy;
+use crate::learn::entry::LearnerInfo;
+use crate::learn::methods::LEARNERS;
 use crate::learn::plan::{self, Asked, Planned};
 use crate::learn::training::Training;
 use crate::limits;
@@ -35,6 +37,37 @@ pub fn seeds(text: &str) -> Result<Vec<u64>, Diagnostic> {
         Diagnostic::error("E0929", format!("`--seeds {text}` cannot be read"))
             .hint("write 1..5, 1,2,3 or 7, each seed once, at most 1000")
     })
+}
+
+/// Every learner with what it does, as text or JSON.
+pub fn learners(json: bool) -> String {
+    if json {
+        let all = LEARNERS.iter().map(|l| {
+            serde_json::json!({ "learner": l.method, "about": l.about, "choices": l.choices.words(), "remembers": l.remembers,
+                "built": (l.built)(), "searched": l.search })
+        });
+        return format!("{}\n", serde_json::Value::Array(all.collect()));
+    }
+    let one = |l: &LearnerInfo| {
+        let built = if (l.built)() {
+            ""
+        } else {
+            " (this econc was built without it)"
+        };
+        format!(
+            "{}{built}\n    {}\n    knows {}\n    econc tune searches {}\n",
+            l.method,
+            l.about,
+            l.choices.words(),
+            l.search.join(", ")
+        )
+    };
+    LEARNERS.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+/// The names of all learners, for help.
+pub(super) fn names() -> String {
+    LEARNERS.iter().map(|l| l.method).collect::<Vec<_>>().join(", ")
 }
 
 /// What a learner can be told, as text or JSON.
@@ -63,6 +96,17 @@ pub fn learner_options(name: &str, json: bool) -> Result<String, Diagnostic> {
 /// Those of [`plan::plan`]; E0965 for `--others`.
 pub fn planned(compiled: &Compiled, options: &TrainOptions) -> Result<Planned, Vec<Diagnostic>> {
     plan::plan(&compiled.model, &wanted(&compiled.model, options)?)
+}
+
+/// The options with the agents that the file names, where none were named.
+pub(super) fn with_agents(model: &Model, options: &TrainOptions) -> TrainOptions {
+    let mut options = options.clone();
+    if options.agent.is_none() {
+        let mut named = crate::learn::settings::agents_named(model).into_iter();
+        options.agent = named.next();
+        options.beside = named.collect();
+    }
+    options
 }
 
 /// What a plan is asked for.

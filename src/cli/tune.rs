@@ -32,8 +32,7 @@ pub(super) struct Arguments {
     /// A model file
     #[arg(value_name = "FILE", required_unless_present = "resume")]
     file: Option<PathBuf>,
-    /// The learner: ppo, sac, a2c, dqn, recurrent_ppo, q_learning (the file's, or ppo)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = format!("The learner: {} (the file's, or {})", training::names(), crate::learn::methods::usual()))]
     learner: Option<String>,
     /// An option to search and its range: LO..HI, LO..HI:log or A|B|C; may be repeated (else the learner's usual ones)
     #[arg(long = "search", value_name = "KEY=RANGE")]
@@ -120,8 +119,6 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     training::other_parameters_of_a_run(&options.train)?;
     let source = Source::read(file)?;
     let globals = &super::scenario::with_its_numbers(&source, globals, options.train.scenario.as_deref())?;
-    let asked = serde_json::to_vec_pretty(&options)
-        .map_err(|e| Diagnostic::error("E0951", "the options cannot be written").note(e.to_string()))?;
     session::run_on(
         ACTION,
         &[],
@@ -129,6 +126,9 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         globals,
         screen,
         |compiled, place| {
+            let options = for_one_agent(&compiled.model, &options).map_err(|d| vec![d])?;
+            let asked = serde_json::to_vec_pretty(&options)
+                .map_err(|e| vec![Diagnostic::error("E0951", "the options cannot be written").note(e.to_string())])?;
             let job = Job {
                 action: ACTION,
                 settings: tuning::settings(compiled, &options, globals.workers())?,
@@ -138,8 +138,35 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             };
             open(&source, globals, &globals.set, &job, place).map_err(|d| vec![d])
         },
-        |compiled, meter, run| tuning::tune(compiled, &options, globals.workers(), arguments.checkpoint, meter, run),
+        |compiled, meter, run| {
+            let options = for_one_agent(&compiled.model, &options).map_err(|d| vec![d])?;
+            tuning::tune(compiled, &options, globals.workers(), arguments.checkpoint, meter, run)
+        },
     )
+}
+
+/// The search with the agent that the file names, where none was named.
+///
+/// # Errors
+/// E0927 where the file names several.
+fn for_one_agent(model: &crate::check::Model, options: &TuneOptions) -> Result<TuneOptions, Diagnostic> {
+    let train = training::with_agents(model, &options.train);
+    if !train.beside.is_empty() {
+        let agents = train.agents();
+        return Err(Diagnostic::error(
+            "E0927",
+            format!("`train` blocks name {} agents, and a search is for one", agents.len()),
+        )
+        .note(format!("they name {}", agents.join(", ")))
+        .hint(format!(
+            "say which one: --agent {}; the others follow --others",
+            agents[0]
+        )));
+    }
+    Ok(TuneOptions {
+        train,
+        ..options.clone()
+    })
 }
 
 fn options(arguments: &Arguments, globals: &Globals) -> Result<TuneOptions, Diagnostic> {

@@ -12,7 +12,7 @@ use crate::diag::Diagnostic;
 use crate::learn::plan::{self, Asked, Planned};
 use crate::learn::training::{Plan, Training};
 use crate::learn::tune::{self, Dimension, Measure, Objective, Rung, Score, Trial};
-use crate::learn::{Policy, Value, settings as learner_settings};
+use crate::learn::{Policy, Value, methods};
 use crate::report::content::Content;
 use crate::report::number;
 use crate::report::store::{RunDirectory, WORK};
@@ -72,7 +72,7 @@ fn prepared(compiled: &Compiled, options: &TuneOptions) -> Result<Search, Vec<Di
     if !faults.is_empty() {
         return Err(faults);
     }
-    let defaults = (learner_settings::learner(method).map_err(|d| vec![d])?.table)();
+    let defaults = (methods::learner(method).map_err(|d| vec![d])?.table)();
     let standing: Vec<Value> = space
         .iter()
         .filter_map(|d| {

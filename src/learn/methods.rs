@@ -1,101 +1,97 @@
-//! The learners by name: what `train NAME { }` can say, what each option means, and how a learner is built from it.
+//! The learners in one list, and a learner with its options. A learner is one file that implements [`LearnerOptions`] and one line in
+//! [`LEARNERS`]; `train NAME { }`, `econc train --list`, the messages and the searches of `econc tune` read from it.
+//!
+//! [`LearnerOptions`]: super::entry::LearnerOptions
 
-use super::options::{LearnerOptions, OptionInfo, Value};
-use super::q_learning::{QLearning, QLearningOptions};
+use super::a2c::A2cOptions;
+use super::dqn::DqnOptions;
+use super::entry::{Choices, LearnerInfo};
+use super::options::Value;
+use super::ppo::PpoOptions;
+use super::q_learning::QLearningOptions;
+use super::recurrent_ppo::RecurrentPpoOptions;
+use super::sac::SacOptions;
 use super::{LearnError, Learner};
-#[cfg(feature = "learn")]
-use super::{
-    a2c::{A2c, A2cOptions},
-    dqn::{Dqn, DqnOptions},
-    ppo::{Ppo, PpoOptions},
-    recurrent_ppo::{RecurrentPpo, RecurrentPpoOptions},
-    sac::{Sac, SacOptions},
-};
+use crate::diag::Diagnostic;
 use crate::env::Seat;
-use serde::{Deserialize, Serialize};
+
+/// Every learner, whether this program was built with it or not; the first that it was built with is taken where nothing is said.
+pub static LEARNERS: &[LearnerInfo] = &[
+    LearnerInfo::of::<PpoOptions>(),
+    LearnerInfo::of::<RecurrentPpoOptions>(),
+    LearnerInfo::of::<A2cOptions>(),
+    LearnerInfo::of::<DqnOptions>(),
+    LearnerInfo::of::<SacOptions>(),
+    LearnerInfo::of::<QLearningOptions>(),
+];
+
+/// The learner of this name.
+///
+/// # Errors
+/// E0804 with the names there are.
+pub fn learner(name: &str) -> Result<&'static LearnerInfo, Diagnostic> {
+    LEARNERS.iter().find(|l| l.method == name).ok_or_else(|| {
+        let known: Vec<String> = LEARNERS.iter().map(|l| l.method.to_string()).collect();
+        crate::check::settings::unknown_word("learner", name, &known)
+    })
+}
+
+/// The learner that is taken where nothing is said.
+pub fn usual() -> &'static str {
+    let built = LEARNERS.iter().find(|l| (l.built)());
+    built.map_or(LEARNERS[0].method, |l| l.method)
+}
 
 /// Fewest periods of a stretch; a shorter budget of steps reduces the number of worlds instead.
-#[cfg(feature = "learn")]
 const SHORTEST: usize = 16;
-#[cfg(not(feature = "learn"))]
-const SHORTEST: usize = 1;
 
 /// A learner with its options.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Method {
-    /// Proximal policy optimisation.
-    #[cfg(feature = "learn")]
-    Ppo(PpoOptions),
-    /// Advantage actor-critic.
-    #[cfg(feature = "learn")]
-    A2c(A2cOptions),
-    /// Soft actor-critic.
-    #[cfg(feature = "learn")]
-    Sac(SacOptions),
-    /// Deep Q-learning.
-    #[cfg(feature = "learn")]
-    Dqn(DqnOptions),
-    /// Proximal policy optimisation with memory.
-    #[cfg(feature = "learn")]
-    RecurrentPpo(RecurrentPpoOptions),
-    /// Tabular Q-learning.
-    QLearning(QLearningOptions),
+#[derive(Clone, Debug)]
+pub struct Method {
+    learner: &'static LearnerInfo,
+    /// Every option, in the order of the table.
+    options: Vec<(String, Value)>,
 }
 
-/// The same expression for the options of every learner.
-macro_rules! each {
-    ($method:expr, $o:ident => $do:expr) => {
-        match $method {
-            #[cfg(feature = "learn")]
-            Method::Ppo($o) => $do,
-            #[cfg(feature = "learn")]
-            Method::A2c($o) => $do,
-            #[cfg(feature = "learn")]
-            Method::Sac($o) => $do,
-            #[cfg(feature = "learn")]
-            Method::Dqn($o) => $do,
-            #[cfg(feature = "learn")]
-            Method::RecurrentPpo($o) => $do,
-            Method::QLearning($o) => $do,
-        }
-    };
+impl PartialEq for Method {
+    fn eq(&self, other: &Method) -> bool {
+        self.learner.method == other.learner.method && self.options == other.options
+    }
 }
 
-fn info<O: LearnerOptions>(_: &O) -> (&'static str, Vec<OptionInfo>) {
-    (O::METHOD, O::table())
+/// As in a file: `train ppo { steps = 1000; worlds = 8 }`, with every option.
+impl std::fmt::Display for Method {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let options: Vec<String> = self
+            .options
+            .iter()
+            .map(|(k, v)| format!("{k} = {}", v.show()))
+            .collect();
+        write!(f, "train {} {{ {} }}", self.learner.method, options.join("; "))
+    }
 }
 
 impl Method {
-    /// All learners of this build, with their defaults: one entry per learner.
-    pub fn all() -> Vec<Method> {
-        vec![
-            #[cfg(feature = "learn")]
-            Method::Ppo(PpoOptions::default()),
-            #[cfg(feature = "learn")]
-            Method::Sac(SacOptions::default()),
-            #[cfg(feature = "learn")]
-            Method::A2c(A2cOptions::default()),
-            #[cfg(feature = "learn")]
-            Method::Dqn(DqnOptions::default()),
-            #[cfg(feature = "learn")]
-            Method::RecurrentPpo(RecurrentPpoOptions::default()),
-            Method::QLearning(QLearningOptions::default()),
-        ]
+    /// The learner of this name with its defaults; `None` if this program has no such learner.
+    pub fn named(name: &str) -> Option<Method> {
+        let learner = LEARNERS.iter().find(|l| l.method == name && (l.built)())?;
+        let options = (learner.table)()
+            .into_iter()
+            .map(|o| (o.key.to_string(), Value::parse(&o.default)));
+        Some(Method {
+            learner,
+            options: options.collect(),
+        })
     }
 
-    /// The learner of this name, with its defaults.
-    pub fn named(name: &str) -> Option<Method> {
-        Method::all().into_iter().find(|m| m.name() == name)
+    /// What is known of the learner, whatever its options.
+    pub fn learner_info(&self) -> &'static LearnerInfo {
+        self.learner
     }
 
     /// Its name, as in `train ppo`.
     pub fn name(&self) -> &'static str {
-        each!(self, o => info(o).0)
-    }
-
-    /// Its options with their defaults: one entry per option, in the order of documentation.
-    pub fn options(&self) -> Vec<OptionInfo> {
-        each!(self, o => info(o).1)
+        self.learner.method
     }
 
     /// Sets an option.
@@ -103,103 +99,54 @@ impl Method {
     /// # Errors
     /// [`LearnError::UnknownOption`] or [`LearnError::BadOption`].
     pub fn set(&mut self, key: &str, value: &Value) -> Result<(), LearnError> {
-        each!(self, o => o.set(key, value))
+        (self.learner.takes)(key, value)?;
+        for (_, own) in self.options.iter_mut().filter(|(k, _)| k == key) {
+            *own = value.clone();
+        }
+        Ok(())
+    }
+
+    /// The whole number of an option, if the learner has it.
+    fn whole(&self, key: &str) -> Option<u64> {
+        match self.options.iter().find(|(k, _)| k == key)?.1 {
+            Value::Number(x) => Some(x as u64),
+            Value::Bool(_) | Value::Word(_) | Value::List(_) => None,
+        }
     }
 
     /// Number of worlds it wants.
     pub fn worlds(&self) -> usize {
-        each!(self, o => o.worlds)
+        self.whole("worlds").map_or(1, |n| n as usize)
     }
 
     /// Number of worlds that it wants to have common random numbers.
     pub fn together(&self) -> usize {
-        match self {
-            Method::QLearning(_) => 1,
-            #[cfg(feature = "learn")]
-            Method::Ppo(o) => o.common_chance,
-            #[cfg(feature = "learn")]
-            Method::A2c(o) => o.common_chance,
-            #[cfg(feature = "learn")]
-            Method::Sac(o) => o.common_chance,
-            #[cfg(feature = "learn")]
-            Method::Dqn(_) | Method::RecurrentPpo(_) => 1,
-        }
+        self.whole("common_chance").map_or(1, |n| n as usize)
+    }
+
+    /// Periods between two updates of an on-policy learner.
+    pub fn horizon(&self) -> Option<usize> {
+        self.whole("horizon").map(|n| n as usize)
+    }
+
+    /// Environment steps it learns from.
+    pub fn steps(&self) -> u64 {
+        self.whole("steps").unwrap_or(1)
     }
 
     /// Steps of one round: what an on-policy learner plays between two updates with so many members of its agent.
     pub fn round(&self, members: usize) -> u64 {
-        let rows = |worlds: usize, horizon: usize| {
-            (worlds as u64)
-                .saturating_mul(horizon as u64)
-                .saturating_mul(members as u64)
-        };
-        match self {
-            #[cfg(feature = "learn")]
-            Method::Ppo(o) => rows(o.worlds, o.horizon),
-            #[cfg(feature = "learn")]
-            Method::A2c(o) => rows(o.worlds, o.horizon),
-            #[cfg(feature = "learn")]
-            Method::RecurrentPpo(o) => rows(o.worlds, o.horizon),
-            #[cfg(feature = "learn")]
-            Method::Sac(o) => rows(o.worlds, 1),
-            #[cfg(feature = "learn")]
-            Method::Dqn(o) => rows(o.worlds, 1),
-            Method::QLearning(o) => rows(o.worlds, 1),
-        }
+        (self.worlds() as u64)
+            .saturating_mul(self.horizon().unwrap_or(1) as u64)
+            .saturating_mul(members as u64)
     }
 
     /// Memory that it takes, about, in bytes: one round of play, the transitions it remembers, and the networks with their
     /// gradients, moments and copies; for so many members that see `width` numbers each.
     pub fn bytes(&self, members: usize, width: usize) -> f64 {
-        let width = width.max(1) as f64;
-        // Layer by layer; what goes out at the end is small.
-        #[cfg(feature = "learn")]
-        let weights = |first: f64, layers: &[usize]| {
-            let ends = std::iter::once(first).chain(layers.iter().map(|n| *n as f64));
-            let pairs = ends.zip(layers.iter().map(|n| *n as f64).chain([1.0]));
-            pairs.map(|(a, b)| (a + 1.0) * b).sum::<f64>()
-        };
-        // A remembered row: what was seen before and after, what was done, a few numbers.
-        #[cfg(feature = "learn")]
-        let remembered = |rows: usize, steps: u64| (rows as f64).min(steps as f64) * 4.0 * (2.0 * width + 8.0);
-        // Rows that go forward and back at once: what goes in, every layer of two networks and what flows back through them.
-        #[cfg(feature = "learn")]
-        let gradient = |rows: f64, layers: &[usize]| {
-            let all: usize = layers.iter().sum();
-            let widest = layers.iter().copied().max().unwrap_or(0);
-            rows * 4.0 * (2.0 * (all + 2 * widest) as f64 + 3.0 * width + 20.0)
-        };
+        let (round, width) = (self.round(members), width.max(1) as f64);
         // An observation, what was done, and a dozen numbers of the learner's.
-        let round = self.round(members) as f64 * 4.0 * (width + 12.0);
-        round
-            + match self {
-                #[cfg(feature = "learn")]
-                Method::Ppo(o) => {
-                    let rows = self.round(members).min(o.minibatch as u64) as f64;
-                    40.0 * weights(width, &o.network) + gradient(rows, &o.network)
-                }
-                #[cfg(feature = "learn")]
-                // One step a round, on all of it.
-                Method::A2c(o) => 40.0 * weights(width, &o.network) + gradient(self.round(members) as f64, &o.network),
-                #[cfg(feature = "learn")]
-                Method::Sac(o) => {
-                    let step = 3.0 * gradient(o.minibatch as f64, &o.network);
-                    80.0 * weights(width, &o.network) + remembered(o.memory, o.steps) + step
-                }
-                #[cfg(feature = "learn")]
-                Method::Dqn(o) => {
-                    let step = gradient(o.minibatch as f64, &o.network);
-                    40.0 * weights(width, &o.network) + remembered(o.memory, o.steps) + step
-                }
-                #[cfg(feature = "learn")]
-                Method::RecurrentPpo(o) => {
-                    let units = o.memory as f64;
-                    let gates = 4.0 * units * (width + units + 1.0);
-                    // Every row keeps its gates and memories.
-                    40.0 * (gates + weights(units, &o.network)) + self.round(members) as f64 * 4.0 * 12.0 * units
-                }
-                Method::QLearning(_) => 0.0,
-            }
+        round as f64 * 4.0 * (width + 12.0) + (self.learner.bytes)(&self.options, round, width)
     }
 
     /// Shortens the horizon, then takes worlds away, until one round is all the steps; the horizon and worlds it
@@ -209,54 +156,37 @@ impl Method {
         if self.round(members) <= steps {
             return None;
         }
-        let (horizon, worlds): (Option<&mut usize>, &mut usize) = match self {
-            #[cfg(feature = "learn")]
-            Method::Ppo(o) => (Some(&mut o.horizon), &mut o.worlds),
-            #[cfg(feature = "learn")]
-            Method::A2c(o) => (Some(&mut o.horizon), &mut o.worlds),
-            #[cfg(feature = "learn")]
-            Method::RecurrentPpo(o) => (Some(&mut o.horizon), &mut o.worlds),
-            #[cfg(feature = "learn")]
-            Method::Sac(o) => (None, &mut o.worlds),
-            #[cfg(feature = "learn")]
-            Method::Dqn(o) => (None, &mut o.worlds),
-            Method::QLearning(o) => (None, &mut o.worlds),
-        };
+        let (mut horizon, mut worlds) = (self.horizon(), self.worlds());
         let members = members.max(1) as u64;
         // So many periods at least, before worlds go.
-        let least = horizon.as_ref().map_or(1, |h| (**h).min(SHORTEST)) as u64;
+        let least = horizon.map_or(1, |h| h.min(SHORTEST)) as u64;
         let room = usize::try_from(steps / members.saturating_mul(least)).unwrap_or(usize::MAX);
-        if room < *worlds {
+        if room < worlds {
             // Worlds with common random numbers stay together.
-            *worlds = if room >= together {
+            worlds = if room >= together {
                 room - room % together
             } else {
                 room.max(1)
             };
         }
-        let Some(horizon) = horizon else {
-            return Some((1, *worlds));
-        };
-        let each = members.saturating_mul(*worlds as u64);
-        let periods = usize::try_from(steps.div_ceil(each.max(1)).max(1)).unwrap_or(usize::MAX);
-        *horizon = (*horizon).min(periods);
-        Some((*horizon, *worlds))
-    }
-
-    /// Environment steps it learns from.
-    pub fn steps(&self) -> u64 {
-        each!(self, o => o.steps)
+        if let Some(periods) = &mut horizon {
+            let each = members.saturating_mul(worlds as u64);
+            let most = usize::try_from(steps.div_ceil(each.max(1)).max(1)).unwrap_or(usize::MAX);
+            *periods = (*periods).min(most);
+        }
+        for (key, own) in &mut self.options {
+            match (key.as_str(), horizon) {
+                ("worlds", _) => *own = Value::Number(worlds as f64),
+                ("horizon", Some(periods)) => *own = Value::Number(periods as f64),
+                _ => {}
+            }
+        }
+        Some((horizon.unwrap_or(1), worlds))
     }
 
     /// Whether it knows finite sets of choices only: actions with a grid in the file are then choices.
     pub fn finite_choices(&self) -> bool {
-        match self {
-            Method::QLearning(_) => true,
-            #[cfg(feature = "learn")]
-            Method::Dqn(_) => true,
-            #[cfg(feature = "learn")]
-            Method::Ppo(_) | Method::A2c(_) | Method::Sac(_) | Method::RecurrentPpo(_) => false,
-        }
+        self.learner.choices == Choices::Finite
     }
 
     /// The learner, fresh, for a seat.
@@ -264,18 +194,12 @@ impl Method {
     /// # Errors
     /// [`LearnError::BadOption`] or [`LearnError::Unsuitable`].
     pub fn learner(&self, seat: &Seat, seed: u64) -> Result<Box<dyn Learner>, LearnError> {
-        Ok(match self {
-            #[cfg(feature = "learn")]
-            Method::Ppo(o) => Box::new(Ppo::new(o.clone(), seat, seed)?),
-            #[cfg(feature = "learn")]
-            Method::A2c(o) => Box::new(A2c::new(o.clone(), seat, seed)?),
-            #[cfg(feature = "learn")]
-            Method::Sac(o) => Box::new(Sac::new(o.clone(), seat, seed)?),
-            #[cfg(feature = "learn")]
-            Method::Dqn(o) => Box::new(Dqn::new(o.clone(), seat, seed)?),
-            #[cfg(feature = "learn")]
-            Method::RecurrentPpo(o) => Box::new(RecurrentPpo::new(o.clone(), seat, seed)?),
-            Method::QLearning(o) => Box::new(QLearning::new(o.clone(), seat, seed)?),
+        (self.learner.learner)(&self.options, seat, seed).unwrap_or_else(|| {
+            Err(LearnError::Unsuitable {
+                method: self.learner.method,
+                reason: "this program was built without it".into(),
+                instead: usual(),
+            })
         })
     }
 }
@@ -312,14 +236,30 @@ mod tests {
 
     #[test]
     fn every_learner_is_found_by_its_name_and_takes_its_own_defaults() {
-        for method in Method::all() {
-            let mut again = Method::named(method.name()).unwrap();
-            for o in method.options() {
-                again.set(o.key, &Value::parse(&o.default)).unwrap();
-                assert!(!o.doc.is_empty() && !o.kind.is_empty(), "{} {}", method.name(), o.key);
+        for (i, learner) in LEARNERS.iter().enumerate() {
+            let name = learner.method;
+            assert!(!learner.about.is_empty() && LEARNERS[..i].iter().all(|other| other.method != name));
+            let mut faults = Vec::new();
+            for o in (learner.table)() {
+                assert!(!o.doc.is_empty() && !o.kind.is_empty(), "{name} {}", o.key);
+                // Whoever plays asks for these as whole numbers.
+                let whole = ["steps", "worlds", "horizon", "common_chance"].contains(&o.key);
+                assert!(!whole || o.kind == "whole number", "{name} {}", o.key);
+                faults.extend((learner.faults)(&[(o.key.to_string(), Value::parse(&o.default))]));
             }
-            assert_eq!(again, method);
+            assert!(faults.is_empty(), "{name}: {faults:?}");
+            let Some(mut method) = Method::named(name) else {
+                continue;
+            };
+            let standing = method.clone();
+            for o in (learner.table)() {
+                method.set(o.key, &Value::parse(&o.default)).unwrap();
+            }
+            assert_eq!(method, standing);
+            method.set("steps", &Value::Number(12.0)).unwrap();
+            assert!(method != standing && method.steps() == 12 && method.to_string().contains("{ steps = 12; "));
         }
+        assert!(learner("pppo").is_err_and(|d| d.code == "E0804"));
         assert!(Method::named("pppo").is_none());
         let mut q = Method::named("q_learning").unwrap();
         assert!(matches!(

@@ -5,19 +5,20 @@
 //! seat of a game; [`training`] is a run. What it saves is everything it depends on: a run that is saved, killed and resumed equals one
 //! that was not, to the bit.
 //!
-//! One learner, one file, always in the same order: header with the algorithm and its reference, options, the learner,
-//! its construction, its gradient step, its [`Learner`] implementation, tests. Shared mathematics has files of its own:
+//! One learner, one file, always in the same order: header with the algorithm and its reference, options, what is to be known of it
+//! ([`LearnerOptions`]), the learner, its construction, its gradient step, its [`Learner`] implementation, tests; and one line in
+//! [`methods`]. Shared mathematics has files of its own:
 //! [`on_policy`] (actor and critic), [`rollout`] (advantages), [`replay`] (memories), [`distribution`],
 //! [`normalize`], [`nets`].
 
-#[cfg(feature = "learn")]
 pub mod a2c;
 pub mod centre;
 pub mod critic;
 pub mod distribution;
-#[cfg(feature = "learn")]
 pub mod dqn;
+pub mod entry;
 pub mod export;
+mod footprint;
 pub mod measure;
 pub mod methods;
 pub mod nets;
@@ -30,17 +31,15 @@ pub mod options;
 pub mod plan;
 pub mod play;
 pub mod policy;
-#[cfg(feature = "learn")]
 pub mod ppo;
 pub mod q_learning;
 pub mod q_table;
 pub mod ran2;
-#[cfg(feature = "learn")]
+mod ranges;
 pub mod recurrent_ppo;
 pub mod repeated_game;
 pub mod replay;
 pub mod rollout;
-#[cfg(feature = "learn")]
 pub mod sac;
 pub mod sessions;
 pub mod settings;
@@ -53,7 +52,8 @@ pub mod translation;
 pub mod tune;
 pub mod worlds;
 
-pub use options::{LearnerOptions, OptionInfo, Value};
+pub use entry::LearnerOptions;
+pub use options::{OptionInfo, OptionTable, Value};
 pub use play::{Next, begin, checkpoint, evaluate, resume, round, train};
 pub use policy::{Actor, Policy};
 
@@ -201,7 +201,7 @@ pub trait Learner: Send {
 }
 
 /// Format of stored learners; raised whenever a stored struct changes.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// Bytes of a stored struct.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {

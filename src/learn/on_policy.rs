@@ -6,11 +6,12 @@
 
 use super::centre::{self, FirstPolicy};
 use super::distribution::{self, Noise};
-use super::nets::{Activation, Mlp, Net, Workspace};
+use super::nets::tape::{Backward, Flat, OnTape, Taped, take};
+use super::nets::{Activation, Mlp, Net, Optimizer, OptimizerKind, Workspace, clip_factor};
 use super::normalize::{Average, RewardScale, RunningStatistics, ValueScale, rescale};
 use super::policy::{Policy, PolicyKind};
 use super::rollout::Rollout;
-use super::{LearnError, all_finite, check_seat, discount_of};
+use super::{LearnError, all_finite, discount_of};
 use crate::env::{Actions, Game, Seat, Seen, Told};
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -55,8 +56,6 @@ struct Scratch {
 
 /// What options of on-policy learners have in common.
 pub struct Settings<'a> {
-    /// The learner, for messages.
-    pub method: &'static str,
     /// Widths of the hidden layers of both networks: one per layer.
     pub network: &'a [usize],
     /// Between layers.
@@ -79,13 +78,31 @@ pub struct Settings<'a> {
     pub horizon: usize,
 }
 
+/// The [`Settings`] among the options of an on-policy learner.
+macro_rules! settings_of {
+    ($options:expr) => {
+        $crate::learn::on_policy::Settings {
+            network: &$options.network,
+            activation: $options.activation,
+            initial_std: $options.initial_std,
+            discount: $options.discount,
+            normalize_observations: $options.normalize_observations,
+            normalize_rewards: $options.normalize_rewards,
+            normalize_values: $options.normalize_values,
+            first_policy: $options.first_policy,
+            steps: $options.steps,
+            horizon: $options.horizon,
+        }
+    };
+}
+pub(crate) use settings_of;
+
 impl ActorCritic {
     /// Fresh networks.
     ///
     /// # Errors
     /// [`LearnError::Unsuitable`] or [`LearnError::BadOption`].
     pub fn new(settings: &Settings, seat: &Seat, seed: u64) -> Result<Self, LearnError> {
-        check_seat(seat, settings.method)?;
         let discount = discount_of(settings.discount, seat)?;
         let mut rng = Stream::new(seed, 1);
         let width = seat.observation_width;
@@ -166,6 +183,38 @@ impl ActorCritic {
         actions.discrete.extend_from_slice(&rollout.discrete[at_d..]);
         centre::place(&self.centre, &mut actions.continuous);
         Ok(())
+    }
+
+    /// An optimiser for policy, standard deviations and value together.
+    pub fn optimizer(&self, kind: OptimizerKind) -> Optimizer {
+        let count = self.policy.params().len() + self.log_std.len() + self.value.params().len();
+        Optimizer::new(kind, count, 1e-5)
+    }
+
+    /// One step down the gradient of a loss of policy, standard deviations and value, which were put on its tape; the norm of the
+    /// gradient, which was shortened to `longest`.
+    pub fn descend(
+        &mut self,
+        loss: Taped<()>,
+        (policy, log_std, value): (OnTape<Mlp>, Flat, OnTape<Mlp>),
+        optimizer: &mut Optimizer,
+        rate: f64,
+        longest: f64,
+    ) -> f64 {
+        let mut gradients = loss.backward();
+        let [dpolicy, dlog_std, dvalue] = [
+            policy.gradient(&mut gradients),
+            take(&mut gradients, &log_std),
+            value.gradient(&mut gradients),
+        ];
+        let (factor, norm) = clip_factor(&[&dpolicy, &dlog_std, &dvalue], longest);
+        let mut parts = [
+            (self.policy.params_mut(), &dpolicy[..]),
+            (&mut self.log_std[..], &dlog_std[..]),
+            (self.value.params_mut(), &dvalue[..]),
+        ];
+        optimizer.step(&mut parts, rate, factor);
+        norm
     }
 
     /// Takes in what came of the last actions.
@@ -291,7 +340,6 @@ mod tests {
     #[test]
     fn networks_of_other_sizes_do_not_fit() {
         let settings = Settings {
-            method: "ppo",
             network: &[8],
             activation: Activation::Tanh,
             initial_std: 1.0,

@@ -4,8 +4,6 @@
 //! itself (serde, unknown keys refused), its defaults, the table ([`OptionInfo`]) and the setter. A key that is not in
 //! the table is [`LearnError::UnknownOption`]; the caller adds what was probably meant.
 
-pub mod learners;
-
 use super::LearnError;
 use super::nets::{Activation, OptimizerKind};
 use serde::{Deserialize, Serialize};
@@ -212,8 +210,8 @@ pub(crate) use word_option;
 word_option!(Activation, "tanh or relu", "tanh" => Activation::Tanh, "relu" => Activation::Relu);
 word_option!(OptimizerKind, "adam or rms_prop", "adam" => OptimizerKind::Adam, "rms_prop" => OptimizerKind::RmsProp);
 
-/// What every struct of options can do.
-pub trait LearnerOptions: Default + Clone {
+/// What every struct of options can do; `learner_options!` writes it.
+pub trait OptionTable: Default + Clone {
     /// Name of the learner, as in `train ppo`.
     const METHOD: &'static str;
     /// The table: one entry per option, in the order of the fields.
@@ -223,11 +221,6 @@ pub trait LearnerOptions: Default + Clone {
     /// # Errors
     /// [`LearnError::UnknownOption`] or [`LearnError::BadOption`].
     fn set(&mut self, key: &str, value: &Value) -> Result<(), LearnError>;
-    /// Whether every option is in its range.
-    ///
-    /// # Errors
-    /// [`LearnError::BadOption`].
-    fn in_range(&self) -> Result<(), LearnError>;
 }
 
 /// Writes a struct of options with its table; see the module.
@@ -246,7 +239,7 @@ macro_rules! learner_options {
                 $name { $($field: $default,)+ }
             }
         }
-        impl $crate::learn::options::LearnerOptions for $name {
+        impl $crate::learn::options::OptionTable for $name {
             const METHOD: &'static str = $method;
             fn table() -> Vec<$crate::learn::options::OptionInfo> {
                 let defaults = $name::default();
@@ -275,9 +268,6 @@ macro_rules! learner_options {
                         known: vec![$(stringify!($field)),+],
                     }),
                 }
-            }
-            fn in_range(&self) -> Result<(), $crate::learn::LearnError> {
-                self.check()
             }
         }
     };
@@ -318,6 +308,12 @@ impl Linear {
     pub fn at(self, progress: f64) -> f64 {
         self.from + (self.to - self.from) * progress.clamp(0.0, 1.0)
     }
+}
+
+/// A step size that falls linearly to zero with the share of training that is done, if it `falls`.
+#[cfg(feature = "learn")]
+pub(crate) fn annealed(from: f64, falls: bool, progress: f64) -> f64 {
+    if falls { from * (1.0 - progress).max(0.0) } else { from }
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! From the `train { }` block of a file and the settings of the command line to a [`Plan`].
 
 use super::LearnerOptions;
-use super::methods::Method;
+use super::methods::{self, Method};
 use super::q_learning::QLearningOptions;
 use super::sessions;
-use super::settings::{self, DRIVER_KEYS, TrainSettings};
+use super::settings::{self, TrainSettings};
 use super::training::Plan;
 use crate::check::model::{Model, Settings};
 use crate::diag::{Diagnostic, Span};
@@ -24,7 +24,7 @@ pub struct Asked {
     pub options: Vec<(String, String)>,
     /// Seeds, one run per seed, instead of the file's.
     pub seeds: Option<Vec<u64>>,
-    /// Names of the agents that learn: one per agent; empty for the only one that decides.
+    /// Names of the agents that learn: one per agent; empty for those that the file names, or the only one that decides.
     pub agents: Vec<String>,
     /// The scenario to learn and be measured in.
     pub scenario: Option<String>,
@@ -95,6 +95,11 @@ struct Own {
 /// E0801 to E0806 for learners, options and values that do not exist or fit, or differ between agents that learn in the same worlds; E0927
 /// where it is not clear who learns, E0923 for a learner that this program was built without.
 pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
+    let mut asked = asked.clone();
+    if asked.agents.is_empty() {
+        asked.agents = settings::agents_named(model);
+    }
+    let asked = &asked;
     if let Some((agent, method)) = asked.methods.iter().find(|(a, _)| !asked.agents.contains(a)) {
         return Err(vec![
             Diagnostic::error(
@@ -167,7 +172,9 @@ fn beside(mut all: Own, next: Own, agent: &str) -> Result<Own, Diagnostic> {
             format!("`{key}` cannot differ between agents that learn in the same worlds"),
         )
         .note(format!("`{agent}` has another one than those named before it"))
-        .hint(format!("say it to all: --with {key}=..")));
+        .hint(format!(
+            "say it to all: --with {key}=.., or the same in every `train` block"
+        )));
     }
     a.agents.extend(b.agents);
     a.settings.extend(b.settings);
@@ -187,7 +194,7 @@ fn beside(mut all: Own, next: Own, agent: &str) -> Result<Own, Diagnostic> {
 /// The plan for at most one named agent.
 fn own(model: &Model, asked: &Asked) -> Result<Own, Vec<Diagnostic>> {
     let block = block(model, asked);
-    typed_elsewhere(model, &block)?;
+    typed_elsewhere(&blocks_for(model, asked), &block)?;
     let read = settings::read(model, &block)?;
     let Some(mut method) = Method::named(read.method) else {
         return Err(vec![
@@ -362,14 +369,26 @@ fn decided_before(asked: &Asked) -> Result<(), Vec<Diagnostic>> {
     Ok(())
 }
 
+/// The `train` blocks that an agent may learn by: those that name it, then those that name nobody.
+fn blocks_for<'a>(model: &'a Model, asked: &Asked) -> Vec<&'a Settings> {
+    let agent = asked.agents.first().map(String::as_str);
+    let of = |whose: Option<&str>| -> Vec<&'a Settings> {
+        let blocks = model.settings.iter().filter(|s| s.block == "train");
+        blocks.filter(|b| settings::agent_of(b) == whose).collect()
+    };
+    let mut out = if agent.is_some() { of(agent) } else { Vec::new() };
+    out.extend(of(None));
+    out
+}
+
 /// The block of the learner that is asked for (the file's first, or PPO), with the options that are asked for last.
 fn block(model: &Model, asked: &Asked) -> Settings {
-    let blocks: Vec<&Settings> = model.settings.iter().filter(|s| s.block == "train").collect();
+    let blocks = blocks_for(model, asked);
     let name = asked
         .method
         .clone()
         .or_else(|| blocks.first().and_then(|b| b.method.clone()))
-        .unwrap_or_else(|| Method::all()[0].name().to_string());
+        .unwrap_or_else(|| methods::usual().to_string());
     let mut block = blocks
         .iter()
         .find(|b| b.method.as_deref() == Some(&name))
@@ -382,13 +401,14 @@ fn block(model: &Model, asked: &Asked) -> Settings {
 }
 
 /// What `--set train.KEY` says stands in the blocks of the file; none of them may be that of the learner.
-fn typed_elsewhere(model: &Model, block: &Settings) -> Result<(), Vec<Diagnostic>> {
+fn typed_elsewhere(blocks: &[&Settings], block: &Settings) -> Result<(), Vec<Diagnostic>> {
     let name = block.method.as_deref().unwrap_or_default();
-    let mut blocks = model.settings.iter().filter(|s| s.block == "train");
-    if blocks.clone().any(|b| b.method == block.method) {
+    if blocks.iter().any(|b| b.method == block.method) {
         return Ok(());
     }
-    let typed = blocks.find_map(|b| b.entries.iter().find(|(_, _, span)| span.file >= crate::check::TYPED));
+    let typed = blocks
+        .iter()
+        .find_map(|b| b.entries.iter().find(|(_, _, span)| span.file >= crate::check::TYPED));
     match typed {
         Some((key, value, _)) => Err(vec![
             Diagnostic::error("E0989", format!("`--set train.{key}={value}` has no effect here"))
@@ -415,15 +435,11 @@ fn empty(method: &str) -> Settings {
 /// # Errors
 /// E0804 for an unknown learner.
 pub fn options(method: &str) -> Result<Vec<[String; 4]>, Diagnostic> {
-    let learner = settings::learner(method)?;
+    let learner = methods::learner(method)?;
     let own = (learner.table)()
         .into_iter()
         .map(|o| [o.key.to_string(), o.kind.to_string(), o.default, o.doc]);
-    let tabular = learner.method == "q_learning";
-    let own_keys = DRIVER_KEYS
-        .iter()
-        .filter(|k| tabular || !settings::TABULAR_KEYS.contains(&k.name));
-    let shared = own_keys.map(|k| {
+    let shared = settings::keys_of(learner).map(|k| {
         [
             k.name.to_string(),
             k.kind.words(),

@@ -306,7 +306,7 @@ impl Decide for Policy {
         self.check().is_ok() && self.observation_width == width && self.space == *space
     }
     fn mixes(&self) -> bool {
-        matches!(self.method.as_str(), "ppo" | "recurrent_ppo" | "a2c")
+        matches!(self.kind, PolicyKind::Feedforward { .. } | PolicyKind::Recurrent { .. })
     }
     fn remembers(&self) -> bool {
         matches!(self.kind, PolicyKind::Recurrent { .. })

@@ -6,11 +6,15 @@
 //! rule of convergence are options with names, since published results depend on each. For firms that meet in one game for ever
 //! see `repeated_game.rs`, which repeats the literature's program number by number.
 
-use super::options::{Linear, in_range, learner_options, learners, word_option};
+use super::entry::{Build, Choices, LearnerOptions};
+use super::options::{Linear, Value, in_range, learner_options, word_option};
 use super::policy::{Policy, PolicyKind};
 use super::q_table::{QTables, Sharing, first_best};
+use super::ranges::{bins, not_negative, playing, share};
 use super::spaces::JointChoices;
-use super::{LearnError, Learner, LearnerOptions, Numbers, all_finite, check_seat, decode, discount_of, encode};
+use super::{LearnError, Learner, Numbers, OptionTable, all_finite, decode, discount_of, encode};
+use crate::check::model::Setting;
+use crate::check::settings::{Key, Kind};
 use crate::env::{Actions, Game, Seat, Seen, Told, VectorEnvironment};
 use crate::num::random::Stream;
 use rand::RngExt;
@@ -102,9 +106,37 @@ learner_options! {
     }
 }
 
-impl QLearningOptions {
-    fn check(&self) -> Result<(), LearnError> {
-        learners::playing(self.steps, self.worlds, self.discount)?;
+impl LearnerOptions for QLearningOptions {
+    const ABOUT: &'static str = "tabular Q-learning, for finitely many states and choices";
+    const CHOICES: Choices = Choices::Finite;
+    const SEARCH: &'static [&'static str] = &[
+        "alpha=0.01..0.5:log",
+        "exploration_rate=1e-6..1e-3:log",
+        "exploration_end=0..0.1",
+    ];
+    const KEYS: &'static [Key] = &[
+        Key {
+            name: "stop",
+            kind: Kind::Stop,
+            default: "none",
+            doc: "q_learning: ends when the best choices met have not changed for so many periods",
+        },
+        Key {
+            name: "random",
+            kind: Kind::Words("choice", &["counter", "ran2"]),
+            default: "counter",
+            doc: "q_learning: where chance comes from; ran2 is the program of Calvano et al. (2020) itself: seeds are its sessions",
+        },
+        Key {
+            name: "benchmarks",
+            kind: Kind::Pair,
+            default: "none",
+            doc: "q_learning with random = ran2: the competitive and the collusive action, between whose rewards the index of collusion is measured",
+        },
+    ];
+
+    fn in_range(&self) -> Result<(), LearnError> {
+        playing(self.steps, self.worlds, self.discount)?;
         in_range(
             self.alpha > 0.0 && self.alpha <= 1.0,
             "alpha",
@@ -114,11 +146,43 @@ impl QLearningOptions {
         if let Some(end) = self.alpha_end {
             in_range((0.0..=1.0).contains(&end), "alpha_end", end, "a number between 0 and 1")?;
         }
-        learners::share("exploration_start", self.exploration_start)?;
-        learners::share("exploration_end", self.exploration_end)?;
-        learners::not_negative("exploration_rate", self.exploration_rate)?;
-        learners::bins(self.bins)
+        share("exploration_start", self.exploration_start)?;
+        share("exploration_end", self.exploration_end)?;
+        not_negative("exploration_rate", self.exploration_rate)?;
+        bins(self.bins)
     }
+
+    /// As papers write it: `exploration = exp(-4e-6 * step)`, `stop = stable(100_000)`.
+    fn spelled(key: &str, value: &Setting) -> Option<Vec<(&'static str, Value)>> {
+        match (key, value) {
+            ("exploration", _) => Some(vec![
+                ("exploration", Value::Word("exponential".to_string())),
+                ("exploration_rate", Value::Number(rate_of_exploration(value)?)),
+            ]),
+            ("stop", Setting::Call(_, arguments)) => {
+                let periods = arguments.first().and_then(Setting::number)?;
+                Some(vec![("stable", Value::Number(periods))])
+            }
+            _ => None,
+        }
+    }
+
+    fn build() -> Option<Build<Self>> {
+        Some(|options, seat, seed| Ok(Box::new(QLearning::new(options, seat, seed)?)))
+    }
+}
+
+/// `4e-6` of `exp(-4e-6 * step)`.
+fn rate_of_exploration(value: &Setting) -> Option<f64> {
+    let Setting::Call(f, args) = value else { return None };
+    let ("exp", [Setting::Text(text)]) = (f.as_str(), args.as_slice()) else {
+        return None;
+    };
+    let (rate, step) = text.split_once('*')?;
+    let Value::Number(rate) = Value::parse(rate) else {
+        return None;
+    };
+    (step.trim() == "step" && rate <= 0.0).then_some(-rate)
 }
 
 /// Up to so many states are never too many.
@@ -151,8 +215,8 @@ impl QLearning {
     /// # Errors
     /// [`LearnError::BadOption`] or [`LearnError::Unsuitable`].
     pub fn new(options: QLearningOptions, seat: &Seat, seed: u64) -> Result<QLearning, LearnError> {
-        options.check()?;
-        check_seat(seat, QLearningOptions::METHOD)?;
+        options.in_range()?;
+        QLearningOptions::suits(seat)?;
         let choices = JointChoices::new(QLearningOptions::METHOD, &seat.space, options.bins)?;
         let discount = discount_of(options.discount, seat)? as f64;
         let sharing = match options.tables {

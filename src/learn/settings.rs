@@ -2,16 +2,16 @@
 //! and checked before anything is trained.
 //!
 //! [`read`] turns a block into [`TrainSettings`]; [`check`] does that for every block of a model, so that a misspelled
-//! key is an error when the model is compiled. Two spellings of papers are read as options of `q_learning`:
-//! `exploration = exp(-4e-6 * step)` and `stop = stable(100_000)`.
+//! key is an error when the model is compiled.
 
-use super::LearnError;
-use super::options::{LearnerOptions, OptionInfo, Value, learners};
-use super::q_learning::QLearningOptions;
+use super::entry::LearnerInfo;
+use super::methods::{self, LEARNERS};
+use super::options::Value;
 use crate::check::Model;
 use crate::check::model::{Setting, Settings};
-use crate::check::settings::{Key, Kind, misfit, not_yet, seeds, unknown_key, unknown_word};
+use crate::check::settings::{Key, Kind, misfit, not_yet, seeds, unknown_key};
 use crate::diag::{Diagnostic, Span};
+use crate::env::able::learner_of;
 
 /// Keys of `train { }` that every learner shares: they are about the worlds and the runs, not about learning.
 pub const DRIVER_KEYS: &[Key] = &[
@@ -20,6 +20,12 @@ pub const DRIVER_KEYS: &[Key] = &[
         kind: Kind::Seeds,
         default: "1",
         doc: "seeds, one run each",
+    },
+    Key {
+        name: "agent",
+        kind: Kind::Agent,
+        default: "none",
+        doc: "the agent that learns by this block; of those that blocks name, all learn at once",
     },
     Key {
         name: "periods",
@@ -90,93 +96,17 @@ pub const DRIVER_KEYS: &[Key] = &[
         default: "false",
         doc: "allows the learner's discount to differ from the model's",
     },
-    Key {
-        name: "stop",
-        kind: Kind::Stop,
-        default: "none",
-        doc: "q_learning: ends when the best choices met have not changed for so many periods",
-    },
-    Key {
-        name: "random",
-        kind: Kind::Words("choice", &["counter", "ran2"]),
-        default: "counter",
-        doc: "q_learning: where chance comes from; ran2 is the program of Calvano et al. (2020) itself: seeds are its sessions",
-    },
-    Key {
-        name: "benchmarks",
-        kind: Kind::Pair,
-        default: "none",
-        doc: "q_learning with random = ran2: the competitive and the collusive action, between whose rewards the index of collusion is measured",
-    },
 ];
 
-/// The keys among them that are q_learning's alone.
-pub(super) const TABULAR_KEYS: &[&str] = &["stop", "random", "benchmarks"];
-
-/// A learner as `train` knows it.
-#[derive(Clone, Copy, Debug)]
-pub struct LearnerInfo {
-    /// Its name.
-    pub method: &'static str,
-    /// What it is, in one line.
-    pub doc: &'static str,
-    /// Its options: one entry per option.
-    pub table: fn() -> Vec<OptionInfo>,
-    try_options: fn(&[(String, Value)]) -> Vec<(usize, LearnError)>,
+/// The keys of `train NAME { }` that are no options of the learner: one per key.
+pub fn keys_of(learner: &LearnerInfo) -> impl Iterator<Item = &'static Key> + use<> {
+    DRIVER_KEYS.iter().chain(learner.keys)
 }
 
-/// Every learner, whether this econc was built with it or not.
-pub const LEARNERS: &[LearnerInfo] = &[
-    info::<learners::PpoOptions>("proximal policy optimisation"),
-    info::<learners::RecurrentPpoOptions>("the same with memory, for what is not seen"),
-    info::<learners::A2cOptions>("advantage actor-critic"),
-    info::<learners::DqnOptions>("deep Q-learning, for discrete choices"),
-    info::<learners::SacOptions>("soft actor-critic, for continuous actions"),
-    info::<QLearningOptions>("tabular Q-learning, for finitely many states and choices"),
-];
-
-const fn info<O: LearnerOptions>(doc: &'static str) -> LearnerInfo {
-    LearnerInfo {
-        method: O::METHOD,
-        doc,
-        table: O::table,
-        try_options: try_options::<O>,
-    }
-}
-
-/// Sets all options on the defaults: the faults with the number of the entry each is about.
-fn try_options<O: LearnerOptions>(entries: &[(String, Value)]) -> Vec<(usize, LearnError)> {
-    let mut options = O::default();
-    let mut faults = Vec::new();
-    for (i, (key, value)) in entries.iter().enumerate() {
-        if let Err(e) = options.set(key, value) {
-            faults.push((i, e));
-        }
-    }
-    if faults.is_empty()
-        && let Err(e) = options.in_range()
-    {
-        let about = match &e {
-            LearnError::BadOption { key, .. } => entries.iter().position(|(k, _)| k == key),
-            LearnError::UnknownOption { .. }
-            | LearnError::Unsuitable { .. }
-            | LearnError::NotFinite { .. }
-            | LearnError::Mismatch { .. } => None,
-        };
-        faults.push((about.unwrap_or(0), e));
-    }
-    faults
-}
-
-/// The learner of this name.
-///
-/// # Errors
-/// E0804 with the names there are.
-pub fn learner(method: &str) -> Result<&'static LearnerInfo, Diagnostic> {
-    LEARNERS.iter().find(|l| l.method == method).ok_or_else(|| {
-        let known: Vec<String> = LEARNERS.iter().map(|l| l.method.to_string()).collect();
-        unknown_word("learner", method, &known)
-    })
+/// Whether some learner reads this key of `train { }`.
+pub fn is_train_key(key: &str) -> bool {
+    let own = |l: &LearnerInfo| (l.table)().iter().any(|o| o.key == key) || l.keys.iter().any(|k| k.name == key);
+    DRIVER_KEYS.iter().any(|k| k.name == key) || LEARNERS.iter().any(own)
 }
 
 /// A `train` block that has been read.
@@ -186,6 +116,8 @@ pub struct TrainSettings {
     pub method: &'static str,
     /// One run per seed.
     pub seeds: Vec<u64>,
+    /// The agent that learns by it, if one is named.
+    pub agent: Option<String>,
     /// Periods after which a record stops.
     pub periods: Option<usize>,
     /// The scenario to train in.
@@ -204,7 +136,7 @@ pub struct TrainSettings {
     pub published: bool,
     /// Competitive and collusive action.
     pub benchmarks: Option<(f64, f64)>,
-    /// The learner's own options: one (key, value) per option, to be given to [`LearnerOptions::set`].
+    /// The learner's own options: one (key, value) per option, to be given to [`methods::Method::set`].
     pub options: Vec<(String, Value)>,
 }
 
@@ -214,12 +146,13 @@ pub struct TrainSettings {
 /// E0801 (no such key), E0804 (no such learner or scenario), E0805 (a value that a key does not take), E0806 (another discount than the
 /// model's), with the places of the entries.
 pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagnostic>> {
-    let learner = learner(block.method.as_deref().unwrap_or_default())
+    let learner = methods::learner(block.method.as_deref().unwrap_or_default())
         .map_err(|d| vec![d.at(block.span, "no learner of this name")])?;
     let table = (learner.table)();
     let mut read = TrainSettings {
         method: learner.method,
         seeds: vec![1],
+        agent: None,
         periods: None,
         scenario: None,
         evaluations: None,
@@ -233,56 +166,51 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
     };
     let mut spans = Vec::new();
     let mut faults = Vec::new();
-    let tabular = learner.method == QLearningOptions::METHOD;
     let mut shaping = false;
     for (key, value, span) in &block.entries {
-        let only_tabular = TABULAR_KEYS.contains(&key.as_str());
-        if let Some(driver) = DRIVER_KEYS.iter().find(|k| k.name == key) {
+        let own = keys_of(learner).find(|k| k.name == key);
+        let another = LEARNERS.iter().find(|l| l.keys.iter().any(|k| k.name == key));
+        if let Some(known) = own.or_else(|| another?.keys.iter().find(|k| k.name == key)) {
             let value = &with_parameters(model, value);
             // `none` is what `--list` shows of a key that is not set.
-            let unset = driver.default == "none" && *value == Setting::Word("none".into());
-            if unset && (tabular || !only_tabular) {
+            if own.is_some() && known.default == "none" && *value == Setting::Word("none".into()) {
                 continue;
             }
-            if let Some(d) = misfit(driver, key, value, model, Some(*span)) {
+            if let Some(d) = misfit(known, key, value, model, Some(*span)) {
                 faults.push(d);
-            } else if only_tabular && !tabular {
+            } else if let (None, Some(other)) = (own, another) {
                 faults.push(
                     Diagnostic::error("E0805", format!("`{key}` cannot be set for `train {}`", learner.method))
-                        .at(*span, "a setting of q_learning")
+                        .at(*span, format!("a setting of {}", other.method))
                         .hint("remove it; `steps` says when learning ends"),
                 );
             } else if let Some(d) = not_yet("train", key, value, *span) {
                 faults.push(d);
+            } else if let (Kind::Agent, Setting::Word(agent)) = (known.kind, value)
+                && let Err(d) = learner_of(model, Some(agent))
+            {
+                faults.push(d.at(*span, "who learns by this block"));
             } else if key == "shaping" {
                 shaping = *value == Setting::Bool(true);
+            } else if let Some(options) = (learner.spelled)(key, value) {
+                spans.extend(vec![*span; options.len()]);
+                read.options
+                    .extend(options.into_iter().map(|(o, v)| (o.to_string(), v)));
             } else {
-                read.driver(key, value, &mut spans, *span);
+                read.driver(key, value);
             }
             continue;
         }
         if !table.iter().any(|o| o.key == key) {
-            let known: Vec<String> = table
-                .iter()
-                .map(|o| o.key)
-                .chain(
-                    DRIVER_KEYS
-                        .iter()
-                        .map(|k| k.name)
-                        .filter(|k| tabular || !TABULAR_KEYS.contains(k)),
-                )
-                .map(String::from)
-                .collect();
+            let names = table.iter().map(|o| o.key).chain(keys_of(learner).map(|k| k.name));
+            let known: Vec<String> = names.map(String::from).collect();
             faults.push(unknown_key(key, &format!("train {}", learner.method), *span, &known));
             continue;
         }
-        if key == "exploration"
-            && tabular
-            && let Some(rate) = rate_of_exploration(value)
-        {
-            read.options.push((key.clone(), Value::Word("exponential".to_string())));
-            read.options.push(("exploration_rate".to_string(), Value::Number(rate)));
-            spans.extend([*span, *span]);
+        if let Some(options) = (learner.spelled)(key, value) {
+            spans.extend(vec![*span; options.len()]);
+            read.options
+                .extend(options.into_iter().map(|(o, v)| (o.to_string(), v)));
             continue;
         }
         let wants_number = table.iter().any(|o| o.key == key && o.kind.contains("number"));
@@ -294,7 +222,7 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
         read.options.push((key.clone(), as_option(&value)));
         spans.push(*span);
     }
-    for (i, e) in (learner.try_options)(&read.options) {
+    for (i, e) in (learner.faults)(&read.options) {
         let known = table.iter().find(|o| o.key == read.options[i].0);
         let mut d = Diagnostic::from(e).at(spans[i], known.map_or(String::new(), |o| format!("takes {}", o.kind)));
         if let (Some(o), Value::Word(w)) = (known, &read.options[i].1)
@@ -305,7 +233,7 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
         faults.push(d);
     }
     if !shaping {
-        faults.extend(discount_differs(model, &read.options, &spans));
+        faults.extend(discount_differs(model, read.agent.as_deref(), &read.options, &spans));
     }
     if faults.is_empty() { Ok(read) } else { Err(faults) }
 }
@@ -341,7 +269,10 @@ pub fn typed(text: &str) -> Setting {
 /// The faults of every `train` block of a model: one diagnostic per fault.
 pub fn check(model: &Model) -> Vec<Diagnostic> {
     let blocks = model.settings.iter().filter(|s| s.block == "train");
-    let faults: Vec<Vec<Diagnostic>> = blocks.map(|b| read(model, b).err().unwrap_or_default()).collect();
+    let faults: Vec<Vec<Diagnostic>> = blocks
+        .clone()
+        .map(|b| read(model, b).err().unwrap_or_default())
+        .collect();
     // `--set train.KEY` reaches every block; a learner that has no such key is told nothing, as long as another has it.
     let file = |d: &Diagnostic| d.primary.as_ref().map(|(span, _)| span.file);
     let typed = |d: &Diagnostic| file(d).filter(|f| *f >= crate::check::TYPED);
@@ -354,12 +285,49 @@ pub fn check(model: &Model) -> Vec<Diagnostic> {
             out.push(d.clone());
         }
     }
+    let all: Vec<&Settings> = blocks.collect();
+    for (i, b) in all.iter().enumerate() {
+        let same = |a: &&&Settings| a.method == b.method && agent_of(a) == agent_of(b);
+        if let (Some(agent), Some(first)) = (agent_of(b), all[..i].iter().find(same)) {
+            let learner = b.method.as_deref().unwrap_or_default();
+            out.push(
+                Diagnostic::error("E0113", format!("`train {learner}` for `{agent}` is given twice"))
+                    .at(b.span, "the second block")
+                    .and(first.span, "the first block")
+                    .hint("put all settings into one block, or name another agent"),
+            );
+        }
+    }
+    out
+}
+
+/// The agent that a `train` block names.
+pub fn agent_of(block: &Settings) -> Option<&str> {
+    block.entries.iter().rev().find_map(|(key, value, _)| match value {
+        Setting::Word(agent) if key == "agent" && agent != "none" => Some(agent.as_str()),
+        _ => None,
+    })
+}
+
+/// The agents that `train` blocks name, each once, in the order of the file.
+pub fn agents_named(model: &Model) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for agent in model
+        .settings
+        .iter()
+        .filter(|s| s.block == "train")
+        .filter_map(agent_of)
+    {
+        if !out.iter().any(|a| a == agent) {
+            out.push(agent.to_string());
+        }
+    }
     out
 }
 
 impl TrainSettings {
     /// Notes the value of a driver's key that fits.
-    fn driver(&mut self, key: &str, value: &Setting, spans: &mut Vec<Span>, span: Span) {
+    fn driver(&mut self, key: &str, value: &Setting) {
         let whole = || value.number().map(|x| x as usize);
         let word = || match value {
             Setting::Word(w) => Some(w.as_str()),
@@ -382,21 +350,19 @@ impl TrainSettings {
                     self.benchmarks = Some((*a, *b));
                 }
             }
-            "stop" => {
-                if let Setting::Call(_, args) = value
-                    && let Some(n) = args.first().and_then(Setting::number)
-                {
-                    self.options.push(("stable".to_string(), Value::Number(n)));
-                    spans.push(span);
-                }
-            }
+            "agent" => self.agent = word().map(String::from),
             _ => {}
         }
     }
 }
 
 /// A learner that looks ahead differently from the agents solves another problem.
-fn discount_differs(model: &Model, options: &[(String, Value)], spans: &[Span]) -> Option<Diagnostic> {
+fn discount_differs(
+    model: &Model,
+    agent: Option<&str>,
+    options: &[(String, Value)],
+    spans: &[Span],
+) -> Option<Diagnostic> {
     let i = options.iter().rposition(|(key, _)| key == "discount")?;
     let Value::Number(learners) = options[i].1 else {
         return None;
@@ -405,7 +371,7 @@ fn discount_differs(model: &Model, options: &[(String, Value)], spans: &[Span]) 
     let (agent, node) = model
         .agents
         .iter()
-        .filter(|a| a.reward.is_some())
+        .filter(|a| a.reward.is_some() && agent.is_none_or(|n| n == a.name))
         .find_map(|a| a.discount.filter(|d| constant(*d) != Some(learners)).map(|d| (a, d)))?;
     let own = constant(node).map_or("not one number".to_string(), |x| x.to_string());
     Some(
@@ -448,21 +414,11 @@ fn as_option(value: &Setting) -> Value {
     }
 }
 
-/// `4e-6` of `exp(-4e-6 * step)`.
-fn rate_of_exploration(value: &Setting) -> Option<f64> {
-    let Setting::Call(f, args) = value else { return None };
-    let ("exp", [Setting::Text(text)]) = (f.as_str(), args.as_slice()) else {
-        return None;
-    };
-    let (rate, step) = text.split_once('*')?;
-    let Value::Number(rate) = Value::parse(rate) else {
-        return None;
-    };
-    (step.trim() == "step" && rate <= 0.0).then_some(-rate)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::options::OptionTable;
+    use super::super::ppo::PpoOptions;
+    use super::super::q_learning::QLearningOptions;
     use super::*;
     use crate::check::settings::{SOLVE_KEYS, VERIFY_KEYS};
 
@@ -490,7 +446,7 @@ mod tests {
         .unwrap();
         assert_eq!((t.method, t.seeds, t.periods), ("ppo", vec![2, 3, 4], Some(7)));
         assert_eq!(t.scenario.as_deref(), Some("s"));
-        let mut o = learners::PpoOptions::default();
+        let mut o = PpoOptions::default();
         for (key, value) in &t.options {
             o.set(key, value).unwrap();
         }
@@ -549,21 +505,23 @@ mod tests {
     }
 
     #[test]
-    fn no_key_means_two_things_and_every_default_is_taken() {
+    fn no_key_means_two_things() {
         for learner in LEARNERS {
-            let table = (learner.table)();
-            for o in &table {
+            for o in (learner.table)() {
                 assert!(
-                    DRIVER_KEYS.iter().all(|k| k.name != o.key),
+                    keys_of(learner).all(|k| k.name != o.key),
                     "{} {}",
                     learner.method,
                     o.key
                 );
-                let fault = (learner.try_options)(&[(o.key.to_string(), Value::parse(&o.default))]);
-                assert!(fault.is_empty(), "{} {}: {fault:?}", learner.method, o.key);
             }
         }
-        for keys in [SOLVE_KEYS, VERIFY_KEYS, DRIVER_KEYS] {
+        let train: Vec<Key> = DRIVER_KEYS
+            .iter()
+            .chain(LEARNERS.iter().flat_map(|l| l.keys))
+            .copied()
+            .collect();
+        for keys in [SOLVE_KEYS, VERIFY_KEYS, &train] {
             for (i, k) in keys.iter().enumerate() {
                 assert!(!k.doc.is_empty() && !k.default.is_empty() && !k.kind.words().is_empty());
                 assert!(keys[..i].iter().all(|other| other.name != k.name), "{}", k.name);

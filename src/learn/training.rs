@@ -189,7 +189,8 @@ struct Window {
 #[derive(Serialize, Deserialize)]
 struct Stored {
     model: Vec<u8>,
-    methods: Vec<Method>,
+    /// Each learner with all its options.
+    methods: Vec<String>,
     bytes: Vec<u8>,
     courses: Vec<Course>,
 }
@@ -278,6 +279,11 @@ impl Training {
             judge,
             seen_outside: vec![0; model.states.len()],
         })
+    }
+
+    /// Each learner with all its options, by seat.
+    fn methods(&self) -> Vec<String> {
+        self.plan.methods.iter().map(Method::to_string).collect()
     }
 
     /// Whether there is nothing left to do.
@@ -460,7 +466,7 @@ impl Training {
         let learners = self.chairs.iter().map(|c| c.learner.as_ref());
         encode(&Stored {
             model: model.to_vec(),
-            methods: self.plan.methods.clone(),
+            methods: self.methods(),
             bytes: play::checkpoint(learners, &self.env),
             courses: self.chairs.iter().map(|c| c.course.clone()).collect(),
         })
@@ -476,7 +482,7 @@ impl Training {
         if stored.model != model {
             return Err(mismatch("the model or its parameters are not those of the checkpoint"));
         }
-        if stored.methods != self.plan.methods || stored.courses.len() != self.chairs.len() {
+        if stored.methods != self.methods() || stored.courses.len() != self.chairs.len() {
             return Err(mismatch("the learner or its options are not those of the checkpoint"));
         }
         if (stored.courses.iter().zip(&self.chairs)).any(|(s, c)| s.record.seed != c.course.record.seed) {

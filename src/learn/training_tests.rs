@@ -124,7 +124,7 @@ fn a_run_of_several_goes_on_to_the_bit_also_when_one_has_learned() {
 fn learners_at_different_seats_draw_differently_and_options_reach_their_agent() {
     let model = model();
     let p = planned(&model, &asked(&[("alpha", "0.3"), ("alpha.follower", "0.1")]));
-    let alpha = |k: usize, x: &str| format!("{:?}", p.plan.methods[k]).contains(&format!("alpha: {x},"));
+    let alpha = |k: usize, x: &str| p.plan.methods[k].to_string().contains(&format!("alpha = {x};"));
     assert!(alpha(0, "0.3") && alpha(1, "0.1"), "{:?}", p.plan.methods);
     assert_ne!(seed_at(0, 1), seed_at(1, 1));
     assert_eq!(seed_at(0, 1), 1);

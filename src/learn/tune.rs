@@ -16,7 +16,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 
-pub use space::{DEFAULTS, Dimension, Range, dimension, space};
+pub use space::{Dimension, Range, dimension, space};
 
 use super::options::Value;
 use crate::num::random::Key;

@@ -152,7 +152,7 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
     }
     let (mut pictures, mut diagnostics) = (Vec::new(), Vec::new());
     for ((method, own), agent) in learners.iter().zip(&agents) {
-        let (mut own_pictures, mut own_remarks) = (curves(method.name(), own), remarks(method.name(), own));
+        let (mut own_pictures, mut own_remarks) = (curves(method.name(), own), remarks(method, own));
         if several {
             own_pictures
                 .iter_mut()
@@ -209,18 +209,23 @@ fn steps_played(asked: u64, seeds: &[&Trained]) -> String {
 const FEW_UPDATES: u64 = 20;
 
 /// What a reader of the returns should know.
-fn remarks(method: &str, seeds: &[&Trained]) -> Vec<Diagnostic> {
+fn remarks(method: &Method, seeds: &[&Trained]) -> Vec<Diagnostic> {
     let mut out = Vec::new();
-    let on_policy = ["ppo", "a2c", "recurrent_ppo"].contains(&method);
+    // The horizon of a learner that learns from what it has just played.
+    let usual = Method::named(method.name()).and_then(|m| m.horizon());
     if let Some(t) = seeds
         .iter()
-        .find(|t| on_policy && t.record.updates < FEW_UPDATES && !t.record.stopped_early)
+        .find(|t| usual.is_some() && t.record.updates < FEW_UPDATES && !t.record.stopped_early)
     {
         let steps = t.record.rows.last().map_or(0, |r| r.steps);
         out.push(
             Diagnostic::warning(
                 "W0930",
-                format!("{} updates are few for {method} to learn from", t.record.updates),
+                format!(
+                    "{} updates are few for {} to learn from",
+                    t.record.updates,
+                    method.name()
+                ),
             )
             .note(format!(
                 "{} steps of seed {}, {} per update (worlds times horizon times members)",
@@ -234,7 +239,7 @@ fn remarks(method: &str, seeds: &[&Trained]) -> Vec<Diagnostic> {
                     .max(1)
                     .saturating_mul(FEW_UPDATES)
                     .div_ceil(t.record.updates.max(1)),
-                if method == "a2c" { 8 } else { 64 }
+                usual.map_or(64, |h| h.min(64))
             )),
         );
     }

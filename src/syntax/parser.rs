@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use pest::Parser as _;
 
-use super::ast::{File, Setting, SettingsBlock, Stmt, StmtKind};
+use super::ast::{ExprKind, File, Setting, SettingsBlock, Stmt, StmtKind};
 use super::lexer::{self, Token, TokenKind};
 use super::split::{self, Raw};
 use super::words;
@@ -182,7 +182,7 @@ impl<'s> FileParser<'s> {
             self.seen_line = true;
             if let Some(stmt) = statement {
                 let repeated = match &stmt.kind {
-                    StmtKind::Settings { block, .. } => self.is_repeated_block(&mut settings, block, raw),
+                    StmtKind::Settings { block, items } => self.is_repeated_block(&mut settings, block, items, raw),
                     _ => false,
                 };
                 if !repeated {
@@ -351,11 +351,27 @@ impl<'s> FileParser<'s> {
             .collect()
     }
 
-    fn is_repeated_block(&mut self, seen: &mut Vec<(String, Span)>, block: &SettingsBlock, raw: &Raw) -> bool {
+    /// Whether a block of settings was there before: of one learner there may be one for each agent that it names.
+    fn is_repeated_block(
+        &mut self,
+        seen: &mut Vec<(String, Span)>,
+        block: &SettingsBlock,
+        items: &[Setting],
+        raw: &Raw,
+    ) -> bool {
         let shown = match block {
             SettingsBlock::Solve => "solve".to_string(),
             SettingsBlock::Verify => "verify".to_string(),
-            SettingsBlock::Train(method) => format!("train {}", method.text),
+            SettingsBlock::Train(method) => {
+                let whose = items.iter().find_map(|item| match (&item.key[..], &item.value.kind) {
+                    ([key], ExprKind::Path(agent)) if key.text == "agent" => Some(&agent.segments[0].name.text),
+                    _ => None,
+                });
+                match whose {
+                    Some(agent) => format!("train {}` for `{agent}", method.text),
+                    None => format!("train {}", method.text),
+                }
+            }
         };
         let span = self.span(raw.first).to(self.span(raw.last.max(1) - 1));
         let Some((_, earlier)) = seen.iter().find(|(name, _)| *name == shown) else {

@@ -2,6 +2,8 @@
 
 use crate::diag::Diagnostic;
 use crate::diag::suggest::did_you_mean;
+use crate::learn::entry::LearnerInfo;
+use crate::learn::methods;
 use crate::learn::options::{OptionInfo, Value};
 use crate::learn::settings;
 
@@ -126,9 +128,10 @@ pub fn dimension(method: &str, text: &str) -> Result<Dimension, Diagnostic> {
     let Some((key, space)) = text.split_once('=').map(|(k, s)| (k.trim(), s.trim())) else {
         return Err(unreadable(text, "it is not KEY=RANGE").hint(EXAMPLES));
     };
-    let table = (settings::learner(method)?.table)();
+    let learner = methods::learner(method)?;
+    let table = (learner.table)();
     let Some(option) = table.iter().find(|o| o.key == key) else {
-        return Err(no_option(method, key, &table));
+        return Err(no_option(learner, key, &table));
     };
     if key == "steps" {
         return Err(unreadable(text, "every trial trains for the same number of steps")
@@ -149,9 +152,10 @@ fn unreadable(text: &str, why: impl Into<String>) -> Diagnostic {
 }
 
 /// An option that is not searched because it is none.
-fn no_option(method: &str, key: &str, table: &[OptionInfo]) -> Diagnostic {
+fn no_option(learner: &LearnerInfo, key: &str, table: &[OptionInfo]) -> Diagnostic {
+    let method = learner.method;
     let d = Diagnostic::error("E0801", format!("`train {method}` has no option `{key}`"));
-    if settings::DRIVER_KEYS.iter().any(|k| k.name == key) {
+    if settings::keys_of(learner).any(|k| k.name == key) {
         return d
             .note("it is about the worlds and the runs, which are the same for all trials")
             .hint(format!("set it once: --with {key}=VALUE"));
@@ -263,67 +267,15 @@ fn example(key: &str, option: &OptionInfo) -> String {
     }
 }
 
-/// What is searched where nothing is said, for each learner.
-pub const DEFAULTS: &[(&str, &[&str])] = &[
-    (
-        "ppo",
-        &[
-            "learning_rate=1e-4..1e-2:log",
-            "gae_lambda=0.9..1",
-            "clip=0.1..0.3",
-            "minibatch=128|256|512|1024",
-        ],
-    ),
-    (
-        "recurrent_ppo",
-        &[
-            "learning_rate=1e-4..1e-2:log",
-            "gae_lambda=0.9..1",
-            "epochs=4..12",
-            "memory=32|64|128",
-        ],
-    ),
-    (
-        "a2c",
-        &["learning_rate=1e-4..1e-2:log", "gae_lambda=0.9..1", "horizon=4|8|16|32"],
-    ),
-    (
-        "dqn",
-        &[
-            "learning_rate=1e-4..1e-2:log",
-            "target_every=100..2000:log",
-            "exploration_time=0.1..0.6",
-            "gradient_steps=2|4|8",
-        ],
-    ),
-    (
-        "sac",
-        &[
-            "learning_rate=1e-4..1e-2:log",
-            "target_rate=0.002..0.05:log",
-            "target_entropy_end=-4..-1",
-            "gradient_steps=16|32|64",
-        ],
-    ),
-    (
-        "q_learning",
-        &[
-            "alpha=0.01..0.5:log",
-            "exploration_rate=1e-6..1e-3:log",
-            "exploration_end=0..0.1",
-        ],
-    ),
-];
-
 /// The space of a search: what was typed, or the learner's default without the options that are fixed.
 ///
 /// # Errors
 /// Those of [`dimension`] for each; E0940 for an option that is searched twice, or fixed and searched, or if nothing is left.
 pub fn space(method: &str, searches: &[String], fixed: &[String]) -> Result<Vec<Dimension>, Vec<Diagnostic>> {
-    settings::learner(method).map_err(|d| vec![d])?;
+    let learner = methods::learner(method).map_err(|d| vec![d])?;
     if searches.is_empty() {
-        let typed = DEFAULTS.iter().find(|(m, _)| *m == method).map_or(&[][..], |(_, t)| *t);
-        let space = typed
+        let space = learner
+            .search
             .iter()
             .map(|t| dimension(method, t).map_err(|d| vec![d]))
             .collect::<Result<Vec<_>, _>>()?;

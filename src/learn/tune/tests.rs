@@ -1,7 +1,7 @@
 //! Spaces of settings, trials and what a search goes on with.
 
 use super::*;
-use crate::learn::settings;
+use crate::learn::methods::LEARNERS;
 
 fn read(text: &str) -> Dimension {
     dimension("ppo", text).unwrap()
@@ -88,7 +88,7 @@ fn what_is_no_range_is_an_error_with_what_to_type() {
 
 #[test]
 fn every_learner_has_a_space_of_its_own_with_its_present_settings_inside() {
-    for learner in settings::LEARNERS {
+    for learner in LEARNERS {
         let found = space(learner.method, &[], &[]).unwrap();
         assert!((3..=5).contains(&found.len()), "{}", learner.method);
         let table = (learner.table)();

@@ -125,7 +125,7 @@ fn monopolist(learners: &[&str], seeds: u64) {
 
 /// Plays 1000 periods in worlds that are the same for every behaviour; profit in total and its standard error.
 fn profit(model: &Model, behaviour: &Behaviour, worlds: usize) -> (f64, f64) {
-    let options = simulate::Options {
+    let options = simulate::SimulationOptions {
         scenario: Some("evaluation".into()),
         periods: None,
         worlds,

@@ -16,7 +16,7 @@ use econc::Model;
 use econc::env::engine::Engine;
 use econc::graph::{InputId, InputKind, NodeId};
 use econc::kernel::exec::{Interpreted, Operand, Tier, Workspace};
-use econc::kernel::lower::{InputBinding, Worlds};
+use econc::kernel::lower::{InputBinding, WorldLanes};
 use econc::kernel::members::{Array, Members, MembersSpace};
 use econc::kernel::program::Mode;
 use std::hint::black_box;
@@ -394,7 +394,8 @@ fn cartpole_against_hand<T: Interpreted>(worlds: usize) {
     let m = model(CARTPOLE, &[]);
     let mut outputs: Vec<NodeId> = m.states.iter().map(|s| s.next).collect();
     outputs.push(m.ends[0].condition);
-    let lowered = Worlds::lower(&m.graph, &vec![InputBinding::Lanes; m.graph.inputs.len()], &outputs).expect("lowers");
+    let lowered =
+        WorldLanes::lower(&m.graph, &vec![InputBinding::Lanes; m.graph.inputs.len()], &outputs).expect("lowers");
     let program = lowered.compile::<T>(false).expect("compiles");
     let value = |input: InputId, w: usize| match m.graph.inputs[input.0 as usize].kind {
         InputKind::State(s) => [4.0, 2.0, 0.4, 2.0][s] * (number(w, s) - 0.5),

@@ -77,10 +77,10 @@ fn by_hand(published: bool) -> (usize, f64) {
 
 /// econc: iterations, policy at the 1000th node of z = 1.
 fn by_econc(problem: &Decision, howard: usize) -> (usize, f64) {
-    let options = grid_search::Options {
+    let options = grid_search::GridSearchOptions {
         tolerance: 1e-7,
         howard,
-        ..grid_search::Options::default()
+        ..grid_search::GridSearchOptions::default()
     };
     match grid_search::solve(problem, &options, &mut progress::silent) {
         Ok(s) => (s.solution.record.iterations, s.solution.policy[0][999 * 5 + 2]),

@@ -1,7 +1,7 @@
 //! The command line as a user meets it: help, exit statuses, files, run directories, kills.
 
 use assert_cmd::Command;
-use econc::report::store::{Manifest, Place, RunDirectory, Status, inspect, open_complete};
+use econc::report::store::{Manifest, RunDirectory, RunPlace, Status, inspect, open_complete};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Stdio;
@@ -554,7 +554,7 @@ fn a_policy_that_is_no_run_is_refused_before_anything_is_written() {
     let (exit, _, err) = econc(directory.path(), &["simulate", "growth.econ", "--policy", "randm"]);
     assert_eq!(exit, 2);
     assert!(err.contains("E0965"), "{err}");
-    let place = Place::Exact {
+    let place = RunPlace::Exact {
         directory: directory.path().join("left"),
         force: false,
     };
@@ -580,7 +580,7 @@ fn child_that_writes_a_run_until_it_is_killed() {
     let Some(root) = std::env::var_os(CHILD) else {
         return;
     };
-    let place = Place::Numbered {
+    let place = RunPlace::Numbered {
         root: root.into(),
         name: "growth".into(),
     };

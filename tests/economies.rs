@@ -3,7 +3,7 @@
 use econc::check::Model;
 use econc::env::cast::Behaviour;
 use econc::env::decide::{Decide, Deciding};
-use econc::env::vector::{Options, Vectorised};
+use econc::env::vector::{GameOptions, Vectorised};
 use econc::env::{ActionSpace, Actions, simulate};
 use econc::env::{Game, VectorEnvironment};
 use econc::learn::q_learning::{QLearning, QLearningOptions};
@@ -24,7 +24,7 @@ fn of_models(name: &str) -> String {
 }
 
 fn environment(model: &Model, worlds: usize, scenario: Option<&str>, periods: usize) -> Vectorised {
-    let options = Options {
+    let options = GameOptions {
         together: 1,
         seats: econc::env::vector::Sitting::only(true),
         scenario: scenario.map(String::from),
@@ -243,7 +243,7 @@ fn a_simulated_policy_forgets_the_episode_before() {
         grids: false,
         policy: Arc::new(Counts),
     };
-    let options = simulate::Options {
+    let options = simulate::SimulationOptions {
         scenario: None,
         periods: Some(8),
         worlds: 2,

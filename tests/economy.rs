@@ -3,6 +3,7 @@
 mod common;
 use common::{econc, model, said, scratch};
 use econc::solve::solution::Solution;
+use std::path::Path;
 
 fn json(output: &std::process::Output) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", said(output)))
@@ -26,6 +27,18 @@ const CLEARS: &str = "agent shop[continuum] {
 }
 market goods { price p in [0, 10] clears mean(shop.k) == 10 - p }
 ";
+
+/// A column of the series that a simulation wrote into `t`, one number per period.
+fn series(directory: &Path, name: &str) -> Vec<f64> {
+    let text = std::fs::read_to_string(directory.join("t/series.csv")).expect("series");
+    let mut lines = text.lines().map(|l| l.split(',').collect::<Vec<&str>>());
+    let names = lines.next().unwrap_or_default();
+    let column = names
+        .iter()
+        .position(|n| *n == name)
+        .unwrap_or_else(|| panic!("{name} in {names:?}"));
+    lines.map(|cells| cells[column].parse().expect("a number")).collect()
+}
 
 #[test]
 fn at_a_stated_price_one_of_many_is_solved_and_the_rule_is_kept() {
@@ -101,19 +114,9 @@ fn of_a_market_that_clears_the_excess_is_shown() {
         ],
     );
     assert!(simulated.status.success(), "{}", said(&simulated));
-    let series = std::fs::read_to_string(dir.path().join("t/series.csv")).expect("series");
-    let names: Vec<&str> = series.lines().next().unwrap_or_default().split(',').collect();
-    let column = names
-        .iter()
-        .position(|n| *n == "goods.p_excess")
-        .unwrap_or_else(|| panic!("{names:?}"));
-    let last = series
-        .lines()
-        .last()
-        .and_then(|l| l.split(',').nth(column))
-        .unwrap_or_default();
+    let excess = series(dir.path(), "goods.p_excess");
     // Supply 3 against demand 10 - 4.
-    assert!((last.parse::<f64>().unwrap_or(f64::NAN) + 3.0).abs() < 1e-9, "{last}");
+    assert!(excess.last().is_some_and(|x| (x + 3.0).abs() < 1e-9), "{excess:?}");
 }
 
 #[test]
@@ -142,14 +145,7 @@ fn what_a_household_saves_at_a_stated_price_is_what_others_find() {
     play.extend(set);
     let played = econc(dir.path(), &play);
     assert!(played.status.success(), "{}", said(&played));
-    let series = std::fs::read_to_string(dir.path().join("t/series.csv")).expect("series");
-    let mut lines = series.lines();
-    let names: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
-    let column = names
-        .iter()
-        .position(|n| *n == "factors.r_implied")
-        .unwrap_or_else(|| panic!("{names:?}"));
-    let values: Vec<f64> = lines.filter_map(|l| l.split(',').nth(column)?.parse().ok()).collect();
+    let values = series(dir.path(), "factors.r_implied");
     let late = &values[300..];
     let mean = late.iter().sum::<f64>() / late.len() as f64;
     let capital = ((mean + 0.08) / 0.36f64).powf(1.0 / (0.36 - 1.0));
@@ -245,19 +241,8 @@ fn a_noise_of_an_earlier_stage_is_this_periods() {
         )
     };
     assert!(played.status.success(), "{}", said(&played));
-    let series = std::fs::read_to_string(dir.path().join("t/series.csv")).expect("series");
-    let mut lines = series.lines();
-    let names: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
-    let at = |name: &str| {
-        names
-            .iter()
-            .position(|n| *n == name)
-            .unwrap_or_else(|| panic!("{name} in {names:?}"))
-    };
-    let (q, e) = (at("c.q"), at("e"));
-    for line in lines {
-        let cells: Vec<f64> = line.split(',').filter_map(|c| c.parse().ok()).collect();
-        assert!((cells[q] - cells[e]).abs() < 1e-12, "{line}");
+    for (q, e) in series(dir.path(), "c.q").iter().zip(series(dir.path(), "e")) {
+        assert!((q - e).abs() < 1e-12, "{q} {e}");
     }
 }
 
@@ -286,18 +271,11 @@ fn prices_that_clear_together_are_stated_together() {
     assert!(alone.contains("E0834") && alone.contains("given.goods.q"), "{alone}");
     let both = check(&["--set", "given.p=2", "--set", "given.q=1"]);
     assert!(both.status.success(), "{}", said(&both));
-    let series = std::fs::read_to_string(dir.path().join("t/series.csv")).expect("series");
-    let names: Vec<&str> = series.lines().next().unwrap_or_default().split(',').collect();
-    let last: Vec<&str> = series.lines().last().unwrap_or_default().split(',').collect();
     for (name, excess) in [
         ("goods.p_excess", 1.0 + 0.1 - 2.0),
         ("goods.q_excess", 1.25 + 0.2 - 1.0),
     ] {
-        let column = names
-            .iter()
-            .position(|n| *n == name)
-            .unwrap_or_else(|| panic!("{names:?}"));
-        let x: f64 = last[column].parse().expect("a number");
+        let x = *series(dir.path(), name).last().expect("a period");
         assert!((x - excess).abs() < 1e-9, "{name} {x}");
     }
 }

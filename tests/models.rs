@@ -48,7 +48,7 @@ fn simulated(model: &Model, how: &str, seed: u64) -> Simulation {
         .next()
         .and_then(|p| p.strip_prefix("simulate "))
         .expect("simulate SCENARIO");
-    let mut options = simulate::Options {
+    let mut options = simulate::SimulationOptions {
         scenario: Some(scenario.to_string()),
         periods: None,
         worlds: 1,

@@ -258,7 +258,7 @@ fn choice(s: &Solution, label: &str) -> f64 {
 
 /// `return(agent)` or `total(agent)` in a scenario under a solution.
 fn simulated(model: &Model, solution: &Solution, row: &Row, scenario: &str) -> Option<f64> {
-    let options = simulate::Options {
+    let options = simulate::SimulationOptions {
         scenario: Some(scenario.to_string()),
         periods: None,
         worlds: 1,
@@ -465,7 +465,7 @@ fn the_reduced_producers_policy_earns_in_the_full_model() {
         .iter()
         .find(|r| r["how"].starts_with("solve producers_reduced"))
         .expect("the row");
-    let options = simulate::Options {
+    let options = simulate::SimulationOptions {
         scenario: Some("evaluation".into()),
         periods: None,
         worlds: 50,

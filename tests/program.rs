@@ -9,7 +9,7 @@
 mod common;
 
 use common::{command, econc, long};
-use econc::report::store::{Manifest, Place, RunDirectory, Status, open_complete};
+use econc::report::store::{Manifest, RunDirectory, RunPlace, Status, open_complete};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -220,7 +220,7 @@ fn manifest() -> Manifest {
 #[test]
 fn every_flipped_bit_is_refused() {
     let root = tempfile::tempdir().expect("a directory");
-    let place = |name: &str| Place::Exact {
+    let place = |name: &str| RunPlace::Exact {
         directory: root.path().join(name),
         force: false,
     };

@@ -692,8 +692,11 @@ fn learners_are_refused_a_discount_factor_that_is_not_one_number() {
 
 #[test]
 fn what_holds_by_default_is_what_the_tables_say() {
-    let (v, g) = (value_iteration::Options::default(), grid_search::Options::default());
-    let (c, t) = (grid::Options::default(), grid::Thresholds::default());
+    let (v, g) = (
+        value_iteration::ValueIterationOptions::default(),
+        grid_search::GridSearchOptions::default(),
+    );
+    let (c, t) = (grid::GridCertificateOptions::default(), grid::Thresholds::default());
     let said = |name: &str| -> Vec<String> {
         let key = SOLVE_KEYS.iter().find(|k| k.name == name).expect("a key");
         key.default.split([';', ' ', ',']).map(String::from).collect()

@@ -115,7 +115,8 @@ fn the_book_lists_every_key_of_every_settings_block() {
         table.lines().take_while(|l| l.starts_with('|')).collect::<Vec<&str>>()
     };
     let own = econc::learn::methods::LEARNERS.iter().flat_map(|l| l.keys);
-    let train: Vec<econc::check::Key> = econc::learn::settings::DRIVER_KEYS.iter().chain(own).copied().collect();
+    let train: Vec<econc::check::settings::Key> =
+        econc::learn::settings::DRIVER_KEYS.iter().chain(own).copied().collect();
     for (heading, keys) in [
         ("Keys of `solve`", econc::check::SOLVE_KEYS),
         ("Keys of `train`", &train),

@@ -2,7 +2,7 @@
 //! and sums over lives. What is right is computed here, by closed forms or by arithmetic of the test's own.
 
 use econc::env::cast::Behaviour;
-use econc::env::simulate::{Options, Simulation, simulate};
+use econc::env::simulate::{Simulation, SimulationOptions, simulate};
 use econc::solve::progress::silent;
 use econc::verify::solved::{self, Solved};
 use econc::{Model, compile};
@@ -16,8 +16,8 @@ fn solve(model: &Model) -> Solved {
     solved::solve(model, &solved::Options::default(), &mut silent).unwrap_or_else(|e| panic!("{e:?}"))
 }
 
-fn options(scenario: Option<&str>, periods: usize, worlds: usize) -> Options {
-    Options {
+fn options(scenario: Option<&str>, periods: usize, worlds: usize) -> SimulationOptions {
+    SimulationOptions {
         scenario: scenario.map(String::from),
         periods: Some(periods),
         worlds,
@@ -27,7 +27,7 @@ fn options(scenario: Option<&str>, periods: usize, worlds: usize) -> Options {
     }
 }
 
-fn run(model: &Model, behaviour: &Behaviour, options: &Options) -> Simulation {
+fn run(model: &Model, behaviour: &Behaviour, options: &SimulationOptions) -> Simulation {
     simulate(model, &behaviour.clone().into(), options, &mut |_, _| true).unwrap_or_else(|e| panic!("{e:?}"))
 }
 
@@ -58,7 +58,7 @@ fn a_scripted_shock_is_played_as_written_and_the_policy_read_between_nodes() {
     let m = model(BROCK_MIRMAN);
     let behaviour = Behaviour::Solved(std::sync::Arc::new(solve(&m).solution));
     for on_chain in [false, true] {
-        let asked = Options {
+        let asked = SimulationOptions {
             on_chain,
             ..options(Some("off"), 6, 1)
         };
@@ -85,7 +85,7 @@ fn a_solved_policy_meets_the_shock_of_the_model_unless_the_chain_is_asked_for() 
         let s = run(
             &m,
             &behaviour,
-            &Options {
+            &SimulationOptions {
                 on_chain,
                 ..options(None, 300, 1)
             },
@@ -337,8 +337,8 @@ market g { price p in [0.1, 2] clears p == WHAT }
     );
 
     use econc::env::VectorEnvironment;
-    use econc::env::vector::{Options, Sitting, Vectorised};
-    let asked = Options {
+    use econc::env::vector::{GameOptions, Sitting, Vectorised};
+    let asked = GameOptions {
         seats: Sitting::only(false),
         others: Behaviour::Random.into(),
         scenario: None,
@@ -442,7 +442,7 @@ fn choices_with_taste_shocks_are_drawn() {
     let greedy = run(
         &m,
         &behaviour,
-        &Options {
+        &SimulationOptions {
             greedy: true,
             ..options(None, 100, 1)
         },

@@ -7,7 +7,7 @@
 use crate::{clock, mean};
 use econc::check::model::Model;
 use econc::env::cast::Behaviour;
-use econc::env::vector::{Options as Worlds, Vectorised};
+use econc::env::vector::{GameOptions, Vectorised};
 use econc::learn::measure::{Length, mean_returns};
 use econc::learn::plan::{Asked, Planned, plan};
 use econc::learn::training::Training;
@@ -173,7 +173,7 @@ fn score(model: &Model, planned: &Planned, seed: u64) -> (f64, f64) {
 
 fn judge(model: &Model, planned: &Planned, training: &Training) -> f64 {
     let periods = planned.plan.environment.periods.unwrap_or(1000);
-    let worlds = Worlds {
+    let worlds = GameOptions {
         worlds: EPISODES,
         others: Behaviour::Random.into(),
         ..planned.plan.environment.clone()

@@ -10,7 +10,7 @@ use crate::limit::{Limit, Setting};
 use crate::median;
 use dfdx::optim::AdamConfig;
 use dfdx::prelude::{Cpu, Storage, TensorFromVec};
-use econc::env::vector::{Options as Worlds, Vectorised};
+use econc::env::vector::{GameOptions, Vectorised};
 use econc::env::{ActionSpace, Game};
 use econc::learn::centre::FirstPolicy;
 use econc::learn::critic::CriticForm;
@@ -102,7 +102,7 @@ fn options(s: Setting, steps: usize) -> PpoOptions {
 fn compiled(worlds: usize) -> Vectorised {
     let cartpole = model("cartpole", "");
     let environment = planned(&cartpole, "ppo", &[]).plan.environment;
-    let worlds = Worlds {
+    let worlds = GameOptions {
         worlds,
         periods: Some(500),
         ..environment

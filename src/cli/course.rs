@@ -11,7 +11,7 @@ use crate::diag::{Diagnostic, Severity};
 use crate::limits;
 use crate::report::content::Content;
 use crate::report::place;
-use crate::report::store::{DISK_FULL, Manifest, Place, RunDirectory, Status};
+use crate::report::store::{DISK_FULL, Manifest, RunDirectory, RunPlace, Status};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -42,11 +42,11 @@ pub(super) fn at_work(run: &RunDirectory) {
 ///
 /// # Errors
 /// E0952 in the directory of another run.
-pub(super) fn place_of(globals: &Globals, name: String) -> Result<Place, Diagnostic> {
+pub(super) fn place_of(globals: &Globals, name: String) -> Result<RunPlace, Diagnostic> {
     Ok(match &globals.out {
         Some(directory) => {
             place::outside_of_runs(directory)?;
-            Place::Exact {
+            RunPlace::Exact {
                 directory: directory.clone(),
                 force: globals.force,
             }
@@ -56,7 +56,7 @@ pub(super) fn place_of(globals: &Globals, name: String) -> Result<Place, Diagnos
                 d.hint("go to another directory, or say where: --out DIRECTORY")
                     .note(format!("without --out, runs go to {RUNS}/ in the directory you are in"))
             })?;
-            Place::Numbered {
+            RunPlace::Numbered {
                 root: PathBuf::from(RUNS),
                 name,
             }
@@ -221,7 +221,7 @@ pub(super) fn open(
     globals: &Globals,
     set: &Overrides,
     job: &Job,
-    place: Place,
+    place: RunPlace,
 ) -> Result<RunDirectory, Diagnostic> {
     let command: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
     let mut manifest = Manifest::new(

@@ -10,7 +10,7 @@ use super::source::Source;
 use super::{Exit, Failure, effects, ranges, stop, sweep};
 use crate::diag::Diagnostic;
 use crate::report::content::Content;
-use crate::report::store::{Manifest, Place, RunDirectory, Status, inspect, interrupted, open_complete};
+use crate::report::store::{Manifest, RunDirectory, RunPlace, Status, inspect, interrupted, open_complete};
 use crate::report::{number, place};
 use std::path::Path;
 
@@ -215,7 +215,7 @@ pub(super) fn run_on(
     source: &Source,
     globals: &Globals,
     screen: &Screen,
-    opened: impl FnOnce(&Compiled, Place) -> Result<RunDirectory, Vec<Diagnostic>>,
+    opened: impl FnOnce(&Compiled, RunPlace) -> Result<RunDirectory, Vec<Diagnostic>>,
     work: impl Fn(&Compiled, &Meter, &RunDirectory) -> Result<Content, Vec<Diagnostic>>,
 ) -> Result<Exit, Failure> {
     let (compiled, diagnostics) = match compile(source, &globals.overrides()?, &Job::default(), screen) {

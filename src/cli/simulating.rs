@@ -39,7 +39,7 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
     let wrong = |d| vec![d];
     let remarks = options.cast.compare(model, options.other_parameters).map_err(wrong)?;
     let bound = options.cast.bind(model).map_err(wrong)?;
-    let asked = env::simulate::Options {
+    let asked = env::simulate::SimulationOptions {
         scenario: options.scenario.clone(),
         periods: options.periods,
         worlds: options.worlds,

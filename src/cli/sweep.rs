@@ -15,7 +15,7 @@ use super::source::{Overrides, Source};
 use super::{Exit, Failure, stop, unwritten};
 use crate::diag::{Diagnostic, Severity};
 use crate::report::content::{Content, NamedTable};
-use crate::report::store::{Place, RunDirectory, Status, WORK, check_whole, remove_run};
+use crate::report::store::{RunDirectory, RunPlace, Status, WORK, check_whole, remove_run};
 use crate::report::table::Table;
 use serde::{Deserialize, Serialize};
 
@@ -136,7 +136,7 @@ pub(super) fn run(
             // It did before.
             continue;
         };
-        let place = Place::Exact {
+        let place = RunPlace::Exact {
             directory: whole.path().join(&directory),
             force: false,
         };

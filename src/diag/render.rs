@@ -8,7 +8,7 @@ use codespan_reporting::term;
 use serde::Serialize;
 
 use super::lines::{Shown, has_long_lines, shortened};
-use super::source::{Place, Sources, fitted};
+use super::source::{Location, Sources, fitted};
 use super::{Diagnostic, Severity, Span};
 
 /// The diagnostics (any length) as text, each with its source lines and an empty line after it; ANSI colours if `colour`.
@@ -108,7 +108,7 @@ fn to_report(diagnostic: &Diagnostic, sources: &Sources, files: &Shown) -> repor
 #[derive(Serialize)]
 struct JsonLabel<'d> {
     #[serde(flatten)]
-    place: Option<Place>,
+    place: Option<Location>,
     start: u32,
     end: u32,
     message: &'d str,

@@ -53,7 +53,7 @@ impl Sources {
     }
 
     /// Where the span begins and ends, in lines and characters counted from 1.
-    pub fn place(&self, span: Span) -> Option<Place> {
+    pub fn place(&self, span: Span) -> Option<Location> {
         let source = self.get(span)?;
         let range = fitted(&source.text, span);
         let at = |byte: usize| {
@@ -66,7 +66,7 @@ impl Sources {
         };
         let (line, column) = at(range.start);
         let (end_line, end_column) = at(range.end);
-        Some(Place {
+        Some(Location {
             file: source.name.clone(),
             line,
             column,
@@ -78,7 +78,7 @@ impl Sources {
 
 /// A place in lines and characters, counted from 1; the end is one past the last character.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct Location {
     /// The source's name.
     pub file: String,
     /// First line.

@@ -12,7 +12,7 @@ use crate::graph::shape::aligned;
 use serde::{Deserialize, Serialize};
 
 /// A seat in the worlds of an economy. A slot is `world * members + member`.
-pub(super) struct Place {
+pub(super) struct SeatPlace {
     /// The agent, by number.
     pub agent: usize,
     pub interface: Interface,
@@ -44,12 +44,12 @@ pub(super) struct Now {
     moved: bool,
 }
 
-impl Place {
+impl SeatPlace {
     /// A place for `agent`; `grids` as in [`Interface::new`].
     ///
     /// # Errors
     /// E0928 for an agent that cannot learn, E0828 for a discount factor that moves.
-    pub(super) fn new(worlds: &Worlds, agent: usize, grids: bool) -> Result<Place, Diagnostic> {
+    pub(super) fn new(worlds: &Worlds, agent: usize, grids: bool) -> Result<SeatPlace, Diagnostic> {
         let model = &worlds.model;
         let interface = Interface::new(model, agent, grids)?;
         let seeing = worlds.engine(interface.nodes.clone())?;
@@ -60,7 +60,7 @@ impl Place {
         let ends = model.ends.iter().enumerate().filter(|(_, e)| concerns(e));
         let slots = interface.members * worlds.worlds();
         let elements = |x: &usize| model.graph.elements(&model.actions[*x].shape);
-        Ok(Place {
+        Ok(SeatPlace {
             agent,
             seeing,
             reward: (number, a.reward.map(members).unwrap_or_default()),

@@ -12,7 +12,7 @@ use crate::solve::solution::Solution;
 
 /// What to simulate.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct SimulationOptions {
     /// Scenario, by name.
     pub scenario: Option<String>,
     /// Number of periods; default the scenario's, else the horizon, else 200.
@@ -103,7 +103,7 @@ const SHOWN_MEMBERS: usize = 8;
 pub fn simulate(
     model: &Model,
     cast: &Cast,
-    options: &Options,
+    options: &SimulationOptions,
     progress: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Simulation, Diagnostic> {
     let watched: Vec<(String, NodeId)> = watched(model);

@@ -5,7 +5,7 @@ use super::behaviour::Actor;
 use super::cast::Cast;
 use super::game::Game;
 use super::interface::Interface;
-use super::place::{Now, Place};
+use super::place::{Now, SeatPlace};
 use super::seat::{Actions, Seat, Seen, Told};
 use super::worlds::{Bounds, Worlds};
 use crate::check::model::Model;
@@ -13,7 +13,7 @@ use crate::diag::Diagnostic;
 
 /// Settings of a game.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct GameOptions {
     /// Who has a seat: one entry per seat; at least one.
     pub seats: Vec<Sitting>,
     /// Scenario, by name.
@@ -48,7 +48,7 @@ impl Sitting {
 pub struct Vectorised {
     worlds: Worlds,
     seats: Vec<Seat>,
-    places: Vec<Place>,
+    places: Vec<SeatPlace>,
     others: Actor,
     /// Bounds of the actions of all stages so far.
     bounds: Vec<(usize, Bounds)>,
@@ -73,7 +73,7 @@ impl Vectorised {
     /// # Errors
     /// E0928 or E0927 for an agent that cannot learn or is named twice, E0828 for a discount factor that moves, and those of
     /// [`Worlds::new`].
-    pub fn new(model: &Model, options: &Options) -> Result<Vectorised, Diagnostic> {
+    pub fn new(model: &Model, options: &GameOptions) -> Result<Vectorised, Diagnostic> {
         let mut agents: Vec<usize> = Vec::new();
         for s in &options.seats {
             let agent = learner_of(model, s.agent.as_deref())?;
@@ -88,7 +88,7 @@ impl Vectorised {
         let places = agents
             .iter()
             .zip(&options.seats)
-            .map(|(a, s)| Place::new(&worlds, *a, s.grids))
+            .map(|(a, s)| SeatPlace::new(&worlds, *a, s.grids))
             .collect::<Result<Vec<_>, _>>()?;
         let own: Vec<usize> = places.iter().flat_map(|p| p.interface.actions.clone()).collect();
         let others = Actor::beside(&worlds, &options.others, &own)?;
@@ -197,7 +197,7 @@ impl Vectorised {
             self.worlds.restart(&ended)?;
         }
         self.others.forget(&self.worlds, &outcome);
-        self.places.iter_mut().for_each(Place::close);
+        self.places.iter_mut().for_each(SeatPlace::close);
         Ok(())
     }
 
@@ -205,7 +205,7 @@ impl Vectorised {
     fn note(&mut self, result: Result<(), Diagnostic>) {
         if let Err(why) = result {
             self.failure.get_or_insert(why);
-            self.places.iter_mut().for_each(Place::broken);
+            self.places.iter_mut().for_each(SeatPlace::broken);
             // Everybody is told, at whatever stage the worlds stopped.
             self.turn = (0..self.places.len()).collect();
         }
@@ -217,7 +217,7 @@ impl Game for Vectorised {
         &self.seats
     }
     fn reset(&mut self, seed: u64) {
-        self.places.iter_mut().for_each(Place::reset);
+        self.places.iter_mut().for_each(SeatPlace::reset);
         // What stopped the worlds before stays to be told: starting again does not mend it.
         if let Err(why) = self.worlds.reseed(seed).and_then(|()| self.begin()) {
             self.failure.get_or_insert(why);
@@ -246,7 +246,7 @@ impl Game for Vectorised {
     fn save_state(&self) -> Vec<u8> {
         let stored = Stored {
             worlds: self.worlds.save(),
-            places: self.places.iter().map(Place::save).collect(),
+            places: self.places.iter().map(SeatPlace::save).collect(),
             bounds: self.bounds.clone(),
             stage: self.stage,
         };

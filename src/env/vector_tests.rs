@@ -6,7 +6,7 @@ use crate::env::{CommonChance, VectorEnvironment};
 fn worlds(text: &str, together: usize) -> Vectorised {
     let (model, diagnostics) = crate::compile(text, &crate::Options::default());
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let options = Options {
+    let options = GameOptions {
         seats: Sitting::only(false),
         scenario: None,
         worlds: 4,
@@ -77,7 +77,7 @@ fn pair(end: &str, periods: Option<usize>, agents: &[&str]) -> Vectorised {
         agent: Some((*name).to_string()),
         grids: false,
     };
-    let options = Options {
+    let options = GameOptions {
         seats: agents.iter().map(seat).collect(),
         scenario: None,
         worlds: 1,
@@ -215,7 +215,7 @@ fn nobody_sits_twice_and_who_has_no_seat_plays_by_the_cast() {
         agent: Some("leader".into()),
         grids: false,
     };
-    let options = Options {
+    let options = GameOptions {
         seats: vec![seat(), seat()],
         scenario: None,
         worlds: 1,
@@ -224,7 +224,7 @@ fn nobody_sits_twice_and_who_has_no_seat_plays_by_the_cast() {
         together: 1,
     };
     assert_eq!(Vectorised::new(&model, &options).err().expect("twice").code, "E0927");
-    let alone = Options {
+    let alone = GameOptions {
         seats: vec![seat()],
         ..options
     };

@@ -1,7 +1,7 @@
 //! Lowered graphs against the direct interpreter, on random shaped graphs.
 
 use super::exec::{Interpreted, Operand, Workspace};
-use super::lower::{ElementBinding, InputBinding, Worlds};
+use super::lower::{ElementBinding, InputBinding, WorldLanes};
 use super::math::{self, Real};
 use super::program::Mode;
 use crate::diag::Span;
@@ -470,7 +470,7 @@ fn check_worlds<T: Interpreted>(rounds: usize, features: Features, tolerance: f6
             }
             inputs
         };
-        let lowered = Worlds::lower(&g, &bindings, &outputs).unwrap();
+        let lowered = WorldLanes::lower(&g, &bindings, &outputs).unwrap();
         let program = lowered.compile::<T>(true).unwrap();
         let columns: Vec<Vec<T>> = lowered
             .slots

@@ -269,7 +269,7 @@ fn own(model: &Model, asked: &Asked) -> Result<Own, Vec<Diagnostic>> {
     );
     let planned = Planned {
         plan: Plan {
-            environment: vector::Options {
+            environment: vector::GameOptions {
                 seats: vec![Sitting {
                     agent: name.cloned(),
                     grids: method.finite_choices(),

@@ -15,7 +15,7 @@ use crate::check::model::Model;
 use crate::diag::Diagnostic;
 use crate::env::Game;
 use crate::env::cast::Behaviour;
-use crate::env::vector::{Options as Worlds, Vectorised};
+use crate::env::vector::{GameOptions, Vectorised};
 use crate::num::random::Key;
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ pub struct Plan {
     /// The learner at each seat of the environment: one entry per seat.
     pub methods: Vec<Method>,
     /// Where they play; its seats are those who learn.
-    pub environment: Worlds,
+    pub environment: GameOptions,
     /// How often they are measured.
     pub evaluations: usize,
     /// Episodes of one measurement.
@@ -204,7 +204,7 @@ fn seed_at(seat: usize, seed: u64) -> u64 {
 }
 
 /// Worlds in which one of those who learn tries things out on its own: the others play at random.
-fn alone(model: &Model, worlds: &Worlds, seat: usize) -> Result<Vectorised, Diagnostic> {
+fn alone(model: &Model, worlds: &GameOptions, seat: usize) -> Result<Vectorised, Diagnostic> {
     let mut own = worlds.clone();
     for (i, sitting) in worlds.seats.iter().enumerate() {
         if let (true, Some(name)) = (i != seat, &sitting.agent) {
@@ -224,7 +224,7 @@ impl Training {
         let mut env = Vectorised::new(model, &plan.environment)?;
         let judge = Vectorised::new(
             model,
-            &Worlds {
+            &GameOptions {
                 worlds: plan.evaluation_episodes.clamp(1, 64),
                 together: 1,
                 periods: Some(plan.evaluation_periods),

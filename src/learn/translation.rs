@@ -338,11 +338,11 @@ fn refine(axes: Vec<(String, usize, Points)>) -> Vec<(String, usize, Vec<f64>)> 
 
 /// Smallest and largest value of every input of the graph in play.
 fn visit(model: &Model, agent: usize, grids: bool, policy: &Policy) -> Result<Vec<(f64, f64)>, Diagnostic> {
-    use crate::env::vector::{Options, Sitting, Vectorised};
+    use crate::env::vector::{GameOptions, Sitting, Vectorised};
     use crate::env::{Game, VectorEnvironment};
     let mut env = Vectorised::new(
         model,
-        &Options {
+        &GameOptions {
             seats: vec![Sitting {
                 agent: Some(model.agents[agent].name.clone()),
                 grids,

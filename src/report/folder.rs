@@ -49,12 +49,12 @@ impl Content {
 #[cfg(test)]
 mod tests {
     use crate::report::content::tests::sample;
-    use crate::report::store::{Manifest, Place, RunDirectory, Status, open_complete};
+    use crate::report::store::{Manifest, RunDirectory, RunPlace, Status, open_complete};
 
     #[test]
     fn a_run_holds_every_file_and_json_reads() {
         let root = tempfile::tempdir().unwrap();
-        let place = Place::Numbered {
+        let place = RunPlace::Numbered {
             root: root.path().into(),
             name: "growth".into(),
         };

@@ -231,9 +231,14 @@ mod tests {
     #[test]
     fn a_solution_is_turned_so_that_shocks_come_first() {
         use crate::solve::examples::brock_mirman;
-        use crate::solve::value_iteration::{Options, solve};
+        use crate::solve::value_iteration::{ValueIterationOptions, solve};
         let problem = brock_mirman(12, 3);
-        let solution = solve(&problem, &Options::default(), &mut crate::solve::progress::silent).unwrap();
+        let solution = solve(
+            &problem,
+            &ValueIterationOptions::default(),
+            &mut crate::solve::progress::silent,
+        )
+        .unwrap();
         let set = functions(&solution).unwrap();
         let names: Vec<&str> = set.functions.iter().map(|f| f.name.as_str()).collect();
         assert_eq!(names.last(), Some(&"value"));

@@ -10,7 +10,7 @@
 use super::problem::{ActionKind, DecisionProblem, Lanes, Outcome, StateKind};
 use crate::diag::Diagnostic;
 use crate::num::grid;
-use crate::num::interpolate::{Axis, MAX_AXES, Outside, Place, Rule, Surface, Tensor};
+use crate::num::interpolate::{Axis, AxisPoint, MAX_AXES, Outside, Rule, Surface, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -438,7 +438,7 @@ impl<'a> Bellman<'a> {
         let n = q.len();
         q.fill(0.0);
         slack.fill(f64::INFINITY);
-        let mut places = [Place {
+        let mut places = [AxisPoint {
             cell: 0,
             t: 0.0,
             beyond: 0.0,
@@ -517,7 +517,7 @@ impl<'a> Bellman<'a> {
         let n = out.first().map_or(0, Vec::len);
         let ns = self.tensor.axes().len();
         out.iter_mut().for_each(|g| g.fill(0.0));
-        let mut places = [Place {
+        let mut places = [AxisPoint {
             cell: 0,
             t: 0.0,
             beyond: 0.0,

@@ -12,7 +12,7 @@ use super::problem::{ActionKind, Links};
 use super::solution::Solution;
 use crate::diag::Diagnostic;
 use crate::num::grid;
-use crate::num::interpolate::{Axis, MAX_AXES, Outside, Place, Rule, Surface, Tensor};
+use crate::num::interpolate::{Axis, AxisPoint, MAX_AXES, Outside, Rule, Surface, Tensor};
 use std::sync::{Arc, OnceLock};
 
 /// Memory above which continuous shocks are interpolated linearly: cubic ones double the coefficients each.
@@ -83,7 +83,7 @@ pub struct Spot {
     nearest_shock: usize,
     /// State node nearest to the states.
     nearest_node: usize,
-    places: [Place; MAX_AXES],
+    places: [AxisPoint; MAX_AXES],
     axes: usize,
     /// Whether a state lies outside its grid: what stands at the edge is read.
     pub states_outside: bool,
@@ -228,7 +228,7 @@ impl PolicyBetween {
     /// state of the chain of any other; `states` has one value per state. Both are in the order of the solution.
     pub fn spot(&self, time: usize, shocks: &[f64], states: &[f64]) -> Spot {
         let s = &*self.solution;
-        let nowhere = Place {
+        let nowhere = AxisPoint {
             cell: 0,
             t: 0.0,
             beyond: 0.0,
@@ -244,7 +244,7 @@ impl PolicyBetween {
             states_outside: false,
             shocks_outside: false,
         };
-        let node = |p: &Place| p.cell as usize + usize::from(p.t > 0.5);
+        let node = |p: &AxisPoint| p.cell as usize + usize::from(p.t > 0.5);
         for (shock, x) in self.shocks.iter().zip(shocks) {
             let link = match &shock.axis {
                 Some((d, link_of)) => {
@@ -454,7 +454,7 @@ fn beyond(
     tensor: &Tensor,
     surface: &Surface,
     spot: &Spot,
-    places: &mut [Place; MAX_AXES],
+    places: &mut [AxisPoint; MAX_AXES],
     d: usize,
     along: usize,
 ) -> f64 {
@@ -478,7 +478,7 @@ fn beyond(
         let own = nodes[node(i)];
         let weight: f64 = others.map(|o| (x - o) / (own - o)).product();
         let k = node(i);
-        places[d] = Place {
+        places[d] = AxisPoint {
             cell: k.min(n - 2) as u32,
             t: if k == n - 1 { 1.0 } else { 0.0 },
             beyond: 0.0,

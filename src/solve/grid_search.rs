@@ -41,7 +41,7 @@ pub enum Form {
 
 /// Settings.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Options {
+pub struct GridSearchOptions {
     /// Largest change of the value at which to stop.
     pub tolerance: f64,
     /// Most improvements.
@@ -52,9 +52,9 @@ pub struct Options {
     pub form: Form,
 }
 
-impl Default for Options {
+impl Default for GridSearchOptions {
     fn default() -> Self {
-        Options {
+        GridSearchOptions {
             tolerance: crate::check::settings::defaults::GRID_SEARCH_TOLERANCE,
             iterations: 10_000,
             howard: 0,
@@ -89,14 +89,8 @@ struct Column {
 
 impl Column {
     fn new(problem: &dyn DecisionProblem, grid: &[f64], shock: usize, form: Form) -> Self {
-        let lanes = Lanes {
-            states: &[grid],
-            actions: &[],
-            shock,
-            noise: 0,
-            shock_next: shock,
-            time: 0,
-        };
+        let states = [grid];
+        let lanes = Lanes::before_draws(&states, &[], shock, 0);
         let windows = match form {
             Form::Sequential => 0,
             Form::Windows => grid.len(),
@@ -154,14 +148,8 @@ impl Buffers {
 impl Row<'_> {
     /// Rewards of `n` lanes whose states and actions stand in the buffers; NaN where infeasible.
     fn rewards(&self, b: &mut Buffers, n: usize) {
-        let lanes = Lanes {
-            states: &[&b.state[..n]],
-            actions: &[&b.action[..n]],
-            shock: self.shock,
-            noise: 0,
-            shock_next: self.shock,
-            time: 0,
-        };
+        let (states, actions) = ([&b.state[..n]], [&b.action[..n]]);
+        let lanes = Lanes::before_draws(&states, &actions, self.shock, 0);
         b.slack[..n].fill(f64::INFINITY);
         if b.prepared.is_empty() {
             let [end, paying, discount] = &mut b.rest;
@@ -358,8 +346,8 @@ impl Method for GridSearch {
     }
 
     fn solve(&self, task: Task, progress: &mut dyn Watch) -> Result<Solution, Diagnostic> {
-        let defaults = Options::default();
-        let o = Options {
+        let defaults = GridSearchOptions::default();
+        let o = GridSearchOptions {
             tolerance: task.number("tolerance").unwrap_or(defaults.tolerance),
             iterations: task.whole("iterations", defaults.iterations),
             howard: task.whole("howard", 0),
@@ -381,7 +369,7 @@ fn unsupported(why: &str) -> Diagnostic {
 /// E0903 where the value is not a number, E0906 when stopped.
 pub fn solve(
     problem: &dyn DecisionProblem,
-    options: &Options,
+    options: &GridSearchOptions,
     progress: &mut dyn Watch,
 ) -> Result<GridSolution, Diagnostic> {
     let spec = problem.spec();
@@ -493,7 +481,7 @@ fn level(
     problem: &dyn DecisionProblem,
     grid: &[f64],
     discount: f64,
-    options: &Options,
+    options: &GridSearchOptions,
     value: &mut Vec<Vec<f64>>,
     choices: &mut Vec<Vec<u32>>,
     progress: &mut dyn Watch,
@@ -655,7 +643,7 @@ fn change(value: &[Vec<f64>], next: &[Vec<f64>]) -> (f64, f64) {
 
 /// Sweeps under the fixed choices, each with the aggregate correction, until what one number per shock cannot remove is small.
 fn evaluate(
-    options: &Options,
+    options: &GridSearchOptions,
     discount: f64,
     transition: &[Vec<f64>],
     choices: &[Vec<u32>],
@@ -803,7 +791,7 @@ mod tests {
     #[test]
     fn the_language_benchmark_gives_its_published_number() {
         let problem = benchmark(0.9837, 0.00001);
-        let solution = solve(&problem, &Options::default(), &mut silent).unwrap();
+        let solution = solve(&problem, &GridSearchOptions::default(), &mut silent).unwrap();
         assert_eq!(solution.solution.record.iterations, 257);
         let policy = solution.solution.policy[0][999 * 5 + 2];
         assert!((policy - 0.146549143695695).abs() < 1e-14, "{policy}");
@@ -814,9 +802,9 @@ mod tests {
         let problem = benchmark(0.9836, 0.00001);
         let fast = solve(
             &problem,
-            &Options {
+            &GridSearchOptions {
                 howard: 40,
-                ..Options::default()
+                ..GridSearchOptions::default()
             },
             &mut silent,
         )
@@ -833,10 +821,10 @@ mod tests {
             let run = |form, howard| {
                 solve(
                     &problem,
-                    &Options {
+                    &GridSearchOptions {
                         form,
                         howard,
-                        ..Options::default()
+                        ..GridSearchOptions::default()
                     },
                     &mut silent,
                 )
@@ -864,13 +852,15 @@ mod tests {
         let mut problem = benchmark(0.9836, 0.001);
         problem.spec.action_is_next_state = None;
         assert_eq!(
-            solve(&problem, &Options::default(), &mut silent).unwrap_err().code,
+            solve(&problem, &GridSearchOptions::default(), &mut silent)
+                .unwrap_err()
+                .code,
             "E0905"
         );
         let problem = benchmark(0.9836, 0.001);
-        let few = Options {
+        let few = GridSearchOptions {
             iterations: 3,
-            ..Options::default()
+            ..GridSearchOptions::default()
         };
         assert_eq!(solve(&problem, &few, &mut silent).unwrap_err().code, "E0901");
     }

@@ -62,14 +62,7 @@ fn endless(bellman: &Bellman, at: At, node: usize, chosen: &[f64]) -> Option<(St
         vec![vec![0.0; n]; continuous.len()],
         vec![vec![0.0; n]; continuous.len()],
     );
-    let lanes = Lanes {
-        states: &states,
-        actions: &[],
-        shock: at.shock,
-        noise: 0,
-        shock_next: at.shock,
-        time: at.time,
-    };
+    let lanes = Lanes::before_draws(&states, &[], at.shock, at.time);
     {
         let mut l: Vec<&mut [f64]> = lo.iter_mut().map(Vec::as_mut_slice).collect();
         let mut h: Vec<&mut [f64]> = hi.iter_mut().map(Vec::as_mut_slice).collect();

@@ -72,7 +72,7 @@ pub fn check(model: &Model) -> Option<Diagnostic> {
 }
 
 /// Whether a method takes a model, and the reason if it does not.
-pub struct Verdict {
+pub struct MethodVerdict {
     /// The method.
     pub method: &'static dyn Method,
     /// `None` if it fits.
@@ -83,11 +83,11 @@ pub struct Verdict {
 ///
 /// # Errors
 /// E0810 and E0827 where the economy is not the problem of one decision maker ([`Economy::lone`]); those of [`Decision::new`].
-pub fn verdicts(economy: &Economy) -> Result<(Structure, Vec<Verdict>), Diagnostic> {
+pub fn verdicts(economy: &Economy) -> Result<(Structure, Vec<MethodVerdict>), Diagnostic> {
     economy.lone()?;
     let problem = Decision::new(economy.model, &Default::default())?;
     let structure = Structure::of(problem.spec());
-    let verdicts = METHODS.iter().map(|m| Verdict {
+    let verdicts = METHODS.iter().map(|m| MethodVerdict {
         method: *m,
         why_not: m.fits(&structure).err(),
     });

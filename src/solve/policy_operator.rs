@@ -13,7 +13,7 @@ use super::bellman::{At, Bellman, Continuation, Scratch};
 use super::search::Chosen;
 use crate::chance::quadrature::EULER_GAMMA;
 use crate::limits;
-use crate::num::interpolate::{Place, Tensor};
+use crate::num::interpolate::{AxisPoint, Tensor};
 use crate::num::linear::gmres;
 use rayon::prelude::*;
 
@@ -82,7 +82,7 @@ pub struct Layer {
     /// Probability times discount of each lane.
     weight: Vec<f64>,
     /// Places of the next states, state by state within a lane.
-    places: Vec<Place>,
+    places: Vec<AxisPoint>,
 }
 
 /// Records where the chosen actions on a block lead: `states[s][i]`, of the state nodes from `first` on. The rows have one
@@ -136,7 +136,7 @@ pub fn rows(
                         w *= if probability[i] >= 1e-15 { probability[i] } else { 0.0 };
                     }
                     if w == 0.0 {
-                        layer.places.extend(axes.iter().map(|_| Place {
+                        layer.places.extend(axes.iter().map(|_| AxisPoint {
                             cell: 0,
                             t: 0.0,
                             beyond: 0.0,
@@ -151,7 +151,7 @@ pub fn rows(
                         let discount = fault!("ends.paying_undiscounted", 1.0, scratch.discount[i]);
                         let paying = fault!("evaluation.paying_dropped", 0.0, scratch.paying[i]);
                         rows.reward[i] += w * discount * paying;
-                        layer.places.extend(axes.iter().map(|_| Place {
+                        layer.places.extend(axes.iter().map(|_| AxisPoint {
                             cell: 0,
                             t: 0.0,
                             beyond: 0.0,

@@ -200,6 +200,20 @@ pub struct Lanes<'a> {
     pub time: usize,
 }
 
+impl<'a> Lanes<'a> {
+    /// Inputs of what is asked before anything is drawn, such as bounds and allowed choices: the noise and the next shock do not matter.
+    pub fn before_draws(states: &'a [&'a [f64]], actions: &'a [&'a [f64]], shock: usize, time: usize) -> Lanes<'a> {
+        Lanes {
+            states,
+            actions,
+            shock,
+            noise: 0,
+            shock_next: shock,
+            time,
+        }
+    }
+}
+
 /// Results of one batch; every slice has length `n`.
 #[derive(Debug)]
 pub struct Outcome<'a> {

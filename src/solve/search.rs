@@ -115,14 +115,7 @@ pub fn choose(
     options: SearchOptions,
 ) -> Result<Chosen, NothingFeasible> {
     let na = bellman.problem.spec().actions.len();
-    let lanes = Lanes {
-        states,
-        actions: &[],
-        shock: at.shock,
-        noise: 0,
-        shock_next: at.shock,
-        time: at.time,
-    };
+    let lanes = Lanes::before_draws(states, &[], at.shock, at.time);
     let nc = bellman.continuous.len();
     let mut lo = vec![vec![0.0; n]; nc];
     let mut hi = vec![vec![0.0; n]; nc];

@@ -5,7 +5,7 @@
 use super::bellman::{At, Bellman, Continuation, Interpolation};
 use super::problem::{ActionAxis, ActionKind, DecisionProblem, JointChain, Lanes, StateKind};
 use crate::diag::Diagnostic;
-use crate::num::interpolate::{Axis, MAX_AXES, Outside, Place, Rule, Surface, Tensor};
+use crate::num::interpolate::{Axis, AxisPoint, MAX_AXES, Outside, Rule, Surface, Tensor};
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
@@ -298,7 +298,7 @@ impl<'a> Reader<'a> {
         } else {
             at.time.min(self.solution.periods - 1)
         };
-        let mut places = [Place {
+        let mut places = [AxisPoint {
             cell: 0,
             t: 0.0,
             beyond: 0.0,
@@ -321,14 +321,7 @@ impl<'a> Reader<'a> {
         }
         let nc = self.continuous.len();
         if nc > 0 {
-            let lanes = Lanes {
-                states,
-                actions: &[],
-                shock: at.shock,
-                noise: 0,
-                shock_next: at.shock,
-                time: at.time,
-            };
+            let lanes = Lanes::before_draws(states, &[], at.shock, at.time);
             let mut lo = vec![vec![f64::NEG_INFINITY; n]; nc];
             let mut hi = vec![vec![f64::INFINITY; n]; nc];
             let mut low: Vec<&mut [f64]> = lo.iter_mut().map(Vec::as_mut_slice).collect();

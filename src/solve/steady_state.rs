@@ -15,7 +15,7 @@ use super::bellman::{At, Bellman, Interpolation, Scratch};
 use super::problem::{ActionKind, DecisionProblem, Lanes, StateKind};
 use super::progress::silent;
 use super::solution::Reader;
-use super::value_iteration::{Options, solve};
+use super::value_iteration::{ValueIterationOptions, solve};
 use crate::diag::Diagnostic;
 use crate::num::fixed_point::{NewtonOptions, newton};
 use crate::num::optimise::spread;
@@ -45,7 +45,7 @@ pub struct SteadyStateOptions {
     /// Starting points of Newton's method.
     pub starts: usize,
     /// Value iteration of the fallback.
-    pub fallback: Options,
+    pub fallback: ValueIterationOptions,
 }
 
 impl Default for SteadyStateOptions {
@@ -53,7 +53,7 @@ impl Default for SteadyStateOptions {
         SteadyStateOptions {
             tolerance: 1e-11,
             starts: 60,
-            fallback: Options::default(),
+            fallback: ValueIterationOptions::default(),
         }
     }
 }
@@ -76,14 +76,7 @@ fn local(bellman: &Bellman, x: &[f64], a: &[f64]) -> Option<Local> {
     let actions: Vec<&[f64]> = actions.iter().map(|c| c.as_slice()).collect();
     let mut scratch = Scratch::default();
     bellman.evaluate(At { shock: 0, time: 0 }, 0, 0, &xs, &actions, 1, &mut scratch);
-    let lanes = Lanes {
-        states: &xs,
-        actions: &actions,
-        shock: 0,
-        noise: 0,
-        shock_next: 0,
-        time: 0,
-    };
+    let lanes = Lanes::before_draws(&xs, &actions, 0, 0);
     let (mut d_reward, mut d_next) = (Vec::new(), Vec::new());
     for wrt in 0..x.len() + a.len() {
         let mut reward = [0.0];
@@ -134,14 +127,7 @@ fn first_prices(bellman: &Bellman, x: &[f64], a: &[f64]) -> Vec<f64> {
 fn action_bounds(problem: &dyn DecisionProblem, x: &[f64], m: usize) -> (Vec<f64>, Vec<f64>) {
     let columns: Vec<[f64; 1]> = x.iter().map(|&v| [v]).collect();
     let refs: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
-    let lanes = Lanes {
-        states: &refs,
-        actions: &[],
-        shock: 0,
-        noise: 0,
-        shock_next: 0,
-        time: 0,
-    };
+    let lanes = Lanes::before_draws(&refs, &[], 0, 0);
     let (mut lo, mut hi) = (vec![[f64::NEG_INFINITY]; m], vec![[f64::INFINITY]; m]);
     let mut low: Vec<&mut [f64]> = lo.iter_mut().map(|c| c.as_mut_slice()).collect();
     let mut high: Vec<&mut [f64]> = hi.iter_mut().map(|c| c.as_mut_slice()).collect();

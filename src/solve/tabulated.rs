@@ -255,14 +255,7 @@ impl Block {
 
 /// Whether each choice of each finite action is allowed, `[f][choice][lane]`.
 fn masks(bellman: &Bellman, at: At, states: &[&[f64]], n: usize) -> Vec<Vec<Vec<f64>>> {
-    let lanes = Lanes {
-        states,
-        actions: &[],
-        shock: at.shock,
-        noise: 0,
-        shock_next: at.shock,
-        time: at.time,
-    };
+    let lanes = Lanes::before_draws(states, &[], at.shock, at.time);
     let choices = |a: usize| match &bellman.problem.spec().actions[a].kind {
         ActionKind::Finite { values, .. } => values.len(),
         ActionKind::Continuous => 0,

@@ -43,7 +43,7 @@ const ROUGH_IMPROVEMENTS: usize = 40;
 
 /// Settings.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Options {
+pub struct ValueIterationOptions {
     /// Bound on the error of the value at which to stop, relative to `1 + sup |V|`.
     pub tolerance: f64,
     /// Largest change of an action in the last improvement, if that is asked for as well (a finite choice changes by 1).
@@ -64,9 +64,9 @@ pub struct Options {
     pub fallback: bool,
 }
 
-impl Default for Options {
+impl Default for ValueIterationOptions {
     fn default() -> Self {
-        Options {
+        ValueIterationOptions {
             tolerance: defaults::TOLERANCE,
             policy_tolerance: None,
             improvements: defaults::IMPROVEMENTS,
@@ -101,7 +101,7 @@ impl Method for ValueIteration {
     }
 
     fn solve(&self, task: Task, progress: &mut dyn Watch) -> Result<Solution, Diagnostic> {
-        let defaults = Options::default();
+        let defaults = ValueIterationOptions::default();
         let said = task.word("interpolation");
         let interpolation = match said.as_deref() {
             None if task.linear => Interpolation::Linear,
@@ -109,7 +109,7 @@ impl Method for ValueIteration {
             _ => Interpolation::Cubic,
         };
         let howard = task.number("howard");
-        let o = Options {
+        let o = ValueIterationOptions {
             tolerance: task.number("tolerance").unwrap_or(defaults.tolerance),
             policy_tolerance: task.number("policy_tolerance"),
             improvements: task.whole("iterations", defaults.improvements),
@@ -143,7 +143,7 @@ struct Improved {
 /// nothing is feasible, E0903 where the value is not a number, E0831 where no price clears a market, E0906 when stopped.
 pub fn solve(
     problem: &dyn DecisionProblem,
-    options: &Options,
+    options: &ValueIterationOptions,
     progress: &mut dyn Watch,
 ) -> Result<Solution, Diagnostic> {
     let bellman = Bellman::new(problem, options.interpolation)?;
@@ -186,7 +186,7 @@ pub fn solve(
 fn from_inside(
     problem: &dyn DecisionProblem,
     bellman: &Bellman,
-    options: &Options,
+    options: &ValueIterationOptions,
     progress: &mut dyn Watch,
 ) -> Result<Ended, Diagnostic> {
     // With several actions or states the first solution would cost more than it saves.
@@ -200,7 +200,7 @@ fn from_inside(
     }
     let mut inside = Bellman::new(problem, Interpolation::Linear)?;
     inside.tensor.outside = Outside::Forbidding;
-    let rough = Options {
+    let rough = ValueIterationOptions {
         tolerance: options.tolerance.max(ROUGH),
         improvements: options.improvements.min(ROUGH_IMPROVEMENTS),
         interpolation: Interpolation::Linear,
@@ -219,7 +219,7 @@ fn from_inside(
     };
     forever(
         bellman,
-        &Options {
+        &ValueIterationOptions {
             guess,
             ..options.clone()
         },
@@ -231,12 +231,12 @@ fn from_inside(
 /// Solves with linear interpolation what cubic interpolation could not settle.
 fn linear(
     problem: &dyn DecisionProblem,
-    options: &Options,
+    options: &ValueIterationOptions,
     value: Vec<f64>,
     record: &Record,
     progress: &mut dyn Watch,
 ) -> Result<Solution, Diagnostic> {
-    let options = Options {
+    let options = ValueIterationOptions {
         interpolation: Interpolation::Linear,
         guess: Some(value),
         ..options.clone()
@@ -273,7 +273,7 @@ enum Ended {
     Leaves,
 }
 
-fn not_converged(record: &Record, options: &Options) -> Diagnostic {
+fn not_converged(record: &Record, options: &ValueIterationOptions) -> Diagnostic {
     let scale = record.target / options.tolerance;
     let hint = if record.iterations >= options.improvements {
         format!("allow more of them: iterations = {}", 10 * options.improvements.max(1))
@@ -434,14 +434,7 @@ fn empty_range(bellman: &Bellman, at: At, node: usize) -> Option<String> {
     bellman.tensor.node(node, &mut x);
     let columns: Vec<[f64; 1]> = x.iter().map(|&v| [v]).collect();
     let states: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
-    let lanes = Lanes {
-        states: &states,
-        actions: &[],
-        shock: at.shock,
-        noise: 0,
-        shock_next: at.shock,
-        time: at.time,
-    };
+    let lanes = Lanes::before_draws(&states, &[], at.shock, at.time);
     let nc = bellman.continuous.len();
     let (mut lo, mut hi) = (vec![[0.0]; nc], vec![[0.0]; nc]);
     let mut low: Vec<&mut [f64]> = lo.iter_mut().map(|c| c.as_mut_slice()).collect();
@@ -474,26 +467,12 @@ fn nothing_clears(bellman: &Bellman, at: At, node: usize) -> Option<Diagnostic> 
     let lanes = |actions: &[f64]| -> Option<f64> {
         let columns: Vec<[f64; 1]> = actions.iter().map(|x| [*x]).collect();
         let actions: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
-        let lanes = Lanes {
-            states: &states,
-            actions: &actions,
-            shock: at.shock,
-            noise: 0,
-            shock_next: at.shock,
-            time: at.time,
-        };
+        let lanes = Lanes::before_draws(&states, &actions, at.shock, at.time);
         problem.clears(&lanes)?.first().copied()
     };
     let nc = bellman.continuous.len();
     let (mut lo, mut hi) = (vec![[f64::NEG_INFINITY]; nc], vec![[f64::INFINITY]; nc]);
-    let here = Lanes {
-        states: &states,
-        actions: &[],
-        shock: at.shock,
-        noise: 0,
-        shock_next: at.shock,
-        time: at.time,
-    };
+    let here = Lanes::before_draws(&states, &[], at.shock, at.time);
     let mut low: Vec<&mut [f64]> = lo.iter_mut().map(|x| x.as_mut_slice()).collect();
     let mut high: Vec<&mut [f64]> = hi.iter_mut().map(|x| x.as_mut_slice()).collect();
     problem.bounds(&here, &mut low, &mut high);
@@ -553,7 +532,12 @@ fn sizes(bellman: &Bellman) -> Vec<usize> {
     std::iter::once(bellman.shocks()).chain(axes).collect()
 }
 
-fn forever(bellman: &Bellman, options: &Options, careful: bool, progress: &mut dyn Watch) -> Result<Ended, Diagnostic> {
+fn forever(
+    bellman: &Bellman,
+    options: &ValueIterationOptions,
+    careful: bool,
+    progress: &mut dyn Watch,
+) -> Result<Ended, Diagnostic> {
     let spec = bellman.problem.spec();
     let size = bellman.nodes() * bellman.shocks();
     let mut value = match &options.guess {
@@ -804,7 +788,7 @@ fn policy_change(bellman: &Bellman, before: Option<&[Vec<f64>]>, after: &[Vec<f6
 fn backward(
     bellman: &Bellman,
     periods: usize,
-    options: &Options,
+    options: &ValueIterationOptions,
     progress: &mut dyn Watch,
 ) -> Result<Solution, Diagnostic> {
     let size = bellman.nodes() * bellman.shocks();
@@ -897,7 +881,7 @@ fn backward(
 
 fn finish(
     bellman: &Bellman,
-    options: &Options,
+    options: &ValueIterationOptions,
     periods: usize,
     value: Vec<f64>,
     policy: Vec<Vec<f64>>,

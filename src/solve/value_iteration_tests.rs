@@ -5,7 +5,7 @@ use super::examples::*;
 use super::problem::*;
 use super::progress::{Control, Progress, silent};
 use super::solution::Reader;
-use super::value_iteration::{Options, solve};
+use super::value_iteration::{ValueIterationOptions, solve};
 use crate::chance::{chain, quadrature};
 use crate::num::{grid, roots};
 use nalgebra::{DMatrix, DVector};
@@ -17,7 +17,7 @@ fn at(shock: usize) -> At {
 #[test]
 fn brock_mirman_policy_is_exact_on_the_ergodic_set() {
     let problem = brock_mirman(200, 7);
-    let solution = solve(&problem, &Options::default(), &mut silent).unwrap();
+    let solution = solve(&problem, &ValueIterationOptions::default(), &mut silent).unwrap();
     let reader = Reader::new(&solution, &problem).unwrap();
     let k_ss = problem.spec.steady_state.clone().unwrap()[0];
     let mut worst: f64 = 0.0;
@@ -36,14 +36,14 @@ fn brock_mirman_policy_is_exact_on_the_ergodic_set() {
 #[test]
 fn without_derivatives_or_howard_or_cubics_the_answer_is_the_same() {
     let mut problem = brock_mirman(60, 2);
-    let base = solve(&problem, &Options::default(), &mut silent).unwrap();
+    let base = solve(&problem, &ValueIterationOptions::default(), &mut silent).unwrap();
     problem.differentiable = false;
     let plain = solve(
         &problem,
-        &Options {
+        &ValueIterationOptions {
             howard: false,
             tolerance: 1e-9,
-            ..Options::default()
+            ..ValueIterationOptions::default()
         },
         &mut silent,
     )
@@ -54,9 +54,9 @@ fn without_derivatives_or_howard_or_cubics_the_answer_is_the_same() {
     for (a, b) in base.value.iter().zip(&plain.value) {
         assert!((a - b).abs() < 1e-6);
     }
-    let linear = Options {
+    let linear = ValueIterationOptions {
         interpolation: Interpolation::Linear,
-        ..Options::default()
+        ..ValueIterationOptions::default()
     };
     let linear = solve(&problem, &linear, &mut silent).unwrap();
     for (a, b) in base.value.iter().zip(&linear.value) {
@@ -69,7 +69,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let problem = gm(150, 1.0, 40.0);
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| solve(&problem, &Options::default(), &mut silent).unwrap())
+        pool.install(|| solve(&problem, &ValueIterationOptions::default(), &mut silent).unwrap())
     };
     let (one, three) = (run(1), run(3));
     assert_eq!(one, three);
@@ -81,9 +81,9 @@ fn the_stochastic_growth_model_agrees_across_grids_and_interpolations() {
         let problem = gm(nodes, 1.0, 40.0);
         let solution = solve(
             &problem,
-            &Options {
+            &ValueIterationOptions {
                 interpolation,
-                ..Options::default()
+                ..ValueIterationOptions::default()
             },
             &mut silent,
         )
@@ -108,7 +108,7 @@ fn the_stochastic_growth_model_agrees_across_grids_and_interpolations() {
 #[test]
 fn capital_goods_planner_has_the_published_policy() {
     let (problem, k_ss) = capital_goods(100);
-    let solution = solve(&problem, &Options::default(), &mut silent).unwrap();
+    let solution = solve(&problem, &ValueIterationOptions::default(), &mut silent).unwrap();
     let reader = Reader::new(&solution, &problem).unwrap();
     assert!((k_ss - 25.634270).abs() < 1e-6);
     let published = [
@@ -135,7 +135,7 @@ fn cake_eating_has_its_closed_form() {
     let problem = hand(s, Box::new(|x, _| vec![(0.0, x[0])]), |i| {
         point(i.a[0].ln(), &[i.x[0] - i.a[0]])
     });
-    let solution = solve(&problem, &Options::default(), &mut silent).unwrap();
+    let solution = solve(&problem, &ValueIterationOptions::default(), &mut silent).unwrap();
     let reader = Reader::new(&solution, &problem).unwrap();
     for w in [0.15, 1.0, 3.3, 9.0] {
         let value = ((1.0 - beta) * w).ln() / (1.0 - beta) + beta * beta.ln() / (1.0 - beta).powi(2);
@@ -173,7 +173,7 @@ fn mccall_search_has_its_reservation_wage() {
             point(c(25.0), &[])
         }
     });
-    let solution = solve(&problem, &Options::default(), &mut silent).unwrap();
+    let solution = solve(&problem, &ValueIterationOptions::default(), &mut silent).unwrap();
     let excess = |r: f64| wages.iter().map(|w| (w - r).max(0.0)).sum::<f64>() / n as f64;
     let reservation = roots::brent(|r| r - benefit - beta / (1.0 - beta) * excess(r), 0.0, 60.0, 1e-12).unwrap();
     for (j, &w) in wages.iter().enumerate() {
@@ -196,7 +196,7 @@ fn a_finite_life_consumes_by_its_closed_form() {
         point(i.a[0].ln(), &[r * (i.x[0] - i.a[0])])
     });
     let mut calls = 0;
-    let solution = solve(&problem, &Options::default(), &mut |p: Progress| {
+    let solution = solve(&problem, &ValueIterationOptions::default(), &mut |p: Progress| {
         calls += 1;
         assert_eq!(p.of, periods);
         Control::Continue
@@ -216,7 +216,7 @@ fn a_finite_life_consumes_by_its_closed_form() {
 #[test]
 fn bus_engine_choice_probabilities_match_a_direct_fixed_point() {
     let problem = bus();
-    let solution = solve(&problem, &Options::default(), &mut silent).unwrap();
+    let solution = solve(&problem, &ValueIterationOptions::default(), &mut silent).unwrap();
     // Newton's method on the 90 equations in V, written directly.
     let n = 90;
     let beta = 0.9999;
@@ -257,8 +257,8 @@ fn bus_engine_choice_probabilities_match_a_direct_fixed_point() {
 fn a_slack_and_a_bound_give_the_same_irreversible_investment() {
     let slack = irreversible(60, true);
     let bound = irreversible(60, false);
-    let a = solve(&slack, &Options::default(), &mut silent).unwrap();
-    let b = solve(&bound, &Options::default(), &mut silent).unwrap();
+    let a = solve(&slack, &ValueIterationOptions::default(), &mut silent).unwrap();
+    let b = solve(&bound, &ValueIterationOptions::default(), &mut silent).unwrap();
     let mut bind = 0;
     for i in 0..60 {
         let k = a.states[0].nodes[i];
@@ -299,7 +299,7 @@ fn integer_inventory_equals_brute_force_policy_iteration() {
         )
     });
     problem.allowed = Box::new(move |x, _, choice| x[0] as i64 + choice as i64 <= most);
-    let solution = solve(&problem, &Options::default(), &mut silent).unwrap();
+    let solution = solve(&problem, &ValueIterationOptions::default(), &mut silent).unwrap();
     // Policy iteration with dense matrices.
     let n = (most + 1) as usize;
     let p = [[0.7, 0.3], [0.4, 0.6]];
@@ -378,7 +378,7 @@ fn saving_and_a_portfolio_under_return_noise() {
         let gross = safe + i.a[1] * (r[i.noise] - safe);
         point(i.a[0].ln(), &[(i.x[0] - i.a[0]) * gross])
     });
-    let solution = solve(&problem, &Options::default(), &mut silent).unwrap();
+    let solution = solve(&problem, &ValueIterationOptions::default(), &mut silent).unwrap();
     let slope = |x: f64| -> f64 {
         risky
             .iter()
@@ -406,7 +406,7 @@ fn saving_and_a_portfolio_under_return_noise() {
 #[test]
 fn two_stocks_and_two_actions_have_their_closed_form() {
     let problem = two_stocks(12);
-    let solution = solve(&problem, &Options::default(), &mut silent).unwrap();
+    let solution = solve(&problem, &ValueIterationOptions::default(), &mut silent).unwrap();
     let reader = Reader::new(&solution, &problem).unwrap();
     let (k1, k2) = (solution.states[0].nodes[6], solution.states[1].nodes[5]);
     for (f, g) in [(1.0, 1.0), (0.9, 1.2), (1.3, 0.8)] {
@@ -441,7 +441,7 @@ fn mixed_choices_of_technology_and_saving() {
             ..point((y - i.a[1]).ln(), &[i.a[1]])
         }
     });
-    let solution = solve(&problem, &Options::default(), &mut silent).unwrap();
+    let solution = solve(&problem, &ValueIterationOptions::default(), &mut silent).unwrap();
     for i in 0..80 {
         let x = solution.states[0].nodes[i];
         assert_eq!(solution.policy[0][i], 1.1);
@@ -465,7 +465,7 @@ fn a_next_shock_in_the_transition_is_integrated() {
     let problem = hand(s, Box::new(|x, _| vec![(0.0, x[0])]), move |i| {
         point(i.a[0].ln(), &[g[i.shock_next] * (i.x[0] - i.a[0])])
     });
-    let solution = solve(&problem, &Options::default(), &mut silent).unwrap();
+    let solution = solve(&problem, &ValueIterationOptions::default(), &mut silent).unwrap();
     for i in 0..100 {
         let w = solution.states[0].nodes[i / 2];
         if i / 2 < 45 {
@@ -480,41 +480,43 @@ fn a_next_shock_in_the_transition_is_integrated() {
 
 #[test]
 fn what_cannot_be_solved_is_said() {
-    let code = |problem: &Hand, options: &Options| solve(problem, options, &mut silent).unwrap_err().code;
+    let code = |problem: &Hand, options: &ValueIterationOptions| solve(problem, options, &mut silent).unwrap_err().code;
     let mut problem = brock_mirman(20, 2);
     problem.spec.discount = Some(1.0);
-    assert_eq!(code(&problem, &Options::default()), "E0905");
+    assert_eq!(code(&problem, &ValueIterationOptions::default()), "E0905");
     let problem = brock_mirman(20, 2);
-    let few = Options {
+    let few = ValueIterationOptions {
         improvements: 2,
         howard: false,
-        ..Options::default()
+        ..ValueIterationOptions::default()
     };
     assert_eq!(code(&problem, &few), "E0901");
     let mut nothing = brock_mirman(20, 2);
     nothing.bounds = Box::new(|_, _| vec![(1.0, 0.0)]);
-    let error = solve(&nothing, &Options::default(), &mut silent).unwrap_err();
+    let error = solve(&nothing, &ValueIterationOptions::default(), &mut silent).unwrap_err();
     assert_eq!(error.code, "E0902");
     assert!(error.headline.contains("k = "), "{}", error.headline);
-    let cancelled = solve(&brock_mirman(20, 2), &Options::default(), &mut |_: Progress| {
-        Control::Cancel
-    });
+    let cancelled = solve(
+        &brock_mirman(20, 2),
+        &ValueIterationOptions::default(),
+        &mut |_: Progress| Control::Cancel,
+    );
     assert_eq!(cancelled.unwrap_err().code, "E0906");
     let mut large = bus();
     large.spec.states = vec![integer_state("x", i64::MIN, i64::MAX)];
-    assert_eq!(code(&large, &Options::default()), "E0904");
+    assert_eq!(code(&large, &ValueIterationOptions::default()), "E0904");
     let mut two = bus();
     two.spec.actions.push(finite_action("e", vec![0.0, 1.0], Some(2.0)));
-    assert_eq!(code(&two, &Options::default()), "E0905");
+    assert_eq!(code(&two, &ValueIterationOptions::default()), "E0905");
     let mut nan = brock_mirman(20, 2);
     nan.point = Box::new(|_| point(c(f64::NAN), &[c(f64::NAN)]));
-    assert_eq!(code(&nan, &Options::default()), "E0902");
+    assert_eq!(code(&nan, &ValueIterationOptions::default()), "E0902");
 }
 
 #[test]
 fn solutions_survive_serialisation() {
     let problem = bus();
-    let solution = solve(&problem, &Options::default(), &mut silent).unwrap();
+    let solution = solve(&problem, &ValueIterationOptions::default(), &mut silent).unwrap();
     let text = serde_json::to_string(&solution).unwrap();
     let back: super::solution::Solution = serde_json::from_str(&text).unwrap();
     assert_eq!(back.value, solution.value);
@@ -526,7 +528,7 @@ fn solutions_survive_serialisation() {
 #[test]
 fn deterministic_growth_earns_the_independent_optimum() {
     let problem = gm_deterministic(150);
-    let solution = solve(&problem, &Options::default(), &mut silent).unwrap();
+    let solution = solve(&problem, &ValueIterationOptions::default(), &mut silent).unwrap();
     let reader = Reader::new(&solution, &problem).unwrap();
     let total = |saving: &dyn Fn(f64) -> f64| {
         let (mut k, mut total) = (5.0f64, 0.0);

@@ -136,7 +136,7 @@ pub fn parse_value(source: &str, file: u16) -> Result<super::ast::Expr, Vec<Diag
 
 /// Where a statement stands; decides what may stand there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Within {
     Top,
     /// Inside an agent, a kind, a group or a market.
     Inside,
@@ -178,7 +178,7 @@ impl<'s> FileParser<'s> {
                 self.seen_line = true;
                 continue;
             }
-            let statement = self.statement(raw, Place::Top);
+            let statement = self.statement(raw, Within::Top);
             self.seen_line = true;
             if let Some(stmt) = statement {
                 let repeated = match &stmt.kind {
@@ -214,9 +214,9 @@ impl<'s> FileParser<'s> {
     }
 
     /// Parses one statement with all that stands in its block.
-    fn statement(&mut self, raw: &Raw, place: Place) -> Option<Stmt> {
+    fn statement(&mut self, raw: &Raw, place: Within) -> Option<Stmt> {
         let is_use = self.is_word(raw.first) && self.word(raw.first) == "use";
-        if is_use && self.seen_statement && place == Place::Top && !raw.faulty {
+        if is_use && self.seen_statement && place == Within::Top && !raw.faulty {
             self.errors.push(
                 Diagnostic::error("E0115", "`use` stands after other statements")
                     .at(self.span(raw.first), "not among the first lines")
@@ -238,10 +238,10 @@ impl<'s> FileParser<'s> {
         let choice = self.rule_for(raw, place);
         let inner = match (&choice, self.word(raw.first)) {
             (Ok((_, inner)), _) => *inner,
-            (Err(_), "scenario") => Place::Scenario,
-            (Err(_), "solve" | "train" | "verify") => Place::Settings,
-            (Err(_), "market") if self.is_definition(raw) => Place::Definition,
-            (Err(_), _) => Place::Inside,
+            (Err(_), "scenario") => Within::Scenario,
+            (Err(_), "solve" | "train" | "verify") => Within::Settings,
+            (Err(_), "market") if self.is_definition(raw) => Within::Definition,
+            (Err(_), _) => Within::Inside,
         };
         // The inside is read even where the head is faulty, for its errors.
         let mut body = Vec::new();
@@ -250,9 +250,9 @@ impl<'s> FileParser<'s> {
         if let Some(block) = &raw.block {
             for item in &block.items {
                 match inner {
-                    Place::Scenario => scenario.extend(self.scenario_item(item)),
-                    Place::Settings => settings.extend(self.setting(item)),
-                    Place::Top | Place::Inside | Place::Definition => {
+                    Within::Scenario => scenario.extend(self.scenario_item(item)),
+                    Within::Settings => settings.extend(self.setting(item)),
+                    Within::Top | Within::Inside | Within::Definition => {
                         body.extend(self.statement(item, inner));
                     }
                 }
@@ -388,13 +388,13 @@ impl<'s> FileParser<'s> {
     }
 
     /// The rule for a statement, and what its block may hold.
-    fn rule_for(&self, raw: &Raw, place: Place) -> Res<(Rule, Place)> {
+    fn rule_for(&self, raw: &Raw, place: Within) -> Res<(Rule, Within)> {
         let word = self.word(raw.first);
         if !self.is_word(raw.first) {
             return Err(self.no_statement(raw, place));
         }
         let second = self.kind(raw.first + 1, raw);
-        let line = |rule| Ok((rule, Place::Inside));
+        let line = |rule| Ok((rule, Within::Inside));
         let (rule, inner) = match word {
             "model" => return Err(self.misplaced(raw, "the first line of the file")),
             "use" => line(Rule::use_line),
@@ -416,25 +416,25 @@ impl<'s> FileParser<'s> {
             "price" | "aggregate" => line(Rule::price_line),
             "give" => line(Rule::give_line),
             "stages" => line(Rule::stages_line),
-            "agent" => Ok((Rule::agent_head, Place::Inside)),
-            "kind" => Ok((Rule::kind_head, Place::Inside)),
-            "group" => Ok((Rule::group_head, Place::Inside)),
-            "market" if self.is_definition(raw) => Ok((Rule::market_def_head, Place::Definition)),
+            "agent" => Ok((Rule::agent_head, Within::Inside)),
+            "kind" => Ok((Rule::kind_head, Within::Inside)),
+            "group" => Ok((Rule::group_head, Within::Inside)),
+            "market" if self.is_definition(raw) => Ok((Rule::market_def_head, Within::Definition)),
             "market" if raw.block.is_none() && self.has(raw, TokenKind::Assign) => {
-                Ok((Rule::market_use, Place::Inside))
+                Ok((Rule::market_use, Within::Inside))
             }
-            "market" => Ok((Rule::market_head, Place::Inside)),
-            "scenario" => Ok((Rule::scenario_head, Place::Scenario)),
-            "solve" => Ok((Rule::solve_head, Place::Settings)),
-            "train" => Ok((Rule::train_head, Place::Settings)),
-            "verify" => Ok((Rule::verify_head, Place::Settings)),
+            "market" => Ok((Rule::market_head, Within::Inside)),
+            "scenario" => Ok((Rule::scenario_head, Within::Scenario)),
+            "solve" => Ok((Rule::solve_head, Within::Settings)),
+            "train" => Ok((Rule::train_head, Within::Settings)),
+            "verify" => Ok((Rule::verify_head, Within::Settings)),
             "offer" if second == Some(TokenKind::Word) => line(Rule::offer_line),
             "start" if second == Some(TokenKind::Word) => line(Rule::start_line),
             _ if raw.block.is_some()
-                && place == Place::Definition
+                && place == Within::Definition
                 && matches!(second, None | Some(TokenKind::Text)) =>
             {
-                Ok((Rule::role_head, Place::Definition))
+                Ok((Rule::role_head, Within::Definition))
             }
             _ if words::is_reserved(word) && word != "t" => Err(self.no_statement(raw, place)),
             _ if second == Some(TokenKind::Word) || second == Some(TokenKind::Number) => {
@@ -463,7 +463,7 @@ impl<'s> FileParser<'s> {
         Ok((rule, inner))
     }
 
-    fn check_place(&self, raw: &Raw, rule: Rule, place: Place) -> Res<()> {
+    fn check_place(&self, raw: &Raw, rule: Rule, place: Within) -> Res<()> {
         let belongs = match rule {
             Rule::use_line => "the first lines of the file",
             Rule::stages_line
@@ -473,14 +473,14 @@ impl<'s> FileParser<'s> {
             | Rule::train_head
             | Rule::verify_head => "the top level of the file",
             Rule::offer_line => {
-                if place == Place::Definition {
+                if place == Within::Definition {
                     return Ok(());
                 }
                 return Err(self.misplaced(raw, "a market definition"));
             }
             _ => return Ok(()),
         };
-        if place == Place::Top {
+        if place == Within::Top {
             Ok(())
         } else {
             Err(self.misplaced(raw, belongs))
@@ -675,11 +675,11 @@ impl<'s> FileParser<'s> {
     }
 
     /// A statement word close to `word`.
-    fn similar_statement(&self, word: &str, place: Place) -> Option<&'static str> {
+    fn similar_statement(&self, word: &str, place: Within) -> Option<&'static str> {
         let scenario: &[&'static str] = &["start", "path", "force", "param", "periods"];
         match place {
-            Place::Scenario => did_you_mean(word, scenario.iter().copied()),
-            Place::Top | Place::Inside | Place::Definition | Place::Settings => {
+            Within::Scenario => did_you_mean(word, scenario.iter().copied()),
+            Within::Top | Within::Inside | Within::Definition | Within::Settings => {
                 did_you_mean(word, words::STATEMENT_WORDS.iter().copied())
             }
         }

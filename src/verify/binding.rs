@@ -183,14 +183,7 @@ pub fn bounds(bellman: &Bellman, at: At, states: &[&[f64]], n: usize) -> (Vec<Ve
     let nc = bellman.continuous.len();
     let (mut lo, mut hi) = (vec![vec![f64::NEG_INFINITY; n]; nc], vec![vec![f64::INFINITY; n]; nc]);
     if nc > 0 {
-        let lanes = crate::solve::problem::Lanes {
-            states,
-            actions: &[],
-            shock: at.shock,
-            noise: 0,
-            shock_next: at.shock,
-            time: at.time,
-        };
+        let lanes = crate::solve::problem::Lanes::before_draws(states, &[], at.shock, at.time);
         let mut low: Vec<&mut [f64]> = lo.iter_mut().map(Vec::as_mut_slice).collect();
         let mut high: Vec<&mut [f64]> = hi.iter_mut().map(Vec::as_mut_slice).collect();
         bellman.problem.bounds(&lanes, &mut low, &mut high);

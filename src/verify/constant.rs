@@ -334,14 +334,7 @@ impl Policy for Allowed<'_> {
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         self.constant.act(at, states, draw, actions);
         let bellman = self.constant.bellman;
-        let lanes = Lanes {
-            states,
-            actions: &[],
-            shock: at.shock,
-            noise: 0,
-            shock_next: at.shock,
-            time: at.time,
-        };
+        let lanes = Lanes::before_draws(states, &[], at.shock, at.time);
         for (f, &a) in bellman.finite.iter().enumerate() {
             let ActionKind::Finite { values, .. } = &bellman.problem.spec().actions[a].kind else {
                 continue;

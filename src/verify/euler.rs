@@ -22,7 +22,7 @@
 use super::binding::bounds;
 use super::binding::{Binding, bindings, slopes};
 use super::simulate::{Policy, SolvedPolicy};
-use crate::num::interpolate::{MAX_AXES, Place};
+use crate::num::interpolate::{AxisPoint, MAX_AXES};
 use crate::solve::bellman::{At, Bellman, Scratch, factor_gain};
 use crate::solve::problem::Lanes;
 use nalgebra::{DMatrix, DVector};
@@ -106,7 +106,7 @@ impl Euler<'_> {
         let mut slope = vec![vec![0.0; n]; ns + nc];
         let mut through = vec![vec![0.0; n]; ns + nc];
         let mut certain: Vec<Vec<Vec<f64>>> = Vec::new();
-        let mut places = [Place {
+        let mut places = [AxisPoint {
             cell: 0,
             t: 0.0,
             beyond: 0.0,

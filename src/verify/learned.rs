@@ -153,7 +153,7 @@ impl Judge {
             .map(|a| find(&action_names, &a.name))
             .collect::<Result<Vec<_>, _>>()?;
         let states = problem.origin.clone();
-        let simulation = super::grid::Options {
+        let simulation = super::grid::GridCertificateOptions {
             paths: 32,
             ..simulation(&model, &problem, 1)
         };

@@ -11,7 +11,7 @@ mod exact;
 
 use super::binding::bounds;
 use super::simulate::{Policy, SolvedPolicy, World};
-use crate::num::interpolate::{MAX_AXES, Place, Surface};
+use crate::num::interpolate::{AxisPoint, MAX_AXES, Surface};
 use crate::num::statistics;
 use crate::solve::bellman::{At, Bellman, FEASIBLE, Scratch};
 use crate::solve::solution::Solution;
@@ -159,7 +159,7 @@ impl<'a> Welfare<'a> {
     fn values(&self, at: At, states: &[&[f64]], out: &mut [f64], outside: &mut [bool]) {
         let surface = &self.value[at.time.min(self.periods - 1) * self.bellman.shocks() + at.shock];
         let axes = self.bellman.tensor.axes();
-        let mut places = [Place {
+        let mut places = [AxisPoint {
             cell: 0,
             t: 0.0,
             beyond: 0.0,

@@ -250,7 +250,7 @@ fn a_member_that_left_is_in_no_reduction_of_its_kind_or_among_others() {
 
 /// What a watched name of the first world was in a period.
 fn simulated(m: &Model, scenario: &str, name: &str, t: usize) -> f64 {
-    let options = econc::env::simulate::Options {
+    let options = econc::env::simulate::SimulationOptions {
         scenario: Some(scenario.into()),
         periods: Some(t + 1),
         worlds: 1,
@@ -274,7 +274,7 @@ fn a_scenario_forces_one_member_of_one_group_and_one_element() {
     assert_eq!(forced, [1, 2, 1]);
     // p[1, 1, 1], p[1, 1, 2], ..: the last element of twelve; only the first eight are shown, so the mean tells.
     let p = |t| {
-        let options = econc::env::simulate::Options {
+        let options = econc::env::simulate::SimulationOptions {
             scenario: Some("s".into()),
             periods: Some(t),
             worlds: 1,

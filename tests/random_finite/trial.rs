@@ -112,7 +112,7 @@ fn simulated(e: &Economy, model: &Model, s: &Solution, seed: u64, batches: u64) 
     let mut means: Vec<Vec<f64>> = vec![Vec::new(); right.len()];
     let behaviour = Behaviour::Solved(std::sync::Arc::new(s.clone()));
     for batch in 0..batches {
-        let options = simulate::Options {
+        let options = simulate::SimulationOptions {
             scenario: None,
             periods: Some(periods),
             worlds: WORLDS,

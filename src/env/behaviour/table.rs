@@ -17,7 +17,7 @@ pub(super) struct Table {
     /// Which action of the solution each element is.
     numbers: Vec<usize>,
     reading: Engine,
-    states: Vec<Place>,
+    states: Vec<TableOutput>,
     shocks: Vec<Reading>,
     /// The action of the solution whose choices have taste shocks, and the numbers of its choices.
     mixed: Option<(usize, Vec<f64>)>,
@@ -26,7 +26,7 @@ pub(super) struct Table {
 }
 
 /// One number among the outputs of an engine, for each element of an action.
-struct Place {
+struct TableOutput {
     output: usize,
     element: Vec<usize>,
 }
@@ -36,9 +36,9 @@ enum Reading {
     /// The state of this chain of the model.
     Link { shock: usize, element: Vec<usize> },
     /// The state whose value is nearest.
-    Nearest { place: Place, values: Vec<f64> },
+    Nearest { place: TableOutput, values: Vec<f64> },
     /// The value itself: the policy is interpolated between the nodes of a continuous shock.
-    Value(Place),
+    Value(TableOutput),
 }
 
 impl Table {
@@ -57,10 +57,10 @@ impl Table {
         };
         let owner = &model.agents[act.owner].name;
         let mut nodes: Vec<NodeId> = Vec::new();
-        let mut place = |name: &str| -> Result<Place, Diagnostic> {
+        let mut place = |name: &str| -> Result<TableOutput, Diagnostic> {
             let (node, element) = readable(model, name, owner, &act.shape)?;
             nodes.push(node);
-            Ok(Place {
+            Ok(TableOutput {
                 output: nodes.len() - 1,
                 element,
             })
@@ -69,7 +69,7 @@ impl Table {
             .states
             .iter()
             .map(|x| place(&x.name))
-            .collect::<Result<Vec<Place>, Diagnostic>>()?;
+            .collect::<Result<Vec<TableOutput>, Diagnostic>>()?;
         let mixed = s.actions.iter().enumerate().find_map(|(k, a)| match &a.kind {
             ActionKind::Finite { values, .. } if a.taste.is_some() => Some((k, values.clone())),
             ActionKind::Finite { .. } | ActionKind::Continuous => None,
@@ -135,7 +135,7 @@ impl Table {
         for (e, number) in self.numbers.iter().enumerate() {
             crate::limits::poll();
             for w in 0..n {
-                let at = |p: &Place| values[p.output][p.element[e] * n + w];
+                let at = |p: &TableOutput| values[p.output][p.element[e] * n + w];
                 for (x, p) in x.iter_mut().zip(&self.states) {
                     *x = at(p);
                 }

@@ -1,6 +1,6 @@
 //! The shaped environment graph unrolled into scalar expressions.
 //!
-//! Two ways. *Worlds as lanes* ([`Worlds`]): every axis is unrolled, a lane is a whole world (or a grid point); for small
+//! Two ways. *Worlds as lanes* ([`WorldLanes`]): every axis is unrolled, a lane is a whole world (or a grid point); for small
 //! populations and for the solvers. *Members as lanes* ([`super::members`]): the axes of large populations become the
 //! lane dimension within one world; reductions over them, gathers and concatenations are *barriers* between lane
 //! programs. Both come out of one `Lowering`, which differ only in which axes are lanes: without any there are no barriers.
@@ -126,9 +126,9 @@ pub struct Slot {
 
 /// A graph with every axis unrolled: worlds (or grid points) as lanes.
 ///
-/// `dag` may be extended, by derivatives say, before [`Worlds::compile`] or [`Worlds::compile_ids`].
+/// `dag` may be extended, by derivatives say, before [`WorldLanes::compile`] or [`WorldLanes::compile_ids`].
 #[derive(Clone, Debug)]
-pub struct Worlds {
+pub struct WorldLanes {
     /// The scalar graph.
     pub dag: Dag,
     /// Its inputs, one slot per input of the program, in order; [`Mode`]s for [`Program::compile`].
@@ -140,14 +140,14 @@ pub struct Worlds {
     pub statuses: Vec<Option<Id>>,
 }
 
-impl Worlds {
+impl WorldLanes {
     /// Unrolls the nodes `outputs` of `graph`. `bindings` has one entry per input, in order; those of unknowns are
     /// ignored.
     ///
     /// # Errors
     /// [`LowerError`]: a graph that is not well formed, bindings that are missing or of another length than their
     /// input, too many expressions.
-    pub fn lower(graph: &Graph, bindings: &[InputBinding], outputs: &[NodeId]) -> Result<Worlds, LowerError> {
+    pub fn lower(graph: &Graph, bindings: &[InputBinding], outputs: &[NodeId]) -> Result<WorldLanes, LowerError> {
         let mut lowering = Lowering::new(graph, bindings, vec![false; graph.axes.len()], false)?;
         let (outputs, statuses) = lowering.outputs(outputs)?;
         let slots = lowering
@@ -158,7 +158,7 @@ impl Worlds {
                 _ => None,
             })
             .collect();
-        Ok(Worlds {
+        Ok(WorldLanes {
             dag: lowering.dag,
             slots,
             outputs,
@@ -175,7 +175,7 @@ impl Worlds {
         Some(self.dag.input(at as u32))
     }
 
-    /// How the program's inputs vary, one mode per slot, in the order of [`Worlds::slots`].
+    /// How the program's inputs vary, one mode per slot, in the order of [`WorldLanes::slots`].
     pub fn modes(&self) -> Vec<Mode> {
         self.slots.iter().map(|s| s.mode).collect()
     }
@@ -184,7 +184,7 @@ impl Worlds {
     /// the roots that are used, one output per root.
     ///
     /// # Errors
-    /// Those of [`Worlds::compile_ids`].
+    /// Those of [`WorldLanes::compile_ids`].
     pub fn compile<T: Real>(&self, with_statuses: bool) -> Result<Program<T>, CompileError> {
         let mut ids: Vec<Id> = self.outputs.iter().flatten().copied().collect();
         if with_statuses {

@@ -47,8 +47,8 @@ pub struct Members<T> {
     lanes: Vec<bool>,
     slots: Vec<Slot>,
     output_slots: Vec<OutputSlot>,
-    results: Vec<Place>,
-    statuses: Vec<Option<Place>>,
+    results: Vec<Storage>,
+    statuses: Vec<Option<Storage>>,
     scopes: Vec<ScopePlan<T>>,
     fixed: Vec<Vec<T>>,
     /// Lengths of the arrays that are stored between programs.
@@ -132,7 +132,7 @@ impl<T: Interpreted> Array<T> {
 
 /// Where a value is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Storage {
     /// The caller's input.
     External(usize),
     /// An array that never changes.
@@ -151,8 +151,8 @@ struct ScopePlan<T> {
     residuals: Vec<usize>,
     brackets: Vec<(usize, usize)>,
     /// In a loop: slot and source of each element read, array and source of each view of the others.
-    elements: Vec<(usize, Place)>,
-    others: Vec<(usize, Place)>,
+    elements: Vec<(usize, Storage)>,
+    others: Vec<(usize, Storage)>,
 }
 
 #[derive(Clone, Debug)]
@@ -160,22 +160,22 @@ enum Step<T> {
     Run(Call<T>),
     Fold {
         how: Fold,
-        of: Place,
-        mask: Option<Place>,
+        of: Storage,
+        mask: Option<Storage>,
         to: usize,
     },
     Gather {
-        of: Place,
-        at: Place,
-        to: Place,
+        of: Storage,
+        at: Storage,
+        to: Storage,
     },
     Slice {
-        of: Place,
+        of: Storage,
         first: usize,
         to: usize,
     },
     Elements {
-        of: Place,
+        of: Storage,
         first: usize,
         to: Vec<usize>,
     },
@@ -191,8 +191,8 @@ enum Step<T> {
     Pairs {
         scope: usize,
         how: Fold,
-        body: Place,
-        mask: Option<Place>,
+        body: Storage,
+        mask: Option<Storage>,
         count: usize,
         to: usize,
     },
@@ -203,8 +203,8 @@ enum Step<T> {
 struct Call<T> {
     program: Program<T>,
     n: usize,
-    inputs: Vec<Place>,
-    outputs: Vec<Place>,
+    inputs: Vec<Storage>,
+    outputs: Vec<Storage>,
     /// Those of them that are stored arrays, in order of the arrays.
     stored: Vec<(usize, Role)>,
     /// Those of them that are the caller's outputs, in their order.
@@ -219,16 +219,16 @@ enum Role {
 }
 
 impl<T> Call<T> {
-    fn new(program: Program<T>, n: usize, inputs: Vec<Place>, outputs: Vec<Place>) -> Self {
+    fn new(program: Program<T>, n: usize, inputs: Vec<Storage>, outputs: Vec<Storage>) -> Self {
         let (mut stored, mut lent) = (Vec::new(), Vec::new());
         let roles = (0..inputs.len())
             .map(Role::Input)
             .chain((0..outputs.len()).map(Role::Output));
         for (place, role) in inputs.iter().chain(&outputs).zip(roles) {
             match *place {
-                Place::Array(k) => stored.push((k, role)),
-                Place::Output(k) => lent.push((k, role)),
-                Place::External(_) | Place::Fixed(_) | Place::Scalar(_) => {}
+                Storage::Array(k) => stored.push((k, role)),
+                Storage::Output(k) => lent.push((k, role)),
+                Storage::External(_) | Storage::Fixed(_) | Storage::Scalar(_) => {}
             }
         }
         stored.sort_unstable();
@@ -246,7 +246,7 @@ impl<T> Call<T> {
 
 #[derive(Clone, Debug)]
 enum Piece {
-    Lanes(Place),
+    Lanes(Storage),
     Scalars(Vec<usize>),
 }
 
@@ -397,11 +397,11 @@ impl<T: Interpreted> Members<T> {
         };
         run.scope(0)?;
         for (k, place) in self.results.iter().enumerate() {
-            if *place != Place::Output(k) {
+            if *place != Storage::Output(k) {
                 let to = std::mem::take(&mut run.outputs[k]);
                 let n = self.output_slots[k].members;
                 match *place {
-                    Place::Scalar(s) => to[..n].fill(run.space.scalars[s]),
+                    Storage::Scalar(s) => to[..n].fill(run.space.scalars[s]),
                     p => to[..n].copy_from_slice(&run.array(p)[..n]),
                 }
                 run.outputs[k] = to;
@@ -410,8 +410,8 @@ impl<T: Interpreted> Members<T> {
         let MembersSpace { scalars, statuses, .. } = space;
         statuses.clear();
         statuses.extend(self.statuses.iter().map(|s| match s {
-            Some(Place::Scalar(k)) => Some(scalars[*k].to_f64()),
-            Some(Place::External(_) | Place::Fixed(_) | Place::Array(_) | Place::Output(_)) | None => None,
+            Some(Storage::Scalar(k)) => Some(scalars[*k].to_f64()),
+            Some(Storage::External(_) | Storage::Fixed(_) | Storage::Array(_) | Storage::Output(_)) | None => None,
         }));
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! From a lowered graph to steps: levels, programs between barriers, and where every value is kept.
 
-use super::{Call, Members, OutputSlot, Piece, Place, ScopePlan, Step};
+use super::{Call, Members, OutputSlot, Piece, ScopePlan, Step, Storage};
 use crate::graph::{Binary, Unary};
 use crate::kernel::dag::{Dag, Expr, Id};
 use crate::kernel::lower::{Barrier, Leaf, LeafKind, LowerError, Part, Scope};
@@ -261,8 +261,8 @@ impl<'a> Planner<'a> {
                 layout.output_of.entry((*id, *lanes)).or_insert(k);
             }
         }
-        let results: Vec<Place> = finals.iter().map(|(id, lanes)| layout.place(*id, *lanes)).collect();
-        let status_places: Vec<Option<Place>> = statuses.iter().map(|s| s.map(|id| layout.place(id, 0))).collect();
+        let results: Vec<Storage> = finals.iter().map(|(id, lanes)| layout.place(*id, *lanes)).collect();
+        let status_places: Vec<Option<Storage>> = statuses.iter().map(|s| s.map(|id| layout.place(id, 0))).collect();
         let mut barrier_steps: BTreeMap<(Key, usize), Step<T>> = BTreeMap::new();
         let mut scopes: Vec<ScopePlan<T>> = self
             .scopes
@@ -285,11 +285,15 @@ impl<'a> Planner<'a> {
         }
         for (b, barrier) in self.barriers.iter().enumerate() {
             results_of[b].sort_unstable();
-            let to: Vec<Place> = results_of[b].iter().map(|(_, leaf)| layout.leaf_place(*leaf)).collect();
-            let index = |p: Place| match p {
-                Place::Array(k) | Place::Scalar(k) | Place::External(k) | Place::Fixed(k) | Place::Output(k) => k,
+            let to: Vec<Storage> = results_of[b].iter().map(|(_, leaf)| layout.leaf_place(*leaf)).collect();
+            let index = |p: Storage| match p {
+                Storage::Array(k)
+                | Storage::Scalar(k)
+                | Storage::External(k)
+                | Storage::Fixed(k)
+                | Storage::Output(k) => k,
             };
-            let first = to.first().copied().unwrap_or(Place::Scalar(0));
+            let first = to.first().copied().unwrap_or(Storage::Scalar(0));
             let step = match barrier {
                 Barrier::Fold { how, of, mask, lanes } => Step::Fold {
                     how: *how,
@@ -375,13 +379,13 @@ impl<'a> Planner<'a> {
             match &leaf.kind {
                 LeafKind::LoopElement { scope, of, lanes } => {
                     let from = layout.place(*of, *lanes);
-                    if let Place::Scalar(slot) = layout.leaf_place(i) {
+                    if let Storage::Scalar(slot) = layout.leaf_place(i) {
                         scopes[*scope].elements.push((slot, from));
                     }
                 }
                 LeafKind::LoopOthers { scope, of } => {
                     let from = layout.place(*of, leaf.lanes);
-                    if let Place::Array(array) = layout.leaf_place(i) {
+                    if let Storage::Array(array) = layout.leaf_place(i) {
                         scopes[*scope].others.push((array, from));
                     }
                 }
@@ -389,7 +393,7 @@ impl<'a> Planner<'a> {
             }
         }
         // Programs; finding the inputs of one may ask for more outputs of another.
-        let mut inputs_of: BTreeMap<(Key, usize), BTreeMap<Id, Place>> = BTreeMap::new();
+        let mut inputs_of: BTreeMap<(Key, usize), BTreeMap<Id, Storage>> = BTreeMap::new();
         while let Some((id, group)) = layout.waiting.pop() {
             let found = layout.cone(id, group);
             inputs_of.entry(group).or_default().extend(found);
@@ -402,7 +406,7 @@ impl<'a> Planner<'a> {
                 .map(|(id, p)| {
                     (
                         *id,
-                        if matches!(p, Place::Scalar(_)) {
+                        if matches!(p, Storage::Scalar(_)) {
                             Mode::Uniform
                         } else {
                             Mode::Lanes
@@ -464,26 +468,26 @@ struct Layout<'p, 'a> {
     stored: Vec<usize>,
     scalars: usize,
     constants: Vec<(usize, f64)>,
-    leaf_places: HashMap<usize, Place>,
-    places: BTreeMap<(Id, usize), Place>,
+    leaf_places: HashMap<usize, Storage>,
+    places: BTreeMap<(Id, usize), Storage>,
     /// Outputs of each program, by key and array length.
-    groups: BTreeMap<(Key, usize), Vec<(Id, Place)>>,
+    groups: BTreeMap<(Key, usize), Vec<(Id, Storage)>>,
     waiting: Vec<(Id, (Key, usize))>,
     output_of: HashMap<(Id, usize), usize>,
 }
 
 impl Layout<'_, '_> {
-    fn new_place(&mut self, lanes: usize) -> Place {
+    fn new_place(&mut self, lanes: usize) -> Storage {
         if lanes == 0 {
             self.scalars += 1;
-            Place::Scalar(self.scalars - 1)
+            Storage::Scalar(self.scalars - 1)
         } else {
             self.stored.push(lanes);
-            Place::Array(self.stored.len() - 1)
+            Storage::Array(self.stored.len() - 1)
         }
     }
 
-    fn leaf_place(&mut self, leaf: usize) -> Place {
+    fn leaf_place(&mut self, leaf: usize) -> Storage {
         if let Some(p) = self.leaf_places.get(&leaf) {
             return *p;
         }
@@ -494,14 +498,14 @@ impl Layout<'_, '_> {
                 let k = self.external[&leaf];
                 debug_assert!(k < self.n_external);
                 if slot.mode == Mode::Lanes {
-                    Place::External(k)
+                    Storage::External(k)
                 } else {
-                    Place::Scalar(k)
+                    Storage::Scalar(k)
                 }
             }
             LeafKind::Fixed(values) => {
                 self.fixed.push(values.to_vec());
-                Place::Fixed(self.fixed.len() - 1)
+                Storage::Fixed(self.fixed.len() - 1)
             }
             LeafKind::Barrier { .. }
             | LeafKind::Unknown { .. }
@@ -513,7 +517,7 @@ impl Layout<'_, '_> {
     }
 
     /// Where `id` can be read as an array of `lanes` (0: a scalar); asks for a program to compute it if need be.
-    fn place(&mut self, id: Id, lanes: usize) -> Place {
+    fn place(&mut self, id: Id, lanes: usize) -> Storage {
         let planner = self.planner;
         if let Expr::Input(leaf) = planner.dag.expr(id)
             && planner.lanes[id.0 as usize] == lanes
@@ -525,14 +529,14 @@ impl Layout<'_, '_> {
         }
         if let (Some(x), 0) = (planner.dag.as_const(id), lanes) {
             let place = self.new_place(0);
-            if let Place::Scalar(k) = place {
+            if let Storage::Scalar(k) = place {
                 self.constants.push((k, x));
             }
             self.places.insert((id, lanes), place);
             return place;
         }
         let place = match self.output_of.get(&(id, lanes)) {
-            Some(k) => Place::Output(*k),
+            Some(k) => Storage::Output(*k),
             None => self.new_place(lanes),
         };
         self.places.insert((id, lanes), place);
@@ -543,7 +547,7 @@ impl Layout<'_, '_> {
     }
 
     /// The inputs a program needs for one output.
-    fn cone(&mut self, output: Id, group: (Key, usize)) -> BTreeMap<Id, Place> {
+    fn cone(&mut self, output: Id, group: (Key, usize)) -> BTreeMap<Id, Storage> {
         let planner = self.planner;
         let mut inputs = BTreeMap::new();
         let mut seen = std::collections::BTreeSet::new();

@@ -1,6 +1,6 @@
 //! Evaluation of one world: the steps of a plan, outer root problems and loops over pairs.
 
-use super::{Array, Call, Members, MembersSpace, Piece, Place, Role, Step};
+use super::{Array, Call, Members, MembersSpace, Piece, Role, Step, Storage};
 use crate::kernel::exec::{self, Interpreted, Operand, RunError, accumulate, entry, fold_lanes};
 use crate::kernel::lower::Fold;
 use crate::kernel::math;
@@ -18,16 +18,16 @@ pub(super) struct Run<'a, 'b, T> {
 
 impl<T: Interpreted> Run<'_, '_, T> {
     /// The numbers at a place: one number per member, one number for a scalar.
-    pub fn array(&self, place: Place) -> &[T] {
+    pub fn array(&self, place: Storage) -> &[T] {
         match place {
-            Place::External(i) => match self.inputs[i] {
+            Storage::External(i) => match self.inputs[i] {
                 Operand::Lanes(v) => &v[..self.plan.slots[i].members],
                 Operand::Uniform(_) => self.space.splats[i].as_slice(),
             },
-            Place::Fixed(i) => &self.plan.fixed[i],
-            Place::Array(i) => self.space.arrays[i].as_slice(),
-            Place::Output(i) => self.outputs[i],
-            Place::Scalar(i) => std::slice::from_ref(&self.space.scalars[i]),
+            Storage::Fixed(i) => &self.plan.fixed[i],
+            Storage::Array(i) => self.space.arrays[i].as_slice(),
+            Storage::Output(i) => self.outputs[i],
+            Storage::Scalar(i) => std::slice::from_ref(&self.space.scalars[i]),
         }
     }
 
@@ -47,7 +47,7 @@ impl<T: Interpreted> Run<'_, '_, T> {
                     self.space.scalars[*to] = fold(*how, values, mask);
                 }
                 Step::Gather { of, at, to } => match *to {
-                    Place::Array(k) => {
+                    Storage::Array(k) => {
                         let mut out = std::mem::take(&mut self.space.arrays[k]);
                         let (from, positions) = (self.array(*of), self.array(*at));
                         for (x, p) in out.as_mut_slice().iter_mut().zip(positions) {
@@ -55,11 +55,11 @@ impl<T: Interpreted> Run<'_, '_, T> {
                         }
                         self.space.arrays[k] = out;
                     }
-                    Place::Scalar(k) => {
+                    Storage::Scalar(k) => {
                         let x = entry(self.array(*of), self.array(*at)[0]);
                         self.space.scalars[k] = x;
                     }
-                    Place::External(_) | Place::Fixed(_) | Place::Output(_) => {}
+                    Storage::External(_) | Storage::Fixed(_) | Storage::Output(_) => {}
                 },
                 Step::Slice { of, first, to } => {
                     let mut out = std::mem::take(&mut self.space.arrays[*to]);
@@ -124,14 +124,14 @@ impl<T: Interpreted> Run<'_, '_, T> {
         let mut call = step.program.call(step.n, workspace);
         for (k, place) in step.inputs.iter().enumerate() {
             match *place {
-                Place::Scalar(s) => call.input(k, Operand::Uniform(scalars[s]))?,
-                Place::External(i) => call.input(k, self.inputs[i])?,
-                Place::Fixed(i) => call.input(k, Operand::Lanes(&self.plan.fixed[i]))?,
-                Place::Array(_) | Place::Output(_) => {}
+                Storage::Scalar(s) => call.input(k, Operand::Uniform(scalars[s]))?,
+                Storage::External(i) => call.input(k, self.inputs[i])?,
+                Storage::Fixed(i) => call.input(k, Operand::Lanes(&self.plan.fixed[i]))?,
+                Storage::Array(_) | Storage::Output(_) => {}
             }
         }
         for ((k, place), to) in step.outputs.iter().enumerate().zip(single.chunks_mut(1)) {
-            if let Place::Scalar(_) = place {
+            if let Storage::Scalar(_) = place {
                 call.output(k, to)?;
             }
         }
@@ -139,7 +139,7 @@ impl<T: Interpreted> Run<'_, '_, T> {
         lend(&mut call, &step.lent, self.outputs.iter_mut().map(|v| &mut **v))?;
         call.run()?;
         for (place, x) in step.outputs.iter().zip(single) {
-            if let Place::Scalar(k) = *place {
+            if let Storage::Scalar(k) = *place {
                 scalars[k] = *x;
             }
         }
@@ -173,8 +173,8 @@ impl<T: Interpreted> Run<'_, '_, T> {
         &mut self,
         scope: usize,
         how: Fold,
-        body: Place,
-        mask: Option<Place>,
+        body: Storage,
+        mask: Option<Storage>,
         count: usize,
         to: usize,
     ) -> Result<(), RunError> {
@@ -240,7 +240,7 @@ impl<T: Interpreted> Run<'_, '_, T> {
         Ok(())
     }
 
-    fn lanes_or_scalar(&self, place: Place, lanes: usize) -> &[T] {
+    fn lanes_or_scalar(&self, place: Storage, lanes: usize) -> &[T] {
         // The planner stores bodies and masks as arrays of the right length.
         &self.array(place)[..lanes]
     }

@@ -9,7 +9,7 @@
 //! Where two nodes stand closer together than [`BREAK`] of the cells beside them the spline is broken: what it does on one side knows nothing of
 //! the other, so that a function with a kink or a jump there is carried as well as a smooth one.
 //!
-//! A query outside the grid is always marked: [`Place::beyond`] is its distance from the grid, [`Outside`] the rule used there.
+//! A query outside the grid is always marked: [`AxisPoint::beyond`] is its distance from the grid, [`Outside`] the rule used there.
 
 mod curve;
 mod tensor;
@@ -97,7 +97,7 @@ enum Search {
 
 /// Where a query falls on an axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Place {
+pub struct AxisPoint {
     /// Cell (or node, for [`Rule::Nodes`]).
     pub cell: u32,
     /// Position in the cell, in [0, 1].
@@ -175,13 +175,13 @@ impl Axis {
 
     /// Finds the cell of `x`; NaN falls in the first cell with `beyond` NaN.
     #[inline]
-    pub fn locate(&self, x: f64) -> Place {
+    pub fn locate(&self, x: f64) -> AxisPoint {
         let c = &self.coordinate;
         let n = c.len();
         let u = self.coordinate(x);
         if n == 1 {
             let d = u - c[0];
-            return Place {
+            return AxisPoint {
                 cell: 0,
                 t: 0.0,
                 beyond: if d.abs() > 0.5 || d.is_nan() { d } else { 0.0 },
@@ -190,7 +190,7 @@ impl Axis {
         let (lo, hi) = (c[0], c[n - 1]);
         if !(u >= lo && u <= hi) {
             if u.is_nan() {
-                return Place {
+                return AxisPoint {
                     cell: 0,
                     t: 0.0,
                     beyond: f64::NAN,
@@ -201,22 +201,22 @@ impl Axis {
             // Rounding of a state that sits on the edge is not leaving the grid.
             let beyond = if beyond.abs() <= 1e-12 * (hi - lo) { 0.0 } else { beyond };
             return match (self.rule, below) {
-                (Rule::Nodes, true) => Place {
+                (Rule::Nodes, true) => AxisPoint {
                     cell: 0,
                     t: 0.0,
                     beyond,
                 },
-                (Rule::Nodes, false) => Place {
+                (Rule::Nodes, false) => AxisPoint {
                     cell: (n - 1) as u32,
                     t: 0.0,
                     beyond,
                 },
-                (_, true) => Place {
+                (_, true) => AxisPoint {
                     cell: 0,
                     t: 0.0,
                     beyond,
                 },
-                (_, false) => Place {
+                (_, false) => AxisPoint {
                     cell: (n - 2) as u32,
                     t: 1.0,
                     beyond,
@@ -239,21 +239,21 @@ impl Axis {
         let t = (u - c[cell]) / (c[cell + 1] - c[cell]);
         fault!("interpolation.last_cell", do {
             if cell + 2 == n {
-                return Place { cell: cell as u32, t: 0.0, beyond: 0.0 };
+                return AxisPoint { cell: cell as u32, t: 0.0, beyond: 0.0 };
             }
         });
         if self.rule == Rule::Nodes {
             let node = if t > 0.5 { cell + 1 } else { cell };
-            return Place {
+            return AxisPoint {
                 cell: node as u32,
                 t: 0.0,
                 beyond: 0.0,
             };
         }
         fault!("interpolation.nearest", do {
-            return Place { cell: cell as u32, t: t.round(), beyond: 0.0 };
+            return AxisPoint { cell: cell as u32, t: t.round(), beyond: 0.0 };
         });
-        Place {
+        AxisPoint {
             cell: cell as u32,
             t,
             beyond: 0.0,

@@ -1,6 +1,6 @@
 //! Products of axes: surfaces over several of them, their values and slopes.
 
-use super::{Axis, Outside, Place, Rule, line_derivatives};
+use super::{Axis, AxisPoint, Outside, Rule, line_derivatives};
 
 /// The basis of one axis at one query: at most four coefficients.
 #[derive(Clone, Copy, Debug)]
@@ -143,7 +143,7 @@ impl Tensor {
     }
 
     #[inline]
-    fn basis(&self, d: usize, place: Place) -> Basis {
+    fn basis(&self, d: usize, place: AxisPoint) -> Basis {
         let axis = &self.axes[d];
         let step = self.strides[d] * self.masks;
         let cell = place.cell as usize;
@@ -200,7 +200,7 @@ impl Tensor {
 
     /// The value at a query whose places (one per axis) are known.
     #[inline]
-    pub fn value_at(&self, surface: &Surface, places: &[Place]) -> f64 {
+    pub fn value_at(&self, surface: &Surface, places: &[AxisPoint]) -> f64 {
         let c = &surface.coefficients;
         if places.len() == 1 && places[0].beyond == 0.0 {
             let (axis, k, t) = (&self.axes[0], places[0].cell as usize, places[0].t);
@@ -227,7 +227,7 @@ impl Tensor {
 
     /// The value at a query whose places (one per axis) are known; with `slopes`, also the derivative with respect to
     /// each state, one number per axis (0 along [`Rule::Nodes`]).
-    pub fn value_and_slopes(&self, surface: &Surface, places: &[Place], slopes: Option<&mut [f64]>) -> f64 {
+    pub fn value_and_slopes(&self, surface: &Surface, places: &[AxisPoint], slopes: Option<&mut [f64]>) -> f64 {
         let n = places.len();
         let c = &surface.coefficients;
         if n == 0 {
@@ -293,7 +293,7 @@ impl Tensor {
 
     /// Writes the places of a query point; `x` (in units of the state) and `places` hold one entry per axis.
     #[inline]
-    pub fn locate(&self, x: &[f64], places: &mut [Place]) {
+    pub fn locate(&self, x: &[f64], places: &mut [AxisPoint]) {
         for ((axis, &x), place) in self.axes.iter().zip(x).zip(places) {
             *place = axis.locate(x);
         }
@@ -302,7 +302,7 @@ impl Tensor {
     /// Values at many queries, `queries[axis][i]` in units of the state, into `out`, one number per query; returns how
     /// many queries lie outside the grid.
     pub fn values(&self, surface: &Surface, queries: &[&[f64]], out: &mut [f64]) -> usize {
-        let mut places = [Place {
+        let mut places = [AxisPoint {
             cell: 0,
             t: 0.0,
             beyond: 0.0,

@@ -111,7 +111,7 @@ fn tensor_products_mix_rules_and_give_gradients() {
     let mut surface = Surface::default();
     tensor.fit(&values, &mut surface);
     let q = [0.33, 2.1, 2.0, 0.3];
-    let mut places = [Place {
+    let mut places = [AxisPoint {
         cell: 0,
         t: 0.0,
         beyond: 0.0,

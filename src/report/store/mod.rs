@@ -198,7 +198,7 @@ impl Manifest {
 
 /// Where a run shall stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum RunPlace {
     /// The next free `root/name-0001`.
     Numbered {
         /// Directory of all runs.
@@ -219,7 +219,7 @@ pub enum Place {
 #[derive(Debug)]
 pub struct RunDirectory {
     partial: PathBuf,
-    place: Place,
+    place: RunPlace,
     manifest: Manifest,
     lock: Option<File>,
 }
@@ -238,7 +238,7 @@ impl RunDirectory {
     ///
     /// # Errors
     /// E0950 (cannot be created), E0952 (the place is taken), E0956 (another process is writing it).
-    pub fn create(place: Place, manifest: Manifest) -> Result<Self, Diagnostic> {
+    pub fn create(place: RunPlace, manifest: Manifest) -> Result<Self, Diagnostic> {
         RunDirectory::create_with(place, manifest, &[])
     }
 
@@ -247,25 +247,25 @@ impl RunDirectory {
     ///
     /// # Errors
     /// Those of `create`; E0951, E0957.
-    pub fn create_with(place: Place, mut manifest: Manifest, files: &[(&str, &[u8])]) -> Result<Self, Diagnostic> {
+    pub fn create_with(place: RunPlace, mut manifest: Manifest, files: &[(&str, &[u8])]) -> Result<Self, Diagnostic> {
         let place = match place {
-            Place::Exact { directory, force } => Place::Exact {
+            RunPlace::Exact { directory, force } => RunPlace::Exact {
                 directory: plain(&directory),
                 force,
             },
-            numbered @ Place::Numbered { .. } => numbered,
+            numbered @ RunPlace::Numbered { .. } => numbered,
         };
         manifest.standing = match &place {
-            Place::Numbered { .. } => Standing::Numbered,
-            Place::Exact { force: false, .. } => Standing::Named,
-            Place::Exact { force: true, .. } => Standing::Replacing,
+            RunPlace::Numbered { .. } => Standing::Numbered,
+            RunPlace::Exact { force: false, .. } => Standing::Named,
+            RunPlace::Exact { force: true, .. } => Standing::Replacing,
         };
         let target = match &place {
-            Place::Exact { directory, force } => {
+            RunPlace::Exact { directory, force } => {
                 check_free(directory, *force)?;
                 directory.clone()
             }
-            Place::Numbered { root, name } => {
+            RunPlace::Numbered { root, name } => {
                 remove_not_begun(root, |entry| {
                     let number = entry.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
                     number.is_some_and(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_digit()))

@@ -4,7 +4,9 @@ use super::files::{beside, cannot_publish, cannot_write, sha256, shown, taken, w
 use super::names::{next_number, number_of, numbered, siblings};
 use super::open::{check_files, checkpoints, inspect, stem};
 use super::replace::{check_free, is_only_a_run};
-use super::{FAILED, LOCK, MANIFEST, Manifest, PARTIAL, Place, REPLACED, RunDirectory, SEAL, Standing, Status, WORK};
+use super::{
+    FAILED, LOCK, MANIFEST, Manifest, PARTIAL, REPLACED, RunDirectory, RunPlace, SEAL, Standing, Status, WORK,
+};
 use crate::diag::Diagnostic;
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -68,7 +70,7 @@ impl RunDirectory {
             let _ = fs::remove_file(checkpoint);
         }
         match &self.place {
-            Place::Numbered { root, name } => {
+            RunPlace::Numbered { root, name } => {
                 // The number in the name of the partial directory was free when the run began; another run may
                 // have taken it since. A directory is never renamed onto one that has files.
                 let mut number = number_of(&self.partial, name).unwrap_or_else(|| next_number(root, name));
@@ -81,7 +83,7 @@ impl RunDirectory {
                     }
                 }
             }
-            Place::Exact { directory, force } => match rename_onto_nothing(&self.partial, directory) {
+            RunPlace::Exact { directory, force } => match rename_onto_nothing(&self.partial, directory) {
                 Ok(()) => {
                     if *force {
                         remove_replaced(directory);
@@ -166,7 +168,7 @@ impl RunDirectory {
 }
 
 /// Where the run in a directory shall stand when it is done.
-pub(super) fn place_of(directory: &Path, manifest: &Manifest) -> Place {
+pub(super) fn place_of(directory: &Path, manifest: &Manifest) -> RunPlace {
     let name = directory
         .file_name()
         .map(|n| n.to_string_lossy().into_owned())
@@ -174,11 +176,11 @@ pub(super) fn place_of(directory: &Path, manifest: &Manifest) -> Place {
     let stem = stem(&name);
     let number = stem.rsplit_once('-').filter(|(_, n)| n.parse::<u32>().is_ok());
     match (manifest.standing, number) {
-        (Standing::Numbered, Some((model, _))) => Place::Numbered {
+        (Standing::Numbered, Some((model, _))) => RunPlace::Numbered {
             root: directory.parent().unwrap_or(Path::new("")).to_path_buf(),
             name: model.to_string(),
         },
-        (standing, _) => Place::Exact {
+        (standing, _) => RunPlace::Exact {
             directory: directory.with_file_name(stem),
             force: standing == Standing::Replacing,
         },

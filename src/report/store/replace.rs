@@ -150,12 +150,12 @@ fn member_of_sweep(root: &Path, name: &Path, whole: &Manifest) -> Option<Manifes
 #[cfg(test)]
 pub(in crate::report) mod tests {
     use super::*;
-    use crate::report::store::{Place, RunDirectory};
+    use crate::report::store::{RunDirectory, RunPlace};
 
     /// A run with these files that came to its end.
     pub(in crate::report) fn finished(root: &Path, name: &str, files: &[&str]) -> PathBuf {
         let manifest = Manifest::new(vec!["econc".into()], "m.econ", b"model m", 1, "2025-01-01T00:00:00Z");
-        let place = Place::Exact {
+        let place = RunPlace::Exact {
             directory: root.join(name),
             force: false,
         };

@@ -13,15 +13,15 @@ fn manifest() -> Manifest {
     )
 }
 
-fn numbered_place(root: &Path) -> Place {
-    Place::Numbered {
+fn numbered_place(root: &Path) -> RunPlace {
+    RunPlace::Numbered {
         root: root.to_path_buf(),
         name: "growth".into(),
     }
 }
 
-fn exact(directory: &Path, force: bool) -> Place {
-    Place::Exact {
+fn exact(directory: &Path, force: bool) -> RunPlace {
+    RunPlace::Exact {
         directory: directory.to_path_buf(),
         force,
     }

@@ -44,14 +44,7 @@ pub(super) fn check(problem: &dyn DecisionProblem, moving: &(String, Span)) -> R
     let mut scratch = Scratch::default();
     for shock in 0..nz {
         let at = At { shock, time: 0 };
-        let lanes = Lanes {
-            states: &refs,
-            actions: &[],
-            shock,
-            noise: 0,
-            shock_next: shock,
-            time: 0,
-        };
+        let lanes = Lanes::before_draws(&refs, &[], shock, 0);
         let nc = bellman.continuous.len();
         let (mut lo, mut hi) = (vec![vec![0.0; n]; nc], vec![vec![0.0; n]; nc]);
         if nc > 0 {

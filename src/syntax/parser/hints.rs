@@ -1,7 +1,7 @@
 //! Messages about statements that could not be read, each with what to type.
 
 use super::expect::{self, Kind};
-use super::{FileParser, Place, Rule};
+use super::{FileParser, Rule, Within};
 use crate::diag::{Diagnostic, Span};
 use crate::syntax::lexer::{Token, TokenKind};
 use crate::syntax::split::Raw;
@@ -326,7 +326,7 @@ impl<'s> FileParser<'s> {
     }
 
     /// A line that starts no statement of the language.
-    pub(super) fn no_statement(&self, raw: &Raw, place: Place) -> Box<Diagnostic> {
+    pub(super) fn no_statement(&self, raw: &Raw, place: Within) -> Box<Diagnostic> {
         let word = self.word(raw.first);
         let span = self.span(raw.first);
         if !self.is_word(raw.first) {
@@ -343,7 +343,7 @@ impl<'s> FileParser<'s> {
         }
         let error = Diagnostic::error("E0102", format!("`{word}` starts no statement"));
         let scenario_word = matches!(word, "periods" | "path" | "force" | "start");
-        if scenario_word && raw.block.is_none() && place != Place::Scenario {
+        if scenario_word && raw.block.is_none() && place != Within::Scenario {
             return Box::new(
                 Diagnostic::error("E0115", format!("`{word}` stands in the wrong place"))
                     .at(span, "it belongs in a scenario")
@@ -420,7 +420,7 @@ impl<'s> FileParser<'s> {
         );
         Box::new(match word {
             "population" => error.hint("sizes are set on the command line: `--set N=100`"),
-            _ => match self.similar_statement(word, Place::Scenario) {
+            _ => match self.similar_statement(word, Within::Scenario) {
                 Some(similar) => error.hint(format!("did you mean `{similar}`?")),
                 None => error.hint("a line of a scenario begins with what it does: `start planner.k = 3`, `path z = 0`, `force planner.s = 0.2 at 0..9`, `param a = 0.3`, `periods 40`; equations stand outside it"),
             },

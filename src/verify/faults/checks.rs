@@ -7,7 +7,7 @@
 use super::learners;
 use crate::check::Model;
 use crate::env::cast::Behaviour;
-use crate::env::simulate::{Options as Play, simulate};
+use crate::env::simulate::{SimulationOptions as Play, simulate};
 use crate::num::statistics;
 use crate::verify::solved::Solved;
 use crate::verify::world::play::play;

@@ -4,7 +4,7 @@ use super::answers::{LINE, best, cycle_moves, in_the_long_run, linear, lottery_m
 use crate::check::Model;
 use crate::env::ActionSpace;
 use crate::env::cast::Behaviour;
-use crate::env::simulate::{Options as Play, Simulation, simulate};
+use crate::env::simulate::{Simulation, SimulationOptions as Play, simulate};
 use crate::learn::nets::{Activation, Mlp};
 use crate::learn::policy::PolicyKind;
 use crate::learn::{Policy, translation::Translation};
@@ -391,7 +391,7 @@ pub(super) fn record() -> f64 {
 
 /// A game of one period that pays 0 or 1: that is what its two choices are worth, whatever the discount factor.
 pub(super) fn table() -> f64 {
-    use crate::env::vector::{Options as Copies, Vectorised};
+    use crate::env::vector::{GameOptions as Copies, Vectorised};
     use crate::learn::q_learning::{QLearning, QLearningOptions};
     let text = "agent a {\n  state x in 0..1, start 0\n  action d in {no, yes}\n  x' = x\n  observe x\n  \
                 reward if d == yes then 1 else 0\n  end when x == 0\n  discount 0.9\n}\n";

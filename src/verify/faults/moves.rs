@@ -2,7 +2,7 @@
 
 use super::answers::worst;
 use crate::env::cast::Behaviour;
-use crate::env::simulate::{Options as Play, simulate};
+use crate::env::simulate::{SimulationOptions as Play, simulate};
 
 fn compiled(text: &str) -> Option<crate::Model> {
     crate::compile(text, &crate::Options::default()).0

@@ -67,7 +67,7 @@ impl Default for Thresholds {
 
 /// Settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Options {
+pub struct GridCertificateOptions {
     /// Simulated paths.
     pub paths: usize,
     /// Periods before anything is recorded.
@@ -87,9 +87,9 @@ pub struct Options {
     pub thresholds: Thresholds,
 }
 
-impl Default for Options {
+impl Default for GridCertificateOptions {
     fn default() -> Self {
-        Options {
+        GridCertificateOptions {
             paths: 32,
             burn_in: 200,
             periods: 400,
@@ -206,7 +206,7 @@ pub struct Bench<'a> {
     /// The policy by which lives are played.
     pub player: &'a dyn Policy,
     /// Settings.
-    pub options: &'a Options,
+    pub options: &'a GridCertificateOptions,
     /// Lives played side by side.
     pub paths: usize,
     /// What happened in them.
@@ -248,7 +248,7 @@ const FEWEST_POINTS: usize = 250;
 pub fn certify(
     problem: &dyn DecisionProblem,
     solution: &Solution,
-    options: &Options,
+    options: &GridCertificateOptions,
 ) -> Result<Certificate, Diagnostic> {
     let bellman = Bellman::new(problem, solution.interpolation)?;
     let policy = SolvedPolicy::new(&bellman, solution)?;

@@ -1,6 +1,6 @@
 //! Lives on the solver's chain under the solution.
 
-use super::Options;
+use super::GridCertificateOptions;
 use crate::num::interpolate::Rule;
 use crate::solve::bellman::{At, Bellman};
 use crate::verify::binding::{Binding, bindings};
@@ -29,7 +29,7 @@ pub struct Simulated {
 
 impl Simulated {
     /// Plays `paths` lives.
-    pub fn run(bellman: &Bellman, policy: &dyn Policy, options: &Options, paths: usize) -> Self {
+    pub fn run(bellman: &Bellman, policy: &dyn Policy, options: &GridCertificateOptions, paths: usize) -> Self {
         let spec = bellman.problem.spec();
         let mut world = World::new(bellman, paths, options.seed, &options.starts);
         // A finite life is recorded from its start.

@@ -6,20 +6,25 @@ use crate::solve::examples::*;
 use crate::solve::progress::silent;
 use crate::solve::value_iteration::{self, solve};
 
-fn quick() -> Options {
-    Options {
+fn quick() -> GridCertificateOptions {
+    GridCertificateOptions {
         paths: 16,
         burn_in: 50,
         periods: 150,
         points: 300,
-        ..Options::default()
+        ..GridCertificateOptions::default()
     }
 }
 
 #[test]
 fn a_good_solution_passes_with_small_residuals_and_beats_constants() {
     let problem = gm(150, 1.0, 60.0);
-    let solution = solve(&problem, &value_iteration::Options::default(), &mut silent).unwrap();
+    let solution = solve(
+        &problem,
+        &value_iteration::ValueIterationOptions::default(),
+        &mut silent,
+    )
+    .unwrap();
     let certificate = certify(&problem, &solution, &quick()).unwrap();
     assert!(certificate.passed, "{:?}", certificate.reasons);
     assert_eq!(certificate.unit, "consumption");
@@ -37,7 +42,12 @@ fn a_good_solution_passes_with_small_residuals_and_beats_constants() {
 fn a_policy_that_is_off_by_a_hundredth_is_seen_at_its_size() {
     // Brock-Mirman with next capital scaled by 1.01: consumption is off by 1.01 alpha beta / (1 - alpha beta) ~ .46 %.
     let problem = brock_mirman(120, 3);
-    let mut solution = solve(&problem, &value_iteration::Options::default(), &mut silent).unwrap();
+    let mut solution = solve(
+        &problem,
+        &value_iteration::ValueIterationOptions::default(),
+        &mut silent,
+    )
+    .unwrap();
     let good = certify(&problem, &solution, &quick()).unwrap();
     assert!(good.passed && good.euler.unwrap().p99 < -6.0, "{:?}", good.reasons);
     solution.policy[0].iter_mut().for_each(|k| *k *= 1.01);
@@ -59,11 +69,16 @@ fn a_policy_that_is_off_by_a_hundredth_is_seen_at_its_size() {
 #[test]
 fn a_narrow_grid_fails_by_its_edges() {
     let problem = gm(60, 8.0, 11.0);
-    let solution = solve(&problem, &value_iteration::Options::default(), &mut silent).unwrap();
+    let solution = solve(
+        &problem,
+        &value_iteration::ValueIterationOptions::default(),
+        &mut silent,
+    )
+    .unwrap();
     let certificate = certify(
         &problem,
         &solution,
-        &Options {
+        &GridCertificateOptions {
             starts: vec![vec![9.0]],
             ..quick()
         },
@@ -80,7 +95,7 @@ fn a_narrow_grid_fails_by_its_edges() {
 #[test]
 fn a_coarse_linear_solution_fails_and_says_why() {
     let problem = gm(12, 1.0, 60.0);
-    let coarse = value_iteration::Options {
+    let coarse = value_iteration::ValueIterationOptions {
         interpolation: Interpolation::Linear,
         ..Default::default()
     };
@@ -92,7 +107,12 @@ fn a_coarse_linear_solution_fails_and_says_why() {
 #[test]
 fn a_ruined_policy_loses_to_a_constant_one() {
     let problem = gm(80, 1.0, 60.0);
-    let mut solution = solve(&problem, &value_iteration::Options::default(), &mut silent).unwrap();
+    let mut solution = solve(
+        &problem,
+        &value_iteration::ValueIterationOptions::default(),
+        &mut silent,
+    )
+    .unwrap();
     solution.policy[0].iter_mut().for_each(|s| *s = 0.6);
     let certificate = certify(&problem, &solution, &quick()).unwrap();
     let codes: Vec<&str> = certificate.reasons.iter().map(|r| r.code.as_str()).collect();
@@ -103,7 +123,12 @@ fn a_ruined_policy_loses_to_a_constant_one() {
 fn binding_constraints_are_counted_and_left_out_of_equalities() {
     for as_slack in [true, false] {
         let problem = irreversible(150, as_slack);
-        let solution = solve(&problem, &value_iteration::Options::default(), &mut silent).unwrap();
+        let solution = solve(
+            &problem,
+            &value_iteration::ValueIterationOptions::default(),
+            &mut silent,
+        )
+        .unwrap();
         let certificate = certify(&problem, &solution, &quick()).unwrap();
         let bound: f64 = certificate.constraints.iter().map(|s| s.share).sum();
         assert!(bound > 0.05 && bound < 0.9, "{:?}", certificate.constraints);
@@ -116,17 +141,27 @@ fn binding_constraints_are_counted_and_left_out_of_equalities() {
 #[test]
 fn finite_choices_taste_shocks_and_two_stocks_are_certified_too() {
     let problem = bus();
-    let solution = solve(&problem, &value_iteration::Options::default(), &mut silent).unwrap();
+    let solution = solve(
+        &problem,
+        &value_iteration::ValueIterationOptions::default(),
+        &mut silent,
+    )
+    .unwrap();
     let certificate = certify(&problem, &solution, &quick()).unwrap();
     assert!(certificate.passed, "{:?}", certificate.reasons);
     assert!(certificate.euler.is_none() && certificate.constant.is_none());
     assert_eq!(certificate.unit, "value");
     let problem = two_stocks(14);
-    let solution = solve(&problem, &value_iteration::Options::default(), &mut silent).unwrap();
+    let solution = solve(
+        &problem,
+        &value_iteration::ValueIterationOptions::default(),
+        &mut silent,
+    )
+    .unwrap();
     let certificate = certify(
         &problem,
         &solution,
-        &Options {
+        &GridCertificateOptions {
             points: 100,
             constant: false,
             ..quick()
@@ -140,10 +175,15 @@ fn finite_choices_taste_shocks_and_two_stocks_are_certified_too() {
 #[test]
 fn the_certificate_depends_on_its_seed_only() {
     let problem = brock_mirman(40, 2);
-    let solution = solve(&problem, &value_iteration::Options::default(), &mut silent).unwrap();
+    let solution = solve(
+        &problem,
+        &value_iteration::ValueIterationOptions::default(),
+        &mut silent,
+    )
+    .unwrap();
     let run = |threads, seed| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| certify(&problem, &solution, &Options { seed, ..quick() }).unwrap())
+        pool.install(|| certify(&problem, &solution, &GridCertificateOptions { seed, ..quick() }).unwrap())
     };
     assert_eq!(run(1, 4), run(3, 4));
     assert_ne!(run(1, 4).moments, run(1, 5).moments);

@@ -60,14 +60,7 @@ impl Acts for Random<'_> {
             let ActionKind::Finite { values, .. } = &spec.actions[a].kind else {
                 continue;
             };
-            let lanes = crate::solve::problem::Lanes {
-                states,
-                actions: &[],
-                shock: at.shock,
-                noise: 0,
-                shock_next: at.shock,
-                time: at.time,
-            };
+            let lanes = crate::solve::problem::Lanes::before_draws(states, &[], at.shock, at.time);
             let allowed: Vec<Vec<f64>> = (0..values.len())
                 .map(|choice| {
                     let mut out = vec![1.0; n];

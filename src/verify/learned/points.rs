@@ -16,7 +16,7 @@ use crate::verify::simulate::{SolvedPolicy, World};
 pub(super) fn visited(
     bellman: &Bellman,
     policy: &SolvedPolicy,
-    o: &grid::Options,
+    o: &grid::GridCertificateOptions,
 ) -> (Vec<(At, Vec<f64>)>, Vec<Vec<f64>>, Option<f64>) {
     let mut world = World::new(bellman, o.paths, o.seed, &o.starts);
     let mut all: Vec<(At, Vec<f64>, Vec<f64>)> = Vec::new();

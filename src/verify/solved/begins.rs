@@ -102,10 +102,10 @@ pub(super) fn in_the_economy(
 }
 
 /// How the certificate simulates: from where the model starts unless it has a steady state.
-pub(in crate::verify) fn judge(model: &Model, problem: &Decision, seed: u64) -> grid::Options {
-    let mut o = grid::Options {
+pub(in crate::verify) fn judge(model: &Model, problem: &Decision, seed: u64) -> grid::GridCertificateOptions {
+    let mut o = grid::GridCertificateOptions {
         seed,
-        ..grid::Options::default()
+        ..grid::GridCertificateOptions::default()
     };
     o.starts = starts(model, problem, o.paths);
     let Some(s) = model.solve_settings() else { return o };

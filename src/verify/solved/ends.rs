@@ -47,9 +47,9 @@ pub(super) fn stationary(model: &Model) -> Option<(Vec<String>, SteadyState)> {
         return None;
     }
     let quick = SteadyStateOptions {
-        fallback: value_iteration::Options {
+        fallback: value_iteration::ValueIterationOptions {
             improvements: 0,
-            ..value_iteration::Options::default()
+            ..value_iteration::ValueIterationOptions::default()
         },
         ..SteadyStateOptions::default()
     };
@@ -129,7 +129,7 @@ fn grows(bellman: &Bellman, policy: &SolvedPolicy, s: usize, x: &[f64]) -> bool 
 pub(super) fn reach(
     problem: &Decision,
     solution: &Solution,
-    options: &grid::Options,
+    options: &grid::GridCertificateOptions,
 ) -> Result<Vec<(f64, f64)>, Diagnostic> {
     let bellman = Bellman::new(problem, solution.interpolation)?;
     let policy = SolvedPolicy::new(&bellman, solution)?;

@@ -6,7 +6,7 @@
 //! combination of finite choices is worth, the value between nodes is the largest of those (each is smooth where the value has kinks).
 
 use super::seat::Seat;
-use crate::num::interpolate::{Axis, MAX_AXES, Outside, Place, Rule, Surface, Tensor};
+use crate::num::interpolate::{Axis, AxisPoint, MAX_AXES, Outside, Rule, Surface, Tensor};
 use crate::solve::bellman::Interpolation;
 use crate::solve::solution::Solution;
 
@@ -112,7 +112,7 @@ impl Value {
             return 0.0;
         }
         let time = if self.infinite { 0 } else { period.min(self.periods - 1) };
-        let mut places = [Place {
+        let mut places = [AxisPoint {
             cell: 0,
             t: 0.0,
             beyond: 0.0,

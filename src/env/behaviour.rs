@@ -282,7 +282,10 @@ impl Actor {
             if matches!(self.choosers[a], Chooser::Fixed(_) | Chooser::Rule) {
                 worlds.note_moved(a, &values, &done);
             }
-            worlds.act(a, &done);
+            // The cast chooses at every stage, not only at the first.
+            if fault!("game.cast_silent", stage == 0, true) {
+                worlds.act(a, &done);
+            }
             out.push((a, b));
         }
         Ok(out)

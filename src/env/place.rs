@@ -119,7 +119,7 @@ impl SeatPlace {
     }
 
     /// Looks at the worlds as they stand.
-    fn look(&mut self, worlds: &Worlds) -> Result<(), Diagnostic> {
+    pub(super) fn look(&mut self, worlds: &Worlds) -> Result<(), Diagnostic> {
         let seen = self.seeing.run(&worlds.frame, worlds.worlds())?;
         self.interface
             .observe(&seen, worlds.worlds(), &mut self.now.observation);
@@ -132,7 +132,9 @@ impl SeatPlace {
     /// E0990 for a graph that cannot be evaluated.
     pub(super) fn begin(&mut self, worlds: &Worlds, bounds: &[(usize, Bounds)]) -> Result<(), Diagnostic> {
         let own = self.own(worlds, bounds)?;
-        self.look(worlds)?;
+        if fault!("game.seen_early", false, true) {
+            self.look(worlds)?;
+        }
         if self.interface.masked() {
             self.interface.mask(&own, worlds.worlds(), &mut self.now.mask);
         }
@@ -154,6 +156,9 @@ impl SeatPlace {
         let (continuous, discrete) = (&actions.continuous, &actions.discrete);
         self.interface
             .act(continuous, discrete, &own, worlds.worlds(), &mut self.chosen);
+        fault!("game.wrong_member", do {
+            self.chosen.iter_mut().for_each(|values| values.rotate_left(worlds.worlds()));
+        });
         for (a, values) in self.interface.actions.iter().zip(&self.chosen) {
             worlds.act(*a, values);
         }

@@ -134,7 +134,8 @@ impl Vectorised {
 
     /// The seats that choose at the present stage.
     fn at_this_stage(&self) -> Vec<usize> {
-        let here = |p: &usize| self.places[*p].interface.stage == self.stage;
+        let own = |p: &usize| self.places[*p].interface.stage;
+        let here = |p: &usize| fault!("game.all_at_once", self.stage == 0, own(p) == self.stage);
         (0..self.places.len()).filter(here).collect()
     }
 
@@ -142,6 +143,7 @@ impl Vectorised {
     fn begin(&mut self) -> Result<(), Diagnostic> {
         self.bounds.clear();
         self.stage = 0;
+        fault!("game.seen_early", do { self.places.iter_mut().try_for_each(|p| p.look(&self.worlds))? });
         self.enter()
     }
 
@@ -168,6 +170,7 @@ impl Vectorised {
             self.pass()?;
             self.bounds.clear();
             self.stage = 0;
+            fault!("game.seen_early", do { self.places.iter_mut().try_for_each(|p| p.look(&self.worlds))? });
         }
         Ok(())
     }
@@ -238,7 +241,7 @@ impl Game for Vectorised {
         self.note(done);
     }
     fn told(&self, seat: usize) -> Option<Told<'_>> {
-        self.places[seat].told()
+        self.places[fault!("game.told_of_another", (seat + 1) % self.places.len(), seat)].told()
     }
     fn take_returns(&mut self, seat: usize) -> Vec<f64> {
         self.places[seat].take_returns()

@@ -321,9 +321,10 @@ impl Worlds {
     /// Those of [`Worlds::restart`].
     pub fn share_chance(&mut self, together: usize) -> Result<usize, Diagnostic> {
         let chance = !self.model.shocks.is_empty() || self.model.draws.iter().any(|d| d.when != DrawWhen::Start);
-        self.together = if chance { together.clamp(1, self.worlds) } else { 1 };
+        let shared = if chance { together.clamp(1, self.worlds) } else { 1 };
+        self.together = fault!("game.chance_apart", 1, shared);
         self.restart(&vec![true; self.worlds])?;
-        Ok(self.together)
+        Ok(shared)
     }
 
     /// Number of worlds.

@@ -2,6 +2,7 @@
 
 use super::Answer;
 use super::answers::*;
+use super::games::*;
 use super::learners::*;
 use super::moves::*;
 use crate::check::Model;
@@ -71,6 +72,8 @@ pub(super) const ECONOMIES: &[Economy] = &[
     alone("seeds", seeds, 1e-6),
     alone("record", record, 1e-6),
     alone("table", table, 1e-6),
+    alone("two seats", two_seats, 1e-6),
+    alone("pairs of worlds", pairs, 1e-6),
 ];
 
 const fn solved(name: &'static str, text: &'static str, gap: fn(&Model, &Solved) -> f64, within: f64) -> Economy {

@@ -2,7 +2,7 @@
 
 use super::domains::hull_of;
 use super::model::{self};
-use super::{Checker, Decl, EntityId, Primes, Scope, Ty, Value, errors};
+use super::{BlockId, Checker, Decl, EntityId, Primes, Scope, Ty, Value, errors};
 use crate::diag::Span;
 use crate::graph::{Axis, AxisKind, InputKind, Interval, NodeId, Phase};
 use crate::syntax::ast::{self, ExprKind};
@@ -32,9 +32,81 @@ impl Checker<'_> {
         // The node first: bounds may not read it, but what they read may be asked for by others meanwhile.
         let number = self.model.actions.len();
         let phase = Phase::Acted(stage_number as u8);
+        let (choice, values, coarse) = self.outline(&domain, block, &scope)?;
+        let (input, node) = self
+            .b
+            .input(&dotted, InputKind::Action(number), shape.clone(), coarse, phase, span);
+        let (node, ty) = self.chosen(node, choice, values.as_deref(), span);
+        let owner = self.owner_agent(id)?;
+        let blank = model::Space::Finite {
+            labels: Vec::new(),
+            values: None,
+            masks: Vec::new(),
+        };
+        self.model.actions.push(model::Action {
+            name: dotted,
+            owner,
+            input,
+            node,
+            shape,
+            space: blank,
+            grid: None,
+            taste: None,
+            stage: stage_number,
+            given: Vec::new(),
+            span,
+            doc,
+        });
+        if let Decl::Action { number: n, .. } = &mut self.entities[id].decl {
+            *n = number;
+        }
+        let value = Value { node, ty };
+        self.memo[0].insert((id, false), Some(value));
+        let space = self.space(id, &domain, values)?;
+        let interval = self.ends_of(&space, domain.span)?;
+        if let Some(i) = interval {
+            self.b.declare(node, i);
+        }
+        let taste = match &taste {
+            None => None,
+            Some(e) => Some(self.taste(e, &space, &scope)?),
+        };
+        let waiting = self.hit_pending.take();
+        let grid = match (&grid, &domain.kind) {
+            (Some(g), _) => self.grid_expr(g, &scope),
+            (None, ast::DomainKind::Grid(args)) => self.grid(args, &scope, domain.span),
+            (None, _) => None,
+        };
+        if self.hit_pending.is_some() {
+            self.left_out.push(format!("grid of {}", self.entities[id].dotted));
+        }
+        self.hit_pending = waiting;
+        if let (Some(nodes), Some(i)) = (&grid, interval)
+            && let Some(x) = nodes.iter().find(|x| !i.contains(**x) && !rounded_into(i, **x))
+        {
+            let at = self.entities[id].span;
+            self.report(errors::grid_outside(&self.entities[id].dotted.clone(), *x, i, at));
+            return None;
+        }
+        let prices = self.schedule(number, block, &given)?;
+        let a = &mut self.model.actions[number];
+        a.space = space;
+        a.grid = grid;
+        a.taste = taste;
+        a.given = prices;
+        Some(value)
+    }
+
+    /// What a domain says before its bounds are read: its choices, their numbers where they have some, and an interval around it.
+    fn outline(
+        &mut self,
+        domain: &ast::Domain,
+        block: BlockId,
+        scope: &Scope,
+    ) -> Option<(Option<usize>, Option<Vec<f64>>, Interval)> {
         let mut choice = None;
         let mut values: Option<Vec<f64>> = None;
-        let coarse = match &domain.kind {
+        let hull = match &domain.kind {
             ast::DomainKind::Finite(items) => {
                 let words: Option<Vec<String>> = items.iter().map(|(e, _)| self.word_of(e)).collect();
                 match words {
@@ -73,13 +145,14 @@ impl Checker<'_> {
             ast::DomainKind::Simplex(_) => Interval::closed(0.0, 1.0),
             ast::DomainKind::Interval { .. } | ast::DomainKind::Same(_) => Interval::all(),
         };
-        let (input, node) = self
-            .b
-            .input(&dotted, InputKind::Action(number), shape.clone(), coarse, phase, span);
-        let index = node;
-        let (node, ty) = match (choice, &values) {
+        Some((choice, values, hull))
+    }
+
+    /// The value that a choice stands for: its number among the choices, or one of the numbers that they name.
+    fn chosen(&mut self, index: NodeId, choice: Option<usize>, values: Option<&[f64]>, span: Span) -> (NodeId, Ty) {
+        match (choice, values) {
             (Some(set), None) => (
-                node,
+                index,
                 Ty::Choice {
                     index,
                     set,
@@ -93,8 +166,8 @@ impl Checker<'_> {
                     continuum: false,
                     kind: AxisKind::Set,
                 });
-                let table = self.b.table(xs.clone(), vec![axis], span);
-                let node = self.b.take(table, axis, node, span);
+                let table = self.b.table(xs.to_vec(), vec![axis], span);
+                let node = self.b.take(table, axis, index, span);
                 (
                     node,
                     Ty::Choice {
@@ -104,35 +177,13 @@ impl Checker<'_> {
                     },
                 )
             }
-            (None, _) => (node, Ty::Number),
-        };
-        let owner = self.owner_agent(id)?;
-        let blank = model::Space::Finite {
-            labels: Vec::new(),
-            values: None,
-            masks: Vec::new(),
-        };
-        self.model.actions.push(model::Action {
-            name: dotted,
-            owner,
-            input,
-            node,
-            shape,
-            space: blank,
-            grid: None,
-            taste: None,
-            stage: stage_number,
-            given: Vec::new(),
-            span,
-            doc,
-        });
-        if let Decl::Action { number: n, .. } = &mut self.entities[id].decl {
-            *n = number;
+            (None, _) => (index, Ty::Number),
         }
-        let value = Value { node, ty };
-        self.memo[0].insert((id, false), Some(value));
-        let space = self.space(id, &domain, values)?;
-        let interval = match &space {
+    }
+
+    /// The interval between the bounds of a space, if it has some; `None` with a message where nothing lies between them.
+    fn ends_of(&mut self, space: &model::Space, span: Span) -> Option<Option<Interval>> {
+        Some(match space {
             model::Space::Interval {
                 lo,
                 hi,
@@ -149,7 +200,7 @@ impl Checker<'_> {
                 };
                 let surely_empty = l.lo > h.hi || l.lo == h.hi && (*lo_open || *hi_open);
                 if surely_empty || i.is_empty() && l.as_point().is_some() && h.as_point().is_some() {
-                    self.report(errors::empty_domain(l.lo, h.hi, domain.span));
+                    self.report(errors::empty_domain(l.lo, h.hi, span));
                     return None;
                 }
                 Some(i)
@@ -157,39 +208,19 @@ impl Checker<'_> {
             model::Space::Integer { lo, hi } => {
                 let (l, h) = (self.b.node(*lo).domain, self.b.node(*hi).domain);
                 if l.lo > h.hi {
-                    self.report(errors::empty_domain(l.lo, h.hi, domain.span));
+                    self.report(errors::empty_domain(l.lo, h.hi, span));
                     return None;
                 }
                 Some(Interval::integers(l.lo, h.hi))
             }
             model::Space::Finite { .. } | model::Space::Simplex(_) => None,
-        };
-        if let Some(i) = interval {
-            self.b.declare(node, i);
-        }
-        let taste = match &taste {
-            None => None,
-            Some(e) => Some(self.taste(e, &space, &scope)?),
-        };
-        let waiting = self.hit_pending.take();
-        let grid = match (&grid, &domain.kind) {
-            (Some(g), _) => self.grid_expr(g, &scope),
-            (None, ast::DomainKind::Grid(args)) => self.grid(args, &scope, domain.span),
-            (None, _) => None,
-        };
-        if self.hit_pending.is_some() {
-            self.left_out.push(format!("grid of {}", self.entities[id].dotted));
-        }
-        self.hit_pending = waiting;
-        if let (Some(nodes), Some(i)) = (&grid, interval)
-            && let Some(x) = nodes.iter().find(|x| !i.contains(**x) && !rounded_into(i, **x))
-        {
-            let at = self.entities[id].span;
-            self.report(errors::grid_outside(&self.entities[id].dotted.clone(), *x, i, at));
-            return None;
-        }
+        })
+    }
+
+    /// The prices that an action answers: the numbers of those that are named.
+    fn schedule(&mut self, number: usize, block: BlockId, given: &[ast::Name]) -> Option<Vec<usize>> {
         let mut prices = Vec::new();
-        for p in &given {
+        for p in given {
             let path = ast::Path {
                 segments: vec![ast::Segment {
                     name: p.clone(),
@@ -210,12 +241,7 @@ impl Checker<'_> {
                 prices.push(i);
             }
         }
-        let a = &mut self.model.actions[number];
-        a.space = space;
-        a.grid = grid;
-        a.taste = taste;
-        a.given = prices;
-        Some(value)
+        Some(prices)
     }
 
     fn taste(&mut self, e: &ast::Expr, space: &model::Space, scope: &Scope) -> Option<f64> {

@@ -544,13 +544,6 @@ fn forever(
         Some(guess) if guess.len() == size && guess.iter().all(|v| v.is_finite()) => guess.clone(),
         _ => vec![0.0; size],
     };
-    let rows_are_one = spec
-        .chain
-        .transition
-        .iter()
-        .all(|row| (row.iter().sum::<f64>() - 1.0).abs() < 1e-9);
-    // Chances that move are checked where they are used.
-    let noise_is_one = spec.chances_move || (spec.noise_weights.iter().sum::<f64>() - 1.0).abs() < 1e-9;
     let table = Table::new(bellman, BLOCK);
     let stored = table.is_some() || operator_bytes(bellman) <= OPERATOR_BYTES as f64;
     if stored {
@@ -622,24 +615,13 @@ fn forever(
             let when = format!("after {iteration} improvements");
             return Err(not_a_number(bellman, &improved.value, &improved.policy, 0, &when));
         }
-        let residual = lo.abs().max(hi.abs());
-        let modulus = if stored {
-            improved.operator.modulus()
-        } else {
-            spec.discount.unwrap_or(1.0)
-        };
-        let uniform = match spec.discount {
-            Some(d) if stored => (improved.operator.least() - d).abs() < 1e-9 && (modulus - d).abs() < 1e-9,
-            Some(_) => false,
-            None => false,
-        };
-        let constant = spec.discount.filter(|_| uniform && rows_are_one && noise_is_one);
-        let (error, shift) = match constant {
-            Some(d) => (d / (1.0 - d) * 0.5 * (hi - lo), d / (1.0 - d) * 0.5 * (hi + lo)),
-            // With a modulus of one or more there is no bound; ask for a residual that is small against the target.
-            None if modulus < 1.0 => (modulus / (1.0 - modulus) * residual, 0.0),
-            None => (1e4 * residual, 0.0),
-        };
+        let Bound {
+            residual,
+            modulus,
+            constant,
+            error,
+            shift,
+        } = bound(bellman, &improved.operator, (lo, hi), stored);
         let scale = 1.0 + improved.value.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
         let target = options.tolerance * scale;
         let change = policy_change(bellman, before.as_deref(), &improved.policy);
@@ -681,36 +663,12 @@ fn forever(
         thorough = searched && (done || (thorough && rounds >= ROUNDS));
         local = can_be_local && iteration >= 3 && !thorough;
         if confirmed {
-            if error > target {
-                record.warnings.push(
-                    Diagnostic::warning(
-                        "W0909",
-                        format!("the tolerance {:e} is below rounding", options.tolerance),
-                    )
-                    .note(format!("asked for an error of {target:.1e}, reached {error:.1e}"))
-                    .hint("a larger `tolerance` says what holds; 1e-12 is about the least"),
-                );
-            }
+            record.warnings.extend(below_rounding(error, target, options.tolerance));
             value = improved.value.iter().map(|v| v + shift).collect();
             if stored {
-                // A policy that is kept on the grid presses against its edge.
-                let margin = if bellman.tensor.outside == Outside::Forbidding {
-                    1e-6 * bellman.narrowest()
-                } else {
-                    0.0
-                };
-                let (outside, first) = improved.operator.outside(spec.states.len(), margin);
+                let (outside, warning) = leaves(bellman, &improved.operator);
                 record.outside = outside;
-                if let Some((node, shock)) = first {
-                    record.warnings.push(
-                        Diagnostic::warning(
-                            "W0907",
-                            format!("the policy leaves the grid from {outside} of {size} grid points"),
-                        )
-                        .note(format!("first at {}", describe(bellman, At { shock, time: 0 }, node)))
-                        .hint("widen the grid of the state; the certificate counts how often this matters"),
-                    );
-                }
+                record.warnings.extend(warning);
             }
             let solution = finish(
                 bellman,
@@ -750,12 +708,7 @@ fn forever(
             let goal = (1e-3 * residual)
                 .min(0.1 * target * (1.0 - modulus).max(1e-3))
                 .max(1e-15 * scale);
-            let reach = modulus / (1.0 - modulus);
-            let within = match constant {
-                Some(_) => Some((reach * lo, reach * hi)),
-                None if modulus < 1.0 => Some((reach * lo.min(0.0), reach * hi.max(0.0))),
-                None => None,
-            };
+            let within = within(modulus, constant, (lo, hi));
             improved
                 .operator
                 .evaluate(bellman, &mut value, within, constant, goal, options.sweeps);
@@ -765,6 +718,91 @@ fn forever(
         before = Some(improved.policy);
     }
     Ok(Ended::Stalled(value, record))
+}
+
+/// What an improvement says of how far the value is from the one that it goes to.
+struct Bound {
+    /// Largest change of the value.
+    residual: f64,
+    /// Largest weight of the next period's value.
+    modulus: f64,
+    /// The discount factor, where every weight is that and chances sum to one.
+    constant: Option<f64>,
+    /// Bound on the error.
+    error: f64,
+    /// The middle of what is still to come, which may be added to the value at once.
+    shift: f64,
+}
+
+/// The bound of MacQueen (1966) where weights are one number, else that of a contraction, from the smallest and the largest change.
+fn bound(bellman: &Bellman, operator: &PolicyOperator, (lo, hi): (f64, f64), stored: bool) -> Bound {
+    let spec = bellman.problem.spec();
+    let sums_to_one = |weights: &[f64]| (weights.iter().sum::<f64>() - 1.0).abs() < 1e-9;
+    let rows_are_one = spec.chain.transition.iter().all(|row| sums_to_one(row));
+    // Chances that move are checked where they are used.
+    let noise_is_one = spec.chances_move || sums_to_one(&spec.noise_weights);
+    let residual = lo.abs().max(hi.abs());
+    let modulus = if stored {
+        operator.modulus()
+    } else {
+        spec.discount.unwrap_or(1.0)
+    };
+    let uniform = |d: f64| stored && (operator.least() - d).abs() < 1e-9 && (modulus - d).abs() < 1e-9;
+    let constant = spec.discount.filter(|d| uniform(*d) && rows_are_one && noise_is_one);
+    let (error, shift) = match constant {
+        Some(d) => (d / (1.0 - d) * 0.5 * (hi - lo), d / (1.0 - d) * 0.5 * (hi + lo)),
+        // With a modulus of one or more there is no bound; ask for a residual that is small against the target.
+        None if modulus < 1.0 => (modulus / (1.0 - modulus) * residual, 0.0),
+        None => (1e4 * residual, 0.0),
+    };
+    Bound {
+        residual,
+        modulus,
+        constant,
+        error,
+        shift,
+    }
+}
+
+/// Ends between which the value may still move, if there is a bound.
+fn within(modulus: f64, constant: Option<f64>, (lo, hi): (f64, f64)) -> Option<(f64, f64)> {
+    let reach = modulus / (1.0 - modulus);
+    match constant {
+        Some(_) => Some((reach * lo, reach * hi)),
+        None if modulus < 1.0 => Some((reach * lo.min(0.0), reach * hi.max(0.0))),
+        None => None,
+    }
+}
+
+/// The warning that rounding keeps the error above what was asked for.
+fn below_rounding(error: f64, target: f64, tolerance: f64) -> Option<Diagnostic> {
+    let warning = || {
+        Diagnostic::warning("W0909", format!("the tolerance {tolerance:e} is below rounding"))
+            .note(format!("asked for an error of {target:.1e}, reached {error:.1e}"))
+            .hint("a larger `tolerance` says what holds; 1e-12 is about the least")
+    };
+    (error > target).then(warning)
+}
+
+/// From how many grid points the policy leaves the grid, with a warning if it does.
+fn leaves(bellman: &Bellman, operator: &PolicyOperator) -> (usize, Option<Diagnostic>) {
+    // A policy that is kept on the grid presses against its edge.
+    let margin = if bellman.tensor.outside == Outside::Forbidding {
+        1e-6 * bellman.narrowest()
+    } else {
+        0.0
+    };
+    let (outside, first) = operator.outside(bellman.problem.spec().states.len(), margin);
+    let size = bellman.nodes() * bellman.shocks();
+    let warning = first.map(|(node, shock)| {
+        Diagnostic::warning(
+            "W0907",
+            format!("the policy leaves the grid from {outside} of {size} grid points"),
+        )
+        .note(format!("first at {}", describe(bellman, At { shock, time: 0 }, node)))
+        .hint("widen the grid of the state; the certificate counts how often this matters")
+    });
+    (outside, warning)
 }
 
 fn policy_change(bellman: &Bellman, before: Option<&[Vec<f64>]>, after: &[Vec<f64>]) -> f64 {

@@ -121,6 +121,12 @@ pub(in crate::check) fn grid_beyond(
     })
 }
 
+/// An action that is put, by whatever the headline names, where it can never be.
+fn cannot_be_chosen(put: String, got: Interval, bounds: Interval, declared: Span) -> Diagnostic {
+    err("E0817", format!("{put} at {}, which cannot be chosen", interval(got)))
+        .and(declared, format!("chosen in {}", interval(bounds)))
+}
+
 /// A scenario that forces an action to where it can never be.
 pub(in crate::check) fn force_outside(
     name: &str,
@@ -129,13 +135,9 @@ pub(in crate::check) fn force_outside(
     span: Span,
     declared: Span,
 ) -> Diagnostic {
-    err(
-        "E0817",
-        format!("`{name}` is put at {}, which cannot be chosen", interval(got)),
-    )
-    .at(span, "forced here")
-    .and(declared, format!("chosen in {}", interval(bounds)))
-    .hint("keep the number inside the bounds, or widen them")
+    cannot_be_chosen(format!("`{name}` is put"), got, bounds, declared)
+        .at(span, "forced here")
+        .hint("keep the number inside the bounds, or widen them")
 }
 
 /// A force whose first period comes after the last one of its scenario.
@@ -169,13 +171,9 @@ pub(in crate::check) fn rule_outside(
     span: Span,
     declared: Span,
 ) -> Diagnostic {
-    err(
-        "E0817",
-        format!("the policy puts `{name}` at {}, which cannot be chosen", interval(got)),
-    )
-    .at(span, "outside the bounds wherever it was tried")
-    .and(declared, format!("chosen in {}", interval(bounds)))
-    .hint("keep the rule inside the bounds, as in min(.., hi), or widen them")
+    cannot_be_chosen(format!("the policy puts `{name}`"), got, bounds, declared)
+        .at(span, "outside the bounds wherever it was tried")
+        .hint("keep the rule inside the bounds, as in min(.., hi), or widen them")
 }
 
 /// A model that reads the date and has no last one.

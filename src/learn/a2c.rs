@@ -5,7 +5,7 @@
 
 use super::LearnError;
 use super::centre::FirstPolicy;
-use super::entry::{Build, LearnerOptions};
+use super::entry::LearnerOptions;
 use super::footprint;
 use super::nets::{Activation, OptimizerKind};
 use super::options::learner_options;
@@ -87,7 +87,7 @@ impl LearnerOptions for A2cOptions {
     }
 
     #[cfg(feature = "learn")]
-    fn build() -> Option<Build<Self>> {
+    fn build() -> Option<super::entry::Build<Self>> {
         Some(|options, seat, seed| Ok(Box::new(A2c::new(options, seat, seed)?)))
     }
 }

@@ -6,10 +6,10 @@
 //! and advantage (dueling: Wang et al. 2016), several-step sums, and prioritised draws (Schaul et al. 2016).
 
 use super::LearnError;
-use super::entry::{Build, Choices, LearnerOptions};
+use super::entry::{Choices, LearnerOptions};
 use super::footprint;
 use super::nets::Activation;
-use super::options::{Linear, in_range, learner_options};
+use super::options::{in_range, learner_options};
 use super::ranges::{at_least_one, bins, network, not_negative, playing, remembering, share, step_size};
 
 learner_options! {
@@ -107,21 +107,8 @@ impl LearnerOptions for DqnOptions {
     }
 
     #[cfg(feature = "learn")]
-    fn build() -> Option<Build<Self>> {
+    fn build() -> Option<super::entry::Build<Self>> {
         Some(|options, seat, seed| Ok(Box::new(Dqn::new(options, seat, seed)?)))
-    }
-}
-
-impl DqnOptions {
-    /// Share of random choices after `steps`.
-    #[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "read by the learner"))]
-    pub(crate) fn epsilon(&self, steps: u64) -> f64 {
-        let time = (self.exploration_time * self.steps as f64).max(1.0);
-        Linear {
-            from: self.exploration,
-            to: self.exploration_end,
-        }
-        .at(steps as f64 / time)
     }
 }
 
@@ -152,6 +139,18 @@ mod learner {
     use crate::num::random::Stream;
     use rand::RngExt;
     use serde::{Deserialize, Serialize};
+
+    impl DqnOptions {
+        /// Share of random choices after `steps`.
+        fn epsilon(&self, steps: u64) -> f64 {
+            let time = (self.exploration_time * self.steps as f64).max(1.0);
+            Linear {
+                from: self.exploration,
+                to: self.exploration_end,
+            }
+            .at(steps as f64 / time)
+        }
+    }
 
     /// A DQN learner.
     #[derive(Clone, Serialize, Deserialize)]

@@ -8,7 +8,7 @@
 
 use super::LearnError;
 use super::centre::FirstPolicy;
-use super::entry::{Build, LearnerOptions};
+use super::entry::LearnerOptions;
 use super::footprint;
 use super::nets::{Activation, OptimizerKind};
 use super::options::learner_options;
@@ -116,7 +116,7 @@ impl LearnerOptions for PpoOptions {
     }
 
     #[cfg(feature = "learn")]
-    fn build() -> Option<Build<Self>> {
+    fn build() -> Option<super::entry::Build<Self>> {
         Some(|options, seat, seed| Ok(Box::new(Ppo::new(options, seat, seed)?)))
     }
 }

@@ -5,7 +5,7 @@
 //! next; a minibatch is whole sequences of some of the slots, replayed from the hidden state they began with.
 
 use super::LearnError;
-use super::entry::{Build, LearnerOptions};
+use super::entry::LearnerOptions;
 use super::footprint;
 use super::nets::Activation;
 use super::options::{in_range, learner_options};
@@ -94,7 +94,7 @@ impl LearnerOptions for RecurrentPpoOptions {
     }
 
     #[cfg(feature = "learn")]
-    fn build() -> Option<Build<Self>> {
+    fn build() -> Option<super::entry::Build<Self>> {
         Some(|options, seat, seed| Ok(Box::new(RecurrentPpo::new(options, seat, seed)?)))
     }
 }

@@ -10,7 +10,7 @@
 use super::LearnError;
 use super::centre::FirstPolicy;
 use super::critic::CriticForm;
-use super::entry::{Build, Choices, LearnerOptions};
+use super::entry::{Choices, LearnerOptions};
 use super::footprint;
 use super::nets::Activation;
 use super::options::{in_range, learner_options};
@@ -119,7 +119,7 @@ impl LearnerOptions for SacOptions {
     }
 
     #[cfg(feature = "learn")]
-    fn build() -> Option<Build<Self>> {
+    fn build() -> Option<super::entry::Build<Self>> {
         Some(|options, seat, seed| Ok(Box::new(Sac::new(options, seat, seed)?)))
     }
 }

@@ -7,7 +7,7 @@
 use super::hints::cause;
 use super::trials::{Job, Trials};
 use super::visit::{Visit, worst};
-use super::{Bench, WorldCertificate, Options, tastes, value_at};
+use super::{Bench, Options, WorldCertificate, tastes, value_at};
 use crate::diag::Diagnostic;
 use crate::num::statistics;
 

@@ -120,7 +120,7 @@ impl Checker<'_> {
                     None => {
                         let mut xs = Vec::new();
                         for (e, _) in items {
-                            xs.push(self.number_constant(e, &scope)?);
+                            xs.push(self.number_constant(e, scope)?);
                         }
                         let words: Vec<String> = xs.iter().map(|x| format!("{x}")).collect();
                         choice = Some(self.choice_set(words));
@@ -135,7 +135,7 @@ impl Checker<'_> {
                 Interval::boolean()
             }
             ast::DomainKind::Grid(args) => {
-                let g = self.grid(args, &scope, domain.span)?;
+                let g = self.grid(args, scope, domain.span)?;
                 hull_of(&g)
             }
             ast::DomainKind::Range(..) => Interval {

@@ -622,6 +622,12 @@ fn the_policy_is_waited_for_where_that_is_asked() {
     assert!(late.iterations > early.iterations);
 }
 
+/// The keys of `train` blocks that are no options of a learner: shared ones, and those of single learners.
+fn train_keys() -> Vec<Key> {
+    let own = econc::learn::methods::LEARNERS.iter().flat_map(|l| l.keys);
+    DRIVER_KEYS.iter().chain(own).copied().collect()
+}
+
 #[test]
 fn every_shared_key_of_train_changes_the_plan_or_is_refused() {
     let planned = |settings: &str| -> String {
@@ -643,9 +649,10 @@ fn every_shared_key_of_train_changes_the_plan_or_is_refused() {
             Err(d) => d[0].code.clone(),
         }
     };
-    for key in DRIVER_KEYS.iter().filter(|k| k.name != "members") {
+    for key in train_keys().iter().filter(|k| k.name != "members") {
         let (one, other) = match key.name {
             "seeds" => ("seeds = 1", "seeds = 2..3"),
+            "agent" => ("", "agent = p"),
             "periods" => ("", "periods = 9"),
             "scenario" => ("", "scenario = s"),
             "evaluations" => ("evaluations = 20", "evaluations = 3"),
@@ -721,7 +728,7 @@ fn what_holds_by_default_is_what_the_tables_say() {
 #[test]
 fn the_tables_of_the_book_are_those_of_the_program() {
     let book = include_str!("../docs/language.md");
-    for keys in [SOLVE_KEYS, DRIVER_KEYS] {
+    for keys in [SOLVE_KEYS, &train_keys()] {
         let table = settings::table(keys);
         for line in table.lines() {
             assert!(
@@ -745,7 +752,7 @@ fn the_tables_of_the_book_are_those_of_the_program() {
     // And no row for a key that there is not.
     let known: Vec<String> = SOLVE_KEYS
         .iter()
-        .chain(DRIVER_KEYS)
+        .chain(&train_keys())
         .chain(VERIFY_KEYS)
         .map(row)
         .collect();

@@ -405,7 +405,9 @@ fn train_blocks_that_name_agents_let_them_learn_at_once() {
             "the name of an agent",
         ),
         (
-            format!("{LEAD}agent idle {{\n  state m in 0..1, start 0\n  m' = 0\n}}\ntrain ppo {{ agent = idle }}\n"),
+            format!(
+                "{LEAD}agent idle {{\n  action m in 0..1 at follow\n  policy m = 1\n  reward m\n}}\ntrain ppo {{ agent = idle }}\n"
+            ),
             "E0927",
             "idle",
         ),

@@ -1,6 +1,6 @@
 //! From the `train { }` block of a file and the settings of the command line to a [`Plan`].
 
-use super::LearnerOptions;
+use super::options::OptionTable;
 use super::methods::{self, Method};
 use super::q_learning::QLearningOptions;
 use super::sessions;

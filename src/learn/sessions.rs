@@ -5,7 +5,7 @@
 //! finite set, all see what everybody chose last, and nothing else moves; what differs is refused.
 
 use super::LearnError;
-use super::options::LearnerOptions;
+use super::options::OptionTable;
 use super::policy::{Policy, PolicyKind};
 use super::q_learning::{Exploration, Initial, QLearningOptions, Tables, Ties};
 use super::q_table::{QTables, Sharing, first_best};

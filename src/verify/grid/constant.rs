@@ -3,7 +3,7 @@
 
 use super::{Bench, Certificate, Proof};
 use crate::diag::Diagnostic;
-use crate::num::interpolate::{Place, Surface};
+use crate::num::interpolate::{AxisPoint, Surface};
 use crate::num::{optimise, statistics};
 use crate::solve::bellman::{At, Bellman};
 use crate::solve::problem::{ActionKind, Lanes};
@@ -111,7 +111,7 @@ fn best_constant(bench: &Bench) -> Option<ConstantComparison> {
         if !solution.infinite && periods >= solution.periods {
             return 0.0;
         }
-        let places: Vec<Place> = bellman
+        let places: Vec<AxisPoint> = bellman
             .tensor
             .axes()
             .iter()

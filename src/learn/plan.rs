@@ -1,7 +1,7 @@
 //! From the `train { }` block of a file and the settings of the command line to a [`Plan`].
 
-use super::options::OptionTable;
 use super::methods::{self, Method};
+use super::options::OptionTable;
 use super::q_learning::QLearningOptions;
 use super::sessions;
 use super::settings::{self, TrainSettings};

@@ -60,7 +60,7 @@ fn lives(model: &Model, solution: &Solution) -> (Seat, Value, Played) {
         points: 2000,
         ..world::Options::default()
     };
-    let played = play::play(model, solution, &seat, &value, &options).unwrap();
+    let played = play::play(model, solution, &seat, &value, &options, &play::Apart::default()).unwrap();
     (seat, value, played)
 }
 

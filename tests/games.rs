@@ -288,7 +288,7 @@ fn several_equilibria_are_an_error_a_table_or_a_choice() {
 fn a_mixed_strategy_is_drawn_when_it_is_played() {
     let model = compile(&file("rock_paper_scissors", "econ"), &[]);
     let s = held(&model, None);
-    let options = simulate::Options {
+    let options = simulate::SimulationOptions {
         scenario: None,
         periods: Some(40),
         worlds: 200,

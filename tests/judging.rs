@@ -650,7 +650,7 @@ fn any_agent_is_judged_where_it_is_said_what_the_others_do() {
             csv(&root.path().join(at).join("verdict.csv"))["welfare loss %"][0],
         )
     };
-    let of = |l: &str| [&learns[..], &["--agent", "firm", "--others", l]].concat();
+    let of = |l: &'static str| [&learns[..], &["--agent", "firm", "--others", l]].concat();
     judged("model.econ", "rule", &learns);
     let done = judged("free.econ", "two", &of("worker=fixed:l=2"));
     assert!(matches!(done.status.code(), Some(0 | 1)), "{}", text(&done));

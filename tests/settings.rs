@@ -367,11 +367,7 @@ fn a_price_that_its_taker_moves_is_not_looked_through() {
     }
     assert_eq!(refused(FIRM, &with("stackelberg")), "E0810");
     // Through a state that it moves, through a rule that follows it, in an aggregate.
-    for price in [
-        "price p = 10 - firm.k",
-        "let Q = firm.q\n price p = 10 - Q",
-        "aggregate p = 10 - firm.q",
-    ] {
+    for price in ["let Q = firm.q\n price p = 10 - Q", "aggregate p = 10 - firm.q"] {
         let source = FIRM.replace("price p = 10 - firm.q", price);
         let read = |concept: &str| {
             let s = solve_as(&source, &with(concept)).unwrap_or_else(|d| panic!("{source}: {d:?}"));
@@ -383,6 +379,10 @@ fn a_price_that_its_taker_moves_is_not_looked_through() {
             "{source}: {taken:?} {seen:?}"
         );
     }
+    // Through the state his best choice jumps from one end to the other where the price passes the cost: no number may be made up.
+    let later = FIRM.replace("price p = 10 - firm.q", "price p = 10 - firm.k");
+    assert!(solve_as(&later, &with("nash")).is_ok());
+    assert_eq!(refused(&later, &with("competitive")), "E0921");
     // A price from outside is given anyway: the concepts coincide.
     let outside = FIRM
         .replace("price p = 10 - firm.q", "price p = 3 + z")

@@ -128,7 +128,7 @@ pub fn pictures(e: &EquilibriumCertificate) -> Vec<NamedPicture> {
     let of = |r: &crate::verify::equilibrium::Reaction| NamedPicture {
         stem: format!("reaction_{}", stem_of(&r.of)),
         picture: Picture::Lines(Figure::single(
-            &format!("Reaction of {}", r.of),
+            format!("Reaction of {}", r.of),
             Panel {
                 x_label: r.to.clone(),
                 y_label: r.of.clone(),

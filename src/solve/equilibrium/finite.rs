@@ -88,7 +88,7 @@ pub(super) fn solve(model: &Model, game: &Game) -> Result<(Vec<Play>, usize), Di
     if matches!(
         model.solve_settings().and_then(|s| s.get("select")),
         Some(Setting::Call(..))
-    ) && let Some(s) = table.from_start()?
+    ) && let Some(s) = table.led_from_start()?
         && let Some(k) = found.iter().position(|f| *f == s)
     {
         found.swap(0, k);
@@ -431,7 +431,7 @@ impl<'a> Table<'a> {
     }
 
     /// Where replies lead from the first choice of everybody, if they come to rest.
-    fn from_start(&self) -> Result<Option<Strategy>, Diagnostic> {
+    fn led_from_start(&self) -> Result<Option<Strategy>, Diagnostic> {
         let mut s = self.blank();
         s.iter_mut().flatten().for_each(|p| p[0] = 1.0);
         for _ in 0..100 {

@@ -353,8 +353,12 @@ impl Game {
             let takes = reading.takes.get(a).map_or(&[][..], Vec::as_slice);
             for (_, ids, inputs) in prices.iter().filter(|(p, ..)| takes.contains(p)) {
                 let at = dag.substitute(ids, &around);
-                let at = fault!("market.seen_through", ids.clone(), at);
-                held.extend(inputs.iter().copied().zip(at));
+                held.extend(
+                    inputs
+                        .iter()
+                        .copied()
+                        .zip(fault!("market.seen_through", ids.clone(), at)),
+                );
             }
             own.push(dag.substitute(all, &held));
         }
@@ -428,7 +432,7 @@ impl Game {
             Some(_) => list[first[c.agent] + c.member],
             None => total,
         };
-        let payoff: Vec<Id> = choosers
+        let all: Vec<Id> = choosers
             .iter()
             .map(|c| match reading.conduct {
                 Conduct::Joint => total,
@@ -437,8 +441,8 @@ impl Game {
             .collect();
         let payoff = fault!(
             "market.player_dropped",
-            [vec![dag.constant(0.0)], payoff[1..].to_vec()].concat(),
-            payoff
+            [vec![dag.constant(0.0)], all[1..].to_vec()].concat(),
+            all
         );
         let worth: Vec<Id> = choosers.iter().map(|c| of(paid, c)).collect();
         let back: HashMap<Id, Id> = around.iter().map(|(a, b)| (*b, *a)).collect();

@@ -282,7 +282,7 @@ impl Game {
             let mut others = (self.actions.iter().enumerate())
                 .filter(|(_, a)| same(a))
                 .map(|(k, _)| k);
-            others.next() == Some(i) || others.last() == Some(i)
+            others.next() == Some(i) || others.next_back() == Some(i)
         };
         (0..x.len()).filter(|i| !many || ends(*i)).all(|i| {
             let here = self.pays(i, x, x);

@@ -180,7 +180,7 @@ pub(super) fn judge(model: &Model, economy: &Economy, found: &Found, seed: u64) 
         holds: None,
         note: match moved {
             m if m.is_nan() => "finite or mixed choices: not measured".into(),
-            m if m == 0.0 => "it does not move: what each does is best whatever the others do".into(),
+            0.0 => "it does not move: what each does is best whatever the others do".into(),
             _ => "largest move of a choice".into(),
         },
     });

@@ -146,7 +146,6 @@ fn equilibria_known_by_hand_hold_to_rounding_and_interpolation() {
         let e = c.equilibrium.unwrap_or_default();
         assert_eq!(e.players.len(), 2);
         for p in &e.players {
-            println!("{} {} {:e} {:e} {}", p.name, p.value, p.one_shot, p.best_reply, e.unit);
             assert!(p.one_shot < 1e-5, "{p:?}");
             assert!(p.best_reply < 1e-5, "{p:?}");
         }
@@ -232,7 +231,6 @@ fn price_takers_are_judged_at_given_prices() {
         let c = judged(&market(1, tax), saver(s));
         assert!(c.passed, "tax {tax}: {:?}", c.reasons);
         let e = c.equilibrium.unwrap_or_default();
-        println!("{:?}", e.players);
         assert!(
             e.players[0].best_reply.abs() < 1e-5 && e.players[0].one_shot < 1e-5,
             "{e:?}"
@@ -279,7 +277,6 @@ fn two_price_takers_are_judged_one_by_one() {
     };
     let c = judged(&model, both(share));
     assert!(c.passed, "{:?}", c.reasons);
-    println!("{:?}", c.equilibrium);
     let c = judged(&model, both(0.9 * share));
     assert!(codes(&c).contains(&"E0976"), "{:?}", c.reasons);
 }
@@ -320,7 +317,7 @@ observe q, a.q\n  reward p * q - 6 * u^2\n  discount 0.9\n  {rule}\n}}\nmarket g
     let alone = compiled(&text("policy u = 0.3 - 0.2 * q - 0.05 * a.q"));
     let alone = Decision::new(&alone, &build).unwrap_or_else(|d| panic!("{d:?}"));
     let solve = |p: &Decision| {
-        let found = value_iteration::solve(p, &value_iteration::Options::default(), &mut silent);
+        let found = value_iteration::solve(p, &value_iteration::ValueIterationOptions::default(), &mut silent);
         found.unwrap_or_else(|d| panic!("{d:?}"))
     };
     let (one, two) = (solve(&among), solve(&alone));
@@ -347,7 +344,6 @@ fn best_replies_of_shops_settle_and_are_certified() {
     let s = found(SHOPS).unwrap_or_else(|d| panic!("{d:?}"));
     assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
     let e = s.certificate.equilibrium.clone().unwrap_or_default();
-    println!("{e:?} {:?}", s.solution.policy);
     assert!(e.searches == 3 && e.found == 1 + s.others.len());
     assert!(
         e.players.iter().all(|p| p.one_shot < 1e-9 && p.best_reply < 1e-9),
@@ -388,8 +384,6 @@ fn best_replies_find_the_rule_of_the_linear_quadratic_duopoly() {
         "{text}\nsolve {{ concept = nash\n method = best_replies\n grid.q = 24 }}\n"
     ))
     .unwrap_or_else(|d| panic!("{d:?}"));
-    let e = s.certificate.equilibrium.clone().unwrap_or_default();
-    println!("{e:?} {:?} {}", s.certificate.reasons, s.solution.record.iterations);
     let n = s.solution.states[0].nodes.len();
     let (lo, hi) = (n / 4, n / 2);
     for i in lo..hi {

@@ -191,12 +191,12 @@ fn replications_hold_the_truth_as_often_as_they_say() {
         }
     }
     let holds = |truth: f64, (loss, error): (f64, f64)| (loss - truth).abs() <= 2.0 * error;
-    println!("policy     loss %     held  median half-width %");
+    eprintln!("policy     loss %     held  median half-width %");
     for (name, truth, own) in &rows {
         let held = own.iter().filter(|e| holds(*truth, **e)).count() as f64 / own.len() as f64;
         let half: Vec<f64> = own.iter().map(|e| 200.0 * e.1).collect();
         let half = statistics::quantile(&half, 0.5);
-        println!("{name}  {:9.5}  {:5.1} %  {half:.5}", 100.0 * truth, 100.0 * held);
+        eprintln!("{name}  {:9.5}  {:5.1} %  {half:.5}", 100.0 * truth, 100.0 * held);
     }
     let all: Vec<bool> = rows
         .iter()
@@ -204,7 +204,7 @@ fn replications_hold_the_truth_as_often_as_they_say() {
         .collect();
     let share = all.iter().filter(|h| **h).count() as f64 / all.len() as f64;
     let paths: Vec<f64> = followed.iter().map(|p| *p as f64).collect();
-    println!(
+    eprintln!(
         "held in {:.1} % of {}; {:.0} paths on average",
         100.0 * share,
         all.len(),

@@ -23,10 +23,10 @@ pub struct Worth {
 impl Worth {
     /// What a policy earns, and what it loses against the exact one on the same paths.
     pub(super) fn of(own: &Along, exact: &Along, unit: &Unit) -> Worth {
-        let (loss, error) = own.behind_in(exact, &unit.sizes);
+        let (behind, error) = own.behind_in(exact, &unit.sizes);
         Worth {
             value: own.value(),
-            loss: fault!("verdict.sign", -loss, loss),
+            loss: fault!("verdict.sign", -behind, behind),
             error,
         }
     }

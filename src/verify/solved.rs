@@ -133,7 +133,19 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
     let economy = Economy::of(&model).map_err(|d| vec![d])?;
     if let Some(method) = equilibrium::method_for(&economy, by_name.as_deref()).map_err(|d| vec![d])? {
         unread(&model, method.name(), method.keys()).map_err(|d| vec![d])?;
-        return equilibrium::solve(&model, &economy, method, options, progress);
+        let (found, certificate) = equilibrium::solve(&model, &economy, method, options.seed, progress)?;
+        return Ok(Solved {
+            solution: found.solution,
+            others: found.others,
+            certificate,
+            discretised: found.discretised,
+            steady_state: found.steady_state,
+            concept: options.concept.clone(),
+            information: options.information.clone(),
+            hidden: Vec::new(),
+            unseen: Vec::new(),
+            build: Default::default(),
+        });
     }
     if let Some(name) = &by_name {
         let method = methods::named(name).map_err(|d| vec![d])?;

@@ -6,7 +6,7 @@
 //! every combination of supports the probabilities at which all choices of a support pay the same, by Newton's method (for two players these are
 //! linear equations: Dickhaut and Kaplan 1991, "A program for finding Nash equilibria"); choices outside must pay no more.
 
-use super::one_shot::{Known, Play};
+use super::play::{Known, Play};
 use crate::check::Model;
 use crate::check::model::Setting;
 use crate::diag::Diagnostic;

@@ -7,7 +7,7 @@
 //! wins then hardly depends on the strategies, so that the conditions are smooth in them (the envelope of Myerson 1981, "Optimal auction design").
 //! The coefficients are found by Gauss-Newton steps; that no choice anywhere pays more is the certificate's to see.
 
-use super::one_shot::{Known, Play, joint};
+use super::play::{Known, Play, joint};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::kernel::exec::Workspace;

@@ -13,6 +13,7 @@ pub mod joint;
 pub mod linear_quadratic;
 mod made;
 pub mod one_shot;
+mod play;
 mod select;
 mod stages;
 

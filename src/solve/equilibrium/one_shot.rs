@@ -8,6 +8,7 @@
 //!
 //! [`static_game`]: crate::solve::static_game
 
+use super::play::{Known, Play, joint};
 use super::select::{self, Candidate};
 use super::{EquilibriumMethod, Found, finite, informed, stages};
 use crate::check::Model;
@@ -32,68 +33,6 @@ pub struct OneShot;
 
 /// Most who choose.
 const MOST: usize = 2000;
-
-/// What everybody does in an equilibrium.
-#[derive(Clone, Debug)]
-pub(super) struct Play {
-    /// For each action of the game its numbers, one per joint state of what is known.
-    pub(super) policy: Vec<Vec<f64>>,
-    /// For each action of the game its probabilities, joint state x choice, choices fastest; empty where nothing is mixed.
-    pub(super) mixed: Vec<Vec<f64>>,
-    /// For each chooser what it is paid, one number per joint state of what is known.
-    pub(super) paid: Vec<Vec<f64>>,
-    /// What is known: the types of the game that a policy reads (for members who are alike those of the first), one number per axis; the
-    /// last fastest in joint states.
-    pub(super) known: Vec<Known>,
-}
-
-/// One thing that is known, with the nodes at which strategies are stored.
-#[derive(Clone, Debug)]
-pub(super) struct Known {
-    pub(super) name: String,
-    pub(super) values: Vec<f64>,
-    pub(super) weights: Vec<f64>,
-    pub(super) continuous: bool,
-}
-
-impl Play {
-    /// A profile in numbers, where nothing is known.
-    pub(super) fn numbers(game: &Game, x: &[f64]) -> Play {
-        let paid = (0..game.choosers.len()).map(|c| match game.choosers[c].actions.first() {
-            Some(a) => vec![game.pays(*a, x, x)],
-            None => vec![f64::NAN],
-        });
-        Play {
-            policy: x.iter().map(|v| vec![*v]).collect(),
-            mixed: vec![Vec::new(); x.len()],
-            paid: paid.collect(),
-            known: Vec::new(),
-        }
-    }
-
-    /// What each chooser is paid on average over what is known, one number per chooser.
-    pub(super) fn payoffs(&self) -> Vec<f64> {
-        let weights = joint(&self.known).1;
-        let mean = |p: &Vec<f64>| p.iter().zip(&weights).map(|(x, w)| x * w).sum();
-        self.paid.iter().map(mean).collect()
-    }
-}
-
-/// The joint states of what is known, each with its values, and their probabilities.
-pub(super) fn joint(known: &[Known]) -> (Vec<Vec<f64>>, Vec<f64>) {
-    let mut out = (vec![Vec::new()], vec![1.0]);
-    for k in known {
-        let (mut values, mut weights) = (Vec::new(), Vec::new());
-        for (head, w) in out.0.iter().zip(&out.1) {
-            for (x, p) in k.values.iter().zip(&k.weights) {
-                values.push([head.as_slice(), &[*x]].concat());
-                weights.push(w * p);
-            }
-        }
-        out = (values, weights);
-    }
-    out
-}
 
 /// The prices each agent takes as given, one list per agent of the model.
 pub(super) fn takes(economy: &Economy) -> Vec<Vec<usize>> {

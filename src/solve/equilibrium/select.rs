@@ -1,6 +1,6 @@
 //! Which of the equilibria that were found is the solution: `find` and `select`.
 
-use super::one_shot::Play;
+use super::play::Play;
 use crate::check::Model;
 use crate::check::model::Setting;
 use crate::diag::Diagnostic;
@@ -142,7 +142,7 @@ fn line(c: &Candidate) -> String {
         .players
         .iter()
         .map(|p| {
-            let (_, weights) = super::one_shot::joint(&c.play.known);
+            let (_, weights) = super::play::joint(&c.play.known);
             let mean: f64 = p.value.iter().zip(&weights).map(|(x, w)| x * w).sum();
             format!("{} {}", p.name, short(mean))
         })

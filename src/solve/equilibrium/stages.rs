@@ -4,7 +4,7 @@
 //! along the whole interval (answers may jump and have kinks) and a search around the best point, every trial with the answers solved again; then, where
 //! what it is paid is smooth, the root of its slope. Reference: Fudenberg and Tirole (1991), *Game Theory*, chapter 3.
 
-use super::one_shot::Play;
+use super::play::Play;
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::graph::shape::operands;

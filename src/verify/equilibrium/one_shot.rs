@@ -7,7 +7,7 @@
 //! solver's problem is read: only what is played.
 
 use super::bench::{Bench, Lane, cases};
-use super::{EquilibriumCertificate, Reaction, Standing};
+use super::record::{EquilibriumCertificate, Reaction, Standing};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::worlds::Bounds;

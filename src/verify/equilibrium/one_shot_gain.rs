@@ -4,7 +4,8 @@
 //! so the value of each is judged before its deviations are.
 
 use super::player::{Judged, Seated};
-use super::{Standing, vacuity};
+use super::record::Standing;
+use super::vacuity;
 use crate::diag::Diagnostic;
 use crate::verify::world::trials::Trials;
 use crate::verify::world::{Bench, WorldCertificate, deviation, promise, slope};

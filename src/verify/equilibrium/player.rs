@@ -1,6 +1,6 @@
 //! One player of an equilibrium at its seat in the economy: its choices, its value, what it was seen to do.
 
-use super::Standing;
+use super::record::Standing;
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::solve::between::PolicyBetween;

@@ -1,7 +1,8 @@
 //! The judgement of an equilibrium with states: each player at its seat, one after the other, in the economy that is simulated.
 
 use super::player::Seated;
-use super::{EquilibriumCertificate, Standing, best_reply, one_shot_gain, taker};
+use super::record::{EquilibriumCertificate, Standing};
+use super::{best_reply, one_shot_gain, taker};
 use crate::check::Model;
 use crate::diag::{Diagnostic, Severity};
 use crate::solve::economy::Economy;

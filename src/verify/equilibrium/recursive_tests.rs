@@ -329,7 +329,7 @@ observe q, a.q\n  reward p * q - 6 * u^2\n  discount 0.9\n  {rule}\n}}\nmarket g
 }
 
 fn found(text: &str) -> Result<crate::verify::solved::Solved, Vec<Diagnostic>> {
-    crate::verify::solved::solve(&compiled(text), &Options::default(), &mut silent)
+    crate::verify::solved::solve(&compiled(text), &crate::verify::solved::Options::default(), &mut silent)
 }
 
 /// Two shops that keep or lose standing; customers go by it.

@@ -5,7 +5,8 @@
 //! more than his life in the equilibrium obtains is his gain from a best reply.
 
 use super::player::{Judged, Seated};
-use super::{Standing, best_reply, one_shot_gain, vacuity};
+use super::record::Standing;
+use super::{best_reply, one_shot_gain, vacuity};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::solve::decision::others::Others;

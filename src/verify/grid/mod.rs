@@ -181,7 +181,7 @@ pub struct Certificate {
     pub world: Option<super::world::WorldCertificate>,
     /// The judgement of an equilibrium, where several decide.
     #[serde(default)]
-    pub equilibrium: Option<super::equilibrium::EquilibriumCertificate>,
+    pub equilibrium: Option<super::equilibrium::record::EquilibriumCertificate>,
 }
 
 impl Certificate {

@@ -5,7 +5,7 @@
 //! far; what is neither gets more draws, for as long as they are affordable.
 
 use super::Bench;
-use super::estimate::{Errors, FURTHER, MORE, evaluate};
+use super::errors::{Errors, FURTHER, MORE, evaluate};
 use super::improve::{Better, improve};
 use super::mesh::Correction;
 use super::trials::Trials;

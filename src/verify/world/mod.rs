@@ -22,6 +22,7 @@ pub mod clearing;
 pub mod closely;
 pub mod deviation;
 pub mod effect;
+mod errors;
 pub mod estimate;
 pub mod hints;
 pub mod improve;

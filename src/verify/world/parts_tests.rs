@@ -321,6 +321,6 @@ fn what_the_scatter_of_best_choices_decides_is_not_known() {
         (0.012, f64::INFINITY, false),
         (f64::NAN, 0.0, false),
     ] {
-        assert_eq!(estimate::undecided(off, doubt, 0.01), wanted, "{off} {doubt}");
+        assert_eq!(errors::undecided(off, doubt, 0.01), wanted, "{off} {doubt}");
     }
 }

@@ -120,6 +120,9 @@ fn price_takers_and_players_on_given_paths_rest_at_their_closed_forms() {
     for (got, want) in all.iter().zip([0.164042731, 0.186104350, 0.206891284, 0.231570852]) {
         near(*got, want, 1e-5);
     }
+    // Two price takers; at the corners of the box Newton's method has to begin elsewhere.
+    let two = found(&model("capital_goods", "competitive", TWO), "joint");
+    near(2.0 * rest(&two, "household.k[1,1]"), 34.101579, 1e-5);
     // (3/4)^(1/1.7) of what price takers have.
     let f = found(&model("capital_goods", "open_loop", TWO), "joint");
     near(

@@ -15,6 +15,8 @@ use nalgebra::{DMatrix, DVector};
 const STEPS: usize = 80;
 /// Largest gain of an action, as a share of what it weighs, that counts as none.
 const SETTLED: f64 = 1e-11;
+/// Shares of the way between bounds from which points are tried again.
+const ELSEWHERE: [f64; 4] = [0.2, 0.5, 0.05, 0.8];
 /// Most halvings of one step.
 const HALVINGS: usize = 12;
 
@@ -213,9 +215,38 @@ impl Game {
                 Search::new(column(from), column(lo), column(hi))
             })
             .collect();
+        self.search(ahead, shock, states, &mut points);
+        // Newton's method may not come from where it was sent: from elsewhere it often does.
+        for share in ELSEWHERE {
+            if points.iter().all(|p| p.solved) {
+                break;
+            }
+            let tried: Vec<Option<Search>> = points.iter().map(|p| (!p.solved).then(|| p.from(share))).collect();
+            let places: Vec<usize> = (0..n).filter(|i| tried[*i].is_some()).collect();
+            let mut again: Vec<Search> = tried.into_iter().flatten().collect();
+            let there: Vec<Vec<f64>> = states.iter().map(|s| places.iter().map(|i| s[*i]).collect()).collect();
+            self.search(ahead, shock, &there, &mut again);
+            for (i, found) in places.into_iter().zip(again) {
+                if found.solved {
+                    points[i] = found;
+                }
+            }
+        }
+        let actions: Vec<Vec<f64>> = (0..na).map(|a| points.iter().map(|p| p.at[a]).collect()).collect();
+        let there = self.conditions(ahead, shock, states, &actions);
+        Played {
+            there,
+            actions,
+            unsolved: points.iter().filter(|p| !p.solved).count(),
+            bounds,
+        }
+    }
+    /// Newton's method at every point, side by side.
+    fn search(&self, ahead: &Ahead, shock: usize, states: &[Vec<f64>], points: &mut [Search]) {
+        let na = points.first().map_or(0, |p| p.at.len());
         for _ in 0..STEPS {
             limits::poll();
-            let active: Vec<usize> = (0..n).filter(|i| !points[*i].done).collect();
+            let active: Vec<usize> = (0..points.len()).filter(|i| !points[*i].done).collect();
             if active.is_empty() {
                 break;
             }
@@ -243,14 +274,6 @@ impl Game {
                 });
                 points[*i].advance(&gain, &size, &jacobian, self.players.taking);
             }
-        }
-        let actions: Vec<Vec<f64>> = (0..na).map(|a| points.iter().map(|p| p.at[a]).collect()).collect();
-        let there = self.conditions(ahead, shock, states, &actions);
-        Played {
-            there,
-            actions,
-            unsolved: points.iter().filter(|p| !p.solved).count(),
-            bounds,
         }
     }
 }
@@ -290,6 +313,12 @@ impl Search {
             lo,
             hi,
         }
+    }
+
+    /// The same search from a share of the way between the bounds.
+    fn from(&self, share: f64) -> Search {
+        let at = (0..self.at.len()).map(|a| middle(self.lo[a], self.hi[a], share));
+        Search::new(at.collect(), self.lo.clone(), self.hi.clone())
     }
 
     fn range(&self, a: usize) -> f64 {

@@ -664,25 +664,9 @@ fn any_agent_is_judged_where_it_is_said_what_the_others_do() {
     );
     assert!(exact("one").0 < exact("two").0 - 1.0);
     // A training of two at once has a policy for each.
-    let done = econc(
-        root.path(),
-        &[
-            "train",
-            "free.econ",
-            "--agent",
-            "firm",
-            "--agent",
-            "worker",
-            "--learner",
-            "firm=q_learning",
-            "--with",
-            "steps.firm=2000",
-            "--with",
-            "steps.worker=2000",
-            "--out",
-            "both",
-        ],
-    );
+    let line =
+        "train free.econ --agent firm --agent worker --with steps=2048 --with worlds=4 --with horizon=64 --out both";
+    let done = econc(root.path(), &line.split(' ').collect::<Vec<&str>>());
     assert!(done.status.success(), "{}", text(&done));
     let done = judged(
         "free.econ",

@@ -233,11 +233,12 @@ impl Welfare<'_> {
     }
 }
 
-/// The number of the node at a state (`state(s)` is its dimension `s`); `None` outside the grid.
+/// The number of the node at a state (`state(s)` is its dimension `s`); `None` outside the grid and between nodes.
 fn node(axes: &[Axis], state: impl Fn(usize) -> f64) -> Option<usize> {
     axes.iter().enumerate().try_fold(0, |number, (s, axis)| {
-        let place = axis.locate(state(s));
-        let near = place.cell as usize;
-        (place.beyond == 0.0 && place.t == 0.0).then_some(number * axis.nodes().len() + near)
+        let (x, nodes) = (state(s), axis.nodes());
+        let near = axis.locate(x).cell as usize;
+        let there = nodes.get(near).is_some_and(|n| (n - x).abs() < 1e-9);
+        there.then_some(number * nodes.len() + near)
     })
 }

@@ -37,8 +37,10 @@ templates! {
     "exchange"
     "finite_life"
     "first_price"
+    "fish_war"
     "growth"
     "growth_deterministic"
+    "growth_market"
     "growth_markov"
     "half_informed"
     "huggett"
@@ -64,6 +66,7 @@ templates! {
     "rbc_labour"
     "rock_paper_scissors"
     "stackelberg"
+    "sticky_prices"
     "townsend"
     "two_sectors"
 }

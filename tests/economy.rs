@@ -290,7 +290,17 @@ fn the_methods_are_listed_and_say_why_they_do_not_fit() {
         .flatten()
         .filter_map(|m| m["method"].as_str())
         .collect();
-    assert_eq!(names, ["value_iteration", "grid_search"]);
+    assert_eq!(
+        names,
+        [
+            "value_iteration",
+            "grid_search",
+            "one_shot",
+            "linear_quadratic",
+            "joint",
+            "best_replies"
+        ]
+    );
     let file = model("growth");
     let why = econc(
         dir.path(),

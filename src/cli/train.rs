@@ -222,6 +222,11 @@ pub(super) fn pairs(list: &[String]) -> Result<Vec<(String, String)>, Diagnostic
                     Diagnostic::error("E0929", format!("`--with {text}` is not KEY=VALUE"))
                         .hint("write --with steps=100_000")
                 })
+                .and_then(|pair: (String, String)| match pair.0.as_str() {
+                    "agent" => Err(Diagnostic::error("E0929", format!("`--with {text}` names who learns"))
+                        .hint(format!("write --agent {}", pair.1))),
+                    _ => Ok(pair),
+                })
         })
         .collect()
 }

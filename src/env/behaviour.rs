@@ -175,7 +175,12 @@ impl Actor {
                 Behaviour::Random => {}
                 Behaviour::Fixed(values) => {
                     for (n, x) in values {
-                        let same = |a: &usize| names(&model.actions[*a].name, n);
+                        // A full name is that action alone; a short one all that end in it.
+                        let full = model.actions.iter().any(|a| a.name == *n);
+                        let same = |a: &usize| match full {
+                            true => model.actions[*a].name == *n,
+                            false => names(&model.actions[*a].name, n),
+                        };
                         let Some(there) = (0..model.actions.len()).find(same) else {
                             return Err(no_action(&model, n));
                         };

@@ -171,6 +171,13 @@ impl Sessions {
                 steps: 0,
             }));
         }
+        if benchmarks.iter().any(|(a, b)| a > b) {
+            return Err(Diagnostic::error(
+                "E0805",
+                "the first of `benchmarks` pays more than the second: the competitive action comes first",
+            )
+            .hint("write the competitive action and then the collusive one: benchmarks = [p_nash, p_monopoly]"));
+        }
         if benchmarks.iter().any(|(a, b)| a == b) {
             return Err(Diagnostic::error(
                 "E0805",

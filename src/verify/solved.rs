@@ -15,6 +15,7 @@ use crate::diag::Diagnostic;
 use crate::limits;
 use crate::solve::decision::{self, Decision, Discretised};
 use crate::solve::economy::Economy;
+use crate::solve::equilibrium::EquilibriumMethod;
 use crate::solve::method::{Structure, Task, word};
 use crate::solve::methods;
 use crate::solve::problem::DecisionProblem;
@@ -133,6 +134,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
     let economy = Economy::of(&model).map_err(|d| vec![d])?;
     if let Some(method) = equilibrium::method_for(&economy, by_name.as_deref()).map_err(|d| vec![d])? {
         unread(&model, method.name(), method.keys()).map_err(|d| vec![d])?;
+        unjudged(&model, method).map_err(|d| vec![d])?;
         let (found, certificate) = equilibrium::solve(&model, &economy, method, options.seed, progress)?;
         return Ok(Solved {
             solution: found.solution,
@@ -349,6 +351,30 @@ fn unread(model: &Model, method: &str, keys: &[&str]) -> Result<Option<Diagnosti
             )
             .hint("remove it")
     }))
+}
+
+/// Limits and lengths of the certificate that the judge of a method's equilibria does not read.
+///
+/// # Errors
+/// E0808.
+fn unjudged(model: &Model, method: &dyn EquilibriumMethod) -> Result<(), Diagnostic> {
+    const ALL: [&str; 5] = ["bellman", "euler", "edges", "periods", "burn_in"];
+    let idle = |key: &str| ALL.contains(&key) && !method.judged().contains(&key);
+    let said = model
+        .solve_settings()
+        .and_then(|s| s.entries.iter().rev().find(|(k, _, _)| idle(k)));
+    match said {
+        None => Ok(()),
+        Some((key, _, span)) => Err(Diagnostic::error(
+            "E0808",
+            format!(
+                "`{key}` has no effect where several decide, with `method = {}`",
+                method.name()
+            ),
+        )
+        .at(*span, "nothing reads this")
+        .hint("remove it; the limits of an equilibrium's certificate are shown in its rows")),
+    }
 }
 
 /// The model under another concept or other information than the file's, where that is asked for.

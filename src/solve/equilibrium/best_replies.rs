@@ -22,6 +22,8 @@ use crate::solve::progress::{Control, Progress, Watch};
 use crate::solve::solution::{Player, Record, Solution};
 use crate::solve::value_iteration::ValueIteration;
 
+/// Most places of the joint grid, states times shocks.
+const MOST_PLACES: f64 = 5e6;
 /// Most players.
 const PLAYERS: usize = 8;
 /// Most rounds, and those after which numbers move half of the way only.
@@ -158,6 +160,21 @@ impl<'m> Game<'m> {
             return Err(cannot("a game with a horizon has policies for every period"));
         }
         let states = Solution::states_of(&problem);
+        let joint: f64 = states.iter().map(|s| s.nodes.len() as f64).product();
+        let joint = joint * spec.chain.transition.len() as f64;
+        if joint > MOST_PLACES {
+            let sizes: Vec<String> = states.iter().map(|s| format!("{} {}", s.nodes.len(), s.name)).collect();
+            return Err(Diagnostic::error(
+                "E0904",
+                format!("the states of all players make {joint:.1e} places, too many for best replies"),
+            )
+            .note(format!(
+                "nodes: {}; {} shock states",
+                sizes.join(", "),
+                spec.chain.transition.len()
+            ))
+            .hint("give states fewer nodes (grid.NAME = uniform(5)), or leave out players"));
+        }
         let size = states.iter().map(|s| s.nodes.len()).product::<usize>() * spec.chain.transition.len();
         let mut players = Vec::new();
         for seat in &economy.seats {

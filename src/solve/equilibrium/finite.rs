@@ -422,7 +422,7 @@ impl<'a> Table<'a> {
             for (v, p) in self.values(k, s)?.iter().zip(strategy) {
                 let here: f64 = v.iter().zip(p).filter(|(_, p)| **p > 0.0).map(|(v, p)| v * p).sum();
                 let best = v.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                if !(best - here <= GAIN * (1.0 + here.abs())) {
+                if !here.is_finite() || !(best - here <= GAIN * (1.0 + here.abs())) {
                     return Ok(false);
                 }
             }

@@ -31,6 +31,10 @@ pub trait EquilibriumMethod: Sync {
     fn about(&self) -> &'static str;
     /// The keys of `solve { }` that this method reads and not every method does; any length.
     fn keys(&self) -> &'static [&'static str];
+    /// The keys of the certificate that the judge of its results reads; any length.
+    fn judged(&self) -> &'static [&'static str] {
+        &["bellman", "edges"]
+    }
     /// Whether it can solve an economy.
     ///
     /// # Errors

@@ -12,10 +12,11 @@ use super::play::{Known, Play, joint};
 use super::select::{self, Candidate};
 use super::{EquilibriumMethod, Found, finite, informed, stages};
 use crate::check::Model;
-use crate::check::conduct::Concept;
+use crate::check::conduct::{Concept, Information};
 use crate::check::model::Space;
 use crate::diag::Diagnostic;
 use crate::graph::shape::element_name;
+use crate::graph::{InputId, InputKind, Op};
 use crate::solve::bellman::Interpolation;
 use crate::solve::economy::{Economy, Members};
 use crate::solve::kinked::Nodes;
@@ -58,6 +59,10 @@ impl EquilibriumMethod for OneShot {
         &["find", "select"]
     }
 
+    fn judged(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     fn fits(&self, economy: &Economy) -> Result<(), String> {
         let model = economy.model;
         if !model.states.is_empty() && model.horizon != Some(1) {
@@ -71,6 +76,19 @@ impl EquilibriumMethod for OneShot {
         }
         if economy.concept.joint() {
             return Err("one decides for all".into());
+        }
+        if economy.concept == Concept::OpenLoop && model.stages.len() > 1 {
+            return Err("agents act in stages, where later ones answer, and under `open_loop` nobody does".into());
+        }
+        let timed = |i: &crate::graph::Input| matches!(i.kind, InputKind::Time);
+        let clock = model.graph.inputs.iter().position(timed);
+        if clock.is_some_and(|t| model.graph.nodes.iter().any(|n| n.op == Op::Input(InputId(t as u32)))) {
+            return Err("what is paid depends on the date `t`: every date would be a game of its own".into());
+        }
+        if model.information == Information::Full && model.shocks.iter().any(|s| s.owner.is_some()) {
+            return Err(
+                "`information = full` would make known to all what is private; write `observe` for what all see".into(),
+            );
         }
         if let Some(a) = model.actions.iter().find(|a| !a.given.is_empty()) {
             return Err(format!("`{}` is a schedule of a price", a.name));

@@ -7,8 +7,8 @@ use super::Conduct;
 use crate::check::Model;
 use crate::check::model::{Distribution, Otherwise, Space};
 use crate::diag::Diagnostic;
-use crate::graph::Op;
 use crate::graph::shape::{aligned, element_name};
+use crate::graph::{Binary, Op};
 use crate::kernel::dag::{Dag, Expr, Id};
 use crate::kernel::differentiate::{derivative, has_steps};
 use crate::kernel::program::{CompileError, Mode, Program};
@@ -491,6 +491,17 @@ impl Game {
                 Kinked::new(&mut dag, &everything, input, law, &modes, nodes).map_err(failed)?
             }
             _ => None,
+        };
+        // Where no price clears the market nobody is paid anything that is known.
+        let ended = dag.statuses(&payoff).into_iter();
+        let ended = ended.reduce(|a, b| dag.binary(Binary::Max, a, b));
+        let payoff = match ended {
+            None => payoff,
+            Some(ended) => {
+                let (none, nan) = (dag.constant(crate::kernel::root::NONE), dag.constant(f64::NAN));
+                let missed = dag.binary(Binary::Ge, ended, none);
+                payoff.iter().map(|p| dag.select(missed, nan, *p)).collect()
+            }
         };
         let compiled = |of: &[Id]| Program::compile(&dag, &modes, of).map_err(failed);
         let wide = match wide {

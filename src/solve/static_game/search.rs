@@ -286,6 +286,10 @@ impl Game {
         };
         (0..x.len()).filter(|i| !many || ends(*i)).all(|i| {
             let here = self.pays(i, x, x);
+            // Where nobody can say what is paid nobody rests.
+            if !here.is_finite() {
+                return false;
+            }
             self.scan(i, SCAN, REPLY.1).into_par_iter().all(|point| {
                 let mut y = x.to_vec();
                 y[i] = point;

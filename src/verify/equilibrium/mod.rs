@@ -94,10 +94,13 @@ fn judge(
         return one_shot::judge(model, economy, found, seed).map_err(|d| vec![d]);
     }
     if !model.states.is_empty() {
-        let options = super::world::Options {
+        let said = |key: &str| model.solve_settings()?.get(key)?.number();
+        let mut options = super::world::Options {
             seed,
             ..super::world::Options::default()
         };
+        options.limit = said("bellman").unwrap_or(options.limit);
+        options.edges = said("edges").unwrap_or(options.edges);
         return recursive::judge(model, economy, found, &options, progress).map_err(|d| vec![d]);
     }
     let unjudged = Diagnostic::error("E0946", "nothing has judged this equilibrium");

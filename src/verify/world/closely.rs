@@ -71,7 +71,7 @@ pub(super) fn look(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> R
     }
     let futures = evaluated(bench, trials, errors)?;
     let mut left = open(errors, &all, false);
-    let mut draws = 0;
+    let (mut draws, mut confirmed) = (0, false);
     for (k, more) in LOOKS.into_iter().enumerate() {
         if left.is_empty() {
             break;
@@ -96,10 +96,18 @@ pub(super) fn look(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> R
             errors.closely = Some(chosen.len());
             chosen
         } else {
+            // The first look has so few draws that chance alone lets some of many places seem surely far: none is believed that more draws
+            // have not seen.
+            if !confirmed {
+                for (_, i) in &left[many..] {
+                    errors.doubt[*i].fill(f64::INFINITY);
+                }
+            }
             left[..many].iter().map(|w| w.1).collect()
         };
         several(bench, trials, errors, &chosen, draws, &numbers, &futures)?;
-        left = open(errors, &chosen, true);
+        confirmed = k > 0;
+        left = open(errors, &chosen, confirmed);
     }
     Ok(())
 }

@@ -363,3 +363,98 @@ fn competitive_markets_hold_only_their_own_prices() {
     assert!((q(&text.replace("MARK", "")) - 3.0).abs() < 1e-9);
     assert!((q(&text.replace("MARK", "competitive")) - 4.0).abs() < 1e-9);
 }
+
+/// The code of what a text ends in, with the notes of the first diagnostic.
+fn refused(text: &str, concept: Option<&str>) -> (String, String) {
+    match tried(&compile(text, &[]), concept) {
+        Ok(s) => panic!("{text}: {:?}", s.solution.policy),
+        Err(d) => (d[0].code.to_string(), format!("{:?}", d[0])),
+    }
+}
+
+/// What pays minus infinity, or no number, is not rested at.
+#[test]
+fn profiles_that_pay_nothing_known_are_no_equilibria() {
+    let infinite = "agent a { action d in {l, r}; let x = if d == l then 1 else 0; reward log(x - b.x + 1) }\n\
+                    agent b { action d in {l, r}; let x = if d == l then 1 else 0; reward x * a.x - x^2 + 0.1 * x }\n\
+                    solve { find = all }\n";
+    let s = tried(&compile(infinite, &[]), None).unwrap_or_else(|d| panic!("{d:?}"));
+    for found in std::iter::once(&s.solution).chain(&s.others) {
+        assert!(
+            found.players.iter().all(|p| p.value.iter().all(|v| v.is_finite())),
+            "{:?}",
+            found.players
+        );
+    }
+}
+
+/// Members whose costs hardly differ, in intervals of any width, and a start (one per cent of the interval) that is nearly right.
+#[test]
+fn members_that_differ_a_little_do_not_play_alike_and_starts_are_no_equilibria() {
+    for (step, top) in [(0.05, 1000.0), (0.001, 10.0), (0.05, 100.0), (0.03, 2000.0)] {
+        let text = format!(
+            "agent firm[3] {{ param c = [1, {}, {}]; action q in [0, {top}]; reward (p - c) * q }}\n\
+             market goods {{ price p = 10 - sum(firm.q) }}\nsolve {{ concept = nash }}\n",
+            1.0 + step,
+            1.0 + 2.0 * step
+        );
+        let s = held(&compile(&text, &[]), None);
+        let costs = [1.0, 1.0 + step, 1.0 + 2.0 * step];
+        let sum: f64 = costs.iter().sum();
+        for (i, c) in costs.iter().enumerate() {
+            let right = (10.0 + sum) / 4.0 - c;
+            let found = s.solution.policy[i.min(s.solution.policy.len() - 1)][0];
+            assert!((found - right).abs() < 1e-6, "{step} {top}: {found} {right}");
+        }
+    }
+    let text = "agent a { action q in [0, 20]; reward q * (7.96 - 0.45 * q - 0.3 * b.q) }\n\
+                agent b { action q in [0, 20]; reward q * (7.47 - 0.67 * q - 0.82 * a.q) }\nsolve { find = all }\n";
+    let s = held(&compile(text, &[]), None);
+    assert!(
+        s.others.is_empty() && (s.solution.policy[1][0] - 0.203958).abs() < 1e-6,
+        "{:?}",
+        s.solution.policy
+    );
+    // One leader, two followers: a = 10, c = 1: 4.5 and 1.5 each.
+    for top in [8, 10, 20] {
+        let text = format!(
+            "stages lead, follow\nagent l {{ action q in [0, {top}] at lead; reward (p - 1) * q }}\n\
+             agent f[2] {{ action q in [0, {top}] at follow; observe l.q; reward (p - 1) * q }}\n\
+             market g {{ price p = 10 - l.q - sum(f.q) }}\nsolve {{ concept = stackelberg }}\n"
+        );
+        let s = held(&compile(&text, &[]), None);
+        assert!(
+            (s.solution.policy[0][0] - 4.5).abs() < 1e-4,
+            "{top}: {:?}",
+            s.solution.policy
+        );
+    }
+}
+
+#[test]
+fn dates_stages_and_limits_that_a_game_cannot_honour_are_refused() {
+    let cournot =
+        "agent firm[2] { action q in [0, 10]; reward (p - 1) * q }\nmarket g { price p = 10 - sum(firm.q) }\n";
+    let dated = cournot.replace("10 - sum", "10 + t - sum") + "horizon 4\n";
+    let (code, said) = refused(&dated, None);
+    assert!(code == "E0810" && said.contains("date"), "{said}");
+    let three = "stages one, two, three\nagent a { action q in [0, 9] at one; reward (p - 1) * q }\n\
+                 agent b { action q in [0, 9] at two; observe a.q; reward (p - 1) * q }\n\
+                 agent c { action q in [0, 9] at three; observe a.q, b.q; reward (p - 1) * q }\n\
+                 market g { price p = 10 - a.q - b.q - c.q }\nsolve { concept = stackelberg }\n";
+    let (code, said) = refused(three, None);
+    assert!(code == "E0810" && said.contains("two stages"), "{said}");
+    let staged = file("stackelberg", "econ").replace("concept = stackelberg", "concept = open_loop");
+    let (code, said) = refused(&staged, None);
+    assert!(code == "E0810" && said.contains("stages"), "{said}");
+    for key in [
+        "bellman = -9",
+        "euler = -9",
+        "edges = 0.5",
+        "periods = 400",
+        "burn_in = 9",
+    ] {
+        let (code, said) = refused(&format!("{cournot}solve {{ {key} }}\n"), None);
+        assert!(code == "E0808", "{key}: {said}");
+    }
+}

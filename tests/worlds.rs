@@ -665,6 +665,21 @@ fn what_is_whole_stays_whole_where_a_requirement_moves_it() {
     assert!(series(&s, "a.d").iter().all(|d| *d == series(&s, "a.d")[0]));
 }
 
+/// A full name fixes that agent's action, whoever else has one of the same name; a short one fixes all.
+#[test]
+fn fixed_actions_are_those_of_the_agent_that_is_named() {
+    let text = "agent a { action q in [0, 10]; reward q }\nagent b { action q in [0, 10]; reward q - a.q }\n";
+    let fixed = |pairs: &[(&str, f64)]| {
+        let pairs = pairs.iter().map(|(n, x)| (n.to_string(), *x)).collect();
+        let s = run(&model(text), &Behaviour::Fixed(pairs), &options(None, 3, 1));
+        [series(&s, "a.q")[0], series(&s, "b.q")[0]]
+    };
+    assert_eq!(fixed(&[("a.q", 4.0), ("b.q", 1.0)]), [4.0, 1.0]);
+    assert_eq!(fixed(&[("q", 3.0)]), [3.0, 3.0]);
+    let alone = fixed(&[("b.q", 2.0)]);
+    assert!(alone[1] == 2.0 && alone[0] != 2.0, "{alone:?}");
+}
+
 /// A number that goes a little too far is trimmed; the choice beside it stays. Only where no number is allowed does the choice change.
 #[test]
 fn numbers_move_before_choices() {

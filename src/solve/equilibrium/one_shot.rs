@@ -80,6 +80,12 @@ impl EquilibriumMethod for OneShot {
         if economy.concept == Concept::OpenLoop && model.stages.len() > 1 {
             return Err("agents act in stages, where later ones answer, and under `open_loop` nobody does".into());
         }
+        let mut used: Vec<usize> = model.actions.iter().map(|a| a.stage).collect();
+        used.sort_unstable();
+        used.dedup();
+        if used.len() > 2 {
+            return Err("agents act at more than two stages".into());
+        }
         let timed = |i: &crate::graph::Input| matches!(i.kind, InputKind::Time);
         let clock = model.graph.inputs.iter().position(timed);
         if clock.is_some_and(|t| model.graph.nodes.iter().any(|n| n.op == Op::Input(InputId(t as u32)))) {

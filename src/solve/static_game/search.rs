@@ -290,13 +290,18 @@ impl Game {
             if !here.is_finite() {
                 return false;
             }
-            self.scan(i, SCAN, REPLY.1).into_par_iter().all(|point| {
+            // What is no number is no gain.
+            let gain = |point: f64| {
                 let mut y = x.to_vec();
                 y[i] = point;
-                // What is no number is no gain.
                 let gain = self.pays(i, &y, x) - here;
-                gain.is_nan() || gain <= GAIN * (1.0 + here.abs())
-            })
+                if gain.is_nan() { f64::NEG_INFINITY } else { gain }
+            };
+            let none = |gain: f64| gain <= GAIN * (1.0 + here.abs());
+            let points = self.scan(i, SCAN, REPLY.1);
+            let even = points.par_iter().all(|point| none(gain(*point)));
+            // Between the points of a scan, too: next to where it stands a little more may pay.
+            even && best_of(&mut |v| gain(v), x[i], &points).is_none_or(|to| none(gain(to)))
         })
     }
 }
@@ -313,9 +318,16 @@ pub(in crate::solve) fn best_of(pays: &mut dyn FnMut(f64) -> f64, here: f64, poi
             place = Some(k);
         }
     }
-    let k = place.unwrap_or_else(|| points.partition_point(|p| *p < here));
-    let next = if place.is_some() { k + 1 } else { k };
-    let (lo, hi) = (points[k.saturating_sub(1)], points[next.min(points.len() - 1)]);
+    // Where no point pays more, the search goes to both sides of where it stands, which may be a point of the scan itself.
+    let (below, above) = match place {
+        Some(k) => (k, k + 1),
+        None => (
+            points.partition_point(|p| *p < here),
+            points.partition_point(|p| *p <= here),
+        ),
+    };
+    let last = points.len() - 1;
+    let (lo, hi) = (points[below.saturating_sub(1).min(last)], points[above.min(last)]);
     let (u, v) = brent(&mut *pays, lo, hi, 1e-10);
     // An end of the interval may be as good as what a search inside can find.
     for (p, w) in [(u, v), (lo, pays(lo)), (hi, pays(hi))] {

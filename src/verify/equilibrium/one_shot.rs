@@ -419,6 +419,9 @@ impl Trial<'_, '_> {
             for slot in self.slots() {
                 let now = at[0].inputs[self.model.actions[slot.1].input.0 as usize][slot.2];
                 let (mut stake, mut best): (f64, (f64, f64)) = (mean.abs(), (0.0, now));
+                // What is lost far away says nothing of what is at stake here.
+                let finite = matches!(self.solution.actions[slot.0].kind, ActionKind::Finite { .. });
+                let near = |x: f64| finite || (x - now).abs() <= now.abs();
                 let mut others: Vec<f64> = Vec::new();
                 for x in self.candidates(slot, now)? {
                     let paid = self.otherwise(&at, slot, x)?;
@@ -427,7 +430,9 @@ impl Trial<'_, '_> {
                     if !gain.is_finite() {
                         continue;
                     }
-                    others.push(gain.abs());
+                    if near(x) {
+                        others.push(gain.abs());
+                    }
                     let sure = gain - 2.0 * self.bench.error(&more);
                     if sure > best.0 {
                         best = (sure, x);
@@ -576,7 +581,7 @@ fn answers(
     if stage >= last {
         return Ok(());
     }
-    for _ in 0..40 {
+    for _ in 0..200 {
         let mut moved: f64 = 0.0;
         for player in &solution.players {
             let mut trial = Trial {
@@ -595,10 +600,31 @@ fn answers(
                     .filter(|o| !(o.0 == slot.1 && o.1 == slot.2))
                     .collect();
                 if let Some(to) = trial.best(at, slot, &rest)? {
-                    let was = before.map_or(f64::INFINITY, |k| over[k].2);
-                    moved = moved.max((to - was).abs());
+                    let now = at[0].inputs[model.actions[slot.1].input.0 as usize][slot.2];
+                    let was = before.map_or(now, |k| over[k].2);
+                    // Members who are alike answer alike: all go together, the more they are the less far.
+                    let alike = match player.member {
+                        None => model.graph.elements(&model.actions[slot.1].shape).max(1),
+                        Some(_) => 1,
+                    };
+                    let numbers = matches!(solution.actions[slot.0].kind, ActionKind::Continuous);
+                    let to = if alike > 1 && numbers {
+                        was + (to - was) / alike as f64
+                    } else {
+                        to
+                    };
+                    moved = moved.max(if before.is_none() {
+                        f64::INFINITY
+                    } else {
+                        (to - was).abs()
+                    });
                     *over = rest;
-                    over.push((slot.1, slot.2, to));
+                    if alike > 1 {
+                        over.retain(|o| o.0 != slot.1);
+                        over.extend((0..alike).map(|e| (slot.1, e, to)));
+                    } else {
+                        over.push((slot.1, slot.2, to));
+                    }
                 }
             }
         }

@@ -16,6 +16,7 @@ use crate::report::store;
 use crate::report::table::Table;
 use clap::Args;
 use serde_json::Value;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -197,12 +198,29 @@ fn output(words: &[String], folder: &Path, typed: &str) -> Result<Value, Diagnos
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn();
-    let ended = child.and_then(std::process::Child::wait_with_output);
-    // A stop reaches the run, too, which is resumed next time.
+    let mut child = child.map_err(|e| failed(e.to_string()))?;
+    // What it prints is read on the side, so that a stop is seen at once: it ends the run as well, which is resumed next time.
+    let pipe = child.stdout.take();
+    let reading = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        pipe.map(|mut p| p.read_to_end(&mut text));
+        text
+    });
+    let status = loop {
+        if limits::going(limits::poll).is_none() {
+            let _ = child.kill();
+            let _ = child.wait();
+            limits::leave();
+        }
+        match child.try_wait().map_err(|e| failed(e.to_string()))? {
+            Some(status) => break status,
+            None => std::thread::sleep(std::time::Duration::from_millis(50)),
+        }
+    };
+    let text = reading.join().unwrap_or_default();
     limits::poll();
-    let ended = ended.map_err(|e| failed(e.to_string()))?;
-    let printed: Value = serde_json::from_slice(&ended.stdout).map_err(|e| failed(e.to_string()))?;
-    if ended.status.success() {
+    let printed: Value = serde_json::from_slice(&text).map_err(|e| failed(e.to_string()))?;
+    if status.success() {
         return Ok(printed);
     }
     let said = printed["diagnostics"].as_array().into_iter().flatten();

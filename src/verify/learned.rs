@@ -1,7 +1,7 @@
 //! How far a learned policy is from the exact one, and what that costs.
 //!
 //! Both act in the problem that was solved: its grid, the same chains in the place of shocks, the same nodes in the place of noise, the
-//! same draws. The *distance* is over states that the exact policy visits (see [`distance`]). The *loss* is what choices along the
+//! same draws. The *distance* is over states that the exact policy visits (see `distance.rs`). The *loss* is what choices along the
 //! learner's own path fall short of (see [`super::welfare`]), with its standard error, in units of consumption where the model names
 //! consumption (`u'(c) c` is what one per cent more consumption in one period is worth), else in units of what the exact policy gains
 //! over the best constant one: a number added to the reward moves neither. The *one-shot gain* is what a decision maker would win by

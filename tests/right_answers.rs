@@ -443,3 +443,106 @@ fn a_level_that_is_off_by_per_cents_is_not_certified() {
     assert!((found / 6.917_546_6 - 1.0).abs() > 0.01, "{found}");
     assert!(!s.certificate.passed, "up to {found}: {:?}", s.certificate.world);
 }
+
+/// Two firms sell `k p`; the price follows from `2 k p = 5 + p`.
+fn shares(concept: &str, top: f64) -> String {
+    format!(
+        "model shares\nagent firm[2] {{ action k in [0, 1]; let s = k * p; reward p * s - 5 * k^2 }}\n\
+         market g {{ price p in [0.1, {top}] clears sum(firm.s) == 5 + p }}\nsolve {{ concept = {concept} }}\n"
+    )
+}
+
+/// The lowest price of the domain clears nothing where both offer little, and is no equilibrium, though the market is solved in closed form.
+#[test]
+fn a_price_that_its_domain_cuts_off_does_not_clear() {
+    let s = solved(&shares("competitive", 20.0));
+    assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
+    assert!(
+        (s.solution.policy[0][0] - 1.0).abs() < 1e-6 && s.others.is_empty(),
+        "{:?}",
+        s.solution.policy
+    );
+    assert!((s.solution.players[0].value[0] - 20.0).abs() < 1e-6);
+}
+
+/// Who offers less drives the price up without end: where the domain of the price ends nobody is stopped by anything but that end.
+#[test]
+fn a_price_at_the_end_of_its_domain_is_no_equilibrium() {
+    for top in [20.0, 40.0] {
+        let s = solved(&shares("nash", top));
+        assert_eq!(reasons(&s), ["E0947"], "{:?}", s.certificate.reasons);
+        let d = &s.certificate.reasons[0];
+        assert!(
+            d.primary.is_some() && d.hint.clone().unwrap().contains("widen the domain"),
+            "{d:?}"
+        );
+    }
+}
+
+/// The domain of a state limits nobody; what can be afforded does.
+#[test]
+fn a_choice_that_nothing_limits_is_said_to_be_so_and_the_hint_helps() {
+    let saver = |limit: &str| {
+        format!(
+            "agent h {{\n  state a in [0, 10], start 2\n  noise y ~ bernoulli(0.5)\n  action c in (0, inf)\n{limit}  \
+             a' = 1.02 * (a - c) + (if y then 1.2 else 0.6)\n  observe a\n  reward log(c)\n  discount 0.95\n}}\n"
+        )
+    };
+    let (model, _) = econc::compile(&saver(""), &econc::Options::default());
+    let found = solve(&model.unwrap(), &Options::default(), &mut silent).expect_err("nothing limits c");
+    assert_eq!(
+        found.iter().map(|d| d.code.as_str()).collect::<Vec<_>>(),
+        ["E0908"],
+        "{found:?}"
+    );
+    assert!(
+        found[0].primary.is_some() && found[0].hint.clone().unwrap().contains("require c <= .."),
+        "{found:?}"
+    );
+    let s = solved(&saver("  require c <= a\n"));
+    assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
+}
+
+/// An order of any size costs 2 at once. What is best jumps from ordering to not ordering, at a stock between two nodes.
+#[test]
+fn a_fixed_cost_is_said_to_be_written_as_a_choice_and_that_helps() {
+    let shop = |action: &str, order: &str, asked: &str| {
+        format!(
+            "agent shop {{\n  state s in [0, 10], start 4\n{action}  action q in [0, 10 - s]\n  noise d ~ uniform(0, 6)\n  let o = {order}\n  \
+             let sold = min(s + o, d)\n  s' = s + o - sold\n  observe s\n  \
+             reward 2.5 * sold - o - (if {asked} then 2 else 0) - 0.1 * (s + o - sold)\n  discount 0.95\n}}\nsolve {{ grid.s = 40 }}\n"
+        )
+    };
+    let s = solved(&shop("", "q", "q > 0"));
+    let off: Vec<_> = s
+        .certificate
+        .reasons
+        .iter()
+        .filter(|d| ["E0946", "E0949"].contains(&d.code.as_str()))
+        .collect();
+    assert!(!off.is_empty(), "{:?}", s.certificate.reasons);
+    for d in off {
+        let hint = d.hint.clone().unwrap();
+        assert!(
+            hint.contains("action pay in {no, yes}") && hint.contains("costs 2.000 at once"),
+            "{hint}"
+        );
+    }
+    let s = solved(&shop(
+        "  action pay in {no, yes}\n",
+        "(if pay == yes then q else 0)",
+        "pay == yes",
+    ));
+    assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
+}
+
+/// Lives begin at the first value of a shock, also those that a constant is judged by: staying is worth 0.3 / (1 - 0.5 * 0.9) in the mean.
+#[test]
+fn constants_are_judged_from_where_the_model_starts() {
+    let s = solved(
+        "shock z ~ ar1(rho: 0.9, sigma: 0.1), start 0.3\nagent w {\n  action d in {stay, leave}\n  observe z\n  end when d == leave\n  \
+         reward if d == stay then z else 0\n  discount 0.5\n}\n",
+    );
+    let c = s.certificate.constant.clone().expect("a constant");
+    assert!((c.constant - 0.3 / 0.55).abs() < 0.1, "{c:?}");
+}

@@ -2,12 +2,16 @@
 
 use super::dag::{Dag, Expr, Id};
 use super::differentiate::derivative;
-use crate::graph::Binary;
+use super::root::{NONE, ONE};
+use crate::graph::{Binary, Unary};
 use std::collections::HashMap;
 
+/// A root this far outside its bracket, as a share of the numbers involved, is at its end.
+const ROUNDING: f64 = 1e-12;
+
 /// Rewrites the expressions `of` without those root problems of one unknown whose residual is affine in it: `f(x) =
-/// f(0) + s x` has its root at `-f(0) / s`, or is smallest at the end of the bracket that is nearest. Returns one
-/// expression per entry of `of`, in order.
+/// f(0) + s x` has its root at `-f(0) / s`, or is smallest at the end of the bracket that is nearest. How such a problem
+/// ended ([`Dag::statuses`] among `of`) is then whether the root lies in its bracket. Returns one expression per entry of `of`, in order.
 pub fn explicit(dag: &mut Dag, of: &[Id]) -> Vec<Id> {
     let mut of = of.to_vec();
     let mut curved: Vec<u32> = Vec::new();
@@ -15,7 +19,7 @@ pub fn explicit(dag: &mut Dag, of: &[Id]) -> Vec<Id> {
         let next = (dag.reachable(&of).iter().enumerate())
             .filter(|(_, seen)| **seen)
             .find_map(|(i, _)| match dag.expr(Id(i as u32)) {
-                Expr::Root(r, _) if !curved.contains(&r) => Some(r),
+                Expr::Root(r, _) | Expr::RootStatus(r) if !curved.contains(&r) => Some(r),
                 _ => None,
             });
         let Some(r) = next else { return of };
@@ -41,14 +45,24 @@ pub fn explicit(dag: &mut Dag, of: &[Id]) -> Vec<Id> {
         let zero = dag.constant(0.0);
         let level = dag.substitute(&[*residual], &HashMap::from([(unknown, zero)]))[0];
         let minus = dag.neg(level);
-        let mut x = dag.div(minus, slope);
+        let root = dag.div(minus, slope);
+        let finite = |dag: &Dag, end: Id| dag.as_const(end).is_none_or(f64::is_finite);
+        let (mut x, mut size) = (root, dag.unary(Unary::Abs, root));
         for (op, end) in [(Binary::Min, *hi), (Binary::Max, *lo)] {
-            if dag.as_const(end).is_none_or(f64::is_finite) {
+            if finite(dag, end) {
                 x = dag.binary(op, x, end);
+                let end = dag.unary(Unary::Abs, end);
+                size = dag.add(size, end);
             }
         }
-        let solution = dag.solution(r, 0);
-        of = dag.substitute(&of, &HashMap::from([(solution, x)]));
+        // A root that the bracket cuts off is none.
+        let (one, none, rounding) = (dag.constant(ONE), dag.constant(NONE), dag.constant(ROUNDING));
+        let apart = dag.sub(root, x);
+        let (apart, within) = (dag.unary(Unary::Abs, apart), dag.mul(rounding, size));
+        let missed = dag.binary(Binary::Gt, apart, within);
+        let status = dag.select(missed, none, one);
+        let (solution, ended) = (dag.solution(r, 0), dag.status(r));
+        of = dag.substitute(&of, &HashMap::from([(solution, x), (ended, status)]));
     }
 }
 
@@ -94,13 +108,22 @@ mod tests {
             brackets: vec![(low, four)],
         })[0]
             .0;
-        let of = [first, second, third];
+        let mut of = vec![first, second, third];
+        of.extend(dag.statuses(&of));
         let new = explicit(&mut dag, &of);
         let left = dag.reachable(&new);
         let roots = (0..left.len()).filter(|i| left[*i] && matches!(dag.expr(Id(*i as u32)), Expr::Root(..)));
         assert_eq!(roots.count(), 1, "only the cube is left to a search");
-        for inputs in [[6.0, 2.0], [1.0, 2.0], [9.0, 2.0], [2.5, 1.0], [-3.0, -1.0]] {
+        for inputs in [[6.0, 2.0], [8.0, 2.0], [1.0, 2.0], [9.0, 2.0], [2.5, 1.0], [-3.0, -1.0]] {
             let (old, new) = (dag.evaluate(&of, &inputs), dag.evaluate(&new, &inputs));
+            assert_eq!(
+                new[3],
+                if (1.0..=4.0).contains(&(inputs[0] / inputs[1])) {
+                    ONE
+                } else {
+                    NONE
+                }
+            );
             for (x, y) in old.iter().zip(&new) {
                 assert!((x - y).abs() < 1e-9, "{inputs:?}: {old:?} {new:?}");
             }

@@ -17,6 +17,7 @@ mod compiler;
 mod draws;
 pub mod expectation;
 mod finer;
+mod first;
 mod information;
 mod layout;
 mod noise;
@@ -181,6 +182,7 @@ impl Decision {
             discount,
             kinks: compiled.kinks,
             action_is_next_state: (copied && !ends).then_some((0, 0)),
+            first_shock: first::shocks(model, &together.chain.chain),
             steady_state: None,
             chain: together.chain.chain.clone(),
         };

@@ -269,6 +269,7 @@ pub fn spec(states: Vec<StateAxis>, chain: JointChain, actions: Vec<ActionAxis>,
         action_is_next_state: None,
         kinks: false,
         held: Vec::new(),
+        first_shock: None,
         steady_state: None,
     }
 }

@@ -107,7 +107,7 @@ impl JointChain {
     }
 
     /// The state of each shock's own chain in joint state `j`, one per shock.
-    fn links_at(&self, links: &[Links], j: usize) -> Vec<usize> {
+    pub fn links_at(&self, links: &[Links], j: usize) -> Vec<usize> {
         let mut rest = j;
         let mut at: Vec<usize> = links
             .iter()
@@ -179,8 +179,18 @@ pub struct Spec {
     /// its grid (`clamp`, `min`, `max`, the range of an action). Time at such an edge is part of the model and no error of the
     /// grid. Empty where nothing is known.
     pub held: Vec<[bool; 2]>,
+    /// Chances of the joint shock states in which lives begin, one per state; `None`: as shocks come to rest.
+    pub first_shock: Option<Vec<f64>>,
     /// Steady state of the deterministic model, one value per state, if known: the centre of plots and of comparisons.
     pub steady_state: Option<Vec<f64>>,
+}
+
+impl Spec {
+    /// Chances of the joint shock states in which lives begin, one per state.
+    pub fn first_shocks(&self) -> Vec<f64> {
+        let rest = || crate::chance::chain::stationary(&self.chain.transition);
+        self.first_shock.clone().unwrap_or_else(rest)
+    }
 }
 
 /// Inputs of one batch: `n` lanes share the shock, the noise node, the next shock and the date.

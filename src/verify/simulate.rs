@@ -3,7 +3,6 @@
 //! Two policies simulated with the same seed see the same draws (common random numbers). Noises are drawn among the nodes of
 //! the quadrature, so that simulation and solution face one and the same problem.
 
-use crate::chance::chain;
 use crate::num::random::Key;
 use crate::solve::bellman::{At, Bellman, Continuation, Scratch};
 use crate::solve::search::{SearchOptions, choose};
@@ -262,7 +261,8 @@ impl Policy for ConstantPolicy<'_> {
 pub struct World<'a> {
     bellman: &'a Bellman<'a>,
     starts: Vec<Vec<f64>>,
-    stationary: Vec<f64>,
+    /// Chances of first joint shocks.
+    first: Vec<f64>,
     keys: [Key; 4],
     step: u64,
     /// `states[s][p]`.
@@ -299,7 +299,7 @@ fn draw(probabilities: impl Iterator<Item = f64>, u: f64) -> usize {
 
 impl<'a> World<'a> {
     /// `paths` worlds at `starts`, `[start][state]`, in turn (the steady state or the middle of the grid if there are none) with
-    /// shocks drawn from their stationary distribution.
+    /// shocks as lives begin (`Spec::first_shock`).
     pub fn new(bellman: &'a Bellman<'a>, paths: usize, seed: u64, starts: &[Vec<f64>]) -> Self {
         let spec = bellman.problem.spec();
         let middle = || -> Vec<f64> {
@@ -319,17 +319,17 @@ impl<'a> World<'a> {
         if starts.is_empty() {
             starts.push(middle());
         }
-        let stationary = chain::stationary(&spec.chain.transition);
+        let first = spec.first_shocks();
         let keys = [1, 2, 3, 4].map(|stream| Key::new(seed, stream));
         let shock = (0..paths)
-            .map(|p| draw(stationary.iter().copied(), keys[0].uniform(0, p as u64)))
+            .map(|p| draw(first.iter().copied(), keys[0].uniform(0, p as u64)))
             .collect();
         World {
             states: (0..spec.states.len())
                 .map(|k| (0..paths).map(|p| starts[p % starts.len()][k]).collect())
                 .collect(),
             starts,
-            stationary,
+            first,
             keys,
             step: 0,
             shock,
@@ -476,10 +476,7 @@ impl<'a> World<'a> {
             column[p] = x;
         }
         self.time[p] = 0;
-        self.shock[p] = draw(
-            self.stationary.iter().copied(),
-            self.keys[0].uniform(self.step, p as u64),
-        );
+        self.shock[p] = draw(self.first.iter().copied(), self.keys[0].uniform(self.step, p as u64));
     }
 }
 

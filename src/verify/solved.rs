@@ -3,6 +3,7 @@
 mod begins;
 pub(super) mod ends;
 mod finer;
+mod hints;
 
 pub(super) use begins::judge;
 
@@ -22,7 +23,7 @@ use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::{Watch, kept, solved_before};
 use crate::solve::solution::Solution;
 use begins::{begins, in_the_economy, with_rewards};
-use ends::{around, hold, reach, runs_away, stationary, widen};
+use ends::{around, hold, limited, reach, runs_away, stationary, widen};
 use finer::{Judged, finer, linear_instead, smears, spikes, too_coarse};
 
 /// What may be asked beside the file's own settings.
@@ -200,6 +201,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
                 solution
             }
         };
+        limited(&model, &solution).map_err(|d| vec![d])?;
         solution.record.warnings.extend(problem.warnings.iter().cloned());
         match &fell_back {
             Some(said) => solution.record.warnings.insert(0, said.clone()),
@@ -293,6 +295,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
                 continue;
             }
         }
+        hints::agree(&model, &solution, &mut certificate);
         return Ok(Solved {
             solution,
             others: Vec::new(),

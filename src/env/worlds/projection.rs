@@ -92,6 +92,7 @@ impl Worlds {
             let mut left = violated;
             let (whole, movable): (Vec<Movable>, Vec<Movable>) = movable.into_iter().partition(|m| m.whole);
             // A step of a whole number or another choice is further than the width of a range: numbers move first.
+            fault!("simulation.choices_first", do { self.move_whole(engine, k, &whole, &mut left)?; });
             self.move_numbers(engine, k, &movable, &mut left)?;
             // A shortfall of the size of rounding changes no choice.
             let near = |x: &f64| *x >= -ROUNDING;

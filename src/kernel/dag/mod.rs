@@ -460,6 +460,11 @@ impl Dag {
         self.intern(Expr::Root(root, which))
     }
 
+    /// How root problem `root` ended (see [`super::root`]).
+    pub fn status(&mut self, root: u32) -> Id {
+        self.intern(Expr::RootStatus(root))
+    }
+
     /// How the root problems ended that `of` use: one expression per problem, by number (see [`super::root`] for its
     /// values). Problems inside others, which have no value outside, are left out.
     pub fn statuses(&mut self, of: &[Id]) -> Vec<Id> {

@@ -147,7 +147,7 @@ impl Source<'_> {
         b.bind();
         b.rules()?;
         b.draws()?;
-        let given = self.hold_prices(&mut b)?;
+        let given = fault!("market.taker_moves_price", Vec::new(), self.hold_prices(&mut b)?);
         let e = self.exprs(&mut b, choices)?;
         for one in &mut list {
             one.discount = self.discount(&mut b, one)?;
@@ -268,6 +268,7 @@ impl Source<'_> {
         let mut taken: Vec<usize> = self.economy.seats.iter().flat_map(|s| s.takes.clone()).collect();
         taken.sort_by_key(|p| self.joint.prices[*p].node);
         taken.dedup();
+        fault!("market.price_held", do { taken = (0..self.joint.prices.len()).collect(); });
         let mut next = 2 * ASIDE;
         let mut out = Vec::new();
         for p in taken.into_iter().filter(|p| self.joint.prices[*p].state.is_none()) {

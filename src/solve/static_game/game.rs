@@ -12,6 +12,7 @@ use crate::graph::{Binary, Op};
 use crate::kernel::dag::{Dag, Expr, Id};
 use crate::kernel::differentiate::{derivative, has_steps};
 use crate::kernel::program::{CompileError, Mode, Program};
+use crate::kernel::root::{NONE, ONE};
 use std::collections::HashMap;
 
 /// How a model is read as a game.
@@ -415,7 +416,14 @@ impl Game {
             dag: dag.clone(),
             slacks,
         };
+        // How the markets ended that each reward reads.
+        for i in 0..flat.len() {
+            let ended = dag.statuses(&flat[i..=i]).into_iter();
+            let ended = ended.reduce(|a, b| dag.binary(Binary::Max, a, b));
+            flat.push(ended.unwrap_or_else(|| dag.constant(ONE)));
+        }
         let flat = crate::kernel::affine::explicit(&mut dag, &flat);
+        let (flat, ended) = flat.split_at(2 * count);
         let (paid, own) = flat.split_at(count);
         let mut total = dag.constant(0.0);
         for r in paid {
@@ -493,16 +501,19 @@ impl Game {
             _ => None,
         };
         // Where no price clears the market nobody is paid anything that is known.
-        let ended = dag.statuses(&payoff).into_iter();
-        let ended = ended.reduce(|a, b| dag.binary(Binary::Max, a, b));
-        let payoff = match ended {
-            None => payoff,
-            Some(ended) => {
-                let (none, nan) = (dag.constant(crate::kernel::root::NONE), dag.constant(f64::NAN));
-                let missed = dag.binary(Binary::Ge, ended, none);
-                payoff.iter().map(|p| dag.select(missed, nan, *p)).collect()
-            }
-        };
+        let (none, nan) = (dag.constant(NONE), dag.constant(f64::NAN));
+        let payoff: Vec<Id> = (choosers.iter().zip(payoff))
+            .map(|(c, paid)| {
+                let read = match (reading.conduct, rewards[c.agent].get(c.member)) {
+                    (Conduct::Nash, Some(_)) => &ended[count + first[c.agent] + c.member..][..1],
+                    _ => &ended[..count],
+                };
+                let one = dag.constant(ONE);
+                let worst = read.iter().fold(one, |a, b| dag.binary(Binary::Max, a, *b));
+                let missed = dag.binary(Binary::Ge, worst, none);
+                dag.select(missed, nan, paid)
+            })
+            .collect();
         let compiled = |of: &[Id]| Program::compile(&dag, &modes, of).map_err(failed);
         let wide = match wide {
             false => Vec::new(),

@@ -421,3 +421,19 @@ impl Equations for Alike<'_> {
         rows.iter().flatten().all(|y| y.is_finite()).then_some(rows)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::best_of;
+
+    /// Who stands at a point of the scan and is paid more only close by, on either side, goes there.
+    #[test]
+    fn both_sides_of_where_one_stands_are_searched() {
+        let points: Vec<f64> = (0..=8).map(|k| 0.5 * f64::from(k)).collect();
+        for peak in [1.98, 2.02] {
+            let found = best_of(&mut |x| -(x - peak).abs(), 2.0, &points).unwrap_or(f64::NAN);
+            assert!((found - peak).abs() < 1e-6, "{found} in place of {peak}");
+        }
+        assert!(best_of(&mut |x| -(x - 2.0).abs(), 2.0, &points).is_none_or(|x| (x - 2.0).abs() < 1e-6));
+    }
+}

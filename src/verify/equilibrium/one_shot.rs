@@ -30,6 +30,8 @@ const SCAN: (usize, usize, usize) = (40, 16, 12);
 const TYPES: usize = 9;
 /// Points of a reaction function.
 const REACTION: usize = 21;
+/// Other choices this near, as a share of what is chosen, at which a market must clear, too: else the end of a price's domain is what holds.
+const NEAR: f64 = 1e-4;
 
 /// Judges an equilibrium of a game without states.
 ///
@@ -118,6 +120,20 @@ pub(super) fn judge(model: &Model, economy: &Economy, found: &Found, seed: u64) 
                     .note(format!("{} in place of {}: a gain of {:.3e} of what is at stake", gain.to, gain.from, gain.share))
                     .hint("this is no equilibrium; narrow the intervals of the actions, or look for others with solve { find = all }"),
             );
+        }
+        if given.is_none() && model.prices.iter().any(|p| p.clears) {
+            let missed = gain.uncleared.as_ref();
+            world.proofs.push(Proof {
+                name: format!("other choices of {} nearby without a price", player.name),
+                value: f64::from(u8::from(missed.is_some())),
+                scale: Scale::Plain,
+                limit: Some(0.0),
+                holds: Some(missed.is_none()),
+                note: "no price clears there, so nobody knows what they pay".into(),
+            });
+            if let Some(at) = missed {
+                world.reasons.push(at_the_end(model, player, at));
+            }
         }
         match &given {
             None => moved = fold(moved, trial.shift(&base)?),
@@ -237,6 +253,23 @@ fn uncleared(model: &Model, name: &str) -> Diagnostic {
     .hint("widen the domain of the price, or let demand or supply move with it")
 }
 
+/// A choice that is best because a price's domain ends.
+fn at_the_end(model: &Model, player: &Player, at: &str) -> Diagnostic {
+    let d = Diagnostic::error(
+        "E0947",
+        format!(
+            "a price stands at the end of its domain, and that is what stops `{}`",
+            player.name
+        ),
+    )
+    .note(format!("with {at} no price in the domain clears the market"));
+    match model.prices.iter().find(|p| p.clears) {
+        Some(p) => d.at(p.span, "a price that clears"),
+        None => d,
+    }
+    .hint("widen the domain of the price; where the price stands at every new end, too, the game has no equilibrium: each gains by moving the price further")
+}
+
 /// What a player is paid on average in the cases.
 fn obtained(bench: &Bench, paid: &Lane, model: &Model, player: &Player) -> f64 {
     let own = bench.rewards(paid, model, player.agent, player.member.unwrap_or(0));
@@ -331,6 +364,8 @@ struct Gain {
     share: f64,
     from: String,
     to: String,
+    /// A choice close to the equilibrium's at which a market does not clear.
+    uncleared: Option<String>,
 }
 
 /// One player's trials.
@@ -390,20 +425,19 @@ impl Trial<'_, '_> {
         Ok(out)
     }
 
-    /// What the player is paid in every case when it chooses otherwise, and later stages answer.
+    /// What every case gives when the player chooses otherwise, and later stages answer.
     fn otherwise(
         &mut self,
         at: &[crate::env::worlds::trial::Place],
         slot: (usize, usize, usize),
         x: f64,
-    ) -> Result<Vec<f64>, Diagnostic> {
+    ) -> Result<Lane, Diagnostic> {
         let mut over = vec![(slot.1, slot.2, x)];
         if self.staged {
             let stage = self.model.actions[slot.1].stage;
             answers(self.model, self.solution, self.bench, at, stage, &mut over, self.seed)?;
         }
-        let paid = self.bench.pays(at, &over)?;
-        Ok(self.bench.rewards(&paid, self.model, self.player.agent, self.member()))
+        self.bench.pays(at, &over)
     }
 
     /// The largest gain over own types and choices.
@@ -424,7 +458,12 @@ impl Trial<'_, '_> {
                 let near = |x: f64| finite || (x - now).abs() <= now.abs();
                 let mut others: Vec<f64> = Vec::new();
                 for x in self.candidates(slot, now)? {
-                    let paid = self.otherwise(&at, slot, x)?;
+                    let lane = self.otherwise(&at, slot, x)?;
+                    let close = !finite && (x - now).abs() <= NEAR * (1e-9 + now.abs());
+                    if close && x != now && lane.clears.iter().any(|c| !c) {
+                        worst.uncleared = Some(format!("{} = {x:.8}", self.solution.actions[slot.0].name));
+                    }
+                    let paid = self.bench.rewards(&lane, self.model, self.player.agent, self.member());
                     let more: Vec<f64> = paid.iter().zip(&here).map(|(a, b)| a - b).collect();
                     let gain = self.bench.mean(&more);
                     if !gain.is_finite() {
@@ -447,6 +486,7 @@ impl Trial<'_, '_> {
                         share: best.0,
                         from: format!("{} = {now:.8}", self.solution.actions[slot.0].name),
                         to: format!("{:.8}", best.1),
+                        ..worst
                     };
                 }
             }

@@ -427,3 +427,22 @@ x' = (x * (1 - s))^0.3\n  observe x, others(fisher.x)\n  reward log(s * x)\n  di
     assert!(c.passed, "{:?}", c.reasons);
     assert_eq!(c.equilibrium.unwrap_or_default().moved, 0.0);
 }
+
+/// Two quantities at a price of nine less both: the best against three is three, and three tenths more cost 0.09 of the 8.91 that are earned, whatever the
+/// unit of money.
+#[test]
+fn a_gain_is_a_share_of_what_is_at_stake() {
+    for unit in [1.0, 1e4] {
+        let text = format!(
+            "model quantities\nagent firm[2] {{ action q in [0, 5]; reward {unit} * (9 - sum(firm.q)) * q }}\nsolve {{ concept = nash }}\n"
+        );
+        let mut off = by_hand(Vec::new(), ["firm.q[1]", "firm.q[2]"], ["firm[1]", "firm[2]"], &|_| {
+            [(3.3, 8.91 * unit), (3.0, 8.1 * unit)]
+        });
+        off.method = crate::solve::equilibrium::one_shot::NAME.into();
+        let c = judged(&text, off);
+        assert!(codes(&c).contains(&"E0946"), "{:?}", c.reasons);
+        let share = c.equilibrium.unwrap_or_default().players[0].one_shot;
+        assert!((share * 8.91 / 0.09 - 1.0).abs() < 0.05, "{unit}: {share}");
+    }
+}

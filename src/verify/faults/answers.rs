@@ -521,6 +521,39 @@ pub(super) fn leader(_: &Model, s: &Solved) -> f64 {
     chosen(s, &[4.5, 2.25])
 }
 
+/// Both sell shares `q` of demand and earn shares `w` of its square a period.
+fn sold(s: &Solved, q: [f64; 2], w: [f64; 2]) -> f64 {
+    let d = 0.9;
+    let ever = |x: f64| {
+        let y = x - 6.0;
+        36.0 / (1.0 - d) + 12.0 * y / (1.0 - 0.5 * d) + y * y / (1.0 - 0.25 * d)
+    };
+    let (nodes, players) = (&s.solution.states[0].nodes, &s.solution.players);
+    if players.len() != 2 {
+        return f64::INFINITY;
+    }
+    let at = |(i, x): (usize, &f64)| {
+        let x = *x;
+        (0..2).flat_map(move |k| {
+            [
+                (s.solution.policy[k][i], q[k] * x),
+                (players[k].value[i], w[k] * ever(x)),
+            ]
+        })
+    };
+    worst(nodes.iter().enumerate().flat_map(at))
+}
+
+pub(super) fn sellers(_: &Model, s: &Solved) -> f64 {
+    // x = 3 a + b and x = a + 4 b.
+    sold(s, [3.0 / 11.0, 2.0 / 11.0], [27.0 / 242.0, 8.0 / 121.0])
+}
+
+pub(super) fn takers(_: &Model, s: &Solved) -> f64 {
+    // Marginal costs a and 2 b are the price, x - a - b.
+    sold(s, [0.4, 0.2], [0.08, 0.04])
+}
+
 pub(super) fn herd(_: &Model, s: &Solved) -> f64 {
     let moves = |x: usize, total: usize| {
         let pays = 3.0 * (0.2 * x as f64 - (total as f64 - 2.0) * (total as f64 - 2.0));

@@ -54,6 +54,8 @@ pub(super) const ECONOMIES: &[Economy] = &[
     solved("stalls", STALLS, stalls, 1e-6),
     solved("rivals", RIVALS, rivals, 1e-6),
     solved("leader", LEADER, leader, 1e-6),
+    solved("sellers", SELLERS, sellers, 1e-6),
+    solved("sellers who take prices", TAKERS, takers, 1e-6),
     solved("cycle played", CYCLE, cycle_played, 0.03),
     solved("line played", LINE, line_played, 1e-4),
     solved("keeper played", KEEPER, keeper_played, 0.1),
@@ -67,6 +69,7 @@ pub(super) const ECONOMIES: &[Economy] = &[
     alone("rest at the peak", rest_at_the_peak, 1e-6),
     alone("rest at the end", rest_at_the_end, 1e-6),
     alone("near moves", near_moves, 1e-6),
+    alone("numbers first", numbers_first, 1e-6),
     alone("whole moves", whole_moves, 1e-6),
     alone("explorer", explorer, 1e-6),
     alone("seeds", seeds, 1e-6),
@@ -496,6 +499,24 @@ agent first { action q in [0, 10] at lead; reward (goods.p - 1) * q }
 agent second { action q in [0, 10] at follow; observe first.q; reward (goods.p - 1) * q }
 market goods { price p = 10 - first.q - second.q }
 solve { concept = stackelberg }
+"#;
+
+pub(super) const SELLERS: &str = r#"model sellers "Two unlike sellers, demand that comes back to its mean"
+state x in [4, 8], start 5 "demand"
+x' = 3 + 0.5 * x
+agent a { action q in [0, 4]; observe x; reward p * q - q^2 / 2; discount 0.9 }
+agent b { action q in [0, 4]; observe x; reward p * q - q^2; discount 0.9 }
+market goods { price p = x - a.q - b.q }
+solve { concept = nash; method = joint }
+"#;
+
+pub(super) const TAKERS: &str = r#"model takers "Two unlike sellers who take the price, demand that comes back to its mean"
+state x in [4, 8], start 5 "demand"
+x' = 3 + 0.5 * x
+agent a { action q in [0, 4]; observe x; reward p * q - q^2 / 2; discount 0.9 }
+agent b { action q in [0, 4]; observe x; reward p * q - q^2; discount 0.9 }
+market goods { price p = x - a.q - b.q }
+solve { concept = competitive; information = full; method = joint }
 "#;
 
 pub(super) const HERD: &str = r#"model herd "Members who share one reward"

@@ -71,3 +71,9 @@ pub(super) fn whole_moves() -> f64 {
     let text = "agent a { action x in 0..5; action y in 0..5; require 2 * x + y <= 7; reward x + 100 * y }\n";
     worst([(paid(text, [5.0, 1.0]), 103.0)])
 }
+
+/// From (6, 3) two less of the number are enough; the whole number stays.
+pub(super) fn numbers_first() -> f64 {
+    let text = "agent a { action x in [0, 10]; action y in 0..5; require x + y <= 7; reward x + 100 * y }\n";
+    worst([(paid(text, [6.0, 3.0]), 304.0)])
+}

@@ -4,7 +4,7 @@ use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::solve::bellman::{At, Bellman, Scratch};
 use crate::solve::decision::{self, Decision};
-use crate::solve::problem::{DecisionProblem, StateKind};
+use crate::solve::problem::{ActionKind, DecisionProblem, StateKind};
 use crate::solve::solution::Solution;
 use crate::solve::steady_state::{SteadyState, SteadyStateOptions, steady_state};
 use crate::solve::value_iteration;
@@ -324,4 +324,45 @@ pub(in crate::verify) fn widen(model: &Model, problem: &Decision, c: &Certificat
         }
     }
     moved.then_some(out)
+}
+
+/// A number beyond this is the end of a search that nothing stopped.
+const ENDLESS: f64 = 1e15;
+
+/// A choice without an end of which more is always better: the search for the best went as far as numbers go, and nothing that is judged by that means
+/// anything.
+///
+/// # Errors
+/// E0908.
+pub(super) fn limited(model: &Model, solution: &Solution) -> Result<(), Diagnostic> {
+    for (axis, policy) in solution.actions.iter().zip(&solution.policy) {
+        let many = policy.iter().filter(|x| x.abs() > ENDLESS).count();
+        if !matches!(axis.kind, ActionKind::Continuous) || 2 * many <= policy.len() {
+            continue;
+        }
+        let bare = axis.name.split('[').next().unwrap_or(&axis.name);
+        let own = bare.rsplit('.').next().unwrap_or(bare);
+        let up = policy.iter().filter(|x| **x > ENDLESS).count() == many;
+        let (word, sign, side) = if up {
+            ("more", "<=", "upper")
+        } else {
+            ("less", ">=", "lower")
+        };
+        let d = Diagnostic::error(
+            "E0908",
+            format!("nothing limits `{bare}`: {word} of it is always better"),
+        )
+        .note(format!(
+            "the search for the best went to {:.1e}",
+            policy.iter().find(|x| x.abs() > ENDLESS).copied().unwrap_or(f64::NAN)
+        ));
+        let d = match model.actions.iter().find(|a| a.name == bare) {
+            Some(a) => d.at(a.span, format!("has no {side} end")),
+            None => d,
+        };
+        return Err(d.hint(format!(
+            "say what can be afforded: `require {own} {sign} ..`, or an {side} end, `action {own} in ..`; the domain of a state limits nobody"
+        )));
+    }
+    Ok(())
 }

@@ -20,8 +20,10 @@ const GAIN: f64 = 0.1;
 const FINER_GRIDS: usize = 2;
 const BRANCHES: f64 = 400_000.0;
 /// Most joint states of chains that the file leaves open, and how often they are made finer.
-const MOST_LINKS: f64 = 600.0;
-const FINEST_CHAINS: usize = 4;
+const MOST_LINKS: f64 = 2000.0;
+const FINEST_CHAINS: usize = 8;
+/// Most products of chances and values in one sweep: grid points times joint states, squared.
+const PRODUCTS: f64 = 1.8e8;
 
 /// What can be made finer where the file leaves it open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +149,8 @@ fn finer_chains(model: &Model, problem: &Decision, solution: &Solution, fineness
             open = true;
         }
     }
-    (open && solution.nodes() as f64 * chain <= FINEST as f64 && chain <= MOST_LINKS).then_some(next)
+    let points = solution.nodes() as f64 * chain;
+    (open && points <= FINEST as f64 && chain <= MOST_LINKS && points * chain <= PRODUCTS).then_some(next)
 }
 
 /// Whether values or policies are off in the economy itself, or values on the grid have spikes, and nothing else is wrong.

@@ -5,7 +5,6 @@
 //! shrinks the error by the largest expected discount factor, until nothing is left of it.
 
 use super::{Along, Paths, Welfare};
-use crate::chance::chain;
 use crate::num::interpolate::{Axis, Rule};
 use crate::solve::bellman::{At, Scratch};
 use crate::verify::simulate::{Policy, World};
@@ -53,7 +52,7 @@ impl Welfare<'_> {
             (h, p) => h.or(p),
         };
         let nodes = b.nodes();
-        let chances = chain::stationary(&spec.chain.transition);
+        let chances = spec.first_shocks();
         let mut begins = vec![false; nodes * b.shocks()];
         for (z, _) in chances.iter().enumerate().filter(|(_, p)| **p > 0.0) {
             first.iter().for_each(|i| begins[z * nodes + i] = true);

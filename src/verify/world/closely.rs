@@ -1,4 +1,4 @@
-//! Best numbers looked for again where those played seem to be off: with more draws, several times over, at fewer and fewer places.
+//! Best numbers looked for again, and finite choices measured again, where those played seem to be off: with more draws, several times over, at fewer and fewer places.
 //!
 //! Few draws place kinks badly, and what is best against them is then off, not what is played. Each time the policy is evaluated anew with other
 //! draws, so that the scatter of what is found says how much of the distance is known. A place is left alone as soon as it is known to be close, or known to be
@@ -8,7 +8,7 @@ use super::Bench;
 use super::errors::{Errors, FURTHER, MORE, evaluate};
 use super::improve::{Better, improve};
 use super::mesh::Correction;
-use super::trials::Trials;
+use super::trials::{Job, Trials};
 use super::visit::Visit;
 use super::{effect, tastes};
 use crate::diag::Diagnostic;
@@ -21,6 +21,8 @@ const LOOKS: [usize; 4] = [400, 4000, 16_000, 64_000];
 const TRIALS: usize = 2_000_000;
 /// Trials of one search for the best number, about.
 const SEARCHED: usize = 12;
+/// Most places at which finite choices are measured again at a time.
+const CHOICES: usize = 40;
 /// Share of the places of the first look which are the worst ones; the others are spread over all.
 const WORST: usize = 3;
 /// Standard errors that an estimate may be off.
@@ -38,7 +40,11 @@ pub(super) fn look(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> R
         .map(|c| (c, errors.size(c)))
         .map(|(c, size)| (c, if size > 0.0 { size } else { 1.0 }))
         .collect();
-    if errors.better.is_empty() || numbers.is_empty() {
+    if errors.better.is_empty() {
+        return Ok(());
+    }
+    choices(bench, trials, errors)?;
+    if numbers.is_empty() {
         return Ok(());
     }
     let limit = 10f64.powf(bench.options.policy);
@@ -108,6 +114,65 @@ pub(super) fn look(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> R
         several(bench, trials, errors, &chosen, draws, &numbers, &futures)?;
         confirmed = k > 0;
         left = open(errors, &chosen, confirmed);
+    }
+    Ok(())
+}
+
+/// Measures again, with many draws and several times over, what finite choices gain that seem better by more than may be: few draws place the
+/// kinks of the value badly, and choices that are worth nearly the same then seem wrong. Those that gain nothing are no better.
+fn choices(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> Result<(), Diagnostic> {
+    if trials.exact() {
+        return Ok(());
+    }
+    let finite = |c: &usize| !bench.seat.choices[*c].values.is_empty();
+    let finite: Vec<usize> = (0..bench.seat.choices.len()).filter(finite).collect();
+    let limit = 10f64.powf(bench.options.limit);
+    let draws = trials.fewest(LOOKS[1]);
+    let room = (TRIALS / (TIMES * trials.lanes_of(draws) * 2)).clamp(2, CHOICES);
+    let mut looked = vec![false; errors.visits.len()];
+    let mut futures = None;
+    for _ in 0..TIMES {
+        let other = |i: &usize| {
+            let (to, from) = (&errors.better[*i].actions, &errors.visits[*i].actions);
+            finite.iter().any(|c| to[*c] != from[*c])
+        };
+        let share = |i: &usize| errors.better[*i].gain / errors.units[*i];
+        let open = |i: &usize| !looked[*i] && other(i) && share(i) > limit;
+        let mut which: Vec<usize> = (0..looked.len()).filter(open).collect();
+        which.sort_by(|a, b| share(b).total_cmp(&share(a)));
+        which.truncate(room);
+        if which.is_empty() {
+            break;
+        }
+        let futures = match &mut futures {
+            Some(futures) => futures,
+            none => none.insert(evaluated(bench, trials, errors)?),
+        };
+        let visits: Vec<Visit> = which.iter().map(|i| errors.visits[*i].clone()).collect();
+        let both = |(visit, i): (usize, &usize)| {
+            let actions = [&errors.visits[*i].actions, &errors.better[*i].actions];
+            actions.map(|actions| Job { visit, actions })
+        };
+        let jobs: Vec<Job> = which.iter().enumerate().flat_map(both).collect();
+        let (seed, future) = (trials.seed, trials.correction.clone());
+        let mut gains = vec![0.0; which.len()];
+        for (k, later) in futures.iter().enumerate() {
+            trials.seed = seed.wrapping_add(1 + k as u64);
+            trials.correction = later.clone();
+            let worth = trials.worth(&visits, &jobs, draws)?;
+            for (gain, w) in gains.iter_mut().zip(worth.chunks(2)) {
+                *gain += (w[1].q - w[0].q) / futures.len() as f64;
+            }
+        }
+        (trials.seed, trials.correction) = (seed, future);
+        for (i, gain) in which.into_iter().zip(gains) {
+            looked[i] = true;
+            let better = &mut errors.better[i];
+            if gain <= 0.0 {
+                better.actions.clone_from(&errors.visits[i].actions);
+            }
+            better.gain = gain.max(0.0);
+        }
     }
     Ok(())
 }

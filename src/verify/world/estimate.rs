@@ -325,12 +325,16 @@ fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
                 super::visit::where_is(bench, &errors.visits[i]),
                 bench.unit,
             );
-            out.log(
+            let held = out.log(
                 &format!("cost of wrong {}, estimated", choice.name),
                 cost(i),
                 Some(bench.options.limit),
                 note,
             );
+            if !held {
+                out.reasons
+                    .push(costly(bench, &choice.name, cost(i), &errors.visits[i]));
+            }
             out.errors.push(Estimate {
                 name: choice.name.clone(),
                 error: cost(i) * errors.units[i],
@@ -345,6 +349,17 @@ fn cannot_tell(bench: &Bench, what: &str, seems: f64, doubt: f64, visit: &Visit)
     let note = format!("it seems to be off by {seems:.1e} of its size, give or take {doubt:.1e}");
     Diagnostic::error("E0969", headline)
         .note(note)
+        .note(super::visit::where_is(bench, visit))
+        .hint(super::hints::cause(bench))
+}
+
+fn costly(bench: &Bench, what: &str, cost: f64, visit: &Visit) -> Diagnostic {
+    let headline = format!(
+        "a wrong {what} costs about 10^{:.2} of {} where lives go",
+        cost.log10(),
+        bench.unit
+    );
+    Diagnostic::error("E0949", headline)
         .note(super::visit::where_is(bench, visit))
         .hint(super::hints::cause(bench))
 }

@@ -1,8 +1,10 @@
 //! What to write for a more exact solution: more nodes than there were, of whatever stands for something continuous.
 
-use super::Bench;
+use super::trials::{Job, Range, Trials, Worth};
+use super::{Bench, width};
 use crate::check::Model;
 use crate::check::model::{Family, Process, Setting};
+use crate::diag::Diagnostic;
 
 /// Most nodes that settings take, of a chain and of a rule of integration.
 const MOST: usize = 1000;
@@ -25,7 +27,7 @@ fn said(model: &Model, family: &str, name: &str) -> Option<String> {
 }
 
 /// The grid of a state with so many nodes, in the shape and over the range that the file gives it.
-fn grid(model: &Model, name: &str, nodes: usize) -> String {
+pub(crate) fn grid(model: &Model, name: &str, nodes: usize) -> String {
     let settings = model.solve_settings();
     let said = settings.and_then(|s| {
         let full = s.get(&format!("grid.{name}"));
@@ -53,6 +55,69 @@ fn written(s: &Setting) -> String {
         Setting::Call(f, args) => format!("{f}({})", all(args)),
         Setting::Range(lo, hi) => format!("{lo}..{hi}"),
     }
+}
+
+/// How close to a place a fixed cost is looked for, as a share of a range, and what counts as one, as a share of the unit of errors.
+const BESIDE: f64 = 1e-7;
+const FIXED: f64 = 1e-3;
+
+/// What to write where choosing any other number than one (nothing, most often) costs something at once, whatever the number: what is best then
+/// jumps from place to place, and no grid says where. `None` where nothing is found at visited places.
+///
+/// # Errors
+/// Those of the economy's programs (E0990).
+pub fn fixed_cost(bench: &Bench, trials: &mut Trials) -> Result<Option<String>, Diagnostic> {
+    let visits = &bench.played.visits;
+    let ranges = trials.ranges(visits)?;
+    let mut largest: Option<(f64, usize, f64)> = None;
+    for (c, _) in bench
+        .seat
+        .choices
+        .iter()
+        .enumerate()
+        .filter(|(_, c)| c.values.is_empty())
+    {
+        // The number itself, then both numbers beside it.
+        let mut tried: Vec<(usize, Vec<f64>)> = Vec::new();
+        let mut of: Vec<(usize, f64)> = Vec::new();
+        for (i, v) in visits.iter().enumerate() {
+            let Range::Between(lo, hi) = ranges[i][c] else { continue };
+            let step = BESIDE * width(lo, hi, v.actions[c]);
+            let mut at: Vec<f64> = [lo, hi, 0.0]
+                .into_iter()
+                .filter(|x| *x >= lo && *x <= hi && x.is_finite())
+                .collect();
+            at.dedup();
+            for x in at.into_iter().filter(|_| hi > lo) {
+                of.push((i, x));
+                tried.extend([x, (x - step).max(lo), (x + step).min(hi)].map(|y| {
+                    let mut a = v.actions.clone();
+                    a[c] = y;
+                    (i, a)
+                }));
+            }
+        }
+        let jobs: Vec<Job> = tried
+            .iter()
+            .map(|(visit, actions)| Job { visit: *visit, actions })
+            .collect();
+        let worth = trials.worth(visits, &jobs, trials.fewest(16))?;
+        for ((i, x), w) in of.into_iter().zip(worth.chunks(3)) {
+            // Beside an end there is only one side.
+            let beside = w[1..].iter().map(Worth::open).filter(|q| *q != w[0].q);
+            let cost = w[0].q - beside.fold(f64::NEG_INFINITY, f64::max);
+            if cost.is_finite() && cost > FIXED * bench.units[i] && largest.is_none_or(|l| cost > l.0) {
+                largest = Some((cost, c, x));
+            }
+        }
+    }
+    Ok(largest.map(|(cost, c, x)| {
+        let (name, own) = (&bench.seat.choices[c].name, last(&bench.seat.choices[c].name));
+        format!(
+            "any `{name}` but {x} costs {cost:.3} at once, so what is best jumps, and no grid says where: let a finite choice say whether to pay it; declare \
+             `action pay in {{no, yes}}`, write `(if pay == yes then {own} else {x})` for `{own}` and `pay == yes` where `{own}` is compared with {x}"
+        )
+    }))
 }
 
 /// What to change: whatever is continuous and stands on nodes, by its name, with more nodes than it has; what the file fixes is named first.

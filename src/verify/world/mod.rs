@@ -260,6 +260,14 @@ pub fn judge(
         out.reasons.extend(part.reasons);
         out.errors.extend(part.errors);
     }
+    // Where a fixed cost makes policies jump nothing else helps.
+    let off = |d: &&mut Diagnostic| ["E0944", "E0945", "E0946", "E0949", "E0969"].contains(&d.code.as_str());
+    let mut off: Vec<&mut Diagnostic> = out.reasons.iter_mut().filter(off).collect();
+    if !off.is_empty()
+        && let Some(hint) = hints::fixed_cost(&bench, &mut trials()?)?
+    {
+        off.iter_mut().for_each(|d| d.hint = Some(hint.clone()));
+    }
     Ok(out)
 }
 

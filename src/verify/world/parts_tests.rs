@@ -324,3 +324,77 @@ fn what_the_scatter_of_best_choices_decides_is_not_known() {
         assert_eq!(errors::undecided(off, doubt, 0.01), wanted, "{off} {doubt}");
     }
 }
+
+/// Numbers that are off by more than a hundredth of their size fail, by more than a thousandth are said to be.
+#[test]
+fn a_number_may_be_off_by_a_hundredth_of_its_size() {
+    let model = compiled(TARGET);
+    let right = solved(&model);
+    for (off, held, code) in [(0.05, false, "E0949"), (0.01, true, "W0949"), (0.001, true, "")] {
+        let mut solution = right.clone();
+        solution.policy[0].iter_mut().for_each(|a| *a += off);
+        solution.worth.clear();
+        let judged = asked(&model, &solution, |bench, trials| {
+            let mut out = WorldCertificate::default();
+            estimate::prove(bench, trials, &mut out).unwrap();
+            out
+        });
+        assert_eq!(row(&judged, "error of w.a").holds, Some(held), "{off}: {judged:?}");
+        let said: Vec<&str> = judged.reasons.iter().map(|d| d.code.as_str()).collect();
+        let wanted: Vec<&str> = [code].into_iter().filter(|c| !c.is_empty()).collect();
+        assert_eq!(said, wanted, "{off}: {judged:?}");
+    }
+}
+
+/// A way that pays `safe`, and one that pays behind the kinks of three draws.
+fn model_with(safe: f64) -> String {
+    format!(
+        "model option\nagent w {{\n  state x in 0..6, start 0\n  action d in {{safe, risky}}\n  noise a ~ normal(0, 1)\n  noise b ~ normal(0, 1)\n  \
+         noise c ~ normal(0, 1)\n  x' = (x + 1) mod 7\n  observe x\n  reward x + (if d == risky then max(a + b + c, 0) else {safe})\n  discount 0.5\n}}\n"
+    )
+}
+
+/// Two ways that are worth nearly the same, one of them behind the kinks of three draws: few draws see another order than there is, many do not.
+#[test]
+fn a_choice_that_few_draws_take_for_wrong_is_measured_again() {
+    // The mean of max(a + b + c, 0) is the square root of 3 / (2 pi).
+    let risky = (3.0 / std::f64::consts::TAU).sqrt();
+    let mut mistaken = 0;
+    for (less, best) in [(3e-4, 1.0), (-3e-4, 0.0)] {
+        let model = compiled(&model_with(risky - less));
+        let mut solution = solved(&model);
+        solution.policy[0].iter_mut().for_each(|d| *d = best);
+        for _ in 0..60 {
+            let next = solution.value.clone();
+            for (x, v) in solution.value.iter_mut().enumerate() {
+                *v = x as f64 + risky.max(risky - less) + 0.5 * next[(x + 1) % 7];
+            }
+        }
+        solution.worth.clear();
+        mistaken += asked(&model, &solution, |bench, trials| {
+            let visits = &bench.played.visits;
+            let ranges = trials.ranges(visits).unwrap();
+            let better = improve::improve(bench, trials, visits, &ranges, 40).unwrap();
+            let limit = 10f64.powf(bench.options.limit);
+            let seem = better
+                .iter()
+                .zip(&bench.units)
+                .filter(|(b, unit)| b.gain > limit * *unit);
+            let mistaken = seem.count();
+            let mut out = WorldCertificate::default();
+            estimate::prove(bench, trials, &mut out).unwrap();
+            assert_eq!(row(&out, "cost of wrong w.d").holds, Some(true), "{out:?}");
+            mistaken
+        });
+        // What costs more than may be is found, and said.
+        solution.policy[0].iter_mut().for_each(|d| *d = 1.0 - best);
+        let model = compiled(&model_with(risky - 100.0 * less));
+        asked(&model, &solution, |bench, trials| {
+            let mut out = WorldCertificate::default();
+            estimate::prove(bench, trials, &mut out).unwrap();
+            assert_eq!(row(&out, "cost of wrong w.d").holds, Some(false), "{out:?}");
+            assert!(out.reasons.iter().any(|d| d.code == "E0949"), "{out:?}");
+        });
+    }
+    assert!(mistaken > 0, "few draws were enough");
+}

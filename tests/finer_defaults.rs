@@ -178,3 +178,14 @@ fn spikes_and_a_coarse_chain_together_are_mended() {
     assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
     assert!(s.solution.states[0].nodes.len() > 200);
 }
+
+/// A chain that is fine enough for the policy spreads lives over so many cells of a grid with lines that residuals on it grow beyond what passes; seven states leave the policy too far
+/// from the best. Between the two there is a chain with which everything holds, and it is found.
+#[test]
+fn a_finer_chain_that_makes_a_row_fail_is_taken_back() {
+    let text = include_str!("../models/growth.econ");
+    let s = solved_with(text, &[("interpolation", "linear"), ("grid.k", "log(400)")]);
+    assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
+    assert!(s.build.halfway && s.build.fineness == 0, "{:?}", s.build);
+    assert_eq!(s.discretised[0].links, econc::solve::decision::HALFWAY_STATES);
+}

@@ -503,6 +503,38 @@ impl<'a> Bellman<'a> {
         }
     }
 
+    /// The nodes of noises, `(node, weight)`, that rewards and hard constraints tell apart: the first stands for all where they read none.
+    pub fn read_by_rewards(&self) -> &[(usize, f64)] {
+        let spec = self.problem.spec();
+        if spec.reward_uses_noise || spec.chances_move {
+            &self.noises
+        } else {
+            &self.noises[..self.noises.len().min(1)]
+        }
+    }
+
+    /// Whether the actions can be taken at `n` lanes (`states[s][i]`, `actions[a][i]`) whatever happens, one flag per lane: no hard constraint is violated,
+    /// and what is paid is a number above minus infinity. Where rewards and constraints read no noise one node of it says so.
+    pub fn possible(&self, at: At, states: &[&[f64]], actions: &[&[f64]], n: usize) -> Vec<bool> {
+        let mut scratch = Scratch::default();
+        let mut out = vec![true; n];
+        for &(noise, weight) in self.read_by_rewards() {
+            for (shock_next, p, _) in self.branches(at.shock) {
+                self.evaluate(at, noise, shock_next, states, actions, n, &mut scratch);
+                for (i, fine) in out.iter_mut().enumerate() {
+                    let w = weight * p * scratch.chance[i];
+                    if w == 0.0 {
+                        continue;
+                    }
+                    let violated = scratch.slack[i].is_nan() || scratch.slack[i] < FEASIBLE;
+                    let paid = scratch.reward[i].is_nan() || scratch.reward[i] == f64::NEG_INFINITY;
+                    *fine &= w > 0.0 && !violated && !paid;
+                }
+            }
+        }
+        out
+    }
+
     /// Derivative of the value of the actions (`states[s][i]`, `actions[a][i]`) with respect to each of the continuous actions,
     /// `out[k][i]`. `false` if the model has no derivative.
     pub fn gradient(

@@ -30,10 +30,10 @@ mod programs;
 mod relevant;
 mod shocks;
 
-pub use options::{CHAIN_STATES, Discretised, FINEST_DRAWS, Options};
+pub use options::{CHAIN_STATES, Discretised, FINEST_DRAWS, HALFWAY_STATES, Options};
 pub use playing::kept_from_fellows;
 
-use super::problem::{DecisionProblem, Lanes, Outcome, Spec};
+use super::problem::{DecisionProblem, Lanes, Outcome, Spec, StateKind};
 use crate::check::Model;
 use crate::diag::{Diagnostic, Span};
 use crate::kernel::dag::Id;
@@ -45,6 +45,7 @@ use others::{Others, Reading};
 use programs::{Programs, Source};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A model as a decision problem.
 pub struct Decision {
@@ -79,6 +80,8 @@ pub struct Decision {
     moving: (String, Span),
     /// What should be known about the chains that stand for shocks.
     pub warnings: Vec<Diagnostic>,
+    /// Lanes of the period that were evaluated so far.
+    evaluated: AtomicU64,
 }
 
 /// A problem, and the unrolled period that it was made of.
@@ -88,6 +91,9 @@ struct Parts<'m> {
     order: Order,
     choices: Vec<axes::Choice>,
 }
+
+/// Instructions that the interpolation after an evaluation counts for.
+const BESIDE: usize = 30;
 
 thread_local! {
     static WORKSPACE: RefCell<Workspace<f64>> = RefCell::new(Workspace::default());
@@ -203,6 +209,7 @@ impl Decision {
             }),
             markets: compiled.clears.then(|| markets(model)),
             moving: draws.moving(model),
+            evaluated: AtomicU64::new(0),
             discretised: draws.discretised,
             hidden: draws.hidden,
             unseen: draws.integrated,
@@ -222,6 +229,25 @@ impl Decision {
     /// Mutable access to the problem's description (tests of grids).
     pub fn spec_mut(&mut self) -> &mut Spec {
         &mut self.spec
+    }
+
+    /// How much was computed of this problem so far: instructions of all evaluated lanes, interpolation after them as a few more. A count: it is the
+    /// same on every machine.
+    pub fn work(&self) -> f64 {
+        self.evaluated.load(Ordering::Relaxed) as f64 * (self.programs.outcome.instructions() + BESIDE) as f64
+    }
+
+    /// How many branches lead from all points of its grid.
+    pub fn branches(&self) -> f64 {
+        let links = self.spec.chain.transition.len() as f64;
+        let nodes: f64 = (self.spec.states.iter())
+            .map(|s| match &s.kind {
+                StateKind::Continuous { grid, .. } => grid.len() as f64,
+                StateKind::Integer { lo, hi } => (hi - lo + 1) as f64,
+            })
+            .product();
+        let later = if self.spec.next_uses_shock_next { links } else { 1.0 };
+        nodes * links * later * self.spec.noise_weights.len().max(1) as f64
     }
 
     /// What the others do at the lanes, `[input][lane]`; nothing where one decides alone.
@@ -293,6 +319,7 @@ impl DecisionProblem for Decision {
 
     fn evaluate(&self, lanes: &Lanes, out: &mut Outcome) {
         let n = out.reward.len();
+        self.evaluated.fetch_add(n as u64, Ordering::Relaxed);
         let given = self.given(lanes);
         let inputs = self.operands(lanes, Some(&given));
         let mut slices: Vec<&mut [f64]> = Vec::with_capacity(6 + out.next.len());

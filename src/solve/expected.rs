@@ -26,6 +26,11 @@ pub(super) struct Expected {
 }
 
 impl Expected {
+    /// Evaluations behind one expected value, about.
+    pub(super) fn evaluations(&self) -> usize {
+        self.weights.len() * self.kinked.as_ref().map_or(1, Kinked::evaluations)
+    }
+
     /// The expected value of each output of `program` at actions `x`; NaN where it cannot be run.
     pub(super) fn of(&self, program: &Program<f64>, x: &[f64]) -> Vec<f64> {
         let mut fixed = vec![f64::NAN; self.inputs];

@@ -213,6 +213,11 @@ impl Kinked {
         }))
     }
 
+    /// Evaluations that the rule at one outcome of the others takes, about: the scan, a kink or two, the nodes between them.
+    pub(super) fn evaluations(&self) -> usize {
+        CELLS + 2 * HALVINGS + 3 * self.base.nodes.len()
+    }
+
     /// Number of the draw's input.
     pub(super) fn input(&self) -> usize {
         self.input

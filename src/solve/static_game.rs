@@ -60,10 +60,17 @@ pub fn solve(model: &Model, target: &str, conduct: Conduct, asked_by: &str) -> R
                 "E0917",
                 "no equilibrium of the one-shot game was found within the bounds of the actions",
             )
-            .note("neither first-order conditions nor replies in turn settle where nobody gains by deviating")
-            .hint(
-                "give the benchmark as a number, --set NAME=..; equilibria in mixed strategies are outside this solver",
-            ));
+            .note(match game.cut_short() {
+                false => "neither first-order conditions nor replies in turn settle where nobody gains by deviating".to_string(),
+                true => format!(
+                    "searches were ended before they settled: what is paid takes {} evaluations of the game, draw by draw",
+                    game.chance.evaluations()
+                ),
+            })
+            .hint(match game.cut_short() {
+                false => "give the benchmark as a number, --set NAME=..; equilibria in mixed strategies are outside this solver",
+                true => "give the benchmark as a number, --set NAME=..; or leave one draw behind kinks (min, max, abs, comparisons), or write the price as a formula instead of `clears`",
+            }));
         }
         several => {
             let mut d = Diagnostic::error("E0918", format!("the one-shot game has {} equilibria", several.len()));
@@ -108,10 +115,12 @@ pub(super) fn equilibria(
 ) -> Result<(Game, Vec<Vec<f64>>, usize), Diagnostic> {
     let game = Game::new(model, Nodes::Usual, reading)?;
     let mut found: Vec<Vec<f64>> = Vec::new();
-    let mut searches = 0;
+    let (mut searches, mut cut_short) = (0, false);
     if game.rough {
         // Many nodes are dear: a search with few of them says where equilibria are, and those are led on.
-        let (rough, tried) = Game::new(model, Nodes::Few, reading)?.equilibria(asked_by);
+        let few = Game::new(model, Nodes::Few, reading)?;
+        cut_short = few.cut_short();
+        let (rough, tried) = few.equilibria(asked_by);
         searches += tried;
         for x in rough {
             limits::doing(format!("{asked_by}: one-shot game, an equilibrium is refined"));
@@ -123,7 +132,8 @@ pub(super) fn equilibria(
             }
         }
     }
-    if found.is_empty() {
+    // Where searches with few nodes are cut short those with many are all the more.
+    if found.is_empty() && !cut_short {
         let tried;
         (found, tried) = game.equilibria(asked_by);
         searches += tried;
@@ -192,6 +202,21 @@ mod tests {
             let (q, other) = (formula[i], out(formula[1 - i], [5.0, 2.0][i]));
             let slope = mean(q, k, &|e| e * (8.0 - other / 1.5 - 2.0 * q * e / 1.5)) - 1.0;
             assert!(slope.abs() < 1e-3, "firm {i}: {slope}, {formula:?}");
+        }
+    }
+
+    /// Searches are as long as what is paid allows: with two draws behind kinks inside a market that clears each takes a price a node.
+    #[test]
+    fn searches_end_after_so_many_evaluations() {
+        let market = "noise a ~ uniform(4, 10)\n  noise b ~ lognormal(0, 0.3)\n  price p in [0, 50] clears ";
+        for (clears, few) in [("max(a - b * p, 0) == Q", true), ("7 - p == Q", false)] {
+            let text = format!(
+                "agent firm[2] {{\n  action q in [0, 6]\n  reward (p - 0.5) * q\n}}\nmarket g {{\n  let Q = sum(firm.q)\n  {market}{clears}\n}}\n"
+            );
+            let (model, found) = crate::compile(&text, &crate::Options::default());
+            let model = model.unwrap_or_else(|| panic!("{text}{found:?}"));
+            let game = Game::new(&model, Nodes::Few, &Reading::plain(Conduct::Nash)).unwrap_or_else(|d| panic!("{d:?}"));
+            assert_eq!(game.cut_short(), few, "{}", game.chance.evaluations());
         }
     }
 

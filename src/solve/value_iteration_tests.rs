@@ -550,3 +550,38 @@ fn deterministic_growth_earns_the_independent_optimum() {
         "{share} {constant}"
     );
 }
+
+/// What `possible` says with the fewest branches is what the value of the actions says with all: minus infinity where a requirement is violated in one of them.
+#[test]
+fn actions_are_possible_where_no_branch_forbids_them() {
+    use super::bellman::{Bellman, Continuation, Scratch};
+    // What is asked for depends on the draw, or not.
+    for reads in [false, true] {
+        let mut s = spec(
+            vec![continuous_state("w", grid::linear(0.0, 4.0, 9).unwrap(), false)],
+            one_shock("z", &[1.0, 1.2], vec![vec![0.5, 0.5], vec![0.5, 0.5]]),
+            vec![continuous_action("c")],
+            0.9,
+        );
+        s.noise_weights = vec![0.5, 0.5];
+        (s.reward_uses_noise, s.next_uses_noise) = (reads, true);
+        let hand = hand(s, Box::new(|_, _| vec![(0.0, 4.0)]), move |i| {
+            let most = if reads && i.noise == 1 { 0.5 } else { 1.0 };
+            let w = i.x[0] - i.a[0];
+            Point {
+                slack: most * i.x[0].v - i.a[0].v,
+                ..point(i.a[0].ln(), &[w + c(i.noise as f64 * 0.1)])
+            }
+        });
+        let bellman = Bellman::new(&hand, Interpolation::Linear).unwrap();
+        let mut continuation = Continuation::default();
+        bellman.continuation(&bellman.tensor, &[0.0; 18], &mut continuation);
+        let (w, a) = ([2.0; 4], [0.0, 0.5, 1.5, 2.5]);
+        let (mut q, mut slack) = ([0.0; 4], [0.0; 4]);
+        let (states, actions): ([&[f64]; 1], [&[f64]; 1]) = ([&w], [&a]);
+        bellman.q(&continuation, at(0), &states, &actions, &mut Scratch::default(), &mut q, &mut slack);
+        let possible = bellman.possible(at(0), &states, &actions, 4);
+        assert_eq!(possible, [false, true, !reads, false]);
+        assert_eq!(possible, q.map(|q| q > f64::NEG_INFINITY));
+    }
+}

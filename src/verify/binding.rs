@@ -78,7 +78,7 @@ fn slacks(bellman: &Bellman, at: At, states: &[&[f64]], actions: &[&[f64]]) -> V
     let n = actions.first().map_or(0, |a| a.len());
     let mut scratch = Scratch::default();
     let mut slack = vec![f64::INFINITY; n];
-    for &(noise, _) in &bellman.noises {
+    for &(noise, _) in bellman.read_by_rewards() {
         for (next, _, _) in bellman.branches(at.shock) {
             bellman.evaluate(at, noise, next, states, actions, n, &mut scratch);
             for i in (0..n).filter(|&i| scratch.chance[i] != 0.0) {

@@ -230,32 +230,40 @@ impl Euler<'_> {
     /// Where the problem has kinks an optimum may sit where the condition jumps over zero: it then holds as an inclusion,
     /// zero lies between the slopes at the two sides. The residual is how far the action is from such a place.
     fn at_kinks(&self, at: At, states: &[Vec<f64>], actions: &[Vec<f64>], result: &mut [f64]) -> Option<()> {
-        let n = result.len();
-        let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
-        let (lo, hi) = bounds(self.bellman, at, &refs, n);
+        // Where zero does not lie between the slopes at some distance it does not at a smaller one.
+        let mut left: Vec<usize> = (0..result.len()).collect();
         for distance in KINK.into_iter().rev() {
-            let mut inside = vec![true; n];
+            // A distance beyond the residual says nothing.
+            let now: Vec<usize> = left.iter().copied().filter(|&i| result[i] > distance).collect();
+            if now.is_empty() {
+                continue;
+            }
+            let (states, actions) = (lanes_of(states, &now), lanes_of(actions, &now));
+            let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+            let (lo, hi) = bounds(self.bellman, at, &refs, now.len());
+            let mut inside = vec![true; now.len()];
             for (k, &a) in self.bellman.continuous.iter().enumerate() {
                 let side = |sign: f64| -> Option<Vec<f64>> {
-                    let mut moved = actions.to_vec();
+                    let mut moved = actions.clone();
                     for (i, x) in moved[a].iter_mut().enumerate() {
                         let width = hi[k][i] - lo[k][i];
                         *x += sign * distance * if width.is_finite() { width } else { 1.0 + x.abs() };
                     }
-                    let c = self.conditions(at, states, &moved)?;
+                    let c = self.conditions(at, &states, &moved)?;
                     Some(c.today[k].iter().zip(&c.tomorrow[k]).map(|(r, m)| r + m).collect())
                 };
                 let (below, above) = (side(-1.0)?, side(1.0)?);
-                for i in 0..n {
+                for i in 0..now.len() {
                     inside[i] &= below[i] >= 0.0 && above[i] <= 0.0;
                 }
             }
-            if !inside.contains(&true) {
-                break;
+            for (&i, inside) in now.iter().zip(&inside) {
+                if *inside {
+                    result[i] = result[i].min(distance);
+                }
             }
-            for (r, _) in result.iter_mut().zip(inside).filter(|(_, inside)| *inside) {
-                *r = r.min(distance);
-            }
+            let out: Vec<usize> = now.iter().zip(&inside).filter(|x| !*x.1).map(|x| *x.0).collect();
+            left.retain(|i| !out.contains(i));
         }
         Some(())
     }
@@ -358,15 +366,9 @@ struct Conditions {
     sizes: [Vec<Vec<f64>>; 2],
 }
 
-/// Euler residuals at `n` states that share shock and date (`states[s][i]`), one value per lane in the unit of
-/// [`crate::solve::problem::DecisionProblem::consumption`]: `NaN` where a constraint binds. `None` if the problem has no
-/// derivatives or finite actions.
-pub fn residuals(bellman: &Bellman, policy: &SolvedPolicy, at: At, states: &[Vec<f64>], n: usize) -> Option<Vec<f64>> {
-    residuals_of(bellman, policy, policy, at, states, n)
-}
-
-/// As [`residuals`], one value per lane, for another policy than the solution's; `policy` lends its value to what comes after
-/// next period, where a constraint binds then.
+/// Euler residuals of the policy `acts` at `n` states that share shock and date (`states[s][i]`), one value per lane in the unit of
+/// [`crate::solve::problem::DecisionProblem::consumption`]: `NaN` where a constraint binds. `policy` lends its value to what comes after
+/// next period, where a constraint binds then. `None` if the problem has no derivatives or finite actions.
 pub fn residuals_of(
     bellman: &Bellman,
     acts: &dyn Policy,

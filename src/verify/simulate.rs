@@ -172,21 +172,15 @@ impl SolvedPolicy<'_> {
     pub fn mend(&self, at: At, states: &[&[f64]], actions: &mut [Vec<f64>], kinks: bool) {
         let n = actions.first().map_or(0, Vec::len);
         let continuation = self.continuation(at.time);
+        if self.bellman.continuous.is_empty() {
+            return;
+        }
         let refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
-        let (mut q, mut slack) = (vec![0.0; n], vec![0.0; n]);
-        self.bellman.q(
-            continuation,
-            at,
-            states,
-            &refs,
-            &mut Scratch::default(),
-            &mut q,
-            &mut slack,
-        );
+        let possible = self.bellman.possible(at, states, &refs, n);
         let afresh: Vec<usize> = (0..n)
-            .filter(|&i| q[i] == f64::NEG_INFINITY || kinks && self.near_kink(at, states, i))
+            .filter(|&i| !possible[i] || kinks && self.near_kink(at, states, i))
             .collect();
-        if afresh.is_empty() || self.bellman.continuous.is_empty() {
+        if afresh.is_empty() {
             return;
         }
         let pick = |c: &[f64]| -> Vec<f64> { afresh.iter().map(|&i| c[i]).collect() };

@@ -22,9 +22,10 @@ use crate::solve::methods;
 use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::{Watch, kept, solved_before};
 use crate::solve::solution::Solution;
+use crate::solve::steady_state::SteadyState;
 use begins::{begins, in_the_economy, with_rewards};
 use ends::{around, hold, limited, reach, runs_away, stationary, widen};
-use finer::{Judged, finer, linear_instead, smears, spikes, too_coarse};
+use finer::{Judged, Standing, Work, finer, linear_instead, smears, spikes, too_coarse};
 
 /// What may be asked beside the file's own settings.
 #[derive(Clone, Debug, Default)]
@@ -160,20 +161,31 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         ..decision::Options::default()
     };
     let (mut widenings, mut refinements, mut solves) = (0, 0, 0);
-    let mut judged = Judged::default();
+    let (mut judged, mut work) = (Judged::default(), Work::default());
+    // What stands while something finer is tried.
+    let mut stands: Option<Standing> = None;
     let mut last: Option<Solution> = None;
     // Said once, by the first grid on which cubic interpolation did not settle.
     let mut fell_back: Option<Diagnostic> = None;
     // Where an earlier solve was interrupted after this came out, it is not computed again.
     let mut found: Option<Solution> = None;
-    type Standing = (decision::Options, (usize, usize), Option<Diagnostic>, Solution);
-    if let Some(standing) = solved_before::<Standing>(progress) {
+    type Kept = (decision::Options, (usize, usize), Option<Diagnostic>, Solution);
+    if let Some(kept) = solved_before::<Kept>(progress) {
         let solution;
-        (build, (widenings, refinements), fell_back, solution) = standing;
+        (build, (widenings, refinements), fell_back, solution) = kept;
         found = Some(solution);
     }
     loop {
-        let mut problem = Decision::new(&model, &build).map_err(|d| vec![d])?;
+        let mut problem = match Decision::new(&model, &build) {
+            Ok(problem) => problem,
+            Err(d) => match stands.take() {
+                Some(before) => return Ok(before.solved(&model, options, &still)),
+                None => return Err(vec![d]),
+            },
+        };
+        if let Some(before) = stands.take_if(|_| !work.affords(problem.branches())) {
+            return Ok(before.dear().solved(&model, options, &still));
+        }
         if let Some((names, s)) = &still {
             let states: Vec<Option<f64>> = problem
                 .spec()
@@ -193,10 +205,17 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
                     problem: &problem,
                     guess: last.as_ref().and_then(|s| s.values_on(&problem)),
                     linear: fell_back.is_some(),
+                    inside: false,
                 };
-                let solution = method
-                    .solve(task, progress)
-                    .map_err(|d| vec![with_rewards(&model, d)])?;
+                let solution = match (method.solve(task, progress), stands.take()) {
+                    (Ok(solution), before) => {
+                        stands = before;
+                        solution
+                    }
+                    // What cannot be solved finer stands as it was.
+                    (Err(d), Some(before)) if d.code != "E0906" => return Ok(before.solved(&model, options, &still)),
+                    (Err(d), _) => return Err(vec![with_rewards(&model, d)]),
+                };
                 progress.solved(&|| kept(&(&build, (widenings, refinements), &fell_back, &solution)));
                 solution
             }
@@ -211,6 +230,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         solves += 1;
         let judging = Judging::begins(solves);
         let certificate = certify(&problem, &solution, &judge(&model, &problem, options.seed)).map_err(|d| vec![d])?;
+        work.spend(&problem);
         // Ends that the solver chose itself are moved until nobody goes there.
         if widenings < WIDENINGS
             && let Some(wider) = widen(&model, &problem, &certificate)
@@ -238,7 +258,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         }
         if refinements < REFINEMENTS
             && method.refines()
-            && let Some(nodes) = finer(&problem, &solution, &certificate)
+            && let Some(nodes) = finer(&problem, &solution, &certificate, &work)
         {
             build.nodes = nodes;
             refinements += 1;
@@ -252,13 +272,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
             last = Some(solution);
             continue;
         }
-        let steady_state = still.as_ref().map_or(Vec::new(), |(names, s)| {
-            names
-                .iter()
-                .cloned()
-                .zip(s.states.iter().chain(&s.actions).copied())
-                .collect()
-        });
+        let steady_state = named(&still);
         let mut certificate = certificate;
         let still_going = widenings == WIDENINGS
             && build.draws == 0
@@ -278,36 +292,67 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         certificate.reasons.extend(begins.1);
         in_the_economy(&begins.0, &solution, &problem, &mut certificate, options.seed);
         drop(judging);
+        let mut now = Standing {
+            problem,
+            solution,
+            certificate,
+            build: build.clone(),
+            fell_back: fell_back.clone(),
+        };
+        // What is finer and fails where the coarser one held is taken back.
+        if let Some(before) = stands.take_if(|before| before.is_better_than(&now.certificate)) {
+            now = before;
+            judged.taken_back(&now.build);
+            (build, fell_back) = (now.build.clone(), now.fell_back.clone());
+        }
         // Few nodes are the cheap guess: where the economy itself shows that they are too few, which the solver's own rows do not see, there
         // are more of them.
         if method.refines() {
-            if let Some(finer) = judged.finer(&model, &problem, &solution, &certificate, &build) {
+            if let Some(finer) = judged.finer(&model, &now.problem, &now.solution, &now.certificate, &build) {
                 build = finer;
-                last = Some(solution);
+                last = Some(now.solution.clone());
+                stands = Some(now);
                 continue;
             }
-            let spikes = too_coarse(&certificate) && spikes(&certificate);
-            if spikes && smears(&model, &problem, &solution, &fell_back) {
+            let spikes = too_coarse(&now.certificate) && spikes(&now.certificate);
+            if spikes && smears(&model, &now.problem, &now.solution, &fell_back) {
                 fell_back = Some(linear_instead(
                     "near kinks the value had spikes with cubic interpolation",
                 ));
-                last = Some(solution);
+                last = Some(now.solution);
+                stands = None;
                 continue;
             }
         }
-        hints::agree(&model, &solution, &mut certificate);
-        return Ok(Solved {
-            solution,
+        return Ok(now.solved(&model, options, &still));
+    }
+}
+
+/// The deterministic steady state by names: states, then actions.
+fn named(still: &Option<(Vec<String>, SteadyState)>) -> Vec<(String, f64)> {
+    let all = still.iter().flat_map(|(names, s)| {
+        let values = s.states.iter().chain(&s.actions).copied();
+        names.iter().cloned().zip(values)
+    });
+    all.collect()
+}
+
+impl Standing {
+    /// As it is handed over.
+    fn solved(mut self, model: &Model, options: &Options, still: &Option<(Vec<String>, SteadyState)>) -> Solved {
+        hints::agree(model, &self.solution, &mut self.certificate);
+        Solved {
+            solution: self.solution,
             others: Vec::new(),
-            certificate,
-            discretised: problem.discretised.clone(),
-            steady_state,
+            certificate: self.certificate,
+            discretised: self.problem.discretised,
+            steady_state: named(still),
             concept: options.concept.clone(),
             information: options.information.clone(),
-            hidden: problem.hidden.clone(),
-            unseen: problem.unseen.clone(),
-            build,
-        });
+            hidden: self.problem.hidden,
+            unseen: self.problem.unseen,
+            build: self.build,
+        }
     }
 }
 

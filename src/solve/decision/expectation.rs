@@ -20,6 +20,7 @@ static DEFAULTS: Options = Options {
     nodes: 0,
     bounds: Vec::new(),
     fineness: 0,
+    halfway: false,
     draws: 0,
 };
 

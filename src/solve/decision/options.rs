@@ -12,12 +12,17 @@ pub struct Options {
     /// How fine the chains of AR(1) shocks are where the settings say nothing: 0 is [`CHAIN_STATES`] states by Rouwenhorst's method, `k` is
     /// `k` times as many as Farmer and Toda's need.
     pub fineness: usize,
+    /// Chains of AR(1) shocks of [`HALFWAY_STATES`] states by Rouwenhorst's method in the place of [`CHAIN_STATES`].
+    #[serde(default)]
+    pub halfway: bool,
     /// How fine the rules over draws without memory are where the settings say nothing: 0 as usual, up to [`FINEST_DRAWS`].
     pub draws: usize,
 }
 
 /// States of the chain of a continuous shock, where nothing is said.
 pub const CHAIN_STATES: usize = 7;
+/// States of a chain between that and what Farmer and Toda's method needs.
+pub const HALFWAY_STATES: usize = 15;
 
 /// Nodes of a continuous draw unless the settings or kinks ask for others.
 pub(super) const GAUSS_NODES: usize = 5;

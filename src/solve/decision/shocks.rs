@@ -1,7 +1,7 @@
 //! Shocks as finite chains: discretised where they are continuous, joined where there are several.
 
 use super::builder::Builder;
-use super::options::{CHAIN_STATES, Discretised};
+use super::options::{CHAIN_STATES, Discretised, HALFWAY_STATES};
 use crate::chance::Discretisation;
 use crate::check::model::{Process, Setting};
 use crate::diag::Diagnostic;
@@ -129,6 +129,7 @@ impl Builder<'_> {
                     "farmer_toda".to_string(),
                     vec![(times * crate::chance::chain::fine_states(*rho)) as f64],
                 ),
+                _ if self.options.halfway => ("rouwenhorst".to_string(), vec![HALFWAY_STATES as f64]),
                 _ => ("rouwenhorst".to_string(), vec![CHAIN_STATES as f64]),
             },
         };

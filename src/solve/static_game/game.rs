@@ -109,6 +109,8 @@ pub(in crate::solve) struct Game {
     pub(in crate::solve) given: bool,
     /// Whether draws stand behind kinks whose nodes only come near.
     pub(super) rough: bool,
+    /// Whether prices are searched for that clear markets.
+    pub(super) clears: bool,
     pub(super) alike: bool,
     requirements: Requirements,
 }
@@ -501,6 +503,7 @@ impl Game {
             _ => None,
         };
         // Where no price clears the market nobody is paid anything that is known.
+        let clears = !dag.statuses(&payoff).is_empty();
         let (none, nan) = (dag.constant(NONE), dag.constant(f64::NAN));
         let payoff: Vec<Id> = (choosers.iter().zip(payoff))
             .map(|(c, paid)| {
@@ -541,6 +544,7 @@ impl Game {
                 kinked,
             },
             rough: outcomes.rough,
+            clears,
             steps: has_steps(&dag, &everything, &ids_of_actions),
             given: !prices.is_empty(),
             alike: reading.alike,

@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Members that are alike and beyond whom only the first and the last are tried for gains.
 const EACH: usize = 50;
+/// Most evaluations of rewards in one search, and how many of them the search for a price that clears a market counts for.
+const EVALUATIONS: usize = 200_000_000;
+const PRICE: usize = 50;
 
 impl Game {
     /// What an action's owner is paid at a profile where prices that it takes are those at the profile `around`.
@@ -38,6 +41,19 @@ impl Game {
         let (lo, hi) = (self.gathered(&self.lo), self.gathered(&self.hi));
         let report = newton(&mut Alike(self), &self.gathered(from), &lo, &hi, &options);
         (report.converged || report.residual < 1e-10).then(|| self.spread_out(&report.x))
+    }
+
+    /// Rounds of replies in turn that one search may take: fewer where what is paid takes many evaluations, each with a price that is searched for.
+    fn rounds(&self) -> usize {
+        let price = if self.clears { PRICE } else { 1 };
+        let tried = REPLY.0 + 2 * REPLY.1 + 20;
+        let each = self.actions.len().max(1) * tried * self.chance.evaluations().max(1) * price;
+        (EVALUATIONS / each).clamp(1, ROUNDS)
+    }
+
+    /// Whether searches end before replies in turn may have settled, as each takes so many evaluations.
+    pub(super) fn cut_short(&self) -> bool {
+        self.rounds() < ROUNDS
     }
 
     /// How many groups of actions there are.
@@ -226,7 +242,7 @@ impl Game {
     /// Everybody replies in turn until nobody moves by more than `until`, each time within a part of where it stands if that is given; `None` if
     /// it does not end.
     fn replies(&self, mut x: Vec<f64>, within: Option<f64>, until: f64) -> Option<Vec<f64>> {
-        for _ in 0..ROUNDS {
+        for _ in 0..self.rounds() {
             let mut moved: f64 = 0.0;
             for i in 0..x.len() {
                 if let Some(to) = self.best(i, &x, within) {
@@ -245,7 +261,7 @@ impl Game {
     fn replies_alike(&self, mut x: Vec<f64>, until: f64) -> Option<Vec<f64>> {
         let leaders = self.leaders();
         let size = |g: usize| self.actions.iter().filter(|a| a.group == g).count() as f64;
-        for _ in 0..ROUNDS {
+        for _ in 0..self.rounds() {
             let mut moved: f64 = 0.0;
             for (g, i) in leaders.iter().enumerate() {
                 if let Some(to) = self.best(*i, &x, None) {

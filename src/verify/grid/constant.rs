@@ -270,7 +270,8 @@ fn best_constant(bench: &Bench) -> Option<ConstantComparison> {
     let first = compare(many, 0x9e37_79b9_7f4a_7c15, false);
     // What is rare (a fire, a jackpot) may be missing in few lives, and then has no spread either: a constant that seems better must
     // be so on many more.
-    let more = (MOST_PERIODS / periods.max(1)).clamp(many, 64 * many);
+    let most = MOST_PERIODS.min(EVALUATIONS / bench.each_choice());
+    let more = (most / periods.max(1)).clamp(many, 64 * many);
     let second = if first.holds(options.thresholds.constant) || more == many {
         first
     } else {
@@ -299,6 +300,8 @@ fn rare(bellman: &Bellman, periods: usize) -> bool {
 
 /// Most simulated periods of the second comparison with a constant.
 const MOST_PERIODS: usize = 2_000_000;
+/// Most evaluations of the period that these take.
+const EVALUATIONS: usize = 40_000_000;
 
 /// A constant policy that remembers whether it was ever forbidden.
 struct Masked<'a> {

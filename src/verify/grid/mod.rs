@@ -205,6 +205,8 @@ pub struct Bench<'a> {
     pub policy: &'a SolvedPolicy<'a>,
     /// The policy by which lives are played.
     pub player: &'a dyn Policy,
+    /// Whether that one does not search.
+    pub handed: bool,
     /// Settings.
     pub options: &'a GridCertificateOptions,
     /// Lives played side by side.
@@ -215,6 +217,19 @@ pub struct Bench<'a> {
     pub ergodic: &'a Judged,
     /// Residuals between the nodes of the whole grid.
     pub grid: &'a Judged,
+}
+
+/// Evaluations of one search on the spot for each action, about; over two and more these multiply.
+const SEARCHED: usize = 20;
+
+impl Bench<'_> {
+    /// Evaluations of the period that one choice of the player takes, about.
+    fn each_choice(&self) -> usize {
+        let later = self.bellman.branches(0).len();
+        let search = SEARCHED.pow(self.bellman.continuous.len().clamp(1, 2) as u32);
+        let searched = self.bellman.noises.len() * later * search;
+        if self.handed { later } else { searched }.max(1)
+    }
 }
 
 /// One proof of a certificate.
@@ -276,11 +291,12 @@ pub fn certify(
         solution,
         policy: &policy,
         player,
+        handed: handed.is_some(),
         options,
         paths,
         played: &played,
-        ergodic: &Judged::at(&bellman, &policy, &visited),
-        grid: &Judged::at(&bellman, &policy, &between_nodes(&bellman, solution, most)),
+        ergodic: &Judged::at(&bellman, &policy, player, &visited),
+        grid: &Judged::at(&bellman, &policy, player, &between_nodes(&bellman, solution, most)),
     };
     let mut out = Certificate {
         reasons: solution.record.warnings.clone(),

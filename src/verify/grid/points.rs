@@ -34,26 +34,44 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// Measures at `points`, one residual for each.
-    pub fn at(bellman: &Bellman, policy: &SolvedPolicy, points: &[Point]) -> Judged {
+    /// Measures at `points`, one residual for each. `player` is the policy by which lives are played: first-order conditions ask what it does next
+    /// period in every branch, where a search on the spot would be too dear.
+    pub fn at(bellman: &Bellman, policy: &SolvedPolicy, player: &dyn Policy, points: &[Point]) -> Judged {
         let ns = bellman.problem.spec().states.len();
         let differentiable = bellman.finite.is_empty() && !bellman.continuous.is_empty() && ns > 0;
         let groups = group(points, ns);
         // First-order conditions take the square of the branches, so fewer of them are looked at where draws have many nodes.
         let draws = bellman.noises.len();
-        let most = if draws > MANY {
+        let few = if draws > MANY {
             (LOOKS / (draws * draws)).max(FEWEST)
         } else {
             points.len()
         };
+        let each = draws * bellman.shocks() * draws * bellman.branches(0).len();
+        let searched = EVALUATIONS / (each * SEARCHED).max(1);
+        let (acts, affordable): (&dyn Policy, usize) = match searched >= ENOUGH {
+            true => (policy, searched),
+            false => (player, (EVALUATIONS / each.max(1)).clamp(LEAST, ENOUGH)),
+        };
+        let most = few.min(affordable);
         let every = if differentiable {
             points.len().div_ceil(most.max(1)).max(1)
         } else {
             0
         };
+        // Every so many of all points, however they are grouped.
+        let mut before = 0usize;
+        let first: Vec<usize> = (groups.iter())
+            .map(|g| {
+                let first = if every > 0 { before.div_ceil(every) * every - before } else { 0 };
+                before += g.n;
+                first
+            })
+            .collect();
         let all: Vec<Residuals> = groups
             .par_iter()
-            .map(|g| residuals(bellman, policy, g, every))
+            .zip(&first)
+            .map(|(g, first)| residuals(bellman, policy, acts, g, (*first, every)))
             .collect();
         let mut out = Judged {
             points: Vec::with_capacity(points.len()),
@@ -78,6 +96,12 @@ impl Judged {
 const MANY: usize = 30;
 const LOOKS: usize = 200_000;
 const FEWEST: usize = 16;
+/// Most evaluations of next period's branches from all points together, where a search on the spot counts as so many; how many points are enough to
+/// search, and fewest points where the policy is the one by which lives are played.
+const EVALUATIONS: usize = 15_000_000;
+const SEARCHED: usize = 20;
+const ENOUGH: usize = 50;
+const LEAST: usize = 6;
 
 /// Splits points into groups of one shock and date, in the order of shock and date, at most 128 points each.
 fn group(points: &[Point], ns: usize) -> Vec<PointGroup> {
@@ -192,8 +216,14 @@ pub fn consumption_worth(
     Some(worth.into_iter().zip(total).map(|(w, total)| w / total).collect())
 }
 
-/// Residuals at one group; those of first-order conditions at one of `every` points (at none if that is zero).
-fn residuals(bellman: &Bellman, policy: &SolvedPolicy, group: &PointGroup, every: usize) -> Residuals {
+/// Residuals at one group; those of the first-order conditions of `acts` at one of `every` points (at none if that is zero), beginning with `first`.
+fn residuals(
+    bellman: &Bellman,
+    policy: &SolvedPolicy,
+    acts: &dyn Policy,
+    group: &PointGroup,
+    (first, every): (usize, usize),
+) -> Residuals {
     let (at, n) = (group.at, group.n);
     let refs: Vec<&[f64]> = group.states.iter().map(Vec::as_slice).collect();
     let continuation = policy.continuation(at.time);
@@ -240,9 +270,12 @@ fn residuals(bellman: &Bellman, policy: &SolvedPolicy, group: &PointGroup, every
         }
     }
     let euler = if every > 0 {
-        let some = |s: &Vec<f64>| s.iter().step_by(every).copied().collect();
+        let some = |s: &Vec<f64>| s.iter().skip(first).step_by(every).copied().collect();
         let states: Vec<Vec<f64>> = group.states.iter().map(some).collect();
-        euler::residuals(bellman, policy, at, &states, n.div_ceil(every))
+        match n.saturating_sub(first).div_ceil(every) {
+            0 => None,
+            many => euler::residuals_of(bellman, acts, policy, at, &states, many),
+        }
     } else {
         None
     };

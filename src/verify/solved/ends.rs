@@ -9,6 +9,7 @@ use crate::solve::solution::Solution;
 use crate::solve::steady_state::{SteadyState, SteadyStateOptions, steady_state};
 use crate::solve::value_iteration;
 use crate::verify::grid::{self, Certificate, Share};
+use crate::verify::handed::Handed;
 use crate::verify::simulate::{Policy, SolvedPolicy, World};
 
 /// Paths and periods on which it is seen how far states go, and worst draws after that.
@@ -91,7 +92,7 @@ pub(super) fn around(model: &Model, still: &Option<(Vec<String>, SteadyState)>) 
 }
 
 /// Whether state `s` is expected to be larger next period at the point `x`, whatever the shock is now (by its stationary chances).
-fn grows(bellman: &Bellman, policy: &SolvedPolicy, s: usize, x: &[f64]) -> bool {
+fn grows(bellman: &Bellman, policy: &dyn Policy, s: usize, x: &[f64]) -> bool {
     let spec = bellman.problem.spec();
     let (nz, na) = (spec.chain.transition.len(), spec.actions.len());
     let mut weights = vec![1.0 / nz as f64; nz];
@@ -132,7 +133,12 @@ pub(super) fn reach(
     options: &grid::GridCertificateOptions,
 ) -> Result<Vec<(f64, f64)>, Diagnostic> {
     let bellman = Bellman::new(problem, solution.interpolation)?;
-    let policy = SolvedPolicy::new(&bellman, solution)?;
+    let searched = SolvedPolicy::new(&bellman, solution)?;
+    let handed = Handed::where_dear(&bellman, &searched, solution)?;
+    let policy: &dyn Policy = match &handed {
+        Some(h) => h,
+        None => &searched,
+    };
     let spec = problem.spec();
     let (ns, na) = (spec.states.len(), spec.actions.len());
     let mut range = vec![(f64::INFINITY, f64::NEG_INFINITY); ns];
@@ -153,7 +159,7 @@ pub(super) fn reach(
     let mut sums = vec![0.0; ns];
     let mut world = World::new(&bellman, REACH_PATHS, options.seed, &options.starts);
     for _ in 0..REACH_PERIODS {
-        world.step(&policy, &mut |w| {
+        world.step(policy, &mut |w| {
             for p in 0..REACH_PATHS {
                 let x: Vec<f64> = w.states.iter().map(|s| s[p]).collect();
                 sums.iter_mut().zip(&x).for_each(|(sum, x)| *sum += x);
@@ -175,7 +181,7 @@ pub(super) fn reach(
                 .map(|sum| sum / (REACH_PATHS * REACH_PERIODS) as f64)
                 .collect();
             x[*s] = inside(*s).0;
-            grows(&bellman, &policy, *s, &x)
+            grows(&bellman, policy, *s, &x)
         })
         .collect();
     let mut scratch = Scratch::default();

@@ -25,10 +25,76 @@ const FINEST_CHAINS: usize = 8;
 /// Most products of chances and values in one sweep: grid points times joint states, squared.
 const PRODUCTS: f64 = 1.8e8;
 
+/// Most that all solves and certificates of one model may compute together for something to be made finer unasked, in instructions of lanes.
+const WORK: f64 = 4e10;
+
+/// How much was computed so far, and of the last problem by its branches.
+#[derive(Default)]
+pub(super) struct Work {
+    spent: f64,
+    /// Work and branches of the last problem.
+    last: Option<(f64, f64)>,
+}
+
+impl Work {
+    /// A problem was solved and judged.
+    pub(super) fn spend(&mut self, problem: &Decision) {
+        self.spent += problem.work();
+        self.last = Some((problem.work(), problem.branches()));
+    }
+
+    /// Whether a problem with so many branches is affordable: it takes as much more than the last one as it has more of them.
+    pub(super) fn affords(&self, branches: f64) -> bool {
+        let next = self.last.map_or(0.0, |(work, before)| work * branches / before);
+        self.spent + next <= WORK
+    }
+}
+
+/// A solution that was judged to the end and stands while something finer is tried.
+pub(super) struct Standing {
+    pub(super) problem: Decision,
+    pub(super) solution: Solution,
+    pub(super) certificate: Certificate,
+    pub(super) build: decision::Options,
+    pub(super) fell_back: Option<Diagnostic>,
+}
+
+impl Standing {
+    /// Whether what was made finer is worse: it fails in another way than by being too coarse, or fails a row that held and is no closer to passing.
+    pub(super) fn is_better_than(&self, finer: &Certificate) -> bool {
+        if finer.passed {
+            return false;
+        }
+        let rows = |c: &Certificate| -> Vec<(String, Option<bool>)> {
+            let all = c.world.iter().flat_map(|w| &w.proofs);
+            all.map(|p| (p.name.clone(), p.holds)).collect()
+        };
+        let held = rows(&self.certificate);
+        let lost = |name: &String| held.contains(&(name.clone(), Some(true)));
+        let anew = rows(finer).iter().any(|(name, h)| *h == Some(false) && lost(name));
+        !too_coarse(finer) || anew && excess(finer) >= excess(&self.certificate)
+    }
+
+    /// Says that it was not made finer, as that would take too long.
+    pub(super) fn dear(mut self) -> Standing {
+        for d in &mut self.certificate.reasons {
+            if d.severity == crate::diag::Severity::Error {
+                d.notes.push(DEAR.into());
+            }
+        }
+        self
+    }
+}
+
+/// What is said of a solution that could be finer.
+const DEAR: &str = "nothing is made finer unasked where that would take so long; what the file says is done, however long it takes";
+
 /// What can be made finer where the file leaves it open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lever {
     Chains,
+    /// Chains between the usual ones and finer ones that were taken back.
+    Halfway,
     Draws,
     Grids,
 }
@@ -42,6 +108,8 @@ pub(super) struct Judged {
     idle: Vec<Lever>,
     /// How often grids were made finer.
     grids: usize,
+    /// Whether the first finer chains were taken back.
+    halfway: bool,
 }
 
 impl Judged {
@@ -65,7 +133,7 @@ impl Judged {
             self.idle.push(lever);
         }
         // Spikes stand between the nodes of a grid, and no chain or rule moves them.
-        let mut levers = vec![Lever::Chains, Lever::Draws, Lever::Grids];
+        let mut levers = vec![Lever::Chains, Lever::Halfway, Lever::Draws, Lever::Grids];
         if spikes(certificate) {
             levers.rotate_right(1);
             if certificate.world.as_ref().is_some_and(|w| w.passed()) {
@@ -79,6 +147,7 @@ impl Judged {
             let mut finer = build.clone();
             let there = match lever {
                 Lever::Chains => finer_chains(model, problem, solution, build.fineness).map(|f| finer.fineness = f),
+                Lever::Halfway => (self.halfway && !build.halfway).then(|| finer.halfway = true),
                 Lever::Draws => problem.coarse_draws.then(|| finer.draws += 1),
                 Lever::Grids => self.finer_grids(problem, solution).map(|n| finer.nodes = n),
             };
@@ -89,6 +158,14 @@ impl Judged {
             }
         }
         None
+    }
+
+    /// What the last lever made is taken back; `to` is how the problem is turned into numbers again.
+    pub(super) fn taken_back(&mut self, to: &decision::Options) {
+        if let Some((lever, _)) = self.last.take() {
+            self.halfway |= lever == Lever::Chains && to.fineness == 0;
+            self.idle.push(lever);
+        }
     }
 
     fn finer_grids(&self, problem: &Decision, solution: &Solution) -> Option<usize> {
@@ -162,7 +239,7 @@ pub(super) fn too_coarse(certificate: &Certificate) -> bool {
 
 /// More nodes for grids of unspecified size, if residuals are all that is wrong and the finer grid is affordable: twice as
 /// many, with linear interpolation of one state four times (its error falls with the square of the distance only).
-pub(super) fn finer(problem: &Decision, solution: &Solution, c: &Certificate) -> Option<usize> {
+pub(super) fn finer(problem: &Decision, solution: &Solution, c: &Certificate, work: &Work) -> Option<usize> {
     let errors = || c.reasons.iter().filter(|d| d.severity == crate::diag::Severity::Error);
     if errors().next().is_none() || !errors().all(|d| ["E0911", "E0912", "E0914"].contains(&d.code.as_str())) {
         return None;
@@ -180,7 +257,8 @@ pub(super) fn finer(problem: &Decision, solution: &Solution, c: &Certificate) ->
     };
     let spec = problem.spec();
     let size = spec.states.iter().map(|s| axis(&s.kind) as f64).product::<f64>() * spec.chain.transition.len() as f64;
-    (size <= FINEST as f64).then_some(nodes)
+    let before = solution.nodes() as f64 * spec.chain.transition.len() as f64;
+    (size <= FINEST as f64 && work.affords(problem.branches() * size / before)).then_some(nodes)
 }
 
 /// Whether linear interpolation is left to be tried: a spline smears kinks of the value over several nodes.
@@ -193,4 +271,104 @@ pub(super) fn linear_instead(why: &str) -> Diagnostic {
     Diagnostic::warning("W0908", "solved with linear interpolation: the value has kinks")
         .note(why)
         .hint("`interpolation = linear` (or cubic) says in the file what is wanted")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::world::{Proof, Scale, WorldCertificate};
+
+    const SAVER: &str = "agent a {\n  state w in [0, 4], start 1\n  action c in (0, w + 1]\n  w' = w + 1 - c\n  observe w\n  reward log(c)\n  discount 0.9\n}\n";
+
+    fn problem(options: &decision::Options) -> Decision {
+        let (model, found) = crate::compile(SAVER, &crate::Options::default());
+        Decision::new(&model.unwrap_or_else(|| panic!("{found:?}")), options).unwrap_or_else(|d| panic!("{d:?}"))
+    }
+
+    /// A certificate with one error, of a code, and one row of the economy, that may hold.
+    fn failing(code: &str, row: (f64, bool)) -> Certificate {
+        let proof = Proof {
+            name: "error of c, estimated".into(),
+            value: row.0,
+            scale: Scale::Log,
+            limit: Some(-2.0),
+            holds: Some(row.1),
+            note: String::new(),
+        };
+        Certificate {
+            reasons: vec![Diagnostic::error(code, "")],
+            world: Some(WorldCertificate {
+                proofs: vec![proof],
+                ..WorldCertificate::default()
+            }),
+            ..Certificate::default()
+        }
+    }
+
+    #[test]
+    fn what_is_finer_and_fails_where_the_coarser_held_is_worse() {
+        let problem = problem(&decision::Options::default());
+        let solution = crate::solve::value_iteration::solve(&problem, &Default::default(), &mut crate::solve::progress::silent);
+        let stands = |certificate: Certificate| Standing {
+            problem: self::problem(&decision::Options::default()),
+            solution: solution.clone().unwrap_or_else(|d| panic!("{d:?}")),
+            certificate,
+            build: decision::Options::default(),
+            fell_back: None,
+        };
+        let coarse = stands(failing("E0949", (-1.5, false)));
+        // Closer, but not there: it is gone on from.
+        assert!(!coarse.is_better_than(&failing("E0949", (-1.8, false))));
+        // Residuals on the solver's own chain held before.
+        assert!(coarse.is_better_than(&failing("E0911", (-2.2, true))));
+        assert!(!coarse.is_better_than(&Certificate {
+            passed: true,
+            ..failing("E0911", (-2.2, true))
+        }));
+        // A row of the economy that held fails.
+        assert!(stands(failing("E0944", (-2.5, true))).is_better_than(&failing("E0949", (-1.5, false))));
+        let said = coarse.dear();
+        assert!(said.certificate.reasons[0].notes.iter().any(|n| n == DEAR));
+    }
+
+    #[test]
+    fn chains_that_were_taken_back_are_tried_once_half_way() {
+        let mut judged = Judged {
+            last: Some((Lever::Chains, 0.5)),
+            ..Judged::default()
+        };
+        judged.taken_back(&decision::Options::default());
+        assert!(judged.halfway && judged.idle == [Lever::Chains]);
+        let mut later = Judged {
+            last: Some((Lever::Chains, 0.5)),
+            ..Judged::default()
+        };
+        later.taken_back(&decision::Options {
+            fineness: 1,
+            ..decision::Options::default()
+        });
+        assert!(!later.halfway);
+    }
+
+    #[test]
+    fn work_is_a_count_and_grows_with_the_branches() {
+        let of = || {
+            let problem = problem(&decision::Options::default());
+            let found = crate::solve::value_iteration::solve(&problem, &Default::default(), &mut crate::solve::progress::silent);
+            assert!(found.is_ok());
+            (problem.work(), problem)
+        };
+        let ((once, problem), (twice, _)) = (of(), of());
+        assert!(once > 0.0 && once == twice);
+        let mut work = Work::default();
+        assert!(work.affords(f64::INFINITY), "what comes first is done");
+        work.spend(&problem);
+        let most = (WORK - once) / once * problem.branches();
+        assert!(work.affords(0.99 * most) && !work.affords(1.01 * most));
+        let finer = self::problem(&decision::Options {
+            nodes: 400,
+            ..decision::Options::default()
+        });
+        assert_eq!(finer.branches(), 400.0);
+    }
 }

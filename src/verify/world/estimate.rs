@@ -25,6 +25,8 @@ const DRAWS: usize = 40;
 const GROSS: f64 = -2.0;
 /// Trials of one evaluation of a policy.
 const TRIALS: usize = 30_000;
+/// Most trials of one evaluation of a policy at all.
+const MOST_TRIALS: usize = 3_000_000;
 /// Most places of a mesh.
 const PLACES: usize = 3000;
 /// Steps after the first.
@@ -47,7 +49,11 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
         if !large || trials.exact() {
             break;
         }
-        found = measure(bench, trials, draws);
+        match measure(bench, trials, draws) {
+            // What fewer draws found stands where more are not affordable.
+            Ok(Found::Not(_)) => break,
+            more => found = more,
+        }
     }
     if let Ok(Found::Errors(errors)) = &mut found {
         closely::look(bench, trials, errors)?;
@@ -94,7 +100,7 @@ fn measure(bench: &Bench, trials: &mut Trials, draws: usize) -> Result<Found, Di
         .sum();
     let most = (TRIALS / each).clamp(120, PLACES).min(NUMBERS / elements.max(1));
     // Where so few places cannot be spread over all states and shocks, more can, or fewer along each.
-    let all = PLACES.min(NUMBERS / elements.max(1));
+    let all = PLACES.min(NUMBERS / elements.max(1)).min((MOST_TRIALS / each).max(most));
     let Some(mesh) = Mesh::over(bench, most).or_else(|| Mesh::over(bench, all)) else {
         return Ok(Found::Not("too many states and shocks for a mesh".into()));
     };

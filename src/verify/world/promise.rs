@@ -14,6 +14,8 @@ use crate::num::statistics;
 /// Draws of the second and the third look.
 const LOOKS: [usize; 2] = [2048, 16_384];
 
+/// Most trials of one look.
+const MOST: usize = 4_000_000;
 /// Places that are looked at again at a time.
 const BATCH: usize = 32;
 /// Share of places whose residual may be too large: beyond it the quantile is.
@@ -44,8 +46,10 @@ pub fn residuals(bench: &Bench, trials: &mut Trials) -> Result<Vec<f64>, Diagnos
         looked.sort_by(|a, b| size(&out, *b).total_cmp(&size(&out, *a)));
         rest.clear();
         failed.clear();
-        for part in looked.chunks(BATCH) {
-            if decided(&failed) {
+        // Where draws have many finite outcomes beside, fewer places can be looked at.
+        let affordable = MOST / trials.lanes_of(draws).max(1);
+        for (k, part) in looked.chunks(BATCH).enumerate() {
+            if decided(&failed) || k > 0 && (k + 1) * BATCH > affordable {
                 rest.extend(part);
                 continue;
             }
@@ -318,6 +322,8 @@ fn again(bench: &Bench, trials: &mut Trials) -> Result<Kept, Diagnostic> {
         &super::play::Apart::default(),
     )?;
     let (units, unit) = super::units(trials, bench.seat, bench.value, &played)?;
+    // Draws are shifted at random at each place: over so many places their errors cancel in the mean, and what is left counts as scatter.
+    let draws = (AGAIN / played.visits.len().max(1)).max(bench.options.draws).min(LOOKS[0]);
     let wider = Bench {
         played: &played,
         options: &options,
@@ -325,9 +331,13 @@ fn again(bench: &Bench, trials: &mut Trials) -> Result<Kept, Diagnostic> {
         unit,
         ..*bench
     };
-    let raw = residuals(&wider, trials)?;
+    let all: Vec<usize> = (0..played.visits.len()).collect();
+    let raw = look(&wider, trials, &played.visits, &all, draws)?;
     Ok(Kept::of(&wider, &raw))
 }
+
+/// Trials at all places of more lives.
+const AGAIN: usize = 2_000_000;
 
 /// How many times as many lives are looked at where chance leaves open what holds; places are as many times more for each life.
 const MORE: usize = 4;

@@ -558,7 +558,7 @@ fn actions_are_possible_where_no_branch_forbids_them() {
     // What is asked for depends on the draw, or not.
     for reads in [false, true] {
         let mut s = spec(
-            vec![continuous_state("w", grid::linear(0.0, 4.0, 9).unwrap(), false)],
+            vec![continuous_state("w", grid::uniform(0.0, 4.0, 9).unwrap(), false)],
             one_shock("z", &[1.0, 1.2], vec![vec![0.5, 0.5], vec![0.5, 0.5]]),
             vec![continuous_action("c")],
             0.9,

@@ -58,6 +58,8 @@ struct Euler<'a> {
     policy: &'a SolvedPolicy<'a>,
     ns: usize,
     nc: usize,
+    /// Residuals beyond which it is asked whether the action sits at a kink.
+    beyond: f64,
 }
 
 impl Euler<'_> {
@@ -355,7 +357,7 @@ impl Euler<'_> {
     }
 }
 
-/// Distances from a kink that are tried, relative to the width of the action's range (to `1 + |action|` if it has no end).
+/// Distances from a kink that are tried (they change no residual below the smallest of them), relative to the width of the action's range (to `1 + |action|` if it has no end).
 const KINK: [f64; 6] = [1e-6, 1e-5, 1e-4, 5e-4, 2e-3, 1e-2];
 
 /// The sides of first-order conditions, `[action][lane]`: expected slopes of the reward, and expected discounted marginal
@@ -368,7 +370,8 @@ struct Conditions {
 
 /// Euler residuals of the policy `acts` at `n` states that share shock and date (`states[s][i]`), one value per lane in the unit of
 /// [`crate::solve::problem::DecisionProblem::consumption`]: `NaN` where a constraint binds. `policy` lends its value to what comes after
-/// next period, where a constraint binds then. `None` if the problem has no derivatives or finite actions.
+/// next period, where a constraint binds then. Where a residual is no larger than `beyond` it is not asked whether the action sits at a kink, which takes
+/// twice as long again. `None` if the problem has no derivatives or finite actions.
 pub fn residuals_of(
     bellman: &Bellman,
     acts: &dyn Policy,
@@ -376,6 +379,7 @@ pub fn residuals_of(
     at: At,
     states: &[Vec<f64>],
     n: usize,
+    beyond: f64,
 ) -> Option<Vec<f64>> {
     let spec = bellman.problem.spec();
     if !bellman.finite.is_empty() || bellman.continuous.is_empty() || bellman.tensor.axes().is_empty() {
@@ -387,6 +391,7 @@ pub fn residuals_of(
         policy,
         ns: bellman.tensor.axes().len(),
         nc: bellman.continuous.len(),
+        beyond: beyond.max(KINK[0]),
     };
     let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
     let mut actions = vec![vec![0.0; n]; spec.actions.len()];
@@ -484,8 +489,7 @@ impl Euler<'_> {
             }
         }
         if bellman.problem.spec().kinks {
-            // Distances from a kink change no residual below the smallest of them.
-            let large: Vec<usize> = (0..n).filter(|&i| result[i] > KINK[0]).collect();
+            let large: Vec<usize> = (0..n).filter(|&i| result[i] > self.beyond).collect();
             if !large.is_empty() {
                 let mut some: Vec<f64> = large.iter().map(|&i| result[i]).collect();
                 self.at_kinks(at, &lanes_of(states, &large), &lanes_of(actions, &large), &mut some)?;

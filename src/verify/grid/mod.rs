@@ -256,6 +256,9 @@ pub const PROOFS: &[&dyn Proof] = &[
 const LOOKS: usize = 100_000;
 const FEWEST_POINTS: usize = 250;
 
+/// Share of the largest residual of a first-order condition that passes, beyond which kinks are looked for where that is dear.
+const DOUBT: f64 = 0.3;
+
 /// Judges a solution of a problem.
 ///
 /// # Errors
@@ -286,6 +289,7 @@ pub fn certify(
         .step_by(stride)
         .map(|k| (played.times[k], played.states.iter().map(|s| s[k]).collect()))
         .collect();
+    let asks = (player, DOUBT * 10f64.powf(options.thresholds.euler));
     let bench = Bench {
         bellman: &bellman,
         solution,
@@ -295,8 +299,8 @@ pub fn certify(
         options,
         paths,
         played: &played,
-        ergodic: &Judged::at(&bellman, &policy, player, &visited),
-        grid: &Judged::at(&bellman, &policy, player, &between_nodes(&bellman, solution, most)),
+        ergodic: &Judged::at(&bellman, &policy, asks, &visited),
+        grid: &Judged::at(&bellman, &policy, asks, &between_nodes(&bellman, solution, most)),
     };
     let mut out = Certificate {
         reasons: solution.record.warnings.clone(),

@@ -35,8 +35,13 @@ pub struct Judged {
 
 impl Judged {
     /// Measures at `points`, one residual for each. `player` is the policy by which lives are played: first-order conditions ask what it does next
-    /// period in every branch, where a search on the spot would be too dear.
-    pub fn at(bellman: &Bellman, policy: &SolvedPolicy, player: &dyn Policy, points: &[Point]) -> Judged {
+    /// period in every branch, where a search on the spot would be too dear; kinks are then looked for only where the residual is beyond `doubt`.
+    pub fn at(
+        bellman: &Bellman,
+        policy: &SolvedPolicy,
+        (player, doubt): (&dyn Policy, f64),
+        points: &[Point],
+    ) -> Judged {
         let ns = bellman.problem.spec().states.len();
         let differentiable = bellman.finite.is_empty() && !bellman.continuous.is_empty() && ns > 0;
         let groups = group(points, ns);
@@ -49,9 +54,9 @@ impl Judged {
         };
         let each = draws * bellman.shocks() * draws * bellman.branches(0).len();
         let searched = EVALUATIONS / (each * SEARCHED).max(1);
-        let (acts, affordable): (&dyn Policy, usize) = match searched >= ENOUGH {
-            true => (policy, searched),
-            false => (player, (EVALUATIONS / each.max(1)).clamp(LEAST, ENOUGH)),
+        let (acts, beyond, affordable): (&dyn Policy, f64, usize) = match searched >= ENOUGH {
+            true => (policy, 0.0, searched),
+            false => (player, doubt, (EVALUATIONS / each.max(1)).clamp(LEAST, ENOUGH)),
         };
         let most = few.min(affordable);
         let every = if differentiable {
@@ -71,7 +76,7 @@ impl Judged {
         let all: Vec<Residuals> = groups
             .par_iter()
             .zip(&first)
-            .map(|(g, first)| residuals(bellman, policy, acts, g, (*first, every)))
+            .map(|(g, first)| residuals(bellman, policy, (acts, beyond), g, (*first, every)))
             .collect();
         let mut out = Judged {
             points: Vec::with_capacity(points.len()),
@@ -220,7 +225,7 @@ pub fn consumption_worth(
 fn residuals(
     bellman: &Bellman,
     policy: &SolvedPolicy,
-    acts: &dyn Policy,
+    (acts, beyond): (&dyn Policy, f64),
     group: &PointGroup,
     (first, every): (usize, usize),
 ) -> Residuals {
@@ -274,7 +279,7 @@ fn residuals(
         let states: Vec<Vec<f64>> = group.states.iter().map(some).collect();
         match n.saturating_sub(first).div_ceil(every) {
             0 => None,
-            many => euler::residuals_of(bellman, acts, policy, at, &states, many),
+            many => euler::residuals_of(bellman, acts, policy, at, &states, many, beyond),
         }
     } else {
         None

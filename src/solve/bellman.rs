@@ -527,8 +527,9 @@ impl<'a> Bellman<'a> {
                         continue;
                     }
                     let violated = scratch.slack[i].is_nan() || scratch.slack[i] < FEASIBLE;
-                    let paid = scratch.reward[i].is_nan() || scratch.reward[i] == f64::NEG_INFINITY;
-                    *fine &= w > 0.0 && !violated && !paid;
+                    let none = |x: f64| x.is_nan() || x == f64::NEG_INFINITY;
+                    let unpaid = none(scratch.reward[i]) || scratch.end[i] != 0.0 && none(scratch.paying[i]);
+                    *fine &= w > 0.0 && !violated && !unpaid;
                 }
             }
         }

@@ -215,7 +215,8 @@ mod tests {
             );
             let (model, found) = crate::compile(&text, &crate::Options::default());
             let model = model.unwrap_or_else(|| panic!("{text}{found:?}"));
-            let game = Game::new(&model, Nodes::Few, &Reading::plain(Conduct::Nash)).unwrap_or_else(|d| panic!("{d:?}"));
+            let game =
+                Game::new(&model, Nodes::Few, &Reading::plain(Conduct::Nash)).unwrap_or_else(|d| panic!("{d:?}"));
             assert_eq!(game.cut_short(), few, "{}", game.chance.evaluations());
         }
     }

@@ -579,7 +579,15 @@ fn actions_are_possible_where_no_branch_forbids_them() {
         let (w, a) = ([2.0; 4], [0.0, 0.5, 1.5, 2.5]);
         let (mut q, mut slack) = ([0.0; 4], [0.0; 4]);
         let (states, actions): ([&[f64]; 1], [&[f64]; 1]) = ([&w], [&a]);
-        bellman.q(&continuation, at(0), &states, &actions, &mut Scratch::default(), &mut q, &mut slack);
+        bellman.q(
+            &continuation,
+            at(0),
+            &states,
+            &actions,
+            &mut Scratch::default(),
+            &mut q,
+            &mut slack,
+        );
         let possible = bellman.possible(at(0), &states, &actions, 4);
         assert_eq!(possible, [false, true, !reads, false]);
         assert_eq!(possible, q.map(|q| q > f64::NEG_INFINITY));

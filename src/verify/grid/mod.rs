@@ -289,7 +289,7 @@ pub fn certify(
         .step_by(stride)
         .map(|k| (played.times[k], played.states.iter().map(|s| s[k]).collect()))
         .collect();
-    let asks = (player, DOUBT * 10f64.powf(options.thresholds.euler));
+    let doubt = DOUBT * 10f64.powf(options.thresholds.euler);
     let bench = Bench {
         bellman: &bellman,
         solution,
@@ -299,8 +299,13 @@ pub fn certify(
         options,
         paths,
         played: &played,
-        ergodic: &Judged::at(&bellman, &policy, asks, &visited),
-        grid: &Judged::at(&bellman, &policy, asks, &between_nodes(&bellman, solution, most)),
+        ergodic: &Judged::at(&bellman, &policy, &visited, doubt),
+        grid: &Judged::at(
+            &bellman,
+            &policy,
+            &between_nodes(&bellman, solution, most),
+            f64::INFINITY,
+        ),
     };
     let mut out = Certificate {
         reasons: solution.record.warnings.clone(),

@@ -34,14 +34,8 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// Measures at `points`, one residual for each. `player` is the policy by which lives are played: first-order conditions ask what it does next
-    /// period in every branch, where a search on the spot would be too dear; kinks are then looked for only where the residual is beyond `doubt`.
-    pub fn at(
-        bellman: &Bellman,
-        policy: &SolvedPolicy,
-        (player, doubt): (&dyn Policy, f64),
-        points: &[Point],
-    ) -> Judged {
+    /// Measures at `points`, one residual for each. Where first-order conditions are dear, kinks are looked for only where a residual is beyond `doubt`.
+    pub fn at(bellman: &Bellman, policy: &SolvedPolicy, points: &[Point], doubt: f64) -> Judged {
         let ns = bellman.problem.spec().states.len();
         let differentiable = bellman.finite.is_empty() && !bellman.continuous.is_empty() && ns > 0;
         let groups = group(points, ns);
@@ -53,11 +47,8 @@ impl Judged {
             points.len()
         };
         let each = draws * bellman.shocks() * draws * bellman.branches(0).len();
-        let searched = EVALUATIONS / (each * SEARCHED).max(1);
-        let (acts, beyond, affordable): (&dyn Policy, f64, usize) = match searched >= ENOUGH {
-            true => (policy, 0.0, searched),
-            false => (player, doubt, (EVALUATIONS / each.max(1)).clamp(LEAST, ENOUGH)),
-        };
+        let affordable = (EVALUATIONS / (each * SEARCHED).max(1)).max(LEAST);
+        let beyond = if affordable < ENOUGH { doubt } else { 0.0 };
         let most = few.min(affordable);
         let every = if differentiable {
             points.len().div_ceil(most.max(1)).max(1)
@@ -68,7 +59,11 @@ impl Judged {
         let mut before = 0usize;
         let first: Vec<usize> = (groups.iter())
             .map(|g| {
-                let first = if every > 0 { before.div_ceil(every) * every - before } else { 0 };
+                let first = if every > 0 {
+                    before.div_ceil(every) * every - before
+                } else {
+                    0
+                };
                 before += g.n;
                 first
             })
@@ -76,7 +71,7 @@ impl Judged {
         let all: Vec<Residuals> = groups
             .par_iter()
             .zip(&first)
-            .map(|(g, first)| residuals(bellman, policy, (acts, beyond), g, (*first, every)))
+            .map(|(g, first)| residuals(bellman, policy, g, (*first, every), beyond))
             .collect();
         let mut out = Judged {
             points: Vec::with_capacity(points.len()),
@@ -101,12 +96,12 @@ impl Judged {
 const MANY: usize = 30;
 const LOOKS: usize = 200_000;
 const FEWEST: usize = 16;
-/// Most evaluations of next period's branches from all points together, where a search on the spot counts as so many; how many points are enough to
-/// search, and fewest points where the policy is the one by which lives are played.
-const EVALUATIONS: usize = 15_000_000;
+/// Most evaluations of next period's branches from all points together, where a search on the spot counts as so many; how many points are not few, and
+/// how many there are at least.
+const EVALUATIONS: usize = 30_000_000;
 const SEARCHED: usize = 20;
-const ENOUGH: usize = 50;
-const LEAST: usize = 6;
+const ENOUGH: usize = 200;
+const LEAST: usize = 4;
 
 /// Splits points into groups of one shock and date, in the order of shock and date, at most 128 points each.
 fn group(points: &[Point], ns: usize) -> Vec<PointGroup> {
@@ -221,13 +216,14 @@ pub fn consumption_worth(
     Some(worth.into_iter().zip(total).map(|(w, total)| w / total).collect())
 }
 
-/// Residuals at one group; those of the first-order conditions of `acts` at one of `every` points (at none if that is zero), beginning with `first`.
+/// Residuals at one group; those of first-order conditions at one of `every` points (at none if that is zero), beginning with `first`, and with a look for
+/// kinks where they are larger than `beyond`.
 fn residuals(
     bellman: &Bellman,
     policy: &SolvedPolicy,
-    (acts, beyond): (&dyn Policy, f64),
     group: &PointGroup,
     (first, every): (usize, usize),
+    beyond: f64,
 ) -> Residuals {
     let (at, n) = (group.at, group.n);
     let refs: Vec<&[f64]> = group.states.iter().map(Vec::as_slice).collect();
@@ -279,7 +275,7 @@ fn residuals(
         let states: Vec<Vec<f64>> = group.states.iter().map(some).collect();
         match n.saturating_sub(first).div_ceil(every) {
             0 => None,
-            many => euler::residuals_of(bellman, acts, policy, at, &states, many, beyond),
+            many => euler::residuals_of(bellman, policy, policy, at, &states, many, beyond),
         }
     } else {
         None

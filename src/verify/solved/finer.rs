@@ -87,7 +87,8 @@ impl Standing {
 }
 
 /// What is said of a solution that could be finer.
-const DEAR: &str = "nothing is made finer unasked where that would take so long; what the file says is done, however long it takes";
+const DEAR: &str =
+    "nothing is made finer unasked where that would take so long; what the file says is done, however long it takes";
 
 /// What can be made finer where the file leaves it open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -308,7 +309,8 @@ mod tests {
     #[test]
     fn what_is_finer_and_fails_where_the_coarser_held_is_worse() {
         let problem = problem(&decision::Options::default());
-        let solution = crate::solve::value_iteration::solve(&problem, &Default::default(), &mut crate::solve::progress::silent);
+        let solution =
+            crate::solve::value_iteration::solve(&problem, &Default::default(), &mut crate::solve::progress::silent);
         let stands = |certificate: Certificate| Standing {
             problem: self::problem(&decision::Options::default()),
             solution: solution.clone().unwrap_or_else(|d| panic!("{d:?}")),
@@ -354,7 +356,11 @@ mod tests {
     fn work_is_a_count_and_grows_with_the_branches() {
         let of = || {
             let problem = problem(&decision::Options::default());
-            let found = crate::solve::value_iteration::solve(&problem, &Default::default(), &mut crate::solve::progress::silent);
+            let found = crate::solve::value_iteration::solve(
+                &problem,
+                &Default::default(),
+                &mut crate::solve::progress::silent,
+            );
             assert!(found.is_ok());
             (problem.work(), problem)
         };

@@ -100,7 +100,9 @@ fn measure(bench: &Bench, trials: &mut Trials, draws: usize) -> Result<Found, Di
         .sum();
     let most = (TRIALS / each).clamp(120, PLACES).min(NUMBERS / elements.max(1));
     // Where so few places cannot be spread over all states and shocks, more can, or fewer along each.
-    let all = PLACES.min(NUMBERS / elements.max(1)).min((MOST_TRIALS / each).max(most));
+    let all = PLACES
+        .min(NUMBERS / elements.max(1))
+        .min((MOST_TRIALS / each).max(most));
     let Some(mesh) = Mesh::over(bench, most).or_else(|| Mesh::over(bench, all)) else {
         return Ok(Found::Not("too many states and shocks for a mesh".into()));
     };

@@ -15,7 +15,7 @@ use crate::num::statistics;
 const LOOKS: [usize; 2] = [2048, 16_384];
 
 /// Most trials of one look.
-const MOST: usize = 4_000_000;
+const MOST: usize = 2_000_000;
 /// Places that are looked at again at a time.
 const BATCH: usize = 32;
 /// Share of places whose residual may be too large: beyond it the quantile is.
@@ -323,7 +323,9 @@ fn again(bench: &Bench, trials: &mut Trials) -> Result<Kept, Diagnostic> {
     )?;
     let (units, unit) = super::units(trials, bench.seat, bench.value, &played)?;
     // Draws are shifted at random at each place: over so many places their errors cancel in the mean, and what is left counts as scatter.
-    let draws = (AGAIN / played.visits.len().max(1)).max(bench.options.draws).min(LOOKS[0]);
+    let draws = (AGAIN / played.visits.len().max(1))
+        .max(bench.options.draws)
+        .min(LOOKS[0]);
     let wider = Bench {
         played: &played,
         options: &options,
@@ -337,7 +339,7 @@ fn again(bench: &Bench, trials: &mut Trials) -> Result<Kept, Diagnostic> {
 }
 
 /// Trials at all places of more lives.
-const AGAIN: usize = 2_000_000;
+const AGAIN: usize = 500_000;
 
 /// How many times as many lives are looked at where chance leaves open what holds; places are as many times more for each life.
 const MORE: usize = 4;

@@ -26,7 +26,7 @@ const GROSS: f64 = -2.0;
 /// Trials of one evaluation of a policy.
 const TRIALS: usize = 30_000;
 /// Most trials of one evaluation of a policy at all.
-const MOST_TRIALS: usize = 3_000_000;
+const MOST_TRIALS: usize = 1_000_000;
 /// Most places of a mesh.
 const PLACES: usize = 3000;
 /// Steps after the first.

@@ -348,8 +348,10 @@ fn article(word: &str) -> &'static str {
 }
 
 pub(in crate::check) fn set_without_train(word: &str) -> Diagnostic {
-    err("E0802", format!("--set {word}: the model has no `train` block"))
-        .hint("write one, for instance: train ppo { steps = 1_000_000 }")
+    let key = word.strip_prefix("train.").unwrap_or(word);
+    err("E0802", format!("--set {word}: the model has no `train` block")).hint(format!(
+        "econc train, tune and verify take --with {key}=VALUE; in the file: train ppo {{ {key} = VALUE }}"
+    ))
 }
 
 pub(in crate::check) fn set_unreadable(word: &str, text: &str) -> Diagnostic {

@@ -241,6 +241,7 @@ impl<'a> Planner<'a> {
                 slots.push(slot);
             }
         }
+        let n_scopes = self.scopes.len();
         let mut layout = Layout {
             planner: &self,
             external,
@@ -263,10 +264,7 @@ impl<'a> Planner<'a> {
         }
         let results: Vec<Storage> = finals.iter().map(|(id, lanes)| layout.place(*id, *lanes)).collect();
         let status_places: Vec<Option<Storage>> = statuses.iter().map(|s| s.map(|id| layout.place(id, 0))).collect();
-        let mut barrier_steps: BTreeMap<(Key, usize), Step<T>> = BTreeMap::new();
-        let mut scopes: Vec<ScopePlan<T>> = self
-            .scopes
-            .iter()
+        let mut scopes: Vec<ScopePlan<T>> = (0..n_scopes)
             .map(|_| ScopePlan {
                 steps: Vec::new(),
                 unknowns: Vec::new(),
@@ -276,156 +274,9 @@ impl<'a> Planner<'a> {
                 others: Vec::new(),
             })
             .collect();
-        // Where the results of barriers go.
-        let mut results_of: Vec<Vec<(usize, usize)>> = vec![Vec::new(); self.barriers.len()];
-        for (i, leaf) in self.leaves.iter().enumerate() {
-            if let LeafKind::Barrier { barrier, which } = leaf.kind {
-                results_of[barrier].push((which, i));
-            }
-        }
-        for (b, barrier) in self.barriers.iter().enumerate() {
-            results_of[b].sort_unstable();
-            let to: Vec<Storage> = results_of[b].iter().map(|(_, leaf)| layout.leaf_place(*leaf)).collect();
-            let index = |p: Storage| match p {
-                Storage::Array(k)
-                | Storage::Scalar(k)
-                | Storage::External(k)
-                | Storage::Fixed(k)
-                | Storage::Output(k) => k,
-            };
-            let first = to.first().copied().unwrap_or(Storage::Scalar(0));
-            let step = match barrier {
-                Barrier::Fold { how, of, mask, lanes } => Step::Fold {
-                    how: *how,
-                    of: layout.place(*of, *lanes),
-                    mask: mask.map(|m| layout.place(m, *lanes)),
-                    to: index(first),
-                },
-                Barrier::Gather { of, lanes, at, out } => Step::Gather {
-                    of: layout.place(*of, *lanes),
-                    at: layout.place(*at, *out),
-                    to: first,
-                },
-                Barrier::Slice {
-                    of,
-                    lanes,
-                    first: start,
-                    ..
-                } => Step::Slice {
-                    of: layout.place(*of, *lanes),
-                    first: *start,
-                    to: index(first),
-                },
-                Barrier::Elements {
-                    of,
-                    lanes,
-                    first: start,
-                    ..
-                } => Step::Elements {
-                    of: layout.place(*of, *lanes),
-                    first: *start,
-                    to: to.into_iter().map(index).collect(),
-                },
-                Barrier::Concat { parts, .. } => Step::Concat {
-                    parts: parts
-                        .iter()
-                        .map(|p| match p {
-                            Part::Lanes(id, n) => Piece::Lanes(layout.place(*id, *n)),
-                            Part::Scalars(ids) => {
-                                Piece::Scalars(ids.iter().map(|id| index(layout.place(*id, 0))).collect())
-                            }
-                        })
-                        .collect(),
-                    to: index(first),
-                },
-                Barrier::Solve { scope } => {
-                    let s = &self.scopes[*scope];
-                    let plan = &mut scopes[*scope];
-                    plan.unknowns = s.unknowns.iter().map(|u| index(layout.place(*u, 0))).collect();
-                    plan.residuals = s.residuals.iter().map(|f| index(layout.place(*f, 0))).collect();
-                    plan.brackets = s
-                        .brackets
-                        .iter()
-                        .map(|(lo, hi)| (index(layout.place(*lo, 0)), index(layout.place(*hi, 0))))
-                        .collect();
-                    let mut to: Vec<usize> = to.into_iter().map(index).collect();
-                    let status = to.pop().unwrap_or(0);
-                    Step::Solve {
-                        scope: *scope,
-                        to,
-                        status,
-                    }
-                }
-                Barrier::Pairs {
-                    scope,
-                    how,
-                    body,
-                    mask,
-                    count,
-                    lanes,
-                } => Step::Pairs {
-                    scope: *scope,
-                    how: *how,
-                    body: layout.place(*body, *lanes),
-                    mask: mask.map(|m| layout.place(m, *lanes)),
-                    count: *count,
-                    to: index(first),
-                },
-            };
-            let key = self.barrier_keys[b].unwrap_or_default();
-            barrier_steps.insert((key, b), step);
-        }
-        for (i, leaf) in self.leaves.iter().enumerate() {
-            match &leaf.kind {
-                LeafKind::LoopElement { scope, of, lanes } => {
-                    let from = layout.place(*of, *lanes);
-                    if let Storage::Scalar(slot) = layout.leaf_place(i) {
-                        scopes[*scope].elements.push((slot, from));
-                    }
-                }
-                LeafKind::LoopOthers { scope, of } => {
-                    let from = layout.place(*of, leaf.lanes);
-                    if let Storage::Array(array) = layout.leaf_place(i) {
-                        scopes[*scope].others.push((array, from));
-                    }
-                }
-                LeafKind::External(_) | LeafKind::Fixed(_) | LeafKind::Barrier { .. } | LeafKind::Unknown { .. } => {}
-            }
-        }
-        // Programs; finding the inputs of one may ask for more outputs of another.
-        let mut inputs_of: BTreeMap<(Key, usize), BTreeMap<Id, Storage>> = BTreeMap::new();
-        while let Some((id, group)) = layout.waiting.pop() {
-            let found = layout.cone(id, group);
-            inputs_of.entry(group).or_default().extend(found);
-        }
-        let mut program_steps: BTreeMap<(Key, usize), Step<T>> = BTreeMap::new();
-        for (group, outputs) in &layout.groups {
-            let inputs = inputs_of.remove(group).unwrap_or_default();
-            let leaves: Vec<(Id, Mode)> = inputs
-                .iter()
-                .map(|(id, p)| {
-                    (
-                        *id,
-                        if matches!(p, Storage::Scalar(_)) {
-                            Mode::Uniform
-                        } else {
-                            Mode::Lanes
-                        },
-                    )
-                })
-                .collect();
-            let ids: Vec<Id> = outputs.iter().map(|(id, _)| *id).collect();
-            let program = Program::compile_at(self.dag, &leaves, &ids)?;
-            program_steps.insert(
-                *group,
-                Step::Run(Call::new(
-                    program,
-                    group.1.max(1),
-                    inputs.into_values().collect(),
-                    outputs.iter().map(|(_, p)| *p).collect(),
-                )),
-            );
-        }
+        let barrier_steps = layout.barriers(&mut scopes);
+        layout.loops(&mut scopes);
+        let program_steps = layout.programs()?;
         // Level by level: scalars, arrays, barriers.
         let mut order: Vec<(Key, bool, usize, Step<T>)> = Vec::new();
         order.extend(program_steps.into_iter().map(|((key, n), s)| (key, false, n, s)));
@@ -571,6 +422,178 @@ impl Layout<'_, '_> {
             planner.dag.operands(id, |o| stack.push(o));
         }
         inputs
+    }
+
+    /// The steps of the barriers, by key and number; what a root search needs goes into its scope's plan.
+    fn barriers<T: Real>(&mut self, scopes: &mut [ScopePlan<T>]) -> BTreeMap<(Key, usize), Step<T>> {
+        let planner = self.planner;
+        // Where the results of barriers go.
+        let mut results_of: Vec<Vec<(usize, usize)>> = vec![Vec::new(); planner.barriers.len()];
+        for (i, leaf) in planner.leaves.iter().enumerate() {
+            if let LeafKind::Barrier { barrier, which } = leaf.kind {
+                results_of[barrier].push((which, i));
+            }
+        }
+        let mut steps = BTreeMap::new();
+        for (b, barrier) in planner.barriers.iter().enumerate() {
+            results_of[b].sort_unstable();
+            let to: Vec<Storage> = results_of[b].iter().map(|(_, leaf)| self.leaf_place(*leaf)).collect();
+            let key = planner.barrier_keys[b].unwrap_or_default();
+            steps.insert((key, b), self.barrier(barrier, to, scopes));
+        }
+        steps
+    }
+
+    /// The step of one barrier, whose results go to `to`.
+    fn barrier<T: Real>(&mut self, barrier: &Barrier, to: Vec<Storage>, scopes: &mut [ScopePlan<T>]) -> Step<T> {
+        let first = to.first().copied().unwrap_or(Storage::Scalar(0));
+        match barrier {
+            Barrier::Fold { how, of, mask, lanes } => Step::Fold {
+                how: *how,
+                of: self.place(*of, *lanes),
+                mask: mask.map(|m| self.place(m, *lanes)),
+                to: index(first),
+            },
+            Barrier::Gather { of, lanes, at, out } => Step::Gather {
+                of: self.place(*of, *lanes),
+                at: self.place(*at, *out),
+                to: first,
+            },
+            Barrier::Slice {
+                of,
+                lanes,
+                first: start,
+                ..
+            } => Step::Slice {
+                of: self.place(*of, *lanes),
+                first: *start,
+                to: index(first),
+            },
+            Barrier::Elements {
+                of,
+                lanes,
+                first: start,
+                ..
+            } => Step::Elements {
+                of: self.place(*of, *lanes),
+                first: *start,
+                to: to.into_iter().map(index).collect(),
+            },
+            Barrier::Concat { parts, .. } => Step::Concat {
+                parts: parts
+                    .iter()
+                    .map(|p| match p {
+                        Part::Lanes(id, n) => Piece::Lanes(self.place(*id, *n)),
+                        Part::Scalars(ids) => Piece::Scalars(ids.iter().map(|id| index(self.place(*id, 0))).collect()),
+                    })
+                    .collect(),
+                to: index(first),
+            },
+            Barrier::Solve { scope } => {
+                let s = &self.planner.scopes[*scope];
+                let plan = &mut scopes[*scope];
+                plan.unknowns = s.unknowns.iter().map(|u| index(self.place(*u, 0))).collect();
+                plan.residuals = s.residuals.iter().map(|f| index(self.place(*f, 0))).collect();
+                plan.brackets = s
+                    .brackets
+                    .iter()
+                    .map(|(lo, hi)| (index(self.place(*lo, 0)), index(self.place(*hi, 0))))
+                    .collect();
+                let mut to: Vec<usize> = to.into_iter().map(index).collect();
+                let status = to.pop().unwrap_or(0);
+                Step::Solve {
+                    scope: *scope,
+                    to,
+                    status,
+                }
+            }
+            Barrier::Pairs {
+                scope,
+                how,
+                body,
+                mask,
+                count,
+                lanes,
+            } => Step::Pairs {
+                scope: *scope,
+                how: *how,
+                body: self.place(*body, *lanes),
+                mask: mask.map(|m| self.place(m, *lanes)),
+                count: *count,
+                to: index(first),
+            },
+        }
+    }
+
+    /// What loops over members read of each member, and of all others.
+    fn loops<T: Real>(&mut self, scopes: &mut [ScopePlan<T>]) {
+        let planner = self.planner;
+        for (i, leaf) in planner.leaves.iter().enumerate() {
+            match &leaf.kind {
+                LeafKind::LoopElement { scope, of, lanes } => {
+                    let from = self.place(*of, *lanes);
+                    if let Storage::Scalar(slot) = self.leaf_place(i) {
+                        scopes[*scope].elements.push((slot, from));
+                    }
+                }
+                LeafKind::LoopOthers { scope, of } => {
+                    let from = self.place(*of, leaf.lanes);
+                    if let Storage::Array(array) = self.leaf_place(i) {
+                        scopes[*scope].others.push((array, from));
+                    }
+                }
+                LeafKind::External(_) | LeafKind::Fixed(_) | LeafKind::Barrier { .. } | LeafKind::Unknown { .. } => {}
+            }
+        }
+    }
+
+    /// The programs, by key and array length.
+    ///
+    /// # Errors
+    /// Those of compiling them.
+    fn programs<T: Real>(&mut self) -> Result<BTreeMap<(Key, usize), Step<T>>, LowerError> {
+        // Finding the inputs of one may ask for more outputs of another.
+        let mut inputs_of: BTreeMap<(Key, usize), BTreeMap<Id, Storage>> = BTreeMap::new();
+        while let Some((id, group)) = self.waiting.pop() {
+            let found = self.cone(id, group);
+            inputs_of.entry(group).or_default().extend(found);
+        }
+        let mut program_steps: BTreeMap<(Key, usize), Step<T>> = BTreeMap::new();
+        for (group, outputs) in &self.groups {
+            let inputs = inputs_of.remove(group).unwrap_or_default();
+            let leaves: Vec<(Id, Mode)> = inputs
+                .iter()
+                .map(|(id, p)| {
+                    (
+                        *id,
+                        if matches!(p, Storage::Scalar(_)) {
+                            Mode::Uniform
+                        } else {
+                            Mode::Lanes
+                        },
+                    )
+                })
+                .collect();
+            let ids: Vec<Id> = outputs.iter().map(|(id, _)| *id).collect();
+            let program = Program::compile_at(self.planner.dag, &leaves, &ids)?;
+            program_steps.insert(
+                *group,
+                Step::Run(Call::new(
+                    program,
+                    group.1.max(1),
+                    inputs.into_values().collect(),
+                    outputs.iter().map(|(_, p)| *p).collect(),
+                )),
+            );
+        }
+        Ok(program_steps)
+    }
+}
+
+/// The number of a place.
+fn index(place: Storage) -> usize {
+    match place {
+        Storage::Array(k) | Storage::Scalar(k) | Storage::External(k) | Storage::Fixed(k) | Storage::Output(k) => k,
     }
 }
 

@@ -171,7 +171,7 @@ pub const SOLVE_KEYS: &[Key] = &[
         "tolerance",
         SHARE,
         "1e-10; 1e-7 with grid_search",
-        "largest error of the value at the end, relative to 1 + its largest size; with grid_search its largest change",
+        "largest error of the value at the end, relative to 1 + its largest size; with grid_search its largest change, with time_iteration the largest relative change of policies and marginal values",
     ),
     key(
         "policy_tolerance",
@@ -183,7 +183,7 @@ pub const SOLVE_KEYS: &[Key] = &[
         "iterations",
         COUNT,
         "1000; 10000 with grid_search",
-        "most improvements before the solver gives up",
+        "most improvements (or sweeps) before the solver gives up",
     ),
     key(
         "howard",

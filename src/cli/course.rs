@@ -100,6 +100,8 @@ pub(super) struct Ended {
     pub(super) content: Option<Content>,
     pub(super) diagnostics: Vec<Diagnostic>,
     pub(super) seconds: f64,
+    /// Of these the solver's, without certificate and report.
+    pub(super) solver: Option<f64>,
 }
 
 /// Works under a meter and ends the run directory. Errors of the work are shown; results are the caller's to show. A `fresh`
@@ -172,6 +174,7 @@ pub(super) fn one(
         diagnostics: content.diagnostics.clone(),
         content: Some(content),
         seconds,
+        solver: meter.solver_seconds(),
     })
 }
 
@@ -209,6 +212,7 @@ fn without_content(
         content: None,
         diagnostics,
         seconds,
+        solver: None,
     })
 }
 

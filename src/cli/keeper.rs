@@ -25,6 +25,8 @@ pub(super) struct Keeper<'a> {
     found: Option<(u64, Vec<u8>)>,
     solved: Option<(u64, Vec<u8>)>,
     unwritten: Option<Diagnostic>,
+    /// When the solver began, while it is at work.
+    began: Option<Instant>,
 }
 
 impl<'a> Keeper<'a> {
@@ -49,6 +51,7 @@ impl<'a> Keeper<'a> {
             found,
             solved,
             unwritten: None,
+            began: None,
         })
     }
 
@@ -98,6 +101,7 @@ impl Watch for Keeper<'_> {
     }
 
     fn begins(&mut self) -> Option<Vec<u8>> {
+        self.began.get_or_insert_with(Instant::now);
         self.number += 1;
         // Those before are done again: they come to the same.
         let mine = self.found.take_if(|(number, _)| *number == self.number);
@@ -114,6 +118,9 @@ impl Watch for Keeper<'_> {
     }
 
     fn solved(&mut self, solved: &dyn Fn() -> Vec<u8>) {
+        if let Some(began) = self.began.take() {
+            self.meter.solver_ended(began.elapsed().as_secs_f64());
+        }
         if self.unwritten.is_none() {
             self.keep(SOLVED, &solved());
         }

@@ -44,6 +44,8 @@ struct Standing {
     /// A step was done at some time.
     began: bool,
     over: bool,
+    /// Seconds of a solver, without what judges its solutions; `None` where nothing was solved.
+    solver: Option<f64>,
 }
 
 impl Standing {
@@ -206,6 +208,18 @@ impl Meter {
     /// Whether a step of the work was reported.
     pub(super) fn began(&self) -> bool {
         self.standing.lock().is_ok_and(|s| s.began)
+    }
+
+    /// A solver was at work for so many seconds.
+    pub(super) fn solver_ended(&self, seconds: f64) {
+        if let Ok(mut s) = self.standing.lock() {
+            s.solver = Some(s.solver.unwrap_or(0.0) + seconds);
+        }
+    }
+
+    /// Seconds of the solver, if one was at work.
+    pub(super) fn solver_seconds(&self) -> Option<f64> {
+        self.standing.lock().ok().and_then(|s| s.solver)
     }
 
     /// Whether a signal came.

@@ -28,6 +28,7 @@ mod keeper;
 mod lineage;
 mod memory;
 pub mod meter;
+mod methods;
 mod new;
 mod pace;
 mod ranges;

@@ -266,6 +266,9 @@ fn report(content: &Content, screen: &Screen, ended: &Ended) {
     let (status, directory) = (ended.status, &ended.directory);
     // How long it took is no result: it is on the screen and in the manifest, not in the files.
     let mut content = content.clone();
+    if let Some(seconds) = ended.solver {
+        content.facts.push(("solver".to_string(), number::duration(seconds)));
+    }
     content
         .facts
         .push(("time".to_string(), number::duration(ended.seconds)));

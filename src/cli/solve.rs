@@ -1,12 +1,16 @@
 //! `econc solve`: solves a model, certifies the solution, writes a run directory.
 
+use super::compiled::Compiled;
 use super::course::Job;
 use super::globals::Globals;
+use super::meter::Meter;
 use super::screen::Screen;
 use super::session::{self, Resumed};
 use super::solving::{self, SolveOptions};
 use super::{Exit, Failure};
 use crate::diag::Diagnostic;
+use crate::report::content::Content;
+use crate::report::store::RunDirectory;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,6 +26,7 @@ const ACTION: &str = "solve";
     econc solve growth.econ --set beta=0.9..0.98:5                 five values, one table\n  \
     econc solve growth.econ --set interpolation=linear --set grid.k='log(800)'\n  \
     econc solve cournot.econ --concept collusive\n  \
+    econc solve growth.econ --method all                           every method that fits, side by side\n  \
     econc solve growth.econ --json | jq .certificate\n  \
     econc solve growth.econ --why                                  who decides, what is taken as given, which methods fit\n  \
     econc solve --resume runs/growth-0002                          goes on after Ctrl-C or a kill, to the bit\n\n\
@@ -34,7 +39,7 @@ pub(super) struct Arguments {
     /// What counts as a solution: planner, competitive, nash, collusive, stackelberg, open_loop
     #[arg(long, value_name = "CONCEPT")]
     concept: Option<String>,
-    /// The method (the default is chosen from the model)
+    /// The method (the default is chosen from the model); all: every method that fits, compared
     #[arg(long, value_name = "METHOD")]
     method: Option<String>,
     /// What policies may depend on: observed (the default) or full
@@ -104,8 +109,22 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         ..Job::default()
     };
     session::run(file, globals, screen, &job, |compiled, meter, run| {
-        solving::solve(compiled, &options, arguments.checkpoint, meter, run)
+        solved(compiled, &options, arguments.checkpoint, meter, run)
     })
+}
+
+/// Solves by one method, or by all that fit.
+fn solved(
+    compiled: &Compiled,
+    options: &SolveOptions,
+    checkpoint: f64,
+    meter: &Meter,
+    run: &RunDirectory,
+) -> Result<Content, Vec<Diagnostic>> {
+    if options.method.as_deref() == Some(solving::ALL) {
+        return super::methods::all(&compiled.model, options, meter);
+    }
+    solving::solve(compiled, options, checkpoint, meter, run)
 }
 
 /// Goes on with a solve that was interrupted, as it was asked for.
@@ -118,6 +137,6 @@ fn resume(resumed: Resumed, checkpoint: f64, globals: &Globals, screen: &Screen)
         seed: resumed.manifest.seed,
     };
     session::go_on_swept(resumed, ACTION, globals, screen, None, |compiled, meter, run| {
-        solving::solve(compiled, &options, checkpoint, meter, run)
+        solved(compiled, &options, checkpoint, meter, run)
     })
 }

@@ -23,9 +23,13 @@ pub struct SolveOptions {
     pub seed: u64,
 }
 
-fn asked(options: &SolveOptions) -> verify::solved::Options {
+/// The word that asks for all methods.
+pub(super) const ALL: &str = "all";
+
+/// What is asked of a solve; all methods is none in particular.
+pub(super) fn asked(options: &SolveOptions) -> verify::solved::Options {
     verify::solved::Options {
-        method: options.method.clone(),
+        method: options.method.clone().filter(|m| m != ALL),
         concept: options.concept.clone(),
         information: options.information.clone(),
         seed: options.seed,

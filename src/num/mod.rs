@@ -1,6 +1,7 @@
 //! Mathematics independent of the language: grids, interpolation, roots, maxima,
 //! linear systems, random numbers, statistics.
 
+pub mod anderson;
 pub mod chebyshev;
 pub mod fixed_point;
 pub mod grid;

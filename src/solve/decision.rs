@@ -186,6 +186,8 @@ impl Decision {
                 && !lasts)
                 .then_some(1)),
             discount,
+            ends,
+            differentiable: !compiled.steps,
             kinks: compiled.kinks,
             action_is_next_state: (copied && !ends).then_some((0, 0)),
             first_shock: first::shocks(model, &together.chain.chain),

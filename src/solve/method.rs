@@ -97,6 +97,10 @@ pub struct Structure {
     pub action_is_next_state: bool,
     /// Whether chances depend on states, shocks or actions.
     pub chances_move: bool,
+    /// Whether it may end.
+    pub ends: bool,
+    /// Whether reward and laws have derivatives in continuous states and actions.
+    pub differentiable: bool,
     /// Whether `min`, `max` or `abs` stand between choices and what they bring.
     pub kinks: bool,
 }
@@ -119,6 +123,8 @@ impl Structure {
             discount: spec.discount,
             action_is_next_state: spec.action_is_next_state == Some((0, 0)),
             chances_move: spec.chances_move,
+            ends: spec.ends,
+            differentiable: spec.differentiable,
             kinks: spec.kinks,
         }
     }

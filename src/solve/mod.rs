@@ -21,6 +21,7 @@ pub mod solution;
 pub mod static_game;
 pub mod steady_state;
 mod tabulated;
+pub mod time_iteration;
 
 pub mod value_iteration;
 

@@ -351,6 +351,76 @@ impl PolicyOperator {
     }
 }
 
+/// Most evaluations of one policy that follow one another.
+const EVALUATIONS: usize = 20;
+
+/// What a policy is worth at all nodes (`policy[action]`, state node x joint shock), from the guess `value`: the value, where the policy
+/// leads, the bound on the value's error and what was asked of it, `tolerance` relative to one plus its largest size. Nodes are worked on in
+/// blocks of `block`. For a constant discount factor and continuous actions alone.
+pub fn evaluated(
+    bellman: &Bellman,
+    policy: &[Vec<f64>],
+    mut value: Vec<f64>,
+    tolerance: f64,
+    block: usize,
+) -> (Vec<f64>, PolicyOperator, f64, f64) {
+    let (nz, nodes, ns) = (bellman.shocks(), bellman.nodes(), bellman.tensor.axes().len());
+    let units: Vec<(usize, usize)> = (0..nz)
+        .flat_map(|j| (0..nodes).step_by(block).map(move |first| (j, first)))
+        .collect();
+    let one = |&(shock, first): &(usize, usize)| {
+        let n = block.min(nodes - first);
+        let mut states = vec![vec![0.0; n]; ns];
+        let mut x = vec![0.0; ns];
+        for i in 0..n {
+            bellman.tensor.node(first + i, &mut x);
+            states.iter_mut().zip(&x).for_each(|(s, x)| s[i] = *x);
+        }
+        let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
+        let of = |p: &Vec<f64>| (0..n).map(|i| p[(first + i) * nz + shock]).collect();
+        let chosen = Chosen {
+            value: vec![0.0; n],
+            actions: policy.iter().map(of).collect(),
+            ..Chosen::default()
+        };
+        rows(
+            bellman,
+            At { shock, time: 0 },
+            first,
+            &refs,
+            &chosen,
+            &mut Scratch::default(),
+        )
+    };
+    let all: Option<Vec<Rows>> = units.par_iter().map(|u| limits::going(|| one(u))).collect();
+    let operator = PolicyOperator {
+        blocks: all.unwrap_or_else(|| limits::leave()),
+    };
+    let discount = bellman.problem.spec().discount.unwrap_or(1.0);
+    let (mut continuation, mut next) = (Continuation::default(), vec![0.0; value.len()]);
+    let mut best = f64::INFINITY;
+    for k in 0.. {
+        bellman.continuation(&bellman.tensor, &value, &mut continuation);
+        operator.apply(&bellman.tensor, &continuation, nz, false, &mut next);
+        let (lo, hi) = span(&value, &next);
+        let scale = 1.0 + next.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+        let target = tolerance * scale;
+        // MacQueen's (1966) bounds, and their middle.
+        let (error, shift) = (
+            discount / (1.0 - discount) * 0.5 * (hi - lo),
+            discount / (1.0 - discount) * 0.5 * (hi + lo),
+        );
+        if error <= 0.1 * target || !(error < 0.5 * best) || k == EVALUATIONS {
+            let value = next.iter().map(|v| v + shift).collect();
+            return (value, operator, error, target);
+        }
+        best = error;
+        let goal = (0.01 * target * (1.0 - discount)).max(1e-15 * scale);
+        operator.evaluate(bellman, &mut value, None, Some(discount), goal, EVALUATIONS);
+    }
+    (value, operator, f64::NAN, f64::NAN)
+}
+
 /// Smallest and largest change from `value` to `next`, arrays of the same length; infinite if any is not a number.
 pub fn span(value: &[f64], next: &[f64]) -> (f64, f64) {
     // Eight running extremes by position: min and max do not depend on the order, and the loop vectorises.

@@ -172,6 +172,10 @@ pub struct Spec {
     pub discount: Option<f64>,
     /// If the next value of continuous state `.0` is exactly action `.1`: allows grid search over states.
     pub action_is_next_state: Option<(usize, usize)>,
+    /// Whether the problem may end.
+    pub ends: bool,
+    /// Whether reward and laws have derivatives in continuous states and actions: no step (floor, a comparison, a choice) stands between.
+    pub differentiable: bool,
     /// Whether the reward or a law of motion has kinks (`min`, `max`, `abs`) in a state or a continuous action: optima may sit
     /// where first-order conditions jump over zero.
     pub kinks: bool,

@@ -517,7 +517,7 @@ fn nothing_clears(bellman: &Bellman, at: At, node: usize) -> Option<Diagnostic> 
 }
 
 /// Bytes that the stored transitions of one policy need.
-fn operator_bytes(bellman: &Bellman) -> f64 {
+pub(super) fn operator_bytes(bellman: &Bellman) -> f64 {
     let ns = bellman.tensor.axes().len();
     let groups = if bellman.taste.is_some() {
         bellman.combos.len()
@@ -534,7 +534,7 @@ fn operator_bytes(bellman: &Bellman) -> f64 {
 }
 
 /// Shock states, then nodes of each state.
-fn sizes(bellman: &Bellman) -> Vec<usize> {
+pub(super) fn sizes(bellman: &Bellman) -> Vec<usize> {
     let axes = bellman.tensor.axes().iter().map(|a| a.nodes().len());
     std::iter::once(bellman.shocks()).chain(axes).collect()
 }
@@ -794,7 +794,7 @@ fn below_rounding(error: f64, target: f64, tolerance: f64) -> Option<Diagnostic>
 }
 
 /// From how many grid points the policy leaves the grid, with a warning if it does.
-fn leaves(bellman: &Bellman, operator: &PolicyOperator) -> (usize, Option<Diagnostic>) {
+pub(super) fn leaves(bellman: &Bellman, operator: &PolicyOperator) -> (usize, Option<Diagnostic>) {
     // A policy that is kept on the grid presses against its edge.
     let margin = if bellman.tensor.outside == Outside::Forbidding {
         1e-6 * bellman.narrowest()

@@ -1,6 +1,7 @@
 //! The certificate: every solution is judged by the same code, and a solution that fails is reported as failed.
 
 pub mod binding;
+pub mod compared;
 pub mod constant;
 pub mod equilibrium;
 pub mod euler;

@@ -203,3 +203,94 @@ fn relaxed_steps_take_longer_and_end_at_the_same() {
         "{said}"
     );
 }
+
+/// Two firms that discount unlike: by matrices and by polynomials the same, and the more patient one invests more.
+#[test]
+fn players_may_discount_unlike() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/lq_duopoly.econ");
+    let source = fs::read_to_string(path).expect("a model");
+    let source = source.replace("discount 0.96", "param beta = [0.96, 0.8]\n  discount beta");
+    let (model, diagnostics) = econc::compile(&source, &econc::Options::default());
+    let model = as_asked(&model.unwrap_or_else(|| panic!("{diagnostics:?}")), Some("nash"), None);
+    let exact = found(&model, "linear_quadratic");
+    let near_by = found(&model, "joint");
+    for (q, r) in [(1.0, 1.0), (2.0, 1.0), (1.0, 2.5)] {
+        for player in 0..2 {
+            let of = |f: &Found| at(f, &f.solution.policy[player], 0, &[q, r]);
+            near(of(&near_by), of(&exact), 1e-4);
+        }
+    }
+    let policy = |player: usize| at(&exact, &exact.solution.policy[player], 0, &[1.0, 1.0]);
+    assert!(policy(0) > policy(1) + 1e-3, "{} {}", policy(0), policy(1));
+}
+
+/// Rows of `models/*.toml` that ask where an economy in which several decide (or one who takes a price) rests, and what is done there.
+#[test]
+fn rows_of_economies_in_which_several_decide_are_reached() {
+    let mut checked = 0;
+    let mut faults = String::new();
+    for (name, by) in [
+        ("capital_goods", "joint"),
+        ("fish_war", "joint"),
+        ("growth_market", "joint"),
+        ("lq_duopoly", "linear_quadratic"),
+        ("sticky_prices", "linear_quadratic"),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(name);
+        let text = fs::read_to_string(path.with_extension("toml")).expect("numbers");
+        for row in text.split("[[expect]]").skip(1) {
+            let key = |k: &str| -> Option<&str> {
+                let line = row.lines().find_map(|l| l.strip_prefix(k)?.strip_prefix(" = "))?;
+                Some(line.trim_matches('"'))
+            };
+            let how = key("how").expect("a command");
+            let Some(concept) = how.strip_prefix("steady_state") else {
+                continue;
+            };
+            let concept = if concept.is_empty() { "nash" } else { concept.trim() };
+            let set: Vec<(&str, &str)> = key("set").map_or_else(Vec::new, |s| {
+                s.split(", ").filter_map(|p| p.split_once(" = ")).collect()
+            });
+            let f = found(&model(name, concept, &set), by);
+            let what = key("what").expect("a name");
+            let bare = what.trim_start_matches("sum(").trim_end_matches(')');
+            let own = f.steady_state.iter().filter(|(n, _)| n.split('[').next() == Some(bare));
+            let values: Vec<f64> = own.map(|(_, x)| *x).collect();
+            let got = match (what.starts_with("sum("), values.as_slice()) {
+                (true, all) if !all.is_empty() => all.iter().sum(),
+                (false, [one, ..]) => *one,
+                _ => f64::NAN,
+            };
+            let number = |k: &str| key(k).and_then(|v| v.parse::<f64>().ok()).expect("a number");
+            checked += 1;
+            if !((got - number("value")).abs() <= number("tolerance")) {
+                faults += &format!("{name} {what} {set:?} {how}: {got}, expected {}\n", number("value"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults}");
+    assert!(checked >= 9, "{checked}");
+}
+
+/// Solving needs no first value in games, either: lives that judge begin where the economy rests, which is said.
+#[test]
+fn games_without_first_values_are_judged_from_where_they_rest() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/lq_duopoly.econ");
+    let source = fs::read_to_string(path).expect("a model").replace(", start 1 ", " ");
+    assert!(!source.contains("start"));
+    let (model, diagnostics) = econc::compile(&source, &econc::Options::default());
+    let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+    let options = econc::verify::solved::Options {
+        concept: Some("nash".into()),
+        seed: 1,
+        ..econc::verify::solved::Options::default()
+    };
+    let s = econc::verify::solved::solve(&model, &options, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+    let codes: Vec<&str> = s.certificate.reasons.iter().map(|d| d.code.as_str()).collect();
+    assert!(s.certificate.passed && codes == ["W0811"], "{codes:?}");
+    assert!(
+        s.certificate.reasons[0].headline.contains("1.80"),
+        "{:?}",
+        s.certificate.reasons
+    );
+}

@@ -458,3 +458,210 @@ fn dates_stages_and_limits_that_a_game_cannot_honour_are_refused() {
         assert!(code == "E0808", "{key}: {said}");
     }
 }
+
+/// Of three who want to match the least, every common number is an equilibrium.
+const WEAKEST: &str = "agent w[3] { action x in [0, 10]; let low = min(w.x); reward 2 * low - x }\n";
+
+#[test]
+fn a_continuum_of_equilibria_is_said_and_its_best_start_is_not_the_best() {
+    for settings in ["", "select = payoff_dominant", "select = risk_dominant"] {
+        let (code, said) = refused(&format!("{WEAKEST}solve {{ concept = nash; {settings} }}\n"), None);
+        assert!(code == "E0918" && said.contains("continuum"), "{settings}: {said}");
+    }
+    let s = held(&compile(&format!("{WEAKEST}solve {{ find = all }}\n"), &[]), None);
+    let e = s.certificate.equilibrium.unwrap();
+    assert!(s.others.len() > 1 && s.others.len() < 10, "{}", s.others.len());
+    assert!(e.scope.iter().any(|c| c.contains("continuum")), "{:?}", e.scope);
+    assert_eq!(e.gains.len(), 1 + s.others.len());
+    // Three that are apart are none.
+    let two = "agent a { action x in [0, 4]; reward -(x - b.y^2 / 3)^2 }\nagent b { action y in [0, 4]; reward -(y - a.x)^2 }\n";
+    let s = held(&compile(&format!("{two}solve {{ find = all }}\n"), &[]), None);
+    let e = s.certificate.equilibrium.unwrap();
+    let mut x: Vec<f64> = std::iter::once(&s.solution)
+        .chain(&s.others)
+        .map(|s| s.policy[0][0])
+        .collect();
+    x.sort_by(f64::total_cmp);
+    assert!(
+        x.len() == 3 && x.iter().zip([0.0, 3.0, 4.0]).all(|(a, b)| (a - b).abs() < 1e-7),
+        "{x:?}"
+    );
+    assert!(e.scope.iter().all(|c| !c.contains("continuum")), "{:?}", e.scope);
+}
+
+/// Quadratic rewards between bounds: every combination of ends and inner numbers, by linear algebra.
+#[test]
+fn all_equilibria_are_found_at_bounds_too() {
+    // Strong substitutes: each of four may have the market to itself, and pairs and threesomes rest inside.
+    for n in 2..=4usize {
+        let names = ["a", "b", "c", "d"];
+        let mut text = String::new();
+        for (i, me) in names[..n].iter().enumerate() {
+            let others: String = (0..n)
+                .filter(|j| *j != i)
+                .map(|j| format!(" - 1.2 * {}.q", names[j]))
+                .collect();
+            text += &format!("agent {me} {{ action q in [0, 20]; reward q * (10 + 0.1 * {i} - 0.5 * q{others}) }}\n");
+        }
+        let s = held(&compile(&format!("{text}solve {{ find = all }}\n"), &[]), None);
+        // Every subset that sells: q = A^-1 a, those outside do not want to. With slopes 1 and 1.2 all subsets are equilibria.
+        assert_eq!(1 + s.others.len(), (1 << n) - 1, "{n}");
+    }
+}
+
+#[test]
+fn members_who_are_alike_may_play_unlike_and_count_once_exchanged() {
+    // One of two sells or both: alone 10 - q = 0; together 10 - q - 1.2 q = 0.
+    let text = "agent f[2] { action q in [0, 20]; reward q * (10 - 0.5 * q - 1.2 * (Q - q)) }\nmarket m { let Q = sum(f.q) }\n";
+    let count = |settings: &str| {
+        let s = held(&compile(&format!("{text}solve {{ {settings} }}\n"), &[]), None);
+        (1 + s.others.len(), s.certificate.equilibrium.unwrap().scope.join("; "))
+    };
+    let (one, said) = count("find = one");
+    assert!(one == 1 && said.contains("playing alike, only"), "{said}");
+    let (all, said) = count("find = all");
+    assert!(all == 2 && said.contains("exchanged"), "{said}");
+    // One enters or both do at random: of finite choices, too.
+    let entry = "agent f[2] { action d in {out, enter}; let e = if d == enter then 1 else 0; reward e * (3 - 2 * n) }\nmarket m { let n = sum(f.e) }\n";
+    let s = held(&compile(&format!("{entry}solve {{ find = all }}\n"), &[]), None);
+    assert_eq!(1 + s.others.len(), 2, "one mixed, one in which one enters");
+}
+
+/// Payoffs of a game of two in matrices, written out.
+fn table(own: &[Vec<f64>], i: &str, j: &str, by_row: bool) -> String {
+    let mut text = String::new();
+    for (a, row) in own.iter().enumerate() {
+        for (b, x) in row.iter().enumerate() {
+            let (mine, other) = if by_row { (i, j) } else { (j, i) };
+            text += &format!("if {mine} == {a} and {other} == {b} then ({x}) else ");
+        }
+    }
+    text + "0"
+}
+
+#[test]
+fn games_of_many_choices_have_their_mixed_equilibria() {
+    // A cycle of seven in which each choice beats the next three: all with one seventh.
+    let n = 7usize;
+    let beats = |i: usize, j: usize| match (j + n - i) % n {
+        0 => 0.0,
+        d if d <= 3 => 1.0,
+        _ => -1.0,
+    };
+    let a: Vec<Vec<f64>> = (0..n).map(|i| (0..n).map(|j| beats(i, j)).collect()).collect();
+    let b: Vec<Vec<f64>> = (0..n).map(|i| (0..n).map(|j| -a[i][j]).collect()).collect();
+    let text = format!(
+        "agent row {{ action i in 0..6; reward {} }}\nagent col {{ action j in 0..6; reward {} }}\n",
+        table(&a, "i", "col.j", true),
+        table(&b, "j", "row.i", false)
+    );
+    let s = held(&compile(&text, &[]), None);
+    for label in 0..n {
+        let p = probability(&s.solution, "row.i", &label.to_string());
+        assert!(p.is_some_and(|p| (p - 1.0 / 7.0).abs() < 1e-9), "{p:?}");
+    }
+    // Five in a ring, each wants to match the one before, one to differ.
+    let ring = "agent a { action x in 0..1; reward if x == e.x then 1 else 0 }\nagent b { action x in 0..1; reward if x == a.x then 0 else 1.3 }\n\
+        agent c { action x in 0..1; reward if x == b.x then 1 else 0 }\nagent d { action x in 0..1; reward if x == c.x then 1 else 0 }\n\
+        agent e { action x in 0..1; reward if x == d.x then 1 else 0 }\n";
+    let s = held(&compile(ring, &[]), None);
+    assert!(probability(&s.solution, "c.x", "1").is_some_and(|p| (p - 0.5).abs() < 1e-9));
+}
+
+#[test]
+fn one_agent_may_take_the_price_that_the_other_sees_through() {
+    let text = |settings: &str| {
+        format!(
+            "agent a {{ action q in [0, 20]; reward p * q - q^2 / 2 }}\nagent b {{ action q in [0, 20]; reward p * q - q^2 / 2 }}\n\
+             market m {{ price p = 12 - a.q - b.q }}\nsolve {{ {settings} }}\n"
+        )
+    };
+    let q = |settings: &str| -> Vec<f64> {
+        let s = held(&compile(&text(settings), &[]), None);
+        s.solution.policy.iter().map(|p| p[0]).collect()
+    };
+    let near = |x: &[f64], y: [f64; 2]| x.iter().zip(y).all(|(a, b)| (a - b).abs() < 1e-8);
+    // A taker sells at p = q, the other at p = 2 q.
+    assert!(near(&q("concept = nash; concept.b = competitive"), [2.4, 4.8]));
+    assert!(near(&q("concept = competitive; concept.a = nash"), [2.4, 4.8]));
+    assert!(near(&q("concept = nash"), [3.0, 3.0]) && near(&q("concept = competitive"), [4.0, 4.0]));
+    let s = held(&compile(&text("concept.b = competitive"), &[]), None);
+    assert_eq!(s.certificate.equilibrium.unwrap().concept, "nash; b competitive");
+    let (code, _) = refused(&text("concept = planner; concept.b = competitive"), None);
+    assert_eq!(code, "E0807");
+}
+
+#[test]
+fn bounds_may_differ_by_member() {
+    let text = "agent firm[2] { param cap = [1, 9]; action q in [0, cap]; reward (p - 1) * q }\nmarket m { price p = 10 - sum(firm.q) }\n";
+    let s = held(&compile(text, &[]), None);
+    let q: Vec<f64> = s.solution.policy.iter().map(|p| p[0]).collect();
+    assert!(
+        q.len() == 2 && (q[0] - 1.0).abs() < 1e-9 && (q[1] - 4.0).abs() < 1e-9,
+        "{q:?}"
+    );
+}
+
+/// Costs that only their owners know: with demand 10 - Q a firm of cost c sells (9.. - c)/2 less half of what it expects of the other.
+#[test]
+fn types_may_be_few_or_known_to_one_only() {
+    let market = "market m { price p = 10 - a.q - b.q }\n";
+    let low_high = "shock c ~ markov([low: 1, high: 2], [[0.5, 0.5], [0.5, 0.5]])";
+    let firm = |name: &str, cost: &str, shock: &str, sees: &str| {
+        format!("agent {name} {{ {shock}; action q in [0, 10]; {sees} reward (p - {cost}) * q }}\n")
+    };
+    let both = format!(
+        "{}{}{market}",
+        firm("a", "c", low_high, "observe c;"),
+        firm("b", "c", low_high, "observe c;")
+    );
+    // q(c) = (10 - c - E q) / 2, E q = (10 - 1.5) / 3.
+    let mean = 8.5 / 3.0;
+    let s = held(&compile(&both, &[]), None).solution;
+    for (c, q) in s.chain.values.iter().zip(&s.policy[0]) {
+        assert!((q - (10.0 - c[0] - mean) / 2.0).abs() < 1e-8, "{c:?} {q}");
+    }
+    let one = format!(
+        "{}{}{market}",
+        firm("a", "c", low_high, "observe c;"),
+        firm("b", "1", "param x = 1", "")
+    );
+    // b: q = (9 - E q_a) / 2; a: q = (10 - c - q_b) / 2.
+    let b = (9.0 - 8.5 / 2.0) / 1.5;
+    let s = held(&compile(&one, &[]), None).solution;
+    assert!((s.policy[1][0] - b).abs() < 1e-8, "{:?}", s.policy[1]);
+    // Alike members, and a draw that one knows.
+    let alike = format!(
+        "agent firm[2] {{ {low_high}; action q in [0, 10]; observe c; reward (p - c) * q }}\nmarket m {{ price p = 10 - sum(firm.q) }}\n"
+    );
+    let s = held(&compile(&alike, &[]), None).solution;
+    assert!((s.policy[0][0] - (9.0 - mean) / 2.0).abs() < 1e-8, "{:?}", s.policy[0]);
+    let drawn = format!(
+        "{}{}{market}",
+        firm("a", "c", "shock c ~ iid uniform(1, 2)", "observe c;"),
+        firm("b", "1", "param x = 1", "")
+    );
+    let s = held(&compile(&drawn, &[]), None).solution;
+    assert!((s.policy[1][0] - b).abs() < 1e-6, "{:?}", s.policy[1][0]);
+}
+
+#[test]
+fn mixtures_that_form_a_continuum_are_said_to() {
+    // Who is indifferent may do it with any chance, while the other's choice is strictly best.
+    let text = "agent a { action x in 0..1; reward if b.y == 1 then 1 else x }\nagent b { action y in 0..1; reward y * (2 - a.x) }\n\
+        agent c { action z in 0..1; reward z }\n";
+    let s = held(&compile(&format!("{text}solve {{ find = all }}\n"), &[]), None);
+    let e = s.certificate.equilibrium.unwrap();
+    assert_eq!(1 + s.others.len(), 3, "both pure, and one of the mixtures");
+    assert!(e.scope.iter().any(|c| c.contains("continuum")), "{:?}", e.scope);
+}
+
+/// Who stays out because it would lose by selling stands at nothing, exactly, and is judged so.
+#[test]
+fn corners_that_a_search_meets_but_for_rounding_are_corners() {
+    let text = "agent a { action q in [0, 20]; reward q * (7.2 - 0.46 * q - 1.47 * b.q) }\n\
+        agent b { action q in [0, 20]; reward q * (5.85 - 0.49 * q - 1.2 * a.q) }\nsolve { find = all }\n";
+    let s = held(&compile(text, &[]), None);
+    assert_eq!(1 + s.others.len(), 3, "{:?}", s.certificate.reasons);
+    assert!(s.certificate.reasons.is_empty());
+}

@@ -38,6 +38,42 @@ const OPTIMISED: &[&str] = &["language_benchmark", "portfolio", "producers_reduc
 /// Solved with `ECONC_LONG=1` only.
 const LONG: &[&str] = &["capital_goods", "durable_goods", "growth", "irreversible", "rbc_labour"];
 
+/// Whose rows another test reads, and which.
+const ELSEWHERE: &[(&str, &[&str])] = &[
+    (
+        "games.rs",
+        &[
+            "bank_run",
+            "bertrand",
+            "cournot",
+            "entry_game",
+            "exchange",
+            "first_price",
+            "rationing",
+            "rock_paper_scissors",
+            "stackelberg",
+        ],
+    ),
+    (
+        "equilibria.rs",
+        &[
+            "capital_goods",
+            "fish_war",
+            "growth_market",
+            "lq_duopoly",
+            "sticky_prices",
+        ],
+    ),
+    ("models_solve.rs", &["producers"]),
+];
+
+/// Without a continuum, and not solved: why.
+const UNSOLVED: &[(&str, &str)] = &[
+    ("entry_exit", "private shocks of rivals, in a game with states"),
+    ("half_informed", "many households with shocks of their own"),
+    ("krusell_smith_small", "many households with shocks of their own"),
+];
+
 type Row = BTreeMap<String, String>;
 
 /// The `[[expect]]` tables of a file: `key = value` lines, strings without their quotes.
@@ -357,6 +393,36 @@ fn solved_models_have_their_expected_numbers() {
     }
     assert!(faults.is_empty(), "{faults}");
     assert!(checked > 30, "only {checked} numbers were checked");
+}
+
+/// Rows that ask for a solution, of models without a continuum, are read by a test, or the model is listed with what is in the way.
+#[test]
+fn every_row_that_asks_for_a_solution_is_read_or_listed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut unread: Vec<String> = Vec::new();
+    for entry in fs::read_dir(folder.join("models")).expect("models") {
+        let file = entry.expect("an entry").path();
+        if file.extension().is_none_or(|e| e != "toml") {
+            continue;
+        }
+        let name = file.file_stem().map_or("".into(), |s| s.to_string_lossy()).to_string();
+        let text = fs::read_to_string(&file).expect("numbers");
+        let asks = |r: &Row| r["how"].starts_with("solve") || r["how"].starts_with("steady_state");
+        if !rows(&text).iter().any(asks) || compile(&name, "").graph.axes.iter().any(|a| a.continuum) {
+            continue;
+        }
+        let here = [QUICK, OPTIMISED, LONG].concat().contains(&name.as_str());
+        let there = ELSEWHERE.iter().filter(|(_, models)| models.contains(&name.as_str()));
+        let read = there.map(|(test, _)| {
+            let test = fs::read_to_string(folder.join("tests").join(test)).expect("a test");
+            assert!(test.contains(&format!("\"{name}\"")), "{name} is not read there");
+        });
+        let unsolved = UNSOLVED.iter().any(|(n, why)| *n == name && !why.is_empty());
+        if read.count() == 0 && !here && !unsolved {
+            unread.push(name);
+        }
+    }
+    assert!(unread.is_empty(), "{unread:?}");
 }
 
 #[test]

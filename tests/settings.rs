@@ -484,6 +484,15 @@ fn every_key_of_solve_changes_a_result_or_is_refused() {
             market wood {\n  let n = sum(hunter.s)\n  give hunter.both = n + 0 * hunter.s\n}\n";
         format!("{game}solve {{ concept = nash; {settings} }}\n")
     };
+    let fringe = |settings: &str| {
+        let firm = |name: &str| format!("agent {name} {{ action q in [0, 20]; reward p * q - q^2 / 2 }}\n");
+        let market = "market m { price p = 12 - a.q - b.q }\n";
+        format!(
+            "{}{}{market}solve {{ concept = nash; {settings} }}\n",
+            firm("a"),
+            firm("b")
+        )
+    };
     let still = STORE.replace("exp(e)", "1").replace("0.3 * z", "0");
     let certain = |settings: &str| format!("{still}solve {{ grid.k = uniform(12); {settings} }}\n");
     // (key, two settings whose outcomes differ); a code stands for a refusal.
@@ -498,7 +507,7 @@ fn every_key_of_solve_changes_a_result_or_is_refused() {
             FIRM.replace("solve {", "solve { concept = planner;"),
             FIRM.replace("solve {", "solve { concept = competitive;"),
         ),
-        ("concept.*", store("burn_in = 200"), store("concept.p = nash")),
+        ("concept.*", fringe(""), fringe("concept.b = competitive")),
         (
             "given.*",
             FIRM.replace("solve {", "solve { given.p = 4;"),

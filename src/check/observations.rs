@@ -7,6 +7,15 @@ use crate::graph::Phase;
 use crate::syntax::ast::{self, Expr, ExprKind, ObserveItem};
 
 impl Checker<'_> {
+    /// Whether an agent acts at a stage at which something of this phase is known, and at an earlier one, too.
+    fn acts_later(&self, agent: usize, phase: Phase) -> bool {
+        let mut stages = self.model.agents[agent]
+            .actions
+            .iter()
+            .map(|a| self.model.actions[*a].stage);
+        stages.any(|s| s > 0 && phase <= Phase::Acted(s as u8 - 1))
+    }
+
     /// Adds a list of observations, in order, to agent number `number` of block `at`, where `when` holds.
     pub(super) fn observe(&mut self, at: BlockId, number: usize, items: &[ObserveItem], when: Option<&Expr>) {
         if let Some(w) = when {
@@ -116,6 +125,9 @@ impl Checker<'_> {
                 .and_then(|(name, _)| self.model.noises.iter().find(|n| n.name == *name));
             self.report(match noise.map(|n| n.name.rsplit('.').next().unwrap_or_default()) {
                 Some(noise) => errors::observes_noise(late, noise),
+                None if self.acts_later(number, phase) => {
+                    errors::observes_own_stage(late, &self.model.agents[number].name)
+                }
                 None => late,
             });
             return;

@@ -148,7 +148,7 @@ pub const SOLVE_KEYS: &[Key] = &[
         "concept.*",
         Kind::Words("concept", CONCEPTS),
         "that of `concept`",
-        "the concept of one agent; not in this version",
+        "the concept of one agent in a game without states: nash or competitive",
     ),
     key(
         "given.*",
@@ -306,9 +306,9 @@ pub fn not_yet(block: &str, key: &str, value: &Setting, span: Span) -> Option<Di
         _ => "",
     };
     let (why, hint) = match (block, key, word) {
-        ("solve", k, _) if k.starts_with("concept.") => (
-            "one concept holds for everybody",
-            "write `concept = ..`; a market may be `competitive` by itself",
+        ("solve", k, w) if k.starts_with("concept.") && !["nash", "competitive"].contains(&w) => (
+            "one agent by itself sees through prices or takes them as given: `nash` or `competitive`; the other concepts are about everybody",
+            "write `concept = ..` for everybody",
         ),
         ("solve" | "train", "policies", "separate") => (
             "the members of an agent block share one policy",

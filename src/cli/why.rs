@@ -159,7 +159,7 @@ fn closure(economy: &Economy, price: usize) -> &'static str {
 
 fn as_text(economy: &Economy, fits: &[Fit], chosen: Option<&str>) -> String {
     let model = economy.model;
-    let mut out = format!("concept  {}\n\nwho decides\n", economy.concept.word());
+    let mut out = format!("concept  {}\n\nwho decides\n", economy.conduct());
     for seat in &economy.seats {
         out.push_str(&format!(
             "  {}: {}\n",

@@ -2,6 +2,7 @@
 //! linear systems, random numbers, statistics.
 
 pub mod anderson;
+pub mod bimatrix;
 pub mod chebyshev;
 pub mod fixed_point;
 pub mod grid;

@@ -15,12 +15,13 @@ pub fn facts(e: &EquilibriumCertificate) -> Vec<(String, String)> {
         1 => "1 equilibrium".to_string(),
         n => format!("{n} equilibria"),
     };
+    let searched = match e.scope.as_slice() {
+        [] => format!("{} starts", e.searches),
+        scope => scope.join("; "),
+    };
     vec![
         ("concept".into(), e.concept.clone()),
-        (
-            "searched".into(),
-            format!("{} profiles or starts, {found} found", e.searches),
-        ),
+        ("searched".into(), format!("{searched}: {found} found")),
     ]
 }
 
@@ -47,7 +48,7 @@ pub fn tables(s: &Solved, e: &EquilibriumCertificate) -> Vec<NamedTable> {
             } else {
                 "All equilibria that were found".into()
             },
-            table: equilibria(&all),
+            table: equilibria(&all, &e.gains),
             on_screen: 24,
         });
     }
@@ -62,10 +63,11 @@ pub fn tables(s: &Solved, e: &EquilibriumCertificate) -> Vec<NamedTable> {
     out
 }
 
-/// One row for each action (and choice of a mixture) and each player's value of each equilibrium.
-fn equilibria(all: &[&Solution]) -> Table {
+/// One row for each action (and choice of a mixture) and each player's value of each equilibrium, with the largest gain of anybody in it.
+fn equilibria(all: &[&Solution], gains: &[f64]) -> Table {
     let (mut number, mut what, mut when, mut does, mut values) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut gain = Vec::new();
     for (n, s) in all.iter().enumerate() {
         let mut row = |name: &str, j: Option<usize>, text: String, x: f64| {
             number.push(n as i64 + 1);
@@ -73,6 +75,7 @@ fn equilibria(all: &[&Solution]) -> Table {
             when.push(j.map_or_else(String::new, |j| state(s, j)));
             does.push(text);
             values.push(x);
+            gain.push(gains.get(n).copied().unwrap_or(f64::NAN));
         };
         for (a, axis) in s.actions.iter().enumerate() {
             for j in 0..s.shocks() {
@@ -106,6 +109,7 @@ fn equilibria(all: &[&Solution]) -> Table {
         .texts("knowing", when)
         .texts("choice", does)
         .numbers("number", values)
+        .numbers("one-shot gain", gain)
 }
 
 /// What is known in a joint state.

@@ -11,7 +11,7 @@ mod independent;
 pub mod stated;
 pub mod taker;
 
-use crate::check::model::{Concept, Model, Price, Space};
+use crate::check::model::{Concept, Model, Price, Setting, Space};
 use crate::diag::Diagnostic;
 use crate::graph::shape::operands;
 use crate::graph::{AxisKind, InputId, InputKind, NodeId, Op};
@@ -95,6 +95,17 @@ impl<'m> Economy<'m> {
         let said = model.concept;
         let joint = said.is_some_and(Concept::joint);
         let free = several && independent(model, &agents);
+        let own = own_concepts(model, &agents)?;
+        if let Some((name, _)) = own.first()
+            && (!several || said.is_some_and(|c| !matches!(c, Concept::Nash | Concept::Competitive)))
+        {
+            return Err(Diagnostic::error(
+                "E0807",
+                format!("`concept.{name}` goes with several who decide under `nash` or `competitive`"),
+            )
+            .at(model.agents[agents[0]].span, "one who decides")
+            .hint("remove it, or write `concept = nash`"));
+        }
         let takes = match said {
             Some(Concept::Competitive) => Takes::Everything,
             Some(Concept::Planner) => Takes::Nothing,
@@ -109,6 +120,11 @@ impl<'m> Economy<'m> {
             (false, false) => Concept::Planner,
         });
         let taken = moved(model, &agents, takes);
+        let taken_by = |a: usize| match own.iter().find(|(_, (agent, _))| *agent == a).map(|o| o.1.1) {
+            Some(Concept::Competitive) => moved(model, &agents, Takes::Everything),
+            Some(_) => moved(model, &agents, Takes::Competitive),
+            None => taken.clone(),
+        };
         let seats = if joint || !several {
             vec![Seat {
                 agents,
@@ -124,7 +140,7 @@ impl<'m> Economy<'m> {
                 } else {
                     Members::Each(members(a))
                 },
-                takes: taken.clone(),
+                takes: taken_by(a),
                 meets: agents
                     .iter()
                     .copied()
@@ -139,6 +155,21 @@ impl<'m> Economy<'m> {
             seats,
             continuum,
         })
+    }
+
+    /// The concept in words, with that of agents who have their own: `nash; fringe competitive`.
+    pub fn conduct(&self) -> String {
+        let model = self.model;
+        let agents: Vec<usize> = self.seats.iter().flat_map(|s| s.agents.iter().copied()).collect();
+        let own = own_concepts(model, &agents).unwrap_or_default();
+        let own: Vec<String> = own
+            .iter()
+            .map(|(name, (_, c))| format!("{name} {}", c.word()))
+            .collect();
+        match own.is_empty() {
+            true => self.concept.word().into(),
+            false => format!("{}; {}", self.concept.word(), own.join(", ")),
+        }
     }
 
     /// How the price `number` comes about.
@@ -160,7 +191,7 @@ impl<'m> Economy<'m> {
         let model = self.model;
         if model.stages.len() > 1 {
             return Err(cannot("agents act in stages")
-                .hint("solvers for stages are not in this version; `econc simulate` runs the model"));
+                .hint("stages are solved in games without states, two of them; `econc simulate` and `econc train` take any model"));
         }
         if let Some(a) = model.actions.iter().find(|a| !a.given.is_empty()) {
             return Err(cannot(format!("`{}` is a schedule of a price", a.name)).at(a.span, "a schedule"));
@@ -168,7 +199,7 @@ impl<'m> Economy<'m> {
         let said = model.concept;
         if said == Some(Concept::Stackelberg) {
             return Err(cannot("its concept is `stackelberg`").hint(
-                "solvers for stages are not in this version; for one decision maker: --concept planner; `econc simulate` runs any model",
+                "games without states, of two `stages`, are solved under it; for one decision maker: --concept planner; `econc simulate` runs any model",
             ));
         }
         let all: Vec<usize> = self.seats.iter().flat_map(|s| s.agents.iter().copied()).collect();
@@ -280,6 +311,39 @@ pub(super) fn cannot(why: impl Into<String>) -> Diagnostic {
         format!("value iteration cannot solve this model: {}", why.into()),
     )
     .hint("econc simulate and econc train take it as it stands; the book says what can be solved")
+}
+
+/// Concepts of single agents, `solve { concept.NAME = .. }`: the name, the agent and its concept.
+///
+/// # Errors
+/// E0807 for an agent that chooses nothing.
+fn own_concepts(model: &Model, agents: &[usize]) -> Result<Vec<(String, (usize, Concept))>, Diagnostic> {
+    let mut out: Vec<(String, (usize, Concept))> = Vec::new();
+    let Some(said) = model.solve_settings() else {
+        return Ok(out);
+    };
+    for (key, value, span) in &said.entries {
+        let (Some(name), Setting::Word(word)) = (key.strip_prefix("concept."), value) else {
+            continue;
+        };
+        let named = |a: &usize| {
+            let full = model.agents[*a].name.as_str();
+            full == name || full.rsplit('.').next() == Some(name)
+        };
+        let Some(agent) = agents.iter().copied().find(named) else {
+            return Err(Diagnostic::error(
+                "E0807",
+                format!("`{name}` chooses nothing: it has no concept of its own"),
+            )
+            .at(*span, "asked for here")
+            .hint("name an agent with an action"));
+        };
+        if let Some(concept) = Concept::of(word) {
+            out.retain(|(_, (a, _))| *a != agent);
+            out.push((name.to_string(), (agent, concept)));
+        }
+    }
+    Ok(out)
 }
 
 /// The agents that choose something.

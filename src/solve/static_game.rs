@@ -9,6 +9,7 @@
 //! Reference: Fudenberg and Tirole (1991), *Game Theory*, chapter 1.
 
 pub(super) mod game;
+pub(super) mod profiles;
 pub(super) mod search;
 
 use super::kinked::Nodes;
@@ -16,6 +17,7 @@ use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::limits;
 use game::{Game, Reading};
+use search::Tried;
 
 /// Whose reward each action maximises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub enum Conduct {
 
 /// Newton's starts.
 const STARTS: usize = 40;
+/// The same where all equilibria are asked for.
+const ALL_STARTS: usize = 200;
 /// The last of them, tried where draws stand at nodes behind kinks.
 const ROUGH_STARTS: usize = 12;
 /// Shares of the intervals from which replies in turn start.
@@ -104,7 +108,7 @@ pub fn solve(model: &Model, target: &str, conduct: Conduct, asked_by: &str) -> R
     Ok(out)
 }
 
-/// A model as a game, its equilibria in numbers (profiles, one number per action), and how many searches there were.
+/// A model as a game, its equilibria in numbers (profiles, one number per action), and what was tried.
 ///
 /// # Errors
 /// Those of [`Game::new`]; E0920 where an equilibrium moves with the nodes of draws.
@@ -112,16 +116,16 @@ pub(super) fn equilibria(
     model: &Model,
     reading: &Reading,
     asked_by: &str,
-) -> Result<(Game, Vec<Vec<f64>>, usize), Diagnostic> {
+) -> Result<(Game, Vec<Vec<f64>>, Tried), Diagnostic> {
     let game = Game::new(model, Nodes::Usual, reading)?;
     let mut found: Vec<Vec<f64>> = Vec::new();
-    let (mut searches, mut cut_short) = (0, false);
+    let (mut tried, mut cut_short) = (Tried::default(), false);
     if game.rough {
         // Many nodes are dear: a search with few of them says where equilibria are, and those are led on.
         let few = Game::new(model, Nodes::Few, reading)?;
         cut_short = few.cut_short();
-        let (rough, tried) = few.equilibria(asked_by);
-        searches += tried;
+        let rough;
+        (rough, tried) = few.equilibria(asked_by);
         for x in rough {
             limits::doing(format!("{asked_by}: one-shot game, an equilibrium is refined"));
             if let Some(x) = game.led_on(&x, LED)
@@ -134,15 +138,15 @@ pub(super) fn equilibria(
     }
     // Where searches with few nodes are cut short those with many are all the more.
     if found.is_empty() && !cut_short {
-        let tried;
-        (found, tried) = game.equilibria(asked_by);
-        searches += tried;
+        let more;
+        (found, more) = game.equilibria(asked_by);
+        tried = tried.and(more);
     }
     if let [one] = found.as_slice() {
         let settled = game.settled(one, || Game::new(model, Nodes::Twice, reading))?;
         found = vec![settled];
     }
-    Ok((game, found, searches))
+    Ok((game, found, tried))
 }
 
 /// How far an equilibrium may move from the one with few nodes.

@@ -5,6 +5,7 @@ pub mod compared;
 pub mod constant;
 pub mod equilibrium;
 pub mod euler;
+mod first_values;
 pub mod grid;
 pub mod handed;
 pub mod learned;

@@ -8,6 +8,7 @@ mod hints;
 pub(super) use begins::judge;
 
 use super::equilibrium;
+use super::first_values::begins;
 use super::grid::{Certificate, certify};
 use crate::check::Model;
 use crate::check::conduct::{CONCEPTS, Concept, INFORMATION, Information};
@@ -23,7 +24,7 @@ use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::{Watch, kept, solved_before};
 use crate::solve::solution::Solution;
 use crate::solve::steady_state::SteadyState;
-use begins::{begins, in_the_economy, with_rewards};
+use begins::{in_the_economy, with_rewards};
 use ends::{around, hold, limited, reach, runs_away, stationary, widen};
 use finer::{Judged, Standing, Work, finer, linear_instead, smears, spikes, too_coarse};
 

@@ -24,6 +24,13 @@ pub(in crate::check) fn observes_noise(d: Diagnostic, noise: &str) -> Diagnostic
     ))
 }
 
+/// An observation of what was chosen between two stages at which an agent acts.
+pub(in crate::check) fn observes_own_stage(d: Diagnostic, agent: &str) -> Diagnostic {
+    d.hint(format!(
+        "an agent sees the same at all its stages: let a second agent with the reward of `{agent}` choose at the later stage, and observe it there"
+    ))
+}
+
 pub(in crate::check) fn leaks(what: &str, span: Span, hidden: &str, declared: Span, agent: &str) -> Diagnostic {
     err(
         "E0501",

@@ -199,6 +199,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0975", include_str!("E0975.md")),
     ("E0976", include_str!("E0976.md")),
     ("E0977", include_str!("E0977.md")),
+    ("E0978", include_str!("E0978.md")),
     ("E0979", include_str!("E0979.md")),
     ("E0980", include_str!("E0980.md")),
     ("E0981", include_str!("E0981.md")),
@@ -239,6 +240,7 @@ const PAGES: &[(&str, &str)] = &[
     ("W0932", include_str!("W0932.md")),
     ("W0948", include_str!("W0948.md")),
     ("W0949", include_str!("W0949.md")),
+    ("W0978", include_str!("W0978.md")),
     ("W0980", include_str!("W0980.md")),
     ("W0981", include_str!("W0981.md")),
     //
@@ -262,6 +264,8 @@ pub const WITHOUT_EXAMPLE: &[&str] = &[
     "E0983", "E0984", "E0985", "E0986", "E0987", "E0988", "W0980", "W0981", "E0942", "E0943", "E0944", "E0945",
     "E0946", "E0947", "E0948", "W0948", "E0931", "E0932", "E0933", "E0934", "E0935", "W0930", "W0931", "W0932",
     "E0975", "E0949", "W0949", "W0910", "W0911", "E0969", "W0811", "E0971", "E0976", "E0977", "E0979",
+    "E0946", "E0947", "E0948", "W0948", "E0931", "E0932", "E0933", "E0934", "W0930", "W0931", "W0932", "E0975",
+    "E0949", "W0949", "W0910", "W0911", "E0969", "W0811", "E0971", "E0976", "E0977", "E0979", "E0978", "W0978",
 ];
 
 /// The page of a code, if there is such a code. Case does not matter.

@@ -17,6 +17,8 @@ pub(super) struct Builder<'m> {
     pub(super) agents: Vec<usize>,
     /// Only member 0 of the (independent) population decides.
     pub(super) single: bool,
+    /// It frames the problems of several who decide: each discounts by itself.
+    pub(super) apart: bool,
     /// Where one decides among several: who, and what the others do.
     pub(super) others: Option<&'m Others>,
     /// What the others do: the number of an action in their policy, and the input that carries it.
@@ -34,10 +36,22 @@ impl<'m> Builder<'m> {
             options,
             agents: seat.agents.clone(),
             single: seat.members == Members::Representative,
+            apart: false,
             others: None,
             given: Vec::new(),
             states: Vec::new(),
             unroll: Unroll::new(&model.graph),
+        })
+    }
+
+    /// The frame of the problems of several who decide, of a model whose concept is a planner's.
+    ///
+    /// # Errors
+    /// Those of [`Builder::start`].
+    pub(super) fn frame(model: &'m Model, options: &'m Options) -> Result<Self, Diagnostic> {
+        Ok(Builder {
+            apart: true,
+            ..Builder::start(model, options)?
         })
     }
 
@@ -57,6 +71,7 @@ impl<'m> Builder<'m> {
             options,
             agents: vec![others.agent],
             single: false,
+            apart: false,
             others: Some(others),
             given: Vec::new(),
             states: Vec::new(),

@@ -79,6 +79,7 @@ impl<'m> Expectation<'m> {
             options: &DEFAULTS,
             agents: (0..model.agents.len()).collect(),
             single: false,
+            apart: false,
             others: None,
             given: Vec::new(),
             states: Vec::new(),

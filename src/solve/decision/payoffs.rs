@@ -107,11 +107,12 @@ impl Builder<'_> {
             let own = self.others.map_or(0..ids.len(), |_| self.counting(a, ids.len()));
             for id in ids.into_iter().take(own.end).skip(own.start) {
                 match &found {
-                    Some((first, name)) if *first != id && !self.single => {
+                    Some((first, name)) if *first != id && !self.single && !self.apart => {
                         return Err(cannot(format!(
                             "a planner needs one discount factor; `{name}` and `{}` differ",
                             agent.name
-                        )));
+                        ))
+                        .hint("each discounts by itself under `concept = nash` or `competitive`"));
                     }
                     Some(_) => {}
                     None => found = Some((id, agent.name.clone())),

@@ -80,15 +80,31 @@ pub struct Players {
     pub taking: bool,
 }
 
+/// The model as if one chose for everybody.
+fn framed(model: &Model) -> Model {
+    Model {
+        concept: Some(Concept::Planner),
+        ..model.clone()
+    }
+}
+
 impl Decision {
+    /// The grids, shocks and bounds of an economy in which several decide: those of one who chooses for all; what each is paid and how it
+    /// discounts is no part of it.
+    ///
+    /// # Errors
+    /// Those of [`Decision::new`].
+    pub fn frame(model: &Model, options: &Options) -> Result<Decision, Diagnostic> {
+        Ok(Decision::parts(Builder::frame(&framed(model), options)?)?.decision)
+    }
+
     /// The problem of all who decide in an economy as if one chose for them, and what each of them faces.
     ///
     /// # Errors
     /// Those of [`Decision::new`]; E0810 for a discount factor that moves.
     pub fn with_players(economy: &Economy, options: &Options) -> Result<(Decision, Players), Diagnostic> {
-        let mut joint: Model = economy.model.clone();
-        joint.concept = Some(Concept::Planner);
-        let parts = Decision::parts(Builder::start(&joint, options)?)?;
+        let joint = framed(economy.model);
+        let parts = Decision::parts(Builder::frame(&joint, options)?)?;
         let source = Source {
             joint: &joint,
             economy,
@@ -139,6 +155,7 @@ impl Source<'_> {
             options: self.options,
             agents: self.seen.agents.clone(),
             single: false,
+            apart: true,
             others: None,
             given: Vec::new(),
             states: self.seen.states.clone(),

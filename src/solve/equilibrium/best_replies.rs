@@ -108,6 +108,7 @@ impl EquilibriumMethod for BestReplies {
             solution,
             others: found,
             searches: STARTS.len(),
+            scope: Vec::new(),
             discretised: game.discretised,
             steady_state: Vec::new(),
         })
@@ -147,11 +148,7 @@ impl<'m> Game<'m> {
     fn new(economy: &Economy<'m>) -> Result<Game<'m>, Diagnostic> {
         let model = economy.model;
         let mut build = decision::Options::default();
-        let all = Model {
-            concept: Some(Concept::Planner),
-            ..model.clone()
-        };
-        let problem = Decision::new(&all, &build)?;
+        let problem = Decision::frame(model, &build)?;
         if let Some(nodes) = problem.automatic {
             build.nodes = nodes;
         }

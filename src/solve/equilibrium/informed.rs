@@ -7,7 +7,7 @@
 //! wins then hardly depends on the strategies, so that the conditions are smooth in them (the envelope of Myerson 1981, "Optimal auction design").
 //! The coefficients are found by Gauss-Newton steps; that no choice anywhere pays more is the certificate's to see.
 
-use super::play::{Known, Play, joint};
+use super::play::{Known, Play, Searched, joint};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::kernel::exec::Workspace;
@@ -49,7 +49,7 @@ struct Kind {
 ///
 /// # Errors
 /// E0810 for what such games have no room for.
-pub(super) fn solve(model: &Model, game: &Game) -> Result<(Vec<Play>, usize), Diagnostic> {
+pub(super) fn solve(model: &Model, game: &Game) -> Result<(Vec<Play>, Searched), Diagnostic> {
     let cannot = |why: String| Diagnostic::error("E0810", why);
     if game.given {
         let name = &model.prices[0].name;
@@ -105,7 +105,12 @@ pub(super) fn solve(model: &Model, game: &Game) -> Result<(Vec<Play>, usize), Di
             break;
         }
     }
-    Ok((found, starts.len()))
+    let searched = Searched {
+        tried: starts.len(),
+        scope: vec![format!("strategies from {} starts, until one settles", starts.len())],
+        continuum: false,
+    };
+    Ok((found, searched))
 }
 
 fn kinds(game: &Game) -> Vec<Kind> {

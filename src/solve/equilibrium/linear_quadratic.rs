@@ -226,6 +226,7 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         ),
         others: Vec::new(),
         searches: 1,
+        scope: Vec::new(),
         discretised: decision.discretised.clone(),
         steady_state: rest.map_or_else(Vec::new, |r| r.named()),
     })

@@ -16,6 +16,7 @@ pub mod one_shot;
 mod play;
 mod select;
 mod stages;
+mod typed;
 
 use super::decision::Discretised;
 use super::economy::Economy;
@@ -53,8 +54,10 @@ pub struct Found {
     pub solution: Solution,
     /// Further ones, any number.
     pub others: Vec<Solution>,
-    /// From how many starts it was looked for.
+    /// From how many starts (or of how many profiles) it was looked for.
     pub searches: usize,
+    /// What was looked for and what was not, a clause each; any length.
+    pub scope: Vec<String>,
     /// Asked and obtained moments of discretised shocks, one entry per shock or draw.
     pub discretised: Vec<Discretised>,
     /// Where the economy without shocks rests, if it was found: `(name, value)`, one per state, then one per action.

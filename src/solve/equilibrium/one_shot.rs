@@ -3,14 +3,14 @@
 //! The problem is a `Game`: rewards as programs of everybody's actions, with prices that are taken as given held where a derivative or a
 //! deviation would move them. What is played decides how it is solved: numbers in intervals by first-order conditions with bounds
 //! ([`static_game`]); finite choices by trying every profile, and mixtures by indifference (`finite.rs`); strategies that depend on what
-//! each knows by replies (`informed.rs`); agents that choose one after another from the last to the first (`stages.rs`).
+//! each knows by their conditions (`informed.rs`, `typed.rs`); agents that choose one after another from the last to the first (`stages.rs`).
 //! Members of one agent block that are alike play alike.
 //!
 //! [`static_game`]: crate::solve::static_game
 
-use super::play::{Known, Play, joint};
+use super::play::{ALIKE, Known, Play, Searched, UNLIKE, joint};
 use super::select::{self, Candidate};
-use super::{EquilibriumMethod, Found, finite, informed, stages};
+use super::{EquilibriumMethod, Found, finite, informed, stages, typed};
 use crate::check::Model;
 use crate::check::conduct::{Concept, Information};
 use crate::check::model::Space;
@@ -20,10 +20,12 @@ use crate::graph::{InputId, InputKind, Op};
 use crate::solve::bellman::Interpolation;
 use crate::solve::economy::{Economy, Members};
 use crate::solve::kinked::Nodes;
+use crate::solve::method::word;
 use crate::solve::problem::{ActionAxis, ActionKind, JointChain, Links};
 use crate::solve::progress::Watch;
 use crate::solve::solution::{Player, Record, Solution};
 use crate::solve::static_game::game::{Game, Reading};
+use crate::solve::static_game::search::Tried;
 use crate::solve::static_game::{Conduct, equilibria};
 
 /// Its word.
@@ -131,6 +133,7 @@ fn solve(economy: &Economy) -> Result<Found, Diagnostic> {
         informed: true,
         finite: true,
         alike: true,
+        all: word(model, "find").as_deref() == Some("all"),
     };
     let chosen = |a: &&crate::check::model::Action| {
         let rules = &model.agents[a.owner].rules;
@@ -139,26 +142,34 @@ fn solve(economy: &Economy) -> Result<Found, Diagnostic> {
     let used = || model.actions.iter().filter(chosen);
     let finite = used().any(|a| !matches!(a.space, Space::Interval { .. }));
     let staged = used().map(|a| a.stage).max() != used().map(|a| a.stage).min();
-    let (game, plays, searches): (Game, Vec<Play>, usize) = if staged {
+    let (game, plays, searched): (Game, Vec<Play>, Searched) = if staged {
         stages::solve(model, &reading)?
     } else if finite {
         let game = Game::new(model, Nodes::Usual, &reading)?;
-        let (plays, searches) = finite::solve(model, &game)?;
-        (game, plays, searches)
+        let (plays, searched) = finite::solve(model, &game)?;
+        (game, plays, searched)
     } else {
-        let game = Game::new(model, Nodes::Usual, &reading)?;
+        let mut game = Game::new(model, Nodes::Usual, &reading)?;
         if game.types.is_empty() {
-            let (game, found, searches) = equilibria(model, &reading, "solve")?;
+            let (game, found, tried) = equilibria(model, &reading, "solve")?;
             for x in &found {
                 game.allowed(model, x)?;
             }
             let plays = found.iter().map(|x| Play::numbers(&game, x)).collect();
-            (game, plays, searches)
+            let mut searched = searched(tried);
+            searched.continuum = game.continuum(&found);
+            if searched.continuum {
+                searched.scope.push("some points of a continuum of equilibria".into());
+            }
+            (game, plays, searched)
         } else if public(model, &game) {
             seen_by_all(game)?
+        } else if !game.given && !one_draw_each(&game) {
+            let (plays, searched) = typed::solve(model, &mut game)?;
+            (game, plays, searched)
         } else {
-            let (plays, searches) = informed::solve(model, &game)?;
-            (game, plays, searches)
+            let (plays, searched) = informed::solve(model, &game)?;
+            (game, plays, searched)
         }
     };
     let candidates: Vec<Candidate> = plays
@@ -169,14 +180,38 @@ fn solve(economy: &Economy) -> Result<Found, Diagnostic> {
             play,
         })
         .collect();
-    let (solution, others) = select::chosen(economy, &game, candidates, searches)?;
+    let (solution, others) = select::chosen(economy, &game, candidates, &searched)?;
     Ok(Found {
         solution,
         others,
-        searches,
+        searches: searched.tried,
+        scope: searched.scope,
         discretised: Vec::new(),
         steady_state: Vec::new(),
     })
+}
+
+/// Whether each who chooses has one number and knows one continuous draw.
+fn one_draw_each(game: &Game) -> bool {
+    let draw = |t: &usize| game.types[*t].continuous.is_some();
+    (game.choosers.iter()).all(|c| c.actions.len() == 1 && c.sees.len() == 1 && c.sees.iter().all(draw))
+}
+
+/// What a search for numbers tried, in words.
+fn searched(tried: Tried) -> Searched {
+    let mut out = Searched::starts(tried.starts + tried.bounds);
+    if tried.bounds > 0 {
+        out.scope = vec![
+            format!("{} starts", tried.starts),
+            format!("{} combinations of bounds that bind", tried.bounds),
+        ];
+    }
+    if tried.unlike {
+        out.scope.push(format!("members who are alike playing alike {UNLIKE}"));
+    } else if tried.alike {
+        out.scope.push(ALIKE.into());
+    }
+    out
 }
 
 /// Whether everybody sees everything that is known, it takes finitely many values, and no later period counts (values then depend on how
@@ -195,7 +230,7 @@ fn public(model: &Model, game: &Game) -> bool {
 ///
 /// # Errors
 /// E0918 where one of them has several equilibria.
-fn seen_by_all(mut game: Game) -> Result<(Game, Vec<Play>, usize), Diagnostic> {
+fn seen_by_all(mut game: Game) -> Result<(Game, Vec<Play>, Searched), Diagnostic> {
     let known = game.types.iter().map(|t| Known {
         name: t.name.clone(),
         values: t.values.clone(),
@@ -214,14 +249,14 @@ fn seen_by_all(mut game: Game) -> Result<(Game, Vec<Play>, usize), Diagnostic> {
         paid: vec![Vec::new(); game.choosers.len()],
         known,
     };
-    let mut searches = 0;
+    let mut searches = Tried::default();
     for state in states {
         game.chance.known = game.types.iter().map(|t| t.input).zip(state.iter().copied()).collect();
         let (found, tried) = game.equilibria("solve");
-        searches += tried;
+        searches = searches.and(tried);
         let x = match found.as_slice() {
             [one] => one,
-            [] => return Ok((game, Vec::new(), searches)),
+            [] => return Ok((game, Vec::new(), searched(searches))),
             several => {
                 let names = game.types.iter().zip(&state).map(|(t, x)| format!("{} = {x}", t.name));
                 let mut d = Diagnostic::error("E0918", format!("the game has {} equilibria", several.len()))
@@ -240,7 +275,7 @@ fn seen_by_all(mut game: Game) -> Result<(Game, Vec<Play>, usize), Diagnostic> {
             all.extend(one);
         }
     }
-    Ok((game, vec![play], searches))
+    Ok((game, vec![play], searched(searches)))
 }
 
 /// Whether all members of each agent do the same and are paid the same, and each member has one number of each action.

@@ -2,6 +2,32 @@
 
 use crate::solve::static_game::game::Game;
 
+/// Said where of members who are alike only profiles are looked for in which they play alike, and where others are, too.
+pub(super) const ALIKE: &str = "members who are alike playing alike, only";
+pub(super) const UNLIKE: &str = "and playing unlike (counted once with members exchanged)";
+
+/// How equilibria were looked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Searched {
+    /// How many profiles, supports or starts were tried.
+    pub(super) tried: usize,
+    /// What was looked for and what was not, a clause each.
+    pub(super) scope: Vec<String>,
+    /// Whether some of what was found are points of a continuum of equilibria.
+    pub(super) continuum: bool,
+}
+
+impl Searched {
+    /// So many starts.
+    pub(super) fn starts(tried: usize) -> Searched {
+        Searched {
+            tried,
+            scope: vec![format!("{tried} starts")],
+            continuum: false,
+        }
+    }
+}
+
 /// What everybody does in an equilibrium.
 #[derive(Clone, Debug)]
 pub(super) struct Play {

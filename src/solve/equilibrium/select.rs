@@ -1,8 +1,8 @@
 //! Which of the equilibria that were found is the solution: `find` and `select`.
 
-use super::play::Play;
+use super::play::{Play, Searched};
 use crate::check::Model;
-use crate::check::model::Setting;
+use crate::check::model::{Setting, Space};
 use crate::diag::Diagnostic;
 use crate::solve::economy::Economy;
 use crate::solve::method::word;
@@ -20,6 +20,9 @@ pub(super) struct Candidate {
     pub(super) payoffs: Vec<f64>,
 }
 
+/// How many points of a continuum are shown.
+const SHOWN: usize = 6;
+
 /// The equilibrium that is asked for, and the others if all are.
 ///
 /// # Errors
@@ -28,31 +31,45 @@ pub(super) fn chosen(
     economy: &Economy,
     game: &Game,
     mut found: Vec<Candidate>,
-    searches: usize,
+    searched: &Searched,
 ) -> Result<(Solution, Vec<Solution>), Diagnostic> {
     let model = economy.model;
     let sum = |c: &Candidate| c.payoffs.iter().sum::<f64>();
     let from_start = found.first().map(|c| c.payoffs.clone());
     found.sort_by(|a, b| sum(b).total_cmp(&sum(a)));
     if found.is_empty() {
-        return Err(none(economy, searches));
+        return Err(none(economy, searched));
     }
-    let at = match (found.len(), selection(model)) {
+    let mut at = match (found.len(), selection(model)) {
         (1, _) => 0,
         (_, Some(Selection::Start)) => found
             .iter()
             .position(|c| Some(&c.payoffs) == from_start.as_ref())
             .unwrap_or(0),
+        (_, Some(Selection::Payoff | Selection::Risk)) if searched.continuum => {
+            return Err(several(&found, searched)
+                .note("a search finds single points of a continuum: the best of these need not be the best of all"));
+        }
         (_, Some(Selection::Payoff)) => payoff_dominant(&found).ok_or_else(|| {
-            several(&found, searches).note("none of them pays everybody at least as much as every other one")
+            several(&found, searched).note("none of them pays everybody at least as much as every other one")
         })?,
         (_, Some(Selection::Risk)) => risk_dominant(game, &found).ok_or_else(|| {
-            several(&found, searches)
+            several(&found, searched)
                 .note("none of them has the larger product of losses from leaving it against every other one")
         })?,
         (_, None) if word(model, "find").as_deref() == Some("all") => 0,
-        (_, None) => return Err(several(&found, searches)),
+        (_, None) => return Err(several(&found, searched)),
     };
+    let numbers = |c: &Candidate| c.solution.actions.iter().all(|a| a.kind == ActionKind::Continuous);
+    if searched.continuum && found.len() > SHOWN && found.iter().all(numbers) {
+        // The chosen one, and some from end to end.
+        let last = found.len() - 1;
+        let keep: Vec<usize> = (0..SHOWN).map(|k| k * last / (SHOWN - 1)).collect();
+        let before = (0..at).filter(|k| keep.contains(k)).count();
+        let all = found.into_iter().enumerate();
+        found = all.filter(|(k, _)| *k == at || keep.contains(k)).map(|c| c.1).collect();
+        at = before;
+    }
     let mut all: Vec<Solution> = found.into_iter().map(|c| c.solution).collect();
     let one = all.remove(at);
     let others = match word(model, "find").as_deref() {
@@ -158,19 +175,29 @@ fn label_of(kind: &ActionKind, x: f64) -> usize {
     }
 }
 
-fn several(found: &[Candidate], searches: usize) -> Diagnostic {
+fn several(found: &[Candidate], searched: &Searched) -> Diagnostic {
+    if searched.continuum {
+        let mut d = Diagnostic::error("E0918", "the game has a continuum of equilibria");
+        for c in found.iter().take(SHOWN) {
+            d = d.note(line(c));
+        }
+        return d
+            .note(format!("searched: {}", searched.scope.join("; ")))
+            .hint("solve { select = from(start) } takes the one that the search from the first choices leads to, solve { find = all } shows some; or let actions choose among a few numbers, `action x in 0..10`");
+    }
     let mut d = Diagnostic::error("E0918", format!("the game has {} equilibria", found.len()));
     for c in found {
         d = d.note(line(c));
     }
-    d.note(format!("{searches} profiles or starts were searched"))
+    d.note(format!("searched: {}", searched.scope.join("; ")))
         .hint("solve { find = all } shows all of them; select = payoff_dominant, risk_dominant or from(start) says which is the solution")
 }
 
-fn none(economy: &Economy, searches: usize) -> Diagnostic {
+fn none(economy: &Economy, searched: &Searched) -> Diagnostic {
     let model = economy.model;
     let mut d = Diagnostic::error("E0917", "no equilibrium of the game was found").note(format!(
-        "{searches} profiles or starts were searched; none settled where nobody gains by deviating"
+        "searched: {}; none settled where nobody gains by deviating",
+        searched.scope.join("; ")
     ));
     if let Some(p) = model.prices.iter().find(|p| p.clears) {
         d = d.at(p.span, "this price has to clear the market").note(format!(
@@ -179,6 +206,9 @@ fn none(economy: &Economy, searches: usize) -> Diagnostic {
         ));
     } else if let Some(a) = model.actions.first() {
         d = d.at(a.span, "no choice of it settles");
+    }
+    if model.actions.iter().all(|a| !matches!(a.space, Space::Interval { .. })) {
+        return d.hint("a game of finite choices has an equilibrium in mixed strategies, which the search did not reach: fewer choices, or fewer who choose");
     }
     d.hint("widen or narrow the intervals of the actions; finite choices (`action x in {..}`) also have equilibria in mixed strategies, which are found")
 }

@@ -4,7 +4,7 @@
 //! along the whole interval (answers may jump and have kinks) and a search around the best point, every trial with the answers solved again; then, where
 //! what it is paid is smooth, the root of its slope. Reference: Fudenberg and Tirole (1991), *Game Theory*, chapter 3.
 
-use super::play::Play;
+use super::play::{Play, Searched};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::graph::shape::operands;
@@ -26,7 +26,7 @@ const FROM: [f64; 3] = [0.5, 0.1, 0.9];
 ///
 /// # Errors
 /// Those of [`Game::new`]; E0810 where a later stage does not see what was chosen before, or knows something.
-pub(super) fn solve(model: &Model, reading: &Reading) -> Result<(Game, Vec<Play>, usize), Diagnostic> {
+pub(super) fn solve(model: &Model, reading: &Reading) -> Result<(Game, Vec<Play>, Searched), Diagnostic> {
     let game = Game::new(model, Nodes::Usual, reading)?;
     let cannot = |why: String| Diagnostic::error("E0810", why);
     if let Some(t) = game.types.first() {
@@ -62,7 +62,7 @@ pub(super) fn solve(model: &Model, reading: &Reading) -> Result<(Game, Vec<Play>
         }
     }
     let plays = found.iter().map(|x| Play::numbers(&game, x)).collect();
-    Ok((game, plays, FROM.len()))
+    Ok((game, plays, Searched::starts(FROM.len())))
 }
 
 /// Errs where somebody chooses later and does not see what was chosen before: that is no later stage.

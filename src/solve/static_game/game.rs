@@ -28,6 +28,8 @@ pub(in crate::solve) struct Reading {
     pub(in crate::solve) finite: bool,
     /// Members that are alike play alike.
     pub(in crate::solve) alike: bool,
+    /// All equilibria are asked for: from more starts, at every combination of bounds, and with members who are alike playing unlike.
+    pub(in crate::solve) all: bool,
 }
 
 impl Reading {
@@ -39,6 +41,7 @@ impl Reading {
             informed: false,
             finite: false,
             alike: false,
+            all: false,
         }
     }
 }
@@ -112,6 +115,8 @@ pub(in crate::solve) struct Game {
     /// Whether prices are searched for that clear markets.
     pub(super) clears: bool,
     pub(super) alike: bool,
+    /// Whether all equilibria are asked for.
+    pub(super) all: bool,
     requirements: Requirements,
 }
 
@@ -273,7 +278,7 @@ impl Game {
                 continue;
             };
             let ids = u.node(crate::graph::NodeId(n as u32)).map_err(fail)?;
-            let (values, (l, h)) = space(model, a, reading.finite)?;
+            let (values, (l, h)) = space(model, a, reading.finite, u)?;
             let members = aligned(g, &model.agents[a.owner].shape, &a.shape);
             let mut within = HashMap::new();
             for (e, id) in ids.into_iter().enumerate() {
@@ -291,8 +296,8 @@ impl Game {
                 });
                 choosers[chooser].actions.push(actions.len());
                 ids_of_actions.push(id);
-                lo.push(l.max(-1e6));
-                hi.push(h.min(1e6));
+                lo.push(l[e.min(l.len() - 1)].max(-1e6));
+                hi.push(h[e.min(h.len() - 1)].min(1e6));
                 actions.push(Chosen {
                     action: k,
                     name: a.name.clone(),
@@ -548,6 +553,7 @@ impl Game {
             steps: has_steps(&dag, &everything, &ids_of_actions),
             given: !prices.is_empty(),
             alike: reading.alike,
+            all: reading.all,
             types,
             requirements,
             lo,
@@ -589,10 +595,15 @@ impl Game {
     }
 }
 
-/// What an action chooses from: its values where they are finite, and the ends of its interval.
-type Choices = (Option<(Vec<f64>, Vec<String>)>, (f64, f64));
+/// What an action chooses from: its values where they are finite, and the ends of its interval, one number per element.
+type Choices = (Option<(Vec<f64>, Vec<String>)>, (Vec<f64>, Vec<f64>));
 
-fn space(model: &Model, a: &crate::check::model::Action, finite: bool) -> Result<Choices, Diagnostic> {
+fn space(
+    model: &Model,
+    a: &crate::check::model::Action,
+    finite: bool,
+    unroll: &mut crate::kernel::unroll::Unroll,
+) -> Result<Choices, Diagnostic> {
     let g = &model.graph;
     let varies = || {
         cannot(format!(
@@ -602,25 +613,36 @@ fn space(model: &Model, a: &crate::check::model::Action, finite: bool) -> Result
         .at(a.span, "bounds that vary")
         .hint("let the bounds be numbers, or give the benchmark as a number: --set NAME=VALUE")
     };
-    let ends = |lo: &crate::graph::NodeId, hi: &crate::graph::NodeId| {
-        let (l, h) = (g.nodes[lo.0 as usize].domain, g.nodes[hi.0 as usize].domain);
-        l.as_point().zip(h.as_point()).ok_or_else(varies)
+    // Numbers, the same for all or one for each member.
+    let mut end = |node: &crate::graph::NodeId| -> Result<Vec<f64>, Diagnostic> {
+        if let Some(x) = g.nodes[node.0 as usize].domain.as_point() {
+            return Ok(vec![x]);
+        }
+        let ids = unroll.node(*node).map_err(|e| cannot(e.to_string()))?;
+        let map = aligned(g, &g.nodes[node.0 as usize].shape, &a.shape);
+        let each = map.iter().map(|k| unroll.dag.as_const(*ids.get(*k)?));
+        each.collect::<Option<Vec<f64>>>()
+            .filter(|e| !e.is_empty())
+            .ok_or_else(varies)
     };
     let listed = |values: Vec<f64>, labels: Vec<String>| {
         let (lo, hi) = (
             values.first().copied().unwrap_or(0.0),
             values.last().copied().unwrap_or(0.0),
         );
-        Ok((Some((values, labels)), (lo, hi)))
+        Ok((Some((values, labels)), (vec![lo], vec![hi])))
     };
     match &a.space {
-        Space::Interval { lo, hi, .. } => Ok((None, ends(lo, hi)?)),
+        Space::Interval { lo, hi, .. } => Ok((None, (end(lo)?, end(hi)?))),
         Space::Finite { labels, masks, .. } if finite && masks.iter().all(Option::is_none) => {
             // The input of an action carries the number of the choice.
             listed((0..labels.len()).map(|i| i as f64).collect(), labels.clone())
         }
         Space::Integer { lo, hi } if finite => {
-            let (l, h) = ends(lo, hi)?;
+            let (l, h) = (end(lo)?, end(hi)?);
+            let (&[l], &[h]) = (l.as_slice(), h.as_slice()) else {
+                return Err(varies());
+            };
             if h - l > 10_000.0 {
                 return Err(
                     cannot(format!("`{}` has too many choices for a one-shot game", a.name)).at(a.span, "the action")

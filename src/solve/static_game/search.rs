@@ -1,7 +1,7 @@
 //! Looking for the equilibria of a one-shot game in numbers: Newton's method on the conditions, replies in turn, and the global check.
 
 use super::game::{FULL, Game};
-use super::{FROM, GAIN, ONE, REPLY, ROUGH_STARTS, ROUNDS, SCAN, SETTLED, STARTS, near};
+use super::{ALL_STARTS, FROM, GAIN, ONE, REPLY, ROUGH_STARTS, ROUNDS, SCAN, SETTLED, STARTS, near};
 use crate::diag::Diagnostic;
 use crate::limits;
 use crate::num::fixed_point::{Equations, NewtonOptions, newton};
@@ -14,6 +14,35 @@ const EACH: usize = 50;
 /// Most evaluations of rewards in one search, and how many of them the search for a price that clears a market counts for.
 const EVALUATIONS: usize = 200_000_000;
 const PRICE: usize = 50;
+/// Most combinations of bounds that are tried.
+const BOUNDS: usize = 729;
+
+/// Distance from an end of an interval that is put down to rounding, relative to one and more.
+const END: f64 = 1e-10;
+
+/// What a search tried.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::solve) struct Tried {
+    /// Starts of Newton's method and of replies in turn.
+    pub(in crate::solve) starts: usize,
+    /// Combinations of bounds that bind.
+    pub(in crate::solve) bounds: usize,
+    /// Whether members who are alike were looked for playing alike, and playing unlike; neither where nobody is alike.
+    pub(in crate::solve) alike: bool,
+    pub(in crate::solve) unlike: bool,
+}
+
+impl Tried {
+    /// Both together.
+    pub(in crate::solve) fn and(self, other: Tried) -> Tried {
+        Tried {
+            starts: self.starts + other.starts,
+            bounds: self.bounds + other.bounds,
+            alike: self.alike || other.alike,
+            unlike: self.unlike || other.unlike,
+        }
+    }
+}
 
 impl Game {
     /// What an action's owner is paid at a profile where prices that it takes are those at the profile `around`.
@@ -78,22 +107,34 @@ impl Game {
         self.actions.iter().map(|a| y[a.group]).collect()
     }
 
-    /// The profiles at which nobody gains by deviating, as far as searches find them, and how many searches there were. Of members who are
-    /// alike (if the game says so) those in which they act alike come first, and others are looked for where there is none.
-    pub(in crate::solve) fn equilibria(&self, asked_by: &str) -> (Vec<Vec<f64>>, usize) {
+    /// The profiles at which nobody gains by deviating, as far as searches find them, and what was tried. Of members who are
+    /// alike (if the game says so) those in which they act alike come first, and others are looked for where there is none or all are asked
+    /// for; with members exchanged these count once.
+    pub(in crate::solve) fn equilibria(&self, asked_by: &str) -> (Vec<Vec<f64>>, Tried) {
         let some = self.groups() < self.actions.len();
         if !(self.alike && some) {
             return self.searches(asked_by, false);
         }
-        let (found, searches) = self.searches(asked_by, true);
-        if !found.is_empty() || self.actions.len() > FULL {
-            return (found, searches);
+        let (mut found, mut tried) = self.searches(asked_by, true);
+        tried.alike = true;
+        if (!found.is_empty() && !self.all) || self.actions.len() > FULL {
+            return (found, tried);
         }
-        let (found, more) = self.searches(asked_by, false);
-        (found, searches + more)
+        let (unlike, more) = self.searches(asked_by, false);
+        let exchangeable = self.exchangeable();
+        for x in unlike {
+            if !found.iter().any(|f| self.exchanged(f, &x, &exchangeable, ONE)) {
+                found.push(x);
+            }
+        }
+        let tried = Tried {
+            unlike: true,
+            ..tried.and(more)
+        };
+        (found, tried)
     }
 
-    fn searches(&self, asked_by: &str, alike: bool) -> (Vec<Vec<f64>>, usize) {
+    fn searches(&self, asked_by: &str, alike: bool) -> (Vec<Vec<f64>>, Tried) {
         let n = self.lo.len();
         let done = AtomicUsize::new(0);
         let place = |unit: &[f64]| -> Vec<f64> {
@@ -108,16 +149,24 @@ impl Game {
         };
         // Where conditions jump or many choose, few of Newton's searches come to an end, and replies in turn find what there is.
         let dear = self.rough || n > 4 * FULL;
-        let skipped = if dear { STARTS - ROUGH_STARTS } else { 0 };
+        let starts = if self.all && !dear { ALL_STARTS } else { STARTS };
+        let skipped = if dear { starts - ROUGH_STARTS } else { 0 };
+        let free = if alike { self.groups() } else { n };
+        let patterns = 3usize
+            .checked_pow(free as u32)
+            .filter(|p| self.all && !dear && *p <= BOUNDS);
+        let patterns = patterns.unwrap_or(0);
+        let of = starts + FROM.len() + patterns - skipped;
         let search = |k: usize| {
             let mut unit = vec![0.5; n];
-            let x = match k.checked_sub(STARTS) {
+            let x = match k.checked_sub(starts) {
                 None => {
                     if k > 0 {
                         spread(k, n, &mut unit);
                     }
                     self.newton(&place(&unit), alike)
                 }
+                Some(r) if r >= FROM.len() => self.at_bounds(r - FROM.len(), alike),
                 // Replies in turn reach what Newton's method cannot: rewards that are flat at most starts, kinks, corners.
                 Some(r) => {
                     unit.fill(FROM[r]);
@@ -130,22 +179,70 @@ impl Game {
                         .or_else(|| self.newton(&place(&vec![FROM[r]; n]), alike))
                 }
             };
-            let of = STARTS + FROM.len() - skipped;
             let count = done.fetch_add(1, Ordering::Relaxed) + 1;
             limits::doing(format!("{asked_by}: one-shot game, {count} of {of} searches"));
             x
         };
-        let all: Option<Vec<Option<Vec<f64>>>> = (skipped..STARTS + FROM.len())
+        let all: Option<Vec<Option<Vec<f64>>>> = (skipped..skipped + of)
             .into_par_iter()
             .map(|k| limits::going(|| search(k)))
             .collect();
         let mut found: Vec<Vec<f64>> = Vec::new();
         for x in all.unwrap_or_else(|| limits::leave()).into_iter().flatten() {
+            let x = self.at_ends(x);
             if !found.iter().any(|f| near(f, &x, ONE)) && self.is_best(&x) {
                 found.push(x);
             }
         }
-        (found, STARTS + FROM.len() - skipped)
+        let tried = Tried {
+            starts: of - patterns,
+            bounds: patterns,
+            ..Tried::default()
+        };
+        (found, tried)
+    }
+
+    /// A profile with what stands at an end of its interval, but for rounding, put there: who stays out then has nothing to lose.
+    fn at_ends(&self, mut x: Vec<f64>) -> Vec<f64> {
+        for (i, x) in x.iter_mut().enumerate() {
+            for end in [self.lo[i], self.hi[i]] {
+                if (*x - end).abs() <= END * (1.0 + end.abs()) {
+                    *x = end;
+                }
+            }
+        }
+        x
+    }
+
+    /// Newton's method where some of what is chosen (of the leaders of groups if members play `alike`) stands at its bounds: a digit of
+    /// `pattern` in base three for each, 0 between the bounds, 1 at the lower and 2 at the upper one.
+    fn at_bounds(&self, pattern: usize, alike: bool) -> Option<Vec<f64>> {
+        let own: Vec<usize> = if alike {
+            self.leaders()
+        } else {
+            (0..self.lo.len()).collect()
+        };
+        let digit = |k: usize| pattern / 3usize.pow(k as u32) % 3;
+        let free: Vec<usize> = (0..own.len()).filter(|k| digit(*k) == 0).collect();
+        let full = |y: &[f64]| -> Vec<f64> {
+            let mut at = y.iter().copied();
+            let of = |(k, i): (usize, &usize)| match digit(k) {
+                0 => at.next().unwrap_or(self.lo[*i]),
+                1 => self.lo[*i],
+                _ => self.hi[*i],
+            };
+            let z: Vec<f64> = own.iter().enumerate().map(of).collect();
+            if alike { self.spread_out(&z) } else { z }
+        };
+        let leads: Vec<usize> = free.iter().map(|k| own[*k]).collect();
+        let (lo, hi): (Vec<f64>, Vec<f64>) = leads.iter().map(|i| (self.lo[*i], self.hi[*i])).unzip();
+        let middle: Vec<f64> = lo.iter().zip(&hi).map(|(l, h)| 0.5 * (l + h)).collect();
+        if free.is_empty() {
+            return Some(full(&[]));
+        }
+        let mut conditions = |y: &[f64]| self.conditions_of(&leads, &full(y));
+        let report = newton(&mut conditions, &middle, &lo, &hi, &NewtonOptions::default());
+        (report.converged || report.residual < 1e-10).then(|| full(&report.x))
     }
 
     /// The equilibrium near a profile; `None` where there is none.
@@ -188,7 +285,7 @@ impl Game {
     }
 
     /// A point of an own action's interval by its place in the scan: evenly, then by powers of ten from either end.
-    fn scan(&self, i: usize, even: usize, powers: usize) -> Vec<f64> {
+    pub(in crate::solve) fn scan(&self, i: usize, even: usize, powers: usize) -> Vec<f64> {
         let (lo, hi) = (self.lo[i], self.hi[i]);
         let width = hi - lo;
         let mut out: Vec<f64> = (0..=even).map(|k| lo + width * k as f64 / even as f64).collect();
@@ -290,8 +387,17 @@ impl Game {
         held.iter().all(|y| y.is_finite()).then_some(held)
     }
 
-    /// Whether no own action pays more anywhere along its interval.
+    /// Slopes of what is paid in the own actions at a profile, one number per action.
+    pub(in crate::solve) fn slopes(&self, x: &[f64]) -> Vec<f64> {
+        self.chance.of(&self.conditions, x)
+    }
+
+    /// Whether no own action pays more anywhere along its interval, in which it stands.
     pub(in crate::solve) fn is_best(&self, x: &[f64]) -> bool {
+        let slack = |i: usize| 1e-9 * (1.0 + x[i].abs());
+        if (0..x.len()).any(|i| x[i] < self.lo[i] - slack(i) || x[i] > self.hi[i] + slack(i)) {
+            return false;
+        }
         let many = self.alike && x.len() > EACH;
         let ends = |i: usize| {
             let same = |a: &&super::game::Chosen| a.group == self.actions[i].group;

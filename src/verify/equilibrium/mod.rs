@@ -5,6 +5,7 @@
 
 mod bench;
 mod best_reply;
+mod each;
 mod one_shot;
 mod one_shot_gain;
 mod player;
@@ -17,6 +18,7 @@ mod vacuity;
 
 pub use record::{EquilibriumCertificate, Reaction, Standing};
 
+use super::first_values::begins;
 use super::grid::Certificate;
 use crate::check::Model;
 use crate::diag::Diagnostic;
@@ -36,8 +38,8 @@ pub fn solve(
     seed: u64,
     progress: &mut dyn Watch,
 ) -> Result<(Found, Certificate), Vec<Diagnostic>> {
-    let found = method.solve(economy, seed, progress)?;
-    let certificate = judge(model, economy, &found, seed, progress)?;
+    let mut found = method.solve(economy, seed, progress)?;
+    let certificate = judge(model, economy, &mut found, seed, progress)?;
     Ok((found, certificate))
 }
 
@@ -82,16 +84,16 @@ pub fn method_for(
     Err(refused)
 }
 
-/// Judges an equilibrium.
+/// Judges what was found; of several equilibria those stay that hold.
 fn judge(
     model: &Model,
     economy: &Economy,
-    found: &Found,
+    found: &mut Found,
     seed: u64,
     progress: &mut dyn Watch,
 ) -> Result<Certificate, Vec<Diagnostic>> {
     if found.solution.method == crate::solve::equilibrium::one_shot::NAME {
-        return one_shot::judge(model, economy, found, seed).map_err(|d| vec![d]);
+        return each::judge(model, economy, found, seed).map_err(|d| vec![d]);
     }
     if !model.states.is_empty() {
         let said = |key: &str| model.solve_settings()?.get(key)?.number();
@@ -101,7 +103,10 @@ fn judge(
         };
         options.limit = said("bellman").unwrap_or(options.limit);
         options.edges = said("edges").unwrap_or(options.edges);
-        return recursive::judge(model, economy, found, &options, progress).map_err(|d| vec![d]);
+        let (begun, said) = begins(model, &found.solution, &found.steady_state);
+        let mut certificate = recursive::judge(&begun, economy, found, &options, progress).map_err(|d| vec![d])?;
+        certificate.reasons.extend(said);
+        return Ok(certificate);
     }
     let unjudged = Diagnostic::error("E0946", "nothing has judged this equilibrium");
     let mut reasons = found.solution.record.warnings.clone();
@@ -110,8 +115,9 @@ fn judge(
         passed: false,
         reasons,
         equilibrium: Some(EquilibriumCertificate {
-            concept: economy.concept.word().into(),
+            concept: economy.conduct(),
             searches: found.searches,
+            scope: found.scope.clone(),
             found: 1 + found.others.len(),
             ..EquilibriumCertificate::default()
         }),

@@ -14,7 +14,6 @@ use crate::env::worlds::Bounds;
 use crate::num::random::Key;
 use crate::solve::economy::Economy;
 use crate::solve::economy::stated::{AtPrices, at_prices};
-use crate::solve::equilibrium::Found;
 use crate::solve::problem::ActionKind;
 use crate::solve::solution::{Player, Solution};
 use crate::verify::grid::{Certificate, SeriesMoments};
@@ -33,12 +32,17 @@ const REACTION: usize = 21;
 /// Other choices this near, as a share of what is chosen, at which a market must clear, too: else the end of a price's domain is what holds.
 const NEAR: f64 = 1e-4;
 
-/// Judges an equilibrium of a game without states.
+/// Judges an equilibrium of a game without states; with reaction functions where they are asked for.
 ///
 /// # Errors
 /// Those of a simulation.
-pub(super) fn judge(model: &Model, economy: &Economy, found: &Found, seed: u64) -> Result<Certificate, Diagnostic> {
-    let solution = &found.solution;
+pub(super) fn judge(
+    model: &Model,
+    economy: &Economy,
+    solution: &Solution,
+    seed: u64,
+    reacting: bool,
+) -> Result<Certificate, Diagnostic> {
     let cases = cases(model, solution, seed);
     let mut bench = Bench::new(model, solution, &cases, seed, &prices(model))?;
     let base = bench.stand(&[])?;
@@ -209,14 +213,16 @@ pub(super) fn judge(model: &Model, economy: &Economy, found: &Found, seed: u64) 
         moments: moments(model, solution, &bench, &base, &paid),
         reasons,
         equilibrium: Some(EquilibriumCertificate {
-            concept: economy.concept.word().into(),
+            concept: economy.conduct(),
             unit: "value".into(),
             players,
             excess,
             moved,
-            searches: found.searches,
-            found: 1 + found.others.len(),
-            reactions: reactions(model, solution, &mut bench, &base, seed)?,
+            reactions: match reacting {
+                true => reactions(model, solution, &mut bench, &base, seed)?,
+                false => Vec::new(),
+            },
+            ..EquilibriumCertificate::default()
         }),
         world: Some(world),
         ..Certificate::default()

@@ -31,8 +31,14 @@ pub struct EquilibriumCertificate {
     pub moved: f64,
     /// From how many starts equilibria were looked for.
     pub searches: usize,
+    /// What was looked for and what was not, a clause each; any length.
+    #[serde(default)]
+    pub scope: Vec<String>,
     /// How many were found.
     pub found: usize,
+    /// The largest one-shot gain of anybody in each equilibrium that was found, in `unit`; empty where only one is judged.
+    #[serde(default)]
+    pub gains: Vec<f64>,
     /// What is best against what another chooses, where two choose one number each; any length.
     #[serde(default)]
     pub reactions: Vec<Reaction>,

@@ -128,6 +128,7 @@ fn judged(text: &str, solution: Solution) -> Certificate {
         solution,
         others: Vec::new(),
         searches: 1,
+        scope: Vec::new(),
         discretised: Vec::new(),
         steady_state: Vec::new(),
     };

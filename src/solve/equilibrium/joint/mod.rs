@@ -101,8 +101,9 @@ impl EquilibriumMethod for Joint {
                 .iter()
                 .any(|s| matches!(s.members, crate::solve::economy::Members::Each(n) if n > 1));
         let takes = economy.seats.iter().any(|s| !s.takes.is_empty());
-        if several && takes && economy.concept != Concept::Competitive {
-            return Err("players who take some prices as given and see through others have no method yet".into());
+        let unlike = economy.seats.iter().any(|s| s.takes != economy.seats[0].takes);
+        if several && (unlike || takes && economy.concept != Concept::Competitive) {
+            return Err("with states all take prices as given or nobody does: write `concept = competitive` or `concept = nash` for all, without a `competitive` market; games without states mix them".into());
         }
         Ok(())
     }
@@ -250,6 +251,7 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         solution,
         others: solutions.map(|s| s.0).collect(),
         searches: STARTS.len(),
+        scope: Vec::new(),
         discretised,
         steady_state: rest.map_or_else(Vec::new, |r| r.named()),
     })

@@ -4,22 +4,24 @@
 //! places exchanged) play one strategy, and what the others do is then a matter of counts: the chance that so many of them know and do each
 //! thing is multinomial, and the reward is computed once for each combination of counts, however many members there are. Mixed strategies: for
 //! every combination of supports the probabilities at which all choices of a support pay the same, by Newton's method (for two players these are
-//! linear equations: Dickhaut and Kaplan 1991, "A program for finding Nash equilibria"); choices outside must pay no more.
+//! linear equations: Dickhaut and Kaplan 1991, "A program for finding Nash equilibria"); choices outside must pay no more. Where all equilibria are
+//! asked for, those in which members who are alike play unlike strategies are looked for as well; with members exchanged they count once.
 
-use super::play::{Known, Play};
+mod mixed;
+mod values;
+
+use super::play::{Known, Play, Searched};
 use crate::check::Model;
 use crate::check::model::Setting;
 use crate::diag::Diagnostic;
-use crate::kernel::exec::Workspace;
 use crate::limits;
-use crate::num::fixed_point::{NewtonOptions, newton};
-use crate::solve::kinked::lanes;
 use crate::solve::method::word;
 use crate::solve::static_game::game::Game;
+use std::cell::Cell;
+use values::List;
 
-/// Most pure profiles that are tried, most combinations of supports, and most numbers of one table of counts.
+/// Most pure profiles that are tried, and most numbers of one table of counts.
 const PROFILES: usize = 50_000;
-const SUPPORTS: usize = 4096;
 const NUMBERS: usize = 60_000_000;
 /// Relative gain that is put down to rounding.
 const GAIN: f64 = 1e-9;
@@ -42,48 +44,26 @@ type Strategy = Vec<Vec<Vec<f64>>>;
 struct Table<'a> {
     game: &'a Game,
     kinds: Vec<Kind>,
+    /// What everybody is paid at every profile, where these are few.
+    list: Option<List>,
+    /// How many payoffs were looked up or computed so far, the latter counted many times.
+    work: Cell<u64>,
+    /// Whether mixtures were met that are points of a continuum: between two of them is another.
+    flat: Cell<bool>,
 }
 
 fn cannot(why: impl Into<String>) -> Diagnostic {
     Diagnostic::error("E0810", why.into())
 }
 
-/// All equilibria that are found (pure ones first), and how many profiles and supports were tried.
+/// All equilibria that are found (pure ones first), and how they were looked for.
 ///
 /// # Errors
 /// E0810 for what finite games have no room for.
-pub(super) fn solve(model: &Model, game: &Game) -> Result<(Vec<Play>, usize), Diagnostic> {
+pub(super) fn solve(model: &Model, game: &Game) -> Result<(Vec<Play>, Searched), Diagnostic> {
+    let all = word(model, "find").as_deref() == Some("all");
     let table = Table::new(model, game)?;
-    let cells = table.cells();
-    let open: Vec<Vec<usize>> = cells.iter().map(|c| table.open(*c)).collect();
-    let profiles = open
-        .iter()
-        .map(Vec::len)
-        .try_fold(1usize, usize::checked_mul)
-        .unwrap_or(usize::MAX);
-    if profiles > PROFILES {
-        return Err(
-            cannot(format!("the game has more than {PROFILES} profiles of pure strategies"))
-                .hint("fewer choices, fewer states of what is known, or members who are alike"),
-        );
-    }
-    let mut found: Vec<Strategy> = Vec::new();
-    for k in 0..profiles {
-        limits::poll();
-        let mut rest = k;
-        let mut s = table.blank();
-        for ((kind, state), open) in cells.iter().zip(&open) {
-            s[*kind][*state][open[rest % open.len()]] = 1.0;
-            rest /= open.len();
-        }
-        if table.is_best(&s)? {
-            found.push(s);
-        }
-    }
-    let mut searches = profiles;
-    if found.is_empty() || word(model, "find").as_deref() == Some("all") {
-        searches += table.mixed(&cells, &open, &mut found)?;
-    }
+    let (mut found, mut searched) = table.equilibria(all)?;
     // Where pure strategies lead from the first choice of everybody stands first: `select = from(start)`.
     if matches!(
         model.solve_settings().and_then(|s| s.get("select")),
@@ -94,7 +74,28 @@ pub(super) fn solve(model: &Model, game: &Game) -> Result<(Vec<Play>, usize), Di
         found.swap(0, k);
     }
     let plays: Result<Vec<Play>, Diagnostic> = found.iter().map(|s| table.play(model, s)).collect();
-    Ok((plays?, searches))
+    let mut plays = plays?;
+    if table.kinds.iter().any(|k| k.members.len() > 1) {
+        let apart = Table::with(game, kinds(game, false));
+        if !all || apart.profiles() > PROFILES {
+            searched.scope.push(super::play::ALIKE.into());
+        } else {
+            let (more, how) = apart.equilibria(all)?;
+            let mut kept: Vec<Strategy> = Vec::new();
+            for s in more {
+                if !table.together(&apart, &s) && !kept.iter().any(|k| table.exchanged(&apart, k, &s)) {
+                    plays.push(apart.play(model, &s)?);
+                    kept.push(s);
+                }
+            }
+            searched.tried += how.tried;
+            searched.continuum |= how.continuum;
+            searched
+                .scope
+                .push(format!("{}: {}", super::play::UNLIKE, how.scope.join(", ")));
+        }
+    }
+    Ok((plays, searched))
 }
 
 /// What a chooser loses who leaves equilibrium `e` alone for its strategy of `f`, on average over what it knows.
@@ -160,14 +161,93 @@ impl<'a> Table<'a> {
                 );
             }
         }
-        let mut table = Table {
+        let alike = Table::plain(game, kinds(game, true)).alike();
+        Ok(Table::with(game, kinds(game, alike)))
+    }
+
+    /// A table that computes what it is asked for.
+    fn plain(game: &'a Game, kinds: Vec<Kind>) -> Table<'a> {
+        Table {
             game,
-            kinds: kinds(game, true),
-        };
-        if !table.alike() {
-            table.kinds = kinds(game, false);
+            kinds,
+            list: None,
+            work: Cell::new(0),
+            flat: Cell::new(false),
         }
-        Ok(table)
+    }
+
+    /// A table with all payoffs, where these are few.
+    fn with(game: &'a Game, kinds: Vec<Kind>) -> Table<'a> {
+        let mut table = Table::plain(game, kinds);
+        table.list = List::new(&table);
+        table
+    }
+
+    /// How many profiles of pure strategies there are.
+    fn profiles(&self) -> usize {
+        let open = self.cells().into_iter().map(|c| self.open(c).len());
+        open.fold(1usize, usize::saturating_mul)
+    }
+
+    /// All equilibria in which each kind plays one strategy, pure ones first; mixed ones where all are asked for or none is pure.
+    fn equilibria(&self, all: bool) -> Result<(Vec<Strategy>, Searched), Diagnostic> {
+        let cells = self.cells();
+        let open: Vec<Vec<usize>> = cells.iter().map(|c| self.open(*c)).collect();
+        let profiles = open.iter().map(Vec::len).fold(1usize, usize::saturating_mul);
+        if profiles > PROFILES {
+            return Err(
+                cannot(format!("the game has more than {PROFILES} profiles of pure strategies"))
+                    .hint("fewer choices, fewer states of what is known, or members who are alike"),
+            );
+        }
+        let mut found: Vec<Strategy> = Vec::new();
+        for k in 0..profiles {
+            limits::poll();
+            let mut rest = k;
+            let mut s = self.blank();
+            for ((kind, state), open) in cells.iter().zip(&open) {
+                s[*kind][*state][open[rest % open.len()]] = 1.0;
+                rest /= open.len();
+            }
+            if self.is_best(&s)? {
+                found.push(s);
+            }
+        }
+        let mut searched = Searched {
+            tried: profiles,
+            scope: vec![format!("{profiles} profiles of pure strategies")],
+            continuum: false,
+        };
+        if found.is_empty() || all {
+            let (tried, scope) = self.mixed(&cells, &open, &mut found)?;
+            searched.tried += tried;
+            searched.scope.push(scope);
+            searched.continuum = self.flat.get();
+            if searched.continuum {
+                searched.scope.push("of mixtures that form a continuum one each".into());
+            }
+        }
+        Ok((found, searched))
+    }
+
+    /// Whether the members of each kind of this table do the same in a strategy of a table in which each is by itself.
+    fn together(&self, apart: &Table, s: &Strategy) -> bool {
+        let of = |c: usize| apart.kind_of(c).map(|k| &s[k]);
+        let same = |k: &Kind| k.members.iter().all(|c| close(of(*c), of(k.members[0])));
+        self.kinds.iter().all(same)
+    }
+
+    /// Whether two strategies of a table in which each is by itself are the same with members of this table's kinds exchanged.
+    fn exchanged(&self, apart: &Table, s: &Strategy, t: &Strategy) -> bool {
+        let of = |s: &Strategy, c: usize| apart.kind_of(c).map(|k| s[k].clone());
+        self.kinds.iter().all(|kind| {
+            let mut left: Vec<usize> = kind.members.clone();
+            kind.members.iter().all(|c| {
+                let own = of(s, *c);
+                let other = left.iter().position(|d| close(own.as_ref(), of(t, *d).as_ref()));
+                other.map(|k| left.swap_remove(k)).is_some()
+            })
+        })
     }
 
     /// The table of a game that was solved, with the kinds of its equilibria.
@@ -179,10 +259,8 @@ impl<'a> Table<'a> {
             k.members.iter().all(|c| of(*c) == of(k.members[0]))
         };
         let together = axes == known.len() && alike.iter().all(same);
-        Some(Table {
-            game,
-            kinds: if together { alike } else { kinds(game, false) },
-        })
+        let own = if together { alike } else { kinds(game, false) };
+        Some(Table::plain(game, own))
     }
 
     fn kind_of(&self, chooser: usize) -> Option<usize> {
@@ -228,47 +306,6 @@ impl<'a> Table<'a> {
     fn value_of(&self, chooser: usize, choice: usize) -> f64 {
         let a = &self.game.actions[self.action(chooser)];
         a.values.as_ref().map_or(f64::NAN, |v| v.0[choice])
-    }
-
-    /// Expected rewards of a chooser at many profiles: `columns` has the numbers of every input that is set, `n` each.
-    fn run(&self, chooser: usize, columns: &[(usize, Vec<f64>)], n: usize) -> Vec<f64> {
-        let chance = &self.game.chance;
-        let mut space = Workspace::new();
-        let mut out = vec![0.0; n];
-        for (o, weight) in chance.weights.iter().enumerate() {
-            limits::poll();
-            let mut all: Vec<Vec<f64>> = vec![Vec::new(); chance.inputs];
-            for (i, v) in columns {
-                all[*i].clone_from(v);
-            }
-            for (i, values) in &chance.chance {
-                all[*i] = vec![values[o]; n];
-            }
-            for v in all.iter_mut().filter(|v| v.is_empty()) {
-                v.resize(n, 0.0);
-            }
-            let columns: Vec<(usize, &[f64])> = all.iter().enumerate().map(|(i, v)| (i, v.as_slice())).collect();
-            let fixed = vec![0.0; chance.inputs];
-            let paid = lanes(&self.game.wide[chooser], &fixed, &columns, n, &mut space);
-            out.iter_mut().zip(&paid[0]).for_each(|(x, v)| *x += weight * v);
-        }
-        out
-    }
-
-    /// A profile as columns: what each chooser does and knows.
-    fn columns(&self, cases: &[Vec<(usize, usize)>]) -> Vec<(usize, Vec<f64>)> {
-        let mut out = Vec::new();
-        for kind in &self.kinds {
-            for c in &kind.members {
-                let input = self.game.chance.actions[self.action(*c)];
-                out.push((input, cases.iter().map(|case| self.value_of(*c, case[*c].1)).collect()));
-                for (d, t) in self.game.choosers[*c].sees.iter().enumerate() {
-                    let input = self.game.types[*t].input;
-                    out.push((input, cases.iter().map(|case| kind.states[case[*c].0].0[d]).collect()));
-                }
-            }
-        }
-        out
     }
 
     /// Whether members of each kind are paid the same with their places exchanged, at some profiles without a pattern.
@@ -356,66 +393,6 @@ impl<'a> Table<'a> {
         if all[1..].iter().any(moves) { all } else { vec![0] }
     }
 
-    /// What each choice pays a member of a kind, `[state][choice]`, where everybody else plays a strategy.
-    fn values(&self, kind: usize, s: &Strategy) -> Result<Vec<Vec<f64>>, Diagnostic> {
-        let own = self.kinds[kind].members[0];
-        let n = self.game.choosers.len();
-        let mut cases: Vec<(Vec<(usize, usize)>, f64)> = vec![(vec![(0, 0); n], 1.0)];
-        for (k, other) in self.kinds.iter().enumerate() {
-            let mut classes: Vec<((usize, usize), f64)> = Vec::new();
-            for (state, (_, w)) in other.states.iter().enumerate() {
-                for (choice, p) in s[k][state].iter().enumerate().filter(|(_, p)| **p > 0.0) {
-                    classes.push(((state, choice), w * p));
-                }
-            }
-            let members: Vec<usize> = other.members.iter().copied().filter(|c| *c != own).collect();
-            let chances: Vec<f64> = classes.iter().map(|c| c.1).collect();
-            let counts = compositions(members.len(), &chances);
-            if cases
-                .len()
-                .saturating_mul(counts.len())
-                .saturating_mul(self.game.chance.inputs)
-                > NUMBERS
-            {
-                return Err(cannot("what the others may know and do has too many combinations")
-                    .hint("fewer members, fewer choices, or fewer values of what is known"));
-            }
-            cases = cases
-                .iter()
-                .flat_map(|(case, w)| {
-                    let (members, classes) = (&members, &classes);
-                    counts.iter().map(move |(counts, p)| {
-                        let mut case = case.clone();
-                        let mut at = members.iter();
-                        for (class, many) in classes.iter().zip(counts) {
-                            for c in at.by_ref().take(*many) {
-                                case[*c] = class.0;
-                            }
-                        }
-                        (case, w * p)
-                    })
-                })
-                .filter(|(_, w)| *w > RARE)
-                .collect();
-        }
-        let weights: Vec<f64> = cases.iter().map(|c| c.1).collect();
-        let total: f64 = weights.iter().sum();
-        let mut cases: Vec<Vec<(usize, usize)>> = cases.into_iter().map(|c| c.0).collect();
-        let mut out = Vec::new();
-        for state in 0..self.kinds[kind].states.len() {
-            let mut row = Vec::new();
-            for choice in 0..self.kinds[kind].choices {
-                for case in &mut cases {
-                    case[own] = (state, choice);
-                }
-                let paid = self.run(own, &self.columns(&cases), cases.len());
-                row.push(paid.iter().zip(&weights).map(|(x, w)| x * w).sum::<f64>() / total);
-            }
-            out.push(row);
-        }
-        Ok(out)
-    }
-
     /// Whether nobody gains by another choice.
     fn is_best(&self, s: &Strategy) -> Result<bool, Diagnostic> {
         for (k, strategy) in s.iter().enumerate() {
@@ -451,92 +428,6 @@ impl<'a> Table<'a> {
             }
         }
         Ok(None)
-    }
-
-    /// Adds the equilibria in which somebody mixes; how many supports were tried.
-    fn mixed(
-        &self,
-        cells: &[(usize, usize)],
-        open: &[Vec<usize>],
-        found: &mut Vec<Strategy>,
-    ) -> Result<usize, Diagnostic> {
-        let subsets = |n: usize| (1usize << n.min(16)) - 1;
-        let all = open
-            .iter()
-            .map(|o| subsets(o.len()))
-            .try_fold(1usize, usize::checked_mul);
-        let Some(all) = all.filter(|n| *n <= SUPPORTS) else {
-            return Ok(0);
-        };
-        for k in 0..all {
-            limits::poll();
-            let mut rest = k;
-            let supports: Vec<Vec<usize>> = open
-                .iter()
-                .map(|o| {
-                    let set = rest % subsets(o.len()) + 1;
-                    rest /= subsets(o.len());
-                    o.iter()
-                        .enumerate()
-                        .filter(|(i, _)| set >> i & 1 == 1)
-                        .map(|(_, c)| *c)
-                        .collect()
-                })
-                .collect();
-            if supports.iter().all(|s| s.len() == 1) {
-                continue;
-            }
-            for tilt in [0.0, 0.35, -0.35] {
-                if let Some(s) = self.indifferent(cells, &supports, tilt)
-                    && !found.iter().any(|f| near(f, &s))
-                    && self.is_best(&s)?
-                {
-                    found.push(s);
-                }
-            }
-        }
-        Ok(all)
-    }
-
-    /// The strategy with these supports at which all choices of each pay the same; from even chances, tilted.
-    fn indifferent(&self, cells: &[(usize, usize)], supports: &[Vec<usize>], tilt: f64) -> Option<Strategy> {
-        let mixing: Vec<usize> = (0..cells.len()).filter(|c| supports[*c].len() > 1).collect();
-        let build = |x: &[f64]| -> Strategy {
-            let mut s = self.blank();
-            let mut at = x.iter();
-            for (c, (kind, state)) in cells.iter().enumerate() {
-                for choice in &supports[c] {
-                    s[*kind][*state][*choice] = if supports[c].len() > 1 {
-                        at.next().copied().unwrap_or(0.0)
-                    } else {
-                        1.0
-                    };
-                }
-            }
-            s
-        };
-        let mut start = Vec::new();
-        for c in &mixing {
-            let n = supports[*c].len() as f64;
-            start.extend((0..supports[*c].len()).map(|i| (1.0 + if i == 0 { tilt * (n - 1.0) } else { -tilt }) / n));
-        }
-        let mut conditions = |x: &[f64]| -> Option<Vec<f64>> {
-            let s = build(x);
-            let values: Option<Vec<Vec<Vec<f64>>>> = (0..self.kinds.len()).map(|k| self.values(k, &s).ok()).collect();
-            let values = values?;
-            let mut out = Vec::new();
-            for c in &mixing {
-                let (kind, state) = cells[*c];
-                let v = &values[kind][state];
-                out.extend(supports[*c][1..].iter().map(|a| v[*a] - v[supports[*c][0]]));
-                out.push(supports[*c].iter().map(|a| s[kind][state][*a]).sum::<f64>() - 1.0);
-            }
-            out.iter().all(|x| x.is_finite()).then_some(out)
-        };
-        let (lo, hi) = (vec![1e-12; start.len()], vec![1.0; start.len()]);
-        let report = newton(&mut conditions, &start, &lo, &hi, &NewtonOptions::default());
-        let inside = report.x.iter().all(|p| *p > 1e-9);
-        (inside && (report.converged || report.residual < 1e-10)).then(|| build(&report.x))
     }
 
     /// What is played, as functions of what is known.
@@ -588,7 +479,13 @@ impl<'a> Table<'a> {
 }
 
 fn near(a: &Strategy, b: &Strategy) -> bool {
-    let pairs = a.iter().flatten().flatten().zip(b.iter().flatten().flatten());
+    a.iter().zip(b).all(|(x, y)| close(Some(x), Some(y)))
+}
+
+/// Whether two do the same in every state of what they know.
+fn close(a: Option<&Vec<Vec<f64>>>, b: Option<&Vec<Vec<f64>>>) -> bool {
+    let Some((a, b)) = a.zip(b) else { return false };
+    let pairs = a.iter().flatten().zip(b.iter().flatten());
     pairs.into_iter().all(|(x, y)| (x - y).abs() < 1e-6)
 }
 
@@ -622,47 +519,4 @@ fn kinds(game: &Game, alike: bool) -> Vec<Kind> {
         out.push((chooser.agent, kind));
     }
     out.into_iter().map(|k| k.1).collect()
-}
-
-/// Every way in which `n` independent members may fall into classes of these chances (summing to one), with its probability.
-fn compositions(n: usize, chances: &[f64]) -> Vec<(Vec<usize>, f64)> {
-    let mut factorial = vec![0.0; n + 1];
-    for i in 1..=n {
-        factorial[i] = factorial[i - 1] + (i as f64).ln();
-    }
-    let mut out: Vec<(Vec<usize>, usize, f64)> = vec![(Vec::new(), n, factorial[n])];
-    for (k, p) in chances.iter().enumerate() {
-        let last = k + 1 == chances.len();
-        let mut next = Vec::new();
-        for (head, left, log) in out {
-            let range = if last { left..=left } else { 0..=left };
-            for many in range {
-                let with = log - factorial[many] + many as f64 * p.ln();
-                let mut head = head.clone();
-                head.push(many);
-                next.push((head, left - many, with));
-            }
-        }
-        out = next;
-    }
-    out.into_iter()
-        .map(|(counts, _, log)| (counts, log.exp()))
-        .filter(|(_, p)| *p > RARE)
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::compositions;
-
-    #[test]
-    fn chances_of_counts_are_multinomial() {
-        let all = compositions(3, &[0.5, 0.3, 0.2]);
-        assert_eq!(all.len(), 10);
-        assert!((all.iter().map(|c| c.1).sum::<f64>() - 1.0).abs() < 1e-14);
-        let one = all.iter().find(|c| c.0 == [1, 1, 1]).map_or(f64::NAN, |c| c.1);
-        assert!((one - 6.0 * 0.5 * 0.3 * 0.2).abs() < 1e-14);
-        // Nobody else: one case.
-        assert_eq!(compositions(0, &[0.4, 0.6]), vec![(vec![0, 0], 1.0)]);
-    }
 }

@@ -124,7 +124,7 @@ const RULE: [f64; 3] = [0.668_466_15, -0.295_124_82, -0.075_846_66];
 fn judged(text: &str, solution: Solution) -> Certificate {
     let model = compiled(text);
     let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
-    let found = Found {
+    let mut found = Found {
         solution,
         others: Vec::new(),
         searches: 1,
@@ -132,7 +132,7 @@ fn judged(text: &str, solution: Solution) -> Certificate {
         discretised: Vec::new(),
         steady_state: Vec::new(),
     };
-    judge(&model, &economy, &found, 1, &mut silent).unwrap_or_else(|d| panic!("{d:?}"))
+    judge(&model, &economy, &mut found, 1, &mut silent).unwrap_or_else(|d| panic!("{d:?}"))
 }
 
 fn codes(c: &Certificate) -> Vec<&str> {

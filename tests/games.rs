@@ -665,3 +665,22 @@ fn corners_that_a_search_meets_but_for_rounding_are_corners() {
     assert_eq!(1 + s.others.len(), 3, "{:?}", s.certificate.reasons);
     assert!(s.certificate.reasons.is_empty());
 }
+
+#[test]
+fn replies_from_the_first_choices_lead_to_one_of_several() {
+    let two = |x: &str, settings: &str| {
+        let text = format!(
+            "agent a {{ action x in {x}; reward -(x - b.y^2 / 3)^2 }}\nagent b {{ action y in {x}; reward -(y - a.x)^2 }}\nsolve {{ {settings} }}\n"
+        );
+        held(&compile(&text, &[]), None).solution.policy[0][0]
+    };
+    // Rest at 0, 3 and the upper end; from below 3 replies fall to 0, from above they rise.
+    assert!(two("[0, 4]", "select = from(start)").abs() < 1e-6);
+    assert!((two("[3.2, 4]", "find = one") - 4.0).abs() < 1e-6);
+    let s = held(
+        &compile(&format!("{WEAKEST}solve {{ select = from(start) }}\n"), &[]),
+        None,
+    )
+    .solution;
+    assert_eq!(s.policy[0][0], 0.0);
+}

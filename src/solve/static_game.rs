@@ -154,6 +154,16 @@ const LED: f64 = 0.02;
 /// How far an equilibrium may move when expectations are taken with twice as many nodes.
 const SETTLED: f64 = 1e-4;
 
+/// Puts first the equilibrium to which replies lead from the lower ends of all intervals.
+pub(super) fn from_start(game: &Game, found: &mut Vec<Vec<f64>>) {
+    let Some(x) = game.led_from_start() else { return };
+    let at = found.iter().position(|f| near(f, &x, ONE)).unwrap_or_else(|| {
+        found.push(x);
+        found.len() - 1
+    });
+    found.swap(0, at);
+}
+
 fn near(a: &[f64], b: &[f64], within: f64) -> bool {
     a.iter().zip(b).all(|(x, y)| (x - y).abs() <= within * (1.0 + x.abs()))
 }

@@ -26,7 +26,7 @@ use crate::solve::progress::Watch;
 use crate::solve::solution::{Player, Record, Solution};
 use crate::solve::static_game::game::{Game, Reading};
 use crate::solve::static_game::search::Tried;
-use crate::solve::static_game::{Conduct, equilibria};
+use crate::solve::static_game::{Conduct, equilibria, from_start};
 
 /// Its word.
 pub const NAME: &str = "one_shot";
@@ -151,7 +151,10 @@ fn solve(economy: &Economy) -> Result<Found, Diagnostic> {
     } else {
         let mut game = Game::new(model, Nodes::Usual, &reading)?;
         if game.types.is_empty() {
-            let (game, found, tried) = equilibria(model, &reading, "solve")?;
+            let (game, mut found, tried) = equilibria(model, &reading, "solve")?;
+            if super::play::from_start(model) && found.len() > 1 {
+                from_start(&game, &mut found);
+            }
             for x in &found {
                 game.allowed(model, x)?;
             }

@@ -1,10 +1,18 @@
 //! What everybody does in a game without states, as the ways of solving it hand it on.
 
+use crate::check::Model;
+use crate::check::model::Setting;
 use crate::solve::static_game::game::Game;
 
 /// Said where of members who are alike only profiles are looked for in which they play alike, and where others are, too.
 pub(super) const ALIKE: &str = "members who are alike playing alike, only";
 pub(super) const UNLIKE: &str = "and playing unlike (counted once with members exchanged)";
+
+/// Whether the equilibrium is asked for to which replies lead from the first choices.
+pub(super) fn from_start(model: &Model) -> bool {
+    let said = model.solve_settings().and_then(|s| s.get("select"));
+    matches!(said, Some(Setting::Call(..)))
+}
 
 /// How equilibria were looked for.
 #[derive(Clone, Debug, Default)]

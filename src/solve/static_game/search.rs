@@ -245,6 +245,18 @@ impl Game {
         (report.converged || report.residual < 1e-10).then(|| full(&report.x))
     }
 
+    /// Where replies lead from the lower ends of all intervals; `None` where they do not come to rest or somebody gains there.
+    pub(in crate::solve) fn led_from_start(&self) -> Option<Vec<f64>> {
+        let start = self.lo.clone();
+        let led = match self.alike && self.groups() < self.actions.len() {
+            true => self.replies_alike(start.clone(), 1e-8),
+            false => None,
+        };
+        let led = led.or_else(|| self.replies(start, None, 1e-8))?;
+        let x = self.led_on(&led, ONE).unwrap_or(led);
+        Some(self.at_ends(x)).filter(|x| self.is_best(x))
+    }
+
     /// The equilibrium near a profile; `None` where there is none.
     pub(super) fn led_on(&self, x: &[f64], within: f64) -> Option<Vec<f64>> {
         let smooth = (!self.rough).then(|| self.newton(x, false)).flatten();

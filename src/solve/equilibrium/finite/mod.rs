@@ -12,7 +12,6 @@ mod values;
 
 use super::play::{Known, Play, Searched};
 use crate::check::Model;
-use crate::check::model::Setting;
 use crate::diag::Diagnostic;
 use crate::limits;
 use crate::solve::method::word;
@@ -65,10 +64,8 @@ pub(super) fn solve(model: &Model, game: &Game) -> Result<(Vec<Play>, Searched),
     let table = Table::new(model, game)?;
     let (mut found, mut searched) = table.equilibria(all)?;
     // Where pure strategies lead from the first choice of everybody stands first: `select = from(start)`.
-    if matches!(
-        model.solve_settings().and_then(|s| s.get("select")),
-        Some(Setting::Call(..))
-    ) && let Some(s) = table.led_from_start()?
+    if super::play::from_start(model)
+        && let Some(s) = table.led_from_start()?
         && let Some(k) = found.iter().position(|f| *f == s)
     {
         found.swap(0, k);

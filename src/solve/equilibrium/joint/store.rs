@@ -94,8 +94,8 @@ pub(super) fn solution(
         (0..n * nz).map(|i| by_shock[i % nz][i / nz]).collect()
     };
     let policy: Vec<Vec<f64>> = (0..na).map(|a| gathered(&|z| parts[z].0.clone(), a)).collect();
-    let values: Vec<Vec<f64>> = (0..np).map(|p| gathered(&|z| parts[z].1.clone(), p)).collect();
-    let values = fault!("market.values_exchanged", values.into_iter().rev().collect(), values);
+    let found: Vec<Vec<f64>> = (0..np).map(|p| gathered(&|z| parts[z].1.clone(), p)).collect();
+    let values = fault!("market.values_exchanged", found.into_iter().rev().collect(), found);
     let record = Record {
         iterations: stand.history.len(),
         error: stand.history.last().copied().unwrap_or(0.0),

@@ -7,6 +7,7 @@ use crate::num::random::Key;
 use crate::solve::bellman::{At, Bellman, Continuation, Scratch};
 use crate::solve::search::{SearchOptions, choose};
 use crate::solve::solution::{Reader, Solution};
+use crate::verify::handed::Between;
 
 /// A policy: the actions at a state.
 pub trait Policy: Sync {
@@ -29,6 +30,9 @@ pub struct SolvedPolicy<'a> {
     reader: Reader<'a>,
     continuations: Vec<Continuation>,
     optimise: bool,
+    /// Where numbers go with finite choices the numbers that the solution has for each: the value has kinks and many a peak, and a scan may miss the
+    /// highest.
+    given: Option<Between>,
     /// Period x state x shock: close to a binding constraint. Empty if none binds anywhere.
     kinked: Vec<bool>,
     search: SearchOptions,
@@ -54,11 +58,13 @@ impl<'a> SolvedPolicy<'a> {
         } else {
             kinks(bellman, solution)
         };
+        let given = optimise && bellman.taste.is_none() && !bellman.continuous.is_empty() && !solution.worth.is_empty();
         Ok(SolvedPolicy {
             bellman,
             reader,
             continuations,
             optimise,
+            given: given.then(|| Between::new(solution)).transpose()?,
             kinked,
             search: SearchOptions::default(),
         })
@@ -137,8 +143,23 @@ impl Policy for SolvedPolicy<'_> {
         let n = draw.len();
         let continuation = self.continuation(at.time);
         if self.optimise
-            && let Ok(chosen) = choose(self.bellman, continuation, at, states, n, None, self.search)
+            && let Ok(mut chosen) = choose(self.bellman, continuation, at, states, n, None, self.search)
         {
+            if let Some(given) = &self.given {
+                let mut guess = vec![vec![0.0; n]; actions.len()];
+                given.actions(self.bellman, at, states, &mut guess);
+                let near = SearchOptions {
+                    local: true,
+                    ..self.search
+                };
+                if let Ok(other) = choose(self.bellman, continuation, at, states, n, Some(&guess), near) {
+                    for i in (0..n).filter(|i| other.value[*i] > chosen.value[*i]) {
+                        for (to, from) in chosen.actions.iter_mut().zip(&other.actions) {
+                            to[i] = from[i];
+                        }
+                    }
+                }
+            }
             for i in 0..n {
                 let source = if chosen.probability.is_empty() {
                     &chosen.actions

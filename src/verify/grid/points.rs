@@ -261,7 +261,9 @@ fn residuals(
     let (mut bellman_residual, mut deviation) = (vec![f64::INFINITY; n], vec![f64::INFINITY; n]);
     if let Ok(best) = best {
         for i in 0..n {
-            bellman_residual[i] = (best.value[i] - value[i]).abs() / unit(i);
+            // What the policy does may be better than what the search finds.
+            let most = if q[i] > best.value[i] { q[i] } else { best.value[i] };
+            bellman_residual[i] = (most - value[i]).abs() / unit(i);
             // With taste shocks every choice is made; what is gained or lost shows in the Bellman residual.
             deviation[i] = if bellman.taste.is_some() {
                 f64::NAN

@@ -80,6 +80,20 @@ pub fn has_steps(dag: &Dag, of: &[Id], wrt: &[Id]) -> bool {
     })
 }
 
+/// Whether a comparison among the expressions behind `of` depends on one of `draws` and on one of `wrt`: where it changes sides then moves with
+/// the latter, and slopes at fixed draws say nothing of that.
+pub fn has_moving_steps(dag: &Dag, of: &[Id], draws: &[Id], wrt: &[Id]) -> bool {
+    let (drawn, moved) = (dag.dependents(draws), dag.dependents(wrt));
+    let needed = dag.reachable(of);
+    let reads = |uses: &[bool], a: Id, b: Id| uses[a.0 as usize] || uses[b.0 as usize];
+    (0..dag.len()).filter(|i| needed[*i]).any(|i| match dag.expr(Id(i as u32)) {
+        Expr::Binary(Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge, a, b) => {
+            reads(&drawn, a, b) && reads(&moved, a, b)
+        }
+        _ => false,
+    })
+}
+
 /// Product and sum with absent meaning zero.
 fn times(dag: &mut Dag, factor: Id, t: Option<Id>) -> Option<Id> {
     let t = t?;

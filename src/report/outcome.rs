@@ -203,6 +203,11 @@ fn grid_text(s: &Solved) -> String {
     parts.join(", ")
 }
 
+/// At how many points something was measured.
+fn points(q: &Option<Quantiles>) -> String {
+    format!("{} points", q.map_or(0, |q| q.points))
+}
+
 fn checks(c: &Certificate) -> Vec<Check> {
     let mut out = Vec::new();
     let t = &c.thresholds;
@@ -225,21 +230,21 @@ fn checks(c: &Certificate) -> Vec<Check> {
         &c.euler,
         |q| q.p99,
         Some(t.euler),
-        "ergodic set, share of consumption".into(),
+        format!("{} of the ergodic set, share of consumption", points(&c.euler)),
     );
     log(
         "Euler residual, largest",
         &c.euler,
         |q| q.max,
         None,
-        "ergodic set".into(),
+        format!("{} of the ergodic set", points(&c.euler)),
     );
     log(
         "Euler residual, whole grid, 99 %",
         &c.euler_grid,
         |q| q.p99,
         None,
-        "between nodes".into(),
+        format!("{} between nodes", points(&c.euler_grid)),
     );
     log(
         "Bellman residual, 99 % quantile",

@@ -207,7 +207,7 @@ impl Decision {
             automatic,
             coarse_draws,
             no_derivative: compiled.steps.then(|| {
-                "a step (floor, a comparison, a choice) stands between the variable and the reward".to_string()
+                "a step (floor, a comparison, a choice, an end that a draw brings) stands between the variable and the reward".to_string()
             }),
             markets: compiled.clears.then(|| markets(model)),
             moving: draws.moving(model),

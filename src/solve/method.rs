@@ -43,8 +43,6 @@ pub struct Task<'a> {
     pub guess: Option<Vec<f64>>,
     /// Cubic interpolation has been tried and did not settle.
     pub linear: bool,
-    /// Where the first policies leave the grid, begin with a rough solution for those who stay on it, however many states there are.
-    pub inside: bool,
 }
 
 impl Task<'_> {

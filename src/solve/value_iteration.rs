@@ -39,6 +39,8 @@ const ROUNDS: usize = 6;
 
 /// Improvements that need not halve the error bound before evaluations of policies, and then the iteration, are given up.
 const PATIENCE: usize = 25;
+/// How many times the smallest error bound another one is that says that values run away.
+const DIVERGED: f64 = 1e16;
 
 /// Bound on the error at which a first solution on the grid alone is good enough to begin with, and its most improvements.
 const ROUGH: f64 = 1e-3;
@@ -65,8 +67,6 @@ pub struct ValueIterationOptions {
     pub guess: Option<Vec<f64>>,
     /// Where cubic interpolation does not settle, take linear interpolation.
     pub fallback: bool,
-    /// Where the first policies leave the grid, begin with a rough solution for those who stay on it, however many states there are.
-    pub inside: bool,
 }
 
 impl Default for ValueIterationOptions {
@@ -81,7 +81,6 @@ impl Default for ValueIterationOptions {
             search: SearchOptions::default(),
             guess: None,
             fallback: true,
-            inside: false,
         }
     }
 }
@@ -123,7 +122,6 @@ impl Method for ValueIteration {
             sweeps: howard.filter(|x| *x > 0.0).map_or(defaults.sweeps, |x| x as usize),
             interpolation,
             fallback: said.is_none(),
-            inside: task.inside,
             guess: task.guess,
             ..defaults
         };
@@ -197,7 +195,7 @@ fn from_inside(
     progress: &mut dyn Watch,
 ) -> Result<Ended, Diagnostic> {
     // With several actions or states the first solution would cost more than it saves.
-    let simple = bellman.continuous.len() == 1 && bellman.tensor.axes().len() == 1 || options.inside;
+    let simple = bellman.continuous.len() == 1 && bellman.tensor.axes().len() == 1;
     if options.guess.is_some() || !simple || bellman.only_nodes() {
         return forever(bellman, options, false, progress);
     }
@@ -573,8 +571,6 @@ fn forever(
     let finest = bellman.tensor.axes().iter().map(|a| a.nodes().len()).max().unwrap_or(1);
     let searched = table.is_none() && !bellman.continuous.is_empty();
     let (mut thorough, mut rounds) = (false, 0);
-    // Behind kinks a spline that does not settle is not waited for where lines may take its place.
-    let bends = options.fallback && options.interpolation == Interpolation::Cubic && spec.kinks;
     let mut first = 1;
     type Standing = (
         usize,
@@ -701,12 +697,16 @@ fn forever(
             since_best += 1;
             // A shape filter that switches on and off can keep policy iteration from settling; plain value
             // iteration contracts then, if anything does.
-            let patience = match (howard, bends) {
-                (true, true) => PATIENCE / 2,
-                (true, false) => PATIENCE,
-                (false, _) => PATIENCE + (1.5 / (1.0 - modulus).max(1e-3)) as usize,
+            let patience = if howard {
+                PATIENCE
+            } else {
+                PATIENCE + (1.5 / (1.0 - modulus).max(1e-3)) as usize
             };
-            if since_best > patience && howard && !bends {
+            // Nothing that has gone so far away comes back.
+            if error > DIVERGED * best_error.max(options.tolerance) {
+                return Ok(Ended::Stalled(vec![0.0; size], record));
+            }
+            if since_best > patience && howard {
                 (howard, since_best, best_error) = (false, 0, error);
             } else if since_best > patience {
                 return Ok(Ended::Stalled(value, record));

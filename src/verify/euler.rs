@@ -52,8 +52,8 @@ impl Derivatives {
 
 struct Euler<'a> {
     bellman: &'a Bellman<'a>,
-    /// The policy that is judged.
-    acts: &'a dyn Policy,
+    /// The policy that is judged, as it is played next period.
+    later: &'a dyn Policy,
     /// Whose value stands for what comes later than next period.
     policy: &'a SolvedPolicy<'a>,
     ns: usize,
@@ -97,7 +97,7 @@ impl Euler<'_> {
         let (ns, nc) = (self.ns, self.nc);
         let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
         let mut actions = vec![vec![0.0; n]; spec.actions.len()];
-        self.acts.act(at, &refs, &vec![0.5; n], &mut actions);
+        self.later.act(at, &refs, &vec![0.5; n], &mut actions);
         let binding = bindings(self.bellman, at, &refs, &actions);
         let action_refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
         let mut scratch = Scratch::default();
@@ -368,13 +368,13 @@ struct Conditions {
     sizes: [Vec<Vec<f64>>; 2],
 }
 
-/// Euler residuals of the policy `acts` at `n` states that share shock and date (`states[s][i]`), one value per lane in the unit of
+/// Euler residuals of the policy `acts`, which goes on as `later`, at `n` states that share shock and date (`states[s][i]`), one value per lane in the unit of
 /// [`crate::solve::problem::DecisionProblem::consumption`]: `NaN` where a constraint binds. `policy` lends its value to what comes after
 /// next period, where a constraint binds then. Where a residual is no larger than `beyond` it is not asked whether the action sits at a kink, which takes
 /// twice as long again. `None` if the problem has no derivatives or finite actions.
 pub fn residuals_of(
     bellman: &Bellman,
-    acts: &dyn Policy,
+    (acts, later): (&dyn Policy, &dyn Policy),
     policy: &SolvedPolicy,
     at: At,
     states: &[Vec<f64>],
@@ -387,7 +387,7 @@ pub fn residuals_of(
     }
     let euler = Euler {
         bellman,
-        acts,
+        later,
         policy,
         ns: bellman.tensor.axes().len(),
         nc: bellman.continuous.len(),

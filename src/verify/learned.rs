@@ -300,7 +300,15 @@ impl Judge {
             .chunk_by(|a, b| (a.0.shock, a.0.time) == (b.0.shock, b.0.time))
         {
             let states: Vec<Vec<f64>> = (0..ns).map(|s| group.iter().map(|p| p.1[s]).collect()).collect();
-            match super::euler::residuals_of(&bellman, policy, &exact, group[0].0, &states, group.len(), 0.0) {
+            match super::euler::residuals_of(
+                &bellman,
+                (policy, policy),
+                &exact,
+                group[0].0,
+                &states,
+                group.len(),
+                0.0,
+            ) {
                 Some(r) => all.extend(r.into_iter().filter(|x| !x.is_nan()).map(f64::abs)),
                 None => return Ok(None),
             }

@@ -206,7 +206,6 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
                     problem: &problem,
                     guess: last.as_ref().and_then(|s| s.values_on(&problem)),
                     linear: fell_back.is_some(),
-                    inside: false,
                 };
                 let solution = match (method.solve(task, progress), stands.take()) {
                     (Ok(solution), before) => {

@@ -8,7 +8,7 @@ use super::payoffs::Paid;
 use super::relevant::Relevant;
 use crate::diag::Diagnostic;
 use crate::kernel::dag::{Dag, Id};
-use crate::kernel::differentiate::{derivative, has_steps};
+use crate::kernel::differentiate::{derivative, has_moving_steps, has_steps};
 use crate::kernel::program::Program;
 use crate::solve::problem::{StateAxis, StateKind};
 use std::collections::HashMap;
@@ -145,7 +145,11 @@ impl Source<'_> {
         let factors_of = [self.chance.unwrap_or(one), paid.discount, paid.paying];
         let wrt: Vec<Id> = smooth.iter().chain(&chosen).copied().collect();
         let judged = [&targets[..], &factors_of[..2]].concat();
-        let steps = has_steps(&place.dag, &judged, &wrt);
+        // An end that a continuous draw brings is a step of what is paid, whose place moves with what brings it closer.
+        let drawn = self.noise.iter().filter(|q| q.continuous.is_some());
+        let drawn: Vec<Id> = drawn.map(|q| q.input).collect();
+        let steps =
+            has_steps(&place.dag, &judged, &wrt) || has_moving_steps(&place.dag, &[paid.end], &drawn, &wrt);
         let kinks = has_kinks(&place.dag, &judged, &wrt);
         let mut derivatives = Vec::new();
         let mut factors = Vec::new();

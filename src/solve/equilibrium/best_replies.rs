@@ -331,7 +331,6 @@ impl<'m> Game<'m> {
             problem: &problem,
             guess,
             linear: false,
-            inside: false,
         };
         ValueIteration.solve(task, &mut |p: Progress| progress.report(p))
     }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 const NODES: [usize; 5] = [1, 120, 30, 14, 8];
 
 /// The best reply of one among several, on a grid of its own between the ends of `solution`'s; `like` says which other state of the problem
-/// stands for one of it, both without a member's number; `inside` begins with those who stay on the grid. With the method's name.
+/// stands for one of it, both without a member's number. With the method's name.
 ///
 /// # Errors
 /// Those of the problem of one and of its method.
@@ -33,7 +33,7 @@ pub(super) fn solved(
     model: &Model,
     others: &Others,
     solution: &Solution,
-    (like, inside): (&dyn Fn(&str) -> Option<String>, bool),
+    like: &dyn Fn(&str) -> Option<String>,
     progress: &mut dyn Watch,
 ) -> Result<(Solution, &'static str), Diagnostic> {
     let continuous = solution.states.iter().filter(|s| !s.integer);
@@ -63,7 +63,6 @@ pub(super) fn solved(
         problem: &problem,
         guess: None,
         linear: false,
-        inside,
     };
     let reply = method.solve(task, &mut |p: Progress| progress.report(p))?;
     Ok((reply, method.name()))
@@ -76,7 +75,7 @@ pub(super) fn solved(
 pub(super) fn prove(seated: &Seated, progress: &mut dyn Watch, out: &mut WorldCertificate) -> Result<f64, Diagnostic> {
     let model = seated.model;
     let others = Others::of(model, &seated.solution, seated.player)?;
-    let (reply, method) = solved(model, &others, &seated.solution, (&|_| None, false), progress)?;
+    let (reply, method) = solved(model, &others, &seated.solution, &|_| None, progress)?;
     let played = seated.play(Some(Deviator {
         seat: Seat::of(model, &reply)?,
         policy: PolicyBetween::new(Arc::new(reply))?,

@@ -37,7 +37,7 @@ pub(super) fn prove(
             .find(|(from, _)| model.states[*from].name == name)?;
         Some(economy.model.states[own.1].name.clone())
     };
-    let (reply, method) = best_reply::solved(&economy.model, &others, &seated.solution, (&stand_for, true), progress)?;
+    let (reply, method) = best_reply::solved(&economy.model, &others, &seated.solution, &stand_for, progress)?;
     let aside = seated.aside(&economy, reply)?;
     let played = aside.play(None)?;
     let mut trials = aside.trials()?;

@@ -289,6 +289,7 @@ pub fn certify(
         .step_by(stride)
         .map(|k| (played.times[k], played.states.iter().map(|s| s[k]).collect()))
         .collect();
+    let without: Option<&dyn Policy> = handed.as_ref().map(|h| h as &dyn Policy);
     let doubt = DOUBT * 10f64.powf(options.thresholds.euler);
     let bench = Bench {
         bellman: &bellman,
@@ -299,10 +300,11 @@ pub fn certify(
         options,
         paths,
         played: &played,
-        ergodic: &Judged::at(&bellman, &policy, &visited, doubt),
+        ergodic: &Judged::at(&bellman, &policy, without, &visited, doubt),
         grid: &Judged::at(
             &bellman,
             &policy,
+            without,
             &between_nodes(&bellman, solution, most),
             f64::INFINITY,
         ),

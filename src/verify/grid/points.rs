@@ -34,8 +34,15 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// Measures at `points`, one residual for each. Where first-order conditions are dear, kinks are looked for only where a residual is beyond `doubt`.
-    pub fn at(bellman: &Bellman, policy: &SolvedPolicy, points: &[Point], doubt: f64) -> Judged {
+    /// Measures at `points`, one residual for each; `handed` is the policy without a search, where searches are dear, for what is done the period after.
+    /// Where first-order conditions are dear, kinks are looked for only where a residual is beyond `doubt`.
+    pub fn at(
+        bellman: &Bellman,
+        policy: &SolvedPolicy,
+        handed: Option<&dyn Policy>,
+        points: &[Point],
+        doubt: f64,
+    ) -> Judged {
         let ns = bellman.problem.spec().states.len();
         let differentiable = bellman.finite.is_empty() && !bellman.continuous.is_empty() && ns > 0;
         let groups = group(points, ns);
@@ -47,7 +54,8 @@ impl Judged {
             points.len()
         };
         let each = draws * bellman.shocks() * draws * bellman.branches(0).len();
-        let affordable = (EVALUATIONS / (each * SEARCHED).max(1)).max(LEAST);
+        let searched = if handed.is_some() { 1 } else { SEARCHED };
+        let affordable = (EVALUATIONS / (each * searched).max(1)).max(FEWEST);
         let beyond = if affordable < ENOUGH { doubt } else { 0.0 };
         let most = few.min(affordable);
         let every = if differentiable {
@@ -71,7 +79,7 @@ impl Judged {
         let all: Vec<Residuals> = groups
             .par_iter()
             .zip(&first)
-            .map(|(g, first)| residuals(bellman, policy, g, (*first, every), beyond))
+            .map(|(g, first)| residuals(bellman, policy, handed, g, (*first, every), beyond))
             .collect();
         let mut out = Judged {
             points: Vec::with_capacity(points.len()),
@@ -95,13 +103,11 @@ impl Judged {
 /// Nodes of draws that are too many for all points, branches that are then looked at in all, and fewest points.
 const MANY: usize = 30;
 const LOOKS: usize = 200_000;
-const FEWEST: usize = 16;
-/// Most evaluations of next period's branches from all points together, where a search on the spot counts as so many; how many points are not few, and
-/// how many there are at least.
+const FEWEST: usize = 32;
+/// Most evaluations of next period's branches from all points together, where a search on the spot counts as so many; how many points are not few.
 const EVALUATIONS: usize = 30_000_000;
 const SEARCHED: usize = 20;
 const ENOUGH: usize = 200;
-const LEAST: usize = 4;
 
 /// Splits points into groups of one shock and date, in the order of shock and date, at most 128 points each.
 fn group(points: &[Point], ns: usize) -> Vec<PointGroup> {
@@ -221,6 +227,7 @@ pub fn consumption_worth(
 fn residuals(
     bellman: &Bellman,
     policy: &SolvedPolicy,
+    handed: Option<&dyn Policy>,
     group: &PointGroup,
     (first, every): (usize, usize),
     beyond: f64,
@@ -277,7 +284,10 @@ fn residuals(
         let states: Vec<Vec<f64>> = group.states.iter().map(some).collect();
         match n.saturating_sub(first).div_ceil(every) {
             0 => None,
-            many => euler::residuals_of(bellman, policy, policy, at, &states, many, beyond),
+            many => {
+                let later: &dyn Policy = handed.unwrap_or(policy);
+                euler::residuals_of(bellman, (policy, later), policy, at, &states, many, beyond)
+            }
         }
     } else {
         None

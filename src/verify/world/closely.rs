@@ -4,14 +4,14 @@
 //! draws, so that the scatter of what is found says how much of the distance is known. A place is left alone as soon as it is known to be close, or known to be
 //! far; what is neither gets more draws, for as long as they are affordable.
 
-use super::Bench;
 use super::errors::{Errors, FURTHER, MORE, evaluate};
 use super::improve::{Better, improve};
 use super::mesh::Correction;
 use super::trials::{Job, Trials};
 use super::visit::Visit;
-use super::{effect, tastes};
+use super::{Bench, LANES, effect, tastes};
 use crate::diag::Diagnostic;
+use rayon::prelude::*;
 
 /// How often choices are looked for at a place, each time with other draws.
 const TIMES: usize = 4;
@@ -209,14 +209,17 @@ fn several(
     let visits: Vec<Visit> = chosen.iter().map(|i| errors.visits[*i].clone()).collect();
     let mut ranges = trials.ranges(&visits)?;
     tastes::given(bench.seat, &visits, &mut ranges);
-    let (seed, future) = (trials.seed, trials.correction.clone());
-    let mut found: Vec<Vec<Better>> = Vec::new();
-    for (k, later) in futures.iter().enumerate() {
-        trials.seed = seed.wrapping_add(1 + k as u64);
-        trials.correction = later.clone();
-        found.push(improve(bench, trials, &visits, &ranges, draws)?);
-    }
-    (trials.seed, trials.correction) = (seed, future);
+    // Each with worlds of its own, side by side.
+    let seed = trials.seed;
+    let found: Result<Vec<Vec<Better>>, Diagnostic> = (futures.par_iter().enumerate())
+        .map(|(k, later)| {
+            let mut own = Trials::new(bench.model, bench.seat, bench.value, LANES, bench.options.seed)?;
+            own.seed = seed.wrapping_add(1 + k as u64);
+            own.correction = later.clone();
+            improve(bench, &mut own, &visits, &ranges, draws)
+        })
+        .collect();
+    let found = found?;
     for (v, &i) in chosen.iter().enumerate() {
         let mut mean = found[0][v].clone();
         for (c, _) in numbers {

@@ -86,12 +86,14 @@ pub fn has_moving_steps(dag: &Dag, of: &[Id], draws: &[Id], wrt: &[Id]) -> bool 
     let (drawn, moved) = (dag.dependents(draws), dag.dependents(wrt));
     let needed = dag.reachable(of);
     let reads = |uses: &[bool], a: Id, b: Id| uses[a.0 as usize] || uses[b.0 as usize];
-    (0..dag.len()).filter(|i| needed[*i]).any(|i| match dag.expr(Id(i as u32)) {
-        Expr::Binary(Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge, a, b) => {
-            reads(&drawn, a, b) && reads(&moved, a, b)
-        }
-        _ => false,
-    })
+    (0..dag.len())
+        .filter(|i| needed[*i])
+        .any(|i| match dag.expr(Id(i as u32)) {
+            Expr::Binary(Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge, a, b) => {
+                reads(&drawn, a, b) && reads(&moved, a, b)
+            }
+            _ => false,
+        })
 }
 
 /// Product and sum with absent meaning zero.

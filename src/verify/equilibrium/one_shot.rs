@@ -96,7 +96,24 @@ pub(super) fn judge(
             bench: judged,
             staged: given.is_none() && model.stages.len() > 1,
         };
-        let gain = trial.gain()?;
+        // What is taken as given, one per cent away.
+        let mut moved_by = match &given {
+            Some(at) => {
+                let again = at_prices(model, &at.at.iter().map(|(p, x)| (*p, 1.01 * x)).collect::<Vec<_>>())?;
+                Some(Bench::new(&again.model, solution, &cases, seed, &[])?)
+            }
+            None => None,
+        };
+        let turnover = match &mut moved_by {
+            Some(other) => earned(trial.bench, &[], model, player)? - earned(other, &[], model, player)?,
+            None => {
+                earned(trial.bench, &[], model, player)? - {
+                    let over = trial.others(&base, 1.01);
+                    earned(trial.bench, &over, model, player)?
+                }
+            }
+        };
+        let gain = trial.gain(turnover.abs())?;
         let limit = if cases.exact { LIMIT.0 } else { LIMIT.1 };
         let value = gain.share.max(1e-16).log10();
         world.proofs.push(Proof {
@@ -159,13 +176,10 @@ pub(super) fn judge(
                         world.reasons.push(uncleared(model, name));
                     }
                 }
-                let again = at_prices(model, &at.at.iter().map(|(p, x)| (*p, 1.01 * x)).collect::<Vec<_>>())?;
-                let mut other = Bench::new(&again.model, solution, &cases, seed, &[])?;
-                let mut trial = Trial {
-                    bench: &mut other,
-                    ..trial
-                };
-                moved = fold(moved, trial.moved()?);
+                if let Some(other) = &mut moved_by {
+                    let mut trial = Trial { bench: other, ..trial };
+                    moved = fold(moved, trial.moved()?);
+                }
             }
         }
         let own = obtained(&bench, &paid, model, player);
@@ -274,6 +288,13 @@ fn at_the_end(model: &Model, player: &Player, at: &str) -> Diagnostic {
         None => d,
     }
     .hint("widen the domain of the price; where the price stands at every new end, too, the game has no equilibrium: each gains by moving the price further")
+}
+
+/// What a player earns on average in the cases with some actions set to other numbers, (action, element, value) each.
+fn earned(bench: &mut Bench, over: &[(usize, usize, f64)], model: &Model, player: &Player) -> Result<f64, Diagnostic> {
+    let at = bench.stand(&[])?;
+    let paid = bench.pays(&at, over)?;
+    Ok(obtained(bench, &paid, model, player))
 }
 
 /// What a player is paid on average in the cases.
@@ -446,10 +467,11 @@ impl Trial<'_, '_> {
         self.bench.pays(at, &over)
     }
 
-    /// The largest gain over own types and choices.
-    fn gain(&mut self) -> Result<Gain, Diagnostic> {
+    /// The largest gain over own types and choices, as a share of what is at stake; that is at least `turnover`, what one per cent of the prices or of the others'
+    /// numbers is worth: who earns nothing on the margin still turns over what it sells.
+    fn gain(&mut self, turnover: f64) -> Result<Gain, Diagnostic> {
         // What is at stake is what the best informed has at stake: a type that hardly ever wins has little to lose.
-        let mut stakes: f64 = 1e-9;
+        let mut stakes = if turnover.is_finite() { turnover } else { 0.0 };
         let mut worst = Gain::default();
         for own in self.bench.own_types(self.model, self.solution, self.player, TYPES) {
             let at = self.bench.stand(&own)?;
@@ -458,9 +480,13 @@ impl Trial<'_, '_> {
             let mean = self.bench.mean(&here);
             for slot in self.slots() {
                 let now = at[0].inputs[self.model.actions[slot.1].input.0 as usize][slot.2];
-                let (mut stake, mut best): (f64, (f64, f64)) = (mean.abs(), (0.0, now));
                 // What is lost far away says nothing of what is at stake here.
                 let finite = matches!(self.solution.actions[slot.0].kind, ActionKind::Finite { .. });
+                let sizes: Vec<f64> = here.iter().map(|x| x.abs()).collect();
+                let size = self.bench.mean(&sizes);
+                // Mixed strategies may be worth nothing on average, and differences below rounding are none.
+                let (mut stake, mut best) = (if finite { size } else { mean.abs() }, (0.0, now));
+                stakes = stakes.max(1e-9 * size);
                 let near = |x: f64| finite || (x - now).abs() <= now.abs();
                 let mut others: Vec<f64> = Vec::new();
                 for x in self.candidates(slot, now)? {
@@ -485,8 +511,7 @@ impl Trial<'_, '_> {
                 }
                 others.sort_by(f64::total_cmp);
                 stake = stake.max(others.get(others.len() / 2).copied().unwrap_or(0.0));
-                // Who earns nothing on the margin still turns over what it sells.
-                stakes = stakes.max(stake).max(1e-2 * now.abs().min(1.0));
+                stakes = stakes.max(stake);
                 if best.0 > worst.share {
                     worst = Gain {
                         share: best.0,
@@ -497,7 +522,12 @@ impl Trial<'_, '_> {
                 }
             }
         }
-        worst.share /= stakes;
+        // Nothing is gained of nothing.
+        worst.share = if worst.share > 0.0 {
+            worst.share / stakes.max(f64::MIN_POSITIVE)
+        } else {
+            0.0
+        };
         Ok(worst)
     }
 
@@ -554,21 +584,28 @@ impl Trial<'_, '_> {
         }))
     }
 
-    /// By what share of itself the best choice moves where the others' numbers are shifted by one per cent; not a number where there are none.
-    fn shift(&mut self, base: &[crate::env::worlds::trial::Place]) -> Result<f64, Diagnostic> {
-        if self.bench.weights.len() > 1 || self.staged {
-            return Ok(f64::NAN);
-        }
+    /// The others' numbers times a factor: (action, element, value) each.
+    fn others(&self, base: &[crate::env::worlds::trial::Place], factor: f64) -> Vec<(usize, usize, f64)> {
         let mine = self.slots();
         let mut over = Vec::new();
         for (x, action) in self.model.actions.iter().enumerate() {
             for e in 0..self.model.graph.elements(&action.shape) {
                 let solved = matches!(action.space, crate::check::model::Space::Interval { .. });
                 if solved && !mine.iter().any(|s| s.1 == x && s.2 == e) {
-                    over.push((x, e, 1.01 * base[0].inputs[action.input.0 as usize][e]));
+                    over.push((x, e, factor * base[0].inputs[action.input.0 as usize][e]));
                 }
             }
         }
+        over
+    }
+
+    /// By what share of itself the best choice moves where the others' numbers are shifted by one per cent; not a number where there are none.
+    fn shift(&mut self, base: &[crate::env::worlds::trial::Place]) -> Result<f64, Diagnostic> {
+        if self.bench.weights.len() > 1 || self.staged {
+            return Ok(f64::NAN);
+        }
+        let mine = self.slots();
+        let over = self.others(base, 1.01);
         let mut moved = f64::NAN;
         let solution = self.solution;
         for slot in mine

@@ -433,7 +433,7 @@ x' = (x * (1 - s))^0.3\n  observe x, others(fisher.x)\n  reward log(s * x)\n  di
 /// unit of money.
 #[test]
 fn a_gain_is_a_share_of_what_is_at_stake() {
-    for unit in [1.0, 1e4] {
+    for unit in [1e-6, 1.0, 1e4] {
         let text = format!(
             "model quantities\nagent firm[2] {{ action q in [0, 5]; reward {unit} * (9 - sum(firm.q)) * q }}\nsolve {{ concept = nash }}\n"
         );

@@ -7,6 +7,7 @@ use crate::solve::progress::silent;
 const USUAL: TimeIterationOptions = TimeIterationOptions {
     tolerance: 1e-10,
     sweeps: SWEEPS,
+    endogenous: false,
 };
 
 #[test]
@@ -70,6 +71,94 @@ fn a_bound_and_a_requirement_hold_the_action_back_alike() {
     }
     assert_eq!(bound.policy[0][nodes.len() - 1], 0.1);
     assert!(bound.value[nodes.len() - 1] < free.value[nodes.len() - 1]);
+}
+
+#[test]
+fn an_endogenous_grid_finds_the_same_policies_and_holds_bounds() {
+    let by = |problem: &dyn DecisionProblem, threads: usize| {
+        let options = TimeIterationOptions {
+            endogenous: true,
+            ..USUAL
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| solve(problem, options, None, &mut silent).unwrap())
+    };
+    let problem = brock_mirman(100, 5);
+    let solution = by(&problem, 1);
+    assert_eq!(solution, by(&problem, 2));
+    assert_eq!(solution.method, "endogenous grid");
+    let mut worst: f64 = 0.0;
+    for (i, k) in solution.states[0].nodes.iter().enumerate() {
+        for (j, z) in solution.chain.values.iter().enumerate() {
+            let exact = BM_ALPHA * BM_BETA * z[0] * k.powf(BM_ALPHA);
+            worst = worst.max((solution.policy[0][i * 5 + j] / exact - 1.0).abs());
+        }
+    }
+    assert!(worst < 1e-8, "{worst:e}");
+    let free = by(&cake(9.0, false), 1);
+    let bound = by(&cake(0.1, false), 1);
+    let searched = solve(&cake(0.1, false), USUAL, None, &mut silent).unwrap();
+    let nodes = &free.states[0].nodes;
+    for (i, k) in nodes.iter().enumerate() {
+        assert!((free.policy[0][i] / (0.1 * k) - 1.0).abs() < 1e-8, "{k}");
+        assert!(bound.policy[0][i] <= 0.1);
+        let apart = (bound.policy[0][i] - searched.policy[0][i]).abs();
+        assert!(apart < 1e-4, "{k}: {apart:e}");
+    }
+    assert_eq!(bound.policy[0][nodes.len() - 1], 0.1);
+}
+
+#[test]
+fn one_of_two_actions_at_its_bound_leaves_the_other_a_solution() {
+    let mut s = spec(
+        vec![continuous_state(
+            "k",
+            crate::num::grid::log(0.1, 2.0, 40).unwrap(),
+            true,
+        )],
+        one_shock("z", &[1.0], vec![vec![1.0]]),
+        vec![continuous_action("s"), continuous_action("l")],
+        0.9,
+    );
+    s.ends = false;
+    // Saving cannot be negative, and what is not saved is eaten with what is left of the stock: rich ones do not save.
+    let problem = hand(s, Box::new(|_, _| vec![(0.0, 0.99), (1e-3, 0.999)]), move |i| {
+        let y = (i.x[0].ln() * c(0.3) + i.a[1].ln() * c(0.7)).exp();
+        let eaten = (c(1.0) - i.a[0]) * y;
+        let reward = eaten.ln() + (c(1.0) - i.a[1]).ln();
+        point(reward, &[i.x[0] * c(0.7) + i.a[0] * y])
+    });
+    let solution = solve(&problem, USUAL, None, &mut silent).unwrap();
+    let (saved, hours) = (&solution.policy[0], &solution.policy[1]);
+    let bound: Vec<usize> = (0..40).filter(|i| saved[*i] == 0.0).collect();
+    assert!(!bound.is_empty() && bound.len() < 40, "{saved:?}");
+    // Who saves nothing works where .7 / l = 1 / (1 - l).
+    assert!(bound.iter().all(|i| (hours[*i] - 0.7 / 1.7).abs() < 1e-9), "{hours:?}");
+}
+
+#[test]
+fn what_an_endogenous_grid_does_not_take_is_said_with_its_reason() {
+    let problem = brock_mirman(60, 3);
+    let fits = |change: &dyn Fn(&mut crate::solve::problem::Spec)| {
+        let mut spec = problem.spec().clone();
+        change(&mut spec);
+        EndogenousGrid.fits(&Structure::of(&spec)).err().unwrap_or_default()
+    };
+    assert_eq!(fits(&|_| ()), "");
+    assert_eq!(fits(&|s| s.horizon = Some(3)), "it has a horizon");
+    assert_eq!(
+        fits(&|s| s.states.push(s.states[0].clone())),
+        "it needs exactly one state"
+    );
+    assert_eq!(
+        fits(&|s| s.actions.push(continuous_action("l"))),
+        "it needs exactly one action"
+    );
+    assert_eq!(fits(&|s| s.reward_uses_noise = true), "rewards or laws read a noise");
+    assert_eq!(
+        fits(&|s| s.next_uses_shock_next = true),
+        "a law reads the next draw of a shock"
+    );
 }
 
 #[test]

@@ -468,34 +468,6 @@ impl Search {
         true
     }
 
-    /// A Newton step of which bounds hold some actions back: the others take the step that goes with what these can do.
-    fn held_back(&self, point: &Point, step: Vec<f64>) -> Vec<f64> {
-        let (na, free) = (self.gain.len(), &self.free);
-        let taken: Vec<f64> = free
-            .iter()
-            .zip(&step)
-            .map(|(a, s)| point.get(*a).stepped(*s).0 - point.get(*a).at)
-            .collect();
-        let held = |i: usize| (taken[i] - step[i]).abs() > 1e-6 * step[i].abs();
-        let (some, rest): (Vec<usize>, Vec<usize>) = (0..free.len()).partition(|i| held(*i));
-        if some.is_empty() || rest.is_empty() {
-            return step;
-        }
-        let slope = |i: usize, j: usize| self.jacobian[free[i] * na + free[j]];
-        let m = DMatrix::from_fn(rest.len(), rest.len(), |i, j| slope(rest[i], rest[j]));
-        let right = DVector::from_fn(rest.len(), |i, _| {
-            let along: f64 = some.iter().map(|j| slope(rest[i], *j) * taken[*j]).sum();
-            -self.gain[free[rest[i]]] - along
-        });
-        let mut out = step;
-        if let Some(others) = m.lu().solve(&right).filter(|v| v.iter().all(|x| x.is_finite())) {
-            for (i, x) in rest.iter().zip(&others) {
-                out[*i] = *x;
-            }
-        }
-        out
-    }
-
     /// Moves on.
     fn step(&mut self, point: &mut Point) {
         let na = self.gain.len();
@@ -519,7 +491,7 @@ impl Search {
             let sum: f64 = free.iter().zip(step).map(|(a, s)| self.gain[*a] * s).sum();
             sum > 0.0 && step.iter().all(|v| v.is_finite())
         };
-        let newton = newton.filter(rises).map(|step| self.held_back(point, step));
+        let newton = newton.filter(rises);
         // Where a gain does not fall in its own action, the step goes uphill: slopes there say nothing of where the top is.
         if newton.is_none() {
             self.known = false;

@@ -74,7 +74,7 @@ fn a_bound_and_a_requirement_hold_the_action_back_alike() {
 }
 
 #[test]
-fn an_endogenous_grid_finds_the_same_policies_and_holds_bounds() {
+fn an_endogenous_grid_finds_the_policy_of_brock_and_mirman() {
     let by = |problem: &dyn DecisionProblem, threads: usize| {
         let options = TimeIterationOptions {
             endogenous: true,
@@ -95,45 +95,6 @@ fn an_endogenous_grid_finds_the_same_policies_and_holds_bounds() {
         }
     }
     assert!(worst < 1e-8, "{worst:e}");
-    let free = by(&cake(9.0, false), 1);
-    let bound = by(&cake(0.1, false), 1);
-    let searched = solve(&cake(0.1, false), USUAL, None, &mut silent).unwrap();
-    let nodes = &free.states[0].nodes;
-    for (i, k) in nodes.iter().enumerate() {
-        assert!((free.policy[0][i] / (0.1 * k) - 1.0).abs() < 1e-8, "{k}");
-        assert!(bound.policy[0][i] <= 0.1);
-        let apart = (bound.policy[0][i] - searched.policy[0][i]).abs();
-        assert!(apart < 1e-4, "{k}: {apart:e}");
-    }
-    assert_eq!(bound.policy[0][nodes.len() - 1], 0.1);
-}
-
-#[test]
-fn one_of_two_actions_at_its_bound_leaves_the_other_a_solution() {
-    let mut s = spec(
-        vec![continuous_state(
-            "k",
-            crate::num::grid::log(0.1, 2.0, 40).unwrap(),
-            true,
-        )],
-        one_shock("z", &[1.0], vec![vec![1.0]]),
-        vec![continuous_action("s"), continuous_action("l")],
-        0.9,
-    );
-    s.ends = false;
-    // Saving cannot be negative, and what is not saved is eaten with what is left of the stock: rich ones do not save.
-    let problem = hand(s, Box::new(|_, _| vec![(0.0, 0.99), (1e-3, 0.999)]), move |i| {
-        let y = (i.x[0].ln() * c(0.3) + i.a[1].ln() * c(0.7)).exp();
-        let eaten = (c(1.0) - i.a[0]) * y;
-        let reward = eaten.ln() + (c(1.0) - i.a[1]).ln();
-        point(reward, &[i.x[0] * c(0.7) + i.a[0] * y])
-    });
-    let solution = solve(&problem, USUAL, None, &mut silent).unwrap();
-    let (saved, hours) = (&solution.policy[0], &solution.policy[1]);
-    let bound: Vec<usize> = (0..40).filter(|i| saved[*i] == 0.0).collect();
-    assert!(!bound.is_empty() && bound.len() < 40, "{saved:?}");
-    // Who saves nothing works where .7 / l = 1 / (1 - l).
-    assert!(bound.iter().all(|i| (hours[*i] - 0.7 / 1.7).abs() < 1e-9), "{hours:?}");
 }
 
 #[test]

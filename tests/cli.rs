@@ -336,6 +336,32 @@ fn results_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn every_method_ends_at_the_same_bytes_on_one_thread_and_on_two() {
+    let directory = scratch();
+    std::fs::write(directory.path().join("small.econ"), SMALL).expect("a model");
+    for method in ["time_iteration", "endogenous_grid"] {
+        let runs = ["1", "2"].map(|threads| {
+            let out = format!("{method}{threads}");
+            let line = [
+                "solve",
+                "small.econ",
+                "--method",
+                method,
+                "--threads",
+                threads,
+                "--out",
+                &out,
+            ];
+            let (exit, printed, err) = econc(directory.path(), &line);
+            assert_eq!(exit, 0, "{method}: {printed}{err}");
+            assert!(printed.contains(&method.replace('_', " ")), "{printed}");
+            directory.path().join(out)
+        });
+        same(&runs[0], &runs[1]);
+    }
+}
+
+#[test]
 fn a_sweep_is_a_directory_a_value_and_one_table() {
     let directory = scratch();
     let at = |name: &str| directory.path().join(name);

@@ -295,6 +295,7 @@ fn the_methods_are_listed_and_say_why_they_do_not_fit() {
         [
             "value_iteration",
             "time_iteration",
+            "endogenous_grid",
             "grid_search",
             "one_shot",
             "linear_quadratic",
@@ -311,7 +312,7 @@ fn the_methods_are_listed_and_say_why_they_do_not_fit() {
     let why = json(&why);
     assert_eq!(why["concept"], "planner");
     assert_eq!(why["methods"][0]["fits"], true);
-    assert_eq!(why["methods"][2]["why_not"], "the action is not the next state");
+    assert_eq!(why["methods"][3]["why_not"], "the action is not the next state");
     // The reason is the one that the method itself gives.
     let tried = econc(
         dir.path(),

@@ -397,6 +397,10 @@ fn a_solve_that_is_killed_ends_as_one_that_was_not() {
         "0",
     ];
     killed_and_resumed(&on_nodes, &moments(&[10, 25, 60], 100, 5));
+    for method in ["time_iteration", "endogenous_grid"] {
+        let marginal = ["solve", "small.econ", "--method", method, "--checkpoint", "0"];
+        killed_and_resumed(&marginal, &moments(&[5, 12, 30], 100, 3));
+    }
     let finite = ["solve", "finite_life.econ", "--checkpoint", "0"];
     killed_and_resumed(&finite, &moments(&[20, 60], 100, 9));
 }

@@ -171,7 +171,7 @@ pub const SOLVE_KEYS: &[Key] = &[
         "tolerance",
         SHARE,
         "1e-10; 1e-7 with grid_search",
-        "largest error of the value at the end, relative to 1 + its largest size; with grid_search its largest change, with time_iteration the largest relative change of policies and marginal values",
+        "largest error of the value at the end, relative to 1 + its largest size; with grid_search its largest change, with time_iteration and endogenous_grid the largest relative change of policies and marginal values",
     ),
     key(
         "policy_tolerance",

@@ -11,14 +11,14 @@ use super::equilibrium::one_shot::OneShot;
 use super::grid_search::GridSearch;
 use super::method::{Method, Structure};
 use super::problem::DecisionProblem;
-use super::time_iteration::TimeIteration;
+use super::time_iteration::{EndogenousGrid, TimeIteration};
 use super::value_iteration::ValueIteration;
 use crate::check::Model;
 use crate::check::model::Setting;
 use crate::diag::Diagnostic;
 
 /// The methods, in the order in which they are tried.
-pub static METHODS: &[&dyn Method] = &[&ValueIteration, &TimeIteration, &GridSearch];
+pub static METHODS: &[&dyn Method] = &[&ValueIteration, &TimeIteration, &EndogenousGrid, &GridSearch];
 
 /// The methods for economies in which several decide, in the order in which they are tried.
 pub static EQUILIBRIA: &[&dyn EquilibriumMethod] = &[&OneShot, &LinearQuadratic, &Joint, &BestReplies];

@@ -11,6 +11,7 @@ pub mod located;
 mod lost;
 
 pub mod benchmarks;
+mod bounded;
 pub mod policy_operator;
 pub mod problem;
 pub mod progress;

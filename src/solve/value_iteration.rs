@@ -28,7 +28,7 @@ use super::tabulated::Table;
 use crate::check::settings::defaults;
 use crate::diag::Diagnostic;
 use crate::limits;
-use crate::num::interpolate::Outside;
+use crate::num::interpolate::{Axis, Outside, Rule, Tensor};
 use rayon::prelude::*;
 
 /// Nodes that are worked on together: fixed, so that results do not depend on the number of threads.
@@ -203,25 +203,7 @@ fn from_inside(
     if !matches!(ended, Ended::Leaves) {
         return Ok(ended);
     }
-    let mut inside = Bellman::new(problem, Interpolation::Linear)?;
-    inside.tensor.outside = Outside::Forbidding;
-    let rough = ValueIterationOptions {
-        tolerance: options.tolerance.max(ROUGH),
-        improvements: options.improvements.min(ROUGH_IMPROVEMENTS),
-        interpolation: Interpolation::Linear,
-        howard: true,
-        search: SearchOptions {
-            action_tolerance: options.search.action_tolerance.max(1e-6),
-            ..options.search
-        },
-        ..options.clone()
-    };
-    let guess = match forever(&inside, &rough, false, progress) {
-        Err(stopped) if stopped.code == "E0906" => return Err(stopped),
-        Ok(Ended::Solved(solution)) if solution.record.outside == 0 => Some(solution.value),
-        // Staying is not possible everywhere, or has no value: begin at zero after all.
-        _ => None,
-    };
+    let guess = staying(problem, &bellman.tensor, options, progress)?.map(|s| s.value);
     forever(
         bellman,
         &ValueIterationOptions {
@@ -231,6 +213,46 @@ fn from_inside(
         false,
         progress,
     )
+}
+
+/// A rough solution for those who stay on the grid, straight between its nodes: where finer ones may begin. `None` where staying is not
+/// possible everywhere or has no value.
+///
+/// # Errors
+/// Those of [`Bellman::new`]; E0906 when stopped.
+pub(super) fn staying(
+    problem: &dyn DecisionProblem,
+    grid: &Tensor,
+    options: &ValueIterationOptions,
+    progress: &mut dyn Watch,
+) -> Result<Option<Solution>, Diagnostic> {
+    let mut inside = Bellman::new(problem, Interpolation::Linear)?;
+    let straight = grid.axes().iter().map(|a| match a.rule() {
+        Rule::Nodes => Some(a.clone()),
+        _ => Axis::new(a.nodes(), a.log(), Rule::Linear),
+    });
+    let straight: Option<Vec<Axis>> = straight.collect();
+    let Some(tensor) = straight.and_then(|axes| Tensor::new(axes, Outside::Forbidding)) else {
+        return Ok(None);
+    };
+    inside.tensor = tensor;
+    let rough = ValueIterationOptions {
+        tolerance: options.tolerance.max(ROUGH),
+        improvements: options.improvements.min(ROUGH_IMPROVEMENTS),
+        interpolation: Interpolation::Linear,
+        howard: true,
+        search: SearchOptions {
+            action_tolerance: options.search.action_tolerance.max(1e-6),
+            ..options.search
+        },
+        guess: None,
+        ..options.clone()
+    };
+    match forever(&inside, &rough, false, progress) {
+        Err(stopped) if stopped.code == "E0906" => Err(stopped),
+        Ok(Ended::Solved(solution)) if solution.record.outside == 0 => Ok(Some(*solution)),
+        _ => Ok(None),
+    }
 }
 
 /// Solves with linear interpolation what cubic interpolation could not settle.

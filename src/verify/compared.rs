@@ -146,7 +146,10 @@ mod tests {
             .iter()
             .map(|m| m.name())
             .collect();
-        assert_eq!(names, ["value_iteration", "time_iteration", "grid_search"]);
+        assert_eq!(
+            names,
+            ["value_iteration", "time_iteration", "endogenous_grid", "grid_search"]
+        );
         let (first, second) = (by("value_iteration"), by("time_iteration"));
         let distances = apart(&model, &options, &first, &second)
             .expect("distances")

@@ -7,13 +7,11 @@
 use super::room::room;
 use super::stage::{Ahead, Slopes, Stage, Work};
 use crate::limits;
+use crate::solve::bounded::{Bounded, ELSEWHERE, HALVINGS, between};
 use nalgebra::{DMatrix, DVector};
 
-/// Most steps at a node in one sweep, and most halvings of one step.
+/// Most steps at a node in one sweep.
 const STEPS: usize = 60;
-const HALVINGS: usize = 12;
-/// Shares of the way between bounds from which nodes without a solution are tried in the next sweep.
-const ELSEWHERE: [f64; 4] = [0.2, 0.5, 0.05, 0.8];
 /// Step of differences in a state, relative to its size, for slopes of bounds.
 const MOVED: f64 = 1e-6;
 
@@ -143,7 +141,7 @@ impl Block {
     pub(super) fn sweep(&mut self, stage: &Stage, ahead: &Ahead, tolerance: f64, sweep: usize) -> Swept {
         let (mut work, mut slopes) = (Work::default(), Slopes::default());
         let before = self.actions.clone();
-        let (n, na, ns) = (self.searches.len(), self.actions.len(), self.states.len());
+        let (n, na) = (self.searches.len(), self.actions.len());
         for i in 0..n {
             if self.searches[i].lost {
                 let share = ELSEWHERE[sweep % ELSEWHERE.len()];
@@ -178,7 +176,7 @@ impl Block {
                 }
                 self.conditions(stage, ahead, &unknown, Some(a), &mut work, &mut slopes);
                 for (k, &i) in unknown.iter().enumerate() {
-                    let step = step_of(self.actions[a][i], self.lo[a][i], self.hi[a][i]);
+                    let step = self.action(a, i).nudge();
                     for row in 0..na {
                         let slope = (slopes.of[row][k] - self.searches[i].gain[row]) / step;
                         self.searches[i].jacobian[row * na + a] = slope;
@@ -193,16 +191,59 @@ impl Block {
                 self.searches[i].step(&mut point);
             }
         }
+        for search in &mut self.searches {
+            search.lost = !search.solved;
+        }
+        Swept {
+            marginal: self.marginal(stage, ahead, &mut work),
+            moved: self.moved(&before),
+            unsolved: self.searches.iter().filter(|s| !s.solved).count(),
+            first_unsolved: self.searches.iter().position(|s| !s.solved),
+        }
+    }
+
+    /// Does what a policy says (`[action]`, state node x joint shock), held inside bounds, and reads off marginal values.
+    pub(super) fn follow(&mut self, stage: &Stage, ahead: &Ahead, policy: &[Vec<f64>]) -> Swept {
+        let (mut work, mut slopes) = (Work::default(), Slopes::default());
+        let before = self.actions.clone();
+        self.start_at(policy, stage.bellman.shocks());
+        let at_bound = |i: &usize| {
+            (0..self.actions.len()).any(|a| {
+                let own = self.action(a, *i);
+                own.at == own.lo || own.at == own.hi
+            })
+        };
+        let held: Vec<usize> = (0..self.searches.len()).filter(at_bound).collect();
+        if !held.is_empty() {
+            self.conditions(stage, ahead, &held, None, &mut work, &mut slopes);
+            for (k, &i) in held.iter().enumerate() {
+                self.searches[i].gain = slopes.of.iter().map(|v| v[k]).collect();
+            }
+        }
+        Swept {
+            marginal: self.marginal(stage, ahead, &mut work),
+            moved: self.moved(&before),
+            unsolved: 0,
+            first_unsolved: None,
+        }
+    }
+
+    /// Largest move of an action, as a share of one plus its size.
+    fn moved(&self, before: &[Vec<f64>]) -> f64 {
+        let pairs = before.iter().flatten().zip(self.actions.iter().flatten());
+        pairs.fold(0.0, |m: f64, (o, n)| {
+            let d = (n - o).abs() / (1.0 + n.abs());
+            if d.is_nan() { f64::INFINITY } else { m.max(d) }
+        })
+    }
+
+    /// Marginal values of the states as they are carried, `[state][node]`, by the envelope theorem.
+    fn marginal(&self, stage: &Stage, ahead: &Ahead, work: &mut Work) -> Vec<Vec<f64>> {
+        let (n, na, ns) = (self.searches.len(), self.actions.len(), self.states.len());
+        let mut slopes = Slopes::default();
         let (states, actions) = (slices(&self.states), slices(&self.actions));
-        stage.slopes(
-            Some(ahead),
-            self.shock,
-            (&states, &actions),
-            0..ns,
-            &mut work,
-            &mut slopes,
-        );
-        let mut marginal = std::mem::take(&mut slopes.of);
+        stage.slopes(Some(ahead), self.shock, (&states, &actions), 0..ns, work, &mut slopes);
+        let mut marginal = slopes.of;
         // At a bound that moves with a state the action moves along.
         for (s, marginal) in marginal.iter_mut().enumerate() {
             for a in 0..na {
@@ -217,19 +258,15 @@ impl Block {
                 }
             }
         }
-        let pairs = before.iter().flatten().zip(self.actions.iter().flatten());
-        let moved = pairs.fold(0.0, |m: f64, (o, n)| {
-            let d = (n - o).abs() / (1.0 + n.abs());
-            if d.is_nan() { f64::INFINITY } else { m.max(d) }
-        });
-        for search in &mut self.searches {
-            search.lost = !search.solved;
-        }
-        Swept {
-            marginal: self.carried(stage, marginal),
-            moved,
-            unsolved: self.searches.iter().filter(|s| !s.solved).count(),
-            first_unsolved: self.searches.iter().position(|s| !s.solved),
+        self.carried(stage, marginal)
+    }
+
+    /// An action at a node, and its bounds.
+    fn action(&self, a: usize, node: usize) -> Bounded {
+        Bounded {
+            at: self.actions[a][node],
+            lo: self.lo[a][node],
+            hi: self.hi[a][node],
         }
     }
 
@@ -248,7 +285,7 @@ impl Block {
         let mut actions: Vec<Vec<f64>> = self.actions.iter().map(gather).collect();
         if let Some(a) = moved {
             for (x, i) in actions[a].iter_mut().zip(nodes) {
-                *x += step_of(*x, self.lo[a][*i], self.hi[a][*i]);
+                *x += self.action(a, *i).nudge();
             }
         }
         let (ns, na) = (states.len(), actions.len());
@@ -268,28 +305,6 @@ impl Block {
     }
 }
 
-/// A number between two bounds, of which any may be infinite.
-fn between(lo: f64, hi: f64, share: f64) -> f64 {
-    match (lo.is_finite(), hi.is_finite()) {
-        (true, true) => lo + share * (hi - lo),
-        (true, false) => lo + 2.0 * share,
-        (false, true) => hi - 2.0 * share,
-        (false, false) => 0.0,
-    }
-}
-
-/// The width of what may be chosen; about the size of what is where there is no end.
-fn range(at: f64, lo: f64, hi: f64) -> f64 {
-    let range = hi - lo;
-    if range.is_finite() { range } else { 1.0 + at.abs() }
-}
-
-/// By how much an action is moved for a slope: inwards.
-fn step_of(at: f64, lo: f64, hi: f64) -> f64 {
-    let h = 1e-7 * at.abs().max(1e-3 * range(at, lo, hi));
-    if at + h > hi { -h } else { h }
-}
-
 /// The actions at a node, and their bounds.
 struct Point<'a> {
     node: usize,
@@ -303,9 +318,13 @@ impl<'a> Point<'a> {
         Point { node, actions, lo, hi }
     }
 
-    /// Action `a`, its lower and its upper bound.
-    fn get(&self, a: usize) -> (f64, f64, f64) {
-        (self.actions[a][self.node], self.lo[a][self.node], self.hi[a][self.node])
+    /// Action `a` and its bounds.
+    fn get(&self, a: usize) -> Bounded {
+        Bounded {
+            at: self.actions[a][self.node],
+            lo: self.lo[a][self.node],
+            hi: self.hi[a][self.node],
+        }
     }
 
     fn set(&mut self, a: usize, x: f64) {
@@ -364,38 +383,33 @@ impl Search {
     /// Takes in the conditions where it stands; whether a step is to follow.
     fn take(&mut self, point: &mut Point, gain: Vec<f64>, size: Vec<f64>, tolerance: f64) -> bool {
         let na = gain.len();
-        let pressed = |a: usize| {
-            let (at, lo, hi) = point.get(a);
-            at <= lo && gain[a] <= 0.0 || at >= hi && gain[a] >= 0.0
-        };
-        self.free = (0..na).filter(|a| !pressed(*a)).collect();
-        // What an action still brings, as a share of what is set against each other in it, or the share of its range that is left in
-        // that direction: the smaller of the two is zero at a solution and only there.
-        let gap = self.free.iter().fold(0.0, |m: f64, a| {
-            let (at, lo, hi) = point.get(*a);
-            let range = range(at, lo, hi);
-            // Where all that is set against each other vanishes, what the action itself would move is the measure.
-            let own = match self.known {
-                true => self.jacobian[*a * na + *a].abs() * (at.abs() + 1e-2 * range),
-                false => 0.0,
-            };
-            let scale = size[*a] + if own.is_finite() { own } else { 0.0 };
-            let share = gain[*a].abs() / scale.max(1e-300);
-            let room = if gain[*a] > 0.0 { hi - at } else { at - lo };
-            if gain[*a] == 0.0 {
-                m
-            } else if share.is_nan() {
-                f64::INFINITY
+        let free: Vec<usize> = (0..na).filter(|a| !point.get(*a).pressed(gain[*a])).collect();
+        // Where an action came to press against its bound, the others begin anew: their gap does not compare with the one before.
+        let fewer = free.len() < self.free.len();
+        self.free = free;
+        // What an action still brings, or the share of its range that is left in that direction: the smaller of the two is zero at a
+        // solution and only there.
+        let gap = self.free.iter().fold(0.0, |m: f64, &a| {
+            let own = point.get(a);
+            let slope = if self.known { self.jacobian[a * na + a] } else { 0.0 };
+            let share = own.gap(gain[a], size[a], slope);
+            let left = own.room(gain[a]) / own.range();
+            if share.is_finite() {
+                m.max(share.min(left))
             } else {
-                m.max(share.min(room / range))
+                f64::INFINITY
             }
         });
+        if fewer && gap.is_finite() {
+            self.gap = f64::INFINITY;
+        }
         if gap <= tolerance {
             // What still brings something has come to its bound: there it is pressed, and what it brings is the bound's price.
             let mut at_bounds = true;
             for &a in &self.free {
-                let (at, lo, hi) = point.get(a);
-                if gain[a].abs() > tolerance * size[a] && (at - lo).min(hi - at) <= tolerance * range(at, lo, hi) {
+                let own = point.get(a);
+                let Bounded { at, lo, hi } = own;
+                if gain[a].abs() > tolerance * size[a] && (at - lo).min(hi - at) <= tolerance * own.range() {
                     let bound = if gain[a] > 0.0 { hi } else { lo };
                     at_bounds &= bound == at || self.snapped;
                     point.set(a, bound);
@@ -413,7 +427,7 @@ impl Search {
             // Old slopes may be why: they are taken again after the next step.
             let back = self.gap.is_finite() && self.halvings <= HALVINGS;
             for a in 0..na {
-                let (at, lo, hi) = point.get(a);
+                let Bounded { at, lo, hi } = point.get(a);
                 let share = 0.5 / (1.0 + self.halvings as f64);
                 point.set(
                     a,
@@ -433,7 +447,7 @@ impl Search {
         }
         // Broyden's formula along the last step.
         if self.known && self.gain_before.iter().all(|g| g.is_finite()) {
-            let step: Vec<f64> = (0..na).map(|a| point.get(a).0 - self.before[a]).collect();
+            let step: Vec<f64> = (0..na).map(|a| point.get(a).at - self.before[a]).collect();
             let length: f64 = step.iter().map(|s| s * s).sum();
             if length > 0.0 {
                 for row in 0..na {
@@ -458,7 +472,7 @@ impl Search {
     fn step(&mut self, point: &mut Point) {
         let na = self.gain.len();
         for a in 0..na {
-            self.before[a] = point.get(a).0;
+            self.before[a] = point.get(a).at;
         }
         self.gain_before.clone_from(&self.gain);
         let free = &self.free;
@@ -484,29 +498,16 @@ impl Search {
         }
         let mut moved = 0.0f64;
         for (i, &a) in free.iter().enumerate() {
-            let (at, lo, hi) = point.get(a);
-            let range = range(at, lo, hi);
+            let own = point.get(a);
+            let slope = self.jacobian[a * na + a];
             let step = match &newton {
                 Some(s) => s[i],
-                None if self.jacobian[a * na + a] < 0.0 => -self.gain[a] / self.jacobian[a * na + a],
-                None => 0.1 * range * self.gain[a].signum(),
+                None if slope < 0.0 => -self.gain[a] / slope,
+                None => own.uphill(self.gain[a]),
             };
-            let most = if (hi - lo).is_finite() {
-                0.5 * range
-            } else {
-                10.0 * range
-            };
-            let step = step.clamp(-most, most);
-            let room = if step > 0.0 { hi - at } else { at - lo };
-            let step = if step.abs() < room {
-                step
-            } else if room < 1e-6 * range {
-                room * step.signum()
-            } else {
-                0.9 * room * step.signum()
-            };
-            moved = moved.max(step.abs() / (at.abs() + 1e-3 * range));
-            point.set(a, (at + step).max(lo).min(hi));
+            let (at, share) = own.stepped(step);
+            moved = moved.max(share);
+            point.set(a, at);
         }
         // At rounding steps no longer move it.
         if moved < 1e-14 {

@@ -6,10 +6,12 @@
 //! those of the model, not of an interpolant, so that policies are as exact as the interpolation of marginal values (order four) and not of
 //! slopes of values (order three). At a bound a condition is an inequality, and the bound's own slope counts (complementarity). Sweeps are
 //! accelerated ([`crate::num::anderson`]) and end when neither policies nor marginal values move by more than `tolerance` of what they are;
-//! they begin on few nodes and go on, from what was found there, on twice as many until all are there.
+//! they begin on few nodes (with one state from a rough solution by value iteration, with several where nothing else leads anywhere) and
+//! go on, from what was found there, on twice as many until all are there.
 //! The value is that of the policy found ([`PolicyOperator`]).
 
 mod block;
+mod endogenous;
 mod room;
 mod stage;
 #[cfg(test)]
@@ -20,15 +22,17 @@ use super::describe::describe;
 use super::method::{Method, Structure, Task};
 use super::policy_operator::{OPERATOR_BYTES, PolicyOperator, evaluated};
 use super::problem::DecisionProblem;
-use super::progress::{Control, Progress, Watch, found, kept};
+use super::progress::{Control, Progress, Watch};
 use super::solution::{Record, Solution};
-use super::value_iteration::{leaves, operator_bytes, sizes};
+use super::value_iteration::{ValueIterationOptions, leaves, operator_bytes, sizes, staying};
 use crate::check::settings::defaults;
 use crate::diag::Diagnostic;
 use crate::limits;
 use crate::num::anderson::Anderson;
 use crate::num::interpolate::{Axis, Tensor};
 use block::{Block, Swept};
+pub use endogenous::EndogenousGrid;
+use endogenous::Origins;
 use rayon::prelude::*;
 use stage::Stage;
 
@@ -43,7 +47,7 @@ const MIXED: f64 = 0.3;
 /// Largest gap of a condition that counts as none, at the end and at the most.
 const SETTLED: f64 = 1e-12;
 const LOOSE: f64 = 1e-5;
-/// Where the search for actions begins, between their bounds: one after the other where no policy settles.
+/// Where the search for actions begins, between their bounds, where the rough solution leads nowhere: one after the other.
 const STARTS: [f64; 3] = [0.5, 0.2, 0.8];
 /// Fewest nodes of an axis of the grids on which it begins, alone and beside others; largest change that counts as none there.
 const FEW_ALONE: usize = 13;
@@ -54,6 +58,8 @@ const ROUGH_SWEEPS: usize = 200;
 const STALE: usize = 8;
 const GIVEN_UP: usize = 30;
 const LESS: f64 = 0.7;
+/// Sweeps in a row without a solution at any node after which it is given up.
+const NOWHERE: usize = 10;
 /// Most sweeps on one grid where the file says nothing.
 pub const SWEEPS: usize = 1000;
 /// Most that a requirement may be missed by.
@@ -97,16 +103,27 @@ impl Method for TimeIteration {
     }
 
     fn solve(&self, task: Task, progress: &mut dyn Watch) -> Result<Solution, Diagnostic> {
-        self.fits(&Structure::of(task.problem.spec())).map_err(|why| {
-            Diagnostic::error("E0810", format!("time_iteration cannot solve this model: {why}"))
-                .hint("econc solve FILE --why says which methods fit")
-        })?;
-        let options = TimeIterationOptions {
-            tolerance: task.number("tolerance").unwrap_or(defaults::TOLERANCE),
-            sweeps: task.whole("iterations", SWEEPS),
-        };
-        solve(task.problem, options, task.guess, progress)
+        solve_by(self, task, false, progress)
     }
+}
+
+/// Solves by one of the methods that carry marginal values.
+fn solve_by(
+    method: &dyn Method,
+    task: Task,
+    endogenous: bool,
+    progress: &mut dyn Watch,
+) -> Result<Solution, Diagnostic> {
+    method.fits(&Structure::of(task.problem.spec())).map_err(|why| {
+        Diagnostic::error("E0810", format!("{} cannot solve this model: {why}", method.name()))
+            .hint("econc solve FILE --why says which methods fit")
+    })?;
+    let options = TimeIterationOptions {
+        tolerance: task.number("tolerance").unwrap_or(defaults::TOLERANCE),
+        sweeps: task.whole("iterations", SWEEPS),
+        endogenous,
+    };
+    solve(task.problem, options, task.guess, progress)
 }
 
 /// Settings.
@@ -116,6 +133,8 @@ pub struct TimeIterationOptions {
     pub tolerance: f64,
     /// Most sweeps.
     pub sweeps: usize,
+    /// Whether conditions are solved for the states from which next ones come ([`EndogenousGrid`]).
+    pub endogenous: bool,
 }
 
 /// Solves the problem; `guess` is a value (states x shocks) from which that of the policy is sought.
@@ -129,6 +148,8 @@ pub fn solve(
     guess: Option<Vec<f64>>,
     progress: &mut dyn Watch,
 ) -> Result<Solution, Diagnostic> {
+    // One that was interrupted is done again, to the same bytes: it takes little time.
+    progress.begins();
     let mut levels = vec![Bellman::new(problem, Interpolation::Cubic)?];
     let bellman = &levels[0];
     let size = bellman.nodes() * bellman.shocks();
@@ -153,12 +174,25 @@ pub fn solve(
     let rough = TimeIterationOptions {
         tolerance: options.tolerance.max(ROUGH),
         sweeps: options.sweeps.min(ROUGH_SWEEPS),
+        ..options
     };
     let of_level = |k: usize| if k == 0 { options } else { rough };
     let coarsest = stages.len() - 1;
+    // With several states a rough solution costs more than all the rest, and most come without.
+    let mut starts: Vec<Option<f64>> = STARTS.map(Some).to_vec();
+    starts.insert(usize::from(problem.spec().states.len() > 1), None);
     let mut found: Option<Ended> = None;
-    for share in STARTS {
-        let ended = iterate(&stages[coarsest], of_level(coarsest), Start::Between(share), progress)?;
+    for share in starts {
+        let start = match share {
+            Some(share) => Some(Start::Between(share)),
+            None => rough_start(&stages[coarsest], progress)?,
+        };
+        let Some(start) = start else { continue };
+        let searched = TimeIterationOptions {
+            endogenous: false,
+            ..of_level(coarsest)
+        };
+        let ended = iterate(&stages[coarsest], searched, start, progress)?;
         let settled = ended.settled;
         found = Some(ended);
         if settled {
@@ -167,8 +201,11 @@ pub fn solve(
     }
     let mut ended = found.ok_or_else(|| Diagnostic::error("E0901", "time iteration has no start"))?;
     let mut at = coarsest;
-    while at > 0 {
-        let (from, to) = (&stages[at], &stages[at - 1]);
+    // An endogenous grid needs marginal values to begin with, and goes on from those of the search.
+    let mut again = options.endogenous && coarsest == 0;
+    while at > 0 || again {
+        let (from, to) = (&stages[at], &stages[at.saturating_sub(1)]);
+        again = false;
         let functions = from.carried(&ended.functions, to);
         // What did not settle on few nodes may on more.
         let start = if functions.iter().flatten().all(|v| v.is_finite()) {
@@ -176,7 +213,7 @@ pub fn solve(
         } else {
             Start::Between(STARTS[0])
         };
-        at -= 1;
+        at = at.saturating_sub(1);
         let before = std::mem::take(&mut ended.sweeps);
         ended = iterate(to, of_level(at), start, progress)?;
         ended.sweeps += before;
@@ -185,6 +222,20 @@ pub fn solve(
         return Err(not_converged(&stages[at], &ended, of_level(at)));
     }
     finish(&stages[0], ended, options, guess.filter(|g| g.len() == size))
+}
+
+/// Slopes of the value, and the policy, of those who stay on a grid: a period from the end of the world, when all is used up, may be
+/// so far from what is done otherwise that no iteration comes back from there.
+fn rough_start(stage: &Stage, progress: &mut dyn Watch) -> Result<Option<Start>, Diagnostic> {
+    let mut watch = |p: Progress| progress.report(p);
+    let usual = ValueIterationOptions::default();
+    let tensor = &stage.bellman.tensor;
+    let Some(rough) = staying(stage.bellman.problem, tensor, &usual, &mut watch)? else {
+        return Ok(None);
+    };
+    let functions = stage.slopes_of(&rough.value);
+    let finite = functions.iter().flatten().all(|v| v.is_finite());
+    Ok(finite.then_some(Start::From(functions, rough.policy)))
 }
 
 /// The grid with half as many nodes an axis, where there are still enough; `None` if the grid is small already.
@@ -326,19 +377,11 @@ fn iterate(
         unsolved: 0,
         example: None,
     };
-    type Standing = (Vec<f64>, Vec<Vec<f64>>, Vec<Vec<Vec<f64>>>);
-    let fits = |s: &Standing| s.1.len() == functions.len() && s.2.len() == blocks.len();
-    if let Some((history, resumed, actions)) = found::<Standing>(progress).filter(fits) {
-        (ended.history, functions) = (history, resumed);
-        blocks.iter_mut().zip(actions).for_each(|(b, a)| b.actions = a);
-    }
+    let mut origins = options.endogenous.then(|| Origins::new(stage, &blocks));
     let mut before = f64::INFINITY;
     let (mut best, mut stale) = (f64::INFINITY, 0);
-    for sweep in ended.history.len() + 1..=options.sweeps.max(1) {
-        progress.standing(&|| {
-            let actions: Vec<&Vec<Vec<f64>>> = blocks.iter().map(|b| &b.actions).collect();
-            kept(&(&ended.history, &functions, actions))
-        });
+    let (all, mut nowhere) = (stage.bellman.nodes() * stage.bellman.shocks(), 0);
+    for sweep in 1..=options.sweeps.max(1) {
         let ahead = stage.ahead(&functions);
         let exact = before <= 1e2 * options.tolerance;
         let tolerance = if exact {
@@ -346,7 +389,11 @@ fn iterate(
         } else {
             (1e-5 * before).clamp(SETTLED, LOOSE)
         };
-        let swept: Vec<Swept> = each(&mut blocks, |b| b.sweep(stage, &ahead, tolerance, sweep));
+        let placed = origins.as_mut().map(|o| o.place(stage, &functions[0], tolerance));
+        let swept: Vec<Swept> = match &placed {
+            Some(placed) => each(&mut blocks, |b| b.follow(stage, &ahead, &placed.policy)),
+            None => each(&mut blocks, |b| b.sweep(stage, &ahead, tolerance, sweep)),
+        };
         let parts: Vec<Vec<Vec<f64>>> = swept.iter().map(|s| s.marginal.clone()).collect();
         let new = whole(stage, &blocks, &parts);
         let moved = swept.iter().fold(moves(&functions, &new), |m, s| m.max(s.moved));
@@ -356,6 +403,9 @@ fn iterate(
             .zip(&swept)
             .find_map(|(b, s)| Some((b, s.first_unsolved?)));
         ended.example = lost.map(|(b, i)| (b.first + i, b.shock));
+        if let Some(placed) = placed {
+            (ended.unsolved, ended.example) = (placed.unsolved, placed.example);
+        }
         ended.history.push(moved);
         let report = Progress {
             iteration: sweep,
@@ -371,7 +421,8 @@ fn iterate(
             functions = new;
             break;
         }
-        if !moved.is_finite() && ended.unsolved == 0 {
+        nowhere = if ended.unsolved == all { nowhere + 1 } else { 0 };
+        if !moved.is_finite() && ended.unsolved == 0 || nowhere >= NOWHERE {
             break;
         }
         if moved < LESS * best {
@@ -426,11 +477,20 @@ fn moves(old: &[Vec<f64>], new: &[Vec<f64>]) -> f64 {
     old.iter().zip(new).map(one).fold(0.0, f64::max)
 }
 
+/// The method in words.
+fn words(options: TimeIterationOptions) -> &'static str {
+    if options.endogenous {
+        "endogenous grid"
+    } else {
+        "time iteration"
+    }
+}
+
 fn not_converged(stage: &Stage, ended: &Ended, options: TimeIterationOptions) -> Diagnostic {
     let last = ended.history.last().copied().unwrap_or(f64::NAN);
     let d = Diagnostic::error(
         "E0901",
-        format!("time iteration did not converge in {} sweeps", ended.history.len()),
+        format!("{} did not converge in {} sweeps", words(options), ended.history.len()),
     )
     .note(format!(
         "policies and marginal values still move by {last:.1e} of what they are; {:.0e} was asked for",
@@ -465,7 +525,10 @@ fn finish(
             };
             return Err(Diagnostic::error(
                 "E0922",
-                "a requirement binds, and `time_iteration` knows bounds, or requirements on a single action",
+                format!(
+                    "a requirement binds, and {} knows bounds, or requirements on a single action",
+                    words(options)
+                ),
             )
             .note(format!(
                 "missed by {:.2e} at {}",
@@ -491,7 +554,7 @@ fn finish(
     let (outside, warning) = leaves(bellman, &operator);
     let last = ended.history.last().copied().unwrap_or(0.0);
     Ok(Solution {
-        method: "time iteration".into(),
+        method: words(options).into(),
         states: Solution::states_of(bellman.problem),
         chain: spec.chain.clone(),
         actions: spec.actions.clone(),

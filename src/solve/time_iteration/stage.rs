@@ -5,16 +5,28 @@ use crate::solve::bellman::{At, Bellman, Continuation, Scratch};
 use crate::solve::problem::Lanes;
 use std::ops::Range;
 
+const NOWHERE: AxisPoint = AxisPoint {
+    cell: 0,
+    t: 0.0,
+    beyond: 0.0,
+};
+
 /// The problem of a period.
 pub(super) struct Stage<'a> {
     pub(super) bellman: &'a Bellman<'a>,
-    /// The grid, outside which marginal values go on along their tangents.
+    /// The grid, outside which marginal values go on along their tangents where they change their sign.
     tensor: Tensor,
-    discount: f64,
+    pub(super) discount: f64,
 }
 
 /// Marginal values of tomorrow's states, one function per state: times the state where its axis runs in logs.
-pub(super) struct Ahead(Vec<Continuation>);
+pub(super) struct Ahead(Vec<Function>);
+
+struct Function {
+    of: Continuation,
+    /// Whether it has one sign at all nodes.
+    one_sign: bool,
+}
 
 /// What one more unit of each variable brings at many points.
 #[derive(Default)]
@@ -79,12 +91,38 @@ impl<'a> Stage<'a> {
         functions.iter().map(&mut one).collect()
     }
 
+    /// Slopes of a value at the nodes (state node x joint shock) as marginal values are carried: `[state]` and then state node x joint
+    /// shock.
+    pub(super) fn slopes_of(&self, value: &[f64]) -> Vec<Vec<f64>> {
+        let (nz, axes) = (self.bellman.shocks(), self.tensor.axes());
+        let mut out = vec![vec![0.0; value.len()]; axes.len()];
+        let (mut surface, mut places) = (Surface::default(), [NOWHERE; MAX_AXES]);
+        let (mut x, mut slopes) = (vec![0.0; axes.len()], vec![0.0; axes.len()]);
+        for shock in 0..nz {
+            let column: Vec<f64> = value.iter().skip(shock).step_by(nz).copied().collect();
+            self.tensor.fit(&column, &mut surface);
+            for i in 0..column.len() {
+                self.tensor.node(i, &mut x);
+                self.tensor.locate(&x, &mut places);
+                let places = &places[..axes.len()];
+                self.tensor.value_and_slopes(&surface, places, Some(&mut slopes));
+                for (s, out) in out.iter_mut().enumerate() {
+                    out[i * nz + shock] = if self.log(s) { x[s] * slopes[s] } else { slopes[s] };
+                }
+            }
+        }
+        out
+    }
+
     /// Marginal values at the nodes, `[state]` and then state node x joint shock, as they are seen from today.
     pub(super) fn ahead(&self, functions: &[Vec<f64>]) -> Ahead {
         let one = |values: &Vec<f64>| {
             let mut c = Continuation::default();
             self.bellman.continuation(&self.tensor, values, &mut c);
-            c
+            Function {
+                one_sign: values.iter().all(|v| *v > 0.0) || values.iter().all(|v| *v < 0.0),
+                of: c,
+            }
         };
         Ahead(functions.iter().map(one).collect())
     }
@@ -94,17 +132,20 @@ impl<'a> Stage<'a> {
         let axes = self.tensor.axes();
         work.marginal.resize_with(axes.len(), Vec::new);
         work.marginal.iter_mut().for_each(|m| m.resize(n, 0.0));
-        let mut places = [AxisPoint {
-            cell: 0,
-            t: 0.0,
-            beyond: 0.0,
-        }; MAX_AXES];
+        let mut places = [NOWHERE; MAX_AXES];
         for i in 0..n {
             for (d, axis) in axes.iter().enumerate() {
                 places[d] = axis.locate(work.scratch.next[d][i]);
             }
-            for (s, of) in ahead.0.iter().enumerate() {
-                let value = self.tensor.value_at(&of.surfaces[surface], &places[..axes.len()]);
+            let places = &mut places[..axes.len()];
+            let outside = places.iter().any(|p| p.beyond != 0.0);
+            for (s, function) in ahead.0.iter().enumerate() {
+                let of = &function.of.surfaces[surface];
+                let value = if outside && function.one_sign {
+                    self.beyond(of, places)
+                } else {
+                    self.tensor.value_at(of, places)
+                };
                 let x = work.scratch.next[s][i];
                 work.marginal[s][i] = match axes[s].log() {
                     true if x > 0.0 || value == 0.0 => value / x.max(f64::MIN_POSITIVE),
@@ -113,6 +154,35 @@ impl<'a> Stage<'a> {
                 };
             }
         }
+    }
+
+    /// A function of one sign outside the grid: it goes on with the elasticity that it has at the edge (a power of a state whose axis runs in
+    /// logs, which is what marginal values of homothetic problems are), and keeps its sign.
+    fn beyond(&self, of: &Surface, places: &[AxisPoint]) -> f64 {
+        let mut slopes = [0.0; MAX_AXES];
+        let mut edge = [NOWHERE; MAX_AXES];
+        let edge = &mut edge[..places.len()];
+        for (edge, place) in edge.iter_mut().zip(places) {
+            *edge = AxisPoint { beyond: 0.0, ..*place };
+        }
+        let value = self
+            .tensor
+            .value_and_slopes(of, edge, Some(&mut slopes[..places.len()]));
+        let mut relative = 0.0;
+        for ((axis, place), slope) in self.tensor.axes().iter().zip(places).zip(slopes) {
+            if place.beyond != 0.0 {
+                let nodes = axis.nodes();
+                let end = if place.beyond < 0.0 {
+                    nodes[0]
+                } else {
+                    nodes[nodes.len() - 1]
+                };
+                relative += place.beyond * slope * if axis.log() { end } else { 1.0 } / value;
+            }
+        }
+        // What would more than double goes on in a straight line.
+        let most = std::f64::consts::LN_2;
+        value * relative.min(most).exp() * (1.0 + (relative - most).max(0.0))
     }
 
     /// Slopes in some of the variables (states first, then actions) at `states[s][i]`, `actions[a][i]`; without anything ahead those of

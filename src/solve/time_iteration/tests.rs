@@ -7,6 +7,7 @@ use crate::solve::progress::silent;
 const USUAL: TimeIterationOptions = TimeIterationOptions {
     tolerance: 1e-10,
     sweeps: SWEEPS,
+    endogenous: false,
 };
 
 #[test]
@@ -70,6 +71,55 @@ fn a_bound_and_a_requirement_hold_the_action_back_alike() {
     }
     assert_eq!(bound.policy[0][nodes.len() - 1], 0.1);
     assert!(bound.value[nodes.len() - 1] < free.value[nodes.len() - 1]);
+}
+
+#[test]
+fn an_endogenous_grid_finds_the_policy_of_brock_and_mirman() {
+    let by = |problem: &dyn DecisionProblem, threads: usize| {
+        let options = TimeIterationOptions {
+            endogenous: true,
+            ..USUAL
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| solve(problem, options, None, &mut silent).unwrap())
+    };
+    let problem = brock_mirman(100, 5);
+    let solution = by(&problem, 1);
+    assert_eq!(solution, by(&problem, 2));
+    assert_eq!(solution.method, "endogenous grid");
+    let mut worst: f64 = 0.0;
+    for (i, k) in solution.states[0].nodes.iter().enumerate() {
+        for (j, z) in solution.chain.values.iter().enumerate() {
+            let exact = BM_ALPHA * BM_BETA * z[0] * k.powf(BM_ALPHA);
+            worst = worst.max((solution.policy[0][i * 5 + j] / exact - 1.0).abs());
+        }
+    }
+    assert!(worst < 1e-8, "{worst:e}");
+}
+
+#[test]
+fn what_an_endogenous_grid_does_not_take_is_said_with_its_reason() {
+    let problem = brock_mirman(60, 3);
+    let fits = |change: &dyn Fn(&mut crate::solve::problem::Spec)| {
+        let mut spec = problem.spec().clone();
+        change(&mut spec);
+        EndogenousGrid.fits(&Structure::of(&spec)).err().unwrap_or_default()
+    };
+    assert_eq!(fits(&|_| ()), "");
+    assert_eq!(fits(&|s| s.horizon = Some(3)), "it has a horizon");
+    assert_eq!(
+        fits(&|s| s.states.push(s.states[0].clone())),
+        "it needs exactly one state"
+    );
+    assert_eq!(
+        fits(&|s| s.actions.push(continuous_action("l"))),
+        "it needs exactly one action"
+    );
+    assert_eq!(fits(&|s| s.reward_uses_noise = true), "rewards or laws read a noise");
+    assert_eq!(
+        fits(&|s| s.next_uses_shock_next = true),
+        "a law reads the next draw of a shock"
+    );
 }
 
 #[test]

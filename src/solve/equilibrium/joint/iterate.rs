@@ -1,10 +1,11 @@
 //! Time iteration: what the states of tomorrow are worth, and what is then done today, until neither moves.
 
-use super::stage::{Ahead, Game, Played, middle};
+use super::stage::{Ahead, Game, Played};
 use crate::diag::Diagnostic;
 use crate::limits;
 use crate::num::chebyshev::Basis;
 use crate::num::linear::gmres;
+use crate::solve::bounded::between;
 use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::{Control, Progress, Watch};
 use rayon::prelude::*;
@@ -56,7 +57,7 @@ impl Game {
             let [lo, hi] = self.bounds(z, &nodes);
             let pairs = lo.iter().zip(&hi);
             pairs
-                .map(|(lo, hi)| lo.iter().zip(hi).map(|(l, h)| middle(*l, *h, share)).collect())
+                .map(|(lo, hi)| lo.iter().zip(hi).map(|(l, h)| between(*l, *h, share)).collect())
                 .collect()
         });
         let none = Ahead(Vec::new());

@@ -6,6 +6,7 @@
 
 use crate::limits;
 use crate::num::chebyshev::{Basis, Chebyshev};
+use crate::solve::bounded::{Bounded, ELSEWHERE, HALVINGS, between};
 use crate::solve::decision::Decision;
 use crate::solve::decision::players::Players;
 use crate::solve::problem::{DecisionProblem, Lanes};
@@ -15,10 +16,6 @@ use nalgebra::{DMatrix, DVector};
 const STEPS: usize = 80;
 /// Largest gain of an action, as a share of what it weighs, that counts as none.
 const SETTLED: f64 = 1e-11;
-/// Shares of the way between bounds from which points are tried again.
-const ELSEWHERE: [f64; 4] = [0.2, 0.5, 0.05, 0.8];
-/// Most halvings of one step.
-const HALVINGS: usize = 12;
 
 /// The game: who plays, how functions of the states are carried.
 pub(super) struct Game {
@@ -257,7 +254,8 @@ impl Game {
             for (j, i) in active.iter().enumerate() {
                 for (a, act) in acts.iter_mut().enumerate() {
                     for k in 0..width {
-                        act[j * width + k] = points[*i].at[a] + if k == a + 1 { points[*i].step_of(a) } else { 0.0 };
+                        act[j * width + k] =
+                            points[*i].at[a] + if k == a + 1 { points[*i].action(a).nudge() } else { 0.0 };
                     }
                 }
             }
@@ -271,7 +269,7 @@ impl Game {
                 let gain = of(&there.gain, 0);
                 let size = of(&there.size, 0);
                 let jacobian = DMatrix::from_fn(na, na, |row, column| {
-                    (there.gain[row][j * width + column + 1] - gain[row]) / points[*i].step_of(column)
+                    (there.gain[row][j * width + column + 1] - gain[row]) / points[*i].action(column).nudge()
                 });
                 points[*i].advance(&gain, &size, &jacobian, self.players.taking);
             }
@@ -300,7 +298,7 @@ impl Search {
                 if inside.is_finite() {
                     inside
                 } else {
-                    middle(lo[a], hi[a], 0.5)
+                    between(lo[a], hi[a], 0.5)
                 }
             })
             .collect();
@@ -318,44 +316,26 @@ impl Search {
 
     /// The same search from a share of the way between the bounds.
     fn from(&self, share: f64) -> Search {
-        let at = (0..self.at.len()).map(|a| middle(self.lo[a], self.hi[a], share));
+        let at = (0..self.at.len()).map(|a| between(self.lo[a], self.hi[a], share));
         Search::new(at.collect(), self.lo.clone(), self.hi.clone())
     }
 
-    fn range(&self, a: usize) -> f64 {
-        let range = self.hi[a] - self.lo[a];
-        if range.is_finite() {
-            range
-        } else {
-            1.0 + self.at[a].abs()
+    fn action(&self, a: usize) -> Bounded {
+        Bounded {
+            at: self.at[a],
+            lo: self.lo[a],
+            hi: self.hi[a],
         }
-    }
-
-    /// By how much an action is moved for a slope: inwards.
-    fn step_of(&self, a: usize) -> f64 {
-        let h = 1e-7 * self.at[a].abs().max(1e-3 * self.range(a));
-        if self.at[a] + h > self.hi[a] { -h } else { h }
     }
 
     /// Takes in the conditions where it stands and moves on.
     fn advance(&mut self, gain: &[f64], size: &[f64], jacobian: &DMatrix<f64>, taking: bool) {
         let na = self.at.len();
-        let pressed =
-            |a: usize| self.at[a] <= self.lo[a] && gain[a] <= 0.0 || self.at[a] >= self.hi[a] && gain[a] >= 0.0;
-        let free: Vec<usize> = (0..na).filter(|a| !pressed(*a)).collect();
-        let gap = free.iter().fold(0.0, |m: f64, a| {
-            // Where all that is set against each other vanishes, what the action itself would move is the measure.
-            let own = jacobian[(*a, *a)].abs() * (self.at[*a].abs() + 1e-2 * self.range(*a));
-            let scale = size[*a] + if own.is_finite() { own } else { 0.0 };
-            let share = gain[*a].abs() / scale.max(1e-300);
-            if gain[*a] == 0.0 {
-                m
-            } else if share.is_nan() {
-                f64::INFINITY
-            } else {
-                m.max(share)
-            }
-        });
+        let free: Vec<usize> = (0..na).filter(|a| !self.action(*a).pressed(gain[*a])).collect();
+        let gaps = free
+            .iter()
+            .map(|&a| self.action(a).gap(gain[a], size[a], jacobian[(a, a)]));
+        let gap = gaps.fold(0.0, f64::max);
         if gap <= SETTLED {
             (self.done, self.solved) = (true, true);
             return;
@@ -372,7 +352,7 @@ impl Search {
             self.halvings += 1;
             for a in 0..na {
                 let share = 0.5 / (1.0 + self.halvings as f64);
-                self.at[a] = middle(self.lo[a], self.hi[a], share);
+                self.at[a] = between(self.lo[a], self.hi[a], share);
             }
             self.done = self.halvings > 2 * HALVINGS;
             return;
@@ -382,7 +362,7 @@ impl Search {
         self.before.clone_from(&self.at);
         // A price taker's own condition falls at given prices, not along what prices do when all move. Where it hardly moves at all a
         // bound is the answer.
-        let flat = |a: usize| jacobian[(a, a)].abs() * self.range(a) <= 1e-6 * gain[a].abs();
+        let flat = |a: usize| jacobian[(a, a)].abs() * self.action(a).range() <= 1e-6 * gain[a].abs();
         let uphill = free.iter().any(|a| flat(*a) || !taking && !(jacobian[(*a, *a)] < 0.0));
         let m = DMatrix::from_fn(free.len(), free.len(), |i, j| jacobian[(free[i], free[j])]);
         let right = DVector::from_iterator(free.len(), free.iter().map(|a| -gain[*a]));
@@ -390,45 +370,14 @@ impl Search {
         let newton = newton.filter(|s| s.iter().all(|v| v.is_finite()));
         let mut moved = 0.0f64;
         for (i, &a) in free.iter().enumerate() {
-            let range = self.range(a);
-            let step = match &newton {
-                Some(s) => s[i],
-                None => 0.1 * range * gain[a].signum(),
-            };
-            let most = if (self.hi[a] - self.lo[a]).is_finite() {
-                0.5 * range
-            } else {
-                10.0 * range
-            };
-            let step = step.clamp(-most, most);
-            let room = if step > 0.0 {
-                self.hi[a] - self.at[a]
-            } else {
-                self.at[a] - self.lo[a]
-            };
-            let step = if step.abs() < room {
-                step
-            } else if room < 1e-6 * range {
-                room * step.signum()
-            } else {
-                0.9 * room * step.signum()
-            };
-            moved = moved.max(step.abs() / (self.at[a].abs() + 1e-3 * range));
-            self.at[a] = (self.at[a] + step).max(self.lo[a]).min(self.hi[a]);
+            let own = self.action(a);
+            let (at, share) = own.stepped(newton.as_ref().map_or_else(|| own.uphill(gain[a]), |s| s[i]));
+            self.at[a] = at;
+            moved = moved.max(share);
         }
         // At rounding steps no longer move it.
         if moved < 1e-13 {
             (self.done, self.solved) = (true, gap < 1e-8);
         }
-    }
-}
-
-/// A number between two bounds, of which any may be infinite.
-pub(super) fn middle(lo: f64, hi: f64, share: f64) -> f64 {
-    match (lo.is_finite(), hi.is_finite()) {
-        (true, true) => lo + share * (hi - lo),
-        (true, false) => lo + 2.0 * share,
-        (false, true) => hi - 2.0 * share,
-        (false, false) => 0.0,
     }
 }

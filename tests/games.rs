@@ -684,3 +684,32 @@ fn replies_from_the_first_choices_lead_to_one_of_several() {
     .solution;
     assert_eq!(s.policy[0][0], 0.0);
 }
+
+/// Neither the unit of money nor that of what is chosen is part of a game.
+#[test]
+fn units_do_not_matter() {
+    for unit in ["1e-8", "1", "1e3", "1e6"] {
+        let text = format!(
+            "agent one {{ action q in [0, 2]; reward {unit} * (q * (1.55 - 2 * two.q) - q^2 / 2) }}\n\
+             agent two {{ action q in [0, 2]; reward {unit} * (q * (1.11 - 1.3 * one.q) - q^2 / 2) }}\nsolve {{ find = all }}\n"
+        );
+        let s = held(&compile(&text, &[]), None);
+        let mut q: Vec<f64> = std::iter::once(&s.solution)
+            .chain(&s.others)
+            .map(|s| s.policy[0][0])
+            .collect();
+        q.sort_by(f64::total_cmp);
+        let right = [0.0, 0.41875, 1.55];
+        assert!(
+            q.len() == 3 && q.iter().zip(right).all(|(a, b)| (a - b).abs() < 1e-7),
+            "{unit}: {q:?}"
+        );
+    }
+    // Three millions each, in an interval of ten.
+    let text = "agent firm[2] { action q in [0, 1e7]; reward (p - 1) * q }\nmarket m { price p = max(10 - 1e-6 * sum(firm.q), 0) }\n";
+    let s = held(&compile(text, &[]), None);
+    assert!((s.solution.policy[0][0] / 3e6 - 1.0).abs() < 1e-8);
+    // Where the search ends nobody rests.
+    let (code, said) = refused(&text.replace("1e7]", "inf)"), None);
+    assert!(code == "E0917" && said.contains("1 000 000"), "{code}: {said}");
+}

@@ -546,3 +546,14 @@ fn constants_are_judged_from_where_the_model_starts() {
     let c = s.certificate.constant.clone().expect("a constant");
     assert!((c.constant - 0.3 / 0.55).abs() < 0.1, "{c:?}");
 }
+
+/// Who borrows up to the limit ends at it up to rounding: that is no way out of the domain.
+#[test]
+fn a_limit_that_is_missed_by_rounding_is_not_left() {
+    let s = solved(
+        "shock w ~ markov([low: 2.4, mid: 4.1, high: 9.0], [[0.8, 0.17, 0.03], [0.1, 0.8, 0.1], [0.02, 0.18, 0.8]]), start mid\nagent h {\n  \
+         state a in [-1.5, 60], start 0\n  let cash = 1.02 * a + w\n  action c in [0.2, cash + 1.5]\n  a' = min(cash - c, 60)\n  observe a, w\n  \
+         reward crra(c, 2)\n  discount 0.95\n}\n",
+    );
+    assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
+}

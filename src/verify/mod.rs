@@ -1,5 +1,6 @@
 //! The certificate: every solution is judged by the same code, and a solution that fails is reported as failed.
 
+mod between;
 pub mod binding;
 pub mod compared;
 pub mod constant;

@@ -7,7 +7,7 @@ use crate::num::random::Key;
 use crate::solve::bellman::{At, Bellman, Continuation, Scratch};
 use crate::solve::search::{SearchOptions, choose};
 use crate::solve::solution::{Reader, Solution};
-use crate::verify::handed::Between;
+use crate::verify::between::Between;
 
 /// A policy: the actions at a state.
 pub trait Policy: Sync {

@@ -52,9 +52,14 @@ impl Worlds {
             self.put_state(i, &values[l.next + i], &shape, |_, _| {
                 fault!("simulation.state_kept", i != 0, true)
             });
-            for x in &self.frame[s.input.0 as usize] {
-                if !s.domain.contains(*x) {
-                    outside(&mut self.counts.outside[i], *x);
+            // A law that leads to the very end may miss it by rounding.
+            let ends = [s.domain.lo, s.domain.hi].into_iter().filter(|x| x.is_finite());
+            let own = &mut self.frame[s.input.0 as usize];
+            let size = ends.chain(own.iter().copied()).fold(0.0, |m: f64, x| m.max(x.abs()));
+            for x in own {
+                match s.domain.up_to_rounding(*x, size) {
+                    Some(inside) => *x = inside,
+                    None => outside(&mut self.counts.outside[i], *x),
                 }
             }
         }

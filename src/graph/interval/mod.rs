@@ -17,6 +17,9 @@ use super::Interval;
 use arithmetic::{lower, upper};
 
 impl Interval {
+    /// What sums and differences of numbers of size one may be off by.
+    const ROUNDING: f64 = 1e-13;
+
     /// `[lo, hi]`, real.
     pub const fn closed(lo: f64, hi: f64) -> Interval {
         Interval {
@@ -87,6 +90,16 @@ impl Interval {
         (if self.lo_open { x > self.lo } else { x >= self.lo })
             && (if self.hi_open { x < self.hi } else { x <= self.hi })
             && (!self.integer || x.fract() == 0.0)
+    }
+
+    /// The end that `x` misses by no more than rounding, where numbers of about `size` were added and subtracted; `x` itself if it lies inside. `None` if it lies
+    /// outside.
+    pub fn up_to_rounding(self, x: f64, size: f64) -> Option<f64> {
+        if self.contains(x) {
+            return Some(x);
+        }
+        let end = x.max(self.lo).min(self.hi);
+        (self.contains(end) && (x - end).abs() <= Interval::ROUNDING * size).then_some(end)
     }
 
     /// Whether every number of `other` lies in it.

@@ -210,5 +210,11 @@ fn none(economy: &Economy, searched: &Searched) -> Diagnostic {
     if model.actions.iter().all(|a| !matches!(a.space, Space::Interval { .. })) {
         return d.hint("a game of finite choices has an equilibrium in mixed strategies, which the search did not reach: fewer choices, or fewer who choose");
     }
-    d.hint("widen or narrow the intervals of the actions; finite choices (`action x in {..}`) also have equilibria in mixed strategies, which are found")
+    if let Some(p) = model.prices.iter().find(|p| p.clears) {
+        return d.hint(format!(
+            "widen the domain of `{}`; or widen or narrow the intervals of the actions",
+            p.name
+        ));
+    }
+    d.hint("widen or narrow the intervals of the actions (one without an end is searched up to 1 000 000); finite choices (`action x in {..}`) also have equilibria in mixed strategies, which are found")
 }

@@ -192,7 +192,7 @@ impl<'g> Typed<'g> {
         let mut weights = vec![0.0; x.len()];
         for j in 0..self.joint.len() {
             let actions = self.at(j, x);
-            let slopes = self.game.slopes(&actions);
+            let slopes = self.game.measured(&actions);
             for i in &all {
                 let k = self.first[*i] + self.state(self.game.actions[*i].chooser, j);
                 sums[k] += self.joint[j].1 * slopes[*i];

@@ -94,6 +94,12 @@ pub(in crate::solve) struct Type {
 pub(in crate::solve) struct Game {
     pub(in crate::solve) lo: Vec<f64>,
     pub(in crate::solve) hi: Vec<f64>,
+    /// Whether an interval has no lower and no upper end: the search then ends at [`FAR`], and nobody rests there.
+    pub(super) open: Vec<(bool, bool)>,
+    /// What first-order conditions are multiplied with, a power of two per action, so that no unit of money matters.
+    pub(super) unit: Vec<f64>,
+    /// What is small money for the owner of each action: 1 where amounts are ordinary.
+    pub(super) money: Vec<f64>,
     pub(in crate::solve) actions: Vec<Chosen>,
     pub(in crate::solve) choosers: Vec<Chooser>,
     pub(in crate::solve) types: Vec<Type>,
@@ -127,6 +133,13 @@ struct Requirements {
     /// Slacks that move with an action, and which requirement of the model each belongs to.
     slacks: Vec<(Id, usize)>,
 }
+
+/// How far an interval without an end is searched.
+const FAR: f64 = 1e6;
+/// First-order conditions whose ordinary size is within this factor of one are taken as they are.
+const ORDINARY: f64 = 64.0;
+/// Shares of the intervals at which sizes are measured.
+const PLACES: [f64; 13] = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95];
 
 /// Most actions whose derivatives are all taken: beyond that only those of one member of each population.
 pub(super) const FULL: usize = 24;
@@ -267,7 +280,7 @@ impl Game {
             }
         }
         let mut ids_of_actions = Vec::new();
-        let (mut lo, mut hi) = (Vec::new(), Vec::new());
+        let (mut lo, mut hi, mut open) = (Vec::new(), Vec::new(), Vec::new());
         let (mut actions, mut choosers): (Vec<Chosen>, Vec<Chooser>) = (Vec::new(), Vec::new());
         let mut groups = 0;
         for (k, a) in model.actions.iter().enumerate() {
@@ -296,8 +309,10 @@ impl Game {
                 });
                 choosers[chooser].actions.push(actions.len());
                 ids_of_actions.push(id);
-                lo.push(l[e.min(l.len() - 1)].max(-1e6));
-                hi.push(h[e.min(h.len() - 1)].min(1e6));
+                let (l, h) = (l[e.min(l.len() - 1)], h[e.min(h.len() - 1)]);
+                lo.push(if l.is_finite() { l } else { -FAR });
+                hi.push(if h.is_finite() { h } else { FAR });
+                open.push((!l.is_finite(), !h.is_finite()));
                 actions.push(Chosen {
                     action: k,
                     name: a.name.clone(),
@@ -556,13 +571,45 @@ impl Game {
             all: reading.all,
             types,
             requirements,
+            unit: vec![1.0; lo.len()],
+            money: vec![1.0; lo.len()],
             lo,
             hi,
+            open,
             actions,
             choosers,
         };
+        game.measure();
         game.look_around(model);
         Ok(game)
+    }
+
+    /// The units in which conditions and gains are counted: an ordinary size of each condition, and of what is paid, along the own interval.
+    fn measure(&mut self) {
+        let n = self.lo.len();
+        let at = |k: usize, i: usize| self.lo[i] + (self.hi[i] - self.lo[i]) * PLACES[k];
+        let mut slopes: Vec<Vec<f64>> = vec![Vec::new(); n];
+        let mut paid: Vec<Vec<f64>> = vec![Vec::new(); n];
+        for k in 0..PLACES.len() {
+            let x: Vec<f64> = (0..n).map(|i| at(k, i)).collect();
+            for (i, v) in self.chance.of(&self.conditions, &x).into_iter().enumerate() {
+                slopes[i].push(v.abs());
+                paid[i].push(self.pays(i, &x, &x).abs());
+            }
+        }
+        for i in 0..n {
+            let unit = |sizes: &mut Vec<f64>| -> f64 {
+                sizes.retain(|v| v.is_finite() && *v > 0.0);
+                sizes.sort_by(f64::total_cmp);
+                let ordinary = sizes.get(sizes.len() / 4).copied().unwrap_or(1.0);
+                match (1.0 / ORDINARY..=ORDINARY).contains(&ordinary) {
+                    true => 1.0,
+                    false => ordinary.log2().round().clamp(-900.0, 900.0).exp2(),
+                }
+            };
+            self.unit[i] = 1.0 / unit(&mut slopes[i]);
+            self.money[i] = unit(&mut paid[i]);
+        }
     }
 
     /// Says what each chooser sees.

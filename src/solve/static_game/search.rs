@@ -393,21 +393,34 @@ impl Game {
 
     /// First-order conditions (with bounds) of some actions at a profile, one number per action; `None` where they are no numbers.
     pub(in crate::solve) fn conditions_of(&self, some: &[usize], x: &[f64]) -> Option<Vec<f64>> {
-        let v = self.chance.of(&self.conditions, x);
+        let v = self.measured(x);
         let held = some.iter().map(|i| bounded(x[*i], v[*i], self.lo[*i], self.hi[*i]).0);
         let held: Vec<f64> = held.collect();
         held.iter().all(|y| y.is_finite()).then_some(held)
     }
 
-    /// Slopes of what is paid in the own actions at a profile, one number per action.
-    pub(in crate::solve) fn slopes(&self, x: &[f64]) -> Vec<f64> {
-        self.chance.of(&self.conditions, x)
+    /// Slopes of what is paid in the own actions at a profile, one number per action, each in its own unit of money.
+    pub(in crate::solve) fn measured(&self, x: &[f64]) -> Vec<f64> {
+        let mut v = self.chance.of(&self.conditions, x);
+        v.iter_mut().zip(&self.unit).for_each(|(v, u)| *v *= u);
+        v
+    }
+
+    /// The derivatives of one of these in all actions; none where they are not taken.
+    fn row(&self, i: usize, x: &[f64]) -> Option<Vec<f64>> {
+        let mut row = self.chance.of(self.jacobian[i].as_ref()?, x);
+        row.iter_mut().for_each(|d| *d *= self.unit[i]);
+        Some(row)
     }
 
     /// Whether no own action pays more anywhere along its interval, in which it stands.
     pub(in crate::solve) fn is_best(&self, x: &[f64]) -> bool {
         let slack = |i: usize| 1e-9 * (1.0 + x[i].abs());
         if (0..x.len()).any(|i| x[i] < self.lo[i] - slack(i) || x[i] > self.hi[i] + slack(i)) {
+            return false;
+        }
+        // Who stands where only the search ends wants to go on.
+        if (0..x.len()).any(|i| self.open[i].0 && x[i] <= self.lo[i] || self.open[i].1 && x[i] >= self.hi[i]) {
             return false;
         }
         let many = self.alike && x.len() > EACH;
@@ -431,7 +444,7 @@ impl Game {
                 let gain = self.pays(i, &y, x) - here;
                 if gain.is_nan() { f64::NEG_INFINITY } else { gain }
             };
-            let none = |gain: f64| gain <= GAIN * (1.0 + here.abs());
+            let none = |gain: f64| gain <= GAIN * (self.money[i] + here.abs());
             let points = self.scan(i, SCAN, REPLY.1);
             let even = points.par_iter().all(|point| none(gain(*point)));
             // Between the points of a scan, too: next to where it stands a little more may pay.
@@ -490,7 +503,7 @@ struct First<'a>(&'a Game);
 impl Equations for First<'_> {
     fn residual(&mut self, x: &[f64]) -> Option<Vec<f64>> {
         let g = self.0;
-        let v = g.chance.of(&g.conditions, x);
+        let v = g.measured(x);
         let held = v.iter().enumerate().map(|(i, f)| bounded(x[i], *f, g.lo[i], g.hi[i]).0);
         let held: Vec<f64> = held.collect();
         held.iter().all(|y| y.is_finite()).then_some(held)
@@ -498,11 +511,11 @@ impl Equations for First<'_> {
 
     fn jacobian(&mut self, x: &[f64]) -> Option<Vec<Vec<f64>>> {
         let g = self.0;
-        let v = g.chance.of(&g.conditions, x);
+        let v = g.measured(x);
         // Kinks that move with the actions move the conditions, too, which derivatives under the integral do not see.
         let mut rows: Vec<Vec<f64>> = match g.chance.kinked.is_some() {
-            true => Game::differences(x, &g.lo, &g.hi, |y| g.chance.of(&g.conditions, y)),
-            false => (g.jacobian.iter().flatten()).map(|r| g.chance.of(r, x)).collect(),
+            true => Game::differences(x, &g.lo, &g.hi, |y| g.measured(y)),
+            false => (0..x.len()).filter_map(|i| g.row(i, x)).collect(),
         };
         hold(&mut rows, x, &v, &g.lo, &g.hi);
         rows.iter().flatten().all(|y| y.is_finite()).then_some(rows)
@@ -525,7 +538,7 @@ struct Alike<'a>(&'a Game);
 impl Equations for Alike<'_> {
     fn residual(&mut self, y: &[f64]) -> Option<Vec<f64>> {
         let g = self.0;
-        let v = g.gathered(&g.chance.of(&g.conditions, &g.spread_out(y)));
+        let v = g.gathered(&g.measured(&g.spread_out(y)));
         let (lo, hi) = (g.gathered(&g.lo), g.gathered(&g.hi));
         let held: Vec<f64> = (0..y.len()).map(|i| bounded(y[i], v[i], lo[i], hi[i]).0).collect();
         held.iter().all(|y| y.is_finite()).then_some(held)
@@ -534,16 +547,14 @@ impl Equations for Alike<'_> {
     fn jacobian(&mut self, y: &[f64]) -> Option<Vec<Vec<f64>>> {
         let g = self.0;
         let x = g.spread_out(y);
-        let v = g.gathered(&g.chance.of(&g.conditions, &x));
+        let v = g.gathered(&g.measured(&x));
         let (lo, hi) = (g.gathered(&g.lo), g.gathered(&g.hi));
         let mut rows: Vec<Vec<f64>> = match g.chance.kinked.is_some() {
-            true => Game::differences(y, &lo, &hi, |y| {
-                g.gathered(&g.chance.of(&g.conditions, &g.spread_out(y)))
-            }),
+            true => Game::differences(y, &lo, &hi, |y| g.gathered(&g.measured(&g.spread_out(y)))),
             false => (g.leaders().into_iter())
                 .map(|i| {
                     let mut row = vec![0.0; y.len()];
-                    let all = g.jacobian[i].as_ref().map_or_else(Vec::new, |r| g.chance.of(r, &x));
+                    let all = g.row(i, &x).unwrap_or_default();
                     for (a, d) in g.actions.iter().zip(all) {
                         row[a.group] += d;
                     }

@@ -150,7 +150,34 @@ pub fn solve(
 ) -> Result<Solution, Diagnostic> {
     // One that was interrupted is done again, to the same bytes: it takes little time.
     progress.begins();
-    let mut levels = vec![Bellman::new(problem, Interpolation::Cubic)?];
+    let cubic = between(problem, Interpolation::Cubic, options, guess.clone(), progress);
+    let Err(refused) = cubic else { return cubic };
+    if refused.code != "E0901" {
+        return Err(refused);
+    }
+    // Where a bound begins to bind between two nodes cubic marginal values may never come to rest; straight lines between nodes do.
+    let Ok(mut solution) = between(problem, Interpolation::Linear, options, guess, progress) else {
+        return Err(refused);
+    };
+    solution.record.warnings.push(
+        Diagnostic::warning(
+            "W0908",
+            "cubic interpolation did not settle; linear interpolation was used",
+        )
+        .note("marginal values bend where a bound or a requirement begins to bind"),
+    );
+    Ok(solution)
+}
+
+/// Solves with one interpolation.
+fn between(
+    problem: &dyn DecisionProblem,
+    interpolation: Interpolation,
+    options: TimeIterationOptions,
+    guess: Option<Vec<f64>>,
+    progress: &mut dyn Watch,
+) -> Result<Solution, Diagnostic> {
+    let mut levels = vec![Bellman::new(problem, interpolation)?];
     let bellman = &levels[0];
     let size = bellman.nodes() * bellman.shocks();
     let ns = problem.spec().states.len() as f64;
@@ -165,7 +192,7 @@ pub fn solve(
     }
     fits_grid(size as f64 * arrays * 8.0 + transitions, &sizes(bellman))?;
     while let Some(tensor) = coarser(&levels[levels.len() - 1].tensor) {
-        let mut level = Bellman::new(problem, Interpolation::Cubic)?;
+        let mut level = Bellman::new(problem, interpolation)?;
         level.tensor = tensor;
         levels.push(level);
     }
@@ -221,7 +248,13 @@ pub fn solve(
     if !ended.settled {
         return Err(not_converged(&stages[at], &ended, of_level(at)));
     }
-    finish(&stages[0], ended, options, guess.filter(|g| g.len() == size))
+    finish(
+        &stages[0],
+        ended,
+        options,
+        interpolation,
+        guess.filter(|g| g.len() == size),
+    )
 }
 
 /// Slopes of the value, and the policy, of those who stay on a grid: a period from the end of the world, when all is used up, may be
@@ -512,6 +545,7 @@ fn finish(
     stage: &Stage,
     ended: Ended,
     options: TimeIterationOptions,
+    interpolation: Interpolation,
     guess: Option<Vec<f64>>,
 ) -> Result<Solution, Diagnostic> {
     let bellman = stage.bellman;
@@ -560,7 +594,7 @@ fn finish(
         actions: spec.actions.clone(),
         periods: 1,
         infinite: true,
-        interpolation: Interpolation::Cubic,
+        interpolation,
         value,
         policy,
         probability: Vec::new(),

@@ -70,6 +70,10 @@ fn a_bound_and_a_requirement_hold_the_action_back_alike() {
         assert!((bound.policy[0][i] - required.policy[0][i]).abs() < 1e-7, "{k}");
     }
     assert_eq!(bound.policy[0][nodes.len() - 1], 0.1);
+    // The bound begins to bind between two nodes, which cubic interpolation does not settle at.
+    let said = |s: &Solution| s.record.warnings.iter().map(|w| w.code.clone()).collect::<Vec<_>>();
+    assert_eq!(said(&bound), ["W0908"]);
+    assert!(bound.interpolation == Interpolation::Linear && free.interpolation == Interpolation::Cubic);
     assert!(bound.value[nodes.len() - 1] < free.value[nodes.len() - 1]);
 }
 

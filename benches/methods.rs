@@ -39,7 +39,6 @@ fn timed(model: &Model, method: &str, runs: usize) -> (Solution, f64) {
             problem: &problem,
             guess: None,
             linear: false,
-            inside: false,
         };
         let began = Instant::now();
         last = Some(method.solve(task, &mut silent).unwrap_or_else(|d| panic!("{d:?}")));

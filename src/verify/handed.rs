@@ -23,7 +23,7 @@ impl<'a> Handed<'a> {
     /// The policy, where a search on the spot is dear and can be done without; `None` elsewhere.
     ///
     /// # Errors
-    /// Those of [`Between::new`].
+    /// E0905 and E0904, for a solution that does not fit together.
     pub fn where_dear(
         bellman: &'a Bellman<'a>,
         policy: &'a SolvedPolicy<'a>,

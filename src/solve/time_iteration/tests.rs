@@ -71,8 +71,8 @@ fn a_bound_and_a_requirement_hold_the_action_back_alike() {
     }
     assert_eq!(bound.policy[0][nodes.len() - 1], 0.1);
     // The bound begins to bind between two nodes, which cubic interpolation does not settle at.
-    let said = |s: &Solution| s.record.warnings.iter().map(|w| w.code.clone()).collect::<Vec<_>>();
-    assert_eq!(said(&bound), ["W0908"]);
+    let settled = |s: &Solution| s.record.warnings.iter().all(|w| w.code != "W0908");
+    assert!(settled(&free) && !settled(&bound) && !settled(&required));
     assert!(bound.interpolation == Interpolation::Linear && free.interpolation == Interpolation::Cubic);
     assert!(bound.value[nodes.len() - 1] < free.value[nodes.len() - 1]);
 }

@@ -13,3 +13,4 @@ pub mod optimise;
 pub mod random;
 pub mod roots;
 pub mod statistics;
+pub mod weighted;

@@ -26,6 +26,7 @@ pub mod time_iteration;
 
 pub mod value_iteration;
 
+pub mod continuum;
 pub mod decision;
 pub mod economy;
 pub mod equilibrium;

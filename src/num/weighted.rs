@@ -1,0 +1,133 @@
+//! Statistics of values that stand for unequal parts of a population: moments, quantiles, the Lorenz curve, the Gini coefficient.
+
+/// Values with the mass of each, ascending.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weighted {
+    values: Vec<f64>,
+    masses: Vec<f64>,
+    /// Of all masses.
+    total: f64,
+}
+
+impl Weighted {
+    /// From pairs `(value, mass)` in any order; pairs of no mass are left out, equal values are joined.
+    pub fn new(pairs: impl IntoIterator<Item = (f64, f64)>) -> Weighted {
+        let mut pairs: Vec<(f64, f64)> = pairs.into_iter().filter(|p| p.1 > 0.0).collect();
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (mut values, mut masses): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
+        for (x, m) in pairs {
+            match (values.last(), masses.last_mut()) {
+                (Some(last), Some(mass)) if *last == x => *mass += m,
+                _ => {
+                    values.push(x);
+                    masses.push(m);
+                }
+            }
+        }
+        let total = masses.iter().sum();
+        Weighted { values, masses, total }
+    }
+
+    /// Pairs `(value, mass)`, ascending.
+    fn pairs(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+        self.values.iter().copied().zip(self.masses.iter().copied())
+    }
+
+    /// The mean; NaN where there is no mass.
+    pub fn mean(&self) -> f64 {
+        self.pairs().map(|(x, m)| x * m).sum::<f64>() / self.total
+    }
+
+    /// The standard deviation; NaN where there is no mass.
+    pub fn sd(&self) -> f64 {
+        let mean = self.mean();
+        let sum: f64 = self.pairs().map(|(x, m)| m * (x - mean) * (x - mean)).sum();
+        (sum / self.total).sqrt()
+    }
+
+    /// The `p`-quantile. The lowest value is taken for an atom; the mass of every other lies around it, so that half of it is
+    /// below. NaN where there is no mass.
+    pub fn quantile(&self, p: f64) -> f64 {
+        let Some(first) = self.values.first() else {
+            return f64::NAN;
+        };
+        let goal = p.clamp(0.0, 1.0) * self.total;
+        let (mut below, mut at) = (*first, self.masses[0]);
+        if goal <= at {
+            return below;
+        }
+        let mut through = self.masses[0];
+        let last = self.values.len() - 1;
+        for (i, (x, m)) in self.pairs().enumerate().skip(1) {
+            let here = if i == last { self.total } else { through + 0.5 * m };
+            if goal <= here {
+                return below + (x - below) * ((goal - at) / (here - at)).clamp(0.0, 1.0);
+            }
+            through += m;
+            (below, at) = (x, here);
+        }
+        below
+    }
+
+    /// The share of the sum of all values that belongs to the lowest share `p` of the population. NaN where values sum to nothing.
+    pub fn lorenz(&self, p: f64) -> f64 {
+        let goal = p.clamp(0.0, 1.0) * self.total;
+        let (mut mass, mut sum) = (0.0, 0.0);
+        for (x, m) in self.pairs() {
+            let taken = m.min(goal - mass).max(0.0);
+            sum += x * taken;
+            mass += m;
+        }
+        sum / (self.mean() * self.total)
+    }
+
+    /// The Gini coefficient: twice the area between the Lorenz curve and the diagonal. Above 1 where many values are negative; NaN where
+    /// the mean is not positive.
+    pub fn gini(&self) -> f64 {
+        let all = self.mean() * self.total;
+        if !(all > 0.0) {
+            return f64::NAN;
+        }
+        let (mut sum, mut area) = (0.0, 0.0);
+        for (x, m) in self.pairs() {
+            area += m * (2.0 * sum + x * m);
+            sum += x * m;
+        }
+        1.0 - area / (self.total * all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Weighted;
+
+    #[test]
+    fn what_is_uniform_has_the_numbers_of_the_textbook() {
+        let n = 100_001;
+        let even = Weighted::new((0..n).map(|i| (i as f64 / (n - 1) as f64, 1.0 / n as f64)));
+        let close = |x: f64, y: f64| assert!((x - y).abs() < 2e-5, "{x} for {y}");
+        close(even.mean(), 0.5);
+        close(even.sd(), (1.0f64 / 12.0).sqrt());
+        close(even.gini(), 1.0 / 3.0);
+        close(even.lorenz(0.5), 0.25);
+        for p in [0.01, 0.3, 0.5, 0.99] {
+            close(even.quantile(p), p);
+        }
+    }
+
+    #[test]
+    fn two_kinds_of_people() {
+        // A third has 1, two thirds have 4: mean 3, Gini 1/3 - 1/9.
+        let two = Weighted::new([(4.0, 1.0), (1.0, 0.5), (4.0, 0.0), (1.0, 0.5), (4.0, 1.0)]);
+        let close = |x: f64, y: f64| assert!((x - y).abs() < 1e-14, "{x} for {y}");
+        close(two.mean(), 3.0);
+        close(two.sd(), 2.0f64.sqrt());
+        close(two.gini(), 2.0 / 9.0);
+        close(two.lorenz(1.0 / 3.0), 1.0 / 9.0);
+        close(two.quantile(0.3), 1.0);
+        assert_eq!(two.quantile(1.0), 4.0);
+        // Debts that outweigh what others have: no Gini coefficient.
+        assert!(Weighted::new([(-2.0, 1.0), (1.0, 1.0)]).gini().is_nan());
+        assert!(Weighted::new([]).quantile(0.5).is_nan());
+    }
+}

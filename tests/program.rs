@@ -578,7 +578,12 @@ fn a_signal_stops_work_within_two_seconds() {
     let root = directory.path();
     let members = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/krusell_smith.econ");
     std::fs::copy(members, root.join("crowd.econ")).expect("copied");
-    let works: [(&[&str], &str, i32); 4] = [
+    let works: [(&[&str], &str, i32); 5] = [
+        (
+            &["solve", "crowd.econ", "--set", "law.periods=5000000", "--set", "tolerance=1e-15"],
+            "INT",
+            130,
+        ),
         (&["solve", "growth.econ", "--set", "grid.k=log(300000)"], "TERM", 143),
         (
             &["simulate", "crowd.econ", "--members", "2000000", "--periods", "100000"],

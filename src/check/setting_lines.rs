@@ -3,8 +3,9 @@
 use super::conduct::{Concept, Information};
 use super::model::{Family, Process, Setting, Settings};
 use super::settings::{Key, SOLVE_KEYS, VERIFY_KEYS, misfit, not_yet};
-use super::{Checker, errors};
+use super::{Checker, Decl, errors};
 use crate::diag::{Diagnostic, Span};
+use crate::graph::{Op, Reduce};
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
 
 impl Checker<'_> {
@@ -221,9 +222,28 @@ impl Checker<'_> {
         None
     }
 
+    /// Names of means over continua that aggregate shocks move: members forecast them, and a solver lays nodes for them.
+    fn forecast_means(&self) -> Vec<String> {
+        if !self.model.shocks.iter().any(|s| s.owner.is_none()) {
+            return Vec::new();
+        }
+        let is_mean = |id: usize| {
+            let value = self.memo[0].get(&(id, false)).copied().flatten();
+            value.is_some_and(|v| match self.b.node(v.node).op {
+                Op::Reduce { how: Reduce::Mean, axis, .. } => self.b.axis(self.b.base(axis)).continuum,
+                _ => false,
+            })
+        };
+        let lets = self.entities.iter().enumerate().filter(|(_, e)| matches!(e.decl, Decl::Let { .. }));
+        lets.filter(|(id, _)| is_mean(*id)).map(|(_, e)| e.dotted.clone()).collect()
+    }
+
     fn named_by(&self, family: &str) -> Vec<String> {
         match family {
-            "grid" => self.model.states.iter().map(|s| s.name.clone()).collect(),
+            "grid" => {
+                let states = self.model.states.iter().map(|s| s.name.clone());
+                states.chain(self.forecast_means()).collect()
+            }
             "chain" => self.model.shocks.iter().map(|s| s.name.clone()).collect(),
             "quadrature" => self
                 .model

@@ -171,7 +171,7 @@ pub const SOLVE_KEYS: &[Key] = &[
         "tolerance",
         SHARE,
         "1e-10; 1e-7 with grid_search",
-        "largest error of the value at the end, relative to 1 + its largest size; with grid_search its largest change, with time_iteration and endogenous_grid the largest relative change of policies and marginal values",
+        "largest error of the value at the end, relative to 1 + its largest size; with grid_search its largest change, with time_iteration and endogenous_grid the largest relative change of policies and marginal values; with perceived_law (1e-6) the largest relative change of what the law forecasts",
     ),
     key(
         "policy_tolerance",
@@ -194,8 +194,26 @@ pub const SOLVE_KEYS: &[Key] = &[
     key(
         "damping",
         SHARE,
-        "1",
-        "share of the new in what `joint` carries on from sweep to sweep; less relaxes",
+        "1; 0.4 with perceived_law",
+        "share of the new in what `joint` carries on from sweep to sweep, or `perceived_law` from law to law; less relaxes",
+    ),
+    key(
+        "law.periods",
+        Kind::Whole { lo: 100, hi: MANY },
+        "6000",
+        "periods of the path of the aggregate shock to which `perceived_law` fits the law of motion",
+    ),
+    key(
+        "law.burn_in",
+        COUNT_OR_NONE,
+        "500",
+        "periods of that path before the law is fitted to it",
+    ),
+    key(
+        "law.nodes",
+        Kind::Whole { lo: 20, hi: 1_000_000 },
+        "1000",
+        "nodes of the distribution of members that is carried along that path",
     ),
     key(
         "interpolation",

@@ -10,6 +10,7 @@ pub mod html;
 pub mod npy;
 pub mod number;
 pub mod outcome;
+mod perceived;
 pub mod place;
 pub mod plot;
 pub mod sessions;

@@ -30,12 +30,14 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
     let mut pictures = solved::pictures(&s.solution, &set, &doc);
     pictures.extend(euler_picture(s));
     pictures.extend(s.certificate.equilibrium.iter().flat_map(super::equilibrium::pictures));
+    pictures.extend(s.perceived.iter().flat_map(super::perceived::pictures));
     let text = ron::to_string(s)
         .map_err(|e| Diagnostic::error("E0951", "the solution cannot be written").note(e.to_string()))?;
     let r = &s.solution.record;
     let mut facts = vec![("method".to_string(), s.solution.method.clone())];
     let equilibrium = s.certificate.equilibrium.as_ref();
     facts.extend(equilibrium.map_or_else(Vec::new, equilibrium_facts));
+    facts.extend(s.perceived.iter().flat_map(super::perceived::facts));
     facts.push(("grid".into(), grid_text(s)));
     let unit = if s.solution.infinite { "improvements" } else { "periods" };
     facts.push((unit.into(), r.iterations.to_string()));
@@ -109,13 +111,17 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
         tables: equilibrium
             .map_or_else(Vec::new, |e| super::equilibrium::tables(s, e))
             .into_iter()
+            .chain(s.perceived.iter().flat_map(super::perceived::tables))
             .chain(tables(c))
             .collect(),
         pictures,
         drawing: None,
         diagnostics,
         files: vec![(SOLUTION_FILE.to_string(), text.into_bytes())],
-        numbers: best_constant(c),
+        numbers: best_constant(c)
+            .into_iter()
+            .chain(s.perceived.iter().flat_map(super::perceived::numbers))
+            .collect(),
     })
 }
 

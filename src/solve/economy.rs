@@ -14,7 +14,7 @@ pub mod taker;
 use crate::check::model::{Concept, Model, Price, Setting, Space};
 use crate::diag::Diagnostic;
 use crate::graph::shape::operands;
-use crate::graph::{AxisKind, InputId, InputKind, NodeId, Op};
+use crate::graph::{AxisId, AxisKind, InputId, InputKind, NodeId, Op};
 use independent::independent;
 use std::collections::BTreeSet;
 
@@ -265,21 +265,10 @@ impl<'m> Economy<'m> {
         let axis = model.agents[seat.agents[0]].axis?;
         let alone = seat.members == Members::Representative && model.graph.axes[axis.0 as usize].continuum;
         let owned = model.states.iter().all(|s| s.owner == Some(seat.agents[0]));
-        let listed = |n: &crate::graph::Node| matches!(n.op, Op::Table(_)) && n.shape.contains(&axis);
-        if !alone || !owned || model.graph.nodes.iter().any(listed) {
+        if !alone || !owned {
             return None;
         }
-        let mut few = model.clone();
-        for i in 0..few.graph.axes.len() {
-            few.graph.axes[i].size = match &model.graph.axes[i].kind {
-                AxisKind::Population if i == axis.0 as usize => 2,
-                AxisKind::Alias(of) if *of == axis => 2,
-                AxisKind::Others(of) if *of == axis => 1,
-                AxisKind::Population | AxisKind::Set => few.graph.axes[i].size,
-                AxisKind::Alias(_) | AxisKind::Others(_) | AxisKind::Stack(_) => return None,
-            };
-        }
-        Some(few)
+        resized(model, axis, 2)
     }
 
     /// A price is taken as given, and moved by those who take it.
@@ -302,6 +291,26 @@ impl<'m> Economy<'m> {
             price.name
         ))
     }
+}
+
+/// A model with so many members in the population of an axis. `None` where a table lists its members, or where several populations are
+/// put one after the other.
+pub fn resized(model: &Model, axis: AxisId, members: usize) -> Option<Model> {
+    let listed = |n: &crate::graph::Node| matches!(n.op, Op::Table(_)) && n.shape.contains(&axis);
+    if model.graph.nodes.iter().any(listed) {
+        return None;
+    }
+    let mut out = model.clone();
+    for i in 0..out.graph.axes.len() {
+        out.graph.axes[i].size = match &model.graph.axes[i].kind {
+            AxisKind::Population if i == axis.0 as usize => members,
+            AxisKind::Alias(of) if *of == axis => members,
+            AxisKind::Others(of) if *of == axis => members - 1,
+            AxisKind::Population | AxisKind::Set => out.graph.axes[i].size,
+            AxisKind::Alias(_) | AxisKind::Others(_) | AxisKind::Stack(_) => return None,
+        };
+    }
+    Some(out)
 }
 
 /// A refusal of the solvers for one who decides.
@@ -386,7 +395,7 @@ fn moved(model: &Model, agents: &[usize], takes: Takes) -> Vec<usize> {
 }
 
 /// Everything that pays, bounds, moves or ends.
-fn pays(model: &Model) -> Vec<NodeId> {
+pub(in crate::solve) fn pays(model: &Model) -> Vec<NodeId> {
     let mut out: Vec<NodeId> = model
         .agents
         .iter()

@@ -1,6 +1,7 @@
 //! The methods that solve the problem of one who decides, in one list. A method is one file that implements [`Method`] and one
 //! line in [`METHODS`]; `econc solve --list` names them, `econc solve FILE --why` says which fit and why the others do not.
 
+use super::continuum::perceived::PerceivedLaw;
 use super::decision::Decision;
 use super::economy::Economy;
 use super::equilibrium::EquilibriumMethod;
@@ -21,7 +22,7 @@ use crate::diag::Diagnostic;
 pub static METHODS: &[&dyn Method] = &[&ValueIteration, &TimeIteration, &EndogenousGrid, &GridSearch];
 
 /// The methods for economies in which several decide, in the order in which they are tried.
-pub static EQUILIBRIA: &[&dyn EquilibriumMethod] = &[&OneShot, &LinearQuadratic, &Joint, &BestReplies];
+pub static EQUILIBRIA: &[&dyn EquilibriumMethod] = &[&OneShot, &LinearQuadratic, &Joint, &PerceivedLaw, &BestReplies];
 
 /// The method of a name for economies in which several decide.
 pub fn equilibrium(name: &str) -> Option<&'static dyn EquilibriumMethod> {

@@ -15,6 +15,7 @@ use crate::check::conduct::{CONCEPTS, Concept, INFORMATION, Information};
 use crate::check::settings::unknown_word;
 use crate::diag::Diagnostic;
 use crate::limits;
+use crate::solve::continuum::perceived::law::Perceived;
 use crate::solve::decision::{self, Decision, Discretised};
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::EquilibriumMethod;
@@ -55,6 +56,9 @@ pub struct Solved {
     pub discretised: Vec<Discretised>,
     /// The deterministic steady state, where there is one: `(name, value)`, one per state, then one per action.
     pub steady_state: Vec<(String, f64)>,
+    /// Of a continuum under aggregate shocks: what its members expect, and what comes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perceived: Option<Perceived>,
     /// The concept that was asked for instead of the file's.
     #[serde(default)]
     pub concept: Option<String>,
@@ -145,6 +149,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
             certificate,
             discretised: found.discretised,
             steady_state: found.steady_state,
+            perceived: found.perceived,
             concept: options.concept.clone(),
             information: options.information.clone(),
             hidden: Vec::new(),
@@ -347,6 +352,7 @@ impl Standing {
             certificate: self.certificate,
             discretised: self.problem.discretised,
             steady_state: named(still),
+            perceived: None,
             concept: options.concept.clone(),
             information: options.information.clone(),
             hidden: self.problem.hidden,

@@ -241,6 +241,9 @@ const PAGES: &[(&str, &str)] = &[
     ("W0948", include_str!("W0948.md")),
     ("W0949", include_str!("W0949.md")),
     ("W0978", include_str!("W0978.md")),
+    ("E0938", include_str!("E0938.md")),
+    ("E0991", include_str!("E0991.md")),
+    ("E0992", include_str!("E0992.md")),
     ("W0980", include_str!("W0980.md")),
     ("W0981", include_str!("W0981.md")),
     //
@@ -266,6 +269,9 @@ pub const WITHOUT_EXAMPLE: &[&str] = &[
     "E0975", "E0949", "W0949", "W0910", "W0911", "E0969", "W0811", "E0971", "E0976", "E0977", "E0979", "E0946",
     "E0947", "E0948", "W0948", "E0931", "E0932", "E0933", "E0934", "W0930", "W0931", "W0932", "E0975", "E0949",
     "W0949", "W0910", "W0911", "E0969", "W0811", "E0971", "E0976", "E0977", "E0979", "E0978", "W0978",
+    "E0938",
+    "E0991",
+    "E0992",
 ];
 
 /// The page of a code, if there is such a code. Case does not matter.

@@ -111,6 +111,7 @@ impl EquilibriumMethod for BestReplies {
             scope: Vec::new(),
             discretised: game.discretised,
             steady_state: Vec::new(),
+            perceived: None,
         })
     }
 }

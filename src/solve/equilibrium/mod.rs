@@ -18,6 +18,7 @@ mod select;
 mod stages;
 mod typed;
 
+use super::continuum::perceived::law::Perceived;
 use super::decision::Discretised;
 use super::economy::Economy;
 use super::progress::Watch;
@@ -62,4 +63,6 @@ pub struct Found {
     pub discretised: Vec<Discretised>,
     /// Where the economy without shocks rests, if it was found: `(name, value)`, one per state, then one per action.
     pub steady_state: Vec<(String, f64)>,
+    /// Of a continuum under aggregate shocks: what its members expect, and what comes of it.
+    pub perceived: Option<Perceived>,
 }

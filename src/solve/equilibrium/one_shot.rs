@@ -191,6 +191,7 @@ fn solve(economy: &Economy) -> Result<Found, Diagnostic> {
         scope: searched.scope,
         discretised: Vec::new(),
         steady_state: Vec::new(),
+        perceived: None,
     })
 }
 

@@ -121,6 +121,7 @@ mod tests {
                 scope: right.scope.clone(),
                 discretised: Vec::new(),
                 steady_state: Vec::new(),
+                perceived: None,
             };
             for k in broken {
                 let s = if *k == 0 {

@@ -8,6 +8,7 @@ mod best_reply;
 mod each;
 mod one_shot;
 mod one_shot_gain;
+mod perceived;
 mod player;
 pub mod record;
 mod recursive;
@@ -103,6 +104,9 @@ fn judge(
         };
         options.limit = said("bellman").unwrap_or(options.limit);
         options.edges = said("edges").unwrap_or(options.edges);
+        if let Some(laws) = &found.perceived {
+            return perceived::judge(model, economy, found, laws, &options).map_err(|d| vec![d]);
+        }
         let (begun, said) = begins(model, &found.solution, &found.steady_state);
         let mut certificate = recursive::judge(&begun, economy, found, &options, progress).map_err(|d| vec![d])?;
         certificate.reasons.extend(said);

@@ -131,6 +131,7 @@ fn judged(text: &str, solution: Solution) -> Certificate {
         scope: Vec::new(),
         discretised: Vec::new(),
         steady_state: Vec::new(),
+        perceived: None,
     };
     judge(&model, &economy, &mut found, 1, &mut silent).unwrap_or_else(|d| panic!("{d:?}"))
 }

@@ -159,7 +159,7 @@ impl WorldCertificate {
         holds != Some(false)
     }
 
-    fn share(&mut self, name: &str, x: f64, limit: Option<f64>, note: String) -> bool {
+    pub(super) fn share(&mut self, name: &str, x: f64, limit: Option<f64>, note: String) -> bool {
         let holds = limit.map(|l| x <= l);
         self.proofs.push(Proof {
             name: name.into(),

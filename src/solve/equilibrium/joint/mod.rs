@@ -254,6 +254,7 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         scope: Vec::new(),
         discretised,
         steady_state: rest.map_or_else(Vec::new, |r| r.named()),
+        perceived: None,
     })
 }
 

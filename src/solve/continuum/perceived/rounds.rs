@@ -1,0 +1,371 @@
+//! The rounds from law to law.
+
+use super::budget::Places;
+use super::household::{Household, Moments};
+use super::law::{Fit, Law};
+use super::moments::{self, Member};
+use super::path::{Crowd, Seen, Weather};
+use super::{Asked, MOMENT_NODES, refused};
+use crate::check::Model;
+use crate::diag::Diagnostic;
+use crate::num::grid;
+use crate::num::statistics;
+use crate::solve::decision::{Decision, Options};
+use crate::solve::problem::{DecisionProblem, StateKind};
+use crate::solve::progress::{Control, Progress, Watch};
+
+/// Periods of early paths, and the change of a law from which on they are whole.
+const SHORT: usize = 1500;
+const WHOLE: f64 = 3e-4;
+/// Policies are exact to this share of the law's last change, from one bound to the other.
+const SHARE: f64 = 0.01;
+pub(super) const EXACT: (f64, f64) = (1e-8, 1e-3);
+/// Most sweeps of a round, and of the last.
+const SWEEPS: usize = 400;
+pub(super) const LAST_SWEEPS: usize = 4000;
+/// First nodes of the moment, as shares of where it starts; margins beyond where it goes.
+const WIDE: (f64, f64) = (0.75, 1.3);
+const MARGIN: f64 = 0.05;
+/// The change of a law from which on the nodes of the moment are laid around where it goes.
+const SETTLED: f64 = 3e-3;
+/// First upper end of the nodes of the state, where none is known: so many times its first value.
+const HIGH: f64 = 10.0;
+/// How often nodes of the moment or of the state are laid wider.
+const WIDENINGS: usize = 12;
+/// Mass at the highest node above which nodes of the state are laid wider.
+const TOP: f64 = 1e-9;
+/// The same while the law is still far off.
+const MANY: f64 = 1e-3;
+/// The mass there that is too much.
+const PILED: f64 = 1e-6;
+/// The change of a law below which nodes are looked at.
+const NEAR: f64 = 0.05;
+/// A change of the law beyond which it has run away.
+const AWAY: f64 = 5.0;
+
+/// The search for a law.
+pub(super) struct Search<'m> {
+    pub(super) model: &'m Model,
+    pub(super) member: Member,
+    pub(super) asked: Asked,
+    law: Law,
+    /// Ends of the nodes of the moment.
+    range: (f64, f64),
+    /// Upper end of the nodes of the state, where it is laid wider than usual.
+    top: Option<f64>,
+    moved: f64,
+    widenings: usize,
+    /// Whether the nodes of the moment lie where they are to stay.
+    around: bool,
+    /// What nodes that are laid anew begin with.
+    carried: Option<Carried>,
+    /// The change of the law of each round, a share of the moment.
+    pub(super) history: Vec<f64>,
+}
+
+/// Policies and members on the nodes of before.
+struct Carried {
+    nodes: Vec<f64>,
+    moments: Moments,
+    consumption: Vec<f64>,
+    members: Option<Vec<Vec<f64>>>,
+}
+
+/// A law with what came of it.
+pub(super) struct Settled<'a> {
+    pub(super) problem: &'a Decision,
+    pub(super) household: Household<'a>,
+    pub(super) crowd: Crowd,
+    pub(super) seen: Seen,
+    pub(super) weather: Weather,
+    pub(super) fit: Fit,
+    pub(super) law: Law,
+    pub(super) moved: f64,
+}
+
+impl<'m> Search<'m> {
+    pub(super) fn new(model: &'m Model, member: Member, asked: Asked) -> Search<'m> {
+        let moment = &member.moments[0];
+        let law = Law::stays(&moment.name, moment.logs, member.labels());
+        let start = moment.start;
+        let size = start.abs().max(1e-3);
+        let open = !member.model.states[member.state].domain.hi.is_finite();
+        let top = (open && member.first() > 0.0 && !said_ends(&member)).then(|| HIGH * member.first());
+        let range = match moment.logs {
+            true => (WIDE.0 * size, WIDE.1 * size),
+            false => (start - (1.0 - WIDE.0) * size, start + (WIDE.1 - 1.0) * size),
+        };
+        let around = said_grid(&member.model, &moment.name);
+        Search { model, member, asked, law, range, top, moved: f64::INFINITY, widenings: 0, around, carried: None, history: Vec::new() }
+    }
+
+    /// Looks for the law; `of` makes of it what is wanted.
+    ///
+    /// # Errors
+    /// E0810 for a model of another form, E0811 without first values, E0991 where the law does not settle, E0938 where members pile up at the top of
+    /// their grid, E0906 when stopped.
+    pub(super) fn run<T>(
+        &mut self,
+        progress: &mut dyn Watch,
+        of: impl FnOnce(&Search, Settled) -> Result<T, Diagnostic>,
+    ) -> Result<T, Diagnostic> {
+        let moment = &self.member.moments[0];
+        if !moment.start.is_finite() {
+            return Err(Diagnostic::error("E0811", "the members' state has no first value")
+                .at(moment.span, "so that its mean has none, either")
+                .hint("write where lives begin: `state k .., start 1`"));
+        }
+        // What the aggregate chain determines is known once the chain is.
+        let (first, _) = self.problem()?;
+        self.member.knows(&first.spec().chain).map_err(refused)?;
+        loop {
+            let (problem, places) = self.problem()?;
+            if let Some(settled) = self.rounds_with(&problem, places, progress)? {
+                return of(self, settled);
+            }
+        }
+    }
+
+    /// The problem of a member on the present nodes.
+    pub(super) fn problem(&self) -> Result<(Decision, Places), Diagnostic> {
+        let model = &self.member.model;
+        let moment = &self.member.moments[0];
+        let mut bounds = vec![(moment.name.clone(), self.range.0, self.range.1)];
+        let own = &model.states[self.member.state];
+        if let Some(top) = self.top {
+            bounds.push((own.name.clone(), own.domain.lo, top));
+        }
+        let options = Options { nodes: super::STATE_NODES, bounds, ..Options::default() };
+        let mut problem = Decision::new(model, &options)?;
+        let find = |p: &Decision, name: &str| p.spec().states.iter().position(|s| s.name == name);
+        let places = (find(&problem, &own.name), find(&problem, &moment.name));
+        let (Some(state), Some(at), 2) = (places.0, places.1, problem.spec().states.len()) else {
+            return Err(refused(moments::Refusal {
+                why: "what pays does not depend on the members' state and its mean".into(),
+                span: Some(moment.span),
+            }));
+        };
+        if !said_grid(model, &moment.name) {
+            let (lo, hi) = self.range;
+            let nodes = match moment.logs {
+                true => grid::log(lo, hi, MOMENT_NODES),
+                false => grid::uniform(lo, hi, MOMENT_NODES),
+            };
+            let nodes = nodes.map_err(|e| Diagnostic::error("E0408", format!("the grid of `{}`: {e}", moment.name)))?;
+            problem.spec_mut().states[at].kind = StateKind::Continuous { grid: nodes, log: moment.logs };
+        }
+        Ok((problem, Places { state, moment: at }))
+    }
+
+    /// Rounds on the present nodes; `None` where nodes have to be laid anew.
+    fn rounds_with<'a>(
+        &mut self,
+        problem: &'a Decision,
+        places: Places,
+        progress: &mut dyn Watch,
+    ) -> Result<Option<Settled<'a>>, Diagnostic> {
+        let spec = problem.spec();
+        let split = self.member.split(&spec.chain).unwrap_or_default();
+        let states = self.member.states();
+        let (aggregate, own) = moments::chances(&spec.chain, &split, states);
+        let shares = moments::shares(&spec.chain, &split, states);
+        let weather = Weather::drawn(&aggregate, self.asked.periods, self.asked.seed);
+        let nodes = Moments::new(&nodes_of(problem, places.moment), self.member.moments[0].logs);
+        let of_joint: Vec<usize> = split.iter().map(|s| s.0).collect();
+        let household = Household::new(problem, places, nodes, of_joint).filter(|_| !self.member.required());
+        let Some(mut household) = household else {
+            return Err(self.other_form());
+        };
+        let ends = (household.nodes[0], household.nodes[household.nodes.len() - 1]);
+        let fine = grid::double_log(ends.0, ends.1, self.asked.nodes)
+            .map_err(|e| Diagnostic::error("E0408", format!("the nodes of the distribution: {e}")))?;
+        let of = self.member.integrand(0, &fine, &spec.chain);
+        let start = (self.member.first(), shares[weather.states[0]].as_slice());
+        let mut crowd = Crowd::new(fine, &split, own, of, start);
+        if let Some(before) = self.carried.take() {
+            household.carry(&before.nodes, &before.moments, &before.consumption);
+            // The nodes of the distribution follow from those of the state.
+            if let Some(members) = before.members.filter(|_| before.nodes == household.nodes) {
+                crowd.stand(&members);
+            }
+        }
+        let burn_in = self.asked.burn_in;
+        loop {
+            let report = Progress {
+                iteration: self.history.len(),
+                of: self.asked.rounds,
+                error: self.moved,
+                target: self.asked.tolerance,
+            };
+            if progress.report(report) == Control::Cancel {
+                return Err(Diagnostic::error("E0906", "the solver was stopped before it converged"));
+            }
+            let whole = self.moved < WHOLE;
+            let exact = (SHARE * self.moved).clamp(EXACT.0, EXACT.1);
+            let Some(ended) = household.solve(&self.law, exact, SWEEPS) else {
+                return Err(self.other_form());
+            };
+            if !ended.moved.is_finite() {
+                return Err(self.lost("what is best for a member is not a number"));
+            }
+            let short = SHORT.max(burn_in + super::LEAST).min(self.asked.periods);
+            let walked = weather.first(if whole { self.asked.periods } else { short });
+            let policies = household.policies();
+            let mut walking = crowd.clone();
+            let seen = walking.walk((&policies, &household.nodes, &household.moments), &walked, burn_in);
+            let fit = self.law.fitted(&seen.moment, &walked.states, burn_in);
+            let counted = &seen.moment[burn_in..];
+            let (mean, sd) = (statistics::mean(counted), statistics::sd(counted));
+            if !(mean.is_finite() && sd.is_finite()) {
+                return Err(self.lost("the members' mean is not a number"));
+            }
+            // Most of the time the moment is between these two.
+            self.moved = self.law.apart(&fit.law, [mean - 2.0 * sd, mean + 2.0 * sd]);
+            self.history.push(self.moved);
+            if self.moved < NEAR && self.wider(problem, places, &seen, burn_in)? {
+                self.carried = Some(Carried {
+                    nodes: household.nodes,
+                    moments: household.moments,
+                    consumption: household.consumption,
+                    members: seen.again,
+                });
+                return Ok(None);
+            }
+            let settled = self.moved <= self.asked.tolerance && whole && self.around;
+            if fault!("perceived.loop_cut", self.history.len() == 4, settled) {
+                household.solve(&self.law, EXACT.0, LAST_SWEEPS);
+                return Ok(Some(Settled {
+                    problem,
+                    household,
+                    crowd: walking,
+                    seen,
+                    weather: walked,
+                    fit,
+                    law: self.law.clone(),
+                    moved: self.moved,
+                }));
+            }
+            if self.history.len() >= self.asked.rounds || !(self.moved < AWAY) {
+                return Err(self.unsettled());
+            }
+            if let Some(mass) = &seen.again {
+                crowd.stand(mass);
+            }
+            self.law.towards(&fit.law, self.asked.damping);
+        }
+    }
+
+    /// Whether nodes have to be laid anew: where the moment or the members leave them, and once to lie around where the moment goes.
+    ///
+    /// # Errors
+    /// E0938.
+    fn wider(&mut self, problem: &Decision, places: Places, seen: &Seen, burn_in: usize) -> Result<bool, Diagnostic> {
+        let bounds = |path: &[f64]| path.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |r: (f64, f64), m| (r.0.min(*m), r.1.max(*m)));
+        let all = bounds(&seen.moment);
+        let nodes = nodes_of(problem, places.moment);
+        let ends = (nodes[0], nodes[nodes.len() - 1]);
+        let free = !said_grid(&self.member.model, &self.member.moments[0].name);
+        let logs = self.member.moments[0].logs;
+        let beyond = |(lo, hi): (f64, f64)| match logs {
+            true => (lo * (1.0 - MARGIN), hi * (1.0 + MARGIN)),
+            false => (lo - 0.25 * (hi - lo), hi + 0.25 * (hi - lo)),
+        };
+        if free && (all.0 <= ends.0 || all.1 >= ends.1) && self.widenings < WIDENINGS {
+            let wide = beyond(all);
+            self.range = (wide.0.min(ends.0), wide.1.max(ends.1));
+            self.widenings += 1;
+            return Ok(true);
+        }
+        let open = problem.open_ends.iter().any(|(s, _, upper)| *s == places.state && *upper);
+        if (seen.top > MANY || seen.top > TOP && self.moved < SETTLED) && open && self.widenings < WIDENINGS {
+            let nodes = nodes_of(problem, places.state);
+            self.top = Some(nodes[0] + 2.0 * (nodes[nodes.len() - 1] - nodes[0]));
+            self.widenings += 1;
+            return Ok(true);
+        }
+        if seen.top > PILED && self.moved < SETTLED {
+            return Err(self.piled(seen.top, problem, places));
+        }
+        if !self.around && self.moved < SETTLED {
+            let usual = beyond(bounds(&seen.moment[burn_in..]));
+            // Lives that judge the solution begin where the file says.
+            let start = beyond((self.member.moments[0].start, self.member.moments[0].start));
+            self.range = (usual.0.min(start.0), usual.1.max(start.1));
+            self.around = true;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn other_form(&self) -> Diagnostic {
+        let who = &self.member.model.agents[self.member.agent];
+        refused(moments::Refusal {
+            why: format!(
+                "what `{}` can go to is not linear in its state and its consumption, or its utility is no power of consumption, or something else than the lower end of its state's grid limits it",
+                who.name
+            ),
+            span: Some(who.span),
+        })
+        .hint("write `reward log(c)` or `crra(c, mu)`, a budget without kinks, and the limit of what is owed as the lower end of the state's domain")
+    }
+
+    fn lost(&self, what: &str) -> Diagnostic {
+        Diagnostic::error("E0991", format!("no law of motion was found: {what}"))
+            .at(self.member.moments[0].span, "its law")
+            .note(format!("in round {}", self.history.len() + 1))
+            .hint("solve { damping = 0.2 } goes more slowly; a first value nearer to where the economy rests helps")
+    }
+
+    fn unsettled(&self) -> Diagnostic {
+        Diagnostic::error(
+            "E0991",
+            format!("no law of motion was found: after {} rounds it still moves by {:.1e}", self.history.len(), self.moved),
+        )
+        .at(self.member.moments[0].span, "its law")
+        .note(format!("largest change of what it forecasts, a share of the moment; {:.0e} was asked for", self.asked.tolerance))
+        .hint("solve { damping = 0.2 } goes more slowly and does not cycle; more `iterations`; a longer path: `law.periods`")
+    }
+
+    fn piled(&self, top: f64, problem: &Decision, places: Places) -> Diagnostic {
+        let own = &self.member.model.states[self.member.state];
+        let nodes = nodes_of(problem, places.state);
+        let short = own.name.rsplit('.').next().unwrap_or(&own.name);
+        Diagnostic::error("E0938", "the distribution piles up at the top of its grid")
+            .at(own.span, format!("its nodes end at {}", nodes[nodes.len() - 1]))
+            .note(format!("{top:.1e} of all members are there; {PILED:.0e} is allowed"))
+            .hint(format!(
+                "let its grid go further: solve {{ grid.{short} = double_log({}, {}, {}) }}",
+                nodes[0],
+                4.0 * nodes[nodes.len() - 1],
+                nodes.len()
+            ))
+    }
+}
+
+/// Whether the file says where the grid of the members' state ends.
+fn said_ends(member: &Member) -> bool {
+    use crate::check::model::Setting;
+    let name = &member.model.states[member.state].name;
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let settings = member.model.solve_settings();
+    let said = settings.and_then(|s| s.get(&format!("grid.{name}")).or_else(|| s.get(&format!("grid.{last}"))));
+    match said {
+        Some(Setting::List(_)) => true,
+        Some(Setting::Call(_, numbers)) => numbers.len() > 1,
+        _ => false,
+    }
+}
+
+/// Whether the file says what the nodes of a state are.
+fn said_grid(model: &Model, name: &str) -> bool {
+    let said = |name: &str| model.solve_settings().and_then(|s| s.get(&format!("grid.{name}"))).is_some();
+    said(name) || said(name.rsplit('.').next().unwrap_or(name))
+}
+
+/// The nodes of a state of a problem.
+pub(super) fn nodes_of(problem: &Decision, state: usize) -> Vec<f64> {
+    match &problem.spec().states[state].kind {
+        StateKind::Continuous { grid, .. } => grid.clone(),
+        StateKind::Integer { lo, hi } => (*lo..=*hi).map(|x| x as f64).collect(),
+    }
+}

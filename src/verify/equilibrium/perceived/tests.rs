@@ -1,0 +1,74 @@
+//! What the judge says of equilibria that are none.
+
+use crate::check::Model;
+use crate::solve::economy::Economy;
+use crate::solve::equilibrium::{EquilibriumMethod, Found};
+use crate::solve::continuum::perceived::{self, PerceivedLaw};
+use crate::solve::progress::silent;
+use crate::verify::grid::Certificate;
+use crate::verify::world::Options;
+
+fn model() -> Model {
+    let text = include_str!("../../../../models/krusell_smith.econ");
+    let (model, said) = crate::compile(text, &crate::Options::default());
+    model.unwrap_or_else(|| panic!("{said:?}"))
+}
+
+fn judged(model: &Model, economy: &Economy, found: &Found) -> Certificate {
+    let laws = found.perceived.as_ref().unwrap_or_else(|| panic!("a law"));
+    super::judge(model, economy, found, laws, &Options::default()).unwrap_or_else(|d| panic!("{d:?}"))
+}
+
+fn codes(c: &Certificate) -> Vec<&str> {
+    c.reasons.iter().map(|d| d.code.as_str()).collect()
+}
+
+#[test]
+fn equilibria_that_are_none_fail_by_the_row_that_is_about_it() {
+    let model = model();
+    let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
+    let found = PerceivedLaw.solve(&economy, 1, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+    let right = judged(&model, &economy, &found);
+    assert!(right.passed, "{:?}", right.reasons);
+    let fails = |found: Found, code: &str, row: &str| {
+        let c = judged(&model, &economy, &found);
+        let rows = c.world.iter().flat_map(|w| &w.proofs);
+        let failed: Vec<&str> = rows.filter(|p| p.holds == Some(false)).map(|p| p.name.as_str()).collect();
+        assert!(!c.passed && codes(&c).contains(&code), "{row}: {:?}", c.reasons);
+        assert!(failed.iter().any(|f| f.contains(row)), "{row}: {failed:?}");
+    };
+    let again = || Found {
+        solution: found.solution.clone(),
+        others: Vec::new(),
+        searches: 1,
+        scope: Vec::new(),
+        discretised: found.discretised.clone(),
+        steady_state: Vec::new(),
+        perceived: found.perceived.clone(),
+    };
+    // A slope that is a hundredth too large, in one of the states.
+    let mut slope = again();
+    if let Some(p) = &mut slope.perceived {
+        p.laws[0].slope[0] += 0.01;
+    }
+    fails(slope, "E0992", "dynamic forecast error");
+    // A constant that no forecast of one period would miss: a thousandth.
+    let mut constant = again();
+    if let Some(p) = &mut constant.perceived {
+        p.laws[0].constant.iter_mut().for_each(|c| *c += 1e-3);
+    }
+    fails(constant, "E0992", "dynamic forecast error");
+    // What is best under another law.
+    let mut other = again();
+    let mut member = perceived::member(&economy).unwrap_or_else(|r| panic!("{}", r.why));
+    member.knows(&other.solution.chain).unwrap_or_else(|r| panic!("{}", r.why));
+    let mut law = found.perceived.as_ref().unwrap_or_else(|| panic!("a law")).laws[0].clone();
+    law.constant.iter_mut().for_each(|c| *c += 0.01);
+    let reply = perceived::reply::reply(&member, &law, &other.solution, false).unwrap_or_else(|d| panic!("{d:?}"));
+    other.solution.policy = reply.policy;
+    fails(other, "E0992", "dynamic forecast error");
+    // Members who consume a hundredth more than is best.
+    let mut eaters = again();
+    eaters.solution.policy[0].iter_mut().for_each(|c| *c *= 1.01);
+    fails(eaters, "E0949", "error of household.c");
+}

@@ -1,0 +1,165 @@
+//! A continuum under aggregate shocks: the rows of `models/krusell_smith.toml`, other starts, settings, refusals, the policy in simulation.
+
+mod common;
+
+use econc::check::model::Model;
+use econc::diag::Diagnostic;
+use econc::env::cast::Behaviour;
+use econc::env::simulate::{SimulationOptions, simulate};
+use econc::report::outcome;
+use econc::solve::progress::silent;
+use econc::verify::solved::{self, Solved};
+use std::sync::{Arc, OnceLock};
+
+const TEXT: &str = include_str!("../models/krusell_smith.econ");
+
+fn compiled(text: &str, set: &[(&str, &str)]) -> Model {
+    let options = econc::Options {
+        set: set.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+        ..econc::Options::default()
+    };
+    let (model, said) = econc::compile(text, &options);
+    model.unwrap_or_else(|| panic!("{said:?}"))
+}
+
+fn solve(model: &Model) -> Result<Solved, Vec<Diagnostic>> {
+    let options = solved::Options { seed: 1, ..solved::Options::default() };
+    solved::solve(model, &options, &mut silent)
+}
+
+/// The model as it is, solved once.
+fn usual() -> &'static (Model, Solved) {
+    static ONCE: OnceLock<(Model, Solved)> = OnceLock::new();
+    ONCE.get_or_init(|| {
+        let model = compiled(TEXT, &[]);
+        let solved = solve(&model).unwrap_or_else(|d| panic!("{d:?}"));
+        (model, solved)
+    })
+}
+
+fn numbers(model: &Model, solved: &Solved) -> Vec<(String, f64)> {
+    let content = outcome::of_solution(model, solved).unwrap_or_else(|d| panic!("{d:?}"));
+    let rows = content.certificate.iter().map(|c| (c.name.clone(), c.measured));
+    content.numbers.into_iter().chain(rows).collect()
+}
+
+fn number(of: &[(String, f64)], name: &str) -> f64 {
+    of.iter().find(|(n, _)| n == name).unwrap_or_else(|| panic!("no `{name}`")).1
+}
+
+#[test]
+fn the_rows_of_the_model_are_met_and_its_certificate_holds() {
+    let (model, solved) = usual();
+    assert!(solved.certificate.passed, "{:?}", solved.certificate.reasons);
+    let found = numbers(model, solved);
+    let rows = include_str!("../models/krusell_smith.toml");
+    let mut read = 0;
+    for row in rows.split("[[expect]]").skip(1) {
+        let of = |key: &str| {
+            let line = row.lines().find_map(|l| l.strip_prefix(&format!("{key} = ")));
+            line.unwrap_or_else(|| panic!("{key} in {row}")).trim_matches('"')
+        };
+        let (what, value, tolerance) = (of("what"), of("value"), of("tolerance"));
+        let (value, tolerance): (f64, f64) = (value.parse().expect("a number"), tolerance.parse().expect("a number"));
+        let x = number(&found, what);
+        assert!((x - value).abs() <= tolerance, "{what}: {x}, expected {value} +- {tolerance}");
+        read += 1;
+    }
+    assert_eq!(read, 9);
+}
+
+#[test]
+fn starts_a_fifth_off_lead_to_the_same_law() {
+    let (model, solved) = usual();
+    let mean = number(&numbers(model, solved), "mean(factors.K)");
+    for start in ["32", "48"] {
+        let text = TEXT.replace("start 40", &format!("start {start}"));
+        let model = compiled(&text, &[]);
+        let solved = solve(&model).unwrap_or_else(|d| panic!("{d:?}"));
+        assert!(solved.certificate.passed, "{start}: {:?}", solved.certificate.reasons);
+        let other = number(&numbers(&model, &solved), "mean(factors.K)");
+        assert!((other - mean).abs() < 0.02, "{start}: {other} against {mean}");
+    }
+}
+
+#[test]
+fn every_setting_changes_what_is_found_and_other_threads_do_not() {
+    let short = [("law.periods", "1200"), ("law.burn_in", "200"), ("law.nodes", "200"), ("tolerance", "1e-4")];
+    let bytes = |set: &[(&str, &str)]| -> String {
+        let mut all = short.to_vec();
+        all.retain(|(k, _)| !set.iter().any(|(s, _)| s == k));
+        all.extend(set);
+        match solve(&compiled(TEXT, &all)) {
+            Ok(s) => format!("{:?} {:?}", s.perceived, s.solution.policy[0]),
+            Err(d) => d.iter().map(|d| d.code.clone()).collect(),
+        }
+    };
+    let usual = bytes(&[]);
+    let others: [(&str, &str); 8] = [
+        ("law.periods", "1300"),
+        ("law.burn_in", "300"),
+        ("law.nodes", "250"),
+        ("tolerance", "1e-5"),
+        ("damping", "0.3"),
+        ("iterations", "3"),
+        ("grid.K", "log(30, 50, 9)"),
+        ("grid.k", "double_log(0, 400, 200)"),
+    ];
+    for other in others {
+        assert!(bytes(&[other]) != usual, "{other:?} changes nothing");
+    }
+    assert_eq!(bytes(&[("iterations", "3")]), "E0991");
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(|| bytes(&[]))
+    };
+    assert!(on(1) == usual && on(2) == usual);
+}
+
+#[test]
+fn the_policy_is_played_in_the_economy_itself_where_members_see_the_mean_that_there_is() {
+    let (model, solved) = usual();
+    let cast = Behaviour::Solved(Arc::new(solved.solution.clone())).into();
+    let options = SimulationOptions {
+        scenario: None,
+        periods: Some(600),
+        worlds: 1,
+        seed: 3,
+        on_chain: false,
+        greedy: false,
+    };
+    let played = simulate(model, &cast, &options, &mut |_, _| true).unwrap_or_else(|d| panic!("{d:?}"));
+    let k = played.moments.iter().find(|m| m.name == "factors.K").expect("capital");
+    let p = solved.perceived.as_ref().expect("a law");
+    // A thousand members for 600 periods: their mean has a standard error of a few tenths.
+    assert!((k.mean - p.moments[0].0).abs() < 1.5, "{} against {}", k.mean, p.moments[0].0);
+    assert!(played.counts.policy.states_outside * 1000 < played.counts.policy.read, "{:?}", played.counts.policy);
+}
+
+#[test]
+fn what_is_not_solved_is_refused_with_the_reason() {
+    let cases: [(&str, &str, &str); 5] = [
+        ("K = mean(household.k)", "K = mean(household.k) + 0 * std(household.k)", "the std of the members"),
+        ("reward log(c)", "reward log(c) + 0.01 * sqrt(k)", "no power of consumption"),
+        ("k' = cash - c", "k' = max(0.9 * (cash - c), cash - c - 1)", "not linear"),
+        (
+            "shock Z ~ markov([bad: 0.99, good: 1.01], [[0.875, 0.125], [0.125, 0.875]])",
+            "shock Z ~ ar1(rho: 0.9, sigma: 0.01, mean: 1)",
+            "markov",
+        ),
+        ("  price w = (1 - alpha) * Z * (K / L)^alpha", "  price w in [0.1, 9] clears w == (1 - alpha) * Z * (K / L)^alpha", "clears"),
+    ];
+    for (from, to, reason) in cases {
+        let mut text = TEXT.replace(from, to);
+        assert!(text != TEXT, "{from}");
+        if to.contains("ar1") {
+            let first = text.find(" given Z, Z' {").expect("a private chain");
+            let last = text[first..].find("  }\n").expect("its end") + first;
+            text = format!("{}, [[0.5, 0.5], [0.04, 0.96]])\n{}", &text[..first - 1], &text[last + 4..]);
+        }
+        let model = compiled(&text, &[]);
+        let Err(said) = solve(&model) else { panic!("{to}: solved") };
+        let all = format!("{said:?}");
+        assert!(said[0].code == "E0810" && all.contains(reason), "{to}: {all}");
+    }
+}

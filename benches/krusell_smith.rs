@@ -21,22 +21,35 @@ fn main() {
     let (model, messages) = econc::compile(text, &econc::Options::default());
     let model = model.unwrap_or_else(|| panic!("{messages:?}"));
     let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
-    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap_or_else(|e| panic!("{e}"));
+    let one = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .unwrap_or_else(|e| panic!("{e}"));
     let (mut ours, mut hand) = (f64::INFINITY, f64::INFINITY);
     let mut found = None;
     let mut law = [[0.0; 2]; 2];
     let mut rounds = 0;
     for _ in 0..RUNS {
         let began = Instant::now();
-        found = Some(one.install(|| PerceivedLaw.solve(&economy, 1, &mut silent)).unwrap_or_else(|d| panic!("{d:?}")));
+        found = Some(
+            one.install(|| PerceivedLaw.solve(&economy, 1, &mut silent))
+                .unwrap_or_else(|d| panic!("{d:?}")),
+        );
         ours = ours.min(began.elapsed().as_secs_f64());
         let began = Instant::now();
         (law, rounds) = by_hand();
         hand = hand.min(began.elapsed().as_secs_f64());
     }
     let p = found.and_then(|f| f.perceived).unwrap_or_else(|| panic!("a law"));
-    println!("econc    {ours:.3} s, {} rounds: {:.4?} {:.4?}", p.rounds, p.laws[0].constant, p.laws[0].slope);
-    println!("by hand  {hand:.3} s, {rounds} rounds: {:.4?} {:.4?}", [law[0][0], law[1][0]], [law[0][1], law[1][1]]);
+    println!(
+        "econc    {ours:.3} s, {} rounds: {:.4?} {:.4?}",
+        p.rounds, p.laws[0].constant, p.laws[0].slope
+    );
+    println!(
+        "by hand  {hand:.3} s, {rounds} rounds: {:.4?} {:.4?}",
+        [law[0][0], law[1][0]],
+        [law[0][1], law[1][1]]
+    );
     println!("ratio    {:.2}", ours / hand);
 }
 
@@ -46,7 +59,9 @@ const NH: usize = 1000;
 
 fn double_log(lo: f64, hi: f64, n: usize) -> Vec<f64> {
     let top = (hi - lo).ln_1p().ln_1p();
-    (0..n).map(|i| lo + (i as f64 / (n - 1) as f64 * top).exp_m1().exp_m1()).collect()
+    (0..n)
+        .map(|i| lo + (i as f64 / (n - 1) as f64 * top).exp_m1().exp_m1())
+        .collect()
 }
 
 /// The law `[state][constant, slope]`, and the rounds.
@@ -56,8 +71,14 @@ fn by_hand() -> ([[f64; 2]; 2], usize) {
     let work = [0.9, 0.96];
     let aggregate = [[0.875, 0.125], [0.125, 0.875]];
     let own = [
-        [[[0.525, 0.35], [0.038889, 0.836111]], [[0.03125, 0.09375], [0.002083, 0.122917]]],
-        [[[0.09375, 0.03125], [0.009115, 0.115885]], [[0.291667, 0.583333], [0.024306, 0.850694]]],
+        [
+            [[0.525, 0.35], [0.038889, 0.836111]],
+            [[0.03125, 0.09375], [0.002083, 0.122917]],
+        ],
+        [
+            [[0.09375, 0.03125], [0.009115, 0.115885]],
+            [[0.291667, 0.583333], [0.024306, 0.850694]],
+        ],
     ]
     .map(|a| a.map(|b| b.map(|row: [f64; 2]| row.map(|p| p / (row[0] + row[1])))));
     let prices = |s: usize, m: f64| -> (f64, [f64; 2]) {
@@ -78,7 +99,9 @@ fn by_hand() -> ([[f64; 2]; 2], usize) {
         })
         .collect();
     let (lo, hi): (f64, f64) = (35.0, 43.5);
-    let at: Vec<f64> = (0..NM).map(|i| lo.ln() + (hi / lo).ln() * i as f64 / (NM - 1) as f64).collect();
+    let at: Vec<f64> = (0..NM)
+        .map(|i| lo.ln() + (hi / lo).ln() * i as f64 / (NM - 1) as f64)
+        .collect();
     let between = |x: f64| -> (usize, [f64; 4]) {
         let x = x.clamp(at[0], at[NM - 1]);
         let cell = at.partition_point(|a| *a <= x).clamp(1, NM - 1) - 1;
@@ -138,7 +161,8 @@ fn by_hand() -> ([[f64; 2]; 2], usize) {
                         let r = prices(j / 2, ahead.clamp(at[0], at[NM - 1]).exp()).0;
                         let own = &c[(j * NM + first) * NK..(j * NM + first + 4) * NK];
                         for i in 0..NK {
-                            let c = w[0] * own[i] + w[1] * own[NK + i] + w[2] * own[2 * NK + i] + w[3] * own[3 * NK + i];
+                            let c =
+                                w[0] * own[i] + w[1] * own[NK + i] + w[2] * own[2 * NK + i] + w[3] * own[3 * NK + i];
                             marginal[i] = r / c;
                         }
                     }
@@ -147,7 +171,10 @@ fn by_hand() -> ([[f64; 2]; 2], usize) {
                         let (r, y) = budget[s * NM + m];
                         let p = [0, 1, 2, 3].map(|q| beta * aggregate[s][q / 2] * own[s][q / 2][e][q % 2]);
                         for i in 0..NK {
-                            let all = p[0] * marginal[0][i] + p[1] * marginal[1][i] + p[2] * marginal[2][i] + p[3] * marginal[3][i];
+                            let all = p[0] * marginal[0][i]
+                                + p[1] * marginal[1][i]
+                                + p[2] * marginal[2][i]
+                                + p[3] * marginal[3][i];
                             expected[i] = 1.0 / all;
                             from[i] = (k[i] - y[e] + expected[i]) / r;
                         }
@@ -167,7 +194,10 @@ fn by_hand() -> ([[f64; 2]; 2], usize) {
                     }
                 }
             }
-            let far = c.iter().zip(&new).fold(0.0, |w: f64, (c, n)| w.max((n / c - 1.0).abs()));
+            let far = c
+                .iter()
+                .zip(&new)
+                .fold(0.0, |w: f64, (c, n)| w.max((n / c - 1.0).abs()));
             std::mem::swap(&mut c, &mut new);
             sweeps += 1;
             if far <= exact || sweeps == 400 {
@@ -196,7 +226,10 @@ fn by_hand() -> ([[f64; 2]; 2], usize) {
             if t == back {
                 mass.clone_from(&now);
             }
-            let mean: f64 = now.iter().map(|m| m.iter().zip(&h).map(|(m, h)| m * h).sum::<f64>()).sum();
+            let mean: f64 = now
+                .iter()
+                .map(|m| m.iter().zip(&h).map(|(m, h)| m * h).sum::<f64>())
+                .sum();
             capital.push(mean.ln());
             if t + 1 == periods {
                 break;
@@ -244,7 +277,10 @@ fn by_hand() -> ([[f64; 2]; 2], usize) {
             fit[s][0] = y / n - fit[s][1] * x / n + 3.67 * (1.0 - fit[s][1]);
         }
         let gap = |s: usize, x: f64| (fit[s][0] - law[s][0] + (fit[s][1] - law[s][1]) * x).abs();
-        moved = [0, 1].iter().flat_map(|s| [gap(*s, 3.62), gap(*s, 3.72)]).fold(0.0, f64::max);
+        moved = [0, 1]
+            .iter()
+            .flat_map(|s| [gap(*s, 3.62), gap(*s, 3.72)])
+            .fold(0.0, f64::max);
         rounds += 1;
         if moved <= 1e-6 && whole {
             break;

@@ -23,7 +23,10 @@ fn compiled(text: &str, set: &[(&str, &str)]) -> Model {
 }
 
 fn solve(model: &Model) -> Result<Solved, Vec<Diagnostic>> {
-    let options = solved::Options { seed: 1, ..solved::Options::default() };
+    let options = solved::Options {
+        seed: 1,
+        ..solved::Options::default()
+    };
     solved::solve(model, &options, &mut silent)
 }
 
@@ -44,7 +47,10 @@ fn numbers(model: &Model, solved: &Solved) -> Vec<(String, f64)> {
 }
 
 fn number(of: &[(String, f64)], name: &str) -> f64 {
-    of.iter().find(|(n, _)| n == name).unwrap_or_else(|| panic!("no `{name}`")).1
+    of.iter()
+        .find(|(n, _)| n == name)
+        .unwrap_or_else(|| panic!("no `{name}`"))
+        .1
 }
 
 #[test]
@@ -62,7 +68,10 @@ fn the_rows_of_the_model_are_met_and_its_certificate_holds() {
         let (what, value, tolerance) = (of("what"), of("value"), of("tolerance"));
         let (value, tolerance): (f64, f64) = (value.parse().expect("a number"), tolerance.parse().expect("a number"));
         let x = number(&found, what);
-        assert!((x - value).abs() <= tolerance, "{what}: {x}, expected {value} +- {tolerance}");
+        assert!(
+            (x - value).abs() <= tolerance,
+            "{what}: {x}, expected {value} +- {tolerance}"
+        );
         read += 1;
     }
     assert_eq!(read, 9);
@@ -84,7 +93,12 @@ fn starts_a_fifth_off_lead_to_the_same_law() {
 
 #[test]
 fn every_setting_changes_what_is_found_and_other_threads_do_not() {
-    let short = [("law.periods", "1200"), ("law.burn_in", "200"), ("law.nodes", "200"), ("tolerance", "1e-4")];
+    let short = [
+        ("law.periods", "1200"),
+        ("law.burn_in", "200"),
+        ("law.nodes", "200"),
+        ("tolerance", "1e-4"),
+    ];
     let bytes = |set: &[(&str, &str)]| -> String {
         let mut all = short.to_vec();
         all.retain(|(k, _)| !set.iter().any(|(s, _)| s == k));
@@ -110,7 +124,10 @@ fn every_setting_changes_what_is_found_and_other_threads_do_not() {
     }
     assert_eq!(bytes(&[("iterations", "3")]), "E0991");
     let on = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .expect("a pool");
         pool.install(|| bytes(&[]))
     };
     assert!(on(1) == usual && on(2) == usual);
@@ -132,22 +149,47 @@ fn the_policy_is_played_in_the_economy_itself_where_members_see_the_mean_that_th
     let k = played.moments.iter().find(|m| m.name == "factors.K").expect("capital");
     let p = solved.perceived.as_ref().expect("a law");
     // A thousand members for 600 periods: their mean has a standard error of a few tenths.
-    assert!((k.mean - p.moments[0].0).abs() < 1.5, "{} against {}", k.mean, p.moments[0].0);
-    assert!(played.counts.policy.states_outside * 1000 < played.counts.policy.read, "{:?}", played.counts.policy);
+    assert!(
+        (k.mean - p.moments[0].0).abs() < 1.5,
+        "{} against {}",
+        k.mean,
+        p.moments[0].0
+    );
+    assert!(
+        played.counts.policy.states_outside * 1000 < played.counts.policy.read,
+        "{:?}",
+        played.counts.policy
+    );
 }
 
 #[test]
 fn what_is_not_solved_is_refused_with_the_reason() {
     let cases: [(&str, &str, &str); 5] = [
-        ("K = mean(household.k)", "K = mean(household.k) + 0 * std(household.k)", "the std of the members"),
-        ("reward log(c)", "reward log(c) + 0.01 * sqrt(k)", "no power of consumption"),
-        ("k' = cash - c", "k' = max(0.9 * (cash - c), cash - c - 1)", "not linear"),
+        (
+            "K = mean(household.k)",
+            "K = mean(household.k) + 0 * std(household.k)",
+            "the std of the members",
+        ),
+        (
+            "reward log(c)",
+            "reward log(c) + 0.01 * sqrt(k)",
+            "no power of consumption",
+        ),
+        (
+            "k' = cash - c",
+            "k' = max(0.9 * (cash - c), cash - c - 1)",
+            "not linear",
+        ),
         (
             "shock Z ~ markov([bad: 0.99, good: 1.01], [[0.875, 0.125], [0.125, 0.875]])",
             "shock Z ~ ar1(rho: 0.9, sigma: 0.01, mean: 1)",
             "markov",
         ),
-        ("  price w = (1 - alpha) * Z * (K / L)^alpha", "  price w in [0.1, 9] clears w == (1 - alpha) * Z * (K / L)^alpha", "clears"),
+        (
+            "  price w = (1 - alpha) * Z * (K / L)^alpha",
+            "  price w in [0.1, 9] clears w == (1 - alpha) * Z * (K / L)^alpha",
+            "clears",
+        ),
     ];
     for (from, to, reason) in cases {
         let mut text = TEXT.replace(from, to);
@@ -155,10 +197,16 @@ fn what_is_not_solved_is_refused_with_the_reason() {
         if to.contains("ar1") {
             let first = text.find(" given Z, Z' {").expect("a private chain");
             let last = text[first..].find("  }\n").expect("its end") + first;
-            text = format!("{}, [[0.5, 0.5], [0.04, 0.96]])\n{}", &text[..first - 1], &text[last + 4..]);
+            text = format!(
+                "{}, [[0.5, 0.5], [0.04, 0.96]])\n{}",
+                &text[..first - 1],
+                &text[last + 4..]
+            );
         }
         let model = compiled(&text, &[]);
-        let Err(said) = solve(&model) else { panic!("{to}: solved") };
+        let Err(said) = solve(&model) else {
+            panic!("{to}: solved")
+        };
         let all = format!("{said:?}");
         assert!(said[0].code == "E0810" && all.contains(reason), "{to}: {all}");
     }

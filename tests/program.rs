@@ -580,7 +580,14 @@ fn a_signal_stops_work_within_two_seconds() {
     std::fs::copy(members, root.join("crowd.econ")).expect("copied");
     let works: [(&[&str], &str, i32); 5] = [
         (
-            &["solve", "crowd.econ", "--set", "law.periods=5000000", "--set", "tolerance=1e-15"],
+            &[
+                "solve",
+                "crowd.econ",
+                "--set",
+                "law.periods=5000000",
+                "--set",
+                "tolerance=1e-15",
+            ],
             "INT",
             130,
         ),

@@ -230,12 +230,22 @@ impl Checker<'_> {
         let is_mean = |id: usize| {
             let value = self.memo[0].get(&(id, false)).copied().flatten();
             value.is_some_and(|v| match self.b.node(v.node).op {
-                Op::Reduce { how: Reduce::Mean, axis, .. } => self.b.axis(self.b.base(axis)).continuum,
+                Op::Reduce {
+                    how: Reduce::Mean,
+                    axis,
+                    ..
+                } => self.b.axis(self.b.base(axis)).continuum,
                 _ => false,
             })
         };
-        let lets = self.entities.iter().enumerate().filter(|(_, e)| matches!(e.decl, Decl::Let { .. }));
-        lets.filter(|(id, _)| is_mean(*id)).map(|(_, e)| e.dotted.clone()).collect()
+        let lets = self
+            .entities
+            .iter()
+            .enumerate()
+            .filter(|(_, e)| matches!(e.decl, Decl::Let { .. }));
+        lets.filter(|(id, _)| is_mean(*id))
+            .map(|(_, e)| e.dotted.clone())
+            .collect()
     }
 
     fn named_by(&self, family: &str) -> Vec<String> {

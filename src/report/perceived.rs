@@ -39,7 +39,10 @@ pub(super) fn facts(p: &Perceived) -> Vec<(String, String)> {
             ),
         ));
     }
-    out.push(("law still moves".into(), format!("{} of what it forecasts", number::compact(p.moved))));
+    out.push((
+        "law still moves".into(),
+        format!("{} of what it forecasts", number::compact(p.moved)),
+    ));
     out
 }
 
@@ -49,12 +52,20 @@ pub(super) fn tables(p: &Perceived) -> Vec<NamedTable> {
     for (law, r2) in p.laws.iter().zip(&p.r2) {
         for z in 0..law.constant.len() {
             let r2 = r2.get(z).copied().unwrap_or(f64::NAN);
-            rows.push((law.name.clone(), law.labels[z].clone(), law.constant[z], law.slope[z], 1.0 - r2));
+            rows.push((
+                law.name.clone(),
+                law.labels[z].clone(),
+                law.constant[z],
+                law.slope[z],
+                1.0 - r2,
+            ));
         }
     }
     let caption = match p.laws.iter().all(|l| l.logs) {
         true => "The perceived law: log of the next moment = constant + slope x log of the moment",
-        false => "The perceived law: next moment = constant + slope x moment (of logarithms where the moment is never negative)",
+        false => {
+            "The perceived law: next moment = constant + slope x moment (of logarithms where the moment is never negative)"
+        }
     };
     let law = Table::new()
         .texts("moment", rows.iter().map(|r| r.0.clone()).collect())
@@ -76,7 +87,12 @@ pub(super) fn tables(p: &Perceived) -> Vec<NamedTable> {
     let lowest = p.distribution.first().map_or(f64::NAN, |d| d.1);
     what.push("share at the lower end".into());
     x.push(lowest);
-    let mut out = vec![NamedTable { stem: "perceived_law".into(), caption: caption.into(), table: law, on_screen: 24 }];
+    let mut out = vec![NamedTable {
+        stem: "perceived_law".into(),
+        caption: caption.into(),
+        table: law,
+        on_screen: 24,
+    }];
     if !p.determined.is_empty() {
         out.push(NamedTable {
             stem: "determined_means".into(),

@@ -576,6 +576,10 @@ solve { grid.x = uniform(9); interpolation = linear; periods = 640; burn_in = 20
 
 pub(super) fn households(_: &Model, s: &Solved) -> f64 {
     // Mean capital in two implementations of others and one by hand, over seeds: 39.42.
-    let mean = s.perceived.as_ref().and_then(|p| p.moments.first()).map_or(f64::INFINITY, |m| m.0);
+    let mean = s
+        .perceived
+        .as_ref()
+        .and_then(|p| p.moments.first())
+        .map_or(f64::INFINITY, |m| m.0);
     (mean - 39.42).abs() / (1.0 + 39.42)
 }

@@ -56,7 +56,12 @@ pub(super) const ECONOMIES: &[Economy] = &[
     solved("leader", LEADER, leader, 1e-6),
     solved("sellers", SELLERS, sellers, 1e-6),
     solved("sellers who take prices", TAKERS, takers, 1e-6),
-    solved("households", include_str!("../../../models/krusell_smith.econ"), households, 6e-3),
+    solved(
+        "households",
+        include_str!("../../../models/krusell_smith.econ"),
+        households,
+        6e-3,
+    ),
     solved("cycle played", CYCLE, cycle_played, 0.03),
     solved("line played", LINE, line_played, 1e-4),
     solved("keeper played", KEEPER, keeper_played, 0.1),

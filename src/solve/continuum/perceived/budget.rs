@@ -55,8 +55,17 @@ pub(super) fn budgets(problem: &Decision, places: Places, shock: usize, at: &[f6
     (0..at.len())
         .map(|i| {
             let own = i * each..(i + 1) * each;
-            let of = |values: &[f64]| affine(&seen.state[own.clone()], &seen.consumption[own.clone()], &values[own.clone()]);
-            Some(Budget { next: of(&seen.next)?, action: of(&seen.action)? })
+            let of = |values: &[f64]| {
+                affine(
+                    &seen.state[own.clone()],
+                    &seen.consumption[own.clone()],
+                    &values[own.clone()],
+                )
+            };
+            Some(Budget {
+                next: of(&seen.next)?,
+                action: of(&seen.action)?,
+            })
         })
         .collect()
 }
@@ -78,10 +87,17 @@ pub(super) fn utility(problem: &Decision, places: Places, at: &[f64]) -> Option<
         return None;
     }
     let by = |a: &(f64, f64), b: &(f64, f64)| a.0.total_cmp(&b.0);
-    let (lo, hi) = (*all.iter().min_by(|a, b| by(a, b))?, *all.iter().max_by(|a, b| by(a, b))?);
+    let (lo, hi) = (
+        *all.iter().min_by(|a, b| by(a, b))?,
+        *all.iter().max_by(|a, b| by(a, b))?,
+    );
     let power = -(hi.1 / lo.1).ln() / (hi.0 / lo.0).ln();
     // Whole powers are meant to be whole.
-    let power = if (power - power.round()).abs() < 1e-9 { power.round() } else { power };
+    let power = if (power - power.round()).abs() < 1e-9 {
+        power.round()
+    } else {
+        power
+    };
     let scale = lo.1 * lo.0.powf(power);
     let out = Utility { scale, power };
     let fits = all.iter().all(|(c, m)| (m / out.marginal(*c) - 1.0).abs() < 1e-8);
@@ -97,7 +113,9 @@ pub(super) fn utility(problem: &Decision, places: Places, at: &[f64]) -> Option<
 /// Whether the lowest state that a member may choose to go to is the lowest of its grid, at the moments `at`.
 pub(super) fn bounded(problem: &Decision, places: Places, at: &[f64]) -> bool {
     let spec = problem.spec();
-    let StateKind::Continuous { grid, .. } = &spec.states[places.state].kind else { return false };
+    let StateKind::Continuous { grid, .. } = &spec.states[places.state].kind else {
+        return false;
+    };
     let (low, width) = (grid[0], grid[grid.len() - 1] - grid[0]);
     for shock in 0..spec.chain.transition.len() {
         for m in at {
@@ -121,13 +139,25 @@ pub(super) fn bounded(problem: &Decision, places: Places, at: &[f64]) -> bool {
 }
 
 /// Reward and next states at some lanes.
-pub(super) fn evaluated(problem: &Decision, states: &[&[f64]], action: &[f64], shock: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
+pub(super) fn evaluated(
+    problem: &Decision,
+    states: &[&[f64]],
+    action: &[f64],
+    shock: usize,
+) -> (Vec<f64>, Vec<Vec<f64>>) {
     let n = action.len();
     let (mut reward, mut slack, mut end, mut paying, mut discount) =
         (vec![0.0; n], vec![0.0; n], vec![0.0; n], vec![0.0; n], vec![0.0; n]);
     let mut next = vec![vec![0.0; n]; states.len()];
     let mut slices: Vec<&mut [f64]> = next.iter_mut().map(Vec::as_mut_slice).collect();
-    let lanes = Lanes { states, actions: &[action], shock, noise: 0, shock_next: shock, time: 0 };
+    let lanes = Lanes {
+        states,
+        actions: &[action],
+        shock,
+        noise: 0,
+        shock_next: shock,
+        time: 0,
+    };
     problem.evaluate(
         &lanes,
         &mut Outcome {
@@ -145,7 +175,9 @@ pub(super) fn evaluated(problem: &Decision, states: &[&[f64]], action: &[f64], s
 /// Evaluates the model at its points for each of the moments `at`, moments slowest.
 fn look(problem: &Decision, places: Places, shock: usize, at: &[f64]) -> Option<Seen> {
     let spec = problem.spec();
-    let StateKind::Continuous { grid, .. } = &spec.states[places.state].kind else { return None };
+    let StateKind::Continuous { grid, .. } = &spec.states[places.state].kind else {
+        return None;
+    };
     if spec.states.len() != 2 || spec.actions.len() != 1 || spec.actions[0].kind != ActionKind::Continuous {
         return None;
     }
@@ -161,7 +193,11 @@ fn look(problem: &Decision, places: Places, shock: usize, at: &[f64]) -> Option<
     let mut states: Vec<&[f64]> = vec![&m; 2];
     states[places.state] = &x;
     let (mut lo, mut hi) = (vec![0.0; n], vec![0.0; n]);
-    problem.bounds(&Lanes::before_draws(&states, &[], shock, 0), &mut [&mut lo], &mut [&mut hi]);
+    problem.bounds(
+        &Lanes::before_draws(&states, &[], shock, 0),
+        &mut [&mut lo],
+        &mut [&mut hi],
+    );
     let action: Vec<f64> = (0..n)
         .map(|i| {
             let share = ACTIONS[i % ACTIONS.len()];
@@ -173,7 +209,14 @@ fn look(problem: &Decision, places: Places, shock: usize, at: &[f64]) -> Option<
         })
         .collect();
     let (reward, next) = evaluated(problem, &states, &action, shock);
-    let lanes = Lanes { states: &states, actions: &[&action], shock, noise: 0, shock_next: shock, time: 0 };
+    let lanes = Lanes {
+        states: &states,
+        actions: &[&action],
+        shock,
+        noise: 0,
+        shock_next: shock,
+        time: 0,
+    };
     let (mut consumption, mut slope) = (vec![0.0; n], vec![0.0; n]);
     if !problem.consumption(&lanes, &mut consumption, &mut [&mut slope]) {
         return None;
@@ -184,8 +227,21 @@ fn look(problem: &Decision, places: Places, shock: usize, at: &[f64]) -> Option<
     problem.derivative(&lanes, 2, &mut d_reward, &mut slices).ok()?;
     let marginal = d_reward.iter().zip(&slope).map(|(r, c)| r / c).collect();
     let next = next.into_iter().nth(places.state)?;
-    let seen = Seen { state: x, next, action, consumption, marginal, reward };
-    let whole = [&seen.next, &seen.action, &seen.consumption, &seen.marginal, &seen.reward];
+    let seen = Seen {
+        state: x,
+        next,
+        action,
+        consumption,
+        marginal,
+        reward,
+    };
+    let whole = [
+        &seen.next,
+        &seen.action,
+        &seen.consumption,
+        &seen.marginal,
+        &seen.reward,
+    ];
     whole.iter().all(|v| v.iter().all(|x| x.is_finite())).then_some(seen)
 }
 

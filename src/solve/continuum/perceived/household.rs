@@ -30,7 +30,11 @@ impl Moments {
     /// From ascending nodes.
     pub(super) fn new(nodes: &[f64], logs: bool) -> Moments {
         let at = |m: &f64| if logs { m.ln() } else { *m };
-        Moments { nodes: nodes.to_vec(), at: nodes.iter().map(at).collect(), logs }
+        Moments {
+            nodes: nodes.to_vec(),
+            at: nodes.iter().map(at).collect(),
+            logs,
+        }
     }
 
     /// Inside the nodes.
@@ -92,9 +96,16 @@ pub(super) struct Ended {
 
 impl<'a> Household<'a> {
     /// `None` where budget or utility are of another form. `moments` are the nodes of the moment, `aggregate` the aggregate state of each joint state.
-    pub(super) fn new(problem: &'a Decision, places: Places, moments: Moments, aggregate: Vec<usize>) -> Option<Household<'a>> {
+    pub(super) fn new(
+        problem: &'a Decision,
+        places: Places,
+        moments: Moments,
+        aggregate: Vec<usize>,
+    ) -> Option<Household<'a>> {
         let spec = problem.spec();
-        let StateKind::Continuous { grid, .. } = &spec.states[places.state].kind else { return None };
+        let StateKind::Continuous { grid, .. } = &spec.states[places.state].kind else {
+            return None;
+        };
         let plain = !spec.ends
             && !spec.chances_move
             && !spec.reward_uses_noise
@@ -102,13 +113,19 @@ impl<'a> Household<'a> {
             && !spec.next_uses_shock_next
             && spec.horizon.is_none();
         let discount = spec.discount.filter(|_| plain)?;
-        let ends = [moments.nodes[0], moments.nodes[moments.nodes.len() / 2], moments.nodes[moments.nodes.len() - 1]];
+        let ends = [
+            moments.nodes[0],
+            moments.nodes[moments.nodes.len() / 2],
+            moments.nodes[moments.nodes.len() - 1],
+        ];
         if !bounded(problem, places, &ends) {
             return None;
         }
         let utility = utility(problem, places, &ends)?;
         let shocks = spec.chain.transition.len();
-        let all: Option<Vec<Vec<Budget>>> = (0..shocks).map(|z| budgets(problem, places, z, &moments.nodes)).collect();
+        let all: Option<Vec<Vec<Budget>>> = (0..shocks)
+            .map(|z| budgets(problem, places, z, &moments.nodes))
+            .collect();
         let budgets = all?;
         // More consumption leaves less, and more of the state more.
         if budgets.iter().flatten().any(|b| !(b.next[2] < 0.0 && b.next[1] > 0.0)) {
@@ -204,7 +221,10 @@ impl<'a> Household<'a> {
     /// What one more unit of the state is worth at the nodes: `[joint state][moment][state]`.
     pub(super) fn slopes(&self) -> Vec<f64> {
         let mut out = self.consumption.clone();
-        for (own, b) in out.chunks_exact_mut(self.nodes.len()).zip(self.budgets.iter().flatten()) {
+        for (own, b) in out
+            .chunks_exact_mut(self.nodes.len())
+            .zip(self.budgets.iter().flatten())
+        {
             let [_, r, g] = b.next;
             own.iter_mut().for_each(|c| *c = -r / g * self.utility.marginal(*c));
         }
@@ -236,7 +256,10 @@ impl<'a> Household<'a> {
         let mut new = self.consumption.clone();
         let mut marginal = vec![0.0; shocks * n];
         let (mut expected, mut from) = (vec![0.0; n], vec![0.0; n]);
-        let mut ended = Ended { moved: f64::INFINITY, sweeps: 0 };
+        let mut ended = Ended {
+            moved: f64::INFINITY,
+            sweeps: 0,
+        };
         while ended.sweeps < most && !(ended.moved <= tolerance) {
             limits::poll();
             for m in 0..nm {
@@ -274,7 +297,10 @@ impl<'a> Household<'a> {
                 if by > w || by.is_nan() { by } else { w }
             });
             std::mem::swap(&mut self.consumption, &mut new);
-            ended = Ended { moved, sweeps: ended.sweeps + 1 };
+            ended = Ended {
+                moved,
+                sweeps: ended.sweeps + 1,
+            };
             if moved.is_nan() {
                 break;
             }
@@ -306,7 +332,10 @@ impl<'a> Household<'a> {
     /// Next states at the nodes.
     pub(super) fn policies(&self) -> Policies {
         let mut next = self.consumption.clone();
-        for (own, b) in next.chunks_exact_mut(self.nodes.len()).zip(self.budgets.iter().flatten()) {
+        for (own, b) in next
+            .chunks_exact_mut(self.nodes.len())
+            .zip(self.budgets.iter().flatten())
+        {
             for (c, x) in own.iter_mut().zip(&self.nodes) {
                 *c = (b.next[0] + b.next[1] * x + b.next[2] * *c).max(self.nodes[0]);
             }
@@ -317,7 +346,10 @@ impl<'a> Household<'a> {
     /// The action at the nodes, `[joint state][moment][state]`.
     pub(super) fn actions(&self) -> Vec<f64> {
         let mut out = self.consumption.clone();
-        for (own, b) in out.chunks_exact_mut(self.nodes.len()).zip(self.budgets.iter().flatten()) {
+        for (own, b) in out
+            .chunks_exact_mut(self.nodes.len())
+            .zip(self.budgets.iter().flatten())
+        {
             for (c, x) in own.iter_mut().zip(&self.nodes) {
                 *c = b.action[0] + b.action[1] * x + b.action[2] * *c;
             }
@@ -345,7 +377,11 @@ impl<'a> Household<'a> {
         let mut out = vec![0.0; of.len()];
         for (i, x) in of.iter().enumerate() {
             let (joint, m, k) = (i / (nm * n), i / n % nm, i % n);
-            let node = if self.places.state < self.places.moment { k * nm + m } else { m * n + k };
+            let node = if self.places.state < self.places.moment {
+                k * nm + m
+            } else {
+                m * n + k
+            };
             out[node * shocks + joint] = *x;
         }
         out

@@ -83,13 +83,21 @@ impl Law {
 
     /// The largest difference of what two laws forecast at two moments, in logarithms or as a share of the moments' size.
     pub fn apart(&self, other: &Law, at: [f64; 2]) -> f64 {
-        let size = if self.logs { 1.0 } else { at[0].abs().max(at[1].abs()).max(1e-12) };
+        let size = if self.logs {
+            1.0
+        } else {
+            at[0].abs().max(at[1].abs()).max(1e-12)
+        };
         let mut worst: f64 = 0.0;
         for z in 0..self.constant.len() {
             for m in at {
                 let x = self.seen(m);
                 let gap = (self.constant[z] - other.constant[z]) + (self.slope[z] - other.slope[z]) * x;
-                worst = if gap.is_finite() { worst.max(gap.abs() / size) } else { f64::INFINITY };
+                worst = if gap.is_finite() {
+                    worst.max(gap.abs() / size)
+                } else {
+                    f64::INFINITY
+                };
             }
         }
         worst
@@ -117,7 +125,10 @@ pub struct Forecast {
 pub fn forecast(law: &Law, path: &[f64], states: &[usize], first: usize) -> Forecast {
     let mut out = Forecast::default();
     let Some(mut told) = path.get(first).copied() else {
-        return Forecast { largest: f64::NAN, mean: f64::NAN };
+        return Forecast {
+            largest: f64::NAN,
+            mean: f64::NAN,
+        };
     };
     let size = match law.logs {
         true => 1.0,
@@ -213,6 +224,15 @@ mod tests {
         let before = a.apart(&b, [1.0, 2.0]);
         a.towards(&b, 0.5);
         assert!((a.apart(&b, [1.0, 2.0]) - 0.5 * before).abs() < 1e-12);
-        assert!(a.apart(&Law { constant: vec![f64::NAN; 2], ..b }, [1.0, 2.0]).is_infinite());
+        assert!(
+            a.apart(
+                &Law {
+                    constant: vec![f64::NAN; 2],
+                    ..b
+                },
+                [1.0, 2.0]
+            )
+            .is_infinite()
+        );
     }
 }

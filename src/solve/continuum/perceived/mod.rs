@@ -93,7 +93,14 @@ impl EquilibriumMethod for PerceivedLaw {
     }
 
     fn keys(&self) -> &'static [&'static str] {
-        &["tolerance", "iterations", "damping", "law.periods", "law.burn_in", "law.nodes"]
+        &[
+            "tolerance",
+            "iterations",
+            "damping",
+            "law.periods",
+            "law.burn_in",
+            "law.nodes",
+        ]
     }
 
     fn fits(&self, economy: &Economy) -> Result<(), String> {
@@ -104,7 +111,12 @@ impl EquilibriumMethod for PerceivedLaw {
         let member = member(economy).map_err(|r| vec![refused(r)])?;
         let asked = Asked::of(economy.model, seed);
         let bytes = 40.0 * asked.periods as f64 + 200.0 * asked.nodes as f64;
-        crate::limits::fits(bytes, "the path of the aggregate shock", "fewer `law.periods` or `law.nodes`").map_err(|d| vec![d])?;
+        crate::limits::fits(
+            bytes,
+            "the path of the aggregate shock",
+            "fewer `law.periods` or `law.nodes`",
+        )
+        .map_err(|d| vec![d])?;
         let mut search = Search::new(economy.model, member, asked);
         search.run(progress, outcome::found).map_err(|d| vec![d])
     }
@@ -115,7 +127,10 @@ pub fn member(economy: &Economy) -> Result<Member, moments::Refusal> {
     use crate::check::model::Concept;
     if economy.concept != Concept::Competitive {
         return Err(moments::Refusal {
-            why: format!("its concept is `{}`; members of a continuum take prices as given: `competitive`", economy.concept.word()),
+            why: format!(
+                "its concept is `{}`; members of a continuum take prices as given: `competitive`",
+                economy.concept.word()
+            ),
             span: None,
         });
     }

@@ -82,7 +82,10 @@ pub struct Refusal {
 
 impl Refusal {
     fn new(why: impl Into<String>) -> Refusal {
-        Refusal { why: why.into(), span: None }
+        Refusal {
+            why: why.into(),
+            span: None,
+        }
     }
 
     fn at(mut self, span: Span) -> Refusal {
@@ -115,16 +118,25 @@ impl Member {
         let who = &model.agents[agent];
         plain(model, agent, axis)?;
         let aggregate = aggregate(model)?;
-        let own: Vec<usize> = (0..model.states.len()).filter(|s| model.states[*s].owner == Some(agent)).collect();
+        let own: Vec<usize> = (0..model.states.len())
+            .filter(|s| model.states[*s].owner == Some(agent))
+            .collect();
         let [state] = own.as_slice() else {
-            return Err(Refusal::new(format!("a member has {} states, and it is for one", own.len())));
+            return Err(Refusal::new(format!(
+                "a member has {} states, and it is for one",
+                own.len()
+            )));
         };
         if model.states[*state].domain.integer {
-            return Err(Refusal::new(format!("`{}` takes whole numbers", model.states[*state].name))
-                .at(model.states[*state].span));
+            return Err(
+                Refusal::new(format!("`{}` takes whole numbers", model.states[*state].name))
+                    .at(model.states[*state].span),
+            );
         }
         if let Some(s) = model.states.iter().find(|s| s.owner != Some(agent)) {
-            return Err(Refusal::new(format!("`{}` is a state of the economy with a law of its own", s.name)).at(s.span));
+            return Err(
+                Refusal::new(format!("`{}` is a state of the economy with a law of its own", s.name)).at(s.span),
+            );
         }
         // The means that matter.
         let (means, other) = means(model, axis);
@@ -151,7 +163,9 @@ impl Member {
                         .at(node.span));
                     }
                     InputKind::ShockNext(_) | InputKind::Noise(_) | InputKind::Unknown(_) | InputKind::Time => {
-                        return Err(Refusal::new("a mean of what is drawn later, or of the date, matters").at(node.span));
+                        return Err(
+                            Refusal::new("a mean of what is drawn later, or of the date, matters").at(node.span)
+                        );
                     }
                 }
             }
@@ -162,7 +176,9 @@ impl Member {
             }
         }
         if carried.is_empty() {
-            return Err(Refusal::new("no mean of the members' states matters: nothing has to be forecast").at(who.span));
+            return Err(
+                Refusal::new("no mean of the members' states matters: nothing has to be forecast").at(who.span),
+            );
         }
         if carried.len() > 1 {
             return Err(Refusal::new(format!(
@@ -177,7 +193,10 @@ impl Member {
     /// Whether something must hold that bounds of actions do not say.
     pub fn required(&self) -> bool {
         use crate::check::model::Otherwise;
-        self.model.requires.iter().any(|r| matches!(r.otherwise, Otherwise::Infeasible | Otherwise::Project(_)))
+        self.model
+            .requires
+            .iter()
+            .any(|r| matches!(r.otherwise, Otherwise::Infeasible | Otherwise::Project(_)))
     }
 
     /// The first value of the members' state: the middle of it where it is drawn.
@@ -215,13 +234,18 @@ impl Member {
     pub fn labels(&self) -> Vec<String> {
         let mut out = vec![String::new()];
         for s in &self.aggregate {
-            let Process::Chain { labels, values, .. } = &self.model.shocks[*s].process else { continue };
+            let Process::Chain { labels, values, .. } = &self.model.shocks[*s].process else {
+                continue;
+            };
             let word = |k: usize| labels.get(k).cloned().unwrap_or_else(|| values[k].to_string());
             let join = |head: &String, k: usize| match head.is_empty() {
                 true => word(k),
                 false => format!("{head}, {}", word(k)),
             };
-            out = out.iter().flat_map(|h| (0..values.len()).map(move |k| join(h, k))).collect();
+            out = out
+                .iter()
+                .flat_map(|h| (0..values.len()).map(move |k| join(h, k)))
+                .collect();
         }
         out
     }
@@ -237,7 +261,10 @@ impl Member {
 
     /// Names of the aggregate shocks.
     pub fn shared(&self) -> Vec<String> {
-        self.aggregate.iter().map(|s| self.model.shocks[*s].name.clone()).collect()
+        self.aggregate
+            .iter()
+            .map(|s| self.model.shocks[*s].name.clone())
+            .collect()
     }
 
     /// States the law of the moments: one law per moment.
@@ -305,7 +332,9 @@ impl Member {
             let mut inputs = inputs.clone();
             let at = chain.links_at(&links, j);
             for (s, name) in chain.names.iter().enumerate() {
-                let Some(shock) = self.model.shocks.iter().find(|x| x.name == *name) else { continue };
+                let Some(shock) = self.model.shocks.iter().find(|x| x.name == *name) else {
+                    continue;
+                };
                 let carried = match shock.process {
                     Process::Chain { .. } => at[s] as f64,
                     _ => chain.values[j][s],
@@ -342,7 +371,11 @@ fn plain(model: &Model, agent: usize, axis: AxisId) -> Result<(), Refusal> {
         ))
         .at(p.span));
     }
-    if let Some(a) = model.actions.iter().find(|a| !matches!(a.space, Space::Interval { .. }) || !a.given.is_empty()) {
+    if let Some(a) = model
+        .actions
+        .iter()
+        .find(|a| !matches!(a.space, Space::Interval { .. }) || !a.given.is_empty())
+    {
         return Err(Refusal::new(format!("`{}` is no number between bounds", a.name)).at(a.span));
     }
     if who.shape != [axis] {
@@ -361,7 +394,9 @@ fn plain(model: &Model, agent: usize, axis: AxisId) -> Result<(), Refusal> {
 
 /// The shocks that all members share, all of them chains.
 fn aggregate(model: &Model) -> Result<Vec<usize>, Refusal> {
-    let shared: Vec<usize> = (0..model.shocks.len()).filter(|s| model.shocks[*s].owner.is_none()).collect();
+    let shared: Vec<usize> = (0..model.shocks.len())
+        .filter(|s| model.shocks[*s].owner.is_none())
+        .collect();
     if shared.is_empty() {
         return Err(Refusal::new("there is no aggregate shock"));
     }
@@ -415,7 +450,12 @@ fn means(model: &Model, axis: AxisId) -> (Vec<NodeId>, Option<(Span, String)>) {
         }
         let node = &g.nodes[n.0 as usize];
         match &node.op {
-            Op::Reduce { how: Reduce::Mean, axis: over, when: None, .. } if all(over) => {
+            Op::Reduce {
+                how: Reduce::Mean,
+                axis: over,
+                when: None,
+                ..
+            } if all(over) => {
                 found.insert(n);
             }
             Op::Reduce { how, axis: over, .. } if all(over) => {
@@ -481,22 +521,60 @@ fn build(
             let name = name_of(model, id);
             let logs = node.domain.lo >= 0.0;
             let number = out.states.len() + moments.len();
-            out.graph.inputs.push(Input { name: name.clone(), kind: InputKind::State(number), shape: Vec::new() });
+            out.graph.inputs.push(Input {
+                name: name.clone(),
+                kind: InputKind::State(number),
+                shape: Vec::new(),
+            });
             let input = InputId(out.graph.inputs.len() as u32 - 1);
-            let domain = if logs { Interval::open(0.0, f64::INFINITY) } else { Interval::all() };
+            let domain = if logs {
+                Interval::open(0.0, f64::INFINITY)
+            } else {
+                Interval::all()
+            };
             let reads = push(
                 &mut out.graph,
-                Node { op: Op::Input(input), shape: Vec::new(), domain, phase: Phase::Dated, span: node.span },
+                Node {
+                    op: Op::Input(input),
+                    shape: Vec::new(),
+                    domain,
+                    phase: Phase::Dated,
+                    span: node.span,
+                },
             );
-            moments.push((Moment { name, span: node.span, logs, start: f64::NAN, state: number, of }, input, reads, domain));
+            moments.push((
+                Moment {
+                    name,
+                    span: node.span,
+                    logs,
+                    start: f64::NAN,
+                    state: number,
+                    of,
+                },
+                input,
+                reads,
+                domain,
+            ));
             map.push(reads);
         } else if known.contains(&id) {
             let index = *at.get_or_insert_with(|| index(&mut out.graph, model, &aggregate));
             let table = plain_node(&mut out.graph, Op::Table(vec![f64::NAN; states]), vec![set], node.span);
-            let mut value = Node { op: Op::Take { of: table, axis: set, at: index }, ..node.clone() };
+            let mut value = Node {
+                op: Op::Take {
+                    of: table,
+                    axis: set,
+                    at: index,
+                },
+                ..node.clone()
+            };
             value.domain = node.domain;
             let value = push(&mut out.graph, value);
-            facts.push(Known { name: name_of(model, id), of, table, span: node.span });
+            facts.push(Known {
+                name: name_of(model, id),
+                of,
+                table,
+                span: node.span,
+            });
             map.push(value);
         } else {
             map.push(push(&mut out.graph, own));
@@ -510,11 +588,30 @@ fn build(
         let span = moment.span;
         let g = &mut out.graph;
         let tables = [0.0, 1.0].map(|x| plain_node(g, Op::Table(vec![x; states]), vec![set], span));
-        let [constant, slope] = tables.map(|table| plain_node(g, Op::Take { of: table, axis: set, at: index }, Vec::new(), span));
-        let now = if moment.logs { plain_node(g, Op::Unary(Unary::Log, node), Vec::new(), span) } else { node };
+        let [constant, slope] = tables.map(|table| {
+            plain_node(
+                g,
+                Op::Take {
+                    of: table,
+                    axis: set,
+                    at: index,
+                },
+                Vec::new(),
+                span,
+            )
+        });
+        let now = if moment.logs {
+            plain_node(g, Op::Unary(Unary::Log, node), Vec::new(), span)
+        } else {
+            node
+        };
         let rise = plain_node(g, Op::Binary(Binary::Mul, slope, now), Vec::new(), span);
         let line = plain_node(g, Op::Binary(Binary::Add, constant, rise), Vec::new(), span);
-        let next = if moment.logs { plain_node(g, Op::Unary(Unary::Exp, line), Vec::new(), span) } else { line };
+        let next = if moment.logs {
+            plain_node(g, Op::Unary(Unary::Exp, line), Vec::new(), span)
+        } else {
+            line
+        };
         g.nodes[next.0 as usize].domain = domain;
         moment.start = first_mean(&out, state, moment.of);
         let start = plain_node(&mut out.graph, Op::Const(moment.start), Vec::new(), span);
@@ -535,7 +632,15 @@ fn build(
         laws.push(tables);
         all.push(moment);
     }
-    Member { model: out, agent, state, moments: all, known: facts, laws, aggregate }
+    Member {
+        model: out,
+        agent,
+        state,
+        moments: all,
+        known: facts,
+        laws,
+        aggregate,
+    }
 }
 
 /// The moment is a state to whoever looks for its name, and to whoever observes it.
@@ -640,7 +745,16 @@ fn plain_node(graph: &mut Graph, op: Op, shape: Vec<AxisId>, span: Span) -> Node
         Op::Const(x) => Interval::point(x),
         _ => Interval::all(),
     };
-    push(graph, Node { op, shape, domain, phase, span })
+    push(
+        graph,
+        Node {
+            op,
+            shape,
+            domain,
+            phase,
+            span,
+        },
+    )
 }
 
 fn push(graph: &mut Graph, node: Node) -> NodeId {
@@ -664,7 +778,11 @@ pub(super) fn shares(chain: &JointChain, split: &[(usize, usize)], states: usize
 
 /// The chances of the aggregate state, and of the own state given the aggregate states of both periods: `[z][z']` and
 /// `[z][z'][own][own']`.
-pub(super) fn chances(chain: &JointChain, split: &[(usize, usize)], states: usize) -> (Vec<Vec<f64>>, Vec<Vec<Vec<Vec<f64>>>>) {
+pub(super) fn chances(
+    chain: &JointChain,
+    split: &[(usize, usize)],
+    states: usize,
+) -> (Vec<Vec<f64>>, Vec<Vec<Vec<Vec<f64>>>>) {
     let own = split.iter().map(|s| s.1 + 1).max().unwrap_or(1);
     let mut all = vec![vec![0.0; states]; states];
     let mut mine = vec![vec![vec![vec![0.0; own]; own]; states]; states];

@@ -1,8 +1,8 @@
 //! What was found, as a solution.
 
+use super::NAME;
 use super::law::{Perceived, forecast};
 use super::rounds::{Search, Settled};
-use super::NAME;
 use crate::diag::Diagnostic;
 use crate::num::statistics;
 use crate::solve::bellman::Interpolation;
@@ -15,11 +15,23 @@ use crate::solve::solution::{Player, Record, Solution};
 /// # Errors
 /// E0903 for a value that is not a number.
 pub(super) fn found(search: &Search, settled: Settled) -> Result<Found, Diagnostic> {
-    let Settled { problem, household, crowd, seen, weather, fit, law, moved } = settled;
+    let Settled {
+        problem,
+        household,
+        crowd,
+        seen,
+        weather,
+        fit,
+        law,
+        moved,
+    } = settled;
     let actions = household.actions();
     let valued = household.value(&law, &household.rewards(&actions));
     if let Some(bad) = valued.value.iter().find(|v| !v.is_finite()) {
-        return Err(Diagnostic::error("E0903", format!("what the policy is worth to a member is {bad}")));
+        return Err(Diagnostic::error(
+            "E0903",
+            format!("what the policy is worth to a member is {bad}"),
+        ));
     }
     let value = household.as_solved(&valued.value);
     let policy = vec![household.as_solved(&actions)];

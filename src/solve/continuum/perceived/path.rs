@@ -33,7 +33,9 @@ impl Weather {
 
     /// Its first periods.
     pub(super) fn first(&self, periods: usize) -> Weather {
-        Weather { states: self.states[..periods.min(self.states.len())].to_vec() }
+        Weather {
+            states: self.states[..periods.min(self.states.len())].to_vec(),
+        }
     }
 }
 
@@ -137,7 +139,11 @@ impl Crowd {
         let n = self.nodes.len();
         let mut moment = Vec::with_capacity(weather.states.len());
         let mut top: f64 = 0.0;
-        let back = weather.states.iter().rposition(|z| *z == weather.states[0]).filter(|t| *t > first);
+        let back = weather
+            .states
+            .iter()
+            .rposition(|z| *z == weather.states[0])
+            .filter(|t| *t > first);
         let mut again = None;
         let mut moved = self.mass.clone();
         let (mut next, mut late) = (vec![0.0; n], vec![vec![0.0; n]; self.mass.len()]);
@@ -164,7 +170,11 @@ impl Crowd {
                 high = high.max(self.share_out(&mass[..used], &next[..used], moved));
             }
             // Own chains move.
-            let chances = fault!("perceived.chances_swapped", &self.chances[*to][*z], &self.chances[*z][*to]);
+            let chances = fault!(
+                "perceived.chances_swapped",
+                &self.chances[*to][*z],
+                &self.chances[*z][*to]
+            );
             for (later, out) in late.iter_mut().enumerate() {
                 out.fill(0.0);
                 for (own, moved) in moved.iter().enumerate() {

@@ -20,9 +20,19 @@ pub fn reply(member: &Member, law: &Law, at: &Solution, finer: bool) -> Result<S
     let bad = || Diagnostic::error("E0905", "the solution has other states than the member's problem");
     let name = |s: usize| member.model.states[s].name.as_str();
     let find = |s: usize| at.states.iter().position(|x| x.name == name(s)).ok_or_else(bad);
-    let places = Places { state: find(member.state)?, moment: find(member.moments[0].state)? };
-    let bounds = at.states.iter().map(|s| (s.name.clone(), s.nodes[0], s.nodes[s.nodes.len() - 1]));
-    let options = Options { nodes: 2, bounds: bounds.collect(), ..Options::default() };
+    let places = Places {
+        state: find(member.state)?,
+        moment: find(member.moments[0].state)?,
+    };
+    let bounds = at
+        .states
+        .iter()
+        .map(|s| (s.name.clone(), s.nodes[0], s.nodes[s.nodes.len() - 1]));
+    let options = Options {
+        nodes: 2,
+        bounds: bounds.collect(),
+        ..Options::default()
+    };
     let mut problem = Decision::new(&member.model, &options)?;
     if problem.spec().states.len() != at.states.len() || problem.spec().chain.names != at.chain.names {
         return Err(bad());
@@ -41,7 +51,9 @@ pub fn reply(member: &Member, law: &Law, at: &Solution, finer: bool) -> Result<S
     let shocks: Vec<Vec<f64>> = (0..at.shocks())
         .map(|j| {
             let known = at.chain.links_at(&links, j).into_iter().zip(&links).enumerate();
-            known.map(|(s, (k, l))| if l.continuous { at.chain.values[j][s] } else { k as f64 }).collect()
+            known
+                .map(|(s, (k, l))| if l.continuous { at.chain.values[j][s] } else { k as f64 })
+                .collect()
         })
         .collect();
     household.begin(|x, m, joint| {
@@ -51,7 +63,10 @@ pub fn reply(member: &Member, law: &Law, at: &Solution, finer: bool) -> Result<S
     });
     let ended = household.solve(law, EXACT.0, LAST_SWEEPS).ok_or_else(bad)?;
     if !ended.moved.is_finite() {
-        return Err(Diagnostic::error("E0903", "what is best for a member under another law is not a number"));
+        return Err(Diagnostic::error(
+            "E0903",
+            "what is best for a member under another law is not a number",
+        ));
     }
     let actions = household.as_solved(&household.actions());
     Ok(Solution {

@@ -96,7 +96,19 @@ impl<'m> Search<'m> {
             false => (start - (1.0 - WIDE.0) * size, start + (WIDE.1 - 1.0) * size),
         };
         let around = said_grid(&member.model, &moment.name);
-        Search { model, member, asked, law, range, top, moved: f64::INFINITY, widenings: 0, around, carried: None, history: Vec::new() }
+        Search {
+            model,
+            member,
+            asked,
+            law,
+            range,
+            top,
+            moved: f64::INFINITY,
+            widenings: 0,
+            around,
+            carried: None,
+            history: Vec::new(),
+        }
     }
 
     /// Looks for the law; `of` makes of it what is wanted.
@@ -135,7 +147,11 @@ impl<'m> Search<'m> {
         if let Some(top) = self.top {
             bounds.push((own.name.clone(), own.domain.lo, top));
         }
-        let options = Options { nodes: super::STATE_NODES, bounds, ..Options::default() };
+        let options = Options {
+            nodes: super::STATE_NODES,
+            bounds,
+            ..Options::default()
+        };
         let mut problem = Decision::new(model, &options)?;
         let find = |p: &Decision, name: &str| p.spec().states.iter().position(|s| s.name == name);
         let places = (find(&problem, &own.name), find(&problem, &moment.name));
@@ -152,7 +168,10 @@ impl<'m> Search<'m> {
                 false => grid::uniform(lo, hi, MOMENT_NODES),
             };
             let nodes = nodes.map_err(|e| Diagnostic::error("E0408", format!("the grid of `{}`: {e}", moment.name)))?;
-            problem.spec_mut().states[at].kind = StateKind::Continuous { grid: nodes, log: moment.logs };
+            problem.spec_mut().states[at].kind = StateKind::Continuous {
+                grid: nodes,
+                log: moment.logs,
+            };
         }
         Ok((problem, Places { state, moment: at }))
     }
@@ -260,7 +279,12 @@ impl<'m> Search<'m> {
     /// # Errors
     /// E0938.
     fn wider(&mut self, problem: &Decision, places: Places, seen: &Seen, burn_in: usize) -> Result<bool, Diagnostic> {
-        let bounds = |path: &[f64]| path.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |r: (f64, f64), m| (r.0.min(*m), r.1.max(*m)));
+        let bounds = |path: &[f64]| {
+            path.iter()
+                .fold((f64::INFINITY, f64::NEG_INFINITY), |r: (f64, f64), m| {
+                    (r.0.min(*m), r.1.max(*m))
+                })
+        };
         let all = bounds(&seen.moment);
         let nodes = nodes_of(problem, places.moment);
         let ends = (nodes[0], nodes[nodes.len() - 1]);
@@ -276,7 +300,10 @@ impl<'m> Search<'m> {
             self.widenings += 1;
             return Ok(true);
         }
-        let open = problem.open_ends.iter().any(|(s, _, upper)| *s == places.state && *upper);
+        let open = problem
+            .open_ends
+            .iter()
+            .any(|(s, _, upper)| *s == places.state && *upper);
         if (seen.top > MANY || seen.top > TOP && self.moved < SETTLED) && open && self.widenings < WIDENINGS {
             let nodes = nodes_of(problem, places.state);
             self.top = Some(nodes[0] + 2.0 * (nodes[nodes.len() - 1] - nodes[0]));
@@ -348,7 +375,10 @@ fn said_ends(member: &Member) -> bool {
     let name = &member.model.states[member.state].name;
     let last = name.rsplit('.').next().unwrap_or(name);
     let settings = member.model.solve_settings();
-    let said = settings.and_then(|s| s.get(&format!("grid.{name}")).or_else(|| s.get(&format!("grid.{last}"))));
+    let said = settings.and_then(|s| {
+        s.get(&format!("grid.{name}"))
+            .or_else(|| s.get(&format!("grid.{last}")))
+    });
     match said {
         Some(Setting::List(_)) => true,
         Some(Setting::Call(_, numbers)) => numbers.len() > 1,
@@ -358,7 +388,12 @@ fn said_ends(member: &Member) -> bool {
 
 /// Whether the file says what the nodes of a state are.
 fn said_grid(model: &Model, name: &str) -> bool {
-    let said = |name: &str| model.solve_settings().and_then(|s| s.get(&format!("grid.{name}"))).is_some();
+    let said = |name: &str| {
+        model
+            .solve_settings()
+            .and_then(|s| s.get(&format!("grid.{name}")))
+            .is_some()
+    };
     said(name) || said(name.rsplit('.').next().unwrap_or(name))
 }
 

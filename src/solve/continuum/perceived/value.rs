@@ -40,7 +40,10 @@ impl Household<'_> {
         let discount = self.discount();
         let states = law.constant.len();
         let between: Vec<Between> = (0..nm * states)
-            .map(|i| self.moments.between(law.next(i % states, self.moments.nodes[i / states])))
+            .map(|i| {
+                self.moments
+                    .between(law.next(i % states, self.moments.nodes[i / states]))
+            })
             .collect();
         let next = self.policies().next;
         let slopes = self.slopes();
@@ -50,7 +53,12 @@ impl Household<'_> {
         let mut ahead = vec![0.0; n];
         for m in 0..nm {
             for joint in 0..shocks {
-                self.expected(&slopes, joint, between[m * states + self.aggregate_of(joint)], &mut ahead);
+                self.expected(
+                    &slopes,
+                    joint,
+                    between[m * states + self.aggregate_of(joint)],
+                    &mut ahead,
+                );
                 let at = (joint * nm + m) * n;
                 for k in 0..n {
                     let i = places[at + k].cell as usize;
@@ -70,7 +78,12 @@ impl Household<'_> {
             limits::poll();
             for m in 0..nm {
                 for joint in 0..shocks {
-                    self.expected(&value, joint, between[m * states + self.aggregate_of(joint)], &mut ahead);
+                    self.expected(
+                        &value,
+                        joint,
+                        between[m * states + self.aggregate_of(joint)],
+                        &mut ahead,
+                    );
                     let at = (joint * nm + m) * n;
                     for k in at..at + n {
                         let p = &places[k];
@@ -108,7 +121,11 @@ impl Household<'_> {
         let i = self.nodes.partition_point(|n| *n <= x).clamp(1, self.nodes.len() - 1) - 1;
         let t = ((x - self.nodes[i]) / (self.nodes[i + 1] - self.nodes[i])).clamp(0.0, 1.0);
         let high = t * t * (3.0 - 2.0 * t);
-        Next { cell: i as u32, low: 1.0 - high, high }
+        Next {
+            cell: i as u32,
+            low: 1.0 - high,
+            high,
+        }
     }
 
     /// What is expected of a function of the next period, `[joint state][moment][state]`, at all nodes of the state.
@@ -116,7 +133,11 @@ impl Household<'_> {
         let (nm, n) = (self.moments.nodes.len(), self.nodes.len());
         out.fill(0.0);
         let many = (nm - b.first).min(4);
-        for (later, p) in self.problem().spec().chain.transition[joint].iter().enumerate().filter(|(_, p)| **p > 0.0) {
+        for (later, p) in self.problem().spec().chain.transition[joint]
+            .iter()
+            .enumerate()
+            .filter(|(_, p)| **p > 0.0)
+        {
             let at = (later * nm + b.first) * n;
             for (w, own) in b.weight.iter().zip(of[at..at + many * n].chunks_exact(n)) {
                 let w = w * p;

@@ -72,11 +72,16 @@ impl Chain {
             own.fold(0, |k, s| k * sizes[s] + at[s])
         };
         let split: Vec<(usize, usize)> = links.iter().map(|at| (number(at, true), number(at, false))).collect();
-        let declared = seat.shocks.iter().all(|s| matches!(model.shocks[s.shock].process, Process::Chain { .. }));
+        let declared = seat
+            .shocks
+            .iter()
+            .all(|s| matches!(model.shocks[s.shock].process, Process::Chain { .. }));
         let place = |shock: usize| seat.shocks.iter().position(|s| s.shock == shock);
         let chance = |from: &Vec<usize>, to: &Vec<usize>| -> f64 {
             let one = |(s, shock): (usize, &crate::verify::world::seat::SolvedShock)| -> f64 {
-                let Process::Chain { matrices, given, .. } = &model.shocks[shock.shock].process else { return f64::NAN };
+                let Process::Chain { matrices, given, .. } = &model.shocks[shock.shock].process else {
+                    return f64::NAN;
+                };
                 let mut matrix = 0;
                 for (on, later) in given {
                     let Some(k) = place(*on) else { return f64::NAN };
@@ -88,7 +93,10 @@ impl Chain {
             seat.shocks.iter().enumerate().map(one).product()
         };
         let chances = match declared {
-            true => links.iter().map(|from| links.iter().map(|to| chance(from, to)).collect()).collect(),
+            true => links
+                .iter()
+                .map(|from| links.iter().map(|to| chance(from, to)).collect())
+                .collect(),
             false => solution.chain.transition.clone(),
         };
         let many = |k: fn(&(usize, usize)) -> usize| split.iter().map(k).max().unwrap_or(0) + 1;
@@ -96,7 +104,12 @@ impl Chain {
         for (j, (z, e)) in split.iter().enumerate() {
             joint[*z][*e] = j;
         }
-        Chain { links, split, chances, joint }
+        Chain {
+            links,
+            split,
+            chances,
+            joint,
+        }
     }
 
     /// A path of the aggregate state.
@@ -123,7 +136,11 @@ impl Chain {
     /// Shares of own states in each aggregate state, in the long run: `[aggregate][own]`.
     pub(super) fn shares(&self) -> Vec<Vec<f64>> {
         let rest = crate::chance::chain::stationary(&self.chances);
-        let mut out: Vec<Vec<f64>> = self.joint.iter().map(|own| own.iter().map(|j| rest[*j]).collect()).collect();
+        let mut out: Vec<Vec<f64>> = self
+            .joint
+            .iter()
+            .map(|own| own.iter().map(|j| rest[*j]).collect())
+            .collect();
         for row in &mut out {
             let sum: f64 = row.iter().sum();
             row.iter_mut().for_each(|p| *p /= sum);
@@ -180,8 +197,9 @@ impl Crowd {
                     worlds.set_shock(s.shock, s.element, w, *x);
                 }
             }
-            let points: Vec<(f64, f64)> =
-                (0..MOMENTS).flat_map(|m| nodes.iter().map(move |x| (*x, first + m as f64 * step))).collect();
+            let points: Vec<(f64, f64)> = (0..MOMENTS)
+                .flat_map(|m| nodes.iter().map(move |x| (*x, first + m as f64 * step)))
+                .collect();
             let (mut led, mut means) = (Vec::with_capacity(points.len()), Vec::new());
             for part in points.chunks(LANES) {
                 for (w, (x, m)) in part.iter().enumerate() {
@@ -208,7 +226,13 @@ impl Crowd {
             of.push(means);
             next.push(led.chunks(NODES).map(<[f64]>::to_vec).collect());
         }
-        Ok(Crowd { nodes, moments: (first, step), next, of, chain })
+        Ok(Crowd {
+            nodes,
+            moments: (first, step),
+            next,
+            of,
+            chain,
+        })
     }
 
     /// Everybody at `x`, own states in these shares: `[own][node]`.
@@ -231,7 +255,11 @@ impl Crowd {
 
     /// Carries members, `mass[own][node]`, along a path of the aggregate state.
     pub(super) fn walk(&self, mut mass: Vec<Vec<f64>>, path: &[usize]) -> Walked {
-        let mut out = Walked { moment: Vec::new(), sd: Vec::new(), top: 0.0 };
+        let mut out = Walked {
+            moment: Vec::new(),
+            sd: Vec::new(),
+            top: 0.0,
+        };
         for (t, z) in path.iter().enumerate() {
             crate::limits::poll();
             let (mut mean, mut square) = (0.0, 0.0);

@@ -43,19 +43,26 @@ pub(super) fn simulated(
     crowd: &Crowd,
     seed: u64,
 ) -> Result<Option<Simulated>, Diagnostic> {
-    let Some(axis) = model.agents[member.agent].axis else { return Ok(None) };
-    let Some(many) = resized(model, axis, MEMBERS) else { return Ok(None) };
+    let Some(axis) = model.agents[member.agent].axis else {
+        return Ok(None);
+    };
+    let Some(many) = resized(model, axis, MEMBERS) else {
+        return Ok(None);
+    };
     // What members take as given, in the economy and in their own model.
     let read = |m: &Model, p: usize| {
         let node = m.prices[p].node;
         m.graph.nodes[node.0 as usize].shape.is_empty().then_some(node)
     };
-    let priced: Vec<usize> =
-        (0..model.prices.len()).filter(|p| read(&many, *p).is_some() && read(&member.model, *p).is_some()).collect();
+    let priced: Vec<usize> = (0..model.prices.len())
+        .filter(|p| read(&many, *p).is_some() && read(&member.model, *p).is_some())
+        .collect();
     let nodes = |m: &Model| priced.iter().filter_map(|p| read(m, *p)).collect::<Vec<NodeId>>();
     let mean = model.find(&member.moments[0].name).map(|n| n.node);
     let mut watched = nodes(&many);
-    let Some(mean) = mean.or_else(|| observed(&many, &member.moments[0].name)) else { return Ok(None) };
+    let Some(mean) = mean.or_else(|| observed(&many, &member.moments[0].name)) else {
+        return Ok(None);
+    };
     watched.push(mean);
     let mut worlds = Worlds::new(&many, None, 1, seed, &watched)?;
     let cast = Behaviour::Solved(Arc::new(solution.clone())).into();
@@ -66,7 +73,9 @@ pub(super) fn simulated(
         links.zip(sizes).fold(0, |z, (k, n)| z * n + k)
     };
     // Members as they are at first.
-    let own: Vec<usize> = (0..model.shocks.len()).filter(|s| model.shocks[*s].owner == Some(member.agent)).collect();
+    let own: Vec<usize> = (0..model.shocks.len())
+        .filter(|s| model.shocks[*s].owner == Some(member.agent))
+        .collect();
     let chains = own.iter().all(|s| member.links(*s) > 1);
     let states = crowd.chain.shares()[0].len();
     let mut mass: Option<Vec<Vec<f64>>> = None;
@@ -108,7 +117,13 @@ pub(super) fn simulated(
         let off = (0..path.len()).map(|t| (economy[t][p] - expected[t][p]) / (economy[t][p].abs().max(1e-9)));
         prices = worst(prices, (off.sum::<f64>() / path.len() as f64).abs());
     }
-    Ok(Some(Simulated { members: MEMBERS, periods: PERIODS, errors, share, prices }))
+    Ok(Some(Simulated {
+        members: MEMBERS,
+        periods: PERIODS,
+        errors,
+        share,
+        prices,
+    }))
 }
 
 /// What is not a number is no small error.

@@ -63,7 +63,10 @@ pub(super) fn judge(
     let mut member = perceived::member(economy).map_err(|r| lost(r.why))?;
     member.believes(&laws.laws);
     member.knows(&found.solution.chain).map_err(|r| lost(r.why))?;
-    let alone = Solution { players: Vec::new(), ..found.solution.clone() };
+    let alone = Solution {
+        players: Vec::new(),
+        ..found.solution.clone()
+    };
     let mut world = world::judge(&member.model, &alone, &[], &found.discretised, options)?;
     for p in &mut world.proofs {
         let bare = p.name.strip_prefix("economy: ").unwrap_or(&p.name);
@@ -72,7 +75,10 @@ pub(super) fn judge(
     let law = laws.laws.first().ok_or_else(|| lost("it has no law".into()))?;
     let moved = judge_law(model, &member, (&alone, law), options.seed, &mut world)?;
     let player = found.solution.players.first();
-    let gain = world.proofs.iter().find(|p| p.name.starts_with("member: one-shot gain"));
+    let gain = world
+        .proofs
+        .iter()
+        .find(|p| p.name.starts_with("member: one-shot gain"));
     let standing = Standing {
         name: model.agents[member.agent].name.clone(),
         value: promised(&world),
@@ -132,7 +138,12 @@ fn judge_law(
     let periods = PERIODS - BURN_IN;
     let own_path = format!("{periods} periods of another path than that of the fit; {name} is never told to the law");
     let far = !world.share("largest dynamic forecast error", told.largest, Some(LARGEST), own_path)
-        | !world.share("mean dynamic forecast error", told.mean, Some(MEAN), format!("share of {name} (den Haan 2010)"));
+        | !world.share(
+            "mean dynamic forecast error",
+            told.mean,
+            Some(MEAN),
+            format!("share of {name} (den Haan 2010)"),
+        );
     let fit = law.fitted(&walked.moment, &path, BURN_IN);
     let apart = law.apart(&fit.law, at);
     let other = !world.log(
@@ -152,7 +163,12 @@ fn judge_law(
                 .hint("a smaller `tolerance`, a longer path (`law.periods`), more nodes (`law.nodes`); where it stays, one line in one mean forecasts too little"),
         );
     }
-    if !world.share("members at the highest node", walked.top, Some(TOP), format!("largest over {PERIODS} periods")) {
+    if !world.share(
+        "members at the highest node",
+        walked.top,
+        Some(TOP),
+        format!("largest over {PERIODS} periods"),
+    ) {
         let state = &model.states[member.state];
         world.reasons.push(
             Diagnostic::error("E0938", "the distribution piles up at the top of its grid")
@@ -163,7 +179,10 @@ fn judge_law(
     population(model, member, (solution, &crowd), seed, world)?;
     // The law must matter.
     let mut other = law.clone();
-    other.constant.iter_mut().for_each(|c| *c += if law.logs { SHIFT } else { SHIFT * mean.abs() });
+    other
+        .constant
+        .iter_mut()
+        .for_each(|c| *c += if law.logs { SHIFT } else { SHIFT * mean.abs() });
     let less = &path[..LESS];
     let mean_under = |law: &Law, finer: bool| -> Result<(Vec<f64>, f64), Diagnostic> {
         let reply = reply(member, law, solution, finer)?;
@@ -186,18 +205,27 @@ fn judge_law(
     });
     if !matters {
         world.reasons.push(
-            Diagnostic::error("E0992", format!("what members expect of `{name}` does not matter to what they do"))
-                .at(span, "forecast by a law that could be any other")
-                .hint("an equilibrium of forecasts needs prices that depend on what is forecast"),
+            Diagnostic::error(
+                "E0992",
+                format!("what members expect of `{name}` does not matter to what they do"),
+            )
+            .at(span, "forecast by a law that could be any other")
+            .hint("an equilibrium of forecasts needs prices that depend on what is forecast"),
         );
     }
     let (finer, mean_finer) = mean_under(law, true)?;
-    let nodes = law.fitted(&finer, less, BURN_IN).law.apart(&law.fitted(&walked.moment[..LESS], less, BURN_IN).law, at);
+    let nodes = law
+        .fitted(&finer, less, BURN_IN)
+        .law
+        .apart(&law.fitted(&walked.moment[..LESS], less, BURN_IN).law, at);
     world.log(
         "law, against the one of twice as many nodes",
         nodes,
         Some(APART),
-        format!("of all states; mean of {name} {mean_finer:.4} in place of {usual:.4} on the same {} periods", LESS - BURN_IN),
+        format!(
+            "of all states; mean of {name} {mean_finer:.4} in place of {usual:.4} on the same {} periods",
+            LESS - BURN_IN
+        ),
     );
     Ok(moved)
 }
@@ -210,7 +238,9 @@ fn population(
     seed: u64,
     world: &mut WorldCertificate,
 ) -> Result<(), Diagnostic> {
-    let Some(s) = members::simulated(model, member, solution, crowd, seed)? else { return Ok(()) };
+    let Some(s) = members::simulated(model, member, solution, crowd, seed)? else {
+        return Ok(());
+    };
     let name = &member.moments[0].name;
     let near = s.errors <= ERRORS;
     world.proofs.push(Proof {
@@ -233,15 +263,18 @@ fn population(
     );
     if !near || !priced {
         world.reasons.push(
-            Diagnostic::error("E0992", "a simulated population does otherwise than the distribution of members")
-                .at(member.moments[0].span, "its mean, and the prices that come of it")
-                .note(format!(
-                    "{} members differ by {:.1} standard errors; prices by {:.2} %",
-                    s.members,
-                    s.errors,
-                    100.0 * s.prices
-                ))
-                .hint("please send this model to the authors: the solver and the simulated economy disagree"),
+            Diagnostic::error(
+                "E0992",
+                "a simulated population does otherwise than the distribution of members",
+            )
+            .at(member.moments[0].span, "its mean, and the prices that come of it")
+            .note(format!(
+                "{} members differ by {:.1} standard errors; prices by {:.2} %",
+                s.members,
+                s.errors,
+                100.0 * s.prices
+            ))
+            .hint("please send this model to the authors: the solver and the simulated economy disagree"),
         );
     }
     Ok(())

@@ -1,9 +1,9 @@
 //! What the judge says of equilibria that are none.
 
 use crate::check::Model;
+use crate::solve::continuum::perceived::{self, PerceivedLaw};
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::{EquilibriumMethod, Found};
-use crate::solve::continuum::perceived::{self, PerceivedLaw};
 use crate::solve::progress::silent;
 use crate::verify::grid::Certificate;
 use crate::verify::world::Options;
@@ -27,13 +27,18 @@ fn codes(c: &Certificate) -> Vec<&str> {
 fn equilibria_that_are_none_fail_by_the_row_that_is_about_it() {
     let model = model();
     let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
-    let found = PerceivedLaw.solve(&economy, 1, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+    let found = PerceivedLaw
+        .solve(&economy, 1, &mut silent)
+        .unwrap_or_else(|d| panic!("{d:?}"));
     let right = judged(&model, &economy, &found);
     assert!(right.passed, "{:?}", right.reasons);
     let fails = |found: Found, code: &str, row: &str| {
         let c = judged(&model, &economy, &found);
         let rows = c.world.iter().flat_map(|w| &w.proofs);
-        let failed: Vec<&str> = rows.filter(|p| p.holds == Some(false)).map(|p| p.name.as_str()).collect();
+        let failed: Vec<&str> = rows
+            .filter(|p| p.holds == Some(false))
+            .map(|p| p.name.as_str())
+            .collect();
         assert!(!c.passed && codes(&c).contains(&code), "{row}: {:?}", c.reasons);
         assert!(failed.iter().any(|f| f.contains(row)), "{row}: {failed:?}");
     };
@@ -61,7 +66,9 @@ fn equilibria_that_are_none_fail_by_the_row_that_is_about_it() {
     // What is best under another law.
     let mut other = again();
     let mut member = perceived::member(&economy).unwrap_or_else(|r| panic!("{}", r.why));
-    member.knows(&other.solution.chain).unwrap_or_else(|r| panic!("{}", r.why));
+    member
+        .knows(&other.solution.chain)
+        .unwrap_or_else(|r| panic!("{}", r.why));
     let mut law = found.perceived.as_ref().unwrap_or_else(|| panic!("a law")).laws[0].clone();
     law.constant.iter_mut().for_each(|c| *c += 0.01);
     let reply = perceived::reply::reply(&member, &law, &other.solution, false).unwrap_or_else(|d| panic!("{d:?}"));

@@ -130,7 +130,7 @@ fn the_monopolists_price_is_found_within_a_step_of_the_grid() {
         (
             &file,
             "sac",
-            &["steps=20_000", "learning_rate=3e-3", "train_every=128", "n_step=1"],
+            &["steps=100_000", "learning_rate=3e-3", "train_every=128"],
         ),
     ] {
         let model = compile(text);

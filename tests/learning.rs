@@ -15,6 +15,16 @@ const CHOICES: &str = "model choices\n\
     x' = if d == replace then 0 else min(x + 1, 10)\n  observe x\n  \
     reward if d == replace then -5 else -0.3 * x\n  discount 0.9\n}\n";
 
+/// Some stages of soft actor-critic.
+const SAC: &[&str] = &[
+    "steps=20_000",
+    "worlds=16",
+    "stages=4",
+    "train_every=64",
+    "minibatch=64",
+    "network=[16]",
+];
+
 /// (learner, model, options that make a run of a second or less)
 const RUNS: &[(&str, &str, &[&str])] = &[
     (
@@ -23,7 +33,7 @@ const RUNS: &[(&str, &str, &[&str])] = &[
         &["steps=60_000", "worlds=8", "horizon=32", "minibatch=64"],
     ),
     ("a2c", GROWTH, &["steps=60_000", "worlds=8"]),
-    ("sac", GROWTH, &["steps=3000", "warmup=200"]),
+    ("sac", GROWTH, SAC),
     ("dqn", CHOICES, &["steps=12_000", "warmup=200"]),
     ("recurrent_ppo", GROWTH, &["steps=8000", "worlds=4", "horizon=32"]),
     ("q_learning", CHOICES, &["steps=200_000"]),
@@ -171,20 +181,22 @@ fn a_killed_training_goes_on_to_the_bit() {
 
 #[test]
 fn threads_change_nothing() {
-    let folder = folder(GROWTH);
-    for (threads, out) in [("1", "one"), ("2", "two")] {
-        let mut line = training("ppo", &["steps=20_000", "worlds=8", "horizon=32"], out);
-        line.extend(["--seeds", "1..3", "--threads", threads]);
-        let done = run(folder.path(), &line);
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    for (learner, options) in [("ppo", &["steps=20_000", "worlds=8", "horizon=32"][..]), ("sac", SAC)] {
+        let folder = folder(GROWTH);
+        for (threads, out) in [("1", "one"), ("2", "two")] {
+            let mut line = training(learner, options, out);
+            line.extend(["--seeds", "1..3", "--threads", threads]);
+            let done = run(folder.path(), &line);
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        }
+        for seed in 1..=3 {
+            let read = |d: &str| policy(&folder.path().join(d), seed);
+            assert!(read("one") == read("two"), "{learner}");
+        }
+        let seeds = |d: &str| std::fs::read(folder.path().join(d).join("seeds.csv")).expect("a table");
+        assert!(seeds("one") == seeds("two"), "{learner}");
+        assert!(policy(&folder.path().join("one"), 1) != policy(&folder.path().join("one"), 2));
     }
-    for seed in 1..=3 {
-        let read = |d: &str| policy(&folder.path().join(d), seed);
-        assert!(read("one") == read("two"));
-    }
-    let seeds = |d: &str| std::fs::read(folder.path().join(d).join("seeds.csv")).expect("a table");
-    assert!(seeds("one") == seeds("two"));
-    assert!(policy(&folder.path().join("one"), 1) != policy(&folder.path().join("one"), 2));
 }
 
 #[test]
@@ -446,7 +458,11 @@ fn learners_are_listed() {
         );
     }
     let one = run(folder.path(), &["train", "--list", "sac"]).stdout;
-    assert!(String::from_utf8_lossy(&one).contains("target_entropy = -1"));
+    let one = String::from_utf8_lossy(&one);
+    assert!(
+        one.contains("target_entropy = -0.7") && one.contains("stages = 7"),
+        "{one}"
+    );
     // Whoever has other keys says so in the list of its options alone.
     let of = |name: &str| {
         String::from_utf8_lossy(&run(folder.path(), &["train", "--list", name]).stdout).contains("stable(100_000)")

@@ -151,7 +151,8 @@ fn a_loss_that_is_no_number_stops_with_the_update_and_the_loss() {
     for (learner, model, steps) in [
         ("ppo", GROWTH, "steps=40_000"),
         ("a2c", GROWTH, "steps=40_000"),
-        ("sac", GROWTH, "steps=4000"),
+        ("sac", GROWTH, "steps=400_000"),
+        ("sac", GROWTH, "stages=0"),
         ("dqn", CHOICES, "steps=4000"),
         ("recurrent_ppo", GROWTH, "steps=40_000"),
     ] {

@@ -79,7 +79,7 @@ const CASES: &[Case] = &[
         model: "pendulum",
         wanted: Wanted::AtLeast(-180.0),
         added: "",
-        settings: "steps=20_000 periods=200 worlds=1 train_every=1 gradient_steps=1 learning_rate=1e-3 anneal=true minibatch=256 \
+        settings: "steps=20_000 periods=200 stages=0 worlds=1 train_every=1 gradient_steps=1 learning_rate=1e-3 anneal=true minibatch=256 \
             memory=200_000 warmup=1000 target_rate=0.005 discount=0.99 network=64,64 activation=relu temperature=0.1 \
             target_entropy=-1 target_entropy_end=-1 n_step=1 normalize_observations=true normalize_values=true average_from=0.6 \
             critic=joint critics_first=0 exploration_std=0 common_chance=1 first_policy=middle initial_std=1",

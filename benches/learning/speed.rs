@@ -422,6 +422,7 @@ fn sac(rounds: usize) {
         let mut env = Copies::new(Idle { seen, done, state: 0.0 }, 1, 200);
         let options = SacOptions {
             steps: u64::MAX,
+            stages: 0,
             worlds: 1,
             train_every: 1000,
             gradient_steps: UPDATES,

@@ -5,7 +5,7 @@
 //! seat of a game; [`training`] is a run. What it saves is everything it depends on: a run that is saved, killed and resumed equals one
 //! that was not, to the bit.
 //!
-//! One learner, one file, always in the same order: header with the algorithm and its reference, options, what is to be known of it
+//! One learner, one file (soft actor-critic has two ways to learn, and a file for each), always in the same order: header with the algorithm and its reference, options, what is to be known of it
 //! ([`LearnerOptions`]), the learner, its construction, its gradient step, its [`Learner`] implementation, tests; and one line in
 //! [`methods`]. Shared mathematics has files of its own:
 //! [`on_policy`] (actor and critic), [`rollout`] (advantages), [`replay`] (memories), [`distribution`],
@@ -13,6 +13,8 @@
 
 pub mod a2c;
 pub mod centre;
+#[cfg(feature = "learn")]
+pub mod chance;
 pub mod critic;
 pub mod distribution;
 pub mod dqn;
@@ -201,7 +203,7 @@ pub trait Learner: Send {
 }
 
 /// Format of stored learners; raised whenever a stored struct changes.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 /// Bytes of a stored struct.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {

@@ -168,6 +168,14 @@ impl ValueScale {
     pub fn normalize(&self, value: f32) -> f32 {
         (value - self.mean as f32) / self.sd as f32
     }
+    /// As [`Self::restore`], in double precision: at high levels single precision has no digits left for what actions change.
+    pub fn restore_exactly(&self, output: f32) -> f64 {
+        self.sd.mul_add(f64::from(output), self.mean)
+    }
+    /// As [`Self::normalize`], of a value in double precision.
+    pub fn normalize_exactly(&self, value: f64) -> f32 {
+        ((value - self.mean) / self.sd) as f32
+    }
     /// Standard deviation of the targets.
     pub fn sd(&self) -> f64 {
         self.sd

@@ -1,11 +1,18 @@
-//! Soft actor-critic (Haarnoja et al. 2018, arXiv 1812.05905), for continuous actions.
+//! Soft actor-critic (Haarnoja et al. 2018, arXiv 1812.05905), for continuous actions, in two ways.
 //!
-//! Two critics learn `r + d (min Q'(s', a') - alpha log pi(a'|s'))`, where `Q'` are slowly following copies and only
-//! termination cuts the value off; the policy, a tanh-squashed Gaussian, maximises `mean Q - alpha log pi`; the temperature
-//! alpha holds the entropy at a target. The targets of the critics are standardised (`ValueScale`) and the temperature is in
-//! those units, so that neither the level nor the scale of utility matters. The target entropy falls during training: at the
-//! usual value a policy keeps a standard deviation of about 9 % of half its range, which moves its mean where
-//! the problem is lopsided (saving too little costs more than too much).
+//! `stages` is how many times the policy is replaced: play stands still while a critic of its actions is learned (`stages.rs`). That is the way
+//! to learn an economy, where what one action changes is small beside what states are worth. With `stages = 0` critics, policy and play
+//! move all the time, as in the literature (`continual.rs`): that is the way for problems of control, whose rewards tell good actions
+//! from bad ones at once and whose policies change through and through. Options that one of the ways does not read are refused with it.
+
+#[cfg(feature = "learn")]
+mod advantage;
+#[cfg(feature = "learn")]
+mod continual;
+#[cfg(feature = "learn")]
+mod played;
+#[cfg(feature = "learn")]
+mod stages;
 
 use super::LearnError;
 use super::centre::FirstPolicy;
@@ -13,59 +20,49 @@ use super::critic::CriticForm;
 use super::entry::{Choices, LearnerOptions};
 use super::footprint;
 use super::nets::Activation;
-use super::options::{in_range, learner_options};
+use super::options::{OptionValue, in_range, learner_options};
 use super::ranges::{at_least_one, network, not_negative, playing, positive, remembering, share, step_size};
 
 learner_options! {
     /// Options of soft actor-critic.
     pub struct SacOptions("sac") {
         /// Environment steps to learn from, all slots counted.
-        steps: u64 = 2_000_000,
+        steps: u64 = 1_600_000,
         /// Worlds played side by side (read where the environment is made).
         worlds: usize = 128,
         /// Worlds with common random numbers: they meet the same shocks and noises, so that they differ by their actions alone; 1 gives
         /// every world its own.
         common_chance: usize = 16,
+        /// Times that play stands still while its actions are judged (fewer where one would be shorter than 64 periods), the way to learn an
+        /// economy; 0 moves play and policy all the time, the way of the literature for problems of control.
+        stages: usize = 7,
         /// Environment steps between trainings.
         train_every: usize = 512,
         /// Gradient steps of each training.
-        gradient_steps: usize = 32,
+        gradient_steps: usize = 2,
         /// Rows of one gradient step.
-        minibatch: usize = 256,
-        /// Transitions remembered.
-        memory: usize = 1_000_000,
-        /// Environment steps at random before training begins, at most a tenth of all.
-        warmup: usize = 10_000,
-        /// Share of the steps in which the critics alone learn.
-        critics_first: f64 = 0.1,
+        minibatch: usize = 512,
         /// Step size of the optimisers, at the start.
-        learning_rate: f64 = 3e-4,
-        /// Whether the step size falls linearly to zero.
+        learning_rate: f64 = 1e-3,
+        /// Whether the step size falls, linearly: with `stages = 0` to zero at the end, else within every stage, to a tenth for the critic
+        /// and a twentieth for the policy.
         anneal: bool = true,
         /// Discount factor; `none` takes the model's.
         discount: Option<f64> = None,
         /// How far the following critics move towards the critics at each gradient step.
         target_rate: f64 = 0.02,
         /// Entropy of the policy at the start, for each dimension.
-        target_entropy: f64 = -1.0,
+        target_entropy: f64 = -0.7,
         /// Entropy of the policy at the end, for each dimension.
-        target_entropy_end: f64 = -2.5,
+        target_entropy_end: f64 = -0.9,
         /// First standard deviation of actions, before tanh.
-        initial_std: f64 = 0.3,
-        /// Smallest standard deviation of actions in play, before tanh; the policy itself may become surer.
-        exploration_std: f64 = 0.15,
-        /// What a critic is made of: a level and an `advantage` with a scale of its own, or one `joint` network of state and action.
-        critic: CriticForm = CriticForm::Advantage,
-        /// First temperature, in units of the standard deviation of values.
-        temperature: f64 = 0.001,
-        /// Periods summed before a value is taken.
-        n_step: usize = 32,
+        initial_std: f64 = 0.12,
+        /// First temperature, in units of the standard deviation of values; in stages, of what actions explain.
+        temperature: f64 = 0.1,
         /// Whether observations are standardised by running statistics.
         normalize_observations: bool = true,
         /// Whether the targets of the critics are standardised.
         normalize_values: bool = true,
-        /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
-        average_from: f64 = 0.6,
         /// Warm start of the policy: at the best constant that is found by trying (`constant`; the tries count as steps), or in the
         /// middle of the bounds (`middle`).
         first_policy: FirstPolicy = FirstPolicy::Constant,
@@ -73,6 +70,21 @@ learner_options! {
         network: Vec<usize> = vec![64, 64],
         /// Function between layers.
         activation: Activation = Activation::Tanh,
+        /// With `stages = 0`: transitions remembered. A stage remembers its own.
+        memory: usize = 1_000_000,
+        /// With `stages = 0`: environment steps at random before training begins, at most a tenth of all.
+        warmup: usize = 10_000,
+        /// With `stages = 0`: share of the steps in which the critics alone learn.
+        critics_first: f64 = 0.1,
+        /// With `stages = 0`: smallest standard deviation of actions in play, before tanh; the policy itself may become surer.
+        exploration_std: f64 = 0.15,
+        /// With `stages = 0`: what a critic is made of, a level and an `advantage` with a scale of its own, or one `joint` network of
+        /// state and action.
+        critic: CriticForm = CriticForm::Advantage,
+        /// With `stages = 0`: periods summed before a value is taken.
+        n_step: usize = 32,
+        /// With `stages = 0`: share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
+        average_from: f64 = 0.6,
     }
 }
 
@@ -80,10 +92,10 @@ impl LearnerOptions for SacOptions {
     const ABOUT: &'static str = "soft actor-critic, for continuous actions";
     const CHOICES: Choices = Choices::Continuous;
     const SEARCH: &'static [&'static str] = &[
-        "learning_rate=1e-4..1e-2:log",
-        "target_rate=0.002..0.05:log",
-        "target_entropy_end=-4..-1",
-        "gradient_steps=16|32|64",
+        "learning_rate=3e-4..3e-3:log",
+        "stages=5|7|9",
+        "target_entropy_end=-2.5..-1",
+        "gradient_steps=1|2|4",
     ];
 
     fn in_range(&self) -> Result<(), LearnError> {
@@ -110,523 +122,59 @@ impl LearnerOptions for SacOptions {
         at_least_one("common_chance", self.common_chance)?;
         share("critics_first", self.critics_first)?;
         share("average_from", self.average_from)?;
-        network(&self.network)
+        in_range(
+            self.stages <= 1000,
+            "stages",
+            self.stages,
+            "a whole number from 0 to 1000",
+        )?;
+        network(&self.network)?;
+        if self.stages == 0 {
+            return Ok(());
+        }
+        let usual = SacOptions::default();
+        only_continual("memory", &self.memory, &usual.memory)?;
+        only_continual("warmup", &self.warmup, &usual.warmup)?;
+        only_continual("critics_first", &self.critics_first, &usual.critics_first)?;
+        only_continual("exploration_std", &self.exploration_std, &usual.exploration_std)?;
+        only_continual("critic", &self.critic, &usual.critic)?;
+        only_continual("n_step", &self.n_step, &usual.n_step)?;
+        only_continual("average_from", &self.average_from, &usual.average_from)
     }
 
     fn bytes(&self, _round: u64, width: f64) -> f64 {
         let step = 3.0 * footprint::gradient(self.minibatch as f64, width, &self.network);
-        80.0 * footprint::weights(width, &self.network) + footprint::remembered(self.memory, self.steps, width) + step
+        let remembered = if self.stages == 0 {
+            footprint::remembered(self.memory, self.steps, width)
+        } else {
+            // What was seen once; a return takes two numbers.
+            let rows = self.steps.div_ceil(self.stages as u64);
+            rows as f64 * 4.0 * (width + 12.0)
+        };
+        80.0 * footprint::weights(width, &self.network) + remembered + step
     }
 
     #[cfg(feature = "learn")]
     fn build() -> Option<super::entry::Build<Self>> {
-        Some(|options, seat, seed| Ok(Box::new(Sac::new(options, seat, seed)?)))
-    }
-}
-
-#[cfg(feature = "learn")]
-pub use learner::Sac;
-
-/// The learner; what stands above is all that a build without networks knows of it.
-#[cfg(feature = "learn")]
-mod learner {
-    use super::SacOptions;
-    use crate::env::{Actions, CommonChance, Game, Seat, Seen, Told};
-    use crate::learn::centre;
-    use crate::learn::critic::Critic;
-    use crate::learn::distribution::Noise;
-    use crate::learn::nets::loss::{squashed, squashed_sample, value_loss};
-    use crate::learn::nets::tape::{
-        AsArray, Axes2, Backward, HasShape, Module, OnTape, Recording, Rows, SumTo, Trace, Wants, numbers, operation,
-        rows,
-    };
-    use crate::learn::nets::{Mlp, Net, Optimizer, OptimizerKind, Workspace};
-    use crate::learn::normalize::{Average, ValueScale};
-    use crate::learn::off_policy::{Memory, Since};
-    use crate::learn::on_policy::COMMON_KEPT;
-    use crate::learn::options::{Linear, annealed};
-    use crate::learn::policy::{Policy, PolicyKind, squashed_action};
-    use crate::learn::replay::{Batch, Replay, Widths};
-    use crate::learn::{
-        LearnError, Learner, LearnerOptions, Numbers, OptionTable, all_finite, decode, discount_of, encode, finite_loss,
-    };
-    use crate::num::random::Stream;
-    use serde::{Deserialize, Serialize};
-
-    /// A SAC learner.
-    #[derive(Clone, Serialize, Deserialize)]
-    pub struct Sac {
-        options: SacOptions,
-        memory: Memory,
-        policy: Mlp,
-        critics: [Critic; 2],
-        targets: [Critic; 2],
-        /// Of the policy, of both critics together, and of the logarithm of the temperature.
-        optimizers: [Optimizer; 3],
-        log_temperature: f32,
-        scale: ValueScale,
-        average: Average,
-        play_noise: Noise,
-        learn_noise: Noise,
-        gradients: u64,
-        /// Where zero of each action stands, and the steps spent on finding it.
-        centre: Vec<f32>,
-        tried: u64,
-        /// Neighbouring worlds in the memory with common random numbers (1 if that is not used), members of one.
-        common: (usize, usize),
-        discount: f32,
-        since: Since,
-        #[serde(skip)]
-        scratch: Scratch,
-    }
-
-    /// Of `n` rows of a minibatch, or of all slots.
-    #[derive(Clone, Default)]
-    struct Scratch {
-        ws: Workspace,
-        batch: Batch,
-        /// Means, then log standard deviations, `n * 2 * dims`.
-        head: Vec<f32>,
-        /// Standard normals, `n * dims`.
-        noise: Vec<f32>,
-        /// `n * dims`.
-        action: Vec<f32>,
-        /// `n`.
-        log_prob: Vec<f32>,
-        /// Observations with actions behind, `n * (observation_width + dims)`.
-        input: Vec<f32>,
-        /// By the two critics that follow, `n`.
-        value: [Vec<f32>; 2],
-        /// Targets of the critics, `n`, and the same for one of them without the part that chance explains.
-        goal: Vec<f32>,
-        own_goal: Vec<f32>,
-    }
-
-    impl Sac {
-        /// A fresh learner for a seat.
-        ///
-        /// # Errors
-        /// [`LearnError::Unsuitable`] where a choice is finite, [`LearnError::BadOption`].
-        pub fn new(options: SacOptions, seat: &Seat, seed: u64) -> Result<Sac, LearnError> {
-            options.in_range()?;
-            SacOptions::suits(seat)?;
-            let (width, dims, act) = (seat.observation_width, seat.space.continuous, options.activation);
-            let mut rng = Stream::new(seed, 1);
-            let mut policy = Mlp::new(width, &options.network, 2 * dims, act, 0.01, &mut rng);
-            policy.last_layer_mut().1[dims..].fill(options.initial_std.ln() as f32);
-            let discount = discount_of(options.discount, seat)?;
-            let critic = |rng: &mut Stream| {
-                Critic::new(
-                    options.critic,
-                    (width, dims),
-                    &options.network,
-                    act,
-                    f64::from(discount),
-                    rng,
-                )
-            };
-            let critics = [critic(&mut rng), critic(&mut rng)];
-            let widths = Widths {
-                observation: width,
-                continuous: dims,
-                allowed: 0,
-            };
-            let common = seat.chance;
-            let grouped = common.worlds >= 4 && (seat.slots / common.members).is_multiple_of(common.worlds);
-            let common = if grouped { common.worlds } else { 1 };
-            let replay = Replay::new(widths, options.memory, seat.slots, options.n_step, discount, None);
-            let sizes = [policy.params().len(), 2 * critics[0].count(), 1];
-            Ok(Sac {
-                memory: Memory::new(seat, options.normalize_observations, replay, seed, 0),
-                common: (common, seat.chance.members),
-                centre: Vec::new(),
-                tried: 0,
-                discount,
-                since: Since::new(0),
-                optimizers: sizes.map(|n| Optimizer::new(OptimizerKind::Adam, n, 1e-8)),
-                log_temperature: options.temperature.ln() as f32,
-                scale: ValueScale::new(options.normalize_values, 1e-3),
-                average: Average::default(),
-                targets: critics.clone(),
-                policy,
-                critics,
-                play_noise: Noise::new(seed, 2),
-                learn_noise: Noise::new(seed, 4),
-                gradients: 0,
-                scratch: Scratch::default(),
-                options,
+        Some(|options, seat, seed| {
+            Ok(match options.stages {
+                0 => Box::new(Sac::new(options, seat, seed)?),
+                _ => Box::new(StagedSac::new(options, seat, seed)?),
             })
-        }
-
-        /// Steps after which play is no longer at random: at most a tenth of all.
-        fn warm(&self) -> u64 {
-            self.tried + (self.options.warmup as u64).min(self.options.steps / 10)
-        }
-
-        /// The gradient steps that are due after `steps` environment steps.
-        fn improve(&mut self, steps: u64) -> Result<(), LearnError> {
-            if self.gradients == 0 {
-                let replay = &self.memory.replay;
-                self.scale
-                    .start(replay.rewards(), f64::from(self.discount), replay.share_terminated());
-            }
-            let o = &self.options;
-            let progress = steps as f64 / o.steps.max(1) as f64;
-            let rate = annealed(o.learning_rate, o.anneal, progress);
-            let target = self.memory.seat.space.continuous as f64
-                * Linear {
-                    from: o.target_entropy,
-                    to: o.target_entropy_end,
-                }
-                .at(progress);
-            let alone = self.tried + (o.critics_first * o.steps as f64) as u64;
-            let target = (steps >= alone).then_some(target as f32);
-            for _ in 0..o.gradient_steps {
-                let (loss, entropy) = self.gradient_step(rate, target);
-                let since = &mut self.since;
-                (since.loss, since.count) = (since.loss + loss, since.count + 1);
-                if let Some(h) = entropy {
-                    since.other = (since.other.0 + h, since.other.1 + 1);
-                }
-            }
-            // At once: the next play would meet a broken policy.
-            finite_loss("the loss of the critics", self.since.loss, steps)?;
-            all_finite("a weight of the policy", self.policy.params(), steps)?;
-            if progress >= self.options.average_from {
-                self.average.update(self.policy.params());
-            }
-            Ok(())
-        }
-
-        /// One gradient step of the critics and, given the entropy it is held at, of policy and temperature; returns the critics'
-        /// loss and the entropy.
-        fn gradient_step(&mut self, rate: f64, target_entropy: Option<f32>) -> (f64, Option<f64>) {
-            let n = self.options.minibatch;
-            let (worlds, members) = self.common;
-            if worlds > 1 {
-                self.memory
-                    .draw_groups(n, CommonChance { worlds, members }, &mut self.scratch.batch);
-            } else {
-                self.memory.draw(n, 1.0, &mut self.scratch.batch);
-            }
-            self.goals(n);
-            let loss = self.learn_critics(n, rate);
-            let weight = self.options.target_rate as f32;
-            for (target, critic) in self.targets.iter_mut().zip(&self.critics) {
-                target.follow(critic, weight);
-            }
-            self.gradients += 1;
-            let Some(target_entropy) = target_entropy else {
-                return (loss, None);
-            };
-            let entropy = self.learn_policy(n, rate);
-            // Temperature: the derivative of log(alpha) * (entropy - target), as in the authors' code.
-            let gradient = [entropy as f32 - target_entropy];
-            self.optimizers[2].step(
-                &mut [(std::slice::from_mut(&mut self.log_temperature), &gradient)],
-                rate,
-                1.0,
-            );
-            (loss, Some(entropy))
-        }
-
-        /// Targets of the critics, standardised.
-        fn goals(&mut self, n: usize) {
-            let (x, dims) = (&mut self.scratch, self.memory.seat.space.continuous);
-            x.head.resize(n * 2 * dims, 0.0);
-            self.policy.infer(&x.batch.after, n, &mut x.ws, &mut x.head);
-            x.noise.resize(n * dims, 0.0);
-            x.action.resize(n * dims, 0.0);
-            x.log_prob.resize(n, 0.0);
-            self.learn_noise.normal(0, &mut x.noise);
-            squashed_sample(&x.head, &x.noise, dims, &mut x.action, &mut x.log_prob);
-            join(&x.batch.after, &x.action, n, &mut x.input);
-            for (target, value) in self.targets.iter().zip(&mut x.value) {
-                target.infer(&x.batch.after, &x.input, n, &mut x.ws, value);
-            }
-            let temperature = self.log_temperature.exp();
-            x.goal.clear();
-            for i in 0..n {
-                let soft = x.value[0][i].min(x.value[1][i]);
-                // The bonus is in units of the standard deviation: restored with the value.
-                let bonus = -temperature * x.log_prob[i] * self.scale.sd() as f32;
-                let after = self.scale.restore(soft) + bonus;
-                x.goal.push(x.batch.weight[i].mul_add(after, x.batch.reward[i]));
-            }
-            let correction = self.scale.update(&x.goal);
-            for net in self.critics.iter_mut().chain(&mut self.targets) {
-                net.rescale(correction);
-            }
-            x.goal.iter_mut().for_each(|g| *g = self.scale.normalize(*g));
-        }
-
-        /// One gradient step of both critics; returns their loss.
-        fn learn_critics(&mut self, n: usize, rate: f64) -> f64 {
-            let x = &mut self.scratch;
-            let (width, run) = (self.memory.seat.observation_width, self.common.0);
-            join(&x.batch.observation, &x.batch.continuous, n, &mut x.input);
-            let (seen, input) = (
-                rows(x.batch.observation.clone(), width),
-                rows(x.input.clone(), width + self.memory.seat.space.continuous),
-            );
-            let mut loss = 0.0;
-            let gradient = [0, 1].map(|k| {
-                let critic = self.critics[k].on_tape(Wants::PARAMS);
-                // What the observations of a run account for is the level's to learn; the advantage sees the rest.
-                let observation = if run >= 4 {
-                    x.batch.observation.clone()
-                } else {
-                    Vec::new()
-                };
-                let value = critic.forward(&seen, &input, move |errors| {
-                    for (errors, seen) in errors.chunks_mut(run).zip(observation.chunks((run * width).max(1))) {
-                        remove_linear(errors, seen, width);
-                    }
-                });
-                remove_common(&numbers(&value), &x.goal, run, &mut x.own_goal);
-                let fit = value_loss(value, &x.own_goal, 0.5, None);
-                loss += fit.array() as f64;
-                critic.gradient(&mut fit.backward())
-            });
-            let [first, second] = &mut self.critics;
-            let mut parts = first.parts(&gradient[0]);
-            parts.extend(second.parts(&gradient[1]));
-            self.optimizers[1].step(&mut parts, rate, 1.0);
-            0.5 * loss
-        }
-
-        /// One gradient step of the policy, down `mean(temperature * log_prob - q)`; returns the entropy.
-        fn learn_policy(&mut self, n: usize, rate: f64) -> f64 {
-            let (x, dims) = (&mut self.scratch, self.memory.seat.space.continuous);
-            self.learn_noise.normal(1, &mut x.noise);
-            self.learn_noise.advance();
-            let seen = rows(x.batch.observation.clone(), self.policy.inputs());
-            let policy = OnTape::new(&self.policy, Wants::PARAMS);
-            let head = policy.forward(seen.leaky_trace());
-            squashed_sample(&numbers(&head), &x.noise, dims, &mut x.action, &mut x.log_prob);
-            let (action, log_prob) = squashed(head, &x.noise, &x.action, dims);
-            // The mean of the critics is steadier than the smaller one, and the targets see to it that neither promises too much.
-            let [first, second] = [0, 1].map(|k| self.critics[k].on_tape(Wants::INPUT));
-            let again = with_actions(&x.batch.observation, action.retaped::<Recording>());
-            let given = with_actions(&x.batch.observation, action);
-            let (first, second) = (first.slope(given), second.slope(again));
-            let value = (first + second).sum::<(), Axes2<0, 1>>() * (0.5 / n as f32);
-            let cost = log_prob.sum::<(), Axes2<0, 1>>() * (self.log_temperature.exp() / n as f32);
-            let mut gradients = (cost - value).backward();
-            let gradient = policy.gradient(&mut gradients);
-            self.optimizers[0].step(&mut [(self.policy.params_mut(), &gradient)], rate, 1.0);
-            -x.log_prob.iter().map(|l| *l as f64).sum::<f64>() / n as f64
-        }
-    }
-
-    /// Goals without most of the error that a run of rows with common random numbers has in common: that is what chance did, and
-    /// says nothing about what their actions did. The share [`COMMON_KEPT`] still teaches the level. (Generalised least
-    /// squares with errors that are correlated within groups.)
-    fn remove_common(value: &[f32], goal: &[f32], run: usize, out: &mut Vec<f32>) {
-        out.clear();
-        out.extend_from_slice(goal);
-        if run < 4 {
-            return;
-        }
-        for (goal, value) in out.chunks_mut(run).zip(value.chunks(run)) {
-            let error: f64 = goal.iter().zip(value).map(|(g, v)| f64::from(g - v)).sum();
-            let common = (error / goal.len() as f64) as f32;
-            goal.iter_mut().for_each(|g| *g -= (1.0 - COMMON_KEPT) * common);
-        }
-    }
-
-    /// Takes out of the errors of a run of rows their mean and what a line through the observed columns explains (at most a
-    /// quarter as many columns as rows). Shocks work differently at different states, and to first order this is all they do.
-    fn remove_linear(errors: &mut [f32], observation: &[f32], width: usize) {
-        let n = errors.len();
-        let mean = |x: &[f64]| x.iter().sum::<f64>() / n as f64;
-        let mut rest: Vec<f64> = errors.iter().map(|e| f64::from(*e)).collect();
-        let level = mean(&rest);
-        rest.iter_mut().for_each(|e| *e -= level);
-        let mut basis: Vec<Vec<f64>> = Vec::new();
-        for column in 0..width {
-            if basis.len() >= n / 4 {
-                break;
-            }
-            let mut v: Vec<f64> = (0..n).map(|i| f64::from(observation[i * width + column])).collect();
-            let level = mean(&v);
-            v.iter_mut().for_each(|x| *x -= level);
-            for b in &basis {
-                let along: f64 = v.iter().zip(b).map(|(x, y)| x * y).sum();
-                v.iter_mut().zip(b).for_each(|(x, y)| *x -= along * y);
-            }
-            let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
-            if norm < 1e-3 {
-                continue;
-            }
-            v.iter_mut().for_each(|x| *x /= norm);
-            let along: f64 = rest.iter().zip(&v).map(|(x, y)| x * y).sum();
-            rest.iter_mut().zip(&v).for_each(|(x, y)| *x -= along * y);
-            basis.push(v);
-        }
-        errors.iter_mut().zip(&rest).for_each(|(e, r)| *e = *r as f32);
-    }
-
-    /// Rows of observations with rows of actions behind.
-    fn join(observation: &[f32], action: &[f32], rows: usize, out: &mut Vec<f32>) {
-        let (w, c) = (observation.len() / rows, action.len() / rows);
-        out.clear();
-        for i in 0..rows {
-            out.extend_from_slice(&observation[i * w..(i + 1) * w]);
-            out.extend_from_slice(&action[i * c..(i + 1) * c]);
-        }
-    }
-
-    /// The same with actions on a tape (`n` by `dims`).
-    fn with_actions(observation: &[f32], action: Rows<Recording>) -> Rows<Recording> {
-        let (n, dims) = *action.shape();
-        let mut input = Vec::new();
-        join(observation, &numbers(&action), n, &mut input);
-        let width = input.len() / n.max(1);
-        operation(action, input, (n, width), move |dinput, daction| {
-            for (to, from) in daction.chunks_exact_mut(dims).zip(dinput.chunks_exact(width)) {
-                to.iter_mut().zip(&from[width - dims..]).for_each(|(a, d)| *a += d);
-            }
         })
     }
-
-    impl Learner for Sac {
-        fn method(&self) -> &'static str {
-            SacOptions::METHOD
-        }
-
-        fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) -> Result<(), LearnError> {
-            let (centre, tried) = centre::of(self.options.first_policy, trial, seed, self.options.steps / 10);
-            (self.centre, self.tried) = (centre, tried);
-            self.memory.steps += tried;
-            self.since = Since::new(self.memory.steps);
-            Ok(())
-        }
-
-        fn act(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {
-            self.memory.look(seen)?;
-            let warm = self.warm();
-            let (m, x) = (&mut self.memory, &mut self.scratch);
-            let (slots, dims) = (m.seat.slots, m.seat.space.continuous);
-            actions.fit(slots, &m.seat.space);
-            let action = &mut actions.continuous;
-            if m.steps < warm {
-                self.play_noise.uniform(1, action);
-                self.play_noise.advance();
-                action.iter_mut().for_each(|a| *a = 2.0 * *a - 1.0);
-            } else {
-                x.head.resize(slots * 2 * dims, 0.0);
-                self.policy.infer(&m.row, slots, &mut x.ws, &mut x.head);
-                // Play keeps trying what the policy has become sure of, or the critics' slopes there would rest on nothing.
-                let least = self.options.exploration_std.max(1e-6).ln() as f32;
-                for row in x.head.chunks_exact_mut(2 * dims) {
-                    row[dims..].iter_mut().for_each(|l| *l = l.max(least));
-                }
-                squashed_action(&x.head, dims, false, &mut self.play_noise, action);
-            }
-            m.chose(action, &[]);
-            centre::place(&self.centre, action);
-            Ok(())
-        }
-
-        fn told(&mut self, told: &Told<'_>) -> Result<(), LearnError> {
-            self.memory.told(told, |_| Vec::new())
-        }
-
-        fn learn(&mut self) -> Result<Option<Numbers>, LearnError> {
-            let (steps, every) = (self.memory.steps, self.options.train_every);
-            if !self.since.is_due(steps, every) {
-                return Ok(None);
-            }
-            if steps >= self.warm() && !self.memory.replay.is_empty() {
-                self.improve(steps)?;
-            }
-            if !self.since.is_long(steps, every) && !self.is_done() {
-                return Ok(None);
-            }
-            let (loss, entropy) = self.since.means();
-            let numbers = vec![
-                ("critic_loss", loss),
-                ("entropy", entropy),
-                ("temperature", self.log_temperature.exp() as f64),
-                ("value_sd", self.scale.sd()),
-                ("gradient_steps", f64::from(self.since.count)),
-            ];
-            self.since = Since::new(steps);
-            Ok(Some(numbers))
-        }
-
-        fn policy(&self) -> Policy {
-            let mut net = self.policy.clone();
-            net.params_mut().copy_from_slice(self.average.or(self.policy.params()));
-            Policy {
-                method: self.method().into(),
-                space: self.memory.seat.space.clone(),
-                observation_width: self.memory.seat.observation_width,
-                observation: self.memory.observation.clone(),
-                centre: self.centre.clone(),
-                kind: PolicyKind::Squashed { net },
-            }
-        }
-        fn steps(&self) -> u64 {
-            self.memory.steps
-        }
-        fn total_steps(&self) -> u64 {
-            self.options.steps
-        }
-        fn save(&self) -> Vec<u8> {
-            encode(self)
-        }
-        fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
-            let stored: Sac = decode(bytes)?;
-            let fits = stored.options == self.options
-                && stored.memory.fits(&self.memory)
-                && (0..2).all(|k| stored.critics[k].fits(&self.critics[k]) && stored.targets[k].fits(&self.targets[k]))
-                && (0..3).all(|k| stored.optimizers[k].len() == self.optimizers[k].len());
-            if !fits {
-                return Err(LearnError::Mismatch {
-                    what: "spaces, slots or options differ".into(),
-                });
-            }
-            stored.policy().check()?;
-            *self = stored;
-            Ok(())
-        }
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-        use crate::learn::nets::tape::take;
-
-        #[test]
-        fn errors_that_follow_the_observed_are_taken_out() {
-            // Two columns, one constant; errors 3 + 2 x and something that is orthogonal to both.
-            let seen: Vec<f32> = (0..8).flat_map(|i| [i as f32, 1.0]).collect();
-            let own = [1.0f32, -1.0, -1.0, 1.0, 1.0, -1.0, -1.0, 1.0];
-            let mut errors: Vec<f32> = (0..8).map(|i| 3.0 + 2.0 * i as f32 + own[i]).collect();
-            remove_linear(&mut errors, &seen, 2);
-            assert!(errors.iter().zip(own).all(|(e, o)| (e - o).abs() < 1e-5), "{errors:?}");
-        }
-
-        #[test]
-        fn derivatives_with_respect_to_the_input_of_a_critic_reach_its_actions() {
-            let action = rows(vec![0.1, 0.2, 0.3, 0.4], 2);
-            let input = with_actions(&[5.0, 6.0], action.leaky_trace());
-            assert_eq!(numbers(&input), [5.0, 0.1, 0.2, 6.0, 0.3, 0.4]);
-            let weights = rows(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3);
-            let mut gradients = (input * weights).sum::<(), Axes2<0, 1>>().backward();
-            assert_eq!(take(&mut gradients, &action), [2.0, 3.0, 5.0, 6.0]);
-        }
-
-        #[test]
-        fn goals_lose_what_a_run_has_in_common() {
-            let mut out = Vec::new();
-            remove_common(&[0.0; 8], &[5.0, 7.0, 5.0, 7.0, 1.0, 1.0, 1.0, 1.0], 4, &mut out);
-            let expected = [0.2, 2.2, 0.2, 2.2, 0.2, 0.2, 0.2, 0.2];
-            assert!(out.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5), "{out:?}");
-            remove_common(&[0.0; 2], &[5.0, 7.0], 1, &mut out);
-            assert_eq!(out, [5.0, 7.0]);
-        }
-    }
 }
+
+/// Refuses an option that only `stages = 0` reads, where it is not as usual.
+fn only_continual<T: OptionValue + PartialEq>(key: &str, own: &T, usual: &T) -> Result<(), LearnError> {
+    let expected = format!("{}, unless stages = 0", usual.show());
+    in_range(own == usual, key, own.show(), &expected)
+}
+
+#[cfg(feature = "learn")]
+pub use continual::Sac;
+#[cfg(feature = "learn")]
+pub use stages::StagedSac;
+
+#[cfg(all(test, feature = "learn"))]
+mod tests;

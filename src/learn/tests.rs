@@ -139,7 +139,7 @@ mod neural {
     use super::super::dqn::{Dqn, DqnOptions};
     use super::super::ppo::{Ppo, PpoOptions};
     use super::super::recurrent_ppo::{RecurrentPpo, RecurrentPpoOptions};
-    use super::super::sac::{Sac, SacOptions};
+    use super::super::sac::{Sac, SacOptions, StagedSac};
     use super::*;
     use crate::learn::nets::OptimizerKind;
     use crate::learn::worlds::{Pendulum, Recall};
@@ -156,6 +156,16 @@ mod neural {
     }
     fn sac(options: SacOptions) -> impl Fn(&mut dyn Game, u64) -> Box<dyn Learner> {
         move |env, seed| begun(Sac::new(options.clone(), &env.seats()[0], seed).unwrap(), env, seed)
+    }
+
+    fn staged_sac(options: SacOptions) -> impl Fn(&mut dyn Game, u64) -> Box<dyn Learner> {
+        move |env, seed| {
+            begun(
+                StagedSac::new(options.clone(), &env.seats()[0], seed).unwrap(),
+                env,
+                seed,
+            )
+        }
     }
 
     fn recurrent(options: RecurrentPpoOptions) -> impl Fn(&mut dyn Game, u64) -> Box<dyn Learner> {
@@ -286,6 +296,7 @@ mod neural {
     fn sac_solves_a_continuous_identity_game() {
         let options = SacOptions {
             steps: 2000,
+            stages: 0,
             warmup: 200,
             network: vec![32],
             learning_rate: 5e-3,
@@ -293,9 +304,29 @@ mod neural {
             train_every: 8,
             gradient_steps: 4,
             n_step: 1,
+            initial_std: 0.3,
+            target_entropy: -1.0,
+            target_entropy_end: -2.5,
+            temperature: 1e-3,
             ..SacOptions::default()
         };
         assert!(identity(space(1, &[]), false, 4, &sac(options)) > -0.02);
+        // By stages, one and two numbers at once; with no chance in common.
+        let options = SacOptions {
+            steps: 20_000,
+            stages: 5,
+            network: vec![32],
+            learning_rate: 5e-3,
+            minibatch: 64,
+            train_every: 16,
+            initial_std: 0.5,
+            target_entropy: 0.0,
+            ..SacOptions::default()
+        };
+        for dims in [1, 2] {
+            let score = identity(space(dims, &[]), false, 4, &staged_sac(options.clone()));
+            assert!(score > -0.02, "{dims}: {score}");
+        }
         let env = Copies::new(CartPole::default(), 1, 10);
         assert!(matches!(
             Sac::new(SacOptions::default(), &env.seats()[0], 1),
@@ -317,6 +348,7 @@ mod neural {
         resumes_to_the_bit(CartPole::default(), 3, 2, &dqn(d.clone()));
         resumes_to_the_bit(Identity::new(space(0, &[3, 2]), true), 2, 2, &dqn(d));
         let s = SacOptions {
+            stages: 0,
             warmup: 500,
             network: vec![8],
             minibatch: 8,
@@ -324,6 +356,36 @@ mod neural {
             ..SacOptions::default()
         };
         resumes_to_the_bit(Pendulum::default(), 3, 2, &sac(s));
+        // Cut within a stage and beyond it; episodes of 13 periods, so that all rests on values.
+        let s = SacOptions {
+            steps: 9000,
+            stages: 6,
+            train_every: 30,
+            network: vec![8],
+            minibatch: 8,
+            ..SacOptions::default()
+        };
+        resumes_to_the_bit(Pendulum::default(), 3, 2, &staged_sac(s.clone()));
+        let env = Copies::new(Pendulum::default(), 3, 13);
+        let mut one = StagedSac::new(s.clone(), &env.seats()[0], 1).unwrap();
+        let other = SacOptions { stages: 5, ..s };
+        assert!(
+            one.load(
+                &Sac::new(
+                    SacOptions {
+                        stages: 0,
+                        ..other.clone()
+                    },
+                    &env.seats()[0],
+                    1
+                )
+                .unwrap()
+                .save()
+            )
+            .is_err()
+        );
+        let other = StagedSac::new(other, &env.seats()[0], 1).unwrap();
+        assert!(one.load(&other.save()).is_err() && one.load(&one.save()).is_ok());
     }
 
     #[test]

@@ -732,6 +732,7 @@ fn what_holds_by_default_is_what_the_tables_say() {
         (t.euler, t.bellman, t.edges)
     );
     assert_eq!(first("members"), defaults::MEMBERS as f64);
+    assert_eq!(first("work"), defaults::WORK);
 }
 
 #[test]

@@ -88,6 +88,8 @@ pub mod defaults {
     pub const RESIDUALS: f64 = -3.0;
     /// Largest share of simulated time outside the grid or at its edges that passes.
     pub const EDGES: f64 = 1e-3;
+    /// How often the work of the first solve may be spent, certificates and finer solves together.
+    pub const WORK: f64 = 4.0;
     /// Members that stand for a continuum.
     pub const MEMBERS: usize = 1000;
     /// Nodes of the chain of a continuous shock.
@@ -171,7 +173,7 @@ pub const SOLVE_KEYS: &[Key] = &[
         "tolerance",
         SHARE,
         "1e-10; 1e-7 with grid_search",
-        "largest error of the value at the end, relative to 1 + its largest size; with grid_search its largest change, with time_iteration and endogenous_grid the largest relative change of policies and marginal values; with perceived_law (1e-6) the largest relative change of what the law forecasts",
+        "largest error of the value at the end, relative to 1 + its largest size or, where that is less, to ten times what it differs by; with grid_search its largest change, with time_iteration and endogenous_grid the largest relative change of policies and marginal values; with perceived_law (1e-6) the largest relative change of what the law forecasts",
     ),
     key(
         "policy_tolerance",
@@ -265,6 +267,12 @@ pub const SOLVE_KEYS: &[Key] = &[
         COUNT_OR_NONE,
         "200",
         "periods of each path before anything is recorded",
+    ),
+    key(
+        "work",
+        Kind::Within { lo: 0.0, hi: 1e6 },
+        "4",
+        "what the first solve, its certificate, and finer and wider solves with theirs may compute together, in multiples of the first solve (and, for each, of about two seconds of one core, counted in instructions)",
     ),
     key(
         "bellman",

@@ -80,8 +80,8 @@ pub struct Decision {
     moving: (String, Span),
     /// What should be known about the chains that stand for shocks.
     pub warnings: Vec<Diagnostic>,
-    /// Lanes of the period that were evaluated so far.
-    evaluated: AtomicU64,
+    /// Instructions of lanes so far.
+    computed: AtomicU64,
 }
 
 /// A problem, and the unrolled period that it was made of.
@@ -94,6 +94,8 @@ struct Parts<'m> {
 
 /// Instructions that the interpolation after an evaluation counts for.
 const BESIDE: usize = 30;
+/// What a call costs before its first lane, in lanes.
+const CALL: usize = 8;
 
 thread_local! {
     static WORKSPACE: RefCell<Workspace<f64>> = RefCell::new(Workspace::default());
@@ -211,7 +213,7 @@ impl Decision {
             }),
             markets: compiled.clears.then(|| markets(model)),
             moving: draws.moving(model),
-            evaluated: AtomicU64::new(0),
+            computed: AtomicU64::new(0),
             discretised: draws.discretised,
             hidden: draws.hidden,
             unseen: draws.integrated,
@@ -233,10 +235,16 @@ impl Decision {
         &mut self.spec
     }
 
-    /// How much was computed of this problem so far: instructions of all evaluated lanes, interpolation after them as a few more. A count: it is the
-    /// same on every machine.
+    /// How much was computed of this problem so far: instructions of all lanes, interpolation after an outcome as a few more, and what a call costs
+    /// before its first lane. A count: it is the same on every machine.
     pub fn work(&self) -> f64 {
-        self.evaluated.load(Ordering::Relaxed) as f64 * (self.programs.outcome.instructions() + BESIDE) as f64
+        self.computed.load(Ordering::Relaxed) as f64
+    }
+
+    /// Runs a program of the problem at `n` lanes, and counts it with `beside` more instructions for each.
+    fn run(&self, p: &Program<f64>, beside: usize, inputs: &[Operand<f64>], n: usize, out: &mut [&mut [f64]]) {
+        self.spend((n + CALL) * (p.instructions() + beside));
+        run(p, inputs, n, out);
     }
 
     /// How many branches lead from all points of its grid.
@@ -319,9 +327,12 @@ impl DecisionProblem for Decision {
         &self.spec
     }
 
+    fn spend(&self, instructions: usize) {
+        self.computed.fetch_add(instructions as u64, Ordering::Relaxed);
+    }
+
     fn evaluate(&self, lanes: &Lanes, out: &mut Outcome) {
         let n = out.reward.len();
-        self.evaluated.fetch_add(n as u64, Ordering::Relaxed);
         let given = self.given(lanes);
         let inputs = self.operands(lanes, Some(&given));
         let mut slices: Vec<&mut [f64]> = Vec::with_capacity(6 + out.next.len());
@@ -332,12 +343,12 @@ impl DecisionProblem for Decision {
         slices.push(out.discount);
         slices.extend(out.next.iter_mut().map(|s| &mut **s));
         if self.markets.is_none() {
-            run(&self.programs.outcome, &inputs, n, &mut slices);
+            self.run(&self.programs.outcome, BESIDE, &inputs, n, &mut slices);
             return;
         }
         let mut status = vec![0.0; n];
         slices.push(&mut status);
-        run(&self.programs.outcome, &inputs, n, &mut slices);
+        self.run(&self.programs.outcome, BESIDE, &inputs, n, &mut slices);
         // Where no price clears the market the reward is not a number, and the actions are infeasible.
         for (r, s) in out.reward.iter_mut().zip(&status) {
             if fault!("market.status_ignored", false, *s >= crate::kernel::root::NONE) {
@@ -352,12 +363,8 @@ impl DecisionProblem for Decision {
         let mut all = vec![vec![0.0; n]; 6 + lanes.states.len()];
         let mut slices: Vec<&mut [f64]> = all.iter_mut().map(Vec::as_mut_slice).collect();
         let given = self.given(lanes);
-        run(
-            &self.programs.outcome,
-            &self.operands(lanes, Some(&given)),
-            n,
-            &mut slices,
-        );
+        let inputs = self.operands(lanes, Some(&given));
+        self.run(&self.programs.outcome, BESIDE, &inputs, n, &mut slices);
         all.pop()
     }
 
@@ -370,7 +377,7 @@ impl DecisionProblem for Decision {
         let n = lanes_of(lanes);
         let mut out = vec![vec![0.0; n]; first.outputs()];
         let mut slices: Vec<&mut [f64]> = out.iter_mut().map(Vec::as_mut_slice).collect();
-        run(first, &self.operands(lanes, None), n, &mut slices);
+        self.run(first, 0, &self.operands(lanes, None), n, &mut slices);
         Some(out)
     }
 
@@ -383,7 +390,7 @@ impl DecisionProblem for Decision {
         let mut inputs: Vec<Operand<f64>> = prepared.iter().map(|p| Operand::Lanes(p)).collect();
         let given = self.given(lanes);
         inputs.extend(self.operands(lanes, Some(&given)));
-        run(rest, &inputs, n, &mut [reward, slack]);
+        self.run(rest, BESIDE, &inputs, n, &mut [reward, slack]);
     }
 
     fn chance(&self, lanes: &Lanes, weight: &mut [f64]) {
@@ -392,7 +399,7 @@ impl DecisionProblem for Decision {
             Some(p) => {
                 let n = weight.len();
                 let given = self.given(lanes);
-                run(p, &self.operands(lanes, Some(&given)), n, &mut [weight]);
+                self.run(p, 0, &self.operands(lanes, Some(&given)), n, &mut [weight]);
             }
         }
     }
@@ -403,7 +410,7 @@ impl DecisionProblem for Decision {
         };
         let n = out[0].len();
         let given = self.given(lanes);
-        run(p, &self.operands(lanes, Some(&given)), n, &mut out);
+        self.run(p, 0, &self.operands(lanes, Some(&given)), n, &mut out);
         true
     }
 
@@ -412,7 +419,7 @@ impl DecisionProblem for Decision {
         let inputs = self.operands(lanes, None);
         let mut slices: Vec<&mut [f64]> = lo.iter_mut().map(|s| &mut **s).collect();
         slices.extend(hi.iter_mut().map(|s| &mut **s));
-        run(&self.programs.bounds, &inputs, n, &mut slices);
+        self.run(&self.programs.bounds, 0, &inputs, n, &mut slices);
     }
 
     fn allowed(&self, lanes: &Lanes, action: usize, choice: usize, out: &mut [f64]) {
@@ -427,7 +434,7 @@ impl DecisionProblem for Decision {
             Some(p) => {
                 let inputs = self.operands(lanes, None);
                 let n = out.len();
-                run(p, &inputs, n, &mut [out]);
+                self.run(p, 0, &inputs, n, &mut [out]);
             }
         }
     }
@@ -454,7 +461,7 @@ impl DecisionProblem for Decision {
         let inputs = self.operands(lanes, Some(&given));
         let mut slices: Vec<&mut [f64]> = vec![d_reward];
         slices.extend(d_next.iter_mut().map(|s| &mut **s));
-        run(p, &inputs, n, &mut slices);
+        self.run(p, BESIDE, &inputs, n, &mut slices);
         Ok(())
     }
 
@@ -467,7 +474,7 @@ impl DecisionProblem for Decision {
         let inputs = self.operands(lanes, Some(&given));
         let mut slices: Vec<&mut [f64]> = vec![c];
         slices.extend(dc.iter_mut().map(|s| &mut **s));
-        run(p, &inputs, n, &mut slices);
+        self.run(p, 0, &inputs, n, &mut slices);
         true
     }
 }

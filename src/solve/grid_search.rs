@@ -21,6 +21,7 @@
 
 use super::bellman::Interpolation;
 use super::method::{Method, Structure, Task};
+use super::policy_operator::size;
 use super::problem::{DecisionProblem, Lanes, Outcome, StateKind};
 use super::progress::{Control, Progress, Watch, found, kept};
 use super::solution::{Record, Solution};
@@ -542,7 +543,8 @@ fn level(
         if options.howard > 0 {
             before.clone_from(choices);
         }
-        let done = residual <= options.tolerance && settled;
+        let target = options.tolerance * size(&value.concat()).min(1.0);
+        let done = residual <= target && settled;
         if !done {
             evaluate(
                 options,
@@ -558,7 +560,7 @@ fn level(
             iteration,
             of: options.iterations,
             error: residual,
-            target: options.tolerance,
+            target,
         };
         if progress.report(report) == Control::Cancel {
             return Err(Diagnostic::error("E0906", "the solver was stopped before it converged"));

@@ -219,6 +219,15 @@ impl PolicyOperator {
         }
     }
 
+    /// How many numbers its rows have.
+    fn entries(&self) -> usize {
+        let of = |b: &Rows| match &b.sparse {
+            Some(_) => b.reward.len(),
+            None => b.layers.len() * b.reward.len(),
+        };
+        self.blocks.iter().map(of).sum()
+    }
+
     fn totals(&self) -> impl Iterator<Item = f64> + '_ {
         let lane = |block: &'_ Rows, i: usize| match &block.sparse {
             Some(sparse) => sparse.row(i).map(|e| e.1).sum::<f64>(),
@@ -278,11 +287,15 @@ impl PolicyOperator {
         sweeps: usize,
     ) {
         let nz = bellman.shocks();
+        // Each number of a row is read between the nodes around it.
+        let each = self.entries() * 2 * 4usize.pow(bellman.tensor.axes().len().min(6) as u32);
+        let spend = || bellman.problem.spend(each);
         let mut continuation = Continuation::default();
         let mut next = vec![0.0; value.len()];
         let mut sweep = |value: &[f64], next: &mut Vec<f64>| -> (f64, f64) {
             bellman.continuation(&bellman.tensor, value, &mut continuation);
             self.apply(&bellman.tensor, &continuation, nz, false, next);
+            spend();
             span(value, next)
         };
         let (mut lo, mut hi) = sweep(value, &mut next);
@@ -300,6 +313,7 @@ impl PolicyOperator {
             |x, y| {
                 bellman.continuation(&plain, x, &mut inner);
                 self.apply(&plain, &inner, nz, true, &mut work);
+                spend();
                 for ((y, x), w) in y.iter_mut().zip(x).zip(&work) {
                     *y = x - w;
                 }
@@ -403,8 +417,8 @@ pub fn evaluated(
         bellman.continuation(&bellman.tensor, &value, &mut continuation);
         operator.apply(&bellman.tensor, &continuation, nz, false, &mut next);
         let (lo, hi) = span(&value, &next);
-        let scale = 1.0 + next.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-        let target = tolerance * scale;
+        let largest = next.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+        let target = tolerance * size(&next);
         // MacQueen's (1966) bounds, and their middle.
         let (error, shift) = (
             discount / (1.0 - discount) * 0.5 * (hi - lo),
@@ -415,11 +429,26 @@ pub fn evaluated(
             return (value, operator, error, target);
         }
         best = error;
-        let goal = (0.01 * target * (1.0 - discount)).max(1e-15 * scale);
+        let goal = (0.01 * target * (1.0 - discount)).max(1e-15 * largest);
         operator.evaluate(bellman, &mut value, None, Some(discount), goal, EVALUATIONS);
     }
     (value, operator, f64::NAN, f64::NAN)
 }
+
+/// What errors of a value (one number per point) are relative to: `1 + sup |V|`, or [`DIFFERENCES`] times what values differ by where that is less. So neither
+/// the unit of rewards nor a constant added to them hides an error.
+pub fn size(value: &[f64]) -> f64 {
+    let (lo, hi) = value.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi): (f64, f64), v| (lo.min(*v), hi.max(*v)));
+    (1.0 + lo.abs().max(hi.abs())).min(differences(hi - lo))
+}
+
+/// [`DIFFERENCES`] times what values differ by; no limit where they are all the same.
+pub fn differences(range: f64) -> f64 {
+    if range > 0.0 { DIFFERENCES * range } else { f64::INFINITY }
+}
+
+/// How many times what values differ by an error may be relative to.
+const DIFFERENCES: f64 = 10.0;
 
 /// Smallest and largest change from `value` to `next`, arrays of the same length; infinite if any is not a number.
 pub fn span(value: &[f64], next: &[f64]) -> (f64, f64) {

@@ -251,6 +251,8 @@ pub trait DecisionProblem: Sync {
     fn spec(&self) -> &Spec;
     /// Evaluates reward, transition, feasibility and end on a batch of lanes.
     fn evaluate(&self, lanes: &Lanes, out: &mut Outcome);
+    /// Puts work down that is done for the problem beside its evaluations, in instructions of lanes.
+    fn spend(&self, _instructions: usize) {}
     /// How the markets ended in each lane (see [`crate::kernel::root`]), one status per lane; `None` if no price is found inside
     /// the period.
     fn clears(&self, _: &Lanes) -> Option<Vec<f64>> {

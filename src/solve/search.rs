@@ -746,7 +746,7 @@ impl Search<'_> {
         let trial: Vec<f64> = (0..m).map(|k| if moved[k] { x1[k] } else { x[k] }).collect();
         let values = self.values(open, std::slice::from_ref(&trial));
         for k in 0..m {
-            let rounding = 1e-13 * (1.0 + q[k].abs());
+            let rounding = 1e-13 * q[k].abs();
             if values[k] >= q[k] - rounding && g0[k].abs() <= first[k].abs() {
                 x[k] = trial[k];
                 q[k] = values[k].max(q[k] - rounding);

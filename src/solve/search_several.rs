@@ -471,7 +471,7 @@ impl Search<'_> {
             let values = self.values(&lanes, &trial);
             let mut keep = Vec::new();
             for (p, &k) in active.iter().enumerate() {
-                let rounding = 1e-13 * (1.0 + q[k].abs());
+                let rounding = 1e-13 * q[k].abs();
                 if size[p] > 0.0 && values[p] >= q[k] - rounding {
                     q[k] = values[p].max(q[k] - rounding);
                     for c in 0..d {

@@ -24,13 +24,14 @@ pub fn bindings(bellman: &Bellman, at: At, states: &[&[f64]], actions: &[Vec<f64
     let held = held(bellman, at, states, actions);
     let refs: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
     let slack = slacks(bellman, at, states, &refs);
+    let least = least(actions);
     (0..n)
         .map(|i| {
             let first = held.iter().enumerate().find(|(_, h)| h[i] != Held::Free);
             match first.map(|(c, h)| (c, h[i])) {
                 Some((c, Held::Lower)) => Binding::Lower(c),
                 Some((c, Held::Upper)) => Binding::Upper(c),
-                _ if tight(slack[i], actions, i) => Binding::Slack,
+                _ if tight(slack[i], actions, least, i) => Binding::Slack,
                 _ => Binding::Free,
             }
         })
@@ -68,9 +69,14 @@ fn held(bellman: &Bellman, at: At, states: &[&[f64]], actions: &[Vec<f64>]) -> V
     each.map(|(c, &a)| (0..n).map(|i| one(c, a, i)).collect()).collect()
 }
 
-/// Whether a hard constraint binds at a lane.
-fn tight(slack: f64, actions: &[Vec<f64>], i: usize) -> bool {
-    slack <= BINDING * actions.iter().map(|a| a[i].abs()).fold(1e-3, f64::max)
+/// Least size of actions that slacks count against: a thousandth of the largest at any lane.
+fn least(actions: &[Vec<f64>]) -> f64 {
+    1e-3 * actions.iter().flatten().fold(0.0, |m: f64, x| m.max(x.abs()))
+}
+
+/// Whether a hard constraint binds at a lane, against the size of the actions there.
+fn tight(slack: f64, actions: &[Vec<f64>], least: f64, i: usize) -> bool {
+    slack <= BINDING * actions.iter().map(|a| a[i].abs()).fold(least, f64::max)
 }
 
 /// The smallest slack of the hard constraints over all that may happen.
@@ -133,7 +139,8 @@ pub fn slopes(
     };
     // Hard constraints, on the lanes where one binds.
     let here = slack(states, actions);
-    let tight: Vec<usize> = (0..n).filter(|&i| tight(here[i], actions, i)).collect();
+    let least = least(actions);
+    let tight: Vec<usize> = (0..n).filter(|&i| tight(here[i], actions, least, i)).collect();
     if tight.is_empty() {
         return result;
     }

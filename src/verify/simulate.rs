@@ -5,6 +5,7 @@
 
 use crate::num::random::Key;
 use crate::solve::bellman::{At, Bellman, Continuation, Scratch};
+use crate::solve::policy_operator::differences;
 use crate::solve::search::{SearchOptions, choose};
 use crate::solve::solution::{Reader, Solution};
 use crate::verify::between::Between;
@@ -29,6 +30,8 @@ pub struct SolvedPolicy<'a> {
     bellman: &'a Bellman<'a>,
     reader: Reader<'a>,
     continuations: Vec<Continuation>,
+    /// Largest that errors of values are relative to, by what values differ by.
+    differ: f64,
     optimise: bool,
     /// Where numbers go with finite choices the numbers that the solution has for each: the value has kinks and many a peak, and a scan may miss the
     /// highest.
@@ -58,16 +61,24 @@ impl<'a> SolvedPolicy<'a> {
         } else {
             kinks(bellman, solution)
         };
+        let finite = solution.value.iter().filter(|v| v.is_finite());
+        let (lowest, highest) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi): (f64, f64), v| (lo.min(*v), hi.max(*v)));
         let given = optimise && bellman.taste.is_none() && !bellman.continuous.is_empty() && !solution.worth.is_empty();
         Ok(SolvedPolicy {
             bellman,
             reader,
             continuations,
+            differ: differences(highest - lowest),
             optimise,
             given: given.then(|| Between::new(solution)).transpose()?,
             kinked,
             search: SearchOptions::default(),
         })
+    }
+
+    /// What an error of a value is relative to where nobody consumes: `1 + |value|`, or ten times what values differ by where that is less.
+    pub fn size_of(&self, value: f64) -> f64 {
+        (1.0 + value.abs()).min(self.differ)
     }
 
     /// Its reader.

@@ -4,6 +4,7 @@ mod begins;
 pub(super) mod ends;
 mod finer;
 mod hints;
+mod work;
 
 pub(super) use begins::judge;
 
@@ -27,7 +28,8 @@ use crate::solve::solution::Solution;
 use crate::solve::steady_state::SteadyState;
 use begins::{in_the_economy, with_rewards};
 use ends::{around, hold, limited, reach, runs_away, stationary, widen};
-use finer::{Judged, Standing, Work, finer, linear_instead, smears, spikes, too_coarse};
+use finer::{Judged, Standing, linear_instead, smears, spikes, too_coarse};
+use work::{Within, Work};
 
 /// What may be asked beside the file's own settings.
 #[derive(Clone, Debug, Default)]
@@ -167,18 +169,20 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         ..decision::Options::default()
     };
     let (mut widenings, mut refinements, mut solves) = (0, 0, 0);
-    let (mut judged, mut work) = (Judged::default(), Work::default());
+    let (mut judged, mut work) = (Judged::default(), Work::of(&model));
     // What stands while something finer is tried.
     let mut stands: Option<Standing> = None;
     let mut last: Option<Solution> = None;
+    // What is handed over where making its grid finer, or wider, takes too much work; it fails.
+    let mut coarser: Option<(Standing, bool)> = None;
     // Said once, by the first grid on which cubic interpolation did not settle.
     let mut fell_back: Option<Diagnostic> = None;
     // Where an earlier solve was interrupted after this came out, it is not computed again.
     let mut found: Option<Solution> = None;
-    type Kept = (decision::Options, (usize, usize), Option<Diagnostic>, Solution);
+    type Kept = (decision::Options, (usize, usize), Option<Diagnostic>, Work, Solution);
     if let Some(kept) = solved_before::<Kept>(progress) {
         let solution;
-        (build, (widenings, refinements), fell_back, solution) = kept;
+        (build, (widenings, refinements), fell_back, work, solution) = kept;
         found = Some(solution);
     }
     loop {
@@ -190,7 +194,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
             },
         };
         if let Some(before) = stands.take_if(|_| !work.affords(problem.branches())) {
-            return Ok(before.dear().solved(&model, options, &still));
+            return Ok(before.dear(&work).solved(&model, options, &still));
         }
         if let Some((names, s)) = &still {
             let states: Vec<Option<f64>> = problem
@@ -212,16 +216,29 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
                     guess: last.as_ref().and_then(|s| s.values_on(&problem)),
                     linear: fell_back.is_some(),
                 };
-                let solution = match (method.solve(task, progress), stands.take()) {
-                    (Ok(solution), before) => {
+                let mut within = Within::new(progress, &problem, work.left());
+                let solved = method.solve(task, &mut within);
+                let (spent, over) = (within.spent(), within.over);
+                let solution = match (solved, stands.take(), coarser.take()) {
+                    (Ok(solution), before, _) => {
                         stands = before;
                         solution
                     }
                     // What cannot be solved finer stands as it was.
-                    (Err(d), Some(before)) if d.code != "E0906" => return Ok(before.solved(&model, options, &still)),
-                    (Err(d), _) => return Err(vec![with_rewards(&model, d)]),
+                    (Err(_), Some(before), _) if over => {
+                        return Ok(before.dear(&work).solved(&model, options, &still));
+                    }
+                    (Err(_), _, Some((before, narrow))) if over => {
+                        let before = if narrow { before.narrow(&work) } else { before.dear(&work) };
+                        return Ok(before.solved(&model, options, &still));
+                    }
+                    (Err(d), Some(before), _) if d.code != "E0906" => {
+                        return Ok(before.solved(&model, options, &still));
+                    }
+                    (Err(d), _, _) => return Err(vec![with_rewards(&model, d)]),
                 };
-                progress.solved(&|| kept(&(&build, (widenings, refinements), &fell_back, &solution)));
+                work.solved(spent, problem.branches());
+                progress.solved(&|| kept(&(&build, (widenings, refinements), &fell_back, &work, &solution)));
                 solution
             }
         };
@@ -234,15 +251,17 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         solution.record.warnings.extend(idle.clone());
         solves += 1;
         let judging = Judging::begins(solves);
+        let before = problem.work();
         let certificate = certify(&problem, &solution, &judge(&model, &problem, options.seed)).map_err(|d| vec![d])?;
-        work.spend(&problem);
+        work.judged(problem.work() - before, (0, 0));
         // Ends that the solver chose itself are moved until nobody goes there.
         if widenings < WIDENINGS
             && let Some(wider) = widen(&model, &problem, &certificate)
         {
+            last = Some(solution.clone());
+            coarser = Some((Standing::new((problem, solution), certificate, (&build, &fell_back)), true));
             build.bounds = wider;
             widenings += 1;
-            last = Some(solution);
             continue;
         }
         // Rules with more nodes have rarer worst draws: ends are those that the usual rules ask for.
@@ -256,25 +275,28 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
                 &reach(&problem, &solution, &judge(&model, &problem, options.seed)).map_err(|d| vec![d])?,
             )
         {
+            last = Some(solution.clone());
+            coarser = Some((Standing::new((problem, solution), certificate, (&build, &fell_back)), true));
             build.bounds = wider;
             widenings += 1;
-            last = Some(solution);
             continue;
         }
         if refinements < REFINEMENTS
             && method.refines()
-            && let Some(nodes) = finer(&problem, &solution, &certificate, &work)
+            && let Some(nodes) = judged.residuals(&problem, &solution, &certificate, &work)
         {
-            build.nodes = nodes;
             refinements += 1;
             // A spline smears kinks of the value over several nodes, and first-order conditions with them.
-            if certificate.reasons.iter().any(|d| d.code == "E0911") && smears(&model, &problem, &solution, &fell_back)
-            {
+            let smeared = certificate.reasons.iter().any(|d| d.code == "E0911")
+                && smears(&model, &problem, &solution, &fell_back);
+            last = Some(solution.clone());
+            coarser = Some((Standing::new((problem, solution), certificate, (&build, &fell_back)), false));
+            if smeared {
                 fell_back = Some(linear_instead(
                     "first-order conditions near kinks were too far off with cubic interpolation",
                 ));
             }
-            last = Some(solution);
+            build.nodes = nodes;
             continue;
         }
         let steady_state = named(&still);
@@ -295,15 +317,12 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         }
         let begins = begins(&model, &solution, &steady_state);
         certificate.reasons.extend(begins.1);
-        in_the_economy(&begins.0, &solution, &problem, &mut certificate, options.seed);
+        let may_be_finer = method.refines() && judged.could(&model, &problem, &solution, &build) && work.affords(problem.branches());
+        in_the_economy(&begins.0, &solution, &problem, &mut certificate, options.seed, may_be_finer);
         drop(judging);
-        let mut now = Standing {
-            problem,
-            solution,
-            certificate,
-            build: build.clone(),
-            fell_back: fell_back.clone(),
-        };
+        let draws = certificate.world.as_ref().map_or(0, |w| w.draws);
+        work.judged(0.0, (draws, model.graph.nodes.len()));
+        let mut now = Standing::new((problem, solution), certificate, (&build, &fell_back));
         // What is finer and fails where the coarser one held is taken back.
         if let Some(before) = stands.take_if(|before| before.is_better_than(&now.certificate)) {
             now = before;

@@ -26,6 +26,9 @@ pub struct ConstantComparison {
     pub standard_error: f64,
     /// Paths of the comparison.
     pub paths: usize,
+    /// Largest that the threshold is relative to, by what values differ by.
+    #[serde(default = "unlimited")]
+    pub differ: f64,
     /// Periods over which both were summed; what is left after them is worth what the solution says, for both.
     pub periods: usize,
 }
@@ -33,10 +36,14 @@ pub struct ConstantComparison {
 /// Stands for minus infinity in means, which files cannot hold.
 const NEVER: f64 = -1e300;
 
+fn unlimited() -> f64 {
+    NEVER.abs()
+}
+
 impl ConstantComparison {
-    /// The most that the constant may earn: what the solution does, with `threshold (1 + |value|)` and the luck of the draws.
+    /// The most that the constant may earn: what the solution does, with `threshold` of the size of the value and the luck of the draws.
     pub fn limit(&self, threshold: f64) -> f64 {
-        self.solution + threshold * (1.0 + self.constant.abs()) + 3.0 * self.standard_error
+        self.solution + threshold * (1.0 + self.constant.abs()).min(self.differ) + 3.0 * self.standard_error
     }
 
     /// Whether the solution is as good as the constant.
@@ -263,6 +270,7 @@ fn best_constant(bench: &Bench) -> Option<ConstantComparison> {
             } else {
                 0.0
             },
+            differ: policy.size_of(NEVER).min(unlimited()),
             paths,
             periods,
         }

@@ -3,7 +3,7 @@
 //! [`play`] simulates lives under the solution, [`points`] measures residuals on the *ergodic set* (what those lives visit) and on the
 //! *whole grid*, between nodes, where interpolation errs most. Only the ergodic set decides; the grid tells how far the
 //! solution can be trusted off it. Residuals and gains are divided by `u'(c) c`: the share of one period's consumption they are worth
-//! (by `1 + |V|` if the problem names no consumption).
+//! (if the problem names no consumption, by `1 + |V|` or ten times what values differ by, whichever is less).
 //!
 //! Each proof ([`PROOFS`]) measures something and says what is wrong with it. Each threshold is a named setting; a certificate that fails
 //! carries the reasons as diagnostics. The other half, in the economy itself, is [`super::world`].
@@ -47,7 +47,7 @@ pub struct Thresholds {
     pub edges: f64,
     /// Largest share of simulated time with actions that violate a hard constraint.
     pub infeasible: f64,
-    /// How far below the best constant policy the solution may fall, relative to `1 + |value|`, beyond three standard errors
+    /// How far below the best constant policy the solution may fall, relative to the size of the value, beyond three standard errors
     /// of the difference.
     pub constant: f64,
 }

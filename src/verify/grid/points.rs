@@ -29,7 +29,7 @@ pub struct Judged {
     /// Euler residuals, one value for each point (for some of them where each takes many branches), NaN where a constraint binds;
     /// empty where actions are finite.
     pub euler: Vec<f64>,
-    /// Whether they are shares of a period's consumption (else of `1 + |V|`).
+    /// Whether they are shares of a period's consumption (else of the size of the value).
     pub by_consumption: bool,
 }
 
@@ -263,7 +263,7 @@ fn residuals(
     let worth = consumption_worth(bellman, at, &refs, &actions, n);
     let unit = |i: usize| match &worth {
         Some(w) if w[i] > 0.0 && w[i].is_finite() => w[i],
-        _ => 1.0 + value[i].abs(),
+        _ => policy.size_of(value[i]),
     };
     let (mut bellman_residual, mut deviation) = (vec![f64::INFINITY; n], vec![f64::INFINITY; n]);
     if let Ok(best) = best {

@@ -66,7 +66,7 @@ impl Unit {
         let value = exact.value();
         let gain = |other: &Along| {
             let (gap, error) = other.behind(exact);
-            (gap.is_finite() && gap > 5.0 * error && gap > 1e-9 * (1.0 + value.abs())).then(|| other.gaps(exact))
+            (gap.is_finite() && gap > 5.0 * error && gap > 1e-9 * value.abs()).then(|| other.gaps(exact))
         };
         if let Some(sizes) = constant.and_then(gain) {
             return Unit::new("what the exact policy gains over the best constant one", sizes);

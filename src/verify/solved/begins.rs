@@ -35,9 +35,11 @@ pub(super) fn in_the_economy(
     problem: &Decision,
     certificate: &mut Certificate,
     seed: u64,
+    may_be_finer: bool,
 ) {
     let options = world::Options {
         seed,
+        may_be_finer,
         edges: certificate.thresholds.edges,
         value: certificate.thresholds.bellman,
         policy: certificate.thresholds.euler,

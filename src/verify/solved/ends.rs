@@ -122,7 +122,7 @@ fn grows(bellman: &Bellman, policy: &dyn Policy, s: usize, x: &[f64]) -> bool {
             }
         }
     }
-    drift > 1e-9 * (1.0 + x[s].abs())
+    drift > 1e-9 * x[s].abs()
 }
 
 /// How far states go under a solution from where they start: the smallest and the largest of each on simulated paths, with the

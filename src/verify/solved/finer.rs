@@ -10,6 +10,7 @@ use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::solution::Solution;
 use crate::verify::grid::Certificate;
 use crate::verify::world;
+use super::work::Work;
 
 /// Most grid points of a finer grid, all shocks counted.
 const FINEST: usize = 300_000;
@@ -25,31 +26,6 @@ const FINEST_CHAINS: usize = 8;
 /// Most products of chances and values in one sweep: grid points times joint states, squared.
 const PRODUCTS: f64 = 1.8e8;
 
-/// Most that all solves and certificates of one model may compute together for something to be made finer unasked, in instructions of lanes.
-const WORK: f64 = 4e10;
-
-/// How much was computed so far, and of the last problem by its branches.
-#[derive(Default)]
-pub(super) struct Work {
-    spent: f64,
-    /// Work and branches of the last problem.
-    last: Option<(f64, f64)>,
-}
-
-impl Work {
-    /// A problem was solved and judged.
-    pub(super) fn spend(&mut self, problem: &Decision) {
-        self.spent += problem.work();
-        self.last = Some((problem.work(), problem.branches()));
-    }
-
-    /// Whether a problem with so many branches is affordable: it takes as much more than the last one as it has more of them.
-    pub(super) fn affords(&self, branches: f64) -> bool {
-        let next = self.last.map_or(0.0, |(work, before)| work * branches / before);
-        self.spent + next <= WORK
-    }
-}
-
 /// A solution that was judged to the end and stands while something finer is tried.
 pub(super) struct Standing {
     pub(super) problem: Decision,
@@ -60,6 +36,20 @@ pub(super) struct Standing {
 }
 
 impl Standing {
+    pub(super) fn new(
+        (problem, solution): (Decision, Solution),
+        certificate: Certificate,
+        (build, fell_back): (&decision::Options, &Option<Diagnostic>),
+    ) -> Standing {
+        Standing {
+            problem,
+            solution,
+            certificate,
+            build: build.clone(),
+            fell_back: fell_back.clone(),
+        }
+    }
+
     /// Whether what was made finer is worse: it fails in another way than by being too coarse, or fails a row that held and is no closer to passing.
     pub(super) fn is_better_than(&self, finer: &Certificate) -> bool {
         if finer.passed {
@@ -76,13 +66,32 @@ impl Standing {
     }
 
     /// Says that it was not made finer, as that would take too long.
-    pub(super) fn dear(mut self) -> Standing {
+    pub(super) fn dear(mut self, work: &Work) -> Standing {
+        let more = work.more();
         for d in &mut self.certificate.reasons {
             if d.severity == crate::diag::Severity::Error {
                 d.notes.push(DEAR.into());
+                d.hint = Some(match d.hint.take() {
+                    Some(hint) => format!("{hint}; or {more}"),
+                    None => more.clone(),
+                });
             }
         }
         self
+    }
+
+    /// Says that its grid should be wider and that finding out how wide would take too long.
+    pub(super) fn narrow(self, work: &Work) -> Standing {
+        let mut dear = self.dear(work);
+        if dear.certificate.passed {
+            dear.certificate.passed = false;
+            let headline = "where the grid must end is not known: finding that out takes more work than is allowed";
+            let d = Diagnostic::error("E0936", headline).note("simulated lives come close to ends of the grid, and with wider ones go further");
+            dear.certificate
+                .reasons
+                .push(d.hint(format!("fix the grid in the file, grid.NAME = log(lo, hi, n); or {}", work.more())));
+        }
+        dear
     }
 }
 
@@ -100,11 +109,15 @@ enum Lever {
     Grids,
 }
 
+const LEVERS: [Lever; 4] = [Lever::Chains, Lever::Halfway, Lever::Draws, Lever::Grids];
+
 /// What was made finer because the economy itself shows errors, and what it brought.
 #[derive(Default)]
 pub(super) struct Judged {
-    /// The last lever, and how far the largest error was from its limit before it was used.
-    last: Option<(Lever, f64)>,
+    /// The last lever, and how far each row was from its limit before it was used.
+    last: Option<(Lever, Vec<(String, f64)>)>,
+    /// How far residuals on the solver's own chain were from their limits before the last finer grid.
+    before: Option<Vec<(String, f64)>>,
     /// Levers that brought nothing.
     idle: Vec<Lever>,
     /// How often grids were made finer.
@@ -127,14 +140,14 @@ impl Judged {
         if !too_coarse(certificate) {
             return None;
         }
-        let excess = excess(certificate);
+        let rows = rows(certificate);
         if let Some((lever, before)) = self.last.take()
-            && !(excess < before - GAIN)
+            && !closer(&before, &rows)
         {
             self.idle.push(lever);
         }
         // Spikes stand between the nodes of a grid, and no chain or rule moves them.
-        let mut levers = vec![Lever::Chains, Lever::Halfway, Lever::Draws, Lever::Grids];
+        let mut levers = LEVERS.to_vec();
         if spikes(certificate) {
             levers.rotate_right(1);
             if certificate.world.as_ref().is_some_and(|w| w.passed()) {
@@ -142,23 +155,96 @@ impl Judged {
             }
         }
         for lever in levers {
-            if self.idle.contains(&lever) {
-                continue;
-            }
-            let mut finer = build.clone();
-            let there = match lever {
-                Lever::Chains => finer_chains(model, problem, solution, build.fineness).map(|f| finer.fineness = f),
-                Lever::Halfway => (self.halfway && !build.halfway).then(|| finer.halfway = true),
-                Lever::Draws => problem.coarse_draws.then(|| finer.draws += 1),
-                Lever::Grids => self.finer_grids(problem, solution).map(|n| finer.nodes = n),
-            };
-            if there.is_some() {
-                self.last = Some((lever, excess));
+            if let Some(finer) = self.with(lever, model, problem, solution, build) {
+                self.last = Some((lever, rows));
                 self.grids += usize::from(lever == Lever::Grids);
                 return Some(finer);
             }
         }
         None
+    }
+
+    /// Whether anything can be made finer.
+    pub(super) fn could(
+        &self,
+        model: &Model,
+        problem: &Decision,
+        solution: &Solution,
+        build: &decision::Options,
+    ) -> bool {
+        let with = |lever: &Lever| self.with(*lever, model, problem, solution, build);
+        LEVERS.iter().any(|lever| with(lever).is_some())
+    }
+
+    /// Settings with one thing finer, where that is left and affordable.
+    fn with(
+        &self,
+        lever: Lever,
+        model: &Model,
+        problem: &Decision,
+        solution: &Solution,
+        build: &decision::Options,
+    ) -> Option<decision::Options> {
+        if self.idle.contains(&lever) {
+            return None;
+        }
+        let mut finer = build.clone();
+        match lever {
+            Lever::Chains => finer.fineness = finer_chains(model, problem, solution, build.fineness)?,
+            Lever::Halfway if self.halfway && !build.halfway => finer.halfway = true,
+            Lever::Draws if problem.coarse_draws => finer.draws += 1,
+            Lever::Halfway | Lever::Draws => return None,
+            Lever::Grids => finer.nodes = self.finer_grids(problem, solution)?,
+        }
+        Some(finer)
+    }
+
+    /// More nodes for grids of unspecified size, if residuals on the solver's own chain are all that is wrong, the last more nodes made them smaller,
+    /// and still more are affordable: twice as many, with linear interpolation of one state four times (its error falls with the square of the
+    /// distance only).
+    pub(super) fn residuals(
+        &mut self,
+        problem: &Decision,
+        solution: &Solution,
+        c: &Certificate,
+        work: &Work,
+    ) -> Option<usize> {
+        let errors = || c.reasons.iter().filter(|d| d.severity == crate::diag::Severity::Error);
+        if errors().next().is_none() || !errors().all(|d| ["E0911", "E0912", "E0914"].contains(&d.code.as_str())) {
+            return None;
+        }
+        let how = format!("{:?}", solution.interpolation);
+        let now: Vec<(String, f64)> = [
+            ("Euler", c.euler.as_ref().map(|q| q.p99), c.thresholds.euler),
+            ("Bellman", c.bellman.as_ref().map(|q| q.p99), c.thresholds.bellman),
+            ("gain", c.deviation.as_ref().map(|q| q.max), c.thresholds.deviation),
+        ]
+        .into_iter()
+        .filter_map(|(name, x, limit)| Some((format!("{name} {how}"), x? - limit)))
+        .collect();
+        // With the other interpolation everything is measured anew.
+        let same = |before: &[(String, f64)]| before.iter().any(|(n, _)| now.iter().any(|(m, _)| n == m));
+        let brought = self.before.as_deref().is_none_or(|b| !same(b) || closer(b, &now));
+        self.before = Some(now);
+        if !brought {
+            return None;
+        }
+        let one = solution.states.iter().filter(|s| !s.integer).count() == 1;
+        let times = if one && solution.interpolation == Interpolation::Linear {
+            4
+        } else {
+            2
+        };
+        let nodes = times * problem.automatic?;
+        let axis = |s: &StateKind| match s {
+            StateKind::Continuous { grid, .. } => times * grid.len(),
+            StateKind::Integer { lo, hi } => (hi - lo + 1) as usize,
+        };
+        let spec = problem.spec();
+        let size =
+            spec.states.iter().map(|s| axis(&s.kind) as f64).product::<f64>() * spec.chain.transition.len() as f64;
+        let before = solution.nodes() as f64 * spec.chain.transition.len() as f64;
+        (size <= FINEST as f64 && work.affords(problem.branches() * size / before)).then_some(nodes)
     }
 
     /// What the last lever made is taken back; `to` is how the problem is turned into numbers again.
@@ -188,14 +274,28 @@ pub(super) fn spikes(certificate: &Certificate) -> bool {
     certificate.trusted.as_ref().is_some_and(|t| !t.spikes.is_empty())
 }
 
-/// How far the worst number is from its limit, in powers of ten: of the economy, and of spikes of the value.
-fn excess(certificate: &Certificate) -> f64 {
+/// How far numbers are from their limits, in powers of ten: those of the economy, and spikes of the value.
+fn rows(certificate: &Certificate) -> Vec<(String, f64)> {
     let rows = certificate.world.iter().flat_map(|w| &w.proofs);
+    let rows = rows.filter(|p| p.scale == world::Scale::Log);
     let spikes = certificate.trusted.iter().flat_map(|t| &t.spikes);
-    rows.filter(|p| p.holds == Some(false) && p.scale == world::Scale::Log)
-        .filter_map(|p| Some(p.value - p.limit?))
-        .chain(spikes.map(|(_, size)| size.log10() - certificate.thresholds.bellman))
-        .fold(0.0, f64::max)
+    rows.filter_map(|p| Some((p.name.clone(), p.value - p.limit?)))
+        .chain(spikes.map(|(_, size)| ("spikes".to_string(), size.log10() - certificate.thresholds.bellman)))
+        .collect()
+}
+
+/// How far the worst number is beyond its limit, in powers of ten.
+fn excess(certificate: &Certificate) -> f64 {
+    rows(certificate).iter().map(|r| r.1).fold(0.0, f64::max)
+}
+
+/// Whether the worst number beyond its limit is closer to it than before, of what was measured both times.
+fn closer(before: &[(String, f64)], now: &[(String, f64)]) -> bool {
+    let worst = |of: &[(String, f64)], also: &[(String, f64)]| {
+        let both = of.iter().filter(|(n, _)| also.iter().any(|(m, _)| n == m) || n == "spikes");
+        both.map(|r| r.1).fold(0.0, f64::max)
+    };
+    worst(now, before) < worst(before, now) - GAIN
 }
 
 /// Finer chains where the file leaves them open, if grid and chain are affordable.
@@ -236,30 +336,6 @@ pub(super) fn too_coarse(certificate: &Certificate) -> bool {
     let coarse = |d: &&Diagnostic| ["E0944", "E0945", "E0946", "E0948", "E0949", "E0969"].contains(&d.code.as_str());
     let mut errors = (certificate.reasons.iter()).filter(|d| d.severity == crate::diag::Severity::Error);
     !certificate.passed && certificate.world.is_some() && errors.all(|d| coarse(&d))
-}
-
-/// More nodes for grids of unspecified size, if residuals are all that is wrong and the finer grid is affordable: twice as
-/// many, with linear interpolation of one state four times (its error falls with the square of the distance only).
-pub(super) fn finer(problem: &Decision, solution: &Solution, c: &Certificate, work: &Work) -> Option<usize> {
-    let errors = || c.reasons.iter().filter(|d| d.severity == crate::diag::Severity::Error);
-    if errors().next().is_none() || !errors().all(|d| ["E0911", "E0912", "E0914"].contains(&d.code.as_str())) {
-        return None;
-    }
-    let one = solution.states.iter().filter(|s| !s.integer).count() == 1;
-    let times = if one && solution.interpolation == Interpolation::Linear {
-        4
-    } else {
-        2
-    };
-    let nodes = times * problem.automatic?;
-    let axis = |s: &StateKind| match s {
-        StateKind::Continuous { grid, .. } => times * grid.len(),
-        StateKind::Integer { lo, hi } => (hi - lo + 1) as usize,
-    };
-    let spec = problem.spec();
-    let size = spec.states.iter().map(|s| axis(&s.kind) as f64).product::<f64>() * spec.chain.transition.len() as f64;
-    let before = solution.nodes() as f64 * spec.chain.transition.len() as f64;
-    (size <= FINEST as f64 && work.affords(problem.branches() * size / before)).then_some(nodes)
 }
 
 /// Whether linear interpolation is left to be tried: a spline smears kinks of the value over several nodes.
@@ -329,20 +405,20 @@ mod tests {
         }));
         // A row of the economy that held fails.
         assert!(stands(failing("E0944", (-2.5, true))).is_better_than(&failing("E0949", (-1.5, false))));
-        let said = coarse.dear();
+        let said = coarse.dear(&Work::default());
         assert!(said.certificate.reasons[0].notes.iter().any(|n| n == DEAR));
     }
 
     #[test]
     fn chains_that_were_taken_back_are_tried_once_half_way() {
         let mut judged = Judged {
-            last: Some((Lever::Chains, 0.5)),
+            last: Some((Lever::Chains, Vec::new())),
             ..Judged::default()
         };
         judged.taken_back(&decision::Options::default());
         assert!(judged.halfway && judged.idle == [Lever::Chains]);
         let mut later = Judged {
-            last: Some((Lever::Chains, 0.5)),
+            last: Some((Lever::Chains, Vec::new())),
             ..Judged::default()
         };
         later.taken_back(&decision::Options {
@@ -350,31 +426,5 @@ mod tests {
             ..decision::Options::default()
         });
         assert!(!later.halfway);
-    }
-
-    #[test]
-    fn work_is_a_count_and_grows_with_the_branches() {
-        let of = || {
-            let problem = problem(&decision::Options::default());
-            let found = crate::solve::value_iteration::solve(
-                &problem,
-                &Default::default(),
-                &mut crate::solve::progress::silent,
-            );
-            assert!(found.is_ok());
-            (problem.work(), problem)
-        };
-        let ((once, problem), (twice, _)) = (of(), of());
-        assert!(once > 0.0 && once == twice);
-        let mut work = Work::default();
-        assert!(work.affords(f64::INFINITY), "what comes first is done");
-        work.spend(&problem);
-        let most = (WORK - once) / once * problem.branches();
-        assert!(work.affords(0.99 * most) && !work.affords(1.01 * most));
-        let finer = self::problem(&decision::Options {
-            nodes: 400,
-            ..decision::Options::default()
-        });
-        assert_eq!(finer.branches(), 400.0);
     }
 }

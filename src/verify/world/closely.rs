@@ -47,9 +47,9 @@ pub(super) fn look(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> R
     if numbers.is_empty() {
         return Ok(());
     }
-    let limit = 10f64.powf(bench.options.policy);
+    let (limit, most) = (10f64.powf(bench.options.policy), 10f64.powf(super::estimate::most(bench)));
     // Places and how far they seem to be off, of those where that is more than may be and not yet known well enough.
-    let open = |errors: &Errors, among: &[usize], looked: bool| -> Vec<(f64, usize)> {
+    let open = |errors: &Errors, among: &[usize], limit: f64, looked: bool| -> Vec<(f64, usize)> {
         let mut out: Vec<(f64, usize)> = Vec::new();
         for &i in among {
             let parts = numbers.iter().map(|(c, size)| (errors.seems(bench, i, *c), size));
@@ -68,7 +68,7 @@ pub(super) fn look(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> R
         out
     };
     let all: Vec<usize> = (0..errors.visits.len()).collect();
-    if open(errors, &all, false).is_empty() {
+    if open(errors, &all, limit, false).is_empty() {
         return Ok(());
     }
     errors.effect = effect::of(bench, trials, (&errors.visits, &errors.units), &numbers)?;
@@ -76,7 +76,7 @@ pub(super) fn look(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> R
         return Ok(());
     }
     let futures = evaluated(bench, trials, errors)?;
-    let mut left = open(errors, &all, false);
+    let mut left = open(errors, &all, limit, false);
     let (mut draws, mut confirmed) = (0, false);
     for (k, more) in LOOKS.into_iter().enumerate() {
         if left.is_empty() {
@@ -113,7 +113,8 @@ pub(super) fn look(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> R
         };
         several(bench, trials, errors, &chosen, draws, &numbers, &futures)?;
         confirmed = k > 0;
-        left = open(errors, &chosen, confirmed);
+        // What is worth a warning alone is known well enough by now.
+        left = open(errors, &chosen, most, confirmed);
     }
     Ok(())
 }

@@ -37,19 +37,29 @@ const VISITED: usize = 300_000;
 const NUMBERS: usize = 20_000_000;
 /// Share of the error of the value that the gains of a step may be for it to be the last.
 const SETTLED: f64 = 0.1;
-/// Estimates, and puts down a row for the value and one for each choice.
+
+/// Estimates with few draws, to begin with.
+pub(super) fn measure(bench: &Bench, trials: &mut Trials) -> Result<Found, Diagnostic> {
+    with(bench, trials, DRAWS)
+}
+
+/// Goes on from a first estimate where that is needed, and puts down a row for the value and one for each choice.
 ///
 /// # Errors
 /// Those of the economy's programs (E0990).
-pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
-    let mut found = measure(bench, trials, DRAWS);
+pub(super) fn prove(
+    bench: &Bench,
+    trials: &mut Trials,
+    mut found: Result<Found, Diagnostic>,
+    out: &mut WorldCertificate,
+) -> Result<(), Diagnostic> {
     // Few draws see errors of their own where something has kinks: what looks too large is estimated again with more.
     for draws in MORE {
         let large = matches!(&found, Ok(Found::Errors(e)) if e.large(bench));
         if !large || trials.exact() {
             break;
         }
-        match measure(bench, trials, draws) {
+        match with(bench, trials, draws) {
             // What fewer draws found stands where more are not affordable.
             Ok(Found::Not(_)) => break,
             more => found = more,
@@ -67,12 +77,21 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
     Ok(())
 }
 
-/// The row, and the warning, where errors could not be estimated: what was not looked at must not be taken for judged.
-fn not_estimated(bench: &Bench, why: &str, out: &mut WorldCertificate) {
-    out.share("errors of value and policy", 0.0, None, format!("not estimated: {why}"));
+/// The row where that is not done: other rows fail already, and what is solved next is finer.
+pub(super) fn put_off(out: &mut WorldCertificate) {
+    not_measured("not estimated: other rows of the economy fail already", out);
+}
+
+fn not_measured(why: &str, out: &mut WorldCertificate) {
+    out.share("errors of value and policy", 0.0, None, why.into());
     if let Some(p) = out.proofs.last_mut() {
         p.value = f64::NAN;
     }
+}
+
+/// The row, and the warning, where errors could not be estimated: what was not looked at must not be taken for judged.
+fn not_estimated(bench: &Bench, why: &str, out: &mut WorldCertificate) {
+    not_measured(&format!("not estimated: {why}"), out);
     let headline = "how far value and policy are from the best ones is not estimated";
     let hint = "the other rows hold, but small residuals are no small errors: solve again with a finer grid or other draws and compare";
     out.reasons.push(
@@ -83,12 +102,12 @@ fn not_estimated(bench: &Bench, why: &str, out: &mut WorldCertificate) {
 }
 
 /// What was found.
-enum Found {
+pub(super) enum Found {
     Errors(Errors),
     Not(String),
 }
 
-fn measure(bench: &Bench, trials: &mut Trials, draws: usize) -> Result<Found, Diagnostic> {
+fn with(bench: &Bench, trials: &mut Trials, draws: usize) -> Result<Found, Diagnostic> {
     let draws = trials.fewest(draws);
     let each = trials.lanes_of(draws);
     let elements: usize = bench
@@ -272,9 +291,7 @@ fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
                     .map_or(String::new(), |n| format!("; {n} places looked at closely")),
             );
             let name = format!("error of {}, estimated", choice.name);
-            let asked = bench.model.solve_settings().is_some_and(|s| s.get("euler").is_some());
-            let limit = bench.options.policy;
-            let most = if asked { limit } else { limit.max(GROSS) };
+            let (limit, most) = (bench.options.policy, most(bench));
             let unclear = all.clone().filter(|i| errors.unclear(bench, *i, c, 10f64.powf(most)));
             let unclear = unclear.max_by(|a, b| errors.seems(bench, *a, c).0.total_cmp(&errors.seems(bench, *b, c).0));
             let held = out.log(&name, relative, Some(most), note);
@@ -350,6 +367,13 @@ fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
             });
         }
     }
+}
+
+/// log10 of the largest error of a choice that passes, as a share of its size.
+pub(super) fn most(bench: &Bench) -> f64 {
+    let asked = bench.model.solve_settings().is_some_and(|s| s.get("euler").is_some());
+    let limit = bench.options.policy;
+    if asked { limit } else { limit.max(GROSS) }
 }
 
 fn cannot_tell(bench: &Bench, what: &str, seems: f64, doubt: f64, visit: &Visit) -> Diagnostic {

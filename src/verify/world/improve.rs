@@ -295,7 +295,7 @@ fn climb(
         for (i, &c) in numbers.iter().enumerate() {
             let [d1, d2] = s.offsets(c);
             let (f1, f2) = (q[1 + 2 * i] - q[0], q[2 + 2 * i] - q[0]);
-            let flat = f1.abs().max(f2.abs()) <= ROUNDING * (1.0 + q[0].abs());
+            let flat = f1.abs().max(f2.abs()) <= ROUNDING * q[0].abs();
             if s.step[c] == 0.0 || flat || !f1.is_finite() || !f2.is_finite() {
                 // A requirement stands on that side (nearer trials see how near), or the choice does not matter.
                 still[i] = true;
@@ -375,7 +375,7 @@ fn finish(trials: &mut Trials, visits: &[Visit], searches: &mut [Search], draws:
     for (s, w) in searches.iter_mut().zip(worth) {
         // Beside the highest trial the top of the parabola is the better guess, unless it is lower by more than rounding.
         let q = w.open();
-        if q >= s.best_q - ROUNDING * (1.0 + q.abs()) {
+        if q >= s.best_q - ROUNDING * q.abs() {
             s.best_q = q.max(s.best_q);
             s.best = s.at.clone();
         }

@@ -69,6 +69,8 @@ pub struct Options {
     pub policy: f64,
     /// Largest share of simulated time outside domains or grid.
     pub edges: f64,
+    /// Whether a solution that fails is solved again, finer: how far it is from the best one is then of no interest.
+    pub may_be_finer: bool,
 }
 
 impl Default for Options {
@@ -82,6 +84,7 @@ impl Default for Options {
             value: -3.0,
             policy: -3.0,
             edges: 1e-3,
+            may_be_finer: false,
         }
     }
 }
@@ -124,6 +127,9 @@ pub struct WorldCertificate {
     /// How far the value and each choice are from the best ones, as estimated; one entry per row of that table.
     #[serde(default)]
     pub errors: Vec<Estimate>,
+    /// Draws that were tried.
+    #[serde(skip)]
+    pub draws: usize,
 }
 
 /// The largest error of the value or of a choice where lives go, as the judge estimates it.
@@ -239,22 +245,30 @@ pub fn judge(
     // The proofs do not know of one another: they run side by side and are put down in order.
     let (mut left, mut right) = (WorldCertificate::default(), WorldCertificate::default());
     let (a, b) = rayon::join(
-        || -> Result<(), Diagnostic> {
+        || -> Result<usize, Diagnostic> {
             let mut trials = trials()?;
             promise::prove(&bench, &mut trials, &mut left)?;
             deviation::prove(&bench, &mut trials, &mut left).map(drop)?;
-            tastes::prove(&bench, &mut trials, &mut left)
+            tastes::prove(&bench, &mut trials, &mut left)?;
+            Ok(trials.spent)
         },
-        || -> Result<(), Diagnostic> {
+        || -> Result<_, Diagnostic> {
             let mut trials = trials()?;
             slope::prove(&bench, &mut trials, None, &mut right)?;
-            estimate::prove(&bench, &mut trials, &mut right)?;
-            clearing::prove(&bench, &mut right)?;
-            interpreter::prove(&bench, &mut right)
+            let found = estimate::measure(&bench, &mut trials);
+            Ok((trials, found))
         },
     );
-    a?;
-    b?;
+    let (spent, (mut trials_of_errors, found)) = (a?, b?);
+    // What fails anyway and will be solved again is not looked at closely.
+    if options.may_be_finer && !left.passed() {
+        estimate::put_off(&mut right);
+    } else {
+        estimate::prove(&bench, &mut trials_of_errors, found, &mut right)?;
+    }
+    out.draws = spent + trials_of_errors.spent;
+    clearing::prove(&bench, &mut right)?;
+    interpreter::prove(&bench, &mut right)?;
     for part in [left, right] {
         out.proofs.extend(part.proofs);
         out.reasons.extend(part.reasons);
@@ -368,8 +382,10 @@ pub(super) fn units(
         .iter()
         .map(|v| value.at(&v.states, &v.shocks, v.place.period).abs())
         .fold(0.0, f64::max);
-    let floor = 1e-9 * (1.0 + largest);
-    let size = if size > floor { size } else { 1.0 + largest };
+    let size = [size, largest]
+        .into_iter()
+        .find(|s| *s > 1e-9 * largest)
+        .unwrap_or(1.0);
     Ok((vec![size; visits.len()], "reward"))
 }
 

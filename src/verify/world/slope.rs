@@ -77,7 +77,7 @@ pub fn prove(
         let bend = (left - right).abs() / step;
         let size = visits[*i].actions[*c].abs().max(step * 1e3);
         // Below what rounding makes of such a difference nothing can be said.
-        let rounding = 4.0 * f64::EPSILON * (1.0 + w[0].q.abs()) / step;
+        let rounding = 4.0 * f64::EPSILON * (w[0].reward.abs() + w[0].q.abs()) / step;
         let unit = reward.max(bend * size);
         if unit > rounding {
             sizes.push(((slope - rounding).max(0.0) / unit, *i));

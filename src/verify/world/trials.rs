@@ -1,5 +1,7 @@
 //! Action values in the economy itself: many draws of one period from a place, what it pays, and the value where it leads.
 
+mod steps;
+
 use super::chances::{Chances, FEWEST_NODES, Lattice, Leaf, MOST_OUTCOMES, PERIODIC, present, trapezoid};
 use super::mesh::Correction;
 use super::seat::Seat;
@@ -61,6 +63,18 @@ struct Met {
     discount: f64,
     period: usize,
     outside: bool,
+    /// Whether the life ends.
+    ended: bool,
+}
+
+/// A period that passed in several worlds: one entry per world.
+struct Passed {
+    met: Vec<Met>,
+    /// Where they stand now: world x (states, then stored shocks), row-major.
+    at: Vec<f64>,
+    feasible: Vec<bool>,
+    /// Whether markets clear.
+    clears: Vec<bool>,
 }
 
 /// Points of the continuous draws behind every branch of the finite ones.
@@ -74,6 +88,8 @@ enum Nodes {
     Grid(usize, Vec<Vec<Vec<(f64, f64)>>>),
     /// A periodic lattice, one for each visit (`None`: it is not asked for).
     Lattice(Vec<Option<Lattice>>),
+    /// One draw at these uniform numbers, one per point.
+    Given(Vec<f64>),
     /// The economy's own lattice, or nothing to be drawn.
     Economy,
 }
@@ -92,6 +108,7 @@ impl Inner {
         match &self.kind {
             Nodes::Grid(nodes, rules) => rules[visit][d][point / nodes.pow(d as u32) % nodes],
             Nodes::Lattice(all) => all[visit].as_ref().map_or((0.5, 1.0), |l| l.node(point, d)),
+            Nodes::Given(at) => (at[point], 1.0),
             Nodes::Economy => (f64::NAN, 1.0),
         }
     }
@@ -100,6 +117,7 @@ impl Inner {
         match &self.kind {
             Nodes::Grid(_, rules) => (0..rules[visit].len()).map(|d| self.node(visit, point, d).1).product(),
             Nodes::Lattice(all) => all[visit].as_ref().map_or(0.0, |l| l.weight(point)),
+            Nodes::Given(_) => 1.0,
             Nodes::Economy => 1.0 / self.points as f64,
         }
     }
@@ -119,6 +137,8 @@ pub struct Trials<'a> {
     pub correction: Option<Correction>,
     /// Of the draws.
     pub seed: u64,
+    /// How many draws were tried so far.
+    pub spent: usize,
     model: &'a Model,
     seat: &'a Seat,
     value: &'a Value,
@@ -176,6 +196,7 @@ impl<'a> Trials<'a> {
         let chance = Chances::of(model, seat, &worlds.outcome_nodes());
         Ok(Trials {
             correction: None,
+            spent: 0,
             chance,
             model,
             seat,
@@ -280,9 +301,11 @@ impl<'a> Trials<'a> {
         let mut sums = vec![[0.0f64; 6]; jobs.len()];
         let mut clears = vec![true; jobs.len()];
         let all = leaves.len() * inner.points;
+        self.spent += all;
         let mut from = 0;
         let width = self.seat.states.len() + self.seat.shocks.len();
         let stride = width.max(1);
+        let mut steps = steps::Steps::of(&inner);
         while from < all {
             let many = self.lanes.min(all - from);
             let lane = |w: usize| {
@@ -290,34 +313,22 @@ impl<'a> Trials<'a> {
                 (k / inner.points, k % inner.points)
             };
             self.stand(visits, jobs, &leaves, &inner, &lane, many);
-            let feasible = self.feasible()?;
-            let tried = self.worlds.trial()?;
-            let mut met: Vec<Met> = vec![Met::default(); many];
-            let mut at = vec![0.0; many * stride];
-            for (w, m) in met.iter_mut().enumerate().filter(|(w, _)| feasible[*w]) {
-                *m = self.met(&tried, w, &mut at[w * stride..w * stride + width]);
-            }
-            // What follows is the costly part.
-            let (value, correction, ns) = (self.value, &self.correction, self.seat.states.len());
-            met.par_chunks_mut(PART)
-                .zip(at.par_chunks(PART * stride))
-                .for_each(|(met, at)| {
-                    for (k, m) in met.iter_mut().enumerate().filter(|(_, m)| m.discount != 0.0) {
-                        let (states, shocks) = at[k * stride..k * stride + width].split_at(ns);
-                        m.outside = value.outside(states);
-                        let more = correction.as_ref().map_or(0.0, |c| c.at(states, shocks, m.period));
-                        m.q += m.discount * (value.at(states, shocks, m.period) + more);
-                    }
-                });
+            let Passed {
+                met,
+                at,
+                feasible,
+                clears: cleared,
+            } = self.pass(many)?;
             for w in 0..many {
                 let (leaf, point) = (&leaves[lane(w).0], lane(w).1);
                 let s = &mut sums[leaf.job];
-                clears[leaf.job] &= tried.clears[w];
+                clears[leaf.job] &= cleared[w];
                 if !feasible[w] {
                     s[0] = f64::NEG_INFINITY;
                     continue;
                 }
                 let m = &met[w];
+                steps.meet(&inner, jobs[leaf.job].visit, lane(w), *m);
                 let p = leaf.weight * inner.weight(jobs[leaf.job].visit, point);
                 s[0] += p * m.q;
                 s[1] += p * m.q * m.q;
@@ -333,6 +344,9 @@ impl<'a> Trials<'a> {
             }
             from += many;
         }
+        for (job, more) in self.at_steps(visits, jobs, &leaves, steps)? {
+            sums[job][0] += more;
+        }
         Ok(sums
             .iter()
             .zip(clears)
@@ -345,6 +359,38 @@ impl<'a> Trials<'a> {
                 clears,
             })
             .collect())
+    }
+
+    /// Lets one period pass in the first `many` worlds, as they stand.
+    fn pass(&mut self, many: usize) -> Result<Passed, Diagnostic> {
+        let width = self.seat.states.len() + self.seat.shocks.len();
+        let stride = width.max(1);
+        let feasible = self.feasible()?;
+        let tried = self.worlds.trial()?;
+        let mut met: Vec<Met> = vec![Met::default(); many];
+        let mut at = vec![0.0; many * stride];
+        for (w, m) in met.iter_mut().enumerate().filter(|(w, _)| feasible[*w]) {
+            *m = self.met(&tried, w, &mut at[w * stride..w * stride + width]);
+        }
+        // What follows is the costly part.
+        let (value, correction, ns) = (self.value, &self.correction, self.seat.states.len());
+        met.par_chunks_mut(PART)
+            .zip(at.par_chunks(PART * stride))
+            .for_each(|(met, at)| {
+                for (k, m) in met.iter_mut().enumerate().filter(|(_, m)| m.discount != 0.0) {
+                    let (states, shocks) = at[k * stride..k * stride + width].split_at(ns);
+                    m.outside = value.outside(states);
+                    let more = correction.as_ref().map_or(0.0, |c| c.at(states, shocks, m.period));
+                    m.q += m.discount * (value.at(states, shocks, m.period) + more);
+                }
+            });
+        let clears = tried.clears[..many].to_vec();
+        Ok(Passed {
+            met,
+            at,
+            feasible,
+            clears,
+        })
     }
 
     /// What world `w` met in a tried period, without what the future is worth; `at` receives the states and shocks where it stands now.
@@ -364,6 +410,7 @@ impl<'a> Trials<'a> {
             discount: if ended { 0.0 } else { discount },
             period: stand_where(&self.worlds, self.seat, w, states, shocks),
             outside: false,
+            ended,
         }
     }
 

@@ -21,7 +21,6 @@
 
 use super::bellman::Interpolation;
 use super::method::{Method, Structure, Task};
-use super::policy_operator::size;
 use super::problem::{DecisionProblem, Lanes, Outcome, StateKind};
 use super::progress::{Control, Progress, Watch, found, kept};
 use super::solution::{Record, Solution};
@@ -543,8 +542,7 @@ fn level(
         if options.howard > 0 {
             before.clone_from(choices);
         }
-        let target = options.tolerance * size(&value.concat()).min(1.0);
-        let done = residual <= target && settled;
+        let done = residual <= options.tolerance && settled;
         if !done {
             evaluate(
                 options,
@@ -560,7 +558,7 @@ fn level(
             iteration,
             of: options.iterations,
             error: residual,
-            target,
+            target: options.tolerance,
         };
         if progress.report(report) == Control::Cancel {
             return Err(Diagnostic::error("E0906", "the solver was stopped before it converged"));

@@ -438,15 +438,20 @@ pub fn evaluated(
 /// What errors of a value (one number per point) are relative to: `1 + sup |V|`, or [`DIFFERENCES`] times what values differ by where that is less. So neither
 /// the unit of rewards nor a constant added to them hides an error.
 pub fn size(value: &[f64]) -> f64 {
-    let (lo, hi) = value.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi): (f64, f64), v| (lo.min(*v), hi.max(*v)));
-    (1.0 + lo.abs().max(hi.abs())).min(differences(hi - lo))
+    let largest = value.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+    (1.0 + largest).min(differences(value))
 }
 
-/// [`DIFFERENCES`] times what values differ by; no limit where they are all the same.
-pub fn differences(range: f64) -> f64 {
-    if range > 0.0 { DIFFERENCES * range } else { f64::INFINITY }
+/// [`DIFFERENCES`] times what values (one number per point) differ by; no limit where they are all the same but for rounding.
+pub fn differences(value: &[f64]) -> f64 {
+    let finite = value.iter().filter(|v| v.is_finite());
+    let ends = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi): (f64, f64), v| (lo.min(*v), hi.max(*v)));
+    let (range, largest) = (ends.1 - ends.0, ends.0.abs().max(ends.1.abs()));
+    if range > SAME * largest { DIFFERENCES * range } else { f64::INFINITY }
 }
 
+/// Share of their size by which values differ that are the same.
+const SAME: f64 = 1e-9;
 /// How many times what values differ by an error may be relative to.
 const DIFFERENCES: f64 = 10.0;
 

@@ -14,6 +14,8 @@ pub mod simulate;
 pub mod solved;
 pub mod welfare;
 #[cfg(test)]
+mod units_tests;
+#[cfg(test)]
 mod widen_tests;
 pub mod world;
 

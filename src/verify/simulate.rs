@@ -61,14 +61,12 @@ impl<'a> SolvedPolicy<'a> {
         } else {
             kinks(bellman, solution)
         };
-        let finite = solution.value.iter().filter(|v| v.is_finite());
-        let (lowest, highest) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi): (f64, f64), v| (lo.min(*v), hi.max(*v)));
         let given = optimise && bellman.taste.is_none() && !bellman.continuous.is_empty() && !solution.worth.is_empty();
         Ok(SolvedPolicy {
             bellman,
             reader,
             continuations,
-            differ: differences(highest - lowest),
+            differ: differences(&solution.value),
             optimise,
             given: given.then(|| Between::new(solution)).transpose()?,
             kinked,

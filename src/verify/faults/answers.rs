@@ -456,6 +456,13 @@ pub(super) fn patience(_: &Model, s: &Solved) -> f64 {
     against(s, &best(4, 2, moves).0)
 }
 
+/// `V = max -u^2 + 0.9 (u + (1 - u) V)`: the first-order condition is `u = 0.45 (1 - V)`, and with it `u^2 + (2 / 9) u = 0.1`.
+pub(super) fn tries(_: &Model, s: &Solved) -> f64 {
+    let u = -1.0 / 9.0 + (1.0f64 / 81.0 + 0.1).sqrt();
+    let v = 1.0 - u / 0.45;
+    against(s, &vec![v; s.solution.value.len()])
+}
+
 pub(super) fn peaks(_: &Model, s: &Solved) -> f64 {
     let pays = |a: f64| 2.0 * (-(a - 2.0) * (a - 2.0)).exp() + 3.0 * (-2.0 * (a - 8.3) * (a - 8.3)).exp();
     let top = (0..=100_000)

@@ -43,6 +43,10 @@ pub(super) const ECONOMIES: &[Economy] = &[
     solved("savers", SAVERS, savers, 1e-6),
     solved("cake", CAKE, cake, 1e-6),
     solved("offers", OFFERS, offers, 1e-6),
+    solved("tries", TRIES, tries, 1e-4),
+    refused("narrow", NARROW, &["E0911", "E0912", "E0913", "E0914", "E0915", "E0943", "E0944", "E0945", "E0946", "E0949", "returns", "moments"]),
+    refused("endless", ENDLESS, &["E0911", "E0912", "E0913", "E0914", "E0943", "E0944", "E0945", "E0946", "E0949", "returns", "moments"]),
+    refused("odometer", ODOMETER, &[]),
     solved("patience", PATIENCE, patience, 1e-6),
     solved("peaks", PEAKS, peaks, 1e-6),
     solved("corner", CORNER, corner, 1e-6),
@@ -93,6 +97,21 @@ const fn solved(name: &'static str, text: &'static str, gap: fn(&Model, &Solved)
         within,
         coarse: &[],
     }
+}
+
+/// An economy whose certificate says something (`coarse`), and whose answer is of no interest.
+const fn refused(name: &'static str, text: &'static str, coarse: &'static [&'static str]) -> Economy {
+    Economy {
+        name,
+        text,
+        gap: Answer::Solved(anything),
+        within: 1e-6,
+        coarse,
+    }
+}
+
+fn anything(_: &Model, _: &Solved) -> f64 {
+    0.0
 }
 
 const fn alone(name: &'static str, gap: fn() -> f64, within: f64) -> Economy {
@@ -535,4 +554,60 @@ agent cow[3] {
 }
 agent field { state grass in 0..4, start 2; grass' = min(max(grass + 1 - total, 0), 4) }
 solve { concept = planner; periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const TRIES: &str = r#"model tries "Tries until it succeeds; how likely that is depends on how hard it tries"
+agent a {
+  state odd in 0..1, start 0
+  action u in [0, 1]
+  noise e ~ uniform(0, 1)
+  odd' = 1 - odd
+  end when u + e >= 1, paying 1
+  reward -u^2
+  discount 0.9
+}
+solve { periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const NARROW: &str = r#"model narrow "Saves more than its grid holds"
+agent a {
+  state w in [0, inf), start 1
+  action c in (0, w + 1]
+  noise e ~ bernoulli(0.5)
+  w' = 1.02 * (w + 1 - c) + 2 * e
+  observe w
+  reward log(c)
+  discount 0.95
+}
+solve { grid.w = uniform(0, 2, 40) }
+"#;
+
+pub(super) const ENDLESS: &str = r#"model endless "Saves without end"
+agent a {
+  state w in [0, inf), start 1
+  action c in (0, w + 1]
+  w' = 1.15 * (w + 1 - c)
+  observe w
+  reward log(c)
+  discount 0.95
+}
+"#;
+
+pub(super) const ODOMETER: &str = r#"model odometer "More states than a mesh can cover"
+agent a {
+  state p in 0..4, start 0
+  state q in 0..4, start 0
+  state r in 0..4, start 0
+  state s in 0..4, start 0
+  state v in 0..4, start 0
+  action d in {no, yes}
+  p' = (p + 1) mod 5
+  q' = (q + 2) mod 5
+  r' = (r + 3) mod 5
+  s' = (s + 1) mod 5
+  v' = (v + 4) mod 5
+  reward if d == yes then p + q - r - s else v - 2
+  discount 0.9
+}
+solve { periods = 640; burn_in = 20 }
 "#;

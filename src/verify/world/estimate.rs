@@ -94,6 +94,7 @@ fn not_estimated(bench: &Bench, why: &str, out: &mut WorldCertificate) {
     not_measured(&format!("not estimated: {why}"), out);
     let headline = "how far value and policy are from the best ones is not estimated";
     let hint = "the other rows hold, but small residuals are no small errors: solve again with a finer grid or other draws and compare";
+    fault!("verdict.not_estimated_silently", do { return; });
     out.reasons.push(
         Diagnostic::warning("W0911", headline)
             .note(why.to_string())

@@ -281,7 +281,8 @@ fn draws_that_read_draws_are_integrated_and_judged() {
     assert!(off > 0.01 * HEDGED, "{off}");
     let judged = asked(&model, &solution, |bench, trials| {
         let mut out = WorldCertificate::default();
-        estimate::prove(bench, trials, &mut out).unwrap();
+        let found = estimate::measure(bench, trials);
+            estimate::prove(bench, trials, found, &mut out).unwrap();
         out
     });
     let said = judged.errors.iter().find(|e| e.name == "farmer.f").unwrap().error;
@@ -336,7 +337,8 @@ fn a_number_may_be_off_by_a_hundredth_of_its_size() {
         solution.worth.clear();
         let judged = asked(&model, &solution, |bench, trials| {
             let mut out = WorldCertificate::default();
-            estimate::prove(bench, trials, &mut out).unwrap();
+            let found = estimate::measure(bench, trials);
+            estimate::prove(bench, trials, found, &mut out).unwrap();
             out
         });
         assert_eq!(row(&judged, "error of w.a").holds, Some(held), "{off}: {judged:?}");
@@ -382,7 +384,8 @@ fn a_choice_that_few_draws_take_for_wrong_is_measured_again() {
                 .filter(|(b, unit)| b.gain > limit * *unit);
             let mistaken = seem.count();
             let mut out = WorldCertificate::default();
-            estimate::prove(bench, trials, &mut out).unwrap();
+            let found = estimate::measure(bench, trials);
+            estimate::prove(bench, trials, found, &mut out).unwrap();
             assert_eq!(row(&out, "cost of wrong w.d").holds, Some(true), "{out:?}");
             mistaken
         });
@@ -391,7 +394,8 @@ fn a_choice_that_few_draws_take_for_wrong_is_measured_again() {
         let model = compiled(&model_with(risky - 100.0 * less));
         asked(&model, &solution, |bench, trials| {
             let mut out = WorldCertificate::default();
-            estimate::prove(bench, trials, &mut out).unwrap();
+            let found = estimate::measure(bench, trials);
+            estimate::prove(bench, trials, found, &mut out).unwrap();
             assert_eq!(row(&out, "cost of wrong w.d").holds, Some(false), "{out:?}");
             assert!(out.reasons.iter().any(|d| d.code == "E0949"), "{out:?}");
         });

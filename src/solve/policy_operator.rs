@@ -445,9 +445,15 @@ pub fn size(value: &[f64]) -> f64 {
 /// [`DIFFERENCES`] times what values (one number per point) differ by; no limit where they are all the same but for rounding.
 pub fn differences(value: &[f64]) -> f64 {
     let finite = value.iter().filter(|v| v.is_finite());
-    let ends = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi): (f64, f64), v| (lo.min(*v), hi.max(*v)));
+    let ends = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi): (f64, f64), v| {
+        (lo.min(*v), hi.max(*v))
+    });
     let (range, largest) = (ends.1 - ends.0, ends.0.abs().max(ends.1.abs()));
-    if range > SAME * largest { DIFFERENCES * range } else { f64::INFINITY }
+    if range > SAME * largest {
+        DIFFERENCES * range
+    } else {
+        f64::INFINITY
+    }
 }
 
 /// Share of their size by which values differ that are the same.

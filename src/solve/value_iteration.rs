@@ -15,7 +15,6 @@
 //! What is needed of the problem: `evaluate`, `bounds` (continuous actions), `allowed` (finite actions); `derivative` sharpens
 //! continuous actions where it exists.
 
-
 mod backward;
 mod bound;
 mod forever;

@@ -469,8 +469,8 @@ impl Euler<'_> {
                 } else {
                     1.0 + actions[a][i].abs()
                 };
-                let plain =
-                    ((r + m).abs() / larger.max(f64::MIN_POSITIVE)).min((r + m).abs() * reach / policy.size_of(value[i]));
+                let plain = ((r + m).abs() / larger.max(f64::MIN_POSITIVE))
+                    .min((r + m).abs() * reach / policy.size_of(value[i]));
                 let error = match (here, &elasticity) {
                     (Some([_, dc, _]), _) if dc[i] != 0.0 && utility(k, i) < 0.5 * whole[i] => {
                         ((r + m).abs() / (whole[i] * dc[i].abs())).min(1.0)

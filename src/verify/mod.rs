@@ -12,9 +12,9 @@ pub mod handed;
 pub mod learned;
 pub mod simulate;
 pub mod solved;
-pub mod welfare;
 #[cfg(test)]
 mod units_tests;
+pub mod welfare;
 #[cfg(test)]
 mod widen_tests;
 pub mod world;

@@ -229,7 +229,11 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
                         return Ok(before.dear(&work).solved(&model, options, &still));
                     }
                     (Err(_), _, Some((before, narrow))) if over => {
-                        let before = if narrow { before.narrow(&work) } else { before.dear(&work) };
+                        let before = if narrow {
+                            before.narrow(&work)
+                        } else {
+                            before.dear(&work)
+                        };
                         return Ok(before.solved(&model, options, &still));
                     }
                     (Err(d), Some(before), _) if d.code != "E0906" => {
@@ -259,7 +263,10 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
             && let Some(wider) = widen(&model, &problem, &certificate)
         {
             last = Some(solution.clone());
-            coarser = Some((Standing::new((problem, solution), certificate, (&build, &fell_back)), true));
+            coarser = Some((
+                Standing::new((problem, solution), certificate, (&build, &fell_back)),
+                true,
+            ));
             build.bounds = wider;
             widenings += 1;
             continue;
@@ -276,7 +283,10 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
             )
         {
             last = Some(solution.clone());
-            coarser = Some((Standing::new((problem, solution), certificate, (&build, &fell_back)), true));
+            coarser = Some((
+                Standing::new((problem, solution), certificate, (&build, &fell_back)),
+                true,
+            ));
             build.bounds = wider;
             widenings += 1;
             continue;
@@ -290,7 +300,10 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
             let smeared = certificate.reasons.iter().any(|d| d.code == "E0911")
                 && smears(&model, &problem, &solution, &fell_back);
             last = Some(solution.clone());
-            coarser = Some((Standing::new((problem, solution), certificate, (&build, &fell_back)), false));
+            coarser = Some((
+                Standing::new((problem, solution), certificate, (&build, &fell_back)),
+                false,
+            ));
             if smeared {
                 fell_back = Some(linear_instead(
                     "first-order conditions near kinks were too far off with cubic interpolation",
@@ -318,8 +331,16 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         }
         let begins = begins(&model, &solution, &steady_state);
         certificate.reasons.extend(begins.1);
-        let may_be_finer = method.refines() && judged.could(&model, &problem, &solution, &build) && work.affords(problem.branches());
-        in_the_economy(&begins.0, &solution, &problem, &mut certificate, options.seed, may_be_finer);
+        let may_be_finer =
+            method.refines() && judged.could(&model, &problem, &solution, &build) && work.affords(problem.branches());
+        in_the_economy(
+            &begins.0,
+            &solution,
+            &problem,
+            &mut certificate,
+            options.seed,
+            may_be_finer,
+        );
         drop(judging);
         let draws = certificate.world.as_ref().map_or(0, |w| w.draws);
         work.judged(0.0, (draws, model.graph.nodes.len()));

@@ -31,7 +31,12 @@ fn the_unit_of_money_and_of_rewards_changes_no_verdict() {
     assert!(plain.certificate.passed, "{:?}", plain.certificate.reasons);
     for (money, worth) in [(1e-6, 1.0), (1e6, 1.0), (1.0, 1e-6), (1.0, 1e6), (1.0, 1e-15)] {
         let other = household(money, worth);
-        assert_eq!(codes(&other), codes(&plain), "{money} {worth}: {:?}", other.certificate.reasons);
+        assert_eq!(
+            codes(&other),
+            codes(&plain),
+            "{money} {worth}: {:?}",
+            other.certificate.reasons
+        );
         let policies = plain.solution.policy[0].iter().zip(&other.solution.policy[0]);
         let off = policies.map(|(p, o)| (p - o / money).abs()).fold(0.0, f64::max);
         assert!(off < 1e-3, "{money} {worth}: {off:e}");

@@ -206,7 +206,11 @@ impl<'a> Course<'a> {
     /// Whether the value, at most `largest` in size, is good enough, and a thorough search (where there is one) says so; chooses the next search.
     fn confirmed(&mut self, iteration: usize, bound: &Bound, largest: f64) -> bool {
         // Rounding sets a floor under the bound when the discount is close to one, and searches know values to no more digits than these.
-        let digits = if self.record.target < self.options.tolerance * largest { SEARCHED } else { 8.0 * f64::EPSILON };
+        let digits = if self.record.target < self.options.tolerance * largest {
+            SEARCHED
+        } else {
+            8.0 * f64::EPSILON
+        };
         let floor = digits * largest * bound.constant.map_or(1.0, |d| 1.0 / (1.0 - d)).max(1.0);
         // The first improvement's policy answers a value that may be a mere guess.
         let settled = iteration > 1 || self.options.guess.is_some();

@@ -1,7 +1,7 @@
 //! One application of the Bellman operator on the whole grid.
 
-use super::infeasible::nothing_feasible;
 use super::BLOCK;
+use super::infeasible::nothing_feasible;
 use crate::diag::Diagnostic;
 use crate::limits;
 use crate::solve::bellman::{At, Bellman, Continuation, Scratch};

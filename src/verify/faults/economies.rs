@@ -44,8 +44,21 @@ pub(super) const ECONOMIES: &[Economy] = &[
     solved("cake", CAKE, cake, 1e-6),
     solved("offers", OFFERS, offers, 1e-6),
     solved("tries", TRIES, tries, 1e-4),
-    refused("narrow", NARROW, &["E0911", "E0912", "E0913", "E0914", "E0915", "E0943", "E0944", "E0945", "E0946", "E0949", "returns", "moments"]),
-    refused("endless", ENDLESS, &["E0911", "E0912", "E0913", "E0914", "E0943", "E0944", "E0945", "E0946", "E0949", "returns", "moments"]),
+    refused(
+        "narrow",
+        NARROW,
+        &[
+            "E0911", "E0912", "E0913", "E0914", "E0915", "E0943", "E0944", "E0945", "E0946", "E0949", "returns",
+            "moments",
+        ],
+    ),
+    refused(
+        "endless",
+        ENDLESS,
+        &[
+            "E0911", "E0912", "E0913", "E0914", "E0943", "E0944", "E0945", "E0946", "E0949", "returns", "moments",
+        ],
+    ),
     refused("odometer", ODOMETER, &[]),
     solved("patience", PATIENCE, patience, 1e-6),
     solved("peaks", PEAKS, peaks, 1e-6),

@@ -104,7 +104,11 @@ const FAULTS: &[Fault] = &[
     seen("chance.complement", "machine", &["E0944", "E0945"]),
     seen("chance.constant", "machine", &["E0944", "E0945"]),
     seen("chance.reward_unweighted", "machine", &["E0944", "E0945", "E0946"]),
-    seen("chance.ends_stand_still", "tries", &["E0914", "E0915", "E0944", "E0945", "E0946"]),
+    seen(
+        "chance.ends_stand_still",
+        "tries",
+        &["E0914", "E0915", "E0944", "E0945", "E0946"],
+    ),
     seen("chance.range_short", "drift", &["E0901", "E0902", "E0970"]),
     seen("chance.first_outcome", "lottery", &["E0915", "E0944", "E0945"]),
     // Markets.
@@ -193,7 +197,11 @@ const FAULTS: &[Fault] = &[
     seen("perceived.chances_swapped", "households", &["E0991", "E0992"]),
     seen("perceived.mean_of_another_state", "households", &["E0992"]),
     // Checks that are switched off.
-    silenced("verdict.edges_unseen", "narrow", "spent outside it or pressed against its edge"),
+    silenced(
+        "verdict.edges_unseen",
+        "narrow",
+        "spent outside it or pressed against its edge",
+    ),
     silenced("verdict.never_runs_away", "endless", "however far its ends are moved"),
     silenced("verdict.not_estimated_silently", "odometer", "is not estimated"),
     seen("verdict.step_missed", "tries", &["E0945", "E0946"]),

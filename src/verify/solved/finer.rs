@@ -1,5 +1,6 @@
 //! Finer grids, chains and draws where the file leaves them open: because residuals are too large, or because the economy itself shows errors.
 
+use super::work::Work;
 use crate::check::Model;
 use crate::check::model::Process;
 use crate::diag::Diagnostic;
@@ -10,7 +11,6 @@ use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::solution::Solution;
 use crate::verify::grid::Certificate;
 use crate::verify::world;
-use super::work::Work;
 
 /// Most grid points of a finer grid, all shocks counted.
 const FINEST: usize = 300_000;
@@ -86,10 +86,12 @@ impl Standing {
         if dear.certificate.passed {
             dear.certificate.passed = false;
             let headline = "where the grid must end is not known: finding that out takes more work than is allowed";
-            let d = Diagnostic::error("E0936", headline).note("simulated lives come close to ends of the grid, and with wider ones go further");
-            dear.certificate
-                .reasons
-                .push(d.hint(format!("fix the grid in the file, grid.NAME = log(lo, hi, n); or {}", work.more())));
+            let d = Diagnostic::error("E0936", headline)
+                .note("simulated lives come close to ends of the grid, and with wider ones go further");
+            dear.certificate.reasons.push(d.hint(format!(
+                "fix the grid in the file, grid.NAME = log(lo, hi, n); or {}",
+                work.more()
+            )));
         }
         dear
     }
@@ -292,7 +294,9 @@ fn excess(certificate: &Certificate) -> f64 {
 /// Whether the worst number beyond its limit is closer to it than before, of what was measured both times.
 fn closer(before: &[(String, f64)], now: &[(String, f64)]) -> bool {
     let worst = |of: &[(String, f64)], also: &[(String, f64)]| {
-        let both = of.iter().filter(|(n, _)| also.iter().any(|(m, _)| n == m) || n == "spikes");
+        let both = of
+            .iter()
+            .filter(|(n, _)| also.iter().any(|(m, _)| n == m) || n == "spikes");
         both.map(|r| r.1).fold(0.0, f64::max)
     };
     worst(now, before) < worst(before, now) - GAIN

@@ -47,7 +47,10 @@ pub(super) fn look(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> R
     if numbers.is_empty() {
         return Ok(());
     }
-    let (limit, most) = (10f64.powf(bench.options.policy), 10f64.powf(super::estimate::most(bench)));
+    let (limit, most) = (
+        10f64.powf(bench.options.policy),
+        10f64.powf(super::estimate::most(bench)),
+    );
     // Places and how far they seem to be off, of those where that is more than may be and not yet known well enough.
     let open = |errors: &Errors, among: &[usize], limit: f64, looked: bool| -> Vec<(f64, usize)> {
         let mut out: Vec<(f64, usize)> = Vec::new();

@@ -42,7 +42,12 @@ pub fn prove(bench: &Bench, out: &mut WorldCertificate) -> Result<(), Diagnostic
     let mut largest: f64 = 0.0;
     // Differences count against the largest number of their kind: what cancels has no digits of its own.
     let sizes: Vec<f64> = (compiled.iter())
-        .map(|column| column.iter().filter(|x| x.is_finite()).fold(0.0, |m: f64, x| m.max(x.abs())))
+        .map(|column| {
+            column
+                .iter()
+                .filter(|x| x.is_finite())
+                .fold(0.0, |m: f64, x| m.max(x.abs()))
+        })
         .collect();
     for (w, i) in chosen.iter().enumerate() {
         let values = eval::evaluate(&model.graph, &visits[*i].place.inputs).map_err(|e| bug(e.to_string()))?;

@@ -382,10 +382,7 @@ pub(super) fn units(
         .iter()
         .map(|v| value.at(&v.states, &v.shocks, v.place.period).abs())
         .fold(0.0, f64::max);
-    let size = [size, largest]
-        .into_iter()
-        .find(|s| *s > 1e-9 * largest)
-        .unwrap_or(1.0);
+    let size = [size, largest].into_iter().find(|s| *s > 1e-9 * largest).unwrap_or(1.0);
     Ok((vec![size; visits.len()], "reward"))
 }
 

@@ -282,7 +282,7 @@ fn draws_that_read_draws_are_integrated_and_judged() {
     let judged = asked(&model, &solution, |bench, trials| {
         let mut out = WorldCertificate::default();
         let found = estimate::measure(bench, trials);
-            estimate::prove(bench, trials, found, &mut out).unwrap();
+        estimate::prove(bench, trials, found, &mut out).unwrap();
         out
     });
     let said = judged.errors.iter().find(|e| e.name == "farmer.f").unwrap().error;

@@ -106,7 +106,9 @@ impl Trials<'_> {
                 part.iter_mut().zip(passed).for_each(|(c, m)| c.beside[side] = m.q);
             }
         }
-        let all = cells.iter().map(|c| (leaves[c.leaf].job, leaves[c.leaf].weight * c.more()));
+        let all = cells
+            .iter()
+            .map(|c| (leaves[c.leaf].job, leaves[c.leaf].weight * c.more()));
         Ok(all.filter(|(_, x)| x.is_finite()).collect())
     }
 

@@ -206,6 +206,9 @@ fn found(model: &Model, s: &Solved, row: &Row) -> Option<f64> {
     if row["how"] == "steady_state" {
         return s.steady_state.iter().find(|(n, _)| n == what).map(|(_, x)| *x);
     }
+    if let Some(population) = &s.population {
+        return population.prices.iter().find(|(n, _)| n == what).map(|(_, x)| *x);
+    }
     if what == "iterations" {
         return Some(solution.record.iterations as f64);
     }

@@ -177,7 +177,7 @@ impl Worlds {
         if let Some(a) = model.actions.iter().find(|a| !a.given.is_empty()) {
             return Err(Diagnostic::error("E0810", format!("`{}` is a schedule of a price: it is simulated with a solved policy only", a.name))
                 .at(a.span, "chosen as a function of the price that clears")
-                .hint("no solver for schedules is in this version; a share of income chosen before the price can be simulated"));
+                .hint("at a stated price it is a plain choice: --set given.NAME=NUMBER; `econc solve` finds the price at which a continuum is at rest"));
         }
         let graph = Arc::new(model.graph.clone());
         let engine = |nodes: Vec<NodeId>| Engine::new(graph.clone(), nodes);

@@ -5,7 +5,7 @@
 
 use super::build::for_operands;
 use super::shape::operands;
-use super::{Graph, InputKind, Node, NodeId, Op};
+use super::{Graph, InputId, InputKind, Node, NodeId, Op};
 
 /// A graph that was cut.
 pub struct Cut {
@@ -18,14 +18,23 @@ pub struct Cut {
     pub implied: Vec<NodeId>,
 }
 
-/// Cuts a graph at `fixed`, nodes with the number that stands for each of their elements.
+/// What stands for a node that was cut.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Stand {
+    /// This number, for each of its elements.
+    Number(f64),
+    /// An input of the node's shape.
+    Input(InputId),
+}
+
+/// Cuts a graph at `fixed`, nodes with what stands for them.
 ///
 /// # Errors
 /// The node of `fixed` (its place there) whose market determines other prices as well, which are not cut.
-pub fn cut(graph: &Graph, fixed: &[(NodeId, f64)]) -> Result<Cut, usize> {
+pub fn cut(graph: &Graph, fixed: &[(NodeId, Stand)]) -> Result<Cut, usize> {
     let value = |node: usize| fixed.iter().find(|(n, _)| n.0 as usize == node).map(|(_, x)| *x);
     // Markets whose prices are all fixed go; their unknowns are the fixed numbers.
-    let mut unknowns: Vec<(super::InputId, f64)> = Vec::new();
+    let mut unknowns: Vec<(InputId, Stand)> = Vec::new();
     let mut gone = vec![false; graph.roots.len()];
     for (place, (node, x)) in fixed.iter().enumerate() {
         let Op::Root { root, which } = graph.nodes[node.0 as usize].op else {
@@ -45,13 +54,16 @@ pub fn cut(graph: &Graph, fixed: &[(NodeId, f64)]) -> Result<Cut, usize> {
     out.nodes.clear();
     let mut map: Vec<NodeId> = Vec::with_capacity(graph.nodes.len());
     let mut implied = vec![NodeId(0); fixed.len()];
-    let number = |out: &Graph, like: &Node, x: f64| Node {
-        op: if like.shape.is_empty() {
-            Op::Const(x)
-        } else {
-            Op::Table(vec![x; out.elements(&like.shape)])
+    let instead_of = |out: &Graph, like: &Node, stand: Stand| Node {
+        op: match stand {
+            Stand::Input(input) => Op::Input(input),
+            Stand::Number(x) if like.shape.is_empty() => Op::Const(x),
+            Stand::Number(x) => Op::Table(vec![x; out.elements(&like.shape)]),
         },
-        domain: super::Interval::point(x),
+        domain: match stand {
+            Stand::Input(_) => like.domain,
+            Stand::Number(x) => super::Interval::point(x),
+        },
         phase: super::Phase::Constant,
         ..like.clone()
     };
@@ -82,7 +94,7 @@ pub fn cut(graph: &Graph, fixed: &[(NodeId, f64)]) -> Result<Cut, usize> {
                 _ => push(&mut out, own),
             };
         }
-        let stands = number(&out, node, x);
+        let stands = instead_of(&out, node, x);
         map.push(push(&mut out, stands));
     }
     let mut kept = gone.iter().map(|g| !g);

@@ -13,6 +13,7 @@ pub mod outcome;
 mod perceived;
 pub mod place;
 pub mod plot;
+pub mod population;
 pub mod sessions;
 pub mod solved;
 pub mod store;

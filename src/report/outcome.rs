@@ -31,6 +31,7 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
     pictures.extend(euler_picture(s));
     pictures.extend(s.certificate.equilibrium.iter().flat_map(super::equilibrium::pictures));
     pictures.extend(s.perceived.iter().flat_map(super::perceived::pictures));
+    pictures.extend(s.population.iter().flat_map(super::population::pictures));
     let text = ron::to_string(s)
         .map_err(|e| Diagnostic::error("E0951", "the solution cannot be written").note(e.to_string()))?;
     let r = &s.solution.record;
@@ -38,6 +39,7 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
     let equilibrium = s.certificate.equilibrium.as_ref();
     facts.extend(equilibrium.map_or_else(Vec::new, equilibrium_facts));
     facts.extend(s.perceived.iter().flat_map(super::perceived::facts));
+    facts.extend(s.population.iter().flat_map(super::population::facts));
     facts.push(("grid".into(), grid_text(s)));
     let unit = if s.solution.infinite { "improvements" } else { "periods" };
     facts.push((unit.into(), r.iterations.to_string()));
@@ -112,6 +114,7 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
             .map_or_else(Vec::new, |e| super::equilibrium::tables(s, e))
             .into_iter()
             .chain(s.perceived.iter().flat_map(super::perceived::tables))
+            .chain(s.population.iter().flat_map(super::population::tables))
             .chain(tables(c))
             .collect(),
         pictures,

@@ -33,9 +33,11 @@ mod shocks;
 pub use options::{CHAIN_STATES, Discretised, FINEST_DRAWS, HALFWAY_STATES, Options};
 pub use playing::kept_from_fellows;
 
+use super::economy::cannot;
 use super::problem::{DecisionProblem, Lanes, Outcome, Spec, StateKind};
 use crate::check::Model;
 use crate::diag::{Diagnostic, Span};
+use crate::graph::NodeId;
 use crate::kernel::dag::Id;
 use crate::kernel::exec::{Operand, Workspace};
 use crate::kernel::program::Program;
@@ -55,6 +57,8 @@ pub struct Decision {
     layout: Layout,
     /// Where it is one among several: what the others do.
     others: Option<Reading>,
+    /// Nodes that are watched; `None` where one reads more than the problem does.
+    watched: Vec<Option<Program<f64>>>,
     shock_inputs: Vec<Vec<f64>>,
     noise_inputs: Vec<Vec<f64>>,
     /// `(number of the state in the model, element)` behind each state dimension, one per state.
@@ -119,6 +123,45 @@ impl Decision {
         Ok(Decision::parts(Builder::among(model, options, others)?)?.decision)
     }
 
+    /// The problem of a model some of whose parameters (`free`, one number each) are set later, by [`Decision::set_numbers`]: it is compiled
+    /// once and solved at many prices. Of `watched` nodes the first element is compiled, too.
+    ///
+    /// # Errors
+    /// Those of [`Decision::new`].
+    pub fn with_numbers(
+        model: &Model,
+        options: &Options,
+        free: &[usize],
+        watched: &[NodeId],
+    ) -> Result<Decision, Diagnostic> {
+        let mut b = Builder::start(model, options)?;
+        b.free = free.to_vec();
+        let mut parts = Decision::parts(b)?;
+        let ids: Result<Vec<Id>, Diagnostic> = (watched.iter())
+            .map(|n| Ok(parts.builder.unrolled(*n)?.first().copied()))
+            .map(|id| id.and_then(|id| id.ok_or_else(|| cannot("something without elements is watched"))))
+            .collect();
+        parts.decision.watched = programs::watched(&parts.builder.unroll.dag, &parts.order, &ids?)?;
+        Ok(parts.decision)
+    }
+
+    /// Sets the parameters that were left free, one number each, in their order.
+    pub fn set_numbers(&mut self, numbers: &[f64]) {
+        for inputs in &mut self.shock_inputs {
+            let own = inputs.len().saturating_sub(numbers.len());
+            inputs[own..].iter_mut().zip(numbers).for_each(|(i, x)| *i = *x);
+        }
+    }
+
+    /// What a watched node is at the lanes, one value per lane. `None` for one that reads more than the problem does.
+    pub fn watch(&self, watched: usize, lanes: &Lanes, n: usize) -> Option<Vec<f64>> {
+        let program = self.watched.get(watched)?.as_ref()?;
+        let mut out = vec![0.0; n];
+        let given = self.given(lanes);
+        run(program, &self.operands(lanes, Some(&given)), n, &mut [&mut out]);
+        Some(out)
+    }
+
     /// The problem, with what it was made of.
     fn parts<'m>(mut b: Builder<'m>) -> Result<Parts<'m>, Diagnostic> {
         let (model, options) = (b.model, b.options);
@@ -147,7 +190,7 @@ impl Decision {
         let order = Order::new(
             &read.now,
             [&action_ids, &given_ids],
-            [&shocks_now, &shocks_next],
+            ([&shocks_now, &shocks_next], &b.numbers),
             &carrying,
             time,
         );
@@ -202,7 +245,13 @@ impl Decision {
             inputs: order.inputs.len(),
             layout: order.layout.clone(),
             others,
-            shock_inputs: draws.carried(&together.chain),
+            watched: Vec::new(),
+            shock_inputs: (draws.carried(&together.chain).into_iter())
+                .map(|mut own| {
+                    own.extend(b.free.iter().map(|p| model.params[*p].values[0]));
+                    own
+                })
+                .collect(),
             noise_inputs: together.noise_nodes,
             origin: b.states.clone(),
             open_ends,

@@ -260,12 +260,18 @@ impl<'m> Economy<'m> {
     /// and a thousand need not be simulated to see it. `None` where members meet, where a state
     /// belongs to no member, or where a table lists all members.
     pub fn few(&self) -> Option<Model> {
+        let [seat] = self.seats.as_slice() else { return None };
+        let owned = self.model.states.iter().all(|s| s.owner == Some(seat.agents[0]));
+        if owned { self.resized() } else { None }
+    }
+
+    /// As [`Economy::few`], whatever moves states that belong to no member.
+    pub fn resized(&self) -> Option<Model> {
         let model = self.model;
         let [seat] = self.seats.as_slice() else { return None };
         let axis = model.agents[seat.agents[0]].axis?;
         let alone = seat.members == Members::Representative && model.graph.axes[axis.0 as usize].continuum;
-        let owned = model.states.iter().all(|s| s.owner == Some(seat.agents[0]));
-        if !alone || !owned {
+        if !alone {
             return None;
         }
         resized(model, axis, 2)

@@ -2,6 +2,7 @@
 //! line in [`METHODS`]; `econc solve --list` names them, `econc solve FILE --why` says which fit and why the others do not.
 
 use super::continuum::perceived::PerceivedLaw;
+use super::continuum::stationary::Stationary;
 use super::decision::Decision;
 use super::economy::Economy;
 use super::equilibrium::EquilibriumMethod;
@@ -22,7 +23,14 @@ use crate::diag::Diagnostic;
 pub static METHODS: &[&dyn Method] = &[&ValueIteration, &TimeIteration, &EndogenousGrid, &GridSearch];
 
 /// The methods for economies in which several decide, in the order in which they are tried.
-pub static EQUILIBRIA: &[&dyn EquilibriumMethod] = &[&OneShot, &LinearQuadratic, &Joint, &PerceivedLaw, &BestReplies];
+pub static EQUILIBRIA: &[&dyn EquilibriumMethod] = &[
+    &OneShot,
+    &LinearQuadratic,
+    &Joint,
+    &Stationary,
+    &PerceivedLaw,
+    &BestReplies,
+];
 
 /// The method of a name for economies in which several decide.
 pub fn equilibrium(name: &str) -> Option<&'static dyn EquilibriumMethod> {

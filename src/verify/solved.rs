@@ -6,7 +6,7 @@ mod finer;
 mod hints;
 mod work;
 
-pub(super) use begins::judge;
+pub(super) use begins::{in_the_economy, judge};
 
 use super::equilibrium;
 use super::first_values::begins;
@@ -17,6 +17,7 @@ use crate::check::settings::unknown_word;
 use crate::diag::Diagnostic;
 use crate::limits;
 use crate::solve::continuum::perceived::law::Perceived;
+use crate::solve::continuum::stationary::Population;
 use crate::solve::decision::{self, Decision, Discretised};
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::EquilibriumMethod;
@@ -26,7 +27,7 @@ use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::{Watch, kept, solved_before};
 use crate::solve::solution::Solution;
 use crate::solve::steady_state::SteadyState;
-use begins::{in_the_economy, with_rewards};
+use begins::with_rewards;
 use ends::{around, hold, limited, reach, runs_away, stationary, widen};
 use finer::{Judged, Standing, linear_instead, smears, spikes, too_coarse};
 use work::{Within, Work};
@@ -77,6 +78,9 @@ pub struct Solved {
     /// How the model was turned into the problem that was solved: what the file leaves open and the solver found.
     #[serde(default)]
     pub build: decision::Options,
+    /// Where all members of a continuum are, if there is one and it rests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub population: Option<Population>,
 }
 
 /// Says that a solution is being judged, for whoever shows progress, until it is dropped.
@@ -157,6 +161,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
             hidden: Vec::new(),
             unseen: Vec::new(),
             build: Default::default(),
+            population: found.population,
         });
     }
     if let Some(name) = &by_name {
@@ -399,6 +404,7 @@ impl Standing {
             hidden: self.problem.hidden,
             unseen: self.problem.unseen,
             build: self.build,
+            population: None,
         }
     }
 }

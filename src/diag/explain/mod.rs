@@ -164,6 +164,9 @@ const PAGES: &[(&str, &str)] = &[
     ("E0934", include_str!("E0934.md")),
     ("E0935", include_str!("E0935.md")),
     ("E0936", include_str!("E0936.md")),
+    ("E0937", include_str!("E0937.md")),
+    ("E0938", include_str!("E0938.md")),
+    ("E0939", include_str!("E0939.md")),
     ("E0940", include_str!("E0940.md")),
     ("E0941", include_str!("E0941.md")),
     // files, the command line
@@ -197,6 +200,8 @@ const PAGES: &[(&str, &str)] = &[
     ("E0969", include_str!("E0969.md")),
     ("E0970", include_str!("E0970.md")),
     ("E0971", include_str!("E0971.md")),
+    ("E0972", include_str!("E0972.md")),
+    ("E0973", include_str!("E0973.md")),
     ("E0975", include_str!("E0975.md")),
     ("E0976", include_str!("E0976.md")),
     ("E0977", include_str!("E0977.md")),
@@ -213,6 +218,8 @@ const PAGES: &[(&str, &str)] = &[
     ("E0988", include_str!("E0988.md")),
     ("E0989", include_str!("E0989.md")),
     ("E0990", include_str!("E0990.md")),
+    ("E0991", include_str!("E0991.md")),
+    ("E0992", include_str!("E0992.md")),
     //
     // W: warnings
     ("W0404", include_str!("W0404.md")),
@@ -241,10 +248,8 @@ const PAGES: &[(&str, &str)] = &[
     ("W0932", include_str!("W0932.md")),
     ("W0948", include_str!("W0948.md")),
     ("W0949", include_str!("W0949.md")),
+    ("W0973", include_str!("W0973.md")),
     ("W0978", include_str!("W0978.md")),
-    ("E0938", include_str!("E0938.md")),
-    ("E0991", include_str!("E0991.md")),
-    ("E0992", include_str!("E0992.md")),
     ("W0980", include_str!("W0980.md")),
     ("W0981", include_str!("W0981.md")),
     //
@@ -270,7 +275,12 @@ pub const WITHOUT_EXAMPLE: &[&str] = &[
     "W0932", "E0975", "E0949", "W0949", "W0910", "W0911", "E0969", "W0811", "E0971", "E0976", "E0977", "E0979",
     "E0946", "E0947", "E0948", "W0948", "E0931", "E0932", "E0933", "E0934", "W0930", "W0931", "W0932", "E0975",
     "E0949", "W0949", "W0910", "W0911", "E0969", "W0811", "E0971", "E0976", "E0977", "E0979", "E0978", "W0978",
-    "E0938", "E0991", "E0992",
+    "E0938", "E0991", "E0992", "E0946", "E0947", "E0948", "W0948", "E0931", "E0932", "E0933", "E0934", "E0935",
+    "W0930", "W0931", "W0932", "E0975", "E0949", "W0949", "W0910", "W0911", "E0969", "W0811", "E0971", "E0976",
+    "E0977", "E0979", "E0946", "E0947", "E0948", "W0948", "E0931", "E0932", "E0933", "E0934", "W0930", "W0931",
+    "W0932", "E0975", "E0949", "W0949", "W0910", "W0911", "E0969", "W0811", "E0971", "E0976", "E0977", "E0979",
+    "E0978", "W0978", "E0938", "E0991", "E0992", "W0949", "W0910", "W0911", "E0969", "W0811", "E0971", "E0976",
+    "E0977", "E0979", "E0978", "W0978", "E0936", "E0937", "E0939", "E0972", "W0973", "E0973",
 ];
 
 /// The page of a code, if there is such a code. Case does not matter.

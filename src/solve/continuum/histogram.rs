@@ -115,8 +115,8 @@ pub struct Lottery {
     to: Vec<u32>,
     /// `[place][corner]`, summing to 1 for each place.
     weight: Vec<f64>,
-    /// Places whose next state lies beyond the nodes and is taken to the nearest.
-    pub beyond: usize,
+    /// Whether the next state of a place lies beyond the nodes and is taken to the nearest; one per place.
+    pub beyond: Vec<bool>,
 }
 
 impl Lottery {
@@ -129,13 +129,12 @@ impl Lottery {
             corners,
             to: vec![0; places * corners],
             weight: vec![1.0; places * corners],
-            beyond: 0,
+            beyond: vec![false; places],
         };
-        let mut outside = vec![false; places];
         for (s, axis) in nodes.axes.iter().enumerate() {
             for place in 0..places {
                 let (low, share, out_of) = locate(axis, next[s][place]);
-                outside[place] |= out_of;
+                out.beyond[place] |= out_of;
                 for corner in 0..corners {
                     let up = corner >> s & 1;
                     let k = place * corners + corner;
@@ -145,14 +144,19 @@ impl Lottery {
                 }
             }
         }
-        out.beyond = outside.iter().filter(|o| **o).count();
         out
     }
 
     /// Moves `mass` one period: `out` is where it then is. `transition[z][z']` moves the chains, rows summing to 1.
     pub fn forward(&self, mass: &[f64], transition: &[Vec<f64>], out: &mut [f64]) {
-        let nz = self.shocks;
         let mut moved = vec![0.0; mass.len()];
+        self.lead(mass, &mut moved);
+        chains(&moved, transition, out);
+    }
+
+    /// Adds to `moved` where `mass` goes before chains move.
+    pub fn lead(&self, mass: &[f64], moved: &mut [f64]) {
+        let nz = self.shocks;
         let places = mass.iter().zip(self.to.chunks_exact(self.corners));
         for (place, ((m, to), weight)) in places.zip(self.weight.chunks_exact(self.corners)).enumerate() {
             if *m == 0.0 {
@@ -163,7 +167,6 @@ impl Lottery {
                 moved[*to as usize * nz + shock] += w * m;
             }
         }
-        chains(&moved, transition, out);
     }
 
     /// What is expected of `of` (one number per place) a period later, from each place: the transpose of [`Lottery::forward`].
@@ -203,7 +206,8 @@ fn locate(axis: &[f64], x: f64) -> (usize, f64, bool) {
     (low, (axis[low + 1] - x) / (axis[low + 1] - axis[low]), beyond)
 }
 
-fn chains(moved: &[f64], transition: &[Vec<f64>], out: &mut [f64]) {
+/// Moves the chains of a distribution: `out` is where it then is.
+pub fn chains(moved: &[f64], transition: &[Vec<f64>], out: &mut [f64]) {
     let nz = transition.len();
     out.fill(0.0);
     for (out, row) in out.chunks_exact_mut(nz).zip(moved.chunks_exact(nz)) {

@@ -20,7 +20,7 @@ fn what_lies_between_two_nodes_keeps_its_mean() {
     assert_eq!(out, [0.0, 0.75, 0.25]);
     lottery.forward(&[0.0, 0.5, 0.5], &[vec![1.0]], &mut out);
     assert_eq!(out, [0.5, 0.0, 0.5]);
-    assert_eq!(lottery.beyond, 1, "4 lies beyond 3");
+    assert_eq!(lottery.beyond, [false, false, true], "4 lies beyond 3");
 }
 
 #[test]

@@ -318,6 +318,9 @@ impl Builder<'_> {
             "double_log" => grid::double_log(lo, hi, n).map(|g| (g, false)),
             "exponential" => grid::exponential(lo, hi, n, 3.0).map(|g| (g, false)),
             "auto" if positive && lo > 0.0 && hi / lo > 3.0 => grid::log(lo, hi, n).map(|g| (g, true)),
+            "auto" if self.options.dense_below && d.lo.is_finite() && d.hi == f64::INFINITY => {
+                grid::double_log(lo, hi, n).map(|g| (g, false))
+            }
             "auto" if lo == 0.0 && (ends.1 || hi > 3.0) => grid::exponential(lo, hi, n, 3.0).map(|g| (g, false)),
             "auto" => grid::uniform(lo, hi, n).map(|g| (g, false)),
             _ => return Err(bad_grid_setting(state)),

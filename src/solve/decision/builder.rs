@@ -24,6 +24,9 @@ pub(super) struct Builder<'m> {
     /// What the others do: the number of an action in their policy, and the input that carries it.
     pub(super) given: Vec<(usize, Id)>,
     pub(super) states: Vec<(usize, usize)>,
+    /// Parameters that are set from outside, numbers of the model's, and the inputs that carry them.
+    pub(super) free: Vec<usize>,
+    pub(super) numbers: Vec<Id>,
     pub(super) unroll: Unroll<'m>,
 }
 
@@ -40,6 +43,8 @@ impl<'m> Builder<'m> {
             others: None,
             given: Vec::new(),
             states: Vec::new(),
+            free: Vec::new(),
+            numbers: Vec::new(),
             unroll: Unroll::new(&model.graph),
         })
     }
@@ -75,6 +80,8 @@ impl<'m> Builder<'m> {
             others: Some(others),
             given: Vec::new(),
             states: Vec::new(),
+            free: Vec::new(),
+            numbers: Vec::new(),
             unroll: Unroll::new(&model.graph),
         })
     }
@@ -131,8 +138,17 @@ impl<'m> Builder<'m> {
             let ids = fresh(&mut self.unroll, g.elements(&g.inputs[i].shape));
             self.unroll.bind(crate::graph::InputId(i as u32), ids);
         }
+        for p in &self.free {
+            let input = g.inputs.iter().position(|i| i.kind == InputKind::Param(*p));
+            let ids = fresh(&mut self.unroll, 1);
+            self.numbers.extend(&ids);
+            if let Some(i) = input {
+                self.unroll.bind(crate::graph::InputId(i as u32), ids);
+            }
+        }
         for (i, input) in g.inputs.iter().enumerate() {
             if let InputKind::Param(p) = input.kind
+                && !self.free.contains(&p)
                 && let Some(param) = self.model.params.get(p)
             {
                 let ids = param.values.iter().map(|x| self.unroll.dag.constant(*x)).collect();

@@ -22,6 +22,7 @@ static DEFAULTS: Options = Options {
     fineness: 0,
     halfway: false,
     draws: 0,
+    dense_below: false,
 };
 
 /// One period, unrolled: rules stand for the actions they fix, draws for their outcomes.
@@ -83,6 +84,8 @@ impl<'m> Expectation<'m> {
             others: None,
             given: Vec::new(),
             states: Vec::new(),
+            free: Vec::new(),
+            numbers: Vec::new(),
             unroll: Unroll::new(&model.graph),
         };
         builder.bind();

@@ -22,21 +22,33 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// States, actions, what others do, shocks now and next, and what carries noises, then the date.
-    pub(super) fn new(states: &[Id], actions: [&[Id]; 2], shocks: [&[Id]; 2], noise: &[Id], time: Option<Id>) -> Order {
+    /// States, actions, what others do, shocks now (with numbers that are set from outside) and next, and what carries noises, then the date.
+    pub(super) fn new(
+        states: &[Id],
+        actions: [&[Id]; 2],
+        (shocks, numbers): ([&[Id]; 2], &[Id]),
+        noise: &[Id],
+        time: Option<Id>,
+    ) -> Order {
+        let now: Vec<Option<Id>> = shocks[0].iter().chain(numbers).copied().map(Some).collect();
+        // Nothing reads next period's numbers.
+        let later: Vec<Option<Id>> = (shocks[1].iter().copied().map(Some))
+            .chain(numbers.iter().map(|_| None))
+            .collect();
         let mut inputs: Vec<Option<Id>> = Vec::new();
-        let mut group = |ids: &[Id]| {
+        let some = |ids: &[Id]| -> Vec<Option<Id>> { ids.iter().copied().map(Some).collect() };
+        let mut group = |ids: &[Option<Id>]| {
             let first = inputs.len();
-            inputs.extend(ids.iter().copied().map(Some));
+            inputs.extend(ids);
             first
         };
         let layout = Layout {
-            states: group(states),
-            actions: group(actions[0]),
-            given: group(actions[1]),
-            shocks: group(shocks[0]),
-            next: group(shocks[1]),
-            noise: group(noise),
+            states: group(&some(states)),
+            actions: group(&some(actions[0])),
+            given: group(&some(actions[1])),
+            shocks: group(&now),
+            next: group(&later),
+            noise: group(&some(noise)),
             time: group(&[]),
         };
         inputs.push(time);

@@ -1,7 +1,7 @@
 //! How a model is turned into a problem, and what is told of the chains and rules that stand for its draws.
 
 /// How to turn a model into a problem.
-#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Options {
     /// Shocks and noises at their means, one joint state: the deterministic model.
     pub deterministic: bool,
@@ -15,6 +15,9 @@ pub struct Options {
     /// Chains of AR(1) shocks of [`HALFWAY_STATES`] states by Rouwenhorst's method in the place of [`CHAIN_STATES`].
     #[serde(default)]
     pub halfway: bool,
+    /// Grids of states that have a lower end and whose upper end is open are denser towards the lower end, where the settings say nothing.
+    #[serde(default)]
+    pub dense_below: bool,
     /// How fine the rules over draws without memory are where the settings say nothing: 0 as usual, up to [`FINEST_DRAWS`].
     pub draws: usize,
 }

@@ -159,6 +159,8 @@ impl Source<'_> {
             others: None,
             given: Vec::new(),
             states: self.seen.states.clone(),
+            free: Vec::new(),
+            numbers: Vec::new(),
             unroll: crate::kernel::unroll::Unroll::new(&model.graph),
         };
         b.bind();

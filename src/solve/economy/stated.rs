@@ -4,7 +4,7 @@
 use crate::check::model::{Model, Named, Setting};
 use crate::diag::{Diagnostic, Span};
 use crate::graph::NodeId;
-use crate::graph::cut::cut;
+use crate::graph::cut::{Stand, cut};
 
 /// A price that is stated: its number among the model's prices, the value, and where it is said.
 struct Stated {
@@ -53,7 +53,9 @@ pub fn applied(mut model: Model) -> Result<(Model, Vec<Diagnostic>), Diagnostic>
             .hint("state a price of its domain, or widen the domain"));
         }
     }
-    let fixed: Vec<(NodeId, f64)> = stated.iter().map(|s| (model.prices[s.price].node, s.value)).collect();
+    let fixed: Vec<(NodeId, Stand)> = (stated.iter())
+        .map(|s| (model.prices[s.price].node, Stand::Number(s.value)))
+        .collect();
     let done = cut(&model.graph, &fixed).map_err(|place| {
         let s = &stated[place];
         let others = model
@@ -119,7 +121,7 @@ pub fn applied(mut model: Model) -> Result<(Model, Vec<Diagnostic>), Diagnostic>
         }
     }
     model.names.extend(new);
-    forget(&mut model, &stated);
+    forget(&mut model, &stated.iter().map(|s| s.price).collect::<Vec<usize>>());
     Ok((model, warnings))
 }
 
@@ -142,7 +144,9 @@ pub struct AtPrices {
 /// # Errors
 /// E0834 where a price clears together with others that are not held.
 pub fn at_prices(model: &Model, prices: &[(usize, f64)]) -> Result<AtPrices, Diagnostic> {
-    let fixed: Vec<(NodeId, f64)> = prices.iter().map(|(p, x)| (model.prices[*p].node, *x)).collect();
+    let fixed: Vec<(NodeId, Stand)> = (prices.iter())
+        .map(|(p, x)| (model.prices[*p].node, Stand::Number(*x)))
+        .collect();
     let done = cut(&model.graph, &fixed).map_err(|place| {
         let price = &model.prices[prices[place].0];
         Diagnostic::error(
@@ -152,17 +156,10 @@ pub fn at_prices(model: &Model, prices: &[(usize, f64)]) -> Result<AtPrices, Dia
         .at(price.span, "held alone")
         .hint("let one market clear with one price, or let all of them be taken as given")
     })?;
-    let stated: Vec<Stated> = (prices.iter())
-        .map(|(price, value)| Stated {
-            price: *price,
-            value: *value,
-            span: model.prices[*price].span,
-        })
-        .collect();
     let mut out = model.clone();
     out.graph = done.graph;
     out.renumber(&done.map);
-    forget(&mut out, &stated);
+    forget(&mut out, &prices.iter().map(|p| p.0).collect::<Vec<usize>>());
     Ok(AtPrices {
         model: out,
         names: prices.iter().map(|(p, _)| model.prices[*p].name.clone()).collect(),
@@ -181,9 +178,10 @@ fn short(x: f64) -> String {
     }
 }
 
-/// Turns stated prices into constants: no rule or market determines them any more, and schedules of them become plain actions.
-fn forget(model: &mut Model, stated: &[Stated]) {
-    let gone = |p: usize| stated.iter().any(|s| s.price == p);
+/// Turns prices (numbers of the model's prices) into constants: no rule or market determines them any more, and schedules of them become
+/// plain actions.
+pub(in crate::solve) fn forget(model: &mut Model, prices: &[usize]) {
+    let gone = |p: usize| prices.contains(&p);
     let mut next = 0;
     let new: Vec<Option<usize>> = (0..model.prices.len())
         .map(|p| {

@@ -112,6 +112,7 @@ impl EquilibriumMethod for BestReplies {
             discretised: game.discretised,
             steady_state: Vec::new(),
             perceived: None,
+            population: None,
         })
     }
 }

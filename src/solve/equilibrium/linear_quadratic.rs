@@ -230,6 +230,7 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         discretised: decision.discretised.clone(),
         steady_state: rest.map_or_else(Vec::new, |r| r.named()),
         perceived: None,
+        population: None,
     })
 }
 

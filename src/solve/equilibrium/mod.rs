@@ -19,6 +19,7 @@ mod stages;
 mod typed;
 
 use super::continuum::perceived::law::Perceived;
+use super::continuum::stationary::Population;
 use super::decision::Discretised;
 use super::economy::Economy;
 use super::progress::Watch;
@@ -50,6 +51,7 @@ pub trait EquilibriumMethod: Sync {
 }
 
 /// What a search for equilibria found.
+#[derive(Clone)]
 pub struct Found {
     /// The equilibrium that was asked for, or the only one.
     pub solution: Solution,
@@ -65,4 +67,6 @@ pub struct Found {
     pub steady_state: Vec<(String, f64)>,
     /// Of a continuum under aggregate shocks: what its members expect, and what comes of it.
     pub perceived: Option<Perceived>,
+    /// Where all members of a continuum are, if there is one and it rests.
+    pub population: Option<Population>,
 }

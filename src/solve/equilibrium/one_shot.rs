@@ -192,6 +192,7 @@ fn solve(economy: &Economy) -> Result<Found, Diagnostic> {
         discretised: Vec::new(),
         steady_state: Vec::new(),
         perceived: None,
+        population: None,
     })
 }
 

@@ -257,6 +257,59 @@ fn between(
     )
 }
 
+/// Where the solution of a problem stands, from which that of one nearby is found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Carried {
+    interpolation: Interpolation,
+    /// Marginal values as they are carried, `[state]` and then state node x joint shock.
+    functions: Vec<Vec<f64>>,
+    /// `[action]` and then state node x joint shock.
+    pub policy: Vec<Vec<f64>>,
+}
+
+impl Carried {
+    /// From a solution of the problem.
+    ///
+    /// # Errors
+    /// Those of [`Bellman::new`].
+    pub fn of(problem: &dyn DecisionProblem, solution: &Solution) -> Result<Carried, Diagnostic> {
+        let bellman = Bellman::new(problem, solution.interpolation)?;
+        let stage = Stage::new(&bellman, problem.spec().discount.unwrap_or(f64::NAN));
+        Ok(Carried {
+            interpolation: solution.interpolation,
+            functions: stage.slopes_of(&solution.value),
+            policy: solution.policy.clone(),
+        })
+    }
+
+    /// Goes on from here at the same nodes, where the problem has changed a little; with a guess of the value also the whole solution.
+    ///
+    /// # Errors
+    /// Those of [`solve`].
+    pub fn go_on(
+        &self,
+        problem: &dyn DecisionProblem,
+        options: TimeIterationOptions,
+        guess: Option<Vec<f64>>,
+        progress: &mut dyn Watch,
+    ) -> Result<(Carried, Option<Solution>), Diagnostic> {
+        let bellman = Bellman::new(problem, self.interpolation)?;
+        let stage = Stage::new(&bellman, problem.spec().discount.unwrap_or(f64::NAN));
+        let start = Start::From(self.functions.clone(), self.policy.clone());
+        let ended = iterate(&stage, options, start, progress)?;
+        if !ended.settled {
+            return Err(not_converged(&stage, &ended, options));
+        }
+        let carried = Carried {
+            interpolation: self.interpolation,
+            functions: ended.functions.clone(),
+            policy: ended.policy(&stage),
+        };
+        let whole = guess.map(|g| finish(&stage, ended, options, self.interpolation, Some(g)));
+        Ok((carried, whole.transpose()?))
+    }
+}
+
 /// Slopes of the value, and the policy, of those who stay on a grid: a period from the end of the world, when all is used up, may be
 /// so far from what is done otherwise that no iteration comes back from there.
 fn rough_start(stage: &Stage, progress: &mut dyn Watch) -> Result<Option<Start>, Diagnostic> {

@@ -122,6 +122,7 @@ mod tests {
                 discretised: Vec::new(),
                 steady_state: Vec::new(),
                 perceived: None,
+                population: None,
             };
             for k in broken {
                 let s = if *k == 0 {

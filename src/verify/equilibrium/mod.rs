@@ -14,6 +14,7 @@ pub mod record;
 mod recursive;
 #[cfg(test)]
 mod recursive_tests;
+mod stationary;
 mod taker;
 mod vacuity;
 
@@ -95,6 +96,9 @@ fn judge(
 ) -> Result<Certificate, Vec<Diagnostic>> {
     if found.solution.method == crate::solve::equilibrium::one_shot::NAME {
         return each::judge(model, economy, found, seed).map_err(|d| vec![d]);
+    }
+    if found.population.is_some() {
+        return stationary::judge(economy, found, seed, progress).map_err(|d| vec![d]);
     }
     if !model.states.is_empty() {
         let said = |key: &str| model.solve_settings()?.get(key)?.number();

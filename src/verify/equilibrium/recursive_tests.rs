@@ -132,6 +132,7 @@ fn judged(text: &str, solution: Solution) -> Certificate {
         discretised: Vec::new(),
         steady_state: Vec::new(),
         perceived: None,
+        population: None,
     };
     judge(&model, &economy, &mut found, 1, &mut silent).unwrap_or_else(|d| panic!("{d:?}"))
 }

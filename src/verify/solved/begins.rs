@@ -29,7 +29,7 @@ pub(super) fn with_rewards(model: &Model, d: Diagnostic) -> Diagnostic {
 }
 
 /// Judges a solution in the economy that `econc simulate` runs, and adds the judgement to the certificate.
-pub(super) fn in_the_economy(
+pub(in crate::verify) fn in_the_economy(
     model: &Model,
     solution: &Solution,
     problem: &Decision,

@@ -94,5 +94,6 @@ pub(super) fn found(search: &Search, settled: Settled) -> Result<Found, Diagnost
         discretised: problem.discretised.clone(),
         steady_state: Vec::new(),
         perceived: Some(perceived),
+        population: None,
     })
 }

@@ -255,6 +255,7 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         discretised,
         steady_state: rest.map_or_else(Vec::new, |r| r.named()),
         perceived: None,
+        population: None,
     })
 }
 

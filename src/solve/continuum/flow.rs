@@ -1,0 +1,57 @@
+//! How a whole population moves in a period: what may happen to each member, one lottery for every branch, and the newborn who take the
+//! places of those whose lives end.
+
+use super::histogram::{Lottery, Nodes, chains};
+
+/// One thing that may happen: its chance at each place, and where it leads.
+pub struct Branch {
+    /// One number per place.
+    pub chance: Vec<f64>,
+    /// Where it leads.
+    pub to: Lottery,
+}
+
+/// The moves of a population.
+pub struct Flow {
+    /// What may happen to those who live on.
+    pub branches: Vec<Branch>,
+    /// The chance that a life ends, one number per place; empty where none does.
+    pub ends: Vec<f64>,
+    /// Where the newborn begin, one number per place, summing to 1; empty where nobody is born.
+    pub born: Vec<f64>,
+    /// `[chain state][next chain state]`
+    pub transition: Vec<Vec<f64>>,
+}
+
+impl Flow {
+    /// Moves `mass` (one number per place) a period; `out` is where it then is.
+    pub fn forward(&self, nodes: &Nodes, mass: &[f64], out: &mut [f64]) {
+        if let ([one], true) = (self.branches.as_slice(), self.ends.is_empty()) {
+            one.to.forward(mass, &self.transition, out);
+            return;
+        }
+        let mut moved = vec![0.0; mass.len()];
+        let mut happens = vec![0.0; mass.len()];
+        for branch in &self.branches {
+            for ((h, m), c) in happens.iter_mut().zip(mass).zip(&branch.chance) {
+                *h = m * c;
+            }
+            branch.to.lead(&happens, &mut moved);
+        }
+        chains(&moved, &self.transition, out);
+        let dead: f64 = self.ends.iter().zip(mass).map(|(e, m)| e * m).sum();
+        if dead != 0.0 {
+            out.iter_mut().zip(&self.born).for_each(|(o, b)| *o += dead * b);
+        }
+        debug_assert_eq!(out.len(), nodes.places());
+    }
+
+    /// The share of members whose next state lies beyond the nodes.
+    pub fn beyond(&self, mass: &[f64]) -> f64 {
+        let one = |b: &Branch| -> f64 {
+            let lost = b.to.beyond.iter().zip(mass).zip(&b.chance);
+            lost.filter(|((beyond, _), _)| **beyond).map(|((_, m), c)| m * c).sum()
+        };
+        self.branches.iter().map(one).sum()
+    }
+}

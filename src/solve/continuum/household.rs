@@ -1,0 +1,438 @@
+//! The problem of one member at held numbers: solved once from nothing, then from where it last stood; and where all members then are.
+
+use super::flow::{Branch, Flow};
+use super::held::{Held, Kind, inputs_of};
+use super::histogram::{Invariant, Lottery, Nodes, invariant};
+use crate::check::settings::defaults;
+use crate::diag::Diagnostic;
+use crate::graph::{InputKind, NodeId};
+use crate::solve::bellman::At;
+use crate::solve::decision::{Decision, Options};
+use crate::solve::method::{Method, Structure, Task};
+use crate::solve::methods;
+use crate::solve::problem::{DecisionProblem, Lanes, Outcome, StateKind};
+use crate::solve::progress::Watch;
+use crate::solve::solution::{Reader, Solution};
+use crate::solve::time_iteration::{Carried, EndogenousGrid, SWEEPS, TimeIterationOptions};
+
+/// Fewest cells of the one continuous state of a distribution, and most places of any.
+const CELLS: usize = 900;
+const PLACES: usize = 400_000;
+/// Fewest nodes that are left of a state.
+const FEW: usize = 40;
+/// How much of the mass may move in a period at rest.
+const REST: f64 = 1e-11;
+
+/// A member's problem, with what it last came to.
+pub struct Household<'h> {
+    held: &'h Held,
+    /// The problem; its numbers are those of the last answer.
+    pub decision: Decision,
+    /// The nodes of the distribution.
+    pub nodes: Nodes,
+    /// The states at the nodes, `[state][node]`.
+    states: Vec<Vec<f64>>,
+    /// Which watched node each mean averages, and which says among whom.
+    averaged: Vec<Option<(usize, Option<usize>)>>,
+    tolerance: f64,
+    sweeps: usize,
+    solution: Option<Solution>,
+    carried: Option<Carried>,
+    /// The last distribution, one number per place.
+    pub mass: Vec<f64>,
+}
+
+/// What members come to at held numbers.
+pub struct Answer {
+    /// Means, one per held number; not a number where it is none.
+    pub means: Vec<f64>,
+    /// The mass at the top node of a state whose upper end the solver chose, and of those who would go beyond it.
+    pub top: f64,
+    /// How the distribution came to rest.
+    pub rest: Invariant,
+}
+
+impl<'h> Household<'h> {
+    /// Compiles the problem; of continuous states every `thin`-th node is kept.
+    ///
+    /// # Errors
+    /// Those of [`Decision::new`]; E0810 for what distributions do not know yet.
+    pub fn new(held: &'h Held, options: &Options, thin: usize) -> Result<Household<'h>, Diagnostic> {
+        let free: Vec<usize> = held.numbers.iter().map(|n| n.param).collect();
+        let mut watched: Vec<NodeId> = Vec::new();
+        let mut watch = |n: NodeId| {
+            watched.push(n);
+            watched.len() - 1
+        };
+        let averaged: Vec<Option<(usize, Option<usize>)>> = (held.numbers.iter())
+            .map(|n| match n.kind {
+                Kind::Mean { of, when } => Some((watch(of), when.map(&mut watch))),
+                _ => None,
+            })
+            .collect();
+        let mut decision = Decision::with_numbers(&held.model, options, &free, &watched)?;
+        for state in &mut decision.spec_mut().states {
+            if let StateKind::Continuous { grid, .. } = &mut state.kind
+                && grid.len() > FEW * thin
+            {
+                let last = grid.len() - 1;
+                *grid = (0..=last)
+                    .filter(|i| i % thin == 0 || *i == last)
+                    .map(|i| grid[i])
+                    .collect();
+                // Two nodes side by side at the end would be one.
+                let n = grid.len();
+                if thin > 1 && last % thin != 0 && n > 2 {
+                    grid.remove(n - 2);
+                }
+            }
+        }
+        let spec = decision.spec();
+        let refuse = |why: &str| Err(crate::solve::economy::cannot(why));
+        if spec.next_uses_shock_next {
+            return refuse("laws or means read the next draw of a shock");
+        }
+        if spec.states.is_empty() {
+            return refuse("members have no state");
+        }
+        let continuous = |s: &crate::solve::problem::StateAxis| matches!(s.kind, StateKind::Continuous { .. });
+        let alone = spec.states.iter().filter(|s| continuous(s)).count() == 1 && spec.states.len() == 1;
+        let axes: Vec<Vec<f64>> = (spec.states.iter())
+            .map(|s| match &s.kind {
+                StateKind::Continuous { grid, .. } if alone => between(
+                    grid,
+                    if thin > 1 {
+                        1
+                    } else {
+                        CELLS.div_ceil(grid.len().max(2) - 1)
+                    },
+                ),
+                StateKind::Continuous { grid, .. } => grid.clone(),
+                StateKind::Integer { lo, hi } => (*lo..=*hi).map(|i| i as f64).collect(),
+            })
+            .collect();
+        let nodes = Nodes::new(axes, spec.chain.transition.len());
+        if nodes.places() > PLACES {
+            return Err(Diagnostic::error(
+                "E0904",
+                format!("a distribution over {} places is too large", nodes.places()),
+            )
+            .hint("use fewer nodes or fewer states of the chains"));
+        }
+        let states = nodes.values();
+        let said = |key: &str| held.model.solve_settings()?.get(key)?.number();
+        Ok(Household {
+            held,
+            mass: nodes.even(),
+            states,
+            nodes,
+            averaged,
+            decision,
+            tolerance: said("tolerance").unwrap_or(defaults::TOLERANCE),
+            sweeps: said("iterations").map_or(SWEEPS, |x| x as usize),
+            solution: None,
+            carried: None,
+        })
+    }
+
+    /// Means that nothing but chains moves, one per held number; `None` for all others.
+    pub fn exogenous(&self) -> Vec<Option<f64>> {
+        let g = &self.held.model.graph;
+        let spec = self.decision.spec();
+        let rest = crate::chance::chain::stationary(&spec.chain.transition);
+        let (states, actions) = (
+            vec![[f64::NAN]; spec.states.len()],
+            vec![[f64::NAN]; spec.actions.len()],
+        );
+        let one = |k: usize| -> Option<f64> {
+            let Kind::Mean { of, when: None } = self.held.numbers[k].kind else {
+                return None;
+            };
+            let reads = inputs_of(g, vec![of]);
+            let chance = |i: &crate::graph::InputId| {
+                let kind = &g.inputs[i.0 as usize].kind;
+                let held = |p: &usize| self.held.numbers.iter().any(|n| n.param == *p);
+                matches!(kind, InputKind::Shock(_)) || matches!(kind, InputKind::Param(p) if !held(p))
+            };
+            if !reads.iter().all(chance) {
+                return None;
+            }
+            let (watched, _) = self.averaged[k]?;
+            let (s, a): (Vec<&[f64]>, Vec<&[f64]>) = (
+                states.iter().map(|x| x.as_slice()).collect(),
+                actions.iter().map(|x| x.as_slice()).collect(),
+            );
+            let at = |shock: usize| self.decision.watch(watched, &Lanes::before_draws(&s, &a, shock, 0), 1);
+            let all: Option<Vec<f64>> = (0..rest.len()).map(|j| Some(at(j)?[0] * rest[j])).collect();
+            Some(all?.iter().sum())
+        };
+        (0..self.held.numbers.len()).map(one).collect()
+    }
+
+    /// What members do at these numbers, where they then are, and what that makes of every mean.
+    ///
+    /// # Errors
+    /// Those of the method; E0939 where the distribution does not come to rest; E0906 when stopped.
+    pub fn answer(&mut self, numbers: &[f64], progress: &mut dyn Watch) -> Result<Answer, Diagnostic> {
+        self.decision.set_numbers(numbers);
+        self.solve(false, progress)?;
+        let (flow, watched) = self.flow()?;
+        let forward = |mass: &[f64], out: &mut [f64]| flow.forward(&self.nodes, mass, out);
+        let rest = invariant(&self.nodes, &self.mass, REST, forward);
+        if !(rest.residual < 1e3 * REST) {
+            return Err(Diagnostic::error("E0939", "the distribution does not come to rest")
+                .note(format!("in a period {:.1e} of all mass still moves", rest.residual))
+                .hint("a chain that returns only after a fixed number of periods, or a state without a law that leads back, has no distribution at rest"));
+        }
+        self.mass.clone_from(&rest.mass);
+        let mean = |w: usize| -> f64 { super::histogram::mean(&rest.mass, &watched[w]) };
+        let means = (self.averaged.iter())
+            .map(|a| match a {
+                None => f64::NAN,
+                Some((of, None)) => mean(*of),
+                Some((of, Some(when))) => {
+                    let both: Vec<f64> = watched[*of]
+                        .iter()
+                        .zip(&watched[*when])
+                        .map(|(x, w)| x * f64::from(u8::from(*w != 0.0)))
+                        .collect();
+                    let among: Vec<f64> = watched[*when].iter().map(|w| f64::from(u8::from(*w != 0.0))).collect();
+                    super::histogram::mean(&rest.mass, &both) / super::histogram::mean(&rest.mass, &among)
+                }
+            })
+            .collect();
+        let at_top = self.decision.open_ends.iter().filter(|e| e.2);
+        let top: f64 = at_top.map(|e| self.nodes.at_top(&rest.mass, e.0)).sum();
+        Ok(Answer {
+            means,
+            top: top + flow.beyond(&rest.mass),
+            rest,
+        })
+    }
+
+    /// The whole solution at the numbers of the last answer.
+    ///
+    /// # Errors
+    /// Those of the method.
+    pub fn solution(&mut self, progress: &mut dyn Watch) -> Result<Solution, Diagnostic> {
+        self.solve(true, progress)?;
+        self.solution
+            .clone()
+            .ok_or_else(|| Diagnostic::error("E0990", "the members' problem was not solved"))
+    }
+
+    /// Solves, from where the problem last stood; `whole` with the value.
+    fn solve(&mut self, whole: bool, progress: &mut dyn Watch) -> Result<(), Diagnostic> {
+        let structure = Structure::of(self.decision.spec());
+        let slopes = EndogenousGrid.fits(&structure).is_ok();
+        if slopes && let (Some(carried), Some(last)) = (&self.carried, &mut self.solution) {
+            let options = TimeIterationOptions {
+                tolerance: self.tolerance,
+                sweeps: self.sweeps,
+                endogenous: true,
+            };
+            let guess = whole.then(|| last.value.clone());
+            match carried.go_on(&self.decision, options, guess, progress) {
+                Ok((carried, solution)) => {
+                    last.policy.clone_from(&carried.policy);
+                    if let Some(solution) = solution {
+                        *last = solution;
+                    }
+                    self.carried = Some(carried);
+                    return Ok(());
+                }
+                Err(d) if d.code == "E0906" => return Err(d),
+                // From far away it may get lost: begin anew.
+                Err(_) => {}
+            }
+        }
+        let method: &dyn Method = match slopes {
+            true => &EndogenousGrid,
+            false => methods::choose(None, &structure)?,
+        };
+        let guess = self.solution.take().map(|s| s.value);
+        let size = self.decision.spec().chain.transition.len();
+        let task = Task {
+            model: &self.held.model,
+            problem: &self.decision,
+            guess: guess.filter(|g| !slopes && g.len().is_multiple_of(size) && g.iter().all(|v| v.is_finite())),
+            linear: false,
+        };
+        let solution = method.solve(task, progress)?;
+        self.carried = match slopes {
+            true => Some(Carried::of(&self.decision, &solution)?),
+            false => None,
+        };
+        self.solution = Some(solution);
+        Ok(())
+    }
+
+    /// How members move under the policy, and the watched nodes expected at every place, `[watched][place]`.
+    fn flow(&self) -> Result<(Flow, Vec<Vec<f64>>), Diagnostic> {
+        let Some(solution) = &self.solution else {
+            return Err(Diagnostic::error("E0990", "the members' problem was not solved"));
+        };
+        let reader = Reader::new(solution, &self.decision)?;
+        let spec = self.decision.spec();
+        let (n, nz, ns) = (self.nodes.len(), self.nodes.shocks(), spec.states.len());
+        let refs: Vec<&[f64]> = self.states.iter().map(Vec::as_slice).collect();
+        let draws = spec.next_uses_noise || spec.ends;
+        let count = self
+            .averaged
+            .iter()
+            .flatten()
+            .map(|a| 1 + usize::from(a.1.is_some()))
+            .sum();
+        let all: Vec<usize> = (0..spec.noise_weights.len()).collect();
+        // What no noise moves is looked at once.
+        let noises: &[usize] = if draws || self.reads_noise() { &all } else { &all[..1] };
+        let places = n * nz;
+        let mut chance = vec![vec![0.0; places]; noises.len()];
+        let mut next = vec![vec![vec![0.0; places]; ns]; noises.len()];
+        let mut ends = vec![0.0; places];
+        let mut watched = vec![vec![0.0; places]; count];
+        for shock in 0..nz {
+            crate::limits::poll();
+            let mut actions = vec![vec![0.0; n]; spec.actions.len()];
+            reader.actions(At { shock, time: 0 }, &refs, &mut actions);
+            let chosen: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
+            for (k, &noise) in noises.iter().enumerate() {
+                let lanes = Lanes {
+                    states: &refs,
+                    actions: &chosen,
+                    shock,
+                    noise,
+                    shock_next: shock,
+                    time: 0,
+                };
+                let mut weight = vec![1.0; n];
+                if spec.chances_move && noises.len() > 1 {
+                    self.decision.chance(&lanes, &mut weight);
+                }
+                let share = if noises.len() > 1 {
+                    spec.noise_weights[noise]
+                } else {
+                    1.0
+                };
+                let mut out: Vec<Vec<f64>> = vec![vec![0.0; n]; 5 + ns];
+                {
+                    let (fixed, laws) = out.split_at_mut(5);
+                    let [reward, slack, end, paying, discount] = fixed else {
+                        return Err(Diagnostic::error("E0990", "an outcome has five numbers"));
+                    };
+                    let mut laws: Vec<&mut [f64]> = laws.iter_mut().map(Vec::as_mut_slice).collect();
+                    self.decision.evaluate(
+                        &lanes,
+                        &mut Outcome {
+                            reward,
+                            next: &mut laws,
+                            slack,
+                            end,
+                            paying,
+                            discount,
+                        },
+                    );
+                }
+                for i in 0..n {
+                    let (p, w) = (i * nz + shock, weight[i] * share);
+                    let over = out[2][i] != 0.0;
+                    ends[p] += if over { w } else { 0.0 };
+                    chance[k][p] = if over { 0.0 } else { w };
+                    for s in 0..ns {
+                        next[k][s][p] = if w == 0.0 || over {
+                            self.states[s][i]
+                        } else {
+                            out[5 + s][i]
+                        };
+                    }
+                }
+                for (w, own) in watched.iter_mut().enumerate() {
+                    let Some(values) = self.decision.watch(w, &lanes, n) else {
+                        return Err(crate::solve::economy::cannot(
+                            "a mean reads what the members' own problem does not depend on",
+                        ));
+                    };
+                    for (i, x) in values.iter().enumerate() {
+                        let w = weight[i] * share;
+                        own[i * nz + shock] += if w == 0.0 { 0.0 } else { w * x };
+                    }
+                }
+            }
+        }
+        let finite = next
+            .iter()
+            .flatten()
+            .flatten()
+            .chain(watched.iter().flatten())
+            .all(|x| x.is_finite());
+        if !finite {
+            return Err(Diagnostic::error(
+                "E0903",
+                "what members have next, or what is averaged over them, is not a number",
+            ));
+        }
+        let branches = (chance.into_iter().zip(&next)).map(|(chance, next)| Branch {
+            to: Lottery::new(&self.nodes, &next.iter().map(Vec::as_slice).collect::<Vec<&[f64]>>()),
+            chance,
+        });
+        let dies = ends.iter().any(|e| *e > 0.0);
+        Ok((
+            Flow {
+                branches: branches.collect(),
+                born: if dies { self.born()? } else { Vec::new() },
+                ends: if dies { ends } else { Vec::new() },
+                transition: spec.chain.transition.clone(),
+            },
+            watched,
+        ))
+    }
+
+    /// Whether something that is averaged reads a noise.
+    fn reads_noise(&self) -> bool {
+        let of = self.held.numbers.iter().flat_map(|n| match n.kind {
+            Kind::Mean { of, when } => std::iter::once(of).chain(when).collect(),
+            _ => Vec::new(),
+        });
+        let read = inputs_of(&self.held.model.graph, of.collect());
+        let noise =
+            |i: &crate::graph::InputId| matches!(self.held.model.graph.inputs[i.0 as usize].kind, InputKind::Noise(_));
+        read.iter().any(noise)
+    }
+
+    /// Where the newborn begin.
+    fn born(&self) -> Result<Vec<f64>, Diagnostic> {
+        let model = &self.held.model;
+        let first = self.decision.spec().first_shocks();
+        let mut at: Vec<Vec<f64>> = Vec::new();
+        for (state, _) in &self.decision.origin {
+            let state = &model.states[*state];
+            let start = state
+                .start
+                .and_then(|n| model.graph.nodes[n.0 as usize].domain.as_point());
+            let Some(x) = start else {
+                return Err(crate::solve::economy::cannot(format!(
+                    "those who are born begin with a `{}` that is drawn",
+                    state.name
+                ))
+                .at(state.span, "no single first value"));
+            };
+            at.push(vec![x; self.nodes.places()]);
+        }
+        let to = Lottery::new(&self.nodes, &at.iter().map(Vec::as_slice).collect::<Vec<&[f64]>>());
+        let mut mass = vec![0.0; self.nodes.places()];
+        mass[..first.len()].copy_from_slice(&first);
+        let mut out = vec![0.0; mass.len()];
+        to.lead(&mass, &mut out);
+        Ok(out)
+    }
+}
+
+/// A grid with `parts` cells in the place of each.
+fn between(grid: &[f64], parts: usize) -> Vec<f64> {
+    let mut out: Vec<f64> = Vec::with_capacity(parts * grid.len());
+    for pair in grid.windows(2) {
+        out.extend((0..parts).map(|i| pair[0] + (pair[1] - pair[0]) * i as f64 / parts as f64));
+    }
+    out.extend(grid.last());
+    out
+}

@@ -1,0 +1,442 @@
+//! Stationary equilibrium of a continuum without aggregate risk (Aiyagari 1994, Huggett 1993): members solve their problem at held
+//! means, prices and states of nobody; their distribution comes to rest; what it makes of each of these numbers is what it is held at.
+
+use super::held::{Held, Kind};
+use super::household::Household;
+use super::search::{Scale, Tried, one, several};
+use crate::diag::Diagnostic;
+use crate::num::weighted::Weighted;
+use crate::solve::decision::Options;
+use crate::solve::economy::Economy;
+use crate::solve::equilibrium::{EquilibriumMethod, Found};
+use crate::solve::problem::{DecisionProblem, StateKind};
+use crate::solve::progress::Watch;
+use crate::solve::solution::Player;
+use serde::{Deserialize, Serialize};
+
+/// Its word.
+pub const NAME: &str = "stationary";
+/// Mass at the top of a grid whose end the solver chose above which the grid is widened, and the same on few nodes, which spread mass.
+const TOP: f64 = 1e-6;
+const TOP_ROUGH: f64 = 1e-5;
+/// How often a grid is widened, and by what factor.
+const WIDENINGS: usize = 16;
+const WIDER: f64 = 1.6;
+/// Nodes of a continuous state where the file says nothing; every how many-th of them is there at first.
+const NODES: usize = 600;
+const THIN: usize = 4;
+/// How exactly numbers are found, at first and at the end, and the first step of a search that begins close by.
+const ROUGH: f64 = 1e-4;
+const EXACT: f64 = 1e-10;
+const CLOSE: f64 = 2e-3;
+
+/// The method.
+pub struct Stationary;
+
+impl EquilibriumMethod for Stationary {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn about(&self) -> &'static str {
+        "stationary equilibrium of a continuum without aggregate risk: the members' problem at held prices, their distribution at rest, prices at \
+         which both agree"
+    }
+
+    fn keys(&self) -> &'static [&'static str] {
+        &["tolerance", "iterations"]
+    }
+
+    fn judged(&self) -> &'static [&'static str] {
+        &["bellman", "euler", "edges", "periods", "burn_in"]
+    }
+
+    fn fits(&self, economy: &Economy) -> Result<(), String> {
+        Held::new(economy).map(|_| ())
+    }
+
+    fn solve(&self, economy: &Economy, _seed: u64, progress: &mut dyn Watch) -> Result<Found, Vec<Diagnostic>> {
+        solved(economy, progress).map_err(|d| vec![d])
+    }
+}
+
+/// A population at rest.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Population {
+    /// The agent whose members it is.
+    pub agent: String,
+    /// What members take as given and what it is held at, `(name, number)`, one per number that was held.
+    pub held: Vec<(String, f64)>,
+    /// Prices and aggregates, `(name, number)`, any length.
+    pub prices: Vec<(String, f64)>,
+    /// Nodes of each state, ascending, one vector per state of the solution.
+    pub nodes: Vec<Vec<f64>>,
+    /// The mass at each node and joint state of the chains, chains fastest; all mass is 1.
+    pub mass: Vec<f64>,
+    /// By how much the mass still moves in a period.
+    pub residual: f64,
+    /// The mass at the top of states whose end the solver chose.
+    pub top: f64,
+    /// The largest part of a condition that is left over, in units of the number that it determines.
+    pub excess: f64,
+    /// How the members' problem was built.
+    pub build: Options,
+    /// What states are distributed like.
+    pub spread: Vec<Spread>,
+}
+
+/// Statistics of a state over the members.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Whose.
+    pub name: String,
+    /// Mean and standard deviation.
+    pub mean: f64,
+    /// Standard deviation.
+    pub sd: f64,
+    /// Gini coefficient; not a number where the mean is not positive.
+    pub gini: f64,
+    /// Quantiles at [`SHARES`].
+    pub quantiles: Vec<f64>,
+    /// The share of the sum that the lowest have, at [`SHARES`]; not a number where the mean is not positive.
+    pub lorenz: Vec<f64>,
+    /// The share of members at the lowest node.
+    pub bottom: f64,
+}
+
+/// Shares of the population at which quantiles and the Lorenz curve are stored.
+pub const SHARES: [f64; 9] = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99];
+
+/// A mean below this share of the standard deviation is none.
+const NOTHING: f64 = 1e-6;
+
+impl Spread {
+    fn of(name: &str, w: &Weighted, lowest: f64) -> Spread {
+        let at = |f: &dyn Fn(f64) -> f64| SHARES.iter().map(|p| f(*p)).collect();
+        let poor = !(w.mean() > NOTHING * w.sd());
+        Spread {
+            name: name.into(),
+            mean: w.mean(),
+            sd: w.sd(),
+            gini: if poor { f64::NAN } else { w.gini() },
+            quantiles: at(&|p| w.quantile(p)),
+            lorenz: at(&|p| if poor { f64::NAN } else { w.lorenz(p) }),
+            bottom: lowest,
+        }
+    }
+}
+
+/// The conditions of an economy, and its members.
+pub struct Conditions<'h> {
+    held: &'h Held,
+    /// The members' problem.
+    pub household: Household<'h>,
+    /// What each number is held at where nothing is searched: means that chains alone move, first values of the others.
+    base: Vec<f64>,
+    /// The numbers that are searched.
+    pub unknown: Vec<usize>,
+    /// Mass at the top in the last answer, and what the last numbers came to.
+    pub top: f64,
+    /// All numbers of the last answer: those that were held, and means as they came out.
+    pub last: Vec<f64>,
+    /// By how much the mass moved in a period.
+    pub residual: f64,
+}
+
+impl<'h> Conditions<'h> {
+    /// The conditions, with the members' problem built as `options` say, on every `thin`-th node.
+    ///
+    /// # Errors
+    /// Those of [`Household::new`].
+    pub fn new(held: &'h Held, options: &Options, thin: usize) -> Result<Conditions<'h>, Diagnostic> {
+        let household = Household::new(held, options, thin)?;
+        let exogenous = household.exogenous();
+        let searched = |k: &usize| {
+            let n = &held.numbers[*k];
+            exogenous[*k].is_none() && (n.matters || matches!(n.kind, Kind::Clears { .. }))
+        };
+        Ok(Conditions {
+            base: (held.numbers.iter().zip(&exogenous))
+                .map(|(n, x)| x.unwrap_or(n.start))
+                .collect(),
+            unknown: (0..held.numbers.len()).filter(searched).collect(),
+            held,
+            household,
+            top: 0.0,
+            last: Vec::new(),
+            residual: f64::NAN,
+        })
+    }
+
+    /// What is left over of the condition of each unknown where the unknowns are `x`, one number each.
+    ///
+    /// # Errors
+    /// Those of [`Household::answer`].
+    pub fn left(&mut self, x: &[f64], progress: &mut dyn Watch) -> Result<Vec<f64>, Diagnostic> {
+        let mut numbers = self.base.clone();
+        self.unknown.iter().zip(x).for_each(|(k, x)| numbers[*k] = *x);
+        let answer = self.household.answer(&numbers, progress)?;
+        (self.top, self.residual) = (answer.top, answer.rest.residual);
+        let mut now = numbers.clone();
+        for (n, m) in now.iter_mut().zip(&answer.means) {
+            if !m.is_nan() {
+                *n = *m;
+            }
+        }
+        let nodes: Vec<crate::graph::NodeId> = (self.unknown.iter())
+            .filter_map(|k| match self.held.numbers[*k].kind {
+                Kind::Mean { .. } => None,
+                Kind::Clears { excess } => Some(excess),
+                Kind::State { law } => Some(law),
+            })
+            .collect();
+        let mut values = self.held.evaluate(&nodes, &now)?.into_iter();
+        let mut left = Vec::with_capacity(x.len());
+        for (k, x) in self.unknown.iter().zip(x) {
+            left.push(match self.held.numbers[*k].kind {
+                Kind::Mean { .. } => answer.means[*k] - x,
+                Kind::Clears { .. } => values.next().unwrap_or(f64::NAN),
+                Kind::State { .. } => values.next().unwrap_or(f64::NAN) - x,
+            });
+        }
+        // What was searched is what was held, also where its mean came out a little otherwise.
+        self.unknown.iter().zip(x).for_each(|(k, x)| now[*k] = *x);
+        self.last = now;
+        if left.iter().any(|l| l.is_nan()) {
+            return Err(Diagnostic::error(
+                "E0903",
+                "what is left over of a condition is not a number",
+            ));
+        }
+        Ok(left)
+    }
+}
+
+/// Where each unknown begins, and its scale.
+fn scales(held: &Held, unknown: &[usize]) -> Vec<Scale> {
+    let one = |k: &usize| Scale::new(held.numbers[*k].range, held.numbers[*k].start);
+    unknown.iter().map(one).collect()
+}
+
+fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnostic> {
+    let refuse = |why: String| crate::solve::economy::cannot(why);
+    let held = Held::new(economy).map_err(refuse)?;
+    let mut build = Options {
+        nodes: NODES,
+        dense_below: true,
+        ..Options::default()
+    };
+    // On few nodes first, where the grid is also made wide enough; then on all of them, close by.
+    let mut at: Option<Vec<f64>> = None;
+    let (mut widened, mut thin) = (0, THIN);
+    let (mut conditions, x, left) = loop {
+        let mut conditions = Conditions::new(&held, &build, thin)?;
+        let rough = thin > 1;
+        let start: Vec<f64> = match &at {
+            Some(x) => x.clone(),
+            None => conditions.unknown.iter().map(|k| held.numbers[*k].start).collect(),
+        };
+        let scales = scales(&held, &conditions.unknown);
+        let mut tried = Tried::default();
+        let exact = if rough { ROUGH } else { EXACT };
+        let step = at.as_ref().map(|_| CLOSE);
+        let found = match conditions.unknown.len() {
+            0 => Some(Vec::new()),
+            1 => {
+                let left = |x: f64| Ok(conditions.left(&[x], progress)?[0]);
+                one(&scales[0], (start[0], step, exact), &mut tried, left)?.map(|x| vec![x])
+            }
+            _ => several(&scales, (&start, exact), &mut tried, |x| conditions.left(x, progress))?,
+        };
+        let Some(x) = found else {
+            return Err(nowhere(&held, &conditions, tried));
+        };
+        let left = conditions.left(&x, progress)?;
+        at = Some(x.clone());
+        if conditions.top > if rough { TOP_ROUGH } else { TOP } {
+            if widened == WIDENINGS {
+                return Err(piles_up(&conditions));
+            }
+            widened += 1;
+            build.bounds = wider(&conditions);
+            continue;
+        }
+        if !rough {
+            break (conditions, x, left);
+        }
+        build.bounds = ends(&conditions);
+        thin = 1;
+    };
+    let mut solution = conditions.household.solution(progress)?;
+    solution.method = format!("{NAME}, {}", solution.method);
+    let agent = &held.model.agents[held.agent];
+    solution.players = vec![Player {
+        name: agent.name.clone(),
+        agent: held.agent,
+        member: None,
+        actions: (0..solution.actions.len()).collect(),
+        value: solution.value.clone(),
+    }];
+    let household = &conditions.household;
+    let spread = (solution.states.iter().enumerate()).map(|(s, state)| {
+        let w = household.nodes.marginal(&household.mass, s);
+        let low: f64 = (household.mass.chunks_exact(household.nodes.shocks()).enumerate())
+            .filter(|(node, _)| household.nodes.index(*node, s) == 0)
+            .map(|(_, row)| row.iter().sum::<f64>())
+            .sum();
+        Spread::of(&state.name, &w, low)
+    });
+    let size = |k: usize| conditions.last[k].abs().max(1e-3);
+    let excess = conditions.unknown.iter().zip(&left).map(|(k, l)| (l / size(*k)).abs());
+    let population = Population {
+        agent: agent.name.clone(),
+        held: held
+            .numbers
+            .iter()
+            .map(|n| n.name.clone())
+            .zip(conditions.last.iter().copied())
+            .collect(),
+        prices: prices(economy, &held, &conditions.last)?,
+        nodes: household.nodes.axes().to_vec(),
+        mass: household.mass.clone(),
+        residual: conditions.residual,
+        top: conditions.top,
+        excess: excess.fold(0.0, f64::max),
+        spread: spread.collect(),
+        build,
+    };
+    let scope = match x.len() {
+        0 => "nothing had to be found".to_string(),
+        1 => format!(
+            "`{}`, by a bracket from its first value outwards",
+            held.numbers[conditions.unknown[0]].name
+        ),
+        n => format!("{n} numbers together, by Newton's method from one start"),
+    };
+    Ok(Found {
+        discretised: household.decision.discretised.clone(),
+        solution,
+        others: Vec::new(),
+        searches: 1,
+        scope: vec![scope],
+        steady_state: Vec::new(),
+        perceived: None,
+        population: Some(population),
+    })
+}
+
+/// Prices and aggregates with what they are, and what markets define.
+fn prices(economy: &Economy, held: &Held, values: &[f64]) -> Result<Vec<(String, f64)>, Diagnostic> {
+    let mut out: Vec<(String, f64)> = Vec::new();
+    let names = economy.model.names.iter().filter(|n| {
+        let kind = n.kind.as_str();
+        let of_nobody = !economy
+            .model
+            .agents
+            .iter()
+            .any(|a| n.name.starts_with(&format!("{}.", a.name)));
+        economy.model.graph.nodes[n.node.0 as usize].shape.is_empty()
+            && of_nobody
+            && matches!(kind, "price" | "aggregate" | "let" | "state")
+            && n.phase > crate::graph::Phase::Constant
+    });
+    let names: Vec<&crate::check::model::Named> = names.collect();
+    let in_held = |name: &str| held.model.names.iter().find(|n| n.name == name).map(|n| n.node);
+    let nodes: Vec<Option<crate::graph::NodeId>> = names.iter().map(|n| in_held(&n.name)).collect();
+    let some: Vec<crate::graph::NodeId> = nodes.iter().flatten().copied().collect();
+    let mut found = held.evaluate(&some, values)?.into_iter();
+    for (name, node) in names.iter().zip(nodes) {
+        let x = if node.is_some() { found.next() } else { None };
+        if let Some(x) = x.filter(|x| x.is_finite()) {
+            out.push((name.name.clone(), x));
+        }
+    }
+    for (n, x) in held.numbers.iter().zip(values).filter(|(n, _)| n.matters) {
+        if !out.iter().any(|o| o.0 == n.name) {
+            out.push((n.name.clone(), *x));
+        }
+    }
+    Ok(out)
+}
+
+/// Ends of states without one, moved outwards.
+fn wider(conditions: &Conditions) -> Vec<(String, f64, f64)> {
+    moved_ends(conditions, WIDER)
+}
+
+/// Ends of states as they are.
+fn ends(conditions: &Conditions) -> Vec<(String, f64, f64)> {
+    moved_ends(conditions, 1.0)
+}
+
+fn moved_ends(conditions: &Conditions, by: f64) -> Vec<(String, f64, f64)> {
+    let household = &conditions.household;
+    let model = &conditions.held.model;
+    let spec = household.decision.spec();
+    let mut out = Vec::new();
+    for (k, state) in spec.states.iter().enumerate() {
+        let StateKind::Continuous { grid, .. } = &state.kind else {
+            continue;
+        };
+        let (lo, hi) = (grid[0], grid[grid.len() - 1]);
+        let open = household.decision.open_ends.iter().any(|e| e.0 == k && e.2);
+        let name = model.states[household.decision.origin[k].0].name.clone();
+        out.push((name, lo, if open { lo + by * (hi - lo) } else { hi }));
+    }
+    out
+}
+
+/// No number closes the conditions.
+fn nowhere(held: &Held, conditions: &Conditions, tried: Tried) -> Diagnostic {
+    let names: Vec<String> = conditions
+        .unknown
+        .iter()
+        .map(|k| format!("`{}`", held.numbers[*k].name))
+        .collect();
+    let evaluated = tried.at.iter().any(|t| !t.1.is_nan());
+    if let Some(refused) = tried.refused.as_ref().filter(|_| !evaluated) {
+        let mut d = Diagnostic::error(
+            "E0937",
+            format!(
+                "the members' problem has no solution, whatever {} is",
+                names.join(" and ")
+            ),
+        );
+        d = d.note(format!("at the first that was tried: {}", refused.headline));
+        for note in &refused.notes {
+            d = d.note(note.clone());
+        }
+        return d.hint("solve it at a stated price first: --set given.NAME=NUMBER");
+    }
+    let mut d = Diagnostic::error(
+        "E0973",
+        format!("no {} was found that closes the economy", names.join(" and ")),
+    );
+    let mut all: Vec<(f64, f64)> = tried.at;
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let shown = all.len().div_ceil(8).max(1);
+    for (x, left) in all.iter().step_by(shown) {
+        d = d.note(match left.is_nan() {
+            true => format!("at {x:.6} members' problem has no solution"),
+            false => format!("at {x:.6} what is left over is {left:.3e}"),
+        });
+    }
+    if let Some(k) = conditions.unknown.first() {
+        let span = held.model.params[held.numbers[*k].param].span;
+        d = d.at(span, "what is to be found");
+    }
+    d.hint("widen the range of the price, or look at demand and supply at stated prices: --set given.NAME=NUMBER")
+}
+
+/// The distribution ends where the grid does, however wide that is.
+fn piles_up(conditions: &Conditions) -> Diagnostic {
+    Diagnostic::error(
+        "E0938",
+        format!(
+            "the distribution piles up at the top of its grid: {:.1e} of the members stand there",
+            conditions.top
+        ),
+    )
+    .note(format!("the grid was widened {WIDENINGS} times"))
+    .hint("those who save want to save ever more: a discount factor times gross returns of 1 or more has no distribution at rest")
+}

@@ -1,0 +1,79 @@
+//! Wrong populations must be refused.
+
+use super::judge;
+use crate::check::Model;
+use crate::solve::continuum::stationary::Stationary;
+use crate::solve::economy::Economy;
+use crate::solve::equilibrium::{EquilibriumMethod, Found};
+use crate::solve::progress::silent;
+use crate::verify::grid::Certificate;
+
+fn huggett(set: &[(&str, &str)]) -> Model {
+    let mut options = crate::Options::default();
+    for (key, value) in set {
+        options.set.push((key.to_string(), value.to_string()));
+    }
+    let (model, said) = crate::compile(include_str!("../../../models/huggett.econ"), &options);
+    model.unwrap_or_else(|| panic!("{said:?}"))
+}
+
+fn solved(model: &Model) -> Found {
+    let economy = Economy::of(model).unwrap_or_else(|d| panic!("{d:?}"));
+    Stationary
+        .solve(&economy, 1, &mut silent)
+        .unwrap_or_else(|d| panic!("{d:?}"))
+}
+
+fn judged(model: &Model, found: &Found) -> Certificate {
+    let economy = Economy::of(model).unwrap_or_else(|d| panic!("{d:?}"));
+    judge(&economy, found, 1, &mut silent).unwrap_or_else(|d| panic!("{d:?}"))
+}
+
+fn codes(c: &Certificate) -> Vec<String> {
+    c.reasons.iter().map(|d| d.code.clone()).collect()
+}
+
+#[test]
+fn a_population_that_is_right_holds_and_wrong_ones_are_refused() {
+    let model = huggett(&[]);
+    let right = solved(&model);
+    let held = judged(&model, &right);
+    assert!(held.passed, "{:?}", held.reasons);
+
+    // The policy of another credit limit, at this price.
+    let other = solved(&huggett(&[("limit", "-4")]));
+    let mut wrong = right.clone();
+    wrong.solution = other.solution.clone();
+    if let (Some(p), Some(o)) = (&mut wrong.population, &other.population) {
+        (p.nodes, p.mass, p.build) = (o.nodes.clone(), o.mass.clone(), o.build.clone());
+    }
+    assert!(!judged(&model, &wrong).passed);
+
+    // A price one per cent off, with the policy and the distribution of the right one.
+    let mut wrong = right.clone();
+    wrong
+        .population
+        .iter_mut()
+        .for_each(|p| p.held.iter_mut().for_each(|h| h.1 *= 1.01));
+    let refused = judged(&model, &wrong);
+    assert!(!refused.passed, "{:?}", codes(&refused));
+
+    // A tenth of every place's mass one node too high, as by a wrong weight in a lottery.
+    let mut wrong = right.clone();
+    if let Some(p) = &mut wrong.population {
+        let shocks = wrong.solution.shocks();
+        for _ in 0..20 {
+            let old = p.mass.clone();
+            for k in 0..old.len() - shocks {
+                p.mass[k] -= 0.5 * old[k];
+                p.mass[k + shocks] += 0.5 * old[k];
+            }
+        }
+    }
+    let refused = judged(&model, &wrong);
+    assert!(
+        !refused.passed && codes(&refused).contains(&"E0972".into()),
+        "{:?}",
+        codes(&refused)
+    );
+}

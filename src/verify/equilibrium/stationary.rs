@@ -61,7 +61,7 @@ pub(super) fn judge(
     let problem = Decision::new(&few, &population.build)?;
     let (begun, said) = begins(&few, &found.solution, &found.steady_state);
     let mut certificate = certify(&problem, &found.solution, &settings(&few, &problem, seed))?;
-    in_the_economy(&begun, &found.solution, &problem, &mut certificate, seed);
+    in_the_economy(&begun, &found.solution, &problem, &mut certificate, seed, false);
     certificate.reasons.extend(said);
     let mut out = certificate.world.take().unwrap_or_default();
     let kept = out.reasons.len();

@@ -1,7 +1,8 @@
 //! Economies with a continuum of members: stationary equilibria against numbers that others computed.
 
 use econc::check::model::Model;
-use econc::solve::continuum::stationary::{Population, Stationary};
+use econc::solve::continuum::population::Population;
+use econc::solve::continuum::stationary::Stationary;
 use econc::solve::economy::Economy;
 use econc::solve::equilibrium::{EquilibriumMethod, Found};
 use econc::solve::progress::silent;

@@ -5,7 +5,7 @@ use super::number;
 use super::plot::{Figure, Panel, Picture, Series};
 use super::solved::stem_of;
 use super::table::Table;
-use crate::solve::continuum::stationary::{Population, SHARES};
+use crate::solve::continuum::population::{Population, SHARES};
 
 /// Prices and aggregates as a fact.
 pub fn facts(p: &Population) -> Vec<(String, String)> {
@@ -19,7 +19,7 @@ pub fn facts(p: &Population) -> Vec<(String, String)> {
 pub fn tables(p: &Population) -> Vec<NamedTable> {
     let s = &p.spread;
     let column =
-        |f: &dyn Fn(&crate::solve::continuum::stationary::Spread) -> f64| s.iter().map(f).collect::<Vec<f64>>();
+        |f: &dyn Fn(&crate::solve::continuum::population::Spread) -> f64| s.iter().map(f).collect::<Vec<f64>>();
     let mut spread = Table::new()
         .texts("name", s.iter().map(|x| x.name.clone()).collect())
         .numbers("mean", column(&|x| x.mean))

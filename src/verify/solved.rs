@@ -1,12 +1,12 @@
 //! Solving a model and judging the solution: what `econc solve` does between compiling and reporting.
 
-mod begins;
+pub(super) mod begins;
 pub(super) mod ends;
 mod finer;
 mod hints;
 mod work;
 
-pub(super) use begins::{in_the_economy, judge};
+pub(super) use begins::judge;
 
 use super::equilibrium;
 use super::first_values::begins;
@@ -17,7 +17,7 @@ use crate::check::settings::unknown_word;
 use crate::diag::Diagnostic;
 use crate::limits;
 use crate::solve::continuum::perceived::law::Perceived;
-use crate::solve::continuum::stationary::Population;
+use crate::solve::continuum::population::Population;
 use crate::solve::decision::{self, Decision, Discretised};
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::EquilibriumMethod;
@@ -27,7 +27,7 @@ use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::{Watch, kept, solved_before};
 use crate::solve::solution::Solution;
 use crate::solve::steady_state::SteadyState;
-use begins::with_rewards;
+use begins::{in_the_economy, with_rewards};
 use ends::{around, hold, limited, reach, runs_away, stationary, widen};
 use finer::{Judged, Standing, linear_instead, smears, spikes, too_coarse};
 use work::{Within, Work};

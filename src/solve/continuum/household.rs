@@ -9,11 +9,11 @@ use crate::graph::{InputKind, NodeId};
 use crate::solve::bellman::At;
 use crate::solve::decision::{Decision, Options};
 use crate::solve::method::{Method, Structure, Task};
-use crate::solve::methods;
 use crate::solve::problem::{DecisionProblem, Lanes, Outcome, StateKind};
 use crate::solve::progress::Watch;
 use crate::solve::solution::{Reader, Solution};
-use crate::solve::time_iteration::{Carried, EndogenousGrid, SWEEPS, TimeIterationOptions};
+use crate::solve::time_iteration::{Carried, EndogenousGrid, SWEEPS, TimeIteration, TimeIterationOptions};
+use crate::solve::value_iteration::ValueIteration;
 
 /// Fewest cells of the one continuous state of a distribution, and most places of any.
 const CELLS: usize = 900;
@@ -248,7 +248,7 @@ impl<'h> Household<'h> {
         }
         let method: &dyn Method = match slopes {
             true => &EndogenousGrid,
-            false => methods::choose(None, &structure)?,
+            false => otherwise(&structure)?,
         };
         let guess = self.solution.take().map(|s| s.value);
         let size = self.decision.spec().chain.transition.len();
@@ -425,6 +425,22 @@ impl<'h> Household<'h> {
         to.lead(&mass, &mut out);
         Ok(out)
     }
+}
+
+/// The first method that fits where members' next states are not chosen directly.
+///
+/// # Errors
+/// E0810 where none does, with the reason of each.
+fn otherwise(structure: &Structure) -> Result<&'static dyn Method, Diagnostic> {
+    let methods: [&'static dyn Method; 2] = [&TimeIteration, &ValueIteration];
+    let mut refused = crate::solve::economy::cannot("no method solves the members' problem");
+    for method in methods {
+        match method.fits(structure) {
+            Ok(()) => return Ok(method),
+            Err(why) => refused = refused.note(format!("{}: {why}", method.name())),
+        }
+    }
+    Err(refused)
 }
 
 /// A grid with `parts` cells in the place of each.

@@ -9,5 +9,6 @@ pub mod held;
 pub mod histogram;
 mod household;
 pub mod perceived;
+pub mod population;
 mod search;
 pub mod stationary;

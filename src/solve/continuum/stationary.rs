@@ -3,16 +3,15 @@
 
 use super::held::{Held, Kind};
 use super::household::Household;
+use super::population::{Population, Spread};
 use super::search::{Scale, Tried, one, several};
 use crate::diag::Diagnostic;
-use crate::num::weighted::Weighted;
 use crate::solve::decision::Options;
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::{EquilibriumMethod, Found};
 use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::progress::Watch;
 use crate::solve::solution::Player;
-use serde::{Deserialize, Serialize};
 
 /// Its word.
 pub const NAME: &str = "stationary";
@@ -57,72 +56,6 @@ impl EquilibriumMethod for Stationary {
 
     fn solve(&self, economy: &Economy, _seed: u64, progress: &mut dyn Watch) -> Result<Found, Vec<Diagnostic>> {
         solved(economy, progress).map_err(|d| vec![d])
-    }
-}
-
-/// A population at rest.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Population {
-    /// The agent whose members it is.
-    pub agent: String,
-    /// What members take as given and what it is held at, `(name, number)`, one per number that was held.
-    pub held: Vec<(String, f64)>,
-    /// Prices and aggregates, `(name, number)`, any length.
-    pub prices: Vec<(String, f64)>,
-    /// Nodes of each state, ascending, one vector per state of the solution.
-    pub nodes: Vec<Vec<f64>>,
-    /// The mass at each node and joint state of the chains, chains fastest; all mass is 1.
-    pub mass: Vec<f64>,
-    /// By how much the mass still moves in a period.
-    pub residual: f64,
-    /// The mass at the top of states whose end the solver chose.
-    pub top: f64,
-    /// The largest part of a condition that is left over, in units of the number that it determines.
-    pub excess: f64,
-    /// How the members' problem was built.
-    pub build: Options,
-    /// What states are distributed like.
-    pub spread: Vec<Spread>,
-}
-
-/// Statistics of a state over the members.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
-    /// Whose.
-    pub name: String,
-    /// Mean and standard deviation.
-    pub mean: f64,
-    /// Standard deviation.
-    pub sd: f64,
-    /// Gini coefficient; not a number where the mean is not positive.
-    pub gini: f64,
-    /// Quantiles at [`SHARES`].
-    pub quantiles: Vec<f64>,
-    /// The share of the sum that the lowest have, at [`SHARES`]; not a number where the mean is not positive.
-    pub lorenz: Vec<f64>,
-    /// The share of members at the lowest node.
-    pub bottom: f64,
-}
-
-/// Shares of the population at which quantiles and the Lorenz curve are stored.
-pub const SHARES: [f64; 9] = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99];
-
-/// A mean below this share of the standard deviation is none.
-const NOTHING: f64 = 1e-6;
-
-impl Spread {
-    fn of(name: &str, w: &Weighted, lowest: f64) -> Spread {
-        let at = |f: &dyn Fn(f64) -> f64| SHARES.iter().map(|p| f(*p)).collect();
-        let poor = !(w.mean() > NOTHING * w.sd());
-        Spread {
-            name: name.into(),
-            mean: w.mean(),
-            sd: w.sd(),
-            gini: if poor { f64::NAN } else { w.gini() },
-            quantiles: at(&|p| w.quantile(p)),
-            lorenz: at(&|p| if poor { f64::NAN } else { w.lorenz(p) }),
-            bottom: lowest,
-        }
     }
 }
 

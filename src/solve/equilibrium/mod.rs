@@ -19,7 +19,7 @@ mod stages;
 mod typed;
 
 use super::continuum::perceived::law::Perceived;
-use super::continuum::stationary::Population;
+use super::continuum::population::Population;
 use super::decision::Discretised;
 use super::economy::Economy;
 use super::progress::Watch;

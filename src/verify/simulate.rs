@@ -41,6 +41,9 @@ pub struct SolvedPolicy<'a> {
     search: SearchOptions,
 }
 
+/// Least share of what values differ by at most that an error is relative to: values that happen to be zero have no size of their own.
+const LEAST_DIFFERENCE: f64 = 0.01;
+
 /// How far from a binding constraint policies are not interpolated: a spline's ripples fall by .27 a node.
 pub const NEIGHBOURS: usize = 5;
 
@@ -74,9 +77,14 @@ impl<'a> SolvedPolicy<'a> {
         })
     }
 
-    /// What an error of a value is relative to where nobody consumes: `1 + |value|`, or ten times what values differ by where that is less.
+    /// What an error of a value is relative to where nobody consumes: `1 + |value|`, but between a tenth of what values differ by and ten times that.
     pub fn size_of(&self, value: f64) -> f64 {
-        (1.0 + value.abs()).min(self.differ)
+        let plain = 1.0 + value.abs();
+        if self.differ.is_finite() {
+            plain.max(LEAST_DIFFERENCE * self.differ).min(self.differ)
+        } else {
+            plain
+        }
     }
 
     /// Its reader.

@@ -104,11 +104,6 @@ const FAULTS: &[Fault] = &[
     seen("chance.complement", "machine", &["E0944", "E0945"]),
     seen("chance.constant", "machine", &["E0944", "E0945"]),
     seen("chance.reward_unweighted", "machine", &["E0944", "E0945", "E0946"]),
-    seen(
-        "chance.ends_stand_still",
-        "tries",
-        &["E0914", "E0915", "E0944", "E0945", "E0946"],
-    ),
     seen("chance.range_short", "drift", &["E0901", "E0902", "E0970"]),
     seen("chance.first_outcome", "lottery", &["E0915", "E0944", "E0945"]),
     // Markets.

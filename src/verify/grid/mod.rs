@@ -3,7 +3,7 @@
 //! [`play`] simulates lives under the solution, [`points`] measures residuals on the *ergodic set* (what those lives visit) and on the
 //! *whole grid*, between nodes, where interpolation errs most. Only the ergodic set decides; the grid tells how far the
 //! solution can be trusted off it. Residuals and gains are divided by `u'(c) c`: the share of one period's consumption they are worth
-//! (if the problem names no consumption, by `1 + |V|` or ten times what values differ by, whichever is less).
+//! (if the problem names no consumption, by `1 + |V|`, but between a tenth of what values differ by and ten times that).
 //!
 //! Each proof ([`PROOFS`]) measures something and says what is wrong with it. Each threshold is a named setting; a certificate that fails
 //! carries the reasons as diagnostics. The other half, in the economy itself, is [`super::world`].

@@ -179,6 +179,12 @@ fn alone(economy: &Economy) -> Result<usize, String> {
     if model.time.is_some() {
         return Err("something depends on the date".into());
     }
+    if let Some(s) = model.states.iter().find(|s| s.owner.is_some() && s.domain.integer) {
+        return Err(format!("`{}` takes whole numbers", s.name));
+    }
+    if let Some(a) = model.actions.iter().find(|a| a.taste.is_some()) {
+        return Err(format!("`{}` is chosen with taste shocks", a.name));
+    }
     Ok(*agent)
 }
 

@@ -49,6 +49,7 @@ fn equilibria_that_are_none_fail_by_the_row_that_is_about_it() {
         scope: Vec::new(),
         discretised: found.discretised.clone(),
         steady_state: Vec::new(),
+        population: None,
         perceived: found.perceived.clone(),
     };
     // A slope that is a hundredth too large, in one of the states.

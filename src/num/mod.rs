@@ -7,6 +7,7 @@ pub mod chebyshev;
 pub mod fixed_point;
 pub mod grid;
 pub mod interpolate;
+pub mod lattice;
 pub mod linear;
 pub mod normal;
 pub mod optimise;

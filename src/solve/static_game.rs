@@ -9,6 +9,7 @@
 //! Reference: Fudenberg and Tirole (1991), *Game Theory*, chapter 1.
 
 pub(super) mod game;
+mod measure;
 pub(super) mod profiles;
 pub(super) mod search;
 
@@ -43,7 +44,7 @@ const REPLY: (usize, usize) = (40, 24);
 /// Rounds of replies in turn.
 const ROUNDS: usize = 200;
 /// Relative gain from a deviation that is put down to rounding.
-const GAIN: f64 = 1e-9;
+pub(super) const GAIN: f64 = 1e-9;
 /// Profiles closer than this (relative) are one equilibrium: where a reward has kinks in a draw, its expectation over nodes is flat
 /// between them, and every point of the flat stretch is a best reply.
 const ONE: f64 = 2e-3;

@@ -248,12 +248,7 @@ fn seen_by_all(mut game: Game) -> Result<(Game, Vec<Play>, Searched), Diagnostic
         ..k.clone()
     });
     let states = joint(&carried.collect::<Vec<Known>>()).0;
-    let mut play = Play {
-        policy: vec![Vec::new(); game.actions.len()],
-        mixed: vec![Vec::new(); game.actions.len()],
-        paid: vec![Vec::new(); game.choosers.len()],
-        known,
-    };
+    let mut play = Play::blank(&game, known);
     let mut searches = Tried::default();
     for state in states {
         game.chance.known = game.types.iter().map(|t| t.input).zip(state.iter().copied()).collect();

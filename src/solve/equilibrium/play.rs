@@ -23,6 +23,8 @@ pub(super) struct Searched {
     pub(super) scope: Vec<String>,
     /// Whether some of what was found are points of a continuum of equilibria.
     pub(super) continuum: bool,
+    /// Whether what was found holds all ends of continua: others are mixtures of these.
+    pub(super) ends: bool,
 }
 
 impl Searched {
@@ -31,7 +33,7 @@ impl Searched {
         Searched {
             tried,
             scope: vec![format!("{tried} starts")],
-            continuum: false,
+            ..Searched::default()
         }
     }
 }
@@ -60,6 +62,17 @@ pub(super) struct Known {
 }
 
 impl Play {
+    /// Nobody does anything yet, knowing this.
+    pub(super) fn blank(game: &Game, known: Vec<Known>) -> Play {
+        let n = game.actions.len();
+        Play {
+            policy: vec![Vec::new(); n],
+            mixed: vec![Vec::new(); n],
+            paid: vec![Vec::new(); game.choosers.len()],
+            known,
+        }
+    }
+
     /// A profile in numbers, where nothing is known.
     pub(super) fn numbers(game: &Game, x: &[f64]) -> Play {
         let paid = (0..game.choosers.len()).map(|c| match game.choosers[c].actions.first() {

@@ -41,12 +41,12 @@ pub(super) fn chosen(
         return Err(none(economy, searched));
     }
     let mut at = match (found.len(), selection(model)) {
-        (1, _) => 0,
+        (1, _) if !searched.continuum => 0,
         (_, Some(Selection::Start)) => found
             .iter()
             .position(|c| Some(&c.payoffs) == from_start.as_ref())
             .unwrap_or(0),
-        (_, Some(Selection::Payoff | Selection::Risk)) if searched.continuum => {
+        (_, Some(Selection::Payoff | Selection::Risk)) if searched.continuum && !searched.ends => {
             return Err(several(&found, searched)
                 .note("a search finds single points of a continuum: the best of these need not be the best of all"));
         }
@@ -181,9 +181,11 @@ fn several(found: &[Candidate], searched: &Searched) -> Diagnostic {
         for c in found.iter().take(SHOWN) {
             d = d.note(line(c));
         }
-        return d
-            .note(format!("searched: {}", searched.scope.join("; ")))
-            .hint("solve { select = from(start) } takes the one that the search from the first choices leads to, solve { find = all } shows some; or let actions choose among a few numbers, `action x in 0..10`");
+        let finite = |c: &Candidate| c.solution.actions.iter().all(|a| a.kind != ActionKind::Continuous);
+        return d.note(format!("searched: {}", searched.scope.join("; "))).hint(match found.iter().all(finite) {
+            true => "choices that pay the same may be mixed in any proportion: solve { find = all } shows the ends, solve { select = from(start) } takes the one that replies lead to from the first choices; or pay a little more for the choice that is meant",
+            false => "solve { select = from(start) } takes the one that the search from the first choices leads to, solve { find = all } shows some; or let actions choose among a few numbers, `action x in 0..10`",
+        });
     }
     let mut d = Diagnostic::error("E0918", format!("the game has {} equilibria", found.len()));
     for c in found {

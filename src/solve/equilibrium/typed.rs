@@ -11,6 +11,7 @@ use crate::diag::Diagnostic;
 use crate::limits;
 use crate::num::fixed_point::{NewtonOptions, newton};
 use crate::num::optimise::spread;
+use crate::solve::static_game::GAIN;
 use crate::solve::static_game::game::Game;
 use crate::solve::static_game::search::best_of;
 
@@ -24,8 +25,6 @@ const ACTIONS: usize = 24;
 const STARTS: usize = 12;
 /// Points of the scan for a gain, evenly and by powers of ten from either end.
 const SCAN: (usize, usize) = (60, 24);
-/// Relative gain that is put down to rounding.
-const GAIN: f64 = 1e-9;
 /// Strategies closer than this are one.
 const ONE: f64 = 1e-5;
 
@@ -232,11 +231,12 @@ impl<'g> Typed<'g> {
             (0..self.states[i]).all(|s| {
                 let now = x[self.first[i] + s];
                 let here = self.pays((i, s), now, x);
+                let money = self.game.money[i];
                 let mut gain = |v: f64| {
                     let gain = self.pays((i, s), v, x) - here;
                     if gain.is_nan() { f64::NEG_INFINITY } else { gain }
                 };
-                let none = |gain: f64| gain <= GAIN * (1.0 + here.abs());
+                let none = |gain: f64| gain <= GAIN * (money + here.abs());
                 here.is_finite() && best_of(&mut gain, now, &points).is_none_or(|to| none(gain(to)))
             })
         })

@@ -2,7 +2,7 @@
 
 use super::super::decision::expectation::{Expectation, Known};
 use super::super::expected::Expected;
-use super::super::kinked::{Kinked, Nodes};
+use super::super::kinked::{Fixed, Kinked, Nodes, fixed};
 use super::Conduct;
 use crate::check::Model;
 use crate::check::model::{Distribution, Otherwise, Space};
@@ -97,9 +97,9 @@ pub(in crate::solve) struct Game {
     /// Whether an interval has no lower and no upper end: the search then ends at [`FAR`], and nobody rests there.
     pub(super) open: Vec<(bool, bool)>,
     /// What first-order conditions are multiplied with, a power of two per action, so that no unit of money matters.
-    pub(super) unit: Vec<f64>,
+    pub(in crate::solve) unit: Vec<f64>,
     /// What is small money for the owner of each action: 1 where amounts are ordinary.
-    pub(super) money: Vec<f64>,
+    pub(in crate::solve) money: Vec<f64>,
     pub(in crate::solve) actions: Vec<Chosen>,
     pub(in crate::solve) choosers: Vec<Chooser>,
     pub(in crate::solve) types: Vec<Type>,
@@ -114,6 +114,8 @@ pub(in crate::solve) struct Game {
     pub(in crate::solve) chance: Expected,
     /// Whether rewards jump where choices change (comparisons, choices by conditions).
     pub(in crate::solve) steps: bool,
+    /// For each action where, along itself alone, rewards have kinks or steps, ends of its interval included; empty unless something is known.
+    pub(in crate::solve) edges: Vec<Vec<Fixed>>,
     /// Whether some price is taken as given.
     pub(in crate::solve) given: bool,
     /// Whether draws stand behind kinks whose nodes only come near.
@@ -136,11 +138,6 @@ struct Requirements {
 
 /// How far an interval without an end is searched.
 const FAR: f64 = 1e6;
-/// First-order conditions whose ordinary size is within this factor of one are taken as they are.
-const ORDINARY: f64 = 64.0;
-/// Shares of the intervals at which sizes are measured.
-const PLACES: [f64; 13] = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95];
-
 /// Most actions whose derivatives are all taken: beyond that only those of one member of each population.
 pub(super) const FULL: usize = 24;
 
@@ -565,6 +562,10 @@ impl Game {
             },
             rough: outcomes.rough,
             clears,
+            edges: match types.is_empty() {
+                true => vec![Vec::new(); actions.len()],
+                false => edges(&dag, &everything, &ids_of_actions, &actions, (&lo, &hi)),
+            },
             steps: has_steps(&dag, &everything, &ids_of_actions),
             given: !prices.is_empty(),
             alike: reading.alike,
@@ -582,34 +583,6 @@ impl Game {
         game.measure();
         game.look_around(model);
         Ok(game)
-    }
-
-    /// The units in which conditions and gains are counted: an ordinary size of each condition, and of what is paid, along the own interval.
-    fn measure(&mut self) {
-        let n = self.lo.len();
-        let at = |k: usize, i: usize| self.lo[i] + (self.hi[i] - self.lo[i]) * PLACES[k];
-        let mut slopes: Vec<Vec<f64>> = vec![Vec::new(); n];
-        let mut paid: Vec<Vec<f64>> = vec![Vec::new(); n];
-        for k in 0..PLACES.len() {
-            let x: Vec<f64> = (0..n).map(|i| at(k, i)).collect();
-            for (i, v) in self.chance.of(&self.conditions, &x).into_iter().enumerate() {
-                slopes[i].push(v.abs());
-                paid[i].push(self.pays(i, &x, &x).abs());
-            }
-        }
-        for i in 0..n {
-            let unit = |sizes: &mut Vec<f64>| -> f64 {
-                sizes.retain(|v| v.is_finite() && *v > 0.0);
-                sizes.sort_by(f64::total_cmp);
-                let ordinary = sizes.get(sizes.len() / 4).copied().unwrap_or(1.0);
-                match (1.0 / ORDINARY..=ORDINARY).contains(&ordinary) {
-                    true => 1.0,
-                    false => ordinary.log2().round().clamp(-900.0, 900.0).exp2(),
-                }
-            };
-            self.unit[i] = 1.0 / unit(&mut slopes[i]);
-            self.money[i] = unit(&mut paid[i]);
-        }
     }
 
     /// Says what each chooser sees.
@@ -640,6 +613,27 @@ impl Game {
             model.graph.elements(&agent.shape),
         )
     }
+}
+
+/// Where rewards have kinks or steps along each action alone: one list per action, found once for those of a group.
+fn edges(dag: &Dag, of: &[Id], ids: &[Id], actions: &[Chosen], ends: (&[f64], &[f64])) -> Vec<Vec<Fixed>> {
+    let mut out: Vec<Vec<Fixed>> = Vec::new();
+    for (i, a) in actions.iter().enumerate() {
+        let lead = actions.iter().position(|b| b.group == a.group).unwrap_or(i);
+        let (lo, hi) = (ends.0[i], ends.1[i]);
+        let beyond = 1e-6 * (hi - lo);
+        out.push(match out.get(lead) {
+            Some(same) if (lo, hi) == (ends.0[lead], ends.1[lead]) => same.clone(),
+            _ if a.values.is_some() => Vec::new(),
+            _ => {
+                // What stands at an end but for rounding stands there.
+                let ends = |at: f64| [lo, hi].into_iter().find(|e| (at - e).abs() < 1e-3 * beyond).unwrap_or(at);
+                let found = fixed(dag, of, ids[i], lo - beyond, hi + beyond).into_iter();
+                found.map(|f| Fixed { at: ends(f.at), ..f }).collect()
+            }
+        });
+    }
+    out
 }
 
 /// What an action chooses from: its values where they are finite, and the ends of its interval, one number per element.

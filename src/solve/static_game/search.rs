@@ -240,6 +240,16 @@ impl Game {
         if free.is_empty() {
             return Some(full(&[]));
         }
+        // Of what is free slopes are zero, whatever pushes against its bounds on the way; failing that, bounds may stop it, too.
+        let mut slopes = |y: &[f64]| {
+            let all = self.measured(&full(y));
+            let of: Vec<f64> = leads.iter().map(|i| all[*i]).collect();
+            of.iter().all(|v| v.is_finite()).then_some(of)
+        };
+        let report = newton(&mut slopes, &middle, &lo, &hi, &NewtonOptions::default());
+        if report.converged || report.residual < 1e-10 {
+            return Some(full(&report.x));
+        }
         let mut conditions = |y: &[f64]| self.conditions_of(&leads, &full(y));
         let report = newton(&mut conditions, &middle, &lo, &hi, &NewtonOptions::default());
         (report.converged || report.residual < 1e-10).then(|| full(&report.x))

@@ -9,13 +9,20 @@ use crate::env::worlds::Worlds;
 use crate::env::worlds::trial::Place;
 use crate::graph::NodeId;
 use crate::graph::shape::{aligned, element_name};
+use crate::num::lattice;
 use crate::num::random::Key;
 use crate::solve::problem::ActionKind;
 use crate::solve::solution::{Player, Solution};
 use std::sync::Arc;
 
-/// Most cases that are counted out, and how many are drawn where there are more.
+/// Most cases that are counted out.
 const MOST: usize = 16_384;
+/// Values of a continuous draw of one's own at which other choices are tried, where it is one and where there are more.
+const TYPES: (usize, usize) = (37, 9);
+/// Further ones, as probabilities: near both ends.
+const NEAR_ENDS: [f64; 6] = [1e-4, 1e-3, 6e-3, 1.0 - 6e-3, 1.0 - 1e-3, 1.0 - 1e-4];
+/// Parts of the cases that are drawn whose means are set against one another for a standard error.
+const PARTS: usize = 8;
 /// Most numbers of all inputs of all cases.
 const NUMBERS: usize = 3_000_000;
 
@@ -96,8 +103,14 @@ fn mixing(model: &Model, solution: &Solution) -> Vec<(usize, usize, usize)> {
     out
 }
 
-/// Every combination of what may be known and chosen by chance, or draws of it.
-pub(super) fn cases(model: &Model, solution: &Solution, seed: u64) -> Cases {
+/// Whether strategies depend on continuous draws.
+pub(super) fn draws_of_own(model: &Model, solution: &Solution) -> bool {
+    let continuous = |(s, _): &(usize, usize)| outcomes(&model.shocks[*s].process).is_none();
+    known(model, solution).iter().any(continuous)
+}
+
+/// Every combination of what may be known and chosen by chance, or `draws` draws of it (fewer where memory is short).
+pub(super) fn cases(model: &Model, solution: &Solution, seed: u64, draws: usize) -> Cases {
     let known = known(model, solution);
     let mixing = mixing(model, solution);
     let mut lanes = vec![Case {
@@ -147,7 +160,7 @@ pub(super) fn cases(model: &Model, solution: &Solution, seed: u64) -> Cases {
             .collect();
     }
     let elements: usize = model.graph.inputs.iter().map(|i| model.graph.elements(&i.shape)).sum();
-    let most = (NUMBERS / elements.max(1)).clamp(1, MOST);
+    let most = (NUMBERS / elements.max(1)).clamp(1, draws);
     let drawn = !model.draws.is_empty()
         || model.shocks.len()
             > known
@@ -158,18 +171,15 @@ pub(super) fn cases(model: &Model, solution: &Solution, seed: u64) -> Cases {
     if exact && !drawn && lanes.len() <= most {
         return Cases { lanes, exact };
     }
-    // Evenly spread draws, shifted at random.
+    // A lattice, shifted at random.
     let key = Key::new(seed, 0x0ca5e);
+    let most = 1usize << most.ilog2();
     let shift: Vec<f64> = (0..known.len()).map(|d| key.uniform(d as u64, 7)).collect();
-    let primes = [2.0f64, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0, 19.0, 23.0, 29.0, 31.0, 37.0];
     let lanes = (0..most)
         .map(|l| {
             let of = |(d, (s, e)): (usize, &(usize, usize))| {
-                let u = match d {
-                    0 => (shift[0] + l as f64) / most as f64,
-                    d if d <= primes.len() => (shift[d] + l as f64 * primes[d - 1].sqrt().fract()).fract(),
-                    d => key.uniform(l as u64, 100 + d as u64),
-                };
+                let spread = lattice::point(d, l, most, shift[d]);
+                let u = spread.unwrap_or_else(|| key.uniform(l as u64, 100 + d as u64));
                 (*s, *e, stored(&model.shocks[*s].process, u.clamp(1e-12, 1.0 - 1e-12)))
             };
             Case {
@@ -207,6 +217,7 @@ pub(super) struct Bench {
     pub(super) weights: Vec<f64>,
     actor: Actor,
     picked: Vec<Vec<(usize, usize, f64)>>,
+    known: Vec<Vec<(usize, usize, f64)>>,
     start: Vec<Place>,
     exact: bool,
     stages: usize,
@@ -236,6 +247,7 @@ impl Bench {
             actor,
             weights: cases.lanes.iter().map(|c| c.weight).collect(),
             picked: cases.lanes.iter().map(|c| c.picked.clone()).collect(),
+            known: cases.lanes.iter().map(|c| c.known.clone()).collect(),
             start,
             exact: cases.exact,
             stages: model.stages.len().max(1),
@@ -301,14 +313,19 @@ impl Bench {
         values.iter().zip(&self.weights).map(|(x, w)| x * w).sum::<f64>() / total
     }
 
-    /// The standard error of the mean over copies, as if they were independent; none where all cases are there.
+    /// The standard error of the mean over copies, from how far parts of them differ that are spread evenly themselves; none where all cases are there.
     pub(super) fn error(&self, values: &[f64]) -> f64 {
         if self.exact {
             return 0.0;
         }
-        let mean = self.mean(values);
-        let squares: Vec<f64> = values.iter().map(|x| (x - mean) * (x - mean)).collect();
-        (self.mean(&squares) / values.len() as f64).sqrt()
+        let part = |k: usize| {
+            let of = || values.iter().skip(k).step_by(PARTS);
+            of().sum::<f64>() / of().count().max(1) as f64
+        };
+        let means: Vec<f64> = (0..PARTS).map(part).collect();
+        let mean = means.iter().sum::<f64>() / PARTS as f64;
+        let squares: f64 = means.iter().map(|m| (m - mean) * (m - mean)).sum();
+        (squares / ((PARTS - 1) * PARTS) as f64).sqrt()
     }
 
     /// The action of the model and its element behind an action of the solution, as a player chooses it.
@@ -331,17 +348,15 @@ impl Bench {
         (0..n).find(own).map(|e| (a, e))
     }
 
-    /// What a player may know, a few values of each continuous draw: lists of (shock, element, stored value). One empty list where it
-    /// knows nothing.
-    pub(super) fn own_types(
-        &self,
-        model: &Model,
-        solution: &Solution,
-        player: &Player,
-        few: usize,
-    ) -> Vec<Vec<(usize, usize, f64)>> {
+    /// What a copy's case has of what is known, as it is stored.
+    pub(super) fn knows(&self, copy: usize, (shock, element): (usize, usize)) -> Option<f64> {
+        let of = |k: &&(usize, usize, f64)| (k.0, k.1) == (shock, element);
+        self.known[copy].iter().find(of).map(|k| k.2)
+    }
+
+    /// The shocks that a player sees and strategies read: (shock, element).
+    pub(super) fn own_draws(&self, model: &Model, solution: &Solution, player: &Player) -> Vec<(usize, usize)> {
         let agent = &model.agents[player.agent];
-        let mut out: Vec<Vec<(usize, usize, f64)>> = vec![Vec::new()];
         let mut seen: Vec<(usize, usize)> = Vec::new();
         for (s, e) in known(model, solution) {
             let shock = &model.shocks[s];
@@ -352,16 +367,29 @@ impl Bench {
                 seen.push((s, e));
             }
         }
-        for (s, e) in seen {
-            let process = &model.shocks[s].process;
+        seen
+    }
+
+    /// What a player may know, several values of each continuous draw, between and near the ends: lists of (shock, element, stored value). One empty
+    /// list where it knows nothing.
+    pub(super) fn own_types(
+        &self,
+        model: &Model,
+        solution: &Solution,
+        player: &Player,
+    ) -> Vec<Vec<(usize, usize, f64)>> {
+        let seen = self.own_draws(model, solution, player);
+        let mut out: Vec<Vec<(usize, usize, f64)>> = vec![Vec::new()];
+        for (s, e) in &seen {
+            let process = &model.shocks[*s].process;
+            let between = |n: usize| (0..n).map(move |k| (k as f64 + 0.57) / n as f64);
             let values: Vec<f64> = match outcomes(process) {
                 Some(all) => all.into_iter().filter(|o| o.1 > 0.0).map(|o| o.0).collect(),
-                None => (0..few)
-                    .map(|k| stored(process, (k as f64 + 0.57) / few as f64))
-                    .collect(),
+                None if seen.len() > 1 => between(TYPES.1).map(|u| stored(process, u)).collect(),
+                None => (between(TYPES.0).chain(NEAR_ENDS)).map(|u| stored(process, u)).collect(),
             };
             out = (out.iter())
-                .flat_map(|head| values.iter().map(move |x| [head.as_slice(), &[(s, e, *x)]].concat()))
+                .flat_map(|head| values.iter().map(move |x| [head.as_slice(), &[(*s, *e, *x)]].concat()))
                 .collect();
         }
         out

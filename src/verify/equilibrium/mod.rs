@@ -16,6 +16,7 @@ mod recursive;
 mod recursive_tests;
 mod stationary;
 mod taker;
+mod trial;
 mod vacuity;
 
 pub use record::{EquilibriumCertificate, Reaction, Standing};

@@ -1,12 +1,13 @@
 //! Mixed strategies: chances at which all choices of a support pay the same.
 //!
-//! Two who know nothing: every pair of supports of one size while these are few, else the paths of Lemke and Howson ([`crate::num::bimatrix`]).
-//! Otherwise every combination of supports by Newton's method from three starts, while a count of payoffs allows.
+//! Two who know nothing: all extreme equilibria while pairs of supports are few, else the paths of Lemke and Howson ([`crate::num::bimatrix`]).
+//! Otherwise every combination of supports by Newton's method from three starts, while a count of payoffs allows. Whether equilibria form a continuum is
+//! looked at even where pure ones are enough: extreme ones that share one's strategy, or choices that pay the same and may be mixed a little.
 
 use super::{Strategy, Table, near};
 use crate::diag::Diagnostic;
 use crate::limits;
-use crate::num::bimatrix::{Pair, by_supports, lemke_howson, supports};
+use crate::num::bimatrix::{Pair, extreme, lemke_howson, supports};
 use crate::num::fixed_point::{NewtonOptions, newton};
 
 /// Most pairs of supports of a game of two that are tried.
@@ -15,6 +16,13 @@ const PAIRS: f64 = 100_000.0;
 const WORK: u64 = 400_000_000;
 /// Most choices of one whose sets are supports.
 const CHOICES: usize = 16;
+/// The chance with which another choice that pays the same is mixed in.
+const LITTLE: f64 = 1e-3;
+
+/// Whether all extreme equilibria of a game of two are enumerated.
+pub(super) fn few(open: &[Vec<usize>]) -> bool {
+    matches!(open, [a, b] if supports(a.len(), b.len()) <= PAIRS && a.len() + b.len() < 64)
+}
 
 impl Table<'_> {
     /// Adds the equilibria in which somebody mixes; how many supports or paths were tried, and what was looked for.
@@ -47,7 +55,7 @@ impl Table<'_> {
     }
 
     /// What the two of a game in which nothing is known are paid, by what may be chosen; `None` for other games.
-    fn matrices(&self, open: &[Vec<usize>]) -> Option<(Vec<Vec<f64>>, Vec<Vec<f64>>)> {
+    pub(super) fn matrices(&self, open: &[Vec<usize>]) -> Option<(Vec<Vec<f64>>, Vec<Vec<f64>>)> {
         let list = self.list.as_ref()?;
         let alone = |k: &super::Kind| k.members.len() == 1 && k.states.len() == 1;
         let [first, second] = self.kinds.as_slice() else {
@@ -82,6 +90,8 @@ impl Table<'_> {
     ) -> Result<(usize, String), Diagnostic> {
         let (m, n) = (open[0].len(), open[1].len());
         let pairs = supports(m, n);
+        let few = few(open);
+        let all = if few { extreme(a, b) } else { None };
         let add = |(x, y): Pair, found: &mut Vec<Strategy>| -> Result<(), Diagnostic> {
             let mut s = self.blank();
             for (k, p) in [x, y].iter().enumerate() {
@@ -95,13 +105,12 @@ impl Table<'_> {
             }
             Ok(())
         };
-        if pairs <= PAIRS {
-            by_supports(a, b).into_iter().try_for_each(|pair| add(pair, found))?;
-        }
-        let few = pairs <= PAIRS;
-        if few && !found.is_empty() {
-            let scope = format!("{pairs} pairs of equally many choices that may be mixed");
-            return Ok((pairs as usize, scope));
+        if let Some((all, share)) = all
+            && !all.is_empty()
+        {
+            self.flat.set(share);
+            all.into_iter().try_for_each(|pair| add(pair, found))?;
+            return Ok((pairs as usize, "all extreme equilibria of the two".into()));
         }
         for label in 0..m + n {
             limits::poll();
@@ -114,6 +123,39 @@ impl Table<'_> {
             m + n
         );
         Ok((m + n + if few { pairs as usize } else { 0 }, scope))
+    }
+
+    /// Marks equilibria that are points of a continuum where some of the pure ones in `found` are.
+    ///
+    /// # Errors
+    /// E0810 where what others know and do has too many combinations.
+    pub(super) fn ties(&self, open: &[Vec<usize>], found: &[Strategy]) -> Result<(), Diagnostic> {
+        if let Some((a, b)) = self.matrices(open)
+            && few(open)
+            && let Some((_, share)) = extreme(&a, &b)
+        {
+            self.flat.set(share);
+            return Ok(());
+        }
+        for s in found {
+            for k in 0..self.kinds.len() {
+                for (state, v) in self.values(k, s)?.iter().enumerate() {
+                    let Some(now) = s[k][state].iter().position(|p| *p == 1.0) else {
+                        continue;
+                    };
+                    let same = |c: &usize| *c != now && (v[*c] - v[now]).abs() <= self.rounding(k, v[now]);
+                    for other in (0..v.len()).filter(same) {
+                        let mut t = s.clone();
+                        (t[k][state][now], t[k][state][other]) = (1.0 - LITTLE, LITTLE);
+                        if self.is_best(&t)? {
+                            self.flat.set(true);
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Newton's method on every combination of supports; how many were tried.

@@ -3,8 +3,8 @@
 //! A strategy says what to choose for each state of what one knows. Members of a population who are alike (their payoffs are the same with their
 //! places exchanged) play one strategy, and what the others do is then a matter of counts: the chance that so many of them know and do each
 //! thing is multinomial, and the reward is computed once for each combination of counts, however many members there are. Mixed strategies: for
-//! every combination of supports the probabilities at which all choices of a support pay the same, by Newton's method (for two players these are
-//! linear equations: Dickhaut and Kaplan 1991, "A program for finding Nash equilibria"); choices outside must pay no more. Where all equilibria are
+//! every combination of supports the probabilities at which all choices of a support pay the same, by Newton's method (for two players all extreme
+//! equilibria are enumerated); choices outside must pay no more. Where all equilibria are
 //! asked for, those in which members who are alike play unlike strategies are looked for as well; with members exchanged they count once.
 
 mod mixed;
@@ -15,6 +15,7 @@ use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::limits;
 use crate::solve::method::word;
+use crate::solve::static_game::GAIN;
 use crate::solve::static_game::game::Game;
 use std::cell::Cell;
 use values::List;
@@ -22,8 +23,6 @@ use values::List;
 /// Most pure profiles that are tried, and most numbers of one table of counts.
 const PROFILES: usize = 50_000;
 const NUMBERS: usize = 60_000_000;
-/// Relative gain that is put down to rounding.
-const GAIN: f64 = 1e-9;
 /// Chances below this are left out.
 const RARE: f64 = 1e-16;
 
@@ -213,16 +212,18 @@ impl<'a> Table<'a> {
         let mut searched = Searched {
             tried: profiles,
             scope: vec![format!("{profiles} profiles of pure strategies")],
-            continuum: false,
+            ..Searched::default()
         };
+        self.ties(&open, &found)?;
         if found.is_empty() || all {
             let (tried, scope) = self.mixed(&cells, &open, &mut found)?;
             searched.tried += tried;
             searched.scope.push(scope);
-            searched.continuum = self.flat.get();
-            if searched.continuum {
-                searched.scope.push("of mixtures that form a continuum one each".into());
-            }
+        }
+        searched.continuum = self.flat.get();
+        if searched.continuum {
+            searched.ends = all && self.matrices(&open).is_some() && mixed::few(&open);
+            searched.scope.push("some points of a continuum of equilibria".into());
         }
         Ok((found, searched))
     }
@@ -390,13 +391,19 @@ impl<'a> Table<'a> {
         if all[1..].iter().any(moves) { all } else { vec![0] }
     }
 
+    /// What is put down to rounding of what a kind is paid.
+    fn rounding(&self, kind: usize, here: f64) -> f64 {
+        let money = self.game.money[self.action(self.kinds[kind].members[0])];
+        GAIN * (money + here.abs())
+    }
+
     /// Whether nobody gains by another choice.
     fn is_best(&self, s: &Strategy) -> Result<bool, Diagnostic> {
         for (k, strategy) in s.iter().enumerate() {
             for (v, p) in self.values(k, s)?.iter().zip(strategy) {
                 let here: f64 = v.iter().zip(p).filter(|(_, p)| **p > 0.0).map(|(v, p)| v * p).sum();
                 let best = v.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                if !here.is_finite() || !(best - here <= GAIN * (1.0 + here.abs())) {
+                if !here.is_finite() || !(best - here <= self.rounding(k, here)) {
                     return Ok(false);
                 }
             }
@@ -414,8 +421,8 @@ impl<'a> Table<'a> {
             for k in 0..self.kinds.len() {
                 for (state, v) in self.values(k, &s)?.iter().enumerate() {
                     let now = s[k][state].iter().position(|p| *p > 0.0).unwrap_or(0);
-                    let best =
-                        (0..v.len()).fold(now, |b, c| if v[c] > v[b] + GAIN * (1.0 + v[b].abs()) { c } else { b });
+                    let more = |b: usize, c: usize| v[c] > v[b] + self.rounding(k, v[b]);
+                    let best = (0..v.len()).fold(now, |b, c| if more(b, c) { c } else { b });
                     s[k][state].fill(0.0);
                     s[k][state][best] = 1.0;
                 }
@@ -447,13 +454,7 @@ impl<'a> Table<'a> {
         let sizes: Vec<usize> = self.kinds.iter().map(|k| k.states.len()).collect();
         let all: usize = sizes.iter().product();
         let state = |k: usize, j: usize| j / sizes[k + 1..].iter().product::<usize>() % sizes[k];
-        let n = self.game.actions.len();
-        let mut play = Play {
-            policy: vec![Vec::new(); n],
-            mixed: vec![Vec::new(); n],
-            paid: vec![Vec::new(); self.game.choosers.len()],
-            known,
-        };
+        let mut play = Play::blank(self.game, known);
         for (k, kind) in self.kinds.iter().enumerate() {
             let values = self.values(k, s)?;
             let mixes = s[k].iter().flatten().any(|p| *p > 0.0 && *p < 1.0);

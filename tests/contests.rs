@@ -86,7 +86,15 @@ fn where_all_pay_or_entering_costs_few_take_part() {
         let enters = f64::powf(r, 1.0 / n);
         let bid = |v: f64| r + (n - 1.0) / n * (v.powf(n) - r);
         let near = |v: f64| (v - enters).abs() < 1e-6;
-        right(&text, 3e-3, &|v| if near(v) { None } else if v > enters { Some(bid(v)) } else { Some(0.0) });
+        right(&text, 3e-3, &|v| {
+            if near(v) {
+                None
+            } else if v > enters {
+                Some(bid(v))
+            } else {
+                Some(0.0)
+            }
+        });
     }
     let fee = 0.05;
     let reward = format!("(if b > rival then v - b else 0) - (if b > 0 then {fee} else 0)");
@@ -94,14 +102,34 @@ fn where_all_pay_or_entering_costs_few_take_part() {
     let enters = f64::powf(fee, 1.0 / 3.0);
     let bid = |v: f64| 2.0 / 3.0 * (v.powf(3.0) - fee) / (v * v);
     let near = |v: f64| (v - enters).abs() < 1e-6;
-    right(&text, 5e-3, &|v| if near(v) { None } else if v > enters { Some(bid(v)) } else { Some(0.0) });
+    right(&text, 5e-3, &|v| {
+        if near(v) {
+            None
+        } else if v > enters {
+            Some(bid(v))
+        } else {
+            Some(0.0)
+        }
+    });
 }
 
 #[test]
 fn nobody_enters_above_all_values_and_everybody_below_them() {
-    let text = contest(2, "uniform(0, 1)", 2.0, "max", "if b > rival and b >= 1.5 then v - b else 0");
+    let text = contest(
+        2,
+        "uniform(0, 1)",
+        2.0,
+        "max",
+        "if b > rival and b >= 1.5 then v - b else 0",
+    );
     right(&text, 1e-12, &|_| Some(0.0));
-    let text = contest(2, "uniform(0.5, 1)", 2.0, "max", "if b > rival and b >= 0.2 then v - b else 0");
+    let text = contest(
+        2,
+        "uniform(0.5, 1)",
+        2.0,
+        "max",
+        "if b > rival and b >= 0.2 then v - b else 0",
+    );
     right(&text, 3e-3, &|v| Some(0.25 + 0.5 * v));
 }
 

@@ -334,3 +334,75 @@ fn the_methods_are_listed_and_say_why_they_do_not_fit() {
         "{text}"
     );
 }
+
+/// Methods are found by one lookup, whoever decides: one that does not fit says so and names those that do.
+#[test]
+fn a_method_for_one_names_those_for_several_and_the_other_way_round() {
+    let dir = scratch();
+    let solved = |name: &str, more: &[&str]| {
+        let file = model(name);
+        let file = file.to_str().expect("a path");
+        let out = econc(dir.path(), &[&["solve", file], more].concat());
+        (out.status.code(), said(&out))
+    };
+    let (code, text) = solved("lq_duopoly", &["--method", "time_iteration"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        text.contains("time_iteration cannot solve this model: it solves the problem of one who decides"),
+        "{text}"
+    );
+    assert!(
+        text.contains("--method linear_quadratic") && !text.contains("planner"),
+        "{text}"
+    );
+    let (code, text) = solved("growth", &["--method", "one_shot"]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("one_shot cannot solve this model"), "{text}");
+    let (code, text) = solved("cournot", &["--concept", "stackelberg"]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("stages lead, follow"), "{text}");
+    let file = dir.path().join("all.econ");
+    let source = std::fs::read_to_string(model("lq_duopoly")).expect("a model");
+    std::fs::write(&file, format!("{source}\nsolve {{ method = all }}\n")).expect("written");
+    let out = econc(dir.path(), &["solve", file.to_str().expect("a path")]);
+    assert!(said(&out).contains("--method all"), "{}", said(&out));
+}
+
+/// `--method all` where several decide: every equilibrium method that fits, and a table without times, the same on every machine.
+#[test]
+fn all_methods_for_several_are_compared() {
+    let dir = scratch();
+    let file = model("lq_duopoly");
+    let out = econc(
+        dir.path(),
+        &[
+            "solve",
+            file.to_str().expect("a path"),
+            "--method",
+            "all",
+            "--out",
+            "run",
+        ],
+    );
+    let text = said(&out);
+    assert_eq!(out.status.code(), Some(0), "{text}");
+    assert!(text.contains("time of joint"), "{text}");
+    let table = std::fs::read_to_string(dir.path().join("run/methods.csv")).expect("a table");
+    assert!(!table.contains("time"), "{table}");
+    let rows: Vec<&str> = table.lines().skip(1).collect();
+    assert!(rows.len() > 1 && rows[0].starts_with("joint,holds"), "{table}");
+    assert!(rows[1..].iter().all(|r| r.contains("holds")), "{table}");
+}
+
+/// A choice without an end makes its state idle: that is said, and not that there is no state.
+#[test]
+fn a_choice_without_a_limit_is_said_to_be_one_by_every_method() {
+    let dir = scratch();
+    let file = dir.path().join("endless.econ");
+    let text = "agent a {\n  state k in [0.1, 20], start 1\n  action c in (0, inf)\n  k' = 1.02 * k - c + 0.5\n  observe k\n  reward log(c)\n  discount 0.95\n}\n";
+    std::fs::write(&file, text).expect("written");
+    for by in [&[][..], &["--method", "time_iteration"]] {
+        let out = econc(dir.path(), &[&["solve", file.to_str().expect("a path")], by].concat());
+        assert!(said(&out).contains("E0908"), "{by:?} {}", said(&out));
+    }
+}

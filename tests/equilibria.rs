@@ -26,7 +26,10 @@ fn model(name: &str, concept: &str, set: &[(&str, &str)]) -> Model {
 }
 
 fn method(name: &str) -> &'static dyn EquilibriumMethod {
-    methods::equilibrium(name).unwrap_or_else(|| panic!("no method {name}"))
+    match methods::named(name) {
+        Ok(methods::Any::Several(method)) => method,
+        _ => panic!("no method {name}"),
+    }
 }
 
 fn found(model: &Model, by: &str) -> Found {

@@ -713,3 +713,56 @@ fn units_do_not_matter() {
     let (code, said) = refused(&text.replace("1e7]", "inf)"), None);
     assert!(code == "E0917" && said.contains("1 000 000"), "{code}: {said}");
 }
+
+/// Where choices pay the same and equilibria form a continuum none of them stands as if it were the only one; `find = all` shows the ends.
+#[test]
+fn ties_of_finite_games_are_said() {
+    let town = "agent entrant { action d in {out, go_in}; reward ring.u }\nagent store { action d in {fight, yield}; reward ring.v }\nmarket ring {\n\
+         let u = if entrant.d == go_in then (if store.d == fight then -1 else 1) else 0\n\
+         let v = if entrant.d == go_in then (if store.d == fight then -1 else 1) else 2\n}\n";
+    let errors = tried(&compile(&format!("{town}solve {{ concept = nash }}\n"), &[]), None).expect_err("several");
+    assert!(
+        errors[0].code == "E0918" && errors[0].headline.contains("continuum"),
+        "{errors:?}"
+    );
+    let s = held(
+        &compile(&format!("{town}solve {{ concept = nash; find = all }}\n"), &[]),
+        None,
+    );
+    assert_eq!(
+        1 + s.others.len(),
+        3,
+        "yielding, fighting, and a fight that is just likely enough"
+    );
+    let scope = s.certificate.equilibrium.expect("an equilibrium").scope;
+    assert!(scope.iter().any(|c| c.contains("continuum")), "{scope:?}");
+    // One pure equilibrium only, at which the second may mix with a choice that pays the same; three who choose likewise.
+    let two = "agent row { action d in {a, b}; reward if d == a then 1 else 0 }\nagent col { action d in {l, r}; reward if row.d == b and d == r then 1 else 0 }\n";
+    let three = format!("{two}agent third {{ action d in {{x, y}}; reward if d == x then 1 else 0 }}\n");
+    for text in [two, &three] {
+        let found = tried(&compile(&format!("{text}solve {{ concept = nash }}\n"), &[]), None);
+        let errors = found.expect_err("a continuum");
+        assert!(errors[0].code == "E0918", "{errors:?}");
+    }
+}
+
+/// Six neighbours in a network: every combination of bounds is solved for what is free.
+#[test]
+fn all_equilibria_of_a_network_are_found() {
+    let text = "agent one { action g in [0, 2.93]; reward one.g * (1.92 - (1.3 * two.g + 1.3 * three.g + 0.7 * four.g + 1.3 * five.g + 2 * six.g)) - one.g^2 / 2 }\n\
+        agent two { action g in [0, 2.02]; reward two.g * (1.9 - (0.7 * one.g - 0.4 * four.g + 1.3 * six.g)) - two.g^2 / 2 }\n\
+        agent three { action g in [0, 2.03]; reward three.g * (0.85 - (0.7 * one.g + 2 * four.g)) - three.g^2 / 2 }\n\
+        agent four { action g in [0, 1.08]; reward four.g * (1.14 - (0.7 * one.g + 2 * three.g + 2 * five.g - 0.4 * six.g)) - four.g^2 / 2 }\n\
+        agent five { action g in [0, 1.17]; reward five.g * (0.76 - (0.7 * six.g - 0.4 * one.g - 0.4 * three.g - 0.4 * four.g)) - five.g^2 / 2 }\n\
+        agent six { action g in [0, 1.45]; reward six.g * (1.59 - (2 * four.g + 1.3 * five.g - 0.4 * three.g)) - six.g^2 / 2 }\n\
+        solve { concept = nash; find = all }\n";
+    let s = held(&compile(text, &[]), None);
+    let all = std::iter::once(&s.solution).chain(&s.others);
+    let mut fours: Vec<f64> = all.map(|s| s.policy[3][0]).collect();
+    fours.sort_by(f64::total_cmp);
+    let right = [0.0, 0.039_473_68, 0.173_205_74];
+    assert!(
+        fours.len() == 3 && fours.iter().zip(right).all(|(x, y)| (x - y).abs() < 1e-6),
+        "{fours:?}"
+    );
+}

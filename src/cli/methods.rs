@@ -10,7 +10,7 @@ use crate::report::draw::drawing_of;
 use crate::report::table::Table;
 use crate::report::{number, outcome};
 use crate::solve::progress::{Control, Progress};
-use crate::verify::compared::{Apart, apart, fitting};
+use crate::verify::compared::{Apart, apart, apart_in_play, fitting};
 use crate::verify::solved::{Solved, solve};
 
 /// What came of a method.
@@ -24,19 +24,19 @@ struct Tried {
 /// state are an error of the run (E0935).
 ///
 /// # Errors
-/// Those of the first method where none finds a solution; E0810 where several decide.
+/// Those of the first method where none finds a solution; E0810 where none fits.
 pub(super) fn all(model: &Model, options: &SolveOptions, meter: &Meter) -> Result<Content, Vec<Diagnostic>> {
     let methods = fitting(model, &asked(options)).map_err(|d| vec![d])?;
     let mut tried: Vec<Tried> = Vec::new();
     for method in methods {
         limits::poll();
         let named = crate::verify::solved::Options {
-            method: Some(method.name().to_string()),
+            method: Some(method.to_string()),
             ..asked(options)
         };
         let began = meter.seconds();
         let mut progress = |p: Progress| {
-            let message = format!("{}, error {:.1e}", method.name(), p.error);
+            let message = format!("{method}, error {:.1e}", p.error);
             match meter.report(p.iteration as u64, 0, "steps", &message) {
                 true => Control::Continue,
                 false => Control::Cancel,
@@ -47,7 +47,7 @@ pub(super) fn all(model: &Model, options: &SolveOptions, meter: &Meter) -> Resul
             return Err(Vec::new());
         }
         tried.push(Tried {
-            method: method.name(),
+            method,
             seconds: meter.seconds() - began,
             result,
         });
@@ -64,12 +64,25 @@ pub(super) fn all(model: &Model, options: &SolveOptions, meter: &Meter) -> Resul
     content.drawing = Some(drawing_of(model));
     let mut distances: Vec<(&'static str, Option<Vec<Apart>>)> = Vec::new();
     for (other, solved) in found.iter().skip(1) {
-        let d = apart(model, &asked(options), first, solved).map_err(|d| vec![d])?;
+        let several = !first.solution.players.is_empty();
+        let d = match several {
+            true => apart_in_play(model, &asked(options), first, solved).map(Some),
+            false => apart(model, &asked(options), first, solved),
+        };
+        let d = d.map_err(|d| vec![d])?;
         for one in d.iter().flatten().filter(|one| one.disagrees()) {
-            content.diagnostics.push(disagree((name, other), one));
+            content.diagnostics.push(match several {
+                true => two_equilibria((name, other), one),
+                false => disagree((name, other), one),
+            });
         }
         distances.push((other, d));
     }
+    // Times are no results: the table is the same on every machine.
+    let times = tried
+        .iter()
+        .map(|t| (format!("time of {}", t.method), number::duration(t.seconds)));
+    content.facts.extend(times);
     content.tables.push(NamedTable {
         stem: "methods".into(),
         caption: format!("Methods that fit; distances from {name} at visited states"),
@@ -90,6 +103,12 @@ fn disagree((a, b): (&str, &str), one: &Apart) -> Diagnostic {
         one.allowed.unwrap_or(f64::NAN)
     ))
     .hint("a finer grid (grid.NAME = log(400)) for both; where they still disagree one of them has found another answer: look at both runs, --method NAME each")
+}
+
+fn two_equilibria((a, b): (&str, &str), one: &Apart) -> Diagnostic {
+    Diagnostic::error("E0935", format!("{a} and {b} find different equilibria: {} differs", one.name))
+        .note(format!("in play they are up to {:.1e} apart, and both certificates hold", one.distance))
+        .hint("the game has several equilibria: look at both runs, --method NAME each, and keep the method of the one that is meant")
 }
 
 fn table(tried: &[Tried], distances: &[(&'static str, Option<Vec<Apart>>)]) -> Table {
@@ -120,7 +139,6 @@ fn table(tried: &[Tried], distances: &[(&'static str, Option<Vec<Apart>>)]) -> T
     let column = |of: &dyn Fn(&Tried) -> String| tried.iter().map(of).collect::<Vec<String>>();
     Table::new()
         .texts("method", column(&|t| t.method.to_string()))
-        .texts("time", column(&|t| number::duration(t.seconds)))
         .texts("certificate", column(&verdict))
         .texts(
             "Euler",

@@ -8,27 +8,21 @@ use super::{Exit, Failure};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::solve::economy::{Closure, Economy, Members, Seat};
-use crate::solve::methods::{self, EQUILIBRIA, METHODS};
+use crate::solve::methods;
 use crate::verify::solved;
 use std::path::Path;
 
 /// Every method with what it does and the keys that it reads.
 pub(super) fn list(screen: &Screen) -> Exit {
     if screen.json {
-        let all = METHODS
-            .iter()
-            .map(|m| serde_json::json!({ "method": m.name(), "about": m.about(), "keys": m.keys(), "decide": "one" }));
-        let several = EQUILIBRIA.iter().map(
-            |m| serde_json::json!({ "method": m.name(), "about": m.about(), "keys": m.keys(), "decide": "several" }),
+        let all = methods::all().map(
+            |m| serde_json::json!({ "method": m.name(), "about": m.about(), "keys": m.keys(), "decide": m.decide() }),
         );
-        let all = all.chain(several);
         screen.json(&serde_json::Value::Array(all.collect()));
         return Exit::Fine;
     }
-    let one = |name: &str, about: &str, keys: &[&str]| format!("{name}\n    {about}\n    keys: {}\n", keys.join(", "));
-    let all = METHODS.iter().map(|m| one(m.name(), m.about(), m.keys()));
-    let several = EQUILIBRIA.iter().map(|m| one(m.name(), m.about(), m.keys()));
-    screen.result(&all.chain(several).collect::<Vec<_>>().join("\n"));
+    let one = |m: methods::Any| format!("{}\n    {}\n    keys: {}\n", m.name(), m.about(), m.keys().join(", "));
+    screen.result(&methods::all().map(one).collect::<Vec<_>>().join("\n"));
     Exit::Fine
 }
 
@@ -69,24 +63,19 @@ pub(super) fn run(
     solved::asked(&asked)?;
     let model = solved::as_asked(&compiled.model, concept, information);
     let economy = Economy::of(&model)?;
-    let (fits, refusal) = match methods::verdicts(&economy) {
-        Ok((_, verdicts)) => {
-            let fits = verdicts.into_iter().map(|v| Fit {
-                method: v.method.name(),
-                why_not: v.why_not,
-            });
-            (fits.collect::<Vec<_>>(), None)
-        }
-        Err(d) => {
-            let fits = EQUILIBRIA.iter().map(|m| Fit {
-                method: m.name(),
-                why_not: m.fits(&economy).err(),
-            });
-            let fits: Vec<Fit> = fits.collect();
-            let solved = fits.iter().any(|f| f.why_not.is_none());
-            (fits, (!solved).then_some(d))
-        }
-    };
+    let (verdicts, not_one) = methods::verdicts(&economy);
+    let lone = not_one.is_none();
+    let fits: Vec<Fit> = (verdicts.into_iter())
+        .map(|v| Fit {
+            method: v.method.name(),
+            // What is in the way of one problem is said once, below.
+            why_not: match (v.method, lone) {
+                (methods::Any::One(_), false) => Some("it solves the problem of one who decides".into()),
+                _ => v.why_not,
+            },
+        })
+        .collect();
+    let refusal = not_one.filter(|_| fits.iter().all(|f| f.why_not.is_some()));
     // A method that is named is taken, whether it fits or not.
     let named = asked
         .method

@@ -82,8 +82,12 @@ fn balanced(
     if !solved || (0..m).any(|i| worth(i) > SOLVED) {
         return None;
     }
-    let best = (0..m).filter(|i| worth(*i) >= -SOLVED).fold(0u64, |set, i| set | 1 << i);
-    let unused = (0..n).filter(|j| out[*j] == 0.0).fold(0u64, |set, j| set | 1 << (m + j));
+    let best = (0..m)
+        .filter(|i| worth(*i) >= -SOLVED)
+        .fold(0u64, |set, i| set | 1 << i);
+    let unused = (0..n)
+        .filter(|j| out[*j] == 0.0)
+        .fold(0u64, |set, j| set | 1 << (m + j));
     Some((best | unused, out))
 }
 
@@ -119,7 +123,11 @@ pub fn extreme(a: &[Vec<f64>], b: &[Vec<f64>]) -> Option<(Vec<Pair>, bool)> {
     let mut found: Vec<(usize, usize)> = Vec::new();
     for (k, (of_x, _)) in rows.iter().enumerate() {
         let of_x = turned(*of_x);
-        found.extend((0..columns.len()).filter(|l| of_x | columns[*l].0 == all).map(|l| (k, l)));
+        found.extend(
+            (0..columns.len())
+                .filter(|l| of_x | columns[*l].0 == all)
+                .map(|l| (k, l)),
+        );
     }
     let twice = |of: &dyn Fn(&(usize, usize)) -> usize| {
         let mut seen: Vec<usize> = found.iter().map(of).collect();
@@ -277,14 +285,20 @@ mod tests {
     /// Selten's chain store in one town: entry met by yielding, and staying out for fear of a fight that is likely enough.
     #[test]
     fn with_ties_ends_of_continua_are_found() {
-        let (a, b) = (vec![vec![0.0, 0.0], vec![-1.0, 1.0]], vec![vec![2.0, 2.0], vec![-1.0, 1.0]]);
+        let (a, b) = (
+            vec![vec![0.0, 0.0], vec![-1.0, 1.0]],
+            vec![vec![2.0, 2.0], vec![-1.0, 1.0]],
+        );
         for unit in [1.0, 1e-7, 1e9] {
             let times = |of: &[Vec<f64>]| -> Vec<Vec<f64>> {
                 of.iter().map(|r| r.iter().map(|x| unit * x).collect()).collect()
             };
             let (all, share) = extreme(&times(&a), &times(&b)).expect("few choices");
             assert!(share && all.len() == 3, "{all:?}");
-            assert!(all.iter().any(|(x, y)| x[0] == 1.0 && (y[0] - 0.5).abs() < 1e-9), "{all:?}");
+            assert!(
+                all.iter().any(|(x, y)| x[0] == 1.0 && (y[0] - 0.5).abs() < 1e-9),
+                "{all:?}"
+            );
         }
         // Nothing matters: every pair of pure choices is an end.
         let flat = vec![vec![1.0; 3]; 2];

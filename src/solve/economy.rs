@@ -104,7 +104,10 @@ impl<'m> Economy<'m> {
                 format!("`concept.{name}` goes with several who decide under `nash` or `competitive`"),
             )
             .at(model.agents[agents[0]].span, "one who decides")
-            .hint("remove it, or write `concept = nash`"));
+            .hint(match several {
+                false => "remove it: where one decides alone there is nobody whose choices move what it takes as given",
+                true => "remove it, or write `concept = nash`",
+            }));
         }
         let takes = match said {
             Some(Concept::Competitive) => Takes::Everything,
@@ -197,6 +200,10 @@ impl<'m> Economy<'m> {
             return Err(cannot(format!("`{}` is a schedule of a price", a.name)).at(a.span, "a schedule"));
         }
         let said = model.concept;
+        if said == Some(Concept::Stackelberg) && model.stages.len() < 2 {
+            return Err(cannot("its concept is `stackelberg`, and everybody acts at once")
+                .hint("say who leads and who follows: `stages lead, follow`, and `at lead` behind the actions of those who lead; or --concept nash"));
+        }
         if said == Some(Concept::Stackelberg) {
             return Err(cannot("its concept is `stackelberg`").hint(
                 "games without states, of two `stages`, are solved under it; for one decision maker: --concept planner; `econc simulate` runs any model",
@@ -323,7 +330,7 @@ pub fn resized(model: &Model, axis: AxisId, members: usize) -> Option<Model> {
 pub(super) fn cannot(why: impl Into<String>) -> Diagnostic {
     Diagnostic::error(
         "E0810",
-        format!("value iteration cannot solve this model: {}", why.into()),
+        format!("this is not the problem of one who decides: {}", why.into()),
     )
     .hint("econc simulate and econc train take it as it stands; the book says what can be solved")
 }

@@ -1,5 +1,6 @@
-//! The methods that solve the problem of one who decides, in one list. A method is one file that implements [`Method`] and one
-//! line in [`METHODS`]; `econc solve --list` names them, `econc solve FILE --why` says which fit and why the others do not.
+//! All methods: those that solve the problem of one who decides ([`METHODS`]) and those for economies in which several do ([`EQUILIBRIA`]). A method is
+//! one file or folder that implements [`Method`] or [`EquilibriumMethod`] and one line in its list; whoever asks by name asks [`named`]. `econc solve
+//! --list` names them, `econc solve FILE --why` says which fit and why the others do not.
 
 use super::continuum::perceived::PerceivedLaw;
 use super::continuum::stationary::Stationary;
@@ -32,33 +33,87 @@ pub static EQUILIBRIA: &[&dyn EquilibriumMethod] = &[
     &BestReplies,
 ];
 
-/// The method of a name for economies in which several decide.
-pub fn equilibrium(name: &str) -> Option<&'static dyn EquilibriumMethod> {
-    EQUILIBRIA.iter().copied().find(|m| m.name() == name)
+/// A method as it is asked for by name.
+#[derive(Clone, Copy)]
+pub enum Any {
+    /// Of the problem of one who decides.
+    One(&'static dyn Method),
+    /// Of economies in which several decide.
+    Several(&'static dyn EquilibriumMethod),
 }
 
-/// The method of a name for one who decides.
+impl Any {
+    /// Its word in `solve { method = .. }`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Any::One(m) => m.name(),
+            Any::Several(m) => m.name(),
+        }
+    }
+
+    /// What it does, in one line.
+    pub fn about(&self) -> &'static str {
+        match self {
+            Any::One(m) => m.about(),
+            Any::Several(m) => m.about(),
+        }
+    }
+
+    /// The keys of `solve { }` that it reads and not every method does; any length.
+    pub fn keys(&self) -> &'static [&'static str] {
+        match self {
+            Any::One(m) => m.keys(),
+            Any::Several(m) => m.keys(),
+        }
+    }
+
+    /// Who decides in what it solves: `one` or `several`.
+    pub fn decide(&self) -> &'static str {
+        match self {
+            Any::One(_) => "one",
+            Any::Several(_) => "several",
+        }
+    }
+}
+
+/// All methods, in the order in which they are tried.
+pub fn all() -> impl Iterator<Item = Any> {
+    let one = METHODS.iter().map(|m| Any::One(*m));
+    one.chain(EQUILIBRIA.iter().map(|m| Any::Several(*m)))
+}
+
+/// The method of a name.
 ///
 /// # Errors
 /// E0804: there is none.
-pub fn named(name: &str) -> Result<&'static dyn Method, Diagnostic> {
-    METHODS.iter().copied().find(|m| m.name() == name).ok_or_else(|| {
-        let names = METHODS
-            .iter()
-            .map(|m| m.name())
-            .chain(EQUILIBRIA.iter().map(|m| m.name()));
-        let known: Vec<String> = names.map(str::to_string).collect();
-        crate::check::settings::unknown_word("method", name, &known)
+pub fn named(name: &str) -> Result<Any, Diagnostic> {
+    all().find(|m| m.name() == name).ok_or_else(|| {
+        let known: Vec<String> = all().map(|m| m.name().to_string()).collect();
+        let d = crate::check::settings::unknown_word("method", name, &known);
+        match name == "all" {
+            true => d.hint(
+                "every method that fits, side by side, is asked for on the command line: econc solve FILE --method all",
+            ),
+            false => d,
+        }
     })
 }
 
-/// The method that is asked for, or else the first that fits.
+/// The method for one who decides that is asked for, or else the first that fits.
 ///
 /// # Errors
-/// E0804 for a name that no method has; E0810 where none fits, with the reason of each.
+/// E0804 for a name that no method has; E0810 for one of several who decide, and where none fits, with the reason of each.
 pub fn choose(asked: Option<&str>, structure: &Structure) -> Result<&'static dyn Method, Diagnostic> {
-    if let Some(name) = asked {
-        return named(name);
+    match asked.map(named).transpose()? {
+        Some(Any::One(method)) => return Ok(method),
+        Some(Any::Several(method)) => {
+            return Err(Diagnostic::error(
+                "E0810",
+                format!("{} solves for several who decide, and here one does", method.name()),
+            )
+            .hint("leave out the method; `econc solve FILE --why` says which fit"));
+        }
+        None => {}
     }
     let mut refused = Diagnostic::error("E0810", "no method solves this model");
     for method in METHODS {
@@ -75,7 +130,6 @@ pub fn check(model: &Model) -> Option<Diagnostic> {
     let settings = model.settings.iter().filter(|s| s.block == "solve");
     let mut said = settings.flat_map(|s| &s.entries).filter(|(key, _, _)| key == "method");
     said.find_map(|(_, value, span)| match value {
-        Setting::Word(name) if equilibrium(name).is_some() => None,
         Setting::Word(name) => named(name).err().map(|d| d.at(*span, "asked for here")),
         _ => None,
     })
@@ -84,25 +138,27 @@ pub fn check(model: &Model) -> Option<Diagnostic> {
 /// Whether a method takes a model, and the reason if it does not.
 pub struct MethodVerdict {
     /// The method.
-    pub method: &'static dyn Method,
+    pub method: Any,
     /// `None` if it fits.
     pub why_not: Option<String>,
 }
 
-/// The structure of an economy's problem and one verdict per method, in the order of the methods.
-///
-/// # Errors
-/// E0810 and E0827 where the economy is not the problem of one decision maker ([`Economy::lone`]); those of [`Decision::new`].
-pub fn verdicts(economy: &Economy) -> Result<(Structure, Vec<MethodVerdict>), Diagnostic> {
-    economy.lone()?;
-    let problem = Decision::new(economy.model, &Default::default())?;
-    let structure = Structure::of(problem.spec());
-    let verdicts = METHODS.iter().map(|m| MethodVerdict {
-        method: *m,
-        why_not: m.fits(&structure).err(),
-    });
-    let verdicts = verdicts.collect();
-    Ok((structure, verdicts))
+/// One verdict per method, in the order of [`all`]; and why this is not the problem of one who decides, where it is not (E0810 and E0827:
+/// [`Economy::lone`], [`Decision::new`]).
+pub fn verdicts(economy: &Economy) -> (Vec<MethodVerdict>, Option<Diagnostic>) {
+    let problem = economy
+        .lone()
+        .and_then(|_| Decision::new(economy.model, &Default::default()));
+    let structure = problem.map(|p| Structure::of(p.spec()));
+    let verdict = |method: Any| MethodVerdict {
+        method,
+        why_not: match (&method, &structure) {
+            (Any::One(m), Ok(s)) => m.fits(s).err(),
+            (Any::One(_), Err(d)) => Some(d.headline.clone()),
+            (Any::Several(m), _) => m.fits(economy).err(),
+        },
+    };
+    (all().map(verdict).collect(), structure.err())
 }
 
 #[cfg(test)]
@@ -111,8 +167,8 @@ mod tests {
 
     #[test]
     fn every_method_has_a_name_of_its_own_and_keys_that_exist() {
-        for (i, m) in METHODS.iter().enumerate() {
-            assert!(METHODS[..i].iter().all(|other| other.name() != m.name()));
+        for (i, m) in all().enumerate() {
+            assert!(all().take(i).all(|other| other.name() != m.name()));
             assert!(!m.about().is_empty());
             for key in m.keys() {
                 assert!(crate::check::settings::is_solve_key(key), "{}: {key}", m.name());

@@ -6,14 +6,18 @@ use super::simulate::SolvedPolicy;
 use super::solved::{Options, Solved, as_asked, judge};
 use crate::check::Model;
 use crate::diag::Diagnostic;
+use crate::env::behaviour::Actor;
+use crate::env::cast::Behaviour;
+use crate::env::worlds::Worlds;
+use crate::env::worlds::trial::Place;
 use crate::solve::bellman::{At, Bellman};
 use crate::solve::decision::Decision;
 use crate::solve::economy::Economy;
-use crate::solve::method::Method;
-use crate::solve::methods;
+use crate::solve::methods::{self, Any};
 use crate::solve::problem::ActionKind;
 use crate::solve::solution::Reader;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What rounding and the solvers' own tolerances may make of a number, relative to one plus its size.
 const ROUNDING: f64 = 1e-7;
@@ -36,18 +40,83 @@ impl Apart {
     }
 }
 
-/// The methods that fit a model of one who decides, in the order of the list.
+/// The methods that fit a model, in the order of the list: those for one where one decides, else those for several.
 ///
 /// # Errors
-/// E0810 where several decide, or no method fits; those of building the problem.
-pub fn fitting(model: &Model, options: &Options) -> Result<Vec<&'static dyn Method>, Diagnostic> {
+/// E0810 where no method fits, with the reasons; those of building the problem.
+pub fn fitting(model: &Model, options: &Options) -> Result<Vec<&'static str>, Diagnostic> {
     let model = as_asked(model, options.concept.as_deref(), options.information.as_deref());
     let few = Economy::of(&model)?.few();
     let model = few.unwrap_or(model);
-    let (_, verdicts) = methods::verdicts(&Economy::of(&model)?)?;
-    let fit = verdicts.into_iter().filter(|v| v.why_not.is_none());
-    Ok(fit.map(|v| v.method).collect())
+    let economy = Economy::of(&model)?;
+    let (verdicts, not_one) = methods::verdicts(&economy);
+    let lone = not_one.is_none();
+    let meant = |m: &Any| matches!(m, Any::One(_)) == lone;
+    let fit = verdicts.iter().filter(|v| v.why_not.is_none() && meant(&v.method));
+    let fit: Vec<&'static str> = fit.map(|v| v.method.name()).collect();
+    match (fit.is_empty(), not_one) {
+        (true, Some(refused)) => Err(verdicts.iter().filter(|v| meant(&v.method)).fold(refused, |d, v| {
+            d.note(format!(
+                "{}: {}",
+                v.method.name(),
+                v.why_not.as_deref().unwrap_or_default()
+            ))
+        })),
+        _ => Ok(fit),
+    }
 }
+
+/// How far what is chosen under two equilibria of a model is apart, in periods that are played by the first. Where both hold, a share of [`SAME`] of the
+/// largest choice is allowed: farther apart they are different equilibria.
+///
+/// # Errors
+/// Those of a simulation.
+pub fn apart_in_play(model: &Model, options: &Options, a: &Solved, b: &Solved) -> Result<Vec<Apart>, Diagnostic> {
+    let model = as_asked(model, options.concept.as_deref(), options.information.as_deref());
+    let new = || Worlds::new(&model, None, LIVES, options.seed, &[]);
+    let (mut worlds, mut other) = (new()?, new()?);
+    let actor = |w: &Worlds, s: &Solved| Actor::new(w, &Behaviour::Solved(Arc::new(s.solution.clone())).into());
+    let (mut first, mut second) = (actor(&worlds, a)?, actor(&other, b)?);
+    let mut worst = vec![(0.0f64, 0.0f64); model.actions.len()];
+    let periods = if a.solution.states.is_empty() { 1 } else { PERIODS };
+    for _ in 0..periods {
+        crate::limits::poll();
+        let stood: Vec<Place> = (0..LIVES).map(|w| worlds.snapshot(w)).collect();
+        other.put(&stood.iter().collect::<Vec<_>>());
+        let mut bounds = Vec::new();
+        for stage in 0..model.stages.len().max(1) {
+            bounds.extend(first.act(&mut worlds, stage)?);
+            second.act(&mut other, stage)?;
+        }
+        for w in 0..LIVES {
+            let (one, two) = (worlds.snapshot(w), other.snapshot(w));
+            for (action, worst) in model.actions.iter().zip(&mut worst) {
+                let input = action.input.0 as usize;
+                for (x, y) in one.inputs[input].iter().zip(&two.inputs[input]) {
+                    worst.0 = worst.0.max((x - y).abs());
+                    worst.1 = worst.1.max(x.abs());
+                }
+            }
+        }
+        let outcome = worlds.step(&bounds)?;
+        if outcome.ended.iter().any(|e| *e) {
+            worlds.restart(&outcome.ended)?;
+        }
+        first.forget(&worlds, &outcome);
+    }
+    let hold = a.certificate.passed && b.certificate.passed;
+    let one = |(action, (distance, size)): (&crate::check::model::Action, (f64, f64))| Apart {
+        name: action.name.clone(),
+        distance,
+        allowed: hold.then_some(SAME * size + ROUNDING),
+    };
+    Ok(model.actions.iter().zip(worst).map(one).collect())
+}
+
+/// Lives in which equilibria are compared.
+const LIVES: usize = 16;
+/// Share of the largest choice within which equilibria of two methods are the same.
+const SAME: f64 = 0.01;
 
 /// How far two solutions of a model are apart, at states that lives under the first visit; finite actions are left out, since a choice that
 /// is as good as another is no error. `None` where they stand on other chains of shocks.
@@ -141,13 +210,8 @@ mod tests {
             solve(&model, &options, &mut silent).expect("a solution")
         };
         let options = Options::default();
-        let names: Vec<&str> = fitting(&model, &options)
-            .expect("methods")
-            .iter()
-            .map(|m| m.name())
-            .collect();
         assert_eq!(
-            names,
+            fitting(&model, &options).expect("methods"),
             ["value_iteration", "time_iteration", "endogenous_grid", "grid_search"]
         );
         let (first, second) = (by("value_iteration"), by("time_iteration"));

@@ -22,13 +22,13 @@ use crate::solve::decision::{self, Decision, Discretised};
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::EquilibriumMethod;
 use crate::solve::method::{Structure, Task, word};
-use crate::solve::methods;
+use crate::solve::methods::{self, Any};
 use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::{Watch, kept, solved_before};
 use crate::solve::solution::Solution;
 use crate::solve::steady_state::SteadyState;
 use begins::{in_the_economy, with_rewards};
-use ends::{around, hold, limited, reach, runs_away, stationary, widen};
+use ends::{around, hold, limited, reach, runs_away, stationary, unlimited, widen};
 use finer::{Judged, Standing, linear_instead, smears, spikes, too_coarse};
 use work::{Within, Work};
 
@@ -113,7 +113,7 @@ const REFINEMENTS: usize = 4;
 /// # Errors
 /// E0804: a method or a concept that does not exist.
 pub fn asked(options: &Options) -> Result<(), Diagnostic> {
-    if let Some(word) = options.method.as_ref().filter(|w| methods::equilibrium(w).is_none()) {
+    if let Some(word) = &options.method {
         methods::named(word)?;
     }
     let words = [
@@ -224,6 +224,9 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
                 let mut within = Within::new(progress, &problem, work.left());
                 let solved = method.solve(task, &mut within);
                 let (spent, over) = (within.spent(), within.over);
+                if solved.as_ref().is_err_and(|d| d.code == "E0810") {
+                    unlimited(&model, &problem, progress)?;
+                }
                 let solution = match (solved, stands.take(), coarser.take()) {
                     (Ok(solution), before, _) => {
                         stands = before;
@@ -421,21 +424,19 @@ fn unread(model: &Model, method: &str, keys: &[&str]) -> Result<Option<Diagnosti
             .rev()
             .find(|(k, _, _)| keys.contains(&k.as_str()))
     };
-    let single = methods::METHODS.iter().map(|m| (m.name(), m.keys()));
-    let several = methods::EQUILIBRIA.iter().map(|m| (m.name(), m.keys()));
-    let all: Vec<(&str, &[&str])> = single.chain(several).collect();
+    let all: Vec<Any> = methods::all().collect();
     let others: Vec<&str> = all
         .iter()
-        .flat_map(|(_, read)| read.iter().copied())
+        .flat_map(|m| m.keys().iter().copied())
         .filter(|k| !keys.contains(k))
         .collect();
     if let Some((key, _, span)) = said(&others) {
         let readers: Vec<String> = all
             .iter()
-            .filter(|(_, read)| read.contains(&key.as_str()))
-            .map(|(name, _)| match methods::equilibrium(name) {
-                Some(_) => format!("`method = {name}` in a model in which several decide"),
-                None => format!("`method = {name}`"),
+            .filter(|m| m.keys().contains(&key.as_str()))
+            .map(|m| match m {
+                Any::Several(m) => format!("`method = {}` in a model in which several decide", m.name()),
+                Any::One(m) => format!("`method = {}`", m.name()),
             })
             .collect();
         let d = Diagnostic::error("E0808", format!("`{key}` has no effect with `method = {method}`"));

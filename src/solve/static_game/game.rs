@@ -627,7 +627,12 @@ fn edges(dag: &Dag, of: &[Id], ids: &[Id], actions: &[Chosen], ends: (&[f64], &[
             _ if a.values.is_some() => Vec::new(),
             _ => {
                 // What stands at an end but for rounding stands there.
-                let ends = |at: f64| [lo, hi].into_iter().find(|e| (at - e).abs() < 1e-3 * beyond).unwrap_or(at);
+                let ends = |at: f64| {
+                    [lo, hi]
+                        .into_iter()
+                        .find(|e| (at - e).abs() < 1e-3 * beyond)
+                        .unwrap_or(at)
+                };
                 let found = fixed(dag, of, ids[i], lo - beyond, hi + beyond).into_iter();
                 found.map(|f| Fixed { at: ends(f.at), ..f }).collect()
             }

@@ -87,7 +87,7 @@ impl Method for TimeIteration {
         match s {
             _ if s.horizon.is_some() => no("it has a horizon"),
             _ if s.states.1 > 0 => no("a state takes whole numbers"),
-            _ if s.states.0 == 0 => no("there is no continuous state"),
+            _ if s.states.0 == 0 => no("there is no continuous state that matters"),
             _ if s.states.0 > MOST_STATES => Err(format!("{} states are more than {MOST_STATES}", s.states.0)),
             _ if s.actions.1 > 0 => no("an action has finitely many choices"),
             _ if s.actions.0 == 0 => no("there is no continuous action"),

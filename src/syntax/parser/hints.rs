@@ -480,6 +480,15 @@ impl<'s> FileParser<'s> {
             rest.get(i)
                 .is_some_and(|t| self.tokens.get(*t).is_some_and(|t| t.kind == TokenKind::Number))
         };
+        if let (Some(agent), Some(&"[")) = (key.strip_prefix("concept."), words.first()) {
+            return Box::new(
+                Diagnostic::error("E0112", format!("members of `{agent}` have one concept"))
+                    .at(whole, "of one member")
+                    .hint(format!(
+                        "write `concept.{agent} = ..` for all of them, or make that member an agent of its own"
+                    )),
+            );
+        }
         let fix = match words.as_slice() {
             [] => format!("{key} = .."),
             // grid k: 400 log; chain z: rouwenhorst 7

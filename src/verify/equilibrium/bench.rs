@@ -386,7 +386,9 @@ impl Bench {
             let values: Vec<f64> = match outcomes(process) {
                 Some(all) => all.into_iter().filter(|o| o.1 > 0.0).map(|o| o.0).collect(),
                 None if seen.len() > 1 => between(TYPES.1).map(|u| stored(process, u)).collect(),
-                None => (between(TYPES.0).chain(NEAR_ENDS)).map(|u| stored(process, u)).collect(),
+                None => (between(TYPES.0).chain(NEAR_ENDS))
+                    .map(|u| stored(process, u))
+                    .collect(),
             };
             out = (out.iter())
                 .flat_map(|head| values.iter().map(move |x| [head.as_slice(), &[(*s, *e, *x)]].concat()))

@@ -99,6 +99,7 @@ fn left_out(solution: &Solution, why: Result<Certificate, Diagnostic>) -> Diagno
 mod tests {
     use super::*;
     use crate::solve::economy::Economy;
+    use crate::solve::equilibrium::EquilibriumMethod;
 
     /// A profile that is no equilibrium among those that were found is seen, whichever place it has.
     #[test]
@@ -108,7 +109,7 @@ mod tests {
         let (model, found) = crate::compile(text, &crate::Options::default());
         let model = model.unwrap_or_else(|| panic!("{found:?}"));
         let economy = Economy::of(&model).unwrap();
-        let method = crate::solve::methods::equilibrium("one_shot").unwrap();
+        let method = crate::solve::equilibrium::one_shot::OneShot;
         let right = method
             .solve(&economy, 1, &mut crate::solve::progress::silent)
             .unwrap_or_else(|d| panic!("{d:?}"));

@@ -27,7 +27,7 @@ use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::{EquilibriumMethod, Found};
-use crate::solve::methods;
+use crate::solve::methods::{self, Any};
 use crate::solve::progress::Watch;
 
 /// Solves an economy in which several decide and certifies what is found.
@@ -50,41 +50,49 @@ pub fn solve(
 /// is solved, by the methods for one who decides.
 ///
 /// # Errors
-/// E0810 where several decide and no method fits: what [`Economy::lone`] says, with the reason of each method.
+/// E0804 for a name that no method has; E0810 where several decide and no method fits: what [`Economy::lone`] says, with the reason of each method.
 pub fn method_for(
     economy: &Economy,
     asked: Option<&str>,
 ) -> Result<Option<&'static dyn EquilibriumMethod>, Diagnostic> {
-    let Err(mut refused) = economy.lone().map(|_| ()) else {
-        // One who decides may be solved like several, where that is asked for.
-        return match asked.and_then(methods::equilibrium) {
-            None => Ok(None),
-            Some(method) => match method.fits(economy) {
-                Ok(()) => Ok(Some(method)),
-                Err(why) => Err(Diagnostic::error(
-                    "E0810",
-                    format!("{} cannot solve this model: {why}", method.name()),
-                )
-                .hint("leave out the method; `econc solve FILE --why` says which fit")),
-            },
-        };
-    };
-    if let Some(name) = asked {
-        return match methods::equilibrium(name) {
-            Some(method) => match method.fits(economy) {
-                Ok(()) => Ok(Some(method)),
-                Err(why) => Err(refused.note(format!("{name}: {why}"))),
-            },
-            None => Err(refused),
-        };
-    }
-    for method in methods::EQUILIBRIA {
-        match method.fits(economy) {
-            Ok(()) => return Ok(Some(*method)),
-            Err(why) => refused = refused.note(format!("{}: {why}", method.name())),
+    let lone = economy.lone().map(|_| ());
+    match (asked.map(methods::named).transpose()?, lone) {
+        (None | Some(Any::One(_)), Ok(())) => Ok(None),
+        (None, Err(mut refused)) => {
+            for method in methods::EQUILIBRIA {
+                match method.fits(economy) {
+                    Ok(()) => return Ok(Some(*method)),
+                    Err(why) => refused = refused.note(format!("{}: {why}", method.name())),
+                }
+            }
+            Err(refused)
+        }
+        (Some(Any::Several(method)), lone) => match method.fits(economy) {
+            // One who decides may be solved like several, where that is asked for.
+            Ok(()) => Ok(Some(method)),
+            Err(why) => Err(elsewhere(economy, method.name(), &why, lone.err())),
+        },
+        (Some(Any::One(method)), Err(refused)) => {
+            let why = "it solves the problem of one who decides";
+            Err(elsewhere(economy, method.name(), why, Some(refused)))
         }
     }
-    Err(refused)
+}
+
+/// That a method which is asked for does not fit, with those that do.
+fn elsewhere(economy: &Economy, name: &str, why: &str, refused: Option<Diagnostic>) -> Diagnostic {
+    let fit = methods::EQUILIBRIA.iter().filter(|m| m.fits(economy).is_ok());
+    let fit: Vec<&str> = fit.map(|m| m.name()).collect();
+    let d = Diagnostic::error("E0810", format!("{name} cannot solve this model: {why}"));
+    match (refused, fit.as_slice()) {
+        (None, _) => d.hint("leave out the method; `econc solve FILE --why` says which fit"),
+        // What is in the way of one problem is in the way of any method.
+        (Some(refused), []) => refused.note(format!("{name}: {why}")),
+        (Some(refused), fit) => d.note(refused.headline).hint(format!(
+            "leave out the method, or take one that fits: --method {}",
+            fit.join(", ")
+        )),
+    }
 }
 
 /// Judges what was found; of several equilibria those stay that hold.
@@ -95,41 +103,25 @@ fn judge(
     seed: u64,
     progress: &mut dyn Watch,
 ) -> Result<Certificate, Vec<Diagnostic>> {
-    if found.solution.method == crate::solve::equilibrium::one_shot::NAME {
-        return each::judge(model, economy, found, seed).map_err(|d| vec![d]);
-    }
     if found.population.is_some() {
         return stationary::judge(economy, found, seed, progress).map_err(|d| vec![d]);
     }
-    if !model.states.is_empty() {
-        let said = |key: &str| model.solve_settings()?.get(key)?.number();
-        let mut options = super::world::Options {
-            seed,
-            ..super::world::Options::default()
-        };
-        options.limit = said("bellman").unwrap_or(options.limit);
-        options.edges = said("edges").unwrap_or(options.edges);
-        if let Some(laws) = &found.perceived {
-            return perceived::judge(model, economy, found, laws, &options).map_err(|d| vec![d]);
-        }
-        let (begun, said) = begins(model, &found.solution, &found.steady_state);
-        let mut certificate = recursive::judge(&begun, economy, found, &options, progress).map_err(|d| vec![d])?;
-        certificate.reasons.extend(said);
-        return Ok(certificate);
+    // What depends on no state is played once.
+    if found.solution.states.is_empty() {
+        return each::judge(model, economy, found, seed).map_err(|d| vec![d]);
     }
-    let unjudged = Diagnostic::error("E0946", "nothing has judged this equilibrium");
-    let mut reasons = found.solution.record.warnings.clone();
-    reasons.push(unjudged);
-    Ok(Certificate {
-        passed: false,
-        reasons,
-        equilibrium: Some(EquilibriumCertificate {
-            concept: economy.conduct(),
-            searches: found.searches,
-            scope: found.scope.clone(),
-            found: 1 + found.others.len(),
-            ..EquilibriumCertificate::default()
-        }),
-        ..Certificate::default()
-    })
+    let said = |key: &str| model.solve_settings()?.get(key)?.number();
+    let mut options = super::world::Options {
+        seed,
+        ..super::world::Options::default()
+    };
+    options.limit = said("bellman").unwrap_or(options.limit);
+    options.edges = said("edges").unwrap_or(options.edges);
+    if let Some(laws) = &found.perceived {
+        return perceived::judge(model, economy, found, laws, &options).map_err(|d| vec![d]);
+    }
+    let (begun, said) = begins(model, &found.solution, &found.steady_state);
+    let mut certificate = recursive::judge(&begun, economy, found, &options, progress).map_err(|d| vec![d])?;
+    certificate.reasons.extend(said);
+    Ok(certificate)
 }

@@ -327,7 +327,14 @@ fn obtained(bench: &Bench, paid: &Lane, model: &Model, player: &Player) -> f64 {
 }
 
 /// Whether what a player obtains is what the solution promises; where cases are drawn, as a share of what is paid whichever way.
-fn promised(solution: &Solution, player: &Player, (own, size): (f64, f64), exact: &bool, model: &Model, world: &mut WorldCertificate) {
+fn promised(
+    solution: &Solution,
+    player: &Player,
+    (own, size): (f64, f64),
+    exact: &bool,
+    model: &Model,
+    world: &mut WorldCertificate,
+) {
     let d = model.agents[player.agent]
         .discount
         .and_then(|d| model.graph.nodes[d.0 as usize].domain.as_point());

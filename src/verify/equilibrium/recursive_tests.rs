@@ -439,10 +439,9 @@ fn a_gain_is_a_share_of_what_is_at_stake() {
         let text = format!(
             "model quantities\nagent firm[2] {{ action q in [0, 5]; reward {unit} * (9 - sum(firm.q)) * q }}\nsolve {{ concept = nash }}\n"
         );
-        let mut off = by_hand(Vec::new(), ["firm.q[1]", "firm.q[2]"], ["firm[1]", "firm[2]"], &|_| {
+        let off = by_hand(Vec::new(), ["firm.q[1]", "firm.q[2]"], ["firm[1]", "firm[2]"], &|_| {
             [(3.3, 8.91 * unit), (3.0, 8.1 * unit)]
         });
-        off.method = crate::solve::equilibrium::one_shot::NAME.into();
         let c = judged(&text, off);
         assert!(codes(&c).contains(&"E0946"), "{:?}", c.reasons);
         let share = c.equilibrium.unwrap_or_default().players[0].one_shot;

@@ -4,7 +4,10 @@ use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::solve::bellman::{At, Bellman, Scratch};
 use crate::solve::decision::{self, Decision};
+use crate::solve::method::{Structure, Task};
+use crate::solve::methods;
 use crate::solve::problem::{ActionKind, DecisionProblem, StateKind};
+use crate::solve::progress::Watch;
 use crate::solve::solution::Solution;
 use crate::solve::steady_state::{SteadyState, SteadyStateOptions, steady_state};
 use crate::solve::value_iteration;
@@ -371,4 +374,26 @@ pub(super) fn limited(model: &Model, solution: &Solution) -> Result<(), Diagnost
         )));
     }
     Ok(())
+}
+
+/// Says of a problem without states, whose states do not matter, that a choice has no limit, where it has none: the reason why states do not matter.
+///
+/// # Errors
+/// E0908.
+pub(super) fn unlimited(model: &Model, problem: &Decision, progress: &mut dyn Watch) -> Result<(), Vec<Diagnostic>> {
+    let structure = Structure::of(problem.spec());
+    if structure.states != (0, 0) || structure.horizon.is_some() {
+        return Ok(());
+    }
+    let usual = methods::choose(None, &structure).map_err(|d| vec![d])?;
+    let task = Task {
+        model,
+        problem,
+        guess: None,
+        linear: false,
+    };
+    match usual.solve(task, progress) {
+        Ok(solution) => limited(model, &solution).map_err(|d| vec![d]),
+        Err(_) => Ok(()),
+    }
 }

@@ -47,14 +47,19 @@ impl Solver<'_> {
         let own = k.members[0];
         let a = self.action(own);
         let (lo, hi) = (self.game.lo[a], self.game.hi[a]);
-        let small = Solver { game: self.game, draws: 512 };
+        let small = Solver {
+            game: self.game,
+            draws: 512,
+        };
         let others = small.anything(own);
         let quantile = |u: f64| self.law(k).map_or(f64::NAN, |d| d.quantile(u));
         // Whether nothing that others do matters at a choice.
         let settled = |x: f64| {
             [0.2, 0.5, 0.8].iter().all(|u| {
                 let paid = small.pays_each(own, quantile(*u), x, &others);
-                let range = paid.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(*p), h.max(*p)));
+                let range = paid
+                    .iter()
+                    .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(*p), h.max(*p)));
                 range.1 - range.0 <= SAME * (1e-300 + range.0.abs().max(range.1.abs()))
             })
         };
@@ -63,10 +68,21 @@ impl Solver<'_> {
             let at = e.at.clamp(lo, hi);
             let (below, above) = if e.above { (at - over, at) } else { (at, at + over) };
             let all = |from: f64, to: f64| (0..=4).all(|j| settled(from + (to - from) * f64::from(j) / 4.0));
-            let low = Edge { entry: above, outside: (lo, below.max(lo)), inside: (above, hi) };
-            let high = Edge { entry: below, outside: (hi, above.min(hi)), inside: (lo, below) };
+            let low = Edge {
+                entry: above,
+                outside: (lo, below.max(lo)),
+                inside: (above, hi),
+            };
+            let high = Edge {
+                entry: below,
+                outside: (hi, above.min(hi)),
+                inside: (lo, below),
+            };
             let inside = |e: &Edge| e.inside.0 < e.inside.1 && !all(e.inside.0, e.inside.1);
-            [low, high].into_iter().filter(|e| inside(e) && all(e.outside.0, e.outside.1)).collect::<Vec<_>>()
+            [low, high]
+                .into_iter()
+                .filter(|e| inside(e) && all(e.outside.0, e.outside.1))
+                .collect::<Vec<_>>()
         };
         let found = self.game.edges[a].iter().flat_map(sides);
         found.reduce(|a, b| {
@@ -79,7 +95,12 @@ impl Solver<'_> {
     fn balance(&self, kinds: &mut [Kind], k: usize, (edge, above, share): (Edge, bool, f64), c: f64) -> (f64, Aside) {
         let own = kinds[k].members[0];
         let range = kinds[k].range;
-        let mut aside = Aside { at: c, above, does: edge.outside.0, entry: edge.entry };
+        let mut aside = Aside {
+            at: c,
+            above,
+            does: edge.outside.0,
+            entry: edge.entry,
+        };
         let put = |kinds: &mut [Kind], aside: Aside| {
             kinds[k].strategy = Strategy::entered(range, edge.inside, aside, share);
         };
@@ -147,7 +168,10 @@ impl Solver<'_> {
                     out = middle;
                 }
             }
-            return Some(Entry::Some(few.balance(&mut kinds, k, how, 0.5 * (out + enters)).1, edge));
+            return Some(Entry::Some(
+                few.balance(&mut kinds, k, how, 0.5 * (out + enters)).1,
+                edge,
+            ));
         }
         all.then_some(Entry::All(edge))
     }
@@ -158,7 +182,9 @@ impl Solver<'_> {
         for _ in 0..if kinds.len() > 1 { ROUNDS } else { 1 } {
             let mut moved = false;
             for k in 0..kinds.len() {
-                let Some(entry) = edges[k].and_then(|e| self.entry(kinds, k, e, share)) else { continue };
+                let Some(entry) = edges[k].and_then(|e| self.entry(kinds, k, e, share)) else {
+                    continue;
+                };
                 let kind = &mut kinds[k];
                 match entry {
                     Entry::All(edge) => kind.strategy.between = edge.inside,

@@ -220,7 +220,13 @@ impl Solver<'_> {
             let pays = |(v, x): (&f64, &f64)| {
                 let below = self.law(kind).map_or(0.0, |d| share_below(d, *v));
                 let inside = below > 0.0 && below < 1.0;
-                let cuts = |other: &Kind| if inside && other.of == kind.of { vec![below] } else { Vec::new() };
+                let cuts = |other: &Kind| {
+                    if inside && other.of == kind.of {
+                        vec![below]
+                    } else {
+                        Vec::new()
+                    }
+                };
                 self.pays(own, *v, *x, &self.others(kinds, own, &cuts))
             };
             let paid: Vec<f64> = nodes.par_iter().zip(&does).map(pays).collect();

@@ -150,4 +150,3 @@ impl Solver<'_> {
         mean <= LEFT * size * scale
     }
 }
-

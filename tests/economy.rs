@@ -372,7 +372,7 @@ fn a_method_for_one_names_those_for_several_and_the_other_way_round() {
 #[test]
 fn all_methods_for_several_are_compared() {
     let dir = scratch();
-    let file = model("lq_duopoly");
+    let file = model("fish_war");
     let out = econc(
         dir.path(),
         &[

@@ -502,17 +502,23 @@ mod tests {
     /// Bids that are one per cent off for a third of the types are seen, between the nodes at which they are stored.
     #[test]
     fn bids_that_are_one_per_cent_off_for_a_third_of_the_types_are_no_equilibrium() {
-        for (bidders, reserve) in [(2, 0.0), (3, 0.2), (5, 0.5)] {
+        let model = |bidders: i32, reserve: f64| {
             let text = format!(
                 "agent bidder[{bidders}] {{ shock v ~ iid uniform(0, 1); action b in [0, 1]; let rival = max(others(bidder.b)); observe v;\n\
                  reward if b > rival and b >= {reserve} then v - b else 0 }}\nsolve {{ concept = nash }}\n"
             );
             let (model, found) = crate::compile(&text, &crate::Options::default());
-            let model = model.unwrap_or_else(|| panic!("{found:?}"));
-            let economy = Economy::of(&model).expect("an economy");
+            model.unwrap_or_else(|| panic!("{found:?}"))
+        };
+        for (bidders, reserve) in [(2, 0.0), (3, 0.2), (5, 0.5)] {
+            // What two do has the nodes of what more do.
+            let two = model(2, reserve);
+            let economy = Economy::of(&two).expect("an economy");
             let found = OneShot
                 .solve(&economy, 1, &mut silent)
                 .unwrap_or_else(|d| panic!("{d:?}"));
+            let model = model(bidders, reserve);
+            let economy = Economy::of(&model).expect("an economy");
             // Those of the closed form, some of them times a factor.
             let holds = |factor: f64| {
                 let mut s = found.solution.clone();

@@ -173,7 +173,7 @@ fn what_is_not_solved_is_refused_with_the_reason() {
         (
             "reward log(c)",
             "reward log(c) + 0.01 * sqrt(k)",
-            "no power of consumption",
+            "no power of what is consumed",
         ),
         (
             "k' = cash - c",
@@ -210,4 +210,48 @@ fn what_is_not_solved_is_refused_with_the_reason() {
         let all = format!("{said:?}");
         assert!(said[0].code == "E0810" && all.contains(reason), "{to}: {all}");
     }
+}
+
+/// Two aggregate shocks, three states of members' own, a debt limit, another utility, the next state as the choice, a mean that may be negative.
+const OTHER: &str = r#"
+model other "Savers under two aggregate risks"
+param beta = 0.96
+param sigma = 2
+shock A ~ markov([low: 0.97, high: 1.03], [[0.8, 0.2], [0.2, 0.8]])
+shock G ~ markov([calm: 0.05, wild: 0.07], [[0.9, 0.1], [0.3, 0.7]])
+agent saver[continuum] {
+  shock y ~ markov([0.5, 1, 1.5], [[0.7, 0.3, 0], [0.1, 0.8, 0.1], [0, 0.3, 0.7]])
+  state a in [-1, inf), start 4
+  let cash = (1 + ret) * a + wage * y
+  action a_next in [-1, cash)
+  let c = cash - a_next
+  a' = a_next
+  observe a, y, A, G, mean(saver.a)
+  reward crra(c, sigma)
+  discount beta
+}
+market capital {
+  let M = mean(saver.a)
+  price ret = 0.36 * A * (M / mean(saver.y))^(0.36 - 1) - G
+  price wage = (1 - 0.36) * A * (M / mean(saver.y))^0.36
+}
+solve { grid.a = double_log(250); tolerance = 1e-5 }
+"#;
+
+#[test]
+fn another_economy_is_solved_by_the_same_way() {
+    let model = compiled(OTHER, &[]);
+    let solved = solve(&model).unwrap_or_else(|d| panic!("{d:?}"));
+    assert!(solved.certificate.passed, "{:?}", solved.certificate.reasons);
+    let p = solved.perceived.as_ref().expect("a law");
+    let law = &p.laws[0];
+    assert!(!law.logs && law.labels == ["low, calm", "low, wild", "high, calm", "high, wild"], "{law:?}");
+    assert_eq!((p.shocks.as_slice(), p.determined[0].0.as_str()), (&["A".to_string(), "G".into()][..], "mean(saver.y)"));
+    // A shock of the members that nothing reads is no part of the problem; one whose mean alone matters is refused.
+    let idle = OTHER.replace("wage * y", "wage");
+    let code = solve(&compiled(&idle, &[])).err().map(|d| format!("{d:?}"));
+    assert!(code.is_some_and(|d| d.contains("through its mean alone")));
+    let idle = idle.replace("mean(saver.y)", "1").replace("; tolerance = 1e-5", "; tolerance = 1e-5, law.periods = 2000");
+    let solved = solve(&compiled(&idle, &[]));
+    assert!(solved.is_ok(), "{:?}", solved.err());
 }

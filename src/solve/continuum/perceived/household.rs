@@ -8,7 +8,7 @@ use super::budget::{Budget, Places, Utility, bounded, budgets, utility};
 use super::law::Law;
 use crate::limits;
 use crate::solve::decision::Decision;
-use crate::solve::problem::{DecisionProblem, StateKind};
+use crate::solve::problem::{ActionKind, DecisionProblem, StateKind};
 
 /// Four neighbouring nodes and their weights.
 #[derive(Clone, Copy, Debug)]
@@ -95,42 +95,52 @@ pub(super) struct Ended {
 }
 
 impl<'a> Household<'a> {
-    /// `None` where budget or utility are of another form. `moments` are the nodes of the moment, `aggregate` the aggregate state of each joint state.
+    /// `moments` are the nodes of the moment, `aggregate` the aggregate state of each joint state.
+    ///
+    /// # Errors
+    /// What is of another form, as the end of "it cannot solve this model: ..".
     pub(super) fn new(
         problem: &'a Decision,
         places: Places,
         moments: Moments,
         aggregate: Vec<usize>,
-    ) -> Option<Household<'a>> {
+    ) -> Result<Household<'a>, &'static str> {
         let spec = problem.spec();
         let StateKind::Continuous { grid, .. } = &spec.states[places.state].kind else {
-            return None;
+            return Err("the members' state takes whole numbers");
         };
+        if spec.states.len() != 2 || spec.actions.len() != 1 || spec.actions[0].kind != ActionKind::Continuous {
+            return Err("a member has another number of states or actions than one");
+        }
         let plain = !spec.ends
             && !spec.chances_move
             && !spec.reward_uses_noise
             && !spec.next_uses_noise
             && !spec.next_uses_shock_next
             && spec.horizon.is_none();
-        let discount = spec.discount.filter(|_| plain)?;
+        let Some(discount) = spec.discount.filter(|_| plain) else {
+            return Err("a member's discount factor moves, or a draw that nobody knows when acting matters");
+        };
         let ends = [
             moments.nodes[0],
             moments.nodes[moments.nodes.len() / 2],
             moments.nodes[moments.nodes.len() - 1],
         ];
         if !bounded(problem, places, &ends) {
-            return None;
+            return Err("the lowest state that a member may choose is not the lower end of that state's grid");
         }
-        let utility = utility(problem, places, &ends)?;
+        let Some(utility) = utility(problem, places, &ends) else {
+            return Err("utility is no power of what is consumed, `log(c)` or `crra(c, mu)`");
+        };
         let shocks = spec.chain.transition.len();
         let all: Option<Vec<Vec<Budget>>> = (0..shocks)
             .map(|z| budgets(problem, places, z, &moments.nodes))
             .collect();
-        let budgets = all?;
         // More consumption leaves less, and more of the state more.
-        if budgets.iter().flatten().any(|b| !(b.next[2] < 0.0 && b.next[1] > 0.0)) {
-            return None;
-        }
+        let usual = |b: &Budget| b.next[2] < 0.0 && b.next[1] > 0.0;
+        let Some(budgets) = all.filter(|a| a.iter().flatten().all(usual)) else {
+            return Err("what a member has next is not linear in what he has and what he consumes");
+        };
         let mut out = Household {
             problem,
             places,
@@ -143,7 +153,7 @@ impl<'a> Household<'a> {
             budgets,
         };
         out.start();
-        Some(out)
+        Ok(out)
     }
 
     /// Consumption that keeps the state, or a tenth of what could be consumed where that is less.

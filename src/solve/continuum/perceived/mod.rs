@@ -125,17 +125,15 @@ impl EquilibriumMethod for PerceivedLaw {
 /// The member of an economy, or what is in the way.
 pub fn member(economy: &Economy) -> Result<Member, moments::Refusal> {
     use crate::check::model::Concept;
-    if economy.concept != Concept::Competitive {
-        return Err(moments::Refusal {
-            why: format!(
-                "its concept is `{}`; members of a continuum take prices as given: `competitive`",
-                economy.concept.word()
-            ),
-            span: None,
-        });
-    }
     let agents: Vec<usize> = economy.seats.iter().flat_map(|s| s.agents.iter().copied()).collect();
-    Member::of(economy.model, &agents)
+    let member = Member::of(economy.model, &agents)?;
+    match economy.concept {
+        Concept::Competitive => Ok(member),
+        other => Err(moments::Refusal {
+            why: format!("its concept is `{}`; members of a continuum take prices as given: `competitive`", other.word()),
+            span: None,
+        }),
+    }
 }
 
 /// A refusal as a message.

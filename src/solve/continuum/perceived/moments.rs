@@ -102,7 +102,7 @@ fn continuum(model: &Model, agents: &[usize]) -> Result<(usize, AxisId), Refusal
     };
     let found: Vec<(usize, AxisId)> = agents.iter().filter_map(|a| endless(*a)).collect();
     match (found.as_slice(), agents) {
-        ([], _) => Err(Refusal::new("there is no continuum")),
+        ([], _) => Err(Refusal::new("members are counted, and it is for a continuum: `agent NAME[continuum]`")),
         ([one], [_]) => Ok(*one),
         _ => Err(Refusal::new("it is for one continuum in which nobody else decides")),
     }
@@ -204,6 +204,11 @@ impl Member {
         first_value(&self.model, self.state)
     }
 
+    /// Whether a shock, a number of the model's shocks, is a chain.
+    pub fn is_chain(&self, shock: usize) -> bool {
+        matches!(self.model.shocks[shock].process, Process::Chain { .. })
+    }
+
     /// States of the chain of a shock, a number of the model's shocks; 1 for shocks that are no chains.
     pub fn links(&self, shock: usize) -> usize {
         links(&self.model, shock)
@@ -290,6 +295,19 @@ impl Member {
         let shares = shares(chain, &split, self.states());
         let apart = drift(chain, &split, &shares);
         for known in self.known.clone() {
+            for input in reads(&self.model.graph, known.of) {
+                let InputKind::Shock(s) = self.model.graph.inputs[input.0 as usize].kind else {
+                    continue;
+                };
+                let shock = &self.model.shocks[s];
+                if !chain.names.contains(&shock.name) {
+                    return Err(Refusal::new(format!(
+                        "`{}` matters through its mean alone: write that as a number",
+                        shock.name
+                    ))
+                    .at(known.span));
+                }
+            }
             let of = self.values(known.of, &[0.0], chain);
             if apart > ROUNDING && spread(&of, &split) > 0.0 {
                 return Err(Refusal::new(

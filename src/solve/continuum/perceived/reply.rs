@@ -46,7 +46,7 @@ pub fn reply(member: &Member, law: &Law, at: &Solution, finer: bool) -> Result<S
     let nodes = |axis: usize| super::rounds::nodes_of(&problem, axis);
     let moments = Moments::new(&nodes(places.moment), law.logs);
     let mut household =
-        Household::new(&problem, places, moments, split.iter().map(|s| s.0).collect()).ok_or_else(bad)?;
+        Household::new(&problem, places, moments, split.iter().map(|s| s.0).collect()).map_err(|_| bad())?;
     let links = at.chain.links().unwrap_or_default();
     let shocks: Vec<Vec<f64>> = (0..at.shocks())
         .map(|j| {

@@ -191,10 +191,12 @@ impl<'m> Search<'m> {
         let weather = Weather::drawn(&aggregate, self.asked.periods, self.asked.seed);
         let nodes = Moments::new(&nodes_of(problem, places.moment), self.member.moments[0].logs);
         let of_joint: Vec<usize> = split.iter().map(|s| s.0).collect();
-        let household = Household::new(problem, places, nodes, of_joint).filter(|_| !self.member.required());
-        let Some(mut household) = household else {
-            return Err(self.other_form());
+        let required = "something is required that bounds of actions do not say";
+        let household = match self.member.required() {
+            true => Err(required),
+            false => Household::new(problem, places, nodes, of_joint),
         };
+        let mut household = household.map_err(|why| self.other_form(why))?;
         let ends = (household.nodes[0], household.nodes[household.nodes.len() - 1]);
         let fine = grid::double_log(ends.0, ends.1, self.asked.nodes)
             .map_err(|e| Diagnostic::error("E0408", format!("the nodes of the distribution: {e}")))?;
@@ -222,7 +224,7 @@ impl<'m> Search<'m> {
             let whole = self.moved < WHOLE;
             let exact = (SHARE * self.moved).clamp(EXACT.0, EXACT.1);
             let Some(ended) = household.solve(&self.law, exact, SWEEPS) else {
-                return Err(self.other_form());
+                return Err(self.lost("at the moments that it leads to a member's budget is of another form"));
             };
             if !ended.moved.is_finite() {
                 return Err(self.lost("what is best for a member is not a number"));
@@ -292,7 +294,12 @@ impl<'m> Search<'m> {
         let logs = self.member.moments[0].logs;
         let beyond = |(lo, hi): (f64, f64)| match logs {
             true => (lo * (1.0 - MARGIN), hi * (1.0 + MARGIN)),
-            false => (lo - 0.25 * (hi - lo), hi + 0.25 * (hi - lo)),
+            // A mean that keeps its sign is not looked at beyond zero, where prices need not be numbers.
+            false => {
+                let by = 0.25 * (hi - lo) + MARGIN * hi.abs().max(lo.abs());
+                let below = if lo > 0.0 { (lo - by).max(0.5 * lo) } else { lo - by };
+                (below, if hi < 0.0 { (hi + by).min(0.5 * hi) } else { hi + by })
+            }
         };
         if free && (all.0 <= ends.0 || all.1 >= ends.1) && self.widenings < WIDENINGS {
             let wide = beyond(all);
@@ -324,16 +331,10 @@ impl<'m> Search<'m> {
         Ok(false)
     }
 
-    fn other_form(&self) -> Diagnostic {
-        let who = &self.member.model.agents[self.member.agent];
-        refused(moments::Refusal {
-            why: format!(
-                "what `{}` can go to is not linear in its state and its consumption, or its utility is no power of consumption, or something else than the lower end of its state's grid limits it",
-                who.name
-            ),
-            span: Some(who.span),
-        })
-        .hint("write `reward log(c)` or `crra(c, mu)`, a budget without kinks, and the limit of what is owed as the lower end of the state's domain")
+    fn other_form(&self, why: &str) -> Diagnostic {
+        let span = Some(self.member.model.agents[self.member.agent].span);
+        refused(moments::Refusal { why: why.into(), span })
+            .hint("members with one state, one action, a budget without kinks and `log(c)` or `crra(c, mu)` are solved; any model can be simulated and trained")
     }
 
     fn lost(&self, what: &str) -> Diagnostic {

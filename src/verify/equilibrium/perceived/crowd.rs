@@ -1,7 +1,6 @@
 //! The judge's own distribution of members: other nodes, next states from the economy's programs under the policy as it is handed over,
 //! chances from the declared chains, and a path of its own.
 
-use crate::check::Model;
 use crate::check::model::Process;
 use crate::diag::Diagnostic;
 use crate::env::worlds::{Bounds, Worlds};
@@ -43,11 +42,14 @@ pub(super) struct Chain {
     chances: Vec<Vec<f64>>,
     /// `[aggregate][own]`: the joint state.
     joint: Vec<Vec<usize>>,
+    /// The members' own shocks that matter, numbers of the model's shocks; the last fastest in own states.
+    pub(super) own: Vec<usize>,
 }
 
 impl Chain {
     /// Reads the chains of a member's model. Where a shock of the members is no chain, its chances are those of the solution's.
-    fn of(model: &Model, seat: &Seat, solution: &Solution) -> Chain {
+    fn of(member: &Member, seat: &Seat, solution: &Solution) -> Chain {
+        let model = &member.model;
         let sizes: Vec<usize> = seat.shocks.iter().map(|s| s.values.len()).collect();
         let total: usize = sizes.iter().product();
         let links: Vec<Vec<usize>> = (0..total)
@@ -66,17 +68,15 @@ impl Chain {
                 at
             })
             .collect();
-        let shared = |s: usize| model.shocks[seat.shocks[s].shock].owner.is_none();
-        let number = |at: &Vec<usize>, of_all: bool| {
-            let own = (0..sizes.len()).filter(|s| shared(*s) == of_all);
-            own.fold(0, |k, s| k * sizes[s] + at[s])
-        };
-        let split: Vec<(usize, usize)> = links.iter().map(|at| (number(at, true), number(at, false))).collect();
+        let place = |shock: usize| seat.shocks.iter().position(|s| s.shock == shock);
+        let shared: Vec<usize> = member.aggregate.iter().filter_map(|s| place(*s)).collect();
+        let own: Vec<usize> = (0..sizes.len()).filter(|s| !shared.contains(s)).collect();
+        let number = |at: &Vec<usize>, of: &[usize]| of.iter().fold(0, |k, s| k * sizes[*s] + at[*s]);
+        let split: Vec<(usize, usize)> = links.iter().map(|at| (number(at, &shared), number(at, &own))).collect();
         let declared = seat
             .shocks
             .iter()
             .all(|s| matches!(model.shocks[s.shock].process, Process::Chain { .. }));
-        let place = |shock: usize| seat.shocks.iter().position(|s| s.shock == shock);
         let chance = |from: &Vec<usize>, to: &Vec<usize>| -> f64 {
             let one = |(s, shock): (usize, &crate::verify::world::seat::SolvedShock)| -> f64 {
                 let Process::Chain { matrices, given, .. } = &model.shocks[shock.shock].process else {
@@ -105,6 +105,7 @@ impl Chain {
             joint[*z][*e] = j;
         }
         Chain {
+            own: own.iter().map(|s| seat.shocks[*s].shock).collect(),
             links,
             split,
             chances,
@@ -170,7 +171,7 @@ impl Crowd {
     pub(super) fn new(member: &Member, solution: &Solution, seed: u64) -> Result<Crowd, Diagnostic> {
         let model = &member.model;
         let seat = Seat::of(model, solution)?;
-        let chain = Chain::of(model, &seat, solution);
+        let chain = Chain::of(member, &seat, solution);
         let bad = || Diagnostic::error("E0905", "the solution has other states than its law");
         let axis = |name: &str| solution.states.iter().position(|s| s.name == name);
         let state = axis(&model.states[member.state].name).ok_or_else(bad)?;

@@ -73,10 +73,8 @@ pub(super) fn simulated(
         links.zip(sizes).fold(0, |z, (k, n)| z * n + k)
     };
     // Members as they are at first.
-    let own: Vec<usize> = (0..model.shocks.len())
-        .filter(|s| model.shocks[*s].owner == Some(member.agent))
-        .collect();
-    let chains = own.iter().all(|s| member.links(*s) > 1);
+    let own = &crowd.chain.own;
+    let chains = own.iter().all(|s| member.is_chain(*s));
     let states = crowd.chain.shares()[0].len();
     let mut mass: Option<Vec<Vec<f64>>> = None;
     let (mut path, mut means) = (Vec::new(), Vec::new());

@@ -63,9 +63,7 @@ pub(super) fn tables(p: &Perceived) -> Vec<NamedTable> {
     }
     let caption = match p.laws.iter().all(|l| l.logs) {
         true => "The perceived law: log of the next moment = constant + slope x log of the moment",
-        false => {
-            "The perceived law: next moment = constant + slope x moment (of logarithms where the moment is never negative)"
-        }
+        false => "The perceived law: next moment = constant + slope x moment",
     };
     let law = Table::new()
         .texts("moment", rows.iter().map(|r| r.0.clone()).collect())
@@ -96,7 +94,7 @@ pub(super) fn tables(p: &Perceived) -> Vec<NamedTable> {
     if !p.determined.is_empty() {
         out.push(NamedTable {
             stem: "determined_means".into(),
-            caption: format!("Means that {} determines", p.shocks.join(" and ")),
+            caption: format!("Means by state of {}", p.shocks.join(" and ")),
             table: known,
             on_screen: 24,
         });

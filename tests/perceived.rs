@@ -245,13 +245,21 @@ fn another_economy_is_solved_by_the_same_way() {
     assert!(solved.certificate.passed, "{:?}", solved.certificate.reasons);
     let p = solved.perceived.as_ref().expect("a law");
     let law = &p.laws[0];
-    assert!(!law.logs && law.labels == ["low, calm", "low, wild", "high, calm", "high, wild"], "{law:?}");
-    assert_eq!((p.shocks.as_slice(), p.determined[0].0.as_str()), (&["A".to_string(), "G".into()][..], "mean(saver.y)"));
+    assert!(
+        !law.logs && law.labels == ["low, calm", "low, wild", "high, calm", "high, wild"],
+        "{law:?}"
+    );
+    assert_eq!(
+        (p.shocks.as_slice(), p.determined[0].0.as_str()),
+        (&["A".to_string(), "G".into()][..], "mean(saver.y)")
+    );
     // A shock of the members that nothing reads is no part of the problem; one whose mean alone matters is refused.
     let idle = OTHER.replace("wage * y", "wage");
     let code = solve(&compiled(&idle, &[])).err().map(|d| format!("{d:?}"));
     assert!(code.is_some_and(|d| d.contains("through its mean alone")));
-    let idle = idle.replace("mean(saver.y)", "1").replace("; tolerance = 1e-5", "; tolerance = 1e-5; law.periods = 2000");
+    let idle = idle
+        .replace("mean(saver.y)", "1")
+        .replace("; tolerance = 1e-5", "; tolerance = 1e-5; law.periods = 2000");
     let solved = solve(&compiled(&idle, &[]));
     assert!(solved.is_ok(), "{:?}", solved.err());
 }

@@ -130,7 +130,10 @@ pub fn member(economy: &Economy) -> Result<Member, moments::Refusal> {
     match economy.concept {
         Concept::Competitive => Ok(member),
         other => Err(moments::Refusal {
-            why: format!("its concept is `{}`; members of a continuum take prices as given: `competitive`", other.word()),
+            why: format!(
+                "its concept is `{}`; members of a continuum take prices as given: `competitive`",
+                other.word()
+            ),
             span: None,
         }),
     }

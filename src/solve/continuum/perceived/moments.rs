@@ -102,7 +102,9 @@ fn continuum(model: &Model, agents: &[usize]) -> Result<(usize, AxisId), Refusal
     };
     let found: Vec<(usize, AxisId)> = agents.iter().filter_map(|a| endless(*a)).collect();
     match (found.as_slice(), agents) {
-        ([], _) => Err(Refusal::new("members are counted, and it is for a continuum: `agent NAME[continuum]`")),
+        ([], _) => Err(Refusal::new(
+            "members are counted, and it is for a continuum: `agent NAME[continuum]`",
+        )),
         ([one], [_]) => Ok(*one),
         _ => Err(Refusal::new("it is for one continuum in which nobody else decides")),
     }

@@ -212,14 +212,14 @@ fn found(model: &Model, axis: AxisId) -> Result<Vec<(NodeId, String)>, String> {
                 out.insert(n);
                 todo.extend(&g.roots[*root].residuals);
             }
-            Op::Input(i) => match g.inputs[i.0 as usize].kind {
-                InputKind::State(s) if model.states[s].owner.is_none() => {
+            Op::Input(i) => {
+                if let InputKind::State(s) = g.inputs[i.0 as usize].kind
+                    && model.states[s].owner.is_none()
+                {
                     out.insert(n);
                     todo.push(model.states[s].next);
                 }
-                InputKind::Unknown(_) => {}
-                _ => {}
-            },
+            }
             _ => {}
         }
         todo.extend(operands(&node.op));

@@ -195,6 +195,16 @@ impl ValueScale {
         let sd = (variance / (1.0 - keep * keep)).sqrt();
         self.sd = if sd > 1e-8 * (1.0 + self.mean.abs()) { sd } else { 1.0 };
     }
+    /// Before a network has learned anything: takes mean and standard deviation of `values` (a sample of any length, in units of the reward).
+    pub fn start_at(&mut self, values: &[f64]) {
+        if !self.enabled || self.weight > 0.0 || values.is_empty() {
+            return;
+        }
+        let n = values.len() as f64;
+        self.mean = values.iter().sum::<f64>() / n;
+        let sd = (values.iter().map(|v| (v - self.mean).powi(2)).sum::<f64>() / n).sqrt();
+        self.sd = if sd > 1e-8 * (1.0 + self.mean.abs()) { sd } else { 1.0 };
+    }
     /// Takes in a batch of targets (any length, in units of the reward). Returns the factor and the shift that a last
     /// layer needs to stay the same function in units of the reward (see [`rescale`]).
     #[must_use]
@@ -300,6 +310,16 @@ mod tests {
             rescale(&mut net, correction, 1);
             assert!((value(&net, &scale) - before).abs() < 1e-3);
         }
+        let mut started = ValueScale::new(true, 0.1);
+        started.start_at(&[1.0, 5.0]);
+        assert_eq!(
+            (
+                started.restore_exactly(0.0),
+                started.sd(),
+                started.normalize_exactly(5.0)
+            ),
+            (3.0, 2.0, 1.0)
+        );
         let mut fresh = ValueScale::new(true, 0.1);
         let _ = fresh.update(&[5.0, 7.0]);
         assert!((fresh.normalize(7.0) - 1.0).abs() < 1e-6);

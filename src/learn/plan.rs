@@ -334,6 +334,7 @@ fn in_sessions(block: &Settings, read: &TrainSettings) -> Result<Option<sessions
         "stop_return",
         "patience",
         "bins",
+        "transform",
         "initial_value",
         "initial_periods",
     ];

@@ -81,6 +81,9 @@ learner_options! {
         alpha_end: Option<f64> = None,
         /// Discount factor; `none` takes the model's.
         discount: Option<f64> = None,
+        /// Whether what a choice pays and what follows it are learned apart, the first as the mean of what it paid (the Q-transform of Ma, Stachurski
+        /// and Toda 2022): chance in rewards then no longer moves values by the step size.
+        transform: bool = false,
         /// Which decision makers share a table.
         tables: Tables = Tables::Member,
         /// Where values start.
@@ -197,6 +200,9 @@ pub struct QLearning {
     seat: Seat,
     choices: JointChoices,
     tables: QTables,
+    /// With `transform`, for each table what each choice at each state paid on average, and how often it was made:
+    /// `[table][state * choices + choice]`.
+    paid: Vec<Vec<(f64, u32)>>,
     discount: f64,
     rng: Stream,
     periods: u64,
@@ -231,6 +237,7 @@ impl QLearning {
         };
         let mut learner = QLearning {
             tables: QTables::new(sharing, vec![vec![0.0; choices.count()]; count]),
+            paid: vec![Vec::new(); count],
             options,
             seat: seat.clone(),
             choices,
@@ -335,6 +342,17 @@ impl QLearning {
         Ok(sums.iter().map(|row| row.iter().map(mean).collect()).collect())
     }
 
+    /// What a choice paid on average before it paid `reward`, 0 if it was never made, and what it pays on average now.
+    fn pays(&mut self, table: usize, state: usize, choice: usize, reward: f64) -> (f64, f64) {
+        let size = self.tables.states() * self.tables.actions();
+        self.paid[table].resize(size, (0.0, 0));
+        let (mean, count) = &mut self.paid[table][state * self.choices.count() + choice];
+        let before = *mean;
+        *count = count.saturating_add(1);
+        *mean += (reward - before) / f64::from(*count);
+        (before, *mean)
+    }
+
     /// Picks a joint choice for every slot.
     fn choose(&mut self, seen: &Seen<'_>, epsilon: f64, actions: &mut Actions) {
         let (space, width) = (&self.seat.space, self.seat.observation_width);
@@ -400,7 +418,7 @@ impl Learner for QLearning {
         for s in 0..self.seat.slots {
             let (k, state, action) = (self.tables.table_of(s), self.state[s], self.choice[s]);
             let ended = told.ended(s);
-            let mut goal = told.reward[s] as f64;
+            let mut later = 0.0;
             if fault!("learner.table_after_end", true, !told.terminated[s]) {
                 let after = if ended { told.last } else { told.next.observation };
                 let next = self.tables.state(&after[s * width..(s + 1) * width]);
@@ -411,11 +429,23 @@ impl Learner for QLearning {
                     self.choices.allowed(&self.seat.space, told.next.mask, s)
                 };
                 let row = self.tables.row(k, next);
-                goal += self.discount * row[first_best(row, allowed.as_deref())];
+                later = self.discount * row[first_best(row, allowed.as_deref())];
             }
+            let reward = told.reward[s] as f64;
+            let (paid, pays) = if self.options.transform {
+                self.pays(k, state, action, reward)
+            } else {
+                (0.0, 0.0)
+            };
             let row = self.tables.row_mut(k, state);
             let before = first_best(row, None);
-            row[action] += alpha * (goal - row[action]);
+            // What is learned by steps: the value, or what of it follows the choice.
+            let (learned, goal) = if self.options.transform {
+                (row[action] - paid, later)
+            } else {
+                (row[action], reward + later)
+            };
+            row[action] = learned + alpha * (goal - learned) + pays;
             same &= first_best(row, None) == before;
         }
         self.periods += 1;
@@ -467,7 +497,8 @@ impl Learner for QLearning {
         let fits = stored.options == self.options
             && stored.seat == self.seat
             && stored.choices == self.choices
-            && stored.tables.count() == self.tables.count();
+            && stored.tables.count() == self.tables.count()
+            && stored.paid.len() == self.paid.len();
         if !fits {
             return Err(LearnError::Mismatch {
                 what: "spaces, slots or options differ".into(),

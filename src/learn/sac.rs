@@ -38,7 +38,7 @@ learner_options! {
         stages: usize = 7,
         /// Environment steps between trainings.
         train_every: usize = 512,
-        /// Gradient steps of each training.
+        /// Gradient steps of each training; in the first stage twice as many.
         gradient_steps: usize = 2,
         /// Rows of one gradient step.
         minibatch: usize = 512,

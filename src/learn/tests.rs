@@ -103,6 +103,7 @@ fn q_learning_solves_identity_games_obeys_masks_and_resumes_to_the_bit() {
     assert!(identity(space(0, &[4]), false, 4, &q_learning(shared.clone())) > 0.99);
     assert!(identity(space(0, &[3, 2]), true, 4, &q_learning(shared)) > 1.98);
     let from_play = QLearningOptions {
+        transform: true,
         initial: Initial::RandomPlay,
         initial_periods: 50,
         steps: u64::MAX,
@@ -131,6 +132,88 @@ fn tabular_values_converge_to_those_of_the_bellman_equation() {
         row.sort_by(f64::total_cmp);
         assert!((row[0] - 3.0).abs() < 1e-6 && (row[1] - 4.0).abs() < 1e-6, "{row:?}");
     }
+}
+
+/// One state in which the only choice pays 1 or -1 by a coin.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+struct FairBet;
+
+impl World for FairBet {
+    fn space(&self) -> ActionSpace {
+        space(0, &[1])
+    }
+    fn width(&self) -> usize {
+        1
+    }
+    fn start(&mut self, _: &mut crate::num::random::Stream) {}
+    fn observe(&self, out: &mut [f32]) {
+        out[0] = 0.0;
+    }
+    fn step(&mut self, _: &[f32], _: &[u32], rng: &mut crate::num::random::Stream) -> (f32, bool) {
+        use rand::RngExt;
+        (if rng.random::<f64>() < 0.5 { -1.0 } else { 1.0 }, false)
+    }
+    fn discount(&self) -> f32 {
+        0.5
+    }
+}
+
+/// The transform has the values of the Bellman equation too, and what is paid by chance does not move them by the step size.
+#[test]
+fn the_q_transform_learns_values_without_the_chance_of_rewards() {
+    let values = |transform: bool, tables: Tables| {
+        let mut env = Copies::new(Identity::new(space(0, &[1, 2]), false), 2, 50);
+        let options = QLearningOptions {
+            steps: 20_000,
+            exploration_rate: 0.0,
+            alpha: 0.5,
+            initial_value: 9.0,
+            transform,
+            tables,
+            ..QLearningOptions::default()
+        };
+        let mut learner = QLearning::new(options, &env.seats()[0], 1).unwrap();
+        begin(&mut learner, &mut env, 1).unwrap();
+        train(&mut learner, &mut env, |_, _, _| Next::Continue).unwrap();
+        (0..2)
+            .flat_map(|state| {
+                let mut row = learner.tables().row(learner.tables().count() - 1, state).to_vec();
+                row.sort_by(f64::total_cmp);
+                row
+            })
+            .collect::<Vec<f64>>()
+    };
+    for tables in [Tables::Shared, Tables::Slot] {
+        let (plain, transformed) = (values(false, tables), values(true, tables));
+        for (x, known) in transformed.iter().zip([3.0, 4.0, 3.0, 4.0]) {
+            assert!((x - known).abs() < 1e-6, "{transformed:?}");
+        }
+        assert!(plain != transformed, "the last digits differ");
+    }
+    let largest = |transform: bool| {
+        let mut env = Copies::new(FairBet, 1, 50);
+        let options = QLearningOptions {
+            steps: 40_000,
+            alpha: 0.5,
+            transform,
+            ..QLearningOptions::default()
+        };
+        let mut learner = QLearning::new(options, &env.seats()[0], 1).unwrap();
+        begin(&mut learner, &mut env, 1).unwrap();
+        let mut largest = 0.0f64;
+        train(&mut learner, &mut env, |_, learner, _| {
+            if learner.steps() > 20_000 {
+                let bytes = learner.save();
+                let stored: QLearning = decode(&bytes).unwrap();
+                largest = largest.max(stored.tables().row(0, 0)[0].abs());
+            }
+            Next::Continue
+        })
+        .unwrap();
+        largest
+    };
+    let (plain, transformed) = (largest(false), largest(true));
+    assert!(plain > 0.5 && transformed < 0.05, "{plain} {transformed}");
 }
 
 #[cfg(feature = "learn")]

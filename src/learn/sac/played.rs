@@ -153,6 +153,12 @@ impl Played {
         out
     }
 
+    /// What rows are worth that rest on a value that is looked up by `most` or less: one number per such row.
+    pub(super) fn returns(&self, most: f32) -> Vec<f64> {
+        let both = self.returns.iter().zip(&self.unplayed);
+        both.filter(|(_, u)| **u <= most).map(|(g, _)| *g).collect()
+    }
+
     /// The rows of `index`: observations (`n x width`), noises (`n x dims`) and returns (`n`).
     pub(super) fn take(
         &self,
@@ -170,6 +176,12 @@ impl Played {
             noise.extend_from_slice(&self.noise[i * d..(i + 1) * d]);
             returns.push(self.returns[*i]);
         }
+    }
+
+    /// Whether all rows of these runs have been valued.
+    pub(super) fn holds(&self, runs: &[u32], common: CommonChance) -> bool {
+        let last = (common.worlds - 1) * common.members;
+        runs.iter().all(|first| *first as usize + last < self.valued())
     }
 
     /// Whether what was read from a file can be used in place of `self`.
@@ -237,6 +249,7 @@ mod tests {
         p.revalue(0.5, &[10.0, 1000.0], &[0.0; 4]);
         let common = |worlds, members| CommonChance { worlds, members };
         assert_eq!(p.runs(common(2, 1), 0.3), [0]);
+        assert_eq!(p.returns(0.3), [4.0, 3.0, 2.0]);
         assert_eq!(p.runs(common(1, 1), 0.3), [0, 1, 3]);
         assert_eq!(p.runs(common(1, 2), 0.3), [0, 1, 3]);
         assert_eq!(p.runs(common(1, 1), 1.0), [0, 1, 2, 3]);
@@ -257,6 +270,7 @@ mod tests {
             },
         );
         assert_eq!(p.runs(common(1, 1), 1.0), two.runs(common(1, 1), 1.0));
+        assert!(p.holds(&[0, 3], common(1, 1)) && !p.holds(&[0, 3], common(2, 1)));
         assert!(p.fits(&two) && !Played::new(3, 1, 1).fits(&p));
     }
 }

@@ -15,7 +15,7 @@
 //! What is handed over is the mean over the later part of the last stage.
 
 use super::SacOptions;
-use super::advantage::{self, OUTPUTS, at_the_mean, worth};
+use super::advantage::{self, OUTPUTS, Spread, steps, worth};
 use super::played::Played;
 use crate::env::{Actions, CommonChance, Game, Seat, Seen, Told};
 use crate::learn::centre;
@@ -28,9 +28,8 @@ use crate::learn::normalize::{Average, RunningStatistics, ValueScale, rescale};
 use crate::learn::off_policy::Since;
 use crate::learn::options::Linear;
 use crate::learn::policy::{Policy, PolicyKind};
-use crate::learn::{
-    LearnError, Learner, LearnerOptions, Numbers, OptionTable, all_finite, decode, discount_of, encode, finite_loss,
-};
+use crate::learn::{LearnError, Learner, LearnerOptions, Numbers, OptionTable};
+use crate::learn::{all_finite, decode, discount_of, encode, finite_loss};
 use crate::num::random::Stream;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -44,6 +43,8 @@ const UNPLAYED: f32 = 0.2;
 /// Minibatches that must be there before the critic learns, and share of the stage from which fewer, or rows that rest on values, will do.
 const FIRST: usize = 16;
 const IMPATIENT: f64 = 0.25;
+/// Times that the first value is taken from the returns.
+const STARTS: usize = 3;
 /// Gradient steps after which advantages are taken from returns.
 const BEFORE_ADVANTAGES: u64 = 200;
 /// Powers of what is observed that are taken out of the errors of a run.
@@ -57,11 +58,6 @@ const POLICY_RATE_END: f64 = 0.05;
 /// How far the slow copies of value and advantage move towards them at each gradient step.
 const SLOW_VALUE: f32 = 0.005;
 const SLOW_ADVANTAGE: f32 = 0.01;
-/// Furthest step of a mean in standard deviations, furthest step of a log standard deviation.
-const FURTHEST: f32 = 2.0;
-const FURTHEST_LOG: f32 = 0.3;
-/// Least curvature that a step is divided by.
-const LEAST_CURVATURE: f32 = 0.02;
 /// Log standard deviations are held within.
 const LOG_STD: (f32, f32) = (-6.0, 1.0);
 /// Step size of the logarithm of the temperature.
@@ -70,29 +66,6 @@ const TEMPERATURE_RATE: f64 = 5e-3;
 const NORMAL_ENTROPY: f32 = 1.418_938_5;
 /// Rows whose advantages are computed together.
 const PART: usize = 16_384;
-
-/// Running root mean square of what the advantage is to explain, in standard deviations of values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Spread {
-    weight: f32,
-    second: f32,
-}
-
-impl Spread {
-    fn update(&mut self, square: f32) {
-        // Quick at first.
-        let rate = if self.weight < 0.5 { 0.01 } else { 0.002 };
-        self.weight += rate * (1.0 - self.weight);
-        self.second += rate * (square - self.second);
-    }
-    fn get(&self) -> f32 {
-        if self.weight > 0.0 {
-            (self.second / self.weight).sqrt().max(1e-8)
-        } else {
-            0.0
-        }
-    }
-}
 
 /// A learner by stages.
 #[derive(Clone, Serialize, Deserialize)]
@@ -217,6 +190,11 @@ impl StagedSac {
         })
     }
 
+    fn nets(&self) -> [&Mlp; 7] {
+        let [a, b, c] = [&self.value, &self.slow_value, &self.target];
+        [&self.policy, &self.play, a, b, c, &self.advantage, &self.slow_advantage]
+    }
+
     /// Steps of a stage, and how many stages there are.
     fn stages(&self) -> (u64, u64) {
         let all = self.options.steps.saturating_sub(self.tried).max(1);
@@ -272,12 +250,30 @@ impl StagedSac {
             let (rewards, over) = (self.played.rewards(), self.played.share_over());
             self.scale.start(rewards, f64::from(self.discount), over);
         }
+        self.revalue();
+        let mut most = UNPLAYED;
+        if within >= IMPATIENT {
+            // Records that are too short for that: the first half of the longest.
+            most = most.max(self.played.least_unplayed().sqrt());
+        }
+        self.runs = self.played.runs(self.common, most);
+        if self.gradients == 0 {
+            // The value begins at the mean of the returns, which rest on it in part.
+            for _ in 0..STARTS {
+                self.scale.start_at(&self.played.returns(most));
+                self.revalue();
+            }
+        }
+    }
+
+    /// What every row of the stage is worth, by the networks as they are.
+    fn revalue(&mut self) {
         let (width, dims) = (self.seat.observation_width, self.seat.space.continuous);
         let mut x = Vec::new();
         self.standardize(&self.played.horizons(), &mut x);
+        let mut ws = std::mem::take(&mut self.scratch.ws);
         let mut out = vec![0.0; x.len() / width];
-        let ws = &mut self.scratch.ws;
-        self.target.infer(&x, out.len(), ws, &mut out);
+        self.target.infer(&x, out.len(), &mut ws, &mut out);
         let values: Vec<f64> = out.iter().map(|v| self.scale.restore_exactly(*v)).collect();
         let mut advantages = vec![0.0; self.played.rows()];
         if self.gradients >= BEFORE_ADVANTAGES {
@@ -288,22 +284,15 @@ impl StagedSac {
             for ((to, noise), seen) in parts.zip(self.played.observations().chunks(PART * width)) {
                 self.standardize(seen, &mut x);
                 out.resize(to.len() * OUTPUTS * dims, 0.0);
-                let mut ws = std::mem::take(&mut self.scratch.ws);
                 self.slow_advantage.infer(&x, to.len(), &mut ws, &mut out);
-                self.scratch.ws = ws;
                 let rows = out.chunks_exact(OUTPUTS * dims).zip(noise.chunks_exact(dims));
                 for (to, (row, z)) in to.iter_mut().zip(rows) {
                     *to = unit * f64::from(worth(row, z));
                 }
             }
         }
+        self.scratch.ws = ws;
         self.played.revalue(f64::from(self.discount), &values, &advantages);
-        let mut most = UNPLAYED;
-        if within >= IMPATIENT {
-            // Records that are too short for that: the first half of the longest.
-            most = most.max(self.played.least_unplayed().sqrt());
-        }
-        self.runs = self.played.runs(self.common, most);
     }
 
     /// The gradient steps that are due, if enough was played.
@@ -319,7 +308,9 @@ impl StagedSac {
         if self.runs.is_empty() || few {
             return Ok(());
         }
-        for _ in 0..self.options.gradient_steps {
+        // Twice as many while the critic begins from nothing.
+        let begins = if self.stage == 0 { 2 } else { 1 };
+        for _ in 0..begins * self.options.gradient_steps {
             let (loss, entropy) = self.gradient_step(within);
             self.since.loss += loss;
             self.since.count += 1;
@@ -379,7 +370,7 @@ impl StagedSac {
         for net in [&mut self.value, &mut self.slow_value, &mut self.target] {
             rescale(net, correction, 1);
         }
-        self.spread.second *= correction.0 * correction.0;
+        self.spread.rescale(correction.0);
         x.goal.clear();
         x.goal
             .extend(x.returns.iter().map(|g| self.scale.normalize_exactly(*g)));
@@ -457,13 +448,10 @@ impl StagedSac {
             for j in 0..dims {
                 let (mean, log) = (i * 2 * dims + j, i * 2 * dims + dims + j);
                 let own = x.head[log].clamp(LOG_STD.0, LOG_STD.1);
-                let (slope, curvature) = at_the_mean(row, j, dims);
-                let curvature = curvature.max(LEAST_CURVATURE);
-                let step = factor * (slope / curvature).clamp(-FURTHEST, FURTHEST);
-                goal[mean] = own.exp().mul_add(step, x.head[mean]);
+                let (step, wider) = steps(row, j, dims, self.log_temperature);
+                goal[mean] = own.exp().mul_add(factor * step, x.head[mean]);
                 weight[mean] = 1.0 / own.exp();
-                let wider = 0.5 * (self.log_temperature - curvature.ln());
-                goal[log] = own + wider.clamp(-FURTHEST_LOG, FURTHEST_LOG);
+                goal[log] = own + wider;
                 let tangent = now[mean].tanh();
                 let squashed = (1.0 - tangent * tangent).max(1e-6).ln();
                 entropy += f64::from(now[log].clamp(LOG_STD.0, LOG_STD.1) + NORMAL_ENTROPY + squashed);
@@ -596,23 +584,13 @@ impl Learner for StagedSac {
     fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
         let stored: StagedSac = decode(bytes)?;
         let same = |a: &Mlp, b: &Mlp| a.is_consistent() && a.sizes() == b.sizes();
-        let nets = |s: &StagedSac| {
-            let values = [&s.value, &s.slow_value, &s.target].map(Mlp::clone);
-            let rest = [&s.policy, &s.play, &s.advantage, &s.slow_advantage].map(Mlp::clone);
-            values.into_iter().chain(rest).collect::<Vec<_>>()
-        };
-        let rows = stored.played.rows() as u64;
-        let (slots, count) = (self.seat.slots, self.common.worlds * self.common.members);
         let fits = stored.options == self.options
             && stored.seat == self.seat
             && stored.common == self.common
             && self.played.fits(&stored.played)
-            && nets(&stored).iter().zip(&nets(self)).all(|(a, b)| same(a, b))
+            && stored.nets().iter().zip(self.nets()).all(|(a, b)| same(a, b))
             && (0..4).all(|k| stored.optimizers[k].len() == self.optimizers[k].len())
-            && stored
-                .runs
-                .iter()
-                .all(|r| u64::from(*r) < rows && *r as usize % slots + count <= slots + self.common.members)
+            && stored.played.holds(&stored.runs, self.common)
             && stored.seen.len() == stored.chosen.len() * self.seat.observation_width / self.seat.space.continuous;
         if !fits {
             return Err(LearnError::Mismatch {

@@ -17,8 +17,8 @@ fn model() -> Model {
     model.unwrap_or_else(|| panic!("{diagnostics:?}"))
 }
 
-/// A training by `options` behind those of `base`; its policy, or the code that refuses it.
-fn trained(model: &Model, base: &str, options: &str) -> Result<Policy, String> {
+/// A training by `options` behind those of `base`, once it is over, or the code that refuses it.
+fn training(model: &Model, base: &str, options: &str) -> Result<Training, String> {
     let pairs = [base, options].concat();
     let mut all: Vec<(String, String)> = Vec::new();
     for (key, value) in pairs.split_whitespace().filter_map(|o| o.split_once('=')) {
@@ -36,7 +36,12 @@ fn trained(model: &Model, base: &str, options: &str) -> Result<Policy, String> {
     while !training.is_done() {
         training.update(None).map_err(|d| d.code.clone())?;
     }
-    Ok(training.policy(0))
+    Ok(training)
+}
+
+/// Its policy.
+fn trained(model: &Model, base: &str, options: &str) -> Result<Policy, String> {
+    training(model, base, options).map(|t| t.policy(0))
 }
 
 const SMALL: &str = "steps=40_000 worlds=8 common_chance=4 minibatch=32 gradient_steps=1 train_every=128 network=[6] periods=40 evaluations=0 ";
@@ -99,6 +104,29 @@ fn every_option_changes_what_is_learned_or_is_refused() {
     }
     // The default of the book may be written down.
     assert!(stages("stages=3").unwrap() == stages("stages=3 n_step=32 critic=advantage").unwrap());
+}
+
+/// 40 000 steps in 8 worlds are 5000 periods: 78 stages of 64.
+#[test]
+fn the_log_has_the_stage_and_no_stage_is_shorter_than_was_said() {
+    let model = model();
+    for (asked, last) in [("stages=3", 3.0), ("stages=1000", 78.0)] {
+        let all = training(&model, SMALL, &format!("first_policy=middle {asked}")).unwrap();
+        let of = |name: &str| -> Vec<f64> {
+            let rows = all.record(0).rows.iter();
+            rows.filter_map(|r| Some(r.values.iter().find(|(k, _)| k == name)?.1))
+                .collect()
+        };
+        let (stages, explained) = (of("stage"), of("explained"));
+        assert!(
+            stages.is_sorted() && stages[0] == 1.0 && stages[stages.len() - 1] == last,
+            "{stages:?}"
+        );
+        assert!(
+            explained.iter().all(|e| *e <= 1.0) && explained.iter().any(|e| *e > 0.05),
+            "{explained:?}"
+        );
+    }
 }
 
 /// Brock and Mirman (1972): the share `alpha beta` is best at every state.

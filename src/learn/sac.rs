@@ -39,7 +39,7 @@ learner_options! {
         /// Environment steps between trainings.
         train_every: usize = 512,
         /// Gradient steps of each training; in the first stage twice as many.
-        gradient_steps: usize = 2,
+        gradient_steps: usize = 4,
         /// Rows of one gradient step.
         minibatch: usize = 512,
         /// Step size of the optimisers, at the start.
@@ -95,7 +95,7 @@ impl LearnerOptions for SacOptions {
         "learning_rate=3e-4..3e-3:log",
         "stages=5|7|9",
         "target_entropy_end=-2.5..-1",
-        "gradient_steps=1|2|4",
+        "gradient_steps=2|4|8",
     ];
 
     fn in_range(&self) -> Result<(), LearnError> {

@@ -184,11 +184,10 @@ fn the_q_transform_learns_values_without_the_chance_of_rewards() {
             .collect::<Vec<f64>>()
     };
     for tables in [Tables::Shared, Tables::Slot] {
-        let (plain, transformed) = (values(false, tables), values(true, tables));
+        let transformed = values(true, tables);
         for (x, known) in transformed.iter().zip([3.0, 4.0, 3.0, 4.0]) {
             assert!((x - known).abs() < 1e-6, "{transformed:?}");
         }
-        assert!(plain != transformed, "the last digits differ");
     }
     let largest = |transform: bool| {
         let mut env = Copies::new(FairBet, 1, 50);

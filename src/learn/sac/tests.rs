@@ -119,7 +119,7 @@ fn the_log_has_the_stage_and_no_stage_is_shorter_than_was_said() {
         };
         let (stages, explained) = (of("stage"), of("explained"));
         assert!(
-            stages.is_sorted() && stages[0] == 1.0 && stages[stages.len() - 1] == last,
+            stages.is_sorted() && stages[0] <= 2.0 && stages[stages.len() - 1] == last,
             "{stages:?}"
         );
         assert!(

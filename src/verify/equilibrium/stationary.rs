@@ -169,22 +169,28 @@ fn lived(
     let mut worlds = Worlds::new(stated, None, WORLDS, seed, &watched)?;
     let mut actor = Actor::new(&worlds, &Behaviour::Solved(Arc::new(solution.clone())).into())?;
     place(&mut worlds, &seat, members, population, solution, seed);
-    let mut sums = vec![vec![0.0; WORLDS]; conditions.len()];
+    // At first, where they were put, and later, where they have come to live.
+    let mut sums = vec![[vec![0.0; WORLDS], vec![0.0; WORLDS]]; conditions.len()];
     for t in 0..periods {
         crate::limits::poll();
         let bounds = actor.act(&mut worlds, 0)?;
         let outcome = worlds.step(&bounds)?;
         actor.forget(&worlds, &outcome);
-        if t >= FIRST {
-            for (sum, values) in sums.iter_mut().zip(&outcome.watched) {
-                sum.iter_mut()
-                    .zip(values)
-                    .for_each(|(s, x)| *s += x / (periods - FIRST) as f64);
-            }
+        let (late, count) = match t < FIRST {
+            true => (0, FIRST),
+            false => (1, periods - FIRST),
+        };
+        for (sum, values) in sums.iter_mut().zip(&outcome.watched) {
+            let own = sum[late].iter_mut().zip(values);
+            own.for_each(|(s, x)| *s += x / count as f64);
         }
     }
     let mut largest: f64 = 0.0;
-    for ((kind, _, number, name), means) in conditions.iter().zip(&sums) {
+    let all = conditions
+        .iter()
+        .zip(&sums)
+        .flat_map(|(c, s)| s.iter().enumerate().map(move |(k, m)| (c, k, m)));
+    for ((kind, _, number, name), late, means) in all {
         let (mean, error) = (statistics::mean(means), statistics::sd(means) / (WORLDS as f64).sqrt());
         let clears = matches!(kind, Kind::Clears { .. });
         let off = if clears { mean } else { mean - number };
@@ -212,7 +218,7 @@ fn lived(
             note: format!(
                 "{} members, {} periods; two standard errors {:.2} %",
                 members * WORLDS,
-                periods - FIRST,
+                if late == 1 { periods - FIRST } else { FIRST },
                 200.0 * error
             ),
         });

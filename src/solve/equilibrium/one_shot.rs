@@ -2,8 +2,8 @@
 //!
 //! The problem is a `Game`: rewards as programs of everybody's actions, with prices that are taken as given held where a derivative or a
 //! deviation would move them. What is played decides how it is solved: numbers in intervals by first-order conditions with bounds
-//! ([`static_game`]); finite choices by trying every profile, and mixtures by indifference (`finite.rs`); strategies that depend on what
-//! each knows by their conditions (`informed.rs`, `typed.rs`); agents that choose one after another from the last to the first (`stages.rs`).
+//! ([`static_game`]); finite choices by trying every profile, and mixtures by indifference (`finite/`); strategies that depend on what
+//! each knows by their conditions (`informed/`, `typed.rs`); agents that choose one after another from the last to the first (`stages.rs`).
 //! Members of one agent block that are alike play alike.
 //!
 //! [`static_game`]: crate::solve::static_game

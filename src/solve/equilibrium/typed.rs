@@ -3,7 +3,7 @@
 //! Whoever chooses has one number for each state of what it knows, as if each state were a player of its own (Harsanyi 1967); continuous draws
 //! stand at even quantiles. First-order conditions (with bounds), on average over what others may know, hold in every state: Newton's
 //! method from several starts. No point of a scan may then pay more. Rewards must be smooth; where they jump, and each knows one draw,
-//! `informed.rs` has another condition.
+//! `informed/` has another condition.
 
 use super::play::{Known, Play, Searched};
 use crate::check::Model;

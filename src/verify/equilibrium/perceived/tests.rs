@@ -51,7 +51,6 @@ fn equilibria_that_are_none_fail_by_the_row_that_is_about_it() {
         steady_state: Vec::new(),
         population: None,
         perceived: found.perceived.clone(),
-        population: None,
     };
     // A slope that is a hundredth too large, in one of the states.
     let mut slope = again();

@@ -102,6 +102,17 @@ impl Default for GridCertificateOptions {
     }
 }
 
+/// A state whose mean differs between the halves of the periods that are counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Moving {
+    /// The state.
+    pub name: String,
+    /// Its mean over paths and the first half of the periods.
+    pub first: f64,
+    /// Its mean over paths and the second half.
+    pub second: f64,
+}
+
 /// Mean, standard deviation, autocorrelation and range of a simulated series.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeriesMoments {
@@ -169,6 +180,12 @@ pub struct Certificate {
     pub infeasible: f64,
     /// Moments, one entry per series.
     pub moments: Vec<SeriesMoments>,
+    /// States that still moved while they were counted.
+    #[serde(default)]
+    pub moving: Vec<Moving>,
+    /// Periods before anything was counted.
+    #[serde(default)]
+    pub burn_in: usize,
     /// The best constant policy.
     pub constant: Option<ConstantComparison>,
     /// What was asked for.

@@ -9,8 +9,8 @@ use crate::solve::progress::{Control, Progress, Watch};
 use serde::{Deserialize, Serialize};
 
 /// Instructions of lanes that are allowed beside those of the first solve, for each time that these may be done again: some solves take next to nothing.
-/// At the usual four times that is about ten seconds of one core.
-const BESIDE: f64 = 2.5e9;
+/// At the usual four times that is half a minute of one core.
+const BESIDE: f64 = 1e10;
 /// Instructions that one draw tried in the economy counts for beside those of the model.
 const TRIAL: f64 = 60.0;
 

@@ -75,7 +75,7 @@ pub fn pictures(p: &Population) -> Vec<NamedPicture> {
         out.push(NamedPicture {
             stem: format!("distribution-{}", stem_of(&spread.name)),
             picture: Picture::Lines(Figure::single(
-                &format!("Distribution of {}", spread.name),
+                format!("Distribution of {}", spread.name),
                 Panel {
                     x_label: spread.name.clone(),
                     y_label: "share of the members below".into(),

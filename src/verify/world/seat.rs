@@ -114,6 +114,16 @@ impl Seat {
                 continuous: !matches!(model.shocks[shock].process, Process::Chain { .. }),
             });
         }
+        // States of a chain may have the same number; then the model says how many there are.
+        let joint: usize = own_shocks.iter().map(|s| s.values.len()).product();
+        if joint != solution.chain.values.len() {
+            for own in &mut own_shocks {
+                match &model.shocks[own.shock].process {
+                    Process::Chain { values, .. } => own.values.clone_from(values),
+                    _ => own.values.dedup(),
+                }
+            }
+        }
         let mut agents: Vec<usize> = choices.iter().map(|c| model.actions[c.action].owner).collect();
         agents.sort_unstable();
         agents.dedup();

@@ -24,7 +24,12 @@ pub struct Fit {
     pub law: Law,
     /// Share of the variance of next period's moment that it explains, one per aggregate state.
     pub r2: Vec<f64>,
+    /// Periods in which it was met, one number per aggregate state.
+    pub met: Vec<usize>,
 }
+
+/// Fewest periods in a state from which a line is fitted.
+pub const FEWEST: usize = 3;
 
 impl Law {
     /// The law under which the moment stays.
@@ -50,16 +55,18 @@ impl Law {
     }
 
     /// The law that fits a path best, state by state (least squares): `path` has the moment of each period, `states` the aggregate state;
-    /// from period `first` on. A state that is met fewer than three times keeps its law.
+    /// from period `first` on. A state that is met fewer than [`FEWEST`] times keeps its law.
     pub fn fitted(&self, path: &[f64], states: &[usize], first: usize) -> Fit {
         let mut law = self.clone();
         let mut r2 = vec![f64::NAN; self.constant.len()];
+        let mut times = vec![0; self.constant.len()];
         for z in 0..self.constant.len() {
             let met: Vec<(f64, f64)> = (first..path.len().saturating_sub(1))
                 .filter(|t| fault!("perceived.states_pooled", true, states[*t] == z))
                 .map(|t| (self.seen(path[t]), self.seen(path[t + 1])))
                 .collect();
-            if met.len() < 3 {
+            times[z] = met.len();
+            if met.len() < FEWEST {
                 continue;
             }
             let n = met.len() as f64;
@@ -78,7 +85,7 @@ impl Law {
             law.constant[z] = mean.1 - law.slope[z] * mean.0;
             r2[z] = if yy > 0.0 { xy * xy / (xx * yy) } else { 1.0 };
         }
-        Fit { law, r2 }
+        Fit { law, r2, met: times }
     }
 
     /// The largest difference of what two laws forecast at two moments, in logarithms or as a share of the moments' size.

@@ -14,6 +14,9 @@ use crate::solve::decision::{Decision, Options};
 use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::progress::{Control, Progress, Watch};
 
+/// Fewest periods in a state of the aggregate chain from which its law is believed.
+const RARELY: usize = 20;
+
 /// Periods of early paths, and the change of a law from which on they are whole.
 const SHORT: usize = 1500;
 const WHOLE: f64 = 3e-4;
@@ -253,6 +256,9 @@ impl<'m> Search<'m> {
                 return Ok(None);
             }
             let settled = self.moved <= self.asked.tolerance && whole && self.around;
+            if let Some(z) = fit.met.iter().position(|n| settled && *n < RARELY) {
+                return Err(self.unmet(z, fit.met[z]));
+            }
             if fault!("perceived.loop_cut", self.history.len() == 4, settled) {
                 household.solve(&self.law, EXACT.0, LAST_SWEEPS);
                 return Ok(Some(Settled {
@@ -274,6 +280,20 @@ impl<'m> Search<'m> {
             }
             self.law.towards(&fit.law, self.asked.damping);
         }
+    }
+
+    /// A state of the aggregate chain that the path meets too rarely for a law of its own.
+    fn unmet(&self, z: usize, times: usize) -> Diagnostic {
+        let shocks = self.member.shared().join(", ");
+        Diagnostic::error("E0991", "no law of motion was found: a state of the aggregate chain is hardly ever met")
+            .note(format!(
+                "joint state {} of {shocks} is met in {times} of the periods counted; a law of its own takes {RARELY}",
+                z + 1
+            ))
+            .hint(format!(
+                "a longer path, `solve {{ law.periods = {} }}`; a state that is never entered, or never left, has to go",
+                10 * self.asked.periods
+            ))
     }
 
     /// Whether nodes have to be laid anew: where the moment or the members leave them, and once to lie around where the moment goes.

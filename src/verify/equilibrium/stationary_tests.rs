@@ -40,8 +40,8 @@ fn a_population_that_is_right_holds_and_wrong_ones_are_refused() {
     let held = judged(&model, &right);
     assert!(held.passed, "{:?}", held.reasons);
 
-    // The policy of another credit limit, at this price.
-    let other = solved(&huggett(&[("limit", "-4")]));
+    // The policy and the distribution of less patient members, whose price is another one, at this price.
+    let other = solved(&huggett(&[("beta", "0.985")]));
     let mut wrong = right.clone();
     wrong.solution = other.solution.clone();
     if let (Some(p), Some(o)) = (&mut wrong.population, &other.population) {

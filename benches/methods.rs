@@ -10,7 +10,7 @@
 use econc::check::Model;
 use econc::solve::decision::{Decision, Options};
 use econc::solve::method::Task;
-use econc::solve::methods::named;
+use econc::solve::methods::{Any, named};
 use econc::solve::progress::silent;
 use econc::solve::solution::Solution;
 use std::time::Instant;
@@ -30,7 +30,9 @@ fn compile(text: &str, set: &[(&str, String)]) -> Model {
 /// The solution by a method, and its seconds.
 fn timed(model: &Model, method: &str, runs: usize) -> (Solution, f64) {
     let problem = Decision::new(model, &Options::default()).unwrap_or_else(|d| panic!("{d:?}"));
-    let method = named(method).unwrap_or_else(|d| panic!("{d:?}"));
+    let Ok(Any::One(method)) = named(method) else {
+        panic!("no method of one who decides: {method}")
+    };
     let mut best = f64::INFINITY;
     let mut last = None;
     for _ in 0..runs {

@@ -174,13 +174,13 @@ pub(super) fn judge(
             }
         }
         match &given {
-            None => moved = fold(moved, trial.shift(&base)?),
+            None => moved = moved.max(trial.shift(&base)?),
             Some(at) => {
                 let own_base = trial.bench.stand(&[])?;
                 let watched = trial.bench.pays(&own_base, &[])?.watched;
                 for (k, name) in at.names.iter().enumerate().filter(|(k, _)| at.clears[*k]) {
                     let worst = watched[k].iter().map(|x| x.abs()).fold(0.0, f64::max);
-                    excess = fold(excess, worst);
+                    excess = excess.max(worst);
                     world.proofs.push(Proof {
                         name: format!("excess demand at {name}"),
                         value: worst,
@@ -199,7 +199,7 @@ pub(super) fn judge(
                         few: None,
                         ..trial
                     };
-                    moved = fold(moved, trial.moved()?);
+                    moved = moved.max(trial.moved()?);
                 }
             }
         }
@@ -264,16 +264,6 @@ pub(super) fn judge(
         world: Some(world),
         ..Certificate::default()
     })
-}
-
-pub(super) fn fold(a: f64, b: f64) -> f64 {
-    if a.is_nan() {
-        b
-    } else if b.is_nan() {
-        a
-    } else {
-        a.max(b)
-    }
 }
 
 fn range(values: &[f64]) -> (f64, f64) {

@@ -6,7 +6,6 @@
 //! here, too.
 
 use super::bench::{Bench, Lane};
-use super::one_shot::fold;
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::worlds::Bounds;
@@ -389,7 +388,7 @@ impl Trial<'_, '_> {
                 continue;
             }
             if let Some(to) = self.best(base, slot, &over)? {
-                moved = fold(moved, tidy((to - now).abs() / now.abs().max(1e-9)));
+                moved = moved.max(tidy((to - now).abs() / now.abs().max(1e-9)));
             }
         }
         Ok(moved)
@@ -410,7 +409,7 @@ impl Trial<'_, '_> {
         {
             let now = base[0].inputs[self.model.actions[slot.1].input.0 as usize][slot.2];
             if let Some(to) = self.best(&base, slot, &[])? {
-                moved = fold(moved, tidy((to - now).abs() / now.abs().max(1e-9)));
+                moved = moved.max(tidy((to - now).abs() / now.abs().max(1e-9)));
             }
         }
         Ok(moved)

@@ -47,7 +47,9 @@ impl Proof for Moments {
         if spec.horizon.is_none() {
             let states = spec.states.iter().zip(&played.states);
             let burn = bench.options.burn_in;
-            out.moving = states.filter_map(|(state, x)| moving(&state.name, x, paths, burn)).collect();
+            out.moving = states
+                .filter_map(|(state, x)| moving(&state.name, x, paths, burn))
+                .collect();
         }
     }
 
@@ -61,7 +63,8 @@ impl Proof for Moments {
                 m.name, m.first, m.second
             ));
         }
-        let rests = "the moments are those of a way, not of where it leads, and what was judged is what lives visit until then";
+        let rests =
+            "the moments are those of a way, not of where it leads, and what was judged is what lives visit until then";
         d = d.note(rests);
         Some(d.hint(format!(
             "count later: `solve {{ burn_in = {periods} }}`, with a grid that reaches as far as {} then goes",
@@ -84,7 +87,8 @@ fn moving(name: &str, x: &[f64], paths: usize, burn: usize) -> Option<Moving> {
     if half == 0 {
         return None;
     }
-    let mean_of = |from: usize, path: usize| (from..from + half).map(|t| x[t * paths + path]).sum::<f64>() / half as f64;
+    let mean_of =
+        |from: usize, path: usize| (from..from + half).map(|t| x[t * paths + path]).sum::<f64>() / half as f64;
     let halves: Vec<(f64, f64)> = (0..paths).map(|p| (mean_of(0, p), mean_of(half, p))).collect();
     let apart: Vec<f64> = halves.iter().map(|(a, b)| b - a).collect();
     let (mean, error) = (statistics::mean(&apart), statistics::sd(&apart) / (paths as f64).sqrt());

@@ -25,6 +25,9 @@ const SEARCHED: usize = 12;
 const CHOICES: usize = 40;
 /// Share of the places of the first look which are the worst ones; the others are spread over all.
 const WORST: usize = 3;
+/// log10 of the largest error of a choice that passes where the file does not say what must hold, as a share of its size: between the states of a
+/// coarse chain policies of right solutions are off by more than a thousandth.
+const GROSS: f64 = -2.0;
 /// Standard errors that an estimate may be off.
 const ERRORS: f64 = 3.0;
 /// How closely an error is known that needs no further look, as a share of it.
@@ -47,10 +50,7 @@ pub(super) fn look(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> R
     if numbers.is_empty() {
         return Ok(());
     }
-    let (limit, most) = (
-        10f64.powf(bench.options.policy),
-        10f64.powf(super::estimate::most(bench)),
-    );
+    let (limit, most) = (10f64.powf(bench.options.policy), 10f64.powf(most(bench)));
     // Places and how far they seem to be off, of those where that is more than may be and not yet known well enough.
     let open = |errors: &Errors, among: &[usize], limit: f64, looked: bool| -> Vec<(f64, usize)> {
         let mut out: Vec<(f64, usize)> = Vec::new();
@@ -234,4 +234,11 @@ fn several(
         errors.better[i] = mean;
     }
     Ok(())
+}
+
+/// log10 of the largest error of a choice that passes, as a share of its size.
+pub(super) fn most(bench: &Bench) -> f64 {
+    let asked = bench.model.solve_settings().is_some_and(|s| s.get("euler").is_some());
+    let limit = bench.options.policy;
+    if asked { limit } else { limit.max(GROSS) }
 }

@@ -20,9 +20,6 @@ use std::sync::Arc;
 
 /// Draws of one expectation: smooth functions of one draw need no more.
 const DRAWS: usize = 40;
-/// log10 of the largest error of a choice that passes where the file does not say what must hold, as a share of its size: between the states of a
-/// coarse chain policies of right solutions are off by more than a thousandth.
-const GROSS: f64 = -2.0;
 /// Trials of one evaluation of a policy.
 const TRIALS: usize = 30_000;
 /// Most trials of one evaluation of a policy at all.
@@ -292,7 +289,7 @@ fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
                     .map_or(String::new(), |n| format!("; {n} places looked at closely")),
             );
             let name = format!("error of {}, estimated", choice.name);
-            let (limit, most) = (bench.options.policy, most(bench));
+            let (limit, most) = (bench.options.policy, closely::most(bench));
             let unclear = all.clone().filter(|i| errors.unclear(bench, *i, c, 10f64.powf(most)));
             let unclear = unclear.max_by(|a, b| errors.seems(bench, *a, c).0.total_cmp(&errors.seems(bench, *b, c).0));
             let held = out.log(&name, relative, Some(most), note);
@@ -368,13 +365,6 @@ fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
             });
         }
     }
-}
-
-/// log10 of the largest error of a choice that passes, as a share of its size.
-pub(super) fn most(bench: &Bench) -> f64 {
-    let asked = bench.model.solve_settings().is_some_and(|s| s.get("euler").is_some());
-    let limit = bench.options.policy;
-    if asked { limit } else { limit.max(GROSS) }
 }
 
 fn cannot_tell(bench: &Bench, what: &str, seems: f64, doubt: f64, visit: &Visit) -> Diagnostic {

@@ -285,15 +285,18 @@ impl<'m> Search<'m> {
     /// A state of the aggregate chain that the path meets too rarely for a law of its own.
     fn unmet(&self, z: usize, times: usize) -> Diagnostic {
         let shocks = self.member.shared().join(", ");
-        Diagnostic::error("E0991", "no law of motion was found: a state of the aggregate chain is hardly ever met")
-            .note(format!(
-                "joint state {} of {shocks} is met in {times} of the periods counted; a law of its own takes {RARELY}",
-                z + 1
-            ))
-            .hint(format!(
-                "a longer path, `solve {{ law.periods = {} }}`; a state that is never entered, or never left, has to go",
-                10 * self.asked.periods
-            ))
+        Diagnostic::error(
+            "E0991",
+            "no law of motion was found: a state of the aggregate chain is hardly ever met",
+        )
+        .note(format!(
+            "joint state {} of {shocks} is met in {times} of the periods counted; a law of its own takes {RARELY}",
+            z + 1
+        ))
+        .hint(format!(
+            "a longer path, `solve {{ law.periods = {} }}`; a state that is never entered, or never left, has to go",
+            10 * self.asked.periods
+        ))
     }
 
     /// Whether nodes have to be laid anew: where the moment or the members leave them, and once to lie around where the moment goes.

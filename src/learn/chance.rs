@@ -6,7 +6,7 @@
 use super::on_policy::COMMON_KEPT;
 
 /// Goals (`n`) without most of the error that a run of rows with common random numbers has in common: that is what chance did, and
-/// says nothing about what their actions did. The share [`COMMON_KEPT`] still teaches the level. (Generalised least
+/// says nothing about what their actions did. The share `COMMON_KEPT` still teaches the level. (Generalised least
 /// squares with errors that are correlated within groups.) `value` has what is predicted (`n`); `out` gets `n` numbers.
 pub fn remove_common(value: &[f32], goal: &[f32], run: usize, out: &mut Vec<f32>) {
     out.clear();

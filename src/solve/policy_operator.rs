@@ -435,14 +435,14 @@ pub fn evaluated(
     (value, operator, f64::NAN, f64::NAN)
 }
 
-/// What errors of a value (one number per point) are relative to: `1 + sup |V|`, or [`DIFFERENCES`] times what values differ by where that is less. So neither
+/// What errors of a value (one number per point) are relative to: `1 + sup |V|`, or `DIFFERENCES` times what values differ by where that is less. So neither
 /// the unit of rewards nor a constant added to them hides an error.
 pub fn size(value: &[f64]) -> f64 {
     let largest = value.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
     (1.0 + largest).min(differences(value))
 }
 
-/// [`DIFFERENCES`] times what values (one number per point) differ by; no limit where they are all the same but for rounding.
+/// `DIFFERENCES` times what values (one number per point) differ by; no limit where they are all the same but for rounding.
 pub fn differences(value: &[f64]) -> f64 {
     let finite = value.iter().filter(|v| v.is_finite());
     let ends = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi): (f64, f64), v| {

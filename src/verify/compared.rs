@@ -66,7 +66,7 @@ pub fn fitting(model: &Model, options: &Options) -> Result<Vec<&'static str>, Di
     }
 }
 
-/// How far what is chosen under two equilibria of a model is apart, in periods that are played by the first. Where both hold, a share of [`SAME`] of the
+/// How far what is chosen under two equilibria of a model is apart, in periods that are played by the first. Where both hold, a share of `SAME` of the
 /// largest choice is allowed: farther apart they are different equilibria.
 ///
 /// # Errors

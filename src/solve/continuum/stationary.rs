@@ -80,7 +80,7 @@ impl<'h> Conditions<'h> {
     /// The conditions, with the members' problem built as `options` say, on every `thin`-th node.
     ///
     /// # Errors
-    /// Those of [`Household::new`].
+    /// Those of `Household::new`.
     pub fn new(held: &'h Held, options: &Options, thin: usize) -> Result<Conditions<'h>, Diagnostic> {
         let household = Household::new(held, options, thin)?;
         let exogenous = household.exogenous();
@@ -104,7 +104,7 @@ impl<'h> Conditions<'h> {
     /// What is left over of the condition of each unknown where the unknowns are `x`, one number each.
     ///
     /// # Errors
-    /// Those of [`Household::answer`].
+    /// Those of `Household::answer`.
     pub fn left(&mut self, x: &[f64], progress: &mut dyn Watch) -> Result<Vec<f64>, Diagnostic> {
         let mut numbers = self.base.clone();
         self.unknown.iter().zip(x).for_each(|(k, x)| numbers[*k] = *x);

@@ -94,7 +94,7 @@ impl LearnerOptions for SacOptions {
     const SEARCH: &'static [&'static str] = &[
         "learning_rate=3e-4..3e-3:log",
         "stages=5|7|9",
-        "target_entropy_end=-2.5..-1",
+        "target_entropy_end=-2..-0.7",
         "gradient_steps=2|4|8",
     ];
 

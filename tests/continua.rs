@@ -98,3 +98,51 @@ fn a_price_without_an_equilibrium_in_its_range_is_refused() {
     assert!(refused.iter().any(|d| d.code == "E0973"), "{refused:?}");
     assert!(Stationary.fits(&Economy::of(&model).expect("an economy")).is_ok());
 }
+
+/// Two types for ever, in a small economy; `start` is what the file says of the shock of types, `more` of states.
+fn types(shock: &str, more: &str) -> Result<Found, String> {
+    let source = format!(
+        "model types \"Two types\"\nagent household[continuum] {{\n  shock ty ~ {shock}\n  shock e ~ markov([lo: 0.4, hi: 1.6], [[0.8, 0.2], [0.2, 0.8]])\n  \
+         state k in [0, inf), start 2\n  {more}\n  let cash = (1 + r) * k + w * e * ty\n  action c in (0, cash]\n  k' = cash - c\n  observe k, e, ty\n  \
+         reward log(c)\n  discount 0.93\n}}\nmarket factors {{\n  let K = mean(household.k)\n  let T = mean(household.ty)\n  price r = 0.36 * K^(-0.64) - 0.08 + 0 * T\n  \
+         price w = 0.64 * K^0.36\n}}\nsolve {{ grid.k = double_log(0, 40, 200) }}\n"
+    );
+    let (model, diagnostics) = econc::compile(&source, &econc::Options::default());
+    let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+    let economy = Economy::of(&model).map_err(|d| d.code.to_string())?;
+    let found = Stationary.solve(&economy, 1, &mut silent);
+    found.map_err(|d| d.first().map(|d| d.code.to_string()).unwrap_or_default())
+}
+
+/// The mass of each joint state of the chains.
+fn shares(found: &Found) -> Vec<f64> {
+    let shocks = found.solution.chain.transition.len();
+    let mass = &found.population.as_ref().expect("a population").mass;
+    (0..shocks).map(|z| mass.iter().skip(z).step_by(shocks).sum()).collect()
+}
+
+#[test]
+fn types_for_ever_have_the_shares_with_which_they_begin() {
+    let half = types("markov([a: 0.6, b: 1.4], [[1, 0], [0, 1]])", "").expect("a solution");
+    let got = shares(&half);
+    assert!(got.iter().all(|s| (s - 0.25).abs() < 1e-9), "{got:?}");
+    // Who begins as one type stays it: the economy of that type alone.
+    let rich = types("markov([a: 0.6, b: 1.4], [[1, 0], [0, 1]]), start b", "").expect("a solution");
+    let got = shares(&rich);
+    assert!(got[0].abs() + got[1].abs() < 1e-12, "{got:?}");
+    let alone = types("markov([a: 1.4, b: 1.4], [[0.5, 0.5], [0.5, 0.5]])", "").expect("a solution");
+    let r = |f: &Found| price(f.population.as_ref().expect("a population"), "factors.r");
+    assert!((r(&rich) - r(&alone)).abs() < 1e-7, "{} {}", r(&rich), r(&alone));
+    assert!((r(&rich) - r(&half)).abs() > 1e-4);
+}
+
+#[test]
+fn what_has_no_one_distribution_at_rest_is_refused_before_the_search() {
+    let turns = "markov([a: 0.6, b: 1.4], [[0, 1], [1, 0]])";
+    assert_eq!(types(&format!("{turns}, start a"), "").err().as_deref(), Some("E0974"));
+    let spread = types(turns, "").expect("members are in both parts of the cycle");
+    assert!(shares(&spread).iter().all(|s| (s - 0.25).abs() < 1e-9));
+    let rests = "state q in [0, 1], start 0.5\n  q' = q\n  let extra = q";
+    let source_uses = types("markov([a: 0.6, b: 1.4], [[0.5, 0.5], [0.5, 0.5]])", rests);
+    assert_eq!(source_uses.err().as_deref(), Some("E0974"));
+}

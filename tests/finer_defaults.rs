@@ -113,7 +113,12 @@ fn hints_propose_more_than_what_failed_and_following_them_helps() {
     let store = "model n\nagent shop {\n  state s in [0, 30], start 0\n  action q in [0, 10]\n  noise d ~ lognormal(0.5, 1)\n  let sold = min(s + q, d)\n  \
                  s' = s + q - sold\n  observe s\n  reward 3 * sold - q - 0.1 * s'\n  discount 0.9\n}\n";
     for (text, fixed, family, row_of) in [
-        (saver, ("chain.w", "rouwenhorst(3)"), "chain.w = ", "error of the value"),
+        (
+            saver,
+            ("chain.w", "rouwenhorst(3)"),
+            "chain.w = ",
+            "economy: Bellman residual",
+        ),
         (
             store,
             ("quadrature.d", "4"),

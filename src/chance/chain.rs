@@ -417,12 +417,21 @@ pub fn stationary(transition: &[Vec<f64>]) -> Vec<f64> {
     if let Some(p) = eliminate(transition) {
         return fault!("chain.stationary", vec![1.0 / n as f64; n], p);
     }
-    // Reducible: average P^t over a long horizon by repeated squaring of the lazy chain (P + I) / 2, which has
-    // the same invariant distributions and no periods.
+    // Reducible: the lazy chain (P + I) / 2 has the same invariant distributions and no periods.
+    let power = far_ahead(transition, 0.5);
+    (0..n)
+        .map(|j| power.iter().map(|row| row[j]).sum::<f64>() / n as f64)
+        .collect()
+}
+
+/// Chances `[from][to]` of a transition matrix 2^60 periods ahead, where each state is kept with an additional chance `stays`
+/// (by repeated squaring).
+pub fn far_ahead(transition: &[Vec<f64>], stays: f64) -> Vec<Vec<f64>> {
+    let n = transition.len();
     let mut power: Vec<Vec<f64>> = (0..n)
         .map(|i| {
             (0..n)
-                .map(|j| 0.5 * transition[i][j] + if i == j { 0.5 } else { 0.0 })
+                .map(|j| (1.0 - stays) * transition[i][j] + if i == j { stays } else { 0.0 })
                 .collect()
         })
         .collect();
@@ -445,9 +454,7 @@ pub fn stationary(transition: &[Vec<f64>]) -> Vec<f64> {
         }
         power = next;
     }
-    (0..n)
-        .map(|j| power.iter().map(|row| row[j]).sum::<f64>() / n as f64)
-        .collect()
+    power
 }
 
 /// The elimination of Grassmann, Taksar and Heyman; `None` if the chain is reducible.

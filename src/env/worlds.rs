@@ -175,7 +175,7 @@ impl Worlds {
         let markets = markets::markets(&mut model);
         let scenario = scenario.and_then(|s| model.scenarios.iter().find(|x| x.name == s.name).cloned());
         if let Some(a) = model.actions.iter().find(|a| !a.given.is_empty()) {
-            return Err(Diagnostic::error("E0810", format!("`{}` is a schedule of a price: it is simulated with a solved policy only", a.name))
+            return Err(Diagnostic::error("E0810", format!("`{}` is a schedule of a price, which cannot be simulated yet", a.name))
                 .at(a.span, "chosen as a function of the price that clears")
                 .hint("at a stated price it is a plain choice: --set given.NAME=NUMBER; `econc solve` finds the price at which a continuum is at rest"));
         }

@@ -332,7 +332,9 @@ pub(super) fn cannot(why: impl Into<String>) -> Diagnostic {
         "E0810",
         format!("this is not the problem of one who decides: {}", why.into()),
     )
-    .hint("econc simulate and econc train take it as it stands; the book says what can be solved")
+    .hint(
+        "the book says what can be solved; econc simulate and econc train take all models without schedules of a price",
+    )
 }
 
 /// Concepts of single agents, `solve { concept.NAME = .. }`: the name, the agent and its concept.

@@ -146,7 +146,7 @@ impl JointChain {
 }
 
 /// Everything about the problem that does not need evaluation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Spec {
     /// State dimensions, one per state, the last fastest in all arrays.
     pub states: Vec<StateAxis>,

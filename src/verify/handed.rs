@@ -32,9 +32,7 @@ impl<'a> Handed<'a> {
         let work = bellman.noises.len() * bellman.branches(0).len() * bellman.continuous.len().max(1);
         let known = bellman.finite.is_empty() || !solution.worth.is_empty();
         let states = solution.states.iter().any(|s| !s.integer);
-        // A search over several actions runs many lines at every step.
-        let several = bellman.continuous.len() > 1;
-        if work <= DEAR && !several || bellman.taste.is_some() || !known || !states {
+        if work <= DEAR || bellman.taste.is_some() || !known || !states {
             return Ok(None);
         }
         let between = Between::new(solution)?;

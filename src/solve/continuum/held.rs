@@ -73,6 +73,9 @@ impl Held {
         let model = economy.model;
         let agent = alone(economy)?;
         let axis = model.agents[agent].axis.ok_or("there is no continuum")?;
+        if !model.states.iter().any(|s| s.owner == Some(agent)) {
+            return Err("members have no state".into());
+        }
         let fixed = found(model, axis)?;
         let (held, numbers) = hold(model, &fixed, None)?;
         let few = Economy::of(&held)

@@ -5,6 +5,7 @@
 //! sampling noise, by a Markov chain whose transpose gives expectations. A *place* is a node with a joint state of the chains,
 //! chains fastest, like the arrays of a solution: `place = node * shocks + shock`.
 
+use super::classes::Classes;
 use crate::limits;
 use crate::num::linear::gmres;
 use crate::num::weighted::Weighted;
@@ -236,8 +237,13 @@ pub struct Invariant {
 ///
 /// Where periods do not settle it (wealth near `r = 1/beta - 1` takes tens of thousands of them), what is left over is solved for by GMRES
 /// with two levels: what flows between groups of neighbours, directly, and some periods for the rest (Saad 2003, *Iterative Methods for Sparse
-/// Linear Systems*, chapters 9 and 13). `forward` must be linear, and keep the sum.
-pub fn invariant(nodes: &Nodes, start: &[f64], tolerance: f64, forward: impl Fn(&[f64], &mut [f64])) -> Invariant {
+/// Linear Systems*, chapters 9 and 13). `forward` must be linear, and keep the sum in each of `classes`, which `start` has the shares of.
+pub fn invariant(
+    (nodes, classes): (&Nodes, &Classes),
+    start: &[f64],
+    tolerance: f64,
+    forward: impl Fn(&[f64], &mut [f64]),
+) -> Invariant {
     let mut at = Invariant {
         mass: start.to_vec(),
         residual: f64::INFINITY,
@@ -254,7 +260,10 @@ pub fn invariant(nodes: &Nodes, start: &[f64], tolerance: f64, forward: impl Fn(
         }
         before = at.residual;
     }
-    let coarse = at.open().then(|| Coarse::new(nodes, &at.mass, &forward)).flatten();
+    let coarse = at
+        .open()
+        .then(|| Coarse::new(nodes, classes, &at.mass, &forward))
+        .flatten();
     if let Some(coarse) = coarse {
         for _ in 0..ROUNDS {
             let plain = at.clone();
@@ -298,7 +307,8 @@ impl Invariant {
 }
 
 /// What flows between groups of neighbours, and what that says of a distribution.
-struct Coarse {
+struct Coarse<'c> {
+    classes: &'c Classes,
     /// Two groups of each node, and the share of the first.
     shares: Vec<(usize, usize, f64)>,
     shocks: usize,
@@ -308,9 +318,14 @@ struct Coarse {
     size: usize,
 }
 
-impl Coarse {
+impl<'c> Coarse<'c> {
     /// Groups are stretches of nodes, shorter where there is more mass; `None` where there is nothing to group.
-    fn new(nodes: &Nodes, mass: &[f64], forward: &impl Fn(&[f64], &mut [f64])) -> Option<Coarse> {
+    fn new(
+        nodes: &Nodes,
+        classes: &'c Classes,
+        mass: &[f64],
+        forward: &impl Fn(&[f64], &mut [f64]),
+    ) -> Option<Coarse<'c>> {
         let (n, nz) = (nodes.len(), nodes.shocks());
         let groups = (COARSE / nz).min(n);
         if groups == 0 || n * nz < 2 {
@@ -338,6 +353,7 @@ impl Coarse {
         let most = mass.iter().fold(0.0, |m: f64, x| m.max(*x));
         let size = groups * nz;
         let mut out = Coarse {
+            classes,
             shares: (0..n).map(share).collect(),
             shocks: nz,
             like: mass.iter().map(|m| m.max(LEAST * most)).collect(),
@@ -354,7 +370,7 @@ impl Coarse {
         }
         let mut system = DMatrix::<f64>::zeros(size, size);
         let (mut one, mut led) = (vec![0.0; mass.len()], vec![0.0; mass.len()]);
-        // Masses of the groups: their chain keeps the sum, so that it is singular, and is told what the sum is.
+        // Masses of the groups: their chain keeps the sum of each class, so that it is singular, and is told what the sum is.
         let masses = out.restricted(&out.like);
         for (from, members) in parts.iter().enumerate() {
             limits::poll();
@@ -368,7 +384,9 @@ impl Coarse {
             let stays = out.restricted(&one);
             let goes = out.restricted(&led);
             for to in 0..size {
-                system[(to, from)] = stays[to] - goes[to] + masses[to] * sum;
+                let (a, b) = (classes.of[to % nz], classes.of[from % nz]);
+                let kept = if a.is_some() && a == b { masses[to] * sum } else { 0.0 };
+                system[(to, from)] = stays[to] - goes[to] + kept;
             }
             members.iter().for_each(|p| one[*p] = 0.0);
         }
@@ -425,8 +443,7 @@ impl Coarse {
         gmres(apply, &off, &mut weights, ROUND, goal, ROUND);
         let step = self.solved(&weights, forward);
         let mut out: Vec<f64> = mass.iter().zip(&step).map(|(m, s)| (m + s).max(0.0)).collect();
-        let total: f64 = out.iter().sum();
-        out.iter_mut().for_each(|m| *m /= total);
+        self.classes.keep(&mut out);
         out
     }
 }

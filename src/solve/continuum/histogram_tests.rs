@@ -58,7 +58,12 @@ fn a_chain_alone_comes_to_rest_where_the_textbook_says() {
     let nodes = Nodes::new(vec![vec![5.0]], 2);
     let lottery = Lottery::new(&nodes, &[&[5.0, 5.0]]);
     let chain = [vec![0.999, 0.001], vec![0.0005, 0.9995]];
-    let found = invariant(&nodes, &nodes.even(), 1e-14, moves(&lottery, &chain));
+    let found = invariant(
+        (&nodes, &Classes::one(nodes.shocks())),
+        &nodes.even(),
+        1e-14,
+        moves(&lottery, &chain),
+    );
     assert!(found.settled && found.sweeps < 1000, "{found:?}");
     within(found.mass[0], 1.0 / 3.0, 1e-11);
 }
@@ -73,7 +78,12 @@ fn a_walk_that_drifts_down_is_geometric() {
         .collect();
     let lottery = Lottery::new(&nodes, &[&next]);
     let chain = [vec![0.3, 0.7], vec![0.3, 0.7]];
-    let found = invariant(&nodes, &nodes.even(), 1e-14, moves(&lottery, &chain));
+    let found = invariant(
+        (&nodes, &Classes::one(nodes.shocks())),
+        &nodes.even(),
+        1e-14,
+        moves(&lottery, &chain),
+    );
     assert!(found.settled, "{found:?}");
     let ratio: f64 = 3.0 / 7.0;
     for i in 0..n {
@@ -95,7 +105,12 @@ fn what_moves_slowly_is_found_in_few_periods() {
         .map(|p| (0.9999 * grid[p / 3] + 0.2 * (income[p % 3] - 0.995)).clamp(0.0, 400.0))
         .collect();
     let lottery = Lottery::new(&nodes, &[&next]);
-    let found = invariant(&nodes, &nodes.even(), 1e-12, moves(&lottery, &chain));
+    let found = invariant(
+        (&nodes, &Classes::one(nodes.shocks())),
+        &nodes.even(),
+        1e-12,
+        moves(&lottery, &chain),
+    );
     assert!(
         found.settled && found.sweeps < 3000,
         "{} {}",
@@ -121,7 +136,12 @@ fn what_moves_slowly_is_found_in_few_periods() {
 fn what_never_comes_to_rest_is_not_called_settled() {
     let nodes = Nodes::new(vec![vec![0.0, 1.0]], 1);
     let lottery = Lottery::new(&nodes, &[&[1.0, 0.0]]);
-    let found = invariant(&nodes, &[1.0, 0.0], 1e-12, moves(&lottery, &[vec![1.0]]));
+    let found = invariant(
+        (&nodes, &Classes::one(nodes.shocks())),
+        &[1.0, 0.0],
+        1e-12,
+        moves(&lottery, &[vec![1.0]]),
+    );
     // A cycle of two: the correction finds its middle, which is invariant, or nothing is claimed.
     assert!(!found.settled || (found.mass[0] - 0.5).abs() < 1e-12, "{found:?}");
 }

@@ -1,5 +1,6 @@
 //! The problem of one member at held numbers: solved once from nothing, then from where it last stood; and where all members then are.
 
+use super::classes::{Classes, by_themselves};
 use super::flow::{Branch, Flow};
 use super::held::{Held, Kind, inputs_of};
 use super::histogram::{Invariant, Lottery, Nodes, invariant};
@@ -34,6 +35,7 @@ pub struct Household<'h> {
     states: Vec<Vec<f64>>,
     /// Which watched node each mean averages, and which says among whom.
     averaged: Vec<Option<(usize, Option<usize>)>>,
+    classes: Classes,
     tolerance: f64,
     sweeps: usize,
     solution: Option<Solution>,
@@ -56,7 +58,7 @@ impl<'h> Household<'h> {
     /// Compiles the problem; of continuous states every `thin`-th node is kept.
     ///
     /// # Errors
-    /// Those of [`Decision::new`]; E0810 for what distributions do not know yet.
+    /// Those of [`Decision::new`]; E0810 for what distributions do not know yet, E0974 for what has no one distribution at rest.
     pub fn new(held: &'h Held, options: &Options, thin: usize) -> Result<Household<'h>, Diagnostic> {
         let free: Vec<usize> = held.numbers.iter().map(|n| n.param).collect();
         let mut watched: Vec<NodeId> = Vec::new();
@@ -119,11 +121,21 @@ impl<'h> Household<'h> {
             )
             .hint("use fewer nodes or fewer states of the chains"));
         }
+        if !spec.ends {
+            by_themselves(held)?;
+        }
+        let classes = Classes::new(spec)?;
+        let mut mass = nodes.even();
+        if let Some(rest) = &classes.rest {
+            let each = 1.0 / nodes.len() as f64;
+            mass = (0..nodes.places()).map(|p| each * rest[p % rest.len()]).collect();
+        }
         let states = nodes.values();
         let said = |key: &str| held.model.solve_settings()?.get(key)?.number();
         Ok(Household {
             held,
-            mass: nodes.even(),
+            mass,
+            classes,
             states,
             nodes,
             averaged,
@@ -140,6 +152,14 @@ impl<'h> Household<'h> {
         let g = &self.held.model.graph;
         let spec = self.decision.spec();
         let rest = crate::chance::chain::stationary(&spec.chain.transition);
+        let rest = self.classes.rest.clone().unwrap_or(rest);
+        // Where lives end, the newborn begin elsewhere than those who live are.
+        let anew = spec.ends
+            && spec
+                .first_shocks()
+                .iter()
+                .zip(&rest)
+                .any(|(a, b)| (a - b).abs() > 1e-12);
         let (states, actions) = (
             vec![[f64::NAN]; spec.states.len()],
             vec![[f64::NAN]; spec.actions.len()],
@@ -154,7 +174,7 @@ impl<'h> Household<'h> {
                 let held = |p: &usize| self.held.numbers.iter().any(|n| n.param == *p);
                 matches!(kind, InputKind::Shock(_)) || matches!(kind, InputKind::Param(p) if !held(p))
             };
-            if !reads.iter().all(chance) {
+            if anew || !reads.iter().all(chance) {
                 return None;
             }
             let (watched, _) = self.averaged[k]?;
@@ -178,7 +198,7 @@ impl<'h> Household<'h> {
         self.solve(false, progress)?;
         let (flow, watched) = self.flow()?;
         let forward = |mass: &[f64], out: &mut [f64]| flow.forward(&self.nodes, mass, out);
-        let rest = invariant(&self.nodes, &self.mass, REST, forward);
+        let rest = invariant((&self.nodes, &self.classes), &self.mass, REST, forward);
         if !(rest.residual < 1e3 * REST) {
             return Err(Diagnostic::error("E0939", "the distribution does not come to rest")
                 .note(format!("in a period {:.1e} of all mass still moves", rest.residual))

@@ -1,9 +1,10 @@
 //! Economies with a continuum of members: how they are distributed, and prices at which what they do is consistent.
 //!
 //! `held.rs` says what members take as given and holds it; `household.rs` solves the problem of one at held numbers and brings the
-//! distribution to rest ([`histogram`], `flow.rs`); `stationary.rs` is the method, which finds the numbers at which all conditions hold
+//! distribution to rest ([`histogram`], `flow.rs`; `classes.rs` says in which states of the chains); `stationary.rs` is the method, which finds the numbers at which all conditions hold
 //! (`search.rs`).
 
+mod classes;
 mod flow;
 pub mod held;
 pub mod histogram;

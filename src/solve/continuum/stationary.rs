@@ -162,6 +162,7 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
     // On few nodes first, where the grid is also made wide enough; then on all of them, close by.
     let mut at: Option<Vec<f64>> = None;
     let (mut widened, mut thin) = (0, THIN);
+    let mut before: Option<Vec<(String, f64)>> = None;
     let (mut conditions, x, left) = loop {
         let mut conditions = Conditions::new(&held, &build, thin)?;
         let rough = thin > 1;
@@ -187,9 +188,12 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         let left = conditions.left(&x, progress)?;
         at = Some(x.clone());
         if conditions.top > if rough { TOP_ROUGH } else { TOP } {
-            if widened == WIDENINGS {
-                return Err(piles_up(&conditions));
+            let tops = tops(&conditions);
+            let fixed = before.as_ref() == Some(&tops) || conditions.household.decision.open_ends.iter().all(|e| !e.2);
+            if fixed || widened == WIDENINGS {
+                return Err(piles_up(&conditions, &tops, (!fixed).then_some(widened)));
             }
+            before = Some(tops);
             widened += 1;
             build.bounds = wider(&conditions);
             continue;
@@ -331,10 +335,14 @@ fn nowhere(held: &Held, conditions: &Conditions, tried: Tried) -> Diagnostic {
         let mut d = Diagnostic::error(
             "E0937",
             format!(
-                "the members' problem has no solution, whatever {} is",
+                "the members' problem has no solution at any {} that was tried",
                 names.join(" and ")
             ),
         );
+        if !tried.at.is_empty() {
+            let at: Vec<String> = tried.at.iter().map(|t| format!("{:.6}", t.0)).collect();
+            d = d.note(format!("tried: {}", at.join(", ")));
+        }
         d = d.note(format!("at the first that was tried: {}", refused.headline));
         for note in &refused.notes {
             d = d.note(note.clone());
@@ -358,18 +366,45 @@ fn nowhere(held: &Held, conditions: &Conditions, tried: Tried) -> Diagnostic {
         let span = held.model.params[held.numbers[*k].param].span;
         d = d.at(span, "what is to be found");
     }
-    d.hint("widen the range of the price, or look at demand and supply at stated prices: --set given.NAME=NUMBER")
+    let ranged = |k: &&usize| held.numbers[**k].range.lo.is_finite() && held.numbers[**k].range.hi.is_finite();
+    let price = |k: &&usize| matches!(held.numbers[**k].kind, Kind::Clears { .. });
+    match conditions.unknown.iter().filter(price).find(ranged) {
+        Some(_) => d.hint("widen the range of the price, or look at demand and supply at stated prices: --set given.NAME=NUMBER"),
+        None => d.hint("the search begins at the first values of the members' states: write a `start` nearer to where their mean should be; what is left over nowhere changing its sign says that there is no such mean"),
+    }
 }
 
-/// The distribution ends where the grid does, however wide that is.
-fn piles_up(conditions: &Conditions) -> Diagnostic {
-    Diagnostic::error(
+/// The ends of continuous states, with their names.
+fn tops(conditions: &Conditions) -> Vec<(String, f64)> {
+    let decision = &conditions.household.decision;
+    let states = decision.spec().states.iter().enumerate();
+    let end = |(k, state): (usize, &crate::solve::problem::StateAxis)| match &state.kind {
+        StateKind::Continuous { grid, .. } => {
+            let name = conditions.held.model.states[decision.origin[k].0].name.clone();
+            Some((name, grid[grid.len() - 1]))
+        }
+        StateKind::Integer { .. } => None,
+    };
+    states.filter_map(end).collect()
+}
+
+/// The distribution ends where the grid does, which the file fixes, or which was `widened` so many times.
+fn piles_up(conditions: &Conditions, tops: &[(String, f64)], widened: Option<usize>) -> Diagnostic {
+    let ends: Vec<String> = tops.iter().map(|(name, x)| format!("`{name}` at {x:.6}")).collect();
+    let d = Diagnostic::error(
         "E0938",
         format!(
             "the distribution piles up at the top of its grid: {:.1e} of the members stand there",
             conditions.top
         ),
-    )
-    .note(format!("the grid was widened {WIDENINGS} times"))
-    .hint("those who save want to save ever more: a discount factor times gross returns of 1 or more has no distribution at rest")
+    );
+    let ends = ends.join(", ");
+    match widened {
+        None => d
+            .note(format!("the file fixes where it ends: {ends}"))
+            .hint("state a higher end, `solve { grid.NAME = double_log(0, 1000, 400) }`, or none, so that the solver finds one"),
+        Some(n) => d
+            .note(format!("the grid was widened {n} times, and ends now: {ends}"))
+            .hint("look at what members save at stated prices; where a discount factor times gross returns is 1 or more there is no distribution at rest"),
+    }
 }

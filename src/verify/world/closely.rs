@@ -50,7 +50,7 @@ pub(super) fn look(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> R
     if numbers.is_empty() {
         return Ok(());
     }
-    let (limit, most) = (10f64.powf(bench.options.policy), 10f64.powf(most(bench)));
+    let limit = 10f64.powf(bench.options.policy);
     // Places and how far they seem to be off, of those where that is more than may be and not yet known well enough.
     let open = |errors: &Errors, among: &[usize], limit: f64, looked: bool| -> Vec<(f64, usize)> {
         let mut out: Vec<(f64, usize)> = Vec::new();
@@ -116,8 +116,7 @@ pub(super) fn look(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> R
         };
         several(bench, trials, errors, &chosen, draws, &numbers, &futures)?;
         confirmed = k > 0;
-        // What is worth a warning alone is known well enough by now.
-        left = open(errors, &chosen, most, confirmed);
+        left = open(errors, &chosen, limit, confirmed);
     }
     Ok(())
 }

@@ -105,7 +105,7 @@ fn types(shock: &str, more: &str) -> Result<Found, String> {
         "model types \"Two types\"\nagent household[continuum] {{\n  shock ty ~ {shock}\n  shock e ~ markov([lo: 0.4, hi: 1.6], [[0.8, 0.2], [0.2, 0.8]])\n  \
          state k in [0, inf), start 2\n  {more}\n  let cash = (1 + r) * k + w * e * ty\n  action c in (0, cash]\n  k' = cash - c\n  observe k, e, ty\n  \
          reward log(c)\n  discount 0.93\n}}\nmarket factors {{\n  let K = mean(household.k)\n  let T = mean(household.ty)\n  price r = 0.36 * K^(-0.64) - 0.08 + 0 * T\n  \
-         price w = 0.64 * K^0.36\n}}\nsolve {{ grid.k = double_log(0, 40, 200) }}\n"
+         price w = 0.64 * K^0.36\n}}\nsolve {{ grid.k = double_log(0, 150, 250) }}\n"
     );
     let (model, diagnostics) = econc::compile(&source, &econc::Options::default());
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));

@@ -172,7 +172,7 @@ fn a_grid_on_which_the_value_has_spikes_is_made_finer() {
     }
 }
 
-/// A kink that moves with shock and time over a finite life: finer grids first, then a finer chain.
+/// A kink that moves with shock and time over a finite life: a finer chain, and a finer grid where that is not enough.
 #[test]
 fn spikes_and_a_coarse_chain_together_are_mended() {
     let s = solved(
@@ -181,7 +181,7 @@ fn spikes_and_a_coarse_chain_together_are_mended() {
          reward 0.5 * max(k * exp(z) - 0.3 * t, 0) - i - 0.2 * i^2\n  discount 0.95\n}\n",
     );
     assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
-    assert!(s.solution.states[0].nodes.len() > 200);
+    assert!(s.solution.chain.values.len() > 15);
 }
 
 /// A chain that is fine enough for the policy spreads lives over so many cells of a grid with lines that residuals on it grow beyond what passes; seven states leave the policy too far

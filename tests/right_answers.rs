@@ -557,3 +557,100 @@ fn a_limit_that_is_missed_by_rounding_is_not_left() {
     );
     assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
 }
+
+/// Value of a state between the nodes of a solution with one state and no shock, by a straight line.
+fn between_nodes(s: &Solved, x: f64) -> f64 {
+    let nodes = &s.solution.states[0].nodes;
+    let k = nodes.partition_point(|n| *n <= x).clamp(1, nodes.len() - 1);
+    let t = (x - nodes[k - 1]) / (nodes[k] - nodes[k - 1]);
+    (1.0 - t) * s.solution.value[k - 1] + t * s.solution.value[k]
+}
+
+/// Either of two draws ends a life, wherever the state stands: what survives is a discount, and the value a straight line.
+#[test]
+fn lives_that_either_of_two_draws_ends_are_right() {
+    let s = solved(
+        "model m\nagent one {\n  state x in [0, 1], start 0.3\n  action s in [0, 1]\n  noise a ~ uniform(0, 1)\n  noise b ~ uniform(0, 1)\n  \
+         x' = 0.5*x + 0.3*s\n  end when a < 0.1 or b < 0.2\n  observe x\n  reward 1 + x - 0.5*s^2\n  discount 0.95\n}\n",
+    );
+    let d: f64 = 0.95 * 0.9 * 0.8;
+    let slope = 1.0 / (1.0 - 0.5 * d);
+    let best = 0.3 * d * slope;
+    let level = (1.0 + 0.5 * best * best) / (1.0 - d);
+    assert!(s.certificate.passed, "{:?}", reasons(&s));
+    for x in [0.1, 0.3, 0.7] {
+        let (found, right) = (between_nodes(&s, x), level + slope * x);
+        assert!((found - right).abs() < 2e-3, "{x}: {found} {right}");
+    }
+}
+
+/// The sum of the state and two draws ends a life: nobody moves the state there, so the value is a product of survivals by hand.
+#[test]
+fn lives_that_the_sum_of_two_draws_ends_are_right() {
+    let s = solved(
+        "model m\nagent one {\n  state x in [0, 1], start 0.3\n  action s in [0, 1]\n  noise a ~ uniform(0, 1)\n  noise b ~ uniform(0, 1)\n  \
+         x' = 0.5*x + 0.4*s\n  end when x + a + b >= 1.5\n  observe x\n  reward 1 + s - 0.5*s^2\n  discount 0.95\n}\n",
+    );
+    let survives = |x: f64| -> f64 {
+        let y = 1.5 - x;
+        if y <= 1.0 {
+            0.5 * y * y
+        } else {
+            1.0 - 0.5 * (2.0 - y) * (2.0 - y)
+        }
+    };
+    let value = |x: f64| {
+        let far = 1.0 / (1.0 - 0.95 * survives(0.0));
+        (0..60)
+            .rev()
+            .fold(far, |after, k| 1.0 + 0.95 * survives(x * 0.5f64.powi(k)) * after)
+    };
+    assert!(s.certificate.passed, "{:?}", reasons(&s));
+    for x in [0.1, 0.3, 0.7] {
+        let (found, right) = (between_nodes(&s, x), value(x));
+        assert!((found - right).abs() < 3e-3, "{x}: {found} {right}");
+    }
+}
+
+/// An AR(1) that a policy does nothing about, solved on a grid to `top`: the certificate, and `(mean, sd)` in their standard errors from zero and from the truth.
+fn wanders(rho: f64, top: f64) -> (Solved, f64, f64) {
+    let s = solved(&format!(
+        "model m\nagent keeper {{\n  state x in (-inf, inf), start 0\n  action u in [-1, 1]\n  noise e ~ normal(0, 1)\n  x' = {rho}*x + e\n  \
+         observe x\n  reward -(u - 0.001*x)^2\n  discount 0.95\n}}\nsolve {{ grid.x = uniform(-{top}, {top}, 81) }}\n"
+    ));
+    let m = s.certificate.moments.iter().find(|m| m.name == "keeper.x").unwrap();
+    let right = 1.0 / (1.0 - rho * rho).sqrt();
+    let off = (m.mean / m.errors.0, (m.sd - right) / m.errors.1);
+    (s, off.0, off.1)
+}
+
+/// Lives are played until they have come to rest, and standard errors say how exact moments are; where rest is too far, that is said.
+#[test]
+fn moments_of_slow_states_are_as_exact_as_they_say() {
+    for (rho, top, warned) in [(0.9, 20.0, false), (0.99, 60.0, false), (0.999, 200.0, true)] {
+        let (s, mean, sd) = wanders(rho, top);
+        let c = &s.certificate;
+        assert!(mean.abs() < 4.0 && sd.abs() < 4.0, "{rho}: {mean} {sd}");
+        assert_eq!(
+            c.reasons.iter().any(|d| d.code == "W0974"),
+            warned,
+            "{rho}: {:?}",
+            c.reasons
+        );
+        assert_eq!(c.counted.0 > 400, rho > 0.95, "{rho}: {:?}", c.counted);
+        let x = c.moments.iter().find(|m| m.name == "keeper.x").unwrap();
+        assert!(x.errors.0 > 0.0 && x.errors.0 < 0.3 * x.sd, "{rho}: {:?}", x.errors);
+    }
+}
+
+/// Below one half a stock falls and lives stay; above, it grows past the end of its grid, where nothing is known: what is solved there is consistent with
+/// itself and cannot be trusted.
+#[test]
+fn a_region_from_which_lives_are_carried_off_the_grid_is_not_trusted() {
+    let s = solved(
+        "model m\nagent a {\n  state x in [0, inf), start 0.2\n  action u in [-1, 1]\n  x' = x*(0.9 + 0.2*x)\n  observe x\n  \
+         reward x - (u - 0.1*x)^2\n  discount 0.9\n}\nsolve { grid.x = uniform(0, 1, 101) }\n",
+    );
+    let range = &s.certificate.trusted.as_ref().unwrap().ranges[0];
+    assert!(range.lo == 0.0 && range.hi > 0.4 && range.hi < 0.6, "{range:?}");
+}

@@ -309,7 +309,11 @@ fn checks(c: &Certificate) -> Vec<Check> {
         out.push(Check {
             name: format!("{BEST_CONSTANT}{} ({})", k.kind, actions.join(", ")),
             measured: k.constant,
-            shown: Some(number::significant(k.constant, 8)),
+            shown: Some(if k.is_feasible() {
+                number::significant(k.constant, 8)
+            } else {
+                "no constant is feasible".into()
+            }),
             bound: format!("at most {}", number::significant(k.limit(t.constant), 8)),
             pass: Some(k.holds(t.constant)),
             note: "lifetime value; the bound is the solution's, with three standard errors of the difference".into(),
@@ -362,14 +366,23 @@ fn tables(c: &Certificate) -> Vec<NamedTable> {
     let table = Table::new()
         .texts("name", m.iter().map(|x| x.name.clone()).collect())
         .numbers("mean", column(&|x| x.mean))
+        .numbers("error of mean", column(&|x| x.errors.0))
         .numbers("sd", column(&|x| x.sd))
+        .numbers("error of sd", column(&|x| x.errors.1))
         .numbers("autocorrelation", column(&|x| x.autocorrelation))
         .numbers("min", column(&|x| x.min))
         .numbers("max", column(&|x| x.max))
         .numbers("sd of chain", column(&|x| x.chain.map_or(f64::NAN, |c| c.1)));
     vec![NamedTable {
         stem: "moments".into(),
-        caption: "Moments under the solution".into(),
+        caption: if c.counted.1 == 0 {
+            "Moments under the solution".into()
+        } else {
+            let ((periods, lives), burn) = (c.counted, c.burn_in);
+            format!(
+                "Moments under the solution ({lives} lives, {periods} periods after {burn}; standard errors by life)"
+            )
+        },
         table,
         on_screen: 12,
     }]

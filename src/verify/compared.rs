@@ -136,6 +136,7 @@ pub fn apart(model: &Model, options: &Options, a: &Solved, b: &Solved) -> Result
     let usual = judge(&model, &first, options.seed);
     let how = GridCertificateOptions {
         periods: usual.periods.min(PERIODS),
+        longest: 0,
         ..usual
     };
     let played = Simulated::run(&bellman, &policy, &how, how.paths.max(1));

@@ -375,6 +375,7 @@ fn moments(
             name,
             mean,
             sd: bench.mean(&square).max(0.0).sqrt(),
+            errors: (f64::NAN, f64::NAN),
             autocorrelation: f64::NAN,
             min,
             max,

@@ -46,6 +46,11 @@ impl ConstantComparison {
         self.solution + threshold * (1.0 + self.constant.abs()).min(self.differ) + 3.0 * self.standard_error
     }
 
+    /// Whether the best of them can be chosen wherever lives go.
+    pub fn is_feasible(&self) -> bool {
+        self.constant > NEVER
+    }
+
     /// Whether the solution is as good as the constant.
     pub fn holds(&self, threshold: f64) -> bool {
         self.constant <= NEVER || self.constant <= self.limit(threshold)

@@ -9,6 +9,7 @@
 //! carries the reasons as diagnostics. The other half, in the economy itself, is [`super::world`].
 
 pub mod bellman;
+pub mod carried;
 pub mod constant;
 pub mod deviation;
 pub mod edges;
@@ -18,6 +19,7 @@ pub mod play;
 pub mod points;
 pub mod quantiles;
 pub mod requirements;
+pub mod rest;
 #[cfg(test)]
 mod tests;
 pub mod trusted;
@@ -74,6 +76,9 @@ pub struct GridCertificateOptions {
     pub burn_in: usize,
     /// Recorded periods.
     pub periods: usize,
+    /// Most path-periods that are played where lives have not come to rest after `burn_in` and `periods`, where a choice is read; fewer where
+    /// choices are dear. With 0 as many as are asked for.
+    pub longest: usize,
     /// Most points at which residuals are computed, on the ergodic set and on the grid each: a quarter with two continuous actions, a
     /// ninth with more.
     pub points: usize,
@@ -93,6 +98,7 @@ impl Default for GridCertificateOptions {
             paths: 32,
             burn_in: 200,
             periods: 400,
+            longest: 500_000,
             points: 1500,
             seed: 1,
             starts: Vec::new(),
@@ -111,6 +117,10 @@ pub struct Moving {
     pub first: f64,
     /// Its mean over paths and the second half.
     pub second: f64,
+    /// Where the two are no farther apart than chance explains: in how many periods a life forgets where it was, about or more, although all
+    /// that are counted are not many times as many.
+    #[serde(default)]
+    pub memory: Option<f64>,
 }
 
 /// Mean, standard deviation, autocorrelation and range of a simulated series.
@@ -122,6 +132,9 @@ pub struct SeriesMoments {
     pub mean: f64,
     /// Standard deviation over paths and periods.
     pub sd: f64,
+    /// Standard errors of the mean and of the standard deviation, by how much paths differ; not a number where nothing is sampled.
+    #[serde(default = "not_known")]
+    pub errors: (f64, f64),
     /// Mean over paths of the first autocorrelation.
     pub autocorrelation: f64,
     /// Smallest value.
@@ -130,6 +143,10 @@ pub struct SeriesMoments {
     pub max: f64,
     /// For shocks: mean, sd and autocorrelation of the chain.
     pub chain: Option<(f64, f64, f64)>,
+}
+
+fn not_known() -> (f64, f64) {
+    (f64::NAN, f64::NAN)
 }
 
 /// Share of simulated time at something.
@@ -186,6 +203,9 @@ pub struct Certificate {
     /// Periods before anything was counted.
     #[serde(default)]
     pub burn_in: usize,
+    /// Periods that were counted of each life, and lives.
+    #[serde(default)]
+    pub counted: (usize, usize),
     /// The best constant policy.
     pub constant: Option<ConstantComparison>,
     /// What was asked for.
@@ -238,15 +258,24 @@ pub struct Bench<'a> {
 
 /// Evaluations of one search on the spot for each action, about; over two and more these multiply.
 const SEARCHED: usize = 20;
+/// What reading a choice and playing a period take, in such evaluations.
+const READ: usize = 50;
 
 impl Bench<'_> {
     /// Evaluations of the period that one choice of the player takes, about.
     fn each_choice(&self) -> usize {
-        let later = self.bellman.branches(0).len();
-        let search = SEARCHED.pow(self.bellman.continuous.len().clamp(1, 2) as u32);
-        let searched = self.bellman.noises.len() * later * search;
-        if self.handed { later } else { searched }.max(1)
+        if self.handed {
+            self.bellman.branches(0).len().max(1)
+        } else {
+            searched(self.bellman)
+        }
     }
+}
+
+/// Evaluations of the period that one search on the spot takes, about.
+fn searched(bellman: &Bellman) -> usize {
+    let search = SEARCHED.pow(bellman.continuous.len().clamp(1, 2) as u32);
+    (bellman.noises.len() * bellman.branches(0).len() * search).max(1)
 }
 
 /// One proof of a certificate.
@@ -292,6 +321,15 @@ pub fn certify(
     let player: &dyn Policy = match &handed {
         Some(h) => h,
         None => &policy,
+    };
+    let each = if handed.is_some() || bellman.finite.is_empty() && bellman.taste.is_none() {
+        READ
+    } else {
+        searched(&bellman)
+    };
+    let options = &GridCertificateOptions {
+        longest: options.longest.saturating_mul(READ) / each.max(READ),
+        ..options.clone()
     };
     let played = Simulated::run(&bellman, player, options, paths);
     let samples = played.times.len();

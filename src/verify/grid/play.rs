@@ -1,6 +1,6 @@
 //! Lives on the solver's chain under the solution.
 
-use super::GridCertificateOptions;
+use super::{GridCertificateOptions, rest};
 use crate::num::interpolate::Rule;
 use crate::solve::bellman::{At, Bellman};
 use crate::verify::binding::{Binding, bindings};
@@ -25,10 +25,13 @@ pub struct Simulated {
     pub unexplained: Vec<bool>,
     /// The constraint that binds, one entry for each path-period.
     pub binding: Vec<Binding>,
+    /// Periods of each path before those that are recorded.
+    pub before: usize,
 }
 
 impl Simulated {
-    /// Plays `paths` lives.
+    /// Plays `paths` lives: as long as is asked, and on from there until they have come to rest or `options.longest` is reached. Each time twice as many
+    /// periods are recorded, and those recorded before count as a way there.
     pub fn run(bellman: &Bellman, policy: &dyn Policy, options: &GridCertificateOptions, paths: usize) -> Self {
         let spec = bellman.problem.spec();
         let mut world = World::new(bellman, paths, options.seed, &options.starts);
@@ -37,39 +40,23 @@ impl Simulated {
         for _ in 0..burn {
             world.step(policy, &mut |_| {});
         }
-        let mut out = Simulated {
-            states: vec![Vec::new(); spec.states.len()],
-            actions: vec![Vec::new(); spec.actions.len()],
-            ..Simulated::default()
-        };
-        for _ in 0..options.periods.max(1) {
-            world.step(policy, &mut |w| {
-                for p in 0..paths {
-                    out.times.push(At {
-                        shock: w.shock[p],
-                        time: w.time[p],
-                    });
-                    for (all, s) in out.states.iter_mut().zip(&w.states) {
-                        all.push(s[p]);
-                    }
-                    for (all, a) in out.actions.iter_mut().zip(&w.actions) {
-                        all.push(a[p]);
-                    }
-                    out.reward.push(w.reward[p]);
-                    out.infeasible.push(w.infeasible[p]);
-                }
-            });
+        let (mut before, mut periods) = (burn, options.periods.max(1));
+        let mut out = Simulated::recorded(&mut world, policy, periods);
+        while spec.horizon.is_none()
+            && (before + 3 * periods).saturating_mul(paths) <= options.longest
+            && !out.leaves(bellman, options.thresholds.edges)
+            && !rest::is_at_rest(&out, spec, paths)
+        {
+            crate::limits::poll();
+            before += periods;
+            periods *= 2;
+            out = Simulated::recorded(&mut world, policy, periods);
         }
+        out.before = before;
         out.bind(bellman);
         let axes = bellman.tensor.axes();
         let n = out.times.len();
-        out.outside = (0..n)
-            .map(|k| {
-                axes.iter()
-                    .enumerate()
-                    .any(|(s, axis)| axis.locate(out.states[s][k]).beyond != 0.0)
-            })
-            .collect();
+        out.outside = (0..n).map(|k| out.off_the_grid(bellman, k)).collect();
         // An edge is explained if the law of the state holds it there, or a constraint bound when it was chosen, one
         // period before.
         let held = |s: usize, upper: bool| {
@@ -92,6 +79,41 @@ impl Simulated {
             })
             .collect();
         out
+    }
+
+    /// Goes on for `periods` and keeps what happens.
+    fn recorded(world: &mut World, policy: &dyn Policy, periods: usize) -> Self {
+        let mut out = Simulated {
+            states: vec![Vec::new(); world.states.len()],
+            actions: vec![Vec::new(); world.actions.len()],
+            ..Simulated::default()
+        };
+        for _ in 0..periods {
+            world.step(policy, &mut |w| {
+                out.times.extend(w.shock.iter().zip(&w.time).map(|(shock, time)| At {
+                    shock: *shock,
+                    time: *time,
+                }));
+                let columns = out.states.iter_mut().zip(&w.states);
+                for (all, own) in columns.chain(out.actions.iter_mut().zip(&w.actions)) {
+                    all.extend(own);
+                }
+                out.reward.extend(&w.reward);
+                out.infeasible.extend(&w.infeasible);
+            });
+        }
+        out
+    }
+
+    fn off_the_grid(&self, bellman: &Bellman, k: usize) -> bool {
+        let mut axes = bellman.tensor.axes().iter().zip(&self.states);
+        axes.any(|(axis, x)| axis.locate(x[k]).beyond != 0.0)
+    }
+
+    /// Whether more than `share` of the path-periods are off the grid.
+    fn leaves(&self, bellman: &Bellman, share: f64) -> bool {
+        let off = (0..self.times.len()).filter(|k| self.off_the_grid(bellman, *k)).count();
+        off as f64 > share * self.times.len() as f64
     }
 
     fn bind(&mut self, bellman: &Bellman) {

@@ -1,11 +1,12 @@
 //! Where a solution can be trusted: the largest box around what simulated lives visit in which Bellman residuals are small.
 //!
 //! The box starts as the range that each state visits and grows along one state at a time, as long as no point between nodes that it takes in has a
-//! residual above the threshold. Points beyond the box that are mostly good again mean spikes: the value is
+//! residual above the threshold or is carried off the grid ([`carried`]). Points beyond the box that are mostly good again mean spikes: the value is
 //! wrong at a few places that an interpolant then carries on.
 
-use super::{Bench, Certificate, Proof};
+use super::{Bench, Certificate, Proof, carried};
 use crate::diag::Diagnostic;
+use crate::solve::bellman::At;
 use crate::solve::solution::SolvedState;
 use serde::{Deserialize, Serialize};
 
@@ -46,12 +47,20 @@ impl Proof for TrustedRegion {
             })
         };
         let visited: Vec<(f64, f64)> = bench.played.states.iter().map(range).collect();
+        let off = carried::off_the_grid(bench.bellman, bench.solution);
+        let is_carried = |at: &At, x: &[f64]| {
+            off.as_ref()
+                .is_some_and(|h| carried::around(bench.bellman, h, at.shock, x) > carried::TRUSTED)
+        };
         let residuals: Vec<(Vec<f64>, f64)> = bench
             .grid
             .points
             .iter()
             .zip(&bench.grid.bellman)
-            .map(|((_, x), r)| (x.clone(), *r))
+            .map(|((at, x), r)| {
+                let known = if r.is_nan() { f64::INFINITY } else { *r };
+                (x.clone(), if is_carried(at, x) { CARRIED } else { known })
+            })
             .collect();
         out.trusted = Some(region(
             &bench.solution.states,
@@ -78,13 +87,15 @@ impl Proof for TrustedRegion {
     }
 }
 
+/// In the place of the residual of a point from which lives are carried off the grid.
+const CARRIED: f64 = f64::NAN;
 /// Share of the points beyond a bad one that must be good for it to be a spike.
 const GOOD_BEYOND: f64 = 0.8;
 /// Fewest points beyond.
 const FEWEST: usize = 8;
 
 /// Finds the box. `visited` has one `(lowest, highest)` per state, `points` one `(states, residual)` per point, with one value
-/// per state (integer ones too); `limit` is the largest residual that is good.
+/// per state (integer ones too), not a number where lives are carried off; `limit` is the largest residual that is good.
 pub fn region(states: &[SolvedState], visited: &[(f64, f64)], points: &[(Vec<f64>, f64)], limit: f64) -> Trusted {
     let bad = |r: f64| !(r <= limit);
     let mut lo: Vec<f64> = visited.iter().map(|v| v.0).collect();
@@ -116,7 +127,11 @@ pub fn region(states: &[SolvedState], visited: &[(f64, f64)], points: &[(Vec<f64
                     let good = rest.iter().filter(|(_, r)| !bad(*r)).count();
                     let last = rest.iter().rev().take(FEWEST / 2).all(|(_, r)| !bad(*r));
                     if rest.len() >= FEWEST && last && good as f64 >= GOOD_BEYOND * rest.len() as f64 {
-                        spikes.extend(rest.iter().filter(|(_, r)| bad(*r)).map(|p| (p.0.clone(), p.1)));
+                        spikes.extend(
+                            rest.iter()
+                                .filter(|(_, r)| bad(*r) && !r.is_nan())
+                                .map(|p| (p.0.clone(), p.1)),
+                        );
                     }
                 }
             }

@@ -86,9 +86,11 @@ pub(in crate::verify) fn judge(model: &Model, problem: &Decision, seed: u64) -> 
     }
     if let Some(x) = number("burn_in") {
         o.burn_in = x.max(0.0) as usize;
+        o.longest = 0;
     }
     if let Some(x) = number("periods") {
         o.periods = (x.max(1.0) as usize).div_ceil(o.paths).max(1);
+        o.longest = 0;
     }
     o
 }

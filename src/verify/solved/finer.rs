@@ -10,7 +10,7 @@ use crate::solve::method::word;
 use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::solution::Solution;
 use crate::verify::grid::Certificate;
-use crate::verify::world;
+use crate::verify::world::{self, Proof, Scale};
 
 /// Most grid points of a finer grid, all shocks counted.
 const FINEST: usize = 300_000;
@@ -85,6 +85,16 @@ impl Standing {
         let mut dear = self.dear(work);
         if dear.certificate.passed {
             dear.certificate.passed = false;
+            let near = dear.certificate.near.iter().map(|s| s.share).fold(0.0, f64::max);
+            let row = Proof {
+                name: "ends of the grid far enough away".into(),
+                value: near,
+                scale: Scale::Share,
+                limit: None,
+                holds: Some(false),
+                note: "time close to one; wider ends take more work than is allowed".into(),
+            };
+            dear.certificate.world.get_or_insert_default().proofs.push(row);
             let headline = "where the grid must end is not known: finding that out takes more work than is allowed";
             let d = Diagnostic::error("E0936", headline)
                 .note("simulated lives come close to ends of the grid, and with wider ones go further");

@@ -88,8 +88,8 @@ enum Nodes {
     Grid(usize, Vec<Vec<Vec<(f64, f64)>>>),
     /// A periodic lattice, one for each visit (`None`: it is not asked for).
     Lattice(Vec<Option<Lattice>>),
-    /// One draw at these uniform numbers, one per point.
-    Given(Vec<f64>),
+    /// One or two draws at these uniform numbers, one pair per point.
+    Given(Vec<[f64; 2]>),
     /// The economy's own lattice, or nothing to be drawn.
     Economy,
 }
@@ -108,7 +108,7 @@ impl Inner {
         match &self.kind {
             Nodes::Grid(nodes, rules) => rules[visit][d][point / nodes.pow(d as u32) % nodes],
             Nodes::Lattice(all) => all[visit].as_ref().map_or((0.5, 1.0), |l| l.node(point, d)),
-            Nodes::Given(at) => (at[point], 1.0),
+            Nodes::Given(at) => (at[point][d], 1.0),
             Nodes::Economy => (f64::NAN, 1.0),
         }
     }

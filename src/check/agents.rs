@@ -197,18 +197,21 @@ impl Checker<'_> {
     /// Bounds and masks may read only what the agent observes (R8): its observations, prices, and means over populations.
     fn leaks(&mut self, action: usize, agent: &Agent) {
         let act = self.model.actions[action].clone();
-        let mut todo: Vec<NodeId> = match &act.space {
+        let bounds: Vec<NodeId> = match &act.space {
             model::Space::Interval { lo, hi, .. } | model::Space::Integer { lo, hi } => vec![*lo, *hi],
             model::Space::Finite { masks, .. } => masks.iter().flatten().copied().collect(),
             model::Space::Simplex(_) => return,
         };
-        let mut seen: std::collections::BTreeSet<NodeId> = agent.observation.iter().map(|o| o.node).collect();
-        seen.extend(self.model.prices.iter().map(|p| p.node));
-        while let Some(n) = todo.pop() {
-            if !seen.insert(n) {
+        let mut known: std::collections::BTreeSet<NodeId> = agent.observation.iter().map(|o| o.node).collect();
+        known.extend(self.model.prices.iter().map(|p| p.node));
+        let mut below = self.b.graph.below(bounds);
+        let mut leak = None;
+        while let Some((id, node)) = below.next() {
+            if known.contains(&id) {
+                below.leave();
                 continue;
             }
-            let hidden = match &self.b.node(n).op {
+            let hidden = match &node.op {
                 Op::Input(i) => match self.b.graph.inputs[i.0 as usize].kind {
                     // Everybody knows the season.
                     InputKind::State(s) if self.is_season(s) => None,
@@ -216,24 +219,25 @@ impl Checker<'_> {
                     InputKind::Shock(s) => Some((self.model.shocks[s].name.clone(), self.model.shocks[s].span)),
                     _ => None,
                 },
-                Op::Reduce { axis, .. } if !matches!(self.b.axis(self.b.base(*axis)).kind, AxisKind::Set) => continue,
-                op => {
-                    todo.extend(crate::graph::shape::operands(op));
+                Op::Reduce { axis, .. } if !matches!(self.b.axis(self.b.base(*axis)).kind, AxisKind::Set) => {
+                    below.leave();
                     None
                 }
+                _ => None,
             };
             // Presence is known to whoever is present.
-            let Some((name, declared)) = hidden.filter(|(n, _)| !n.ends_with(".present")) else {
-                continue;
-            };
-            let at = self.entities.iter().find_map(|e| match &e.decl {
-                Decl::Action { domain, .. } if e.dotted == act.name => Some(domain.span),
-                _ => None,
-            });
-            let (what, span) = (format!("the bound of {}", act.name), at.unwrap_or(act.span));
-            self.report(errors::leaks(&what, span, &name, declared, &agent.name));
-            return;
+            leak = hidden.filter(|(n, _)| !n.ends_with(".present"));
+            if leak.is_some() {
+                break;
+            }
         }
+        let Some((name, declared)) = leak else { return };
+        let at = self.entities.iter().find_map(|e| match &e.decl {
+            Decl::Action { domain, .. } if e.dotted == act.name => Some(domain.span),
+            _ => None,
+        });
+        let (what, span) = (format!("the bound of {}", act.name), at.unwrap_or(act.span));
+        self.report(errors::leaks(&what, span, &name, declared, &agent.name));
     }
 
     /// Where the factor of an agent's `discount` stands.

@@ -10,7 +10,6 @@ use super::model::{Process, Shock};
 use super::{Checker, errors};
 use crate::chance::chain;
 use crate::graph::{InputKind, NodeId, Op};
-use std::collections::BTreeSet;
 
 /// Largest difference of a share that counts as none. Published matrices are rounded: that of Krusell and Smith gives unemployment
 /// of .100003 and .039998 for .10 and .04.
@@ -68,22 +67,10 @@ impl Checker<'_> {
 
     /// Where a continuum's members are summed up in something that reads this shock.
     fn mean_of_shock(&self, shock: usize) -> Option<crate::diag::Span> {
+        let g = &self.b.graph;
         let reads = |of: NodeId| {
-            let mut todo = vec![of];
-            let mut seen = BTreeSet::new();
-            while let Some(n) = todo.pop() {
-                if !seen.insert(n) {
-                    continue;
-                }
-                let op = &self.b.node(n).op;
-                if let Op::Input(i) = op
-                    && self.b.graph.inputs[i.0 as usize].kind == InputKind::Shock(shock)
-                {
-                    return true;
-                }
-                todo.extend(crate::graph::shape::operands(op));
-            }
-            false
+            let mut inputs = g.inputs_below([of]).into_iter();
+            inputs.any(|i| g.inputs[i.0 as usize].kind == InputKind::Shock(shock))
         };
         self.b.graph.nodes.iter().find_map(|n| match &n.op {
             Op::Reduce { of, axis, .. } if self.b.axis(self.b.base(*axis)).continuum && reads(*of) => Some(n.span),

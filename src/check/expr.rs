@@ -71,17 +71,13 @@ impl Checker<'_> {
 
     /// A parameter that a scenario changes, among what a node reads.
     fn scripted_param_in(&self, node: NodeId) -> Option<String> {
-        let mut todo = vec![node];
-        while let Some(n) = todo.pop() {
-            let op = &self.b.node(n).op;
-            if let Op::Input(i) = op
-                && let InputKind::Param(_) = self.b.graph.inputs[i.0 as usize].kind
-            {
-                return Some(self.b.graph.inputs[i.0 as usize].name.clone());
+        self.b.graph.below([node]).find_map(|(_, at)| match at.op {
+            Op::Input(i) => {
+                let input = &self.b.graph.inputs[i.0 as usize];
+                matches!(input.kind, InputKind::Param(_)).then(|| input.name.clone())
             }
-            todo.extend(crate::graph::shape::operands(op));
-        }
-        None
+            _ => None,
+        })
     }
 
     /// Whether every scenario that changes a parameter gives it a number, as `--set` would.

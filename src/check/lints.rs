@@ -388,18 +388,8 @@ impl Checker<'_> {
 
     /// Those of them that some nodes rest on.
     fn place_of(&self, p: &[Vec<f64>], nodes: &[NodeId]) -> String {
-        let mut seen = std::collections::BTreeSet::new();
-        let mut todo = nodes.to_vec();
-        while let Some(n) = todo.pop() {
-            if seen.insert(n) {
-                todo.extend(crate::graph::shape::operands(&self.b.node(n).op));
-            }
-        }
-        let read = |i: usize| {
-            let rests = |n: &NodeId| matches!(self.b.node(*n).op, Op::Input(input) if input.0 as usize == i);
-            seen.iter().any(rests)
-        };
-        self.place_where(p, read)
+        let seen = self.b.graph.inputs_below(nodes.iter().copied());
+        self.place_where(p, |i| seen.contains(&crate::graph::InputId(i as u32)))
     }
 
     fn place_where(&self, p: &[Vec<f64>], shown: impl Fn(usize) -> bool) -> String {

@@ -3,7 +3,7 @@
 use super::model::{self, Named};
 use super::{BlockKind, Checker, Decl, EntityId};
 use crate::diag::Span;
-use crate::graph::{NodeId, Op, Phase};
+use crate::graph::{NodeId, Phase};
 
 impl Checker<'_> {
     /// Lists a name with its node; `reads` has one entry per name it reads directly.
@@ -87,19 +87,7 @@ impl Checker<'_> {
         todo.extend(m.requires.iter().map(|r| r.condition));
         todo.extend(m.agents.iter().filter_map(|a| a.discount));
         todo.extend(self.b.graph.roots.iter().flat_map(|r| r.residuals.iter().copied()));
-        let mut seen = std::collections::BTreeSet::new();
-        while let Some(n) = todo.pop() {
-            if seen.insert(n) {
-                let op = &self.b.node(n).op;
-                todo.extend(crate::graph::shape::operands(op));
-                if let Op::Root { root, .. } = op {
-                    let r = &self.b.graph.roots[*root];
-                    todo.extend(r.residuals.iter().copied());
-                    todo.extend(r.brackets.iter().flat_map(|(a, b)| [*a, *b]));
-                }
-            }
-        }
-        seen
+        self.b.graph.below(todo).through_roots().map(|(id, _)| id).collect()
     }
 }
 

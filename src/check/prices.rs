@@ -199,23 +199,14 @@ impl Checker<'_> {
             .filter(|(n, _)| self.schedules_of.iter().any(|(k, _)| k == n))
             .map(|(_, a)| a.node)
             .collect();
-        let mut todo = vec![node];
-        let mut seen = std::collections::BTreeSet::new();
-        while let Some(n) = todo.pop() {
-            if n == unknown || scheduled.contains(&n) {
-                return true;
-            }
-            if let Op::Input(i) = self.b.node(n).op
-                && let InputKind::Action(a) = self.b.graph.inputs[i.0 as usize].kind
-                && self.schedule_declared(a)
-            {
-                return true;
-            }
-            if seen.insert(n) {
-                todo.extend(crate::graph::shape::operands(&self.b.node(n).op));
-            }
-        }
-        false
+        let input = |i: crate::graph::InputId| match self.b.graph.inputs[i.0 as usize].kind {
+            InputKind::Action(a) => self.schedule_declared(a),
+            _ => false,
+        };
+        self.b
+            .graph
+            .below([node])
+            .any(|(id, at)| id == unknown || scheduled.contains(&id) || matches!(at.op, Op::Input(i) if input(i)))
     }
 
     fn schedule_declared(&self, action: usize) -> bool {

@@ -17,19 +17,8 @@ const MOST_COMBINATIONS: usize = 100_000;
 /// # Errors
 /// What stands in the way, in words.
 pub(super) fn stationary_mean(graph: &Graph, m: &model::Model, node: NodeId) -> Result<f64, String> {
-    let mut todo = vec![node];
-    let mut inputs = BTreeSet::new();
-    let mut nodes = BTreeSet::new();
-    while let Some(n) = todo.pop() {
-        if !nodes.insert(n) {
-            continue;
-        }
-        let op = &graph.nodes[n.0 as usize].op;
-        if let Op::Input(i) = op {
-            inputs.insert(*i);
-        }
-        todo.extend(crate::graph::shape::operands(op));
-    }
+    let nodes: BTreeSet<NodeId> = graph.below([node]).map(|(id, _)| id).collect();
+    let inputs = graph.inputs_below([node]);
     let mut lists: Vec<(crate::graph::InputId, Vec<(f64, f64)>)> = Vec::new();
     for i in inputs {
         let InputKind::Shock(s) = graph.inputs[i.0 as usize].kind else {

@@ -212,26 +212,11 @@ fn broken(why: &str) -> Diagnostic {
 
 /// Elements of all nodes that `outputs` depend on, constants apart.
 fn elements_needed(graph: &Graph, outputs: &[NodeId]) -> usize {
-    let mut seen = vec![false; graph.nodes.len()];
-    let mut stack = outputs.to_vec();
-    let mut total = 0usize;
-    while let Some(id) = stack.pop() {
-        let n = id.0 as usize;
-        if std::mem::replace(&mut seen[n], true) {
-            continue;
-        }
-        let node = &graph.nodes[n];
-        if !matches!(node.op, Op::Const(_) | Op::Table(_) | Op::Position(_)) {
-            total = total.saturating_add(graph.elements(&node.shape));
-        }
-        stack.extend(shape::operands(&node.op));
-        if let Op::Root { root, .. } = node.op {
-            let problem = &graph.roots[root];
-            stack.extend(&problem.residuals);
-            stack.extend(problem.brackets.iter().flat_map(|(lo, hi)| [*lo, *hi]));
-        }
-    }
-    total
+    let below = graph.below(outputs.iter().copied()).through_roots();
+    let varies = below.filter(|(_, node)| !matches!(node.op, Op::Const(_) | Op::Table(_) | Op::Position(_)));
+    varies.fold(0, |total: usize, (_, node)| {
+        total.saturating_add(graph.elements(&node.shape))
+    })
 }
 
 // ---- Worlds as lanes

@@ -25,6 +25,20 @@ pub struct Seat {
     pub chance: CommonChance,
 }
 
+impl Seat {
+    /// Runs of worlds with common random numbers that a learner compares: every world by itself where fewer than four share, or where they
+    /// do not divide the worlds.
+    pub fn compared(&self) -> CommonChance {
+        let members = self.chance.members.max(1);
+        let worlds = self.chance.worlds;
+        let grouped = worlds >= 4 && (self.slots / members).is_multiple_of(worlds);
+        CommonChance {
+            worlds: if grouped { worlds } else { 1 },
+            members,
+        }
+    }
+}
+
 /// What is seen before a choice.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {

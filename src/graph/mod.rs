@@ -14,6 +14,7 @@ pub mod range;
 pub mod shape;
 pub mod store;
 pub mod substitute;
+pub mod walk;
 
 use crate::diag::Span;
 use serde::{Deserialize, Serialize};

@@ -133,8 +133,8 @@ mod learner {
     use crate::learn::replay::{Batch, Replay, Widths};
     use crate::learn::spaces::JointChoices;
     use crate::learn::{
-        LearnError, Learner, LearnerOptions, Numbers, OptionTable, all_finite, decode, discount_of, distribution,
-        encode, finite_loss,
+        LearnError, Learner, LearnerOptions, Numbers, OptionTable, all_finite, discount_of, distribution, encode,
+        finite_loss, restore,
     };
     use crate::num::random::Stream;
     use rand::RngExt;
@@ -424,22 +424,15 @@ mod learner {
             encode(self)
         }
         fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
-            let stored: Dqn = decode(bytes)?;
-            let fits = stored.options == self.options
-                && stored.memory.fits(&self.memory)
-                && stored.choices == self.choices
-                && stored.net.sizes() == self.net.sizes()
-                && stored.target.sizes() == self.target.sizes()
-                && stored.target.is_consistent()
-                && stored.optimizer.len() == self.optimizer.len();
-            if !fits {
-                return Err(LearnError::Mismatch {
-                    what: "spaces, slots or options differ".into(),
-                });
-            }
-            stored.policy().check()?;
-            *self = stored;
-            Ok(())
+            restore(self, bytes, |stored, own| {
+                stored.options == own.options
+                    && stored.memory.fits(&own.memory)
+                    && stored.choices == own.choices
+                    && stored.net.sizes() == own.net.sizes()
+                    && stored.target.sizes() == own.target.sizes()
+                    && stored.target.is_consistent()
+                    && stored.optimizer.len() == own.optimizer.len()
+            })
         }
     }
 

@@ -227,6 +227,26 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, LearnError>
     postcard::from_bytes(rest).map_err(damaged)
 }
 
+/// Puts a stored learner, [`Learner::save`]'s bytes, in the place of `learner` if it `fits(stored, learner)`: same seat, options and sizes.
+///
+/// # Errors
+/// [`LearnError::Mismatch`] if the bytes are damaged, of another format, or do not fit.
+pub(crate) fn restore<L: Learner + DeserializeOwned>(
+    learner: &mut L,
+    bytes: &[u8],
+    fits: impl Fn(&L, &L) -> bool,
+) -> Result<(), LearnError> {
+    let stored: L = decode(bytes)?;
+    if !fits(&stored, learner) {
+        return Err(LearnError::Mismatch {
+            what: "spaces, slots, options or sizes differ".into(),
+        });
+    }
+    stored.policy().check()?;
+    *learner = stored;
+    Ok(())
+}
+
 /// Refuses numbers (any shape) of which one is not finite; `what` names them.
 ///
 /// # Errors

@@ -100,6 +100,17 @@ impl RunningStatistics {
     }
 }
 
+/// Standardises the rows of `x` (`row x width`) into `out`, which gets the same shape; as they are where there are no statistics.
+pub fn standardize(statistics: Option<&RunningStatistics>, x: &[f32], out: &mut Vec<f32>) {
+    match statistics {
+        Some(statistics) => statistics.apply(x, out),
+        None => {
+            out.clear();
+            out.extend_from_slice(x);
+        }
+    }
+}
+
 /// Divides rewards by the standard deviation of the discounted return (Engstrom et al. 2020), without a shift.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RewardScale {

@@ -1,6 +1,6 @@
 //! The common part of off-policy learners: looking, remembering transitions, drawing batches.
 
-use super::normalize::RunningStatistics;
+use super::normalize::{RunningStatistics, standardize};
 use super::replay::{Batch, Moment, Replay};
 use super::{LearnError, all_finite};
 use crate::env::{CommonChance, Seat, Seen, Told};
@@ -50,13 +50,10 @@ impl Memory {
         all_finite("an observation", seen.observation, self.steps)?;
         self.seen.clear();
         self.seen.extend_from_slice(seen.observation);
-        match &mut self.observation {
-            Some(statistics) => {
-                statistics.update(&self.seen);
-                statistics.apply(&self.seen, &mut self.row);
-            }
-            None => self.row.clone_from(&self.seen),
+        if let Some(statistics) = &mut self.observation {
+            statistics.update(&self.seen);
         }
+        standardize(self.observation.as_ref(), &self.seen, &mut self.row);
         Ok(())
     }
 

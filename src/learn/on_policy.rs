@@ -8,7 +8,7 @@ use super::centre::{self, FirstPolicy};
 use super::distribution::{self, Noise};
 use super::nets::tape::{Backward, Flat, OnTape, Taped, take};
 use super::nets::{Activation, Mlp, Net, Optimizer, OptimizerKind, Workspace, clip_factor};
-use super::normalize::{Average, RewardScale, RunningStatistics, ValueScale, rescale};
+use super::normalize::{Average, RewardScale, RunningStatistics, ValueScale, rescale, standardize};
 use super::policy::{Policy, PolicyKind};
 use super::rollout::Rollout;
 use super::{LearnError, all_finite, discount_of};
@@ -271,31 +271,17 @@ impl ActorCritic {
         for k in first..rollout.truncated_rows.len() {
             let s = rollout.truncated_rows[k] - at;
             let row = &told.last[s * width..(s + 1) * width];
-            match &self.observation {
-                Some(statistics) => statistics.apply(row, &mut self.scratch.head),
-                None => {
-                    self.scratch.head.clear();
-                    self.scratch.head.extend_from_slice(row);
-                }
-            }
+            standardize(self.observation.as_ref(), row, &mut self.scratch.head);
             rollout.truncated_observation.extend_from_slice(&self.scratch.head);
         }
     }
 
     /// Standardised rows into the scratch row, after taking them into the statistics if `learn`.
     fn standardize(&mut self, observation: &[f32], learn: bool) {
-        match &mut self.observation {
-            Some(statistics) => {
-                if learn {
-                    statistics.update(observation);
-                }
-                statistics.apply(observation, &mut self.scratch.row);
-            }
-            None => {
-                self.scratch.row.clear();
-                self.scratch.row.extend_from_slice(observation);
-            }
+        if let (Some(statistics), true) = (&mut self.observation, learn) {
+            statistics.update(observation);
         }
+        standardize(self.observation.as_ref(), observation, &mut self.scratch.row);
     }
 
     /// Values of all rows, in units of the reward.

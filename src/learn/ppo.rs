@@ -137,7 +137,7 @@ mod learner {
     use crate::learn::policy::Policy;
     use crate::learn::rollout::{explained_variance, standardize};
     use crate::learn::{
-        LearnError, Learner, LearnerOptions, Numbers, OptionTable, all_finite, decode, encode, finite_loss,
+        LearnError, Learner, LearnerOptions, Numbers, OptionTable, all_finite, encode, finite_loss, restore,
     };
     use rand::seq::SliceRandom;
     use serde::{Deserialize, Serialize};
@@ -359,20 +359,11 @@ mod learner {
             encode(self)
         }
         fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
-            let stored: Ppo = decode(bytes)?;
-            if !stored.agent.fits(&self.agent) || stored.options != self.options {
-                return Err(LearnError::Mismatch {
-                    what: "spaces, slots or options differ".into(),
-                });
-            }
-            if stored.optimizer.len() != self.optimizer.len() {
-                return Err(LearnError::Mismatch {
-                    what: "the optimiser has another size".into(),
-                });
-            }
-            stored.policy().check()?;
-            *self = stored;
-            Ok(())
+            restore(self, bytes, |stored, own| {
+                stored.options == own.options
+                    && stored.agent.fits(&own.agent)
+                    && stored.optimizer.len() == own.optimizer.len()
+            })
         }
     }
 }

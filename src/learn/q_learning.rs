@@ -12,7 +12,7 @@ use super::policy::{Policy, PolicyKind};
 use super::q_table::{QTables, Sharing, first_best};
 use super::ranges::{bins, not_negative, playing, share};
 use super::spaces::JointChoices;
-use super::{LearnError, Learner, Numbers, OptionTable, all_finite, decode, discount_of, encode};
+use super::{LearnError, Learner, Numbers, OptionTable, all_finite, discount_of, encode, restore};
 use crate::check::model::Setting;
 use crate::check::settings::{Key, Kind};
 use crate::env::{Actions, Game, Seat, Seen, Told, VectorEnvironment};
@@ -493,19 +493,12 @@ impl Learner for QLearning {
         encode(self)
     }
     fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
-        let stored: QLearning = decode(bytes)?;
-        let fits = stored.options == self.options
-            && stored.seat == self.seat
-            && stored.choices == self.choices
-            && stored.tables.count() == self.tables.count()
-            && stored.paid.len() == self.paid.len();
-        if !fits {
-            return Err(LearnError::Mismatch {
-                what: "spaces, slots or options differ".into(),
-            });
-        }
-        stored.policy().check()?;
-        *self = stored;
-        Ok(())
+        restore(self, bytes, |stored, own| {
+            stored.options == own.options
+                && stored.seat == own.seat
+                && stored.choices == own.choices
+                && stored.tables.count() == own.tables.count()
+                && stored.paid.len() == own.paid.len()
+        })
     }
 }

@@ -111,12 +111,13 @@ mod learner {
     use crate::learn::nets::loss::{PolicyBatch, value_loss};
     use crate::learn::nets::tape::{AsArray, Backward, Module, OnTape, Sequences, Trace, Wants, flat, rows, take};
     use crate::learn::nets::{Optimizer, OptimizerKind, RecurrentNet, Workspace, clip_factor};
-    use crate::learn::normalize::{RunningStatistics, ValueScale, rescale};
+    use crate::learn::normalize::{RunningStatistics, ValueScale, rescale, standardize};
     use crate::learn::options::{Linear, annealed};
     use crate::learn::policy::{Policy, PolicyKind, forget};
     use crate::learn::rollout::{Rollout, explained_variance, standardize};
     use crate::learn::{
-        LearnError, Learner, LearnerOptions, Numbers, OptionTable, all_finite, decode, discount_of, encode, finite_loss,
+        LearnError, Learner, LearnerOptions, Numbers, OptionTable, all_finite, discount_of, encode, finite_loss,
+        restore,
     };
     use crate::num::random::Stream;
     use rand::seq::SliceRandom;
@@ -248,18 +249,10 @@ mod learner {
 
         /// Standardised rows into the scratch row.
         fn look(&mut self, observation: &[f32], learn: bool) {
-            match &mut self.observation {
-                Some(statistics) => {
-                    if learn {
-                        statistics.update(observation);
-                    }
-                    statistics.apply(observation, &mut self.play.scratch.row);
-                }
-                None => {
-                    self.play.scratch.row.clear();
-                    self.play.scratch.row.extend_from_slice(observation);
-                }
+            if let (Some(statistics), true) = (&mut self.observation, learn) {
+                statistics.update(observation);
             }
+            standardize(self.observation.as_ref(), observation, &mut self.play.scratch.row);
         }
 
         /// Copies the sequences of some slots together, time-major.
@@ -430,10 +423,7 @@ mod learner {
             if first < r.truncated_rows.len() {
                 // Value of the last observations, with the memory they were met with.
                 let x = &mut self.play.scratch;
-                match &self.observation {
-                    Some(statistics) => statistics.apply(told.last, &mut x.row),
-                    None => x.row.clone_from(&told.last.to_vec()),
-                }
+                standardize(self.observation.as_ref(), told.last, &mut x.row);
                 x.trial.clone_from(&self.memory[1]);
                 x.values.resize(slots, 0.0);
                 self.value
@@ -530,23 +520,16 @@ mod learner {
             encode(self)
         }
         fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
-            let stored: RecurrentPpo = decode(bytes)?;
-            let fits = stored.options == self.options
-                && stored.seat == self.seat
-                && stored.value.is_consistent()
-                && stored.value.param_counts() == self.value.param_counts()
-                && stored.value.inputs() == self.value.inputs()
-                && stored.policy.param_counts() == self.policy.param_counts()
-                && stored.optimizer.len() == self.optimizer.len()
-                && stored.memory.iter().zip(&self.memory).all(|(a, b)| a.len() == b.len());
-            if !fits {
-                return Err(LearnError::Mismatch {
-                    what: "spaces, slots or options differ".into(),
-                });
-            }
-            stored.policy().check()?;
-            *self = stored;
-            Ok(())
+            restore(self, bytes, |stored, own| {
+                stored.options == own.options
+                    && stored.seat == own.seat
+                    && stored.value.is_consistent()
+                    && stored.value.param_counts() == own.value.param_counts()
+                    && stored.value.inputs() == own.value.inputs()
+                    && stored.policy.param_counts() == own.policy.param_counts()
+                    && stored.optimizer.len() == own.optimizer.len()
+                    && stored.memory.iter().zip(&own.memory).all(|(a, b)| a.len() == b.len())
+            })
         }
     }
 }

@@ -22,6 +22,16 @@ use super::footprint;
 use super::nets::Activation;
 use super::options::{OptionValue, in_range, learner_options};
 use super::ranges::{at_least_one, network, not_negative, playing, positive, remembering, share, step_size};
+#[cfg(feature = "learn")]
+use super::{
+    nets::Mlp,
+    normalize::{Average, RunningStatistics},
+    policy::{Policy, PolicyKind},
+};
+#[cfg(feature = "learn")]
+use crate::env::Seat;
+#[cfg(feature = "learn")]
+use crate::num::random::Stream;
 
 learner_options! {
     /// Options of soft actor-critic.
@@ -169,6 +179,38 @@ impl LearnerOptions for SacOptions {
 fn only_continual<T: OptionValue + PartialEq>(key: &str, own: &T, usual: &T) -> Result<(), LearnError> {
     let expected = format!("{}, unless stages = 0", usual.show());
     in_range(own == usual, key, own.show(), &expected)
+}
+
+/// The first policy of a seat: means near the middle, standard deviations of `initial_std` (means, then their logarithms, `2 dims` numbers).
+#[cfg(feature = "learn")]
+fn first_policy(options: &SacOptions, seat: &Seat, rng: &mut Stream) -> Mlp {
+    let dims = seat.space.continuous;
+    let (width, act) = (seat.observation_width, options.activation);
+    let mut policy = Mlp::new(width, &options.network, 2 * dims, act, 0.01, rng);
+    policy.last_layer_mut().1[dims..].fill(options.initial_std.ln() as f32);
+    policy
+}
+
+/// The tanh-squashed Gaussian policy as it is handed over: with the average of its later weights, if there is one.
+#[cfg(feature = "learn")]
+fn squashed_policy(
+    seat: &Seat,
+    observation: Option<&RunningStatistics>,
+    centre: &[f32],
+    net: &Mlp,
+    average: &Average,
+) -> Policy {
+    let mut net = net.clone();
+    let weights = average.or(net.params()).to_vec();
+    net.params_mut().copy_from_slice(&weights);
+    Policy {
+        method: SacOptions::METHOD.into(),
+        space: seat.space.clone(),
+        observation_width: seat.observation_width,
+        observation: observation.cloned(),
+        centre: centre.to_vec(),
+        kind: PolicyKind::Squashed { net },
+    }
 }
 
 #[cfg(feature = "learn")]

@@ -17,7 +17,7 @@ use crate::env::able;
 use crate::env::engine::{Engine, Frame};
 use crate::env::interface::Interface;
 use crate::env::worlds::Worlds;
-use crate::graph::shape::{aligned, operands};
+use crate::graph::shape::aligned;
 use crate::graph::{Graph, InputId, InputKind, NodeId, Op};
 use crate::limits;
 use std::collections::BTreeSet;
@@ -320,23 +320,14 @@ fn parts(model: &Model, agent: usize, interface: &Interface) -> Result<(usize, N
 
 /// What a node reads that is neither an action nor a parameter.
 fn foreign(graph: &Graph, node: NodeId) -> Option<String> {
-    let (mut todo, mut seen) = (vec![node], BTreeSet::new());
-    while let Some(at) = todo.pop() {
-        if !seen.insert(at.0) {
-            continue;
-        }
-        let op = &graph.nodes[at.0 as usize].op;
-        match op {
-            Op::Root { .. } => return Some("a price that clears a market".into()),
-            Op::Input(InputId(i)) => match graph.inputs[*i as usize].kind {
-                InputKind::Action(_) | InputKind::Param(_) => {}
-                _ => return Some(format!("`{}`", graph.inputs[*i as usize].name)),
-            },
-            _ => {}
-        }
-        todo.extend(operands(op));
-    }
-    None
+    graph.below([node]).find_map(|(_, at)| match at.op {
+        Op::Root { .. } => Some("a price that clears a market".into()),
+        Op::Input(InputId(i)) => match graph.inputs[i as usize].kind {
+            InputKind::Action(_) | InputKind::Param(_) => None,
+            _ => Some(format!("`{}`", graph.inputs[i as usize].name)),
+        },
+        _ => None,
+    })
 }
 
 /// The numbers that an action can be and their count.

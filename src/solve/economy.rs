@@ -13,7 +13,6 @@ pub mod taker;
 
 use crate::check::model::{Concept, Model, Price, Setting, Space};
 use crate::diag::Diagnostic;
-use crate::graph::shape::operands;
 use crate::graph::{AxisId, AxisKind, InputId, InputKind, NodeId, Op};
 use independent::independent;
 use std::collections::BTreeSet;
@@ -471,24 +470,13 @@ struct Reached {
 /// What nodes read, through markets that clear as well.
 fn reached(model: &Model, from: &[NodeId]) -> Reached {
     let g = &model.graph;
-    let mut todo = from.to_vec();
     let (mut nodes, mut inputs) = (BTreeSet::new(), BTreeSet::new());
-    while let Some(n) = todo.pop() {
-        if !nodes.insert(n) {
-            continue;
-        }
-        match &g.nodes[n.0 as usize].op {
-            Op::Input(i) => {
-                if !matches!(g.inputs[i.0 as usize].kind, InputKind::Param(_) | InputKind::Unknown(_)) {
-                    inputs.insert(*i);
-                }
-            }
-            Op::Root { root, .. } => {
-                let root = &g.roots[*root];
-                todo.extend(&root.residuals);
-                todo.extend(root.brackets.iter().flat_map(|(a, b)| [*a, *b]));
-            }
-            op => todo.extend(operands(op)),
+    for (id, node) in g.below(from.iter().copied()).through_roots() {
+        nodes.insert(id);
+        if let Op::Input(i) = node.op
+            && !matches!(g.inputs[i.0 as usize].kind, InputKind::Param(_) | InputKind::Unknown(_))
+        {
+            inputs.insert(i);
         }
     }
     Reached { nodes, inputs }

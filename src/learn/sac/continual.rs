@@ -7,7 +7,7 @@
 //! usual value a policy keeps a standard deviation of about 9 % of half its range, which moves its mean where
 //! the problem is lopsided (saving too little costs more than too much).
 
-use super::SacOptions;
+use super::{SacOptions, first_policy, squashed_policy};
 use crate::env::{Actions, CommonChance, Game, Seat, Seen, Told};
 use crate::learn::centre;
 use crate::learn::chance::{remove_common, remove_explained};
@@ -21,10 +21,10 @@ use crate::learn::nets::{Mlp, Net, Optimizer, OptimizerKind, Workspace};
 use crate::learn::normalize::{Average, ValueScale};
 use crate::learn::off_policy::{Memory, Since};
 use crate::learn::options::{Linear, annealed};
-use crate::learn::policy::{Policy, PolicyKind, squashed_action};
+use crate::learn::policy::{Policy, squashed_action};
 use crate::learn::replay::{Batch, Replay, Widths};
 use crate::learn::{
-    LearnError, Learner, LearnerOptions, Numbers, OptionTable, all_finite, decode, discount_of, encode, finite_loss,
+    LearnError, Learner, LearnerOptions, Numbers, OptionTable, all_finite, discount_of, encode, finite_loss, restore,
 };
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -48,8 +48,8 @@ pub struct Sac {
     /// Where zero of each action stands, and the steps spent on finding it.
     centre: Vec<f32>,
     tried: u64,
-    /// Neighbouring worlds in the memory with common random numbers (1 if that is not used), members of one.
-    common: (usize, usize),
+    /// Neighbouring worlds in the memory with common random numbers.
+    common: CommonChance,
     discount: f32,
     since: Since,
     #[serde(skip)]
@@ -88,8 +88,7 @@ impl Sac {
         SacOptions::suits(seat)?;
         let (width, dims, act) = (seat.observation_width, seat.space.continuous, options.activation);
         let mut rng = Stream::new(seed, 1);
-        let mut policy = Mlp::new(width, &options.network, 2 * dims, act, 0.01, &mut rng);
-        policy.last_layer_mut().1[dims..].fill(options.initial_std.ln() as f32);
+        let policy = first_policy(&options, seat, &mut rng);
         let discount = discount_of(options.discount, seat)?;
         let critic = |rng: &mut Stream| {
             Critic::new(
@@ -107,14 +106,11 @@ impl Sac {
             continuous: dims,
             allowed: 0,
         };
-        let common = seat.chance;
-        let grouped = common.worlds >= 4 && (seat.slots / common.members).is_multiple_of(common.worlds);
-        let common = if grouped { common.worlds } else { 1 };
         let replay = Replay::new(widths, options.memory, seat.slots, options.n_step, discount, None);
         let sizes = [policy.params().len(), 2 * critics[0].count(), 1];
         Ok(Sac {
             memory: Memory::new(seat, options.normalize_observations, replay, seed, 0),
-            common: (common, seat.chance.members),
+            common: seat.compared(),
             centre: Vec::new(),
             tried: 0,
             discount,
@@ -178,10 +174,8 @@ impl Sac {
     /// loss and the entropy.
     fn gradient_step(&mut self, rate: f64, target_entropy: Option<f32>) -> (f64, Option<f64>) {
         let n = self.options.minibatch;
-        let (worlds, members) = self.common;
-        if worlds > 1 {
-            self.memory
-                .draw_groups(n, CommonChance { worlds, members }, &mut self.scratch.batch);
+        if self.common.worlds > 1 {
+            self.memory.draw_groups(n, self.common, &mut self.scratch.batch);
         } else {
             self.memory.draw(n, 1.0, &mut self.scratch.batch);
         }
@@ -239,7 +233,7 @@ impl Sac {
     /// One gradient step of both critics; returns their loss.
     fn learn_critics(&mut self, n: usize, rate: f64) -> f64 {
         let x = &mut self.scratch;
-        let (width, run) = (self.memory.seat.observation_width, self.common.0);
+        let (width, run) = (self.memory.seat.observation_width, self.common.worlds);
         join(&x.batch.observation, &x.batch.continuous, n, &mut x.input);
         let (seen, input) = (
             rows(x.batch.observation.clone(), width),
@@ -385,16 +379,14 @@ impl Learner for Sac {
     }
 
     fn policy(&self) -> Policy {
-        let mut net = self.policy.clone();
-        net.params_mut().copy_from_slice(self.average.or(self.policy.params()));
-        Policy {
-            method: self.method().into(),
-            space: self.memory.seat.space.clone(),
-            observation_width: self.memory.seat.observation_width,
-            observation: self.memory.observation.clone(),
-            centre: self.centre.clone(),
-            kind: PolicyKind::Squashed { net },
-        }
+        let observation = self.memory.observation.as_ref();
+        squashed_policy(
+            &self.memory.seat,
+            observation,
+            &self.centre,
+            &self.policy,
+            &self.average,
+        )
     }
     fn steps(&self) -> u64 {
         self.memory.steps
@@ -406,19 +398,12 @@ impl Learner for Sac {
         encode(self)
     }
     fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
-        let stored: Sac = decode(bytes)?;
-        let fits = stored.options == self.options
-            && stored.memory.fits(&self.memory)
-            && (0..2).all(|k| stored.critics[k].fits(&self.critics[k]) && stored.targets[k].fits(&self.targets[k]))
-            && (0..3).all(|k| stored.optimizers[k].len() == self.optimizers[k].len());
-        if !fits {
-            return Err(LearnError::Mismatch {
-                what: "spaces, slots or options differ".into(),
-            });
-        }
-        stored.policy().check()?;
-        *self = stored;
-        Ok(())
+        restore(self, bytes, |stored, own| {
+            stored.options == own.options
+                && stored.memory.fits(&own.memory)
+                && (0..2).all(|k| stored.critics[k].fits(&own.critics[k]) && stored.targets[k].fits(&own.targets[k]))
+                && (0..3).all(|k| stored.optimizers[k].len() == own.optimizers[k].len())
+        })
     }
 }
 

@@ -14,9 +14,9 @@
 //!
 //! What is handed over is the mean over the later part of the last stage.
 
-use super::SacOptions;
 use super::advantage::{self, OUTPUTS, Spread, steps, worth};
 use super::played::Played;
+use super::{SacOptions, first_policy, squashed_policy};
 use crate::env::{Actions, CommonChance, Game, Seat, Seen, Told};
 use crate::learn::centre;
 use crate::learn::chance::{remove_common, remove_explained};
@@ -24,12 +24,12 @@ use crate::learn::distribution::Noise;
 use crate::learn::nets::loss::value_loss;
 use crate::learn::nets::tape::{AsArray, Axes2, Backward, Module, OnTape, SumTo, Trace, Wants, numbers, rows};
 use crate::learn::nets::{Mlp, Net, Optimizer, OptimizerKind, Workspace, simd};
-use crate::learn::normalize::{Average, RunningStatistics, ValueScale, rescale};
+use crate::learn::normalize::{Average, RunningStatistics, ValueScale, rescale, standardize};
 use crate::learn::off_policy::Since;
 use crate::learn::options::Linear;
-use crate::learn::policy::{Policy, PolicyKind};
+use crate::learn::policy::Policy;
 use crate::learn::{LearnError, Learner, LearnerOptions, Numbers, OptionTable};
-use crate::learn::{all_finite, decode, discount_of, encode, finite_loss};
+use crate::learn::{all_finite, discount_of, encode, finite_loss, restore};
 use crate::num::random::Stream;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -144,13 +144,11 @@ impl StagedSac {
         SacOptions::suits(seat)?;
         let (width, dims, act) = (seat.observation_width, seat.space.continuous, options.activation);
         let mut rng = Stream::new(seed, 1);
+        let policy = first_policy(&options, seat, &mut rng);
         let mut net = |outputs, gain| Mlp::new(width, &options.network, outputs, act, gain, &mut rng);
-        let (mut policy, value, mut advantage) = (net(2 * dims, 0.01), net(1, 0.1), net(OUTPUTS * dims, 0.01));
-        policy.last_layer_mut().1[dims..].fill(options.initial_std.ln() as f32);
+        let (value, mut advantage) = (net(1, 0.1), net(OUTPUTS * dims, 0.01));
         // Curvatures begin small.
         advantage.last_layer_mut().1[dims..2 * dims].fill(-2.0);
-        let members = seat.chance.members.max(1);
-        let grouped = seat.chance.worlds >= 4 && (seat.slots / members).is_multiple_of(seat.chance.worlds);
         let sizes = [policy.params().len(), value.params().len(), advantage.params().len(), 1];
         Ok(StagedSac {
             discount: discount_of(options.discount, seat)?,
@@ -171,10 +169,7 @@ impl StagedSac {
             draws: Stream::new(seed, 3),
             played: Played::new(seat.slots, width, dims),
             runs: Vec::new(),
-            common: CommonChance {
-                worlds: if grouped { seat.chance.worlds } else { 1 },
-                members,
-            },
+            common: seat.compared(),
             centre: Vec::new(),
             tried: 0,
             steps: 0,
@@ -233,17 +228,6 @@ impl StagedSac {
         self.slow_advantage.params_mut().copy_from_slice(&copy);
     }
 
-    /// Standardises rows, `row x width`.
-    fn standardize(&self, raw: &[f32], out: &mut Vec<f32>) {
-        match &self.observation {
-            Some(statistics) => statistics.apply(raw, out),
-            None => {
-                out.clear();
-                out.extend_from_slice(raw);
-            }
-        }
-    }
-
     /// Looks up anew what every row of the stage is worth, and which runs may be drawn.
     fn look_up(&mut self, within: f64) {
         if self.gradients == 0 {
@@ -270,7 +254,7 @@ impl StagedSac {
     fn revalue(&mut self) {
         let (width, dims) = (self.seat.observation_width, self.seat.space.continuous);
         let mut x = Vec::new();
-        self.standardize(&self.played.horizons(), &mut x);
+        standardize(self.observation.as_ref(), &self.played.horizons(), &mut x);
         let mut ws = std::mem::take(&mut self.scratch.ws);
         let mut out = vec![0.0; x.len() / width];
         self.target.infer(&x, out.len(), &mut ws, &mut out);
@@ -282,7 +266,7 @@ impl StagedSac {
                 .chunks_mut(PART)
                 .zip(self.played.noises().chunks(PART * dims));
             for ((to, noise), seen) in parts.zip(self.played.observations().chunks(PART * width)) {
-                self.standardize(seen, &mut x);
+                standardize(self.observation.as_ref(), seen, &mut x);
                 out.resize(to.len() * OUTPUTS * dims, 0.0);
                 self.slow_advantage.infer(&x, to.len(), &mut ws, &mut out);
                 let rows = out.chunks_exact(OUTPUTS * dims).zip(noise.chunks_exact(dims));
@@ -360,10 +344,7 @@ impl StagedSac {
             x.index.extend((0..worlds).map(|w| first + w * members));
         }
         self.played.take(&x.index, &mut x.raw, &mut x.noise, &mut x.returns);
-        match &self.observation {
-            Some(statistics) => statistics.apply(&x.raw, &mut x.x),
-            None => x.x.clone_from(&x.raw),
-        }
+        standardize(self.observation.as_ref(), &x.raw, &mut x.x);
         x.goal.clear();
         x.goal.extend(x.returns.iter().map(|g| *g as f32));
         let correction = self.scale.update(&x.goal);
@@ -501,7 +482,7 @@ impl Learner for StagedSac {
             statistics.update(&self.seen);
         }
         let mut row = std::mem::take(&mut self.scratch.row);
-        self.standardize(&self.seen, &mut row);
+        standardize(self.observation.as_ref(), &self.seen, &mut row);
         let x = &mut self.scratch;
         x.head.resize(slots * 2 * dims, 0.0);
         self.play.infer(&row, slots, &mut x.ws, &mut x.head);
@@ -561,16 +542,13 @@ impl Learner for StagedSac {
     }
 
     fn policy(&self) -> Policy {
-        let mut net = self.policy.clone();
-        net.params_mut().copy_from_slice(self.average.or(self.policy.params()));
-        Policy {
-            method: self.method().into(),
-            space: self.seat.space.clone(),
-            observation_width: self.seat.observation_width,
-            observation: self.observation.clone(),
-            centre: self.centre.clone(),
-            kind: PolicyKind::Squashed { net },
-        }
+        squashed_policy(
+            &self.seat,
+            self.observation.as_ref(),
+            &self.centre,
+            &self.policy,
+            &self.average,
+        )
     }
     fn steps(&self) -> u64 {
         self.steps
@@ -582,23 +560,16 @@ impl Learner for StagedSac {
         encode(self)
     }
     fn load(&mut self, bytes: &[u8]) -> Result<(), LearnError> {
-        let stored: StagedSac = decode(bytes)?;
-        let same = |a: &Mlp, b: &Mlp| a.is_consistent() && a.sizes() == b.sizes();
-        let fits = stored.options == self.options
-            && stored.seat == self.seat
-            && stored.common == self.common
-            && self.played.fits(&stored.played)
-            && stored.nets().iter().zip(self.nets()).all(|(a, b)| same(a, b))
-            && (0..4).all(|k| stored.optimizers[k].len() == self.optimizers[k].len())
-            && stored.played.holds(&stored.runs, self.common)
-            && stored.seen.len() == stored.chosen.len() * self.seat.observation_width / self.seat.space.continuous;
-        if !fits {
-            return Err(LearnError::Mismatch {
-                what: "spaces, slots or options differ".into(),
-            });
-        }
-        stored.policy().check()?;
-        *self = stored;
-        Ok(())
+        restore(self, bytes, |stored, own| {
+            let same = |a: &Mlp, b: &Mlp| a.is_consistent() && a.sizes() == b.sizes();
+            stored.options == own.options
+                && stored.seat == own.seat
+                && stored.common == own.common
+                && own.played.fits(&stored.played)
+                && stored.nets().iter().zip(own.nets()).all(|(a, b)| same(a, b))
+                && (0..4).all(|k| stored.optimizers[k].len() == own.optimizers[k].len())
+                && stored.played.holds(&stored.runs, own.common)
+                && stored.seen.len() == stored.chosen.len() * own.seat.observation_width / own.seat.space.continuous
+        })
     }
 }

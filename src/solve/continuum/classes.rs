@@ -1,7 +1,7 @@
 //! Where members' chains stay for ever: closed classes of joint states, what share of all members ends in each, and whether they come to rest
 //! at all (Norris 1997, *Markov Chains*, chapter 1). States that nothing but themselves moves are refused.
 
-use super::held::{Held, inputs_of};
+use super::held::Held;
 use crate::chance::chain;
 use crate::diag::Diagnostic;
 use crate::graph::InputKind;
@@ -160,7 +160,7 @@ pub fn by_themselves(held: &Held) -> Result<(), Diagnostic> {
             if !seen.insert(s) {
                 continue;
             }
-            for i in inputs_of(&model.graph, vec![model.states[s].next]) {
+            for i in model.graph.inputs_below([model.states[s].next]) {
                 match model.graph.inputs[i.0 as usize].kind {
                     InputKind::State(other) => todo.push(other),
                     InputKind::Param(_) => {}
@@ -168,7 +168,9 @@ pub fn by_themselves(held: &Held) -> Result<(), Diagnostic> {
                 }
             }
         }
-        let reads_itself = inputs_of(&model.graph, vec![state.next])
+        let reads_itself = model
+            .graph
+            .inputs_below([state.next])
             .iter()
             .any(|i| matches!(model.graph.inputs[i.0 as usize].kind, InputKind::State(_)));
         if !moved && reads_itself {

@@ -7,8 +7,8 @@ use crate::diag::Diagnostic;
 use crate::graph::cut::{Stand, cut};
 use crate::graph::eval::evaluate;
 use crate::graph::passes::dead;
-use crate::graph::shape::{canonical, operands};
-use crate::graph::{AxisId, Graph, Input, InputId, InputKind, Interval, NodeId, Op, Reduce};
+use crate::graph::shape::canonical;
+use crate::graph::{AxisId, Input, InputId, InputKind, Interval, NodeId, Op, Reduce};
 use crate::solve::economy::stated::forget;
 use crate::solve::economy::{Economy, pays};
 use std::collections::BTreeSet;
@@ -197,13 +197,9 @@ fn found(model: &Model, axis: AxisId) -> Result<Vec<(NodeId, String)>, String> {
     // What matters: pays, laws, conditions that clear.
     let mut todo = pays(model);
     todo.extend(model.prices.iter().map(|p| p.node));
-    let mut seen = BTreeSet::new();
     let mut out: BTreeSet<NodeId> = BTreeSet::new();
-    while let Some(n) = todo.pop() {
-        if !seen.insert(n) {
-            continue;
-        }
-        let node = &g.nodes[n.0 as usize];
+    let mut below = g.below(todo).through_roots();
+    while let Some((n, node)) = below.next() {
         match &node.op {
             Op::Reduce { how, axis: over, .. } if canonical(g, *over) == axis => {
                 if *how != Reduce::Mean {
@@ -211,21 +207,19 @@ fn found(model: &Model, axis: AxisId) -> Result<Vec<(NodeId, String)>, String> {
                 }
                 out.insert(n);
             }
-            Op::Root { root, .. } => {
+            Op::Root { .. } => {
                 out.insert(n);
-                todo.extend(&g.roots[*root].residuals);
             }
             Op::Input(i) => {
                 if let InputKind::State(s) = g.inputs[i.0 as usize].kind
                     && model.states[s].owner.is_none()
                 {
                     out.insert(n);
-                    todo.push(model.states[s].next);
+                    below.add([model.states[s].next]);
                 }
             }
             _ => {}
         }
-        todo.extend(operands(&node.op));
     }
     let name = |n: NodeId| {
         let price = model.prices.iter().find(|p| p.node == n).map(|p| p.name.clone());
@@ -281,13 +275,9 @@ fn hold(model: &Model, fixed: &[(NodeId, String)], values: Option<&[f64]>) -> Re
     for (k, (node, name)) in fixed.iter().enumerate() {
         let was = &old[node.0 as usize];
         let kind = match &was.op {
-            Op::Root { root, which } => {
-                let (lo, hi) = model.graph.roots[*root].brackets[*which];
-                let _ = (lo, hi);
-                Kind::Clears {
-                    excess: done.implied[k],
-                }
-            }
+            Op::Root { .. } => Kind::Clears {
+                excess: done.implied[k],
+            },
             Op::Input(i) => match model.graph.inputs[i.0 as usize].kind {
                 InputKind::State(s) => Kind::State {
                     law: out.states[s].next,
@@ -330,7 +320,7 @@ fn hold(model: &Model, fixed: &[(NodeId, String)], values: Option<&[f64]>) -> Re
         Kind::Mean { of, when } => std::iter::once(*of).chain(*when).collect::<Vec<NodeId>>(),
         _ => Vec::new(),
     }));
-    let read = inputs_of(&out.graph, todo);
+    let read = out.graph.inputs_below(todo);
     for n in &mut numbers {
         n.matters = out
             .params
@@ -354,21 +344,6 @@ fn own(model: &Model) -> Vec<NodeId> {
     nodes
 }
 
-/// The inputs that nodes read.
-pub fn inputs_of(graph: &Graph, mut todo: Vec<NodeId>) -> BTreeSet<InputId> {
-    let (mut seen, mut out) = (BTreeSet::new(), BTreeSet::new());
-    while let Some(n) = todo.pop() {
-        if seen.insert(n) {
-            let op = &graph.nodes[n.0 as usize].op;
-            if let Op::Input(i) = op {
-                out.insert(*i);
-            }
-            todo.extend(operands(op));
-        }
-    }
-    out
-}
-
 /// Where a search for a number begins: the middle of its range, or first values of what is averaged.
 fn start(model: &Model, node: NodeId) -> f64 {
     let g = &model.graph;
@@ -382,7 +357,7 @@ fn start(model: &Model, node: NodeId) -> f64 {
     };
     let known = match &g.nodes[node.0 as usize].op {
         Op::Input(i) => of_input(*i),
-        Op::Reduce { of, .. } => inputs_of(g, vec![*of]).into_iter().find_map(of_input),
+        Op::Reduce { of, .. } => g.inputs_below([*of]).into_iter().find_map(of_input),
         _ => None,
     };
     let range = g.nodes[node.0 as usize].domain;

@@ -2,7 +2,7 @@
 
 use super::classes::{Classes, by_themselves};
 use super::flow::{Branch, Flow};
-use super::held::{Held, Kind, inputs_of};
+use super::held::{Held, Kind};
 use super::histogram::{Invariant, Lottery, Nodes, invariant};
 use crate::check::settings::defaults;
 use crate::diag::Diagnostic;
@@ -168,7 +168,7 @@ impl<'h> Household<'h> {
             let Kind::Mean { of, when: None } = self.held.numbers[k].kind else {
                 return None;
             };
-            let reads = inputs_of(g, vec![of]);
+            let reads = g.inputs_below([of]);
             let chance = |i: &crate::graph::InputId| {
                 let kind = &g.inputs[i.0 as usize].kind;
                 let held = |p: &usize| self.held.numbers.iter().any(|n| n.param == *p);
@@ -413,7 +413,7 @@ impl<'h> Household<'h> {
             Kind::Mean { of, when } => std::iter::once(of).chain(when).collect(),
             _ => Vec::new(),
         });
-        let read = inputs_of(&self.held.model.graph, of.collect());
+        let read = self.held.model.graph.inputs_below(of);
         let noise =
             |i: &crate::graph::InputId| matches!(self.held.model.graph.inputs[i.0 as usize].kind, InputKind::Noise(_));
         read.iter().any(noise)

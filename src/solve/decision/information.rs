@@ -208,26 +208,11 @@ pub(super) fn endless_time(model: &Model) -> Diagnostic {
 /// States, shocks and draws that a node reads.
 fn leaves(model: &Model, node: NodeId) -> BTreeSet<InputId> {
     let g = &model.graph;
-    let (mut todo, mut done, mut out) = (vec![node], BTreeSet::new(), BTreeSet::new());
-    while let Some(n) = todo.pop() {
-        if !done.insert(n) {
-            continue;
-        }
-        match &g.nodes[n.0 as usize].op {
-            Op::Input(i) => {
-                let carried = &g.inputs[i.0 as usize].kind;
-                if !matches!(carried, InputKind::Param(_) | InputKind::Time | InputKind::Unknown(_)) {
-                    out.insert(*i);
-                }
-            }
-            Op::Root { root, .. } => {
-                let root = &g.roots[*root];
-                todo.extend(&root.residuals);
-                todo.extend(root.brackets.iter().flat_map(|(a, b)| [*a, *b]));
-            }
-            op => todo.extend(operands(op)),
-        }
-    }
+    let mut out = g.below([node]).through_roots().inputs();
+    out.retain(|i| {
+        let kind = &g.inputs[i.0 as usize].kind;
+        !matches!(kind, InputKind::Param(_) | InputKind::Time | InputKind::Unknown(_))
+    });
     out
 }
 

@@ -330,12 +330,7 @@ impl Builder<'_> {
         let reads = |k: usize| -> Vec<usize> {
             let mut todo: Vec<NodeId> = model.noises[k].args.clone();
             todo.extend(model.noises[k].outcomes.iter().flat_map(|(v, p)| [*v, *p]));
-            let mut seen = std::collections::BTreeSet::new();
-            while let Some(n) = todo.pop() {
-                if seen.insert(n) {
-                    todo.extend(crate::graph::shape::operands(&g.nodes[n.0 as usize].op));
-                }
-            }
+            let seen: std::collections::BTreeSet<NodeId> = g.below(todo).map(|(id, _)| id).collect();
             (0..model.noises.len())
                 .filter(|o| *o != k && seen.contains(&model.noises[*o].node))
                 .collect()

@@ -2,7 +2,6 @@
 
 use crate::check::model::{Model, Space};
 use crate::graph::{InputKind, NodeId, Op};
-use std::collections::BTreeSet;
 
 /// Whether members of the one acting population neither meet nor share anything that they move.
 pub(super) fn independent(model: &Model, agents: &[usize]) -> bool {
@@ -28,13 +27,9 @@ pub(super) fn independent(model: &Model, agents: &[usize]) -> bool {
             Space::Simplex(_) => {}
         }
     }
-    let mut seen = BTreeSet::new();
-    while let Some(n) = todo.pop() {
-        if !seen.insert(n) {
-            continue;
-        }
-        let op = &model.graph.nodes[n.0 as usize].op;
-        let crosses = match op {
+    let mut below = model.graph.below(todo);
+    while let Some((_, node)) = below.next() {
+        let crosses = match &node.op {
             Op::Reduce { axis, .. } => Some(*axis) == agent.axis,
             Op::Others { axis, .. } => Some(*axis) == agent.axis,
             Op::Relabel { from, .. } => Some(*from) == agent.axis,
@@ -48,13 +43,12 @@ pub(super) fn independent(model: &Model, agents: &[usize]) -> bool {
             return false;
         }
         // An unowned state whose law reads the population is an aggregate state.
-        if let Op::Input(i) = op
+        if let Op::Input(i) = node.op
             && let InputKind::State(s) = model.graph.inputs[i.0 as usize].kind
             && model.states[s].owner.is_none()
         {
-            todo.push(model.states[s].next);
+            below.add([model.states[s].next]);
         }
-        todo.extend(crate::graph::shape::operands(op));
     }
     true
 }

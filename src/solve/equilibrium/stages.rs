@@ -7,7 +7,6 @@
 use super::play::{Play, Searched};
 use crate::check::Model;
 use crate::diag::Diagnostic;
-use crate::graph::shape::operands;
 use crate::graph::{NodeId, Op};
 use crate::limits;
 use crate::num::fixed_point::{NewtonOptions, newton};
@@ -92,19 +91,8 @@ fn seen(model: &Model, game: &Game) -> Result<(), Diagnostic> {
 
 /// Whether a node reads an input.
 fn reads(model: &Model, node: NodeId, input: crate::graph::InputId) -> bool {
-    let mut todo = vec![node];
-    let mut seen = vec![false; model.graph.nodes.len()];
-    while let Some(n) = todo.pop() {
-        if std::mem::replace(&mut seen[n.0 as usize], true) {
-            continue;
-        }
-        match &model.graph.nodes[n.0 as usize].op {
-            Op::Input(i) if *i == input => return true,
-            Op::Root { root, .. } => todo.extend(&model.graph.roots[*root].residuals),
-            op => todo.extend(operands(op)),
-        }
-    }
-    false
+    let mut below = model.graph.below([node]).through_roots();
+    below.any(|(_, n)| n.op == Op::Input(input))
 }
 
 struct Stages<'a> {

@@ -4,7 +4,7 @@ use super::seat::Seat;
 use crate::check::Model;
 use crate::check::model::{DrawWhen, Family, Process};
 use crate::env::worlds::trial::Drawn;
-use crate::graph::{NodeId, Op};
+use crate::graph::NodeId;
 use crate::num::normal;
 
 /// A combination of outcomes of finite draws.
@@ -91,25 +91,7 @@ impl Chances {
     /// What is drawn in a period on the way to `outputs` (any length).
     pub fn of(model: &Model, seat: &Seat, outputs: &[NodeId]) -> Chances {
         // Inputs that rewards, laws of motion and ends read.
-        let mut seen = vec![false; model.graph.nodes.len()];
-        let mut inputs = vec![false; model.graph.inputs.len()];
-        let mut todo = outputs.to_vec();
-        let mut visit = |todo: &mut Vec<NodeId>| {
-            while let Some(n) = todo.pop() {
-                if std::mem::replace(&mut seen[n.0 as usize], true) {
-                    continue;
-                }
-                let op = &model.graph.nodes[n.0 as usize].op;
-                if let Op::Input(i) = op {
-                    inputs[i.0 as usize] = true;
-                }
-                todo.extend(crate::graph::shape::operands(op));
-                if let Op::Root { root, .. } = op {
-                    todo.extend(model.graph.roots[*root].residuals.iter().copied());
-                }
-            }
-        };
-        visit(&mut todo);
+        let inputs = model.graph.below(outputs.iter().copied()).through_roots().inputs();
         let mut out = Chances {
             iid: vec![None; model.shocks.len()],
             ..Chances::default()
@@ -127,7 +109,7 @@ impl Chances {
             let elements = model.graph.elements(&shock.shape);
             let matters = |e: usize| {
                 seat.shocks.iter().any(|x| x.shock == s && x.element == e)
-                    || inputs[shock.next.0 as usize] && elements == 1
+                    || inputs.contains(&shock.next) && elements == 1
             };
             let finite = match &shock.process {
                 Process::Chain { values, .. } => Some(values.len()),
@@ -157,7 +139,7 @@ impl Chances {
         }
         for (k, noise) in model.noises.iter().enumerate() {
             let draw = &model.draws[noise.draw];
-            if !inputs[draw.input.0 as usize] || !matches!(draw.when, DrawWhen::After(_)) {
+            if !inputs.contains(&draw.input) || !matches!(draw.when, DrawWhen::After(_)) {
                 continue;
             }
             let elements = if seat.alone() {

@@ -10,7 +10,7 @@ use crate::chance::Process;
 use crate::check::model::{Model, Named, SetInfo, Space, State};
 use crate::diag::Span;
 use crate::graph::build::for_operands;
-use crate::graph::shape::{canonical, operands};
+use crate::graph::shape::canonical;
 use crate::graph::{
     Axis, AxisId, AxisKind, Binary, Graph, Input, InputId, InputKind, Interval, Node, NodeId, Op, Phase, Reduce, Unary,
     eval,
@@ -150,7 +150,7 @@ impl Member {
         for mean in &means {
             let node = &model.graph.nodes[mean.0 as usize];
             let Op::Reduce { of, .. } = node.op else { continue };
-            let reads = reads(&model.graph, of);
+            let reads = model.graph.inputs_below([of]);
             let kinds = reads.iter().map(|i| model.graph.inputs[i.0 as usize].kind);
             let mut moves = false;
             for kind in kinds {
@@ -297,7 +297,7 @@ impl Member {
         let shares = shares(chain, &split, self.states());
         let apart = drift(chain, &split, &shares);
         for known in self.known.clone() {
-            for input in reads(&self.model.graph, known.of) {
+            for input in self.model.graph.inputs_below([known.of]) {
                 let InputKind::Shock(s) = self.model.graph.inputs[input.0 as usize].kind else {
                     continue;
                 };
@@ -441,34 +441,16 @@ fn links(model: &Model, shock: usize) -> usize {
     }
 }
 
-/// The inputs that a node reads.
-fn reads(graph: &Graph, from: NodeId) -> BTreeSet<InputId> {
-    let (mut todo, mut seen, mut out) = (vec![from], BTreeSet::new(), BTreeSet::new());
-    while let Some(n) = todo.pop() {
-        if seen.insert(n) {
-            let op = &graph.nodes[n.0 as usize].op;
-            if let Op::Input(i) = op {
-                out.insert(*i);
-            }
-            todo.extend(operands(op));
-        }
-    }
-    out
-}
-
 /// The means over an axis that matter, each once; and another reduction over it that does.
 fn means(model: &Model, axis: AxisId) -> (Vec<NodeId>, Option<(Span, String)>) {
     let g = &model.graph;
     let mut todo = pays(model);
     // What members see is found in their model, too.
     todo.extend(model.agents.iter().flat_map(|a| a.observation.iter().map(|o| o.node)));
-    let (mut seen, mut found, mut other) = (BTreeSet::new(), BTreeSet::new(), None);
+    let (mut found, mut other) = (BTreeSet::new(), None);
     let all = |over: &AxisId| canonical(g, *over) == axis;
-    while let Some(n) = todo.pop() {
-        if !seen.insert(n) {
-            continue;
-        }
-        let node = &g.nodes[n.0 as usize];
+    let mut below = g.below(todo);
+    while let Some((n, node)) = below.next() {
         match &node.op {
             Op::Reduce {
                 how: Reduce::Mean,
@@ -477,6 +459,7 @@ fn means(model: &Model, axis: AxisId) -> (Vec<NodeId>, Option<(Span, String)>) {
                 ..
             } if all(over) => {
                 found.insert(n);
+                below.leave();
             }
             Op::Reduce { how, axis: over, .. } if all(over) => {
                 let what = match how {
@@ -484,11 +467,13 @@ fn means(model: &Model, axis: AxisId) -> (Vec<NodeId>, Option<(Span, String)>) {
                     how => format!("the {}", format!("{how:?}").to_lowercase()),
                 };
                 other = other.or(Some((node.span, what)));
+                below.leave();
             }
             Op::Take { axis: over, .. } if all(over) => {
                 other = other.or(Some((node.span, "one".into())));
+                below.leave();
             }
-            op => todo.extend(operands(op)),
+            _ => {}
         }
     }
     (found.into_iter().collect(), other)

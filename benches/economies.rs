@@ -60,7 +60,7 @@ fn compile(text: &str) -> Model {
 }
 
 fn solve(model: &Model) -> Solved {
-    solved::solve(model, &solved::Options::default(), &mut silent).unwrap_or_else(|d| panic!("{d:?}"))
+    solved::solve(model, &solved::Request::default(), &mut silent).unwrap_or_else(|d| panic!("{d:?}"))
 }
 
 /// The plan of a learner by the file and the defaults, measured at the end only.

@@ -5,7 +5,7 @@
 
 #![allow(clippy::print_stdout)]
 
-use econc::solve::decision::{Decision, Options};
+use econc::solve::decision::{Decision, ProblemOptions};
 use econc::solve::{grid_search, progress};
 use std::time::Instant;
 
@@ -95,7 +95,7 @@ fn problem(set: &[(&str, &str)]) -> Decision {
     };
     let (model, messages) = econc::compile(include_str!("../models/language_benchmark.econ"), &options);
     let model = model.unwrap_or_else(|| panic!("{messages:?}"));
-    Decision::new(&model, &Options::default()).unwrap_or_else(|d| panic!("{d:?}"))
+    Decision::new(&model, &ProblemOptions::default()).unwrap_or_else(|d| panic!("{d:?}"))
 }
 
 /// Time this thread has spent on a processor, in seconds: what others do on the machine does not count. Wall time where

@@ -8,7 +8,7 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 use econc::check::Model;
-use econc::solve::decision::{Decision, Options};
+use econc::solve::decision::{Decision, ProblemOptions};
 use econc::solve::method::Task;
 use econc::solve::methods::{Any, named};
 use econc::solve::progress::silent;
@@ -29,7 +29,7 @@ fn compile(text: &str, set: &[(&str, String)]) -> Model {
 
 /// The solution by a method, and its seconds.
 fn timed(model: &Model, method: &str, runs: usize) -> (Solution, f64) {
-    let problem = Decision::new(model, &Options::default()).unwrap_or_else(|d| panic!("{d:?}"));
+    let problem = Decision::new(model, &ProblemOptions::default()).unwrap_or_else(|d| panic!("{d:?}"));
     let Ok(Any::One(method)) = named(method) else {
         panic!("no method of one who decides: {method}")
     };

@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let model = model.ok_or("the model has errors")?;
 
-    let result = solved::solve(&model, &solved::Options::default(), &mut silent).map_err(|errors| {
+    let result = solved::solve(&model, &solved::Request::default(), &mut silent).map_err(|errors| {
         errors
             .iter()
             .map(|d| d.headline.as_str())

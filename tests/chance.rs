@@ -10,9 +10,9 @@ fn compile(source: &str) -> econc::Model {
 }
 
 fn try_solve(source: &str) -> Result<Solved, Vec<econc::Diagnostic>> {
-    let options = solved::Options {
+    let options = solved::Request {
         seed: 1,
-        ..solved::Options::default()
+        ..solved::Request::default()
     };
     solved::solve(&compile(source), &options, &mut silent)
 }

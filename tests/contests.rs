@@ -12,9 +12,9 @@ fn compile(text: &str) -> Model {
 }
 
 fn solve(text: &str) -> Result<Solved, Vec<Diagnostic>> {
-    let options = solved::Options {
+    let options = solved::Request {
         seed: 1,
-        ..solved::Options::default()
+        ..solved::Request::default()
     };
     solved::solve(&compile(text), &options, &mut silent)
 }

@@ -102,10 +102,14 @@ fn digests(name: &str, threads: &str, out: &mut Lines) {
     let how = ["--periods", "30", "--worlds", "3", "--seed", "7", "--threads", threads];
     let output = command(folder.path(), &ask).args(how).output().expect("econc starts");
     // What is chosen for every price is found where the price clears, and not simulated.
-    let simulated = !said(&output).contains("which cannot be simulated yet");
-    for part in ["series", "moments"].into_iter().filter(|_| simulated) {
+    let (checked, _) = econc::compile(&fs::read_to_string(&file).expect("a model"), &econc::Options::default());
+    let scheduled = checked.is_some_and(|m| m.actions.iter().any(|a| !a.given.is_empty()));
+    for part in ["series", "moments"] {
         let path = folder.path().join(format!("played/{part}.csv"));
-        assert!(path.exists(), "{name} is not simulated: {}", said(&output));
+        assert_eq!(path.exists(), !scheduled, "{name}: {}", said(&output));
+        if scheduled {
+            continue;
+        }
         for (column, numbers) in columns(&path) {
             if column != "t" && column != "name" {
                 out.insert(key(&format!("simulate {part}"), &column), line(&numbers));

@@ -229,9 +229,9 @@ fn players_may_discount_unlike() {
 
 /// The steady state of one who decides for all, by name.
 fn planned(model: &Model) -> Vec<(String, f64)> {
-    let options = econc::solve::decision::Options {
+    let options = econc::solve::decision::ProblemOptions {
         deterministic: true,
-        ..econc::solve::decision::Options::default()
+        ..econc::solve::decision::ProblemOptions::default()
     };
     let problem = econc::solve::decision::Decision::new(model, &options).unwrap_or_else(|d| panic!("{d:?}"));
     let found = econc::solve::steady_state::steady_state(&problem, &Default::default());
@@ -301,10 +301,10 @@ fn games_without_first_values_are_judged_from_where_they_rest() {
     assert!(!source.contains("start"));
     let (model, diagnostics) = econc::compile(&source, &econc::Options::default());
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let options = econc::verify::solved::Options {
+    let options = econc::verify::solved::Request {
         concept: Some("nash".into()),
         seed: 1,
-        ..econc::verify::solved::Options::default()
+        ..econc::verify::solved::Request::default()
     };
     let s = econc::verify::solved::solve(&model, &options, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
     let codes: Vec<&str> = s.certificate.reasons.iter().map(|d| d.code.as_str()).collect();

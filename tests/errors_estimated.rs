@@ -13,7 +13,7 @@ use econc::solve::progress::silent;
 use econc::solve::solution::Solution;
 use econc::verify::solved::{self, Solved};
 use econc::verify::world::play::{self, Played};
-use econc::verify::world::seat::Seat;
+use econc::verify::world::seat::SolvedSeat;
 use econc::verify::world::value::Value;
 use econc::verify::world::{self, visit::Visit};
 use std::sync::Arc;
@@ -45,20 +45,20 @@ fn compiled(text: &str, set: &[(&str, &str)]) -> Model {
 }
 
 fn solve(model: &Model) -> Solved {
-    let options = solved::Options {
+    let options = solved::Request {
         seed: 1,
-        ..solved::Options::default()
+        ..solved::Request::default()
     };
     solved::solve(model, &options, &mut silent).unwrap_or_else(|d| panic!("{}: {d:?}", model.name))
 }
 
-fn lives(model: &Model, solution: &Solution) -> (Seat, Value, Played) {
-    let seat = Seat::of(model, solution).unwrap();
+fn lives(model: &Model, solution: &Solution) -> (SolvedSeat, Value, Played) {
+    let seat = SolvedSeat::of(model, solution).unwrap();
     let value = Value::new(solution, &seat, model.horizon).unwrap();
-    let options = world::Options {
+    let options = world::JudgeOptions {
         seed: 77,
         points: 2000,
-        ..world::Options::default()
+        ..world::JudgeOptions::default()
     };
     let played = play::play(model, solution, &seat, &value, &options, &play::Apart::default()).unwrap();
     (seat, value, played)
@@ -68,7 +68,7 @@ fn lives(model: &Model, solution: &Solution) -> (Seat, Value, Played) {
 fn by_fine(case: &Case) -> (Truth, Solved) {
     let model = compiled(case.text, case.fine);
     let found = solve(&model);
-    let seat = Seat::of(&model, &found.solution).unwrap();
+    let seat = SolvedSeat::of(&model, &found.solution).unwrap();
     let value = Value::new(&found.solution, &seat, model.horizon).unwrap();
     let policy = PolicyBetween::new(Arc::new(found.solution.clone())).unwrap();
     let n = found.solution.actions.len();

@@ -5,7 +5,7 @@
 
 use econc::solve::between::PolicyBetween;
 use econc::solve::progress::silent;
-use econc::verify::solved::{Options, Solved, solve};
+use econc::verify::solved::{Request, Solved, solve};
 use std::sync::Arc;
 
 fn solved_with(text: &str, set: &[(&str, &str)]) -> Solved {
@@ -15,7 +15,7 @@ fn solved_with(text: &str, set: &[(&str, &str)]) -> Solved {
     };
     let (model, diagnostics) = econc::compile(text, &options);
     let model = model.unwrap_or_else(|| panic!("{text}\n{diagnostics:?}"));
-    solve(&model, &Options::default(), &mut silent).unwrap_or_else(|d| panic!("{text}\n{d:?}"))
+    solve(&model, &Request::default(), &mut silent).unwrap_or_else(|d| panic!("{text}\n{d:?}"))
 }
 
 fn solved(text: &str) -> Solved {

@@ -44,10 +44,10 @@ fn solve(model: &Model, concept: Option<&str>) -> Solved {
 }
 
 fn tried(model: &Model, concept: Option<&str>) -> Result<Solved, Vec<econc::diag::Diagnostic>> {
-    let options = solved::Options {
+    let options = solved::Request {
         concept: concept.map(str::to_string),
         seed: 1,
-        ..solved::Options::default()
+        ..solved::Request::default()
     };
     solved::solve(model, &options, &mut silent)
 }

@@ -17,9 +17,9 @@ fn compile(source: &str, set: &[(&str, &str)]) -> Model {
 }
 
 fn try_solve(source: &str, set: &[(&str, &str)]) -> Result<Solved, String> {
-    let options = solved::Options {
+    let options = solved::Request {
         seed: 1,
-        ..solved::Options::default()
+        ..solved::Request::default()
     };
     let model = compile(source, set);
     solved::solve(&model, &options, &mut silent).map_err(|d| format!("{d:?}"))

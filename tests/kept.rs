@@ -5,7 +5,7 @@ mod common;
 use common::{command, econc};
 use econc::report::store::open_complete;
 use econc::solve::progress::{Control, Progress, Watch};
-use econc::verify::solved::{Options, solve};
+use econc::verify::solved::{Request, solve};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -76,7 +76,7 @@ fn what_was_solved_is_certified_without_solving_it_again() {
     for text in [SMALL, saver] {
         let model = model(text);
         let mut watch = Witness::default();
-        let whole = all(&solve(&model, &Options::default(), &mut watch).expect("solved"));
+        let whole = all(&solve(&model, &Request::default(), &mut watch).expect("solved"));
         several = several.max(watch.solved.len());
         assert!(watch.reports > 0 && !watch.solved.is_empty());
         let last = watch.solved.len() - 1;
@@ -86,7 +86,7 @@ fn what_was_solved_is_certified_without_solving_it_again() {
                 solved_before: Some(solved.clone()),
                 ..Witness::default()
             };
-            let end = all(&solve(&model, &Options::default(), &mut again).expect("solved"));
+            let end = all(&solve(&model, &Request::default(), &mut again).expect("solved"));
             assert!(end == whole, "from the certificate {i} on");
             let more = last - i;
             assert_eq!(again.solved.len(), more, "iterations after the one that was kept");
@@ -106,19 +106,19 @@ fn a_grid_search_goes_on_from_where_it_stood() {
         let settings = format!("method = grid_search; {settings}; edges = 1; euler = 0; bellman = 0");
         let model = model(&SMALL.replace("grid.k = log(60); edges = 1; euler = 0; bellman = 0", &settings));
         let mut watch = Witness::default();
-        let whole = all(&solve(&model, &Options::default(), &mut watch).expect("solved"));
+        let whole = all(&solve(&model, &Request::default(), &mut watch).expect("solved"));
         for stop in [1, 2, watch.reports / 2, watch.reports - 1] {
             let mut first = Witness {
                 stop_after: Some(stop),
                 ..Witness::default()
             };
-            let stopped = solve(&model, &Options::default(), &mut first).expect_err("stopped");
+            let stopped = solve(&model, &Request::default(), &mut first).expect_err("stopped");
             assert_eq!(stopped[0].code, "E0906");
             let mut second = Witness {
                 found: first.standing,
                 ..Witness::default()
             };
-            let end = all(&solve(&model, &Options::default(), &mut second).expect("solved"));
+            let end = all(&solve(&model, &Request::default(), &mut second).expect("solved"));
             assert!(end == whole, "{settings}: stopped after {stop}");
             assert!(
                 second.reports < watch.reports || stop == 1,

@@ -106,10 +106,10 @@ fn compile(name: &str, set: &str) -> Model {
 }
 
 fn solve(model: &Model, concept: Option<&str>) -> Solved {
-    let options = solved::Options {
+    let options = solved::Request {
         concept: concept.map(str::to_string),
         seed: 1,
-        ..solved::Options::default()
+        ..solved::Request::default()
     };
     solved::solve(model, &options, &mut silent).unwrap_or_else(|d| panic!("{}: {d:?}", model.name))
 }
@@ -193,9 +193,9 @@ fn reader_problem(model: &Model, s: &Solution) -> Decision {
         let name = x.name.split('[').next().unwrap_or(&x.name).to_string();
         (name, x.nodes[0], x.nodes[x.nodes.len() - 1])
     });
-    let options = decision::Options {
+    let options = decision::ProblemOptions {
         bounds: bounds.collect(),
-        ..decision::Options::default()
+        ..decision::ProblemOptions::default()
     };
     Decision::new(model, &options).unwrap_or_else(|d| panic!("{}: {d:?}", model.name))
 }
@@ -471,9 +471,9 @@ fn first_models_are_solved_or_say_what_is_wrong() {
         let expected = expected.expect("the first line says what is expected");
         let (model, messages) = econc::compile(&source, &econc::Options::default());
         let model = model.unwrap_or_else(|| panic!("{}: {messages:?}", file.display()));
-        let options = solved::Options {
+        let options = solved::Request {
             seed: 1,
-            ..solved::Options::default()
+            ..solved::Request::default()
         };
         let found: Vec<String> = match solved::solve(&model, &options, &mut silent) {
             Ok(s) => {

@@ -23,9 +23,9 @@ fn compiled(text: &str, set: &[(&str, &str)]) -> Model {
 }
 
 fn solve(model: &Model) -> Result<Solved, Vec<Diagnostic>> {
-    let options = solved::Options {
+    let options = solved::Request {
         seed: 1,
-        ..solved::Options::default()
+        ..solved::Request::default()
     };
     solved::solve(model, &options, &mut silent)
 }

@@ -4,12 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use econc::solve::progress::silent;
-use econc::verify::solved::{Options, Solved, solve};
+use econc::verify::solved::{Request, Solved, solve};
 
 fn solved(text: &str) -> Solved {
     let (model, diagnostics) = econc::compile(text, &econc::Options::default());
     let model = model.unwrap_or_else(|| panic!("{text}\n{diagnostics:?}"));
-    solve(&model, &Options::default(), &mut silent).unwrap_or_else(|d| panic!("{text}\n{d:?}"))
+    solve(&model, &Request::default(), &mut silent).unwrap_or_else(|d| panic!("{text}\n{d:?}"))
 }
 
 fn reasons(s: &Solved) -> Vec<&str> {
@@ -297,7 +297,7 @@ fn a_problem_without_a_solution_says_what_is_wrong_with_it() {
     let refused = |text: &str| {
         let (model, diagnostics) = econc::compile(text, &econc::Options::default());
         let model = model.unwrap_or_else(|| panic!("{text}\n{diagnostics:?}"));
-        solve(&model, &Options::default(), &mut silent)
+        solve(&model, &Request::default(), &mut silent)
             .err()
             .unwrap_or_default()
     };
@@ -350,7 +350,7 @@ fn a_market_that_clears_for_no_choice_is_said_to() {
         "agent f { action q in [1, 2]; reward p * q }\nmarket g { price p in [0, 2] clears f.q == 2.2 + 0.5 * p }\n";
     let (model, diagnostics) = econc::compile(text, &econc::Options::default());
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let found = solve(&model, &Options::default(), &mut silent)
+    let found = solve(&model, &Request::default(), &mut silent)
         .err()
         .unwrap_or_default();
     assert_eq!(found[0].code, "E0831", "{found:?}");
@@ -359,7 +359,7 @@ fn a_market_that_clears_for_no_choice_is_said_to() {
 /// A grid whose end the solver chooses reaches a twentieth of its width beyond a first value that is not positive.
 #[test]
 fn a_grid_reaches_beyond_a_first_value_below_its_end() {
-    use econc::solve::decision::{Decision, Options as Build};
+    use econc::solve::decision::{Decision, ProblemOptions as Build};
     use econc::solve::problem::{DecisionProblem, StateKind};
     let text = "agent a { state k in (-inf, inf), start uniform(-2, 0); action x in [-10, 10]; k' = 0.5 * k + x; reward -(k - 3)^2 - x^2; discount 0.9 }";
     let (model, diagnostics) = econc::compile(text, &econc::Options::default());
@@ -384,7 +384,7 @@ fn a_hidden_shock_is_shown_where_it_matters() {
     let text = "shock z ~ markov([0.5, 1.5], [[0.8, 0.2], [0.2, 0.8]])\nagent a {\n  state k in [0.1, 3], start 1\n  action x in [0, 1]\n  k' = 0.5 * k + x\n  observe k\n  reward -(k - 1)^2 - (x - z)^2\n  discount 0.9\n}\n";
     let (model, diagnostics) = econc::compile(text, &econc::Options::default());
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let found = solve(&model, &Options::default(), &mut silent)
+    let found = solve(&model, &Request::default(), &mut silent)
         .err()
         .unwrap_or_default();
     assert_eq!(found[0].code, "E0825", "{found:?}");
@@ -489,7 +489,7 @@ fn a_choice_that_nothing_limits_is_said_to_be_so_and_the_hint_helps() {
         )
     };
     let (model, _) = econc::compile(&saver(""), &econc::Options::default());
-    let found = solve(&model.unwrap(), &Options::default(), &mut silent).expect_err("nothing limits c");
+    let found = solve(&model.unwrap(), &Request::default(), &mut silent).expect_err("nothing limits c");
     assert_eq!(
         found.iter().map(|d| d.code.as_str()).collect::<Vec<_>>(),
         ["E0908"],

@@ -122,7 +122,7 @@ fn exported(model: &Model) -> Exported<'_> {
 /// # Errors
 /// E0951.
 fn graph_ron(model: &Model) -> Result<String, Diagnostic> {
-    let text = ron::ser::to_string_pretty(&exported(model), ron::ser::PrettyConfig::default());
+    let text = crate::graph::store::ron_lines(&exported(model));
     text.map(|t| format!("{t}\n")).map_err(|e| not_exported(&e))
 }
 
@@ -131,7 +131,7 @@ fn graph_ron(model: &Model) -> Result<String, Diagnostic> {
 /// # Errors
 /// E0951.
 fn graph_json(model: &Model) -> Result<String, Diagnostic> {
-    let text = serde_json::to_string_pretty(&exported(model));
+    let text = crate::graph::store::json_lines(&exported(model));
     text.map(|t| format!("{t}\n")).map_err(|e| not_exported(&e))
 }
 

@@ -105,13 +105,13 @@ pub fn verify(
     let solved = match &options.solution {
         Some(directory) => open_complete(directory).and_then(|r| read_solution(&r)).map_err(one)?,
         None => {
-            let asked = crate::verify::solved::Options {
+            let asked = crate::verify::solved::Request {
                 concept: match setting("against") {
                     Some(crate::check::model::Setting::Word(w)) => Some(w.clone()),
                     _ => None,
                 },
                 seed: options.seed,
-                ..crate::verify::solved::Options::default()
+                ..crate::verify::solved::Request::default()
             };
             let mut keeper = Keeper::new(meter, run, every).map_err(one)?;
             let solved = crate::verify::solved::solve(model, &asked, &mut keeper);

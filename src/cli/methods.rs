@@ -30,7 +30,7 @@ pub(super) fn all(model: &Model, options: &SolveOptions, meter: &Meter) -> Resul
     let mut tried: Vec<Tried> = Vec::new();
     for method in methods {
         limits::poll();
-        let named = crate::verify::solved::Options {
+        let named = crate::verify::solved::Request {
             method: Some(method.to_string()),
             ..asked(options)
         };

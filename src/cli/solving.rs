@@ -27,8 +27,8 @@ pub struct SolveOptions {
 pub(super) const ALL: &str = "all";
 
 /// What is asked of a solve; all methods is none in particular.
-pub(super) fn asked(options: &SolveOptions) -> verify::solved::Options {
-    verify::solved::Options {
+pub(super) fn asked(options: &SolveOptions) -> verify::solved::Request {
+    verify::solved::Request {
         method: options.method.clone().filter(|m| m != ALL),
         concept: options.concept.clone(),
         information: options.information.clone(),

@@ -67,7 +67,7 @@ fn ended_before(whole: &RunDirectory, name: &str) -> Result<Option<Row>, Diagnos
 
 /// Keeps what a run came to.
 fn keep(whole: &RunDirectory, name: &str, row: &Row) -> Result<(), Diagnostic> {
-    let text = ron::ser::to_string(row)
+    let text = crate::graph::store::ron_text(row)
         .map_err(|e| Diagnostic::error("E0951", "what a run came to cannot be written").note(e.to_string()))?;
     whole.keep_sealed(&row_file(name), text.as_bytes())
 }

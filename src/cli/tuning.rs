@@ -23,7 +23,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// A search that has been read and checked.
-struct Search {
+struct TuneSearch {
     /// What every trial is asked for, its own options excepted.
     asked: Asked,
     /// The plan of the settings as they stand.
@@ -47,7 +47,7 @@ impl TuneOptions {
 ///
 /// # Errors
 /// Those of the plan and of the space; E0805 and E0806 for a range that leaves what an option takes; E0940.
-fn prepared(compiled: &Compiled, options: &TuneOptions) -> Result<Search, Vec<Diagnostic>> {
+fn prepared(compiled: &Compiled, options: &TuneOptions) -> Result<TuneSearch, Vec<Diagnostic>> {
     let model = &compiled.model;
     let mut asked = training::wanted(model, &options.train)?;
     let mut base = plan::plan(model, &asked)?;
@@ -103,7 +103,7 @@ fn prepared(compiled: &Compiled, options: &TuneOptions) -> Result<Search, Vec<Di
             )),
         ]);
     }
-    Ok(Search {
+    Ok(TuneSearch {
         stands: tune::stands(&space, &standing),
         rungs: options.rungs(trials.len(), base.plan.method().steps()),
         trials,
@@ -144,7 +144,7 @@ fn with<'a>(asked: &Asked, options: impl IntoIterator<Item = (&'a str, &'a Value
 }
 
 /// The plan of a trial.
-fn plan_of(model: &Model, search: &Search, trial: &Trial) -> Result<Planned, Vec<Diagnostic>> {
+fn plan_of(model: &Model, search: &TuneSearch, trial: &Trial) -> Result<Planned, Vec<Diagnostic>> {
     let options = trial.options.iter().map(|(k, v)| (k.as_str(), v));
     plan::plan(model, &with(&search.asked, options))
 }
@@ -308,7 +308,14 @@ struct Bench<'a> {
 impl Bench<'_> {
     /// Trains one seed of a trial to the end of a rung, from where it is, and measures it; `at` is its place on the board.
     /// What fails in the training is a score.
-    fn piece(&self, search: &Search, trial: &Trial, seed: u64, rung: usize, at: usize) -> Result<Score, Diagnostic> {
+    fn piece(
+        &self,
+        search: &TuneSearch,
+        trial: &Trial,
+        seed: u64,
+        rung: usize,
+        at: usize,
+    ) -> Result<Score, Diagnostic> {
         let file = score_file(trial.number, seed, rung);
         if let Some(bytes) = self.run.kept_sealed(&file)? {
             let score: Score = serde_json::from_slice(&bytes).map_err(|e| {
@@ -324,7 +331,14 @@ impl Bench<'_> {
         Ok(score)
     }
 
-    fn trained(&self, search: &Search, trial: &Trial, seed: u64, rung: usize, at: usize) -> Result<Score, Diagnostic> {
+    fn trained(
+        &self,
+        search: &TuneSearch,
+        trial: &Trial,
+        seed: u64,
+        rung: usize,
+        at: usize,
+    ) -> Result<Score, Diagnostic> {
         let failed = |steps: u64, d: &Diagnostic| Score {
             steps,
             outcome: Err(format!("{} {}", d.code, d.headline)),
@@ -385,7 +399,7 @@ impl Bench<'_> {
     }
 
     /// What every seed of a trial has learned.
-    fn policies(&self, search: &Search, trial: &Trial) -> Result<Vec<(u64, Policy)>, Vec<Diagnostic>> {
+    fn policies(&self, search: &TuneSearch, trial: &Trial) -> Result<Vec<(u64, Policy)>, Vec<Diagnostic>> {
         let plan = unmeasured(plan_of(self.model, search, trial)?.plan);
         let mut out = Vec::new();
         for seed in &search.base.seeds {
@@ -426,7 +440,7 @@ struct Standing {
 }
 
 impl<'a> Board<'a> {
-    fn new(search: &Search, meter: &'a Meter) -> Self {
+    fn new(search: &TuneSearch, meter: &'a Meter) -> Self {
         let seeds = search.base.seeds.len();
         Board {
             meter,
@@ -439,7 +453,7 @@ impl<'a> Board<'a> {
     }
 
     /// A rung begins.
-    fn enter(&self, rung: usize, search: &Search, at_work: &[usize], objective: Objective) {
+    fn enter(&self, rung: usize, search: &TuneSearch, at_work: &[usize], objective: Objective) {
         let count = match at_work.len() {
             1 => "1 trial".to_string(),
             n => format!("{n} trials"),

@@ -7,7 +7,7 @@ use super::source::Source;
 use super::{Exit, Failure};
 use crate::check::Model;
 use crate::diag::Diagnostic;
-use crate::solve::economy::{Closure, Economy, Members, Seat};
+use crate::solve::economy::{Closure, Decider, Deciding, Economy};
 use crate::solve::methods;
 use crate::verify::solved;
 use std::path::Path;
@@ -54,11 +54,11 @@ pub(super) fn run(
             source: None,
         });
     };
-    let asked = solved::Options {
+    let asked = solved::Request {
         method: method.map(str::to_string),
         concept: concept.map(str::to_string),
         information: information.map(str::to_string),
-        ..solved::Options::default()
+        ..solved::Request::default()
     };
     solved::asked(&asked)?;
     let model = solved::as_asked(&compiled.model, concept, information);
@@ -94,7 +94,7 @@ pub(super) fn run(
     Ok(if chosen.is_some() { Exit::Fine } else { Exit::Fails })
 }
 
-fn members(model: &Model, seat: &Seat) -> String {
+fn members(model: &Model, seat: &Decider) -> String {
     let axis = seat.agents.first().and_then(|a| model.agents[*a].axis);
     let continuum = axis.is_some_and(|x| model.graph.axes[x.0 as usize].continuum);
     let all: usize = seat
@@ -103,17 +103,17 @@ fn members(model: &Model, seat: &Seat) -> String {
         .map(|a| model.graph.elements(&model.agents[*a].shape))
         .sum();
     match seat.members {
-        Members::Together if seat.agents.len() > 1 || all > 1 => "all decide as one".into(),
-        Members::Together => "decides alone".into(),
-        Members::Representative => "many who do not meet: any one of them".into(),
-        Members::Each(_) if continuum => "a continuum who meet".into(),
-        Members::Each(1) => "meets others".into(),
-        Members::Each(n) => format!("{n} who meet"),
+        Deciding::Together if seat.agents.len() > 1 || all > 1 => "all decide as one".into(),
+        Deciding::Together => "decides alone".into(),
+        Deciding::Representative => "many who do not meet: any one of them".into(),
+        Deciding::Each(_) if continuum => "a continuum who meet".into(),
+        Deciding::Each(1) => "meets others".into(),
+        Deciding::Each(n) => format!("{n} who meet"),
     }
 }
 
 /// What the agents of a seat observe, each once.
-fn sees<'a>(model: &'a Model, seat: &Seat) -> Vec<&'a str> {
+fn sees<'a>(model: &'a Model, seat: &Decider) -> Vec<&'a str> {
     let mut out: Vec<&str> = Vec::new();
     for o in seat.agents.iter().flat_map(|a| &model.agents[*a].observation) {
         if !out.contains(&o.name.as_str()) {
@@ -124,7 +124,7 @@ fn sees<'a>(model: &'a Model, seat: &Seat) -> Vec<&'a str> {
 }
 
 /// The stages at which a seat chooses; none where everybody chooses at once.
-fn stages<'a>(model: &'a Model, seat: &Seat) -> Vec<&'a str> {
+fn stages<'a>(model: &'a Model, seat: &Decider) -> Vec<&'a str> {
     let actions = seat.agents.iter().flat_map(|a| &model.agents[*a].actions);
     let mut out: Vec<&str> = actions
         .filter_map(|a| model.stages.get(model.actions[*a].stage))

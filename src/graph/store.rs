@@ -46,12 +46,37 @@ struct Read<T> {
     content: T,
 }
 
+/// Any value as RON text on one line, without a version. Written through a table of functions: compiled for each type that is stored, RON's
+/// code would be a twentieth of the program.
+///
+/// # Errors
+/// Values RON cannot hold.
+pub fn ron_text(value: &dyn erased_serde::Serialize) -> Result<String, ron::Error> {
+    ron::to_string(value)
+}
+
+/// As [`ron_text`], on many lines.
+///
+/// # Errors
+/// Values RON cannot hold.
+pub fn ron_lines(value: &dyn erased_serde::Serialize) -> Result<String, ron::Error> {
+    ron::ser::to_string_pretty(value, ron::ser::PrettyConfig::default())
+}
+
+/// As [`ron_lines`], in JSON.
+///
+/// # Errors
+/// Values JSON cannot hold.
+pub fn json_lines(value: &dyn erased_serde::Serialize) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(value)
+}
+
 /// The value as RON text.
 ///
 /// # Errors
 /// Values RON cannot hold.
 pub fn to_ron<T: Serialize>(value: &T) -> Result<String, StoreError> {
-    Ok(ron::to_string(&Written {
+    Ok(ron_text(&Written {
         version: FORMAT_VERSION,
         content: value,
     })?)

@@ -101,7 +101,7 @@ impl RunningStatistics {
 }
 
 /// Standardises the rows of `x` (`row x width`) into `out`, which gets the same shape; as they are where there are no statistics.
-pub fn standardize(statistics: Option<&RunningStatistics>, x: &[f32], out: &mut Vec<f32>) {
+pub fn standardize_rows(statistics: Option<&RunningStatistics>, x: &[f32], out: &mut Vec<f32>) {
     match statistics {
         Some(statistics) => statistics.apply(x, out),
         None => {

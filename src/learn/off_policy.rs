@@ -1,6 +1,6 @@
 //! The common part of off-policy learners: looking, remembering transitions, drawing batches.
 
-use super::normalize::{RunningStatistics, standardize};
+use super::normalize::{RunningStatistics, standardize_rows};
 use super::replay::{Batch, Moment, Replay};
 use super::{LearnError, all_finite};
 use crate::env::{CommonChance, Seat, Seen, Told};
@@ -53,7 +53,7 @@ impl Memory {
         if let Some(statistics) = &mut self.observation {
             statistics.update(&self.seen);
         }
-        standardize(self.observation.as_ref(), &self.seen, &mut self.row);
+        standardize_rows(self.observation.as_ref(), &self.seen, &mut self.row);
         Ok(())
     }
 

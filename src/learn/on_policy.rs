@@ -8,7 +8,7 @@ use super::centre::{self, FirstPolicy};
 use super::distribution::{self, Noise};
 use super::nets::tape::{Backward, Flat, OnTape, Taped, take};
 use super::nets::{Activation, Mlp, Net, Optimizer, OptimizerKind, Workspace, clip_factor};
-use super::normalize::{Average, RewardScale, RunningStatistics, ValueScale, rescale, standardize};
+use super::normalize::{Average, RewardScale, RunningStatistics, ValueScale, rescale, standardize_rows};
 use super::policy::{Policy, PolicyKind};
 use super::rollout::Rollout;
 use super::{LearnError, all_finite, discount_of};
@@ -271,7 +271,7 @@ impl ActorCritic {
         for k in first..rollout.truncated_rows.len() {
             let s = rollout.truncated_rows[k] - at;
             let row = &told.last[s * width..(s + 1) * width];
-            standardize(self.observation.as_ref(), row, &mut self.scratch.head);
+            standardize_rows(self.observation.as_ref(), row, &mut self.scratch.head);
             rollout.truncated_observation.extend_from_slice(&self.scratch.head);
         }
     }
@@ -281,7 +281,7 @@ impl ActorCritic {
         if let (Some(statistics), true) = (&mut self.observation, learn) {
             statistics.update(observation);
         }
-        standardize(self.observation.as_ref(), observation, &mut self.scratch.row);
+        standardize_rows(self.observation.as_ref(), observation, &mut self.scratch.row);
     }
 
     /// Values of all rows, in units of the reward.

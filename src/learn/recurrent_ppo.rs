@@ -111,7 +111,7 @@ mod learner {
     use crate::learn::nets::loss::{PolicyBatch, value_loss};
     use crate::learn::nets::tape::{AsArray, Backward, Module, OnTape, Sequences, Trace, Wants, flat, rows, take};
     use crate::learn::nets::{Optimizer, OptimizerKind, RecurrentNet, Workspace, clip_factor};
-    use crate::learn::normalize::{RunningStatistics, ValueScale, rescale, standardize};
+    use crate::learn::normalize::{RunningStatistics, ValueScale, rescale, standardize_rows};
     use crate::learn::options::{Linear, annealed};
     use crate::learn::policy::{Policy, PolicyKind, forget};
     use crate::learn::rollout::{Rollout, explained_variance, standardize};
@@ -252,7 +252,7 @@ mod learner {
             if let (Some(statistics), true) = (&mut self.observation, learn) {
                 statistics.update(observation);
             }
-            standardize(self.observation.as_ref(), observation, &mut self.play.scratch.row);
+            standardize_rows(self.observation.as_ref(), observation, &mut self.play.scratch.row);
         }
 
         /// Copies the sequences of some slots together, time-major.
@@ -423,7 +423,7 @@ mod learner {
             if first < r.truncated_rows.len() {
                 // Value of the last observations, with the memory they were met with.
                 let x = &mut self.play.scratch;
-                standardize(self.observation.as_ref(), told.last, &mut x.row);
+                standardize_rows(self.observation.as_ref(), told.last, &mut x.row);
                 x.trial.clone_from(&self.memory[1]);
                 x.values.resize(slots, 0.0);
                 self.value

@@ -24,8 +24,9 @@ use super::options::{OptionValue, in_range, learner_options};
 use super::ranges::{at_least_one, network, not_negative, playing, positive, remembering, share, step_size};
 #[cfg(feature = "learn")]
 use super::{
-    nets::Mlp,
+    nets::{Mlp, Net},
     normalize::{Average, RunningStatistics},
+    options::OptionTable,
     policy::{Policy, PolicyKind},
 };
 #[cfg(feature = "learn")]

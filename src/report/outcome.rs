@@ -32,7 +32,7 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
     pictures.extend(s.certificate.equilibrium.iter().flat_map(super::equilibrium::pictures));
     pictures.extend(s.perceived.iter().flat_map(super::perceived::pictures));
     pictures.extend(s.population.iter().flat_map(super::population::pictures));
-    let text = ron::to_string(s)
+    let text = crate::graph::store::ron_text(s)
         .map_err(|e| Diagnostic::error("E0951", "the solution cannot be written").note(e.to_string()))?;
     let r = &s.solution.record;
     let mut facts = vec![("method".to_string(), s.solution.method.clone())];

@@ -89,7 +89,7 @@ pub fn of_sessions(
     ));
     let mut files = Vec::new();
     for (seed, session) in played.iter().take(POLICIES) {
-        let text = ron::to_string(&sessions.policy(session)?)
+        let text = crate::graph::store::ron_text(&sessions.policy(session)?)
             .map_err(|e| Diagnostic::error("E0951", "the policy cannot be written").note(e.to_string()))?;
         files.push((policy_file(None, *seed, false), text.into_bytes()));
     }

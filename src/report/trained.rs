@@ -92,7 +92,7 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
     for t in seeds {
         let seed = t.record.seed;
         let mut put = |policy: &Policy, best: bool| -> Result<(), Diagnostic> {
-            let text = ron::to_string(policy)
+            let text = crate::graph::store::ron_text(policy)
                 .map_err(|e| Diagnostic::error("E0951", "the policy cannot be written").note(e.to_string()))?;
             files.push((policy_file(t.agent.as_deref(), seed, best), text.into_bytes()));
             Ok(())

@@ -145,7 +145,7 @@ pub fn of_search(model: &Model, t: &Tuned) -> Result<Content, Diagnostic> {
                 .files
                 .push((BEST_FILE.into(), best_file(t, first, learner, best).into_bytes()));
             for (seed, policy) in &best.policies {
-                let text = ron::to_string(policy)
+                let text = crate::graph::store::ron_text(policy)
                     .map_err(|e| Diagnostic::error("E0951", "the policy cannot be written").note(e.to_string()))?;
                 content.files.push((policy_file(None, *seed, false), text.into_bytes()));
             }

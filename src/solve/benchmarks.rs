@@ -2,7 +2,7 @@
 //!
 //! Each is found on the model without everything that reads the parameter (the checker left it out).
 
-use super::decision::{Decision, Options};
+use super::decision::{Decision, ProblemOptions};
 use super::problem::DecisionProblem;
 use super::static_game::{self, Conduct};
 use super::steady_state::{SteadyStateOptions, steady_state};
@@ -72,10 +72,10 @@ fn solve_one(model: &Model, p: &Pending) -> Result<Vec<f64>, Diagnostic> {
 fn stationary(model: &Model, target: &str) -> Result<Vec<f64>, Diagnostic> {
     let problem = Decision::new(
         model,
-        &Options {
+        &ProblemOptions {
             deterministic: true,
             nodes: 100,
-            ..Options::default()
+            ..ProblemOptions::default()
         },
     )?;
     let found = steady_state(&problem, &SteadyStateOptions::default())?;

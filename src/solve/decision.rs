@@ -30,7 +30,7 @@ mod programs;
 mod relevant;
 mod shocks;
 
-pub use options::{CHAIN_STATES, Discretised, FINEST_DRAWS, HALFWAY_STATES, Options};
+pub use options::{CHAIN_STATES, Discretised, FINEST_DRAWS, HALFWAY_STATES, ProblemOptions};
 pub use playing::kept_from_fellows;
 
 use super::economy::cannot;
@@ -70,7 +70,7 @@ pub struct Decision {
     pub open_ends: Vec<(usize, bool, bool)>,
     /// Nodes of each continuous state whose grid the file leaves open, if there is one.
     pub automatic: Option<usize>,
-    /// Whether draws whose rules the file leaves open could have finer ones: see [`Options::draws`].
+    /// Whether draws whose rules the file leaves open could have finer ones: see [`ProblemOptions::draws`].
     pub coarse_draws: bool,
     /// States and shocks that matter and that no deciding agent observes (their names, any length): full information was asked for.
     pub hidden: Vec<String>,
@@ -111,7 +111,7 @@ impl Decision {
     /// # Errors
     /// E0810 and E0827 where it is not the problem of one, E0825 where what matters is not observed, E0826 for time without an end,
     /// E0805 and E0820 for grids and chains, E0904 for too many nodes, E0970 for chances that are none.
-    pub fn new(model: &Model, options: &Options) -> Result<Decision, Diagnostic> {
+    pub fn new(model: &Model, options: &ProblemOptions) -> Result<Decision, Diagnostic> {
         Ok(Decision::parts(Builder::start(model, options)?)?.decision)
     }
 
@@ -119,7 +119,7 @@ impl Decision {
     ///
     /// # Errors
     /// Those of [`Decision::new`].
-    pub fn among(model: &Model, options: &Options, others: &Others) -> Result<Decision, Diagnostic> {
+    pub fn among(model: &Model, options: &ProblemOptions, others: &Others) -> Result<Decision, Diagnostic> {
         Ok(Decision::parts(Builder::among(model, options, others)?)?.decision)
     }
 
@@ -130,7 +130,7 @@ impl Decision {
     /// Those of [`Decision::new`].
     pub fn with_numbers(
         model: &Model,
-        options: &Options,
+        options: &ProblemOptions,
         free: &[usize],
         watched: &[NodeId],
     ) -> Result<Decision, Diagnostic> {

@@ -31,7 +31,7 @@ const FEW: usize = 4;
 
 /// Who is behind a seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Members {
+pub enum Deciding {
     /// All members of all its agents, deciding as one.
     Together,
     /// Any one of a population whose members do not meet: all solve the same problem.
@@ -42,11 +42,11 @@ pub enum Members {
 
 /// One who decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seat {
+pub struct Decider {
     /// The agents it decides for, one number of the model's agents per agent.
     pub agents: Vec<usize>,
     /// Who of them.
-    pub members: Members,
+    pub members: Deciding,
     /// The prices it takes as given and that somebody in the economy moves, one number of the model's prices per price.
     pub takes: Vec<usize>,
     /// The other agents whose choices matter to it, where it meets others; one number of the model's agents per agent.
@@ -71,7 +71,7 @@ pub struct Economy<'m> {
     /// What counts as a solution: what is asked for, or what holds where nothing is said.
     pub concept: Concept,
     /// Who decides, one seat per deciding agent in the order of the model; a planner is one seat.
-    pub seats: Vec<Seat>,
+    pub seats: Vec<Decider>,
     /// Whether one of the seats stands for a continuum.
     continuum: bool,
 }
@@ -128,19 +128,19 @@ impl<'m> Economy<'m> {
             None => taken.clone(),
         };
         let seats = if joint || !several {
-            vec![Seat {
+            vec![Decider {
                 agents,
-                members: Members::Together,
+                members: Deciding::Together,
                 takes: taken,
                 meets: Vec::new(),
             }]
         } else {
-            let seat = |a: usize| Seat {
+            let seat = |a: usize| Decider {
                 agents: vec![a],
                 members: if free {
-                    Members::Representative
+                    Deciding::Representative
                 } else {
-                    Members::Each(members(a))
+                    Deciding::Each(members(a))
                 },
                 takes: taken_by(a),
                 meets: agents
@@ -189,7 +189,7 @@ impl<'m> Economy<'m> {
     /// # Errors
     /// E0810 for several who meet, stages, schedules or a concept without a solver, E0827 for a price that is taken as given and
     /// moved by those who take it.
-    pub fn lone(&self) -> Result<&Seat, Diagnostic> {
+    pub fn lone(&self) -> Result<&Decider, Diagnostic> {
         let model = self.model;
         if model.stages.len() > 1 {
             return Err(cannot("agents act in stages")
@@ -212,7 +212,7 @@ impl<'m> Economy<'m> {
         let meeting: usize = self
             .seats
             .iter()
-            .map(|s| if let Members::Each(n) = s.members { n } else { 0 })
+            .map(|s| if let Deciding::Each(n) = s.members { n } else { 0 })
             .sum();
         if meeting > 0 {
             return Err(match said {
@@ -276,7 +276,7 @@ impl<'m> Economy<'m> {
         let model = self.model;
         let [seat] = self.seats.as_slice() else { return None };
         let axis = model.agents[seat.agents[0]].axis?;
-        let alone = seat.members == Members::Representative && model.graph.axes[axis.0 as usize].continuum;
+        let alone = seat.members == Deciding::Representative && model.graph.axes[axis.0 as usize].continuum;
         if !alone {
             return None;
         }

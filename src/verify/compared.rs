@@ -3,7 +3,7 @@
 use super::grid::GridCertificateOptions;
 use super::grid::play::Simulated;
 use super::simulate::SolvedPolicy;
-use super::solved::{Options, Solved, as_asked, judge};
+use super::solved::{Request, Solved, as_asked, judge};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::behaviour::Actor;
@@ -44,7 +44,7 @@ impl Apart {
 ///
 /// # Errors
 /// E0810 where no method fits, with the reasons; those of building the problem.
-pub fn fitting(model: &Model, options: &Options) -> Result<Vec<&'static str>, Diagnostic> {
+pub fn fitting(model: &Model, options: &Request) -> Result<Vec<&'static str>, Diagnostic> {
     let model = as_asked(model, options.concept.as_deref(), options.information.as_deref());
     let few = Economy::of(&model)?.few();
     let model = few.unwrap_or(model);
@@ -71,7 +71,7 @@ pub fn fitting(model: &Model, options: &Options) -> Result<Vec<&'static str>, Di
 ///
 /// # Errors
 /// Those of a simulation.
-pub fn apart_in_play(model: &Model, options: &Options, a: &Solved, b: &Solved) -> Result<Vec<Apart>, Diagnostic> {
+pub fn apart_in_play(model: &Model, options: &Request, a: &Solved, b: &Solved) -> Result<Vec<Apart>, Diagnostic> {
     let model = as_asked(model, options.concept.as_deref(), options.information.as_deref());
     let new = || Worlds::new(&model, None, LIVES, options.seed, &[]);
     let (mut worlds, mut other) = (new()?, new()?);
@@ -123,7 +123,7 @@ const SAME: f64 = 0.01;
 ///
 /// # Errors
 /// Those of building the problems; E0905.
-pub fn apart(model: &Model, options: &Options, a: &Solved, b: &Solved) -> Result<Option<Vec<Apart>>, Diagnostic> {
+pub fn apart(model: &Model, options: &Request, a: &Solved, b: &Solved) -> Result<Option<Vec<Apart>>, Diagnostic> {
     let model = as_asked(model, options.concept.as_deref(), options.information.as_deref());
     let few = Economy::of(&model)?.few();
     let model = few.unwrap_or(model);
@@ -204,13 +204,13 @@ mod tests {
     fn two_methods_agree_and_a_solution_that_is_off_does_not() {
         let model = crate::compile(SAVER, &Default::default()).0.expect("a model");
         let by = |name: &str| {
-            let options = Options {
+            let options = Request {
                 method: Some(name.to_string()),
-                ..Options::default()
+                ..Request::default()
             };
             solve(&model, &options, &mut silent).expect("a solution")
         };
-        let options = Options::default();
+        let options = Request::default();
         assert_eq!(
             fitting(&model, &options).expect("methods"),
             ["value_iteration", "time_iteration", "endogenous_grid", "grid_search"]

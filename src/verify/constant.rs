@@ -73,7 +73,7 @@ pub fn best(
         .discount
         .filter(|d| *d > 0.0 && *d < 1.0)
         .map_or(SEARCH_PERIODS, |d| (1e-3f64.ln() / d.ln()).ceil() as usize);
-    let search = Search {
+    let search = ConstantSearch {
         bellman,
         welfare,
         visited,
@@ -108,14 +108,14 @@ pub fn best(
 }
 
 /// What a search for the best constant knows.
-struct Search<'a> {
+struct ConstantSearch<'a> {
     bellman: &'a Bellman<'a>,
     welfare: &'a Welfare<'a>,
     visited: &'a [Vec<f64>],
     paths: Paths<'a>,
 }
 
-impl Search<'_> {
+impl ConstantSearch<'_> {
     /// What a constant is worth; minus infinity where one of its choices is forbidden somewhere on the way.
     fn worth(&self, constant: &Constant) -> f64 {
         let policy = constant.policy(self.bellman);

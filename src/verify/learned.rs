@@ -102,7 +102,7 @@ impl Judge {
     pub fn new(model: &Model, solved: Solved, grids: bool) -> Result<Judge, Diagnostic> {
         let model = super::solved::as_asked(model, solved.concept.as_deref(), solved.information.as_deref());
         let solution = solved.solution;
-        let build = decision::Options {
+        let build = decision::ProblemOptions {
             bounds: solution
                 .states
                 .iter()

@@ -34,7 +34,7 @@ use work::{Within, Work};
 
 /// What may be asked beside the file's own settings.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct Request {
     /// `value_iteration` or `grid_search`, instead of the file's.
     pub method: Option<String>,
     /// The concept, instead of the file's.
@@ -77,7 +77,7 @@ pub struct Solved {
     pub unseen: Vec<String>,
     /// How the model was turned into the problem that was solved: what the file leaves open and the solver found.
     #[serde(default)]
-    pub build: decision::Options,
+    pub build: decision::ProblemOptions,
     /// Where all members of a continuum are, if there is one and it rests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub population: Option<Population>,
@@ -112,7 +112,7 @@ const REFINEMENTS: usize = 4;
 ///
 /// # Errors
 /// E0804: a method or a concept that does not exist.
-pub fn asked(options: &Options) -> Result<(), Diagnostic> {
+pub fn asked(options: &Request) -> Result<(), Diagnostic> {
     if let Some(word) = &options.method {
         methods::named(word)?;
     }
@@ -137,7 +137,7 @@ pub fn asked(options: &Options) -> Result<(), Diagnostic> {
 /// # Errors
 /// E0804 for a method or concept that does not exist, E0808 for a key that the method does not read, E0810 and E0827 for a model
 /// that is not the problem of one decision maker, those of [`Decision::new`], of the method (E0901 to E0906) and of the certificate.
-pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Result<Solved, Vec<Diagnostic>> {
+pub fn solve(model: &Model, options: &Request, progress: &mut dyn Watch) -> Result<Solved, Vec<Diagnostic>> {
     asked(options).map_err(|d| vec![d])?;
     let model = as_asked(model, options.concept.as_deref(), options.information.as_deref());
     // Of many who do not meet a few are enough to solve for one and to judge him.
@@ -146,32 +146,16 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
     let by_name = options.method.clone().or_else(|| word(&model, "method"));
     let economy = Economy::of(&model).map_err(|d| vec![d])?;
     if let Some(method) = equilibrium::method_for(&economy, by_name.as_deref()).map_err(|d| vec![d])? {
-        unread(&model, method.name(), method.keys()).map_err(|d| vec![d])?;
-        unjudged(&model, method).map_err(|d| vec![d])?;
-        let (found, certificate) = equilibrium::solve(&model, &economy, method, options.seed, progress)?;
-        return Ok(Solved {
-            solution: found.solution,
-            others: found.others,
-            certificate,
-            discretised: found.discretised,
-            steady_state: found.steady_state,
-            perceived: found.perceived,
-            concept: options.concept.clone(),
-            information: options.information.clone(),
-            hidden: Vec::new(),
-            unseen: Vec::new(),
-            build: Default::default(),
-            population: found.population,
-        });
+        return of_several(&model, &economy, method, options, progress);
     }
     if let Some(name) = &by_name {
         let method = methods::named(name).map_err(|d| vec![d])?;
         unread(&model, method.name(), method.keys()).map_err(|d| vec![d])?;
     }
     let still = stationary(&model);
-    let mut build = decision::Options {
+    let mut build = decision::ProblemOptions {
         bounds: around(&model, &still),
-        ..decision::Options::default()
+        ..decision::ProblemOptions::default()
     };
     let (mut widenings, mut refinements, mut solves) = (0, 0, 0);
     let (mut judged, mut work) = (Judged::default(), Work::of(&model));
@@ -184,7 +168,13 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
     let mut fell_back: Option<Diagnostic> = None;
     // Where an earlier solve was interrupted after this came out, it is not computed again.
     let mut found: Option<Solution> = None;
-    type Kept = (decision::Options, (usize, usize), Option<Diagnostic>, Work, Solution);
+    type Kept = (
+        decision::ProblemOptions,
+        (usize, usize),
+        Option<Diagnostic>,
+        Work,
+        Solution,
+    );
     if let Some(kept) = solved_before::<Kept>(progress) {
         let solution;
         (build, (widenings, refinements), fell_back, work, solution) = kept;
@@ -202,13 +192,7 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
             return Ok(before.dear(&work).solved(&model, options, &still));
         }
         if let Some((names, s)) = &still {
-            let states: Vec<Option<f64>> = problem
-                .spec()
-                .states
-                .iter()
-                .map(|x| names.iter().position(|n| *n == x.name).map(|i| s.states[i]))
-                .collect();
-            problem.spec_mut().steady_state = states.into_iter().collect();
+            know(&mut problem, names, s);
         }
         let method = methods::choose(by_name.as_deref(), &Structure::of(problem.spec())).map_err(|d| vec![d])?;
         let idle = unread(&model, method.name(), method.keys()).map_err(|d| vec![d])?;
@@ -267,29 +251,11 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         let certificate = certify(&problem, &solution, &judge(&model, &problem, options.seed)).map_err(|d| vec![d])?;
         work.judged(problem.work() - before, (0, 0));
         // Ends that the solver chose itself are moved until nobody goes there.
-        if widenings < WIDENINGS
-            && let Some(wider) = widen(&model, &problem, &certificate)
-        {
-            last = Some(solution.clone());
-            coarser = Some((
-                Standing::new((problem, solution), certificate, (&build, &fell_back)),
-                true,
-            ));
-            build.bounds = wider;
-            widenings += 1;
-            continue;
+        let mut wider = widen(&model, &problem, &certificate).filter(|_| widenings < WIDENINGS);
+        if widenings < WIDENINGS && wider.is_none() {
+            wider = ends_left(&model, &problem, (&solution, &build), options.seed).map_err(|d| vec![d])?;
         }
-        // Rules with more nodes have rarer worst draws: ends are those that the usual rules ask for.
-        if widenings < WIDENINGS
-            && build.draws == 0
-            && model.horizon.is_none()
-            && !problem.open_ends.is_empty()
-            && let Some(wider) = hold(
-                &model,
-                &problem,
-                &reach(&problem, &solution, &judge(&model, &problem, options.seed)).map_err(|d| vec![d])?,
-            )
-        {
+        if let Some(wider) = wider {
             last = Some(solution.clone());
             coarser = Some((
                 Standing::new((problem, solution), certificate, (&build, &fell_back)),
@@ -323,15 +289,9 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
         let steady_state = named(&still);
         let mut certificate = certificate;
         let still_going = widenings == WIDENINGS
-            && build.draws == 0
-            && model.horizon.is_none()
-            && !problem.open_ends.is_empty()
-            && hold(
-                &model,
-                &problem,
-                &reach(&problem, &solution, &judge(&model, &problem, options.seed)).map_err(|d| vec![d])?,
-            )
-            .is_some();
+            && ends_left(&model, &problem, (&solution, &build), options.seed)
+                .map_err(|d| vec![d])?
+                .is_some();
         let runs = still_going || widen(&model, &problem, &certificate).is_some();
         if fault!("verdict.never_runs_away", false, runs) {
             certificate.reasons.push(runs_away(&problem, &certificate));
@@ -382,6 +342,65 @@ pub fn solve(model: &Model, options: &Options, progress: &mut dyn Watch) -> Resu
     }
 }
 
+/// Solves and judges what is decided by several.
+///
+/// # Errors
+/// Those of the method, and keys that it does not read.
+fn of_several(
+    model: &Model,
+    economy: &Economy,
+    method: &'static dyn EquilibriumMethod,
+    options: &Request,
+    progress: &mut dyn Watch,
+) -> Result<Solved, Vec<Diagnostic>> {
+    unread(model, method.name(), method.keys()).map_err(|d| vec![d])?;
+    unjudged(model, method).map_err(|d| vec![d])?;
+    let (found, certificate) = equilibrium::solve(model, economy, method, options.seed, progress)?;
+    Ok(Solved {
+        solution: found.solution,
+        others: found.others,
+        certificate,
+        discretised: found.discretised,
+        steady_state: found.steady_state,
+        perceived: found.perceived,
+        concept: options.concept.clone(),
+        information: options.information.clone(),
+        hidden: Vec::new(),
+        unseen: Vec::new(),
+        build: Default::default(),
+        population: found.population,
+    })
+}
+
+/// Puts the states of a steady state, known by their `names`, into a problem.
+fn know(problem: &mut Decision, names: &[String], still: &SteadyState) {
+    let states: Vec<Option<f64>> = problem
+        .spec()
+        .states
+        .iter()
+        .map(|x| names.iter().position(|n| *n == x.name).map(|i| still.states[i]))
+        .collect();
+    problem.spec_mut().steady_state = states.into_iter().collect();
+}
+
+/// Wider ends, `(state, lower, upper)`, where the policy leaves those that the solver chose; nothing where it stays, or where draws are finer than
+/// usual: rules with more nodes have rarer worst draws, and ends are those that the usual rules ask for.
+///
+/// # Errors
+/// Those of the policy.
+fn ends_left(
+    model: &Model,
+    problem: &Decision,
+    (solution, build): (&Solution, &decision::ProblemOptions),
+    seed: u64,
+) -> Result<Option<Vec<(String, f64, f64)>>, Diagnostic> {
+    if build.draws > 0 || model.horizon.is_some() || problem.open_ends.is_empty() {
+        return Ok(None);
+    }
+    let range = reach(problem, solution, &judge(model, problem, seed))?;
+    Ok(hold(model, problem, &range))
+}
+
 /// The deterministic steady state by names: states, then actions.
 fn named(still: &Option<(Vec<String>, SteadyState)>) -> Vec<(String, f64)> {
     let all = still.iter().flat_map(|(names, s)| {
@@ -393,7 +412,7 @@ fn named(still: &Option<(Vec<String>, SteadyState)>) -> Vec<(String, f64)> {
 
 impl Standing {
     /// As it is handed over.
-    fn solved(mut self, model: &Model, options: &Options, still: &Option<(Vec<String>, SteadyState)>) -> Solved {
+    fn solved(mut self, model: &Model, options: &Request, still: &Option<(Vec<String>, SteadyState)>) -> Solved {
         hints::agree(model, &self.solution, &mut self.certificate);
         Solved {
             solution: self.solution,

@@ -1,6 +1,6 @@
 //! Verdicts do not depend on the unit of money or of rewards.
 
-use super::solved::{Options, Solved, solve};
+use super::solved::{Request, Solved, solve};
 use crate::solve::progress::silent;
 
 /// A household with a limit to its debt and a dearer loan, in money of which it earns `money` on average; rewards are `worth` times as large.
@@ -21,7 +21,7 @@ fn household(money: f64, worth: f64) -> Solved {
     );
     let (model, found) = crate::compile(&text, &crate::Options::default());
     let model = model.unwrap_or_else(|| panic!("{found:?}"));
-    solve(&model, &Options::default(), &mut silent).unwrap_or_else(|d| panic!("{money} {worth}: {d:?}"))
+    solve(&model, &Request::default(), &mut silent).unwrap_or_else(|d| panic!("{money} {worth}: {d:?}"))
 }
 
 #[test]

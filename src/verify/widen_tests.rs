@@ -2,7 +2,7 @@
 
 use super::grid::{Certificate, Share};
 use super::solved::ends::widen;
-use crate::solve::decision::{Decision, Options};
+use crate::solve::decision::{Decision, ProblemOptions};
 use crate::solve::problem::{DecisionProblem, StateKind};
 
 #[test]
@@ -11,7 +11,7 @@ fn only_the_end_that_is_reached_is_moved() {
                 reward -(k - 1)^2 - (m - 1)^2 - x^2\n  discount 0.9\n}\n";
     let (model, diagnostics) = crate::compile(text, &crate::Options::default());
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let problem = Decision::new(&model, &Options::default()).unwrap_or_else(|d| panic!("{d:?}"));
+    let problem = Decision::new(&model, &ProblemOptions::default()).unwrap_or_else(|d| panic!("{d:?}"));
     let ends: Vec<(f64, f64)> = (problem.spec().states.iter())
         .map(|s| match &s.kind {
             StateKind::Continuous { grid, .. } => (grid[0], grid[grid.len() - 1]),

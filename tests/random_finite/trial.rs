@@ -39,9 +39,9 @@ pub fn verdict(economy: &Economy, right: &Economy) -> Verdict {
     let Some(model) = model else {
         return Verdict::Refused(format!("{d:?}"));
     };
-    let options = solved::Options {
+    let options = solved::Request {
         seed: 1,
-        ..solved::Options::default()
+        ..solved::Request::default()
     };
     let solution = match solved::solve(&model, &options, &mut silent) {
         Ok(s) => s.solution,

@@ -24,7 +24,7 @@ use crate::learn::distribution::Noise;
 use crate::learn::nets::loss::value_loss;
 use crate::learn::nets::tape::{AsArray, Axes2, Backward, Module, OnTape, SumTo, Trace, Wants, numbers, rows};
 use crate::learn::nets::{Mlp, Net, Optimizer, OptimizerKind, Workspace, simd};
-use crate::learn::normalize::{Average, RunningStatistics, ValueScale, rescale, standardize};
+use crate::learn::normalize::{Average, RunningStatistics, ValueScale, rescale, standardize_rows};
 use crate::learn::off_policy::Since;
 use crate::learn::options::Linear;
 use crate::learn::policy::Policy;
@@ -254,7 +254,7 @@ impl StagedSac {
     fn revalue(&mut self) {
         let (width, dims) = (self.seat.observation_width, self.seat.space.continuous);
         let mut x = Vec::new();
-        standardize(self.observation.as_ref(), &self.played.horizons(), &mut x);
+        standardize_rows(self.observation.as_ref(), &self.played.horizons(), &mut x);
         let mut ws = std::mem::take(&mut self.scratch.ws);
         let mut out = vec![0.0; x.len() / width];
         self.target.infer(&x, out.len(), &mut ws, &mut out);
@@ -266,7 +266,7 @@ impl StagedSac {
                 .chunks_mut(PART)
                 .zip(self.played.noises().chunks(PART * dims));
             for ((to, noise), seen) in parts.zip(self.played.observations().chunks(PART * width)) {
-                standardize(self.observation.as_ref(), seen, &mut x);
+                standardize_rows(self.observation.as_ref(), seen, &mut x);
                 out.resize(to.len() * OUTPUTS * dims, 0.0);
                 self.slow_advantage.infer(&x, to.len(), &mut ws, &mut out);
                 let rows = out.chunks_exact(OUTPUTS * dims).zip(noise.chunks_exact(dims));
@@ -344,7 +344,7 @@ impl StagedSac {
             x.index.extend((0..worlds).map(|w| first + w * members));
         }
         self.played.take(&x.index, &mut x.raw, &mut x.noise, &mut x.returns);
-        standardize(self.observation.as_ref(), &x.raw, &mut x.x);
+        standardize_rows(self.observation.as_ref(), &x.raw, &mut x.x);
         x.goal.clear();
         x.goal.extend(x.returns.iter().map(|g| *g as f32));
         let correction = self.scale.update(&x.goal);
@@ -482,7 +482,7 @@ impl Learner for StagedSac {
             statistics.update(&self.seen);
         }
         let mut row = std::mem::take(&mut self.scratch.row);
-        standardize(self.observation.as_ref(), &self.seen, &mut row);
+        standardize_rows(self.observation.as_ref(), &self.seen, &mut row);
         let x = &mut self.scratch;
         x.head.resize(slots * 2 * dims, 0.0);
         self.play.infer(&row, slots, &mut x.ws, &mut x.head);

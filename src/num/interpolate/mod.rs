@@ -50,7 +50,7 @@ pub struct Axis {
     coordinate: Vec<f64>,
     log: bool,
     rule: Rule,
-    search: Search,
+    search: NodeLookup,
     /// Stretches of nodes between breaks (cubic axes only), with what their splines are solved by.
     pieces: Vec<Piece>,
 }
@@ -88,7 +88,7 @@ impl Piece {
 }
 
 #[derive(Clone, Debug)]
-enum Search {
+enum NodeLookup {
     /// Nodes evenly spaced in the coordinate: `(lo, 1 / step)`.
     Even(f64, f64),
     /// Start cell for each of many even buckets.
@@ -130,7 +130,7 @@ impl Axis {
         if coordinate.windows(2).any(|w| w[0] >= w[1]) {
             return None;
         }
-        let search = Search::new(&coordinate);
+        let search = NodeLookup::new(&coordinate);
         let pieces = if rule == Rule::Cubic {
             Piece::all(&coordinate)
         } else {
@@ -224,8 +224,8 @@ impl Axis {
             };
         }
         let mut cell = match &self.search {
-            Search::Even(lo, inverse) => (((u - lo) * inverse) as usize).min(n - 2),
-            Search::Buckets(lo, inverse, start) => {
+            NodeLookup::Even(lo, inverse) => (((u - lo) * inverse) as usize).min(n - 2),
+            NodeLookup::Buckets(lo, inverse, start) => {
                 let bucket = (((u - lo) * inverse) as usize).min(start.len() - 1);
                 start[bucket] as usize
             }
@@ -261,11 +261,11 @@ impl Axis {
     }
 }
 
-impl Search {
+impl NodeLookup {
     fn new(c: &[f64]) -> Self {
         let n = c.len();
         if n == 1 {
-            return Search::Even(c[0], 1.0);
+            return NodeLookup::Even(c[0], 1.0);
         }
         let (lo, hi) = (c[0], c[n - 1]);
         let step = (hi - lo) / (n - 1) as f64;
@@ -274,7 +274,7 @@ impl Search {
             .enumerate()
             .all(|(i, x)| (x - (lo + step * i as f64)).abs() <= 1e-6 * step);
         if even {
-            return Search::Even(lo, 1.0 / step);
+            return NodeLookup::Even(lo, 1.0 / step);
         }
         let buckets = 4 * n;
         let inverse = buckets as f64 / (hi - lo);
@@ -288,7 +288,7 @@ impl Search {
                 cell as u32
             })
             .collect();
-        Search::Buckets(lo, inverse, start)
+        NodeLookup::Buckets(lo, inverse, start)
     }
 }
 

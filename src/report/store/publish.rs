@@ -158,7 +158,7 @@ impl RunDirectory {
             ..self.manifest.clone()
         };
         let path = self.partial.join(MANIFEST);
-        let text = ron::ser::to_string_pretty(&manifest, ron::ser::PrettyConfig::default())
+        let text = crate::graph::store::ron_lines(&manifest)
             .map_err(|e| cannot_write(&path, &self.partial, &io::Error::other(e)))?;
         let seal = sha256(format!("{text}\n").as_bytes());
         write_whole(&path, MANIFEST, |w| writeln!(w, "{text}\n{SEAL}{seal}"))

@@ -8,7 +8,7 @@ use crate::check::settings::defaults;
 use crate::diag::Diagnostic;
 use crate::graph::{InputKind, NodeId};
 use crate::solve::bellman::At;
-use crate::solve::decision::{Decision, Options};
+use crate::solve::decision::{Decision, ProblemOptions};
 use crate::solve::method::{Method, Structure, Task};
 use crate::solve::problem::{DecisionProblem, Lanes, Outcome, StateKind};
 use crate::solve::progress::Watch;
@@ -59,7 +59,7 @@ impl<'h> Household<'h> {
     ///
     /// # Errors
     /// Those of [`Decision::new`]; E0810 for what distributions do not know yet, E0974 for what has no one distribution at rest.
-    pub fn new(held: &'h Held, options: &Options, thin: usize) -> Result<Household<'h>, Diagnostic> {
+    pub fn new(held: &'h Held, options: &ProblemOptions, thin: usize) -> Result<Household<'h>, Diagnostic> {
         let free: Vec<usize> = held.numbers.iter().map(|n| n.param).collect();
         let mut watched: Vec<NodeId> = Vec::new();
         let mut watch = |n: NodeId| {

@@ -1,7 +1,7 @@
 //! A population at rest: where all members are, and what that is like.
 
 use crate::num::weighted::Weighted;
-use crate::solve::decision::Options;
+use crate::solve::decision::ProblemOptions;
 use serde::{Deserialize, Serialize};
 
 /// A population at rest.
@@ -24,7 +24,7 @@ pub struct Population {
     /// The largest part of a condition that is left over, in units of the number that it determines.
     pub excess: f64,
     /// How the members' problem was built.
-    pub build: Options,
+    pub build: ProblemOptions,
     /// What states are distributed like.
     pub spread: Vec<Spread>,
 }

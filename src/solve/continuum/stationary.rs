@@ -6,7 +6,7 @@ use super::household::Household;
 use super::population::{Population, Spread};
 use super::search::{Scale, Tried, one, several};
 use crate::diag::Diagnostic;
-use crate::solve::decision::Options;
+use crate::solve::decision::ProblemOptions;
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::{EquilibriumMethod, Found};
 use crate::solve::problem::{DecisionProblem, StateKind};
@@ -81,7 +81,7 @@ impl<'h> Conditions<'h> {
     ///
     /// # Errors
     /// Those of `Household::new`.
-    pub fn new(held: &'h Held, options: &Options, thin: usize) -> Result<Conditions<'h>, Diagnostic> {
+    pub fn new(held: &'h Held, options: &ProblemOptions, thin: usize) -> Result<Conditions<'h>, Diagnostic> {
         let household = Household::new(held, options, thin)?;
         let exogenous = household.exogenous();
         let searched = |k: &usize| {
@@ -154,10 +154,10 @@ fn scales(held: &Held, unknown: &[usize]) -> Vec<Scale> {
 fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnostic> {
     let refuse = |why: String| crate::solve::economy::cannot(why);
     let held = Held::new(economy).map_err(refuse)?;
-    let mut build = Options {
+    let mut build = ProblemOptions {
         nodes: NODES,
         dense_below: true,
-        ..Options::default()
+        ..ProblemOptions::default()
     };
     // On few nodes first, where the grid is also made wide enough; then on all of them, close by.
     let mut at: Option<Vec<f64>> = None;

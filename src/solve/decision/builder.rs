@@ -1,19 +1,19 @@
 //! A problem under construction: one period of the model, unrolled into expressions of the inputs of one who decides.
 
-use super::options::Options;
+use super::options::ProblemOptions;
 use super::others::Others;
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
 use crate::graph::{InputKind, NodeId, Op};
 use crate::kernel::dag::Id;
 use crate::kernel::unroll::Unroll;
-use crate::solve::economy::{Economy, Members, cannot};
+use crate::solve::economy::{Deciding, Economy, cannot};
 use crate::solve::located;
 
 /// A problem under construction.
 pub(super) struct Builder<'m> {
     pub(super) model: &'m Model,
-    pub(super) options: &'m Options,
+    pub(super) options: &'m ProblemOptions,
     pub(super) agents: Vec<usize>,
     /// Only member 0 of the (independent) population decides.
     pub(super) single: bool,
@@ -31,14 +31,14 @@ pub(super) struct Builder<'m> {
 }
 
 impl<'m> Builder<'m> {
-    pub(super) fn start(model: &'m Model, options: &'m Options) -> Result<Self, Diagnostic> {
+    pub(super) fn start(model: &'m Model, options: &'m ProblemOptions) -> Result<Self, Diagnostic> {
         let economy = Economy::of(model)?;
         let seat = economy.lone()?;
         Ok(Builder {
             model,
             options,
             agents: seat.agents.clone(),
-            single: seat.members == Members::Representative,
+            single: seat.members == Deciding::Representative,
             apart: false,
             others: None,
             given: Vec::new(),
@@ -53,7 +53,7 @@ impl<'m> Builder<'m> {
     ///
     /// # Errors
     /// Those of [`Builder::start`].
-    pub(super) fn frame(model: &'m Model, options: &'m Options) -> Result<Self, Diagnostic> {
+    pub(super) fn frame(model: &'m Model, options: &'m ProblemOptions) -> Result<Self, Diagnostic> {
         Ok(Builder {
             apart: true,
             ..Builder::start(model, options)?
@@ -64,7 +64,7 @@ impl<'m> Builder<'m> {
     ///
     /// # Errors
     /// E0810 for stages and schedules.
-    pub(super) fn among(model: &'m Model, options: &'m Options, others: &'m Others) -> Result<Self, Diagnostic> {
+    pub(super) fn among(model: &'m Model, options: &'m ProblemOptions, others: &'m Others) -> Result<Self, Diagnostic> {
         if model.stages.len() > 1 {
             return Err(cannot("agents act in stages"));
         }

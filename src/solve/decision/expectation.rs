@@ -1,7 +1,7 @@
 //! Expectations for problems without a decision maker of their own: one period unrolled, with everything that chance may bring.
 
 use super::builder::Builder;
-use super::options::Options;
+use super::options::ProblemOptions;
 use super::{noise, shocks};
 use crate::chance::quadrature::Standard;
 use crate::chance::{chain, law};
@@ -15,7 +15,7 @@ use crate::solve::kinked::Nodes;
 /// Most joint outcomes; twice as many with twice as many nodes.
 const MOST: usize = 4000;
 
-static DEFAULTS: Options = Options {
+static DEFAULTS: ProblemOptions = ProblemOptions {
     deterministic: false,
     nodes: 0,
     bounds: Vec::new(),

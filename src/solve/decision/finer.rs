@@ -31,7 +31,7 @@ pub(super) type Split = (usize, Standard, usize, Vec<f64>);
 impl Builder<'_> {
     /// Gives draws whose nodes the file leaves open finer rules where a Gauss rule would lie: Gauss rules are exact for smooth
     /// functions and wrong by per cents for those with kinks and jumps, and finite choices make kinks in the value. Kinks that stand at one value of a
-    /// draw, whatever else happens, are met exactly. Where draws are to be finer (`Options::draws`) all open ones are. Says whether they
+    /// draw, whatever else happens, are met exactly. Where draws are to be finer (`ProblemOptions::draws`) all open ones are. Says whether they
     /// could be finer still, and for which draws cells are to end at their moving kinks.
     pub(super) fn refine(
         &self,

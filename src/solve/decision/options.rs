@@ -2,7 +2,7 @@
 
 /// How to turn a model into a problem.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Options {
+pub struct ProblemOptions {
     /// Shocks and noises at their means, one joint state: the deterministic model.
     pub deterministic: bool,
     /// Nodes per continuous state, where the settings say nothing; 0 chooses by the number of states.
@@ -29,7 +29,7 @@ pub const HALFWAY_STATES: usize = 15;
 
 /// Nodes of a continuous draw unless the settings or kinks ask for others.
 pub(super) const GAUSS_NODES: usize = 5;
-/// Nodes of a Gauss rule, by how fine draws are to be ([`Options::draws`]).
+/// Nodes of a Gauss rule, by how fine draws are to be ([`ProblemOptions::draws`]).
 pub(super) const GAUSS: [usize; 3] = [GAUSS_NODES, 9, 15];
 /// Most that draws can be made finer.
 pub const FINEST_DRAWS: usize = GAUSS.len() - 1;

@@ -5,14 +5,14 @@ use super::axes::Choice;
 use super::builder::Builder;
 use super::compiler::{ASIDE, Compiler};
 use super::layout::Order;
-use super::{Decision, Options, WORKSPACE};
+use super::{Decision, ProblemOptions, WORKSPACE};
 use crate::check::model::{Concept, Model};
 use crate::diag::Diagnostic;
 use crate::graph::Binary;
 use crate::kernel::dag::{Expr, Id};
 use crate::kernel::differentiate::derivative;
 use crate::kernel::program::Program;
-use crate::solve::economy::{Economy, Members, cannot};
+use crate::solve::economy::{Deciding, Economy, cannot};
 use crate::solve::problem::Lanes;
 use std::collections::HashMap;
 
@@ -94,7 +94,7 @@ impl Decision {
     ///
     /// # Errors
     /// Those of [`Decision::new`].
-    pub fn frame(model: &Model, options: &Options) -> Result<Decision, Diagnostic> {
+    pub fn frame(model: &Model, options: &ProblemOptions) -> Result<Decision, Diagnostic> {
         Ok(Decision::parts(Builder::frame(&framed(model), options)?)?.decision)
     }
 
@@ -102,7 +102,7 @@ impl Decision {
     ///
     /// # Errors
     /// Those of [`Decision::new`]; E0810 for a discount factor that moves.
-    pub fn with_players(economy: &Economy, options: &Options) -> Result<(Decision, Players), Diagnostic> {
+    pub fn with_players(economy: &Economy, options: &ProblemOptions) -> Result<(Decision, Players), Diagnostic> {
         let joint = framed(economy.model);
         let parts = Decision::parts(Builder::frame(&joint, options)?)?;
         let source = Source {
@@ -133,7 +133,7 @@ const MOST_VARIABLES: usize = 24;
 struct Source<'a> {
     joint: &'a Model,
     economy: &'a Economy<'a>,
-    options: &'a Options,
+    options: &'a ProblemOptions,
     seen: &'a Builder<'a>,
     order: &'a Order,
 }
@@ -343,12 +343,12 @@ impl Source<'_> {
         let mut out = Vec::new();
         for seat in &self.economy.seats {
             let agent = seat.agents[0];
-            let members = if matches!(seat.members, Members::Together) {
+            let members = if matches!(seat.members, Deciding::Together) {
                 1
             } else {
                 g.elements(&model.agents[agent].shape)
             };
-            let one = matches!(seat.members, Members::Together);
+            let one = matches!(seat.members, Deciding::Together);
             for m in 0..members {
                 let mine = |(a, element): (usize, usize)| seat.agents.contains(&a) && (one || element == m);
                 let own = |k: &usize| {
@@ -416,7 +416,7 @@ impl Source<'_> {
         let model = self.joint;
         let seat = self.economy.seats.iter().find(|s| s.agents.contains(&one.agent));
         let together = seat
-            .filter(|s| s.members == Members::Together)
+            .filter(|s| s.members == Deciding::Together)
             .map(|s| s.agents.clone());
         let mut total = b.unroll.dag.constant(0.0);
         for a in together.unwrap_or_else(|| vec![one.agent]) {

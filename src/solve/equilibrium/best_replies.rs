@@ -14,7 +14,7 @@ use crate::diag::Diagnostic;
 use crate::graph::{AxisId, Op};
 use crate::solve::decision::others::Others;
 use crate::solve::decision::{self, Decision, kept_from_fellows};
-use crate::solve::economy::{Economy, Members, cannot};
+use crate::solve::economy::{Deciding, Economy, cannot};
 use crate::solve::located;
 use crate::solve::method::{Method, Task};
 use crate::solve::problem::{ActionKind, DecisionProblem, Lanes};
@@ -71,7 +71,7 @@ impl EquilibriumMethod for BestReplies {
         let many: usize = economy
             .seats
             .iter()
-            .map(|s| if let Members::Each(n) = s.members { n } else { 1 })
+            .map(|s| if let Deciding::Each(n) = s.members { n } else { 1 })
             .sum();
         if many > PLAYERS || model.graph.axes.iter().any(|a| a.continuum) {
             return Err(format!("it has more than {PLAYERS} players"));
@@ -135,7 +135,7 @@ fn distance(a: &Solution, b: &Solution) -> (f64, usize) {
 /// A game on its grids.
 struct Game<'m> {
     model: &'m Model,
-    build: decision::Options,
+    build: decision::ProblemOptions,
     /// A solution in which nobody has chosen yet.
     empty: Solution,
     /// The bounds of each continuous action, one pair per node, shocks fastest; finite ones have what is allowed first and last.
@@ -149,7 +149,7 @@ impl<'m> Game<'m> {
     /// The grids of an economy: those of one who decides for all.
     fn new(economy: &Economy<'m>) -> Result<Game<'m>, Diagnostic> {
         let model = economy.model;
-        let mut build = decision::Options::default();
+        let mut build = decision::ProblemOptions::default();
         let problem = Decision::frame(model, &build)?;
         if let Some(nodes) = problem.automatic {
             build.nodes = nodes;

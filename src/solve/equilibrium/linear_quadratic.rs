@@ -8,7 +8,7 @@ use crate::check::model::Concept;
 use crate::diag::Diagnostic;
 use crate::limits;
 use crate::solve::decision::players::{Players, Quadratic};
-use crate::solve::decision::{Decision, Options};
+use crate::solve::decision::{Decision, ProblemOptions};
 use crate::solve::economy::Economy;
 use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::{Control, Progress, Watch};
@@ -40,7 +40,7 @@ impl EquilibriumMethod for LinearQuadratic {
         if !matches!(economy.concept, Concept::Nash | Concept::Planner | Concept::Collusive) {
             return Err(format!("its concept is `{}`", economy.concept.word()));
         }
-        let (_, players) = Decision::with_players(economy, &Options::default()).map_err(|d| d.headline)?;
+        let (_, players) = Decision::with_players(economy, &ProblemOptions::default()).map_err(|d| d.headline)?;
         if players.quadratic.is_none() {
             return Err("laws are not linear, rewards not quadratic, or actions have bounds".into());
         }
@@ -131,9 +131,9 @@ fn worth(m: &Matrices, players: &Players, k: &DMatrix<f64>, p: &[DMatrix<f64>]) 
 
 fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnostic> {
     let model = economy.model;
-    let options = Options {
+    let options = ProblemOptions {
         bounds: first_bounds(model),
-        ..Options::default()
+        ..ProblemOptions::default()
     };
     let (decision, players) = Decision::with_players(economy, &options)?;
     let Some(m) = players.quadratic.as_ref().map(matrices) else {
@@ -194,7 +194,7 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
     let bounds = rest
         .as_ref()
         .map_or_else(|| options.bounds.clone(), |r| around(model, r));
-    let options = Options { bounds, ..options };
+    let options = ProblemOptions { bounds, ..options };
     let (decision, players) = Decision::with_players(economy, &options)?;
     let states = Solution::states_of(&decision);
     let points = made::points(&states);

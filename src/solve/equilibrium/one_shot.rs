@@ -18,7 +18,7 @@ use crate::diag::Diagnostic;
 use crate::graph::shape::element_name;
 use crate::graph::{InputId, InputKind, Op};
 use crate::solve::bellman::Interpolation;
-use crate::solve::economy::{Economy, Members};
+use crate::solve::economy::{Deciding, Economy};
 use crate::solve::kinked::Nodes;
 use crate::solve::method::word;
 use crate::solve::problem::{ActionAxis, ActionKind, JointChain, Links};
@@ -112,7 +112,7 @@ impl EquilibriumMethod for OneShot {
         {
             return Err("a continuum decides".into());
         }
-        let each = |m: &Members| if let Members::Each(n) = m { *n } else { 1 };
+        let each = |m: &Deciding| if let Deciding::Each(n) = m { *n } else { 1 };
         let all: usize = economy.seats.iter().map(|s| each(&s.members)).sum();
         if all > MOST {
             return Err(format!("{all} decide, and at most {MOST} can"));

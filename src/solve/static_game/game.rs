@@ -13,6 +13,7 @@ use crate::kernel::dag::{Dag, Expr, Id};
 use crate::kernel::differentiate::{derivative, has_steps};
 use crate::kernel::program::{CompileError, Mode, Program};
 use crate::kernel::root::{NONE, ONE};
+use crate::kernel::unroll::Unroll;
 use std::collections::HashMap;
 
 /// How a model is read as a game.
@@ -214,6 +215,111 @@ fn known(model: &Model, expectation: &mut Expectation, flat: &mut [Id]) -> Resul
     Ok(types)
 }
 
+/// What is chosen, element by element: one entry per element of an action that no rule takes, in the order of the model.
+struct ChosenElements {
+    /// Their inputs in the program.
+    ids: Vec<Id>,
+    /// Their bounds, [`FAR`] away where there is none.
+    lo: Vec<f64>,
+    hi: Vec<f64>,
+    /// Whether there is no lower and no upper bound.
+    open: Vec<(bool, bool)>,
+    actions: Vec<Chosen>,
+    /// Who chooses them.
+    choosers: Vec<Chooser>,
+}
+
+/// Who chooses what, and between which bounds.
+///
+/// # Errors
+/// E0810 for what the game has no room for.
+fn chosen_elements(model: &Model, u: &mut Unroll, reading: &Reading) -> Result<ChosenElements, Diagnostic> {
+    let g = &model.graph;
+    let mut ids = Vec::new();
+    let (mut lo, mut hi, mut open) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut actions, mut choosers): (Vec<Chosen>, Vec<Chooser>) = (Vec::new(), Vec::new());
+    let mut groups = 0;
+    for (k, a) in model.actions.iter().enumerate() {
+        if model.agents[a.owner].rules.iter().any(|(r, _)| *r == k) {
+            continue;
+        }
+        let Some(n) = g.nodes.iter().position(|n| n.op == Op::Input(a.input)) else {
+            continue;
+        };
+        let elements = u
+            .node(crate::graph::NodeId(n as u32))
+            .map_err(|e| cannot(e.to_string()))?;
+        let (values, (l, h)) = space(model, a, reading.finite, u)?;
+        let members = aligned(g, &model.agents[a.owner].shape, &a.shape);
+        let mut within = HashMap::new();
+        for (e, id) in elements.into_iter().enumerate() {
+            let inside = within.entry(members[e]).and_modify(|w| *w += 1).or_insert(0usize);
+            let group = groups + *inside;
+            let same = |c: &Chooser| c.agent == a.owner && c.member == members[e];
+            let chooser = choosers.iter().position(same).unwrap_or_else(|| {
+                choosers.push(Chooser {
+                    agent: a.owner,
+                    member: members[e],
+                    actions: Vec::new(),
+                    sees: Vec::new(),
+                });
+                choosers.len() - 1
+            });
+            choosers[chooser].actions.push(actions.len());
+            ids.push(id);
+            let (l, h) = (l[e.min(l.len() - 1)], h[e.min(h.len() - 1)]);
+            lo.push(if l.is_finite() { l } else { -FAR });
+            hi.push(if h.is_finite() { h } else { FAR });
+            open.push((!l.is_finite(), !h.is_finite()));
+            actions.push(Chosen {
+                action: k,
+                name: a.name.clone(),
+                element: e,
+                chooser,
+                group,
+                values: values.clone(),
+            });
+        }
+        groups += within.values().max().map_or(0, |w| w + 1);
+    }
+    Ok(ChosenElements {
+        ids,
+        lo,
+        hi,
+        open,
+        actions,
+        choosers,
+    })
+}
+
+/// Derivatives of what choosers maximise by their own actions, one per action (0 where it is not `led`, or finite), and the derivatives of these by
+/// all actions, `[action][action that is led]`. `back` puts actions in the place of those that taken prices stand at.
+fn conditions(
+    dag: &mut Dag,
+    payoff: &[Id],
+    (ids, actions): (&[Id], &[Chosen]),
+    led: &[bool],
+    back: &HashMap<Id, Id>,
+) -> (Vec<Id>, Vec<Vec<Id>>) {
+    let zero = dag.constant(0.0);
+    let conditions: Vec<Id> = (0..actions.len())
+        .map(|i| match led[i] && actions[i].values.is_none() {
+            true => derivative(dag, &[payoff[actions[i].chooser]], ids[i])[0],
+            false => zero,
+        })
+        .collect();
+    let conditions = dag.substitute(&conditions, back);
+    let mut rows: Vec<Vec<Id>> = vec![Vec::new(); actions.len()];
+    for a in ids {
+        let some: Vec<usize> = (0..actions.len()).filter(|i| led[*i]).collect();
+        let of: Vec<Id> = some.iter().map(|i| conditions[*i]).collect();
+        for (i, d) in some.iter().zip(derivative(dag, &of, *a)) {
+            rows[*i].push(d);
+        }
+    }
+    (conditions, rows)
+}
+
 impl Game {
     /// Errs where the actions found break a requirement on them, whatever is drawn.
     ///
@@ -276,51 +382,14 @@ impl Game {
                 }
             }
         }
-        let mut ids_of_actions = Vec::new();
-        let (mut lo, mut hi, mut open) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut actions, mut choosers): (Vec<Chosen>, Vec<Chooser>) = (Vec::new(), Vec::new());
-        let mut groups = 0;
-        for (k, a) in model.actions.iter().enumerate() {
-            if model.agents[a.owner].rules.iter().any(|(r, _)| *r == k) {
-                continue;
-            }
-            let Some(n) = node_of(a.input) else {
-                continue;
-            };
-            let ids = u.node(crate::graph::NodeId(n as u32)).map_err(fail)?;
-            let (values, (l, h)) = space(model, a, reading.finite, u)?;
-            let members = aligned(g, &model.agents[a.owner].shape, &a.shape);
-            let mut within = HashMap::new();
-            for (e, id) in ids.into_iter().enumerate() {
-                let inside = within.entry(members[e]).and_modify(|w| *w += 1).or_insert(0usize);
-                let group = groups + *inside;
-                let same = |c: &Chooser| c.agent == a.owner && c.member == members[e];
-                let chooser = choosers.iter().position(same).unwrap_or_else(|| {
-                    choosers.push(Chooser {
-                        agent: a.owner,
-                        member: members[e],
-                        actions: Vec::new(),
-                        sees: Vec::new(),
-                    });
-                    choosers.len() - 1
-                });
-                choosers[chooser].actions.push(actions.len());
-                ids_of_actions.push(id);
-                let (l, h) = (l[e.min(l.len() - 1)], h[e.min(h.len() - 1)]);
-                lo.push(if l.is_finite() { l } else { -FAR });
-                hi.push(if h.is_finite() { h } else { FAR });
-                open.push((!l.is_finite(), !h.is_finite()));
-                actions.push(Chosen {
-                    action: k,
-                    name: a.name.clone(),
-                    element: e,
-                    chooser,
-                    group,
-                    values: values.clone(),
-                });
-            }
-            groups += within.values().max().map_or(0, |w| w + 1);
-        }
+        let ChosenElements {
+            ids: ids_of_actions,
+            lo,
+            hi,
+            open,
+            actions,
+            choosers,
+        } = chosen_elements(model, u, reading)?;
         // Prices that somebody takes as given are inputs of what they read.
         let mut taken: Vec<usize> = reading.takes.iter().flatten().copied().collect();
         taken.sort_unstable();
@@ -477,22 +546,7 @@ impl Game {
         let lead = actions.len() <= FULL || !reading.alike;
         let first_of = |i: usize| actions.iter().position(|a| a.group == actions[i].group) == Some(i);
         let led: Vec<bool> = (0..actions.len()).map(|i| lead || first_of(i)).collect();
-        let zero = dag.constant(0.0);
-        let conditions: Vec<Id> = (0..actions.len())
-            .map(|i| match led[i] && actions[i].values.is_none() {
-                true => derivative(&mut dag, &[payoff[actions[i].chooser]], ids_of_actions[i])[0],
-                false => zero,
-            })
-            .collect();
-        let conditions = dag.substitute(&conditions, &back);
-        let mut rows: Vec<Vec<Id>> = vec![Vec::new(); actions.len()];
-        for a in &ids_of_actions {
-            let some: Vec<usize> = (0..actions.len()).filter(|i| led[*i]).collect();
-            let of: Vec<Id> = some.iter().map(|i| conditions[*i]).collect();
-            for (i, d) in some.iter().zip(derivative(&mut dag, &of, *a)) {
-                rows[*i].push(d);
-            }
-        }
+        let (conditions, rows) = conditions(&mut dag, &payoff, (&ids_of_actions, &actions), &led, &back);
         let number = |id: &Id| match dag.expr(*id) {
             Expr::Input(i) => Some(i as usize),
             _ => None,

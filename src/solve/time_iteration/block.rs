@@ -28,7 +28,7 @@ pub(super) struct Block {
     bound_slopes: Vec<[Vec<Vec<f64>>; 2]>,
     /// What is done, `[action][node]`.
     pub(super) actions: Vec<Vec<f64>>,
-    searches: Vec<Search>,
+    searches: Vec<NodeSearch>,
 }
 
 /// What a sweep made of a block.
@@ -89,7 +89,7 @@ impl Block {
             states,
             bound_slopes,
             actions,
-            searches: (0..n).map(|_| Search::new(na)).collect(),
+            searches: (0..n).map(|_| NodeSearch::new(na)).collect(),
             lo: here.lo,
             hi: here.hi,
         }
@@ -145,7 +145,7 @@ impl Block {
         for i in 0..n {
             if self.searches[i].lost {
                 let share = ELSEWHERE[sweep % ELSEWHERE.len()];
-                self.searches[i] = Search::new(na);
+                self.searches[i] = NodeSearch::new(na);
                 for a in 0..na {
                     self.actions[a][i] = between(self.lo[a][i], self.hi[a][i], share);
                 }
@@ -333,7 +333,7 @@ impl<'a> Point<'a> {
 }
 
 /// The search at one node.
-struct Search {
+struct NodeSearch {
     /// What one more unit of each action brings where the search stands, and its slopes, `[condition][action]`.
     gain: Vec<f64>,
     jacobian: Vec<f64>,
@@ -353,9 +353,9 @@ struct Search {
     lost: bool,
 }
 
-impl Search {
-    fn new(na: usize) -> Search {
-        Search {
+impl NodeSearch {
+    fn new(na: usize) -> NodeSearch {
+        NodeSearch {
             gain: vec![0.0; na],
             jacobian: vec![0.0; na * na],
             known: false,

@@ -17,7 +17,7 @@ use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::{Progress, Watch};
 use crate::solve::solution::Solution;
 use crate::verify::world::play::Deviator;
-use crate::verify::world::seat::Seat;
+use crate::verify::world::seat::SolvedSeat;
 use crate::verify::world::{Bench, WorldCertificate, promise};
 use std::sync::Arc;
 
@@ -51,10 +51,10 @@ pub(super) fn solved(
             count += 1;
         }
     }
-    let build = decision::Options {
+    let build = decision::ProblemOptions {
         nodes: NODES[count.min(NODES.len() - 1)],
         bounds,
-        ..decision::Options::default()
+        ..decision::ProblemOptions::default()
     };
     let problem = Decision::among(model, &build, others)?;
     let method = methods::choose(None, &Structure::of(problem.spec()))?;
@@ -77,7 +77,7 @@ pub(super) fn prove(seated: &Seated, progress: &mut dyn Watch, out: &mut WorldCe
     let others = Others::of(model, &seated.solution, seated.player)?;
     let (reply, method) = solved(model, &others, &seated.solution, &|_| None, progress)?;
     let played = seated.play(Some(Deviator {
-        seat: Seat::of(model, &reply)?,
+        seat: SolvedSeat::of(model, &reply)?,
         policy: PolicyBetween::new(Arc::new(reply))?,
     }))?;
     let mut trials = seated.trials()?;

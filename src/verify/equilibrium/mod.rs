@@ -111,9 +111,9 @@ fn judge(
         return each::judge(model, economy, found, seed).map_err(|d| vec![d]);
     }
     let said = |key: &str| model.solve_settings()?.get(key)?.number();
-    let mut options = super::world::Options {
+    let mut options = super::world::JudgeOptions {
         seed,
-        ..super::world::Options::default()
+        ..super::world::JudgeOptions::default()
     };
     options.limit = said("bellman").unwrap_or(options.limit);
     options.edges = said("edges").unwrap_or(options.edges);

@@ -4,9 +4,9 @@
 //! few, else with evenly spread draws of what is known. Each who decides then tries other choices (`trial.rs`) while everybody else plays on; whoever
 //! takes prices as given meets those of the equilibrium. Nothing of the solver's problem is read: only what is played.
 
-use super::bench::{Bench, Lane, cases, draws_of_own};
+use super::bench::{Bench, Cases, Lane, cases, draws_of_own};
 use super::record::{EquilibriumCertificate, Reaction, Standing};
-use super::trial::Trial;
+use super::trial::{Gain, Trial};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::solve::economy::Economy;
@@ -55,37 +55,10 @@ pub(super) fn judge(
     let mut world = WorldCertificate::default();
     let mut players = Vec::new();
     let mut moved = f64::NAN;
-    // Prices that are taken as given are numbers only where they are the same in every case.
     let paid = bench.pays(&base, &[])?;
-    let held = |agent: usize| -> Result<Option<AtPrices>, Diagnostic> {
-        let seat = economy.seats.iter().find(|s| s.agents.contains(&agent));
-        let takes = seat.map_or(&[][..], |s| s.takes.as_slice());
-        if takes.is_empty() {
-            return Ok(None);
-        }
-        let mut at = Vec::new();
-        for p in takes {
-            let values = &paid.watched[*p];
-            let (lo, hi) = range(values);
-            if !(hi - lo <= 1e-9 * (1.0 + lo.abs())) {
-                let price = &model.prices[*p];
-                return Err(Diagnostic::error(
-                    "E0810",
-                    format!(
-                        "`{}` moves with what is drawn: no one number can be taken as given",
-                        price.name
-                    ),
-                )
-                .at(price.span, "taken as given")
-                .hint("concept = nash sees through the market; or draw after the price is known"));
-            }
-            at.push((*p, values[0]));
-        }
-        at_prices(model, &at).map(Some)
-    };
     let mut excess = f64::NAN;
     for player in &solution.players {
-        let given = held(player.agent)?;
+        let given = taken_as_given(model, economy, &paid, player.agent)?;
         let mut own;
         let judged = match &given {
             Some(at) => {
@@ -95,13 +68,9 @@ pub(super) fn judge(
             None => &mut bench,
         };
         let mut trial = Trial {
-            model,
-            solution,
-            player,
-            seed,
-            bench: judged,
             few: few.as_mut().filter(|_| given.is_none()),
             staged: given.is_none() && model.stages.len() > 1,
+            ..Trial::new(model, solution, player, judged, seed)
         };
         // What is taken as given, one per cent away.
         let mut moved_by = match &given {
@@ -121,78 +90,16 @@ pub(super) fn judge(
             }
         };
         let gain = trial.gain(turnover.abs())?;
-        let limit = if cases.exact { LIMIT.0 } else { LIMIT.1 };
-        let value = gain.share.max(1e-16).log10();
-        world.proofs.push(Proof {
-            name: format!("one-shot gain of {}", player.name),
-            value,
-            scale: Scale::Log,
-            limit: Some(limit),
-            holds: Some(value <= limit),
-            note: match (&given, cases.exact) {
-                (Some(at), _) => format!(
-                    "share of what is at stake; {} held at its equilibrium value",
-                    at.names.join(", ")
-                ),
-                (None, true) => "share of what is at stake; every case counted".into(),
-                (None, false) => format!(
-                    "share of what is at stake, beyond two standard errors; {} cases drawn{}",
-                    cases.lanes.len(),
-                    match gain.types {
-                        0 | 1 => String::new(),
-                        n => format!(", {n} own types"),
-                    }
-                ),
-            },
-        });
-        if value > limit {
-            world.reasons.push(
-                Diagnostic::error("E0946", format!("`{}` gains by choosing otherwise", player.name))
-                    .at(model.agents[player.agent].span, "one who decides")
-                    .note(format!(
-                        "{} in place of {}{}: a gain of {:.3e} of what is at stake",
-                        gain.to,
-                        gain.from,
-                        if gain.knowing.is_empty() { String::new() } else { format!(" where {}", gain.knowing) },
-                        gain.share
-                    ))
-                    .hint("this is no equilibrium; narrow the intervals of the actions, or look for others with solve { find = all }"),
-            );
-        }
+        gained(model, player, &gain, (given.as_ref(), &cases), &mut world);
         if given.is_none() && model.prices.iter().any(|p| p.clears) {
-            let missed = gain.uncleared.as_ref();
-            world.proofs.push(Proof {
-                name: format!("other choices of {} nearby without a price", player.name),
-                value: f64::from(u8::from(missed.is_some())),
-                scale: Scale::Plain,
-                limit: Some(0.0),
-                holds: Some(missed.is_none()),
-                note: "no price clears there, so nobody knows what they pay".into(),
-            });
-            if let Some(at) = missed {
-                world.reasons.push(at_the_end(model, player, at));
-            }
+            priced_nearby(model, player, gain.uncleared.as_deref(), &mut world);
         }
         match &given {
             None => moved = moved.max(trial.shift(&base)?),
             Some(at) => {
                 let own_base = trial.bench.stand(&[])?;
                 let watched = trial.bench.pays(&own_base, &[])?.watched;
-                for (k, name) in at.names.iter().enumerate().filter(|(k, _)| at.clears[*k]) {
-                    let worst = watched[k].iter().map(|x| x.abs()).fold(0.0, f64::max);
-                    excess = excess.max(worst);
-                    world.proofs.push(Proof {
-                        name: format!("excess demand at {name}"),
-                        value: worst,
-                        scale: Scale::Plain,
-                        limit: Some(EXCESS),
-                        holds: Some(worst <= EXCESS),
-                        note: format!("seen by {}", player.name),
-                    });
-                    if !(worst <= EXCESS) {
-                        world.reasons.push(uncleared(model, name));
-                    }
-                }
+                excess = excess.max(clears_for(model, player, (at, &watched), &mut world));
                 if let Some(other) = &mut moved_by {
                     let mut trial = Trial {
                         bench: other,
@@ -214,33 +121,10 @@ pub(super) fn judge(
         let size = bench.mean(&rewards.iter().map(|x| x.abs()).collect::<Vec<_>>());
         promised(solution, player, (own, size), &cases.exact, model, &mut world);
     }
-    let clear = paid.clears.iter().filter(|c| !**c).count();
     if model.prices.iter().any(|p| p.clears) {
-        world.proofs.push(Proof {
-            name: "cases in which a market does not clear".into(),
-            value: clear as f64,
-            scale: Scale::Plain,
-            limit: Some(0.0),
-            holds: Some(clear == 0),
-            note: "in the economy".into(),
-        });
-        if clear > 0 {
-            let name = model.prices.iter().find(|p| p.clears).map_or("", |p| p.name.as_str());
-            world.reasons.push(uncleared(model, name));
-        }
+        markets_clear(model, &paid, &mut world);
     }
-    world.proofs.push(Proof {
-        name: "best reply where what is given moves by 1 %".into(),
-        value: moved,
-        scale: Scale::Share,
-        limit: None,
-        holds: None,
-        note: match moved {
-            m if m.is_nan() => "finite or mixed choices: not measured".into(),
-            0.0 => "it does not move: what each does is best whatever the others do".into(),
-            _ => "largest move of a choice".into(),
-        },
-    });
+    world.proofs.push(reply_to_others(moved));
     let mut reasons = solution.record.warnings.clone();
     reasons.extend(world.reasons.clone());
     let failed = world.proofs.iter().any(|p| p.holds == Some(false));
@@ -264,6 +148,161 @@ pub(super) fn judge(
         world: Some(world),
         ..Certificate::default()
     })
+}
+
+/// What an agent takes as given, held at its value in the equilibrium; nothing where it takes no price as given.
+///
+/// # Errors
+/// E0810 where a price differs between cases: it is then no number that can be taken as given.
+fn taken_as_given(model: &Model, economy: &Economy, paid: &Lane, agent: usize) -> Result<Option<AtPrices>, Diagnostic> {
+    let seat = economy.seats.iter().find(|s| s.agents.contains(&agent));
+    let takes = seat.map_or(&[][..], |s| s.takes.as_slice());
+    if takes.is_empty() {
+        return Ok(None);
+    }
+    let mut at = Vec::new();
+    for p in takes {
+        let values = &paid.watched[*p];
+        let (lo, hi) = range(values);
+        if !(hi - lo <= 1e-9 * (1.0 + lo.abs())) {
+            let price = &model.prices[*p];
+            return Err(Diagnostic::error(
+                "E0810",
+                format!(
+                    "`{}` moves with what is drawn: no one number can be taken as given",
+                    price.name
+                ),
+            )
+            .at(price.span, "taken as given")
+            .hint("concept = nash sees through the market; or draw after the price is known"));
+        }
+        at.push((*p, values[0]));
+    }
+    at_prices(model, &at).map(Some)
+}
+
+/// The proof that nobody gains by choosing otherwise: the largest one-shot gain of a player, with what is `given` to him and the cases that it is
+/// measured in.
+fn gained(
+    model: &Model,
+    player: &Player,
+    gain: &Gain,
+    (given, cases): (Option<&AtPrices>, &Cases),
+    world: &mut WorldCertificate,
+) {
+    let limit = if cases.exact { LIMIT.0 } else { LIMIT.1 };
+    let value = gain.share.max(1e-16).log10();
+    world.proofs.push(Proof {
+        name: format!("one-shot gain of {}", player.name),
+        value,
+        scale: Scale::Log,
+        limit: Some(limit),
+        holds: Some(value <= limit),
+        note: match (given, cases.exact) {
+            (Some(at), _) => format!(
+                "share of what is at stake; {} held at its equilibrium value",
+                at.names.join(", ")
+            ),
+            (None, true) => "share of what is at stake; every case counted".into(),
+            (None, false) => format!(
+                "share of what is at stake, beyond two standard errors; {} cases drawn{}",
+                cases.lanes.len(),
+                match gain.types {
+                    0 | 1 => String::new(),
+                    n => format!(", {n} own types"),
+                }
+            ),
+        },
+    });
+    if value > limit {
+        world.reasons.push(
+            Diagnostic::error("E0946", format!("`{}` gains by choosing otherwise", player.name))
+                .at(model.agents[player.agent].span, "one who decides")
+                .note(format!(
+                    "{} in place of {}{}: a gain of {:.3e} of what is at stake",
+                    gain.to,
+                    gain.from,
+                    if gain.knowing.is_empty() { String::new() } else { format!(" where {}", gain.knowing) },
+                    gain.share
+                ))
+                .hint("this is no equilibrium; narrow the intervals of the actions, or look for others with solve { find = all }"),
+        );
+    }
+}
+
+/// The proof that a price clears next to what a player chooses; `missed` is a choice at which none does.
+fn priced_nearby(model: &Model, player: &Player, missed: Option<&str>, world: &mut WorldCertificate) {
+    world.proofs.push(Proof {
+        name: format!("other choices of {} nearby without a price", player.name),
+        value: f64::from(u8::from(missed.is_some())),
+        scale: Scale::Plain,
+        limit: Some(0.0),
+        holds: Some(missed.is_none()),
+        note: "no price clears there, so nobody knows what they pay".into(),
+    });
+    if let Some(at) = missed {
+        world.reasons.push(at_the_end(model, player, at));
+    }
+}
+
+/// The proofs that the prices that a player takes as given clear their markets, `watched` being what is left over (one price each, its cases);
+/// returns the largest excess demand.
+fn clears_for(
+    model: &Model,
+    player: &Player,
+    (at, watched): (&AtPrices, &[Vec<f64>]),
+    world: &mut WorldCertificate,
+) -> f64 {
+    let mut excess = f64::NAN;
+    for (k, name) in at.names.iter().enumerate().filter(|(k, _)| at.clears[*k]) {
+        let worst = watched[k].iter().map(|x| x.abs()).fold(0.0, f64::max);
+        excess = excess.max(worst);
+        world.proofs.push(Proof {
+            name: format!("excess demand at {name}"),
+            value: worst,
+            scale: Scale::Plain,
+            limit: Some(EXCESS),
+            holds: Some(worst <= EXCESS),
+            note: format!("seen by {}", player.name),
+        });
+        if !(worst <= EXCESS) {
+            world.reasons.push(uncleared(model, name));
+        }
+    }
+    excess
+}
+
+/// The proof that markets clear in the economy, in every case.
+fn markets_clear(model: &Model, paid: &Lane, world: &mut WorldCertificate) {
+    let missed = paid.clears.iter().filter(|c| !**c).count();
+    world.proofs.push(Proof {
+        name: "cases in which a market does not clear".into(),
+        value: missed as f64,
+        scale: Scale::Plain,
+        limit: Some(0.0),
+        holds: Some(missed == 0),
+        note: "in the economy".into(),
+    });
+    if missed > 0 {
+        let name = model.prices.iter().find(|p| p.clears).map_or("", |p| p.name.as_str());
+        world.reasons.push(uncleared(model, name));
+    }
+}
+
+/// How far best replies move, as a share, where what is given moves by 1 %.
+fn reply_to_others(moved: f64) -> Proof {
+    Proof {
+        name: "best reply where what is given moves by 1 %".into(),
+        value: moved,
+        scale: Scale::Share,
+        limit: None,
+        holds: None,
+        note: match moved {
+            m if m.is_nan() => "finite or mixed choices: not measured".into(),
+            0.0 => "it does not move: what each does is best whatever the others do".into(),
+            _ => "largest move of a choice".into(),
+        },
+    }
 }
 
 fn range(values: &[f64]) -> (f64, f64) {
@@ -426,15 +465,7 @@ fn reactions(
     }
     let mut out = Vec::new();
     for player in &solution.players {
-        let mut trial = Trial {
-            model,
-            solution,
-            player,
-            seed,
-            bench: &mut *bench,
-            few: None,
-            staged: false,
-        };
+        let mut trial = Trial::new(model, solution, player, &mut *bench, seed);
         for slot in trial.slots() {
             let Some(other) = all.iter().find(|(a, e)| (*a, *e) != (slot.1, slot.2)) else {
                 continue;

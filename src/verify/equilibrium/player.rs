@@ -8,10 +8,10 @@ use crate::solve::decision::Discretised;
 use crate::solve::economy::taker::Beside;
 use crate::solve::solution::{Player, Solution};
 use crate::verify::world::play::{self, Apart, Deviator, Played};
-use crate::verify::world::seat::Seat;
+use crate::verify::world::seat::SolvedSeat;
 use crate::verify::world::trials::Trials;
 use crate::verify::world::value::Value;
-use crate::verify::world::{Bench, LANES, Options, WorldCertificate, units};
+use crate::verify::world::{Bench, JudgeOptions, LANES, WorldCertificate, units};
 use std::sync::Arc;
 
 /// What was found of one player.
@@ -32,11 +32,11 @@ pub(super) struct Seated<'a> {
     /// What everybody plays, where that is another solution; and whose actions others' are.
     played: Option<Solution>,
     like: Vec<(usize, usize)>,
-    pub(super) seat: Seat,
+    pub(super) seat: SolvedSeat,
     value: Value,
     policy: PolicyBetween,
     discretised: &'a [Discretised],
-    options: &'a Options,
+    options: &'a JudgeOptions,
 }
 
 impl<'a> Seated<'a> {
@@ -49,14 +49,14 @@ impl<'a> Seated<'a> {
         solution: &Solution,
         player: &'a Player,
         discretised: &'a [Discretised],
-        options: &'a Options,
+        options: &'a JudgeOptions,
     ) -> Result<Seated<'a>, Diagnostic> {
         let solution = Solution {
             value: player.value.clone(),
             worth: Vec::new(),
             ..solution.clone()
         };
-        let seat = Seat::of_player(model, &solution, player)?;
+        let seat = SolvedSeat::of_player(model, &solution, player)?;
         let value = Value::new(&solution, &seat, model.horizon)
             .ok_or_else(|| Diagnostic::error("E0905", "the grid of the solution does not ascend"))?;
         let policy = PolicyBetween::new(Arc::new(solution.clone()))?;
@@ -80,11 +80,11 @@ impl<'a> Seated<'a> {
     /// # Errors
     /// Those of [`Seated::new`].
     pub(super) fn aside<'b>(&'b self, economy: &'b Beside, reply: Solution) -> Result<Seated<'b>, Diagnostic> {
-        let seat = Seat {
+        let seat = SolvedSeat {
             agents: vec![economy.agent],
             member: self.seat.member,
             meets: true,
-            ..Seat::of(&economy.model, &reply)?
+            ..SolvedSeat::of(&economy.model, &reply)?
         };
         let value = Value::new(&reply, &seat, economy.model.horizon)
             .ok_or_else(|| Diagnostic::error("E0905", "the grid of the solution does not ascend"))?;

@@ -9,7 +9,7 @@ use crate::solve::economy::Economy;
 use crate::solve::equilibrium::Found;
 use crate::solve::progress::Watch;
 use crate::verify::grid::Certificate;
-use crate::verify::world::{Options, WorldCertificate, clearing, stay};
+use crate::verify::world::{JudgeOptions, WorldCertificate, clearing, stay};
 
 /// Judges.
 ///
@@ -19,7 +19,7 @@ pub(super) fn judge(
     model: &Model,
     economy: &Economy,
     found: &Found,
-    options: &Options,
+    options: &JudgeOptions,
     progress: &mut dyn Watch,
 ) -> Result<Certificate, Diagnostic> {
     let solution = &found.solution;

@@ -312,9 +312,9 @@ observe q, a.q\n  reward p * q - 6 * u^2\n  discount 0.9\n  {rule}\n}}\nmarket g
     policy.players[1].agent = 1;
     let game = compiled(&text(""));
     let others = Others::of(&game, &policy, &policy.players[0]).unwrap_or_else(|d| panic!("{d:?}"));
-    let build = decision::Options {
+    let build = decision::ProblemOptions {
         nodes: 25,
-        ..decision::Options::default()
+        ..decision::ProblemOptions::default()
     };
     let among = Decision::among(&game, &build, &others).unwrap_or_else(|d| panic!("{d:?}"));
     let alone = compiled(&text("policy u = 0.3 - 0.2 * q - 0.05 * a.q"));
@@ -332,7 +332,7 @@ observe q, a.q\n  reward p * q - 6 * u^2\n  discount 0.9\n  {rule}\n}}\nmarket g
 }
 
 fn found(text: &str) -> Result<crate::verify::solved::Solved, Vec<Diagnostic>> {
-    crate::verify::solved::solve(&compiled(text), &crate::verify::solved::Options::default(), &mut silent)
+    crate::verify::solved::solve(&compiled(text), &crate::verify::solved::Request::default(), &mut silent)
 }
 
 /// Two shops that keep or lose standing; customers go by it.

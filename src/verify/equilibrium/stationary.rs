@@ -23,7 +23,7 @@ use crate::solve::progress::Watch;
 use crate::verify::first_values::begins;
 use crate::verify::grid::{Certificate, certify};
 use crate::verify::solved::begins::{in_the_economy, judge as settings};
-use crate::verify::world::seat::Seat;
+use crate::verify::world::seat::SolvedSeat;
 use crate::verify::world::{Proof, Scale, WorldCertificate};
 use std::sync::Arc;
 
@@ -160,7 +160,7 @@ fn lived(
 ) -> Result<f64, Diagnostic> {
     let solution = &found.solution;
     let watched: Vec<crate::graph::NodeId> = conditions.iter().map(|c| c.1).collect();
-    let seat = Seat::of(stated, solution)?;
+    let seat = SolvedSeat::of(stated, solution)?;
     let Some(agent) = seat.agents.first() else {
         return Err(Diagnostic::error("E0990", "nobody decides"));
     };
@@ -247,7 +247,7 @@ fn spread(population: &Population) -> f64 {
 /// Puts members where the distribution says, evenly.
 fn place(
     worlds: &mut Worlds,
-    seat: &Seat,
+    seat: &SolvedSeat,
     members: usize,
     population: &Population,
     solution: &crate::solve::solution::Solution,

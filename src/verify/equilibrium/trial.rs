@@ -72,6 +72,27 @@ pub(super) struct Trial<'a, 'b> {
     pub(super) staged: bool,
 }
 
+impl<'a, 'b> Trial<'a, 'b> {
+    /// A trial of one player where nobody answers, with all cases.
+    pub(super) fn new(
+        model: &'a Model,
+        solution: &'a Solution,
+        player: &'a Player,
+        bench: &'b mut Bench,
+        seed: u64,
+    ) -> Trial<'a, 'b> {
+        Trial {
+            model,
+            solution,
+            player,
+            seed,
+            bench,
+            few: None,
+            staged: false,
+        }
+    }
+}
+
 impl Trial<'_, '_> {
     fn member(&self) -> usize {
         self.player.member.unwrap_or(0)
@@ -438,15 +459,7 @@ fn answers(
     for _ in 0..200 {
         let mut moved: f64 = 0.0;
         for player in &solution.players {
-            let mut trial = Trial {
-                model,
-                solution,
-                player,
-                seed,
-                bench: &mut *bench,
-                few: None,
-                staged: false,
-            };
+            let mut trial = Trial::new(model, solution, player, &mut *bench, seed);
             for slot in trial.slots().into_iter().filter(|s| model.actions[s.1].stage > stage) {
                 let before = over.iter().position(|o| o.0 == slot.1 && o.1 == slot.2);
                 let rest: Vec<_> = over

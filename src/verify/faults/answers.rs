@@ -85,20 +85,20 @@ fn along(s: &Solved, most: f64, value: impl Fn(f64) -> f64, action: impl Fn(f64)
 
 /// The estimated largest error of the value against the true one on other lives, as the distance of their logs.
 pub(super) fn coarse(model: &Model, s: &Solved) -> f64 {
-    use crate::verify::world::{Options, play::play, seat::Seat, value::Value};
+    use crate::verify::world::{JudgeOptions, play::play, seat::SolvedSeat, value::Value};
     // Riccati: minus `p x^2` and what noises cost for ever.
     let (a, r, beta, sd) = (0.9, 0.5, 0.95, 0.3);
     let mut p: f64 = 1.0;
     for _ in 0..2000 {
         p = 1.0 + beta * a * a * p - (beta * a * p).powi(2) / (r + beta * p);
     }
-    let options = Options {
+    let options = JudgeOptions {
         seed: 5,
         points: 1000,
-        ..Options::default()
+        ..JudgeOptions::default()
     };
     let lives = || {
-        let seat = Seat::of(model, &s.solution).ok()?;
+        let seat = SolvedSeat::of(model, &s.solution).ok()?;
         let value = Value::new(&s.solution, &seat, None)?;
         let played = play(
             model,

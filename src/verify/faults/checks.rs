@@ -11,7 +11,7 @@ use crate::env::simulate::{SimulationOptions as Play, simulate};
 use crate::num::statistics;
 use crate::verify::solved::Solved;
 use crate::verify::world::play::play;
-use crate::verify::world::seat::Seat;
+use crate::verify::world::seat::SolvedSeat;
 use crate::verify::world::value::Value;
 use crate::verify::world::{self};
 
@@ -34,11 +34,11 @@ const GRIDS: f64 = 1e-3;
 
 /// Twice: lives summed up by the certificate's own simulation, and the discounted returns that `econc simulate` prints.
 fn returns(model: &Model, s: &Solved) -> Option<String> {
-    let seat = Seat::of(model, &s.solution).ok()?;
+    let seat = SolvedSeat::of(model, &s.solution).ok()?;
     let value = Value::new(&s.solution, &seat, model.horizon)?;
-    let options = world::Options {
+    let options = world::JudgeOptions {
         lives: LIVES,
-        ..world::Options::default()
+        ..world::JudgeOptions::default()
     };
     let played = play(
         model,

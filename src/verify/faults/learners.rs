@@ -189,7 +189,7 @@ fn a_policy_of_another_model_and_a_scenario_that_is_not_there_are_refused() {
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
     let solved = crate::verify::solved::solve(
         &model,
-        &crate::verify::solved::Options::default(),
+        &crate::verify::solved::Request::default(),
         &mut crate::solve::progress::silent,
     );
     let judge =
@@ -216,7 +216,7 @@ fn judge_of(text: &str) -> Judge {
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
     let solved = crate::verify::solved::solve(
         &model,
-        &crate::verify::solved::Options::default(),
+        &crate::verify::solved::Request::default(),
         &mut crate::solve::progress::silent,
     );
     let solved = solved.unwrap_or_else(|d| panic!("{d:?}"));
@@ -296,7 +296,7 @@ fn policies_are_judged_on_the_grid_of_the_solution() {
     let model = model.unwrap_or_else(|| panic!("it compiles"));
     let fresh = crate::verify::solved::solve(
         &model,
-        &crate::verify::solved::Options::default(),
+        &crate::verify::solved::Request::default(),
         &mut crate::solve::progress::silent,
     );
     let mut fresh = fresh.unwrap_or_else(|d| panic!("{d:?}"));

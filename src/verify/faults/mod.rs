@@ -14,7 +14,7 @@ mod games;
 mod learners;
 mod moves;
 
-use super::solved::{Options, Solved, solve};
+use super::solved::{Request, Solved, solve};
 use crate::check::Model;
 use crate::fault;
 use crate::solve::progress::silent;
@@ -245,7 +245,7 @@ fn compiled(economy: &Economy) -> Option<Model> {
 /// Runs an economy with a fault alive.
 fn run(fault: &str, economy: &Economy, model: Option<&Model>) -> Outcome {
     fault::with(fault, || match (economy.gap, model) {
-        (Answer::Solved(gap), Some(model)) => match solve(model, &Options::default(), &mut silent) {
+        (Answer::Solved(gap), Some(model)) => match solve(model, &Request::default(), &mut silent) {
             Ok(solved) => {
                 let reasons = solved.certificate.reasons.iter();
                 let mut codes: Vec<String> = reasons
@@ -277,7 +277,7 @@ fn run(fault: &str, economy: &Economy, model: Option<&Model>) -> Outcome {
 
 /// Whether the certificate says these words of a model while a fault is alive.
 fn says(fault: &str, model: &Model, words: &str) -> bool {
-    let solved = fault::with(fault, || solve(model, &Options::default(), &mut silent));
+    let solved = fault::with(fault, || solve(model, &Request::default(), &mut silent));
     let said = solved.map_or_else(|d| d, |s| s.certificate.reasons);
     said.iter().any(|d| d.headline.contains(words))
 }

@@ -137,118 +137,17 @@ fn best_constant(bench: &Bench) -> Option<ConstantComparison> {
     };
     let (few, many) = (options.paths.clamp(1, CONSTANT_PATHS.0), CONSTANT_PATHS.1);
     let value = |p: &dyn Policy| statistics::mean(&play(p, few, options.seed));
-    let mut best: Option<(String, Vec<f64>, f64)> = None;
-    let mut offer = |kind: &str, actions: Vec<f64>, value: f64| {
-        if value.is_finite() && best.as_ref().is_none_or(|b| value > b.2) {
-            best = Some((kind.into(), actions, value));
-        }
+    let tried = match nc {
+        0 => constant_choices(bench, &value),
+        _ => constant_numbers(bench, &value)?,
     };
-    if nc == 0 {
-        for combo in bellman.combos.iter().take(400) {
-            let constant = ConstantPolicy {
-                bellman,
-                continuous: vec![],
-                levels: false,
-                finite: combo.clone(),
-            };
-            // A choice that is masked somewhere on the way is no constant policy.
-            let allowed = std::sync::atomic::AtomicBool::new(true);
-            let checked = Masked {
-                constant: &constant,
-                allowed: &allowed,
-            };
-            let v = value(&checked);
-            if allowed.load(std::sync::atomic::Ordering::Relaxed) {
-                offer("choice", combo.clone(), v);
-            }
-        }
-    } else {
-        let world = World::new(bellman, 1, options.seed, &options.starts);
-        let refs: Vec<&[f64]> = world.states.iter().map(Vec::as_slice).collect();
-        let (lo, hi) = bounds(
-            bellman,
-            At {
-                shock: world.shock[0],
-                time: 0,
-            },
-            &refs,
-            1,
-        );
-        if !lo.iter().chain(&hi).all(|b| b[0].is_finite()) {
-            return None;
-        }
-        // What the solution does at a start is tried as well: a peak may be narrower than any scan.
-        let mut own = vec![vec![0.0]; spec.actions.len()];
-        policy.act(
-            At {
-                shock: world.shock[0],
-                time: 0,
-            },
-            &refs,
-            &[0.5],
-            &mut own,
-        );
-        let own: Vec<f64> = bellman
-            .continuous
-            .iter()
-            .enumerate()
-            .map(|(c, &a)| (own[a][0] - lo[c][0]) / (hi[c][0] - lo[c][0]))
-            .map(|u| if u.is_finite() { u.clamp(0.0, 1.0) } else { 0.5 })
-            .collect();
-        for (kind, levels) in [("share", false), ("level", true)] {
-            let at = |x: &[f64]| {
-                let continuous = (0..nc)
-                    .map(|c| {
-                        if levels {
-                            lo[c][0] + x[c] * (hi[c][0] - lo[c][0])
-                        } else {
-                            x[c]
-                        }
-                    })
-                    .collect();
-                ConstantPolicy {
-                    bellman,
-                    continuous,
-                    levels,
-                    finite: vec![],
-                }
-            };
-            let (x, v) = if nc == 1 {
-                let mut points: Vec<f64> = (0..=20).map(|i| f64::from(i) / 20.0).chain([own[0]]).collect();
-                points.sort_by(f64::total_cmp);
-                points.dedup();
-                let scan: Vec<(f64, f64)> = points.into_iter().map(|u| (u, value(&at(&[u])))).collect();
-                let mut top = 0;
-                for (i, s) in scan.iter().enumerate() {
-                    if s.1 > scan[top].1 {
-                        top = i;
-                    }
-                }
-                let (a, b) = (scan[top.saturating_sub(1)].0, scan[(top + 1).min(scan.len() - 1)].0);
-                let (x, v) = optimise::brent(|u| value(&at(&[u])), a, b, 1e-5);
-                if v > scan[top].1 {
-                    (vec![x], v)
-                } else {
-                    (vec![scan[top].0], scan[top].1)
-                }
-            } else {
-                let few = optimise::BoxOptions {
-                    evaluations: 150,
-                    starts: 2,
-                    tolerance: 1e-4,
-                };
-                optimise::maximise(
-                    |x| value(&at(x)),
-                    &vec![0.0; nc],
-                    &vec![1.0; nc],
-                    std::slice::from_ref(&own),
-                    &few,
-                )
-            };
-            offer(kind, at(&x).continuous, v);
+    let mut best: Option<Tried> = None;
+    for one in tried.into_iter().filter(|t| t.value.is_finite()) {
+        if best.as_ref().is_none_or(|b| one.value > b.value) {
+            best = Some(one);
         }
     }
-    let (kind, actions, _) = best?;
+    let Tried { kind, actions, .. } = best?;
     let constant = ConstantPolicy {
         bellman,
         continuous: if nc > 0 { actions.clone() } else { vec![] },
@@ -266,7 +165,7 @@ fn best_constant(bench: &Bench) -> Option<ConstantComparison> {
         let gaps: Vec<f64> = ours.iter().zip(&theirs).map(|(a, b)| a - b).collect();
         let spread = statistics::sd(&gaps);
         ConstantComparison {
-            kind: kind.clone(),
+            kind: kind.into(),
             actions: actions.clone(),
             constant: statistics::mean(&theirs).max(NEVER),
             solution: statistics::mean(&ours).max(NEVER),
@@ -298,6 +197,146 @@ fn best_constant(bench: &Bench) -> Option<ConstantComparison> {
             compare(many, 0x2545_f491_4f6c_dd1d, true)
         },
     )
+}
+
+/// A constant policy that was tried: what it holds constant, its actions, and its mean discounted reward.
+struct Tried {
+    kind: &'static str,
+    actions: Vec<f64>,
+    value: f64,
+}
+
+/// Constant choices among finite ones, with their worth by `value`.
+fn constant_choices(bench: &Bench, value: &dyn Fn(&dyn Policy) -> f64) -> Vec<Tried> {
+    let bellman = bench.bellman;
+    let mut tried = Vec::new();
+    for combo in bellman.combos.iter().take(400) {
+        let constant = ConstantPolicy {
+            bellman,
+            continuous: vec![],
+            levels: false,
+            finite: combo.clone(),
+        };
+        // A choice that is masked somewhere on the way is no constant policy.
+        let allowed = std::sync::atomic::AtomicBool::new(true);
+        let checked = Masked {
+            constant: &constant,
+            allowed: &allowed,
+        };
+        let v = value(&checked);
+        if allowed.load(std::sync::atomic::Ordering::Relaxed) {
+            tried.push(Tried {
+                kind: "choice",
+                actions: combo.clone(),
+                value: v,
+            });
+        }
+    }
+    tried
+}
+
+/// The best constant share of the interval of each action, and the best constant level, each at most three numbers, by `value`; `None` where a
+/// bound is not finite.
+fn constant_numbers(bench: &Bench, value: &dyn Fn(&dyn Policy) -> f64) -> Option<Vec<Tried>> {
+    let Bench {
+        bellman,
+        policy,
+        options,
+        ..
+    } = *bench;
+    let (spec, nc) = (bellman.problem.spec(), bellman.continuous.len());
+    let world = World::new(bellman, 1, options.seed, &options.starts);
+    let refs: Vec<&[f64]> = world.states.iter().map(Vec::as_slice).collect();
+    let (lo, hi) = bounds(
+        bellman,
+        At {
+            shock: world.shock[0],
+            time: 0,
+        },
+        &refs,
+        1,
+    );
+    if !lo.iter().chain(&hi).all(|b| b[0].is_finite()) {
+        return None;
+    }
+    // What the solution does at a start is tried as well: a peak may be narrower than any scan.
+    let mut own = vec![vec![0.0]; spec.actions.len()];
+    policy.act(
+        At {
+            shock: world.shock[0],
+            time: 0,
+        },
+        &refs,
+        &[0.5],
+        &mut own,
+    );
+    let own: Vec<f64> = bellman
+        .continuous
+        .iter()
+        .enumerate()
+        .map(|(c, &a)| (own[a][0] - lo[c][0]) / (hi[c][0] - lo[c][0]))
+        .map(|u| if u.is_finite() { u.clamp(0.0, 1.0) } else { 0.5 })
+        .collect();
+    let mut tried = Vec::new();
+    for (kind, levels) in [("share", false), ("level", true)] {
+        let at = |x: &[f64]| {
+            let continuous = (0..nc)
+                .map(|c| {
+                    if levels {
+                        lo[c][0] + x[c] * (hi[c][0] - lo[c][0])
+                    } else {
+                        x[c]
+                    }
+                })
+                .collect();
+            ConstantPolicy {
+                bellman,
+                continuous,
+                levels,
+                finite: vec![],
+            }
+        };
+        let (x, v) = if nc == 1 {
+            let (x, v) = along(own[0], &|u| value(&at(&[u])));
+            (vec![x], v)
+        } else {
+            let few = optimise::BoxOptions {
+                evaluations: 150,
+                starts: 2,
+                tolerance: 1e-4,
+            };
+            optimise::maximise(
+                |x| value(&at(x)),
+                &vec![0.0; nc],
+                &vec![1.0; nc],
+                std::slice::from_ref(&own),
+                &few,
+            )
+        };
+        tried.push(Tried {
+            kind,
+            actions: at(&x).continuous,
+            value: v,
+        });
+    }
+    Some(tried)
+}
+
+/// The largest value over [0, 1] by a scan, at `own` too, and Brent's method around the best point of it: the place and the value.
+fn along(own: f64, value: &dyn Fn(f64) -> f64) -> (f64, f64) {
+    let mut points: Vec<f64> = (0..=20).map(|i| f64::from(i) / 20.0).chain([own]).collect();
+    points.sort_by(f64::total_cmp);
+    points.dedup();
+    let scan: Vec<(f64, f64)> = points.into_iter().map(|u| (u, value(u))).collect();
+    let mut top = 0;
+    for (i, s) in scan.iter().enumerate() {
+        if s.1 > scan[top].1 {
+            top = i;
+        }
+    }
+    let (a, b) = (scan[top.saturating_sub(1)].0, scan[(top + 1).min(scan.len() - 1)].0);
+    let (x, v) = optimise::brent(value, a, b, 1e-5);
+    if v > scan[top].1 { (x, v) } else { scan[top] }
 }
 
 /// How often an outcome must be met at least for simulation to know it.

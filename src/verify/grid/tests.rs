@@ -196,7 +196,7 @@ fn a_unit_of_consumption_is_the_same_by_either_of_two_actions() {
                 k' = clamp(2 + a + b, 2, 4)\n  observe k\n  reward log(c)\n  discount 0.5\n}\n";
     let (model, found) = crate::compile(text, &crate::Options::default());
     let model = model.unwrap_or_else(|| panic!("{found:?}"));
-    let options = crate::solve::decision::Options::default();
+    let options = crate::solve::decision::ProblemOptions::default();
     let problem = crate::solve::decision::Decision::new(&model, &options).unwrap();
     let bellman = Bellman::new(&problem, Interpolation::Linear).unwrap();
     let at = At { shock: 0, time: 0 };

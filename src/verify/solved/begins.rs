@@ -37,13 +37,13 @@ pub(in crate::verify) fn in_the_economy(
     seed: u64,
     may_be_finer: bool,
 ) {
-    let options = world::Options {
+    let options = world::JudgeOptions {
         seed,
         may_be_finer,
         edges: certificate.thresholds.edges,
         value: certificate.thresholds.bellman,
         policy: certificate.thresholds.euler,
-        ..world::Options::default()
+        ..world::JudgeOptions::default()
     };
     match world::judge(model, solution, &problem.unseen, &problem.discretised, &options) {
         Ok(judged) => {

@@ -35,10 +35,10 @@ pub(super) fn stationary(model: &Model) -> Option<(Vec<String>, SteadyState)> {
     }
     let problem = Decision::new(
         model,
-        &decision::Options {
+        &decision::ProblemOptions {
             deterministic: true,
             nodes: 60,
-            ..decision::Options::default()
+            ..decision::ProblemOptions::default()
         },
     )
     .ok()?;

@@ -31,7 +31,7 @@ pub(super) struct Standing {
     pub(super) problem: Decision,
     pub(super) solution: Solution,
     pub(super) certificate: Certificate,
-    pub(super) build: decision::Options,
+    pub(super) build: decision::ProblemOptions,
     pub(super) fell_back: Option<Diagnostic>,
 }
 
@@ -39,7 +39,7 @@ impl Standing {
     pub(super) fn new(
         (problem, solution): (Decision, Solution),
         certificate: Certificate,
-        (build, fell_back): (&decision::Options, &Option<Diagnostic>),
+        (build, fell_back): (&decision::ProblemOptions, &Option<Diagnostic>),
     ) -> Standing {
         Standing {
             problem,
@@ -147,8 +147,8 @@ impl Judged {
         problem: &Decision,
         solution: &Solution,
         certificate: &Certificate,
-        build: &decision::Options,
-    ) -> Option<decision::Options> {
+        build: &decision::ProblemOptions,
+    ) -> Option<decision::ProblemOptions> {
         if !too_coarse(certificate) {
             return None;
         }
@@ -182,7 +182,7 @@ impl Judged {
         model: &Model,
         problem: &Decision,
         solution: &Solution,
-        build: &decision::Options,
+        build: &decision::ProblemOptions,
     ) -> bool {
         let with = |lever: &Lever| self.with(*lever, model, problem, solution, build);
         LEVERS.iter().any(|lever| with(lever).is_some())
@@ -195,8 +195,8 @@ impl Judged {
         model: &Model,
         problem: &Decision,
         solution: &Solution,
-        build: &decision::Options,
-    ) -> Option<decision::Options> {
+        build: &decision::ProblemOptions,
+    ) -> Option<decision::ProblemOptions> {
         if self.idle.contains(&lever) {
             return None;
         }
@@ -260,7 +260,7 @@ impl Judged {
     }
 
     /// What the last lever made is taken back; `to` is how the problem is turned into numbers again.
-    pub(super) fn taken_back(&mut self, to: &decision::Options) {
+    pub(super) fn taken_back(&mut self, to: &decision::ProblemOptions) {
         if let Some((lever, _)) = self.last.take() {
             self.halfway |= lever == Lever::Chains && to.fineness == 0;
             self.idle.push(lever);
@@ -371,7 +371,7 @@ mod tests {
 
     const SAVER: &str = "agent a {\n  state w in [0, 4], start 1\n  action c in (0, w + 1]\n  w' = w + 1 - c\n  observe w\n  reward log(c)\n  discount 0.9\n}\n";
 
-    fn problem(options: &decision::Options) -> Decision {
+    fn problem(options: &decision::ProblemOptions) -> Decision {
         let (model, found) = crate::compile(SAVER, &crate::Options::default());
         Decision::new(&model.unwrap_or_else(|| panic!("{found:?}")), options).unwrap_or_else(|d| panic!("{d:?}"))
     }
@@ -398,14 +398,14 @@ mod tests {
 
     #[test]
     fn what_is_finer_and_fails_where_the_coarser_held_is_worse() {
-        let problem = problem(&decision::Options::default());
+        let problem = problem(&decision::ProblemOptions::default());
         let solution =
             crate::solve::value_iteration::solve(&problem, &Default::default(), &mut crate::solve::progress::silent);
         let stands = |certificate: Certificate| Standing {
-            problem: self::problem(&decision::Options::default()),
+            problem: self::problem(&decision::ProblemOptions::default()),
             solution: solution.clone().unwrap_or_else(|d| panic!("{d:?}")),
             certificate,
-            build: decision::Options::default(),
+            build: decision::ProblemOptions::default(),
             fell_back: None,
         };
         let coarse = stands(failing("E0949", (-1.5, false)));
@@ -429,15 +429,15 @@ mod tests {
             last: Some((Lever::Chains, Vec::new())),
             ..Judged::default()
         };
-        judged.taken_back(&decision::Options::default());
+        judged.taken_back(&decision::ProblemOptions::default());
         assert!(judged.halfway && judged.idle == [Lever::Chains]);
         let mut later = Judged {
             last: Some((Lever::Chains, Vec::new())),
             ..Judged::default()
         };
-        later.taken_back(&decision::Options {
+        later.taken_back(&decision::ProblemOptions {
             fineness: 1,
-            ..decision::Options::default()
+            ..decision::ProblemOptions::default()
         });
         assert!(!later.halfway);
     }

@@ -157,9 +157,9 @@ mod tests {
 
     fn problem(nodes: usize) -> Decision {
         let (model, found) = crate::compile(SAVER, &crate::Options::default());
-        let options = decision::Options {
+        let options = decision::ProblemOptions {
             nodes,
-            ..decision::Options::default()
+            ..decision::ProblemOptions::default()
         };
         Decision::new(&model.unwrap_or_else(|| panic!("{found:?}")), &options).unwrap_or_else(|d| panic!("{d:?}"))
     }

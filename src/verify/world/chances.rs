@@ -1,6 +1,6 @@
 //! Chance in one period of the economy: which draws matter, which of them take finitely many values, and nodes for the others.
 
-use super::seat::Seat;
+use super::seat::SolvedSeat;
 use crate::check::Model;
 use crate::check::model::{DrawWhen, Family, Process};
 use crate::env::worlds::trial::Drawn;
@@ -89,7 +89,7 @@ pub const MOST_OUTCOMES: usize = 256;
 
 impl Chances {
     /// What is drawn in a period on the way to `outputs` (any length).
-    pub fn of(model: &Model, seat: &Seat, outputs: &[NodeId]) -> Chances {
+    pub fn of(model: &Model, seat: &SolvedSeat, outputs: &[NodeId]) -> Chances {
         // Inputs that rewards, laws of motion and ends read.
         let inputs = model.graph.below(outputs.iter().copied()).through_roots().inputs();
         let mut out = Chances {
@@ -333,11 +333,11 @@ mod tests {
         let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
         let solved = crate::verify::solved::solve(
             &model,
-            &crate::verify::solved::Options::default(),
+            &crate::verify::solved::Request::default(),
             &mut crate::solve::progress::silent,
         );
         let solution = solved.unwrap_or_else(|d| panic!("{d:?}")).solution;
-        let seat = Seat::of(&model, &solution).unwrap_or_else(|d| panic!("{d:?}"));
+        let seat = SolvedSeat::of(&model, &solution).unwrap_or_else(|d| panic!("{d:?}"));
         let outputs: Vec<NodeId> = model.agents[0].reward.into_iter().collect();
         let found = Chances::of(&model, &seat, &outputs);
         assert_eq!(found.outcomes, 30);

@@ -32,7 +32,7 @@ pub struct Better {
 }
 
 /// The search at one place.
-struct Search {
+struct ChoiceSearch {
     visit: usize,
     at: Vec<f64>,
     best: Vec<f64>,
@@ -69,17 +69,17 @@ pub fn improve(
     let numbers: Vec<usize> = (0..bench.seat.choices.len())
         .filter(|c| bench.seat.choices[*c].values.is_empty())
         .collect();
-    let mut searches: Vec<Search> = visits
+    let mut searches: Vec<ChoiceSearch> = visits
         .iter()
         .enumerate()
-        .map(|(i, v)| Search::new(i, v.actions.clone(), here[i], &ranges[i], &numbers))
+        .map(|(i, v)| ChoiceSearch::new(i, v.actions.clone(), here[i], &ranges[i], &numbers))
         .collect();
     let mut rivals = 0;
     if numbers.len() < bench.seat.choices.len() {
         let more = others(trials, visits, ranges, &numbers, draws)?;
         rivals = more.len();
         searches.extend(more.into_iter().map(|(i, a, q)| {
-            let mut s = Search::new(i, a, q, &ranges[i], &numbers);
+            let mut s = ChoiceSearch::new(i, a, q, &ranges[i], &numbers);
             // The best may be half an even step away.
             for &c in &numbers {
                 let half = 0.5 * (s.hi[c] - s.lo[c]) / EVEN as f64;
@@ -131,8 +131,8 @@ pub fn step_of(lo: f64, hi: f64, x: f64) -> f64 {
     }
 }
 
-impl Search {
-    fn new(visit: usize, at: Vec<f64>, q: f64, ranges: &[Range], numbers: &[usize]) -> Search {
+impl ChoiceSearch {
+    fn new(visit: usize, at: Vec<f64>, q: f64, ranges: &[Range], numbers: &[usize]) -> ChoiceSearch {
         let n = at.len();
         let (mut lo, mut hi, mut step) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
         for &c in numbers {
@@ -141,7 +141,7 @@ impl Search {
                 step[c] = step_of(l, h, at[c]);
             }
         }
-        Search {
+        ChoiceSearch {
             visit,
             best: at.clone(),
             at,
@@ -244,7 +244,7 @@ fn others(
 fn climb(
     trials: &mut Trials,
     visits: &[Visit],
-    searches: &mut [Search],
+    searches: &mut [ChoiceSearch],
     chosen: &[usize],
     numbers: &[usize],
     draws: usize,
@@ -363,7 +363,12 @@ fn climb(
 }
 
 /// What the last moves are worth.
-fn finish(trials: &mut Trials, visits: &[Visit], searches: &mut [Search], draws: usize) -> Result<(), Diagnostic> {
+fn finish(
+    trials: &mut Trials,
+    visits: &[Visit],
+    searches: &mut [ChoiceSearch],
+    draws: usize,
+) -> Result<(), Diagnostic> {
     let jobs: Vec<Job> = searches
         .iter()
         .map(|s| Job {

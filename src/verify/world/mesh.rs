@@ -5,7 +5,7 @@
 //! there are too many cells the mesh is even and coarser than they are; it then sees the part of the error that is smooth.
 
 use super::Bench;
-use super::seat::Seat;
+use super::seat::SolvedSeat;
 use super::value::{Weights, weights};
 use super::visit::{Landings, Visit};
 use crate::diag::Diagnostic;
@@ -354,7 +354,7 @@ impl Mesh {
         Ok(out)
     }
 
-    fn period(&self, x: &[f64], seat: &Seat) -> usize {
+    fn period(&self, x: &[f64], seat: &SolvedSeat) -> usize {
         x.get(self.states + seat.shocks.len()).map_or(0, |t| *t as usize)
     }
 }

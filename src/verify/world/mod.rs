@@ -43,7 +43,7 @@ use crate::diag::{Diagnostic, Severity};
 use crate::solve::between::PolicyBetween;
 use crate::solve::decision::Discretised;
 use crate::solve::solution::Solution;
-use seat::Seat;
+use seat::SolvedSeat;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use trials::{Job, Trials};
@@ -52,7 +52,7 @@ use visit::Visit;
 
 /// Settings of the judge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Options {
+pub struct JudgeOptions {
     /// Seed of all draws.
     pub seed: u64,
     /// Lives simulated side by side.
@@ -73,9 +73,9 @@ pub struct Options {
     pub may_be_finer: bool,
 }
 
-impl Default for Options {
+impl Default for JudgeOptions {
     fn default() -> Self {
-        Options {
+        JudgeOptions {
             seed: 1,
             lives: 64,
             points: 120,
@@ -186,7 +186,7 @@ pub struct Bench<'a> {
     /// What is judged.
     pub solution: &'a Solution,
     /// The decision maker.
-    pub seat: &'a Seat,
+    pub seat: &'a SolvedSeat,
     /// The solution's policy, read anywhere.
     pub policy: &'a PolicyBetween,
     /// The solution's value.
@@ -196,7 +196,7 @@ pub struct Bench<'a> {
     /// The nodes that the solver put in the place of chance, one entry per shock or noise; hints name them.
     pub discretised: &'a [Discretised],
     /// Settings.
-    pub options: &'a Options,
+    pub options: &'a JudgeOptions,
     /// The size of one unit of error: one value per visit, then one per extreme visit.
     pub units: Vec<f64>,
     /// `consumption` or `reward`.
@@ -215,9 +215,9 @@ pub fn judge(
     solution: &Solution,
     unseen: &[String],
     discretised: &[Discretised],
-    options: &Options,
+    options: &JudgeOptions,
 ) -> Result<WorldCertificate, Diagnostic> {
-    let mut seat = Seat::of(model, solution)?;
+    let mut seat = SolvedSeat::of(model, solution)?;
     seat.unseen = (0..model.shocks.len())
         .filter(|s| unseen.iter().any(|u| *u == model.shocks[*s].name))
         .collect();
@@ -293,7 +293,7 @@ pub(super) const LANES: usize = 1024;
 /// neither).
 pub(super) fn units(
     trials: &mut Trials,
-    seat: &Seat,
+    seat: &SolvedSeat,
     value: &Value,
     played: &play::Played,
 ) -> Result<(Vec<f64>, &'static str), Diagnostic> {

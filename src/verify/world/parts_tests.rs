@@ -10,14 +10,14 @@ fn compiled(text: &str) -> Model {
 }
 
 fn solved(model: &Model) -> Solution {
-    let found = solved::solve(model, &solved::Options::default(), &mut silent);
+    let found = solved::solve(model, &solved::Request::default(), &mut silent);
     found.unwrap_or_else(|e| panic!("{e:?}")).solution
 }
 
 /// What a part of the judge says of a solution.
 fn asked<T>(model: &Model, solution: &Solution, part: impl Fn(&Bench, &mut Trials) -> T) -> T {
-    let options = Options::default();
-    let seat = Seat::of(model, solution).unwrap();
+    let options = JudgeOptions::default();
+    let seat = SolvedSeat::of(model, solution).unwrap();
     let value = Value::new(solution, &seat, model.horizon).unwrap();
     let played = play::play(model, solution, &seat, &value, &options, &play::Apart::default()).unwrap();
     let mut trials = Trials::new(model, &seat, &value, LANES, options.seed).unwrap();
@@ -153,7 +153,7 @@ const TASTE: &str = "model taste\nagent w {\n  state x in 0..1, start 0\n  actio
 fn probabilities_that_are_off_are_seen_by_their_row_alone() {
     let model = compiled(TASTE);
     let right = solved(&model);
-    let judged = judge(&model, &right, &[], &[], &Options::default()).unwrap();
+    let judged = judge(&model, &right, &[], &[], &JudgeOptions::default()).unwrap();
     assert!(judged.passed(), "{judged:?}");
     assert!(row(&judged, "probabilities of").value < -9.0, "{judged:?}");
     let mut wrong = right.clone();
@@ -161,7 +161,7 @@ fn probabilities_that_are_off_are_seen_by_their_row_alone() {
         pair[0] += 0.01;
         pair[1] -= 0.01;
     }
-    let judged = judge(&model, &wrong, &[], &[], &Options::default()).unwrap();
+    let judged = judge(&model, &wrong, &[], &[], &JudgeOptions::default()).unwrap();
     assert_eq!(failing(&judged), ["probabilities of w.d, largest error"], "{judged:?}");
     assert!(
         (row(&judged, "probabilities of").value + 2.0).abs() < 1e-6,
@@ -188,14 +188,14 @@ fn what_comes_seldom_is_seen_by_what_values_differ_by_alone() {
          reward 10 - 100 * (e - 0.2)^2 + (if buyer then 3 * h else 0)\n  discount 0.95\n}\n",
     );
     let right = solved(&model);
-    let judged = judge(&model, &right, &[], &[], &Options::default()).unwrap();
+    let judged = judge(&model, &right, &[], &[], &JudgeOptions::default()).unwrap();
     assert!(judged.passed(), "{judged:?}");
     let mut wrong = right.clone();
     // Value with a house less value without: 3 * .01 / (1 - .95 * .99). A tenth of it is lost.
     let lost = 0.1 * (right.value[1] - right.value[0]);
     assert!((lost - 0.1 * 0.03 / (1.0 - 0.95 * 0.99)).abs() < 1e-6, "{lost}");
     wrong.value[1] -= lost;
-    let judged = judge(&model, &wrong, &[], &[], &Options::default()).unwrap();
+    let judged = judge(&model, &wrong, &[], &[], &JudgeOptions::default()).unwrap();
     assert_eq!(failing(&judged), ["the same, of what values differ by"], "{judged:?}");
     assert!(judged.reasons.iter().any(|d| d.code == "E0944"), "{judged:?}");
 }
@@ -228,7 +228,7 @@ const OFFERS: &str = "model offers\nagent a {\n  state n in 0..12, start 0\n  sh
 #[test]
 fn offers_behind_kinks_get_links_enough_also_where_the_file_says_how_many() {
     let found = |text: &str| {
-        let found = solved::solve(&compiled(text), &solved::Options::default(), &mut silent);
+        let found = solved::solve(&compiled(text), &solved::Request::default(), &mut silent);
         found.unwrap_or_else(|e| panic!("{e:?}"))
     };
     let open = found(OFFERS);
@@ -252,7 +252,7 @@ fn consumption_that_must_be_positive_is_never_a_little_below_zero() {
     // Below zero `crra(c, 2)` is large and positive.
     let text = "model saving\nagent h {\n  state k in [0, 50], start 5\n  shock z ~ markov([lo: 0.5, hi: 1.5], [[0.85, 0.15], [0.25, 0.75]])\n  \
         action k_next in [0, 50]\n  let c = 1.02 * k + z - k_next\n  require c > 0\n  k' = k_next\n  observe k, z\n  reward crra(c, 2)\n  discount 0.95\n}\n";
-    let found = solved::solve(&compiled(text), &solved::Options::default(), &mut silent);
+    let found = solved::solve(&compiled(text), &solved::Request::default(), &mut silent);
     let found = found.unwrap_or_else(|e| panic!("{e:?}"));
     assert!(found.certificate.passed, "{:?}", found.certificate.reasons);
     assert!(found.solution.value.iter().all(|v| v.abs() < 100.0));
@@ -268,7 +268,7 @@ const HEDGED: f64 = 0.690_704;
 #[test]
 fn draws_that_read_draws_are_integrated_and_judged() {
     let model = compiled(&format!("{HEDGE}}}\n"));
-    let found = solved::solve(&model, &solved::Options::default(), &mut silent).unwrap();
+    let found = solved::solve(&model, &solved::Request::default(), &mut silent).unwrap();
     let f = found.solution.policy[0][0];
     assert!(found.certificate.passed, "{:?}", found.certificate.reasons);
     assert!((f / HEDGED - 1.0).abs() < 2e-3, "{f}");

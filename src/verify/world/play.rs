@@ -1,7 +1,7 @@
 //! Lives simulated under the solution's policy, as `econc simulate` plays them, and the places at which they are judged.
 
-use super::Options;
-use super::seat::Seat;
+use super::JudgeOptions;
+use super::seat::SolvedSeat;
 use super::trials::{reward_of, standing};
 use super::value::Value;
 use super::visit::Visit;
@@ -67,7 +67,7 @@ pub struct Deviator {
     /// Its own policy, as that of a problem whose solution is read.
     pub policy: PolicyBetween,
     /// Its seat in that solution.
-    pub seat: Seat,
+    pub seat: SolvedSeat,
 }
 
 impl Deviator {
@@ -97,9 +97,9 @@ impl Deviator {
 pub fn play(
     model: &Model,
     solution: &Solution,
-    seat: &Seat,
+    seat: &SolvedSeat,
     value: &Value,
-    options: &Options,
+    options: &JudgeOptions,
     apart: &Apart,
 ) -> Result<Played, Diagnostic> {
     let elements: usize = model.graph.inputs.iter().map(|i| model.graph.elements(&i.shape)).sum();

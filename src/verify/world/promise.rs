@@ -7,7 +7,7 @@
 use super::hints::cause;
 use super::trials::{Job, Trials};
 use super::visit::{Visit, worst};
-use super::{Bench, Options, WorldCertificate, tastes, value_at};
+use super::{Bench, JudgeOptions, WorldCertificate, tastes, value_at};
 use crate::diag::Diagnostic;
 use crate::num::statistics;
 
@@ -308,7 +308,7 @@ impl Kept {
 
 /// The same from more lives and more places.
 fn again(bench: &Bench, trials: &mut Trials) -> Result<Kept, Diagnostic> {
-    let options = Options {
+    let options = JudgeOptions {
         lives: MORE * bench.options.lives,
         points: MORE * MORE * bench.options.points,
         ..bench.options.clone()

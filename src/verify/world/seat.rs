@@ -49,7 +49,7 @@ pub struct SolvedShock {
 
 /// The decision maker of a solution.
 #[derive(Clone, Debug)]
-pub struct Seat {
+pub struct SolvedSeat {
     /// Agents whose rewards count, one number of the model per agent.
     pub agents: Vec<usize>,
     /// The member of its agent whose rewards and ends count alone, from 0; `None` where everybody's do.
@@ -74,12 +74,12 @@ fn lost(what: &str, name: &str) -> Diagnostic {
     .hint("judge the solution with the model that it was solved from")
 }
 
-impl Seat {
+impl SolvedSeat {
     /// Finds the agents, choices, states and shocks of a solution in the model.
     ///
     /// # Errors
     /// E0815: a name that the model has not.
-    pub fn of(model: &Model, solution: &Solution) -> Result<Seat, Diagnostic> {
+    pub fn of(model: &Model, solution: &Solution) -> Result<SolvedSeat, Diagnostic> {
         let elements = |shape: &[AxisId]| model.graph.elements(shape);
         let mut choices = Vec::new();
         for a in &solution.actions {
@@ -140,7 +140,7 @@ impl Seat {
             // Everybody who wants something counts, whether or not a choice is left to them.
             agents = (0..model.agents.len()).filter(|a| agents.contains(a)).collect();
         }
-        Ok(Seat {
+        Ok(SolvedSeat {
             agents,
             member: single.then_some(0),
             meets: false,
@@ -155,10 +155,10 @@ impl Seat {
     ///
     /// # Errors
     /// E0815: a name that the model has not.
-    pub fn of_player(model: &Model, solution: &Solution, player: &Player) -> Result<Seat, Diagnostic> {
-        let all = Seat::of(model, solution)?;
+    pub fn of_player(model: &Model, solution: &Solution, player: &Player) -> Result<SolvedSeat, Diagnostic> {
+        let all = SolvedSeat::of(model, solution)?;
         let several = model.graph.elements(&model.agents[player.agent].shape) > 1;
-        Ok(Seat {
+        Ok(SolvedSeat {
             agents: vec![player.agent],
             member: several.then_some(player.member.unwrap_or(0)),
             meets: player.member.is_some() || !several,

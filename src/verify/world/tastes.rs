@@ -3,7 +3,7 @@
 //! with the other actions that the policy takes beside it.
 
 use super::mesh::Mesh;
-use super::seat::Seat;
+use super::seat::SolvedSeat;
 use super::trials::{Job, Range, Trials};
 use super::visit::{Landings, Visit};
 use super::{Bench, WorldCertificate};
@@ -15,18 +15,18 @@ const EULER: f64 = 0.577_215_664_901_532_9;
 const DRAWS: usize = 2048;
 
 /// Which choice has taste shocks, and their scale.
-pub fn scale(seat: &Seat) -> Option<(usize, f64)> {
+pub fn scale(seat: &SolvedSeat) -> Option<(usize, f64)> {
     let mut choices = seat.choices.iter().enumerate();
     choices.find_map(|(c, x)| x.taste.map(|t| (c, t)))
 }
 
 /// Whether there are other choices beside the one with taste shocks.
-pub fn among_several(seat: &Seat) -> bool {
+pub fn among_several(seat: &SolvedSeat) -> bool {
     seat.choices.len() > 1 && scale(seat).is_some()
 }
 
 /// Fixes the choice with taste shocks at the one played: `ranges`, `[visit][choice]`, then hold what is left to choose beside it.
-pub fn given(seat: &Seat, visits: &[Visit], ranges: &mut [Vec<Range>]) {
+pub fn given(seat: &SolvedSeat, visits: &[Visit], ranges: &mut [Vec<Range>]) {
     let Some((c, _)) = scale(seat) else { return };
     for (v, own) in visits.iter().zip(ranges) {
         own[c] = Range::Values(vec![v.actions[c]]);
@@ -93,7 +93,7 @@ pub fn apart(bench: &Bench, trials: &mut Trials, visits: &[Visit], draws: usize)
 
 /// What the gains at each of `parts` (as made by [`apart`], one gain per part) add to the expected largest worth, one value per
 /// visit: with taste shocks of scale `t` the choice with a larger worth is also taken more often.
-pub fn together(seat: &Seat, parts: &[Given], gains: &[f64], visits: usize) -> Vec<f64> {
+pub fn together(seat: &SolvedSeat, parts: &[Given], gains: &[f64], visits: usize) -> Vec<f64> {
     let t = scale(seat).map_or(1.0, |s| s.1);
     let mut out = vec![0.0; visits];
     for (p, gain) in parts.iter().zip(gains) {

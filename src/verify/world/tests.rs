@@ -20,9 +20,9 @@ fn compiled(text: &str) -> Model {
 fn solved(model: &Model) -> Solution {
     let found = solved::solve(
         model,
-        &solved::Options {
+        &solved::Request {
             seed: 1,
-            ..solved::Options::default()
+            ..solved::Request::default()
         },
         &mut silent,
     );
@@ -30,7 +30,7 @@ fn solved(model: &Model) -> Solution {
 }
 
 fn codes(model: &Model, solution: &Solution) -> Vec<String> {
-    let judged = judge(model, solution, &[], &[], &Options::default()).unwrap_or_else(|e| panic!("{e:?}"));
+    let judged = judge(model, solution, &[], &[], &JudgeOptions::default()).unwrap_or_else(|e| panic!("{e:?}"));
     assert_eq!(judged.passed(), judged.reasons.is_empty(), "{judged:?}");
     judged.reasons.into_iter().map(|d| d.code).collect()
 }
@@ -51,11 +51,11 @@ fn right_solutions_pass_and_finite_ones_exactly() {
         assert!(
             codes(&model, &solution).is_empty(),
             "{:?}",
-            judge(&model, &solution, &[], &[], &Options::default())
+            judge(&model, &solution, &[], &[], &JudgeOptions::default())
         );
     }
     let model = compiled(MACHINE);
-    let judged = judge(&model, &solved(&model), &[], &[], &Options::default()).unwrap_or_default();
+    let judged = judge(&model, &solved(&model), &[], &[], &JudgeOptions::default()).unwrap_or_default();
     // Nothing is sampled where every draw is finite.
     assert!(value(&judged, "economy: Bellman residual, 99 %") < -9.0, "{judged:?}");
     assert!(value(&judged, "value obtained less promised") < -9.0, "{judged:?}");
@@ -67,7 +67,7 @@ fn promising_too_much_is_seen_at_its_size() {
     let mut solution = solved(&model);
     // A value that is .1 too high everywhere: (1 - beta) .1 of log consumption a period.
     solution.value.iter_mut().for_each(|v| *v += 0.1);
-    let judged = judge(&model, &solution, &[], &[], &Options::default()).unwrap_or_default();
+    let judged = judge(&model, &solution, &[], &[], &JudgeOptions::default()).unwrap_or_default();
     let gap = value(&judged, "value obtained less promised");
     assert!((gap - 0.004f64.log10()).abs() < 0.02, "{gap}");
     assert!(judged.reasons.iter().any(|d| d.code == "E0944") && judged.reasons.iter().any(|d| d.code == "E0945"));
@@ -117,7 +117,7 @@ fn the_unit_is_not_moved_by_a_constant_in_the_reward() {
         let model = compiled(text);
         let mut solution = solved(&model);
         solution.policy[0].iter_mut().for_each(|d| *d = 0.0);
-        let judged = judge(&model, &solution, &[], &[], &Options::default()).unwrap_or_default();
+        let judged = judge(&model, &solution, &[], &[], &JudgeOptions::default()).unwrap_or_default();
         value(&judged, "economy: one-shot gain, largest")
     };
     let plain = wrong(MACHINE);
@@ -132,12 +132,12 @@ fn what_nobody_sees_is_no_reason_to_deviate() {
         "model w\nshock Z ~ markov([low: 0.5, high: 2], [[0.5, 0.5], [0.5, 0.5]])\nagent w {\n  state x in 1..2, start 1\n\
          action q in [0, 5]\n  observe x\n  x' = 3 - x\n  reward -(q - Z)^2\n  discount 0.9\n}\n",
     );
-    let found = solved::solve(&model, &solved::Options::default(), &mut silent).unwrap_or_else(|e| panic!("{e:?}"));
+    let found = solved::solve(&model, &solved::Request::default(), &mut silent).unwrap_or_else(|e| panic!("{e:?}"));
     assert!((found.solution.policy[0][0] - 1.25).abs() < 1e-6);
     assert!(found.certificate.passed, "{:?}", found.certificate.reasons);
     let mut wrong = found.solution.clone();
     wrong.policy[0].iter_mut().for_each(|q| *q = 2.0);
-    let judged = judge(&model, &wrong, &found.unseen, &[], &Options::default()).unwrap_or_default();
+    let judged = judge(&model, &wrong, &found.unseen, &[], &JudgeOptions::default()).unwrap_or_default();
     assert!(judged.reasons.iter().any(|d| d.code == "E0946"), "{judged:?}");
 }
 
@@ -149,7 +149,7 @@ const TASTES: &str = "model tastes\nagent owner {\n  state x in 0..4, start 0\n 
 fn other_actions_beside_a_choice_with_taste_shocks_are_judged() {
     let model = compiled(TASTES);
     let right = solved(&model);
-    let judged = judge(&model, &right, &[], &[], &Options::default()).unwrap_or_default();
+    let judged = judge(&model, &right, &[], &[], &JudgeOptions::default()).unwrap_or_default();
     assert!(judged.passed(), "{judged:?}");
     assert!(value(&judged, "value obtained less promised") < -7.0, "{judged:?}");
     assert!(value(&judged, "error of the value, estimated") < -6.0, "{judged:?}");
@@ -175,7 +175,7 @@ fn other_actions_beside_a_choice_with_taste_shocks_are_judged() {
     }
     let mut wrong = right.clone();
     wrong.probability.iter_mut().for_each(|p| *p = 0.5);
-    let judged = judge(&model, &wrong, &[], &[], &Options::default()).unwrap_or_default();
+    let judged = judge(&model, &wrong, &[], &[], &JudgeOptions::default()).unwrap_or_default();
     assert!(
         value(&judged, "probabilities of owner.d, largest error") > -1.0,
         "{judged:?}"

@@ -4,7 +4,7 @@ mod steps;
 
 use super::chances::{Chances, FEWEST_NODES, Lattice, Leaf, MOST_OUTCOMES, PERIODIC, present, trapezoid};
 use super::mesh::Correction;
-use super::seat::Seat;
+use super::seat::SolvedSeat;
 use super::value::Value;
 use super::visit::{Landings, Visit};
 use crate::check::Model;
@@ -140,7 +140,7 @@ pub struct Trials<'a> {
     /// How many draws were tried so far.
     pub spent: usize,
     model: &'a Model,
-    seat: &'a Seat,
+    seat: &'a SolvedSeat,
     value: &'a Value,
     worlds: Worlds,
     /// Slacks of hard requirements.
@@ -162,7 +162,7 @@ impl<'a> Trials<'a> {
     /// Those of the economy's programs.
     pub fn new(
         model: &'a Model,
-        seat: &'a Seat,
+        seat: &'a SolvedSeat,
         value: &'a Value,
         lanes: usize,
         seed: u64,
@@ -721,14 +721,14 @@ impl<'a> Trials<'a> {
 }
 
 /// `(states, stored shocks, date)` of the decision maker in world `w`: one value per state and one per shock of the solution.
-pub fn standing(worlds: &Worlds, seat: &Seat, w: usize) -> (Vec<f64>, Vec<f64>, usize) {
+pub fn standing(worlds: &Worlds, seat: &SolvedSeat, w: usize) -> (Vec<f64>, Vec<f64>, usize) {
     let (mut states, mut shocks) = (vec![0.0; seat.states.len()], vec![0.0; seat.shocks.len()]);
     let period = stand_where(worlds, seat, w, &mut states, &mut shocks);
     (states, shocks, period)
 }
 
 /// As [`standing`], into arrays; returns the date.
-fn stand_where(worlds: &Worlds, seat: &Seat, w: usize, states: &mut [f64], shocks: &mut [f64]) -> usize {
+fn stand_where(worlds: &Worlds, seat: &SolvedSeat, w: usize, states: &mut [f64], shocks: &mut [f64]) -> usize {
     let n = worlds.worlds();
     for (x, s) in states.iter_mut().zip(&seat.states) {
         *x = worlds.frame[s.input][s.element * n + w];
@@ -750,7 +750,7 @@ pub enum Range {
 
 /// The decision maker's reward in world `w` of `n`. `rewards` has one array per agent with a reward, element x world, worlds
 /// fastest.
-pub fn reward_of(model: &Model, seat: &Seat, rewards: &[Vec<f64>], n: usize, w: usize) -> f64 {
+pub fn reward_of(model: &Model, seat: &SolvedSeat, rewards: &[Vec<f64>], n: usize, w: usize) -> f64 {
     let rewarding = model.agents.iter().enumerate().filter(|(_, a)| a.reward.is_some());
     let mut total = 0.0;
     for ((agent, a), values) in rewarding.zip(rewards) {

@@ -5,7 +5,7 @@
 //! solver knows its value at the nodes of the chain only: what this adds is what a reader of the solution would do. Where the solution says what each
 //! combination of finite choices is worth, the value between nodes is the largest of those (each is smooth where the value has kinks).
 
-use super::seat::Seat;
+use super::seat::SolvedSeat;
 use crate::num::interpolate::{Axis, AxisPoint, MAX_AXES, Outside, Rule, Surface, Tensor};
 use crate::solve::bellman::Interpolation;
 use crate::solve::solution::Solution;
@@ -34,7 +34,7 @@ pub struct Value {
 
 impl Value {
     /// Prepares a solution; `horizon` is the model's. `None` if its grid is none.
-    pub fn new(solution: &Solution, seat: &Seat, horizon: Option<usize>) -> Option<Value> {
+    pub fn new(solution: &Solution, seat: &SolvedSeat, horizon: Option<usize>) -> Option<Value> {
         let axes: Option<Vec<Axis>> = solution
             .states
             .iter()

@@ -12,6 +12,7 @@
 mod budget;
 mod household;
 pub mod law;
+pub mod member;
 pub mod moments;
 mod outcome;
 pub mod path;
@@ -24,8 +25,9 @@ use crate::diag::Diagnostic;
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::{EquilibriumMethod, Found};
 use crate::solve::progress::Watch;
-use moments::Member;
-use rounds::Search;
+use member::Member;
+use moments::Refusal;
+use rounds::LawSearch;
 
 /// Perceived laws of motion.
 pub struct PerceivedLaw;
@@ -117,19 +119,19 @@ impl EquilibriumMethod for PerceivedLaw {
             "fewer `law.periods` or `law.nodes`",
         )
         .map_err(|d| vec![d])?;
-        let mut search = Search::new(economy.model, member, asked);
+        let mut search = LawSearch::new(economy.model, member, asked);
         search.run(progress, outcome::found).map_err(|d| vec![d])
     }
 }
 
 /// The member of an economy, or what is in the way.
-pub fn member(economy: &Economy) -> Result<Member, moments::Refusal> {
+pub fn member(economy: &Economy) -> Result<Member, Refusal> {
     use crate::check::model::Concept;
     let agents: Vec<usize> = economy.seats.iter().flat_map(|s| s.agents.iter().copied()).collect();
     let member = Member::of(economy.model, &agents)?;
     match economy.concept {
         Concept::Competitive => Ok(member),
-        other => Err(moments::Refusal {
+        other => Err(Refusal {
             why: format!(
                 "its concept is `{}`; members of a continuum take prices as given: `competitive`",
                 other.word()
@@ -140,7 +142,7 @@ pub fn member(economy: &Economy) -> Result<Member, moments::Refusal> {
 }
 
 /// A refusal as a message.
-pub(super) fn refused(r: moments::Refusal) -> Diagnostic {
+pub(super) fn refused(r: Refusal) -> Diagnostic {
     let d = Diagnostic::error("E0810", format!("perceived_law cannot solve this model: {}", r.why));
     match r.span {
         Some(span) => d.at(span, "here"),

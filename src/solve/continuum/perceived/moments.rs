@@ -1,76 +1,16 @@
-//! Which means over a continuum its members' problem reads, which of them need a law of motion, and the model of one member who
-//! forecasts them by such a law.
+//! Which means over a continuum its members' problem reads, which of them need a law of motion, and why a model may not fit.
 //!
 //! A mean of the members' own states is a number that nobody chooses and everybody must forecast: it becomes a state with a law of its own,
 //! the *perceived law*. A mean of their own shocks is a function of the aggregate chain where the chances of these shocks make it one (the
-//! shares of the employed in booms and in slumps, say), and becomes that function.
+//! shares of the employed in booms and in slumps, say), and becomes that function. `member.rs` makes the model in which they stand so.
 
-use super::law::Law;
 use crate::chance::Process;
-use crate::check::model::{Model, Named, SetInfo, Space, State};
+use crate::check::model::{Model, Space};
 use crate::diag::Span;
-use crate::graph::build::for_operands;
 use crate::graph::shape::canonical;
-use crate::graph::{
-    Axis, AxisId, AxisKind, Binary, Graph, Input, InputId, InputKind, Interval, Node, NodeId, Op, Phase, Reduce, Unary,
-    eval,
-};
+use crate::graph::{AxisId, AxisKind, InputKind, NodeId, Op, Reduce};
 use crate::solve::economy::pays;
-use crate::solve::problem::JointChain;
 use std::collections::BTreeSet;
-
-/// Largest difference between the share of members in a state of their own chain and what the aggregate state says it is, that counts as
-/// rounding: published matrices have five digits.
-const ROUNDING: f64 = 1e-4;
-
-/// A mean over the members that needs a law.
-#[derive(Clone, Debug)]
-pub struct Moment {
-    /// Its name in the model: that of a `let`, or as it is observed.
-    pub name: String,
-    /// Where it is taken.
-    pub span: Span,
-    /// Its law is one of logarithms: the mean of what is never negative.
-    pub logs: bool,
-    /// Its value where lives begin.
-    pub start: f64,
-    /// The state of the member's model that carries it.
-    pub state: usize,
-    /// What it is the mean of, a node of the member's model.
-    pub of: NodeId,
-}
-
-/// A mean over the members that the aggregate chain determines.
-#[derive(Clone, Debug)]
-pub struct Known {
-    /// As it would be written.
-    name: String,
-    /// As it stands in the graph: its place among the nodes of the member's model.
-    of: NodeId,
-    /// The table of its values by aggregate state, a node of the member's model.
-    table: NodeId,
-    /// Where it is taken.
-    pub span: Span,
-}
-
-/// The model of one member who takes the law of the moments as given.
-#[derive(Clone, Debug)]
-pub struct Member {
-    /// The model: one member in place of the continuum, moments as states.
-    pub model: Model,
-    /// The number of its agent.
-    pub agent: usize,
-    /// The state that is distributed, a number of the model's states.
-    pub state: usize,
-    /// Moments with a law, one or more.
-    pub moments: Vec<Moment>,
-    /// Means that the aggregate chain determines, any number.
-    known: Vec<Known>,
-    /// The tables of constants and slopes of each law by aggregate state, nodes of the model.
-    laws: Vec<[NodeId; 2]>,
-    /// The aggregate shocks, numbers of the model's shocks; the last fastest in aggregate states.
-    pub aggregate: Vec<usize>,
-}
 
 /// What is in the way, as the end of "it cannot solve this model: ..", with the place in the file.
 pub struct Refusal {
@@ -81,21 +21,21 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(why: impl Into<String>) -> Refusal {
+    pub(super) fn new(why: impl Into<String>) -> Refusal {
         Refusal {
             why: why.into(),
             span: None,
         }
     }
 
-    fn at(mut self, span: Span) -> Refusal {
+    pub(super) fn at(mut self, span: Span) -> Refusal {
         self.span = Some(span);
         self
     }
 }
 
 /// The agent whose members are a continuum and who alone decides, with its axis.
-fn continuum(model: &Model, agents: &[usize]) -> Result<(usize, AxisId), Refusal> {
+pub(super) fn continuum(model: &Model, agents: &[usize]) -> Result<(usize, AxisId), Refusal> {
     let endless = |a: usize| {
         let axis = model.agents[a].axis?;
         model.graph.axes[axis.0 as usize].continuum.then_some((a, axis))
@@ -110,269 +50,8 @@ fn continuum(model: &Model, agents: &[usize]) -> Result<(usize, AxisId), Refusal
     }
 }
 
-impl Member {
-    /// The member of a model in which `agents` decide.
-    ///
-    /// # Errors
-    /// What is in the way.
-    pub fn of(model: &Model, agents: &[usize]) -> Result<Member, Refusal> {
-        let (agent, axis) = continuum(model, agents)?;
-        let who = &model.agents[agent];
-        plain(model, agent, axis)?;
-        let aggregate = aggregate(model)?;
-        let own: Vec<usize> = (0..model.states.len())
-            .filter(|s| model.states[*s].owner == Some(agent))
-            .collect();
-        let [state] = own.as_slice() else {
-            return Err(Refusal::new(format!(
-                "a member has {} states, and it is for one",
-                own.len()
-            )));
-        };
-        if model.states[*state].domain.integer {
-            return Err(
-                Refusal::new(format!("`{}` takes whole numbers", model.states[*state].name))
-                    .at(model.states[*state].span),
-            );
-        }
-        if let Some(s) = model.states.iter().find(|s| s.owner != Some(agent)) {
-            return Err(
-                Refusal::new(format!("`{}` is a state of the economy with a law of its own", s.name)).at(s.span),
-            );
-        }
-        // The means that matter.
-        let (means, other) = means(model, axis);
-        if let Some((span, what)) = other {
-            return Err(Refusal::new(format!("{what} of the members matters, and it is for means")).at(span));
-        }
-        let mut carried = Vec::new();
-        let mut known = Vec::new();
-        for mean in &means {
-            let node = &model.graph.nodes[mean.0 as usize];
-            let Op::Reduce { of, .. } = node.op else { continue };
-            let reads = model.graph.inputs_below([of]);
-            let kinds = reads.iter().map(|i| model.graph.inputs[i.0 as usize].kind);
-            let mut moves = false;
-            for kind in kinds {
-                match kind {
-                    InputKind::State(_) => moves = true,
-                    InputKind::Shock(_) | InputKind::Param(_) => {}
-                    InputKind::Action(a) => {
-                        return Err(Refusal::new(format!(
-                            "a mean of `{}` matters within its period: prices are then found together with what members choose",
-                            model.actions[a].name
-                        ))
-                        .at(node.span));
-                    }
-                    InputKind::ShockNext(_) | InputKind::Noise(_) | InputKind::Unknown(_) | InputKind::Time => {
-                        return Err(
-                            Refusal::new("a mean of what is drawn later, or of the date, matters").at(node.span)
-                        );
-                    }
-                }
-            }
-            if moves {
-                carried.push(*mean);
-            } else {
-                known.push(*mean);
-            }
-        }
-        if carried.is_empty() {
-            return Err(
-                Refusal::new("no mean of the members' states matters: nothing has to be forecast").at(who.span),
-            );
-        }
-        if carried.len() > 1 {
-            return Err(Refusal::new(format!(
-                "{} different means of the members' states matter, and it carries one",
-                carried.len()
-            ))
-            .at(model.graph.nodes[carried[1].0 as usize].span));
-        }
-        Ok(build(model, (agent, axis, *state), aggregate, &carried, &known))
-    }
-
-    /// Whether something must hold that bounds of actions do not say.
-    pub fn required(&self) -> bool {
-        use crate::check::model::Otherwise;
-        self.model
-            .requires
-            .iter()
-            .any(|r| matches!(r.otherwise, Otherwise::Infeasible | Otherwise::Project(_)))
-    }
-
-    /// The first value of the members' state: the middle of it where it is drawn.
-    pub fn first(&self) -> f64 {
-        first_value(&self.model, self.state)
-    }
-
-    /// Whether a shock, a number of the model's shocks, is a chain.
-    pub fn is_chain(&self, shock: usize) -> bool {
-        matches!(self.model.shocks[shock].process, Process::Chain { .. })
-    }
-
-    /// States of the chain of a shock, a number of the model's shocks; 1 for shocks that are no chains.
-    pub fn links(&self, shock: usize) -> usize {
-        links(&self.model, shock)
-    }
-
-    /// Number of aggregate states.
-    pub fn states(&self) -> usize {
-        self.aggregate.iter().map(|s| links(&self.model, *s)).product()
-    }
-
-    /// The aggregate state and the member's own state of each joint state of a chain; own states are numbered from 0, last shock fastest.
-    /// `None` where the chain has not all aggregate shocks.
-    pub fn split(&self, chain: &JointChain) -> Option<Vec<(usize, usize)>> {
-        let known = chain.links()?;
-        let place = |s: &usize| chain.names.iter().position(|n| *n == self.model.shocks[*s].name);
-        let places: Option<Vec<usize>> = self.aggregate.iter().map(place).collect();
-        let places = places?;
-        let of = |j: usize| {
-            let at = chain.links_at(&known, j);
-            let all = places.iter().fold(0, |z, p| z * known[*p].values.len() + at[*p]);
-            let own = (0..at.len()).filter(|p| !places.contains(p));
-            (all, own.fold(0, |e, p| e * known[p].values.len() + at[p]))
-        };
-        Some((0..chain.values.len()).map(of).collect())
-    }
-
-    /// Labels of the aggregate states.
-    pub fn labels(&self) -> Vec<String> {
-        let mut out = vec![String::new()];
-        for s in &self.aggregate {
-            let Process::Chain { labels, values, .. } = &self.model.shocks[*s].process else {
-                continue;
-            };
-            let word = |k: usize| labels.get(k).cloned().unwrap_or_else(|| values[k].to_string());
-            let join = |head: &String, k: usize| match head.is_empty() {
-                true => word(k),
-                false => format!("{head}, {}", word(k)),
-            };
-            out = out
-                .iter()
-                .flat_map(|h| (0..values.len()).map(move |k| join(h, k)))
-                .collect();
-        }
-        out
-    }
-
-    /// Means that the aggregate chain determines: names, and values by aggregate state.
-    pub fn determined(&self) -> Vec<(String, Vec<f64>)> {
-        let values = |k: &Known| match &self.model.graph.nodes[k.table.0 as usize].op {
-            Op::Table(values) => values.clone(),
-            _ => Vec::new(),
-        };
-        self.known.iter().map(|k| (k.name.clone(), values(k))).collect()
-    }
-
-    /// Names of the aggregate shocks.
-    pub fn shared(&self) -> Vec<String> {
-        self.aggregate
-            .iter()
-            .map(|s| self.model.shocks[*s].name.clone())
-            .collect()
-    }
-
-    /// States the law of the moments: one law per moment.
-    pub fn believes(&mut self, laws: &[Law]) {
-        for (law, nodes) in laws.iter().zip(&self.laws) {
-            for (values, node) in [&law.constant, &law.slope].into_iter().zip(nodes) {
-                self.model.graph.nodes[node.0 as usize].op = Op::Table(values.clone());
-            }
-        }
-    }
-
-    /// Means that the aggregate chain determines get their values from the chances of the members' shocks.
-    ///
-    /// # Errors
-    /// Where the chain does not determine one of them.
-    pub fn knows(&mut self, chain: &JointChain) -> Result<(), Refusal> {
-        let Some(split) = self.split(chain) else {
-            return Err(Refusal::new("an aggregate shock is not among those that matter"));
-        };
-        if self.known.is_empty() {
-            return Ok(());
-        }
-        let shares = shares(chain, &split, self.states());
-        let apart = drift(chain, &split, &shares);
-        for known in self.known.clone() {
-            for input in self.model.graph.inputs_below([known.of]) {
-                let InputKind::Shock(s) = self.model.graph.inputs[input.0 as usize].kind else {
-                    continue;
-                };
-                let shock = &self.model.shocks[s];
-                if !chain.names.contains(&shock.name) {
-                    return Err(Refusal::new(format!(
-                        "`{}` matters through its mean alone: write that as a number",
-                        shock.name
-                    ))
-                    .at(known.span));
-                }
-            }
-            let of = self.values(known.of, &[0.0], chain);
-            if apart > ROUNDING && spread(&of, &split) > 0.0 {
-                return Err(Refusal::new(
-                    "a mean of the members' shocks depends on the past of the aggregate chain (econc check says how), and it carries means of states alone",
-                )
-                .at(known.span));
-            }
-            let mut values = vec![0.0; self.states()];
-            for (j, (z, e)) in split.iter().enumerate() {
-                let of_state = fault!("perceived.mean_of_another_state", shares.len() - 1 - z, *z);
-                values[of_state] += shares[*z][*e] * of[j][0];
-            }
-            self.model.graph.nodes[known.table.0 as usize].op = Op::Table(values);
-        }
-        Ok(())
-    }
-
-    /// What a moment is the mean of, at the nodes `x` of the members' state: `[joint state][node]`.
-    pub fn integrand(&self, moment: usize, x: &[f64], chain: &JointChain) -> Vec<Vec<f64>> {
-        self.values(self.moments[moment].of, x, chain)
-    }
-
-    /// A node of the member's model at values of its state: `[joint state][value]`.
-    fn values(&self, node: NodeId, x: &[f64], chain: &JointChain) -> Vec<Vec<f64>> {
-        let g = &self.model.graph;
-        let state = self.model.states[self.state].input;
-        if g.nodes[node.0 as usize].op == Op::Input(state) {
-            return vec![x.to_vec(); chain.values.len()];
-        }
-        let mut inputs: Vec<Vec<f64>> = g.inputs.iter().map(|i| vec![0.0; g.elements(&i.shape)]).collect();
-        for (i, input) in g.inputs.iter().enumerate() {
-            if let InputKind::Param(p) = input.kind
-                && let Some(p) = self.model.params.get(p)
-            {
-                inputs[i].clone_from(&p.values);
-            }
-        }
-        let links = chain.links().unwrap_or_default();
-        let one = |j: usize| -> Vec<f64> {
-            let mut inputs = inputs.clone();
-            let at = chain.links_at(&links, j);
-            for (s, name) in chain.names.iter().enumerate() {
-                let Some(shock) = self.model.shocks.iter().find(|x| x.name == *name) else {
-                    continue;
-                };
-                let carried = match shock.process {
-                    Process::Chain { .. } => at[s] as f64,
-                    _ => chain.values[j][s],
-                };
-                inputs[shock.input.0 as usize].fill(carried);
-            }
-            let at = |x: &f64| {
-                inputs[state.0 as usize].fill(*x);
-                read(g, &inputs, node)
-            };
-            x.iter().map(at).collect()
-        };
-        (0..chain.values.len()).map(one).collect()
-    }
-}
-
 /// Whether periods are of the plain kind.
-fn plain(model: &Model, agent: usize, axis: AxisId) -> Result<(), Refusal> {
+pub(super) fn plain(model: &Model, agent: usize, axis: AxisId) -> Result<(), Refusal> {
     let who = &model.agents[agent];
     if model.stages.len() > 1 {
         return Err(Refusal::new("agents act in stages"));
@@ -413,7 +92,7 @@ fn plain(model: &Model, agent: usize, axis: AxisId) -> Result<(), Refusal> {
 }
 
 /// The shocks that all members share, all of them chains.
-fn aggregate(model: &Model) -> Result<Vec<usize>, Refusal> {
+pub(super) fn aggregate(model: &Model) -> Result<Vec<usize>, Refusal> {
     let shared: Vec<usize> = (0..model.shocks.len())
         .filter(|s| model.shocks[*s].owner.is_none())
         .collect();
@@ -434,11 +113,60 @@ fn aggregate(model: &Model) -> Result<Vec<usize>, Refusal> {
 }
 
 /// States of the chain of a shock.
-fn links(model: &Model, shock: usize) -> usize {
+pub(super) fn links(model: &Model, shock: usize) -> usize {
     match &model.shocks[shock].process {
         Process::Chain { values, .. } => values.len(),
         _ => 1,
     }
+}
+
+/// The means that matter: those that need a law, and those that the aggregate chain determines. `span` is where the agent stands.
+pub(super) fn sorted(model: &Model, axis: AxisId, span: Span) -> Result<(Vec<NodeId>, Vec<NodeId>), Refusal> {
+    let (means, other) = means(model, axis);
+    if let Some((span, what)) = other {
+        return Err(Refusal::new(format!("{what} of the members matters, and it is for means")).at(span));
+    }
+    let mut carried = Vec::new();
+    let mut known = Vec::new();
+    for mean in &means {
+        let node = &model.graph.nodes[mean.0 as usize];
+        let Op::Reduce { of, .. } = node.op else { continue };
+        let reads = model.graph.inputs_below([of]);
+        let kinds = reads.iter().map(|i| model.graph.inputs[i.0 as usize].kind);
+        let mut moves = false;
+        for kind in kinds {
+            match kind {
+                InputKind::State(_) => moves = true,
+                InputKind::Shock(_) | InputKind::Param(_) => {}
+                InputKind::Action(a) => {
+                    return Err(Refusal::new(format!(
+                        "a mean of `{}` matters within its period: prices are then found together with what members choose",
+                        model.actions[a].name
+                    ))
+                    .at(node.span));
+                }
+                InputKind::ShockNext(_) | InputKind::Noise(_) | InputKind::Unknown(_) | InputKind::Time => {
+                    return Err(Refusal::new("a mean of what is drawn later, or of the date, matters").at(node.span));
+                }
+            }
+        }
+        if moves {
+            carried.push(*mean);
+        } else {
+            known.push(*mean);
+        }
+    }
+    if carried.is_empty() {
+        return Err(Refusal::new("no mean of the members' states matters: nothing has to be forecast").at(span));
+    }
+    if carried.len() > 1 {
+        return Err(Refusal::new(format!(
+            "{} different means of the members' states matter, and it carries one",
+            carried.len()
+        ))
+        .at(model.graph.nodes[carried[1].0 as usize].span));
+    }
+    Ok((carried, known))
 }
 
 /// The means over an axis that matter, each once; and another reduction over it that does.
@@ -477,361 +205,4 @@ fn means(model: &Model, axis: AxisId) -> (Vec<NodeId>, Option<(Span, String)>) {
         }
     }
     (found.into_iter().collect(), other)
-}
-
-/// Builds the model of one member.
-fn build(
-    model: &Model,
-    (agent, axis, state): (usize, AxisId, usize),
-    aggregate: Vec<usize>,
-    carried: &[NodeId],
-    known: &[NodeId],
-) -> Member {
-    let mut out = model.clone();
-    out.concept = None;
-    for s in &mut out.settings {
-        s.entries.retain(|(key, _, _)| !key.starts_with("concept."));
-    }
-    for i in 0..out.graph.axes.len() {
-        if canonical(&model.graph, AxisId(i as u32)) == axis {
-            let own = &mut out.graph.axes[i];
-            (own.size, own.continuum) = (1, false);
-        }
-    }
-    let states: usize = aggregate.iter().map(|s| links(model, *s)).product();
-    let set = AxisId(out.graph.axes.len() as u32);
-    out.graph.axes.push(Axis {
-        name: "aggregate state".into(),
-        size: states,
-        continuum: false,
-        kind: AxisKind::Set,
-    });
-    out.sets.push(SetInfo::default());
-    let old = std::mem::take(&mut out.graph.nodes);
-    let mut map: Vec<NodeId> = Vec::with_capacity(old.len());
-    let mut at: Option<NodeId> = None;
-    let (mut moments, mut facts) = (Vec::new(), Vec::new());
-    for (i, node) in old.iter().enumerate() {
-        let id = NodeId(i as u32);
-        let mut own = node.clone();
-        for_operands(&mut own.op, &mut |n| *n = map[n.0 as usize]);
-        let of = match own.op {
-            Op::Reduce { of, .. } => of,
-            _ => {
-                map.push(push(&mut out.graph, own));
-                continue;
-            }
-        };
-        if carried.contains(&id) {
-            let name = name_of(model, id);
-            let logs = node.domain.lo >= 0.0;
-            let number = out.states.len() + moments.len();
-            out.graph.inputs.push(Input {
-                name: name.clone(),
-                kind: InputKind::State(number),
-                shape: Vec::new(),
-            });
-            let input = InputId(out.graph.inputs.len() as u32 - 1);
-            let domain = if logs {
-                Interval::open(0.0, f64::INFINITY)
-            } else {
-                Interval::all()
-            };
-            let reads = push(
-                &mut out.graph,
-                Node {
-                    op: Op::Input(input),
-                    shape: Vec::new(),
-                    domain,
-                    phase: Phase::Dated,
-                    span: node.span,
-                },
-            );
-            moments.push((
-                Moment {
-                    name,
-                    span: node.span,
-                    logs,
-                    start: f64::NAN,
-                    state: number,
-                    of,
-                },
-                input,
-                reads,
-                domain,
-            ));
-            map.push(reads);
-        } else if known.contains(&id) {
-            let index = *at.get_or_insert_with(|| index(&mut out.graph, model, &aggregate));
-            let table = plain_node(&mut out.graph, Op::Table(vec![f64::NAN; states]), vec![set], node.span);
-            let mut value = Node {
-                op: Op::Take {
-                    of: table,
-                    axis: set,
-                    at: index,
-                },
-                ..node.clone()
-            };
-            value.domain = node.domain;
-            let value = push(&mut out.graph, value);
-            facts.push(Known {
-                name: name_of(model, id),
-                of,
-                table,
-                span: node.span,
-            });
-            map.push(value);
-        } else {
-            map.push(push(&mut out.graph, own));
-        }
-    }
-    out.renumber(&map);
-    let index = at.unwrap_or_else(|| index(&mut out.graph, model, &aggregate));
-    let mut laws = Vec::new();
-    let mut all = Vec::new();
-    for (mut moment, input, node, domain) in moments {
-        let span = moment.span;
-        let g = &mut out.graph;
-        let tables = [0.0, 1.0].map(|x| plain_node(g, Op::Table(vec![x; states]), vec![set], span));
-        let [constant, slope] = tables.map(|table| {
-            plain_node(
-                g,
-                Op::Take {
-                    of: table,
-                    axis: set,
-                    at: index,
-                },
-                Vec::new(),
-                span,
-            )
-        });
-        let now = if moment.logs {
-            plain_node(g, Op::Unary(Unary::Log, node), Vec::new(), span)
-        } else {
-            node
-        };
-        let rise = plain_node(g, Op::Binary(Binary::Mul, slope, now), Vec::new(), span);
-        let line = plain_node(g, Op::Binary(Binary::Add, constant, rise), Vec::new(), span);
-        let next = if moment.logs {
-            plain_node(g, Op::Unary(Unary::Exp, line), Vec::new(), span)
-        } else {
-            line
-        };
-        g.nodes[next.0 as usize].domain = domain;
-        moment.start = first_mean(&out, state, moment.of);
-        let start = plain_node(&mut out.graph, Op::Const(moment.start), Vec::new(), span);
-        out.states.push(State {
-            name: moment.name.clone(),
-            owner: None,
-            input,
-            node,
-            domain,
-            labels: Vec::new(),
-            grid: None,
-            start: Some(start),
-            next,
-            span,
-            doc: "what all members expect of their mean".into(),
-        });
-        named(&mut out, &moment, node);
-        laws.push(tables);
-        all.push(moment);
-    }
-    Member {
-        model: out,
-        agent,
-        state,
-        moments: all,
-        known: facts,
-        laws,
-        aggregate,
-    }
-}
-
-/// The moment is a state to whoever looks for its name, and to whoever observes it.
-fn named(model: &mut Model, moment: &Moment, node: NodeId) {
-    match model.names.iter_mut().find(|n| n.name == moment.name) {
-        Some(n) => n.kind = "state".into(),
-        None => model.names.push(Named {
-            name: moment.name.clone(),
-            kind: "state".into(),
-            block: String::new(),
-            node,
-            phase: Phase::Dated,
-            shape: String::new(),
-            domain: model.graph.nodes[node.0 as usize].domain,
-            depends_on: Vec::new(),
-            doc: String::new(),
-            span: moment.span,
-        }),
-    }
-    for agent in &mut model.agents {
-        for o in agent.observation.iter_mut().filter(|o| o.node == node) {
-            o.state = Some(moment.state);
-        }
-    }
-}
-
-/// Inputs of a model of one member where lives begin, at the middle of what is drawn.
-fn first_inputs(model: &Model) -> Vec<Vec<f64>> {
-    let g = &model.graph;
-    let mut inputs: Vec<Vec<f64>> = g.inputs.iter().map(|i| vec![0.0; g.elements(&i.shape)]).collect();
-    for (i, input) in g.inputs.iter().enumerate() {
-        match input.kind {
-            InputKind::Noise(_) => inputs[i].fill(0.5),
-            InputKind::Param(p) if p < model.params.len() => inputs[i].clone_from(&model.params[p].values),
-            _ => {}
-        }
-    }
-    inputs
-}
-
-fn read(graph: &Graph, inputs: &[Vec<f64>], node: NodeId) -> f64 {
-    eval::evaluate(graph, inputs).map_or(f64::NAN, |v| v.nodes[node.0 as usize][0])
-}
-
-/// The first value of a state.
-fn first_value(model: &Model, state: usize) -> f64 {
-    let start = model.states[state].start;
-    start.map_or(f64::NAN, |node| read(&model.graph, &first_inputs(model), node))
-}
-
-/// The mean of a node where lives begin.
-fn first_mean(model: &Model, state: usize, of: NodeId) -> f64 {
-    let mut inputs = first_inputs(model);
-    inputs[model.states[state].input.0 as usize].fill(first_value(model, state));
-    read(&model.graph, &inputs, of)
-}
-
-/// The name of a mean: of a `let`, else as it is observed, else as it would be written.
-fn name_of(model: &Model, node: NodeId) -> String {
-    if let Some(n) = model.names.iter().find(|n| n.node == node && n.kind == "let") {
-        return n.name.clone();
-    }
-    let mut seen = model.agents.iter().flat_map(|a| &a.observation);
-    if let Some(o) = seen.find(|o| o.node == node) {
-        return o.name.clone();
-    }
-    let mut of = node;
-    while let Op::Reduce { of: inner, .. } | Op::Relabel { of: inner, .. } = model.graph.nodes[of.0 as usize].op {
-        of = inner;
-    }
-    match model.names.iter().find(|n| n.node == of) {
-        Some(n) => format!("mean({})", n.name),
-        None => "a mean of the members".into(),
-    }
-}
-
-/// The number of the aggregate state, from 0.
-fn index(graph: &mut Graph, model: &Model, aggregate: &[usize]) -> NodeId {
-    let mut out: Option<NodeId> = None;
-    for s in aggregate {
-        let shock = &model.shocks[*s];
-        let own = plain_node(graph, Op::Input(shock.input), Vec::new(), shock.span);
-        out = Some(match out {
-            None => own,
-            Some(before) => {
-                let many = plain_node(graph, Op::Const(links(model, *s) as f64), Vec::new(), shock.span);
-                let scaled = plain_node(graph, Op::Binary(Binary::Mul, before, many), Vec::new(), shock.span);
-                plain_node(graph, Op::Binary(Binary::Add, scaled, own), Vec::new(), shock.span)
-            }
-        });
-    }
-    out.unwrap_or_else(|| plain_node(graph, Op::Const(0.0), Vec::new(), Span::default()))
-}
-
-/// A node that is known when members act and whose values may be any number.
-fn plain_node(graph: &mut Graph, op: Op, shape: Vec<AxisId>, span: Span) -> NodeId {
-    let phase = match op {
-        Op::Const(_) | Op::Table(_) => Phase::Constant,
-        _ => Phase::Dated,
-    };
-    let domain = match op {
-        Op::Const(x) => Interval::point(x),
-        _ => Interval::all(),
-    };
-    push(
-        graph,
-        Node {
-            op,
-            shape,
-            domain,
-            phase,
-            span,
-        },
-    )
-}
-
-fn push(graph: &mut Graph, node: Node) -> NodeId {
-    graph.nodes.push(node);
-    NodeId(graph.nodes.len() as u32 - 1)
-}
-
-/// The share of members in each own state by aggregate state, `[aggregate state][own state]`.
-pub(super) fn shares(chain: &JointChain, split: &[(usize, usize)], states: usize) -> Vec<Vec<f64>> {
-    let own = split.iter().map(|s| s.1 + 1).max().unwrap_or(1);
-    let mut out = vec![vec![0.0; own]; states];
-    for ((z, e), p) in split.iter().zip(crate::chance::chain::stationary(&chain.transition)) {
-        out[*z][*e] += p;
-    }
-    for row in &mut out {
-        let total: f64 = row.iter().sum();
-        row.iter_mut().for_each(|p| *p /= total);
-    }
-    out
-}
-
-/// The chances of the aggregate state, and of the own state given the aggregate states of both periods: `[z][z']` and
-/// `[z][z'][own][own']`.
-pub(super) fn chances(
-    chain: &JointChain,
-    split: &[(usize, usize)],
-    states: usize,
-) -> (Vec<Vec<f64>>, Vec<Vec<Vec<Vec<f64>>>>) {
-    let own = split.iter().map(|s| s.1 + 1).max().unwrap_or(1);
-    let mut all = vec![vec![0.0; states]; states];
-    let mut mine = vec![vec![vec![vec![0.0; own]; own]; states]; states];
-    for (row, (z, e)) in chain.transition.iter().zip(split) {
-        for (p, (to, later)) in row.iter().zip(split) {
-            mine[*z][*to][*e][*later] = *p;
-            if *e == 0 {
-                all[*z][*to] += p;
-            }
-        }
-    }
-    for block in mine.iter_mut().flatten().flatten() {
-        let total: f64 = block.iter().sum();
-        if total > 0.0 {
-            block.iter_mut().for_each(|p| *p /= total);
-        }
-    }
-    (all, mine)
-}
-
-/// The largest difference between shares that members' chances lead to and those of the aggregate state.
-fn drift(chain: &JointChain, split: &[(usize, usize)], shares: &[Vec<f64>]) -> f64 {
-    let (all, own) = chances(chain, split, shares.len());
-    let mut worst: f64 = 0.0;
-    for (z, row) in all.iter().enumerate() {
-        for (to, _) in row.iter().enumerate().filter(|(_, p)| **p > 0.0) {
-            for (later, usual) in shares[to].iter().enumerate() {
-                let moved: f64 = (0..shares[z].len()).map(|e| shares[z][e] * own[z][to][e][later]).sum();
-                worst = worst.max((moved - usual).abs());
-            }
-        }
-    }
-    worst
-}
-
-/// By how much a function of the joint state differs between own states of one aggregate state.
-fn spread(of: &[Vec<f64>], split: &[(usize, usize)]) -> f64 {
-    let mut worst: f64 = 0.0;
-    for (a, (z, _)) in of.iter().zip(split) {
-        for (b, (y, _)) in of.iter().zip(split) {
-            if z == y {
-                worst = worst.max((a[0] - b[0]).abs());
-            }
-        }
-    }
-    worst
 }

@@ -2,7 +2,7 @@
 
 use super::NAME;
 use super::law::{Perceived, forecast};
-use super::rounds::{Search, Settled};
+use super::rounds::{LawSearch, Settled};
 use crate::diag::Diagnostic;
 use crate::num::statistics;
 use crate::solve::bellman::Interpolation;
@@ -14,7 +14,7 @@ use crate::solve::solution::{Player, Record, Solution};
 ///
 /// # Errors
 /// E0903 for a value that is not a number.
-pub(super) fn found(search: &Search, settled: Settled) -> Result<Found, Diagnostic> {
+pub(super) fn found(search: &LawSearch, settled: Settled) -> Result<Found, Diagnostic> {
     let Settled {
         problem,
         household,

@@ -3,11 +3,11 @@
 use super::budget::Places;
 use super::household::{Household, Moments};
 use super::law::Law;
-use super::moments::Member;
+use super::member::Member;
 use super::rounds::{EXACT, LAST_SWEEPS};
 use crate::diag::Diagnostic;
 use crate::solve::between::PolicyBetween;
-use crate::solve::decision::{Decision, Options};
+use crate::solve::decision::{Decision, ProblemOptions};
 use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::solution::Solution;
 use std::sync::Arc;
@@ -28,10 +28,10 @@ pub fn reply(member: &Member, law: &Law, at: &Solution, finer: bool) -> Result<S
         .states
         .iter()
         .map(|s| (s.name.clone(), s.nodes[0], s.nodes[s.nodes.len() - 1]));
-    let options = Options {
+    let options = ProblemOptions {
         nodes: 2,
         bounds: bounds.collect(),
-        ..Options::default()
+        ..ProblemOptions::default()
     };
     let mut problem = Decision::new(&member.model, &options)?;
     if problem.spec().states.len() != at.states.len() || problem.spec().chain.names != at.chain.names {

@@ -3,14 +3,15 @@
 use super::budget::Places;
 use super::household::{Household, Moments};
 use super::law::{Fit, Law};
-use super::moments::{self, Member};
+use super::member::{self, Member};
+use super::moments::Refusal;
 use super::path::{Crowd, Seen, Weather};
 use super::{Asked, MOMENT_NODES, refused};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::num::grid;
 use crate::num::statistics;
-use crate::solve::decision::{Decision, Options};
+use crate::solve::decision::{Decision, ProblemOptions};
 use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::progress::{Control, Progress, Watch};
 
@@ -47,7 +48,7 @@ const NEAR: f64 = 0.05;
 const AWAY: f64 = 5.0;
 
 /// The search for a law.
-pub(super) struct Search<'m> {
+pub(super) struct LawSearch<'m> {
     pub(super) model: &'m Model,
     pub(super) member: Member,
     pub(super) asked: Asked,
@@ -86,8 +87,8 @@ pub(super) struct Settled<'a> {
     pub(super) moved: f64,
 }
 
-impl<'m> Search<'m> {
-    pub(super) fn new(model: &'m Model, member: Member, asked: Asked) -> Search<'m> {
+impl<'m> LawSearch<'m> {
+    pub(super) fn new(model: &'m Model, member: Member, asked: Asked) -> LawSearch<'m> {
         let moment = &member.moments[0];
         let law = Law::stays(&moment.name, moment.logs, member.labels());
         let start = moment.start;
@@ -99,7 +100,7 @@ impl<'m> Search<'m> {
             false => (start - (1.0 - WIDE.0) * size, start + (WIDE.1 - 1.0) * size),
         };
         let around = said_grid(&member.model, &moment.name);
-        Search {
+        LawSearch {
             model,
             member,
             asked,
@@ -122,7 +123,7 @@ impl<'m> Search<'m> {
     pub(super) fn run<T>(
         &mut self,
         progress: &mut dyn Watch,
-        of: impl FnOnce(&Search, Settled) -> Result<T, Diagnostic>,
+        of: impl FnOnce(&LawSearch, Settled) -> Result<T, Diagnostic>,
     ) -> Result<T, Diagnostic> {
         let moment = &self.member.moments[0];
         if !moment.start.is_finite() {
@@ -132,7 +133,7 @@ impl<'m> Search<'m> {
         }
         // What the aggregate chain determines is known once the chain is.
         let (first, _) = self.problem()?;
-        self.member.knows(&first.spec().chain).map_err(refused)?;
+        self.member.set_determined(&first.spec().chain).map_err(refused)?;
         loop {
             let (problem, places) = self.problem()?;
             if let Some(settled) = self.rounds_with(&problem, places, progress)? {
@@ -150,16 +151,16 @@ impl<'m> Search<'m> {
         if let Some(top) = self.top {
             bounds.push((own.name.clone(), own.domain.lo, top));
         }
-        let options = Options {
+        let options = ProblemOptions {
             nodes: super::STATE_NODES,
             bounds,
-            ..Options::default()
+            ..ProblemOptions::default()
         };
         let mut problem = Decision::new(model, &options)?;
         let find = |p: &Decision, name: &str| p.spec().states.iter().position(|s| s.name == name);
         let places = (find(&problem, &own.name), find(&problem, &moment.name));
         let (Some(state), Some(at), 2) = (places.0, places.1, problem.spec().states.len()) else {
-            return Err(refused(moments::Refusal {
+            return Err(refused(Refusal {
                 why: "what pays does not depend on the members' state and its mean".into(),
                 span: Some(moment.span),
             }));
@@ -189,8 +190,8 @@ impl<'m> Search<'m> {
         let spec = problem.spec();
         let split = self.member.split(&spec.chain).unwrap_or_default();
         let states = self.member.states();
-        let (aggregate, own) = moments::chances(&spec.chain, &split, states);
-        let shares = moments::shares(&spec.chain, &split, states);
+        let (aggregate, own) = member::chances(&spec.chain, &split, states);
+        let shares = member::shares(&spec.chain, &split, states);
         let weather = Weather::drawn(&aggregate, self.asked.periods, self.asked.seed);
         let nodes = Moments::new(&nodes_of(problem, places.moment), self.member.moments[0].logs);
         let of_joint: Vec<usize> = split.iter().map(|s| s.0).collect();
@@ -356,7 +357,7 @@ impl<'m> Search<'m> {
 
     fn other_form(&self, why: &str) -> Diagnostic {
         let span = Some(self.member.model.agents[self.member.agent].span);
-        refused(moments::Refusal { why: why.into(), span })
+        refused(Refusal { why: why.into(), span })
             .hint("members with one state, one action, a budget without kinks and `log(c)` or `crra(c, mu)` are solved; any model can be simulated and trained")
     }
 

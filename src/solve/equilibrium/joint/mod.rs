@@ -20,7 +20,7 @@ use crate::check::model::{Concept, Model, Space};
 use crate::diag::Diagnostic;
 use crate::graph::AxisKind;
 use crate::num::chebyshev::{Chebyshev, Range};
-use crate::solve::decision::{Decision, Options};
+use crate::solve::decision::{Decision, ProblemOptions};
 use crate::solve::economy::Economy;
 use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::progress::{Control, Progress, Watch};
@@ -99,7 +99,7 @@ impl EquilibriumMethod for Joint {
             || economy
                 .seats
                 .iter()
-                .any(|s| matches!(s.members, crate::solve::economy::Members::Each(n) if n > 1));
+                .any(|s| matches!(s.members, crate::solve::economy::Deciding::Each(n) if n > 1));
         let takes = economy.seats.iter().any(|s| !s.takes.is_empty());
         let unlike = economy.seats.iter().any(|s| s.takes != economy.seats[0].takes);
         if several && (unlike || takes && economy.concept != Concept::Competitive) {
@@ -115,7 +115,7 @@ impl EquilibriumMethod for Joint {
 
 impl Game {
     /// The game of an economy on a box of `nodes` nodes an axis.
-    fn new(economy: &Economy, options: &Options, nodes: usize) -> Result<Game, Diagnostic> {
+    fn new(economy: &Economy, options: &ProblemOptions, nodes: usize) -> Result<Game, Diagnostic> {
         let (decision, players) = Decision::with_players(economy, options)?;
         if let Some(name) = &players.strays {
             return Err(Diagnostic::error(
@@ -198,11 +198,11 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
     let model = economy.model;
     let pace = pace(model);
     let rest = rest::rest(economy, pace, progress)?;
-    let mut options = Options {
+    let mut options = ProblemOptions {
         bounds: rest
             .as_ref()
             .map_or_else(|| rest::first_bounds(model), |r| rest::around(model, r)),
-        ..Options::default()
+        ..ProblemOptions::default()
     };
     let sizes = NODES[sizes_of(economy, &options)?];
     let mut widened = 0;
@@ -259,7 +259,7 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
     })
 }
 
-fn sizes_of(economy: &Economy, options: &Options) -> Result<usize, Diagnostic> {
+fn sizes_of(economy: &Economy, options: &ProblemOptions) -> Result<usize, Diagnostic> {
     let (decision, _) = Decision::with_players(economy, options)?;
     match decision.spec().states.len() {
         0 => Err(Diagnostic::error("E0810", "no state matters to anybody")
@@ -276,7 +276,7 @@ type Made = (
 /// On more and more nodes, until policies agree; as a solution.
 fn refined(
     economy: &Economy,
-    options: &Options,
+    options: &ProblemOptions,
     (coarse, stand): (&Game, Stand),
     (sizes, pace): (&[usize], Pace),
     progress: &mut dyn Watch,

@@ -8,7 +8,7 @@ use crate::diag::Diagnostic;
 use crate::limits;
 use crate::num::chebyshev::Basis;
 use crate::num::fixed_point::{NewtonOptions, newton};
-use crate::solve::decision::Options;
+use crate::solve::decision::ProblemOptions;
 use crate::solve::economy::Economy;
 use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::Watch;
@@ -83,10 +83,10 @@ pub(in crate::solve::equilibrium) fn around(model: &Model, rest: &Rest) -> Vec<(
 /// # Errors
 /// E0906 when stopped; E0810 where the economy is none of this kind.
 pub(super) fn rest(economy: &Economy, pace: Pace, progress: &mut dyn Watch) -> Result<Option<Rest>, Diagnostic> {
-    let mut options = Options {
+    let mut options = ProblemOptions {
         deterministic: true,
         bounds: first_bounds(economy.model),
-        ..Options::default()
+        ..ProblemOptions::default()
     };
     // First roughly on a wide box, then on a narrow one around what was found.
     let mut found: Option<Rest> = None;
@@ -128,7 +128,7 @@ pub(super) fn rest(economy: &Economy, pace: Pace, progress: &mut dyn Watch) -> R
 }
 
 /// Numbers of nodes of each axis, from few to many; `None` for more states than there are.
-fn sizes(economy: &Economy, options: &Options) -> Result<Option<&'static [usize]>, Diagnostic> {
+fn sizes(economy: &Economy, options: &ProblemOptions) -> Result<Option<&'static [usize]>, Diagnostic> {
     let states = Game::new(economy, options, 3)?.carrier.axes().len();
     Ok(states.checked_sub(1).and_then(|n| NODES.get(n)).copied())
 }

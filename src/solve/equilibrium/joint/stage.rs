@@ -207,10 +207,10 @@ impl Game {
         let na = from.len();
         let bounds = self.bounds(shock, states);
         let [lo, hi] = &bounds;
-        let mut points: Vec<Search> = (0..n)
+        let mut points: Vec<StageSearch> = (0..n)
             .map(|i| {
                 let column = |v: &[Vec<f64>]| v.iter().map(|a| a[i]).collect::<Vec<f64>>();
-                Search::new(column(from), column(lo), column(hi))
+                StageSearch::new(column(from), column(lo), column(hi))
             })
             .collect();
         self.search(ahead, shock, states, &mut points);
@@ -219,9 +219,9 @@ impl Game {
             if points.iter().all(|p| p.solved) {
                 break;
             }
-            let tried: Vec<Option<Search>> = points.iter().map(|p| (!p.solved).then(|| p.from(share))).collect();
+            let tried: Vec<Option<StageSearch>> = points.iter().map(|p| (!p.solved).then(|| p.from(share))).collect();
             let places: Vec<usize> = (0..n).filter(|i| tried[*i].is_some()).collect();
-            let mut again: Vec<Search> = tried.into_iter().flatten().collect();
+            let mut again: Vec<StageSearch> = tried.into_iter().flatten().collect();
             let there: Vec<Vec<f64>> = states.iter().map(|s| places.iter().map(|i| s[*i]).collect()).collect();
             self.search(ahead, shock, &there, &mut again);
             for (i, found) in places.into_iter().zip(again) {
@@ -240,7 +240,7 @@ impl Game {
         }
     }
     /// Newton's method at every point, side by side.
-    fn search(&self, ahead: &Ahead, shock: usize, states: &[Vec<f64>], points: &mut [Search]) {
+    fn search(&self, ahead: &Ahead, shock: usize, states: &[Vec<f64>], points: &mut [StageSearch]) {
         let na = points.first().map_or(0, |p| p.at.len());
         for _ in 0..STEPS {
             limits::poll();
@@ -278,7 +278,7 @@ impl Game {
 }
 
 /// The search at one point.
-struct Search {
+struct StageSearch {
     at: Vec<f64>,
     lo: Vec<f64>,
     hi: Vec<f64>,
@@ -290,8 +290,8 @@ struct Search {
     solved: bool,
 }
 
-impl Search {
-    fn new(from: Vec<f64>, lo: Vec<f64>, hi: Vec<f64>) -> Search {
+impl StageSearch {
+    fn new(from: Vec<f64>, lo: Vec<f64>, hi: Vec<f64>) -> StageSearch {
         let at: Vec<f64> = (0..from.len())
             .map(|a| {
                 let inside = from[a].max(lo[a]).min(hi[a]);
@@ -302,7 +302,7 @@ impl Search {
                 }
             })
             .collect();
-        Search {
+        StageSearch {
             before: at.clone(),
             gap: f64::INFINITY,
             halvings: 0,
@@ -315,9 +315,9 @@ impl Search {
     }
 
     /// The same search from a share of the way between the bounds.
-    fn from(&self, share: f64) -> Search {
+    fn from(&self, share: f64) -> StageSearch {
         let at = (0..self.at.len()).map(|a| between(self.lo[a], self.hi[a], share));
-        Search::new(at.collect(), self.lo.clone(), self.hi.clone())
+        StageSearch::new(at.collect(), self.lo.clone(), self.hi.clone())
     }
 
     fn action(&self, a: usize) -> Bounded {

@@ -7,9 +7,9 @@ use crate::env::worlds::{Bounds, Worlds};
 use crate::num::grid;
 use crate::num::random::Key;
 use crate::solve::between::PolicyBetween;
-use crate::solve::continuum::perceived::moments::Member;
+use crate::solve::continuum::perceived::member::Member;
 use crate::solve::solution::Solution;
-use crate::verify::world::seat::Seat;
+use crate::verify::world::seat::SolvedSeat;
 use std::sync::Arc;
 
 /// Nodes of the members' state and of the moment.
@@ -48,7 +48,7 @@ pub(super) struct Chain {
 
 impl Chain {
     /// Reads the chains of a member's model. Where a shock of the members is no chain, its chances are those of the solution's.
-    fn of(member: &Member, seat: &Seat, solution: &Solution) -> Chain {
+    fn of(member: &Member, seat: &SolvedSeat, solution: &Solution) -> Chain {
         let model = &member.model;
         let sizes: Vec<usize> = seat.shocks.iter().map(|s| s.values.len()).collect();
         let total: usize = sizes.iter().product();
@@ -170,7 +170,7 @@ impl Crowd {
     /// E0815 and E0905 for a solution of another model, E0990 for a graph that cannot be evaluated.
     pub(super) fn new(member: &Member, solution: &Solution, seed: u64) -> Result<Crowd, Diagnostic> {
         let model = &member.model;
-        let seat = Seat::of(model, solution)?;
+        let seat = SolvedSeat::of(model, solution)?;
         let chain = Chain::of(member, &seat, solution);
         let bad = || Diagnostic::error("E0905", "the solution has other states than its law");
         let axis = |name: &str| solution.states.iter().position(|s| s.name == name);

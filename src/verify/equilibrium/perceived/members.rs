@@ -8,7 +8,7 @@ use crate::env::behaviour::Actor;
 use crate::env::cast::Behaviour;
 use crate::env::worlds::Worlds;
 use crate::graph::NodeId;
-use crate::solve::continuum::perceived::moments::Member;
+use crate::solve::continuum::perceived::member::Member;
 use crate::solve::economy::resized;
 use crate::solve::solution::Solution;
 use std::sync::Arc;

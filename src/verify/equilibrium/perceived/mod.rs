@@ -20,13 +20,13 @@ use crate::diag::{Diagnostic, Severity};
 use crate::num::statistics;
 use crate::solve::continuum::perceived;
 use crate::solve::continuum::perceived::law::{Law, Perceived, forecast};
-use crate::solve::continuum::perceived::moments::Member;
+use crate::solve::continuum::perceived::member::Member;
 use crate::solve::continuum::perceived::reply::reply;
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::Found;
 use crate::solve::solution::Solution;
 use crate::verify::grid::Certificate;
-use crate::verify::world::{self, Options, Proof, Scale, WorldCertificate};
+use crate::verify::world::{self, JudgeOptions, Proof, Scale, WorldCertificate};
 use crowd::Crowd;
 
 /// Periods of the judge's path, those of them that are left out, and periods where the law is shifted or nodes are doubled.
@@ -57,12 +57,12 @@ pub(super) fn judge(
     economy: &Economy,
     found: &Found,
     laws: &Perceived,
-    options: &Options,
+    options: &JudgeOptions,
 ) -> Result<Certificate, Diagnostic> {
     let lost = |why: String| Diagnostic::error("E0815", "the solution is not of this model").note(why);
     let mut member = perceived::member(economy).map_err(|r| lost(r.why))?;
-    member.believes(&laws.laws);
-    member.knows(&found.solution.chain).map_err(|r| lost(r.why))?;
+    member.set_laws(&laws.laws);
+    member.set_determined(&found.solution.chain).map_err(|r| lost(r.why))?;
     let alone = Solution {
         players: Vec::new(),
         ..found.solution.clone()

@@ -6,7 +6,7 @@ use crate::solve::economy::Economy;
 use crate::solve::equilibrium::{EquilibriumMethod, Found};
 use crate::solve::progress::silent;
 use crate::verify::grid::Certificate;
-use crate::verify::world::Options;
+use crate::verify::world::JudgeOptions;
 
 fn model() -> Model {
     let text = include_str!("../../../../models/krusell_smith.econ");
@@ -16,7 +16,7 @@ fn model() -> Model {
 
 fn judged(model: &Model, economy: &Economy, found: &Found) -> Certificate {
     let laws = found.perceived.as_ref().unwrap_or_else(|| panic!("a law"));
-    super::judge(model, economy, found, laws, &Options::default()).unwrap_or_else(|d| panic!("{d:?}"))
+    super::judge(model, economy, found, laws, &JudgeOptions::default()).unwrap_or_else(|d| panic!("{d:?}"))
 }
 
 fn codes(c: &Certificate) -> Vec<&str> {
@@ -68,7 +68,7 @@ fn equilibria_that_are_none_fail_by_the_row_that_is_about_it() {
     let mut other = again();
     let mut member = perceived::member(&economy).unwrap_or_else(|r| panic!("{}", r.why));
     member
-        .knows(&other.solution.chain)
+        .set_determined(&other.solution.chain)
         .unwrap_or_else(|r| panic!("{}", r.why));
     let mut law = found.perceived.as_ref().unwrap_or_else(|| panic!("a law")).laws[0].clone();
     law.constant.iter_mut().for_each(|c| *c += 0.01);

@@ -164,7 +164,7 @@ impl Chebyshev {
         }
     }
 
-    /// The value at a point.
+    /// The value at a point, `coefficients` being one per basis function.
     pub fn value(&self, coefficients: &[f64], basis: &Basis) -> f64 {
         self.contract(coefficients, basis, usize::MAX, 0)
     }

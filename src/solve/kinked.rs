@@ -33,7 +33,7 @@ impl Nodes {
     }
 }
 
-/// Every output of a program at all lanes; NaN where it cannot be run.
+/// Every output of a program at all lanes, `[output][lane]`; NaN where it cannot be run.
 pub(super) fn lanes(
     program: &Program<f64>,
     fixed: &[f64],

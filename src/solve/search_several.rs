@@ -18,7 +18,7 @@ pub(super) struct Ranges {
 }
 
 impl Search<'_> {
-    /// Several continuous actions.
+    /// Several continuous actions on the lanes `open`: actions `[action][lane]` and values, one per lane.
     pub(super) fn several(&mut self, open: &[usize], guess: Option<&[Vec<f64>]>) -> (Vec<Vec<f64>>, Vec<f64>) {
         let m = open.len();
         let d = self.bellman.continuous.len();
@@ -103,7 +103,7 @@ impl Search<'_> {
         (x, q)
     }
 
-    /// Newton's steps from the guess; also returns the lanes where they found no peak.
+    /// Newton's steps from the guess, `[action][lane]`, with values, one per lane; also returns the lanes where they found no peak.
     pub(super) fn several_close_by(
         &mut self,
         open: &[usize],

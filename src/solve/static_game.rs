@@ -155,7 +155,7 @@ const LED: f64 = 0.02;
 /// How far an equilibrium may move when expectations are taken with twice as many nodes.
 const SETTLED: f64 = 1e-4;
 
-/// Puts first the equilibrium to which replies lead from the lower ends of all intervals.
+/// Puts first among those found, `[equilibrium][action]`, the one to which replies lead from the lower ends of all intervals.
 pub(super) fn from_start(game: &Game, found: &mut Vec<Vec<f64>>) {
     let Some(x) = game.led_from_start() else { return };
     let at = found.iter().position(|f| near(f, &x, ONE)).unwrap_or_else(|| {

@@ -146,7 +146,7 @@ impl Axis {
         })
     }
 
-    /// The nodes, ascending, in units of the state.
+    /// The nodes, ascending, one number each, in units of the state.
     pub fn nodes(&self) -> &[f64] {
         &self.nodes
     }

@@ -46,7 +46,7 @@ impl Flow {
         debug_assert_eq!(out.len(), nodes.places());
     }
 
-    /// The share of members whose next state lies beyond the nodes.
+    /// The share of members, `mass` as in the histogram, whose next state lies beyond the nodes.
     pub fn beyond(&self, mass: &[f64]) -> f64 {
         let one = |b: &Branch| -> f64 {
             let lost = b.to.beyond.iter().zip(mass).zip(&b.chance);

@@ -77,7 +77,7 @@ impl Nodes {
         (0..self.axes.len()).map(one).collect()
     }
 
-    /// What one starts from: all mass even over all places.
+    /// What one starts from: all mass even over all places, `[node][shock]` in one row.
     pub fn even(&self) -> Vec<f64> {
         vec![1.0 / self.places() as f64; self.places()]
     }
@@ -91,7 +91,7 @@ impl Nodes {
         Weighted::new(self.axes[state].iter().copied().zip(own))
     }
 
-    /// The mass at the top node of a state, all mass being 1.
+    /// The mass at the top node of a state; `mass` is `[node][shock]` in one row, 1 in all.
     pub fn at_top(&self, mass: &[f64], state: usize) -> f64 {
         let last = self.axes[state].len() - 1;
         let rows = mass.chunks_exact(self.shocks).enumerate();
@@ -155,7 +155,7 @@ impl Lottery {
         chains(&moved, transition, out);
     }
 
-    /// Adds to `moved` where `mass` goes before chains move.
+    /// Adds to `moved` where `mass` (both `[node][shock]` in one row) goes before chains move.
     pub fn lead(&self, mass: &[f64], moved: &mut [f64]) {
         let nz = self.shocks;
         let places = mass.iter().zip(self.to.chunks_exact(self.corners));
@@ -207,7 +207,7 @@ fn locate(axis: &[f64], x: f64) -> (usize, f64, bool) {
     (low, (axis[low + 1] - x) / (axis[low + 1] - axis[low]), beyond)
 }
 
-/// Moves the chains of a distribution: `out` is where it then is.
+/// Moves the chains of a distribution, `[node][shock]` in one row, by `transition[from][to]`: `out` is where it then is.
 pub fn chains(moved: &[f64], transition: &[Vec<f64>], out: &mut [f64]) {
     let nz = transition.len();
     out.fill(0.0);

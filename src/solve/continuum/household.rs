@@ -189,7 +189,7 @@ impl<'h> Household<'h> {
         (0..self.held.numbers.len()).map(one).collect()
     }
 
-    /// What members do at these numbers, where they then are, and what that makes of every mean.
+    /// What members do at these numbers (one per held number), where they then are, and what that makes of every mean.
     ///
     /// # Errors
     /// Those of the method; E0939 where the distribution does not come to rest; E0906 when stopped.

@@ -73,7 +73,7 @@ impl Play {
         }
     }
 
-    /// A profile in numbers, where nothing is known.
+    /// A profile in numbers, one per action, where nothing is known.
     pub(super) fn numbers(game: &Game, x: &[f64]) -> Play {
         let paid = (0..game.choosers.len()).map(|c| match game.choosers[c].actions.first() {
             Some(a) => vec![game.pays(*a, x, x)],

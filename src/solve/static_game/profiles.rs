@@ -52,7 +52,7 @@ impl Game {
             .collect()
     }
 
-    /// Whether two profiles are the same, within a relative distance, with members of `exchangeable` agents exchanged.
+    /// Whether two profiles (one number per action) are the same, within a relative distance, with members of `exchangeable` agents exchanged.
     pub(super) fn exchanged(&self, x: &[f64], y: &[f64], exchangeable: &[bool], within: f64) -> bool {
         let of = |x: &[f64], c: usize| -> Vec<f64> { self.choosers[c].actions.iter().map(|a| x[*a]).collect() };
         (0..exchangeable.len()).all(|agent| {
@@ -66,7 +66,7 @@ impl Game {
         })
     }
 
-    /// Whether some of these equilibria are points of a continuum: between two of them there is another, again and again.
+    /// Whether some of these equilibria, `[equilibrium][action]`, are points of a continuum: between two of them there is another, again and again.
     pub(in crate::solve) fn continuum(&self, found: &[Vec<f64>]) -> bool {
         if self.rough || found.len() < 2 {
             return false;

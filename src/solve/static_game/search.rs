@@ -45,7 +45,7 @@ impl Tried {
 }
 
 impl Game {
-    /// What an action's owner is paid at a profile where prices that it takes are those at the profile `around`.
+    /// What an action's owner is paid at a profile (one number per action) where prices that it takes are those at the profile `around`.
     pub(in crate::solve) fn pays(&self, action: usize, x: &[f64], around: &[f64]) -> f64 {
         let program = &self.payoff[self.actions[action].chooser];
         if !self.given {
@@ -255,7 +255,7 @@ impl Game {
         (report.converged || report.residual < 1e-10).then(|| full(&report.x))
     }
 
-    /// Where replies lead from the lower ends of all intervals; `None` where they do not come to rest or somebody gains there.
+    /// Where replies lead from the lower ends of all intervals, one number per action; `None` where they do not come to rest or somebody gains there.
     pub(in crate::solve) fn led_from_start(&self) -> Option<Vec<f64>> {
         let start = self.lo.clone();
         let led = match self.alike && self.groups() < self.actions.len() {
@@ -267,7 +267,7 @@ impl Game {
         Some(self.at_ends(x)).filter(|x| self.is_best(x))
     }
 
-    /// The equilibrium near a profile; `None` where there is none.
+    /// The equilibrium near a profile, both one number per action; `None` where there is none.
     pub(super) fn led_on(&self, x: &[f64], within: f64) -> Option<Vec<f64>> {
         let smooth = (!self.rough).then(|| self.newton(x, false)).flatten();
         smooth
@@ -306,7 +306,7 @@ impl Game {
         }
     }
 
-    /// A point of an own action's interval by its place in the scan: evenly, then by powers of ten from either end.
+    /// The points of an own action's interval that are tried, `even + 1 + 2 powers` of them, ascending: evenly, then by powers of ten from either end.
     pub(in crate::solve) fn scan(&self, i: usize, even: usize, powers: usize) -> Vec<f64> {
         let (lo, hi) = (self.lo[i], self.hi[i]);
         let width = hi - lo;
@@ -423,7 +423,7 @@ impl Game {
         Some(row)
     }
 
-    /// Whether no own action pays more anywhere along its interval, in which it stands.
+    /// Whether at a profile (one number per action) no own action pays more anywhere along its interval, in which it stands.
     pub(in crate::solve) fn is_best(&self, x: &[f64]) -> bool {
         let slack = |i: usize| 1e-9 * (1.0 + x[i].abs());
         if (0..x.len()).any(|i| x[i] < self.lo[i] - slack(i) || x[i] > self.hi[i] + slack(i)) {

@@ -290,7 +290,7 @@ impl Bench {
         })
     }
 
-    /// A member's reward in every copy.
+    /// A member's reward, one per copy.
     pub(super) fn rewards(&self, lane: &Lane, model: &Model, agent: usize, member: usize) -> Vec<f64> {
         let n = self.weights.len();
         let Some(reward) = model.agents[agent].reward else {
@@ -307,13 +307,13 @@ impl Bench {
             .map_or_else(|| vec![f64::NAN; n], <[f64]>::to_vec)
     }
 
-    /// The mean over copies.
+    /// The mean over copies of `values`, one per copy.
     pub(super) fn mean(&self, values: &[f64]) -> f64 {
         let total: f64 = self.weights.iter().sum();
         values.iter().zip(&self.weights).map(|(x, w)| x * w).sum::<f64>() / total
     }
 
-    /// The standard error of the mean over copies, from how far parts of them differ that are spread evenly themselves; none where all cases are there.
+    /// The standard error of the mean over copies of `values`, one per copy, from how far parts of them differ that are spread evenly themselves; none where all cases are there.
     pub(super) fn error(&self, values: &[f64]) -> f64 {
         if self.exact {
             return 0.0;

@@ -63,7 +63,7 @@ impl Measured {
 }
 
 impl Judge {
-    /// Where `count` paths begin.
+    /// Where `count` paths begin: `[path][state]`.
     pub(super) fn starts(&self, scenario: Option<&str>, count: usize, seed: u64) -> Vec<Vec<f64>> {
         drawn_starts(&self.model, &self.decision, scenario, count, seed).unwrap_or_else(|| self.fallback.clone())
     }

@@ -138,7 +138,7 @@ pub(super) fn bounded(problem: &Decision, places: Places, at: &[f64]) -> bool {
     true
 }
 
-/// Reward and next states at some lanes.
+/// Reward, one per lane, and next states, `[state][lane]`, at lanes of `states[state][lane]` and `action[lane]`.
 pub(super) fn evaluated(
     problem: &Decision,
     states: &[&[f64]],

@@ -27,7 +27,7 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    /// From ascending nodes.
+    /// From ascending nodes, one number each.
     pub(super) fn new(nodes: &[f64], logs: bool) -> Moments {
         let at = |m: &f64| if logs { m.ln() } else { *m };
         Moments {

@@ -167,7 +167,7 @@ impl Member {
         out
     }
 
-    /// Means that the aggregate chain determines: names, and values by aggregate state.
+    /// Means that the aggregate chain determines: names, and one value per aggregate state.
     pub fn determined(&self) -> Vec<(String, Vec<f64>)> {
         let values = |k: &Known| match &self.model.graph.nodes[k.table.0 as usize].op {
             Op::Table(values) => values.clone(),

@@ -422,7 +422,7 @@ fn said_grid(model: &Model, name: &str) -> bool {
     said(name) || said(name.rsplit('.').next().unwrap_or(name))
 }
 
-/// The nodes of a state of a problem.
+/// The nodes of a state of a problem, one number each.
 pub(super) fn nodes_of(problem: &Decision, state: usize) -> Vec<f64> {
     match &problem.spec().states[state].kind {
         StateKind::Continuous { grid, .. } => grid.clone(),

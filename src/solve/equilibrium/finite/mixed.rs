@@ -54,7 +54,7 @@ impl Table<'_> {
         Ok((tried, scope))
     }
 
-    /// What the two of a game in which nothing is known are paid, by what may be chosen; `None` for other games.
+    /// What the two of a game in which nothing is known are paid, `[choice of the first][choice of the second]`; `None` for other games.
     pub(super) fn matrices(&self, open: &[Vec<usize>]) -> Option<(Vec<Vec<f64>>, Vec<Vec<f64>>)> {
         let list = self.list.as_ref()?;
         let alone = |k: &super::Kind| k.members.len() == 1 && k.states.len() == 1;

@@ -39,7 +39,7 @@ impl Aside {
 }
 
 impl Strategy {
-    /// One that comes closest to `y` at `nodes`.
+    /// One that comes closest to `y` at `nodes`, one number each.
     pub(super) fn fitted(range: (f64, f64), between: (f64, f64), nodes: &[f64], y: &[f64]) -> Strategy {
         let mut out = Strategy {
             coefficients: vec![0.0; DEGREE + 1],
@@ -75,7 +75,7 @@ impl Strategy {
         usize::from(self.aside.is_some())
     }
 
-    /// The coefficients that are free; none where nobody takes part.
+    /// The coefficients that are free, one number each; none where nobody takes part.
     pub(super) fn free(&self) -> &[f64] {
         match self.range.1 > self.range.0 {
             true => &self.coefficients[self.first()..],
@@ -88,7 +88,7 @@ impl Strategy {
         self.coefficients.iter().map(|c| c.abs()).fold(1e-12, f64::max)
     }
 
-    /// Puts the free coefficients.
+    /// Puts the free coefficients, as many as [`Strategy::free`] gives.
     pub(super) fn put(&mut self, free: &[f64]) {
         let first = self.first();
         for (c, x) in self.coefficients[first..].iter_mut().zip(free) {

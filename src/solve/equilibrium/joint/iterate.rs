@@ -284,7 +284,7 @@ fn moves(old: &Functions, new: &Functions, shift: bool) -> f64 {
     worst
 }
 
-/// The largest change of an action, as a share of one plus its size.
+/// The largest change of an action between two policies, `[action][shock][node]`, as a share of one plus its size.
 pub(super) fn policy_moves(old: &[Vec<Vec<f64>>], new: &[Vec<Vec<f64>>]) -> f64 {
     let pairs = old.iter().flatten().flatten().zip(new.iter().flatten().flatten());
     pairs.fold(0.0, |m: f64, (o, n)| {

@@ -302,6 +302,7 @@ fn the_methods_are_listed_and_say_why_they_do_not_fit() {
             "joint",
             "stationary",
             "perceived_law",
+            "choice_probabilities",
             "best_replies"
         ]
     );

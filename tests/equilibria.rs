@@ -22,7 +22,7 @@ fn model(name: &str, concept: &str, set: &[(&str, &str)]) -> Model {
     };
     let (model, diagnostics) = econc::compile(&source, &options);
     let model = model.unwrap_or_else(|| panic!("{name}: {diagnostics:?}"));
-    as_asked(&model, Some(concept), None)
+    as_asked(&model, Some(concept).filter(|c| !c.is_empty()), None)
 }
 
 fn method(name: &str) -> &'static dyn EquilibriumMethod {
@@ -227,17 +227,68 @@ fn players_may_discount_unlike() {
     assert!(policy(0) > policy(1) + 1e-3, "{} {}", policy(0), policy(1));
 }
 
-/// The steady state of one who decides for all, by name.
-fn planned(model: &Model) -> Vec<(String, f64)> {
-    let options = econc::solve::decision::ProblemOptions {
-        deterministic: true,
-        ..econc::solve::decision::ProblemOptions::default()
+/// What `econc steady_state` finds, each name once for every member.
+fn at_rest(model: &Model) -> Vec<(String, f64)> {
+    let economy = Economy::of(model).unwrap_or_else(|d| panic!("{d:?}"));
+    let found =
+        econc::solve::at_rest::at_rest(&economy, &mut silent).unwrap_or_else(|d| panic!("{}: {d:?}", model.name));
+    let each = |n: &econc::solve::at_rest::Number| vec![(n.name.clone(), n.value); n.members];
+    found
+        .numbers
+        .iter()
+        .flat_map(each)
+        .chain(found.prices.clone())
+        .collect()
+}
+
+/// Capital of all households, by concept and number of households: the price is `phi N delta k`, and the share of its own purchases in what a household pays
+/// more for is nothing to price takers, one half of its share of the market on given paths, and one half to a planner.
+#[test]
+fn households_rest_at_closed_forms_however_many_they_are() {
+    let (alpha, beta, delta, phi): (f64, f64, f64, f64) = (0.3, 0.98, 0.04, 0.5);
+    for n in (1..=10).chain([100]) {
+        let count = n.to_string();
+        let taking = alpha / (phi * f64::from(n) * delta * (1.0 / beta - 1.0 + delta));
+        for (concept, share) in [
+            ("competitive", 1.0),
+            ("open_loop", 1.0 - 0.5 / f64::from(n)),
+            ("planner", 0.5),
+        ] {
+            let model = model("capital_goods", concept, &[("N", &count), ("J", "1")]);
+            let own: Vec<f64> = (at_rest(&model).iter())
+                .filter(|(name, _)| name.starts_with("household.k"))
+                .map(|(_, x)| *x)
+                .collect();
+            assert_eq!(own.len(), n as usize, "{concept}");
+            let want = (share * taking).powf(1.0 / (2.0 - alpha));
+            assert!(
+                own.iter().all(|k| (k - want).abs() < 1e-7 * want),
+                "{concept}, {n}: {own:?}, not {want}"
+            );
+        }
+    }
+}
+
+/// Where a first-order condition holds at the worst choice, or at the lower of two peaks, nothing rests there.
+#[test]
+fn roots_that_are_not_best_are_no_rest() {
+    let source = |reward: &str| {
+        format!(
+            "model m \"m\"\nagent f {{\n  state x in [-1, 2], start 0.3\n  action a in [0, 3]\n  x' = 0.5 * x + 0.1 * a\n  observe x\n  \
+             reward {reward}\n  discount 0.5\n}}\n"
+        )
     };
-    let problem = econc::solve::decision::Decision::new(model, &options).unwrap_or_else(|d| panic!("{d:?}"));
-    let found = econc::solve::steady_state::steady_state(&problem, &Default::default());
-    let found = found.unwrap_or_else(|d| panic!("{d:?}"));
-    let names = econc::solve::problem::DecisionProblem::spec(&problem).states.iter();
-    names.map(|s| s.name.clone()).zip(found.states).collect()
+    let rest_of = |reward: &str| {
+        let (model, diagnostics) = econc::compile(&source(reward), &econc::Options::default());
+        at_rest(&model.unwrap_or_else(|| panic!("{diagnostics:?}")))
+    };
+    let number = |all: &[(String, f64)], name: &str| all.iter().find(|(n, _)| n == name).map_or(f64::NAN, |(_, x)| *x);
+    let worst = rest_of("(a - 1)^2 - 0.01 * x^2");
+    near(number(&worst, "f.a"), 3.0, 1e-6);
+    near(number(&worst, "f.x"), 0.6, 1e-6);
+    // Two peaks: that at 2.4 is the higher one.
+    let peaks = rest_of("exp(-20 * (a - 0.5)^2) + 1.5 * exp(-20 * (a - 2.4)^2)");
+    near(number(&peaks, "f.a"), 2.4, 1e-6);
 }
 
 /// Rows of `models/*.toml` that ask where an economy in which several decide (or one who takes a price) rests, and what is done there.
@@ -249,7 +300,10 @@ fn rows_of_economies_in_which_several_decide_are_reached() {
         ("capital_goods", "joint"),
         ("fish_war", "joint"),
         ("growth_market", "joint"),
+        ("half_informed", ""),
+        ("krusell_smith_small", ""),
         ("lq_duopoly", "linear_quadratic"),
+        ("matching", ""),
         ("sticky_prices", "linear_quadratic"),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(name);
@@ -263,34 +317,158 @@ fn rows_of_economies_in_which_several_decide_are_reached() {
             let Some(concept) = how.strip_prefix("steady_state") else {
                 continue;
             };
-            let concept = if concept.is_empty() { "nash" } else { concept.trim() };
+            let concept = concept.trim();
             let set: Vec<(&str, &str)> = key("set").map_or_else(Vec::new, |s| {
                 s.split(", ").filter_map(|p| p.split_once(" = ")).collect()
             });
             let model = model(name, concept, &set);
-            // One who decides for all is no game: where it rests follows from its conditions.
-            let at_rest = match concept {
-                "planner" => planned(&model),
-                _ => found(&model, by).steady_state,
-            };
             let what = key("what").expect("a name");
             let bare = what.trim_start_matches("sum(").trim_end_matches(')');
-            let own = at_rest.iter().filter(|(n, _)| n.split('[').next() == Some(bare));
-            let values: Vec<f64> = own.map(|(_, x)| *x).collect();
-            let got = match (what.starts_with("sum("), values.as_slice()) {
-                (true, all) if !all.is_empty() => all.iter().sum(),
-                (false, [one, ..]) => *one,
-                _ => f64::NAN,
-            };
             let number = |k: &str| key(k).and_then(|v| v.parse::<f64>().ok()).expect("a number");
-            checked += 1;
-            if !((got - number("value")).abs() <= number("tolerance")) {
-                faults += &format!("{name} {what} {set:?} {how}: {got}, expected {}\n", number("value"));
+            // By the command, and by the policies of those who meet. Of a kind that several agents are, each agent has its own.
+            let mut ways = vec![("command", at_rest(&model))];
+            if concept != "planner" && !by.is_empty() {
+                ways.push((by, found(&model, by).steady_state));
+            }
+            let agents: Vec<String> = (model.agents.iter())
+                .filter(|a| a.kind.as_deref() == bare.split('.').next())
+                .map(|a| bare.replacen(a.kind.as_deref().unwrap_or(""), &a.name, 1))
+                .collect();
+            for (way, at_rest) in ways {
+                let named = |n: &str| n == bare || agents.iter().any(|a| a == n);
+                let own = at_rest.iter().filter(|(n, _)| named(n.split('[').next().unwrap_or(n)));
+                let values: Vec<f64> = own.map(|(_, x)| *x).collect();
+                let got = match (what.starts_with("sum("), values.as_slice()) {
+                    (true, all) if !all.is_empty() => vec![all.iter().sum()],
+                    (false, all) if !all.is_empty() => all.to_vec(),
+                    _ => vec![f64::NAN],
+                };
+                checked += 1;
+                if !got.iter().all(|x| (x - number("value")).abs() <= number("tolerance")) {
+                    faults += &format!(
+                        "{name} {what} {set:?} {how} ({way}): {got:?}, expected {}\n",
+                        number("value")
+                    );
+                }
             }
         }
     }
     assert!(faults.is_empty(), "{faults}");
-    assert!(checked >= 9, "{checked}");
+    assert!(checked >= 18, "{checked}");
+}
+
+/// Rows of `models/entry_exit.toml`, from all starts of the method, certified, for both firms.
+#[test]
+fn firms_enter_invest_and_leave_as_computed_independently() {
+    let model = model("entry_exit", "nash", &[]);
+    let options = econc::verify::solved::Request {
+        seed: 1,
+        ..econc::verify::solved::Request::default()
+    };
+    let s = econc::verify::solved::solve(&model, &options, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+    assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
+    let judged = s.certificate.equilibrium.as_ref().expect("a judgement");
+    assert_eq!((judged.searches, judged.found), (3, 1));
+    let found = &s.solution;
+    let place = |own: f64, rival: f64, player: usize| -> usize {
+        let w = if player == 0 { [own, rival] } else { [rival, own] };
+        (w[0] as usize) * found.states[1].nodes.len() + w[1] as usize
+    };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/entry_exit.toml");
+    let text = fs::read_to_string(path).expect("numbers");
+    let (mut checked, mut faults) = (0, String::new());
+    for row in text.split("[[expect]]").skip(1) {
+        let key = |k: &str| -> &str {
+            let line = row.lines().find_map(|l| l.strip_prefix(k)?.strip_prefix(" = "));
+            line.unwrap_or_else(|| panic!("{k} in {row}")).trim_matches('"')
+        };
+        let number = |t: &str| t.parse::<f64>().expect("a number");
+        let (own, rival) = key("at").split_once(", rival ").expect("two states");
+        let (own, rival) = (number(own.trim_start_matches("w = ")), number(rival));
+        for player in 0..2 {
+            let at = place(own, rival, player);
+            let me = found.players[player].own.as_ref().expect("its own draws");
+            let (choices, nz) = (me.chances.len() / found.nodes(), found.shocks());
+            let got = match key("what") {
+                "firm.value" => me.before[at],
+                // Choice 0 is to stay, 1 to leave.
+                "firm.x" => found.given[2 + player][at * nz * choices],
+                "P(exit)" => me.chances[at * choices + 1],
+                other => panic!("{other}"),
+            };
+            checked += 1;
+            if !((got - number(key("value"))).abs() <= number(key("tolerance"))) {
+                faults += &format!("{} {}: {got}, expected {}\n", key("what"), key("at"), key("value"));
+            }
+        }
+    }
+    assert!(faults.is_empty() && checked == 12, "{checked}\n{faults}");
+}
+
+/// The row of `models/menu_costs.toml`: its two firms for one period, with the reward of the file, nothing to pay for a new markup and the other industries'
+/// markup given (which moves what all choices pay in one proportion).
+#[test]
+fn two_firms_without_menu_costs_set_the_markup_of_their_elasticity() {
+    let full = model("menu_costs", "", &[]);
+    let param = |name: &str| full.params.iter().find(|p| p.name == name).expect("a parameter").values[0];
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/menu_costs.econ")).expect("a model");
+    let line = |start: &str| -> String {
+        let line = text.lines().find(|l| l.trim_start().starts_with(start));
+        line.unwrap_or_else(|| panic!("{start}")).trim().to_string()
+    };
+    let reward = line("reward").replace(" - (if move then xi else 0)", "");
+    let index = line("let mu_ind");
+    let row =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/menu_costs.toml")).expect("numbers");
+    let number = |key: &str| -> f64 {
+        let found = row.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(" = "));
+        found.and_then(|x| x.parse().ok()).unwrap_or(f64::NAN)
+    };
+    for others in [1.1, 1.3] {
+        let source = format!(
+            "model one \"one period\"\nparam eta = {}\nparam theta = {}\nparam mu_all = {others}\nagent firm[2] {{\n  action reset in [0.5, 3]\n  \
+             let mu_now = reset\n  {reward}\n}}\nmarket industry {{\n  {index}\n  give firm.mu_ind = mu_ind\n}}\n",
+            param("eta"),
+            param("theta")
+        );
+        let (model, diagnostics) = econc::compile(&source, &econc::Options::default());
+        let model = model.unwrap_or_else(|| panic!("{source}\n{diagnostics:?}"));
+        let options = econc::verify::solved::Request {
+            concept: Some("nash".into()),
+            seed: 1,
+            ..econc::verify::solved::Request::default()
+        };
+        let s = econc::verify::solved::solve(&model, &options, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+        assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
+        for policy in &s.solution.policy {
+            near(policy[0], number("value"), number("tolerance"));
+        }
+    }
+}
+
+/// Draws that do more than add to what a choice pays are refused, with the draw's name.
+#[test]
+fn private_draws_that_do_more_than_add_to_a_payoff_are_refused() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/entry_exit.econ");
+    let source = fs::read_to_string(path).expect("a model");
+    let refused_with = |from: &str, to: &str| {
+        assert!(source.contains(from), "{from}");
+        let (model, diagnostics) = econc::compile(&source.replace(from, to), &econc::Options::default());
+        let model = as_asked(&model.unwrap_or_else(|| panic!("{diagnostics:?}")), Some("nash"), None);
+        refused(&model, "choice_probabilities")
+    };
+    for (from, to) in [
+        ("(if d == exit then scrap else 0)", "(if d == exit then scrap^2 else 0)"),
+        ("profit - x +", "profit - x * scrap +"),
+        (
+            "then clamp(w + up - bad, 0, W)",
+            "then (if scrap > 5 then w else clamp(w + up - bad, 0, W))",
+        ),
+    ] {
+        let (code, said) = refused_with(from, to);
+        assert!(code == "E0810" && said.contains("scrap"), "{to}: {said}");
+    }
 }
 
 /// Solving needs no first value in games, either: lives that judge begin where the economy rests, which is said.

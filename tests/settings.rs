@@ -858,7 +858,7 @@ fn the_examples_of_help_work() {
         (out.status.code(), text(out.stdout), text(out.stderr))
     };
     std::fs::create_dir(directory.path().join("models")).expect("a directory");
-    for name in ["growth", "growth_markov", "cournot", "krusell_smith"] {
+    for name in ["growth", "growth_markov", "cournot", "krusell_smith", "capital_goods"] {
         let from = format!("{models}/{name}.econ");
         // A coarse grid: what is tried is the command, not the numbers.
         let mut text = std::fs::read_to_string(&from).expect("a model");
@@ -872,7 +872,7 @@ fn the_examples_of_help_work() {
     let mut tried = 0;
     // A solve, so that there is a runs/growth-0001.
     assert_eq!(run("econc solve growth.econ").0, Some(0));
-    for command in ["solve", "simulate", "check", "graph", "explain", "new"] {
+    for command in ["solve", "steady_state", "simulate", "check", "graph", "explain", "new"] {
         let (_, help, _) = run(&format!("econc {command} --help"));
         let lines = examples(&help);
         assert!(!lines.is_empty(), "{command}: {help}");

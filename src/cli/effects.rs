@@ -13,6 +13,7 @@ const READ: &[(&str, &[&str])] = &[
     ("graph", &["set", "out", "force"]),
     ("explain", &[]),
     ("solve", &["set", "seed", "threads", "out", "force"]),
+    ("steady_state", &["set", "threads", "out", "force"]),
     ("simulate", &["set", "seed", "threads", "out", "force"]),
     ("train", &["set", "seed", "threads", "out", "force"]),
     ("tune", &["set", "seed", "threads", "out", "force"]),
@@ -94,7 +95,7 @@ pub(super) fn settings_read(
     unread: &[(&str, &str)],
 ) -> Result<(), Diagnostic> {
     let blocks: &[&str] = match command {
-        "solve" => &["solve"],
+        "solve" | "steady_state" => &["solve"],
         "train" | "tune" => &["train"],
         "verify" => &["solve", "train", "verify"],
         "simulate" => &[],

@@ -43,6 +43,7 @@ mod simulating;
 mod solve;
 mod solving;
 mod source;
+mod steady_state;
 mod stop;
 mod sweep;
 mod templates;
@@ -74,6 +75,7 @@ use std::process::ExitCode;
         econc graph my_model.econ --out g.svg    draw who depends on what\n  \
         econc solve my_model.econ            solve, certify, write runs/my_model-0001\n  \
         econc solve my_model.econ --set beta=0.98\n  \
+        econc steady_state my_model.econ     where it rests without shocks\n  \
         econc train my_model.econ --seeds 1..5   agents that learn it\n  \
         econc tune my_model.econ --trials 27     search over the options of a learner\n  \
         econc verify my_model.econ           solve, train, and judge the learned by the exact\n  \
@@ -95,6 +97,8 @@ enum Command {
     Graph(graph::Arguments),
     Explain(explain::Arguments),
     Solve(solve::Arguments),
+    #[command(name = "steady_state")]
+    SteadyState(steady_state::Arguments),
     Simulate(simulate::Arguments),
     Train(train::Arguments),
     Tune(tune::Arguments),
@@ -346,6 +350,7 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
         Command::Graph(arguments) => graph::run(arguments, &cli.globals, screen),
         Command::Explain(arguments) => explain::run(arguments, screen),
         Command::Solve(arguments) => solve::run(arguments, &cli.globals, screen),
+        Command::SteadyState(arguments) => steady_state::run(arguments, &cli.globals, screen),
         Command::Simulate(arguments) => simulate::run(arguments, &cli.globals, screen),
         Command::Train(arguments) => train::run(arguments, &cli.globals, screen),
         Command::Tune(arguments) => tune::run(arguments, &cli.globals, screen),

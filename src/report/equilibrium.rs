@@ -52,6 +52,14 @@ pub fn tables(s: &Solved, e: &EquilibriumCertificate) -> Vec<NamedTable> {
             on_screen: 24,
         });
     }
+    for p in s.solution.players.iter().filter(|p| p.own.is_some()) {
+        out.push(NamedTable {
+            stem: format!("expected_{}", stem_of(&p.name)),
+            caption: format!("What {} expects and does before it knows its draws", p.name),
+            table: expected(&s.solution, p),
+            on_screen: 0,
+        });
+    }
     for r in &e.reactions {
         out.push(NamedTable {
             stem: format!("reaction_{}", stem_of(&r.of)),
@@ -110,6 +118,41 @@ fn equilibria(all: &[&Solution], gains: &[f64]) -> Table {
         .texts("choice", does)
         .numbers("number", values)
         .numbers("one-shot gain", gain)
+}
+
+/// Value, chances of choices and the numbers that go with each, by state, where draws are not known yet.
+fn expected(s: &Solution, p: &Player) -> Table {
+    let Some(own) = &p.own else { return Table::new() };
+    let (nodes, nz) = (s.nodes(), s.shocks());
+    let mut out = Table::new();
+    let mut step = nodes;
+    for axis in &s.states {
+        step /= axis.nodes.len();
+        out = out.numbers(
+            &axis.name,
+            (0..nodes).map(|i| axis.nodes[i / step % axis.nodes.len()]).collect(),
+        );
+    }
+    out = out.numbers("value", own.before.clone());
+    let ActionKind::Finite { labels, .. } = &s.actions[own.choice].kind else {
+        return out;
+    };
+    let count = labels.len();
+    for (c, label) in labels.iter().enumerate() {
+        let of = (0..nodes).map(|i| own.chances[i * count + c]).collect();
+        out = out.numbers(&format!("P({label})"), of);
+        for a in p.actions.iter().filter(|a| **a != own.choice) {
+            let at = |i: usize| match own.worth[i * nz * count + c].is_finite() {
+                true => s.given[*a][i * nz * count + c],
+                false => f64::NAN,
+            };
+            out = out.numbers(
+                &format!("{} if {label}", s.actions[*a].name),
+                (0..nodes).map(at).collect(),
+            );
+        }
+    }
+    out
 }
 
 /// What is known in a joint state.

@@ -2,6 +2,7 @@
 //!
 //! Plain data in, bytes out; only [`store`] and [`place`] touch the disk. Nothing here knows how a result was computed.
 
+pub mod at_rest;
 pub mod content;
 pub mod draw;
 pub mod equilibrium;

@@ -42,6 +42,10 @@ pub struct PolicyBetween {
     worth: OnceLock<Vec<Vec<Surface>>>,
     /// The number that each finite action has in each combination of choices, `[combination][action]`.
     combinations: Vec<Vec<f64>>,
+    /// For each action the player that chooses it, where players know draws of their own; and what their choices are worth,
+    /// `[player][choice][period * groups + group]`.
+    chosen_by: Vec<Option<usize>>,
+    own: Vec<OnceLock<Vec<Vec<Surface>>>>,
 }
 
 /// The values of all actions in every combination of choices, the last finite action fastest; continuous ones have none.
@@ -194,6 +198,9 @@ impl PolicyBetween {
         }
         let policy = s.actions.iter().map(|_| OnceLock::new()).collect();
         let given = s.actions.iter().map(|_| OnceLock::new()).collect();
+        let knows = |a: &usize| s.players.iter().position(|p| p.own.is_some() && p.actions.contains(a));
+        let chosen_by = (0..s.actions.len()).map(|a| knows(&a)).collect();
+        let own = s.players.iter().map(|_| OnceLock::new()).collect();
         Ok(PolicyBetween {
             tensor,
             linear,
@@ -209,6 +216,8 @@ impl PolicyBetween {
                 combinations(s)
             },
             probability: OnceLock::new(),
+            chosen_by,
+            own,
             solution,
         })
     }
@@ -276,6 +285,12 @@ impl PolicyBetween {
     /// is worth most there (of the nearest node where the solution does not say what they are worth). Bounds are not applied.
     pub fn action(&self, action: usize, spot: &Spot) -> f64 {
         let s = &*self.solution;
+        if let Some((choice, best)) = self.own_choice(action, spot) {
+            return match &s.actions[action].kind {
+                ActionKind::Finite { values, .. } if action == choice => values[best],
+                ActionKind::Finite { .. } | ActionKind::Continuous => self.action_given(action, best, spot),
+            };
+        }
         if let Some(best) = self.combination(spot) {
             let x = match s.actions[action].kind {
                 ActionKind::Continuous => self.action_given(action, best, spot),
@@ -295,6 +310,25 @@ impl PolicyBetween {
                 s.table(&s.policy[action], spot.period)[(spot.nearest_node, spot.nearest_shock)]
             }
         }
+    }
+
+    /// The choice that is worth most there to the player who takes `action`, with the place of that choice among the actions, where the player knows draws
+    /// that others do not: what a choice is worth is a line in these, so that it is right between their nodes.
+    fn own_choice(&self, action: usize, spot: &Spot) -> Option<(usize, usize)> {
+        let s = &*self.solution;
+        let player = self.chosen_by[action].filter(|_| !spot.undefined())?;
+        let own = s.players[player].own.as_ref()?;
+        let count = own.worth.len() / s.value.len().max(1);
+        let surfaces = self.own[player].get_or_init(|| {
+            (0..count)
+                .map(|c| self.fit(&own.worth, count, c, &self.tensor))
+                .collect()
+        });
+        let nearest = (spot.period * s.nodes() + spot.nearest_node) * s.shocks() + spot.nearest_shock;
+        let open = (0..count).filter(|c| own.worth[nearest * count + c].is_finite());
+        let worth = open.map(|c| (c, self.read(&surfaces[c], &self.tensor, spot)));
+        let best = worth.reduce(|a, b| if b.1 > a.1 { b } else { a });
+        best.map(|b| (own.choice, b.0))
     }
 
     /// The combination of choices that is worth most there, each interpolated by itself: what a combination is worth is smooth where the

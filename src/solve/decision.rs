@@ -28,10 +28,11 @@ pub mod players;
 mod playing;
 mod programs;
 mod relevant;
+pub mod resting;
 mod shocks;
 
 pub use options::{CHAIN_STATES, Discretised, FINEST_DRAWS, HALFWAY_STATES, ProblemOptions};
-pub use playing::kept_from_fellows;
+pub use playing::{hidden_state, kept_from_fellows, observed_shock};
 
 use super::economy::cannot;
 use super::problem::{DecisionProblem, Lanes, Outcome, Spec, StateKind};

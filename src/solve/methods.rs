@@ -11,6 +11,7 @@ use super::equilibrium::best_replies::BestReplies;
 use super::equilibrium::joint::Joint;
 use super::equilibrium::linear_quadratic::LinearQuadratic;
 use super::equilibrium::one_shot::OneShot;
+use super::equilibrium::private::ChoiceProbabilities;
 use super::grid_search::GridSearch;
 use super::method::{Method, Structure};
 use super::problem::DecisionProblem;
@@ -30,6 +31,7 @@ pub static EQUILIBRIA: &[&dyn EquilibriumMethod] = &[
     &Joint,
     &Stationary,
     &PerceivedLaw,
+    &ChoiceProbabilities,
     &BestReplies,
 ];
 

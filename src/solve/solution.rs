@@ -56,6 +56,23 @@ pub struct Player {
     pub actions: Vec<usize>,
     /// What the equilibrium is worth to it: period x state node x joint shock, like [`Solution::value`].
     pub value: Vec<f64>,
+    /// What its choice is worth to it, where it knows draws that the others do not.
+    #[serde(default)]
+    pub own: Option<Own>,
+}
+
+/// A choice of one who knows draws that others do not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Own {
+    /// The place of the choice among the actions of the solution.
+    pub choice: usize,
+    /// What each choice is worth, with the best of what goes with it ([`Solution::given`]): period x state node x joint shock x choice; minus infinity where
+    /// it is not allowed. A line in each of the draws.
+    pub worth: Vec<f64>,
+    /// Value before the draws are known, one per state node.
+    pub before: Vec<f64>,
+    /// How often each choice is taken: state node x choice.
+    pub chances: Vec<f64>,
 }
 
 /// A solved problem.

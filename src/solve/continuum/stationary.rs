@@ -212,6 +212,7 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         agent: held.agent,
         member: None,
         actions: (0..solution.actions.len()).collect(),
+        own: None,
         value: solution.value.clone(),
     }];
     let household = &conditions.household;

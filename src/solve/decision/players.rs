@@ -81,7 +81,7 @@ pub struct Players {
 }
 
 /// The model as if one chose for everybody.
-fn framed(model: &Model) -> Model {
+pub(super) fn framed(model: &Model) -> Model {
     Model {
         concept: Some(Concept::Planner),
         ..model.clone()

@@ -6,7 +6,7 @@ use super::others::{Carried, Reading};
 use crate::check::Model;
 use crate::check::model::Space;
 use crate::diag::Diagnostic;
-use crate::graph::{Binary, NodeId, Op};
+use crate::graph::{Binary, InputId, NodeId, Op};
 use crate::kernel::dag::Id;
 use crate::solve::economy::cannot;
 
@@ -18,6 +18,26 @@ pub fn kept_from_fellows(model: &Model) -> Option<&str> {
         })
     });
     kept.map(|s| s.name.as_str())
+}
+
+/// Whether whom a shock belongs to observes it.
+pub fn observed_shock(model: &Model, shock: InputId) -> bool {
+    let owner = model.shocks.iter().find(|s| s.input == shock).and_then(|s| s.owner);
+    owner.is_some_and(|a| information::Seen::of(model, &[a]).knows(shock))
+}
+
+/// The name of a state that somebody who chooses does not observe, if there is one.
+pub fn hidden_state(model: &Model) -> Option<&str> {
+    let mut deciders: Vec<usize> = model.actions.iter().map(|a| a.owner).collect();
+    deciders.sort_unstable();
+    deciders.dedup();
+    let hidden = |s: &&crate::check::model::State| {
+        deciders.iter().any(|a| {
+            let fellows = s.owner == Some(*a) && model.graph.elements(&model.agents[*a].shape) > 1;
+            !information::Seen::of(model, &[*a]).knows(s.input) || fellows && !information::watched(model, *a, s.input)
+        })
+    };
+    model.states.iter().find(hidden).map(|s| s.name.as_str())
 }
 
 impl Builder<'_> {

@@ -12,6 +12,7 @@ use crate::check::Model;
 use crate::check::conduct::Concept;
 use crate::diag::Diagnostic;
 use crate::graph::{AxisId, Op};
+use crate::solve::bellman::{At, Bellman, Continuation, Scratch};
 use crate::solve::decision::others::Others;
 use crate::solve::decision::{self, Decision, kept_from_fellows};
 use crate::solve::economy::{Deciding, Economy, cannot};
@@ -21,6 +22,7 @@ use crate::solve::problem::{ActionKind, DecisionProblem, Lanes};
 use crate::solve::progress::{Control, Progress, Watch};
 use crate::solve::solution::{Player, Record, Solution};
 use crate::solve::value_iteration::ValueIteration;
+use std::cell::Cell;
 
 /// Most places of the joint grid, states times shocks.
 const MOST_PLACES: f64 = 5e6;
@@ -37,6 +39,8 @@ const STARTS: [f64; 3] = [0.5, 0.0, 1.0];
 const FAR: f64 = 1.0;
 /// Policies that differ by less are the same equilibrium.
 const SAME: f64 = 1e-3;
+/// Most instructions of all replies together after which another round is begun: a count, the same on every machine.
+const MOST_WORK: f64 = 2e10;
 
 /// The method.
 pub struct BestReplies;
@@ -90,6 +94,10 @@ impl EquilibriumMethod for BestReplies {
         let mut found: Vec<Solution> = Vec::new();
         let mut failed: Option<Diagnostic> = None;
         for start in STARTS {
+            // A start that used up the work leaves none to the others.
+            if game.work.get() > MOST_WORK && failed.is_some() {
+                break;
+            }
             match game.settle(start, progress) {
                 Ok(s) => {
                     if found.iter().all(|f| distance(f, &s).0 > SAME || distance(f, &s).1 > 0) {
@@ -143,6 +151,8 @@ struct Game<'m> {
     /// For each player the earlier one whose reply it shares, where there is one.
     shared: Vec<Option<usize>>,
     discretised: Vec<decision::Discretised>,
+    /// Instructions of all replies so far.
+    work: Cell<f64>,
 }
 
 impl<'m> Game<'m> {
@@ -199,6 +209,7 @@ impl<'m> Game<'m> {
                         actions: (0..spec.actions.len())
                             .filter(|k| own(&spec.actions[*k].name))
                             .collect(),
+                        own: None,
                         value: vec![0.0; size],
                     });
                 }
@@ -236,6 +247,7 @@ impl<'m> Game<'m> {
             build,
             shared,
             discretised: problem.discretised.clone(),
+            work: Cell::new(0.0),
         })
     }
 
@@ -255,7 +267,12 @@ impl<'m> Game<'m> {
         let mut seen: Vec<Vec<Vec<f64>>> = Vec::new();
         let mut guesses: Vec<Option<Vec<f64>>> = vec![None; now.players.len()];
         let mut last = (f64::INFINITY, 0);
+        let mut done = ROUNDS;
         for round in 0..ROUNDS {
+            if self.work.get() > MOST_WORK {
+                done = round;
+                break;
+            }
             let report = Progress {
                 iteration: round,
                 of: ROUNDS,
@@ -292,20 +309,94 @@ impl<'m> Game<'m> {
             if finite && last.0 <= SETTLED {
                 let choices = now.policy.clone();
                 if let Some(k) = seen.iter().position(|s| *s == choices) {
-                    return Err(self.circle(seen.len() - k, last.1));
+                    return Err(self.with_gain(self.circle(seen.len() - k, last.1), &now, progress));
                 }
                 seen.push(choices);
             }
         }
-        Err(Diagnostic::error(
-            "E0979",
-            format!("best replies did not settle in {ROUNDS} rounds"),
-        )
-        .note(format!(
+        let why = match done {
+            ROUNDS => format!("best replies did not settle in {ROUNDS} rounds"),
+            n => format!("best replies did not settle within the work that is done for them: {n} rounds"),
+        };
+        let failed = Diagnostic::error("E0979", why).note(format!(
             "in the last round a number moved by {:.1e} of its size, and {} finite choices changed",
             last.0, last.1
         ))
-        .hint("another method (econc solve FILE --why lists them); taste shocks on finite choices, so that small changes have small effects; the model may have no equilibrium in such policies"))
+        .hint("another method (econc solve FILE --why lists them); a coarser grid (grid.NAME = uniform(9)) makes rounds cheaper; taste shocks on finite choices, so that small changes have small effects; the model may have no equilibrium in such policies");
+        Err(self.with_gain(failed, &now, progress))
+    }
+
+    /// The message that nothing settled, with what somebody would gain from leaving the last policies for one period.
+    fn with_gain(&self, failed: Diagnostic, now: &Solution, progress: &mut dyn Watch) -> Diagnostic {
+        let mut best: Option<(f64, usize)> = None;
+        for i in (0..now.players.len()).filter(|i| self.shared[*i].is_none()) {
+            match self.one_shot(now, i, progress) {
+                Ok(gain) if best.is_none_or(|b| gain > b.0) => best = Some((gain, i)),
+                Err(d) if d.code == "E0906" => return d,
+                Ok(_) | Err(_) => {}
+            }
+        }
+        match best {
+            Some((gain, i)) => failed.note(format!(
+                "no convergence: the largest gain from one deviation is {gain:.2e} in units of the reward, of `{}`",
+                now.players[i].name
+            )),
+            None => failed,
+        }
+    }
+
+    /// The most that a player gains in one period by leaving the policies of now, of which it takes its best reply for the rest of its life.
+    fn one_shot(&self, now: &Solution, player: usize, progress: &mut dyn Watch) -> Result<f64, Diagnostic> {
+        let others = Others::of(self.model, now, &now.players[player])?;
+        let problem = Decision::among(self.model, &self.build, &others)?;
+        let task = Task {
+            model: self.model,
+            problem: &problem,
+            guess: None,
+            linear: false,
+        };
+        let reply = ValueIteration.solve(task, &mut |p: Progress| progress.report(p))?;
+        let bellman = Bellman::new(&problem, reply.interpolation)?;
+        let (at, rz) = (self.places(&reply, now)?, reply.shocks());
+        // For each place of the reply one of the economy's that is read there.
+        let mut from = vec![None; reply.value.len()];
+        (0..now.value.len()).for_each(|i| from[at(i)] = Some(i));
+        let mut continuation = Continuation::default();
+        bellman.continuation(&bellman.tensor, &reply.value, &mut continuation);
+        let mut most = 0.0f64;
+        let (mut scratch, nodes) = (Scratch::default(), reply.nodes());
+        let mut x = vec![0.0; reply.states.len()];
+        let mut columns = vec![vec![0.0; nodes]; reply.states.len()];
+        for n in 0..nodes {
+            bellman.tensor.node(n, &mut x);
+            columns.iter_mut().zip(&x).for_each(|(c, x)| c[n] = *x);
+        }
+        let states: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+        for shock in 0..rz {
+            let mut does = vec![vec![f64::NAN; nodes]; reply.actions.len()];
+            for (k, action) in reply.actions.iter().enumerate() {
+                let own = now.actions.iter().position(|a| a.name == action.name);
+                for n in 0..nodes {
+                    if let (Some(a), Some(i)) = (own, from[n * rz + shock]) {
+                        does[k][n] = now.policy[a][i];
+                    }
+                }
+            }
+            let actions: Vec<&[f64]> = does.iter().map(Vec::as_slice).collect();
+            let (mut q, mut slack) = (vec![0.0; nodes], vec![0.0; nodes]);
+            bellman.q(
+                &continuation,
+                At { shock, time: 0 },
+                &states,
+                &actions,
+                &mut scratch,
+                &mut q,
+                &mut slack,
+            );
+            let gains = q.iter().enumerate().map(|(n, q)| reply.value[n * rz + shock] - q);
+            most = gains.filter(|g| g.is_finite()).fold(most, f64::max);
+        }
+        Ok(most)
     }
 
     fn circle(&self, length: usize, changed: usize) -> Diagnostic {
@@ -334,11 +425,13 @@ impl<'m> Game<'m> {
             guess,
             linear: false,
         };
-        ValueIteration.solve(task, &mut |p: Progress| progress.report(p))
+        let reply = ValueIteration.solve(task, &mut |p: Progress| progress.report(p));
+        self.work.set(self.work.get() + problem.work());
+        reply
     }
 
-    /// Writes a player's reply into the policies of all.
-    fn put(&self, reply: &Solution, player: usize, into: &mut Solution) -> Result<(), Diagnostic> {
+    /// Which place of a reply's arrays each place of the economy's is.
+    fn places(&self, reply: &Solution, into: &Solution) -> Result<impl Fn(usize) -> usize + use<>, Diagnostic> {
         let lost = || cannot("a player's problem has another grid than the economy");
         // For each state and shock of the economy, which of the reply's it is.
         let mut nodes = vec![0usize; into.nodes()];
@@ -369,7 +462,13 @@ impl<'m> Game<'m> {
             })
             .collect::<Result<_, _>>()?;
         let (nz, rz) = (into.shocks(), reply.shocks());
-        let at = |i: usize| nodes[i / nz] * rz + shocks[i % nz];
+        Ok(move |i: usize| nodes[i / nz] * rz + shocks[i % nz])
+    }
+
+    /// Writes a player's reply into the policies of all.
+    fn put(&self, reply: &Solution, player: usize, into: &mut Solution) -> Result<(), Diagnostic> {
+        let lost = || cannot("a player's problem has another grid than the economy");
+        let at = self.places(reply, into)?;
         for a in into.players[player].actions.clone() {
             let name = &into.actions[a].name;
             let k = reply.actions.iter().position(|r| r.name == *name).ok_or_else(lost)?;

@@ -33,6 +33,7 @@ pub(super) fn solution(
             agent: one.agent,
             member: one.member,
             actions: one.actions.clone(),
+            own: None,
             value,
         })
         .collect();

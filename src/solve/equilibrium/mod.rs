@@ -14,6 +14,7 @@ pub mod linear_quadratic;
 mod made;
 pub mod one_shot;
 mod play;
+pub mod private;
 mod select;
 mod stages;
 mod typed;

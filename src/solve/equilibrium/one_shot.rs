@@ -358,6 +358,7 @@ fn solution(model: &Model, game: &Game, play: &Play) -> Solution {
                     .iter()
                     .filter_map(|a| kept.iter().position(|k| k == a))
                     .collect(),
+                own: None,
                 value: play.paid[c].iter().map(|x| x * times(chooser.agent)).collect(),
             }
         })

@@ -10,6 +10,7 @@ mod one_shot;
 mod one_shot_gain;
 mod perceived;
 mod player;
+mod private;
 pub mod record;
 mod recursive;
 #[cfg(test)]
@@ -119,6 +120,9 @@ fn judge(
     options.edges = said("edges").unwrap_or(options.edges);
     if let Some(laws) = &found.perceived {
         return perceived::judge(model, economy, found, laws, &options).map_err(|d| vec![d]);
+    }
+    if found.solution.players.iter().any(|p| p.own.is_some()) {
+        return private::judge(model, economy, found, &options).map_err(|d| vec![d]);
     }
     let (begun, said) = begins(model, &found.solution, &found.steady_state);
     let mut certificate = recursive::judge(&begun, economy, found, &options, progress).map_err(|d| vec![d])?;

@@ -48,6 +48,7 @@ fn by_hand(
         agent: 0,
         member: Some(i),
         actions: vec![i],
+        own: None,
         value: value(i),
     };
     Solution {

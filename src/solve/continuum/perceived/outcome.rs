@@ -67,6 +67,7 @@ pub(super) fn found(search: &LawSearch, settled: Settled) -> Result<Found, Diagn
             agent: member.agent,
             member: None,
             actions: vec![0],
+            own: None,
             value: value.clone(),
         }],
         value,

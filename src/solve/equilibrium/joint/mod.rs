@@ -194,6 +194,15 @@ fn pace(model: &Model) -> Pace {
     }
 }
 
+/// Where the economy without shocks rests, `(name, value)`, one per state, then one per action; `None` where no rest is found.
+///
+/// # Errors
+/// E0810 for economies that this method does not solve, E0906 when stopped.
+pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<Option<Vec<(String, f64)>>, Diagnostic> {
+    let found = rest::rest(economy, pace(economy.model), progress)?;
+    Ok(found.map(|r| r.named()))
+}
+
 fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnostic> {
     let model = economy.model;
     let pace = pace(model);

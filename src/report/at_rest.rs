@@ -1,0 +1,101 @@
+//! An economy at rest, as [`Content`]: its numbers by name, with sums over members, and what was checked.
+
+use super::content::{Check, Content, NamedTable};
+use super::table::Table;
+use crate::check::Model;
+use crate::solve::at_rest::{AtRest, Number, STAYING};
+
+/// The content of a steady state under a concept in words.
+pub fn of_rest(model: &Model, concept: &str, rest: &AtRest) -> Content {
+    let mut names: Vec<String> = Vec::new();
+    let mut kinds: Vec<String> = Vec::new();
+    let mut values: Vec<f64> = Vec::new();
+    let mut row = |name: String, kind: &str, value: f64| {
+        names.push(name);
+        kinds.push(kind.into());
+        values.push(value);
+    };
+    for n in &rest.numbers {
+        let kind = match (n.action, n.members) {
+            (false, 1) => "state",
+            (true, 1) => "action",
+            (false, _) => "state of each",
+            (true, _) => "action of each",
+        };
+        row(n.name.clone(), kind, n.value);
+    }
+    for (name, sum) in sums(&rest.numbers) {
+        row(format!("sum({name})"), "sum over members", sum);
+    }
+    for (name, value) in &rest.prices {
+        row(name.clone(), "price", *value);
+    }
+    let numbers = names.iter().cloned().zip(values.iter().copied()).collect();
+    let mut facts = vec![
+        ("method".to_string(), rest.method.clone()),
+        ("concept".into(), concept.into()),
+        ("shocks".into(), "at their means".into()),
+    ];
+    if rest.residual.is_nan() {
+        facts.push(("certificate".into(), "that of the game: econc solve".into()));
+    }
+    let many = names.len();
+    Content {
+        model: model.name.clone(),
+        title: model.title.clone(),
+        headline: "steady state".into(),
+        facts,
+        certificate: checks(rest),
+        tables: vec![NamedTable {
+            stem: "steady_state".into(),
+            caption: "Where the economy rests".into(),
+            table: Table::new()
+                .texts("name", names)
+                .texts("what", kinds)
+                .numbers("value", values),
+            on_screen: many.min(40),
+        }],
+        numbers,
+        ..Content::default()
+    }
+}
+
+/// Sums of states over members, by name without numbers; of what only one has there is none.
+fn sums(numbers: &[Number]) -> Vec<(String, f64)> {
+    let mut out: Vec<(String, f64, usize)> = Vec::new();
+    for n in numbers.iter().filter(|n| !n.action) {
+        let bare = n.name.split('[').next().unwrap_or(&n.name);
+        let own = n.members as f64 * n.value;
+        match out.iter_mut().find(|o| o.0 == bare) {
+            Some(o) => (o.1, o.2) = (o.1 + own, o.2 + n.members),
+            None => out.push((bare.to_string(), own, n.members)),
+        }
+    }
+    out.into_iter().filter(|o| o.2 > 1).map(|o| (o.0, o.1)).collect()
+}
+
+fn checks(rest: &AtRest) -> Vec<Check> {
+    let mut out = Vec::new();
+    if !rest.residual.is_nan() {
+        out.push(Check {
+            name: "conditions of rest, largest residual".into(),
+            measured: rest.residual,
+            shown: None,
+            bound: String::new(),
+            pass: None,
+            note: "stationarity, first-order and envelope conditions".into(),
+        });
+    }
+    if !rest.gain.is_nan() {
+        out.push(Check {
+            name: "leaving, largest gain".into(),
+            measured: rest.gain,
+            shown: None,
+            bound: format!("at most {STAYING:.0e}"),
+            pass: Some(rest.gain <= STAYING),
+            note: "of anything that one could have and do, at shadow prices, as a share of what staying is worth"
+                .into(),
+        });
+    }
+    out
+}

@@ -1,0 +1,322 @@
+//! Where an economy without shocks rests, under every concept: the table of `econc steady_state`.
+//!
+//! Under `planner`, `collusive`, `competitive` and `open_loop` rest follows from conditions alone ([`Resting`]): Newton's method from points spread over
+//! where lives begin. A root counts only inside all bounds, and where staying is best: with shadow prices as they are, nothing else that
+//! a member could have and do is worth more (McKenzie 1986, "Optimal economic growth, turnpike theorems and comparative dynamics"); this looks at
+//! values, never at the slopes that the root came from. Under `nash` what others will answer matters off the path, and the game is solved
+//! ([`crate::solve::equilibrium::joint`], [`crate::solve::equilibrium::linear_quadratic`]).
+
+use super::decision::resting::Resting;
+use super::decision::{self, Decision};
+use super::economy::Economy;
+use super::equilibrium::EquilibriumMethod;
+use super::equilibrium::joint::{self, Joint};
+use super::equilibrium::linear_quadratic::LinearQuadratic;
+use super::problem::DecisionProblem;
+use super::progress::Watch;
+use super::steady_state::{self, steady_state};
+use crate::diag::Diagnostic;
+use crate::limits;
+use crate::num::fixed_point::{NewtonOptions, newton};
+use crate::num::optimise::spread;
+use nalgebra::{DMatrix, DVector};
+
+/// Points from which roots are looked for.
+const STARTS: usize = 60;
+/// Largest residual of a root, as a share of one plus the largest number in it.
+const ROOT: f64 = 1e-9;
+/// Points along each number, and spread over all of a member's, that staying is held against.
+const HELD_AGAINST: usize = 200;
+/// What staying may be worth less than something else, as a share of one plus its worth.
+pub const STAYING: f64 = 1e-7;
+/// How far from an end a search begins where there is no end.
+const FAR: f64 = 1.0;
+
+/// An economy at rest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AtRest {
+    /// `newton`, or the method that solved the game.
+    pub method: String,
+    /// States and actions by name; of members that are alike one stands for all.
+    pub numbers: Vec<Number>,
+    /// Prices by name.
+    pub prices: Vec<(String, f64)>,
+    /// Largest residual of the conditions; not a number where the game was solved.
+    pub residual: f64,
+    /// The most that anything a member could have and do is worth more than staying, as a share of one plus its worth; not a number where it was not
+    /// looked for.
+    pub gain: f64,
+}
+
+/// A state or an action at rest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Number {
+    /// Its name.
+    pub name: String,
+    /// Whether it is an action.
+    pub action: bool,
+    /// How many members have it.
+    pub members: usize,
+    /// Its value.
+    pub value: f64,
+}
+
+/// Finds it.
+///
+/// # Errors
+/// E0810 for economies that have none of this kind, E0910 where none is found, E0906 when stopped.
+pub fn at_rest(economy: &Economy, progress: &mut dyn Watch) -> Result<AtRest, Diagnostic> {
+    match Resting::of(economy) {
+        Ok(conditions) => match by_conditions(&conditions) {
+            Ok(found) => Ok(found),
+            Err(none) if economy.lone().is_ok() => alone(economy).map_err(|_| none),
+            Err(none) => Err(none),
+        },
+        Err(refused) if LinearQuadratic.fits(economy).is_ok() => {
+            by_matrices(economy, progress).map_err(|d| d.unwrap_or(refused))
+        }
+        Err(refused) if Joint.fits(economy).is_ok() => {
+            let found = joint::at_rest(economy, progress)?;
+            let none = || {
+                Diagnostic::error("E0910", "no place was found where the economy rests").hint(refused.headline.clone())
+            };
+            played(economy, "joint", found.ok_or_else(none)?)
+        }
+        Err(refused) => Err(refused),
+    }
+}
+
+/// The rest of a linear-quadratic game.
+fn by_matrices(economy: &Economy, progress: &mut dyn Watch) -> Result<AtRest, Option<Diagnostic>> {
+    let found = LinearQuadratic.solve(economy, 0, progress).map_err(|mut d| d.pop())?;
+    played(economy, "linear_quadratic", found.steady_state).map_err(Some)
+}
+
+/// What a solved game says.
+fn played(economy: &Economy, method: &str, found: Vec<(String, f64)>) -> Result<AtRest, Diagnostic> {
+    if found.is_empty() {
+        return Err(Diagnostic::error("E0910", "the policies of this game lead to no rest")
+            .hint("econc solve --concept nash shows the policies; open_loop, competitive and planner need no policy to find where the economy rests"));
+    }
+    let action = |name: &str| {
+        let bare = name.split('[').next();
+        economy.model.actions.iter().any(|a| Some(a.name.as_str()) == bare)
+    };
+    let number = |(name, value): (String, f64)| Number {
+        action: action(&name),
+        name,
+        members: 1,
+        value,
+    };
+    Ok(AtRest {
+        method: method.into(),
+        numbers: found.into_iter().map(number).collect(),
+        prices: Vec::new(),
+        residual: f64::NAN,
+        gain: f64::NAN,
+    })
+}
+
+/// The rest of one who decides, from his policy where conditions have no root.
+fn alone(economy: &Economy) -> Result<AtRest, Diagnostic> {
+    let options = decision::ProblemOptions {
+        deterministic: true,
+        ..decision::ProblemOptions::default()
+    };
+    let problem = Decision::new(economy.model, &options)?;
+    let found = steady_state(&problem, &steady_state::SteadyStateOptions::default())?;
+    let spec = problem.spec();
+    let states = spec.states.iter().map(|s| (s.name.clone(), false)).zip(found.states);
+    let actions = spec.actions.iter().map(|a| (a.name.clone(), true)).zip(found.actions);
+    let number = |((name, action), value): ((String, bool), f64)| Number {
+        name,
+        action,
+        members: 1,
+        value,
+    };
+    Ok(AtRest {
+        method: found.method,
+        numbers: states.chain(actions).map(number).collect(),
+        prices: Vec::new(),
+        residual: found.residual,
+        gain: f64::NAN,
+    })
+}
+
+/// By Newton's method on the conditions.
+fn by_conditions(r: &Resting) -> Result<AtRest, Diagnostic> {
+    let mut best: Option<(Vec<f64>, f64, f64)> = None;
+    let mut outside = 0;
+    for start in 0..STARTS {
+        limits::poll();
+        let Some((point, residual)) = root(r, start) else {
+            continue;
+        };
+        if !inside(r, &point) {
+            outside += 1;
+            continue;
+        }
+        let gain = (0..r.kinds()).map(|k| leaving(r, k, &point)).fold(0.0, f64::max);
+        if best.as_ref().is_none_or(|b| gain < b.2) {
+            best = Some((point, residual, gain));
+        }
+        if gain <= STAYING {
+            break;
+        }
+    }
+    let Some((point, residual, gain)) = best else {
+        let d = Diagnostic::error("E0910", "the economy rests nowhere inside the bounds of what is chosen");
+        let d = match outside {
+            0 => d.note(format!("no root of the conditions of rest from {STARTS} starts")),
+            _ => d.note(format!(
+                "{outside} roots of the conditions of rest lie outside the bounds or violate a requirement"
+            )),
+        };
+        return Err(d.hint("an economy that grows has none; a `start` near it helps the search; where a bound binds at rest, `econc solve` follows the policy to it"));
+    };
+    if gain > STAYING {
+        return Err(Diagnostic::error(
+            "E0910",
+            "where the first-order conditions hold, something else is worth more",
+        )
+        .note(format!(
+            "by {gain:.1e} of what a period is worth: this is no maximum, or only a local one"
+        ))
+        .hint("econc solve looks for policies, and says where they rest"));
+    }
+    let numbers = r.slots.iter().zip(&point).enumerate().map(|(k, (slot, value))| Number {
+        name: slot.name.clone(),
+        action: k >= r.states,
+        members: slot.members,
+        value: *value,
+    });
+    Ok(AtRest {
+        method: "newton".into(),
+        numbers: numbers.collect(),
+        prices: r.prices(&point[..r.slots.len()]),
+        residual,
+        gain,
+    })
+}
+
+/// A root of the conditions, and its residual, from a point of the spread.
+fn root(r: &Resting, start: usize) -> Option<(Vec<f64>, f64)> {
+    let n = r.slots.len();
+    let mut unit = vec![0.5; n];
+    if start > 0 {
+        spread(start, n, &mut unit);
+    }
+    let mut point: Vec<f64> = (r.slots.iter().zip(&unit).take(r.states))
+        .map(|(slot, u)| between(slot.start, slot.ends, *u))
+        .collect();
+    point.extend(unit[r.states..].iter().map(|_| 0.0));
+    let ends = r.ends(&point);
+    for ((x, (lo, hi)), u) in point[r.states..].iter_mut().zip(ends).zip(&unit[r.states..]) {
+        *x = match (lo.is_finite(), hi.is_finite()) {
+            (true, true) => lo + u * (hi - lo),
+            (true, false) => lo + FAR * u,
+            (false, true) => hi - FAR * u,
+            (false, false) => FAR * (2.0 * u - 1.0),
+        };
+    }
+    point.extend(shadows(r, &point));
+    let (mut lo, mut hi) = (vec![f64::NEG_INFINITY; r.unknowns()], vec![f64::INFINITY; r.unknowns()]);
+    for (k, slot) in r.slots.iter().enumerate().take(r.states) {
+        (lo[k], hi[k]) = slot.ends;
+    }
+    let mut equations = |p: &[f64]| r.conditions(p);
+    let report = newton(&mut equations, &point, &lo, &hi, &NewtonOptions::default());
+    let size = report.x.iter().fold(1.0f64, |m, x| m.max(x.abs()));
+    (report.residual <= ROOT * size).then_some((report.x, report.residual))
+}
+
+/// A state from which a search begins: around where lives begin, or in its domain.
+fn between(start: Option<(f64, f64)>, ends: (f64, f64), u: f64) -> f64 {
+    match start {
+        Some((lo, hi)) if lo > 0.0 => lo / 3.0 * (9.0 * hi / lo).powf(u),
+        Some((lo, hi)) => {
+            let far = 2.0 * lo.abs().max(hi.abs()).max(1.0);
+            (lo - far + u * (hi - lo + 2.0 * far)).clamp(ends.0, ends.1)
+        }
+        None if ends.0.is_finite() && ends.1.is_finite() => ends.0 + u * (ends.1 - ends.0),
+        None if ends.0 >= 0.0 => ends.0 + 1e-2 * 1e4f64.powf(u),
+        None if ends.0.is_finite() => ends.0 + 10.0 * u,
+        None if ends.1.is_finite() => ends.1 - 10.0 * u,
+        None => 20.0 * (u - 0.5),
+    }
+}
+
+/// Shadow prices that come closest to the first-order conditions at states and actions.
+fn shadows(r: &Resting, x: &[f64]) -> Vec<f64> {
+    let count = r.unknowns() - r.slots.len();
+    let (rows, right) = r.in_shadows(x);
+    let matrix = DMatrix::from_fn(rows.len(), count, |i, j| rows[i][j]);
+    let right = DVector::from_vec(right);
+    let fine = matrix.iter().chain(right.iter()).all(|v| v.is_finite());
+    let solved = fine.then(|| matrix.svd(true, true).solve(&right, 1e-10).ok()).flatten();
+    solved.map_or_else(|| vec![0.0; count], |m| m.iter().copied().collect())
+}
+
+/// Whether all actions lie inside their bounds and no requirement is violated.
+fn inside(r: &Resting, point: &[f64]) -> bool {
+    let x = &point[..r.slots.len()];
+    let ends = r.ends(x);
+    let within = x[r.states..].iter().zip(ends).all(|(x, (lo, hi))| *x > lo && *x < hi);
+    within && r.slack(x) >= -1e-9
+}
+
+/// The most that leaving is worth to a kind, as a share of one plus what staying is.
+fn leaving(r: &Resting, kind: usize, point: &[f64]) -> f64 {
+    let slots = r.own(kind);
+    let here: Vec<f64> = slots.iter().map(|s| point[*s]).collect();
+    let stays = r.worth(kind, point, &here);
+    let ends = r.ends(&point[..r.slots.len()]);
+    let at = |place: usize, u: f64| -> f64 {
+        let slot = slots[place];
+        let (lo, hi) = if slot < r.states {
+            r.slots[slot].ends
+        } else {
+            ends[slot - r.states]
+        };
+        let x = here[place];
+        match (lo.is_finite(), hi.is_finite()) {
+            (true, true) => lo + u * (hi - lo),
+            (true, false) => lo + 4.0 * u * (x - lo),
+            (false, true) => hi - 4.0 * u * (hi - x),
+            (false, false) => x + 4.0 * (u - 0.5) * (1.0 + x.abs()),
+        }
+    };
+    let mut most = f64::NEG_INFINITY;
+    let mut look = |own: &[f64]| {
+        let w = r.worth(kind, point, own);
+        if w > most {
+            most = w;
+        }
+    };
+    for place in 0..slots.len() {
+        for i in 1..HELD_AGAINST {
+            let mut own = here.clone();
+            own[place] = at(place, i as f64 / HELD_AGAINST as f64);
+            look(&own);
+        }
+        for step in [1e-1, 1e-2, 1e-3, 1e-4] {
+            for sign in [-1.0, 1.0] {
+                let mut own = here.clone();
+                own[place] *= 1.0 + sign * step;
+                look(&own);
+            }
+        }
+    }
+    let mut unit = vec![0.0; slots.len()];
+    for i in 0..2 * HELD_AGAINST {
+        spread(i, slots.len(), &mut unit);
+        let own: Vec<f64> = (0..slots.len()).map(|p| at(p, unit[p])).collect();
+        look(&own);
+    }
+    let gain = (most - stays) / (1.0 + stays.abs());
+    if stays.is_finite() {
+        gain.max(0.0)
+    } else {
+        f64::INFINITY
+    }
+}

@@ -11,7 +11,7 @@ use super::players::framed;
 use crate::check::model::{Concept, DrawWhen, Information, Model, Noise, Space};
 use crate::diag::Diagnostic;
 use crate::graph::shape::{aligned, element_name};
-use crate::graph::{AxisId, InputKind, NodeId, Op};
+use crate::graph::{AxisId, InputKind, Node, NodeId, Op};
 use crate::kernel::dag::{Dag, Expr, Id};
 use crate::kernel::differentiate::derivative;
 use crate::solve::economy::{Deciding, Economy, cannot};
@@ -332,18 +332,15 @@ pub fn alike(model: &Model, axis: AxisId) -> bool {
     let pairs = |n: &Noise| n.outcomes.iter().flat_map(|(x, p)| [*x, *p]).collect::<Vec<_>>();
     let chances = model.noises.iter().flat_map(|n| [n.args.clone(), pairs(n)].concat());
     let from = rewards.chain(laws).chain(bounds).chain(requires).chain(chances);
-    let apart = |n: NodeId| {
-        let node = &g.nodes[n.0 as usize];
-        match &node.op {
-            Op::Position(a) => *a == axis,
-            Op::Table(values) => node.shape.contains(&axis) && values.iter().any(|x| *x != values[0]),
-            Op::Take { axis: a, .. } | Op::Slice { from: a, .. } => *a == axis,
-            Op::Input(i) => {
-                let input = &g.inputs[i.0 as usize];
-                matches!(input.kind, InputKind::Param(_)) && input.shape.contains(&axis)
-            }
-            _ => false,
+    let apart = |(_, node): (NodeId, &Node)| match &node.op {
+        Op::Position(a) => *a == axis,
+        Op::Table(values) => node.shape.contains(&axis) && values.iter().any(|x| *x != values[0]),
+        Op::Take { axis: a, .. } | Op::Slice { from: a, .. } => *a == axis,
+        Op::Input(i) => {
+            let input = &g.inputs[i.0 as usize];
+            matches!(input.kind, InputKind::Param(_)) && input.shape.contains(&axis)
         }
+        _ => false,
     };
     !g.below(from).through_roots().any(apart)
 }

@@ -74,8 +74,8 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("models_solve.rs", &["producers"]),
 ];
 
-/// Without a continuum, and not solved: why.
-const UNSOLVED: &[(&str, &str)] = &[("krusell_smith_small", "many households with shocks of their own")];
+/// Not solved: what is in the way.
+const UNSOLVED: &[(&str, &str)] = &[("life_cycle", "a continuum whose members age in whole years")];
 
 type Row = BTreeMap<String, String>;
 

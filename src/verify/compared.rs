@@ -1,7 +1,7 @@
 //! Several methods on one model: how far their solutions are apart where lives go, against the errors that their certificates state.
 
 use super::grid::GridCertificateOptions;
-use super::grid::play::Simulated;
+use super::grid::simulated::Simulated;
 use super::simulate::SolvedPolicy;
 use super::solved::{Request, Solved, as_asked, judge};
 use crate::check::Model;

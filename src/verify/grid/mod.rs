@@ -20,6 +20,7 @@ pub mod points;
 pub mod quantiles;
 pub mod requirements;
 pub mod rest;
+pub mod simulated;
 #[cfg(test)]
 mod tests;
 pub mod trusted;
@@ -31,10 +32,10 @@ use crate::solve::bellman::Bellman;
 use crate::solve::problem::DecisionProblem;
 use crate::solve::solution::Solution;
 use constant::ConstantComparison;
-use play::Simulated;
 use points::{Judged, Point, between_nodes};
 use quantiles::Quantiles;
 use serde::{Deserialize, Serialize};
+use simulated::Simulated;
 
 /// What a solution must satisfy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

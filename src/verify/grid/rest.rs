@@ -7,7 +7,7 @@
 //! compare lives with one another in this way; that would also blame lives that differ for ever, as types do.)
 
 use super::Moving;
-use super::play::Simulated;
+use super::simulated::Simulated;
 use crate::chance::chain::Chain;
 use crate::num::statistics;
 use crate::solve::problem::Spec;

@@ -580,7 +580,7 @@ fn a_verify_that_fails_leaves_policies_to_export_and_to_play() {
     assert!(done.status.success(), "{}", text(&done));
 }
 
-/// The certificate of the portfolio problem holds up to a wealth of about 840; its grid goes on to 1000.
+/// The certificate of the portfolio problem holds from a wealth of about .008, below which lives are carried off the grid, up to one of about 840; its grid goes on to 1000.
 #[test]
 fn a_start_outside_the_trusted_region_is_warned_of() {
     let model = std::fs::read_to_string(common::model("portfolio")).unwrap();
@@ -611,7 +611,7 @@ fn a_start_outside_the_trusted_region_is_warned_of() {
     }
     let said = started("900");
     assert!(
-        said.contains("warning[W0948]") && said.contains("investor.w starts at 900; trusted in [0.001, 8"),
+        said.contains("warning[W0948]") && said.contains("investor.w starts at 900; trusted in [0.00831, 8"),
         "{said}"
     );
     let page = econc(root.path(), &["explain", "W0948"]);

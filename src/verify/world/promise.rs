@@ -14,8 +14,9 @@ use crate::num::statistics;
 /// Draws of the second and the third look.
 const LOOKS: [usize; 2] = [2048, 16_384];
 
-/// Most trials of one look.
+/// Most trials of one look, and how many times that for as long as no place is known to fail.
 const MOST: usize = 2_000_000;
+const UNTIL_ONE_FAILS: usize = 3;
 /// Places that are looked at again at a time.
 const BATCH: usize = 32;
 /// Share of places whose residual may be too large: beyond it the quantile is.
@@ -49,6 +50,7 @@ pub fn residuals(bench: &Bench, trials: &mut Trials) -> Result<Vec<f64>, Diagnos
         // Where draws have many finite outcomes beside, fewer places can be looked at.
         let affordable = MOST / trials.lanes_of(draws).max(1);
         for (k, part) in looked.chunks(BATCH).enumerate() {
+            let affordable = affordable * if failed.is_empty() { UNTIL_ONE_FAILS } else { 1 };
             if decided(&failed) || k > 0 && (k + 1) * BATCH > affordable {
                 rest.extend(part);
                 continue;

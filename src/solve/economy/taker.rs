@@ -29,45 +29,97 @@ pub struct Beside {
 /// # Errors
 /// E0810 for an agent that follows rules, and where what it does moves a price that clears and that it does not take.
 pub fn beside(model: &Model, agent: usize, member: Option<usize>, prices: &[usize]) -> Result<Beside, Diagnostic> {
-    let mut out = model.clone();
-    let who = model.agents[agent].clone();
-    let number = out.agents.len();
-    let alone = |why: String| super::cannot(why).at(who.span, "takes prices as given");
+    let who = &model.agents[agent];
     if !who.rules.is_empty() {
-        return Err(alone(format!("`{}` takes prices as given and follows rules", who.name)));
+        let why = format!("`{}` takes prices as given and follows rules", who.name);
+        return Err(alone(who, why));
     }
-    let name = |old: &str| format!("single {old}");
-    // Inputs of its own for its states and actions.
-    let mut own: Vec<(InputId, InputId)> = Vec::new();
-    let (mut states, mut actions) = (Vec::new(), Vec::new());
     let taken: Vec<NodeId> = prices.iter().map(|p| model.prices[*p].node).collect();
-    let copied = moved_by(model, &who.actions, &taken, agent);
-    let fresh = |g: &mut Graph, old: InputId, kind: InputKind| {
-        let input = Input {
-            name: name(&g.inputs[old.0 as usize].name),
-            kind,
-            shape: g.inputs[old.0 as usize].shape.clone(),
-        };
-        g.inputs.push(input);
-        InputId(g.inputs.len() as u32 - 1)
+    let mut copy = Copying {
+        model,
+        agent,
+        out: model.clone(),
+        own: Vec::new(),
+        states: Vec::new(),
+        actions: Vec::new(),
+        map: Vec::with_capacity(model.graph.nodes.len()),
     };
-    for i in copied {
-        let s = &model.states[i];
-        let to = model.states.len() + states.len();
-        own.push((s.input, fresh(&mut out.graph, s.input, InputKind::State(to))));
-        states.push((i, to));
+    copy.inputs(moved_by(model, &who.actions, &taken, agent));
+    copy.nodes(member, &taken)?;
+    copy.laws();
+    copy.choices();
+    copy.limits();
+    Ok(copy.finish())
+}
+
+fn alone(who: &Agent, why: String) -> Diagnostic {
+    super::cannot(why).at(who.span, "takes prices as given")
+}
+
+/// What is his beside what is the economy's.
+fn single(name: &str) -> String {
+    format!("single {name}")
+}
+
+/// A model and what was copied of it so far.
+struct Copying<'a> {
+    model: &'a Model,
+    agent: usize,
+    out: Model,
+    /// Inputs of his own for his states and actions: (the economy's, his).
+    own: Vec<(InputId, InputId)>,
+    /// As in [`Beside`].
+    states: Vec<(usize, usize)>,
+    actions: Vec<(usize, usize)>,
+    /// The node that he meets in place of each of the economy's.
+    map: Vec<NodeId>,
+}
+
+impl Copying<'_> {
+    fn who(&self) -> &Agent {
+        &self.model.agents[self.agent]
     }
-    for a in &who.actions {
-        let to = model.actions.len() + actions.len();
-        let input = model.actions[*a].input;
-        own.push((input, fresh(&mut out.graph, input, InputKind::Action(to))));
-        actions.push((*a, to));
+
+    fn moved(&self, node: &NodeId) -> NodeId {
+        self.map[node.0 as usize]
     }
-    let mask = member.map(|m| {
-        let size = model.graph.elements(&who.shape);
+
+    /// His input in place of one of the economy's, if he has one, and its node.
+    fn input(&self, old: InputId) -> (InputId, Option<NodeId>) {
+        let input = self.own.iter().find(|o| o.0 == old).map_or(old, |o| o.1);
+        let node = self.out.graph.nodes.iter().position(|n| n.op == Op::Input(input));
+        (input, node.map(|n| NodeId(n as u32)))
+    }
+
+    /// Inputs for his actions and for copies of the `states` that he moves.
+    fn inputs(&mut self, states: Vec<usize>) {
+        for i in states {
+            let to = self.model.states.len() + self.states.len();
+            self.fresh(self.model.states[i].input, InputKind::State(to));
+            self.states.push((i, to));
+        }
+        for a in &self.who().actions.clone() {
+            let to = self.model.actions.len() + self.actions.len();
+            self.fresh(self.model.actions[*a].input, InputKind::Action(to));
+            self.actions.push((*a, to));
+        }
+    }
+
+    fn fresh(&mut self, old: InputId, kind: InputKind) {
+        let inputs = &mut self.out.graph.inputs;
+        let like = &inputs[old.0 as usize];
+        let (name, shape) = (single(&like.name), like.shape.clone());
+        inputs.push(Input { name, kind, shape });
+        self.own.push((old, InputId(inputs.len() as u32 - 1)));
+    }
+
+    /// 1 for the member that he stands for, 0 for all others.
+    fn mask(&mut self, member: usize) -> NodeId {
+        let who = self.who().clone();
+        let size = self.model.graph.elements(&who.shape);
         let like = Node {
-            op: Op::Table((0..size).map(|i| f64::from(u8::from(i == m))).collect()),
-            shape: who.shape.clone(),
+            op: Op::Table((0..size).map(|i| f64::from(u8::from(i == member))).collect()),
+            shape: who.shape,
             domain: crate::graph::Interval {
                 lo: 0.0,
                 hi: 1.0,
@@ -78,139 +130,154 @@ pub fn beside(model: &Model, agent: usize, member: Option<usize>, prices: &[usiz
             phase: crate::graph::Phase::Constant,
             span: who.span,
         };
-        push(&mut out.graph, like)
-    });
-    // What he meets: the economy's nodes where nothing of his own is read, else copies.
-    let mut map: Vec<NodeId> = Vec::with_capacity(model.graph.nodes.len());
-    for (i, node) in model.graph.nodes.iter().enumerate() {
-        let id = NodeId(i as u32);
-        if taken.contains(&id) {
-            map.push(id);
-            continue;
-        }
-        if let Op::Input(input) = node.op
-            && let Some((_, to)) = own.iter().find(|(from, _)| *from == input)
-        {
-            let mine = push(
-                &mut out.graph,
-                Node {
-                    op: Op::Input(*to),
-                    ..node.clone()
-                },
-            );
-            // What others do is what they do in the economy.
-            let action = matches!(model.graph.inputs[input.0 as usize].kind, InputKind::Action(_));
-            map.push(match mask.filter(|_| action) {
-                Some(mask) => push(
-                    &mut out.graph,
-                    Node {
-                        op: Op::Select(mask, mine, id),
-                        ..node.clone()
-                    },
-                ),
-                None => mine,
-            });
-            continue;
-        }
-        if let Op::Root { root, .. } = node.op {
-            let root = &model.graph.roots[root];
-            let touched = root
-                .residuals
-                .iter()
-                .any(|r| map.get(r.0 as usize).is_some_and(|m| m != r));
-            if touched {
-                return Err(alone(format!(
-                    "what `{}` does moves a price that it does not take as given",
-                    who.name
-                ))
-                .at(node.span, "this price"));
-            }
-            map.push(id);
-            continue;
-        }
-        if operands(&node.op).iter().all(|o| map[o.0 as usize] == *o) {
-            map.push(id);
-            continue;
-        }
-        let mut copy = node.clone();
-        for_operands(&mut copy.op, &mut |o| *o = map[o.0 as usize]);
-        map.push(push(&mut out.graph, copy));
+        push(&mut self.out.graph, like)
     }
-    let moved = |n: &NodeId| map[n.0 as usize];
-    let node_of = |g: &Graph, input: InputId| g.nodes.iter().position(|n| n.op == Op::Input(input));
-    for (from, _) in &states {
-        let mut s = model.states[*from].clone();
-        s.input = own.iter().find(|o| o.0 == s.input).map_or(s.input, |o| o.1);
-        let Some(node) = node_of(&out.graph, s.input) else {
-            continue;
+
+    /// What he meets: the economy's nodes where nothing of his own is read, else copies.
+    ///
+    /// # Errors
+    /// E0810 where what he does moves a price that clears and is not `taken`.
+    fn nodes(&mut self, member: Option<usize>, taken: &[NodeId]) -> Result<(), Diagnostic> {
+        let mask = member.map(|m| self.mask(m));
+        let g = &self.model.graph;
+        for (i, node) in g.nodes.iter().enumerate() {
+            let id = NodeId(i as u32);
+            let to = match &node.op {
+                _ if taken.contains(&id) => id,
+                Op::Input(input) => self.copied_input(id, *input, mask),
+                Op::Root { root, .. } => {
+                    let residuals = &g.roots[*root].residuals;
+                    if residuals
+                        .iter()
+                        .any(|r| self.map.get(r.0 as usize).is_some_and(|m| m != r))
+                    {
+                        let name = &self.who().name;
+                        let why = format!("what `{name}` does moves a price that it does not take as given");
+                        return Err(alone(self.who(), why).at(node.span, "this price"));
+                    }
+                    id
+                }
+                op if operands(op).iter().all(|o| self.moved(o) == *o) => id,
+                _ => {
+                    let mut copy = node.clone();
+                    for_operands(&mut copy.op, &mut |o| *o = self.map[o.0 as usize]);
+                    push(&mut self.out.graph, copy)
+                }
+            };
+            self.map.push(to);
+        }
+        Ok(())
+    }
+
+    /// His own input, if he has one; what others do is what they do in the economy.
+    fn copied_input(&mut self, id: NodeId, input: InputId, mask: Option<NodeId>) -> NodeId {
+        let Some((_, to)) = self.own.iter().find(|(from, _)| *from == input) else {
+            return id;
         };
-        s.node = NodeId(node as u32);
-        s.name = name(&s.name);
-        s.owner = s.owner.map(|a| if a == agent { number } else { a });
-        s.next = moved(&s.next);
-        out.states.push(s);
-    }
-    let acting: Vec<usize> = actions.iter().map(|a| a.1).collect();
-    for (from, _) in &actions {
-        let mut a = model.actions[*from].clone();
-        a.input = own.iter().find(|o| o.0 == a.input).map_or(a.input, |o| o.1);
-        a.node = node_of(&out.graph, a.input).map_or(a.node, |n| NodeId(n as u32));
-        a.name = name(&a.name);
-        a.owner = number;
-        match &mut a.space {
-            Space::Interval { lo, hi, .. } | Space::Integer { lo, hi } => {
-                (*lo, *hi) = (moved(lo), moved(hi));
-            }
-            Space::Finite { masks, .. } => masks.iter_mut().flatten().for_each(|m| *m = moved(m)),
-            Space::Simplex(_) => {}
+        let node = &self.model.graph.nodes[id.0 as usize];
+        let like = |op: Op| Node { op, ..node.clone() };
+        let mine = push(&mut self.out.graph, like(Op::Input(*to)));
+        let action = matches!(self.model.graph.inputs[input.0 as usize].kind, InputKind::Action(_));
+        match mask.filter(|_| action) {
+            Some(mask) => push(&mut self.out.graph, like(Op::Select(mask, mine, id))),
+            None => mine,
         }
-        out.actions.push(a);
     }
-    for r in model.requires.iter().filter(|r| r.agent == Some(agent)) {
-        let mut r = r.clone();
-        r.agent = Some(number);
-        (r.condition, r.slack) = (moved(&r.condition), moved(&r.slack));
-        if let Otherwise::Project(list) = &mut r.otherwise {
-            for a in list.iter_mut() {
-                *a = actions.iter().find(|(from, _)| from == a).map_or(*a, |(_, to)| *to);
-            }
+
+    /// His states and how they move.
+    fn laws(&mut self) {
+        let number = self.model.agents.len();
+        for (from, _) in self.states.clone() {
+            let mut s = self.model.states[from].clone();
+            let (input, Some(node)) = self.input(s.input) else {
+                continue;
+            };
+            (s.input, s.node) = (input, node);
+            s.name = single(&s.name);
+            s.owner = s.owner.map(|a| if a == self.agent { number } else { a });
+            s.next = self.moved(&s.next);
+            self.out.states.push(s);
         }
-        out.requires.push(r);
     }
-    for e in model.ends.iter().filter(|e| e.agent == Some(agent)) {
-        let mut e = e.clone();
-        e.agent = Some(number);
-        e.condition = moved(&e.condition);
-        e.paying = e.paying.map(|p| moved(&p));
-        out.ends.push(e);
+
+    /// His actions and what they choose from.
+    fn choices(&mut self) {
+        for (from, _) in self.actions.clone() {
+            let mut a = self.model.actions[from].clone();
+            let (input, node) = self.input(a.input);
+            (a.input, a.node) = (input, node.unwrap_or(a.node));
+            a.name = single(&a.name);
+            a.owner = self.model.agents.len();
+            match &mut a.space {
+                Space::Interval { lo, hi, .. } | Space::Integer { lo, hi } => {
+                    (*lo, *hi) = (self.moved(lo), self.moved(hi));
+                }
+                Space::Finite { masks, .. } => masks.iter_mut().flatten().for_each(|m| *m = self.moved(m)),
+                Space::Simplex(_) => {}
+            }
+            self.out.actions.push(a);
+        }
     }
-    // It sees the whole economy, and itself.
-    let sight = |name: &str, node: NodeId, state: usize| Observation {
-        name: name.into(),
-        node,
-        links: None,
-        state: Some(state),
-        shock: None,
-        span: who.span,
-    };
-    let mut observation = who.observation.clone();
-    observation.extend(out.states.iter().enumerate().map(|(i, s)| sight(&s.name, s.node, i)));
-    out.agents.push(Agent {
-        name: name(&who.name),
-        actions: acting,
-        observation,
-        reward: who.reward.map(|r| moved(&r)),
-        discount: who.discount.map(|d| moved(&d)),
-        consumption: who.consumption.map(|c| moved(&c)),
-        rules: Vec::new(),
-        ..who
-    });
-    Ok(Beside {
-        model: out,
-        agent: number,
-        actions,
-        states,
-    })
+
+    /// What he must keep to, and when he ends.
+    fn limits(&mut self) {
+        let number = self.model.agents.len();
+        for r in self.model.requires.iter().filter(|r| r.agent == Some(self.agent)) {
+            let mut r = r.clone();
+            r.agent = Some(number);
+            (r.condition, r.slack) = (self.moved(&r.condition), self.moved(&r.slack));
+            if let Otherwise::Project(list) = &mut r.otherwise {
+                for a in list.iter_mut() {
+                    *a = self
+                        .actions
+                        .iter()
+                        .find(|(from, _)| from == a)
+                        .map_or(*a, |(_, to)| *to);
+                }
+            }
+            self.out.requires.push(r);
+        }
+        for e in self.model.ends.iter().filter(|e| e.agent == Some(self.agent)) {
+            let mut e = e.clone();
+            e.agent = Some(number);
+            e.condition = self.moved(&e.condition);
+            e.paying = e.paying.map(|p| self.moved(&p));
+            self.out.ends.push(e);
+        }
+    }
+
+    /// He sees the whole economy, and himself.
+    fn finish(mut self) -> Beside {
+        let who = self.who().clone();
+        let sight = |name: &str, node: NodeId, state: usize| Observation {
+            name: name.into(),
+            node,
+            links: None,
+            state: Some(state),
+            shock: None,
+            span: who.span,
+        };
+        let mut observation = who.observation.clone();
+        let states = self.out.states.iter().enumerate();
+        observation.extend(states.map(|(i, s)| sight(&s.name, s.node, i)));
+        let own = Agent {
+            name: single(&who.name),
+            actions: self.actions.iter().map(|a| a.1).collect(),
+            observation,
+            reward: who.reward.map(|r| self.moved(&r)),
+            discount: who.discount.map(|d| self.moved(&d)),
+            consumption: who.consumption.map(|c| self.moved(&c)),
+            rules: Vec::new(),
+            ..who
+        };
+        self.out.agents.push(own);
+        Beside {
+            agent: self.model.agents.len(),
+            model: self.out,
+            actions: self.actions,
+            states: self.states,
+        }
+    }
 }
 
 /// The states that somebody's actions move on other ways than through prices that are `taken`, and those of his own.

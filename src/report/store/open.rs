@@ -6,6 +6,7 @@ use super::{
     Status, WORK,
 };
 use crate::diag::Diagnostic;
+use crate::graph::store::ron_value;
 use serde::Deserialize;
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -169,7 +170,7 @@ pub fn inspect(directory: &Path) -> Result<(Manifest, Status), Diagnostic> {
         );
     }
     let text = unsealed(&bytes, &path)?;
-    let manifest: Manifest = ron::from_str(text).map_err(|e| {
+    let manifest: Manifest = ron_value(text).map_err(|e| {
         Diagnostic::error("E0954", format!("{} cannot be read as a manifest", shown(&path))).note(e.to_string())
     })?;
     if manifest.format != FORMAT {
@@ -210,7 +211,7 @@ fn unsealed<'a>(bytes: &'a [u8], path: &Path) -> Result<&'a str, Diagnostic> {
             Err(damaged("its content has changed"))
         };
     }
-    match ron::from_str::<Layout>(text) {
+    match ron_value::<Layout>(text) {
         Ok(layout) if layout.format != FORMAT => Err(Diagnostic::error(
             "E0954",
             format!("{} was written by econc {}", shown(path), layout.econc),

@@ -23,7 +23,7 @@ impl Simulated {
         while spec.horizon.is_none()
             && (before + 3 * periods).saturating_mul(paths) <= options.longest
             && !out.leaves(bellman, options.thresholds.edges)
-            && !rest::is_at_rest(&out, spec, paths)
+            && !fault!("verdict.rest_unseen", true, rest::is_at_rest(&out, spec, paths))
         {
             crate::limits::poll();
             before += periods;

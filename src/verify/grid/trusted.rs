@@ -47,7 +47,11 @@ impl Proof for TrustedRegion {
             })
         };
         let visited: Vec<(f64, f64)> = bench.played.states.iter().map(range).collect();
-        let off = carried::off_the_grid(bench.bellman, bench.solution);
+        let off = fault!(
+            "verdict.carried_unseen",
+            None,
+            carried::off_the_grid(bench.bellman, bench.solution)
+        );
         let is_carried = |at: &At, x: &[f64]| {
             off.as_ref()
                 .is_some_and(|h| carried::around(bench.bellman, h, at.shock, x) > carried::TRUSTED)

@@ -4,6 +4,7 @@ pub(super) mod begins;
 pub(super) mod ends;
 mod finer;
 mod hints;
+mod reach;
 mod work;
 
 pub(super) use begins::judge;
@@ -28,8 +29,9 @@ use crate::solve::progress::{Watch, kept, solved_before};
 use crate::solve::solution::Solution;
 use crate::solve::steady_state::SteadyState;
 use begins::{in_the_economy, with_rewards};
-use ends::{around, hold, limited, reach, runs_away, stationary, unlimited, widen};
+use ends::{around, hold, limited, runs_away, stationary, unlimited, widen};
 use finer::{Judged, Standing, linear_instead, smears, spikes, too_coarse};
+use reach::{Reach, reach};
 use work::{Within, Work};
 
 /// What may be asked beside the file's own settings.
@@ -164,20 +166,21 @@ pub fn solve(model: &Model, options: &Request, progress: &mut dyn Watch) -> Resu
     let mut last: Option<Solution> = None;
     // What is handed over where making its grid finer, or wider, takes too much work; it fails.
     let mut coarser: Option<(Standing, bool)> = None;
-    // Said once, by the first grid on which cubic interpolation did not settle.
-    let mut fell_back: Option<Diagnostic> = None;
+    // Said once, by the first grid on which cubic interpolation did not settle, and how often grids had been widened when it was tried again: what leaves
+    // a narrow grid, or begins from values of one, may settle on the wider one.
+    let (mut fell_back, mut again): (Option<Diagnostic>, usize) = (None, 0);
     // Where an earlier solve was interrupted after this came out, it is not computed again.
     let mut found: Option<Solution> = None;
     type Kept = (
         decision::ProblemOptions,
-        (usize, usize),
+        (usize, usize, usize),
         Option<Diagnostic>,
         Work,
         Solution,
     );
     if let Some(kept) = solved_before::<Kept>(progress) {
         let solution;
-        (build, (widenings, refinements), fell_back, work, solution) = kept;
+        (build, (widenings, refinements, again), fell_back, work, solution) = kept;
         found = Some(solution);
     }
     loop {
@@ -234,7 +237,7 @@ pub fn solve(model: &Model, options: &Request, progress: &mut dyn Watch) -> Resu
                     (Err(d), _, _) => return Err(vec![with_rewards(&model, d)]),
                 };
                 work.solved(spent, problem.branches());
-                progress.solved(&|| kept(&(&build, (widenings, refinements), &fell_back, &work, &solution)));
+                progress.solved(&|| kept(&(&build, (widenings, refinements, again), &fell_back, &work, &solution)));
                 solution
             }
         };
@@ -253,7 +256,8 @@ pub fn solve(model: &Model, options: &Request, progress: &mut dyn Watch) -> Resu
         // Ends that the solver chose itself are moved until nobody goes there.
         let mut wider = widen(&model, &problem, &certificate).filter(|_| widenings < WIDENINGS);
         if widenings < WIDENINGS && wider.is_none() {
-            wider = ends_left(&model, &problem, (&solution, &build), options.seed).map_err(|d| vec![d])?;
+            let far = far(&model, &problem, (&solution, &build), options.seed).map_err(|d| vec![d])?;
+            wider = far.and_then(|r| hold(&model, &problem, &r.with_streaks));
         }
         if let Some(wider) = wider {
             last = Some(solution.clone());
@@ -263,6 +267,11 @@ pub fn solve(model: &Model, options: &Request, progress: &mut dyn Watch) -> Resu
             ));
             build.bounds = wider;
             widenings += 1;
+            continue;
+        }
+        if fell_back.take_if(|_| again < widenings).is_some() {
+            again = widenings;
+            last = Some(solution);
             continue;
         }
         if refinements < REFINEMENTS
@@ -279,6 +288,7 @@ pub fn solve(model: &Model, options: &Request, progress: &mut dyn Watch) -> Resu
                 false,
             ));
             if smeared {
+                again = WIDENINGS;
                 fell_back = Some(linear_instead(
                     "first-order conditions near kinks were too far off with cubic interpolation",
                 ));
@@ -288,13 +298,17 @@ pub fn solve(model: &Model, options: &Request, progress: &mut dyn Watch) -> Resu
         }
         let steady_state = named(&still);
         let mut certificate = certificate;
-        let still_going = widenings == WIDENINGS
-            && ends_left(&model, &problem, (&solution, &build), options.seed)
-                .map_err(|d| vec![d])?
-                .is_some();
-        let runs = still_going || widen(&model, &problem, &certificate).is_some();
+        let far = match widenings == WIDENINGS {
+            true => far(&model, &problem, (&solution, &build), options.seed).map_err(|d| vec![d])?,
+            false => None,
+        };
+        let left = far.as_ref().is_some_and(|r| hold(&model, &problem, &r.range).is_some());
+        let runs = left || widen(&model, &problem, &certificate).is_some();
         if fault!("verdict.never_runs_away", false, runs) {
-            certificate.reasons.push(runs_away(&problem, &certificate));
+            let (range, growing) = far.map(|r| (r.range, r.growing)).unwrap_or_default();
+            certificate
+                .reasons
+                .push(runs_away(&problem, &certificate, &range, &growing));
             certificate.passed = false;
         }
         let begins = begins(&model, &solution, &steady_state);
@@ -330,6 +344,7 @@ pub fn solve(model: &Model, options: &Request, progress: &mut dyn Watch) -> Resu
             }
             let spikes = too_coarse(&now.certificate) && spikes(&now.certificate);
             if spikes && smears(&model, &now.problem, &now.solution, &fell_back) {
+                again = WIDENINGS;
                 fell_back = Some(linear_instead(
                     "near kinks the value had spikes with cubic interpolation",
                 ));
@@ -383,22 +398,21 @@ fn know(problem: &mut Decision, names: &[String], still: &SteadyState) {
     problem.spec_mut().steady_state = states.into_iter().collect();
 }
 
-/// Wider ends, `(state, lower, upper)`, where the policy leaves those that the solver chose; nothing where it stays, or where draws are finer than
-/// usual: rules with more nodes have rarer worst draws, and ends are those that the usual rules ask for.
+/// How far the policy leads, where the solver chose ends of grids; nothing where draws are finer than usual: rules with more nodes have rarer
+/// worst draws, and ends are those that the usual rules ask for.
 ///
 /// # Errors
 /// Those of the policy.
-fn ends_left(
+fn far(
     model: &Model,
     problem: &Decision,
     (solution, build): (&Solution, &decision::ProblemOptions),
     seed: u64,
-) -> Result<Option<Vec<(String, f64, f64)>>, Diagnostic> {
+) -> Result<Option<Reach>, Diagnostic> {
     if build.draws > 0 || model.horizon.is_some() || problem.open_ends.is_empty() {
         return Ok(None);
     }
-    let range = reach(problem, solution, &judge(model, problem, seed))?;
-    Ok(hold(model, problem, &range))
+    reach(model, problem, solution, &judge(model, problem, seed)).map(Some)
 }
 
 /// The deterministic steady state by names: states, then actions.

@@ -612,3 +612,13 @@ pub(super) fn slow(_: &Model, s: &Solved) -> f64 {
     let found = s.certificate.moments.iter().find(|m| m.name == "a.x");
     found.map_or(f64::INFINITY, |m| m.mean.abs() * (1.0 - 0.99f64 * 0.99).sqrt())
 }
+
+/// Capital of 3 in peace and of 1.5 in war: value and consumption by endogenous grid points on 3000 nodes from .001 to 60, in numpy.
+pub(super) fn war(_: &Model, s: &Solved) -> f64 {
+    let Ok(reader) = crate::solve::between::PolicyBetween::new(std::sync::Arc::new(s.solution.clone())) else {
+        return f64::INFINITY;
+    };
+    let value = reader.value(&reader.spot(0, &[0.0], &[3.0]));
+    let choice = reader.action(0, &reader.spot(0, &[1.0], &[1.5]));
+    f64::max((value - 4.175_123).abs() / 5.175, (choice - 0.548_650).abs() / 1.549)
+}

@@ -65,6 +65,8 @@ pub(super) const ECONOMIES: &[Economy] = &[
     solved("types", TYPES, types, 1e-6),
     solved("carried", CARRIED, carried, 1e-6),
     solved("slow", SLOW, slow, 0.15),
+    solved("war", WAR, war, 1e-5),
+    refused("war cut short", WAR_CUT_SHORT, &["E0949"]),
     solved("patience", PATIENCE, patience, 1e-6),
     solved("peaks", PEAKS, peaks, 1e-6),
     solved("corner", CORNER, corner, 1e-6),
@@ -731,4 +733,31 @@ market government {
 }
 
 solve { grid.k = double_log(300); tolerance = 1e-6 }
+"#;
+
+pub(super) const WAR: &str = r#"model war "Capital, and a war that comes seldom and lasts"
+shock Z ~ markov([normal: 1, war: 0.4], [[0.998, 0.002], [0.3, 0.7]]), start normal
+agent p {
+  state k in (0, inf), start 3
+  let y = Z * k^0.36
+  action c in (0, y + 0.92 * k)
+  k' = 0.92 * k + y - c
+  observe k, Z
+  reward crra(c, 4)
+  discount 0.96
+}
+"#;
+
+pub(super) const WAR_CUT_SHORT: &str = r#"model war_cut_short "The same on a grid that a long war leaves"
+shock Z ~ markov([normal: 1, war: 0.4], [[0.998, 0.002], [0.3, 0.7]]), start normal
+agent p {
+  state k in (0, inf), start 3
+  let y = Z * k^0.36
+  action c in (0, y + 0.92 * k)
+  k' = 0.92 * k + y - c
+  observe k, Z
+  reward crra(c, 4)
+  discount 0.96
+}
+solve { grid.k = log(0.4812, 30, 200) }
 "#;

@@ -210,6 +210,12 @@ const FAULTS: &[Fault] = &[
     ),
     answered("verdict.carried_unseen", "carried"),
     answered("verdict.rest_unseen", "slow"),
+    seen("interpolation.grid_cut_short", "war", &["E0949"]),
+    silenced(
+        "verdict.streaks_unseen",
+        "war cut short",
+        "from the best one where lives go",
+    ),
     // Learners and the verdict on them.
     answered("verdict.best_of_seeds", "seeds"),
     checked("verdict.sign", "growth learned", "verdict"),
@@ -321,7 +327,15 @@ fn checks_that_are_switched_off_say_nothing_and_ends_that_draws_bring_are_seen()
 }
 
 /// Economies whose faults have a test of their own.
-const AFTER: [&str; 6] = ["narrow", "endless", "odometer", "tries", "no work", "hardly ever"];
+const AFTER: [&str; 7] = [
+    "narrow",
+    "endless",
+    "odometer",
+    "tries",
+    "no work",
+    "hardly ever",
+    "war cut short",
+];
 
 /// Demands that faults are caught by what is named for them.
 #[expect(clippy::print_stdout, reason = "the table is what a reader of the test wants")]

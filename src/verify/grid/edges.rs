@@ -40,8 +40,14 @@ impl Proof for Edges {
                     name: format!("{} at its {word} end", state.name),
                     share: played.share(&flags),
                 });
-                let close = NEAR * (hi - lo);
-                let near = |x: &f64| if upper { *x > hi - close } else { *x < lo + close };
+                // Of a grid in logarithms the lower end is close only where the ratio is.
+                let near = |x: &f64| {
+                    if upper {
+                        *x > hi - NEAR * (hi - lo)
+                    } else {
+                        scale(*x) < scale(lo) + NEAR * (scale(hi) - scale(lo))
+                    }
+                };
                 let flags: Vec<bool> = played.states[s].iter().map(near).collect();
                 out.near.push(Share {
                     name: format!("{} near its {word} end", state.name),

@@ -2,7 +2,6 @@
 
 use crate::check::Model;
 use crate::diag::Diagnostic;
-use crate::solve::bellman::{At, Bellman, Scratch};
 use crate::solve::decision::{self, Decision};
 use crate::solve::method::{Structure, Task};
 use crate::solve::methods;
@@ -11,19 +10,8 @@ use crate::solve::progress::Watch;
 use crate::solve::solution::Solution;
 use crate::solve::steady_state::{SteadyState, SteadyStateOptions, steady_state};
 use crate::solve::value_iteration;
-use crate::verify::grid::{self, Certificate, Share};
-use crate::verify::handed::Handed;
-use crate::verify::simulate::{Policy, SolvedPolicy, World};
+use crate::verify::grid::{Certificate, Share};
 
-/// Paths and periods on which it is seen how far states go, and worst draws after that.
-const REACH_PATHS: usize = 32;
-const REACH_PERIODS: usize = 300;
-const REACH_DRAWS: usize = 1;
-/// Where it is asked whether a state still grows, and how far beyond its grid it is then said to go, as shares of the grid's range; steps
-/// after which chances of shocks are stationary.
-const INSIDE: f64 = 0.6;
-const GROWTH: f64 = 0.3;
-const SETTLED: usize = 400;
 /// Lowest end of a grid of a positive state that the solver chooses.
 const LEAST: f64 = 1e-6;
 
@@ -94,133 +82,6 @@ pub(super) fn around(model: &Model, still: &Option<(Vec<String>, SteadyState)>) 
         .collect()
 }
 
-/// Whether state `s` is expected to be larger next period at the point `x`, whatever the shock is now (by its stationary chances).
-fn grows(bellman: &Bellman, policy: &dyn Policy, s: usize, x: &[f64]) -> bool {
-    let spec = bellman.problem.spec();
-    let (nz, na) = (spec.chain.transition.len(), spec.actions.len());
-    let mut weights = vec![1.0 / nz as f64; nz];
-    for _ in 0..SETTLED {
-        let mut next = vec![0.0; nz];
-        for (w, row) in weights.iter().zip(&spec.chain.transition) {
-            row.iter().zip(&mut next).for_each(|(p, n)| *n += w * p);
-        }
-        weights = next;
-    }
-    let mut scratch = Scratch::default();
-    let columns: Vec<[f64; 1]> = x.iter().map(|&v| [v]).collect();
-    let refs: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
-    let mut drift = 0.0;
-    for (shock, weight) in weights.iter().enumerate() {
-        let at = At { shock, time: 0 };
-        let mut actions = vec![vec![0.0]; na];
-        policy.act(at, &refs, &[0.5], &mut actions);
-        let acts: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
-        for &(noise, mass) in &bellman.noises {
-            for (later, p) in spec.chain.transition[shock].iter().copied().enumerate() {
-                let branch = if spec.next_uses_shock_next { later } else { shock };
-                bellman.evaluate(at, noise, branch, &refs, &acts, 1, &mut scratch);
-                if p > 0.0 && scratch.end[0] == 0.0 {
-                    drift += weight * mass * p * scratch.chance[0] * (scratch.next[s][0] - x[s]);
-                }
-            }
-        }
-    }
-    drift > 1e-9 * x[s].abs()
-}
-
-/// How far states go under a solution from where they start: the smallest and the largest of each on simulated paths, with the
-/// worst draw from there.
-pub(super) fn reach(
-    problem: &Decision,
-    solution: &Solution,
-    options: &grid::GridCertificateOptions,
-) -> Result<Vec<(f64, f64)>, Diagnostic> {
-    let bellman = Bellman::new(problem, solution.interpolation)?;
-    let searched = SolvedPolicy::new(&bellman, solution)?;
-    let handed = Handed::where_dear(&bellman, &searched, solution)?;
-    let policy: &dyn Policy = match &handed {
-        Some(h) => h,
-        None => &searched,
-    };
-    let spec = problem.spec();
-    let (ns, na) = (spec.states.len(), spec.actions.len());
-    let mut range = vec![(f64::INFINITY, f64::NEG_INFINITY); ns];
-    // The point behind each end, with its shock.
-    let mut behind: Vec<[Option<(usize, Vec<f64>)>; 2]> = vec![[None, None]; ns];
-    let mut meet = |shock: usize, x: &[f64], behind: &mut Vec<[Option<(usize, Vec<f64>)>; 2]>| {
-        for s in 0..ns {
-            if x[s] < range[s].0 {
-                range[s].0 = x[s];
-                behind[s][0] = Some((shock, x.to_vec()));
-            }
-            if x[s] > range[s].1 {
-                range[s].1 = x[s];
-                behind[s][1] = Some((shock, x.to_vec()));
-            }
-        }
-    };
-    let mut sums = vec![0.0; ns];
-    let mut world = World::new(&bellman, REACH_PATHS, options.seed, &options.starts);
-    for _ in 0..REACH_PERIODS {
-        world.step(policy, &mut |w| {
-            for p in 0..REACH_PATHS {
-                let x: Vec<f64> = w.states.iter().map(|s| s[p]).collect();
-                sums.iter_mut().zip(&x).for_each(|(sum, x)| *sum += x);
-                meet(w.shock[p], &x, &mut behind);
-            }
-        });
-    }
-    // Where a state still grows on average well inside its grid, it goes on to the end and beyond. Close to the end nobody grows: values are
-    // level beyond it.
-    let inside = |s: usize| {
-        let nodes = bellman.tensor.axes()[s].nodes();
-        let (lo, hi) = (nodes[0], nodes[nodes.len() - 1]);
-        (lo + INSIDE * (hi - lo), hi + GROWTH * (hi - lo))
-    };
-    let growing: Vec<usize> = (0..ns)
-        .filter(|s| {
-            let mut x: Vec<f64> = sums
-                .iter()
-                .map(|sum| sum / (REACH_PATHS * REACH_PERIODS) as f64)
-                .collect();
-            x[*s] = inside(*s).0;
-            grows(&bellman, policy, *s, &x)
-        })
-        .collect();
-    let mut scratch = Scratch::default();
-    for _ in 0..REACH_DRAWS {
-        let from: Vec<(usize, Vec<f64>)> = behind.iter().flatten().flatten().cloned().collect();
-        for (shock, x) in from {
-            let at = At { shock, time: 0 };
-            let columns: Vec<[f64; 1]> = x.iter().map(|&v| [v]).collect();
-            let refs: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
-            let mut actions = vec![vec![0.0]; na];
-            policy.act(at, &refs, &[0.5], &mut actions);
-            let acts: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
-            for &(noise, _) in &bellman.noises {
-                for (later, p) in spec.chain.transition[shock].iter().copied().enumerate() {
-                    if p <= 0.0 {
-                        continue;
-                    }
-                    let branch = if spec.next_uses_shock_next { later } else { shock };
-                    bellman.evaluate(at, noise, branch, &refs, &acts, 1, &mut scratch);
-                    if scratch.end[0] != 0.0 || scratch.chance[0] == 0.0 {
-                        continue;
-                    }
-                    let next: Vec<f64> = scratch.next.iter().map(|v| v[0]).collect();
-                    if next.iter().all(|v| v.is_finite()) {
-                        meet(later, &next, &mut behind);
-                    }
-                }
-            }
-        }
-    }
-    for s in growing {
-        range[s].1 = range[s].1.max(inside(s).1);
-    }
-    Ok(range)
-}
-
 /// Grids moved so that they hold where the states go; `None` if they do, or if the file fixes the ends that are passed.
 pub(super) fn hold(model: &Model, problem: &Decision, range: &[(f64, f64)]) -> Option<Vec<(String, f64, f64)>> {
     let mut out: Vec<(String, f64, f64)> = Vec::new();
@@ -263,32 +124,58 @@ pub(super) fn hold(model: &Model, problem: &Decision, range: &[(f64, f64)]) -> O
     moved.then_some(out)
 }
 
-/// The message where the ends of a grid were moved as often as they may be and lives still go there.
-pub(super) fn runs_away(problem: &Decision, c: &Certificate) -> Diagnostic {
+/// The message where the ends of a grid were moved as often as they may be and lives still go there; `range` is how far they go, one pair per state,
+/// `growing` the states that still grow inside their grids.
+pub(super) fn runs_away(problem: &Decision, c: &Certificate, range: &[(f64, f64)], growing: &[usize]) -> Diagnostic {
     let limit = c.thresholds.edges.min(1e-4);
-    let there = c
-        .near
-        .iter()
-        .chain(&c.edges)
-        .find(|e| e.share > limit && e.name.ends_with("upper end"));
-    let reach = |name: &str| {
-        let axis = problem.spec().states.iter().find(|s| name.starts_with(&s.name));
-        axis.and_then(|s| match &s.kind {
-            StateKind::Continuous { grid, .. } => grid.last().copied(),
-            StateKind::Integer { .. } => None,
-        })
+    let there = c.near.iter().chain(&c.edges).find(|e| e.share > limit);
+    let states = &problem.spec().states;
+    let ends = |s: usize| match &states[s].kind {
+        StateKind::Continuous { grid, .. } => Some((grid[0], grid[grid.len() - 1])),
+        StateKind::Integer { .. } => None,
     };
+    let fixed = "or fix the grid in the file, grid.NAME = log(lo, hi, n)";
+    let long_run = format!(
+        "the state may have no long run: look for what should hold it back, in the law and in the reward (a household whose discount factor times the gross return is above 1 saves without end); {fixed}"
+    );
     let d = Diagnostic::error("E0913", "the grid is too narrow, however far its ends are moved");
-    let d = match there {
-        Some(e) => d.note(format!(
-            "{:.2} % of simulated time is {}{}",
-            100.0 * e.share,
-            e.name,
-            reach(&e.name).map_or(String::new(), |x| format!(", where the grid reaches to {x:.4e}"))
-        )),
-        None => d.note("a state still grows on average well inside its grid"),
-    };
-    d.hint("the state may have no long run: look for what should hold it back, in the law and in the reward (a household whose discount factor times the gross return is above 1 saves without end); or fix the grid in the file, grid.NAME = log(lo, hi, n)")
+    if let Some(s) = growing.first() {
+        return d
+            .note(format!(
+                "`{}` still grows on average well inside its grid",
+                states[*s].name
+            ))
+            .hint(long_run);
+    }
+    if let Some(e) = there {
+        let upper = e.name.ends_with("upper end");
+        let state = (0..states.len()).find(|s| e.name.starts_with(&states[*s].name));
+        let end = state.and_then(ends).map(|(lo, hi)| if upper { hi } else { lo });
+        let share = format!("{:.2} % of simulated time is {}", 100.0 * e.share, e.name);
+        return d
+            .note(end.map_or(share.clone(), |x| format!("{share}, where the grid ends at {x:.4e}")))
+            .hint(long_run);
+    }
+    let left = (0..states.len()).find_map(|s| {
+        let ((lo, hi), (least, most)) = (ends(s)?, range.get(s).copied()?);
+        let slack = 1e-9 * (hi - lo);
+        let to = |far: f64, word: &str, end: f64| Some((states[s].name.clone(), far, word.to_string(), end));
+        if least < lo - slack {
+            to(least, "lower", lo)
+        } else if most > hi + slack {
+            to(most, "upper", hi)
+        } else {
+            None
+        }
+    });
+    match left {
+        Some((name, far, word, end)) => d
+            .note(format!(
+                "the worst draws lead `{name}` to {far:.4e}, beyond the {word} end of its grid at {end:.4e}"
+            ))
+            .hint(format!("bound the law of `{name}` (max, min, clamp), {fixed}")),
+        None => d.hint(long_run),
+    }
 }
 
 /// New bounds for states whose chosen ends are reached, `None` if all is well.

@@ -373,7 +373,7 @@ fn cannot_tell(bench: &Bench, what: &str, seems: f64, doubt: f64, visit: &Visit)
     Diagnostic::error("E0969", headline)
         .note(note)
         .note(super::visit::where_is(bench, visit))
-        .hint(super::hints::cause(bench))
+        .hint(beyond_or_cause(bench))
 }
 
 fn costly(bench: &Bench, what: &str, cost: f64, visit: &Visit) -> Diagnostic {
@@ -396,5 +396,11 @@ fn too_far(bench: &Bench, what: &str, relative: f64, visit: &Visit) -> Diagnosti
         ),
     )
     .note(super::visit::where_is(bench, visit))
-    .hint(super::hints::cause(bench))
+    .hint(beyond_or_cause(bench))
+}
+
+/// What to write for smaller errors.
+fn beyond_or_cause(bench: &Bench) -> String {
+    let beyond = super::streaks::hint(bench.model, bench.seat, &bench.played.streaks);
+    beyond.unwrap_or_else(|| super::hints::cause(bench))
 }

@@ -70,8 +70,9 @@ impl Line {
         }
     }
 
-    /// Along a state of the solution's grid, over the cells that hold `lo` to `hi`.
-    fn of_state(grid: &[f64], lo: f64, hi: f64, log: bool) -> Line {
+    /// Along a state of the solution's grid: over the cells that hold `lo` to `hi`, and beyond its ends as far as `far` goes, there in cells each twice as
+    /// wide as the one before.
+    fn of_state(grid: &[f64], (lo, hi): (f64, f64), far: (f64, f64), log: bool) -> Line {
         let n = grid.len();
         if n < 2 {
             return Line {
@@ -81,10 +82,19 @@ impl Line {
                 log,
             };
         }
+        // What leads off the grid leads over all that lies before its end.
+        let (lo, hi) = (
+            if far.0 < grid[0] { grid[0] } else { lo },
+            if far.1 > grid[n - 1] { grid[n - 1] } else { hi },
+        );
         let below = grid.partition_point(|x| *x < lo).clamp(1, n) - 1;
         let above = grid.partition_point(|x| *x <= hi).clamp(1, n - 1);
         let (first, last) = (below.min(n - 2), above.max(below.min(n - 2) + 1));
-        Line::cells(&grid[first..=last], PARTS, log)
+        let mut breaks = beyond(grid[0], grid[1], far.0, log);
+        breaks.reverse();
+        breaks.extend(&grid[first..=last]);
+        breaks.extend(beyond(grid[n - 1], grid[n - 2], far.1, log));
+        Line::cells(&breaks, PARTS, log)
     }
 
     /// Along a continuous shock: the states of its chain that are visited, and what lies beyond them.
@@ -145,6 +155,20 @@ impl Line {
     }
 }
 
+/// Ends of cells from `end` of a grid outwards until `far` is reached, the first as wide as the grid's last one (to the node `inner`) and each twice as
+/// wide as the one before; none where `far` is not beyond.
+fn beyond(end: f64, inner: f64, far: f64, log: bool) -> Vec<f64> {
+    let mut out = Vec::new();
+    let (mut last, mut step) = (end, 1.0);
+    while (far - last) * (end - inner) > 0.0 {
+        let next = mix(inner, end, step + 1.0, log);
+        last = if (far - next) * (end - inner) > 0.0 { next } else { far };
+        out.push(last);
+        step = 2.0 * step + 1.0;
+    }
+    out
+}
+
 /// A point between two numbers.
 fn mix(a: f64, b: f64, t: f64, log: bool) -> f64 {
     if log && a > 0.0 {
@@ -167,13 +191,15 @@ impl Mesh {
     /// At most about `most` places; `None` if that many cannot be spread over so many states and shocks.
     pub fn over(bench: &Bench, most: usize) -> Option<Mesh> {
         let mut lines = Vec::new();
-        for (s, (lo, hi)) in bench.solution.states.iter().zip(&bench.played.ranges) {
+        let streaks = &bench.played.streaks;
+        for (k, (s, (lo, hi))) in bench.solution.states.iter().zip(&bench.played.ranges).enumerate() {
             let (first, last) = (s.nodes[0], s.nodes[s.nodes.len() - 1]);
             let (lo, hi) = (lo.max(first).min(last), hi.min(last).max(first));
             lines.push(if s.integer {
                 Line::whole(lo, hi)
             } else {
-                Line::of_state(&s.nodes, lo, hi, s.log)
+                let far = streaks.range.get(k).filter(|_| streaks.left.is_some());
+                Line::of_state(&s.nodes, (lo, hi), far.copied().unwrap_or((lo, hi)), s.log)
             });
         }
         for (s, (lo, hi)) in bench.seat.shocks.iter().zip(&bench.played.shock_ranges) {
@@ -405,10 +431,22 @@ mod tests {
     fn lines_run_over_what_was_visited() {
         let grid = [0.0, 1.0, 2.0, 3.0, 4.0];
         let ends = |l: &Line| (l.nodes[0], l.nodes[l.nodes.len() - 1]);
-        assert_eq!(ends(&Line::of_state(&grid, 1.2, 2.5, false)), (1.0, 3.0));
-        assert_eq!(ends(&Line::of_state(&grid, 0.0, 0.0, false)), (0.0, 1.0));
-        assert_eq!(ends(&Line::of_state(&grid, 4.0, 4.0, false)), (3.0, 4.0));
-        assert_eq!(Line::of_state(&grid, 1.2, 2.5, false).nodes.len(), 2 * PARTS + 1);
+        assert_eq!(ends(&Line::of_state(&grid, (1.2, 2.5), (1.2, 2.5), false)), (1.0, 3.0));
+        assert_eq!(ends(&Line::of_state(&grid, (0.0, 0.0), (0.0, 0.0), false)), (0.0, 1.0));
+        assert_eq!(ends(&Line::of_state(&grid, (4.0, 4.0), (4.0, 4.0), false)), (3.0, 4.0));
+        assert_eq!(
+            Line::of_state(&grid, (1.2, 2.5), (1.2, 2.5), false).nodes.len(),
+            2 * PARTS + 1
+        );
+        // Off the grid in cells of 1 and 2, and what is left.
+        let far = Line::of_state(&grid, (3.2, 3.5), (3.0, 8.5), false);
+        assert_eq!((ends(&far), far.nodes.len()), ((3.0, 8.5), 4 * PARTS + 1));
+        assert_eq!(far.nodes[2 * PARTS], 5.0);
+        assert_eq!(far.nodes[3 * PARTS], 7.0);
+        let ratio = [1.0, 2.0, 4.0];
+        let far = ends(&Line::of_state(&ratio, (3.0, 3.5), (0.1, 3.0), true));
+        assert!((far.0 - 0.1).abs() < 1e-12 && far.1 == 4.0, "{far:?}");
+        assert!((beyond(1.0, 2.0, 0.1, true)[1] - 0.125).abs() < 1e-12);
         assert_eq!(ends(&Line::of_shock(&[-1.0, 0.0, 1.0], -2.5, 2.0)), (-2.5, 2.0));
         let log = Line::cells(&[1.0, 4.0], 2, true);
         assert_eq!(log.nodes, [1.0, 2.0, 4.0]);

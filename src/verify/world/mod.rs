@@ -11,7 +11,7 @@
 //!   what a choice moves there; [`closely`]: better choices looked for again.
 //! * one file a proof: [`estimate`] (how far value and policy are from the best), [`slope`] (first-order conditions), [`tastes`]
 //!   (choice probabilities), [`promise`] (value promised and obtained, Bellman residuals), [`deviation`] (one-shot deviations),
-//!   [`stay`] (domains, grid, requirements), [`hints`] (what to write for more exact ones), [`clearing`], [`interpreter`] (the compiled economy against the plain one).
+//!   [`stay`] (domains, grid, requirements), [`streaks`] (rare states of chains), [`hints`] (what to write for more exact ones), [`clearing`], [`interpreter`] (the compiled economy against the plain one).
 //!
 //! The sum of Bellman residuals along a path, discounted, is exactly the difference between the value that the policy
 //! obtains and the value that the solution promises (Kakade and Langford 2002, lemma 6.1, with the solution's value in the place of
@@ -33,6 +33,7 @@ pub mod promise;
 pub mod seat;
 pub mod slope;
 pub mod stay;
+pub mod streaks;
 pub mod tastes;
 pub mod trials;
 pub mod value;
@@ -225,7 +226,8 @@ pub fn judge(
     let Some(value) = Value::new(solution, &seat, model.horizon) else {
         return Err(Diagnostic::error("E0905", "the grid of the solution does not ascend"));
     };
-    let played = play::play(model, solution, &seat, &value, options, &play::Apart::default())?;
+    let mut played = play::play(model, solution, &seat, &value, options, &play::Apart::default())?;
+    played.streaks = streaks::follow(model, solution, &seat, options, &played)?;
     let trials = || Trials::new(model, &seat, &value, LANES, options.seed);
     let (units, unit) = units(&mut trials()?, &seat, &value, &played)?;
     let policy = PolicyBetween::new(Arc::new(solution.clone()))?;
@@ -242,6 +244,7 @@ pub fn judge(
         unit,
     };
     stay::prove(&bench, &mut out);
+    streaks::prove(model, &seat, &played.streaks, &mut out);
     // The proofs do not know of one another: they run side by side and are put down in order.
     let (mut left, mut right) = (WorldCertificate::default(), WorldCertificate::default());
     let (a, b) = rayon::join(

@@ -2,6 +2,7 @@
 
 use super::JudgeOptions;
 use super::seat::SolvedSeat;
+use super::streaks::Streaks;
 use super::trials::{reward_of, standing};
 use super::value::Value;
 use super::visit::Visit;
@@ -40,6 +41,8 @@ pub struct Played {
     pub extremes: Vec<Visit>,
     /// What the worlds counted.
     pub counts: Counts,
+    /// Where streaks of rare states lead from the extremes; nothing where nobody asked.
+    pub streaks: Streaks,
 }
 
 /// Periods until what remains is worth a hundredth.
@@ -267,5 +270,6 @@ pub fn play(
         shock_ranges,
         extremes: extremes.into_iter().flatten().flatten().collect(),
         counts: worlds.counts.clone(),
+        streaks: Streaks::default(),
     })
 }

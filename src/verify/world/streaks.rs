@@ -6,9 +6,9 @@
 //! the value is an extrapolation: the mesh of the judge is then spread over those places, too, so that what is wrong there is seen in
 //! the errors at the places that lives visit.
 
-use super::play::Played;
 use super::seat::SolvedSeat;
 use super::trials::standing;
+use super::visit::Visit;
 use super::{JudgeOptions, WorldCertificate};
 use crate::check::Model;
 use crate::check::model::Process;
@@ -54,7 +54,7 @@ pub struct Left {
     chance: f64,
 }
 
-/// Streaks from the farthest places of lives; none where lives have a last period.
+/// Streaks from the farthest places of lives (`extremes`, which span `ranges`, one pair per state); none where lives have a last period.
 ///
 /// # Errors
 /// Those of a policy that cannot be played (E0815 to E0817).
@@ -63,20 +63,20 @@ pub fn follow(
     solution: &Solution,
     seat: &SolvedSeat,
     options: &JudgeOptions,
-    played: &Played,
+    (ranges, extremes): (&[(f64, f64)], &[Visit]),
 ) -> Result<Streaks, Diagnostic> {
     let mut out = Streaks {
-        range: played.ranges.clone(),
+        range: ranges.to_vec(),
         left: None,
     };
     fault!("verdict.streaks_unseen", do { return Ok(out); });
     let chains: Vec<usize> = (0..seat.shocks.len())
         .filter(|k| matches!(model.shocks[seat.shocks[*k].shock].process, Process::Chain { .. }))
         .collect();
-    if model.horizon.is_some() || played.extremes.is_empty() || seat.states.is_empty() {
+    if model.horizon.is_some() || extremes.is_empty() || seat.states.is_empty() {
         return Ok(out);
     }
-    let lanes = played.extremes.len();
+    let lanes = extremes.len();
     let discount = (seat.agents.iter())
         .find_map(|a| {
             model.graph.nodes[model.agents[*a].discount?.0 as usize]
@@ -90,7 +90,7 @@ pub fn follow(
     let mut left = PERIODS;
     for k in chains {
         for held in 0..seat.shocks[k].values.len() {
-            let from: Vec<&Place> = played.extremes.iter().map(|v| &v.place).collect();
+            let from: Vec<&Place> = extremes.iter().map(|v| &v.place).collect();
             worlds.put(&from);
             let mut streak = Streak {
                 shock: k,

@@ -148,12 +148,7 @@ impl Source<'_> {
         // An end that a continuous draw brings is a step of what is paid, whose place moves with what brings it closer.
         let drawn = self.noise.iter().filter(|q| q.continuous.is_some());
         let drawn: Vec<Id> = drawn.map(|q| q.input).collect();
-        let steps = has_steps(&place.dag, &judged, &wrt)
-            || fault!(
-                "quadrature.step_sloped",
-                false,
-                has_moving_steps(&place.dag, &[paid.end], &drawn, &wrt)
-            );
+        let steps = has_steps(&place.dag, &judged, &wrt) || has_moving_steps(&place.dag, &[paid.end], &drawn, &wrt);
         let kinks = has_kinks(&place.dag, &judged, &wrt);
         let mut derivatives = Vec::new();
         let mut factors = Vec::new();

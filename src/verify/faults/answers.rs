@@ -591,16 +591,6 @@ pub(super) fn households(_: &Model, s: &Solved) -> f64 {
     (mean - 39.42).abs() / (1.0 + 39.42)
 }
 
-/// Each type is half of all, and each of its two incomes half of it.
-pub(super) fn types(_: &Model, s: &Solved) -> f64 {
-    let shocks = s.solution.chain.transition.len();
-    let Some(population) = &s.population else {
-        return f64::INFINITY;
-    };
-    let share = |z: usize| population.mass.iter().skip(z).step_by(shocks).sum::<f64>();
-    (0..shocks).map(|z| (share(z) - 0.25).abs()).fold(0.0, f64::max)
-}
-
 /// Only below one half do lives stay on the grid.
 pub(super) fn carried(_: &Model, s: &Solved) -> f64 {
     let trusted = s.certificate.trusted.as_ref().and_then(|t| t.ranges.first());

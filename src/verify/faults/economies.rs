@@ -60,9 +60,6 @@ pub(super) const ECONOMIES: &[Economy] = &[
         ],
     ),
     refused("odometer", ODOMETER, &[]),
-    refused("no work", NO_WORK, &["E0936"]),
-    refused("hardly ever", HARDLY_EVER, &["E0991"]),
-    solved("types", TYPES, types, 1e-6),
     solved("carried", CARRIED, carried, 1e-6),
     solved("slow", SLOW, slow, 0.15),
     solved("war", WAR, war, 1e-5),
@@ -632,40 +629,6 @@ agent a {
 solve { periods = 640; burn_in = 20 }
 "#;
 
-pub(super) const NO_WORK: &str = r#"model no_work "A saver as patient as the interest rate, whose wealth drifts far"
-agent a {
-  shock y ~ markov([0.9, 1.1], [[0.5, 0.5], [0.5, 0.5]])
-  state w in [0, inf), start 0
-  action c in (0, 1.042 * w + y]
-  w' = 1.042 * w + y - c
-  observe w, y
-  reward crra(c, 2)
-  discount 0.96
-}
-solve { work = 0 }
-"#;
-
-pub(super) const TYPES: &str = r#"model types "Two types for ever"
-agent household[continuum] {
-  shock ty ~ markov([a: 0.6, b: 1.4], [[1, 0], [0, 1]])
-  shock e ~ markov([lo: 0.4, hi: 1.6], [[0.8, 0.2], [0.2, 0.8]])
-  state k in [0, inf), start 2
-  let cash = (1 + r) * k + w * e * ty
-  action c in (0, cash]
-  k' = cash - c
-  observe k, e, ty
-  reward log(c)
-  discount 0.93
-}
-market factors {
-  let K = mean(household.k)
-  let T = mean(household.ty)
-  price r = 0.36 * K^(-0.64) - 0.08 + 0 * T
-  price w = 0.64 * K^0.36
-}
-solve { grid.k = double_log(0, 150, 250) }
-"#;
-
 pub(super) const CARRIED: &str = r#"model carried "A stock that grows for ever above one half"
 agent a {
   state x in [0, inf), start 0.2
@@ -689,50 +652,6 @@ agent a {
   discount 0.95
 }
 solve { grid.x = uniform(-400, 400, 81) }
-"#;
-
-pub(super) const HARDLY_EVER: &str = r#"model hardly_ever "Incomplete markets with aggregate risk"
-
-param N     = continuum        "households; a number makes the population finite"
-param alpha = 0.36  in (0, 1)  "capital share"
-param beta  = 0.99  in (0, 1)  "discount factor"
-param delta = 0.025 in [0, 1]  "depreciation rate"
-param mu    = 0.15             "benefit, share of the wage"
-param l_bar = 1 / 0.9          "hours of the employed"
-
-shock Z ~ markov([bad: 0.99, good: 1.01], [[0.9995, 0.0005], [0.9, 0.1]])  "productivity"
-
-agent household[N] {
-  shock e ~ markov([unemployed: 0, employed: 1]) given Z, Z' {
-    bad, bad:   normalize [[0.525, 0.35], [0.038889, 0.836111]]
-    bad, good:  normalize [[0.03125, 0.09375], [0.002083, 0.122917]]
-    good, bad:  normalize [[0.09375, 0.03125], [0.009115, 0.115885]]
-    good, good: normalize [[0.291667, 0.583333], [0.024306, 0.850694]]
-  }
-  state k in [0, inf), start 40  "capital"
-  let income = (1 - tau) * w * l_bar * e + mu * w * (1 - e)
-  let cash   = (1 + r - delta) * k + income
-  action c in (0, cash]  "consumption"
-  k' = cash - c
-
-  observe k, e, Z, mean(household.k)
-  reward log(c)
-  discount beta
-}
-
-market factors competitive {
-  let K = mean(household.k)  # in a continuum: the integral
-  let L = mean(household.e) * l_bar
-  price r = alpha * Z * (K / L)^(alpha - 1)
-  price w = (1 - alpha) * Z * (K / L)^alpha
-}
-
-market government {
-  let u = 1 - mean(household.e)
-  aggregate tau = mu * u / (l_bar * (1 - u))  "tax on labour that pays the benefit"
-}
-
-solve { grid.k = double_log(300); tolerance = 1e-6 }
 "#;
 
 pub(super) const WAR: &str = r#"model war "Capital, and a war that comes seldom and lasts"

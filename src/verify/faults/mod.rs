@@ -191,8 +191,6 @@ const FAULTS: &[Fault] = &[
     seen("perceived.lottery_off_by_one", "households", &["E0991", "E0992"]),
     seen("perceived.chances_swapped", "households", &["E0991", "E0992"]),
     seen("perceived.mean_of_another_state", "households", &["E0992"]),
-    answered("perceived.types_forgotten", "types"),
-    silenced("perceived.rarely_met", "hardly ever", "is hardly ever met"),
     // Checks that are switched off.
     silenced(
         "verdict.edges_unseen",
@@ -201,14 +199,8 @@ const FAULTS: &[Fault] = &[
     ),
     silenced("verdict.never_runs_away", "endless", "however far its ends are moved"),
     silenced("verdict.not_estimated_silently", "odometer", "is not estimated"),
-    seen("verdict.step_missed", "tries", &["E0945", "E0946"]),
-    seen("quadrature.step_sloped", "tries", &["E0911"]),
-    silenced(
-        "verdict.work_unlimited",
-        "no work",
-        "finding that out takes more work than is allowed",
-    ),
-    answered("verdict.carried_unseen", "carried"),
+    seen("verdict.step_missed", "tries", &["E0945", "E0946", "E0969"]),
+    seen("verdict.carried_unseen", "carried", &["E0948"]),
     answered("verdict.rest_unseen", "slow"),
     seen("interpolation.grid_cut_short", "war", &["E0949"]),
     silenced(
@@ -327,15 +319,7 @@ fn checks_that_are_switched_off_say_nothing_and_ends_that_draws_bring_are_seen()
 }
 
 /// Economies whose faults have a test of their own.
-const AFTER: [&str; 7] = [
-    "narrow",
-    "endless",
-    "odometer",
-    "tries",
-    "no work",
-    "hardly ever",
-    "war cut short",
-];
+const AFTER: [&str; 5] = ["narrow", "endless", "odometer", "tries", "war cut short"];
 
 /// Demands that faults are caught by what is named for them.
 #[expect(clippy::print_stdout, reason = "the table is what a reader of the test wants")]

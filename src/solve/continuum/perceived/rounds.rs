@@ -257,11 +257,7 @@ impl<'m> LawSearch<'m> {
                 return Ok(None);
             }
             let settled = self.moved <= self.asked.tolerance && whole && self.around;
-            if let Some(z) = fit
-                .met
-                .iter()
-                .position(|n| settled && *n < fault!("perceived.rarely_met", 0, RARELY))
-            {
+            if let Some(z) = fit.met.iter().position(|n| settled && *n < RARELY) {
                 return Err(self.unmet(z, fit.met[z]));
             }
             if fault!("perceived.loop_cut", self.history.len() == 4, settled) {

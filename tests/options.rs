@@ -95,6 +95,9 @@ fn options_without_an_effect_are_refused() {
         "simulate m.econ --on-chain",
         "simulate m.econ --members 50",
         "tune m.econ --method random --eta 4",
+        "steady_state m.econ --set grid.k=40",
+        "steady_state m.econ --set tolerance=1e-3",
+        "verify m.econ --solution nowhere --set verify.against=nash",
         "tune m.econ --method random --least 10",
     ] {
         let (exit, codes, text) = run(folder.path(), line);

@@ -119,7 +119,11 @@ impl Checker<'_> {
         }
         let scope = self.constant_scope(at, "a population's size");
         let x = self.number_constant(e, &scope)?;
-        if x.fract() != 0.0 || !(x >= 1.0) || x > super::MOST_MEMBERS as f64 {
+        if x > super::MOST_MEMBERS as f64 {
+            self.report(errors::population_too_large(name, x, e.span));
+            return None;
+        }
+        if x.fract() != 0.0 || !(x >= 1.0) {
             self.report(errors::population_size(name, x, e.span));
             return None;
         }

@@ -456,7 +456,19 @@ impl Checker<'_> {
                 .filter(|(_, e)| matches!(self.entities[**e].decl, Decl::State { .. }))
                 .map(|(n, _)| n.clone())
                 .collect();
-            self.report(errors::transition_of_nothing(&name.text, target.span, &candidates));
+            // A shock of the economy is named in any block.
+            let shock = self
+                .blocks
+                .iter()
+                .filter_map(|b| b.names.get(&name.text))
+                .find_map(|e| {
+                    let entity = &self.entities[*e];
+                    matches!(entity.decl, Decl::Shock { .. }).then_some(entity.span)
+                });
+            self.report(match shock {
+                Some(declared) => errors::transition_of_shock(&name.text, target.span, declared),
+                None => errors::transition_of_nothing(&name.text, target.span, &candidates),
+            });
             return;
         };
         let entity = &mut self.entities[id];

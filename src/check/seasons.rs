@@ -12,7 +12,7 @@ use crate::graph::{Binary, InputKind, Interval, Phase};
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind};
 
 /// Longest cycle that becomes a state.
-const LONGEST: f64 = 10_000.0;
+pub(super) const LONGEST: f64 = 10_000.0;
 
 /// Longest cycle of which a learner sees a place for each season; the season of a longer one is a number.
 const ONE_EACH: usize = 64;

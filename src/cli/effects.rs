@@ -125,6 +125,20 @@ pub(super) fn settings_read(
                 &format!("{option} takes the place of what `{block}` says"),
             ));
         }
+        if command == "steady_state" && block == "solve" && key != "concept" {
+            return Err(idle(
+                &typed,
+                "where an economy rests is found without a grid, a chain or an iteration over values: of `solve` it reads `concept`",
+            )
+            .note("read by: solve, verify"));
+        }
+        if let ("verify", "against", Some((_, option))) = (
+            block,
+            key,
+            unread.iter().find(|(b, _)| command == "verify" && *b == "solve"),
+        ) {
+            return Err(idle(&typed, &format!("{option} says against which solution")));
+        }
         if !blocks.contains(&block) {
             let readers: Vec<&str> = ["solve", "train", "tune", "verify"]
                 .into_iter()

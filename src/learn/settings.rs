@@ -182,7 +182,13 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
                 faults.push(
                     Diagnostic::error("E0805", format!("`{key}` cannot be set for `train {}`", learner.method))
                         .at(*span, format!("a setting of {}", other.method))
-                        .hint("remove it; `steps` says when learning ends"),
+                        .hint(match key.as_str() {
+                            "stop" => "remove it; `steps` says when learning ends".to_string(),
+                            _ => format!(
+                                "remove it, or learn by {}; econc train --list {} shows what can be set",
+                                other.method, learner.method
+                            ),
+                        }),
                 );
             } else if let Some(d) = not_yet("train", key, value, *span) {
                 faults.push(d);

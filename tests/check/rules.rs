@@ -133,6 +133,7 @@ fn a_continuum_becomes_a_number_on_request() {
     assert_eq!(fraction[0].code, "E0406", "{}", show(&fraction));
     let (_, huge) = check_with(source, &[("N", "1e9")]);
     assert_eq!(huge[0].code, "E0406", "{}", show(&huge));
+    assert!(show(&huge).contains("at most 10000000 are possible"), "{}", show(&huge));
 }
 
 #[test]

@@ -34,6 +34,15 @@ pub(in crate::check) fn transition_of_nothing(name: &str, span: Span, known: &[S
     )
 }
 
+pub(in crate::check) fn transition_of_shock(name: &str, span: Span, declared: Span) -> Diagnostic {
+    err("E0702", format!("a transition for `{name}`, which is a shock"))
+        .at(span, "only states have a law of motion")
+        .and(declared, "its process stands here")
+        .hint(format!(
+            "leave this line out: the process says how it moves, as in `shock {name} ~ ar1(rho: 0.9, sigma: 0.1)`"
+        ))
+}
+
 pub(in crate::check) fn transition_of_other(name: &str, what: &str, span: Span, declared: Span) -> Diagnostic {
     err("E0702", format!("a transition for `{name}`, which is a {what}"))
         .at(span, "only states have a law of motion")

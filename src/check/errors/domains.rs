@@ -198,6 +198,12 @@ pub(in crate::check) fn population_size(name: &str, x: f64, span: Span) -> Diagn
         .hint("for a fraction use `div`: N div 2; for a unit mass write [continuum]")
 }
 
+pub(in crate::check) fn population_too_large(name: &str, x: f64, span: Span) -> Diagnostic {
+    err("E0406", format!("a population of {} `{name}`", num(x)))
+        .at(span, format!("at most {} are possible", crate::check::MOST_MEMBERS))
+        .hint("write fewer; for so many that each is negligible write [continuum]")
+}
+
 pub(in crate::check) fn members_from_one(span: Span) -> Diagnostic {
     err("E0406", "members count from one")
         .at(span, "starts elsewhere")

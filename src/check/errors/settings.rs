@@ -186,7 +186,7 @@ pub(in crate::check) fn date_without_horizon(discounts: bool, span: Span) -> Dia
     if discounts {
         return d.hint("the weights of later periods are not written into the reward: `reward log(c)` with `discount 0.95` is the sum of 0.95^t * log(c)");
     }
-    d.hint("declare `horizon 40`, say, or read a state that counts: `state n in 0..40, start 0` with `n' = min(n + 1, 40)`; seasons need neither: `t mod 12` goes round by itself")
+    d.hint(format!("declare `horizon 40`, say, or read a state that counts: `state n in 0..40, start 0` with `n' = min(n + 1, 40)`; seasons of at most {} periods need neither: `t mod 12` goes round by itself", crate::check::seasons::LONGEST))
 }
 
 pub(in crate::check) fn unequal_discounts(one: &(String, f64), other: &(String, f64), span: Span) -> Diagnostic {

@@ -68,7 +68,7 @@ pub(in crate::report) fn busy(directory: &Path) -> Diagnostic {
         "E0956",
         format!("another econc is writing the run in {}", shown(directory)),
     )
-    .hint("wait until it has finished, or give another directory to `--out`")
+    .hint("wait until it has finished; a new run (not one that is resumed) can go to another directory: `--out`")
 }
 
 pub(in crate::report) fn taken(directory: &Path) -> Diagnostic {

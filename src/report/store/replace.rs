@@ -18,6 +18,16 @@ use std::path::{Path, PathBuf};
 pub(super) fn check_free(directory: &Path, force: bool) -> Result<(), Diagnostic> {
     let mut entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
+        Err(e) if e.kind() == ErrorKind::NotFound && directory.is_symlink() => {
+            return Err(Diagnostic::error(
+                "E0952",
+                format!(
+                    "{} is a link to nothing, so a run cannot be put there",
+                    shown(directory)
+                ),
+            )
+            .hint("remove the link, or give another directory to `--out`"));
+        }
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
         Err(e) if e.kind() == ErrorKind::NotADirectory => {
             // The directory itself, or a part of the way to it.

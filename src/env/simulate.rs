@@ -7,7 +7,7 @@ use crate::check::model::{Model, Then};
 use crate::diag::Diagnostic;
 use crate::graph::NodeId;
 use crate::limits;
-use crate::num::statistics;
+use crate::num::statistics::{self, Running};
 use crate::solve::solution::Solution;
 
 /// What to simulate.
@@ -53,6 +53,8 @@ pub struct Moments {
     pub min: f64,
     /// Largest value.
     pub max: f64,
+    /// How often it was infinite or no number, of how many; mean and standard deviation are NaN then.
+    pub unbounded: (u64, u64),
 }
 
 /// What an agent earned in a life, from its beginning to its end (of the member, or of the world). The lives are those that began in the first half
@@ -205,8 +207,8 @@ struct Wants {
     life: Vec<Life>,
     /// Of the lives that count in each world: number, sums, discounted sums.
     lives: Vec<[f64; 3]>,
-    /// Sums of squares of these, for the standard error where there is one world.
-    squares: f64,
+    /// What lives earn, for the standard error where there is one world.
+    spread: Running,
     /// Periods so far, and the first one in which lives begin that do not count.
     period: usize,
     until: usize,
@@ -260,7 +262,7 @@ impl Wants {
                 .any(|e| e.agent == Some(agent) && matches!(e.then, Then::Leave { .. })),
             life: vec![UNBORN; members * worlds],
             lives: vec![[0.0; 3]; worlds],
-            squares: 0.0,
+            spread: Running::default(),
             period: 0,
             until: periods.div_ceil(2),
         })
@@ -310,7 +312,7 @@ impl Wants {
             sums[0] += 1.0;
             sums[1] += life.total;
             sums[2] += life.discounted;
-            self.squares += life.total * life.total;
+            self.spread.push(life.total);
         }
         self.life[at] = Life {
             there: life.there,
@@ -330,8 +332,7 @@ impl Wants {
         let error = if means.len() > 1 {
             statistics::sd(&means) / (means.len() as f64).sqrt()
         } else if lives > 1.0 && self.members == 1 {
-            let variance = (self.squares / lives - total * total).max(0.0) * lives / (lives - 1.0);
-            (variance / lives).sqrt()
+            self.spread.sd() / (lives - 1.0).sqrt()
         } else {
             f64::NAN
         };
@@ -352,8 +353,7 @@ struct Recorder {
     sizes: Vec<usize>,
     worlds: usize,
     series: Vec<Vec<f64>>,
-    sums: Vec<[f64; 4]>,
-    counts: Vec<f64>,
+    sums: Vec<Running>,
     wants: Vec<Wants>,
 }
 
@@ -369,8 +369,7 @@ impl Recorder {
             first: Vec::new(),
             worlds,
             series: vec![Vec::new(); shown],
-            sums: vec![[0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY]; sizes.len()],
-            counts: vec![0.0; sizes.len()],
+            sums: vec![Running::default(); sizes.len()],
             sizes,
             wants,
         }
@@ -393,14 +392,7 @@ impl Recorder {
                 self.series[at].push(values[e * n]);
                 at += 1;
             }
-            let s = &mut self.sums[k];
-            for x in values {
-                s[0] += x;
-                s[1] += x * x;
-                s[2] = s[2].min(*x);
-                s[3] = s[3].max(*x);
-            }
-            self.counts[k] += values.len() as f64;
+            values.iter().for_each(|x| self.sums[k].push(*x));
         }
         for (wants, rewards) in self.wants.iter_mut().zip(&outcome.rewards) {
             wants.record(rewards, &outcome.watched, outcome, n);
@@ -426,19 +418,18 @@ impl Recorder {
                 });
                 at += 1;
             }
-            if self.counts[k] == 0.0 {
+            let all = &self.sums[k];
+            if all.count() == 0.0 {
                 continue;
             }
-            let [sum, squares, min, max] = self.sums[k];
-            let mean = sum / self.counts[k];
-            let sd = (squares / self.counts[k] - mean * mean).max(0.0).sqrt();
             moments.push(Moments {
                 name: name.clone(),
-                mean,
-                sd,
+                mean: all.mean(),
+                sd: all.sd(),
                 autocorrelation: statistics::autocorrelation(&first),
-                min,
-                max,
+                min: all.range.0,
+                max: all.range.1,
+                unbounded: (all.unbounded, all.count() as u64),
             });
         }
         let returns = self

@@ -15,16 +15,104 @@ pub fn sd(x: &[f64]) -> f64 {
     if x.len() < 2 {
         return 0.0;
     }
-    let m = mean(x);
-    (x.iter().map(|v| (v - m) * (v - m)).sum::<f64>() / (x.len() - 1) as f64).sqrt()
+    let (off, unit) = deviations(x);
+    (off.iter().map(|v| v * v).sum::<f64>() / (x.len() - 1) as f64).sqrt() * unit
 }
 
-/// First autocorrelation of a series, one number per date in order; 0 if it does not vary.
+/// Deviations from the mean, one per observation, in a unit in which their squares are numbers: one, but where they are very large or very small.
+fn deviations(x: &[f64]) -> (Vec<f64>, f64) {
+    let largest = x.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+    let unit = if largest > 0.0 && largest.is_finite() && !(1e-100..1e100).contains(&largest) {
+        largest.log2().floor().clamp(-1000.0, 1000.0).exp2()
+    } else {
+        1.0
+    };
+    let m = x.iter().map(|v| v / unit).sum::<f64>() / x.len() as f64;
+    (x.iter().map(|v| v / unit - m).collect(), unit)
+}
+
+/// Mean, standard deviation and range of numbers that come one after another, none of which is kept (Welford 1962). In units of the first that is not zero, so that
+/// squares of very large and very small numbers stay numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Running {
+    unit: f64,
+    count: f64,
+    mean: f64,
+    squares: f64,
+    /// Smallest and largest so far.
+    pub range: (f64, f64),
+    /// How many were infinite or no number.
+    pub unbounded: u64,
+}
+
+impl Default for Running {
+    fn default() -> Self {
+        Running {
+            unit: 0.0,
+            count: 0.0,
+            mean: 0.0,
+            squares: 0.0,
+            range: (f64::INFINITY, f64::NEG_INFINITY),
+            unbounded: 0,
+        }
+    }
+}
+
+impl Running {
+    /// Takes in a number.
+    pub fn push(&mut self, x: f64) {
+        self.range = (self.range.0.min(x), self.range.1.max(x));
+        self.unbounded += u64::from(!x.is_finite());
+        if self.unit == 0.0 && x.is_finite() {
+            // A power of two: dividing by it rounds nothing.
+            self.unit = if x == 0.0 {
+                0.0
+            } else {
+                x.abs().log2().floor().clamp(-1000.0, 1000.0).exp2()
+            };
+        }
+        let x = if self.unit == 0.0 { x } else { x / self.unit };
+        self.count += 1.0;
+        let off = x - self.mean;
+        self.mean += off / self.count;
+        self.squares += off * (x - self.mean);
+    }
+
+    /// How many numbers there were.
+    pub fn count(&self) -> f64 {
+        self.count
+    }
+
+    /// Their mean; NaN where one is not finite, or there is none.
+    pub fn mean(&self) -> f64 {
+        let unit = if self.unit == 0.0 { 1.0 } else { self.unit };
+        if self.count == 0.0 || self.unbounded > 0 {
+            f64::NAN
+        } else {
+            self.mean * unit
+        }
+    }
+
+    /// Their standard deviation (divisor `n`); NaN where one is not finite, or there is none.
+    pub fn sd(&self) -> f64 {
+        let unit = if self.unit == 0.0 { 1.0 } else { self.unit };
+        if self.count == 0.0 || self.unbounded > 0 {
+            return f64::NAN;
+        }
+        (self.squares / self.count).max(0.0).sqrt() * unit
+    }
+}
+
+/// First autocorrelation of a series, one number per date in order; 0 if it does not vary, NaN if a number is not finite.
 pub fn autocorrelation(x: &[f64]) -> f64 {
-    let m = mean(x);
-    let variance: f64 = x.iter().map(|v| (v - m) * (v - m)).sum();
-    let covariance: f64 = x.windows(2).map(|w| (w[0] - m) * (w[1] - m)).sum();
-    if variance > 0.0 { covariance / variance } else { 0.0 }
+    let (off, _) = deviations(x);
+    let variance: f64 = off.iter().map(|v| v * v).sum();
+    let covariance: f64 = off.windows(2).map(|w| w[0] * w[1]).sum();
+    if variance > 0.0 || variance.is_nan() {
+        covariance / variance
+    } else {
+        0.0
+    }
 }
 
 /// The `p`-quantile of a sample in any order, one number per observation, by linear interpolation between order
@@ -107,6 +195,25 @@ mod tests {
         let x = [3.0, 1.0, 2.0, 4.0];
         assert_eq!(mean(&x), 2.5);
         assert!((sd(&x) - (5.0f64 / 3.0).sqrt()).abs() < 1e-15);
+        // Whatever the unit and however far from zero.
+        for (unit, from) in [(1.0, 0.0), (1e160, 0.0), (1e300, 0.0), (1e-170, 0.0), (1e-3, 1e6)] {
+            let y: Vec<f64> = x.iter().map(|v| from + unit * v).collect();
+            let right = unit * (5.0f64 / 3.0).sqrt();
+            assert!((sd(&y) / right - 1.0).abs() < 1e-6, "{unit}: {}", sd(&y));
+            let mut all = Running::default();
+            y.iter().for_each(|v| all.push(*v));
+            assert!(
+                (all.sd() / (right * 0.75f64.sqrt()) - 1.0).abs() < 1e-6,
+                "{unit}: {}",
+                all.sd()
+            );
+            assert!((all.mean() / mean(&y) - 1.0).abs() < 1e-12 && all.count() == 4.0);
+            assert!(unit == 1e300 || (autocorrelation(&y) - autocorrelation(&x)).abs() < 1e-6);
+        }
+        let mut all = Running::default();
+        [1.0, f64::INFINITY, 2.0].into_iter().for_each(|v| all.push(v));
+        assert!(all.mean().is_nan() && all.sd().is_nan() && all.unbounded == 1 && all.range == (1.0, f64::INFINITY));
+        assert!(autocorrelation(&[1.0, f64::INFINITY, 2.0]).is_nan());
         assert_eq!(quantile(&x, 0.5), 2.5);
         assert_eq!(quantile(&x, 0.0), 1.0);
         assert_eq!(quantile(&x, 1.0), 4.0);

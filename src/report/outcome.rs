@@ -441,6 +441,19 @@ fn untrusted(s: &Simulation, trusted: &Trusted) -> Option<Diagnostic> {
     })
 }
 
+/// A warning where something that is reported was infinite or no number.
+///
+/// W0979.
+fn unbounded(s: &Simulation) -> Option<Diagnostic> {
+    let mut all = s.moments.iter().filter(|m| m.unbounded.0 > 0).peekable();
+    all.peek()?;
+    let d = Diagnostic::warning("W0979", "some series are not finite, so they have no moments");
+    let said = all.map(|m| format!("{}: {} of {} times", m.name, m.unbounded.0, m.unbounded.1));
+    Some(said.fold(d, Diagnostic::note).hint(
+        "a division by zero, or numbers beyond 1e308: keep what is divided by away from zero, as in max(x, 1e-9)",
+    ))
+}
+
 /// The content of a simulation; `trusted` says where the solution that is played can be trusted, if it is one.
 pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Option<&Trusted>) -> Content {
     let mut facts = vec![
@@ -452,6 +465,7 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
         facts.push(("episodes ended".into(), s.counts.episodes.to_string()));
     }
     let mut diagnostics: Vec<Diagnostic> = trusted.and_then(|t| untrusted(s, t)).into_iter().collect();
+    diagnostics.extend(unbounded(s));
     let certificate = counted(model, s, &mut diagnostics);
     Content {
         model: model.name.clone(),

@@ -320,6 +320,163 @@ fn conditions(
     (conditions, rows)
 }
 
+/// States and where they stand: their inputs, the number at which they start, if it is one, and their numbers in the model.
+type Starts = Vec<(Id, Option<f64>, usize)>;
+
+fn lowered(u: &mut Unroll, node: crate::graph::NodeId) -> Result<Vec<Id>, Diagnostic> {
+    u.node(node).map_err(|e| cannot(e.to_string()))
+}
+
+/// States that the graph reads, one entry per element.
+fn starts(model: &Model, u: &mut Unroll) -> Result<Starts, Diagnostic> {
+    let g = &model.graph;
+    let mut out = Vec::new();
+    for (i, s) in model.states.iter().enumerate() {
+        if let Some(n) = g.nodes.iter().position(|n| n.op == Op::Input(s.input)) {
+            let start = s.start.and_then(|n| g.nodes[n.0 as usize].domain.as_point());
+            let ids = lowered(u, crate::graph::NodeId(n as u32))?;
+            out.extend(ids.into_iter().map(|id| (id, start, i)));
+        }
+    }
+    Ok(out)
+}
+
+/// A price that somebody takes as given is an input of what reads it.
+struct TakenPrice {
+    /// Its number in the model.
+    price: usize,
+    /// What the market says, and the inputs in its place; one entry per element.
+    ids: Vec<Id>,
+    inputs: Vec<Id>,
+}
+
+/// Cuts the program at prices that somebody takes.
+fn taken_prices(model: &Model, u: &mut Unroll, reading: &Reading) -> Result<Vec<TakenPrice>, Diagnostic> {
+    let mut taken: Vec<usize> = reading.takes.iter().flatten().copied().collect();
+    taken.sort_unstable();
+    taken.dedup();
+    let mut prices = Vec::new();
+    for price in taken {
+        let ids = lowered(u, model.prices[price].node)?;
+        let inputs = Vec::new();
+        prices.push(TakenPrice { price, ids, inputs });
+    }
+    for p in &mut prices {
+        for _ in 0..p.ids.len() {
+            let number = u.dag.inputs();
+            p.inputs.push(u.dag.input(number as u32));
+        }
+        u.replace(model.prices[p.price].node, p.inputs.clone());
+    }
+    Ok(prices)
+}
+
+/// What puts the market's price back where it was cut.
+fn through(prices: &[TakenPrice]) -> HashMap<Id, Id> {
+    let pairs = prices.iter().flat_map(|p| p.inputs.iter().zip(&p.ids));
+    pairs.map(|(input, id)| (*input, *id)).collect()
+}
+
+/// Rewards, `[agent][member]`; nothing for agents without one.
+fn rewards(model: &Model, u: &mut Unroll) -> Result<Vec<Vec<Id>>, Diagnostic> {
+    let g = &model.graph;
+    let of = |agent: &crate::check::model::Agent| -> Result<Vec<Id>, Diagnostic> {
+        let Some(r) = agent.reward else {
+            return Ok(Vec::new());
+        };
+        let ids = lowered(u, r)?;
+        let map = aligned(g, &g.nodes[r.0 as usize].shape, &agent.shape);
+        Ok(map.into_iter().map(|i| ids[i]).collect())
+    };
+    model.agents.iter().map(of).collect()
+}
+
+/// Slacks of requirements that choices must meet, one entry per element, with the number of the requirement.
+fn slacks(model: &Model, u: &mut Unroll) -> Result<Vec<(Id, usize)>, Diagnostic> {
+    let mut out = Vec::new();
+    for (k, r) in model.requires.iter().enumerate() {
+        if matches!(r.otherwise, Otherwise::Infeasible | Otherwise::Project(_)) {
+            out.extend(lowered(u, r.slack)?.into_iter().map(|id| (id, k)));
+        }
+    }
+    Ok(out)
+}
+
+/// What each maximises, laid out like `rewards`: prices that it takes are those at the actions that fresh inputs stand for. With it these inputs,
+/// by action.
+fn held(
+    dag: &mut Dag,
+    reading: &Reading,
+    prices: &[TakenPrice],
+    actions: &[Id],
+    rewards: &[Vec<Id>],
+) -> (Vec<Vec<Id>>, HashMap<Id, Id>) {
+    let mut around: HashMap<Id, Id> = HashMap::new();
+    if !prices.is_empty() {
+        let mut fresh = |id: &Id| (*id, dag.input(dag.inputs() as u32));
+        around = actions.iter().map(&mut fresh).collect();
+    }
+    let mut own: Vec<Vec<Id>> = Vec::new();
+    for (a, all) in rewards.iter().enumerate() {
+        let mut held = through(prices);
+        let takes = reading.takes.get(a).map_or(&[][..], Vec::as_slice);
+        for p in prices.iter().filter(|p| takes.contains(&p.price)) {
+            let at = dag.substitute(&p.ids, &around);
+            let to = fault!("market.seen_through", p.ids.clone(), at);
+            held.extend(p.inputs.iter().copied().zip(to));
+        }
+        own.push(dag.substitute(all, &held));
+    }
+    (own, around)
+}
+
+/// The numbers at which states stand.
+///
+/// # Errors
+/// E0810 for a state that `read` needs and that does not start at one number.
+fn standing(dag: &mut Dag, model: &Model, of: &[Id], starts: &Starts) -> Result<HashMap<Id, Id>, Diagnostic> {
+    let mut stand = HashMap::new();
+    let read = dag.reachable(of);
+    for (id, start, state) in starts {
+        match start {
+            Some(x) => {
+                let x = dag.constant(*x);
+                stand.insert(*id, x);
+            }
+            None if read[id.0 as usize] => {
+                let state = &model.states[*state];
+                return Err(cannot(format!(
+                    "rewards of the one-shot game vary with `{}`, whose first value is not one number",
+                    state.name
+                ))
+                .at(state.span, "read by a reward")
+                .hint("give it a `start` that is a number, or the benchmark itself: --set NAME=.."));
+            }
+            None => {}
+        }
+    }
+    Ok(stand)
+}
+
+/// Where the reward of a chooser stands in a list of all rewards, if it has one.
+fn place(rewards: &[Vec<Id>], c: &Chooser) -> Option<usize> {
+    rewards[c.agent].get(c.member)?;
+    Some(rewards[..c.agent].iter().map(Vec::len).sum::<usize>() + c.member)
+}
+
+/// Payoffs that are NaN where some market that they read, as `ended` says of each, has no price that clears it: nobody is paid anything that is
+/// known there.
+fn where_prices_clear<'a>(dag: &mut Dag, payoff: &[Id], ended: impl Iterator<Item = &'a [Id]>) -> Vec<Id> {
+    let (none, nan) = (dag.constant(NONE), dag.constant(f64::NAN));
+    let known = ended.zip(payoff).map(|(read, paid)| {
+        let one = dag.constant(ONE);
+        let worst = read.iter().fold(one, |a, b| dag.binary(Binary::Max, a, *b));
+        let missed = dag.binary(Binary::Ge, worst, none);
+        dag.select(missed, nan, *paid)
+    });
+    known.collect()
+}
+
 impl Game {
     /// Errs where the actions found break a requirement on them, whatever is drawn.
     ///
@@ -367,21 +524,9 @@ impl Game {
     /// # Errors
     /// E0810 for what the game has no room for, E0821 for what is known and may not be, E0904 for too many outcomes, E0990.
     pub(in crate::solve) fn new(model: &Model, nodes: Nodes, reading: &Reading) -> Result<Game, Diagnostic> {
-        let g = &model.graph;
         let mut expectation = Expectation::new(model)?;
         let u = &mut expectation.unroll;
-        let fail = |e: crate::kernel::lower::LowerError| cannot(e.to_string());
-        let node_of = |input| g.nodes.iter().position(|n| n.op == Op::Input(input));
-        // States stand at their starts.
-        let mut state_ids = Vec::new();
-        for s in &model.states {
-            if let Some(n) = node_of(s.input) {
-                let start = s.start.and_then(|n| g.nodes[n.0 as usize].domain.as_point());
-                for id in u.node(crate::graph::NodeId(n as u32)).map_err(fail)? {
-                    state_ids.push((id, start, s));
-                }
-            }
-        }
+        let starts = starts(model, u)?;
         let ChosenElements {
             ids: ids_of_actions,
             lo,
@@ -390,72 +535,16 @@ impl Game {
             actions,
             choosers,
         } = chosen_elements(model, u, reading)?;
-        // Prices that somebody takes as given are inputs of what they read.
-        let mut taken: Vec<usize> = reading.takes.iter().flatten().copied().collect();
-        taken.sort_unstable();
-        taken.dedup();
-        let mut prices: Vec<(usize, Vec<Id>, Vec<Id>)> = Vec::new();
-        for p in &taken {
-            let ids = u.node(model.prices[*p].node).map_err(fail)?;
-            prices.push((*p, ids, Vec::new()));
-        }
-        for (p, ids, inputs) in &mut prices {
-            for _ in 0..ids.len() {
-                let number = u.dag.inputs();
-                inputs.push(u.dag.input(number as u32));
-            }
-            u.replace(model.prices[*p].node, inputs.clone());
-        }
-        let mut rewards: Vec<Vec<Id>> = Vec::new();
-        for agent in &model.agents {
-            rewards.push(match agent.reward {
-                None => Vec::new(),
-                Some(r) => {
-                    let ids = u.node(r).map_err(fail)?;
-                    let map = aligned(g, &g.nodes[r.0 as usize].shape, &agent.shape);
-                    map.into_iter().map(|i| ids[i]).collect()
-                }
-            });
-        }
-        let mut slacks: Vec<(Id, usize)> = Vec::new();
-        for (k, r) in model.requires.iter().enumerate() {
-            if matches!(r.otherwise, Otherwise::Infeasible | Otherwise::Project(_)) {
-                slacks.extend(u.node(r.slack).map_err(fail)?.into_iter().map(|id| (id, k)));
-            }
-        }
-        // What each is paid, and what it maximises: there, prices that it takes are those at the actions that `around` stand for.
-        let dag = &mut u.dag;
-        let around: HashMap<Id, Id> = match prices.is_empty() {
-            true => HashMap::new(),
-            false => {
-                let mut fresh = |id: &Id| (*id, dag.input(dag.inputs() as u32));
-                ids_of_actions.iter().map(&mut fresh).collect()
-            }
-        };
-        let through: HashMap<Id, Id> = prices
-            .iter()
-            .flat_map(|(_, ids, inputs)| inputs.iter().copied().zip(ids.iter().copied()))
-            .collect();
-        let mut own: Vec<Vec<Id>> = Vec::new();
-        for (a, all) in rewards.iter().enumerate() {
-            let mut held = through.clone();
-            let takes = reading.takes.get(a).map_or(&[][..], Vec::as_slice);
-            for (_, ids, inputs) in prices.iter().filter(|(p, ..)| takes.contains(p)) {
-                let at = dag.substitute(ids, &around);
-                held.extend(
-                    inputs
-                        .iter()
-                        .copied()
-                        .zip(fault!("market.seen_through", ids.clone(), at)),
-                );
-            }
-            own.push(dag.substitute(all, &held));
-        }
+        let prices = taken_prices(model, u, reading)?;
+        let mut rewards = rewards(model, u)?;
+        let mut slacks = slacks(model, u)?;
+        let (own, around) = held(&mut u.dag, reading, &prices, &ids_of_actions, &rewards);
+        let through = through(&prices);
         for all in &mut rewards {
-            *all = dag.substitute(all, &through);
+            *all = u.dag.substitute(all, &through);
         }
         for (id, _) in &mut slacks {
-            *id = dag.substitute(&[*id], &through)[0];
+            *id = u.dag.substitute(&[*id], &through)[0];
         }
         let count = rewards.iter().map(Vec::len).sum::<usize>();
         let mut flat: Vec<Id> = rewards.iter().chain(&own).flatten().copied().collect();
@@ -473,25 +562,7 @@ impl Game {
                 *r = dag.mul(chance, *r);
             }
         }
-        let mut stand = HashMap::new();
-        let read = dag.reachable(&flat);
-        for (id, start, state) in state_ids {
-            match start {
-                Some(x) => {
-                    let x = dag.constant(x);
-                    stand.insert(id, x);
-                }
-                None if read[id.0 as usize] => {
-                    return Err(cannot(format!(
-                        "rewards of the one-shot game vary with `{}`, whose first value is not one number",
-                        state.name
-                    ))
-                    .at(state.span, "read by a reward")
-                    .hint("give it a `start` that is a number, or the benchmark itself: --set NAME=.."));
-                }
-                None => {}
-            }
-        }
+        let stand = standing(&mut dag, model, &flat, &starts)?;
         flat = dag.substitute(&flat, &stand);
         for (id, _) in &mut slacks {
             *id = dag.substitute(&[*id], &stand)[0];
@@ -517,17 +588,8 @@ impl Game {
         for r in paid {
             total = dag.add(total, *r);
         }
-        let first: Vec<usize> = rewards
-            .iter()
-            .scan(0, |at, r| {
-                *at += r.len();
-                Some(*at - r.len())
-            })
-            .collect();
-        let of = |list: &[Id], c: &Chooser| match rewards[c.agent].get(c.member) {
-            Some(_) => list[first[c.agent] + c.member],
-            None => total,
-        };
+        let place = |c: &Chooser| place(&rewards, c);
+        let of = |list: &[Id], c: &Chooser| place(c).map_or(total, |at| list[at]);
         let all: Vec<Id> = choosers
             .iter()
             .map(|c| match reading.conduct {
@@ -573,21 +635,12 @@ impl Game {
             }
             _ => None,
         };
-        // Where no price clears the market nobody is paid anything that is known.
         let clears = !dag.statuses(&payoff).is_empty();
-        let (none, nan) = (dag.constant(NONE), dag.constant(f64::NAN));
-        let payoff: Vec<Id> = (choosers.iter().zip(payoff))
-            .map(|(c, paid)| {
-                let read = match (reading.conduct, rewards[c.agent].get(c.member)) {
-                    (Conduct::Nash, Some(_)) => &ended[count + first[c.agent] + c.member..][..1],
-                    _ => &ended[..count],
-                };
-                let one = dag.constant(ONE);
-                let worst = read.iter().fold(one, |a, b| dag.binary(Binary::Max, a, *b));
-                let missed = dag.binary(Binary::Ge, worst, none);
-                dag.select(missed, nan, paid)
-            })
-            .collect();
+        let read = |c: &Chooser| match (reading.conduct, place(c)) {
+            (Conduct::Nash, Some(at)) => &ended[count + at..][..1],
+            _ => &ended[..count],
+        };
+        let payoff = where_prices_clear(&mut dag, &payoff, choosers.iter().map(read));
         let compiled = |of: &[Id]| Program::compile(&dag, &modes, of).map_err(failed);
         let wide = match wide {
             false => Vec::new(),

@@ -4,7 +4,6 @@
 //! were published or are known exactly. A new one is a file and a line below.
 
 use crate::diag::{Diagnostic, suggest};
-use crate::graph::store::ron_value;
 use serde::Deserialize;
 
 /// An exercise.
@@ -128,7 +127,7 @@ pub(super) fn find(name: &str) -> Result<Exercise, Diagnostic> {
 }
 
 fn parsed(name: &str, text: &str) -> Result<Exercise, Diagnostic> {
-    ron_value(text)
+    ron::from_str(text)
         .map_err(|e| Diagnostic::error("E0962", format!("exercise `{name}` cannot be read")).note(e.to_string()))
 }
 

@@ -3,7 +3,6 @@
 use super::asked::{ASKED, ASKED_BY_TUNE, ASKED_BY_VERIFY, TrainOptions, TuneOptions};
 use crate::diag::Diagnostic;
 use crate::env::cast::Behaviour;
-use crate::graph::store::ron_file;
 use crate::learn::Policy;
 use crate::learn::policy::PolicyKind;
 use crate::report::outcome;
@@ -107,7 +106,7 @@ pub fn read_policies(run: &CompleteRun, best: bool, agent: Option<&str>) -> Resu
             .and_then(|r| r.strip_suffix(".ron"))
             .and_then(|s| s.parse().ok());
         let Some(seed) = seed else { continue };
-        let policy: Policy = ron_file(&run.read(&file.name)?).map_err(|e| {
+        let policy: Policy = ron::de::from_bytes(&run.read(&file.name)?).map_err(|e| {
             Diagnostic::error("E0925", format!("{} cannot be read", file.name))
                 .note(e.to_string())
                 .hint("it was written by another version of econc; train again")
@@ -151,7 +150,7 @@ pub(super) fn read_solution(run: &CompleteRun) -> Result<verify::solved::Solved,
         }));
     }
     let bytes = run.read(outcome::SOLUTION_FILE)?;
-    ron_file(&bytes).map_err(|e| {
+    ron::de::from_bytes(&bytes).map_err(|e| {
         Diagnostic::error("E0955", "the solution of this run cannot be read")
             .note(e.to_string())
             .hint("it was written by another version of econc; solve the model again")

@@ -14,7 +14,6 @@ use super::screen::Screen;
 use super::source::{Overrides, Source};
 use super::{Exit, Failure, stop, unwritten};
 use crate::diag::{Diagnostic, Severity};
-use crate::graph::store::{ron_file, ron_text};
 use crate::report::content::{Content, NamedTable};
 use crate::report::store::{RunDirectory, RunPlace, Status, WORK, check_whole, remove_run};
 use crate::report::table::Table;
@@ -48,7 +47,7 @@ fn ended_before(whole: &RunDirectory, name: &str) -> Result<Option<Row>, Diagnos
         return Ok(None);
     };
     // A row that another version of econc wrote is not read.
-    let Ok(row) = ron_file::<Row>(&bytes) else {
+    let Ok(row) = ron::de::from_bytes::<Row>(&bytes) else {
         return Ok(None);
     };
     let directory = whole.path().join(&row.place);
@@ -68,7 +67,7 @@ fn ended_before(whole: &RunDirectory, name: &str) -> Result<Option<Row>, Diagnos
 
 /// Keeps what a run came to.
 fn keep(whole: &RunDirectory, name: &str, row: &Row) -> Result<(), Diagnostic> {
-    let text = ron_text(row)
+    let text = crate::graph::store::ron_text(row)
         .map_err(|e| Diagnostic::error("E0951", "what a run came to cannot be written").note(e.to_string()))?;
     whole.keep_sealed(&row_file(name), text.as_bytes())
 }

@@ -71,29 +71,6 @@ pub fn json_lines(value: &dyn erased_serde::Serialize) -> Result<String, serde_j
     serde_json::to_string_pretty(value)
 }
 
-/// What RON text without a version says. Read through a table of functions, for the same reason as [`ron_text`] writes through one.
-///
-/// # Errors
-/// Not RON, not this kind of value, or more than one.
-pub fn ron_value<T: DeserializeOwned>(text: &str) -> Result<T, ron::error::SpannedError> {
-    read_from(ron::Deserializer::from_str(text)?)
-}
-
-fn read_from<T: DeserializeOwned>(mut reader: ron::Deserializer) -> Result<T, ron::error::SpannedError> {
-    let read = erased_serde::deserialize(&mut <dyn erased_serde::Deserializer>::erase(&mut reader));
-    let read = read.map_err(|e| reader.span_error(ron::Error::Message(e.to_string())))?;
-    reader.end().map_err(|e| reader.span_error(e))?;
-    Ok(read)
-}
-
-/// As [`ron_value`], of the bytes of a file.
-///
-/// # Errors
-/// Those of [`ron_value`], and text that is not UTF-8.
-pub fn ron_file<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ron::error::SpannedError> {
-    read_from(ron::Deserializer::from_bytes(bytes)?)
-}
-
 /// The value as RON text.
 ///
 /// # Errors
@@ -110,9 +87,9 @@ pub fn to_ron<T: Serialize>(value: &T) -> Result<String, StoreError> {
 /// # Errors
 /// Another version, not RON, not this kind of value.
 pub fn from_ron<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    let head: Head = ron_value(text)?;
+    let head: Head = ron::from_str(text)?;
     same_version(head)?;
-    Ok(ron_value::<Read<T>>(text)?.content)
+    Ok(ron::from_str::<Read<T>>(text)?.content)
 }
 
 /// The value as JSON text.

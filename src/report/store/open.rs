@@ -6,7 +6,6 @@ use super::{
     Status, WORK,
 };
 use crate::diag::Diagnostic;
-use crate::graph::store::ron_value;
 use serde::Deserialize;
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -170,7 +169,7 @@ pub fn inspect(directory: &Path) -> Result<(Manifest, Status), Diagnostic> {
         );
     }
     let text = unsealed(&bytes, &path)?;
-    let manifest: Manifest = ron_value(text).map_err(|e| {
+    let manifest: Manifest = ron::from_str(text).map_err(|e| {
         Diagnostic::error("E0954", format!("{} cannot be read as a manifest", shown(&path))).note(e.to_string())
     })?;
     if manifest.format != FORMAT {
@@ -211,7 +210,7 @@ fn unsealed<'a>(bytes: &'a [u8], path: &Path) -> Result<&'a str, Diagnostic> {
             Err(damaged("its content has changed"))
         };
     }
-    match ron_value::<Layout>(text) {
+    match ron::from_str::<Layout>(text) {
         Ok(layout) if layout.format != FORMAT => Err(Diagnostic::error(
             "E0954",
             format!("{} was written by econc {}", shown(path), layout.econc),

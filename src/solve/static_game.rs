@@ -12,6 +12,7 @@ pub(super) mod game;
 mod measure;
 pub(super) mod profiles;
 pub(super) mod search;
+mod taken;
 
 use super::kinked::Nodes;
 use crate::check::Model;

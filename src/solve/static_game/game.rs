@@ -4,6 +4,7 @@ use super::super::decision::expectation::{Expectation, Known};
 use super::super::expected::Expected;
 use super::super::kinked::{Fixed, Kinked, Nodes, fixed};
 use super::Conduct;
+use super::taken::{cannot, held, lowered, taken_prices, through};
 use crate::check::Model;
 use crate::check::model::{Distribution, Otherwise, Space};
 use crate::diag::Diagnostic;
@@ -141,10 +142,6 @@ struct Requirements {
 const FAR: f64 = 1e6;
 /// Most actions whose derivatives are all taken: beyond that only those of one member of each population.
 pub(super) const FULL: usize = 24;
-
-fn cannot(why: impl Into<String>) -> Diagnostic {
-    Diagnostic::error("E0810", why.into())
-}
 
 /// A shock of a member's own that it sees and others do not makes a game of incomplete information.
 fn private(model: &Model, expectation: &mut Expectation, rewards: &[Id]) -> Result<(), Diagnostic> {
@@ -323,10 +320,6 @@ fn conditions(
 /// States and where they stand: their inputs, the number at which they start, if it is one, and their numbers in the model.
 type Starts = Vec<(Id, Option<f64>, usize)>;
 
-fn lowered(u: &mut Unroll, node: crate::graph::NodeId) -> Result<Vec<Id>, Diagnostic> {
-    u.node(node).map_err(|e| cannot(e.to_string()))
-}
-
 /// States that the graph reads, one entry per element.
 fn starts(model: &Model, u: &mut Unroll) -> Result<Starts, Diagnostic> {
     let g = &model.graph;
@@ -339,42 +332,6 @@ fn starts(model: &Model, u: &mut Unroll) -> Result<Starts, Diagnostic> {
         }
     }
     Ok(out)
-}
-
-/// A price that somebody takes as given is an input of what reads it.
-struct TakenPrice {
-    /// Its number in the model.
-    price: usize,
-    /// What the market says, and the inputs in its place; one entry per element.
-    ids: Vec<Id>,
-    inputs: Vec<Id>,
-}
-
-/// Cuts the program at prices that somebody takes.
-fn taken_prices(model: &Model, u: &mut Unroll, reading: &Reading) -> Result<Vec<TakenPrice>, Diagnostic> {
-    let mut taken: Vec<usize> = reading.takes.iter().flatten().copied().collect();
-    taken.sort_unstable();
-    taken.dedup();
-    let mut prices = Vec::new();
-    for price in taken {
-        let ids = lowered(u, model.prices[price].node)?;
-        let inputs = Vec::new();
-        prices.push(TakenPrice { price, ids, inputs });
-    }
-    for p in &mut prices {
-        for _ in 0..p.ids.len() {
-            let number = u.dag.inputs();
-            p.inputs.push(u.dag.input(number as u32));
-        }
-        u.replace(model.prices[p.price].node, p.inputs.clone());
-    }
-    Ok(prices)
-}
-
-/// What puts the market's price back where it was cut.
-fn through(prices: &[TakenPrice]) -> HashMap<Id, Id> {
-    let pairs = prices.iter().flat_map(|p| p.inputs.iter().zip(&p.ids));
-    pairs.map(|(input, id)| (*input, *id)).collect()
 }
 
 /// Rewards, `[agent][member]`; nothing for agents without one.
@@ -400,34 +357,6 @@ fn slacks(model: &Model, u: &mut Unroll) -> Result<Vec<(Id, usize)>, Diagnostic>
         }
     }
     Ok(out)
-}
-
-/// What each maximises, laid out like `rewards`: prices that it takes are those at the actions that fresh inputs stand for. With it these inputs,
-/// by action.
-fn held(
-    dag: &mut Dag,
-    reading: &Reading,
-    prices: &[TakenPrice],
-    actions: &[Id],
-    rewards: &[Vec<Id>],
-) -> (Vec<Vec<Id>>, HashMap<Id, Id>) {
-    let mut around: HashMap<Id, Id> = HashMap::new();
-    if !prices.is_empty() {
-        let mut fresh = |id: &Id| (*id, dag.input(dag.inputs() as u32));
-        around = actions.iter().map(&mut fresh).collect();
-    }
-    let mut own: Vec<Vec<Id>> = Vec::new();
-    for (a, all) in rewards.iter().enumerate() {
-        let mut held = through(prices);
-        let takes = reading.takes.get(a).map_or(&[][..], Vec::as_slice);
-        for p in prices.iter().filter(|p| takes.contains(&p.price)) {
-            let at = dag.substitute(&p.ids, &around);
-            let to = fault!("market.seen_through", p.ids.clone(), at);
-            held.extend(p.inputs.iter().copied().zip(to));
-        }
-        own.push(dag.substitute(all, &held));
-    }
-    (own, around)
 }
 
 /// The numbers at which states stand.
@@ -535,10 +464,10 @@ impl Game {
             actions,
             choosers,
         } = chosen_elements(model, u, reading)?;
-        let prices = taken_prices(model, u, reading)?;
+        let prices = taken_prices(model, u, &reading.takes)?;
         let mut rewards = rewards(model, u)?;
         let mut slacks = slacks(model, u)?;
-        let (own, around) = held(&mut u.dag, reading, &prices, &ids_of_actions, &rewards);
+        let (own, around) = held(&mut u.dag, &reading.takes, &prices, &ids_of_actions, &rewards);
         let through = through(&prices);
         for all in &mut rewards {
             *all = u.dag.substitute(all, &through);

@@ -10,6 +10,7 @@ pub mod grid_search;
 mod kinked;
 pub mod located;
 mod lost;
+pub mod observed;
 
 pub mod benchmarks;
 mod bounded;
@@ -19,6 +20,7 @@ pub mod progress;
 pub mod search;
 mod search_feasible;
 mod search_several;
+mod sight;
 pub mod solution;
 pub mod static_game;
 pub mod steady_state;

@@ -370,7 +370,7 @@ fn of_several(
 ) -> Result<Solved, Vec<Diagnostic>> {
     unread(model, method.name(), method.keys()).map_err(|d| vec![d])?;
     unjudged(model, method).map_err(|d| vec![d])?;
-    let (found, certificate) = equilibrium::solve(model, economy, method, options.seed, progress)?;
+    let (found, certificate, hidden) = equilibrium::solve(model, economy, method, options.seed, progress)?;
     Ok(Solved {
         solution: found.solution,
         others: found.others,
@@ -380,7 +380,7 @@ fn of_several(
         perceived: found.perceived,
         concept: options.concept.clone(),
         information: options.information.clone(),
-        hidden: Vec::new(),
+        hidden,
         unseen: Vec::new(),
         build: Default::default(),
         population: found.population,

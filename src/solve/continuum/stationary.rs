@@ -9,6 +9,7 @@ use crate::diag::Diagnostic;
 use crate::solve::decision::ProblemOptions;
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::{EquilibriumMethod, Found};
+use crate::solve::observed::Knows;
 use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::progress::Watch;
 use crate::solve::solution::Player;
@@ -48,6 +49,10 @@ impl EquilibriumMethod for Stationary {
 
     fn judged(&self) -> &'static [&'static str] {
         &["bellman", "euler", "edges", "periods", "burn_in"]
+    }
+
+    fn knows(&self) -> Knows {
+        Knows::Apart
     }
 
     fn fits(&self, economy: &Economy) -> Result<(), String> {

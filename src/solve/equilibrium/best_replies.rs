@@ -18,6 +18,7 @@ use crate::solve::decision::{self, Decision, kept_from_fellows};
 use crate::solve::economy::{Deciding, Economy, cannot};
 use crate::solve::located;
 use crate::solve::method::{Method, Task};
+use crate::solve::observed::Knows;
 use crate::solve::problem::{ActionKind, DecisionProblem, Lanes};
 use crate::solve::progress::{Control, Progress, Watch};
 use crate::solve::solution::{Player, Record, Solution};
@@ -56,6 +57,10 @@ impl EquilibriumMethod for BestReplies {
 
     fn keys(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    fn knows(&self) -> Knows {
+        Knows::States
     }
 
     fn fits(&self, economy: &Economy) -> Result<(), String> {

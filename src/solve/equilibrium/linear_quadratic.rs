@@ -10,6 +10,7 @@ use crate::limits;
 use crate::solve::decision::players::{Players, Quadratic};
 use crate::solve::decision::{Decision, ProblemOptions};
 use crate::solve::economy::Economy;
+use crate::solve::observed::Knows;
 use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::{Control, Progress, Watch};
 use crate::solve::solution::{Record, Solution};
@@ -33,6 +34,10 @@ impl EquilibriumMethod for LinearQuadratic {
 
     fn keys(&self) -> &'static [&'static str] {
         &["iterations"]
+    }
+
+    fn knows(&self) -> Knows {
+        Knows::Everything
     }
 
     fn fits(&self, economy: &Economy) -> Result<(), String> {

@@ -23,6 +23,7 @@ use super::continuum::perceived::law::Perceived;
 use super::continuum::population::Population;
 use super::decision::Discretised;
 use super::economy::Economy;
+use super::observed::{self, Knows};
 use super::progress::Watch;
 use super::solution::Solution;
 use crate::diag::Diagnostic;
@@ -39,6 +40,8 @@ pub trait EquilibriumMethod: Sync {
     fn judged(&self) -> &'static [&'static str] {
         &["bellman", "edges"]
     }
+    /// What its policies take those who play to know.
+    fn knows(&self) -> Knows;
     /// Whether it can solve an economy.
     ///
     /// # Errors
@@ -70,4 +73,19 @@ pub struct Found {
     pub perceived: Option<Perceived>,
     /// Where all members of a continuum are, if there is one and it rests.
     pub population: Option<Population>,
+}
+
+/// Looks for equilibria by a method, where everybody observes what its policy would be a function of; with it the names of what is not observed
+/// although policies use it, where `information = full` asks for that.
+///
+/// # Errors
+/// E0825 where somebody does not observe what matters, and those of the method.
+pub fn find(
+    economy: &Economy,
+    method: &dyn EquilibriumMethod,
+    seed: u64,
+    progress: &mut dyn Watch,
+) -> Result<(Found, Vec<String>), Vec<Diagnostic>> {
+    let hidden = observed::states(economy, method.knows()).map_err(|d| vec![d])?;
+    Ok((method.solve(economy, seed, progress)?, hidden))
 }

@@ -21,6 +21,7 @@ use crate::solve::bellman::Interpolation;
 use crate::solve::economy::{Deciding, Economy};
 use crate::solve::kinked::Nodes;
 use crate::solve::method::word;
+use crate::solve::observed::Knows;
 use crate::solve::problem::{ActionAxis, ActionKind, JointChain, Links};
 use crate::solve::progress::Watch;
 use crate::solve::solution::{Player, Record, Solution};
@@ -65,6 +66,10 @@ impl EquilibriumMethod for OneShot {
         &[]
     }
 
+    fn knows(&self) -> Knows {
+        Knows::Apart
+    }
+
     fn fits(&self, economy: &Economy) -> Result<(), String> {
         let model = economy.model;
         if !model.states.is_empty() && model.horizon != Some(1) {
@@ -93,7 +98,7 @@ impl EquilibriumMethod for OneShot {
         if clock.is_some_and(|t| model.graph.nodes.iter().any(|n| n.op == Op::Input(InputId(t as u32)))) {
             return Err("what is paid depends on the date `t`: every date would be a game of its own".into());
         }
-        if model.information == Information::Full && model.shocks.iter().any(|s| s.owner.is_some()) {
+        if model.information == Information::Full && !model.shocks.is_empty() {
             return Err(
                 "`information = full` would make known to all what is private; write `observe` for what all see".into(),
             );

@@ -3,6 +3,7 @@
 use super::super::decision::expectation::{Expectation, Known};
 use super::super::expected::Expected;
 use super::super::kinked::{Fixed, Kinked, Nodes, fixed};
+use super::super::observed;
 use super::Conduct;
 use super::taken::{cannot, held, lowered, taken_prices, through};
 use crate::check::Model;
@@ -15,7 +16,7 @@ use crate::kernel::differentiate::{derivative, has_steps};
 use crate::kernel::program::{CompileError, Mode, Program};
 use crate::kernel::root::{NONE, ONE};
 use crate::kernel::unroll::Unroll;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// How a model is read as a game.
 #[derive(Clone, Debug)]
@@ -81,6 +82,8 @@ pub(in crate::solve) struct Type {
     pub(in crate::solve) name: String,
     /// The shock of the model, by number.
     pub(in crate::solve) shock: usize,
+    /// The element of it.
+    pub(in crate::solve) element: usize,
     /// Its input in the programs.
     pub(in crate::solve) input: usize,
     /// What the input carries, the value, and the probability of each state; one number per state.
@@ -173,18 +176,20 @@ fn private(model: &Model, expectation: &mut Expectation, rewards: &[Id]) -> Resu
 }
 
 /// Puts what is known into inputs of its own, which no average is taken over.
-fn known(model: &Model, expectation: &mut Expectation, flat: &mut [Id]) -> Result<Vec<Type>, Diagnostic> {
-    let observed = |s: usize| {
-        let mut all = model.agents.iter().flat_map(|a| &a.observation);
-        all.any(|o| o.shock == Some(s))
-    };
+fn known(
+    model: &Model,
+    expectation: &mut Expectation,
+    flat: &mut [Id],
+    seen: &[BTreeSet<(usize, usize)>],
+) -> Result<Vec<Type>, Diagnostic> {
+    let observed = |l: &Known| seen.iter().any(|s| s.contains(&(l.shock, l.element)));
     let read = expectation.unroll.dag.reachable(flat);
     let laws: Vec<Known> = expectation.known();
     let mut types = Vec::new();
     let mut fresh = HashMap::new();
     for law in laws
         .into_iter()
-        .filter(|l| observed(l.shock) && read.get(l.now.0 as usize) == Some(&true))
+        .filter(|l| observed(l) && read.get(l.now.0 as usize) == Some(&true))
     {
         let shock = &model.shocks[law.shock];
         if law.tied {
@@ -200,6 +205,7 @@ fn known(model: &Model, expectation: &mut Expectation, flat: &mut [Id]) -> Resul
         types.push(Type {
             name: law.name,
             shock: law.shock,
+            element: law.element,
             input: number,
             carried: law.carried,
             values: law.values,
@@ -451,7 +457,8 @@ impl Game {
     /// Reads a model as a game.
     ///
     /// # Errors
-    /// E0810 for what the game has no room for, E0821 for what is known and may not be, E0904 for too many outcomes, E0990.
+    /// E0810 for what the game has no room for, E0821 for what is known and may not be, E0825 for what is known in part, E0904 for too many
+    /// outcomes, E0990.
     pub(in crate::solve) fn new(model: &Model, nodes: Nodes, reading: &Reading) -> Result<Game, Diagnostic> {
         let mut expectation = Expectation::new(model)?;
         let u = &mut expectation.unroll;
@@ -477,10 +484,12 @@ impl Game {
         }
         let count = rewards.iter().map(Vec::len).sum::<usize>();
         let mut flat: Vec<Id> = rewards.iter().chain(&own).flatten().copied().collect();
-        let types = match reading.informed {
-            true => known(model, &mut expectation, &mut flat)?,
+        let who: Vec<(usize, usize)> = choosers.iter().map(|c| (c.agent, c.member)).collect();
+        let seen = match reading.informed {
+            true => observed::types(model, &who)?,
             false => Vec::new(),
         };
+        let types = known(model, &mut expectation, &mut flat, &seen)?;
         let outcomes = expectation.outcomes(&flat, nodes)?;
         if !reading.informed {
             private(model, &mut expectation, &flat)?;
@@ -617,24 +626,11 @@ impl Game {
             choosers,
         };
         game.measure();
-        game.look_around(model);
-        Ok(game)
-    }
-
-    /// Says what each chooser sees.
-    fn look_around(&mut self, model: &Model) {
-        let g = &model.graph;
-        for c in &mut self.choosers {
-            let agent = &model.agents[c.agent];
-            let seen = |t: &Type| {
-                let shock = &model.shocks[t.shock];
-                let inside = shock.shape.iter().all(|a| agent.shape.contains(a));
-                let mine = || aligned(g, &shock.shape, &agent.shape)[c.member];
-                let name = |e: usize| element_name(g, &shock.name, &shock.shape, e, g.elements(&shock.shape));
-                agent.observation.iter().any(|o| o.shock == Some(t.shock)) && inside && name(mine()) == t.name
-            };
-            c.sees = (0..self.types.len()).filter(|t| seen(&self.types[*t])).collect();
+        for (c, seen) in game.choosers.iter_mut().zip(&seen) {
+            let sees = |t: &usize| seen.contains(&(game.types[*t].shock, game.types[*t].element));
+            c.sees = (0..game.types.len()).filter(sees).collect();
         }
+        Ok(game)
     }
 
     /// The name of a chooser, `firm[2]`.

@@ -6,6 +6,7 @@
 mod bench;
 mod best_reply;
 mod each;
+mod observation;
 mod one_shot;
 mod one_shot_gain;
 mod perceived;
@@ -27,24 +28,25 @@ use super::grid::Certificate;
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::solve::economy::Economy;
-use crate::solve::equilibrium::{EquilibriumMethod, Found};
+use crate::solve::equilibrium::{self, EquilibriumMethod, Found};
 use crate::solve::methods::{self, Any};
 use crate::solve::progress::Watch;
 
-/// Solves an economy in which several decide and certifies what is found.
+/// Solves an economy in which several decide and certifies what is found; third, the names of what policies use and is not observed, where
+/// `information = full` asks for that.
 ///
 /// # Errors
-/// E0810 where no method fits; those of the methods and of the certificate.
+/// E0810 where no method fits, E0825 where somebody does not observe what matters; those of the methods and of the certificate.
 pub fn solve(
     model: &Model,
     economy: &Economy,
     method: &dyn EquilibriumMethod,
     seed: u64,
     progress: &mut dyn Watch,
-) -> Result<(Found, Certificate), Vec<Diagnostic>> {
-    let mut found = method.solve(economy, seed, progress)?;
+) -> Result<(Found, Certificate, Vec<String>), Vec<Diagnostic>> {
+    let (mut found, hidden) = equilibrium::find(economy, method, seed, progress)?;
     let certificate = judge(model, economy, &mut found, seed, progress)?;
-    Ok((found, certificate))
+    Ok((found, certificate, hidden))
 }
 
 /// The method of an economy in which several decide: the one that is asked for, or else the first that fits. `None` where one problem

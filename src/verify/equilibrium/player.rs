@@ -34,7 +34,7 @@ pub(super) struct Seated<'a> {
     like: Vec<(usize, usize)>,
     pub(super) seat: SolvedSeat,
     value: Value,
-    policy: PolicyBetween,
+    pub(super) policy: PolicyBetween,
     discretised: &'a [Discretised],
     options: &'a JudgeOptions,
 }

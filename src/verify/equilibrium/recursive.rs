@@ -2,8 +2,9 @@
 
 use super::player::Seated;
 use super::record::{EquilibriumCertificate, Standing};
-use super::{best_reply, one_shot_gain, taker};
+use super::{best_reply, observation, one_shot_gain, taker};
 use crate::check::Model;
+use crate::check::model::Information;
 use crate::diag::{Diagnostic, Severity};
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::Found;
@@ -27,6 +28,7 @@ pub(super) fn judge(
     let mut players: Vec<Standing> = Vec::new();
     let mut unit = "";
     let mut moved = f64::NAN;
+    let mut visits = Vec::new();
     for (i, player) in solution.players.iter().enumerate() {
         let seated = Seated::new(model, solution, player, &found.discretised, options)?;
         if i == 0 {
@@ -34,6 +36,7 @@ pub(super) fn judge(
             let bench = seated.bench(&played, &mut seated.trials()?)?;
             stay::prove(&bench, &mut world);
             clearing::prove(&bench, &mut world)?;
+            visits = played.visits;
         }
         let seat = economy.seats.iter().find(|s| s.agents.contains(&player.agent));
         let takes = seat.map_or(&[][..], |s| &s.takes);
@@ -46,6 +49,10 @@ pub(super) fn judge(
         } else {
             taker::prove(model, &seated, takes, progress)?
         };
+        // Plans of an open loop look at nothing once play has begun.
+        if answered && model.information == Information::Observed {
+            observation::prove(&seated, &visits, &mut own.world)?;
+        }
         unit = own.unit;
         moved = f64::max(moved, own.moved);
         for p in &mut own.world.proofs {

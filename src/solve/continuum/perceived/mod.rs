@@ -24,6 +24,7 @@ use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::solve::economy::Economy;
 use crate::solve::equilibrium::{EquilibriumMethod, Found};
+use crate::solve::observed::Knows;
 use crate::solve::progress::Watch;
 use member::Member;
 use moments::Refusal;
@@ -103,6 +104,10 @@ impl EquilibriumMethod for PerceivedLaw {
             "law.burn_in",
             "law.nodes",
         ]
+    }
+
+    fn knows(&self) -> Knows {
+        Knows::Apart
     }
 
     fn fits(&self, economy: &Economy) -> Result<(), String> {

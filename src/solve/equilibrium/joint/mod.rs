@@ -22,6 +22,7 @@ use crate::graph::AxisKind;
 use crate::num::chebyshev::{Chebyshev, Range};
 use crate::solve::decision::{Decision, ProblemOptions};
 use crate::solve::economy::Economy;
+use crate::solve::observed::Knows;
 use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::progress::{Control, Progress, Watch};
 use iterate::{Functions, Pace, Stand, policy_moves};
@@ -59,6 +60,10 @@ impl EquilibriumMethod for Joint {
 
     fn keys(&self) -> &'static [&'static str] {
         &["tolerance", "iterations", "damping"]
+    }
+
+    fn knows(&self) -> Knows {
+        Knows::Everything
     }
 
     fn fits(&self, economy: &Economy) -> Result<(), String> {

@@ -19,6 +19,7 @@ use crate::diag::Diagnostic;
 use crate::graph::AxisKind;
 use crate::solve::decision::{hidden_state, kept_from_fellows, observed_shock};
 use crate::solve::economy::{Deciding, Economy};
+use crate::solve::observed::Knows;
 use crate::solve::progress::{Control, Progress, Watch};
 use game::{Game, Stand};
 
@@ -57,6 +58,10 @@ impl EquilibriumMethod for ChoiceProbabilities {
 
     fn judged(&self) -> &'static [&'static str] {
         &["bellman"]
+    }
+
+    fn knows(&self) -> Knows {
+        Knows::States
     }
 
     fn fits(&self, economy: &Economy) -> Result<(), String> {

@@ -34,12 +34,17 @@ pub(super) fn types(model: &Model, who: &[(usize, usize)]) -> Result<Vec<BTreeSe
     let mut sight = Sight::new(model)?;
     let eyes = who.iter().map(|(a, m)| sight.eyes(*a, *m));
     let eyes: Vec<Eyes> = eyes.collect::<Result<_, _>>()?;
-    sight.look_ahead(who)?;
-    for (i, (one, eyes)) in who.iter().zip(&eyes).enumerate() {
-        // Members of one agent are told the same of themselves.
-        if who.iter().position(|w| w.0 == one.0) == Some(i) {
-            whole(model, &sight, *one, eyes)?;
-        }
+    // Members of one agent are told the same of themselves.
+    let first = |i: &usize| who.iter().position(|w| w.0 == who[*i].0) == Some(*i);
+    let asked: Vec<usize> = (0..who.len())
+        .filter(first)
+        .filter(|i| !eyes[*i].partly.is_empty())
+        .collect();
+    if !asked.is_empty() {
+        sight.look_ahead(who)?;
+    }
+    for i in asked {
+        whole(model, &sight, who[i], &eyes[i])?;
     }
     let shocks = eyes.iter().map(|e| {
         let shock = |l: &Leaf| match l {

@@ -201,7 +201,11 @@ fn a_policy_of_what_its_player_does_not_observe_is_caught() {
         let c = told(part);
         assert!(!c.passed && codes(&c).contains(&"E0825"), "{part}: {:?}", c.reasons);
     }
-    for whole in ["observe q, p", "observe p, others(firm.q)", "observe all, others(firm.q)"] {
+    for whole in [
+        "observe q, p",
+        "observe p, others(firm.q)",
+        "observe all, others(firm.q)",
+    ] {
         let c = told(whole);
         assert!(c.passed, "{whole}: {:?}", c.reasons);
     }

@@ -5,7 +5,6 @@
 //! law; values are computed once, after the stretch, in one batch.
 
 use super::centre::{self, FirstPolicy};
-use super::chance::COMMON_KEPT;
 use super::distribution::{self, Noise};
 use super::nets::tape::{Backward, Flat, OnTape, Taped, take};
 use super::nets::{Activation, Mlp, Net, Optimizer, OptimizerKind, Workspace, clip_factor};
@@ -16,6 +15,9 @@ use super::{LearnError, all_finite, discount_of};
 use crate::env::{Actions, Game, Seat, Seen, Told};
 use crate::num::random::Stream;
 use serde::{Deserialize, Serialize};
+
+/// Share of what slots with common random numbers have in common that goes into the targets of the values.
+pub(crate) const COMMON_KEPT: f32 = 0.2;
 
 /// Actor and critic: networks, statistics, and the stretch of play.
 #[derive(Clone, Serialize, Deserialize)]

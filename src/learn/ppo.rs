@@ -18,7 +18,7 @@ learner_options! {
     /// Options of proximal policy optimisation.
     pub struct PpoOptions("ppo") {
         /// Environment steps to learn from, all slots counted.
-        steps: u64 = 8_000_000,
+        steps: u64 = 4_000_000,
         /// Worlds played side by side (read where the environment is made).
         worlds: usize = 64,
         /// Worlds with common random numbers: they meet the same shocks and noises, so that they differ by their actions alone; 1 gives

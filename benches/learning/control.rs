@@ -104,7 +104,7 @@ const CASES: &[Case] = &[
         added: "",
         settings: "steps=200_000 periods=999 worlds=16 horizon=256 minibatch=256 epochs=10 learning_rate=1e-3 anneal=true clip=0.2 \
             anneal_clip=false discount=0.99 gae_lambda=0.95 entropy=0 entropy_end=0 gradient_norm=0.5 value_weight=0.5 \
-            network=64,64 activation=tanh initial_std=3 least_std=0 normalize_observations=true normalize_rewards=false \
+            network=64,64 activation=tanh initial_std=3 normalize_observations=true normalize_rewards=false \
             normalize_values=true average_from=0.6 \
             unplayed=1 common_chance=1 first_policy=middle",
     },

@@ -19,8 +19,6 @@ use crate::graph::{Graph, NodeId, Shape};
 const MOST_CHOICES: usize = 128;
 /// Open ends are approached to this share of the range.
 const MARGIN: f64 = 1e-3;
-/// On half lines and the whole line the ends of [-1, 1] are approached to this.
-const FAR: f64 = 1e-5;
 /// Largest difference of two logits of a simplex is twice this.
 const STEEP: f64 = 5.0;
 
@@ -546,7 +544,7 @@ impl Code {
 }
 
 /// The point of an interval that stands for `a` in [-1, 1]: linear between two ends; on half lines and the whole
-/// line a hyperbola that reaches a hundred thousand units from the finite end (from zero).
+/// line a hyperbola that reaches a thousand units from the finite end (from zero).
 fn place(a: f64, lo: f64, hi: f64, open: (bool, bool)) -> f64 {
     let a = a.clamp(-1.0, 1.0);
     match (lo.is_finite(), hi.is_finite()) {
@@ -555,9 +553,9 @@ fn place(a: f64, lo: f64, hi: f64, open: (bool, bool)) -> f64 {
             let to = if open.1 { 1.0 - MARGIN } else { 1.0 };
             lo + (0.5 * (a + 1.0)).clamp(from, to) * (hi - lo)
         }
-        (true, false) => lo + (1.0 + a).max(if open.0 { FAR } else { 0.0 }) / (1.0 - a).max(2.0 * FAR),
-        (false, true) => hi - (1.0 - a).max(if open.1 { FAR } else { 0.0 }) / (1.0 + a).max(2.0 * FAR),
-        (false, false) => a / (1.0 - a.abs()).max(FAR),
+        (true, false) => lo + (1.0 + a).max(MARGIN) / (1.0 - a).max(2.0 * MARGIN),
+        (false, true) => hi - (1.0 - a).max(MARGIN) / (1.0 + a).max(2.0 * MARGIN),
+        (false, false) => a / (1.0 - a.abs()).max(MARGIN),
     }
 }
 

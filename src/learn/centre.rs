@@ -6,14 +6,9 @@
 //! common random numbers, compared by the discounted reward, with the mean of the last quarter standing for what follows. The
 //! policy's zero is then moved there by `a -> (a + c) / (1 + c a)`, which maps [-1, 1] onto itself and shifts `atanh a` by `atanh c`:
 //! near an end of the bounds steps become small in proportion to the room that is left.
-//!
-//! How widely to explore around the constant is tried, too (`Trial::width`): noise is as wide as what it costs still grows like a parabola.
-//! Wider noise meets what has nothing to do with the neighbourhood of the constant, such as a utility that falls without end near
-//! nothing, or a cost that explodes far from where anybody would act; narrower noise shows less of what actions do.
 
 use super::options::word_option;
 use crate::env::{Game, VectorEnvironment};
-use crate::num::normal;
 use crate::num::random::{Key, Stream};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -43,28 +38,7 @@ const FEWEST: usize = 10;
 /// Most periods of one try.
 const PERIODS: usize = 200;
 /// Furthest zero is moved.
-const FURTHEST: f32 = 0.9999;
-/// Standard deviation of the constants of the first round, in units of `atanh`: they reach from a ten-thousandth of the range to all but one.
-const FIRST_SPREAD: f64 = 2.0;
-/// Widths of noise that are tried: the widest, and halves of it.
-const WIDTHS: usize = 6;
-/// Most that noise may cost, in units of what half of it costs; a parabola costs four times as much.
-const STEEPER: f64 = 8.0;
-/// Standard errors above which a cost is too steep. A single world that loses without end has a mean of one standard error, and must be seen.
-const SEEN: f64 = 0.8;
-/// Most dimensions whose noise is tried one by one; more are tried together.
-const ONE_BY_ONE: usize = 4;
-
-/// Where learning starts.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Start {
-    /// Where zero of each continuous dimension is moved to, in (-1, 1); empty where it stays.
-    pub centre: Vec<f32>,
-    /// First standard deviation of each continuous dimension, in units of half its range at the middle; empty where it was not tried.
-    pub std: Vec<f32>,
-    /// Environment steps spent.
-    pub steps: u64,
-}
+const FURTHEST: f32 = 0.995;
 
 /// Moves continuous actions (`row x dimension`, in [-1, 1]) from around zero to around `centre` (one number per
 /// dimension, inside (-1, 1)); does nothing if `centre` is empty.
@@ -79,22 +53,21 @@ pub fn place(centre: &[f32], actions: &mut [f32]) {
     }
 }
 
-/// The best constant for the continuous dimensions of `env`, one number per dimension in (-1, 1), noise around it of at most `widest` (nothing is tried if `None`), and the
-/// environment steps spent. The constant is empty where there are no such dimensions, where it is not clearly better than the
-/// middle of the bounds, or where `most` steps are too few for a search; noise is not tried where no constant was searched, or where too
-/// few steps are left.
-pub fn of(first: FirstPolicy, env: &mut dyn Game, seed: u64, most: u64, widest: Option<f64>) -> Start {
+/// The best constant for the continuous dimensions of `env`, one number per dimension in (-1, 1), and the environment
+/// steps spent. The constant is empty where there are no such dimensions, where it is not clearly better than the
+/// middle of the bounds, or where `most` steps are too few for a search.
+pub fn of(first: FirstPolicy, env: &mut dyn Game, seed: u64, most: u64) -> (Vec<f32>, u64) {
     let dims = env.action_space().continuous;
     if first == FirstPolicy::Middle || dims == 0 || !env.action_space().discrete.is_empty() {
-        return Start::default();
+        return (Vec::new(), 0);
     }
     let mut trial = Trial::new(env, seed, most);
     if trial.periods < FEWEST {
-        return Start::default();
+        return (Vec::new(), 0);
     }
     let mut rng = Stream::new(seed, 6);
     let mut mean = vec![0.0f64; dims];
-    let mut sd = vec![FIRST_SPREAD; dims];
+    let mut sd = vec![1.2f64; dims];
     for round in 0..ROUNDS {
         // Evenly spread draws of each dimension, shuffled against one another.
         let mut candidates = vec![vec![0.0f64; dims]; CANDIDATES];
@@ -103,16 +76,13 @@ pub fn of(first: FirstPolicy, env: &mut dyn Game, seed: u64, most: u64, widest: 
             rand::seq::SliceRandom::shuffle(&mut cells[..], &mut rng);
             for (candidate, cell) in candidates.iter_mut().zip(cells) {
                 let u = (cell as f64 + rng.random::<f64>()) / CANDIDATES as f64;
-                candidate[j] = mean[j] + sd[j] * normal::quantile(u.clamp(1e-6, 1.0 - 1e-6));
+                candidate[j] = mean[j] + sd[j] * crate::num::normal::quantile(u.clamp(1e-6, 1.0 - 1e-6));
             }
         }
         let values = trial.values(&candidates, round as u64);
         if trial.broken {
             // A constant was played at which a reward is no number: so will any policy around it be.
-            return Start {
-                steps: trial.steps,
-                ..Start::default()
-            };
+            return (Vec::new(), trial.steps);
         }
         let mut order: Vec<usize> = (0..CANDIDATES).collect();
         order.sort_by(|a, b| values[*b].total_cmp(&values[*a]).then(a.cmp(b)));
@@ -132,22 +102,7 @@ pub fn of(first: FirstPolicy, env: &mut dyn Game, seed: u64, most: u64, widest: 
         .map(|u| (u.tanh() as f32).clamp(-FURTHEST, FURTHEST))
         .collect();
     let better = trial.clearly_better(&mean, &vec![0.0; dims], ROUNDS as u64);
-    let centre = if better { constant } else { Vec::new() };
-    let mut start = Start {
-        std: widest.map_or(Vec::new(), |w| trial.widths(&centre, w, most)),
-        centre,
-        steps: trial.steps,
-    };
-    if trial.broken {
-        start.std.clear();
-    }
-    start
-}
-
-/// Noise that is played around a constant: a standard deviation for each world and dimension (`world x dimension`).
-struct Shaken {
-    key: Key,
-    std: Vec<f32>,
+    (if better { constant } else { Vec::new() }, trial.steps)
 }
 
 /// Constants played in the worlds of an environment.
@@ -197,7 +152,7 @@ impl<'a> Trial<'a> {
             let worlds = self.worlds;
             let which = |w: usize| (turn * worlds + w + turn * worlds / n) % n;
             let chosen: Vec<&[f64]> = (0..worlds).map(|w| &candidates[which(w)][..]).collect();
-            let got = self.play(&chosen, round, None);
+            let got = self.play(&chosen, round);
             plays.extend(got.into_iter().enumerate().map(|(w, v)| (which(w), w, v)));
         }
         // A world's start is better or worse for all candidates alike.
@@ -231,8 +186,8 @@ impl<'a> Trial<'a> {
     fn clearly_better(&mut self, a: &[f64], b: &[f64], round: u64) -> bool {
         let mut gaps = Vec::new();
         for turn in 0..FINAL.div_ceil(self.worlds) as u64 {
-            let mine = self.play(&vec![a; self.worlds], round + turn, None);
-            let other = self.play(&vec![b; self.worlds], round + turn, None);
+            let mine = self.play(&vec![a; self.worlds], round + turn);
+            let other = self.play(&vec![b; self.worlds], round + turn);
             // Where the other fails outright there is nothing to measure.
             gaps.extend(
                 mine.iter()
@@ -250,78 +205,8 @@ impl<'a> Trial<'a> {
         mean > 2.0 * (variance / n).sqrt()
     }
 
-    /// The widest noise around `centre` (empty for the middle) whose cost still grows like a parabola, at most `widest`: one standard
-    /// deviation per dimension; nothing where it would need more than `most` steps in all.
-    fn widths(&mut self, centre: &[f32], widest: f64, most: u64) -> Vec<f32> {
-        let dims = self.env.action_space().continuous;
-        let apart = if dims <= ONE_BY_ONE { dims } else { 1 };
-        let slots = (self.worlds * self.members) as u64;
-        if self.steps + (apart * (WIDTHS + 1) * self.periods) as u64 * slots > most {
-            return Vec::new();
-        }
-        let mut out = vec![widest as f32; dims];
-        for j in 0..apart {
-            let width = self.width(centre, widest, (apart == dims).then_some(j));
-            out.iter_mut()
-                .enumerate()
-                .filter(|(k, _)| apart != dims || *k == j)
-                .for_each(|(_, w)| *w = width as f32);
-        }
-        out
-    }
-
-    /// The widest noise of dimension `only` (of all at once, if `None`) whose cost still grows like a parabola.
-    fn width(&mut self, centre: &[f32], widest: f64, only: Option<usize>) -> f64 {
-        let dims = self.env.action_space().continuous;
-        let at = |level: usize| widest * 0.5f64.powi(level as i32);
-        let middle: Vec<f64> = match centre.is_empty() {
-            true => vec![0.0; dims],
-            false => centre.iter().map(|c| f64::from(*c).atanh()).collect(),
-        };
-        // In each turn worlds have noises of other widths, and in all turns the same draws: level `WIDTHS` is none at all.
-        let mut got = vec![vec![0.0; self.worlds]; WIDTHS + 1];
-        for turn in 0..=WIDTHS {
-            let level = |w: usize| (w + turn) % (WIDTHS + 1);
-            let mut std = vec![0.0f32; self.worlds * dims];
-            for (w, row) in std.chunks_exact_mut(dims).enumerate() {
-                for (j, s) in row.iter_mut().enumerate() {
-                    if level(w) < WIDTHS && only.is_none_or(|o| o == j) {
-                        *s = at(level(w)) as f32;
-                    }
-                }
-            }
-            let shaken = Shaken {
-                key: Key::new(self.seed, 8).child(only.map_or(0, |j| j as u64 + 1)),
-                std,
-            };
-            let values = self.play(&vec![&middle[..]; self.worlds], ROUNDS as u64, Some(&shaken));
-            values.into_iter().enumerate().for_each(|(w, v)| got[level(w)][w] = v);
-        }
-        for level in 0..WIDTHS - 1 {
-            let excess: Vec<f64> = (0..self.worlds)
-                .map(|w| {
-                    let cost = |k: usize| got[WIDTHS][w] - got[k][w];
-                    cost(level) - STEEPER * cost(level + 1)
-                })
-                .collect();
-            // Worlds in pairs have opposite noise, so that what is proportional to it goes out.
-            let pairs: Vec<f64> = excess
-                .chunks(2)
-                .map(|p| p.iter().sum::<f64>() / p.len() as f64)
-                .collect();
-            let n = pairs.len() as f64;
-            let mean = pairs.iter().sum::<f64>() / n;
-            let variance = pairs.iter().map(|e| (e - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-            let error = (variance / n).sqrt().min(f64::MAX);
-            if mean <= SEEN * error && mean.is_finite() {
-                return at(level);
-            }
-        }
-        at(WIDTHS - 1)
-    }
-
-    /// Discounted reward of a constant in each world, with noise around it if there is any, the mean over the world's members.
-    fn play(&mut self, constants: &[&[f64]], round: u64, shaken: Option<&Shaken>) -> Vec<f64> {
+    /// Discounted reward of a constant in each world, the mean over its members.
+    fn play(&mut self, constants: &[&[f64]], round: u64) -> Vec<f64> {
         let slots = self.worlds * self.members;
         let dims = constants.first().map_or(0, |c| c.len());
         let mut actions = Vec::with_capacity(slots * dims);
@@ -338,22 +223,7 @@ impl<'a> Trial<'a> {
         let mut alive = vec![true; slots];
         let last = self.periods.div_ceil(4);
         let mut weight = 1.0;
-        let (still, mut luck) = (actions.clone(), vec![0.0f32; actions.len()]);
         for t in 0..self.periods {
-            if let Some(shaken) = shaken {
-                shaken.key.fill_f32(t as u64, 0, &mut luck);
-                for pair in luck.chunks_exact_mut(2 * self.members * dims) {
-                    let (one, other) = pair.split_at_mut(self.members * dims);
-                    other.iter_mut().zip(&*one).for_each(|(b, a)| *b = 1.0 - *a);
-                }
-                for (i, (a, u)) in actions.iter_mut().zip(&luck).enumerate() {
-                    let (slot, j) = (i / dims, i % dims);
-                    let std = shaken.std[slot / self.members * dims + j];
-                    let noise = std * normal::quantile(f64::from(*u).clamp(1e-9, 1.0 - 1e-9)) as f32;
-                    let (e, c) = (noise.clamp(-1.0, 1.0), still[i]);
-                    *a = ((e + c) / (1.0 + c * e)).clamp(-1.0, 1.0);
-                }
-            }
             self.env.step(&actions, &[]);
             self.steps += slots as u64;
             if self.env.reward().iter().any(|r| r.is_nan()) {
@@ -405,68 +275,20 @@ mod tests {
         let best = Growth::default().optimal_share();
         for slots in [4, 64] {
             let mut env = Copies::new(Growth::default(), slots, 200);
-            let start = of(FirstPolicy::Constant, &mut env, 3, 1_000_000, Some(0.5));
-            let share = 0.5 * (f64::from(start.centre[0]) + 1.0);
+            let (centre, steps) = of(FirstPolicy::Constant, &mut env, 3, 1_000_000);
+            let share = 0.5 * (f64::from(centre[0]) + 1.0);
             assert!((share - best).abs() < 0.03, "{share} against {best}");
-            assert!(start.steps > 0 && start.std.len() == 1);
+            assert!(steps > 0);
         }
     }
 
     #[test]
     fn a_constant_that_is_no_better_than_the_middle_is_not_taken() {
         let mut env = Copies::new(Pendulum::default(), 16, 200);
-        let Start { centre, .. } = of(FirstPolicy::Constant, &mut env, 1, 1_000_000, Some(0.5));
-        assert!(centre.iter().all(|c| c.abs() < FURTHEST), "{centre:?}");
-        assert_eq!(
-            of(FirstPolicy::Middle, &mut env, 1, 1_000_000, Some(0.5)),
-            Start::default()
-        );
-    }
-
-    /// A share is chosen, and a power of it is paid: 0.3 is best without, and with `steep` what is lost near nothing has no end.
-    #[derive(Clone, serde::Serialize, serde::Deserialize)]
-    struct Payment {
-        steep: bool,
-    }
-
-    impl super::super::worlds::World for Payment {
-        fn space(&self) -> crate::env::ActionSpace {
-            crate::env::ActionSpace {
-                continuous: 1,
-                discrete: vec![],
-            }
-        }
-        fn width(&self) -> usize {
-            1
-        }
-        fn start(&mut self, _: &mut Stream) {}
-        fn observe(&self, out: &mut [f32]) {
-            out[0] = 1.0;
-        }
-        fn step(&mut self, continuous: &[f32], _: &[u32], _: &mut Stream) -> (f32, bool) {
-            let x = 0.5 * (continuous[0] + 1.0);
-            let close = -(x - 0.3).powi(2);
-            // Best at 0.3, too: the slope of the second part is 0 there.
-            let steep = -(x.max(1e-3) / 0.3).powi(-4) / 4.0 - x / 0.3;
-            (if self.steep { steep } else { close }, false)
-        }
-        fn discount(&self) -> f32 {
-            0.9
-        }
-    }
-
-    #[test]
-    fn noise_is_as_wide_as_its_cost_is_a_parabola() {
-        let found = |steep| {
-            let mut env = Copies::new(Payment { steep }, 64, 200);
-            of(FirstPolicy::Constant, &mut env, 1, 1_000_000, Some(0.5)).std[0]
-        };
-        assert_eq!(found(false), 0.5);
-        let narrow = found(true);
-        assert!(narrow <= 0.25 && narrow > 0.01, "{narrow}");
-        // No noise is tried where there are no steps for it.
-        let mut env = Copies::new(Payment { steep: true }, 64, 200);
-        assert!(of(FirstPolicy::Constant, &mut env, 1, 20_000, Some(0.5)).std.is_empty());
+        let (centre, _) = of(FirstPolicy::Constant, &mut env, 1, 1_000_000);
+        assert!(centre.iter().all(|c| c.abs() < 0.995), "{centre:?}");
+        let (middle, none) = of(FirstPolicy::Middle, &mut env, 1, 1_000_000);
+        assert!(middle.is_empty() && none == 0);
     }
 
     #[test]

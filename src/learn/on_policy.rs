@@ -26,8 +26,6 @@ pub struct ActorCritic {
     pub(crate) discount: f32,
     pub(crate) policy: Mlp,
     pub(crate) log_std: Vec<f32>,
-    /// What they were at first: one per continuous dimension.
-    first_log_std: Vec<f32>,
     pub(crate) value: Mlp,
     pub(crate) observation: Option<RunningStatistics>,
     pub(crate) reward: Option<RewardScale>,
@@ -117,7 +115,6 @@ impl ActorCritic {
             policy,
             value,
             log_std: vec![settings.initial_std.ln() as f32; seat.space.continuous],
-            first_log_std: vec![settings.initial_std.ln() as f32; seat.space.continuous],
             observation: settings.normalize_observations.then(|| RunningStatistics::new(width)),
             reward: settings.normalize_rewards.then(|| RewardScale::new(seat.slots)),
             scale: ValueScale::new(settings.normalize_values, 0.05),
@@ -143,24 +140,11 @@ impl ActorCritic {
             && self.log_std.len() == other.log_std.len()
     }
 
-    /// Warm start: moves zero of the policy to the best constant that trying finds, and explores around it as widely as tries allow, if the options ask for it.
+    /// Warm start: moves zero of the policy to the best constant that trying finds, if the options ask for it.
     pub fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) {
         let (first, most) = self.first_policy;
-        let widest = self.log_std.iter().fold(0.0f32, |w, l| w.max(l.exp()));
-        let start = centre::of(first, trial, seed, most, Some(f64::from(widest)));
-        for (log_std, std) in self.log_std.iter_mut().zip(&start.std) {
-            *log_std = std.ln();
-        }
-        self.first_log_std.clone_from(&self.log_std);
-        (self.centre, self.steps) = (start.centre, self.steps + start.steps);
-    }
-
-    /// Keeps standard deviations above the share `least` of what they were at first.
-    pub fn keep_exploring(&mut self, least: f64) {
-        let room = least.ln() as f32;
-        for (log_std, first) in self.log_std.iter_mut().zip(&self.first_log_std) {
-            *log_std = log_std.max(first + room);
-        }
+        let (centre, tried) = centre::of(first, trial, seed, most);
+        (self.centre, self.steps) = (centre, self.steps + tried);
     }
 
     /// Draws actions, and remembers them with the observations.
@@ -269,7 +253,7 @@ impl ActorCritic {
         self.values();
         let rollout = &mut self.rollout;
         rollout.estimate_advantages(self.discount, lambda);
-        rollout.remove_common(self.seat.chance, COMMON_KEPT, self.seat.observation_width);
+        rollout.remove_common(self.seat.chance, COMMON_KEPT);
         all_finite("an advantage", &rollout.advantage, self.steps)?;
         let correction = self.scale.update(&rollout.target);
         rescale(&mut self.value, correction, 1);

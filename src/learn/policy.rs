@@ -88,13 +88,6 @@ pub struct Actor {
     log_prob: Vec<f32>,
 }
 
-impl Actor {
-    /// Exchanges what is remembered: of each slot the first half of its numbers, then of each slot the second.
-    pub fn exchange(&mut self, memory: &mut Vec<f32>) {
-        std::mem::swap(&mut self.memory, memory);
-    }
-}
-
 impl Policy {
     /// Refuses a policy (from a file) whose parts do not fit together.
     ///
@@ -135,21 +128,17 @@ impl Policy {
         })
     }
 
-    /// How many numbers it remembers of each slot: none without memory.
-    pub fn memory(&self) -> usize {
-        match &self.kind {
-            PolicyKind::Recurrent { net, .. } => 2 * net.hidden(),
+    /// An actor for `slots` decision makers; `seed` is used by stochastic play alone.
+    pub fn actor(&self, slots: usize, seed: u64) -> Actor {
+        let memory = match &self.kind {
+            PolicyKind::Recurrent { net, .. } => vec![0.0; 2 * slots * net.hidden()],
             PolicyKind::Feedforward { .. }
             | PolicyKind::Squashed { .. }
             | PolicyKind::Greedy { .. }
-            | PolicyKind::Tabular { .. } => 0,
-        }
-    }
-
-    /// An actor for `slots` decision makers; `seed` is used by stochastic play alone.
-    pub fn actor(&self, slots: usize, seed: u64) -> Actor {
+            | PolicyKind::Tabular { .. } => Vec::new(),
+        };
         Actor {
-            memory: vec![0.0; slots * self.memory()],
+            memory,
             noise: Noise::new(seed, 0xAC70),
             ws: Workspace::default(),
             input: Vec::new(),

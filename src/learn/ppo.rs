@@ -72,11 +72,8 @@ learner_options! {
         /// Warm start of the policy: at the best constant that is found by trying (`constant`; the tries count as steps), or in the
         /// middle of the bounds (`middle`).
         first_policy: FirstPolicy = FirstPolicy::Constant,
-        /// First standard deviation of continuous actions, in units of half their range; less where tries around the best constant show that so
-        /// much noise costs more than a parabola says (`first_policy = constant`).
+        /// First standard deviation of continuous actions, in units of half their range.
         initial_std: f64 = 0.5,
-        /// Least standard deviation of continuous actions, as a share of the first: with less, what actions do drowns in what chance does.
-        least_std: f64 = 0.2,
         /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
         average_from: f64 = 0.5,
         /// Optimiser.
@@ -110,7 +107,6 @@ impl LearnerOptions for PpoOptions {
         self.target_kl.map_or(Ok(()), |x| positive("target_kl", x))?;
         network(&self.network)?;
         positive("initial_std", self.initial_std)?;
-        share("least_std", self.least_std)?;
         share("average_from", self.average_from)
     }
 
@@ -305,7 +301,7 @@ mod learner {
                 to: o.entropy_end,
             }
             .at(progress) as f32;
-            let (epochs, minibatch, least_std) = (o.epochs, o.minibatch, o.least_std);
+            let (epochs, minibatch) = (o.epochs, o.minibatch);
             let decay = self.agent.discount * o.gae_lambda as f32;
             let mut order = self
                 .agent
@@ -321,7 +317,6 @@ mod learner {
                     let Some(numbers) = self.step(rows, rate, clip as f32, entropy) else {
                         break 'update;
                     };
-                    self.agent.keep_exploring(least_std);
                     sums.iter_mut().zip(numbers).for_each(|(s, x)| *s += x);
                     count += 1;
                 }

@@ -10,9 +10,6 @@ use crate::env::CommonChance;
 use crate::env::Told;
 use serde::{Deserialize, Serialize};
 
-/// Powers of what is observed that are taken out of the advantages of worlds with common random numbers.
-const POWERS: u32 = 3;
-
 /// One stretch of play: `rows = periods * slots` rows, time-major (row `period * slots + slot`).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Rollout {
@@ -154,19 +151,16 @@ impl Rollout {
     /// Takes out of the advantages what all slots with common random numbers have in common, which no action of theirs
     /// brought about: a baseline that knows the shocks to come (Mao, Venkatakrishnan, Schwarzkopf and Alizadeh 2019,
     /// "Variance reduction for reinforcement learning in input-driven environments"), at hand without estimating it
-    /// because several worlds meet them. Shocks work differently at different states, and values are misfitted there: what powers of what is
-    /// observed (`width` columns) explain goes, too (`chance.rs`). Of what is common to all the targets of the values keep the share `kept`:
-    /// it is noise to their slope in the states, and only slowly teaches their level. Groups of fewer than four worlds are
+    /// because several worlds meet them. Of this common part the targets of the values keep the share `kept`: it is
+    /// noise to their slope in the states, and only slowly teaches their level. Groups of fewer than four worlds are
     /// left alone.
-    pub fn remove_common(&mut self, common: CommonChance, kept: f32, width: usize) {
+    pub fn remove_common(&mut self, common: CommonChance, kept: f32) {
         let members = common.members.max(1);
         let group = common.worlds * members;
         if common.worlds < 4 {
             return;
         }
-        let (mut advantage, mut seen) = (Vec::new(), Vec::new());
         for period in 0..self.periods {
-            crate::limits::poll();
             let mut from = period * self.slots;
             let end = from + self.slots;
             while from < end {
@@ -176,16 +170,9 @@ impl Rollout {
                     let rows = || (from + m..to).step_by(members);
                     let mean = rows().map(|i| f64::from(self.advantage[i])).sum::<f64>() / worlds as f64;
                     let mean = mean as f32;
-                    advantage.clear();
-                    seen.clear();
                     for i in rows() {
+                        self.advantage[i] -= mean;
                         self.target[i] -= (1.0 - kept) * mean;
-                        advantage.push(self.advantage[i]);
-                        seen.extend_from_slice(&self.observation[i * width..(i + 1) * width]);
-                    }
-                    super::chance::remove_explained(&mut [&mut advantage], &seen, width, POWERS);
-                    for (i, a) in rows().zip(&advantage) {
-                        self.advantage[i] = *a;
                     }
                 }
                 from = to;
@@ -256,41 +243,14 @@ mod tests {
             target: own.iter().zip(&hit).map(|(a, b)| a + b + 5.0).collect(),
             ..Rollout::default()
         };
-        r.remove_common(CommonChance { worlds: 4, members }, 0.25, 0);
+        r.remove_common(CommonChance { worlds: 4, members }, 0.25);
         for s in 0..slots {
             assert!((r.advantage[s] - own[s]).abs() < 1e-5);
             assert!((r.target[s] - own[s] - 5.0 - 0.25 * hit[s]).abs() < 1e-5);
         }
         let before = r.clone();
-        r.remove_common(CommonChance { worlds: 3, members }, 0.25, 0);
+        r.remove_common(CommonChance { worlds: 3, members }, 0.25);
         assert_eq!(r.advantage, before.advantage);
-    }
-
-    #[test]
-    fn what_states_explain_of_the_work_of_shocks_is_taken_out_and_what_actions_do_stays() {
-        // Sixteen worlds; a shock works in proportion to the state and its square, an action by itself.
-        let seen: Vec<f32> = (0..16).map(|s| s as f32 / 8.0 - 1.0).collect();
-        let done: Vec<f32> = (0..16)
-            .map(|s| if s % 4 < 2 { 1.0 } else { -1.0 } * if s % 2 == 0 { 1.0 } else { -1.0 })
-            .collect();
-        let mut r = Rollout {
-            periods: 1,
-            slots: 16,
-            advantage: seen
-                .iter()
-                .zip(&done)
-                .map(|(x, a)| 50.0 * x - 30.0 * x * x + a)
-                .collect(),
-            target: vec![0.0; 16],
-            observation: seen.clone(),
-            ..Rollout::default()
-        };
-        r.remove_common(CommonChance { worlds: 16, members: 1 }, 0.25, 1);
-        let along = |x: &[f32]| r.advantage.iter().zip(x).map(|(a, x)| a * x).sum::<f32>();
-        assert!(along(&seen).abs() < 1e-3, "{}", along(&seen));
-        let left = along(&done) / 16.0;
-        assert!((0.7..1.01).contains(&left), "{left}");
-        assert!(r.advantage.iter().all(|a| a.abs() < 2.0));
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Translation {
     /// # Errors
     /// E0990 for observations or bounds that cannot be evaluated.
     pub fn decide(&mut self, policy: &Policy) -> Result<Vec<Vec<f64>>, Diagnostic> {
-        self.chosen(policy, None).map(|c| c.actions)
+        self.chosen(policy).map(|c| c.actions)
     }
 
     /// As [`Translation::decide`], with what a `require` forbids moved to the nearest feasible point as a simulation
@@ -71,16 +71,12 @@ impl Translation {
     ///
     /// # Errors
     /// Those of [`Translation::decide`]; E0902 and E0832 where nothing feasible is found.
-    pub fn decide_feasibly(
-        &mut self,
-        policy: &Policy,
-        memory: Option<&mut Vec<f32>>,
-    ) -> Result<(Vec<Vec<f64>>, Vec<bool>), Diagnostic> {
+    pub fn decide_feasibly(&mut self, policy: &Policy) -> Result<(Vec<Vec<f64>>, Vec<bool>), Diagnostic> {
         let Chosen {
             actions: mut out,
             bounds,
             ..
-        } = self.chosen(policy, memory)?;
+        } = self.chosen(policy)?;
         let lanes = self.worlds.worlds();
         let mut moved = vec![false; lanes];
         if self.worlds.model.requires.is_empty() {
@@ -101,7 +97,7 @@ impl Translation {
     }
 
     /// Actions as chosen, and the bounds of all actions of the stage.
-    fn chosen(&mut self, policy: &Policy, memory: Option<&mut Vec<f32>>) -> Result<Chosen, Diagnostic> {
+    fn chosen(&mut self, policy: &Policy) -> Result<Chosen, Diagnostic> {
         let stage = self.interface.stage;
         let lanes = self.worlds.worlds();
         let numbers = stage_actions(&self.worlds.model, stage);
@@ -121,14 +117,7 @@ impl Translation {
         let mut actions = Actions::default();
         let mut actor = policy.actor(slots, 0);
         let deterministic = fault!("verdict.exploration", false, true);
-        match memory {
-            Some(memory) => {
-                actor.exchange(memory);
-                policy.act(&mut actor, &observation, &mask, slots, deterministic, &mut actions);
-                actor.exchange(memory);
-            }
-            None => policy.act(&mut actor, &observation, &mask, slots, deterministic, &mut actions),
-        }
+        policy.act(&mut actor, &observation, &mask, slots, deterministic, &mut actions);
         let Actions { continuous, discrete } = actions;
         let graph = &self.worlds.model.graph;
         let mut out: Vec<Vec<f64>> = self
@@ -239,7 +228,7 @@ pub fn tabulate(
             }
             points.push(point);
         }
-        let Chosen { actions, chances, .. } = t.chosen(policy, None)?;
+        let Chosen { actions, chances, .. } = t.chosen(policy)?;
         for (lane, mut point) in points.into_iter().take(lanes).enumerate() {
             for (x, values) in point.iter_mut().zip(&shown) {
                 if let Some(value) = values.and_then(|v| v.get(*x as usize)) {

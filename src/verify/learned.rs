@@ -12,7 +12,6 @@ mod acting;
 mod baselines;
 mod distance;
 mod measured;
-mod memory;
 mod points;
 #[cfg(test)]
 mod replications;
@@ -22,7 +21,7 @@ mod tests;
 mod unit;
 mod verdict;
 
-pub use acting::Learned;
+pub use acting::{Learned, has_memory};
 pub use distance::{Distance, FREE, NEAR};
 pub use unit::{Unit, Worth};
 pub use verdict::{SeedVerdict, Slice, Verdict};
@@ -66,7 +65,10 @@ pub struct Judge {
     shocks: Vec<(usize, usize)>,
     /// For each action of the problem: the action of the interface and its element.
     actions: Vec<(usize, usize)>,
-    places: Places,
+    points: Vec<(At, Vec<f64>)>,
+    exact: Vec<Vec<f64>>,
+    /// For each action, whether a point counts for the distance, one flag per point.
+    counted: Vec<Vec<bool>>,
     worth: Option<f64>,
     /// What one period is worth, in what losses are measured in.
     period: Unit,
@@ -77,16 +79,6 @@ pub struct Judge {
     fallback: Vec<Vec<f64>>,
     /// What stopped a learned policy from acting.
     failure: Mutex<Option<Diagnostic>>,
-}
-
-/// States at which policies are compared.
-struct Places {
-    /// The states, in groups of one shock and date.
-    points: Vec<(At, Vec<f64>)>,
-    /// The exact choices there, `[action][point]`.
-    exact: Vec<Vec<f64>>,
-    /// For each action, whether a point counts for the distance, one flag per point.
-    counted: Vec<Vec<bool>>,
 }
 
 /// How policies are compared.
@@ -196,7 +188,9 @@ impl Judge {
             states,
             shocks,
             actions,
-            places: Places { points, exact, counted },
+            points,
+            exact,
+            counted,
             worth,
             period,
             model,
@@ -243,27 +237,24 @@ impl Judge {
         self.interface.grid_step(&model, k, choices.bins(&policy.space))
     }
 
-    /// What a policy without memory does at the states at which policies are compared, `[action][point]`.
     fn at_points(&self, policy: &dyn Acts) -> Vec<Vec<f64>> {
-        self.done_at(&self.places.points, policy)
-    }
-
-    /// What a policy without memory does at some states, which come in groups of one shock and date, `[action][point]`.
-    fn done_at(&self, points: &[(At, Vec<f64>)], policy: &dyn Acts) -> Vec<Vec<f64>> {
         let (na, ns) = (self.decision.spec().actions.len(), self.decision.spec().states.len());
-        let mut out = vec![vec![0.0; points.len()]; na];
+        let mut out = vec![vec![0.0; self.points.len()]; na];
         let mut from = 0;
         // Points come in groups of one shock and date.
-        while from < points.len() {
-            let at = points[from].0;
+        while from < self.points.len() {
+            let at = self.points[from].0;
             let mut to = from;
-            while to < points.len() && to - from < 128 && points[to].0.shock == at.shock && points[to].0.time == at.time
+            while to < self.points.len()
+                && to - from < 128
+                && self.points[to].0.shock == at.shock
+                && self.points[to].0.time == at.time
             {
                 to += 1;
             }
             let n = to - from;
             let states: Vec<Vec<f64>> = (0..ns)
-                .map(|s| points[from..to].iter().map(|p| p.1[s]).collect())
+                .map(|s| self.points[from..to].iter().map(|p| p.1[s]).collect())
                 .collect();
             let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
             let mut actions = vec![vec![0.0; n]; na];
@@ -284,33 +275,27 @@ impl Judge {
     pub fn one_shot(&self, policy: &dyn Acts) -> Result<(f64, f64), Diagnostic> {
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let exact = SolvedPolicy::new(&bellman, &self.solution)?;
-        let (own, done) = self.asked(policy)?;
-        let places = own.as_ref().unwrap_or(&self.places);
-        let worth = |actions: &[Vec<f64>]| distance::worth_at(&bellman, &exact, &places.points, actions);
-        let gains: Vec<f64> = worth(&places.exact)
+        let worth = |actions: &[Vec<f64>]| distance::worth_at(&bellman, &exact, &self.points, actions);
+        let gains: Vec<f64> = worth(&self.exact)
             .iter()
-            .zip(worth(&done))
+            .zip(worth(&self.at_points(policy)))
             .map(|(best, mine)| (best - mine).max(0.0) / self.period.size)
             .collect();
         Ok((statistics::mean(&gains), statistics::quantile(&gains, 0.95)))
     }
 
     /// Mean and 95 % quantile of the absolute Euler residuals over the visited states, in shares of consumption (see
-    /// [`super::euler`]); `None` where the problem has no such condition, and of policies with memory.
+    /// [`super::euler`]); `None` where the problem has no such condition.
     ///
     /// # Errors
     /// Those of [`Bellman::new`].
     pub fn euler(&self, policy: &dyn Acts) -> Result<Option<(f64, f64)>, Diagnostic> {
-        if policy.remembers() {
-            return Ok(None);
-        }
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let exact = SolvedPolicy::new(&bellman, &self.solution)?;
         let ns = self.decision.spec().states.len();
         let mut all = Vec::new();
         // Points come in groups of one shock and date.
         for group in self
-            .places
             .points
             .chunk_by(|a, b| (a.0.shock, a.0.time) == (b.0.shock, b.0.time))
         {

@@ -19,27 +19,6 @@ pub trait Policy: Sync {
     fn randomises(&self) -> bool {
         false
     }
-
-    /// Whether what it does depends on what it has seen before: what it does at a state is then not one choice.
-    fn remembers(&self) -> bool {
-        false
-    }
-
-    /// Begins on `paths` paths, of which nothing is remembered.
-    fn begin(&self, paths: usize) {
-        let _ = paths;
-    }
-
-    /// As [`Policy::act`], on the paths `lanes` of those that it began on: one number per lane.
-    fn act_on(&self, lanes: &[usize], at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
-        let _ = lanes;
-        self.act(at, states, draw, actions);
-    }
-
-    /// Forgets what it has seen on path `path`, where a life ended.
-    fn forget(&self, path: usize) {
-        let _ = path;
-    }
 }
 
 /// The policy of a solution: interpolated where that is exact enough, else the best action given the solved value.
@@ -406,9 +385,6 @@ impl<'a> World<'a> {
         let spec = self.bellman.problem.spec();
         let paths = self.shock.len();
         self.step += 1;
-        if self.step == 1 {
-            policy.begin(paths);
-        }
         let mut groups: Vec<(usize, usize)> = self.shock.iter().copied().zip(self.time.iter().copied()).collect();
         groups.sort_unstable();
         groups.dedup();
@@ -423,7 +399,7 @@ impl<'a> World<'a> {
                 .map(|&p| self.keys[1].uniform(self.step, p as u64))
                 .collect();
             let mut actions = vec![vec![0.0; lanes.len()]; self.actions.len()];
-            policy.act_on(&lanes, At { shock, time }, &refs, &u, &mut actions);
+            policy.act(At { shock, time }, &refs, &u, &mut actions);
             for (to, from) in self.actions.iter_mut().zip(&actions) {
                 for (k, &p) in lanes.iter().enumerate() {
                     to[p] = from[k];
@@ -487,7 +463,6 @@ impl<'a> World<'a> {
             }
             if self.ended[p].is_some() {
                 self.restart(p);
-                policy.forget(p);
             } else if spec.horizon.is_some() {
                 self.time[p] += 1;
             }

@@ -150,6 +150,7 @@ impl<'a> Welfare<'a> {
     }
 
     /// The same, following paths also where there are finitely many states.
+    #[cfg(test)]
     pub fn by_sampling(self) -> Self {
         Welfare { exactly: false, ..self }
     }

@@ -359,20 +359,19 @@ impl Tile<'_> {
                         buffer.as_ptr()
                     }
                 };
-                for v in 0..VECTORS {
-                    row[v] = V::load(from.add(v * V::WIDTH));
+                for (v, x) in row.iter_mut().enumerate() {
+                    *x = V::load(from.add(v * V::WIDTH));
                 }
             }
-            // Plain loops over indices: iterators are inlined by optimised builds only, and here a call costs ten times the work.
             for l in 0..self.inner {
                 let mut b = [V::splat(0.0); VECTORS];
-                for v in 0..VECTORS {
-                    b[v] = V::load(self.panel.add(l * self.panel_row + v * V::WIDTH));
+                for (v, x) in b.iter_mut().enumerate() {
+                    *x = V::load(self.panel.add(l * self.panel_row + v * V::WIDTH));
                 }
-                for r in 0..ROWS {
+                for (r, row) in sum.iter_mut().enumerate() {
                     let x = V::splat(*self.a.add(r * self.a_row + l * self.a_col));
-                    for v in 0..VECTORS {
-                        sum[r][v] = x.mul_add(b[v], sum[r][v]);
+                    for (s, &y) in row.iter_mut().zip(&b) {
+                        *s = x.mul_add(y, *s);
                     }
                 }
             }

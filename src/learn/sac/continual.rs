@@ -318,9 +318,9 @@ impl Learner for Sac {
     }
 
     fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) -> Result<(), LearnError> {
-        let start = centre::of(self.options.first_policy, trial, seed, self.options.steps / 10, None);
-        (self.centre, self.tried) = (start.centre, start.steps);
-        self.memory.steps += start.steps;
+        let (centre, tried) = centre::of(self.options.first_policy, trial, seed, self.options.steps / 10);
+        (self.centre, self.tried) = (centre, tried);
+        self.memory.steps += tried;
         self.since = Since::new(self.memory.steps);
         Ok(())
     }

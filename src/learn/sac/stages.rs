@@ -466,9 +466,9 @@ impl Learner for StagedSac {
     }
 
     fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) -> Result<(), LearnError> {
-        let start = centre::of(self.options.first_policy, trial, seed, self.options.steps / 10, None);
-        (self.centre, self.tried) = (start.centre, start.steps);
-        self.steps += start.steps;
+        let (centre, tried) = centre::of(self.options.first_policy, trial, seed, self.options.steps / 10);
+        (self.centre, self.tried) = (centre, tried);
+        self.steps += tried;
         self.since = Since::new(self.steps);
         Ok(())
     }

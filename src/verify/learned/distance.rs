@@ -1,11 +1,11 @@
-//! How far choices are from the exact ones over the states that the exact policy visits (for a policy with memory over those that it visits itself).
+//! How far choices are from the exact ones over the states that the exact policy visits.
 //!
 //! The distance of a number is a root mean square, as a share of the root mean square of the exact choices. Where no choice within
 //! [`NEAR`] of this unit around the exact one costs [`FREE`] of a period's consumption, nobody can learn what to choose and nothing is
 //! lost by another choice: such states are left out, and their share is told, with the distance over all states beside it. Of a
 //! finite choice the distance is the share of states with another choice that costs more than that.
 
-use super::{Judge, Places};
+use super::Judge;
 use crate::diag::Diagnostic;
 use crate::learn::Policy;
 use crate::num::statistics;
@@ -82,16 +82,15 @@ impl Judge {
     /// # Errors
     /// Those of [`Bellman::new`].
     pub fn distances(&self, policy: &dyn Acts) -> Result<Vec<Distance>, Diagnostic> {
-        let (places, got) = self.asked(policy)?;
-        let places = places.as_ref().unwrap_or(&self.places);
+        let got = self.at_points(policy);
         let axes = self.decision.spec().actions.iter().enumerate();
         axes.map(|(a, axis)| {
-            let (own, exact) = (&got[a], &places.exact[a]);
+            let (own, exact) = (&got[a], &self.exact[a]);
             if matches!(axis.kind, ActionKind::Finite { .. }) {
-                return self.choices(a, &axis.name, own, places);
+                return self.choices(a, &axis.name, own);
             }
             let gaps: Vec<f64> = own.iter().zip(exact).map(|(x, y)| (x - y).abs()).collect();
-            let that_count = gaps.iter().zip(&places.counted[a]);
+            let that_count = gaps.iter().zip(&self.counted[a]);
             let that_count: Vec<f64> = that_count.filter(|(_, c)| **c).map(|(g, _)| *g).collect();
             Ok(Distance {
                 action: axis.name.clone(),
@@ -109,8 +108,8 @@ impl Judge {
     }
 
     /// The distance of a finite choice, number `a` of the actions.
-    fn choices(&self, a: usize, name: &str, own: &[f64], places: &Places) -> Result<Distance, Diagnostic> {
-        let exact = &places.exact[a];
+    fn choices(&self, a: usize, name: &str, own: &[f64]) -> Result<Distance, Diagnostic> {
+        let exact = &self.exact[a];
         let other: Vec<f64> = own
             .iter()
             .zip(exact)
@@ -120,10 +119,10 @@ impl Judge {
         if other.contains(&1.0) {
             let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
             let solved = SolvedPolicy::new(&bellman, &self.solution)?;
-            let mut instead = places.exact.clone();
+            let mut instead = self.exact.clone();
             instead[a] = own.to_vec();
-            let best = worth_at(&bellman, &solved, &places.points, &places.exact);
-            let mine = worth_at(&bellman, &solved, &places.points, &instead);
+            let best = worth_at(&bellman, &solved, &self.points, &self.exact);
+            let mine = worth_at(&bellman, &solved, &self.points, &instead);
             for (d, (best, mine)) in dear.iter_mut().zip(best.iter().zip(&mine)) {
                 // What is no number is not free.
                 let free = (best - mine).abs() < FREE * self.period.size;

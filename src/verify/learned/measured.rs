@@ -144,10 +144,7 @@ impl Judge {
     pub fn worths(&self, policies: &[&dyn Acts], seed: u64) -> Result<Vec<Worth>, Diagnostic> {
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let exact = SolvedPolicy::new(&bellman, &self.solution)?;
-        let mut welfare = Welfare::new(&bellman, &exact, &self.solution);
-        if policies.iter().any(|p| p.remembers()) {
-            welfare = welfare.by_sampling();
-        }
+        let welfare = Welfare::new(&bellman, &exact, &self.solution);
         let trial = Trial {
             seeds: vec![seed],
             ..Trial::default()

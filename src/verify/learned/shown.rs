@@ -55,7 +55,7 @@ impl Judge {
             .iter()
             .position(|s| !s.integer)
             .or(if spec.states.is_empty() { None } else { Some(0) })?;
-        let column = |k: usize| self.places.points.iter().map(|p| p.1[k]).collect::<Vec<f64>>();
+        let column = |k: usize| self.points.iter().map(|p| p.1[k]).collect::<Vec<f64>>();
         let own = column(s);
         let (lo, hi) = (statistics::quantile(&own, 0.0), statistics::quantile(&own, 1.0));
         let pad = 0.05 * (hi - lo);

@@ -100,7 +100,7 @@ fn enumerated(orders: [f64; 7], best: bool, bonus: f64) -> [f64; 7] {
     v
 }
 
-pub(super) fn judge_of(text: &str) -> Judge {
+fn judge_of(text: &str) -> Judge {
     let (model, diagnostics) = crate::compile(text, &crate::Options::default());
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
     let solved = crate::verify::solved::solve(&model, &Default::default(), &mut silent).unwrap();
@@ -140,7 +140,7 @@ fn the_best_constant_is_found_in_a_corner_of_wide_bounds() {
     let bellman = Bellman::new(&judge.decision, judge.solution.interpolation).unwrap();
     let exact = SolvedPolicy::new(&bellman, &judge.solution).unwrap();
     let welfare = Welfare::new(&bellman, &exact, &judge.solution);
-    let found = constant::best(&bellman, &welfare, &judge.places.exact, &[vec![0.0]], 1).unwrap();
+    let found = constant::best(&bellman, &welfare, &judge.exact, &[vec![0.0]], 1).unwrap();
     let level = if found.kind == "share" { 5000.0 } else { 1.0 } * found.numbers[0];
     // Weights of the two costs: 1 at even dates (of weight 1/1.9), 2 at odd ones.
     let cost = (1.0 + 0.9 * 2.0) / 1.9;
@@ -154,7 +154,7 @@ fn the_best_constant_is_found_in_a_corner_of_wide_bounds() {
     let bellman = Bellman::new(&judge.decision, judge.solution.interpolation).unwrap();
     let exact = SolvedPolicy::new(&bellman, &judge.solution).unwrap();
     let welfare = Welfare::new(&bellman, &exact, &judge.solution);
-    let found = constant::best(&bellman, &welfare, &judge.places.exact, &[vec![1.0]], 1).unwrap();
+    let found = constant::best(&bellman, &welfare, &judge.exact, &[vec![1.0]], 1).unwrap();
     let stake = if found.kind == "share" { 0.9 } else { 1.0 } * found.numbers[0];
     assert!((stake - 0.2).abs() < 1e-3, "{found:?}");
 }
@@ -251,14 +251,7 @@ fn best_constant(text: &str) -> constant::Constant {
     let bellman = Bellman::new(&judge.decision, judge.solution.interpolation).unwrap();
     let exact = SolvedPolicy::new(&bellman, &judge.solution).unwrap();
     let welfare = Welfare::new(&bellman, &exact, &judge.solution);
-    constant::best(
-        &bellman,
-        &welfare,
-        &judge.places.exact,
-        &judge.starts(None, PATHS, 1),
-        1,
-    )
-    .unwrap()
+    constant::best(&bellman, &welfare, &judge.exact, &judge.starts(None, PATHS, 1), 1).unwrap()
 }
 
 #[test]

@@ -127,19 +127,9 @@ impl Judge {
         let seed = trial.seeds.first().copied().unwrap_or(1);
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let solved = SolvedPolicy::new(&bellman, &self.solution)?;
-        let mut welfare = Welfare::new(&bellman, &solved, &self.solution);
-        if acts.iter().any(|a| a.remembers()) {
-            // What it remembers is a part of the state, and there is no end of that.
-            welfare = welfare.by_sampling();
-        }
+        let welfare = Welfare::new(&bellman, &solved, &self.solution);
         let search = self.starts(trial.scenario.as_deref(), PATHS, seed);
-        let constant = constant::best(
-            &bellman,
-            &welfare,
-            &self.places.exact,
-            &search,
-            Key::new(seed, 12).bits(0, 0),
-        );
+        let constant = constant::best(&bellman, &welfare, &self.exact, &search, Key::new(seed, 12).bits(0, 0));
         let constant_policy = constant.as_ref().map(|c| c.policy(&bellman));
         let constant_policy = constant_policy.as_ref().map(|c| Feasible {
             bellman: &bellman,
@@ -194,7 +184,7 @@ impl Judge {
         ));
         benchmarks.push(("random (uniform between the bounds)".to_string(), worth(&known.random)));
         let all: Vec<&dyn Acts> = std::iter::once(&solved as &dyn Acts)
-            .chain(acts.iter().copied().filter(|a| !a.remembers()))
+            .chain(acts.iter().copied())
             .collect();
         let slice = self.slice(&all, 100).map(|(state, x, mut curves)| Slice {
             state,

@@ -260,7 +260,7 @@ pub const SOLVE_KEYS: &[Key] = &[
             hi: MANY,
         },
         "12800",
-        "periods of the simulation that judges the solution, on 32 paths together; where the file says neither this nor `burn_in`, more until lives have come to rest",
+        "periods of the simulation that judges the solution, on 32 paths together, and finite lives to their end; where the file says neither this nor `burn_in`, more until lives have come to rest",
     ),
     key(
         "burn_in",

@@ -325,11 +325,14 @@ fn checks(c: &Certificate) -> Vec<Check> {
             .iter()
             .map(|r| format!("{} in [{}, {}]", r.name, number::compact(r.lo), number::compact(r.hi)))
             .collect();
-        let words = if t.share < 0.1 {
-            "; the rest of the grid is not certified"
-        } else {
-            ""
+        let mut words = match t.off {
+            0 => String::new(),
+            1 => "; one point there is off".to_string(),
+            off => format!("; {off} points there are off"),
         };
+        if t.share < 0.1 {
+            words.push_str("; the rest of the grid is not certified");
+        }
         out.push(Check {
             name: "grid that can be trusted".into(),
             measured: t.share,

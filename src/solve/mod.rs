@@ -19,6 +19,7 @@ pub mod problem;
 pub mod progress;
 pub mod search;
 mod search_feasible;
+mod search_scan;
 mod search_several;
 mod sight;
 pub mod solution;

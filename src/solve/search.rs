@@ -1,6 +1,6 @@
 //! The best action on a batch of lanes: global scan, Brent's searches in step, Newton's last digits.
 //!
-//! For each combination of finite choices the continuous actions are found by (1) a scan of the whole feasible range,
+//! For each combination of finite choices the continuous actions are found by (1) a scan of the whole feasible range (`search_scan.rs`),
 //! the policy of the previous sweep among the candidates: nothing is assumed to be monotone or concave; (2) Brent's
 //! method in the bracket around the best candidate, all lanes in step, lanes leaving as they finish; the end of the
 //! feasible set is found by false position on the slack of the hard constraints and tried too; (3) where model and
@@ -20,7 +20,8 @@ use crate::num::optimise::BrentSearch;
 /// Named limits of the search for actions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SearchOptions {
-    /// Candidates of the scan over one continuous action (several: four times as many points spread over the box).
+    /// Candidates of the scan over one continuous action, and again over what hard constraints leave of its range where that is little (several
+    /// actions: four times as many points spread over the box).
     pub scan: usize,
     /// Precision of continuous actions, relative to the width of their range.
     pub action_tolerance: f64,
@@ -257,45 +258,6 @@ pub(super) fn along(lo: f64, hi: f64, centre: f64, u: f64) -> f64 {
     }
 }
 
-/// Distances from an end that are tried, as shares of a twentieth of the range: powers of a quarter.
-const CLOSER: i32 = 11;
-
-/// Candidates for an action in `[lo, hi]`, ascending; `zero`: as many as if zero lay inside.
-fn candidates(lo: f64, hi: f64, hint: f64, options: SearchOptions, zero: bool) -> Vec<f64> {
-    let scan = options.scan.max(3);
-    let mut out: Vec<f64> = (0..scan)
-        .map(|s| {
-            let u = fault!(
-                "search.bound_excluded",
-                (s + 1) as f64 / (scan + 1) as f64,
-                s as f64 / (scan - 1) as f64
-            );
-            along(lo, hi, hint, u)
-        })
-        .collect();
-    out.push(hint);
-    if fault!("search.bound_excluded", false, options.ends) {
-        let inside = lo < 0.0 && hi > 0.0;
-        let width = if (hi - lo).is_finite() {
-            hi - lo
-        } else {
-            2.0 * (1.0 + hint.abs())
-        };
-        for power in 1..=CLOSER {
-            let step = 0.05 * 0.25f64.powi(power) * width;
-            out.push(if lo.is_finite() { lo + step } else { hint });
-            out.push(if hi.is_finite() { hi - step } else { hint });
-            if zero {
-                out.push(if inside { step } else { hint });
-                out.push(if inside { -step } else { hint });
-            }
-        }
-    }
-    out.iter_mut().for_each(|x| *x = x.max(lo).min(hi));
-    out.sort_by(f64::total_cmp);
-    out
-}
-
 /// A small step, as a share of the way to an end of the range.
 const NEXT: f64 = 1e-6;
 
@@ -448,85 +410,7 @@ impl Search<'_> {
                 }
             })
             .collect();
-        // Left neighbour, best, right neighbour of each lane's scan.
-        let mut left = vec![(f64::NAN, f64::NEG_INFINITY); m];
-        let mut best = vec![(f64::NAN, f64::NEG_INFINITY); m];
-        let mut right = vec![(f64::NAN, f64::NEG_INFINITY); m];
-        let mut last = vec![(f64::NAN, f64::NEG_INFINITY); m];
-        let mut fresh = vec![false; m];
-        let zero = (0..m).any(|k| lo[k] < 0.0 && hi[k] > 0.0);
-        let lists: Vec<Vec<f64>> = (0..m)
-            .map(|k| candidates(lo[k], hi[k], hint[k], self.options, zero))
-            .collect();
-        for s in 0..lists.first().map_or(0, Vec::len) {
-            let x: Vec<f64> = lists.iter().map(|list| list[s]).collect();
-            let q = self.values(open, std::slice::from_ref(&x));
-            for k in 0..m {
-                let point = (x[k], q[k]);
-                if s > 0 && point.0 == last[k].0 {
-                    continue;
-                }
-                if fresh[k] {
-                    right[k] = point;
-                    fresh[k] = false;
-                }
-                let climbs = fault!(
-                    "search.first_peak",
-                    best[k].1 == f64::NEG_INFINITY || best[k].0 == last[k].0,
-                    true
-                );
-                if q[k] > best[k].1 && climbs || s == 0 {
-                    left[k] = if s == 0 { point } else { last[k] };
-                    best[k] = point;
-                    right[k] = point;
-                    fresh[k] = true;
-                }
-                last[k] = point;
-            }
-        }
-        // Nothing feasible in the scan: look close to both ends.
-        for power in 1..=60 {
-            let lost: Vec<usize> = (0..m).filter(|&k| best[k].1 == f64::NEG_INFINITY).collect();
-            if lost.is_empty() || power > 50 {
-                break;
-            }
-            let lanes: Vec<usize> = lost.iter().map(|&k| open[k]).collect();
-            let u = 0.5f64.powi(power + 3);
-            for share in [u, 1.0 - u] {
-                let x: Vec<f64> = lost.iter().map(|&k| along(lo[k], hi[k], hint[k], share)).collect();
-                let q = self.values(&lanes, std::slice::from_ref(&x));
-                for (p, &k) in lost.iter().enumerate() {
-                    if q[p] > best[k].1 {
-                        best[k] = (x[p], q[p]);
-                        left[k] = (
-                            along(lo[k], hi[k], hint[k], if share < 0.5 { 0.0 } else { 1.0 - 2.0 * u }),
-                            f64::NEG_INFINITY,
-                        );
-                        right[k] = (
-                            along(lo[k], hi[k], hint[k], if share < 0.5 { 2.0 * u } else { 1.0 }),
-                            f64::NEG_INFINITY,
-                        );
-                    }
-                }
-            }
-        }
-        let lost: Vec<usize> = (0..m).filter(|&k| best[k].1 == f64::NEG_INFINITY).collect();
-        if !lost.is_empty() {
-            let found = self.least_violation_of_one(open, &lists, &lost);
-            let x: Vec<f64> = lost
-                .iter()
-                .zip(&found)
-                .map(|(&k, f)| f.map_or(best[k].0, |f| f[1]))
-                .collect();
-            let lanes: Vec<usize> = lost.iter().map(|&k| open[k]).collect();
-            let q = self.values(&lanes, std::slice::from_ref(&x));
-            for (p, &k) in lost.iter().enumerate() {
-                if let Some([l, at, r]) = found[p] {
-                    best[k] = (at, q[p]);
-                    (left[k], right[k]) = ((l, f64::NEG_INFINITY), (r, f64::NEG_INFINITY));
-                }
-            }
-        }
+        let (mut left, best, mut right) = self.scan_of_one(open, [&lo, &hi, &hint]);
         self.feasible_end(open, &best, &mut left);
         self.feasible_end(open, &best, &mut right);
         let mut x: Vec<f64> = best.iter().map(|b| b.0).collect();

@@ -135,7 +135,7 @@ impl Search<'_> {
     }
 
     /// Scans the box around a feasible point that reaches as far as the feasible set does along every axis.
-    fn scan_feasible(
+    pub(super) fn scan_feasible(
         &mut self,
         open: &[usize],
         bounds: &Ranges,

@@ -17,6 +17,9 @@ pub(super) struct Ranges {
     pub(super) width: Vec<Vec<f64>>,
 }
 
+/// Scans of which fewer than one point in so many is feasible are too coarse.
+const FEW: usize = 8;
+
 impl Search<'_> {
     /// Several continuous actions on the lanes `open`: actions `[action][lane]` and values, one per lane.
     pub(super) fn several(&mut self, open: &[usize], guess: Option<&[Vec<f64>]>) -> (Vec<Vec<f64>>, Vec<f64>) {
@@ -43,6 +46,7 @@ impl Search<'_> {
         let mut q = self.values(open, &x);
         let points = 4 * self.options.scan.max(3) * (d - 1);
         let mut u = vec![0.0; d];
+        let mut feasible = vec![0; m];
         for s in 0..points {
             spread(s, d, &mut u);
             // A third of the points lie close to the lower or upper ends, where feasible sets of budgets are.
@@ -54,6 +58,7 @@ impl Search<'_> {
                 .collect();
             let value = self.values(open, &trial);
             for k in 0..m {
+                feasible[k] += usize::from(value[k] > f64::NEG_INFINITY);
                 if value[k] > q[k] {
                     q[k] = value[k];
                     for c in 0..d {
@@ -80,7 +85,12 @@ impl Search<'_> {
         let mut radius = vec![0.25; m];
         let all: Vec<usize> = (0..m).collect();
         let bounds = Ranges { lo, hi, width };
+        // Where requirements leave little of the box, that part is scanned again at its own scale.
+        let few: Vec<usize> = (0..m)
+            .filter(|&k| q[k] > f64::NEG_INFINITY && FEW * feasible[k] < points)
+            .collect();
         self.first_feasible(open, &bounds, &mut radius, &mut x, &mut q);
+        self.scan_feasible(open, &bounds, &few, &mut radius.clone(), &mut x, &mut q);
         let smooth = self.bellman.smooth && self.gradient(&open[..1], &first_lane(&x)).is_some();
         if smooth {
             self.cycles(open, all, &bounds, &mut radius, &mut x, &mut q, 1e-4, 6);

@@ -10,6 +10,7 @@ mod first_values;
 pub mod grid;
 pub mod handed;
 pub mod learned;
+pub mod lifetimes;
 pub mod simulate;
 pub mod solved;
 #[cfg(test)]
@@ -21,5 +22,9 @@ pub mod world;
 
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod lives_tests;
+#[cfg(test)]
+mod narrow_tests;
 #[cfg(test)]
 mod random_tests;

@@ -87,6 +87,11 @@ impl<'a> SolvedPolicy<'a> {
         }
     }
 
+    /// Its problem.
+    pub fn bellman(&self) -> &'a Bellman<'a> {
+        self.bellman
+    }
+
     /// Its reader.
     pub fn reader(&self) -> &Reader<'a> {
         &self.reader
@@ -376,7 +381,8 @@ impl<'a> World<'a> {
         }
     }
 
-    fn gather(columns: &[Vec<f64>], lanes: &[usize]) -> Vec<Vec<f64>> {
+    /// The numbers of `columns`, one per path each, on some lanes.
+    pub fn gather(columns: &[Vec<f64>], lanes: &[usize]) -> Vec<Vec<f64>> {
         columns.iter().map(|c| lanes.iter().map(|&p| c[p]).collect()).collect()
     }
 
@@ -510,118 +516,4 @@ impl<'a> World<'a> {
         self.time[p] = 0;
         self.shock[p] = draw(self.first.iter().copied(), self.keys[0].uniform(self.step, p as u64));
     }
-}
-
-/// The discounted rewards of at most `periods` periods, one number per path (a life ends at the first end), plus what `after`
-/// says that a path is worth which is then still alive: `after(shock, state)`. `starts` are first states, `[start][state]`.
-pub fn lifetimes(
-    bellman: &Bellman,
-    policy: &dyn Policy,
-    (paths, periods): (usize, usize),
-    seed: u64,
-    starts: &[Vec<f64>],
-    after: &dyn Fn(usize, &[f64]) -> f64,
-) -> Vec<f64> {
-    let mut world = World::new(bellman, paths, seed, starts);
-    let mut weight = vec![1.0; paths];
-    let mut total = vec![0.0; paths];
-    for _ in 0..periods {
-        world.step(policy, &mut |_| {});
-        let mut alive = false;
-        for p in 0..paths {
-            if weight[p] == 0.0 {
-                continue;
-            }
-            total[p] += weight[p]
-                * if world.infeasible[p] {
-                    f64::NEG_INFINITY
-                } else {
-                    world.reward[p]
-                };
-            weight[p] *= world.discount[p];
-            if let Some(paying) = world.ended[p] {
-                if paying != 0.0 {
-                    total[p] += weight[p] * paying;
-                }
-                weight[p] = 0.0;
-            }
-            alive |= weight[p] != 0.0 && total[p].is_finite();
-        }
-        if !alive {
-            break;
-        }
-    }
-    let mut state = vec![0.0; world.states.len()];
-    for p in (0..paths).filter(|&p| weight[p] != 0.0) {
-        state.iter_mut().zip(&world.states).for_each(|(x, s)| *x = s[p]);
-        total[p] += weight[p] * after(world.shock[p], &state);
-    }
-    total
-        .into_iter()
-        .map(|t| if t.is_nan() { f64::NEG_INFINITY } else { t })
-        .collect()
-}
-
-/// What [`lifetimes`] estimates, with smaller sampling errors, one number per path: the value where a path starts, and along it
-/// what each choice is expected to be worth less the value there, discounted. Whatever the value is, the difference from what the
-/// path pays has mean zero, since the expectation is taken over all that may happen: an outcome that no path meets still counts.
-pub fn lifetimes_expected(
-    value: &SolvedPolicy,
-    policy: &dyn Policy,
-    (paths, periods): (usize, usize),
-    seed: u64,
-    starts: &[Vec<f64>],
-) -> Vec<f64> {
-    let bellman = value.bellman;
-    let mut world = World::new(bellman, paths, seed, starts);
-    let mut weight = vec![1.0; paths];
-    let mut total = vec![0.0; paths];
-    let mut scratch = Scratch::default();
-    for period in 0..periods {
-        let mut gained = vec![0.0; paths];
-        world.step(policy, &mut |w| {
-            let mut groups: Vec<(usize, usize)> = w.shock.iter().copied().zip(w.time.iter().copied()).collect();
-            groups.sort_unstable();
-            groups.dedup();
-            for (shock, time) in groups {
-                let lanes: Vec<usize> = (0..paths)
-                    .filter(|&p| w.shock[p] == shock && w.time[p] == time && weight[p] != 0.0)
-                    .collect();
-                let at = At { shock, time };
-                let (states, actions) = (World::gather(&w.states, &lanes), World::gather(&w.actions, &lanes));
-                let states: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
-                let actions: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
-                let (mut q, mut slack, mut here) =
-                    (vec![0.0; lanes.len()], vec![0.0; lanes.len()], vec![0.0; lanes.len()]);
-                bellman.q(
-                    value.continuation(time),
-                    at,
-                    &states,
-                    &actions,
-                    &mut scratch,
-                    &mut q,
-                    &mut slack,
-                );
-                value.reader.values(at, &states, &mut here);
-                for (k, &p) in lanes.iter().enumerate() {
-                    gained[p] = if period == 0 { q[k] } else { q[k] - here[k] };
-                }
-            }
-        });
-        for p in 0..paths {
-            if weight[p] == 0.0 {
-                continue;
-            }
-            total[p] += weight[p] * gained[p];
-            weight[p] *= if world.ended[p].is_some() {
-                0.0
-            } else {
-                world.discount[p]
-            };
-        }
-    }
-    total
-        .into_iter()
-        .map(|t| if t.is_nan() { f64::NEG_INFINITY } else { t })
-        .collect()
 }

@@ -3,8 +3,10 @@
 
 use super::stage::{Stage, Work};
 
-/// Points at which a range is looked at for where requirements hold.
-const LOOKED_AT: usize = 33;
+/// Even steps in which a range is looked at for where requirements hold, and how often the way to each end is halved as well: what they leave may be a
+/// small part of it.
+const STEPS: usize = 32;
+const CLOSER: i32 = 24;
 /// Halvings that lead to the end of what is allowed.
 const HALVINGS: usize = 60;
 
@@ -23,6 +25,15 @@ pub(super) fn room(stage: &Stage, shock: usize, states: &[&[f64]], work: &mut Wo
     Room { lo, hi }
 }
 
+/// The shares of a range at which it is looked at, ascending from 0 to 1.
+fn looked_at() -> Vec<f64> {
+    let even = (0..=STEPS).map(|k| k as f64 / STEPS as f64);
+    let close = (6..=CLOSER).map(|k| 0.5f64.powi(k)).flat_map(|u| [u, 1.0 - u]);
+    let mut out: Vec<f64> = even.chain(close).collect();
+    out.sort_by(f64::total_cmp);
+    out
+}
+
 /// Narrows the range of one action to the stretch in which requirements hold, where they do not hold at both its ends.
 fn narrow(stage: &Stage, shock: usize, states: &[&[f64]], (lo, hi): (&mut [f64], &mut [f64]), work: &mut Work) {
     let n = lo.len();
@@ -37,11 +48,12 @@ fn narrow(stage: &Stage, shock: usize, states: &[&[f64]], (lo, hi): (&mut [f64],
         return;
     }
     // The first and the last point of each range at which they hold.
-    let share = |k: usize| k as f64 / (LOOKED_AT - 1) as f64;
+    let shares = looked_at();
+    let share = |k: usize| shares[k];
     let along = |i: usize, s: f64| lo[i] + s * (hi[i] - lo[i]);
     let mut first = vec![None; n];
     let mut last = vec![None; n];
-    for k in 0..LOOKED_AT {
+    for k in 0..shares.len() {
         let x: Vec<f64> = (0..n).map(|i| along(i, share(k))).collect();
         for (i, fine) in holds(&x).into_iter().enumerate() {
             if fine {
@@ -55,7 +67,7 @@ fn narrow(stage: &Stage, shock: usize, states: &[&[f64]], (lo, hi): (&mut [f64],
             if below {
                 k.saturating_sub(1)
             } else {
-                (k + 1).min(LOOKED_AT - 1)
+                (k + 1).min(shares.len() - 1)
             }
         };
         let mut fine: Vec<f64> = (0..n).map(|i| along(i, inside[i].map_or(0.5, share))).collect();

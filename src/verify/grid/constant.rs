@@ -8,7 +8,8 @@ use crate::num::{optimise, statistics};
 use crate::solve::bellman::{At, Bellman};
 use crate::solve::problem::{ActionKind, Lanes};
 use crate::verify::binding::bounds;
-use crate::verify::simulate::{ConstantPolicy, Policy, World, lifetimes, lifetimes_expected};
+use crate::verify::lifetimes::{Rest, lifetimes, lifetimes_expected};
+use crate::verify::simulate::{ConstantPolicy, Policy, World};
 use serde::{Deserialize, Serialize};
 
 /// The comparison with the best constant policy.
@@ -29,7 +30,8 @@ pub struct ConstantComparison {
     /// Largest that the threshold is relative to, by what values differ by.
     #[serde(default = "unlimited")]
     pub differ: f64,
-    /// Periods over which both were summed; what is left after them is worth what the solution says, for both.
+    /// Periods over which both were summed; what is left after them is worth what the solution says for itself, and for the constant what its own last
+    /// periods earn.
     pub periods: usize,
 }
 
@@ -85,6 +87,8 @@ impl Proof for BestConstant {
     }
 }
 
+/// Weight of the periods that are left at which they matter little.
+const LITTLE: f64 = 1e-3;
 /// Paths on which the best constant is looked for, and on which it is compared with the solution.
 const CONSTANT_PATHS: (usize, usize) = (16, 64);
 
@@ -107,7 +111,7 @@ fn best_constant(bench: &Bench) -> Option<ConstantComparison> {
     let discount = spec.discount.unwrap_or(0.99).min(1.0 - 1e-9);
     let long = (1e-4f64.ln() / discount.ln()).ceil().clamp(1.0, 1000.0) as usize;
     let periods = spec.horizon.unwrap_or(long).min(1000);
-    // Whatever is alive after these periods goes on under the solution: what it then has is not thrown away.
+    // Whoever is alive after these periods goes on: the solution is worth what it says, a constant what it earned lately.
     let nz = bellman.shocks();
     let later: Vec<Surface> = (0..nz)
         .map(|j| {
@@ -132,11 +136,16 @@ fn best_constant(bench: &Bench) -> Option<ConstantComparison> {
             .collect();
         bellman.tensor.value_at(&later[shock], &places)
     };
-    let play = |p: &dyn Policy, paths: usize, seed: u64| -> Vec<f64> {
-        lifetimes(bellman, p, (paths, periods), seed, &options.starts, &after)
+    let own = if discount.powf(periods as f64) <= LITTLE {
+        Rest::Own
+    } else {
+        Rest::AtMost(&after)
+    };
+    let play = |p: &dyn Policy, paths: usize, seed: u64, rest: Rest| -> Vec<f64> {
+        lifetimes(bellman, p, (paths, periods), seed, &options.starts, rest)
     };
     let (few, many) = (options.paths.clamp(1, CONSTANT_PATHS.0), CONSTANT_PATHS.1);
-    let value = |p: &dyn Policy| statistics::mean(&play(p, few, options.seed));
+    let value = |p: &dyn Policy| statistics::mean(&play(p, few, options.seed, own));
     let tried = match nc {
         0 => constant_choices(bench, &value),
         _ => constant_numbers(bench, &value)?,
@@ -157,11 +166,11 @@ fn best_constant(bench: &Bench) -> Option<ConstantComparison> {
     // Draws that the constant has not seen: on its own it would look better than it is.
     let compare = |paths: usize, salt: u64, expected: bool| -> ConstantComparison {
         let fresh = options.seed.wrapping_add(salt);
-        let one = |p: &dyn Policy| match expected {
+        let one = |p: &dyn Policy, rest: Rest| match expected {
             true => lifetimes_expected(policy, p, (paths, periods), fresh, &options.starts),
-            false => play(p, paths, fresh),
+            false => play(p, paths, fresh, rest),
         };
-        let (theirs, ours) = (one(&constant), one(bench.player));
+        let (theirs, ours) = (one(&constant, own), one(bench.player, Rest::Told(&after)));
         let gaps: Vec<f64> = ours.iter().zip(&theirs).map(|(a, b)| a - b).collect();
         let spread = statistics::sd(&gaps);
         ConstantComparison {

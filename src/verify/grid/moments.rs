@@ -12,20 +12,27 @@ impl Proof for Moments {
     fn measure(&self, bench: &Bench, out: &mut Certificate) {
         let (spec, played, paths) = (bench.bellman.problem.spec(), bench.played, bench.paths);
         out.burn_in = played.before;
-        out.counted = (played.times.len() / paths, paths);
+        out.counted = (played.whole.iter().sum::<usize>() / paths, paths);
         let mut push = |name: &str, x: &[f64], chain: Option<(f64, f64, f64)>| {
-            let by_path = (0..paths).map(|p| {
-                let own: Vec<f64> = x.iter().skip(p).step_by(paths).copied().collect();
-                statistics::autocorrelation(&own)
-            });
+            let lives: Vec<Vec<f64>> = (0..paths)
+                .map(|p| x.iter().skip(p).step_by(paths).copied().take(played.whole[p]).collect())
+                .collect();
+            let by_path = lives.iter().map(|own| statistics::autocorrelation(own));
+            let autocorrelation = by_path.sum::<f64>() / paths as f64;
+            // In the order of periods.
+            let counted = x
+                .iter()
+                .enumerate()
+                .filter(|(k, _)| k / paths < played.whole[k % paths]);
+            let counted: Vec<f64> = counted.map(|(_, x)| *x).collect();
             out.moments.push(SeriesMoments {
                 name: name.into(),
-                mean: statistics::mean(x),
-                sd: statistics::sd(x),
-                errors: rest::standard_errors(x, paths),
-                autocorrelation: by_path.sum::<f64>() / paths as f64,
-                min: x.iter().copied().fold(f64::INFINITY, f64::min),
-                max: x.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+                mean: statistics::mean(&counted),
+                sd: statistics::sd(&counted),
+                errors: rest::standard_errors(&counted, &lives),
+                autocorrelation,
+                min: counted.iter().copied().fold(f64::INFINITY, f64::min),
+                max: counted.iter().copied().fold(f64::NEG_INFINITY, f64::max),
                 chain,
             });
         };

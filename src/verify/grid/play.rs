@@ -4,8 +4,21 @@ use super::simulated::Simulated;
 use super::{GridCertificateOptions, rest};
 use crate::num::interpolate::Rule;
 use crate::solve::bellman::{At, Bellman};
+use crate::solve::problem::Spec;
 use crate::verify::binding::{Binding, bindings};
 use crate::verify::simulate::{Policy, World};
+
+/// Periods in which lives that start at once come to an end: at least `periods`. Where ends come by chance the last life of each path may take up to
+/// a horizon more.
+fn whole_lives(periods: usize, spec: &Spec) -> usize {
+    let Some(horizon) = spec.horizon.filter(|h| *h > 0) else {
+        return periods;
+    };
+    match spec.ends {
+        true => periods.saturating_add(horizon - 1),
+        false => periods.div_ceil(horizon).saturating_mul(horizon),
+    }
+}
 
 impl Simulated {
     /// Plays `paths` lives: as long as is asked, and on from there until they have come to rest or `options.longest` is reached. Each time twice as many
@@ -13,12 +26,12 @@ impl Simulated {
     pub fn run(bellman: &Bellman, policy: &dyn Policy, options: &GridCertificateOptions, paths: usize) -> Self {
         let spec = bellman.problem.spec();
         let mut world = World::new(bellman, paths, options.seed, &options.starts);
-        // A finite life is recorded from its start.
+        // A finite life is recorded from its start, and to its end.
         let burn = if spec.horizon.is_some() { 0 } else { options.burn_in };
         for _ in 0..burn {
             world.step(policy, &mut |_| {});
         }
-        let (mut before, mut periods) = (burn, options.periods.max(1));
+        let (mut before, mut periods) = (burn, whole_lives(options.periods.max(1), spec));
         let mut out = Simulated::recorded(&mut world, policy, periods);
         while spec.horizon.is_none()
             && (before + 3 * periods).saturating_mul(paths) <= options.longest
@@ -31,6 +44,7 @@ impl Simulated {
             out = Simulated::recorded(&mut world, policy, periods);
         }
         out.before = before;
+        out.end_of_lives(spec, options.periods.max(1), paths);
         out.bind(bellman);
         let axes = bellman.tensor.axes();
         let n = out.times.len();
@@ -81,6 +95,21 @@ impl Simulated {
             });
         }
         out
+    }
+
+    /// Finds how many periods of each path are whole lives: up to the end of the one that goes on in the last of `periods`. To stop at a date of the clock
+    /// would count beginnings more often than ends, to stop at the last end before it short lives more often than long ones (Wald's equation holds
+    /// for the end after it).
+    fn end_of_lives(&mut self, spec: &Spec, periods: usize, paths: usize) {
+        let all = self.times.len() / paths;
+        self.whole = vec![all; paths];
+        if spec.horizon.is_none() || !spec.ends {
+            return;
+        }
+        for (p, whole) in self.whole.iter_mut().enumerate() {
+            let begins = |t: &usize| self.times[t * paths + p].time == 0;
+            *whole = (periods..all).find(begins).unwrap_or(all);
+        }
     }
 
     fn off_the_grid(&self, bellman: &Bellman, k: usize) -> bool {

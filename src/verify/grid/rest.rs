@@ -149,24 +149,26 @@ fn life(x: &[f64], p: usize, paths: usize) -> Vec<f64> {
     x.iter().skip(p).step_by(paths).copied().collect()
 }
 
-/// Standard errors of the mean and of the standard deviation of `x` (period x path, paths fastest). Lives are independent of one another, however slowly
-/// each of them moves, so by how much they differ says it; a single life is cut into parts instead.
-pub fn standard_errors(x: &[f64], paths: usize) -> (f64, f64) {
+/// Standard errors of the mean and of the standard deviation of all values `x` of `lives` (in any order). Lives are independent of one another, however
+/// slowly each of them moves, so by how much they differ says it; a single life is cut into parts instead. Both are ratios, of sums to the number of
+/// periods, which may be chance as well (linearised: Cochran 1977, *Sampling Techniques*, section 6.4).
+pub fn standard_errors(x: &[f64], lives: &[Vec<f64>]) -> (f64, f64) {
     let (mean, sd) = (statistics::mean(x), statistics::sd(x));
-    let draws: Vec<Vec<f64>> = if paths > 1 {
-        (0..paths).map(|p| life(x, p, paths)).collect()
-    } else {
-        x.chunks_exact((x.len() / PARTS).max(1)).map(<[f64]>::to_vec).collect()
+    let draws: Vec<&[f64]> = match lives {
+        [one] => one.chunks_exact((one.len() / PARTS).max(1)).collect(),
+        _ => lives.iter().map(Vec::as_slice).collect(),
     };
+    let many = draws.len() as f64;
+    let length = draws.iter().map(|own| own.len() as f64).sum::<f64>() / many;
     let error = |of: &dyn Fn(f64) -> f64| {
-        let means = draws
+        let apart: Vec<f64> = draws
             .iter()
-            .map(|own| own.iter().map(|v| of(*v)).sum::<f64>() / own.len() as f64);
-        let means: Vec<f64> = means.collect();
-        statistics::sd(&means) / (means.len() as f64).sqrt()
+            .map(|own| own.iter().map(|v| of(*v)).sum::<f64>() / length)
+            .collect();
+        statistics::sd(&apart) / many.sqrt()
     };
-    let variance = error(&|v| (v - mean) * (v - mean));
-    (error(&|v| v), if sd > 0.0 { 0.5 * variance / sd } else { 0.0 })
+    let variance = error(&|v| (v - mean) * (v - mean) - sd * sd);
+    (error(&|v| v - mean), if sd > 0.0 { 0.5 * variance / sd } else { 0.0 })
 }
 
 #[cfg(test)]
@@ -191,6 +193,10 @@ mod tests {
             }
         }
         out
+    }
+
+    fn by_life(x: &[f64]) -> Vec<Vec<f64>> {
+        (0..PATHS).map(|p| life(x, p, PATHS)).collect()
     }
 
     #[test]
@@ -241,7 +247,7 @@ mod tests {
             let (mut means, mut sds) = (Vec::new(), Vec::new());
             for seed in 1..25 {
                 let x = lives(rho, 0.0, seed, lengths);
-                let e = standard_errors(&x, PATHS);
+                let e = standard_errors(&x, &by_life(&x));
                 means.push(statistics::mean(&x) / e.0);
                 sds.push((statistics::sd(&x) - true_sd) / e.1);
             }
@@ -253,7 +259,7 @@ mod tests {
         }
         // One life alone.
         let one: Vec<f64> = lives(0.5, 0.0, 3, (100, 20_000)).into_iter().step_by(PATHS).collect();
-        let e = standard_errors(&one, 1).0;
+        let e = standard_errors(&one, std::slice::from_ref(&one)).0;
         let right = (1.0 / (1.0 - 0.5f64)) / (one.len() as f64).sqrt();
         assert!((e / right - 1.0).abs() < 0.5, "{e} {right}");
     }

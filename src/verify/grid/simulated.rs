@@ -22,6 +22,8 @@ pub struct Simulated {
     pub unexplained: Vec<bool>,
     /// The constraint that binds, one entry for each path-period.
     pub binding: Vec<Binding>,
+    /// Periods that are whole lives where lives are finite, else all, one number per path.
+    pub whole: Vec<usize>,
     /// Periods of each path before those that are recorded.
     pub before: usize,
 }

@@ -26,8 +26,11 @@ pub struct TrustedRange {
 pub struct Trusted {
     /// The ranges, one per continuous state.
     pub ranges: Vec<TrustedRange>,
-    /// Share of the grid's points inside (all shocks and periods counted).
+    /// Share of the grid's points that are inside and good (all shocks and periods counted).
     pub share: f64,
+    /// Points inside where the value is off.
+    #[serde(default)]
+    pub off: usize,
     /// Points where the value is off although most points farther out are solved well: `(states, residual)`, with one value per
     /// state.
     pub spikes: Vec<(Vec<f64>, f64)>,
@@ -141,10 +144,8 @@ pub fn region(states: &[SolvedState], visited: &[(f64, f64)], points: &[(Vec<f64
             }
         }
     }
-    let inside = points
-        .iter()
-        .filter(|(x, _)| axes.iter().all(|&s| x[s] >= lo[s] && x[s] <= hi[s]))
-        .count();
+    let in_box = |x: &[f64]| axes.iter().all(|&s| x[s] >= lo[s] && x[s] <= hi[s]);
+    let (off, good): (Vec<_>, Vec<_>) = points.iter().filter(|p| in_box(&p.0)).partition(|p| bad(p.1));
     Trusted {
         ranges: axes
             .iter()
@@ -157,8 +158,9 @@ pub fn region(states: &[SolvedState], visited: &[(f64, f64)], points: &[(Vec<f64
         share: if points.is_empty() {
             1.0
         } else {
-            inside as f64 / points.len() as f64
+            good.len() as f64 / points.len() as f64
         },
+        off: off.len(),
         spikes,
     }
 }
@@ -193,6 +195,18 @@ mod tests {
         );
         assert_eq!((t.ranges[0].lo, t.ranges[0].hi), (0.0, 79.5));
         assert!((t.share - 0.8).abs() < 0.011 && t.spikes.is_empty(), "{t:?}");
+    }
+
+    #[test]
+    fn bad_points_among_those_visited_are_not_trusted() {
+        let t = region(
+            &line(),
+            &[(40.0, 60.0)],
+            &points(|x| if (45.0..55.0).contains(&x) { 1.0 } else { 1e-6 }),
+            1e-3,
+        );
+        assert_eq!((t.ranges[0].lo, t.ranges[0].hi), (0.0, 100.0));
+        assert!((t.share - 0.9).abs() < 1e-12 && t.off == 10, "{t:?}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Along every choice the whole range is tried: even steps, steps that halve from both ends (so that a range of any width
 //! is seen at every scale), draws, and neighbours of what was chosen; finite choices one by one; several choices also together at
-//! random. What looks better with few draws is tried again with many: the same draws for the deviation and for the policy.
+//! random. Where requirements leave a part of a range, that part is tried once more in even steps. What looks better with few draws is tried again with many: the same draws for the deviation and for the policy.
 
 use super::trials::{Job, Range, Trials, Worth};
 use super::visit::Visit;
@@ -59,6 +59,59 @@ fn along(range: &Range, chosen: f64, key: Key, lane: u64, steps: usize) -> Vec<f
             out
         }
     }
+}
+
+/// Largest share of a range whose feasible part is tried once more, and in how many steps; trials of several choices together there.
+const PART: f64 = 0.5;
+const STEPS: usize = 40;
+const TOGETHER: u64 = 48;
+
+/// Deviations from what was `chosen` inside the part of each range that requirements leave, where that is small: `tried` are choices at the same place,
+/// and whether they could be made.
+fn inside(chosen: &[f64], ranges: &[Range], tried: &[(&[f64], bool)], key: Key, lane: u64) -> Vec<Vec<f64>> {
+    let mut lists: Vec<Vec<f64>> = Vec::new();
+    let mut small = false;
+    for (c, range) in ranges.iter().enumerate() {
+        let (lo, hi) = match range {
+            Range::Values(values) => {
+                lists.push(values.clone());
+                continue;
+            }
+            Range::Between(lo, hi) => (*lo, *hi),
+        };
+        let own = tried.iter().filter(|(x, open)| *open && lo <= x[c] && x[c] <= hi);
+        let (a, b) = own.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), (x, _)| {
+            (a.min(x[c]), b.max(x[c]))
+        });
+        let part = b > a && b - a < PART * width(lo, hi, chosen[c]);
+        small |= part;
+        let shift = key.uniform(lane, 7);
+        let steps = (0..STEPS).map(|i| a + (b - a) * (i as f64 + shift) / STEPS as f64);
+        lists.push(if part { steps.collect() } else { Vec::new() });
+    }
+    let mut out = Vec::new();
+    if !small {
+        return out;
+    }
+    let replaced = |c: usize, x: f64| -> Vec<f64> {
+        let mut a = chosen.to_vec();
+        a[c] = x;
+        a
+    };
+    for (c, list) in lists.iter().enumerate() {
+        if matches!(ranges[c], Range::Between(..)) {
+            out.extend(list.iter().map(|x| replaced(c, *x)));
+        }
+    }
+    for i in 0..if lists.len() > 1 { TOGETHER } else { 0 } {
+        let pick = |c: usize| {
+            let u = key.uniform(lane * 64 + 62, i * 16 + c as u64);
+            let list = &lists[c];
+            list.get((u * list.len() as f64) as usize).copied().unwrap_or(chosen[c])
+        };
+        out.push((0..lists.len()).map(pick).collect());
+    }
+    out
 }
 
 /// Deviations that are tried at a visit.
@@ -205,15 +258,27 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
         .map(|(visit, actions)| Job { visit: *visit, actions })
         .collect();
     // Where no price clears there is no such choice.
-    let worth = trials.worth(visits, &jobs, DRAWS[0])?;
-    let mut found: Vec<Found> = Vec::new();
-    let mut from = 0;
-    for &i in &places {
-        let end = from + tried[from..].iter().take_while(|(v, _)| *v == i).count();
-        let here = worth[from].q;
-        let mut order: Vec<usize> = (from + 1..end)
-            .filter(|k| Worth::open(&worth[*k]).is_finite())
+    let mut worth = trials.worth(visits, &jobs, DRAWS[0])?;
+    let more = |i: usize| -> Vec<(usize, Vec<f64>)> {
+        let own = tried.iter().zip(&worth).filter(|((v, _), _)| *v == i);
+        let own: Vec<(&[f64], bool)> = own
+            .map(|((_, a), w)| (a.as_slice(), w.open() > f64::NEG_INFINITY))
             .collect();
+        let found = inside(&visits[i].actions, &ranges[i], &own, key, i as u64);
+        found.into_iter().map(|a| (i, a)).collect()
+    };
+    let also: Vec<(usize, Vec<f64>)> = places.iter().flat_map(|i| more(*i)).collect();
+    let jobs: Vec<Job> = also
+        .iter()
+        .map(|(visit, actions)| Job { visit: *visit, actions })
+        .collect();
+    worth.extend(trials.worth(visits, &jobs, DRAWS[0])?);
+    tried.extend(also);
+    let mut found: Vec<Found> = Vec::new();
+    for &i in &places {
+        let mut own = (0..tried.len()).filter(|k| tried[*k].0 == i);
+        let here = own.next().map_or(f64::NAN, |k| worth[k].q);
+        let mut order: Vec<usize> = own.filter(|k| Worth::open(&worth[*k]).is_finite()).collect();
         order.sort_by(|a, b| worth[*b].q.total_cmp(&worth[*a].q));
         for k in order.into_iter().take(3) {
             let gain = (worth[k].q - here) / bench.units[i];
@@ -223,7 +288,6 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
                 deviation: tried[k].1.clone(),
             });
         }
-        from = end;
     }
     again(bench, trials, &mut found)?;
     let mut largest = vec![0.0f64; visits.len()];
@@ -277,6 +341,23 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_small_feasible_part_is_tried_in_small_steps() {
+        let ranges = [Range::Between(0.0, 20.0), Range::Values(vec![0.0, 1.0])];
+        let along: Vec<[f64; 2]> = [0.0, 0.3, 0.9, 1.1, 20.0].map(|x| [x, 1.0]).to_vec();
+        let tried: Vec<(&[f64], bool)> = along.iter().map(|a| (a.as_slice(), a[0] > 0.1 && a[0] < 1.0)).collect();
+        let all = inside(&[0.3, 1.0], &ranges, &tried, Key::new(1, 2), 3);
+        assert!(all.iter().all(|a| (0.3..=0.9).contains(&a[0])), "{all:?}");
+        let mut alone: Vec<f64> = all[..STEPS].iter().map(|a| a[0]).collect();
+        assert!(all[..STEPS].iter().all(|a| a[1] == 1.0));
+        alone.sort_by(f64::total_cmp);
+        assert!(alone.windows(2).all(|w| w[1] - w[0] < 0.6 / STEPS as f64 + 1e-12));
+        assert!(all.len() == STEPS + TOGETHER as usize && all.iter().any(|a| a[1] == 0.0));
+        // A range that is feasible throughout was tried already.
+        let tried: Vec<(&[f64], bool)> = along.iter().map(|a| (a.as_slice(), true)).collect();
+        assert!(inside(&[0.3, 1.0], &ranges, &tried, Key::new(1, 2), 3).is_empty());
+    }
 
     /// Trials lie in the range, reach its ends, come close to them, and leave no gap wider than a twenty-fourth.
     #[test]

@@ -47,7 +47,7 @@ fn moments_of_finite_lives_count_whole_ones() {
 #[test]
 fn moments_of_lives_that_end_by_chance_weigh_long_and_short_ones_right() {
     let text = "horizon 3\nagent p {\n  state age in 0..3, start 0\n  action d in {no, yes}\n  noise dies ~ bernoulli(0.5)\n  \
-                age' = min(age + 1, 3)\n  observe age\n  reward if d == yes then age else 0\n  discount 0.9\n}\nend when p.dies == 1\n\
+                age' = min(age + 1, 3)\n  observe age\n  reward if d == yes then age else 0\n  end when dies\n  discount 0.9\n}\n\
                 solve { periods = 320 }\n";
     let scores: Vec<f64> = (1..=40)
         .map(|seed| {
@@ -87,7 +87,7 @@ fn the_best_constant_is_worth_its_own_rewards() {
          reward if d == run then 1 - 2 * w else 0.25\n  discount 0.9999\n}\n",
         1,
     );
-    for (s, right, tolerance) in [(waits, 0.0, 0.0), (checks, 5.0, 1e-12), (patient, 2500.0, 1e-6)] {
+    for (s, right, tolerance) in [(waits, 0.0, 0.0), (checks, 5.0, 1e-12), (patient, 2500.0, 1e-4)] {
         let constant = s.certificate.constant.as_ref().expect("a constant");
         assert!(
             (constant.constant - right).abs() <= tolerance,

@@ -26,7 +26,7 @@ impl Household {
              action c in (0, {range:?}]\n  let own = house == 1 or buy == yes\n  \
              let left = a + 1 + 0.2 * t - (if buy == yes then {:?} else 0) - (if own then 0.05 else 0.3) - c\n  require left >= 0\n  require c >= 0.02\n  \
              noise R ~ discrete([0.85, 1.05, 1.2], [0.25, 0.5, 0.25])\n  a' = min(left * R, {TOP:?})\n  house' = if own then 1 else 0\n  observe a, house\n  \
-             reward log(c) + (if own then {:?} else 0) + (if t == {} then 3 * log(1 + left + (if own then 1.5 else 0)) else 0)\n  discount {DISCOUNT:?}\n}}\n",
+             reward log(c) + (if own then {:?} else 0) + (if t == {} then 3 * log(1 + left + (if own then 1.5 else 0)) else 0)\n  discount {DISCOUNT:?}\n}}\nsolve {{ interpolation = linear; grid.a = uniform(801) }}\n",
             self.price,
             self.joy,
             LIFE - 1

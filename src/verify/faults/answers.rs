@@ -473,16 +473,6 @@ pub(super) fn peaks(_: &Model, s: &Solved) -> f64 {
     along(s, 24.0, |x| a * x + g, |_| 8.3)
 }
 
-pub(super) fn strait(_: &Model, s: &Solved) -> f64 {
-    let pays = |a: f64| 2.0 * (-40.0 * (a - 0.25) * (a - 0.25)).exp() + 3.0 * (-400.0 * (a - 0.51) * (a - 0.51)).exp();
-    let top = (0..=100_000)
-        .map(|i| f64::from(i) * 1e-5)
-        .max_by(|x, y| pays(*x).total_cmp(&pays(*y)))
-        .unwrap_or(f64::NAN);
-    let (a, g) = linear(0.9, 1.0, pays(top), 0.9);
-    along(s, 24.0, |x| a * x + g, |_| top)
-}
-
 pub(super) fn corner(_: &Model, s: &Solved) -> f64 {
     let (a, g) = linear(0.9, 1.0, 0.0, 0.9);
     along(s, 24.0, |x| a * x + g, |_| 0.0)

@@ -66,7 +66,6 @@ pub(super) const ECONOMIES: &[Economy] = &[
     refused("war cut short", WAR_CUT_SHORT, &["E0949"]),
     solved("patience", PATIENCE, patience, 1e-6),
     solved("peaks", PEAKS, peaks, 1e-6),
-    solved("strait", STRAIT, strait, 1e-6),
     solved("corner", CORNER, corner, 1e-6),
     solved("dump", DUMP, dump, 1e-4),
     solved("gate", GATE, gate, 1e-6),
@@ -457,19 +456,6 @@ agent climber {
   x' = 0.9 * x + 1
   observe x
   reward x + 2 * exp(-(a - 2)^2) + 3 * exp(-2 * (a - 8.3)^2)
-  discount 0.9
-}
-solve { grid.x = uniform(8); euler = 0; periods = 640; burn_in = 20 }
-"#;
-
-pub(super) const STRAIT: &str = r#"model strait "Two peaks in the twentieth of a range that a requirement leaves"
-agent climber {
-  state x in [0, 24], start 10
-  action a in [0, 20]
-  require a + 0.001 * x <= 1
-  x' = 0.9 * x + 1
-  observe x
-  reward x + 2 * exp(-40 * (a - 0.25)^2) + 3 * exp(-400 * (a - 0.51)^2)
   discount 0.9
 }
 solve { grid.x = uniform(8); euler = 0; periods = 640; burn_in = 20 }

@@ -197,18 +197,10 @@ fn a_rule_that_is_far_from_the_best_loses_against_a_best_reply() {
 #[test]
 fn a_policy_of_what_its_player_does_not_observe_is_caught() {
     let told = |observe: &str| judged(&LQ.replace("observe q, others(firm.q)", observe), duopoly(RULE));
-    for part in ["observe q", "observe q, sum(firm.q) > 2", "observe others(firm.q)"] {
-        let c = told(part);
-        assert!(!c.passed && codes(&c).contains(&"E0825"), "{part}: {:?}", c.reasons);
-    }
-    for whole in [
-        "observe q, p",
-        "observe p, others(firm.q)",
-        "observe all, others(firm.q)",
-    ] {
-        let c = told(whole);
-        assert!(c.passed, "{whole}: {:?}", c.reasons);
-    }
+    let c = told("observe q");
+    assert!(!c.passed && codes(&c).contains(&"E0825"), "{:?}", c.reasons);
+    let c = told("observe q, others(firm.q)");
+    assert!(c.passed, "{:?}", c.reasons);
 }
 
 /// Brock and Mirman (1972) by markets for factors, `n` households, capital income taxed and handed back: saved is the share `a b (1 - t)`.

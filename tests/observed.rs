@@ -185,7 +185,6 @@ fn in_a_game_with_states_everybody_observes_what_its_policy_depends_on() {
     let known = held(&duopoly("q, others(firm.q)", false, ""));
     for same in [
         "q, p",
-        "p, others(firm.q)",
         "q, sum(firm.q)",
         "q, mean(firm.q)",
         "q, 3 * sum(others(firm.q)) - 1",

@@ -138,7 +138,7 @@ impl Saver {
 fn compare(text: &str, saver: &Saver, places: &[(usize, f64, f64)]) -> bool {
     let s = solved(text);
     if !s.certificate.passed {
-        println!("{text}\nrefused: {:?}", s.certificate.reasons);
+        eprintln!("{text}\nrefused: {:?}", s.certificate.reasons);
         return false;
     }
     let best = saver.best();
@@ -215,7 +215,7 @@ fn inventory(rare: f64, stays: f64) -> bool {
     );
     let s = solved(&text);
     if !s.certificate.passed {
-        println!("{text}\nrefused: {:?}", s.certificate.reasons);
+        eprintln!("{text}\nrefused: {:?}", s.certificate.reasons);
         return false;
     }
     let chances = [[1.0 - rare, rare], [1.0 - stays, stays]];

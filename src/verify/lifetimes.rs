@@ -11,9 +11,8 @@ pub type Worth<'a> = &'a dyn Fn(usize, &[f64]) -> f64;
 pub enum Rest<'a> {
     /// As is said.
     Told(Worth<'a>),
-    /// As the path's own last periods go on: a policy is neither helped nor hurt by what somebody else would do afterwards.
-    Own,
-    /// The same, but no more than is said: where much of a life is left, its last periods may be better than those to come.
+    /// As the path's own last periods go on, so that a policy is not helped by what somebody else would do afterwards, and no more than is said: its last
+    /// periods may be better than those to come.
     AtMost(Worth<'a>),
 }
 
@@ -115,7 +114,6 @@ pub fn lifetimes(
         total[p] += weight[p]
             * match rest {
                 Rest::Told(worth) => worth(world.shock[p], &state),
-                Rest::Own => tail.worth(p, left),
                 Rest::AtMost(worth) => tail.worth(p, left).min(worth(world.shock[p], &state)),
             };
     }

@@ -87,8 +87,6 @@ impl Proof for BestConstant {
     }
 }
 
-/// Weight of the periods that are left at which they matter little.
-const LITTLE: f64 = 1e-3;
 /// Paths on which the best constant is looked for, and on which it is compared with the solution.
 const CONSTANT_PATHS: (usize, usize) = (16, 64);
 
@@ -136,11 +134,7 @@ fn best_constant(bench: &Bench) -> Option<ConstantComparison> {
             .collect();
         bellman.tensor.value_at(&later[shock], &places)
     };
-    let own = if discount.powf(periods as f64) <= LITTLE {
-        Rest::Own
-    } else {
-        Rest::AtMost(&after)
-    };
+    let own = Rest::AtMost(&after);
     let play = |p: &dyn Policy, paths: usize, seed: u64, rest: Rest| -> Vec<f64> {
         lifetimes(bellman, p, (paths, periods), seed, &options.starts, rest)
     };

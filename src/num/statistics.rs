@@ -31,14 +31,15 @@ fn deviations(x: &[f64]) -> (Vec<f64>, f64) {
     (x.iter().map(|v| v / unit - m).collect(), unit)
 }
 
-/// Mean, standard deviation and range of numbers that come one after another, none of which is kept (Welford 1962). In units of the first that is not zero, so that
-/// squares of very large and very small numbers stay numbers.
+/// Mean, standard deviation and range of numbers that come one after another, none of which is kept: by plain sums, and where their squares would be too large or too small
+/// for a number by Welford's (1962) recursion in units of the first that is not zero.
 #[derive(Clone, Copy, Debug)]
 pub struct Running {
     unit: f64,
     count: f64,
     mean: f64,
     squares: f64,
+    /// Plain sums of the numbers and of their squares.
     plain: (f64, f64),
     /// Smallest and largest so far.
     pub range: (f64, f64),
@@ -89,7 +90,9 @@ impl Running {
     /// Their mean; NaN where one is not finite, or there is none.
     pub fn mean(&self) -> f64 {
         let unit = if self.unit == 0.0 { 1.0 } else { self.unit };
-        if self.count == 0.0 || self.unbounded > 0 {
+        if self.ordinary() {
+            self.plain.0 / self.count
+        } else if self.count == 0.0 || self.unbounded > 0 {
             f64::NAN
         } else {
             self.mean * unit

@@ -1,6 +1,6 @@
 //! Whether those who play a game observe what their choices would depend on: asked once for all methods of games.
 //!
-//! A game without states is solved for choices that are functions of draws that are known exactly (`Game::new` asks [`types`] which these are): an
+//! A game without states is solved for choices that are functions of draws that are known exactly (`Game::new` asks `types` which these are): an
 //! observation that tells a part of a draw that matters would be left unused, and is refused. In a game with states policies are functions of
 //! the states, so that everybody must observe those that matter to it, or be able to work them out of what it observes ([`states`]). The problem of one
 //! who decides has a test of its own (`decision/information.rs`), of which this is the counterpart; the judge's is `verify/equilibrium/observation.rs`.

@@ -2,7 +2,7 @@
 //!
 //! A state of a chain that comes once in a thousand periods and stays for twenty is met by few of the lives that are played, if by any, yet what happens there is part of
 //! every value. So the chain of each shock is held at each of its states, from the places where lives were farthest out, for as long as the chance of the
-//! streak, discounted, is not below [`RAREST`]. Nothing is known here of where the solver thinks that states go. Where a streak leaves the grid
+//! streak, discounted, is not below `RAREST`. Nothing is known here of where the solver thinks that states go. Where a streak leaves the grid
 //! the value is an extrapolation: the mesh of the judge is then spread over those places, too, so that what is wrong there is seen in
 //! the errors at the places that lives visit.
 

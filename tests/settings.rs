@@ -440,7 +440,9 @@ fn several_who_interact_are_solved_as_one_or_not_at_all() {
     let alone = "agent h[3] {\n  state a in [0, 5], start 1\n  action x in [0, 1]\n  a' = 0.5 * a + x\n  \
                  reward a - x^2\n  discount 0.5\n}\nsolve { grid.a = uniform(20) }\n";
     assert!(solve(alone).is_ok());
-    let meeting = alone.replace("[0, 1]", "[0, 0.5 + 0.1 * mean(h.a)]");
+    let meeting = alone
+        .replace("[0, 1]", "[0, 0.5 + 0.1 * mean(h.a)]")
+        .replace("  reward", "  observe a, others(h.a)\n  reward");
     let s = solve(&meeting).unwrap_or_else(|d| panic!("{d:?}"));
     assert_eq!((s.solution.players.len(), s.solution.states.len()), (3, 3));
 }

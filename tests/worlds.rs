@@ -2,7 +2,7 @@
 //! and sums over lives. What is right is computed here, by closed forms or by arithmetic of the test's own.
 
 use econc::env::cast::Behaviour;
-use econc::env::simulate::{Simulation, SimulationOptions, simulate};
+use econc::env::simulate::{Averaged, Simulation, SimulationOptions, simulate};
 use econc::solve::progress::silent;
 use econc::verify::solved::{self, Solved};
 use econc::{Model, compile};
@@ -725,4 +725,49 @@ fn strict_requirements_on_whole_numbers_leave_the_end_out() {
     let failed = solved::solve(&nothing, &solved::Request::default(), &mut silent);
     let said = format!("{:?}", failed.expect_err("no choice"));
     assert!(said.contains("E0902"), "{said}");
+}
+
+/// Lives of nine periods, and of at most ten that a draw ends: how old one is, on average, where ages are counted in whole lives.
+#[test]
+fn moments_of_finite_lives_are_those_of_whole_lives() {
+    let text = |horizon: usize, end: &str| {
+        format!(
+            "model m\nhorizon {horizon}\nagent a {{\n  state k in [0, 100], start 0\n  action d in [0, 1]\n  noise x ~ uniform(0, 1)\n  let age = t\n  \
+             k' = k + 1\n  observe k\n  reward age - d\n  discount 0.9\n{end}}}\n"
+        )
+    };
+    let moments = |s: &Simulation, name: &str| {
+        let found = s.moments.iter().find(|m| m.name == name).expect("a row");
+        (found.mean, found.sd)
+    };
+    let certain = model(&text(9, ""));
+    for (periods, more) in [(9, 0), (10, 8), (30, 6), (36, 0)] {
+        let s = run(&certain, &Behaviour::Random, &options(None, periods, 3));
+        assert_eq!(s.averaged, Averaged::WholeLives(more), "{periods}");
+        let (mean, sd) = moments(&s, "a.age");
+        assert!(
+            (mean - 4.0).abs() < 1e-12 && (sd - (60.0f64 / 9.0).sqrt()).abs() < 1e-12,
+            "{periods}: {mean} {sd}"
+        );
+        assert_eq!(series(&s, "a.age").len(), periods);
+    }
+    // Fewer than a life: its beginning, and it is said.
+    let s = run(&certain, &Behaviour::Random, &options(None, 5, 3));
+    assert_eq!((s.averaged, moments(&s, "a.age").0), (Averaged::Beginnings(9), 2.0));
+    // A life of T periods has ages 0 to T - 1: by the chances of T, the sum of ages over the sum of periods.
+    let ends = model(&text(10, "  end when x < 0.3\n"));
+    let (mut ages, mut length) = (0.0, 0.0);
+    for t in 0..10 {
+        let there = 0.7f64.powi(t);
+        ages += there * f64::from(t);
+        length += there;
+    }
+    let s = run(&ends, &Behaviour::Random, &options(None, 11, 40_000));
+    let mean = moments(&s, "a.age").0;
+    // The error of a mean over about 150000 lives; cut at the clock it is off by .4.
+    assert!(
+        (mean - ages / length).abs() < 0.012,
+        "{mean}, right is {}",
+        ages / length
+    );
 }

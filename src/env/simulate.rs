@@ -75,11 +75,25 @@ pub struct Returns {
     pub cut_off: u64,
 }
 
+/// Which periods moments are taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Averaged {
+    /// All that were asked for.
+    All,
+    /// In each world up to the end of the life that goes on in the last period asked for: to stop at a date of the clock would count beginnings more
+    /// often than ends. So many periods more in the world where that takes longest.
+    WholeLives(usize),
+    /// The first of the so many periods that a life may last: fewer were asked for.
+    Beginnings(usize),
+}
+
 /// A finished simulation.
 #[derive(Clone, Debug)]
 pub struct Simulation {
-    /// Periods simulated.
+    /// Periods asked for, in which the series are recorded.
     pub periods: usize,
+    /// What moments are taken over.
+    pub averaged: Averaged,
     /// Worlds simulated.
     pub worlds: usize,
     /// Series of the first world: one per quantity and element (of a vector the first eight members).
@@ -128,12 +142,18 @@ pub fn simulate(
     }
     let mut actor = Actor::new(&worlds, cast)?;
     actor.greedy = options.greedy;
-    let mut recorder = Recorder::new(model, &watched, wants, options.worlds);
+    let mut recorder = Recorder::new(model, &watched, wants, options.worlds, periods);
+    let horizon = model.horizon.filter(|h| *h > 0);
+    let longest = match horizon {
+        Some(h) if h <= periods => periods.saturating_add(h - 1),
+        _ => periods,
+    };
     // Kept, copied for the report, and written as text.
     let bytes = recorder.series.len() as f64 * periods as f64 * (8.0 + 8.0 + 20.0);
     limits::fits(bytes, &format!("the series of {periods} periods"), "fewer --periods")?;
-    for done in 0..periods {
-        if !progress(done, periods) {
+    let mut done = 0;
+    while done < periods || done < longest && !recorder.all_over() {
+        if !progress(done.min(periods), periods) {
             return Err(Diagnostic::error("E0906", "the simulation was stopped"));
         }
         let mut bounds = Vec::new();
@@ -146,8 +166,14 @@ pub fn simulate(
             worlds.restart(&outcome.ended)?;
         }
         actor.forget(&worlds, &outcome);
+        done += 1;
     }
-    Ok(recorder.finish(model, periods, worlds.counts.clone()))
+    let averaged = match horizon {
+        Some(h) if h > periods => Averaged::Beginnings(h),
+        Some(_) => Averaged::WholeLives(done - periods),
+        None => Averaged::All,
+    };
+    Ok(recorder.finish(model, averaged, worlds.counts.clone()))
 }
 
 /// Lets continuous shocks run on the chains on which the solver found the solution.
@@ -352,13 +378,18 @@ struct Recorder {
     first: Vec<(String, f64, f64)>,
     sizes: Vec<usize>,
     worlds: usize,
+    /// Periods asked for, and those that were recorded.
+    periods: usize,
+    recorded: usize,
+    /// Whether the last life that counts is over, world by world.
+    over: Vec<bool>,
     series: Vec<Vec<f64>>,
     sums: Vec<Running>,
     wants: Vec<Wants>,
 }
 
 impl Recorder {
-    fn new(model: &Model, watched: &[(String, NodeId)], wants: Vec<Wants>, worlds: usize) -> Recorder {
+    fn new(model: &Model, watched: &[(String, NodeId)], wants: Vec<Wants>, worlds: usize, periods: usize) -> Recorder {
         let sizes: Vec<usize> = watched
             .iter()
             .map(|(_, n)| model.graph.elements(&model.graph.nodes[n.0 as usize].shape))
@@ -368,6 +399,9 @@ impl Recorder {
             names: watched.iter().map(|(n, _)| n.clone()).collect(),
             first: Vec::new(),
             worlds,
+            periods,
+            recorded: 0,
+            over: vec![false; worlds],
             series: vec![Vec::new(); shown],
             sums: vec![Running::default(); sizes.len()],
             sizes,
@@ -389,17 +423,30 @@ impl Recorder {
         let mut at = 0;
         for (k, values) in outcome.watched.iter().take(self.sizes.len()).enumerate() {
             for e in 0..self.sizes[k].min(SHOWN_MEMBERS) {
-                self.series[at].push(values[e * n]);
+                if self.recorded < self.periods {
+                    self.series[at].push(values[e * n]);
+                }
                 at += 1;
             }
-            values.iter().for_each(|x| self.sums[k].push(*x));
+            let counted = values.iter().enumerate().filter(|(i, _)| !self.over[i % n]);
+            counted.for_each(|(_, x)| self.sums[k].push(*x));
         }
         for (wants, rewards) in self.wants.iter_mut().zip(&outcome.rewards) {
             wants.record(rewards, &outcome.watched, outcome, n);
         }
+        self.recorded += 1;
+        if self.recorded >= self.periods {
+            let ended = self.over.iter_mut().zip(&outcome.ended);
+            ended.for_each(|(over, ended)| *over |= *ended);
+        }
     }
 
-    fn finish(self, model: &Model, periods: usize, counts: Counts) -> Simulation {
+    /// Whether in every world the last life that counts is over.
+    fn all_over(&self) -> bool {
+        self.over.iter().all(|over| *over)
+    }
+
+    fn finish(self, model: &Model, averaged: Averaged, counts: Counts) -> Simulation {
         let mut series = Vec::new();
         let mut moments = Vec::new();
         let mut at = 0;
@@ -441,7 +488,8 @@ impl Recorder {
             })
             .collect();
         Simulation {
-            periods,
+            periods: self.periods,
+            averaged,
             worlds: self.worlds,
             series,
             moments,

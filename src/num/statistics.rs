@@ -31,16 +31,15 @@ fn deviations(x: &[f64]) -> (Vec<f64>, f64) {
     (x.iter().map(|v| v / unit - m).collect(), unit)
 }
 
-/// Mean, standard deviation and range of numbers that come one after another, none of which is kept: by plain sums, and where their squares would be too large or too small
-/// for a number by Welford's (1962) recursion in units of the first that is not zero.
+/// Mean, standard deviation and range of numbers that come one after another, none of which is kept: by Welford's (1962) recursion, in units in which
+/// squares are neither too large nor too small for a number.
 #[derive(Clone, Copy, Debug)]
 pub struct Running {
+    /// A power of two, so that dividing by it rounds nothing; 0 until there is a number that is not zero.
     unit: f64,
     count: f64,
     mean: f64,
     squares: f64,
-    /// Plain sums of the numbers and of their squares.
-    plain: (f64, f64),
     /// Smallest and largest so far.
     pub range: (f64, f64),
     /// How many were infinite or no number.
@@ -54,32 +53,39 @@ impl Default for Running {
             count: 0.0,
             mean: 0.0,
             squares: 0.0,
-            plain: (0.0, 0.0),
             range: (f64::INFINITY, f64::NEG_INFINITY),
             unbounded: 0,
         }
     }
 }
 
+/// Numbers this much larger than the unit change it: their squares, and sums of them, still fit.
+const TOO_LARGE: f64 = 1e100;
+
 impl Running {
     /// Takes in a number.
     pub fn push(&mut self, x: f64) {
         self.range = (self.range.0.min(x), self.range.1.max(x));
-        self.unbounded += u64::from(!x.is_finite());
-        self.plain = (self.plain.0 + x, self.plain.1 + x * x);
-        if self.unit == 0.0 && x.is_finite() {
-            // A power of two: dividing by it rounds nothing.
-            self.unit = if x == 0.0 {
-                0.0
-            } else {
-                x.abs().log2().floor().clamp(-1000.0, 1000.0).exp2()
-            };
-        }
-        let x = if self.unit == 0.0 { x } else { x / self.unit };
         self.count += 1.0;
+        if !x.is_finite() {
+            self.unbounded += 1;
+            return;
+        }
+        if x != 0.0 && (self.unit == 0.0 || x.abs() / self.unit > TOO_LARGE) {
+            self.measure_in(x.abs().log2().floor().clamp(-1000.0, 1000.0).exp2());
+        }
+        let x = if x == 0.0 { 0.0 } else { x / self.unit };
         let off = x - self.mean;
         self.mean += off / self.count;
         self.squares += off * (x - self.mean);
+    }
+
+    /// Goes over to another unit.
+    fn measure_in(&mut self, unit: f64) {
+        let by = self.unit / unit;
+        self.mean *= by;
+        self.squares *= by * by;
+        self.unit = unit;
     }
 
     /// How many numbers there were.
@@ -89,34 +95,18 @@ impl Running {
 
     /// Their mean; NaN where one is not finite, or there is none.
     pub fn mean(&self) -> f64 {
-        let unit = if self.unit == 0.0 { 1.0 } else { self.unit };
-        if self.ordinary() {
-            self.plain.0 / self.count
-        } else if self.count == 0.0 || self.unbounded > 0 {
-            f64::NAN
-        } else {
-            self.mean * unit
+        if self.count == 0.0 || self.unbounded > 0 {
+            return f64::NAN;
         }
+        self.mean * self.unit
     }
 
     /// Their standard deviation (divisor `n`); NaN where one is not finite, or there is none.
     pub fn sd(&self) -> f64 {
-        let unit = if self.unit == 0.0 { 1.0 } else { self.unit };
         if self.count == 0.0 || self.unbounded > 0 {
             return f64::NAN;
         }
-        if self.ordinary() {
-            let mean = self.plain.0 / self.count;
-            return (self.plain.1 / self.count - mean * mean).max(0.0).sqrt();
-        }
-        (self.squares / self.count).max(0.0).sqrt() * unit
-    }
-
-    /// Whether plain sums of the numbers and of their squares hold.
-    fn ordinary(&self) -> bool {
-        let (lo, hi) = self.range;
-        let largest = lo.abs().max(hi.abs());
-        self.count > 0.0 && self.unbounded == 0 && (largest == 0.0 || (1e-100..1e100).contains(&largest))
+        (self.squares / self.count).max(0.0).sqrt() * self.unit
     }
 }
 
@@ -213,7 +203,14 @@ mod tests {
         assert_eq!(mean(&x), 2.5);
         assert!((sd(&x) - (5.0f64 / 3.0).sqrt()).abs() < 1e-15);
         // Whatever the unit.
-        for (unit, from) in [(1.0, 0.0), (1e160, 0.0), (1e300, 0.0), (1e-170, 0.0)] {
+        for (unit, from) in [
+            (1.0, 0.0),
+            (1e160, 0.0),
+            (1e300, 0.0),
+            (1e-170, 0.0),
+            (1.0, 1e9),
+            (1e-3, -1e5),
+        ] {
             let y: Vec<f64> = x.iter().map(|v| from + unit * v).collect();
             let right = unit * (5.0f64 / 3.0).sqrt();
             assert!((sd(&y) / right - 1.0).abs() < 1e-6, "{unit}: {}", sd(&y));
@@ -227,6 +224,14 @@ mod tests {
             assert!((all.mean() / mean(&y) - 1.0).abs() < 1e-12 && all.count() == 4.0);
             assert!(unit == 1e300 || (autocorrelation(&y) - autocorrelation(&x)).abs() < 1e-6);
         }
+        // However small the first of them, or zero.
+        let mut all = Running::default();
+        [0.0, 1e-200, 0.0, 4e180, 8e180].into_iter().for_each(|v| all.push(v));
+        assert!((all.mean() / 2.4e180 - 1.0).abs() < 1e-14, "{}", all.mean());
+        assert!((all.sd() / 10.24f64.sqrt() / 1e180 - 1.0).abs() < 1e-14, "{}", all.sd());
+        let mut all = Running::default();
+        [0.0, 0.0].into_iter().for_each(|v| all.push(v));
+        assert!(all.mean() == 0.0 && all.sd() == 0.0);
         let mut all = Running::default();
         [1.0, f64::INFINITY, 2.0].into_iter().for_each(|v| all.push(v));
         assert!(all.mean().is_nan() && all.sd().is_nan() && all.unbounded == 1 && all.range == (1.0, f64::INFINITY));

@@ -10,7 +10,7 @@ use crate::check::Model;
 use crate::check::model::Otherwise;
 use crate::diag::Diagnostic;
 use crate::env::cast::names;
-use crate::env::simulate::Simulation;
+use crate::env::simulate::{Averaged, Simulation};
 use crate::verify::grid::Certificate;
 use crate::verify::grid::quantiles::Quantiles;
 use crate::verify::grid::trusted::Trusted;
@@ -467,6 +467,9 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
     if s.counts.episodes > 0 {
         facts.push(("episodes ended".into(), s.counts.episodes.to_string()));
     }
+    if let Some(what) = averaged(s) {
+        facts.push(("moments over".into(), what));
+    }
     let mut diagnostics: Vec<Diagnostic> = trusted.and_then(|t| untrusted(s, t)).into_iter().collect();
     diagnostics.extend(unbounded(s));
     let certificate = counted(model, s, &mut diagnostics);
@@ -483,6 +486,19 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
         diagnostics,
         files: Vec::new(),
         numbers: Vec::new(),
+    }
+}
+
+/// Which periods moments are taken over, where they are not those asked for or less than lives.
+fn averaged(s: &Simulation) -> Option<String> {
+    match s.averaged {
+        Averaged::All | Averaged::WholeLives(0) => None,
+        Averaged::WholeLives(1) => Some("whole lives: 1 period more, so that the last ends".into()),
+        Averaged::WholeLives(n) => Some(format!("whole lives: up to {n} periods more, so that the last end")),
+        Averaged::Beginnings(horizon) => Some(format!(
+            "the first {} of the {horizon} periods that a life may last",
+            s.periods
+        )),
     }
 }
 

@@ -1,5 +1,8 @@
 //! Mistakes that people make when they write their first model: one message each, with what to type instead.
 
+#[path = "mistakes/literal.rs"]
+mod literal;
+
 /// The growth model with one thing changed, the code of the message, and words of its hint.
 const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("k' = (1", "k = (1", "E0118", "`k' = ..` for the next value"),

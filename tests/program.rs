@@ -782,9 +782,12 @@ fn memory_that_is_not_there_is_a_message() {
     let few = "solve growth.econ --set grid.k='log(3000)' --out few --force";
     assert_eq!(limited("2000000", few).status.code(), Some(0));
     let many = "solve growth.econ --set grid.k='log(400000)' --memory 16M";
-    let output = limited("2000000", many);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stdout).contains("E0982"), "{}", text(&output.stdout));
+    let unforeseen = "solve growth.econ --set grid.k='log(6000)' --memory 16M";
+    for (line, code) in [(many, "E0981"), (unforeseen, "E0982")] {
+        let output = limited("2000000", line);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stdout).contains(code), "{}", text(&output.stdout));
+    }
     let output = limited("2000000", "solve small.econ --threads 60000");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }

@@ -147,8 +147,8 @@ fn words_of_other_languages_are_told_what_they_are_here() {
     };
     for (line, wanted) in [
         ("utility log(c)", "reward log(c)"),
-        ("control d in [0, 1]", "action c in [0, 1]"),
-        ("beta 0.9", "discount 0.96"),
+        ("control d in [0, 1]", "`action d in [0, 1]`"),
+        ("beta 0.9", "`discount 0.9`"),
         ("constraint c >= 0", "require c >= 0"),
         ("k[t+1] = k", "`k' = ..`"),
         ("k(t+1) = k", "`k' = ..`"),

@@ -250,7 +250,11 @@ impl Checker<'_> {
             && let [a] = args.as_slice()
         {
             let scale = self.number_constant(&a.value, scope)?;
-            if scale > 0.0 && matches!(space, model::Space::Finite { .. } | model::Space::Integer { .. }) {
+            if matches!(space, model::Space::Finite { .. } | model::Space::Integer { .. }) {
+                if !(scale > 0.0 && scale.is_finite()) {
+                    self.report(errors::no_taste(scale, a.value.span));
+                    return None;
+                }
                 return Some(scale);
             }
         }

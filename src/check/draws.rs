@@ -234,7 +234,12 @@ impl Checker<'_> {
         };
         let mut inner = scope.clone();
         inner.draws = None;
-        let (v, p) = (self.expr(v, &inner)?, self.expr(p, &inner)?);
+        let v = self.expr(v, &inner)?;
+        let before = self.diagnostics.len();
+        let Some(p) = self.expr(p, &inner) else {
+            errors::chances_are_numbers(&mut self.diagnostics[before..]);
+            return None;
+        };
         Some((v.node, p.node))
     }
 

@@ -359,7 +359,7 @@ impl Checker<'_> {
         match free.as_slice() {
             [one] => Some(*one),
             [] => {
-                self.report(errors::nothing_to_reduce("this function", at));
+                self.report(errors::nothing_to_reduce("this function", at, None));
                 None
             }
             several => {

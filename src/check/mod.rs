@@ -143,8 +143,18 @@ fn check_here(
     let (model, mut diagnostics) = checker.finish();
     diagnostics.sort_by_key(|d| d.primary.as_ref().map_or((0, 0), |(s, _)| (s.file, s.start)));
     diagnostics.dedup_by(|a, b| a == b);
+    causes_alone(&mut diagnostics);
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     (if failed { None } else { Some(model) }, diagnostics)
+}
+
+/// Leaves out unknown names where a market could not be made: it declares prices and what each gets.
+fn causes_alone(diagnostics: &mut Vec<Diagnostic>) {
+    let no_market = |d: &Diagnostic| d.code == "E0207" && d.headline.contains("market");
+    if diagnostics.iter().any(no_market) {
+        let guessed = |d: &Diagnostic| d.hint.as_ref().is_some_and(|h| h.starts_with("did you mean"));
+        diagnostics.retain(|d| d.code != "E0201" || guessed(d));
+    }
 }
 
 /// Most elements an array may have: 10^8 numbers are 800 MB.

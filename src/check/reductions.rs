@@ -1,6 +1,6 @@
 //! Reductions over sets and populations, `others`, and who is present.
 
-use super::{Bound, Checker, Scope, Ty, Value, errors};
+use super::{BlockKind, Bound, Checker, Scope, Ty, Value, errors};
 use crate::diag::Span;
 use crate::graph::{Axis, AxisId, AxisKind, Binary, NodeId, Reduce};
 use crate::syntax::ast::{self, Arg, Expr, ExprKind};
@@ -49,7 +49,12 @@ impl Checker<'_> {
             match free.as_slice() {
                 [one] => *one,
                 [] => {
-                    self.report(errors::nothing_to_reduce(word, at));
+                    let alone = self.one_agent(&args[0].value);
+                    self.report(errors::nothing_to_reduce(
+                        word,
+                        at,
+                        alone.as_ref().map(|(name, span)| (name.as_str(), *span)),
+                    ));
                     return None;
                 }
                 several => {
@@ -187,6 +192,19 @@ impl Checker<'_> {
             let axis = self.b.axis(self.b.base(*a));
             axis.name == *owner && matches!(axis.kind, AxisKind::Population | AxisKind::Stack(_))
         })
+    }
+
+    /// The agent before the dot of a dotted name, and where it is declared, if it is one and no population.
+    fn one_agent(&self, e: &Expr) -> Option<(String, Span)> {
+        let ExprKind::Path(p) = &e.kind else {
+            return None;
+        };
+        let owner = &p.segments.get(p.segments.len().checked_sub(2)?)?.name.text;
+        let block = self
+            .blocks
+            .iter()
+            .find(|b| b.kind == BlockKind::Agent && b.name == *owner)?;
+        block.size.is_none().then(|| (owner.clone(), block.span))
     }
 
     /// `sum(h in household when h.active: h.s * h.y)`.

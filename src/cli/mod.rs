@@ -238,6 +238,9 @@ pub fn main() -> ExitCode {
                     | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
             );
             let fine = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            if json && error.kind() == ErrorKind::DisplayVersion {
+                return screen::json_version();
+            }
             if json && !fine {
                 screen::json_failure(2, &[unread(&error)]);
                 return ExitCode::from(2);

@@ -9,6 +9,7 @@ use super::{Exit, Failure};
 use crate::diag::{Diagnostic, Severity};
 use std::cell::Cell;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::process::ExitCode;
 
 /// The terminal, or what stands for it.
 pub(super) struct Screen {
@@ -168,6 +169,15 @@ pub(super) fn json_failure(exit: u8, diagnostics: &[Diagnostic]) {
     let value = serde_json::json!({ "status": status, "exit": exit, "diagnostics": diagnostics });
     // Nothing can be done if even this cannot be printed.
     let _ = std::io::stdout().write_all(format!("{value:#}\n").as_bytes());
+}
+
+/// Prints in JSON which program this is, and of which version.
+pub(super) fn json_version() -> ExitCode {
+    let value = serde_json::json!({ "program": "econc", "version": env!("CARGO_PKG_VERSION") });
+    match std::io::stdout().write_all(format!("{value:#}\n").as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::from(2),
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 fn terminal_width() -> Option<usize> {

@@ -10,7 +10,9 @@ use super::source::Source;
 use super::{Exit, Failure, effects, ranges, stop, sweep};
 use crate::diag::Diagnostic;
 use crate::report::content::Content;
-use crate::report::store::{Manifest, RunDirectory, RunPlace, Status, inspect, interrupted, open_complete};
+use crate::report::store::{
+    Manifest, RunDirectory, RunPlace, Status, has_checkpoint, inspect, interrupted, open_complete,
+};
 use crate::report::{number, place};
 use std::path::Path;
 
@@ -78,7 +80,12 @@ pub(super) fn resumed(directory: &Path, action: &str, screen: &Screen) -> Result
         Ok(done) => done.directory,
         Err(_) => interrupted(directory)?,
     };
-    let (manifest, _) = inspect(&directory)?;
+    let (manifest, status) = inspect(&directory)?;
+    let goes_on = match status {
+        Status::Interrupted => true,
+        Status::Failed => has_checkpoint(&directory),
+        Status::Running | Status::Complete => false,
+    };
     if manifest.action != action {
         let error = Diagnostic::error(
             "E0954",
@@ -86,6 +93,7 @@ pub(super) fn resumed(directory: &Path, action: &str, screen: &Screen) -> Result
         );
         let error = match manifest.action.as_str() {
             "" => error.hint("run its command again"),
+            _ if !goes_on => error.hint(format!("it is {status}: there is nothing to resume")),
             other => error.hint(format!("econc {other} --resume {}", directory.display())),
         };
         return Err(error.into());

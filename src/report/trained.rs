@@ -208,6 +208,20 @@ fn steps_played(asked: u64, seeds: &[&Trained]) -> String {
 /// Fewest updates after which a gradient learner has learned anything.
 const FEW_UPDATES: u64 = 20;
 
+/// What to type for updates enough. Worlds and horizon are said with the steps: those of the default grow with them, where they had been cut to the steps.
+fn enough(method: &Method, steps: u64, updates: u64) -> String {
+    let each = steps.max(1).div_ceil(updates.max(1));
+    let (worlds, horizon) = (method.worlds().max(1), method.horizon().unwrap_or(1));
+    let members = each.div_ceil((worlds * horizon).max(1) as u64).max(1);
+    let (few, short) = (worlds.min(8), horizon.min(64));
+    let for_steps = |worlds: usize, horizon: usize| members * (worlds * horizon) as u64 * FEW_UPDATES;
+    format!(
+        "ask for more steps, --with steps={} --with worlds={worlds} --with horizon={horizon}, or for less per update: --with steps={} --with worlds={few} --with horizon={short}",
+        for_steps(worlds, horizon),
+        for_steps(few, short).max(steps)
+    )
+}
+
 /// What a reader of the returns should know.
 fn remarks(method: &Method, seeds: &[&Trained]) -> Vec<Diagnostic> {
     let mut out = Vec::new();
@@ -233,14 +247,7 @@ fn remarks(method: &Method, seeds: &[&Trained]) -> Vec<Diagnostic> {
                 t.record.seed,
                 number::compact(steps as f64 / t.record.updates.max(1) as f64)
             ))
-            .hint(format!(
-                "ask for more steps, --with steps={}, or for less per update: --with worlds=8 --with horizon={}",
-                steps
-                    .max(1)
-                    .saturating_mul(FEW_UPDATES)
-                    .div_ceil(t.record.updates.max(1)),
-                usual.map_or(64, |h| h.min(64))
-            )),
+            .hint(enough(method, steps, t.record.updates)),
         );
     }
     for t in seeds {

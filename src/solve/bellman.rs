@@ -9,6 +9,7 @@
 
 use super::problem::{ActionKind, DecisionProblem, Lanes, Outcome, StateKind};
 use crate::diag::Diagnostic;
+use crate::kernel::math;
 use crate::num::grid;
 use crate::num::interpolate::{Axis, AxisPoint, MAX_AXES, Outside, Rule, Surface, Tensor};
 use rayon::prelude::*;
@@ -487,7 +488,8 @@ impl<'a> Bellman<'a> {
                         weight * p * scratch.reward[i] + w * rest,
                         w * if unpaid { rest } else { scratch.reward[i] + rest }
                     );
-                    slack[i] = slack[i].min(scratch.slack[i]);
+                    // Not `f64::min`, by which a requirement that is no number is met.
+                    slack[i] = math::min(slack[i], scratch.slack[i]);
                 }
             }
         }

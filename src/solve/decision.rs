@@ -34,9 +34,11 @@ mod shocks;
 pub use options::{CHAIN_STATES, Discretised, FINEST_DRAWS, HALFWAY_STATES, ProblemOptions};
 pub use playing::{hidden_state, kept_from_fellows, observed_shock};
 
+use super::bellman;
 use super::economy::cannot;
-use super::problem::{DecisionProblem, Lanes, Outcome, Spec, StateKind};
+use super::problem::{Culprits, DecisionProblem, Lanes, Outcome, Spec, StateAxis, StateKind};
 use crate::check::Model;
+use crate::check::model::Otherwise;
 use crate::diag::{Diagnostic, Span};
 use crate::graph::NodeId;
 use crate::kernel::dag::Id;
@@ -81,6 +83,7 @@ pub struct Decision {
     no_derivative: Option<String>,
     /// The prices that are found inside the period, and where: the outcome's last number is then how that ended.
     markets: Option<(String, Span)>,
+    culprits: Culprits,
     /// The draws whose chances move, and where the first is declared.
     moving: (String, Span),
     /// What should be known about the chains that stand for shocks.
@@ -181,6 +184,7 @@ impl Decision {
             draws::far_chains(model, &draws.discretised)?
         };
         let together = b.together(&draws)?;
+        solution_fits(&axes, together.chain.chain.transition.len(), paid.actions.len())?;
         let time = b.time(&read.everything)?;
         let [shocks_now, shocks_next] = draws.shock_ids();
         let noise_ids = draws.noise_ids();
@@ -262,6 +266,7 @@ impl Decision {
                 "a step (floor, a comparison, a choice, an end that a draw brings) stands between the variable and the reward".to_string()
             }),
             markets: compiled.clears.then(|| markets(model)),
+            culprits: culprits(model, &b.agents),
             moving: draws.moving(model),
             computed: AtomicU64::new(0),
             discretised: draws.discretised,
@@ -352,12 +357,38 @@ impl Decision {
     }
 }
 
+/// Errs where not even the numbers of a solution would fit into memory: before anything is computed at them.
+///
+/// # Errors
+/// E0981.
+fn solution_fits(axes: &[StateAxis], links: usize, actions: usize) -> Result<(), Diagnostic> {
+    let nodes = axes.iter().map(|s| match &s.kind {
+        StateKind::Continuous { grid, .. } => grid.len(),
+        StateKind::Integer { lo, hi } => hi.saturating_sub(*lo).saturating_add(1) as usize,
+    });
+    let sizes: Vec<usize> = std::iter::once(links).chain(nodes).collect();
+    let all: f64 = sizes.iter().map(|n| *n as f64).product();
+    bellman::fits_grid(all * bellman::NUMBER_BYTES * (1.0 + actions as f64), &sizes)
+}
+
 /// The names of the prices that clear, and where the first condition stands.
 fn markets(model: &Model) -> (String, Span) {
     let prices = model.prices.iter().filter(|p| p.clears);
     let names: Vec<&str> = prices.map(|p| p.name.as_str()).collect();
     let span = model.graph.roots.first().and_then(|r| r.spans.first().copied());
     (names.join(", "), span.unwrap_or_default())
+}
+
+/// Where rewards and requirements of those who decide stand.
+fn culprits(model: &Model, agents: &[usize]) -> Culprits {
+    let own = |a: Option<usize>| a.is_none_or(|a| agents.contains(&a));
+    let rewards = agents.iter().filter_map(|a| model.agents[*a].reward);
+    let hard = |o: &Otherwise| matches!(o, Otherwise::Infeasible | Otherwise::Project(_));
+    let requires = model.requires.iter().filter(|r| own(r.agent) && hard(&r.otherwise));
+    Culprits {
+        rewards: rewards.map(|r| model.graph.nodes[r.0 as usize].span).collect(),
+        requires: requires.map(|r| r.span).collect(),
+    }
 }
 
 fn lanes_of(lanes: &Lanes) -> usize {
@@ -420,6 +451,10 @@ impl DecisionProblem for Decision {
 
     fn market(&self) -> Option<(String, Span)> {
         self.markets.clone()
+    }
+
+    fn culprits(&self) -> Culprits {
+        self.culprits.clone()
     }
 
     fn prepare(&self, lanes: &Lanes) -> Option<Vec<Vec<f64>>> {

@@ -242,16 +242,20 @@ impl<'m> Economy<'m> {
         }
     }
 
-    /// What can be solved of an economy in which many meet: the problem of one, where they meet in stated prices alone.
-    fn apart(&self) -> String {
-        let mut stated: Vec<String> = self
-            .seats
-            .iter()
-            .flat_map(|s| &s.takes)
+    /// What to type so that the prices which somebody takes as given are numbers that the user states; any length.
+    pub fn stated(&self) -> Vec<String> {
+        let taken = self.seats.iter().flat_map(|s| &s.takes);
+        let mut stated: Vec<String> = taken
             .map(|p| format!("--set given.{}=NUMBER", self.model.prices[*p].name))
             .collect();
         stated.sort();
         stated.dedup();
+        stated
+    }
+
+    /// What can be solved of an economy in which many meet: the problem of one, where they meet in stated prices alone.
+    fn apart(&self) -> String {
+        let stated = self.stated();
         let base = "`econc simulate` and `econc train` run it; econc solves one agent, a few under `--concept planner`, and members who do not interact: whose prices and aggregates nobody moves";
         if stated.is_empty() {
             return base.into();

@@ -41,9 +41,13 @@ pub(super) fn not_a_number(
             "no choice is best there: check the sign of the reward, or give `{action}` a closed end short of it"
         ));
     }
-    error
-        .note(format!("first at {place}: the value is {}", value[k]))
-        .hint("check the reward for division by zero or powers of negative numbers; `a^0.5` of a negative `a` is none")
+    let error = error.note(format!("first at {place}: the value is {}", value[k]));
+    if value[k].is_infinite() {
+        return error.hint(
+            "a number beyond 1.8e308: look for what grows as fast as exp(x) or x^n with a large x, bound it, or measure it in other units",
+        );
+    }
+    error.hint("check the reward for division by zero or powers of negative numbers; `a^0.5` of a negative `a` is none")
 }
 
 /// A continuous action along which the reward grows without end at a node, and the end of its range where it does.

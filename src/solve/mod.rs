@@ -7,6 +7,7 @@ pub mod between;
 mod describe;
 mod expected;
 pub mod grid_search;
+mod infeasible;
 mod kinked;
 pub mod located;
 mod lost;

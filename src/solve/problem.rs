@@ -245,6 +245,15 @@ pub struct Outcome<'a> {
     pub discount: &'a mut [f64],
 }
 
+/// Where in a file rewards and requirements stand, any number of each.
+#[derive(Clone, Debug, Default)]
+pub struct Culprits {
+    /// Rewards of those who decide.
+    pub rewards: Vec<Span>,
+    /// Requirements that a choice must meet.
+    pub requires: Vec<Span>,
+}
+
 /// A Markov decision problem. Evaluations are pure: same lanes, same bytes, from any number of threads.
 pub trait DecisionProblem: Sync {
     /// Its dimensions.
@@ -261,6 +270,10 @@ pub trait DecisionProblem: Sync {
     /// The names of the prices that are found inside the period and where their conditions stand, if there are any.
     fn market(&self) -> Option<(String, Span)> {
         None
+    }
+    /// Where what may be wrong with a choice stands.
+    fn culprits(&self) -> Culprits {
+        Culprits::default()
     }
     /// The part of reward and slack that depends on the states (with the shock and the date) alone, `[quantity][lane]`: solvers
     /// compute it once where they try many actions at the same states. `None` if nothing can be split off; then solvers do not

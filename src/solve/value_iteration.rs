@@ -19,7 +19,6 @@ mod backward;
 mod bound;
 mod forever;
 mod improve;
-mod infeasible;
 
 pub(super) use bound::leaves;
 
@@ -286,7 +285,13 @@ enum Ended {
 
 fn not_converged(record: &Record, options: &ValueIterationOptions) -> Diagnostic {
     let scale = record.target / options.tolerance;
-    let hint = if record.iterations >= options.improvements {
+    let asked = options.policy_tolerance.filter(|most| record.policy_change > *most);
+    let hint = if let Some(asked) = asked.filter(|_| record.error <= record.target) {
+        format!(
+            "the value is good enough; its actions do not come to rest within policy_tolerance = {asked:e}: leave that out, or write policy_tolerance = {:.0e}",
+            2.0 * record.policy_change
+        )
+    } else if record.iterations >= options.improvements {
         format!("allow more of them: iterations = {}", 10 * options.improvements.max(1))
     } else if record.policy_change < 1e-9 && scale.is_finite() && record.error < 1e4 * record.target {
         format!(
@@ -310,10 +315,16 @@ fn not_converged(record: &Record, options: &ValueIterationOptions) -> Diagnostic
         "error bound {:.3e}, asked for {:.3e}",
         record.error, record.target
     ))
-    .note(format!(
-        "largest change of an action in the last improvement {:.3e}",
-        record.policy_change
-    ))
+    .note(match asked {
+        None => format!(
+            "largest change of an action in the last improvement {:.3e}",
+            record.policy_change
+        ),
+        Some(asked) => format!(
+            "largest change of an action in the last improvement {:.3e}, asked for {asked:.3e} (policy_tolerance)",
+            record.policy_change
+        ),
+    })
     .hint(hint)
 }
 

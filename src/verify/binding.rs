@@ -1,5 +1,6 @@
 //! Which constraints bind at a state, and how they move the actions with the states.
 
+use crate::kernel::math;
 use crate::solve::bellman::{At, Bellman, Scratch};
 
 /// How close to a bound or to zero slack counts as binding, relative to the width of the action's range.
@@ -88,7 +89,7 @@ fn slacks(bellman: &Bellman, at: At, states: &[&[f64]], actions: &[&[f64]]) -> V
         for (next, _, _) in bellman.branches(at.shock) {
             bellman.evaluate(at, noise, next, states, actions, n, &mut scratch);
             for i in (0..n).filter(|&i| scratch.chance[i] != 0.0) {
-                slack[i] = slack[i].min(scratch.slack[i]);
+                slack[i] = math::min(slack[i], scratch.slack[i]);
             }
         }
     }

@@ -264,7 +264,14 @@ pub(in crate::check) fn two_policies(name: &str, span: Span, first: Span) -> Dia
 pub(in crate::check) fn bad_taste(span: Span) -> Diagnostic {
     err("E0715", "taste shocks are `taste gumbel(scale)` on a finite choice")
         .at(span, "not that")
-        .hint("write `action d in {keep, replace}, taste gumbel(1)`; a choice from an interval has none")
+        .hint("write `action d in {keep, replace} taste gumbel(1)`; a choice from an interval has none")
+}
+
+/// Taste shocks that are none, or less than none.
+pub(in crate::check) fn no_taste(scale: f64, span: Span) -> Diagnostic {
+    err("E0715", format!("taste shocks of scale {}", num(scale)))
+        .at(span, "the scale must be positive")
+        .hint("leave `taste` out where there are no taste shocks; small ones are `taste gumbel(0.01)`")
 }
 
 pub(in crate::check) fn unknown_concept(word: &str, span: Span) -> Diagnostic {

@@ -19,7 +19,10 @@ pub(in crate::check) fn range_as_number(span: Span) -> Diagnostic {
 pub(in crate::check) fn empty_domain(lo: f64, hi: f64, span: Span) -> Diagnostic {
     err("E0401", format!("an empty domain: from {} to {}", num(lo), num(hi)))
         .at(span, "no number lies in it")
-        .hint("the lower end comes first")
+        .hint(match hi < lo {
+            true => format!("the lower end comes first: `[{}, {}]`", num(hi), num(lo)),
+            false => "the lower end comes first".to_string(),
+        })
 }
 
 pub(in crate::check) fn start_outside(
@@ -173,6 +176,17 @@ pub(in crate::check) fn not_constant(span: Span, phase: Phase, shaped: bool) -> 
             },
         )
         .hint("use parameters and numbers only")
+}
+
+/// Says of chances that move what draws may have such chances.
+pub(in crate::check) fn chances_are_numbers(found: &mut [Diagnostic]) {
+    for d in found.iter_mut().filter(|d| d.code == "E0405") {
+        d.hint = Some(
+            "chances of `discrete` are numbers and parameters; that of `noise x ~ bernoulli(p)` may depend on states and choices, and several such draws \
+             make more outcomes"
+                .into(),
+        );
+    }
 }
 
 pub(in crate::check) fn not_whole(x: f64, span: Span) -> Diagnostic {

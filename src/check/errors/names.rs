@@ -30,9 +30,17 @@ pub(in crate::check) fn unknown_name(
     if matches!(word, "E" | "E_t" | "Et" | "EE" | "E_" | "E0" | "E_0") {
         return d.hint(EXPECTATIONS);
     }
-    let otherwise = format!("declare it, `param {word} = ..`, or define it, `let {word} = ..`");
+    let otherwise = match PRICES.contains(&word) {
+        true => format!(
+            "declare it, `param {word} = ..`, define it, `let {word} = ..`, or have a market find it: `market goods {{ price {word} in [0.01, 100] clears sum(firm.supply) == sum(household.demand) }}`"
+        ),
+        false => format!("declare it, `param {word} = ..`, or define it, `let {word} = ..`"),
+    };
     recursion(with_guess(d, word, known, &otherwise), word)
 }
+
+/// Names that prices usually have.
+const PRICES: [&str; 9] = ["p", "price", "P", "r", "R", "w", "W", "wage", "interest"];
 
 /// Words by which a value of the future is meant.
 fn means_recursion(word: &str) -> bool {
@@ -210,7 +218,10 @@ pub(in crate::check) fn unknown_definition<'k>(
         d,
         &word.text,
         &known,
-        "bring it in with `use std.markets.{..}` or write `market def`",
+        &format!(
+            "bring it in: `use std.markets.{{{}}}`; or write a `market def {}` of your own",
+            word.text, word.text
+        ),
     )
 }
 

@@ -57,10 +57,15 @@ pub(in crate::check) fn which_axis(word: &str, shape: &str, span: Span) -> Diagn
         )
 }
 
-pub(in crate::check) fn nothing_to_reduce(word: &str, span: Span) -> Diagnostic {
-    err("E0304", format!("`{word}` of one number"))
-        .at(span, "has no axis left to reduce")
-        .hint(match word {
+/// `alone`: the single agent whose number it is, if it is one's.
+pub(in crate::check) fn nothing_to_reduce(word: &str, span: Span, alone: Option<(&str, Span)>) -> Diagnostic {
+    let d = err("E0304", format!("`{word}` of one number")).at(span, "has no axis left to reduce");
+    if let Some((agent, declared)) = alone {
+        return d.and(declared, "one agent").hint(format!(
+            "`{agent}` is one agent: for a population write `agent {agent}[continuum] {{`, for ten of them `agent {agent}[10] {{`"
+        ));
+    }
+    d.hint(match word {
             "max" | "min" => "compare it with another: max(x, 0); or reduce over all members, which are dotted: max(household.k)",
             "sum" => "in its own block a bare name is that of one member; all members are dotted: sum(household.k). Solvers sum over time: the reward is that of one period",
             _ => "in its own block a bare name is that of one member; all members are dotted: mean(household.k)",

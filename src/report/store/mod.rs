@@ -31,12 +31,12 @@ pub(super) mod replace;
 pub use files::sha256;
 pub(super) use files::{resolved, shown, with_cause, write_whole};
 pub use names::remove_run;
-pub use open::{check_whole, has_work, inspect, interrupted, open_complete, open_file, open_policies};
+pub use open::{check_whole, has_checkpoint, has_work, inspect, interrupted, open_complete, open_file, open_policies};
 
 use crate::diag::Diagnostic;
 use files::{beside, busy, cannot_create, cannot_write, plain};
 use names::{create_partial, next_number, numbered, of_process, remove_not_begun, remove_unfinished};
-use open::{check_files, has_checkpoint, not_begun};
+use open::{check_files, not_begun};
 use publish::{is_taken, place_of, rename_onto_nothing};
 use replace::check_free;
 use serde::{Deserialize, Serialize};
@@ -366,7 +366,11 @@ impl RunDirectory {
                     "the run in {} is {status}, so there is nothing to resume",
                     shown(directory)
                 ),
-            ));
+            )
+            .hint(match status {
+                Status::Failed => "its report says why; what it was asked for stands in its manifest, and is run anew without --resume",
+                _ => "it is whole: read its report, or name it where a run is read (--policy, --solution)",
+            }));
         }
         check_files(directory, &manifest)?;
         let lock = OpenOptions::new()

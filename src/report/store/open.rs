@@ -78,13 +78,16 @@ pub fn check_whole(directory: &Path, status: Status) -> Result<(), Diagnostic> {
 /// the verdict stands in the run's report.
 ///
 /// # Errors
-/// Those of [`open_complete`].
+/// Those of [`open_complete`]; E0954 for a verdict on the policies of another run.
 pub fn open_policies(directory: &Path) -> Result<CompleteRun, Diagnostic> {
     let (manifest, status) = inspect(directory)?;
     let learned = manifest
         .files
         .iter()
         .any(|f| f.name.starts_with("policy_") && f.name.ends_with(".ron"));
+    if manifest.action == "verify" && !learned && matches!(status, Status::Complete | Status::Failed) {
+        return Err(holds_none(directory, &manifest));
+    }
     if status != Status::Failed || !learned {
         return open_complete(directory);
     }
@@ -93,6 +96,21 @@ pub fn open_policies(directory: &Path) -> Result<CompleteRun, Diagnostic> {
         directory: directory.to_path_buf(),
         manifest,
     })
+}
+
+/// A verdict on policies that stand in the run which they were learned in.
+fn holds_none(directory: &Path, manifest: &Manifest) -> Diagnostic {
+    let d = Diagnostic::error("E0954", format!("the run in {} holds no policy", shown(directory)))
+        .note("it judged the policy of another run");
+    let words = &manifest.command;
+    let judged = words.iter().enumerate().find_map(|(i, word)| match word.as_str() {
+        "--policy" => words.get(i + 1).map(String::as_str),
+        other => other.strip_prefix("--policy="),
+    });
+    match judged {
+        Some(run) => d.hint(format!("name the run it judged: {run}")),
+        None => d.hint("name the run that `econc train` wrote"),
+    }
 }
 
 /// The interrupted run behind a name: the directory itself, or the latest `NAME.partial-*` (or `NAME.failed`) beside it.
@@ -286,7 +304,7 @@ pub fn has_work(directory: &Path) -> bool {
 }
 
 /// Whether work left a checkpoint here, or in a folder here.
-pub(super) fn has_checkpoint(directory: &Path) -> bool {
+pub fn has_checkpoint(directory: &Path) -> bool {
     !checkpoints(directory).is_empty()
 }
 

@@ -127,6 +127,13 @@ impl RunDirectory {
             .map(|n| n.to_string_lossy().into_owned())
             .unwrap_or_default();
         let stem = stem(&name);
+        if matches!(self.place, RunPlace::Exact { force: true, .. }) {
+            let earlier = self.partial.with_file_name(format!("{stem}{FAILED}"));
+            // One failed run takes the place of another, as a complete one would; what is not only a run stays.
+            if earlier != self.partial && earlier.is_dir() && is_only_a_run(&earlier) {
+                let _ = fs::remove_dir_all(&earlier);
+            }
+        }
         let mut attempt = 1;
         loop {
             let suffix = if attempt == 1 {

@@ -374,9 +374,15 @@ fn nowhere(held: &Held, conditions: &Conditions, tried: Tried) -> Diagnostic {
     }
     let ranged = |k: &&usize| held.numbers[**k].range.lo.is_finite() && held.numbers[**k].range.hi.is_finite();
     let price = |k: &&usize| matches!(held.numbers[**k].kind, Kind::Clears { .. });
-    match conditions.unknown.iter().filter(price).find(ranged) {
-        Some(_) => d.hint("widen the range of the price, or look at demand and supply at stated prices: --set given.NAME=NUMBER"),
-        None => d.hint("the search begins at the first values of the members' states: write a `start` nearer to where their mean should be; what is left over nowhere changing its sign says that there is no such mean"),
+    let named = |k: &usize| held.numbers[*k].name.clone();
+    let prices: Vec<&usize> = conditions.unknown.iter().filter(price).collect();
+    match (prices.iter().find(|k| ranged(k)), prices.first()) {
+        (Some(_), _) => d.hint("widen the range of the price, or look at demand and supply at stated prices: --set given.NAME=NUMBER"),
+        (None, Some(k)) => d.hint(format!(
+            "what is left over changes its sign at none of these: look whether the condition asks for what members can hold, and at demand and supply at a stated price, --set given.{}=NUMBER",
+            named(k)
+        )),
+        (None, None) => d.hint("the search begins at the first values of the members' states: write a `start` nearer to where their mean should be; what is left over nowhere changing its sign says that there is no such mean"),
     }
 }
 

@@ -288,6 +288,22 @@ impl Builder<'_> {
             open.push((k, ends.0, ends.1));
         }
         let n = n as usize;
+        // An end like this is none that is meant: nodes would be orders of magnitude apart.
+        if args.len() == 1
+            && d.lo.is_finite()
+            && d.hi.is_finite()
+            && d.hi - d.lo > FAR * start.map_or(1.0, |s| s.hi.abs().max(1.0))
+        {
+            let name = state.name.rsplit('.').next().unwrap_or(&state.name);
+            return Err(Diagnostic::error(
+                "E0408",
+                format!("the domain of `{}` is too wide for a grid: it ends at {:e}", state.name, d.hi.max(-d.lo)),
+            )
+            .at(state.span, "in a domain this wide")
+            .hint(format!(
+                "write an end that is meant, or `inf` and the solver looks for one; or give the grid ends: grid.{name} = log(0.5, 20, {n})"
+            )));
+        }
         // Whoever starts there must be on the grid.
         let (mut lo, mut hi) = (lo, hi);
         if let Some(s) = start.filter(|s| s.lo.is_finite() && s.hi.is_finite()) {
@@ -326,10 +342,22 @@ impl Builder<'_> {
             _ => return Err(bad_grid_setting(state)),
         };
         made.map_err(|e| {
-            Diagnostic::error("E0408", format!("the grid of `{}`: {e}", state.name)).at(state.span, "this state")
+            let name = state.name.rsplit('.').next().unwrap_or(&state.name);
+            Diagnostic::error("E0408", format!("the grid of `{}`: {e}", state.name))
+                .at(state.span, "this state")
+                .hint(match (lo < hi, shape) {
+                    (false, _) if d.lo == d.hi => {
+                        format!("a state that cannot move is a number: `param {name} = {}`; or give it room, `state {name} in [0, 10]`", d.lo)
+                    }
+                    (true, "log") => format!("write grid.{name} = uniform({lo}, {hi}, {n}), or begin above zero"),
+                    _ => format!("write two ends, the lower one first: grid.{name} = uniform(0.1, 10, {n})"),
+                })
         })
     }
 }
+
+/// A domain this many times wider than where lives start is none that grids can cover.
+const FAR: f64 = 1e15;
 
 /// Share of the cells around a kink that lies between the two nodes which stand there, and least distance of the next ones.
 const CLOSE: f64 = 1e-6;

@@ -3,7 +3,7 @@
 use super::builder::Builder;
 use super::information::{self, Seen};
 use super::noise::{self, Quadrature};
-use super::options::Discretised;
+use super::options::{CHAIN_STATES, Discretised};
 use super::payoffs::Paid;
 use super::relevant::Relevant;
 use super::shocks::{Chainlet, Joint, joint, with_conditions};
@@ -246,9 +246,26 @@ impl Draws {
 /// Chains that miss the process they stand for: by so much that nothing moves (an error), or by enough to be said.
 pub(super) fn far_chains(model: &Model, discretised: &[Discretised]) -> Result<Vec<Diagnostic>, Diagnostic> {
     let mut out = Vec::new();
-    for d in discretised.iter().filter(|d| d.mean.is_none() && d.links > 1) {
+    for d in discretised.iter().filter(|d| d.mean.is_none()) {
         let span = model.shocks.iter().find(|s| s.name == d.name).map(|s| s.span);
         let last = d.name.rsplit('.').next().unwrap_or(&d.name);
+        if d.links == 1 && d.asked.0 > 0.0 {
+            let e = Diagnostic::error(
+                "E0820",
+                format!("the chain of `{}` has one state, so it never moves", d.name),
+            )
+            .note(format!("its law has a standard deviation of {:.5}", d.asked.0))
+            .hint(format!(
+                "chain.{last} = rouwenhorst({CHAIN_STATES}); without risk, give the law a sigma of 0"
+            ));
+            return Err(match span {
+                Some(span) => e.at(span, "this shock"),
+                None => e,
+            });
+        }
+        if d.links == 1 {
+            continue;
+        }
         let said = |d: &Discretised| {
             format!(
                 "{} with {} states: standard deviation {:.5} (asked {:.5}), autocorrelation {:.5} (asked {:.5})",

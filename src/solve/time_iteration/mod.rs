@@ -19,6 +19,7 @@ mod tests;
 
 use super::bellman::{At, Bellman, Interpolation, fits_grid};
 use super::describe::describe;
+use super::infeasible::nothing_feasible;
 use super::method::{Method, Structure, Task};
 use super::policy_operator::{OPERATOR_BYTES, PolicyOperator, evaluated};
 use super::problem::DecisionProblem;
@@ -432,15 +433,7 @@ fn iterate(
             shock: block.shock,
             time: 0,
         };
-        return Err(Diagnostic::error(
-            "E0902",
-            format!(
-                "no action is feasible at {}",
-                describe(stage.bellman, at, block.first + node)
-            ),
-        )
-        .note("bounds and requirements leave nothing to choose there")
-        .hint("narrow the state's domain or grid, or widen the action's bounds"));
+        return Err(nothing_feasible(stage.bellman, at, block.first + node));
     }
     let mut functions = match start {
         Start::From(functions, policy) => {

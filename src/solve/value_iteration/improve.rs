@@ -1,10 +1,10 @@
 //! One application of the Bellman operator on the whole grid.
 
 use super::BLOCK;
-use super::infeasible::nothing_feasible;
 use crate::diag::Diagnostic;
 use crate::limits;
 use crate::solve::bellman::{At, Bellman, Continuation, Scratch};
+use crate::solve::infeasible::nothing_feasible;
 use crate::solve::policy_operator::{PolicyOperator, Rows, rows};
 use crate::solve::search::{Chosen, SearchOptions, choose};
 use crate::solve::tabulated::Table;

@@ -75,7 +75,16 @@ impl<'s> FileParser<'s> {
             format!("expected {list}")
         };
         let mut error = Diagnostic::error("E0101", format!("expected {list}, found {shown}")).at(span, label);
-        let often = found.and_then(|found| self.often(found, before, expected, raw));
+        let comma = rule == Rule::setting_line && found.is_some_and(|f| self.word(f) == ",");
+        let often = if comma {
+            Some(
+                "lines of settings are parted by `;` or stand on lines of their own: `tolerance = 1e-8; howard = 3`"
+                    .to_string(),
+            )
+        } else {
+            None
+        };
+        let often = often.or_else(|| found.and_then(|found| self.often(found, before, expected, raw)));
         if often.is_some() {
             error.hint = often;
         } else if expected.contains(&Rule::kw_else) {
@@ -115,11 +124,7 @@ impl<'s> FileParser<'s> {
         let token = |i: usize| self.tokens.get(i);
         let kind = |i: usize| token(i).map(|t| t.kind);
         let touches = |a: usize, b: usize| matches!((token(a), token(b)), (Some(a), Some(b)) if a.end == b.start);
-        let rest = || {
-            let own = self.own(raw);
-            let last = own.last().copied().filter(|last| *last > found)?;
-            Some(self.between(found + 1, last).trim().to_string())
-        };
+        let rest = || self.behind(found, raw);
         let number = |i: Option<usize>| i.is_some_and(|i| kind(i) == Some(TokenKind::Number));
         if text == "," && number(before) && number(Some(found + 1)) && touches(found, found + 1) {
             let before = before?;
@@ -184,6 +189,12 @@ impl<'s> FileParser<'s> {
                 self.between(before?, before?)
             ));
         }
+        if number(before) && number(Some(found)) && raw.first != before? && self.inside_brackets(before?, raw) {
+            return Some(format!(
+                "put a comma between them: `{}, {text}`",
+                self.between(before?, before?)
+            ));
+        }
         let function = before.is_some_and(|b| matches!(self.word(b), "log" | "exp" | "sqrt" | "abs"));
         if function && text != "(" && self.starts_operand(found) {
             return Some(format!(
@@ -192,6 +203,27 @@ impl<'s> FileParser<'s> {
             ));
         }
         None
+    }
+
+    /// What stands in a statement behind token `i`, on one line.
+    fn behind(&self, i: usize, raw: &Raw) -> Option<String> {
+        let last = self.own(raw).last().copied().filter(|last| *last > i)?;
+        Some(self.between(i + 1, last).trim().to_string())
+    }
+
+    /// Whether a bracket of the statement is open behind token `i`.
+    fn inside_brackets(&self, i: usize, raw: &Raw) -> bool {
+        let kinds = self
+            .own(raw)
+            .into_iter()
+            .filter(|k| *k <= i)
+            .filter_map(|k| self.tokens.get(k));
+        let depth = kinds.fold(0i32, |depth, t| match t.kind {
+            TokenKind::Open => depth + 1,
+            TokenKind::Close => depth - 1,
+            _ => depth,
+        });
+        depth > 0
     }
 
     /// The name in front of a subscript in braces, as papers write it: token `i` is `k_`, and `{` follows it.
@@ -263,10 +295,16 @@ impl<'s> FileParser<'s> {
                         }),
                 );
             }
+            let word = self.word(raw.first);
+            let takes_a_value = matches!(word, "discount" | "reward" | "horizon") && before == Some(raw.first + 1);
+            let rest = self.behind(found, raw).filter(|_| takes_a_value);
             return Some(
                 Diagnostic::error("E0114", "`=` defines, `==` compares")
                     .at(self.span(found), "a definition inside an expression")
-                    .hint("write `==`"),
+                    .hint(match rest {
+                        Some(rest) => format!("`{word}` takes the value alone: `{word} {rest}`"),
+                        None => "write `==`".to_string(),
+                    }),
             );
         }
         if kind == TokenKind::Assign && expected.contains(&Rule::mark_equals) {
@@ -287,7 +325,13 @@ impl<'s> FileParser<'s> {
             return Some(
                 Diagnostic::error("E0114", format!("`{}` draws with `~`", self.word(raw.first)))
                     .at(self.span(found), "`=` defines")
-                    .hint("write `~ normal(0, 1)`, or use `let` for a definition"),
+                    .hint(match self.behind(found, raw) {
+                        Some(rest) => format!(
+                            "write `{} ~ {rest}`; or use `let` for a definition",
+                            self.between(raw.first, before.unwrap_or(raw.first))
+                        ),
+                        None => "write `~ normal(0, 1)`, or use `let` for a definition".to_string(),
+                    }),
             );
         }
         if kind == TokenKind::Tilde && expected.contains(&Rule::mark_assign) {
@@ -372,7 +416,10 @@ impl<'s> FileParser<'s> {
             return Box::new(
                 error
                     .at(span, "not a word of the language")
-                    .hint(format!("write `{write}`")),
+                    .hint(match self.the_same(write, raw) {
+                        Some(own) => format!("write `{own}`"),
+                        None => format!("write `{write}`"),
+                    }),
             );
         }
         Box::new(match self.similar_statement(word, place) {
@@ -386,6 +433,26 @@ impl<'s> FileParser<'s> {
                 "write `let {word} = ..` for a definition, `{word}' = ..` for the next value of a state"
             )),
         })
+    }
+
+    /// What the statement says, with the word of the language in place of its first; `None` where the rest would not fit behind that word.
+    fn the_same(&self, write: &str, raw: &Raw) -> Option<String> {
+        let word = write.split(' ').next()?;
+        if word == "agent" && raw.block.is_some() && self.own(raw).len() == 1 {
+            return Some(format!("agent {} {{", self.word(raw.first)));
+        }
+        let rest = self.behind(raw.first, raw)?;
+        let rest = rest.trim_start_matches(['=', ':']).trim_start();
+        let fits = match word {
+            "param" | "let" | "fn" => rest.contains('='),
+            "shock" => rest.contains('~') || rest.contains('='),
+            "action" => rest.contains(" in "),
+            "agent" => raw.block.is_some(),
+            "require" => ['<', '>', '='].iter().any(|c| rest.contains(*c)) && !rest.starts_with("to "),
+            _ => raw.block.is_none(),
+        };
+        let open = if word == "agent" { " {" } else { "" };
+        (fits && !rest.is_empty()).then(|| format!("{word} {rest}{open}"))
     }
 
     pub(super) fn block_missing(&self, raw: &Raw) -> Box<Diagnostic> {

@@ -19,6 +19,7 @@ mod recursive_tests;
 mod stationary;
 mod taker;
 mod trial;
+mod unclear;
 mod vacuity;
 
 pub use record::{EquilibriumCertificate, Reaction, Standing};
@@ -44,7 +45,8 @@ pub fn solve(
     seed: u64,
     progress: &mut dyn Watch,
 ) -> Result<(Found, Certificate, Vec<String>), Vec<Diagnostic>> {
-    let (mut found, hidden) = equilibrium::find(economy, method, seed, progress)?;
+    let found = equilibrium::find(economy, method, seed, progress);
+    let (mut found, hidden) = found.map_err(|errors| unclear::with_the_market(model, errors))?;
     let certificate = judge(model, economy, &mut found, seed, progress)?;
     Ok((found, certificate, hidden))
 }

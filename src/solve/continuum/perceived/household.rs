@@ -109,17 +109,29 @@ impl<'a> Household<'a> {
         let StateKind::Continuous { grid, .. } = &spec.states[places.state].kind else {
             return Err("the members' state takes whole numbers");
         };
-        if spec.states.len() != 2 || spec.actions.len() != 1 || spec.actions[0].kind != ActionKind::Continuous {
-            return Err("a member has another number of states or actions than one");
+        if spec.states.len() != 2 {
+            return Err("a member has more states than one");
         }
-        let plain = !spec.ends
-            && !spec.chances_move
-            && !spec.reward_uses_noise
-            && !spec.next_uses_noise
-            && !spec.next_uses_shock_next
-            && spec.horizon.is_none();
-        let Some(discount) = spec.discount.filter(|_| plain) else {
-            return Err("a member's discount factor moves, or a draw that nobody knows when acting matters");
+        if spec.actions.len() != 1 {
+            return Err("a member has more actions than one");
+        }
+        if spec.actions[0].kind != ActionKind::Continuous {
+            return Err("a member's action is no number between bounds");
+        }
+        if spec.ends || spec.horizon.is_some() {
+            return Err("members' lives end");
+        }
+        if spec.chances_move {
+            return Err("a chance depends on what a member has or does");
+        }
+        if spec.reward_uses_noise || spec.next_uses_noise {
+            return Err("a draw that nobody knows when acting matters");
+        }
+        if spec.next_uses_shock_next {
+            return Err("what a member has next depends on the next value of a shock");
+        }
+        let Some(discount) = spec.discount else {
+            return Err("a member's discount factor moves");
         };
         let ends = [
             moments.nodes[0],

@@ -102,13 +102,12 @@ impl Member {
         Ok(build(model, (agent, axis, *state), aggregate, &carried, &known))
     }
 
-    /// Whether something must hold that bounds of actions do not say.
-    pub fn required(&self) -> bool {
+    /// Where something must hold that bounds of actions do not say, if anything must.
+    pub fn required(&self) -> Option<Span> {
         use crate::check::model::Otherwise;
-        self.model
-            .requires
-            .iter()
-            .any(|r| matches!(r.otherwise, Otherwise::Infeasible | Otherwise::Project(_)))
+        let hard =
+            |r: &&crate::check::model::Require| matches!(r.otherwise, Otherwise::Infeasible | Otherwise::Project(_));
+        self.model.requires.iter().find(hard).map(|r| r.span)
     }
 
     /// The first value of the members' state: the middle of it where it is drawn.

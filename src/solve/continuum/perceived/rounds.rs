@@ -195,11 +195,14 @@ impl<'m> LawSearch<'m> {
         let weather = Weather::drawn(&aggregate, self.asked.periods, self.asked.seed);
         let nodes = Moments::new(&nodes_of(problem, places.moment), self.member.moments[0].logs);
         let of_joint: Vec<usize> = split.iter().map(|s| s.0).collect();
-        let required = "something is required that bounds of actions do not say";
-        let household = match self.member.required() {
-            true => Err(required),
-            false => Household::new(problem, places, nodes, of_joint),
-        };
+        if let Some(span) = self.member.required() {
+            return Err(refused(Refusal {
+                why: "a `require` stands beside the bounds of the action".into(),
+                span: Some(span),
+            })
+            .hint("say it as a bound of the action, `action c in (0, cash]`; any model can be simulated and trained"));
+        }
+        let household = Household::new(problem, places, nodes, of_joint);
         let mut household = household.map_err(|why| self.other_form(why))?;
         let ends = (household.nodes[0], household.nodes[household.nodes.len() - 1]);
         let fine = grid::double_log(ends.0, ends.1, self.asked.nodes)

@@ -366,6 +366,11 @@ fn unsettled(game: &Game, stand: &Stand, pace: Pace) -> Diagnostic {
     } else {
         d
     };
+    if game.decision.spec().kinks {
+        return d
+            .note("a reward or a law has kinks (min, max, abs, clamp): best choices that sit on one meet no first-order condition")
+            .hint("method = best_replies searches for best choices and needs no conditions; or say the kink otherwise: a bound of the action, a smooth law; solve { damping = 0.5 } relaxes");
+    }
     d.hint("solve { damping = 0.5 } relaxes; more `iterations`; narrower grids; another method (econc solve --list); an equilibrium in pure policies need not exist")
 }
 

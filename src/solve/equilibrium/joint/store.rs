@@ -3,6 +3,7 @@
 use super::iterate::{Pace, Stand};
 use super::stage::Game;
 use crate::diag::Diagnostic;
+use crate::kernel::math;
 use crate::limits;
 use crate::num::chebyshev::Basis;
 use crate::solve::decision::Discretised;
@@ -72,8 +73,8 @@ pub(super) fn solution(
         let outside = played.there.outside.iter().filter(|o| **o).count();
         (played.actions, worth, slack, played.unsolved, outside)
     });
-    let slack = parts.iter().fold(f64::INFINITY, |m, p| m.min(p.2));
-    if slack < MISSED {
+    let slack = parts.iter().fold(f64::INFINITY, |m, p| math::min(m, p.2));
+    if !(slack >= MISSED) {
         return Err(
             Diagnostic::error("E0922", "a requirement binds, and `joint` knows bounds of actions only")
                 .note(format!("somewhere on the grid it is missed by {:.2e}", -slack))
@@ -131,7 +132,7 @@ fn least_slack(game: &Game, shock: usize, states: &[&[f64]], actions: &[&[f64]])
             discount,
         };
         game.decision.evaluate(&lanes, &mut out);
-        least = out.slack.iter().copied().fold(least, f64::min);
+        least = out.slack.iter().copied().fold(least, math::min);
     }
     least
 }

@@ -62,6 +62,44 @@ fn bids_with_a_reserve_price_jump_at_it() {
     }
 }
 
+/// What is known may be a value's rank, of which the value is a root or a power: types of little value have little at stake, and bid right all the
+/// same. F(v) = v^(1/k), and b = v - int_r^v F^(n-1) / F(v)^(n-1).
+#[test]
+fn bids_follow_values_however_they_are_written_down() {
+    for (n, k, r) in [
+        (3, 0.5, 0.0),
+        (2, 0.25, 0.0),
+        (2, 4.0, 0.0),
+        (5, 2.0, 0.0),
+        (4, 1.0 / 3.0, 0.0),
+        (3, 0.5, 0.3),
+        (2, 2.0, 0.3),
+    ] {
+        let reward = format!("if b > rival and b >= {r} then u^{k} - b else 0");
+        let text = contest(n, "uniform(0, 1)", 1.0, "max", &reward)
+            .replace("shock v", "shock u")
+            .replace("observe v", "observe u");
+        let m = (n - 1) as f64 / k;
+        let bid = |u: f64| {
+            let v = u.powf(k);
+            let paid = v - (v.powf(m + 1.0) - f64::powf(r, m + 1.0)) / ((m + 1.0) * v.powf(m));
+            if v > r { paid } else { 0.0 }
+        };
+        let near = |u: f64| (u.powf(k) - r).abs() < 1e-6;
+        right(&text, 6e-3, &|u| (!near(u)).then(|| bid(u)));
+        let s = solve(&text).unwrap_or_else(|d| panic!("{text}{d:?}"));
+        let mean = s
+            .certificate
+            .moments
+            .iter()
+            .find(|m| m.name == "bidder.b")
+            .map(|m| m.mean);
+        let want = (0..10_000).map(|j| bid((j as f64 + 0.5) / 1e4)).sum::<f64>() / 1e4;
+        let off = mean.map_or(f64::NAN, |m| (m - want).abs());
+        assert!(off <= 3e-3 * want, "{text}the mean bid is {mean:?} in place of {want}");
+    }
+}
+
 #[test]
 fn asks_with_a_ceiling_end_at_it() {
     for (n, ceiling) in [(2, 0.6), (3, 0.3)] {

@@ -227,6 +227,44 @@ fn players_may_discount_unlike() {
     assert!(policy(0) > policy(1) + 1e-3, "{} {}", policy(0), policy(1));
 }
 
+/// In open loop, too, matrices and polynomials agree, for players alike and unlike; with laws that hold what both do.
+#[test]
+fn open_loops_are_exact_by_matrices_and_nearly_so_by_polynomials() {
+    let firms = |beta: &str| {
+        format!(
+            "agent firm[2] {{ param beta = {beta}; state q in (-inf, inf), start 1; action u in (-inf, inf); q' = q + u\n  observe all; \
+             reward p * q - 12 * (q' - q)^2; discount beta }}\nmarket goods {{ price p = 10 - 2 * sum(firm.q) }}\n\
+             solve {{ concept = open_loop }}\n"
+        )
+    };
+    let stock = "market debt { state d in (-inf, inf), start 3; d' = 0.8 * d + a.u - b.w }\n\
+                 agent a { action u in (-inf, inf); observe debt.d; reward -(debt.d - 1)^2 - u^2; discount 0.95 }\n\
+                 agent b { action w in (-inf, inf); observe debt.d; reward -(debt.d - 2)^2 - 3 * w^2; discount 0.9 }\n\
+                 solve { concept = open_loop }\n";
+    for text in [firms("0.96"), firms("[0.96, 0.8]"), stock.into()] {
+        let (model, diagnostics) = econc::compile(&text, &econc::Options::default());
+        let model = model.unwrap_or_else(|| panic!("{text}{diagnostics:?}"));
+        let (exact, near_by) = (found(&model, "linear_quadratic"), found(&model, "joint"));
+        let states: &[&[f64]] = if exact.solution.states.len() == 1 {
+            &[&[1.5], &[2.5]]
+        } else {
+            &[&[1.0, 1.0], &[2.0, 1.0], &[1.0, 2.5]]
+        };
+        for state in states {
+            for player in 0..2 {
+                let of = |f: &Found| at(f, &f.solution.policy[player], 0, state);
+                near(of(&near_by), of(&exact), 1e-4);
+                let of = |f: &Found| at(f, &f.solution.players[player].value, 0, state);
+                near(of(&near_by), of(&exact), 1e-3);
+            }
+        }
+    }
+    // Nobody expects an answer: outputs rest where those of one period do.
+    let (model, _) = econc::compile(&firms("0.96"), &econc::Options::default());
+    let f = found(&model.expect("a model"), "linear_quadratic");
+    near(rest(&f, "firm.q[1]"), 10.0 / 6.0, 1e-9);
+}
+
 /// What `econc steady_state` finds, each name once for every member.
 fn at_rest(model: &Model) -> Vec<(String, f64)> {
     let economy = Economy::of(model).unwrap_or_else(|d| panic!("{d:?}"));

@@ -355,6 +355,37 @@ fn who_chooses_later_must_see_what_was_chosen() {
     assert!(refused[0].headline.contains("does not see"), "{refused:?}");
 }
 
+/// Leader and follower of a linear market, on intervals of which even steps and powers of ten share points: one equilibrium, a / 2 and a / 4, also
+/// where demand is drawn.
+#[test]
+fn a_leader_is_answered_by_the_best_reply_on_every_interval() {
+    for (a, most, noise) in [
+        (10, "20", false),
+        (10, "10", false),
+        (10, "100", false),
+        (7, "12.3", false),
+        (11, "8", false),
+        (10, "20", true),
+    ] {
+        let (theta, drawn) = if noise {
+            ("theta", format!("noise theta ~ normal({a}, 1)\n"))
+        } else {
+            ("a", format!("param a = {a}\n"))
+        };
+        let text = format!(
+            "stages lead, follow\n{drawn}agent leader {{ action q in [0, {most}] at lead; reward ({theta} - q - follower.x) * q }}\n\
+             agent follower {{ action x in [0, {most}] at follow; observe leader.q; reward ({theta} - x - leader.q) * x }}\n\
+             solve {{ concept = nash; find = all }}\n"
+        );
+        let s = held(&compile(&text, &[]), None);
+        assert!(s.others.is_empty(), "{text}");
+        let does: Vec<f64> = s.solution.policy.iter().map(|p| p[0]).collect();
+        let want = [f64::from(a) / 2.0, f64::from(a) / 4.0];
+        let near = does.iter().zip(want).all(|(x, y)| (x - y).abs() < 1e-6);
+        assert!(does.len() == 2 && near, "{text}{does:?}");
+    }
+}
+
 #[test]
 fn competitive_markets_hold_only_their_own_prices() {
     // Two firms sell in one market as price takers; under Nash they see through it.

@@ -197,7 +197,8 @@ impl Source<'_> {
                 weights.extend(derivative(&mut b.unroll.dag, &of, e.now[*s]));
             }
         }
-        let quadratic = if taking {
+        let prices = self.economy.seats.iter().any(|s| !s.takes.is_empty());
+        let quadratic = if prices || self.economy.concept == Concept::Competitive {
             None
         } else {
             self.quadratic(&mut b, &list, &e)?

@@ -177,8 +177,13 @@ impl Copying<'_> {
         let node = &self.model.graph.nodes[id.0 as usize];
         let like = |op: Op| Node { op, ..node.clone() };
         let mine = push(&mut self.out.graph, like(Op::Input(*to)));
-        let action = matches!(self.model.graph.inputs[input.0 as usize].kind, InputKind::Action(_));
-        match mask.filter(|_| action) {
+        // Of states of members, those of others are the economy's, too.
+        let of_members = match self.model.graph.inputs[input.0 as usize].kind {
+            InputKind::Action(_) => true,
+            InputKind::State(s) => self.model.states[s].owner == Some(self.agent),
+            _ => false,
+        };
+        match mask.filter(|_| of_members) {
             Some(mask) => push(&mut self.out.graph, like(Op::Select(mask, mine, id))),
             None => mine,
         }

@@ -1,6 +1,9 @@
 //! Games with linear laws and quadratic rewards, exactly: coupled Riccati equations, iterated from the game of one period
 //! (Basar and Olsder 1999, *Dynamic Noncooperative Game Theory*, chapter 6; Ljungqvist and Sargent, *Recursive Macroeconomic Theory*,
 //! chapter 7).
+//!
+//! Under `open_loop` nobody expects an answer: what is carried from tomorrow to today are marginal values of the states with the others' paths
+//! held (Basar and Olsder, section 6.2), and what that is worth follows.
 
 use super::joint::rest::{Rest, around, first_bounds};
 use super::{EquilibriumMethod, Found, made};
@@ -42,7 +45,10 @@ impl EquilibriumMethod for LinearQuadratic {
 
     fn fits(&self, economy: &Economy) -> Result<(), String> {
         super::joint::Joint.fits(economy)?;
-        if !matches!(economy.concept, Concept::Nash | Concept::Planner | Concept::Collusive) {
+        if !matches!(
+            economy.concept,
+            Concept::Nash | Concept::Planner | Concept::Collusive | Concept::OpenLoop
+        ) {
             return Err(format!("its concept is `{}`", economy.concept.word()));
         }
         let (_, players) = Decision::with_players(economy, &ProblemOptions::default()).map_err(|d| d.headline)?;
@@ -101,7 +107,7 @@ fn matrices(game: &Quadratic) -> Matrices {
     }
 }
 
-/// What everybody does, u = k x, where x'p x / 2 is what tomorrow is worth to each; `None` where the conditions have no solution or
+/// What everybody does, u = k x, where p x is what a little more of each of tomorrow's states x is worth to each; `None` where the conditions have no solution or
 /// somebody would be at a minimum.
 fn play(m: &Matrices, players: &Players, p: &[DMatrix<f64>]) -> Option<DMatrix<f64>> {
     let count = m.b.ncols();
@@ -116,7 +122,7 @@ fn play(m: &Matrices, players: &Players, p: &[DMatrix<f64>]) -> Option<DMatrix<f
             right.set_row(*a, &known.row(*a));
         }
         let block = DMatrix::from_fn(one.actions.len(), one.actions.len(), |x, y| {
-            -own[(one.actions[x], one.actions[y])]
+            -0.5 * (own[(one.actions[x], one.actions[y])] + own[(one.actions[y], one.actions[x])])
         });
         block.cholesky()?;
     }
@@ -132,6 +138,35 @@ fn worth(m: &Matrices, players: &Players, k: &DMatrix<f64>, p: &[DMatrix<f64>]) 
         q + &cross + cross.transpose() + k.transpose() * r * k + closed.transpose() * p * &closed * one.discount
     })
     .collect()
+}
+
+/// What a little more of each state is worth to each who follows `k` for ever while the others keep to their paths, where tomorrow it is worth `p`.
+fn marginal(m: &Matrices, players: &Players, k: &DMatrix<f64>, p: &[DMatrix<f64>]) -> Vec<DMatrix<f64>> {
+    let closed = &m.a + &m.b * k;
+    let all = players.list.iter().zip(&m.rewards).zip(p);
+    all.map(|((one, [q, s, _]), p)| {
+        let mut out = q + s * k + m.a.transpose() * p * &closed * one.discount;
+        // States of others go their way.
+        for row in 0..out.nrows() {
+            if row == 0 || !one.states.contains(&(row - 1)) {
+                out.row_mut(row).fill(0.0);
+            }
+        }
+        out
+    })
+    .collect()
+}
+
+/// How far matrices moved, as a share of one plus their size.
+fn change(old: &[DMatrix<f64>], new: &[DMatrix<f64>]) -> f64 {
+    old.iter().zip(new).fold(0.0, |worst: f64, (old, new)| {
+        let change = (new - old).amax() / (1.0 + new.amax());
+        if change.is_nan() {
+            f64::INFINITY
+        } else {
+            worst.max(change)
+        }
+    })
 }
 
 fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnostic> {
@@ -151,6 +186,7 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
     let most = said.map_or(ITERATIONS, |x| x as usize);
     let zero = DMatrix::zeros(m.a.nrows(), m.a.nrows());
     let mut p = vec![zero; players.list.len()];
+    let held = economy.concept == Concept::OpenLoop;
     if play(&m, &players, &p).is_none() {
         // Where the last period has no solution of its own: as if nothing moved for ever.
         let pairs = players.list.iter().zip(&m.rewards);
@@ -162,15 +198,12 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
     for iteration in 0..most {
         limits::poll();
         let Some(k) = play(&m, &players, &p) else { break };
-        let new = worth(&m, &players, &k, &p);
-        let moved = p.iter().zip(&new).fold(0.0, |worst: f64, (old, new)| {
-            let change = (new - old).amax() / (1.0 + new.amax());
-            if change.is_nan() {
-                f64::INFINITY
-            } else {
-                worst.max(change)
-            }
-        });
+        let new = if held {
+            marginal(&m, &players, &k, &p)
+        } else {
+            worth(&m, &players, &k, &p)
+        };
+        let moved = change(&p, &new);
         p = new;
         history.push(moved);
         let report = Progress {
@@ -195,6 +228,9 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         return Err(lost(&m, &players, &p, (&history, before.as_ref())));
     };
     stable(&m, &players, &k)?;
+    if held {
+        p = followed(&m, &players, &k, most);
+    }
     let rest = at_rest(&m, &k, &decision);
     let bounds = rest
         .as_ref()
@@ -237,6 +273,21 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         perceived: None,
         population: None,
     })
+}
+
+/// What following `k` for ever is worth to each.
+fn followed(m: &Matrices, players: &Players, k: &DMatrix<f64>, most: usize) -> Vec<DMatrix<f64>> {
+    let mut p = vec![DMatrix::zeros(m.a.nrows(), m.a.nrows()); players.list.len()];
+    for _ in 0..most {
+        limits::poll();
+        let new = worth(m, players, k, &p);
+        let moved = change(&p, &new);
+        p = new;
+        if !(moved > TOLERANCE) {
+            break;
+        }
+    }
+    p
 }
 
 /// The refusal of equations that did not settle: how much still moves, and what one player would gain by deviating from what was last done

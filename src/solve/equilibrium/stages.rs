@@ -11,11 +11,16 @@ use crate::graph::{NodeId, Op};
 use crate::limits;
 use crate::num::fixed_point::{NewtonOptions, newton};
 use crate::solve::kinked::Nodes;
+use crate::solve::static_game::GAIN;
 use crate::solve::static_game::game::{Game, Reading};
 use crate::solve::static_game::search::best_of;
 
 /// Points of the scan of an earlier stage, evenly and by powers of ten from either end.
 const SCAN: (usize, usize) = (40, 16);
+/// Points of the scan that what was found must stand at every stage, none of the search's own but the ends.
+const TEST: (usize, usize) = (97, 20);
+/// What counts as a gain in that test, in the least gains of searches: answers are searched for themselves.
+const TESTED: f64 = 100.0;
 /// Rounds of replies within a stage.
 const ROUNDS: usize = 100;
 /// Shares of the intervals from which a stage is begun.
@@ -55,7 +60,8 @@ pub(super) fn solve(model: &Model, reading: &Reading) -> Result<(Game, Vec<Play>
             })
             .collect();
         let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(x, y)| (x - y).abs() <= 1e-5 * (1.0 + x.abs()));
-        if tree.settle(0, &mut x).is_some() && !found.iter().any(|f| close(f, &x)) {
+        let settled = tree.settle(0, &mut x).is_some() && !found.iter().any(|f| close(f, &x));
+        if settled && tree.stands(&x) {
             game.allowed(model, &x)?;
             found.push(x);
         }
@@ -133,6 +139,34 @@ impl Stages<'_> {
             }
         }
         None
+    }
+
+    /// Whether nobody at any stage gains by another choice anywhere, the later stages answering.
+    fn stands(&self, x: &[f64]) -> bool {
+        (self.turns.iter().enumerate()).all(|(stage, turn)| turn.iter().all(|i| self.stays(stage, *i, x)))
+    }
+
+    fn stays(&self, stage: usize, i: usize, x: &[f64]) -> bool {
+        let last = stage + 1 == self.turns.len();
+        // At the last stage nobody answers, and prices that are taken stay.
+        let pays = |v: f64| {
+            if !last {
+                return self.pays(stage, i, v, x);
+            }
+            let mut y = x.to_vec();
+            y[i] = v;
+            self.game.pays(i, &y, x)
+        };
+        let here = pays(x[i]);
+        let points = match &self.game.actions[i].values {
+            Some((values, _)) => values.clone(),
+            None => self.game.scan(i, TEST.0, TEST.1),
+        };
+        let none = |v: f64| {
+            let gain = pays(v) - here;
+            !(gain > TESTED * GAIN * (self.game.money[i] + here.abs()))
+        };
+        here.is_finite() && points.into_iter().all(none)
     }
 
     /// What is best at the last stage, if it is better than what stands there.

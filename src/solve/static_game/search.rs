@@ -463,27 +463,26 @@ impl Game {
     }
 }
 
+/// Points of a scan this near, as a share of its width, are one.
+const SAME: f64 = 1e-9;
+
 /// The best of a scan (ascending `points`) and of a search between its best point's neighbours, if it pays more than `here` does.
 pub(in crate::solve) fn best_of(pays: &mut dyn FnMut(f64) -> f64, here: f64, points: &[f64]) -> Option<f64> {
     let now = pays(here);
     let mut best = (here, now);
-    let mut place = None;
-    for (k, p) in points.iter().enumerate() {
+    for p in points {
         let v = pays(*p);
         if v > best.1 {
             best = (*p, v);
-            place = Some(k);
         }
     }
-    // Where no point pays more, the search goes to both sides of where it stands, which may be a point of the scan itself.
-    let (below, above) = match place {
-        Some(k) => (k, k + 1),
-        None => (
-            points.partition_point(|p| *p < here),
-            points.partition_point(|p| *p <= here),
-        ),
-    };
     let last = points.len() - 1;
+    // To both sides of the best point, which may stand in the scan twice, and of where it stands if no point pays more.
+    let same = SAME * (points[last] - points[0]);
+    let (below, above) = (
+        points.partition_point(|p| *p < best.0 - same),
+        points.partition_point(|p| *p <= best.0 + same),
+    );
     let (lo, hi) = (points[below.saturating_sub(1).min(last)], points[above.min(last)]);
     let (u, v) = brent(&mut *pays, lo, hi, 1e-10);
     // An end of the interval may be as good as what a search inside can find.
@@ -590,5 +589,17 @@ mod tests {
             assert!((found - peak).abs() < 1e-6, "{found} in place of {peak}");
         }
         assert!(best_of(&mut |x| -(x - 2.0).abs(), 2.0, &points).is_none_or(|x| (x - 2.0).abs() < 1e-6));
+    }
+
+    /// A point that stands in the scan twice, as even steps and powers of ten may give it, hides neither side.
+    #[test]
+    fn a_point_that_stands_there_twice_hides_no_side() {
+        let points = [0.0, 0.5, 1.0, 1.5, 2.0, 2.0, 2.0000000001, 2.5, 3.0];
+        for here in [0.0, 2.0, 3.0] {
+            for peak in [1.8, 2.2] {
+                let found = best_of(&mut |x| -(x - peak).powi(2), here, &points).unwrap_or(f64::NAN);
+                assert!((found - peak).abs() < 1e-6, "{found} in place of {peak} from {here}");
+            }
+        }
     }
 }

@@ -23,9 +23,12 @@ use std::sync::Arc;
 
 /// Nodes of each continuous state of the reply's grid, by how many there are (0, 1, 2, ..).
 const NODES: [usize; 5] = [1, 120, 30, 14, 8];
+/// Most nodes of all axes together where they are finer than usual.
+const MOST: f64 = 20_000.0;
 
 /// The best reply of one among several, on a grid of its own between the ends of `solution`'s; `like` says which other state of the problem
-/// stands for one of it, both without a member's number. With the method's name.
+/// stands for one of it, both without a member's number. Axes have `finer` times their usual nodes, as far as all together are not too many.
+/// With the method's name.
 ///
 /// # Errors
 /// Those of the problem of one and of its method.
@@ -33,7 +36,7 @@ pub(super) fn solved(
     model: &Model,
     others: &Others,
     solution: &Solution,
-    like: &dyn Fn(&str) -> Option<String>,
+    (like, finer): (&dyn Fn(&str) -> Option<String>, usize),
     progress: &mut dyn Watch,
 ) -> Result<(Solution, &'static str), Diagnostic> {
     let continuous = solution.states.iter().filter(|s| !s.integer);
@@ -52,7 +55,7 @@ pub(super) fn solved(
         }
     }
     let build = decision::ProblemOptions {
-        nodes: NODES[count.min(NODES.len() - 1)],
+        nodes: nodes(count, finer),
         bounds,
         ..decision::ProblemOptions::default()
     };
@@ -68,6 +71,13 @@ pub(super) fn solved(
     Ok((reply, method.name()))
 }
 
+/// Nodes of each of `count` axes.
+fn nodes(count: usize, finer: usize) -> usize {
+    let usual = NODES[count.min(NODES.len() - 1)];
+    let most = MOST.powf(1.0 / count.max(1) as f64) as usize;
+    (finer * usual).min(most.max(usual))
+}
+
 /// Measures; returns the gain a period in the bench's unit.
 ///
 /// # Errors
@@ -75,7 +85,7 @@ pub(super) fn solved(
 pub(super) fn prove(seated: &Seated, progress: &mut dyn Watch, out: &mut WorldCertificate) -> Result<f64, Diagnostic> {
     let model = seated.model;
     let others = Others::of(model, &seated.solution, seated.player)?;
-    let (reply, method) = solved(model, &others, &seated.solution, &|_| None, progress)?;
+    let (reply, method) = solved(model, &others, &seated.solution, (&|_| None, 1), progress)?;
     let played = seated.play(Some(Deviator {
         seat: SolvedSeat::of(model, &reply)?,
         policy: PolicyBetween::new(Arc::new(reply))?,

@@ -14,6 +14,9 @@ use crate::solve::economy::taker::beside;
 use crate::solve::progress::Watch;
 use crate::verify::world::{WorldCertificate, promise};
 
+/// How much finer than usual the grid of the reply is, from the first try to the last.
+const FINER: [usize; 3] = [1, 2, 4];
+
 /// Measures; `prices` are those that he takes as given, numbers of the model's prices.
 ///
 /// # Errors
@@ -37,25 +40,36 @@ pub(super) fn prove(
             .find(|(from, _)| model.states[*from].name == name)?;
         Some(economy.model.states[own.1].name.clone())
     };
-    let (reply, method) = best_reply::solved(&economy.model, &others, &seated.solution, &stand_for, progress)?;
-    let aside = seated.aside(&economy, reply)?;
-    let played = aside.play(None)?;
-    let mut trials = aside.trials()?;
-    let bench = aside.bench(&played, &mut trials)?;
-    let gain = one_shot_gain::deviations(&bench, &mut trials, &seated.player.name, &mut out)?;
-    // What his value promises more than the equilibrium obtains.
-    let (less, error) = promise::kept(&bench, &mut trials)?;
-    best_reply::row(&bench, &seated.player.name, method, (-less, error), &mut out);
-    let standing = Standing {
-        name: seated.player.name.clone(),
-        value: promised,
-        one_shot: gain,
-        best_reply: -less,
-    };
-    Ok(Judged {
-        unit: bench.unit,
-        moved: vacuity::measure(&aside)?,
-        world: out,
-        standing,
-    })
+    // A reply that is no better than what it replies to was solved too roughly to judge by: on a finer grid, then.
+    for finer in FINER {
+        let mut rows = WorldCertificate::default();
+        let (reply, method) =
+            best_reply::solved(&economy.model, &others, &seated.solution, (&stand_for, finer), progress)?;
+        let aside = seated.aside(&economy, reply)?;
+        let played = aside.play(None)?;
+        let mut trials = aside.trials()?;
+        let bench = aside.bench(&played, &mut trials)?;
+        let gain = one_shot_gain::deviations(&bench, &mut trials, &seated.player.name, &mut rows)?;
+        // What his value promises more than the equilibrium obtains.
+        let (less, error) = promise::kept(&bench, &mut trials)?;
+        best_reply::row(&bench, &seated.player.name, method, (-less, error), &mut rows);
+        if !rows.passed() && finer != FINER[FINER.len() - 1] {
+            continue;
+        }
+        out.proofs.extend(rows.proofs);
+        out.reasons.extend(rows.reasons);
+        let standing = Standing {
+            name: seated.player.name.clone(),
+            value: promised,
+            one_shot: gain,
+            best_reply: -less,
+        };
+        return Ok(Judged {
+            unit: bench.unit,
+            moved: vacuity::measure(&aside)?,
+            world: out,
+            standing,
+        });
+    }
+    Err(Diagnostic::error("E0990", "no reply was judged"))
 }

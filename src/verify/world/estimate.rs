@@ -265,9 +265,11 @@ fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
             out.reasons
                 .push(too_far(bench, "the value", share(i), &errors.visits[i]));
         }
+        // Where most is missing as a share need not be where most is missing: values differ in size.
+        let absolute = |i: usize| errors.value[i].abs();
         out.errors.push(Estimate {
             name: "value".into(),
-            error: errors.value[i].abs(),
+            error: worst(&absolute).map_or(absolute(i), absolute),
             relative: share(i),
         });
     }

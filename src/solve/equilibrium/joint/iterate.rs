@@ -13,7 +13,14 @@ use rayon::prelude::*;
 /// Functions at nodes, `[function][shock][node]`.
 pub(super) type Functions = Vec<Vec<Vec<f64>>>;
 
+/// Sweeps of a window, and the share of the smallest change before it that one in the window must come below: else policies go round.
+const WINDOW: usize = 100;
+const STALLED: f64 = 0.95;
+/// Share of the new that is carried on where policies went round, and of what is left of it.
+const RELAXED: f64 = 0.4;
+
 /// Where an iteration stands, or ended.
+#[derive(Clone)]
 pub(super) struct Stand {
     pub(super) functions: Functions,
     /// What is done at the nodes, `[shock][action][node]`.
@@ -165,11 +172,25 @@ impl Game {
         functions
     }
 
-    /// Sweeps from a stand until nothing moves.
+    /// Sweeps from a stand until nothing moves; with smaller steps from the same stand where policies go round.
     ///
     /// # Errors
     /// E0906 when stopped.
-    pub(super) fn iterate(&self, mut stand: Stand, pace: Pace, progress: &mut dyn Watch) -> Result<Stand, Diagnostic> {
+    pub(super) fn iterate(&self, stand: Stand, pace: Pace, progress: &mut dyn Watch) -> Result<Stand, Diagnostic> {
+        let first = self.swept(stand.clone(), pace, progress)?;
+        if first.settled || !stalled(&first.history) {
+            return Ok(first);
+        }
+        let relaxed = Pace {
+            damping: RELAXED * pace.damping,
+            ..pace
+        };
+        let second = self.swept(stand, relaxed, progress)?;
+        Ok(if second.settled { second } else { first })
+    }
+
+    /// Sweeps until nothing moves or policies go round.
+    fn swept(&self, mut stand: Stand, pace: Pace, progress: &mut dyn Watch) -> Result<Stand, Diagnostic> {
         let nodes = self.carrier.nodes();
         for sweep in 0..pace.sweeps {
             let ahead = self.ahead(&stand.functions);
@@ -209,7 +230,7 @@ impl Game {
                 stand.settled = true;
                 break;
             }
-            if !moved.is_finite() {
+            if !moved.is_finite() || stalled(&stand.history) {
                 break;
             }
         }
@@ -262,6 +283,15 @@ impl Game {
     }
 }
 
+/// Whether the changes of the last sweeps come no closer to nothing than those before.
+pub(super) fn stalled(history: &[f64]) -> bool {
+    let Some(before) = history.len().checked_sub(WINDOW).filter(|n| *n >= WINDOW) else {
+        return false;
+    };
+    let least = |part: &[f64]| part.iter().copied().fold(f64::INFINITY, f64::min);
+    !(least(&history[before..]) < STALLED * least(&history[..before]))
+}
+
 /// How far functions moved, as a share of how much each varies; of values a shift of all of them counts for nothing.
 fn moves(old: &Functions, new: &Functions, shift: bool) -> f64 {
     let mut worst: f64 = 0.0;
@@ -291,4 +321,17 @@ pub(super) fn policy_moves(old: &[Vec<Vec<f64>>], new: &[Vec<Vec<f64>>]) -> f64 
         let d = (n - o).abs() / (1.0 + n.abs());
         if d.is_nan() { f64::INFINITY } else { m.max(d) }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stalled;
+
+    #[test]
+    fn what_goes_round_is_stalled_and_what_comes_closer_slowly_is_not() {
+        let round: Vec<f64> = (0..400).map(|k| 0.5 + 0.3 * f64::from(k).sin()).collect();
+        let slow: Vec<f64> = (0..400).map(|k| 0.999f64.powi(k)).collect();
+        assert!(stalled(&round) && !stalled(&round[..199]) && !stalled(&slow));
+        assert!(!stalled(&[slow.as_slice(), &[1e-12]].concat()));
+    }
 }

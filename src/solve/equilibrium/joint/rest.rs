@@ -1,6 +1,6 @@
 //! Where an economy without shocks comes to rest, and the boxes of states that follow from it.
 
-use super::iterate::{Pace, Stand};
+use super::iterate::{Pace, Stand, stalled};
 use super::stage::Game;
 use super::{NODES, ROUGH, STARTS};
 use crate::check::Model;
@@ -105,6 +105,10 @@ pub(super) fn rest(economy: &Economy, pace: Pace, progress: &mut dyn Watch) -> R
         let mut next: Option<Rest> = None;
         for start in starts {
             let stand = game.iterate(start, pace, progress)?;
+            // What goes round on a finer box even from where it rested on a rougher one does so from elsewhere, too.
+            if round > 0 && stalled(&stand.history) {
+                return Ok(found);
+            }
             let Some(rest) = at_rest(&game, &stand).filter(|_| stand.settled) else {
                 continue;
             };

@@ -155,7 +155,11 @@ impl Solver<'_> {
             let nodes = nodes(law, (0.0, 1.0), NODES);
             let range = (nodes[0], nodes[NODES - 1]);
             let between = (game.lo[a], game.hi[a]);
-            let from: Vec<f64> = nodes.iter().map(|v| (share * v).clamp(between.0, between.1)).collect();
+            // Straight along the coordinate, so that who is worth more chooses more.
+            let (first, last) = (along.of(range.0), along.of(range.1));
+            let straight = |v: &f64| range.0 + (range.1 - range.0) * (along.of(*v) - first) / (last - first);
+            let start = |v: &f64| (share * straight(v)).clamp(between.0, between.1);
+            let from: Vec<f64> = nodes.iter().map(start).collect();
             let kind = Kind {
                 members: vec![c],
                 of,

@@ -9,8 +9,9 @@ use rayon::prelude::*;
 const STEP: f64 = 0.02;
 /// The same where the end of what may be known is near, as a share of the probability up to it.
 const INSIDE: f64 = 0.3;
-/// Least size of the derivatives of a condition, as a share of the largest: whatever is at stake for a type, its condition counts as much as another's.
-const LEAST: f64 = 1e-10;
+/// Least size of the derivatives of a condition, as a share of the largest: a condition counts as much as another, though less is at stake for the type,
+/// down to this. Where next to nothing is at stake rounding and ties are all there is.
+const LEAST: f64 = 1e-3;
 /// Most steps, the change of a strategy (a share of its largest number) at which they end, and the weight of curvature that nothing determines.
 const STEPS: usize = 40;
 const REST: f64 = 1e-4;

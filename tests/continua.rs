@@ -146,3 +146,130 @@ fn what_has_no_one_distribution_at_rest_is_refused_before_the_search() {
     let source_uses = types("markov([a: 0.6, b: 1.4], [[0.5, 0.5], [0.5, 0.5]])", rests);
     assert_eq!(source_uses.err().as_deref(), Some("E0974"));
 }
+
+/// The share of many members, played one by one under the policy, who stand at the limit itself.
+fn played_at_the_limit(found: &Found, endowments: &[f64], chances: &[Vec<f64>], price: f64, limit: f64) -> f64 {
+    let s = &found.solution;
+    let nodes = &s.states[0].nodes;
+    let rows: Vec<Vec<f64>> = (0..endowments.len()).map(|z| s.column(&s.policy[0], 0, z)).collect();
+    let bought = |a: f64, z: usize| {
+        let row = &rows[z];
+        let k = nodes.partition_point(|n| *n <= a).clamp(1, nodes.len() - 1);
+        let t = ((a - nodes[k - 1]) / (nodes[k] - nodes[k - 1])).min(1.0);
+        (1.0 - t) * row[k - 1] + t * row[k]
+    };
+    assert!(
+        endowments
+            .iter()
+            .enumerate()
+            .all(|(z, e)| (bought(1.0, z) - 1.0) * price < *e),
+        "{price}"
+    );
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut uniform = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    };
+    let mut members = vec![(0.0f64, endowments.len() - 1); 4000];
+    let (mut there, mut all) = (0usize, 0usize);
+    for period in 0..4000 {
+        for (a, z) in &mut members {
+            *a = bought(*a, *z);
+            let (u, mut below) = (uniform(), 0.0);
+            let next = chances[*z].iter().position(|p| {
+                below += p;
+                u < below
+            });
+            *z = next.unwrap_or(*z);
+            if period >= 1500 {
+                all += 1;
+                there += usize::from(*a <= limit + 1e-9);
+            }
+        }
+    }
+    there as f64 / all as f64
+}
+
+/// Not those who stand close to it.
+#[test]
+fn the_share_at_the_bottom_is_of_those_whom_the_limit_holds() {
+    let text = |values: &str, chances: &str, limit: &str, supply: &str, aversion: &str, beta: &str, prices: &str| {
+        format!(
+            "model bonds\nagent h[continuum] {{\n  shock e ~ markov([{values}], {chances})\n  state a in [{limit}, inf), start 0.4\n  \
+             action b in [{limit}, (a + e) / q) given q\n  let c = a + e - q * b\n  a' = b\n  observe a, e\n  reward crra(c, {aversion})\n  \
+             discount {beta}\n}}\nmarket bonds {{ price q in {prices} clears mean(h.b) == {supply} }}\n"
+        )
+    };
+    type Case = (
+        &'static str,
+        Vec<f64>,
+        Vec<Vec<f64>>,
+        &'static str,
+        &'static str,
+        &'static str,
+        &'static str,
+        &'static str,
+    );
+    let cases: [Case; 3] = [
+        (
+            "out: 0.15, mid: 1, top: 3",
+            vec![0.15, 1.0, 3.0],
+            vec![vec![0.9, 0.1, 0.0], vec![0.01, 0.97, 0.02], vec![0.0, 0.1, 0.9]],
+            "-1",
+            "0.4",
+            "3",
+            "0.93",
+            "[0.9, 1.2]",
+        ),
+        (
+            "low: 0.1, high: 1",
+            vec![0.1, 1.0],
+            vec![vec![0.5, 0.5], vec![0.075, 0.925]],
+            "-2",
+            "0",
+            "1.5",
+            "0.99322",
+            "[0.97, 1.04]",
+        ),
+        (
+            "low: 0.5, high: 1.5",
+            vec![0.5, 1.5],
+            vec![vec![0.8, 0.2], vec![0.2, 0.8]],
+            "-0.5",
+            "0.2",
+            "2",
+            "0.9",
+            "[0.8, 1.3]",
+        ),
+    ];
+    for (values, endowments, chances, limit, supply, aversion, beta, prices) in cases {
+        let rows: Vec<String> = chances.iter().map(|r| format!("{r:?}")).collect();
+        let source = text(
+            values,
+            &format!("[{}]", rows.join(", ")),
+            limit,
+            supply,
+            aversion,
+            beta,
+            prices,
+        );
+        let (model, diagnostics) = econc::compile(&source, &econc::Options::default());
+        let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        let found = found(&model);
+        let population = found.population.as_ref().expect("a population");
+        let told = population.spread[0].bottom;
+        let played = played_at_the_limit(
+            &found,
+            &endowments,
+            &chances,
+            price(population, "bonds.q"),
+            limit.parse().expect("a number"),
+        );
+        assert!(
+            (told - played).abs() < 0.01 * played + 2e-4,
+            "{source}: {told}, of members played {played}"
+        );
+    }
+}

@@ -577,8 +577,7 @@ fn lives_that_either_of_two_draws_ends_are_right() {
     let slope = 1.0 / (1.0 - 0.5 * d);
     let best = 0.3 * d * slope;
     let level = (1.0 + 0.5 * best * best) / (1.0 - d);
-    // How exact the policy is can be left open; the value is not called wrong.
-    assert!(reasons(&s).iter().all(|code| *code == "E0969"), "{:?}", reasons(&s));
+    assert!(s.certificate.passed, "{:?}", reasons(&s));
     for x in [0.1, 0.3, 0.7] {
         let (found, right) = (between_nodes(&s, x), level + slope * x);
         assert!((found - right).abs() < 2e-3, "{x}: {found} {right}");
@@ -606,12 +605,73 @@ fn lives_that_the_sum_of_two_draws_ends_are_right() {
             .rev()
             .fold(far, |after, k| 1.0 + 0.95 * survives(x * 0.5f64.powi(k)) * after)
     };
-    assert!(!reasons(&s).contains(&"E0944"), "{:?}", reasons(&s));
-    for x in [0.1, 0.3, 0.7] {
+    for x in [0.1, 0.3] {
         let (found, right) = (between_nodes(&s, x), value(x));
-        // Where no life goes a solution that is refused may be off by more.
-        let judged = x <= 0.3 || s.certificate.passed;
-        assert!(!judged || (found - right).abs() < 3e-3, "{x}: {found} {right}");
+        assert!((found - right).abs() < 3e-3, "{x}: {found} {right}");
+    }
+    // What is left is the solver's rule for both draws, whose chance of an end is off by some ten-thousandths: the certificate says by how much. A unit is what
+    // half of the range of `s` is worth.
+    let residual = |x: f64| 1.0 + 0.95 * survives(x) * between_nodes(&s, 0.5 * x) - between_nodes(&s, x);
+    let largest = (0..9).map(|k| residual(0.3 * 0.5f64.powi(k)).abs()).fold(0.0, f64::max) / 0.375;
+    let world = s.certificate.world.as_ref().unwrap();
+    let row = world
+        .proofs
+        .iter()
+        .find(|p| p.name == "economy: Bellman residual, 99 %")
+        .unwrap();
+    assert!(
+        (row.value - largest.log10()).abs() < 0.15,
+        "{} {}",
+        row.value,
+        largest.log10()
+    );
+    assert!(reasons(&s).iter().all(|code| *code == "E0945"), "{:?}", reasons(&s));
+    assert_eq!(s.certificate.passed, row.value <= -3.0);
+}
+
+/// Learning beside work (Ben-Porath 1967): in the last period nobody learns, where the law of what is known has an endless slope, and nothing comes after.
+#[test]
+fn a_law_with_an_endless_slope_where_nothing_comes_after_is_no_error() {
+    for (power, most) in [(0.6, 1.0), (0.5, 0.95), (0.4, 1.0)] {
+        let s = solved(&format!(
+            "model educ\nhorizon 45\nagent p {{\n  state h in [0.2, 40], start 1\n  action n in [0, {most}]\n  noise e ~ discrete([0.7, 1.3], [0.5, 0.5])\n  \
+             h' = h * 0.97 + 0.3 * (n * h)^{power} * e\n  observe h\n  reward h * (1 - n)\n  discount 0.95\n}}\n"
+        ));
+        assert!(s.certificate.passed, "{power}, {most}: {:?}", reasons(&s));
+    }
+}
+
+/// A reward in any unit has the same policy and the same certificate: all that is promised is judged.
+#[test]
+fn rewards_of_any_size_are_judged_alike() {
+    let of = |unit: &str| {
+        solved(&format!(
+            "model big\nagent s {{\n  shock y ~ markov([low: 0.5, high: 1.5], [[0.8, 0.2], [0.3, 0.7]])\n  state a in [0, 20], start 1\n  \
+             action c in (0, a + y]\n  a' = min(1.02 * (a + y - c), 20)\n  observe a, y\n  reward {unit} * log(c)\n  discount 0.93\n}}\n"
+        ))
+    };
+    let plain = of("1");
+    let names = |s: &Solved| -> Vec<String> {
+        let world = s.certificate.world.as_ref().unwrap();
+        world.proofs.iter().map(|p| p.name.clone()).collect()
+    };
+    for unit in ["1e-160", "1e-90", "1e90", "1e160", "1e250"] {
+        let s = of(unit);
+        assert!(s.certificate.passed, "{unit}: {:?}", reasons(&s));
+        assert_eq!(names(&s), names(&plain), "{unit}");
+        let (a, b) = (
+            s.certificate.world.as_ref().unwrap(),
+            plain.certificate.world.as_ref().unwrap(),
+        );
+        for (x, y) in a.errors.iter().zip(&b.errors) {
+            assert!(
+                (x.relative / y.relative - 1.0).abs() < 0.5,
+                "{unit}: {} {} {}",
+                x.name,
+                x.relative,
+                y.relative
+            );
+        }
     }
 }
 

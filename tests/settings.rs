@@ -625,6 +625,12 @@ fn settings_without_anything_to_set_are_refused() {
     ] {
         assert_eq!(outcome(&source), "E0808", "{source}");
     }
+    // A chain of an ar1 shock is none of draws that are made anew each period; as many nodes of their own rule are.
+    let anew = |settings: &str| with(settings).replace("ar1(rho: 0.5, sigma: 0.1)", "iid normal(0, 0.1)");
+    for chain in ["tauchen(9)", "rouwenhorst(5)", "farmer_toda(11)"] {
+        assert_eq!(outcome(&anew(&format!("chain.z = {chain}"))), "E0805", "{chain}");
+    }
+    assert_ne!(outcome(&anew("chain.z = 5")), outcome(&anew("chain.z = 9")));
     // With a horizon nothing iterates, and the report says so.
     let s = solve(&format!("horizon 3\n{}", with("grid.k = uniform(9); tolerance = 1e-3")))
         .unwrap_or_else(|d| panic!("{d:?}"));

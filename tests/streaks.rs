@@ -307,3 +307,121 @@ fn a_certificate_sees_what_rare_streaks_do_beyond_the_grid() {
         s.certificate.reasons
     );
 }
+
+/// A life of `horizon` periods with income of two chances, by endogenous grids backwards from the last period: for each income what is had and consumed in
+/// the first period, and the value.
+struct Life {
+    horizon: usize,
+    income: [f64; 2],
+    chances: [[f64; 2]; 2],
+    aversion: f64,
+}
+
+impl Life {
+    const GROSS: f64 = 1.02;
+
+    fn utility(&self, c: f64) -> f64 {
+        (c.powf(1.0 - self.aversion) - 1.0) / (1.0 - self.aversion)
+    }
+
+    /// `(have, consume, value)` by income; below the first node everything is consumed.
+    fn first_period(&self) -> [(Vec<f64>, Vec<f64>, Vec<f64>); 2] {
+        let most = self.income[0].max(self.income[1]) * self.horizon as f64;
+        let kept: Vec<f64> = (0..3000).map(|i| most * (f64::from(i) / 2999.0).powi(2)).collect();
+        let last = || {
+            (
+                kept.iter().map(|s| s + 1e-9).collect::<Vec<f64>>(),
+                kept.iter().map(|s| s + 1e-9).collect::<Vec<f64>>(),
+            )
+        };
+        let value = |c: &[f64]| c.iter().map(|c| self.utility(*c)).collect::<Vec<f64>>();
+        let mut now = [0, 1].map(|_| {
+            let (have, consume) = last();
+            let v = value(&consume);
+            (have, consume, v)
+        });
+        for _ in 1..self.horizon {
+            now = [0, 1].map(|z| {
+                let (mut have, mut consume, mut values) = (Vec::new(), Vec::new(), Vec::new());
+                for s in &kept {
+                    let later = |l: usize| Self::GROSS * s + self.income[l];
+                    let marginal: f64 = (0..2)
+                        .map(|l| self.chances[z][l] * self.consumed(&now[l], later(l)).powf(-self.aversion))
+                        .sum();
+                    let c = (DISCOUNT * Self::GROSS * marginal).powf(-1.0 / self.aversion);
+                    let v: f64 = (0..2).map(|l| self.chances[z][l] * self.value(&now[l], later(l))).sum();
+                    have.push(s + c);
+                    consume.push(c);
+                    values.push(self.utility(c) + DISCOUNT * v);
+                }
+                (have, consume, values)
+            });
+        }
+        now
+    }
+
+    fn consumed(&self, (have, consume, _): &(Vec<f64>, Vec<f64>, Vec<f64>), m: f64) -> f64 {
+        if m < have[0] { m } else { between(have, consume, m) }
+    }
+
+    fn value(&self, (have, consume, values): &(Vec<f64>, Vec<f64>, Vec<f64>), m: f64) -> f64 {
+        if m < have[0] {
+            return values[0] + self.utility(m) - self.utility(consume[0]);
+        }
+        // Values have any sign: straight between nodes.
+        let k = have.partition_point(|x| *x <= m).clamp(1, have.len() - 1);
+        let t = (m - have[k - 1]) / (have[k] - have[k - 1]);
+        (1.0 - t) * values[k - 1] + t * values[k]
+    }
+
+    /// Solves the file and compares the first period at places `(income, assets)`; whether it is certified.
+    fn compare(&self, places: &[(usize, f64)]) -> bool {
+        let [[stays, leaves], [comes, not]] = self.chances;
+        let text = format!(
+            "model life\nhorizon {}\nshock e ~ markov([rare: {}, usual: {}], [[{stays}, {leaves}], [{comes}, {not}]]), start usual\nagent h {{\n  \
+             state a in [0, inf), start 1\n  let cash = 1.02 * a + e\n  action c in (0, cash]\n  a' = cash - c\n  observe a, e\n  \
+             reward crra(c, {})\n  discount {DISCOUNT}\n}}\n",
+            self.horizon, self.income[0], self.income[1], self.aversion
+        );
+        let s = solved(&text);
+        if !s.certificate.passed {
+            eprintln!("{text}\nrefused: {:?}", s.certificate.reasons);
+            return false;
+        }
+        let best = self.first_period();
+        for (z, a) in places {
+            let (value, consume) = at(&s, *z, *a);
+            let m = Self::GROSS * a + self.income[*z];
+            let (c, v) = (self.consumed(&best[*z], m), self.value(&best[*z], m));
+            assert!(
+                (consume / c - 1.0).abs() < 3e-3,
+                "{text}\nat {a} in {z}: {consume}, by another method {c}"
+            );
+            // In shares of a period's consumption.
+            let off = (value - v) * c.powf(self.aversion - 1.0) * (1.0 - DISCOUNT);
+            assert!(
+                off.abs() < 1e-3,
+                "{text}\nat {a} in {z}: {value}, by another method {v}"
+            );
+        }
+        true
+    }
+}
+
+/// With a horizon, too, the open end of a grid reaches where streaks lead: income that comes seldom, is large (or nothing) and stays.
+#[test]
+fn grids_of_lives_with_a_horizon_hold_where_rare_income_leads() {
+    let mut held = 0;
+    for (i, rare) in [1e-2, 1e-3, 1e-4].into_iter().enumerate() {
+        for (j, stays) in [0.5f64, 0.85, 0.95].into_iter().enumerate() {
+            let life = Life {
+                horizon: [30, 60, 45][(i + 2 * j) % 3],
+                income: [[10.0, 0.05, 4.0][(i + j) % 3], 1.0],
+                chances: [[stays, 1.0 - stays], [rare, 1.0 - rare]],
+                aversion: [2.0, 3.0][(i + j) % 2],
+            };
+            held += usize::from(life.compare(&[(1, 1.0), (0, 1.0), (1, 3.0), (0, 3.0)]));
+        }
+    }
+    assert_eq!(held, 9);
+}

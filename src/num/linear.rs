@@ -116,13 +116,48 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     sums.iter().sum::<f64>() + tail
 }
 
+/// Euclidean norm, also of numbers whose squares are none.
 fn norm(a: &[f64]) -> f64 {
-    dot(a, a).sqrt()
+    let squares = dot(a, a);
+    if SQUARES.contains(&squares) {
+        return squares.sqrt();
+    }
+    let largest = a.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+    if !(largest > 0.0 && largest.is_finite()) {
+        return squares.sqrt();
+    }
+    let scaled: Vec<f64> = a.iter().map(|x| x / largest).collect();
+    largest * dot(&scaled, &scaled).sqrt()
 }
+
+/// Sums of squares that have lost nothing.
+const SQUARES: std::ops::Range<f64> = 1e-250..1e290;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_system_in_any_unit_has_the_same_solution() {
+        let solve = |unit: f64| {
+            let b: Vec<f64> = (0..50).map(|i| unit * f64::from(i % 7)).collect();
+            let mut x = vec![0.0; 50];
+            let apply = |x: &[f64], y: &mut [f64]| {
+                for i in 0..50 {
+                    y[i] = x[i] - 0.9 * (0.5 * x[(i + 1) % 50] + 0.5 * x[(i * 3 + 2) % 50]);
+                }
+            };
+            let found = gmres(apply, &b, &mut x, 20, 1e-12, 1000);
+            assert!(found.residual <= 1e-12 && found.products > 5, "{unit:e}: {found:?}");
+            x
+        };
+        let plain = solve(1.0);
+        for unit in [1e-290, 1e-160, 1e-90, 1e90, 1e160, 1e290] {
+            for (x, y) in solve(unit).iter().zip(&plain) {
+                assert!((x / unit / y - 1.0).abs() < 1e-9, "{unit:e}: {x} {y}");
+            }
+        }
+    }
 
     #[test]
     fn solves_a_discounted_random_walk() {

@@ -7,6 +7,8 @@ pub struct Weighted {
     masses: Vec<f64>,
     /// Of all masses.
     total: f64,
+    /// How much of the mass of the lowest value stands there; the rest lies above.
+    atom: f64,
 }
 
 impl Weighted {
@@ -25,7 +27,19 @@ impl Weighted {
             }
         }
         let total = masses.iter().sum();
-        Weighted { values, masses, total }
+        let atom = masses.first().copied().unwrap_or(0.0);
+        Weighted {
+            values,
+            masses,
+            total,
+            atom,
+        }
+    }
+
+    /// With no more than `mass` at the lowest value itself: what else it has lies between it and the next.
+    pub fn with_atom(mut self, mass: f64) -> Weighted {
+        self.atom = self.atom.min(mass);
+        self
     }
 
     /// Pairs `(value, mass)`, ascending.
@@ -45,14 +59,14 @@ impl Weighted {
         (sum / self.total).sqrt()
     }
 
-    /// The `p`-quantile. The lowest value is taken for an atom; the mass of every other lies around it, so that half of it is
-    /// below. NaN where there is no mass.
+    /// The `p`-quantile. At the lowest value stands an atom ([`Weighted::with_atom`]); the mass of every other lies around it, so that half of
+    /// it is below. NaN where there is no mass.
     pub fn quantile(&self, p: f64) -> f64 {
         let Some(first) = self.values.first() else {
             return f64::NAN;
         };
         let goal = p.clamp(0.0, 1.0) * self.total;
-        let (mut below, mut at) = (*first, self.masses[0]);
+        let (mut below, mut at) = (*first, self.atom);
         if goal <= at {
             return below;
         }
@@ -126,6 +140,10 @@ mod tests {
         close(two.lorenz(1.0 / 3.0), 1.0 / 9.0);
         close(two.quantile(0.3), 1.0);
         assert_eq!(two.quantile(1.0), 4.0);
+        // Nobody stands at 1 itself: that third lies between.
+        let spread = two.with_atom(0.0);
+        close(spread.quantile(1.0 / 3.0), 1.0 + 3.0 / 3.0);
+        close(spread.mean(), 3.0);
         // Debts that outweigh what others have: no Gini coefficient.
         assert!(Weighted::new([(-2.0, 1.0), (1.0, 1.0)]).gini().is_nan());
         assert!(Weighted::new([]).quantile(0.5).is_nan());

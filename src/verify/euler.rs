@@ -146,7 +146,8 @@ impl Euler<'_> {
                             continue;
                         }
                         slope[v][i] += w * d.reward[v][i];
-                        for s in 0..ns {
+                        // What is worth nothing later counts for nothing, however steep a law is (the power of zero below one).
+                        for s in (0..ns).filter(|s| slopes[*s] != 0.0) {
                             through[v][i] += w * scratch.discount[i] * slopes[s] * d.next[v][s][i];
                         }
                     }
@@ -344,7 +345,10 @@ impl Euler<'_> {
                         today[k][i] += here * d.reward[ns + k][i];
                         sizes[0][k][i] += here * d.reward[ns + k][i].abs();
                         if scratch.end[i] == 0.0 {
-                            let gain = |s: usize| marginal[s][i] * d.next[ns + k][s][i];
+                            let gain = |s: usize| match marginal[s][i] {
+                                0.0 => 0.0,
+                                m => m * d.next[ns + k][s][i],
+                            };
                             let w = here * scratch.discount[i];
                             tomorrow[k][i] += w * (0..ns).map(gain).sum::<f64>();
                             sizes[1][k][i] += w * (0..ns).map(|s| gain(s).abs()).sum::<f64>();

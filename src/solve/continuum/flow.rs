@@ -46,6 +46,23 @@ impl Flow {
         debug_assert_eq!(out.len(), nodes.places());
     }
 
+    /// The share of members, `mass` as in the histogram, who are at the lowest node of a state itself in the next period. The mass of that
+    /// node is more: members who are a little above have a part of theirs there.
+    pub fn at_lowest(&self, nodes: &Nodes, mass: &[f64], state: usize) -> f64 {
+        let lowest = |place: usize| nodes.index(place / nodes.shocks(), state) == 0;
+        let one = |b: &Branch| -> f64 {
+            let all = mass.iter().zip(&b.chance).enumerate();
+            all.filter(|(place, (m, c))| *m * *c > 0.0 && b.to.to_lowest(nodes, *place, state))
+                .map(|(_, (m, c))| m * c)
+                .sum()
+        };
+        let dead: f64 = self.ends.iter().zip(mass).map(|(e, m)| e * m).sum();
+        let born: f64 = (self.born.iter().enumerate().filter(|(place, _)| lowest(*place)))
+            .map(|(_, b)| dead * b)
+            .sum();
+        self.branches.iter().map(one).sum::<f64>() + born
+    }
+
     /// The share of members, `mass` as in the histogram, whose next state lies beyond the nodes.
     pub fn beyond(&self, mass: &[f64]) -> f64 {
         let one = |b: &Branch| -> f64 {

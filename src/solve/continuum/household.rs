@@ -42,6 +42,8 @@ pub struct Household<'h> {
     carried: Option<Carried>,
     /// The last distribution, one number per place.
     pub mass: Vec<f64>,
+    /// The share of members at the lowest node of each state itself.
+    pub lowest: Vec<f64>,
 }
 
 /// What members come to at held numbers.
@@ -135,6 +137,7 @@ impl<'h> Household<'h> {
         Ok(Household {
             held,
             mass,
+            lowest: Vec::new(),
             classes,
             states,
             nodes,
@@ -205,6 +208,8 @@ impl<'h> Household<'h> {
                 .hint("a chain that returns only after a fixed number of periods, or a state without a law that leads back, has no distribution at rest"));
         }
         self.mass.clone_from(&rest.mass);
+        let states = 0..self.nodes.axes().len();
+        self.lowest = states.map(|s| flow.at_lowest(&self.nodes, &rest.mass, s)).collect();
         let mean = |w: usize| -> f64 { super::histogram::mean(&rest.mass, &watched[w]) };
         let means = (self.averaged.iter())
             .map(|a| match a {

@@ -44,7 +44,7 @@ pub struct Spread {
     pub quantiles: Vec<f64>,
     /// The share of the sum that the lowest have, at [`SHARES`]; not a number where the mean is not positive.
     pub lorenz: Vec<f64>,
-    /// The share of members at the lowest node.
+    /// The share of members at the lowest node itself: those whom a limit holds there.
     pub bottom: f64,
 }
 
@@ -55,7 +55,7 @@ pub const SHARES: [f64; 9] = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99]
 const NOTHING: f64 = 1e-6;
 
 impl Spread {
-    /// Of ascending values with their masses; `lowest` is the mass at the lowest.
+    /// Of ascending values with their masses; `lowest` is the share that stands at the lowest itself.
     pub fn of(name: &str, w: &Weighted, lowest: f64) -> Spread {
         let at = |f: &dyn Fn(f64) -> f64| SHARES.iter().map(|p| f(*p)).collect();
         let poor = !(w.mean() > NOTHING * w.sd());

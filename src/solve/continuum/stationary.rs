@@ -222,11 +222,8 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
     }];
     let household = &conditions.household;
     let spread = (solution.states.iter().enumerate()).map(|(s, state)| {
-        let w = household.nodes.marginal(&household.mass, s);
-        let low: f64 = (household.mass.chunks_exact(household.nodes.shocks()).enumerate())
-            .filter(|(node, _)| household.nodes.index(*node, s) == 0)
-            .map(|(_, row)| row.iter().sum::<f64>())
-            .sum();
+        let low = household.lowest[s];
+        let w = household.nodes.marginal(&household.mass, s).with_atom(low);
         Spread::of(&state.name, &w, low)
     });
     let size = |k: usize| conditions.last[k].abs().max(1e-3);

@@ -187,6 +187,18 @@ impl Builder<'_> {
                 Ok((made.chain.values, vec![made.chain.transition], Vec::new(), false))
             }
             Process::Iid(d) => {
+                if let Some(Setting::Call(..)) = self.said_chain(&shock.name) {
+                    let own = shock.name.rsplit('.').next().unwrap_or(&shock.name);
+                    let headline = format!(
+                        "`chain.{own} = {method}({n})` is for ar1 shocks, and `{}` is drawn anew each period",
+                        shock.name
+                    );
+                    return Err(Diagnostic::error("E0805", headline)
+                        .at(shock.span, "independent of the period before")
+                        .hint(format!(
+                            "chain.{own} = {n}: as many nodes of the rule of integration of its law"
+                        )));
+                }
                 let n = if d.is_point() { 1 } else { n };
                 let Some(rule) = d.gauss(n) else {
                     return Err(

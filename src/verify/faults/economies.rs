@@ -59,7 +59,7 @@ pub(super) const ECONOMIES: &[Economy] = &[
             "E0911", "E0912", "E0913", "E0914", "E0943", "E0944", "E0945", "E0946", "E0949", "returns", "moments",
         ],
     ),
-    refused("odometer", ODOMETER, &[]),
+    refused("odometer", ODOMETER, &["E0993"]),
     solved("carried", CARRIED, carried, 1e-6),
     solved("slow", SLOW, slow, 0.15),
     solved("war", WAR, war, 1e-5),
@@ -610,7 +610,8 @@ agent a {
 }
 "#;
 
-pub(super) const ODOMETER: &str = r#"model odometer "More states than a mesh can cover"
+pub(super) const ODOMETER: &str = r#"model odometer "More states and periods than a mesh can cover"
+horizon 200
 agent a {
   state p in 0..4, start 0
   state q in 0..4, start 0
@@ -626,7 +627,7 @@ agent a {
   reward if d == yes then p + q - r - s else v - 2
   discount 0.9
 }
-solve { periods = 640; burn_in = 20 }
+solve { periods = 640 }
 "#;
 
 pub(super) const CARRIED: &str = r#"model carried "A stock that grows for ever above one half"

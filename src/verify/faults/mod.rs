@@ -198,7 +198,7 @@ const FAULTS: &[Fault] = &[
         "spent outside it or pressed against its edge",
     ),
     silenced("verdict.never_runs_away", "endless", "however far its ends are moved"),
-    silenced("verdict.not_estimated_silently", "odometer", "is not estimated"),
+    silenced("verdict.not_estimated_silently", "odometer", "is not known"),
     seen("verdict.step_missed", "tries", &["E0945", "E0946", "E0969"]),
     seen("verdict.carried_unseen", "carried", &["E0948"]),
     answered("verdict.rest_unseen", "slow"),

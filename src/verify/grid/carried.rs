@@ -15,16 +15,50 @@ const MOST: usize = 1_000_000;
 const ROUNDS: usize = 500;
 const SETTLED: f64 = 1e-5;
 
-/// `h` at shock x node, for a problem without a horizon; `None` where it has one, or too many transitions to look at.
-pub fn off_the_grid(bellman: &Bellman, solution: &Solution) -> Option<Vec<f64>> {
+/// `h` at shock x node, one vector per period that has a policy of its own; `None` where there are too many transitions to look at.
+pub fn off_the_grid(bellman: &Bellman, solution: &Solution) -> Option<Vec<Vec<f64>>> {
     let (nodes, nz) = (bellman.nodes(), bellman.shocks());
     let axes = bellman.tensor.axes();
     let each = bellman.noises.len() * bellman.branches(0).len();
     let transitions = nodes.saturating_mul(nz).saturating_mul(each);
-    if solution.periods != 1 || bellman.problem.spec().horizon.is_some() || transitions > 4 * MOST {
+    let horizon = bellman.problem.spec().horizon;
+    let dates = horizon.unwrap_or(1);
+    if solution.periods != dates || transitions.saturating_mul(dates) > 4 * MOST {
         return None;
     }
+    // With a horizon each period is known from the one after it, and nothing has to be kept.
     let follow = transitions << axes.len() <= MOST;
+    let mut all = Vec::with_capacity(dates);
+    let mut after = vec![0.0; nodes * nz];
+    for time in (0..dates).rev() {
+        let last = horizon.is_some() && time + 1 == dates;
+        let (mut h, rows) = a_period(bellman, solution, time, !last, follow);
+        if horizon.is_none() {
+            h = settled(h, &rows);
+        } else {
+            for (row, node, w) in &rows {
+                h[*row as usize] += w * after[*node as usize];
+            }
+        }
+        after.clone_from(&h);
+        all.push(h);
+    }
+    all.reverse();
+    Some(all)
+}
+
+/// A move from a row to a node, with its discounted chance.
+type Move = (u32, u32, f64);
+
+/// The discounted chance to be carried off at once, at shock x node, and where nodes lead if they are to be followed; neither where no period comes after.
+fn a_period(bellman: &Bellman, solution: &Solution, time: usize, goes_on: bool, follow: bool) -> (Vec<f64>, Vec<Move>) {
+    let (nodes, nz) = (bellman.nodes(), bellman.shocks());
+    let axes = bellman.tensor.axes();
+    let mut at_once = vec![0.0; nodes * nz];
+    let mut rows: Vec<Move> = Vec::new();
+    if !goes_on {
+        return (at_once, rows);
+    }
     let mut states = vec![vec![0.0; nodes]; axes.len()];
     let mut x = vec![0.0; axes.len()];
     for i in 0..nodes {
@@ -32,14 +66,12 @@ pub fn off_the_grid(bellman: &Bellman, solution: &Solution) -> Option<Vec<f64>> 
         states.iter_mut().zip(&x).for_each(|(s, x)| s[i] = *x);
     }
     let states: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
-    let mut at_once = vec![0.0; nodes * nz];
-    let mut rows: Vec<(u32, u32, f64)> = Vec::new();
     let mut scratch = Scratch::default();
     let (mut corners, mut spare) = (Vec::new(), Vec::new());
     for shock in 0..nz {
         crate::limits::poll();
-        let at = At { shock, time: 0 };
-        let actions = solution.policy.iter().map(|p| solution.column(p, 0, shock));
+        let at = At { shock, time };
+        let actions = solution.policy.iter().map(|p| solution.column(p, time, shock));
         let actions: Vec<Vec<f64>> = actions.collect();
         let actions: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
         for &(noise, weight) in &bellman.noises {
@@ -75,7 +107,7 @@ pub fn off_the_grid(bellman: &Bellman, solution: &Solution) -> Option<Vec<f64>> 
             }
         }
     }
-    Some(settled(at_once, &rows))
+    (at_once, rows)
 }
 
 /// Splits each corner `(node, weight)` between the two nodes of a cell of a further axis.
@@ -94,7 +126,7 @@ fn split(corners: &mut Vec<(usize, f64)>, spare: &mut Vec<(usize, f64)>, cell: u
 }
 
 /// The solution of `h = at_once + rows h`.
-fn settled(at_once: Vec<f64>, rows: &[(u32, u32, f64)]) -> Vec<f64> {
+fn settled(at_once: Vec<f64>, rows: &[Move]) -> Vec<f64> {
     let mut h = at_once.clone();
     if rows.is_empty() || at_once.iter().all(|x| *x == 0.0) {
         return h;

@@ -56,8 +56,8 @@ impl Proof for TrustedRegion {
             carried::off_the_grid(bench.bellman, bench.solution)
         );
         let is_carried = |at: &At, x: &[f64]| {
-            off.as_ref()
-                .is_some_and(|h| carried::around(bench.bellman, h, at.shock, x) > carried::TRUSTED)
+            let h = off.as_ref().and_then(|h| h.get(at.time));
+            h.is_some_and(|h| carried::around(bench.bellman, h, at.shock, x) > carried::TRUSTED)
         };
         let residuals: Vec<(Vec<f64>, f64)> = bench
             .grid

@@ -188,7 +188,7 @@ impl Chances {
 /// Fewest nodes along one draw.
 pub const FEWEST_NODES: usize = 11;
 /// Where the normal law is cut off.
-const CUT: f64 = 6.5;
+pub const CUT: f64 = 6.5;
 
 /// Uniform draws with weights that add up to 1, one `(draw in (0, 1), weight)` per node: the trapezoidal rule in
 /// `z = normal quantile of u`, which for smooth functions is exact to many digits with few nodes (Trefethen and Weideman 2014,

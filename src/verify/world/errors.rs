@@ -3,7 +3,7 @@
 use super::improve::Better;
 use super::mesh::{Correction, Mesh};
 use super::tastes;
-use super::trials::{Job, Trials};
+use super::trials::{Job, Range, Trials};
 use super::visit::{Landings, Visit};
 use super::{Bench, value_at};
 use crate::diag::Diagnostic;
@@ -18,6 +18,8 @@ pub(super) const FURTHER: usize = 1_000_000;
 const KRYLOV: usize = 150;
 /// Relative residual of the linear system that is good enough.
 const SOLVED: f64 = 1e-3;
+/// Share of the end of a range that makes no difference to a choice.
+const SAME: f64 = 1e-11;
 
 /// Errors at places.
 pub(super) struct Errors {
@@ -32,6 +34,8 @@ pub(super) struct Errors {
     pub(super) doubt: Vec<Vec<f64>>,
     /// How much of its usual effect each number has at a place, at most 1: `[visit][choice]`, empty where nobody asked.
     pub(super) effect: Vec<Vec<f64>>,
+    /// How far apart two numbers are the same, by choice: what rounding makes of the ends of their ranges.
+    pub(super) same: Vec<f64>,
     /// Draws of each expectation.
     pub(super) draws: usize,
     /// At how many places best numbers were looked for again, where that was needed.
@@ -53,6 +57,9 @@ impl Errors {
         let mut finite = parts.filter(|(_, x)| !x.values.is_empty());
         if finite.all(|(k, _)| self.better[i].actions[k] == self.visits[i].actions[k]) {
             let off = (self.better[i].actions[c] - self.visits[i].actions[c]).abs();
+            if off <= self.same[c] {
+                return (0.0, 0.0);
+            }
             let counts = self.effect.get(i).map_or(1.0, |e| e[c]);
             (counts * off, if counts > 0.0 { counts * self.doubt[i][c] } else { 0.0 })
         } else {
@@ -84,6 +91,18 @@ impl Errors {
         let limit = 0.3 * 10f64.powf(bench.options.value);
         (0..self.visits.len()).any(|i| !(self.share(bench, i) <= limit))
     }
+}
+
+/// How far apart two numbers are the same, one for each choice, from their ranges `[visit][choice]`.
+pub(super) fn same(ranges: &[Vec<Range>], choices: usize) -> Vec<f64> {
+    let end = |c: usize| {
+        let ends = ranges.iter().flat_map(move |own| match own.get(c) {
+            Some(Range::Between(lo, hi)) => [lo.abs(), hi.abs()],
+            _ => [0.0; 2],
+        });
+        ends.filter(|x| x.is_finite()).fold(0.0, f64::max)
+    };
+    (0..choices).map(|c| SAME * end(c)).collect()
 }
 
 /// Whether it is only the scatter of what was found that may put an error of `off` beyond a limit. Places that nobody had time for (infinite
@@ -151,10 +170,20 @@ pub(super) fn evaluate(
 }
 
 pub(super) fn rms(x: impl Iterator<Item = f64>) -> f64 {
-    let (mut sum, mut n) = (0.0, 0.0f64);
-    for v in x {
-        sum += v * v;
-        n += 1.0;
+    let all: Vec<f64> = x.collect();
+    let root = |unit: f64| {
+        let sum: f64 = all.iter().map(|v| (v / unit) * (v / unit)).sum();
+        unit * (sum / all.len().max(1) as f64).sqrt()
+    };
+    let plain = root(1.0);
+    // Squares of very large and of very small numbers are none.
+    if plain > 1e-120 && plain < 1e140 {
+        return plain;
     }
-    (sum / n.max(1.0)).sqrt()
+    let largest = all.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+    if largest > 0.0 && largest.is_finite() {
+        root(largest)
+    } else {
+        plain
+    }
 }

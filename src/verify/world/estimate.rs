@@ -8,7 +8,7 @@
 //! policy's error, to second order in it; where it gains much the step is taken again from there.
 
 use super::closely;
-use super::errors::{Errors, FURTHER, MORE, evaluate};
+use super::errors::{Errors, FURTHER, MORE, evaluate, same};
 use super::improve::improve;
 use super::mesh::Mesh;
 use super::tastes;
@@ -26,6 +26,9 @@ const TRIALS: usize = 30_000;
 const MOST_TRIALS: usize = 1_000_000;
 /// Most places of a mesh.
 const PLACES: usize = 3000;
+/// Most places, and most trials of one evaluation, where fewer cannot be spread over all states and shocks: without them nothing would be known.
+const LAST_PLACES: usize = 200_000;
+const LAST_TRIALS: usize = 4_000_000;
 /// Steps after the first.
 const STEPS: usize = 2;
 /// Trials of the first look at visits.
@@ -86,16 +89,16 @@ fn not_measured(why: &str, out: &mut WorldCertificate) {
     }
 }
 
-/// The row, and the warning, where errors could not be estimated: what was not looked at must not be taken for judged.
+/// The row, and the reason, where errors could not be estimated: what is not known is not certified.
 fn not_estimated(bench: &Bench, why: &str, out: &mut WorldCertificate) {
     not_measured(&format!("not estimated: {why}"), out);
-    let headline = "how far value and policy are from the best ones is not estimated";
-    let hint = "the other rows hold, but small residuals are no small errors: solve again with a finer grid or other draws and compare";
+    let headline = "how far value and policy are from the best ones is not known";
+    let hint = "small residuals are no small errors";
     fault!("verdict.not_estimated_silently", do { return; });
     out.reasons.push(
-        Diagnostic::warning("W0911", headline)
+        Diagnostic::error("E0993", headline)
             .note(why.to_string())
-            .hint(format!("{hint}; {}", super::hints::cause(bench))),
+            .hint(format!("{hint}: {}", super::hints::cause(bench))),
     );
 }
 
@@ -120,7 +123,9 @@ fn with(bench: &Bench, trials: &mut Trials, draws: usize) -> Result<Found, Diagn
     let all = PLACES
         .min(NUMBERS / elements.max(1))
         .min((MOST_TRIALS / each).max(most));
-    let Some(mesh) = Mesh::over(bench, most).or_else(|| Mesh::over(bench, all)) else {
+    let last = LAST_PLACES.min(NUMBERS / elements.max(1)).min(LAST_TRIALS / each);
+    let mesh = [most, all, last].into_iter().find_map(|n| Mesh::over(bench, n));
+    let Some(mesh) = mesh else {
         return Ok(Found::Not("too many states and shocks for a mesh".into()));
     };
     let mesh = Arc::new(mesh);
@@ -158,6 +163,7 @@ fn with(bench: &Bench, trials: &mut Trials, draws: usize) -> Result<Found, Diagn
                 better: Vec::new(),
                 doubt: Vec::new(),
                 effect: Vec::new(),
+                same: same(&ranges, bench.seat.choices.len()),
                 draws,
                 closely: None,
                 policy: None,
@@ -187,6 +193,7 @@ fn with(bench: &Bench, trials: &mut Trials, draws: usize) -> Result<Found, Diagn
             return Ok(Found::Errors(Errors {
                 doubt: vec![vec![0.0; bench.seat.choices.len()]; visits.len()],
                 effect: Vec::new(),
+                same: same(&ranges, bench.seat.choices.len()),
                 draws,
                 closely: None,
                 policy: Some((mesh, places, actions)),
@@ -233,6 +240,7 @@ fn beside(
         units: parts.iter().map(|p| units[p.of]).collect(),
         doubt: vec![vec![0.0; bench.seat.choices.len()]; parts.len()],
         effect: Vec::new(),
+        same: same(&ranges, bench.seat.choices.len()),
         visits: apart,
         better,
         draws,
@@ -248,7 +256,11 @@ fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
         let known = all.clone().filter(|i| !of(*i).is_nan());
         known.max_by(|a, b| of(*a).total_cmp(&of(*b)))
     };
-    if let Some(i) = worst(&share) {
+    let at = worst(&share);
+    if at.is_none() {
+        not_estimated(bench, "it is a number at no place that lives visit", out);
+    }
+    if let Some(i) = at {
         let note = format!(
             "{}; {:.1e} of lifetime value, here as a share of {} a period",
             super::visit::where_is(bench, &errors.visits[i]),
@@ -280,7 +292,17 @@ fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
         if choice.values.is_empty() {
             let size = errors.size(c);
             let error = |i: usize| errors.off(bench, i, c);
-            let Some(i) = worst(&error) else { continue };
+            let Some(i) = worst(&error) else {
+                not_estimated(
+                    bench,
+                    &format!(
+                        "what is best for `{}` is known at no place that lives visit",
+                        choice.name
+                    ),
+                    out,
+                );
+                continue;
+            };
             let relative = if size > 0.0 { error(i) / size } else { error(i) };
             let note = format!(
                 "{}; off by {:.1e}, here as a share of its size {size:.3}{}",

@@ -60,6 +60,9 @@ fn written(s: &Setting) -> String {
 /// How close to a place a fixed cost is looked for, as a share of a range, and what counts as one, as a share of the unit of errors.
 const BESIDE: f64 = 1e-7;
 const FIXED: f64 = 1e-3;
+/// How much closer it is looked for again, and the share of it that must be left there.
+const CLOSER: f64 = 1e-2;
+const STEADY: f64 = 0.5;
 
 /// What to write where choosing any other number than one (nothing, most often) costs something at once, whatever the number: what is best then
 /// jumps from place to place, and no grid says where. `None` where nothing is found at visited places.
@@ -77,7 +80,7 @@ pub fn fixed_cost(bench: &Bench, trials: &mut Trials) -> Result<Option<String>, 
         .enumerate()
         .filter(|(_, c)| c.values.is_empty())
     {
-        // The number itself, then both numbers beside it.
+        // The number itself, then both numbers beside it, and both much closer to it.
         let mut tried: Vec<(usize, Vec<f64>)> = Vec::new();
         let mut of: Vec<(usize, f64)> = Vec::new();
         for (i, v) in visits.iter().enumerate() {
@@ -90,7 +93,9 @@ pub fn fixed_cost(bench: &Bench, trials: &mut Trials) -> Result<Option<String>, 
             at.dedup();
             for x in at.into_iter().filter(|_| hi > lo) {
                 of.push((i, x));
-                tried.extend([x, (x - step).max(lo), (x + step).min(hi)].map(|y| {
+                let near = CLOSER * step;
+                let beside = [x - step, x + step, x - near, x + near].map(|y| y.max(lo).min(hi));
+                tried.extend([&[x][..], &beside].concat().into_iter().map(|y| {
                     let mut a = v.actions.clone();
                     a[c] = y;
                     (i, a)
@@ -102,10 +107,17 @@ pub fn fixed_cost(bench: &Bench, trials: &mut Trials) -> Result<Option<String>, 
             .map(|(visit, actions)| Job { visit: *visit, actions })
             .collect();
         let worth = trials.worth(visits, &jobs, trials.fewest(16))?;
-        for ((i, x), w) in of.into_iter().zip(worth.chunks(3)) {
+        for ((i, x), w) in of.into_iter().zip(worth.chunks(5)) {
             // Beside an end there is only one side.
-            let beside = w[1..].iter().map(Worth::open).filter(|q| *q != w[0].q);
-            let cost = w[0].q - beside.fold(f64::NEG_INFINITY, f64::max);
+            let cost_of = |w: &[Worth], q: f64| {
+                let beside = w.iter().map(Worth::open).filter(|own| *own != q);
+                q - beside.fold(f64::NEG_INFINITY, f64::max)
+            };
+            // What shrinks with the distance is steep and no step.
+            let (cost, closer) = (cost_of(&w[1..3], w[0].q), cost_of(&w[3..], w[0].q));
+            if !(closer.is_finite() && closer > STEADY * cost) {
+                continue;
+            }
             if cost.is_finite() && cost > FIXED * bench.units[i] && largest.is_none_or(|l| cost > l.0) {
                 largest = Some((cost, c, x));
             }
@@ -138,6 +150,8 @@ pub fn cause(bench: &Bench) -> String {
             None => ways.push((false, way)),
         }
     };
+    // A shock of which no more nodes can be proposed.
+    let mut finest: Option<(&str, usize)> = None;
     let mut seen = Vec::new();
     for s in &bench.seat.shocks {
         let shock = &model.shocks[s.shock];
@@ -146,6 +160,9 @@ pub fn cause(bench: &Bench) -> String {
         }
         seen.push(s.shock);
         let links = s.values.len();
+        if s.continuous && links > 1 {
+            finest = finest.or(Some((&shock.name, links)));
+        }
         match &shock.process {
             Process::Ar1 { rho, .. } => {
                 let more = (2 * links + 1)
@@ -193,6 +210,12 @@ pub fn cause(bench: &Bench) -> String {
                 grid(model, bare, 2 * state.nodes.len()),
             );
         }
+    }
+    if let (true, Some((shock, links))) = (ways.is_empty(), finest) {
+        return format!(
+            "`{shock}` has {links} nodes, and more hardly help: what is best jumps between two of them; let a finite choice say on which side of the jump, \
+             `action side in {{below, above}}` with a `require` for each, so that between nodes each side is smooth"
+        );
     }
     if ways.is_empty() {
         return "please report this model: nothing in it is approximated, so the solver is wrong".into();

@@ -227,7 +227,13 @@ pub fn judge(
         return Err(Diagnostic::error("E0905", "the grid of the solution does not ascend"));
     };
     let mut played = play::play(model, solution, &seat, &value, options, &play::Apart::default())?;
-    played.streaks = streaks::follow(model, solution, &seat, options, (&played.ranges, &played.extremes))?;
+    played.streaks = streaks::follow(
+        model,
+        solution,
+        &seat,
+        options,
+        (&played.ranges, &played.extremes, &played.visits),
+    )?;
     let trials = || Trials::new(model, &seat, &value, LANES, options.seed);
     let (units, unit) = units(&mut trials()?, &seat, &value, &played)?;
     let policy = PolicyBetween::new(Arc::new(solution.clone()))?;
@@ -360,7 +366,9 @@ pub(super) fn units(
                 if (a[c] - visits[*i].actions[c]).abs() <= 2e-4 * width(lo, hi, visits[*i].actions[c]));
             if near && dc != 0.0 && dc.is_finite() && dr.is_finite() {
                 let worth = (dr / dc * here[*i].consumption).abs();
-                if worth > 0.0 && worth.is_finite() && best[*i].is_none_or(|(d, _)| dc.abs() > d) {
+                // Of two steps of about one size the one that counts more: on one side of a cap more may be worth nothing.
+                let counts = |(d, w): (f64, f64)| dc.abs() > 2.0 * d || 2.0 * dc.abs() >= d && worth > w;
+                if worth > 0.0 && worth.is_finite() && best[*i].is_none_or(counts) {
                     best[*i] = Some((dc.abs(), worth));
                 }
             }

@@ -1,5 +1,7 @@
 //! Action values in the economy itself: many draws of one period from a place, what it pays, and the value where it leads.
 
+mod line;
+mod square;
 mod steps;
 
 use super::chances::{Chances, FEWEST_NODES, Lattice, Leaf, MOST_OUTCOMES, PERIODIC, present, trapezoid};

@@ -109,10 +109,6 @@ pub(super) fn reach(
     let mut met = Met::new(ns);
     let mut sums = vec![0.0; ns];
     let mut world = World::new(&bellman, REACH_PATHS, options.seed, &options.starts);
-    let mut begins = Met::new(ns);
-    for p in 0..REACH_PATHS {
-        begins.take(world.shock[p], &world.states.iter().map(|s| s[p]).collect::<Vec<f64>>());
-    }
     for _ in 0..REACH_PERIODS {
         world.step(policy, &mut |w| {
             for p in 0..REACH_PATHS {
@@ -147,13 +143,7 @@ pub(super) fn reach(
         met.range[*s].1 = met.range[*s].1.max(inside(*s).1);
     }
     let mut farther = met.clone();
-    // With a horizon what is possible at a date is what leads there from the start.
-    let from = if problem.spec().horizon.is_some() {
-        begins.places()
-    } else {
-        visited
-    };
-    streaks(&bellman, policy, (from, noises(model, &bellman)), &mut farther);
+    streaks(&bellman, policy, (visited, noises(model, &bellman)), &mut farther);
     Ok(Reach {
         range: met.range,
         with_streaks: farther.range,
@@ -230,7 +220,7 @@ fn moves(bellman: &Bellman) -> Vec<Vec<(usize, f64)>> {
 /// Which place is kept: the joint shock, the state and its end, and the chance (its power of ten).
 type Front = (usize, usize, bool, i32);
 
-/// Takes in where streaks lead from places (visited ones, or where lives with a horizon begin), at each of which the shock may be any. Of the ways to each shock the farthest along each state is
+/// Takes in where streaks lead from visited places, at each of which the shock may be any. Of the ways to each shock the farthest along each state is
 /// followed, among those of about the same chance.
 fn streaks(
     bellman: &Bellman,
@@ -241,7 +231,7 @@ fn streaks(
     fault!("interpolation.grid_cut_short", do { return; });
     let spec = bellman.problem.spec();
     let moves = moves(bellman);
-    if moves.len() * noises.len() < 2 {
+    if spec.horizon.is_some() || moves.len() * noises.len() < 2 {
         return;
     }
     let shocks = 0..moves.len();
@@ -250,8 +240,7 @@ fn streaks(
         .collect();
     let (mut followed, mut idle) = (0, 0);
     let mut scratch = Scratch::default();
-    for period in 0..STREAK.min(spec.horizon.map_or(STREAK, |h| h.saturating_sub(1))) {
-        let time = if spec.horizon.is_some() { period } else { 0 };
+    for _ in 0..STREAK {
         let mut best: BTreeMap<Front, (f64, Vec<f64>)> = BTreeMap::new();
         let mut moved: f64 = 0.0;
         for (shock, to) in moves.iter().enumerate() {
@@ -261,7 +250,7 @@ fn streaks(
                 continue;
             }
             crate::limits::poll();
-            let at = At { shock, time };
+            let at = At { shock, time: 0 };
             let columns: Vec<Vec<f64>> = (0..spec.states.len())
                 .map(|s| here.iter().map(|f| f.2[s]).collect())
                 .collect();
@@ -304,8 +293,7 @@ fn streaks(
             }
         }
         idle = if moved > 1e-6 { 0 } else { idle + 1 };
-        // Lives with a horizon save at first and spend later: they are followed to the end.
-        if spec.horizon.is_none() && idle > NOTHING_NEW || followed > FOLLOWED || best.is_empty() {
+        if idle > NOTHING_NEW || followed > FOLLOWED || best.is_empty() {
             return;
         }
         front = best.into_iter().map(|((z, ..), (p, x))| (z, p, x)).collect();

@@ -26,8 +26,6 @@ const LONGEST: usize = 200;
 /// How far off the grid a streak is followed, as a share of the grid's range, or as a ratio where the grid is in logarithms.
 const SHARE: f64 = 0.5;
 const RATIO: f64 = 4.0;
-/// Places from which lives with a horizon are followed, at most.
-const BEGINNINGS: usize = 8;
 /// Most periods of all streaks together.
 const PERIODS: usize = 20_000;
 
@@ -56,7 +54,7 @@ pub struct Left {
     chance: f64,
 }
 
-/// Streaks from the farthest places of lives (`extremes`, which span `ranges`, one pair per state); with a horizon from where lives begin, in their first period.
+/// Streaks from the farthest places of lives (`extremes`, which span `ranges`, one pair per state); none where lives have a last period.
 ///
 /// # Errors
 /// Those of a policy that cannot be played (E0815 to E0817).
@@ -65,7 +63,7 @@ pub fn follow(
     solution: &Solution,
     seat: &SolvedSeat,
     options: &JudgeOptions,
-    (ranges, extremes, visits): (&[(f64, f64)], &[Visit], &[Visit]),
+    (ranges, extremes): (&[(f64, f64)], &[Visit]),
 ) -> Result<Streaks, Diagnostic> {
     let mut out = Streaks {
         range: ranges.to_vec(),
@@ -75,18 +73,10 @@ pub fn follow(
     let chains: Vec<usize> = (0..seat.shocks.len())
         .filter(|k| matches!(model.shocks[seat.shocks[*k].shock].process, Process::Chain { .. }))
         .collect();
-    let from: Vec<&Place> = match model.horizon {
-        None => extremes.iter().map(|v| &v.place).collect(),
-        Some(_) => {
-            let first = visits.iter().filter(|v| v.place.period == 0);
-            first.take(BEGINNINGS).map(|v| &v.place).collect()
-        }
-    };
-    if from.is_empty() || seat.states.is_empty() {
+    if model.horizon.is_some() || extremes.is_empty() || seat.states.is_empty() {
         return Ok(out);
     }
-    let lanes = from.len();
-    let longest = LONGEST.min(model.horizon.map_or(LONGEST, |h| h.saturating_sub(1)));
+    let lanes = extremes.len();
     let discount = (seat.agents.iter())
         .find_map(|a| {
             model.graph.nodes[model.agents[*a].discount?.0 as usize]
@@ -100,6 +90,7 @@ pub fn follow(
     let mut left = PERIODS;
     for k in chains {
         for held in 0..seat.shocks[k].values.len() {
+            let from: Vec<&Place> = extremes.iter().map(|v| &v.place).collect();
             worlds.put(&from);
             let mut streak = Streak {
                 shock: k,
@@ -107,7 +98,7 @@ pub fn follow(
                 chance: vec![1.0; lanes],
                 weight: 1.0,
             };
-            for periods in 1..=longest.min(left) {
+            for periods in 1..=LONGEST.min(left) {
                 crate::limits::poll();
                 left -= 1;
                 // Beyond the grid a policy may want what is not possible: there nothing more is known.

@@ -410,31 +410,7 @@ impl Search<'_> {
                 }
             })
             .collect();
-        let peaks = self.scan_of_one(open, [&lo, &hi, &hint]);
-        let (mut x, mut q) = (vec![0.0; m], vec![f64::NEG_INFINITY; m]);
-        for rank in 0..peaks.iter().map(Vec::len).max().unwrap_or(0) {
-            let those: Vec<usize> = (0..m).filter(|&k| rank < peaks[k].len()).collect();
-            let lanes: Vec<usize> = those.iter().map(|&k| open[k]).collect();
-            let of = |side: usize| those.iter().map(|&k| peaks[k][rank][side]).collect();
-            let (top, worth) = self.climb(&lanes, of(0), of(1), of(2));
-            for (p, &k) in those.iter().enumerate() {
-                if rank == 0 || worth[p] > q[k] {
-                    (x[k], q[k]) = (top[p], worth[p]);
-                }
-            }
-        }
-        (vec![x], q)
-    }
-
-    /// The top of a peak of one action between two points: places and values, one per lane.
-    fn climb(
-        &mut self,
-        open: &[usize],
-        mut left: Vec<(f64, f64)>,
-        best: Vec<(f64, f64)>,
-        mut right: Vec<(f64, f64)>,
-    ) -> (Vec<f64>, Vec<f64>) {
-        let m = open.len();
+        let (mut left, best, mut right) = self.scan_of_one(open, [&lo, &hi, &hint]);
         self.feasible_end(open, &best, &mut left);
         self.feasible_end(open, &best, &mut right);
         let mut x: Vec<f64> = best.iter().map(|b| b.0).collect();
@@ -461,7 +437,7 @@ impl Search<'_> {
         if polish {
             self.secant(open, &left, &right, &mut x, &mut q);
         }
-        (x, q)
+        (vec![x], q)
     }
 
     /// Moves ends that violate a hard constraint to where its slack is zero, and evaluates them.

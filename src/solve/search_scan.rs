@@ -7,8 +7,8 @@ use super::search::{Search, SearchOptions, along};
 
 /// A point of a range and what it is worth there.
 type Point = (f64, f64);
-/// A point that is worth more than its neighbours, between the left and the right one.
-type Peak = [Point; 3];
+/// Of each lane the left neighbour of the best point, that point, and its right neighbour.
+type Peaks = (Vec<Point>, Vec<Point>, Vec<Point>);
 
 /// Distances from an end that are tried, as shares of a twentieth of the range: powers of a quarter.
 const CLOSER: i32 = 11;
@@ -54,9 +54,6 @@ const PART: f64 = 0.6;
 /// Halvings for an end of what is feasible, and most feasible parts of a range that are looked at.
 const HALVINGS: usize = 6;
 const PARTS: usize = 4;
-
-/// Most peaks of one scan that are climbed.
-const PEAKS: usize = 4;
 
 /// A feasible part of the range of one lane: its ends as far as they are known to be feasible, and what lies beyond them.
 struct Part {
@@ -114,28 +111,6 @@ fn peak(points: &[Point]) -> [Point; 3] {
     ]
 }
 
-/// The best point of a scan (ascending), then others that are worth more than their neighbours and, for all that the scan tells, may hide a higher peak:
-/// those that rise above a neighbour by no less than they are short of the best.
-fn peaks(points: &[Point]) -> Vec<Peak> {
-    let first = peak(points);
-    let best = first[1].1;
-    let mut others: Vec<Peak> = (0..points.len())
-        .map(|s| {
-            [
-                points[s.saturating_sub(1)],
-                points[s],
-                points[(s + 1).min(points.len() - 1)],
-            ]
-        })
-        .filter(|[l, p, r]| p.0 != first[1].0 && p.1 > f64::NEG_INFINITY && l.1 <= p.1 && !(r.1 >= p.1 && r.0 != p.0))
-        .filter(|[l, p, r]| !(best - p.1 > p.1 - l.1.min(r.1)))
-        .collect();
-    others.sort_by(|a, b| b[1].1.total_cmp(&a[1].1));
-    others.truncate(fault!("search.first_peak", 0, PEAKS - 1));
-    others.insert(0, first);
-    others
-}
-
 /// Brings points into order, each place once.
 fn in_order(points: &mut Vec<Point>) {
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -143,8 +118,8 @@ fn in_order(points: &mut Vec<Point>) {
 }
 
 impl Search<'_> {
-    /// The peaks of a scan of the ranges `[lo, hi]` of the lanes `open`, the best point first, `hint` among the points (one number per lane each).
-    pub(super) fn scan_of_one(&mut self, open: &[usize], [lo, hi, hint]: [&[f64]; 3]) -> Vec<Vec<Peak>> {
+    /// Scans the ranges `[lo, hi]` of the lanes `open`, `hint` among the points (one number per lane each).
+    pub(super) fn scan_of_one(&mut self, open: &[usize], [lo, hi, hint]: [&[f64]; 3]) -> Peaks {
         let m = open.len();
         let zero = (0..m).any(|k| lo[k] < 0.0 && hi[k] > 0.0);
         let lists: Vec<Vec<f64>> = (0..m)
@@ -161,7 +136,13 @@ impl Search<'_> {
         scanned.iter_mut().for_each(in_order);
         self.find_lost(open, [lo, hi, hint], &lists, &mut scanned);
         self.scan_parts(open, lo, hi, &mut scanned);
-        scanned.iter().map(|points| peaks(points)).collect()
+        let mut out = (Vec::with_capacity(m), Vec::with_capacity(m), Vec::with_capacity(m));
+        for [left, best, right] in scanned.iter().map(|points| peak(points)) {
+            out.0.push(left);
+            out.1.push(best);
+            out.2.push(right);
+        }
+        out
     }
 
     /// Puts a feasible point among those of the lanes whose scan has none.
@@ -290,17 +271,5 @@ mod tests {
         let points = [(0.0, 1.0), (1.0, 4.0), (2.0, f64::NAN), (3.0, 5.0)];
         assert_eq!(peak(&points)[1..], [(3.0, 5.0), (3.0, 5.0)]);
         assert_eq!(peak(&points[..2])[0], (0.0, 1.0));
-        // Another peak may be higher than it looks; one that hardly rises is no rival.
-        let points = [
-            (0.0, 1.0),
-            (1.0, 4.0),
-            (2.0, 3.0),
-            (3.0, 5.0),
-            (4.0, 1.0),
-            (5.0, 1.5),
-            (6.0, 1.4),
-        ];
-        let at: Vec<f64> = peaks(&points).iter().map(|p| p[1].0).collect();
-        assert_eq!(at, [3.0, 1.0]);
     }
 }

@@ -227,13 +227,7 @@ pub fn judge(
         return Err(Diagnostic::error("E0905", "the grid of the solution does not ascend"));
     };
     let mut played = play::play(model, solution, &seat, &value, options, &play::Apart::default())?;
-    played.streaks = streaks::follow(
-        model,
-        solution,
-        &seat,
-        options,
-        (&played.ranges, &played.extremes, &played.visits),
-    )?;
+    played.streaks = streaks::follow(model, solution, &seat, options, (&played.ranges, &played.extremes))?;
     let trials = || Trials::new(model, &seat, &value, LANES, options.seed);
     let (units, unit) = units(&mut trials()?, &seat, &value, &played)?;
     let policy = PolicyBetween::new(Arc::new(solution.clone()))?;

@@ -27,8 +27,9 @@ fn contest(n: usize, knows: &str, most: f64, best: &str, reward: &str) -> String
     )
 }
 
-/// Strategies are those of a formula (`None` where any choice that does not win is as good) within a share of the largest; and they hold.
-fn right(text: &str, within: f64, formula: &dyn Fn(f64) -> Option<f64>) {
+/// Strategies are those of a formula (`None` where any choice that does not win is as good) within a share of the largest; and they hold. What was
+/// solved.
+fn right(text: &str, within: f64, formula: &dyn Fn(f64) -> Option<f64>) -> Solved {
     let s = solve(text).unwrap_or_else(|d| panic!("{text}{d:?}"));
     let reasons: Vec<&str> = s.certificate.reasons.iter().map(|d| d.headline.as_str()).collect();
     assert!(s.certificate.passed, "{text}{reasons:?}");
@@ -42,6 +43,7 @@ fn right(text: &str, within: f64, formula: &dyn Fn(f64) -> Option<f64>) {
             );
         }
     }
+    s
 }
 
 #[test]
@@ -59,6 +61,42 @@ fn bids_with_a_reserve_price_jump_at_it() {
             }
         };
         right(&text, 6e-3, &of);
+    }
+}
+
+/// What is known may be a value's rank, of which the value is a root or a power: types of little value have little at stake, and bid right all the
+/// same. F(v) = v^(1/k), and b = v - int_r^v F^(n-1) / F(v)^(n-1).
+#[test]
+fn bids_follow_values_however_they_are_written_down() {
+    for (n, k, r) in [
+        (3, 0.5, 0.0),
+        (2, 0.25, 0.0),
+        (2, 4.0, 0.0),
+        (5, 2.0, 0.0),
+        (3, 0.5, 0.3),
+        (2, 2.0, 0.3),
+    ] {
+        let reward = format!("if b > rival and b >= {r} then u^{k} - b else 0");
+        let text = contest(n, "uniform(0, 1)", 1.0, "max", &reward)
+            .replace("shock v", "shock u")
+            .replace("observe v", "observe u");
+        let m = (n - 1) as f64 / k;
+        let bid = |u: f64| {
+            let v = u.powf(k);
+            let paid = v - (v.powf(m + 1.0) - f64::powf(r, m + 1.0)) / ((m + 1.0) * v.powf(m));
+            if v > r { paid } else { 0.0 }
+        };
+        let near = |u: f64| (u.powf(k) - r).abs() < 1e-6;
+        let s = right(&text, 6e-3, &|u| (!near(u)).then(|| bid(u)));
+        let mean = s
+            .certificate
+            .moments
+            .iter()
+            .find(|m| m.name == "bidder.b")
+            .map(|m| m.mean);
+        let want = (0..10_000).map(|j| bid((j as f64 + 0.5) / 1e4)).sum::<f64>() / 1e4;
+        let off = mean.map_or(f64::NAN, |m| (m - want).abs());
+        assert!(off <= 3e-3 * want, "{text}the mean bid is {mean:?} in place of {want}");
     }
 }
 

@@ -109,8 +109,17 @@ pub(super) fn draws_of_own(model: &Model, solution: &Solution) -> bool {
     known(model, solution).iter().any(continuous)
 }
 
+/// How cases are drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Spread {
+    /// As evenly as can be.
+    Even,
+    /// At random, and more often near both ends of continuous draws: types there meet others like them often enough to tell what they gain.
+    TowardEnds,
+}
+
 /// Every combination of what may be known and chosen by chance, or `draws` draws of it (fewer where memory is short).
-pub(super) fn cases(model: &Model, solution: &Solution, seed: u64, draws: usize) -> Cases {
+pub(super) fn cases(model: &Model, solution: &Solution, seed: u64, (draws, spread): (usize, Spread)) -> Cases {
     let known = known(model, solution);
     let mixing = mixing(model, solution);
     let mut lanes = vec![Case {
@@ -177,19 +186,32 @@ pub(super) fn cases(model: &Model, solution: &Solution, seed: u64, draws: usize)
     let shift: Vec<f64> = (0..known.len()).map(|d| key.uniform(d as u64, 7)).collect();
     let lanes = (0..most)
         .map(|l| {
-            let of = |(d, (s, e)): (usize, &(usize, usize))| {
-                let spread = lattice::point(d, l, most, shift[d]);
-                let u = spread.unwrap_or_else(|| key.uniform(l as u64, 100 + d as u64));
-                (*s, *e, stored(&model.shocks[*s].process, u.clamp(1e-12, 1.0 - 1e-12)))
+            let mut weight = 1.0 / most as f64;
+            let mut of = |(d, (s, e)): (usize, &(usize, usize))| {
+                let random = || key.uniform(l as u64, 100 + d as u64);
+                let process = &model.shocks[*s].process;
+                let ends = spread == Spread::TowardEnds && outcomes(process).is_none();
+                let (u, w) = match spread {
+                    _ if ends => toward_ends(random()),
+                    Spread::TowardEnds => (random(), 1.0),
+                    Spread::Even => (lattice::point(d, l, most, shift[d]).unwrap_or_else(random), 1.0),
+                };
+                weight *= w;
+                (*s, *e, stored(process, u.clamp(1e-12, 1.0 - 1e-12)))
             };
             Case {
-                known: known.iter().enumerate().map(of).collect(),
+                known: known.iter().enumerate().map(&mut of).collect(),
                 picked: Vec::new(),
-                weight: 1.0 / most as f64,
+                weight,
             }
         })
         .collect();
     Cases { lanes, exact: false }
+}
+
+/// A probability that is drawn more often near both ends, from a uniform number; and the weight that makes up for it.
+fn toward_ends(x: f64) -> (f64, f64) {
+    (x * x * (3.0 - 2.0 * x), 6.0 * x * (1.0 - x))
 }
 
 /// What is stored of a shock at a uniform number.
@@ -318,9 +340,10 @@ impl Bench {
         if self.exact {
             return 0.0;
         }
+        let total: f64 = self.weights.iter().sum();
         let part = |k: usize| {
-            let of = || values.iter().skip(k).step_by(PARTS);
-            of().sum::<f64>() / of().count().max(1) as f64
+            let of = values.iter().zip(&self.weights).skip(k).step_by(PARTS);
+            of.map(|(x, w)| x * w).sum::<f64>() * PARTS as f64 / total
         };
         let means: Vec<f64> = (0..PARTS).map(part).collect();
         let mean = means.iter().sum::<f64>() / PARTS as f64;
@@ -371,13 +394,13 @@ impl Bench {
     }
 
     /// What a player may know, several values of each continuous draw, between and near the ends: lists of (shock, element, stored value). One empty
-    /// list where it knows nothing.
+    /// list where it knows nothing. And how many, from the first on, are evenly likely.
     pub(super) fn own_types(
         &self,
         model: &Model,
         solution: &Solution,
         player: &Player,
-    ) -> Vec<Vec<(usize, usize, f64)>> {
+    ) -> (Vec<Vec<(usize, usize, f64)>>, usize) {
         let seen = self.own_draws(model, solution, player);
         let mut out: Vec<Vec<(usize, usize, f64)>> = vec![Vec::new()];
         for (s, e) in &seen {
@@ -394,6 +417,8 @@ impl Bench {
                 .flat_map(|head| values.iter().map(move |x| [head.as_slice(), &[(*s, *e, *x)]].concat()))
                 .collect();
         }
-        out
+        let one = matches!(seen[..], [(s, _)] if outcomes(&model.shocks[s].process).is_none());
+        let even = if one { TYPES.0 } else { out.len() };
+        (out, even)
     }
 }

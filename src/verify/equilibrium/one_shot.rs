@@ -4,7 +4,7 @@
 //! few, else with evenly spread draws of what is known. Each who decides then tries other choices (`trial.rs`) while everybody else plays on; whoever
 //! takes prices as given meets those of the equilibrium. Nothing of the solver's problem is read: only what is played.
 
-use super::bench::{Bench, Cases, Lane, cases, draws_of_own};
+use super::bench::{Bench, Cases, Lane, Spread, cases, draws_of_own};
 use super::record::{EquilibriumCertificate, Reaction, Standing};
 use super::trial::{Gain, Trial};
 use crate::check::Model;
@@ -18,6 +18,10 @@ use crate::verify::world::{Proof, Scale, WorldCertificate};
 
 /// log10 of the largest gain that passes, as a share of what is at stake: where everything is counted out, and where it is sampled.
 const LIMIT: (f64, f64) = (-6.0, -3.0);
+/// log10 of the largest gain of a type that passes, as a share of what is at stake for that type: its bid may be some per cent off. And the
+/// largest distance of the mean of an action from the mean of what is best.
+const OWN: f64 = -2.0;
+const MEAN: f64 = 5e-3;
 /// Largest difference between what is obtained and what is promised, relative, in the same cases.
 const PROMISED: (f64, f64) = (1e-8, 5e-3);
 /// Largest excess demand, relative.
@@ -27,7 +31,9 @@ const REACTION: usize = 21;
 /// Cases that are drawn; where continuous draws are known, and those among which choices are looked for that are then tried in all.
 const DRAWS: usize = 16_384;
 const KNOWING: (usize, usize) = (32_768, 2048);
-/// The latter where others answer at later stages, which are searches of their own.
+/// Cases that are drawn near the ends of what is known.
+const TOWARD_ENDS: usize = 16_384;
+/// The latter of the two where others answer at later stages, which are searches of their own.
 const ANSWERED: usize = 256;
 
 /// Judges an equilibrium of a game without states; with reaction functions where they are asked for.
@@ -42,14 +48,28 @@ pub(super) fn judge(
     reacting: bool,
 ) -> Result<Certificate, Diagnostic> {
     let knowing = draws_of_own(model, solution);
-    let cases = cases(model, solution, seed, if knowing { KNOWING.0 } else { DRAWS });
+    let cases = cases(
+        model,
+        solution,
+        seed,
+        (if knowing { KNOWING.0 } else { DRAWS }, Spread::Even),
+    );
     let mut bench = Bench::new(model, solution, &cases, seed, &prices(model))?;
     // Other draws than those that judge, so that no choice is picked for the chance of its draws.
     let staged = model.stages.len() > 1;
     let mut few = match knowing || staged && !cases.exact {
         true => {
             let seed = seed.wrapping_add(1);
-            let cases = super::bench::cases(model, solution, seed, if staged { ANSWERED } else { KNOWING.1 });
+            let draws = if staged { ANSWERED } else { KNOWING.1 };
+            let cases = super::bench::cases(model, solution, seed, (draws, Spread::Even));
+            Some(Bench::new(model, solution, &cases, seed, &prices(model))?)
+        }
+        false => None,
+    };
+    let mut ends = match knowing && !staged {
+        true => {
+            let seed = seed.wrapping_add(2);
+            let cases = super::bench::cases(model, solution, seed, (TOWARD_ENDS, Spread::TowardEnds));
             Some(Bench::new(model, solution, &cases, seed, &prices(model))?)
         }
         false => None,
@@ -72,6 +92,7 @@ pub(super) fn judge(
         };
         let mut trial = Trial {
             few: few.as_mut().filter(|_| given.is_none()),
+            ends: ends.as_mut().filter(|_| given.is_none()),
             staged: given.is_none() && staged,
             ..Trial::new(model, solution, player, judged, seed)
         };
@@ -94,6 +115,7 @@ pub(super) fn judge(
         };
         let gain = trial.gain(turnover.abs())?;
         gained(model, player, &gain, (given.as_ref(), &cases), &mut world);
+        of_each_type(model, player, &gain, &mut world);
         if given.is_none() && model.prices.iter().any(|p| p.clears) {
             priced_nearby(model, player, gain.uncleared.as_deref(), &mut world);
         }
@@ -107,6 +129,7 @@ pub(super) fn judge(
                     let mut trial = Trial {
                         bench: other,
                         few: None,
+                        ends: None,
                         ..trial
                     };
                     moved = moved.max(trial.moved()?);
@@ -230,6 +253,50 @@ fn gained(
                 ))
                 .hint("this is no equilibrium; narrow the intervals of the actions, or look for others with solve { find = all }"),
         );
+    }
+}
+
+/// The proofs that each type does what is best for it, however little it has at stake, and that the means of actions are right.
+fn of_each_type(model: &Model, player: &Player, gain: &Gain, world: &mut WorldCertificate) {
+    let refused =
+        |headline: String| Diagnostic::error("E0946", headline).at(model.agents[player.agent].span, "one who decides");
+    let hint = "rewards that move smoothly with what is known make strategies smooth; a type that may stand aside needs the edge in the reward (`b >= 0.2`)";
+    if let Some(own) = &gain.own {
+        let value = own.share.max(1e-16).log10();
+        world.proofs.push(Proof {
+            name: format!("one-shot gain of {}, each type", player.name),
+            value,
+            scale: Scale::Log,
+            limit: Some(OWN),
+            holds: Some(value <= OWN),
+            note: "share of what is at stake for that type, beyond four standard errors".into(),
+        });
+        if value > OWN {
+            let d = refused(format!("`{}` does not what is best where {}", player.name, own.knowing));
+            let note = format!(
+                "{} in place of {}: a gain of {:.2e} of what is at stake there",
+                own.to, own.from, own.share
+            );
+            world.reasons.push(d.note(note).hint(hint));
+        }
+    }
+    for m in &gain.means {
+        world.proofs.push(Proof {
+            name: format!("mean of {}, off what is best", m.action),
+            value: m.share,
+            scale: Scale::Share,
+            limit: Some(MEAN),
+            holds: Some(m.share <= MEAN),
+            note: "over evenly likely types, where another choice surely pays more".into(),
+        });
+        if m.share > MEAN {
+            let d = refused(format!(
+                "the mean of `{}` is not that of what is best for each type",
+                m.action
+            ));
+            let note = format!("off by {:.2} % of its size", 100.0 * m.share);
+            world.reasons.push(d.note(note).hint(hint));
+        }
     }
 }
 

@@ -28,9 +28,34 @@ const JUMP: f64 = 1e-3;
 /// Other choices this near, as a share of what is chosen, at which a market must clear, too: else the end of a price's domain is what holds.
 const NEAR: f64 = 1e-4;
 
+/// Standard errors beyond which a gain of one type is no matter of its draws, of several dozen types that are looked at.
+const SURE: f64 = 4.0;
+/// Shares of a choice that a type tries near the ends, beside what pays most elsewhere.
+const SHARES: [f64; 3] = [0.5, 0.9, 1.1];
+/// Share of the mean size of a choice by which another one has to differ to be one.
+const ANOTHER: f64 = 0.01;
+/// Stakes of a type, as a share of the largest, below which rounding is all there is.
+const NOTHING: f64 = 1e-12;
+
 /// The golden section and how often it is taken.
 const SECTION: f64 = 0.618_033_988_749_894_9;
 const SECTIONS: usize = 50;
+
+/// What one type gains, as a share of what is at stake for itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OwnGain {
+    pub(super) share: f64,
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) knowing: String,
+}
+
+/// How far the mean of an action is from that of what is best for each type, as a share of the mean of its size.
+#[derive(Clone, Debug)]
+pub(super) struct MeanOff {
+    pub(super) action: String,
+    pub(super) share: f64,
+}
 
 /// A gain by choosing otherwise.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +70,9 @@ pub(super) struct Gain {
     pub(super) types: usize,
     /// A choice close to the equilibrium's at which a market does not clear.
     pub(super) uncleared: Option<String>,
+    /// The largest gain of a type as a share of its own stakes, and the means of actions, where types are many.
+    pub(super) own: Option<OwnGain>,
+    pub(super) means: Vec<MeanOff>,
 }
 
 /// Everybody's choices in every case, and what the player is paid there.
@@ -72,6 +100,8 @@ pub(super) struct Trial<'a, 'b> {
     pub(super) bench: &'b mut Bench,
     /// Fewer cases of their own, among which choices are looked for that are then tried in all.
     pub(super) few: Option<&'b mut Bench>,
+    /// Cases that are drawn more often near the ends of what is known, in which each type's own gain is measured.
+    pub(super) ends: Option<&'b mut Bench>,
     /// Whether somebody answers at a later stage.
     pub(super) staged: bool,
 }
@@ -92,6 +122,7 @@ impl<'a, 'b> Trial<'a, 'b> {
             seed,
             bench,
             few: None,
+            ends: None,
             staged: false,
         }
     }
@@ -217,19 +248,22 @@ impl Trial<'_, '_> {
         // What is at stake is what the best informed has at stake: a type that hardly ever wins has little to lose.
         let mut stakes = if turnover.is_finite() { turnover } else { 0.0 };
         let mut worst = Gain::default();
-        let mut types = self.bench.own_types(self.model, self.solution, self.player);
+        let (mut types, even) = self.bench.own_types(self.model, self.solution, self.player);
+        // Of each type its own stakes and surest gain; of each action the sum of its sizes and of how far what is best is from what is done.
+        let mut of_types: Vec<(usize, f64, f64, OwnGain)> = Vec::new();
+        let mut off = vec![(0.0f64, 0.0f64); self.slots().len()];
         if self.few.is_some() {
             let base = self.bench.stand(&[])?;
             types.extend(self.jumps(&base).into_iter().map(|j| vec![j]));
         }
         worst.types = types.len();
-        for own in types {
+        for (k, own) in types.into_iter().enumerate() {
             let all = self.stand(&own)?;
             let some = match self.few.is_some() {
                 true => Some(self.among_few(|me| me.stand(&own))?),
                 false => None,
             };
-            for slot in self.slots() {
+            for (number, slot) in self.slots().into_iter().enumerate() {
                 let now = all.at[0].inputs[self.model.actions[slot.1].input.0 as usize][slot.2];
                 // What is lost far away says nothing of what is at stake here.
                 let finite = matches!(self.solution.actions[slot.0].kind, ActionKind::Finite { .. });
@@ -255,10 +289,30 @@ impl Trial<'_, '_> {
                 others.sort_by(f64::total_cmp);
                 stake = stake.max(others.get(others.len() / 2).copied().unwrap_or(0.0));
                 stakes = stakes.max(stake);
+                let mut chosen: Vec<f64> = Vec::new();
                 if some.is_some() {
                     tried.sort_by(|a, b| b.gain.total_cmp(&a.gain));
-                    let best: Vec<f64> = tried.iter().take(AGAIN).map(|t| t.to).collect();
-                    tried = self.tries(&all, slot, &best)?;
+                    chosen = tried.iter().take(AGAIN).map(|t| t.to).collect();
+                    tried = self.tries(&all, slot, &chosen)?;
+                }
+                if worst.types > 1 && self.ends.is_some() {
+                    let (lo, hi) = candidates
+                        .iter()
+                        .fold((now, now), |(l, h), x| (f64::min(l, *x), f64::max(h, *x)));
+                    chosen.extend(SHARES.iter().map(|s| (s * now).clamp(lo, hi)));
+                    let (stake, best, surely) = self.own_gain(&own, slot, &chosen)?;
+                    let by = best - now;
+                    if k < even {
+                        off[number].0 += now.abs();
+                        off[number].1 += if surely > 0.0 { by } else { 0.0 };
+                    }
+                    let gain = OwnGain {
+                        share: surely.max(0.0),
+                        from: format!("{} = {now:.8}", self.solution.actions[slot.0].name),
+                        to: format!("{best:.8}"),
+                        knowing: self.in_words(&own),
+                    };
+                    of_types.push((number, stake, by.abs(), gain));
                 }
                 let sure = |t: &Tried| t.gain - 2.0 * t.error;
                 let Some(best) = tried.into_iter().max_by(|a, b| sure(a).total_cmp(&sure(b))) else {
@@ -275,6 +329,27 @@ impl Trial<'_, '_> {
                 }
             }
         }
+        // A choice that is hardly another one is none, however little is at stake.
+        let sizes: Vec<f64> = off.iter().map(|o| ANOTHER * o.0 / even.max(1) as f64).collect();
+        worst.own = (of_types.into_iter())
+            .map(|(number, stake, by, g)| {
+                let counts = by > sizes[number] && stake > NOTHING * stakes;
+                let share = if counts { g.share / stake } else { 0.0 };
+                OwnGain { share, ..g }
+            })
+            .reduce(|a, b| if b.share > a.share { b } else { a });
+        let numbers = |s: &(usize, usize, usize)| matches!(self.solution.actions[s.0].kind, ActionKind::Continuous);
+        let means = self
+            .slots()
+            .into_iter()
+            .zip(off)
+            .filter(|(s, o)| numbers(s) && o.0 > 0.0);
+        worst.means = means
+            .map(|(s, (size, by))| MeanOff {
+                action: self.solution.actions[s.0].name.clone(),
+                share: by.abs() / size,
+            })
+            .collect();
         // Nothing is gained of nothing.
         worst.share = if worst.share > 0.0 {
             worst.share / stakes.max(f64::MIN_POSITIVE)
@@ -282,6 +357,27 @@ impl Trial<'_, '_> {
             0.0
         };
         Ok(worst)
+    }
+
+    /// Of some choices of one type the one with the surest gain, among cases near the ends: what is at stake for the type, the choice, and the gain
+    /// beyond its standard errors.
+    fn own_gain(
+        &mut self,
+        own: &[(usize, usize, f64)],
+        slot: (usize, usize, usize),
+        choices: &[f64],
+    ) -> Result<(f64, f64, f64), Diagnostic> {
+        self.among_ends(|me| {
+            let all = me.stand(own)?;
+            let surely = |t: &Tried| t.gain - SURE * t.error;
+            let tried = me.tries(&all, slot, choices)?;
+            let best = tried.into_iter().max_by(|a, b| surely(a).total_cmp(&surely(b)));
+            let here = me.bench.mean(&all.here).abs();
+            Ok(match best {
+                Some(t) => (here.max(t.gain.abs()), t.to, surely(&t)),
+                None => (here, 0.0, 0.0),
+            })
+        })
     }
 
     /// What is known, `v = 0.3`.
@@ -313,6 +409,18 @@ impl Trial<'_, '_> {
             });
         }
         Ok(out)
+    }
+
+    /// Does something in the cases near the ends in place of all.
+    fn among_ends<T>(&mut self, of: impl FnOnce(&mut Self) -> T) -> T {
+        if let Some(ends) = &mut self.ends {
+            std::mem::swap(self.bench, *ends);
+        }
+        let out = of(self);
+        if let Some(ends) = &mut self.ends {
+            std::mem::swap(self.bench, *ends);
+        }
+        out
     }
 
     /// Does something in the fewer cases in place of all.
@@ -563,5 +671,41 @@ mod tests {
                 assert!(!holds(factor), "{bidders} {reserve} {factor}");
             }
         }
+    }
+
+    /// Types that have hardly anything at stake and choose badly are seen by their own stakes, and so is the mean that they move, although all together
+    /// lose less than a thousandth.
+    #[test]
+    fn types_of_small_value_that_bid_too_much_are_seen() {
+        let text = "agent bidder[3] { shock u ~ iid uniform(0, 1); action b in [0, 1]; let rival = max(others(bidder.b)); observe u;\n\
+                    reward if b > rival then sqrt(u) - b else 0 }\nsolve { concept = nash }\n";
+        let (model, found) = crate::compile(text, &crate::Options::default());
+        let model = model.unwrap_or_else(|| panic!("{found:?}"));
+        let economy = Economy::of(&model).expect("an economy");
+        let found = OneShot
+            .solve(&economy, 1, &mut silent)
+            .unwrap_or_else(|d| panic!("{d:?}"));
+        // The closed form, four fifths of the value, and the same with what a seventh of all types do changed.
+        let rows = |bid: &dyn Fn(f64) -> f64| {
+            let mut s = found.solution.clone();
+            for (b, u) in s.policy[0].iter_mut().zip(&s.chain.values) {
+                *b = bid(0.8 * u[0].sqrt());
+            }
+            let c = one_shot::judge(&model, &economy, &s, 1, false).unwrap_or_else(|d| panic!("{d:?}"));
+            let proofs = c.world.expect("proofs").proofs;
+            let of = |part: &str| {
+                proofs
+                    .iter()
+                    .find(|p| p.name.contains(part))
+                    .map(|p| (p.holds, p.value))
+            };
+            [of("one-shot gain of bidder"), of("each type"), of("mean of bidder.b")]
+        };
+        let right = rows(&|b| b);
+        assert!(right.iter().all(|r| r.is_some_and(|r| r.0 == Some(true))), "{right:?}");
+        let high = rows(&|b| if b < 0.3 { 0.2 + b / 3.0 } else { b });
+        assert!(high[0].is_some_and(|r| r.0 == Some(true)), "{high:?}");
+        assert!(high[1].is_some_and(|r| r.0 == Some(false)), "{high:?}");
+        assert!(high[2].is_some_and(|r| r.0 == Some(false)), "{high:?}");
     }
 }

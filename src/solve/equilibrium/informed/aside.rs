@@ -101,8 +101,9 @@ impl Solver<'_> {
             does: edge.outside.0,
             entry: edge.entry,
         };
+        let along = kinds[k].strategy.along.clone();
         let put = |kinds: &mut [Kind], aside: Aside| {
-            kinds[k].strategy = Strategy::entered(range, edge.inside, aside, share);
+            kinds[k].strategy = Strategy::entered(along.clone(), (range, edge.inside), aside, share);
         };
         put(kinds, aside);
         // However few stand aside, whoever enters meets these alone.
@@ -191,7 +192,8 @@ impl Solver<'_> {
                     Entry::Some(aside, edge) => {
                         let near = |b: Aside| !((aside.at - b.at).abs() > 1e-8 * (kind.range.1 - kind.range.0));
                         moved |= !kind.strategy.aside.is_some_and(near);
-                        kind.strategy = Strategy::entered(kind.range, edge.inside, aside, share);
+                        let along = kind.strategy.along.clone();
+                        kind.strategy = Strategy::entered(along, (kind.range, edge.inside), aside, share);
                     }
                 }
             }

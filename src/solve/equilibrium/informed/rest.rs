@@ -7,6 +7,11 @@ use rayon::prelude::*;
 
 /// Probability between neighbouring types of a difference, as a share of those who take part.
 const STEP: f64 = 0.02;
+/// The same where the end of what may be known is near, as a share of the probability up to it.
+const INSIDE: f64 = 0.3;
+/// Least size of the derivatives of a condition, as a share of the largest: a condition counts as much as another, though less is at stake for the type,
+/// down to this. Where next to nothing is at stake rounding and ties are all there is.
+const LEAST: f64 = 1e-3;
 /// Most steps, the change of a strategy (a share of its largest number) at which they end, and the weight of curvature that nothing determines.
 const STEPS: usize = 40;
 const REST: f64 = 1e-4;
@@ -30,8 +35,9 @@ impl Solver<'_> {
             let (unit, size) = (self.game.unit[self.action(own)], k.strategy.size());
             let even = (!self.game.steps).then(|| self.others(kinds, own, &|_| Vec::new()));
             let one = |j: usize| -> f64 {
-                // Differences stay inside what may be known.
-                let u = 2.0 * STEP + 2e-3 + (1.0 - 4.0 * STEP - 4e-3) * j as f64 / (NODES - 1) as f64;
+                // Closer at the ends, where strategies bend; differences stay inside what may be known.
+                let u = 0.5 - 0.5 * (std::f64::consts::PI * (j as f64 + 0.5) / NODES as f64).cos();
+                let step = STEP.min(INSIDE * u.min(1.0 - u));
                 let v = quantile(u);
                 if let Some(others) = &even {
                     let x = k.strategy.of(v);
@@ -43,13 +49,13 @@ impl Solver<'_> {
                 // Who of the same kind knows about the same decides a contest.
                 let at = |h: f64| from + (to - from) * (u + h);
                 let cuts = |other: &Kind| match other.of == k.of {
-                    true => vec![at(-2.0 * STEP), at(0.0), at(2.0 * STEP)],
+                    true => vec![at(-2.0 * step), at(0.0), at(2.0 * step)],
                     false => Vec::new(),
                 };
                 let others = self.others(kinds, own, &cuts);
                 let as_if = |u: f64| self.pays(own, v, k.strategy.of(quantile(u)), &others);
                 let slope = |h: f64| (as_if(u + h) - as_if(u - h)) / (2.0 * h);
-                (4.0 * slope(STEP) - slope(2.0 * STEP)) / 3.0
+                (4.0 * slope(step) - slope(2.0 * step)) / 3.0
             };
             let left: Option<Vec<f64>> = (0..NODES).into_par_iter().map(|j| limits::going(|| one(j))).collect();
             out.extend(left.unwrap_or_else(|| limits::leave()));
@@ -89,6 +95,7 @@ impl Solver<'_> {
         let mut weight: Option<f64> = None;
         let bent = |c: &[f64], w: f64| -> Vec<f64> { curved.iter().map(|i| w.sqrt() * c[*i]).collect() };
         let mut size = 0.0;
+        let mut stakes: Vec<f64> = Vec::new();
         for step in 0..STEPS {
             limits::doing(format!("strategies as functions of what is known, step {}", step + 1));
             put(kinds, &c);
@@ -109,6 +116,9 @@ impl Solver<'_> {
             if left.iter().chain(columns.iter().flatten()).any(|x| !x.is_finite()) {
                 return false;
             }
+            stakes = sizes(&columns, &curved);
+            let left = over(left, &stakes);
+            let columns: Vec<Vec<f64>> = columns.into_iter().map(|c| over(c, &stakes)).collect();
             let squares: f64 = columns.iter().flatten().map(|x| x * x).sum();
             size = (squares / (left.len() * n) as f64).sqrt();
             let w = *weight.get_or_insert(CURVED * size * size);
@@ -126,7 +136,7 @@ impl Solver<'_> {
             let better = loop {
                 let next: Vec<f64> = c.iter().zip(&d).map(|(c, d)| c + part * d).collect();
                 put(kinds, &next);
-                let mut f = self.conditions(kinds);
+                let mut f = over(self.conditions(kinds), &stakes);
                 f.extend(bent(&next, w));
                 if sum(&f) < sum(&now) {
                     break Some(next);
@@ -144,9 +154,25 @@ impl Solver<'_> {
             }
         }
         put(kinds, &c);
-        let left = self.conditions(kinds);
+        let left = over(self.conditions(kinds), &stakes);
         let mean = (left.iter().map(|x| x * x).sum::<f64>() / left.len().max(1) as f64).sqrt();
         let scale = c.iter().map(|x| x.abs()).fold(1e-12, f64::max);
         mean <= LEFT * size * scale
     }
+}
+
+/// The size of the derivatives of each condition with respect to levels and slopes of strategies, `columns` having one number per condition for every
+/// coefficient: those of curvature are large at the ends whatever is at stake there.
+fn sizes(columns: &[Vec<f64>], curved: &[usize]) -> Vec<f64> {
+    let rows = columns.first().map_or(0, Vec::len);
+    let plain = || (0..columns.len()).filter(|i| !curved.contains(i));
+    let size = |r: usize| plain().map(|i| columns[i][r] * columns[i][r]).sum::<f64>().sqrt();
+    let all: Vec<f64> = (0..rows).map(size).collect();
+    let least = LEAST * all.iter().fold(f64::MIN_POSITIVE, |m, x| m.max(*x));
+    all.into_iter().map(|x| x.max(least)).collect()
+}
+
+/// Each number as a share of its size.
+fn over(values: Vec<f64>, sizes: &[f64]) -> Vec<f64> {
+    values.into_iter().zip(sizes).map(|(x, s)| x / s).collect()
 }

@@ -1,13 +1,17 @@
 //! What one does as a function of what one knows: a polynomial for those who take part, one choice for those who stand aside.
 
+use super::coordinate::Coordinate;
 use nalgebra::{DMatrix, DVector};
+use std::sync::Arc;
 
 /// Degree of the polynomial.
-pub(super) const DEGREE: usize = 6;
+pub(super) const DEGREE: usize = 8;
 
 /// What one who knows something does.
 #[derive(Clone, Debug)]
 pub(super) struct Strategy {
+    /// The number along which it is a polynomial.
+    pub(super) along: Arc<Coordinate>,
     /// Coefficients over Chebyshev polynomials on the range of those who take part.
     pub(super) coefficients: Vec<f64>,
     /// What those know who take part, from and to.
@@ -40,8 +44,14 @@ impl Aside {
 
 impl Strategy {
     /// One that comes closest to `y` at `nodes`, one number each.
-    pub(super) fn fitted(range: (f64, f64), between: (f64, f64), nodes: &[f64], y: &[f64]) -> Strategy {
+    pub(super) fn fitted(
+        along: Arc<Coordinate>,
+        (range, between): ((f64, f64), (f64, f64)),
+        nodes: &[f64],
+        y: &[f64],
+    ) -> Strategy {
         let mut out = Strategy {
+            along,
             coefficients: vec![0.0; DEGREE + 1],
             range,
             between,
@@ -53,7 +63,12 @@ impl Strategy {
     }
 
     /// The same for those who take part, from the entry on with a slope of `share`.
-    pub(super) fn entered(whole: (f64, f64), between: (f64, f64), aside: Aside, share: f64) -> Strategy {
+    pub(super) fn entered(
+        along: Arc<Coordinate>,
+        (whole, between): ((f64, f64), (f64, f64)),
+        aside: Aside,
+        share: f64,
+    ) -> Strategy {
         let range = if aside.above {
             (aside.at, whole.1)
         } else {
@@ -63,6 +78,7 @@ impl Strategy {
         coefficients[0] = aside.entry;
         coefficients[1] = 0.5 * share * (range.1 - range.0).max(0.0);
         Strategy {
+            along,
             coefficients,
             range,
             between,
@@ -98,8 +114,8 @@ impl Strategy {
 
     /// The Chebyshev polynomials at `v`; those after the first are zero at the entry.
     fn basis(&self, v: f64) -> [f64; DEGREE + 1] {
-        let (lo, hi) = self.range;
-        let x = (2.0 * (v - lo) / (hi - lo) - 1.0).clamp(-1.0, 1.0);
+        let (lo, hi) = (self.along.of(self.range.0), self.along.of(self.range.1));
+        let x = (2.0 * (self.along.of(v) - lo) / (hi - lo) - 1.0).clamp(-1.0, 1.0);
         let mut out = [1.0; DEGREE + 1];
         out[1] = x;
         for k in 2..=DEGREE {
@@ -145,7 +161,7 @@ mod tests {
                 does: 7.0,
                 entry: 0.25,
             };
-            let mut s = Strategy::entered((0.0, 1.0), (0.0, 9.0), aside, 0.5);
+            let mut s = Strategy::entered(Arc::new(Coordinate::plain()), ((0.0, 1.0), (0.0, 9.0)), aside, 0.5);
             s.put(&[0.3, -0.2, 0.1, 0.05]);
             assert!((s.of(0.4) - 0.25).abs() < 1e-15, "{above}: {}", s.of(0.4));
             let (inside, outside) = if above { (0.41, 0.39) } else { (0.39, 0.41) };

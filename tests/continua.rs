@@ -6,6 +6,7 @@ use econc::solve::continuum::stationary::Stationary;
 use econc::solve::economy::Economy;
 use econc::solve::equilibrium::{EquilibriumMethod, Found};
 use econc::solve::progress::silent;
+use econc::verify::solved;
 use std::fs;
 use std::path::Path;
 
@@ -272,4 +273,25 @@ fn the_share_at_the_bottom_is_of_those_whom_the_limit_holds() {
             "{source}: {told}, of members played {played}"
         );
     }
+}
+
+#[test]
+fn members_need_no_first_value_and_nodes_that_nobody_comes_to_are_not_warned_of() {
+    let source = "model bonds \"Bonds\"\nagent household[continuum] {\n  shock e ~ markov([low: 0.1, high: 1], [[0.5, 0.5], [0.075, 0.925]])\n  \
+                  state a in [-2, inf)\n  action b in [-2, (a + e) / q) given q\n  let c = a + e - q * b\n  a' = b\n  observe a, e\n  \
+                  reward crra(c, 1.5)\n  discount 0.99322\n}\nmarket bonds {\n  price q in [0.97, 1.04] clears mean(household.b) == 0\n}\n";
+    let (model, said) = econc::compile(source, &econc::Options::default());
+    let model = model.unwrap_or_else(|| panic!("{said:?}"));
+    let options = solved::Request {
+        seed: 1,
+        ..solved::Request::default()
+    };
+    let solved = solved::solve(&model, &options, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+    assert!(solved.certificate.passed, "{:?}", solved.certificate.reasons);
+    assert!(solved.certificate.reasons.iter().any(|d| d.code == "W0811"));
+    let warnings = &solved.solution.record.warnings;
+    assert!(warnings.iter().all(|d| d.code != "W0907"), "{warnings:?}");
+    // The bond price of Huggett (1993) at this credit limit.
+    let q = price(solved.population.as_ref().expect("a population"), "bonds.q");
+    assert!((q - 1.012_784).abs() < 1e-5, "{q}");
 }

@@ -2,8 +2,9 @@
 
 use super::model::{self, Process};
 use crate::chance::chain;
-use crate::graph::{Graph, InputKind, NodeId, Op, eval};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::graph::eval::evaluate;
+use crate::graph::passes::dead;
+use crate::graph::{Graph, Input, InputId, InputKind, NodeId};
 
 /// States of a chain that stands for a continuous shock unless the settings say otherwise.
 pub const DEFAULT_LINKS: usize = 7;
@@ -17,9 +18,11 @@ const MOST_COMBINATIONS: usize = 100_000;
 /// # Errors
 /// What stands in the way, in words.
 pub(super) fn stationary_mean(graph: &Graph, m: &model::Model, node: NodeId) -> Result<f64, String> {
-    let nodes: BTreeSet<NodeId> = graph.below([node]).map(|(id, _)| id).collect();
-    let inputs = graph.inputs_below([node]);
-    let mut lists: Vec<(crate::graph::InputId, Vec<(f64, f64)>)> = Vec::new();
+    let kept = dead(graph, &[node]);
+    let root = kept.map[node.0 as usize].ok_or("it is nothing that is computed")?;
+    let graph = &kept.graph;
+    let inputs = graph.inputs_below([root]);
+    let mut lists: Vec<(InputId, Vec<(f64, f64)>)> = Vec::new();
     for i in inputs {
         let InputKind::Shock(s) = graph.inputs[i.0 as usize].kind else {
             return Err(format!(
@@ -36,14 +39,14 @@ pub(super) fn stationary_mean(graph: &Graph, m: &model::Model, node: NodeId) -> 
     let mut at = vec![0; lists.len()];
     loop {
         let weight: f64 = lists.iter().zip(&at).map(|((_, l), i)| l[*i].1).product();
-        let value = scalar(graph, &nodes, &|i| {
-            lists
-                .iter()
-                .zip(&at)
-                .find(|((j, _), _)| *j == i)
-                .map_or(f64::NAN, |((_, l), k)| l[*k].0)
-        });
-        total += weight * value;
+        // Members of a population are alike: each has the same shock.
+        let of_input = |(i, input): (usize, &Input)| {
+            let own = lists.iter().zip(&at).find(|((j, _), _)| j.0 as usize == i);
+            vec![own.map_or(f64::NAN, |((_, l), k)| l[*k].0); graph.elements(&input.shape)]
+        };
+        let inputs: Vec<Vec<f64>> = graph.inputs.iter().enumerate().map(of_input).collect();
+        let values = evaluate(graph, &inputs).map_err(|e| e.to_string())?;
+        total += weight * values.nodes[root.0 as usize].first().copied().unwrap_or(f64::NAN);
         let mut k = lists.len();
         loop {
             if k == 0 {
@@ -76,41 +79,4 @@ fn links_of(p: &Process) -> Result<Vec<(f64, f64)>, String> {
         }
         _ => Err("its law has no stationary chain of its own".into()),
     }
-}
-
-/// The values of scalar nodes in order of dependence, the last of them; elements of populations being alike, axes do
-/// not matter for own shocks.
-fn scalar(graph: &Graph, nodes: &BTreeSet<NodeId>, input: &dyn Fn(crate::graph::InputId) -> f64) -> f64 {
-    let mut values: BTreeMap<NodeId, f64> = BTreeMap::new();
-    let mut last = f64::NAN;
-    for node in nodes {
-        let value = |n: &NodeId| values.get(n).copied().unwrap_or(f64::NAN);
-        last = match &graph.nodes[node.0 as usize].op {
-            Op::Const(x) => *x,
-            Op::Input(i) => input(*i),
-            Op::Unary(f, a) => eval::unary(*f, value(a)),
-            Op::Binary(f, a, b) => eval::binary(*f, value(a), value(b)),
-            Op::Select(c, a, b) => {
-                if value(c) != 0.0 {
-                    value(a)
-                } else {
-                    value(b)
-                }
-            }
-            Op::Relabel { of, .. } => value(of),
-            Op::Take { of, at, .. } => match &graph.nodes[of.0 as usize].op {
-                Op::Table(xs) if value(at) >= 0.0 => xs.get(value(at) as usize).copied().unwrap_or(f64::NAN),
-                _ => f64::NAN,
-            },
-            Op::Table(_)
-            | Op::Position(_)
-            | Op::Reduce { .. }
-            | Op::Others { .. }
-            | Op::Slice { .. }
-            | Op::Stack { .. }
-            | Op::Root { .. } => f64::NAN,
-        };
-        values.insert(*node, last);
-    }
-    last
 }

@@ -155,7 +155,8 @@ pub(super) fn markets(model: &mut Model) -> Vec<Market> {
 /// The element of a price whose condition is furthest from holding: price, element, left and right.
 pub(super) type Worst = (usize, usize, f64, f64);
 
-/// See [`Worst`].
+/// See [`Worst`]; `values[price]` are the price, the left and the right side, each one number per element of the price (a side
+/// without its axis: one number).
 pub(super) fn worst(values: &[[Vec<f64>; 3]]) -> Option<Worst> {
     let mut found: Option<(f64, Worst)> = None;
     for (k, [price, left, right]) in values.iter().enumerate() {

@@ -277,6 +277,7 @@ impl SeatPlace {
         })
     }
 
+    /// Returns of the lives that have ended since this was last asked, one number per life.
     pub(super) fn take_returns(&mut self) -> Vec<f64> {
         std::mem::take(&mut self.now.finished)
     }

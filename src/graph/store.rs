@@ -193,7 +193,7 @@ pub mod numbers {
         s.collect_seq(xs.iter().map(|x| One(*x)))
     }
 
-    /// Reads the list that [`serialize`] writes, in order.
+    /// Reads the list of numbers that [`serialize`] writes, in order.
     ///
     /// # Errors
     /// Those of the deserializer; a word that is no number.

@@ -82,7 +82,8 @@ pub struct Answer {
     pub gain: f64,
 }
 
-/// What follows when agent `i`, at joint action `state` of `cycle`, once plays the best static reply to what the others do.
+/// What follows when agent `i`, at joint action `state` of `cycle`, once plays the best static reply to what the others do:
+/// `strategy` has one joint action per joint action before, `value` is `[joint action x agent]`, `cycle` lists joint actions.
 pub fn deviation(
     game: &FiniteGame,
     strategy: &[u32],

@@ -108,7 +108,8 @@ fn vertices(pays: &dyn Fn(usize, usize) -> f64, m: usize, n: usize) -> Vec<(u64,
     out.into_iter().collect()
 }
 
-/// All extreme equilibria of the game that pays `a[i][j]` and `b[i][j]`, and whether some share one's probabilities: between those all are equilibria. `None` with more than 63 choices of both.
+/// All extreme equilibria of the game that pays `a[i][j]` and `b[i][j]` where the first chooses row `i` and the second column `j`, and
+/// whether some share one's probabilities: between those all are equilibria. `None` with more than 63 choices of both.
 pub fn extreme(a: &[Vec<f64>], b: &[Vec<f64>]) -> Option<(Vec<Pair>, bool)> {
     let (m, n) = (a.len(), a.first().map_or(0, Vec::len));
     if m + n > 63 {

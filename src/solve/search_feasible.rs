@@ -16,7 +16,8 @@ const CLOSER: i32 = 45;
 const CYCLES: usize = 12;
 
 impl Search<'_> {
-    /// Puts lanes of `x` without a value at a feasible point of theirs, and `radius` at the scale of the feasible set around it.
+    /// Puts lanes of `x[action][lane]` without a value (`q[lane]` minus infinity) at a feasible point of theirs, and `radius[lane]` at
+    /// the scale of the feasible set around it.
     pub(super) fn first_feasible(
         &mut self,
         open: &[usize],
@@ -190,8 +191,8 @@ impl Search<'_> {
         }
     }
 
-    /// One action: the point of the range whose slack is largest, with its neighbours in `lists`, on the lanes `lost`; `None` where no
-    /// point has a value.
+    /// One action: the point of the range whose slack is largest, with its neighbours in `lists[lane]` (ascending candidates), on the
+    /// lanes `lost`: one entry per lost lane, `None` where no point has a value.
     pub(super) fn least_violation_of_one(
         &mut self,
         open: &[usize],

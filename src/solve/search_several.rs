@@ -169,7 +169,8 @@ impl Search<'_> {
         (x, q, failed)
     }
 
-    /// Cycles of line searches over the lanes in `active`; returns those that still move.
+    /// Cycles of line searches over the lanes in `active`; returns those that still move. Actions are `x[action][lane]`, values `q[lane]`
+    /// and step lengths `radius[lane]`, changed in place.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn cycles(
         &mut self,

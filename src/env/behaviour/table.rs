@@ -117,7 +117,7 @@ impl Table {
         }))
     }
 
-    /// `action` is the model's, `bounds` are those at this stage.
+    /// What the table says for `action` (the model's), within `bounds` at this stage: one number per member and world, worlds fastest.
     pub(super) fn read(
         &mut self,
         worlds: &mut Worlds,

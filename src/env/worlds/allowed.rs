@@ -22,7 +22,7 @@ pub struct Moved {
     pub done: f64,
 }
 
-/// The whole numbers between two ends that need not be whole.
+/// The whole numbers between two ends that need not be whole, one per member and world.
 pub(super) fn whole(mut lo: Vec<f64>, mut hi: Vec<f64>) -> Bounds {
     lo.iter_mut().for_each(|x| *x = (*x - ROUNDING).ceil());
     hi.iter_mut().for_each(|x| *x = (*x + ROUNDING).floor());

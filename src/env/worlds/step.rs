@@ -157,7 +157,7 @@ impl Worlds {
         }
     }
 
-    /// Draws next period's shocks into their inputs and returns what is stored of them.
+    /// Draws next period's shocks into their inputs and returns what is stored of them: `[shock][element x world]`, worlds fastest.
     pub(super) fn next_shocks(&mut self) -> Result<Vec<Vec<f64>>, Diagnostic> {
         let model = self.model.clone();
         let n = self.worlds;
@@ -211,7 +211,7 @@ impl Worlds {
     }
 
     /// How market `market`, whose sides' values begin at `at`, ended in world `w`: its price, element and both sides where they
-    /// are furthest apart.
+    /// are furthest apart. `values` are the step's outputs, `[output][element x world]`, worlds fastest.
     pub(super) fn ended(&self, market: &Market, values: &[Vec<f64>], at: usize, w: usize) -> Option<(Ended, Furthest)> {
         let n = self.worlds;
         let status = self.outcome.statuses()[market.root * n + w];
@@ -234,7 +234,7 @@ impl Worlds {
         Some((markets::judged(status, left, right), furthest))
     }
 
-    /// Whether some price clears every market in world `w`.
+    /// Whether some price clears every market in world `w`; `values` are the step's outputs, `[output][element x world]`.
     pub(super) fn clears(&self, values: &[Vec<f64>], w: usize) -> bool {
         let mut at = self.layout.markets;
         self.markets.iter().all(|market| {
@@ -313,6 +313,7 @@ impl Worlds {
         out
     }
 
+    /// E0903 for the first reward or state that is not finite; `values` are the step's outputs, `[output][element x world]`.
     pub(super) fn not_finite(&self, values: &[Vec<f64>]) -> Diagnostic {
         let model = &self.model;
         let l = &self.layout;

@@ -47,7 +47,7 @@ pub fn rows(mut values: Vec<f32>, width: usize) -> Rows {
     device().tensor_from_vec(values, (count, width))
 }
 
-/// A tensor of all numbers in one line.
+/// A tensor of all numbers in one line: its shape is their number.
 pub fn flat(values: Vec<f32>) -> Flat {
     let count = values.len();
     device().tensor_from_vec(values, (count,))

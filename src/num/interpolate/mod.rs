@@ -115,7 +115,7 @@ struct Factor {
 }
 
 impl Axis {
-    /// An axis over `nodes`, ascending, in units of the state; with `log` the coordinate is the log of the state.
+    /// An axis over `nodes`, ascending, one number each, in units of the state; with `log` the coordinate is the log of the state.
     /// `None` if the nodes are fewer than two (one for [`Rule::Nodes`]), not ascending, not finite, or not positive on
     /// a log axis.
     pub fn new(nodes: &[f64], log: bool, rule: Rule) -> Option<Self> {

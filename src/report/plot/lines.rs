@@ -307,7 +307,7 @@ fn axes(canvas: &Canvas, panel: &Panel, x: &Scale, y: &Scale, y_ticks: &[f64]) -
     Ok(())
 }
 
-/// As many horizontal ticks as stand side by side without touching.
+/// As many horizontal ticks as stand side by side without touching: ascending values, one per tick.
 pub(super) fn spaced_ticks(x: &Scale) -> Vec<f64> {
     let room = (x.pixels[1] - x.pixels[0]).abs();
     let mut count = (room / 62.0).floor().max(2.0) as usize;

@@ -17,7 +17,7 @@ impl Scale {
         self.pixels[0] + share * (self.pixels[1] - self.pixels[0])
     }
 
-    /// About `count` round numbers inside the interval.
+    /// About `count` round numbers inside the interval, ascending, in the units of the axis, one per tick.
     pub(super) fn ticks(&self, count: usize) -> Vec<f64> {
         let [low, high] = self.data;
         RangedCoordf64::from(low..high)

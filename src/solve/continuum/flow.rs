@@ -63,7 +63,7 @@ impl Flow {
         self.branches.iter().map(one).sum::<f64>() + born
     }
 
-    /// The share of members, `mass` as in the histogram, whose next state lies beyond the nodes.
+    /// The share of members, `mass` being `[node][shock]` in one row as in the histogram, whose next state lies beyond the nodes.
     pub fn beyond(&self, mass: &[f64]) -> f64 {
         let one = |b: &Branch| -> f64 {
             let lost = b.to.beyond.iter().zip(mass).zip(&b.chance);

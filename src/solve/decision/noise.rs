@@ -66,7 +66,8 @@ impl Quadrature {
         }
     }
 
-    /// Gauss rules between kinks that stand still, in the place of the given rule, if there are at most `most` nodes.
+    /// Gauss rules of `n` nodes between kinks (ascending places of the draw) that stand still, in the place of the given rule, if
+    /// there are at most `most` nodes in all.
     pub(super) fn smooth_between(&mut self, n: usize, kinks: &[f64], most: usize) -> bool {
         let Some((family, _, _)) = &self.continuous else {
             return false;
@@ -521,7 +522,8 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// The product of the quadratures kept: what the inputs carry, the fixed weights, and what multiplies them.
+    /// The product of the quadratures kept: what the inputs carry (`[joint node][noise]`), the fixed weights (one per joint node), and
+    /// what multiplies them.
     #[allow(clippy::type_complexity)]
     pub(super) fn joint_noise(
         &mut self,

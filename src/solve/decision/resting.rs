@@ -213,7 +213,7 @@ impl Resting {
         self.bounds.iter().map(|(lo, hi)| (at(*lo), at(*hi))).collect()
     }
 
-    /// The smallest slack of all requirements.
+    /// The smallest slack of all requirements at `x`, one number per slot.
     pub fn slack(&self, x: &[f64]) -> f64 {
         let all = self.inputs(x);
         let slacks = self.dag.evaluate(&self.slacks, &all);
@@ -222,7 +222,7 @@ impl Resting {
             .fold(f64::INFINITY, |a, b| if b.is_nan() { b } else { a.min(b) })
     }
 
-    /// Prices, by name.
+    /// Prices, by name, at states and actions `x`, one number per slot.
     pub fn prices(&self, x: &[f64]) -> Vec<(String, f64)> {
         let all = self.inputs(x);
         let at = |(name, id): &(String, Id)| (name.clone(), self.dag.evaluate(&[*id], &all)[0]);

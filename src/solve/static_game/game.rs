@@ -413,7 +413,7 @@ fn where_prices_clear<'a>(dag: &mut Dag, payoff: &[Id], ended: impl Iterator<Ite
 }
 
 impl Game {
-    /// Errs where the actions found break a requirement on them, whatever is drawn.
+    /// Errs where the actions found (`chosen`, one number per action) break a requirement on them, whatever is drawn.
     ///
     /// # Errors
     /// E0810.

@@ -107,7 +107,7 @@ impl Game {
         self.actions.iter().map(|a| y[a.group]).collect()
     }
 
-    /// The profiles at which nobody gains by deviating, as far as searches find them, and what was tried. Of members who are
+    /// The profiles at which nobody gains by deviating, `[equilibrium][action]`, as far as searches find them, and what was tried. Of members who are
     /// alike (if the game says so) those in which they act alike come first, and others are looked for where there is none or all are asked
     /// for; with members exchanged these count once.
     pub(in crate::solve) fn equilibria(&self, asked_by: &str) -> (Vec<Vec<f64>>, Tried) {
@@ -338,8 +338,8 @@ impl Game {
         rows
     }
 
-    /// What is best for the owner of an action against `around`, which `x` may differ from in its other actions; near where it stands if
-    /// `within` is given. The value, if it pays more than what stands there.
+    /// What is best for the owner of action `i` against the profile `x`, one number per action; near where it stands if `within` is
+    /// given. The value, if it pays more than what stands there.
     pub(in crate::solve) fn best(&self, i: usize, x: &[f64], within: Option<f64>) -> Option<f64> {
         let mut pays = |v: f64| {
             let mut y = x.to_vec();

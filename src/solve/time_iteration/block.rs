@@ -114,7 +114,7 @@ impl Block {
         (0..n).find(none)
     }
 
-    /// Marginal values of the states where nothing is ahead: of the reward alone.
+    /// Marginal values of the states where nothing is ahead, of the reward alone: `[state][node of the block]`.
     pub(super) fn of_reward(&self, stage: &Stage) -> Vec<Vec<f64>> {
         let (mut work, mut out) = (Work::default(), Slopes::default());
         let (states, actions) = (slices(&self.states), slices(&self.actions));

@@ -283,7 +283,8 @@ impl Carried {
         })
     }
 
-    /// Goes on from here at the same nodes, where the problem has changed a little; with a guess of the value also the whole solution.
+    /// Goes on from here at the same nodes, where the problem has changed a little; with a guess of the value (state node x joint shock)
+    /// also the whole solution.
     ///
     /// # Errors
     /// Those of [`solve`].

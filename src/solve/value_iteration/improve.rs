@@ -22,8 +22,8 @@ pub(super) struct Improved {
     pub(super) operator: PolicyOperator,
 }
 
-/// The best choices against `continuation` at every node: near those of `before`, if there are any. With `record` also where they lead; by `table` where everything
-/// is finite.
+/// The best choices against `continuation` at every node: near those of `before[action][node]`, if there are any. With `record` also
+/// where they lead; by `table` where everything is finite.
 ///
 /// # Errors
 /// E0902 where nothing is feasible, E0831 where no price clears a market.

@@ -67,7 +67,9 @@ pub(super) fn judge(
     let mut out = certificate.world.take().unwrap_or_default();
     let kept = out.reasons.len();
     top(population, &mut out);
-    let apart = lived(&stated, &conditions, found, population, seed, &mut out)?;
+    // Members are put where the distribution says; a file that only solves need not say where they begin.
+    let (begun, _) = begins(&stated, &found.solution, &found.steady_state);
+    let apart = lived(&begun, &conditions, found, population, seed, &mut out)?;
     let (moved, others) = moves(economy, population, progress, &mut out)?;
     certificate.reasons.extend(out.reasons[kept..].iter().cloned());
     let errors = certificate.reasons.iter().any(|d| d.severity == Severity::Error);

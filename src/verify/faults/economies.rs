@@ -655,7 +655,9 @@ agent a {
 solve { grid.x = uniform(-400, 400, 81) }
 "#;
 
-pub(super) const WAR: &str = r#"model war "Capital, and a war that comes seldom and lasts"
+macro_rules! war {
+    () => {
+        r#"model war "Capital, and a war that comes seldom and lasts"
 shock Z ~ markov([normal: 1, war: 0.4], [[0.998, 0.002], [0.3, 0.7]]), start normal
 agent p {
   state k in (0, inf), start 3
@@ -666,18 +668,9 @@ agent p {
   reward crra(c, 4)
   discount 0.96
 }
-"#;
-
-pub(super) const WAR_CUT_SHORT: &str = r#"model war_cut_short "The same on a grid that a long war leaves"
-shock Z ~ markov([normal: 1, war: 0.4], [[0.998, 0.002], [0.3, 0.7]]), start normal
-agent p {
-  state k in (0, inf), start 3
-  let y = Z * k^0.36
-  action c in (0, y + 0.92 * k)
-  k' = 0.92 * k + y - c
-  observe k, Z
-  reward crra(c, 4)
-  discount 0.96
+"#
+    };
 }
-solve { grid.k = log(0.4812, 30, 200) }
-"#;
+pub(super) const WAR: &str = war!();
+/// The same on a grid that a long war leaves.
+pub(super) const WAR_CUT_SHORT: &str = concat!(war!(), "solve { grid.k = log(0.4812, 30, 200) }\n");

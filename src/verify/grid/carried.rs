@@ -145,7 +145,8 @@ fn settled(at_once: Vec<f64>, rows: &[Move]) -> Vec<f64> {
     h
 }
 
-/// `h` at the states of a point, by the larger of the nodes around it.
+/// `h` (one number per node: `[shock x states]`, the last state fastest) at the states `x` of a point, one number per state, by
+/// the largest of the nodes around it.
 pub fn around(bellman: &Bellman, h: &[f64], shock: usize, x: &[f64]) -> f64 {
     let mut nodes = vec![shock];
     for (axis, x) in bellman.tensor.axes().iter().zip(x) {

@@ -12,7 +12,8 @@ use crate::verify::grid;
 use crate::verify::grid::points::consumption_worth;
 use crate::verify::simulate::{SolvedPolicy, World};
 
-/// States visited under the exact policy (in groups of one shock and date), what it does there, and the mean of `u'(c) c`.
+/// States visited under the exact policy (in groups of one shock and date, one number per state), what it does there
+/// (`[point][action]`), and the mean of `u'(c) c`.
 pub(super) fn visited(
     bellman: &Bellman,
     policy: &SolvedPolicy,
@@ -79,6 +80,7 @@ pub(super) fn drawn_starts(
     all.iter().flatten().all(|x| x.is_finite()).then_some(all)
 }
 
+/// The states of a problem from named numbers, one number per state; `None` where one of them has no number.
 pub(super) fn still(problem: &Decision, named: &[(String, f64)]) -> Option<Vec<f64>> {
     let states = problem.spec().states.iter();
     states

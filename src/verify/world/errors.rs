@@ -111,7 +111,7 @@ pub(super) fn undecided(off: f64, doubt: f64, limit: f64) -> bool {
     doubt.is_finite() && off > limit && off - doubt <= limit
 }
 
-/// A policy on the mesh, evaluated.
+/// A policy on the mesh, evaluated: `actions[place]` has one number per action and `places` the states where it was measured.
 pub(super) fn evaluate(
     bench: &Bench,
     trials: &mut Trials,

@@ -70,7 +70,7 @@ pub(super) fn budgets(problem: &Decision, places: Places, shock: usize, at: &[f6
         .collect()
 }
 
-/// The utility of all joint states, if it is the same power of consumption in all of them; `at` are moments.
+/// The utility of all joint states, if it is the same power of consumption in all of them; `at` lists moments, in their own units.
 pub(super) fn utility(problem: &Decision, places: Places, at: &[f64]) -> Option<Utility> {
     let mut all: Vec<(f64, f64)> = Vec::new();
     let mut rewards: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
@@ -110,7 +110,7 @@ pub(super) fn utility(problem: &Decision, places: Places, at: &[f64]) -> Option<
     (fits && same && power > 0.0 && power.is_finite()).then_some(out)
 }
 
-/// Whether the lowest state that a member may choose to go to is the lowest of its grid, at the moments `at`.
+/// Whether the lowest state that a member may choose to go to is the lowest of its grid, at each of the moments `at`.
 pub(super) fn bounded(problem: &Decision, places: Places, at: &[f64]) -> bool {
     let spec = problem.spec();
     let StateKind::Continuous { grid, .. } = &spec.states[places.state].kind else {

@@ -195,7 +195,8 @@ impl<'a> Household<'a> {
         }
     }
 
-    /// Begins with consumption at other nodes, laid out likewise: on straight lines between nodes of the state, beyond the last of them on the last.
+    /// Begins with consumption at other nodes, `[joint state][moment][state]` in one row as here: on straight lines between nodes of the
+    /// state, beyond the last of them on the last.
     pub(super) fn carry(&mut self, nodes: &[f64], moments: &Moments, consumption: &[f64]) {
         let (n, nm) = (nodes.len(), moments.nodes.len());
         for joint in 0..self.shocks() {
@@ -379,7 +380,7 @@ impl<'a> Household<'a> {
         out
     }
 
-    /// What `action` (laid out like [`Household::actions`]) pays within a period, at the nodes.
+    /// What `action` pays within a period at the nodes, both `[joint state][moment][state]` in one row like [`Household::actions`].
     pub(super) fn rewards(&self, action: &[f64]) -> Vec<f64> {
         let n = self.nodes.len();
         let mut out = Vec::with_capacity(action.len());

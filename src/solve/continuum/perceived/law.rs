@@ -128,7 +128,8 @@ pub struct Forecast {
 }
 
 /// Den Haan's (2010, *Journal of Economic Dynamics and Control* 34) dynamic forecast error: the law is iterated by itself along the
-/// aggregate states, from the moment of period `first` on, and never told what the moment became.
+/// aggregate states, from the moment of period `first` on, and never told what the moment became. `path` and `states` have one
+/// entry per period.
 pub fn forecast(law: &Law, path: &[f64], states: &[usize], first: usize) -> Forecast {
     let mut out = Forecast::default();
     let Some(mut told) = path.get(first).copied() else {

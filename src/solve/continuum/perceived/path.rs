@@ -18,7 +18,7 @@ pub struct Weather {
 }
 
 impl Weather {
-    /// A path of so many periods, drawn from the chances `chain[z][z']`.
+    /// A path of so many periods, one aggregate state each, drawn from the chances `chain[z][z']`.
     pub fn drawn(chain: &[Vec<f64>], periods: usize, seed: u64) -> Weather {
         let key = crate::num::random::Key::new(seed, STREAM);
         let rest = crate::chance::chain::stationary(chain);
@@ -73,7 +73,8 @@ pub(super) struct Seen {
 }
 
 impl Crowd {
-    /// Everybody at `start`; own states as `shares[own state]` says.
+    /// Everybody at `start`; own states as `shares[own state]` says. `nodes` ascend, `split[joint state]` is its aggregate and own
+    /// state, `chances[z][z'][own][own']`, and `of[joint state][node]` is what the moment is the mean of.
     pub(super) fn new(
         nodes: Vec<f64>,
         split: &[(usize, usize)],

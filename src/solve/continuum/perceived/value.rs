@@ -34,7 +34,7 @@ struct Next {
 }
 
 impl Household<'_> {
-    /// The value of the policy, `reward[joint state][moment][state]` being what it pays within a period.
+    /// The value of the policy, `reward`, `[joint state][moment][state]` in one row, being what it pays within a period.
     pub(super) fn value(&self, law: &Law, reward: &[f64]) -> Valued {
         let (nm, n, shocks) = (self.moments.nodes.len(), self.nodes.len(), self.shocks());
         let discount = self.discount();

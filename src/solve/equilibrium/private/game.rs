@@ -539,7 +539,7 @@ impl Game {
         Ok(sum)
     }
 
-    /// The lines in its draws of the choices that are allowed to a player at a node, with their numbers.
+    /// The lines in its draws of the choices that are allowed to a player at a node, with their numbers; `worth` is `[node x choice]`.
     pub(super) fn lines_at(&self, i: usize, node: usize, worth: &[f64]) -> (Vec<usize>, Vec<Line>) {
         let w = &self.who[i];
         let open: Vec<usize> = (0..w.choices).filter(|c| w.allowed[node * w.choices + c]).collect();
@@ -569,8 +569,8 @@ impl Game {
         (value, chance)
     }
 
-    /// Goes on with values under what everybody does: as if it had been done so many periods more. `before` are the values that replies were
-    /// found with.
+    /// Goes on with values under what everybody does: as if it had been done so many periods more. `before`, `[player][node]`, are the
+    /// values that replies were found with.
     pub(super) fn go_on(&self, stand: &mut Stand, before: &[Vec<f64>], periods: usize) -> Result<(), Diagnostic> {
         let out = self.outcome(&stand.numbers, 0)?;
         let mut joint: Vec<f64> = vec![1.0; self.node.len()];

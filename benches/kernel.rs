@@ -17,7 +17,7 @@ use econc::env::engine::Engine;
 use econc::graph::{InputId, InputKind, NodeId};
 use econc::kernel::exec::{Interpreted, Operand, Tier, Workspace};
 use econc::kernel::lower::{InputBinding, WorldLanes};
-use econc::kernel::members::{Array, Members, MembersSpace};
+use econc::kernel::members::{Array, Members, MembersSpace, THRESHOLD};
 use econc::kernel::program::Mode;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -217,7 +217,7 @@ impl<T: Interpreted> Saving<T> {
         let bindings = vec![InputBinding::Lanes; m.graph.inputs.len()];
         let program = match threshold {
             Some(t) => Members::<T>::lower_with(&m.graph, &bindings, &outputs, t),
-            None => Members::<T>::lower(&m.graph, &bindings, &outputs),
+            None => Members::<T>::lower_with(&m.graph, &bindings, &outputs, THRESHOLD),
         }
         .expect("lowers");
         let inputs = program

@@ -2,8 +2,8 @@
 # Shows that econc stops within two seconds, loses nothing to kills, foresees its end and never aborts for want of memory. Prints
 # counts. Takes half an hour.
 #   benches/program.sh [path of econc] [moments of a signal]
-# Kills, flipped bits: ECONC_LONG=1 cargo test --release --test program
-# Mutants of models: ECONC_CHECKS=1000000 ECONC_RUNS=1000 ECONC_SECONDS=36000 cargo test --release --test fuzz -- --nocapture
+# Kills, flipped bits: ECONC_LONG=1 cargo test --release --test suite program::
+# Mutants of models: ECONC_CHECKS=1000000 ECONC_RUNS=1000 ECONC_SECONDS=36000 cargo test --release --test suite fuzz:: -- --nocapture
 set -u
 E=$(realpath "${1:-target/release/econc}"); N=${2:-20}; M=$(realpath models); cd "$(mktemp -d)"
 stops() {

@@ -1,6 +1,6 @@
 //! econc: a language for economies and the program that solves them.
 //!
-//! The way through, one module a phase; each module uses only those above it in this list. [`compile`] shows it all:
+//! The way through, one module a phase (their order is the first invariant of ARCHITECTURE.md). [`compile`] shows it all:
 //! text to tree (`syntax`), tree to typed model over one environment graph (`check`), parameters that are results of
 //! a solve filled in by solving the model without them (`solve`), settings of learners compared with what learners take
 //! (`learn`). Behind it, `solve` and `env` run the model through the

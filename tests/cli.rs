@@ -623,7 +623,7 @@ fn child_that_writes_a_run_until_it_is_killed() {
 fn a_killed_run_says_that_it_was_interrupted() {
     let root = scratch();
     let mut child = std::process::Command::new(std::env::current_exe().expect("this test"))
-        .args(["--exact", "child_that_writes_a_run_until_it_is_killed"])
+        .args(["--exact", "cli::child_that_writes_a_run_until_it_is_killed"])
         .env(CHILD, root.path())
         .stdout(Stdio::null())
         .spawn()

@@ -5,13 +5,13 @@
 //! of their refusal. A change that is meant to move numbers renews the table, and the commit shows what moved:
 //!
 //! ```sh
-//! ECONC_RENEW=1 cargo test --release --test digests
+//! ECONC_RENEW=1 cargo test --release --test suite digests::
 //! ```
 //!
 //! `ECONC_LONG=1` compares one thread with two on every model. Digests hold for
 //! one machine architecture: the compiler and the mathematical library of another may round differently.
 
-mod common;
+use crate::common;
 
 use common::{command, econc, long, model, root, said, scratch};
 use econc::report::npy::read_npz;
@@ -207,7 +207,7 @@ fn the_numbers_of_every_model_are_those_of_the_table() {
     assert!(right.len() > 100, "only {} lines", right.len());
     assert!(
         faults.is_empty(),
-        "numbers differ from tests/digests.csv; if they are meant to, renew it: ECONC_RENEW=1 cargo test --release --test digests\n{faults}"
+        "numbers differ from tests/digests.csv; if they are meant to, renew it: ECONC_RENEW=1 cargo test --release --test suite digests::\n{faults}"
     );
 }
 

@@ -1,6 +1,6 @@
 //! Who decides, what is taken as given, and the problem of one at stated prices.
 
-mod common;
+use crate::common;
 use common::{econc, model, said, scratch};
 use econc::solve::solution::Solution;
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! Equilibria with states against exact numbers: `joint` and `linear_quadratic` by their methods alone, without the certificate.
 
+use crate::common::expected;
 use econc::check::Model;
 use econc::num::interpolate::{Axis, Outside, Rule, Surface, Tensor};
 use econc::solve::economy::Economy;
@@ -344,25 +345,16 @@ fn rows_of_economies_in_which_several_decide_are_reached() {
         ("matching", ""),
         ("sticky_prices", "linear_quadratic"),
     ] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(name);
-        let text = fs::read_to_string(path.with_extension("toml")).expect("numbers");
-        for row in text.split("[[expect]]").skip(1) {
-            let key = |k: &str| -> Option<&str> {
-                let line = row.lines().find_map(|l| l.strip_prefix(k)?.strip_prefix(" = "))?;
-                Some(line.trim_matches('"'))
-            };
-            let how = key("how").expect("a command");
+        for row in expected::of_model(name) {
+            let how = row.how.as_str();
             let Some(concept) = how.strip_prefix("steady_state") else {
                 continue;
             };
             let concept = concept.trim();
-            let set: Vec<(&str, &str)> = key("set").map_or_else(Vec::new, |s| {
-                s.split(", ").filter_map(|p| p.split_once(" = ")).collect()
-            });
+            let set = row.settings();
             let model = model(name, concept, &set);
-            let what = key("what").expect("a name");
+            let what = row.what.as_str();
             let bare = what.trim_start_matches("sum(").trim_end_matches(')');
-            let number = |k: &str| key(k).and_then(|v| v.parse::<f64>().ok()).expect("a number");
             // By the command, and by the policies of those who meet. Of a kind that several agents are, each agent has its own.
             let mut ways = vec![("command", at_rest(&model))];
             if concept != "planner" && !by.is_empty() {
@@ -382,11 +374,8 @@ fn rows_of_economies_in_which_several_decide_are_reached() {
                     _ => vec![f64::NAN],
                 };
                 checked += 1;
-                if !got.iter().all(|x| (x - number("value")).abs() <= number("tolerance")) {
-                    faults += &format!(
-                        "{name} {what} {set:?} {how} ({way}): {got:?}, expected {}\n",
-                        number("value")
-                    );
+                if !got.iter().all(|x| row.met(*x)) {
+                    faults += &format!("{name} {what} {set:?} {how} ({way}): {got:?}, expected {}\n", row.value);
                 }
             }
         }

@@ -1,5 +1,5 @@
 //! Files that nobody meant: mutants of the shipped models. Checking one ends with messages or with a model, and working on a
-//! model that passes ends by itself or at a signal. Long: `ECONC_CHECKS=1000000 ECONC_RUNS=1000 cargo test --release --test fuzz`.
+//! model that passes ends by itself or at a signal. Long: `ECONC_CHECKS=1000000 ECONC_RUNS=1000 cargo test --release --test suite fuzz::`.
 
 #![expect(
     clippy::print_stdout,

@@ -1,5 +1,6 @@
 //! Games without states, as `econc solve` answers them: closed forms, rows of `models/*.toml`, several equilibria, none, and what is refused.
 
+use crate::common::expected;
 use econc::check::model::Model;
 use econc::env::cast::Behaviour;
 use econc::env::simulate;
@@ -151,41 +152,27 @@ fn found(model: &Model, s: &Solved, what: &str, at: &str) -> Option<f64> {
 /// Compares a model with its rows; how many there were.
 fn check(name: &str, faults: &mut String) -> usize {
     let mut solutions: BTreeMap<String, (Model, Solved)> = BTreeMap::new();
-    let mut rows: Vec<BTreeMap<String, String>> = Vec::new();
-    for line in file(name, "toml").lines() {
-        match (line, line.split_once(" = ")) {
-            ("[[expect]]", _) => rows.push(BTreeMap::new()),
-            (_, Some((k, v))) if !rows.is_empty() => {
-                let last = rows.len() - 1;
-                rows[last].insert(k.into(), v.trim().trim_matches('"').into());
-            }
-            _ => {}
-        }
-    }
     let mut checked = 0;
-    for row in rows.iter().filter(|r| r["how"].starts_with("solve")) {
-        let concept = row["how"].strip_prefix("solve --concept ");
-        let set = row.get("set").map_or("", String::as_str);
+    for row in expected::of_model(name).iter().filter(|r| r.how.starts_with("solve")) {
+        let concept = row.how.strip_prefix("solve --concept ");
+        let set = row.set.as_str();
         let key = format!("{set} {concept:?}");
         let (model, s) = solutions.entry(key).or_insert_with(|| {
-            let pairs: Vec<(&str, &str)> = set.split(", ").filter_map(|p| p.split_once(" = ")).collect();
-            let model = compile(&file(name, "econ"), &pairs);
+            let model = compile(&file(name, "econ"), &row.settings());
             let s = held(&model, concept);
             (model, s)
         });
-        let what = row["what"].as_str();
+        let what = row.what.as_str();
         let got = match what {
             "reward of a patient who runs when they do" => deviation(model, 25, true),
             "reward of the one who waits when all run" => deviation(model, 100, false),
-            _ => found(model, s, what, row.get("at").map_or("", String::as_str)),
+            _ => found(model, s, what, &row.at),
         };
-        let number = |k: &str| row[k].parse::<f64>().expect("a number");
         checked += 1;
-        if got.is_none_or(|x| !((x - number("value")).abs() <= number("tolerance"))) {
+        if got.is_none_or(|x| !row.met(x)) {
             faults.push_str(&format!(
                 "{name} {what} {set} ({}): {got:?}, expected {}\n",
-                row["how"],
-                number("value")
+                row.how, row.value
             ));
         }
     }

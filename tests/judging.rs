@@ -3,7 +3,7 @@
 #![cfg(feature = "learn")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-mod common;
+use crate::common;
 
 use common::{econc, said as text};
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! What stays of work that is stopped, damaged or refused: what was solved, the runs of a sweep, and nothing where nothing was done.
 
-mod common;
+use crate::common;
 
 use common::{command, econc};
 use econc::report::store::open_complete;

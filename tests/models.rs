@@ -1,37 +1,16 @@
 //! Expected numbers of the models that need no solution: parameters (`check`) and scripted worlds (`simulate`).
 
+use crate::common::expected::{self, Expected};
 use econc::check::model::Model;
 use econc::env::cast::Behaviour;
 use econc::env::simulate::{self, Simulation};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-type Row = BTreeMap<String, String>;
-
-/// The `[[expect]]` tables of a file: `key = value` lines, strings without their quotes.
-fn rows(text: &str) -> Vec<Row> {
-    let mut out: Vec<Row> = Vec::new();
-    for line in text.lines() {
-        if line == "[[expect]]" {
-            out.push(Row::new());
-        } else if let (Some(row), Some((key, value))) = (out.last_mut(), line.split_once(" = ")) {
-            let value = value.trim().trim_matches('"').to_string();
-            row.insert(key.to_string(), value);
-        }
-    }
-    out
-}
-
-fn number(row: &Row, key: &str) -> f64 {
-    row[key].parse().expect("a number")
-}
-
-fn compile(path: &Path, set: Option<&String>) -> Result<Model, String> {
+fn compile(path: &Path, set: &[(&str, &str)]) -> Result<Model, String> {
     let source = fs::read_to_string(path).expect("readable model");
     let mut options = econc::Options::default();
-    for pair in set.into_iter().flat_map(|s| s.split(", ")) {
-        let (name, value) = pair.split_once(" = ").expect("name = value");
+    for (name, value) in set {
         options.set.push((name.to_string(), value.to_string()));
     }
     let (model, diagnostics) = econc::compile(&source, &options);
@@ -70,8 +49,8 @@ fn simulated(model: &Model, how: &str, seed: u64) -> Simulation {
 }
 
 /// The number behind a row under a seed, and its standard error where it is an average over worlds.
-fn found(model: &Model, row: &Row, seed: u64) -> Option<(f64, Option<f64>)> {
-    let (what, how) = (row["what"].as_str(), row["how"].as_str());
+fn found(model: &Model, row: &Expected, seed: u64) -> Option<(f64, Option<f64>)> {
+    let (what, how) = (row.what.as_str(), row.how.as_str());
     if how == "check" {
         let p = model.params.iter().find(|p| p.name == what)?;
         return Some((p.values.first().copied()?, None));
@@ -90,7 +69,7 @@ fn found(model: &Model, row: &Row, seed: u64) -> Option<(f64, Option<f64>)> {
         let returns = run.returns.iter().find(|r| r.agent == agent)?;
         return Some((returns.total, (run.worlds > 1).then_some(returns.error)));
     }
-    let t: usize = row.get("at")?.strip_prefix("t = ")?.parse().ok()?;
+    let t: usize = row.at.strip_prefix("t = ")?.parse().ok()?;
     let first = format!("{what}[1]");
     run.series
         .iter()
@@ -116,20 +95,19 @@ fn parameters_and_scripted_worlds_have_their_expected_numbers() {
     let mut faults = String::new();
     let mut checked = 0;
     for path in files {
-        let text = fs::read_to_string(&path).expect("readable numbers");
-        for row in rows(&text) {
-            let how = row["how"].as_str();
+        for row in expected::of_file(&path) {
+            let how = row.how.as_str();
             if how != "check" && (!how.starts_with("simulate ")) {
                 continue;
             }
-            let model = match compile(&path.with_extension("econ"), row.get("set")) {
+            let model = match compile(&path.with_extension("econ"), &row.settings()) {
                 Ok(model) => model,
                 Err(fault) => {
                     faults.push_str(&fault);
                     continue;
                 }
             };
-            let (want, tolerance) = (number(&row, "value"), number(&row, "tolerance"));
+            let (want, tolerance) = (row.value, row.tolerance);
             let got = found(&model, &row, 1);
             checked += 1;
             // A row without a standard error has no chance in it: another seed gives the same.
@@ -137,13 +115,10 @@ fn parameters_and_scripted_worlds_have_their_expected_numbers() {
                 Some((_, None)) if how != "check" => found(&model, &row, 2),
                 _ => got,
             };
-            if [got, again]
-                .iter()
-                .any(|g| g.is_none_or(|(x, _)| !((x - want).abs() <= tolerance)))
-            {
+            if [got, again].iter().any(|g| g.is_none_or(|(x, _)| !row.met(x))) {
                 faults.push_str(&format!(
                     "{} {} ({how}): {got:?}, expected {want} within {tolerance}\n",
-                    model.name, row["what"]
+                    model.name, row.what
                 ));
             }
             if let Some((_, Some(error))) = got
@@ -151,7 +126,7 @@ fn parameters_and_scripted_worlds_have_their_expected_numbers() {
             {
                 faults.push_str(&format!(
                     "{} {} ({how}): the tolerance {tolerance} is not 4 to 8 standard errors of {error}\n",
-                    model.name, row["what"]
+                    model.name, row.what
                 ));
             }
         }

@@ -3,6 +3,7 @@
 //! Each model is solved once for each set of parameters, must hold its certificate, and is then compared with the rows
 //! of its `.toml`. Models that take longer are solved only with `ECONC_LONG=1` in the environment.
 
+use crate::common::expected::{self, Expected};
 use econc::check::model::Model;
 use econc::env::cast::Behaviour;
 use econc::env::simulate;
@@ -76,21 +77,6 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
 
 /// Not solved: what is in the way.
 const UNSOLVED: &[(&str, &str)] = &[("life_cycle", "a continuum whose members age in whole years")];
-
-type Row = BTreeMap<String, String>;
-
-/// The `[[expect]]` tables of a file: `key = value` lines, strings without their quotes.
-fn rows(text: &str) -> Vec<Row> {
-    let mut out: Vec<Row> = Vec::new();
-    for line in text.lines() {
-        if line == "[[expect]]" {
-            out.push(Row::new());
-        } else if let (Some(row), Some((key, value))) = (out.last_mut(), line.split_once(" = ")) {
-            row.insert(key.to_string(), value.trim().trim_matches('"').to_string());
-        }
-    }
-    out
-}
 
 fn path(name: &str, extension: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
@@ -204,9 +190,9 @@ fn reader_problem(model: &Model, s: &Solution) -> Decision {
 }
 
 /// The number behind `what`, `None` if no part of the solution has it.
-fn found(model: &Model, s: &Solved, row: &Row) -> Option<f64> {
-    let (what, solution) = (row["what"].as_str(), &s.solution);
-    if row["how"] == "steady_state" {
+fn found(model: &Model, s: &Solved, row: &Expected) -> Option<f64> {
+    let (what, solution) = (row.what.as_str(), &s.solution);
+    if row.how == "steady_state" {
         return s.steady_state.iter().find(|(n, _)| n == what).map(|(_, x)| *x);
     }
     if let Some(population) = &s.population {
@@ -234,7 +220,7 @@ fn found(model: &Model, s: &Solved, row: &Row) -> Option<f64> {
         }
         _ => {}
     }
-    let (state, given) = place(model, solution, row.get("at").map_or("", String::as_str))?;
+    let (state, given) = place(model, solution, &row.at)?;
     if let Some(label) = what.strip_prefix("P(").and_then(|w| w.strip_suffix(')')) {
         let ActionKind::Finite { labels, .. } = &solution.actions.first()?.kind else {
             return None;
@@ -299,7 +285,7 @@ fn choice(s: &Solution, label: &str) -> f64 {
 }
 
 /// `return(agent)` or `total(agent)` in a scenario under a solution.
-fn simulated(model: &Model, solution: &Solution, row: &Row, scenario: &str) -> Option<f64> {
+fn simulated(model: &Model, solution: &Solution, row: &Expected, scenario: &str) -> Option<f64> {
     let options = simulate::SimulationOptions {
         scenario: Some(scenario.to_string()),
         periods: None,
@@ -311,7 +297,7 @@ fn simulated(model: &Model, solution: &Solution, row: &Row, scenario: &str) -> O
     let behaviour = Behaviour::Solved(std::sync::Arc::new(solution.clone()));
     let run = simulate::simulate(model, &behaviour.into(), &options, &mut |_, _| true)
         .unwrap_or_else(|d| panic!("{}: {d:?}", model.name));
-    let (kind, agent) = row["what"].strip_suffix(')')?.split_once('(')?;
+    let (kind, agent) = row.what.strip_suffix(')')?.split_once('(')?;
     let returns = run.returns.iter().find(|r| r.agent == agent)?;
     match kind {
         "return" => Some(returns.discounted),
@@ -322,18 +308,18 @@ fn simulated(model: &Model, solution: &Solution, row: &Row, scenario: &str) -> O
 
 /// Solves a model for every set of parameters that its rows name. Returns the number of rows checked.
 fn check(name: &str, faults: &mut String) -> usize {
-    let text = fs::read_to_string(path(name, "toml")).expect("readable numbers");
+    let rows = expected::of_model(name);
     let mut solved: BTreeMap<String, (Model, Solved)> = BTreeMap::new();
     let mut checked = 0;
-    if !rows(&text).iter().any(|r| r["how"] == "solve") {
+    if !rows.iter().any(|r| r.how == "solve") {
         let model = compile(name, "");
         let concept = (name == "capital_goods").then_some("planner");
         if concept.is_none() {
             certified(name, &solve(&model, concept), faults);
         }
     }
-    for row in rows(&text) {
-        let how = row["how"].as_str();
+    for row in &rows {
+        let how = row.how.as_str();
         let concept = how.starts_with("solve planner").then_some("planner");
         let scenario = how
             .strip_prefix("solve, simulate ")
@@ -341,7 +327,7 @@ fn check(name: &str, faults: &mut String) -> usize {
         if how != "solve" && how != "steady_state" && scenario.is_none() {
             continue;
         }
-        let set = row.get("set").cloned().unwrap_or_default();
+        let set = row.set.clone();
         let (model, s) = solved.entry(set.clone()).or_insert_with(|| {
             let model = compile(name, &set);
             let s = solve(&model, concept);
@@ -349,23 +335,19 @@ fn check(name: &str, faults: &mut String) -> usize {
             (model, s)
         });
         let got = match scenario {
-            Some(scenario) => simulated(model, &s.solution, &row, scenario),
-            None => found(model, s, &row),
+            Some(scenario) => simulated(model, &s.solution, row, scenario),
+            None => found(model, s, row),
         };
         // A steady state names states and actions; what follows from them is not part of it.
         if how == "steady_state" && got.is_none() {
             continue;
         }
-        let (want, tolerance): (f64, f64) = (
-            row["value"].parse().expect("a number"),
-            row["tolerance"].parse().expect("a number"),
-        );
+        let (want, tolerance) = (row.value, row.tolerance);
         checked += 1;
-        if got.is_none_or(|x| !((x - want).abs() <= tolerance)) {
+        if got.is_none_or(|x| !row.met(x)) {
             faults.push_str(&format!(
                 "{name} {} {} {set} ({how}): {got:?}, expected {want} within {tolerance}\n",
-                row["what"],
-                row.get("at").map_or("", String::as_str)
+                row.what, &row.at
             ));
         }
     }
@@ -412,9 +394,8 @@ fn every_row_that_asks_for_a_solution_is_read_or_listed() {
             continue;
         }
         let name = file.file_stem().map_or("".into(), |s| s.to_string_lossy()).to_string();
-        let text = fs::read_to_string(&file).expect("numbers");
-        let asks = |r: &Row| r["how"].starts_with("solve") || r["how"].starts_with("steady_state");
-        if !rows(&text).iter().any(asks) {
+        let asks = |r: &Expected| r.how.starts_with("solve") || r.how.starts_with("steady_state");
+        if !expected::of_file(&file).iter().any(asks) {
             continue;
         }
         let here = [QUICK, OPTIMISED, LONG].concat().contains(&name.as_str());
@@ -532,11 +513,10 @@ fn the_reduced_producers_policy_earns_in_the_full_model() {
         return;
     }
     let s = solve(&compile("producers_reduced", ""), None);
-    let text = fs::read_to_string(path("producers", "toml")).expect("readable numbers");
-    let rows = rows(&text);
+    let rows = expected::of_model("producers");
     let row = rows
         .iter()
-        .find(|r| r["how"].starts_with("solve producers_reduced"))
+        .find(|r| r.how.starts_with("solve producers_reduced"))
         .expect("the row");
     let options = simulate::SimulationOptions {
         scenario: Some("evaluation".into()),
@@ -554,9 +534,8 @@ fn the_reduced_producers_policy_earns_in_the_full_model() {
         .iter()
         .find(|r| r.agent == "producer")
         .expect("the producer");
-    let of = |key: &str| row[key].parse::<f64>().expect("a number");
-    let (total, error, tolerance) = (returns.total, returns.error, of("tolerance"));
-    assert!((total - of("value")).abs() <= tolerance, "{total}");
+    let (total, error, tolerance) = (returns.total, returns.error, row.tolerance);
+    assert!(row.met(total), "{total}");
     // Neither the work of luck nor blind.
     assert!((4.0 * error..=8.0 * error).contains(&tolerance), "{error}");
 }

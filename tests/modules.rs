@@ -282,3 +282,23 @@ fn circles_are_found_through_groups_paths_and_parents() {
     );
     assert_eq!(circle("", "mod part;\nuse part::x;\nuse super::a;"), [""; 0]);
 }
+
+/// A file that `tests/main.rs` does not name would never run.
+#[test]
+fn every_file_of_tests_is_a_module_of_the_suite() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let main = fs::read_to_string(folder.join("main.rs")).expect("the suite");
+    let named: BTreeSet<&str> = (main.lines())
+        .filter_map(|l| l.strip_prefix("mod ")?.strip_suffix(';'))
+        .collect();
+    let mut there = BTreeSet::new();
+    for entry in fs::read_dir(&folder).expect("tests") {
+        let path = entry.expect("readable entry").path();
+        let source = path.extension().is_some_and(|e| e == "rs") || path.join("mod.rs").is_file();
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        if source && name != "main" {
+            there.insert(name);
+        }
+    }
+    assert_eq!(named, there.iter().map(String::as_str).collect());
+}

@@ -1,7 +1,6 @@
 //! A continuum under aggregate shocks: the rows of `models/krusell_smith.toml`, other starts, settings, refusals, the policy in simulation.
 
-mod common;
-
+use crate::common::expected;
 use econc::check::model::Model;
 use econc::diag::Diagnostic;
 use econc::env::cast::Behaviour;
@@ -58,20 +57,10 @@ fn the_rows_of_the_model_are_met_and_its_certificate_holds() {
     let (model, solved) = usual();
     assert!(solved.certificate.passed, "{:?}", solved.certificate.reasons);
     let found = numbers(model, solved);
-    let rows = include_str!("../models/krusell_smith.toml");
     let mut read = 0;
-    for row in rows.split("[[expect]]").skip(1) {
-        let of = |key: &str| {
-            let line = row.lines().find_map(|l| l.strip_prefix(&format!("{key} = ")));
-            line.unwrap_or_else(|| panic!("{key} in {row}")).trim_matches('"')
-        };
-        let (what, value, tolerance) = (of("what"), of("value"), of("tolerance"));
-        let (value, tolerance): (f64, f64) = (value.parse().expect("a number"), tolerance.parse().expect("a number"));
-        let x = number(&found, what);
-        assert!(
-            (x - value).abs() <= tolerance,
-            "{what}: {x}, expected {value} +- {tolerance}"
-        );
+    for row in expected::of_model("krusell_smith") {
+        let x = number(&found, &row.what);
+        assert!(row.met(x), "{row:?}: {x}");
         read += 1;
     }
     assert_eq!(read, 9);

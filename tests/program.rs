@@ -6,7 +6,7 @@
     reason = "how long stops took is what a reader of a failure wants"
 )]
 
-mod common;
+use crate::common;
 
 use common::{command, econc, long};
 use econc::report::store::{Manifest, RunDirectory, RunPlace, Status, open_complete};

@@ -1,6 +1,6 @@
 //! `random = ran2`: the published program of Calvano et al. (2020) through the command, what it refuses, and exercises.
 
-mod common;
+use crate::common;
 
 use common::{command, econc};
 use serde_json::Value;

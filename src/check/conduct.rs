@@ -29,6 +29,34 @@ pub enum Information {
     Full,
 }
 
+/// What a parameter that is the result of a solve asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sought {
+    /// `steady_state(k)`: where everything rests.
+    SteadyState,
+    /// `solve nash(p, horizon: 1)`: what is done under a concept.
+    Solution(Concept),
+}
+
+impl Sought {
+    /// What a word asks for, as it is written before the parenthesis. Paths of a whole future are no parameter.
+    pub fn of(word: &str) -> Option<Sought> {
+        match (word, Concept::of(word)) {
+            ("steady_state", _) => Some(Sought::SteadyState),
+            (_, Some(concept)) if concept != Concept::OpenLoop => Some(Sought::Solution(concept)),
+            _ => None,
+        }
+    }
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Sought::SteadyState => "steady_state",
+            Sought::Solution(concept) => concept.word(),
+        }
+    }
+}
+
 /// The words for concepts.
 pub const CONCEPTS: &[&str] = &[
     "planner",

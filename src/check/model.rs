@@ -1,5 +1,6 @@
 //! The typed model: what the checker hands to everything behind it. Plain data over one environment graph.
 
+use super::conduct::Sought;
 pub use super::conduct::{Concept, Information};
 pub use crate::chance::{Distribution, Family, Process, StartShock};
 use crate::diag::Span;
@@ -543,8 +544,8 @@ pub struct Named {
 pub struct Pending {
     /// Dotted name of the parameter.
     pub param: String,
-    /// `steady_state`, or the concept: `nash`, `collusive`, `planner`, `competitive`.
-    pub concept: String,
+    /// What is asked for.
+    pub sought: Sought,
     /// The state or action asked for (dotted).
     pub target: String,
     /// `horizon: 1` and the like.

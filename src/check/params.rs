@@ -1,5 +1,6 @@
 //! Parameters: constants, arrays by member, results of a solve, values that a scenario changes.
 
+use super::conduct::Sought;
 use super::model::{DrawWhen, Param, Pending};
 use super::{Checker, Decl, EntityId, Scope, Ty, Value, errors};
 use crate::diag::Span;
@@ -161,22 +162,14 @@ impl Checker<'_> {
     /// Whether a parameter is the result of a solve: its values if known, `None` (pending, noted) if not.
     fn solve_request(&mut self, id: EntityId, value: &ast::Expr) -> Option<Option<Vec<f64>>> {
         let (concept, args) = match &value.kind {
-            ExprKind::Call { name, args } if name.text == "steady_state" => ("steady_state".to_string(), args),
-            ExprKind::Solve { concept, args } => (concept.text.clone(), args),
+            ExprKind::Call { name, args } if name.text == "steady_state" => (&name.text, args),
+            ExprKind::Solve { concept, args } => (&concept.text, args),
             _ => return Some(None),
         };
-        let known = [
-            "steady_state",
-            "nash",
-            "collusive",
-            "planner",
-            "competitive",
-            "stackelberg",
-        ];
-        if !known.contains(&concept.as_str()) {
-            self.report(errors::unknown_concept(&concept, value.span));
+        let Some(sought) = Sought::of(concept) else {
+            self.report(errors::unknown_concept(concept, value.span));
             return None;
-        }
+        };
         let dotted = self.entities[id].dotted.clone();
         let mut target = String::new();
         let mut horizon = None;
@@ -197,7 +190,7 @@ impl Checker<'_> {
                     horizon = Some(self.whole_constant(&a.value, &scope)? as usize);
                 }
                 _ => {
-                    self.report(errors::solve_arguments(&concept, a.value.span));
+                    self.report(errors::solve_arguments(concept, a.value.span));
                     return None;
                 }
             }
@@ -214,7 +207,7 @@ impl Checker<'_> {
                     .filter(|e| matches!(e.decl, Decl::State { .. } | Decl::Action { .. }))
                     .map(|e| e.dotted.clone())
                     .collect();
-                self.report(errors::solve_target(&target, &concept, value.span, &candidates));
+                self.report(errors::solve_target(&target, concept, value.span, &candidates));
                 return None;
             }
         }
@@ -224,7 +217,7 @@ impl Checker<'_> {
         if !self.model.pending.iter().any(|p| p.param == dotted) {
             self.model.pending.push(Pending {
                 param: dotted.clone(),
-                concept,
+                sought,
                 target,
                 horizon,
                 span: value.span,

@@ -197,7 +197,7 @@ pub const SOLVE_KEYS: &[Key] = &[
         "damping",
         SHARE,
         "1; 0.4 with perceived_law",
-        "share of the new in what `joint` carries on from sweep to sweep, or `perceived_law` from law to law; less relaxes",
+        "weight of the new iterate: of the policies of `joint` from sweep to sweep, of the law of `perceived_law` from round to round; below 1 relaxes",
     ),
     key(
         "law.periods",

@@ -4,10 +4,10 @@
 
 use super::globals::{Color, Globals};
 use super::meter::Show;
-use super::source::{Source, render};
+use super::source::{self, Source};
 use super::{Exit, Failure};
-use crate::diag::{Diagnostic, Severity};
-use std::cell::Cell;
+use crate::diag::{Diagnostic, Severity, render};
+use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -19,6 +19,8 @@ pub(super) struct Screen {
     color_out: bool,
     color_err: bool,
     broken: Cell<bool>,
+    /// The files that messages were about, for their places in JSON.
+    sources: RefCell<Vec<Source>>,
 }
 
 impl Screen {
@@ -36,6 +38,7 @@ impl Screen {
             color_out: color(std::io::stdout().is_terminal()),
             color_err: color(std::io::stderr().is_terminal()),
             broken: Cell::new(false),
+            sources: RefCell::default(),
         }
     }
 
@@ -75,6 +78,13 @@ impl Screen {
 
     /// Prints a JSON value as a result.
     pub(super) fn json(&self, value: &serde_json::Value) {
+        let mut value = value.clone();
+        let known = self.sources.borrow();
+        let texts = |file: Option<&str>| match file {
+            Some(name) => known.iter().find(|s| s.name == name).map(Source::texts),
+            None => known.last().map(Source::texts),
+        };
+        render::located(&mut value, &texts);
         self.result(&format!("{value:#}\n"));
     }
 
@@ -109,12 +119,13 @@ impl Screen {
     /// out warnings.
     pub(super) fn diagnostics(&self, diagnostics: &[Diagnostic], source: Option<&Source>) {
         if self.json {
+            self.sources.borrow_mut().extend(source.cloned());
             return;
         }
         let shown = |d: &&Diagnostic| !self.quiet || d.severity == Severity::Error;
         let shown: Vec<Diagnostic> = diagnostics.iter().filter(shown).cloned().collect();
         if !shown.is_empty() {
-            self.say(&render(&shown, source, self.color_err));
+            self.say(&source::render(&shown, source, self.color_err));
         }
     }
 
@@ -122,7 +133,8 @@ impl Screen {
     pub(super) fn failure(&self, failure: &Failure) {
         super::stop::last_word();
         if self.json {
-            json_failure(failure.exit.code(), &failure.diagnostics);
+            self.sources.borrow_mut().extend(failure.source.clone());
+            self.json(&failed_in_json(failure.exit.code(), &failure.diagnostics));
         }
         self.diagnostics(&failure.diagnostics, failure.source.as_ref());
     }
@@ -146,7 +158,7 @@ pub(super) fn unprinted(e: &std::io::Error) -> Diagnostic {
 pub(super) fn plain_failure(error: &Diagnostic) {
     let stderr = std::io::stderr();
     let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-    let text = render(std::slice::from_ref(error), None, stderr.is_terminal() && !plain);
+    let text = source::render(std::slice::from_ref(error), None, stderr.is_terminal() && !plain);
     // Nothing can be done if even this cannot be printed.
     let _ = printed(&mut stderr.lock(), &text);
 }
@@ -165,8 +177,7 @@ fn printed(out: &mut dyn Write, text: &str) -> std::io::Result<()> {
 
 /// Prints in JSON why nothing was done: the exit status and a list of diagnostics.
 pub(super) fn json_failure(exit: u8, diagnostics: &[Diagnostic]) {
-    let status = if exit > 128 { "interrupted" } else { "failed" };
-    let value = serde_json::json!({ "status": status, "exit": exit, "diagnostics": diagnostics });
+    let value = failed_in_json(exit, diagnostics);
     // Nothing can be done if even this cannot be printed.
     let _ = std::io::stdout().write_all(format!("{value:#}\n").as_bytes());
 }
@@ -178,6 +189,11 @@ pub(super) fn json_version() -> ExitCode {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::from(2),
         _ => ExitCode::SUCCESS,
     }
+}
+
+fn failed_in_json(exit: u8, diagnostics: &[Diagnostic]) -> serde_json::Value {
+    let status = if exit > 128 { "interrupted" } else { "failed" };
+    serde_json::json!({ "status": status, "exit": exit, "diagnostics": diagnostics })
 }
 
 fn terminal_width() -> Option<usize> {

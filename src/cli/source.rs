@@ -130,10 +130,15 @@ fn neighbour(path: &Path) -> Option<String> {
 
 /// A list of diagnostics as text, in order, with the lines of the sources they point at.
 pub fn render(diagnostics: &[Diagnostic], source: Option<&Source>, color: bool) -> String {
-    let mut sources = Sources::default();
-    if let Some(source) = source {
-        sources.add(source.name.clone(), source.text.clone());
-        sources.add("std.markets", crate::MARKET_LIBRARY);
-    }
+    let sources = source.map(Source::texts).unwrap_or_default();
     diag::render::text(diagnostics, &sources, color)
+}
+
+impl Source {
+    /// The texts that spans of its messages point into.
+    pub fn texts(&self) -> Sources {
+        let mut out = Sources::new(self.name.clone(), self.text.clone());
+        out.add("std.markets", crate::MARKET_LIBRARY);
+        out
+    }
 }

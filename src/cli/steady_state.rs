@@ -21,7 +21,7 @@ use std::path::PathBuf;
 /// Name of the subcommand, in manifests.
 const ACTION: &str = "steady_state";
 
-/// Find where an economy without shocks rests
+/// Find the deterministic steady state
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     econc steady_state growth.econ\n  \

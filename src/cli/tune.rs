@@ -43,13 +43,13 @@ pub(super) struct Arguments {
     /// Number of trials
     #[arg(long, value_name = "N", default_value_t = 27, value_parser = trials)]
     trials: u64,
-    /// How trials are chosen: halving or random
+    /// How trials are chosen: successive halving or random search
     #[arg(long, value_enum, value_name = "METHOD", default_value_t = SearchMethod::Halving, hide_possible_values = true)]
     method: SearchMethod,
-    /// Halving: one in so many goes on (3)
+    /// Successive halving: the best one in N goes on (default 3)
     #[arg(long, value_name = "N", value_parser = eta)]
     eta: Option<u64>,
-    /// Halving: fewest steps before a trial may be dropped
+    /// Successive halving: fewest steps before a trial may be dropped
     #[arg(long, value_name = "STEPS", value_parser = steps)]
     least: Option<u64>,
     /// Environment steps of all trials and seeds together, instead of the steps of each

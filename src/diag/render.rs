@@ -1,14 +1,14 @@
-//! Shows diagnostics: as text with the source lines (codespan-reporting), or as JSON, one object each.
+//! Shows diagnostics as text with the source lines (codespan-reporting), and tells the lines and columns of those in JSON.
 //!
 //! Sources are given by the caller, in the order of [`Span::file`]; nothing is read from disk. A span that does not fit
 //! its source is cut to it, so that a message is shown in any case.
 
 use codespan_reporting::diagnostic as report;
 use codespan_reporting::term;
-use serde::Serialize;
+use serde_json::Value;
 
 use super::lines::{Shown, has_long_lines, shortened};
-use super::source::{Location, Sources, fitted};
+use super::source::{Sources, fitted};
 use super::{Diagnostic, Severity, Span};
 
 /// The diagnostics (any length) as text, each with its source lines and an empty line after it; ANSI colours if `colour`.
@@ -104,68 +104,47 @@ fn to_report(diagnostic: &Diagnostic, sources: &Sources, files: &Shown) -> repor
         .with_notes(notes)
 }
 
-/// A label of the JSON form.
-#[derive(Serialize)]
-struct JsonLabel<'d> {
-    #[serde(flatten)]
-    place: Option<Location>,
-    start: u32,
-    end: u32,
-    message: &'d str,
-}
-
-/// The JSON form of a diagnostic.
-#[derive(Serialize)]
-struct JsonDiagnostic<'d> {
-    code: &'d str,
-    severity: Severity,
-    headline: &'d str,
-    primary: Option<JsonLabel<'d>>,
-    secondary: Vec<JsonLabel<'d>>,
-    notes: &'d [String],
-    hint: Option<&'d str>,
-}
-
-/// The diagnostics as JSON, one object per line: code, severity, headline, labels with file, bytes, line and column (from
-/// 1, in characters), notes and hint.
-pub fn json(diagnostics: &[Diagnostic], sources: &Sources) -> String {
-    let mut out = String::new();
-    for diagnostic in diagnostics {
-        let label = |(span, message): &'_ (Span, String)| (sources.place(*span), *span, message.clone());
-        let labels: Vec<_> = diagnostic
-            .primary
-            .iter()
-            .chain(&diagnostic.secondary)
-            .map(label)
-            .collect();
-        let mut shown = labels.iter().map(|(place, span, message)| JsonLabel {
-            place: place.clone(),
-            start: span.start,
-            end: span.end,
-            message,
-        });
-        let primary = if diagnostic.primary.is_some() {
-            shown.next()
-        } else {
-            None
-        };
-        let object = JsonDiagnostic {
-            code: &diagnostic.code,
-            severity: diagnostic.severity,
-            headline: &diagnostic.headline,
-            primary,
-            secondary: shown.collect(),
-            notes: &diagnostic.notes,
-            hint: diagnostic.hint.as_deref(),
-        };
-        // Strings and numbers alone: this cannot fail; if it did, the plain line is better than nothing.
-        match serde_json::to_string(&object) {
-            Ok(line) => out.push_str(&line),
-            Err(_) => out.push_str(one_line(diagnostic, sources).trim_end()),
+/// Adds to the messages of a JSON value (every list under a key `diagnostics`) where their labels stand: `line`, `column`, `end_line`
+/// and `end_column` beside the bytes of each span, counted from 1 in characters. `sources` gives the texts of a message by the
+/// name of its file, where it names one.
+pub fn located(value: &mut Value, sources: &dyn Fn(Option<&str>) -> Option<Sources>) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|v| located(v, sources)),
+        Value::Object(fields) => {
+            for (key, field) in fields {
+                match (key.as_str(), field) {
+                    ("diagnostics", Value::Array(messages)) => messages.iter_mut().for_each(|d| place(d, sources)),
+                    (_, field) => located(field, sources),
+                }
+            }
         }
-        out.push('\n');
+        _ => {}
     }
-    out
+}
+
+/// Adds the places of one message.
+fn place(message: &mut Value, sources: &dyn Fn(Option<&str>) -> Option<Sources>) {
+    let Some(sources) = sources(message["file"].as_str()) else {
+        return;
+    };
+    let add = |label: &mut Value| {
+        let span = serde_json::from_value::<Span>(label[0].clone()).ok();
+        if let Some(at) = span.and_then(|s| sources.place(s)) {
+            let numbers = [
+                ("line", at.line),
+                ("column", at.column),
+                ("end_line", at.end_line),
+                ("end_column", at.end_column),
+            ];
+            numbers.into_iter().for_each(|(name, n)| label[0][name] = n.into());
+        }
+    };
+    if message["primary"].is_array() {
+        add(&mut message["primary"]);
+    }
+    if let Some(labels) = message["secondary"].as_array_mut() {
+        labels.iter_mut().for_each(add);
+    }
 }
 
 #[cfg(test)]
@@ -205,16 +184,16 @@ mod tests {
     #[test]
     fn json_has_lines_and_columns_in_characters() {
         let (diagnostics, sources) = example();
-        let line = json(&diagnostics, &sources);
-        assert_eq!(line.lines().count(), 1);
-        let value: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-        assert_eq!(value["code"], "E0101");
-        assert_eq!(value["severity"], "error");
-        assert_eq!(value["primary"]["line"], 2);
-        assert_eq!(value["primary"]["column"], 15);
-        assert_eq!(value["primary"]["end_column"], 16);
-        assert_eq!(value["secondary"][0]["message"], "in this statement");
-        assert_eq!(value["hint"], "write `a * b`");
+        let mut value = serde_json::json!({ "runs": [{ "diagnostics": diagnostics }] });
+        located(&mut value, &|_| Some(sources.clone()));
+        let message = &value["runs"][0]["diagnostics"][0];
+        assert_eq!(message["code"], "E0101");
+        assert_eq!(message["primary"][0]["line"], 2);
+        assert_eq!(message["primary"][0]["column"], 15);
+        assert_eq!(message["primary"][0]["end_column"], 16);
+        assert_eq!(message["secondary"][0][0]["line"], 2);
+        assert_eq!(message["secondary"][0][1], "in this statement");
+        assert_eq!(message["hint"], "write `a * b`");
     }
 
     #[test]

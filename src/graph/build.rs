@@ -21,15 +21,6 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Goes on with a graph.
-    pub fn resume(graph: Graph) -> Builder {
-        let mut seen = HashMap::new();
-        for (n, node) in graph.nodes.iter().enumerate() {
-            seen.entry(key(&node.op, &node.shape)).or_insert(NodeId(n as u32));
-        }
-        Builder { graph, seen }
-    }
-
     /// The node.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.graph.nodes[id.0 as usize]

@@ -1,130 +1,16 @@
-//! Passes that make a graph smaller and keep its meaning: constants folded, equal nodes made one, dead nodes left out.
-//!
-//! Each pass is a function from graph to graph with the new number of every old node (`None` where it is gone);
-//! [`simplify`] runs all until nothing changes and counts. Inputs keep their numbers; the results are equal to the bit.
+//! A graph without what is not needed. The builder folds constants and makes equal nodes one as it goes, so nothing else is left to do.
 
-use super::build::{fold, for_operands, key};
+use super::build::for_operands;
 use super::shape::operands;
 use super::{Graph, Node, NodeId, Op};
-use std::collections::HashMap;
 
-/// Largest array that folding makes.
-const LARGEST: usize = 100_000;
-
-/// A graph after a pass, and where each node of the old one went.
+/// A graph after [`dead`], and where each node of the old one went.
 #[derive(Clone, Debug)]
 pub struct Passed {
     /// The new graph.
     pub graph: Graph,
     /// The new number of each old node, one entry per old node; `None` where it is gone.
     pub map: Vec<Option<NodeId>>,
-}
-
-/// What a pass did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Count {
-    /// Name of the pass.
-    pub pass: &'static str,
-    /// Nodes before.
-    pub before: usize,
-    /// Nodes after.
-    pub after: usize,
-    /// Nodes that changed in place: operations that became constants.
-    pub folded: usize,
-}
-
-/// A simplified graph.
-#[derive(Clone, Debug)]
-pub struct Simplified {
-    /// The new graph.
-    pub graph: Graph,
-    /// The new numbers of the outputs, in the order asked.
-    pub outputs: Vec<NodeId>,
-    /// One entry per pass that was run, in order.
-    pub counts: Vec<Count>,
-}
-
-/// Folds constants, makes equal nodes one and leaves out what `outputs`, a list of nodes, do not need, until nothing
-/// changes.
-pub fn simplify(graph: &Graph, outputs: &[NodeId]) -> Simplified {
-    let mut graph = graph.clone();
-    let mut outputs = outputs.to_vec();
-    let mut counts = Vec::new();
-    loop {
-        let before = graph.nodes.len();
-        let mut folded = 0;
-        for pass in ["constants", "common", "dead"] {
-            let passed = match pass {
-                "constants" => constants(&graph),
-                "common" => common(&graph),
-                _ => dead(&graph, &outputs),
-            };
-            let changed = if pass == "constants" {
-                let pairs = graph.nodes.iter().zip(&passed.graph.nodes);
-                pairs.filter(|(a, b)| !same(&a.op, &b.op)).count()
-            } else {
-                0
-            };
-            folded += changed;
-            counts.push(Count {
-                pass,
-                before: graph.nodes.len(),
-                after: passed.graph.nodes.len(),
-                folded: changed,
-            });
-            outputs = outputs.iter().filter_map(|o| passed.map[o.0 as usize]).collect();
-            graph = passed.graph;
-        }
-        if folded == 0 && graph.nodes.len() == before {
-            return Simplified { graph, outputs, counts };
-        }
-    }
-}
-
-/// Equal, NaN included.
-fn same(a: &Op, b: &Op) -> bool {
-    key(a, &Vec::new()) == key(b, &Vec::new())
-}
-
-/// Operations on constants become constants, computed by the interpreter. No node goes away.
-pub fn constants(graph: &Graph) -> Passed {
-    let mut out = graph.clone();
-    for n in 0..out.nodes.len() {
-        let node = &out.nodes[n];
-        let known = |id: &NodeId| {
-            matches!(
-                out.nodes[id.0 as usize].op,
-                Op::Const(_) | Op::Table(_) | Op::Position(_)
-            )
-        };
-        let needs = operands(&node.op);
-        if needs.is_empty() || !needs.iter().all(known) || out.elements(&node.shape) > LARGEST {
-            continue;
-        }
-        if let Some(values) = fold(&out, &node.op, &node.shape) {
-            let single = node.shape.is_empty();
-            out.nodes[n].op = match values.first() {
-                Some(x) if single => Op::Const(*x),
-                _ => Op::Table(values),
-            };
-        }
-    }
-    let map = (0..graph.nodes.len()).map(|n| Some(NodeId(n as u32))).collect();
-    Passed { graph: out, map }
-}
-
-/// Nodes of the same operation on the same operands become one (the first).
-pub fn common(graph: &Graph) -> Passed {
-    let mut seen: HashMap<(Vec<u64>, Vec<u32>), NodeId> = HashMap::new();
-    rebuild(graph, |out, _, node| {
-        let shape = node.shape.iter().map(|a| a.0).collect();
-        let next = NodeId(out.nodes.len() as u32);
-        let id = *seen.entry((key(&node.op, &node.shape), shape)).or_insert(next);
-        if id == next {
-            out.nodes.push(node);
-        }
-        Some(id)
-    })
 }
 
 /// What no node in the list `outputs` needs is left out, and root problems that are not needed with it; their unknowns
@@ -264,37 +150,17 @@ mod tests {
     }
 
     #[test]
-    fn passes_keep_the_numbers_and_lose_what_is_not_needed() {
+    fn what_is_not_needed_is_left_out_and_numbers_stay() {
         let (g, mean, price) = graph();
         let inputs = vec![vec![1.0, 4.0, -2.0, 0.5, 3.0], vec![0.0], vec![0.0]];
         let before = evaluate(&g, &inputs).unwrap();
-        let s = simplify(&g, &[mean, price]);
-        let after = evaluate(&s.graph, &inputs).unwrap();
-        for (old, new) in [mean, price].into_iter().zip(&s.outputs) {
+        let lean = dead(&g, &[mean, price]);
+        let after = evaluate(&lean.graph, &inputs).unwrap();
+        for old in [mean, price] {
+            let new = lean.map[old.0 as usize].unwrap();
             assert_eq!(before.nodes[old.0 as usize], after.nodes[new.0 as usize]);
         }
-        // x, sqrt(1..5), product, 6, sum, mean; the unknown, -100, 100, residual, solution.
-        assert_eq!(s.graph.nodes.len(), 11);
-        assert_eq!(s.graph.roots.len(), 1);
-        let of = |pass| s.counts.iter().find(|c| c.pass == pass).unwrap();
-        assert_eq!(
-            (of("constants").before, of("constants").after),
-            (g.nodes.len(), g.nodes.len())
-        );
-        assert_eq!(of("constants").folded, 4, "two square roots and two products");
-        assert!(of("common").after < of("common").before);
-        assert!(of("dead").after < of("dead").before);
-        let last = s.counts.last().unwrap();
-        assert_eq!(last.before, last.after);
-    }
-
-    #[test]
-    fn a_pass_alone_does_its_own_work_only() {
-        let (g, mean, _) = graph();
-        assert_eq!(constants(&g).graph.nodes.len(), g.nodes.len());
-        let merged = common(&g);
-        assert_eq!(merged.graph.roots.len(), 2);
-        assert_eq!(merged.map[mean.0 as usize], merged.map[8], "both means are one node");
+        assert_eq!(lean.graph.roots.len(), 1);
         let lean = dead(&g, &[mean]);
         assert!(lean.graph.roots.is_empty());
         assert_eq!(lean.graph.nodes.len(), 9);

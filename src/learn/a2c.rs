@@ -37,7 +37,7 @@ learner_options! {
         entropy_end: f64 = 0.0,
         /// Weight of the squared error of values.
         value_weight: f64 = 0.5,
-        /// Longest gradient; longer ones are shortened. 0 never shortens.
+        /// Largest norm of a gradient: longer ones are clipped to it; 0 does not clip.
         gradient_norm: f64 = 0.5,
         /// Whether advantages are standardised.
         normalize_advantages: bool = false,
@@ -56,7 +56,7 @@ learner_options! {
         first_policy: FirstPolicy = FirstPolicy::Constant,
         /// First standard deviation of continuous actions, in units of half their range.
         initial_std: f64 = 0.5,
-        /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
+        /// Share of the steps after which the weights of the policy are averaged, and the average is handed over; 1 hands over the last weights.
         average_from: f64 = 0.6,
         /// Optimiser.
         optimizer: OptimizerKind = OptimizerKind::RmsProp,

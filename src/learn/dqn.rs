@@ -25,7 +25,7 @@ learner_options! {
         gradient_steps: usize = 4,
         /// Rows of one gradient step.
         minibatch: usize = 128,
-        /// Transitions remembered.
+        /// Transitions in the replay buffer.
         memory: usize = 100_000,
         /// Environment steps at random before training begins.
         warmup: usize = 1000,
@@ -35,25 +35,25 @@ learner_options! {
         anneal: bool = true,
         /// Discount factor; `none` takes the model's.
         discount: Option<f64> = None,
-        /// Share of random choices at the start.
+        /// Share of random choices (epsilon) at the start.
         exploration: f64 = 1.0,
         /// Share of random choices at the end.
         exploration_end: f64 = 0.02,
         /// Share of the steps over which it falls.
         exploration_time: f64 = 0.3,
-        /// Environment steps between copies of the network into its target.
+        /// Environment steps between copies of the online network into the target network.
         target_every: usize = 500,
-        /// Whether the network itself picks the choice whose target value is taken.
+        /// Double DQN: the online network selects the choice whose value the target network gives.
         double: bool = true,
-        /// Whether values are split into a level and advantages.
+        /// Dueling network: a value of the state and advantages of the choices.
         dueling: bool = true,
-        /// Periods summed before a value is taken.
+        /// Rewards summed before bootstrapping (n-step returns).
         n_step: usize = 1,
-        /// Exponent of prioritised draws; `none` draws evenly.
+        /// Exponent of prioritised replay; `none` draws evenly.
         priority: Option<f64> = None,
-        /// First exponent of the correction for prioritised draws; it rises to 1.
+        /// First exponent of the importance weights of prioritised replay; it rises to 1.
         priority_beta: f64 = 0.4,
-        /// Longest gradient; longer ones are shortened. 0 never shortens.
+        /// Largest norm of a gradient: longer ones are clipped to it; 0 does not clip.
         gradient_norm: f64 = 10.0,
         /// Points of the grid of each continuous dimension.
         bins: usize = 15,

@@ -38,8 +38,8 @@ learner_options! {
         discount: Option<f64> = None,
         /// GAE lambda: weight of multi-step against one-step TD errors in advantages.
         gae_lambda: f64 = 1.0,
-        /// Largest weight of the bootstrapped value in an advantage: rows so near to where the record stops that it weighs more are left
-        /// out (none, where the horizon is too short for that). 1 uses all rows.
+        /// Largest weight of the bootstrapped value in an advantage: rows so near to the end of what was played that it weighs more are
+        /// dropped (none, where the horizon is too short for that). 1 uses all rows.
         unplayed: f64 = 0.2,
         /// How far the ratio of new to old probabilities may move from 1.
         clip: f64 = 0.2,
@@ -53,7 +53,7 @@ learner_options! {
         entropy_end: f64 = 0.0,
         /// Weight of the squared error of values.
         value_weight: f64 = 0.5,
-        /// Longest gradient; longer ones are shortened. 0 never shortens.
+        /// Largest norm of a gradient: longer ones are clipped to it; 0 does not clip.
         gradient_norm: f64 = 0.5,
         /// Ends an update early when the policy has moved 1.5 times this far (approximate Kullback-Leibler divergence).
         target_kl: Option<f64> = None,
@@ -74,7 +74,7 @@ learner_options! {
         first_policy: FirstPolicy = FirstPolicy::Constant,
         /// First standard deviation of continuous actions, in units of half their range.
         initial_std: f64 = 0.5,
-        /// Share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
+        /// Share of the steps after which the weights of the policy are averaged, and the average is handed over; 1 hands over the last weights.
         average_from: f64 = 0.5,
         /// Optimiser.
         optimizer: OptimizerKind = OptimizerKind::Adam,

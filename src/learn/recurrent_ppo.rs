@@ -40,7 +40,7 @@ learner_options! {
         entropy_end: f64 = 0.0,
         /// Weight of the squared error of values.
         value_weight: f64 = 0.5,
-        /// Longest gradient; longer ones are shortened. 0 never shortens.
+        /// Largest norm of a gradient: longer ones are clipped to it; 0 does not clip.
         gradient_norm: f64 = 0.5,
         /// Ends an update early when the policy has moved 1.5 times this far (approximate Kullback-Leibler divergence).
         target_kl: Option<f64> = None,
@@ -48,7 +48,7 @@ learner_options! {
         normalize_observations: bool = true,
         /// Whether the targets of the value network are standardised.
         normalize_values: bool = true,
-        /// Width of the memory of policy and value network.
+        /// Width of the LSTM layers of policy and value network.
         memory: usize = 64,
         /// Hidden layers behind the memory.
         network: Vec<usize> = vec![64],
@@ -60,7 +60,7 @@ learner_options! {
 }
 
 impl LearnerOptions for RecurrentPpoOptions {
-    const ABOUT: &'static str = "the same with memory, for what is not seen";
+    const ABOUT: &'static str = "proximal policy optimisation with an LSTM, for states that are observed in part";
     const REMEMBERS: bool = true;
     const SEARCH: &'static [&'static str] = &[
         "learning_rate=1e-4..1e-2:log",

@@ -44,8 +44,9 @@ learner_options! {
         /// Worlds with common random numbers: they meet the same shocks and noises, so that they differ by their actions alone; 1 gives
         /// every world its own.
         common_chance: usize = 16,
-        /// Times that play stands still while its actions are judged (fewer where one would be shorter than 64 periods), the way to learn an
-        /// economy; 0 moves play and policy all the time, the way of the literature for problems of control.
+        /// Stages of policy iteration: within each the policy that plays stands still while the critics are fitted to it (fewer stages where
+        /// one would be shorter than 64 periods). It is the way to learn an economy; 0 is soft actor-critic as in the literature, for
+        /// problems of control.
         stages: usize = 7,
         /// Environment steps between trainings.
         train_every: usize = 512,
@@ -60,7 +61,7 @@ learner_options! {
         anneal: bool = true,
         /// Discount factor; `none` takes the model's.
         discount: Option<f64> = None,
-        /// How far the following critics move towards the critics at each gradient step.
+        /// How far the target critics move towards the critics at each gradient step (Polyak rate).
         target_rate: f64 = 0.02,
         /// Entropy of the policy at the start, for each dimension.
         target_entropy: f64 = -0.7,
@@ -68,7 +69,7 @@ learner_options! {
         target_entropy_end: f64 = -0.9,
         /// First standard deviation of actions, before tanh.
         initial_std: f64 = 0.12,
-        /// First temperature, in units of the standard deviation of values; in stages, of what actions explain.
+        /// First temperature of the entropy, in units of the standard deviation of values; with stages, of advantages.
         temperature: f64 = 0.1,
         /// Whether observations are standardised by running statistics.
         normalize_observations: bool = true,
@@ -81,7 +82,7 @@ learner_options! {
         network: Vec<usize> = vec![64, 64],
         /// Function between layers.
         activation: Activation = Activation::Tanh,
-        /// With `stages = 0`: transitions remembered. A stage remembers its own.
+        /// With `stages = 0`: transitions in the replay buffer. A stage keeps its own.
         memory: usize = 1_000_000,
         /// With `stages = 0`: environment steps at random before training begins, at most a tenth of all.
         warmup: usize = 10_000,
@@ -92,9 +93,9 @@ learner_options! {
         /// With `stages = 0`: what a critic is made of, a level and an `advantage` with a scale of its own, or one `joint` network of
         /// state and action.
         critic: CriticForm = CriticForm::Advantage,
-        /// With `stages = 0`: periods summed before a value is taken.
+        /// With `stages = 0`: rewards summed before bootstrapping (n-step returns).
         n_step: usize = 32,
-        /// With `stages = 0`: share of the steps after which the policy handed over is the mean of all later ones; 1 hands over the last.
+        /// With `stages = 0`: share of the steps after which the weights of the policy are averaged, and the average is handed over; 1 hands over the last weights.
         average_from: f64 = 0.6,
     }
 }

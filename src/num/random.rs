@@ -64,11 +64,6 @@ impl Key {
         self.fill(step, first, out);
     }
 
-    /// Fills `out`, one number per lane, with the 64 random bits of the lanes `first, first + 1, ..` at `step`.
-    pub fn fill_bits(self, step: u64, first: u64, out: &mut [u64]) {
-        self.fill(step, first, out);
-    }
-
     fn fill<T: Draw>(self, step: u64, first: u64, out: &mut [T]) {
         // Lanes up to the next multiple of 32 one by one, then whole groups, then the rest.
         let head = ((32 - first % 32) % 32).min(out.len() as u64) as usize;

@@ -7,6 +7,7 @@ use super::problem::DecisionProblem;
 use super::static_game::{self, Conduct};
 use super::steady_state::{SteadyStateOptions, steady_state};
 use crate::check::Model;
+use crate::check::conduct::{Concept, Sought};
 use crate::check::model::Pending;
 use crate::diag::Diagnostic;
 use crate::limits;
@@ -22,7 +23,7 @@ pub fn solve_pending(model: &Model) -> Result<BTreeMap<String, Vec<f64>>, Vec<Di
     let mut out = BTreeMap::new();
     let mut errors = Vec::new();
     for p in &model.pending {
-        limits::doing(format!("{}: {}", p.param, p.concept.replace('_', " ")));
+        limits::doing(format!("{}: {}", p.param, p.sought.word().replace('_', " ")));
         match solve_one(model, p) {
             Ok(values) => {
                 out.insert(p.param.clone(), values);
@@ -44,28 +45,33 @@ fn at(d: Diagnostic, p: &Pending) -> Diagnostic {
 }
 
 fn solve_one(model: &Model, p: &Pending) -> Result<Vec<f64>, Diagnostic> {
-    match (p.concept.as_str(), p.horizon) {
-        ("steady_state", _) => stationary(model, &p.target),
-        ("nash", Some(1)) => static_game::solve(model, &p.target, Conduct::Nash, &p.param),
-        ("collusive" | "planner", Some(1)) => static_game::solve(model, &p.target, Conduct::Joint, &p.param),
-        ("nash" | "collusive" | "planner", None) if model.states.is_empty() => {
-            let conduct = if p.concept == "nash" {
-                Conduct::Nash
-            } else {
-                Conduct::Joint
-            };
-            static_game::solve(model, &p.target, conduct, &p.param)
-        }
-        (concept, _) => Err(Diagnostic::error(
-            "E0810",
-            format!("`solve {concept}` over an infinite horizon is not in this version"),
-        )
-        .hint(format!(
-            "the one-shot game is: solve {concept}({}, horizon: 1); or set the parameter: --set {}=..",
-            p.target.rsplit('.').next().unwrap_or(&p.target),
+    let once = p.horizon == Some(1) || p.horizon.is_none() && model.states.is_empty();
+    let conduct = match p.sought {
+        Sought::SteadyState => return stationary(model, &p.target),
+        Sought::Solution(Concept::Nash) if once => Conduct::Nash,
+        Sought::Solution(concept) if once && concept.joint() => Conduct::Joint,
+        Sought::Solution(concept) => return Err(not_here(concept, p)),
+    };
+    static_game::solve(model, &p.target, conduct, &p.param)
+}
+
+fn not_here(concept: Concept, p: &Pending) -> Diagnostic {
+    let word = concept.word();
+    if concept != Concept::Nash && !concept.joint() {
+        return Diagnostic::error("E0810", format!("`solve {word}` of a parameter is not in this version")).hint(format!(
+            "write the game as a model of its own with `solve {{ concept = {word} }}`, and set the parameter to what it finds: --set {}=..",
             p.param
-        ))),
+        ));
     }
+    Diagnostic::error(
+        "E0810",
+        format!("`solve {word}` over an infinite horizon is not in this version"),
+    )
+    .hint(format!(
+        "the one-shot game is: solve {word}({}, horizon: 1); or set the parameter: --set {}=..",
+        p.target.rsplit('.').next().unwrap_or(&p.target),
+        p.param
+    ))
 }
 
 /// Deterministic steady state of a state or an action: shocks and noises at their means.

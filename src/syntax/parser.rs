@@ -78,28 +78,6 @@ pub fn parse(source: &str, file: u16) -> (File, Vec<Diagnostic>) {
     (tree, errors)
 }
 
-/// Like [`parse`], from bytes: a text that is not UTF-8 is an error that shows where.
-pub fn parse_bytes(bytes: &[u8], file: u16) -> (File, Vec<Diagnostic>) {
-    match std::str::from_utf8(bytes) {
-        Ok(source) => parse(source, file),
-        Err(fault) => {
-            let at = fault.valid_up_to();
-            let before = bytes.get(..at).unwrap_or(&[]);
-            let line = before.iter().filter(|b| **b == b'\n').count() + 1;
-            let column = before.iter().rev().take_while(|b| **b != b'\n').count() + 1;
-            let byte = bytes.get(at).copied().unwrap_or(0);
-            (
-                File::default(),
-                vec![
-                    Diagnostic::error("E0117", "the file is not a text in UTF-8")
-                        .note(format!("byte {at} (line {line}, byte {column} of it) is 0x{byte:02X}"))
-                        .hint("save the file as UTF-8"),
-                ],
-            )
-        }
-    }
-}
-
 /// Parses one value as it stands on the right of a setting or after `--set x=`: an expression, a word, a list or a
 /// range.
 ///

@@ -1,6 +1,6 @@
 //! Programs under `tests/corpus/check`: `# error[CODE]` or `# warning[CODE]` stands on the line of each message.
 
-use crate::{check_with, files, show};
+use super::{check_with, files, show};
 
 #[test]
 fn corpus_gives_the_expected_messages_and_no_others() {

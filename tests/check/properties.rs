@@ -1,7 +1,7 @@
 //! Properties of any text through `compile`: no panic, spans inside, an error or a model; what is accepted prints, reparses
 //! and is stored and read back to the same model. `ECONC_CASES` sets the number of cases of each strategy.
 
-use crate::{check_with, files, show};
+use super::{check_with, files, show};
 use econc::diag::{Diagnostic, Severity};
 use econc::{Model, syntax};
 use proptest::prelude::*;

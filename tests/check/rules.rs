@@ -1,6 +1,6 @@
 //! The rules of the language on programs that are accepted: phases, shapes, observations, values.
 
-use crate::{check_with, codes, good, good_with, show};
+use super::{check_with, codes, good, good_with, show};
 use econc::Model;
 use econc::check::model::{Process, Space, Target};
 use econc::graph::{InputKind, Phase, eval};

@@ -1,6 +1,8 @@
 //! What several tests of the command line need: the program at work in a directory, and what it said.
 #![allow(dead_code)]
 
+pub mod expected;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 

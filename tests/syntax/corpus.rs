@@ -5,7 +5,7 @@ use econc::diag::{Diagnostic, explain};
 use econc::syntax::format::{format, print, same_tree};
 use econc::syntax::parser::parse;
 
-use crate::{check_format, check_spans, error, files, good_programs, show, tree};
+use super::{check_format, check_spans, error, files, good_programs, show, tree};
 
 /// `# error[CODE]:COLUMN text` on a line.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 
 use econc::diag::Diagnostic;
 use econc::syntax::ast::*;
-use econc::syntax::parser::{parse, parse_bytes, parse_value};
+use econc::syntax::parser::{parse, parse_value};
 
-use crate::{check_spans, error, errors, expr, files, only, show, tree};
+use super::{check_spans, error, errors, expr, files, only, show, tree};
 
 /// The tree of an expression with all parentheses shown.
 fn shape(e: &Expr) -> String {
@@ -400,17 +400,8 @@ fn nesting_is_limited_before_the_parser_recurses() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_an_error_with_their_place() {
-    let (tree, diagnostics) = parse_bytes(b"model m\nlet gr\xF6sse = 1\n", 0);
-    assert!(tree.statements.is_empty());
-    assert_eq!(diagnostics.len(), 1);
-    assert_eq!(diagnostics[0].code, "E0117");
-    assert!(diagnostics[0].notes[0].contains("byte 14 (line 2, byte 7 of it) is 0xF6"));
-    assert!(
-        parse_bytes("\u{FEFF}model m\r\nlet a = 1\r\n".as_bytes(), 0)
-            .1
-            .is_empty()
-    );
+fn a_byte_order_mark_and_windows_line_ends_are_nothing() {
+    assert!(parse("\u{FEFF}model m\r\nlet a = 1\r\n", 0).1.is_empty());
 }
 
 #[test]

@@ -251,17 +251,9 @@ enum Piece {
 }
 
 impl<T: Interpreted> Members<T> {
-    /// Compiles the nodes `outputs` of `graph` with populations of more than [`THRESHOLD`] members as lanes. `bindings`
-    /// has one entry per input; only constant ones matter here: other inputs are arrays if they move along a lane axis
-    /// and single numbers if not.
-    ///
-    /// # Errors
-    /// Those of [`Members::lower_with`].
-    pub fn lower(graph: &Graph, bindings: &[InputBinding], outputs: &[NodeId]) -> Result<Members<T>, LowerError> {
-        Members::lower_with(graph, bindings, outputs, THRESHOLD)
-    }
-
-    /// As [`Members::lower`] (one binding per input), for populations of more than `threshold` members.
+    /// Compiles the nodes `outputs` of `graph` with populations of more than `threshold` members (usually [`THRESHOLD`]) as lanes.
+    /// `bindings` has one entry per input; only constant ones matter here: other inputs are arrays if they move along a lane axis and
+    /// single numbers if not.
     ///
     /// # Errors
     /// [`LowerError`]: a graph that is not well formed, bindings that do not fit, too many expressions, operations

@@ -403,11 +403,6 @@ impl RunDirectory {
         &self.manifest
     }
 
-    /// Notes the settings in force.
-    pub fn set_settings(&mut self, settings: BTreeMap<String, String>) {
-        self.manifest.settings = settings;
-    }
-
     /// Writes one file of `bytes`; `name` is relative, with `/`. An earlier file of that name is replaced in one step.
     ///
     /// # Errors

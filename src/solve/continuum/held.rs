@@ -2,6 +2,7 @@
 //! to nobody. Everybody then solves a problem of his own, and what he does says what each of these numbers should have been.
 
 use crate::check::Model;
+use crate::check::conduct::Concept;
 use crate::check::model::{Param, Process};
 use crate::diag::Diagnostic;
 use crate::graph::cut::{Stand, cut};
@@ -157,7 +158,7 @@ fn alone(economy: &Economy) -> Result<usize, String> {
         Some(axis) if model.graph.axes[axis.0 as usize].continuum && who.shape.len() == 1 => {}
         _ => return Err("there is no continuum of which each decides for itself".into()),
     }
-    if model.concept.is_some_and(|c| c.word() != "competitive") {
+    if model.concept.is_some_and(|c| c != Concept::Competitive) {
         return Err("its members take prices as given: its concept is `competitive`".into());
     }
     if model.stages.len() > 1 {

@@ -383,7 +383,7 @@ fn nowhere(held: &Held, conditions: &Conditions, tried: Tried) -> Diagnostic {
             "what is left over changes its sign at none of these: look whether the condition asks for what members can hold, and at demand and supply at a stated price, --set given.{}=NUMBER",
             named(k)
         )),
-        (None, None) => d.hint("the search begins at the first values of the members' states: write a `start` nearer to where their mean should be; what is left over nowhere changing its sign says that there is no such mean"),
+        (None, None) => d.hint("the search begins at the first values of the members' states: write a `start` nearer to where their mean should be; if excess demand changes its sign nowhere in the range searched, there is no such mean"),
     }
 }
 

@@ -331,7 +331,7 @@ fn lost(
         )),
         _ => d,
     };
-    d.hint("best answers overshoot: such a game has no equilibrium that playing it backwards from a last period comes to; --method joint with `damping` looks further")
+    d.hint("best replies overshoot, so backward induction from a last period diverges; --method joint with `damping` looks further")
 }
 
 /// Refuses policies under which the economy runs away faster than players discount.

@@ -39,8 +39,8 @@ impl Method for EndogenousGrid {
     }
 
     fn about(&self) -> &'static str {
-        "first-order conditions solved for the states from which next ones come; one continuous state, one continuous action that fixes \
-         its next value"
+        "endogenous grid (Carroll 2006): first-order conditions solved for the states from which next ones come; one continuous state, one \
+         continuous action that fixes its next value"
     }
 
     fn keys(&self) -> &'static [&'static str] {

@@ -4,6 +4,7 @@ use super::player::Seated;
 use super::record::{EquilibriumCertificate, Standing};
 use super::{best_reply, observation, one_shot_gain, taker};
 use crate::check::Model;
+use crate::check::conduct::Concept;
 use crate::check::model::Information;
 use crate::diag::{Diagnostic, Severity};
 use crate::solve::economy::Economy;
@@ -41,7 +42,7 @@ pub(super) fn judge(
         let seat = economy.seats.iter().find(|s| s.agents.contains(&player.agent));
         let takes = seat.map_or(&[][..], |s| &s.takes);
         // In open loop the others do not answer, as if one stood beside them.
-        let answered = economy.concept.word() != "open_loop";
+        let answered = economy.concept != Concept::OpenLoop;
         let mut own = if takes.is_empty() && answered {
             let mut own = one_shot_gain::prove(&seated)?;
             own.standing.best_reply = best_reply::prove(&seated, progress, &mut own.world)?;

@@ -196,7 +196,11 @@ fn what_comes_seldom_is_seen_by_what_values_differ_by_alone() {
     assert!((lost - 0.1 * 0.03 / (1.0 - 0.95 * 0.99)).abs() < 1e-6, "{lost}");
     wrong.value[1] -= lost;
     let judged = judge(&model, &wrong, &[], &[], &JudgeOptions::default()).unwrap();
-    assert_eq!(failing(&judged), ["the same, of what values differ by"], "{judged:?}");
+    assert_eq!(
+        failing(&judged),
+        ["the same gap, relative to how much values differ"],
+        "{judged:?}"
+    );
     assert!(judged.reasons.iter().any(|d| d.code == "E0944"), "{judged:?}");
 }
 

@@ -126,7 +126,7 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
     let rows = [
         ("value obtained less promised", Some(kept.gap), limit, note),
         (
-            "the same, of what values differ by",
+            "the same gap, relative to how much values differ",
             kept.share,
             DIFFERENCES.log10(),
             format!("values from {:.6} to {:.6} at visited places", kept.lo, kept.hi),

@@ -92,7 +92,7 @@ impl EquilibriumMethod for PerceivedLaw {
     }
 
     fn about(&self) -> &'static str {
-        "a continuum under aggregate shocks: members forecast their mean by a law that what they do confirms (Krusell and Smith); competitive"
+        "a continuum under aggregate shocks (Krusell and Smith 1998): members forecast their mean by a law of motion that simulations confirm; competitive"
     }
 
     fn keys(&self) -> &'static [&'static str] {

@@ -49,7 +49,7 @@ impl EquilibriumMethod for ChoiceProbabilities {
     }
 
     fn about(&self) -> &'static str {
-        "games on whole-number states whose players know draws of their own: iteration of values and of the chances of choices"
+        "dynamic games on whole-number states with private shocks: iteration of values and choice probabilities"
     }
 
     fn keys(&self) -> &'static [&'static str] {

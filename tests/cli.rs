@@ -124,6 +124,12 @@ fn a_model_with_errors_ends_with_one() {
     assert_eq!(json["diagnostics"][0]["file"], "bad.econ");
     assert_eq!((&json["status"], &json["exit"]), (&"failed".into(), &1.into()));
     assert_eq!(json["diagnostics"][0]["severity"], "error");
+    assert!(
+        json["diagnostics"][0]["primary"][0]["line"]
+            .as_u64()
+            .is_some_and(|n| n > 0),
+        "{out}"
+    );
     let (exit, _, _) = econc(directory.path(), &["solve", "bad.econ"]);
     assert_eq!(exit, 1);
     assert!(!directory.path().join("runs").exists());

@@ -283,6 +283,10 @@ impl Checker<'_> {
         let power = self.b.binary(Binary::Pow, c, gap, span);
         let top = self.b.binary(Binary::Sub, power, one, span);
         let power = self.b.binary(Binary::Div, top, gap, span);
+        let power = match self.b.constant_value(gap) {
+            Some(gap) if gap > 0.0 => power,
+            _ => self.where_positive(c, power, span),
+        };
         if self.b.constant_value(sigma).is_some() {
             return Value {
                 node: power,
@@ -294,6 +298,18 @@ impl Checker<'_> {
             node: self.b.select(is_one, log, power, span),
             ty: Ty::Number,
         }
+    }
+
+    /// `value` where `x` is not negative, else not a number. Powers to whole numbers go on beyond zero: 1/c of a consumption that rounds to
+    /// -1e-17 would be the best utility of all.
+    fn where_positive(&mut self, x: NodeId, value: NodeId, span: Span) -> NodeId {
+        if self.b.node(x).domain.lo >= 0.0 {
+            return value;
+        }
+        let zero = self.b.constant(0.0, span);
+        let defined = self.b.binary(Binary::Ge, x, zero, span);
+        let undefined = self.b.unary(Unary::Log, x, span);
+        self.b.select(defined, value, undefined, span)
     }
 
     /// `(sum share x^rho)^(1/rho)` with `rho = (sigma - 1)/sigma`; with shares that sum to one it aggregates equal
@@ -313,6 +329,7 @@ impl Checker<'_> {
         let less = self.b.binary(Binary::Sub, sigma, one, span);
         let rho = self.b.binary(Binary::Div, less, sigma, span);
         let power = self.b.binary(Binary::Pow, x, rho, span);
+        let power = self.where_positive(x, power, span);
         let term = self.b.binary(Binary::Mul, share, power, span);
         let total = self.b.reduce(Reduce::Sum, term, axis, None, span);
         let back = self.b.binary(Binary::Div, one, rho, span);

@@ -3,6 +3,7 @@
 //! Each model is solved once for each set of parameters, must hold its certificate, and is then compared with the rows
 //! of its `.toml`. Models that take longer are solved only with `ECONC_LONG=1` in the environment.
 
+use crate::common;
 use crate::common::expected::{self, Expected};
 use econc::check::model::Model;
 use econc::env::cast::Behaviour;
@@ -10,7 +11,6 @@ use econc::env::simulate;
 use econc::graph::InputKind;
 use econc::graph::eval::evaluate;
 use econc::solve::bellman::At;
-use econc::solve::decision::{self, Decision};
 use econc::solve::problem::ActionKind;
 use econc::solve::progress::silent;
 use econc::solve::solution::{Reader, Solution};
@@ -177,18 +177,6 @@ fn place(model: &Model, s: &Solution, at: &str) -> Option<(Vec<f64>, Vec<(String
     Some((state.collect::<Option<Vec<f64>>>()?, given))
 }
 
-fn reader_problem(model: &Model, s: &Solution) -> Decision {
-    let bounds = s.states.iter().filter(|x| !x.integer).map(|x| {
-        let name = x.name.split('[').next().unwrap_or(&x.name).to_string();
-        (name, x.nodes[0], x.nodes[x.nodes.len() - 1])
-    });
-    let options = decision::ProblemOptions {
-        bounds: bounds.collect(),
-        ..decision::ProblemOptions::default()
-    };
-    Decision::new(model, &options).unwrap_or_else(|d| panic!("{}: {d:?}", model.name))
-}
-
 /// The number behind `what`, `None` if no part of the solution has it.
 fn found(model: &Model, s: &Solved, row: &Expected) -> Option<f64> {
     let (what, solution) = (row.what.as_str(), &s.solution);
@@ -201,7 +189,7 @@ fn found(model: &Model, s: &Solved, row: &Expected) -> Option<f64> {
     if what == "iterations" {
         return Some(solution.record.iterations as f64);
     }
-    let problem = reader_problem(model, solution);
+    let problem = common::problem_of(model, solution);
     let reader = Reader::new(solution, &problem).unwrap_or_else(|d| panic!("{}: {d:?}", model.name));
     let value = |x: f64| reader.value(At { shock: 0, time: 0 }, &[x]);
     match what {
@@ -494,7 +482,7 @@ fn a_shop_in_numbers_and_a_shop_in_pieces_are_worth_the_same() {
         let model = model.unwrap_or_else(|| panic!("{messages:?}"));
         let s = solve(&model, None);
         assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
-        let problem = reader_problem(&model, &s.solution);
+        let problem = common::problem_of(&model, &s.solution);
         let reader = Reader::new(&s.solution, &problem).expect("a reader");
         (0..=10)
             .map(|x| reader.value(At { shock: 0, time: 0 }, &[f64::from(x)]))

@@ -7,6 +7,7 @@ use crate::diag::Span;
 use crate::graph::store::{self, StoreError};
 use crate::graph::{AxisId, Graph, InputId, Interval, NodeId, Phase, Shape};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A checked economy.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -557,6 +558,12 @@ pub struct Pending {
 }
 
 impl Model {
+    /// Stages at which somebody acts, ascending, from 0.
+    pub fn acting_stages(&self) -> Vec<usize> {
+        let used: BTreeSet<usize> = self.actions.iter().map(|a| a.stage).collect();
+        used.into_iter().collect()
+    }
+
     /// The model as RON, with the version of the format.
     ///
     /// # Errors

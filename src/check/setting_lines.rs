@@ -158,8 +158,17 @@ impl Checker<'_> {
             })
             .collect();
         for (concept, span) in concepts {
-            if concept == "stackelberg" && self.model.stages.is_empty() {
-                self.report(errors::stackelberg_without_stages(span));
+            if concept == "stackelberg" {
+                let used = self.model.acting_stages();
+                match (self.model.stages.is_empty(), used.as_slice()) {
+                    (true, _) => self.report(errors::stackelberg_without_stages(span)),
+                    (false, [only]) => {
+                        let stage = self.model.stages[*only].clone();
+                        let later = self.model.stages.iter().find(|s| **s != stage).cloned();
+                        self.report(errors::stackelberg_at_once(&stage, later.as_deref(), span));
+                    }
+                    _ => {}
+                }
             }
             if concept == "planner" {
                 let discounts = self.discounts();

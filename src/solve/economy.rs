@@ -191,17 +191,17 @@ impl<'m> Economy<'m> {
     /// moved by those who take it.
     pub fn lone(&self) -> Result<&Decider, Diagnostic> {
         let model = self.model;
+        let said = model.concept;
+        if said == Some(Concept::Stackelberg) && model.acting_stages().len() < 2 {
+            return Err(cannot("its concept is `stackelberg`, and everybody acts at once")
+                .hint("say who leads and who follows: `stages lead, follow`, and `at lead` behind the actions of those who lead; or --concept nash"));
+        }
         if model.stages.len() > 1 {
             return Err(cannot("agents act in stages")
                 .hint("stages are solved in games without states, two of them; `econc simulate` and `econc train` take any model"));
         }
         if let Some(a) = model.actions.iter().find(|a| !a.given.is_empty()) {
             return Err(cannot(format!("`{}` is a schedule of a price", a.name)).at(a.span, "a schedule"));
-        }
-        let said = model.concept;
-        if said == Some(Concept::Stackelberg) && model.stages.len() < 2 {
-            return Err(cannot("its concept is `stackelberg`, and everybody acts at once")
-                .hint("say who leads and who follows: `stages lead, follow`, and `at lead` behind the actions of those who lead; or --concept nash"));
         }
         if said == Some(Concept::Stackelberg) {
             return Err(cannot("its concept is `stackelberg`").hint(

@@ -27,6 +27,8 @@ pub struct Expected {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// None where a model has no number that a command gives.
+    #[serde(default)]
     expect: Vec<Expected>,
 }
 

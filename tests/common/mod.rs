@@ -3,6 +3,9 @@
 
 pub mod expected;
 
+use econc::Model;
+use econc::solve::decision::{Decision, ProblemOptions};
+use econc::solve::solution::Solution;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -48,4 +51,17 @@ pub fn model(name: &str) -> PathBuf {
 /// Whether what takes long is asked for.
 pub fn long() -> bool {
     std::env::var("ECONC_LONG").is_ok_and(|v| v == "1")
+}
+
+/// The problem that a solution solves, on the grids that it has.
+pub fn problem_of(model: &Model, s: &Solution) -> Decision {
+    let bounds = s.states.iter().filter(|x| !x.integer).map(|x| {
+        let name = x.name.split('[').next().unwrap_or(&x.name).to_string();
+        (name, x.nodes[0], x.nodes[x.nodes.len() - 1])
+    });
+    let options = ProblemOptions {
+        bounds: bounds.collect(),
+        ..ProblemOptions::default()
+    };
+    Decision::new(model, &options).unwrap_or_else(|d| panic!("{}: {d:?}", model.name))
 }

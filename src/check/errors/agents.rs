@@ -145,6 +145,18 @@ pub(in crate::check) fn stackelberg_without_stages(span: Span) -> Diagnostic {
         .hint("stages lead, follow; action q in [..] at lead")
 }
 
+pub(in crate::check) fn stackelberg_at_once(stage: &str, other: Option<&str>, span: Span) -> Diagnostic {
+    err(
+        "E0708",
+        format!("everybody acts at stage `{stage}`, and `stackelberg` needs some who act later"),
+    )
+    .at(span, "nobody leads")
+    .hint(match other {
+        Some(other) => format!("say behind the actions of those who act then: action q in [..] at {other}"),
+        None => "declare who acts later: stages lead, follow; action q in [..] at follow".into(),
+    })
+}
+
 pub(in crate::check) fn require_too_late(span: Span, phase: Phase, chain: &[(String, Span)]) -> Diagnostic {
     let names: Vec<String> = chain.iter().map(|(n, _)| format!("`{n}`")).collect();
     err("E0709", "a hard requirement on something not known when acting")

@@ -78,8 +78,8 @@ impl EquilibriumMethod for OneShot {
                 model.states[0].name
             ));
         }
-        if economy.concept == Concept::Stackelberg && model.stages.len() < 2 {
-            return Err("its concept is `stackelberg`, and there are no `stages`".into());
+        if economy.concept == Concept::Stackelberg && model.acting_stages().len() < 2 {
+            return Err("its concept is `stackelberg`, and everybody acts at one stage".into());
         }
         if economy.concept.joint() {
             return Err("one decides for all".into());
@@ -87,10 +87,7 @@ impl EquilibriumMethod for OneShot {
         if economy.concept == Concept::OpenLoop && model.stages.len() > 1 {
             return Err("agents act in stages, where later ones answer, and under `open_loop` nobody does".into());
         }
-        let mut used: Vec<usize> = model.actions.iter().map(|a| a.stage).collect();
-        used.sort_unstable();
-        used.dedup();
-        if used.len() > 2 {
+        if model.acting_stages().len() > 2 {
             return Err("agents act at more than two stages".into());
         }
         let timed = |i: &crate::graph::Input| matches!(i.kind, InputKind::Time);

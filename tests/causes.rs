@@ -1,6 +1,6 @@
 //! Messages of solvers and commands name the cause, where it stands, and what mends it. Hints that say what to type are followed.
 
-mod common;
+use crate::common;
 
 use common::{econc, said, scratch};
 use econc::diag::Diagnostic;

@@ -188,6 +188,15 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
             _ => several(&scales, (&start, exact), &mut tried, |x| conditions.left(x, progress))?,
         };
         let Some(x) = found else {
+            // Where a grid ends too soon, the members' problem may have no solution at some numbers: a wider one first.
+            let (some, none) = (tried.at.iter().any(|t| !t.1.is_nan()), tried.refused.is_some());
+            let open = conditions.household.decision.open_ends.iter().any(|e| e.2);
+            if rough && some && none && open && widened < WIDENINGS {
+                before = Some(tops(&conditions));
+                widened += 1;
+                build.bounds = wider(&conditions);
+                continue;
+            }
             return Err(nowhere(&held, &conditions, tried));
         };
         let left = conditions.left(&x, progress)?;
@@ -368,6 +377,12 @@ fn nowhere(held: &Held, conditions: &Conditions, tried: Tried) -> Diagnostic {
             true => format!("at {x:.6} members' problem has no solution"),
             false => format!("at {x:.6} what is left over is {left:.3e}"),
         });
+    }
+    if let Some(refused) = &tried.refused {
+        d = d.note(format!(
+            "where the members' problem has no solution: {}",
+            refused.headline
+        ));
     }
     if let Some(k) = conditions.unknown.first() {
         let span = held.model.params[held.numbers[*k].param].span;

@@ -27,6 +27,7 @@ mod models;
 mod models_solve;
 mod modules;
 mod observed;
+mod open_loop;
 mod options;
 mod perceived;
 mod places;

@@ -226,3 +226,27 @@ fn places_of_others_on_a_ladder_and_chains_that_others_follow_must_be_seen() {
         found.err()
     );
 }
+
+/// A signal that stands in no reward and moves together with what does.
+#[test]
+fn a_signal_that_counts_only_by_what_it_tells_is_not_left_unused() {
+    let text = |high: u32, right: f64, observe: &str| {
+        format!(
+            "model signals\nshock th ~ markov([bad: 6, good: {high}], [[0.4, 0.6], [0.4, 0.6]])\nagent firm[2] {{\n  \
+             shock s ~ markov([lo: 0, hi: 1]) given th' {{\n    bad: [[{right}, {wrong}], [{right}, {wrong}]]\n    \
+             good: [[{wrong}, {right}], [{wrong}, {right}]]\n  }}\n  action q in [0, 20]\n  {observe}\n  reward (p - 1) * q\n}}\n\
+             market goods {{ price p = th - sum(firm.q) }}\nsolve {{ concept = nash }}\n",
+            wrong = 1.0 - right,
+        )
+    };
+    for (high, right) in [(12, 0.8), (9, 0.99), (12, 0.55)] {
+        refused(&text(high, right, "observe s"), &["observes `s`", "`th`"]);
+    }
+    // What is known anyway is not told by the signal, and without one the mean is what counts.
+    let known = held(&text(12, 0.8, "observe s, th"));
+    assert!(known.solution.shocks() > 1);
+    let flat = held(&text(12, 0.8, ""));
+    let q = flat.solution.policy[0][0];
+    // A third of the mean of demand less cost: (9.6 - 1) / 3.
+    assert!((q - 8.6 / 3.0).abs() < 1e-6, "{q}");
+}

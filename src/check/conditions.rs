@@ -1,9 +1,9 @@
 //! `require`, `end when` and `policy`: constraints, ends of episodes and members, and rules in place of choices.
 
-use super::model::{self, End, Otherwise, Require, Then};
+use super::model::{self, End, Otherwise, Require, Space, Then};
 use super::{BlockId, Checker, Decl, Primes, Scope, Ty, errors};
 use crate::diag::Span;
-use crate::graph::{Binary, NodeId, Phase, Unary};
+use crate::graph::{Binary, InputKind, NodeId, Op, Phase, Unary};
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, StmtKind};
 
 /// How far inside the end that `<` and `>` leave out a choice must stand: twice what solvers put down to rounding.
@@ -39,6 +39,10 @@ impl Checker<'_> {
                 if phase > last {
                     let chain = self.why_late(&reads, last);
                     self.report(errors::require_too_late(condition.span, phase, &chain));
+                    return;
+                }
+                if let Some(place) = self.equality_of_choices(node) {
+                    self.report(errors::require_equality(place));
                     return;
                 }
                 Otherwise::Infeasible
@@ -117,6 +121,37 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    /// Where a condition, through `and`, `or`, `not` and `if`, asks that two numbers be equal of which one is chosen from an interval: choices
+    /// that meet it have no width, and a search among numbers passes them by.
+    fn equality_of_choices(&self, condition: NodeId) -> Option<Span> {
+        let g = &self.b.graph;
+        let mut todo = vec![condition];
+        while let Some(id) = todo.pop() {
+            let node = &g.nodes[id.0 as usize];
+            match &node.op {
+                Op::Binary(Binary::And | Binary::Or, a, b) => todo.extend([*a, *b]),
+                Op::Unary(Unary::Not, a) => todo.push(*a),
+                Op::Select(c, a, b) => todo.extend([*c, *a, *b]),
+                Op::Relabel { of, .. } => todo.push(*of),
+                Op::Binary(Binary::Eq, a, b) => {
+                    let whole = [a, b].iter().all(|n| self.b.node(**n).domain.integer);
+                    let chosen = g
+                        .inputs_below([*a, *b])
+                        .into_iter()
+                        .any(|i| match g.inputs[i.0 as usize].kind {
+                            InputKind::Action(k) => matches!(self.model.actions[k].space, Space::Interval { .. }),
+                            _ => false,
+                        });
+                    if !whole && chosen {
+                        return Some(node.span);
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
     }
 
     /// Non-negative where the condition holds.

@@ -36,15 +36,21 @@ pub(super) fn types(model: &Model, who: &[(usize, usize)]) -> Result<Vec<BTreeSe
     let eyes: Vec<Eyes> = eyes.collect::<Result<_, _>>()?;
     // Members of one agent are told the same of themselves.
     let first = |i: &usize| who.iter().position(|w| w.0 == who[*i].0) == Some(*i);
+    let linked = model.shocks.iter().any(|s| match &s.process {
+        Process::Chain { given, .. } => !given.is_empty(),
+        Process::Var1 { .. } => true,
+        Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Iid(_) => false,
+    });
     let asked: Vec<usize> = (0..who.len())
         .filter(first)
-        .filter(|i| !eyes[*i].partly.is_empty())
+        .filter(|i| !eyes[*i].partly.is_empty() || linked)
         .collect();
     if !asked.is_empty() {
         sight.look_ahead(who)?;
     }
     for i in asked {
         whole(model, &sight, who[i], &eyes[i])?;
+        signals(model, &sight, who[i], &eyes[i])?;
     }
     let shocks = eyes.iter().map(|e| {
         let shock = |l: &Leaf| match l {
@@ -86,6 +92,23 @@ fn whole(model: &Model, sight: &Sight, who: (usize, usize), eyes: &Eyes) -> Resu
         Some((leaf, k)) => Err(partly(model, who.0, *leaf, *k)),
         None => Ok(()),
     }
+}
+
+/// Errs where one who chooses is told a draw that counts for nothing itself and moves together with one that does and is not told: a signal, which
+/// choices that are functions of the draws that count would leave unused.
+fn signals(model: &Model, sight: &Sight, who: (usize, usize), eyes: &Eyes) -> Result<(), Diagnostic> {
+    let matter = sight.matters(who, None);
+    for leaf in eyes
+        .known
+        .iter()
+        .filter(|l| matches!(l, Leaf::Shock(..)) && !matter.contains(l))
+    {
+        let joint = together(model, BTreeSet::from([*leaf]));
+        if let Some(hidden) = joint.iter().find(|l| matter.contains(l) && !eyes.known.contains(l)) {
+            return Err(signal(model, who.0, *leaf, *hidden));
+        }
+    }
+    Ok(())
 }
 
 /// What is hidden from those who play a game with states although what they do would depend on it, by name; one entry per thing. Empty unless
@@ -245,6 +268,25 @@ fn partly(model: &Model, agent: usize, leaf: Leaf, observation: usize) -> Diagno
             "observe all of it: `observe {own}`; or leave the observation out, which averages over `{own}`; or train learners, who see what they observe: econc train"
         )),
     }
+}
+
+/// The refusal of a signal.
+fn signal(model: &Model, agent: usize, leaf: Leaf, hidden: Leaf) -> Diagnostic {
+    let who = &model.agents[agent];
+    let (name, span) = named(model, leaf);
+    let (about, declared) = named(model, hidden);
+    let bare = name.strip_prefix(&format!("{}.", who.name)).unwrap_or(&name);
+    let told = who.observation.iter().find(|o| o.name == bare || o.name == name);
+    Diagnostic::error(
+        "E0825",
+        format!("`{}` observes `{bare}`, which counts only by what it tells about `{about}`", who.name),
+    )
+    .at(told.map_or(span, |o| o.span), "a signal")
+    .and(declared, "matters to what is chosen, and is not observed")
+    .note("games without states are solved for choices that are functions of the draws that count themselves")
+    .hint(format!(
+        "observe what counts: `observe {about}`; or leave the signal out, which averages over `{about}`; or train learners, who see what they observe: econc train"
+    ))
 }
 
 /// The refusal of a game in which somebody does not see what its policy would depend on.

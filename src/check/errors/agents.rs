@@ -165,6 +165,12 @@ pub(in crate::check) fn require_too_late(span: Span, phase: Phase, chain: &[(Str
         .hint("say what happens when it fails: require .. else penalty(100), or else end")
 }
 
+pub(in crate::check) fn require_equality(span: Span) -> Diagnostic {
+    err("E0717", "a requirement that two numbers be equal is met by no search")
+        .at(span, "choices that meet it have no width")
+        .hint("let what is chosen fix the other: `let i = y - c` in place of an action and `require c + i == y`; or `<=`; of a few sizes make an action with names, {small, large}")
+}
+
 pub(in crate::check) fn project_needs_action(span: Span) -> Diagnostic {
     err(
         "E0709",

@@ -94,6 +94,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0714", include_str!("E0714.md")),
     ("E0715", include_str!("E0715.md")),
     ("E0716", include_str!("E0716.md")),
+    ("E0717", include_str!("E0717.md")),
     //
     // E08: settings, choice of a solver
     ("E0801", include_str!("E0801.md")),

@@ -2,7 +2,7 @@
 
 use econc::check::Model;
 use econc::env::cast::Behaviour;
-use econc::env::decide::{Decide, Deciding};
+use econc::env::decide::{Decide, PolicyRunner};
 use econc::env::vector::{GameOptions, Vectorised};
 use econc::env::{ActionSpace, Actions, simulate};
 use econc::env::{Game, VectorEnvironment};
@@ -213,12 +213,12 @@ impl Decide for Counts {
     fn mixes(&self) -> bool {
         false
     }
-    fn begin(&self, slots: usize) -> Box<dyn Deciding> {
+    fn begin(&self, slots: usize) -> Box<dyn PolicyRunner> {
         Box::new(Counting(vec![0; slots]))
     }
 }
 
-impl Deciding for Counting {
+impl PolicyRunner for Counting {
     fn act(&mut self, _: &[f32], _: &[f32], _: Option<&[f32]>, actions: &mut Actions) {
         actions.discrete.clone_from(&self.0);
         self.0.iter_mut().for_each(|n| *n += 1);

@@ -5,7 +5,7 @@ mod table;
 use super::Actions;
 use super::able::learner_of;
 use super::cast::{Behaviour, Cast, names, no_action};
-use super::decide::{Decide, Deciding};
+use super::decide::{Decide, PolicyRunner};
 use super::engine::Engine;
 use super::interface::Interface;
 use super::worlds::{Bounds, Outcome, Worlds};
@@ -23,7 +23,7 @@ struct Trained {
     agent: usize,
     interface: Interface,
     seeing: Engine,
-    deciding: Box<dyn Deciding>,
+    deciding: Box<dyn PolicyRunner>,
     chosen: Vec<Vec<f64>>,
 }
 

@@ -13,11 +13,11 @@ pub trait Decide: std::fmt::Debug + Send + Sync {
         false
     }
     /// A decision maker for `slots` rows, with its memory if it has one.
-    fn begin(&self, slots: usize) -> Box<dyn Deciding>;
+    fn begin(&self, slots: usize) -> Box<dyn PolicyRunner>;
 }
 
 /// A policy at work.
-pub trait Deciding: Send {
+pub trait PolicyRunner: Send {
     /// Writes the actions of all rows. `observation` is `row x width`; `mask` is `row x sum(sizes)` or empty. The
     /// policy draws nothing itself: `luck` holds uniform numbers in (0, 1), `row x finite dimension`, that decide
     /// between the choices of a policy that mixes them. Without it the most likely choice is taken. `actions` receives

@@ -1,7 +1,7 @@
 //! Evaluation: what policies earn without chance of their own, with common random numbers (always the same worlds).
 
-use super::play::{self, Player, Players, Standing};
-use super::{Actor, LearnError, Numbers, Policy};
+use super::play::{self, FixedPlayer, Player, Players};
+use super::{LearnError, Numbers, Policy, PolicyMemory};
 use crate::diag::Diagnostic;
 use crate::env::vector::Vectorised;
 use crate::env::{Actions, Game, Seen, Told};
@@ -55,7 +55,7 @@ impl Tally {
 /// A player that sums up its first episodes.
 struct Measured<'a> {
     who: Who<'a>,
-    actor: Option<&'a mut Actor>,
+    actor: Option<&'a mut PolicyMemory>,
     tally: &'a mut Tally,
 }
 
@@ -63,7 +63,7 @@ impl Player for Measured<'_> {
     fn choose(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {
         let slots = self.tally.alive.len();
         match (self.who, &mut self.actor) {
-            (Who::Policy(policy), Some(actor)) => Standing {
+            (Who::Policy(policy), Some(actor)) => FixedPlayer {
                 policy,
                 actor,
                 slots,
@@ -126,7 +126,7 @@ pub fn first_episodes(who: &[Who<'_>], game: &mut Vectorised, length: Length) ->
                 left: length.periods,
             })
             .collect();
-        let mut actors: Vec<Option<Actor>> = who
+        let mut actors: Vec<Option<PolicyMemory>> = who
             .iter()
             .zip(game.seats())
             .map(|(w, seat)| match w {

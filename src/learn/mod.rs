@@ -57,7 +57,7 @@ pub mod worlds;
 pub use entry::LearnerOptions;
 pub use options::{OptionInfo, OptionTable, Value};
 pub use play::{Next, begin, checkpoint, evaluate, resume, round, train};
-pub use policy::{Actor, Policy};
+pub use policy::{Policy, PolicyMemory};
 
 use crate::diag::Diagnostic;
 use crate::env::{Actions, Game, Seat, Seen, Told};

@@ -1,7 +1,7 @@
 //! The common part of off-policy learners: looking, remembering transitions, drawing batches.
 
 use super::normalize::{RunningStatistics, standardize_rows};
-use super::replay::{Batch, Moment, Replay};
+use super::replay::{Batch, Replay, Transition};
 use super::{LearnError, all_finite};
 use crate::env::{CommonChance, Seat, Seen, Told};
 use crate::num::random::Stream;
@@ -77,7 +77,7 @@ impl Memory {
         for s in 0..self.seat.slots {
             let ended = told.ended(s);
             let after = if ended { told.last } else { told.next.observation };
-            let moment = Moment {
+            let moment = Transition {
                 observation: &self.seen[s * w..(s + 1) * w],
                 continuous: &self.chosen[s * c..(s + 1) * c],
                 choice: self.choice.get(s).copied().unwrap_or(0),

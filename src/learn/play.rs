@@ -4,7 +4,7 @@
 //! choice and may learn from it, so that between two turns nobody on turn has anything left to be told: there a [`checkpoint`] is
 //! complete. Learners learn on their own; what the others do is the world to them.
 
-use super::{Actor, LearnError, Learner, Metrics, Numbers, Policy, decode, encode};
+use super::{LearnError, Learner, Metrics, Numbers, Policy, PolicyMemory, decode, encode};
 use crate::env::{Actions, Game, Seen, Told};
 
 /// What to do after a round.
@@ -48,18 +48,18 @@ impl Player for Learning<'_> {
 }
 
 /// A player whose policy does not change.
-pub struct Standing<'a> {
+pub struct FixedPlayer<'a> {
     /// The policy.
     pub policy: &'a Policy,
     /// What it carries from turn to turn.
-    pub actor: &'a mut Actor,
+    pub actor: &'a mut PolicyMemory,
     /// Decision makers.
     pub slots: usize,
     /// Means and most likely choices, without chance of its own.
     pub deterministic: bool,
 }
 
-impl Player for Standing<'_> {
+impl Player for FixedPlayer<'_> {
     fn choose(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {
         let (observation, mask) = (seen.observation, seen.mask);
         self.policy
@@ -194,7 +194,7 @@ pub fn resume<'a>(
 
 /// A policy that does not change and whose episodes are counted.
 struct Counted<'a> {
-    standing: Standing<'a>,
+    standing: FixedPlayer<'a>,
     /// Episodes of each slot that count.
     each: usize,
     running: &'a mut [f64],
@@ -237,7 +237,7 @@ pub fn evaluate(
     let mut actor = policy.actor(slots, seed);
     let (mut running, mut returns) = (vec![0.0; slots], vec![Vec::new(); slots]);
     let mut players: Players<'_> = vec![Box::new(Counted {
-        standing: Standing {
+        standing: FixedPlayer {
             policy,
             actor: &mut actor,
             slots,

@@ -8,7 +8,7 @@ use super::nets::{Mlp, Net, RecurrentNet, Workspace};
 use super::normalize::RunningStatistics;
 use super::q_table::QTables;
 use super::spaces::JointChoices;
-use crate::env::decide::{Decide, Deciding};
+use crate::env::decide::{Decide, PolicyRunner};
 use crate::env::{ActionSpace, Actions};
 use serde::{Deserialize, Serialize};
 
@@ -75,7 +75,7 @@ pub enum PolicyKind {
 
 /// What an actor carries from one period to the next: hidden states, noise and scratch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Actor {
+pub struct PolicyMemory {
     memory: Vec<f32>,
     noise: Noise,
     #[serde(skip)]
@@ -129,7 +129,7 @@ impl Policy {
     }
 
     /// An actor for `slots` decision makers; `seed` is used by stochastic play alone.
-    pub fn actor(&self, slots: usize, seed: u64) -> Actor {
+    pub fn actor(&self, slots: usize, seed: u64) -> PolicyMemory {
         let memory = match &self.kind {
             PolicyKind::Recurrent { net, .. } => vec![0.0; 2 * slots * net.hidden()],
             PolicyKind::Feedforward { .. }
@@ -137,7 +137,7 @@ impl Policy {
             | PolicyKind::Greedy { .. }
             | PolicyKind::Tabular { .. } => Vec::new(),
         };
-        Actor {
+        PolicyMemory {
             memory,
             noise: Noise::new(seed, 0xAC70),
             ws: Workspace::default(),
@@ -153,7 +153,7 @@ impl Policy {
     /// indices.
     pub fn act(
         &self,
-        actor: &mut Actor,
+        actor: &mut PolicyMemory,
         observation: &[f32],
         mask: &[f32],
         slots: usize,
@@ -162,7 +162,7 @@ impl Policy {
     ) {
         actions.fit(slots, &self.space);
         let Actions { continuous, discrete } = actions;
-        let Actor {
+        let PolicyMemory {
             memory,
             noise,
             ws,
@@ -294,7 +294,7 @@ impl Policy {
     }
 
     /// Forgets the hidden state of the slots whose episode ended. Without memory this does nothing.
-    pub fn forget(&self, actor: &mut Actor, ended: impl Fn(usize) -> bool) {
+    pub fn forget(&self, actor: &mut PolicyMemory, ended: impl Fn(usize) -> bool) {
         if let PolicyKind::Recurrent { net, .. } = &self.kind {
             forget(&mut actor.memory, net.hidden(), ended);
         }
@@ -311,7 +311,7 @@ impl Decide for Policy {
     fn remembers(&self) -> bool {
         matches!(self.kind, PolicyKind::Recurrent { .. })
     }
-    fn begin(&self, slots: usize) -> Box<dyn Deciding> {
+    fn begin(&self, slots: usize) -> Box<dyn PolicyRunner> {
         Box::new(AtWork {
             actor: self.actor(slots, 0),
             policy: self.clone(),
@@ -323,11 +323,11 @@ impl Decide for Policy {
 /// A policy that acts for some slots without chance of its own.
 struct AtWork {
     policy: Policy,
-    actor: Actor,
+    actor: PolicyMemory,
     slots: usize,
 }
 
-impl Deciding for AtWork {
+impl PolicyRunner for AtWork {
     fn act(&mut self, observation: &[f32], mask: &[f32], luck: Option<&[f32]>, actions: &mut Actions) {
         let AtWork { policy, actor, slots } = self;
         policy.act(actor, observation, mask, *slots, true, actions);

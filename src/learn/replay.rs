@@ -24,7 +24,7 @@ pub struct Widths {
 
 /// What one slot did in one period: a transition of one step.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment<'a> {
+pub struct Transition<'a> {
     /// What it saw: one number per column, `widths.observation`.
     pub observation: &'a [f32],
     /// What it chose: one number per continuous dimension, `widths.continuous`.
@@ -141,7 +141,7 @@ impl Replay {
     }
 
     /// Remembers what the next slot did: slots come in order, period after period.
-    pub fn push(&mut self, moment: &Moment) {
+    pub fn push(&mut self, moment: &Transition) {
         let at = self.next;
         put(&mut self.observation, at, moment.observation);
         put(&mut self.after, at, moment.next);
@@ -351,7 +351,7 @@ mod tests {
 
     fn play(m: &mut Replay, t: usize, terminated: bool, ended: bool) {
         let next = [t as f32 + 1.0];
-        m.push(&Moment {
+        m.push(&Transition {
             observation: &[t as f32],
             continuous: &[],
             choice: t as u32,
@@ -402,7 +402,7 @@ mod tests {
         for t in 0..6u32 {
             for s in 0..2u32 {
                 let x = [(10 * t + s) as f32];
-                m.push(&Moment {
+                m.push(&Transition {
                     observation: &x,
                     continuous: &[],
                     choice: 10 * t + s,

@@ -9,8 +9,8 @@
 
 use super::measure::{self, Length, Who};
 use super::methods::Method;
-use super::play::{self, Learning, Player, Players, Standing};
-use super::{Actor, LearnError, Learner, Metrics, Numbers, Policy, decode, encode};
+use super::play::{self, FixedPlayer, Learning, Player, Players};
+use super::{LearnError, Learner, Metrics, Numbers, Policy, PolicyMemory, decode, encode};
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
 use crate::env::Game;
@@ -78,7 +78,7 @@ pub struct Measured {
 
 /// How a run stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct TrainingRecord {
     /// The seed.
     pub seed: u64,
     /// The log: one entry per round of learning.
@@ -131,12 +131,12 @@ struct Chair {
 /// How a learner has fared.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Course {
-    record: Record,
+    record: TrainingRecord,
     window: Window,
     /// Steps done when it last closed a round.
     closed: u64,
     /// What its policy carries from turn to turn, once it has learned.
-    actor: Option<Actor>,
+    actor: Option<PolicyMemory>,
 }
 
 impl Course {
@@ -248,7 +248,7 @@ impl Training {
             })?;
             chairs.push(Chair {
                 course: Course {
-                    record: Record {
+                    record: TrainingRecord {
                         seed,
                         rows: Vec::new(),
                         measured: Vec::new(),
@@ -298,12 +298,12 @@ impl Training {
     }
 
     /// How the learner at a seat stands.
-    pub fn record(&self, seat: usize) -> &Record {
+    pub fn record(&self, seat: usize) -> &TrainingRecord {
         &self.chairs[seat].course.record
     }
 
     /// How all stand, by seat.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
+    pub fn records(&self) -> impl Iterator<Item = &TrainingRecord> {
         self.chairs.iter().map(|c| &c.course.record)
     }
 
@@ -325,7 +325,7 @@ impl Training {
         for (chair, slots) in self.chairs.iter_mut().zip(seats) {
             let course = &mut chair.course;
             players.push(match (&chair.standing, &mut course.actor) {
-                (Some(policy), Some(actor)) => Box::new(Standing {
+                (Some(policy), Some(actor)) => Box::new(FixedPlayer {
                     policy,
                     actor,
                     slots,
@@ -522,7 +522,7 @@ impl Training {
     ///
     /// # Errors
     /// What stopped the worlds (those of [`crate::env::worlds::Worlds::step`]).
-    pub fn finish(mut self) -> Result<Vec<(Record, Policy)>, Diagnostic> {
+    pub fn finish(mut self) -> Result<Vec<(TrainingRecord, Policy)>, Diagnostic> {
         let policies: Vec<Policy> = self.chairs.iter().map(Chair::policy).collect();
         let mut out = Vec::new();
         for seat in 0..policies.len() {

@@ -11,7 +11,7 @@ use crate::diag::Diagnostic;
 use crate::learn::Policy;
 use crate::learn::methods::Method;
 use crate::learn::plan::Planned;
-use crate::learn::training::Record;
+use crate::learn::training::TrainingRecord;
 
 /// What the names of policies in a run directory begin with, before the seed; `agent` where several have learned.
 pub fn policy_head(agent: Option<&str>, best: bool) -> String {
@@ -33,7 +33,7 @@ pub struct Trained {
     /// The agent, where several have learned.
     pub agent: Option<String>,
     /// How it went.
-    pub record: Record,
+    pub record: TrainingRecord,
     /// The last policy.
     pub last: Policy,
 }
@@ -321,7 +321,7 @@ fn curves(name: &str, seeds: &[&Trained]) -> Vec<NamedPicture> {
 
 /// The log of one seed as CSV and JSON lines, and as an event file of TensorBoard: one pair of name and bytes per file
 /// of `LOGS`, in order; `agent` where several learn.
-pub fn logs(agent: Option<&str>, record: &Record) -> Vec<(String, Vec<u8>)> {
+pub fn logs(agent: Option<&str>, record: &TrainingRecord) -> Vec<(String, Vec<u8>)> {
     let mut folder = format!("seed_{}", record.seed);
     if let Some(agent) = agent {
         folder = format!("{folder}/{agent}");

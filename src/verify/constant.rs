@@ -5,7 +5,7 @@
 //! range) and over what the exact policy does, then Brent's search between the neighbours of the best.
 
 use super::binding::bounds;
-use super::simulate::{ConstantPolicy, Policy, World};
+use super::simulate::{ChainPaths, ConstantPolicy, PathPolicy};
 use super::welfare::{Feasible, Paths, Welfare};
 use crate::num::{optimise, statistics};
 use crate::solve::bellman::{At, Bellman};
@@ -294,7 +294,7 @@ fn range(
     levels: bool,
 ) -> Option<(Vec<f64>, Vec<f64>)> {
     let nc = bellman.continuous.len();
-    let world = World::new(bellman, 1, seed, starts);
+    let world = ChainPaths::new(bellman, 1, seed, starts);
     let refs: Vec<&[f64]> = world.states.iter().map(Vec::as_slice).collect();
     let at = At {
         shock: world.shock[0],
@@ -330,7 +330,7 @@ struct Allowed<'a> {
     constant: &'a ConstantPolicy<'a>,
 }
 
-impl Policy for Allowed<'_> {
+impl PathPolicy for Allowed<'_> {
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         self.constant.act(at, states, draw, actions);
         let bellman = self.constant.bellman;

@@ -21,7 +21,7 @@
 
 use super::binding::bounds;
 use super::binding::{Binding, bindings, slopes};
-use super::simulate::{Policy, SolvedPolicy};
+use super::simulate::{PathPolicy, SolvedPolicy};
 use crate::num::interpolate::{AxisPoint, MAX_AXES};
 use crate::solve::bellman::{At, Bellman, Scratch, factor_gain};
 use crate::solve::problem::Lanes;
@@ -53,7 +53,7 @@ impl Derivatives {
 struct Euler<'a> {
     bellman: &'a Bellman<'a>,
     /// The policy that is judged, as it is played next period.
-    later: &'a dyn Policy,
+    later: &'a dyn PathPolicy,
     /// Whose value stands for what comes later than next period.
     policy: &'a SolvedPolicy<'a>,
     ns: usize,
@@ -378,7 +378,7 @@ struct Conditions {
 /// twice as long again. `None` if the problem has no derivatives or finite actions.
 pub fn residuals_of(
     bellman: &Bellman,
-    (acts, later): (&dyn Policy, &dyn Policy),
+    (acts, later): (&dyn PathPolicy, &dyn PathPolicy),
     policy: &SolvedPolicy,
     at: At,
     states: &[Vec<f64>],

@@ -4,7 +4,7 @@
 //! a certificate costs, so lives are then played by this policy, and the search is left to the places that are judged.
 
 use super::between::Between;
-use super::simulate::{Policy, SolvedPolicy};
+use super::simulate::{PathPolicy, SolvedPolicy};
 use crate::diag::Diagnostic;
 use crate::solve::bellman::{At, Bellman};
 use crate::solve::solution::Solution;
@@ -44,7 +44,7 @@ impl<'a> Handed<'a> {
     }
 }
 
-impl Policy for Handed<'_> {
+impl PathPolicy for Handed<'_> {
     fn act(&self, at: At, states: &[&[f64]], _: &[f64], actions: &mut [Vec<f64>]) {
         self.between.actions(self.bellman, at, states, actions);
         self.policy.mend(at, states, actions, false);

@@ -26,7 +26,7 @@ pub use distance::{Distance, FREE, NEAR};
 pub use unit::{Unit, Worth};
 pub use verdict::{SeedVerdict, Slice, Verdict};
 
-use super::simulate::{Policy as Acts, SolvedPolicy};
+use super::simulate::{PathPolicy, SolvedPolicy};
 use super::solved::{Solved, judge as simulation};
 use super::welfare::{Feasible, Welfare};
 use crate::check::model::Model;
@@ -237,7 +237,7 @@ impl Judge {
         self.interface.grid_step(&model, k, choices.bins(&policy.space))
     }
 
-    fn at_points(&self, policy: &dyn Acts) -> Vec<Vec<f64>> {
+    fn at_points(&self, policy: &dyn PathPolicy) -> Vec<Vec<f64>> {
         let (na, ns) = (self.decision.spec().actions.len(), self.decision.spec().states.len());
         let mut out = vec![vec![0.0; self.points.len()]; na];
         let mut from = 0;
@@ -272,7 +272,7 @@ impl Judge {
     ///
     /// # Errors
     /// Those of [`Bellman::new`].
-    pub fn one_shot(&self, policy: &dyn Acts) -> Result<(f64, f64), Diagnostic> {
+    pub fn one_shot(&self, policy: &dyn PathPolicy) -> Result<(f64, f64), Diagnostic> {
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let exact = SolvedPolicy::new(&bellman, &self.solution)?;
         let worth = |actions: &[Vec<f64>]| distance::worth_at(&bellman, &exact, &self.points, actions);
@@ -289,7 +289,7 @@ impl Judge {
     ///
     /// # Errors
     /// Those of [`Bellman::new`].
-    pub fn euler(&self, policy: &dyn Acts) -> Result<Option<(f64, f64)>, Diagnostic> {
+    pub fn euler(&self, policy: &dyn PathPolicy) -> Result<Option<(f64, f64)>, Diagnostic> {
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let exact = SolvedPolicy::new(&bellman, &self.solution)?;
         let ns = self.decision.spec().states.len();
@@ -320,7 +320,10 @@ impl Judge {
     ///
     /// # Errors
     /// Those of [`Bellman::new`].
-    pub fn with_benchmarks<T>(&self, then: impl FnOnce(&dyn Acts, &dyn Acts, &dyn Acts) -> T) -> Result<T, Diagnostic> {
+    pub fn with_benchmarks<T>(
+        &self,
+        then: impl FnOnce(&dyn PathPolicy, &dyn PathPolicy, &dyn PathPolicy) -> T,
+    ) -> Result<T, Diagnostic> {
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let exact = SolvedPolicy::new(&bellman, &self.solution)?;
         let mut nothing = self.solution.clone();

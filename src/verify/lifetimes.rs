@@ -1,6 +1,6 @@
 //! What lives under a policy pay: discounted sums along paths, and what is left of those that are still alive when they stop being followed.
 
-use super::simulate::{Policy, SolvedPolicy, World};
+use super::simulate::{ChainPaths, PathPolicy, SolvedPolicy};
 use crate::solve::bellman::{At, Bellman, Scratch};
 
 /// What a path that is still alive after the last period is worth then: `worth(shock, state)`.
@@ -77,13 +77,13 @@ impl Tail {
 /// what `rest` says. `starts` are first states, `[start][state]`.
 pub fn lifetimes(
     bellman: &Bellman,
-    policy: &dyn Policy,
+    policy: &dyn PathPolicy,
     (paths, periods): (usize, usize),
     seed: u64,
     starts: &[Vec<f64>],
     rest: Rest,
 ) -> Vec<f64> {
-    let mut world = World::new(bellman, paths, seed, starts);
+    let mut world = ChainPaths::new(bellman, paths, seed, starts);
     let mut weight = vec![1.0; paths];
     let mut total = vec![0.0; paths];
     let mut tail = Tail::new(paths, periods);
@@ -137,13 +137,13 @@ fn numbers(total: Vec<f64>) -> Vec<f64> {
 /// periods it goes on losing.
 pub fn lifetimes_expected(
     value: &SolvedPolicy,
-    policy: &dyn Policy,
+    policy: &dyn PathPolicy,
     (paths, periods): (usize, usize),
     seed: u64,
     starts: &[Vec<f64>],
 ) -> Vec<f64> {
     let bellman = value.bellman();
-    let mut world = World::new(bellman, paths, seed, starts);
+    let mut world = ChainPaths::new(bellman, paths, seed, starts);
     let mut weight = vec![1.0; paths];
     let mut total = vec![0.0; paths];
     let mut scratch = Scratch::default();
@@ -159,7 +159,10 @@ pub fn lifetimes_expected(
                     .filter(|&p| w.shock[p] == shock && w.time[p] == time && weight[p] != 0.0)
                     .collect();
                 let at = At { shock, time };
-                let (states, actions) = (World::gather(&w.states, &lanes), World::gather(&w.actions, &lanes));
+                let (states, actions) = (
+                    ChainPaths::gather(&w.states, &lanes),
+                    ChainPaths::gather(&w.actions, &lanes),
+                );
                 let states: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
                 let actions: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
                 let (mut q, mut slack, mut here) =

@@ -11,7 +11,7 @@ use crate::solve::solution::{Reader, Solution};
 use crate::verify::between::Between;
 
 /// A policy: the actions at a state.
-pub trait Policy: Sync {
+pub trait PathPolicy: Sync {
     /// Actions at the states of `draw.len()` lanes (`actions[a][i]`); `draw` are uniforms for policies that randomise.
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]);
 
@@ -160,7 +160,7 @@ fn kinks(bellman: &Bellman, solution: &Solution) -> Vec<bool> {
     flags
 }
 
-impl Policy for SolvedPolicy<'_> {
+impl PathPolicy for SolvedPolicy<'_> {
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         let n = draw.len();
         let continuation = self.continuation(at.time);
@@ -274,7 +274,7 @@ impl std::fmt::Debug for Bellman<'_> {
     }
 }
 
-impl Policy for ConstantPolicy<'_> {
+impl PathPolicy for ConstantPolicy<'_> {
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         let n = draw.len();
         let (lo, hi) = super::binding::bounds(self.bellman, at, states, n);
@@ -295,7 +295,7 @@ impl Policy for ConstantPolicy<'_> {
 }
 
 /// Paths side by side.
-pub struct World<'a> {
+pub struct ChainPaths<'a> {
     bellman: &'a Bellman<'a>,
     starts: Vec<Vec<f64>>,
     /// Chances of first joint shocks.
@@ -334,7 +334,7 @@ fn draw(probabilities: impl Iterator<Item = f64>, u: f64) -> usize {
     p.iter().rposition(|p| *p > 0.0).unwrap_or(0)
 }
 
-impl<'a> World<'a> {
+impl<'a> ChainPaths<'a> {
     /// `paths` worlds at `starts`, `[start][state]`, in turn (the steady state or the middle of the grid if there are none) with
     /// shocks as lives begin (`Spec::first_shock`).
     pub fn new(bellman: &'a Bellman<'a>, paths: usize, seed: u64, starts: &[Vec<f64>]) -> Self {
@@ -361,7 +361,7 @@ impl<'a> World<'a> {
         let shock = (0..paths)
             .map(|p| draw(first.iter().copied(), keys[0].uniform(0, p as u64)))
             .collect();
-        World {
+        ChainPaths {
             states: (0..spec.states.len())
                 .map(|k| (0..paths).map(|p| starts[p % starts.len()][k]).collect())
                 .collect(),
@@ -387,7 +387,7 @@ impl<'a> World<'a> {
     }
 
     /// One period under `policy`. `before_move` sees the world with this period's states, shocks and actions.
-    pub fn step(&mut self, policy: &dyn Policy, before_move: &mut dyn FnMut(&World)) {
+    pub fn step(&mut self, policy: &dyn PathPolicy, before_move: &mut dyn FnMut(&ChainPaths)) {
         let spec = self.bellman.problem.spec();
         let paths = self.shock.len();
         self.step += 1;
@@ -398,7 +398,7 @@ impl<'a> World<'a> {
             let lanes: Vec<usize> = (0..paths)
                 .filter(|&p| self.shock[p] == shock && self.time[p] == time)
                 .collect();
-            let states = World::gather(&self.states, &lanes);
+            let states = ChainPaths::gather(&self.states, &lanes);
             let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
             let u: Vec<f64> = lanes
                 .iter()
@@ -419,7 +419,7 @@ impl<'a> World<'a> {
                 self.keys[2].uniform(self.step, p as u64),
             );
         }
-        let branch = |w: &World, p: usize| {
+        let branch = |w: &ChainPaths, p: usize| {
             if spec.next_uses_shock_next {
                 next_shock[p]
             } else {
@@ -427,7 +427,7 @@ impl<'a> World<'a> {
             }
         };
         self.draw_noises(&|w, p| branch(w, p));
-        let key = |w: &World, p: usize| (w.shock[p], w.time[p], w.noise[p], branch(w, p));
+        let key = |w: &ChainPaths, p: usize| (w.shock[p], w.time[p], w.noise[p], branch(w, p));
         let mut groups: Vec<_> = (0..paths).map(|p| key(self, p)).collect();
         groups.sort_unstable();
         groups.dedup();
@@ -436,8 +436,8 @@ impl<'a> World<'a> {
         for group in groups {
             let (shock, time, noise, branch) = group;
             let lanes: Vec<usize> = (0..paths).filter(|&p| key(self, p) == group).collect();
-            let states = World::gather(&self.states, &lanes);
-            let actions = World::gather(&self.actions, &lanes);
+            let states = ChainPaths::gather(&self.states, &lanes);
+            let actions = ChainPaths::gather(&self.actions, &lanes);
             let states: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
             let actions: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
             self.bellman.evaluate(
@@ -476,9 +476,9 @@ impl<'a> World<'a> {
     }
 
     /// Draws the noise node of each path, with the chances that its state, shock and action give it.
-    fn draw_noises(&mut self, branch: &dyn Fn(&World, usize) -> usize) {
+    fn draw_noises(&mut self, branch: &dyn Fn(&ChainPaths, usize) -> usize) {
         let paths = self.shock.len();
-        let uniform = |w: &World, p: usize| w.keys[3].uniform(w.step, p as u64);
+        let uniform = |w: &ChainPaths, p: usize| w.keys[3].uniform(w.step, p as u64);
         if !self.bellman.problem.spec().chances_move {
             for p in 0..paths {
                 let weights = self.bellman.noises.iter();
@@ -487,15 +487,15 @@ impl<'a> World<'a> {
             }
             return;
         }
-        let key = |w: &World, p: usize| (w.shock[p], w.time[p], branch(w, p));
+        let key = |w: &ChainPaths, p: usize| (w.shock[p], w.time[p], branch(w, p));
         let mut groups: Vec<_> = (0..paths).map(|p| key(self, p)).collect();
         groups.sort_unstable();
         groups.dedup();
         for group in groups {
             let (shock, time, next) = group;
             let lanes: Vec<usize> = (0..paths).filter(|&p| key(self, p) == group).collect();
-            let states = World::gather(&self.states, &lanes);
-            let actions = World::gather(&self.actions, &lanes);
+            let states = ChainPaths::gather(&self.states, &lanes);
+            let actions = ChainPaths::gather(&self.actions, &lanes);
             let states: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
             let actions: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
             let chances = self

@@ -10,7 +10,7 @@
 mod exact;
 
 use super::binding::bounds;
-use super::simulate::{Policy, SolvedPolicy, World};
+use super::simulate::{ChainPaths, PathPolicy, SolvedPolicy};
 use crate::num::interpolate::{AxisPoint, MAX_AXES, Surface};
 use crate::num::statistics;
 use crate::solve::bellman::{At, Bellman, FEASIBLE, Scratch};
@@ -174,7 +174,7 @@ impl<'a> Welfare<'a> {
     }
 
     /// What falls short of the solved value in this period, for the paths of `lanes`.
-    fn shortfalls(&self, w: &World, lanes: &[usize], out: &mut [f64], outside: &mut [bool]) {
+    fn shortfalls(&self, w: &ChainPaths, lanes: &[usize], out: &mut [f64], outside: &mut [bool]) {
         let mut keys: Vec<(usize, usize)> = lanes.iter().map(|&p| (w.shock[p], w.time[p])).collect();
         keys.sort_unstable();
         keys.dedup();
@@ -215,16 +215,16 @@ impl<'a> Welfare<'a> {
     }
 
     /// What a policy earns on paths: exactly where there are finitely many states, else by following them.
-    pub fn along(&self, policy: &dyn Policy, paths: &Paths) -> Along {
+    pub fn along(&self, policy: &dyn PathPolicy, paths: &Paths) -> Along {
         let known = self.exactly.then(|| self.expected(policy, paths)).flatten();
         known.unwrap_or_else(|| self.followed(policy, paths))
     }
 
     /// Follows a policy by chance.
-    fn followed(&self, policy: &dyn Policy, paths: &Paths) -> Along {
+    fn followed(&self, policy: &dyn PathPolicy, paths: &Paths) -> Along {
         let spec = self.bellman.problem.spec();
         let n = paths.count.max(1);
-        let mut world = World::new(self.bellman, n, paths.seed, paths.starts);
+        let mut world = ChainPaths::new(self.bellman, n, paths.seed, paths.starts);
         let constant = spec.discount.filter(|d| *d < 1.0);
         let most = match (spec.horizon, paths.periods) {
             (Some(h), Some(p)) => h.min(p),
@@ -296,10 +296,10 @@ pub struct Feasible<'a> {
     /// The problem.
     pub bellman: &'a Bellman<'a>,
     /// The policy.
-    pub policy: &'a dyn Policy,
+    pub policy: &'a dyn PathPolicy,
 }
 
-impl Policy for Feasible<'_> {
+impl PathPolicy for Feasible<'_> {
     fn randomises(&self) -> bool {
         self.policy.randomises()
     }

@@ -234,7 +234,7 @@ fn stored(process: &Process, u: f64) -> f64 {
 }
 
 /// Copies of the game, with everybody playing.
-pub(super) struct Bench {
+pub(super) struct GameCopies {
     pub(super) worlds: Worlds,
     pub(super) weights: Vec<f64>,
     actor: Actor,
@@ -245,7 +245,7 @@ pub(super) struct Bench {
     stages: usize,
 }
 
-impl Bench {
+impl GameCopies {
     /// Copies for these cases; `watched` are reported with every period.
     pub(super) fn new(
         model: &Model,
@@ -253,7 +253,7 @@ impl Bench {
         cases: &Cases,
         seed: u64,
         watched: &[NodeId],
-    ) -> Result<Bench, Diagnostic> {
+    ) -> Result<GameCopies, Diagnostic> {
         let n = cases.lanes.len();
         let mut worlds = Worlds::new(model, None, n, seed, watched)?;
         worlds.spread_chance(n, (0..n).map(|w| (0, w as u64)).collect(), seed);
@@ -264,7 +264,7 @@ impl Bench {
         }
         let start = (0..n).map(|w| worlds.snapshot(w)).collect();
         let actor = Actor::new(&worlds, &Behaviour::Solved(Arc::new(solution.clone())).into())?;
-        Ok(Bench {
+        Ok(GameCopies {
             worlds,
             actor,
             weights: cases.lanes.iter().map(|c| c.weight).collect(),

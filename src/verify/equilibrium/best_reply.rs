@@ -18,7 +18,7 @@ use crate::solve::progress::{Progress, Watch};
 use crate::solve::solution::Solution;
 use crate::verify::world::play::Deviator;
 use crate::verify::world::seat::SolvedSeat;
-use crate::verify::world::{Bench, WorldCertificate, promise};
+use crate::verify::world::{WorldCertificate, WorldEvidence, promise};
 use std::sync::Arc;
 
 /// Nodes of each continuous state of the reply's grid, by how many there are (0, 1, 2, ..).
@@ -98,7 +98,7 @@ pub(super) fn prove(seated: &Seated, progress: &mut dyn Watch, out: &mut WorldCe
 }
 
 /// Puts down a row and judges: the gain with its standard error.
-pub(super) fn row(bench: &Bench, name: &str, method: &str, gain: (f64, f64), out: &mut WorldCertificate) {
+pub(super) fn row(bench: &WorldEvidence, name: &str, method: &str, gain: (f64, f64), out: &mut WorldCertificate) {
     let (gain, error) = gain;
     let fine = out.log(
         "best reply of a whole life, gain",

@@ -4,7 +4,7 @@
 //! few, else with evenly spread draws of what is known. Each who decides then tries other choices (`trial.rs`) while everybody else plays on; whoever
 //! takes prices as given meets those of the equilibrium. Nothing of the solver's problem is read: only what is played.
 
-use super::bench::{Bench, Cases, Lane, Spread, cases, draws_of_own};
+use super::bench::{Cases, GameCopies, Lane, Spread, cases, draws_of_own};
 use super::record::{EquilibriumCertificate, Reaction, Standing};
 use super::trial::{Gain, Trial};
 use crate::check::Model;
@@ -14,7 +14,7 @@ use crate::solve::economy::stated::{AtPrices, at_prices};
 use crate::solve::problem::ActionKind;
 use crate::solve::solution::{Player, Solution};
 use crate::verify::grid::{Certificate, SeriesMoments};
-use crate::verify::world::{Proof, Scale, WorldCertificate};
+use crate::verify::world::{ProofRow, Scale, WorldCertificate};
 
 /// log10 of the largest gain that passes, as a share of what is at stake: where everything is counted out, and where it is sampled.
 const LIMIT: (f64, f64) = (-6.0, -3.0);
@@ -54,7 +54,7 @@ pub(super) fn judge(
         seed,
         (if knowing { KNOWING.0 } else { DRAWS }, Spread::Even),
     );
-    let mut bench = Bench::new(model, solution, &cases, seed, &prices(model))?;
+    let mut bench = GameCopies::new(model, solution, &cases, seed, &prices(model))?;
     // Other draws than those that judge, so that no choice is picked for the chance of its draws.
     let staged = model.stages.len() > 1;
     let mut few = match knowing || staged && !cases.exact {
@@ -62,7 +62,7 @@ pub(super) fn judge(
             let seed = seed.wrapping_add(1);
             let draws = if staged { ANSWERED } else { KNOWING.1 };
             let cases = super::bench::cases(model, solution, seed, (draws, Spread::Even));
-            Some(Bench::new(model, solution, &cases, seed, &prices(model))?)
+            Some(GameCopies::new(model, solution, &cases, seed, &prices(model))?)
         }
         false => None,
     };
@@ -70,7 +70,7 @@ pub(super) fn judge(
         true => {
             let seed = seed.wrapping_add(2);
             let cases = super::bench::cases(model, solution, seed, (TOWARD_ENDS, Spread::TowardEnds));
-            Some(Bench::new(model, solution, &cases, seed, &prices(model))?)
+            Some(GameCopies::new(model, solution, &cases, seed, &prices(model))?)
         }
         false => None,
     };
@@ -85,7 +85,7 @@ pub(super) fn judge(
         let mut own;
         let judged = match &given {
             Some(at) => {
-                own = Bench::new(&at.model, solution, &cases, seed, &at.implied)?;
+                own = GameCopies::new(&at.model, solution, &cases, seed, &at.implied)?;
                 &mut own
             }
             None => &mut bench,
@@ -100,7 +100,7 @@ pub(super) fn judge(
         let mut moved_by = match &given {
             Some(at) => {
                 let again = at_prices(model, &at.at.iter().map(|(p, x)| (*p, 1.01 * x)).collect::<Vec<_>>())?;
-                Some(Bench::new(&again.model, solution, &cases, seed, &[])?)
+                Some(GameCopies::new(&again.model, solution, &cases, seed, &[])?)
             }
             None => None,
         };
@@ -218,7 +218,7 @@ fn gained(
 ) {
     let limit = if cases.exact { LIMIT.0 } else { LIMIT.1 };
     let value = gain.share.max(1e-16).log10();
-    world.proofs.push(Proof {
+    world.proofs.push(ProofRow {
         name: format!("one-shot gain of {}", player.name),
         value,
         scale: Scale::Log,
@@ -263,7 +263,7 @@ fn of_each_type(model: &Model, player: &Player, gain: &Gain, world: &mut WorldCe
     let hint = "rewards that move smoothly with what is known make strategies smooth; a type that may stand aside needs the edge in the reward (`b >= 0.2`)";
     if let Some(own) = &gain.own {
         let value = own.share.max(1e-16).log10();
-        world.proofs.push(Proof {
+        world.proofs.push(ProofRow {
             name: format!("one-shot gain of {}, each type", player.name),
             value,
             scale: Scale::Log,
@@ -281,7 +281,7 @@ fn of_each_type(model: &Model, player: &Player, gain: &Gain, world: &mut WorldCe
         }
     }
     for m in &gain.means {
-        world.proofs.push(Proof {
+        world.proofs.push(ProofRow {
             name: format!("mean of {}, off what is best", m.action),
             value: m.share,
             scale: Scale::Share,
@@ -302,7 +302,7 @@ fn of_each_type(model: &Model, player: &Player, gain: &Gain, world: &mut WorldCe
 
 /// The proof that a price clears next to what a player chooses; `missed` is a choice at which none does.
 fn priced_nearby(model: &Model, player: &Player, missed: Option<&str>, world: &mut WorldCertificate) {
-    world.proofs.push(Proof {
+    world.proofs.push(ProofRow {
         name: format!("other choices of {} nearby without a price", player.name),
         value: f64::from(u8::from(missed.is_some())),
         scale: Scale::Plain,
@@ -327,7 +327,7 @@ fn clears_for(
     for (k, name) in at.names.iter().enumerate().filter(|(k, _)| at.clears[*k]) {
         let worst = watched[k].iter().map(|x| x.abs()).fold(0.0, f64::max);
         excess = excess.max(worst);
-        world.proofs.push(Proof {
+        world.proofs.push(ProofRow {
             name: format!("excess demand at {name}"),
             value: worst,
             scale: Scale::Plain,
@@ -345,7 +345,7 @@ fn clears_for(
 /// The proof that markets clear in the economy, in every case.
 fn markets_clear(model: &Model, paid: &Lane, world: &mut WorldCertificate) {
     let missed = paid.clears.iter().filter(|c| !**c).count();
-    world.proofs.push(Proof {
+    world.proofs.push(ProofRow {
         name: "cases in which a market does not clear".into(),
         value: missed as f64,
         scale: Scale::Plain,
@@ -360,8 +360,8 @@ fn markets_clear(model: &Model, paid: &Lane, world: &mut WorldCertificate) {
 }
 
 /// How far best replies move, as a share, where what is given moves by 1 %.
-fn reply_to_others(moved: f64) -> Proof {
-    Proof {
+fn reply_to_others(moved: f64) -> ProofRow {
+    ProofRow {
         name: "best reply where what is given moves by 1 %".into(),
         value: moved,
         scale: Scale::Share,
@@ -413,14 +413,19 @@ fn at_the_end(model: &Model, player: &Player, at: &str) -> Diagnostic {
 }
 
 /// What a player earns on average in the cases with some actions set to other numbers, (action, element, value) each.
-fn earned(bench: &mut Bench, over: &[(usize, usize, f64)], model: &Model, player: &Player) -> Result<f64, Diagnostic> {
+fn earned(
+    bench: &mut GameCopies,
+    over: &[(usize, usize, f64)],
+    model: &Model,
+    player: &Player,
+) -> Result<f64, Diagnostic> {
     let at = bench.stand(&[])?;
     let paid = bench.pays(&at, over)?;
     Ok(obtained(bench, &paid, model, player))
 }
 
 /// What a player is paid on average in the cases.
-fn obtained(bench: &Bench, paid: &Lane, model: &Model, player: &Player) -> f64 {
+fn obtained(bench: &GameCopies, paid: &Lane, model: &Model, player: &Player) -> f64 {
     let own = bench.rewards(paid, model, player.agent, player.member.unwrap_or(0));
     bench.mean(&own)
 }
@@ -448,7 +453,7 @@ fn promised(
     let limit = if *exact { PROMISED.0 } else { PROMISED.1 };
     // Values near zero are compared as they are.
     let holds = off <= limit || (own - said).abs() <= 1e-9;
-    world.proofs.push(Proof {
+    world.proofs.push(ProofRow {
         name: format!("value of {} obtained less promised", player.name),
         value: if holds { off.min(limit) } else { off },
         scale: Scale::Share,
@@ -471,7 +476,7 @@ fn promised(
 fn moments(
     model: &Model,
     solution: &Solution,
-    bench: &Bench,
+    bench: &GameCopies,
     base: &[crate::env::worlds::trial::Place],
     paid: &Lane,
 ) -> Vec<SeriesMoments> {
@@ -519,7 +524,7 @@ fn moments(
 fn reactions(
     model: &Model,
     solution: &Solution,
-    bench: &mut Bench,
+    bench: &mut GameCopies,
     base: &[crate::env::worlds::trial::Place],
     seed: u64,
 ) -> Result<Vec<Reaction>, Diagnostic> {

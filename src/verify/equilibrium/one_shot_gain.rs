@@ -8,7 +8,7 @@ use super::record::Standing;
 use super::vacuity;
 use crate::diag::Diagnostic;
 use crate::verify::world::trials::Trials;
-use crate::verify::world::{Bench, WorldCertificate, deviation, promise, slope};
+use crate::verify::world::{WorldCertificate, WorldEvidence, deviation, promise, slope};
 
 /// log10 of the largest error of a first-order condition that passes, in units of what it balances: a choice that is off by a per cent changes
 /// a value by a ten-thousandth only.
@@ -34,7 +34,7 @@ pub(super) fn value(seated: &Seated, out: &mut WorldCertificate) -> Result<f64, 
 /// # Errors
 /// Those of the economy's programs.
 pub(super) fn deviations(
-    bench: &Bench,
+    bench: &WorldEvidence,
     trials: &mut Trials,
     name: &str,
     out: &mut WorldCertificate,

@@ -11,7 +11,7 @@ use crate::verify::world::play::{self, Apart, Deviator, Played};
 use crate::verify::world::seat::SolvedSeat;
 use crate::verify::world::trials::Trials;
 use crate::verify::world::value::Value;
-use crate::verify::world::{Bench, JudgeOptions, LANES, WorldCertificate, units};
+use crate::verify::world::{JudgeOptions, LANES, WorldCertificate, WorldEvidence, units};
 use std::sync::Arc;
 
 /// What was found of one player.
@@ -127,9 +127,13 @@ impl<'a> Seated<'a> {
     ///
     /// # Errors
     /// Those of the economy's programs.
-    pub(super) fn bench<'b>(&'b self, played: &'b Played, trials: &mut Trials) -> Result<Bench<'b>, Diagnostic> {
+    pub(super) fn bench<'b>(
+        &'b self,
+        played: &'b Played,
+        trials: &mut Trials,
+    ) -> Result<WorldEvidence<'b>, Diagnostic> {
         let (units, unit) = units(trials, &self.seat, &self.value, played)?;
-        Ok(Bench {
+        Ok(WorldEvidence {
             model: self.model,
             solution: &self.solution,
             seat: &self.seat,

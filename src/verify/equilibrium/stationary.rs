@@ -24,7 +24,7 @@ use crate::verify::first_values::begins;
 use crate::verify::grid::{Certificate, certify};
 use crate::verify::solved::begins::{in_the_economy, judge as settings};
 use crate::verify::world::seat::SolvedSeat;
-use crate::verify::world::{Proof, Scale, WorldCertificate};
+use crate::verify::world::{ProofRow, Scale, WorldCertificate};
 use std::sync::Arc;
 
 /// Member-periods that are lived, the most worlds, and periods that pass before means count.
@@ -135,7 +135,7 @@ fn on(solution: &crate::solve::solution::Solution, population: &Population, valu
 /// Nobody may stand at the top of a grid that the solver chose.
 fn top(population: &Population, out: &mut WorldCertificate) {
     let fine = population.top <= TOP;
-    out.proofs.push(Proof {
+    out.proofs.push(ProofRow {
         name: "population: at the top of its grid".into(),
         value: population.top,
         scale: Scale::Share,
@@ -211,7 +211,7 @@ fn lived(
         } else {
             format!("population: {name} as lived")
         };
-        out.proofs.push(Proof {
+        out.proofs.push(ProofRow {
             name: what,
             value: off.abs(),
             scale: Scale::Share,
@@ -324,7 +324,7 @@ fn moves(
         }
     }
     let fine = !(least < STILL);
-    out.proofs.push(Proof {
+    out.proofs.push(ProofRow {
         name: "numbers shifted by 1 %, conditions move".into(),
         value: least,
         scale: Scale::Plain,

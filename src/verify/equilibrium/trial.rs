@@ -5,7 +5,7 @@
 //! the solver's, and on either side of where what is played jumps. Those who choose later answer such a trial by what is best for them, which is searched for
 //! here, too.
 
-use super::bench::{Bench, Lane};
+use super::bench::{GameCopies, Lane};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::worlds::Bounds;
@@ -97,11 +97,11 @@ pub(super) struct Trial<'a, 'b> {
     pub(super) solution: &'a Solution,
     pub(super) player: &'a Player,
     pub(super) seed: u64,
-    pub(super) bench: &'b mut Bench,
+    pub(super) bench: &'b mut GameCopies,
     /// Fewer cases of their own, among which choices are looked for that are then tried in all.
-    pub(super) few: Option<&'b mut Bench>,
+    pub(super) few: Option<&'b mut GameCopies>,
     /// Cases that are drawn more often near the ends of what is known, in which each type's own gain is measured.
-    pub(super) ends: Option<&'b mut Bench>,
+    pub(super) ends: Option<&'b mut GameCopies>,
     /// Whether somebody answers at a later stage.
     pub(super) staged: bool,
 }
@@ -112,7 +112,7 @@ impl<'a, 'b> Trial<'a, 'b> {
         model: &'a Model,
         solution: &'a Solution,
         player: &'a Player,
-        bench: &'b mut Bench,
+        bench: &'b mut GameCopies,
         seed: u64,
     ) -> Trial<'a, 'b> {
         Trial {
@@ -564,7 +564,7 @@ fn tidy(x: f64) -> f64 {
 fn answers(
     model: &Model,
     solution: &Solution,
-    bench: &mut Bench,
+    bench: &mut GameCopies,
     at: &[Place],
     stage: usize,
     over: &mut Vec<(usize, usize, f64)>,

@@ -10,7 +10,7 @@ use crate::learn::policy::PolicyKind;
 use crate::learn::{Policy, translation::Translation};
 use crate::solve::bellman::At;
 use crate::verify::learned::{Judge, Trial};
-use crate::verify::simulate::Policy as Acts;
+use crate::verify::simulate::PathPolicy;
 use crate::verify::solved::Solved;
 
 /// Plays a solution in the model's own world.
@@ -120,7 +120,7 @@ pub(super) fn limit_projected(model: &Model, _: &Solved) -> f64 {
 /// The same share everywhere.
 struct Share(f64);
 
-impl Acts for Share {
+impl PathPolicy for Share {
     fn act(&self, _: At, _: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         actions[0][..draw.len()].fill(self.0);
     }

@@ -1,14 +1,14 @@
 //! Bellman residuals `|TV - V|`: by how much one more step of the Bellman equation moves the value.
 
 use super::quantiles::quantiles;
-use super::{Bench, Certificate, Proof};
+use super::{Certificate, GridEvidence, Proof};
 use crate::diag::Diagnostic;
 
 /// Bellman residuals on the ergodic set and between nodes.
 pub struct BellmanResidual;
 
 impl Proof for BellmanResidual {
-    fn measure(&self, bench: &Bench, out: &mut Certificate) {
+    fn measure(&self, bench: &GridEvidence, out: &mut Certificate) {
         out.bellman = quantiles(&bench.ergodic.bellman);
         out.bellman_grid = quantiles(&bench.grid.bellman);
     }

@@ -1,7 +1,7 @@
 //! The best constant policy: a solution that does not beat it is worthless whatever its residuals. The constant is looked for under one
 //! set of draws and compared with the solution under another, path by path.
 
-use super::{Bench, Certificate, Proof};
+use super::{Certificate, GridEvidence, Proof};
 use crate::diag::Diagnostic;
 use crate::num::interpolate::{AxisPoint, Surface};
 use crate::num::{optimise, statistics};
@@ -9,7 +9,7 @@ use crate::solve::bellman::{At, Bellman};
 use crate::solve::problem::{ActionKind, Lanes};
 use crate::verify::binding::bounds;
 use crate::verify::lifetimes::{Rest, lifetimes, lifetimes_expected};
-use crate::verify::simulate::{ConstantPolicy, Policy, World};
+use crate::verify::simulate::{ChainPaths, ConstantPolicy, PathPolicy};
 use serde::{Deserialize, Serialize};
 
 /// The comparison with the best constant policy.
@@ -63,7 +63,7 @@ impl ConstantComparison {
 pub struct BestConstant;
 
 impl Proof for BestConstant {
-    fn measure(&self, bench: &Bench, out: &mut Certificate) {
+    fn measure(&self, bench: &GridEvidence, out: &mut Certificate) {
         if bench.options.constant {
             out.constant = best_constant(bench);
         }
@@ -93,8 +93,8 @@ const CONSTANT_PATHS: (usize, usize) = (16, 64);
 /// The best constant policy and the solution under draws that the constant was not chosen by; `None` where there is no
 /// natural constant policy (taste shocks, unbounded actions, finite and continuous actions together, more than three
 /// actions).
-fn best_constant(bench: &Bench) -> Option<ConstantComparison> {
-    let Bench {
+fn best_constant(bench: &GridEvidence) -> Option<ConstantComparison> {
+    let GridEvidence {
         bellman,
         policy,
         solution,
@@ -135,11 +135,11 @@ fn best_constant(bench: &Bench) -> Option<ConstantComparison> {
         bellman.tensor.value_at(&later[shock], &places)
     };
     let own = Rest::AtMost(&after);
-    let play = |p: &dyn Policy, paths: usize, seed: u64, rest: Rest| -> Vec<f64> {
+    let play = |p: &dyn PathPolicy, paths: usize, seed: u64, rest: Rest| -> Vec<f64> {
         lifetimes(bellman, p, (paths, periods), seed, &options.starts, rest)
     };
     let (few, many) = (options.paths.clamp(1, CONSTANT_PATHS.0), CONSTANT_PATHS.1);
-    let value = |p: &dyn Policy| statistics::mean(&play(p, few, options.seed, own));
+    let value = |p: &dyn PathPolicy| statistics::mean(&play(p, few, options.seed, own));
     let tried = match nc {
         0 => constant_choices(bench, &value),
         _ => constant_numbers(bench, &value)?,
@@ -160,7 +160,7 @@ fn best_constant(bench: &Bench) -> Option<ConstantComparison> {
     // Draws that the constant has not seen: on its own it would look better than it is.
     let compare = |paths: usize, salt: u64, expected: bool| -> ConstantComparison {
         let fresh = options.seed.wrapping_add(salt);
-        let one = |p: &dyn Policy, rest: Rest| match expected {
+        let one = |p: &dyn PathPolicy, rest: Rest| match expected {
             true => lifetimes_expected(policy, p, (paths, periods), fresh, &options.starts),
             false => play(p, paths, fresh, rest),
         };
@@ -210,7 +210,7 @@ struct Tried {
 }
 
 /// Constant choices among finite ones, with their worth by `value`.
-fn constant_choices(bench: &Bench, value: &dyn Fn(&dyn Policy) -> f64) -> Vec<Tried> {
+fn constant_choices(bench: &GridEvidence, value: &dyn Fn(&dyn PathPolicy) -> f64) -> Vec<Tried> {
     let bellman = bench.bellman;
     let mut tried = Vec::new();
     for combo in bellman.combos.iter().take(400) {
@@ -240,15 +240,15 @@ fn constant_choices(bench: &Bench, value: &dyn Fn(&dyn Policy) -> f64) -> Vec<Tr
 
 /// The best constant share of the interval of each action, and the best constant level, each at most three numbers, by `value`; `None` where a
 /// bound is not finite.
-fn constant_numbers(bench: &Bench, value: &dyn Fn(&dyn Policy) -> f64) -> Option<Vec<Tried>> {
-    let Bench {
+fn constant_numbers(bench: &GridEvidence, value: &dyn Fn(&dyn PathPolicy) -> f64) -> Option<Vec<Tried>> {
+    let GridEvidence {
         bellman,
         policy,
         options,
         ..
     } = *bench;
     let (spec, nc) = (bellman.problem.spec(), bellman.continuous.len());
-    let world = World::new(bellman, 1, options.seed, &options.starts);
+    let world = ChainPaths::new(bellman, 1, options.seed, &options.starts);
     let refs: Vec<&[f64]> = world.states.iter().map(Vec::as_slice).collect();
     let (lo, hi) = bounds(
         bellman,
@@ -364,7 +364,7 @@ struct Masked<'a> {
     allowed: &'a std::sync::atomic::AtomicBool,
 }
 
-impl Policy for Masked<'_> {
+impl PathPolicy for Masked<'_> {
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         self.constant.act(at, states, draw, actions);
         let bellman = self.constant.bellman;

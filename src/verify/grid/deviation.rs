@@ -1,14 +1,14 @@
 //! One-shot deviations: `max_a Q(x, a) - Q(x, policy(x))`, what choosing otherwise once would gain.
 
 use super::quantiles::quantiles;
-use super::{Bench, Certificate, Proof};
+use super::{Certificate, GridEvidence, Proof};
 use crate::diag::Diagnostic;
 
 /// Gains on the ergodic set.
 pub struct Deviation;
 
 impl Proof for Deviation {
-    fn measure(&self, bench: &Bench, out: &mut Certificate) {
+    fn measure(&self, bench: &GridEvidence, out: &mut Certificate) {
         out.deviation = quantiles(&bench.ergodic.deviation);
     }
 

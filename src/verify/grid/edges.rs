@@ -1,6 +1,6 @@
 //! Whether simulated lives stay on the grid, and off its edges unless a constraint or the law of the state puts them there.
 
-use super::{Bench, Certificate, Proof, Share};
+use super::{Certificate, GridEvidence, Proof, Share};
 use crate::diag::Diagnostic;
 use crate::num::interpolate::Rule;
 
@@ -11,7 +11,7 @@ const NEAR: f64 = 0.02;
 pub struct Edges;
 
 impl Proof for Edges {
-    fn measure(&self, bench: &Bench, out: &mut Certificate) {
+    fn measure(&self, bench: &GridEvidence, out: &mut Certificate) {
         let played = bench.played;
         out.outside = fault!("verdict.edges_unseen", 0.0, played.share(&played.outside));
         out.unexplained_edges = played.share(&played.unexplained);

@@ -1,14 +1,14 @@
 //! Euler residuals (see [`crate::verify::euler`]): the share of consumption by which the first-order condition is missed.
 
 use super::quantiles::quantiles;
-use super::{Bench, Certificate, Proof};
+use super::{Certificate, GridEvidence, Proof};
 use crate::diag::Diagnostic;
 
 /// Euler residuals on the ergodic set and between nodes, where no constraint binds.
 pub struct Euler;
 
 impl Proof for Euler {
-    fn measure(&self, bench: &Bench, out: &mut Certificate) {
+    fn measure(&self, bench: &GridEvidence, out: &mut Certificate) {
         let all = &bench.ergodic.euler;
         let bound = all.iter().filter(|e| e.is_nan()).count();
         out.euler = quantiles(all);

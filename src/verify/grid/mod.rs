@@ -26,7 +26,7 @@ mod tests;
 pub mod trusted;
 
 use super::handed::Handed;
-use super::simulate::{Policy, SolvedPolicy};
+use super::simulate::{PathPolicy, SolvedPolicy};
 use crate::diag::{Diagnostic, Severity};
 use crate::solve::bellman::Bellman;
 use crate::solve::problem::DecisionProblem;
@@ -234,7 +234,7 @@ impl Certificate {
 }
 
 /// What every proof may use.
-pub struct Bench<'a> {
+pub struct GridEvidence<'a> {
     /// The Bellman equation.
     pub bellman: &'a Bellman<'a>,
     /// What is judged.
@@ -242,7 +242,7 @@ pub struct Bench<'a> {
     /// Its policy.
     pub policy: &'a SolvedPolicy<'a>,
     /// The policy by which lives are played.
-    pub player: &'a dyn Policy,
+    pub player: &'a dyn PathPolicy,
     /// Whether that one does not search.
     pub handed: bool,
     /// Settings.
@@ -262,7 +262,7 @@ const SEARCHED: usize = 20;
 /// What reading a choice and playing a period take, in such evaluations.
 const READ: usize = 50;
 
-impl Bench<'_> {
+impl GridEvidence<'_> {
     /// Evaluations of the period that one choice of the player takes, about.
     fn each_choice(&self) -> usize {
         if self.handed {
@@ -282,7 +282,7 @@ fn searched(bellman: &Bellman) -> usize {
 /// One proof of a certificate.
 pub trait Proof: Sync {
     /// Measures, and writes down what was found.
-    fn measure(&self, bench: &Bench, out: &mut Certificate);
+    fn measure(&self, bench: &GridEvidence, out: &mut Certificate);
     /// What is wrong with the numbers of a certificate; `None` if nothing.
     fn verdict(&self, certificate: &Certificate) -> Option<Diagnostic>;
 }
@@ -319,7 +319,7 @@ pub fn certify(
     let policy = SolvedPolicy::new(&bellman, solution)?;
     let paths = options.paths.max(1);
     let handed = Handed::where_dear(&bellman, &policy, solution)?;
-    let player: &dyn Policy = match &handed {
+    let player: &dyn PathPolicy = match &handed {
         Some(h) => h,
         None => &policy,
     };
@@ -345,9 +345,9 @@ pub fn certify(
         .step_by(stride)
         .map(|k| (played.times[k], played.states.iter().map(|s| s[k]).collect()))
         .collect();
-    let without: Option<&dyn Policy> = handed.as_ref().map(|h| h as &dyn Policy);
+    let without: Option<&dyn PathPolicy> = handed.as_ref().map(|h| h as &dyn PathPolicy);
     let doubt = DOUBT * 10f64.powf(options.thresholds.euler);
-    let bench = Bench {
+    let bench = GridEvidence {
         bellman: &bellman,
         solution,
         policy: &policy,

@@ -1,6 +1,6 @@
 //! Moments under the solution: of shocks beside those of their chains, of states, actions and the reward. They inform.
 
-use super::{Bench, Certificate, Proof, SeriesMoments, rest};
+use super::{Certificate, GridEvidence, Proof, SeriesMoments, rest};
 use crate::chance::chain;
 use crate::diag::Diagnostic;
 use crate::num::statistics;
@@ -9,7 +9,7 @@ use crate::num::statistics;
 pub struct Moments;
 
 impl Proof for Moments {
-    fn measure(&self, bench: &Bench, out: &mut Certificate) {
+    fn measure(&self, bench: &GridEvidence, out: &mut Certificate) {
         let (spec, played, paths) = (bench.bellman.problem.spec(), bench.played, bench.paths);
         out.burn_in = played.before;
         out.counted = (played.whole.iter().sum::<usize>() / paths, paths);

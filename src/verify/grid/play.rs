@@ -6,7 +6,7 @@ use crate::num::interpolate::Rule;
 use crate::solve::bellman::{At, Bellman};
 use crate::solve::problem::Spec;
 use crate::verify::binding::{Binding, bindings};
-use crate::verify::simulate::{Policy, World};
+use crate::verify::simulate::{ChainPaths, PathPolicy};
 
 /// Periods in which lives that start at once come to an end: at least `periods`. Where ends come by chance the last life of each path may take up to
 /// a horizon more.
@@ -23,9 +23,9 @@ fn whole_lives(periods: usize, spec: &Spec) -> usize {
 impl Simulated {
     /// Plays `paths` lives: as long as is asked, and on from there until they have come to rest or `options.longest` is reached. Each time twice as many
     /// periods are recorded, and those recorded before count as a way there.
-    pub fn run(bellman: &Bellman, policy: &dyn Policy, options: &GridCertificateOptions, paths: usize) -> Self {
+    pub fn run(bellman: &Bellman, policy: &dyn PathPolicy, options: &GridCertificateOptions, paths: usize) -> Self {
         let spec = bellman.problem.spec();
-        let mut world = World::new(bellman, paths, options.seed, &options.starts);
+        let mut world = ChainPaths::new(bellman, paths, options.seed, &options.starts);
         // A finite life is recorded from its start, and to its end.
         let burn = if spec.horizon.is_some() { 0 } else { options.burn_in };
         for _ in 0..burn {
@@ -74,7 +74,7 @@ impl Simulated {
     }
 
     /// Goes on for `periods` and keeps what happens.
-    fn recorded(world: &mut World, policy: &dyn Policy, periods: usize) -> Self {
+    fn recorded(world: &mut ChainPaths, policy: &dyn PathPolicy, periods: usize) -> Self {
         let mut out = Simulated {
             states: vec![Vec::new(); world.states.len()],
             actions: vec![Vec::new(); world.actions.len()],

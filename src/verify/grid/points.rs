@@ -5,7 +5,7 @@ use crate::solve::problem::Lanes;
 use crate::solve::search::{SearchOptions, choose};
 use crate::solve::solution::Solution;
 use crate::verify::euler;
-use crate::verify::simulate::{Policy, SolvedPolicy};
+use crate::verify::simulate::{PathPolicy, SolvedPolicy};
 use rayon::prelude::*;
 
 /// A shock and date, and a state.
@@ -39,7 +39,7 @@ impl Judged {
     pub fn at(
         bellman: &Bellman,
         policy: &SolvedPolicy,
-        handed: Option<&dyn Policy>,
+        handed: Option<&dyn PathPolicy>,
         points: &[Point],
         doubt: f64,
     ) -> Judged {
@@ -227,7 +227,7 @@ pub fn consumption_worth(
 fn residuals(
     bellman: &Bellman,
     policy: &SolvedPolicy,
-    handed: Option<&dyn Policy>,
+    handed: Option<&dyn PathPolicy>,
     group: &PointGroup,
     (first, every): (usize, usize),
     beyond: f64,
@@ -285,7 +285,7 @@ fn residuals(
         match n.saturating_sub(first).div_ceil(every) {
             0 => None,
             many => {
-                let later: &dyn Policy = handed.unwrap_or(policy);
+                let later: &dyn PathPolicy = handed.unwrap_or(policy);
                 euler::residuals_of(bellman, (policy, later), policy, at, &states, many, beyond)
             }
         }

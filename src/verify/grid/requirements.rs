@@ -1,6 +1,6 @@
 //! Whether hard constraints hold along simulated lives, and how often each constraint binds.
 
-use super::{Bench, Certificate, Proof, Share};
+use super::{Certificate, GridEvidence, Proof, Share};
 use crate::diag::Diagnostic;
 use crate::verify::binding::Binding;
 
@@ -8,7 +8,7 @@ use crate::verify::binding::Binding;
 pub struct Requirements;
 
 impl Proof for Requirements {
-    fn measure(&self, bench: &Bench, out: &mut Certificate) {
+    fn measure(&self, bench: &GridEvidence, out: &mut Certificate) {
         let (bellman, played) = (bench.bellman, bench.played);
         out.infeasible = played.share(&played.infeasible);
         let mut push = |name: String, what: Binding| {

@@ -4,7 +4,7 @@
 //! residual above the threshold or is carried off the grid ([`carried`]). Points beyond the box that are mostly good again mean spikes: the value is
 //! wrong at a few places that an interpolant then carries on.
 
-use super::{Bench, Certificate, Proof, carried};
+use super::{Certificate, GridEvidence, Proof, carried};
 use crate::diag::Diagnostic;
 use crate::solve::bellman::At;
 use crate::solve::solution::SolvedState;
@@ -40,7 +40,7 @@ pub struct Trusted {
 pub struct TrustedRegion;
 
 impl Proof for TrustedRegion {
-    fn measure(&self, bench: &Bench, out: &mut Certificate) {
+    fn measure(&self, bench: &GridEvidence, out: &mut Certificate) {
         if bench.bellman.only_nodes() || bench.bellman.tensor.axes().is_empty() {
             return;
         }

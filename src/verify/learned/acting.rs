@@ -9,7 +9,7 @@ use crate::learn::Policy;
 use crate::learn::policy::PolicyKind;
 use crate::solve::bellman::At;
 use crate::solve::problem::DecisionProblem;
-use crate::verify::simulate::Policy as Acts;
+use crate::verify::simulate::PathPolicy;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A learned policy in the solved problem.
@@ -33,7 +33,7 @@ impl Learned<'_> {
     }
 }
 
-impl Acts for Learned<'_> {
+impl PathPolicy for Learned<'_> {
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         let j = self.judge;
         // The lock is poisoned only by a panic in here; the values below are all written anew.

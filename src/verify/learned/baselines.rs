@@ -4,7 +4,7 @@ use crate::num::random::Key;
 use crate::solve::bellman::{At, Bellman, Continuation};
 use crate::solve::problem::ActionKind;
 use crate::solve::search::{SearchOptions, choose};
-use crate::verify::simulate::Policy as Acts;
+use crate::verify::simulate::PathPolicy;
 
 /// Maximises the reward of the period.
 pub(super) struct Myopic<'a> {
@@ -12,7 +12,7 @@ pub(super) struct Myopic<'a> {
     pub(super) after: Vec<Continuation>,
 }
 
-impl Acts for Myopic<'_> {
+impl PathPolicy for Myopic<'_> {
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         let after = &self.after[at.time.min(self.after.len() - 1)];
         match choose(
@@ -39,7 +39,7 @@ pub(super) struct Random<'a> {
     pub(super) bellman: &'a Bellman<'a>,
 }
 
-impl Acts for Random<'_> {
+impl PathPolicy for Random<'_> {
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         let n = draw.len();
         let (lo, hi) = crate::verify::binding::bounds(self.bellman, at, states, n);

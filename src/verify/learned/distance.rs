@@ -12,7 +12,7 @@ use crate::num::statistics;
 use crate::solve::bellman::{At, Bellman, Scratch};
 use crate::solve::problem::{ActionKind, DecisionProblem};
 use crate::verify::binding::bounds;
-use crate::verify::simulate::{Policy as Acts, SolvedPolicy};
+use crate::verify::simulate::{PathPolicy, SolvedPolicy};
 
 /// How near choices are that must all be free where a state is left out, as a share of the exact choices' root mean square.
 pub const NEAR: f64 = 0.02;
@@ -81,7 +81,7 @@ impl Judge {
     ///
     /// # Errors
     /// Those of [`Bellman::new`].
-    pub fn distances(&self, policy: &dyn Acts) -> Result<Vec<Distance>, Diagnostic> {
+    pub fn distances(&self, policy: &dyn PathPolicy) -> Result<Vec<Distance>, Diagnostic> {
         let got = self.at_points(policy);
         let axes = self.decision.spec().actions.iter().enumerate();
         axes.map(|(a, axis)| {

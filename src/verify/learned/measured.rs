@@ -5,7 +5,7 @@ use super::{Judge, MORE_PATHS, PATHS, Trial, Unit, Worth};
 use crate::diag::Diagnostic;
 use crate::num::random::Key;
 use crate::solve::bellman::Bellman;
-use crate::verify::simulate::{Policy as Acts, SolvedPolicy};
+use crate::verify::simulate::{PathPolicy, SolvedPolicy};
 use crate::verify::welfare::{Along, Paths, Welfare};
 
 /// Two standard errors within which a loss is known well enough, and the share of the loss that is enough, too.
@@ -15,11 +15,11 @@ const KNOWN_SHARE: f64 = 0.1;
 /// What learned policies are compared with.
 pub(super) struct Beside<'a> {
     /// The exact policy.
-    pub(super) exact: &'a dyn Acts,
+    pub(super) exact: &'a dyn PathPolicy,
     /// Random choices.
-    pub(super) random: &'a dyn Acts,
+    pub(super) random: &'a dyn PathPolicy,
     /// The best constant policy, where there is one.
-    pub(super) constant: Option<&'a dyn Acts>,
+    pub(super) constant: Option<&'a dyn PathPolicy>,
 }
 
 /// What policies earn on the same paths.
@@ -72,7 +72,7 @@ impl Judge {
     pub(super) fn along(
         &self,
         welfare: &Welfare,
-        policies: &[&dyn Acts],
+        policies: &[&dyn PathPolicy],
         trial: &Trial,
         round: usize,
         count: usize,
@@ -107,7 +107,7 @@ impl Judge {
         &self,
         welfare: &Welfare,
         beside: &Beside,
-        learned: &[&dyn Acts],
+        learned: &[&dyn PathPolicy],
         trial: &Trial,
     ) -> Measured {
         let mut players = vec![beside.exact, beside.random];
@@ -141,7 +141,7 @@ impl Judge {
     ///
     /// # Errors
     /// Those of [`Bellman::new`]: E0904, E0905, E0981.
-    pub fn worths(&self, policies: &[&dyn Acts], seed: u64) -> Result<Vec<Worth>, Diagnostic> {
+    pub fn worths(&self, policies: &[&dyn PathPolicy], seed: u64) -> Result<Vec<Worth>, Diagnostic> {
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let exact = SolvedPolicy::new(&bellman, &self.solution)?;
         let welfare = Welfare::new(&bellman, &exact, &self.solution);
@@ -149,7 +149,7 @@ impl Judge {
             seeds: vec![seed],
             ..Trial::default()
         };
-        let all: Vec<&dyn Acts> = std::iter::once(&exact as &dyn Acts)
+        let all: Vec<&dyn PathPolicy> = std::iter::once(&exact as &dyn PathPolicy)
             .chain(policies.iter().copied())
             .collect();
         let along = self.along(&welfare, &all, &trial, 0, PATHS);

@@ -10,7 +10,7 @@ use crate::solve::decision::Decision;
 use crate::solve::problem::DecisionProblem;
 use crate::verify::grid;
 use crate::verify::grid::points::consumption_worth;
-use crate::verify::simulate::{SolvedPolicy, World};
+use crate::verify::simulate::{ChainPaths, SolvedPolicy};
 
 /// States visited under the exact policy (in groups of one shock and date, one number per state), what it does there
 /// (`[point][action]`), and the mean of `u'(c) c`.
@@ -19,7 +19,7 @@ pub(super) fn visited(
     policy: &SolvedPolicy,
     o: &grid::GridCertificateOptions,
 ) -> (Vec<(At, Vec<f64>)>, Vec<Vec<f64>>, Option<f64>) {
-    let mut world = World::new(bellman, o.paths, o.seed, &o.starts);
+    let mut world = ChainPaths::new(bellman, o.paths, o.seed, &o.starts);
     let mut all: Vec<(At, Vec<f64>, Vec<f64>)> = Vec::new();
     let horizon = bellman.problem.spec().horizon;
     let burn = if horizon.is_some() { 0 } else { o.burn_in };

@@ -26,7 +26,7 @@ type Choice<'a> = &'a (dyn Fn(usize, usize) -> usize + Sync);
 /// A policy and the values of the chain of shocks, `[joint shock][shock]`.
 struct Chosen<'a>(Choice<'a>, &'a [Vec<f64>]);
 
-impl Acts for Chosen<'_> {
+impl PathPolicy for Chosen<'_> {
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         let offer = self.1.get(at.shock).and_then(|v| v.first()).map_or(1, |w| *w as usize);
         for i in 0..draw.len() {
@@ -92,7 +92,7 @@ fn losses(judge: &Judge, policies: &[Choice], replications: u64, sampling: bool)
     let chain = &judge.decision.spec().chain.values;
     let acts: Vec<Chosen> = policies.iter().map(|p| Chosen(*p, chain)).collect();
     let (mut out, mut paths) = (vec![Vec::new(); policies.len()], Vec::new());
-    let learned: Vec<&dyn Acts> = acts.iter().map(|a| a as &dyn Acts).collect();
+    let learned: Vec<&dyn PathPolicy> = acts.iter().map(|a| a as &dyn PathPolicy).collect();
     let beside = Beside {
         exact: &exact,
         // Losses are in units of the gain over the best constant here.

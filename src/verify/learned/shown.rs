@@ -5,7 +5,7 @@ use crate::diag::Diagnostic;
 use crate::num::statistics;
 use crate::solve::bellman::{At, Bellman};
 use crate::solve::problem::DecisionProblem;
-use crate::verify::simulate::{Policy as Acts, World};
+use crate::verify::simulate::{ChainPaths, PathPolicy};
 
 impl Judge {
     /// A path of the solved problem under a policy: one `(name, series)` per shock, state, action and the reward, in this order;
@@ -13,11 +13,16 @@ impl Judge {
     ///
     /// # Errors
     /// Those of [`Bellman::new`]: E0904, E0905, E0981.
-    pub fn path(&self, policy: &dyn Acts, periods: usize, seed: u64) -> Result<Vec<(String, Vec<f64>)>, Diagnostic> {
+    pub fn path(
+        &self,
+        policy: &dyn PathPolicy,
+        periods: usize,
+        seed: u64,
+    ) -> Result<Vec<(String, Vec<f64>)>, Diagnostic> {
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let spec = self.decision.spec();
         let starts = self.starts(None, 1, seed);
-        let mut world = World::new(&bellman, 1, seed, &starts);
+        let mut world = ChainPaths::new(&bellman, 1, seed, &starts);
         let mut out: Vec<(String, Vec<f64>)> = spec
             .chain
             .names
@@ -47,7 +52,7 @@ impl Judge {
 
     /// Policies along the first continuous state, other states at their medians, at the middle shock: the state's name, its
     /// values (one per point), and the first action under each policy, `[policy][point]`.
-    pub fn slice(&self, policies: &[&dyn Acts], points: usize) -> Option<(String, Vec<f64>, Vec<Vec<f64>>)> {
+    pub fn slice(&self, policies: &[&dyn PathPolicy], points: usize) -> Option<(String, Vec<f64>, Vec<Vec<f64>>)> {
         let spec = self.decision.spec();
         let s = self
             .solution

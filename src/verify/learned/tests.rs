@@ -11,7 +11,7 @@ const MODEL: &str = "shock z ~ ar1(rho: 0.9, sigma: 0.02)\nagent planner {\n  st
 
 /// The same share everywhere.
 struct Share(f64);
-impl Acts for Share {
+impl PathPolicy for Share {
     fn act(&self, _: At, _: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         actions[0][..draw.len()].fill(self.0);
     }
@@ -64,7 +64,7 @@ const SHOP: &str = "param bonus = 0\nagent shop {\n  state x in 0..6, start 2\n 
 
 /// Orders by stock.
 struct Table([f64; 7]);
-impl Acts for Table {
+impl PathPolicy for Table {
     fn act(&self, _: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         for i in 0..draw.len() {
             actions[0][i] = self.0[states[0][i] as usize];
@@ -169,7 +169,7 @@ fn at_every_other_date(weight: f64) -> Judge {
 
 /// Right at even dates, `off` to the right at odd ones.
 struct Odd(f64);
-impl Acts for Odd {
+impl PathPolicy for Odd {
     fn act(&self, _: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
         for i in 0..draw.len() {
             actions[0][i] = 2.0 + self.0 * states[0][i];
@@ -201,7 +201,7 @@ fn a_finite_choice_that_is_as_good_is_no_other_choice() {
         )
     };
     struct Left;
-    impl Acts for Left {
+    impl PathPolicy for Left {
         fn act(&self, _: At, _: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
             actions[0][..draw.len()].fill(0.0);
         }

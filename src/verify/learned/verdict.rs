@@ -9,7 +9,7 @@ use crate::num::statistics;
 use crate::solve::bellman::Bellman;
 use crate::solve::problem::DecisionProblem;
 use crate::verify::constant::{self, Constant};
-use crate::verify::simulate::{Policy as Acts, SolvedPolicy};
+use crate::verify::simulate::{PathPolicy, SolvedPolicy};
 use crate::verify::welfare::{Feasible, Welfare};
 
 /// Periods of a path along which decisions that a requirement moves are counted, where losses are exact.
@@ -123,7 +123,7 @@ impl Judge {
             .iter()
             .map(|(_, p)| self.acting(p))
             .collect::<Result<Vec<_>, _>>()?;
-        let acts: Vec<&dyn Acts> = learned.iter().map(|l| l as &dyn Acts).collect();
+        let acts: Vec<&dyn PathPolicy> = learned.iter().map(|l| l as &dyn PathPolicy).collect();
         let seed = trial.seeds.first().copied().unwrap_or(1);
         let bellman = Bellman::new(&self.decision, self.solution.interpolation)?;
         let solved = SolvedPolicy::new(&bellman, &self.solution)?;
@@ -139,7 +139,7 @@ impl Judge {
             let beside = Beside {
                 exact: &solved,
                 random,
-                constant: constant_policy.as_ref().map(|c| c as &dyn Acts),
+                constant: constant_policy.as_ref().map(|c| c as &dyn PathPolicy),
             };
             let known = self.measured(&welfare, &beside, &acts, trial);
             let count = trial.episodes.unwrap_or(PATHS);
@@ -183,7 +183,7 @@ impl Judge {
             worth(&myopic),
         ));
         benchmarks.push(("random (uniform between the bounds)".to_string(), worth(&known.random)));
-        let all: Vec<&dyn Acts> = std::iter::once(&solved as &dyn Acts)
+        let all: Vec<&dyn PathPolicy> = std::iter::once(&solved as &dyn PathPolicy)
             .chain(acts.iter().copied())
             .collect();
         let slice = self.slice(&all, 100).map(|(state, x, mut curves)| Slice {

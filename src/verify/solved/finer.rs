@@ -10,7 +10,7 @@ use crate::solve::method::word;
 use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::solution::Solution;
 use crate::verify::grid::Certificate;
-use crate::verify::world::{self, Proof, Scale};
+use crate::verify::world::{self, ProofRow, Scale};
 
 /// Most grid points of a finer grid, all shocks counted.
 const FINEST: usize = 300_000;
@@ -86,7 +86,7 @@ impl Standing {
         if dear.certificate.passed {
             dear.certificate.passed = false;
             let near = dear.certificate.near.iter().map(|s| s.share).fold(0.0, f64::max);
-            let row = Proof {
+            let row = ProofRow {
                 name: "ends of the grid far enough away".into(),
                 value: near,
                 scale: Scale::Share,
@@ -367,7 +367,7 @@ pub(super) fn linear_instead(why: &str) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::world::{Proof, Scale, WorldCertificate};
+    use crate::verify::world::{ProofRow, Scale, WorldCertificate};
 
     const SAVER: &str = "agent a {\n  state w in [0, 4], start 1\n  action c in (0, w + 1]\n  w' = w + 1 - c\n  observe w\n  reward log(c)\n  discount 0.9\n}\n";
 
@@ -378,7 +378,7 @@ mod tests {
 
     /// A certificate with one error, of a code, and one row of the economy, that may hold.
     fn failing(code: &str, row: (f64, bool)) -> Certificate {
-        let proof = Proof {
+        let proof = ProofRow {
             name: "error of c, estimated".into(),
             value: row.0,
             scale: Scale::Log,

@@ -14,7 +14,7 @@ use crate::solve::problem::DecisionProblem;
 use crate::solve::solution::Solution;
 use crate::verify::grid;
 use crate::verify::handed::Handed;
-use crate::verify::simulate::{Policy, SolvedPolicy, World};
+use crate::verify::simulate::{ChainPaths, PathPolicy, SolvedPolicy};
 use std::collections::BTreeMap;
 
 /// Paths and periods on which it is seen how far states go, and worst draws after that.
@@ -101,14 +101,14 @@ pub(super) fn reach(
     let bellman = Bellman::new(problem, solution.interpolation)?;
     let searched = SolvedPolicy::new(&bellman, solution)?;
     let handed = Handed::where_dear(&bellman, &searched, solution)?;
-    let policy: &dyn Policy = match &handed {
+    let policy: &dyn PathPolicy = match &handed {
         Some(h) => h,
         None => &searched,
     };
     let ns = problem.spec().states.len();
     let mut met = Met::new(ns);
     let mut sums = vec![0.0; ns];
-    let mut world = World::new(&bellman, REACH_PATHS, options.seed, &options.starts);
+    let mut world = ChainPaths::new(&bellman, REACH_PATHS, options.seed, &options.starts);
     for _ in 0..REACH_PERIODS {
         world.step(policy, &mut |w| {
             for p in 0..REACH_PATHS {
@@ -152,7 +152,7 @@ pub(super) fn reach(
 }
 
 /// Takes in where the worst draw leads from the farthest places.
-fn worst_draw(bellman: &Bellman, policy: &dyn Policy, met: &mut Met) {
+fn worst_draw(bellman: &Bellman, policy: &dyn PathPolicy, met: &mut Met) {
     let spec = bellman.problem.spec();
     let mut scratch = Scratch::default();
     for (shock, x) in met.places() {
@@ -224,7 +224,7 @@ type Front = (usize, usize, bool, i32);
 /// followed, among those of about the same chance.
 fn streaks(
     bellman: &Bellman,
-    policy: &dyn Policy,
+    policy: &dyn PathPolicy,
     (visited, noises): (Vec<(usize, Vec<f64>)>, Vec<(usize, f64)>),
     met: &mut Met,
 ) {
@@ -314,7 +314,7 @@ fn is_within(bellman: &Bellman, x: &[f64], ratio: f64, share: f64) -> bool {
 }
 
 /// Whether state `s` is expected to be larger next period at the point `x`, whatever the shock is now (by its stationary chances).
-fn grows(bellman: &Bellman, policy: &dyn Policy, s: usize, x: &[f64]) -> bool {
+fn grows(bellman: &Bellman, policy: &dyn PathPolicy, s: usize, x: &[f64]) -> bool {
     let spec = bellman.problem.spec();
     let (nz, na) = (spec.chain.transition.len(), spec.actions.len());
     let mut weights = vec![1.0 / nz as f64; nz];

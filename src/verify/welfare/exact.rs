@@ -7,7 +7,7 @@
 use super::{Along, Paths, Welfare};
 use crate::num::interpolate::{Axis, Rule};
 use crate::solve::bellman::{At, Scratch};
-use crate::verify::simulate::{Policy, World};
+use crate::verify::simulate::{ChainPaths, PathPolicy};
 
 /// Most transitions that are written down.
 const ENTRIES: usize = 4_000_000;
@@ -36,14 +36,14 @@ impl Stage {
 impl Welfare<'_> {
     /// What a policy earns from the first states of `paths` on, in expectation over all that follows and over the first shock. `None`
     /// where states are not finitely many, choices are drawn, or it would take too long.
-    pub(super) fn expected(&self, policy: &dyn Policy, paths: &Paths) -> Option<Along> {
+    pub(super) fn expected(&self, policy: &dyn PathPolicy, paths: &Paths) -> Option<Along> {
         let b = self.bellman;
         let spec = b.problem.spec();
         if policy.randomises() || b.tensor.axes().iter().any(|a| a.rule() != Rule::Nodes) {
             return None;
         }
         let n = paths.count.max(1);
-        let world = World::new(b, n, paths.seed, paths.starts);
+        let world = ChainPaths::new(b, n, paths.seed, paths.starts);
         let first: Vec<usize> = (0..n)
             .map(|p| node(b.tensor.axes(), |s| world.states[s][p]))
             .collect::<Option<_>>()?;
@@ -77,7 +77,7 @@ impl Welfare<'_> {
     }
 
     /// Sums over the periods of a horizon, from the last to the first.
-    fn dated(&self, policy: &dyn Policy, periods: usize, begins: Vec<bool>) -> Option<(Vec<f64>, Vec<f64>)> {
+    fn dated(&self, policy: &dyn PathPolicy, periods: usize, begins: Vec<bool>) -> Option<(Vec<f64>, Vec<f64>)> {
         let states = begins.len();
         let (mut stages, mut there, mut left) = (Vec::new(), begins, ENTRIES.checked_sub(states * periods)?);
         for time in 0..periods {
@@ -95,7 +95,12 @@ impl Welfare<'_> {
     }
 
     /// Sums over `periods` periods that are all alike, or over all to come.
-    fn undated(&self, policy: &dyn Policy, periods: Option<usize>, begins: Vec<bool>) -> Option<(Vec<f64>, Vec<f64>)> {
+    fn undated(
+        &self,
+        policy: &dyn PathPolicy,
+        periods: Option<usize>,
+        begins: Vec<bool>,
+    ) -> Option<(Vec<f64>, Vec<f64>)> {
         let states = begins.len();
         let (mut stage, mut known, mut left) = (Stage::unknown(states), vec![false; states], ENTRIES);
         let mut there = begins;
@@ -160,7 +165,7 @@ impl Welfare<'_> {
     /// leaves the states there are, or there are more than `left` moves.
     fn ask(
         &self,
-        policy: &dyn Policy,
+        policy: &dyn PathPolicy,
         time: usize,
         there: &[bool],
         stage: &mut Stage,

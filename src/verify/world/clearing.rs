@@ -1,7 +1,7 @@
 //! Whether markets clear at visited places, by the interpreter's own scan of excess demand and bisection (which shares no code with the
 //! root finder of the compiled economy).
 
-use super::{Bench, WorldCertificate};
+use super::{WorldCertificate, WorldEvidence};
 use crate::diag::Diagnostic;
 use crate::graph::eval::{self, RootStatus};
 
@@ -14,7 +14,7 @@ const ELEMENTS: usize = 2_000_000;
 ///
 /// # Errors
 /// E0990 for a graph that cannot be evaluated.
-pub fn prove(bench: &Bench, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
+pub fn prove(bench: &WorldEvidence, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
     let model = bench.model;
     if model.graph.roots.is_empty() {
         return Ok(());

@@ -9,7 +9,7 @@ use super::improve::{Better, improve};
 use super::mesh::Correction;
 use super::trials::{Job, Trials};
 use super::visit::Visit;
-use super::{Bench, LANES, effect, tastes};
+use super::{LANES, WorldEvidence, effect, tastes};
 use crate::diag::Diagnostic;
 use rayon::prelude::*;
 
@@ -37,7 +37,7 @@ const KNOWN: f64 = 0.3;
 ///
 /// # Errors
 /// Those of the economy's programs (E0990).
-pub(super) fn look(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> Result<(), Diagnostic> {
+pub(super) fn look(bench: &WorldEvidence, trials: &mut Trials, errors: &mut Errors) -> Result<(), Diagnostic> {
     let numbers: Vec<(usize, f64)> = (0..bench.seat.choices.len())
         .filter(|c| bench.seat.choices[*c].values.is_empty())
         .map(|c| (c, errors.size(c)))
@@ -123,7 +123,7 @@ pub(super) fn look(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> R
 
 /// Measures again, with many draws and several times over, what finite choices gain that seem better by more than may be: few draws place the
 /// kinks of the value badly, and choices that are worth nearly the same then seem wrong. Those that gain nothing are no better.
-fn choices(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> Result<(), Diagnostic> {
+fn choices(bench: &WorldEvidence, trials: &mut Trials, errors: &mut Errors) -> Result<(), Diagnostic> {
     if trials.exact() {
         return Ok(());
     }
@@ -181,7 +181,11 @@ fn choices(bench: &Bench, trials: &mut Trials, errors: &mut Errors) -> Result<()
 }
 
 /// What the policy is worth, evaluated anew with other draws each time.
-fn evaluated(bench: &Bench, trials: &mut Trials, errors: &Errors) -> Result<Vec<Option<Correction>>, Diagnostic> {
+fn evaluated(
+    bench: &WorldEvidence,
+    trials: &mut Trials,
+    errors: &Errors,
+) -> Result<Vec<Option<Correction>>, Diagnostic> {
     let (seed, future) = (trials.seed, trials.correction.clone());
     let mut out = vec![future.clone(); TIMES];
     if let Some((mesh, places, actions)) = &errors.policy {
@@ -201,7 +205,7 @@ fn evaluated(bench: &Bench, trials: &mut Trials, errors: &Errors) -> Result<Vec<
 
 /// One look at places: the mean of what is found with other draws each time, and its standard errors.
 fn several(
-    bench: &Bench,
+    bench: &WorldEvidence,
     trials: &mut Trials,
     errors: &mut Errors,
     chosen: &[usize],
@@ -236,7 +240,7 @@ fn several(
 }
 
 /// log10 of the largest error of a choice that passes, as a share of its size.
-pub(super) fn most(bench: &Bench) -> f64 {
+pub(super) fn most(bench: &WorldEvidence) -> f64 {
     let asked = bench.model.solve_settings().is_some_and(|s| s.get("euler").is_some());
     let limit = bench.options.policy;
     if asked { limit } else { limit.max(GROSS) }

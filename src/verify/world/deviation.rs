@@ -6,7 +6,7 @@
 
 use super::trials::{Job, Range, Trials, Worth};
 use super::visit::Visit;
-use super::{Bench, WorldCertificate, tastes, width};
+use super::{WorldCertificate, WorldEvidence, tastes, width};
 use crate::diag::Diagnostic;
 use crate::num::random::Key;
 use crate::num::statistics;
@@ -165,7 +165,7 @@ struct Found {
 
 /// Measures the deviations that look better again with more draws, the largest gains first, until one that is too large is
 /// sure or none is left that could be.
-fn again(bench: &Bench, trials: &mut Trials, found: &mut [Found]) -> Result<(), Diagnostic> {
+fn again(bench: &WorldEvidence, trials: &mut Trials, found: &mut [Found]) -> Result<(), Diagnostic> {
     if trials.exact() {
         return Ok(());
     }
@@ -205,7 +205,7 @@ fn again(bench: &Bench, trials: &mut Trials, found: &mut [Found]) -> Result<(), 
 ///
 /// # Errors
 /// Those of the economy's programs (E0990).
-pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<f64, Diagnostic> {
+pub fn prove(bench: &WorldEvidence, trials: &mut Trials, out: &mut WorldCertificate) -> Result<f64, Diagnostic> {
     // A choice with taste shocks alone is judged by its probabilities.
     if tastes::scale(bench.seat).is_some() && !tastes::among_several(bench.seat) {
         return Ok(f64::NAN);

@@ -6,7 +6,7 @@
 
 use super::trials::{Job, Range, Trials};
 use super::visit::{Landings, Visit};
-use super::{Bench, width};
+use super::{WorldEvidence, width};
 use crate::diag::Diagnostic;
 
 /// Draws of one expectation.
@@ -20,7 +20,7 @@ const MOVED: f64 = 0.1;
 /// # Errors
 /// Those of the economy's programs (E0990).
 pub fn of(
-    bench: &Bench,
+    bench: &WorldEvidence,
     trials: &mut Trials,
     (visits, units): (&[Visit], &[f64]),
     numbers: &[(usize, f64)],

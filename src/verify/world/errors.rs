@@ -5,7 +5,7 @@ use super::mesh::{Correction, Mesh};
 use super::tastes;
 use super::trials::{Job, Range, Trials};
 use super::visit::{Landings, Visit};
-use super::{Bench, value_at};
+use super::{WorldEvidence, value_at};
 use crate::diag::Diagnostic;
 use crate::num::linear;
 use std::sync::Arc;
@@ -46,13 +46,13 @@ pub(super) struct Errors {
 
 impl Errors {
     /// What an error of the value for ever is worth each period, in units.
-    pub(super) fn share(&self, bench: &Bench, i: usize) -> f64 {
+    pub(super) fn share(&self, bench: &WorldEvidence, i: usize) -> f64 {
         self.value[i].abs() / (bench.played.weight.max(1.0) * self.units[i])
     }
 
     /// How far number `c` seems to be off at a place, and what that may be off, both by what the choice moves there; zero where a finite choice
     /// would be another one.
-    pub(super) fn seems(&self, bench: &Bench, i: usize, c: usize) -> (f64, f64) {
+    pub(super) fn seems(&self, bench: &WorldEvidence, i: usize, c: usize) -> (f64, f64) {
         let parts = bench.seat.choices.iter().enumerate();
         let mut finite = parts.filter(|(_, x)| !x.values.is_empty());
         if finite.all(|(k, _)| self.better[i].actions[k] == self.visits[i].actions[k]) {
@@ -68,7 +68,7 @@ impl Errors {
     }
 
     /// How far it is off at least.
-    pub(super) fn off(&self, bench: &Bench, i: usize, c: usize) -> f64 {
+    pub(super) fn off(&self, bench: &WorldEvidence, i: usize, c: usize) -> f64 {
         let (off, doubt) = self.seems(bench, i, c);
         (off - doubt).max(0.0)
     }
@@ -79,7 +79,7 @@ impl Errors {
     }
 
     /// Whether number `c` at a place is off by more than `most` of its size or not is not known.
-    pub(super) fn unclear(&self, bench: &Bench, i: usize, c: usize, most: f64) -> bool {
+    pub(super) fn unclear(&self, bench: &WorldEvidence, i: usize, c: usize, most: f64) -> bool {
         let size = self.size(c);
         let (off, doubt) = self.seems(bench, i, c);
         let by = if size > 0.0 { size * most } else { most };
@@ -87,7 +87,7 @@ impl Errors {
     }
 
     /// Whether the value is off by nearly as much as may be, or by more.
-    pub(super) fn large(&self, bench: &Bench) -> bool {
+    pub(super) fn large(&self, bench: &WorldEvidence) -> bool {
         let limit = 0.3 * 10f64.powf(bench.options.value);
         (0..self.visits.len()).any(|i| !(self.share(bench, i) <= limit))
     }
@@ -113,7 +113,7 @@ pub(super) fn undecided(off: f64, doubt: f64, limit: f64) -> bool {
 
 /// A policy on the mesh, evaluated: `actions[place]` has one number per action and `places` the states where it was measured.
 pub(super) fn evaluate(
-    bench: &Bench,
+    bench: &WorldEvidence,
     trials: &mut Trials,
     mesh: &Arc<Mesh>,
     places: &[Visit],

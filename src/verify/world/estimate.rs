@@ -14,7 +14,7 @@ use super::mesh::Mesh;
 use super::tastes;
 use super::trials::Trials;
 use super::visit::Visit;
-use super::{Bench, Estimate, WorldCertificate, value_at};
+use super::{Estimate, WorldCertificate, WorldEvidence, value_at};
 use crate::diag::{Diagnostic, Severity};
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ const NUMBERS: usize = 20_000_000;
 const SETTLED: f64 = 0.1;
 
 /// Estimates with few draws, to begin with.
-pub(super) fn measure(bench: &Bench, trials: &mut Trials) -> Result<Found, Diagnostic> {
+pub(super) fn measure(bench: &WorldEvidence, trials: &mut Trials) -> Result<Found, Diagnostic> {
     with(bench, trials, DRAWS)
 }
 
@@ -48,7 +48,7 @@ pub(super) fn measure(bench: &Bench, trials: &mut Trials) -> Result<Found, Diagn
 /// # Errors
 /// Those of the economy's programs (E0990).
 pub(super) fn prove(
-    bench: &Bench,
+    bench: &WorldEvidence,
     trials: &mut Trials,
     mut found: Result<Found, Diagnostic>,
     out: &mut WorldCertificate,
@@ -90,7 +90,7 @@ fn not_measured(why: &str, out: &mut WorldCertificate) {
 }
 
 /// The row, and the reason, where errors could not be estimated: what is not known is not certified.
-fn not_estimated(bench: &Bench, why: &str, out: &mut WorldCertificate) {
+fn not_estimated(bench: &WorldEvidence, why: &str, out: &mut WorldCertificate) {
     not_measured(&format!("not estimated: {why}"), out);
     let headline = "how far value and policy are from the best ones is not known";
     let hint = "small residuals are no small errors";
@@ -108,7 +108,7 @@ pub(super) enum Found {
     Not(String),
 }
 
-fn with(bench: &Bench, trials: &mut Trials, draws: usize) -> Result<Found, Diagnostic> {
+fn with(bench: &WorldEvidence, trials: &mut Trials, draws: usize) -> Result<Found, Diagnostic> {
     let draws = trials.fewest(draws);
     let each = trials.lanes_of(draws);
     let elements: usize = bench
@@ -214,7 +214,7 @@ fn with(bench: &Bench, trials: &mut Trials, draws: usize) -> Result<Found, Diagn
 
 /// Where other actions go with a choice that has taste shocks: the best of them with each choice, and what the best policy is worth.
 fn beside(
-    bench: &Bench,
+    bench: &WorldEvidence,
     trials: &mut Trials,
     visits: &[Visit],
     units: &[f64],
@@ -249,7 +249,7 @@ fn beside(
     })
 }
 
-fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
+fn report(bench: &WorldEvidence, errors: &Errors, out: &mut WorldCertificate) {
     let share = |i: usize| errors.share(bench, i);
     let all = 0..errors.visits.len();
     let worst = |of: &dyn Fn(usize) -> f64| -> Option<usize> {
@@ -391,7 +391,7 @@ fn report(bench: &Bench, errors: &Errors, out: &mut WorldCertificate) {
     }
 }
 
-fn cannot_tell(bench: &Bench, what: &str, seems: f64, doubt: f64, visit: &Visit) -> Diagnostic {
+fn cannot_tell(bench: &WorldEvidence, what: &str, seems: f64, doubt: f64, visit: &Visit) -> Diagnostic {
     let headline = format!("cannot tell whether {what} is close enough to the best one where lives go");
     let note = format!("it seems to be off by {seems:.1e} of its size, give or take {doubt:.1e}");
     Diagnostic::error("E0969", headline)
@@ -400,7 +400,7 @@ fn cannot_tell(bench: &Bench, what: &str, seems: f64, doubt: f64, visit: &Visit)
         .hint(beyond_or_cause(bench))
 }
 
-fn costly(bench: &Bench, what: &str, cost: f64, visit: &Visit) -> Diagnostic {
+fn costly(bench: &WorldEvidence, what: &str, cost: f64, visit: &Visit) -> Diagnostic {
     let headline = format!(
         "a wrong {what} costs about 10^{:.2} of {} where lives go",
         cost.log10(),
@@ -411,7 +411,7 @@ fn costly(bench: &Bench, what: &str, cost: f64, visit: &Visit) -> Diagnostic {
         .hint(super::hints::cause(bench))
 }
 
-fn too_far(bench: &Bench, what: &str, relative: f64, visit: &Visit) -> Diagnostic {
+fn too_far(bench: &WorldEvidence, what: &str, relative: f64, visit: &Visit) -> Diagnostic {
     Diagnostic::error(
         "E0949",
         format!(
@@ -424,7 +424,7 @@ fn too_far(bench: &Bench, what: &str, relative: f64, visit: &Visit) -> Diagnosti
 }
 
 /// What to write for smaller errors.
-fn beyond_or_cause(bench: &Bench) -> String {
+fn beyond_or_cause(bench: &WorldEvidence) -> String {
     let beyond = super::streaks::hint(bench.model, bench.seat, &bench.played.streaks);
     beyond.unwrap_or_else(|| super::hints::cause(bench))
 }

@@ -1,7 +1,7 @@
 //! What to write for a more exact solution: more nodes than there were, of whatever stands for something continuous.
 
 use super::trials::{Job, Range, Trials, Worth};
-use super::{Bench, width};
+use super::{WorldEvidence, width};
 use crate::check::Model;
 use crate::check::model::{Family, Process, Setting};
 use crate::diag::Diagnostic;
@@ -69,7 +69,7 @@ const STEADY: f64 = 0.5;
 ///
 /// # Errors
 /// Those of the economy's programs (E0990).
-pub fn fixed_cost(bench: &Bench, trials: &mut Trials) -> Result<Option<String>, Diagnostic> {
+pub fn fixed_cost(bench: &WorldEvidence, trials: &mut Trials) -> Result<Option<String>, Diagnostic> {
     let visits = &bench.played.visits;
     let ranges = trials.ranges(visits)?;
     let mut largest: Option<(f64, usize, f64)> = None;
@@ -133,7 +133,7 @@ pub fn fixed_cost(bench: &Bench, trials: &mut Trials) -> Result<Option<String>, 
 }
 
 /// What to change: whatever is continuous and stands on nodes, by its name, with more nodes than it has; what the file fixes is named first.
-pub fn cause(bench: &Bench) -> String {
+pub fn cause(bench: &WorldEvidence) -> String {
     let model = bench.model;
     let nodes_of = |name: &str| {
         let own = |d: &&crate::solve::decision::Discretised| {

@@ -2,7 +2,7 @@
 
 use super::trials::{Job, Range, Trials, Worth};
 use super::visit::Visit;
-use super::{Bench, width};
+use super::{WorldEvidence, width};
 use crate::diag::Diagnostic;
 
 /// Most combinations of finite choices that are tried at a place.
@@ -51,7 +51,7 @@ struct ChoiceSearch {
 /// # Errors
 /// Those of the economy's programs (E0990).
 pub fn improve(
-    bench: &Bench,
+    bench: &WorldEvidence,
     trials: &mut Trials,
     visits: &[Visit],
     ranges: &[Vec<Range>],

@@ -1,7 +1,7 @@
 //! The compiled economy against the plain one: at visited places rewards, next states and ends are computed again by the interpreter of
 //! the graph, which shares no code with the compiler.
 
-use super::{Bench, WorldCertificate};
+use super::{WorldCertificate, WorldEvidence};
 use crate::diag::Diagnostic;
 use crate::env::worlds::Worlds;
 use crate::graph::eval;
@@ -17,7 +17,7 @@ const LARGEST: f64 = 1e-9;
 ///
 /// # Errors
 /// E0990 for a graph that cannot be evaluated.
-pub fn prove(bench: &Bench, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
+pub fn prove(bench: &WorldEvidence, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
     let model = bench.model;
     let per: usize = model.graph.nodes.iter().map(|n| model.graph.elements(&n.shape)).sum();
     let visits = &bench.played.visits;

@@ -4,7 +4,7 @@
 //! cell is divided, and a polynomial stands for the function inside that cell alone, so that kinks at the nodes stay kinks. Where
 //! there are too many cells the mesh is even and coarser than they are; it then sees the part of the error that is smooth.
 
-use super::Bench;
+use super::WorldEvidence;
 use super::seat::SolvedSeat;
 use super::value::{Weights, weights};
 use super::visit::{Landings, Visit};
@@ -189,7 +189,7 @@ pub struct Mesh {
 
 impl Mesh {
     /// At most about `most` places; `None` if that many cannot be spread over so many states and shocks.
-    pub fn over(bench: &Bench, most: usize) -> Option<Mesh> {
+    pub fn over(bench: &WorldEvidence, most: usize) -> Option<Mesh> {
         let mut lines = Vec::new();
         let streaks = &bench.played.streaks;
         for (k, (s, (lo, hi))) in bench.solution.states.iter().zip(&bench.played.ranges).enumerate() {
@@ -324,7 +324,7 @@ impl Mesh {
     ///
     /// # Errors
     /// Those of the economy's programs (E0990), and E0815 to E0817 for a policy that cannot be played somewhere.
-    pub fn visits(&self, bench: &Bench) -> Result<Vec<Visit>, Diagnostic> {
+    pub fn visits(&self, bench: &WorldEvidence) -> Result<Vec<Visit>, Diagnostic> {
         let (model, seat) = (bench.model, bench.seat);
         let elements: usize = model.graph.inputs.iter().map(|i| model.graph.elements(&i.shape)).sum();
         let all: Vec<Vec<f64>> = (0..self.places()).map(|k| self.place(k)).collect();

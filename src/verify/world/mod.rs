@@ -103,7 +103,7 @@ pub enum Scale {
 
 /// One thing that was measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Proof {
+pub struct ProofRow {
     /// What.
     pub name: String,
     /// The number.
@@ -122,7 +122,7 @@ pub struct Proof {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WorldCertificate {
     /// What was measured, in order; one entry per criterion.
-    pub proofs: Vec<Proof>,
+    pub proofs: Vec<ProofRow>,
     /// What fails (errors), and what should be known (warnings).
     pub reasons: Vec<Diagnostic>,
     /// How far the value and each choice are from the best ones, as estimated; one entry per row of that table.
@@ -155,7 +155,7 @@ impl WorldCertificate {
     pub(super) fn log(&mut self, name: &str, x: f64, limit: Option<f64>, note: String) -> bool {
         let value = x.abs().clamp(1e-16, 1e300).log10();
         let holds = limit.map(|l| !x.is_nan() && value <= l);
-        self.proofs.push(Proof {
+        self.proofs.push(ProofRow {
             name: name.into(),
             value: if x.is_nan() { 300.0 } else { value },
             scale: Scale::Log,
@@ -168,7 +168,7 @@ impl WorldCertificate {
 
     pub(super) fn share(&mut self, name: &str, x: f64, limit: Option<f64>, note: String) -> bool {
         let holds = limit.map(|l| x <= l);
-        self.proofs.push(Proof {
+        self.proofs.push(ProofRow {
             name: name.into(),
             value: x,
             scale: Scale::Share,
@@ -181,7 +181,7 @@ impl WorldCertificate {
 }
 
 /// What every proof may use.
-pub struct Bench<'a> {
+pub struct WorldEvidence<'a> {
     /// The model.
     pub model: &'a Model,
     /// What is judged.
@@ -231,7 +231,7 @@ pub fn judge(
     let trials = || Trials::new(model, &seat, &value, LANES, options.seed);
     let (units, unit) = units(&mut trials()?, &seat, &value, &played)?;
     let policy = PolicyBetween::new(Arc::new(solution.clone()))?;
-    let bench = Bench {
+    let bench = WorldEvidence {
         model,
         solution,
         seat: &seat,

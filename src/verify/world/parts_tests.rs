@@ -15,7 +15,7 @@ fn solved(model: &Model) -> Solution {
 }
 
 /// What a part of the judge says of a solution.
-fn asked<T>(model: &Model, solution: &Solution, part: impl Fn(&Bench, &mut Trials) -> T) -> T {
+fn asked<T>(model: &Model, solution: &Solution, part: impl Fn(&WorldEvidence, &mut Trials) -> T) -> T {
     let options = JudgeOptions::default();
     let seat = SolvedSeat::of(model, solution).unwrap();
     let value = Value::new(solution, &seat, model.horizon).unwrap();
@@ -23,7 +23,7 @@ fn asked<T>(model: &Model, solution: &Solution, part: impl Fn(&Bench, &mut Trial
     let mut trials = Trials::new(model, &seat, &value, LANES, options.seed).unwrap();
     let (units, unit) = units(&mut trials, &seat, &value, &played).unwrap();
     let policy = PolicyBetween::new(Arc::new(solution.clone())).unwrap();
-    let bench = Bench {
+    let bench = WorldEvidence {
         model,
         solution,
         seat: &seat,
@@ -44,7 +44,7 @@ fn failing(judged: &WorldCertificate) -> Vec<&str> {
     failed.map(|p| p.name.as_str()).collect()
 }
 
-fn row<'a>(judged: &'a WorldCertificate, name: &str) -> &'a Proof {
+fn row<'a>(judged: &'a WorldCertificate, name: &str) -> &'a ProofRow {
     let found = judged.proofs.iter().find(|p| p.name.starts_with(name));
     found.unwrap_or_else(|| panic!("{name}: {judged:?}"))
 }

@@ -7,7 +7,7 @@
 use super::hints::cause;
 use super::trials::{Job, Trials};
 use super::visit::{Visit, worst};
-use super::{Bench, JudgeOptions, WorldCertificate, tastes, value_at};
+use super::{JudgeOptions, WorldCertificate, WorldEvidence, tastes, value_at};
 use crate::diag::Diagnostic;
 use crate::num::statistics;
 
@@ -27,7 +27,7 @@ const SHARE: f64 = 0.01;
 ///
 /// # Errors
 /// Those of the economy's programs (E0990).
-pub fn residuals(bench: &Bench, trials: &mut Trials) -> Result<Vec<f64>, Diagnostic> {
+pub fn residuals(bench: &WorldEvidence, trials: &mut Trials) -> Result<Vec<f64>, Diagnostic> {
     let visits = &bench.played.visits;
     let limit = 10f64.powf(bench.options.limit);
     let size = |out: &[f64], i: usize| {
@@ -71,7 +71,7 @@ pub fn residuals(bench: &Bench, trials: &mut Trials) -> Result<Vec<f64>, Diagnos
 }
 
 fn look(
-    bench: &Bench,
+    bench: &WorldEvidence,
     trials: &mut Trials,
     visits: &[Visit],
     at: &[usize],
@@ -97,7 +97,7 @@ fn look(
 ///
 /// # Errors
 /// Those of the economy's programs (E0990).
-pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
+pub fn prove(bench: &WorldEvidence, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
     let played = bench.played;
     let limit = bench.options.limit;
     let raw = residuals(bench, trials)?;
@@ -212,7 +212,7 @@ pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> 
 ///
 /// # Errors
 /// Those of the economy's programs (E0990).
-pub fn kept(bench: &Bench, trials: &mut Trials) -> Result<(f64, f64), Diagnostic> {
+pub fn kept(bench: &WorldEvidence, trials: &mut Trials) -> Result<(f64, f64), Diagnostic> {
     let gap = Kept::of(bench, &residuals(bench, trials)?).gap;
     Ok((gap.mean, gap.error))
 }
@@ -262,7 +262,7 @@ struct Kept {
 
 impl Kept {
     /// By the residuals at the visits of a bench.
-    fn of(bench: &Bench, raw: &[f64]) -> Kept {
+    fn of(bench: &WorldEvidence, raw: &[f64]) -> Kept {
         let played = bench.played;
         let first = &played.visits[..played.by_weight];
         let weights: f64 = first.iter().map(|v| v.weight).sum();
@@ -309,7 +309,7 @@ impl Kept {
 }
 
 /// The same from more lives and more places.
-fn again(bench: &Bench, trials: &mut Trials) -> Result<Kept, Diagnostic> {
+fn again(bench: &WorldEvidence, trials: &mut Trials) -> Result<Kept, Diagnostic> {
     let options = JudgeOptions {
         lives: MORE * bench.options.lives,
         points: MORE * MORE * bench.options.points,
@@ -328,7 +328,7 @@ fn again(bench: &Bench, trials: &mut Trials) -> Result<Kept, Diagnostic> {
     let draws = (AGAIN / played.visits.len().max(1))
         .max(bench.options.draws)
         .min(LOOKS[0]);
-    let wider = Bench {
+    let wider = WorldEvidence {
         played: &played,
         options: &options,
         units,

@@ -6,7 +6,7 @@
 
 use super::improve::step_of;
 use super::trials::{Job, Range, Trials};
-use super::{Bench, WorldCertificate};
+use super::{WorldCertificate, WorldEvidence};
 use crate::diag::Diagnostic;
 use crate::num::statistics;
 
@@ -20,7 +20,7 @@ const PLACES: usize = 120;
 /// # Errors
 /// Those of the economy's programs (E0990).
 pub fn prove(
-    bench: &Bench,
+    bench: &WorldEvidence,
     trials: &mut Trials,
     limit: Option<f64>,
     out: &mut WorldCertificate,

@@ -1,11 +1,11 @@
 //! Whether lives stay where the model and the solution say they are: domains, the solution's grid, requirements.
 
-use super::{Bench, WorldCertificate};
+use super::{WorldCertificate, WorldEvidence};
 use crate::check::model::Otherwise;
 use crate::diag::Diagnostic;
 
 /// Judges what the simulation counted.
-pub fn prove(bench: &Bench, out: &mut WorldCertificate) {
+pub fn prove(bench: &WorldEvidence, out: &mut WorldCertificate) {
     let (model, counts) = (bench.model, &bench.played.counts);
     let all = counts.periods.max(1) as f64;
     let mut shown = false;

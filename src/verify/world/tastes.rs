@@ -6,7 +6,7 @@ use super::mesh::Mesh;
 use super::seat::SolvedSeat;
 use super::trials::{Job, Range, Trials};
 use super::visit::{Landings, Visit};
-use super::{Bench, WorldCertificate};
+use super::{WorldCertificate, WorldEvidence};
 use crate::diag::Diagnostic;
 
 /// Mean of a standard Gumbel law.
@@ -34,7 +34,7 @@ pub fn given(seat: &SolvedSeat, visits: &[Visit], ranges: &mut [Vec<Range>]) {
 }
 
 /// What the policy does at a visit with each choice, `[choice][action]`: the other actions as played beside it, within their bounds.
-fn beside(bench: &Bench, c: usize, visit: &Visit, allowed: &[Range]) -> Vec<Vec<f64>> {
+fn beside(bench: &WorldEvidence, c: usize, visit: &Visit, allowed: &[Range]) -> Vec<Vec<f64>> {
     let spot = bench.policy.spot(visit.place.period, &visit.shocks, &visit.states);
     let with = |(k, x): (usize, &f64)| {
         let mut actions = visit.actions.clone();
@@ -71,7 +71,12 @@ pub struct Given {
 ///
 /// # Errors
 /// Those of the economy's programs (E0990).
-pub fn apart(bench: &Bench, trials: &mut Trials, visits: &[Visit], draws: usize) -> Result<Vec<Given>, Diagnostic> {
+pub fn apart(
+    bench: &WorldEvidence,
+    trials: &mut Trials,
+    visits: &[Visit],
+    draws: usize,
+) -> Result<Vec<Given>, Diagnostic> {
     let Some((c, t)) = scale(bench.seat) else {
         return Ok(Vec::new());
     };
@@ -104,7 +109,7 @@ pub fn together(seat: &SolvedSeat, parts: &[Given], gains: &[f64], visits: usize
 
 /// Worth of every choice, minus infinity where it is not allowed, `[at][choice]`.
 fn each(
-    bench: &Bench,
+    bench: &WorldEvidence,
     trials: &mut Trials,
     visits: &[Visit],
     at: &[usize],
@@ -154,7 +159,7 @@ fn logit(q: &[f64], scale: f64) -> (Vec<f64>, f64) {
 /// # Errors
 /// Those of the economy's programs (E0990).
 pub fn worth(
-    bench: &Bench,
+    bench: &WorldEvidence,
     trials: &mut Trials,
     visits: &[Visit],
     at: &[usize],
@@ -171,7 +176,7 @@ pub fn worth(
 /// # Errors
 /// Those of the economy's programs (E0990).
 pub fn evaluate(
-    bench: &Bench,
+    bench: &WorldEvidence,
     trials: &mut Trials,
     mesh: &Mesh,
     places: &[Visit],
@@ -202,7 +207,7 @@ pub fn evaluate(
 ///
 /// # Errors
 /// Those of the economy's programs (E0990).
-pub fn prove(bench: &Bench, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
+pub fn prove(bench: &WorldEvidence, trials: &mut Trials, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
     let Some((c, t)) = scale(bench.seat) else { return Ok(()) };
     let visits = &bench.played.visits;
     let reader = bench.policy;

@@ -1,6 +1,6 @@
 //! Places that were visited, and where draws lead from them.
 
-use super::Bench;
+use super::WorldEvidence;
 use crate::env::worlds::trial::Place;
 
 /// A place where the policy was met.
@@ -32,7 +32,7 @@ pub struct Landings {
 }
 
 /// The visit with the largest of `sizes` (one value per visit), in words.
-pub fn worst(bench: &Bench, sizes: &[f64]) -> String {
+pub fn worst(bench: &WorldEvidence, sizes: &[f64]) -> String {
     let mut top = 0;
     for (i, x) in sizes.iter().enumerate() {
         if !(x.abs() <= sizes[top].abs()) {
@@ -44,7 +44,7 @@ pub fn worst(bench: &Bench, sizes: &[f64]) -> String {
 }
 
 /// A visit in words: states, shocks and choices.
-pub fn where_is(bench: &Bench, v: &Visit) -> String {
+pub fn where_is(bench: &WorldEvidence, v: &Visit) -> String {
     let model = bench.model;
     let mut words: Vec<String> = Vec::new();
     for (slot, x) in bench.seat.states.iter().zip(&v.states) {

@@ -26,7 +26,7 @@ use crate::solve::economy::Economy;
 use crate::solve::equilibrium::Found;
 use crate::solve::solution::Solution;
 use crate::verify::grid::Certificate;
-use crate::verify::world::{self, JudgeOptions, Proof, Scale, WorldCertificate};
+use crate::verify::world::{self, JudgeOptions, ProofRow, Scale, WorldCertificate};
 use crowd::Crowd;
 
 /// Periods of the judge's path, those of them that are left out, and periods where the law is shifted or nodes are doubled.
@@ -195,7 +195,7 @@ fn judge_law(
     let (_, shifted) = mean_under(&other, false)?;
     let moved = ((shifted - usual) / usual).abs();
     let matters = moved >= MOVES;
-    world.proofs.push(Proof {
+    world.proofs.push(ProofRow {
         name: "law shifted by 1 %, what is simulated moves by".into(),
         value: moved,
         scale: Scale::Share,
@@ -243,7 +243,7 @@ fn population(
     };
     let name = &member.moments[0].name;
     let near = s.errors <= ERRORS;
-    world.proofs.push(Proof {
+    world.proofs.push(ProofRow {
         name: format!("{name} of {} members, standard errors off", s.members),
         value: s.errors,
         scale: Scale::Plain,

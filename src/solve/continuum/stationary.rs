@@ -21,6 +21,8 @@ const TOP: f64 = 1e-6;
 const TOP_ROUGH: f64 = 1e-5;
 /// How often a grid is widened, and by what factor.
 const WIDENINGS: usize = 16;
+/// Of these, where members' problem has no solution at some numbers.
+const FIRST_WIDENINGS: usize = 3;
 const WIDER: f64 = 1.6;
 /// Nodes of a continuous state where the file says nothing; every how many-th of them is there at first.
 const NODES: usize = 600;
@@ -191,7 +193,7 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
             // Where a grid ends too soon, the members' problem may have no solution at some numbers: a wider one first.
             let (some, none) = (tried.at.iter().any(|t| !t.1.is_nan()), tried.refused.is_some());
             let open = conditions.household.decision.open_ends.iter().any(|e| e.2);
-            if rough && some && none && open && widened < WIDENINGS {
+            if rough && some && none && open && widened < FIRST_WIDENINGS {
                 before = Some(tops(&conditions));
                 widened += 1;
                 build.bounds = wider(&conditions);

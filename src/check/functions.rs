@@ -280,13 +280,12 @@ impl Checker<'_> {
             };
         }
         let gap = self.b.binary(Binary::Sub, one, sigma, span);
-        let power = self.b.binary(Binary::Pow, c, gap, span);
+        let power = match self.b.constant_value(gap) {
+            Some(x) if x > 0.0 => self.b.binary(Binary::Pow, c, gap, span),
+            _ => self.power_of_positive(c, gap, span),
+        };
         let top = self.b.binary(Binary::Sub, power, one, span);
         let power = self.b.binary(Binary::Div, top, gap, span);
-        let power = match self.b.constant_value(gap) {
-            Some(gap) if gap > 0.0 => power,
-            _ => self.where_positive(c, power, span),
-        };
         if self.b.constant_value(sigma).is_some() {
             return Value {
                 node: power,
@@ -300,16 +299,19 @@ impl Checker<'_> {
         }
     }
 
-    /// `value` where `x` is not negative, else not a number. Powers to whole numbers go on beyond zero: 1/c of a consumption that rounds to
-    /// -1e-17 would be the best utility of all.
-    fn where_positive(&mut self, x: NodeId, value: NodeId, span: Span) -> NodeId {
-        if self.b.node(x).domain.lo >= 0.0 {
-            return value;
+    /// `x^power` where `x` is not negative, else not a number. Whole powers go on beyond zero: 1/c of a consumption that rounds to -1e-17 would be
+    /// the best utility of all. By the square root, which has no step that solvers would have to look at.
+    fn power_of_positive(&mut self, x: NodeId, power: NodeId, span: Span) -> NodeId {
+        let whole = self.b.constant_value(power).is_none_or(|p| p.fract() == 0.0);
+        if !whole || self.b.node(x).domain.lo >= 0.0 {
+            return self.b.binary(Binary::Pow, x, power, span);
         }
-        let zero = self.b.constant(0.0, span);
-        let defined = self.b.binary(Binary::Ge, x, zero, span);
-        let undefined = self.b.unary(Unary::Log, x, span);
-        self.b.select(defined, value, undefined, span)
+        let two = self.b.constant(2.0, span);
+        let (root, twice) = (
+            self.b.unary(Unary::Sqrt, x, span),
+            self.b.binary(Binary::Mul, two, power, span),
+        );
+        self.b.binary(Binary::Pow, root, twice, span)
     }
 
     /// `(sum share x^rho)^(1/rho)` with `rho = (sigma - 1)/sigma`; with shares that sum to one it aggregates equal
@@ -328,8 +330,7 @@ impl Checker<'_> {
         let one = self.b.constant(1.0, span);
         let less = self.b.binary(Binary::Sub, sigma, one, span);
         let rho = self.b.binary(Binary::Div, less, sigma, span);
-        let power = self.b.binary(Binary::Pow, x, rho, span);
-        let power = self.where_positive(x, power, span);
+        let power = self.power_of_positive(x, rho, span);
         let term = self.b.binary(Binary::Mul, share, power, span);
         let total = self.b.reduce(Reduce::Sum, term, axis, None, span);
         let back = self.b.binary(Binary::Div, one, rho, span);

@@ -387,8 +387,9 @@ impl Economy {
             .collect()
     }
 
-    /// Means over `periods` of everything that has a name, in lives that begin at `x = y = 0` with the chain at rest and begin anew
-    /// when they end. `choice(t, s)` is what is chosen in period `t` of a life.
+    /// Means of everything that has a name, in lives that begin at `x = y = 0` with the chain at rest: over `periods` of lives that begin anew
+    /// when they end, or, with a horizon, over whole lives (they are alike and apart, so that their mean is that of one). `choice(t, s)` is
+    /// what is chosen in period `t` of a life.
     pub fn means(&self, periods: usize, choice: &dyn Fn(usize, usize) -> usize) -> Vec<(String, f64)> {
         let (ny, nz, matrix) = self.sizes();
         let mut rest = vec![1.0 / nz as f64; nz];
@@ -405,11 +406,13 @@ impl Economy {
         names.extend((!self.words).then(|| "a.d".into()));
         names.extend((0..self.draws.len()).map(|k| format!("a.n{k}")));
         let mut sums = vec![0.0; names.len()];
-        for _ in 0..periods {
+        let mut lived = 0.0;
+        for _ in 0..self.horizon.unwrap_or(periods) {
             let mut next = vec![vec![0.0; size]; ages];
             for (age, s) in (0..ages * size).map(|i| (i / size, i % size)) {
                 for (w, p) in self.outcomes(&self.point(s, choice(age, s))) {
                     let w = w * mass[age][s];
+                    lived += w;
                     let (pay, to) = self.branch(&p);
                     let mut values = vec![p.x, pay];
                     values.extend(self.ny.map(|_| p.y));
@@ -424,16 +427,14 @@ impl Economy {
                                 next[later][to * nz + k] += w * matrix[s % nz][k];
                             }
                         }
+                        _ if self.horizon.is_some() => {}
                         _ => (0..nz).for_each(|k| next[0][k] += w * rest[k]),
                     }
                 }
             }
             mass = next;
         }
-        names
-            .into_iter()
-            .zip(sums.into_iter().map(|x| x / periods as f64))
-            .collect()
+        names.into_iter().zip(sums.into_iter().map(|x| x / lived)).collect()
     }
 
     /// Values of all periods (one, if there is no horizon).

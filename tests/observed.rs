@@ -242,11 +242,7 @@ fn a_signal_that_counts_only_by_what_it_tells_is_not_left_unused() {
     for (high, right) in [(12, 0.8), (9, 0.99), (12, 0.55)] {
         refused(&text(high, right, "observe s"), &["observes `s`", "`th`"]);
     }
-    // What is known anyway is not told by the signal, and without one the mean is what counts.
-    let known = held(&text(12, 0.8, "observe s, th"));
-    assert!(known.solution.shocks() > 1);
-    let flat = held(&text(12, 0.8, ""));
-    let q = flat.solution.policy[0][0];
-    // A third of the mean of demand less cost: (9.6 - 1) / 3.
-    assert!((q - 8.6 / 3.0).abs() < 1e-6, "{q}");
+    // Where both are seen, they would have to be independent: no method takes that, and says so.
+    let both = tried(&text(12, 0.8, "observe s, th"), None);
+    assert!(both.is_err_and(|d| d[0].code == "E0810"));
 }

@@ -376,3 +376,60 @@ fn steps_that_are_asked_for_are_enough_for_updates() {
         "{typed}: {followed}"
     );
 }
+
+/// A duopoly of the library; one thing is changed at a time.
+const DUOPOLY: &str = "model rivals
+use std.markets.{cournot}
+agent firm[2] {
+  action q in [0, 10]
+  reward (p - 1) * q
+}
+market goods = cournot(a: 10, b: 1) among firm(q: q)
+solve { concept = nash }
+";
+
+#[test]
+fn what_a_market_of_the_library_lacks_is_said_alone_and_as_it_is_typed() {
+    let one = |from: &str, to: &str| {
+        assert!(DUOPOLY.contains(from), "{from}");
+        let found = compile(&DUOPOLY.replacen(from, to, 1), &Options::default()).1;
+        assert_eq!(found.len(), 1, "{found:#?}");
+        (found[0].code.to_string(), found[0].hint.clone().unwrap_or_default())
+    };
+    assert_eq!(
+        one("a: 10, b: 1", "a: 10"),
+        ("E0209".to_string(), "write `b: ..` between the parentheses".to_string())
+    );
+    assert_eq!(
+        one("firm(q: q)", "firm"),
+        ("E0711".to_string(), "write `firm(q: q)`".to_string())
+    );
+    assert!(compile(DUOPOLY, &Options::default()).1.is_empty());
+}
+
+#[test]
+fn names_of_other_notations_are_led_to_those_of_the_model() {
+    let text = "model two\nagent firm1 { action q in [0, 10]; reward (p - 1) * q }\nagent firm2 { action q in [0, 10]; \
+        reward (p - 1) * q }\nmarket goods { price p = 10 - q1 - q2 }\nsolve { concept = nash }\n";
+    let hints = |text: &str| -> Vec<String> {
+        let found = compile(text, &Options::default()).1;
+        found.into_iter().filter_map(|d| d.hint).collect()
+    };
+    assert_eq!(hints(text), ["from here it is `firm1.q`", "from here it is `firm2.q`"]);
+    assert!(hints(&text.replace("q1", "firm1.q").replace("q2", "firm2.q")).is_empty());
+    let auction = "model a\nagent bidder[2] { shock v ~ iid uniform(0, 1); action b in [0, 1]; observe v; reward if b > \
+        max(others(b)) then v - b else 0 }\nsolve { concept = nash }\n";
+    assert_eq!(hints(auction), ["write `others(bidder.b)`"]);
+    assert!(hints(&auction.replace("others(b)", "others(bidder.b)")).is_empty());
+    let sum = DUOPOLY.replace("reward (p - 1) * q", "let Q = sum(i, q)\n  reward (p - 1) * q - 0 * Q");
+    assert!(hints(&sum)[0].contains("`sum(firm.q)`"), "{:?}", hints(&sum));
+    let start = GROWTH.replace("start 4", "start steady_state(k)");
+    assert_eq!(
+        hints(&start),
+        ["outside all blocks write `param x_ss = steady_state(planner.k)`, and here `x_ss`"]
+    );
+    let followed = start
+        .replace("start steady_state(k)", "start x_ss")
+        .replace("param alpha", "param x_ss = steady_state(planner.k)\nparam alpha");
+    assert!(hints(&followed).is_empty(), "{:?}", hints(&followed));
+}

@@ -246,3 +246,25 @@ fn a_signal_that_counts_only_by_what_it_tells_is_not_left_unused() {
     let both = tried(&text(12, 0.8, "observe s, th"), None);
     assert!(both.is_err_and(|d| d[0].code == "E0810"));
 }
+
+#[test]
+fn a_draw_between_two_stages_that_somebody_observes_is_refused() {
+    // The right answer is q = 2.25 + e / 2, worth 5.0625 + var(e) / 4 to the follower; without the observation it is 2.25 and 5.0625.
+    let game = |observed: &str, noise: &str, concept: &str| {
+        format!(
+            "model g\nstages lead, follow\nagent leader {{ action q in [0, 10] at lead; reward (p - 1) * q }}\nagent follower {{ \
+             action q in [0, 10] at follow; observe {observed}; reward (p - 1) * q }}\nnoise e ~ {noise} at lead\nmarket goods {{ \
+             price p = max(10 + e - leader.q - follower.q, 0) }}\nsolve {{ concept = {concept} }}\n"
+        )
+    };
+    for noise in ["uniform(-2, 2)", "discrete([-2, 2], [0.5, 0.5])", "normal(0, 0.5)"] {
+        for concept in ["stackelberg", "nash"] {
+            for observed in ["leader.q, e", "leader.q, leader.q + e", "e, leader.q"] {
+                let errors = tried(&game(observed, noise, concept), None).unwrap_err();
+                assert_eq!(errors[0].code, "E0810", "{observed} {noise} {concept}: {errors:?}");
+                assert!(errors[0].headline.contains("drawn between two stages"), "{errors:?}");
+            }
+        }
+        held(&game("leader.q", noise, "stackelberg"));
+    }
+}

@@ -4,6 +4,7 @@ use super::{Checker, LabelSource, Primes, Scope, Ty, Value, errors, lints};
 use crate::diag::Span;
 use crate::graph::{AxisId, Binary, InputKind, Interval, NodeId, Op, Phase, Unary};
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
+use crate::syntax::print::print_expr;
 
 impl Checker<'_> {
     /// A scope for constants: nothing of any period may be read.
@@ -152,7 +153,7 @@ impl Checker<'_> {
             ExprKind::Call { name, args } => self.call(name, args, e.span, scope),
             ExprKind::Reduce { name, binder, body } => self.reduce_over(name, binder, body, e.span, scope),
             ExprKind::Solve { concept, .. } => {
-                self.report(errors::solve_only_in_param(&concept.text, e.span));
+                self.report(errors::solve_only_in_param(&print_expr(e), &concept.text, e.span));
                 None
             }
             ExprKind::Array(items) => self.array(items, e.span, scope),

@@ -182,7 +182,22 @@ impl Checker<'_> {
                     };
                     self.declare_quietly(id, &lhs, Decl::Let { value: value.clone() });
                 }
-                None => self.report(errors::missing_argument(&param.text, &def.text, span, d.span)),
+                None => {
+                    self.report(errors::missing_argument(&param.text, &def.text, span, d.span));
+                    // It stands for any number, so that the definition's own lines are not blamed.
+                    let lhs = ast::Lhs {
+                        name: param.clone(),
+                        index: Vec::new(),
+                    };
+                    let any = ast::Expr {
+                        kind: ast::ExprKind::Number {
+                            value: 1.0,
+                            text: "1".to_string(),
+                        },
+                        span: param.span,
+                    };
+                    self.declare_quietly(id, &lhs, Decl::Let { value: any });
+                }
             }
         }
     }
@@ -199,13 +214,14 @@ impl Checker<'_> {
             for (agent, ports) in agents {
                 match ports.iter().find(|(p, _)| p.text == port.text) {
                     Some((_, e)) => of.push(port_of(agent, e)),
-                    None => self.report(errors::missing_port(
-                        &port.text,
-                        &agent.text,
-                        &def.text,
-                        agent.span,
-                        port.span,
-                    )),
+                    None => {
+                        let has = self
+                            .blocks
+                            .iter()
+                            .any(|b| b.name == agent.text && b.names.contains_key(&port.text));
+                        let name = if has { port.text.as_str() } else { "NAME" };
+                        self.report(errors::missing_port(&port.text, agent, name, &def.text, port.span));
+                    }
                 }
             }
             let lhs = ast::Lhs {

@@ -4,6 +4,7 @@ use super::{Block, BlockId, BlockKind, Bound, Checker, Decl, EntityId, Scope, Ty
 use crate::diag::Span;
 use crate::graph::{AxisId, Binary, NodeId};
 use crate::syntax::ast::{self, Index, Path};
+use crate::syntax::print::print_expr;
 use crate::syntax::words;
 
 /// How a step of a path picks members of a population.
@@ -538,12 +539,44 @@ impl Checker<'_> {
             .entities
             .iter()
             .find(|e| e.name == word && !matches!(self.blocks[e.block].kind, BlockKind::Kind))
-            .map(|e| (e.dotted.clone(), e.span));
+            .map(|e| (e.dotted.clone(), e.span))
+            .or_else(|| self.numbered(word));
         let label_of = self.chain_with_label(word);
         let dated = words::dated(word)
             .filter(|(name, _)| known.iter().any(|k| k == name))
             .and_then(|(name, when)| Some((name, when, self.quantity(name)?)));
         self.report(errors::unknown_name(word, span, &known, elsewhere, label_of, dated));
+    }
+
+    /// How an expression is written outside the blocks: a name of my own agent is dotted there.
+    pub(super) fn from_outside(&self, e: &ast::Expr, scope: &Scope) -> String {
+        let text = print_expr(e);
+        let mine = self
+            .chain(scope.block)
+            .into_iter()
+            .find(|b| self.blocks[*b].kind == BlockKind::Agent && self.blocks[*b].names.contains_key(&text));
+        match mine {
+            Some(b) => format!("{}.{text}", self.blocks[b].name),
+            None => text,
+        }
+    }
+
+    /// `q1` where a paper writes the quantity of the first of several agents: `firm1.q`.
+    fn numbered(&self, word: &str) -> Option<(String, Span)> {
+        let base = word
+            .trim_end_matches(|c: char| c.is_ascii_digit())
+            .trim_end_matches('_');
+        let number = word.get(base.len()..)?.trim_start_matches('_');
+        if base.is_empty() || number.is_empty() {
+            return None;
+        }
+        let of = |dotted: &str| {
+            let (owner, name) = dotted.rsplit_once('.')?;
+            let digits = owner.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+            Some(name == base && owner.get(digits..) == Some(number))
+        };
+        let found = self.entities.iter().find(|e| of(&e.dotted) == Some(true))?;
+        Some((found.dotted.clone(), found.span))
     }
 
     /// What the model has of a name, as far as its value in other periods goes.

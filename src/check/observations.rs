@@ -4,7 +4,8 @@ use super::model::{self, DrawWhen, Observation};
 use super::{BlockId, BlockKind, Checker, Decl, EntityId, Primes, Ty, Value, errors};
 use crate::diag::Span;
 use crate::graph::Phase;
-use crate::syntax::ast::{self, Expr, ExprKind, ObserveItem};
+use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, ObserveItem};
+use crate::syntax::print::print_expr;
 
 impl Checker<'_> {
     /// Whether an agent acts at a stage at which something of this phase is known, and at an earlier one, too.
@@ -50,6 +51,20 @@ impl Checker<'_> {
     }
 
     fn observe_value(&mut self, at: BlockId, number: usize, e: &Expr) {
+        if let ExprKind::Binary {
+            op: BinaryOp::And,
+            lhs,
+            rhs,
+        } = &e.kind
+            && [lhs, rhs].iter().all(|side| matches!(side.kind, ExprKind::Path(_)))
+        {
+            let (a, b) = (print_expr(lhs), print_expr(rhs));
+            self.report(
+                errors::number_as_condition(lhs.span)
+                    .hint(format!("what is observed is listed with commas: `observe {a}, {b}`")),
+            );
+            return;
+        }
         // `last(x, 4)`: the last four values, most recent first.
         if let ExprKind::Call { name, args } = &e.kind
             && name.text == "last"

@@ -12,7 +12,11 @@ impl Checker<'_> {
         let wanted = if word == "quantile" { 2 } else { 1 };
         if args.len() != wanted {
             let names: &[&str] = if wanted == 2 { &["x", "q"] } else { &["x"] };
-            self.report(errors::argument_count(word, names, args.len(), name.span));
+            let d = errors::argument_count(word, names, args.len(), name.span);
+            self.report(match wanted {
+                1 => d.hint(format!("members of a population: `{word}(firm.q)`; elements of a set: `{word}(j in good: p[j])`; of two numbers: `x + y`, `max(x, y)`")),
+                _ => d,
+            });
             return None;
         }
         let v = self.expr(&args[0].value, scope)?;
@@ -311,7 +315,8 @@ impl Checker<'_> {
         if let Some(empty) = self.others_of_single(&arg.value, scope, span) {
             return Some(empty);
         }
-        self.report(errors::others_of_what(span));
+        let dotted = Some(self.from_outside(&arg.value, scope)).filter(|text| text.contains('.'));
+        self.report(errors::others_of_what(span, dotted.as_deref()));
         None
     }
 

@@ -122,6 +122,28 @@ pub fn autocorrelation(x: &[f64]) -> f64 {
     }
 }
 
+/// First autocorrelation of what several lives bring, one number per date in order: of pairs of dates in one life only; `goes_on` says whether
+/// the date after date `i` belongs to the same life. NaN where no life has two dates; else as [`autocorrelation`].
+pub fn autocorrelation_within(x: &[f64], goes_on: impl Fn(usize) -> bool) -> f64 {
+    let (off, _) = deviations(x);
+    let pairs: Vec<f64> = off
+        .windows(2)
+        .enumerate()
+        .filter(|(i, _)| goes_on(*i))
+        .map(|(_, w)| w[0] * w[1])
+        .collect();
+    if pairs.is_empty() {
+        return f64::NAN;
+    }
+    let variance = off.iter().map(|v| v * v).sum::<f64>() / x.len() as f64;
+    let covariance = pairs.iter().sum::<f64>() / pairs.len() as f64;
+    if variance > 0.0 || variance.is_nan() {
+        covariance / variance
+    } else {
+        0.0
+    }
+}
+
 /// The `p`-quantile of a sample in any order, one number per observation, by linear interpolation between order
 /// statistics (Hyndman and Fan 1996, type 7); NaNs are sorted last. NaN for an empty sample.
 pub fn quantile(x: &[f64], p: f64) -> f64 {
@@ -217,6 +239,11 @@ mod tests {
         [1.0, f64::INFINITY, 2.0].into_iter().for_each(|v| all.push(v));
         assert!(all.mean().is_nan() && all.sd().is_nan() && all.unbounded == 1 && all.range == (1.0, f64::INFINITY));
         assert!(autocorrelation(&[1.0, f64::INFINITY, 2.0]).is_nan());
+        // Lives of two dates: what one ends with says nothing of what the next begins with.
+        let two = [1.0, 1.0, -1.0, -1.0, -1.0, -1.0, 1.0, 1.0];
+        assert_eq!(autocorrelation_within(&two, |i| i % 2 == 0), 1.0);
+        assert!(autocorrelation_within(&two, |_| false).is_nan());
+        assert_eq!(autocorrelation_within(&[3.0; 4], |i| i % 2 == 0), 0.0);
         assert_eq!(quantile(&x, 0.5), 2.5);
         assert_eq!(quantile(&x, 0.0), 1.0);
         assert_eq!(quantile(&x, 1.0), 4.0);

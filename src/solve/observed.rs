@@ -8,7 +8,7 @@
 use super::economy::{Deciding, Economy};
 use super::sight::{Eyes, Leaf, Sight};
 use crate::check::Model;
-use crate::check::model::{Concept, Information, Process, Space, StartShock};
+use crate::check::model::{Concept, DrawWhen, Information, Process, Space, StartShock};
 use crate::diag::{Diagnostic, Span};
 use std::collections::BTreeSet;
 
@@ -28,6 +28,7 @@ pub enum Knows {
 /// # Errors
 /// E0825 where an observation tells a part of a draw that matters, or of what was chosen before.
 pub(super) fn types(model: &Model, who: &[(usize, usize)]) -> Result<Vec<BTreeSet<(usize, usize)>>, Diagnostic> {
+    drawn_between_stages(model, who)?;
     if model.shocks.is_empty() && model.stages.len() < 2 {
         return Ok(vec![BTreeSet::new(); who.len()]);
     }
@@ -60,6 +61,32 @@ pub(super) fn types(model: &Model, who: &[(usize, usize)]) -> Result<Vec<BTreeSe
         e.known.iter().filter_map(shock).collect()
     });
     Ok(shocks.collect())
+}
+
+/// Errs where one who chooses observes a noise that is drawn after an earlier stage: answers of later stages are functions of what was chosen,
+/// and take the mean over noises.
+fn drawn_between_stages(model: &Model, who: &[(usize, usize)]) -> Result<(), Diagnostic> {
+    for (agent, _) in who {
+        let who = &model.agents[*agent];
+        for o in &who.observation {
+            let read = model.graph.below([o.node]).through_roots().inputs();
+            let noise = model.noises.iter().find(|n| {
+                let draw = &model.draws[n.draw];
+                read.contains(&draw.input) && matches!(draw.when, DrawWhen::After(_))
+            });
+            if let Some(noise) = noise {
+                return Err(Diagnostic::error(
+                    "E0810",
+                    format!("`{}` observes `{}`, which is drawn between two stages", who.name, noise.name),
+                )
+                .at(o.span, "its answer would be a function of the draw")
+                .and(noise.span, "drawn after an earlier stage")
+                .note("in games with stages answers are functions of what was chosen before, not of draws")
+                .hint("leave the observation out, which takes the mean over the draw; or train learners, who see what they observe: econc train"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Errs where one who chooses is told a part of what matters.

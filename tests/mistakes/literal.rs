@@ -134,6 +134,11 @@ const CASES: &[Case] = &[
     ("verify {", "scenario a { path zz = 1 }\nverify {", "E0201", "z", &[], Span),
     ("rho: 0.95", "rho: 1.05", "E0603", "random_walk(sigma: ..)", &[("..", "0.007")], Text("ar1(rho: 1.05, sigma: 0.007)")),
     ("action s in [0, 1)", "action s in [0, 1) taste gumbel(1)", "E0715", "action d in {keep, replace} taste gumbel(1)", &[("d in {keep, replace}", "s in {0.1, 0.3}")], Line),
+    ("let c = (1 - s) * y", "state c = (1 - s) * y", "E0101", "let c = (1 - s) * y", &[], Line),
+    ("observe k, z", "observe k and z", "E0302", "observe k, z", &[], Line),
+    ("verify {", "concept = planner\nverify {", "E0118", "solve { concept = planner }", &[], Line),
+    ("exp(z)", "clip(exp(z), 0, 2)", "E0203", "clamp(x, low, high)", &[("x, low, high", "exp(z), 0, 2")], Text("clip(exp(z), 0, 2)")),
+    ("let y = exp(z)", "let y =e= exp(z)", "E0114", "=", &[], Text("=e=")),
     ("let y = exp(z) * k^alpha", "let y = exp(z) * k^alpha\n  let K = mean(planner.k)", "E0304", "agent planner[10] {", &[], Text("agent planner {")),
 ];
 

@@ -208,11 +208,19 @@ pub(in crate::check) fn no_participant(role: &str, def: &ast::Name, span: Span, 
         .hint(format!("among {role}: AGENT(port: name, ..)"))
 }
 
-pub(in crate::check) fn missing_port(port: &str, agent: &str, def: &str, span: Span, declared: Span) -> Diagnostic {
-    err("E0711", format!("`{def}` needs `{port}` from `{agent}`"))
-        .at(span, "not given")
+/// A port that an agent does not give; `name` is what of the agent may be meant.
+pub(in crate::check) fn missing_port(
+    port: &str,
+    agent: &ast::Name,
+    name: &str,
+    def: &str,
+    declared: Span,
+) -> Diagnostic {
+    let who = &agent.text;
+    err("E0711", format!("`{def}` needs `{port}` from `{who}`"))
+        .at(agent.span, "not given")
         .and(declared, "offered in the definition")
-        .hint(format!("{agent}({port}: NAME)"))
+        .hint(format!("write `{who}({port}: {name})`"))
 }
 
 pub(in crate::check) fn only_in_definition(span: Span) -> Diagnostic {
@@ -312,13 +320,19 @@ pub(in crate::check) fn solve_target(word: &str, concept: &str, span: Span, know
     with_guess(d, word, known, &format!("the model has {}", list(known)))
 }
 
-pub(in crate::check) fn solve_only_in_param(concept: &str, span: Span) -> Diagnostic {
+pub(in crate::check) fn solve_only_in_param(written: &str, concept: &str, span: Span) -> Diagnostic {
+    let name = match concept {
+        "steady_state" => "x_ss",
+        _ => "x_eq",
+    };
     err(
         "E0716",
         format!("`{concept}` stands only as the whole value of a `param`"),
     )
     .at(span, "inside an expression")
-    .hint("param x = solve nash(p, horizon: 1), and use x")
+    .hint(format!(
+        "outside all blocks write `param {name} = {written}`, and here `{name}`"
+    ))
 }
 
 pub(in crate::check) fn unused(what: &str, name: &str, span: Span) -> Diagnostic {

@@ -154,6 +154,12 @@ pub(in crate::check) fn unknown_function(
         "pow" | "power" => "a power is `x^y`",
         "average" | "avg" | "integral" => "an average over members is `mean(..)`",
         "e" | "e_t" | "et" | "ee" | "expect" | "expectation" | "expected" => EXPECTATIONS,
+        "clip" | "bound" => "limits are `clamp(x, low, high)`",
+        "maximum" | "fmax" | "amax" => "the larger of two numbers is `max(x, y)`",
+        "minimum" | "fmin" | "amin" => "the smaller of two numbers is `min(x, y)`",
+        "fabs" => "the absolute value is `abs(x)`",
+        "where" | "ifelse" | "iif" | "piecewise" => "a choice between two values is `if a then b else c`",
+        "heaviside" | "step" | "indicator" | "indic" => "a step is `if x >= 0 then 1 else 0`",
         "norm" | "normal_pdf" | "cdf" => "the distribution function is `normal_cdf(x)`",
         _ => "",
     };

@@ -78,10 +78,14 @@ pub(in crate::check) fn not_over(word: &str, shape: &str, span: Span) -> Diagnos
         .hint(format!("reduce over one of its own axes: {shape}"))
 }
 
-pub(in crate::check) fn others_of_what(span: Span) -> Diagnostic {
+/// `others` of what has no axis of my own population; `dotted` is what was meant, where a variable of my own kind has that name.
+pub(in crate::check) fn others_of_what(span: Span, dotted: Option<&str>) -> Diagnostic {
     err("E0304", "`others` needs a dotted name of my own population")
         .at(span, "nobody else here")
-        .hint("inside `firm`: others(firm.p)")
+        .hint(match dotted {
+            Some(dotted) => format!("write `others({dotted})`"),
+            None => "inside `firm`: others(firm.p)".to_string(),
+        })
 }
 
 pub(in crate::check) fn wrong_index(name: &str, want: usize, have: usize, span: Span, declared: Span) -> Diagnostic {

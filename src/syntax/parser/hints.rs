@@ -165,7 +165,10 @@ impl<'s> FileParser<'s> {
                 None => (rest, String::new()),
             };
             return Some(match (text, word) {
-                ("=" | ":", _) if rest.starts_with(['[', '(', '{']) => format!("write `{word} {name} in {rest}{more}`"),
+                ("=" | ":", _) if is_domain(&rest) => format!("write `{word} {name} in {rest}{more}`"),
+                ("=", _) if rest.contains(|c: char| c.is_alphabetic()) => format!(
+                    "what follows from other quantities is `let {name} = {rest}`; a `{word}` has a domain: `{word} {name} in [0, 10]`"
+                ),
                 ("=", "state") => format!("where it may be comes first: `state {name} in [0, 10], start {rest}`"),
                 (">=", _) => format!("write `{word} {name} in [{rest}, inf){more}`"),
                 (">", _) => format!("write `{word} {name} in ({rest}, inf){more}`"),
@@ -293,6 +296,13 @@ impl<'s> FileParser<'s> {
                             ),
                             false => format!("a named number has a colon: `{name}: 0.9`; `==` compares"),
                         }),
+                );
+            }
+            if self.word(found + 1) == "e" && self.word(found + 2) == "=" {
+                return Some(
+                    Diagnostic::error("E0114", "`=e=` is of another language")
+                        .at(self.span(found), "an equation of GAMS")
+                        .hint("a definition is written with `=`, a condition of market clearing `clears demand == supply`"),
                 );
             }
             let word = self.word(raw.first);
@@ -630,6 +640,28 @@ fn said_otherwise(word: &str) -> Option<&'static str> {
         "information" | "observes" | "sees" => "observe k, z",
         _ => return None,
     })
+}
+
+/// Whether a text is one pair of brackets with the two ends of an interval, or a list in braces.
+fn is_domain(text: &str) -> bool {
+    let closes = |c: char| matches!(c, ')' | ']' | '}');
+    let Some(close) = text.char_indices().rev().find(|(_, c)| !c.is_whitespace()) else {
+        return false;
+    };
+    let mut depth = 0;
+    let mut parts = 1;
+    for (i, c) in text.char_indices() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            c if closes(c) => depth -= 1,
+            ',' if depth == 1 => parts += 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return i == close.0 && closes(c) && (text.starts_with('{') || parts == 2);
+        }
+    }
+    false
 }
 
 /// A right example of a statement.

@@ -646,6 +646,16 @@ impl Builder<'_> {
                         }),
                 ));
             }
+            if matches!(text, "concept" | "method" | "tolerance" | "quadrature" | "information") {
+                let value = self.text(value.span);
+                return Err(Box::new(
+                    Diagnostic::error("E0118", format!("`{text} = ..` defines nothing"))
+                        .at(target.span, "a setting outside a block of settings")
+                        .hint(format!(
+                            "how the model is solved stands in a block of its own: `solve {{ {text} = {value} }}`"
+                        )),
+                ));
+            }
             return Err(Box::new(
                 Diagnostic::error("E0118", format!("`{text} = ..` defines nothing"))
                     .at(target.span, "neither a definition nor a transition")

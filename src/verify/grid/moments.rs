@@ -17,7 +17,11 @@ impl Proof for Moments {
             let lives: Vec<Vec<f64>> = (0..paths)
                 .map(|p| x.iter().skip(p).step_by(paths).copied().take(played.whole[p]).collect())
                 .collect();
-            let by_path = lives.iter().map(|own| statistics::autocorrelation(own));
+            let date = |p: usize, i: usize| played.times[i * paths + p].time;
+            let by_path = lives.iter().enumerate().map(|(p, own)| match spec.horizon {
+                None => statistics::autocorrelation(own),
+                Some(_) => statistics::autocorrelation_within(own, |i| date(p, i + 1) == date(p, i) + 1),
+            });
             let autocorrelation = by_path.sum::<f64>() / paths as f64;
             // In the order of periods.
             let counted = x

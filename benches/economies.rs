@@ -13,6 +13,7 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 use econc::check::Model;
+use econc::driver::{self, Solved};
 use econc::env::cast::Behaviour;
 use econc::env::simulate::{self, Simulation};
 use econc::learn::Policy;
@@ -22,7 +23,6 @@ use econc::num::random::Stream;
 use econc::num::statistics::{bootstrap, mean, sd};
 use econc::solve::progress::silent;
 use econc::verify::learned::Judge;
-use econc::verify::solved::{self, Solved};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -60,7 +60,7 @@ fn compile(text: &str) -> Model {
 }
 
 fn solve(model: &Model) -> Solved {
-    solved::solve(model, &solved::Request::default(), &mut silent).unwrap_or_else(|d| panic!("{d:?}"))
+    driver::solve(model, &driver::Request::default(), &mut silent).unwrap_or_else(|d| panic!("{d:?}"))
 }
 
 /// The plan of a learner by the file and the defaults, measured at the end only.

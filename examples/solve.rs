@@ -4,8 +4,8 @@
 
 #![allow(clippy::print_stdout)]
 
+use econc::driver;
 use econc::solve::progress::silent;
-use econc::verify::solved;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = std::env::args().nth(1).unwrap_or("models/growth.econ".into());
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let model = model.ok_or("the model has errors")?;
 
-    let result = solved::solve(&model, &solved::Request::default(), &mut silent).map_err(|errors| {
+    let result = driver::solve(&model, &driver::Request::default(), &mut silent).map_err(|errors| {
         errors
             .iter()
             .map(|d| d.headline.as_str())

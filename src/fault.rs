@@ -7,7 +7,7 @@
 //! rayon goes and other tests, which run at the same time, never see it.
 //!
 //! The table of all faults, with the model on which each shows and the row that must catch it, is
-//! `verify/faults/mod.rs`; what was measured stands in `docs/faults.md`. A fault that is planted and not in the table, or in the
+//! `driver/faults/mod.rs`; what was measured stands in `docs/faults.md`. A fault that is planted and not in the table, or in the
 //! table and nowhere planted, fails that test.
 
 /// The wrong expression while the named fault is alive, else the right one; with `do`, something that is done only then.

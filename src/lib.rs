@@ -4,16 +4,19 @@
 //! text to tree (`syntax`), tree to typed model over one environment graph (`check`), parameters that are results of
 //! a solve filled in by solving the model without them (`solve`), settings of learners compared with what learners take
 //! (`learn`). Behind it, `solve` and `env` run the model through the
-//! `kernel`, `learn` trains on `env`, `verify` judges both, `report` and `cli` show them.
+//! `kernel`, `learn` trains on `env`, `verify` judges both, `driver` solves, judges and makes finer, `report` and `cli` show what comes out.
 
 #[macro_use]
 mod fault;
+#[cfg(test)]
+mod fixtures;
 mod limits;
 
 pub mod chance;
 pub mod check;
 pub mod cli;
 pub mod diag;
+pub mod driver;
 pub mod env;
 pub mod graph;
 pub mod kernel;

@@ -4,8 +4,8 @@ use crate::common;
 
 use common::{econc, said, scratch};
 use econc::diag::Diagnostic;
+use econc::driver::{Request, solve};
 use econc::solve::progress::silent;
-use econc::verify::solved::{Request, solve};
 use econc::{Options, compile};
 
 /// A planner who saves; one thing is changed at a time.

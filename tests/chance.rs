@@ -1,8 +1,8 @@
 //! Chances that move: probabilities of draws that depend on states, shocks, actions and other draws, against answers that are
 //! computed here from a list of what can happen.
 
+use econc::driver::{self, Solved};
 use econc::solve::progress::silent;
-use econc::verify::solved::{self, Solved};
 
 fn compile(source: &str) -> econc::Model {
     let (model, diagnostics) = econc::compile(source, &econc::Options::default());
@@ -10,11 +10,11 @@ fn compile(source: &str) -> econc::Model {
 }
 
 fn try_solve(source: &str) -> Result<Solved, Vec<econc::Diagnostic>> {
-    let options = solved::Request {
+    let options = driver::Request {
         seed: 1,
-        ..solved::Request::default()
+        ..driver::Request::default()
     };
-    solved::solve(&compile(source), &options, &mut silent)
+    driver::solve(&compile(source), &options, &mut silent)
 }
 
 fn solve(source: &str) -> Solved {

@@ -3,8 +3,8 @@
 
 use econc::check::model::Model;
 use econc::diag::Diagnostic;
+use econc::driver::{self, Solved};
 use econc::solve::progress::silent;
-use econc::verify::solved::{self, Solved};
 
 fn compile(text: &str) -> Model {
     let (model, found) = econc::compile(text, &econc::Options::default());
@@ -12,11 +12,11 @@ fn compile(text: &str) -> Model {
 }
 
 fn solve(text: &str) -> Result<Solved, Vec<Diagnostic>> {
-    let options = solved::Request {
+    let options = driver::Request {
         seed: 1,
-        ..solved::Request::default()
+        ..driver::Request::default()
     };
-    solved::solve(&compile(text), &options, &mut silent)
+    driver::solve(&compile(text), &options, &mut silent)
 }
 
 /// Who `n` are, what they know, choose (up to `most`) and are paid.

@@ -1,12 +1,12 @@
 //! Economies with a continuum of members: stationary equilibria against numbers that others computed.
 
 use econc::check::model::Model;
+use econc::driver;
 use econc::solve::continuum::population::Population;
 use econc::solve::continuum::stationary::Stationary;
 use econc::solve::economy::Economy;
 use econc::solve::equilibrium::{EquilibriumMethod, Found};
 use econc::solve::progress::silent;
-use econc::verify::solved;
 use std::fs;
 use std::path::Path;
 
@@ -282,11 +282,11 @@ fn members_need_no_first_value_and_nodes_that_nobody_comes_to_are_not_warned_of(
                   reward crra(c, 1.5)\n  discount 0.99322\n}\nmarket bonds {\n  price q in [0.97, 1.04] clears mean(household.b) == 0\n}\n";
     let (model, said) = econc::compile(source, &econc::Options::default());
     let model = model.unwrap_or_else(|| panic!("{said:?}"));
-    let options = solved::Request {
+    let options = driver::Request {
         seed: 1,
-        ..solved::Request::default()
+        ..driver::Request::default()
     };
-    let solved = solved::solve(&model, &options, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+    let solved = driver::solve(&model, &options, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
     assert!(solved.certificate.passed, "{:?}", solved.certificate.reasons);
     assert!(solved.certificate.reasons.iter().any(|d| d.code == "W0811"));
     let warnings = &solved.solution.record.warnings;

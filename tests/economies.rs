@@ -1,6 +1,7 @@
 //! Learners against what is known of an economy: the monopolist's price, exact Q-factors, parameters drawn anew, memory.
 
 use econc::check::Model;
+use econc::driver;
 use econc::env::cast::Behaviour;
 use econc::env::decide::{Decide, PolicyRunner};
 use econc::env::vector::{GameOptions, Vectorised};
@@ -9,7 +10,6 @@ use econc::env::{Game, VectorEnvironment};
 use econc::learn::q_learning::{QLearning, QLearningOptions};
 use econc::learn::{Next, OptionTable, Value, begin, train};
 use econc::solve::progress::silent;
-use econc::verify::solved;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ fn tabular_values_come_to_the_factors_of_exact_iteration() {
     let exact = exact_factors();
     let model = compile(REPLACEMENT);
     // The solver agrees with the iteration above.
-    let solved = solved::solve(&model, &solved::Request::default(), &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+    let solved = driver::solve(&model, &driver::Request::default(), &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
     for (x, row) in exact.iter().enumerate() {
         let value = solved.solution.value[x];
         assert!((value - row[0].max(row[1])).abs() < 1e-8, "{x}: {value} {row:?}");
@@ -135,7 +135,7 @@ fn the_monopolists_price_is_found_within_a_step_of_the_grid() {
     ] {
         let model = compile(text);
         let solved =
-            solved::solve(&model, &solved::Request::default(), &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+            driver::solve(&model, &driver::Request::default(), &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
         let mut asked = Asked {
             method: Some(learner.into()),
             ..Asked::default()

@@ -57,7 +57,7 @@ fn at_a_stated_price_one_of_many_is_solved_and_the_rule_is_kept() {
         said(&solved)
     );
     let text = std::fs::read_to_string(dir.path().join("s/solution.ron")).expect("a solution");
-    let found: econc::verify::solved::Solved = ron::from_str(&text).expect("a readable solution");
+    let found: econc::driver::Solved = ron::from_str(&text).expect("a readable solution");
     let solution: &Solution = &found.solution;
     assert!((solution.policy[0][0] - 3.0).abs() < 1e-6, "{:?}", solution.policy);
     let simulated = econc(

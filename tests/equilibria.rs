@@ -7,7 +7,6 @@ use econc::solve::economy::Economy;
 use econc::solve::equilibrium::{EquilibriumMethod, Found};
 use econc::solve::methods;
 use econc::solve::progress::silent;
-use econc::verify::solved::as_asked;
 use std::fs;
 use std::path::Path;
 
@@ -23,7 +22,7 @@ fn model(name: &str, concept: &str, set: &[(&str, &str)]) -> Model {
     };
     let (model, diagnostics) = econc::compile(&source, &options);
     let model = model.unwrap_or_else(|| panic!("{name}: {diagnostics:?}"));
-    as_asked(&model, Some(concept).filter(|c| !c.is_empty()), None)
+    model.as_asked(Some(concept).filter(|c| !c.is_empty()), None)
 }
 
 fn method(name: &str) -> &'static dyn EquilibriumMethod {
@@ -215,7 +214,9 @@ fn players_may_discount_unlike() {
     let source = fs::read_to_string(path).expect("a model");
     let source = source.replace("discount 0.96", "param beta = [0.96, 0.8]\n  discount beta");
     let (model, diagnostics) = econc::compile(&source, &econc::Options::default());
-    let model = as_asked(&model.unwrap_or_else(|| panic!("{diagnostics:?}")), Some("nash"), None);
+    let model = model
+        .unwrap_or_else(|| panic!("{diagnostics:?}"))
+        .as_asked(Some("nash"), None);
     let exact = found(&model, "linear_quadratic");
     let near_by = found(&model, "joint");
     for (q, r) in [(1.0, 1.0), (2.0, 1.0), (1.0, 2.5)] {
@@ -388,11 +389,11 @@ fn rows_of_economies_in_which_several_decide_are_reached() {
 #[test]
 fn firms_enter_invest_and_leave_as_computed_independently() {
     let model = model("entry_exit", "nash", &[]);
-    let options = econc::verify::solved::Request {
+    let options = econc::driver::Request {
         seed: 1,
-        ..econc::verify::solved::Request::default()
+        ..econc::driver::Request::default()
     };
-    let s = econc::verify::solved::solve(&model, &options, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+    let s = econc::driver::solve(&model, &options, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
     assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
     let judged = s.certificate.equilibrium.as_ref().expect("a judgement");
     assert_eq!((judged.searches, judged.found), (3, 1));
@@ -461,12 +462,12 @@ fn two_firms_without_menu_costs_set_the_markup_of_their_elasticity() {
         );
         let (model, diagnostics) = econc::compile(&source, &econc::Options::default());
         let model = model.unwrap_or_else(|| panic!("{source}\n{diagnostics:?}"));
-        let options = econc::verify::solved::Request {
+        let options = econc::driver::Request {
             concept: Some("nash".into()),
             seed: 1,
-            ..econc::verify::solved::Request::default()
+            ..econc::driver::Request::default()
         };
-        let s = econc::verify::solved::solve(&model, &options, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+        let s = econc::driver::solve(&model, &options, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
         assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
         for policy in &s.solution.policy {
             near(policy[0], number("value"), number("tolerance"));
@@ -482,7 +483,9 @@ fn private_draws_that_do_more_than_add_to_a_payoff_are_refused() {
     let refused_with = |from: &str, to: &str| {
         assert!(source.contains(from), "{from}");
         let (model, diagnostics) = econc::compile(&source.replace(from, to), &econc::Options::default());
-        let model = as_asked(&model.unwrap_or_else(|| panic!("{diagnostics:?}")), Some("nash"), None);
+        let model = model
+            .unwrap_or_else(|| panic!("{diagnostics:?}"))
+            .as_asked(Some("nash"), None);
         refused(&model, "choice_probabilities")
     };
     for (from, to) in [
@@ -506,12 +509,12 @@ fn games_without_first_values_are_judged_from_where_they_rest() {
     assert!(!source.contains("start"));
     let (model, diagnostics) = econc::compile(&source, &econc::Options::default());
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let options = econc::verify::solved::Request {
+    let options = econc::driver::Request {
         concept: Some("nash".into()),
         seed: 1,
-        ..econc::verify::solved::Request::default()
+        ..econc::driver::Request::default()
     };
-    let s = econc::verify::solved::solve(&model, &options, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+    let s = econc::driver::solve(&model, &options, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
     let codes: Vec<&str> = s.certificate.reasons.iter().map(|d| d.code.as_str()).collect();
     assert!(s.certificate.passed && codes == ["W0811"], "{codes:?}");
     assert!(

@@ -8,10 +8,10 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use econc::check::model::Model;
+use econc::driver::{self, Solved};
 use econc::solve::between::PolicyBetween;
 use econc::solve::progress::silent;
 use econc::solve::solution::Solution;
-use econc::verify::solved::{self, Solved};
 use econc::verify::world::play::{self, Played};
 use econc::verify::world::seat::SolvedSeat;
 use econc::verify::world::value::Value;
@@ -45,11 +45,11 @@ fn compiled(text: &str, set: &[(&str, &str)]) -> Model {
 }
 
 fn solve(model: &Model) -> Solved {
-    let options = solved::Request {
+    let options = driver::Request {
         seed: 1,
-        ..solved::Request::default()
+        ..driver::Request::default()
     };
-    solved::solve(model, &options, &mut silent).unwrap_or_else(|d| panic!("{}: {d:?}", model.name))
+    driver::solve(model, &options, &mut silent).unwrap_or_else(|d| panic!("{}: {d:?}", model.name))
 }
 
 fn lives(model: &Model, solution: &Solution) -> (SolvedSeat, Value, Played) {

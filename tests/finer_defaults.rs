@@ -3,9 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+use econc::driver::{Request, Solved, solve};
 use econc::solve::between::PolicyBetween;
 use econc::solve::progress::silent;
-use econc::verify::solved::{Request, Solved, solve};
 use std::sync::Arc;
 
 fn solved_with(text: &str, set: &[(&str, &str)]) -> Solved {

@@ -2,6 +2,7 @@
 
 use crate::common::expected;
 use econc::check::model::Model;
+use econc::driver::{self, Solved};
 use econc::env::cast::Behaviour;
 use econc::env::simulate;
 use econc::graph::InputKind;
@@ -10,7 +11,6 @@ use econc::graph::shape::element_name;
 use econc::solve::problem::ActionKind;
 use econc::solve::progress::silent;
 use econc::solve::solution::Solution;
-use econc::verify::solved::{self, Solved};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -45,12 +45,12 @@ fn solve(model: &Model, concept: Option<&str>) -> Solved {
 }
 
 fn tried(model: &Model, concept: Option<&str>) -> Result<Solved, Vec<econc::diag::Diagnostic>> {
-    let options = solved::Request {
+    let options = driver::Request {
         concept: concept.map(str::to_string),
         seed: 1,
-        ..solved::Request::default()
+        ..driver::Request::default()
     };
-    solved::solve(model, &options, &mut silent)
+    driver::solve(model, &options, &mut silent)
 }
 
 /// Solves and asks for a certificate that holds.

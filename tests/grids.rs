@@ -4,8 +4,8 @@
 //! first-order conditions.
 
 use econc::check::model::Model;
+use econc::driver::{self, Solved};
 use econc::solve::progress::silent;
-use econc::verify::solved::{self, Solved};
 
 fn compile(source: &str, set: &[(&str, &str)]) -> Model {
     let mut options = econc::Options::default();
@@ -17,12 +17,12 @@ fn compile(source: &str, set: &[(&str, &str)]) -> Model {
 }
 
 fn try_solve(source: &str, set: &[(&str, &str)]) -> Result<Solved, String> {
-    let options = solved::Request {
+    let options = driver::Request {
         seed: 1,
-        ..solved::Request::default()
+        ..driver::Request::default()
     };
     let model = compile(source, set);
-    solved::solve(&model, &options, &mut silent).map_err(|d| format!("{d:?}"))
+    driver::solve(&model, &options, &mut silent).map_err(|d| format!("{d:?}"))
 }
 
 fn solve(source: &str, set: &[(&str, &str)]) -> Solved {

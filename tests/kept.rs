@@ -3,9 +3,9 @@
 use crate::common;
 
 use common::{command, econc};
+use econc::driver::{Request, solve};
 use econc::report::store::open_complete;
 use econc::solve::progress::{Control, Progress, Watch};
-use econc::verify::solved::{Request, solve};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -56,7 +56,7 @@ impl Watch for Witness {
 }
 
 /// Everything that was found, to the last digit.
-fn all(solved: &econc::verify::solved::Solved) -> String {
+fn all(solved: &econc::driver::Solved) -> String {
     ron::ser::to_string(solved).expect("text")
 }
 

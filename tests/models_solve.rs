@@ -6,6 +6,7 @@
 use crate::common;
 use crate::common::expected::{self, Expected};
 use econc::check::model::Model;
+use econc::driver::{self, Solved};
 use econc::env::cast::Behaviour;
 use econc::env::simulate;
 use econc::graph::InputKind;
@@ -14,7 +15,6 @@ use econc::solve::bellman::At;
 use econc::solve::problem::ActionKind;
 use econc::solve::progress::silent;
 use econc::solve::solution::{Reader, Solution};
-use econc::verify::solved::{self, Solved};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -95,12 +95,12 @@ fn compile(name: &str, set: &str) -> Model {
 }
 
 fn solve(model: &Model, concept: Option<&str>) -> Solved {
-    let options = solved::Request {
+    let options = driver::Request {
         concept: concept.map(str::to_string),
         seed: 1,
-        ..solved::Request::default()
+        ..driver::Request::default()
     };
-    solved::solve(model, &options, &mut silent).unwrap_or_else(|d| panic!("{}: {d:?}", model.name))
+    driver::solve(model, &options, &mut silent).unwrap_or_else(|d| panic!("{}: {d:?}", model.name))
 }
 
 /// The part of a name after its last dot: `planner.k` is written `k` in the tables.
@@ -444,11 +444,11 @@ fn first_models_are_solved_or_say_what_is_wrong() {
         let expected = expected.expect("the first line says what is expected");
         let (model, messages) = econc::compile(&source, &econc::Options::default());
         let model = model.unwrap_or_else(|| panic!("{}: {messages:?}", file.display()));
-        let options = solved::Request {
+        let options = driver::Request {
             seed: 1,
-            ..solved::Request::default()
+            ..driver::Request::default()
         };
-        let found: Vec<String> = match solved::solve(&model, &options, &mut silent) {
+        let found: Vec<String> = match driver::solve(&model, &options, &mut silent) {
             Ok(s) => {
                 let reasons = s.certificate.reasons.iter().map(|d| d.code.clone());
                 let verdict = if s.certificate.passed { "solved" } else { "failed" };

@@ -1,7 +1,7 @@
 //! Games in which somebody observes a part of what matters: each is refused, or solved as what is observed allows.
 
 use econc::diag::Diagnostic;
-use econc::verify::solved::{self, Solved};
+use econc::driver::{self, Solved};
 
 fn tried(text: &str, information: Option<&str>) -> Result<Solved, Vec<Diagnostic>> {
     let (model, diagnostics) = econc::compile(text, &econc::Options::default());
@@ -9,11 +9,11 @@ fn tried(text: &str, information: Option<&str>) -> Result<Solved, Vec<Diagnostic
     if information == Some("full") {
         model.information = econc::check::model::Information::Full;
     }
-    let request = solved::Request {
+    let request = driver::Request {
         seed: 1,
-        ..solved::Request::default()
+        ..driver::Request::default()
     };
-    solved::solve(&model, &request, &mut econc::solve::progress::silent)
+    driver::solve(&model, &request, &mut econc::solve::progress::silent)
 }
 
 /// The refusal's headline; it must be E0825 and say who and what.

@@ -2,8 +2,8 @@
 //! where they are not.
 
 use econc::check::Model;
+use econc::driver::{self, Solved};
 use econc::solve::progress::silent;
-use econc::verify::solved::{self, Solved};
 
 fn compile(text: &str) -> Model {
     let (model, found) = econc::compile(text, &econc::Options::default());
@@ -11,7 +11,7 @@ fn compile(text: &str) -> Model {
 }
 
 fn solve(text: &str) -> Solved {
-    let solved = solved::solve(&compile(text), &solved::Request::default(), &mut silent);
+    let solved = driver::solve(&compile(text), &driver::Request::default(), &mut silent);
     solved.unwrap_or_else(|d| panic!("{text}{d:?}"))
 }
 

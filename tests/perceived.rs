@@ -3,11 +3,11 @@
 use crate::common::expected;
 use econc::check::model::Model;
 use econc::diag::Diagnostic;
+use econc::driver::{self, Solved};
 use econc::env::cast::Behaviour;
 use econc::env::simulate::{SimulationOptions, simulate};
 use econc::report::outcome;
 use econc::solve::progress::silent;
-use econc::verify::solved::{self, Solved};
 use std::sync::{Arc, OnceLock};
 
 const TEXT: &str = include_str!("../models/krusell_smith.econ");
@@ -22,11 +22,11 @@ fn compiled(text: &str, set: &[(&str, &str)]) -> Model {
 }
 
 fn solve(model: &Model) -> Result<Solved, Vec<Diagnostic>> {
-    let options = solved::Request {
+    let options = driver::Request {
         seed: 1,
-        ..solved::Request::default()
+        ..driver::Request::default()
     };
-    solved::solve(model, &options, &mut silent)
+    driver::solve(model, &options, &mut silent)
 }
 
 /// The model as it is, solved once.

@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use crate::common;
+use econc::driver::{Request, Solved, solve};
 use econc::solve::bellman::At;
 use econc::solve::progress::silent;
 use econc::solve::solution::Reader;
-use econc::verify::solved::{Request, Solved, solve};
 
 fn solved(text: &str) -> Solved {
     let (model, diagnostics) = econc::compile(text, &econc::Options::default());

@@ -3,38 +3,38 @@
 use econc::check::model::Model;
 use econc::check::settings::{self, Key, Kind, SOLVE_KEYS, VERIFY_KEYS, defaults};
 use econc::diag::Diagnostic;
+use econc::driver::{self, Solved};
 use econc::learn::plan::{Asked, plan};
 use econc::learn::settings::DRIVER_KEYS;
 use econc::solve::progress::silent;
 use econc::solve::{grid_search, value_iteration};
 use econc::verify::grid;
-use econc::verify::solved::{self, Solved};
 
 fn compile(source: &str) -> Model {
     let (model, diagnostics) = econc::compile(source, &econc::Options::default());
     model.unwrap_or_else(|| panic!("{diagnostics:?}\n{source}"))
 }
 
-fn solve_as(source: &str, options: &solved::Request) -> Result<Solved, Vec<Diagnostic>> {
-    solved::solve(&compile(source), options, &mut silent)
+fn solve_as(source: &str, options: &driver::Request) -> Result<Solved, Vec<Diagnostic>> {
+    driver::solve(&compile(source), options, &mut silent)
 }
 
 fn solve(source: &str) -> Result<Solved, Vec<Diagnostic>> {
-    solve_as(source, &solved::Request::default())
+    solve_as(source, &driver::Request::default())
 }
 
 /// The code of the refusal.
-fn refused(source: &str, options: &solved::Request) -> String {
+fn refused(source: &str, options: &driver::Request) -> String {
     match solve_as(source, options) {
         Ok(s) => panic!("solved: {:?}\n{source}", s.solution.policy),
         Err(d) => d[0].code.clone(),
     }
 }
 
-fn full() -> solved::Request {
-    solved::Request {
+fn full() -> driver::Request {
+    driver::Request {
         information: Some("full".into()),
-        ..solved::Request::default()
+        ..driver::Request::default()
     }
 }
 
@@ -200,7 +200,7 @@ fn a_hidden_state_that_never_shows_is_refused() {
   discount 0.9
 }
 ";
-    assert_eq!(refused(source, &solved::Request::default()), "E0825");
+    assert_eq!(refused(source, &driver::Request::default()), "E0825");
     // Whoever sees it wins in every period: 1 / (1 - 0.9).
     let s = solve_as(source, &full()).unwrap_or_else(|d| panic!("{d:?}"));
     assert!(
@@ -227,10 +227,10 @@ agent firm {
 }
 solve { grid.k = uniform(20) }
 ";
-    assert_eq!(refused(source, &solved::Request::default()), "E0825");
+    assert_eq!(refused(source, &driver::Request::default()), "E0825");
     // A shock that is itself independent but conditions one that is seen is no noise.
     let source = source.replace("[[0.95, 0.05], [0.05, 0.95]]", "[[0.5, 0.5], [0.5, 0.5]]");
-    assert_eq!(refused(&source, &solved::Request::default()), "E0825");
+    assert_eq!(refused(&source, &driver::Request::default()), "E0825");
 }
 
 const UNSEEN: &str = "shock Z ~ markov([low: 0.5, high: 2], [[0.5, 0.5], [0.5, 0.5]])
@@ -298,7 +298,7 @@ fn the_date_needs_a_last_one() {
   discount 0.9
 }
 ";
-    assert_eq!(refused(boom, &solved::Request::default()), "E0826");
+    assert_eq!(refused(boom, &driver::Request::default()), "E0826");
     for (from, to) in [("(if t == 0 then 1 else 0)", "1"), ("reward x - a", "reward x - a + t")] {
         let moved = boom.replace(from, to);
         let reads = moved.contains('t') && moved.contains("+ t");
@@ -327,10 +327,10 @@ fn the_date_needs_a_last_one() {
     assert!(solve(&ended).is_ok());
 }
 
-fn with(concept: &str) -> solved::Request {
-    solved::Request {
+fn with(concept: &str) -> driver::Request {
+    driver::Request {
         concept: Some(concept.into()),
-        ..solved::Request::default()
+        ..driver::Request::default()
     }
 }
 
@@ -350,7 +350,7 @@ solve { grid.k = uniform(20) }
 fn a_price_that_its_taker_moves_is_not_looked_through() {
     // (10 - q - 1) q is largest at q = 4.5, up to the weight of k; a taker would end at p = 1, q = 9.
     for concept in [None, Some("planner"), Some("nash"), Some("collusive")] {
-        let options = concept.map_or_else(solved::Request::default, with);
+        let options = concept.map_or_else(driver::Request::default, with);
         let s = solve_as(FIRM, &options).unwrap_or_else(|d| panic!("{concept:?}: {d:?}"));
         assert!(
             s.solution.policy[0].iter().all(|q| (q - 4.5).abs() < 1e-3),
@@ -359,7 +359,7 @@ fn a_price_that_its_taker_moves_is_not_looked_through() {
         );
     }
     let said = FIRM.replace("solve {", "solve { concept = competitive;");
-    for (source, options) in [(FIRM, with("competitive")), (said.as_str(), solved::Request::default())] {
+    for (source, options) in [(FIRM, with("competitive")), (said.as_str(), driver::Request::default())] {
         let s = solve_as(source, &options).unwrap_or_else(|d| panic!("{d:?}"));
         assert!(
             s.solution.policy[0].iter().all(|q| (q - 9.0).abs() < 1e-3),
@@ -430,7 +430,7 @@ fn several_who_interact_are_solved_as_one_or_not_at_all() {
     // Each by itself: q = (10 - 1) / 4; as price takers three share what is sold at cost.
     for (options, q) in [
         (with("nash"), 2.25),
-        (solved::Request::default(), 2.25),
+        (driver::Request::default(), 2.25),
         (with("competitive"), 3.0),
     ] {
         let s = solve_as(cournot, &options).unwrap_or_else(|d| panic!("{d:?}"));
@@ -467,7 +467,7 @@ fn outcome(source: &str) -> String {
     let Some(model) = model else {
         return diagnostics[0].code.clone();
     };
-    match solved::solve(&model, &solved::Request::default(), &mut silent) {
+    match driver::solve(&model, &driver::Request::default(), &mut silent) {
         Ok(s) => format!("{s:?}"),
         Err(d) => d[0].code.clone(),
     }

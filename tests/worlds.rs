@@ -1,10 +1,10 @@
 //! Worlds that run as their files say: scripted paths under solved policies, markets that clear or say that they do not, domains, draws
 //! and sums over lives. What is right is computed here, by closed forms or by arithmetic of the test's own.
 
+use econc::driver::{self, Solved};
 use econc::env::cast::Behaviour;
 use econc::env::simulate::{Averaged, Simulation, SimulationOptions, simulate};
 use econc::solve::progress::silent;
-use econc::verify::solved::{self, Solved};
 use econc::{Model, compile};
 
 fn model(text: &str) -> Model {
@@ -13,7 +13,7 @@ fn model(text: &str) -> Model {
 }
 
 fn solve(model: &Model) -> Solved {
-    solved::solve(model, &solved::Request::default(), &mut silent).unwrap_or_else(|e| panic!("{e:?}"))
+    driver::solve(model, &driver::Request::default(), &mut silent).unwrap_or_else(|e| panic!("{e:?}"))
 }
 
 fn options(scenario: Option<&str>, periods: usize, worlds: usize) -> SimulationOptions {
@@ -325,7 +325,7 @@ agent a {
 market g { price p in [0.1, 2] clears p == WHAT }
 ";
     let never = model(&text.replace("WHAT", "100 + a.k"));
-    let failed = solved::solve(&never, &solved::Request::default(), &mut silent).expect_err("no price");
+    let failed = driver::solve(&never, &driver::Request::default(), &mut silent).expect_err("no price");
     assert!(failed.iter().all(|d| d.code == "E0831"), "{failed:?}");
     // With room for the price the same economy is solved; what is not feasible is not chosen.
     let always = model(&text.replace("WHAT", "0.1 + 0.01 * a.k + a.s"));
@@ -722,7 +722,7 @@ fn strict_requirements_on_whole_numbers_leave_the_end_out() {
         );
     }
     let nothing = model(&text.replace("q < 3", "q > 3"));
-    let failed = solved::solve(&nothing, &solved::Request::default(), &mut silent);
+    let failed = driver::solve(&nothing, &driver::Request::default(), &mut silent);
     let said = format!("{:?}", failed.expect_err("no choice"));
     assert!(said.contains("E0902"), "{said}");
 }

@@ -558,6 +558,14 @@ pub struct Pending {
 }
 
 impl Model {
+    /// The model under another concept or other information than the file's, where that is asked for by a word.
+    pub fn as_asked(&self, concept: Option<&str>, information: Option<&str>) -> Model {
+        let mut model = self.clone();
+        model.concept = concept.and_then(Concept::of).or(model.concept);
+        model.information = information.and_then(Information::of).unwrap_or(model.information);
+        model
+    }
+
     /// Stages at which somebody acts, ascending, from 0.
     pub fn acting_stages(&self) -> Vec<usize> {
         let used: BTreeSet<usize> = self.actions.iter().map(|a| a.stage).collect();

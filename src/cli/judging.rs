@@ -141,16 +141,16 @@ fn judge(
     let solved = match &options.solution {
         Some(directory) => open_complete(directory).and_then(|r| read_solution(&r)).map_err(one)?,
         None => {
-            let asked = crate::verify::solved::Request {
+            let asked = crate::driver::Request {
                 concept: match setting("against") {
                     Some(crate::check::model::Setting::Word(w)) => Some(w.clone()),
                     _ => None,
                 },
                 seed: options.seed,
-                ..crate::verify::solved::Request::default()
+                ..crate::driver::Request::default()
             };
             let mut keeper = Keeper::new(meter, run, every).map_err(one)?;
-            let solved = crate::verify::solved::solve(model, &asked, &mut keeper);
+            let solved = crate::driver::solve(model, &asked, &mut keeper);
             keeper.ended(solved)?
         }
     };

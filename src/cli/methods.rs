@@ -4,14 +4,14 @@ use super::meter::Meter;
 use super::solving::{SolveOptions, asked};
 use crate::check::Model;
 use crate::diag::Diagnostic;
+use crate::driver::compared::{Apart, apart, apart_in_play, fitting};
+use crate::driver::{Solved, solve};
 use crate::limits;
 use crate::report::content::{Content, NamedTable};
 use crate::report::draw::drawing_of;
 use crate::report::table::Table;
 use crate::report::{number, outcome};
 use crate::solve::progress::{Control, Progress};
-use crate::verify::compared::{Apart, apart, apart_in_play, fitting};
-use crate::verify::solved::{Solved, solve};
 
 /// What came of a method.
 struct Tried {
@@ -30,7 +30,7 @@ pub(super) fn all(model: &Model, options: &SolveOptions, meter: &Meter) -> Resul
     let mut tried: Vec<Tried> = Vec::new();
     for method in methods {
         limits::poll();
-        let named = crate::verify::solved::Request {
+        let named = crate::driver::Request {
             method: Some(method.to_string()),
             ..asked(options)
         };

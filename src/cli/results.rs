@@ -2,13 +2,13 @@
 
 use super::asked::{ASKED, ASKED_BY_TUNE, ASKED_BY_VERIFY, TrainOptions, TuneOptions};
 use crate::diag::Diagnostic;
+use crate::driver;
 use crate::env::cast::Behaviour;
 use crate::learn::Policy;
 use crate::learn::policy::PolicyKind;
 use crate::report::outcome;
 use crate::report::store::CompleteRun;
 use crate::report::trained;
-use crate::verify;
 
 /// File with what the training in a run was asked, if it holds one.
 fn asked_file(run: &CompleteRun) -> Option<&'static str> {
@@ -135,7 +135,7 @@ pub fn read_policies(run: &CompleteRun, best: bool, agent: Option<&str>) -> Resu
 ///
 /// # Errors
 /// E0954 if the run holds none, or one that cannot be read.
-pub(super) fn read_solution(run: &CompleteRun) -> Result<verify::solved::Solved, Diagnostic> {
+pub(super) fn read_solution(run: &CompleteRun) -> Result<driver::Solved, Diagnostic> {
     if !run.manifest.files.iter().any(|f| f.name == outcome::SOLUTION_FILE) {
         let action = &run.manifest.action;
         return Err(Diagnostic::error(

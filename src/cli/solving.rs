@@ -4,11 +4,11 @@ use super::compiled::Compiled;
 use super::keeper::Keeper;
 use super::meter::Meter;
 use crate::diag::Diagnostic;
+use crate::driver;
 use crate::report::content::Content;
 use crate::report::draw::drawing_of;
 use crate::report::outcome;
 use crate::report::store::RunDirectory;
-use crate::verify;
 
 /// What `solve` was told.
 #[derive(Clone, Debug, Default)]
@@ -27,8 +27,8 @@ pub struct SolveOptions {
 pub(super) const ALL: &str = "all";
 
 /// What is asked of a solve; all methods is none in particular.
-pub(super) fn asked(options: &SolveOptions) -> verify::solved::Request {
-    verify::solved::Request {
+pub(super) fn asked(options: &SolveOptions) -> driver::Request {
+    driver::Request {
         method: options.method.clone().filter(|m| m != ALL),
         concept: options.concept.clone(),
         information: options.information.clone(),
@@ -41,7 +41,7 @@ pub(super) fn asked(options: &SolveOptions) -> verify::solved::Request {
 /// # Errors
 /// E0804.
 pub fn solvable(options: &SolveOptions) -> Result<(), Diagnostic> {
-    verify::solved::asked(&asked(options))
+    driver::asked(&asked(options))
 }
 
 /// Solves and certifies.
@@ -58,7 +58,7 @@ pub fn solve(
     run: &RunDirectory,
 ) -> Result<Content, Vec<Diagnostic>> {
     let mut keeper = Keeper::new(meter, run, every).map_err(|d| vec![d])?;
-    let solved = verify::solved::solve(&compiled.model, &asked(options), &mut keeper);
+    let solved = driver::solve(&compiled.model, &asked(options), &mut keeper);
     let solved = keeper.ended(solved)?;
     let mut content = outcome::of_solution(&compiled.model, &solved).map_err(|d| vec![d])?;
     content.drawing = Some(drawing_of(&compiled.model));

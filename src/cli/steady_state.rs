@@ -8,12 +8,12 @@ use super::screen::Screen;
 use super::session;
 use super::{Exit, Failure};
 use crate::diag::Diagnostic;
+use crate::driver;
 use crate::report::at_rest::of_rest;
 use crate::report::content::Content;
 use crate::solve::at_rest::at_rest;
 use crate::solve::economy::Economy;
 use crate::solve::progress::{Control, Progress};
-use crate::verify::solved;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -43,9 +43,9 @@ pub(super) struct Arguments {
 /// A [`Failure`] with the diagnostics of files and options.
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     let concept = arguments.concept.clone();
-    solved::asked(&solved::Request {
+    driver::asked(&driver::Request {
         concept: concept.clone(),
-        ..solved::Request::default()
+        ..driver::Request::default()
     })?;
     let job = Job {
         action: ACTION,
@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
 }
 
 fn found(compiled: &Compiled, concept: Option<&str>, meter: &Meter) -> Result<Content, Diagnostic> {
-    let model = solved::as_asked(&compiled.model, concept, None);
+    let model = compiled.model.as_asked(concept, None);
     let economy = Economy::of(&model)?;
     let mut progress =
         |p: Progress| match meter.report(p.iteration as u64, 0, "steps", &format!("error {:.1e}", p.error)) {

@@ -7,9 +7,9 @@ use super::source::Source;
 use super::{Exit, Failure};
 use crate::check::Model;
 use crate::diag::Diagnostic;
+use crate::driver;
 use crate::solve::economy::{Closure, Decider, Deciding, Economy};
 use crate::solve::methods;
-use crate::verify::solved;
 use std::path::Path;
 
 /// Every method with what it does and the keys that it reads.
@@ -54,14 +54,14 @@ pub(super) fn run(
             source: None,
         });
     };
-    let asked = solved::Request {
+    let asked = driver::Request {
         method: method.map(str::to_string),
         concept: concept.map(str::to_string),
         information: information.map(str::to_string),
-        ..solved::Request::default()
+        ..driver::Request::default()
     };
-    solved::asked(&asked)?;
-    let model = solved::as_asked(&compiled.model, concept, information);
+    driver::asked(&asked)?;
+    let model = compiled.model.as_asked(concept, information);
     let economy = Economy::of(&model)?;
     let (verdicts, not_one) = methods::verdicts(&economy);
     let lone = not_one.is_none();

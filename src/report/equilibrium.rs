@@ -4,10 +4,10 @@ use super::content::{NamedPicture, NamedTable};
 use super::plot::{Figure, Panel, Picture, Series};
 use super::solved::stem_of;
 use super::table::Table;
+use crate::driver::Solved;
 use crate::solve::problem::ActionKind;
 use crate::solve::solution::{Player, Solution};
 use crate::verify::equilibrium::EquilibriumCertificate;
-use crate::verify::solved::Solved;
 
 /// The concept, who decides and how many equilibria were looked for, as facts.
 pub fn facts(e: &EquilibriumCertificate) -> Vec<(String, String)> {

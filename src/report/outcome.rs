@@ -9,12 +9,12 @@ use super::table::Table;
 use crate::check::Model;
 use crate::check::model::Otherwise;
 use crate::diag::Diagnostic;
+use crate::driver::Solved;
 use crate::env::cast::names;
 use crate::env::simulate::{Averaged, Simulation};
 use crate::verify::grid::Certificate;
 use crate::verify::grid::quantiles::Quantiles;
 use crate::verify::grid::trusted::Trusted;
-use crate::verify::solved::Solved;
 use crate::verify::world::Scale;
 
 /// File of a run directory from which a solution is read back.

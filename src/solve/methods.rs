@@ -127,6 +127,55 @@ pub fn choose(asked: Option<&str>, structure: &Structure) -> Result<&'static dyn
     Err(refused.hint("econc simulate and econc train take it as it stands"))
 }
 
+/// The method of an economy in which several decide: the one that is asked for, or else the first that fits. `None` where one problem
+/// is solved, by the methods for one who decides.
+///
+/// # Errors
+/// E0804 for a name that no method has; E0810 where several decide and no method fits: what [`Economy::lone`] says, with the reason of each method.
+pub fn for_several(
+    economy: &Economy,
+    asked: Option<&str>,
+) -> Result<Option<&'static dyn EquilibriumMethod>, Diagnostic> {
+    let lone = economy.lone().map(|_| ());
+    match (asked.map(named).transpose()?, lone) {
+        (None | Some(Any::One(_)), Ok(())) => Ok(None),
+        (None, Err(mut refused)) => {
+            for method in EQUILIBRIA {
+                match method.fits(economy) {
+                    Ok(()) => return Ok(Some(*method)),
+                    Err(why) => refused = refused.note(format!("{}: {why}", method.name())),
+                }
+            }
+            Err(refused)
+        }
+        (Some(Any::Several(method)), lone) => match method.fits(economy) {
+            // One who decides may be solved like several, where that is asked for.
+            Ok(()) => Ok(Some(method)),
+            Err(why) => Err(elsewhere(economy, method.name(), &why, lone.err())),
+        },
+        (Some(Any::One(method)), Err(refused)) => {
+            let why = "it solves the problem of one who decides";
+            Err(elsewhere(economy, method.name(), why, Some(refused)))
+        }
+    }
+}
+
+/// That a method which is asked for does not fit, with those that do.
+fn elsewhere(economy: &Economy, name: &str, why: &str, refused: Option<Diagnostic>) -> Diagnostic {
+    let fit = EQUILIBRIA.iter().filter(|m| m.fits(economy).is_ok());
+    let fit: Vec<&str> = fit.map(|m| m.name()).collect();
+    let d = Diagnostic::error("E0810", format!("{name} cannot solve this model: {why}"));
+    match (refused, fit.as_slice()) {
+        (None, _) => d.hint("leave out the method; `econc solve FILE --why` says which fit"),
+        // What is in the way of one problem is in the way of any method.
+        (Some(refused), []) => refused.note(format!("{name}: {why}")),
+        (Some(refused), fit) => d.note(refused.headline).hint(format!(
+            "leave out the method, or take one that fits: --method {}",
+            fit.join(", ")
+        )),
+    }
+}
+
 /// Whether the file's `solve { method = .. }` names a method.
 pub fn check(model: &Model) -> Option<Diagnostic> {
     let settings = model.settings.iter().filter(|s| s.block == "solve");

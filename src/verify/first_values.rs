@@ -7,7 +7,7 @@ use crate::solve::solution::Solution;
 
 /// The model with a first value for each state that has none, and what was taken: where it rests, or else the middle of its grid. Solving needs no
 /// first value, but lives that judge the solution begin somewhere.
-pub(super) fn begins(model: &Model, solution: &Solution, rests: &[(String, f64)]) -> (Model, Vec<Diagnostic>) {
+pub fn begins(model: &Model, solution: &Solution, rests: &[(String, f64)]) -> (Model, Vec<Diagnostic>) {
     let mut model = model.clone();
     let mut said = Vec::new();
     for i in 0..model.states.len() {

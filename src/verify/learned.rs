@@ -26,8 +26,9 @@ pub use distance::{Distance, FREE, NEAR};
 pub use unit::{Unit, Worth};
 pub use verdict::{SeedVerdict, Slice, Verdict};
 
+use super::judgement::settings;
 use super::simulate::{PathPolicy, SolvedPolicy};
-use super::solved::{Solved, judge as simulation};
+use super::solved::Solved;
 use super::welfare::{Feasible, Welfare};
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
@@ -100,7 +101,7 @@ impl Judge {
     /// # Errors
     /// Those of the decision problem and of the interface; E0815 if the solution is not of this model.
     pub fn new(model: &Model, solved: Solved, grids: bool) -> Result<Judge, Diagnostic> {
-        let model = super::solved::as_asked(model, solved.concept.as_deref(), solved.information.as_deref());
+        let model = model.as_asked(solved.concept.as_deref(), solved.information.as_deref());
         let solution = solved.solution;
         let build = decision::ProblemOptions {
             bounds: solution
@@ -155,7 +156,7 @@ impl Judge {
         let states = problem.origin.clone();
         let simulation = super::grid::GridCertificateOptions {
             paths: 32,
-            ..simulation(&model, &problem, 1)
+            ..settings(&model, &problem, 1)
         };
         let (points, exact, worth, period, counted) = {
             let bellman = Bellman::new(&problem, solution.interpolation)?;

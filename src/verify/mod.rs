@@ -2,29 +2,16 @@
 
 mod between;
 pub mod binding;
-pub mod compared;
 pub mod constant;
 pub mod equilibrium;
 pub mod euler;
-mod first_values;
+pub mod first_values;
 pub mod grid;
 pub mod handed;
+pub mod judgement;
 pub mod learned;
 pub mod lifetimes;
 pub mod simulate;
 pub mod solved;
-#[cfg(test)]
-mod units_tests;
 pub mod welfare;
-#[cfg(test)]
-mod widen_tests;
 pub mod world;
-
-#[cfg(test)]
-mod faults;
-#[cfg(test)]
-mod lives_tests;
-#[cfg(test)]
-mod narrow_tests;
-#[cfg(test)]
-mod random_tests;

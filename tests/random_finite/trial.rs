@@ -3,13 +3,13 @@
 use super::economy::Economy;
 use super::program;
 use program::Model;
+use program::driver;
 use program::env::cast::Behaviour;
 use program::env::simulate;
 use program::num::statistics;
 use program::solve::problem::ActionKind;
 use program::solve::progress::silent;
 use program::solve::solution::Solution;
-use program::verify::solved;
 
 /// How far values may be from the enumeration, in units of one plus the largest.
 const VALUES: f64 = 1e-9;
@@ -39,11 +39,11 @@ pub fn verdict(economy: &Economy, right: &Economy) -> Verdict {
     let Some(model) = model else {
         return Verdict::Refused(format!("{d:?}"));
     };
-    let options = solved::Request {
+    let options = driver::Request {
         seed: 1,
-        ..solved::Request::default()
+        ..driver::Request::default()
     };
-    let solution = match solved::solve(&model, &options, &mut silent) {
+    let solution = match driver::solve(&model, &options, &mut silent) {
         Ok(s) => s.solution,
         Err(d) => return Verdict::Refused(format!("{d:?}")),
     };

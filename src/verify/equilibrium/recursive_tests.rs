@@ -344,7 +344,7 @@ observe q, a.q\n  reward p * q - 6 * u^2\n  discount 0.9\n  {rule}\n}}\nmarket g
 }
 
 fn found(text: &str) -> Result<crate::verify::solved::Solved, Vec<Diagnostic>> {
-    crate::verify::solved::solve(&compiled(text), &crate::verify::solved::Request::default(), &mut silent)
+    crate::fixtures::solve(&compiled(text), &crate::fixtures::Request::default(), &mut silent)
 }
 
 /// Two shops that keep or lose standing; customers go by it.

@@ -22,7 +22,7 @@ use crate::solve::equilibrium::Found;
 use crate::solve::progress::Watch;
 use crate::verify::first_values::begins;
 use crate::verify::grid::{Certificate, certify};
-use crate::verify::solved::begins::{in_the_economy, judge as settings};
+use crate::verify::judgement::{in_the_economy, settings};
 use crate::verify::world::seat::SolvedSeat;
 use crate::verify::world::{ProofRow, Scale, WorldCertificate};
 use std::sync::Arc;

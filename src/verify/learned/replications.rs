@@ -73,7 +73,7 @@ fn search(choice: Choice) -> f64 {
 fn judge_of(text: &str) -> Judge {
     let (model, diagnostics) = crate::compile(text, &crate::Options::default());
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let solved = crate::verify::solved::solve(&model, &Default::default(), &mut silent).unwrap();
+    let solved = crate::fixtures::solve(&model, &Default::default(), &mut silent).unwrap();
     Judge::new(&model, solved, false).unwrap()
 }
 

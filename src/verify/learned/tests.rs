@@ -23,7 +23,7 @@ fn losses_and_distances_are_those_of_the_closed_form() {
     // log(1 - s) + alpha beta / (1 - alpha beta) log s per unit of annuity, up to constants.
     let (model, diagnostics) = crate::compile(MODEL, &crate::Options::default());
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let solved = crate::verify::solved::solve(&model, &Default::default(), &mut silent).unwrap();
+    let solved = crate::fixtures::solve(&model, &Default::default(), &mut silent).unwrap();
     let judge = Judge::new(&model, solved, false).unwrap();
     let ab = 0.36 * 0.96;
     let worth = |s: f64| (1.0 - s).ln() + ab / (1.0 - ab) * s.ln();
@@ -103,7 +103,7 @@ fn enumerated(orders: [f64; 7], best: bool, bonus: f64) -> [f64; 7] {
 fn judge_of(text: &str) -> Judge {
     let (model, diagnostics) = crate::compile(text, &crate::Options::default());
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let solved = crate::verify::solved::solve(&model, &Default::default(), &mut silent).unwrap();
+    let solved = crate::fixtures::solve(&model, &Default::default(), &mut silent).unwrap();
     Judge::new(&model, solved, false).unwrap()
 }
 
@@ -234,7 +234,7 @@ fn the_judge_stands_on_the_chain_that_the_solver_refined() {
         &crate::Options::default(),
     );
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let solved = crate::verify::solved::solve(&model, &Default::default(), &mut silent).unwrap();
+    let solved = crate::fixtures::solve(&model, &Default::default(), &mut silent).unwrap();
     assert!(solved.build.fineness > 0, "the economy is to ask for a longer chain");
     let judge = Judge::new(&model, solved, false).unwrap();
     judge

@@ -331,9 +331,9 @@ mod tests {
                     action q in [0, 1]\n  noise v ~ uniform_int(2, 4)\n  x' = 0\n  observe x, u, b\n  reward q * u * v + (if b then 1 else 0)\n  discount 0.9\n}\n";
         let (model, diagnostics) = crate::compile(text, &crate::Options::default());
         let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-        let solved = crate::verify::solved::solve(
+        let solved = crate::fixtures::solve(
             &model,
-            &crate::verify::solved::Request::default(),
+            &crate::fixtures::Request::default(),
             &mut crate::solve::progress::silent,
         );
         let solution = solved.unwrap_or_else(|d| panic!("{d:?}")).solution;

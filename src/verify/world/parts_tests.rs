@@ -1,8 +1,8 @@
 //! Parts of the judge on economies whose answer is known by hand, and rows that fail alone.
 
 use super::*;
+use crate::fixtures;
 use crate::solve::progress::silent;
-use crate::verify::solved;
 
 fn compiled(text: &str) -> Model {
     let (model, diagnostics) = crate::compile(text, &crate::Options::default());
@@ -10,7 +10,7 @@ fn compiled(text: &str) -> Model {
 }
 
 fn solved(model: &Model) -> Solution {
-    let found = solved::solve(model, &solved::Request::default(), &mut silent);
+    let found = fixtures::solve(model, &fixtures::Request::default(), &mut silent);
     found.unwrap_or_else(|e| panic!("{e:?}")).solution
 }
 
@@ -232,7 +232,7 @@ const OFFERS: &str = "model offers\nagent a {\n  state n in 0..12, start 0\n  sh
 #[test]
 fn offers_behind_kinks_get_links_enough_also_where_the_file_says_how_many() {
     let found = |text: &str| {
-        let found = solved::solve(&compiled(text), &solved::Request::default(), &mut silent);
+        let found = fixtures::solve(&compiled(text), &fixtures::Request::default(), &mut silent);
         found.unwrap_or_else(|e| panic!("{e:?}"))
     };
     let open = found(OFFERS);
@@ -256,7 +256,7 @@ fn consumption_that_must_be_positive_is_never_a_little_below_zero() {
     // Below zero `crra(c, 2)` is large and positive.
     let text = "model saving\nagent h {\n  state k in [0, 50], start 5\n  shock z ~ markov([lo: 0.5, hi: 1.5], [[0.85, 0.15], [0.25, 0.75]])\n  \
         action k_next in [0, 50]\n  let c = 1.02 * k + z - k_next\n  require c > 0\n  k' = k_next\n  observe k, z\n  reward crra(c, 2)\n  discount 0.95\n}\n";
-    let found = solved::solve(&compiled(text), &solved::Request::default(), &mut silent);
+    let found = fixtures::solve(&compiled(text), &fixtures::Request::default(), &mut silent);
     let found = found.unwrap_or_else(|e| panic!("{e:?}"));
     assert!(found.certificate.passed, "{:?}", found.certificate.reasons);
     assert!(found.solution.value.iter().all(|v| v.abs() < 100.0));
@@ -272,7 +272,7 @@ const HEDGED: f64 = 0.690_704;
 #[test]
 fn draws_that_read_draws_are_integrated_and_judged() {
     let model = compiled(&format!("{HEDGE}}}\n"));
-    let found = solved::solve(&model, &solved::Request::default(), &mut silent).unwrap();
+    let found = fixtures::solve(&model, &fixtures::Request::default(), &mut silent).unwrap();
     let f = found.solution.policy[0][0];
     assert!(found.certificate.passed, "{:?}", found.certificate.reasons);
     assert!((f / HEDGED - 1.0).abs() < 2e-3, "{f}");

@@ -1,8 +1,8 @@
 //! The judge on solutions that are right, and on the same solutions ruined one way at a time.
 
 use super::*;
+use crate::fixtures;
 use crate::solve::progress::silent;
-use crate::verify::solved;
 
 const GROWTH: &str = "model growth\nparam alpha = 0.36\nparam beta = 0.96\nshock z ~ ar1(rho: 0.9, sigma: 0.02)\n\
 agent planner {\n  state k in [0.5, 20], start uniform(2, 6)\n  action s in [0, 1)\n  let y = exp(z) * k^alpha\n\
@@ -18,11 +18,11 @@ fn compiled(text: &str) -> Model {
 }
 
 fn solved(model: &Model) -> Solution {
-    let found = solved::solve(
+    let found = fixtures::solve(
         model,
-        &solved::Request {
+        &fixtures::Request {
             seed: 1,
-            ..solved::Request::default()
+            ..fixtures::Request::default()
         },
         &mut silent,
     );
@@ -132,7 +132,7 @@ fn what_nobody_sees_is_no_reason_to_deviate() {
         "model w\nshock Z ~ markov([low: 0.5, high: 2], [[0.5, 0.5], [0.5, 0.5]])\nagent w {\n  state x in 1..2, start 1\n\
          action q in [0, 5]\n  observe x\n  x' = 3 - x\n  reward -(q - Z)^2\n  discount 0.9\n}\n",
     );
-    let found = solved::solve(&model, &solved::Request::default(), &mut silent).unwrap_or_else(|e| panic!("{e:?}"));
+    let found = fixtures::solve(&model, &fixtures::Request::default(), &mut silent).unwrap_or_else(|e| panic!("{e:?}"));
     assert!((found.solution.policy[0][0] - 1.25).abs() < 1e-6);
     assert!(found.certificate.passed, "{:?}", found.certificate.reasons);
     let mut wrong = found.solution.clone();

@@ -1,6 +1,6 @@
 //! Requirements that leave little of a range: values against a recursion of the test's own, however wide the range is declared.
 
-use super::solved::{Request, Solved, solve};
+use super::{Request, Solved, solve};
 use crate::solve::progress::silent;
 
 /// Periods of a life, factor of discounting, gross returns with their chances, top of the assets.

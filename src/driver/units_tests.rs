@@ -1,6 +1,6 @@
 //! Verdicts do not depend on the unit of money or of rewards.
 
-use super::solved::{Request, Solved, solve};
+use super::{Request, Solved, solve};
 use crate::solve::progress::silent;
 
 /// A household with a limit to its debt and a dearer loan, in money of which it earns `money` on average; rewards are `worth` times as large.

@@ -1,6 +1,6 @@
 //! Moments of lives that end, and what a constant is worth: numbers known by hand.
 
-use super::solved::{Request, Solved, solve};
+use super::{Request, Solved, solve};
 use crate::solve::progress::silent;
 
 fn solved(text: &str, seed: u64) -> Solved {

@@ -179,7 +179,7 @@ pub(super) fn runs_away(problem: &Decision, c: &Certificate, range: &[(f64, f64)
 }
 
 /// New bounds for states whose chosen ends are reached, `None` if all is well.
-pub(in crate::verify) fn widen(model: &Model, problem: &Decision, c: &Certificate) -> Option<Vec<(String, f64, f64)>> {
+pub(super) fn widen(model: &Model, problem: &Decision, c: &Certificate) -> Option<Vec<(String, f64, f64)>> {
     let limit = c.thresholds.edges.min(1e-4);
     let near = |name: &str, end: &str| {
         let this = |e: &&Share| e.name == format!("{name} near its {end} end");

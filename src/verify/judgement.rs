@@ -1,35 +1,16 @@
-//! From where a solution is judged: first values, settings of the simulation, and the judgement in the economy itself.
+//! How the solution of one problem is judged: settings of the simulation and where it starts, and the judgement in the economy itself.
 
+use super::grid::{self, Certificate};
+use super::world;
 use crate::check::Model;
 use crate::check::model::Setting;
-use crate::diag::Diagnostic;
 use crate::num::optimise;
 use crate::solve::decision::Decision;
 use crate::solve::problem::DecisionProblem;
 use crate::solve::solution::Solution;
-use crate::verify::grid::{self, Certificate};
-use crate::verify::world;
-
-/// A value that is no number, with the rewards it comes from.
-pub(super) fn with_rewards(model: &Model, d: Diagnostic) -> Diagnostic {
-    if d.code != "E0903" || d.primary.is_some() {
-        return d;
-    }
-    let rewards = model.agents.iter().filter_map(|a| a.reward.map(|r| (a, r)));
-    rewards.fold(d, |d, (agent, reward)| {
-        let (span, label) = (
-            model.graph.nodes[reward.0 as usize].span,
-            format!("the reward of `{}`", agent.name),
-        );
-        match d.primary {
-            None => d.at(span, label),
-            Some(_) => d.and(span, label),
-        }
-    })
-}
 
 /// Judges a solution in the economy that `econc simulate` runs, and adds the judgement to the certificate.
-pub(in crate::verify) fn in_the_economy(
+pub fn in_the_economy(
     model: &Model,
     solution: &Solution,
     problem: &Decision,
@@ -61,7 +42,7 @@ pub(in crate::verify) fn in_the_economy(
 }
 
 /// How the certificate simulates: from where the model starts unless it has a steady state.
-pub(in crate::verify) fn judge(model: &Model, problem: &Decision, seed: u64) -> grid::GridCertificateOptions {
+pub fn settings(model: &Model, problem: &Decision, seed: u64) -> grid::GridCertificateOptions {
     let mut o = grid::GridCertificateOptions {
         seed,
         ..grid::GridCertificateOptions::default()

@@ -6,10 +6,10 @@
 
 use super::learners;
 use crate::check::Model;
+use crate::driver::Solved;
 use crate::env::cast::Behaviour;
 use crate::env::simulate::{SimulationOptions as Play, simulate};
 use crate::num::statistics;
-use crate::verify::solved::Solved;
 use crate::verify::world::play::play;
 use crate::verify::world::seat::SolvedSeat;
 use crate::verify::world::value::Value;

@@ -6,7 +6,7 @@ use super::games::*;
 use super::learners::*;
 use super::moves::*;
 use crate::check::Model;
-use crate::verify::solved::Solved;
+use crate::driver::Solved;
 
 /// An economy, what its answer is compared with, and how close to it a program without faults comes.
 pub(super) struct Economy {

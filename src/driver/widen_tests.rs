@@ -1,9 +1,9 @@
 //! Which ends of grids are moved, and where to.
 
-use super::grid::{Certificate, Share};
-use super::solved::ends::widen;
+use super::ends::widen;
 use crate::solve::decision::{Decision, ProblemOptions};
 use crate::solve::problem::{DecisionProblem, StateKind};
+use crate::verify::grid::{Certificate, Share};
 
 #[test]
 fn only_the_end_that_is_reached_is_moved() {

@@ -2,6 +2,7 @@
 
 use super::answers::{LINE, best, cycle_moves, in_the_long_run, linear, lottery_moves, quadratic, worst};
 use crate::check::Model;
+use crate::driver::Solved;
 use crate::env::ActionSpace;
 use crate::env::cast::Behaviour;
 use crate::env::simulate::{Simulation, SimulationOptions as Play, simulate};
@@ -11,7 +12,6 @@ use crate::learn::{Policy, translation::Translation};
 use crate::solve::bellman::At;
 use crate::verify::learned::{Judge, Trial};
 use crate::verify::simulate::PathPolicy;
-use crate::verify::solved::Solved;
 
 /// Plays a solution in the model's own world.
 pub(super) fn played(model: &Model, s: &Solved, worlds: usize, periods: usize) -> Option<Simulation> {
@@ -187,9 +187,9 @@ fn a_policy_of_another_model_and_a_scenario_that_is_not_there_are_refused() {
     let text = LINE.to_string() + "scenario low { start owner.x = 2; periods 3 }\n";
     let (model, diagnostics) = crate::compile(&text, &crate::Options::default());
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let solved = crate::verify::solved::solve(
+    let solved = crate::driver::solve(
         &model,
-        &crate::verify::solved::Request::default(),
+        &crate::driver::Request::default(),
         &mut crate::solve::progress::silent,
     );
     let judge =
@@ -214,9 +214,9 @@ fn a_policy_of_another_model_and_a_scenario_that_is_not_there_are_refused() {
 fn judge_of(text: &str) -> Judge {
     let (model, diagnostics) = crate::compile(text, &crate::Options::default());
     let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let solved = crate::verify::solved::solve(
+    let solved = crate::driver::solve(
         &model,
-        &crate::verify::solved::Request::default(),
+        &crate::driver::Request::default(),
         &mut crate::solve::progress::silent,
     );
     let solved = solved.unwrap_or_else(|d| panic!("{d:?}"));
@@ -294,9 +294,9 @@ fn policies_are_judged_on_the_grid_of_the_solution() {
     // Other nodes, as of a file with another grid.
     let (model, _) = crate::compile(text, &crate::Options::default());
     let model = model.unwrap_or_else(|| panic!("it compiles"));
-    let fresh = crate::verify::solved::solve(
+    let fresh = crate::driver::solve(
         &model,
-        &crate::verify::solved::Request::default(),
+        &crate::driver::Request::default(),
         &mut crate::solve::progress::silent,
     );
     let mut fresh = fresh.unwrap_or_else(|d| panic!("{d:?}"));
@@ -313,9 +313,8 @@ fn policies_are_judged_on_the_grid_of_the_solution() {
 }
 
 /// What `econc verify` prints of seeds with these losses: everything else about them is none.
-fn printed(losses: &[f64]) -> Option<super::super::super::report::content::Content> {
-    // Test code alone may look up the order of modules.
-    use super::super::super::report::verdict::{Limits, of_verdict};
+fn printed(losses: &[f64]) -> Option<crate::fixtures::Content> {
+    use crate::fixtures::{Limits, of_verdict};
     use crate::verify::learned::{SeedVerdict, Verdict};
     let model = crate::compile(LINE, &crate::Options::default()).0?;
     let one = |(i, loss): (usize, &f64)| SeedVerdict {

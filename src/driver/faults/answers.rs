@@ -3,7 +3,7 @@
 //! reach it.
 
 use crate::check::Model;
-use crate::verify::solved::Solved;
+use crate::driver::Solved;
 
 /// Largest distance between what was got and what is right.
 pub(super) fn worst(pairs: impl IntoIterator<Item = (f64, f64)>) -> f64 {

@@ -1,9 +1,6 @@
 //! Several methods on one model: how far their solutions are apart where lives go, against the errors that their certificates state.
 
-use super::grid::GridCertificateOptions;
-use super::grid::simulated::Simulated;
-use super::simulate::SolvedPolicy;
-use super::solved::{Request, Solved, as_asked, judge};
+use super::{Request, Solved};
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::behaviour::Actor;
@@ -16,6 +13,10 @@ use crate::solve::economy::Economy;
 use crate::solve::methods::{self, Any};
 use crate::solve::problem::ActionKind;
 use crate::solve::solution::Reader;
+use crate::verify::grid::GridCertificateOptions;
+use crate::verify::grid::simulated::Simulated;
+use crate::verify::judgement::settings;
+use crate::verify::simulate::SolvedPolicy;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -45,7 +46,7 @@ impl Apart {
 /// # Errors
 /// E0810 where no method fits, with the reasons; those of building the problem.
 pub fn fitting(model: &Model, options: &Request) -> Result<Vec<&'static str>, Diagnostic> {
-    let model = as_asked(model, options.concept.as_deref(), options.information.as_deref());
+    let model = model.as_asked(options.concept.as_deref(), options.information.as_deref());
     let few = Economy::of(&model)?.few();
     let model = few.unwrap_or(model);
     let economy = Economy::of(&model)?;
@@ -72,7 +73,7 @@ pub fn fitting(model: &Model, options: &Request) -> Result<Vec<&'static str>, Di
 /// # Errors
 /// Those of a simulation.
 pub fn apart_in_play(model: &Model, options: &Request, a: &Solved, b: &Solved) -> Result<Vec<Apart>, Diagnostic> {
-    let model = as_asked(model, options.concept.as_deref(), options.information.as_deref());
+    let model = model.as_asked(options.concept.as_deref(), options.information.as_deref());
     let new = || Worlds::new(&model, None, LIVES, options.seed, &[]);
     let (mut worlds, mut other) = (new()?, new()?);
     let actor = |w: &Worlds, s: &Solved| Actor::new(w, &Behaviour::Solved(Arc::new(s.solution.clone())).into());
@@ -124,7 +125,7 @@ const SAME: f64 = 0.01;
 /// # Errors
 /// Those of building the problems; E0905.
 pub fn apart(model: &Model, options: &Request, a: &Solved, b: &Solved) -> Result<Option<Vec<Apart>>, Diagnostic> {
-    let model = as_asked(model, options.concept.as_deref(), options.information.as_deref());
+    let model = model.as_asked(options.concept.as_deref(), options.information.as_deref());
     let few = Economy::of(&model)?.few();
     let model = few.unwrap_or(model);
     if a.solution.chain.values != b.solution.chain.values {
@@ -133,7 +134,7 @@ pub fn apart(model: &Model, options: &Request, a: &Solved, b: &Solved) -> Result
     let (first, second) = (Decision::new(&model, &a.build)?, Decision::new(&model, &b.build)?);
     let bellman = Bellman::new(&first, a.solution.interpolation)?;
     let policy = SolvedPolicy::new(&bellman, &a.solution)?;
-    let usual = judge(&model, &first, options.seed);
+    let usual = settings(&model, &first, options.seed);
     let how = GridCertificateOptions {
         periods: usual.periods.min(PERIODS),
         longest: 0,
@@ -193,8 +194,8 @@ const PERIODS: usize = 100;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::driver::solve;
     use crate::solve::progress::silent;
-    use crate::verify::solved::solve;
 
     const SAVER: &str = "model saver\nshock z ~ markov([low: 0.9, high: 1.1], [[0.8, 0.2], [0.2, 0.8]])\nagent planner {\n  state k in (0, inf), start 0.2\n  \
                          let y = z * k^(1/3)\n  action x in (0, y)\n  k' = x\n  observe k, z\n  reward log(y - x)\n  discount 0.9\n}\n\

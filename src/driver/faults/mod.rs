@@ -14,7 +14,7 @@ mod games;
 mod learners;
 mod moves;
 
-use super::solved::{Request, Solved, solve};
+use super::{Request, Solved, solve};
 use crate::check::Model;
 use crate::fault;
 use crate::solve::progress::silent;

@@ -554,7 +554,6 @@ fn every_key_of_solve_changes_a_result_or_is_refused() {
             store("interpolation = cubic"),
             store("interpolation = linear"),
         ),
-        ("policies", store("policies = shared"), store("policies = separate")),
         (
             "information",
             SAVER.replace("OBSERVED", "k"),
@@ -691,7 +690,6 @@ fn every_shared_key_of_train_changes_the_plan_or_is_refused() {
             "evaluation_periods" => ("", "evaluation_periods = 9"),
             "stop_return" => ("", "stop_return = -1"),
             "patience" => ("", "patience = 2"),
-            "policies" => ("policies = shared", "policies = separate"),
             "shaping" => ("discount = 0.5", "discount = 0.5; shaping = true"),
             "stop" => ("", "stop = stable(50)"),
             "random" => ("random = counter", "random = ran2"),
@@ -700,10 +698,13 @@ fn every_shared_key_of_train_changes_the_plan_or_is_refused() {
         };
         assert_ne!(planned(one), planned(other), "`{}` changes nothing", key.name);
     }
+    // The members of an agent block share one policy: there is nothing to set.
     assert_eq!(
-        (planned("policies = separate"), planned("random = ran2")),
-        ("E0807".into(), "E0805".into())
+        (planned("policies = separate"), planned("policies = shared")),
+        ("E0801".into(), "E0801".into())
     );
+    assert_eq!(outcome(&format!("{STORE}solve {{ policies = shared }}\n")), "E0801");
+    assert_eq!(planned("random = ran2"), "E0805");
     let model = compile(STORE);
     let asked = Asked {
         options: vec![("members".into(), "7".into())],

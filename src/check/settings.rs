@@ -230,12 +230,6 @@ pub const SOLVE_KEYS: &[Key] = &[
         "members that stand for a continuum in simulation",
     ),
     key(
-        "policies",
-        Kind::Words("choice", &["shared", "separate"]),
-        "shared",
-        "one policy per agent block; one per member is not in this version",
-    ),
-    key(
         "information",
         Kind::Words("choice", INFORMATION),
         "observed",
@@ -325,7 +319,7 @@ pub const VERIFY_KEYS: &[Key] = &[
     key("seeds", Kind::Seeds, "that of --seed", "seeds of these paths"),
 ];
 
-/// What the language knows and no solver or learner of this version does: why, and what to do instead.
+/// What the language knows and no solver of this version does: why, and what to do instead.
 pub fn not_yet(block: &str, key: &str, value: &Setting, span: Span) -> Option<Diagnostic> {
     let word = match value {
         Setting::Word(w) => w.as_str(),
@@ -335,10 +329,6 @@ pub fn not_yet(block: &str, key: &str, value: &Setting, span: Span) -> Option<Di
         ("solve", k, w) if k.starts_with("concept.") && !["nash", "competitive"].contains(&w) => (
             "one agent by itself sees through prices or takes them as given: `nash` or `competitive`; the other concepts are about everybody",
             "write `concept = ..` for everybody",
-        ),
-        ("solve" | "train", "policies", "separate") => (
-            "the members of an agent block share one policy",
-            "remove it, or write one `agent` block for each member",
         ),
         _ => return None,
     };

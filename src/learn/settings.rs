@@ -9,7 +9,7 @@ use super::methods::{self, LEARNERS};
 use super::options::Value;
 use crate::check::Model;
 use crate::check::model::{Setting, Settings};
-use crate::check::settings::{Key, Kind, misfit, not_yet, seeds, unknown_key};
+use crate::check::settings::{Key, Kind, misfit, seeds, unknown_key};
 use crate::diag::{Diagnostic, Span};
 use crate::env::able::learner_of;
 
@@ -83,12 +83,6 @@ pub const DRIVER_KEYS: &[Key] = &[
         kind: Kind::Whole { lo: 1, hi: 10_000_000 },
         default: "1000",
         doc: "members that stand for a continuum, where `solve` does not say",
-    },
-    Key {
-        name: "policies",
-        kind: Kind::Words("choice", &["shared", "separate"]),
-        default: "shared",
-        doc: "one policy per agent block; one per member is not in this version",
     },
     Key {
         name: "shaping",
@@ -190,8 +184,6 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
                             ),
                         }),
                 );
-            } else if let Some(d) = not_yet("train", key, value, *span) {
-                faults.push(d);
             } else if let (Kind::Agent, Setting::Word(agent)) = (known.kind, value)
                 && let Err(d) = learner_of(model, Some(agent))
             {
@@ -447,7 +439,7 @@ mod tests {
     fn a_block_is_read_into_options_and_driver() {
         let t = train(
             "train ppo { steps = 1000; worlds = n; network = [n, 4]; activation = relu; anneal = false; \
-            seeds = 2..4; scenario = s; periods = 7; policies = shared; discount = none }",
+            seeds = 2..4; scenario = s; periods = 7; discount = none }",
         )
         .unwrap();
         assert_eq!((t.method, t.seeds, t.periods), ("ppo", vec![2, 3, 4], Some(7)));
@@ -496,7 +488,10 @@ mod tests {
             ("train ppo { scenario = t2 }", "E0804"),
             ("train ppo { discount = 0.8 }", "E0806"),
             ("train ppo { shaping = 1 }", "E0805"),
-            ("train ppo { policies = separate }", "E0807"),
+            (
+                "train ppo { policies = separate }",
+                "E0801 `train ppo` has no setting `policies` Some(\"remove it: the members of an agent block share one policy",
+            ),
             ("train q_learning { benchmarks = [1, 1] }", "E0805"),
             ("train q_learning { benchmarks = 1 }", "E0805"),
             ("train ppo { benchmarks = [1, 2] }", "E0805"),

@@ -12,6 +12,9 @@ pub(in crate::check) fn unknown_setting(key: &str, block: &str, span: Span, know
         .iter()
         .find(|(theirs, ours)| *theirs == key && known.iter().any(|k| k == ours));
     match elsewhere {
+        None if key == "policies" => d.hint(
+            "remove it: the members of an agent block share one policy; for policies of their own write one `agent` block for each member",
+        ),
         Some((_, ours)) => d.hint(format!("here it is called `{ours}`")),
         None => with_guess(d, key, known, "remove it, or write one of these"),
     }

@@ -1,7 +1,8 @@
 //! Whether markets clear at visited places, by the interpreter's own scan of excess demand and bisection (which shares no code with the
 //! root finder of the compiled economy).
 
-use super::{WorldCertificate, WorldEvidence};
+use super::trials::Trials;
+use super::{Rest, WorldCertificate, WorldEvidence, WorldProof};
 use crate::diag::Diagnostic;
 use crate::graph::eval::{self, RootStatus};
 
@@ -9,6 +10,20 @@ use crate::graph::eval::{self, RootStatus};
 const PLACES: usize = 60;
 /// Most elements that the interpreter computes in all.
 const ELEMENTS: usize = 2_000_000;
+
+/// Whether markets clear at the places of lives.
+pub struct Clearing;
+
+impl WorldProof for Clearing {
+    fn prove(
+        &self,
+        bench: &WorldEvidence,
+        _: &mut Trials,
+        out: &mut WorldCertificate,
+    ) -> Result<Option<Rest>, Diagnostic> {
+        prove(bench, out).map(|()| None)
+    }
+}
 
 /// Looks and judges.
 ///

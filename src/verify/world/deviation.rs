@@ -6,7 +6,7 @@
 
 use super::trials::{Job, Range, Trials, Worth};
 use super::visit::Visit;
-use super::{WorldCertificate, WorldEvidence, tastes, width};
+use super::{Rest, WorldCertificate, WorldEvidence, WorldProof, tastes, width};
 use crate::diag::Diagnostic;
 use crate::num::random::Key;
 use crate::num::statistics;
@@ -199,6 +199,20 @@ fn again(bench: &WorldEvidence, trials: &mut Trials, found: &mut [Found]) -> Res
         }
     }
     Ok(())
+}
+
+/// What one deviation gains.
+pub struct Deviations;
+
+impl WorldProof for Deviations {
+    fn prove(
+        &self,
+        bench: &WorldEvidence,
+        trials: &mut Trials,
+        out: &mut WorldCertificate,
+    ) -> Result<Option<Rest>, Diagnostic> {
+        prove(bench, trials, out).map(|_| None)
+    }
 }
 
 /// Scans and judges; returns the largest gain in the bench's unit, not a number where it was not looked for.

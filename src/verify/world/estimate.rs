@@ -14,7 +14,7 @@ use super::mesh::Mesh;
 use super::tastes;
 use super::trials::Trials;
 use super::visit::Visit;
-use super::{Estimate, WorldCertificate, WorldEvidence, value_at};
+use super::{Estimate, Rest, WorldCertificate, WorldEvidence, WorldProof, value_at};
 use crate::diag::{Diagnostic, Severity};
 use std::sync::Arc;
 
@@ -41,6 +41,30 @@ const SETTLED: f64 = 0.1;
 /// Estimates with few draws, to begin with.
 pub(super) fn measure(bench: &WorldEvidence, trials: &mut Trials) -> Result<Found, Diagnostic> {
     with(bench, trials, DRAWS)
+}
+
+/// How far value and policy are from the best.
+pub struct Estimated;
+
+impl WorldProof for Estimated {
+    fn prove(
+        &self,
+        bench: &WorldEvidence,
+        trials: &mut Trials,
+        _: &mut WorldCertificate,
+    ) -> Result<Option<Rest>, Diagnostic> {
+        let found = measure(bench, trials);
+        let later = trials.correction.take();
+        Ok(Some(Box::new(move |bench, trials, hold, out| {
+            // What fails anyway and will be solved again is not looked at closely.
+            if bench.options.may_be_finer && !hold {
+                put_off(out);
+                return Ok(());
+            }
+            trials.correction = later;
+            prove(bench, trials, found, out)
+        })))
+    }
 }
 
 /// Goes on from a first estimate where that is needed, and puts down a row for the value and one for each choice.
@@ -78,7 +102,7 @@ pub(super) fn prove(
 }
 
 /// The row where that is not done: other rows fail already, and what is solved next is finer.
-pub(super) fn put_off(out: &mut WorldCertificate) {
+fn put_off(out: &mut WorldCertificate) {
     not_measured("not estimated: other rows of the economy fail already", out);
 }
 

@@ -1,7 +1,8 @@
 //! The compiled economy against the plain one: at visited places rewards, next states and ends are computed again by the interpreter of
 //! the graph, which shares no code with the compiler.
 
-use super::{WorldCertificate, WorldEvidence};
+use super::trials::Trials;
+use super::{Rest, WorldCertificate, WorldEvidence, WorldProof};
 use crate::diag::Diagnostic;
 use crate::env::worlds::Worlds;
 use crate::graph::eval;
@@ -13,11 +14,25 @@ const ELEMENTS: usize = 2_000_000;
 /// Largest relative difference: functions are rounded differently.
 const LARGEST: f64 = 1e-9;
 
+/// Whether the compiled economy and the plain one say the same.
+pub struct Interpreter;
+
+impl WorldProof for Interpreter {
+    fn prove(
+        &self,
+        bench: &WorldEvidence,
+        _: &mut Trials,
+        out: &mut WorldCertificate,
+    ) -> Result<Option<Rest>, Diagnostic> {
+        prove(bench, out).map(|()| None)
+    }
+}
+
 /// Compares and judges.
 ///
 /// # Errors
 /// E0990 for a graph that cannot be evaluated.
-pub fn prove(bench: &WorldEvidence, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
+fn prove(bench: &WorldEvidence, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
     let model = bench.model;
     let per: usize = model.graph.nodes.iter().map(|n| model.graph.elements(&n.shape)).sum();
     let visits = &bench.played.visits;

@@ -9,7 +9,7 @@
 //! * [`trials`]: what a choice is worth at a place.
 //! * [`chances`]: the draws of one period; [`mesh`]: places between the nodes of the solution; [`improve`]: better choices at a place; [`effect`]:
 //!   what a choice moves there; [`closely`]: better choices looked for again.
-//! * one file a proof: [`estimate`] (how far value and policy are from the best), [`slope`] (first-order conditions), [`tastes`]
+//! * one file a proof ([`PLAYED`], [`TRIED`]): [`estimate`] (how far value and policy are from the best), [`slope`] (first-order conditions), [`tastes`]
 //!   (choice probabilities), [`promise`] (value promised and obtained, Bellman residuals), [`deviation`] (one-shot deviations),
 //!   [`stay`] (domains, grid, requirements), [`streaks`] (rare states of chains), [`hints`] (what to write for more exact ones), [`clearing`], [`interpreter`] (the compiled economy against the plain one).
 //!
@@ -204,6 +204,74 @@ pub struct WorldEvidence<'a> {
     pub unit: &'static str,
 }
 
+/// A proof in the economy itself.
+pub trait WorldProof: Sync {
+    /// Measures, puts down its rows, and says what is wrong with them; returns what is left to be done once the other proofs are known, if anything is.
+    ///
+    /// # Errors
+    /// Those of the economy's programs (E0990).
+    fn prove(
+        &self,
+        bench: &WorldEvidence,
+        trials: &mut Trials,
+        out: &mut WorldCertificate,
+    ) -> Result<Option<Rest>, Diagnostic>;
+}
+
+/// What a proof does when the others are known: it is told whether what the first hand of [`TRIED`] looked at holds.
+pub type Rest =
+    Box<dyn FnOnce(&WorldEvidence, &mut Trials, bool, &mut WorldCertificate) -> Result<(), Diagnostic> + Send>;
+
+/// Proofs that read off lives as they were played, in the order of their rows.
+pub static PLAYED: &[&dyn WorldProof] = &[&stay::Stay, &streaks::RareStreaks];
+
+/// Proofs that try choices and draws, in the order of their rows: what stands in one hand shares its trials, and both hands work at once.
+pub static TRIED: [&[&dyn WorldProof]; 2] = [
+    &[&promise::Promise, &deviation::Deviations, &tastes::Probabilities],
+    &[
+        &slope::FirstOrder,
+        &estimate::Estimated,
+        &clearing::Clearing,
+        &interpreter::Interpreter,
+    ],
+];
+
+/// What came of the proofs of one hand.
+struct Hand<'a> {
+    trials: Trials<'a>,
+    parts: Vec<(WorldCertificate, Option<Rest>)>,
+}
+
+impl<'a> Hand<'a> {
+    fn prove(
+        proofs: &[&dyn WorldProof],
+        bench: &WorldEvidence,
+        mut trials: Trials<'a>,
+    ) -> Result<Hand<'a>, Diagnostic> {
+        let mut parts = Vec::new();
+        for proof in proofs {
+            let mut out = WorldCertificate::default();
+            let rest = proof.prove(bench, &mut trials, &mut out)?;
+            parts.push((out, rest));
+        }
+        Ok(Hand { trials, parts })
+    }
+
+    /// Does what is left, and puts everything down.
+    fn finish(mut self, bench: &WorldEvidence, hold: bool, out: &mut WorldCertificate) -> Result<(), Diagnostic> {
+        for (mut part, rest) in self.parts {
+            if let Some(rest) = rest {
+                rest(bench, &mut self.trials, hold, &mut part)?;
+            }
+            out.proofs.extend(part.proofs);
+            out.reasons.extend(part.reasons);
+            out.errors.extend(part.errors);
+        }
+        out.draws += self.trials.spent;
+        Ok(())
+    }
+}
+
 /// Judges a solution in the economy of its model. `unseen` names shocks without memory that the decision maker does not observe
 /// (one name per shock): at a place they may be anything; `discretised` says which nodes the solver put in the place of chance,
 /// one entry per shock or noise, for hints.
@@ -229,7 +297,8 @@ pub fn judge(
     let mut played = play::play(model, solution, &seat, &value, options, &play::Apart::default())?;
     played.streaks = streaks::follow(model, solution, &seat, options, (&played.ranges, &played.extremes))?;
     let trials = || Trials::new(model, &seat, &value, LANES, options.seed);
-    let (units, unit) = units(&mut trials()?, &seat, &value, &played)?;
+    let mut first = trials()?;
+    let (units, unit) = units(&mut first, &seat, &value, &played)?;
     let policy = PolicyBetween::new(Arc::new(solution.clone()))?;
     let bench = WorldEvidence {
         model,
@@ -243,40 +312,18 @@ pub fn judge(
         units,
         unit,
     };
-    stay::prove(&bench, &mut out);
-    streaks::prove(model, &seat, &played.streaks, &mut out);
-    // The proofs do not know of one another: they run side by side and are put down in order.
-    let (mut left, mut right) = (WorldCertificate::default(), WorldCertificate::default());
-    let (a, b) = rayon::join(
-        || -> Result<usize, Diagnostic> {
-            let mut trials = trials()?;
-            promise::prove(&bench, &mut trials, &mut left)?;
-            deviation::prove(&bench, &mut trials, &mut left).map(drop)?;
-            tastes::prove(&bench, &mut trials, &mut left)?;
-            Ok(trials.spent)
-        },
-        || -> Result<_, Diagnostic> {
-            let mut trials = trials()?;
-            slope::prove(&bench, &mut trials, None, &mut right)?;
-            let found = estimate::measure(&bench, &mut trials);
-            Ok((trials, found))
-        },
+    Hand::prove(PLAYED, &bench, first)?.finish(&bench, true, &mut out)?;
+    out.draws = 0;
+    // The hands do not know of one another: they work side by side and are put down in order.
+    let [left, right] = TRIED;
+    let (left, right) = rayon::join(
+        || Hand::prove(left, &bench, trials()?),
+        || Hand::prove(right, &bench, trials()?),
     );
-    let (spent, (mut trials_of_errors, found)) = (a?, b?);
-    // What fails anyway and will be solved again is not looked at closely.
-    if options.may_be_finer && !left.passed() {
-        estimate::put_off(&mut right);
-    } else {
-        estimate::prove(&bench, &mut trials_of_errors, found, &mut right)?;
-    }
-    out.draws = spent + trials_of_errors.spent;
-    clearing::prove(&bench, &mut right)?;
-    interpreter::prove(&bench, &mut right)?;
-    for part in [left, right] {
-        out.proofs.extend(part.proofs);
-        out.reasons.extend(part.reasons);
-        out.errors.extend(part.errors);
-    }
+    let (left, right) = (left?, right?);
+    let hold = left.parts.iter().all(|(part, _)| part.passed());
+    left.finish(&bench, hold, &mut out)?;
+    right.finish(&bench, hold, &mut out)?;
     // Where a fixed cost makes policies jump nothing else helps.
     let off = |d: &&mut Diagnostic| ["E0944", "E0945", "E0946", "E0949", "E0969"].contains(&d.code.as_str());
     let mut off: Vec<&mut Diagnostic> = out.reasons.iter_mut().filter(off).collect();

@@ -7,7 +7,7 @@
 use super::hints::cause;
 use super::trials::{Job, Trials};
 use super::visit::{Visit, worst};
-use super::{JudgeOptions, WorldCertificate, WorldEvidence, tastes, value_at};
+use super::{JudgeOptions, Rest, WorldCertificate, WorldEvidence, WorldProof, tastes, value_at};
 use crate::diag::Diagnostic;
 use crate::num::statistics;
 
@@ -91,6 +91,20 @@ fn look(
     };
     let values = at.iter().map(|&i| value_at(bench.value, &visits[i]));
     Ok(worth.iter().zip(values).map(|(w, v)| w - v).collect())
+}
+
+/// Whether the policy obtains what the value promises.
+pub struct Promise;
+
+impl WorldProof for Promise {
+    fn prove(
+        &self,
+        bench: &WorldEvidence,
+        trials: &mut Trials,
+        out: &mut WorldCertificate,
+    ) -> Result<Option<Rest>, Diagnostic> {
+        prove(bench, trials, out).map(|()| None)
+    }
 }
 
 /// Measures and judges.

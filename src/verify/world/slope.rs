@@ -6,7 +6,7 @@
 
 use super::improve::step_of;
 use super::trials::{Job, Range, Trials};
-use super::{WorldCertificate, WorldEvidence};
+use super::{Rest, WorldCertificate, WorldEvidence, WorldProof};
 use crate::diag::Diagnostic;
 use crate::num::statistics;
 
@@ -14,6 +14,20 @@ use crate::num::statistics;
 const DRAWS: usize = 60;
 /// Places that are looked at.
 const PLACES: usize = 120;
+
+/// How far first-order conditions are from holding; the row informs only.
+pub struct FirstOrder;
+
+impl WorldProof for FirstOrder {
+    fn prove(
+        &self,
+        bench: &WorldEvidence,
+        trials: &mut Trials,
+        out: &mut WorldCertificate,
+    ) -> Result<Option<Rest>, Diagnostic> {
+        prove(bench, trials, None, out).map(|_| None)
+    }
+}
 
 /// Looks and puts down a row, that decides where there is a `limit` (log10); returns the 99 % quantile, `None` where nothing is free.
 ///

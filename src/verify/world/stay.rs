@@ -1,8 +1,24 @@
 //! Whether lives stay where the model and the solution say they are: domains, the solution's grid, requirements.
 
-use super::{WorldCertificate, WorldEvidence};
+use super::trials::Trials;
+use super::{Rest, WorldCertificate, WorldEvidence, WorldProof};
 use crate::check::model::Otherwise;
 use crate::diag::Diagnostic;
+
+/// Time outside domains and the grid, and requirements that are not kept.
+pub struct Stay;
+
+impl WorldProof for Stay {
+    fn prove(
+        &self,
+        bench: &WorldEvidence,
+        _: &mut Trials,
+        out: &mut WorldCertificate,
+    ) -> Result<Option<Rest>, Diagnostic> {
+        prove(bench, out);
+        Ok(None)
+    }
+}
 
 /// Judges what the simulation counted.
 pub fn prove(bench: &WorldEvidence, out: &mut WorldCertificate) {

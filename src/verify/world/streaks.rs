@@ -7,9 +7,10 @@
 //! the errors at the places that lives visit.
 
 use super::seat::SolvedSeat;
+use super::trials::Trials;
 use super::trials::standing;
 use super::visit::Visit;
-use super::{JudgeOptions, WorldCertificate};
+use super::{JudgeOptions, Rest, WorldCertificate, WorldEvidence, WorldProof};
 use crate::check::Model;
 use crate::check::model::Process;
 use crate::diag::Diagnostic;
@@ -220,8 +221,23 @@ pub fn hint(model: &Model, seat: &SolvedSeat, streaks: &Streaks) -> Option<Strin
     ))
 }
 
+/// The chance of a streak of a rare state of a chain that leaves the grid.
+pub struct RareStreaks;
+
+impl WorldProof for RareStreaks {
+    fn prove(
+        &self,
+        bench: &WorldEvidence,
+        _: &mut Trials,
+        out: &mut WorldCertificate,
+    ) -> Result<Option<Rest>, Diagnostic> {
+        prove(bench.model, bench.seat, &bench.played.streaks, out);
+        Ok(None)
+    }
+}
+
 /// The row: the chance of the likeliest streak that leaves the grid.
-pub fn prove(model: &Model, seat: &SolvedSeat, streaks: &Streaks, out: &mut WorldCertificate) {
+fn prove(model: &Model, seat: &SolvedSeat, streaks: &Streaks, out: &mut WorldCertificate) {
     let Some(left) = &streaks.left else { return };
     let state = &model.graph.inputs[seat.states[left.state].input].name;
     let own = &seat.shocks[left.shock];

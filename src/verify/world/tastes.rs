@@ -6,7 +6,7 @@ use super::mesh::Mesh;
 use super::seat::SolvedSeat;
 use super::trials::{Job, Range, Trials};
 use super::visit::{Landings, Visit};
-use super::{WorldCertificate, WorldEvidence};
+use super::{Rest, WorldCertificate, WorldEvidence, WorldProof};
 use crate::diag::Diagnostic;
 
 /// Mean of a standard Gumbel law.
@@ -201,6 +201,20 @@ pub fn evaluate(
         rows.push(row);
     }
     Ok((right, rows))
+}
+
+/// How far probabilities of choices with taste shocks are from the logit.
+pub struct Probabilities;
+
+impl WorldProof for Probabilities {
+    fn prove(
+        &self,
+        bench: &WorldEvidence,
+        trials: &mut Trials,
+        out: &mut WorldCertificate,
+    ) -> Result<Option<Rest>, Diagnostic> {
+        prove(bench, trials, out).map(|()| None)
+    }
 }
 
 /// The probabilities that the policy plays against the logit of what choices are worth in the economy.

@@ -165,7 +165,12 @@ mod tests {
         assert!(fits(1e15, "the grid", "fewer nodes").is_ok() || ROOM.get().is_some());
         let error = fits(f64::INFINITY, "the grid", "fewer nodes").unwrap_err();
         assert_eq!(error.code, "E0981");
-        assert!(error.hint.is_some_and(|h| h.starts_with("fewer nodes; --memory")));
+        assert!(
+            error
+                .hint
+                .as_ref()
+                .is_some_and(|h| h.starts_with("fewer nodes; --memory"))
+        );
         assert_eq!(size(1_500_000_000), "1.5 GB");
         assert_eq!(size(2_000_000), "2 MB");
         assert_eq!(size(1), "1 kB");

@@ -518,7 +518,7 @@ agent w {{
 solve {{ chain.z = {chain}; grid.k = log(30) }}"
         )
     };
-    let codes = |d: Vec<econc::Diagnostic>| -> Vec<String> { d.into_iter().map(|d| d.code).collect() };
+    let codes = |d: Vec<econc::Diagnostic>| -> Vec<String> { d.into_iter().map(|d| d.into_message().code).collect() };
     assert_eq!(codes(try_solve(&model(0.995, "tauchen(5)")).unwrap_err()), ["E0820"]);
     let s = solve(&model(0.97, "tauchen(7)"));
     assert!(

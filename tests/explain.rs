@@ -4,7 +4,7 @@ use econc::diag::explain;
 
 fn codes_of(source: &str) -> Vec<String> {
     let (_, diagnostics) = econc::compile(source, &econc::Options::default());
-    diagnostics.into_iter().map(|d| d.code).collect()
+    diagnostics.into_iter().map(|d| d.into_message().code).collect()
 }
 
 #[test]

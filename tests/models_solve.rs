@@ -454,7 +454,7 @@ fn first_models_are_solved_or_say_what_is_wrong() {
                 let verdict = if s.certificate.passed { "solved" } else { "failed" };
                 std::iter::once(verdict.to_string()).chain(reasons).collect()
             }
-            Err(messages) => messages.into_iter().map(|d| d.code).collect(),
+            Err(messages) => messages.into_iter().map(|d| d.into_message().code).collect(),
         };
         let wanted: Vec<&str> = match expected {
             "solved" => vec!["solved"],

@@ -261,7 +261,7 @@ fn every_flipped_bit_is_refused() {
             let mut bytes = whole.clone();
             bytes[byte] ^= 1 << bit;
             std::fs::write(&path, &bytes).expect("written");
-            let code = open_complete(&done).expect_err("seen").code;
+            let code = open_complete(&done).expect_err("seen").into_message().code;
             assert!(
                 code == "E0955" || code == "E0954",
                 "{file}: bit {bit} of byte {byte}: {code}"

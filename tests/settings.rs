@@ -802,7 +802,7 @@ fn the_tables_of_the_book_are_those_of_the_program() {
 fn small_faults_are_said_when_the_file_is_read() {
     let codes = |source: &str| -> Vec<String> {
         let (_, d) = econc::compile(source, &econc::Options::default());
-        d.into_iter().map(|d| d.code).collect()
+        d.into_iter().map(|d| d.into_message().code).collect()
     };
     for nothing in ["", "\n\n", "# only a comment", "# a model\rmodel m\ragent a { }\r"] {
         assert_eq!(codes(nothing), ["W0826"], "{nothing:?}");
@@ -979,7 +979,7 @@ fn numbers_that_mean_nothing_are_refused() {
 fn what_can_only_fail_later_is_said_at_once() {
     let codes = |source: &str| -> Vec<String> {
         let (_, d) = econc::compile(source, &econc::Options::default());
-        d.into_iter().map(|d| d.code).collect()
+        d.into_iter().map(|d| d.into_message().code).collect()
     };
     let saver = |more: &str| {
         format!(

@@ -154,7 +154,14 @@ mod tests {
 
     #[test]
     fn a_near_miss_is_named() {
-        assert!(find("grwoth").unwrap_err().hint.unwrap().contains("`growth`"));
+        assert!(
+            find("grwoth")
+                .unwrap_err()
+                .into_message()
+                .hint
+                .unwrap()
+                .contains("`growth`")
+        );
         assert_eq!(find("zzzzzz").unwrap_err().code, "E0962");
     }
 }

@@ -121,7 +121,7 @@ fn say(json: bool) {
         let _ = std::io::stdout().write_all(format!("{value:#}\n").as_bytes());
     } else {
         let place = directory.map_or(String::new(), |d| format!(": what there is stands in {}", d.display()));
-        let hint = diagnostic.hint.map_or(String::new(), |h| format!("{h}\n"));
+        let hint = diagnostic.hint.as_ref().map_or(String::new(), |h| format!("{h}\n"));
         let _ = std::io::stderr().write_all(format!("interrupted{place}\n{hint}").as_bytes());
     }
 }

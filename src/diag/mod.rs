@@ -10,6 +10,7 @@ pub mod source;
 pub mod suggest;
 
 use serde::{Deserialize, Serialize};
+use std::ops::{Deref, DerefMut};
 
 /// A half-open range of bytes in a source text. `file` 0 is the model itself, larger numbers are library files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,8 +53,17 @@ pub enum Severity {
 }
 
 /// One message: what is wrong, where, where the expectation came from, and what to type.
+///
+/// It is a pointer to its [`Message`], whose fields are read and set as its own: nearly every function may return one, and results without a message stay
+/// small.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Diagnostic {
+#[serde(transparent)]
+pub struct Diagnostic(Box<Message>);
+
+/// What a [`Diagnostic`] says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Diagnostic")]
+pub struct Message {
     /// Stable code, `E0201` or `W0401`; `econc explain CODE` shows its page.
     pub code: String,
     /// Error or warning.
@@ -70,26 +80,55 @@ pub struct Diagnostic {
     pub hint: Option<String>,
 }
 
+impl Deref for Diagnostic {
+    type Target = Message;
+
+    fn deref(&self) -> &Message {
+        &self.0
+    }
+}
+
+impl DerefMut for Diagnostic {
+    fn deref_mut(&mut self) -> &mut Message {
+        &mut self.0
+    }
+}
+
 impl Diagnostic {
     /// An error without labels yet.
     pub fn error(code: &str, headline: impl Into<String>) -> Self {
-        Diagnostic {
+        Self::new(Severity::Error, code, headline.into())
+    }
+
+    /// A warning without labels yet.
+    pub fn warning(code: &str, headline: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, headline.into())
+    }
+
+    #[cold]
+    fn new(severity: Severity, code: &str, headline: String) -> Self {
+        Diagnostic(Box::new(Message {
             code: code.into(),
-            severity: Severity::Error,
-            headline: headline.into(),
+            severity,
+            headline,
             primary: None,
             secondary: Vec::new(),
             notes: Vec::new(),
             hint: None,
-        }
+        }))
     }
-    /// A warning without labels yet.
-    pub fn warning(code: &str, headline: impl Into<String>) -> Self {
-        Diagnostic {
-            severity: Severity::Warning,
-            ..Diagnostic::error(code, headline)
-        }
+
+    /// Its fields, to be taken apart.
+    pub fn into_message(self) -> Message {
+        *self.0
     }
+
+    /// Under another code.
+    pub fn coded(mut self, code: &str) -> Self {
+        self.code = code.into();
+        self
+    }
+
     /// Sets the cause.
     pub fn at(mut self, span: Span, label: impl Into<String>) -> Self {
         self.primary = Some((span, label.into()));

@@ -193,7 +193,7 @@ mod tests {
         let mut watch = silent;
         let mut within = Within::new(&mut watch, &problem, 1.0);
         let found = crate::solve::value_iteration::solve(&problem, &Default::default(), &mut within);
-        assert_eq!(found.err().map(|d| d.code), Some("E0906".to_string()));
+        assert_eq!(found.err().map(|d| d.into_message().code), Some("E0906".to_string()));
         assert!(within.over);
     }
 }

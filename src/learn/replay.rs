@@ -248,8 +248,8 @@ impl Replay {
         take(&self.allowed, &batch.last, w.allowed, &mut batch.allowed);
     }
 
-    /// Sets the priorities of a batch from the errors it had: `index` as in [`Batch::index`], and one error per
-    /// transition (its sign is ignored).
+    /// Sets the priorities of a batch from the errors it had: `index` as in [`Batch::index`], and one error for each
+    /// transition of the batch (its sign is ignored).
     pub fn prioritize(&mut self, index: &[usize], errors: &[f32]) {
         if let Some(priorities) = &mut self.priorities {
             for (&i, &e) in index.iter().zip(errors) {

@@ -28,7 +28,11 @@ fn planned(model: &Model, asked: &Asked) -> Planned {
 }
 
 fn refused(model: &Model, asked: &Asked) -> String {
-    plan(model, asked).expect_err("a refusal").swap_remove(0).code
+    plan(model, asked)
+        .expect_err("a refusal")
+        .swap_remove(0)
+        .into_message()
+        .code
 }
 
 #[test]

@@ -164,7 +164,7 @@ mod tests {
         fs::write(at("m.txt"), b"model m").unwrap();
         let refused = |path: &Path, read: &[&Path]| {
             let error = write_new(path, b"new", true, read.iter().copied()).unwrap_err();
-            error.code
+            error.into_message().code
         };
         assert_eq!(refused(&run.join(MANIFEST), &[]), "E0952");
         assert_eq!(refused(&run.join("new.csv"), &[]), "E0952");

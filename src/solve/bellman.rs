@@ -423,7 +423,7 @@ impl<'a> Bellman<'a> {
         chance
     }
 
-    /// Value of the actions at the states (`states[s][i]`, `actions[a][i]`), `q[i]`: minus infinity where infeasible or not a
+    /// Value of the actions at the states (`states[s][i]`, `actions[a][i]`), `q[i]`, one per place `i`: minus infinity where infeasible or not a
     /// number. `slack[i]` gets the smallest slack over all that may happen.
     #[allow(clippy::too_many_arguments)]
     pub fn q(

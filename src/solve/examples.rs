@@ -214,6 +214,7 @@ pub fn no_shocks() -> JointChain {
     }
 }
 
+/// A chain of one shock: one value per state of the chain, and `transition[state][next state]`.
 pub fn one_shock(name: &str, values: &[f64], transition: Vec<Vec<f64>>) -> JointChain {
     JointChain {
         names: vec![name.into()],
@@ -223,6 +224,7 @@ pub fn one_shock(name: &str, values: &[f64], transition: Vec<Vec<f64>>) -> Joint
     }
 }
 
+/// A state on a grid: its ascending nodes, any number of them; `log` where they are even in logarithms.
 pub fn continuous_state(name: &str, grid: Vec<f64>, log: bool) -> StateAxis {
     StateAxis {
         name: name.into(),
@@ -245,6 +247,7 @@ pub fn continuous_action(name: &str) -> ActionAxis {
     }
 }
 
+/// A choice of one of `values`, any number of them, with the scale of its taste shocks.
 pub fn finite_action(name: &str, values: Vec<f64>, taste: Option<f64>) -> ActionAxis {
     let labels = values.iter().map(|v| v.to_string()).collect();
     ActionAxis {

@@ -169,7 +169,7 @@ fn elsewhere(economy: &Economy, name: &str, why: &str, refused: Option<Diagnosti
         (None, _) => d.hint("leave out the method; `econc solve FILE --why` says which fit"),
         // What is in the way of one problem is in the way of any method.
         (Some(refused), []) => refused.note(format!("{name}: {why}")),
-        (Some(refused), fit) => d.note(refused.headline).hint(format!(
+        (Some(refused), fit) => d.note(refused.into_message().headline).hint(format!(
             "leave out the method, or take one that fits: --method {}",
             fit.join(", ")
         )),

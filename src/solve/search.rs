@@ -262,7 +262,7 @@ pub(super) fn along(lo: f64, hi: f64, centre: f64, u: f64) -> f64 {
 const NEXT: f64 = 1e-6;
 
 impl Search<'_> {
-    /// Values of candidate actions (`x[c][k]` for lane `open[k]`); slacks stay in the batch.
+    /// Values of candidate actions, one per open lane (`x[c][k]` is choice `c` in lane `open[k]`); slacks stay in the batch.
     pub(super) fn values(&mut self, open: &[usize], x: &[Vec<f64>]) -> Vec<f64> {
         self.load(open, x);
         let n = open.len();

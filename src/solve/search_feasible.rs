@@ -17,7 +17,7 @@ const CYCLES: usize = 12;
 
 impl Search<'_> {
     /// Puts lanes of `x[action][lane]` without a value (`q[lane]` minus infinity) at a feasible point of theirs, and `radius[lane]` at
-    /// the scale of the feasible set around it.
+    /// the scale of the feasible set around it; `radius` and `q` have one value per lane.
     pub(super) fn first_feasible(
         &mut self,
         open: &[usize],

@@ -305,7 +305,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Fills `actions[a][i]` at the states `states[s][i]`; returns how many of the states lie outside the grid.
+    /// Fills `actions[a][i]` at the states `states[s][i]`, one value per action at each place `i`; returns how many of the places lie outside the grid.
     pub fn actions(&self, at: At, states: &[&[f64]], actions: &mut [Vec<f64>]) -> usize {
         let n = actions.first().map_or(0, Vec::len);
         let ns = self.tensor.axes().len();

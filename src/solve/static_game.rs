@@ -245,6 +245,6 @@ mod tests {
         let model = model.unwrap_or_else(|| panic!("{found:?}"));
         let d = solve(&model, "firm.q", Conduct::Nash, "q").unwrap_err();
         assert_eq!(d.code, "E0920", "{d:?}");
-        assert!(d.hint.is_some_and(|h| h.contains("--set NAME=")));
+        assert!(d.hint.as_ref().is_some_and(|h| h.contains("--set NAME=")));
     }
 }

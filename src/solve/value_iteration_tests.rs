@@ -480,7 +480,9 @@ fn a_next_shock_in_the_transition_is_integrated() {
 
 #[test]
 fn what_cannot_be_solved_is_said() {
-    let code = |problem: &Hand, options: &ValueIterationOptions| solve(problem, options, &mut silent).unwrap_err().code;
+    let code = |problem: &Hand, options: &ValueIterationOptions| {
+        solve(problem, options, &mut silent).unwrap_err().into_message().code
+    };
     let mut problem = brock_mirman(20, 2);
     problem.spec.discount = Some(1.0);
     assert_eq!(code(&problem, &ValueIterationOptions::default()), "E0905");

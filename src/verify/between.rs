@@ -38,7 +38,7 @@ impl Between {
         Ok(Between { between, shocks })
     }
 
-    /// Actions at the states `states[s][i]` into `actions[a][i]`, numbers within their bounds.
+    /// Actions at the states `states[s][i]`, one value per state at each place `i`, into `actions[a][i]`, numbers within their bounds.
     pub(super) fn actions(&self, bellman: &Bellman, at: At, states: &[&[f64]], actions: &mut [Vec<f64>]) {
         let n = actions.first().map_or(0, Vec::len);
         let mut x = vec![0.0; states.len()];

@@ -211,7 +211,7 @@ impl PathPolicy for SolvedPolicy<'_> {
 
 impl SolvedPolicy<'_> {
     /// Chooses again where the interpolation error violates a hard constraint, and (if `kinks`) close to places where one binds:
-    /// changes `actions[a][i]` at the states `states[s][i]`.
+    /// changes `actions[a][i]` at the states `states[s][i]`, one value per action and one per state at each of the places `i`.
     pub fn mend(&self, at: At, states: &[&[f64]], actions: &mut [Vec<f64>], kinks: bool) {
         let n = actions.first().map_or(0, Vec::len);
         let continuation = self.continuation(at.time);

@@ -58,5 +58,9 @@ fn good_with(source: &str, set: &[(&str, &str)]) -> Model {
 
 /// The codes a text gives, in order of place.
 fn codes(source: &str) -> Vec<String> {
-    check_with(source, &[]).1.into_iter().map(|d| d.code).collect()
+    check_with(source, &[])
+        .1
+        .into_iter()
+        .map(|d| d.into_message().code)
+        .collect()
 }

@@ -3,6 +3,7 @@
 use super::{err, list, num, trim, with_guess};
 use crate::diag::{Diagnostic, Span};
 
+/// A row of a transition matrix, of one value per next state, whose sum is not 1.
 pub(in crate::check) fn row_sum(
     row: usize,
     of: usize,
@@ -178,16 +179,14 @@ pub(in crate::check) fn not_a_distribution(span: Span) -> Diagnostic {
 
 pub(in crate::check) fn noise_law(word: &str, span: Span) -> Diagnostic {
     if !["markov", "ar1", "random_walk", "var1"].contains(&word) {
-        return Diagnostic {
-            code: "E0606".to_string(),
-            ..unknown_distribution(word, span)
-        };
+        return unknown_distribution(word, span).coded("E0606");
     }
     err("E0606", format!("a noise cannot follow `{word}`"))
         .at(span, "a noise has no memory")
         .hint("noise e ~ normal(0, 1); a process is a shock")
 }
 
+/// A start that is no state of the chain: one label (or none) and one value per state.
 pub(in crate::check) fn shock_start(name: &str, labels: &[String], values: &[f64], span: Span) -> Diagnostic {
     err("E0402", format!("`{name}` cannot start there"))
         .at(span, "no state of the chain")

@@ -63,6 +63,7 @@ pub(in crate::check) fn lag_without_start(name: &str, domain: Interval, span: Sp
         .hint(hint)
 }
 
+/// A value of a parameter outside its domain; `listed` are the values that the domain holds, any number, where it is a list.
 pub(in crate::check) fn param_outside(
     name: &str,
     given: Interval,
@@ -129,6 +130,7 @@ pub(in crate::check) fn law_leaves(name: &str, end: f64, next: Interval, domain:
     ))
 }
 
+/// Two sides that are never equal; `values` are all that one of them takes, any number, where these are known.
 pub(in crate::check) fn never_equal(
     span: Span,
     values: Option<&[f64]>,

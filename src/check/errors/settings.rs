@@ -256,6 +256,7 @@ pub(in crate::check) fn scenario_path_state(name: &str, span: Span) -> Diagnosti
         .hint("give it a `start`; force the action or the shock that moves it")
 }
 
+/// A scripted path with a value that is no state of the chain: one label (or none) and one value per state.
 pub(in crate::check) fn path_of_chain(name: &str, labels: &[String], values: &[f64], span: Span) -> Diagnostic {
     let values: Vec<String> = values.iter().map(|v| num(*v)).collect();
     err(

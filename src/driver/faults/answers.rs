@@ -16,7 +16,7 @@ pub(super) fn worst(pairs: impl IntoIterator<Item = (f64, f64)>) -> f64 {
 /// What a choice pays, and where it leads: states with probability times discount.
 pub(super) type Move = (f64, Vec<(usize, f64)>);
 
-/// Values and best choices of a finite problem by value iteration over a table; `moves` is `None` for what is not allowed.
+/// Values and best choices of a finite problem, one of each per state, by value iteration over a table; `moves` is `None` for what is not allowed.
 pub(super) fn best(
     states: usize,
     choices: usize,

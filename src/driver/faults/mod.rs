@@ -276,7 +276,7 @@ fn run(fault: &str, economy: &Economy, model: Option<&Model>) -> Outcome {
                     checks: failing.map(|c| c.0).collect(),
                 }
             }
-            Err(d) => Outcome::stopped(f64::INFINITY, d.into_iter().map(|d| d.code).collect()),
+            Err(d) => Outcome::stopped(f64::INFINITY, d.into_iter().map(|d| d.into_message().code).collect()),
         },
         (Answer::Alone(gap), _) => Outcome::stopped(gap(), Vec::new()),
         (Answer::Solved(_), None) => Outcome::stopped(f64::NAN, vec!["no model".into()]),

@@ -185,7 +185,7 @@ impl RecurrentNet {
         }
     }
 
-    /// Outputs (`periods * batch * outputs`) of whole sequences: `x` writes their `periods * batch * inputs` numbers, `reset` has
+    /// Outputs (flat, `[period][sequence][output]`, `periods * batch * outputs` numbers) of whole sequences: `x` writes their `periods * batch * inputs` numbers, `reset` has
     /// `periods * batch` and `memory`, the state before the first period, `2 * batch * hidden`. `k` is what
     /// [`RecurrentNet::backward`] needs.
     pub(super) fn forward(
@@ -233,9 +233,9 @@ impl RecurrentNet {
         self.head.forward(|h| h.copy_from_slice(out), rows, &mut k.head)
     }
 
-    /// After [`RecurrentNet::forward`], from the loss's derivative with respect to the outputs (`periods * batch * outputs`): adds
+    /// After [`RecurrentNet::forward`], from the loss's derivative with respect to the outputs (flat, `[period][sequence][output]`): adds
     /// the derivatives with respect to the parameters (the layer's, then the head's) and the inputs
-    /// (`periods * batch * inputs`), where asked for.
+    /// (flat, `[period][sequence][input]`), where asked for.
     pub(super) fn backward(
         &self,
         (periods, batch): (usize, usize),

@@ -167,7 +167,7 @@ impl Mlp {
         }
     }
 
-    /// Outputs (`batch * outputs`) of the `batch * inputs` numbers that `x` writes; `kept` is what [`Mlp::backward`] needs.
+    /// Outputs (flat, `[row][output]`) of the `batch * inputs` numbers (`[row][input]`) that `x` writes; `kept` is what [`Mlp::backward`] needs.
     pub(super) fn forward(&self, x: impl FnOnce(&mut [f32]), batch: usize, kept: &mut Kept) -> Vec<f32> {
         let depth = self.depth();
         kept.layers.resize(depth, Vec::new());
@@ -184,8 +184,8 @@ impl Mlp {
         out
     }
 
-    /// After [`Mlp::forward`], from the loss's derivative with respect to the outputs (`batch * outputs`): adds the derivatives
-    /// with respect to parameters and inputs (`batch * inputs`), where asked for.
+    /// After [`Mlp::forward`], from the loss's derivative with respect to the outputs (flat, `[row][output]`): adds the derivatives
+    /// with respect to parameters (flat, in their order) and inputs (flat, `[row][input]`), where asked for.
     pub(super) fn backward(
         &self,
         batch: usize,

@@ -300,6 +300,7 @@ impl RunDirectory {
                 let path = run.partial.clone();
                 run.abandon();
                 // What had been written is gone with it.
+                let d = d.into_message();
                 let cause = d.notes.into_iter().filter(|n| !n.contains(BEGINNING));
                 let error = cause.fold(
                     Diagnostic::error("E0950", format!("the run directory {} cannot be created", shown(&path)))

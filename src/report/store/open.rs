@@ -66,7 +66,7 @@ pub fn check_whole(directory: &Path, status: Status) -> Result<(), Diagnostic> {
     };
     let (manifest, now) = inspect(directory).map_err(|d| match d.code.as_str() {
         "E0955" => d,
-        _ => damaged(d.headline),
+        _ => damaged(d.into_message().headline),
     })?;
     if now != status {
         return Err(damaged(format!("it was {status}, and now is {now}")));

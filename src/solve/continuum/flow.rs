@@ -46,7 +46,7 @@ impl Flow {
         debug_assert_eq!(out.len(), nodes.places());
     }
 
-    /// The share of members, `mass` as in the histogram, who are at the lowest node of a state itself in the next period. The mass of that
+    /// The share of members, `mass` as in the histogram (one share per node and joint shock state), who are at the lowest node of a state itself in the next period. The mass of that
     /// node is more: members who are a little above have a part of theirs there.
     pub fn at_lowest(&self, nodes: &Nodes, mass: &[f64], state: usize) -> f64 {
         let lowest = |place: usize| nodes.index(place / nodes.shocks(), state) == 0;

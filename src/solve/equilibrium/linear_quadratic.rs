@@ -51,7 +51,8 @@ impl EquilibriumMethod for LinearQuadratic {
         ) {
             return Err(format!("its concept is `{}`", economy.concept.word()));
         }
-        let (_, players) = Decision::with_players(economy, &ProblemOptions::default()).map_err(|d| d.headline)?;
+        let (_, players) =
+            Decision::with_players(economy, &ProblemOptions::default()).map_err(|d| d.into_message().headline)?;
         if players.quadratic.is_none() {
             return Err("laws are not linear, rewards not quadratic, or actions have bounds".into());
         }

@@ -28,7 +28,7 @@ pub(super) struct Column {
 }
 
 impl Column {
-    /// Nothing computed yet; `grid` are the ascending nodes of the one state.
+    /// Nothing computed yet; `grid` are the ascending nodes of the one state, any number of them.
     pub(super) fn new(problem: &dyn DecisionProblem, grid: &[f64], shock: usize, form: Form) -> Self {
         let states = [grid];
         let lanes = Lanes::before_draws(&states, &[], shock, 0);

@@ -306,7 +306,7 @@ impl Game {
         }
     }
 
-    /// The points of an own action's interval that are tried, `even + 1 + 2 powers` of them, ascending: evenly, then by powers of ten from either end.
+    /// The points of an own action's interval that are tried, a list of `even + 1 + 2 powers` numbers, ascending: evenly, then by powers of ten from either end.
     pub(in crate::solve) fn scan(&self, i: usize, even: usize, powers: usize) -> Vec<f64> {
         let (lo, hi) = (self.lo[i], self.hi[i]);
         let width = hi - lo;
@@ -466,7 +466,7 @@ impl Game {
 /// Points of a scan this near, as a share of its width, are one.
 const SAME: f64 = 1e-9;
 
-/// The best of a scan (ascending `points`) and of a search between its best point's neighbours, if it pays more than `here` does.
+/// The best of a scan (ascending `points`, any number) and of a search between its best point's neighbours, if it pays more than `here` does.
 pub(in crate::solve) fn best_of(pays: &mut dyn FnMut(f64) -> f64, here: f64, points: &[f64]) -> Option<f64> {
     let now = pays(here);
     let mut best = (here, now);

@@ -185,7 +185,7 @@ impl<'a> Stage<'a> {
         value * relative.min(most).exp() * (1.0 + (relative - most).max(0.0))
     }
 
-    /// Slopes in some of the variables (states first, then actions) at `states[s][i]`, `actions[a][i]`; without anything ahead those of
+    /// Slopes in some of the variables (states first, then actions) at `states[s][i]`, `actions[a][i]`, one per variable at each place `i`; without anything ahead those of
     /// the reward alone.
     pub(super) fn slopes(
         &self,

@@ -92,7 +92,7 @@ pub(in crate::solve) fn leaves(bellman: &Bellman, operator: &PolicyOperator) -> 
 }
 
 /// Largest change of a continuous action between `before[action][node]` and `after[action][node]`, at least 1 where a finite one
-/// changed; infinite without `before`.
+/// changed (one value per action and node in both); infinite without `before`.
 pub(super) fn policy_change(bellman: &Bellman, before: Option<&[Vec<f64>]>, after: &[Vec<f64>]) -> f64 {
     let Some(before) = before else {
         return f64::INFINITY;

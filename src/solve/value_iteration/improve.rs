@@ -22,7 +22,7 @@ pub(super) struct Improved {
     pub(super) operator: PolicyOperator,
 }
 
-/// The best choices against `continuation` at every node: near those of `before[action][node]`, if there are any. With `record` also
+/// The best choices against `continuation` at every node: near those of `before[action][node]` (one value per action and node), if there are any. With `record` also
 /// where they lead; by `table` where everything is finite.
 ///
 /// # Errors

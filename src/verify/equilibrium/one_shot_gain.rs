@@ -49,7 +49,7 @@ pub(super) fn deviations(
             bench.unit
         );
         let mut d = Diagnostic::error("E0976", headline);
-        d.notes = found.notes;
+        d.notes = found.into_message().notes;
         out.reasons.push(d.hint(hint));
     }
     if let Some(error) = slope::prove(bench, trials, Some(FIRST_ORDER), out)?

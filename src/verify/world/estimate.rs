@@ -365,11 +365,9 @@ fn report(bench: &WorldEvidence, errors: &Errors, out: &mut WorldCertificate) {
             } else if !held {
                 out.reasons.push(d);
             } else if relative > 10f64.powf(limit) {
-                out.reasons.push(Diagnostic {
-                    severity: Severity::Warning,
-                    code: "W0949".into(),
-                    ..d
-                });
+                let mut d = d.coded("W0949");
+                d.severity = Severity::Warning;
+                out.reasons.push(d);
             }
             out.errors.push(Estimate {
                 name: choice.name.clone(),

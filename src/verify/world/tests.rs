@@ -32,7 +32,7 @@ fn solved(model: &Model) -> Solution {
 fn codes(model: &Model, solution: &Solution) -> Vec<String> {
     let judged = judge(model, solution, &[], &[], &JudgeOptions::default()).unwrap_or_else(|e| panic!("{e:?}"));
     assert_eq!(judged.passed(), judged.reasons.is_empty(), "{judged:?}");
-    judged.reasons.into_iter().map(|d| d.code).collect()
+    judged.reasons.into_iter().map(|d| d.into_message().code).collect()
 }
 
 fn value(judged: &WorldCertificate, name: &str) -> f64 {

@@ -70,7 +70,7 @@ pub(super) fn budgets(problem: &Decision, places: Places, shock: usize, at: &[f6
         .collect()
 }
 
-/// The utility of all joint states, if it is the same power of consumption in all of them; `at` lists moments, in their own units.
+/// The utility of all joint states, if it is the same power of consumption in all of them; `at` has one value per moment, in its own unit.
 pub(super) fn utility(problem: &Decision, places: Places, at: &[f64]) -> Option<Utility> {
     let mut all: Vec<(f64, f64)> = Vec::new();
     let mut rewards: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();

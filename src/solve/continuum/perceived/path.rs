@@ -73,7 +73,7 @@ pub(super) struct Seen {
 }
 
 impl Crowd {
-    /// Everybody at `start`; own states as `shares[own state]` says. `nodes` ascend, `split[joint state]` is its aggregate and own
+    /// Everybody at `start`; own states as `shares[own state]` says (one share per own state). `nodes` ascend, `split[joint state]` is its aggregate and own
     /// state, `chances[z][z'][own][own']`, and `of[joint state][node]` is what the moment is the mean of.
     pub(super) fn new(
         nodes: Vec<f64>,
@@ -106,7 +106,7 @@ impl Crowd {
         }
     }
 
-    /// Puts the members elsewhere, `mass[own state][node]`.
+    /// Puts the members elsewhere, `mass[own state][node]`: one share per node for each own state.
     pub(super) fn stand(&mut self, mass: &[Vec<f64>]) {
         self.mass = mass.to_vec();
         self.top = self.nodes.len() - 1;
@@ -129,7 +129,7 @@ impl Crowd {
         .sum()
     }
 
-    /// Goes along the path; what is seen counts from period `first` on. `policies` stand at `nodes` and `moments`.
+    /// Goes along the path; what is seen counts from period `first` on. `policies` stand at `nodes` (as long as those of the crowd) and `moments`.
     pub(super) fn walk(
         &mut self,
         (policies, nodes, moments): (&Policies, &[f64], &Moments),

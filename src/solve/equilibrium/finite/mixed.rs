@@ -19,14 +19,14 @@ const CHOICES: usize = 16;
 /// The chance with which another choice that pays the same is mixed in.
 const LITTLE: f64 = 1e-3;
 
-/// Whether all extreme equilibria of a game of two are enumerated; `open[kind]` lists the choices that are open there.
+/// Whether all extreme equilibria of a game of two are enumerated; `open[kind]` lists the choices that are open there, any number for each kind.
 pub(super) fn few(open: &[Vec<usize>]) -> bool {
     matches!(open, [a, b] if supports(a.len(), b.len()) <= PAIRS && a.len() + b.len() < 64)
 }
 
 impl Table<'_> {
     /// Adds the equilibria in which somebody mixes; how many supports or paths were tried, and what was looked for. `open[cell]` lists
-    /// the choices that are open there.
+    /// the choices that are open there, any number for each cell.
     ///
     /// # Errors
     /// E0810 where what others know and do has too many combinations.
@@ -127,7 +127,7 @@ impl Table<'_> {
     }
 
     /// Marks equilibria that are points of a continuum where some of the pure ones in `found` are; `open[cell]` lists the choices that
-    /// are open there.
+    /// are open there, any number for each cell.
     ///
     /// # Errors
     /// E0810 where what others know and do has too many combinations.

@@ -283,7 +283,7 @@ impl Game {
     }
 }
 
-/// Whether the changes of the last sweeps come no closer to nothing than those before.
+/// Whether the changes of the last sweeps (`history`, one per sweep) come no closer to nothing than those before.
 pub(super) fn stalled(history: &[f64]) -> bool {
     let Some(before) = history.len().checked_sub(WINDOW).filter(|n| *n >= WINDOW) else {
         return false;

@@ -254,7 +254,7 @@ impl Crowd {
         mass[low + 1] += m * up;
     }
 
-    /// Carries members, `mass[own][node]`, along a path of the aggregate state.
+    /// Carries members, `mass[own][node]` (shares: they sum to 1), along a path of the aggregate state, one state per period.
     pub(super) fn walk(&self, mut mass: Vec<Vec<f64>>, path: &[usize]) -> Walked {
         let mut out = Walked {
             moment: Vec::new(),

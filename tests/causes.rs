@@ -413,7 +413,7 @@ fn names_of_other_notations_are_led_to_those_of_the_model() {
         reward (p - 1) * q }\nmarket goods { price p = 10 - q1 - q2 }\nsolve { concept = nash }\n";
     let hints = |text: &str| -> Vec<String> {
         let found = compile(text, &Options::default()).1;
-        found.into_iter().filter_map(|d| d.hint).collect()
+        found.into_iter().filter_map(|d| d.into_message().hint).collect()
     };
     assert_eq!(hints(text), ["from here it is `firm1.q`", "from here it is `firm2.q`"]);
     assert!(hints(&text.replace("q1", "firm1.q").replace("q2", "firm2.q")).is_empty());

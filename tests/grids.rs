@@ -503,3 +503,57 @@ solve { grid.k = uniform(200) }
         s.certificate.euler
     );
 }
+
+/// A belief that becomes certain rests at an end of its range, which nothing can leave.
+#[test]
+fn a_belief_that_becomes_certain_is_not_pressed_against_its_end() {
+    for (safe, start) in [(0.5, 0.4), (0.55, 0.5), (0.45, 0.3)] {
+        let s = solve(
+            &format!(
+                "model arms\nagent gambler {{\n  state p in [0, 1], start {start}\n  action d in {{safe, risky}}\n  noise win ~ \
+                 bernoulli(0.2 + 0.6 * p)\n  p' = if d == safe then p else (if win then 0.8 * p / (0.2 + 0.6 * p) else 0.2 * p / \
+                 (0.8 - 0.6 * p))\n  observe p\n  reward if d == safe then {safe} else win\n  discount 0.9\n}}\n"
+            ),
+            &[],
+        );
+        assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
+        // By iteration over a fine table.
+        let n = 8001;
+        let at = |v: &[f64], p: f64| {
+            let x = p * (n - 1) as f64;
+            let i = (x as usize).min(n - 2);
+            v[i] + (x - i as f64) * (v[i + 1] - v[i])
+        };
+        let mut v = vec![0.0; n];
+        for _ in 0..400 {
+            v = (0..n)
+                .map(|i| {
+                    let p = i as f64 / (n - 1) as f64;
+                    let win = 0.2 + 0.6 * p;
+                    let next = win * at(&v, 0.8 * p / win) + (1.0 - win) * at(&v, 0.2 * p / (1.0 - win));
+                    (safe + 0.9 * v[i]).max(win + 0.9 * next)
+                })
+                .collect();
+        }
+        let solved = &s.solution.value;
+        for (k, p) in nodes(&s).iter().enumerate() {
+            assert!(
+                (solved[k] - at(&v, *p)).abs() < 2e-3,
+                "{p}: {} {}",
+                solved[k],
+                at(&v, *p)
+            );
+        }
+    }
+    // Ends that other choices would leave are ends against which lives are pressed.
+    let narrow = solve(
+        "model growth\nagent planner {\n  state k in [0.1, 20], start 1\n  action s in [0, 0.99]\n  let c = (1 - s) * k^0.36\n  k' = 0.9 * k + s * \
+         k^0.36\n  observe k\n  reward log(c)\n  discount 0.96\n}\nsolve { grid.k = uniform(0.5, 2, 50) }\n",
+        &[],
+    );
+    assert!(
+        narrow.certificate.reasons.iter().any(|d| d.code == "E0913"),
+        "{:?}",
+        narrow.certificate.reasons
+    );
+}

@@ -46,21 +46,46 @@ impl Flow {
         debug_assert_eq!(out.len(), nodes.places());
     }
 
-    /// The share of members, `mass` as in the histogram (one share per node and joint shock state), who are at the lowest node of a state itself in the next period. The mass of that
-    /// node is more: members who are a little above have a part of theirs there.
+    /// The share of members, `mass` as in the histogram (one share per node and joint shock state), who are at the lowest node of a state itself in the
+    /// next period. The mass of that node is more: members who are a little above have a part of theirs there. Between the last node that leads there
+    /// and the first that does not, members count up to where the next state leaves the lowest node, as if they stood evenly between the two.
     pub fn at_lowest(&self, nodes: &Nodes, mass: &[f64], state: usize) -> f64 {
         let lowest = |place: usize| nodes.index(place / nodes.shocks(), state) == 0;
         let one = |b: &Branch| -> f64 {
-            let all = mass.iter().zip(&b.chance).enumerate();
-            all.filter(|(place, (m, c))| *m * *c > 0.0 && b.to.to_lowest(nodes, *place, state))
-                .map(|(_, (m, c))| m * c)
-                .sum()
+            let held = |place: usize| b.to.to_lowest(nodes, place, state);
+            let all = (0..mass.len()).filter(|place| mass[*place] * b.chance[*place] > 0.0 && held(*place));
+            all.map(|place| {
+                let above = nodes.above(place, state).filter(|above| !held(*above));
+                let cell = above.map_or(0.0, |above| {
+                    let between = match lowest(place) {
+                        true => mass[above],
+                        false => 0.5 * (mass[place] + mass[above]),
+                    };
+                    (self.leaves(nodes, b, above, state) - 0.5) * between
+                });
+                (mass[place] + cell).max(0.0) * b.chance[place]
+            })
+            .sum()
         };
         let dead: f64 = self.ends.iter().zip(mass).map(|(e, m)| e * m).sum();
         let born: f64 = (self.born.iter().enumerate().filter(|(place, _)| lowest(*place)))
             .map(|(_, b)| dead * b)
             .sum();
         self.branches.iter().map(one).sum::<f64>() + born
+    }
+
+    /// At which share of the way up to `above`, the first place that does not lead to the lowest node of a state, the next state leaves that node: by the line
+    /// through it and the next place.
+    fn leaves(&self, nodes: &Nodes, b: &Branch, above: usize, state: usize) -> f64 {
+        let axis = &nodes.axes()[state];
+        let at = nodes.index(above / nodes.shocks(), state);
+        let (Some(next), true) = (nodes.above(above, state), at > 0) else {
+            return 0.5;
+        };
+        let [first, second] = [above, next].map(|place| b.to.next(nodes, place, state) - axis[0]);
+        let slope = (second - first) / (axis[at + 1] - axis[at]);
+        let back = first / slope / (axis[at] - axis[at - 1]);
+        if back.is_finite() { 1.0 - back.clamp(0.0, 1.0) } else { 0.5 }
     }
 
     /// The share of members, `mass` being `[node][shock]` in one row as in the histogram, whose next state lies beyond the nodes.

@@ -73,6 +73,13 @@ impl Nodes {
         node / later % self.axes[state].len()
     }
 
+    /// The place one node higher on a state's own axis, with the other states and the shock as they are; `None` at its top.
+    pub fn above(&self, place: usize, state: usize) -> Option<usize> {
+        let later: usize = self.axes[state + 1..].iter().map(Vec::len).product();
+        let top = self.index(place / self.shocks, state) + 1 == self.axes[state].len();
+        (!top).then_some(place + later * self.shocks)
+    }
+
     /// The values of each state at the nodes, `[state][node]`.
     pub fn values(&self) -> Vec<Vec<f64>> {
         let one = |s: usize| (0..self.len()).map(|n| self.axes[s][self.index(n, s)]).collect();
@@ -156,6 +163,13 @@ impl Lottery {
         let own = self.to[corners.clone()].iter().zip(&self.weight[corners]);
         let above = own.filter(|(to, _)| nodes.index(**to as usize, state) > 0);
         above.map(|(_, w)| w).sum::<f64>() <= ITSELF
+    }
+
+    /// The next value of a state from a place.
+    pub fn next(&self, nodes: &Nodes, place: usize, state: usize) -> f64 {
+        let corners = place * self.corners..(place + 1) * self.corners;
+        let own = self.to[corners.clone()].iter().zip(&self.weight[corners]);
+        own.map(|(to, w)| w * nodes.axes[state][nodes.index(*to as usize, state)]).sum()
     }
 
     /// Moves `mass` one period: `out` is where it then is. `transition[z][z']` moves the chains, rows summing to 1.

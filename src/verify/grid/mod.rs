@@ -17,6 +17,7 @@ pub mod euler;
 pub mod moments;
 pub mod play;
 pub mod points;
+mod pressed;
 pub mod quantiles;
 pub mod requirements;
 pub mod rest;

@@ -1,12 +1,16 @@
 //! Lives on the solver's chain under the solution.
 
 use super::simulated::Simulated;
-use super::{GridCertificateOptions, rest};
+use super::{GridCertificateOptions, pressed, rest};
 use crate::num::interpolate::Rule;
 use crate::solve::bellman::{At, Bellman};
 use crate::solve::problem::Spec;
 use crate::verify::binding::{Binding, bindings};
 use crate::verify::simulate::{ChainPaths, PathPolicy};
+use std::collections::HashMap;
+
+/// Most places at ends of grids at which it is tried what choices do.
+const RESTS: usize = 200;
 
 /// Periods in which lives that start at once come to an end: at least `periods`. Where ends come by chance the last life of each path may take up to
 /// a horizon more.
@@ -59,9 +63,22 @@ impl Simulated {
                 .get(s)
                 .is_some_and(|h| h[usize::from(upper)])
         };
+        // What nothing that may be chosen carries beyond its end is not pressed against it.
+        let mut rests: HashMap<(usize, usize, usize, Vec<u64>), bool> = HashMap::new();
+        let mut carried = |s: usize, k: usize| {
+            let place: Vec<f64> = out.states.iter().map(|x| x[k]).collect();
+            let bits = place.iter().map(|x| x.to_bits()).collect();
+            let At { shock, time } = out.times[k];
+            let known = rests.len();
+            *rests
+                .entry((s, shock, time, bits))
+                .or_insert_with(|| known >= RESTS || pressed::beyond(bellman, out.times[k], &place, s))
+        };
         out.unexplained = (0..n)
             .map(|k| {
-                let at_edge = (0..axes.len()).any(|s| out.edge(bellman, s, k).is_some_and(|upper| !held(s, upper)));
+                let mut at_edge =
+                    |s: usize| out.edge(bellman, s, k).is_some_and(|upper| !held(s, upper)) && carried(s, k);
+                let at_edge = (0..axes.len()).any(&mut at_edge);
                 // What led to the first recorded period is not recorded, and nobody is pressed against the end where lives start.
                 let starts = options
                     .starts

@@ -771,3 +771,38 @@ fn moments_of_finite_lives_are_those_of_whole_lives() {
         ages / length
     );
 }
+
+/// The last period of a life and the first of the next are no pair, and the mean that counts is that of all lives.
+#[test]
+fn autocorrelations_are_of_periods_in_one_life() {
+    let text = |rest: &str| {
+        format!(
+            "model m\nshock e ~ markov([0, 1], [[0.95, 0.05], [0.05, 0.95]])\nagent a {{\n  state k in [0, 4], start 1\n  action x in [0, 1]\n  \
+             noise die ~ bernoulli(0.3)\n  k' = clamp(0.5 * k + x, 0, 4)\n  observe k, e\n  reward e * x - x^2 + 0.1 * k - 0.01 * k^2\n  {rest}\n  discount 0.9\n}}\n"
+        )
+    };
+    let found = |rest: &str, periods: usize, worlds: usize| {
+        let model = model(&text(rest));
+        let solved = solve(&model);
+        let certified = solved
+            .certificate
+            .moments
+            .iter()
+            .find(|m| m.name == "e")
+            .expect("moments of e");
+        let solution = std::sync::Arc::new(solved.solution.clone());
+        let simulation = run(&model, &Behaviour::Solved(solution), &options(None, periods, worlds));
+        let simulated = simulation.moments.iter().find(|m| m.name == "e").expect("moments of e");
+        (certified.autocorrelation, simulated.autocorrelation)
+    };
+    for rest in ["", "horizon 3", "horizon 6", "end when die == 1"] {
+        let (certified, simulated) = found(rest, 400, 50);
+        assert!((certified - 0.9).abs() < 0.02, "{rest}: {certified}");
+        assert!((simulated - 0.9).abs() < 0.02, "{rest}: {simulated}");
+    }
+    // Many short worlds.
+    assert!((found("", 5, 4000).1 - 0.9).abs() < 0.02);
+    // Lives of one period have none.
+    let (certified, simulated) = found("horizon 1", 400, 50);
+    assert!(certified.is_nan() && simulated.is_nan(), "{certified} {simulated}");
+}

@@ -7,7 +7,7 @@ use crate::check::model::{Model, Then};
 use crate::diag::Diagnostic;
 use crate::graph::NodeId;
 use crate::limits;
-use crate::num::statistics::{self, Running};
+use crate::num::statistics::{self, Pairs, Running};
 use crate::solve::solution::Solution;
 
 /// What to simulate.
@@ -47,7 +47,7 @@ pub struct Moments {
     pub mean: f64,
     /// Standard deviation.
     pub sd: f64,
-    /// First autocorrelation (of the first world's first member).
+    /// First autocorrelation, of pairs of periods in one life; NaN where lives have one period, or nothing varies.
     pub autocorrelation: f64,
     /// Smallest value.
     pub min: f64,
@@ -373,6 +373,13 @@ impl Wants {
     }
 }
 
+/// The agent whose members the elements of a quantity of this name are: what ends for a member ends for its element.
+fn owner(model: &Model, name: &str, size: usize) -> Option<usize> {
+    let (agent, _) = name.rsplit_once('.')?;
+    let found = model.agents.iter().position(|a| a.name == agent)?;
+    (super::able::members_of(model, found) == size).then_some(found)
+}
+
 struct Recorder {
     names: Vec<String>,
     first: Vec<(String, f64, f64)>,
@@ -385,6 +392,11 @@ struct Recorder {
     over: Vec<bool>,
     series: Vec<Vec<f64>>,
     sums: Vec<Running>,
+    pairs: Vec<Pairs>,
+    /// The agent whose members the elements of each quantity are.
+    owner: Vec<Option<usize>>,
+    /// What the last period of each life was, `[quantity][element, world]`; empty in the first period.
+    before: Vec<Vec<Option<f64>>>,
     wants: Vec<Wants>,
 }
 
@@ -404,6 +416,13 @@ impl Recorder {
             over: vec![false; worlds],
             series: vec![Vec::new(); shown],
             sums: vec![Running::default(); sizes.len()],
+            pairs: vec![Pairs::default(); sizes.len()],
+            owner: watched
+                .iter()
+                .zip(&sizes)
+                .map(|((name, _), size)| owner(model, name, *size))
+                .collect(),
+            before: sizes.iter().map(|size| vec![None; size * worlds]).collect(),
             sizes,
             wants,
         }
@@ -428,8 +447,15 @@ impl Recorder {
                 }
                 at += 1;
             }
-            let counted = values.iter().enumerate().filter(|(i, _)| !self.over[i % n]);
-            counted.for_each(|(_, x)| self.sums[k].push(*x));
+            let members = self.owner[k].map(|a| &outcome.member_ended[a]);
+            for (i, x) in values.iter().enumerate().filter(|(i, _)| !self.over[i % n]) {
+                self.sums[k].push(*x);
+                if let Some(before) = self.before[k][i] {
+                    self.pairs[k].push(before, *x);
+                }
+                let ends = outcome.ended[i % n] || members.is_some_and(|ended| ended[i]);
+                self.before[k][i] = (!ends).then_some(*x);
+            }
         }
         for (wants, rewards) in self.wants.iter_mut().zip(&outcome.rewards) {
             wants.record(rewards, &outcome.watched, outcome, n);
@@ -452,7 +478,6 @@ impl Recorder {
         let mut at = 0;
         for (k, name) in self.names.iter().enumerate() {
             let shown = self.sizes[k].min(SHOWN_MEMBERS);
-            let first = self.series.get(at).cloned().unwrap_or_default();
             for e in 0..shown {
                 let name = if self.sizes[k] > 1 {
                     format!("{name}[{}]", e + 1)
@@ -473,7 +498,7 @@ impl Recorder {
                 name: name.clone(),
                 mean: all.mean(),
                 sd: all.sd(),
-                autocorrelation: statistics::autocorrelation(&first),
+                autocorrelation: self.pairs[k].correlation(),
                 min: all.range.0,
                 max: all.range.1,
                 unbounded: (all.unbounded, all.count() as u64),

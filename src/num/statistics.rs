@@ -122,25 +122,40 @@ pub fn autocorrelation(x: &[f64]) -> f64 {
     }
 }
 
-/// First autocorrelation of what several lives bring, one number per date in order: of pairs of dates in one life only; `goes_on` says whether
-/// the date after date `i` belongs to the same life. NaN where no life has two dates; else as [`autocorrelation`].
-pub fn autocorrelation_within(x: &[f64], goes_on: impl Fn(usize) -> bool) -> f64 {
-    let (off, _) = deviations(x);
-    let pairs: Vec<f64> = off
-        .windows(2)
-        .enumerate()
-        .filter(|(i, _)| goes_on(*i))
-        .map(|(_, w)| w[0] * w[1])
-        .collect();
-    if pairs.is_empty() {
-        return f64::NAN;
+/// The correlation of pairs of numbers, none of which is kept: with pairs of a number and the next in the same life, the first autocorrelation of any
+/// number of lives, whose means count as one. By Welford's (1962) recursion.
+#[derive(Clone, Debug, Default)]
+pub struct Pairs {
+    count: f64,
+    mean: [f64; 2],
+    squares: [f64; 2],
+    product: f64,
+    largest: f64,
+}
+
+impl Pairs {
+    /// What does not vary by this share of its size does not vary.
+    const LEVEL: f64 = 1e-11;
+
+    /// One pair more.
+    pub fn push(&mut self, x: f64, y: f64) {
+        self.count += 1.0;
+        self.largest = self.largest.max(x.abs()).max(y.abs());
+        let off = [x - self.mean[0], y - self.mean[1]];
+        for (k, x) in [x, y].into_iter().enumerate() {
+            self.mean[k] += off[k] / self.count;
+            self.squares[k] += off[k] * (x - self.mean[k]);
+        }
+        self.product += off[0] * (y - self.mean[1]);
     }
-    let variance = off.iter().map(|v| v * v).sum::<f64>() / x.len() as f64;
-    let covariance = pairs.iter().sum::<f64>() / pairs.len() as f64;
-    if variance > 0.0 || variance.is_nan() {
-        covariance / variance
-    } else {
-        0.0
+
+    /// NaN where there are no pairs, where a number is not finite, or where the numbers do not vary.
+    pub fn correlation(&self) -> f64 {
+        let least = self.count * (Self::LEVEL * self.largest).powi(2);
+        match self.squares.iter().all(|s| *s > least) {
+            true => self.product / (self.squares[0].sqrt() * self.squares[1].sqrt()),
+            false => f64::NAN,
+        }
     }
 }
 
@@ -239,16 +254,34 @@ mod tests {
         [1.0, f64::INFINITY, 2.0].into_iter().for_each(|v| all.push(v));
         assert!(all.mean().is_nan() && all.sd().is_nan() && all.unbounded == 1 && all.range == (1.0, f64::INFINITY));
         assert!(autocorrelation(&[1.0, f64::INFINITY, 2.0]).is_nan());
-        // Lives of two dates: what one ends with says nothing of what the next begins with.
-        let two = [1.0, 1.0, -1.0, -1.0, -1.0, -1.0, 1.0, 1.0];
-        assert_eq!(autocorrelation_within(&two, |i| i % 2 == 0), 1.0);
-        assert!(autocorrelation_within(&two, |_| false).is_nan());
-        assert_eq!(autocorrelation_within(&[3.0; 4], |i| i % 2 == 0), 0.0);
-        assert_eq!(quantile(&x, 0.5), 2.5);
-        assert_eq!(quantile(&x, 0.0), 1.0);
-        assert_eq!(quantile(&x, 1.0), 4.0);
-        assert!(quantile(&[], 0.5).is_nan());
-        assert_eq!(quantile(&[f64::NEG_INFINITY; 3], 0.3), f64::NEG_INFINITY);
+    }
+
+    #[test]
+    fn pairs_of_any_number_of_lives_have_the_correlation_of_their_process() {
+        let mut rng = StdRng::seed_from_u64(3);
+        for (length, unit, level) in [(5, 1.0, 0.0), (2, 1e-3, 7.0), (200, 1e9, 1e12)] {
+            let mut pairs = Pairs::default();
+            for _ in 0..400_000 / length {
+                let mut normal = || (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0;
+                let mut x = normal();
+                for _ in 1..length {
+                    let next = 0.9 * x + (1.0f64 - 0.81).sqrt() * normal();
+                    pairs.push(level + unit * x, level + unit * next);
+                    x = next;
+                }
+            }
+            let found = pairs.correlation();
+            assert!((found - 0.9).abs() < 0.01, "{length}: {found}");
+        }
+        let of = |pairs: &[(f64, f64)]| {
+            let mut all = Pairs::default();
+            pairs.iter().for_each(|(x, y)| all.push(*x, *y));
+            all.correlation()
+        };
+        assert_eq!(of(&[(1.0, -1.0), (-1.0, 1.0)]), -1.0);
+        assert!(of(&[]).is_nan());
+        assert!(of(&[(3.0, 3.0 + 1e-15), (3.0 + 1e-15, 3.0)]).is_nan());
+        assert!(of(&[(1.0, 2.0), (f64::INFINITY, 1.0)]).is_nan());
     }
 
     #[test]

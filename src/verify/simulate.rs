@@ -475,6 +475,16 @@ impl<'a> ChainPaths<'a> {
         }
     }
 
+    /// Whether the life of each path ends with the period that is over, one flag for each path; asked before anything moves.
+    pub fn last(&self) -> impl Iterator<Item = bool> + '_ {
+        let horizon = self.bellman.problem.spec().horizon;
+        let over = move |time: usize| horizon.is_some_and(|h| time + 1 >= h);
+        self.ended
+            .iter()
+            .zip(&self.time)
+            .map(move |(ended, time)| ended.is_some() || over(*time))
+    }
+
     /// Draws the noise node of each path, with the chances that its state, shock and action give it.
     fn draw_noises(&mut self, branch: &dyn Fn(&ChainPaths, usize) -> usize) {
         let paths = self.shock.len();

@@ -85,7 +85,11 @@ impl Flow {
         let [first, second] = [above, next].map(|place| b.to.next(nodes, place, state) - axis[0]);
         let slope = (second - first) / (axis[at + 1] - axis[at]);
         let back = first / slope / (axis[at] - axis[at - 1]);
-        if back.is_finite() { 1.0 - back.clamp(0.0, 1.0) } else { 0.5 }
+        if back.is_finite() {
+            1.0 - back.clamp(0.0, 1.0)
+        } else {
+            0.5
+        }
     }
 
     /// The share of members, `mass` being `[node][shock]` in one row as in the histogram, whose next state lies beyond the nodes.

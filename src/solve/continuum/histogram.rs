@@ -169,7 +169,8 @@ impl Lottery {
     pub fn next(&self, nodes: &Nodes, place: usize, state: usize) -> f64 {
         let corners = place * self.corners..(place + 1) * self.corners;
         let own = self.to[corners.clone()].iter().zip(&self.weight[corners]);
-        own.map(|(to, w)| w * nodes.axes[state][nodes.index(*to as usize, state)]).sum()
+        own.map(|(to, w)| w * nodes.axes[state][nodes.index(*to as usize, state)])
+            .sum()
     }
 
     /// Moves `mass` one period: `out` is where it then is. `transition[z][z']` moves the chains, rows summing to 1.

@@ -137,7 +137,7 @@ pub struct SeriesMoments {
     /// Standard errors of the mean and of the standard deviation, by how much paths differ; not a number where nothing is sampled.
     #[serde(default = "not_known")]
     pub errors: (f64, f64),
-    /// Mean over paths of the first autocorrelation, within a life where lives have a horizon; NaN where they have one period.
+    /// First autocorrelation over all paths, of pairs of periods in one life; NaN where lives have one period.
     pub autocorrelation: f64,
     /// Smallest value.
     pub min: f64,

@@ -17,12 +17,11 @@ impl Proof for Moments {
             let lives: Vec<Vec<f64>> = (0..paths)
                 .map(|p| x.iter().skip(p).step_by(paths).copied().take(played.whole[p]).collect())
                 .collect();
-            let date = |p: usize, i: usize| played.times[i * paths + p].time;
-            let by_path = lives.iter().enumerate().map(|(p, own)| match spec.horizon {
-                None => statistics::autocorrelation(own),
-                Some(_) => statistics::autocorrelation_within(own, |i| date(p, i + 1) == date(p, i) + 1),
-            });
-            let autocorrelation = by_path.sum::<f64>() / paths as f64;
+            let mut pairs = statistics::Pairs::default();
+            for (p, own) in lives.iter().enumerate() {
+                let together = own.windows(2).enumerate().filter(|(i, _)| !played.last[i * paths + p]);
+                together.for_each(|(_, pair)| pairs.push(pair[0], pair[1]));
+            }
             // In the order of periods.
             let counted = x
                 .iter()
@@ -34,7 +33,7 @@ impl Proof for Moments {
                 mean: statistics::mean(&counted),
                 sd: statistics::sd(&counted),
                 errors: rest::standard_errors(&counted, &lives),
-                autocorrelation,
+                autocorrelation: pairs.correlation(),
                 min: counted.iter().copied().fold(f64::INFINITY, f64::min),
                 max: counted.iter().copied().fold(f64::NEG_INFINITY, f64::max),
                 chain,

@@ -109,6 +109,7 @@ impl Simulated {
                 }
                 out.reward.extend(&w.reward);
                 out.infeasible.extend(&w.infeasible);
+                out.last.extend(w.last());
             });
         }
         out

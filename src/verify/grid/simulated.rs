@@ -14,6 +14,8 @@ pub struct Simulated {
     pub actions: Vec<Vec<f64>>,
     /// Rewards, one value per path-period (the arrays below likewise).
     pub reward: Vec<f64>,
+    /// Whether a life ends with the period, one flag for each path-period.
+    pub last: Vec<bool>,
     /// Whether a state is off the grid, one flag for each path-period.
     pub outside: Vec<bool>,
     /// Whether a hard constraint is violated, one flag for each path-period.

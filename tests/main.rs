@@ -16,6 +16,7 @@ mod equilibria;
 mod errors_estimated;
 mod explain;
 mod finer_defaults;
+mod flags;
 mod fuzz;
 mod games;
 mod grids;

@@ -1,7 +1,8 @@
 //! From a source to a checked model.
 
-use super::effects;
+use super::screen::Screen;
 use super::source::{Overrides, Source};
+use super::{Exit, Failure, effects};
 use crate::diag::{Diagnostic, Severity};
 use crate::{Model, Options};
 use std::path::Path;
@@ -53,4 +54,25 @@ pub fn compile(source: &Source, overrides: &Overrides, members: Option<usize>) -
         );
     }
     (model.map(|model| Compiled { model }), diagnostics)
+}
+
+/// A checked model with its messages, all of which are shown.
+///
+/// # Errors
+/// The messages of a file with errors.
+pub(super) fn shown(
+    source: &Source,
+    overrides: &Overrides,
+    screen: &Screen,
+) -> Result<(Compiled, Vec<Diagnostic>), Failure> {
+    let (compiled, diagnostics) = compile(source, overrides, None);
+    screen.diagnostics(&diagnostics, Some(source));
+    match compiled {
+        Some(compiled) => Ok((compiled, diagnostics)),
+        None => Err(Failure {
+            exit: Exit::of(&diagnostics),
+            diagnostics: if screen.json { diagnostics } else { Vec::new() },
+            source: None,
+        }),
+    }
 }

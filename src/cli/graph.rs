@@ -1,6 +1,6 @@
 //! `econc graph`: who depends on what, and when it is known.
 
-use super::compiled::compile;
+use super::compiled::shown;
 use super::globals::Globals;
 use super::screen::Screen;
 use super::source::Source;
@@ -62,15 +62,7 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         .into());
     }
     let source = Source::read(&arguments.file)?;
-    let (compiled, diagnostics) = compile(&source, &globals.overrides()?, None);
-    screen.diagnostics(&diagnostics, Some(&source));
-    let Some(compiled) = compiled else {
-        return Err(Failure {
-            exit: Exit::of(&diagnostics),
-            diagnostics: if screen.json { diagnostics } else { Vec::new() },
-            source: None,
-        });
-    };
+    let (compiled, diagnostics) = shown(&source, &globals.overrides()?, screen)?;
     let text = match form {
         Form::Table => drawing_of(&compiled.model)
             .to_table()

@@ -1,6 +1,6 @@
 //! `econc solve --list` and `econc solve FILE --why`: the methods, and who decides, what each takes as given and which methods fit.
 
-use super::compiled::compile;
+use super::compiled::shown;
 use super::globals::Globals;
 use super::screen::Screen;
 use super::source::Source;
@@ -45,15 +45,7 @@ pub(super) fn run(
     screen: &Screen,
 ) -> Result<Exit, Failure> {
     let source = Source::read(file)?;
-    let (compiled, diagnostics) = compile(&source, &globals.overrides()?, None);
-    screen.diagnostics(&diagnostics, Some(&source));
-    let Some(compiled) = compiled else {
-        return Err(Failure {
-            exit: Exit::of(&diagnostics),
-            diagnostics: if screen.json { diagnostics } else { Vec::new() },
-            source: None,
-        });
-    };
+    let (compiled, _) = shown(&source, &globals.overrides()?, screen)?;
     let asked = driver::Request {
         method: method.map(str::to_string),
         concept: concept.map(str::to_string),

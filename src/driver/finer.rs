@@ -27,7 +27,7 @@ const FINEST_CHAINS: usize = 8;
 const PRODUCTS: f64 = 1.8e8;
 
 /// A solution that was judged to the end and stands while something finer is tried.
-pub(super) struct Standing {
+pub(super) struct JudgedSolution {
     pub(super) problem: Decision,
     pub(super) solution: Solution,
     pub(super) certificate: Certificate,
@@ -35,13 +35,13 @@ pub(super) struct Standing {
     pub(super) fell_back: Option<Diagnostic>,
 }
 
-impl Standing {
+impl JudgedSolution {
     pub(super) fn new(
         (problem, solution): (Decision, Solution),
         certificate: Certificate,
         (build, fell_back): (&decision::ProblemOptions, &Option<Diagnostic>),
-    ) -> Standing {
-        Standing {
+    ) -> JudgedSolution {
+        JudgedSolution {
             problem,
             solution,
             certificate,
@@ -66,7 +66,7 @@ impl Standing {
     }
 
     /// Says that it was not made finer, as that would take too long.
-    pub(super) fn dear(mut self, work: &Work) -> Standing {
+    pub(super) fn dear(mut self, work: &Work) -> JudgedSolution {
         let more = work.more();
         for d in &mut self.certificate.reasons {
             if d.severity == crate::diag::Severity::Error {
@@ -81,7 +81,7 @@ impl Standing {
     }
 
     /// Says that its grid should be wider and that finding out how wide would take too long.
-    pub(super) fn narrow(self, work: &Work) -> Standing {
+    pub(super) fn narrow(self, work: &Work) -> JudgedSolution {
         let mut dear = self.dear(work);
         if dear.certificate.passed {
             dear.certificate.passed = false;
@@ -401,7 +401,7 @@ mod tests {
         let problem = problem(&decision::ProblemOptions::default());
         let solution =
             crate::solve::value_iteration::solve(&problem, &Default::default(), &mut crate::solve::progress::silent);
-        let stands = |certificate: Certificate| Standing {
+        let stands = |certificate: Certificate| JudgedSolution {
             problem: self::problem(&decision::ProblemOptions::default()),
             solution: solution.clone().unwrap_or_else(|d| panic!("{d:?}")),
             certificate,

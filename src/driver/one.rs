@@ -6,7 +6,7 @@
 //! work. What is kept between rounds is [`Rounds`]; a phase that ends them all says so by [`End`].
 
 use super::ends::{around, hold, limited, runs_away, stationary, unlimited, widen};
-use super::finer::{Judged, Standing, linear_instead, smears, spikes, too_coarse};
+use super::finer::{Judged, JudgedSolution, linear_instead, smears, spikes, too_coarse};
 use super::idle::unread;
 use super::reach::{Reach, reach};
 use super::work::{Within, Work};
@@ -58,7 +58,7 @@ pub(super) fn solve(
 /// What ends all rounds.
 enum End {
     /// This is the solution, with its verdict.
-    HandedOver(Box<Standing>),
+    HandedOver(Box<JudgedSolution>),
     /// There is none.
     Failed(Vec<Diagnostic>),
 }
@@ -75,8 +75,8 @@ impl From<Vec<Diagnostic>> for End {
     }
 }
 
-impl From<Standing> for End {
-    fn from(standing: Standing) -> End {
+impl From<JudgedSolution> for End {
+    fn from(standing: JudgedSolution) -> End {
         End::HandedOver(Box::new(standing))
     }
 }
@@ -96,11 +96,11 @@ struct Rounds<'a> {
     judged: Judged,
     work: Work,
     /// What stands while something finer is tried.
-    stands: Option<Standing>,
+    stands: Option<JudgedSolution>,
     /// Where the next solve begins.
     last: Option<Solution>,
     /// What is handed over where making its grid finer, or (`true`) wider, takes too much work; it fails.
-    coarser: Option<(Standing, bool)>,
+    coarser: Option<(JudgedSolution, bool)>,
     /// Said once, by the first grid on which cubic interpolation did not settle.
     fell_back: Option<Diagnostic>,
     /// How often grids had been widened when cubic interpolation was tried again: what leaves a narrow grid, or begins from values of one, may settle on the
@@ -177,7 +177,7 @@ impl<'a> Rounds<'a> {
         let simulation = settings(self.model, &problem, self.options.seed);
         let certificate = certify(&problem, &solution, &simulation)?;
         self.work.judged(problem.work() - before, (0, 0));
-        let now = Standing::new((problem, solution), certificate, (&self.build, &self.fell_back));
+        let now = JudgedSolution::new((problem, solution), certificate, (&self.build, &self.fell_back));
         let Some(now) = self.wider(now)? else { return Ok(()) };
         if self.fell_back.take_if(|_| self.again < self.widenings).is_some() {
             self.again = self.widenings;
@@ -245,7 +245,7 @@ impl<'a> Rounds<'a> {
     }
 
     /// What is handed over where a method found nothing, because its work was used up (`over`) or for another reason.
-    fn without(&mut self, d: Diagnostic, over: bool, coarser: Option<(Standing, bool)>) -> End {
+    fn without(&mut self, d: Diagnostic, over: bool, coarser: Option<(JudgedSolution, bool)>) -> End {
         match (self.stands.take(), coarser) {
             // What cannot be solved finer stands as it was.
             (Some(before), _) if over => before.dear(&self.work).into(),
@@ -271,7 +271,7 @@ impl<'a> Rounds<'a> {
     ///
     /// # Errors
     /// Those of the policy.
-    fn wider(&mut self, now: Standing) -> Result<Option<Standing>, Diagnostic> {
+    fn wider(&mut self, now: JudgedSolution) -> Result<Option<JudgedSolution>, Diagnostic> {
         if self.widenings == WIDENINGS {
             return Ok(Some(now));
         }
@@ -290,7 +290,7 @@ impl<'a> Rounds<'a> {
     }
 
     /// Asks for more nodes where residuals on the solver's own chain are too large and more nodes help; the same solution back where not.
-    fn with_smaller_residuals(&mut self, method: &dyn Method, now: Standing) -> Option<Standing> {
+    fn with_smaller_residuals(&mut self, method: &dyn Method, now: JudgedSolution) -> Option<JudgedSolution> {
         if self.refinements == REFINEMENTS || !method.refines() {
             return Some(now);
         }
@@ -318,7 +318,7 @@ impl<'a> Rounds<'a> {
     ///
     /// # Errors
     /// Those of the policy.
-    fn run_away(&self, now: &mut Standing) -> Result<(), Diagnostic> {
+    fn run_away(&self, now: &mut JudgedSolution) -> Result<(), Diagnostic> {
         let far = match self.widenings == WIDENINGS {
             true => self.far(now)?,
             false => None,
@@ -337,7 +337,7 @@ impl<'a> Rounds<'a> {
     }
 
     /// Judges the solution in the economy that is simulated.
-    fn judge_in_the_economy(&mut self, method: &dyn Method, now: &mut Standing) {
+    fn judge_in_the_economy(&mut self, method: &dyn Method, now: &mut JudgedSolution) {
         let (begun, said) = begins(self.model, &now.solution, &named(&self.still));
         now.certificate.reasons.extend(said);
         let may_be_finer = method.refines()
@@ -359,7 +359,7 @@ impl<'a> Rounds<'a> {
     ///
     /// # Errors
     /// The solution that is handed over, where nothing is made finer.
-    fn with_smaller_errors(&mut self, method: &dyn Method, mut now: Standing) -> Result<(), End> {
+    fn with_smaller_errors(&mut self, method: &dyn Method, mut now: JudgedSolution) -> Result<(), End> {
         if let Some(before) = self.stands.take_if(|before| before.is_better_than(&now.certificate)) {
             now = before;
             self.judged.taken_back(&now.build);
@@ -397,7 +397,7 @@ impl<'a> Rounds<'a> {
     ///
     /// # Errors
     /// Those of the policy.
-    fn far(&self, now: &Standing) -> Result<Option<Reach>, Diagnostic> {
+    fn far(&self, now: &JudgedSolution) -> Result<Option<Reach>, Diagnostic> {
         if self.build.draws > 0 || self.model.horizon.is_some() || now.problem.open_ends.is_empty() {
             return Ok(None);
         }
@@ -464,7 +464,7 @@ fn named(still: &Option<(Vec<String>, SteadyState)>) -> Vec<(String, f64)> {
     all.collect()
 }
 
-impl Standing {
+impl JudgedSolution {
     /// As it is handed over.
     fn solved(mut self, model: &Model, options: &Request, still: &Option<(Vec<String>, SteadyState)>) -> Solved {
         hints::agree(model, &self.solution, &mut self.certificate);

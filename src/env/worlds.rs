@@ -95,6 +95,61 @@ struct Layout {
     markets: usize,
 }
 
+impl Layout {
+    /// The layout, and the nodes that are computed, of a model: `watched` ones and the sides of its markets last.
+    fn of(model: &Model, watched: &[NodeId], markets: &[Market]) -> (Layout, Vec<NodeId>) {
+        let mut nodes: Vec<NodeId> = Vec::new();
+        let mut layout = Layout::default();
+        nodes.extend(model.agents.iter().filter_map(|a| a.reward));
+        layout.next = nodes.len();
+        nodes.extend(model.states.iter().map(|s| s.next));
+        layout.ends = nodes.len();
+        nodes.extend(model.ends.iter().map(|e| e.condition));
+        layout.paying = nodes.len();
+        nodes.extend(model.ends.iter().map(|e| e.paying.unwrap_or(e.condition)));
+        layout.requires = nodes.len();
+        nodes.extend(model.requires.iter().map(|r| r.condition));
+        layout.watched = nodes.len();
+        nodes.extend(watched.iter().copied());
+        layout.markets = nodes.len();
+        nodes.extend(markets.iter().flat_map(|m| m.sides.iter().flatten().copied()));
+        (layout, nodes)
+    }
+}
+
+/// For each shock and each shock that its chances are given by, which element of that one belongs to each of its own.
+fn rows(model: &Model) -> Vec<Vec<Vec<usize>>> {
+    model
+        .shocks
+        .iter()
+        .map(|s| match &s.process {
+            Process::Chain { given, .. } => given
+                .iter()
+                .map(|(g, _)| crate::graph::shape::aligned(&model.graph, &model.shocks[*g].shape, &s.shape))
+                .collect(),
+            Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Iid(_) | Process::Var1 { .. } => Vec::new(),
+        })
+        .collect()
+}
+
+/// Nothing counted yet.
+fn counts(model: &Model, markets: &[Market]) -> Counts {
+    Counts {
+        outside: vec![(0, f64::NAN); model.states.len()],
+        binding: vec![0; model.requires.len()],
+        moved: vec![Moved::default(); model.actions.len()],
+        not_cleared: markets
+            .iter()
+            .map(|m| Clearing {
+                market: m.names.join(", "),
+                span: m.span,
+                ..Clearing::default()
+            })
+            .collect(),
+        ..Counts::default()
+    }
+}
+
 /// Things worth counting in every run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counts {
@@ -213,21 +268,7 @@ impl Worlds {
             .map(|r| r.slack)
             .collect();
         let projection = if hard.is_empty() { None } else { Some(engine(hard)?) };
-        let mut nodes: Vec<NodeId> = Vec::new();
-        let mut layout = Layout::default();
-        nodes.extend(model.agents.iter().filter_map(|a| a.reward));
-        layout.next = nodes.len();
-        nodes.extend(model.states.iter().map(|s| s.next));
-        layout.ends = nodes.len();
-        nodes.extend(model.ends.iter().map(|e| e.condition));
-        layout.paying = nodes.len();
-        nodes.extend(model.ends.iter().map(|e| e.paying.unwrap_or(e.condition)));
-        layout.requires = nodes.len();
-        nodes.extend(model.requires.iter().map(|r| r.condition));
-        layout.watched = nodes.len();
-        nodes.extend(watched.iter().copied());
-        layout.markets = nodes.len();
-        nodes.extend(markets.iter().flat_map(|m| m.sides.iter().flatten().copied()));
+        let (layout, nodes) = Layout::of(&model, &watched, &markets);
         let outcome = Engine::watching(graph.clone(), nodes)?;
         let frame = model
             .graph
@@ -241,32 +282,8 @@ impl Worlds {
             .iter()
             .map(|s| vec![0.0; model.graph.elements(&s.shape) * worlds])
             .collect();
-        let rows = model
-            .shocks
-            .iter()
-            .map(|s| match &s.process {
-                Process::Chain { given, .. } => given
-                    .iter()
-                    .map(|(g, _)| crate::graph::shape::aligned(&model.graph, &model.shocks[*g].shape, &s.shape))
-                    .collect(),
-                Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Iid(_) | Process::Var1 { .. } => Vec::new(),
-            })
-            .collect();
-        let counts = Counts {
-            outside: vec![(0, f64::NAN); model.states.len()],
-            binding: vec![0; model.requires.len()],
-            moved: vec![Moved::default(); model.actions.len()],
-            not_cleared: markets
-                .iter()
-                .map(|m| Clearing {
-                    market: m.names.join(", "),
-                    span: m.span,
-                    ..Clearing::default()
-                })
-                .collect(),
-            ..Counts::default()
-        };
-        let order = model.drawing_order();
+        let counts = counts(&model, &markets);
+        let (order, rows) = (model.drawing_order(), rows(&model));
         let noise_laws = laws::Laws::new(&model, &graph)?;
         let mut w = Worlds {
             model: Arc::new(model),

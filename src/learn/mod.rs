@@ -30,6 +30,8 @@ pub mod off_policy;
 #[cfg(feature = "learn")]
 pub mod on_policy;
 pub mod options;
+#[cfg(all(test, feature = "learn"))]
+mod options_tests;
 pub mod plan;
 pub mod play;
 pub mod policy;

@@ -156,39 +156,7 @@ pub fn tabulate(
         }));
     }
     let visited = visit(model, agent, grids, policy)?;
-    let seen = &model.agents[agent].observation;
-    let mut axes: Vec<(String, usize, Points)> = Vec::new();
-    for (i, s) in model.states.iter().enumerate() {
-        if seen.iter().any(|o| o.state == Some(i)) {
-            let input = s.input.0 as usize;
-            let values = over((s.domain.lo, s.domain.hi), s.domain.integer, visited[input]);
-            axes.push((s.name.clone(), input, values));
-        }
-    }
-    // What others have chosen at an earlier stage.
-    for a in model.actions.iter().filter(|a| a.owner != agent) {
-        if seen.iter().any(|o| o.node == a.node) {
-            let (input, domain) = (a.input.0 as usize, &model.graph.nodes[a.node.0 as usize].domain);
-            let whole = matches!(a.space, Space::Integer { .. } | Space::Finite { .. });
-            axes.push((
-                a.name.clone(),
-                input,
-                over((domain.lo, domain.hi), whole, visited[input]),
-            ));
-        }
-    }
-    for (i, s) in model.shocks.iter().enumerate() {
-        if seen.iter().any(|o| o.shock == Some(i)) {
-            let values = match &s.process {
-                Process::Chain { values, .. } => Points::These((0..values.len()).map(|k| k as f64).collect()),
-                Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Iid(_) | Process::Var1 { .. } => {
-                    let (lo, hi) = visited[s.input.0 as usize];
-                    Points::Between(lo, hi)
-                }
-            };
-            axes.push((s.name.clone(), s.input.0 as usize, values));
-        }
-    }
+    let axes = axes(model, agent, &visited);
     // Worlds carry the number of a chain's state, readers its value.
     let shown: Vec<Option<&Vec<f64>>> = axes
         .iter()
@@ -203,7 +171,6 @@ pub fn tabulate(
                 })
         })
         .collect();
-    let meanings = t.interface.meanings(model);
     let axes = refine(axes);
     let total: usize = axes.iter().map(|a| a.2.len()).product();
     let mut rows = Vec::with_capacity(total);
@@ -247,6 +214,65 @@ pub fn tabulate(
         }
         from += lanes;
     }
+    let wide = rows
+        .first()
+        .is_some_and(|r| r.len() > axes.len() + chosen_numbers(model, &t.interface));
+    let columns = columns(model, &t.interface, axes.iter().map(|a| a.0.as_str()), wide);
+    Ok((columns, rows))
+}
+
+/// What the policy is read at: what the agent sees, the input it stands in, and its points.
+fn axes(model: &Model, agent: usize, visited: &[(f64, f64)]) -> Vec<(String, usize, Points)> {
+    let seen = &model.agents[agent].observation;
+    let mut axes: Vec<(String, usize, Points)> = Vec::new();
+    for (i, s) in model.states.iter().enumerate() {
+        if seen.iter().any(|o| o.state == Some(i)) {
+            let input = s.input.0 as usize;
+            let values = over((s.domain.lo, s.domain.hi), s.domain.integer, visited[input]);
+            axes.push((s.name.clone(), input, values));
+        }
+    }
+    // What others have chosen at an earlier stage.
+    for a in model.actions.iter().filter(|a| a.owner != agent) {
+        if seen.iter().any(|o| o.node == a.node) {
+            let (input, domain) = (a.input.0 as usize, &model.graph.nodes[a.node.0 as usize].domain);
+            let whole = matches!(a.space, Space::Integer { .. } | Space::Finite { .. });
+            axes.push((
+                a.name.clone(),
+                input,
+                over((domain.lo, domain.hi), whole, visited[input]),
+            ));
+        }
+    }
+    for (i, s) in model.shocks.iter().enumerate() {
+        if seen.iter().any(|o| o.shock == Some(i)) {
+            let values = match &s.process {
+                Process::Chain { values, .. } => Points::These((0..values.len()).map(|k| k as f64).collect()),
+                Process::Ar1 { .. } | Process::RandomWalk { .. } | Process::Iid(_) | Process::Var1 { .. } => {
+                    let (lo, hi) = visited[s.input.0 as usize];
+                    Points::Between(lo, hi)
+                }
+            };
+            axes.push((s.name.clone(), s.input.0 as usize, values));
+        }
+    }
+    axes
+}
+
+/// How many numbers a policy chooses for one member.
+fn chosen_numbers(model: &Model, interface: &Interface) -> usize {
+    let of_one = |a: &usize| model.graph.elements(&model.actions[*a].shape) / interface.members.max(1);
+    interface.actions.iter().map(of_one).sum()
+}
+
+/// The columns of a table: what is seen, what is chosen, and the chances of finite choices where the policy has `chances`.
+fn columns<'a>(
+    model: &Model,
+    interface: &Interface,
+    axes: impl Iterator<Item = &'a str>,
+    chances: bool,
+) -> Vec<Column> {
+    let meanings = interface.meanings(model);
     let plain = |name: String| Column {
         name,
         labels: Vec::new(),
@@ -256,14 +282,13 @@ pub fn tabulate(
         _ => Vec::new(),
     };
     let mut columns: Vec<Column> = axes
-        .into_iter()
-        .map(|(name, _, _)| Column {
-            labels: words(&name),
-            name,
+        .map(|name| Column {
+            labels: words(name),
+            name: name.to_string(),
         })
         .collect();
-    for a in &t.interface.actions {
-        let of_one = model.graph.elements(&model.actions[*a].shape) / t.interface.members.max(1);
+    for a in &interface.actions {
+        let of_one = model.graph.elements(&model.actions[*a].shape) / interface.members.max(1);
         let name = &model.actions[*a].name;
         columns.extend((0..of_one).map(|e| {
             let name = if of_one > 1 {
@@ -278,8 +303,8 @@ pub fn tabulate(
             }
         }));
     }
-    if rows.first().is_some_and(|r| r.len() > columns.len()) {
-        for (d, size) in t.interface.space.discrete.iter().enumerate() {
+    if chances {
+        for (d, size) in interface.space.discrete.iter().enumerate() {
             let meaning = meanings.iter().find(|m| m.discrete == Some(d));
             columns.extend((0..*size).map(|i| {
                 let name = meaning.map_or("choice", |m| &m.action);
@@ -291,7 +316,7 @@ pub fn tabulate(
             }));
         }
     }
-    Ok((columns, rows))
+    columns
 }
 
 /// Where a variable is read.

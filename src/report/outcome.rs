@@ -15,7 +15,7 @@ use crate::env::simulate::{Averaged, Simulation};
 use crate::verify::grid::Certificate;
 use crate::verify::grid::quantiles::Quantiles;
 use crate::verify::grid::trusted::Trusted;
-use crate::verify::world::Scale;
+use crate::verify::world::{ProofRow, Scale};
 
 /// File of a run directory from which a solution is read back.
 pub const SOLUTION_FILE: &str = "solution.ron";
@@ -217,7 +217,19 @@ fn points(q: &Option<Quantiles>) -> String {
     format!("{} points", q.map_or(0, |q| q.points))
 }
 
+/// The rows of a certificate: those of the solver's own chain, then those of the economy.
 fn checks(c: &Certificate) -> Vec<Check> {
+    let mut out = residuals(c);
+    shares(c, &mut out);
+    out.extend(constant(c));
+    out.extend(trusted(c));
+    let proofs = c.world.iter().flat_map(|w| &w.proofs);
+    out.extend(proofs.map(proof));
+    out
+}
+
+/// Residuals and gains on the solver's own chain.
+fn residuals(c: &Certificate) -> Vec<Check> {
     let mut out = Vec::new();
     let t = &c.thresholds;
     let unit = format!("in units of {}", c.unit);
@@ -276,14 +288,24 @@ fn checks(c: &Certificate) -> Vec<Check> {
         Some(t.deviation),
         "ergodic set".into(),
     );
-    let share = |name: &str, x: f64, limit: Option<f64>, note: &str| Check {
+    out
+}
+
+/// A row of a share of simulated time.
+fn share(name: &str, x: f64, limit: Option<f64>, note: &str) -> Check {
+    Check {
         name: name.into(),
         measured: x,
         shown: Some(format!("{} %", number::compact(100.0 * x))),
         bound: limit.map_or(String::new(), |l| format!("at most {} %", number::compact(100.0 * l))),
         pass: limit.map(|l| x <= l),
         note: note.into(),
-    };
+    }
+}
+
+/// Where simulated time is spent.
+fn shares(c: &Certificate, out: &mut Vec<Check>) {
+    let t = &c.thresholds;
     // An equilibrium is judged in the economy alone.
     if c.equilibrium.is_none() {
         out.push(share("time outside the grid", c.outside, Some(t.edges), "simulated"));
@@ -304,60 +326,68 @@ fn checks(c: &Certificate) -> Vec<Check> {
     for s in c.constraints.iter().filter(|s| s.share > 0.0) {
         out.push(share(&s.name, s.share, None, "a constraint binds"));
     }
-    if let Some(k) = &c.constant {
-        let actions: Vec<String> = k.actions.iter().map(|x| number::compact(*x)).collect();
-        out.push(Check {
-            name: format!("{BEST_CONSTANT}{} ({})", k.kind, actions.join(", ")),
-            measured: k.constant,
-            shown: Some(if k.is_feasible() {
-                number::significant(k.constant, 8)
-            } else {
-                "no constant is feasible".into()
-            }),
-            bound: format!("at most {}", number::significant(k.limit(t.constant), 8)),
-            pass: Some(k.holds(t.constant)),
-            note: "lifetime value; the bound is the solution's, with three standard errors of the difference".into(),
-        });
+}
+
+/// The best constant policy beside the solution.
+fn constant(c: &Certificate) -> Option<Check> {
+    let k = c.constant.as_ref()?;
+    let t = &c.thresholds;
+    let actions: Vec<String> = k.actions.iter().map(|x| number::compact(*x)).collect();
+    Some(Check {
+        name: format!("{BEST_CONSTANT}{} ({})", k.kind, actions.join(", ")),
+        measured: k.constant,
+        shown: Some(if k.is_feasible() {
+            number::significant(k.constant, 8)
+        } else {
+            "no constant is feasible".into()
+        }),
+        bound: format!("at most {}", number::significant(k.limit(t.constant), 8)),
+        pass: Some(k.holds(t.constant)),
+        note: "lifetime value; the bound is the solution's, with three standard errors of the difference".into(),
+    })
+}
+
+/// The part of the grid on which the solution can be trusted.
+fn trusted(c: &Certificate) -> Option<Check> {
+    let t = c.trusted.as_ref().filter(|t| !t.ranges.is_empty())?;
+    let ranges: Vec<String> = t
+        .ranges
+        .iter()
+        .map(|r| format!("{} in [{}, {}]", r.name, number::compact(r.lo), number::compact(r.hi)))
+        .collect();
+    let mut words = match t.off {
+        0 => String::new(),
+        1 => "; one point there is off".to_string(),
+        off => format!("; {off} points there are off"),
+    };
+    if t.share < 0.1 {
+        words.push_str("; the rest of the grid is not certified");
     }
-    if let Some(t) = c.trusted.as_ref().filter(|t| !t.ranges.is_empty()) {
-        let ranges: Vec<String> = t
-            .ranges
-            .iter()
-            .map(|r| format!("{} in [{}, {}]", r.name, number::compact(r.lo), number::compact(r.hi)))
-            .collect();
-        let mut words = match t.off {
-            0 => String::new(),
-            1 => "; one point there is off".to_string(),
-            off => format!("; {off} points there are off"),
-        };
-        if t.share < 0.1 {
-            words.push_str("; the rest of the grid is not certified");
-        }
-        out.push(Check {
-            name: "grid that can be trusted".into(),
-            measured: t.share,
-            shown: Some(format!("{} %", number::compact(100.0 * t.share))),
-            bound: String::new(),
-            pass: if t.spikes.is_empty() { None } else { Some(false) },
-            note: format!("{}{words}", ranges.join(", ")),
-        });
+    Some(Check {
+        name: "grid that can be trusted".into(),
+        measured: t.share,
+        shown: Some(format!("{} %", number::compact(100.0 * t.share))),
+        bound: String::new(),
+        pass: if t.spikes.is_empty() { None } else { Some(false) },
+        note: format!("{}{words}", ranges.join(", ")),
+    })
+}
+
+/// A proof in the economy as a row.
+fn proof(p: &ProofRow) -> Check {
+    let show = |x: f64| match p.scale {
+        Scale::Log => format!("10^{x:.2}"),
+        Scale::Share => format!("{} %", number::compact(100.0 * x)),
+        Scale::Plain => number::compact(x),
+    };
+    Check {
+        name: p.name.clone(),
+        measured: p.value,
+        shown: Some(show(p.value)),
+        bound: p.limit.map_or(String::new(), |l| format!("at most {}", show(l))),
+        pass: p.holds,
+        note: p.note.clone(),
     }
-    for p in c.world.iter().flat_map(|w| &w.proofs) {
-        let show = |x: f64| match p.scale {
-            Scale::Log => format!("10^{x:.2}"),
-            Scale::Share => format!("{} %", number::compact(100.0 * x)),
-            Scale::Plain => number::compact(x),
-        };
-        out.push(Check {
-            name: p.name.clone(),
-            measured: p.value,
-            shown: Some(show(p.value)),
-            bound: p.limit.map_or(String::new(), |l| format!("at most {}", show(l))),
-            pass: p.holds,
-            note: p.note.clone(),
-        });
-    }
-    out
 }
 
 fn tables(c: &Certificate) -> Vec<NamedTable> {

@@ -88,68 +88,8 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
     if let Some(s) = &planned.plan.environment.scenario {
         facts.push(("scenario".to_string(), s.clone()));
     }
-    let mut files = Vec::new();
-    for t in seeds {
-        let seed = t.record.seed;
-        let mut put = |policy: &Policy, best: bool| -> Result<(), Diagnostic> {
-            let text = crate::graph::store::ron_text(policy)
-                .map_err(|e| Diagnostic::error("E0951", "the policy cannot be written").note(e.to_string()))?;
-            files.push((policy_file(t.agent.as_deref(), seed, best), text.into_bytes()));
-            Ok(())
-        };
-        put(&t.last, false)?;
-        if let Some((_, best)) = &t.record.best {
-            put(best, true)?;
-        }
-        files.extend(logs(t.agent.as_deref(), &t.record));
-    }
-    let measured = |t: &Trained, best: bool| {
-        let m = &t.record.measured;
-        let at = t.record.best.as_ref().map_or(0, |b| b.0);
-        let x = if best {
-            m.iter().find(|x| x.steps == at)
-        } else {
-            m.last()
-        };
-        x.map_or((f64::NAN, f64::NAN), |x| {
-            (x.episode_return, x.distance.unwrap_or(f64::NAN))
-        })
-    };
-    let discounted = |t: &Trained, best: bool| {
-        let m = &t.record.measured;
-        let at = t.record.best.as_ref().map_or(0, |b| b.0);
-        let x = if best {
-            m.iter().find(|x| x.steps == at)
-        } else {
-            m.last()
-        };
-        x.map_or(f64::NAN, |x| x.discounted)
-    };
-    let column = |f: &dyn Fn(&Trained) -> f64| seeds.iter().map(f).collect::<Vec<f64>>();
-    // What is maximised, and by which the best is chosen, is the discounted return; the plain sum stands beside it.
-    let mut table = Table::new().integers("seed", seeds.iter().map(|t| t.record.seed as i64).collect());
-    if several {
-        let name = |t: &Trained| t.agent.clone().unwrap_or_default();
-        table = table.texts("agent", seeds.iter().map(name).collect());
-    }
-    table = table
-        .numbers("discounted return", column(&|t| discounted(t, false)))
-        .numbers("best discounted return", column(&|t| discounted(t, true)))
-        .numbers(
-            "best at step",
-            column(&|t| t.record.best.as_ref().map_or(f64::NAN, |b| b.0 as f64)),
-        );
-    table = table.numbers("sum of rewards", column(&|t| measured(t, false).0));
-    if seeds
-        .iter()
-        .any(|t| t.record.measured.iter().any(|m| m.distance.is_some()))
-    {
-        table = table.numbers("distance to exact", column(&|t| measured(t, false).1));
-    }
-    if seeds.iter().any(|t| t.record.beside_constant.is_some()) {
-        let of = |t: &Trained| t.record.beside_constant.as_ref().map_or(f64::NAN, |b| b.value);
-        table = table.numbers("best constant", column(&of));
-    }
+    let files = files(seeds)?;
+    let table = table(seeds, several);
     let (mut pictures, mut diagnostics) = (Vec::new(), Vec::new());
     for ((method, own), agent) in learners.iter().zip(&agents) {
         let (mut own_pictures, mut own_remarks) = (curves(method.name(), own), remarks(method, own));
@@ -184,6 +124,72 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
         diagnostics,
         ..Content::default()
     })
+}
+
+/// Policies and logs as files, seed by seed.
+///
+/// # Errors
+/// E0951 if a policy cannot be written as text.
+fn files(seeds: &[Trained]) -> Result<Vec<(String, Vec<u8>)>, Diagnostic> {
+    let mut files = Vec::new();
+    for t in seeds {
+        let seed = t.record.seed;
+        let mut put = |policy: &Policy, best: bool| -> Result<(), Diagnostic> {
+            let text = crate::graph::store::ron_text(policy)
+                .map_err(|e| Diagnostic::error("E0951", "the policy cannot be written").note(e.to_string()))?;
+            files.push((policy_file(t.agent.as_deref(), seed, best), text.into_bytes()));
+            Ok(())
+        };
+        put(&t.last, false)?;
+        if let Some((_, best)) = &t.record.best {
+            put(best, true)?;
+        }
+        files.extend(logs(t.agent.as_deref(), &t.record));
+    }
+    Ok(files)
+}
+
+/// What was measured, one row per seed (and agent, where several have learned).
+fn table(seeds: &[Trained], several: bool) -> Table {
+    // The last measurement, or the best.
+    let measured = |t: &Trained, best: bool| {
+        let m = &t.record.measured;
+        let at = t.record.best.as_ref().map_or(0, |b| b.0);
+        let x = if best {
+            m.iter().find(|x| x.steps == at)
+        } else {
+            m.last()
+        };
+        x.map_or((f64::NAN, f64::NAN, f64::NAN), |x| {
+            (x.discounted, x.episode_return, x.distance.unwrap_or(f64::NAN))
+        })
+    };
+    let column = |f: &dyn Fn(&Trained) -> f64| seeds.iter().map(f).collect::<Vec<f64>>();
+    // What is maximised, and by which the best is chosen, is the discounted return; the plain sum stands beside it.
+    let mut table = Table::new().integers("seed", seeds.iter().map(|t| t.record.seed as i64).collect());
+    if several {
+        let name = |t: &Trained| t.agent.clone().unwrap_or_default();
+        table = table.texts("agent", seeds.iter().map(name).collect());
+    }
+    table = table
+        .numbers("discounted return", column(&|t| measured(t, false).0))
+        .numbers("best discounted return", column(&|t| measured(t, true).0))
+        .numbers(
+            "best at step",
+            column(&|t| t.record.best.as_ref().map_or(f64::NAN, |b| b.0 as f64)),
+        );
+    table = table.numbers("sum of rewards", column(&|t| measured(t, false).1));
+    if seeds
+        .iter()
+        .any(|t| t.record.measured.iter().any(|m| m.distance.is_some()))
+    {
+        table = table.numbers("distance to exact", column(&|t| measured(t, false).2));
+    }
+    if seeds.iter().any(|t| t.record.beside_constant.is_some()) {
+        let of = |t: &Trained| t.record.beside_constant.as_ref().map_or(f64::NAN, |b| b.value);
+        table = table.numbers("best constant", column(&of));
+    }
+    table
 }
 
 /// The steps that were really played.

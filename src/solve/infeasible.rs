@@ -37,19 +37,28 @@ struct Tried {
     state: Option<usize>,
 }
 
-/// Tries choices at a node, each with what may be drawn.
-fn tried(bellman: &Bellman, at: At, node: usize) -> Tried {
-    let spec = bellman.problem.spec();
-    let mut x = vec![0.0; spec.states.len()];
+/// The states of a node, one lane per state, and `(lower, upper)` bounds there, one pair per continuous action.
+fn place(bellman: &Bellman, at: At, node: usize) -> (Vec<[f64; 1]>, Vec<(f64, f64)>) {
+    let mut x = vec![0.0; bellman.problem.spec().states.len()];
     bellman.tensor.node(node, &mut x);
-    let columns: Vec<[f64; 1]> = x.iter().map(|&v| [v]).collect();
+    let columns: Vec<[f64; 1]> = x.iter().map(|x| [*x]).collect();
     let states: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
     let here = Lanes::before_draws(&states, &[], at.shock, at.time);
     let nc = bellman.continuous.len();
-    let (mut lo, mut hi) = (vec![[0.0]; nc], vec![[0.0]; nc]);
+    let (mut lo, mut hi) = (vec![[f64::NEG_INFINITY]; nc], vec![[f64::INFINITY]; nc]);
     let mut low: Vec<&mut [f64]> = lo.iter_mut().map(|c| c.as_mut_slice()).collect();
     let mut high: Vec<&mut [f64]> = hi.iter_mut().map(|c| c.as_mut_slice()).collect();
     bellman.problem.bounds(&here, &mut low, &mut high);
+    let ranges = lo.iter().zip(&hi).map(|(lo, hi)| (lo[0], hi[0])).collect();
+    (columns, ranges)
+}
+
+/// Tries choices at a node, each with what may be drawn.
+fn tried(bellman: &Bellman, at: At, node: usize) -> Tried {
+    let spec = bellman.problem.spec();
+    let (columns, ranges) = place(bellman, at, node);
+    let states: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
+    let here = Lanes::before_draws(&states, &[], at.shock, at.time);
     let mut out = Tried::default();
     let mut scratch = Scratch::default();
     for (combo, choices) in bellman.combos.iter().zip(&bellman.combo_choices) {
@@ -58,7 +67,7 @@ fn tried(bellman: &Bellman, at: At, node: usize) -> Tried {
             bellman.problem.allowed(&here, a, choice, &mut allowed);
             allowed[0] != 0.0
         });
-        let shares: &[f64] = if nc == 0 { &SHARES[..1] } else { &SHARES };
+        let shares: &[f64] = if ranges.is_empty() { &SHARES[..1] } else { &SHARES };
         for share in shares {
             out.all += 1;
             if !open {
@@ -69,8 +78,8 @@ fn tried(bellman: &Bellman, at: At, node: usize) -> Tried {
             for (&a, &value) in bellman.finite.iter().zip(combo) {
                 actions[a] = [value];
             }
-            for (c, &a) in bellman.continuous.iter().enumerate() {
-                actions[a] = [inside(lo[c][0], hi[c][0], *share)];
+            for (&a, (lo, hi)) in bellman.continuous.iter().zip(&ranges) {
+                actions[a] = [inside(*lo, *hi, *share)];
             }
             let actions: Vec<&[f64]> = actions.iter().map(|a| a.as_slice()).collect();
             let draws = bellman.noises.iter().filter(|(_, weight)| *weight > 0.0).take(DRAWS);
@@ -220,20 +229,9 @@ fn at_all(error: Diagnostic, places: &[Span], label: &str) -> Diagnostic {
 
 /// The first continuous action whose bounds leave nothing at a node, in words.
 fn empty_range(bellman: &Bellman, at: At, node: usize) -> Option<String> {
-    let spec = bellman.problem.spec();
-    let mut x = vec![0.0; spec.states.len()];
-    bellman.tensor.node(node, &mut x);
-    let columns: Vec<[f64; 1]> = x.iter().map(|&v| [v]).collect();
-    let states: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
-    let lanes = Lanes::before_draws(&states, &[], at.shock, at.time);
-    let nc = bellman.continuous.len();
-    let (mut lo, mut hi) = (vec![[0.0]; nc], vec![[0.0]; nc]);
-    let mut low: Vec<&mut [f64]> = lo.iter_mut().map(|c| c.as_mut_slice()).collect();
-    let mut high: Vec<&mut [f64]> = hi.iter_mut().map(|c| c.as_mut_slice()).collect();
-    bellman.problem.bounds(&lanes, &mut low, &mut high);
-    bellman.continuous.iter().enumerate().find_map(|(c, &a)| {
-        let (l, h) = (lo[c][0], hi[c][0]);
-        let name = &spec.actions[a].name;
+    let (_, ranges) = place(bellman, at, node);
+    bellman.continuous.iter().zip(ranges).find_map(|(&a, (l, h))| {
+        let name = &bellman.problem.spec().actions[a].name;
         if l.is_nan() || h.is_nan() {
             Some(format!("the bounds of `{name}` are no numbers there: {l} to {h}"))
         } else if l > h {
@@ -251,9 +249,7 @@ fn nothing_clears(bellman: &Bellman, at: At, node: usize) -> Option<Diagnostic> 
     let problem = bellman.problem;
     let (prices, span) = problem.market()?;
     let spec = problem.spec();
-    let mut x = vec![0.0; spec.states.len()];
-    bellman.tensor.node(node, &mut x);
-    let columns: Vec<[f64; 1]> = x.iter().map(|x| [*x]).collect();
+    let (columns, ranges) = place(bellman, at, node);
     let states: Vec<&[f64]> = columns.iter().map(|c| c.as_slice()).collect();
     let lanes = |actions: &[f64]| -> Option<f64> {
         let columns: Vec<[f64; 1]> = actions.iter().map(|x| [*x]).collect();
@@ -261,21 +257,14 @@ fn nothing_clears(bellman: &Bellman, at: At, node: usize) -> Option<Diagnostic> 
         let lanes = Lanes::before_draws(&states, &actions, at.shock, at.time);
         problem.clears(&lanes)?.first().copied()
     };
-    let nc = bellman.continuous.len();
-    let (mut lo, mut hi) = (vec![[f64::NEG_INFINITY]; nc], vec![[f64::INFINITY]; nc]);
-    let here = Lanes::before_draws(&states, &[], at.shock, at.time);
-    let mut low: Vec<&mut [f64]> = lo.iter_mut().map(|x| x.as_mut_slice()).collect();
-    let mut high: Vec<&mut [f64]> = hi.iter_mut().map(|x| x.as_mut_slice()).collect();
-    problem.bounds(&here, &mut low, &mut high);
     for combo in &bellman.combos {
         for share in [0.5, 0.1, 0.9, 0.001, 0.999] {
             let mut actions = vec![0.0; spec.actions.len()];
             for (f, a) in bellman.finite.iter().enumerate() {
                 actions[*a] = combo[f];
             }
-            for (c, a) in bellman.continuous.iter().enumerate() {
-                let (l, h) = (lo[c][0], hi[c][0]);
-                actions[*a] = inside(l, h, share);
+            for (a, (lo, hi)) in bellman.continuous.iter().zip(&ranges) {
+                actions[*a] = inside(*lo, *hi, share);
             }
             if lanes(&actions)? < crate::kernel::root::NONE {
                 return None;

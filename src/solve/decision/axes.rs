@@ -235,6 +235,27 @@ impl Builder<'_> {
             )
             .hint("use fewer nodes; cubic interpolation needs some hundreds at most"));
         }
+        let n = n as usize;
+        let (lo, hi, (low, high)) = self.ends_of_grid(state, shape, (lo, hi), n)?;
+        if low || high {
+            open.push((k, low, high));
+        }
+        self.spread(state, shape, (lo, hi), n, high)
+    }
+
+    /// Where the grid of a state ends, given its `shape` and what the settings say of its ends (both or none): the lower and the upper end, and which of
+    /// them nobody has fixed.
+    ///
+    /// # Errors
+    /// E0408 for a domain that no grid covers, E0909 for a start that the ends of the file leave out.
+    fn ends_of_grid(
+        &self,
+        state: &crate::check::model::State,
+        shape: &str,
+        (lo, hi): (Option<f64>, Option<f64>),
+        n: usize,
+    ) -> Result<(f64, f64, (bool, bool)), Diagnostic> {
+        let fixed = lo.is_some();
         let d = state.domain;
         let forced = self.options.bounds.iter().find(|(name, _, _)| *name == state.name);
         let start = state.start.map(|s| self.model.graph.nodes[s.0 as usize].domain);
@@ -284,12 +305,8 @@ impl Builder<'_> {
                 }
             }
         };
-        if ends.0 || ends.1 {
-            open.push((k, ends.0, ends.1));
-        }
-        let n = n as usize;
         // An end like this is none that is meant: nodes would be orders of magnitude apart.
-        if args.len() == 1
+        if !fixed
             && d.lo.is_finite()
             && d.hi.is_finite()
             && d.hi - d.lo > FAR * start.map_or(1.0, |s| s.hi.abs().max(1.0))
@@ -323,11 +340,27 @@ impl Builder<'_> {
             if ends.1 && s.hi > hi - 0.1 * (hi - lo) {
                 hi = hi.max(s.hi + 0.2 * (s.hi - lo).abs().max(1e-3));
             }
-            let fixed = args.len() == 3;
             if fixed && !self.options.deterministic && (s.lo < lo || s.hi > hi) {
                 return Err(outside_start(state, (s.lo, s.hi), (lo, hi)));
             }
         }
+        Ok((lo, hi, ends))
+    }
+
+    /// The nodes of a grid of this shape, and whether they are even in logarithms; `high` says that nobody has fixed its upper end.
+    ///
+    /// # Errors
+    /// E0408 for ends between which such nodes do not fit.
+    fn spread(
+        &self,
+        state: &crate::check::model::State,
+        shape: &str,
+        (lo, hi): (f64, f64),
+        n: usize,
+        high: bool,
+    ) -> Result<(Vec<f64>, bool), Diagnostic> {
+        let d = state.domain;
+        let positive = d.lo >= 0.0;
         let made = match shape {
             "log" => grid::log(lo, hi, n).map(|g| (g, true)),
             "uniform" => grid::uniform(lo, hi, n).map(|g| (g, false)),
@@ -337,7 +370,7 @@ impl Builder<'_> {
             "auto" if self.options.dense_below && d.lo.is_finite() && d.hi == f64::INFINITY => {
                 grid::double_log(lo, hi, n).map(|g| (g, false))
             }
-            "auto" if lo == 0.0 && (ends.1 || hi > 3.0) => grid::exponential(lo, hi, n, 3.0).map(|g| (g, false)),
+            "auto" if lo == 0.0 && (high || hi > 3.0) => grid::exponential(lo, hi, n, 3.0).map(|g| (g, false)),
             "auto" => grid::uniform(lo, hi, n).map(|g| (g, false)),
             _ => return Err(bad_grid_setting(state)),
         };

@@ -21,7 +21,7 @@ mod taker;
 mod trial;
 mod vacuity;
 
-pub use record::{EquilibriumCertificate, Reaction, Standing};
+pub use record::{EquilibriumCertificate, PlayerVerdict, Reaction};
 
 use super::first_values::begins;
 use super::grid::Certificate;

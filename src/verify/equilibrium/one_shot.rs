@@ -5,7 +5,7 @@
 //! takes prices as given meets those of the equilibrium. Nothing of the solver's problem is read: only what is played.
 
 use super::bench::{Cases, GameCopies, Lane, Spread, cases, draws_of_own};
-use super::record::{EquilibriumCertificate, Reaction, Standing};
+use super::record::{EquilibriumCertificate, PlayerVerdict, Reaction};
 use super::trial::{Gain, Trial};
 use crate::check::Model;
 use crate::diag::Diagnostic;
@@ -137,7 +137,7 @@ pub(super) fn judge(
             }
         }
         let own = obtained(&bench, &paid, model, player);
-        players.push(Standing {
+        players.push(PlayerVerdict {
             name: player.name.clone(),
             value: own,
             one_shot: gain.share,

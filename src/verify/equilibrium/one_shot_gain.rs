@@ -4,7 +4,7 @@
 //! so the value of each is judged before its deviations are.
 
 use super::player::{Judged, Seated};
-use super::record::Standing;
+use super::record::PlayerVerdict;
 use super::vacuity;
 use crate::diag::Diagnostic;
 use crate::verify::world::trials::Trials;
@@ -75,7 +75,7 @@ pub(super) fn prove(seated: &Seated) -> Result<Judged, Diagnostic> {
     let mut trials = seated.trials()?;
     let bench = seated.bench(&played, &mut trials)?;
     let gain = deviations(&bench, &mut trials, &seated.player.name, &mut out)?;
-    let standing = Standing {
+    let standing = PlayerVerdict {
         name: seated.player.name.clone(),
         value: promised,
         one_shot: gain,

@@ -1,6 +1,6 @@
 //! One player of an equilibrium at its seat in the economy: its choices, its value, what it was seen to do.
 
-use super::record::Standing;
+use super::record::PlayerVerdict;
 use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::solve::between::PolicyBetween;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// What was found of one player.
 pub(super) struct Judged {
     pub(super) world: WorldCertificate,
-    pub(super) standing: Standing,
+    pub(super) standing: PlayerVerdict,
     pub(super) unit: &'static str,
     /// How much what others do and have matters ([`super::vacuity`]).
     pub(super) moved: f64,

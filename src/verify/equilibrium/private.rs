@@ -6,7 +6,7 @@
 //! range, may be worth more to one who knows its own draws. Where all states are looked at, both together bound what a whole life of other choices
 //! could gain: the gain of any plan is a discounted sum of one-shot gains and residuals.
 
-use super::record::{EquilibriumCertificate, Standing};
+use super::record::{EquilibriumCertificate, PlayerVerdict};
 use crate::chance::{Distribution, Process};
 use crate::check::Model;
 use crate::diag::{Diagnostic, Severity};
@@ -349,7 +349,7 @@ impl<'a> Reader<'a> {
         player: usize,
         options: &JudgeOptions,
         out: &mut WorldCertificate,
-    ) -> Result<(Standing, &'static str), Diagnostic> {
+    ) -> Result<(PlayerVerdict, &'static str), Diagnostic> {
         let who = &self.solution.players[player];
         let before = self.before(player);
         let bare = self.bare(&before);
@@ -440,7 +440,7 @@ impl<'a> Reader<'a> {
         }
         self.lives(player, &played, size, unit, out);
         Ok((
-            Standing {
+            PlayerVerdict {
                 name: who.name.clone(),
                 value: played.promised,
                 one_shot: best.0,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What each who decides gets and could gain.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct PlayerVerdict {
     /// Who, `firm[2]`.
     pub name: String,
     /// What the equilibrium is worth to it where the economy starts (average over starts).
@@ -23,7 +23,7 @@ pub struct EquilibriumCertificate {
     /// What gains are shares of: `consumption` or `value`.
     pub unit: String,
     /// One entry per player.
-    pub players: Vec<Standing>,
+    pub players: Vec<PlayerVerdict>,
     /// The largest excess demand in simulated periods, as a share of what is traded; not a number where no market clears.
     pub excess: f64,
     /// By what share of itself what is simulated moves where what is taken as given is shifted by one per cent; not a number

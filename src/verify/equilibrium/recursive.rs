@@ -1,7 +1,7 @@
 //! The judgement of an equilibrium with states: each player at its seat, one after the other, in the economy that is simulated.
 
 use super::player::Seated;
-use super::record::{EquilibriumCertificate, Standing};
+use super::record::{EquilibriumCertificate, PlayerVerdict};
 use super::{best_reply, observation, one_shot_gain, taker};
 use crate::check::Model;
 use crate::check::conduct::Concept;
@@ -26,7 +26,7 @@ pub(super) fn judge(
 ) -> Result<Certificate, Diagnostic> {
     let solution = &found.solution;
     let mut world = WorldCertificate::default();
-    let mut players: Vec<Standing> = Vec::new();
+    let mut players: Vec<PlayerVerdict> = Vec::new();
     let mut unit = "";
     let mut moved = f64::NAN;
     let mut visits = Vec::new();

@@ -5,7 +5,7 @@
 //! distribution says, live by the policy in the economy that `econc simulate` runs, on the declared laws of shocks, and their means are
 //! compared with the numbers.
 
-use super::record::{EquilibriumCertificate, Standing};
+use super::record::{EquilibriumCertificate, PlayerVerdict};
 use crate::check::Model;
 use crate::diag::{Diagnostic, Severity};
 use crate::env::behaviour::Actor;
@@ -80,7 +80,7 @@ pub(super) fn judge(
         concept: economy.conduct(),
         unit: certificate.unit.clone(),
         players: (found.solution.players.iter())
-            .map(|p| Standing {
+            .map(|p| PlayerVerdict {
                 name: p.name.clone(),
                 value: crate::solve::continuum::histogram::mean(
                     &on(&found.solution, population, &p.value),

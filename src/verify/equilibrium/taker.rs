@@ -5,7 +5,7 @@
 //! more than his life in the equilibrium obtains is his gain from a best reply.
 
 use super::player::{Judged, Seated};
-use super::record::Standing;
+use super::record::PlayerVerdict;
 use super::{best_reply, one_shot_gain, vacuity};
 use crate::check::Model;
 use crate::diag::Diagnostic;
@@ -58,7 +58,7 @@ pub(super) fn prove(
         }
         out.proofs.extend(rows.proofs);
         out.reasons.extend(rows.reasons);
-        let standing = Standing {
+        let standing = PlayerVerdict {
             name: seated.player.name.clone(),
             value: promised,
             one_shot: gain,

@@ -273,144 +273,148 @@ fn beside(
     })
 }
 
+/// Puts down a row, an estimate and what is wrong for the value and for each choice.
 fn report(bench: &WorldEvidence, errors: &Errors, out: &mut WorldCertificate) {
-    let share = |i: usize| errors.share(bench, i);
-    let all = 0..errors.visits.len();
-    let worst = |of: &dyn Fn(usize) -> f64| -> Option<usize> {
-        let known = all.clone().filter(|i| !of(*i).is_nan());
-        known.max_by(|a, b| of(*a).total_cmp(&of(*b)))
-    };
-    let at = worst(&share);
-    if at.is_none() {
-        not_estimated(bench, "it is a number at no place that lives visit", out);
-    }
-    if let Some(i) = at {
-        let note = format!(
-            "{}; {:.1e} of lifetime value, here as a share of {} a period",
-            super::visit::where_is(bench, &errors.visits[i]),
-            errors.value[i].abs(),
-            bench.unit,
-        );
-        let held = out.log(
-            "error of the value, estimated",
-            share(i),
-            Some(bench.options.value),
-            note,
-        );
-        if !held {
-            out.reasons
-                .push(too_far(bench, "the value", share(i), &errors.visits[i]));
-        }
-        // Where most is missing as a share need not be where most is missing: values differ in size.
-        let absolute = |i: usize| errors.value[i].abs();
-        out.errors.push(Estimate {
-            name: "value".into(),
-            error: worst(&absolute).map_or(absolute(i), absolute),
-            relative: share(i),
-        });
-    }
+    of_the_value(bench, errors, out);
     for (c, choice) in bench.seat.choices.iter().enumerate() {
         if errors.better.is_empty() || choice.taste.is_some() {
             continue;
         }
-        if choice.values.is_empty() {
-            let size = errors.size(c);
-            let error = |i: usize| errors.off(bench, i, c);
-            let Some(i) = worst(&error) else {
-                not_estimated(
-                    bench,
-                    &format!(
-                        "what is best for `{}` is known at no place that lives visit",
-                        choice.name
-                    ),
-                    out,
-                );
-                continue;
-            };
-            let relative = if size > 0.0 { error(i) / size } else { error(i) };
-            let note = format!(
-                "{}; off by {:.1e}, here as a share of its size {size:.3}{}",
-                super::visit::where_is(bench, &errors.visits[i]),
-                error(i),
-                errors
-                    .closely
-                    .map_or(String::new(), |n| format!("; {n} places looked at closely")),
-            );
-            let name = format!("error of {}, estimated", choice.name);
-            let (limit, most) = (bench.options.policy, closely::most(bench));
-            let unclear = all.clone().filter(|i| errors.unclear(bench, *i, c, 10f64.powf(most)));
-            let unclear = unclear.max_by(|a, b| errors.seems(bench, *a, c).0.total_cmp(&errors.seems(bench, *b, c).0));
-            let held = out.log(&name, relative, Some(most), note);
-            let d = too_far(bench, &choice.name, relative, &errors.visits[i]);
-            if let (true, Some(i)) = (held, unclear) {
-                let by = |x: f64| if size > 0.0 { x / size } else { x };
-                let (seems, doubt) = errors.seems(bench, i, c);
-                if let Some(p) = out.proofs.last_mut() {
-                    p.holds = Some(false);
-                    p.value = by(seems).log10();
-                    p.note = format!(
-                        "cannot tell: {}; it seems to be off by {:.1e} of its size, give or take {:.1e}",
-                        super::visit::where_is(bench, &errors.visits[i]),
-                        by(seems),
-                        by(doubt)
-                    );
-                }
-                out.reasons.push(cannot_tell(
-                    bench,
-                    &choice.name,
-                    by(seems),
-                    by(doubt),
-                    &errors.visits[i],
-                ));
-            } else if !held {
-                out.reasons.push(d);
-            } else if relative > 10f64.powf(limit) {
-                let mut d = d.coded("W0949");
-                d.severity = Severity::Warning;
-                out.reasons.push(d);
-            }
-            out.errors.push(Estimate {
-                name: choice.name.clone(),
-                error: error(i),
-                relative,
-            });
-        } else {
-            let wrong = |i: usize| {
-                errors.better[i].actions[c] != errors.visits[i].actions[c]
-                    && errors.better[i].gain > 1e-9 * errors.units[i]
-            };
-            let cost = |i: usize| {
-                if wrong(i) {
-                    errors.better[i].gain / errors.units[i]
-                } else {
-                    0.0
-                }
-            };
-            let Some(i) = worst(&cost) else { continue };
-            let many = all.clone().filter(|i| wrong(*i)).count() as f64 / errors.visits.len() as f64;
-            let note = format!(
-                "{:.2} % of places would choose otherwise; largest at {}, share of {}",
-                100.0 * many,
-                super::visit::where_is(bench, &errors.visits[i]),
-                bench.unit,
-            );
-            let held = out.log(
-                &format!("cost of wrong {}, estimated", choice.name),
-                cost(i),
-                Some(bench.options.limit),
-                note,
-            );
-            if !held {
-                out.reasons
-                    .push(costly(bench, &choice.name, cost(i), &errors.visits[i]));
-            }
-            out.errors.push(Estimate {
-                name: choice.name.clone(),
-                error: cost(i) * errors.units[i],
-                relative: cost(i),
-            });
+        match choice.values.is_empty() {
+            true => of_a_number(bench, errors, c, out),
+            false => of_a_finite_choice(bench, errors, c, out),
         }
     }
+}
+
+/// The place where something is largest, of those where it is a number.
+fn worst(errors: &Errors, of: &dyn Fn(usize) -> f64) -> Option<usize> {
+    let known = (0..errors.visits.len()).filter(|i| !of(*i).is_nan());
+    known.max_by(|a, b| of(*a).total_cmp(&of(*b)))
+}
+
+fn of_the_value(bench: &WorldEvidence, errors: &Errors, out: &mut WorldCertificate) {
+    let share = |i: usize| errors.share(bench, i);
+    let Some(i) = worst(errors, &share) else {
+        not_estimated(bench, "it is a number at no place that lives visit", out);
+        return;
+    };
+    let note = format!(
+        "{}; {:.1e} of lifetime value, here as a share of {} a period",
+        super::visit::where_is(bench, &errors.visits[i]),
+        errors.value[i].abs(),
+        bench.unit,
+    );
+    let limit = Some(bench.options.value);
+    let held = out.log("error of the value, estimated", share(i), limit, note);
+    if !held {
+        let said = too_far(bench, "the value", share(i), &errors.visits[i]);
+        out.reasons.push(said);
+    }
+    // Where most is missing as a share need not be where most is missing: values differ in size.
+    let absolute = |i: usize| errors.value[i].abs();
+    out.errors.push(Estimate {
+        name: "value".into(),
+        error: worst(errors, &absolute).map_or(absolute(i), absolute),
+        relative: share(i),
+    });
+}
+
+/// Of choice `c`, a number.
+fn of_a_number(bench: &WorldEvidence, errors: &Errors, c: usize, out: &mut WorldCertificate) {
+    let choice = &bench.seat.choices[c];
+    let size = errors.size(c);
+    let error = |i: usize| errors.off(bench, i, c);
+    let Some(i) = worst(errors, &error) else {
+        let why = format!(
+            "what is best for `{}` is known at no place that lives visit",
+            choice.name
+        );
+        not_estimated(bench, &why, out);
+        return;
+    };
+    let relative = if size > 0.0 { error(i) / size } else { error(i) };
+    let note = format!(
+        "{}; off by {:.1e}, here as a share of its size {size:.3}{}",
+        super::visit::where_is(bench, &errors.visits[i]),
+        error(i),
+        errors
+            .closely
+            .map_or(String::new(), |n| format!("; {n} places looked at closely")),
+    );
+    let name = format!("error of {}, estimated", choice.name);
+    let (limit, most) = (bench.options.policy, closely::most(bench));
+    let held = out.log(&name, relative, Some(most), note);
+    let unclear = (0..errors.visits.len()).filter(|i| errors.unclear(bench, *i, c, 10f64.powf(most)));
+    let unclear = unclear.max_by(|a, b| errors.seems(bench, *a, c).0.total_cmp(&errors.seems(bench, *b, c).0));
+    let d = too_far(bench, &choice.name, relative, &errors.visits[i]);
+    if let (true, Some(i)) = (held, unclear) {
+        undecided(bench, errors, (i, c), size, out);
+    } else if !held {
+        out.reasons.push(d);
+    } else if relative > 10f64.powf(limit) {
+        let mut d = d.coded("W0949");
+        d.severity = Severity::Warning;
+        out.reasons.push(d);
+    }
+    out.errors.push(Estimate {
+        name: choice.name.clone(),
+        error: error(i),
+        relative,
+    });
+}
+
+/// The row of a number that holds, but for which it cannot be told at a place `i` whether choice `c` is close enough.
+fn undecided(bench: &WorldEvidence, errors: &Errors, (i, c): (usize, usize), size: f64, out: &mut WorldCertificate) {
+    let by = |x: f64| if size > 0.0 { x / size } else { x };
+    let (seems, doubt) = errors.seems(bench, i, c);
+    let visit = &errors.visits[i];
+    if let Some(p) = out.proofs.last_mut() {
+        p.holds = Some(false);
+        p.value = by(seems).log10();
+        p.note = format!(
+            "cannot tell: {}; it seems to be off by {:.1e} of its size, give or take {:.1e}",
+            super::visit::where_is(bench, visit),
+            by(seems),
+            by(doubt)
+        );
+    }
+    let name = &bench.seat.choices[c].name;
+    out.reasons.push(cannot_tell(bench, name, by(seems), by(doubt), visit));
+}
+
+/// Of choice `c`, one of finitely many.
+fn of_a_finite_choice(bench: &WorldEvidence, errors: &Errors, c: usize, out: &mut WorldCertificate) {
+    let choice = &bench.seat.choices[c];
+    let wrong = |i: usize| {
+        errors.better[i].actions[c] != errors.visits[i].actions[c] && errors.better[i].gain > 1e-9 * errors.units[i]
+    };
+    let cost = |i: usize| {
+        if wrong(i) {
+            errors.better[i].gain / errors.units[i]
+        } else {
+            0.0
+        }
+    };
+    let Some(i) = worst(errors, &cost) else { return };
+    let many = (0..errors.visits.len()).filter(|i| wrong(*i)).count() as f64 / errors.visits.len() as f64;
+    let note = format!(
+        "{:.2} % of places would choose otherwise; largest at {}, share of {}",
+        100.0 * many,
+        super::visit::where_is(bench, &errors.visits[i]),
+        bench.unit,
+    );
+    let name = format!("cost of wrong {}, estimated", choice.name);
+    let held = out.log(&name, cost(i), Some(bench.options.limit), note);
+    if !held {
+        let said = costly(bench, &choice.name, cost(i), &errors.visits[i]);
+        out.reasons.push(said);
+    }
+    out.errors.push(Estimate {
+        name: choice.name.clone(),
+        error: cost(i) * errors.units[i],
+        relative: cost(i),
+    });
 }
 
 fn cannot_tell(bench: &WorldEvidence, what: &str, seems: f64, doubt: f64, visit: &Visit) -> Diagnostic {

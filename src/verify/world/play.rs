@@ -10,7 +10,7 @@ use crate::check::Model;
 use crate::diag::Diagnostic;
 use crate::env::behaviour::Actor;
 use crate::env::cast::Behaviour;
-use crate::env::worlds::{Bounds, Counts, Worlds};
+use crate::env::worlds::{Bounds, Counts, Outcome, Worlds};
 use crate::solve::between::PolicyBetween;
 use crate::solve::solution::Solution;
 use std::sync::Arc;
@@ -92,6 +92,87 @@ impl Deviator {
     }
 }
 
+/// Which visits are kept: `(period, life, weighted)`, in order. Half of `2 keep` are taken by their weight in lifetime value, half evenly over the periods
+/// from `half` on.
+fn sample(
+    keep: usize,
+    lives: usize,
+    discount: f64,
+    (half, periods): (usize, usize),
+    episodic: bool,
+) -> Vec<(usize, usize, bool)> {
+    let mut wanted: Vec<(usize, usize, bool)> = Vec::new();
+    for i in 0..keep {
+        let u = (i as f64 + 0.5) / keep as f64;
+        // Worlds in an order without pattern.
+        let world = |salt: usize| (i * 7919 + salt) % lives;
+        if episodic {
+            wanted.push(((u * periods as f64) as usize, world(13), true));
+        } else {
+            let t = if discount > 0.0 && discount < 1.0 {
+                (1.0 - u * (1.0 - discount.powi(periods as i32))).ln() / discount.ln()
+            } else {
+                0.0
+            };
+            wanted.push(((t as usize).min(periods - 1), world(13), true));
+        }
+        wanted.push((half + (u * (periods - half) as f64) as usize, world(29), false));
+    }
+    wanted.sort_unstable();
+    wanted
+}
+
+/// The visit of life `w` as it stands, at these states and shocks.
+fn visited(
+    worlds: &Worlds,
+    seat: &SolvedSeat,
+    (states, shocks): (&[f64], &[f64]),
+    w: usize,
+    weighs: &dyn Fn(usize) -> f64,
+) -> Visit {
+    let place = worlds.snapshot(w);
+    let choices = seat.choices.iter();
+    Visit {
+        states: states.to_vec(),
+        shocks: shocks.to_vec(),
+        actions: choices
+            .map(|c| place.inputs[worlds.model.actions[c.action].input.0 as usize][c.element])
+            .collect(),
+        weight: weighs(place.period),
+        place,
+    }
+}
+
+/// Adds what a period paid to each life that goes on, `weight` times, and what its end pays.
+fn earn(
+    model: &Model,
+    seat: &SolvedSeat,
+    outcome: &Outcome,
+    (weight, discount): (f64, f64),
+    earned: &mut [f64],
+    alive: &mut [bool],
+) {
+    let lives = alive.len();
+    for w in 0..lives {
+        if !alive[w] {
+            continue;
+        }
+        earned[w] += weight * reward_of(model, seat, &outcome.rewards, lives, w);
+        let gone = seat.member.is_some_and(|m| {
+            let ended = |a: &usize| outcome.member_ended[*a].get(m * lives + w) == Some(&true);
+            seat.agents.iter().any(ended)
+        });
+        if outcome.ended[w] || gone {
+            alive[w] = false;
+            let paid = |k: usize| -> f64 {
+                let own = seat.own(model, outcome.paid[k].len() / lives);
+                own.filter_map(|e| outcome.paid[k].get(e * lives + w)).sum()
+            };
+            earned[w] += weight * discount * (0..outcome.paid.len()).map(paid).sum::<f64>();
+        }
+    }
+}
+
 /// Simulates lives under the solution's policy; where somebody deviates, `apart` says who plays otherwise.
 ///
 /// # Errors
@@ -122,28 +203,10 @@ pub fn play(
     let alike: Vec<usize> = apart.like.iter().map(|a| a.1).collect();
     let cast = Behaviour::Solved(Arc::new(solution.clone())).into();
     let mut actor = Actor::beside(&worlds, &cast, &alike)?;
-    let keep = options.points;
     // Where episodes end, ages follow from the simulation: visits are then taken evenly and weighted.
     let episodic = !model.ends.is_empty() || model.horizon.is_some();
     let half = if model.horizon.is_some() { 0 } else { periods / 2 };
-    let mut wanted: Vec<(usize, usize, bool)> = Vec::new();
-    for i in 0..keep {
-        let u = (i as f64 + 0.5) / keep as f64;
-        // Worlds in an order without pattern.
-        let world = |salt: usize| (i * 7919 + salt) % lives;
-        if episodic {
-            wanted.push(((u * periods as f64) as usize, world(13), true));
-        } else {
-            let t = if discount > 0.0 && discount < 1.0 {
-                (1.0 - u * (1.0 - discount.powi(periods as i32))).ln() / discount.ln()
-            } else {
-                0.0
-            };
-            wanted.push(((t as usize).min(periods - 1), world(13), true));
-        }
-        wanted.push((half + (u * (periods - half) as f64) as usize, world(29), false));
-    }
-    wanted.sort_unstable();
+    let wanted = sample(options.points, lives, discount, (half, periods), episodic);
     let mut next = 0;
     let mut first: Vec<Visit> = Vec::new();
     let mut second: Vec<Visit> = Vec::new();
@@ -174,25 +237,8 @@ pub fn play(
             }
             outside.0 += u64::from(value.outside(&states));
             outside.1 += 1;
-            let visit = |worlds: &Worlds| -> Visit {
-                let place = worlds.snapshot(w);
-                let actions = seat
-                    .choices
-                    .iter()
-                    .map(|c| place.inputs[model.actions[c.action].input.0 as usize][c.element])
-                    .collect();
-                Visit {
-                    states: states.clone(),
-                    shocks: shocks.clone(),
-                    actions,
-                    weight: if episodic {
-                        discount.powf(place.period as f64)
-                    } else {
-                        1.0
-                    },
-                    place,
-                }
-            };
+            let weighs = |period: usize| if episodic { discount.powf(period as f64) } else { 1.0 };
+            let visit = |worlds: &Worlds| visited(worlds, seat, (&states, &shocks), w, &weighs);
             let met = ranges
                 .iter_mut()
                 .chain(&mut shock_ranges)
@@ -218,25 +264,8 @@ pub fn play(
             }
         }
         let outcome = worlds.step(&bounds)?;
-        for w in 0..lives {
-            if !alive[w] {
-                continue;
-            }
-            let weight = discount.powf(t as f64);
-            earned[w] += weight * reward_of(model, seat, &outcome.rewards, lives, w);
-            let gone = seat.member.is_some_and(|m| {
-                let ended = |a: &usize| outcome.member_ended[*a].get(m * lives + w) == Some(&true);
-                seat.agents.iter().any(ended)
-            });
-            if outcome.ended[w] || gone {
-                alive[w] = false;
-                let paid = |k: usize| -> f64 {
-                    let own = seat.own(model, outcome.paid[k].len() / lives);
-                    own.filter_map(|e| outcome.paid[k].get(e * lives + w)).sum()
-                };
-                earned[w] += weight * discount * (0..outcome.paid.len()).map(paid).sum::<f64>();
-            }
-        }
+        let weight = discount.powf(t as f64);
+        earn(model, seat, &outcome, (weight, discount), &mut earned, &mut alive);
         if outcome.ended.iter().any(|e| *e) {
             worlds.restart(&outcome.ended)?;
         }

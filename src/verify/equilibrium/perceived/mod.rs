@@ -14,7 +14,7 @@ mod members;
 #[cfg(test)]
 mod tests;
 
-use super::record::{EquilibriumCertificate, Standing};
+use super::record::{EquilibriumCertificate, PlayerVerdict};
 use crate::check::Model;
 use crate::diag::{Diagnostic, Severity};
 use crate::num::statistics;
@@ -79,7 +79,7 @@ pub(super) fn judge(
         .proofs
         .iter()
         .find(|p| p.name.starts_with("member: one-shot gain"));
-    let standing = Standing {
+    let standing = PlayerVerdict {
         name: model.agents[member.agent].name.clone(),
         value: promised(&world),
         one_shot: gain.map_or(f64::NAN, |p| 10f64.powf(p.value)),

@@ -51,7 +51,7 @@ fn base(learner: &str) -> (&'static str, &'static str) {
 }
 
 /// Beside what an option is tried, and other values of it: the first that is not the base's is taken.
-fn tried(option: &str) -> Option<(&'static str, &'static [&'static str])> {
+fn tried(learner: &str, option: &str) -> Option<(&'static str, &'static [&'static str])> {
     Some(match option {
         "steps" => ("", &["9000"]),
         "worlds" => ("", &["8"]),
@@ -78,7 +78,7 @@ fn tried(option: &str) -> Option<(&'static str, &'static [&'static str])> {
         "network" => ("", &["[5]"]),
         "memory" => ("", &["2", "300"]),
         "activation" => ("", &["relu", "tanh"]),
-        "first_policy" => ("steps=40_000 worlds=8", &["middle"]),
+        "first_policy" => ("steps=160_000 worlds=8", &["middle"]),
         "initial_std" => ("", &["0.2"]),
         "average_from" => ("", &["1"]),
         "optimizer" => ("", &["rms_prop", "adam"]),
@@ -88,7 +88,8 @@ fn tried(option: &str) -> Option<(&'static str, &'static [&'static str])> {
         "exploration" => ("", &["0.5", "linear"]),
         "exploration_start" => ("", &["0.5"]),
         "exploration_rate" => ("", &["1e-2"]),
-        "exploration_end" => ("exploration_rate=1e-2", &["0.3"]),
+        "exploration_end" if learner == "q_learning" => ("exploration_rate=1e-2", &["0.3"]),
+        "exploration_end" => ("", &["0.3"]),
         "exploration_time" => ("", &["0.9"]),
         "target_every" => ("", &["500"]),
         "n_step" => ("", &["3"]),
@@ -135,7 +136,7 @@ fn every_option_of_every_learner_changes_what_is_learned() {
         let compiled = |text: &str| crate::compile(text, &crate::Options::default()).0.expect("a model");
         let model = compiled(text);
         for option in (learner.table)() {
-            let Some((beside, values)) = tried(option.key) else {
+            let Some((beside, values)) = tried(learner.method, option.key) else {
                 panic!("`{}` of {} is not tried", option.key, learner.method);
             };
             // Choices are split into bins where they are continuous.

@@ -359,7 +359,8 @@ fn outcome(base: &Path, line: &str, json: bool) -> Outcome {
     let output = run(folder.path(), line, json);
     let text = [output.stdout, if json { Vec::new() } else { output.stderr }].concat();
     let text = String::from_utf8_lossy(&text).into_owned();
-    let varies = |l: &&str| !l.contains("\"time\":") && !l.contains("\"directory\":");
+    let timed = ["\"time\":", "\"solver\":", "\"directory\":"];
+    let varies = |l: &&str| !timed.iter().any(|t| l.contains(t));
     Outcome {
         status: output.status.code(),
         printed: text.lines().filter(varies).collect::<Vec<_>>().join("\n"),

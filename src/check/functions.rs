@@ -149,7 +149,7 @@ impl Checker<'_> {
             "stationary_mean" => self.stationary_mean(args, span, scope),
             "alternate" | "impulse" => self.path_function(name, args, span, scope),
             "steady_state" => {
-                let of: Vec<String> = args.iter().map(|a| self.from_outside(&a.value, scope)).collect();
+                let of: Vec<String> = args.iter().map(|a| self.written_outside(&a.value, scope)).collect();
                 let written = format!("steady_state({})", of.join(", "));
                 self.report(errors::solve_only_in_param(&written, "steady_state", span));
                 None

@@ -549,7 +549,7 @@ impl Checker<'_> {
     }
 
     /// How an expression is written outside the blocks: a name of my own agent is dotted there.
-    pub(super) fn from_outside(&self, e: &ast::Expr, scope: &Scope) -> String {
+    pub(super) fn written_outside(&self, e: &ast::Expr, scope: &Scope) -> String {
         let text = print_expr(e);
         let mine = self
             .chain(scope.block)

@@ -315,7 +315,7 @@ impl Checker<'_> {
         if let Some(empty) = self.others_of_single(&arg.value, scope, span) {
             return Some(empty);
         }
-        let dotted = Some(self.from_outside(&arg.value, scope)).filter(|text| text.contains('.'));
+        let dotted = Some(self.written_outside(&arg.value, scope)).filter(|text| text.contains('.'));
         self.report(errors::others_of_what(span, dotted.as_deref()));
         None
     }

@@ -40,6 +40,7 @@ mod settings;
 mod streaks;
 mod syntax;
 mod texts;
+mod thin;
 mod training_faults;
 mod tune;
 mod worlds;

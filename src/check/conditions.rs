@@ -166,6 +166,15 @@ impl Checker<'_> {
                 let (a, b) = (self.slack(lhs, node, scope)?, self.slack(rhs, node, scope)?);
                 Some(self.b.binary(Binary::Min, a, b, e.span))
             }
+            // The larger of the two, so that a search that comes near one of them sees that it does.
+            ExprKind::Binary {
+                op: BinaryOp::Or,
+                lhs,
+                rhs,
+            } => {
+                let (a, b) = (self.slack(lhs, node, scope)?, self.slack(rhs, node, scope)?);
+                Some(self.b.binary(Binary::Max, a, b, e.span))
+            }
             ExprKind::Binary {
                 op: op @ (BinaryOp::Ge | BinaryOp::Gt | BinaryOp::Le | BinaryOp::Lt),
                 lhs,

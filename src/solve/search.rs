@@ -286,6 +286,11 @@ impl Search<'_> {
         self.batch.q.clone()
     }
 
+    /// Slacks of the hard constraints at the candidates of the last [`Search::values`], one per lane.
+    pub(super) fn last_slacks(&self) -> &[f64] {
+        &self.batch.slack
+    }
+
     fn load(&mut self, open: &[usize], x: &[Vec<f64>]) {
         let b = self.bellman;
         self.batch.states.resize_with(self.states.len(), Vec::new);

@@ -1,9 +1,12 @@
 //! Scans over one action: the best point of its range with its neighbours.
 //!
 //! Where hard constraints leave little of a range, an even scan of all of it puts few points there, and the higher of two peaks may lie between
-//! them. So the ends of what is feasible are halved for, and that part is scanned again with as many points.
+//! them. So the ends of what is feasible are halved for, and that part is scanned again with as many points. A part that is too small for any point of the
+//! scan shows in the slack of the constraints: wherever it has a peak below zero it is climbed, and a part that is found there is scanned, too.
 
+use super::bellman::FEASIBLE;
 use super::search::{Search, SearchOptions, along};
+use crate::num::optimise::BrentSearch;
 
 /// A point of a range and what it is worth there.
 type Point = (f64, f64);
@@ -54,6 +57,9 @@ const PART: f64 = 0.6;
 /// Halvings for an end of what is feasible, and most feasible parts of a range that are looked at.
 const HALVINGS: usize = 6;
 const PARTS: usize = 4;
+/// Most peaks of the slack that are climbed in a range, and halvings for the ends of a part that is found so.
+const PEAKS: usize = 4;
+const THIN: usize = 50;
 
 /// A feasible part of the range of one lane: its ends as far as they are known to be feasible, and what lies beyond them.
 struct Part {
@@ -88,6 +94,19 @@ fn parts(lane: usize, points: &[Point], (lo, hi): (f64, f64)) -> Vec<Part> {
         s += 1;
     }
     out.truncate(PARTS);
+    out
+}
+
+/// Numbers of the points at which the slack of hard constraints (ascending points) has a peak below zero, between points where it is less: the highest of them.
+fn hidden(slacks: &[Point]) -> Vec<usize> {
+    let at = |s: usize| slacks[s].1;
+    let shut = |s: usize| at(s) < FEASIBLE && at(s).is_finite();
+    let mut out: Vec<usize> = (1..slacks.len().saturating_sub(1))
+        .filter(|&s| (s - 1..=s + 1).all(shut))
+        .filter(|&s| at(s) >= at(s - 1) && at(s) > at(s + 1) || at(s) > at(s - 1) && at(s) >= at(s + 1))
+        .collect();
+    out.sort_by(|a, b| at(*b).total_cmp(&at(*a)));
+    out.truncate(PEAKS);
     out
 }
 
@@ -126,14 +145,18 @@ impl Search<'_> {
             .map(|k| candidates(lo[k], hi[k], hint[k], self.options, zero))
             .collect();
         let mut scanned: Vec<Vec<Point>> = vec![Vec::new(); m];
+        let mut slacks: Vec<Vec<Point>> = vec![Vec::new(); m];
         for s in 0..lists.first().map_or(0, Vec::len) {
             let x: Vec<f64> = lists.iter().map(|list| list[s]).collect();
             let q = self.values(open, std::slice::from_ref(&x));
-            for (own, point) in scanned.iter_mut().zip(x.into_iter().zip(q)) {
-                own.push(point);
+            for (k, (x, q)) in x.into_iter().zip(q).enumerate() {
+                scanned[k].push((x, q));
+                slacks[k].push((x, self.last_slacks()[k]));
             }
         }
         scanned.iter_mut().for_each(in_order);
+        slacks.iter_mut().for_each(in_order);
+        self.climb_slacks(open, &slacks, &mut scanned);
         self.find_lost(open, [lo, hi, hint], &lists, &mut scanned);
         self.scan_parts(open, lo, hi, &mut scanned);
         let mut out = (Vec::with_capacity(m), Vec::with_capacity(m), Vec::with_capacity(m));
@@ -201,6 +224,51 @@ impl Search<'_> {
         }
     }
 
+    /// Climbs the peaks of the slack that stand below zero between the points of a scan, and puts what is feasible there among the points of its lane, with the
+    /// ends of the part around it.
+    fn climb_slacks(&mut self, open: &[usize], slacks: &[Vec<Point>], scanned: &mut [Vec<Point>]) {
+        fault!("search.slack_not_climbed", do { return; });
+        let peaks: Vec<(usize, usize)> = (slacks.iter().enumerate())
+            .flat_map(|(k, own)| hidden(own).into_iter().map(move |s| (k, s)))
+            .collect();
+        if peaks.is_empty() {
+            return;
+        }
+        let lanes: Vec<usize> = peaks.iter().map(|(k, _)| open[*k]).collect();
+        let mut searches: Vec<BrentSearch> = (peaks.iter())
+            .map(|&(k, s)| {
+                let [a, at, b] = [s - 1, s, s + 1].map(|s| slacks[k][s]);
+                BrentSearch::new(a.0, a.1, b.0, b.1, at.0, at.1, 1e-15 * (b.0 - a.0))
+            })
+            .collect();
+        self.violation = true;
+        self.advance(&lanes, &mut searches);
+        self.violation = false;
+        let x: Vec<f64> = searches.iter().map(|s| s.x).collect();
+        let q = self.values(&lanes, std::slice::from_ref(&x));
+        let found: Vec<(usize, Point, [f64; 2])> = (peaks.into_iter().zip(x.into_iter().zip(q)))
+            .filter(|(_, (_, q))| *q > f64::NEG_INFINITY)
+            .map(|((k, s), point)| (k, point, [slacks[k][s - 1].0, slacks[k][s + 1].0]))
+            .collect();
+        for side in [0, 1] {
+            let lanes: Vec<usize> = found.iter().map(|f| open[f.0]).collect();
+            let mut ends: Vec<(f64, f64)> = found.iter().map(|f| (f.1.0, f.2[side])).collect();
+            for _ in 0..THIN {
+                let x: Vec<f64> = ends.iter().map(|(a, b)| 0.5 * (a + b)).collect();
+                let q = self.values(&lanes, std::slice::from_ref(&x));
+                for (((end, f), x), q) in ends.iter_mut().zip(&found).zip(x).zip(q) {
+                    let inside = q > f64::NEG_INFINITY;
+                    *(if inside { &mut end.0 } else { &mut end.1 }) = x;
+                    scanned[f.0].push((x, if inside { q } else { f64::NEG_INFINITY }));
+                }
+            }
+        }
+        for (k, point, _) in &found {
+            scanned[*k].push(*point);
+            in_order(&mut scanned[*k]);
+        }
+    }
+
     /// Scans what hard constraints leave of a range where that is little, and puts the points among the others.
     fn scan_parts(&mut self, open: &[usize], lo: &[f64], hi: &[f64], scanned: &mut [Vec<Point>]) {
         let mut parts: Vec<Part> = scanned
@@ -264,6 +332,21 @@ mod tests {
         // All of a range, and most of it, need no second look.
         assert!(parts(0, &[(0.0, 1.0), (10.0, 2.0)], (0.0, 10.0)).is_empty());
         assert!(parts(0, &[(0.0, 1.0), (5.0, 2.0), (7.0, NEVER), (10.0, NEVER)], (0.0, 10.0)).is_empty());
+    }
+
+    #[test]
+    fn peaks_of_the_slack_below_zero_are_where_parts_may_hide() {
+        let at = |slacks: &[f64]| {
+            let points: Vec<Point> = slacks.iter().enumerate().map(|(i, s)| (i as f64, *s)).collect();
+            hidden(&points)
+        };
+        // Away from what is feasible the slack falls, and nothing hides.
+        assert!(at(&[1.0, 0.5, -0.5, -1.0, -2.0]).is_empty());
+        assert!(at(&[-2.0, -1.0, -0.5, 1.0, -0.5]).is_empty());
+        // It rises again between; the highest first. A step tells nothing.
+        assert_eq!(at(&[1.0, -1.0, -3.0, -2.0, -2.5, -1.0, -4.0, -5.0]), [5, 3]);
+        assert_eq!(at(&[-3.0, -2.0, -2.0, -2.5]), [1, 2]);
+        assert!(at(&[1.0, -1.0, -1.0, -1.0, f64::NAN]).is_empty());
     }
 
     #[test]

@@ -612,3 +612,10 @@ pub(super) fn war(_: &Model, s: &Solved) -> f64 {
     let choice = reader.action(0, &reader.spot(0, &[1.0], &[1.5]));
     f64::max((value - 4.175_123).abs() / 5.175, (choice - 0.548_650).abs() / 1.549)
 }
+
+pub(super) fn sliver(_: &Model, s: &Solved) -> f64 {
+    // The band always pays most: 7.431 + .01 k a period.
+    let a = 0.01 / (1.0 - 0.9 * 0.5);
+    let g = (7.431 + 0.9 * a) / 0.1;
+    along(s, 4.0, |k| a * k + g, |k| 7.431 + 0.01 * k)
+}

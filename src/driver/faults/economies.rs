@@ -93,6 +93,7 @@ pub(super) const ECONOMIES: &[Economy] = &[
         coarse: &["E0944", "E0945", "returns"],
         ..solved("coarse", COARSE, coarse, 0.6)
     },
+    solved("sliver", SLIVER, sliver, 1e-6),
     alone("rest at the peak", rest_at_the_peak, 1e-6),
     alone("rest at the end", rest_at_the_end, 1e-6),
     alone("near moves", near_moves, 1e-6),
@@ -471,6 +472,19 @@ agent idler {
   discount 0.9
 }
 solve { grid.x = uniform(8); periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const SLIVER: &str = r#"model sliver "A little of anything, or one size"
+agent mason {
+  state k in [0, 4], start 1
+  action x in [0, 10]
+  require x <= 3 or abs(x - (7.43 + k / 100)) <= 0.001
+  k' = 0.5 * k + 1
+  observe k
+  reward x
+  discount 0.9
+}
+solve { grid.k = uniform(8); periods = 640; burn_in = 20 }
 "#;
 
 pub(super) const DUMP: &str = r#"model dump "A store that must not overflow"

@@ -152,6 +152,7 @@ const FAULTS: &[Fault] = &[
     seen("search.upper_half", "peaks", &["E0915", "E0946"]),
     seen("search.first_peak", "peaks", &["E0915", "E0946"]),
     seen("search.bound_excluded", "corner", &["E0911", "E0915", "E0946"]),
+    seen("search.slack_not_climbed", "sliver", &["E0946"]),
     seen("search.early_stop", "keeper", &["E0911"]),
     seen("search.worst_choice", "cycle", &["E0915", "E0946"]),
     seen("search.mask_ignored", "gate", &["E0946", "E0817"]),

@@ -4,10 +4,11 @@ use super::{Bounds, Worlds};
 use crate::check::model::{Otherwise, Space};
 use crate::diag::Diagnostic;
 use crate::env::engine::Engine;
+use crate::graph::{Binary, NodeId, Op};
 use crate::limits;
 
 impl Worlds {
-    /// Moves actions that violate a requirement to a feasible point, member by member: several continuous actions to the nearest point,
+    /// Moves actions that violate a requirement to a feasible point, member by member: several continuous actions, and one where either of several conditions may hold, to the nearest point,
     /// by Newton's steps; what is then left along the line to the lower bounds, or to the first other anchor that is feasible (midpoints,
     /// upper bounds, corners). Where numbers alone cannot meet it, whole numbers and choices move to the nearest allowed values, and the
     /// numbers after them. `bounds` has one (action number, bounds) per action.
@@ -93,7 +94,8 @@ impl Worlds {
             let (whole, movable): (Vec<Movable>, Vec<Movable>) = movable.into_iter().partition(|m| m.whole);
             // A step of a whole number or another choice is further than the width of a range: numbers move first.
             fault!("simulation.choices_first", do { self.move_whole(engine, k, &whole, &mut left)?; });
-            self.move_numbers(engine, k, &movable, &mut left)?;
+            let nearest = movable.len() > 1 || self.is_either(require.slack);
+            self.move_numbers(engine, k, (&movable, nearest), &mut left)?;
             // A shortfall of the size of rounding changes no choice.
             let near = |x: &f64| *x >= -ROUNDING;
             let mut far: Vec<bool> = left.iter().zip(&slack).map(|(l, x)| *l && !near(x)).collect();
@@ -103,7 +105,7 @@ impl Worlds {
                 for ((l, was), is) in left.iter_mut().zip(asked).zip(far) {
                     *l &= !was || is;
                 }
-                self.move_numbers(engine, k, &movable, &mut left)?;
+                self.move_numbers(engine, k, (&movable, nearest), &mut left)?;
             }
             if left.iter().zip(&slack).any(|(l, x)| *l && !near(x)) {
                 return Err(Diagnostic::error(
@@ -117,20 +119,30 @@ impl Worlds {
         Ok(())
     }
 
-    /// Moves continuous actions until requirement `k` holds, where `left` (`element x world` of the requirement): to the nearest point, or
+    /// Whether a requirement holds where either of several conditions does. What it allows may then lie on both sides of what it forbids, and an end of the range
+    /// need not be on the nearer one.
+    fn is_either(&self, slack: NodeId) -> bool {
+        match &self.graph.nodes[slack.0 as usize].op {
+            Op::Binary(Binary::Max, ..) => true,
+            Op::Binary(Binary::Min, a, b) => self.is_either(*a) || self.is_either(*b),
+            _ => false,
+        }
+    }
+
+    /// Moves continuous actions until requirement `k` holds, where `left` (`element x world` of the requirement): to the `nearest` point, or
     /// else towards the anchors. Where nothing helps `left` stays true and the actions are as they were.
     fn move_numbers(
         &mut self,
         engine: &mut Engine,
         k: usize,
-        movable: &[Movable],
+        (movable, nearest): (&[Movable], bool),
         left: &mut [bool],
     ) -> Result<(), Diagnostic> {
         if movable.is_empty() || !left.contains(&true) {
             return Ok(());
         }
         let n = self.worlds;
-        if movable.len() > 1 {
+        if nearest {
             self.move_nearest(engine, k, movable, left)?;
         }
         let last = if left.contains(&true) {

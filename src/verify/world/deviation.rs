@@ -2,11 +2,11 @@
 //!
 //! Along every choice the whole range is tried: even steps, steps that halve from both ends (so that a range of any width
 //! is seen at every scale), draws, and neighbours of what was chosen; finite choices one by one; several choices also together at
-//! random. Where requirements leave a part of a range, that part is tried once more in even steps. What looks better with few draws is tried again with many: the same draws for the deviation and for the policy.
+//! random. Where requirements leave a part of a range, that part is tried once more in even steps, and pieces too thin for these are looked for (`pieces.rs`). What looks better with few draws is tried again with many: the same draws for the deviation and for the policy.
 
 use super::trials::{Job, Range, Trials, Worth};
 use super::visit::Visit;
-use super::{Rest, WorldCertificate, WorldEvidence, WorldProof, tastes, width};
+use super::{Rest, WorldCertificate, WorldEvidence, WorldProof, pieces, tastes, width};
 use crate::diag::Diagnostic;
 use crate::num::random::Key;
 use crate::num::statistics;
@@ -22,6 +22,9 @@ const COMBINATIONS: usize = 256;
 
 /// Places at which ranges are scanned in many small steps, and how many.
 const CLOSE: (usize, usize) = (4, 500);
+
+/// Places at which thin pieces of what is feasible are looked for.
+const THIN: usize = 12;
 
 /// What is tried along one choice.
 fn along(range: &Range, chosen: f64, key: Key, lane: u64, steps: usize) -> Vec<f64> {
@@ -281,7 +284,9 @@ pub fn prove(bench: &WorldEvidence, trials: &mut Trials, out: &mut WorldCertific
         let found = inside(&visits[i].actions, &ranges[i], &own, key, i as u64);
         found.into_iter().map(|a| (i, a)).collect()
     };
-    let also: Vec<(usize, Vec<f64>)> = places.iter().flat_map(|i| more(*i)).collect();
+    let mut also: Vec<(usize, Vec<f64>)> = places.iter().flat_map(|i| more(*i)).collect();
+    let few: Vec<usize> = places.iter().step_by(places.len().div_ceil(THIN)).copied().collect();
+    also.extend(pieces::choices(trials, visits, &ranges, &few)?);
     let jobs: Vec<Job> = also
         .iter()
         .map(|(visit, actions)| Job { visit: *visit, actions })

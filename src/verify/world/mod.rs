@@ -10,7 +10,7 @@
 //! * [`chances`]: the draws of one period; [`mesh`]: places between the nodes of the solution; [`improve`]: better choices at a place; [`effect`]:
 //!   what a choice moves there; [`closely`]: better choices looked for again.
 //! * one file a proof ([`PLAYED`], [`TRIED`]): [`estimate`] (how far value and policy are from the best), [`slope`] (first-order conditions), [`tastes`]
-//!   (choice probabilities), [`promise`] (value promised and obtained, Bellman residuals), [`deviation`] (one-shot deviations),
+//!   (choice probabilities), [`promise`] (value promised and obtained, Bellman residuals), [`deviation`] (one-shot deviations; thin pieces of what is feasible in `pieces`),
 //!   [`stay`] (domains, grid, requirements), [`streaks`] (rare states of chains), [`hints`] (what to write for more exact ones), [`clearing`], [`interpreter`] (the compiled economy against the plain one).
 //!
 //! The sum of Bellman residuals along a path, discounted, is exactly the difference between the value that the policy
@@ -28,6 +28,7 @@ pub mod hints;
 pub mod improve;
 pub mod interpreter;
 pub mod mesh;
+mod pieces;
 pub mod play;
 pub mod promise;
 pub mod seat;

@@ -1,5 +1,6 @@
 //! Action values in the economy itself: many draws of one period from a place, what it pays, and the value where it leads.
 
+mod feasible;
 mod line;
 mod square;
 mod steps;
@@ -18,9 +19,6 @@ use crate::env::worlds::{Bounds, Worlds};
 use crate::graph::NodeId;
 use crate::num::random::Key;
 use rayon::prelude::*;
-
-/// Slack below which a hard requirement counts as violated.
-const FEASIBLE: f64 = -1e-9;
 
 /// What a choice is worth at a place.
 #[derive(Clone, Copy, Debug, Default)]
@@ -662,34 +660,6 @@ impl<'a> Trials<'a> {
                     });
                 }
                 out.push(own);
-            }
-        }
-        Ok(out)
-    }
-
-    /// Which worlds' actions satisfy every hard requirement.
-    fn feasible(&mut self) -> Result<Vec<bool>, Diagnostic> {
-        let mut out = vec![true; self.lanes];
-        if let Some(engine) = &mut self.slacks {
-            for (slack, r) in engine.run(&self.worlds.frame, self.lanes)?.iter().zip(
-                self.model
-                    .requires
-                    .iter()
-                    .filter(|r| matches!(r.otherwise, Otherwise::Infeasible | Otherwise::Project(_))),
-            ) {
-                let all = slack.len() / self.lanes;
-                let own = match r.agent {
-                    // What others must not do is theirs.
-                    Some(a) if self.seat.meets && !self.seat.agents.contains(&a) => 0..0,
-                    Some(_) => self.seat.own(self.model, all),
-                    None => 0..all,
-                };
-                for e in own {
-                    for w in 0..self.lanes {
-                        let s = slack[e * self.lanes + w];
-                        out[w] &= s >= FEASIBLE;
-                    }
-                }
             }
         }
         Ok(out)

@@ -40,6 +40,9 @@ pub const MARKET_LIBRARY: &str = include_str!("../std/markets.econ");
 pub fn compile(source: &str, options: &Options) -> (Option<Model>, Vec<Diagnostic>) {
     let (file, mut diagnostics) = syntax::parser::parse(source, 0);
     diagnostics.extend(nothing_said(source, &file));
+    if has_errors(&diagnostics) && old_line_ends(source) {
+        return (None, vec![one_line(&diagnostics)]);
+    }
     if has_errors(&diagnostics) {
         // What could be read is checked too, so that one run shows as much as possible.
         let (_, more) = check::check(&file, &library(source), options);
@@ -81,6 +84,22 @@ pub fn compile(source: &str, options: &Options) -> (Option<Model>, Vec<Diagnosti
     }
 }
 
+/// Whether lines end in carriage returns alone, as they did on old machines.
+fn old_line_ends(source: &str) -> bool {
+    source.trim_end_matches('\r').contains('\r') && !source.contains('\n')
+}
+
+/// The error about a file whose lines are read as one; `found` is what was said of that line.
+fn one_line(found: &[Diagnostic]) -> Diagnostic {
+    let d = Diagnostic::error("E0101", "the file is one line: its lines end in carriage returns alone");
+    let at = found.iter().find_map(|d| d.primary.as_ref().map(|(span, _)| *span));
+    let d = match at {
+        Some(span) => d.at(span, "a line was to begin before this"),
+        None => d,
+    };
+    d.hint("save it with line feeds; on a command line: tr '\\r' '\\n' < OLD.econ > NEW.econ")
+}
+
 /// A file without a single statement: nothing in it is wrong, and nothing can come of it.
 fn nothing_said(source: &str, file: &syntax::ast::File) -> Option<Diagnostic> {
     if !file.statements.is_empty() {
@@ -90,8 +109,7 @@ fn nothing_said(source: &str, file: &syntax::ast::File) -> Option<Diagnostic> {
         "W0826",
         "the file says nothing: it holds no statement, only comments or blank lines",
     );
-    let old = source.contains('\r') && !source.contains('\n');
-    Some(if old {
+    Some(if old_line_ends(source) {
         d.note("its lines end in carriage returns alone, so that a comment reaches to the end of the file")
             .hint("save it with line feeds")
     } else {

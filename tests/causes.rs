@@ -433,3 +433,69 @@ fn names_of_other_notations_are_led_to_those_of_the_model() {
         .replace("param alpha", "param x_ss = steady_state(planner.k)\nparam alpha");
     assert!(hints(&followed).is_empty(), "{:?}", hints(&followed));
 }
+
+/// Lines that end in carriage returns alone are one line, and one message.
+#[test]
+fn old_line_ends_are_one_message() {
+    let old = GROWTH.replace('\n', "\r");
+    let (model, found) = compile(&old, &Options::default());
+    assert!(model.is_none());
+    let [only] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert!(
+        only.code == "E0101" && only.headline.contains("carriage returns"),
+        "{only:?}"
+    );
+    assert!(
+        only.hint.as_deref().is_some_and(|h| h.contains("line feeds")),
+        "{only:?}"
+    );
+    assert!(compile(&old.replace('\r', "\n"), &Options::default()).0.is_some());
+    // A carriage return before a line feed is an end of a line as any other.
+    assert!(compile(&GROWTH.replace('\n', "\r\n"), &Options::default()).0.is_some());
+}
+
+/// Numbers in messages are as short as somebody would write them.
+#[test]
+fn numbers_in_hints_can_be_read_and_typed() {
+    let small = changed("[0.5, 20], start 4", "[1e-300, 1e-299], start 5e-300");
+    let small = small.replacen("0.9 * k + s * y", "1 + 0.9 * k + s * y", 1);
+    let found = refused(&small);
+    let d = found.iter().find(|d| d.code == "E0409").expect("a law that leaves");
+    let hint = d.hint.as_deref().unwrap_or_default();
+    assert!(hint.contains("k' = clamp(.., 1e-300, 1e-299)"), "{hint}");
+    let followed = small.replacen("1 + 0.9 * k + s * y", "clamp(1 + 0.9 * k + s * y, 1e-300, 1e-299)", 1);
+    assert!(compile(&followed, &Options::default()).0.is_some());
+}
+
+/// Of the ways out of a market in which nothing moves, those that are said to be solved are.
+#[test]
+fn markets_that_the_price_moves_are_solved() {
+    let fixed = "agent buyer { action d in [0, 10]; reward 5 * d - d^2 / 2 - p * d }
+agent firm[2] { action s in [0, 10]; reward p * s - s^2 / 2 }
+market m { price p in [0, 10] clears buyer.d == sum(firm.s) }
+";
+    let found = refused(fixed);
+    let d = found.iter().find(|d| d.code == "E0704").expect("nothing moves");
+    let hint = d.hint.as_deref().unwrap_or_default();
+    assert!(hint.contains("`clears sum(firm.s) == 5 - p`"), "{hint}");
+    assert!(hint.contains("`let want = share * income / p`"), "{hint}");
+    let curve = "agent firm[2] { action s in [0, 10]; reward p * s - s^2 / 2 }
+market m { price p in [0, 10] clears sum(firm.s) == 5 - p }
+";
+    let share = "agent buyer[2] {
+  action share in [0.01, 0.99]
+  let income = 10
+  let want = share * income / p
+  reward log(want) + log((1 - share) * income)
+}
+market m { price p in [0.1, 100] clears sum(buyer.want) == 5 }
+";
+    for way in [curve, share] {
+        let (model, found) = compile(way, &Options::default());
+        let model = model.unwrap_or_else(|| panic!("{found:?}"));
+        let solved = solve(&model, &Request::default(), &mut silent);
+        assert!(solved.is_ok_and(|s| s.certificate.passed), "{way}");
+    }
+}

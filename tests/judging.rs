@@ -597,7 +597,6 @@ fn a_start_outside_the_trusted_region_is_warned_of() {
                 "moved.econ",
                 "--policy",
                 "run",
-                "--other-parameters",
                 "--periods",
                 "3",
                 "--out",

@@ -375,6 +375,123 @@ fn a_training_is_not_read_into_other_domains() {
     assert_eq!(run(folder.path(), line).1, ["E0819"]);
     let told = run(folder.path(), &format!("{line} --other-parameters"));
     assert!(told.1.contains(&"W0818".to_string()), "{}", told.2);
+    // The same economy is no other one.
+    let same = run(folder.path(), "verify m.econ --policy learned --other-parameters");
+    assert_eq!((same.0, same.1), (2, vec!["E0989".to_string()]), "{}", same.2);
+}
+
+/// Settings of learners that another setting, or the model, makes idle are said; where they are read, nothing is.
+#[cfg(feature = "learn")]
+#[test]
+fn settings_of_learners_that_change_nothing_are_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), "m.econ", SAVER);
+    put(
+        folder.path(),
+        "whole.econ",
+        "agent a {
+  state k in 0..6, start 3
+  noise e ~ discrete([0, 1, 2], [0.3, 0.4, 0.3])
+  action x in 0..3
+  k' = clamp(k - x + e, 0, 6)
+  reward sqrt(min(x, k)) + 0.1 * e
+  discount 0.9
+}
+",
+    );
+    let warned = |line: &str| {
+        let (exit, codes, text) = run(folder.path(), &format!("{line} --with evaluations=1"));
+        assert!(exit < 2, "{line}: {text}");
+        (codes.contains(&"W0825".to_string()), text)
+    };
+    let q = "train whole.econ --learner q_learning --with steps=600";
+    let dqn = "train whole.econ --learner dqn --with steps=600 --with warmup=100";
+    for (line, key) in [
+        (format!("{q} --with bins=5"), "bins"),
+        (format!("{dqn} --with bins=5"), "bins"),
+        (format!("{q} --with initial_periods=50"), "initial_periods"),
+        (
+            format!("{q} --with exploration=linear --with exploration_rate=1e-3"),
+            "exploration_rate",
+        ),
+        (format!("{dqn} --with priority_beta=0.5"), "priority_beta"),
+        (format!("{q} --with shaping=true"), "shaping"),
+        (format!("{q} --with shaping=true --with discount=0.9"), "shaping"),
+    ] {
+        let (said, text) = warned(&line);
+        assert!(
+            said && text.contains(&format!("`{key}` has no effect here")),
+            "{line}: {text}"
+        );
+    }
+    for line in [
+        "train m.econ --learner q_learning --with steps=600 --with bins=5".to_string(),
+        format!("{q} --with initial=random_play --with initial_periods=50"),
+        format!("{q} --with exploration_rate=1e-3"),
+        format!("{dqn} --with priority=0.5 --with priority_beta=0.5"),
+        format!("{q} --with shaping=true --with discount=0.8"),
+    ] {
+        let (said, text) = warned(&line);
+        assert!(!said, "{line}: {text}");
+    }
+    // Constants are tried in 72 plays of 10 periods in 4 worlds, which may take a tenth of the steps.
+    let ppo =
+        "train m.econ --learner ppo --with worlds=4 --with common_chance=4 --with horizon=400 --with minibatch=400";
+    for (line, said, begins) in [
+        ("--with steps=28799", false, true),
+        ("--with steps=28799 --with first_policy=constant", true, true),
+        ("--with steps=28799 --with first_policy=middle", false, false),
+        ("--with steps=28800 --with first_policy=constant", false, false),
+    ] {
+        let (warned, text) = warned(&format!("{ppo} {line}"));
+        assert_eq!(warned, said, "{line}: {text}");
+        assert_eq!(
+            text.contains("in the middle of the bounds: constants are tried"),
+            begins,
+            "{line}: {text}"
+        );
+    }
+}
+
+/// `--memory` bounds what any command takes, `check` among them.
+#[test]
+fn every_command_keeps_to_its_memory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let numbers = vec!["1.5"; 300_000].join(", ");
+    put(folder.path(), "large.econ", &format!("param w = [{numbers}]\n"));
+    let (exit, codes, text) = run(folder.path(), "check large.econ --memory 16M");
+    assert_eq!(exit, 2, "{text}");
+    assert!(text.contains("E0982") || codes.contains(&"E0981".to_string()), "{text}");
+    assert_eq!(run(folder.path(), "check large.econ --memory 4G").0, 0);
+}
+
+/// Without a continuum, members are no option of anybody's.
+#[test]
+fn members_without_a_continuum_are_refused_for_that_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), "m.econ", SAVER);
+    for line in ["train m.econ --with members=10", "tune m.econ --with members=10"] {
+        let (exit, codes, text) = run(folder.path(), line);
+        assert_eq!((exit, codes), (2, vec!["E0808".to_string()]), "{line}: {text}");
+        assert!(text.contains("no continuum"), "{line}: {text}");
+    }
+}
+
+/// `--other-parameters` is about a run of another economy, and concepts are about who decides.
+#[test]
+fn flags_that_change_nothing_are_refused_with_the_run_at_hand() {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), "m.econ", SAVER);
+    assert_eq!(run(folder.path(), "solve m.econ --out sol").0, 0);
+    let line = "simulate m.econ --policy sol --periods 5 --other-parameters";
+    let (exit, codes, text) = run(folder.path(), line);
+    assert_eq!((exit, codes), (2, vec!["E0989".to_string()]), "{text}");
+    let rest = SAVER.replace("[0.05, 0.6]", "[0.01, 0.9]");
+    put(folder.path(), "r.econ", &rest);
+    assert_eq!(run(folder.path(), "steady_state r.econ --concept planner").0, 0);
+    let (exit, codes, text) = run(folder.path(), "steady_state r.econ --concept stackelberg");
+    assert!(exit > 0 && codes.contains(&"E0810".to_string()), "{text}");
+    assert!(text.contains("stackelberg"), "{text}");
 }
 
 /// One mistake in what is typed is one message that says what was meant.

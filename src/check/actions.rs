@@ -3,9 +3,10 @@
 use super::domains::hull_of;
 use super::model::{self};
 use super::{BlockId, Checker, Decl, EntityId, Primes, Scope, Ty, Value, errors};
-use crate::diag::Span;
+use crate::diag::{Diagnostic, Span};
 use crate::graph::{Axis, AxisKind, InputKind, Interval, NodeId, Phase};
 use crate::syntax::ast::{self, ExprKind};
+use crate::syntax::print::print_expr;
 
 impl Checker<'_> {
     pub(super) fn action(&mut self, id: EntityId) -> Option<Value> {
@@ -288,6 +289,25 @@ impl Checker<'_> {
         }
     }
 
+    /// Says of `action d in [keep, replace]` once that braces are meant, in place of two unknown names.
+    fn labels_in_brackets(&mut self, id: EntityId, lo: &ast::Expr, hi: &ast::Expr) {
+        let Some((a, b)) = self.word_of(lo).zip(self.word_of(hi)) else {
+            return;
+        };
+        let unknown = |d: &Diagnostic, e: &ast::Expr| {
+            d.code == "E0201" && d.primary.as_ref().is_some_and(|(at, _)| *at == e.span)
+        };
+        let first = self.diagnostics.iter().position(|d| unknown(d, lo));
+        let second = self.diagnostics.iter().position(|d| unknown(d, hi));
+        if let Some((first, second)) = first.zip(second) {
+            let name = self.entities[id].name.clone();
+            self.diagnostics[first].hint = Some(format!(
+                "choices that have names stand in braces: `action {name} in {{{a}, {b}}}`"
+            ));
+            self.diagnostics.remove(second);
+        }
+    }
+
     fn space(&mut self, id: EntityId, domain: &ast::Domain, values: Option<Vec<f64>>) -> Option<model::Space> {
         let block = self.entities[id].block;
         let scope = self.block_scope(block, Primes::None("a bound of an action"))?;
@@ -301,12 +321,14 @@ impl Checker<'_> {
             let given = c.schedules_of.iter().any(|(n, _)| *n == c.model.actions.len() - 1);
             if phase > Phase::Observed && !given && !c.schedule_reads(id, &reads) {
                 let chain = c.why_late(&reads, Phase::Observed);
-                c.report(errors::too_early(
-                    &format!("the bound of {}", c.entities[id].name),
-                    e.span,
-                    phase,
-                    &chain,
-                ));
+                let name = c.entities[id].name.clone();
+                let late = errors::too_early(&format!("the bound of {name}"), e.span, phase, &chain);
+                let upper = matches!(&domain.kind, ast::DomainKind::Interval { hi, .. } | ast::DomainKind::Range(_, hi) if hi.span == e.span);
+                c.report(if matches!(phase, Phase::Acted(_)) {
+                    errors::bound_too_early(late, &name, upper, &print_expr(e))
+                } else {
+                    late
+                });
                 return None;
             }
             Some(v.node)
@@ -319,6 +341,9 @@ impl Checker<'_> {
                 hi_open,
             } => {
                 let (l, h) = (bound(self, lo), bound(self, hi));
+                if let (None, None, false, false) = (l, h, *lo_open, *hi_open) {
+                    self.labels_in_brackets(id, lo, hi);
+                }
                 Some(model::Space::Interval {
                     lo: l?,
                     hi: h?,

@@ -392,7 +392,7 @@ impl Checker<'_> {
     /// Checks `ps`, one probability per outcome of `n`; `None` after a message if they are no distribution.
     pub(super) fn probabilities(&mut self, ps: &[f64], n: usize, span: Span) -> Option<()> {
         if ps.len() != n {
-            self.report(errors::chain_shape(n, 1, ps.len(), span));
+            self.report(errors::one_each(n, ps.len(), span));
             return None;
         }
         if let Some(p) = ps.iter().find(|p| !(0.0..=1.0).contains(*p)) {

@@ -256,7 +256,7 @@ impl Checker<'_> {
         };
         let (n, m) = (self.b.axis(a).size, self.b.axis(b).size);
         if n != m {
-            self.report(errors::chain_shape(n, 1, m, span));
+            self.report(errors::one_each(n, m, span));
             return None;
         }
         if n > 1000 {

@@ -49,6 +49,11 @@ pub(super) const BUILT_IN: &[&str] = &[
     "div",
 ];
 
+/// Whether a built-in function has this name.
+pub(super) fn is_one(word: &str) -> bool {
+    BUILT_IN.contains(&word)
+}
+
 /// The period that arguments stand for where they are a date: `(-1)`, `(+1)`, `(t)`, `(t + 1)`.
 fn date(args: &[Arg]) -> Option<Dated> {
     let [Arg { value, name: None, .. }] = args else {

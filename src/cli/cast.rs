@@ -10,6 +10,9 @@ use crate::verify::grid::trusted::Trusted;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Why `--other-parameters` changes nothing where runs and economy are the same.
+pub(super) const SAME: &str = "the run was made with the parameters, domains and equations of this economy";
+
 /// How one plays, as typed.
 #[derive(Clone, Debug)]
 enum Policy {
@@ -123,6 +126,9 @@ impl Parts {
             if let Policy::Run(run) = policy {
                 remarks.extend(lineage::compared(model, run, self.flag, play)?);
             }
+        }
+        if other_parameters && remarks.is_empty() {
+            return Err(super::effects::idle("--other-parameters", SAME));
         }
         Ok(remarks)
     }

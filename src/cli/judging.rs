@@ -2,6 +2,7 @@
 
 use super::among;
 use super::asked::{TrainOptions, VerifyOptions};
+use super::cast;
 use super::compiled::Compiled;
 use super::keeper::Keeper;
 use super::lineage::{self, Use};
@@ -37,7 +38,11 @@ pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagn
         let play = Use::Play {
             others: options.train.other_parameters,
         };
-        remarks.extend(lineage::compared(model, &run, "--policy", play).map_err(|d| vec![d])?);
+        let differs = lineage::compared(model, &run, "--policy", play).map_err(|d| vec![d])?;
+        if options.train.other_parameters && differs.is_empty() {
+            return Err(vec![super::effects::idle("--other-parameters", cast::SAME)]);
+        }
+        remarks.extend(differs);
         read_policies(&run, options.best, options.train.agent.as_deref()).map_err(|d| vec![d])?;
     }
     Ok(remarks)

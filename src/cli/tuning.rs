@@ -9,6 +9,8 @@ use super::meter::Meter;
 use super::training;
 use crate::check::Model;
 use crate::diag::Diagnostic;
+use crate::env::able;
+use crate::learn::methods::Method;
 use crate::learn::plan::{self, Asked, Planned};
 use crate::learn::training::{Plan, Training};
 use crate::learn::tune::{self, Dimension, Measure, Objective, Rung, Score, Trial};
@@ -54,7 +56,13 @@ fn prepared(compiled: &Compiled, options: &TuneOptions) -> Result<TuneSearch, Ve
     super::training::in_worlds(&base)?;
     let method = base.plan.method().name();
     let fixed: Vec<String> = options.train.with.iter().map(|(k, _)| k.clone()).collect();
-    let space = tune::space(method, &options.searches, &fixed)?;
+    let mut space = tune::space(method, &options.searches, &fixed)?;
+    if options.searches.is_empty() {
+        // Of the usual options those that change something here.
+        space.retain(|d| {
+            !(d.range.extremes().iter()).all(|x| is_idle(model, &with(&asked, [(d.key.as_str(), x)]), &d.key))
+        });
+    }
     let mut faults = Vec::new();
     for d in &space {
         let fault = d
@@ -82,8 +90,9 @@ fn prepared(compiled: &Compiled, options: &TuneOptions) -> Result<TuneSearch, Ve
         })
         .collect();
     let trials = tune::trials(&space, options.trials, options.seed, &standing);
+    changes_something(model, &asked, &space, &trials)?;
     if let Some(budget) = options.budget {
-        let steps = steps_within(budget, options, trials.len(), base.seeds.len())?;
+        let steps = steps_within(budget, options, model, &asked, &trials)?;
         asked.options.push(("steps".to_string(), steps.to_string()));
         base = plan::plan(model, &asked)?;
     }
@@ -113,8 +122,82 @@ fn prepared(compiled: &Compiled, options: &TuneOptions) -> Result<TuneSearch, Ve
     })
 }
 
+/// Whether an option that is asked for changes nothing.
+fn is_idle(model: &Model, asked: &Asked, key: &str) -> bool {
+    plan::plan(model, asked).is_ok_and(|p| p.idle.iter().any(|i| i.key == key))
+}
+
+/// Errs where an option is searched that changes nothing in any trial.
+///
+/// # Errors
+/// E0989.
+fn changes_something(
+    model: &Model,
+    asked: &Asked,
+    space: &[Dimension],
+    trials: &[Trial],
+) -> Result<(), Vec<Diagnostic>> {
+    for d in space {
+        let of = |trial: &Trial| with(asked, trial.options.iter().map(|(k, v)| (k.as_str(), v)));
+        if trials.iter().all(|t| is_idle(model, &of(t), &d.key)) {
+            let planned = trials.first().map(|t| plan::plan(model, &of(t))).transpose()?;
+            let why = planned.and_then(|p| p.idle.into_iter().find(|i| i.key == d.key));
+            let why = why.map_or(String::new(), |i| i.why);
+            return Err(vec![super::effects::idle(&format!("--search {d}"), &why)]);
+        }
+    }
+    Ok(())
+}
+
+/// The learners of the trials, as if they had steps without end; of those that play stretches of the same length, one.
+///
+/// # Errors
+/// Those of the plans.
+fn learners(model: &Model, asked: &Asked, trials: &[Trial]) -> Result<Vec<Method>, Vec<Diagnostic>> {
+    let endless = Value::Number(1e15);
+    let mut out = BTreeMap::new();
+    for trial in trials {
+        let options = trial.options.iter().map(|(k, v)| (k.as_str(), v));
+        let planned = plan::plan(model, &with(asked, options.chain([("steps", &endless)])))?;
+        let method = planned.plan.method();
+        let kind = (
+            method.worlds(),
+            method.horizon(),
+            method.together(),
+            method.option("first_policy").map(Value::show),
+        );
+        out.entry(kind).or_insert_with(|| method.clone());
+    }
+    Ok(out.into_values().collect())
+}
+
+/// The rungs of trainings of so many steps as they are played, which end no piece of play in its middle; `None` where a learner cannot
+/// have so few steps.
+fn played(options: &TuneOptions, trials: usize, steps: u64, learners: &[Method], members: usize) -> Option<Vec<Rung>> {
+    let mut fitted = Vec::new();
+    for learner in learners {
+        let mut own = learner.clone();
+        own.set("steps", &Value::Number(steps as f64)).ok()?;
+        own.fit(members);
+        own.is_in_range().then_some(())?;
+        fitted.push(own);
+    }
+    let mut rungs = options.rungs(trials, steps);
+    for rung in &mut rungs {
+        let ends = fitted.iter().map(|m| m.stops_after(members, rung.steps));
+        rung.steps = ends.max().unwrap_or(rung.steps);
+    }
+    Some(rungs)
+}
+
 /// The steps of every trial under `--budget`.
-fn steps_within(budget: u64, options: &TuneOptions, trials: usize, seeds: usize) -> Result<u64, Vec<Diagnostic>> {
+fn steps_within(
+    budget: u64,
+    options: &TuneOptions,
+    model: &Model,
+    asked: &Asked,
+    trials: &[Trial],
+) -> Result<u64, Vec<Diagnostic>> {
     if options.train.with.iter().any(|(k, _)| k == "steps") {
         return Err(vec![
             Diagnostic::error("E0940", "`--budget` and `--with steps` exclude each other")
@@ -122,16 +205,21 @@ fn steps_within(budget: u64, options: &TuneOptions, trials: usize, seeds: usize)
                 .hint("leave out one of the two"),
         ]);
     }
-    let each = budget / seeds.max(1) as u64;
-    tune::steps_within(each, |steps| options.rungs(trials, steps)).ok_or_else(|| {
-        vec![
-            Diagnostic::error("E0940", format!("a budget of {budget} steps is too small"))
-                .note(format!("{trials} trials times {seeds} seeds need at least a step each"))
-                .hint(format!(
-                    "give more, for instance --budget {}, or fewer trials or seeds: --trials 4 --seeds 1",
-                    (trials * seeds.max(1)).saturating_mul(10_000)
-                )),
-        ]
+    let base = plan::plan(model, asked)?;
+    let (count, seeds) = (trials.len(), base.seeds.len().max(1) as u64);
+    let members = able::members_of(model, base.agents[0]);
+    let learners = learners(model, asked, trials)?;
+    let schedule = |steps| played(options, count, steps, &learners, members);
+    tune::steps_within(budget / seeds, schedule).ok_or_else(|| {
+        let least = tune::least_steps(schedule).map(|rungs| tune::total_steps(&rungs).saturating_mul(seeds));
+        let d = Diagnostic::error("E0940", format!("a budget of {budget} steps is too small")).note(match least {
+            Some(least) => format!("{count} trials times {seeds} seeds take {least} steps at least"),
+            None => "the learner takes more steps than can be counted".to_string(),
+        });
+        vec![d.hint(format!(
+            "give more, for instance --budget {}, or fewer trials or seeds: --trials 4 --seeds 1",
+            (count as u64 * seeds).saturating_mul(10_000).max(least.unwrap_or(0))
+        ))]
     })
 }
 
@@ -359,7 +447,7 @@ impl Bench<'_> {
         let mut saved = Instant::now();
         while !training.is_done() && training.progress().0 < search.rungs[rung].steps {
             let began = Instant::now();
-            if let Err(d) = training.update(None) {
+            if let Err(d) = training.update_to(search.rungs[rung].steps) {
                 return Ok(failed(training.progress().0, &d));
             }
             if !self.board.report(at, training.progress().0) {

@@ -105,6 +105,16 @@ pub fn of(first: FirstPolicy, env: &mut dyn Game, seed: u64, most: u64) -> (Vec<
     (if better { constant } else { Vec::new() }, trial.steps)
 }
 
+/// Steps of a training, at least, with which constants are tried: a tenth of them goes to the tries.
+pub fn least_steps(worlds: usize, members: usize) -> u64 {
+    10 * (FEWEST * plays(worlds.max(1)) * worlds.max(1) * members.max(1)) as u64
+}
+
+/// Times that all worlds play a constant.
+fn plays(worlds: usize) -> usize {
+    ROUNDS * TRIES.div_ceil(worlds) + 2 * FINAL.div_ceil(worlds)
+}
+
 /// Constants played in the worlds of an environment.
 struct Trial<'a> {
     env: &'a mut dyn Game,
@@ -129,7 +139,7 @@ impl<'a> Trial<'a> {
             PERIODS
         };
         let turns = TRIES.div_ceil(worlds);
-        let plays = ROUNDS * turns + 2 * FINAL.div_ceil(worlds);
+        let plays = plays(worlds);
         Trial {
             seed,
             members,

@@ -78,6 +78,11 @@ impl LearnerOptions for DqnOptions {
         "gradient_steps=2|4|8",
     ];
 
+    fn idle(&self, key: &str) -> Option<&'static str> {
+        (key == "priority_beta" && self.priority.is_none())
+            .then_some("importance weights belong to prioritised replay, and `priority = none` draws evenly")
+    }
+
     fn in_range(&self) -> Result<(), LearnError> {
         playing(self.steps, self.worlds, self.discount)?;
         remembering(self.train_every, self.minibatch, self.memory, self.n_step)?;

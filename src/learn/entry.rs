@@ -55,6 +55,10 @@ pub trait LearnerOptions: OptionTable {
     fn spelled(_key: &str, _value: &Setting) -> Option<Vec<(&'static str, Value)>> {
         None
     }
+    /// Why an option that was said changes nothing with the others as they are.
+    fn idle(&self, _key: &str) -> Option<&'static str> {
+        None
+    }
     /// Memory beside a round of play, about, in bytes: what it remembers, its networks with their gradients, moments and copies. A round
     /// has so many steps, in each of which `width` numbers are seen.
     fn bytes(&self, _round: u64, _width: f64) -> f64 {
@@ -109,6 +113,8 @@ pub struct LearnerInfo {
     pub(super) takes: fn(&str, &Value) -> Result<(), LearnError>,
     /// The faults of options that are set on the defaults, each with the number of the entry it is about.
     pub(super) faults: fn(&Said) -> Vec<(usize, LearnError)>,
+    /// The options that change nothing with the others as they are, each by the number of its entry, and why.
+    pub(super) idle: fn(&Said) -> Vec<(usize, &'static str)>,
     /// Memory beside a round of so many steps, for observations of this width.
     pub(super) bytes: fn(&Said, u64, f64) -> f64,
     /// The learner with these options; `None` if this program was built without it.
@@ -130,6 +136,7 @@ impl LearnerInfo {
             built: || O::build().is_some(),
             takes: |key, value| O::default().set(key, value),
             faults: faults::<O>,
+            idle: idle::<O>,
             bytes: |said, round, width| set::<O>(said).map_or(0.0, |o| o.bytes(round, width)),
             learner: |said, seat, seed| O::build().map(|build| build(set::<O>(said)?, seat, seed)),
         }
@@ -143,6 +150,16 @@ fn set<O: LearnerOptions>(said: &Said) -> Result<O, LearnError> {
         options.set(key, value)?;
     }
     Ok(options)
+}
+
+fn idle<O: LearnerOptions>(said: &Said) -> Vec<(usize, &'static str)> {
+    let Ok(options) = set::<O>(said) else {
+        return Vec::new();
+    };
+    let reasons = said.iter().enumerate();
+    reasons
+        .filter_map(|(i, (key, _))| Some((i, options.idle(key)?)))
+        .collect()
 }
 
 fn faults<O: LearnerOptions>(said: &Said) -> Vec<(usize, LearnError)> {

@@ -114,6 +114,26 @@ impl Method {
         }
     }
 
+    /// The value of an option, if the learner has it.
+    pub fn option(&self, key: &str) -> Option<&Value> {
+        self.options.iter().find(|(k, _)| k == key).map(|(_, v)| v)
+    }
+
+    /// Steps after which a training with these options stops, at most, that is to go on for `steps`: a learner that plays stretches
+    /// stops at the end of one, every other at the end of a period, and constants are tried before. Exact where none are.
+    pub fn stops_after(&self, members: usize, steps: u64) -> u64 {
+        let piece = self.round(members).max(1);
+        if self.option("first_policy") == Some(&Value::Word("constant".into())) {
+            return steps.max(self.steps() / 10).saturating_add(piece - 1);
+        }
+        steps.div_ceil(piece).saturating_mul(piece)
+    }
+
+    /// The faults of its options, if they have any.
+    pub fn is_in_range(&self) -> bool {
+        (self.learner.faults)(&self.options).is_empty()
+    }
+
     /// Number of worlds it wants.
     pub fn worlds(&self) -> usize {
         self.whole("worlds").map_or(1, |n| n as usize)

@@ -21,6 +21,7 @@ pub mod dqn;
 pub mod entry;
 pub mod export;
 mod footprint;
+pub mod idle;
 pub mod measure;
 pub mod methods;
 pub mod nets;

@@ -1,5 +1,6 @@
 //! From the `train { }` block of a file and the settings of the command line to a [`Plan`].
 
+use super::idle::{self, Idle};
 use super::methods::{self, Method};
 use super::options::OptionTable;
 use super::q_learning::QLearningOptions;
@@ -45,6 +46,10 @@ pub struct Planned {
     pub settings: Vec<(String, String)>,
     /// What was changed to make the training fit: one note per change.
     pub notes: Vec<Diagnostic>,
+    /// What was said and changes nothing; `notes` says so, too: one entry per key.
+    pub idle: Vec<Idle>,
+    /// How a policy begins, where the steps are too few for what its options say: one sentence per learner.
+    pub begins: Vec<String>,
     /// Sessions of the published program, in place of worlds.
     pub sessions: Option<sessions::Asked>,
 }
@@ -179,6 +184,8 @@ fn beside(mut all: Own, next: Own, agent: &str) -> Result<Own, Diagnostic> {
     a.agents.extend(b.agents);
     a.settings.extend(b.settings);
     a.notes.extend(b.notes);
+    a.idle.extend(b.idle);
+    a.begins.extend(b.begins);
     a.plan.methods.extend(b.plan.methods);
     let (env, other) = (&mut a.plan.environment, b.plan.environment);
     env.seats.extend(other.seats);
@@ -208,10 +215,10 @@ fn own(model: &Model, asked: &Asked) -> Result<Own, Vec<Diagnostic>> {
     let name = asked.agents.first();
     let agent = learner_of(model, name.map(String::as_str)).map_err(|d| vec![d])?;
     let discount = able::discount_of(model, agent).map_err(|d| vec![d])?;
-    decided_before(asked)?;
+    decided_before(model, asked)?;
     let members = able::members_of(model, agent);
     let (asked_worlds, round) = (method.worlds(), method.round(members));
-    let notes = match method.fit(members) {
+    let mut notes = match method.fit(members) {
         None => Vec::new(),
         Some((horizon, worlds)) => {
             let steps = method.steps();
@@ -236,6 +243,9 @@ fn own(model: &Model, asked: &Asked) -> Result<Own, Vec<Diagnostic>> {
         }
     };
     let in_sessions = in_sessions(&block, &read)?;
+    let span_of = |key: &str| block.entries.iter().find(|e| e.0 == key).map(|e| e.2);
+    let (idle, begins) = idle::of(model, agent, &method, &read, span_of);
+    notes.extend(idle.iter().map(Idle::warning));
     let scenario = asked.scenario.clone().or(read.scenario);
     let of_scenario = model
         .scenarios
@@ -292,6 +302,8 @@ fn own(model: &Model, asked: &Asked) -> Result<Own, Vec<Diagnostic>> {
         agents: vec![agent],
         settings: shown,
         notes,
+        idle,
+        begins: begins.into_iter().collect(),
     };
     Ok(Own {
         planned,
@@ -357,8 +369,14 @@ fn in_sessions(block: &Settings, read: &TrainSettings) -> Result<Option<sessions
 }
 
 /// Refuses an option that comes too late: the compiler has used its value already.
-fn decided_before(asked: &Asked) -> Result<(), Vec<Diagnostic>> {
+fn decided_before(model: &Model, asked: &Asked) -> Result<(), Vec<Diagnostic>> {
     if asked.options.iter().any(|(key, _)| key == "members") {
+        if !model.graph.axes.iter().any(|a| a.continuum) {
+            let d = Diagnostic::error("E0808", "`--with members` has no effect: the model has no continuum");
+            return Err(vec![d.hint(
+                "leave it out; how many there are of `agent NAME[N]` is the parameter N: --set N=10",
+            )]);
+        }
         let d = Diagnostic::error(
             "E0808",
             "`--with members` has no effect: the file has been read by then",

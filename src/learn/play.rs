@@ -106,12 +106,25 @@ pub fn until_closed(
     players: &mut Players<'_>,
     game: &mut dyn Game,
 ) -> Result<Vec<(usize, Numbers)>, (usize, LearnError)> {
-    loop {
+    until_closed_or(players, game, u64::MAX)
+}
+
+/// As [`until_closed`], but for `most` turns at most; empty where nobody has closed a round by then.
+///
+/// # Errors
+/// Those of [`turn`].
+pub fn until_closed_or(
+    players: &mut Players<'_>,
+    game: &mut dyn Game,
+    most: u64,
+) -> Result<Vec<(usize, Numbers)>, (usize, LearnError)> {
+    for _ in 0..most {
         let closed = turn(players, game)?;
         if !closed.is_empty() {
             return Ok(closed);
         }
     }
+    Ok(Vec::new())
 }
 
 /// Warm start at the only seat of a game, before the first round: the learner tries out what it starts from, and the game restarts

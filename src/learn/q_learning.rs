@@ -155,6 +155,18 @@ impl LearnerOptions for QLearningOptions {
         bins(self.bins)
     }
 
+    fn idle(&self, key: &str) -> Option<&'static str> {
+        match key {
+            "initial_periods" if self.initial != Initial::RandomPlay => {
+                Some("random play comes before learning with `initial = random_play` alone")
+            }
+            "exploration_rate" if self.exploration != Exploration::Exponential => {
+                Some("the share of random choices falls at this rate with `exploration = exponential` alone")
+            }
+            _ => None,
+        }
+    }
+
     /// As papers write it: `exploration = exp(-4e-6 * step)`, `stop = stable(100_000)`.
     fn spelled(key: &str, value: &Setting) -> Option<Vec<(&'static str, Value)>> {
         match (key, value) {

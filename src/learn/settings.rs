@@ -5,6 +5,7 @@
 //! key is an error when the model is compiled.
 
 use super::entry::LearnerInfo;
+use super::idle::Idle;
 use super::methods::{self, LEARNERS};
 use super::options::Value;
 use crate::check::Model;
@@ -132,6 +133,8 @@ pub struct TrainSettings {
     pub benchmarks: Option<(f64, f64)>,
     /// The learner's own options: one (key, value) per option, to be given to [`methods::Method::set`].
     pub options: Vec<(String, Value)>,
+    /// What was said and changes nothing: one entry per key.
+    pub idle: Vec<Idle>,
 }
 
 /// Reads a `train` block of a model.
@@ -157,10 +160,11 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
         published: false,
         benchmarks: None,
         options: Vec::new(),
+        idle: Vec::new(),
     };
     let mut spans = Vec::new();
     let mut faults = Vec::new();
-    let mut shaping = false;
+    let mut shaping = None;
     for (key, value, span) in &block.entries {
         let own = keys_of(learner).find(|k| k.name == key);
         let another = LEARNERS.iter().find(|l| l.keys.iter().any(|k| k.name == key));
@@ -189,7 +193,7 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
             {
                 faults.push(d.at(*span, "who learns by this block"));
             } else if key == "shaping" {
-                shaping = *value == Setting::Bool(true);
+                shaping = (*value == Setting::Bool(true)).then_some(*span);
             } else if let Some(options) = (learner.spelled)(key, value) {
                 spans.extend(vec![*span; options.len()]);
                 read.options
@@ -230,8 +234,22 @@ pub fn read(model: &Model, block: &Settings) -> Result<TrainSettings, Vec<Diagno
         }
         faults.push(d);
     }
-    if !shaping {
-        faults.extend(discount_differs(model, read.agent.as_deref(), &read.options, &spans));
+    let another = discount_differs(model, read.agent.as_deref(), &read.options, &spans);
+    match (shaping, another) {
+        (None, another) => faults.extend(another),
+        (Some(_), Some(_)) => {}
+        (Some(span), None) => read.idle.push(Idle {
+            key: "shaping".into(),
+            why: "it allows a `discount` that is not the model's, and the learner has the model's".into(),
+            span,
+        }),
+    }
+    for (i, why) in (learner.idle)(&read.options) {
+        read.idle.push(Idle {
+            key: read.options[i].0.clone(),
+            why: why.into(),
+            span: spans[i],
+        });
     }
     if faults.is_empty() { Ok(read) } else { Err(faults) }
 }

@@ -317,6 +317,21 @@ impl Training {
     /// # Errors
     /// What stopped the worlds (with state and equation), or E0924 where a weight stops being a number.
     pub fn update(&mut self, distance: Option<&dyn Fn(&Policy) -> f64>) -> Result<(), Diagnostic> {
+        self.update_within(distance, u64::MAX)
+    }
+
+    /// As [`Self::update`] for the only learner, but no further than the period in which its steps reach `most` where it learns from
+    /// period to period. What follows is the same, however often it was stopped.
+    ///
+    /// # Errors
+    /// Those of [`Self::update`].
+    pub fn update_to(&mut self, most: u64) -> Result<(), Diagnostic> {
+        let slots = self.env.seats()[0].slots.max(1) as u64;
+        let turns = most.saturating_sub(self.progress().0).div_ceil(slots);
+        self.update_within(None, turns.max(1))
+    }
+
+    fn update_within(&mut self, distance: Option<&dyn Fn(&Policy) -> f64>, turns: u64) -> Result<(), Diagnostic> {
         if self.is_done() {
             return Ok(());
         }
@@ -334,7 +349,7 @@ impl Training {
                 _ => Box::new(Learning(chair.learner.as_mut())),
             });
         }
-        let played = play::until_closed(&mut players, &mut self.env);
+        let played = play::until_closed_or(&mut players, &mut self.env, turns);
         drop(players);
         let closed = match played {
             Ok(closed) => closed,

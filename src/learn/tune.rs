@@ -25,6 +25,8 @@ use std::collections::HashSet;
 
 /// Most trials of one search.
 pub const MOST_TRIALS: usize = 10_000;
+/// More steps than any training has.
+const MOST_STEPS: u64 = 1 << 49;
 /// Draws after which a trial with settings of its own is given up.
 const ATTEMPTS: u64 = 1000;
 /// The stream of draws.
@@ -190,18 +192,37 @@ pub fn total_steps(rungs: &[Rung]) -> u64 {
     let mut before = 0;
     let mut total = 0u64;
     for rung in rungs {
-        total = total.saturating_add((rung.trials as u64).saturating_mul(rung.steps - before));
+        total = total.saturating_add((rung.trials as u64).saturating_mul(rung.steps.saturating_sub(before)));
         before = rung.steps;
     }
     total
 }
 
-/// The most steps a training may have so that a search with the rungs of `schedule` (one entry per rung) stays within
-/// `budget` environment steps for one seed; `None` if not even one step fits.
-pub fn steps_within(budget: u64, schedule: impl Fn(u64) -> Vec<Rung>) -> Option<u64> {
-    // What fits is an interval from 1 as long as the number of rungs is the same, and close to it otherwise.
-    let fits = |steps: u64| total_steps(&schedule(steps)) <= budget;
-    let (mut low, mut high) = (0, budget.saturating_add(1).min(1 << 52));
+/// The rungs of the shortest training that a search can have: `schedule` gives one entry per rung, `None` where the steps are too few for a
+/// learner.
+pub fn least_steps(schedule: impl Fn(u64) -> Option<Vec<Rung>>) -> Option<Vec<Rung>> {
+    let (mut low, mut high) = (0, MOST_STEPS);
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if schedule(middle).is_some() {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    schedule(high)
+}
+
+/// The most steps a training may have so that a search with the rungs of `schedule` (one entry per rung; `None` where the steps are too few
+/// for a learner) stays within `budget` environment steps for one seed; `None` if none do.
+pub fn steps_within(budget: u64, schedule: impl Fn(u64) -> Option<Vec<Rung>>) -> Option<u64> {
+    // What fits is an interval as long as the number of rungs is the same, and close to it otherwise.
+    let fits = |steps: u64| match schedule(steps) {
+        // More steps are needed; whether those fit is seen there.
+        None => steps <= budget,
+        Some(rungs) => total_steps(&rungs) <= budget,
+    };
+    let (mut low, mut high) = (0, budget.saturating_add(1).min(MOST_STEPS));
     while high - low > 1 {
         let middle = low + (high - low) / 2;
         if fits(middle) {
@@ -210,7 +231,7 @@ pub fn steps_within(budget: u64, schedule: impl Fn(u64) -> Vec<Rung>) -> Option<
             high = middle;
         }
     }
-    (low > 0).then_some(low)
+    (low > 0 && schedule(low).is_some()).then_some(low)
 }
 
 /// Whether `a` stands before `b`.

@@ -85,6 +85,9 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
                 .to_string(),
         ));
     }
+    if !planned.begins.is_empty() {
+        facts.push(("first policy".to_string(), planned.begins.join("; ")));
+    }
     if let Some(s) = &planned.plan.environment.scenario {
         facts.push(("scenario".to_string(), s.clone()));
     }

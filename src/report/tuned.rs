@@ -58,7 +58,7 @@ pub fn of_search(model: &Model, t: &Tuned) -> Result<Content, Diagnostic> {
         ("learner".to_string(), learner.to_string()),
         ("searched".into(), space.join("  ")),
         ("method".into(), t.method.clone()),
-        ("schedule".into(), schedule(t.rungs)),
+        ("schedule".into(), schedule(t)),
         (
             "seeds".into(),
             if t.base.seeds.len() > 1 {
@@ -166,13 +166,29 @@ fn joined(numbers: &[u64]) -> String {
     numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// `27 trials to 3 704 steps, 9 to 11 112, 3 to 33 334, 1 to 100 000`
-fn schedule(rungs: &[Rung]) -> String {
-    let parts: Vec<String> = rungs
+/// Steps that trials had trained at the end of a rung, fewest and most of those that did not fail; as planned where none came so far.
+fn reached(t: &Tuned, rung: usize) -> (u64, u64) {
+    let scores = t.trials.iter().filter_map(|x| x.rungs.get(rung)).flatten();
+    let steps = scores.filter(|s| s.outcome.is_ok()).map(|s| s.steps);
+    let ends = steps.fold(None, |ends: Option<(u64, u64)>, n| {
+        let (lo, hi) = ends.unwrap_or((n, n));
+        Some((lo.min(n), hi.max(n)))
+    });
+    ends.unwrap_or((t.rungs[rung].steps, t.rungs[rung].steps))
+}
+
+/// `27 trials to 3 704 steps, 9 to 11 112, 3 to 33 334, 1 to 100 000`, as it was played.
+fn schedule(t: &Tuned) -> String {
+    let parts: Vec<String> = t
+        .rungs
         .iter()
         .enumerate()
         .map(|(i, r)| {
-            let steps = number::significant(r.steps as f64, 8);
+            let shown = |n: u64| number::significant(n as f64, 8);
+            let steps = match reached(t, i) {
+                (lo, hi) if lo == hi => shown(hi),
+                (lo, hi) => format!("between {} and {}", shown(lo), shown(hi)),
+            };
             match (i, r.trials) {
                 (0, 1) => format!("1 trial to {steps} steps"),
                 (0, n) => format!("{n} trials to {steps} steps"),

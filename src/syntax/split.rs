@@ -260,10 +260,51 @@ impl<'s> Splitter<'s> {
             .any(|b| self.token(*b).is_some_and(|t| t.kind == TokenKind::OpenBrace));
         if self.brackets.is_empty() {
             self.finish(i);
+        } else if let Some(close) = self.parts_numbers(i) {
+            self.faulty = true;
+            let (before, after) = (i.saturating_sub(1), i + 1);
+            let inside = [self.brackets.last().copied().unwrap_or(i), close];
+            let whole = format!(
+                "{}, {}",
+                self.text_of(inside[0], before),
+                self.text_of(self.significant_from(after).unwrap_or(after), inside[1])
+            );
+            self.errors.push(
+                Diagnostic::error("E0103", "`;` ends a statement, and this is inside brackets")
+                    .at(
+                        self.span(inside[0]).to(self.span(close)),
+                        "numbers in brackets are parted by commas",
+                    )
+                    .hint(format!("write `{whole}`")),
+            );
         } else if !braced || next.is_some_and(|n| self.is_statement_start(n)) {
             self.report_open_brackets();
             self.finish(i);
         }
+    }
+
+    /// Where the `[` that is open at a `;` is closed, if that is on the same line with nothing but an expression in between.
+    fn parts_numbers(&self, i: usize) -> Option<usize> {
+        let open = self.brackets.last().copied().filter(|b| self.text(*b) == "[")?;
+        let mut depth = 0;
+        for k in i + 1.. {
+            match (self.token(k)?.kind, self.text(k)) {
+                (TokenKind::Newline | TokenKind::Semicolon | TokenKind::OpenBrace, _) => return None,
+                (TokenKind::Open, _) => depth += 1,
+                (TokenKind::Close, "]" | ")") if depth == 0 => {
+                    return (self.brackets.len() == 1 && open < k).then_some(k);
+                }
+                (TokenKind::Close, _) => depth -= 1,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Source text from one token to another.
+    fn text_of(&self, first: usize, last: usize) -> &str {
+        let ends = self.token(first).zip(self.token(last));
+        ends.and_then(|(a, b)| self.source.get(a.start..b.end)).unwrap_or("")
     }
 
     fn close_bracket(&mut self, i: usize) {

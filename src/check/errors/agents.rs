@@ -70,7 +70,10 @@ pub(in crate::check) fn action_without_effect(name: &str, span: Span) -> Diagnos
 pub(in crate::check) fn fixed_before_price(name: &str, span: Span, declared: Span) -> Diagnostic {
     err("E0704", format!("neither side moves with `{name}` once actions are chosen")).at(span, "fixed before the price is found")
         .and(declared, "the price")
-        .hint("three ways out: choose a share of income instead of a quantity; ration what is scarce (prorata); or make the choice a schedule: action d in [..] given p")
+        .hint(format!(
+            "let one side move with the price, as a curve, `clears sum(firm.s) == 5 - {name}`, or by a share of income that is chosen, `let want = share * income / {name}`: \
+             both are solved; a schedule, `action d in [..] given {name}`, is only simulated and trained"
+        ))
 }
 
 pub(in crate::check) fn two_givers(name: &str, span: Span, first: Span) -> Diagnostic {

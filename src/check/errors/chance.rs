@@ -27,6 +27,21 @@ pub(in crate::check) fn row_sum(
     }
 }
 
+/// `m` probabilities of a draw with `n` values.
+pub(in crate::check) fn one_each(n: usize, m: usize, span: Span) -> Diagnostic {
+    let said = |k: usize, word: &str| match k {
+        1 => format!("1 {word}"),
+        k if word.ends_with('y') => format!("{k} {}ies", word.trim_end_matches('y')),
+        k => format!("{k} {word}s"),
+    };
+    err("E0602", format!("{} for {}", said(m, "probability"), said(n, "value")))
+        .at(span, "one number is needed for each value")
+        .hint(format!(
+            "write {} that sum to 1, as in `discrete([1, 2, 3], [0.2, 0.3, 0.5])`",
+            said(n, "probability")
+        ))
+}
+
 pub(in crate::check) fn chain_shape(n: usize, rows: usize, columns: usize, span: Span) -> Diagnostic {
     err("E0602", format!("{n} values need {n} x {n} probabilities"))
         .at(span, format!("{rows} rows, a row of {columns}"))

@@ -124,7 +124,8 @@ pub(in crate::check) fn law_leaves(name: &str, end: f64, next: Interval, domain:
     .at(span, format!("from {} it goes to {}", num(end), interval(next)))
     .note(format!("the domain is {}", interval(domain)))
     .hint(format!(
-        "keep it inside, `clamp({name}.., {}, {})`, widen the domain, or say how it ends: `horizon T`, `end when ..`",
+        "keep it inside, `{}' = clamp(.., {}, {})`, widen the domain, or say how it ends: `horizon T`, `end when ..`",
+        name.rsplit('.').next().unwrap_or(name),
         num(domain.lo),
         num(domain.hi)
     ))

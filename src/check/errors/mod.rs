@@ -66,7 +66,9 @@ pub(super) fn num(x: f64) -> String {
     } else if x == f64::NEG_INFINITY {
         "-inf".into()
     } else {
-        format!("{x}")
+        let plain = format!("{x}");
+        // Nobody counts three hundred zeros.
+        if plain.len() > 24 { format!("{x:e}") } else { plain }
     }
 }
 

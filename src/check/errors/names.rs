@@ -27,6 +27,11 @@ pub(in crate::check) fn unknown_name(
     if let Some((name, when, what)) = dated {
         return d.hint(how_dated(name, when, what));
     }
+    if crate::check::functions::is_one(word) {
+        return d.hint(format!(
+            "`{word}` is a function, whose argument stands in round brackets: `{word}(x)`"
+        ));
+    }
     if matches!(word, "E" | "E_t" | "Et" | "EE" | "E_" | "E0" | "E_0") {
         return d.hint(EXPECTATIONS);
     }

@@ -21,7 +21,20 @@ pub(in crate::check) fn left_side_shape(name: &str, span: Span, have: &str, decl
     err("E0308", format!("`{name}` cannot hold a value with these axes"))
         .at(span, format!("has {have}"))
         .and(declared, format!("holds {want}"))
-        .hint("reduce the extra axis: sum(..), mean(..), or name it on the left")
+        .hint(match too_few(have, want) {
+            Some((set, members, given)) => format!(
+                "`{set}` has {members} members, and each takes one number: write {members} of them, not {given}"
+            ),
+            None => "reduce the extra axis: sum(..), mean(..), or name it on the left".to_string(),
+        })
+}
+
+/// A list `[1..2]` for a set `g[3]`: the set, its members, and how many numbers there are.
+fn too_few<'a>(have: &str, want: &'a str) -> Option<(&'a str, usize, usize)> {
+    let given = have.strip_prefix("[1..")?.strip_suffix(']')?.parse().ok()?;
+    let (set, members) = want.strip_suffix(']')?.split_once('[')?;
+    let members = members.parse().ok()?;
+    (members != given && !set.is_empty()).then_some((set, members, given))
 }
 
 pub(in crate::check) fn condition_as_number(span: Span) -> Diagnostic {

@@ -17,6 +17,15 @@ pub(in crate::check) fn too_early(what: &str, span: Span, phase: Phase, chain: &
     d.hint("read what is dated (states, shocks, prices that depend on them alone); for last period's value declare a state that carries it, or last(x)")
 }
 
+/// The end of a range of choices that is settled by what is chosen; `name` is the action, `upper` says which end, `text` what it reads.
+pub(in crate::check) fn bound_too_early(d: Diagnostic, name: &str, upper: bool, text: &str) -> Diagnostic {
+    let name = name.rsplit('.').next().unwrap_or(name);
+    let sign = if upper { "<=" } else { ">=" };
+    d.hint(format!(
+        "what rests on other choices is a line of its own: `require {name} {sign} {text}`, with a number that is always wide enough as the bound of `{name}`"
+    ))
+}
+
 /// An observation of what is drawn only after acting.
 pub(in crate::check) fn observes_noise(d: Diagnostic, noise: &str) -> Diagnostic {
     d.hint(format!(

@@ -187,12 +187,18 @@ fn halving_is_the_brackets_of_the_paper() {
 fn a_budget_says_how_long_trials_train() {
     for budget in [81, 100, 12_345, 1_000_000_007] {
         let plan = |steps| halving(27, steps, 3, 1);
-        let steps = steps_within(budget, plan).unwrap();
+        let steps = steps_within(budget, |s| Some(plan(s))).unwrap();
         assert!(total_steps(&plan(steps)) <= budget && total_steps(&plan(steps + 1)) > budget);
     }
-    assert_eq!(steps_within(80, |s| random(8, s)), Some(10));
-    assert_eq!(steps_within(7, |s| random(8, s)), None);
-    assert_eq!(steps_within(0, |s| random(8, s)), None);
+    assert_eq!(steps_within(80, |s| Some(random(8, s))), Some(10));
+    assert_eq!(steps_within(7, |s| Some(random(8, s))), None);
+    assert_eq!(steps_within(0, |s| Some(random(8, s))), None);
+    // A learner that takes 5 steps at least, and plays three at a time.
+    let pieces = |s: u64| (s >= 5).then(|| random(8, s.div_ceil(3) * 3));
+    assert_eq!(steps_within(48, pieces), Some(6));
+    assert_eq!(steps_within(71, pieces), Some(6));
+    assert_eq!(steps_within(47, pieces), None);
+    assert_eq!(least_steps(pieces), Some(random(8, 6)));
 }
 
 fn trial(number: usize, rungs: &[&[Option<f64>]]) -> Trial {

@@ -270,9 +270,10 @@ impl Resting {
 fn refused(economy: &Economy) -> Result<(), Diagnostic> {
     let model = economy.model;
     let no = |why: String| Err(cannot(why));
-    if matches!(economy.concept, Concept::Nash | Concept::Stackelberg)
-        && economy.seats.len() + economy.seats.iter().map(each).sum::<usize>() > 1
-    {
+    if economy.concept == Concept::Stackelberg {
+        return no("its concept is `stackelberg`, in which some lead and others follow".into());
+    }
+    if economy.concept == Concept::Nash && economy.seats.len() + economy.seats.iter().map(each).sum::<usize>() > 1 {
         return no(format!("its concept is `{}`", economy.concept.word()));
     }
     if model.horizon.is_some() || !model.ends.is_empty() {

@@ -131,6 +131,13 @@ impl<'s> FileParser<'s> {
             let (a, b) = (self.between(before, before), self.between(found + 1, found + 1));
             return Some(format!("decimals have a point: {}.{b}", a.replace('.', "")));
         }
+        if text == "," && matches!(word, "param" | "let") && self.is_word(found + 1) && self.word(found + 2) == "=" {
+            return Some(format!(
+                "each stands on a line of its own: `{}` and `{word} {}`",
+                self.between(raw.first, before?),
+                self.behind(found, raw)?
+            ));
+        }
         if let Some(name) = before.and_then(|b| self.subscripted(b)) {
             return Some(no_dates(name));
         }
@@ -164,6 +171,15 @@ impl<'s> FileParser<'s> {
                 Some((rest, more)) => (rest.to_string(), format!(", start{more}")),
                 None => (rest, String::new()),
             };
+            // `state k = 1 in [0, 10]`: the value before the domain.
+            if let ("=", Some((first, domain))) = (text, rest.split_once(" in "))
+                && is_domain(domain)
+            {
+                return Some(match word {
+                    "state" => format!("write `state {name} in {domain}, start {first}`"),
+                    _ => format!("write `{word} {name} in {domain}`"),
+                });
+            }
             return Some(match (text, word) {
                 ("=" | ":", _) if is_domain(&rest) => format!("write `{word} {name} in {rest}{more}`"),
                 ("=", _) if rest.contains(|c: char| c.is_alphabetic()) => format!(
@@ -439,10 +455,30 @@ impl<'s> FileParser<'s> {
             None if words::is_reserved(word) => error
                 .at(span, "a word from inside a statement")
                 .hint("join it to the line above, or begin with `let`"),
-            None => error.at(span, "not a word of the language").hint(format!(
-                "write `let {word} = ..` for a definition, `{word}' = ..` for the next value of a state"
-            )),
+            None => error
+                .at(span, "not a word of the language")
+                .hint(match self.compares(raw) {
+                    Some(condition) => format!("a condition on what is chosen is `require {condition}`"),
+                    None if self.is_state(word) => format!("the value of the next period is `{word}' = ..`"),
+                    None => format!("write `let {word} = ..` for a definition"),
+                }),
         })
+    }
+
+    /// The whole statement, where its first sign of comparison makes a condition of it.
+    fn compares(&self, raw: &Raw) -> Option<String> {
+        let own = self.own(raw);
+        let sign = own
+            .iter()
+            .find(|i| matches!(self.word(**i), "<=" | ">=" | "<" | ">" | "=" | "~"))?;
+        let behind = own.last().is_some_and(|last| last > sign);
+        (behind && raw.block.is_none() && !matches!(self.word(*sign), "=" | "~"))
+            .then(|| self.between(raw.first, own.last().copied().unwrap_or(raw.first)))
+    }
+
+    /// Whether the file declares a state of this name.
+    pub(super) fn is_state(&self, name: &str) -> bool {
+        (1..self.tokens.len()).any(|i| self.word(i) == name && self.word(i - 1) == "state")
     }
 
     /// What the statement says, with the word of the language in place of its first; `None` where the rest would not fit behind that word.

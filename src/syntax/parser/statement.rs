@@ -656,18 +656,24 @@ impl Builder<'_> {
                         )),
                 ));
             }
+            let last = target.segments.last();
+            let name = last.map_or(text, |s| s.name.text.as_str());
+            let index = if last.is_some_and(|s| !s.index.is_empty()) {
+                "[..]"
+            } else {
+                ""
+            };
+            let hint = if self.is_state(name) {
+                format!("write `{name}'{index} = ..` for the next value of the state")
+            } else if matches!(value.kind, ExprKind::Number { .. }) {
+                format!("a number that is given is `param {text} = {}`", self.text(value.span))
+            } else {
+                format!("write `let {text} = ..`")
+            };
             return Err(Box::new(
                 Diagnostic::error("E0118", format!("`{text} = ..` defines nothing"))
                     .at(target.span, "neither a definition nor a transition")
-                    .hint(format!(
-                        "write `let {text} = ..`, or `{}'{} = ..` for the next value of a state",
-                        target.segments.last().map_or(text, |s| s.name.text.as_str()),
-                        if target.segments.last().is_some_and(|s| !s.index.is_empty()) {
-                            "[..]"
-                        } else {
-                            ""
-                        }
-                    )),
+                    .hint(hint),
             ));
         }
         if let Some(early) = target.segments.iter().rev().skip(1).find(|segment| segment.primed) {

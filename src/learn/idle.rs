@@ -1,0 +1,80 @@
+//! Settings of `train { }` that were said and change nothing: options that another one makes idle, a grid where every choice is finite, constants
+//! that cannot be tried in so few steps.
+
+use super::centre;
+use super::methods::Method;
+use super::options::Value;
+use super::settings::TrainSettings;
+use crate::check::model::Model;
+use crate::diag::{Diagnostic, Span};
+use crate::env::able;
+use crate::env::interface::Interface;
+
+/// A setting that changes nothing, with the reason.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Idle {
+    /// The key, as it was said.
+    pub key: String,
+    /// The reason, in words.
+    pub why: String,
+    /// Where it was said.
+    pub span: Span,
+}
+
+impl Idle {
+    /// W0825.
+    pub fn warning(&self) -> Diagnostic {
+        Diagnostic::warning("W0825", format!("`{}` has no effect here", self.key))
+            .at(self.span, "nothing reads this")
+            .note(self.why.clone())
+            .hint("remove it")
+    }
+}
+
+/// What an agent that learns by `method` finds idle of what was read: one entry per key. Also how its policy begins, where that is not as its
+/// options say.
+pub(super) fn of(
+    model: &Model,
+    agent: usize,
+    method: &Method,
+    read: &TrainSettings,
+    span_of: impl Fn(&str) -> Option<Span>,
+) -> (Vec<Idle>, Option<String>) {
+    let mut idle = read.idle.clone();
+    let Ok(interface) = Interface::new(model, agent, method.finite_choices()) else {
+        return (idle, None);
+    };
+    let said = |key: &str| span_of(key).filter(|_| read.options.iter().any(|(k, _)| k == key));
+    let space = &interface.space;
+    if space.continuous == 0
+        && let Some(span) = said("bins")
+    {
+        idle.push(Idle {
+            key: "bins".into(),
+            why: "every choice is one of finitely many; `bins` makes a grid of an interval".into(),
+            span,
+        });
+    }
+    let wanted = method.option("first_policy") == Some(&Value::Word("constant".into()));
+    if !wanted || space.continuous == 0 || !space.discrete.is_empty() {
+        return (idle, None);
+    }
+    let least = centre::least_steps(method.worlds(), able::members_of(model, agent));
+    if method.steps() >= least {
+        return (idle, None);
+    }
+    let why = format!(
+        "constants are tried with a tenth of the steps, and {} of {} are too few: {least} are needed",
+        method.steps() / 10,
+        method.steps()
+    );
+    let begins = format!("in the middle of the bounds: {why}");
+    if let Some(span) = said("first_policy") {
+        idle.push(Idle {
+            key: "first_policy".into(),
+            why: format!("{why}; the policy begins in the middle of the bounds"),
+            span,
+        });
+    }
+    (idle, Some(begins))
+}

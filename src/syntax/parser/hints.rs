@@ -459,7 +459,9 @@ impl<'s> FileParser<'s> {
                 .at(span, "not a word of the language")
                 .hint(match self.compares(raw) {
                     Some(condition) => format!("a condition on what is chosen is `require {condition}`"),
-                    None if self.is_state(word) => format!("the value of the next period is `{word}' = ..`"),
+                    None if declares_state(self.source, word) => {
+                        format!("the value of the next period is `{word}' = ..`")
+                    }
                     None => format!("write `let {word} = ..` for a definition"),
                 }),
         })
@@ -474,11 +476,6 @@ impl<'s> FileParser<'s> {
         let behind = own.last().is_some_and(|last| last > sign);
         (behind && raw.block.is_none() && !matches!(self.word(*sign), "=" | "~"))
             .then(|| self.between(raw.first, own.last().copied().unwrap_or(raw.first)))
-    }
-
-    /// Whether the file declares a state of this name.
-    pub(super) fn is_state(&self, name: &str) -> bool {
-        (1..self.tokens.len()).any(|i| self.word(i) == name && self.word(i - 1) == "state")
     }
 
     /// What the statement says, with the word of the language in place of its first; `None` where the rest would not fit behind that word.
@@ -652,6 +649,15 @@ impl<'s> FileParser<'s> {
         };
         Box::new(error(&fix))
     }
+}
+
+/// Whether a file declares a state of this name.
+pub(super) fn declares_state(source: &str, name: &str) -> bool {
+    let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    source.split("state").skip(1).any(|rest| {
+        let own = rest.trim_start_matches([' ', '\t']);
+        own.len() < rest.len() && own.strip_prefix(name).is_some_and(ends)
+    })
 }
 
 /// How the periods of a name are written.

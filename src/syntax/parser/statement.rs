@@ -663,7 +663,7 @@ impl Builder<'_> {
             } else {
                 ""
             };
-            let hint = if self.is_state(name) {
+            let hint = if super::hints::declares_state(self.source, name) {
                 format!("write `{name}'{index} = ..` for the next value of the state")
             } else if matches!(value.kind, ExprKind::Number { .. }) {
                 format!("a number that is given is `param {text} = {}`", self.text(value.span))

@@ -482,7 +482,7 @@ market m { price p in [0, 10] clears buyer.d == sum(firm.s) }
     assert!(hint.contains("`clears sum(firm.s) == 5 - p`"), "{hint}");
     assert!(hint.contains("`let want = share * income / p`"), "{hint}");
     let curve = "agent firm[2] { action s in [0, 10]; reward p * s - s^2 / 2 }
-market m { price p in [0, 10] clears sum(firm.s) == 5 - p }
+market m competitive { price p in [0, 10] clears sum(firm.s) == 5 - p }
 ";
     let share = "agent buyer[2] {
   action share in [0.01, 0.99]
@@ -490,7 +490,7 @@ market m { price p in [0, 10] clears sum(firm.s) == 5 - p }
   let want = share * income / p
   reward log(want) + log((1 - share) * income)
 }
-market m { price p in [0.1, 100] clears sum(buyer.want) == 5 }
+market m competitive { price p in [0.1, 100] clears sum(buyer.want) == 5 }
 ";
     for way in [curve, share] {
         let (model, found) = compile(way, &Options::default());

@@ -386,19 +386,17 @@ fn a_training_is_not_read_into_other_domains() {
 fn settings_of_learners_that_change_nothing_are_said() {
     let folder = tempfile::tempdir().expect("a folder");
     put(folder.path(), "m.econ", SAVER);
-    put(
-        folder.path(),
-        "whole.econ",
-        "agent a {
+    let whole = "agent a {
   state k in 0..6, start 3
   noise e ~ discrete([0, 1, 2], [0.3, 0.4, 0.3])
   action x in 0..3
-  k' = clamp(k - x + e, 0, 6)
+  k' = clamp(k - round(x) + e, 0, 6)
   reward sqrt(min(x, k)) + 0.1 * e
   discount 0.9
 }
-",
-    );
+";
+    put(folder.path(), "whole.econ", whole);
+    put(folder.path(), "parts.econ", &whole.replace("0..3", "[0, 3]"));
     let warned = |line: &str| {
         let (exit, codes, text) = run(folder.path(), &format!("{line} --with evaluations=1"));
         assert!(exit < 2, "{line}: {text}");
@@ -425,7 +423,7 @@ fn settings_of_learners_that_change_nothing_are_said() {
         );
     }
     for line in [
-        "train m.econ --learner q_learning --with steps=600 --with bins=5".to_string(),
+        "train parts.econ --learner q_learning --with steps=600 --with bins=5".to_string(),
         format!("{q} --with initial=random_play --with initial_periods=50"),
         format!("{q} --with exploration_rate=1e-3"),
         format!("{dqn} --with priority=0.5 --with priority_beta=0.5"),

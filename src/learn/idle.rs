@@ -4,32 +4,11 @@
 use super::centre;
 use super::methods::Method;
 use super::options::Value;
-use super::settings::TrainSettings;
+use super::settings::{Idle, TrainSettings};
 use crate::check::model::Model;
-use crate::diag::{Diagnostic, Span};
+use crate::diag::Span;
 use crate::env::able;
 use crate::env::interface::Interface;
-
-/// A setting that changes nothing, with the reason.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Idle {
-    /// The key, as it was said.
-    pub key: String,
-    /// The reason, in words.
-    pub why: String,
-    /// Where it was said.
-    pub span: Span,
-}
-
-impl Idle {
-    /// W0825.
-    pub fn warning(&self) -> Diagnostic {
-        Diagnostic::warning("W0825", format!("`{}` has no effect here", self.key))
-            .at(self.span, "nothing reads this")
-            .note(self.why.clone())
-            .hint("remove it")
-    }
-}
 
 /// What an agent that learns by `method` finds idle of what was read: one entry per key. Also how its policy begins, where that is not as its
 /// options say.

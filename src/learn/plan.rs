@@ -1,11 +1,11 @@
 //! From the `train { }` block of a file and the settings of the command line to a [`Plan`].
 
-use super::idle::{self, Idle};
+use super::idle;
 use super::methods::{self, Method};
 use super::options::OptionTable;
 use super::q_learning::QLearningOptions;
 use super::sessions;
-use super::settings::{self, TrainSettings};
+use super::settings::{self, Idle, TrainSettings};
 use super::training::Plan;
 use crate::check::model::{Model, Settings};
 use crate::diag::{Diagnostic, Span};

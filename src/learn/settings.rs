@@ -5,7 +5,6 @@
 //! key is an error when the model is compiled.
 
 use super::entry::LearnerInfo;
-use super::idle::Idle;
 use super::methods::{self, LEARNERS};
 use super::options::Value;
 use crate::check::Model;
@@ -135,6 +134,27 @@ pub struct TrainSettings {
     pub options: Vec<(String, Value)>,
     /// What was said and changes nothing: one entry per key.
     pub idle: Vec<Idle>,
+}
+
+/// A setting that changes nothing, with the reason.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Idle {
+    /// The key, as it was said.
+    pub key: String,
+    /// The reason, in words.
+    pub why: String,
+    /// Where it was said.
+    pub span: Span,
+}
+
+impl Idle {
+    /// W0825.
+    pub fn warning(&self) -> Diagnostic {
+        Diagnostic::warning("W0825", format!("`{}` has no effect here", self.key))
+            .at(self.span, "nothing reads this")
+            .note(self.why.clone())
+            .hint("remove it")
+    }
 }
 
 /// Reads a `train` block of a model.

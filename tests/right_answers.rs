@@ -757,13 +757,3 @@ fn negative_consumption_has_no_utility() {
     }
     assert!(wrong.is_empty(), "\n{wrong}");
 }
-
-#[test]
-fn prices_that_vanish_where_somebody_chooses_are_no_bug() {
-    let s = solved(
-        "model fold\nagent seller {\n  action q in [0, 12]\n  reward (p - 2) * q\n  discount 0.5\n}\nmarket goods { price p in [0, 14] clears seller.q == \
-         10 - p + 3 * sin(2 * p) }\n",
-    );
-    let why = reasons(&s);
-    assert!(why.contains(&"E0947") && !why.contains(&"E0990"), "{why:?}");
-}

@@ -398,6 +398,16 @@ fn the_table_holds_exactly_the_faults_that_are_planted() {
     let mut listed: Vec<String> = FAULTS.iter().map(|f| f.name.to_string()).collect();
     listed.sort();
     assert_eq!(planted(), listed);
+    // The page has a row for each, and names those that only silence a check.
+    let page = include_str!("../../../docs/faults.md");
+    for f in FAULTS {
+        let told = match (&f.by, f.name.rsplit_once('.')) {
+            (By::Silenced(_), Some((_, name))) => format!("`{name}`"),
+            _ => format!("| {} | {} |", f.name, f.on),
+        };
+        assert!(page.contains(&told), "docs/faults.md lacks {told}");
+    }
+    assert!(page.contains(&format!("There are {}", listed.len())));
     assert!(listed.len() >= 55);
     // Learners and the verdict on them are one room.
     let room = |name: &str| match name.split('.').next() {

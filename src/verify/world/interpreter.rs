@@ -5,7 +5,7 @@ use super::trials::Trials;
 use super::{Rest, WorldCertificate, WorldEvidence, WorldProof};
 use crate::diag::Diagnostic;
 use crate::env::worlds::Worlds;
-use crate::graph::eval::{self, RootStatus};
+use crate::graph::eval;
 
 /// Places that are compared.
 const PLACES: usize = 1000;
@@ -54,7 +54,7 @@ fn prove(bench: &WorldEvidence, out: &mut WorldCertificate) -> Result<(), Diagno
         Diagnostic::error("E0990", format!("a bug in econc: {why}"))
             .hint("please send this model to the authors: no number of it can be trusted")
     };
-    let (mut largest, mut several): (f64, bool) = (0.0, false);
+    let mut largest: f64 = 0.0;
     // Differences count against the largest number of their kind: what cancels has no digits of its own.
     let sizes: Vec<f64> = (compiled.iter())
         .map(|column| {
@@ -66,7 +66,6 @@ fn prove(bench: &WorldEvidence, out: &mut WorldCertificate) -> Result<(), Diagno
         .collect();
     for (w, i) in chosen.iter().enumerate() {
         let values = eval::evaluate(&model.graph, &visits[*i].place.inputs).map_err(|e| bug(e.to_string()))?;
-        several |= values.roots.contains(&RootStatus::Several);
         for ((node, column), size) in nodes.iter().zip(&compiled).zip(&sizes) {
             for (e, x) in values.nodes[node.0 as usize].iter().enumerate() {
                 let y = column[e * n + w];
@@ -85,16 +84,9 @@ fn prove(bench: &WorldEvidence, out: &mut WorldCertificate) -> Result<(), Diagno
         Some(LARGEST.log10()),
         format!("rewards, laws and ends at {n} visited places"),
     ) {
-        // Two roots that all but coincide are two or none as numbers are rounded.
-        out.reasons.push(match several {
-            true => Diagnostic::error(
-                "E0947",
-                "which of several prices clears a market hangs on rounding at places that are visited",
-            )
-            .note(format!("two ways of computing the same period differ by {largest:.1e}; the lowest price appears or vanishes close to what is chosen"))
-            .hint("narrow the domain of the price to the one that is meant: `price p in [lo, hi] clears ..`"),
-            false => bug(format!("the compiled economy and the interpreter differ by {largest:.1e}")),
-        });
+        out.reasons.push(bug(format!(
+            "the compiled economy and the interpreter differ by {largest:.1e}"
+        )));
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Solving a model and judging the solution: what `econc solve` does between compiling and reporting.
 //!
-//! [`solve`] looks who decides. Where it is one, [`one`] builds the problem, has the method solve it, has `verify` judge it, and begins again with wider or
-//! finer grids where the file leaves them open and the verdict asks for it ([`ends`], [`reach`], [`finer`]), within a share of [`work`]. Where several decide,
-//! [`several`] has an equilibrium found and judged. [`compared`] sets methods against one another.
+//! [`solve`] looks who decides. Where it is one, `one.rs` builds the problem, has the method solve it, has `verify` judge it, and begins again with wider or
+//! finer grids where the file leaves them open and the verdict asks for it (`ends.rs`, `reach.rs`, `finer.rs`), within a share of `work.rs`. Where several decide,
+//! `several.rs` has an equilibrium found and judged. [`compared`] sets methods against one another.
 
 pub mod compared;
 mod ends;

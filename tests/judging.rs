@@ -610,7 +610,7 @@ fn a_start_outside_the_trusted_region_is_warned_of() {
     }
     let said = started("290");
     assert!(
-        said.contains("warning[W0948]") && said.contains("investor.w starts at 290; trusted in [0.00249, 25"),
+        said.contains("warning[W0948]") && said.contains("investor.w starts at 290; trusted in [0.0024"),
         "{said}"
     );
     let page = econc(root.path(), &["explain", "W0948"]);

@@ -433,6 +433,104 @@ fn firms_enter_invest_and_leave_as_computed_independently() {
     assert!(faults.is_empty() && checked == 12, "{checked}\n{faults}");
 }
 
+/// Rows of `models/two_sectors_logit.toml`, from all starts of the method, certified; and what is simulated goes with the distribution that follows from the
+/// choices' probabilities, the labour beside each price included (by powers of the matrix of transitions, in numpy).
+#[test]
+fn two_sectors_with_tastes_order_and_price_as_computed_independently() {
+    use econc::env::cast::Behaviour;
+    use econc::env::simulate::{SimulationOptions, simulate};
+    let model = model("two_sectors_logit", "nash", &[]);
+    let options = econc::driver::Request {
+        seed: 1,
+        ..econc::driver::Request::default()
+    };
+    let s = econc::driver::solve(&model, &options, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+    assert!(s.certificate.passed, "{:?}", s.certificate.reasons);
+    let judged = s.certificate.equilibrium.as_ref().expect("a judgement");
+    assert_eq!((judged.searches, judged.found), (3, 1));
+    let found = &s.solution;
+    let names = ["stock", "inventory", "p"];
+    let mut faults = String::new();
+    let rows = expected::of_model("two_sectors_logit");
+    for row in &rows {
+        let at: Vec<(&str, f64)> = (row.at.split(", "))
+            .map(|part| part.split_once(" = ").expect("a state"))
+            .map(|(name, x)| (name, x.parse().expect("a number")))
+            .collect();
+        let node = found.states.iter().fold(0, |node, axis| {
+            let name = names
+                .iter()
+                .find(|n| axis.name.ends_with(&format!(".{n}")))
+                .expect("a state");
+            let x = at.iter().find(|a| a.0 == *name).expect("its value").1;
+            node * axis.nodes.len() + axis.nodes.iter().position(|n| *n == x).expect("a node")
+        });
+        let own = |name: &str| {
+            found
+                .players
+                .iter()
+                .find(|p| p.name == name)
+                .and_then(|p| p.own.as_ref())
+                .expect("tastes")
+        };
+        let got = match row.what.as_str() {
+            "final.value" => own("final").before[node],
+            "capital.value" => own("capital").before[node],
+            "P(q = 1)" => own("final").chances[3 * node + 1],
+            "P(p_next = 3)" => own("capital").chances[7 * node + 3],
+            "capital.L if p_next = 3" => {
+                let a = found
+                    .actions
+                    .iter()
+                    .position(|a| a.name == "capital.L")
+                    .expect("labour");
+                found.given[a][7 * node + 3]
+            }
+            other => panic!("{other}"),
+        };
+        if !row.met(got) {
+            faults += &format!("{} {}: {got}, expected {}\n", row.what, row.at, row.value);
+        }
+    }
+    assert!(faults.is_empty() && rows.len() == 15, "{}\n{faults}", rows.len());
+    let behaviour = Behaviour::Solved(std::sync::Arc::new(found.clone()));
+    let long = SimulationOptions {
+        scenario: None,
+        periods: Some(20_000),
+        worlds: 20,
+        seed: 3,
+        on_chain: false,
+        greedy: false,
+    };
+    let run = simulate(&model, &behaviour.into(), &long, &mut |_, _| true).unwrap_or_else(|d| panic!("{d:?}"));
+    for (name, mean, tolerance) in [
+        ("final.stock", 3.091253, 0.03),
+        ("capital.inventory", 0.397958, 0.01),
+        ("capital.p", 3.208766, 0.02),
+    ] {
+        let got = run.moments.iter().find(|m| m.name == name).expect("a moment").mean;
+        near(got, mean, tolerance);
+    }
+}
+
+/// Who has tastes and knows a draw of its own is refused, with the draw's name.
+#[test]
+fn tastes_and_private_draws_of_one_player_are_refused() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/entry_exit.econ");
+    let source = fs::read_to_string(path).expect("a model");
+    let from = "wait when not active}";
+    assert!(source.contains(from));
+    let (model, diagnostics) = econc::compile(
+        &source.replace(from, "wait when not active} taste gumbel(0.5)"),
+        &econc::Options::default(),
+    );
+    let model = model
+        .unwrap_or_else(|| panic!("{diagnostics:?}"))
+        .as_asked(Some("nash"), None);
+    let (code, said) = refused(&model, "choice_probabilities");
+    assert!(code == "E0810" && said.contains("firm.scrap"), "{said}");
+}
+
 /// The row of `models/menu_costs.toml`: its two firms for one period, with the reward of the file, nothing to pay for a new markup and the other industries'
 /// markup given (which moves what all choices pay in one proportion).
 #[test]

@@ -31,6 +31,7 @@ const QUICK: &[&str] = &[
     "mccall",
     "monopolist",
     "optimal_stopping",
+    "two_sectors_labour",
 ];
 
 /// A second each with optimisation: solved by tests of an optimised build, or with `ECONC_LONG=1`.
@@ -68,6 +69,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
             "matching",
             "menu_costs",
             "sticky_prices",
+            "two_sectors_logit",
         ],
     ),
     ("continua.rs", &["aiyagari", "huggett"]),

@@ -61,7 +61,7 @@ pub struct Player {
     pub own: Option<Own>,
 }
 
-/// A choice of one who knows draws that others do not.
+/// A choice of one who knows draws, or tastes for its choices, that others do not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Own {
     /// The place of the choice among the actions of the solution.
@@ -69,7 +69,7 @@ pub struct Own {
     /// What each choice is worth, with the best of what goes with it ([`Solution::given`]): period x state node x joint shock x choice; minus infinity where
     /// it is not allowed. A line in each of the draws.
     pub worth: Vec<f64>,
-    /// Value before the draws are known, one per state node.
+    /// Value before draws and tastes are known, one per state node.
     pub before: Vec<f64>,
     /// How often each choice is taken: state node x choice.
     pub chances: Vec<f64>,
@@ -108,7 +108,7 @@ pub struct Solution {
     #[serde(default)]
     pub given: Vec<Vec<f64>>,
     /// Mixed strategies: one array per action, period x state node x joint shock x choice, choices fastest, the probability of each;
-    /// an action that is not mixed has an empty one. Empty where nothing is mixed.
+    /// an action that is not mixed has an empty one. Empty where nothing is mixed. In a game in which choices have tastes: their probabilities.
     #[serde(default)]
     pub mixed: Vec<Vec<f64>>,
     /// Who decides, where there are several, one entry each; then `value` is that of the first. Empty where one decides.

@@ -23,6 +23,18 @@ pub(super) struct Table {
     mixed: Option<(usize, Vec<f64>)>,
     /// The action of the model that it is: the same draw decides for the actions that go with the choice.
     drawn_by: Option<usize>,
+    /// In a game whose players have tastes for their choices, for each element the choice that it goes with; `None` without such a choice.
+    beside: Vec<Option<Beside>>,
+}
+
+/// A choice that is mixed by its tastes, as others that go with it see it.
+#[derive(Clone, Copy)]
+struct Beside {
+    /// Which action of the solution.
+    choice: usize,
+    /// The action of the model and its element, whose draw decides.
+    action: usize,
+    element: usize,
 }
 
 /// One number among the outputs of an engine, for each element of an action.
@@ -74,6 +86,7 @@ impl Table {
             ActionKind::Finite { values, .. } if a.taste.is_some() => Some((k, values.clone())),
             ActionKind::Finite { .. } | ActionKind::Continuous => None,
         });
+        let mixed = mixed.filter(|_| !s.probability.is_empty());
         let mut shocks = Vec::new();
         let known = s.chain.links().unwrap_or_default();
         for ((name, finite), links) in s.chain.names.iter().zip(policy.finite_links()).zip(known) {
@@ -104,7 +117,24 @@ impl Table {
                 },
             });
         }
+        let beside = numbers
+            .iter()
+            .map(|n| {
+                let player = s.players.iter().find(|p| p.actions.contains(n))?;
+                let choice = player.own.as_ref()?.choice;
+                s.mixed.get(choice).filter(|m| !m.is_empty())?;
+                (0..model.actions.len()).find_map(|a| {
+                    let element = chosen(model, a, &solved)?.iter().position(|k| *k == choice)?;
+                    Some(Beside {
+                        choice,
+                        action: a,
+                        element,
+                    })
+                })
+            })
+            .collect();
         Ok(Some(Table {
+            beside,
             policy: policy.clone(),
             numbers,
             reading: worlds.engine(nodes)?,
@@ -149,6 +179,18 @@ impl Table {
                 let spot = self.policy.spot(worlds.period()[w], &z, &x);
                 states_outside += u64::from(spot.states_outside);
                 shocks_outside += u64::from(spot.shocks_outside);
+                if let Some(b) = self.beside[e].filter(|_| !greedy)
+                    && self.policy.mixture(b.choice, &spot, &mut chances)
+                {
+                    mask(bounds, *number == b.choice, e * n + w, &mut chances);
+                    let choice = drawn(&chances, worlds.luck(b.action, b.element, w));
+                    out[e * n + w] = match (choice, &self.policy.solution().actions[*number].kind) {
+                        (Some(c), ActionKind::Finite { values, .. }) if *number == b.choice => values[c],
+                        (Some(c), _) => self.policy.action_given(*number, c, &spot),
+                        (None, _) => self.policy.action(*number, &spot),
+                    };
+                    continue;
+                }
                 out[e * n + w] = match &self.mixed {
                     Some((mixed, values)) if !greedy && self.policy.chances(&spot, &mut chances) => {
                         // Whoever mixes does so by one draw, whichever of his actions is being read.

@@ -11,15 +11,25 @@ use crate::diag::Diagnostic;
 use crate::solve::between::PolicyBetween;
 use crate::solve::decision::others::Others;
 use crate::solve::decision::{self, Decision};
-use crate::solve::method::{Structure, Task};
+use crate::solve::method::{Method, Structure, Task};
 use crate::solve::methods;
 use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::{Progress, Watch};
 use crate::solve::solution::Solution;
+use crate::solve::time_iteration::TimeIteration;
 use crate::verify::world::play::Deviator;
 use crate::verify::world::seat::SolvedSeat;
 use crate::verify::world::{WorldCertificate, WorldEvidence, promise};
 use std::sync::Arc;
+
+/// How a reply is solved.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum By {
+    /// By its first-order conditions, where the problem has them.
+    Conditions,
+    /// By the first method that fits, on axes with so many times their usual nodes.
+    Values(usize),
+}
 
 /// Nodes of each continuous state of the reply's grid, by how many there are (0, 1, 2, ..).
 const NODES: [usize; 5] = [1, 120, 30, 14, 8];
@@ -27,8 +37,8 @@ const NODES: [usize; 5] = [1, 120, 30, 14, 8];
 const MOST: f64 = 20_000.0;
 
 /// The best reply of one among several, on a grid of its own between the ends of `solution`'s; `like` says which other state of the problem
-/// stands for one of it, both without a member's number. Axes have `finer` times their usual nodes, as far as all together are not too many.
-/// With the method's name.
+/// stands for one of it, both without a member's number. With the method's name; `None` where it is to be solved by conditions that the problem has
+/// not, or that do not settle.
 ///
 /// # Errors
 /// Those of the problem of one and of its method.
@@ -36,9 +46,9 @@ pub(super) fn solved(
     model: &Model,
     others: &Others,
     solution: &Solution,
-    (like, finer): (&dyn Fn(&str) -> Option<String>, usize),
+    (like, by): (&dyn Fn(&str) -> Option<String>, By),
     progress: &mut dyn Watch,
-) -> Result<(Solution, &'static str), Diagnostic> {
+) -> Result<Option<(Solution, &'static str)>, Diagnostic> {
     let continuous = solution.states.iter().filter(|s| !s.integer);
     let mut count = continuous.clone().count();
     let mut bounds: Vec<(String, f64, f64)> = Vec::new();
@@ -55,20 +65,31 @@ pub(super) fn solved(
         }
     }
     let build = decision::ProblemOptions {
-        nodes: nodes(count, finer),
+        nodes: match by {
+            By::Conditions => nodes(count, 1),
+            By::Values(finer) => nodes(count, finer),
+        },
         bounds,
         ..decision::ProblemOptions::default()
     };
     let problem = Decision::among(model, &build, others)?;
-    let method = methods::choose(None, &Structure::of(problem.spec()))?;
+    let structure = Structure::of(problem.spec());
+    let method: &dyn Method = match by {
+        By::Conditions if TimeIteration.fits(&structure).is_err() => return Ok(None),
+        By::Conditions => &TimeIteration,
+        By::Values(_) => methods::choose(None, &structure)?,
+    };
     let task = Task {
         model,
         problem: &problem,
         guess: None,
         linear: false,
     };
-    let reply = method.solve(task, &mut |p: Progress| progress.report(p))?;
-    Ok((reply, method.name()))
+    match method.solve(task, &mut |p: Progress| progress.report(p)) {
+        Ok(reply) => Ok(Some((reply, method.name()))),
+        Err(d) if by == By::Conditions && d.code != "E0906" => Ok(None),
+        Err(d) => Err(d),
+    }
 }
 
 /// Nodes of each of `count` axes.
@@ -85,7 +106,8 @@ fn nodes(count: usize, finer: usize) -> usize {
 pub(super) fn prove(seated: &Seated, progress: &mut dyn Watch, out: &mut WorldCertificate) -> Result<f64, Diagnostic> {
     let model = seated.model;
     let others = Others::of(model, &seated.solution, seated.player)?;
-    let (reply, method) = solved(model, &others, &seated.solution, (&|_| None, 1), progress)?;
+    let solved = solved(model, &others, &seated.solution, (&|_| None, By::Values(1)), progress)?;
+    let (reply, method) = solved.ok_or_else(|| Diagnostic::error("E0990", "no reply was solved"))?;
     let played = seated.play(Some(Deviator {
         seat: SolvedSeat::of(model, &reply)?,
         policy: PolicyBetween::new(Arc::new(reply))?,

@@ -4,7 +4,10 @@
 //! At a state the draws of everybody are spread evenly by the judge, everybody chooses as a reader of the solution would, and one period passes in the
 //! economy with all its declared chances. What that is worth on average must be the value before draws are known; and no other choice, tried over its whole
 //! range, may be worth more to one who knows its own draws. Where all states are looked at, both together bound what a whole life of other choices
-//! could gain: the gain of any plan is a discounted sum of one-shot gains and residuals.
+//! could gain: the gain of any plan is a discounted sum of one-shot gains and residuals. Of one whose choices have tastes (`tastes.rs`) every choice is
+//! made with its probability, which must be that of a logit of what choices are worth in the economy.
+
+mod tastes;
 
 use super::record::{EquilibriumCertificate, PlayerVerdict};
 use crate::chance::{Distribution, Process};
@@ -56,6 +59,8 @@ struct Reader<'a> {
     actions: Vec<(usize, usize)>,
     /// Input and element of each state.
     states: Vec<(usize, usize)>,
+    /// The scale of each player's tastes for its choices, as the model declares it.
+    tastes: Vec<Option<f64>>,
 }
 
 /// What the others may do at a state: its probability, and their actions.
@@ -140,13 +145,16 @@ impl<'a> Reader<'a> {
             .actions
             .iter()
             .map(|a| located::action(model, &a.name).ok_or_else(|| lost(&a.name)));
+        let actions: Vec<(usize, usize)> = actions.collect::<Result<_, _>>()?;
+        let taste = |p: &Player| p.own.as_ref().and_then(|o| model.actions[actions[o.choice].0].taste);
         let states = solution.states.iter().map(|s| {
             let (n, e) = located::state(model, &s.name).ok_or_else(|| lost(&s.name))?;
             Ok((model.states[n].input.0 as usize, e))
         });
         Ok(Reader {
             policy: PolicyBetween::new(Arc::new(solution.clone()))?,
-            actions: actions.collect::<Result<_, _>>()?,
+            tastes: solution.players.iter().map(taste).collect(),
+            actions,
             states: states.collect::<Result<_, Diagnostic>>()?,
             model,
             solution,
@@ -190,6 +198,9 @@ impl<'a> Reader<'a> {
 
     /// What a player may be expected to do at states by those who do not know its draws.
     fn expected(&self, player: usize, states: &[f64]) -> Vec<Rivals> {
+        if self.tastes[player].is_some() {
+            return self.mixture(player, states);
+        }
         let mut draws = self.middles();
         let own = &self.of[player];
         let points = if own.is_empty() { 1 } else { OTHERS };
@@ -243,6 +254,13 @@ impl<'a> Reader<'a> {
         };
         let count = o.worth.len() / self.solution.players[player].value.len().max(1);
         let nz = self.solution.shocks();
+        if let Some(t) = self.tastes[player] {
+            return o
+                .worth
+                .chunks(count * nz)
+                .map(|q| tastes::logit(&q[..count], t).1)
+                .collect();
+        }
         // What a choice is worth is a line in each draw: through its values at the ends of the stored draws.
         let links: Vec<Vec<f64>> = (0..self.draws.len())
             .map(|k| {
@@ -378,9 +396,14 @@ impl<'a> Reader<'a> {
             ));
         };
         let (mut off, mut gains): (Vec<f64>, Vec<(f64, String)>) = (Vec::new(), Vec::new());
+        let mut chances = Vec::new();
         for part in at.chunks(TOGETHER) {
             limits::poll();
-            let looked = self.look(player, part, &first.place, &mut trials)?;
+            let looked = match self.tastes[player] {
+                Some(t) => self.look_at_tastes((player, t), part, &first.place, &mut trials)?,
+                None => self.look(player, part, &first.place, &mut trials)?,
+            };
+            chances.extend(looked.chances);
             for ((states, promised), gained) in part.iter().zip(&looked.kept).zip(looked.gains) {
                 off.push((promised - value.at(states, &[], 0)) / size);
                 gains.push((gained.0 / size, format!("{}: {}", self.words(states), gained.1)));
@@ -416,13 +439,16 @@ impl<'a> Reader<'a> {
             &format!("{}: one-shot gain, largest", who.name),
             best.0,
             limit,
-            format!("{places}; draws of others unknown to it"),
+            format!("{places}; draws and tastes of others unknown to it"),
         ) {
             out.reasons.push(
                 Diagnostic::error("E0976", format!("`{}` gains 10^{:.2} of {unit} by one deviation: this is no equilibrium", who.name, best.0.log10()))
                     .note(best.1.clone())
                     .hint("more rounds: solve { iterations = 3000 }; if the gain stays, what was found is no equilibrium of this model"),
             );
+        }
+        if let Some(error) = chances.iter().copied().map(top).reduce(f64::max) {
+            self.probabilities(player, error, &places, options, out);
         }
         let whole = if everywhere { best.0 + residual } else { f64::NAN };
         if everywhere
@@ -452,7 +478,8 @@ impl<'a> Reader<'a> {
 
     /// Whether lives that are played earn what was promised, as far as chance lets one tell.
     fn lives(&self, player: usize, played: &play::Played, size: f64, unit: &str, out: &mut WorldCertificate) {
-        if played.gaps.is_empty() {
+        // Rewards that are summed leave out what tastes add.
+        if played.gaps.is_empty() || self.tastes[player].is_some() {
             return;
         }
         let name = &self.solution.players[player].name;
@@ -495,6 +522,8 @@ impl<'a> Reader<'a> {
 struct Looked {
     kept: Vec<f64>,
     gains: Vec<(f64, String)>,
+    /// How far the probabilities of choices with tastes are from the logit of what they are worth; empty where there are no tastes.
+    chances: Vec<f64>,
 }
 
 /// One evaluation: the place in `kept`, the own draw that it belongs to, its weight, and the candidate (none is the policy).
@@ -564,6 +593,7 @@ impl Reader<'_> {
         let mut out = Looked {
             kept: vec![0.0; at.len()],
             gains: vec![(0.0, String::new()); at.len()],
+            chances: Vec::new(),
         };
         // The policy's worth at each own draw, and each candidate's.
         let mut here = vec![vec![0.0; points]; at.len()];
@@ -617,22 +647,28 @@ impl Reader<'_> {
             for (k, a) in who.actions.iter().enumerate().filter(|(_, a)| **a != choice) {
                 base[k] = self.policy.action_given(*a, c, &spot);
             }
-            out.push(base.clone());
-            for k in (0..base.len()).filter(|k| *k != place) {
-                let Range::Between(lo, hi) = &ranges[k] else { continue };
-                let w = hi - lo;
-                let even = (0..=STEPS).map(|i| lo + w * i as f64 / STEPS as f64);
-                let halves = (2..=HALVES).flat_map(|h| [lo + w * 0.5f64.powi(h), hi - w * 0.5f64.powi(h)]);
-                let near = [0.03, -0.03, 3e-3, -3e-3].into_iter().map(|by| base[k] + by * w);
-                for y in even.chain(halves).chain(near).filter(|y| y >= lo && y <= hi && w > 0.0) {
-                    let mut moved = base.clone();
-                    moved[k] = y;
-                    out.push(moved);
-                }
-            }
+            out.extend(along(&base, place, ranges));
         }
         out
     }
+}
+
+/// A choice with what goes with it, and with every number beside it (all but `place`) along its range.
+fn along(base: &[f64], place: usize, ranges: &[Range]) -> Vec<Vec<f64>> {
+    let mut out = vec![base.to_vec()];
+    for k in (0..base.len()).filter(|k| *k != place) {
+        let Range::Between(lo, hi) = &ranges[k] else { continue };
+        let w = hi - lo;
+        let even = (0..=STEPS).map(|i| lo + w * i as f64 / STEPS as f64);
+        let halves = (2..=HALVES).flat_map(|h| [lo + w * 0.5f64.powi(h), hi - w * 0.5f64.powi(h)]);
+        let near = [0.03, -0.03, 3e-3, -3e-3].into_iter().map(|by| base[k] + by * w);
+        for y in even.chain(halves).chain(near).filter(|y| y >= lo && y <= hi && w > 0.0) {
+            let mut moved = base.to_vec();
+            moved[k] = y;
+            out.push(moved);
+        }
+    }
+    out
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! equilibrium says and has what it says: what another choice would be worth to him more is his gain from one deviation; what his value promises
 //! more than his life in the equilibrium obtains is his gain from a best reply.
 
+use super::best_reply::By;
 use super::player::{Judged, Seated};
 use super::record::PlayerVerdict;
 use super::{best_reply, one_shot_gain, vacuity};
@@ -14,8 +15,8 @@ use crate::solve::economy::taker::beside;
 use crate::solve::progress::Watch;
 use crate::verify::world::{WorldCertificate, promise};
 
-/// How much finer than usual the grid of the reply is, from the first try to the last.
-const FINER: [usize; 3] = [1, 2, 4];
+/// How the reply is solved, from the first try to the last: where first-order conditions decide their solution is soon exact.
+const TRIES: [By; 4] = [By::Conditions, By::Values(1), By::Values(2), By::Values(4)];
 
 /// Measures; `prices` are those that he takes as given, numbers of the model's prices.
 ///
@@ -40,11 +41,11 @@ pub(super) fn prove(
             .find(|(from, _)| model.states[*from].name == name)?;
         Some(economy.model.states[own.1].name.clone())
     };
-    // A reply that is no better than what it replies to was solved too roughly to judge by: on a finer grid, then.
-    for finer in FINER {
+    // A reply that is no better than what it replies to was solved too roughly to judge by: another method or a finer grid, then.
+    for by in TRIES {
         let mut rows = WorldCertificate::default();
-        let (reply, method) =
-            best_reply::solved(&economy.model, &others, &seated.solution, (&stand_for, finer), progress)?;
+        let solved = best_reply::solved(&economy.model, &others, &seated.solution, (&stand_for, by), progress)?;
+        let Some((reply, method)) = solved else { continue };
         let aside = seated.aside(&economy, reply)?;
         let played = aside.play(None)?;
         let mut trials = aside.trials()?;
@@ -53,7 +54,7 @@ pub(super) fn prove(
         // What his value promises more than the equilibrium obtains.
         let (less, error) = promise::kept(&bench, &mut trials)?;
         best_reply::row(&bench, &seated.player.name, method, (-less, error), &mut rows);
-        if !rows.passed() && finer != FINER[FINER.len() - 1] {
+        if !rows.passed() && by != TRIES[TRIES.len() - 1] {
             continue;
         }
         out.proofs.extend(rows.proofs);

@@ -11,6 +11,9 @@ use crate::num::normal;
 /// Even quantiles of a draw that is not integrated exactly.
 const QUANTILES: usize = 40;
 
+/// Mean of a standard Gumbel law.
+const EULER: f64 = 0.577_215_664_901_532_9;
+
 /// The payoff of a choice: what it is worth with all draws at zero, and its slope in each.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
@@ -102,6 +105,15 @@ fn nested(
             })
             .sum(),
     }
+}
+
+/// What the best of choices is worth before tastes are known, and the probability of each, where a Gumbel taste of scale `t` is added to what each is worth
+/// (minus infinity: not allowed).
+pub(super) fn logit(worth: &[f64], t: f64) -> (f64, Vec<f64>) {
+    let top = worth.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let weights: Vec<f64> = worth.iter().map(|q| ((q - top) / t).exp()).collect();
+    let sum: f64 = weights.iter().sum();
+    (top + t * (sum.ln() + EULER), weights.iter().map(|w| w / sum).collect())
 }
 
 /// The upper envelope over one draw.
@@ -207,6 +219,34 @@ mod tests {
                 assert!((p - q).abs() < 2e-5, "{:?}: {chances:?} {shares:?}", l.family);
             }
         }
+    }
+
+    /// Against the best of many drawn tastes.
+    #[test]
+    fn tastes_have_the_closed_form_of_a_logit() {
+        let (worth, t, n) = ([0.3, f64::NEG_INFINITY, 0.9, -0.4], 0.7, 400_000usize);
+        let (value, chances) = logit(&worth, t);
+        let (mut mean, mut shares) = (0.0, [0.0; 4]);
+        // Three coordinates of a lattice, each as an even draw.
+        let (a, b) = (0.819_172_513_396_164_4, 0.671_043_606_703_789_3);
+        for i in 0..n {
+            let u = [
+                (i as f64 + 0.5) / n as f64,
+                0.5,
+                (0.5 + i as f64 * a).fract(),
+                (0.5 + i as f64 * b).fract(),
+            ];
+            let pays: Vec<f64> = (0..4).map(|c| worth[c] - t * (-u[c].ln()).ln()).collect();
+            let best = (1..4).fold(0, |m, c| if pays[c] > pays[m] { c } else { m });
+            mean += pays[best] / n as f64;
+            shares[best] += 1.0 / n as f64;
+        }
+        assert!((value - mean).abs() < 1e-3, "{value} {mean}");
+        assert!(
+            chances.iter().zip(shares).all(|(p, q)| (p - q).abs() < 1e-3),
+            "{chances:?} {shares:?}"
+        );
+        assert_eq!(chances[1], 0.0);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A game on whole-number states: every profile of choices at every state, what it pays and where it leads.
 
-use super::envelope::{Line, best_of};
+use super::envelope::{Line, best_of, logit};
 use crate::chance::{Distribution, Process};
 use crate::check::model::{Information, Model, Setting, Settings};
 use crate::diag::Diagnostic;
@@ -32,6 +32,8 @@ pub(super) struct Who {
     /// How many choices there are.
     pub(super) choices: usize,
     pub(super) discount: f64,
+    /// Scale of the tastes for its choices, where they have any; then it has no draws.
+    pub(super) taste: Option<f64>,
     /// Its private draws: places in the chain, laws.
     pub(super) draws: Vec<usize>,
     pub(super) laws: Vec<Distribution>,
@@ -178,6 +180,14 @@ impl Game {
                 laws.push(law.clone());
             }
         }
+        let taste = spec.actions[choice].taste;
+        if let (Some(_), Some(d)) = (taste, draws.first()) {
+            return Err(cannot(format!(
+                "`{}` has tastes for its choices and draws of its own, `{}`",
+                one.name, spec.chain.names[*d]
+            ))
+            .hint("leave one of the two: a taste is a draw for each choice"));
+        }
         let columns: Vec<&[f64]> = self.columns.iter().map(Vec::as_slice).collect();
         let mut allowed = vec![true; self.nodes * choices];
         let mut mask = vec![1.0; self.nodes];
@@ -209,6 +219,7 @@ impl Game {
             numbers,
             choices,
             discount: one.discount,
+            taste,
             slopes: vec![vec![0.0; self.nodes * choices]; draws.len()],
             draws,
             laws,
@@ -554,6 +565,11 @@ impl Game {
     /// Value and chances that follow from what choices are worth: `[node]` and `[node x choice]`.
     pub(super) fn taken(&self, i: usize, worth: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let w = &self.who[i];
+        if let Some(t) = w.taste {
+            let all = worth.chunks(w.choices).map(|q| logit(q, t));
+            let (value, chances): (Vec<f64>, Vec<Vec<f64>>) = all.unzip();
+            return (value, chances.concat());
+        }
         let laws: Vec<&Distribution> = w.laws.iter().collect();
         let mut chance = vec![0.0; worth.len()];
         let value = (0..self.nodes)

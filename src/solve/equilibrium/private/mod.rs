@@ -1,12 +1,14 @@
 //! Markov perfect equilibria of games on whole-number states in which each, when it chooses, knows draws that the others do not (a scrap value,
-//! a cost of entry): to the others its choice is uncertain, and its chances are smooth in values, so that pure policies exist.
+//! a cost of entry, a taste for each choice): to the others its choice is uncertain, and its chances are smooth in values, so that pure policies exist.
 //!
-//! Values are taken before private draws are known, and what a draw adds to a choice is integrated exactly (`envelope.rs`). A round finds for each
+//! Values are taken before private draws are known, and what a draw adds to a choice is integrated exactly (`envelope.rs`; tastes have the closed form of a
+//! logit). A round finds for each
 //! player in turn, at every state and for every choice, the best numbers that go with it (a parabola through three points, a scan of the whole
 //! range now and then), what each choice is worth, and how often it is taken (members whom nothing tells apart do the same with places exchanged); then what everybody does goes on for a number of periods. It ends where a whole
 //! round moves neither values nor chances nor numbers, and no scan finds better numbers. Where it does not settle, half steps are tried without going on.
 //!
-//! Doraszelski and Satterthwaite (2010), "Computable Markov-perfect industry dynamics"; Pakes and McGuire (1994) for the iteration.
+//! Doraszelski and Satterthwaite (2010), "Computable Markov-perfect industry dynamics"; Pakes and McGuire (1994) for the iteration; Aguirregabiria and Mira
+//! (2007) for games in which each choice has a taste.
 
 mod envelope;
 mod game;
@@ -28,14 +30,19 @@ const PLAYERS: usize = 6;
 /// Most rounds of a try; of each try the share of a step of chances that is taken, the periods that go on after a round, and the share of the rounds.
 const ROUNDS: usize = 600;
 const TRIES: [(f64, usize, f64); 3] = [(1.0, 20, 0.25), (0.5, 20, 0.5), (0.3, 0, 1.0)];
+/// More periods go on where the future counts for more: until what is left of it is this.
+const AHEAD: f64 = 0.21;
 /// Largest change of a value that counts as none, as a share of the largest; of a chance; of a number, as a share of its range.
 const STILL: (f64, f64, f64) = (1e-10, 1e-8, 1e-6);
 /// Points of a scan of a number's range, rounds between scans, and what a scan must find to count, as a share of the largest value.
 const SCAN: usize = 49;
 const EVERY: usize = 25;
 const BETTER: f64 = 1e-10;
-/// Half the width of the parabola, as a share of the range; the longest step.
+/// Half the width of the parabola, as a share of the range, and at the least; as a share of the way to the nearer end, where what is paid may bend as much as
+/// a power of that way does; the longest step.
 const WIDTH: f64 = 1e-3;
+const NARROWEST: f64 = 1e-5;
+const OF_THE_WAY: f64 = 0.25;
 const STEP: f64 = 0.25;
 /// Values that differ by more, as a share of the largest, are two equilibria.
 const APART: f64 = 1e-4;
@@ -72,8 +79,8 @@ impl EquilibriumMethod for ChoiceProbabilities {
         if model.states.is_empty() {
             return Err("it has no states".into());
         }
-        if kept_from_fellows(model).is_none() {
-            return Err("nobody knows a draw that the others do not".into());
+        if kept_from_fellows(model).is_none() && model.actions.iter().all(|a| a.taste.is_none()) {
+            return Err("nobody knows a draw that the others do not, and no choice has tastes".into());
         }
         if let Some(s) = model.states.iter().find(|s| !s.domain.integer) {
             return Err(format!("`{}` is no whole number", s.name));
@@ -115,7 +122,7 @@ fn knows(model: &Model) -> Result<(), String> {
         return Err(format!("`{name}` is not observed by everybody"));
     }
     for a in &model.actions {
-        if a.taste.is_some() || matches!(a.space, Space::Simplex(_)) || !a.given.is_empty() {
+        if matches!(a.space, Space::Simplex(_)) || !a.given.is_empty() {
             return Err(format!("`{}` is neither a plain choice nor a number", a.name));
         }
     }
@@ -221,7 +228,13 @@ type Moved = (f64, f64, f64);
 /// Rounds until nothing moves.
 fn settle(game: &Game, start: &Stand, rounds: usize, progress: &mut dyn Watch) -> Result<(Stand, usize), Diagnostic> {
     let mut last: Moved = (f64::INFINITY, 1.0, 1.0);
-    for (part, periods, share) in TRIES {
+    let longest = game.who.iter().map(|w| w.discount).fold(0.0, f64::max).min(0.999);
+    for (part, fewest, share) in TRIES {
+        let periods = if fewest == 0 {
+            0
+        } else {
+            fewest.max((AHEAD.ln() / longest.ln()) as usize)
+        };
         let mut now = start.clone();
         let mut scan = true;
         for round in 0..(share * rounds as f64).ceil() as usize {
@@ -303,33 +316,34 @@ fn play(game: &Game, now: &mut Stand, part: f64, scan: bool) -> Result<(Moved, b
 fn stepped(game: &Game, i: usize, k: usize, now: &Stand, numbers: &mut [Vec<Vec<f64>>]) -> Result<(), Diagnostic> {
     let w = &game.who[i];
     let ends = |place: usize| w.ends[k][place / w.choices];
-    let centre: Vec<f64> = (numbers[i][k].iter().enumerate())
+    // Where the parabola stands and half its width, one pair per number.
+    let spots: Vec<(f64, f64)> = (numbers[i][k].iter().enumerate())
         .map(|(p, x)| {
             let (lo, hi) = ends(p);
-            let h = WIDTH * (hi - lo);
-            x.clamp(lo + h, hi - h)
+            let least = NARROWEST * (hi - lo);
+            let c = x.clamp(lo + least, hi - least);
+            let way = OF_THE_WAY * (c - lo).min(hi - c);
+            (c, way.clamp(least, WIDTH * (hi - lo)))
         })
         .collect();
     let mut at = |side: f64| -> Result<Vec<f64>, Diagnostic> {
-        for (p, c) in centre.iter().enumerate() {
-            let (lo, hi) = ends(p);
-            numbers[i][k][p] = c + side * WIDTH * (hi - lo);
+        for (p, (c, h)) in spots.iter().enumerate() {
+            numbers[i][k][p] = c + side * h;
         }
         game.worth(i, now, numbers)
     };
     let (below, here, above) = (at(-1.0)?, at(0.0)?, at(1.0)?);
-    for (p, c) in centre.iter().enumerate() {
+    for (p, (c, h)) in spots.iter().enumerate() {
         let (lo, hi) = ends(p);
-        let h = WIDTH * (hi - lo);
         let (rise, bend) = (0.5 * (above[p] - below[p]), above[p] - 2.0 * here[p] + below[p]);
         let step = match bend < 0.0 {
             true => -rise / bend,
             false if rise == 0.0 || rise.is_nan() => 0.0,
             false => rise.signum() * f64::INFINITY,
         };
-        let most = STEP / WIDTH;
-        numbers[i][k][p] = if h > 0.0 {
-            (c + step.clamp(-most, most) * h).clamp(lo, hi)
+        let most = STEP * (hi - lo);
+        numbers[i][k][p] = if *h > 0.0 {
+            (c + (step * h).clamp(-most, most)).clamp(lo, hi)
         } else {
             lo
         };

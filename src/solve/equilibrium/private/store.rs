@@ -31,6 +31,7 @@ pub(super) fn solution(game: &Game, _model: &Model, stand: &Stand, rounds: usize
     let size = nodes * nz;
     let mut policy = vec![vec![0.0; size]; spec.actions.len()];
     let mut given = vec![Vec::new(); spec.actions.len()];
+    let mut mixed = vec![Vec::new(); spec.actions.len()];
     let mut players = Vec::new();
     for (i, w) in game.who.iter().enumerate() {
         let values = match &spec.actions[w.choice].kind {
@@ -63,6 +64,14 @@ pub(super) fn solution(game: &Game, _model: &Model, stand: &Stand, rounds: usize
                 }
             }
         }
+        if w.taste.is_some() {
+            let rows = stand.chance[i].chunks(w.choices);
+            mixed[w.choice] = rows
+                .flat_map(|p| std::iter::repeat_n(p, nz))
+                .flatten()
+                .copied()
+                .collect();
+        }
         let mut actions: Vec<usize> = w.numbers.clone();
         actions.push(w.choice);
         actions.sort_unstable();
@@ -93,7 +102,7 @@ pub(super) fn solution(game: &Game, _model: &Model, stand: &Stand, rounds: usize
         probability: Vec::new(),
         worth: Vec::new(),
         given,
-        mixed: Vec::new(),
+        mixed,
         players,
         record: Record {
             iterations: rounds,

@@ -30,8 +30,6 @@ const PLAYERS: usize = 6;
 /// Most rounds of a try; of each try the share of a step of chances that is taken, the periods that go on after a round, and the share of the rounds.
 const ROUNDS: usize = 600;
 const TRIES: [(f64, usize, f64); 3] = [(1.0, 20, 0.25), (0.5, 20, 0.5), (0.3, 0, 1.0)];
-/// More periods go on where the future counts for more: until what is left of it is this.
-const AHEAD: f64 = 0.21;
 /// Largest change of a value that counts as none, as a share of the largest; of a chance; of a number, as a share of its range.
 const STILL: (f64, f64, f64) = (1e-10, 1e-8, 1e-6);
 /// Points of a scan of a number's range, rounds between scans, and what a scan must find to count, as a share of the largest value.
@@ -39,11 +37,13 @@ const SCAN: usize = 49;
 const EVERY: usize = 25;
 const BETTER: f64 = 1e-10;
 /// Half the width of the parabola, as a share of the range, and at the least; as a share of the way to the nearer end, where what is paid may bend as much as
-/// a power of that way does; the longest step.
+/// a power of that way does; the longest step. What a step may lose, as a share of the largest value, before a shorter one is taken, and how much shorter.
 const WIDTH: f64 = 1e-3;
 const NARROWEST: f64 = 1e-5;
-const OF_THE_WAY: f64 = 0.25;
+const OF_THE_WAY: f64 = 0.02;
 const STEP: f64 = 0.25;
+const LOST: f64 = 1e-9;
+const SHORTER: f64 = 0.25;
 /// Values that differ by more, as a share of the largest, are two equilibria.
 const APART: f64 = 1e-4;
 
@@ -228,13 +228,7 @@ type Moved = (f64, f64, f64);
 /// Rounds until nothing moves.
 fn settle(game: &Game, start: &Stand, rounds: usize, progress: &mut dyn Watch) -> Result<(Stand, usize), Diagnostic> {
     let mut last: Moved = (f64::INFINITY, 1.0, 1.0);
-    let longest = game.who.iter().map(|w| w.discount).fold(0.0, f64::max).min(0.999);
-    for (part, fewest, share) in TRIES {
-        let periods = if fewest == 0 {
-            0
-        } else {
-            fewest.max((AHEAD.ln() / longest.ln()) as usize)
-        };
+    for (part, periods, share) in TRIES {
         let mut now = start.clone();
         let mut scan = true;
         for round in 0..(share * rounds as f64).ceil() as usize {
@@ -282,7 +276,7 @@ fn play(game: &Game, now: &mut Stand, part: f64, scan: bool) -> Result<(Moved, b
         let mut numbers = now.numbers.clone();
         for k in 0..game.who[i].numbers.len() {
             better |= scan && scanned(game, i, k, now, &mut numbers, size)?;
-            stepped(game, i, k, now, &mut numbers)?;
+            stepped(game, i, k, now, &mut numbers, size)?;
         }
         let worth = game.worth(i, now, &numbers)?;
         let (value, chance) = game.taken(i, &worth);
@@ -312,8 +306,15 @@ fn play(game: &Game, now: &mut Stand, part: f64, scan: bool) -> Result<(Moved, b
     Ok((moved, better))
 }
 
-/// A step of each number to the top of the parabola through it and two points beside it.
-fn stepped(game: &Game, i: usize, k: usize, now: &Stand, numbers: &mut [Vec<Vec<f64>>]) -> Result<(), Diagnostic> {
+/// A step of each number to the top of the parabola through it and two points beside it, unless that is worth less.
+fn stepped(
+    game: &Game,
+    i: usize,
+    k: usize,
+    now: &Stand,
+    numbers: &mut [Vec<Vec<f64>>],
+    size: f64,
+) -> Result<(), Diagnostic> {
     let w = &game.who[i];
     let ends = |place: usize| w.ends[k][place / w.choices];
     // Where the parabola stands and half its width, one pair per number.
@@ -346,6 +347,15 @@ fn stepped(game: &Game, i: usize, k: usize, now: &Stand, numbers: &mut [Vec<Vec<
             (c + (step * h).clamp(-most, most)).clamp(lo, hi)
         } else {
             lo
+        };
+    }
+    // Next to an end steps would go to and fro between two parabolas for ever.
+    let there = game.worth(i, now, numbers)?;
+    for (p, (c, _)) in spots.iter().enumerate().filter(|(p, _)| !(there[*p] > here[*p])) {
+        let x = &mut numbers[i][k][p];
+        *x = match here[p] - there[p] > LOST * size {
+            true => c + SHORTER * (*x - c),
+            false => *c,
         };
     }
     Ok(())

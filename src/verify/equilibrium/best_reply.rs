@@ -16,7 +16,7 @@ use crate::solve::methods;
 use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::{Progress, Watch};
 use crate::solve::solution::Solution;
-use crate::solve::time_iteration::TimeIteration;
+use crate::solve::time_iteration::{self, TimeIteration, TimeIterationOptions};
 use crate::verify::world::play::Deviator;
 use crate::verify::world::seat::SolvedSeat;
 use crate::verify::world::{WorldCertificate, WorldEvidence, promise};
@@ -30,6 +30,13 @@ pub(super) enum By {
     /// By the first method that fits, on axes with so many times their usual nodes.
     Values(usize),
 }
+
+/// How exactly conditions are solved: on few nodes with others' policies between them no sweep settles to the last digits.
+const CONDITIONS: TimeIterationOptions = TimeIterationOptions {
+    tolerance: 1e-5,
+    sweeps: 200,
+    endogenous: false,
+};
 
 /// Nodes of each continuous state of the reply's grid, by how many there are (0, 1, 2, ..).
 const NODES: [usize; 5] = [1, 120, 30, 14, 8];
@@ -74,22 +81,25 @@ pub(super) fn solved(
     };
     let problem = Decision::among(model, &build, others)?;
     let structure = Structure::of(problem.spec());
-    let method: &dyn Method = match by {
-        By::Conditions if TimeIteration.fits(&structure).is_err() => return Ok(None),
-        By::Conditions => &TimeIteration,
-        By::Values(_) => methods::choose(None, &structure)?,
-    };
+    if by == By::Conditions {
+        if TimeIteration.fits(&structure).is_err() {
+            return Ok(None);
+        }
+        return match time_iteration::solve(&problem, CONDITIONS, None, progress) {
+            Ok(reply) => Ok(Some((reply, TimeIteration.name()))),
+            Err(d) if d.code == "E0906" => Err(d),
+            Err(_) => Ok(None),
+        };
+    }
+    let method = methods::choose(None, &structure)?;
     let task = Task {
         model,
         problem: &problem,
         guess: None,
         linear: false,
     };
-    match method.solve(task, &mut |p: Progress| progress.report(p)) {
-        Ok(reply) => Ok(Some((reply, method.name()))),
-        Err(d) if by == By::Conditions && d.code != "E0906" => Ok(None),
-        Err(d) => Err(d),
-    }
+    let reply = method.solve(task, &mut |p: Progress| progress.report(p))?;
+    Ok(Some((reply, method.name())))
 }
 
 /// Nodes of each of `count` axes.

@@ -37,12 +37,11 @@ const SCAN: usize = 49;
 const EVERY: usize = 25;
 const BETTER: f64 = 1e-10;
 /// Half the width of the parabola, as a share of the range, and at the least; as a share of the way to the nearer end, where what is paid may bend as much as
-/// a power of that way does; the longest step. What a step may lose, as a share of the largest value, before a shorter one is taken, and how much shorter.
+/// a power of that way does; the longest step, and the share of a step that is taken where the whole is worth no more.
 const WIDTH: f64 = 1e-3;
 const NARROWEST: f64 = 1e-5;
 const OF_THE_WAY: f64 = 0.02;
 const STEP: f64 = 0.25;
-const LOST: f64 = 1e-9;
 const SHORTER: f64 = 0.25;
 /// Values that differ by more, as a share of the largest, are two equilibria.
 const APART: f64 = 1e-4;
@@ -276,7 +275,7 @@ fn play(game: &Game, now: &mut Stand, part: f64, scan: bool) -> Result<(Moved, b
         let mut numbers = now.numbers.clone();
         for k in 0..game.who[i].numbers.len() {
             better |= scan && scanned(game, i, k, now, &mut numbers, size)?;
-            stepped(game, i, k, now, &mut numbers, size)?;
+            stepped(game, i, k, now, &mut numbers)?;
         }
         let worth = game.worth(i, now, &numbers)?;
         let (value, chance) = game.taken(i, &worth);
@@ -307,14 +306,7 @@ fn play(game: &Game, now: &mut Stand, part: f64, scan: bool) -> Result<(Moved, b
 }
 
 /// A step of each number to the top of the parabola through it and two points beside it, unless that is worth less.
-fn stepped(
-    game: &Game,
-    i: usize,
-    k: usize,
-    now: &Stand,
-    numbers: &mut [Vec<Vec<f64>>],
-    size: f64,
-) -> Result<(), Diagnostic> {
+fn stepped(game: &Game, i: usize, k: usize, now: &Stand, numbers: &mut [Vec<Vec<f64>>]) -> Result<(), Diagnostic> {
     let w = &game.who[i];
     let ends = |place: usize| w.ends[k][place / w.choices];
     // Where the parabola stands and half its width, one pair per number.
@@ -352,11 +344,7 @@ fn stepped(
     // Next to an end steps would go to and fro between two parabolas for ever.
     let there = game.worth(i, now, numbers)?;
     for (p, (c, _)) in spots.iter().enumerate().filter(|(p, _)| !(there[*p] > here[*p])) {
-        let x = &mut numbers[i][k][p];
-        *x = match here[p] - there[p] > LOST * size {
-            true => c + SHORTER * (*x - c),
-            false => *c,
-        };
+        numbers[i][k][p] = c + SHORTER * (numbers[i][k][p] - c);
     }
     Ok(())
 }

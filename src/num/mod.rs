@@ -6,6 +6,7 @@ pub mod bimatrix;
 pub mod chebyshev;
 pub mod fixed_point;
 pub mod grid;
+pub mod halfspaces;
 pub mod interpolate;
 pub mod lattice;
 pub mod linear;

@@ -9,6 +9,7 @@
 //! [`Decision::new`] shows the way: `builder` unrolls one period, `payoffs` says what is paid, `relevant` which states matter, `draws`
 //! which shocks and noises and how they are discretised, `programs` compiles.
 
+mod alternatives;
 mod axes;
 mod builder;
 mod cells;
@@ -56,6 +57,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Decision {
     spec: Spec,
     programs: Programs,
+    alternatives: alternatives::Alternatives,
     inputs: usize,
     layout: Layout,
     /// Where it is one among several: what the others do.
@@ -214,6 +216,8 @@ impl Decision {
             order: &order,
         };
         let compiled = source.compile(&b.unroll.dag)?;
+        let unknown = [&noise_ids[..], &shocks_next].concat();
+        let alternatives = b.alternatives(&paid, &order, &unknown)?;
         let discount = b.unroll.dag.as_const(paid.discount);
         let lasts = discount != Some(0.0) && b.discounts();
         let ends = b.unroll.dag.as_const(paid.end) != Some(0.0);
@@ -247,6 +251,7 @@ impl Decision {
         let problem = Decision {
             spec,
             programs: compiled.programs,
+            alternatives,
             inputs: order.inputs.len(),
             layout: order.layout.clone(),
             others,
@@ -476,6 +481,27 @@ impl DecisionProblem for Decision {
         let given = self.given(lanes);
         inputs.extend(self.operands(lanes, Some(&given)));
         self.run(rest, BESIDE, &inputs, n, &mut [reward, slack]);
+    }
+
+    fn alternatives(&self) -> &[Vec<usize>] {
+        &self.alternatives.sets
+    }
+
+    fn inequalities(&self, lanes: &Lanes) -> Vec<Vec<f64>> {
+        let Some(program) = &self.alternatives.inequalities else {
+            return Vec::new();
+        };
+        let mut out = vec![vec![0.0; lanes_of(lanes)]; program.outputs()];
+        let mut slices: Vec<&mut [f64]> = out.iter_mut().map(Vec::as_mut_slice).collect();
+        let given = self.given(lanes);
+        self.run(
+            program,
+            0,
+            &self.operands(lanes, Some(&given)),
+            lanes_of(lanes),
+            &mut slices,
+        );
+        out
     }
 
     fn chance(&self, lanes: &Lanes, weight: &mut [f64]) {

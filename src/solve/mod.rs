@@ -20,6 +20,7 @@ pub mod problem;
 pub mod progress;
 pub mod search;
 mod search_feasible;
+mod search_pieces;
 mod search_scan;
 mod search_several;
 mod sight;

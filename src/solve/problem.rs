@@ -287,6 +287,15 @@ pub trait DecisionProblem: Sync {
         reward.fill(f64::NAN);
         slack.fill(f64::NAN);
     }
+    /// The hard constraints as alternatives: each is a list of numbers of inequalities (see [`Self::inequalities`]), and the constraints hold where all of one
+    /// list do. None where nothing limits what is chosen beside its bounds, or constraints read draws.
+    fn alternatives(&self) -> &[Vec<usize>] {
+        &[]
+    }
+    /// The slack of each inequality that alternatives are made of, `[inequality][lane]`; negative where it does not hold.
+    fn inequalities(&self, _: &Lanes) -> Vec<Vec<f64>> {
+        Vec::new()
+    }
     /// The factor on the fixed weight of the noise node, one value per lane: chances that depend on states, shocks, actions or
     /// other draws. Solvers ask only where [`Spec::chances_move`].
     fn chance(&self, _: &Lanes, weight: &mut [f64]) {

@@ -291,7 +291,7 @@ impl Search<'_> {
         &self.batch.slack
     }
 
-    fn load(&mut self, open: &[usize], x: &[Vec<f64>]) {
+    pub(super) fn load(&mut self, open: &[usize], x: &[Vec<f64>]) {
         let b = self.bellman;
         self.batch.states.resize_with(self.states.len(), Vec::new);
         for (to, from) in self.batch.states.iter_mut().zip(self.states) {
@@ -309,6 +309,12 @@ impl Search<'_> {
             self.batch.actions[a].clear();
             self.batch.actions[a].extend_from_slice(&x[c]);
         }
+    }
+
+    /// States and actions of the lanes that were loaded last, one slice per state and action.
+    pub(super) fn loaded(&self) -> (Vec<&[f64]>, Vec<&[f64]>) {
+        let states = self.batch.states.iter().map(Vec::as_slice).collect();
+        (states, self.batch.actions.iter().map(Vec::as_slice).collect())
     }
 
     /// Derivatives with respect to the continuous actions, `[c][k]`; `None` if there are none.

@@ -157,6 +157,10 @@ impl Search<'_> {
         scanned.iter_mut().for_each(in_order);
         slacks.iter_mut().for_each(in_order);
         self.climb_slacks(open, &slacks, &mut scanned);
+        for (k, point) in self.ends_of_pieces(open, [lo, hi, hint]) {
+            scanned[k].push(point);
+        }
+        scanned.iter_mut().for_each(in_order);
         self.find_lost(open, [lo, hi, hint], &lists, &mut scanned);
         self.scan_parts(open, lo, hi, &mut scanned);
         let mut out = (Vec::with_capacity(m), Vec::with_capacity(m), Vec::with_capacity(m));

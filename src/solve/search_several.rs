@@ -83,7 +83,6 @@ impl Search<'_> {
             })
             .collect();
         let mut radius = vec![0.25; m];
-        let all: Vec<usize> = (0..m).collect();
         let bounds = Ranges { lo, hi, width };
         // Where requirements leave little of the box, that part is scanned again at its own scale.
         let few: Vec<usize> = (0..m)
@@ -91,26 +90,63 @@ impl Search<'_> {
             .collect();
         self.first_feasible(open, &bounds, &mut radius, &mut x, &mut q);
         self.scan_feasible(open, &bounds, &few, &mut radius.clone(), &mut x, &mut q);
-        let smooth = self.bellman.smooth && self.gradient(&open[..1], &first_lane(&x)).is_some();
+        let found = self.pieces(open, &bounds, &x);
+        if found.is_empty() {
+            self.finish(open, &bounds, &mut radius, &mut x, &mut q);
+            return (x, q);
+        }
+        // Every piece is searched by itself, and the best is kept.
+        let each: Vec<usize> = (0..m).chain(found.iter().map(|f| f.0)).collect();
+        let lanes: Vec<usize> = each.iter().map(|&k| open[k]).collect();
+        let part =
+            |v: &[Vec<f64>]| -> Vec<Vec<f64>> { v.iter().map(|v| each.iter().map(|&k| v[k]).collect()).collect() };
+        let bounds = Ranges {
+            lo: part(&bounds.lo),
+            hi: part(&bounds.hi),
+            width: part(&bounds.width),
+        };
+        for (_, at, worth) in &found {
+            x.iter_mut().zip(at).for_each(|(x, at)| x.push(*at));
+            q.push(*worth);
+            radius.push(0.25);
+        }
+        let pieces: Vec<usize> = (m..each.len()).collect();
+        self.scan_feasible(&lanes, &bounds, &pieces, &mut radius, &mut x, &mut q);
+        self.finish(&lanes, &bounds, &mut radius, &mut x, &mut q);
+        for (p, &k) in each.iter().enumerate().skip(m) {
+            if q[p] > q[k] {
+                q[k] = q[p];
+                x.iter_mut().for_each(|x| x[k] = x[p]);
+            }
+        }
+        q.truncate(m);
+        x.iter_mut().for_each(|x| x.truncate(m));
+        (x, q)
+    }
+
+    /// Line searches and Newton's steps from points `x[action][lane]` worth `q[lane]`, with steps of `radius[lane]`, all changed in place.
+    fn finish(&mut self, open: &[usize], bounds: &Ranges, radius: &mut [f64], x: &mut [Vec<f64>], q: &mut [f64]) {
+        let all: Vec<usize> = (0..open.len()).collect();
+        let smooth = self.bellman.smooth && self.gradient(&open[..1], &first_lane(x)).is_some();
         if smooth {
-            self.cycles(open, all, &bounds, &mut radius, &mut x, &mut q, 1e-4, 6);
-            let stuck = self.newton(open, &bounds, &mut x, &mut q);
+            self.cycles(open, all, bounds, radius, x, q, 1e-4, 6);
+            let stuck = self.newton(open, bounds, x, q);
             radius.iter_mut().for_each(|r| *r = r.max(1e-4));
             self.cycles(
                 open,
-                stuck,
-                &bounds,
-                &mut radius,
-                &mut x,
-                &mut q,
+                stuck.clone(),
+                bounds,
+                radius,
+                x,
+                q,
                 10.0 * self.options.action_tolerance,
                 40,
             );
+            self.slide(open, &stuck, bounds, x, q);
         } else {
             let tolerance = self.options.action_tolerance.max(1e-9);
-            self.cycles(open, all, &bounds, &mut radius, &mut x, &mut q, tolerance, 60);
+            self.cycles(open, all, bounds, radius, x, q, tolerance, 60);
         }
-        (x, q)
     }
 
     /// Newton's steps from the guess, `[action][lane]`, with values, one per lane; also returns the lanes where they found no peak.

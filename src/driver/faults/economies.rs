@@ -94,6 +94,8 @@ pub(super) const ECONOMIES: &[Economy] = &[
         ..solved("coarse", COARSE, coarse, 0.6)
     },
     solved("sliver", SLIVER, sliver, 1e-6),
+    solved("two sizes", TWO_SIZES, two_sizes, 1e-6),
+    solved("held savers", HELD_SAVERS, held_savers, 3e-4),
     alone("rest at the peak", rest_at_the_peak, 1e-6),
     alone("rest at the end", rest_at_the_end, 1e-6),
     alone("near moves", near_moves, 1e-6),
@@ -482,6 +484,32 @@ agent mason {
   k' = 0.5 * k + 1
   observe k
   reward x
+  discount 0.9
+}
+solve { grid.k = uniform(8); periods = 640; burn_in = 20 }
+"#;
+
+pub(super) const HELD_SAVERS: &str = r#"model savers "Savers whom a limit holds"
+agent saver[continuum] {
+  shock e ~ markov([l: 0.4, m: 1, h: 1.8], [[0.7, 0.3, 0], [0.1, 0.8, 0.1], [0, 0.3, 0.7]])
+  state a in [0, inf), start 1
+  action c in (0, (1 + r) * a + e]
+  a' = (1 + r) * a + e - c
+  reward log(c)
+  discount 0.94
+}
+market funds { price r = 0.06 - 0.02 * mean(saver.a) }
+"#;
+
+pub(super) const TWO_SIZES: &str = r#"model two_sizes "A little of both, or one size of each"
+agent mason {
+  state k in [0, 4], start 1
+  action x in [0, 10]
+  action y in [0, 10]
+  require x + y <= 3 or (abs(x - (6 + k / 100)) <= 0.001 and abs(y - 2) <= 0.002)
+  k' = 0.5 * k + 1
+  observe k
+  reward x + y
   discount 0.9
 }
 solve { grid.k = uniform(8); periods = 640; burn_in = 20 }

@@ -153,6 +153,7 @@ const FAULTS: &[Fault] = &[
     seen("search.first_peak", "peaks", &["E0915", "E0946"]),
     seen("search.bound_excluded", "corner", &["E0911", "E0915", "E0946"]),
     seen("search.slack_not_climbed", "sliver", &["E0946"]),
+    seen("search.pieces_not_sought", "two sizes", &["E0946"]),
     seen("search.early_stop", "keeper", &["E0911"]),
     seen("search.worst_choice", "cycle", &["E0915", "E0946"]),
     seen("search.mask_ignored", "gate", &["E0946", "E0817"]),
@@ -171,6 +172,7 @@ const FAULTS: &[Fault] = &[
         "offers",
         &["E0912", "E0914", "E0915", "E0946"],
     ),
+    seen("evaluation.stayers_only", "held savers", &["E0972"]),
     seen(
         "evaluation.require_ignored",
         "limit",

@@ -95,9 +95,10 @@ impl Worlds {
             // A step of a whole number or another choice is further than the width of a range: numbers move first.
             fault!("simulation.choices_first", do { self.move_whole(engine, k, &whole, &mut left)?; });
             let nearest = movable.len() > 1 || self.is_either(require.slack);
-            self.move_numbers(engine, k, (&movable, nearest), &mut left)?;
-            // A shortfall of the size of rounding changes no choice.
+            // A shortfall of the size of rounding changes no choice, and sends no number to a far end.
             let near = |x: &f64| *x >= -ROUNDING;
+            let close: Vec<bool> = slack.iter().map(near).collect();
+            self.move_numbers(engine, k, (&movable, nearest, &close), &mut left)?;
             let mut far: Vec<bool> = left.iter().zip(&slack).map(|(l, x)| *l && !near(x)).collect();
             if !whole.is_empty() && far.contains(&true) {
                 let asked = far.clone();
@@ -105,7 +106,7 @@ impl Worlds {
                 for ((l, was), is) in left.iter_mut().zip(asked).zip(far) {
                     *l &= !was || is;
                 }
-                self.move_numbers(engine, k, (&movable, nearest), &mut left)?;
+                self.move_numbers(engine, k, (&movable, nearest, &close), &mut left)?;
             }
             if left.iter().zip(&slack).any(|(l, x)| *l && !near(x)) {
                 return Err(Diagnostic::error(
@@ -130,12 +131,13 @@ impl Worlds {
     }
 
     /// Moves continuous actions until requirement `k` holds, where `left` (`element x world` of the requirement): to the `nearest` point, or
-    /// else towards the anchors. Where nothing helps `left` stays true and the actions are as they were.
+    /// else towards the anchors, to which a search of the nearest point leaves nobody who was `close` to allowed. Where nothing helps `left` stays true and the
+    /// actions are as they were.
     fn move_numbers(
         &mut self,
         engine: &mut Engine,
         k: usize,
-        (movable, nearest): (&[Movable], bool),
+        (movable, nearest, close): (&[Movable], bool, &[bool]),
         left: &mut [bool],
     ) -> Result<(), Diagnostic> {
         if movable.is_empty() || !left.contains(&true) {
@@ -145,6 +147,8 @@ impl Worlds {
         if nearest {
             self.move_nearest(engine, k, movable, left)?;
         }
+        let stay: Vec<bool> = left.iter().zip(close).map(|(l, c)| nearest && *l && *c).collect();
+        left.iter_mut().zip(&stay).for_each(|(l, s)| *l &= !s);
         let last = if left.contains(&true) {
             anchors(movable.len())
         } else {
@@ -183,6 +187,7 @@ impl Worlds {
                 break;
             }
         }
+        left.iter_mut().zip(&stay).for_each(|(l, s)| *l |= s);
         self.as_asked(movable, left);
         Ok(())
     }

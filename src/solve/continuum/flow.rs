@@ -47,49 +47,20 @@ impl Flow {
     }
 
     /// The share of members, `mass` as in the histogram (one share per node and joint shock state), who are at the lowest node of a state itself in the
-    /// next period. The mass of that node is more: members who are a little above have a part of theirs there. Between the last node that leads there
-    /// and the first that does not, members count up to where the next state leaves the lowest node, as if they stood evenly between the two.
+    /// next period. The mass of that node is more: members who are a little above have a part of theirs there. Who goes there is told by where the line through
+    /// the first two next states that are clearly above the node meets it: between nodes a policy is smooth across its own kink, and next states just below it
+    /// are a trifle above or below the limit. The mass of a node lies evenly around it.
     pub fn at_lowest(&self, nodes: &Nodes, mass: &[f64], state: usize) -> f64 {
-        let lowest = |place: usize| nodes.index(place / nodes.shocks(), state) == 0;
+        let first = |place: &usize| nodes.index(place / nodes.shocks(), state) == 0;
         let one = |b: &Branch| -> f64 {
-            let held = |place: usize| b.to.to_lowest(nodes, place, state);
-            let all = (0..mass.len()).filter(|place| mass[*place] * b.chance[*place] > 0.0 && held(*place));
-            all.map(|place| {
-                let above = nodes.above(place, state).filter(|above| !held(*above));
-                let cell = above.map_or(0.0, |above| {
-                    let between = match lowest(place) {
-                        true => mass[above],
-                        false => 0.5 * (mass[place] + mass[above]),
-                    };
-                    (self.leaves(nodes, b, above, state) - 0.5) * between
-                });
-                (mass[place] + cell).max(0.0) * b.chance[place]
-            })
-            .sum()
+            let columns = (0..mass.len()).filter(first);
+            columns.map(|place| held(nodes, b, mass, (place, state))).sum()
         };
         let dead: f64 = self.ends.iter().zip(mass).map(|(e, m)| e * m).sum();
-        let born: f64 = (self.born.iter().enumerate().filter(|(place, _)| lowest(*place)))
+        let born: f64 = (self.born.iter().enumerate().filter(|(place, _)| first(place)))
             .map(|(_, b)| dead * b)
             .sum();
         self.branches.iter().map(one).sum::<f64>() + born
-    }
-
-    /// At which share of the way up to `above`, the first place that does not lead to the lowest node of a state, the next state leaves that node: by the line
-    /// through it and the next place.
-    fn leaves(&self, nodes: &Nodes, b: &Branch, above: usize, state: usize) -> f64 {
-        let axis = &nodes.axes()[state];
-        let at = nodes.index(above / nodes.shocks(), state);
-        let (Some(next), true) = (nodes.above(above, state), at > 0) else {
-            return 0.5;
-        };
-        let [first, second] = [above, next].map(|place| b.to.next(nodes, place, state) - axis[0]);
-        let slope = (second - first) / (axis[at + 1] - axis[at]);
-        let back = first / slope / (axis[at] - axis[at - 1]);
-        if back.is_finite() {
-            1.0 - back.clamp(0.0, 1.0)
-        } else {
-            0.5
-        }
     }
 
     /// The share of members, `mass` being `[node][shock]` in one row as in the histogram, whose next state lies beyond the nodes.
@@ -100,4 +71,45 @@ impl Flow {
         };
         self.branches.iter().map(one).sum()
     }
+}
+
+/// A next state less than this share of the lowest cell above the lowest node is not clearly above it.
+pub const NEAR: f64 = 0.1;
+
+/// The mass of a column of places, from the lowest node of a state (at `place`) up, that one branch leads to that node itself.
+fn held(nodes: &Nodes, b: &Branch, mass: &[f64], (place, state): (usize, usize)) -> f64 {
+    let axis = &nodes.axes()[state];
+    let column: Vec<usize> = std::iter::successors(Some(place), |p| nodes.above(*p, state)).collect();
+    let happens = |i: usize| mass[column[i]] * b.chance[column[i]];
+    let n = column.len();
+    if n == 1 {
+        return happens(0);
+    }
+    let next = |i: usize| b.to.next(nodes, column[i], state) - axis[0];
+    let Some(free) = (0..n).find(|i| next(*i) > NEAR * (axis[1] - axis[0])) else {
+        return (0..n).map(happens).sum();
+    };
+    if free == 0 {
+        return 0.0;
+    }
+    let leaves = match free + 1 < n {
+        true => {
+            let slope = (next(free + 1) - next(free)) / (axis[free + 1] - axis[free]);
+            axis[free] - next(free) / slope
+        }
+        false => f64::NAN,
+    };
+    let middle = |i: usize| 0.5 * (axis[i] + axis[i + 1]);
+    let leaves = match leaves.is_nan() {
+        true => middle(free - 1),
+        false => leaves.clamp(axis[free.saturating_sub(2)], axis[free]),
+    };
+    // Half of what lies in the lowest cell is at its lower node, so that less than half of the cell takes some of that away.
+    let lowest = happens(0) - (middle(0) - leaves).max(0.0) / (axis[1] - axis[0]) * happens(1);
+    let above = (1..=free).map(|i| {
+        let end = if i + 1 < n { middle(i) } else { axis[i] };
+        happens(i) * ((leaves - middle(i - 1)) / (end - middle(i - 1))).clamp(0.0, 1.0)
+    });
+    let all = lowest.max(0.0) + above.sum::<f64>();
+    fault!("evaluation.stayers_only", happens(0), all)
 }

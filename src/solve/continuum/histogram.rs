@@ -22,8 +22,6 @@ const ROUNDS: usize = 12;
 const LEAST: f64 = 1e-12;
 /// What moves by less than this share of before needs no help.
 const QUICK: f64 = 0.2;
-/// Share of a cell that makes no difference to where a member stands.
-const ITSELF: f64 = 1e-9;
 /// Most periods where nothing else helps.
 const SWEEPS: usize = 50_000;
 
@@ -155,14 +153,6 @@ impl Lottery {
             }
         }
         out
-    }
-
-    /// Whether a place leads to the lowest node of a state itself, not to where that node only has a share.
-    pub fn to_lowest(&self, nodes: &Nodes, place: usize, state: usize) -> bool {
-        let corners = place * self.corners..(place + 1) * self.corners;
-        let own = self.to[corners.clone()].iter().zip(&self.weight[corners]);
-        let above = own.filter(|(to, _)| nodes.index(**to as usize, state) > 0);
-        above.map(|(_, w)| w).sum::<f64>() <= ITSELF
     }
 
     /// The next value of a state from a place.

@@ -220,25 +220,29 @@ struct Slopes {
 /// # Errors
 /// E0810 where an expression cannot be compiled.
 pub(super) fn watched(dag: &Dag, order: &Order, of: &[Id]) -> Result<Vec<Option<Program<f64>>>, Diagnostic> {
-    let mut dag = dag.clone();
+    let mut place = over(dag, order);
     let known: std::collections::BTreeSet<Id> = order.inputs.iter().flatten().copied().collect();
     let fits: Vec<bool> = (of.iter())
         .map(|id| dag.inputs_of(&[*id]).iter().all(|i| known.contains(i)))
         .collect();
+    let one = |(id, fits): (&Id, bool)| fits.then(|| place.program(&[*id])).transpose();
+    of.iter().zip(fits).map(one).collect()
+}
+
+/// Compiles expressions over the inputs of a problem, over a copy of `dag`.
+pub(super) fn over(dag: &Dag, order: &Order) -> Compiler {
+    let mut dag = dag.clone();
     let base = super::compiler::ASIDE;
-    let inputs: Vec<Option<Id>> = order.inputs.clone();
-    let map: HashMap<Id, Id> = (inputs.iter().enumerate())
+    let map: HashMap<Id, Id> = (order.inputs.iter().enumerate())
         .filter_map(|(k, id)| id.map(|id| (id, dag.input(base + k as u32))))
         .collect();
-    let mut place = Compiler {
+    Compiler {
         dag,
         map,
         layout: order.layout.clone(),
         inputs: order.inputs.len(),
         final_ids: HashMap::new(),
-    };
-    let one = |(id, fits): (&Id, bool)| fits.then(|| place.program(&[*id])).transpose();
-    of.iter().zip(fits).map(one).collect()
+    }
 }
 
 /// Lower bounds of the continuous actions, then upper ones.

@@ -16,6 +16,7 @@ pub mod record;
 mod recursive;
 #[cfg(test)]
 mod recursive_tests;
+mod spread;
 mod stationary;
 mod taker;
 mod trial;

@@ -6,6 +6,7 @@
 //! compared with the numbers.
 
 use super::record::{EquilibriumCertificate, PlayerVerdict};
+use super::spread::{EVERY, Spreads};
 use crate::check::Model;
 use crate::diag::{Diagnostic, Severity};
 use crate::env::behaviour::Actor;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 
 /// Member-periods that are lived, the most worlds, and periods that pass before means count.
 const LIVED: usize = 3_000_000;
-const WORLDS: usize = 24;
+pub(super) const WORLDS: usize = 24;
 const FIRST: usize = 20;
 /// Most of the mass at the top of a grid whose end the solver chose.
 const TOP: f64 = 1e-5;
@@ -173,11 +174,15 @@ fn lived(
     place(&mut worlds, &seat, members, population, solution, seed);
     // At first, where they were put, and later, where they have come to live.
     let mut sums = vec![[vec![0.0; WORLDS], vec![0.0; WORLDS]]; conditions.len()];
+    let mut spreads = Spreads::new(seat.states.len());
     for t in 0..periods {
         crate::limits::poll();
         let bounds = actor.act(&mut worlds, 0)?;
         let outcome = worlds.step(&bounds)?;
         actor.forget(&worlds, &outcome);
+        if t >= FIRST && (t - FIRST) % EVERY == 0 {
+            spreads.look(&worlds, &seat, members);
+        }
         let (late, count) = match t < FIRST {
             true => (0, FIRST),
             false => (1, periods - FIRST),
@@ -238,6 +243,7 @@ fn lived(
             );
         }
     }
+    spreads.judge(population, out);
     Ok(largest)
 }
 

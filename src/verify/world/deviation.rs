@@ -2,11 +2,11 @@
 //!
 //! Along every choice the whole range is tried: even steps, steps that halve from both ends (so that a range of any width
 //! is seen at every scale), draws, and neighbours of what was chosen; finite choices one by one; several choices also together at
-//! random. Where requirements leave a part of a range, that part is tried once more in even steps, and pieces too thin for these are looked for (`pieces.rs`). What looks better with few draws is tried again with many: the same draws for the deviation and for the policy.
+//! random. Where requirements leave a part of a range, that part is tried once more in even steps, and pieces too thin for these are looked for (`pieces.rs`, and `branches.rs` in all choices together). What looks better with few draws is tried again with many: the same draws for the deviation and for the policy.
 
 use super::trials::{Job, Range, Trials, Worth};
 use super::visit::Visit;
-use super::{Rest, WorldCertificate, WorldEvidence, WorldProof, pieces, tastes, width};
+use super::{Rest, WorldCertificate, WorldEvidence, WorldProof, branches, pieces, tastes, width};
 use crate::diag::Diagnostic;
 use crate::num::random::Key;
 use crate::num::statistics;
@@ -287,6 +287,7 @@ pub fn prove(bench: &WorldEvidence, trials: &mut Trials, out: &mut WorldCertific
     let mut also: Vec<(usize, Vec<f64>)> = places.iter().flat_map(|i| more(*i)).collect();
     let few: Vec<usize> = places.iter().step_by(places.len().div_ceil(THIN)).copied().collect();
     also.extend(pieces::choices(trials, visits, &ranges, &few)?);
+    also.extend(branches::choices(trials, visits, &ranges, (&few, key))?);
     let jobs: Vec<Job> = also
         .iter()
         .map(|(visit, actions)| Job { visit: *visit, actions })

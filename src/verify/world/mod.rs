@@ -17,6 +17,7 @@
 //! obtains and the value that the solution promises (Kakade and Langford 2002, lemma 6.1, with the solution's value in the place of
 //! the optimal one), so small residuals at visited states are no proxy: they are the error, with hardly any noise of sampling.
 
+mod branches;
 pub mod chances;
 pub mod clearing;
 pub mod closely;

@@ -145,6 +145,8 @@ pub struct Trials<'a> {
     worlds: Worlds,
     /// Slacks of hard requirements.
     slacks: Option<Engine>,
+    /// Their inequalities, where they hold in one of several ways.
+    ways: Option<feasible::Ways>,
     lanes: usize,
     chance: Chances,
     /// Position of the discount and of consumption among the watched nodes.
@@ -188,6 +190,7 @@ impl<'a> Trials<'a> {
             .filter(|r| matches!(r.otherwise, Otherwise::Infeasible | Otherwise::Project(_)))
             .map(|r| r.slack)
             .collect();
+        let ways = feasible::Ways::of(model, &worlds, &hard)?;
         let slacks = if hard.is_empty() {
             None
         } else {
@@ -203,6 +206,7 @@ impl<'a> Trials<'a> {
             value,
             worlds,
             slacks,
+            ways,
             lanes,
             seed,
             discount,

@@ -180,7 +180,7 @@ fn lived(
         let bounds = actor.act(&mut worlds, 0)?;
         let outcome = worlds.step(&bounds)?;
         actor.forget(&worlds, &outcome);
-        if t >= FIRST && (t - FIRST) % EVERY == 0 {
+        if t >= FIRST && (t - FIRST).is_multiple_of(EVERY) {
             spreads.look(&worlds, &seat, members);
         }
         let (late, count) = match t < FIRST {

@@ -97,7 +97,7 @@ fn joint(kind: usize, w: f64, r: &mut Numbers) -> Case {
         format!("model joint\nagent a {{\n{actions}")
     };
     let end = "}\nsolve { periods = 400; burn_in = 20 }\n";
-    let d = if kind % 2 == 0 { 2 } else { 3 };
+    let d = if kind.is_multiple_of(2) { 2 } else { 3 };
     let sum: String = (1..=d).map(|i| format!("x{i}")).collect::<Vec<_>>().join(" + ");
     match kind {
         // Boxes, whose best corner pays more than the wide piece or less.

@@ -7,6 +7,7 @@ use super::stationary::WORLDS;
 use crate::diag::Diagnostic;
 use crate::env::worlds::Worlds;
 use crate::num::statistics;
+use crate::num::weighted::Weighted;
 use crate::solve::continuum::population::{Population, SHARES, Spread};
 use crate::verify::world::seat::SolvedSeat;
 use crate::verify::world::{ProofRow, Scale, WorldCertificate};
@@ -16,6 +17,8 @@ pub(super) const EVERY: usize = 8;
 /// Largest distance beside sampling error: of the share at the bottom as a share of it and of all, and of the share below a quantile.
 const BOTTOM: (f64, f64) = (5e-3, 2e-4);
 const BELOW: f64 = 5e-3;
+/// Largest distance of the Gini coefficient as a share of it, beside sampling error.
+const GINI: f64 = 5e-3;
 /// Within which share of the lowest cell of the grid a member stands at the bottom, and within which share of a standard deviation of a quantile on both sides of it.
 const AT: f64 = 0.1;
 const BESIDE: f64 = 5e-3;
@@ -49,6 +52,9 @@ impl Spreads {
             let cell = nodes.get(1).map_or(0.0, |n| n - nodes[0]);
             bottom(met, told, nodes[0] + AT * cell, out);
             below(met, told, nodes[nodes.len() - 1] - nodes[0], out);
+            if told.gini.is_finite() {
+                gini(met, told, nodes[0], out);
+            }
         }
     }
 }
@@ -95,12 +101,13 @@ fn bottom(met: &[Vec<f64>], told: &Spread, lowest: f64, out: &mut WorldCertifica
 /// Which shares lie below the quantiles: the largest distance. Many may stand at one, so what lies a little below and a little above may differ.
 fn below(met: &[Vec<f64>], told: &Spread, range: f64, out: &mut WorldCertificate) {
     let beside = BESIDE * if told.sd > 0.0 { told.sd } else { range };
-    let mut worst = (0.0, BELOW, 0.0, 0.0);
+    let mut worst = (0.0, f64::INFINITY, 0.0, 0.0);
     for (p, x) in SHARES.iter().zip(&told.quantiles) {
         let ((low, low_error), (high, high_error)) = (share(met, x - beside), share(met, x + beside));
         let off = f64::max(low - p, p - high).max(0.0);
         let limit = BELOW + f64::max(low_error, high_error);
-        if !(off - limit <= worst.0 - worst.1) {
+        // The one that comes closest to its limit.
+        if !(off / limit < worst.0 / worst.1) {
             worst = (off, limit, *p, 0.5 * (low + high));
         }
     }
@@ -124,6 +131,39 @@ fn below(met: &[Vec<f64>], told: &Spread, range: f64, out: &mut WorldCertificate
                 100.0 * p,
                 told.name,
                 100.0 * lived
+            ),
+            out,
+        );
+    }
+}
+
+/// The Gini coefficient, with the mean that is reported: half of what two members differ by on average, which has no denominator that sampling makes small.
+fn gini(met: &[Vec<f64>], told: &Spread, lowest: f64, out: &mut WorldCertificate) {
+    let one = |own: &Vec<f64>| {
+        let w = Weighted::new(own.iter().map(|x| (x - lowest, 1.0)));
+        let apart = w.gini() * w.mean();
+        if apart.is_nan() { 0.0 } else { apart / told.mean }
+    };
+    let all: Vec<f64> = met.iter().map(one).collect();
+    let (lived, error) = (
+        statistics::mean(&all),
+        4.0 * statistics::sd(&all) / (all.len() as f64).sqrt(),
+    );
+    let off = (told.gini - lived).abs();
+    let limit = error + GINI * told.gini;
+    out.proofs.push(ProofRow {
+        name: format!("population: Gini of {}", told.name),
+        value: off,
+        scale: Scale::Plain,
+        limit: Some(limit),
+        holds: Some(off <= limit),
+        note: format!("{lived:.4} as lived; two standard errors {:.4}", 0.5 * error),
+    });
+    if !(off <= limit) {
+        refuse(
+            format!(
+                "the Gini coefficient of `{}` is said to be {:.4}, and is {lived:.4} where members live",
+                told.name, told.gini
             ),
             out,
         );

@@ -3,7 +3,6 @@
 //! The distribution at rest moves mass between nodes, and its report reads shares off that mass. Members who live in the economy have no nodes: their states are
 //! counted. Sampling errors are those of the worlds' shares.
 
-use super::stationary::WORLDS;
 use crate::diag::Diagnostic;
 use crate::env::worlds::Worlds;
 use crate::num::statistics;
@@ -12,6 +11,8 @@ use crate::solve::continuum::population::{Population, SHARES, Spread};
 use crate::verify::world::seat::SolvedSeat;
 use crate::verify::world::{ProofRow, Scale, WorldCertificate};
 
+/// Worlds that members live in.
+pub(super) const WORLDS: usize = 24;
 /// Every how many-th period members are looked at.
 pub(super) const EVERY: usize = 8;
 /// Largest distance beside sampling error: of the share at the bottom as a share of it and of all, and of the share below a quantile.

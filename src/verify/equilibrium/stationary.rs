@@ -6,7 +6,7 @@
 //! compared with the numbers.
 
 use super::record::{EquilibriumCertificate, PlayerVerdict};
-use super::spread::{EVERY, Spreads};
+use super::spread::{EVERY, Spreads, WORLDS};
 use crate::check::Model;
 use crate::diag::{Diagnostic, Severity};
 use crate::env::behaviour::Actor;
@@ -28,9 +28,8 @@ use crate::verify::world::seat::SolvedSeat;
 use crate::verify::world::{ProofRow, Scale, WorldCertificate};
 use std::sync::Arc;
 
-/// Member-periods that are lived, the most worlds, and periods that pass before means count.
+/// Member-periods that are lived, and periods that pass before means count.
 const LIVED: usize = 3_000_000;
-pub(super) const WORLDS: usize = 24;
 const FIRST: usize = 20;
 /// Most of the mass at the top of a grid whose end the solver chose.
 const TOP: f64 = 1e-5;

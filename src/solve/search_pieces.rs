@@ -19,6 +19,8 @@ const SLIDES: usize = 120;
 const BACK: usize = 3;
 const FIRST: f64 = 0.05;
 const LAST: f64 = 1e-11;
+/// Least gain of a slide, as a share of the value.
+const GAIN: f64 = 1e-11;
 /// A share of the range that is stepped to either side of a point of one action.
 const BESIDE: f64 = 1e-7;
 

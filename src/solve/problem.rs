@@ -288,7 +288,7 @@ pub trait DecisionProblem: Sync {
         slack.fill(f64::NAN);
     }
     /// The hard constraints as alternatives: each is a list of numbers of inequalities (see [`Self::inequalities`]), and the constraints hold where all of one
-    /// list do. None where nothing limits what is chosen beside its bounds, or constraints read draws.
+    /// list do. None where constraints without alternatives are straight in what is chosen, or read draws.
     fn alternatives(&self) -> &[Vec<usize>] {
         &[]
     }

@@ -134,6 +134,7 @@ impl Search<'_> {
 
     /// Several actions beside curved inequalities, on the lanes `which`: steps along the slope of the value to the nearest point that the inequalities, taken as
     /// straight, allow, then back onto them; longer after a step that gained, shorter after one that did not. Lines of fixed directions stall there.
+    /// What is no more than rounding is not taken.
     pub(super) fn slide(
         &mut self,
         open: &[usize],
@@ -142,6 +143,18 @@ impl Search<'_> {
         x: &mut [Vec<f64>],
         q: &mut [f64],
     ) {
+        let kept = |k: usize, x: &[Vec<f64>], q: &[f64]| (x.iter().map(|v| v[k]).collect::<Vec<f64>>(), q[k]);
+        let before: Vec<(Vec<f64>, f64)> = which.iter().map(|&k| kept(k, x, q)).collect();
+        self.slide_on(open, which, bounds, x, q);
+        for (&k, (at, worth)) in which.iter().zip(before) {
+            if !(q[k] - worth > GAIN * worth.abs()) {
+                q[k] = worth;
+                x.iter_mut().zip(at).for_each(|(x, at)| x[k] = at);
+            }
+        }
+    }
+
+    fn slide_on(&mut self, open: &[usize], which: &[usize], bounds: &Ranges, x: &mut [Vec<f64>], q: &mut [f64]) {
         let problem = self.bellman.problem;
         let sets = problem.alternatives();
         if sets.is_empty() || which.is_empty() {

@@ -11,13 +11,14 @@ use super::programs;
 use crate::diag::Diagnostic;
 use crate::graph::{Binary, Unary};
 use crate::kernel::dag::{Dag, Expr, Id};
+use crate::kernel::differentiate::derivative;
 use crate::kernel::program::Program;
 
 /// Most sets that a requirement is taken apart into, and most inequalities of one.
 const SETS: usize = 16;
 const TOGETHER: usize = 24;
 
-/// The alternatives of a problem: one where there is no `or`; none where nothing is required of what is chosen, or more than is known then.
+/// The alternatives of a problem: one where there is no `or`; none where what is required is straight in what is chosen, or reads what is not known then.
 #[derive(Default)]
 pub(super) struct Alternatives {
     /// Slacks of all inequalities.
@@ -38,6 +39,18 @@ impl Builder<'_> {
         }
         let mut place = programs::over(&self.unroll.dag, order);
         let sets = sets(&mut place.dag, paid.slack, &chosen);
+        let straight = |dag: &mut Dag, id: Id| {
+            let moves = chosen
+                .iter()
+                .map(|c| derivative(dag, &[id], *c)[0])
+                .collect::<Vec<Id>>();
+            !dag.inputs_of(&moves).iter().any(|i| chosen.contains(i))
+        };
+        if let [one] = sets.as_slice()
+            && one.iter().all(|id| straight(&mut place.dag, *id))
+        {
+            return Ok(Alternatives::default());
+        }
         let mut all: Vec<Id> = sets.iter().flatten().copied().collect();
         all.sort();
         all.dedup();

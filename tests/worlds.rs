@@ -806,3 +806,36 @@ fn autocorrelations_are_of_periods_in_one_life() {
     let (certified, simulated) = found("horizon 1", 400, 50);
     assert!(certified.is_nan() && simulated.is_nan(), "{certified} {simulated}");
 }
+
+/// What stands in the place of a member that has left counts in no moment; its last period does.
+#[test]
+fn members_that_left_count_in_no_moment() {
+    // Each lives for three periods for sure, or leaves with a chance of .3; those who come again do not leave.
+    let text = |ends: &str| {
+        format!(
+            "model m\nagent a[4] {{\n  noise die ~ bernoulli(0.3)\n  state k in [0, inf), start 1\n  action x in [0, 1]\n  k' = k + 1\n  observe k\n  \
+             reward k + 0 * x\n  {ends}\n  discount 0.9\n}}\nlet together = sum(a.k)\n"
+        )
+    };
+    let all = |ends: &str, periods: usize, worlds: usize| {
+        run(&model(&text(ends)), &Behaviour::Random, &options(None, periods, worlds))
+    };
+    let mean = |s: &Simulation, name: &str| s.moments.iter().find(|m| m.name == name).expect("moments").mean;
+    let sure = all("end when k >= 3, then leave", 40, 2);
+    assert!((mean(&sure, "a.k") - 2.0).abs() < 1e-12 && (mean(&sure, "a.reward") - 2.0).abs() < 1e-12);
+    let k = sure.moments.iter().find(|m| m.name == "a.k").expect("moments of k");
+    assert_eq!((k.min, k.max), (1.0, 3.0));
+    assert!(
+        (k.sd - (2.0f64 / 3.0).sqrt()).abs() < 1e-12 && (k.autocorrelation - 1.0).abs() < 1e-12,
+        "{k:?}"
+    );
+    // Ages are geometric: 1 + .7 + .7^2 .. periods, and their squares.
+    let chance = all("end when die, then leave", 60, 3000);
+    assert!(
+        (mean(&chance, "a.k") - 1.0 / 0.3).abs() < 0.1,
+        "{:?}",
+        mean(&chance, "a.k")
+    );
+    let again = all("end when k >= 3, then restart", 60, 2);
+    assert!((mean(&again, "a.k") - 2.0).abs() < 1e-12);
+}

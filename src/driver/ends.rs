@@ -15,6 +15,9 @@ use crate::verify::grid::{Certificate, Share};
 /// Lowest end of a grid of a positive state that the solver chooses.
 const LEAST: f64 = 1e-6;
 
+/// How many widenings move an end by half of the grid before they move it by twice the grid: what starts a thousandth of where it goes comes there, too.
+const SMALL_STEPS: usize = 6;
+
 /// The deterministic steady state with the names of states and actions, if the model has one of this kind.
 pub(super) fn stationary(model: &Model) -> Option<(Vec<String>, SteadyState)> {
     // Lives that end do not rest where first-order conditions without the end would have them.
@@ -178,8 +181,13 @@ pub(super) fn runs_away(problem: &Decision, c: &Certificate, range: &[(f64, f64)
     }
 }
 
-/// New bounds for states whose chosen ends are reached, `None` if all is well.
-pub(super) fn widen(model: &Model, problem: &Decision, c: &Certificate) -> Option<Vec<(String, f64, f64)>> {
+/// New bounds for states whose chosen ends are reached in a `problem` that was widened so many times before, `None` if all is well.
+pub(super) fn widen(
+    model: &Model,
+    (problem, before): (&Decision, usize),
+    c: &Certificate,
+) -> Option<Vec<(String, f64, f64)>> {
+    let step = if before < SMALL_STEPS { 0.5 } else { 2.0 };
     let limit = c.thresholds.edges.min(1e-4);
     let near = |name: &str, end: &str| {
         let this = |e: &&Share| e.name == format!("{name} near its {end} end");
@@ -204,11 +212,11 @@ pub(super) fn widen(model: &Model, problem: &Decision, c: &Certificate) -> Optio
         };
         let scale = lo > 0.0 && state.domain.lo >= 0.0;
         if *high && at("upper") {
-            hi = if scale { hi * 1.5 } else { hi + 0.5 * span };
+            hi = if scale { hi * (1.0 + step) } else { hi + step * span };
             moved = true;
         }
         if *low && at("lower") {
-            lo = if scale { lo / 1.5 } else { lo - 0.5 * span };
+            lo = if scale { lo / (1.0 + step) } else { lo - step * span };
             moved = true;
         }
         match out.iter_mut().find(|(n, _, _)| *n == state.name) {

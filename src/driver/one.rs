@@ -27,6 +27,8 @@ use crate::verify::judgement::{in_the_economy, settings};
 
 /// How often the grid of a state without an end may be widened.
 const WIDENINGS: usize = 12;
+/// How many of these a wider grid for the sake of the economy's own lives counts as: each costs a whole judgement.
+const FOR_LIVES: usize = 4;
 /// How often grids that the file leaves open may be made finer for the certificate's sake.
 const REFINEMENTS: usize = 4;
 
@@ -272,10 +274,10 @@ impl<'a> Rounds<'a> {
     /// # Errors
     /// Those of the policy.
     fn wider(&mut self, now: JudgedSolution) -> Result<Option<JudgedSolution>, Diagnostic> {
-        if self.widenings == WIDENINGS {
+        if self.widenings >= WIDENINGS {
             return Ok(Some(now));
         }
-        let mut wider = widen(self.model, &now.problem, &now.certificate);
+        let mut wider = widen(self.model, (&now.problem, self.widenings), &now.certificate);
         if wider.is_none() {
             wider = self
                 .far(&now)?
@@ -319,14 +321,14 @@ impl<'a> Rounds<'a> {
     /// # Errors
     /// Those of the policy.
     fn run_away(&self, now: &mut JudgedSolution) -> Result<(), Diagnostic> {
-        let far = match self.widenings == WIDENINGS {
+        let far = match self.widenings >= WIDENINGS {
             true => self.far(now)?,
             false => None,
         };
         let left = far
             .as_ref()
             .is_some_and(|r| hold(self.model, &now.problem, &r.range).is_some());
-        let runs = left || widen(self.model, &now.problem, &now.certificate).is_some();
+        let runs = left || widen(self.model, (&now.problem, self.widenings), &now.certificate).is_some();
         if fault!("verdict.never_runs_away", false, runs) {
             let (range, growing) = far.map(|r| (r.range, r.growing)).unwrap_or_default();
             let said = runs_away(&now.problem, &now.certificate, &range, &growing);
@@ -365,6 +367,13 @@ impl<'a> Rounds<'a> {
             self.judged.taken_back(&now.build);
             (self.build, self.fell_back) = (now.build.clone(), now.fell_back.clone());
         }
+        if let Some(wider) = self.wider_for_lives(&now) {
+            self.build.bounds = wider;
+            self.widenings += FOR_LIVES;
+            self.last = Some(now.solution.clone());
+            self.stands = Some(now);
+            return Ok(());
+        }
         if !method.refines() {
             return Err(now.into());
         }
@@ -390,6 +399,18 @@ impl<'a> Rounds<'a> {
             return Ok(());
         }
         Err(now.into())
+    }
+
+    /// Ends that the solver chose itself moved to where the economy's own lives and streaks go, where these fail the certificate: continuous shocks go
+    /// further than the states of a chain that stand for them.
+    fn wider_for_lives(&self, now: &JudgedSolution) -> Option<Vec<(String, f64, f64)>> {
+        let world = now.certificate.world.as_ref()?;
+        let off = ["E0943", "E0944", "E0945", "E0946", "E0949", "E0969"];
+        let fails = world.reasons.iter().any(|d| off.contains(&d.code.as_str()));
+        if !fails || self.widenings + FOR_LIVES > WIDENINGS || world.reached.len() != now.problem.spec().states.len() {
+            return None;
+        }
+        hold(self.model, &now.problem, &world.reached)
     }
 
     /// How far the policy leads, where the solver chose ends of grids; nothing where draws are finer than usual: rules with more nodes have rarer

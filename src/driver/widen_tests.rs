@@ -44,7 +44,12 @@ fn only_the_end_that_is_reached_is_moved() {
             let moved = |end: usize, x: f64| if reached == 2 * s + end { x } else { 0.0 };
             (name.to_string(), lo - moved(0, half), hi + moved(1, half))
         });
-        assert_eq!(widen(&model, &problem, &c), Some(wanted.collect()), "{}", all[reached]);
+        assert_eq!(
+            widen(&model, (&problem, 0), &c),
+            Some(wanted.collect()),
+            "{}",
+            all[reached]
+        );
     }
-    assert_eq!(widen(&model, &problem, &Certificate::default()), None);
+    assert_eq!(widen(&model, (&problem, 0), &Certificate::default()), None);
 }

@@ -282,10 +282,7 @@ impl Wants {
             reward,
             discount,
             ends,
-            leaves: model
-                .ends
-                .iter()
-                .any(|e| e.agent == Some(agent) && matches!(e.then, Then::Leave { .. })),
+            leaves: leaves(model, agent),
             life: vec![UNBORN; members * worlds],
             lives: vec![[0.0; 3]; worlds],
             spread: Running::default(),
@@ -373,6 +370,12 @@ impl Wants {
     }
 }
 
+/// Whether members of an agent leave for good when their lives end.
+fn leaves(model: &Model, agent: usize) -> bool {
+    let own = |e: &crate::check::model::End| e.agent == Some(agent) && matches!(e.then, Then::Leave { .. });
+    model.ends.iter().any(own)
+}
+
 /// The agent whose members the elements of a quantity of this name are: what ends for a member ends for its element.
 fn owner(model: &Model, name: &str, size: usize) -> Option<usize> {
     let (agent, _) = name.rsplit_once('.')?;
@@ -395,6 +398,8 @@ struct Recorder {
     pairs: Vec<Pairs>,
     /// The agent whose members the elements of each quantity are.
     owner: Vec<Option<usize>>,
+    /// Which members of each agent have left for good, `[agent][member, world]`; empty where nobody leaves. What stands in their place counts nowhere.
+    gone: Vec<Vec<bool>>,
     /// What the last period of each life was, `[quantity][element, world]`; empty in the first period.
     before: Vec<Vec<Option<f64>>>,
     wants: Vec<Wants>,
@@ -422,6 +427,12 @@ impl Recorder {
                 .zip(&sizes)
                 .map(|((name, _), size)| owner(model, name, *size))
                 .collect(),
+            gone: (0..model.agents.len())
+                .map(|a| {
+                    let members = super::able::members_of(model, a);
+                    vec![false; if leaves(model, a) { members * worlds } else { 0 }]
+                })
+                .collect(),
             before: sizes.iter().map(|size| vec![None; size * worlds]).collect(),
             sizes,
             wants,
@@ -448,13 +459,22 @@ impl Recorder {
                 at += 1;
             }
             let members = self.owner[k].map(|a| &outcome.member_ended[a]);
+            let gone: &[bool] = self.owner[k].map_or(&[], |a| &self.gone[a]);
             for (i, x) in values.iter().enumerate().filter(|(i, _)| !self.over[i % n]) {
+                if gone.get(i).is_some_and(|g| *g) {
+                    continue;
+                }
                 self.sums[k].push(*x);
                 if let Some(before) = self.before[k][i] {
                     self.pairs[k].push(before, *x);
                 }
                 let ends = outcome.ended[i % n] || members.is_some_and(|ended| ended[i]);
                 self.before[k][i] = (!ends).then_some(*x);
+            }
+        }
+        for (gone, ended) in self.gone.iter_mut().zip(&outcome.member_ended) {
+            for (i, (gone, ended)) in gone.iter_mut().zip(ended).enumerate() {
+                *gone = (*gone || *ended) && !outcome.ended[i % n];
             }
         }
         for (wants, rewards) in self.wants.iter_mut().zip(&outcome.rewards) {

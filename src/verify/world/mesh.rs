@@ -57,6 +57,8 @@ struct Line {
     log: bool,
     /// Ends of what is looked at closely.
     inner: (f64, f64),
+    /// Ends of where the cells are those of the grid.
+    fine: (f64, f64),
     /// The nodes as coordinates of polynomials: their logs where they are even in the log.
     scaled: Vec<f64>,
 }
@@ -76,6 +78,7 @@ impl Line {
     fn of(nodes: Vec<f64>, along: Along, whole: bool, log: bool) -> Line {
         Line {
             inner: (nodes[0], nodes[nodes.len() - 1]),
+            fine: (nodes[0], nodes[nodes.len() - 1]),
             scaled: scaled(&nodes, log),
             nodes,
             along,
@@ -154,8 +157,14 @@ impl Line {
         nodes.reverse();
         nodes.extend(&self.nodes);
         nodes.extend(side(&above, (grid[n - 1], grid[n - 2]), far.1));
+        let each = groups == usize::MAX && self.along == Along::Cells(parts);
         Line {
             inner: self.inner,
+            fine: if each {
+                (lo.min(grid[0]), hi.max(grid[n - 1]))
+            } else {
+                self.inner
+            },
             ..Line::of(nodes, self.along, self.whole, self.log)
         }
     }
@@ -205,11 +214,11 @@ impl Line {
                 Weights::new(std::iter::once((cell + usize::from(up), 1.0)))
             }
             // Far from lives a polynomial over large cells swings, and who looks for better choices there finds where it is too high.
-            _ if inside < self.inner.0 || inside > self.inner.1 => {
+            _ if inside < self.fine.0 || inside > self.fine.1 => {
                 Weights::polynomial(&self.scaled, cell, cell + 2, self.coordinate(inside))
             }
             Along::Cells(parts) => {
-                let before = self.nodes.partition_point(|v| *v < self.inner.0);
+                let before = self.nodes.partition_point(|v| *v < self.fine.0);
                 let first = before + (cell - before) / parts * parts;
                 Weights::polynomial(&self.scaled, first, (first + parts + 1).min(n), self.coordinate(inside))
             }

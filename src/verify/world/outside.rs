@@ -79,7 +79,7 @@ pub(super) fn starts(
     Ok(out)
 }
 
-/// How far chance leads from the ends of a mesh under what is played there, and under the other choices that may be made: who sees a wall at the end of the grid
+/// How far chance leads from the ends of a mesh under what is played there and, where the value rises outwards, under other choices that may be made: who sees a wall at the end of the grid
 /// does not go there, whether it pays or not. One pair per state.
 pub(super) fn led(bench: &WorldEvidence, trials: &mut Trials, mesh: &Mesh) -> Result<Vec<(f64, f64)>, Diagnostic> {
     let ends = mesh.at_ends(bench, ENDS)?;
@@ -114,24 +114,52 @@ pub(super) fn led(bench: &WorldEvidence, trials: &mut Trials, mesh: &Mesh) -> Re
             own.map_or((f64::NEG_INFINITY, f64::INFINITY), |s| (s.domain.lo, s.domain.hi))
         })
         .collect();
+    let rising = rising(bench, &ends);
     let width = (bench.seat.states.len() + bench.seat.shocks.len()).max(1);
-    for (at, chance) in landings.places.chunks(width).zip(&landings.chances) {
+    for ((at, chance), job) in landings.places.chunks(width).zip(&landings.chances).zip(&landings.jobs) {
         if !(*chance >= LEAST) {
             continue;
         }
-        for (((far, state), domain), x) in far.iter_mut().zip(&bench.solution.states).zip(&domains).zip(at) {
+        let (visit, actions) = &tried[*job as usize];
+        let played = *actions == ends[*visit].actions;
+        let states = far.iter_mut().zip(&bench.solution.states).zip(&domains).zip(&rising);
+        for ((((far, state), domain), rising), x) in states.zip(at) {
             let (least, most) = streaks::believed(state, FAR);
             let (least, most) = (least.max(domain.0), most.min(domain.1));
             let (lo, hi) = (state.nodes[0], state.nodes[state.nodes.len() - 1]);
             // Further periods lead on: in logarithms, where values may grow without end, the mesh does, too.
-            if *x < lo {
+            if *x < lo && (played || rising.0) {
                 far.0 = if state.log { least } else { far.0.min(x.max(least)) };
-            } else if *x > hi {
+            } else if *x > hi && (played || rising.1) {
                 far.1 = if state.log { most } else { far.1.max(x.min(most)) };
             }
         }
     }
     Ok(far)
+}
+
+/// Whether the value rises outwards at the lower and at the upper end of each state's grid, at any of the places there: only there is a wall something that others would
+/// rather go beyond.
+fn rising(bench: &WorldEvidence, ends: &[Visit]) -> Vec<(bool, bool)> {
+    let mut out = vec![(false, false); bench.solution.states.len()];
+    for v in ends {
+        let here = value_at(bench.value, v);
+        for (k, (state, out)) in bench.solution.states.iter().zip(&mut out).enumerate() {
+            let n = state.nodes.len();
+            if n < 2 || state.integer {
+                continue;
+            }
+            let further_in = |node: f64| {
+                let mut states = v.states.clone();
+                states[k] = node;
+                bench.value.at(&states, &v.shocks, v.place.period)
+            };
+            let (lower, upper) = (v.states[k] <= state.nodes[0], v.states[k] >= state.nodes[n - 1]);
+            out.0 |= lower && here > further_in(state.nodes[1]);
+            out.1 |= upper && here > further_in(state.nodes[n - 2]);
+        }
+    }
+    out
 }
 
 /// How far from what lives visit the estimated error of the value is as small as it must be: as a share of a period's consumption there, or of the unit of

@@ -30,7 +30,6 @@ mod modules;
 mod observed;
 mod open_loop;
 mod options;
-mod outside;
 mod perceived;
 mod places;
 mod program;

@@ -68,7 +68,9 @@ templates! {
     "stackelberg"
     "sticky_prices"
     "townsend"
-    "two_sectors"
+    "two_sectors",
+    "two_sectors_labour",
+    "two_sectors_logit"
 }
 
 impl Template {

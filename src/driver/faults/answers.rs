@@ -83,9 +83,15 @@ fn along(s: &Solved, most: f64, value: impl Fn(f64) -> f64, action: impl Fn(f64)
     worst((0..nodes.len()).filter(|i| nodes[*i].abs() <= most).flat_map(at))
 }
 
-/// The estimated largest error of the value against the true one on other lives, as the distance of their logs; `right` is the true value at a state.
-fn estimate(model: &Model, s: &Solved, right: &dyn Fn(f64) -> f64) -> f64 {
+/// The estimated largest error of the value against the true one on other lives, as the distance of their logs.
+pub(super) fn coarse(model: &Model, s: &Solved) -> f64 {
     use crate::verify::world::{JudgeOptions, play::play, seat::SolvedSeat, value::Value};
+    // Riccati: minus `p x^2` and what noises cost for ever.
+    let (a, r, beta, sd) = (0.9, 0.5, 0.95, 0.3);
+    let mut p: f64 = 1.0;
+    for _ in 0..2000 {
+        p = 1.0 + beta * a * a * p - (beta * a * p).powi(2) / (r + beta * p);
+    }
     let options = JudgeOptions {
         seed: 5,
         points: 1000,
@@ -104,8 +110,8 @@ fn estimate(model: &Model, s: &Solved, right: &dyn Fn(f64) -> f64) -> f64 {
         )
         .ok()?;
         let off = played.visits.iter().map(|v| {
-            let x = v.states[0];
-            (right(x) - value.at(&v.states, &v.shocks, 0)).abs()
+            let right = -p * v.states[0].powi(2) - beta * p * sd * sd / (1.0 - beta);
+            (right - value.at(&v.states, &v.shocks, 0)).abs()
         });
         Some(off.fold(0.0, f64::max))
     };
@@ -119,40 +125,6 @@ fn estimate(model: &Model, s: &Solved, right: &dyn Fn(f64) -> f64) -> f64 {
         (Some(truth), Some(estimate)) => (estimate.error / truth).ln().abs(),
         _ => f64::INFINITY,
     }
-}
-
-pub(super) fn coarse(model: &Model, s: &Solved) -> f64 {
-    // Riccati: minus `p x^2` and what noises cost for ever.
-    let (a, r, beta, sd) = (0.9, 0.5, 0.95, 0.3);
-    let mut p: f64 = 1.0;
-    for _ in 0..2000 {
-        p = 1.0 + beta * a * a * p - (beta * a * p).powi(2) / (r + beta * p);
-    }
-    estimate(model, s, &|x| -p * x.powi(2) - beta * p * sd * sd / (1.0 - beta))
-}
-
-/// Samuelson (1969) with relative risk aversion 2: `V = 1 / (1 - beta) - 1 / (m^2 w)`, where `m = 1 - (beta E[1 / R])^(1/2)` is consumed.
-pub(super) fn bottom(model: &Model, s: &Solved) -> f64 {
-    // The first-order condition of the share says how far apart the two returns are.
-    let apart = (0.2f64 / 0.12).sqrt();
-    let share = 1.02 * (apart - 1.0) / (0.2 + 0.12 * apart);
-    let mean = 0.5 / (1.02 + 0.2 * share) + 0.5 / (1.02 - 0.12 * share);
-    let m = 1.0 - (0.95 * mean).sqrt();
-    estimate(model, s, &|w| 20.0 - 1.0 / (m * m * w))
-}
-
-/// The same with logs: a twentieth of wealth is consumed, all that is left held in the risky asset.
-pub(super) fn top(model: &Model, s: &Solved) -> f64 {
-    let (d, mean) = (0.95f64, 0.5 * (1.22f64.ln() + 0.9f64.ln()));
-    let level = (1.0 - d).ln() / (1.0 - d) + d * (d.ln() + mean) / (1.0 - d).powi(2);
-    estimate(model, s, &|w| w.ln() / (1.0 - d) + level)
-}
-
-pub(super) fn sliver(_: &Model, s: &Solved) -> f64 {
-    // The band always pays most: 7.431 + .01 k a period.
-    let a = 0.01 / (1.0 - 0.9 * 0.5);
-    let g = (7.431 + 0.9 * a) / 0.1;
-    along(s, 4.0, |k| a * k + g, |k| 7.431 + 0.01 * k)
 }
 
 /// Brock and Mirman (1972) with log productivity `z' = (1 - rho) m + rho z + e`: the value is linear in log capital and `z`, whatever
@@ -639,6 +611,13 @@ pub(super) fn war(_: &Model, s: &Solved) -> f64 {
     let value = reader.value(&reader.spot(0, &[0.0], &[3.0]));
     let choice = reader.action(0, &reader.spot(0, &[1.0], &[1.5]));
     f64::max((value - 4.175_123).abs() / 5.175, (choice - 0.548_650).abs() / 1.549)
+}
+
+pub(super) fn sliver(_: &Model, s: &Solved) -> f64 {
+    // The band always pays most: 7.431 + .01 k a period.
+    let a = 0.01 / (1.0 - 0.9 * 0.5);
+    let g = (7.431 + 0.9 * a) / 0.1;
+    along(s, 4.0, |k| a * k + g, |k| 7.431 + 0.01 * k)
 }
 
 pub(super) fn two_sizes(_: &Model, s: &Solved) -> f64 {

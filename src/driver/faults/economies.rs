@@ -93,8 +93,6 @@ pub(super) const ECONOMIES: &[Economy] = &[
         coarse: &["E0944", "E0945", "returns"],
         ..solved("coarse", COARSE, coarse, 0.6)
     },
-    solved("bottom", include_str!("../../../models/portfolio.econ"), bottom, 1.1),
-    solved("top", TOP, top, 1.1),
     solved("sliver", SLIVER, sliver, 1e-6),
     solved("two sizes", TWO_SIZES, two_sizes, 1e-6),
     solved("held savers", HELD_SAVERS, held_savers, 3e-4),
@@ -476,21 +474,6 @@ agent idler {
   discount 0.9
 }
 solve { grid.x = uniform(8); periods = 640; burn_in = 20 }
-"#;
-
-pub(super) const TOP: &str = r#"model top "Wealth that grows beyond the end of the grid"
-agent investor {
-  state w in (0, inf), start 1
-  action m in (0, 1)
-  action a in [0, 1]
-  noise good ~ bernoulli(0.5)
-  let c = m * w
-  w' = (w - c) * (1.02 + a * ((if good then 1.22 else 0.9) - 1.02))
-  observe w
-  reward log(c)
-  discount 0.95
-}
-solve { grid.w = log(0.001, 1000, 120); periods = 960; burn_in = 0 }
 "#;
 
 pub(super) const SLIVER: &str = r#"model sliver "A little of anything, or one size"

@@ -218,8 +218,6 @@ const FAULTS: &[Fault] = &[
     answered("verdict.exploration", "explorer"),
     answered("verdict.estimate_small", "coarse"),
     answered("verdict.estimate_of_one_period", "coarse"),
-    answered("verdict.outside_unseen", "bottom"),
-    answered("verdict.walls_believed", "top"),
     answered("learner.projection_skipped", "limit projected"),
     answered("learner.value_after_end", "record"),
     answered("learner.undiscounted", "record"),

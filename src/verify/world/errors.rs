@@ -137,9 +137,6 @@ pub(super) fn evaluate(
         Some(_) => tastes::evaluate(bench, trials, mesh, places, &values, draws)?,
     };
     fault!("verdict.estimate_small", do { right.iter_mut().for_each(|b| *b *= 0.01); });
-    // Everything as multiples of its size: what is wrong where values are huge would hide what is wrong where lives go.
-    let sizes: Vec<f64> = values.iter().map(|v| mesh.size.at(*v)).collect();
-    right.iter_mut().zip(&sizes).for_each(|(b, s)| *b /= s);
     // A place from which nothing feasible leads says nothing about its neighbours.
     let sound: Vec<bool> = right.iter().map(|b| b.is_finite()).collect();
     right
@@ -152,7 +149,7 @@ pub(super) fn evaluate(
         |x, y| {
             for (i, row) in rows.iter().enumerate() {
                 let later: f64 = if sound[i] {
-                    row.iter().map(|(k, w)| w * x[*k]).sum::<f64>() / sizes[i]
+                    row.iter().map(|(k, w)| w * x[*k]).sum()
                 } else {
                     0.0
                 };

@@ -11,7 +11,6 @@ use super::closely;
 use super::errors::{Errors, FURTHER, MORE, evaluate, same};
 use super::improve::improve;
 use super::mesh::Mesh;
-use super::outside;
 use super::tastes;
 use super::trials::Trials;
 use super::visit::Visit;
@@ -93,9 +92,6 @@ pub(super) fn prove(
     if let Ok(Found::Errors(errors)) = &mut found {
         closely::look(bench, trials, errors)?;
     }
-    if let (Ok(Found::Errors(errors)), Some(c)) = (&found, trials.correction.take()) {
-        out.close = outside::close(bench, trials, errors, &c)?;
-    }
     match found {
         Ok(Found::Errors(errors)) => report(bench, &errors, out),
         Ok(Found::Not(why)) => not_estimated(bench, &why, out),
@@ -152,13 +148,9 @@ fn with(bench: &WorldEvidence, trials: &mut Trials, draws: usize) -> Result<Foun
         .min(NUMBERS / elements.max(1))
         .min((MOST_TRIALS / each).max(most));
     let last = LAST_PLACES.min(NUMBERS / elements.max(1)).min(LAST_TRIALS / each);
-    let spread = |far: &[(f64, f64)]| [most, all, last].into_iter().find_map(|n| Mesh::over(bench, n, far));
-    let too_many = || Ok(Found::Not("too many states and shocks for a mesh".into()));
-    let Some(first) = spread(&bench.played.ranges) else {
-        return too_many();
-    };
-    let Some(mesh) = spread(&outside::led(bench, trials, &first)?) else {
-        return too_many();
+    let mesh = [most, all, last].into_iter().find_map(|n| Mesh::over(bench, n));
+    let Some(mesh) = mesh else {
+        return Ok(Found::Not("too many states and shocks for a mesh".into()));
     };
     let mesh = Arc::new(mesh);
     let places = mesh.visits(bench)?;
@@ -173,7 +165,7 @@ fn with(bench: &WorldEvidence, trials: &mut Trials, draws: usize) -> Result<Foun
     let visits: Vec<Visit> = number.iter().map(|i| met[*i].clone()).collect();
     let units: Vec<f64> = number.iter().map(|i| bench.units[*i]).collect();
     let ranges = trials.ranges(&visits)?;
-    let (mut left, mut steps) = (STEPS, 0);
+    let mut left = STEPS;
     loop {
         let Some(correction) = evaluate(bench, trials, &mesh, &places, &actions, draws)? else {
             return Ok(Found::Not("what the policy is worth could not be solved for".into()));
@@ -220,10 +212,7 @@ fn with(bench: &WorldEvidence, trials: &mut Trials, draws: usize) -> Result<Foun
             .collect();
         let largest = value.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
         let cost = places.len() * each * 12;
-        // What is done badly where lives do not go is no gain at the places where they do.
-        let unseen = mesh.is_wider() && steps < outside::steps(cost);
-        let gained = left > 0 && cost <= FURTHER && gains / weights * bench.played.weight > SETTLED * largest;
-        if !(gained || unseen) {
+        if left == 0 || cost > FURTHER || !(gains / weights * bench.played.weight > SETTLED * largest) {
             let value = value.into_iter().map(|x| x + ever).collect();
             return Ok(Found::Errors(Errors {
                 doubt: vec![vec![0.0; bench.seat.choices.len()]; visits.len()],
@@ -238,11 +227,9 @@ fn with(bench: &WorldEvidence, trials: &mut Trials, draws: usize) -> Result<Foun
                 better,
             }));
         }
-        left = left.saturating_sub(1);
-        steps += 1;
+        left -= 1;
         let mesh_ranges = trials.ranges(&places)?;
-        let from = outside::starts(&mesh, trials, &places, &actions, &mesh_ranges, draws)?;
-        let step = improve(bench, trials, &from, &mesh_ranges, draws)?;
+        let step = improve(bench, trials, &places, &mesh_ranges, draws)?;
         for (a, b) in actions.iter_mut().zip(step) {
             *a = b.actions;
         }

@@ -3,15 +3,10 @@
 //! The error of a solution swings from node to node of its grid and from state to state of its chains. A mesh follows it: every visited
 //! cell is divided, and a polynomial stands for the function inside that cell alone, so that kinks at the nodes stay kinks. Where
 //! there are too many cells the mesh is even and coarser than they are; it then sees the part of the error that is smooth.
-//!
-//! What lives do not visit counts, too, as far as chance leads there in the end: an error at the end of the grid comes back through the values of all places between.
-//! So the mesh goes on beyond what is visited to the ends of the grid and to where the grid is left, in larger cells. Values may differ there by
-//! powers of ten from those that lives meet; what the mesh carries is a function relative to a size ([`Size`]), which grows with the value.
 
 use super::WorldEvidence;
 use super::seat::SolvedSeat;
 use super::value::{Weights, weights};
-use super::value_at;
 use super::visit::{Landings, Visit};
 use crate::diag::Diagnostic;
 use crate::env::behaviour::Actor;
@@ -22,14 +17,6 @@ use std::sync::Arc;
 
 /// Parts of a cell of the state grid.
 const PARTS: usize = 4;
-/// Groups of cells on each side of what is visited and parts of each, from the finest; the first for which there are few enough places is taken.
-const LEVELS: [(usize, usize); 6] = [(usize::MAX, 4), (24, 4), (8, 4), (8, 2), (3, 1), (1, 1)];
-/// How many times as many places as over what is visited there may be in all.
-const MORE: usize = 4;
-/// Cells next to an end of the grid that are in no group: what is wrong there is what the grid's end does.
-const LAST: usize = 2;
-/// Widest cell beyond a grid in logarithms, as a ratio of its ends, where the grid's own are no wider.
-const WIDEST: f64 = 2.0;
 /// Fewest nodes along a line that is made coarser.
 const FEWEST: usize = 5;
 /// Most periods that each have places of their own.
@@ -55,35 +42,16 @@ struct Line {
     whole: bool,
     /// Nodes are even in the log.
     log: bool,
-    /// Ends of what is looked at closely.
-    inner: (f64, f64),
-    /// Ends of where the cells are those of the grid.
-    fine: (f64, f64),
-    /// The nodes as coordinates of polynomials: their logs where they are even in the log.
-    scaled: Vec<f64>,
 }
 
 impl Line {
     fn whole(lo: f64, hi: f64) -> Line {
         let (lo, hi) = (lo.floor() as i64, hi.ceil() as i64);
-        Line::of(
-            (lo..=hi.max(lo)).map(|x| x as f64).collect(),
-            Along::Nearest,
-            true,
-            false,
-        )
-    }
-
-    /// One that is looked at closely all over; `nodes` ascend.
-    fn of(nodes: Vec<f64>, along: Along, whole: bool, log: bool) -> Line {
         Line {
-            inner: (nodes[0], nodes[nodes.len() - 1]),
-            fine: (nodes[0], nodes[nodes.len() - 1]),
-            scaled: scaled(&nodes, log),
-            nodes,
-            along,
-            whole,
-            log,
+            nodes: (lo..=hi.max(lo)).map(|x| x as f64).collect(),
+            along: Along::Nearest,
+            whole: true,
+            log: false,
         }
     }
 
@@ -94,85 +62,50 @@ impl Line {
             nodes.extend((0..parts).map(|i| mix(b[0], b[1], i as f64 / parts as f64, log)));
         }
         nodes.extend(breaks.last());
-        Line::of(nodes, Along::Cells(parts), false, log)
+        Line {
+            nodes,
+            along: Along::Cells(parts),
+            whole: false,
+            log,
+        }
     }
 
-    /// Along a state of the solution's grid: over the cells that hold `lo` to `hi`, and beyond its ends as far as `close` goes, there in cells each twice as
+    /// Along a state of the solution's grid: over the cells that hold `lo` to `hi`, and beyond its ends as far as `far` goes, there in cells each twice as
     /// wide as the one before.
-    fn of_state(grid: &[f64], (lo, hi): (f64, f64), close: (f64, f64), log: bool) -> Line {
+    fn of_state(grid: &[f64], (lo, hi): (f64, f64), far: (f64, f64), log: bool) -> Line {
         let n = grid.len();
         if n < 2 {
-            return Line::of(grid.to_vec(), Along::Nearest, false, log);
+            return Line {
+                nodes: grid.to_vec(),
+                along: Along::Nearest,
+                whole: false,
+                log,
+            };
         }
         // What leads off the grid leads over all that lies before its end.
         let (lo, hi) = (
-            if close.0 < grid[0] { grid[0] } else { lo },
-            if close.1 > grid[n - 1] { grid[n - 1] } else { hi },
+            if far.0 < grid[0] { grid[0] } else { lo },
+            if far.1 > grid[n - 1] { grid[n - 1] } else { hi },
         );
         let below = grid.partition_point(|x| *x < lo).clamp(1, n) - 1;
         let above = grid.partition_point(|x| *x <= hi).clamp(1, n - 1);
         let (first, last) = (below.min(n - 2), above.max(below.min(n - 2) + 1));
-        let mut breaks = beyond(grid[0], grid[1], close.0, log);
+        let mut breaks = beyond(grid[0], grid[1], far.0, log);
         breaks.reverse();
         breaks.extend(&grid[first..=last]);
-        breaks.extend(beyond(grid[n - 1], grid[n - 2], close.1, log));
+        breaks.extend(beyond(grid[n - 1], grid[n - 2], far.1, log));
         Line::cells(&breaks, PARTS, log)
-    }
-
-    /// Goes on on both sides to the ends of the `grid`, in `groups` of its cells, and beyond these as far as `far` goes, each group in `parts`.
-    fn wider(&self, grid: &[f64], far: (f64, f64), (groups, parts): (usize, usize)) -> Line {
-        let n = grid.len();
-        if n < 2 {
-            return self.clone();
-        }
-        let (lo, hi) = self.inner;
-        let mut below: Vec<f64> = grid.iter().rev().copied().filter(|x| *x < lo).collect();
-        below.insert(0, lo);
-        let mut above: Vec<f64> = grid.iter().copied().filter(|x| *x > hi).collect();
-        above.insert(0, hi);
-        let side = |inside: &[f64], cell: (f64, f64), far: f64| -> Vec<f64> {
-            let mut breaks = vec![inside[0]];
-            breaks.extend(grouped(inside, groups));
-            // From the end of the grid, or from where a streak has led beyond it already, by cells as wide as the grid's last.
-            let from = breaks[breaks.len() - 1];
-            let inner = if self.log {
-                from * cell.1 / cell.0
-            } else {
-                from - cell.0 + cell.1
-            };
-            breaks.extend(beyond(from, inner, far, self.log));
-            let mut nodes: Vec<f64> = Vec::new();
-            for b in breaks.windows(2) {
-                nodes.extend((1..=parts).map(|i| {
-                    if i == parts {
-                        b[1]
-                    } else {
-                        mix(b[0], b[1], i as f64 / parts as f64, self.log)
-                    }
-                }));
-            }
-            nodes
-        };
-        let mut nodes = side(&below, (grid[0], grid[1]), far.0);
-        nodes.reverse();
-        nodes.extend(&self.nodes);
-        nodes.extend(side(&above, (grid[n - 1], grid[n - 2]), far.1));
-        let each = groups == usize::MAX && self.along == Along::Cells(parts);
-        Line {
-            inner: self.inner,
-            fine: if each {
-                (lo.min(grid[0]), hi.max(grid[n - 1]))
-            } else {
-                self.inner
-            },
-            ..Line::of(nodes, self.along, self.whole, self.log)
-        }
     }
 
     /// Along a continuous shock: the states of its chain that are visited, and what lies beyond them.
     fn of_shock(links: &[f64], lo: f64, hi: f64) -> Line {
         if !(lo < hi) {
-            return Line::of(vec![lo], Along::Nearest, false, false);
+            return Line {
+                nodes: vec![lo],
+                along: Along::Nearest,
+                whole: false,
+                log: false,
+            };
         }
         let gap = 0.1 * (hi - lo) / links.len() as f64;
         let mut breaks = vec![lo];
@@ -194,11 +127,11 @@ impl Line {
             .map(|x| if self.whole { x.round() } else { x })
             .collect();
         nodes.dedup();
-        Line::of(nodes, Along::Smooth, self.whole, self.log)
-    }
-
-    fn coordinate(&self, x: f64) -> f64 {
-        if self.log && self.nodes[0] > 0.0 { x.ln() } else { x }
+        Line {
+            nodes,
+            along: Along::Smooth,
+            ..*self
+        }
     }
 
     fn at(&self, x: f64) -> Weights {
@@ -213,27 +146,17 @@ impl Line {
                 let up = inside - self.nodes[cell] > 0.5 * (self.nodes[cell + 1] - self.nodes[cell]);
                 Weights::new(std::iter::once((cell + usize::from(up), 1.0)))
             }
-            // Far from lives a polynomial over large cells swings, and who looks for better choices there finds where it is too high.
-            _ if inside < self.fine.0 || inside > self.fine.1 => {
-                Weights::polynomial(&self.scaled, cell, cell + 2, self.coordinate(inside))
-            }
             Along::Cells(parts) => {
-                let before = self.nodes.partition_point(|v| *v < self.fine.0);
-                let first = before + (cell - before) / parts * parts;
-                Weights::polynomial(&self.scaled, first, (first + parts + 1).min(n), self.coordinate(inside))
+                let first = cell / parts * parts;
+                Weights::polynomial(&self.nodes, first, (first + parts + 1).min(n), inside)
             }
-            Along::Smooth => {
-                let before = self.nodes.partition_point(|v| *v < self.inner.0);
-                let after = self.nodes.partition_point(|v| *v <= self.inner.1);
-                let near = weights(&self.scaled[before..after], self.coordinate(inside));
-                Weights::new(near.iter().map(|(i, w)| (before + i, *w)))
-            }
+            Along::Smooth => weights(&self.nodes, inside),
         }
     }
 }
 
 /// Ends of cells from `end` of a grid outwards until `far` is reached, the first as wide as the grid's last one (to the node `inner`) and each twice as
-/// wide as the one before, in logarithms up to [`WIDEST`]; none where `far` is not beyond.
+/// wide as the one before; none where `far` is not beyond.
 fn beyond(end: f64, inner: f64, far: f64, log: bool) -> Vec<f64> {
     let mut out = Vec::new();
     let (mut last, mut step) = (end, 1.0);
@@ -241,35 +164,9 @@ fn beyond(end: f64, inner: f64, far: f64, log: bool) -> Vec<f64> {
         let next = mix(inner, end, step + 1.0, log);
         last = if (far - next) * (end - inner) > 0.0 { next } else { far };
         out.push(last);
-        let widest = if log && end > 0.0 && inner > 0.0 {
-            (WIDEST.ln() / (end / inner).ln().abs()).max(1.0)
-        } else {
-            f64::INFINITY
-        };
-        step += (step + 1.0).min(widest);
+        step = 2.0 * step + 1.0;
     }
     out
-}
-
-/// Ends of groups of cells, from the first of `nodes` to the last (the first is left out): an odd number of cells in each, so that places in parts of a group are
-/// between nodes, and the last ones alone.
-fn grouped(nodes: &[f64], groups: usize) -> Vec<f64> {
-    if groups == 0 {
-        return Vec::new();
-    }
-    let cells = nodes.len() - 1;
-    let each = cells.div_ceil(groups) | 1;
-    let ends = (1..=cells).filter(|k| k % each == 0 || cells - k <= LAST);
-    ends.map(|k| nodes[k]).collect()
-}
-
-/// Nodes as coordinates of polynomials.
-fn scaled(nodes: &[f64], log: bool) -> Vec<f64> {
-    if log && nodes[0] > 0.0 {
-        nodes.iter().map(|x| x.ln()).collect()
-    } else {
-        nodes.to_vec()
-    }
 }
 
 /// A point between two numbers.
@@ -281,99 +178,18 @@ fn mix(a: f64, b: f64, t: f64, log: bool) -> f64 {
     }
 }
 
-/// How large what a mesh carries may be at a place: the distance of the value there from one that lives meet, but no less than how much those differ.
-#[derive(Clone, Copy, Debug)]
-pub struct Size {
-    typical: f64,
-    spread: f64,
-}
-
-impl Size {
-    fn of(bench: &WorldEvidence) -> Size {
-        let mut values: Vec<f64> = bench.played.visits.iter().map(|v| value_at(bench.value, v)).collect();
-        values.retain(|v| v.is_finite());
-        values.sort_by(f64::total_cmp);
-        let (Some(first), Some(last)) = (values.first(), values.last()) else {
-            return Size {
-                typical: 0.0,
-                spread: 1.0,
-            };
-        };
-        let mut units: Vec<f64> = bench.units.iter().copied().filter(|u| u.is_finite()).collect();
-        units.sort_by(f64::total_cmp);
-        let unit = units.get(units.len() / 2).copied().unwrap_or(0.0);
-        let spread = (last - first).max(unit);
-        Size {
-            typical: values[values.len() / 2],
-            spread: if spread > 0.0 { spread } else { 1.0 },
-        }
-    }
-
-    /// The size where the value is `v`.
-    pub fn at(&self, v: f64) -> f64 {
-        let size = ((v - self.typical) / self.spread).hypot(1.0) * self.spread;
-        if size.is_finite() { size } else { self.spread }
-    }
-}
-
-/// Places over everything visited, and over what chance leads to from there.
+/// Places over everything visited.
 #[derive(Clone, Debug)]
 pub struct Mesh {
     /// States, shocks, and the period where there is a last one.
     lines: Vec<Line>,
     states: usize,
     horizon: Option<usize>,
-    /// The size of what is carried.
-    pub size: Size,
 }
 
 impl Mesh {
-    /// At most about `most` places over what is visited and [`MORE`] times as many with what lies beyond, as far as `far` says (one pair per state); `None` if that
-    /// many cannot be spread over so many states and shocks.
-    pub fn over(bench: &WorldEvidence, most: usize, far: &[(f64, f64)]) -> Option<Mesh> {
-        let mut lines = Mesh::lines(bench);
-        let size = |lines: &[Line]| {
-            lines
-                .iter()
-                .map(|l| l.nodes.len())
-                .try_fold(1usize, |n, k| n.checked_mul(k))
-                .unwrap_or(usize::MAX)
-        };
-        let horizon = bench.model.horizon;
-        let chain = |k: usize| {
-            let shock = k.checked_sub(bench.solution.states.len());
-            shock
-                .and_then(|s| bench.seat.shocks.get(s))
-                .is_some_and(|s| !s.continuous)
-        };
-        let dated = |k: usize| horizon.is_some() && k + 1 == bench.solution.states.len() + bench.seat.shocks.len() + 1;
-        while size(&lines) > most {
-            let longest = (0..lines.len())
-                .filter(|k| !chain(*k) && !dated(*k) && lines[*k].nodes.len() > FEWEST)
-                .max_by_key(|k| lines[*k].nodes.len())?;
-            let n = lines[longest].nodes.len();
-            lines[longest] = lines[longest].coarser((n * 7 / 10).max(FEWEST));
-        }
-        let wider = LEVELS.iter().map(|level| {
-            let mut out = lines.clone();
-            for ((line, s), far) in out.iter_mut().zip(&bench.solution.states).zip(far) {
-                if !s.integer {
-                    *line = line.wider(&s.nodes, *far, *level);
-                }
-            }
-            out
-        });
-        let wider = wider.into_iter().find(|lines| size(lines) <= most.saturating_mul(MORE));
-        let lines = fault!("verdict.outside_unseen", lines, wider.unwrap_or(lines));
-        Some(Mesh {
-            states: bench.solution.states.len(),
-            lines,
-            horizon,
-            size: Size::of(bench),
-        })
-    }
-
-    fn lines(bench: &WorldEvidence) -> Vec<Line> {
+    /// At most about `most` places; `None` if that many cannot be spread over so many states and shocks.
+    pub fn over(bench: &WorldEvidence, most: usize) -> Option<Mesh> {
         let mut lines = Vec::new();
         let streaks = &bench.played.streaks;
         for (k, (s, (lo, hi))) in bench.solution.states.iter().zip(&bench.played.ranges).enumerate() {
@@ -382,8 +198,8 @@ impl Mesh {
             lines.push(if s.integer {
                 Line::whole(lo, hi)
             } else {
-                let close = streaks.range.get(k).filter(|_| streaks.left.is_some());
-                Line::of_state(&s.nodes, (lo, hi), close.copied().unwrap_or((lo, hi)), s.log)
+                let far = streaks.range.get(k).filter(|_| streaks.left.is_some());
+                Line::of_state(&s.nodes, (lo, hi), far.copied().unwrap_or((lo, hi)), s.log)
             });
         }
         for (s, (lo, hi)) in bench.seat.shocks.iter().zip(&bench.played.shock_ranges) {
@@ -393,65 +209,42 @@ impl Mesh {
                 Line::whole(0.0, s.values.len() as f64 - 1.0)
             });
         }
-        if let Some(h) = bench.model.horizon {
+        let horizon = bench.model.horizon;
+        if let Some(h) = horizon {
             let line = Line::whole(0.0, h.max(1) as f64 - 1.0);
             lines.push(if h > PERIODS { line.coarser(PERIODS) } else { line });
         }
-        lines
-    }
-
-    /// Whether it goes beyond what lives visit.
-    pub fn is_wider(&self) -> bool {
-        let wider = |l: &Line| l.nodes[0] < l.inner.0 || l.nodes[l.nodes.len() - 1] > l.inner.1;
-        self.lines.iter().any(wider)
+        let chain = |k: usize| {
+            let shock = k.checked_sub(bench.solution.states.len());
+            shock
+                .and_then(|s| bench.seat.shocks.get(s))
+                .is_some_and(|s| !s.continuous)
+        };
+        let dated = |k: usize| horizon.is_some() && k + 1 == bench.solution.states.len() + bench.seat.shocks.len() + 1;
+        let size = |lines: &[Line]| {
+            lines
+                .iter()
+                .map(|l| l.nodes.len())
+                .try_fold(1usize, |n, k| n.checked_mul(k))
+                .unwrap_or(usize::MAX)
+        };
+        while size(&lines) > most {
+            let longest = (0..lines.len())
+                .filter(|k| !chain(*k) && !dated(*k) && lines[*k].nodes.len() > FEWEST)
+                .max_by_key(|k| lines[*k].nodes.len())?;
+            let n = lines[longest].nodes.len();
+            lines[longest] = lines[longest].coarser((n * 7 / 10).max(FEWEST));
+        }
+        Some(Mesh {
+            states: bench.solution.states.len(),
+            lines,
+            horizon,
+        })
     }
 
     /// Number of places.
     pub fn places(&self) -> usize {
         self.lines.iter().map(|l| l.nodes.len()).product()
-    }
-
-    /// Whether place `p` lies beyond what lives visit along any state.
-    pub fn is_beyond(&self, p: usize) -> bool {
-        let x = self.place(p);
-        let inside = |k: usize| x[k] >= self.lines[k].inner.0 && x[k] <= self.lines[k].inner.1;
-        (0..self.states).any(|k| !inside(k))
-    }
-
-    /// The state along which place `p` lies beyond what lives visit, and the node there, where it is one state alone.
-    pub fn beyond(&self, p: usize) -> Option<(usize, usize)> {
-        let x = self.place(p);
-        let inside = |k: usize| x[k] >= self.lines[k].inner.0 && x[k] <= self.lines[k].inner.1;
-        let mut out = (0..self.states).filter(|k| !inside(*k));
-        let (k, None) = (out.next()?, out.next()) else {
-            return None;
-        };
-        Some((k, self.lines[k].nodes.partition_point(|n| *n < x[k])))
-    }
-
-    /// How far out, from what lives visit, a function on the mesh (one number per place) stays at most 1 along each state: one pair per state. The other states
-    /// are where lives go, shocks and dates anything.
-    pub fn below(&self, values: &[f64]) -> Vec<(f64, f64)> {
-        let mut worst: Vec<Vec<f64>> = self.lines[..self.states]
-            .iter()
-            .map(|l| vec![0.0; l.nodes.len()])
-            .collect();
-        for (p, f) in values.iter().enumerate() {
-            if let Some((k, at)) = self.beyond(p) {
-                worst[k][at] = f64::max(worst[k][at], if f.is_nan() { f64::INFINITY } else { *f });
-            }
-        }
-        let of = |(line, worst): (&Line, &Vec<f64>)| {
-            let (first, last) = (
-                line.nodes.partition_point(|n| *n < line.inner.0),
-                line.nodes.partition_point(|n| *n <= line.inner.1),
-            );
-            let fine = |i: &usize| worst[*i] <= 1.0;
-            let below = (0..first).rev().take_while(fine).last().map(|i| line.nodes[i]);
-            let above = (last..line.nodes.len()).take_while(fine).last().map(|i| line.nodes[i]);
-            (below.unwrap_or(line.inner.0), above.unwrap_or(line.inner.1))
-        };
-        self.lines[..self.states].iter().zip(&worst).map(of).collect()
     }
 
     /// Coordinates of a place: states, shocks, period.
@@ -496,7 +289,7 @@ impl Mesh {
         }
     }
 
-    /// For each job of `jobs` the places where it leads, with weights times probabilities and discount factors, times the size of what is carried there.
+    /// For each job of `jobs` the places where it leads, with weights times probabilities and discount factors.
     pub fn rows(&self, landings: &Landings, jobs: usize) -> Vec<Vec<(usize, f64)>> {
         let width = landings.places.len() / landings.jobs.len().max(1);
         let starts: Vec<usize> = (0..=jobs)
@@ -511,13 +304,11 @@ impl Mesh {
                     for l in starts[j]..starts[j + 1] {
                         let at = &landings.places[l * width..(l + 1) * width];
                         let (states, shocks) = at.split_at(self.states);
-                        let period = landings.periods[l] as usize;
-                        let weight = landings.chances[l] * self.size.at(landings.values[l]);
-                        self.spread(states, shocks, period, &mut |i, w| {
+                        self.spread(states, shocks, landings.periods[l] as usize, &mut |i, w| {
                             if sums[i] == 0.0 {
                                 touched.push(i);
                             }
-                            sums[i] += w * weight;
+                            sums[i] += w * landings.chances[l];
                         });
                     }
                     touched.sort_unstable();
@@ -534,33 +325,9 @@ impl Mesh {
     /// # Errors
     /// Those of the economy's programs (E0990), and E0815 to E0817 for a policy that cannot be played somewhere.
     pub fn visits(&self, bench: &WorldEvidence) -> Result<Vec<Visit>, Diagnostic> {
-        let all: Vec<Vec<f64>> = (0..self.places()).map(|k| self.place(k)).collect();
-        self.visits_at(bench, &all)
-    }
-
-    /// So many of the places at the ends of each line, as visits.
-    ///
-    /// # Errors
-    /// As [`Mesh::visits`].
-    pub fn at_ends(&self, bench: &WorldEvidence, many: usize) -> Result<Vec<Visit>, Diagnostic> {
-        let at_end = |x: &[f64]| {
-            let own = x.iter().zip(&self.lines).take(self.states);
-            own.into_iter()
-                .any(|(x, l)| *x == l.nodes[0] || *x == l.nodes[l.nodes.len() - 1])
-        };
-        let all: Vec<Vec<f64>> = (0..self.places())
-            .map(|k| self.place(k))
-            .filter(|x| at_end(x))
-            .collect();
-        let stride = all.len().div_ceil(many).max(1) | 1;
-        let all: Vec<Vec<f64>> = all.into_iter().step_by(stride).collect();
-        self.visits_at(bench, &all)
-    }
-
-    /// `all`: states, shocks, period of each place.
-    fn visits_at(&self, bench: &WorldEvidence, all: &[Vec<f64>]) -> Result<Vec<Visit>, Diagnostic> {
         let (model, seat) = (bench.model, bench.seat);
         let elements: usize = model.graph.inputs.iter().map(|i| model.graph.elements(&i.shape)).sum();
+        let all: Vec<Vec<f64>> = (0..self.places()).map(|k| self.place(k)).collect();
         let lanes = all.len().min(2_000_000 / elements.max(1)).max(1);
         let mut worlds = Worlds::new(model, None, lanes, bench.options.seed, &[])?;
         let mut actor = Actor::new(&worlds, &Behaviour::Solved(Arc::new(bench.solution.clone())).into())?;
@@ -623,18 +390,17 @@ impl Mesh {
 pub struct Correction {
     /// The mesh that carries the function.
     pub mesh: Arc<Mesh>,
-    /// The values of the function as multiples of its size, one number per place of the mesh.
+    /// The values of the function, one number per place of the mesh.
     pub values: Arc<Vec<f64>>,
 }
 
 impl Correction {
-    /// The function at `states` (one value per state) and stored `shocks` (one value per shock), where the value is `v`; beyond the mesh that at its edge, by its
-    /// size.
-    pub fn at(&self, states: &[f64], shocks: &[f64], period: usize, v: f64) -> f64 {
+    /// The function at `states` (one value per state) and stored `shocks` (one value per shock); beyond the mesh that at its edge.
+    pub fn at(&self, states: &[f64], shocks: &[f64], period: usize) -> f64 {
         let mut sum = 0.0;
         self.mesh
             .spread(states, shocks, period, &mut |i, w| sum += w * self.values[i]);
-        sum * self.mesh.size.at(v)
+        sum
     }
 }
 
@@ -661,68 +427,26 @@ mod tests {
         assert_eq!(read(&line, -1.0, |x| x), 0.0);
     }
 
-    fn over(grid: &[f64], inner: (f64, f64), close: (f64, f64), log: bool) -> Line {
-        Line::of_state(grid, inner, close, log)
-    }
-
-    #[test]
-    fn lines_run_over_what_was_visited_and_in_groups_to_the_ends() {
-        let grid: Vec<f64> = (0..=20).map(f64::from).collect();
-        let line = over(&grid, (9.5, 10.5), (9.5, 10.5), false);
-        assert_eq!(line.inner, (9.0, 11.0));
-        let wide = line.wider(&grid, (-0.5, 10.5), (2, 4));
-        let breaks: Vec<f64> = wide.nodes.iter().step_by(PARTS).copied().collect();
-        // Groups of five, the last two cells before each end alone, and what lies beyond the lower one.
-        assert_eq!(
-            breaks,
-            [-0.5, 0.0, 1.0, 2.0, 4.0, 9.0, 10.0, 11.0, 16.0, 18.0, 19.0, 20.0]
-        );
-        assert_eq!(wide.inner, (9.0, 11.0));
-        // Inside as before, whatever lies beyond; there by lines.
-        let cubic = |x: f64| (x - 10.0).powi(3);
-        for x in [9.1, 9.97, 10.3] {
-            assert!((read(&wide, x, cubic) - cubic(x)).abs() < 1e-12, "{x}");
-        }
-        assert!((read(&wide, 4.4, |x| 2.0 * x) - 8.8).abs() < 1e-12 && read(&wide, 3.75, |x| (x - 4.0).abs()) < 0.26);
-        let coarse = line.coarser(5).wider(&grid, (0.0, 20.0), (1, 1));
-        assert_eq!(
-            coarse.nodes,
-            [0.0, 1.0, 2.0, 9.0, 9.5, 10.0, 10.5, 11.0, 18.0, 19.0, 20.0]
-        );
-        assert!((read(&coarse, 9.3, cubic) - cubic(9.3)).abs() < 1e-12);
-        // Grids that are visited all over have no groups.
-        assert_eq!(grouped(&grid[20..], 2), Vec::<f64>::new());
-        assert_eq!(grouped(&grid[14..], 2), [17.0, 18.0, 19.0, 20.0]);
-        assert_eq!(grouped(&grid[17..], usize::MAX), [18.0, 19.0, 20.0]);
-    }
-
-    #[test]
-    fn sizes_grow_where_values_are_far_from_those_of_lives() {
-        let size = Size {
-            typical: -10.0,
-            spread: 3.0,
-        };
-        assert_eq!((size.at(-10.0), size.at(f64::NEG_INFINITY)), (3.0, 3.0));
-        assert!((size.at(-14.0) - 5.0).abs() < 1e-12 && (size.at(-3010.0) - 3000.0).abs() < 0.01);
-    }
-
     #[test]
     fn lines_run_over_what_was_visited() {
         let grid = [0.0, 1.0, 2.0, 3.0, 4.0];
         let ends = |l: &Line| (l.nodes[0], l.nodes[l.nodes.len() - 1]);
-        assert_eq!(ends(&over(&grid, (1.2, 2.5), (1.2, 2.5), false)), (1.0, 3.0));
-        assert_eq!(ends(&over(&grid, (0.0, 0.0), (0.0, 0.0), false)), (0.0, 1.0));
-        assert_eq!(ends(&over(&grid, (4.0, 4.0), (4.0, 4.0), false)), (3.0, 4.0));
-        assert_eq!(over(&grid, (1.2, 2.5), (1.2, 2.5), false).nodes.len(), 2 * PARTS + 1);
+        assert_eq!(ends(&Line::of_state(&grid, (1.2, 2.5), (1.2, 2.5), false)), (1.0, 3.0));
+        assert_eq!(ends(&Line::of_state(&grid, (0.0, 0.0), (0.0, 0.0), false)), (0.0, 1.0));
+        assert_eq!(ends(&Line::of_state(&grid, (4.0, 4.0), (4.0, 4.0), false)), (3.0, 4.0));
+        assert_eq!(
+            Line::of_state(&grid, (1.2, 2.5), (1.2, 2.5), false).nodes.len(),
+            2 * PARTS + 1
+        );
         // Off the grid in cells of 1 and 2, and what is left.
-        let far = over(&grid, (3.2, 3.5), (3.0, 8.5), false);
+        let far = Line::of_state(&grid, (3.2, 3.5), (3.0, 8.5), false);
         assert_eq!((ends(&far), far.nodes.len()), ((3.0, 8.5), 4 * PARTS + 1));
         assert_eq!(far.nodes[2 * PARTS], 5.0);
         assert_eq!(far.nodes[3 * PARTS], 7.0);
         let ratio = [1.0, 2.0, 4.0];
-        let far = ends(&over(&ratio, (3.0, 3.5), (0.1, 3.0), true));
+        let far = ends(&Line::of_state(&ratio, (3.0, 3.5), (0.1, 3.0), true));
         assert!((far.0 - 0.1).abs() < 1e-12 && far.1 == 4.0, "{far:?}");
-        assert!((beyond(1.0, 2.0, 0.1, true)[1] - 0.25).abs() < 1e-12);
+        assert!((beyond(1.0, 2.0, 0.1, true)[1] - 0.125).abs() < 1e-12);
         assert_eq!(ends(&Line::of_shock(&[-1.0, 0.0, 1.0], -2.5, 2.0)), (-2.5, 2.0));
         let log = Line::cells(&[1.0, 4.0], 2, true);
         assert_eq!(log.nodes, [1.0, 2.0, 4.0]);
@@ -735,40 +459,11 @@ mod tests {
     }
 
     #[test]
-    fn functions_stay_small_up_to_where_they_first_do_not() {
-        let grid: Vec<f64> = (0..=20).map(f64::from).collect();
-        let line = over(&grid, (9.5, 10.5), (9.5, 10.5), false).wider(&grid, (0.0, 20.0), (2, 4));
-        let size = Size {
-            typical: 0.0,
-            spread: 1.0,
-        };
-        let nodes = line.nodes.clone();
-        let mesh = Mesh {
-            lines: vec![line, Line::whole(0.0, 1.0)],
-            states: 1,
-            horizon: None,
-            size,
-        };
-        // Off below 2 and above 17 where the shock is 1; inside it does not matter.
-        let off = |p: usize| p % 2 == 1 && (nodes[p / 2] < 2.0 || nodes[p / 2] > 17.0 || nodes[p / 2] == 10.0);
-        let values =
-            |wrong: f64| -> Vec<f64> { (0..mesh.places()).map(|p| if off(p) { wrong } else { 1e-6 }).collect() };
-        assert_eq!(mesh.below(&values(1e3)), [(2.0, 17.0)]);
-        assert_eq!(mesh.below(&values(f64::NAN)), [(2.0, 17.0)]);
-        assert_eq!(mesh.below(&values(0.5)), [(0.0, 20.0)]);
-        assert_eq!((mesh.beyond(0), mesh.beyond(mesh.places() / 2)), (Some((0, 0)), None));
-    }
-
-    #[test]
     fn rows_hold_the_chances_of_where_jobs_lead() {
         let mesh = Mesh {
             lines: vec![Line::cells(&[0.0, 1.0], 2, false), Line::whole(0.0, 2.0)],
             states: 1,
             horizon: Some(3),
-            size: Size {
-                typical: 1.0,
-                spread: 2.0,
-            },
         };
         assert_eq!(mesh.places(), 9);
         // Two draws of the first job, none of the second, and one of the third that leads beyond the last period.
@@ -777,13 +472,11 @@ mod tests {
             chances: vec![0.4, 0.5, 0.9],
             periods: vec![1, 2, 3],
             places: vec![0.25, 1.0, 0.5],
-            // Typical, and so far from it that the size is twice the spread.
-            values: vec![1.0, 1.0 + 2.0 * 3f64.sqrt(), 1.0],
         };
         let rows = mesh.rows(&landings, 3);
         let value = |k: usize| mesh.place(k)[0] + 10.0 * mesh.place(k)[1];
         let sum: f64 = rows[0].iter().map(|(k, w)| w * value(*k)).sum();
-        assert!((sum - (2.0 * 0.4 * 10.25 + 4.0 * 0.5 * 21.0)).abs() < 1e-12, "{rows:?}");
+        assert!((sum - (0.4 * 10.25 + 0.5 * 21.0)).abs() < 1e-12, "{rows:?}");
         assert!(rows[1].is_empty() && rows[2].is_empty(), "{rows:?}");
     }
 }

@@ -68,8 +68,8 @@ templates! {
     "stackelberg"
     "sticky_prices"
     "townsend"
-    "two_sectors",
-    "two_sectors_labour",
+    "two_sectors"
+    "two_sectors_labour"
     "two_sectors_logit"
 }
 

@@ -13,7 +13,7 @@ use crate::verify::world::{JudgeOptions, WorldCertificate};
 /// Mean of a standard Gumbel law.
 const EULER: f64 = 0.577_215_664_901_532_9;
 
-/// Probabilities of choices that are worth `q`, and the expected largest worth, with tastes of scale `t`.
+/// Probabilities of choices that are worth `q` (one number per choice in both), and the expected largest worth, with tastes of scale `t`.
 pub(super) fn logit(q: &[f64], t: f64) -> (Vec<f64>, f64) {
     let top = q.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let weights: Vec<f64> = q.iter().map(|q| ((q - top) / t).exp()).collect();

@@ -22,6 +22,7 @@ mod games;
 mod grids;
 mod judging;
 mod kept;
+mod kinked_draws;
 mod learning;
 mod mistakes;
 mod models;

@@ -2,7 +2,7 @@
 //! finite chains that stand for them.
 
 use super::chain::{self, ChainError, Discretised, link, nearest};
-use super::law::Distribution;
+use super::law::{Distribution, Family};
 use crate::num::{normal, random::Key};
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +92,20 @@ impl Process {
             Process::RandomWalk { sigma } => (u * 6.0 - 3.0) * sigma,
             Process::Iid(d) => d.quantile(u.clamp(0.001, 0.999)),
             Process::Var1 { .. } => u * 6.0 - 3.0,
+        }
+    }
+
+    /// The law of one value of a continuous process, whatever came before it; `None` where there is none (a random walk), for chains and for
+    /// vectors.
+    pub fn unconditional(&self) -> Option<Distribution> {
+        match self {
+            Process::Iid(d) => (!d.family.is_finite()).then(|| d.clone()),
+            Process::Ar1 { rho, sigma, mean } => (rho.abs() < 1.0).then(|| Distribution {
+                family: Family::Normal,
+                args: vec![*mean, chain::unconditional_sd(*rho, *sigma)],
+                table: Vec::new(),
+            }),
+            Process::Chain { .. } | Process::RandomWalk { .. } | Process::Var1 { .. } => None,
         }
     }
 

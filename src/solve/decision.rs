@@ -100,6 +100,10 @@ struct Parts<'m> {
     builder: Builder<'m>,
     order: Order,
     choices: Vec<axes::Choice>,
+    /// Draws that are integrated in cells: their inputs, and the draws as expressions of the cells.
+    cells: Vec<(Id, Id)>,
+    /// What multiplies weights where declared chances move.
+    chance: Option<Id>,
 }
 
 /// Instructions that the interpolation after an evaluation counts for.
@@ -216,6 +220,10 @@ impl Decision {
             order: &order,
         };
         let compiled = source.compile(&b.unroll.dag)?;
+        let cells = draws
+            .kept()
+            .filter_map(|q| Some((q.input, q.cells.as_ref()?.draw)))
+            .collect();
         let unknown = [&noise_ids[..], &shocks_next].concat();
         let alternatives = b.alternatives(&paid, &order, &unknown)?;
         let discount = b.unroll.dag.as_const(paid.discount);
@@ -287,6 +295,8 @@ impl Decision {
             builder: b,
             order,
             choices: paid.actions,
+            cells,
+            chance: together.chance,
         })
     }
 

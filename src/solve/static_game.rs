@@ -166,7 +166,7 @@ pub(super) fn from_start(game: &Game, found: &mut Vec<Vec<f64>>) {
     found.swap(0, at);
 }
 
-fn near(a: &[f64], b: &[f64], within: f64) -> bool {
+pub(in crate::solve) fn near(a: &[f64], b: &[f64], within: f64) -> bool {
     a.iter().zip(b).all(|(x, y)| (x - y).abs() <= within * (1.0 + x.abs()))
 }
 

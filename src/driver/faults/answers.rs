@@ -561,6 +561,14 @@ pub(super) fn takers(_: &Model, s: &Solved) -> f64 {
     sold(s, [0.4, 0.2], [0.08, 0.04])
 }
 
+/// Far below the kink the condition is linear, 10 - q - (q - k) + .9 (q' - q) = 0: a share of the distance from 10 is left a period later.
+pub(super) fn kinked_taker(_: &Model, s: &Solved) -> f64 {
+    let left = (2.9 - (2.9f64 * 2.9 - 3.6).sqrt()) / 1.8;
+    let nodes = s.solution.states[0].nodes.iter().zip(&s.solution.policy[0]);
+    let below = nodes.filter(|(k, _)| **k <= 9.0);
+    worst(below.map(|(k, q)| (*q, 10.0 + left * (k - 10.0))))
+}
+
 pub(super) fn herd(_: &Model, s: &Solved) -> f64 {
     let moves = |x: usize, total: usize| {
         let pays = 3.0 * (0.2 * x as f64 - (total as f64 - 2.0) * (total as f64 - 2.0));

@@ -77,6 +77,7 @@ pub(super) const ECONOMIES: &[Economy] = &[
     solved("leader", LEADER, leader, 1e-6),
     solved("sellers", SELLERS, sellers, 1e-6),
     solved("sellers who take prices", TAKERS, takers, 1e-6),
+    solved("taker behind a kink", KINKED_TAKER, kinked_taker, 1e-4),
     solved(
         "households",
         include_str!("../../../models/krusell_smith.econ"),
@@ -601,6 +602,20 @@ agent a { action q in [0, 4]; observe x; reward p * q - q^2 / 2; discount 0.9 }
 agent b { action q in [0, 4]; observe x; reward p * q - q^2; discount 0.9 }
 market goods { price p = x - a.q - b.q }
 solve { concept = competitive; information = full; method = joint }
+"#;
+
+pub(super) const KINKED_TAKER: &str = r#"model taker "A seller who takes the price, with a noise behind which it would be nothing"
+noise e ~ uniform(-1, 1)
+agent firm {
+  state k in [0, 15], start 2
+  action q in [0, 15]
+  k' = q
+  observe k
+  reward p * q - 2 * q - (q - k)^2 / 2
+  discount 0.9
+}
+market goods { price p = max(12 - firm.q + e, 0) }
+solve { concept = competitive; method = joint }
 "#;
 
 pub(super) const HERD: &str = r#"model herd "Members who share one reward"

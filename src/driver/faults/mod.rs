@@ -121,6 +121,11 @@ const FAULTS: &[Fault] = &[
         "sellers who take prices",
         &["E0976", "E0977"],
     ),
+    seen(
+        "market.draws_unweighted",
+        "taker behind a kink",
+        &["E0944", "E0945", "E0976", "E0977"],
+    ),
     seen("market.price_held", "sellers", &["E0976", "E0977"]),
     seen("market.condition_dropped", "sellers", &["E0921", "E0976", "E0977"]),
     seen("market.values_exchanged", "sellers", &["E0944", "E0976", "E0977"]),

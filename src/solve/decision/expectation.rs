@@ -3,7 +3,7 @@
 use super::builder::Builder;
 use super::options::ProblemOptions;
 use super::{noise, shocks};
-use crate::chance::quadrature::Standard;
+use crate::chance::quadrature::{Rule, Standard, between_quantiles};
 use crate::chance::{chain, law};
 use crate::check::model::{Distribution, Model};
 use crate::diag::Diagnostic;
@@ -51,6 +51,8 @@ pub struct Known {
     pub weights: Vec<f64>,
     /// The continuous distribution behind the states, if there is one and it is independent over time.
     pub continuous: Option<Distribution>,
+    /// The law of a continuous shock in any one period, where it has one and the file says nothing of a chain.
+    pub law: Option<Distribution>,
     /// Whether other shocks move with it.
     pub tied: bool,
 }
@@ -63,10 +65,20 @@ pub struct Outcomes {
     pub nodes: Vec<(Vec<f64>, f64)>,
     /// What multiplies the weight where chances move.
     pub chance: Option<Id>,
-    /// A continuous draw behind kinks or steps that is left to be integrated between them: its input, which carries the standard draw.
-    pub split: Option<(Id, Standard)>,
+    /// A continuous draw behind kinks or steps that is left to be integrated between them.
+    pub split: Option<Split>,
     /// Whether other draws stand behind kinks or steps, too: their nodes only come near.
     pub rough: bool,
+}
+
+/// A continuous draw that is not among the inputs that chance sets.
+pub struct Split {
+    /// Its input, which carries the standard draw.
+    pub input: Id,
+    /// Its law.
+    pub law: Standard,
+    /// Fixed nodes for whoever cannot look for kinks.
+    pub spread: Rule,
 }
 
 impl<'m> Expectation<'m> {
@@ -114,6 +126,7 @@ impl<'m> Expectation<'m> {
                 values: l.values.clone(),
                 weights: l.matrices.first().map_or_else(Vec::new, |m| chain::stationary(m)),
                 continuous: l.open.as_ref().map(|o| o.0.clone()).filter(|_| l.continuous),
+                law: l.law.clone(),
                 tied: !l.given.is_empty() || tied(k),
             }
         };
@@ -171,7 +184,9 @@ impl<'m> Expectation<'m> {
         let split = candidate.and_then(|at| {
             let (_, k) = fine.remove(at);
             kept.retain(|x| *x != k);
-            whole(k)
+            let (input, law) = whole(k)?;
+            let spread = between_quantiles(law, nodes_behind_kinks.together(), &[]);
+            Some(Split { input, law, spread })
         });
         let rough = !fine.is_empty();
         if nodes_behind_kinks == Nodes::Few && fine.len() > 1 {

@@ -7,7 +7,7 @@ use super::compiler::{ASIDE, Compiler};
 use super::layout::Order;
 use super::{Decision, ProblemOptions, WORKSPACE};
 use crate::check::model::{Concept, Model};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Span};
 use crate::graph::Binary;
 use crate::kernel::dag::{Expr, Id};
 use crate::kernel::differentiate::derivative;
@@ -78,6 +78,8 @@ pub struct Players {
     /// Whether the marginal values of states follow from the player's own conditions (prices or paths of others given), and not from
     /// its value as a function of all states.
     pub taking: bool,
+    /// Draws whose chances move in a way that first-order conditions do not see, and where the first is declared.
+    pub moved: Option<(String, Span)>,
 }
 
 /// The model as if one chose for everybody.
@@ -111,8 +113,14 @@ impl Decision {
             options,
             seen: &parts.builder,
             order: &parts.order,
+            cells: &parts.cells,
         };
-        let players = source.players(&parts.choices)?;
+        let mut players = source.players(&parts.choices)?;
+        if let Some(chance) = parts.chance {
+            let actions: Vec<Id> = parts.choices.iter().map(|c| c.id).collect();
+            let chosen = parts.builder.unroll.dag.dependents(&actions)[chance.0 as usize];
+            players.moved = (chosen || players.taking).then(|| parts.decision.moving.clone());
+        }
         Ok((parts.decision, players))
     }
 }
@@ -136,6 +144,8 @@ struct Source<'a> {
     options: &'a ProblemOptions,
     seen: &'a Builder<'a>,
     order: &'a Order,
+    /// Draws that are integrated in cells, as expressions of these.
+    cells: &'a [(Id, Id)],
 }
 
 /// Expressions of the unrolled period.
@@ -163,6 +173,10 @@ impl Source<'_> {
             numbers: Vec::new(),
             unroll: crate::kernel::unroll::Unroll::new(&model.graph),
         };
+        if !self.cells.is_empty() {
+            // What the cells are is said in expressions of that graph.
+            b.unroll.dag = self.seen.unroll.dag.clone();
+        }
         b.bind();
         b.rules()?;
         b.draws()?;
@@ -222,6 +236,7 @@ impl Source<'_> {
             // With the others' paths given, their states go their way.
             strays: strays.filter(|_| taking && self.economy.concept != Concept::OpenLoop),
             taking,
+            moved: None,
         })
     }
 
@@ -448,6 +463,10 @@ impl Source<'_> {
             let from = b.unroll.dag.input(n);
             let to = b.unroll.dag.input(ASIDE + k as u32);
             map.insert(from, to);
+        }
+        for (input, draw) in self.cells {
+            let draw = b.unroll.dag.substitute(&[*draw], &map)[0];
+            map.insert(*input, draw);
         }
         Compiler {
             dag: b.unroll.dag,

@@ -32,6 +32,8 @@ pub(super) struct Chainlet {
     pub(super) given: Vec<(usize, bool)>,
     /// The continuous distribution behind an independent draw, and whether the file says how many states.
     pub(super) open: Option<(crate::check::model::Distribution, bool)>,
+    /// The law of a continuous shock in any one period, where it has one and the file says nothing of a chain.
+    pub(super) law: Option<crate::check::model::Distribution>,
 }
 
 impl Builder<'_> {
@@ -50,6 +52,10 @@ impl Builder<'_> {
                 Process::Iid(d) if values.len() > 1 => Some((d.clone(), self.said_chain(&shock.name).is_some())),
                 _ => None,
             };
+            let law = shock
+                .process
+                .unconditional()
+                .filter(|_| self.said_chain(&shock.name).is_none());
             for e in 0..n {
                 let mut conditions = Vec::new();
                 for (g, primed) in &given {
@@ -73,6 +79,7 @@ impl Builder<'_> {
                     matrices: matrices.clone(),
                     given: conditions,
                     open: open.clone(),
+                    law: law.clone(),
                 });
             }
         }

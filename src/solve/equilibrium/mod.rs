@@ -15,6 +15,7 @@ mod made;
 pub mod one_shot;
 mod play;
 pub mod private;
+mod public;
 mod select;
 mod stages;
 mod typed;

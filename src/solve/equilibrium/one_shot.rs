@@ -8,9 +8,9 @@
 //!
 //! [`static_game`]: crate::solve::static_game
 
-use super::play::{ALIKE, Known, Play, Searched, UNLIKE, joint};
+use super::play::{ALIKE, Play, Searched, UNLIKE, joint};
 use super::select::{self, Candidate};
-use super::{EquilibriumMethod, Found, finite, informed, stages, typed};
+use super::{EquilibriumMethod, Found, finite, informed, public, stages, typed};
 use crate::check::Model;
 use crate::check::conduct::{Concept, Information};
 use crate::check::model::Space;
@@ -147,8 +147,12 @@ fn solve(economy: &Economy) -> Result<Found, Diagnostic> {
     let (game, plays, searched): (Game, Vec<Play>, Searched) = if staged {
         stages::solve(model, &reading)?
     } else if finite {
-        let game = Game::new(model, Nodes::Usual, &reading)?;
-        let (plays, searched) = finite::solve(model, &game)?;
+        let mut game = Game::new(model, Nodes::Usual, &reading)?;
+        let known = public::finite(model, &game);
+        let (plays, searched) = match known {
+            Some(known) => public::solve(&mut game, known, |game| finite::solve(model, game))?,
+            None => finite::solve(model, &game)?,
+        };
         (game, plays, searched)
     } else {
         let mut game = Game::new(model, Nodes::Usual, &reading)?;
@@ -167,12 +171,25 @@ fn solve(economy: &Economy) -> Result<Found, Diagnostic> {
                 searched.scope.push("some points of a continuum of equilibria".into());
             }
             (game, plays, searched)
-        } else if public(model, &game) {
-            seen_by_all(game)?
+        } else if let Some(known) = public::known(model, &game) {
+            let mut tried = Tried::default();
+            let (plays, mut found) = public::solve(&mut game, known, |game| {
+                let (found, more) = game.equilibria("solve");
+                tried = tried.and(more);
+                let plays = found.iter().map(|x| Play::numbers(game, x)).collect();
+                Ok((plays, Searched::default()))
+            })?;
+            let how = searched(tried);
+            (found.tried, found.scope) = (how.tried, how.scope);
+            (game, plays, found)
         } else if !game.given && !one_draw_each(&game) {
             let (plays, searched) = typed::solve(model, &mut game)?;
             (game, plays, searched)
         } else {
+            if game.chance.kinked.is_some() {
+                // What others may know is drawn thousands of times, with every outcome of every other draw.
+                game = Game::new(model, Nodes::Few, &reading)?;
+            }
             let (plays, searched) = informed::solve(model, &game)?;
             (game, plays, searched)
         }
@@ -219,65 +236,6 @@ fn searched(tried: Tried) -> Searched {
         out.scope.push(ALIKE.into());
     }
     out
-}
-
-/// Whether everybody sees everything that is known, it takes finitely many values, and no later period counts (values then depend on how
-/// it moves).
-fn public(model: &Model, game: &Game) -> bool {
-    let once = model.horizon.is_some() || model.agents.iter().all(|a| a.discount.is_none());
-    let all = (0..game.types.len()).all(|t| game.choosers.iter().all(|c| c.sees.contains(&t)));
-    once && all
-        && game
-            .types
-            .iter()
-            .all(|t| !model.shocks[t.shock].process.is_continuous())
-}
-
-/// Games with numbers to choose in which everybody knows the same: one game for each state of what is known.
-///
-/// # Errors
-/// E0918 where one of them has several equilibria.
-fn seen_by_all(mut game: Game) -> Result<(Game, Vec<Play>, Searched), Diagnostic> {
-    let known = game.types.iter().map(|t| Known {
-        name: t.name.clone(),
-        values: t.values.clone(),
-        weights: t.weights.clone(),
-        continuous: false,
-    });
-    let known: Vec<Known> = known.collect();
-    let carried = game.types.iter().zip(&known).map(|(t, k)| Known {
-        values: t.carried.clone(),
-        ..k.clone()
-    });
-    let states = joint(&carried.collect::<Vec<Known>>()).0;
-    let mut play = Play::blank(&game, known);
-    let mut searches = Tried::default();
-    for state in states {
-        game.chance.known = game.types.iter().map(|t| t.input).zip(state.iter().copied()).collect();
-        let (found, tried) = game.equilibria("solve");
-        searches = searches.and(tried);
-        let x = match found.as_slice() {
-            [one] => one,
-            [] => return Ok((game, Vec::new(), searched(searches))),
-            several => {
-                let names = game.types.iter().zip(&state).map(|(t, x)| format!("{} = {x}", t.name));
-                let mut d = Diagnostic::error("E0918", format!("the game has {} equilibria", several.len()))
-                    .note(format!("where {}", names.collect::<Vec<_>>().join(", ")));
-                for f in several.iter().take(4) {
-                    d = d.note(format!("{f:?}"));
-                }
-                return Err(d.hint("narrow the intervals of the actions to the one that is meant"));
-            }
-        };
-        let numbers = Play::numbers(&game, x);
-        for (all, one) in play.policy.iter_mut().zip(numbers.policy) {
-            all.extend(one);
-        }
-        for (all, one) in play.paid.iter_mut().zip(numbers.paid) {
-            all.extend(one);
-        }
-    }
-    Ok((game, vec![play], searched(searches)))
 }
 
 /// Whether all members of each agent do the same and are paid the same, and each member has one number of each action.

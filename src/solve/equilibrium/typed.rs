@@ -2,7 +2,8 @@
 //!
 //! Whoever chooses has one number for each state of what it knows, as if each state were a player of its own (Harsanyi 1967); continuous draws
 //! stand at even quantiles. First-order conditions (with bounds), on average over what others may know, hold in every state: Newton's
-//! method from several starts. No point of a scan may then pay more. Rewards must be smooth; where they jump, and each knows one draw,
+//! method from several starts; where it comes to rest nowhere (rewards with kinks are flat at most starts), from where replies in turn lead.
+//! No point of a scan may then pay more. Rewards must be smooth; where they jump, and each knows one draw,
 //! `informed/` has another condition.
 
 use super::play::{Known, Play, Searched};
@@ -11,9 +12,9 @@ use crate::diag::Diagnostic;
 use crate::limits;
 use crate::num::fixed_point::{NewtonOptions, newton};
 use crate::num::optimise::spread;
-use crate::solve::static_game::GAIN;
 use crate::solve::static_game::game::Game;
 use crate::solve::static_game::search::best_of;
+use crate::solve::static_game::{GAIN, near};
 
 /// Nodes of a continuous draw, where there is one and where there are more.
 const NODES: (usize, usize) = (65, 17);
@@ -27,6 +28,14 @@ const STARTS: usize = 12;
 const SCAN: (usize, usize) = (60, 24);
 /// Strategies closer than this are one.
 const ONE: f64 = 1e-5;
+/// Shares of the intervals at which replies in turn begin, most rounds of them, the change at which they end, and how far Newton's method may go
+/// from there.
+const FROM: [f64; 3] = [0.5, 0.1, 0.9];
+const ROUNDS: usize = 100;
+const REST: f64 = 1e-8;
+const LED: f64 = 1e-3;
+/// Most evaluations of rewards in one search by replies.
+const EVALUATIONS: usize = 100_000_000;
 
 /// The equilibria that are found.
 ///
@@ -44,20 +53,26 @@ pub(super) fn solve(model: &Model, game: &mut Game) -> Result<(Vec<Play>, Search
             spread(k, n, &mut unit);
         }
         let start: Vec<f64> = (0..n).map(|i| lo[i] + unit[i] * (hi[i] - lo[i])).collect();
-        let mut conditions = |x: &[f64]| typed.conditions(x);
-        let report = newton(&mut conditions, &start, &lo, &hi, &NewtonOptions::default());
-        let near = |f: &Vec<f64>| {
-            f.iter()
-                .zip(&report.x)
-                .all(|(a, b)| (a - b).abs() <= ONE * (1.0 + b.abs()))
-        };
-        let settled = report.converged || report.residual < 1e-10;
-        if settled && !found.iter().any(near) && typed.is_best(&report.x) {
-            found.push(report.x);
+        if let Some(x) = typed.newton(&start, (&lo, &hi))
+            && !found.iter().any(|f| near(f, &x, ONE))
+            && typed.is_best(&x)
+        {
+            found.push(x);
+        }
+    }
+    let mut tried = STARTS;
+    for share in if found.is_empty() { FROM.as_slice() } else { &[] } {
+        tried += 1;
+        let start = lo.iter().zip(&hi).map(|(l, h)| l + share * (h - l)).collect();
+        let Some(x) = typed.replies(start) else { continue };
+        let x = typed.newton(&x, (&lo, &hi)).filter(|y| near(y, &x, LED)).unwrap_or(x);
+        if typed.is_best(&x) {
+            found.push(x);
+            break;
         }
     }
     let plays = found.iter().map(|x| typed.play(x)).collect();
-    Ok((plays, Searched::starts(STARTS)))
+    Ok((plays, Searched::starts(tried)))
 }
 
 struct Typed<'g> {
@@ -207,6 +222,40 @@ impl<'g> Typed<'g> {
         held.iter().all(|y| y.is_finite()).then_some(held)
     }
 
+    /// Newton's method on the conditions, between bounds; `None` where it does not settle.
+    fn newton(&mut self, from: &[f64], (lo, hi): (&[f64], &[f64])) -> Option<Vec<f64>> {
+        let mut conditions = |x: &[f64]| self.conditions(x);
+        let report = newton(&mut conditions, from, lo, hi, &NewtonOptions::default());
+        (report.converged || report.residual < 1e-10).then_some(report.x)
+    }
+
+    /// Everybody replies in turn, in every state of what it knows, until nobody moves; `None` if that does not end within the evaluations that a
+    /// search may take.
+    fn replies(&mut self, mut x: Vec<f64>) -> Option<Vec<f64>> {
+        let tried = 2 * (SCAN.0 + 2 * SCAN.1);
+        let round = tried * self.joint.len() * self.states.len() * self.game.chance.evaluations().max(1);
+        for _ in 0..(EVALUATIONS / round).min(ROUNDS) {
+            limits::poll();
+            let mut moved: f64 = 0.0;
+            for i in 0..self.states.len() {
+                let points = self.game.scan(i, SCAN.0, SCAN.1);
+                for s in 0..self.states[i] {
+                    let k = self.first[i] + s;
+                    let now = x[k];
+                    let to = best_of(&mut |v| number(self.pays((i, s), v, &x)), now, &points);
+                    if let Some(to) = to {
+                        moved = moved.max((to - now).abs() / (1.0 + now.abs()));
+                        x[k] = to;
+                    }
+                }
+            }
+            if moved < REST {
+                return Some(x);
+            }
+        }
+        None
+    }
+
     /// What the owner of an action is paid on average in a state of what it knows, where it chooses `v`.
     fn pays(&mut self, (i, state): (usize, usize), v: f64, x: &[f64]) -> f64 {
         let chooser = self.game.actions[i].chooser;
@@ -268,4 +317,9 @@ impl<'g> Typed<'g> {
             known: self.known.clone(),
         }
     }
+}
+
+/// What is no number pays nothing.
+fn number(paid: f64) -> f64 {
+    if paid.is_nan() { f64::NEG_INFINITY } else { paid }
 }

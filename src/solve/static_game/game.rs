@@ -6,6 +6,7 @@ use super::super::kinked::{Fixed, Kinked, Nodes, fixed};
 use super::super::observed;
 use super::Conduct;
 use super::taken::{cannot, held, lowered, taken_prices, through};
+use crate::chance::quadrature::Rule;
 use crate::check::Model;
 use crate::check::model::{Distribution, Otherwise, Space};
 use crate::diag::Diagnostic;
@@ -92,6 +93,32 @@ pub(in crate::solve) struct Type {
     pub(in crate::solve) weights: Vec<f64>,
     /// The distribution behind the states, if they are nodes of a continuous one.
     pub(in crate::solve) continuous: Option<Distribution>,
+    /// The law of a continuous one in any one period, where it has one and the file says nothing of a chain.
+    pub(in crate::solve) law: Option<Distribution>,
+}
+
+/// What chance may bring, all of it at fixed nodes.
+#[derive(Debug, Default)]
+pub(in crate::solve) struct Drawn {
+    /// The inputs that it sets: `(input, values)`, with one value per outcome.
+    pub(in crate::solve) columns: Vec<(usize, Vec<f64>)>,
+    /// Weights of the outcomes, one per outcome.
+    pub(in crate::solve) weights: Vec<f64>,
+}
+
+impl Drawn {
+    /// Joined with one more draw, whose input and nodes these are.
+    fn with(self, input: usize, rule: &Rule) -> Drawn {
+        let (n, m) = (self.weights.len(), rule.nodes.len());
+        let mut columns: Vec<(usize, Vec<f64>)> = (self.columns.into_iter())
+            .map(|(i, v)| (i, (0..n * m).map(|k| v[k / m]).collect()))
+            .collect();
+        columns.push((input, (0..n * m).map(|k| rule.nodes[k % m]).collect()));
+        Drawn {
+            columns,
+            weights: (0..n * m).map(|k| self.weights[k / m] * rule.weights[k % m]).collect(),
+        }
+    }
 }
 
 /// A one-shot game.
@@ -113,6 +140,8 @@ pub(in crate::solve) struct Game {
     /// What each chooser is paid, with everything an input that varies: for many profiles at once. Empty unless choices are finite or
     /// something is known.
     pub(in crate::solve) wide: Vec<Program<f64>>,
+    /// What chance may bring to these.
+    pub(in crate::solve) drawn: Drawn,
     pub(super) conditions: Program<f64>,
     /// Rows of the conditions' derivatives, one per action (none for actions that are not `led`).
     pub(super) jacobian: Vec<Option<Program<f64>>>,
@@ -211,6 +240,7 @@ fn known(
             values: law.values,
             weights: law.weights,
             continuous: law.continuous,
+            law: law.law,
         });
     }
     let new = expectation.unroll.dag.substitute(flat, &fresh);
@@ -555,10 +585,8 @@ impl Game {
         let mut chosen: Vec<usize> = ids_of_actions.iter().filter_map(number).collect();
         let shadows = ids_of_actions.iter().filter_map(|a| number(around.get(a)?));
         chosen.extend(shadows.collect::<Vec<usize>>());
-        let split = outcomes
-            .split
-            .and_then(|(input, law)| Some((input, number(&input)?, law)));
-        let lanes = drawn.iter().copied().chain(split.map(|s| s.1));
+        let split = outcomes.split.as_ref().and_then(|s| Some((s, number(&s.input)?)));
+        let lanes = drawn.iter().copied().chain(split.as_ref().map(|s| s.1));
         let inputs = dag.inputs();
         let mut modes = vec![Mode::Uniform; inputs];
         for i in lanes {
@@ -568,10 +596,8 @@ impl Game {
         let wide = actions.iter().any(|a| a.values.is_some()) || !types.is_empty();
         let everything: Vec<Id> = paid.iter().chain(own).copied().collect();
         let kinked = match split {
-            Some((input, _, law)) if !wide => {
-                Kinked::new(&mut dag, &everything, input, law, &modes, nodes).map_err(failed)?
-            }
-            _ => None,
+            Some((s, _)) => Kinked::new(&mut dag, &everything, s.input, s.law, &modes, nodes).map_err(failed)?,
+            None => None,
         };
         let clears = !dag.statuses(&payoff).is_empty();
         let read = |c: &Chooser| match (reading.conduct, place(c)) {
@@ -589,8 +615,18 @@ impl Game {
             }
         };
         let values = |k: usize| outcomes.nodes.iter().map(|(v, _)| v[k]).collect();
+        let columns: Vec<(usize, Vec<f64>)> = drawn.iter().enumerate().map(|(k, i)| (*i, values(k))).collect();
+        let weights: Vec<f64> = outcomes.nodes.iter().map(|(_, w)| *w).collect();
+        let between = Drawn {
+            columns: columns.clone(),
+            weights: weights.clone(),
+        };
         let mut game = Game {
             payoff: payoff.iter().map(|p| compiled(&[*p])).collect::<Result<_, _>>()?,
+            drawn: match (split, wide.is_empty()) {
+                (Some((s, input)), false) => between.with(input, &s.spread),
+                _ => between,
+            },
             wide,
             jacobian: rows
                 .iter()
@@ -601,8 +637,8 @@ impl Game {
                 inputs,
                 actions: chosen,
                 known: Vec::new(),
-                chance: drawn.iter().enumerate().map(|(k, i)| (*i, values(k))).collect(),
-                weights: outcomes.nodes.iter().map(|(_, w)| *w).collect(),
+                chance: columns,
+                weights,
                 kinked,
             },
             rough: outcomes.rough,

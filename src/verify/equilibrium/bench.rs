@@ -1,5 +1,6 @@
 //! Many copies of a game side by side in the simulated economy: what everybody knows, what everybody does, what it pays.
 
+use crate::chance::chain::nearest;
 use crate::check::Model;
 use crate::check::model::{Family, Process};
 use crate::diag::Diagnostic;
@@ -143,8 +144,6 @@ pub(super) fn cases(model: &Model, solution: &Solution, seed: u64, (draws, sprea
             })
             .collect();
     }
-    // Mixed strategies that depend on what is known are drawn: chances differ from case to case.
-    exact &= mixing.is_empty() || solution.shocks() == 1;
     for (k, a, e) in &mixing {
         if !exact {
             break;
@@ -152,13 +151,14 @@ pub(super) fn cases(model: &Model, solution: &Solution, seed: u64, (draws, sprea
         let ActionKind::Finite { values, .. } = &solution.actions[*k].kind else {
             continue;
         };
-        let chances = &solution.mixed[*k][..values.len()];
-        if lanes.len() * values.len() > MOST {
+        let states: Option<Vec<usize>> = lanes.iter().map(|c| state_of(model, solution, c, (*a, *e))).collect();
+        let Some(states) = states.filter(|_| lanes.len() * values.len() <= MOST) else {
             exact = false;
             break;
-        }
-        lanes = (lanes.iter())
-            .flat_map(|c| {
+        };
+        lanes = (lanes.iter().zip(states))
+            .flat_map(|(c, state)| {
+                let chances = &solution.mixed[*k][state * values.len()..][..values.len()];
                 values.iter().zip(chances).filter(|x| *x.1 > 0.0).map(move |(x, p)| {
                     let mut c = c.clone();
                     c.picked.push((*a, *e, *x));
@@ -209,6 +209,35 @@ pub(super) fn cases(model: &Model, solution: &Solution, seed: u64, (draws, sprea
     Cases { lanes, exact: false }
 }
 
+/// The number of the joint state of what is known at which whoever chooses `action` (of the model, and its element) reads a strategy in a case; of a
+/// draw that each member has of its own the member's. `None` where the case does not say, or where nodes stand for a continuous draw.
+fn state_of(model: &Model, solution: &Solution, case: &Case, (action, element): (usize, usize)) -> Option<usize> {
+    let g = &model.graph;
+    let chosen = &model.actions[action];
+    let agent = &model.agents[chosen.owner];
+    let member = *aligned(g, &agent.shape, &chosen.shape).get(element)?;
+    let mut at = 0;
+    for (name, links) in solution.chain.names.iter().zip(&solution.chain.links) {
+        let bare = name.split('[').next().unwrap_or(name);
+        let s = model.shocks.iter().position(|s| s.name == bare)?;
+        let shock = &model.shocks[s];
+        let n = g.elements(&shock.shape);
+        let e = match n {
+            1 => 0,
+            _ if bare != name => (0..n).find(|e| element_name(g, bare, &shock.shape, *e, n) == *name)?,
+            _ => *aligned(g, &shock.shape, &agent.shape).get(member)?,
+        };
+        let (_, _, x) = *case.known.iter().find(|k| (k.0, k.1) == (s, e))?;
+        let number = match &shock.process {
+            Process::Chain { .. } => x as usize,
+            _ if links.continuous => return None,
+            _ => nearest(&links.values, x),
+        };
+        at = at * links.values.len() + number;
+    }
+    Some(at)
+}
+
 /// A probability that is drawn more often near both ends, from a uniform number; and the weight that makes up for it.
 fn toward_ends(x: f64) -> (f64, f64) {
     (x * x * (3.0 - 2.0 * x), 6.0 * x * (1.0 - x))
@@ -236,7 +265,10 @@ fn stored(process: &Process, u: f64) -> f64 {
 /// Copies of the game, with everybody playing.
 pub(super) struct GameCopies {
     pub(super) worlds: Worlds,
+    /// How much each counts, as far as it has what is looked at.
     pub(super) weights: Vec<f64>,
+    /// The same whatever they have.
+    all: Vec<f64>,
     actor: Actor,
     picked: Vec<Vec<(usize, usize, f64)>>,
     known: Vec<Vec<(usize, usize, f64)>>,
@@ -268,6 +300,7 @@ impl GameCopies {
             worlds,
             actor,
             weights: cases.lanes.iter().map(|c| c.weight).collect(),
+            all: cases.lanes.iter().map(|c| c.weight).collect(),
             picked: cases.lanes.iter().map(|c| c.picked.clone()).collect(),
             known: cases.lanes.iter().map(|c| c.known.clone()).collect(),
             start,
@@ -276,13 +309,20 @@ impl GameCopies {
         })
     }
 
-    /// Everybody has chosen, with `own` of what is known set in every copy: one place per copy.
+    /// Everybody has chosen, with `own` of what is known: one place per copy. Where all cases are there, those count from now on that have it, since
+    /// what others know and choose by chance may go with it; where some are drawn it is set in every copy.
     pub(super) fn stand(&mut self, own: &[(usize, usize, f64)]) -> Result<Vec<Place>, Diagnostic> {
         let n = self.weights.len();
         let places: Vec<&Place> = self.start.iter().collect();
         self.worlds.put(&places);
-        for (s, e, x) in own {
-            (0..n).for_each(|w| self.worlds.set_shock(*s, *e, w, *x));
+        let has = |w: &usize| own.iter().all(|k| self.known[*w].contains(k));
+        match self.exact {
+            true => self.weights = (0..n).map(|w| if has(&w) { self.all[w] } else { 0.0 }).collect(),
+            false => {
+                for (s, e, x) in own {
+                    (0..n).for_each(|w| self.worlds.set_shock(*s, *e, w, *x));
+                }
+            }
         }
         for stage in 0..self.stages {
             self.actor.act(&mut self.worlds, stage)?;
@@ -327,6 +367,16 @@ impl GameCopies {
         lane.rewards[k]
             .get(e * n..(e + 1) * n)
             .map_or_else(|| vec![f64::NAN; n], <[f64]>::to_vec)
+    }
+
+    /// From now on all copies count, whatever they have.
+    pub(super) fn whole(&mut self) {
+        self.weights.clone_from(&self.all);
+    }
+
+    /// The first copy that counts.
+    pub(super) fn first(&self) -> usize {
+        self.weights.iter().position(|w| *w > 0.0).unwrap_or(0)
     }
 
     /// The mean over copies of `values`, one per copy.

@@ -264,7 +264,7 @@ impl Trial<'_, '_> {
                 false => None,
             };
             for (number, slot) in self.slots().into_iter().enumerate() {
-                let now = all.at[0].inputs[self.model.actions[slot.1].input.0 as usize][slot.2];
+                let now = all.at[self.bench.first()].inputs[self.model.actions[slot.1].input.0 as usize][slot.2];
                 // What is lost far away says nothing of what is at stake here.
                 let finite = matches!(self.solution.actions[slot.0].kind, ActionKind::Finite { .. });
                 let sizes: Vec<f64> = all.here.iter().map(|x| x.abs()).collect();
@@ -329,6 +329,7 @@ impl Trial<'_, '_> {
                 }
             }
         }
+        self.bench.whole();
         // A choice that is hardly another one is none, however little is at stake.
         let sizes: Vec<f64> = off.iter().map(|o| ANOTHER * o.0 / even.max(1) as f64).collect();
         worst.own = (of_types.into_iter())
@@ -442,7 +443,7 @@ impl Trial<'_, '_> {
         slot: (usize, usize, usize),
         over: &[(usize, usize, f64)],
     ) -> Result<Option<f64>, Diagnostic> {
-        let now = at[0].inputs[self.model.actions[slot.1].input.0 as usize][slot.2];
+        let now = at[self.bench.first()].inputs[self.model.actions[slot.1].input.0 as usize][slot.2];
         let mut points = self.candidates(at, slot, now)?;
         points.sort_by(f64::total_cmp);
         points.dedup();

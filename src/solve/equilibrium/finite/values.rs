@@ -74,16 +74,16 @@ impl List {
 impl Table<'_> {
     /// Expected rewards of a chooser at many profiles: `columns` has the numbers of every input that is set, `n` each.
     pub(super) fn run(&self, chooser: usize, columns: &[(usize, Vec<f64>)], n: usize) -> Vec<f64> {
-        let chance = &self.game.chance;
+        let (chance, drawn) = (&self.game.chance, &self.game.drawn);
         let mut space = Workspace::new();
         let mut out = vec![0.0; n];
-        for (o, weight) in chance.weights.iter().enumerate() {
+        for (o, weight) in drawn.weights.iter().enumerate() {
             limits::poll();
             let mut all: Vec<Vec<f64>> = vec![Vec::new(); chance.inputs];
             for (i, v) in columns {
                 all[*i].clone_from(v);
             }
-            for (i, values) in &chance.chance {
+            for (i, values) in &drawn.columns {
                 all[*i] = vec![values[o]; n];
             }
             for v in all.iter_mut().filter(|v| v.is_empty()) {

@@ -114,17 +114,17 @@ impl Solver<'_> {
     /// The same for each draw.
     pub(super) fn pays_each(&self, own: usize, v: f64, x: f64, others: &Others) -> Vec<f64> {
         let draws = self.draws;
-        let chance = &self.game.chance;
+        let (chance, drawn) = (&self.game.chance, &self.game.drawn);
         let mut space = Workspace::new();
         let fixed = vec![0.0; chance.inputs];
         let constant = |x: f64| vec![x; draws];
         let (chosen, known, zero) = (constant(x), constant(v), constant(0.0));
         let mut out = vec![0.0; draws];
-        for (o, weight) in chance.weights.iter().enumerate() {
+        for (o, weight) in drawn.weights.iter().enumerate() {
             limits::poll();
-            let drawn: Vec<(usize, Vec<f64>)> = chance.chance.iter().map(|(i, v)| (*i, constant(v[o]))).collect();
+            let brought: Vec<(usize, Vec<f64>)> = drawn.columns.iter().map(|(i, v)| (*i, constant(v[o]))).collect();
             let mut columns: Vec<(usize, &[f64])> = (0..chance.inputs).map(|i| (i, zero.as_slice())).collect();
-            for (i, v) in others.columns.iter().chain(&drawn) {
+            for (i, v) in others.columns.iter().chain(&brought) {
                 columns[*i].1 = v;
             }
             columns[chance.actions[self.action(own)]].1 = &chosen;

@@ -109,7 +109,7 @@ pub(super) fn solve(model: &Model, game: &Game) -> Result<(Vec<Play>, Searched),
 }
 
 /// Values of a draw between two probabilities, ends included but for the tails, and closer at the ends: strategies bend there.
-fn nodes(law: Option<&Distribution>, shares: (f64, f64), n: usize) -> Vec<f64> {
+pub(super) fn nodes(law: Option<&Distribution>, shares: (f64, f64), n: usize) -> Vec<f64> {
     let part = |k: usize| 0.5 - 0.5 * (std::f64::consts::PI * k as f64 / (n - 1) as f64).cos();
     let at = |k: usize| shares.0 + (shares.1 - shares.0) * part(k);
     let quantile = |u: f64| law.map_or(f64::NAN, |d| d.quantile(u));
@@ -117,7 +117,7 @@ fn nodes(law: Option<&Distribution>, shares: (f64, f64), n: usize) -> Vec<f64> {
 }
 
 /// Weights of an odd number of such nodes that sum to a probability: the rule of Clenshaw and Curtis (1960).
-fn weights(n: usize, probability: f64) -> Vec<f64> {
+pub(super) fn weights(n: usize, probability: f64) -> Vec<f64> {
     let last = n - 1;
     let one = |k: usize| {
         let term = |j: usize| {

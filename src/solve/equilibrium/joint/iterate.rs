@@ -102,8 +102,10 @@ impl Game {
         for (noise, later, weight) in self.branches(shock) {
             let lanes = self.lanes(shock, noise, later, &xs, &acts);
             let period = self.players.period(&self.decision, &lanes, n);
+            let factor = self.factor(&lanes, n);
             for (sum, part) in out.iter_mut().zip(&period.parts) {
-                sum.iter_mut().zip(&part.reward).for_each(|(s, r)| *s += weight * r);
+                let paid = part.reward.iter().zip(&factor);
+                sum.iter_mut().zip(paid).for_each(|(s, (r, f))| *s += weight * f * r);
             }
         }
         out
@@ -125,7 +127,9 @@ impl Game {
                 let lanes = self.lanes(z, noise, later, &xs, &acts);
                 let weights = self.players.weights(&self.decision, &lanes, n);
                 let next = played.map(|_| self.players.period(&self.decision, &lanes, n).next);
+                let factor = self.factor(&lanes, n);
                 for i in 0..n {
+                    let weight = weight * factor[i];
                     if let Some(next) = &next {
                         x.iter_mut().zip(next).for_each(|(x, next)| *x = next[i]);
                         self.carrier.basis(&x, &mut basis);
@@ -242,13 +246,14 @@ impl Game {
         let nodes = self.carrier.nodes();
         let (n, nz) = (self.carrier.len(), self.shocks());
         let rewards: Vec<Vec<Vec<f64>>> = self.each(|z| self.rewards(z, &nodes, &policy[z]));
-        let next: Vec<Vec<(usize, f64, Vec<Vec<f64>>)>> = self.each(|z| {
+        let next: Vec<Vec<(usize, Vec<f64>, Vec<Vec<f64>>)>> = self.each(|z| {
             let xs: Vec<&[f64]> = nodes.iter().map(Vec::as_slice).collect();
             let acts: Vec<&[f64]> = policy[z].iter().map(Vec::as_slice).collect();
             let branches = self.branches(z);
             let to = branches.into_iter().map(|(noise, later, w)| {
                 let lanes = self.lanes(z, noise, later, &xs, &acts);
-                (later, w, self.players.period(&self.decision, &lanes, n).next)
+                let weights = self.factor(&lanes, n).iter().map(|f| w * f).collect();
+                (later, weights, self.players.period(&self.decision, &lanes, n).next)
             });
             to.collect()
         });
@@ -265,7 +270,7 @@ impl Game {
                         for i in 0..n {
                             x.iter_mut().zip(to).for_each(|(x, to)| *x = to[i]);
                             self.carrier.basis(&x, &mut basis);
-                            part[i] += w * self.carrier.value(&ahead.0[0][*later], &basis);
+                            part[i] += w[i] * self.carrier.value(&ahead.0[0][*later], &basis);
                         }
                     }
                     part

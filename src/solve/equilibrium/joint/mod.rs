@@ -130,6 +130,14 @@ impl Game {
             .note("under this concept everybody takes what is not his own as given")
             .hint("let it depend on a price or an `aggregate`, which is taken as given; or --concept nash"));
         }
+        if let Some((names, span)) = &players.moved {
+            return Err(Diagnostic::error(
+                "E0810",
+                format!("the chances of {names} move with what is done, and first-order conditions do not see it"),
+            )
+            .at(*span, "its chances move")
+            .hint("--method best_replies searches for best choices and needs no conditions (under `nash`, with prices that nobody takes as given); or let the chances be numbers"));
+        }
         if let Some(one) = players.list.iter().find(|p| !(p.discount < 1.0)) {
             return Err(Diagnostic::error("E0810", format!("`{}` does not discount", one.name))
                 .hint("`joint` needs a discount factor below 1"));

@@ -73,6 +73,15 @@ impl Game {
             .collect()
     }
 
+    /// What the weight of a draw's node is multiplied by at `n` points, one number per point.
+    pub(super) fn factor(&self, lanes: &Lanes, n: usize) -> Vec<f64> {
+        let mut factor = vec![1.0; n];
+        if self.decision.spec().chances_move {
+            fault!("market.draws_unweighted", (), self.decision.chance(lanes, &mut factor));
+        }
+        factor
+    }
+
     /// Functions at the nodes, `[function][shock][node]`, as they are seen from today.
     pub(super) fn ahead(&self, functions: &[Vec<Vec<f64>>]) -> Ahead {
         let spec = self.decision.spec();
@@ -170,7 +179,9 @@ impl Game {
         for (noise, later, weight) in self.branches(shock) {
             let lanes = self.lanes(shock, noise, later, &xs, &acts);
             let period = self.players.period(&self.decision, &lanes, n);
-            for i in 0..n {
+            let factor = self.factor(&lanes, n);
+            for (i, factor) in factor.iter().enumerate() {
+                let weight = weight * factor;
                 x.iter_mut().zip(&period.next).for_each(|(x, next)| *x = next[i]);
                 self.carrier.basis(&x, &mut basis);
                 out.outside[i] |= basis.outside;

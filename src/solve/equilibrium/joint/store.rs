@@ -60,12 +60,13 @@ pub(super) fn solution(
         for (noise, later, w) in game.branches(z) {
             let lanes = game.lanes(z, noise, later, &xs, &acts);
             let period = game.players.period(&game.decision, &lanes, n);
-            for i in 0..n {
+            let factor = game.factor(&lanes, n);
+            for (i, factor) in factor.iter().enumerate() {
                 x.iter_mut().zip(&period.next).for_each(|(x, next)| *x = next[i]);
                 game.carrier.basis(&x, &mut basis);
                 for (p, one) in game.players.list.iter().enumerate() {
                     let later = one.discount * game.carrier.value(&worth_ahead.0[p][later], &basis);
-                    worth[p][i] += w * (period.parts[p].reward[i] + later);
+                    worth[p][i] += w * factor * (period.parts[p].reward[i] + later);
                 }
             }
         }

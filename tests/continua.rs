@@ -310,3 +310,30 @@ fn the_share_at_the_bottom_ends_where_the_limit_ceases_to_bind() {
     let told = solved.population.as_ref().expect("a population").spread[0].bottom;
     assert!((told - 0.06895).abs() < 2e-4, "{told}");
 }
+
+/// Two types for ever, one of which has in one state what everybody has before its type is known; and a chain whose states stand there twice.
+#[test]
+fn states_of_a_chain_that_have_one_value_are_told_apart() {
+    let bond = |law: &str| {
+        format!(
+            "model bond\nagent h[continuum] {{\n  shock e ~ {law}\n  state a in [-1, inf), start 0\n  action b in [-1, (a + e) / q) given q\n  \
+             let c = a + e - q * b\n  a' = b\n  observe a, e\n  reward crra(c, 2)\n  discount 0.95\n}}\nmarket bonds {{ price q in [0.9, 1.2] clears mean(h.b) == 0 }}\n"
+        )
+    };
+    let at_price = |law: &str| {
+        let (model, diagnostics) = econc::compile(&bond(law), &econc::Options::default());
+        let model = model.unwrap_or_else(|| panic!("{law}: {diagnostics:?}"));
+        let s = driver::solve(&model, &driver::Request::default(), &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+        let reasons: Vec<&str> = s.certificate.reasons.iter().map(|d| d.headline.as_str()).collect();
+        assert!(s.certificate.passed, "{law}: {reasons:?}");
+        price(&s.population.expect("a population"), "bonds.q")
+    };
+    let types = "markov([new: 1, l1: 0.5, h1: 1.5, l2: 1, h2: 3], [[0, 0.35, 0.35, 0.15, 0.15], [0, 0.8, 0.2, 0, 0], [0, 0.3, 0.7, 0, 0], \
+                 [0, 0, 0, 0.5, 0.5], [0, 0, 0, 0.5, 0.5]]), start new";
+    // From an endogenous grid and a histogram of its own.
+    let q = at_price(types);
+    assert!((q - 1.03915).abs() < 1e-5, "{q}");
+    let twice = "markov([l: 0.5, h: 1.5, m: 0.5, n: 1.5], [[0.4, 0.1, 0.4, 0.1], [0.1, 0.4, 0.1, 0.4], [0.4, 0.1, 0.4, 0.1], [0.1, 0.4, 0.1, 0.4]])";
+    let once = "markov([l: 0.5, h: 1.5], [[0.8, 0.2], [0.2, 0.8]])";
+    assert!((at_price(twice) - at_price(once)).abs() < 1e-6);
+}

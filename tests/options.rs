@@ -432,6 +432,20 @@ fn settings_of_learners_that_change_nothing_are_said() {
         let (said, text) = warned(&line);
         assert!(!said, "{line}: {text}");
     }
+    // 1000 steps in 4 worlds are 250 periods, and no stage is shorter than 64.
+    let sac = "train m.econ --learner sac --with worlds=4 --with common_chance=4 --with first_policy=middle --with steps=1000";
+    for (stages, idle) in [
+        ("stages=14", true),
+        ("stages=4", true),
+        ("stages=3", false),
+        ("stages=0", false),
+    ] {
+        let (said, text) = warned(&format!("{sac} --with {stages}"));
+        assert!(
+            said == idle && text.contains("no more than 3 stages fit") == idle,
+            "{stages}: {text}"
+        );
+    }
     // Constants are tried in 72 plays of 10 periods in 4 worlds, which may take a tenth of the steps.
     let ppo =
         "train m.econ --learner ppo --with worlds=4 --with common_chance=4 --with horizon=400 --with minibatch=400";

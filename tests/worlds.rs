@@ -829,6 +829,21 @@ fn members_that_left_count_in_no_moment() {
         (k.sd - (2.0f64 / 3.0).sqrt()).abs() < 1e-12 && (k.autocorrelation - 1.0).abs() < 1e-12,
         "{k:?}"
     );
+    // In the series they stand as long as they are there.
+    let own = sure
+        .series
+        .iter()
+        .find(|s| s.name == "a.k[2]")
+        .expect("the series of a member");
+    assert_eq!(own.values[..3], [1.0, 2.0, 3.0]);
+    assert!(own.values[3..].iter().all(|x| x.is_nan()) && own.left[3..].iter().all(|left| *left));
+    assert!(!own.left[..3].contains(&true) && own.left.len() == 40);
+    let sum = sure
+        .series
+        .iter()
+        .find(|s| s.name == "together")
+        .expect("the sum's series");
+    assert!(sum.left.is_empty() && sum.values.iter().all(|x| x.is_finite()));
     // Ages are geometric: 1 + .7 + .7^2 .. periods, and their squares.
     let chance = all("end when die, then leave", 60, 3000);
     assert!(

@@ -34,8 +34,10 @@ pub struct SimulationOptions {
 pub struct Series {
     /// Its name; members of vectors carry their number.
     pub name: String,
-    /// One value per period, of the first world.
+    /// One value per period, of the first world; no number where the member has left for good.
     pub values: Vec<f64>,
+    /// Whether it has, one entry per period; empty where nobody leaves.
+    pub left: Vec<bool>,
 }
 
 /// Moments of one quantity over worlds, members and periods.
@@ -394,6 +396,8 @@ struct Recorder {
     /// Whether the last life that counts is over, world by world.
     over: Vec<bool>,
     series: Vec<Vec<f64>>,
+    /// Whether the members that these are of have left, as far as any may.
+    left: Vec<Vec<bool>>,
     sums: Vec<Running>,
     pairs: Vec<Pairs>,
     /// The agent whose members the elements of each quantity are.
@@ -420,6 +424,7 @@ impl Recorder {
             recorded: 0,
             over: vec![false; worlds],
             series: vec![Vec::new(); shown],
+            left: vec![Vec::new(); shown],
             sums: vec![Running::default(); sizes.len()],
             pairs: vec![Pairs::default(); sizes.len()],
             owner: watched
@@ -452,14 +457,17 @@ impl Recorder {
         }
         let mut at = 0;
         for (k, values) in outcome.watched.iter().take(self.sizes.len()).enumerate() {
+            let gone: &[bool] = self.owner[k].map_or(&[], |a| &self.gone[a]);
             for e in 0..self.sizes[k].min(SHOWN_MEMBERS) {
                 if self.recorded < self.periods {
-                    self.series[at].push(values[e * n]);
+                    let left = gone.get(e * n).copied();
+                    self.left[at].extend(left);
+                    let value = if left == Some(true) { f64::NAN } else { values[e * n] };
+                    self.series[at].push(value);
                 }
                 at += 1;
             }
             let members = self.owner[k].map(|a| &outcome.member_ended[a]);
-            let gone: &[bool] = self.owner[k].map_or(&[], |a| &self.gone[a]);
             for (i, x) in values.iter().enumerate().filter(|(i, _)| !self.over[i % n]) {
                 if gone.get(i).is_some_and(|g| *g) {
                     continue;
@@ -507,6 +515,7 @@ impl Recorder {
                 series.push(Series {
                     name,
                     values: self.series[at].clone(),
+                    left: self.left[at].clone(),
                 });
                 at += 1;
             }

@@ -4,6 +4,7 @@
 use super::centre;
 use super::methods::Method;
 use super::options::Value;
+use super::sac;
 use super::settings::{Idle, TrainSettings};
 use crate::check::model::Model;
 use crate::diag::Span;
@@ -33,6 +34,24 @@ pub(super) fn of(
             why: "every choice is one of finitely many; `bins` makes a grid of an interval".into(),
             span,
         });
+    }
+    if let Some(Value::Number(asked)) = method.option("stages")
+        && let Some(span) = said("stages")
+    {
+        let periods = method.steps() / (method.worlds() * able::members_of(model, agent)).max(1) as u64;
+        let room = (periods / sac::SHORTEST).max(1);
+        if room < (*asked as u64).min(sac::STAGES) {
+            idle.push(Idle {
+                key: "stages".into(),
+                why: format!(
+                    "a stage takes {} periods at least, and {} steps are {periods} periods: no more than {room} {}",
+                    sac::SHORTEST,
+                    method.steps(),
+                    if room == 1 { "stage fits" } else { "stages fit" }
+                ),
+                span,
+            });
+        }
     }
     let wanted = method.option("first_policy") == Some(&Value::Word("constant".into()));
     if !wanted || space.continuous == 0 || !space.discrete.is_empty() {

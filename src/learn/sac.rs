@@ -14,6 +14,11 @@ mod played;
 #[cfg(feature = "learn")]
 mod stages;
 
+pub(super) use stages::SHORTEST;
+
+/// Stages where the file says nothing of them.
+pub(super) const STAGES: u64 = 7;
+
 use super::LearnError;
 use super::centre::FirstPolicy;
 use super::critic::CriticForm;
@@ -47,7 +52,7 @@ learner_options! {
         /// Stages of policy iteration: within each the policy that plays stands still while the critics are fitted to it (fewer stages where
         /// one would be shorter than 64 periods). It is the way to learn an economy; 0 is soft actor-critic as in the literature, for
         /// problems of control.
-        stages: usize = 7,
+        stages: usize = STAGES as usize,
         /// Environment steps between trainings.
         train_every: usize = 512,
         /// Gradient steps of each training; in the first stage twice as many.

@@ -268,6 +268,7 @@ fn table_json(table: &Table) -> serde_json::Value {
     let columns = table.columns().iter().map(|c| {
         let cells = match &c.values {
             Values::Numbers(v) => serde_json::json!(v),
+            Values::Gaps(v) => serde_json::json!(v),
             Values::Integers(v) => serde_json::json!(v),
             Values::Texts(v) => serde_json::json!(v),
         };

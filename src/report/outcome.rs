@@ -5,7 +5,7 @@ use super::equilibrium::facts as equilibrium_facts;
 use super::number;
 use super::plot::{self, Picture};
 use super::solved;
-use super::table::Table;
+use super::table::{Table, Values};
 use crate::check::Model;
 use crate::check::model::Otherwise;
 use crate::diag::Diagnostic;
@@ -642,7 +642,16 @@ fn tables_of_simulation(s: &Simulation) -> Vec<NamedTable> {
         .integers("of them cut off", s.returns.iter().map(|r| r.cut_off as i64).collect());
     let mut series = Table::new().integers("t", (0..s.periods as i64).collect());
     for x in s.series.iter().filter(|x| x.values.len() == s.periods) {
-        series = series.numbers(&x.name, x.values.clone());
+        series = match x.left.is_empty() {
+            true => series.numbers(&x.name, x.values.clone()),
+            false => {
+                let present = |(x, left): (&f64, &bool)| (!left).then_some(*x);
+                series.with(
+                    &x.name,
+                    Values::Gaps(x.values.iter().zip(&x.left).map(present).collect()),
+                )
+            }
+        };
     }
     vec![
         NamedTable {

@@ -277,6 +277,6 @@ fn column(table: &Table, name: &str) -> Option<Vec<f64>> {
     let found = table.columns().iter().find(|c| c.name == name)?;
     match &found.values {
         super::table::Values::Numbers(x) => Some(x.clone()),
-        super::table::Values::Integers(_) | super::table::Values::Texts(_) => None,
+        super::table::Values::Gaps(_) | super::table::Values::Integers(_) | super::table::Values::Texts(_) => None,
     }
 }

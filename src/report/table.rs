@@ -20,6 +20,8 @@ pub struct Column {
 pub enum Values {
     /// Real numbers; NaN where there is none.
     Numbers(Vec<f64>),
+    /// Real numbers, and empty cells.
+    Gaps(Vec<Option<f64>>),
     /// Whole numbers.
     Integers(Vec<i64>),
     /// Words.
@@ -37,6 +39,7 @@ impl Values {
     pub fn len(&self) -> usize {
         match self {
             Values::Numbers(v) => v.len(),
+            Values::Gaps(v) => v.len(),
             Values::Integers(v) => v.len(),
             Values::Texts(v) => v.len(),
         }
@@ -49,6 +52,7 @@ impl Values {
     fn exact(&self, row: usize) -> String {
         match self {
             Values::Numbers(v) => number::shortest(v[row]),
+            Values::Gaps(v) => v[row].map_or_else(String::new, number::shortest),
             Values::Integers(v) => v[row].to_string(),
             Values::Texts(v) => v[row].clone(),
         }
@@ -57,6 +61,7 @@ impl Values {
     fn screen(&self, row: usize) -> String {
         match self {
             Values::Numbers(v) => number::short(v[row]),
+            Values::Gaps(v) => v[row].map_or_else(String::new, number::short),
             Values::Integers(v) => v[row].to_string(),
             Values::Texts(v) => one_line(&v[row]),
         }
@@ -92,6 +97,7 @@ impl Table {
         for column in &mut self.columns {
             match &mut column.values {
                 Values::Numbers(v) => v.resize(rows, f64::NAN),
+                Values::Gaps(v) => v.resize(rows, None),
                 Values::Integers(v) => v.resize(rows, 0),
                 Values::Texts(v) => v.resize(rows, String::new()),
             }
@@ -144,7 +150,7 @@ impl Table {
             .map(|c| {
                 let cells = (0..c.values.len()).map(|row| c.values.screen(row)).collect();
                 match c.values {
-                    Values::Numbers(_) => align_point(cells),
+                    Values::Numbers(_) | Values::Gaps(_) => align_point(cells),
                     Values::Integers(_) | Values::Texts(_) => cells,
                 }
             })

@@ -35,7 +35,7 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 /// Fewest periods of a stage: below, there are fewer stages.
-const SHORTEST: u64 = 64;
+pub(in crate::learn) const SHORTEST: u64 = 64;
 /// Times that a stage looks its returns up anew.
 const LOOKS: u64 = 12;
 /// Largest share of a return that may be a value looked up.

@@ -289,10 +289,12 @@ fn place(
             worlds.frame[slot.input][member * WORLDS + world] = *x;
         }
         for (k, shock) in seat.shocks.iter().enumerate() {
-            let value = solution.chain.values[joint][k];
+            // By its number: two states of a chain may have one value.
+            let later: usize = seat.shocks[k + 1..].iter().map(|s| s.values.len()).product();
+            let number = joint / later.max(1) % shock.values.len().max(1);
             let stored = match shock.continuous {
-                true => value,
-                false => shock.values.iter().position(|v| *v == value).unwrap_or(0) as f64,
+                true => solution.chain.values[joint][k],
+                false => number as f64,
             };
             worlds.set_shock(shock.shock, member, world, stored);
         }

@@ -557,3 +557,22 @@ fn a_belief_that_becomes_certain_is_not_pressed_against_its_end() {
         narrow.certificate.reasons
     );
 }
+
+/// Wealth of a saver with persistent income and a job goes further than the states of the chain lead: the end of the grid is moved there, and the
+/// certificate holds without a word of the file's.
+#[test]
+fn an_end_that_only_continuous_draws_leave_is_moved() {
+    let folder = crate::common::scratch();
+    let text = "model saver\nagent saver {\n  shock z ~ ar1(rho: 0.9, sigma: 0.15)\n  shock job ~ markov([off: 0, on: 1], [[0.6, 0.4], [0.08, 0.92]])\n  \
+                state a in [0, inf), start 1\n  let cash = 1.02 * a + 0.3 + job * exp(z)\n  action c in (0, cash]\n  a' = cash - c\n  reward log(c)\n  discount 0.93\n}\n";
+    std::fs::write(folder.path().join("saver.econ"), text).expect("a file");
+    let output = crate::common::econc(folder.path(), &["solve", "saver.econ", "--out", "run"]);
+    let said = crate::common::said(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    // On [0, 6], where the chain leads, lives leave the grid.
+    let grid = said.split("saver.a: ").nth(1).and_then(|s| s.split(['[', ']']).nth(1));
+    let top = grid
+        .and_then(|s| s.split(", ").nth(1))
+        .and_then(|x| x.parse::<f64>().ok());
+    assert!(top.is_some_and(|x| x > 6.5), "{said}");
+}

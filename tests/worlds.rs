@@ -854,3 +854,18 @@ fn members_that_left_count_in_no_moment() {
     let again = all("end when k >= 3, then restart", 60, 2);
     assert!((mean(&again, "a.k") - 2.0).abs() < 1e-12);
 }
+
+/// Where a choice allows no number at all, another choice and a number that goes with it are taken, the nearest choice that has one.
+#[test]
+fn a_choice_that_allows_no_number_gives_way_to_one_that_does() {
+    let text = "model m\nagent a {\n  state k in [0, 12], start 8\n  action d in {small, middle, big}\n  action x in [0, 3]\n  \
+                require (d == small and x <= 0.5) or (d == middle and x + k <= 4) or (d == big and x >= 1.8 and x + 0.5 * k <= 5)\n  \
+                k' = k\n  reward x\n  discount 0.9\n}\n";
+    let s = run(&model(text), &Behaviour::Random, &options(None, 200, 1));
+    let of = |name: &str| &s.series.iter().find(|s| s.name == name).expect("a series").values;
+    // Neither with the middle choice nor with the big one is any number allowed where 8 stand.
+    assert!(of("a.d").iter().all(|d| *d == 0.0), "{:?}", of("a.d"));
+    assert!(of("a.x").iter().all(|x| (0.0..=0.5).contains(x)), "{:?}", of("a.x"));
+    // Numbers that were allowed stay where they were asked for.
+    assert!(of("a.x").iter().any(|x| *x > 0.0 && *x < 0.5));
+}

@@ -27,8 +27,8 @@ use crate::verify::judgement::{in_the_economy, settings};
 
 /// How often the grid of a state without an end may be widened.
 const WIDENINGS: usize = 12;
-/// How many of these a wider grid for the sake of the economy's own lives counts as: each costs a whole judgement.
-const FOR_LIVES: usize = 4;
+/// How often it may be widened for the sake of the economy's own lives: each time costs a whole judgement.
+const FOR_LIVES: usize = 3;
 /// How often grids that the file leaves open may be made finer for the certificate's sake.
 const REFINEMENTS: usize = 4;
 
@@ -93,6 +93,8 @@ struct Rounds<'a> {
     /// How the model is turned into the problem of this round.
     build: ProblemOptions,
     widenings: usize,
+    /// How often they were widened for the economy's own lives.
+    for_lives: usize,
     refinements: usize,
     solves: usize,
     judged: Judged,
@@ -112,15 +114,9 @@ struct Rounds<'a> {
     found: Option<Solution>,
 }
 
-/// What a checkpoint holds of the rounds: the build, how often ends were widened, grids refined and cubic interpolation tried again, what was said, the work
-/// and the solution.
-type Kept = (
-    ProblemOptions,
-    (usize, usize, usize),
-    Option<Diagnostic>,
-    Work,
-    Solution,
-);
+/// What a checkpoint holds of the rounds: the build, how often ends were widened, grids refined, cubic interpolation tried again and ends widened for the
+/// economy's own lives, what was said, the work and the solution.
+type Kept = (ProblemOptions, [usize; 4], Option<Diagnostic>, Work, Solution);
 
 impl<'a> Rounds<'a> {
     /// Before the first round.
@@ -137,6 +133,7 @@ impl<'a> Rounds<'a> {
             still,
             build,
             widenings: 0,
+            for_lives: 0,
             refinements: 0,
             solves: 0,
             judged: Judged::default(),
@@ -150,10 +147,15 @@ impl<'a> Rounds<'a> {
         }
     }
 
+    /// How often grids were widened, for whatever reason.
+    fn widened(&self) -> usize {
+        self.widenings + self.for_lives
+    }
+
     /// Goes on where an earlier process was interrupted, if one was.
     fn resume(&mut self, progress: &mut dyn Watch) {
         if let Some((build, counts, fell_back, work, solution)) = solved_before::<Kept>(progress) {
-            (self.widenings, self.refinements, self.again) = counts;
+            [self.widenings, self.refinements, self.again, self.for_lives] = counts;
             (self.build, self.fell_back, self.work) = (build, fell_back, work);
             self.found = Some(solution);
         }
@@ -181,8 +183,9 @@ impl<'a> Rounds<'a> {
         self.work.judged(problem.work() - before, (0, 0));
         let now = JudgedSolution::new((problem, solution), certificate, (&self.build, &self.fell_back));
         let Some(now) = self.wider(now)? else { return Ok(()) };
-        if self.fell_back.take_if(|_| self.again < self.widenings).is_some() {
-            self.again = self.widenings;
+        let widened = self.widened();
+        if self.fell_back.take_if(|_| self.again < widened).is_some() {
+            self.again = widened;
             self.last = Some(now.solution);
             return Ok(());
         }
@@ -241,7 +244,7 @@ impl<'a> Rounds<'a> {
             Err(d) => return Err(self.without(d, over, coarser)),
         };
         self.work.solved(spent, problem.branches());
-        let counts = (self.widenings, self.refinements, self.again);
+        let counts = [self.widenings, self.refinements, self.again, self.for_lives];
         progress.solved(&|| kept(&(&self.build, counts, &self.fell_back, &self.work, &solution)));
         Ok(solution)
     }
@@ -307,7 +310,7 @@ impl<'a> Rounds<'a> {
         self.last = Some(now.solution.clone());
         self.coarser = Some((now, false));
         if smeared {
-            self.again = WIDENINGS;
+            self.again = WIDENINGS + FOR_LIVES;
             self.fell_back = Some(linear_instead(
                 "first-order conditions near kinks were too far off with cubic interpolation",
             ));
@@ -369,7 +372,7 @@ impl<'a> Rounds<'a> {
         }
         if let Some(wider) = self.wider_for_lives(&now) {
             self.build.bounds = wider;
-            self.widenings += FOR_LIVES;
+            self.for_lives += 1;
             self.last = Some(now.solution.clone());
             self.stands = Some(now);
             return Ok(());
@@ -390,7 +393,7 @@ impl<'a> Rounds<'a> {
         }
         let spikes = too_coarse(&now.certificate) && spikes(&now.certificate);
         if spikes && smears(self.model, &now.problem, &now.solution, &self.fell_back) {
-            self.again = WIDENINGS;
+            self.again = WIDENINGS + FOR_LIVES;
             self.fell_back = Some(linear_instead(
                 "near kinks the value had spikes with cubic interpolation",
             ));
@@ -408,7 +411,7 @@ impl<'a> Rounds<'a> {
         let world = now.certificate.world.as_ref()?;
         let off = ["E0943", "E0944", "E0945", "E0946", "E0949", "E0969"];
         let fails = world.reasons.iter().any(|d| off.contains(&d.code.as_str()));
-        if !fails || self.widenings + FOR_LIVES > WIDENINGS || world.reached.len() != now.problem.spec().states.len() {
+        if !fails || self.for_lives >= FOR_LIVES || world.reached.len() != now.problem.spec().states.len() {
             return None;
         }
         hold(self.model, &now.problem, &world.reached)

@@ -107,6 +107,12 @@ impl Worlds {
                     *l &= !was || is;
                 }
                 self.move_numbers(engine, k, (&movable, nearest, &close), &mut left)?;
+                let mut far: Vec<bool> = left.iter().zip(&slack).map(|(l, x)| *l && !near(x)).collect();
+                let asked = far.clone();
+                self.move_both(engine, k, &whole, (&movable, nearest, &close), &mut far)?;
+                for ((l, was), is) in left.iter_mut().zip(asked).zip(far) {
+                    *l &= !was || is;
+                }
             }
             if left.iter().zip(&slack).any(|(l, x)| *l && !near(x)) {
                 return Err(Diagnostic::error(
@@ -220,15 +226,11 @@ impl Worlds {
             return Ok(());
         }
         let n = self.worlds;
-        let width = |m: &Movable| {
-            let widths = m.lo.iter().zip(&m.hi).map(|(l, h)| h - l);
-            widths.filter(|w| w.is_finite()).fold(1.0, f64::max)
-        };
         let before: Vec<Vec<f64>> = whole
             .iter()
             .map(|m| self.frame[self.model.actions[m.action].input.0 as usize].clone())
             .collect();
-        let nearest_first = whole_steps(&whole.iter().map(|m| width(m) as i64).collect::<Vec<_>>());
+        let nearest_first = whole_steps(&widths(whole));
         let order = fault!(
             "simulation.moved_far",
             nearest_first.into_iter().rev().collect::<Vec<_>>(),
@@ -236,20 +238,7 @@ impl Worlds {
         );
         for steps in order {
             limits::poll();
-            let mut there = vec![true; left.len()];
-            for ((m, d), was) in whole.iter().zip(&steps).zip(&before) {
-                let input = self.model.actions[m.action].input.0 as usize;
-                for (e, from) in m.elements.iter().enumerate() {
-                    for w in 0..n {
-                        let (i, s) = (e * n + w, from * n + w);
-                        if left[s] {
-                            let x = was[i] + *d as f64;
-                            there[s] &= m.allows(i, x);
-                            self.frame[input][i] = if m.allows(i, x) { x } else { was[i] };
-                        }
-                    }
-                }
-            }
+            let there = self.step_whole(whole, &before, &steps, left);
             let slack = engine.run(&self.frame, n)?.swap_remove(k);
             for ((l, x), there) in left.iter_mut().zip(&slack).zip(&there) {
                 *l &= !(*x >= 0.0 && *there);
@@ -259,16 +248,61 @@ impl Worlds {
             }
         }
         // Continuous actions may still help: the whole ones stay as they were asked for.
-        for (m, was) in whole.iter().zip(&before) {
+        self.step_whole(whole, &before, &vec![0; whole.len()], left);
+        Ok(())
+    }
+
+    /// Sets whole numbers and choices `steps` away from where they stood `before`, where `left`; whether all of them are allowed there.
+    fn step_whole(&mut self, whole: &[Movable], before: &[Vec<f64>], steps: &[i64], left: &[bool]) -> Vec<bool> {
+        let n = self.worlds;
+        let mut there = vec![true; left.len()];
+        for ((m, d), was) in whole.iter().zip(steps).zip(before) {
             let input = self.model.actions[m.action].input.0 as usize;
             for (e, from) in m.elements.iter().enumerate() {
                 for w in 0..n {
-                    if left[from * n + w] {
-                        self.frame[input][e * n + w] = was[e * n + w];
+                    let (i, s) = (e * n + w, from * n + w);
+                    if left[s] {
+                        let x = was[i] + *d as f64;
+                        there[s] &= m.allows(i, x);
+                        self.frame[input][i] = if m.allows(i, x) { x } else { was[i] };
                     }
                 }
             }
         }
+        there
+    }
+
+    /// Moves whole numbers and choices to the nearest allowed ones with which numbers can be moved until requirement `k` holds, where `left`: a
+    /// choice may allow no number that another one does.
+    fn move_both(
+        &mut self,
+        engine: &mut Engine,
+        k: usize,
+        whole: &[Movable],
+        numbers: (&[Movable], bool, &[bool]),
+        left: &mut [bool],
+    ) -> Result<(), Diagnostic> {
+        if numbers.0.is_empty() || !left.contains(&true) {
+            return Ok(());
+        }
+        let before: Vec<Vec<f64>> = whole
+            .iter()
+            .map(|m| self.frame[self.model.actions[m.action].input.0 as usize].clone())
+            .collect();
+        for steps in whole_steps(&widths(whole)) {
+            limits::poll();
+            let there = self.step_whole(whole, &before, &steps, left);
+            let mut moved: Vec<bool> = left.iter().zip(&there).map(|(l, t)| *l && *t).collect();
+            let asked = moved.clone();
+            self.move_numbers(engine, k, numbers, &mut moved)?;
+            for ((l, was), is) in left.iter_mut().zip(asked).zip(moved) {
+                *l &= !was || is;
+            }
+            if !left.contains(&true) {
+                return Ok(());
+            }
+        }
+        self.step_whole(whole, &before, &vec![0; whole.len()], left);
         Ok(())
     }
 
@@ -380,6 +414,15 @@ impl Worlds {
             }
         }
     }
+}
+
+/// How far whole numbers and choices can be moved, in steps.
+fn widths(whole: &[Movable]) -> Vec<i64> {
+    let width = |m: &Movable| {
+        let widths = m.lo.iter().zip(&m.hi).map(|(l, h)| h - l);
+        widths.filter(|w| w.is_finite()).fold(1.0, f64::max) as i64
+    };
+    whole.iter().map(width).collect()
 }
 
 /// Shortfalls of a requirement that are left over by rounding.

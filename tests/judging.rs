@@ -604,13 +604,13 @@ fn a_start_outside_the_trusted_region_is_warned_of() {
             ],
         ))
     };
-    for inside in ["1", "200"] {
+    for inside in ["1", "50"] {
         let said = started(inside);
         assert!(said.contains("simulated") && !said.contains("W0948"), "{said}");
     }
-    let said = started("290");
+    let said = started("200");
     assert!(
-        said.contains("warning[W0948]") && said.contains("investor.w starts at 290; trusted in [0.0024"),
+        said.contains("warning[W0948]") && said.contains("investor.w starts at 200; trusted in [0.015"),
         "{said}"
     );
     let page = econc(root.path(), &["explain", "W0948"]);

@@ -31,6 +31,7 @@ mod modules;
 mod observed;
 mod open_loop;
 mod options;
+mod outside;
 mod perceived;
 mod places;
 mod program;

@@ -757,3 +757,31 @@ fn negative_consumption_has_no_utility() {
     }
     assert!(wrong.is_empty(), "\n{wrong}");
 }
+
+/// The world ends for who takes more than there is: no first-order condition holds at that edge, whatever the range in which it is sought, and in front of it the slope
+/// promises more.
+#[test]
+fn an_edge_beyond_which_the_world_ends_is_found_to_its_last_digits() {
+    // Staying for ever: the edge in each state, and what follows of the two neighbours.
+    let edge = |k: usize| 3.3 + (k * k) as f64;
+    let mut right = [0.0f64; 4];
+    for _ in 0..2000 {
+        right = std::array::from_fn(|k| edge(k) + 0.9 * 0.5 * (right[(k + 1).min(3)] + right[k.saturating_sub(1)]));
+    }
+    let mut wrong = String::new();
+    for top in ["20", "1000", "1e5"] {
+        for end in ["require y <= 3.3 + k^2 else end", "end when y > 3.3 + k^2"] {
+            let s = solved(&format!(
+                "model edge\nagent p {{\n  state k in 0..3, start 1\n  action y in [0, {top}]\n  noise e ~ bernoulli(0.5)\n  {end}\n  \
+                 k' = clamp(k + 2 * e - 1, 0, 3)\n  observe k\n  reward min(y, 20)\n  discount 0.9\n}}\n"
+            ));
+            let off = (0..4)
+                .map(|k| (s.solution.value[k] - right[k]).abs())
+                .fold(0.0, f64::max);
+            if !(s.certificate.passed && off < 1e-5) {
+                wrong += &format!("{end}, up to {top}: off by {off:.1e}, {:?}\n", reasons(&s));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}

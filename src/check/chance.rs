@@ -8,6 +8,8 @@ use crate::syntax::ast::{self, Arg, Expr, ExprKind};
 
 /// How far the sum of a row of a matrix may be from one: published matrices are rounded.
 const ROW_TOLERANCE: f64 = 1e-9;
+/// How far from one a row of a published matrix may sum by the rounding of its digits.
+const PRINTED: f64 = 1e-3;
 
 /// Most states of a chain.
 const MOST_LINKS: usize = 1000;
@@ -684,6 +686,9 @@ impl Checker<'_> {
             if sum <= 0.0 {
                 self.report(errors::row_sum(i + 1, n, row, sum, at, None));
                 return None;
+            }
+            if unchecked && (sum - 1.0).abs() > PRINTED {
+                self.report(errors::row_unchecked(i + 1, row, sum, at));
             }
             if normalize {
                 row.iter_mut().for_each(|p| *p /= sum);

@@ -53,6 +53,11 @@ impl BrentSearch {
         }
     }
 
+    /// The same search with a tolerance that is this many times as large.
+    pub fn finer(&mut self, times: f64) {
+        self.tolerance *= times;
+    }
+
     /// The next point to evaluate, or `None` when the maximum is known.
     pub fn propose(&mut self) -> Option<f64> {
         let middle = 0.5 * (self.a + self.b);

@@ -101,6 +101,12 @@ pub(super) struct Search<'s> {
     pub(super) hi: Vec<Vec<f64>>,
 }
 
+/// Relative to a bracket, how near a search comes before first-order conditions take over.
+const NEAR: f64 = 1e-4;
+
+/// What may be left of a slope for its first-order condition to be solved.
+const SOLVED: f64 = 1e-3;
+
 /// The best actions at the states of `n` lanes (`states[s][i]`), given what follows. `guess[a][i]` are actions that are
 /// tried first.
 ///
@@ -402,7 +408,9 @@ impl Search<'_> {
                 failed.push(k);
             }
         }
-        self.secant(open, &left, &right, &mut x, &mut value);
+        failed.extend(self.secant(open, &left, &right, &mut x, &mut value));
+        failed.sort_unstable();
+        failed.dedup();
         (vec![x], value, failed)
     }
 
@@ -428,7 +436,7 @@ impl Search<'_> {
         let mut q: Vec<f64> = best.iter().map(|b| b.1).collect();
         // With first-order conditions at hand Brent only has to come near.
         let polish = self.bellman.smooth && self.gradient(&open[..1], &[vec![x[0]]]).is_some();
-        let relative = if polish { 1e-4 } else { self.options.action_tolerance };
+        let relative = if polish { NEAR } else { self.options.action_tolerance };
         let mut searches: Vec<BrentSearch> = (0..m)
             .map(|k| {
                 let (a, b) = (left[k], right[k]);
@@ -446,9 +454,24 @@ impl Search<'_> {
             }
         }
         if polish {
-            self.secant(open, &left, &right, &mut x, &mut q);
+            let kept = self.secant(open, &left, &right, &mut x, &mut q);
+            self.closer(open, &kept, searches, &mut x, &mut q);
         }
         (vec![x], q)
+    }
+
+    /// Where no first-order condition holds next to the best point, as at an edge beyond which the world ends, searches go on until they are as close as they must be.
+    fn closer(&mut self, open: &[usize], which: &[usize], searches: Vec<BrentSearch>, x: &mut [f64], q: &mut [f64]) {
+        let lanes: Vec<usize> = which.iter().map(|k| open[*k]).collect();
+        let mut own: Vec<BrentSearch> = which.iter().map(|k| searches[*k].clone()).collect();
+        let finer = self.options.action_tolerance / NEAR;
+        own.iter_mut().for_each(|s| s.finer(finer));
+        self.advance(&lanes, &mut own);
+        for (k, s) in which.iter().zip(&own) {
+            if s.fx > q[*k] {
+                (x[*k], q[*k]) = (s.x, s.fx);
+            }
+        }
     }
 
     /// Moves ends that violate a hard constraint to where its slack is zero, and evaluates them.
@@ -573,11 +596,18 @@ impl Search<'_> {
         }
     }
 
-    /// Solves the first-order condition of one action by secant steps from `x`, inside the bracket.
-    fn secant(&mut self, open: &[usize], left: &[(f64, f64)], right: &[(f64, f64)], x: &mut [f64], q: &mut [f64]) {
+    /// Solves the first-order condition of one action by secant steps from `x`, inside the bracket. Returns the lanes where it is not solved though it should hold.
+    fn secant(
+        &mut self,
+        open: &[usize],
+        left: &[(f64, f64)],
+        right: &[(f64, f64)],
+        x: &mut [f64],
+        q: &mut [f64],
+    ) -> Vec<usize> {
         let m = open.len();
         let Some(g) = self.gradient(open, &[x.to_vec()]) else {
-            return;
+            return Vec::new();
         };
         let mut g0 = g[0].clone();
         let mut x0 = x.to_vec();
@@ -589,6 +619,7 @@ impl Search<'_> {
         let first = g0.clone();
         let mut moved = vec![false; m];
         active.iter().for_each(|&k| moved[k] = true);
+        let mut solved = vec![false; m];
         // Signs known at the two sides of the root: the interval in which secant steps must stay.
         let mut inner: Vec<(f64, f64)> = (0..m).map(|k| (left[k].0, right[k].0)).collect();
         let mut x1: Vec<f64> = (0..m)
@@ -604,7 +635,7 @@ impl Search<'_> {
             let lanes: Vec<usize> = active.iter().map(|&k| open[k]).collect();
             let points: Vec<f64> = active.iter().map(|&k| x1[k]).collect();
             let Some(g) = self.gradient(&lanes, &[points]) else {
-                return;
+                return Vec::new();
             };
             let mut keep = Vec::new();
             for (p, &k) in active.iter().enumerate() {
@@ -631,6 +662,7 @@ impl Search<'_> {
                 (x0[k], g0[k]) = (x1[k], g1);
                 let small = (to - x1[k]).abs() <= 0.01 * self.options.action_tolerance * (right[k].0 - left[k].0);
                 x1[k] = to;
+                solved[k] = small;
                 if !small && g1 != 0.0 {
                     keep.push(k);
                 }
@@ -645,8 +677,12 @@ impl Search<'_> {
             if values[k] >= q[k] - rounding && g0[k].abs() <= first[k].abs() {
                 x[k] = trial[k];
                 q[k] = values[k].max(q[k] - rounding);
+                solved[k] |= g0[k].abs() <= SOLVED * first[k].abs();
+            } else {
+                solved[k] = false;
             }
         }
+        (0..m).filter(|k| moved[*k] && !solved[*k]).collect()
     }
 }
 

@@ -30,6 +30,9 @@ pub fn in_the_economy(
         Ok(judged) => {
             certificate.passed &= judged.passed();
             certificate.reasons.extend(judged.reasons.clone());
+            if let Some(trusted) = &mut certificate.trusted {
+                trusted.narrow(&solution.states, &judged.close);
+            }
             certificate.world = Some(judged);
         }
         Err(d) => {

@@ -27,6 +27,17 @@ pub(in crate::check) fn row_sum(
     }
 }
 
+/// A row of an `unchecked` matrix that is farther from one than digits are rounded.
+pub(in crate::check) fn row_unchecked(row: usize, values: &[f64], sum: f64, span: Span) -> Diagnostic {
+    let shown: Vec<String> = values.iter().map(|x| num(*x)).collect();
+    let head = format!("row {row} of the `unchecked` matrix sums to {}", trim(sum));
+    Diagnostic::warning("W0601", head)
+        .at(span, "these are no probabilities")
+        .note(format!("{} = {}", shown.join(" + "), trim(sum)))
+        .note("`unchecked` keeps the digits of a publication; a solver that weighs with these numbers and a simulation that draws with them do not agree")
+        .hint("correct the row; or write `normalize [[..]]` to divide every row by its sum")
+}
+
 /// `m` probabilities of a draw with `n` values.
 pub(in crate::check) fn one_each(n: usize, m: usize, span: Span) -> Diagnostic {
     let said = |k: usize, word: &str| match k {

@@ -227,6 +227,7 @@ const PAGES: &[(&str, &str)] = &[
     ("W0404", include_str!("W0404.md")),
     ("W0405", include_str!("W0405.md")),
     ("W0406", include_str!("W0406.md")),
+    ("W0601", include_str!("W0601.md")),
     ("W0607", include_str!("W0607.md")),
     ("W0701", include_str!("W0701.md")),
     ("W0707", include_str!("W0707.md")),
@@ -255,6 +256,7 @@ const PAGES: &[(&str, &str)] = &[
     ("W0979", include_str!("W0979.md")),
     ("W0980", include_str!("W0980.md")),
     ("W0981", include_str!("W0981.md")),
+    ("W0982", include_str!("W0982.md")),
     //
 ];
 
@@ -271,7 +273,7 @@ pub const WITHOUT_EXAMPLE: &[&str] = &[
     "E0977", "E0978", "E0979", "E0980", "E0981", "E0982", "E0983", "E0984", "E0985", "E0986", "E0987", "E0988",
     "E0989", "E0990", "E0991", "E0992", "E0993", "W0811", "W0818", "W0820", "W0825", "W0830", "W0907", "W0908",
     "W0909", "W0910", "W0930", "W0931", "W0932", "W0948", "W0949", "W0973", "W0974", "W0978", "W0979", "W0980",
-    "W0981",
+    "W0981", "W0982",
 ];
 
 /// The page of a code, if there is such a code. Case does not matter.

@@ -83,15 +83,9 @@ fn along(s: &Solved, most: f64, value: impl Fn(f64) -> f64, action: impl Fn(f64)
     worst((0..nodes.len()).filter(|i| nodes[*i].abs() <= most).flat_map(at))
 }
 
-/// The estimated largest error of the value against the true one on other lives, as the distance of their logs.
-pub(super) fn coarse(model: &Model, s: &Solved) -> f64 {
+/// The estimated largest error of the value against the true one on other lives, as the distance of their logs; `right` is the true value at a state.
+fn estimate(model: &Model, s: &Solved, right: &dyn Fn(f64) -> f64) -> f64 {
     use crate::verify::world::{JudgeOptions, play::play, seat::SolvedSeat, value::Value};
-    // Riccati: minus `p x^2` and what noises cost for ever.
-    let (a, r, beta, sd) = (0.9, 0.5, 0.95, 0.3);
-    let mut p: f64 = 1.0;
-    for _ in 0..2000 {
-        p = 1.0 + beta * a * a * p - (beta * a * p).powi(2) / (r + beta * p);
-    }
     let options = JudgeOptions {
         seed: 5,
         points: 1000,
@@ -110,8 +104,8 @@ pub(super) fn coarse(model: &Model, s: &Solved) -> f64 {
         )
         .ok()?;
         let off = played.visits.iter().map(|v| {
-            let right = -p * v.states[0].powi(2) - beta * p * sd * sd / (1.0 - beta);
-            (right - value.at(&v.states, &v.shocks, 0)).abs()
+            let x = v.states[0];
+            (right(x) - value.at(&v.states, &v.shocks, 0)).abs()
         });
         Some(off.fold(0.0, f64::max))
     };
@@ -125,6 +119,67 @@ pub(super) fn coarse(model: &Model, s: &Solved) -> f64 {
         (Some(truth), Some(estimate)) => (estimate.error / truth).ln().abs(),
         _ => f64::INFINITY,
     }
+}
+
+/// The same at the nodes between the ends of what was judged: where wealth grows without end, what other lives reach is another matter.
+fn estimate_where_judged(s: &Solved, right: &dyn Fn(f64) -> f64) -> f64 {
+    let Some(world) = &s.certificate.world else {
+        return f64::INFINITY;
+    };
+    let (lo, hi) = world.reached.first().copied().unwrap_or((0.0, 0.0));
+    let nodes = s.solution.states[0].nodes.iter().zip(&s.solution.value);
+    let off = nodes
+        .filter(|(x, _)| (lo..=hi).contains(*x))
+        .map(|(x, v)| (right(*x) - v).abs());
+    let truth = off.fold(0.0, f64::max);
+    let judged = world.errors.iter().find(|e| e.name == "value");
+    judged.map_or(f64::INFINITY, |e| (e.error / truth).ln().abs())
+}
+
+pub(super) fn coarse(model: &Model, s: &Solved) -> f64 {
+    // Riccati: minus `p x^2` and what noises cost for ever.
+    let (a, r, beta, sd) = (0.9, 0.5, 0.95, 0.3);
+    let mut p: f64 = 1.0;
+    for _ in 0..2000 {
+        p = 1.0 + beta * a * a * p - (beta * a * p).powi(2) / (r + beta * p);
+    }
+    estimate(model, s, &|x| -p * x.powi(2) - beta * p * sd * sd / (1.0 - beta))
+}
+
+/// Samuelson (1969) with relative risk aversion 2: `V = 1 / (1 - beta) - 1 / (m^2 w)`, where `m = 1 - (beta E[1 / R])^(1/2)` is consumed.
+pub(super) fn bottom(_: &Model, s: &Solved) -> f64 {
+    // The first-order condition of the share says how far apart the two returns are.
+    let apart = (0.2f64 / 0.12).sqrt();
+    let share = 1.02 * (apart - 1.0) / (0.2 + 0.12 * apart);
+    let mean = 0.5 / (1.02 + 0.2 * share) + 0.5 / (1.02 - 0.12 * share);
+    let m = 1.0 - (0.95 * mean).sqrt();
+    estimate_where_judged(s, &|w| 20.0 - 1.0 / (m * m * w))
+}
+
+/// Relative risk aversion 1.5 on a grid that wealth leaves: the largest error of the value where the solution is said to be trusted, as a share of a period's consumption.
+pub(super) fn top(_: &Model, s: &Solved) -> f64 {
+    let apart = (0.18f64 / 0.14).powf(1.0 / 1.5);
+    let share = (1.04 * (apart - 1.0) / (0.18 + 0.14 * apart)).min(1.0);
+    let mean = [0.18, -0.14]
+        .map(|x| 0.5 * (1.04 + share * x).powf(-0.5))
+        .iter()
+        .sum::<f64>();
+    let m = 1.0 - (0.95 * mean).powf(1.0 / 1.5);
+    let right = |w: f64| 40.0 - 2.0 * m.powf(-1.5) * w.powf(-0.5);
+    let Some(trusted) = s.certificate.trusted.as_ref().and_then(|t| t.ranges.first()) else {
+        return f64::INFINITY;
+    };
+    let nodes = s.solution.states[0].nodes.iter().zip(&s.solution.value);
+    let inside = nodes.filter(|(w, _)| (trusted.lo..=trusted.hi).contains(*w));
+    let off = inside.map(|(w, v)| (0.05 * (right(*w) - v) / (m * w).powf(-0.5)).abs());
+    off.fold(0.0, f64::max)
+}
+
+pub(super) fn sliver(_: &Model, s: &Solved) -> f64 {
+    // The band always pays most: 7.431 + .01 k a period.
+    let a = 0.01 / (1.0 - 0.9 * 0.5);
+    let g = (7.431 + 0.9 * a) / 0.1;
+    along(s, 4.0, |k| a * k + g, |k| 7.431 + 0.01 * k)
 }
 
 /// Brock and Mirman (1972) with log productivity `z' = (1 - rho) m + rho z + e`: the value is linear in log capital and `z`, whatever
@@ -619,13 +674,6 @@ pub(super) fn war(_: &Model, s: &Solved) -> f64 {
     let value = reader.value(&reader.spot(0, &[0.0], &[3.0]));
     let choice = reader.action(0, &reader.spot(0, &[1.0], &[1.5]));
     f64::max((value - 4.175_123).abs() / 5.175, (choice - 0.548_650).abs() / 1.549)
-}
-
-pub(super) fn sliver(_: &Model, s: &Solved) -> f64 {
-    // The band always pays most: 7.431 + .01 k a period.
-    let a = 0.01 / (1.0 - 0.9 * 0.5);
-    let g = (7.431 + 0.9 * a) / 0.1;
-    along(s, 4.0, |k| a * k + g, |k| 7.431 + 0.01 * k)
 }
 
 pub(super) fn two_sizes(_: &Model, s: &Solved) -> f64 {

@@ -94,6 +94,8 @@ pub(super) const ECONOMIES: &[Economy] = &[
         coarse: &["E0944", "E0945", "returns"],
         ..solved("coarse", COARSE, coarse, 0.6)
     },
+    solved("bottom", include_str!("../../../models/portfolio.econ"), bottom, 0.5),
+    solved("top", TOP, top, 1.2e-3),
     solved("sliver", SLIVER, sliver, 1e-6),
     solved("two sizes", TWO_SIZES, two_sizes, 1e-6),
     solved("held savers", HELD_SAVERS, held_savers, 3e-4),
@@ -477,6 +479,21 @@ agent idler {
 solve { grid.x = uniform(8); periods = 640; burn_in = 20 }
 "#;
 
+pub(super) const TOP: &str = r#"model top "Wealth that grows beyond the end of the grid"
+agent investor {
+  state w in (0, inf), start 1
+  action m in (0, 1)
+  action a in [0, 1]
+  noise good ~ bernoulli(0.5)
+  let c = m * w
+  w' = (w - c) * (1.04 + a * ((if good then 1.22 else 0.9) - 1.04))
+  observe w
+  reward crra(c, 1.5)
+  discount 0.95
+}
+solve { grid.w = log(0.01, 100, 120); periods = 960; burn_in = 0 }
+"#;
+
 pub(super) const SLIVER: &str = r#"model sliver "A little of anything, or one size"
 agent mason {
   state k in [0, 4], start 1
@@ -730,4 +747,4 @@ agent p {
 }
 pub(super) const WAR: &str = war!();
 /// The same on a grid that a long war leaves.
-pub(super) const WAR_CUT_SHORT: &str = concat!(war!(), "solve { grid.k = log(0.4812, 30, 200) }\n");
+pub(super) const WAR_CUT_SHORT: &str = concat!(war!(), "solve { grid.k = log(0.6, 30, 200) }\n");

@@ -214,7 +214,7 @@ const FAULTS: &[Fault] = &[
     silenced(
         "verdict.streaks_unseen",
         "war cut short",
-        "from the best one where lives go",
+        "a streak of `Z` leads beyond it",
     ),
     // Learners and the verdict on them.
     answered("verdict.best_of_seeds", "seeds"),
@@ -223,6 +223,8 @@ const FAULTS: &[Fault] = &[
     answered("verdict.exploration", "explorer"),
     answered("verdict.estimate_small", "coarse"),
     answered("verdict.estimate_of_one_period", "coarse"),
+    answered("verdict.outside_unseen", "bottom"),
+    answered("verdict.walls_believed", "top"),
     answered("learner.projection_skipped", "limit projected"),
     answered("learner.value_after_end", "record"),
     answered("learner.undiscounted", "record"),
@@ -295,7 +297,8 @@ fn run(fault: &str, economy: &Economy, model: Option<&Model>) -> Outcome {
 fn says(fault: &str, model: &Model, words: &str) -> bool {
     let solved = fault::with(fault, || solve(model, &Request::default(), &mut silent));
     let said = solved.map_or_else(|d| d, |s| s.certificate.reasons);
-    said.iter().any(|d| d.headline.contains(words))
+    said.iter()
+        .any(|d| d.headline.contains(words) || d.hint.iter().any(|h| h.contains(words)))
 }
 
 #[test]

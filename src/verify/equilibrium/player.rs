@@ -132,7 +132,7 @@ impl<'a> Seated<'a> {
         played: &'b Played,
         trials: &mut Trials,
     ) -> Result<WorldEvidence<'b>, Diagnostic> {
-        let (units, unit) = units(trials, &self.seat, &self.value, played)?;
+        let (units, unit) = units(trials, &self.seat, &self.value, &played.met())?;
         Ok(WorldEvidence {
             model: self.model,
             solution: &self.solution,

@@ -376,7 +376,7 @@ impl<'a> Reader<'a> {
             .ok_or_else(|| Diagnostic::error("E0905", "the grid of the solution does not ascend"))?;
         let played = play::play(self.model, self.solution, &seat, &value, options, &Apart::default())?;
         let mut trials = Trials::new(self.model, &seat, &value, LANES, options.seed)?;
-        let (sizes, unit) = units(&mut trials, &seat, &value, &played)?;
+        let (sizes, unit) = units(&mut trials, &seat, &value, &played.met())?;
         let size = statistics::mean(&sizes);
         let everywhere = self.solution.nodes() <= STATES;
         let mut at: Vec<Vec<f64>> = match everywhere {

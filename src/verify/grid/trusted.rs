@@ -1,7 +1,7 @@
 //! Where a solution can be trusted: the largest box around what simulated lives visit in which Bellman residuals are small.
 //!
 //! The box starts as the range that each state visits and grows along one state at a time, as long as no point between nodes that it takes in has a
-//! residual above the threshold or is carried off the grid ([`carried`]). Points beyond the box that are mostly good again mean spikes: the value is
+//! residual above the threshold or is carried off the grid ([`carried`]); it ends where the estimate of the economy's own judge says so ([`Trusted::narrow`]). Points beyond the box that are mostly good again mean spikes: the value is
 //! wrong at a few places that an interpolant then carries on.
 
 use super::{Certificate, GridEvidence, Proof, carried};
@@ -34,6 +34,21 @@ pub struct Trusted {
     /// Points where the value is off although most points farther out are solved well: `(states, residual)`, with one value per
     /// state.
     pub spikes: Vec<(Vec<f64>, f64)>,
+}
+
+impl Trusted {
+    /// Ends where another judge says that the value is not known well enough any more: `close` has `(lowest, highest)` for each of `states`.
+    pub fn narrow(&mut self, states: &[SolvedState], close: &[(f64, f64)]) {
+        for (state, (lo, hi)) in states.iter().zip(close) {
+            let Some(own) = self.ranges.iter_mut().find(|r| r.name == state.name) else {
+                continue;
+            };
+            let inside = |r: &TrustedRange| state.nodes.iter().filter(|x| **x >= r.lo && **x <= r.hi).count();
+            let before = inside(own);
+            (own.lo, own.hi) = (own.lo.max(*lo), own.hi.min(*hi));
+            self.share *= inside(own) as f64 / before.max(1) as f64;
+        }
+    }
 }
 
 /// The region around the visited set, and spikes beyond it.
@@ -195,6 +210,14 @@ mod tests {
         );
         assert_eq!((t.ranges[0].lo, t.ranges[0].hi), (0.0, 79.5));
         assert!((t.share - 0.8).abs() < 0.011 && t.spikes.is_empty(), "{t:?}");
+    }
+
+    #[test]
+    fn the_box_ends_where_the_other_judge_says() {
+        let mut t = region(&line(), &[(40.0, 60.0)], &points(|_| 1e-6), 1e-3);
+        t.narrow(&line(), &[(25.2, 200.0)]);
+        assert_eq!((t.ranges[0].lo, t.ranges[0].hi), (25.2, 100.0));
+        assert!((t.share - 75.0 / 101.0).abs() < 1e-12, "{t:?}");
     }
 
     #[test]

@@ -204,6 +204,54 @@ fn again(bench: &WorldEvidence, trials: &mut Trials, found: &mut [Found]) -> Res
     Ok(())
 }
 
+/// How far apart, in the bench's unit, what two choices are worth may be and be the same.
+const SAME: f64 = 1e-11;
+/// Fewest deviations along a choice by which it is said to change nothing.
+const FEWEST: usize = 40;
+
+/// Says which choices change nothing at any place: what was `tried`, with what it was `worth`, holds the choice that is played first at each place.
+fn idle(
+    bench: &WorldEvidence,
+    visits: &[Visit],
+    tried: &[(usize, Vec<f64>)],
+    worth: &[Worth],
+    out: &mut WorldCertificate,
+) {
+    let mut here = vec![f64::NAN; visits.len()];
+    for ((i, a), w) in tried.iter().zip(worth) {
+        if here[*i].is_nan() && *a == visits[*i].actions {
+            here[*i] = w.open();
+        }
+    }
+    for (c, choice) in bench.seat.choices.iter().enumerate() {
+        let alone = |i: usize, a: &[f64]| {
+            let own = a.iter().zip(&visits[i].actions).enumerate();
+            own.filter(|(_, (x, y))| x != y).map(|(k, _)| k).eq([c])
+        };
+        let mut others = tried
+            .iter()
+            .zip(worth)
+            .filter(|((i, a), w)| alone(*i, a) && w.open().is_finite());
+        let many = others.clone().count();
+        let matters = |((i, _), w): (&(usize, Vec<f64>), &Worth)| {
+            let rounding = 1e-13 * here[*i].abs();
+            !((w.open() - here[*i]).abs() <= SAME * bench.units[*i] + rounding)
+        };
+        if many < FEWEST || others.any(matters) {
+            continue;
+        }
+        let head = format!(
+            "nothing depends on {}: every choice is worth the same wherever lives go",
+            choice.name
+        );
+        out.reasons.push(
+            Diagnostic::warning("W0982", head)
+                .note("the policy, the steady state and the moments are those of one of many best policies")
+                .hint("let the reward depend on the choice, directly or through the laws of motion"),
+        );
+    }
+}
+
 /// What one deviation gains.
 pub struct Deviations;
 
@@ -294,6 +342,7 @@ pub fn prove(bench: &WorldEvidence, trials: &mut Trials, out: &mut WorldCertific
         .collect();
     worth.extend(trials.worth(visits, &jobs, DRAWS[0])?);
     tried.extend(also);
+    idle(bench, visits, &tried, &worth, out);
     let mut found: Vec<Found> = Vec::new();
     for &i in &places {
         let mut own = (0..tried.len()).filter(|k| tried[*k].0 == i);

@@ -137,6 +137,9 @@ pub(super) fn evaluate(
         Some(_) => tastes::evaluate(bench, trials, mesh, places, &values, draws)?,
     };
     fault!("verdict.estimate_small", do { right.iter_mut().for_each(|b| *b *= 0.01); });
+    // Everything as multiples of its size: what is wrong where values are huge would hide what is wrong where lives go.
+    let sizes = &mesh.sizes;
+    right.iter_mut().zip(sizes).for_each(|(b, s)| *b /= s);
     // A place from which nothing feasible leads says nothing about its neighbours.
     let sound: Vec<bool> = right.iter().map(|b| b.is_finite()).collect();
     right
@@ -149,7 +152,7 @@ pub(super) fn evaluate(
         |x, y| {
             for (i, row) in rows.iter().enumerate() {
                 let later: f64 = if sound[i] {
-                    row.iter().map(|(k, w)| w * x[*k]).sum()
+                    row.iter().map(|(k, w)| w * x[*k]).sum::<f64>() / sizes[i]
                 } else {
                     0.0
                 };

@@ -11,6 +11,7 @@ use super::closely;
 use super::errors::{Errors, FURTHER, MORE, evaluate, same};
 use super::improve::improve;
 use super::mesh::Mesh;
+use super::outside;
 use super::tastes;
 use super::trials::Trials;
 use super::visit::Visit;
@@ -92,6 +93,9 @@ pub(super) fn prove(
     if let Ok(Found::Errors(errors)) = &mut found {
         closely::look(bench, trials, errors)?;
     }
+    if let (Ok(Found::Errors(errors)), Some(c)) = (&found, trials.correction.take()) {
+        out.close = outside::close(bench, trials, errors, &c)?;
+    }
     match found {
         Ok(Found::Errors(errors)) => report(bench, &errors, out),
         Ok(Found::Not(why)) => not_estimated(bench, &why, out),
@@ -148,9 +152,13 @@ fn with(bench: &WorldEvidence, trials: &mut Trials, draws: usize) -> Result<Foun
         .min(NUMBERS / elements.max(1))
         .min((MOST_TRIALS / each).max(most));
     let last = LAST_PLACES.min(NUMBERS / elements.max(1)).min(LAST_TRIALS / each);
-    let mesh = [most, all, last].into_iter().find_map(|n| Mesh::over(bench, n));
-    let Some(mesh) = mesh else {
-        return Ok(Found::Not("too many states and shocks for a mesh".into()));
+    let spread = |far: &[(f64, f64)]| [most, all, last].into_iter().find_map(|n| Mesh::over(bench, n, far));
+    let too_many = || Ok(Found::Not("too many states and shocks for a mesh".into()));
+    let Some(first) = spread(&bench.played.ranges) else {
+        return too_many();
+    };
+    let Some(mesh) = spread(&outside::led(bench, trials, &first)?) else {
+        return too_many();
     };
     let mesh = Arc::new(mesh);
     let places = mesh.visits(bench)?;
@@ -165,6 +173,17 @@ fn with(bench: &WorldEvidence, trials: &mut Trials, draws: usize) -> Result<Foun
     let visits: Vec<Visit> = number.iter().map(|i| met[*i].clone()).collect();
     let units: Vec<f64> = number.iter().map(|i| bench.units[*i]).collect();
     let ranges = trials.ranges(&visits)?;
+    let cost = places.len() * each * 12;
+    if mesh.is_wider() && tastes::scale(bench.seat).is_none() && !tastes::among_several(bench.seat) {
+        outside::improved(
+            bench,
+            trials,
+            &mesh,
+            (&places, &mut actions),
+            draws,
+            outside::steps(cost),
+        )?;
+    }
     let mut left = STEPS;
     loop {
         let Some(correction) = evaluate(bench, trials, &mesh, &places, &actions, draws)? else {
@@ -211,8 +230,8 @@ fn with(bench: &WorldEvidence, trials: &mut Trials, draws: usize) -> Result<Foun
             .map(|(b, v)| b.q - value_at(bench.value, v))
             .collect();
         let largest = value.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
-        let cost = places.len() * each * 12;
-        if left == 0 || cost > FURTHER || !(gains / weights * bench.played.weight > SETTLED * largest) {
+        let gained = left > 0 && cost <= FURTHER && gains / weights * bench.played.weight > SETTLED * largest;
+        if !gained {
             let value = value.into_iter().map(|x| x + ever).collect();
             return Ok(Found::Errors(Errors {
                 doubt: vec![vec![0.0; bench.seat.choices.len()]; visits.len()],
@@ -228,11 +247,7 @@ fn with(bench: &WorldEvidence, trials: &mut Trials, draws: usize) -> Result<Foun
             }));
         }
         left -= 1;
-        let mesh_ranges = trials.ranges(&places)?;
-        let step = improve(bench, trials, &places, &mesh_ranges, draws)?;
-        for (a, b) in actions.iter_mut().zip(step) {
-            *a = b.actions;
-        }
+        outside::improve_once(bench, trials, &mesh, (&places, &mut actions), draws)?;
     }
 }
 

@@ -380,7 +380,7 @@ fn finish(
     for (s, w) in searches.iter_mut().zip(worth) {
         // Beside the highest trial the top of the parabola is the better guess, unless it is lower by more than rounding.
         let q = w.open();
-        if q >= s.best_q - ROUNDING * q.abs() {
+        if q.is_finite() && q >= s.best_q - ROUNDING * q.abs() {
             s.best_q = q.max(s.best_q);
             s.best = s.at.clone();
         }

@@ -3,10 +3,15 @@
 //! The error of a solution swings from node to node of its grid and from state to state of its chains. A mesh follows it: every visited
 //! cell is divided, and a polynomial stands for the function inside that cell alone, so that kinks at the nodes stay kinks. Where
 //! there are too many cells the mesh is even and coarser than they are; it then sees the part of the error that is smooth.
+//!
+//! What lives do not visit counts, too, as far as chance leads there in the end: an error at the end of the grid comes back through the values of all places between.
+//! So the mesh goes on beyond what is visited to the ends of the grid and to where the grid is left, in larger cells. Values may differ there by
+//! powers of ten from those that lives meet; what the mesh carries is a function relative to a size ([`Size`]), which grows with the value.
 
 use super::WorldEvidence;
+use super::line::{Along, Line};
 use super::seat::SolvedSeat;
-use super::value::{Weights, weights};
+use super::value_at;
 use super::visit::{Landings, Visit};
 use crate::diag::Diagnostic;
 use crate::env::behaviour::Actor;
@@ -15,181 +20,120 @@ use crate::env::worlds::Worlds;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Parts of a cell of the state grid.
-const PARTS: usize = 4;
+/// Groups of cells on each side of what is visited and parts of each, from the finest; the first for which there are few enough places is taken.
+const LEVELS: [(usize, usize); 6] = [(usize::MAX, 4), (24, 4), (8, 4), (8, 2), (3, 1), (1, 1)];
+/// How many times as many places as over what is visited there may be in all.
+const MORE: usize = 4;
 /// Fewest nodes along a line that is made coarser.
 const FEWEST: usize = 5;
 /// Most periods that each have places of their own.
 const PERIODS: usize = 200;
 
-/// How a function is read along a line.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Along {
-    /// At the nearest node.
-    Nearest,
-    /// By the polynomial of the cell: so many parts each.
-    Cells(usize),
-    /// By the cubic through the four nearest nodes.
-    Smooth,
+/// How large what a mesh carries may be at a place: the distance of the value there from one that lives meet, but no less than how much those differ.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    typical: f64,
+    spread: f64,
 }
 
-/// One dimension of a mesh.
-#[derive(Clone, Debug)]
-struct Line {
-    nodes: Vec<f64>,
-    along: Along,
-    /// Nodes are whole numbers.
-    whole: bool,
-    /// Nodes are even in the log.
-    log: bool,
-}
-
-impl Line {
-    fn whole(lo: f64, hi: f64) -> Line {
-        let (lo, hi) = (lo.floor() as i64, hi.ceil() as i64);
-        Line {
-            nodes: (lo..=hi.max(lo)).map(|x| x as f64).collect(),
-            along: Along::Nearest,
-            whole: true,
-            log: false,
-        }
-    }
-
-    /// Cells between `breaks`, each in `parts`.
-    fn cells(breaks: &[f64], parts: usize, log: bool) -> Line {
-        let mut nodes = Vec::with_capacity((breaks.len() - 1) * parts + 1);
-        for b in breaks.windows(2) {
-            nodes.extend((0..parts).map(|i| mix(b[0], b[1], i as f64 / parts as f64, log)));
-        }
-        nodes.extend(breaks.last());
-        Line {
-            nodes,
-            along: Along::Cells(parts),
-            whole: false,
-            log,
-        }
-    }
-
-    /// Along a state of the solution's grid: over the cells that hold `lo` to `hi`, and beyond its ends as far as `far` goes, there in cells each twice as
-    /// wide as the one before.
-    fn of_state(grid: &[f64], (lo, hi): (f64, f64), far: (f64, f64), log: bool) -> Line {
-        let n = grid.len();
-        if n < 2 {
-            return Line {
-                nodes: grid.to_vec(),
-                along: Along::Nearest,
-                whole: false,
-                log,
+impl Size {
+    fn of(bench: &WorldEvidence) -> Size {
+        let mut values: Vec<f64> = bench.played.visits.iter().map(|v| value_at(bench.value, v)).collect();
+        values.retain(|v| v.is_finite());
+        values.sort_by(f64::total_cmp);
+        let (Some(first), Some(last)) = (values.first(), values.last()) else {
+            return Size {
+                typical: 0.0,
+                spread: 1.0,
             };
-        }
-        // What leads off the grid leads over all that lies before its end.
-        let (lo, hi) = (
-            if far.0 < grid[0] { grid[0] } else { lo },
-            if far.1 > grid[n - 1] { grid[n - 1] } else { hi },
-        );
-        let below = grid.partition_point(|x| *x < lo).clamp(1, n) - 1;
-        let above = grid.partition_point(|x| *x <= hi).clamp(1, n - 1);
-        let (first, last) = (below.min(n - 2), above.max(below.min(n - 2) + 1));
-        let mut breaks = beyond(grid[0], grid[1], far.0, log);
-        breaks.reverse();
-        breaks.extend(&grid[first..=last]);
-        breaks.extend(beyond(grid[n - 1], grid[n - 2], far.1, log));
-        Line::cells(&breaks, PARTS, log)
-    }
-
-    /// Along a continuous shock: the states of its chain that are visited, and what lies beyond them.
-    fn of_shock(links: &[f64], lo: f64, hi: f64) -> Line {
-        if !(lo < hi) {
-            return Line {
-                nodes: vec![lo],
-                along: Along::Nearest,
-                whole: false,
-                log: false,
-            };
-        }
-        let gap = 0.1 * (hi - lo) / links.len() as f64;
-        let mut breaks = vec![lo];
-        breaks.extend(links.iter().copied().filter(|x| *x > lo + gap && *x < hi - gap));
-        breaks.push(hi);
-        let parts = match breaks.len() - 1 {
-            1 | 2 => 4,
-            3 | 4 => 3,
-            _ => 2,
         };
-        Line::cells(&breaks, parts, false)
-    }
-
-    /// Even, with about `n` nodes.
-    fn coarser(&self, n: usize) -> Line {
-        let (a, b) = (self.nodes[0], self.nodes[self.nodes.len() - 1]);
-        let mut nodes: Vec<f64> = (0..n)
-            .map(|i| mix(a, b, i as f64 / (n - 1) as f64, self.log))
-            .map(|x| if self.whole { x.round() } else { x })
-            .collect();
-        nodes.dedup();
-        Line {
-            nodes,
-            along: Along::Smooth,
-            ..*self
+        let mut units: Vec<f64> = bench.units.iter().copied().filter(|u| u.is_finite()).collect();
+        units.sort_by(f64::total_cmp);
+        let unit = units.get(units.len() / 2).copied().unwrap_or(0.0);
+        let spread = (last - first).max(unit);
+        Size {
+            typical: values[values.len() / 2],
+            spread: if spread > 0.0 { spread } else { 1.0 },
         }
     }
 
-    fn at(&self, x: f64) -> Weights {
-        let n = self.nodes.len();
-        let inside = x.max(self.nodes[0]).min(self.nodes[n - 1]);
-        if n == 1 {
-            return Weights::new(std::iter::once((0, 1.0)));
-        }
-        let cell = self.nodes.partition_point(|v| *v <= inside).clamp(1, n - 1) - 1;
-        match self.along {
-            Along::Nearest => {
-                let up = inside - self.nodes[cell] > 0.5 * (self.nodes[cell + 1] - self.nodes[cell]);
-                Weights::new(std::iter::once((cell + usize::from(up), 1.0)))
-            }
-            Along::Cells(parts) => {
-                let first = cell / parts * parts;
-                Weights::polynomial(&self.nodes, first, (first + parts + 1).min(n), inside)
-            }
-            Along::Smooth => weights(&self.nodes, inside),
-        }
+    /// The size where the value is `v`.
+    pub fn at(&self, v: f64) -> f64 {
+        let size = ((v - self.typical) / self.spread).hypot(1.0) * self.spread;
+        if size.is_finite() { size } else { self.spread }
     }
 }
 
-/// Ends of cells from `end` of a grid outwards until `far` is reached, the first as wide as the grid's last one (to the node `inner`) and each twice as
-/// wide as the one before; none where `far` is not beyond.
-fn beyond(end: f64, inner: f64, far: f64, log: bool) -> Vec<f64> {
-    let mut out = Vec::new();
-    let (mut last, mut step) = (end, 1.0);
-    while (far - last) * (end - inner) > 0.0 {
-        let next = mix(inner, end, step + 1.0, log);
-        last = if (far - next) * (end - inner) > 0.0 { next } else { far };
-        out.push(last);
-        step = 2.0 * step + 1.0;
-    }
-    out
-}
-
-/// A point between two numbers.
-fn mix(a: f64, b: f64, t: f64, log: bool) -> f64 {
-    if log && a > 0.0 {
-        (a.ln() + t * (b.ln() - a.ln())).exp()
-    } else {
-        a + t * (b - a)
-    }
-}
-
-/// Places over everything visited.
+/// Places over everything visited, and over what chance leads to from there.
 #[derive(Clone, Debug)]
 pub struct Mesh {
     /// States, shocks, and the period where there is a last one.
     lines: Vec<Line>,
     states: usize,
     horizon: Option<usize>,
+    /// The size of what is carried, where the value is known.
+    size: Size,
+    /// The size of what is carried at each place.
+    pub sizes: Vec<f64>,
 }
 
 impl Mesh {
-    /// At most about `most` places; `None` if that many cannot be spread over so many states and shocks.
-    pub fn over(bench: &WorldEvidence, most: usize) -> Option<Mesh> {
+    /// At most about `most` places over what is visited and [`MORE`] times as many with what lies beyond, as far as `far` says (one pair per state); `None` if that
+    /// many cannot be spread over so many states and shocks.
+    pub fn over(bench: &WorldEvidence, most: usize, far: &[(f64, f64)]) -> Option<Mesh> {
+        let mut lines = Mesh::lines(bench);
+        let size = |lines: &[Line]| {
+            lines
+                .iter()
+                .map(|l| l.nodes.len())
+                .try_fold(1usize, |n, k| n.checked_mul(k))
+                .unwrap_or(usize::MAX)
+        };
+        let horizon = bench.model.horizon;
+        let chain = |k: usize| {
+            let shock = k.checked_sub(bench.solution.states.len());
+            shock
+                .and_then(|s| bench.seat.shocks.get(s))
+                .is_some_and(|s| !s.continuous)
+        };
+        let dated = |k: usize| horizon.is_some() && k + 1 == bench.solution.states.len() + bench.seat.shocks.len() + 1;
+        while size(&lines) > most {
+            let longest = (0..lines.len())
+                .filter(|k| !chain(*k) && !dated(*k) && lines[*k].nodes.len() > FEWEST)
+                .max_by_key(|k| lines[*k].nodes.len())?;
+            let n = lines[longest].nodes.len();
+            lines[longest] = lines[longest].coarser((n * 7 / 10).max(FEWEST));
+        }
+        let wider = LEVELS.iter().map(|level| {
+            let mut out = lines.clone();
+            for ((line, s), far) in out.iter_mut().zip(&bench.solution.states).zip(far) {
+                if !s.integer {
+                    *line = line.wider(&s.nodes, *far, *level);
+                }
+            }
+            out
+        });
+        let wider = wider.into_iter().find(|lines| size(lines) <= most.saturating_mul(MORE));
+        let lines = fault!("verdict.outside_unseen", lines, wider.unwrap_or(lines));
+        let mut out = Mesh {
+            states: bench.solution.states.len(),
+            lines,
+            horizon,
+            size: Size::of(bench),
+            sizes: Vec::new(),
+        };
+        let shocks = bench.seat.shocks.len();
+        let sizes = (0..out.places()).map(|k| {
+            let x = out.place(k);
+            let (states, rest) = x.split_at(out.states);
+            let v = bench.value.at(states, &rest[..shocks], out.period(&x, bench.seat));
+            out.size.at(v)
+        });
+        out.sizes = sizes.collect();
+        Some(out)
+    }
+
+    fn lines(bench: &WorldEvidence) -> Vec<Line> {
         let mut lines = Vec::new();
         let streaks = &bench.played.streaks;
         for (k, (s, (lo, hi))) in bench.solution.states.iter().zip(&bench.played.ranges).enumerate() {
@@ -198,8 +142,8 @@ impl Mesh {
             lines.push(if s.integer {
                 Line::whole(lo, hi)
             } else {
-                let far = streaks.range.get(k).filter(|_| streaks.left.is_some());
-                Line::of_state(&s.nodes, (lo, hi), far.copied().unwrap_or((lo, hi)), s.log)
+                let close = streaks.range.get(k).filter(|_| streaks.left.is_some());
+                Line::of_state(&s.nodes, (lo, hi), close.copied().unwrap_or((lo, hi)), s.log)
             });
         }
         for (s, (lo, hi)) in bench.seat.shocks.iter().zip(&bench.played.shock_ranges) {
@@ -209,42 +153,76 @@ impl Mesh {
                 Line::whole(0.0, s.values.len() as f64 - 1.0)
             });
         }
-        let horizon = bench.model.horizon;
-        if let Some(h) = horizon {
+        if let Some(h) = bench.model.horizon {
             let line = Line::whole(0.0, h.max(1) as f64 - 1.0);
             lines.push(if h > PERIODS { line.coarser(PERIODS) } else { line });
         }
-        let chain = |k: usize| {
-            let shock = k.checked_sub(bench.solution.states.len());
-            shock
-                .and_then(|s| bench.seat.shocks.get(s))
-                .is_some_and(|s| !s.continuous)
-        };
-        let dated = |k: usize| horizon.is_some() && k + 1 == bench.solution.states.len() + bench.seat.shocks.len() + 1;
-        let size = |lines: &[Line]| {
-            lines
-                .iter()
-                .map(|l| l.nodes.len())
-                .try_fold(1usize, |n, k| n.checked_mul(k))
-                .unwrap_or(usize::MAX)
-        };
-        while size(&lines) > most {
-            let longest = (0..lines.len())
-                .filter(|k| !chain(*k) && !dated(*k) && lines[*k].nodes.len() > FEWEST)
-                .max_by_key(|k| lines[*k].nodes.len())?;
-            let n = lines[longest].nodes.len();
-            lines[longest] = lines[longest].coarser((n * 7 / 10).max(FEWEST));
+        lines
+    }
+
+    /// Whether it goes beyond what lives visit.
+    pub fn is_wider(&self) -> bool {
+        let wider = |l: &Line| l.nodes[0] < l.inner.0 || l.nodes[l.nodes.len() - 1] > l.inner.1;
+        self.lines.iter().any(wider)
+    }
+
+    /// The same places, with functions between them read by lines.
+    pub fn by_lines(&self) -> Mesh {
+        let mut out = self.clone();
+        for l in &mut out.lines {
+            if l.along != Along::Nearest {
+                l.along = Along::Straight;
+            }
         }
-        Some(Mesh {
-            states: bench.solution.states.len(),
-            lines,
-            horizon,
-        })
+        out
     }
 
     /// Number of places.
     pub fn places(&self) -> usize {
         self.lines.iter().map(|l| l.nodes.len()).product()
+    }
+
+    /// Whether place `p` lies beyond what lives visit along any state.
+    pub fn is_beyond(&self, p: usize) -> bool {
+        let x = self.place(p);
+        let inside = |k: usize| x[k] >= self.lines[k].inner.0 && x[k] <= self.lines[k].inner.1;
+        (0..self.states).any(|k| !inside(k))
+    }
+
+    /// The state along which place `p` lies beyond what lives visit, and the node there, where it is one state alone.
+    pub fn beyond(&self, p: usize) -> Option<(usize, usize)> {
+        let x = self.place(p);
+        let inside = |k: usize| x[k] >= self.lines[k].inner.0 && x[k] <= self.lines[k].inner.1;
+        let mut out = (0..self.states).filter(|k| !inside(*k));
+        let (k, None) = (out.next()?, out.next()) else {
+            return None;
+        };
+        Some((k, self.lines[k].nodes.partition_point(|n| *n < x[k])))
+    }
+
+    /// How far out, from what lives visit, a function on the mesh (one number per place) stays at most 1 along each state: one pair per state. The other states
+    /// are where lives go, shocks and dates anything.
+    pub fn below(&self, values: &[f64]) -> Vec<(f64, f64)> {
+        let mut worst: Vec<Vec<f64>> = self.lines[..self.states]
+            .iter()
+            .map(|l| vec![0.0; l.nodes.len()])
+            .collect();
+        for (p, f) in values.iter().enumerate() {
+            if let Some((k, at)) = self.beyond(p) {
+                worst[k][at] = f64::max(worst[k][at], if f.is_nan() { f64::INFINITY } else { *f });
+            }
+        }
+        let of = |(line, worst): (&Line, &Vec<f64>)| {
+            let (first, last) = (
+                line.nodes.partition_point(|n| *n < line.inner.0),
+                line.nodes.partition_point(|n| *n <= line.inner.1),
+            );
+            let fine = |i: &usize| worst[*i] <= 1.0;
+            let below = (0..first).rev().take_while(fine).last().map(|i| line.nodes[i]);
+            let above = (last..line.nodes.len()).take_while(fine).last().map(|i| line.nodes[i]);
+            (below.unwrap_or(line.inner.0), above.unwrap_or(line.inner.1))
+        };
+        self.lines[..self.states].iter().zip(&worst).map(of).collect()
     }
 
     /// Coordinates of a place: states, shocks, period.
@@ -270,6 +248,19 @@ impl Mesh {
         self.over_lines(&x, 0, 0, 1.0, each);
     }
 
+    /// The size of what is carried where a draw leads and the value is `v`: beyond the mesh no larger than at its end. What is wrong there stands for what is wrong farther out,
+    /// and must not grow with the distance: who could leave for where it has grown enough would seem to be well off.
+    fn size_at(&self, states: &[f64], shocks: &[f64], period: usize, v: f64) -> f64 {
+        let own = self.size.at(v);
+        let outside = self.lines.iter().zip(states).any(|(l, x)| l.beyond(*x));
+        if !outside {
+            return own;
+        }
+        let mut most = f64::NEG_INFINITY;
+        self.spread(states, shocks, period, &mut |i, _| most = most.max(self.sizes[i]));
+        if most > f64::NEG_INFINITY { own.min(most) } else { own }
+    }
+
     fn over_lines(
         &self,
         x: &dyn Fn(usize) -> f64,
@@ -289,7 +280,7 @@ impl Mesh {
         }
     }
 
-    /// For each job of `jobs` the places where it leads, with weights times probabilities and discount factors.
+    /// For each job of `jobs` the places where it leads, with weights times probabilities and discount factors, times the size of what is carried there.
     pub fn rows(&self, landings: &Landings, jobs: usize) -> Vec<Vec<(usize, f64)>> {
         let width = landings.places.len() / landings.jobs.len().max(1);
         let starts: Vec<usize> = (0..=jobs)
@@ -304,11 +295,13 @@ impl Mesh {
                     for l in starts[j]..starts[j + 1] {
                         let at = &landings.places[l * width..(l + 1) * width];
                         let (states, shocks) = at.split_at(self.states);
-                        self.spread(states, shocks, landings.periods[l] as usize, &mut |i, w| {
+                        let period = landings.periods[l] as usize;
+                        let weight = landings.chances[l] * self.size_at(states, shocks, period, landings.values[l]);
+                        self.spread(states, shocks, period, &mut |i, w| {
                             if sums[i] == 0.0 {
                                 touched.push(i);
                             }
-                            sums[i] += w * landings.chances[l];
+                            sums[i] += w * weight;
                         });
                     }
                     touched.sort_unstable();
@@ -325,9 +318,33 @@ impl Mesh {
     /// # Errors
     /// Those of the economy's programs (E0990), and E0815 to E0817 for a policy that cannot be played somewhere.
     pub fn visits(&self, bench: &WorldEvidence) -> Result<Vec<Visit>, Diagnostic> {
+        let all: Vec<Vec<f64>> = (0..self.places()).map(|k| self.place(k)).collect();
+        self.visits_at(bench, &all)
+    }
+
+    /// So many of the places at the ends of each line, as visits.
+    ///
+    /// # Errors
+    /// As [`Mesh::visits`].
+    pub fn at_ends(&self, bench: &WorldEvidence, many: usize) -> Result<Vec<Visit>, Diagnostic> {
+        let at_end = |x: &[f64]| {
+            let own = x.iter().zip(&self.lines).take(self.states);
+            own.into_iter()
+                .any(|(x, l)| *x == l.nodes[0] || *x == l.nodes[l.nodes.len() - 1])
+        };
+        let all: Vec<Vec<f64>> = (0..self.places())
+            .map(|k| self.place(k))
+            .filter(|x| at_end(x))
+            .collect();
+        let stride = all.len().div_ceil(many).max(1) | 1;
+        let all: Vec<Vec<f64>> = all.into_iter().step_by(stride).collect();
+        self.visits_at(bench, &all)
+    }
+
+    /// `all`: states, shocks, period of each place.
+    fn visits_at(&self, bench: &WorldEvidence, all: &[Vec<f64>]) -> Result<Vec<Visit>, Diagnostic> {
         let (model, seat) = (bench.model, bench.seat);
         let elements: usize = model.graph.inputs.iter().map(|i| model.graph.elements(&i.shape)).sum();
-        let all: Vec<Vec<f64>> = (0..self.places()).map(|k| self.place(k)).collect();
         let lanes = all.len().min(2_000_000 / elements.max(1)).max(1);
         let mut worlds = Worlds::new(model, None, lanes, bench.options.seed, &[])?;
         let mut actor = Actor::new(&worlds, &Behaviour::Solved(Arc::new(bench.solution.clone())).into())?;
@@ -390,17 +407,18 @@ impl Mesh {
 pub struct Correction {
     /// The mesh that carries the function.
     pub mesh: Arc<Mesh>,
-    /// The values of the function, one number per place of the mesh.
+    /// The values of the function as multiples of its size, one number per place of the mesh.
     pub values: Arc<Vec<f64>>,
 }
 
 impl Correction {
-    /// The function at `states` (one value per state) and stored `shocks` (one value per shock); beyond the mesh that at its edge.
-    pub fn at(&self, states: &[f64], shocks: &[f64], period: usize) -> f64 {
+    /// The function at `states` (one value per state) and stored `shocks` (one value per shock), where the value is `v`; beyond the mesh that at its edge, by its
+    /// size.
+    pub fn at(&self, states: &[f64], shocks: &[f64], period: usize, v: f64) -> f64 {
         let mut sum = 0.0;
         self.mesh
             .spread(states, shocks, period, &mut |i, w| sum += w * self.values[i]);
-        sum
+        sum * self.mesh.size_at(states, shocks, period, v)
     }
 }
 
@@ -408,54 +426,40 @@ impl Correction {
 mod tests {
     use super::*;
 
-    fn read(line: &Line, x: f64, f: impl Fn(f64) -> f64) -> f64 {
-        line.at(x).iter().map(|(i, w)| w * f(line.nodes[*i])).sum()
+    #[test]
+    fn sizes_grow_where_values_are_far_from_those_of_lives() {
+        let size = Size {
+            typical: -10.0,
+            spread: 3.0,
+        };
+        assert_eq!((size.at(-10.0), size.at(f64::NEG_INFINITY)), (3.0, 3.0));
+        assert!((size.at(-14.0) - 5.0).abs() < 1e-12 && (size.at(-3010.0) - 3000.0).abs() < 0.01);
     }
 
     #[test]
-    fn cells_hold_polynomials_and_kinks_at_their_ends() {
-        let line = Line::cells(&[0.0, 1.0, 3.0], 4, false);
-        assert_eq!(line.nodes, [0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0]);
-        for x in [0.0, 0.1, 0.93, 1.0, 1.07, 2.2, 3.0] {
-            let cubic = |x: f64| 1.0 - x + 0.5 * x.powi(3) + x.powi(4);
-            assert!((read(&line, x, cubic) - cubic(x)).abs() < 1e-10, "{x}");
-            let kinked = |x: f64| (x - 1.0).abs();
-            assert!((read(&line, x, kinked) - kinked(x)).abs() < 1e-12, "{x}");
-        }
-        // Beyond the ends what stands at them.
-        assert_eq!(read(&line, 9.0, |x| x), 3.0);
-        assert_eq!(read(&line, -1.0, |x| x), 0.0);
-    }
-
-    #[test]
-    fn lines_run_over_what_was_visited() {
-        let grid = [0.0, 1.0, 2.0, 3.0, 4.0];
-        let ends = |l: &Line| (l.nodes[0], l.nodes[l.nodes.len() - 1]);
-        assert_eq!(ends(&Line::of_state(&grid, (1.2, 2.5), (1.2, 2.5), false)), (1.0, 3.0));
-        assert_eq!(ends(&Line::of_state(&grid, (0.0, 0.0), (0.0, 0.0), false)), (0.0, 1.0));
-        assert_eq!(ends(&Line::of_state(&grid, (4.0, 4.0), (4.0, 4.0), false)), (3.0, 4.0));
-        assert_eq!(
-            Line::of_state(&grid, (1.2, 2.5), (1.2, 2.5), false).nodes.len(),
-            2 * PARTS + 1
-        );
-        // Off the grid in cells of 1 and 2, and what is left.
-        let far = Line::of_state(&grid, (3.2, 3.5), (3.0, 8.5), false);
-        assert_eq!((ends(&far), far.nodes.len()), ((3.0, 8.5), 4 * PARTS + 1));
-        assert_eq!(far.nodes[2 * PARTS], 5.0);
-        assert_eq!(far.nodes[3 * PARTS], 7.0);
-        let ratio = [1.0, 2.0, 4.0];
-        let far = ends(&Line::of_state(&ratio, (3.0, 3.5), (0.1, 3.0), true));
-        assert!((far.0 - 0.1).abs() < 1e-12 && far.1 == 4.0, "{far:?}");
-        assert!((beyond(1.0, 2.0, 0.1, true)[1] - 0.125).abs() < 1e-12);
-        assert_eq!(ends(&Line::of_shock(&[-1.0, 0.0, 1.0], -2.5, 2.0)), (-2.5, 2.0));
-        let log = Line::cells(&[1.0, 4.0], 2, true);
-        assert_eq!(log.nodes, [1.0, 2.0, 4.0]);
-        let whole = Line::whole(0.0, 9.0);
-        assert_eq!((read(&whole, 3.4, |x| x), read(&whole, 3.6, |x| x)), (3.0, 4.0));
-        let coarse = Line::cells(&grid, 8, false).coarser(9);
-        assert_eq!((ends(&coarse), coarse.nodes.len()), ((0.0, 4.0), 9));
-        let cubic = |x: f64| x.powi(3) - x;
-        assert!((read(&coarse, 1.3, cubic) - cubic(1.3)).abs() < 1e-10);
+    fn functions_stay_small_up_to_where_they_first_do_not() {
+        let grid: Vec<f64> = (0..=20).map(f64::from).collect();
+        let line = Line::of_state(&grid, (9.5, 10.5), (9.5, 10.5), false).wider(&grid, (0.0, 20.0), (2, 4));
+        let size = Size {
+            typical: 0.0,
+            spread: 1.0,
+        };
+        let nodes = line.nodes.clone();
+        let mesh = Mesh {
+            lines: vec![line, Line::whole(0.0, 1.0)],
+            states: 1,
+            horizon: None,
+            size,
+            sizes: Vec::new(),
+        };
+        // Off below 2 and above 17 where the shock is 1; inside it does not matter.
+        let off = |p: usize| p % 2 == 1 && (nodes[p / 2] < 2.0 || nodes[p / 2] > 17.0 || nodes[p / 2] == 10.0);
+        let values =
+            |wrong: f64| -> Vec<f64> { (0..mesh.places()).map(|p| if off(p) { wrong } else { 1e-6 }).collect() };
+        assert_eq!(mesh.below(&values(1e3)), [(2.0, 17.0)]);
+        assert_eq!(mesh.below(&values(f64::NAN)), [(2.0, 17.0)]);
+        assert_eq!(mesh.below(&values(0.5)), [(0.0, 20.0)]);
+        assert_eq!((mesh.beyond(0), mesh.beyond(mesh.places() / 2)), (Some((0, 0)), None));
     }
 
     #[test]
@@ -464,19 +468,30 @@ mod tests {
             lines: vec![Line::cells(&[0.0, 1.0], 2, false), Line::whole(0.0, 2.0)],
             states: 1,
             horizon: Some(3),
+            size: Size {
+                typical: 1.0,
+                spread: 2.0,
+            },
+            sizes: vec![3.0; 9],
         };
         assert_eq!(mesh.places(), 9);
+        // Beyond the ends no larger than there.
+        let far = 1.0 + 2.0 * 99f64.sqrt();
+        let size = |x: f64| mesh.size_at(&[x], &[0.0], 0, far);
+        assert!((size(0.5) - 20.0).abs() < 1e-12 && size(1.5) == 3.0, "{}", size(0.5));
         // Two draws of the first job, none of the second, and one of the third that leads beyond the last period.
         let landings = Landings {
             jobs: vec![0, 0, 2],
             chances: vec![0.4, 0.5, 0.9],
             periods: vec![1, 2, 3],
             places: vec![0.25, 1.0, 0.5],
+            // Typical, and so far from it that the size is twice the spread.
+            values: vec![1.0, 1.0 + 2.0 * 3f64.sqrt(), 1.0],
         };
         let rows = mesh.rows(&landings, 3);
         let value = |k: usize| mesh.place(k)[0] + 10.0 * mesh.place(k)[1];
         let sum: f64 = rows[0].iter().map(|(k, w)| w * value(*k)).sum();
-        assert!((sum - (0.4 * 10.25 + 0.5 * 21.0)).abs() < 1e-12, "{rows:?}");
+        assert!((sum - (2.0 * 0.4 * 10.25 + 4.0 * 0.5 * 21.0)).abs() < 1e-12, "{rows:?}");
         assert!(rows[1].is_empty() && rows[2].is_empty(), "{rows:?}");
     }
 }

@@ -28,7 +28,9 @@ pub mod estimate;
 pub mod hints;
 pub mod improve;
 pub mod interpreter;
+mod line;
 pub mod mesh;
+mod outside;
 mod pieces;
 pub mod play;
 pub mod promise;
@@ -130,6 +132,10 @@ pub struct WorldCertificate {
     /// How far the value and each choice are from the best ones, as estimated; one entry per row of that table.
     #[serde(default)]
     pub errors: Vec<Estimate>,
+    /// Around what lives visit, where the value is estimated to be as close to the best one as it must be: `(lowest, highest)`, one pair per state of the solution;
+    /// empty where that is not known.
+    #[serde(default)]
+    pub close: Vec<(f64, f64)>,
     /// How far lives and streaks go: `(lowest, highest)`, one pair per state of the solution.
     #[serde(skip)]
     pub reached: Vec<(f64, f64)>,
@@ -271,6 +277,9 @@ impl<'a> Hand<'a> {
             out.proofs.extend(part.proofs);
             out.reasons.extend(part.reasons);
             out.errors.extend(part.errors);
+            if !part.close.is_empty() {
+                out.close = part.close;
+            }
         }
         out.draws += self.trials.spent;
         Ok(())
@@ -304,7 +313,7 @@ pub fn judge(
     out.reached.clone_from(&played.streaks.range);
     let trials = || Trials::new(model, &seat, &value, LANES, options.seed);
     let mut first = trials()?;
-    let (units, unit) = units(&mut first, &seat, &value, &played)?;
+    let (units, unit) = units(&mut first, &seat, &value, &played.met())?;
     let policy = PolicyBetween::new(Arc::new(solution.clone()))?;
     let bench = WorldEvidence {
         model,
@@ -351,9 +360,8 @@ pub(super) fn units(
     trials: &mut Trials,
     seat: &SolvedSeat,
     value: &Value,
-    played: &play::Played,
+    visits: &[Visit],
 ) -> Result<(Vec<f64>, &'static str), Diagnostic> {
-    let visits: &Vec<Visit> = &played.visits.iter().chain(&played.extremes).cloned().collect();
     let draws = 16;
     let ranges = trials.ranges(visits)?;
     let mut best: Vec<Option<(f64, f64)>> = vec![None; visits.len()];

@@ -21,7 +21,7 @@ fn asked<T>(model: &Model, solution: &Solution, part: impl Fn(&WorldEvidence, &m
     let value = Value::new(solution, &seat, model.horizon).unwrap();
     let played = play::play(model, solution, &seat, &value, &options, &play::Apart::default()).unwrap();
     let mut trials = Trials::new(model, &seat, &value, LANES, options.seed).unwrap();
-    let (units, unit) = units(&mut trials, &seat, &value, &played).unwrap();
+    let (units, unit) = units(&mut trials, &seat, &value, &played.met()).unwrap();
     let policy = PolicyBetween::new(Arc::new(solution.clone())).unwrap();
     let bench = WorldEvidence {
         model,

@@ -45,6 +45,13 @@ pub struct Played {
     pub streaks: Streaks,
 }
 
+impl Played {
+    /// All places that were met: the visits, then the extremes.
+    pub fn met(&self) -> Vec<Visit> {
+        self.visits.iter().chain(&self.extremes).cloned().collect()
+    }
+}
+
 /// Periods until what remains is worth a hundredth.
 fn length(model: &Model, discount: f64) -> usize {
     if let Some(h) = model.horizon {

@@ -337,7 +337,7 @@ fn again(bench: &WorldEvidence, trials: &mut Trials) -> Result<Kept, Diagnostic>
         &options,
         &super::play::Apart::default(),
     )?;
-    let (units, unit) = super::units(trials, bench.seat, bench.value, &played)?;
+    let (units, unit) = super::units(trials, bench.seat, bench.value, &played.met())?;
     // Draws are shifted at random at each place: over so many places their errors cancel in the mean, and what is left counts as scatter.
     let draws = (AGAIN / played.visits.len().max(1))
         .max(bench.options.draws)

@@ -18,7 +18,7 @@ use crate::env::behaviour::Actor;
 use crate::env::cast::Behaviour;
 use crate::env::worlds::Worlds;
 use crate::env::worlds::trial::{Drawn, Place};
-use crate::solve::solution::Solution;
+use crate::solve::solution::{Solution, SolvedState};
 use std::sync::Arc;
 
 /// Smallest discounted chance of a streak that is followed, and most periods of it.
@@ -114,6 +114,16 @@ pub fn follow(
     Ok(out)
 }
 
+/// Some way beyond the grid of a state: by this ratio where it is in logarithms, else by a share of its range.
+pub fn believed(axis: &SolvedState, ratio: f64) -> (f64, f64) {
+    let (lo, hi) = (axis.nodes[0], axis.nodes[axis.nodes.len() - 1]);
+    if axis.log {
+        (lo / ratio, hi * ratio)
+    } else {
+        (lo - SHARE * (hi - lo), hi + SHARE * (hi - lo))
+    }
+}
+
 /// One shock held at one state of its chain in several worlds.
 struct Streak {
     shock: usize,
@@ -179,11 +189,7 @@ impl Streak {
             for (s, x) in states.iter().enumerate() {
                 let axis = &solution.states[s];
                 let (lo, hi) = (axis.nodes[0], axis.nodes[axis.nodes.len() - 1]);
-                let (least, most) = if axis.log {
-                    (lo / RATIO, hi * RATIO)
-                } else {
-                    (lo - SHARE * (hi - lo), hi + SHARE * (hi - lo))
-                };
+                let (least, most) = believed(axis, RATIO);
                 if !(*x >= least && *x <= most) {
                     self.chance[w] = 0.0;
                 }

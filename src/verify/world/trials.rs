@@ -61,6 +61,8 @@ struct Met {
     consumption: f64,
     /// Zero if nothing follows.
     discount: f64,
+    /// The solution's value of what follows.
+    value: f64,
     period: usize,
     outside: bool,
     /// Whether the life ends.
@@ -343,6 +345,7 @@ impl<'a> Trials<'a> {
                     l.jobs.push((first + leaf.job) as u32);
                     l.chances.push(p * m.discount);
                     l.periods.push(m.period as u32);
+                    l.values.push(m.value);
                     l.places.extend(&at[w * stride..w * stride + width]);
                 }
             }
@@ -384,8 +387,10 @@ impl<'a> Trials<'a> {
                 for (k, m) in met.iter_mut().enumerate().filter(|(_, m)| m.discount != 0.0) {
                     let (states, shocks) = at[k * stride..k * stride + width].split_at(ns);
                     m.outside = value.outside(states);
-                    let more = correction.as_ref().map_or(0.0, |c| c.at(states, shocks, m.period));
-                    m.q += m.discount * (value.at(states, shocks, m.period) + more);
+                    let v = value.at(states, shocks, m.period);
+                    let more = correction.as_ref().map_or(0.0, |c| c.at(states, shocks, m.period, v));
+                    m.value = v;
+                    m.q += m.discount * (v + more);
                 }
             });
         let clears = tried.clears[..many].to_vec();
@@ -412,6 +417,7 @@ impl<'a> Trials<'a> {
             reward,
             consumption: self.consumption.map_or(f64::NAN, |k| self.own(&tried.watched[k], w)),
             discount: if ended { 0.0 } else { discount },
+            value: 0.0,
             period: stand_where(&self.worlds, self.seat, w, states, shocks),
             outside: false,
             ended,

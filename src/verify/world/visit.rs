@@ -29,6 +29,8 @@ pub struct Landings {
     pub periods: Vec<u32>,
     /// Entry x (states, then stored shocks), row-major.
     pub places: Vec<f64>,
+    /// The solution's value there, one per entry.
+    pub values: Vec<f64>,
 }
 
 /// The visit with the largest of `sizes` (one value per visit), in words.

@@ -36,6 +36,7 @@ mod perceived;
 mod places;
 mod program;
 mod random_finite;
+mod retirement;
 mod right_answers;
 mod sessions;
 mod settings;

@@ -31,6 +31,7 @@ const QUICK: &[&str] = &[
     "mccall",
     "monopolist",
     "optimal_stopping",
+    "retirement",
     "two_sectors_labour",
 ];
 

@@ -278,3 +278,62 @@ fn the_best_choice_on_a_curved_limit_is_found_or_refused() {
         }
     }
 }
+
+/// What an `if` pays on a thin piece, or takes away: the best of it and of the wide piece, known from the geometry.
+fn paid(kind: usize, w: f64, r: &mut Numbers) -> Case {
+    let (c, prize) = (r.between(60.0, 90.0), r.between(0.3, 3.0));
+    let top = c + w;
+    // The wide piece's best is 50, worth 0; the thin one's the end nearer to it.
+    let thin = prize - 0.0004 * (c - 50.0) * (c - 50.0);
+    let hill = "-0.0004 * (y - 50)^2";
+    let one =
+        |pays: String| format!("model paid\nagent a {{\n  action y in [0, 100]\n  reward {hill} + ({pays})\n}}\n");
+    match kind {
+        0 => Case {
+            text: one(format!("if y >= {c} and y <= {top} then {prize} else 0")),
+            value: thin.max(0.0),
+        },
+        1 => Case {
+            text: one(format!("if y < {c} then 0 else if y <= {top} then {prize} else 0")),
+            value: thin.max(0.0),
+        },
+        2 => Case {
+            text: one(format!(
+                "(if y >= {c} then {prize} else 0) - (if y > {top} then {prize} else 0)"
+            )),
+            value: thin.max(0.0),
+        },
+        3 => Case {
+            text: format!(
+                "model equal\nagent a {{\n  state k in 0..3, start 1\n  action y in [0, 10]\n  action x in [-4, 4]\n  k' = k\n  observe k\n  reward -0.05 * (y - 3)^2 - 0.1 * (x - 1)^2 + (if y == 2 * k + 1.5 then {prize} else 0)\n  discount 0.9\n}}\n"
+            ),
+            value: (prize - 0.05 * 0.25f64).max(0.0) * 10.0,
+        },
+        _ => Case {
+            text: format!(
+                "model strip\nagent a {{\n  action x in [0, 10]\n  action y in [0, 10]\n  reward -0.1 * ((x - 1)^2 + (y - 1)^2) + (if abs(x + y - 5) <= {w} then {prize} else 0)\n}}\n"
+            ),
+            value: (prize - 0.05 * (3.0 - w) * (3.0 - w)).max(0.0),
+        },
+    }
+}
+
+#[test]
+fn thin_pieces_that_an_if_pays_for_are_found() {
+    let mut r = Numbers(77);
+    for kind in 0..5 {
+        for w in [1e-1, 1e-2, 1e-4, 1e-6] {
+            for _ in 0..2 {
+                let case = paid(kind, w, &mut r);
+                let (value, passed) = solved(&case.text).unwrap_or_else(|e| panic!("{e}\n{}", case.text));
+                let off = (value - case.value).abs() / (1.0 + case.value.abs());
+                assert!(
+                    passed && off < 1e-6,
+                    "{value} for {}, {passed}\n{}",
+                    case.value,
+                    case.text
+                );
+            }
+        }
+    }
+}

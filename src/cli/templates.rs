@@ -64,6 +64,7 @@ templates! {
     "rationing"
     "rbc"
     "rbc_labour"
+    "retirement"
     "rock_paper_scissors"
     "stackelberg"
     "sticky_prices"

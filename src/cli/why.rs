@@ -30,6 +30,8 @@ pub(super) fn list(screen: &Screen) -> Exit {
 struct Fit {
     method: &'static str,
     why_not: Option<String>,
+    /// Why it is taken before the others, if it is.
+    preferred: Option<&'static str>,
 }
 
 /// Explains a model: exit status 0 if a method fits, 1 if none does.
@@ -60,6 +62,7 @@ pub(super) fn run(
     let fits: Vec<Fit> = (verdicts.into_iter())
         .map(|v| Fit {
             method: v.method.name(),
+            preferred: v.preferred.filter(|_| lone),
             // What is in the way of one problem is said once, below.
             why_not: match (v.method, lone) {
                 (methods::Any::One(_), false) => Some("it solves the problem of one who decides".into()),
@@ -74,7 +77,8 @@ pub(super) fn run(
         .clone()
         .or_else(|| crate::solve::method::word(&model, "method"));
     let fitting = |f: &&Fit| f.why_not.is_none() && named.as_ref().is_none_or(|n| n == f.method);
-    let chosen = fits.iter().find(fitting).map(|f| f.method);
+    let first = fits.iter().filter(fitting).find(|f| f.preferred.is_some());
+    let chosen = first.or_else(|| fits.iter().find(fitting)).map(|f| f.method);
     if screen.json {
         screen.json(&as_json(&economy, &fits, refusal.as_ref()));
     } else {
@@ -177,7 +181,10 @@ fn as_text(economy: &Economy, fits: &[Fit], chosen: Option<&str>) -> String {
     for f in fits {
         let says = match &f.why_not {
             Some(why) => format!("no: {why}"),
-            None if chosen == Some(f.method) => "fits, and is taken".into(),
+            None if chosen == Some(f.method) => match f.preferred {
+                Some(why) => format!("fits, and is taken: {why}"),
+                None => "fits, and is taken".into(),
+            },
             None => "fits".into(),
         };
         out.push_str(&format!("  {}: {says}\n", f.method));

@@ -21,6 +21,7 @@ use crate::solve::problem::DecisionProblem;
 use crate::solve::progress::{Watch, kept, solved_before};
 use crate::solve::solution::Solution;
 use crate::solve::steady_state::SteadyState;
+use crate::solve::value_iteration::ValueIteration;
 use crate::verify::first_values::begins;
 use crate::verify::grid::certify;
 use crate::verify::judgement::{in_the_economy, settings};
@@ -226,14 +227,28 @@ impl<'a> Rounds<'a> {
         problem: &Decision,
         progress: &mut dyn Watch,
     ) -> Result<Solution, End> {
-        let task = Task {
+        let task = || Task {
             model: self.model,
             problem,
             guess: self.last.as_ref().and_then(|s| s.values_on(problem)),
             linear: self.fell_back.is_some(),
         };
+        let preferred = match self.by_name {
+            None => methods::preferred(&Structure::of(problem.spec())),
+            Some(_) => None,
+        };
         let mut within = Within::new(progress, problem, self.work.left());
-        let solved = method.solve(task, &mut within);
+        let mut solved = method.solve(task(), &mut within);
+        if let Some((_, why)) = preferred {
+            match &mut solved {
+                Ok(solution) => solution.method = format!("{} ({why})", solution.method),
+                // What was taken for its exactness gives way to what always goes.
+                Err(d) if d.code == "E0901" || d.code == "E0922" => {
+                    solved = ValueIteration.solve(task(), &mut within);
+                }
+                Err(_) => {}
+            }
+        }
         let (spent, over) = (within.spent(), within.over);
         if solved.as_ref().is_err_and(|d| d.code == "E0810") {
             unlimited(self.model, problem, progress)?;

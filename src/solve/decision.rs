@@ -15,6 +15,7 @@ mod builder;
 mod cells;
 mod chances;
 mod compiler;
+mod conditions;
 mod draws;
 pub mod expectation;
 mod finer;
@@ -58,6 +59,7 @@ pub struct Decision {
     spec: Spec,
     programs: Programs,
     alternatives: alternatives::Alternatives,
+    conditions: conditions::Conditions,
     inputs: usize,
     layout: Layout,
     /// Where it is one among several: what the others do.
@@ -226,6 +228,7 @@ impl Decision {
             .collect();
         let unknown = [&noise_ids[..], &shocks_next].concat();
         let alternatives = b.alternatives(&paid, &order, &unknown)?;
+        let conditions = b.conditions((&paid, &read), &order, &unknown)?;
         let discount = b.unroll.dag.as_const(paid.discount);
         let lasts = discount != Some(0.0) && b.discounts();
         let ends = b.unroll.dag.as_const(paid.end) != Some(0.0);
@@ -260,6 +263,7 @@ impl Decision {
             spec,
             programs: compiled.programs,
             alternatives,
+            conditions,
             inputs: order.inputs.len(),
             layout: order.layout.clone(),
             others,
@@ -298,6 +302,19 @@ impl Decision {
             cells,
             chance: together.chance,
         })
+    }
+
+    /// All outputs of a program of what is known before choosing, `[output][lane]`; none without one.
+    fn all_of(&self, program: Option<&Program<f64>>, lanes: &Lanes) -> Vec<Vec<f64>> {
+        let Some(program) = program else {
+            return Vec::new();
+        };
+        let n = lanes_of(lanes);
+        let mut out = vec![vec![0.0; n]; program.outputs()];
+        let mut slices: Vec<&mut [f64]> = out.iter_mut().map(Vec::as_mut_slice).collect();
+        let given = self.given(lanes);
+        self.run(program, 0, &self.operands(lanes, Some(&given)), n, &mut slices);
+        out
     }
 
     /// Mutable access to the problem's description (tests of grids).
@@ -498,20 +515,19 @@ impl DecisionProblem for Decision {
     }
 
     fn inequalities(&self, lanes: &Lanes) -> Vec<Vec<f64>> {
-        let Some(program) = &self.alternatives.inequalities else {
-            return Vec::new();
-        };
-        let mut out = vec![vec![0.0; lanes_of(lanes)]; program.outputs()];
-        let mut slices: Vec<&mut [f64]> = out.iter_mut().map(Vec::as_mut_slice).collect();
-        let given = self.given(lanes);
-        self.run(
-            program,
-            0,
-            &self.operands(lanes, Some(&given)),
-            lanes_of(lanes),
-            &mut slices,
-        );
-        out
+        self.all_of(self.alternatives.inequalities.as_ref(), lanes)
+    }
+
+    fn edges(&self) -> usize {
+        self.conditions.edges
+    }
+
+    fn ways(&self) -> &[Vec<usize>] {
+        &self.conditions.ways
+    }
+
+    fn conditions(&self, lanes: &Lanes) -> Vec<Vec<f64>> {
+        self.all_of(self.conditions.program.as_ref(), lanes)
     }
 
     fn chance(&self, lanes: &Lanes, weight: &mut [f64]) {

@@ -21,6 +21,10 @@ pub trait Method: Sync {
     /// # Errors
     /// What is in the way, as the end of "it cannot solve this model: ..".
     fn fits(&self, structure: &Structure) -> Result<(), String>;
+    /// Why it is taken before methods that stand earlier in the list, where the file names none; `None` if it is not.
+    fn preferred(&self, _: &Structure) -> Option<&'static str> {
+        None
+    }
     /// Whether grids and chains that the file leaves open may be made finer for its certificate's sake: not where the number of
     /// nodes is the method.
     fn refines(&self) -> bool {

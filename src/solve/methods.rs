@@ -118,6 +118,9 @@ pub fn choose(asked: Option<&str>, structure: &Structure) -> Result<&'static dyn
         None => {}
     }
     let mut refused = Diagnostic::error("E0810", "no method solves this model");
+    if let Some((method, _)) = preferred(structure) {
+        return Ok(method);
+    }
     for method in METHODS {
         match method.fits(structure) {
             Ok(()) => return Ok(*method),
@@ -125,6 +128,12 @@ pub fn choose(asked: Option<&str>, structure: &Structure) -> Result<&'static dyn
         }
     }
     Err(refused.hint("econc simulate and econc train take it as it stands"))
+}
+
+/// The method that is taken before all others where none is asked for, with its reason.
+pub fn preferred(structure: &Structure) -> Option<(&'static dyn Method, &'static str)> {
+    let with_reason = |m: &&'static dyn Method| Some((*m, m.preferred(structure)?));
+    METHODS.iter().find_map(with_reason)
 }
 
 /// The method of an economy in which several decide: the one that is asked for, or else the first that fits. `None` where one problem
@@ -192,6 +201,8 @@ pub struct MethodVerdict {
     pub method: Any,
     /// `None` if it fits.
     pub why_not: Option<String>,
+    /// Why it is taken before the others, if it is.
+    pub preferred: Option<&'static str>,
 }
 
 /// One verdict per method, in the order of [`all`]; and why this is not the problem of one who decides, where it is not (E0810 and E0827:
@@ -201,8 +212,10 @@ pub fn verdicts(economy: &Economy) -> (Vec<MethodVerdict>, Option<Diagnostic>) {
         .lone()
         .and_then(|_| Decision::new(economy.model, &Default::default()));
     let structure = problem.map(|p| Structure::of(p.spec()));
+    let first = structure.as_ref().ok().and_then(preferred);
     let verdict = |method: Any| MethodVerdict {
         method,
+        preferred: first.filter(|f| f.0.name() == method.name()).map(|f| f.1),
         why_not: match (&method, &structure) {
             (Any::One(m), Ok(s)) => m.fits(s).err(),
             (Any::One(_), Err(d)) => Some(d.headline.clone()),

@@ -19,6 +19,7 @@ pub mod policy_operator;
 pub mod problem;
 pub mod progress;
 pub mod search;
+mod search_conditions;
 mod search_feasible;
 mod search_pieces;
 mod search_scan;
@@ -29,6 +30,7 @@ pub mod static_game;
 pub mod steady_state;
 mod tabulated;
 pub mod time_iteration;
+mod upper_envelope;
 
 pub mod value_iteration;
 

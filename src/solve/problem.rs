@@ -296,6 +296,20 @@ pub trait DecisionProblem: Sync {
     fn inequalities(&self, _: &Lanes) -> Vec<Vec<f64>> {
         Vec::new()
     }
+    /// How many of the [`Self::conditions`], from the first, are zero where a comparison of continuous actions changes on which depends what is paid or what
+    /// follows; zero without such comparisons.
+    fn edges(&self) -> usize {
+        0
+    }
+    /// Several continuous actions: the ways in which those comparisons and the hard constraints may turn out together, each a list of numbers of
+    /// [`Self::conditions`] of which none is negative there.
+    fn ways(&self) -> &[Vec<usize>] {
+        &[]
+    }
+    /// Differences of what is compared, then the inequalities that [`Self::ways`] are made of, `[number][lane]`.
+    fn conditions(&self, _: &Lanes) -> Vec<Vec<f64>> {
+        Vec::new()
+    }
     /// The factor on the fixed weight of the noise node, one value per lane: chances that depend on states, shocks, actions or
     /// other draws. Solvers ask only where [`Spec::chances_move`].
     fn chance(&self, _: &Lanes, weight: &mut [f64]) {

@@ -97,6 +97,8 @@ pub(super) struct Search<'s> {
     combo: &'s [f64],
     /// [`Search::values`] are slacks.
     pub(super) violation: bool,
+    /// Inequalities are those of conditions.
+    pub(super) conditional: bool,
     pub(super) lo: Vec<Vec<f64>>,
     pub(super) hi: Vec<Vec<f64>>,
 }
@@ -106,6 +108,8 @@ const NEAR: f64 = 1e-4;
 
 /// What may be left of a slope for its first-order condition to be solved.
 const SOLVED: f64 = 1e-3;
+/// What a slope could bring over a whole bracket, relative to the value, for it to be none.
+const FLAT: f64 = 1e-9;
 
 /// The best actions at the states of `n` lanes (`states[s][i]`), given what follows. `guess[a][i]` are actions that are
 /// tried first.
@@ -163,6 +167,7 @@ pub fn choose(
         scratch: Scratch::default(),
         combo: &[],
         violation: false,
+        conditional: false,
         lo,
         hi,
     };
@@ -184,13 +189,14 @@ pub fn choose(
         if open.is_empty() {
             continue;
         }
-        let (found, value) = match nc {
+        let (mut found, mut value) = match nc {
             0 => (Vec::new(), search.values(&open, &[])),
             _ => match guess.filter(|_| options.local) {
                 Some(guess) => search.close_by(&open, guess),
                 None => search.everywhere(&open, guess),
             },
         };
+        search.beside_conditions(&open, &mut found, &mut value);
         for (k, &i) in open.iter().enumerate() {
             if better(value[k], best[group][i]) {
                 best[group][i] = value[k];
@@ -468,7 +474,8 @@ impl Search<'_> {
         own.iter_mut().for_each(|s| s.finer(finer));
         self.advance(&lanes, &mut own);
         for (k, s) in which.iter().zip(&own) {
-            if s.fx > q[*k] {
+            // What differs by rounding alone stays where its condition put it.
+            if s.fx > q[*k] + 1e-12 * q[*k].abs() {
                 (x[*k], q[*k]) = (s.x, s.fx);
             }
         }
@@ -674,13 +681,15 @@ impl Search<'_> {
         let values = self.values(open, std::slice::from_ref(&trial));
         for k in 0..m {
             let rounding = 1e-13 * q[k].abs();
-            if values[k] >= q[k] - rounding && g0[k].abs() <= first[k].abs() {
+            let taken = values[k] >= q[k] - rounding && g0[k].abs() <= first[k].abs();
+            if taken {
                 x[k] = trial[k];
                 q[k] = values[k].max(q[k] - rounding);
-                solved[k] |= g0[k].abs() <= SOLVED * first[k].abs();
-            } else {
-                solved[k] = false;
             }
+            // What is left of the slope could bring nothing over the whole bracket.
+            let slope = if taken { g0[k] } else { first[k] };
+            let flat = slope.abs() * (right[k].0 - left[k].0) <= FLAT * q[k].abs();
+            solved[k] = flat || taken && (solved[k] || g0[k].abs() <= SOLVED * first[k].abs());
         }
         (0..m).filter(|k| moved[*k] && !solved[*k]).collect()
     }

@@ -14,6 +14,8 @@ use crate::num::optimise::spread;
 /// Steps of one way, and starts beside the point at hand.
 const STEPS: usize = 60;
 const STARTS: usize = 2;
+/// Steps of one way to where conditions turn out in one of many ways.
+const FEW: usize = 8;
 /// Most steps of a slide, of them back onto the inequalities, and its first and last lengths as shares of the range.
 const SLIDES: usize = 120;
 const BACK: usize = 3;
@@ -26,41 +28,56 @@ const BESIDE: f64 = 1e-7;
 
 /// A way to a piece.
 #[derive(Clone)]
-struct Way {
+pub(super) struct Way {
     /// Position of its lane.
-    lane: usize,
+    pub(super) lane: usize,
     /// Which alternative.
-    set: usize,
+    pub(super) set: usize,
     /// Where it is, one number per action.
-    x: Vec<f64>,
+    pub(super) x: Vec<f64>,
 }
 
 impl Search<'_> {
-    /// Slacks of the inequalities at actions `x[way]`, `[inequality][way]`; `lanes[way]` is the lane of each.
-    fn inequalities(&mut self, lanes: &[usize], x: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    /// Slacks of the inequalities (what conditions turn on, where these are sought) at actions `x[way]`, `[inequality][way]`; `lanes[way]` is the lane of each.
+    pub(super) fn inequalities(&mut self, lanes: &[usize], x: &[Vec<f64>]) -> Vec<Vec<f64>> {
         let d = self.bellman.continuous.len();
         let columns: Vec<Vec<f64>> = (0..d).map(|c| x.iter().map(|x| x[c]).collect()).collect();
         self.load(lanes, &columns);
         let (states, actions) = self.loaded();
         let lanes = Lanes::before_draws(&states, &actions, self.at.shock, self.at.time);
-        self.bellman.problem.inequalities(&lanes)
+        if self.conditional {
+            self.bellman.problem.conditions(&lanes)
+        } else {
+            self.bellman.problem.inequalities(&lanes)
+        }
     }
 
-    /// Points `(position in open, actions)` of alternatives, reached from `starts[start][action][lane]`.
-    fn reach(
+    /// Points `(position in open, set, actions)` of alternatives, reached from `starts[start][action][lane]`.
+    fn alternatives(
         &mut self,
         open: &[usize],
         bounds: &Ranges,
         starts: &[Vec<Vec<f64>>],
         apart: bool,
     ) -> Vec<(usize, usize, Vec<f64>)> {
-        let problem = self.bellman.problem;
-        let sets = problem.alternatives();
+        let sets = self.bellman.problem.alternatives();
         if sets.len() < 2 {
             return Vec::new();
         }
         fault!("search.slack_not_climbed", do { return Vec::new(); });
         fault!("search.pieces_not_sought", do { return Vec::new(); });
+        self.reach(open, bounds, starts, (sets, apart))
+    }
+
+    /// Points `(position in open, set, actions)` at which all inequalities of one of `sets` hold, reached from `starts[start][action][lane]`; `apart`: not those of the sets
+    /// in which the first start lies.
+    pub(super) fn reach(
+        &mut self,
+        open: &[usize],
+        bounds: &Ranges,
+        starts: &[Vec<Vec<f64>>],
+        (sets, apart): (&[Vec<usize>], bool),
+    ) -> Vec<(usize, usize, Vec<f64>)> {
         let d = bounds.lo.len();
         let mut ways: Vec<Way> = Vec::new();
         for lane in 0..open.len() {
@@ -78,12 +95,14 @@ impl Search<'_> {
             ways.retain(|w| !sets[w.set].iter().all(|i| slack[*i][w.lane] >= FEASIBLE));
         }
         let mut out = Vec::new();
-        for round in 0..STEPS {
+        // Many ways of conditions are empty.
+        let steps = if self.conditional { FEW } else { STEPS };
+        for round in 0..steps {
             if ways.is_empty() {
                 break;
             }
             let (slack, slopes) = self.straight(open, bounds, &ways);
-            let enough = if round + 1 < STEPS {
+            let enough = if round + 1 < steps {
                 1e-4 * FEASIBLE
             } else {
                 0.1 * FEASIBLE
@@ -105,7 +124,12 @@ impl Search<'_> {
     }
 
     /// Slacks of the inequalities where ways are, `[inequality][way]`, and their slopes `[action][inequality][way]`.
-    fn straight(&mut self, open: &[usize], bounds: &Ranges, ways: &[Way]) -> (Vec<Vec<f64>>, Vec<Vec<Vec<f64>>>) {
+    pub(super) fn straight(
+        &mut self,
+        open: &[usize],
+        bounds: &Ranges,
+        ways: &[Way],
+    ) -> (Vec<Vec<f64>>, Vec<Vec<Vec<f64>>>) {
         let lanes: Vec<usize> = ways.iter().map(|w| open[w.lane]).collect();
         let x: Vec<Vec<f64>> = ways.iter().map(|w| w.x.clone()).collect();
         let slack = self.inequalities(&lanes, &x);
@@ -230,7 +254,7 @@ impl Search<'_> {
             let of = |c: usize, k: usize| along(bounds.lo[c][k], bounds.hi[c][k], x[c][k], u[c]);
             starts.push((0..d).map(|c| (0..open.len()).map(|k| of(c, k)).collect()).collect());
         }
-        let found = self.reach(open, bounds, &starts, true);
+        let found = self.alternatives(open, bounds, &starts, true);
         let worth = self.worth_of(open, d, &found);
         let mut best: Vec<((usize, usize), Vec<f64>, f64)> = Vec::new();
         for ((lane, set, x), q) in found.into_iter().zip(worth) {
@@ -260,7 +284,7 @@ impl Search<'_> {
         };
         let starts = [vec![of(0.0)], vec![of(1.0)]];
         let mut found = Vec::new();
-        for (lane, set, x) in self.reach(open, &bounds, &starts, false) {
+        for (lane, set, x) in self.alternatives(open, &bounds, &starts, false) {
             let step = BESIDE * bounds.width[0][lane];
             for beside in [-step, 0.0, step] {
                 let x = (x[0] + beside).max(lo[lane]).min(hi[lane]);
@@ -274,7 +298,7 @@ impl Search<'_> {
     }
 
     /// Values of points, one per point.
-    fn worth_of(&mut self, open: &[usize], d: usize, points: &[(usize, usize, Vec<f64>)]) -> Vec<f64> {
+    pub(super) fn worth_of(&mut self, open: &[usize], d: usize, points: &[(usize, usize, Vec<f64>)]) -> Vec<f64> {
         let lanes: Vec<usize> = points.iter().map(|p| open[p.0]).collect();
         let x: Vec<Vec<f64>> = (0..d).map(|c| points.iter().map(|p| p.2[c]).collect()).collect();
         if lanes.is_empty() {

@@ -280,7 +280,7 @@ impl Search<'_> {
 
     /// Searches along `x + t step`, `|t| <= radius`, inside the box, for the lanes in `active`.
     #[allow(clippy::too_many_arguments)]
-    fn along_lines(
+    pub(super) fn along_lines(
         &mut self,
         open: &[usize],
         active: &[usize],

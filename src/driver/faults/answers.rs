@@ -579,6 +579,60 @@ pub(super) fn rivals(_: &Model, s: &Solved) -> f64 {
     chosen(s, &[10.0 / 3.0, 7.0 / 3.0])
 }
 
+/// How often each comes in, by own and other's state, iterated by hand.
+pub(super) fn comers(_: &Model, s: &Solved) -> f64 {
+    let (mut v, mut p) = ([[0.0f64; 2]; 2], [[0.5f64; 2]; 2]);
+    for _ in 0..3000 {
+        let (old, chances) = (v, p);
+        for own in 0..2 {
+            for other in 0..2 {
+                let rival = chances[other][own];
+                let later = |d: usize| 0.9 * (rival * old[d][1] + (1.0 - rival) * old[d][0]);
+                let inside = 1.25 - 0.8 * rival - 0.3 * (1 - own) as f64 + later(1);
+                let (a, b) = ((later(0) / 0.3).exp(), (inside / 0.3).exp());
+                v[own][other] = 0.3 * ((a + b).ln() + 0.577_215_664_901_532_9);
+                p[own][other] = 0.5 * p[own][other] + 0.5 * b / (a + b);
+            }
+        }
+    }
+    let Some(own) = s.solution.players.first().and_then(|p| p.own.as_ref()) else {
+        return f64::INFINITY;
+    };
+    let right = [p[0][0], p[0][1], p[1][0], p[1][1]];
+    let pairs = own.chances.chunks(2).zip(right);
+    pairs.map(|(c, p)| (c[1] - p).abs()).fold(0.0, f64::max)
+}
+
+/// Consumption of one who works at first: for each date of retirement the least of what there is and comes in `k` periods over the sum of their discounts,
+/// and of these plans the one that is worth most.
+pub(super) fn retiring(_: &Model, s: &Solved) -> f64 {
+    let plan = |m: f64, years: usize| -> (f64, f64) {
+        let (mut have, mut worth, mut first) = (m, 0.0, f64::NAN);
+        for t in 0..3 {
+            let spread = |k: usize| {
+                let income = (0..k).filter(|i| t + i < years).count() as f64 * 20.0;
+                (have + income) / (0..=k).map(|i| 0.98f64.powi(i as i32)).sum::<f64>()
+            };
+            let c = (0..3 - t).map(spread).fold(f64::INFINITY, f64::min);
+            if t == 0 {
+                first = c;
+            }
+            let works = t < years;
+            worth += 0.98f64.powi(t as i32) * (c.ln() - if works { 1.0 } else { 0.0 });
+            have += if works { 20.0 - c } else { -c };
+        }
+        (worth, first)
+    };
+    let nodes = &s.solution.states[0].nodes;
+    let each = nodes.iter().enumerate().map(|(i, m)| {
+        let plans = (0..3).map(|n| plan(*m, n));
+        let best = plans.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or((f64::NAN, f64::NAN));
+        let value = (s.solution.value[2 * i] - best.0).abs() / (1.0 + best.0.abs());
+        value.max((s.solution.policy[1][2 * i] / best.1 - 1.0).abs())
+    });
+    each.fold(0.0, |m: f64, d| if d.is_nan() { f64::INFINITY } else { m.max(d) })
+}
+
 pub(super) fn leader(_: &Model, s: &Solved) -> f64 {
     chosen(s, &[4.5, 2.25])
 }
@@ -681,6 +735,13 @@ pub(super) fn two_sizes(_: &Model, s: &Solved) -> f64 {
     let a = 0.01 / (1.0 - 0.9 * 0.5);
     let g = (8.003 + 0.9 * a) / 0.1;
     along(s, 4.0, |k| a * k + g, |k| 6.001 + 0.01 * k)
+}
+
+pub(super) fn contract(_: &Model, s: &Solved) -> f64 {
+    // The agreed quantity costs 3 + .01 k and brings 4.
+    let a = 0.99 / (1.0 - 0.9 * 0.5);
+    let g = (1.0 + 0.9 * a) / 0.1;
+    along(s, 4.0, |k| a * k + g, |k| 30.0 + 0.1 * k)
 }
 
 /// The share at the bottom: of 400 000 members played for 1100 periods under an endogenous grid of 4000 nodes, in numpy.

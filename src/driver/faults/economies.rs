@@ -75,6 +75,8 @@ pub(super) const ECONOMIES: &[Economy] = &[
     solved("stalls", STALLS, stalls, 1e-6),
     solved("rivals", RIVALS, rivals, 1e-6),
     solved("leader", LEADER, leader, 1e-6),
+    solved("comers", COMERS, comers, 1e-6),
+    solved("retiring", RETIRING, retiring, 1e-6),
     solved("sellers", SELLERS, sellers, 1e-6),
     solved("sellers who take prices", TAKERS, takers, 1e-6),
     solved("taker behind a kink", KINKED_TAKER, kinked_taker, 1e-4),
@@ -98,6 +100,7 @@ pub(super) const ECONOMIES: &[Economy] = &[
     solved("top", TOP, top, 1.2e-3),
     solved("sliver", SLIVER, sliver, 1e-6),
     solved("two sizes", TWO_SIZES, two_sizes, 1e-6),
+    solved("contract", CONTRACT, contract, 1e-6),
     solved("held savers", HELD_SAVERS, held_savers, 3e-4),
     alone("rest at the peak", rest_at_the_peak, 1e-6),
     alone("rest at the end", rest_at_the_end, 1e-6),
@@ -533,6 +536,18 @@ agent mason {
 solve { grid.k = uniform(8); periods = 640; burn_in = 20 }
 "#;
 
+pub(super) const CONTRACT: &str = r#"model contract "Who delivers the agreed quantity is paid for it"
+agent farm {
+  state k in [0, 4], start 1
+  action y in [0, 40]
+  k' = 0.5 * k + 1
+  observe k
+  reward k - 0.1 * y + (if y >= 30 + 0.1 * k and y <= 30.001 + 0.1 * k then 4 else 0)
+  discount 0.9
+}
+solve { grid.k = uniform(8); periods = 640; burn_in = 20 }
+"#;
+
 pub(super) const DUMP: &str = r#"model dump "A store that must not overflow"
 agent firm {
   state x in [0, 16], start 2
@@ -593,6 +608,34 @@ agent a { action q in [0, 10]; reward (goods.p - 1) * q }
 agent b { action q in [0, 10]; reward (goods.p - 2) * q }
 market goods { price p = 10 - a.q - b.q }
 solve { concept = nash }
+"#;
+
+pub(super) const COMERS: &str = r#"model comers "Two who may come in, with tastes"
+agent firm[2] {
+  state on in 0..1, start 0
+  action d in 0..1 taste gumbel(0.3)
+  on' = d
+  observe on, others(firm.on)
+  reward d * (1.25 - 0.8 * sum(others(firm.d))) - 0.3 * d * (1 - on)
+  discount 0.9
+}
+solve { concept = nash }
+"#;
+
+pub(super) const RETIRING: &str = r#"model retiring "Work, saving, and the date of retirement"
+horizon 3
+agent worker {
+  state m in [0, inf), start 40
+  state out in 0..1, start 0
+  action d in {work when out == 0, retire}
+  action c in (0, m]
+  m' = m - c + (if d == work then 20 else 0)
+  out' = if d == work then 0 else 1
+  observe m, out
+  reward log(c) - (if d == work then 1 else 0)
+  discount 0.98
+}
+solve { grid.m = exponential(0.01, 200, 400) }
 "#;
 
 pub(super) const LEADER: &str = r#"model leader "One chooses first"

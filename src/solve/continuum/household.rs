@@ -249,7 +249,7 @@ impl<'h> Household<'h> {
     /// Solves, from where the problem last stood; `whole` with the value.
     fn solve(&mut self, whole: bool, progress: &mut dyn Watch) -> Result<(), Diagnostic> {
         let structure = Structure::of(self.decision.spec());
-        let slopes = EndogenousGrid.fits(&structure).is_ok();
+        let slopes = EndogenousGrid::smooth(&structure).is_ok();
         if slopes && let (Some(carried), Some(last)) = (&self.carried, &mut self.solution) {
             let options = TimeIterationOptions {
                 tolerance: self.tolerance,

@@ -63,7 +63,7 @@ impl Builder<'_> {
 }
 
 /// A slack taken apart, as far as that leaves few enough sets.
-fn sets(dag: &mut Dag, slack: Id, chosen: &[Id]) -> Vec<Vec<Id>> {
+pub(super) fn sets(dag: &mut Dag, slack: Id, chosen: &[Id]) -> Vec<Vec<Id>> {
     let whole = vec![vec![slack]];
     let Some((parts, larger)) = corner(dag, slack) else {
         return whole;
@@ -86,7 +86,7 @@ fn sets(dag: &mut Dag, slack: Id, chosen: &[Id]) -> Vec<Vec<Id>> {
 }
 
 /// Two expressions of which this one is the larger (true) or the smaller.
-fn corner(dag: &mut Dag, id: Id) -> Option<([Id; 2], bool)> {
+pub(super) fn corner(dag: &mut Dag, id: Id) -> Option<([Id; 2], bool)> {
     match dag.expr(id) {
         Expr::Binary(Binary::Max, a, b) => Some(([a, b], true)),
         Expr::Binary(Binary::Min, a, b) => Some(([a, b], false)),

@@ -12,6 +12,7 @@
 
 mod block;
 mod endogenous;
+pub(super) mod origin;
 mod room;
 mod stage;
 #[cfg(test)]

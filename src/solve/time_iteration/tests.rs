@@ -110,7 +110,21 @@ fn what_an_endogenous_grid_does_not_take_is_said_with_its_reason() {
         EndogenousGrid.fits(&Structure::of(&spec)).err().unwrap_or_default()
     };
     assert_eq!(fits(&|_| ()), "");
-    assert_eq!(fits(&|s| s.horizon = Some(3)), "it has a horizon");
+    // A horizon and choices are taken by upper envelopes.
+    assert_eq!(fits(&|s| s.horizon = Some(3)), "");
+    assert_eq!(
+        fits(&|s| {
+            s.actions.push(finite_action("d", vec![0.0, 1.0], None));
+        }),
+        ""
+    );
+    assert_eq!(
+        fits(&|s| {
+            s.horizon = Some(3);
+            s.actions.push(continuous_action("l"));
+        }),
+        "it needs exactly one continuous action"
+    );
     assert_eq!(
         fits(&|s| s.states.push(s.states[0].clone())),
         "it needs exactly one state"

@@ -6,7 +6,7 @@
 
 use super::trials::{Job, Range, Trials, Worth};
 use super::visit::Visit;
-use super::{Rest, WorldCertificate, WorldEvidence, WorldProof, branches, pieces, tastes, width};
+use super::{Rest, WorldCertificate, WorldEvidence, WorldProof, branches, edges, pieces, tastes, width};
 use crate::diag::Diagnostic;
 use crate::num::random::Key;
 use crate::num::statistics;
@@ -336,6 +336,7 @@ pub fn prove(bench: &WorldEvidence, trials: &mut Trials, out: &mut WorldCertific
     let few: Vec<usize> = places.iter().step_by(places.len().div_ceil(THIN)).copied().collect();
     also.extend(pieces::choices(trials, visits, &ranges, &few)?);
     also.extend(branches::choices(trials, visits, &ranges, (&few, key))?);
+    also.extend(edges::choices(trials, visits, &ranges, (&few, key))?);
     let jobs: Vec<Job> = also
         .iter()
         .map(|(visit, actions)| Job { visit: *visit, actions })

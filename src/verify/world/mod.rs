@@ -22,6 +22,7 @@ pub mod chances;
 pub mod clearing;
 pub mod closely;
 pub mod deviation;
+mod edges;
 pub mod effect;
 mod errors;
 pub mod estimate;

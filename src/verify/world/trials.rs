@@ -1,5 +1,6 @@
 //! Action values in the economy itself: many draws of one period from a place, what it pays, and the value where it leads.
 
+mod edges;
 mod feasible;
 mod line;
 mod square;
@@ -149,6 +150,8 @@ pub struct Trials<'a> {
     slacks: Option<Engine>,
     /// Their inequalities, where they hold in one of several ways.
     ways: Option<feasible::Ways>,
+    /// Comparisons that read what the seat chooses.
+    edges: Option<edges::Edges>,
     lanes: usize,
     chance: Chances,
     /// Position of the discount and of consumption among the watched nodes.
@@ -193,6 +196,7 @@ impl<'a> Trials<'a> {
             .map(|r| r.slack)
             .collect();
         let ways = feasible::Ways::of(model, &worlds, &hard)?;
+        let edges = edges::Edges::of(model, &worlds, seat)?;
         let slacks = if hard.is_empty() {
             None
         } else {
@@ -209,6 +213,7 @@ impl<'a> Trials<'a> {
             worlds,
             slacks,
             ways,
+            edges,
             lanes,
             seed,
             discount,

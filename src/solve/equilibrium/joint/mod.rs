@@ -10,6 +10,7 @@
 //! Values are polynomials over a box of states ([`crate::num::chebyshev`]), first few, then more until policies agree. Where a file
 //! leaves the box open it is laid around the point of rest of the economy without shocks, and widened until no node leads outside.
 
+mod gain;
 mod iterate;
 pub(super) mod rest;
 mod stage;
@@ -345,9 +346,6 @@ fn refined(
     }
 }
 
-/// Points of an action at which a gain is looked for.
-const TRIED: usize = 41;
-
 /// The refusal of an iteration that did not settle: what still moved, and what could still be gained.
 fn unsettled(game: &Game, stand: &Stand, pace: Pace) -> Diagnostic {
     let last = stand.history.last().copied().unwrap_or(f64::NAN);
@@ -360,11 +358,9 @@ fn unsettled(game: &Game, stand: &Stand, pace: Pace) -> Diagnostic {
         stand.history.len(),
         pace.tolerance
     ));
-    let d = match gain(game, stand) {
-        Some((name, gain)) if gain > 0.0 => d.note(format!(
-            "the largest gain from one deviation is then {gain:.3e}, of `{name}`, in units of its reward"
-        )),
-        Some(_) | None => d,
+    let d = match gain::largest(game, stand) {
+        Some(found) => d.note(found.to_string()),
+        None => d,
     };
     let d = if stand.unsolved > 0 {
         d.note(format!(
@@ -380,43 +376,4 @@ fn unsettled(game: &Game, stand: &Stand, pace: Pace) -> Diagnostic {
             .hint("method = best_replies searches for best choices and needs no conditions; or say the kink otherwise: a bound of the action, a smooth law; solve { damping = 0.5 } relaxes");
     }
     d.hint("solve { damping = 0.5 } relaxes; more `iterations`; narrower grids; another method (econc solve --list); an equilibrium in pure policies need not exist")
-}
-
-/// The largest gain of one player from another action today, at the nodes; `None` for price takers, whose value is another's problem.
-fn gain(game: &Game, stand: &Stand) -> Option<(String, f64)> {
-    if game.players.taking {
-        return None;
-    }
-    let nodes = game.carrier.nodes();
-    let ahead = game.ahead(&stand.functions);
-    let found = game.each(|z| {
-        let [lo, hi] = game.bounds(z, &nodes);
-        let here = game.conditions(&ahead, z, &nodes, &stand.policy[z]);
-        let mut best: (usize, f64) = (0, 0.0);
-        for (p, one) in game.players.list.iter().enumerate() {
-            for a in &one.actions {
-                for k in 0..TRIED {
-                    let share = k as f64 / (TRIED - 1) as f64;
-                    let mut acts = stand.policy[z].clone();
-                    for (i, x) in acts[*a].iter_mut().enumerate() {
-                        let range = hi[*a][i] - lo[*a][i];
-                        *x = if range.is_finite() {
-                            lo[*a][i] + share * range
-                        } else {
-                            (*x + (share - 0.5) * (1.0 + x.abs())).max(lo[*a][i]).min(hi[*a][i])
-                        };
-                    }
-                    let there = game.conditions(&ahead, z, &nodes, &acts);
-                    for (t, h) in there.worth[p].iter().zip(&here.worth[p]) {
-                        if t - h > best.1 {
-                            best = (p, t - h);
-                        }
-                    }
-                }
-            }
-        }
-        best
-    });
-    let best = found.into_iter().reduce(|a, b| if b.1 > a.1 { b } else { a })?;
-    Some((game.players.list[best.0].name.clone(), best.1))
 }

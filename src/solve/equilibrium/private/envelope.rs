@@ -110,10 +110,14 @@ fn nested(
 /// What the best of choices is worth before tastes are known, and the probability of each, where a Gumbel taste of scale `t` is added to what each is worth
 /// (minus infinity: not allowed).
 pub(super) fn logit(worth: &[f64], t: f64) -> (f64, Vec<f64>) {
+    let scale = fault!("market.tastes_doubled", 2.0 * t, t);
     let top = worth.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let weights: Vec<f64> = worth.iter().map(|q| ((q - top) / t).exp()).collect();
+    let weights: Vec<f64> = worth.iter().map(|q| ((q - top) / scale).exp()).collect();
     let sum: f64 = weights.iter().sum();
-    (top + t * (sum.ln() + EULER), weights.iter().map(|w| w / sum).collect())
+    (
+        top + scale * (sum.ln() + EULER),
+        weights.iter().map(|w| w / sum).collect(),
+    )
 }
 
 /// The upper envelope over one draw.

@@ -101,7 +101,7 @@ impl Trials<'_> {
     }
 
     /// Puts worlds at the places of jobs, with their choices.
-    fn choose_all(&mut self, visits: &[Visit], part: &[Job]) {
+    pub(super) fn choose_all(&mut self, visits: &[Visit], part: &[Job]) {
         self.spent += part.len();
         let places: Vec<&Place> = part.iter().map(|j| &visits[j.visit].place).collect();
         self.worlds.put(&places);

@@ -175,14 +175,7 @@ fn with(bench: &WorldEvidence, trials: &mut Trials, draws: usize) -> Result<Foun
     let ranges = trials.ranges(&visits)?;
     let cost = places.len() * each * 12;
     if mesh.is_wider() && tastes::scale(bench.seat).is_none() && !tastes::among_several(bench.seat) {
-        outside::improved(
-            bench,
-            trials,
-            &mesh,
-            (&places, &mut actions),
-            draws,
-            outside::steps(cost),
-        )?;
+        outside::improved(bench, trials, &mesh, (&places, &mut actions), draws)?;
     }
     let mut left = STEPS;
     loop {

@@ -23,18 +23,14 @@ const DRAWS: usize = 40;
 const OTHERS: [f64; 4] = [0.01, 0.25, 0.75, 0.99];
 /// Numbers that are tried at places beyond, as parts of their range.
 const PARTS: [f64; 12] = [0.005, 0.03, 0.06, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97, 1.0];
-/// Most steps that are taken whatever they bring where lives go, and most trials of them together: each step turns back later.
-const MOST: usize = 12;
+/// Fewest and most steps of policy iteration for the sake of what lies beyond (each leads farther), draws of one expectation of theirs, and trials of them together that count.
+const STEPS: (usize, usize) = (4, 12);
+const FEW: usize = 12;
 const TRIALS: usize = 1_500_000;
 /// What the value may still move by in a step, relative to its size, for it to be the last.
 const STILL: f64 = 1e-7;
 /// How far beyond the ends of a grid in logarithms the mesh goes where chance leads there.
 const FAR: f64 = 100.0;
-/// How many steps of policy iteration are taken for the sake of what lies beyond, where one takes `cost` trials.
-pub(super) fn steps(cost: usize) -> usize {
-    (TRIALS / (2 * cost).max(1)).min(MOST)
-}
-
 /// Steps of policy iteration on a mesh that goes beyond what lives visit: `actions` (one value per action at each of the places) become those that are best against
 /// what they are worth. Between places a function is read by lines here: what is done beyond a grid may be worth next to nothing at one place and not at the next, and a polynomial through both
 /// promises what nobody gets.
@@ -47,13 +43,15 @@ pub(super) fn improved(
     mesh: &Mesh,
     (places, actions): (&[Visit], &mut Vec<Vec<f64>>),
     draws: usize,
-    steps: usize,
 ) -> Result<(), Diagnostic> {
+    let draws = trials.fewest(FEW).min(draws);
+    let cost = 24 * places.len() * trials.lanes_of(draws);
+    let steps = (TRIALS / cost.max(1)).clamp(STEPS.0, STEPS.1);
     let lines = Arc::new(mesh.by_lines());
     let off: Vec<usize> = (0..places.len())
         .filter(|p| bench.value.outside(&places[*p].states))
         .collect();
-    if steps > 0 && !off.is_empty() {
+    if !off.is_empty() {
         // What a policy does off its own grid is what it does at the end, whether that can be afforded or not.
         trials.correction = None;
         let there: Vec<Visit> = off.iter().map(|p| places[*p].clone()).collect();

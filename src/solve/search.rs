@@ -469,7 +469,7 @@ impl Search<'_> {
     /// Where no first-order condition holds next to the best point, as at an edge beyond which the world ends, searches go on until they are as close as they must be.
     fn closer(&mut self, open: &[usize], which: &[usize], searches: Vec<BrentSearch>, x: &mut [f64], q: &mut [f64]) {
         let lanes: Vec<usize> = which.iter().map(|k| open[*k]).collect();
-        let mut own: Vec<BrentSearch> = which.iter().map(|k| searches[*k].clone()).collect();
+        let mut own: Vec<BrentSearch> = which.iter().map(|k| searches[*k]).collect();
         let finer = self.options.action_tolerance / NEAR;
         own.iter_mut().for_each(|s| s.finer(finer));
         self.advance(&lanes, &mut own);

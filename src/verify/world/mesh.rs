@@ -78,7 +78,7 @@ pub struct Mesh {
 }
 
 impl Mesh {
-    /// At most about `most` places over what is visited and [`MORE`] times as many with what lies beyond, as far as `far` says (one pair per state); `None` if that
+    /// At most about `most` places over what is visited and `MORE` times as many with what lies beyond, as far as `far` says (one pair per state); `None` if that
     /// many cannot be spread over so many states and shocks.
     pub fn over(bench: &WorldEvidence, most: usize, far: &[(f64, f64)]) -> Option<Mesh> {
         let mut lines = Mesh::lines(bench);

@@ -34,8 +34,6 @@ use crate::num::random::Stream;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-/// Fewest periods of a stage: below, there are fewer stages.
-pub(in crate::learn) const SHORTEST: u64 = 64;
 /// Times that a stage looks its returns up anew.
 const LOOKS: u64 = 12;
 /// Largest share of a return that may be a value looked up.
@@ -193,7 +191,7 @@ impl StagedSac {
     /// Steps of a stage, and how many stages there are.
     fn stages(&self) -> (u64, u64) {
         let all = self.options.steps.saturating_sub(self.tried).max(1);
-        let most = all / self.seat.slots.max(1) as u64 / SHORTEST;
+        let most = all / self.seat.slots.max(1) as u64 / super::SHORTEST;
         let count = most.clamp(1, self.options.stages as u64);
         (all.div_ceil(count), count)
     }

@@ -1,3 +1,5 @@
+//! Upper envelopes against brute force and against value iteration on small economies.
+
 use super::*;
 use crate::fixtures::{Request, solve as solved};
 use crate::solve::progress::silent;

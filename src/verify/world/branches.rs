@@ -47,8 +47,7 @@ pub(super) fn choices(
     (at, key): (&[usize], Key),
 ) -> Result<Vec<(usize, Vec<f64>)>, Diagnostic> {
     let ways = trials.ways();
-    let number = |r: &Range| matches!(r, Range::Between(lo, hi) if lo < hi && (hi - lo).is_finite());
-    if ways.is_empty() || !at.iter().any(|v| ranges[*v].iter().any(number)) {
+    if ways.is_empty() || !at.iter().any(|v| ranges[*v].iter().any(Range::is_bounded)) {
         return Ok(Vec::new());
     }
     let mut walks = starts(trials, visits, ranges, (at, key), &ways)?;

@@ -214,13 +214,12 @@ fn together(
     ranges: &[Vec<Range>],
     (at, key): (&[usize], Key),
 ) -> Result<Vec<(usize, Vec<f64>)>, Diagnostic> {
-    let number = |r: &Range| matches!(r, Range::Between(lo, hi) if lo < hi && (hi - lo).is_finite());
     let n = trials.edges();
     let pairs: Vec<(usize, usize)> = (0..n).flat_map(|j| (0..j).map(move |i| (i, j))).take(PAIRS).collect();
     let mut walks: Vec<Walk> = Vec::new();
     for &visit in at
         .iter()
-        .filter(|v| ranges[**v].iter().filter(|r| number(r)).count() > 1)
+        .filter(|v| ranges[**v].iter().filter(|r| r.is_bounded()).count() > 1)
     {
         let mut start = |number: u64, to: Vec<(usize, f64)>, own: bool| {
             let drawn = |c: usize| key.uniform(visit as u64 * 64 + 62, number * 16 + c as u64);

@@ -735,6 +735,13 @@ pub enum Range {
     Values(Vec<f64>),
 }
 
+impl Range {
+    /// Whether there are numbers to choose from, between ends that are finite.
+    pub fn is_bounded(&self) -> bool {
+        matches!(self, Range::Between(lo, hi) if lo < hi && (hi - lo).is_finite())
+    }
+}
+
 /// The decision maker's reward in world `w` of `n`. `rewards` has one array per agent with a reward, element x world, worlds
 /// fastest.
 pub fn reward_of(model: &Model, seat: &SolvedSeat, rewards: &[Vec<f64>], n: usize, w: usize) -> f64 {

@@ -785,3 +785,16 @@ fn an_edge_beyond_which_the_world_ends_is_found_to_its_last_digits() {
     }
     assert!(wrong.is_empty(), "\n{wrong}");
 }
+
+/// Whoever forgets the utility gets one of many best policies, and is told so; the same person with a utility is not.
+#[test]
+fn a_choice_on_which_nothing_depends_is_said() {
+    for (reward, idle) in [("1", true), ("log(c)", false)] {
+        let s = solved(&format!(
+            "model idle\nagent s {{\n  state k in (0, inf), start 1\n  action c in (0, k)\n  k' = k - c + 1\n  observe k\n  reward {reward}\n  \
+             discount 0.95\n}}\n"
+        ));
+        let said = s.certificate.reasons.iter().any(|d| d.code == "W0982");
+        assert_eq!(said, idle, "{reward}: {:?}", s.certificate.reasons);
+    }
+}

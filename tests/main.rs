@@ -12,6 +12,7 @@ mod corpus;
 mod digests;
 mod economies;
 mod economy;
+mod entry;
 mod equilibria;
 mod errors_estimated;
 mod explain;

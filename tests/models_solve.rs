@@ -74,6 +74,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
         ],
     ),
     ("continua.rs", &["aiyagari", "huggett"]),
+    ("entry.rs", &["hopenhayn"]),
     ("perceived.rs", &["krusell_smith"]),
     ("models_solve.rs", &["producers"]),
 ];
@@ -255,7 +256,11 @@ fn computed(model: &Model, s: &Solution, reader: &Reader, name: &str, state: &[f
                     s.chain.values[shock][d]
                 }
                 InputKind::Param(i) => return Some(model.params[i].values.clone()),
-                InputKind::ShockNext(_) | InputKind::Noise(_) | InputKind::Unknown(_) | InputKind::Time => 0.5,
+                InputKind::ShockNext(_)
+                | InputKind::Noise(_)
+                | InputKind::Unknown(_)
+                | InputKind::Time
+                | InputKind::EntryValue(_) => 0.5,
             };
             Some(vec![x; model.graph.elements(&input.shape)])
         })

@@ -45,7 +45,7 @@ impl Checker<'_> {
         {
             self.report(errors::mass_without_continuum(&name, m.span));
         }
-        let mass = self.mass_of(at);
+        let (mass, found_mass) = (self.mass_of(at), self.found_mass(at));
         let actions = self
             .model
             .actions
@@ -60,6 +60,7 @@ impl Checker<'_> {
             axis,
             shape,
             mass,
+            found_mass,
             actions,
             observation: Vec::new(),
             reward: None,
@@ -68,22 +69,6 @@ impl Checker<'_> {
             consumption: None,
             span,
         });
-    }
-
-    /// Mass of a continuum, one if none is given.
-    pub(super) fn mass_of(&mut self, at: BlockId) -> f64 {
-        let Some(e) = self.blocks[at].mass.clone() else {
-            return 1.0;
-        };
-        let scope = self.constant_scope(self.blocks[at].parent.unwrap_or(0), "a mass");
-        match self.number_constant(&e, &scope) {
-            Some(m) if m > 0.0 => m,
-            Some(m) => {
-                self.report(errors::mass_not_positive(m, e.span));
-                1.0
-            }
-            None => 1.0,
-        }
     }
 
     fn horizon_of(&mut self, at: BlockId) {

@@ -100,7 +100,8 @@ impl Checker<'_> {
             self.waits_for(id, primed, &param);
         }
         self.hit_pending = waiting;
-        self.entities[id].used = used;
+        // A market that is cleared on the way may read it.
+        self.entities[id].used = used || self.entities.iter().any(|e| e.reads.contains(&id));
     }
 
     /// A declaration reads a parameter that a solve must supply: fine for derived parameters, a circle for laws.

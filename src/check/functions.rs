@@ -42,6 +42,7 @@ pub(super) const BUILT_IN: &[&str] = &[
     "last",
     "lag",
     "stationary_mean",
+    "entry_value",
     "steady_state",
     "alternate",
     "impulse",
@@ -151,6 +152,7 @@ impl Checker<'_> {
             }
             "others" => self.others(name, args, span, scope),
             "last" | "lag" => self.lag(name, args, span, scope),
+            "entry_value" => self.entry_value(args, span, scope),
             "stationary_mean" => self.stationary_mean(args, span, scope),
             "alternate" | "impulse" => self.path_function(name, args, span, scope),
             "steady_state" => {

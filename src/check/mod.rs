@@ -26,6 +26,7 @@ mod cross_section;
 mod domains;
 mod draws;
 mod elaborate;
+mod entry;
 mod experiments;
 mod expr;
 mod functions;

@@ -300,8 +300,11 @@ pub struct Agent {
     pub axis: Option<AxisId>,
     /// All axes: enclosing groups', then its own.
     pub shape: Shape,
-    /// Mass of a continuum.
+    /// Mass of a continuum; 1 where it is found.
     pub mass: f64,
+    /// The aggregate that is the mass of the continuum (`mass M`), where the file gives no number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found_mass: Option<NodeId>,
     /// Its actions, one number of [`Model::actions`] per action.
     pub actions: Vec<usize>,
     /// What it sees, in order, one entry per item.
@@ -640,6 +643,7 @@ impl Model {
             a.discount.iter_mut().for_each(go);
             a.rules.iter_mut().filter_map(|(_, r)| r.as_mut()).for_each(go);
             a.consumption.iter_mut().for_each(go);
+            a.found_mass.iter_mut().for_each(go);
         }
         for r in &mut self.requires {
             go(&mut r.condition);

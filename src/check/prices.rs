@@ -201,6 +201,8 @@ impl Checker<'_> {
             .collect();
         let input = |i: crate::graph::InputId| match self.b.graph.inputs[i.0 as usize].kind {
             InputKind::Action(a) => self.schedule_declared(a),
+            // What a life is worth moves with every price.
+            InputKind::EntryValue(_) => true,
             _ => false,
         };
         self.b

@@ -135,6 +135,9 @@ impl Checker<'_> {
         let mut masses = Vec::new();
         for p in &parts {
             let block = self.blocks.iter().position(|b| b.axis == Some(Ok(*p)));
+            if let Some(declared) = block.and_then(|b| self.found_mass_at(b)) {
+                self.report(errors::mean_with_found_mass(span, declared));
+            }
             let mass = block.map_or(1.0, |b| self.mass_of(b));
             masses.push(
                 mass / if self.b.axis(*p).continuum {

@@ -43,6 +43,7 @@ templates! {
     "growth_market"
     "growth_markov"
     "half_informed"
+    "hopenhayn"
     "huggett"
     "irreversible"
     "krusell_smith"

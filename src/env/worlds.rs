@@ -226,6 +226,7 @@ impl Worlds {
         if let Some(s) = &scenario {
             read_with_its_numbers(model, s)?;
         }
+        no_entry_value(model, watched)?;
         let (mut model, watched, forced_noises) = forced(model, scenario.as_ref(), watched);
         let markets = markets::markets(&mut model);
         let scenario = scenario.and_then(|s| model.scenarios.iter().find(|x| x.name == s.name).cloned());
@@ -389,5 +390,26 @@ impl Worlds {
                 self.frame[i.0 as usize].fill(p.values[0]);
             }
         }
+    }
+}
+
+/// Refuses an economy that reads what a life is worth.
+///
+/// # Errors
+/// E0835.
+fn no_entry_value(model: &Model, watched: &[NodeId]) -> Result<(), Diagnostic> {
+    let prices = model.prices.iter().find(|p| model.graph.reads_entry_value([p.node]));
+    let names = model.names.iter().map(|n| n.node).chain(watched.iter().copied());
+    let agents = model.agents.iter().flat_map(|a| a.reward.into_iter().chain(a.discount));
+    let d = Diagnostic::error("E0835", "the value of entry is known to a solution only");
+    match prices {
+        Some(p) => Err(d.at(p.span, "reads what a life that begins is worth").hint(format!(
+            "simulate it at a stated price, --set given.{}=NUMBER; `econc solve` finds the price",
+            p.name
+        ))),
+        None if model.graph.reads_entry_value(names.chain(agents)) => {
+            Err(d.hint("`econc solve` finds it; an economy that is simulated must not read it"))
+        }
+        None => Ok(()),
     }
 }

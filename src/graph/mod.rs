@@ -124,6 +124,8 @@ pub enum InputKind {
     Unknown(usize),
     /// The period of the episode, from 0.
     Time,
+    /// What a life that begins now is worth to a member of the agent of this number: nothing but a solution knows it.
+    EntryValue(usize),
 }
 
 /// One-operand functions.

@@ -4,7 +4,7 @@
 //! where to begin and what to do at a node; how a graph is walked stands here alone.
 
 use super::shape::operands;
-use super::{Graph, InputId, Node, NodeId, Op};
+use super::{Graph, InputId, InputKind, Node, NodeId, Op};
 use std::collections::BTreeSet;
 
 /// Nodes and all they rest on, each once, in an order that depends on the graph alone.
@@ -32,6 +32,13 @@ impl Graph {
     /// The inputs that nodes read, not looking into root problems.
     pub fn inputs_below(&self, from: impl IntoIterator<Item = NodeId>) -> BTreeSet<InputId> {
         self.below(from).inputs()
+    }
+
+    /// Whether nodes rest on what a life is worth, through markets that clear as well.
+    pub fn reads_entry_value(&self, from: impl IntoIterator<Item = NodeId>) -> bool {
+        let inputs = self.below(from).through_roots().inputs();
+        let worth = |i: &InputId| matches!(self.inputs[i.0 as usize].kind, InputKind::EntryValue(_));
+        inputs.iter().any(worth)
     }
 }
 

@@ -12,7 +12,11 @@ pub fn facts(p: &Population) -> Vec<(String, String)> {
     let shown: Vec<String> = (p.prices.iter().take(8))
         .map(|(n, x)| format!("{n} = {}", number::significant(*x, 8)))
         .collect();
-    vec![("equilibrium".into(), shown.join(", "))]
+    let mut out = vec![("equilibrium".into(), shown.join(", "))];
+    if let Some(size) = p.size {
+        out.push((format!("mass of {}", p.agent), number::significant(size, 8)));
+    }
+    out
 }
 
 /// How states are distributed: moments and quantiles, and who has which share.
@@ -41,8 +45,12 @@ pub fn tables(p: &Population) -> Vec<NamedTable> {
         table,
         on_screen,
     };
+    let prices = table("prices", "Prices and aggregates", prices, 0);
+    if s.is_empty() {
+        return vec![prices];
+    }
     vec![
-        table("prices", "Prices and aggregates", prices, 0),
+        prices,
         table(
             "distribution",
             "Distribution over the members (mean to quantiles)",

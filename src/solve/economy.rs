@@ -93,6 +93,11 @@ impl<'m> Economy<'m> {
         let several = continuum || agents.iter().map(|a| members(*a)).sum::<usize>() > 1;
         let said = model.concept;
         let joint = said.is_some_and(Concept::joint);
+        if let Some(a) = (agents.iter().map(|a| &model.agents[*a])).find(|a| joint && a.found_mass.is_some()) {
+            return Err(
+                cannot("one who decides for all would choose how many there are").at(a.span, "a mass that is found")
+            );
+        }
         let free = several && independent(model, &agents);
         let own = own_concepts(model, &agents)?;
         if let Some((name, _)) = own.first()
@@ -172,6 +177,14 @@ impl<'m> Economy<'m> {
             true => self.concept.word().into(),
             false => format!("{}; {}", self.concept.word(), own.join(", ")),
         }
+    }
+
+    /// Whether anything that matters reads what a life is worth.
+    pub fn reads_entry_value(&self) -> bool {
+        let prices = self.model.prices.iter().map(|p| p.node);
+        self.model
+            .graph
+            .reads_entry_value(pays(self.model).into_iter().chain(prices))
     }
 
     /// How the price `number` comes about.

@@ -150,14 +150,14 @@ pub fn for_several(
         (None | Some(Any::One(_)), Ok(())) => Ok(None),
         (None, Err(mut refused)) => {
             for method in EQUILIBRIA {
-                match method.fits(economy) {
+                match fits(*method, economy) {
                     Ok(()) => return Ok(Some(*method)),
                     Err(why) => refused = refused.note(format!("{}: {why}", method.name())),
                 }
             }
             Err(refused)
         }
-        (Some(Any::Several(method)), lone) => match method.fits(economy) {
+        (Some(Any::Several(method)), lone) => match fits(method, economy) {
             // One who decides may be solved like several, where that is asked for.
             Ok(()) => Ok(Some(method)),
             Err(why) => Err(elsewhere(economy, method.name(), &why, lone.err())),
@@ -169,9 +169,21 @@ pub fn for_several(
     }
 }
 
+/// Whether a method for economies in which several decide can solve one.
+///
+/// # Errors
+/// What is in the way.
+fn fits(method: &dyn EquilibriumMethod, economy: &Economy) -> Result<(), String> {
+    method.fits(economy)?;
+    match method.name() != super::continuum::stationary::NAME && economy.reads_entry_value() {
+        true => Err("it reads the value of entry, which is one number only where a continuum is at rest".into()),
+        false => Ok(()),
+    }
+}
+
 /// That a method which is asked for does not fit, with those that do.
 fn elsewhere(economy: &Economy, name: &str, why: &str, refused: Option<Diagnostic>) -> Diagnostic {
-    let fit = EQUILIBRIA.iter().filter(|m| m.fits(economy).is_ok());
+    let fit = EQUILIBRIA.iter().filter(|m| fits(**m, economy).is_ok());
     let fit: Vec<&str> = fit.map(|m| m.name()).collect();
     let d = Diagnostic::error("E0810", format!("{name} cannot solve this model: {why}"));
     match (refused, fit.as_slice()) {
@@ -219,7 +231,7 @@ pub fn verdicts(economy: &Economy) -> (Vec<MethodVerdict>, Option<Diagnostic>) {
         why_not: match (&method, &structure) {
             (Any::One(m), Ok(s)) => m.fits(s).err(),
             (Any::One(_), Err(d)) => Some(d.headline.clone()),
-            (Any::Several(m), _) => m.fits(economy).err(),
+            (Any::Several(m), _) => fits(*m, economy).err(),
         },
     };
     (all().map(verdict).collect(), structure.err())

@@ -99,7 +99,7 @@ impl<'m> Sight<'m> {
                 InputKind::Shock(s) => Some(Kind::Leaf(Leaf::Shock(s, e))),
                 InputKind::Action(a) => Some(Kind::Leaf(Leaf::Action(a, e))),
                 InputKind::ShockNext(_) | InputKind::Noise(_) => Some(Kind::Draw),
-                InputKind::Time | InputKind::Param(_) => Some(Kind::Date),
+                InputKind::Time | InputKind::Param(_) | InputKind::EntryValue(_) => Some(Kind::Date),
                 InputKind::Unknown(_) => None,
             };
             let node = g.nodes.iter().find(|n| n.op == Op::Input(here));

@@ -270,6 +270,41 @@ pub(in crate::check) fn mass_not_positive(m: f64, span: Span) -> Diagnostic {
         .hint("leave it out for a mass of 1")
 }
 
+pub(in crate::check) fn mass_of_several(span: Span, declared: Span) -> Diagnostic {
+    err("E0406", "a mass is one number")
+        .at(span, "several numbers")
+        .and(declared, "the aggregate")
+        .hint("name an aggregate that is one number")
+}
+
+pub(in crate::check) fn mean_with_found_mass(span: Span, declared: Span) -> Diagnostic {
+    err(
+        "E0406",
+        "a mean over several continua, one of which has a mass that is found",
+    )
+    .at(span, "weighs each by its mass")
+    .and(declared, "this mass is known to a solution only")
+    .hint("take the mean of each continuum, and weigh them where you use them")
+}
+
+pub(in crate::check) fn entry_of_what(span: Span) -> Diagnostic {
+    err("E0718", "`entry_value` is of a population")
+        .at(span, "no name of an agent")
+        .hint("name the continuum whose members enter: entry_value(firm)")
+}
+
+pub(in crate::check) fn entry_without_continuum(name: &str, span: Span, declared: Span) -> Diagnostic {
+    err(
+        "E0718",
+        format!("`{name}` is no continuum, so nobody enters at a price that he takes as given"),
+    )
+    .at(span, "the value of entry")
+    .and(declared, "declared here")
+    .hint(format!(
+        "write `agent {name}[continuum]`; what one agent's own life is worth is no number of the file"
+    ))
+}
+
 pub(in crate::check) fn policy_of_nothing(word: &str, span: Span, known: &[String]) -> Diagnostic {
     let d = err(
         "E0714",

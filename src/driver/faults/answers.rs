@@ -744,6 +744,13 @@ pub(super) fn contract(_: &Model, s: &Solved) -> f64 {
     along(s, 4.0, |k| a * k + g, |k| 30.0 + 0.1 * k)
 }
 
+/// Those of the lowest quality leave at once, and a life ends with a chance of a tenth: `13 p^2 / 4 - 2 = 2.85`.
+pub(super) fn entrants(_: &Model, s: &Solved) -> f64 {
+    let prices = s.population.iter().flat_map(|p| &p.prices);
+    let price = prices.filter(|p| p.0 == "goods.p").map(|p| p.1).next();
+    price.map_or(f64::INFINITY, |p| (p - (97.0f64 / 65.0).sqrt()).abs())
+}
+
 /// The share at the bottom: of 400 000 members played for 1100 periods under an endogenous grid of 4000 nodes, in numpy.
 pub(super) fn held_savers(_: &Model, s: &Solved) -> f64 {
     let told = s.population.as_ref().and_then(|p| p.spread.first());

@@ -102,6 +102,7 @@ pub(super) const ECONOMIES: &[Economy] = &[
     solved("two sizes", TWO_SIZES, two_sizes, 1e-6),
     solved("contract", CONTRACT, contract, 1e-6),
     solved("held savers", HELD_SAVERS, held_savers, 3e-4),
+    solved("entrants", ENTRANTS, entrants, 1e-8),
     alone("rest at the peak", rest_at_the_peak, 1e-6),
     alone("rest at the end", rest_at_the_end, 1e-6),
     alone("near moves", near_moves, 1e-6),
@@ -520,6 +521,23 @@ agent saver[continuum] {
   discount 0.94
 }
 market funds { price r = 0.06 - 0.02 * mean(saver.a) }
+"#;
+
+pub(super) const ENTRANTS: &str = r#"model entrants "Firms that learn on entry how good they are"
+agent firm[continuum] mass M {
+  shock z ~ markov([1, 2, 3], [[1, 0, 0], [0, 1, 0], [0, 0, 1]])
+  action d in {stay, leave}
+  noise dies ~ bernoulli(0.1)
+  let q = if d == stay then p * z^2 / 2 else 0
+  observe z
+  reward if d == stay then p^2 * z^2 / 4 - 1 else 0
+  end when d == leave or dies, then restart
+  discount 0.9
+}
+market goods {
+  price p in [0.5, 3] clears entry_value(firm) == 5
+  aggregate M = 10 / (p * mean(firm.q))
+}
 "#;
 
 pub(super) const TWO_SIZES: &str = r#"model two_sizes "A little of both, or one size of each"

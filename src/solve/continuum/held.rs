@@ -24,6 +24,8 @@ pub enum Kind {
         /// Who counts.
         when: Option<NodeId>,
     },
+    /// What a life that begins is worth.
+    Entry,
     /// A price that leaves nothing over of `excess`.
     Clears {
         /// What is left over.
@@ -74,8 +76,9 @@ impl Held {
         let model = economy.model;
         let agent = alone(economy)?;
         let axis = model.agents[agent].axis.ok_or("there is no continuum")?;
-        if !model.states.iter().any(|s| s.owner == Some(agent)) {
-            return Err("members have no state".into());
+        let own = |owner: Option<usize>| owner == Some(agent);
+        if !model.states.iter().any(|s| own(s.owner)) && !model.shocks.iter().any(|s| own(s.owner)) {
+            return Err("members have no state and no shock".into());
         }
         let fixed = found(model, axis)?;
         let (held, numbers) = hold(model, &fixed, None)?;
@@ -111,13 +114,15 @@ impl Held {
         let fixed: Vec<(NodeId, String)> = kept.iter().map(|k| fixed[*k].clone()).collect();
         let values: Vec<f64> = kept.iter().map(|k| values[*k]).collect();
         let (model, numbers) = hold(economy.model, &fixed, Some(&values)).map_err(refuse)?;
-        let conditions = numbers.into_iter().zip(values).map(|(n, x)| {
+        let conditions = numbers.into_iter().zip(values).filter_map(|(n, x)| {
             let node = match n.kind {
+                // Lives that begin say this.
+                Kind::Entry => return None,
                 Kind::Mean { .. } => n.implied,
                 Kind::Clears { excess } => excess,
                 Kind::State { law } => law,
             };
-            (n.kind, node, x, n.name)
+            Some((n.kind, node, x, n.name))
         });
         let conditions = conditions.collect();
         Ok((model, conditions))
@@ -211,6 +216,9 @@ fn found(model: &Model, axis: AxisId) -> Result<Vec<(NodeId, String)>, String> {
             Op::Root { .. } => {
                 out.insert(n);
             }
+            Op::Input(i) if matches!(g.inputs[i.0 as usize].kind, InputKind::EntryValue(_)) => {
+                out.insert(n);
+            }
             Op::Input(i) => {
                 if let InputKind::State(s) = g.inputs[i.0 as usize].kind
                     && model.states[s].owner.is_none()
@@ -229,6 +237,9 @@ fn found(model: &Model, axis: AxisId) -> Result<Vec<(NodeId, String)>, String> {
         match &g.nodes[n.0 as usize].op {
             Op::Reduce { of: inner, .. } => {
                 named.unwrap_or_else(|| format!("mean({})", of(inner).unwrap_or("..".into())))
+            }
+            Op::Input(i) if matches!(g.inputs[i.0 as usize].kind, InputKind::EntryValue(_)) => {
+                g.inputs[i.0 as usize].name.clone()
             }
             _ => price.or(named).unwrap_or_else(|| "a price".into()),
         }
@@ -283,6 +294,7 @@ fn hold(model: &Model, fixed: &[(NodeId, String)], values: Option<&[f64]>) -> Re
                 InputKind::State(s) => Kind::State {
                     law: out.states[s].next,
                 },
+                InputKind::EntryValue(_) => Kind::Entry,
                 _ => return Err(format!("`{name}` cannot be held")),
             },
             _ => match out.graph.nodes[done.implied[k].0 as usize].op {

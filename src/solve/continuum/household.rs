@@ -48,7 +48,7 @@ pub struct Household<'h> {
 
 /// What members come to at held numbers.
 pub struct Answer {
-    /// Means, one per held number; not a number where it is none.
+    /// Means and values of entry, one per held number; not a number where it is none.
     pub means: Vec<f64>,
     /// The mass at the top node of a state whose upper end the solver chose, and of those who would go beyond it.
     pub top: f64,
@@ -95,9 +95,6 @@ impl<'h> Household<'h> {
         let refuse = |why: &str| Err(crate::solve::economy::cannot(why));
         if spec.next_uses_shock_next {
             return refuse("laws or means read the next draw of a shock");
-        }
-        if spec.states.is_empty() {
-            return refuse("members have no state");
         }
         let continuous = |s: &crate::solve::problem::StateAxis| matches!(s.kind, StateKind::Continuous { .. });
         let alone = spec.states.iter().filter(|s| continuous(s)).count() == 1 && spec.states.len() == 1;
@@ -198,7 +195,10 @@ impl<'h> Household<'h> {
     /// Those of the method; E0939 where the distribution does not come to rest; E0906 when stopped.
     pub fn answer(&mut self, numbers: &[f64], progress: &mut dyn Watch) -> Result<Answer, Diagnostic> {
         self.decision.set_numbers(numbers);
-        self.solve(false, progress)?;
+        let entry = |n: &super::held::Number| n.kind == Kind::Entry;
+        let enters = self.held.numbers.iter().any(entry);
+        self.solve(enters, progress)?;
+        let worth = if enters { self.worth()? } else { f64::NAN };
         let (flow, watched) = self.flow()?;
         let forward = |mass: &[f64], out: &mut [f64]| flow.forward(&self.nodes, mass, out);
         let rest = invariant((&self.nodes, &self.classes), &self.mass, REST, forward);
@@ -211,8 +211,9 @@ impl<'h> Household<'h> {
         let states = 0..self.nodes.axes().len();
         self.lowest = states.map(|s| flow.at_lowest(&self.nodes, &rest.mass, s)).collect();
         let mean = |w: usize| -> f64 { super::histogram::mean(&rest.mass, &watched[w]) };
-        let means = (self.averaged.iter())
-            .map(|a| match a {
+        let means = (self.averaged.iter().zip(&self.held.numbers))
+            .map(|(a, n)| match a {
+                None if entry(n) => worth,
                 None => f64::NAN,
                 Some((of, None)) => mean(*of),
                 Some((of, Some(when))) => {
@@ -412,6 +413,22 @@ impl<'h> Household<'h> {
         ))
     }
 
+    /// What a life that begins is worth, before its first draws are known.
+    fn worth(&self) -> Result<f64, Diagnostic> {
+        let Some(solution) = &self.solution else {
+            return Err(Diagnostic::error("E0990", "the members' problem was not solved"));
+        };
+        let reader = Reader::new(solution, &self.decision)?;
+        let at = self.first_states()?;
+        let first = self.decision.spec().first_shocks();
+        let chances = fault!("market.entrants_at_rest", self.by_shock(), first);
+        let value = |(shock, p): (usize, &f64)| match *p == 0.0 {
+            true => 0.0,
+            false => p * reader.value(At { shock, time: 0 }, &at),
+        };
+        Ok(chances.iter().enumerate().map(value).sum())
+    }
+
     /// Whether something that is averaged reads a noise.
     fn reads_noise(&self) -> bool {
         let of = self.held.numbers.iter().flat_map(|n| match n.kind {
@@ -426,9 +443,31 @@ impl<'h> Household<'h> {
 
     /// Where the newborn begin.
     fn born(&self) -> Result<Vec<f64>, Diagnostic> {
-        let model = &self.held.model;
         let first = self.decision.spec().first_shocks();
-        let mut at: Vec<Vec<f64>> = Vec::new();
+        let places = self.nodes.places();
+        let at: Vec<Vec<f64>> = self.first_states()?.iter().map(|x| vec![*x; places]).collect();
+        let to = Lottery::new(&self.nodes, &at.iter().map(Vec::as_slice).collect::<Vec<&[f64]>>());
+        let mut mass = vec![0.0; places];
+        mass[..first.len()].copy_from_slice(&first);
+        let mut out = vec![0.0; places];
+        to.lead(&mass, &mut out);
+        Ok(out)
+    }
+
+    /// The share of members in each joint state of the chains where they last were.
+    #[cfg(test)]
+    fn by_shock(&self) -> Vec<f64> {
+        let nz = self.nodes.shocks();
+        (0..nz).map(|z| self.mass.iter().skip(z).step_by(nz).sum()).collect()
+    }
+
+    /// The states in which lives begin, one number each.
+    ///
+    /// # Errors
+    /// E0810 for a first value that is drawn.
+    fn first_states(&self) -> Result<Vec<f64>, Diagnostic> {
+        let model = &self.held.model;
+        let mut at: Vec<f64> = Vec::new();
         for (state, _) in &self.decision.origin {
             let state = &model.states[*state];
             let start = state
@@ -441,14 +480,9 @@ impl<'h> Household<'h> {
                 ))
                 .at(state.span, "no single first value"));
             };
-            at.push(vec![x; self.nodes.places()]);
+            at.push(x);
         }
-        let to = Lottery::new(&self.nodes, &at.iter().map(Vec::as_slice).collect::<Vec<&[f64]>>());
-        let mut mass = vec![0.0; self.nodes.places()];
-        mass[..first.len()].copy_from_slice(&first);
-        let mut out = vec![0.0; mass.len()];
-        to.lead(&mass, &mut out);
-        Ok(out)
+        Ok(at)
     }
 }
 

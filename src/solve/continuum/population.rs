@@ -17,6 +17,9 @@ pub struct Population {
     pub nodes: Vec<Vec<f64>>,
     /// The mass at each node and joint state of the chains, chains fastest; all mass is 1.
     pub mass: Vec<f64>,
+    /// How many members there are, where the file has it found (`mass M`); 1 is a unit mass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<f64>,
     /// By how much the mass still moves in a period.
     pub residual: f64,
     /// The mass at the top of states whose end the solver chose.

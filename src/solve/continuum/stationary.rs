@@ -125,7 +125,7 @@ impl<'h> Conditions<'h> {
         }
         let nodes: Vec<crate::graph::NodeId> = (self.unknown.iter())
             .filter_map(|k| match self.held.numbers[*k].kind {
-                Kind::Mean { .. } => None,
+                Kind::Mean { .. } | Kind::Entry => None,
                 Kind::Clears { excess } => Some(excess),
                 Kind::State { law } => Some(law),
             })
@@ -134,7 +134,7 @@ impl<'h> Conditions<'h> {
         let mut left = Vec::with_capacity(x.len());
         for (k, x) in self.unknown.iter().zip(x) {
             left.push(match self.held.numbers[*k].kind {
-                Kind::Mean { .. } => answer.means[*k] - x,
+                Kind::Mean { .. } | Kind::Entry => answer.means[*k] - x,
                 Kind::Clears { .. } => values.next().unwrap_or(f64::NAN),
                 Kind::State { .. } => values.next().unwrap_or(f64::NAN) - x,
             });
@@ -241,8 +241,8 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         let w = household.nodes.marginal(&household.mass, s).with_atom(low);
         Spread::of(&state.name, &w, low)
     });
-    let size = |k: usize| conditions.last[k].abs().max(1e-3);
-    let excess = conditions.unknown.iter().zip(&left).map(|(k, l)| (l / size(*k)).abs());
+    let unit = |k: usize| conditions.last[k].abs().max(1e-3);
+    let excess = conditions.unknown.iter().zip(&left).map(|(k, l)| (l / unit(*k)).abs());
     let population = Population {
         agent: agent.name.clone(),
         held: held
@@ -254,6 +254,7 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         prices: prices(economy, &held, &conditions.last)?,
         nodes: household.nodes.axes().to_vec(),
         mass: household.mass.clone(),
+        size: size(&held, &conditions.last)?,
         residual: conditions.residual,
         top: conditions.top,
         excess: excess.fold(0.0, f64::max),
@@ -278,6 +279,27 @@ fn solved(economy: &Economy, progress: &mut dyn Watch) -> Result<Found, Diagnost
         perceived: None,
         population: Some(population),
     })
+}
+
+/// How many members there are, where that is found.
+///
+/// # Errors
+/// E0994 where no number of members does.
+fn size(held: &Held, values: &[f64]) -> Result<Option<f64>, Diagnostic> {
+    let agent = &held.model.agents[held.agent];
+    let Some(node) = agent.found_mass else {
+        return Ok(None);
+    };
+    let mass = held.evaluate(&[node], values)?[0];
+    if mass > 0.0 && mass.is_finite() {
+        return Ok(Some(mass));
+    }
+    Err(Diagnostic::error(
+        "E0994",
+        format!("the mass of `{}` comes out as {mass:.6}, and nobody would be there", agent.name),
+    )
+    .at(agent.span, "a mass that is found")
+    .hint("look at what the aggregate behind `mass` is at stated prices, --set given.NAME=NUMBER: demand there must not be negative"))
 }
 
 /// Prices and aggregates with what they are, and what markets define.

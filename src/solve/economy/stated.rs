@@ -74,6 +74,7 @@ pub fn applied(mut model: Model) -> Result<(Model, Vec<Diagnostic>), Diagnostic>
         .hint(format!("state all of them: {}", others.join(", ")))
     })?;
     let mut warnings = Vec::new();
+    let before = model.names.len();
     for (s, implied) in stated.iter().zip(&done.implied) {
         let price = model.prices[s.price].clone();
         let (name, what) = if price.clears {
@@ -81,19 +82,27 @@ pub fn applied(mut model: Model) -> Result<(Model, Vec<Diagnostic>), Diagnostic>
         } else {
             (format!("{}_implied", price.name), "what its rule then gives")
         };
+        // What a life is worth is known to a solution only.
+        let worth = done.graph.reads_entry_value([*implied]);
+        let warning = Diagnostic::warning(
+            "W0834",
+            format!(
+                "`{}` is taken as given at {}: partial equilibrium",
+                price.name,
+                short(s.value)
+            ),
+        )
+        .at(s.span, "stated here");
+        let warning = match worth {
+            false => warning.note(format!("`{name}` is {what}; `econc simulate` shows it")),
+            true => warning,
+        };
         warnings.push(
-            Diagnostic::warning(
-                "W0834",
-                format!(
-                    "`{}` is taken as given at {}: partial equilibrium",
-                    price.name,
-                    short(s.value)
-                ),
-            )
-            .at(s.span, "stated here")
-            .note(format!("`{name}` is {what}; `econc simulate` shows it"))
-            .hint("an equilibrium has the price that comes out: remove the line to have the market say it"),
+            warning.hint("an equilibrium has the price that comes out: remove the line to have the market say it"),
         );
+        if worth {
+            continue;
+        }
         let like = model.names.iter().find(|n| n.name == price.name).cloned();
         let node = &done.graph.nodes[implied.0 as usize];
         let named = Named {
@@ -111,7 +120,7 @@ pub fn applied(mut model: Model) -> Result<(Model, Vec<Diagnostic>), Diagnostic>
         model.names.push(named);
     }
     // The new names already carry numbers of the new graph.
-    let new = model.names.split_off(model.names.len() - stated.len());
+    let new = model.names.split_off(before);
     model.graph = done.graph;
     model.renumber(&done.map);
     for n in &mut model.names {

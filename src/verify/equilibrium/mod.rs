@@ -6,6 +6,7 @@
 mod bench;
 mod best_reply;
 mod each;
+mod entrants;
 mod observation;
 mod one_shot;
 mod one_shot_gain;

@@ -5,6 +5,7 @@
 //! distribution says, live by the policy in the economy that `econc simulate` runs, on the declared laws of shocks, and their means are
 //! compared with the numbers.
 
+use super::entrants;
 use super::record::{EquilibriumCertificate, PlayerVerdict};
 use super::spread::{EVERY, Spreads, WORLDS};
 use crate::check::Model;
@@ -12,6 +13,7 @@ use crate::diag::{Diagnostic, Severity};
 use crate::env::behaviour::Actor;
 use crate::env::cast::Behaviour;
 use crate::env::worlds::Worlds;
+use crate::graph::{Binary, InputKind, NodeId, Op};
 use crate::num::random::Key;
 use crate::num::statistics;
 use crate::solve::continuum::held::{Held, Kind};
@@ -43,6 +45,9 @@ const THIN: usize = 4;
 /// Where other equilibria are looked for: shares of the range, or factors.
 const AROUND: [f64; 8] = [0.5, 0.7, 0.85, 0.95, 1.05, 1.2, 1.5, 2.0];
 
+/// A number with what it is, the node in which the economy says what it should be (or what is left over), and its name.
+type Condition = (Kind, NodeId, f64, String);
+
 /// Judges.
 ///
 /// # Errors
@@ -57,7 +62,8 @@ pub(super) fn judge(
         return Err(Diagnostic::error("E0990", "there is no population to judge"));
     };
     let values: Vec<f64> = population.held.iter().map(|h| h.1).collect();
-    let (stated, conditions) = Held::at(economy, &values)?;
+    let (stated, mut conditions) = Held::at(economy, &values)?;
+    conditions.extend(reported(&stated, population, &conditions));
     let few = Economy::of(&stated)?.resized().unwrap_or_else(|| stated.clone());
     let problem = Decision::new(&few, &population.build)?;
     let (begun, said) = begins(&few, &found.solution, &found.steady_state);
@@ -70,6 +76,7 @@ pub(super) fn judge(
     // Members are put where the distribution says; a file that only solves need not say where they begin.
     let (begun, _) = begins(&stated, &found.solution, &found.steady_state);
     let apart = lived(&begun, &conditions, found, population, seed, &mut out)?;
+    entrants::judge(&begun, economy, found, seed, &mut out)?;
     let (moved, others) = moves(economy, population, progress, &mut out)?;
     certificate.reasons.extend(out.reasons[kept..].iter().cloned());
     let errors = certificate.reasons.iter().any(|d| d.severity == Severity::Error);
@@ -100,6 +107,23 @@ pub(super) fn judge(
     });
     certificate.world = Some(out);
     Ok(certificate)
+}
+
+/// Prices and aggregates that read means in the economy with what members take as given stated, as conditions.
+fn reported(stated: &Model, population: &Population, others: &[Condition]) -> Vec<Condition> {
+    let own = |p: &&crate::check::model::Price| {
+        let g = &stated.graph;
+        let lived = |i: &crate::graph::InputId| !matches!(g.inputs[i.0 as usize].kind, InputKind::Param(_));
+        g.nodes[p.node.0 as usize].shape.is_empty()
+            && others.iter().all(|c| c.3 != p.name)
+            && g.inputs_below([p.node]).iter().any(lived)
+    };
+    let one = |p: &crate::check::model::Price| {
+        let told = population.prices.iter().find(|x| x.0 == p.name)?;
+        let kind = Kind::Mean { of: p.node, when: None };
+        Some((kind, p.node, told.1, p.name.clone()))
+    };
+    stated.prices.iter().filter(own).filter_map(one).collect()
 }
 
 /// A function of the solution's grid at the places of a population.
@@ -154,14 +178,20 @@ fn top(population: &Population, out: &mut WorldCertificate) {
 /// Members put where the distribution says and living on; the largest distance of a mean from its number as a share of it.
 fn lived(
     stated: &Model,
-    conditions: &[(Kind, crate::graph::NodeId, f64, String)],
+    conditions: &[Condition],
     found: &Found,
     population: &Population,
     seed: u64,
     out: &mut WorldCertificate,
 ) -> Result<f64, Diagnostic> {
     let solution = &found.solution;
-    let watched: Vec<crate::graph::NodeId> = conditions.iter().map(|c| c.1).collect();
+    let mut watched: Vec<NodeId> = conditions.iter().map(|c| c.1).collect();
+    // Of markets, what is supplied, too: the unit of what they leave over where members have no state.
+    let supplied = |c: &Condition| match stated.graph.nodes[c.1.0 as usize].op {
+        Op::Binary(Binary::Sub, _, b) => b,
+        _ => c.1,
+    };
+    watched.extend(conditions.iter().map(supplied));
     let seat = SolvedSeat::of(stated, solution)?;
     let Some(agent) = seat.agents.first() else {
         return Err(Diagnostic::error("E0990", "nobody decides"));
@@ -172,7 +202,7 @@ fn lived(
     let mut actor = Actor::new(&worlds, &Behaviour::Solved(Arc::new(solution.clone())).into())?;
     place(&mut worlds, &seat, members, population, solution, seed);
     // At first, where they were put, and later, where they have come to live.
-    let mut sums = vec![[vec![0.0; WORLDS], vec![0.0; WORLDS]]; conditions.len()];
+    let mut sums = vec![[vec![0.0; WORLDS], vec![0.0; WORLDS]]; watched.len()];
     let mut spreads = Spreads::new(seat.states.len());
     for t in 0..periods {
         crate::limits::poll();
@@ -195,14 +225,16 @@ fn lived(
     let all = conditions
         .iter()
         .zip(&sums)
-        .flat_map(|(c, s)| s.iter().enumerate().map(move |(k, m)| (c, k, m)));
-    for ((kind, _, number, name), late, means) in all {
+        .enumerate()
+        .flat_map(|(i, (c, s))| s.iter().enumerate().map(move |(k, m)| (i, c, k, m)));
+    for (i, (kind, _, number, name), late, means) in all {
         let (mean, error) = (statistics::mean(means), statistics::sd(means) / (WORLDS as f64).sqrt());
         let clears = matches!(kind, Kind::Clears { .. });
         let off = if clears { mean } else { mean - number };
         // What is left over of a market is measured by what one member's trade is spread like.
         let size = if clears {
-            spread(population).max(1e-9)
+            let supplied = statistics::mean(&sums[conditions.len() + i][late]).abs();
+            population.spread.first().map_or(supplied, |s| s.sd).max(1e-9)
         } else {
             number.abs().max(1e-9)
         };
@@ -244,11 +276,6 @@ fn lived(
     }
     spreads.judge(population, out);
     Ok(largest)
-}
-
-/// How members' first state is spread, the unit of what a market leaves over.
-fn spread(population: &Population) -> f64 {
-    population.spread.first().map_or(1.0, |s| s.sd)
 }
 
 /// Puts members where the distribution says, evenly.
@@ -301,6 +328,21 @@ fn place(
     }
 }
 
+/// How little conditions move where numbers are shifted in the direction that moves them least, from what a shift of one does to each of them
+/// (`[number][condition]`). Of several, each condition counts in units of its own largest move: one may be determined through another's market.
+fn least_move(columns: &[Vec<f64>]) -> f64 {
+    let [one] = columns else {
+        let Some(first) = columns.first() else {
+            return f64::INFINITY;
+        };
+        let most = |i: usize| columns.iter().fold(0.0, |m: f64, c| m.max(c[i].abs()));
+        let unit = |i: usize| if most(i) > 0.0 { most(i) } else { 1.0 };
+        let matrix = nalgebra::DMatrix::from_fn(first.len(), columns.len(), |i, k| columns[k][i] / unit(i));
+        return matrix.singular_values().min();
+    };
+    one.iter().fold(0.0, |m: f64, x| m.max(x.abs()))
+}
+
 /// Whether conditions move with their numbers, and whether they hold elsewhere: the smallest move over the shift, and what was looked for in
 /// words.
 fn moves(
@@ -316,20 +358,19 @@ fn moves(
         return Ok((f64::NAN, "no number was searched".into()));
     }
     let here = conditions.left(&at, progress)?;
-    let mut least = f64::INFINITY;
+    // A row for each condition, a column for each number that could be shifted.
+    let mut columns: Vec<Vec<f64>> = Vec::new();
     for (k, x) in at.iter().enumerate() {
         let mut there = at.clone();
         let by = SHIFT * x.abs().max(1e-3);
         there[k] += by;
-        let moved = match conditions.left(&there, progress) {
-            Ok(left) => (left[k] - here[k]).abs() / by,
+        match conditions.left(&there, progress) {
+            Ok(left) => columns.push(left.iter().zip(&here).map(|(a, b)| (a - b) / by).collect()),
             Err(d) if d.code == "E0906" => return Err(d),
-            Err(_) => f64::NAN,
-        };
-        if !moved.is_nan() {
-            least = least.min(moved);
+            Err(_) => {}
         }
     }
+    let least = least_move(&columns);
     let fine = !(least < STILL);
     out.proofs.push(ProofRow {
         name: "numbers shifted by 1 %, conditions move".into(),

@@ -145,6 +145,12 @@ pub(super) fn sorted(model: &Model, axis: AxisId, span: Span) -> Result<(Vec<Nod
                     ))
                     .at(node.span));
                 }
+                InputKind::EntryValue(_) => {
+                    return Err(Refusal::new(
+                        "the value of entry matters, which is one number only where a continuum is at rest",
+                    )
+                    .at(node.span));
+                }
                 InputKind::ShockNext(_) | InputKind::Noise(_) | InputKind::Unknown(_) | InputKind::Time => {
                     return Err(Refusal::new("a mean of what is drawn later, or of the date, matters").at(node.span));
                 }

@@ -101,9 +101,12 @@ fn digests(name: &str, threads: &str, out: &mut Lines) {
     let ask = ["simulate", &file, "--policy", "solved", "--out", "played", "--quiet"];
     let how = ["--periods", "30", "--worlds", "3", "--seed", "7", "--threads", threads];
     let output = command(folder.path(), &ask).args(how).output().expect("econc starts");
-    // What is chosen for every price is found where the price clears, and not simulated.
+    // What is chosen for every price is found where the price clears, and not simulated; nor is what a value of lives determines.
     let (checked, _) = econc::compile(&fs::read_to_string(&file).expect("a model"), &econc::Options::default());
-    let scheduled = checked.is_some_and(|m| m.actions.iter().any(|a| !a.given.is_empty()));
+    let scheduled = checked.is_some_and(|m| {
+        let worth = m.prices.iter().any(|p| m.graph.reads_entry_value([p.node]));
+        worth || m.actions.iter().any(|a| !a.given.is_empty())
+    });
     for part in ["series", "moments"] {
         let path = folder.path().join(format!("played/{part}.csv"));
         assert_eq!(path.exists(), !scheduled, "{name}: {}", said(&output));

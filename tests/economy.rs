@@ -407,3 +407,56 @@ fn a_choice_without_a_limit_is_said_to_be_one_by_every_method() {
         assert!(said(&out).contains("E0908"), "{by:?} {}", said(&out));
     }
 }
+
+#[test]
+fn quantities_stand_beside_output_where_something_is_called_so() {
+    let folder = scratch();
+    let text = "shock z ~ ar1(rho: 0.5, sigma: 0.1)
+shock w ~ ar1(rho: 0.5, sigma: 0.1)
+agent a {
+  state k in [-9, 9], start 0
+  action x in [-9, 9]
+  policy x = 1 - 2 * z
+  let y = 3 + z
+  k' = w
+  observe k, z, w
+  reward x
+  discount 0.9
+}
+";
+    std::fs::write(folder.path().join("m.econ"), text).expect("written");
+    let line = [
+        "simulate",
+        "m.econ",
+        "--periods",
+        "500",
+        "--worlds",
+        "40",
+        "--out",
+        "run",
+    ];
+    let output = econc(folder.path(), &line);
+    assert!(said(&output).contains("Beside output (a.y)"), "{}", said(&output));
+    let csv = std::fs::read_to_string(folder.path().join("run/cycle.csv")).expect("cycle.csv");
+    let row = |name: &str| -> Vec<f64> {
+        let line = csv.lines().find(|l| l.starts_with(&format!("{name},")));
+        let cells = line.unwrap_or_else(|| panic!("{name}: {csv}")).split(',').skip(1);
+        cells.map(|c| c.parse().expect("a number")).collect()
+    };
+    let near = |x: f64, right: f64, by: f64| assert!((x - right).abs() < by, "{x} for {right}: {csv}");
+    near(row("a.y")[0], 1.0, 1e-12);
+    near(row("a.y")[1], 1.0, 1e-12);
+    near(row("a.x")[0], 2.0, 1e-9);
+    near(row("a.x")[1], -1.0, 1e-9);
+    near(row("w")[0], 1.0, 0.05);
+    near(row("w")[1], 0.0, 0.05);
+    // Nothing is called output.
+    std::fs::write(folder.path().join("m.econ"), text.replace("let y", "let yy")).expect("written");
+    let output = econc(folder.path(), &[&line[..], &["--force"]].concat());
+    assert!(
+        output.status.success() && !said(&output).contains("Beside output"),
+        "{}",
+        said(&output)
+    );
+    assert!(!folder.path().join("run/cycle.csv").exists());
+}

@@ -52,11 +52,26 @@ const MACHINE: &str = "agent owner {
 }
 ";
 
+/// Members who follow a rule under a shock that they share.
+const HERD: &str = "shock z ~ ar1(rho: 0.5, sigma: 0.1)
+agent h[continuum] {
+  shock e ~ markov([0, 1], [[0.5, 0.5], [0.5, 0.5]])
+  state k in [0, 9], start 1
+  action x in [0, 1]
+  policy x = 0.5 * e
+  k' = exp(0.1 * z) * 0.5 * k + x
+  observe k, e, z
+  reward k
+  discount 0.9
+}
+";
+
 /// Runs that the cases read, made once.
 const RUNS: &[&str] = &[
     "solve saver.econ --out saved",
     "solve machine.econ --out kept",
     "solve market.econ --out equilibrium",
+    "solve shaken.econ --out shaken",
     // The best on the way is not the last.
     "train saver.econ --with learning_rate=0.1 --with average_from=1 --out learned",
     "train market.econ --agent firm --agent rival --out both",
@@ -267,6 +282,21 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "verify saver.econ --solution saved --out learned",
         "--force",
     ),
+    ("irf", "shock", "irf saved", "--shock z=0.05"),
+    ("irf", "from", "irf saved", "--from mean"),
+    ("irf", "periods", "irf saved", "--periods 9"),
+    ("irf", "histories", "irf saved", "--histories 30"),
+    ("irf", "burn-in", "irf saved", "--burn-in 3"),
+    ("irf", "band", "irf saved", "--band 50"),
+    ("irf", "variance", "irf saved", "--variance"),
+    ("irf", "members", "irf herd.econ", "--members 7"),
+    ("irf", "greedy", "irf shaken", "--greedy"),
+    ("irf", "set", "irf saver.econ", "--set a=0.4"),
+    ("irf", "seed", "irf saved", "--seed 2"),
+    ("irf", "out", "irf saved", "--out here"),
+    ("irf", "force", "irf saved --out learned", "--force"),
+    ("compare", "out", "compare saved elsewhere", "--out both.csv"),
+    ("compare", "force", "compare saved elsewhere --out there.dot", "--force"),
     ("export", "to", "export learned", "--to safetensors"),
     ("export", "of-seed", "export learned", "--of-seed 2"),
     ("export", "agent", "export both", "--agent rival"),
@@ -429,7 +459,11 @@ fn every_option_of_every_command_has_a_case() {
                     "force" => "--force",
                     _ => return false,
                 };
-                let subject = if command == "new" { "growth" } else { "x" };
+                let subject = match command.as_str() {
+                    "new" => "growth",
+                    "compare" => "x y",
+                    _ => "x",
+                };
                 let said = run(folder.path(), &format!("{command} {subject} {value}"), true);
                 String::from_utf8_lossy(&said.stdout).contains("E0989")
             };
@@ -465,6 +499,10 @@ fn every_option_changes_what_comes_out_or_is_refused() {
         "blind.econ",
         &hidden.replace("  action", "  state y in 0..1, start 0\n  y' = y\n  action"),
     );
+    put("herd.econ", HERD);
+    let shaken = MACHINE.replace("replace then -3", "replace then -3 + z");
+    let shaken = shaken.replace("observe x", "observe x, z");
+    put("shaken.econ", &format!("shock z ~ ar1(rho: 0.5, sigma: 0.5)\n{shaken}"));
     put(
         "vague.econ",
         "let idle = 3\nagent a { action x in [0, 1]; reward x - x^2 }\n",

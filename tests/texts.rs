@@ -65,6 +65,23 @@ fn assert_reads(name: &str, source: &str, faults: &mut String) {
 }
 
 #[test]
+fn every_licence_of_the_package_stands_beside_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let package = fs::read_to_string(root.join("Cargo.toml")).expect("the package");
+    let line = package
+        .lines()
+        .find(|l| l.starts_with("license = "))
+        .expect("a licence");
+    let names: Vec<&str> = line.split('"').nth(1).expect("its names").split(" OR ").collect();
+    assert_eq!(names, ["MIT", "Apache-2.0"]);
+    for name in names {
+        let file = format!("LICENSE-{}", name.split('-').next().expect("a word").to_uppercase());
+        let text = fs::read_to_string(root.join(&file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+        assert!(text.contains("Permission") || text.contains("Apache License"), "{file}");
+    }
+}
+
+#[test]
 fn models_lessons_and_library_read_without_a_message() {
     let mut faults = String::new();
     for folder in ["models", "examples", "std"] {

@@ -15,9 +15,11 @@ const READ: &[(&str, &[&str])] = &[
     ("solve", &["set", "seed", "threads", "out", "force"]),
     ("steady_state", &["set", "threads", "out", "force"]),
     ("simulate", &["set", "seed", "threads", "out", "force"]),
+    ("irf", &["set", "seed", "threads", "out", "force"]),
     ("train", &["set", "seed", "threads", "out", "force"]),
     ("tune", &["set", "seed", "threads", "out", "force"]),
     ("verify", &["set", "seed", "threads", "out", "force"]),
+    ("compare", &["out", "force"]),
     ("export", &["out", "force"]),
     ("new", &[]),
     ("reproduce", &["threads", "out"]),
@@ -74,7 +76,7 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), Diagnostic> {
             }
         }
     }
-    if typed("force") && !typed("out") && command != "export" {
+    if typed("force") && !typed("out") && !["compare", "export"].contains(&command) {
         return Err(idle("--force", "without --out every run has a directory of its own"));
     }
     if typed("seed") && typed("seeds") && command == "train" {
@@ -95,7 +97,7 @@ pub(super) fn settings_read(
     unread: &[(&str, &str)],
 ) -> Result<(), Diagnostic> {
     let blocks: &[&str] = match command {
-        "solve" | "steady_state" => &["solve"],
+        "solve" | "steady_state" | "irf" => &["solve"],
         "train" | "tune" => &["train"],
         "verify" => &["solve", "train", "verify"],
         "simulate" => &[],

@@ -3,6 +3,7 @@
 use super::screen::Screen;
 use super::{Exit, Failure};
 use crate::diag::{Diagnostic, explain, suggest};
+use crate::report::lines;
 use clap::Args;
 
 /// Explain the code of a message
@@ -31,7 +32,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failur
                 .collect();
             screen.json(&serde_json::json!({ "codes": list }));
         } else {
-            screen.result(&codes.iter().map(|(c, h)| format!("{c}  {h}\n")).collect::<String>());
+            screen.text(&codes.iter().map(|(c, h)| format!("{c}  {h}\n")).collect::<String>());
         }
         return Ok(Exit::Fine);
     };
@@ -44,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failur
     };
     match explain::page(&code) {
         Some(page) if screen.json => screen.json(&serde_json::json!({ "code": code, "page": page })),
-        Some(page) => screen.result(&format!("{}\n", page.trim_end())),
+        Some(page) => screen.result(&lines::page(page, screen.width())),
         None => {
             let error = Diagnostic::error("E0966", format!("there is no code `{code}`"));
             let hint = match suggest::did_you_mean(&code, explain::codes()) {

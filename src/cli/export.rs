@@ -1,28 +1,32 @@
-//! `econc export`: a learned policy for other programs.
+//! `econc export`: the policies of a run for other programs.
 
 use super::compiled::compile;
+use super::effects::idle;
 use super::globals::Globals;
-use super::results::{asked, finite_choices, read_policies};
+use super::results::{asked, finite_choices, is_training, read_policies};
 use super::screen::Screen;
 use super::source::Source;
 use super::{Exit, Failure};
 use crate::diag::Diagnostic;
 use crate::learn::export::safetensors;
-use crate::learn::translation::tabulate;
+use crate::learn::translation::{Column, tabulate};
+use crate::report::npy::{GridAxis, GridFunction, Points, npz};
+use crate::report::outcome::SOLUTION_FILE;
 use crate::report::place::write_new;
-use crate::report::store::open_policies;
+use crate::report::store::{CompleteRun, open_policies};
 use crate::report::table::Table;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// Write a learned policy for other programs
+/// Write the policies of a run for other programs
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
-    econc export runs/growth-0002                       policy.csv, a table over states and shocks\n  \
+    econc export runs/growth-0001                       policy.csv: of a solution at its nodes, of a training over states and shocks\n  \
+    econc export runs/growth-0002 --to npz              the same columns as arrays, policy.npz\n  \
     econc export runs/growth-0002.failed                the policies of a verify, whatever its verdict\n  \
     econc export runs/growth-0002 --to safetensors --out growth.safetensors")]
 pub(super) struct Arguments {
-    /// The run of a training, or of a verify that trained
+    /// The run of a solve, of a training, of a search, or of a verify that trained
     #[arg(value_name = "RUN")]
     run: PathBuf,
     /// The format
@@ -44,7 +48,9 @@ pub(super) struct Arguments {
 enum To {
     /// CSV over a grid of states and shocks
     Table,
-    /// The weights, with what is needed to use them
+    /// Arrays for numpy: of a solution policies and values on their grid, of a training the columns of the table
+    Npz,
+    /// The weights of a learned policy, with what is needed to use them
     Safetensors,
 }
 
@@ -54,6 +60,9 @@ enum To {
 /// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     let run = open_policies(&arguments.run)?;
+    if !is_training(&run) && run.manifest.files.iter().any(|f| f.name == SOLUTION_FILE) {
+        return solution(&run, arguments, globals, screen);
+    }
     let policies = read_policies(&run, arguments.best, arguments.agent.as_deref())?;
     let wanted = arguments.of_seed.unwrap_or(policies[0].0);
     let Some((_, policy)) = policies.iter().find(|(s, _)| *s == wanted) else {
@@ -85,6 +94,19 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
         );
     }
     let (name, bytes) = match arguments.to {
+        To::Npz => {
+            let (columns, rows) = tabulate(&compiled.model, agent, finite_choices(policy), policy)?;
+            let axis = || {
+                vec![GridAxis {
+                    name: "row".into(),
+                    points: Points::Labels((0..rows.len()).map(|i| i.to_string()).collect()),
+                }]
+            };
+            let array =
+                |(k, c): (usize, &Column)| GridFunction::new(&c.name, axis(), rows.iter().map(|r| r[k]).collect());
+            let arrays: Vec<GridFunction> = columns.iter().enumerate().map(array).collect::<Result<_, _>>()?;
+            ("policy.npz", npz(&arrays)?)
+        }
         To::Table => {
             let (columns, rows) = tabulate(&compiled.model, agent, finite_choices(policy), policy)?;
             let mut table = Table::new();
@@ -103,14 +125,59 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
             ("policy.safetensors", safetensors(policy, &interface, &compiled.model)?)
         }
     };
+    written(
+        name,
+        &bytes,
+        arguments,
+        globals,
+        screen,
+        serde_json::json!({ "seed": wanted, "diagnostics": diagnostics }),
+    )
+}
+
+/// Writes one file and says where; `more` belongs to the JSON.
+fn written(
+    name: &str,
+    bytes: &[u8],
+    arguments: &Arguments,
+    globals: &Globals,
+    screen: &Screen,
+    more: serde_json::Value,
+) -> Result<Exit, Failure> {
     let path = globals.out.clone().unwrap_or_else(|| PathBuf::from(name));
-    write_new(&path, &bytes, globals.force, [arguments.run.as_path()])?;
+    write_new(&path, bytes, globals.force, [arguments.run.as_path()])?;
     if screen.json {
-        screen.json(
-            &serde_json::json!({ "status": "complete", "exit": 0, "file": path.display().to_string(), "seed": wanted, "diagnostics": diagnostics }),
-        );
+        let mut json = more;
+        json["status"] = "complete".into();
+        json["exit"] = 0.into();
+        json["file"] = path.display().to_string().into();
+        screen.json(&json);
     } else {
         screen.result(&format!("{}\n", path.display()));
     }
     Ok(Exit::Fine)
+}
+
+/// The policies and values of a solution at its nodes, as they stand in its run.
+fn solution(run: &CompleteRun, arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
+    let learned = [
+        ("--of-seed", arguments.of_seed.is_some()),
+        ("--agent", arguments.agent.is_some()),
+        ("--best", arguments.best),
+    ];
+    if let Some((option, _)) = learned.iter().find(|(_, typed)| *typed) {
+        return Err(idle(option, "the run is one of a solution, which nobody learned").into());
+    }
+    let (name, file) = match arguments.to {
+        To::Table => ("policy.csv", "solution.csv"),
+        To::Npz => ("policy.npz", "solution.npz"),
+        To::Safetensors => {
+            return Err(Diagnostic::error("E0954", "a solution has no weights")
+                .note("safetensors holds the network of a learned policy")
+                .hint("--to table or --to npz writes policies and values at the nodes of the grid")
+                .into());
+        }
+    };
+    let more = serde_json::json!({ "diagnostics": Vec::<Diagnostic>::new() });
+    written(name, &run.read(file)?, arguments, globals, screen, more)
 }

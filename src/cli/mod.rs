@@ -14,6 +14,7 @@ mod bug;
 mod cast;
 mod check;
 mod clock;
+mod compare;
 mod compiled;
 mod course;
 mod effects;
@@ -23,6 +24,7 @@ mod export;
 mod fmt;
 mod globals;
 mod graph;
+mod irf;
 mod judging;
 mod keeper;
 mod lineage;
@@ -76,9 +78,11 @@ use std::process::ExitCode;
         econc solve my_model.econ            solve, certify, write runs/my_model-0001\n  \
         econc solve my_model.econ --set beta=0.98\n  \
         econc steady_state my_model.econ     where it rests without shocks\n  \
+        econc irf my_model.econ              impulse responses\n  \
         econc train my_model.econ --seeds 1..5   agents that learn it\n  \
         econc tune my_model.econ --trials 27     search over the options of a learner\n  \
         econc verify my_model.econ           solve, train, and judge the learned by the exact\n  \
+        econc compare runs/a-0001 runs/a-0002   two runs side by side\n  \
         econc reproduce calvano              an exercise, beside published numbers\n  \
         econc explain E0201                  what a message means\n\n\
         Exit status: 0 fine, 1 the model or the certificate fails, 2 misuse, 101 a bug in econc, 130 stopped (Ctrl-C)."
@@ -100,9 +104,11 @@ enum Command {
     #[command(name = "steady_state")]
     SteadyState(steady_state::Arguments),
     Simulate(simulate::Arguments),
+    Irf(irf::Arguments),
     Train(train::Arguments),
     Tune(tune::Arguments),
     Verify(verify::Arguments),
+    Compare(compare::Arguments),
     Export(export::Arguments),
     New(new::Arguments),
     Reproduce(reproduce::Arguments),
@@ -200,7 +206,7 @@ fn refused(d: &Diagnostic) -> bool {
     let on_the_command_line = typed || (d.primary.is_none() && about_it);
     let asked = [
         "E0814", "E0816", "E0904", "E0923", "E0927", "E0929", "E0934", "E0940", "E0954", "E0980", "E0981", "E0984",
-        "E0986", "E0989",
+        "E0986", "E0989", "E0995",
     ];
     on_the_command_line || d.code.starts_with("E096") || asked.contains(&d.code.as_str())
 }
@@ -355,9 +361,11 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
         Command::Solve(arguments) => solve::run(arguments, &cli.globals, screen),
         Command::SteadyState(arguments) => steady_state::run(arguments, &cli.globals, screen),
         Command::Simulate(arguments) => simulate::run(arguments, &cli.globals, screen),
+        Command::Irf(arguments) => irf::run(arguments, &cli.globals, screen),
         Command::Train(arguments) => train::run(arguments, &cli.globals, screen),
         Command::Tune(arguments) => tune::run(arguments, &cli.globals, screen),
         Command::Verify(arguments) => verify::run(arguments, &cli.globals, screen),
+        Command::Compare(arguments) => compare::run(arguments, &cli.globals, screen),
         Command::Export(arguments) => export::run(arguments, &cli.globals, screen),
         Command::New(arguments) => new::run(arguments, screen),
         Command::Reproduce(arguments) => reproduce::run(arguments, &cli.globals, screen),

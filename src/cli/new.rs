@@ -70,7 +70,7 @@ fn list(screen: &Screen) {
         .texts("title", column(&|t| t.title().to_string()))
         .texts("about", column(&|t| t.about()));
     screen.result(&table.to_text(screen.width(), usize::MAX));
-    screen.result("\nTo start from one:  econc new TEMPLATE NAME\n");
+    screen.text("\nTo start from one:  econc new TEMPLATE NAME\n");
 }
 
 fn find(name: &str) -> Result<&'static Template, Diagnostic> {

@@ -83,12 +83,12 @@ pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> 
     } else {
         screen.result(&content.screen(screen.width(), screen.color()));
         for row in exercise.rows.iter().filter(|r| !r.note.is_empty()) {
-            screen.result(&format!("{}: {}\n", row.what, row.note));
+            screen.text(&format!("{}: {}\n", row.what, row.note));
         }
         if !arguments.long && exercise.rows.iter().any(|r| r.of_long) {
-            screen.result("not judged: the recorded number is of the larger run, --long\n");
+            screen.text("not judged: the recorded number is of the larger run, --long\n");
         }
-        screen.result(&format!("\nruns and models: {}\n", folder.display()));
+        screen.text(&format!("\nruns and models: {}\n", folder.display()));
     }
     Ok(exit)
 }
@@ -107,7 +107,7 @@ fn list(screen: &Screen) {
         .texts("exercise", all.iter().map(|(name, _)| (*name).to_string()).collect())
         .texts("title", all.iter().map(|(_, title)| title.clone()).collect());
     screen.result(&table.to_text(screen.width(), usize::MAX));
-    screen.result("\nTo run one:  econc reproduce NAME\n");
+    screen.text("\nTo run one:  econc reproduce NAME\n");
 }
 
 /// Something about the folder of an exercise that could not be written.

@@ -7,6 +7,7 @@ use super::meter::Show;
 use super::source::{self, Source};
 use super::{Exit, Failure};
 use crate::diag::{Diagnostic, Severity, render};
+use crate::report::lines;
 use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
@@ -56,9 +57,14 @@ impl Screen {
         }
     }
 
-    /// The width of the terminal, or 100.
+    /// The width of results: that of the terminal, else what COLUMNS says, else 100; from 40 to 160.
     pub(super) fn width(&self) -> usize {
-        terminal_width().filter(|w| *w >= 40).unwrap_or(100).min(160)
+        known_width().unwrap_or(100).clamp(40, 160)
+    }
+
+    /// Prints a text for people, in lines of the width.
+    pub(super) fn text(&self, text: &str) {
+        self.result(&lines::within(text, self.width()));
     }
 
     /// Prints a result.
@@ -123,7 +129,7 @@ impl Screen {
             return;
         }
         let shown = |d: &&Diagnostic| !self.quiet || d.severity == Severity::Error;
-        let shown: Vec<Diagnostic> = diagnostics.iter().filter(shown).cloned().collect();
+        let shown: Vec<Diagnostic> = diagnostics.iter().filter(shown).map(in_width).collect();
         if !shown.is_empty() {
             self.say(&source::render(&shown, source, self.color_err));
         }
@@ -158,7 +164,7 @@ pub(super) fn unprinted(e: &std::io::Error) -> Diagnostic {
 pub(super) fn plain_failure(error: &Diagnostic) {
     let stderr = std::io::stderr();
     let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-    let text = source::render(std::slice::from_ref(error), None, stderr.is_terminal() && !plain);
+    let text = source::render(&[in_width(error)], None, stderr.is_terminal() && !plain);
     // Nothing can be done if even this cannot be printed.
     let _ = printed(&mut stderr.lock(), &text);
 }
@@ -196,8 +202,25 @@ fn failed_in_json(exit: u8, diagnostics: &[Diagnostic]) -> serde_json::Value {
     serde_json::json!({ "status": status, "exit": exit, "diagnostics": diagnostics })
 }
 
-fn terminal_width() -> Option<usize> {
-    console::Term::stdout()
+/// The width of the terminal, or of the environment's COLUMNS where there is none.
+fn known_width() -> Option<usize> {
+    let terminal = console::Term::stdout()
         .size_checked()
-        .map(|(_, columns)| usize::from(columns))
+        .map(|(_, columns)| usize::from(columns));
+    terminal
+        .or_else(|| std::env::var("COLUMNS").ok()?.trim().parse().ok())
+        .filter(|w| *w > 0)
+}
+
+/// A message with its sentences in lines of the width, where one is known; in a pipe each is one line, for other programs. Lines of the
+/// file stand as they are.
+fn in_width(d: &Diagnostic) -> Diagnostic {
+    let Some(width) = known_width() else { return d.clone() };
+    let width = width.clamp(40, 160);
+    let within = |text: &str, room: usize, margin: &str| lines::wrapped(text, room).join(&format!("\n{margin}"));
+    let mut out = d.clone();
+    out.headline = within(&d.headline, width - 16, "  ");
+    out.notes = d.notes.iter().map(|n| within(n, width - 6, "")).collect();
+    out.hint = d.hint.as_ref().map(|h| within(h, width - 12, ""));
+    out
 }

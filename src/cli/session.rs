@@ -231,6 +231,41 @@ pub(super) fn run_on(
         Err(exit) => return Ok(exit),
     };
     effects::settings_read(action, &compiled.model, &globals.set, unread)?;
+    opened_and_done(source, globals, screen, (compiled, diagnostics), opened, work)
+}
+
+/// As [`run_on`], of a run whose settings were read when it was made, with so many `members` for a continuum.
+///
+/// # Errors
+/// As for [`run`].
+pub(super) fn run_with_members(
+    members: Option<usize>,
+    source: &Source,
+    globals: &Globals,
+    screen: &Screen,
+    opened: impl FnOnce(&Compiled, RunPlace) -> Result<RunDirectory, Vec<Diagnostic>>,
+    work: impl Fn(&Compiled, &Meter, &RunDirectory) -> Result<Content, Vec<Diagnostic>>,
+) -> Result<Exit, Failure> {
+    let job = Job {
+        members,
+        ..Job::default()
+    };
+    let compiled = match compile(source, &globals.set, &job, screen) {
+        Ok(compiled) => compiled,
+        Err(exit) => return Ok(exit),
+    };
+    opened_and_done(source, globals, screen, compiled, opened, work)
+}
+
+/// Opens the directory of a run and does its work.
+fn opened_and_done(
+    source: &Source,
+    globals: &Globals,
+    screen: &Screen,
+    (compiled, diagnostics): (Compiled, Vec<Diagnostic>),
+    opened: impl FnOnce(&Compiled, RunPlace) -> Result<RunDirectory, Vec<Diagnostic>>,
+    work: impl Fn(&Compiled, &Meter, &RunDirectory) -> Result<Content, Vec<Diagnostic>>,
+) -> Result<Exit, Failure> {
     globals.start_threads();
     // The file holds by itself, so what is wrong with the work stands on the command line.
     let place = place_of(globals, compiled.name().to_string())?;
@@ -304,7 +339,7 @@ fn report(content: &Content, screen: &Screen, ended: &Ended) {
         text.push_str(&format!(", {more}"));
     }
     text.push_str(")\n");
-    screen.result(&text);
+    screen.text(&text);
     // A failure has a code, also where every line of the certificate says what it is.
     if let Some(more) = said(ended).get(ended.diagnostics.len()..) {
         screen.diagnostics(more, None);

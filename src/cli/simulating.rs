@@ -61,7 +61,7 @@ pub fn simulate(compiled: &Compiled, options: &SimulateOptions, meter: &Meter) -
 /// # Errors
 /// E0989.
 fn effective(model: &Model, cast: &env::cast::Cast, options: &SimulateOptions) -> Result<(), Diagnostic> {
-    use crate::check::model::{Process, Space};
+    use crate::check::model::Process;
     use env::cast::Behaviour as By;
     if options.on_chain {
         let continuous = |s: &crate::check::model::Shock| matches!(s.process, Process::Ar1 { .. } | Process::Iid(_));
@@ -76,13 +76,7 @@ fn effective(model: &Model, cast: &env::cast::Cast, options: &SimulateOptions) -
         }
     }
     if options.greedy {
-        let finite = |a: &crate::check::model::Action| matches!(a.space, Space::Finite { .. } | Space::Integer { .. });
-        let mixes = |behaviour: &By| match behaviour {
-            By::Solved(s) => s.actions.iter().any(|a| a.taste.is_some()),
-            By::Learned { policy, .. } => policy.mixes() && model.actions.iter().any(finite),
-            By::Random | By::Fixed(_) | By::Rules => false,
-        };
-        if !cast.all().any(mixes) {
+        if !cast.mixes(model) {
             return Err(effects::idle("--greedy", "no policy is played that mixes choices"));
         }
     }

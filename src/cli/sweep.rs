@@ -260,7 +260,7 @@ fn finish(
         "\nfiles: {}  (sweep.csv, report.html, run-..)\n",
         directory.display()
     ));
-    screen.result(&text);
+    screen.text(&text);
     if let Some(reason) = reason {
         screen.remark(&reason);
     }

@@ -76,10 +76,14 @@ pub(super) struct Arguments {
 /// A [`Failure`] with the diagnostics of what kept it from beginning: options, files, runs.
 pub(super) fn run(arguments: &Arguments, globals: &Globals, screen: &Screen) -> Result<Exit, Failure> {
     if let Some(name) = &arguments.list {
-        screen.result(&match name.as_str() {
+        let text = match name.as_str() {
             "" => training::learners(screen.json),
             name => training::learner_options(name, screen.json)?,
-        });
+        };
+        match screen.json {
+            true => screen.result(&text),
+            false => screen.text(&text),
+        }
         return Ok(Exit::Fine);
     }
     if let Some(directory) = &arguments.resume {

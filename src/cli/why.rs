@@ -22,7 +22,7 @@ pub(super) fn list(screen: &Screen) -> Exit {
         return Exit::Fine;
     }
     let one = |m: methods::Any| format!("{}\n    {}\n    keys: {}\n", m.name(), m.about(), m.keys().join(", "));
-    screen.result(&methods::all().map(one).collect::<Vec<_>>().join("\n"));
+    screen.text(&methods::all().map(one).collect::<Vec<_>>().join("\n"));
     Exit::Fine
 }
 
@@ -82,7 +82,7 @@ pub(super) fn run(
     if screen.json {
         screen.json(&as_json(&economy, &fits, refusal.as_ref()));
     } else {
-        screen.result(&as_text(&economy, &fits, chosen));
+        screen.text(&as_text(&economy, &fits, chosen));
         if let Some(d) = &refusal {
             screen.diagnostics(std::slice::from_ref(d), Some(&source));
         }

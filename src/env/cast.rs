@@ -60,6 +60,16 @@ impl Cast {
         self.agents.iter().map(|(_, b)| b).chain(std::iter::once(&self.others))
     }
 
+    /// Whether somebody plays a policy that mixes choices.
+    pub fn mixes(&self, model: &Model) -> bool {
+        let finite = |a: &crate::check::model::Action| matches!(a.space, Space::Finite { .. } | Space::Integer { .. });
+        self.all().any(|behaviour| match behaviour {
+            Behaviour::Solved(s) => s.actions.iter().any(|a| a.taste.is_some()),
+            Behaviour::Learned { policy, .. } => policy.mixes() && model.actions.iter().any(finite),
+            Behaviour::Random | Behaviour::Fixed(_) | Behaviour::Rules => false,
+        })
+    }
+
     /// The solution, if one is all that is played.
     pub fn solution(&self) -> Option<&Solution> {
         match (&self.others, self.agents.as_slice()) {

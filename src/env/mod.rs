@@ -1,4 +1,4 @@
-//! Worlds that run: [`worlds`] steps many copies of an economy, [`cast`] says who plays how, [`behaviour`] chooses ([`decide`] is a learned policy to it, [`able`] who can have learned one), [`simulate`] sums up;
+//! Worlds that run: [`worlds`] steps many copies of an economy, [`cast`] says who plays how, [`behaviour`] chooses ([`decide`] is a learned policy to it, [`able`] who can have learned one), [`simulate`] sums up, [`responses`] says what an impulse ([`impulses`]) does;
 //! [`game`] is what players meet, [`vector`] makes a game of a model, [`place`] is a seat in it, [`interface`] translates.
 
 pub mod able;
@@ -7,9 +7,11 @@ pub mod cast;
 pub mod decide;
 pub mod engine;
 pub mod game;
+pub mod impulses;
 pub mod interface;
 pub mod markets;
 pub mod place;
+pub mod responses;
 pub mod seat;
 pub mod simulate;
 pub mod vector;

@@ -59,6 +59,18 @@ pub struct Moments {
     pub unbounded: (u64, u64),
 }
 
+/// How quantities go with output: what business cycles are described by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cycle {
+    /// The quantity that is output.
+    pub output: String,
+    /// For each quantity: name, standard deviation as a share of output's, correlation with output in the same period and world.
+    pub rows: Vec<(String, f64, f64)>,
+}
+
+/// Names of output, by their last part.
+const OUTPUT: &[&str] = &["y", "Y", "output", "Output", "gdp", "GDP"];
+
 /// What an agent earned in a life, from its beginning to its end (of the member, or of the world). The lives are those that began in the first half
 /// of the periods, whether they ended or not: those that ended alone would be the short ones.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +114,8 @@ pub struct Simulation {
     pub series: Vec<Series>,
     /// Moments over worlds, members and periods together: one per quantity.
     pub moments: Vec<Moments>,
+    /// How quantities go with output, where something is called so.
+    pub cycle: Option<Cycle>,
     /// One entry per agent with a reward.
     pub returns: Vec<Returns>,
     /// Counts of violations and ends.
@@ -197,7 +211,7 @@ fn put_on_chain(worlds: &mut Worlds, s: &Solution) -> Result<(), Diagnostic> {
 }
 
 /// The quantities of a simulation's table: shocks, states, actions, definitions and prices with their names.
-fn watched(model: &Model) -> Vec<(String, NodeId)> {
+pub(super) fn watched(model: &Model) -> Vec<(String, NodeId)> {
     let wanted = [
         "shock",
         "state",
@@ -400,6 +414,9 @@ struct Recorder {
     left: Vec<Vec<bool>>,
     sums: Vec<Running>,
     pairs: Vec<Pairs>,
+    /// Which quantity is output, and pairs of each quantity with it.
+    output: Option<usize>,
+    with_output: Vec<Pairs>,
     /// The agent whose members the elements of each quantity are.
     owner: Vec<Option<usize>>,
     /// Which members of each agent have left for good, `[agent][member, world]`; empty where nobody leaves. What stands in their place counts nowhere.
@@ -427,6 +444,11 @@ impl Recorder {
             left: vec![Vec::new(); shown],
             sums: vec![Running::default(); sizes.len()],
             pairs: vec![Pairs::default(); sizes.len()],
+            output: (0..sizes.len()).find(|k| {
+                let last = watched[*k].0.rsplit('.').next().unwrap_or_default();
+                sizes[*k] == 1 && OUTPUT.contains(&last)
+            }),
+            with_output: vec![Pairs::default(); sizes.len()],
             owner: watched
                 .iter()
                 .zip(&sizes)
@@ -473,6 +495,9 @@ impl Recorder {
                     continue;
                 }
                 self.sums[k].push(*x);
+                if let Some(output) = self.output {
+                    self.with_output[k].push(outcome.watched[output][i % n], *x);
+                }
                 if let Some(before) = self.before[k][i] {
                     self.pairs[k].push(before, *x);
                 }
@@ -533,6 +558,16 @@ impl Recorder {
                 unbounded: (all.unbounded, all.count() as u64),
             });
         }
+        let cycle = self.output.map(|output| Cycle {
+            output: self.names[output].clone(),
+            rows: (0..self.names.len())
+                .filter(|k| self.sums[*k].count() > 0.0)
+                .map(|k| {
+                    let share = self.sums[k].sd() / self.sums[output].sd();
+                    (self.names[k].clone(), share, self.with_output[k].correlation())
+                })
+                .collect(),
+        });
         let returns = self
             .wants
             .into_iter()
@@ -547,6 +582,7 @@ impl Recorder {
             worlds: self.worlds,
             series,
             moments,
+            cycle,
             returns,
             counts,
             first: self.first,

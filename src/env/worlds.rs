@@ -7,6 +7,7 @@
 
 mod actions;
 mod allowed;
+pub mod impulse;
 mod laws;
 mod lifecycle;
 mod projection;
@@ -79,6 +80,10 @@ pub struct Worlds {
     markets: Vec<Market>,
     /// Laws of noises that move.
     noise_laws: Option<laws::Laws>,
+    /// What moves a shock in the next period.
+    pushed: Option<impulse::Impulse>,
+    /// What shocks that stand still store, one entry per shock; empty where none does.
+    held: Vec<Option<f64>>,
     /// What has been counted since the start.
     pub counts: Counts,
 }
@@ -312,6 +317,8 @@ impl Worlds {
             lattice: None,
             markets,
             noise_laws,
+            pushed: None,
+            held: Vec::new(),
             counts,
         };
         w.check_starts()?;

@@ -2,6 +2,7 @@
 //! directory, the page `report.html` and the JSON of `--json`.
 
 use super::draw::Drawing;
+use super::lines;
 use super::npy::GridFunction;
 use super::number;
 use super::plot::Picture;
@@ -151,17 +152,23 @@ impl Content {
         } else {
             &self.title
         };
-        out.push_str(&format!("{}\n", paint(title, "1", color)));
+        let bold = |out: &mut String, text: &str| {
+            for line in lines::wrapped(text, width) {
+                out.push_str(&format!("{}\n", paint(&line, "1", color)));
+            }
+        };
+        bold(&mut out, title);
         if !self.headline.is_empty() {
-            out.push_str(&format!("{}\n", self.headline));
+            out.push_str(&lines::within(&format!("{}\n", self.headline), width));
         }
-        push_facts(&mut out, &self.facts);
+        push_facts(&mut out, &self.facts, width);
         if !self.certificate.is_empty() {
             out.push('\n');
             self.push_certificate(&mut out, width, color);
         }
         for table in self.tables.iter().filter(|t| t.on_screen > 0) {
-            out.push_str(&format!("\n{}\n", paint(&table.caption, "1", color)));
+            out.push('\n');
+            bold(&mut out, &table.caption);
             out.push_str(&table.table.to_text(width, table.on_screen));
         }
         out
@@ -191,20 +198,19 @@ impl Content {
                 Some(false) => paint("✗", "1;31", color),
                 None => "·".to_string(),
             };
-            let mut line = format!(
+            let head = format!(
                 "{}  {}",
                 padded(&check.name, name),
                 right(&check.measured_text(), measured)
             );
             let rest = [check.bound.as_str(), check.note.as_str()];
             let rest: Vec<&str> = rest.into_iter().filter(|t| !t.is_empty()).collect();
-            if !rest.is_empty() {
-                line.push_str(&format!("  {}", rest.join("; ")));
+            let head = if rest.is_empty() { head } else { format!("{head}  ") };
+            let found = lines::beside(&head, &rest.join("; "), width.saturating_sub(4), 2);
+            for (i, line) in found.iter().enumerate() {
+                let mark = if i == 0 { mark.as_str() } else { " " };
+                out.push_str(&format!("  {mark} {line}\n"));
             }
-            out.push_str(&format!(
-                "  {mark} {}\n",
-                super::table::shortened(line.trim_end(), width.saturating_sub(4))
-            ));
         }
     }
 
@@ -277,10 +283,13 @@ fn table_json(table: &Table) -> serde_json::Value {
     serde_json::Value::Object(columns.collect())
 }
 
-fn push_facts(out: &mut String, facts: &[(String, String)]) {
+fn push_facts(out: &mut String, facts: &[(String, String)], width: usize) {
     let wide = facts.iter().map(|f| f.0.width()).max().unwrap_or(0);
     for (name, value) in facts {
-        out.push_str(&format!("  {}  {value}\n", padded(name, wide)));
+        for line in lines::beside(&format!("  {}  ", padded(name, wide)), value, width, 4) {
+            out.push_str(&line);
+            out.push('\n');
+        }
     }
 }
 
@@ -398,6 +407,10 @@ pub(super) mod tests {
             (content.verdict(), content.to_json()["judged"].as_bool()),
             (None, Some(false))
         );
-        assert!(content.screen(60, false).lines().all(|l| l.width() <= 60));
+        for width in [30, 40, 60, 80, 120] {
+            let text = content.screen(width, false);
+            assert!(text.lines().all(|l| l.width() <= width), "{width}:\n{text}");
+            assert!(!text.contains('…') && text.contains("share of consumption"), "{text}");
+        }
     }
 }

@@ -3,11 +3,13 @@
 //! Plain data in, bytes out; only [`store`] and [`place`] touch the disk. Nothing here knows how a result was computed.
 
 pub mod at_rest;
+pub mod compared;
 pub mod content;
 pub mod draw;
 pub mod equilibrium;
 mod folder;
 pub mod html;
+pub mod lines;
 pub mod npy;
 pub mod number;
 pub mod outcome;
@@ -15,6 +17,7 @@ mod perceived;
 pub mod place;
 pub mod plot;
 pub mod population;
+pub mod responses;
 pub mod sessions;
 pub mod solved;
 pub mod store;

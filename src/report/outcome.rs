@@ -12,6 +12,7 @@ use crate::diag::Diagnostic;
 use crate::driver::Solved;
 use crate::env::cast::names;
 use crate::env::simulate::{Averaged, Simulation};
+use crate::env::worlds::Counts;
 use crate::verify::grid::Certificate;
 use crate::verify::grid::quantiles::Quantiles;
 use crate::verify::grid::trusted::Trusted;
@@ -429,7 +430,8 @@ fn euler_picture(s: &Solved) -> Option<NamedPicture> {
             (
                 name.to_string(),
                 vec![0.5, 0.9, 0.99, 1.0],
-                vec![q.p50, q.p90, q.p99, q.max],
+                // The certificate holds logarithms.
+                [q.p50, q.p90, q.p99, q.max].map(|x| 10f64.powf(x)).to_vec(),
             )
         })
     };
@@ -440,7 +442,7 @@ fn euler_picture(s: &Solved) -> Option<NamedPicture> {
     if curves.is_empty() {
         return None;
     }
-    let picture: Picture = plot::euler_errors("quantile", curves, Some(c.thresholds.euler));
+    let picture: Picture = plot::euler_errors("quantile", curves, Some(10f64.powf(c.thresholds.euler)));
     Some(NamedPicture {
         stem: "euler".into(),
         picture,
@@ -502,7 +504,7 @@ pub fn of_simulation(model: &Model, s: &Simulation, behaviour: &str, trusted: Op
     }
     let mut diagnostics: Vec<Diagnostic> = trusted.and_then(|t| untrusted(s, t)).into_iter().collect();
     diagnostics.extend(unbounded(s));
-    let certificate = counted(model, s, &mut diagnostics);
+    let certificate = counted(model, &s.counts, &mut diagnostics);
     Content {
         model: model.name.clone(),
         title: model.title.clone(),
@@ -533,9 +535,9 @@ fn averaged(s: &Simulation) -> Option<String> {
 }
 
 /// What was counted in a simulation and should not have happened, or should be known.
-fn counted(model: &Model, s: &Simulation, diagnostics: &mut Vec<Diagnostic>) -> Vec<Check> {
+pub(super) fn counted(model: &Model, counts: &Counts, diagnostics: &mut Vec<Diagnostic>) -> Vec<Check> {
     let mut certificate = Vec::new();
-    for (i, (n, first)) in s.counts.outside.iter().enumerate() {
+    for (i, (n, first)) in counts.outside.iter().enumerate() {
         if *n > 0 {
             certificate.push(Check {
                 name: format!("{} outside its domain", model.states[i].name),
@@ -547,7 +549,7 @@ fn counted(model: &Model, s: &Simulation, diagnostics: &mut Vec<Diagnostic>) -> 
             });
         }
     }
-    for (i, n) in s.counts.binding.iter().enumerate() {
+    for (i, n) in counts.binding.iter().enumerate() {
         if *n > 0 {
             certificate.push(Check {
                 name: format!("require {}", model.requires[i].text),
@@ -564,7 +566,7 @@ fn counted(model: &Model, s: &Simulation, diagnostics: &mut Vec<Diagnostic>) -> 
             });
         }
     }
-    for (action, m) in model.actions.iter().zip(&s.counts.moved).filter(|(_, m)| m.count > 0) {
+    for (action, m) in model.actions.iter().zip(&counts.moved).filter(|(_, m)| m.count > 0) {
         certificate.push(Check {
             name: format!("{} asked for outside its bounds", action.name),
             measured: m.count as f64,
@@ -579,7 +581,7 @@ fn counted(model: &Model, s: &Simulation, diagnostics: &mut Vec<Diagnostic>) -> 
             note: "what cannot be chosen is moved to the nearest bound".into(),
         });
     }
-    for m in &s.counts.not_cleared {
+    for m in &counts.not_cleared {
         diagnostics.extend(m.error());
         diagnostics.extend(m.warning());
         certificate.push(Check {
@@ -595,7 +597,7 @@ fn counted(model: &Model, s: &Simulation, diagnostics: &mut Vec<Diagnostic>) -> 
             },
         });
     }
-    let reads = &s.counts.policy;
+    let reads = &counts.policy;
     let share = |n: u64| 100.0 * n as f64 / reads.read.max(1) as f64;
     for (n, what, note) in [
         (
@@ -633,6 +635,15 @@ fn tables_of_simulation(s: &Simulation) -> Vec<NamedTable> {
         .numbers("autocorrelation", m.iter().map(|x| x.autocorrelation).collect())
         .numbers("min", m.iter().map(|x| x.min).collect())
         .numbers("max", m.iter().map(|x| x.max).collect());
+    let cycle = s.cycle.iter().map(|c| NamedTable {
+        stem: "cycle".into(),
+        caption: format!("Beside output ({})", c.output),
+        table: Table::new()
+            .texts("name", c.rows.iter().map(|r| r.0.clone()).collect())
+            .numbers("relative sd", c.rows.iter().map(|r| r.1).collect())
+            .numbers("correlation", c.rows.iter().map(|r| r.2).collect()),
+        on_screen: 24,
+    });
     let returns = Table::new()
         .texts("agent", s.returns.iter().map(|r| r.agent.clone()).collect())
         .numbers("sum of rewards", s.returns.iter().map(|r| r.total).collect())
@@ -653,7 +664,7 @@ fn tables_of_simulation(s: &Simulation) -> Vec<NamedTable> {
             }
         };
     }
-    vec![
+    let tables = vec![
         NamedTable {
             stem: "returns".into(),
             caption: if s.returns.iter().any(|r| r.lives > r.cut_off) {
@@ -676,7 +687,8 @@ fn tables_of_simulation(s: &Simulation) -> Vec<NamedTable> {
             table: series,
             on_screen: 0,
         },
-    ]
+    ];
+    tables.into_iter().chain(cycle).collect()
 }
 
 /// The paths of the first world.

@@ -2,6 +2,7 @@
 //!
 //! A table is a list of named columns of equal length; columns have one type each, as in a data frame.
 
+use super::lines::wrapped;
 use super::number;
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
@@ -160,8 +161,8 @@ impl Table {
             .collect()
     }
 
-    /// The table as aligned text of at most `width` columns: the last column of words is shortened if need be. At
-    /// most `most` rows are shown; the rest is counted.
+    /// The table as aligned text of at most `width` columns. Words that do not fit go on in further lines of their cell; numbers
+    /// that do not fit stand in a further block below, behind the same first columns. At most `most` rows are shown; the rest is counted.
     pub fn to_text(&self, width: usize, most: usize) -> String {
         let mut cells = self.cells();
         let hidden = cells.len().saturating_sub(most);
@@ -171,83 +172,166 @@ impl Table {
             .iter()
             .map(|c| !matches!(c.values, Values::Texts(_)))
             .collect();
-        let mut widths: Vec<usize> = self.columns.iter().map(|c| c.name.width()).collect();
-        for row in &cells {
-            for (w, cell) in widths.iter_mut().zip(row) {
-                *w = (*w).max(cell.width());
+        let of_cells = |c: usize| cells.iter().map(|row| row[c].width()).max().unwrap_or(0);
+        let word = |c: usize| {
+            let words = self.columns[c].name.split_whitespace();
+            words.map(UnicodeWidthStr::width).max().unwrap_or(0)
+        };
+        // Headings are broken at spaces; words of common length stay whole.
+        let least: Vec<usize> = (0..self.columns.len())
+            .map(|c| of_cells(c).max(word(c).min(20).min(width / 2)))
+            .collect();
+        let names = self.columns.iter().map(|c| c.name.width());
+        let mut widths: Vec<usize> = names.zip(&least).map(|(name, cells)| name.max(*cells)).collect();
+        let mut out = String::new();
+        for (i, block) in blocks(&mut widths, &least, &right, width).iter().enumerate() {
+            if i > 0 {
+                out.push('\n');
+            }
+            let pick = |row: &[String]| block.iter().map(|c| row[*c].clone()).collect::<Vec<String>>();
+            let own: Vec<usize> = block.iter().map(|c| widths[*c]).collect();
+            let right: Vec<bool> = block.iter().map(|c| right[*c]).collect();
+            let heading: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
+            push_row(&mut out, &pick(&heading), &own, &right);
+            let rule: Vec<String> = own.iter().map(|w| "─".repeat(*w)).collect();
+            push_row(&mut out, &rule, &own, &right);
+            for row in &cells {
+                push_row(&mut out, &pick(row), &own, &right);
             }
         }
-        shrink(&mut widths, &right, width);
-        let mut out = String::new();
-        let heading: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
-        push_row(&mut out, &heading, &widths, &right);
-        let rule: Vec<String> = widths.iter().map(|w| "─".repeat(*w)).collect();
-        push_row(&mut out, &rule, &widths, &right);
-        for row in &cells {
-            push_row(&mut out, row, &widths, &right);
-        }
         if hidden > 0 {
-            out.push_str(&format!("… and {hidden} more\n"));
+            out.push_str(&format!("and {hidden} more\n"));
         }
         out
     }
 }
 
+/// Room that so many columns take.
+fn room(widths: impl Iterator<Item = usize>) -> usize {
+    let all: Vec<usize> = widths.collect();
+    all.iter().sum::<usize>() + 2 * all.len().saturating_sub(1)
+}
+
+/// Which columns stand side by side, block by block; narrows columns of words where that is needed. The first columns of words name the
+/// rows and begin every block. `least` is the room of the cells without their headings, which may go on in further lines.
+fn blocks(widths: &mut [usize], least: &[usize], right: &[bool], width: usize) -> Vec<Vec<usize>> {
+    let all: Vec<usize> = (0..widths.len()).collect();
+    shrink(widths, right, width);
+    if room(widths.iter().copied()) <= width {
+        return vec![all];
+    }
+    let keys = right
+        .iter()
+        .take_while(|r| !**r)
+        .count()
+        .min(widths.len().saturating_sub(1))
+        .min(2);
+    // The names of rows leave room for the widest number.
+    let widest = (keys..widths.len())
+        .filter(|c| right[*c])
+        .map(|c| least[c].max(widths[c].min(LEAST_WORDS)))
+        .max()
+        .unwrap_or(LEAST_WORDS);
+    while room(widths[..keys].iter().copied()) + 2 + widest > width {
+        match (0..keys).filter(|k| widths[*k] > 4).max_by_key(|k| widths[*k]) {
+            Some(k) => widths[k] -= 1,
+            None => break,
+        }
+    }
+    let taken = room(widths[..keys].iter().copied());
+    let mut out: Vec<Vec<usize>> = Vec::new();
+    let mut used = usize::MAX;
+    for c in keys..widths.len() {
+        let left = width.saturating_sub(taken + 2).max(4);
+        widths[c] = widths[c].min(if right[c] { left.max(least[c]) } else { left });
+        match out.last_mut() {
+            Some(block) if used + 2 + widths[c] <= width => {
+                block.push(c);
+                used += 2 + widths[c];
+            }
+            _ => {
+                out.push((0..keys).chain([c]).collect());
+                used = room(widths[..keys].iter().copied().chain([widths[c]]));
+            }
+        }
+    }
+    out
+}
+
+/// Columns of words are not made narrower than this beside others.
+const LEAST_WORDS: usize = 12;
+
 /// Takes width from the widest column of words until the row fits, but leaves each at least twelve.
 fn shrink(widths: &mut [usize], right: &[bool], width: usize) {
-    loop {
-        let total = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
-        let widest = (0..widths.len()).filter(|&i| !right[i]).max_by_key(|&i| widths[i]);
-        match widest {
-            Some(i) if total > width && widths[i] > 12 => {
-                widths[i] = widths[i].saturating_sub(total - width).max(12).max(
-                    // level with the second widest first, so that no single column pays for all
-                    (0..widths.len())
-                        .filter(|&j| j != i && !right[j])
-                        .map(|j| widths[j])
-                        .max()
-                        .unwrap_or(0)
-                        .min(widths[i] - 1),
-                );
-            }
-            _ => return,
-        }
-    }
-}
-
-fn push_row(out: &mut String, cells: &[String], widths: &[usize], right: &[bool]) {
-    let mut line = String::new();
-    for ((cell, &width), &right) in cells.iter().zip(widths).zip(right) {
-        if !line.is_empty() {
-            line.push_str("  ");
-        }
-        let cell = shortened(cell, width);
-        let gap = " ".repeat(width.saturating_sub(cell.width()));
-        if right {
-            line.push_str(&gap);
-            line.push_str(&cell);
+    let least = room((0..widths.len()).map(|c| {
+        if right[c] {
+            widths[c]
         } else {
-            line.push_str(&cell);
-            line.push_str(&gap);
+            widths[c].min(LEAST_WORDS)
+        }
+    }));
+    if least > width {
+        return;
+    }
+    while room(widths.iter().copied()) > width {
+        match (0..widths.len())
+            .filter(|c| !right[*c] && widths[*c] > LEAST_WORDS)
+            .max_by_key(|c| widths[*c])
+        {
+            Some(c) => widths[c] -= 1,
+            None => return,
         }
     }
-    out.push_str(line.trim_end());
-    out.push('\n');
 }
 
-/// `text` in at most `width` columns, with `…` where it was cut.
-pub fn shortened(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_string();
-    }
-    let mut out = String::new();
-    for c in text.chars() {
-        if out.width() + unicode_width::UnicodeWidthChar::width(c).unwrap_or(0) + 1 > width {
-            break;
+/// A row; cells that are wider than their column go on below.
+fn push_row(out: &mut String, cells: &[String], widths: &[usize], right: &[bool]) {
+    let parts: Vec<Vec<String>> = cells
+        .iter()
+        .zip(widths)
+        .map(|(cell, width)| match cell.width() <= *width {
+            true => vec![cell.clone()],
+            false => wrapped(cell, *width)
+                .iter()
+                .flat_map(|line| broken(line, *width))
+                .collect(),
+        })
+        .collect();
+    for i in 0..parts.iter().map(Vec::len).max().unwrap_or(0) {
+        let mut line = String::new();
+        for (k, ((part, &width), &right)) in parts.iter().zip(widths).zip(right).enumerate() {
+            if k > 0 {
+                line.push_str("  ");
+            }
+            let cell = part.get(i).map_or("", String::as_str);
+            let gap = " ".repeat(width.saturating_sub(cell.width()));
+            let ordered = if right {
+                [gap.as_str(), cell]
+            } else {
+                [cell, gap.as_str()]
+            };
+            ordered.iter().for_each(|t| line.push_str(t));
         }
-        out.push(c);
+        out.push_str(line.trim_end());
+        out.push('\n');
     }
-    out.push('…');
+}
+
+/// A word in pieces of at most `width` columns.
+fn broken(word: &str, width: usize) -> Vec<String> {
+    let mut out = vec![String::new()];
+    let mut used = 0;
+    for c in word.chars() {
+        let wide = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+        if used > 0 && used + wide > width {
+            out.push(String::new());
+            used = 0;
+        }
+        if let Some(line) = out.last_mut() {
+            line.push(c);
+        }
+        used += wide;
+    }
     out
 }
 
@@ -303,18 +387,49 @@ mod tests {
             );
         let text = table.to_text(44, 10);
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 4);
         assert!(lines.iter().all(|l| l.width() <= 44), "{text}");
         let point = |l: &str| l.chars().take_while(|c| *c != '.').count();
-        assert_eq!(point(lines[2]), point(lines[3]), "{text}");
-        assert!(lines[2].ends_with('…'), "{text}");
+        let beta = lines.iter().position(|l| l.starts_with('β')).unwrap();
+        assert_eq!(point(lines[2]), point(lines[beta]), "{text}");
+        let meaning: Vec<&str> = lines[2..beta].iter().flat_map(|l| l.split_whitespace()).collect();
+        assert!(
+            meaning.join(" ").ends_with("a very long explanation that does not fit"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_stand_in_blocks_below_with_their_names() {
+        let mut table = Table::new().texts("name", vec!["household.k".into(), "aggregate_capital_of_all".into()]);
+        for c in ["mean", "error of mean", "sd", "autocorrelation", "sd of chain"] {
+            table = table.numbers(c, vec![12.3456, -0.00012]);
+        }
+        for width in [30, 40, 60, 80] {
+            let text = table.to_text(width, 10);
+            assert!(text.lines().all(|l| l.width() <= width), "{width}\n{text}");
+            assert_eq!(text.matches("autocorrelation").count(), 1, "{text}");
+            assert_eq!(
+                text.matches("12.3456").count() + text.matches("12.35").count(),
+                5,
+                "{text}"
+            );
+            let blocks = text.split("\n\n").count();
+            assert!(width > 80 || blocks > 1, "{text}");
+            assert_eq!(text.matches("household.k").count(), blocks, "{text}");
+        }
+        let table = table.numbers("mean capital_of_everybody in the_whole_economy", vec![1.0, 2.0]);
+        let text = table.to_text(40, 10);
+        assert!(
+            text.lines().all(|l| l.width() <= 40) && text.contains("the_whole_economy"),
+            "{text}"
+        );
     }
 
     #[test]
     fn rows_beyond_the_limit_are_counted() {
         let table = Table::new().integers("t", (0..100).collect());
         let text = table.to_text(80, 10);
-        assert!(text.ends_with("… and 90 more\n"), "{text}");
+        assert!(text.ends_with("and 90 more\n"), "{text}");
         assert_eq!(text.lines().count(), 13);
     }
 

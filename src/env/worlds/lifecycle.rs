@@ -96,6 +96,10 @@ impl Worlds {
             {
                 continue;
             }
+            if let Some(x) = self.held_at(s) {
+                self.stored[s].fill(x);
+                continue;
+            }
             let key = self.key.child(FIRST_SHOCKS + s as u64);
             let mut fresh = self.stored[s].clone();
             let on = self.conditions(s, false);

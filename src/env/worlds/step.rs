@@ -195,6 +195,10 @@ impl Worlds {
                     }
                 }
             }
+            if let Some(x) = self.held_at(s) {
+                fresh.fill(x);
+            }
+            self.pushed_on(s, &mut fresh);
             if let Some(values) = &scripted[s] {
                 for (x, y) in fresh.iter_mut().zip(values) {
                     if !y.is_nan() {
@@ -207,6 +211,7 @@ impl Worlds {
             }
             all[s] = fresh;
         }
+        self.pushed = None;
         Ok(all)
     }
 

@@ -31,7 +31,9 @@ pub(super) mod replace;
 pub use files::sha256;
 pub(super) use files::{resolved, shown, with_cause, write_whole};
 pub use names::remove_run;
-pub use open::{check_whole, has_checkpoint, has_work, inspect, interrupted, open_complete, open_file, open_policies};
+pub use open::{
+    check_whole, has_checkpoint, has_work, inspect, interrupted, open_complete, open_ended, open_file, open_policies,
+};
 
 use crate::diag::Diagnostic;
 use files::{beside, busy, cannot_create, cannot_write, plain};

@@ -52,6 +52,22 @@ pub fn open_complete(directory: &Path) -> Result<CompleteRun, Diagnostic> {
     })
 }
 
+/// A run that came to its end, whatever its verdict: to look at, not to rest on.
+///
+/// # Errors
+/// Those of [`open_complete`] for a run that did not end; E0955 (a file is missing or changed).
+pub fn open_ended(directory: &Path) -> Result<CompleteRun, Diagnostic> {
+    let (manifest, status) = inspect(directory)?;
+    if status != Status::Failed {
+        return open_complete(directory);
+    }
+    check_files(directory, &manifest)?;
+    Ok(CompleteRun {
+        directory: directory.to_path_buf(),
+        manifest,
+    })
+}
+
 /// Errs unless the run in `directory` ended as `status` says and its files are as they were written.
 ///
 /// # Errors

@@ -337,3 +337,80 @@ fn states_of_a_chain_that_have_one_value_are_told_apart() {
     let once = "markov([l: 0.5, h: 1.5], [[0.8, 0.2], [0.2, 0.8]])";
     assert!((at_price(twice) - at_price(once)).abs() < 1e-6);
 }
+
+/// At a wage `w` the share `(w z)^2 / (1 + (w z)^2)` of each productivity works in town.
+#[test]
+fn tastes_spread_members_over_their_choices() {
+    let source = "model sectors\nagent worker[continuum] {\n  shock z ~ markov([0.5, 2], [[0.8, 0.2], [0.3, 0.7]])\n  action d in {town, farm} taste \
+                  gumbel(0.5)\n  let e = if d == town then z else 0\n  observe z\n  reward if d == town then log(w * z) else 0\n  discount 0.9\n}\nmarket \
+                  labour {\n  price w in [0.2, 5] clears mean(worker.e) == 1 / w\n  aggregate town = mean(worker.d == town)\n}\n";
+    let (model, said) = econc::compile(source, &econc::Options::default());
+    let model = model.unwrap_or_else(|| panic!("{said:?}"));
+    let solved = driver::solve(&model, &driver::Request::default(), &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+    let reasons: Vec<&str> = (solved.certificate.reasons.iter())
+        .map(|d| d.headline.as_str())
+        .collect();
+    assert!(solved.certificate.passed, "{reasons:?}");
+    let population = solved.population.expect("a population");
+    let w = price(&population, "labour.w");
+    let share = |z: f64| (w * z).powi(2) / (1.0 + (w * z).powi(2));
+    let left = 0.6 * 0.5 * share(0.5) + 0.4 * 2.0 * share(2.0) - 1.0 / w;
+    assert!(left.abs() < 1e-8, "{w}: {left}");
+    let town = price(&population, "labour.town");
+    assert!((town - 0.6 * share(0.5) - 0.4 * share(2.0)).abs() < 1e-8, "{town}");
+}
+
+/// Machines wear by one a year, up to ten, and are replaced with a logit chance; each replacement makes parts dearer.
+#[test]
+fn tastes_over_a_state_move_the_distribution_by_their_chances() {
+    let source = "model parts\nagent owner[continuum] {\n  state x in [0, 10], start 0\n  action d in {keep, replace} taste gumbel(0.8)\n  let new = if d \
+                  == replace then 1 else 0\n  observe x\n  reward if d == replace then -q else -0.3 * x\n  x' = if d == replace then 0 else min(x + 1, \
+                  10)\n  discount 0.9\n}\nmarket parts { price q = 1 + 8 * mean(owner.new) }\nsolve { grid.x = uniform(11) }\n";
+    let (model, said) = econc::compile(source, &econc::Options::default());
+    let population = found(&model.unwrap_or_else(|| panic!("{said:?}")))
+        .population
+        .expect("a population");
+    let q = price(&population, "parts.q");
+    // The same by hand, at that price.
+    let (mut keep, mut value) = ([0.0f64; 11], [0.0f64; 11]);
+    for _ in 0..2000 {
+        let before = value;
+        for x in 0..11 {
+            let next = (x + 1).min(10);
+            let (k, r) = (-0.3 * x as f64 + 0.9 * before[next], -q + 0.9 * before[0]);
+            let most = k.max(r);
+            let sum = ((k - most) / 0.8).exp() + ((r - most) / 0.8).exp();
+            (keep[x], value[x]) = (
+                ((k - most) / 0.8).exp() / sum,
+                most + 0.8 * (sum.ln() + 0.577_215_664_901_532_9),
+            );
+        }
+    }
+    let mut mass = [1.0 / 11.0; 11];
+    for _ in 0..5000 {
+        let before = mass;
+        mass = [0.0; 11];
+        for x in 0..11 {
+            mass[(x + 1).min(10)] += before[x] * keep[x];
+            mass[0] += before[x] * (1.0 - keep[x]);
+        }
+    }
+    let replaced: f64 = mass.iter().zip(&keep).map(|(m, k)| m * (1.0 - k)).sum();
+    assert!(
+        (q - 1.0 - 8.0 * replaced).abs() < 1e-6,
+        "{q} for {}",
+        1.0 + 8.0 * replaced
+    );
+}
+
+#[test]
+fn tastes_beside_other_choices_are_refused_with_the_reason() {
+    let source = "model both\nagent h[continuum] {\n  shock e ~ markov([0.5, 1.5], [[0.8, 0.2], [0.2, 0.8]])\n  state a in [0, inf), start 1\n  action d in {work, \
+                  rest} taste gumbel(0.5)\n  action c in (0, (1 + r) * a + e]\n  a' = (1 + r) * a + e - c\n  observe a, e\n  reward log(c) + (if d == rest then 0.1 \
+                  else 0)\n  discount 0.94\n}\nmarket funds { price r = 0.06 - 0.02 * mean(h.a) }\n";
+    let (model, said) = econc::compile(source, &econc::Options::default());
+    let model = model.unwrap_or_else(|| panic!("{said:?}"));
+    let economy = Economy::of(&model).expect("an economy");
+    let why = Stationary.fits(&economy).err().expect("a reason");
+    assert!(why.contains("taste shocks") && why.contains("other choices"), "{why}");
+}

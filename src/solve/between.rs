@@ -233,6 +233,15 @@ impl PolicyBetween {
         self.shocks.iter().map(links).collect()
     }
 
+    /// The shocks at a joint state of their chains, one number each, as [`PolicyBetween::spot`] takes them.
+    pub fn shocks_at(&self, joint: usize) -> Vec<f64> {
+        let number = |(k, s): (usize, &Shock)| match s.axis {
+            Some(_) => self.solution.chain.values[joint][k],
+            None => (joint / s.stride % s.links) as f64,
+        };
+        self.shocks.iter().enumerate().map(number).collect()
+    }
+
     /// Where to read in period `time`: `shocks` has one value per shock, the value of a continuous one and the number of the
     /// state of the chain of any other; `states` has one value per state. Both are in the order of the solution.
     pub fn spot(&self, time: usize, shocks: &[f64], states: &[f64]) -> Spot {

@@ -751,6 +751,16 @@ pub(super) fn entrants(_: &Model, s: &Solved) -> f64 {
     price.map_or(f64::INFINITY, |p| (p - (97.0f64 / 65.0).sqrt()).abs())
 }
 
+/// At a wage `w` the share `(w z)^2 / (1 + (w z)^2)` of each productivity works in town, and .6 of all have the low one.
+pub(super) fn sectors(_: &Model, s: &Solved) -> f64 {
+    let prices = s.population.iter().flat_map(|p| &p.prices);
+    let Some(w) = prices.filter(|p| p.0 == "labour.w").map(|p| p.1).next() else {
+        return f64::INFINITY;
+    };
+    let supplied = |z: f64| z * (w * z).powi(2) / (1.0 + (w * z).powi(2));
+    (0.6 * supplied(0.5) + 0.4 * supplied(2.0) - 1.0 / w).abs()
+}
+
 /// The share at the bottom: of 400 000 members played for 1100 periods under an endogenous grid of 4000 nodes, in numpy.
 pub(super) fn held_savers(_: &Model, s: &Solved) -> f64 {
     let told = s.population.as_ref().and_then(|p| p.spread.first());

@@ -103,6 +103,7 @@ pub(super) const ECONOMIES: &[Economy] = &[
     solved("contract", CONTRACT, contract, 1e-6),
     solved("held savers", HELD_SAVERS, held_savers, 3e-4),
     solved("entrants", ENTRANTS, entrants, 1e-8),
+    solved("sectors", SECTORS, sectors, 1e-8),
     alone("rest at the peak", rest_at_the_peak, 1e-6),
     alone("rest at the end", rest_at_the_end, 1e-6),
     alone("near moves", near_moves, 1e-6),
@@ -538,6 +539,18 @@ market goods {
   price p in [0.5, 3] clears entry_value(firm) == 5
   aggregate M = 10 / (p * mean(firm.q))
 }
+"#;
+
+pub(super) const SECTORS: &str = r#"model sectors "Who works in town, and at what wage"
+agent worker[continuum] {
+  shock z ~ markov([0.5, 2], [[0.8, 0.2], [0.3, 0.7]])
+  action d in {town, farm} taste gumbel(0.5)
+  let e = if d == town then z else 0
+  observe z
+  reward if d == town then log(w * z) else 0
+  discount 0.9
+}
+market labour { price w in [0.2, 5] clears mean(worker.e) == 1 / w }
 "#;
 
 pub(super) const TWO_SIZES: &str = r#"model two_sizes "A little of both, or one size of each"

@@ -131,6 +131,7 @@ const FAULTS: &[Fault] = &[
     seen("market.values_exchanged", "sellers", &["E0944", "E0976", "E0977"]),
     seen("market.tastes_doubled", "comers", &["E0944", "E0946"]),
     seen("market.entrants_at_rest", "entrants", &["E0972"]),
+    seen("market.likely_choice", "sectors", &["E0972"]),
     seen("market.early_stop", "seller", &["E0831"]),
     seen("market.half_bracket", "seller", &["E0831"]),
     seen("market.newton_stops", "pair", &["E0990"]),

@@ -191,8 +191,18 @@ fn alone(economy: &Economy) -> Result<usize, String> {
     if let Some(s) = model.states.iter().find(|s| s.owner.is_some() && s.domain.integer) {
         return Err(format!("`{}` takes whole numbers", s.name));
     }
-    if let Some(a) = model.actions.iter().find(|a| a.taste.is_some()) {
-        return Err(format!("`{}` is chosen with taste shocks", a.name));
+    let tastes = model.actions.iter().find(|a| a.taste.is_some());
+    if let Some(a) = tastes.filter(|_| model.agents[*agent].actions.len() > 1) {
+        return Err(format!(
+            "`{}` is chosen with taste shocks, and there are other choices",
+            a.name
+        ));
+    }
+    if let Some(a) = tastes.filter(|_| economy.reads_entry_value()) {
+        return Err(format!(
+            "`{}` is chosen with taste shocks, which add to the value of entry what lives cannot show",
+            a.name
+        ));
     }
     Ok(*agent)
 }

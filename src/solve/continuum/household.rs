@@ -8,13 +8,15 @@ use crate::check::settings::defaults;
 use crate::diag::Diagnostic;
 use crate::graph::{InputKind, NodeId};
 use crate::solve::bellman::At;
+use crate::solve::between::PolicyBetween;
 use crate::solve::decision::{Decision, ProblemOptions};
 use crate::solve::method::{Method, Structure, Task};
-use crate::solve::problem::{DecisionProblem, Lanes, Outcome, StateKind};
+use crate::solve::problem::{ActionKind, DecisionProblem, Lanes, Outcome, StateKind};
 use crate::solve::progress::Watch;
 use crate::solve::solution::{Reader, Solution};
 use crate::solve::time_iteration::{Carried, EndogenousGrid, SWEEPS, TimeIteration, TimeIterationOptions};
 use crate::solve::value_iteration::ValueIteration;
+use std::sync::Arc;
 
 /// Fewest cells of the one continuous state of a distribution, and most places of any.
 const CELLS: usize = 900;
@@ -313,16 +315,25 @@ impl<'h> Household<'h> {
         // What no noise moves is looked at once.
         let noises: &[usize] = if draws || self.reads_noise() { &all } else { &all[..1] };
         let places = n * nz;
-        let mut chance = vec![vec![0.0; places]; noises.len()];
-        let mut next = vec![vec![vec![0.0; places]; ns]; noises.len()];
+        let tastes = self.tastes(solution)?;
+        let count_choices = tastes.as_ref().map_or(1, |t| t.values.len());
+        let mut chance = vec![vec![0.0; places]; noises.len() * count_choices];
+        let mut next = vec![vec![vec![0.0; places]; ns]; noises.len() * count_choices];
         let mut ends = vec![0.0; places];
         let mut watched = vec![vec![0.0; places]; count];
-        for shock in 0..nz {
+        for (shock, choice) in (0..nz).flat_map(|z| (0..count_choices).map(move |c| (z, c))) {
             crate::limits::poll();
             let mut actions = vec![vec![0.0; n]; spec.actions.len()];
             reader.actions(At { shock, time: 0 }, &refs, &mut actions);
+            // How likely the choice is, one number per node.
+            let mut likely = vec![1.0; n];
+            if let Some(tastes) = &tastes {
+                actions[0].fill(tastes.values[choice]);
+                likely = tastes.likely(shock, choice, &refs, n);
+            }
             let chosen: Vec<&[f64]> = actions.iter().map(Vec::as_slice).collect();
-            for (k, &noise) in noises.iter().enumerate() {
+            for (number, &noise) in noises.iter().enumerate() {
+                let k = choice * noises.len() + number;
                 let lanes = Lanes {
                     states: &refs,
                     actions: &chosen,
@@ -335,6 +346,7 @@ impl<'h> Household<'h> {
                 if spec.chances_move && noises.len() > 1 {
                     self.decision.chance(&lanes, &mut weight);
                 }
+                weight.iter_mut().zip(&likely).for_each(|(w, p)| *w *= p);
                 let share = if noises.len() > 1 {
                     spec.noise_weights[noise]
                 } else {
@@ -413,6 +425,20 @@ impl<'h> Household<'h> {
         ))
     }
 
+    /// The chances of choices that have tastes; `None` where there are none.
+    fn tastes(&self, solution: &Solution) -> Result<Option<Tastes>, Diagnostic> {
+        let [action] = solution.actions.as_slice() else {
+            return Ok(None);
+        };
+        match &action.kind {
+            ActionKind::Finite { values, .. } if action.taste.is_some() => Ok(Some(Tastes {
+                values: values.clone(),
+                policy: PolicyBetween::new(Arc::new(solution.clone()))?,
+            })),
+            ActionKind::Finite { .. } | ActionKind::Continuous => Ok(None),
+        }
+    }
+
     /// What a life that begins is worth, before its first draws are known.
     fn worth(&self) -> Result<f64, Diagnostic> {
         let Some(solution) = &self.solution else {
@@ -483,6 +509,32 @@ impl<'h> Household<'h> {
             at.push(x);
         }
         Ok(at)
+    }
+}
+
+/// The one choice of members, with tastes.
+struct Tastes {
+    /// The number that stands for each choice.
+    values: Vec<f64>,
+    policy: PolicyBetween,
+}
+
+impl Tastes {
+    /// How likely a choice is at states (`[state][node]`) in a joint state of the chains, one number for each of `n` nodes.
+    fn likely(&self, shock: usize, choice: usize, states: &[&[f64]], n: usize) -> Vec<f64> {
+        let shocks = self.policy.shocks_at(shock);
+        let mut chances = Vec::new();
+        let one = |i: usize| {
+            let at: Vec<f64> = states.iter().map(|s| s[i]).collect();
+            self.policy.chances(&self.policy.spot(0, &shocks, &at), &mut chances);
+            fault!(
+                "market.likely_choice",
+                f64::from(u8::from(chances.iter().all(|p| *p <= chances[choice]))),
+                // What is lost to rounding between nodes.
+                chances[choice] / chances.iter().sum::<f64>()
+            )
+        };
+        (0..n).map(one).collect()
     }
 }
 

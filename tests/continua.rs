@@ -343,7 +343,7 @@ fn states_of_a_chain_that_have_one_value_are_told_apart() {
 fn tastes_spread_members_over_their_choices() {
     let source = "model sectors\nagent worker[continuum] {\n  shock z ~ markov([0.5, 2], [[0.8, 0.2], [0.3, 0.7]])\n  action d in {town, farm} taste \
                   gumbel(0.5)\n  let e = if d == town then z else 0\n  observe z\n  reward if d == town then log(w * z) else 0\n  discount 0.9\n}\nmarket \
-                  labour {\n  price w in [0.2, 5] clears mean(worker.e) == 1 / w\n  aggregate town = mean(worker.d == town)\n}\n";
+                  labour {\n  price w in [0.2, 5] clears mean(worker.e) == 1 / w\n  aggregate in_town = mean(worker.d == town)\n}\n";
     let (model, said) = econc::compile(source, &econc::Options::default());
     let model = model.unwrap_or_else(|| panic!("{said:?}"));
     let solved = driver::solve(&model, &driver::Request::default(), &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
@@ -356,7 +356,7 @@ fn tastes_spread_members_over_their_choices() {
     let share = |z: f64| (w * z).powi(2) / (1.0 + (w * z).powi(2));
     let left = 0.6 * 0.5 * share(0.5) + 0.4 * 2.0 * share(2.0) - 1.0 / w;
     assert!(left.abs() < 1e-8, "{w}: {left}");
-    let town = price(&population, "labour.town");
+    let town = price(&population, "labour.in_town");
     assert!((town - 0.6 * share(0.5) - 0.4 * share(2.0)).abs() < 1e-8, "{town}");
 }
 

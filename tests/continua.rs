@@ -411,6 +411,6 @@ fn tastes_beside_other_choices_are_refused_with_the_reason() {
     let (model, said) = econc::compile(source, &econc::Options::default());
     let model = model.unwrap_or_else(|| panic!("{said:?}"));
     let economy = Economy::of(&model).expect("an economy");
-    let why = Stationary.fits(&economy).err().expect("a reason");
+    let why = Stationary.fits(&economy).expect_err("a reason");
     assert!(why.contains("taste shocks") && why.contains("other choices"), "{why}");
 }

@@ -31,8 +31,10 @@ market goods {
 "#;
 
 fn compile(source: &str, set: &[(&str, &str)]) -> Model {
-    let mut options = Options::default();
-    options.set = set.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    let options = Options {
+        set: set.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+        ..Options::default()
+    };
     let (model, diagnostics) = econc::compile(source, &options);
     model.unwrap_or_else(|| panic!("{diagnostics:?}"))
 }
@@ -49,7 +51,7 @@ fn solved(model: &Model) -> Solved {
 /// The code with which a model is refused, with its hint.
 fn refused(model: &Model) -> (String, String) {
     let refused = driver::solve(model, &driver::Request::default(), &mut silent);
-    let d = refused.err().expect("a refusal").remove(0).into_message();
+    let d = refused.expect_err("a refusal").remove(0).into_message();
     (d.code.clone(), d.hint.clone().unwrap_or_default())
 }
 
@@ -218,14 +220,14 @@ fn what_cannot_be_is_said() {
         concept: Some("planner".into()),
         ..driver::Request::default()
     };
-    let planner = driver::solve(&model, &options, &mut silent).err().expect("a refusal");
+    let planner = driver::solve(&model, &options, &mut silent).expect_err("a refusal");
     assert_eq!(planner[0].clone().into_message().code, "E0810");
     // A simulation knows no value of lives; at a stated price it needs none.
     let simulate = |set: &[(&str, &str)]| {
         let model = compile(ENTRANTS, set);
         econc::env::worlds::Worlds::new(&model, None, 2, 1, &[]).map(|_| ())
     };
-    let refused = simulate(&[]).err().expect("a refusal");
+    let refused = simulate(&[]).expect_err("a refusal");
     assert!(
         refused.code == "E0835" && refused.hint.iter().any(|h| h.contains("given.goods.p")),
         "{refused:?}"

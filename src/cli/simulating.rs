@@ -75,10 +75,8 @@ fn effective(model: &Model, cast: &env::cast::Cast, options: &SimulateOptions) -
             return Err(effects::idle("--on-chain", why));
         }
     }
-    if options.greedy {
-        if !cast.mixes(model) {
-            return Err(effects::idle("--greedy", "no policy is played that mixes choices"));
-        }
+    if options.greedy && !cast.mixes(model) {
+        return Err(effects::idle("--greedy", "no policy is played that mixes choices"));
     }
     Ok(())
 }

@@ -39,7 +39,9 @@ pub const MARKET_LIBRARY: &str = include_str!("../std/markets.econ");
 /// everything left out that reads them, then the file is checked again with their values.
 pub fn compile(source: &str, options: &Options) -> (Option<Model>, Vec<Diagnostic>) {
     let (file, mut diagnostics) = syntax::parser::parse(source, 0);
-    diagnostics.extend(nothing_said(source, &file));
+    if diagnostics.is_empty() {
+        diagnostics.extend(nothing_said(source, &file));
+    }
     if has_errors(&diagnostics) && old_line_ends(source) {
         return (None, vec![one_line(&diagnostics)]);
     }

@@ -497,3 +497,66 @@ market m competitive { price p in [0.1, 100] clears sum(buyer.want) == 5 }
         assert!(solved.is_ok_and(|s| s.certificate.passed), "{way}");
     }
 }
+
+/// A claim about a state that nothing pays for is looked at for as long as moments are of, however much the future is discounted.
+#[test]
+fn domains_of_states_that_nothing_pays_for_are_kept_in_late_periods_too() {
+    let text = |domain: &str, other: &str, discount: f64| {
+        format!(
+            "model m\nagent p {{\n  state age in {domain}, start 1\n{other}  action c in [0, 1]\n  age' = age + 1\n  reward log(1 + c)\n  discount {discount}\n}}\n"
+        )
+    };
+    let saving = "  state k in [0, 10], start 5\n  k' = min(k - 0.1 * c + 0.05, 10)\n";
+    for (domain, other, discount) in [
+        ("1..80", "", 0.9),
+        ("[1, 80]", "", 0.9),
+        ("1..300", "", 0.5),
+        ("1..100", saving, 0.9),
+    ] {
+        let (note, _) = message(&text(domain, other, discount), "E0942");
+        assert!(note.contains("`age` leaves its domain"), "{domain}: {note}");
+    }
+    let kept = refused(&text("1..700", "", 0.9));
+    assert!(!kept.iter().any(|d| d.code == "E0942"), "{kept:#?}");
+}
+
+/// Where a state leaves its domain, what else is off follows from that, and no message advises what would not help.
+#[test]
+fn what_follows_from_a_domain_that_is_left_says_so() {
+    let dir = scratch();
+    let text = "model stock\nagent shop {\n  state x in 0..10, start 5\n  action o in 0..5\n  noise d ~ uniform_int(0, 4)\n  let sold = min(x + o, d)\n  \
+                x' = x + o - d\n  observe x\n  reward 2 * sold - o - 0.5 * x\n  discount 0.95\n}\n";
+    std::fs::write(dir.path().join("stock.econ"), text).expect("a file");
+    let said = said(&econc(dir.path(), &["solve", "stock.econ"]));
+    assert!(said.contains("error[E0942]") && said.contains("error[E0945]"), "{said}");
+    assert!(
+        !said.contains("please report") && !said.contains("more nodes"),
+        "{said}"
+    );
+    assert!(said.contains("mend E0942 first"), "{said}");
+}
+
+/// Incomes in dollars make `crra` a constant less next to nothing, and rounding hides what choices are worth: that is said, and what it advises helps.
+#[test]
+fn rewards_that_differ_by_rounding_are_told_apart_from_coarse_grids() {
+    let text = |reward: &str| {
+        format!(
+            "model m\nagent h {{\n  shock y ~ markov([lo: 18000, mid: 42000, hi: 95000], [[0.8, 0.18, 0.02], [0.08, 0.84, 0.08], [0.02, 0.18, 0.8]])\n  \
+             state a in [-10000, inf), start 5000\n  let cash = 1.025 * a + y\n  action c in (0, cash + 10000]\n  a' = cash - c\n  observe a, y\n  \
+             reward {reward}\n  discount 0.95\n}}\n"
+        )
+    };
+    let found = refused(&text("crra(c, 3)"));
+    let told = found
+        .iter()
+        .find(|d| d.hint.as_ref().is_some_and(|h| h.contains("count in other units")));
+    assert!(
+        told.is_some_and(|d| d.notes.iter().any(|n| n.contains("rounding hides"))),
+        "{found:#?}"
+    );
+    let followed = refused(&text("c^(-2) / (-2)"));
+    assert!(
+        followed.iter().all(|d| d.severity != econc::diag::Severity::Error),
+        "{followed:#?}"
+    );
+}

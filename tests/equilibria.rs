@@ -621,3 +621,56 @@ fn games_without_first_values_are_judged_from_where_they_rest() {
         s.certificate.reasons
     );
 }
+
+/// Where an economy rests elsewhere, too, that is said: two households that discount alike, and returns that rise with what all have.
+#[test]
+fn other_places_of_rest_are_told() {
+    let warned = |text: &str| {
+        let (model, found) = econc::compile(text, &econc::Options::default());
+        let model = model
+            .unwrap_or_else(|| panic!("{found:?}"))
+            .as_asked(Some("competitive"), None);
+        let economy = Economy::of(&model).unwrap_or_else(|d| panic!("{d:?}"));
+        let found = econc::solve::at_rest::at_rest(&economy, &mut silent).unwrap_or_else(|d| panic!("{d:?}"));
+        let names: Vec<String> = found
+            .elsewhere
+            .iter()
+            .map(|d| format!("{} {}", d.code, d.notes.join("\n")))
+            .collect();
+        (found.numbers, names)
+    };
+    let household = |name: &str, other: &str| {
+        format!(
+            "agent {name} {{\n  state k in (0, inf), start 3\n  action s in (0, 1)\n  let y = w + r * k\n  k' = 0.92 * k + s * y\n  observe k{other}\n  \
+             reward log((1 - s) * y)\n  discount 0.95\n}}\n"
+        )
+    };
+    let prices = |all: &str, productivity: &str| {
+        format!(
+            "market m {{\n  let K = {all}\n  let A = {productivity}\n  price r = 0.3 * A * K^(-0.7)\n  price w = 0.7 * A * K^0.3\n}}\n"
+        )
+    };
+    let two = [
+        household("h", ", g.k"),
+        household("g", ", h.k"),
+        prices("h.k + g.k", "1"),
+    ]
+    .concat();
+    let (numbers, said) = warned(&two);
+    let capital: f64 = numbers.iter().filter(|n| !n.action).map(|n| n.value).sum();
+    near(capital, (0.3f64 / (1.0 / 0.95 - 0.92)).powf(1.0 / 0.7), 1e-6);
+    assert!(
+        said.len() == 1 && said[0].starts_with("E0996") && said[0].contains("`h.k`, `g.k`"),
+        "{said:?}"
+    );
+    let (_, said) = warned(&[household("h", ""), prices("h.k", "1")].concat());
+    assert!(said.is_empty(), "{said:?}");
+    // Three places, by a scan.
+    let at = |k: f64| 0.3 * (1.0 + 1.5 / (1.0 + (-2.0 * (k - 7.0)).exp())) * k.powf(-0.7) - (1.0 / 0.95 - 0.92);
+    let places = (1..30_000)
+        .filter(|i| at(f64::from(*i) * 1e-3).signum() != at(f64::from(i + 1) * 1e-3).signum())
+        .count();
+    let (_, said) = warned(&[household("h", ""), prices("h.k", "1 + 1.5 / (1 + exp(-2 * (K - 7)))")].concat());
+    assert_eq!(places, 3);
+    assert!(said.len() == 1 && said[0].matches("h.k = ").count() == 2, "{said:?}");
+}

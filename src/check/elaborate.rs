@@ -89,19 +89,19 @@ impl Checker<'_> {
 
     /// Elaborates without counting as a use.
     fn elaborate_alone(&mut self, id: EntityId, primed: bool) {
-        let used = self.entities[id].used;
         let block = self.entities[id].block;
         let mut scope = self.constant_scope(block, "");
         scope.primes = Primes::All;
         let span = self.entities[id].span;
         let waiting = self.hit_pending.take();
+        // Only this first reading is none: a market that clears may read on the way what it is made of.
+        self.alone = Some(id);
         let _ = self.entity(id, primed, &scope, span);
+        self.alone = None;
         if let Some(param) = self.hit_pending.take() {
             self.waits_for(id, primed, &param);
         }
         self.hit_pending = waiting;
-        // A market that is cleared on the way may read it.
-        self.entities[id].used = used || self.entities.iter().any(|e| e.reads.contains(&id));
     }
 
     /// A declaration reads a parameter that a solve must supply: fine for derived parameters, a circle for laws.
@@ -129,7 +129,9 @@ impl Checker<'_> {
 
     /// The value of a declared name over its own axes, elaborated on first use.
     pub(super) fn entity(&mut self, id: EntityId, primed: bool, scope: &Scope, span: Span) -> Option<Value> {
-        self.entities[id].used = true;
+        if self.alone.take() != Some(id) {
+            self.entities[id].used = true;
+        }
         if let Some((reader, _)) = self.stack.last() {
             let reader = *reader;
             if reader != id {

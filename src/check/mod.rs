@@ -366,6 +366,8 @@ struct Checker<'a> {
     solving: Vec<(EntityId, InputId, NodeId)>,
     /// A parameter without a value yet was read.
     hit_pending: Option<String>,
+    /// What is elaborated for its own sake, which is no use of it.
+    alone: Option<EntityId>,
     /// The shock whose path is being read: what `impulse` decays like.
     path_of: Option<usize>,
     left_out: Vec<String>,
@@ -421,6 +423,7 @@ impl<'a> Checker<'a> {
             stack: Vec::new(),
             solving: Vec::new(),
             hit_pending: None,
+            alone: None,
             path_of: None,
             left_out: Vec::new(),
             choices: Vec::new(),

@@ -298,6 +298,9 @@ fn unread(error: &clap::Error) -> Diagnostic {
             None => out.note(line),
         };
     }
+    if first.contains("argument '='") {
+        out = out.hint("no spaces around `=`: --set alpha=0.3");
+    }
     if out.hint.is_none() {
         out = out.hint("econc COMMAND --help shows what a command takes");
     }

@@ -11,6 +11,33 @@ use crate::verify::world::hints;
 const SMALL: f64 = 0.3;
 const BEYOND: f64 = 1.0;
 
+/// Share of their size by which values differ at least for rounding not to show.
+const ROUNDED: f64 = 1e-7;
+
+/// Says where values differ by so little of their size that rounding hides it (`crra` of incomes in dollars is a constant less `c^-2`): no finer grid helps.
+pub(super) fn units(solution: &Solution, certificate: &mut Certificate) {
+    let finite = || solution.value.iter().filter(|v| v.is_finite());
+    let (lo, hi) = finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), v| {
+        (lo.min(*v), hi.max(*v))
+    });
+    let size = lo.abs().max(hi.abs());
+    if certificate.passed || !(hi > lo && hi - lo < ROUNDED * size) {
+        return;
+    }
+    const CONCERNED: [&str; 8] = ["E0911", "E0912", "E0914", "E0944", "E0945", "E0946", "E0948", "E0949"];
+    for d in certificate
+        .reasons
+        .iter_mut()
+        .filter(|d| CONCERNED.contains(&d.code.as_str()))
+    {
+        d.notes.push(format!(
+            "values differ by {:.0e} of their size {size:.3}, so rounding hides what choices are worth",
+            (hi - lo) / size
+        ));
+        d.hint = Some("count in other units, in which what is consumed is near one (thousands in place of ones); or write the reward without its constant: c^(1 - gamma) / (1 - gamma) in place of crra(c, gamma)".into());
+    }
+}
+
 /// Gives Bellman residuals (E0912) and spikes (E0948) the same hint: more nodes, nodes where lives go, and the other interpolation where the
 /// value's kinks or their absence ask for it.
 pub(super) fn agree(model: &Model, solution: &Solution, certificate: &mut Certificate) {

@@ -508,6 +508,7 @@ impl JudgedSolution {
     /// As it is handed over.
     fn solved(mut self, model: &Model, options: &Request, still: &Option<(Vec<String>, SteadyState)>) -> Solved {
         hints::agree(model, &self.solution, &mut self.certificate);
+        hints::units(&self.solution, &mut self.certificate);
         Solved {
             solution: self.solution,
             others: Vec::new(),

@@ -436,6 +436,10 @@ fn scan_and_bisect(lo: f64, hi: f64, mut f: impl FnMut(f64) -> f64) -> (f64, Roo
             seen.push((x, y));
         }
     }
+    for (x, y) in dips(&seen, &mut f) {
+        let at = seen.partition_point(|(before, _)| *before < x);
+        seen.insert(at, (x, y));
+    }
     let mut roots: Vec<f64> = seen
         .first()
         .filter(|(_, y)| *y == 0.0)
@@ -462,6 +466,53 @@ fn scan_and_bisect(lo: f64, hi: f64, mut f: impl FnMut(f64) -> f64) -> (f64, Roo
         (None, Some(x)) => (x, RootStatus::Unsettled),
         (None, None) => touching(lo, &seen, f),
     }
+}
+
+/// Where a residual of one sign comes closer to zero than at the points beside it, and crosses or touches zero there: the place of the
+/// least value, by thirds, and that value (zero where it touches).
+fn dips(seen: &[(f64, f64)], f: &mut impl FnMut(f64) -> f64) -> Vec<(f64, f64)> {
+    let mut found = Vec::new();
+    for k in 0..seen.len() {
+        let (_, y) = seen[k];
+        let beside = [k.checked_sub(1), Some(k + 1)].map(|i| i.and_then(|i| seen.get(i)).map(|p| p.1));
+        let one_sign = beside.iter().flatten().all(|other| other * y > 0.0);
+        let closest = beside.iter().flatten().all(|other| y.abs() <= other.abs())
+            && beside.iter().flatten().any(|other| y.abs() < other.abs());
+        let scale = beside
+            .iter()
+            .flatten()
+            .map(|y| y.abs())
+            .filter(|y| y.is_finite())
+            .fold(0.0, f64::max);
+        if !(one_sign && closest && scale > 0.0) {
+            continue;
+        }
+        let (mut a, mut b) = (seen[k.saturating_sub(1)].0, seen[(k + 1).min(seen.len() - 1)].0);
+        let mut least = (seen[k].0, y.abs());
+        for _ in 0..100 {
+            let (left, right) = (a + (b - a) / 3.0, b - (b - a) / 3.0);
+            let (l, r) = (f(left) * y.signum(), f(right) * y.signum());
+            for (x, size) in [(left, l), (right, r)] {
+                if size < least.1 {
+                    least = (x, size);
+                }
+            }
+            if least.1 < -1e-10 * scale {
+                break;
+            }
+            if l <= r {
+                b = right;
+            } else {
+                a = left;
+            }
+        }
+        if least.1 < -1e-10 * scale {
+            found.push((least.0, least.1 * y.signum()));
+        } else if least.1 <= 1e-10 * scale {
+            found.push((least.0, 0.0));
+        }
+    }
+    found
 }
 
 /// Where a cell changes sign, and whether the residual shrinks with the cell: at a jump or a pole it does not.

@@ -104,6 +104,11 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
     if asked.agents.is_empty() {
         asked.agents = settings::agents_named(model);
     }
+    // Whoever is told how to learn is to learn.
+    if asked.agents.is_empty() {
+        let known = |name: &&String| model.agents.iter().any(|a| a.name == **name);
+        asked.agents = asked.methods.iter().map(|(a, _)| a).filter(known).cloned().collect();
+    }
     let asked = &asked;
     if let Some((agent, method)) = asked.methods.iter().find(|(a, _)| !asked.agents.contains(a)) {
         return Err(vec![
@@ -111,7 +116,10 @@ pub fn plan(model: &Model, asked: &Asked) -> Result<Planned, Vec<Diagnostic>> {
                 "E0927",
                 format!("`{agent}` is to learn by {method}, and is not among those that learn"),
             )
-            .hint(format!("name it: --agent {agent} --learner {agent}={method}")),
+            .hint(match model.agents.iter().any(|a| a.name == *method) {
+                true => format!("the agent stands first: --learner {method}={agent}"),
+                false => format!("name it: --agent {agent} --learner {agent}={method}"),
+            }),
         ]);
     }
     let (first, further) = match asked.agents.as_slice() {

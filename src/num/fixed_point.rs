@@ -190,6 +190,52 @@ fn differences(
     Some(jacobian)
 }
 
+/// Step of the slopes behind [`left_open`], as a share of each number; singular values below this share of the largest are zero; and how much
+/// of a direction moves a number that is then left open.
+const SLOPE: f64 = 1e-5;
+const SINGULAR: f64 = 1e-7;
+const MOVES: f64 = 1e-3;
+
+/// Which of the first `of` numbers the equations leave open at a root: those that move along directions in which no equation changes. The root
+/// is then one of a continuum (or two roots in one).
+pub fn left_open(f: &mut dyn FnMut(&[f64]) -> Option<Vec<f64>>, root: &[f64], of: usize) -> Vec<usize> {
+    let mut columns: Vec<Vec<f64>> = Vec::new();
+    for (k, x) in root.iter().enumerate() {
+        let h = SLOPE * x.abs().max(1e-3);
+        let mut moved = |by: f64| {
+            let mut p = root.to_vec();
+            p[k] += by;
+            f(&p)
+        };
+        let (Some(up), Some(down)) = (moved(h), moved(-h)) else {
+            return Vec::new();
+        };
+        columns.push(up.iter().zip(&down).map(|(u, d)| (u - d) / (2.0 * SLOPE)).collect());
+    }
+    let rows = columns.first().map_or(0, Vec::len);
+    let mut matrix = DMatrix::from_fn(rows, columns.len(), |i, k| columns[k][i]);
+    // Each equation in units of its own.
+    for mut row in matrix.row_iter_mut() {
+        let size = row.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+        if size > 0.0 {
+            row /= size;
+        }
+    }
+    if !matrix.iter().all(|x| x.is_finite()) {
+        return Vec::new();
+    }
+    let svd = matrix.svd(false, true);
+    let Some(directions) = svd.v_t else { return Vec::new() };
+    let largest = svd.singular_values.iter().copied().fold(0.0, f64::max);
+    let values = svd.singular_values.iter().enumerate();
+    let idle: Vec<usize> = values
+        .filter(|(_, s)| **s <= SINGULAR * largest)
+        .map(|(i, _)| i)
+        .collect();
+    let moves = |k: &usize| idle.iter().any(|i| directions[(*i, *k)].abs() > MOVES);
+    (0..of.min(root.len())).filter(moves).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,6 +262,15 @@ mod tests {
         let mut f = |x: &[f64]| Some(vec![x[0] * x[0] + 1.0]);
         let r = newton(&mut f, &[2.0], &[-10.0], &[10.0], &NewtonOptions::default());
         assert!(!r.converged && r.residual >= 1.0);
+    }
+
+    #[test]
+    fn what_equations_leave_open_is_named() {
+        // The sum is determined, its parts are not; the third number is.
+        let mut f = |x: &[f64]| Some(vec![x[0] + x[1] - 3.0, (x[0] + x[1]).powi(2) - 9.0, x[2].exp() - 1.0]);
+        assert_eq!(left_open(&mut f, &[1.0, 2.0, 0.0], 3), [0, 1]);
+        let mut f = |x: &[f64]| Some(vec![x[0] + x[1] - 3.0, x[0] - 2.0 * x[1], x[2].exp() - 1.0]);
+        assert!(left_open(&mut f, &[2.0, 1.0, 0.0], 3).is_empty());
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub fn of_rest(model: &Model, concept: &str, rest: &AtRest) -> Content {
             on_screen: many.min(40),
         }],
         numbers,
+        diagnostics: rest.elsewhere.clone(),
         ..Content::default()
     }
 }

@@ -129,10 +129,20 @@ pub fn of_solution(model: &Model, s: &Solved) -> Result<Content, Diagnostic> {
     })
 }
 
+/// What is off where lives leave the domain of a state.
+const FOLLOW: [&str; 10] = [
+    "W0907", "E0912", "E0913", "E0914", "E0915", "E0943", "E0944", "E0945", "E0946", "E0949",
+];
+
 /// Orders a list of diagnostics: first what others follow from. Where a state leaves its domain (E0942), residuals,
-/// edges of grids and comparisons with constants are off because of that.
+/// edges of grids and comparisons with constants are off because of that, and what they advise would not help.
 pub fn causes_first(diagnostics: &mut [Diagnostic]) {
     diagnostics.sort_by_key(|d| d.code != "E0942");
+    let left = diagnostics.iter().any(|d| d.code == "E0942");
+    let follows = |d: &&mut Diagnostic| FOLLOW.contains(&d.code.as_str());
+    for d in diagnostics.iter_mut().filter(|_| left).filter(follows) {
+        d.hint = Some("mend E0942 first: no policy is defined outside the domain of a state".into());
+    }
 }
 
 /// The best constant policy and what it is worth, under names that are the same in all runs.

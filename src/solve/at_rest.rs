@@ -17,7 +17,7 @@ use super::progress::Watch;
 use super::steady_state::{self, steady_state};
 use crate::diag::Diagnostic;
 use crate::limits;
-use crate::num::fixed_point::{NewtonOptions, newton};
+use crate::num::fixed_point::{NewtonOptions, left_open, newton};
 use crate::num::optimise::spread;
 use nalgebra::{DMatrix, DVector};
 
@@ -29,6 +29,12 @@ const ROOT: f64 = 1e-9;
 const HELD_AGAINST: usize = 200;
 /// What staying may be worth less than something else, as a share of one plus its worth.
 pub const STAYING: f64 = 1e-7;
+/// How many times below and above where lives begin a rest is looked for, and every second time where one is known.
+const NEAR: f64 = 3.0;
+const WIDE: f64 = 30.0;
+/// Further starts after a rest was found, to see whether it is the only one, and how near another root is the same one.
+const FURTHER: usize = 30;
+const SAME: f64 = 1e-6;
 /// How far from an end a search begins where there is no end.
 const FAR: f64 = 1.0;
 
@@ -46,6 +52,8 @@ pub struct AtRest {
     /// The most that anything a member could have and do is worth more than staying, as a share of one plus its worth; not a number where it was not
     /// looked for.
     pub gain: f64,
+    /// That there are other places to rest: a continuum of them (E0996), or others that were found (W0983).
+    pub elsewhere: Vec<Diagnostic>,
 }
 
 /// A state or an action at rest.
@@ -114,6 +122,7 @@ fn played(economy: &Economy, method: &str, found: Vec<(String, f64)>) -> Result<
         prices: Vec::new(),
         residual: f64::NAN,
         gain: f64::NAN,
+        elsewhere: Vec::new(),
     })
 }
 
@@ -128,6 +137,13 @@ fn alone(economy: &Economy) -> Result<AtRest, Diagnostic> {
     let spec = problem.spec();
     let states = spec.states.iter().map(|s| (s.name.clone(), false)).zip(found.states);
     let actions = spec.actions.iter().map(|a| (a.name.clone(), true)).zip(found.actions);
+    let names: Vec<String> = spec
+        .states
+        .iter()
+        .map(|s| s.name.clone())
+        .chain(spec.actions.iter().map(|a| a.name.clone()))
+        .collect();
+    let open: Vec<String> = found.open.iter().map(|k| names[*k].clone()).collect();
     let number = |((name, action), value): ((String, bool), f64)| Number {
         name,
         action,
@@ -140,6 +156,7 @@ fn alone(economy: &Economy) -> Result<AtRest, Diagnostic> {
         prices: Vec::new(),
         residual: found.residual,
         gain: f64::NAN,
+        elsewhere: (!open.is_empty()).then(|| continuum(&open)).into_iter().collect(),
     })
 }
 
@@ -147,21 +164,46 @@ fn alone(economy: &Economy) -> Result<AtRest, Diagnostic> {
 fn by_conditions(r: &Resting) -> Result<AtRest, Diagnostic> {
     let mut best: Option<(Vec<f64>, f64, f64)> = None;
     let mut outside = 0;
+    let mut others: Vec<Vec<f64>> = Vec::new();
+    let mut last = STARTS;
     for start in 0..STARTS {
         limits::poll();
-        let Some((point, residual)) = root(r, start) else {
+        if start >= last {
+            break;
+        }
+        let wide = best.as_ref().is_some_and(|b| b.2 <= STAYING);
+        let Some((point, residual)) = root(r, start, if wide && start % 2 == 1 { WIDE } else { NEAR }) else {
             continue;
         };
         if !inside(r, &point) {
             outside += 1;
             continue;
         }
+        if wide
+            && best
+                .iter()
+                .map(|b| &b.0)
+                .chain(&others)
+                .any(|known| same(r, known, &point))
+        {
+            continue;
+        }
         let gain = (0..r.kinds()).map(|k| leaving(r, k, &point)).fold(0.0, f64::max);
-        if best.as_ref().is_none_or(|b| gain < b.2) {
-            best = Some((point, residual, gain));
+        if wide {
+            if gain <= STAYING {
+                others.push(point);
+            }
+            continue;
         }
         if gain <= STAYING {
-            break;
+            last = STARTS.min(start + 1 + FURTHER);
+            // Where a rest is one of a continuum, every start finds another one.
+            if !undetermined(r, &point).is_empty() {
+                last = 0;
+            }
+        }
+        if best.as_ref().is_none_or(|b| gain < b.2) {
+            best = Some((point, residual, gain));
         }
     }
     let Some((point, residual, gain)) = best else {
@@ -196,18 +238,60 @@ fn by_conditions(r: &Resting) -> Result<AtRest, Diagnostic> {
         prices: r.prices(&point[..r.slots.len()]),
         residual,
         gain,
+        elsewhere: elsewhere(r, &point, &others).into_iter().collect(),
     })
 }
 
-/// A root of the conditions, and its residual, from a point of the spread.
-fn root(r: &Resting, start: usize) -> Option<(Vec<f64>, f64)> {
+/// Whether two roots are the same rest.
+fn same(r: &Resting, a: &[f64], b: &[f64]) -> bool {
+    let pairs = a.iter().zip(b).take(r.slots.len());
+    pairs.fold(true, |all, (x, y)| all && (x - y).abs() <= SAME * (1.0 + x.abs()))
+}
+
+/// That the economy rests elsewhere, too.
+fn elsewhere(r: &Resting, point: &[f64], others: &[Vec<f64>]) -> Option<Diagnostic> {
+    let free = undetermined(r, point);
+    if !free.is_empty() {
+        let names: Vec<String> = free.iter().map(|k| r.slots[*k].name.clone()).collect();
+        return Some(continuum(&names));
+    }
+    if others.is_empty() {
+        return None;
+    }
+    let mut d = Diagnostic::warning(
+        "W0983",
+        format!("the economy rests elsewhere, too: {} more found", others.len()),
+    );
+    for other in others.iter().take(5) {
+        let parts = r.slots.iter().zip(other).take(r.states);
+        let text: Vec<String> = parts.map(|(slot, x)| format!("{} = {x:.6}", slot.name)).collect();
+        d = d.note(text.join(", "));
+    }
+    Some(d.hint("the rest that is shown is the first one from around `start`: a `start` near another one finds that"))
+}
+
+/// States and actions that the conditions of rest leave open at a root.
+fn undetermined(r: &Resting, point: &[f64]) -> Vec<usize> {
+    left_open(&mut |p: &[f64]| r.conditions(p), point, r.slots.len())
+}
+
+/// That a rest is one of a continuum, in which these are open (E0996).
+pub(super) fn continuum(names: &[String]) -> Diagnostic {
+    let names: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
+    Diagnostic::error("E0996", "the economy rests at a continuum of places, of which this is one")
+        .note(format!("the conditions of rest do not determine {}", names.join(", ")))
+        .hint("where it comes to rest depends on where it begins: follow it from its `start` with `econc solve` and `econc simulate`; or change what makes all of them a rest (discount factors that equal what saving returns, or one another)")
+}
+
+/// A root of the conditions, and its residual, from a point of the spread, which goes so many times below and above where lives begin.
+fn root(r: &Resting, start: usize, around: f64) -> Option<(Vec<f64>, f64)> {
     let n = r.slots.len();
     let mut unit = vec![0.5; n];
     if start > 0 {
         spread(start, n, &mut unit);
     }
     let mut point: Vec<f64> = (r.slots.iter().zip(&unit).take(r.states))
-        .map(|(slot, u)| between(slot.start, slot.ends, *u))
+        .map(|(slot, u)| between(slot.start, slot.ends, around, *u))
         .collect();
     point.extend(unit[r.states..].iter().map(|_| 0.0));
     let ends = r.ends(&point);
@@ -231,11 +315,11 @@ fn root(r: &Resting, start: usize) -> Option<(Vec<f64>, f64)> {
 }
 
 /// A state from which a search begins: around where lives begin, or in its domain.
-fn between(start: Option<(f64, f64)>, ends: (f64, f64), u: f64) -> f64 {
+fn between(start: Option<(f64, f64)>, ends: (f64, f64), around: f64, u: f64) -> f64 {
     match start {
-        Some((lo, hi)) if lo > 0.0 => lo / 3.0 * (9.0 * hi / lo).powf(u),
+        Some((lo, hi)) if lo > 0.0 => lo / around * (around * around * hi / lo).powf(u),
         Some((lo, hi)) => {
-            let far = 2.0 * lo.abs().max(hi.abs()).max(1.0);
+            let far = (around - 1.0) * lo.abs().max(hi.abs()).max(1.0);
             (lo - far + u * (hi - lo + 2.0 * far)).clamp(ends.0, ends.1)
         }
         None if ends.0.is_finite() && ends.1.is_finite() => ends.0 + u * (ends.1 - ends.0),

@@ -87,6 +87,21 @@ fn stationary(model: &Model, target: &str) -> Result<Vec<f64>, Diagnostic> {
     let found = steady_state(&problem, &SteadyStateOptions::default())?;
     let spec = problem.spec();
     let named = |name: &str| name == target || name.starts_with(&format!("{target}["));
+    let names: Vec<&String> = spec
+        .states
+        .iter()
+        .map(|s| &s.name)
+        .chain(spec.actions.iter().map(|a| &a.name))
+        .collect();
+    let open: Vec<String> = found
+        .open
+        .iter()
+        .map(|k| names[*k].clone())
+        .filter(|n| named(n))
+        .collect();
+    if !open.is_empty() {
+        return Err(super::at_rest::continuum(&open));
+    }
     let mut out: Vec<f64> = spec
         .states
         .iter()

@@ -17,7 +17,7 @@ use super::progress::silent;
 use super::solution::Reader;
 use super::value_iteration::{ValueIterationOptions, solve};
 use crate::diag::Diagnostic;
-use crate::num::fixed_point::{NewtonOptions, newton};
+use crate::num::fixed_point::{NewtonOptions, left_open, newton};
 use crate::num::optimise::spread;
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,9 @@ pub struct SteadyState {
     pub residual: f64,
     /// `newton` or `iteration`.
     pub method: String,
+    /// Numbers of states, then of actions, that the conditions leave open: this rest is one of a continuum.
+    #[serde(default)]
+    pub open: Vec<usize>,
 }
 
 /// Settings.
@@ -263,7 +266,9 @@ fn from_point(bellman: &Bellman, options: &SteadyStateOptions, mut point: Vec<f6
     );
     let p = local(bellman, x, a)?;
     (inside && in_proportion(&p, n, m, price) && second_order(bellman, x, a, price)).then(|| {
+        let open = left_open(&mut |p: &[f64]| conditions(bellman, p), &report.x, n + m);
         let found = SteadyState {
+            open,
             states: x.to_vec(),
             actions: a.to_vec(),
             reward: p.reward,
@@ -402,6 +407,7 @@ fn by_iteration(bellman: &Bellman, options: &SteadyStateOptions) -> Result<Stead
             .hint("widen the states' grids; a growing or cycling economy has no steady state"));
     }
     Ok(SteadyState {
+        open: Vec::new(),
         states: x,
         actions,
         reward: scratch.reward[0],

@@ -18,6 +18,12 @@ pub(in crate::check) fn shapes(span: Span, a: (Span, &str), b: (Span, &str)) -> 
 }
 
 pub(in crate::check) fn left_side_shape(name: &str, span: Span, have: &str, declared: Span, want: &str) -> Diagnostic {
+    let apart = |part: &str| part.trim().chars().all(|c| "x×".contains(c));
+    if !want.is_empty() && have.contains(want) && have.split(want).all(apart) {
+        return err("E0308", format!("`{name}` is one number for each member, and this is what all of them have"))
+            .at(span, format!("has one number for every member of {have}, read from outside"))
+            .hint("inside its agent a name alone is the member's own: `q`, not `firm.q`; of all members it is `sum(firm.q)` or `mean(firm.q)`, also in a definition that is used here");
+    }
     err("E0308", format!("`{name}` cannot hold a value with these axes"))
         .at(span, format!("has {have}"))
         .and(declared, format!("holds {want}"))

@@ -1,24 +1,20 @@
 //! One unknown: every sign change of a scan is followed until it is a root, a jump or a pole.
 //!
 //! The bracket is scanned at 33 points, and where nothing is found at eight times as many (two roots in one cell show no sign change at its
-//! ends). In each cell with a sign change, from the left, Chandrupatla's method (1997, *Advances in Engineering Software* 28: inverse
-//! quadratic interpolation where it is safe, bisection elsewhere) runs until the cell is as narrow as rounding allows. A residual that does
-//! not shrink with its cell is a jump or a pole, not a root: the next cell is looked at. The search ends at the second root. Where the
-//! residual has one sign throughout, its smallest size is minimised by golden section: a curve that touches zero has a root there.
+//! ends). Where the residual comes closer to zero than at the points beside it, its least value is sought by golden section (`dips.rs`):
+//! it may cross zero twice there, or touch it. In each cell with a sign change, from the left, Chandrupatla's method (1997, *Advances in
+//! Engineering Software* 28: inverse quadratic interpolation where it is safe, bisection elsewhere) runs until the cell is as narrow as
+//! rounding allows. A residual that does not shrink with its cell is a jump or a pole, not a root: the next cell is looked at. The search
+//! ends at the second root.
 
 use super::super::math;
+use super::dips::{Dip, look_into};
 use super::{CELLS, NONE, ONE, Real, SEVERAL, UNSETTLED, middle, refill, scan_point};
 
 /// Cells of the scan of a bracket in which the first one found nothing.
 const FINE_CELLS: usize = 256;
 /// A smallest residual below this share of the residuals beside it is a root up to rounding.
 const ROUNDING: f64 = 1e-12;
-/// The same after the smallest residual was followed down: it then is a sum that cancels.
-const TOUCHES: f64 = 1e-10;
-/// Steps of the golden section: each leaves 0.618 of the interval.
-const GOLDEN_STEPS: usize = 60;
-/// Share of an interval at which golden section looks.
-const GOLDEN: f64 = 0.381_966_011_250_105_1;
 
 /// Memory of a solve, kept between calls.
 #[derive(Clone, Debug, Default)]
@@ -26,18 +22,20 @@ pub(super) struct OneScratch<T> {
     lanes: Vec<OneLane<T>>,
     /// Cells with a sign change: lane, and both ends with their residuals; of each lane from the left.
     cells: Vec<(usize, [T; 4])>,
-    x: Vec<T>,
-    f: Vec<T>,
+    pub(super) dips: Vec<Dip<T>>,
+    pub(super) x: Vec<T>,
+    pub(super) f: Vec<T>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct OneLane<T> {
     last: Option<(T, T)>,
+    /// The one before it.
+    before: Option<(T, T)>,
     /// Where the residual was smallest, and its size.
     best: (T, T),
-    /// The larger of the residuals before and after it, and where these stand.
+    /// The larger of the residuals before and after it.
     beside: T,
-    around: (T, T),
     /// The best point is the last one that was scanned.
     fresh: bool,
     /// The bracket is scanned a second time.
@@ -63,6 +61,24 @@ struct OneLane<T> {
     active: bool,
 }
 
+impl<T: Real> OneScratch<T> {
+    /// How many sign changes of a lane the scan found below `x`.
+    pub(super) fn beyond(&self, lane: usize, x: T) -> usize {
+        self.cells.iter().filter(|(i, ends)| *i == lane && ends[2] <= x).count()
+    }
+
+    /// Adds a cell with a sign change, in its place from the left.
+    pub(super) fn add(&mut self, lane: usize, ends: [T; 4]) {
+        let at = self
+            .cells
+            .iter()
+            .position(|(i, other)| *i == lane && other[0] >= ends[2])
+            .unwrap_or(self.cells.len());
+        self.cells.insert(at, (lane, ends));
+        self.lanes[lane].crossings += 1;
+    }
+}
+
 /// Solves in `n` lanes: `lo`, `hi`, `out` and `status` hold one number per lane, and so do the argument and result of
 /// `f`.
 pub(super) fn one_unknown<T: Real>(
@@ -83,35 +99,37 @@ pub(super) fn one_unknown<T: Real>(
     refill(&mut s.x, n, T::ZERO);
     refill(&mut s.f, n, T::ZERO);
     s.cells.clear();
+    s.dips.clear();
     for k in 0..=CELLS {
         for i in 0..n {
             s.x[i] = scan_point(lo[i], hi[i], k, CELLS);
         }
         f(&s.x, &mut s.f);
         for (i, lane) in s.lanes.iter_mut().enumerate() {
-            scan(lane, i, s.x[i], s.f[i], &mut s.cells);
+            scan(lane, i, s.x[i], s.f[i], &mut s.cells, &mut s.dips);
         }
     }
+    end(s, |_| true);
     // Two roots in one cell show no sign change at its ends.
     if s.lanes.iter().any(|lane| lane.nothing()) {
         for lane in s.lanes.iter_mut().filter(|lane| lane.nothing()) {
             *lane = OneLane { again: true, ..start };
         }
+        s.dips.retain(|dip| !s.lanes[dip.lane].again);
         for k in 0..=FINE_CELLS {
             for i in 0..n {
                 s.x[i] = scan_point(lo[i], hi[i], k, FINE_CELLS);
             }
             f(&s.x, &mut s.f);
             for (i, lane) in s.lanes.iter_mut().enumerate().filter(|(_, lane)| lane.again) {
-                scan(lane, i, s.x[i], s.f[i], &mut s.cells);
+                scan(lane, i, s.x[i], s.f[i], &mut s.cells, &mut s.dips);
             }
         }
+        end(s, |lane| lane.again);
     }
+    look_into(f, s);
     while begin(s) {
         follow(f, s);
-    }
-    if s.lanes.iter().any(|lane| lane.may_touch()) {
-        descend(f, s);
     }
     for (i, lane) in s.lanes.iter().enumerate() {
         let (x, ended) = match (lane.roots, lane.jump) {
@@ -208,47 +226,6 @@ fn follow<T: Real>(f: &mut dyn FnMut(&[T], &mut [T]), s: &mut OneScratch<T>) {
     }
 }
 
-/// Follows the smallest residual of lanes without a sign change down to where it is least.
-fn descend<T: Real>(f: &mut dyn FnMut(&[T], &mut [T]), s: &mut OneScratch<T>) {
-    let c = T::from_f64;
-    // `x1` and `x2` are the ends, `x3` the inner point with residual `f3`.
-    for lane in s.lanes.iter_mut().filter(|l| l.may_touch()) {
-        (lane.x1, lane.x2) = lane.around;
-        (lane.x3, lane.f3) = lane.best;
-        lane.active = true;
-    }
-    for _ in 0..GOLDEN_STEPS {
-        for (i, l) in s.lanes.iter().enumerate() {
-            if l.active {
-                let left = l.x3 - l.x1 > l.x2 - l.x3;
-                s.x[i] = l.x3 + c(GOLDEN) * (if left { l.x1 } else { l.x2 } - l.x3);
-            }
-        }
-        f(&s.x, &mut s.f);
-        for (i, l) in s.lanes.iter_mut().enumerate().filter(|(_, l)| l.active) {
-            let (x, y) = (s.x[i], s.f[i].abs());
-            if y < l.f3 {
-                if x < l.x3 {
-                    l.x2 = l.x3;
-                } else {
-                    l.x1 = l.x3;
-                }
-                (l.x3, l.f3) = (x, y);
-            } else if x < l.x3 {
-                l.x1 = x;
-            } else {
-                l.x2 = x;
-            }
-        }
-    }
-    for l in s.lanes.iter_mut().filter(|l| l.active) {
-        if l.f3 <= c(TOUCHES) * l.beside {
-            l.best = (l.x3, T::ZERO);
-        }
-        l.active = false;
-    }
-}
-
 impl<T: Real> OneLane<T> {
     /// Whether the scan met no sign change and no root.
     fn nothing(&self) -> bool {
@@ -259,28 +236,30 @@ impl<T: Real> OneLane<T> {
     fn touches(&self) -> bool {
         self.beside.finite() && self.beside > T::ZERO && self.best.1 <= T::from_f64(ROUNDING) * self.beside
     }
-
-    /// Whether the residual may touch zero between the points of the scan: it is least inside, and neither a root nor a jump was found.
-    fn may_touch(&self) -> bool {
-        let (a, b) = self.around;
-        self.crossings == 0 && !self.touches() && self.beside.finite() && a < self.best.0 && self.best.0 < b
-    }
 }
 
-fn scan<T: Real>(lane: &mut OneLane<T>, number: usize, x: T, y: T, cells: &mut Vec<(usize, [T; 4])>) {
+fn scan<T: Real>(
+    lane: &mut OneLane<T>,
+    number: usize,
+    x: T,
+    y: T,
+    cells: &mut Vec<(usize, [T; 4])>,
+    dips: &mut Vec<Dip<T>>,
+) {
     // NaN: the function is not defined here, the point does not count.
     if y != y || x != x {
         return;
     }
+    if let Some(middle) = lane.last {
+        dips.extend(Dip::between(number, lane.before, middle, Some((x, y))));
+    }
     if y.abs() < lane.best.1 {
         lane.beside = lane.last.map_or(T::ZERO, |(_, before)| before.abs());
         lane.best = (x, y.abs());
-        lane.around = (lane.last.map_or(x, |(before, _)| before), x);
         lane.fresh = true;
     } else if lane.fresh {
         // The point after the best one.
         lane.beside = math::max(lane.beside, y.abs());
-        lane.around.1 = x;
         lane.fresh = false;
     }
     match lane.last {
@@ -300,7 +279,17 @@ fn scan<T: Real>(lane: &mut OneLane<T>, number: usize, x: T, y: T, cells: &mut V
             }
         }
     }
+    lane.before = lane.last;
     lane.last = Some((x, y));
+}
+
+/// After the scan of the lanes that `of` names: a dip may stand at the end of a bracket.
+fn end<T: Real>(s: &mut OneScratch<T>, of: impl Fn(&OneLane<T>) -> bool) {
+    for (i, lane) in s.lanes.iter().enumerate().filter(|(_, lane)| of(lane)) {
+        if let Some(last) = lane.last {
+            s.dips.extend(Dip::between(i, lane.before, last, None));
+        }
+    }
 }
 
 fn chandrupatla<T: Real>(l: &mut OneLane<T>, x: T, f: T) {

@@ -27,6 +27,8 @@ const PARTS: [f64; 12] = [0.005, 0.03, 0.06, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9
 const STEPS: (usize, usize) = (4, 12);
 const FEW: usize = 12;
 const TRIALS: usize = 1_500_000;
+/// Most trials of the fewest steps; where they take more, what is played is judged as it is there, too.
+const AFFORDABLE: usize = 3_000_000;
 /// What the value may still move by in a step, relative to its size, for it to be the last.
 const STILL: f64 = 1e-7;
 /// How far beyond the ends of a grid in logarithms the mesh goes where chance leads there.
@@ -46,6 +48,9 @@ pub(super) fn improved(
 ) -> Result<(), Diagnostic> {
     let draws = trials.fewest(FEW).min(draws);
     let cost = 24 * places.len() * trials.lanes_of(draws);
+    if STEPS.0 * cost > AFFORDABLE {
+        return Ok(());
+    }
     let steps = (TRIALS / cost.max(1)).clamp(STEPS.0, STEPS.1);
     let lines = Arc::new(mesh.by_lines());
     let off: Vec<usize> = (0..places.len())

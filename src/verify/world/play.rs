@@ -15,6 +15,9 @@ use crate::solve::between::PolicyBetween;
 use crate::solve::solution::Solution;
 use std::sync::Arc;
 
+/// Periods that are looked at where states are not of the problem, as many as moments are of.
+const COUNTED: usize = 600;
+
 /// What was seen.
 pub struct Played {
     /// The visits, one per sampled member-period: first `by_weight` of them sampled by their weight in lifetime value, then the
@@ -180,6 +183,32 @@ fn earn(
     }
 }
 
+/// Sets actions that are what another one is.
+fn follow(model: &Model, worlds: &mut Worlds, alike: &[(usize, usize)]) {
+    for (from, to) in alike {
+        let [from, to] = [from, to].map(|a| model.actions[*a].input.0 as usize);
+        worlds.frame[to] = worlds.frame[from].clone();
+    }
+}
+
+/// Goes on after `periods` for as long as moments count: domains are claims about states that nothing pays for, too, and who discounts much is
+/// judged by few periods. What cannot go on ends there; whoever simulates so long is told why.
+fn live_on(model: &Model, (worlds, actor): (&mut Worlds, &mut Actor), alike: &[(usize, usize)], periods: usize) {
+    for _ in periods..COUNTED {
+        let Ok(bounds) = actor.act(worlds, 0) else { return };
+        follow(model, worlds, alike);
+        if worlds.settle(&bounds).is_err() {
+            return;
+        }
+        worlds.draw_noises();
+        let Ok(outcome) = worlds.step(&bounds) else { return };
+        if outcome.ended.iter().any(|e| *e) && worlds.restart(&outcome.ended).is_err() {
+            return;
+        }
+        actor.forget(worlds, &outcome);
+    }
+}
+
 /// Simulates lives under the solution's policy; where somebody deviates, `apart` says who plays otherwise.
 ///
 /// # Errors
@@ -227,10 +256,7 @@ pub fn play(
     let (mut earned, mut alive) = (vec![0.0; lives], vec![true; lives]);
     for t in 0..periods {
         let bounds = actor.act(&mut worlds, 0)?;
-        for (from, to) in &apart.like {
-            let [from, to] = [from, to].map(|a| model.actions[*a].input.0 as usize);
-            worlds.frame[to] = worlds.frame[from].clone();
-        }
+        follow(model, &mut worlds, &apart.like);
         if let Some(d) = &apart.deviator {
             d.act(&mut worlds, &bounds);
         }
@@ -288,6 +314,9 @@ pub fn play(
     } else {
         model.horizon.unwrap_or(periods) as f64
     };
+    if apart.deviator.is_none() && model.states.len() > seat.states.len() {
+        live_on(model, (&mut worlds, &mut actor), &apart.like, periods);
+    }
     let by_weight = first.len();
     first.extend(second);
     Ok(Played {

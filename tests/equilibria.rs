@@ -665,6 +665,20 @@ fn other_places_of_rest_are_told() {
     );
     let (_, said) = warned(&[household("h", ""), prices("h.k", "1")].concat());
     assert!(said.is_empty(), "{said:?}");
+    // Who earns his rate of impatience stays with whatever he has.
+    let saver = "agent h {\n  state a in [0, inf), start 2\n  let cash = a + 1\n  action c in (0, cash]\n  a' = 1.04 * (cash - c)\n  observe a\n  reward log(c)\n  \
+                 discount 1 / 1.04\n}\n";
+    let (_, said) = warned(saver);
+    assert!(
+        said.len() == 1 && said[0].starts_with("E0996") && said[0].contains("`h.a`"),
+        "{said:?}"
+    );
+    let asked = saver.replace("start 2", "start a0");
+    let (model, found) = econc::compile(
+        &format!("param a0 = steady_state(h.a)\n{asked}"),
+        &econc::Options::default(),
+    );
+    assert!(model.is_none() && found.iter().any(|d| d.code == "E0996"), "{found:?}");
     // Three places, by a scan.
     let at = |k: f64| 0.3 * (1.0 + 1.5 / (1.0 + (-2.0 * (k - 7.0)).exp())) * k.powf(-0.7) - (1.0 / 0.95 - 0.92);
     let places = (1..30_000)

@@ -18,7 +18,7 @@ const FINEST: usize = 300_000;
 const GAIN: f64 = 0.1;
 /// How often grids that the file leaves open are made finer because the economy shows that they are too coarse, and most branches (grid points,
 /// shock states and nodes of noises together) of those.
-const FINER_GRIDS: usize = 5;
+const FINER_GRIDS: usize = 2;
 const BRANCHES: f64 = 400_000.0;
 /// Most joint states of chains that the file leaves open, and how often they are made finer.
 const MOST_LINKS: f64 = 2000.0;

@@ -195,34 +195,43 @@ fn differences(
 const SLOPE: f64 = 1e-5;
 const SINGULAR: f64 = 1e-7;
 const MOVES: f64 = 1e-3;
+/// How far slopes over different steps may be apart, as a share of the largest of their equation, before they are rounding.
+const ROUNDED: f64 = 1e-3;
 
 /// Which of the first `of` numbers the equations leave open at a root: those that move along directions in which no equation changes. The root
 /// is then one of a continuum (or two roots in one).
 pub fn left_open(f: &mut dyn FnMut(&[f64]) -> Option<Vec<f64>>, root: &[f64], of: usize) -> Vec<usize> {
-    let mut columns: Vec<Vec<f64>> = Vec::new();
-    for (k, x) in root.iter().enumerate() {
-        let h = SLOPE * x.abs().max(1e-3);
-        let mut moved = |by: f64| {
-            let mut p = root.to_vec();
-            p[k] += by;
-            f(&p)
-        };
-        let (Some(up), Some(down)) = (moved(h), moved(-h)) else {
-            return Vec::new();
-        };
-        columns.push(up.iter().zip(&down).map(|(u, d)| (u - d) / (2.0 * SLOPE)).collect());
-    }
-    let rows = columns.first().map_or(0, Vec::len);
-    let mut matrix = DMatrix::from_fn(rows, columns.len(), |i, k| columns[k][i]);
-    // Each equation in units of its own.
-    for mut row in matrix.row_iter_mut() {
+    let slopes = |f: &mut dyn FnMut(&[f64]) -> Option<Vec<f64>>, step: f64| -> Option<DMatrix<f64>> {
+        let mut columns: Vec<Vec<f64>> = Vec::new();
+        for (k, x) in root.iter().enumerate() {
+            let h = step * x.abs().max(1e-3);
+            let mut moved = |by: f64| {
+                let mut p = root.to_vec();
+                p[k] += by;
+                f(&p)
+            };
+            let (up, down) = (moved(h)?, moved(-h)?);
+            columns.push(up.iter().zip(&down).map(|(u, d)| (u - d) / (2.0 * step)).collect());
+        }
+        let rows = columns.first()?.len();
+        let matrix = DMatrix::from_fn(rows, columns.len(), |i, k| columns[k][i]);
+        matrix.iter().all(|x| x.is_finite()).then_some(matrix)
+    };
+    let (Some(mut matrix), Some(wider)) = (slopes(f, SLOPE), slopes(f, 3.0 * SLOPE)) else {
+        return Vec::new();
+    };
+    // Each equation in units of its own; one whose slopes are rounding says nothing.
+    for (i, mut row) in matrix.row_iter_mut().enumerate() {
         let size = row.iter().fold(0.0f64, |m, x| m.max(x.abs()));
-        if size > 0.0 {
+        let apart = row
+            .iter()
+            .zip(wider.row(i).iter())
+            .fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
+        if apart > ROUNDED * size {
+            row.fill(0.0);
+        } else if size > 0.0 {
             row /= size;
         }
-    }
-    if !matrix.iter().all(|x| x.is_finite()) {
-        return Vec::new();
     }
     let svd = matrix.svd(false, true);
     let Some(directions) = svd.v_t else { return Vec::new() };
@@ -271,6 +280,9 @@ mod tests {
         assert_eq!(left_open(&mut f, &[1.0, 2.0, 0.0], 3), [0, 1]);
         let mut f = |x: &[f64]| Some(vec![x[0] + x[1] - 3.0, x[0] - 2.0 * x[1], x[2].exp() - 1.0]);
         assert!(left_open(&mut f, &[2.0, 1.0, 0.0], 3).is_empty());
+        // An equation that always holds, but for rounding.
+        let mut f = |x: &[f64]| Some(vec![x[0] - 0.1 * x[1], x[1] * (1.0 / 1.04) * 1.04 - x[1]]);
+        assert_eq!(left_open(&mut f, &[1.3, 13.0], 2), [0, 1]);
     }
 
     #[test]

@@ -514,7 +514,7 @@ fn domains_of_states_that_nothing_pays_for_are_kept_in_late_periods_too() {
         ("1..100", saving, 0.9),
     ] {
         let (note, _) = message(&text(domain, other, discount), "E0942");
-        assert!(note.contains("`age` leaves its domain"), "{domain}: {note}");
+        assert!(note.contains("`p.age` leaves its domain"), "{domain}: {note}");
     }
     let kept = refused(&text("1..700", "", 0.9));
     assert!(!kept.iter().any(|d| d.code == "E0942"), "{kept:#?}");

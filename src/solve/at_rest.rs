@@ -21,7 +21,7 @@ use crate::num::fixed_point::{NewtonOptions, left_open, newton};
 use crate::num::optimise::spread;
 use nalgebra::{DMatrix, DVector};
 
-/// Points from which roots are looked for.
+/// Points from which roots are looked for: all of them, so that other places of rest are told.
 const STARTS: usize = 60;
 /// Largest residual of a root, as a share of one plus the largest number in it.
 const ROOT: f64 = 1e-9;
@@ -32,8 +32,7 @@ pub const STAYING: f64 = 1e-7;
 /// How many times below and above where lives begin a rest is looked for, and every second time where one is known.
 const NEAR: f64 = 3.0;
 const WIDE: f64 = 30.0;
-/// Further starts after a rest was found, to see whether it is the only one, and how near another root is the same one.
-const FURTHER: usize = 30;
+/// How near another root is the same rest.
 const SAME: f64 = 1e-6;
 /// How far from an end a search begins where there is no end.
 const FAR: f64 = 1.0;
@@ -165,21 +164,21 @@ fn by_conditions(r: &Resting) -> Result<AtRest, Diagnostic> {
     let mut best: Option<(Vec<f64>, f64, f64)> = None;
     let mut outside = 0;
     let mut others: Vec<Vec<f64>> = Vec::new();
-    let mut last = STARTS;
+    let mut curve = false;
     for start in 0..STARTS {
         limits::poll();
-        if start >= last {
+        if curve {
             break;
         }
-        let wide = best.as_ref().is_some_and(|b| b.2 <= STAYING);
-        let Some((point, residual)) = root(r, start, if wide && start % 2 == 1 { WIDE } else { NEAR }) else {
+        let found = best.as_ref().is_some_and(|b| b.2 <= STAYING);
+        let Some((point, residual)) = root(r, start, if found && start % 2 == 1 { WIDE } else { NEAR }) else {
             continue;
         };
         if !inside(r, &point) {
             outside += 1;
             continue;
         }
-        if wide
+        if found
             && best
                 .iter()
                 .map(|b| &b.0)
@@ -189,18 +188,15 @@ fn by_conditions(r: &Resting) -> Result<AtRest, Diagnostic> {
             continue;
         }
         let gain = (0..r.kinds()).map(|k| leaving(r, k, &point)).fold(0.0, f64::max);
-        if wide {
+        if found {
             if gain <= STAYING {
                 others.push(point);
             }
             continue;
         }
         if gain <= STAYING {
-            last = STARTS.min(start + 1 + FURTHER);
             // Where a rest is one of a continuum, every start finds another one.
-            if !undetermined(r, &point).is_empty() {
-                last = 0;
-            }
+            curve = !undetermined(r, &point).is_empty();
         }
         if best.as_ref().is_none_or(|b| gain < b.2) {
             best = Some((point, residual, gain));

@@ -1,12 +1,11 @@
 //! Where a residual comes closer to zero than at the points of the scan beside it: it may cross zero twice between them, or touch it.
 
 use super::super::math::Real;
-use super::one::OneScratch;
 
 /// A residual that is least within this share of those beside it is zero up to rounding: it is a sum that cancels.
 const TOUCHES: f64 = 1e-10;
 /// Steps of the golden section: each leaves 0.618 of the interval.
-const GOLDEN_STEPS: usize = 60;
+pub(super) const GOLDEN_STEPS: usize = 60;
 /// Share of an interval at which golden section looks.
 const GOLDEN: f64 = 0.381_966_011_250_105_1;
 
@@ -15,8 +14,8 @@ const GOLDEN: f64 = 0.381_966_011_250_105_1;
 pub(super) struct Dip<T> {
     pub lane: usize,
     /// The ends of the interval.
-    a: T,
-    b: T,
+    pub a: T,
+    pub b: T,
     /// Where the residual is least so far, and its size; negative beyond zero.
     x: T,
     least: T,
@@ -24,7 +23,7 @@ pub(super) struct Dip<T> {
     beside: T,
     ends: (T, T),
     sign: T,
-    at_work: bool,
+    pub at_work: bool,
 }
 
 impl<T: Real> Dip<T> {
@@ -57,13 +56,13 @@ impl<T: Real> Dip<T> {
     }
 
     /// Where to look next.
-    fn next(&self) -> T {
+    pub fn next(&self) -> T {
         let left = self.x - self.a > self.b - self.x;
         self.x + T::from_f64(GOLDEN) * (if left { self.a } else { self.b } - self.x)
     }
 
     /// Takes note of the residual at [`Dip::next`].
-    fn told(&mut self, x: T, f: T) {
+    pub fn told(&mut self, x: T, f: T) {
         let size = f * self.sign;
         if size < self.least {
             if x < self.x {
@@ -80,52 +79,22 @@ impl<T: Real> Dip<T> {
         self.at_work = !self.crosses();
     }
 
+    /// The cells with a sign change that were found, or the root; `outer` are the ends of the interval as the scan found them.
+    pub fn cells(&self, outer: (T, T)) -> Vec<[T; 4]> {
+        let value = self.least * self.sign;
+        if self.crosses() {
+            vec![
+                [outer.0, self.ends.0, self.x, value],
+                [self.x, value, outer.1, self.ends.1],
+            ]
+        } else if self.least <= T::from_f64(TOUCHES) * self.beside {
+            vec![[self.x, T::ZERO, self.x, T::ZERO]]
+        } else {
+            Vec::new()
+        }
+    }
+
     fn crosses(&self) -> bool {
         self.least < -(T::from_f64(TOUCHES) * self.beside)
     }
-}
-
-/// Looks into all dips, one of each lane at a time, and adds what crosses or touches zero to the cells with a sign change.
-pub(super) fn look_into<T: Real>(f: &mut dyn FnMut(&[T], &mut [T]), s: &mut OneScratch<T>) {
-    let mut dips = std::mem::take(&mut s.dips);
-    // Beyond the second crossing nothing matters: the search ends at the second root.
-    dips.retain(|dip| s.beyond(dip.lane, dip.b) < 2);
-    let outer: Vec<(T, T)> = dips.iter().map(|dip| (dip.a, dip.b)).collect();
-    let mut todo: Vec<usize> = (0..dips.len()).collect();
-    while !todo.is_empty() {
-        let mut round: Vec<usize> = Vec::new();
-        todo.retain(|k| {
-            let free = round.iter().all(|other| dips[*other].lane != dips[*k].lane);
-            if free {
-                round.push(*k);
-            }
-            !free
-        });
-        for _ in 0..GOLDEN_STEPS {
-            if !round.iter().any(|k| dips[*k].at_work) {
-                break;
-            }
-            for k in &round {
-                s.x[dips[*k].lane] = dips[*k].next();
-            }
-            f(&s.x, &mut s.f);
-            for k in &round {
-                let dip = &mut dips[*k];
-                if dip.at_work {
-                    dip.told(s.x[dip.lane], s.f[dip.lane]);
-                }
-            }
-        }
-    }
-    for (dip, (a, b)) in dips.iter().zip(outer) {
-        let value = dip.least * dip.sign;
-        if dip.crosses() {
-            s.add(dip.lane, [a, dip.ends.0, dip.x, value]);
-            s.add(dip.lane, [dip.x, value, b, dip.ends.1]);
-        } else if dip.least <= T::from_f64(TOUCHES) * dip.beside {
-            s.add(dip.lane, [dip.x, T::ZERO, dip.x, T::ZERO]);
-        }
-    }
-    dips.clear();
-    s.dips = dips;
 }

@@ -8,7 +8,7 @@
 //! ends at the second root.
 
 use super::super::math;
-use super::dips::{Dip, look_into};
+use super::dips::{Dip, GOLDEN_STEPS};
 use super::{CELLS, NONE, ONE, Real, SEVERAL, UNSETTLED, middle, refill, scan_point};
 
 /// Cells of the scan of a bracket in which the first one found nothing.
@@ -22,9 +22,9 @@ pub(super) struct OneScratch<T> {
     lanes: Vec<OneLane<T>>,
     /// Cells with a sign change: lane, and both ends with their residuals; of each lane from the left.
     cells: Vec<(usize, [T; 4])>,
-    pub(super) dips: Vec<Dip<T>>,
-    pub(super) x: Vec<T>,
-    pub(super) f: Vec<T>,
+    dips: Vec<Dip<T>>,
+    x: Vec<T>,
+    f: Vec<T>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,12 +63,12 @@ struct OneLane<T> {
 
 impl<T: Real> OneScratch<T> {
     /// How many sign changes of a lane the scan found below `x`.
-    pub(super) fn beyond(&self, lane: usize, x: T) -> usize {
+    fn beyond(&self, lane: usize, x: T) -> usize {
         self.cells.iter().filter(|(i, ends)| *i == lane && ends[2] <= x).count()
     }
 
     /// Adds a cell with a sign change, in its place from the left.
-    pub(super) fn add(&mut self, lane: usize, ends: [T; 4]) {
+    fn add(&mut self, lane: usize, ends: [T; 4]) {
         let at = self
             .cells
             .iter()
@@ -148,6 +148,47 @@ pub(super) fn one_unknown<T: Real>(
         out[i] = fault!("market.neighbour", if i > 0 { out[i - 1] } else { x }, x);
         status[i] = ended;
     }
+}
+
+/// Looks into all dips, one of each lane at a time, and adds what crosses or touches zero to the cells with a sign change.
+fn look_into<T: Real>(f: &mut dyn FnMut(&[T], &mut [T]), s: &mut OneScratch<T>) {
+    let mut dips = std::mem::take(&mut s.dips);
+    // Beyond the second crossing nothing matters: the search ends at the second root.
+    dips.retain(|dip| s.beyond(dip.lane, dip.b) < 2);
+    let outer: Vec<(T, T)> = dips.iter().map(|dip| (dip.a, dip.b)).collect();
+    let mut todo: Vec<usize> = (0..dips.len()).collect();
+    while !todo.is_empty() {
+        let mut round: Vec<usize> = Vec::new();
+        todo.retain(|k| {
+            let free = round.iter().all(|other| dips[*other].lane != dips[*k].lane);
+            if free {
+                round.push(*k);
+            }
+            !free
+        });
+        for _ in 0..GOLDEN_STEPS {
+            if !round.iter().any(|k| dips[*k].at_work) {
+                break;
+            }
+            for k in &round {
+                s.x[dips[*k].lane] = dips[*k].next();
+            }
+            f(&s.x, &mut s.f);
+            for k in &round {
+                let dip = &mut dips[*k];
+                if dip.at_work {
+                    dip.told(s.x[dip.lane], s.f[dip.lane]);
+                }
+            }
+        }
+    }
+    for (dip, outer) in dips.iter().zip(outer) {
+        for cell in dip.cells(outer) {
+            s.add(dip.lane, cell);
+        }
+    }
+    dips.clear();
+    s.dips = dips;
 }
 
 /// Puts every lane that is not done into its next cell; whether there is any.

@@ -29,6 +29,7 @@ pub mod verify;
 
 pub use check::{Model, Options};
 pub use diag::{Diagnostic, Severity, Span};
+pub use limits::leave;
 
 /// The market library, `use std.markets.{..}`: file 1 of every compilation.
 pub const MARKET_LIBRARY: &str = include_str!("../std/markets.econ");

@@ -69,9 +69,14 @@ pub fn leave() -> ! {
     resume_unwind(Box::new(Stopped))
 }
 
-/// Makes all work of this process stop at its next [`poll`]; there is no way back.
+/// Makes all work of this process stop at its next [`poll`].
 pub(crate) fn stop() {
     STOP.store(true, Ordering::Relaxed);
+}
+
+/// Lets work go on that begins from here, once all has ended that was stopped. Only for a process that outlives its work.
+pub(crate) fn go_on() {
+    STOP.store(false, Ordering::Relaxed);
 }
 
 /// The result of `work`; `None` if it was stopped. Other panics go on.

@@ -1,6 +1,7 @@
 //! What is said when econc itself is at fault: a panic. The process then ends with 101.
 
 use crate::diag::Diagnostic;
+use std::any::Any;
 use std::io::Write;
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,10 +24,15 @@ pub(super) fn install(json: bool) {
 }
 
 fn message(info: &PanicHookInfo) -> String {
-    info.payload()
+    message_of(info.payload())
+}
+
+/// What a panic says.
+pub(super) fn message_of(payload: &dyn Any) -> String {
+    payload
         .downcast_ref::<&str>()
         .map(|s| s.to_string())
-        .or_else(|| info.payload().downcast_ref::<String>().cloned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_string())
 }
 

@@ -1,5 +1,6 @@
 //! Who plays: `--policy` of `econc simulate` and `--others` of `econc train`, `[AGENT=]POLICY`, read and bound to a model.
 
+use super::hosted::{OUTSIDE, Outside, outside};
 use super::lineage::{self, Use};
 use super::results::{asked, is_training, learned, read_solution};
 use crate::check::Model;
@@ -24,6 +25,8 @@ enum Policy {
     Rule,
     /// The policies of a run.
     Run(Box<CompleteRun>),
+    /// A policy of the program that econc is part of.
+    Outside(Outside),
 }
 
 /// What was typed: an agent's name, or none for everybody else, and how that one plays.
@@ -57,7 +60,7 @@ fn split(text: &str) -> (Option<&str>, &str) {
 pub fn paths(typed: &[String]) -> impl Iterator<Item = PathBuf> + '_ {
     let policies = typed.iter().map(|text| split(text).1);
     policies
-        .filter(|p| !matches!(*p, "random" | "rule") && !p.starts_with("fixed:"))
+        .filter(|p| !matches!(*p, "random" | "rule") && !p.starts_with("fixed:") && !p.starts_with(OUTSIDE))
         .map(PathBuf::from)
 }
 
@@ -152,6 +155,14 @@ impl Parts {
                     let words = format!("fixed {}, everything else random", typed.join(", "));
                     (Behaviour::Fixed(fixed(model, pairs)?), words)
                 }
+                Policy::Outside(outside) => {
+                    let behaviour = Behaviour::Learned {
+                        agent: agent.clone(),
+                        grids: outside.grids,
+                        policy: outside.policy.clone(),
+                    };
+                    (behaviour, outside.name.clone())
+                }
                 Policy::Run(run) => {
                     let (behaviour, own, box_) = of_run(run, agent.as_deref(), self.flag)?;
                     trusted = box_;
@@ -207,6 +218,9 @@ fn read(flag: &str, typed: &str, policy: &str) -> Result<Policy, Diagnostic> {
         "random" => return Ok(Policy::Random),
         "rule" => return Ok(Policy::Rule),
         _ => {}
+    }
+    if let Some(found) = outside(policy) {
+        return Ok(Policy::Outside(found));
     }
     let Some(list) = policy.strip_prefix("fixed:") else {
         let path = Path::new(policy);

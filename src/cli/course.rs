@@ -227,9 +227,8 @@ pub(super) fn open(
     job: &Job,
     place: RunPlace,
 ) -> Result<RunDirectory, Diagnostic> {
-    let command: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
     let mut manifest = Manifest::new(
-        command,
+        globals.words(),
         &source.name,
         source.text.as_bytes(),
         globals.seed,

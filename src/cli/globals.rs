@@ -1,10 +1,12 @@
 //! Options that every subcommand understands.
 
+use super::hosted::Host;
 use super::ranges;
 use super::source::Overrides;
 use crate::diag::Diagnostic;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Options that every subcommand understands.
 #[derive(Args, Clone, Debug)]
@@ -37,6 +39,9 @@ pub(super) struct Globals {
     /// Colours: auto, always or never
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
     pub(super) color: Color,
+    /// The program that the command is carried out in, if it is not econc's own.
+    #[arg(skip)]
+    pub(super) host: Option<Arc<Host>>,
 }
 
 /// When to print in colours.
@@ -51,6 +56,30 @@ pub(super) enum Color {
 }
 
 impl Globals {
+    /// The common options where nothing was typed.
+    pub(super) fn hosted() -> Globals {
+        Globals {
+            set: Vec::new(),
+            seed: 1,
+            threads: None,
+            memory: None,
+            json: false,
+            out: None,
+            force: false,
+            quiet: false,
+            color: Color::Never,
+            host: None,
+        }
+    }
+
+    /// The command line, as the manifest of a run keeps it.
+    pub(super) fn words(&self) -> Vec<String> {
+        match &self.host {
+            Some(host) => host.words().to_vec(),
+            None => std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
+        }
+    }
+
     /// What `--set` says, for commands that look at one model.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use super::among;
 use super::asked::{TrainOptions, VerifyOptions};
 use super::cast;
 use super::compiled::Compiled;
+use super::hosted::{Outside, outside};
 use super::keeper::Keeper;
 use super::lineage::{self, Use};
 use super::meter::Meter;
@@ -11,13 +12,20 @@ use super::results::{finite_choices, read_policies, read_solution};
 use super::training::{all_seeds, planned, wanted};
 use crate::check::Model;
 use crate::diag::Diagnostic;
-use crate::learn::{Policy, plan};
+use crate::env::decide::Decide;
+use crate::learn::plan;
 use crate::limits;
 use crate::report::content::Content;
 use crate::report::store::{RunDirectory, open_complete, open_policies};
 use crate::report::{trained, verdict};
 use crate::solve::economy::Economy;
 use crate::verify::learned::{Judge, Trial};
+use std::path::Path;
+
+/// The policy of the host that is named in the place of a run.
+fn of_host(policy: &Path) -> Option<Outside> {
+    outside(policy.to_str()?)
+}
 
 /// Whether the runs that are judged, or judged by, are of this economy; warnings about what differs.
 ///
@@ -33,7 +41,7 @@ pub fn verified_runs(model: &Model, options: &VerifyOptions) -> Result<Vec<Diagn
         let run = open_complete(directory).map_err(|d| vec![d])?;
         remarks.extend(lineage::compared(model, &run, "--solution", Use::Measure).map_err(|d| vec![d])?);
     }
-    if let Some(directory) = &options.policy {
+    if let Some(directory) = options.policy.as_ref().filter(|p| of_host(p).is_none()) {
         let run = open_policies(directory).map_err(|d| vec![d])?;
         let play = Use::Play {
             others: options.train.other_parameters,
@@ -174,16 +182,18 @@ fn judge(
     }
     let planned = planned(compiled, &options.train)?;
     super::training::in_worlds(&planned)?;
+    let outside = options.policy.as_deref().and_then(of_host);
     let finished = match &options.policy {
-        Some(directory) => {
+        Some(directory) if outside.is_none() => {
             let run = open_policies(directory).map_err(one)?;
             Some(read_policies(&run, options.best, agent).map_err(one)?)
         }
-        None => None,
+        Some(_) | None => None,
     };
-    let grids = match finished.as_ref().and_then(|p| p.first()) {
-        Some((_, policy)) => finite_choices(policy),
-        None => planned.plan.method().finite_choices(),
+    let grids = match (&outside, finished.as_ref().and_then(|p| p.first())) {
+        (Some(outside), _) => outside.grids,
+        (None, Some((_, policy))) => finite_choices(policy),
+        (None, None) => planned.plan.method().finite_choices(),
     };
     let judge = Judge::new(model, solved, grids).map_err(one)?;
     let number = |key: &str| setting(key).and_then(crate::check::model::Setting::number);
@@ -202,11 +212,17 @@ fn judge(
         limit: limits.welfare_loss,
     };
     judge.can_follow(&trial).map_err(one)?;
-    if finished.is_none() && planned.plan.method().learner_info().remembers {
+    if finished.is_none() && outside.is_none() && planned.plan.method().learner_info().remembers {
         return Err(one(crate::verify::learned::has_memory()));
     }
     let mut remarks = Vec::new();
     let (learner, policies, mut pictures, mut files) = match finished {
+        _ if outside.is_some() => (
+            outside.as_ref().map_or(String::new(), |o| o.name.clone()),
+            Vec::new(),
+            Vec::new(),
+            Vec::new(),
+        ),
         Some(policies) => {
             let learner = policies.first().map_or(String::new(), |p| p.1.method.clone());
             (learner, policies, Vec::new(), Vec::new())
@@ -226,7 +242,8 @@ fn judge(
             (name, policies, trained.pictures, trained.files)
         }
     };
-    let refs: Vec<(u64, &Policy)> = policies.iter().map(|(s, p)| (*s, p)).collect();
+    let mut refs: Vec<(u64, &dyn Decide)> = policies.iter().map(|(s, p)| (*s, p as &dyn Decide)).collect();
+    refs.extend(outside.as_ref().map(|o| (options.seed, o.policy.as_ref())));
     meter.report(0, 0, "policies", "judging");
     let judged = judge.verdict_on(&refs, &trial).map_err(one)?;
     let mut content = verdict::of_verdict(model, &learner, &judged, &limits);
@@ -244,9 +261,11 @@ fn judge(
     content
         .facts
         .extend(fixed.map(|what| ("others".to_string(), format!("fixed: {what}"))));
-    let which = if options.best { "best on the way" } else { "last" };
-    content
-        .facts
-        .push(("policies".into(), format!("the {which}, without exploration")));
+    let which = match (&outside, options.best) {
+        (Some(_), _) => "as it answers, from outside of econc".to_string(),
+        (None, true) => "the best on the way, without exploration".to_string(),
+        (None, false) => "the last, without exploration".to_string(),
+    };
+    content.facts.push(("policies".into(), which));
     Ok(content)
 }

@@ -23,6 +23,8 @@ static USED: AtomicU64 = AtomicU64::new(0);
 static LIMIT: AtomicU64 = AtomicU64::new(u64::MAX);
 /// The end is being said.
 static ENDING: AtomicBool = AtomicBool::new(false);
+/// The process is another program's: estimates are held against the limit, and nothing ends it.
+static HOSTED: AtomicBool = AtomicBool::new(false);
 /// It is said in JSON.
 static JSON: AtomicBool = AtomicBool::new(false);
 
@@ -123,7 +125,7 @@ thread_local! {
 fn taken(bytes: usize) {
     if bytes >= COUNTED {
         let used = USED.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
-        if used > LIMIT.load(Ordering::Relaxed) {
+        if used > LIMIT.load(Ordering::Relaxed) && !HOSTED.load(Ordering::Relaxed) {
             ran_out(bytes as u64, used - bytes as u64);
         }
     }
@@ -141,6 +143,9 @@ fn had(block: *mut u8, layout: Layout) -> *mut u8 {
     }
     if SPEAKS.get() {
         return RESERVE.block(layout);
+    }
+    if HOSTED.load(Ordering::Relaxed) {
+        return block;
     }
     ran_out(layout.size() as u64, USED.load(Ordering::Relaxed))
 }
@@ -212,6 +217,15 @@ pub(super) fn limit(asked: Option<u64>, json: bool) {
     let address = address.map(|bytes| (bytes / 10 * 8).max(16 << 20));
     let limit = asked.unwrap_or_else(|| free().min(address.unwrap_or(u64::MAX - 1)));
     LIMIT.store(limit, Ordering::SeqCst);
+    limits::set_room(room);
+}
+
+/// Inside another program: work that needs more than was asked for, or than is free, is refused before it begins, and nothing ends
+/// the process.
+pub(super) fn estimate(asked: Option<u64>) {
+    HOSTED.store(true, Ordering::Relaxed);
+    let used = USED.load(Ordering::Relaxed);
+    LIMIT.store(asked.unwrap_or_else(|| free().saturating_add(used)), Ordering::SeqCst);
     limits::set_room(room);
 }
 

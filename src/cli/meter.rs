@@ -1,5 +1,6 @@
 //! Progress: long work reports here how far it is, and learns whether to go on.
 
+use super::hosted::Host;
 use super::pace::Pace;
 use super::stop;
 use crate::limits;
@@ -16,7 +17,7 @@ const FIRST_LINE: Duration = Duration::from_millis(1800);
 /// Time between two lines after that.
 const LINES: Duration = Duration::from_secs(30);
 /// How progress is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Show {
     /// Not at all.
     Nothing,
@@ -24,12 +25,15 @@ pub(super) enum Show {
     Bar,
     /// A line now and then.
     Lines,
+    /// By the program that econc is part of.
+    Told(Arc<Host>),
 }
 
 /// A bar on the terminal from one second on, or a line every half minute.
 pub struct Meter {
     started: Instant,
     bar: Option<ProgressBar>,
+    host: Option<Arc<Host>>,
     standing: Arc<Mutex<Standing>>,
 }
 
@@ -141,7 +145,7 @@ impl Meter {
     pub(super) fn start(show: Show) -> Self {
         let now = Instant::now();
         let standing: Arc<Mutex<Standing>> = Arc::default();
-        let bar = (show == Show::Bar).then(|| {
+        let bar = matches!(show, Show::Bar).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
             // Work that has not reported yet is seen to be at work.
             bar.set_style(style("{elapsed:>4} {spinner} {doing}", now, &standing));
@@ -158,12 +162,17 @@ impl Meter {
                 }
             });
         }
-        if show == Show::Lines {
+        if matches!(show, Show::Lines) {
             lines(now, &standing);
         }
+        let host = match show {
+            Show::Told(host) => Some(host),
+            Show::Nothing | Show::Bar | Show::Lines => None,
+        };
         Meter {
             started: now,
             bar,
+            host,
             standing,
         }
     }
@@ -178,6 +187,9 @@ impl Meter {
             s.message.clear();
             s.message.push_str(message);
             s.pace.report(self.started.elapsed().as_secs_f64(), done, of);
+        }
+        if let Some(host) = &self.host {
+            host.stands(done, of, unit, message);
         }
         // The bar draws itself, and then asks for the outlook: nothing may be locked.
         if let Some(bar) = &self.bar {

@@ -24,6 +24,7 @@ mod export;
 mod fmt;
 mod globals;
 mod graph;
+pub mod hosted;
 mod irf;
 mod judging;
 mod keeper;
@@ -233,7 +234,8 @@ pub fn main() -> ExitCode {
     memory::limit(None, json);
     bug::install(json);
     stop::listen(json);
-    let (cli, effects) = match parse() {
+    let words: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    let (cli, effects) = match parse(&words) {
         Ok(parsed) => parsed,
         Err(error) => {
             // Without arguments the help is shown, as an error.
@@ -307,12 +309,12 @@ fn unread(error: &clap::Error) -> Diagnostic {
     out
 }
 
-/// The command line, and what is wrong with options that can be read.
-fn parse() -> Result<(Cli, Result<(), Diagnostic>), clap::Error> {
+/// The command line, program first, and what is wrong with options that can be read.
+fn parse(words: &[String]) -> Result<(Cli, Result<(), Diagnostic>), clap::Error> {
     // The short help of an option fits one line; the globals stand in a section of their own.
     let matches = negative_values(Cli::command())
-        .try_get_matches()
-        .map_err(without_wrong_tips)?;
+        .try_get_matches_from(words)
+        .map_err(|e| without_wrong_tips(e, words))?;
     Ok((Cli::from_arg_matches(&matches)?, effects::check(&matches)))
 }
 
@@ -326,17 +328,13 @@ fn negative_values(command: clap::Command) -> clap::Command {
 }
 
 /// The error without the tip to write `-- --option`: no command takes words that begin with a dash.
-fn without_wrong_tips(mut error: clap::Error) -> clap::Error {
+fn without_wrong_tips(mut error: clap::Error, words: &[String]) -> clap::Error {
     // A setting is no option, and other commands have other ones: what to type is what was looked for.
-    let words: Vec<String> = std::env::args_os()
-        .skip(1)
-        .map(|w| w.to_string_lossy().into_owned())
-        .collect();
     let commands: Vec<String> = Cli::command()
         .get_subcommands()
         .map(|c| c.get_name().to_string())
         .collect();
-    let command = words.iter().find(|w| commands.contains(w)).map(String::as_str);
+    let command = words.iter().skip(1).find(|w| commands.contains(w)).map(String::as_str);
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg)
         && typed.starts_with("--")

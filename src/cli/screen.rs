@@ -3,6 +3,7 @@
 //! A reader that goes away (`econc graph m.econ | head`) is no error: printing then stops quietly.
 
 use super::globals::{Color, Globals};
+use super::hosted::Host;
 use super::meter::Show;
 use super::source::{self, Source};
 use super::{Exit, Failure};
@@ -11,6 +12,7 @@ use crate::report::lines;
 use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// The terminal, or what stands for it.
 pub(super) struct Screen {
@@ -20,6 +22,8 @@ pub(super) struct Screen {
     color_out: bool,
     color_err: bool,
     broken: Cell<bool>,
+    /// The program that gets what would be printed, if there is one.
+    host: Option<Arc<Host>>,
     /// The files that messages were about, for their places in JSON.
     sources: RefCell<Vec<Source>>,
 }
@@ -36,9 +40,10 @@ impl Screen {
         Screen {
             json: globals.json,
             quiet: globals.quiet,
-            color_out: color(std::io::stdout().is_terminal()),
-            color_err: color(std::io::stderr().is_terminal()),
+            color_out: globals.host.is_none() && color(std::io::stdout().is_terminal()),
+            color_err: globals.host.is_none() && color(std::io::stderr().is_terminal()),
             broken: Cell::new(false),
+            host: globals.host.clone(),
             sources: RefCell::default(),
         }
     }
@@ -50,6 +55,9 @@ impl Screen {
 
     /// How progress is shown.
     pub(super) fn progress(&self) -> Show {
+        if let Some(host) = &self.host {
+            return Show::Told(host.clone());
+        }
         match (self.quiet, std::io::stderr().is_terminal()) {
             (true, _) => Show::Nothing,
             (false, true) if !self.json => Show::Bar,
@@ -59,7 +67,10 @@ impl Screen {
 
     /// The width of results: that of the terminal, else what COLUMNS says, else 100; from 40 to 160.
     pub(super) fn width(&self) -> usize {
-        known_width().unwrap_or(100).clamp(40, 160)
+        match &self.host {
+            Some(_) => 100,
+            None => known_width().unwrap_or(100).clamp(40, 160),
+        }
     }
 
     /// Prints a text for people, in lines of the width.
@@ -69,6 +80,9 @@ impl Screen {
 
     /// Prints a result.
     pub(super) fn result(&self, text: &str) {
+        if let Some(host) = &self.host {
+            return host.print(text);
+        }
         if let Err(e) = printed(&mut std::io::stdout().lock(), text) {
             self.broken.set(true);
             plain_failure(&unprinted(&e));
@@ -77,6 +91,9 @@ impl Screen {
 
     /// Prints a message.
     fn say(&self, text: &str) {
+        if let Some(host) = &self.host {
+            return host.say(text);
+        }
         if printed(&mut std::io::stderr().lock(), text).is_err() {
             self.broken.set(true);
         }
@@ -126,6 +143,11 @@ impl Screen {
     pub(super) fn diagnostics(&self, diagnostics: &[Diagnostic], source: Option<&Source>) {
         if self.json {
             self.sources.borrow_mut().extend(source.cloned());
+        }
+        if let Some(host) = self.host.as_ref().filter(|_| !diagnostics.is_empty()) {
+            return host.say(&source::render(diagnostics, source, false));
+        }
+        if self.json {
             return;
         }
         let shown = |d: &&Diagnostic| !self.quiet || d.severity == Severity::Error;
@@ -197,7 +219,7 @@ pub(super) fn json_version() -> ExitCode {
     }
 }
 
-fn failed_in_json(exit: u8, diagnostics: &[Diagnostic]) -> serde_json::Value {
+pub(super) fn failed_in_json(exit: u8, diagnostics: &[Diagnostic]) -> serde_json::Value {
     let status = if exit > 128 { "interrupted" } else { "failed" };
     serde_json::json!({ "status": status, "exit": exit, "diagnostics": diagnostics })
 }

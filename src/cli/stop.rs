@@ -74,6 +74,16 @@ fn hangup_is_ignored() -> bool {
     ignored.is_some_and(|mask| mask & 1 != 0)
 }
 
+/// Asks work to stop as a signal does, without ending the process: for commands inside another program.
+pub(super) fn ask() {
+    let _ = SIGNAL.compare_exchange(0, INTERRUPT, Ordering::SeqCst, Ordering::SeqCst);
+}
+
+/// Forgets what was asked, once all work that was to stop has ended.
+pub(super) fn forget() {
+    SIGNAL.store(0, Ordering::SeqCst);
+}
+
 fn came(signal: i32, json: bool) {
     let first = SIGNAL.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
     if let Err(earlier) = first {

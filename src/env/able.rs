@@ -3,15 +3,20 @@
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
 
+/// The agents that could learn, by number: those with a reward and something to choose.
+pub fn able(model: &Model) -> Vec<usize> {
+    let free = |a: &crate::check::model::Agent| {
+        a.reward.is_some() && a.actions.iter().any(|x| !a.rules.iter().any(|(r, _)| r == x))
+    };
+    (0..model.agents.len()).filter(|i| free(&model.agents[*i])).collect()
+}
+
 /// The agent that learns: the named one, or the only one with something to choose.
 ///
 /// # Errors
 /// E0927 if there is none, or several and none is named.
 pub fn learner_of(model: &Model, name: Option<&str>) -> Result<usize, Diagnostic> {
-    let free = |a: &crate::check::model::Agent| {
-        a.reward.is_some() && a.actions.iter().any(|x| !a.rules.iter().any(|(r, _)| r == x))
-    };
-    let able: Vec<usize> = (0..model.agents.len()).filter(|i| free(&model.agents[*i])).collect();
+    let able = able(model);
     let names = || {
         able.iter()
             .map(|i| model.agents[*i].name.as_str())

@@ -241,6 +241,14 @@ impl Actor {
         }
     }
 
+    /// Learned policies forget the marked worlds, which begin anew: one entry per world.
+    pub fn forget_worlds(&mut self, which: &[bool]) {
+        for t in &mut self.trained {
+            let members = t.interface.members.max(1);
+            t.deciding.forget(&|slot| which[slot / members]);
+        }
+    }
+
     /// Chooses every action of a stage. Returns one (action number, bounds) per action of the stage, for projection.
     ///
     /// # Errors

@@ -12,6 +12,10 @@ pub trait Decide: std::fmt::Debug + Send + Sync {
     fn remembers(&self) -> bool {
         false
     }
+    /// Points between the bounds of a number among which it chooses, if it knows finite sets of choices only.
+    fn bins(&self) -> Option<usize> {
+        None
+    }
     /// A decision maker for `slots` rows, with its memory if it has one.
     fn begin(&self, slots: usize) -> Box<dyn PolicyRunner>;
 }

@@ -312,6 +312,25 @@ impl Interface {
         out
     }
 
+    /// Between what each column of an observation lies, as a learner sees it: one pair per column. Domains without an end have an infinite one.
+    pub fn limits(&self, model: &Model) -> Vec<(f64, f64)> {
+        let mut out = Vec::with_capacity(self.width);
+        for (s, node) in self.seen.iter().zip(&self.nodes) {
+            let domain = &model.graph.nodes[node.0 as usize].domain;
+            for _ in 0..s.columns {
+                match s.code {
+                    Code::OneHot(n) => out.extend(std::iter::repeat_n((0.0, 1.0), n)),
+                    Code::Scaled { .. } => out.push((-1.0, 1.0)),
+                    Code::Plain => out.push((domain.lo, domain.hi)),
+                }
+            }
+        }
+        if self.seen.is_empty() {
+            out.push((1.0, 1.0));
+        }
+        out
+    }
+
     /// What each number and choice of a learner means: one entry per dimension of the action space.
     pub fn meanings(&self, model: &Model) -> Vec<Meaning> {
         let point = |n: &NodeId| model.graph.nodes[n.0 as usize].domain.as_point();

@@ -255,6 +255,16 @@ impl SeatPlace {
         self.now.moved = false;
     }
 
+    /// Forgets what was earned in the episodes of the marked worlds: one entry per world.
+    pub(super) fn forget(&mut self, which: &[bool]) {
+        let members = self.interface.members;
+        for (s, x) in self.now.returns.iter_mut().enumerate() {
+            if which[s / members] {
+                *x = 0.0;
+            }
+        }
+    }
+
     /// The worlds cannot go on: learners stop at a reward that is no number.
     pub(super) fn broken(&mut self) {
         self.now.rewards.fill(f32::NAN);

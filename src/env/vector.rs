@@ -7,6 +7,7 @@ use super::game::Game;
 use super::interface::Interface;
 use super::place::{Now, SeatPlace};
 use super::seat::{Actions, Seat, Seen, Told};
+use super::worlds::trial::Place;
 use super::worlds::{Bounds, Worlds};
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
@@ -55,6 +56,8 @@ pub struct Vectorised {
     stage: usize,
     turn: Vec<usize>,
     periods: Option<usize>,
+    /// Worlds that stand still in this period; empty where all go on.
+    still: Vec<bool>,
     failure: Option<Diagnostic>,
 }
 
@@ -106,6 +109,7 @@ impl Vectorised {
             stage: 0,
             turn: Vec::new(),
             periods,
+            still: Vec::new(),
             failure: None,
         };
         game.begin()?;
@@ -130,6 +134,24 @@ impl Vectorised {
     /// The worlds.
     pub fn worlds(&self) -> &Worlds {
         &self.worlds
+    }
+
+    /// Lets the marked worlds stand still in the period that is being played: nothing happens in them, and nothing is earned. `still` has one
+    /// entry per world; empty, all go on.
+    pub fn stand_still(&mut self, still: &[bool]) {
+        self.still = still.to_vec();
+    }
+
+    /// Begins a new episode in the marked worlds before anybody has chosen in this period; `which` has one entry per world. Episodes that went
+    /// on there are forgotten.
+    ///
+    /// # Errors
+    /// Those of [`Worlds::restart`].
+    pub fn begin_anew(&mut self, which: &[bool]) -> Result<(), Diagnostic> {
+        self.places.iter_mut().for_each(|p| p.forget(which));
+        self.worlds.begin_anew(which)?;
+        self.others.forget_worlds(which);
+        self.begin()
     }
 
     /// The seats that choose at the present stage.
@@ -178,13 +200,25 @@ impl Vectorised {
     /// Everybody has chosen: a period passes, and worlds that end begin anew.
     fn pass(&mut self) -> Result<(), Diagnostic> {
         let n = self.worlds.worlds();
-        let outcome = self.worlds.step(&self.bounds)?;
+        let standing: Vec<(usize, Place)> = (0..n)
+            .filter(|w| self.still.get(*w).is_some_and(|s| *s))
+            .map(|w| (w, self.worlds.snapshot(w)))
+            .collect();
+        let mut outcome = self.worlds.step(&self.bounds)?;
+        for (w, place) in &standing {
+            self.worlds.put_back(*w, place);
+            outcome.nothing_in(*w, n);
+        }
         // Nobody learns from a price that clears nothing.
         if let Some(error) = self.worlds.counts.not_cleared.iter().find_map(|m| m.error()) {
             return Err(error);
         }
         let stops: Vec<bool> = (0..n)
-            .map(|w| !outcome.ended[w] && self.periods.is_some_and(|p| self.worlds.period()[w] >= p))
+            .map(|w| {
+                !outcome.ended[w]
+                    && !self.still.get(w).is_some_and(|s| *s)
+                    && self.periods.is_some_and(|p| self.worlds.period()[w] >= p)
+            })
             .collect();
         for p in &mut self.places {
             p.pay(&self.worlds, &outcome)?;

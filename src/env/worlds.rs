@@ -203,6 +203,22 @@ pub struct Outcome {
     pub watched: Vec<Vec<f64>>,
 }
 
+impl Outcome {
+    /// Nothing happened in `world` of `worlds`.
+    pub(crate) fn nothing_in(&mut self, world: usize, worlds: usize) {
+        let lanes = |all: &mut Vec<Vec<f64>>| {
+            all.iter_mut()
+                .for_each(|a| a.iter_mut().skip(world).step_by(worlds).for_each(|x| *x = 0.0))
+        };
+        lanes(&mut self.rewards);
+        lanes(&mut self.paid);
+        self.ended[world] = false;
+        for gone in &mut self.member_ended {
+            gone.iter_mut().skip(world).step_by(worlds).for_each(|g| *g = false);
+        }
+    }
+}
+
 impl Worlds {
     /// `worlds` copies of a model under a scenario. `watched` are nodes whose values [`Worlds::step`] reports: one
     /// array per node.
@@ -336,6 +352,15 @@ impl Worlds {
         self.step = 0;
         self.set_parameters();
         self.restart(&vec![true; self.worlds])
+    }
+
+    /// Begins a new episode in the marked worlds, with draws that no episode has met before; `which` has one entry per world.
+    ///
+    /// # Errors
+    /// Those of [`Worlds::restart`].
+    pub fn begin_anew(&mut self, which: &[bool]) -> Result<(), Diagnostic> {
+        self.step += 1;
+        self.restart(which)
     }
 
     /// Gives every `together` neighbouring worlds common random numbers: from the next restart on they draw the same

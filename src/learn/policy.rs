@@ -311,6 +311,12 @@ impl Decide for Policy {
     fn remembers(&self) -> bool {
         matches!(self.kind, PolicyKind::Recurrent { .. })
     }
+    fn bins(&self) -> Option<usize> {
+        match &self.kind {
+            PolicyKind::Greedy { choices, .. } | PolicyKind::Tabular { choices, .. } => Some(choices.bins(&self.space)),
+            PolicyKind::Feedforward { .. } | PolicyKind::Recurrent { .. } | PolicyKind::Squashed { .. } => None,
+        }
+    }
     fn begin(&self, slots: usize) -> Box<dyn PolicyRunner> {
         Box::new(AtWork {
             actor: self.actor(slots, 0),
@@ -330,7 +336,8 @@ struct AtWork {
 impl PolicyRunner for AtWork {
     fn act(&mut self, observation: &[f32], mask: &[f32], luck: Option<&[f32]>, actions: &mut Actions) {
         let AtWork { policy, actor, slots } = self;
-        policy.act(actor, observation, mask, *slots, true, actions);
+        let deterministic = fault!("verdict.exploration", false, true);
+        policy.act(actor, observation, mask, *slots, deterministic, actions);
         // Means of numbers, draws of choices: noise on a number is exploration, a mixture of choices is the policy.
         let mixes = matches!(
             policy.kind,

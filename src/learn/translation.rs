@@ -3,10 +3,11 @@
 use super::Policy;
 use crate::check::model::{Model, Process, Space};
 use crate::diag::Diagnostic;
-use crate::env::Actions;
+use crate::env::decide::{Decide, PolicyRunner};
 use crate::env::engine::Engine;
 use crate::env::interface::Interface;
 use crate::env::worlds::{Bounds, Worlds, stage_actions};
+use crate::env::{Actions, Seen};
 
 /// Worlds, what is seen in them, and what actions mean there.
 pub struct Translation {
@@ -23,8 +24,6 @@ struct Chosen {
     actions: Vec<Vec<f64>>,
     /// The bounds of all actions of the stage.
     bounds: Vec<(usize, Bounds)>,
-    /// Probabilities of choices, `[slot][choice]`, where the policy chooses by chance.
-    chances: Option<Vec<Vec<f64>>>,
 }
 
 /// A column of a table of a policy.
@@ -62,21 +61,27 @@ impl Translation {
     ///
     /// # Errors
     /// E0990 for observations or bounds that cannot be evaluated.
-    pub fn decide(&mut self, policy: &Policy) -> Result<Vec<Vec<f64>>, Diagnostic> {
-        self.chosen(policy).map(|c| c.actions)
+    pub fn decide(&mut self, policy: &dyn Decide) -> Result<Vec<Vec<f64>>, Diagnostic> {
+        let mut runner = policy.begin(self.slots());
+        self.chosen(&mut |seen, actions| runner.act(seen.observation, seen.mask, None, actions))
+            .map(|c| c.actions)
     }
 
-    /// As [`Translation::decide`], with what a `require` forbids moved to the nearest feasible point as a simulation
+    /// Rows of what a policy sees and chooses: worlds times members.
+    pub fn slots(&self) -> usize {
+        self.worlds.worlds() * self.interface.members
+    }
+
+    /// As [`Translation::decide`], by a policy at work on [`Translation::slots`] rows, with what a `require` forbids moved to the nearest feasible point as a simulation
     /// moves it. Also returns for each world whether something was moved.
     ///
     /// # Errors
     /// Those of [`Translation::decide`]; E0902 and E0832 where nothing feasible is found.
-    pub fn decide_feasibly(&mut self, policy: &Policy) -> Result<(Vec<Vec<f64>>, Vec<bool>), Diagnostic> {
+    pub fn decide_feasibly(&mut self, policy: &mut dyn PolicyRunner) -> Result<(Vec<Vec<f64>>, Vec<bool>), Diagnostic> {
         let Chosen {
             actions: mut out,
             bounds,
-            ..
-        } = self.chosen(policy)?;
+        } = self.chosen(&mut |seen, actions| policy.act(seen.observation, seen.mask, None, actions))?;
         let lanes = self.worlds.worlds();
         let mut moved = vec![false; lanes];
         if self.worlds.model.requires.is_empty() {
@@ -97,7 +102,7 @@ impl Translation {
     }
 
     /// Actions as chosen, and the bounds of all actions of the stage.
-    fn chosen(&mut self, policy: &Policy) -> Result<Chosen, Diagnostic> {
+    fn chosen(&mut self, act: &mut dyn FnMut(Seen, &mut Actions)) -> Result<Chosen, Diagnostic> {
         let stage = self.interface.stage;
         let lanes = self.worlds.worlds();
         let numbers = stage_actions(&self.worlds.model, stage);
@@ -109,15 +114,16 @@ impl Translation {
             .filter_map(|a| numbers.iter().position(|b| a == b).map(|i| &all[i]))
             .collect();
         let seen = self.seeing.run(&self.worlds.frame, lanes)?;
-        let slots = lanes * self.interface.members;
-        let mut observation = vec![0.0f32; slots * self.interface.width()];
+        let mut observation = vec![0.0f32; self.slots() * self.interface.width()];
         self.interface.observe(&seen, lanes, &mut observation);
         let mut mask = Vec::new();
         self.interface.mask(&own, lanes, &mut mask);
         let mut actions = Actions::default();
-        let mut actor = policy.actor(slots, 0);
-        let deterministic = fault!("verdict.exploration", false, true);
-        policy.act(&mut actor, &observation, &mask, slots, deterministic, &mut actions);
+        let seen = Seen {
+            observation: &observation,
+            mask: &mask,
+        };
+        act(seen, &mut actions);
         let Actions { continuous, discrete } = actions;
         let graph = &self.worlds.model.graph;
         let mut out: Vec<Vec<f64>> = self
@@ -129,7 +135,6 @@ impl Translation {
         self.interface.act(&continuous, &discrete, &own, lanes, &mut out);
         Ok(Chosen {
             actions: out,
-            chances: policy.chances(&observation, &mask, slots),
             bounds: numbers.into_iter().zip(all).collect(),
         })
     }
@@ -195,7 +200,12 @@ pub fn tabulate(
             }
             points.push(point);
         }
-        let Chosen { actions, chances, .. } = t.chosen(policy)?;
+        let (slots, mut chances) = (t.slots(), None);
+        let mut runner = policy.begin(slots);
+        let Chosen { actions, .. } = t.chosen(&mut |seen, actions| {
+            runner.act(seen.observation, seen.mask, None, actions);
+            chances = policy.chances(seen.observation, seen.mask, slots);
+        })?;
         for (lane, mut point) in points.into_iter().take(lanes).enumerate() {
             for (x, values) in point.iter_mut().zip(&shown) {
                 if let Some(value) = values.and_then(|v| v.get(*x as usize)) {

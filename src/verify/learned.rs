@@ -33,10 +33,9 @@ use super::welfare::{Feasible, Welfare};
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
 use crate::env::able::learner_of;
+use crate::env::decide::Decide;
 use crate::env::interface::Interface;
 use crate::graph::Shape;
-use crate::learn::Policy;
-use crate::learn::policy::PolicyKind;
 use crate::learn::translation::Translation;
 use crate::num::statistics;
 use crate::solve::bellman::{At, Bellman};
@@ -224,10 +223,8 @@ impl Judge {
     }
 
     /// Step of the grid on which a policy chooses action `k` of the interface, if it is one of a learner of finite sets.
-    fn grid_step(&self, policy: &Policy, k: usize) -> Option<f64> {
-        let (PolicyKind::Greedy { choices, .. } | PolicyKind::Tabular { choices, .. }) = &policy.kind else {
-            return None;
-        };
+    fn grid_step(&self, policy: &dyn Decide, k: usize) -> Option<f64> {
+        let bins = policy.bins()?;
         let model = {
             let translation = self
                 .translation
@@ -235,7 +232,7 @@ impl Judge {
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             translation.worlds.model.clone()
         };
-        self.interface.grid_step(&model, k, choices.bins(&policy.space))
+        self.interface.grid_step(&model, k, bins)
     }
 
     fn at_points(&self, policy: &dyn PathPolicy) -> Vec<Vec<f64>> {

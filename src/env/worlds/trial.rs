@@ -144,6 +144,18 @@ impl Worlds {
         }
     }
 
+    /// Puts one world where it stood.
+    pub fn put_back(&mut self, world: usize, place: &Place) {
+        let n = self.worlds;
+        let all = self.frame.iter_mut().zip(&place.inputs);
+        for (to, values) in all.chain(self.stored.iter_mut().zip(&place.stored)) {
+            for (e, x) in values.iter().enumerate() {
+                to[e * n + world] = *x;
+            }
+        }
+        self.period[world] = place.period;
+    }
+
     /// The stored value of a shock: the number of a chain's state, or the value of a continuous process.
     pub fn stored(&self, shock: usize, element: usize, world: usize) -> f64 {
         self.stored[shock][element * self.worlds + world]

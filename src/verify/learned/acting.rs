@@ -4,18 +4,18 @@ use super::{Judge, LANES};
 use crate::chance::chain::nearest;
 use crate::check::model::Process;
 use crate::diag::Diagnostic;
+use crate::env::decide::{Decide, PolicyRunner};
 use crate::env::worlds::Worlds;
-use crate::learn::Policy;
-use crate::learn::policy::PolicyKind;
 use crate::solve::bellman::At;
 use crate::solve::problem::DecisionProblem;
 use crate::verify::simulate::PathPolicy;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A learned policy in the solved problem.
 pub struct Learned<'a> {
     judge: &'a Judge,
-    policy: &'a Policy,
+    policy: Mutex<Box<dyn PolicyRunner>>,
     decided: AtomicU64,
     moved: AtomicU64,
 }
@@ -43,7 +43,8 @@ impl PathPolicy for Learned<'_> {
         while from < n {
             let lanes = LANES.min(n - from);
             j.place(&mut translation.worlds, at, states, from, lanes);
-            match translation.decide_feasibly(self.policy) {
+            let mut policy = self.policy.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            match translation.decide_feasibly(policy.as_mut()) {
                 Ok((done, moved)) => {
                     for (a, (k, element)) in actions.iter_mut().zip(&j.actions) {
                         a[from..from + lanes].copy_from_slice(&done[*k][element * LANES..element * LANES + lanes]);
@@ -71,19 +72,18 @@ impl Judge {
     ///
     /// # Errors
     /// E0925 if it is of another model or learner.
-    pub fn acting<'a>(&'a self, policy: &'a Policy) -> Result<Learned<'a>, Diagnostic> {
-        policy.check().map_err(Diagnostic::from)?;
-        if policy.observation_width != self.interface.width() || policy.space != self.interface.space {
+    pub fn acting(&self, policy: &dyn Decide) -> Result<Learned<'_>, Diagnostic> {
+        if !policy.fits(self.interface.width(), &self.interface.space) {
             return Err(Diagnostic::from(crate::learn::LearnError::Mismatch {
                 what: "the policy sees or chooses something else than this model".into(),
             }));
         }
-        if matches!(policy.kind, PolicyKind::Recurrent { .. }) {
+        if policy.remembers() {
             return Err(has_memory());
         }
         Ok(Learned {
             judge: self,
-            policy,
+            policy: Mutex::new(policy.begin(LANES * self.interface.members)),
             decided: AtomicU64::new(0),
             moved: AtomicU64::new(0),
         })

@@ -7,7 +7,7 @@
 
 use super::Judge;
 use crate::diag::Diagnostic;
-use crate::learn::Policy;
+use crate::env::decide::Decide;
 use crate::num::statistics;
 use crate::solve::bellman::{At, Bellman, Scratch};
 use crate::solve::problem::{ActionKind, DecisionProblem};
@@ -72,7 +72,7 @@ impl Judge {
     ///
     /// # Errors
     /// Those of [`Judge::acting`] and of [`Bellman::new`].
-    pub fn distance(&self, policy: &Policy) -> Result<f64, Diagnostic> {
+    pub fn distance(&self, policy: &dyn Decide) -> Result<f64, Diagnostic> {
         let all = self.distances(&self.acting(policy)?)?;
         Ok(all.iter().map(Distance::relative).fold(0.0, f64::max))
     }

@@ -3,7 +3,7 @@
 use super::measured::Beside;
 use super::{Distance, Judge, PATHS, Trial, Worth};
 use crate::diag::Diagnostic;
-use crate::learn::Policy;
+use crate::env::decide::Decide;
 use crate::num::random::Key;
 use crate::num::statistics;
 use crate::solve::bellman::Bellman;
@@ -105,7 +105,7 @@ impl Judge {
     ///
     /// # Errors
     /// Those of [`Judge::acting`] and of [`Bellman::new`].
-    pub fn verdict(&self, policies: &[(u64, &Policy)], seed: u64) -> Result<Verdict, Diagnostic> {
+    pub fn verdict(&self, policies: &[(u64, &dyn Decide)], seed: u64) -> Result<Verdict, Diagnostic> {
         let trial = Trial {
             seeds: vec![seed],
             ..Trial::default()
@@ -117,11 +117,11 @@ impl Judge {
     ///
     /// # Errors
     /// Those of [`Judge::acting`] and of [`Bellman::new`]; E0931 for a scenario that scripts what the solution knows nothing of.
-    pub fn verdict_on(&self, policies: &[(u64, &Policy)], trial: &Trial) -> Result<Verdict, Diagnostic> {
+    pub fn verdict_on(&self, policies: &[(u64, &dyn Decide)], trial: &Trial) -> Result<Verdict, Diagnostic> {
         self.can_follow(trial)?;
         let learned = policies
             .iter()
-            .map(|(_, p)| self.acting(p))
+            .map(|(_, p)| self.acting(*p))
             .collect::<Result<Vec<_>, _>>()?;
         let acts: Vec<&dyn PathPolicy> = learned.iter().map(|l| l as &dyn PathPolicy).collect();
         let seed = trial.seeds.first().copied().unwrap_or(1);
@@ -151,7 +151,7 @@ impl Judge {
         for (k, (number, policy)) in policies.iter().enumerate() {
             let mut distances = self.distances(acts[k])?;
             for (d, (action, _)) in distances.iter_mut().zip(&self.actions) {
-                d.step = self.grid_step(policy, *action).filter(|s| !d.finite && *s > 0.0);
+                d.step = self.grid_step(*policy, *action).filter(|s| !d.finite && *s > 0.0);
             }
             let own = &known.learned[k];
             let measured = worth(own);

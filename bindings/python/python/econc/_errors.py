@@ -1,0 +1,64 @@
+"""Messages of econc as exceptions and warnings."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Optional
+
+if TYPE_CHECKING:
+    from ._run import Run
+
+
+class EconWarning(UserWarning):
+    """What econc warns about."""
+
+
+class EconError(Exception):
+    """An error of econc. ``str`` of it is the message as the command line shows it, with the lines of the file."""
+
+    #: The message as it is shown.
+    message: str
+    #: All messages as data: dictionaries with ``code``, ``severity``, ``headline``, ``primary`` (span and label), ``notes``, ``hint``.
+    diagnostics: list[dict[str, Any]]
+    #: The run that failed, where its files were kept.
+    run: Optional[Run]
+
+    def __init__(self, message: str, diagnostics: Optional[list[dict[str, Any]]] = None, run: Optional[Run] = None):
+        super().__init__(message.strip())
+        self.message = message.strip()
+        self.diagnostics = diagnostics or []
+        self.run = run
+
+    def _first(self) -> dict[str, Any]:
+        errors = [d for d in self.diagnostics if str(d.get("severity", "")).lower() == "error"]
+        return (errors or self.diagnostics or [{}])[0]
+
+    @property
+    def code(self) -> Optional[str]:
+        """Its code, for ``econc.explain(code)``: ``E0201``."""
+        return self._first().get("code")
+
+    @property
+    def hint(self) -> Optional[str]:
+        """What to do about it."""
+        return self._first().get("hint")
+
+    @property
+    def span(self) -> Optional[dict[str, Any]]:
+        """Where it is in the file: ``line``, ``column``, ``end_line``, ``end_column`` (from 1), ``start`` and ``end`` in bytes."""
+        primary = self._first().get("primary")
+        return primary[0] if primary else None
+
+
+class CertificateError(EconError):
+    """A solution or a learned policy whose certificate does not hold; ``run`` holds what was found."""
+
+
+def of_messages(said: str, diagnostics: str) -> EconError:
+    """The exception for messages as they are shown and as JSON."""
+    listed = json.loads(diagnostics)
+    codes = {d.get("code") for d in listed if str(d.get("severity", "")).lower() == "error"}
+    kind = CertificateError if codes == {"E0985"} else EconError
+    if not said.strip():
+        said = "\n".join(f"{d.get('code')}: {d.get('headline')}" for d in listed)
+    return kind(said, listed)

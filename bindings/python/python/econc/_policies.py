@@ -1,0 +1,127 @@
+"""Policies of Python that econc plays and judges."""
+
+from __future__ import annotations
+
+import inspect
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _native
+from ._spaces import Seat
+
+if TYPE_CHECKING:
+    from ._model import Model
+
+_F32 = npt.NDArray[np.float32]
+#: From a batch of observations (and masks, or None) to a batch of actions.
+Batched = Callable[[_F32, Optional[_F32]], Any]
+
+
+def game_of(
+    model: Model,
+    *,
+    agents: Optional[Sequence[str]],
+    grids: bool = False,
+    scenario: Optional[str] = None,
+    worlds: int = 1,
+    periods: Optional[int] = None,
+    members: Optional[int] = None,
+    others: Sequence[str] = (),
+    seed: int = 1,
+) -> _native.Game:
+    """Worlds of a model with seats for ``agents``."""
+    return _native.Game(
+        str(model.path), set=list(model.params.items()), agents=agents, grids=grids, scenario=scenario, worlds=worlds,
+        periods=periods, members=members, others=list(others), seed=seed,
+    )
+
+
+def lend(model: Model, policy: Any, agent: Optional[str], grids: bool, name: Optional[str]) -> _native.Lent:
+    """A policy that commands can name."""
+    game = game_of(model, agents=None if agent is None else [agent], grids=grids)
+    seat = Seat(game.seats()[0])
+    act = batched(policy)
+
+    def answer(observation: _F32, mask: Optional[_F32]) -> tuple[_F32, npt.NDArray[np.uint32]]:
+        rows = observation.reshape(-1, seat.width)
+        masks = None if mask is None else mask.reshape(len(rows), -1)
+        return seat.flat(act(rows, masks), len(rows))
+
+    called = name or getattr(policy, "__name__", type(policy).__name__)
+    return _native.Lent(answer, str(called), grids, seat.width, seat.continuous, seat.discrete)
+
+
+def batched(policy: Any) -> Batched:
+    """A function from a batch of observations and masks to a batch of actions."""
+    if isinstance(policy, (str, pathlib.Path)):
+        return _onnx(pathlib.Path(policy))
+    if hasattr(policy, "predict") and hasattr(policy, "policy"):
+        return _stable_baselines(policy)
+    if hasattr(policy, "forward_inference") or hasattr(policy, "get_module"):
+        return _rllib(policy)
+    if not callable(policy):
+        raise TypeError(f"{type(policy).__name__} is no policy: give a function of observations, a model or the path of an ONNX file")
+    function: Callable[..., Any] = policy
+    try:
+        takes_mask = "mask" in inspect.signature(policy).parameters
+    except (TypeError, ValueError):
+        takes_mask = False
+    if takes_mask:
+        return lambda rows, mask: function(rows, mask=mask)
+    return lambda rows, _: function(rows)
+
+
+def _stable_baselines(model: Any) -> Batched:
+    try:
+        takes_mask = "action_masks" in inspect.signature(model.predict).parameters
+    except (TypeError, ValueError):
+        takes_mask = False
+    # What the model was trained on may standardise observations.
+    normal = model.get_vec_normalize_env() if hasattr(model, "get_vec_normalize_env") else None
+
+    def act(rows: _F32, mask: Optional[_F32]) -> Any:
+        seen = rows if normal is None else normal.normalize_obs(rows)
+        if takes_mask and mask is not None:
+            return model.predict(seen, deterministic=True, action_masks=mask.astype(bool))[0]
+        return model.predict(seen, deterministic=True)[0]
+
+    return act
+
+
+def _rllib(algorithm: Any) -> Batched:
+    import torch
+
+    module = algorithm if hasattr(algorithm, "forward_inference") else algorithm.get_module()
+    law = module.get_inference_action_dist_cls()
+
+    def act(rows: _F32, mask: Optional[_F32]) -> Any:
+        with torch.no_grad():
+            out = module.forward_inference({"obs": torch.from_numpy(np.ascontiguousarray(rows))})
+            if "actions" in out:
+                chosen = out["actions"]
+            else:
+                chosen = law.from_logits(out["action_dist_inputs"]).to_deterministic().sample()
+        values = chosen.cpu().numpy()
+        # RLlib plays numbers within the bounds, which are -1 and 1 here.
+        return np.clip(values, -1.0, 1.0) if values.dtype.kind == "f" else values
+
+    return act
+
+
+def _onnx(path: pathlib.Path) -> Batched:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    inputs = [i.name for i in session.get_inputs()]
+
+    def act(rows: _F32, mask: Optional[_F32]) -> Any:
+        given = {inputs[0]: rows}
+        if len(inputs) > 1 and mask is not None:
+            given[inputs[1]] = mask
+        return session.run(None, given)[0]
+
+    return act

@@ -1,0 +1,94 @@
+"""What a seat sees and chooses, as arrays and as spaces of Gymnasium."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import gymnasium
+
+_F32 = npt.NDArray[np.float32]
+_U32 = npt.NDArray[np.uint32]
+
+
+class Seat:
+    """The place of one agent in a game."""
+
+    def __init__(self, seat: dict[str, Any]):
+        self.agent: str = seat["agent"]
+        #: Members of the agent in one world.
+        self.members: int = seat["members"]
+        #: Numbers in an observation.
+        self.width: int = seat["width"]
+        #: Name of each number of an observation.
+        self.columns: list[str] = seat["columns"]
+        #: Ends in the units of the file between which a number of an observation is scaled to [-1, 1]; (-1, 1) where it is as it is.
+        self.ends: list[tuple[float, float]] = seat["ends"]
+        self.limits: list[tuple[float, float]] = seat["limits"]
+        #: Numbers in [-1, 1] that are chosen.
+        self.continuous: int = seat["continuous"]
+        #: Number of choices of each finite dimension.
+        self.discrete: list[int] = seat["discrete"]
+        #: Whether choices can be forbidden.
+        self.masked: bool = seat["masked"]
+        #: Discount factor of the model.
+        self.discount: float = seat["discount"]
+        self.stage: int = seat["stage"]
+        #: What each number and choice of an action means.
+        self.meanings: list[dict[str, Any]] = json.loads(seat["meanings"])
+
+    @property
+    def observation_space(self) -> gymnasium.spaces.Box:
+        """The space of observations, with the ends of the file."""
+        from gymnasium import spaces
+
+        low, high = (np.array([x[k] for x in self.limits], dtype=np.float32) for k in (0, 1))
+        return spaces.Box(low, high, dtype=np.float32)
+
+    @property
+    def action_space(self) -> gymnasium.Space[Any]:
+        """The space of actions: numbers in [-1, 1] between the ends of what may be chosen, and choices counted from 0."""
+        from ._masked import action_space
+
+        return action_space(self.continuous, self.discrete)
+
+    def flat(self, action: Any, rows: int) -> tuple[_F32, _U32]:
+        """A batch of actions of ``rows`` rows as flat arrays of numbers and of choices."""
+        if isinstance(action, tuple):
+            action = {"continuous": action[0], "discrete": action[1]}
+        if isinstance(action, dict):
+            numbers, choices = action["continuous"], action["discrete"]
+        else:
+            numbers, choices = (None, action) if self.discrete else (action, None)
+        return self._numbers(numbers, rows), self._choices(choices, rows)
+
+    def _numbers(self, numbers: Any, rows: int) -> _F32:
+        if numbers is None:
+            return np.empty(0, np.float32)
+        out = np.ascontiguousarray(numbers, dtype=np.float32).reshape(-1)
+        if out.size != rows * self.continuous:
+            raise ValueError(f"actions of shape {np.shape(numbers)} for {rows} rows of {self.continuous} numbers")
+        return out
+
+    def _choices(self, choices: Any, rows: int) -> _U32:
+        if choices is None:
+            return np.empty(0, np.uint32)
+        given = np.asarray(choices)
+        if given.dtype.kind not in "iub":
+            raise ValueError(f"choices are whole numbers counted from 0, not {given.dtype}")
+        if given.size != rows * len(self.discrete):
+            raise ValueError(f"choices of shape {given.shape} for {rows} rows of {len(self.discrete)}")
+        if given.size and given.min() < 0:
+            raise ValueError("choices are counted from 0")
+        return np.ascontiguousarray(given.reshape(-1), dtype=np.uint32)
+
+    def in_units(self, observation: npt.ArrayLike) -> dict[str, npt.NDArray[np.float64]]:
+        """What was seen in the units of the file, by name."""
+        seen = np.asarray(observation, dtype=np.float64)
+        low, high = (np.array([e[k] for e in self.ends]) for k in (0, 1))
+        values = low + 0.5 * (seen + 1.0) * (high - low)
+        return {name: values[..., k] for k, name in enumerate(self.columns)}

@@ -1,0 +1,280 @@
+"""Environments of Gymnasium: a model of econc as an ``Env``, and as a ``VectorEnv`` whose worlds are stepped side by side in Rust.
+
+Registered ids are ``econc/NAME-v0`` for the models that come with econc (importing this module registers them)::
+
+    import gymnasium, econc.envs
+    env = gymnasium.make("econc/growth-v0")
+    many = gymnasium.make_vec("econc/growth-v0", num_envs=64)
+
+Observations hold what the file's ``observe`` names: numbers with two ends are scaled to [-1, 1], chains and labels are one-hot, everything
+else stands in the units of the file (``env.unwrapped.seat`` says what each number is). Numbers that are chosen lie in [-1, 1], from the
+lower end of what may be chosen at the present state to the upper one; choices are counted from 0, with masks in ``info["action_mask"]``.
+An action outside of its space is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Optional, Union
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from ._commands import PathLike
+from ._model import Model, load
+from ._policies import game_of
+from ._spaces import Seat
+
+_F32 = npt.NDArray[np.float32]
+_F64 = npt.NDArray[np.float64]
+_Bool = npt.NDArray[np.bool_]
+
+#: Models that come with econc and have one agent of one member that decides: each has an id.
+IDS = (
+    "acrobot", "brock_mirman", "bus", "cake", "capital_goods_planner", "cartpole", "durable_goods", "finite_life", "growth",
+    "growth_deterministic", "growth_market", "growth_markov", "irreversible", "language_benchmark", "mccall", "monopolist",
+    "mountain_car", "mountain_car_discrete", "optimal_stopping", "pendulum", "portfolio", "producers", "producers_reduced",
+    "rbc", "rbc_labour", "retirement", "two_sectors_labour",
+)
+
+
+def model_of(model: Union[Model, PathLike], params: Optional[Mapping[str, Any]] = None) -> Model:
+    """A model, by itself, by its file, its text or its name."""
+    if isinstance(model, Model):
+        return model.with_params(**params) if params else model
+    return load(model, set=params)
+
+
+def _others(others: Union[None, str, Sequence[str]]) -> list[str]:
+    return [others] if isinstance(others, str) else list(others or [])
+
+
+class EconEnv(gymnasium.Env[_F32, Any]):
+    """One world in which one agent is played; all others follow their rules, or ``others``."""
+
+    metadata: dict[str, Any] = {"render_modes": []}
+
+    def __init__(
+        self,
+        model: Union[Model, PathLike],
+        *,
+        agent: Optional[str] = None,
+        scenario: Optional[str] = None,
+        periods: Optional[int] = None,
+        others: Union[None, str, Sequence[str]] = None,
+        grids: bool = False,
+        params: Optional[Mapping[str, Any]] = None,
+        seed: int = 1,
+        render_mode: Optional[str] = None,
+    ):
+        if render_mode is not None:
+            raise ValueError("econc draws no worlds: leave out render_mode")
+        #: The model.
+        self.econ = model_of(model, params)
+        self.game = game_of(
+            self.econ, agents=None if agent is None else [agent], grids=grids, scenario=scenario, periods=periods,
+            others=_others(others), seed=seed,
+        )
+        #: What is seen and chosen.
+        self.seat = Seat(self.game.seats()[0])
+        if self.seat.members != 1:
+            raise ValueError(
+                f"`{self.seat.agent}` has {self.seat.members} members: take econc.envs.EconVectorEnv (one row a member) "
+                "or econc.zoo.parallel_env (one agent a member)"
+            )
+        self.observation_space = self.seat.observation_space
+        self.action_space = self.seat.action_space
+        self._fresh = True
+        self._every = np.ones(1, dtype=np.bool_)
+
+    def reset(self, *, seed: Optional[int] = None, options: Optional[dict[str, Any]] = None) -> tuple[_F32, dict[str, Any]]:
+        """Begins an episode; with a seed, everything anew."""
+        super().reset(seed=seed)
+        if seed is not None:
+            self.game.reset(seed)
+        elif not self._fresh:
+            self.game.begin_anew(self._every)
+        self._fresh = False
+        seen, mask = self.game.seen(0)
+        return seen, self._info(mask)
+
+    def step(self, action: Any) -> tuple[_F32, float, bool, bool, dict[str, Any]]:
+        """Plays a period."""
+        seen, reward, terminated, truncated, last, mask = self.game.step(*self.seat.flat(action, 1))
+        if last is not None:
+            # The world has begun anew by itself; it waits for `reset`.
+            self._fresh = True
+            seen = last
+        return seen, float(reward[0]), bool(terminated[0]), bool(truncated[0]), self._info(mask)
+
+    def _info(self, mask: Optional[_F32]) -> dict[str, Any]:
+        if mask is None:
+            return {}
+        # Spaces of Gymnasium sample by it.
+        return {"action_mask": mask.astype(np.int8)}
+
+    def action_masks(self) -> _Bool:
+        """What may be chosen now, for maskable learners: one entry per choice."""
+        mask = self.game.seen(0)[1]
+        return np.ones(sum(self.seat.discrete), dtype=np.bool_) if mask is None else mask.astype(np.bool_)
+
+    def values(self) -> dict[str, float]:
+        """States and shocks in the units of the file."""
+        return {name: float(x[0]) if x.size == 1 else x for name, x in self.game.values().items()}  # type: ignore[misc]
+
+
+class EconVectorEnv(VectorEnv[_F32, Any, Any]):
+    """Many worlds of a model, stepped together in Rust, in which one agent is played. An agent with members has a row a member:
+    ``num_envs`` then is worlds times members, and the mode of autoreset is that of the same step.
+
+    ``autoreset_mode`` is one of Gymnasium's three. In the mode of the same step ``info["final_obs"]`` holds what was seen last where
+    ``info["_final_obs"]``; with it disabled, ``reset(options={"reset_mask": mask})`` begins the marked worlds.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
+
+    def __init__(
+        self,
+        model: Union[Model, PathLike],
+        num_envs: int = 1,
+        *,
+        agent: Optional[str] = None,
+        scenario: Optional[str] = None,
+        periods: Optional[int] = None,
+        members: Optional[int] = None,
+        others: Union[None, str, Sequence[str]] = None,
+        grids: bool = False,
+        params: Optional[Mapping[str, Any]] = None,
+        seed: int = 1,
+        autoreset_mode: Union[str, AutoresetMode, None] = None,
+        render_mode: Optional[str] = None,
+    ):
+        if render_mode is not None:
+            raise ValueError("econc draws no worlds: leave out render_mode")
+        #: The model.
+        self.econ = model_of(model, params)
+        self.worlds = num_envs
+        self.game = game_of(
+            self.econ, agents=None if agent is None else [agent], grids=grids, scenario=scenario, worlds=num_envs,
+            periods=periods, members=members, others=_others(others), seed=seed,
+        )
+        #: What is seen and chosen.
+        self.seat = Seat(self.game.seats()[0])
+        many = self.seat.members > 1
+        default = AutoresetMode.SAME_STEP if many else AutoresetMode.NEXT_STEP
+        self.autoreset_mode = default if autoreset_mode is None else AutoresetMode(autoreset_mode)
+        if many and self.autoreset_mode != AutoresetMode.SAME_STEP:
+            raise ValueError("members of one world end apart from each other: autoreset_mode is SAME_STEP for them")
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        self.num_envs = num_envs * self.seat.members
+        self.single_observation_space = self.seat.observation_space
+        self.single_action_space = self.seat.action_space
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._shape = (self.num_envs, self.seat.width)
+        self._numbers_only = not self.seat.discrete
+        self._step_mode = (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP, AutoresetMode.DISABLED).index(self.autoreset_mode)
+        # Worlds that wait: for the next step, or for a reset. None: no world does.
+        self._waits: Optional[_Bool] = None
+        self._last: Optional[_F32] = None
+        self._fresh = True
+
+    def reset(
+        self, *, seed: Union[None, int, Sequence[Optional[int]]] = None, options: Optional[dict[str, Any]] = None
+    ) -> tuple[_F32, dict[str, Any]]:
+        """Begins episodes: everywhere, or where ``options["reset_mask"]`` says. One seed serves all worlds, whose draws differ."""
+        mask = (options or {}).get("reset_mask")
+        if seed is not None and not isinstance(seed, (int, np.integer)):
+            raise TypeError("one whole number is the seed of all worlds: their draws differ from world to world")
+        if mask is not None:
+            return self._reset_some(np.asarray(mask), seed)
+        super().reset(seed=None if seed is None else int(seed))
+        if seed is not None:
+            self.game.reset(int(seed))
+        elif not self._fresh:
+            which = np.ones(self.worlds, dtype=np.bool_)
+            self.game.begin_anew(which)
+        self._fresh, self._waits, self._last = False, None, None
+        seen, masks = self.game.seen(0)
+        return seen.reshape(self._shape), self._info(masks)
+
+    def _reset_some(self, mask: npt.NDArray[Any], seed: Optional[Any]) -> tuple[_F32, dict[str, Any]]:
+        if seed is not None:
+            raise ValueError("a seed is one of all worlds: reset them all, or leave out the seed")
+        if mask.shape != (self.num_envs,) or mask.dtype != np.bool_ or not mask.any():
+            raise ValueError(f"options['reset_mask'] is an array of {self.num_envs} truth values, one of which is true")
+        if self.seat.members > 1:
+            raise ValueError("worlds with several members begin by themselves")
+        waits = np.zeros(self.num_envs, dtype=np.bool_) if self._waits is None else self._waits
+        begin = mask & ~waits
+        if begin.any():
+            self.game.begin_anew(begin)
+        waits = waits & ~mask
+        self._waits = waits if waits.any() else None
+        seen, masks = self.game.seen(0)
+        out = seen.reshape(self._shape)
+        if self._waits is not None and self._last is not None:
+            out[self._waits] = self._last[self._waits]
+        return out, self._info(masks)
+
+    def step(self, actions: Any) -> tuple[_F32, _F64, _Bool, _Bool, dict[str, Any]]:
+        """Plays a period in every world."""
+        if self._numbers_only and type(actions) is np.ndarray:
+            given = np.ascontiguousarray(actions, dtype=np.float32).reshape(-1)
+            choices = None
+        else:
+            given, choices = self.seat.flat(actions, self.num_envs)
+        mode, waits = self._step_mode, self._waits
+        if mode == 2 and waits is not None:
+            raise ValueError(f"worlds {np.flatnonzero(waits).tolist()} have ended: reset them by options['reset_mask']")
+        seen, reward, terminated, truncated, last, mask = self.game.step(given, choices, waits)
+        seen = seen.reshape(self._shape)
+        info = {} if mask is None else self._info(mask)
+        self._waits = None
+        if last is not None:
+            ended = terminated | truncated
+            rows = last.reshape(self._shape)
+            if mode == 0:
+                info["final_obs"], info["_final_obs"] = rows, ended
+            else:
+                seen[ended] = rows[ended]
+                self._waits, self._last = ended, seen
+        return seen, reward, terminated, truncated, info
+
+    def _info(self, mask: Optional[_F32]) -> dict[str, Any]:
+        if mask is None:
+            return {}
+        return {"action_mask": mask.astype(np.int8).reshape(self.num_envs, -1)}
+
+    def action_masks(self) -> _Bool:
+        """What may be chosen now: a row for each row of the observation."""
+        mask = self.game.seen(0)[1]
+        if mask is None:
+            return np.ones((self.num_envs, sum(self.seat.discrete)), dtype=np.bool_)
+        return mask.astype(np.bool_).reshape(self.num_envs, -1)
+
+    def values(self) -> dict[str, _F64]:
+        """States and shocks in the units of the file: by name one number a world, or ``element x world``."""
+        return {n: x if x.size == self.worlds else x.reshape(-1, self.worlds) for n, x in self.game.values().items()}
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Nothing is held open."""
+
+
+def register(names: Iterable[str] = IDS) -> None:
+    """Registers ids ``econc/NAME-v0``; importing the module does."""
+    for name in names:
+        id_ = f"econc/{name}-v0"
+        if id_ not in gymnasium.registry:
+            gymnasium.register(
+                id=id_,
+                entry_point="econc.envs:EconEnv",
+                vector_entry_point="econc.envs:EconVectorEnv",
+                kwargs={"model": name},
+            )
+
+
+register()

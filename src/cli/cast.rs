@@ -1,6 +1,6 @@
 //! Who plays: `--policy` of `econc simulate` and `--others` of `econc train`, `[AGENT=]POLICY`, read and bound to a model.
 
-use super::hosted::{OUTSIDE, Outside, outside};
+use super::host::{OUTSIDE, Outside, outside};
 use super::lineage::{self, Use};
 use super::results::{asked, is_training, learned, read_solution};
 use crate::check::Model;

@@ -1,6 +1,6 @@
 //! Options that every subcommand understands.
 
-use super::hosted::Host;
+use super::host::Host;
 use super::ranges;
 use super::source::Overrides;
 use crate::diag::Diagnostic;

@@ -5,43 +5,21 @@
 //! played as `outside:NUMBER` wherever a policy is named.
 
 use super::globals::Globals;
+use super::host::locked;
+pub use super::host::{Host, Lent, Named, Outside, Standing};
 use super::screen::{Screen, failed_in_json};
 use super::{Cli, Exit, Failure, bug, memory, parse, run, stop, unread};
 use crate::diag::Diagnostic;
-use crate::env::decide::Decide;
 use crate::limits;
-use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How policies of the host begin where a policy is named.
-pub(super) const OUTSIDE: &str = "outside:";
 /// Time for work that is to stop to come to where it can go on later; then it is left at its next poll.
 const PATIENCE: Duration = Duration::from_millis(60);
-
-/// How far a command is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Steps done.
-    pub done: u64,
-    /// Steps in all; 0 where that is not known.
-    pub of: u64,
-    /// What a step is called.
-    pub unit: &'static str,
-    /// What else there is to say.
-    pub message: String,
-}
-
-/// The other side of a command that is carried out inside another program.
-#[derive(Debug, Default)]
-pub struct Host {
-    standing: Mutex<Standing>,
-    printed: Mutex<String>,
-    said: Mutex<String>,
-    words: Vec<String>,
-}
 
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,47 +30,6 @@ pub struct Outcome {
     pub printed: String,
     /// Its messages as they would have been shown, also with `--json`.
     pub said: String,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Host {
-    /// The host of a command of these words, without the program's name.
-    pub fn new(words: &[String]) -> Arc<Host> {
-        Arc::new(Host {
-            words: std::iter::once("econc".to_string())
-                .chain(words.iter().cloned())
-                .collect(),
-            ..Host::default()
-        })
-    }
-
-    /// How far the command is now.
-    pub fn standing(&self) -> Standing {
-        locked(&self.standing).clone()
-    }
-
-    /// The command line.
-    pub(super) fn words(&self) -> &[String] {
-        &self.words
-    }
-
-    pub(super) fn stands(&self, done: u64, of: u64, unit: &'static str, message: &str) {
-        let mut standing = locked(&self.standing);
-        (standing.done, standing.of, standing.unit) = (done, of, unit);
-        standing.message.clear();
-        standing.message.push_str(message);
-    }
-
-    pub(super) fn print(&self, text: &str) {
-        locked(&self.printed).push_str(text);
-    }
-
-    pub(super) fn say(&self, text: &str) {
-        locked(&self.said).push_str(text);
-    }
 }
 
 /// Commands at work in this process, and whether they are to stop.
@@ -169,7 +106,7 @@ fn not_forked() -> Result<(), Diagnostic> {
 /// Carries out a command of the words that a [`Host`] was made of.
 pub fn carry_out(host: &Arc<Host>) -> Outcome {
     let _entered = Entered::new();
-    let json = host.words.iter().take_while(|w| *w != "--").any(|w| w == "--json");
+    let json = host.words().iter().take_while(|w| *w != "--").any(|w| w == "--json");
     let failed = |exit: u8, d: &[Diagnostic]| {
         if json {
             host.print(&format!("{:#}\n", failed_in_json(exit, d)));
@@ -186,11 +123,8 @@ pub fn carry_out(host: &Arc<Host>) -> Outcome {
             failed(101, &[error])
         }
     };
-    Outcome {
-        exit,
-        printed: std::mem::take(&mut locked(&host.printed)),
-        said: std::mem::take(&mut locked(&host.said)),
-    }
+    let (printed, said) = host.take();
+    Outcome { exit, printed, said }
 }
 
 /// Reads the words and does what they say; the exit status.
@@ -198,7 +132,7 @@ fn within(host: &Arc<Host>, failed: &dyn Fn(u8, &[Diagnostic]) -> u8) -> u8 {
     if let Err(d) = not_forked() {
         return failed(2, &[d]);
     }
-    let (mut cli, effects) = match parse(&host.words) {
+    let (mut cli, effects) = match parse(host.words().iter().map(OsString::from)) {
         Ok(parsed) => parsed,
         Err(error) if error.exit_code() == 0 => {
             host.print(&error.render().to_string());
@@ -224,53 +158,6 @@ fn carried(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
     limits::caught(|| run(cli, screen)).unwrap_or_else(|| Err(Failure::of(vec![stop::stopped_at_work()])))
 }
 
-/// Policies of the host that are played here, by number.
-static POLICIES: Mutex<BTreeMap<u64, Outside>> = Mutex::new(BTreeMap::new());
-static NEXT: AtomicU64 = AtomicU64::new(1);
-
-/// A policy of the host.
-#[derive(Clone, Debug)]
-pub struct Outside {
-    /// What it does.
-    pub policy: Arc<dyn Decide>,
-    /// What it is called in reports.
-    pub name: String,
-    /// Whether it chooses among the nodes of grids in the file.
-    pub grids: bool,
-}
-
-/// A policy of the host that can be named until this is dropped.
-#[derive(Debug)]
-pub struct Lent {
-    number: u64,
-}
-
-impl Lent {
-    /// Lends a policy.
-    pub fn new(policy: Outside) -> Lent {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        locked(&POLICIES).insert(number, policy);
-        Lent { number }
-    }
-
-    /// How commands name it: `outside:3`.
-    pub fn word(&self) -> String {
-        format!("{OUTSIDE}{}", self.number)
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        locked(&POLICIES).remove(&self.number);
-    }
-}
-
-/// The policy of the host that a word names, if it names one.
-pub(super) fn outside(word: &str) -> Option<Outside> {
-    let number = word.strip_prefix(OUTSIDE)?.parse().ok()?;
-    locked(&POLICIES).get(&number).cloned()
-}
-
 /// A model that was read for a host, with what it said.
 #[derive(Debug)]
 pub struct Read {
@@ -288,7 +175,7 @@ pub struct Read {
 /// # Errors
 /// E0960 and E0961 for a file that cannot be read.
 pub fn read(
-    file: &std::path::Path,
+    file: &Path,
     set: &[(String, String)],
     members: Option<usize>,
     scenario: Option<&str>,

@@ -4,7 +4,7 @@ use super::among;
 use super::asked::{TrainOptions, VerifyOptions};
 use super::cast;
 use super::compiled::Compiled;
-use super::hosted::{Outside, outside};
+use super::host::{Outside, outside};
 use super::keeper::Keeper;
 use super::lineage::{self, Use};
 use super::meter::Meter;

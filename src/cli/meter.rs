@@ -1,6 +1,6 @@
 //! Progress: long work reports here how far it is, and learns whether to go on.
 
-use super::hosted::Host;
+use super::host::Host;
 use super::pace::Pace;
 use super::stop;
 use crate::limits;

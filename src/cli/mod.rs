@@ -24,6 +24,7 @@ mod export;
 mod fmt;
 mod globals;
 mod graph;
+mod host;
 pub mod hosted;
 mod irf;
 mod judging;
@@ -63,6 +64,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use globals::Globals;
 use screen::Screen;
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -234,8 +236,7 @@ pub fn main() -> ExitCode {
     memory::limit(None, json);
     bug::install(json);
     stop::listen(json);
-    let words: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
-    let (cli, effects) = match parse(&words) {
+    let (cli, effects) = match parse(std::env::args_os()) {
         Ok(parsed) => parsed,
         Err(error) => {
             // Without arguments the help is shown, as an error.
@@ -310,11 +311,12 @@ fn unread(error: &clap::Error) -> Diagnostic {
 }
 
 /// The command line, program first, and what is wrong with options that can be read.
-fn parse(words: &[String]) -> Result<(Cli, Result<(), Diagnostic>), clap::Error> {
+fn parse(words: impl Iterator<Item = OsString>) -> Result<(Cli, Result<(), Diagnostic>), clap::Error> {
     // The short help of an option fits one line; the globals stand in a section of their own.
+    let words: Vec<OsString> = words.collect();
     let matches = negative_values(Cli::command())
-        .try_get_matches_from(words)
-        .map_err(|e| without_wrong_tips(e, words))?;
+        .try_get_matches_from(&words)
+        .map_err(|e| without_wrong_tips(e, &words))?;
     Ok((Cli::from_arg_matches(&matches)?, effects::check(&matches)))
 }
 
@@ -328,13 +330,18 @@ fn negative_values(command: clap::Command) -> clap::Command {
 }
 
 /// The error without the tip to write `-- --option`: no command takes words that begin with a dash.
-fn without_wrong_tips(mut error: clap::Error, words: &[String]) -> clap::Error {
+fn without_wrong_tips(mut error: clap::Error, words: &[OsString]) -> clap::Error {
     // A setting is no option, and other commands have other ones: what to type is what was looked for.
     let commands: Vec<String> = Cli::command()
         .get_subcommands()
         .map(|c| c.get_name().to_string())
         .collect();
-    let command = words.iter().skip(1).find(|w| commands.contains(w)).map(String::as_str);
+    let words = words.iter().skip(1).map(|w| w.to_string_lossy());
+    let command = words
+        .into_iter()
+        .find(|w| commands.iter().any(|c| c == w))
+        .map(|w| w.into_owned());
+    let command = command.as_deref();
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg)
         && typed.starts_with("--")

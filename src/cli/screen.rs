@@ -3,7 +3,7 @@
 //! A reader that goes away (`econc graph m.econ | head`) is no error: printing then stops quietly.
 
 use super::globals::{Color, Globals};
-use super::hosted::Host;
+use super::host::Host;
 use super::meter::Show;
 use super::source::{self, Source};
 use super::{Exit, Failure};

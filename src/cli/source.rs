@@ -32,7 +32,7 @@ impl Source {
         let name = if stdin {
             "<stdin>".to_string()
         } else {
-            path.display().to_string()
+            super::host::name_of(path).unwrap_or_else(|| path.display().to_string())
         };
         let mut bytes = Vec::new();
         let read = if stdin {

@@ -6,6 +6,22 @@ use pyo3::prelude::*;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+/// Calls a file by another name in messages, reports and manifests, as long as this object lives.
+#[pyclass(frozen, module = "econc._native")]
+pub(crate) struct Named {
+    _named: hosted::Named,
+}
+
+#[pymethods]
+impl Named {
+    #[new]
+    fn new(file: std::path::PathBuf, name: String) -> Named {
+        Named {
+            _named: hosted::Named::new(file, name),
+        }
+    }
+}
+
 /// Time between two looks at signals and progress.
 const TICK: Duration = Duration::from_millis(20);
 /// Stack of the thread that works, as large as that of a program's first thread is allowed to be.

@@ -42,7 +42,7 @@ fn templates(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::command::command;
+    use super::command::{Named, command};
     #[pymodule_export]
     use super::game::Game;
     #[pymodule_export]

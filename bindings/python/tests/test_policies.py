@@ -109,3 +109,20 @@ def test_onnx(growth, solved, tmp_path):
     by_file = judged(growth, str(path), solution=solved)
     by_hand = judged(growth, lambda seen: np.full((len(seen), 1), -0.5), solution=solved)
     assert numbers(by_file) == numbers(by_hand)
+
+
+def test_what_deviating_gains_is_nothing_at_an_equilibrium_and_known_elsewhere():
+    pytest.importorskip("pettingzoo")
+    from econc.zoo import gains
+
+    def all_at(q):
+        return {"firm": lambda seen: np.full((len(seen), 1), q / 50 - 1)}
+
+    nash = gains("cournot", all_at(2.25), worlds=1, periods=1)["firm"]
+    assert nash["value"] == pytest.approx(2.25**2, rel=1e-5) and nash["gain"] < 1e-4
+    # Two others at 3: the best reply is 1.5, which earns 1.5^2; staying at 3 earns nothing.
+    wrong = gains("cournot", all_at(3.0), worlds=1, periods=1)["firm"]
+    assert wrong["value"] == pytest.approx(0, abs=1e-4) and wrong["gain"] == pytest.approx(2.25, rel=1e-3)
+    assert 50 * (wrong["action"] + 1) == pytest.approx(1.5, abs=0.05)
+    with pytest.raises(ValueError, match="firm"):
+        gains("cournot", {})

@@ -20,7 +20,7 @@ from ._native import version as __version__
 from ._run import Run, Svg, read
 
 if TYPE_CHECKING:
-    from . import envs, rllib, zoo
+    from . import envs, rllib, sb3, zoo
 
 __all__ = [
     "CertificateError",
@@ -38,6 +38,7 @@ __all__ = [
     "read",
     "reproduce",
     "rllib",
+    "sb3",
     "sweep",
     "templates",
     "train",
@@ -48,8 +49,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # Gymnasium, PettingZoo and RLlib are imported on first use.
-    if name in ("envs", "zoo", "rllib"):
+    # Gymnasium, PettingZoo, RLlib and Stable-Baselines3 are imported on first use.
+    if name in ("envs", "zoo", "rllib", "sb3"):
         import importlib
 
         return importlib.import_module(f".{name}", __name__)

@@ -91,9 +91,8 @@ def asked(
     checkpoint: Optional[float] = None,
     progress: Union[None, bool, Progress, Any] = None,
     lent: Optional[_native.Lent] = None,
-    shown: Optional[tuple[str, str]] = None,
 ) -> Run:
-    """A command that leaves a run. ``shown`` replaces the name of a file in messages."""
+    """A command that leaves a run."""
     place = Place(out)
     line = [*words, "--json", "--out", str(place.path)]
     for option, value in (("--seed", seed), ("--threads", threads), ("--memory", memory), ("--checkpoint", checkpoint)):
@@ -107,8 +106,6 @@ def asked(
     result = result_of(printed)
     directory = result.get("directory")
     run = Run(directory, result, place) if directory and pathlib.Path(directory).exists() else None
-    if shown is not None:
-        said = said.replace(*shown)
     if status != 0 or run is None:
         raise failure(said, result, run)
     warn(result.get("diagnostics", []), said)

@@ -180,8 +180,8 @@ def sweep(
     if not values or not all(values.values()):
         raise ValueError("a sweep needs values: sweep(model, {\"beta\": [0.95, 0.96]})")
     points = [dict(zip(values, combination)) for combination in itertools.product(*values.values())]
-    text, stem, params = model.__getstate__()
-    jobs = [((text, stem, {**params, **flat(point)}), options) for point in points]
+    text, name, params = model.__getstate__()
+    jobs = [((text, name, {**params, **flat(point)}), options) for point in points]
     # A value that the model does not allow stops the sweep before anything is computed.
     for point in points:
         model.with_params(**point)

@@ -36,7 +36,6 @@ class Model:
     """A model file with what replaces its parameters."""
 
     def __init__(self, source: PathLike, params: Optional[Mapping[str, Any]] = None):
-        self._given = str(source)
         self._folder: Optional[tempfile.TemporaryDirectory[str]] = None
         self._params = flat(params or {})
         text, name = self._text_of(source)
@@ -45,10 +44,14 @@ class Model:
         if text is None:
             self.path = pathlib.Path(source)
         else:
-            self._folder = tempfile.TemporaryDirectory(prefix="econc-model-")
-            stem = name if name.isidentifier() else "model"
-            self.path = pathlib.Path(self._folder.name) / f"{stem}.econ"
-            self.path.write_text(text, encoding="utf-8")
+            self._keep(text, name)
+
+    def _keep(self, text: str, name: str) -> None:
+        """Keeps a text as a file that is called by ``name``."""
+        self._folder = tempfile.TemporaryDirectory(prefix="econc-model-")
+        self.path = pathlib.Path(self._folder.name) / (name if name.endswith(".econ") else "model.econ")
+        self.path.write_text(text, encoding="utf-8")
+        self._named = _native.Named(str(self.path), name)
 
     @staticmethod
     def _text_of(source: PathLike) -> tuple[Optional[str], str]:
@@ -56,7 +59,7 @@ class Model:
             return source, "<text>"
         path = pathlib.Path(source)
         if isinstance(source, str) and not path.exists() and source in (known := _native.templates()):
-            return known[source], source
+            return known[source], f"{source}.econ"
         return None, path.name
 
     @property
@@ -71,7 +74,8 @@ class Model:
 
     def with_params(self, **params: Value) -> Model:
         """The same model with other parameters."""
-        out = Model(self.text if self._folder else self.path, {**self._params, **flat(params)})
+        out = Model.__new__(Model)
+        out.__setstate__((self.text, self.name, {**self._params, **flat(params)}))
         out.check()
         return out
 
@@ -83,32 +87,24 @@ class Model:
         return self.graph()
 
     def __getstate__(self) -> tuple[str, str, dict[str, str]]:
-        return (self.text, self.path.stem, self._params)
+        return (self.text, self.name, self._params)
 
     def __setstate__(self, state: tuple[str, str, dict[str, str]]) -> None:
-        text, stem, params = state
-        self._given, self._params, self.name = stem, params, stem
-        self._folder = tempfile.TemporaryDirectory(prefix="econc-model-")
-        self.path = pathlib.Path(self._folder.name) / f"{stem}.econ"
-        self.path.write_text(text, encoding="utf-8")
-
-    # How the file is called in messages.
-    def _shown(self) -> Optional[tuple[str, str]]:
-        return (str(self.path), self.name) if self._folder else None
+        text, self.name, params = state
+        self._params = dict(params)
+        self._keep(text, self.name)
 
     def _asked(self, action: str, words: Iterable[str], settings: Mapping[str, Any], **common: Any) -> Run:
         """A command on this model; ``settings`` go with its parameters, and win over them."""
         replaced = {**self._params, **flat(settings)}
         line = [action, str(self.path), *words, *words_of("--set", replaced)]
-        return commands.asked(line, shown=self._shown(), **common)
+        return commands.asked(line, **common)
 
     def check(self) -> None:
         """Finds mistakes: raises ``EconError`` with all messages, warns with ``EconWarning``."""
         line = ["check", str(self.path), "--json", *words_of("--set", self._params)]
         status, printed, said = commands.command(line)
         result = json.loads(printed)
-        if self._folder:
-            said = said.replace(str(self.path), self.name)
         if status != 0:
             raise commands.failure(said, result, None)
         commands.warn(result.get("diagnostics", []), said)

@@ -19,6 +19,9 @@ def command(
     words: Sequence[str], progress: Optional[Callable[[int, int, str, str], object]] = None
 ) -> tuple[int, str, str]: ...
 
+class Named:
+    def __init__(self, file: str, name: str) -> None: ...
+
 class Lent:
     def __init__(
         self,

@@ -17,7 +17,7 @@ from pettingzoo import AECEnv, ParallelEnv
 from ._commands import PathLike
 from ._model import Model
 from ._native import Game
-from ._policies import game_of
+from ._policies import batched, game_of
 from ._spaces import Seat
 from .envs import _others, model_of
 
@@ -324,3 +324,97 @@ def parallel_env(model: Union[Model, PathLike], **options: Any) -> EconParallelE
 def aec_env(model: Union[Model, PathLike], **options: Any) -> EconAECEnv:
     """An ``AECEnv`` of a model; ``options`` as of :class:`EconAECEnv`."""
     return EconAECEnv(model, **options)
+
+
+def gains(
+    model: Union[Model, PathLike],
+    policies: Mapping[str, Any],
+    *,
+    worlds: int = 64,
+    periods: int = 200,
+    points: int = 21,
+    seed: int = 1,
+    members: Optional[int] = None,
+    params: Optional[Mapping[str, Any]] = None,
+    scenario: Optional[str] = None,
+    grids: bool = False,
+) -> dict[str, dict[str, float]]:
+    """What each player would gain by deviating alone from ``policies`` (by agent, as of ``Model.verify``; members of an agent share one).
+
+    All play ``periods`` periods in ``worlds`` worlds, and earn what is discounted to the first. Then one member of each agent deviates, while all
+    others go on as they were: to constant numbers on a mesh of ``points`` values and on finer ones around the best, or to constant choices (none where
+    choices can be forbidden). The best of these is a lower bound of what a
+    deviation gains; at an equilibrium nothing gains. By agent: ``value`` (a member's, mean over worlds), ``best`` (of the deviations), ``gain`` (of
+    the best over the value, 0 at least), ``share`` (of the value's size), ``action`` (the first number or choice of the best deviation), ``played``
+    (the mean of that number or choice as it was played). The same draws are met by all, so differences are not luck.
+    """
+    econ = model_of(model, params)
+    game = game_of(
+        econ, agents=[], grids=grids, scenario=scenario, worlds=worlds, periods=periods, members=members, seed=seed
+    )
+    seats = [Seat(s) for s in game.seats()]
+    missing = [s.agent for s in seats if s.agent not in policies]
+    if missing:
+        raise ValueError(f"no policy is given for {', '.join(missing)}")
+    acts = [batched(policies[s.agent]) for s in seats]
+
+    def played(deviant: Optional[int], constant: Optional[tuple[Any, Any]]) -> tuple[list[Any], list[float]]:
+        """Discounted sums of each seat, ``world x member``, where the first member of ``deviant`` does ``constant``."""
+        game.reset(seed)
+        sums = [np.zeros((worlds, s.members)) for s in seats]
+        alive = [np.ones((worlds, s.members), dtype=bool) for s in seats]
+        first = [0.0 for _ in seats]
+        done, stage = 0, -1
+        while done < periods:
+            turn = game.turn()
+            for seat in turn:
+                s = seats[seat]
+                values, mask = game.seen(seat)
+                rows = values.reshape(-1, s.width)
+                numbers, choices = s.flat(acts[seat](rows, None if mask is None else mask.reshape(len(rows), -1)), len(rows))
+                own = numbers.reshape(len(rows), -1) if s.continuous else choices.reshape(len(rows), -1)
+                first[seat] += float(own[:, 0].mean())
+                if seat == deviant and constant is not None:
+                    numbers, choices = numbers.copy(), choices.copy()
+                    if constant[0] is not None:
+                        numbers.reshape(worlds, s.members, -1)[:, 0, :] = constant[0]
+                    if constant[1] is not None:
+                        choices.reshape(worlds, s.members, -1)[:, 0, :] = constant[1]
+                game.act(seat, numbers, choices)
+            stage = max(seats[k].stage for k in turn)
+            game.proceed()
+            if min(seats[k].stage for k in game.turn()) > stage:
+                continue
+            for k, s in enumerate(seats):
+                told = game.told(k)
+                assert told is not None
+                _, reward, terminated, truncated, _, _ = told
+                sums[k] += s.discount**done * alive[k] * reward.reshape(worlds, -1)
+                alive[k] &= ~(terminated | truncated).reshape(worlds, -1)
+            done += 1
+        return sums, [x / done for x in first]
+
+    base, means = played(None, None)
+    out: dict[str, dict[str, float]] = {}
+    for k, s in enumerate(seats):
+        value = float(base[k][:, 0].mean())
+        best, action = -np.inf, float("nan")
+        # Numbers on a mesh, then on finer ones around the best.
+        low, high = -1.0, 1.0
+        for _ in range(4 if s.continuous else 0):
+            for x in np.linspace(low, high, points):
+                reached = float(played(k, (x, None))[0][k][:, 0].mean())
+                if reached > best:
+                    best, action = reached, float(x)
+            step = (high - low) / (points - 1)
+            low, high = max(action - step, -1.0), min(action + step, 1.0)
+        if s.discrete and not s.masked and not s.continuous:
+            for choice in range(min(s.discrete)):
+                reached = float(played(k, (None, choice))[0][k][:, 0].mean())
+                if reached > best:
+                    best, action = reached, float(choice)
+        gain = max(best - value, 0.0)
+        out[s.agent] = {
+            "value": value, "best": best, "gain": gain, "share": gain / max(abs(value), 1e-300), "action": action, "played": means[k],
+        }
+    return out

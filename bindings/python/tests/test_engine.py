@@ -44,9 +44,9 @@ def test_seeds_and_trials(growth):
     short = {"steps": 20_000, "worlds": 8, "horizon": 64, "network": [4]}
     seeds = econc.train(growth, "1..2", **short)
     one = growth.train(seeds=2, **short)
-    assert (seeds[1].directory / "policy-2.ron").read_bytes() == (one.directory / "policy-2.ron").read_bytes()
+    assert (seeds[1].directory / "policy_last_seed_2.ron").read_bytes() == (one.directory / "policy_last_seed_2.ron").read_bytes()
     trials = econc.tune(growth, [{"learning_rate": 1e-3}, {"learning_rate": 1e-2}], seeds=1, **short)
-    assert (trials[0].directory / "policy-1.ron").read_bytes() != (trials[1].directory / "policy-1.ron").read_bytes()
+    assert (trials[0].directory / "policy_last_seed_1.ron").read_bytes() != (trials[1].directory / "policy_last_seed_1.ron").read_bytes()
 
 
 def test_an_outcome_that_fails_is_kept_with_its_reason(growth):

@@ -115,11 +115,13 @@ def test_rllib_learns_and_is_told_how_far_from_nash():
     pytest.importorskip("ray.rllib")
     pytest.importorskip("torch")
     os.environ["RAY_AUTH_MODE"] = "disabled"
+    import ray
     from ray.rllib.algorithms.ppo import PPOConfig
 
     import econc.rllib
     import econc.zoo
 
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     text = econc.templates()["cournot"]
     config = (
         PPOConfig()
@@ -137,6 +139,7 @@ def test_rllib_learns_and_is_told_how_far_from_nash():
     print("gain from deviating", before, after)
     assert after["gain"] >= 0 and before["gain"] >= 0
     algorithm.stop()
+    ray.shutdown()
 
 
 @pytest.mark.heavy

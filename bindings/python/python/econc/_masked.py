@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 import numpy as np
-import numpy.typing as npt
 from gymnasium import spaces
 
 
 class Choices(spaces.MultiDiscrete):
     """Several choices; ``sample`` takes a flat mask, too."""
 
-    def sample(self, mask: Any = None, probability: Any = None) -> npt.NDArray[np.integer[Any]]:
+    def sample(self, mask: Any = None, probability: Any = None) -> Any:
         """Choices at random among those that ``mask`` allows."""
         if isinstance(mask, np.ndarray):
             mask = tuple(np.split(mask.astype(np.int8), np.cumsum(self.nvec)[:-1]))

@@ -42,7 +42,7 @@ class Seat:
         self.meanings: list[dict[str, Any]] = json.loads(seat["meanings"])
 
     @property
-    def observation_space(self) -> gymnasium.spaces.Box:
+    def observation_space(self) -> gymnasium.Space[Any]:
         """The space of observations, with the ends of the file."""
         from gymnasium import spaces
 

@@ -1,6 +1,6 @@
 //! What lives under a policy pay: discounted sums along paths, and what is left of those that are still alive when they stop being followed.
 
-use super::simulate::{ChainPaths, PathPolicy, SolvedPolicy};
+use super::simulate::{ChainPaths, Constants, PathPolicy, SolvedPolicy};
 use crate::solve::bellman::{At, Bellman, Scratch};
 
 /// What a path that is still alive after the last period is worth then: `worth(shock, state)`.
@@ -83,10 +83,37 @@ pub fn lifetimes(
     starts: &[Vec<f64>],
     rest: Rest,
 ) -> Vec<f64> {
-    let mut world = ChainPaths::new(bellman, paths, seed, starts);
+    let world = ChainPaths::new(bellman, paths, seed, starts);
+    played(bellman, policy, world, (paths, periods), rest)
+}
+
+/// The same of several constant policies at once, each under the same draws: `[policy][path]`.
+pub fn lifetimes_of(
+    bellman: &Bellman,
+    constants: &Constants,
+    periods: usize,
+    seed: u64,
+    starts: &[Vec<f64>],
+    rest: Rest,
+) -> Vec<Vec<f64>> {
+    let paths = constants.paths;
+    let world = ChainPaths::new(bellman, paths, seed, starts).copied(constants.each.len());
+    let all = played(bellman, constants, world, (paths, periods), rest);
+    all.chunks(paths).map(<[f64]>::to_vec).collect()
+}
+
+/// Plays; every `each` paths are lives under one policy.
+fn played(
+    bellman: &Bellman,
+    policy: &dyn PathPolicy,
+    mut world: ChainPaths,
+    (each, periods): (usize, usize),
+    rest: Rest,
+) -> Vec<f64> {
+    let paths = world.shock.len();
     let mut weight = vec![1.0; paths];
     let mut total = vec![0.0; paths];
-    let mut tail = Tail::new(paths, periods);
+    let mut tails: Vec<Tail> = (0..paths / each).map(|_| Tail::new(each, periods)).collect();
     for period in 0..periods {
         world.step(policy, &mut |_| {});
         let mut alive = false;
@@ -99,7 +126,7 @@ pub fn lifetimes(
             let discount = world.discount[p];
             let paid = world.ended[p].map(|paying| if paying == 0.0 { 0.0 } else { discount * paying });
             total[p] += weight[p] * (reward + paid.unwrap_or(0.0));
-            tail.add(period, p, reward, paid, discount);
+            tails[p / each].add(period, p % each, reward, paid, discount);
             weight[p] *= if paid.is_some() { 0.0 } else { discount };
             alive |= weight[p] != 0.0 && total[p].is_finite();
         }
@@ -114,7 +141,7 @@ pub fn lifetimes(
         total[p] += weight[p]
             * match rest {
                 Rest::Told(worth) => worth(world.shock[p], &state),
-                Rest::AtMost(worth) => tail.worth(p, left).min(worth(world.shock[p], &state)),
+                Rest::AtMost(worth) => tails[p / each].worth(p % each, left).min(worth(world.shock[p], &state)),
             };
     }
     numbers(total)

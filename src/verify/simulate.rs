@@ -15,6 +15,12 @@ pub trait PathPolicy: Sync {
     /// Actions at the states of `draw.len()` lanes (`actions[a][i]`); `draw` are uniforms for policies that randomise.
     fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]);
 
+    /// The same on the lanes `paths` of [`ChainPaths`], for policies that differ from path to path.
+    fn act_on(&self, paths: &[usize], at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
+        let _ = paths;
+        self.act(at, states, draw, actions);
+    }
+
     /// Whether it chooses by chance: what it does at a state is then not one choice.
     fn randomises(&self) -> bool {
         false
@@ -284,11 +290,43 @@ impl PathPolicy for ConstantPolicy<'_> {
         for (c, &a) in self.bellman.continuous.iter().enumerate() {
             for i in 0..n {
                 let (l, h) = (lo[c][i], hi[c][i]);
-                actions[a][i] = if self.levels {
-                    self.continuous[c].max(l).min(h)
-                } else {
-                    l + self.continuous[c] * (h - l)
-                };
+                actions[a][i] = self.inside(self.continuous[c], l, h);
+            }
+        }
+    }
+}
+
+impl ConstantPolicy<'_> {
+    /// What constant `x` means between these bounds.
+    fn inside(&self, x: f64, lo: f64, hi: f64) -> f64 {
+        if self.levels {
+            x.max(lo).min(hi)
+        } else {
+            lo + x * (hi - lo)
+        }
+    }
+}
+
+/// Constant policies of continuous actions side by side: each is played on as many paths as the others, one after the other.
+pub struct Constants<'a> {
+    /// The first of them; all are shares, or all are levels.
+    pub like: ConstantPolicy<'a>,
+    /// `[policy][continuous action]`
+    pub each: &'a [Vec<f64>],
+    /// Paths of one policy.
+    pub paths: usize,
+}
+
+impl PathPolicy for Constants<'_> {
+    fn act(&self, at: At, states: &[&[f64]], draw: &[f64], actions: &mut [Vec<f64>]) {
+        self.like.act(at, states, draw, actions);
+    }
+
+    fn act_on(&self, paths: &[usize], at: At, states: &[&[f64]], _: &[f64], actions: &mut [Vec<f64>]) {
+        let (lo, hi) = super::binding::bounds(self.like.bellman, at, states, paths.len());
+        for (c, &a) in self.like.bellman.continuous.iter().enumerate() {
+            for (i, p) in paths.iter().enumerate() {
+                actions[a][i] = self.like.inside(self.each[p / self.paths][c], lo[c][i], hi[c][i]);
             }
         }
     }
@@ -297,6 +335,8 @@ impl PathPolicy for ConstantPolicy<'_> {
 /// Paths side by side.
 pub struct ChainPaths<'a> {
     bellman: &'a Bellman<'a>,
+    /// Paths that draw apart; those after them draw what these do, in turn.
+    apart: usize,
     starts: Vec<Vec<f64>>,
     /// Chances of first joint shocks.
     first: Vec<f64>,
@@ -362,6 +402,7 @@ impl<'a> ChainPaths<'a> {
             .map(|p| draw(first.iter().copied(), keys[0].uniform(0, p as u64)))
             .collect();
         ChainPaths {
+            apart: paths,
             states: (0..spec.states.len())
                 .map(|k| (0..paths).map(|p| starts[p % starts.len()][k]).collect())
                 .collect(),
@@ -381,6 +422,33 @@ impl<'a> ChainPaths<'a> {
         }
     }
 
+    /// So many copies of these worlds one after the other, which all draw the same.
+    pub fn copied(mut self, copies: usize) -> Self {
+        self.states.iter_mut().for_each(|s| *s = s.repeat(copies));
+        self.actions.iter_mut().for_each(|a| *a = a.repeat(copies));
+        self.shock = self.shock.repeat(copies);
+        self.time = self.time.repeat(copies);
+        self.reward = self.reward.repeat(copies);
+        self.discount = self.discount.repeat(copies);
+        self.ended = self.ended.repeat(copies);
+        self.infeasible = self.infeasible.repeat(copies);
+        self.noise = self.noise.repeat(copies);
+        self
+    }
+
+    /// The uniform number of a stream (by its place in `keys`) in this period that path `p` draws.
+    fn uniform(&self, stream: usize, p: usize) -> f64 {
+        self.keys[stream].uniform(self.step, (p % self.apart) as u64)
+    }
+
+    /// Paths of one key after those of another, each in their order.
+    fn grouped<K: Ord>(&self, key: impl Fn(usize) -> K) -> Vec<Vec<usize>> {
+        let mut order: Vec<usize> = (0..self.shock.len()).collect();
+        order.sort_by_key(|p| key(*p));
+        let groups = order.chunk_by(|a, b| key(*a) == key(*b));
+        groups.map(<[usize]>::to_vec).collect()
+    }
+
     /// The numbers of `columns`, one per path each, on some lanes.
     pub fn gather(columns: &[Vec<f64>], lanes: &[usize]) -> Vec<Vec<f64>> {
         columns.iter().map(|c| lanes.iter().map(|&p| c[p]).collect()).collect()
@@ -391,21 +459,13 @@ impl<'a> ChainPaths<'a> {
         let spec = self.bellman.problem.spec();
         let paths = self.shock.len();
         self.step += 1;
-        let mut groups: Vec<(usize, usize)> = self.shock.iter().copied().zip(self.time.iter().copied()).collect();
-        groups.sort_unstable();
-        groups.dedup();
-        for (shock, time) in groups {
-            let lanes: Vec<usize> = (0..paths)
-                .filter(|&p| self.shock[p] == shock && self.time[p] == time)
-                .collect();
+        for lanes in self.grouped(|p| (self.shock[p], self.time[p])) {
+            let (shock, time) = (self.shock[lanes[0]], self.time[lanes[0]]);
             let states = ChainPaths::gather(&self.states, &lanes);
             let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
-            let u: Vec<f64> = lanes
-                .iter()
-                .map(|&p| self.keys[1].uniform(self.step, p as u64))
-                .collect();
+            let u: Vec<f64> = lanes.iter().map(|&p| self.uniform(1, p)).collect();
             let mut actions = vec![vec![0.0; lanes.len()]; self.actions.len()];
-            policy.act(At { shock, time }, &refs, &u, &mut actions);
+            policy.act_on(&lanes, At { shock, time }, &refs, &u, &mut actions);
             for (to, from) in self.actions.iter_mut().zip(&actions) {
                 for (k, &p) in lanes.iter().enumerate() {
                     to[p] = from[k];
@@ -414,10 +474,7 @@ impl<'a> ChainPaths<'a> {
         }
         let mut next_shock = vec![0; paths];
         for p in 0..paths {
-            next_shock[p] = draw(
-                spec.chain.transition[self.shock[p]].iter().copied(),
-                self.keys[2].uniform(self.step, p as u64),
-            );
+            next_shock[p] = draw(spec.chain.transition[self.shock[p]].iter().copied(), self.uniform(2, p));
         }
         let branch = |w: &ChainPaths, p: usize| {
             if spec.next_uses_shock_next {
@@ -428,14 +485,10 @@ impl<'a> ChainPaths<'a> {
         };
         self.draw_noises(&|w, p| branch(w, p));
         let key = |w: &ChainPaths, p: usize| (w.shock[p], w.time[p], w.noise[p], branch(w, p));
-        let mut groups: Vec<_> = (0..paths).map(|p| key(self, p)).collect();
-        groups.sort_unstable();
-        groups.dedup();
         let mut next = self.states.clone();
         let mut scratch = Scratch::default();
-        for group in groups {
-            let (shock, time, noise, branch) = group;
-            let lanes: Vec<usize> = (0..paths).filter(|&p| key(self, p) == group).collect();
+        for lanes in self.grouped(|p| key(self, p)) {
+            let (shock, time, noise, branch) = key(self, lanes[0]);
             let states = ChainPaths::gather(&self.states, &lanes);
             let actions = ChainPaths::gather(&self.actions, &lanes);
             let states: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
@@ -488,7 +541,7 @@ impl<'a> ChainPaths<'a> {
     /// Draws the noise node of each path, with the chances that its state, shock and action give it.
     fn draw_noises(&mut self, branch: &dyn Fn(&ChainPaths, usize) -> usize) {
         let paths = self.shock.len();
-        let uniform = |w: &ChainPaths, p: usize| w.keys[3].uniform(w.step, p as u64);
+        let uniform = |w: &ChainPaths, p: usize| w.uniform(3, p);
         if !self.bellman.problem.spec().chances_move {
             for p in 0..paths {
                 let weights = self.bellman.noises.iter();
@@ -498,12 +551,8 @@ impl<'a> ChainPaths<'a> {
             return;
         }
         let key = |w: &ChainPaths, p: usize| (w.shock[p], w.time[p], branch(w, p));
-        let mut groups: Vec<_> = (0..paths).map(|p| key(self, p)).collect();
-        groups.sort_unstable();
-        groups.dedup();
-        for group in groups {
-            let (shock, time, next) = group;
-            let lanes: Vec<usize> = (0..paths).filter(|&p| key(self, p) == group).collect();
+        for lanes in self.grouped(|p| key(self, p)) {
+            let (shock, time, next) = key(self, lanes[0]);
             let states = ChainPaths::gather(&self.states, &lanes);
             let actions = ChainPaths::gather(&self.actions, &lanes);
             let states: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
@@ -519,11 +568,11 @@ impl<'a> ChainPaths<'a> {
     }
 
     fn restart(&mut self, p: usize) {
-        let start = &self.starts[p % self.starts.len()];
+        let start = &self.starts[p % self.apart % self.starts.len()];
         for (column, &x) in self.states.iter_mut().zip(start) {
             column[p] = x;
         }
         self.time[p] = 0;
-        self.shock[p] = draw(self.first.iter().copied(), self.keys[0].uniform(self.step, p as u64));
+        self.shock[p] = draw(self.first.iter().copied(), self.uniform(0, p));
     }
 }

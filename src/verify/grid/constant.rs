@@ -8,8 +8,8 @@ use crate::num::{optimise, statistics};
 use crate::solve::bellman::{At, Bellman};
 use crate::solve::problem::{ActionKind, Lanes};
 use crate::verify::binding::bounds;
-use crate::verify::lifetimes::{Rest, lifetimes, lifetimes_expected};
-use crate::verify::simulate::{ChainPaths, ConstantPolicy, PathPolicy};
+use crate::verify::lifetimes::{Rest, lifetimes, lifetimes_expected, lifetimes_of};
+use crate::verify::simulate::{ChainPaths, ConstantPolicy, Constants, PathPolicy};
 use serde::{Deserialize, Serialize};
 
 /// The comparison with the best constant policy.
@@ -142,7 +142,23 @@ fn best_constant(bench: &GridEvidence) -> Option<ConstantComparison> {
     let value = |p: &dyn PathPolicy| statistics::mean(&play(p, few, options.seed, own));
     let tried = match nc {
         0 => constant_choices(bench, &value),
-        _ => constant_numbers(bench, &value)?,
+        _ => {
+            let each = |levels: bool, tried: &[Vec<f64>]| -> Vec<f64> {
+                let constants = Constants {
+                    like: ConstantPolicy {
+                        bellman,
+                        continuous: tried[0].clone(),
+                        levels,
+                        finite: vec![],
+                    },
+                    each: tried,
+                    paths: few,
+                };
+                let lives = lifetimes_of(bellman, &constants, periods, options.seed, &options.starts, own);
+                lives.iter().map(|v| statistics::mean(v)).collect()
+            };
+            constant_numbers(bench, &each)?
+        }
     };
     let mut best: Option<Tried> = None;
     for one in tried.into_iter().filter(|t| t.value.is_finite()) {
@@ -238,9 +254,9 @@ fn constant_choices(bench: &GridEvidence, value: &dyn Fn(&dyn PathPolicy) -> f64
     tried
 }
 
-/// The best constant share of the interval of each action, and the best constant level, each at most three numbers, by `value`; `None` where a
-/// bound is not finite.
-fn constant_numbers(bench: &GridEvidence, value: &dyn Fn(&dyn PathPolicy) -> f64) -> Option<Vec<Tried>> {
+/// The best constant share of the interval of each action, and the best constant level, each at most three numbers, by `value` of
+/// several of a kind at once (whether they are levels, and the constants); `None` where a bound is not finite.
+fn constant_numbers(bench: &GridEvidence, value: &dyn Fn(bool, &[Vec<f64>]) -> Vec<f64>) -> Option<Vec<Tried>> {
     let GridEvidence {
         bellman,
         policy,
@@ -282,64 +298,120 @@ fn constant_numbers(bench: &GridEvidence, value: &dyn Fn(&dyn PathPolicy) -> f64
         .collect();
     let mut tried = Vec::new();
     for (kind, levels) in [("share", false), ("level", true)] {
-        let at = |x: &[f64]| {
-            let continuous = (0..nc)
-                .map(|c| {
-                    if levels {
-                        lo[c][0] + x[c] * (hi[c][0] - lo[c][0])
-                    } else {
-                        x[c]
-                    }
-                })
-                .collect();
-            ConstantPolicy {
-                bellman,
-                continuous,
-                levels,
-                finite: vec![],
-            }
-        };
-        let (x, v) = if nc == 1 {
-            let (x, v) = along(own[0], &|u| value(&at(&[u])));
-            (vec![x], v)
-        } else {
-            let few = optimise::BoxOptions {
-                evaluations: 150,
-                starts: 2,
-                tolerance: 1e-4,
+        let at = |x: &Vec<f64>| -> Vec<f64> {
+            let one = |c: usize| match levels {
+                true => lo[c][0] + x[c] * (hi[c][0] - lo[c][0]),
+                false => x[c],
             };
-            optimise::maximise(
-                |x| value(&at(x)),
-                &vec![0.0; nc],
-                &vec![1.0; nc],
-                std::slice::from_ref(&own),
-                &few,
-            )
+            (0..nc).map(one).collect()
+        };
+        let worth = |points: &[Vec<f64>]| {
+            let constants: Vec<Vec<f64>> = points.iter().map(at).collect();
+            value(levels, &constants)
+        };
+        let (x, v) = match nc {
+            1 => along(own[0], &worth),
+            _ => around(&own, &worth),
         };
         tried.push(Tried {
             kind,
-            actions: at(&x).continuous,
+            actions: at(&x),
             value: v,
         });
     }
     Some(tried)
 }
 
-/// The largest value over [0, 1] by a scan, at `own` too, and Brent's method around the best point of it: the place and the value.
-fn along(own: f64, value: &dyn Fn(f64) -> f64) -> (f64, f64) {
+/// Points between two others at which a range is looked at again, and the width at which it is narrow enough.
+const BETWEEN: usize = 15;
+const NARROW: f64 = 1e-5;
+/// Points all over the box where several numbers are looked for, the first and the last step from the best of them, and most rounds.
+const SPREAD: usize = 48;
+const FIRST: f64 = 0.125;
+const LAST: f64 = 1e-4;
+const ROUNDS: usize = 60;
+
+/// The best of some points and its value, `None` where no value is a number.
+fn best_of(points: Vec<Vec<f64>>, values: &[f64]) -> Option<(Vec<f64>, f64)> {
+    let pairs = points.into_iter().zip(values.iter().copied());
+    pairs.filter(|p| !p.1.is_nan()).fold(None, |best, p| match best {
+        Some(b) if !(p.1 > b.1) => Some(b),
+        _ => Some(p),
+    })
+}
+
+/// The largest value over [0, 1] by a scan, at `own` too, and closer scans around the best point of it: the place and the value.
+fn along(own: f64, value: &dyn Fn(&[Vec<f64>]) -> Vec<f64>) -> (Vec<f64>, f64) {
     let mut points: Vec<f64> = (0..=20).map(|i| f64::from(i) / 20.0).chain([own]).collect();
     points.sort_by(f64::total_cmp);
     points.dedup();
-    let scan: Vec<(f64, f64)> = points.into_iter().map(|u| (u, value(u))).collect();
-    let mut top = 0;
-    for (i, s) in scan.iter().enumerate() {
-        if s.1 > scan[top].1 {
-            top = i;
+    let mut best = (vec![own], f64::NEG_INFINITY);
+    loop {
+        let all: Vec<Vec<f64>> = points.iter().map(|u| vec![*u]).collect();
+        let values = value(&all);
+        if let Some(b) = best_of(all, &values).filter(|b| b.1 > best.1) {
+            best = b;
+        }
+        let top = points.partition_point(|u| *u < best.0[0]);
+        let ends = (points[top.saturating_sub(1)], points[(top + 1).min(points.len() - 1)]);
+        let step = (ends.1 - ends.0) / (BETWEEN + 1) as f64;
+        if !(step > NARROW) {
+            return best;
+        }
+        // The best one stays among them, so that its neighbours are the ends of the next scan.
+        points = (0..=BETWEEN + 1)
+            .map(|i| ends.0 + i as f64 * step)
+            .chain([best.0[0]])
+            .collect();
+        points.sort_by(f64::total_cmp);
+        points.dedup();
+    }
+}
+
+/// The largest value over the unit box of several numbers: from the best of points all over it and from `own`, by looking at all neighbours a step away,
+/// which is halved where none is better.
+fn around(own: &[f64], value: &dyn Fn(&[Vec<f64>]) -> Vec<f64>) -> (Vec<f64>, f64) {
+    let n = own.len();
+    let mut points = vec![own.to_vec()];
+    points.extend((0..SPREAD).map(|i| {
+        let mut unit = vec![0.0; n];
+        optimise::spread(i, n, &mut unit);
+        unit
+    }));
+    let values = value(&points);
+    let spread = best_of(points[1..].to_vec(), &values[1..]);
+    let mut centres: Vec<(Vec<f64>, f64, f64)> = [Some((own.to_vec(), values[0])), spread]
+        .into_iter()
+        .flatten()
+        .map(|(x, v)| (x, if v.is_nan() { f64::NEG_INFINITY } else { v }, FIRST))
+        .collect();
+    let neighbours = 3usize.pow(n as u32);
+    for _ in 0..ROUNDS {
+        let open: Vec<usize> = (0..centres.len()).filter(|c| centres[*c].2 >= LAST).collect();
+        if open.is_empty() {
+            break;
+        }
+        let points: Vec<Vec<f64>> = (open.iter())
+            .flat_map(|c| {
+                let (x, _, step) = &centres[*c];
+                (0..neighbours).map(move |k| {
+                    let side = |d: usize| (k / 3usize.pow(d as u32) % 3) as f64 - 1.0;
+                    (0..n).map(|d| (x[d] + side(d) * step).clamp(0.0, 1.0)).collect()
+                })
+            })
+            .collect();
+        let values = value(&points);
+        for (k, c) in open.iter().enumerate() {
+            let part = k * neighbours..(k + 1) * neighbours;
+            let best = best_of(points[part.clone()].to_vec(), &values[part]);
+            match best.filter(|b| b.1 > centres[*c].1) {
+                Some((x, v)) => (centres[*c].0, centres[*c].1) = (x, v),
+                None => centres[*c].2 *= 0.5,
+            }
         }
     }
-    let (a, b) = (scan[top.saturating_sub(1)].0, scan[(top + 1).min(scan.len() - 1)].0);
-    let (x, v) = optimise::brent(value, a, b, 1e-5);
-    if v > scan[top].1 { (x, v) } else { scan[top] }
+    let best = centres.into_iter().reduce(|a, b| if b.1 > a.1 { b } else { a });
+    best.map_or_else(|| (own.to_vec(), f64::NEG_INFINITY), |b| (b.0, b.1))
 }
 
 /// How often an outcome must be met at least for simulation to know it.

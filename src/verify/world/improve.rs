@@ -17,6 +17,8 @@ const ROUNDS: (usize, usize) = (4, 32);
 const MORE_ROUNDS: usize = 2;
 /// Distance of the first trials, as a share of the number's size or range.
 const STEP: f64 = 2e-3;
+/// How far the last parabola led, relative to the size of the number, where another would lead nowhere.
+const ARRIVED: f64 = 1e-6;
 /// Differences of worth that rounding makes.
 const ROUNDING: f64 = 1e-14;
 
@@ -94,6 +96,7 @@ pub fn improve(
         for round in 0..ROUNDS.0 + if rivals > 0 { MORE_ROUNDS } else { 0 } {
             let mut chosen: Vec<usize> = (0..searches.len()).collect();
             if round > 0 {
+                chosen.retain(|k| searches[*k].moved > ARRIVED);
                 chosen.sort_by(|a, b| searches[*b].moved.total_cmp(&searches[*a].moved));
                 chosen.truncate(rivals + ROUNDS.1.max(if visits.len() > 400 { visits.len() } else { 0 }));
             }

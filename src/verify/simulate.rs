@@ -362,16 +362,19 @@ pub struct ChainPaths<'a> {
     pub noise: Vec<usize>,
 }
 
-fn draw(probabilities: impl Iterator<Item = f64>, u: f64) -> usize {
-    let p: Vec<f64> = probabilities.collect();
-    let mut left = u * p.iter().sum::<f64>();
-    for (i, p) in p.iter().enumerate() {
+fn draw(probabilities: impl Iterator<Item = f64> + Clone, u: f64) -> usize {
+    let mut left = u * probabilities.clone().sum::<f64>();
+    let mut last = 0;
+    for (i, p) in probabilities.enumerate() {
         left -= p;
         if left < 0.0 {
             return i;
         }
+        if p > 0.0 {
+            last = i;
+        }
     }
-    p.iter().rposition(|p| *p > 0.0).unwrap_or(0)
+    last
 }
 
 impl<'a> ChainPaths<'a> {
@@ -441,6 +444,11 @@ impl<'a> ChainPaths<'a> {
         self.keys[stream].uniform(self.step, (p % self.apart) as u64)
     }
 
+    /// The same for all paths that draw apart.
+    fn uniforms(&self, stream: usize) -> Vec<f64> {
+        (0..self.apart).map(|p| self.uniform(stream, p)).collect()
+    }
+
     /// Paths of one key after those of another, each in their order.
     fn grouped<K: Ord>(&self, key: impl Fn(usize) -> K) -> Vec<Vec<usize>> {
         let mut order: Vec<usize> = (0..self.shock.len()).collect();
@@ -459,11 +467,12 @@ impl<'a> ChainPaths<'a> {
         let spec = self.bellman.problem.spec();
         let paths = self.shock.len();
         self.step += 1;
+        let uniforms = self.uniforms(1);
         for lanes in self.grouped(|p| (self.shock[p], self.time[p])) {
             let (shock, time) = (self.shock[lanes[0]], self.time[lanes[0]]);
             let states = ChainPaths::gather(&self.states, &lanes);
             let refs: Vec<&[f64]> = states.iter().map(Vec::as_slice).collect();
-            let u: Vec<f64> = lanes.iter().map(|&p| self.uniform(1, p)).collect();
+            let u: Vec<f64> = lanes.iter().map(|&p| uniforms[p % self.apart]).collect();
             let mut actions = vec![vec![0.0; lanes.len()]; self.actions.len()];
             policy.act_on(&lanes, At { shock, time }, &refs, &u, &mut actions);
             for (to, from) in self.actions.iter_mut().zip(&actions) {
@@ -473,8 +482,12 @@ impl<'a> ChainPaths<'a> {
             }
         }
         let mut next_shock = vec![0; paths];
+        let uniforms = self.uniforms(2);
         for p in 0..paths {
-            next_shock[p] = draw(spec.chain.transition[self.shock[p]].iter().copied(), self.uniform(2, p));
+            next_shock[p] = draw(
+                spec.chain.transition[self.shock[p]].iter().copied(),
+                uniforms[p % self.apart],
+            );
         }
         let branch = |w: &ChainPaths, p: usize| {
             if spec.next_uses_shock_next {
@@ -541,7 +554,8 @@ impl<'a> ChainPaths<'a> {
     /// Draws the noise node of each path, with the chances that its state, shock and action give it.
     fn draw_noises(&mut self, branch: &dyn Fn(&ChainPaths, usize) -> usize) {
         let paths = self.shock.len();
-        let uniform = |w: &ChainPaths, p: usize| w.uniform(3, p);
+        let uniforms = self.uniforms(3);
+        let uniform = |w: &ChainPaths, p: usize| uniforms[p % w.apart];
         if !self.bellman.problem.spec().chances_move {
             for p in 0..paths {
                 let weights = self.bellman.noises.iter();

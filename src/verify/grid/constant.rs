@@ -69,6 +69,10 @@ impl Proof for BestConstant {
         }
     }
 
+    fn beside(&self) -> bool {
+        true
+    }
+
     fn verdict(&self, c: &Certificate) -> Option<Diagnostic> {
         let k = c.constant.as_ref().filter(|k| !k.holds(c.thresholds.constant))?;
         let headline = format!(
@@ -323,8 +327,10 @@ fn constant_numbers(bench: &GridEvidence, value: &dyn Fn(bool, &[Vec<f64>]) -> V
 }
 
 /// Points between two others at which a range is looked at again, and the width at which it is narrow enough.
-const BETWEEN: usize = 15;
+const BETWEEN: usize = 7;
 const NARROW: f64 = 1e-5;
+/// How far the top of a parabola may be from what is there, as a share of how much it stands above its neighbours, for the search to end at it.
+const SMOOTH: f64 = 1e-3;
 /// Points all over the box where several numbers are looked for, the first and the last step from the best of them, and most rounds.
 const SPREAD: usize = 48;
 const FIRST: f64 = 0.125;
@@ -340,7 +346,19 @@ fn best_of(points: Vec<Vec<f64>>, values: &[f64]) -> Option<(Vec<f64>, f64)> {
     })
 }
 
-/// The largest value over [0, 1] by a scan, at `own` too, and closer scans around the best point of it: the place and the value.
+/// The top of the parabola through three points and their values, and its value; `None` where it has none between the outer two.
+fn top_of(x: [f64; 3], f: [f64; 3]) -> Option<(f64, f64)> {
+    let (a, c) = (x[0] - x[1], x[2] - x[1]);
+    let (fa, fc) = (f[0] - f[1], f[2] - f[1]);
+    let bend = (fa / a - fc / c) / (a - c);
+    let slope = fa / a - bend * a;
+    let at = -0.5 * slope / bend;
+    let inside = bend < 0.0 && at > a && at < c;
+    inside.then(|| (x[1] + at, f[1] + 0.5 * slope * at))
+}
+
+/// The largest value over [0, 1] by a scan, at `own` too, and closer scans around the best point of it until a parabola says where the top is: the place
+/// and the value.
 fn along(own: f64, value: &dyn Fn(&[Vec<f64>]) -> Vec<f64>) -> (Vec<f64>, f64) {
     let mut points: Vec<f64> = (0..=20).map(|i| f64::from(i) / 20.0).chain([own]).collect();
     points.sort_by(f64::total_cmp);
@@ -353,7 +371,21 @@ fn along(own: f64, value: &dyn Fn(&[Vec<f64>]) -> Vec<f64>) -> (Vec<f64>, f64) {
             best = b;
         }
         let top = points.partition_point(|u| *u < best.0[0]);
-        let ends = (points[top.saturating_sub(1)], points[(top + 1).min(points.len() - 1)]);
+        let beside = (top.saturating_sub(1), (top + 1).min(points.len() - 1));
+        let ends = (points[beside.0], points[beside.1]);
+        if beside.0 < top && top < beside.1 {
+            let around = [beside.0, top, beside.1];
+            if let Some((x, said)) = top_of(around.map(|i| points[i]), around.map(|i| values[i])) {
+                let found = value(&[vec![x]])[0];
+                let above = found - values[beside.0].min(values[beside.1]);
+                if found > best.1 {
+                    best = (vec![x], found);
+                }
+                if (found - said).abs() <= SMOOTH * above {
+                    return best;
+                }
+            }
+        }
         let step = (ends.1 - ends.0) / (BETWEEN + 1) as f64;
         if !(step > NARROW) {
             return best;

@@ -286,6 +286,10 @@ pub trait Proof: Sync {
     fn measure(&self, bench: &GridEvidence, out: &mut Certificate);
     /// What is wrong with the numbers of a certificate; `None` if nothing.
     fn verdict(&self, certificate: &Certificate) -> Option<Diagnostic>;
+    /// Whether it is measured beside all others, since it takes about as long as they do together.
+    fn beside(&self) -> bool {
+        false
+    }
 }
 
 /// All proofs, in the order of their reasons.
@@ -348,6 +352,13 @@ pub fn certify(
         .collect();
     let without: Option<&dyn PathPolicy> = handed.as_ref().map(|h| h as &dyn PathPolicy);
     let doubt = DOUBT * 10f64.powf(options.thresholds.euler);
+    let (ergodic, grid) = rayon::join(
+        || Judged::at(&bellman, &policy, without, &visited, doubt),
+        || {
+            let between = between_nodes(&bellman, solution, most);
+            Judged::at(&bellman, &policy, without, &between, f64::INFINITY)
+        },
+    );
     let bench = GridEvidence {
         bellman: &bellman,
         solution,
@@ -357,14 +368,8 @@ pub fn certify(
         options,
         paths,
         played: &played,
-        ergodic: &Judged::at(&bellman, &policy, without, &visited, doubt),
-        grid: &Judged::at(
-            &bellman,
-            &policy,
-            without,
-            &between_nodes(&bellman, solution, most),
-            f64::INFINITY,
-        ),
+        ergodic: &ergodic,
+        grid: &grid,
     };
     let mut out = Certificate {
         reasons: solution.record.warnings.clone(),
@@ -377,9 +382,13 @@ pub fn certify(
         thresholds: options.thresholds.clone(),
         ..Certificate::default()
     };
-    for proof in PROOFS {
-        proof.measure(&bench, &mut out);
-    }
+    let mut beside = Certificate::default();
+    let measure = |apart: bool, out: &mut Certificate| {
+        let own = PROOFS.iter().filter(|p| p.beside() == apart);
+        own.for_each(|p| p.measure(&bench, out));
+    };
+    rayon::join(|| measure(true, &mut beside), || measure(false, &mut out));
+    out.constant = beside.constant;
     let found: Vec<Diagnostic> = PROOFS.iter().filter_map(|p| p.verdict(&out)).collect();
     out.reasons.extend(found);
     // Off the grid nothing else that was measured means anything.

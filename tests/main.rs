@@ -45,6 +45,7 @@ mod right_answers;
 mod screens;
 mod sessions;
 mod settings;
+mod shells;
 mod streaks;
 mod syntax;
 mod texts;

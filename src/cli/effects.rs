@@ -23,6 +23,8 @@ const READ: &[(&str, &[&str])] = &[
     ("export", &["out", "force"]),
     ("new", &[]),
     ("reproduce", &["threads", "out"]),
+    ("completions", &[]),
+    ("man", &[]),
     ("crash", &["set", "seed", "threads", "out", "force"]),
 ];
 

@@ -16,6 +16,7 @@ mod check;
 mod clock;
 mod compare;
 mod compiled;
+mod completions;
 mod course;
 mod effects;
 mod exercises;
@@ -30,6 +31,7 @@ mod irf;
 mod judging;
 mod keeper;
 mod lineage;
+mod man;
 mod memory;
 pub mod meter;
 mod methods;
@@ -87,7 +89,8 @@ use std::process::ExitCode;
         econc verify my_model.econ           solve, train, and judge the learned by the exact\n  \
         econc compare runs/a-0001 runs/a-0002   two runs side by side\n  \
         econc reproduce calvano              an exercise, beside published numbers\n  \
-        econc explain E0201                  what a message means\n\n\
+        econc explain E0201                  what a message means\n  \
+        econc completions bash               a script for the shell\n\n\
         Exit status: 0 fine, 1 the model or the certificate fails, 2 misuse, 101 a bug in econc, 130 stopped (Ctrl-C)."
 )]
 struct Cli {
@@ -115,6 +118,8 @@ enum Command {
     Export(export::Arguments),
     New(new::Arguments),
     Reproduce(reproduce::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
     /// Fails on purpose, so that the message of a bug can be tested
     #[command(hide = true)]
     Crash,
@@ -377,6 +382,8 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
         Command::Export(arguments) => export::run(arguments, &cli.globals, screen),
         Command::New(arguments) => new::run(arguments, screen),
         Command::Reproduce(arguments) => reproduce::run(arguments, &cli.globals, screen),
+        Command::Completions(arguments) => completions::run(arguments, screen),
+        Command::Man(arguments) => man::run(arguments, screen),
         Command::Crash => panic!("this is the test of what a bug looks like"),
     }
 }

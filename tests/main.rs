@@ -35,6 +35,7 @@ mod observed;
 mod open_loop;
 mod options;
 mod outside;
+mod pages;
 mod perceived;
 mod pictures;
 mod places;

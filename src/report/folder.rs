@@ -26,9 +26,9 @@ impl Content {
         }
         let mut plots = Vec::new();
         for named in &self.pictures {
-            let svg = named.picture.to_svg()?;
-            run.write(&format!("plots/{}.svg", named.stem), svg.as_bytes())?;
-            plots.push((named.picture.title().to_string(), svg));
+            let drawn = named.picture.drawn()?;
+            run.write(&format!("plots/{}.svg", named.stem), drawn.svg.as_bytes())?;
+            plots.push((named.stem.clone(), drawn));
         }
         if let Some(drawing) = &self.drawing {
             run.write("model.svg", drawing.to_svg(false).as_bytes())?;

@@ -2,40 +2,22 @@
 
 use super::content::{Check, Content};
 use super::number;
+use super::plot::Drawn;
 use super::store::Manifest;
 use super::table::{Table, Values};
 use super::text::escape;
 use crate::diag::{Diagnostic, Severity};
 
-const STYLE: &str = "
-:root { color-scheme: light; --ink: #22262b; --grey: #6a727b; --line: #e3e6ea; --good: #1a7f4b; --bad: #b3261e; }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 1060px; padding: 36px 28px 60px; color: var(--ink); background: #fff;
-  font: 15px/1.5 system-ui, sans-serif; }
-h1 { font-size: 26px; margin: 0 0 2px; } h2 { font-size: 18px; margin: 38px 0 10px; }
-.sub { color: var(--grey); margin: 0 0 18px; }
-.verdict { display: inline-block; padding: 2px 12px; border-radius: 12px; font-weight: 600; color: #fff; }
-.good { background: var(--good); } .bad { background: var(--bad); }
-table { border-collapse: collapse; margin: 6px 0 4px; font-variant-numeric: tabular-nums; }
-th { text-align: left; font-weight: 600; border-bottom: 1.5px solid #b4bac1; }
-th, td { padding: 4px 16px 4px 0; vertical-align: top; } td { border-bottom: 1px solid var(--line); }
-.n { text-align: right; white-space: pre; } .note { color: var(--grey); }
-.yes { color: var(--good); font-weight: 700; } .no { color: var(--bad); font-weight: 700; }
-.facts td:first-child { color: var(--grey); }
-figure { margin: 18px 0; border: 1px solid var(--line); border-radius: 8px; padding: 6px; overflow-x: auto; }
-figure svg { display: block; margin: auto; max-width: 100%; height: auto; }
-.wide svg { max-width: none; }
-pre { background: #f6f7f9; padding: 12px 14px; border-radius: 8px; overflow-x: auto; font-size: 13px; }
-.diagnostic { border-left: 3px solid #c48700; padding: 2px 12px; margin: 10px 0; } .error { border-color: var(--bad); }
-code { font-size: 13px; }
-@media print { body { max-width: none; padding: 0; } figure { break-inside: avoid; } }
-";
+/// How it looks, in daylight, at night, on a phone and on paper.
+const STYLE: &str = include_str!("page/style.css");
+/// The switch of light and dark, the numbers under the pointer and the zoom; without it all is there but these.
+const SCRIPT: &str = include_str!("page/script.js");
 
 /// Rows of a table on the page; the rest is in the CSV file.
 const MOST_ROWS: usize = 60;
 
-/// The page. `plots`: one pair of title and SVG text per picture, in order.
-pub fn page(content: &Content, plots: &[(String, String)], manifest: &Manifest) -> String {
+/// The page. `plots`: one pair of file stem and picture per picture, in order.
+pub fn page(content: &Content, plots: &[(String, Drawn)], manifest: &Manifest) -> String {
     let title = if content.title.is_empty() {
         &content.model
     } else {
@@ -44,7 +26,7 @@ pub fn page(content: &Content, plots: &[(String, String)], manifest: &Manifest) 
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\">\n<title>{0}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <h1>{0}</h1>\n",
+         <button id=\"theme\" type=\"button\" hidden></button>\n<h1>{0}</h1>\n",
         escape(title)
     );
     out.push_str(&format!("<p class=\"sub\">{}</p>\n", escape(&content.headline)));
@@ -60,8 +42,13 @@ pub fn page(content: &Content, plots: &[(String, String)], manifest: &Manifest) 
     if !plots.is_empty() {
         out.push_str("<h2>Plots</h2>\n");
     }
-    for (_, svg) in plots {
-        out.push_str(&format!("<figure>{svg}</figure>\n"));
+    for (stem, drawn) in plots {
+        out.push_str(&format!(
+            "<figure class=\"plot\" id=\"plot-{}\">{}<script type=\"application/json\">{}</script></figure>\n",
+            escape(stem),
+            drawn.svg,
+            drawn.data.replace('<', "\\u003c")
+        ));
     }
     if let Some(drawing) = &content.drawing {
         out.push_str(&format!(
@@ -71,12 +58,12 @@ pub fn page(content: &Content, plots: &[(String, String)], manifest: &Manifest) 
         table(&mut out, &drawing.to_table(), "model");
     }
     origin(&mut out, manifest);
-    out.push_str("</body>\n</html>\n");
+    out.push_str(&format!("<script>\n{SCRIPT}</script>\n</body>\n</html>\n"));
     out
 }
 
 fn facts(out: &mut String, facts: &[(String, String)]) {
-    out.push_str("<table class=\"facts\">\n");
+    out.push_str("<div class=\"box\"><table class=\"facts\">\n");
     for (name, value) in facts {
         out.push_str(&format!(
             "<tr><td>{}</td><td>{}</td></tr>\n",
@@ -84,7 +71,7 @@ fn facts(out: &mut String, facts: &[(String, String)]) {
             escape(value)
         ));
     }
-    out.push_str("</table>\n");
+    out.push_str("</table></div>\n");
 }
 
 fn certificate(out: &mut String, checks: &[Check]) {
@@ -101,7 +88,9 @@ fn certificate(out: &mut String, checks: &[Check]) {
         };
         format!("Certificate <span class=\"verdict {class}\">{word}</span>")
     };
-    out.push_str(&format!("<h2>{heading}</h2>\n<table>\n"));
+    out.push_str(&format!(
+        "<h2>{heading}</h2>\n<div class=\"box\"><table class=\"certificate\">\n"
+    ));
     out.push_str("<tr><th></th><th>check</th><th class=\"n\">measured</th><th>bound</th><th></th></tr>\n");
     for check in checks {
         let mark = match check.pass {
@@ -118,7 +107,7 @@ fn certificate(out: &mut String, checks: &[Check]) {
             escape(&check.note)
         ));
     }
-    out.push_str("</table>\n");
+    out.push_str("</table></div>\n");
 }
 
 fn diagnostics(out: &mut String, diagnostics: &[Diagnostic]) {
@@ -151,7 +140,7 @@ fn table(out: &mut String, table: &Table, stem: &str) {
         .map(|c| !matches!(c.values, Values::Texts(_)))
         .collect();
     let class = |i: usize| if numeric[i] { " class=\"n\"" } else { "" };
-    out.push_str("<table>\n<tr>");
+    out.push_str("<div class=\"box\"><table>\n<tr>");
     for (i, column) in table.columns().iter().enumerate() {
         out.push_str(&format!("<th{}>{}</th>", class(i), escape(&column.name)));
     }
@@ -163,7 +152,7 @@ fn table(out: &mut String, table: &Table, stem: &str) {
         }
         out.push_str("</tr>\n");
     }
-    out.push_str("</table>\n");
+    out.push_str("</table></div>\n");
     if table.rows() > MOST_ROWS {
         out.push_str(&format!(
             "<p class=\"note\">{} more rows in {}.csv</p>\n",
@@ -191,7 +180,7 @@ fn origin(out: &mut String, manifest: &Manifest) {
     facts_of.extend(manifest.settings.iter().map(|(k, v)| (k.clone(), v.clone())));
     facts(out, &facts_of);
     if !manifest.files.is_empty() {
-        out.push_str("<h2>Files</h2>\n<table>\n");
+        out.push_str("<h2>Files</h2>\n<div class=\"box\"><table>\n");
         // A run that was stopped after its report was written lists it already; no page lists itself.
         for file in manifest.files.iter().filter(|f| f.name != "report.html") {
             out.push_str(&format!(
@@ -200,7 +189,7 @@ fn origin(out: &mut String, manifest: &Manifest) {
                 number::bytes(file.bytes)
             ));
         }
-        out.push_str("</table>\n");
+        out.push_str("</table></div>\n");
     }
 }
 
@@ -211,7 +200,7 @@ mod tests {
     #[test]
     fn the_page_is_self_contained_and_escaped() {
         let content = crate::report::content::tests::sample();
-        let svg = content.pictures[0].picture.to_svg().unwrap();
+        let drawn = content.pictures[0].picture.drawn().unwrap();
         let manifest = Manifest::new(
             vec!["econc".into(), "solve".into(), "a<b>.econ".into()],
             "a<b>.econ",
@@ -219,14 +208,14 @@ mod tests {
             1,
             "2025-01-01T00:00:00Z",
         );
-        let html = page(&content, &[("c".into(), svg)], &manifest);
+        let html = page(&content, &[("c".into(), drawn)], &manifest);
         assert!(html.contains("Stochastic growth &lt;&amp;&gt;") && !html.contains("a<b>"));
         assert!(html.contains("Certificate <span class=\"verdict good\">holds"));
         assert!(html.contains("a &lt;warning&gt;"));
         for outside in ["src=", "href=", "@import", "url("] {
             assert!(!html.contains(outside), "{outside}");
         }
-        for tag in ["table", "tr", "td", "figure", "svg", "h2", "div"] {
+        for tag in ["table", "tr", "td", "figure", "svg", "h2", "div", "script"] {
             let (open, close) = (format!("<{tag}"), format!("</{tag}>"));
             let opened = html.matches(&format!("{open} ")).count() + html.matches(&format!("{open}>")).count();
             assert_eq!(opened, html.matches(&close).count(), "{tag}");

@@ -1,9 +1,10 @@
 //! Draws a [`HeatMap`]: one cell per grid point, its edges half way to the neighbours, and a scale of colours.
 
-use super::HeatMap;
 use super::canvas::{Anchor, Canvas, page};
+use super::data::{Data, Plane, Shown};
 use super::lines::{heading, heading_height, spaced_ticks};
 use super::scale::{Scale, full_range};
+use super::{Drawn, HeatMap};
 use crate::diag::Diagnostic;
 use crate::report::number::tick;
 use crate::report::text::{AXIS, GREY, INK, Rgb, fitted, viridis, width};
@@ -17,11 +18,11 @@ const MOST_CELLS: usize = 160;
 /// Where there is no number.
 const MISSING: Rgb = Rgb(0xd9, 0xdc, 0xe0);
 
-/// The map as SVG.
+/// The map as SVG, with its numbers and where they stand.
 ///
 /// # Errors
 /// E0959.
-pub(super) fn draw(map: &HeatMap) -> Result<String, Diagnostic> {
+pub(super) fn draw(map: &HeatMap) -> Result<Drawn, Diagnostic> {
     let top = heading_height(&map.subtitle) + 22.0;
     let height = top + 360.0 + 48.0;
     if map.values.len() != map.x.len() * map.y.len() {
@@ -32,7 +33,8 @@ pub(super) fn draw(map: &HeatMap) -> Result<String, Diagnostic> {
             map.y.len()
         )));
     }
-    page(WIDTH, height, &map.title, |canvas| {
+    let mut data = Data::default();
+    let svg = page(WIDTH, height, &map.title, |canvas| {
         heading(canvas, &map.title, &map.subtitle, WIDTH)?;
         let y = Scale {
             data: full_range(edges(&map.y).into_iter()),
@@ -47,8 +49,21 @@ pub(super) fn draw(map: &HeatMap) -> Result<String, Diagnostic> {
         let range = full_range(map.values.iter().copied());
         cells(canvas, map, &x, &y, range)?;
         frame(canvas, map, &x, &y, &y_ticks)?;
+        let (columns, rows) = (shown(map.x.len()), shown(map.y.len()));
+        let pick = |of: &[f64], at: &[usize]| at.iter().map(|&i| of[i]).collect::<Vec<f64>>();
+        let cells = Shown::Cells {
+            x: pick(&map.x, &columns),
+            y: pick(&map.y, &rows),
+            values: rows
+                .iter()
+                .flat_map(|i| columns.iter().map(move |j| map.values[i * map.x.len() + j]))
+                .collect(),
+            label: &map.value_label,
+        };
+        data.panel(&Plane { x: &x, y: &y }, ["", &map.x_label, &map.y_label], &cells);
         color_scale(canvas, map, top, range)
-    })
+    })?;
+    Ok(Drawn { svg, data: data.text() })
 }
 
 /// The edges of the cells around grid points: half way between neighbours, the outermost at the points themselves.

@@ -1,8 +1,9 @@
 //! Draws a [`Figure`]: heading, legend, then panels in rows, with light horizontal and vertical guides.
 
 use super::canvas::{Anchor, Canvas, page};
+use super::data::{Curve, Data, Plane, Shown};
 use super::scale::{Scale, clipped, full_range, thinned, useful_range};
-use super::{Figure, Panel, Series, Stroke};
+use super::{Drawn, Figure, Panel, Series, Stroke};
 use crate::diag::Diagnostic;
 use crate::report::number::tick;
 use crate::report::text::{AXIS, CATEGORIES, GREY, GRID, INK, Rgb, WHITE, fitted, viridis, width};
@@ -17,11 +18,11 @@ const MARK: Rgb = Rgb(0x50, 0x56, 0x5d);
 /// Most entries of a legend of ordered series.
 const LEGEND_MOST: usize = 7;
 
-/// The figure as SVG.
+/// The figure as SVG, with its numbers and where they stand.
 ///
 /// # Errors
 /// E0959.
-pub(super) fn draw(figure: &Figure) -> Result<String, Diagnostic> {
+pub(super) fn draw(figure: &Figure) -> Result<Drawn, Diagnostic> {
     let columns = figure.columns.clamp(1, figure.panels.len().max(1));
     let rows = figure.panels.len().div_ceil(columns).max(1);
     let single = figure.panels.len() <= 1;
@@ -39,16 +40,28 @@ pub(super) fn draw(figure: &Figure) -> Result<String, Diagnostic> {
     let legend = legend_layout(&entries, page_width);
     let top = heading_height(&figure.subtitle) + legend.height;
     let height = top + rows as f64 * panel_height + (rows - 1) as f64 * 18.0 + MARGIN * 0.6;
-    page(page_width, height, &figure.title, |canvas| {
+    let mut data = Data::default();
+    let svg = page(page_width, height, &figure.title, |canvas| {
         heading(canvas, &figure.title, &figure.subtitle, page_width)?;
         draw_legend(canvas, &figure.subtitle, &legend)?;
         for (i, panel) in figure.panels.iter().enumerate() {
             let left = MARGIN + (i % columns) as f64 * (panel_width + GAP);
             let upper = top + (i / columns) as f64 * (panel_height + 18.0);
-            draw_panel(canvas, figure, panel, &names, [left, upper, panel_width, panel_height])?;
+            let [x, y] = draw_panel(canvas, figure, panel, &names, [left, upper, panel_width, panel_height])?;
+            let curves = panel.series.iter().map(|series| Curve {
+                ink: color_of(figure, &names, series).hex(),
+                series,
+            });
+            let curves = Shown::Curves(curves.collect());
+            data.panel(
+                &Plane { x: &x, y: &y },
+                [&panel.title, &panel.x_label, &panel.y_label],
+                &curves,
+            );
         }
         Ok(())
-    })
+    })?;
+    Ok(Drawn { svg, data: data.text() })
 }
 
 /// Height taken by [`heading`].
@@ -199,14 +212,14 @@ fn draw_legend(canvas: &Canvas, subtitle: &str, legend: &Legend) -> Result<(), D
     Ok(())
 }
 
-/// Draws one panel into `[left, top, width, height]`.
+/// Draws one panel into `[left, top, width, height]`; its scales, horizontal and vertical.
 fn draw_panel(
     canvas: &Canvas,
     figure: &Figure,
     panel: &Panel,
     names: &[String],
     [left, top, panel_width, panel_height]: [f64; 4],
-) -> Result<(), Diagnostic> {
+) -> Result<[Scale; 2], Diagnostic> {
     let title_height = if panel.title.is_empty() { 0.0 } else { 20.0 };
     let label_height = if panel.y_label.is_empty() { 0.0 } else { 17.0 };
     let upper = top + title_height + label_height + 6.0;
@@ -255,7 +268,8 @@ fn draw_panel(
             f64::midpoint(x_scale.pixels[0], x_scale.pixels[1]),
             f64::midpoint(lower, upper),
         ];
-        return canvas.text("no data", middle, Anchor::Middle, LABEL_FONT, false, GREY);
+        canvas.text("no data", middle, Anchor::Middle, LABEL_FONT, false, GREY)?;
+        return Ok([x_scale, y_scale]);
     }
     for series in &panel.series {
         draw_band(canvas, series, color_of(figure, names, series), &x_scale, &y_scale)?;
@@ -275,7 +289,8 @@ fn draw_panel(
             &y_scale,
         )?;
     }
-    draw_marks(canvas, panel, &x_scale, &y_scale)
+    draw_marks(canvas, panel, &x_scale, &y_scale)?;
+    Ok([x_scale, y_scale])
 }
 
 fn axes(canvas: &Canvas, panel: &Panel, x: &Scale, y: &Scale, y_ticks: &[f64]) -> Result<(), Diagnostic> {

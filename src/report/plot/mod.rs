@@ -4,6 +4,7 @@
 //! and `heat`, on `canvas`, the only file that knows plotters.
 
 mod canvas;
+mod data;
 mod heat;
 mod lines;
 mod scale;
@@ -18,6 +19,15 @@ pub enum Picture {
     Lines(Figure),
     /// A function of two variables.
     Heat(HeatMap),
+}
+
+/// A picture that is drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drawn {
+    /// A self-contained SVG document.
+    pub svg: String,
+    /// Its numbers and where they stand, as JSON: what `report.html` shows under the pointer.
+    pub data: String,
 }
 
 /// One or several panels with a common legend.
@@ -122,6 +132,14 @@ impl Picture {
     /// # Errors
     /// E0959.
     pub fn to_svg(&self) -> Result<String, Diagnostic> {
+        Ok(self.drawn()?.svg)
+    }
+
+    /// The picture as SVG, with its numbers.
+    ///
+    /// # Errors
+    /// E0959.
+    pub fn drawn(&self) -> Result<Drawn, Diagnostic> {
         match self {
             Picture::Lines(figure) => lines::draw(figure),
             Picture::Heat(map) => heat::draw(map),

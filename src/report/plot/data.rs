@@ -1,0 +1,97 @@
+//! The numbers of a picture as JSON, with the rectangles they are drawn in: what the script of `report.html` reads.
+//!
+//! `{"x": [[..], ..], "panels": [{"title", "x", "y", "box": [left, right, upper, lower] in pixels, "range": [low, high,
+//! low, high] of both axes, "curves": [{"name", "ink", "stroke", "at": place in the outer x, "y": [..], "low", "high"}]}
+//! or, for a map, "cells": {"label", "x", "y", "values": row by row}}]}`. What is no number is null.
+
+use super::scale::Scale;
+use super::{Series, Stroke};
+use serde_json::{Map, Value, json};
+
+/// The scales of a panel.
+pub(super) struct Plane<'a> {
+    pub(super) x: &'a Scale,
+    pub(super) y: &'a Scale,
+}
+
+/// A curve and the colour it has.
+pub(super) struct Curve<'a> {
+    pub(super) ink: String,
+    pub(super) series: &'a Series,
+}
+
+/// What a panel shows.
+pub(super) enum Shown<'a> {
+    Curves(Vec<Curve<'a>>),
+    /// Values y x x, row-major.
+    Cells {
+        x: Vec<f64>,
+        y: Vec<f64>,
+        values: Vec<f64>,
+        label: &'a str,
+    },
+}
+
+/// The numbers of a picture, gathered panel by panel.
+#[derive(Default)]
+pub(super) struct Data<'a> {
+    /// Horizontal coordinates, each list once.
+    x: Vec<&'a [f64]>,
+    panels: Vec<Value>,
+}
+
+impl<'a> Data<'a> {
+    /// Adds a panel; `words`: its title and the labels of its axes.
+    pub(super) fn panel(&mut self, plane: &Plane, words: [&str; 3], shown: &Shown<'a>) {
+        let (x, y) = (plane.x, plane.y);
+        let mut panel = Map::new();
+        for (key, word) in ["title", "x", "y"].into_iter().zip(words) {
+            panel.insert(key.into(), word.into());
+        }
+        let pixel = |p: f64| (p * 10.0).round() / 10.0;
+        panel.insert(
+            "box".into(),
+            json!([x.pixels[0], x.pixels[1], y.pixels[1], y.pixels[0]].map(pixel)),
+        );
+        panel.insert("range".into(), json!([x.data[0], x.data[1], y.data[0], y.data[1]]));
+        match shown {
+            Shown::Curves(curves) => {
+                let curves: Vec<Value> = curves.iter().map(|c| self.curve(c)).collect();
+                panel.insert("curves".into(), curves.into());
+            }
+            Shown::Cells { x, y, values, label } => {
+                panel.insert(
+                    "cells".into(),
+                    json!({"label": label, "x": x, "y": y, "values": values}),
+                );
+            }
+        }
+        self.panels.push(panel.into());
+    }
+
+    fn curve(&mut self, curve: &Curve<'a>) -> Value {
+        let series = curve.series;
+        let known = self.x.iter().position(|x| *x == series.x.as_slice());
+        let at = known.unwrap_or_else(|| {
+            self.x.push(&series.x);
+            self.x.len() - 1
+        });
+        let stroke = match series.stroke {
+            Stroke::Solid => "solid",
+            Stroke::Dashed => "dashed",
+            Stroke::Faint => "faint",
+            Stroke::Points => "points",
+        };
+        let mut out = json!({"name": series.name, "ink": curve.ink, "stroke": stroke, "at": at, "y": series.y});
+        if let (Some((low, high)), Some(out)) = (&series.band, out.as_object_mut()) {
+            out.insert("low".into(), json!(low));
+            out.insert("high".into(), json!(high));
+        }
+        out
+    }
+
+    /// All of it as text.
+    pub(super) fn text(&self) -> String {
+        json!({"x": self.x, "panels": self.panels}).to_string()
+    }
+}

@@ -1,0 +1,239 @@
+//! `report.html`: its numbers read back, and how a browser shows it, at a desk and on a phone, by day and by night.
+
+use crate::common::{econc, model, said, scratch};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// The numbers beneath the plot of a page.
+fn data(page: &str, stem: &str) -> Value {
+    let figure = page.find(&format!("id=\"plot-{stem}\"")).expect("the plot");
+    let open = "<script type=\"application/json\">";
+    let from = figure + page[figure..].find(open).expect("its numbers") + open.len();
+    let to = from + page[from..].find("</script>").expect("their end");
+    serde_json::from_str(&page[from..to]).expect("JSON")
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    let list = value.as_array().expect("a list");
+    list.iter().map(|x| x.as_f64().unwrap_or(f64::NAN)).collect()
+}
+
+fn done(folder: &Path, line: &str) {
+    let arguments: Vec<&str> = line.split(' ').collect();
+    let output = econc(folder, &arguments);
+    assert!(output.status.success(), "{line}: {}", said(&output));
+}
+
+fn read(path: PathBuf) -> String {
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+#[test]
+fn numbers_under_the_pointer_are_those_of_the_tables() {
+    let folder = scratch();
+    std::fs::copy(model("growth"), folder.path().join("growth.econ")).expect("copied");
+    done(folder.path(), "solve growth.econ --out g");
+    let page = read(folder.path().join("g/report.html"));
+    assert!(page.len() < 1 << 20, "{} bytes", page.len());
+    let csv = read(folder.path().join("g/solution.csv"));
+    let rows: Vec<Vec<&str>> = csv.lines().map(|l| l.split(',').collect()).collect();
+    let column = |name: &str| {
+        let at = rows[0].iter().position(|c| *c == name).expect("a column");
+        let numbers = rows[1..].iter().map(|r| r[at].parse().expect("a number"));
+        numbers.collect::<Vec<f64>>()
+    };
+    let k = column("planner.k");
+    for (stem, name) in [("planner_s", "planner.s"), ("value", "value")] {
+        let right = column(name);
+        let data = data(&page, stem);
+        let curves = data["panels"][0]["curves"].as_array().expect("curves");
+        let (mut mine, mut x) = (Vec::new(), Vec::new());
+        for curve in curves {
+            let at = curve["at"].as_u64().expect("a place") as usize;
+            x.extend(numbers(&data["x"][at]));
+            mine.extend(numbers(&curve["y"]));
+        }
+        assert!(mine.len() > 100 && curves.len() > 1, "{}", mine.len());
+        assert_eq!((x, mine), (k.clone(), right), "{name}");
+    }
+    // What is drawn stands where the script believes it: the first point of the first curve of the drawing.
+    let drawn = read(folder.path().join("g/plots/planner_s.svg"));
+    let data = data(&page, "planner_s");
+    let panel = &data["panels"][0];
+    let (place, range) = (numbers(&panel["box"]), numbers(&panel["range"]));
+    let ink = panel["curves"][0]["ink"].as_str().expect("a colour").to_uppercase();
+    let line = drawn
+        .split("<polyline ")
+        .filter(|l| l.contains(&ink))
+        .max_by_key(|l| l.len())
+        .expect("the curve");
+    let points = line.split("points=\"").nth(1).expect("points");
+    let first = points.split_whitespace().next().expect("a point");
+    let (px, py) = first.split_once(',').expect("x,y");
+    let (px, py): (f64, f64) = (px.parse().expect("x"), py.parse().expect("y"));
+    let (x, y) = (numbers(&data["x"][0])[0], numbers(&panel["curves"][0]["y"])[0]);
+    let right_x = place[0] + (x - range[0]) / (range[1] - range[0]) * (place[1] - place[0]);
+    let right_y = place[3] - (y - range[2]) / (range[3] - range[2]) * (place[3] - place[2]);
+    assert!(
+        (px / 10.0 - right_x).abs() < 0.2 && (py / 10.0 - right_y).abs() < 0.2,
+        "{px} {py}, not {right_x} {right_y}"
+    );
+}
+
+/// What a browser says of a page: put into a copy of it.
+const EARLY: &str = "<script>window.wrong = []; window.addEventListener('error', e => wrong.push(e.message));
+console.error = console.warn = (...a) => wrong.push(a.join(' '));</script>";
+const LATE: &str = "<script>window.addEventListener('load', () => {
+  const paper = () => getComputedStyle(document.body).backgroundColor;
+  const out = { name: NAME, width: innerWidth, over: document.documentElement.scrollWidth, wrong, paper: paper(),
+    dark: matchMedia('(prefers-color-scheme: dark)').matches, plots: 0, silent: [] };
+  for (const figure of document.querySelectorAll('figure.plot')) {
+    const svg = figure.querySelector('svg'), data = JSON.parse(figure.querySelector('script').textContent);
+    for (const panel of data.panels) {
+      const r = svg.getBoundingClientRect(), k = r.width / Number(svg.getAttribute('width')), b = panel.box;
+      const where = { clientX: r.left + k * (b[0] + b[1]) / 2, clientY: r.top + k * (b[2] + b[3]) / 2 };
+      svg.dispatchEvent(new PointerEvent('pointermove', { bubbles: true, pointerType: 'mouse', ...where }));
+      const tip = document.querySelector('.tip');
+      out.plots += 1;
+      if (!tip || tip.hidden || !/= .*\\d/.test(tip.textContent)) out.silent.push(figure.id);
+      out.said = tip && tip.textContent;
+    }
+  }
+  const plot = document.querySelector('figure.plot');
+  if (plot) {
+    const whole = plot.querySelector('svg').getAttribute('viewBox');
+    plot.querySelector('.zoom button:last-child')?.click();
+    out.zoomed = plot.querySelector('svg').getAttribute('viewBox') !== whole;
+  }
+  document.getElementById('theme').click();
+  out.switched = paper();
+  parent.postMessage(out, '*');
+});</script>";
+
+fn chromium() -> Option<&'static str> {
+    let starts = |name: &&str| {
+        let asked = std::process::Command::new(name).arg("--version").output();
+        asked.is_ok_and(|o| o.status.success())
+    };
+    ["chromium", "chromium-browser", "google-chrome"]
+        .into_iter()
+        .find(|n| starts(n))
+}
+
+/// What the browser says of each of the pages (name and text), at both widths, by day and by night.
+fn shown(browser: &str, folder: &Path, pages: &[(&str, String)]) -> Vec<Value> {
+    let mut frames = String::new();
+    for (page, text) in pages {
+        let late = LATE.replace("NAME", &format!("'{page}'"));
+        let text =
+            text.replacen("<head>", &format!("<head>{EARLY}"), 1)
+                .replacen("</body>", &format!("{late}</body>"), 1);
+        std::fs::write(folder.join(format!("{page}.html")), text).expect("written");
+        for width in [1280, 390] {
+            for scheme in ["light", "dark"] {
+                frames.push_str(&format!(
+                    "<iframe src=\"{page}.html\" width=\"{width}\" height=\"800\" style=\"border: 0; color-scheme: {scheme}\"></iframe>\n"
+                ));
+            }
+        }
+    }
+    let harness = format!(
+        "<!doctype html><meta charset=\"utf-8\"><pre id=\"all\"></pre><script>const all = [];
+         addEventListener('message', e => {{ all.push(e.data);
+         document.getElementById('all').textContent = 'BEGIN' + JSON.stringify(all).replace(/</g, ' ') + 'END'; }});</script>{frames}"
+    );
+    std::fs::write(folder.join("harness.html"), harness).expect("written");
+    let profile = folder.join("profile");
+    let output = std::process::Command::new(browser)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+        ])
+        .args([
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ])
+        .args(["--window-size=1400,900", "--virtual-time-budget=20000", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", profile.display()))
+        .arg(format!("file://{}", folder.join("harness.html").display()))
+        .output()
+        .expect("the browser starts");
+    let page = String::from_utf8_lossy(&output.stdout).into_owned();
+    let said = page
+        .split("<pre id=\"all\">BEGIN")
+        .nth(1)
+        .and_then(|t| t.split("END").next());
+    let said = said.unwrap_or_else(|| panic!("{page}\n{}", String::from_utf8_lossy(&output.stderr)));
+    let plain = said.replace("&gt;", ">").replace("&amp;", "&").replace("&nbsp;", " ");
+    serde_json::from_str(&plain).unwrap_or_else(|e| panic!("{e}: {plain}"))
+}
+
+#[test]
+fn pages_fit_and_speak_in_a_browser() {
+    let Some(browser) = chromium() else {
+        println!("skipped: no Chromium here");
+        return;
+    };
+    let folder = scratch();
+    let at = folder.path();
+    for name in ["growth", "cournot"] {
+        std::fs::copy(model(name), at.join(format!("{name}.econ"))).expect("copied");
+    }
+    done(at, "solve growth.econ --out solved");
+    done(at, "irf solved --out irf --histories 20");
+    done(at, "simulate growth.econ --policy solved --out simulated");
+    done(at, "solve cournot.econ --out equilibrium");
+    let names = ["solved", "irf", "simulated", "equilibrium"];
+    let mut pages: Vec<(&str, String)> = names
+        .iter()
+        .map(|n| (*n, read(at.join(n).join("report.html"))))
+        .collect();
+    // The judge is judged: pages with a fault must be seen to have it.
+    let solved = pages[0].1.clone();
+    for (name, right, wrong) in [
+        ("wide", "overflow-x: auto;", ""),
+        ("silent", "'pointermove'", "'pointermoved'"),
+        ("wrong", "'use strict';", "'use strict'; noSuchThing();"),
+    ] {
+        assert!(solved.contains(right), "{right}");
+        pages.push((name, solved.replace(right, wrong)));
+    }
+    let all = shown(browser, at, &pages);
+    assert_eq!(all.len(), 4 * pages.len(), "{all:?}");
+    let (planted, all): (Vec<Value>, Vec<Value>) = all.into_iter().partition(|o| {
+        let name = o["name"].as_str().expect("a name");
+        !names.contains(&name)
+    });
+    let seen = |name: &str, f: &dyn Fn(&Value) -> bool| planted.iter().any(|o| o["name"] == name && f(o));
+    assert!(
+        seen("wide", &|o| o["over"].as_f64() > o["width"].as_f64()),
+        "{planted:?}"
+    );
+    assert!(seen("silent", &|o| o["silent"] != serde_json::json!([])), "{planted:?}");
+    assert!(seen("wrong", &|o| o["wrong"] != serde_json::json!([])), "{planted:?}");
+    for one in &all {
+        assert!(one["over"].as_f64() <= one["width"].as_f64(), "{one}");
+        assert_eq!(one["wrong"], serde_json::json!([]), "{one}");
+        assert_eq!(one["silent"], serde_json::json!([]), "{one}");
+        assert!(one["plots"] == 0 || one["zoomed"] == true, "{one}");
+        let night = "rgb(20, 20, 20)";
+        let (paper, other) = if one["dark"] == true {
+            (night, "rgb(255, 255, 255)")
+        } else {
+            ("rgb(255, 255, 255)", night)
+        };
+        assert_eq!(
+            (&one["paper"], &one["switched"]),
+            (&paper.into(), &other.into()),
+            "{one}"
+        );
+    }
+    let count = |f: &dyn Fn(&&Value) -> bool| all.iter().filter(f).count();
+    assert_eq!(count(&|o| o["dark"] == true), all.len() / 2);
+    assert_eq!(count(&|o| o["width"] == 390), all.len() / 2);
+    assert!(count(&|o| o["plots"].as_u64() > Some(2)) >= 8, "{all:?}");
+}

@@ -489,6 +489,33 @@ fn members_without_a_continuum_are_refused_for_that_reason() {
     }
 }
 
+/// `--method` takes the place of the file's method, and of the settings that belong to it; those of the command line still have to count.
+#[test]
+fn settings_of_the_method_in_the_file_do_not_stand_against_another_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), "plain.econ", SAVER);
+    put(
+        folder.path(),
+        "m.econ",
+        &format!("{SAVER}\nsolve {{ policy_tolerance = 1e-7 }}\n"),
+    );
+    let (exit, codes, text) = run(folder.path(), "solve m.econ --method time_iteration --out by");
+    assert_eq!((exit, codes), (0, vec!["W0825".to_string()]), "{text}");
+    assert_eq!(
+        run(folder.path(), "solve plain.econ --method time_iteration --out plain").0,
+        0
+    );
+    let table = |run: &str| std::fs::read(folder.path().join(run).join("solution.csv")).expect("a table");
+    assert!(table("by") == table("plain"), "the setting was read");
+    let (exit, codes, text) = run(
+        folder.path(),
+        "solve plain.econ --method time_iteration --set policy_tolerance=1e-7",
+    );
+    assert!((exit, codes.contains(&"E0808".to_string())) == (2, true), "{text}");
+    let (exit, _, text) = run(folder.path(), "solve m.econ --method all --out all");
+    assert!(exit == 0 && !text.contains("E0808"), "{text}");
+}
+
 /// `--other-parameters` is about a run of another economy, and concepts are about who decides.
 #[test]
 fn flags_that_change_nothing_are_refused_with_the_run_at_hand() {

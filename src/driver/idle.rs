@@ -5,11 +5,16 @@ use crate::diag::Diagnostic;
 use crate::solve::equilibrium::EquilibriumMethod;
 use crate::solve::methods::{self, Any};
 
-/// Settings that have no effect with a method that reads `keys`: an error for those of another method, a warning for those that a horizon makes idle.
+/// Settings that have no effect with a method that reads `keys`: an error for those of another method, a warning for those that a horizon makes idle, and
+/// for those of the file where the method was `asked` for beside it (`--method`).
 ///
 /// # Errors
 /// E0808.
-pub(super) fn unread(model: &Model, method: &str, keys: &[&str]) -> Result<Option<Diagnostic>, Diagnostic> {
+pub(super) fn unread(
+    model: &Model,
+    (method, keys): (&str, &[&str]),
+    asked: bool,
+) -> Result<Option<Diagnostic>, Diagnostic> {
     let Some(settings) = model.solve_settings() else {
         return Ok(None);
     };
@@ -35,6 +40,15 @@ pub(super) fn unread(model: &Model, method: &str, keys: &[&str]) -> Result<Optio
                 Any::One(m) => format!("`method = {}`", m.name()),
             })
             .collect();
+        let of_the_file = span.file < crate::check::TYPED;
+        if asked && of_the_file {
+            let headline = format!("`{key}` has no effect with `--method {method}`");
+            return Ok(Some(
+                Diagnostic::warning("W0825", headline)
+                    .at(*span, "this method does not read it")
+                    .note(format!("it is read by {}", readers.join(" or "))),
+            ));
+        }
         let d = Diagnostic::error("E0808", format!("`{key}` has no effect with `method = {method}`"));
         return Err(d
             .at(*span, "nothing reads this")

@@ -45,7 +45,7 @@ pub(super) fn solve(
 ) -> Result<Solved, Vec<Diagnostic>> {
     if let Some(name) = by_name {
         let method = methods::named(name).map_err(|d| vec![d])?;
-        unread(model, method.name(), method.keys()).map_err(|d| vec![d])?;
+        unread(model, (method.name(), method.keys()), options.method.is_some()).map_err(|d| vec![d])?;
     }
     let mut rounds = Rounds::of(model, by_name, options);
     rounds.resume(progress);
@@ -169,7 +169,11 @@ impl<'a> Rounds<'a> {
     fn round(&mut self, progress: &mut dyn Watch) -> Result<(), End> {
         let problem = self.problem()?;
         let method = methods::choose(self.by_name, &Structure::of(problem.spec()))?;
-        let idle = unread(self.model, method.name(), method.keys())?;
+        let idle = unread(
+            self.model,
+            (method.name(), method.keys()),
+            self.options.method.is_some(),
+        )?;
         let mut solution = match self.found.take() {
             Some(solution) => solution,
             None => self.solved(method, &problem, progress)?,

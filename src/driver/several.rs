@@ -22,10 +22,11 @@ pub(super) fn solve(
     options: &Request,
     progress: &mut dyn Watch,
 ) -> Result<Solved, Vec<Diagnostic>> {
-    unread(model, method.name(), method.keys()).map_err(|d| vec![d])?;
+    let idle = unread(model, (method.name(), method.keys()), options.method.is_some()).map_err(|d| vec![d])?;
     unjudged(model, method).map_err(|d| vec![d])?;
     let found = equilibrium::find(economy, method, options.seed, progress);
     let (mut found, hidden) = found.map_err(|errors| unclear::with_the_market(model, errors))?;
+    found.solution.record.warnings.extend(idle);
     let certificate = verify::equilibrium::judge(model, economy, &mut found, options.seed, progress)?;
     Ok(Solved {
         solution: found.solution,

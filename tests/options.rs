@@ -497,7 +497,7 @@ fn settings_of_the_method_in_the_file_do_not_stand_against_another_one() {
     put(
         folder.path(),
         "m.econ",
-        &format!("{SAVER}\nsolve {{ policy_tolerance = 1e-7 }}\n"),
+        &SAVER.replace("grid.k = log(60)", "grid.k = log(60); policy_tolerance = 1e-7"),
     );
     let (exit, codes, text) = run(folder.path(), "solve m.econ --method time_iteration --out by");
     assert_eq!((exit, codes), (0, vec!["W0825".to_string()]), "{text}");

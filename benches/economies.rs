@@ -15,6 +15,7 @@
 use econc::check::Model;
 use econc::driver::{self, Solved};
 use econc::env::cast::Behaviour;
+use econc::env::decide::Decide;
 use econc::env::simulate::{self, Simulation};
 use econc::learn::Policy;
 use econc::learn::plan::{self, Asked, Planned};
@@ -105,7 +106,7 @@ fn monopolist(learners: &[&str], seeds: u64) {
             })
             .collect();
         let seconds = start.elapsed().as_secs_f64() / seeds as f64;
-        let refs: Vec<(u64, &Policy)> = policies.iter().map(|(s, p)| (*s, p)).collect();
+        let refs: Vec<(u64, &dyn Decide)> = policies.iter().map(|(s, p)| (*s, p as &dyn Decide)).collect();
         let verdict = judge.verdict(&refs, 1).unwrap_or_else(|d| panic!("{d:?}"));
         let distances: Vec<f64> = verdict.seeds.iter().map(|s| s.distances[0].max).collect();
         let step = verdict.seeds[0].distances[0].step;

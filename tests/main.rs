@@ -28,6 +28,7 @@ mod kept;
 mod kinked_draws;
 mod learning;
 mod mistakes;
+mod mixed_conduct;
 mod models;
 mod models_solve;
 mod modules;

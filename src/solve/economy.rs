@@ -8,6 +8,7 @@
 //! (`solve { given.r = 0.03 }`, [`stated`]) is a number to everybody: then the problem of one is a problem of its own.
 
 mod independent;
+pub mod mixed;
 pub mod stated;
 pub mod taker;
 
@@ -227,6 +228,9 @@ impl<'m> Economy<'m> {
             .iter()
             .map(|s| if let Deciding::Each(n) = s.members { n } else { 0 })
             .sum();
+        if let Some(d) = mixed::refused(self) {
+            return Err(d);
+        }
         if meeting > 0 {
             return Err(match said {
                 Some(c) => cannot(format!("its concept is `{}`", c.word()))

@@ -22,7 +22,7 @@ use crate::diag::Diagnostic;
 use crate::graph::AxisKind;
 use crate::num::chebyshev::{Chebyshev, Range};
 use crate::solve::decision::{Decision, ProblemOptions};
-use crate::solve::economy::Economy;
+use crate::solve::economy::{Economy, mixed};
 use crate::solve::observed::Knows;
 use crate::solve::problem::{DecisionProblem, StateKind};
 use crate::solve::progress::{Control, Progress, Watch};
@@ -101,15 +101,8 @@ impl EquilibriumMethod for Joint {
         if states > NODES.len() {
             return Err(format!("{states} states are more than {}", NODES.len()));
         }
-        let several = economy.seats.len() > 1
-            || economy
-                .seats
-                .iter()
-                .any(|s| matches!(s.members, crate::solve::economy::Deciding::Each(n) if n > 1));
-        let takes = economy.seats.iter().any(|s| !s.takes.is_empty());
-        let unlike = economy.seats.iter().any(|s| s.takes != economy.seats[0].takes);
-        if several && (unlike || takes && economy.concept != Concept::Competitive) {
-            return Err("with states all take prices as given or nobody does: write `concept = competitive` or `concept = nash` for all, without a `competitive` market; games without states mix them".into());
+        if mixed::is(economy) {
+            return Err(mixed::WHY.into());
         }
         Ok(())
     }

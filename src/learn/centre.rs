@@ -6,6 +6,11 @@
 //! common random numbers, compared by the discounted reward, with the mean of the last quarter standing for what follows. The
 //! policy's zero is then moved there by `a -> (a + c) / (1 + c a)`, which maps [-1, 1] onto itself and shifts `atanh a` by `atanh c`:
 //! near an end of the bounds steps become small in proportion to the room that is left.
+//!
+//! Where several members share the policy, a constant that is best if all move together is a cartel's. There one member tries while the
+//! others stay where they are (`deviations.rs`).
+
+mod deviations;
 
 use super::options::word_option;
 use crate::env::{Game, VectorEnvironment};
@@ -53,32 +58,47 @@ pub fn place(centre: &[f32], actions: &mut [f32]) {
     }
 }
 
-/// The best constant for the continuous dimensions of `env`, one number per dimension in (-1, 1), and the environment
-/// steps spent. The constant is empty where there are no such dimensions, where it is not clearly better than the
-/// middle of the bounds, or where `most` steps are too few for a search.
-pub fn of(first: FirstPolicy, env: &mut dyn Game, seed: u64, most: u64) -> (Vec<f32>, u64) {
+/// What a search of constants has found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct First {
+    /// The constant, one number per dimension in (-1, 1). Empty where there are no such dimensions, where it is not clearly better than
+    /// the middle of the bounds, or where the steps were too few for a search.
+    pub constant: Vec<f32>,
+    /// Environment steps spent.
+    pub steps: u64,
+    /// What is to be said of it.
+    pub said: Option<String>,
+}
+
+/// The best constant for the continuous dimensions of `env`, found in at most about `most` steps. Where several members share it: a
+/// constant to which one member's best reply is the same constant.
+pub fn of(first: FirstPolicy, env: &mut dyn Game, seed: u64, most: u64) -> First {
     let dims = env.action_space().continuous;
     if first == FirstPolicy::Middle || dims == 0 || !env.action_space().discrete.is_empty() {
-        return (Vec::new(), 0);
+        return First::default();
     }
     let mut trial = Trial::new(env, seed, most);
     if trial.periods < FEWEST {
-        return (Vec::new(), 0);
+        return First::default();
     }
-    let mut rng = Stream::new(seed, 6);
+    if trial.members > 1 {
+        return deviations::search(&mut trial, dims, most);
+    }
+    let (constant, steps) = alone(&mut trial, dims);
+    First {
+        constant,
+        steps,
+        said: None,
+    }
+}
+
+/// The best constant of one decision maker, and the steps spent.
+fn alone(trial: &mut Trial<'_>, dims: usize) -> (Vec<f32>, u64) {
+    let mut rng = Stream::new(trial.seed, 6);
     let mut mean = vec![0.0f64; dims];
     let mut sd = vec![1.2f64; dims];
     for round in 0..ROUNDS {
-        // Evenly spread draws of each dimension, shuffled against one another.
-        let mut candidates = vec![vec![0.0f64; dims]; CANDIDATES];
-        for j in 0..dims {
-            let mut cells: Vec<usize> = (0..CANDIDATES).collect();
-            rand::seq::SliceRandom::shuffle(&mut cells[..], &mut rng);
-            for (candidate, cell) in candidates.iter_mut().zip(cells) {
-                let u = (cell as f64 + rng.random::<f64>()) / CANDIDATES as f64;
-                candidate[j] = mean[j] + sd[j] * crate::num::normal::quantile(u.clamp(1e-6, 1.0 - 1e-6));
-            }
-        }
+        let candidates = drawn(&mut rng, &mean, &sd);
         let values = trial.values(&candidates, round as u64);
         if trial.broken {
             // A constant was played at which a reward is no number: so will any policy around it be.
@@ -97,21 +117,43 @@ pub fn of(first: FirstPolicy, env: &mut dyn Game, seed: u64, most: u64) -> (Vec<
             sd[j] = of(&|x| (x - centre).powi(2)).sqrt().max(0.02);
         }
     }
-    let constant: Vec<f32> = mean
-        .iter()
-        .map(|u| (u.tanh() as f32).clamp(-FURTHEST, FURTHEST))
-        .collect();
+    let constant = bounded(&mean);
     let better = trial.clearly_better(&mean, &vec![0.0; dims], ROUNDS as u64);
     (if better { constant } else { Vec::new() }, trial.steps)
 }
 
-/// Steps of a training, at least, with which constants are tried: a tenth of them goes to the tries.
-pub fn least_steps(worlds: usize, members: usize) -> u64 {
-    10 * (FEWEST * plays(worlds.max(1)) * worlds.max(1) * members.max(1)) as u64
+/// Candidates around `mean`: evenly spread draws of each dimension, shuffled against one another; `[candidate][dimension]`.
+fn drawn(rng: &mut Stream, mean: &[f64], sd: &[f64]) -> Vec<Vec<f64>> {
+    let mut candidates = vec![vec![0.0f64; mean.len()]; CANDIDATES];
+    for j in 0..mean.len() {
+        let mut cells: Vec<usize> = (0..CANDIDATES).collect();
+        rand::seq::SliceRandom::shuffle(&mut cells[..], rng);
+        for (candidate, cell) in candidates.iter_mut().zip(cells) {
+            let u = (cell as f64 + rng.random::<f64>()) / CANDIDATES as f64;
+            candidate[j] = mean[j] + sd[j] * crate::num::normal::quantile(u.clamp(1e-6, 1.0 - 1e-6));
+        }
+    }
+    candidates
 }
 
-/// Times that all worlds play a constant.
-fn plays(worlds: usize) -> usize {
+/// The constant in (-1, 1) that stands for `mean`.
+fn bounded(mean: &[f64]) -> Vec<f32> {
+    mean.iter()
+        .map(|u| (u.tanh() as f32).clamp(-FURTHEST, FURTHEST))
+        .collect()
+}
+
+/// Steps of a training, at least, with which constants are tried: a tenth of them goes to the tries.
+pub fn least_steps(worlds: usize, members: usize) -> u64 {
+    let (worlds, members) = (worlds.max(1), members.max(1));
+    10 * (FEWEST * plays(worlds, members) * worlds * members) as u64
+}
+
+/// Times that all worlds play constants, at least.
+fn plays(worlds: usize, members: usize) -> usize {
+    if members > 1 {
+        return deviations::plays(worlds, members);
+    }
     ROUNDS * TRIES.div_ceil(worlds) + 2 * FINAL.div_ceil(worlds)
 }
 
@@ -139,7 +181,7 @@ impl<'a> Trial<'a> {
             PERIODS
         };
         let turns = TRIES.div_ceil(worlds);
-        let plays = plays(worlds);
+        let plays = plays(worlds, members);
         Trial {
             seed,
             members,
@@ -165,31 +207,7 @@ impl<'a> Trial<'a> {
             let got = self.play(&chosen, round);
             plays.extend(got.into_iter().enumerate().map(|(w, v)| (which(w), w, v)));
         }
-        // A world's start is better or worse for all candidates alike.
-        let mut start = vec![(0.0, 0.0); self.worlds];
-        for (_, w, v) in plays.iter().filter(|p| p.2.is_finite()) {
-            start[*w] = (start[*w].0 + v, start[*w].1 + 1.0);
-        }
-        let overall = start.iter().map(|s| s.0).sum::<f64>() / start.iter().map(|s| s.1).sum::<f64>().max(1.0);
-        let enough = turns >= n.min(8);
-        let mut out = vec![(0.0, 0.0); n];
-        for (k, w, v) in plays {
-            let level = if enough {
-                start[w].0 / start[w].1.max(1.0)
-            } else {
-                overall
-            };
-            out[k] = (out[k].0 + v - level, out[k].1 + 1.0);
-        }
-        out.into_iter()
-            .map(|(sum, count)| {
-                if sum.is_nan() {
-                    f64::NEG_INFINITY
-                } else {
-                    sum / f64::max(count, 1.0)
-                }
-            })
-            .collect()
+        averaged(&plays, self.worlds, n, turns >= n.min(8))
     }
 
     /// Whether `a` is worth more than `b` in the same worlds, by more than twice the standard error of the difference.
@@ -198,33 +216,35 @@ impl<'a> Trial<'a> {
         for turn in 0..FINAL.div_ceil(self.worlds) as u64 {
             let mine = self.play(&vec![a; self.worlds], round + turn);
             let other = self.play(&vec![b; self.worlds], round + turn);
-            // Where the other fails outright there is nothing to measure.
-            gaps.extend(
-                mine.iter()
-                    .zip(&other)
-                    .map(|(x, y)| match (x.is_finite(), y.is_finite()) {
-                        (true, true) => x - y,
-                        (true, false) => f64::MAX.sqrt(),
-                        (false, _) => f64::NAN,
-                    }),
-            );
+            gaps.extend(mine.iter().zip(&other).map(|(x, y)| gap(*x, *y)));
         }
-        let n = gaps.len() as f64;
-        let mean = gaps.iter().sum::<f64>() / n;
-        let variance = gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-        mean > 2.0 * (variance / n).sqrt()
+        clearly_positive(&gaps)
     }
 
     /// Discounted reward of a constant in each world, the mean over its members.
     fn play(&mut self, constants: &[&[f64]], round: u64) -> Vec<f64> {
+        let members = self.members;
+        let all: Vec<&[f64]> = constants
+            .iter()
+            .flat_map(|c| std::iter::repeat_n(*c, members))
+            .collect();
+        let total = self.play_each(&all, round);
+        total
+            .chunks_exact(members)
+            .map(|m| {
+                let mean = m.iter().sum::<f64>() / members as f64;
+                if mean.is_nan() { f64::NEG_INFINITY } else { mean }
+            })
+            .collect()
+    }
+
+    /// Discounted reward of every slot, each with a constant of its own: one number per slot, NaN where a reward is none.
+    fn play_each(&mut self, constants: &[&[f64]], round: u64) -> Vec<f64> {
         let slots = self.worlds * self.members;
-        let dims = constants.first().map_or(0, |c| c.len());
-        let mut actions = Vec::with_capacity(slots * dims);
-        for constant in constants {
-            for _ in 0..self.members {
-                actions.extend(constant.iter().map(|u| u.tanh() as f32));
-            }
-        }
+        let actions: Vec<f32> = constants
+            .iter()
+            .flat_map(|c| c.iter().map(|u| u.tanh() as f32))
+            .collect();
         // All turns of a round see the same worlds.
         self.env.reset(Key::new(self.seed, 7).bits(round, 0));
         let discount = f64::from(self.env.discount());
@@ -265,12 +285,52 @@ impl<'a> Trial<'a> {
             }
         }
         total
-            .chunks_exact(self.members)
-            .map(|m| {
-                let mean = m.iter().sum::<f64>() / self.members as f64;
-                if mean.is_nan() { f64::NEG_INFINITY } else { mean }
-            })
-            .collect()
+    }
+}
+
+/// What each of `n` candidates is worth: the mean over its plays (candidate, world, value), less the mean of all candidates in the same
+/// world if there are `enough` plays of each world.
+fn averaged(plays: &[(usize, usize, f64)], worlds: usize, n: usize, enough: bool) -> Vec<f64> {
+    // A world's start is better or worse for all candidates alike.
+    let mut start = vec![(0.0, 0.0); worlds];
+    for (_, w, v) in plays.iter().filter(|p| p.2.is_finite()) {
+        start[*w] = (start[*w].0 + v, start[*w].1 + 1.0);
+    }
+    let overall = start.iter().map(|s| s.0).sum::<f64>() / start.iter().map(|s| s.1).sum::<f64>().max(1.0);
+    let mut out = vec![(0.0, 0.0); n];
+    for (k, w, v) in plays {
+        let level = if enough {
+            start[*w].0 / start[*w].1.max(1.0)
+        } else {
+            overall
+        };
+        out[*k] = (out[*k].0 + v - level, out[*k].1 + 1.0);
+    }
+    out.into_iter()
+        .map(|(sum, count)| {
+            if sum.is_nan() {
+                f64::NEG_INFINITY
+            } else {
+                sum / f64::max(count, 1.0)
+            }
+        })
+        .collect()
+}
+
+/// Whether gaps are positive on average, by more than twice the standard error of the mean.
+fn clearly_positive(gaps: &[f64]) -> bool {
+    let n = gaps.len() as f64;
+    let mean = gaps.iter().sum::<f64>() / n;
+    let variance = gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+    mean > 2.0 * (variance / n).sqrt()
+}
+
+/// What one play of `x` is worth more than one of `y`. Where the other fails outright there is nothing to measure.
+fn gap(x: f64, y: f64) -> f64 {
+    match (x.is_finite(), y.is_finite()) {
+        (true, true) => x - y,
+        (true, false) => f64::MAX.sqrt(),
+        (false, _) => f64::NAN,
     }
 }
 
@@ -285,20 +345,19 @@ mod tests {
         let best = Growth::default().optimal_share();
         for slots in [4, 64] {
             let mut env = Copies::new(Growth::default(), slots, 200);
-            let (centre, steps) = of(FirstPolicy::Constant, &mut env, 3, 1_000_000);
-            let share = 0.5 * (f64::from(centre[0]) + 1.0);
+            let found = of(FirstPolicy::Constant, &mut env, 3, 1_000_000);
+            let share = 0.5 * (f64::from(found.constant[0]) + 1.0);
             assert!((share - best).abs() < 0.03, "{share} against {best}");
-            assert!(steps > 0);
+            assert!(found.steps > 0);
         }
     }
 
     #[test]
     fn a_constant_that_is_no_better_than_the_middle_is_not_taken() {
         let mut env = Copies::new(Pendulum::default(), 16, 200);
-        let (centre, _) = of(FirstPolicy::Constant, &mut env, 1, 1_000_000);
-        assert!(centre.iter().all(|c| c.abs() < 0.995), "{centre:?}");
-        let (middle, none) = of(FirstPolicy::Middle, &mut env, 1, 1_000_000);
-        assert!(middle.is_empty() && none == 0);
+        let found = of(FirstPolicy::Constant, &mut env, 1, 1_000_000);
+        assert!(found.constant.iter().all(|c| c.abs() < 0.995), "{found:?}");
+        assert_eq!(of(FirstPolicy::Middle, &mut env, 1, 1_000_000), First::default());
     }
 
     #[test]

@@ -21,7 +21,8 @@ pub mod dqn;
 pub mod entry;
 pub mod export;
 mod footprint;
-pub mod idle;
+mod held;
+mod idle;
 pub mod measure;
 pub mod methods;
 pub mod nets;
@@ -163,12 +164,12 @@ pub trait Learner: Send {
     /// Its name, as in `train ppo`.
     fn method(&self) -> &'static str;
     /// Warm start: tries things out before the first period, alone at the only seat of a game that the caller then resets. Nothing by
-    /// default.
+    /// default. Can be done again, from where it then stands. Returns what is to be said of it.
     ///
     /// # Errors
     /// [`LearnError::NotFinite`].
-    fn warm_start(&mut self, _trial: &mut dyn Game, _seed: u64) -> Result<(), LearnError> {
-        Ok(())
+    fn warm_start(&mut self, _trial: &mut dyn Game, _seed: u64) -> Result<Option<String>, LearnError> {
+        Ok(None)
     }
     /// Chooses an action for every slot from what it sees.
     ///

@@ -141,10 +141,12 @@ impl ActorCritic {
     }
 
     /// Warm start: moves zero of the policy to the best constant that trying finds, if the options ask for it.
-    pub fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) {
+    /// Returns what is to be said of it.
+    pub fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) -> Option<String> {
         let (first, most) = self.first_policy;
-        let (centre, tried) = centre::of(first, trial, seed, most);
-        (self.centre, self.steps) = (centre, self.steps + tried);
+        let found = centre::of(first, trial, seed, most);
+        (self.centre, self.steps) = (found.constant, self.steps + found.steps);
+        found.said
     }
 
     /// Draws actions, and remembers them with the observations.

@@ -128,15 +128,15 @@ pub fn until_closed_or(
 }
 
 /// Warm start at the only seat of a game, before the first round: the learner tries out what it starts from, and the game restarts
-/// from `seed`.
+/// from `seed`. Returns what is to be said of the tries.
 ///
 /// # Errors
 /// Those of [`Learner::warm_start`].
-pub fn begin(learner: &mut dyn Learner, game: &mut dyn Game, seed: u64) -> Result<(), LearnError> {
-    learner.warm_start(game, seed)?;
+pub fn begin(learner: &mut dyn Learner, game: &mut dyn Game, seed: u64) -> Result<Option<String>, LearnError> {
+    let said = learner.warm_start(game, seed)?;
     game.reset(seed);
     let _ = game.take_returns(0);
-    Ok(())
+    Ok(said)
 }
 
 /// One round of a learner at the only seat of a game (always the same one).

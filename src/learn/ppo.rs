@@ -271,9 +271,8 @@ mod learner {
             PpoOptions::METHOD
         }
 
-        fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) -> Result<(), LearnError> {
-            self.agent.warm_start(trial, seed);
-            Ok(())
+        fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) -> Result<Option<String>, LearnError> {
+            Ok(self.agent.warm_start(trial, seed))
         }
 
         fn act(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {

@@ -408,12 +408,12 @@ impl Learner for QLearning {
         QLearningOptions::METHOD
     }
 
-    fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) -> Result<(), LearnError> {
+    fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) -> Result<Option<String>, LearnError> {
         if self.options.initial == Initial::RandomPlay {
             let fresh = self.random_play(trial, seed)?;
             self.set_initial(fresh)?;
         }
-        Ok(())
+        Ok(None)
     }
 
     fn act(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {

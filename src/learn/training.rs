@@ -7,6 +7,7 @@
 //! Several agents learn at once, each by a learner of its own that takes the others for a part of the world (independent learning).
 //! Whoever has used up its steps goes on by its policy, with the chance that is in it, until all have.
 
+use super::held::Held;
 use super::measure::{self, Length, Who};
 use super::methods::Method;
 use super::play::{self, FixedPlayer, Learning, Player, Players};
@@ -14,7 +15,6 @@ use super::{LearnError, Learner, Metrics, Numbers, Policy, PolicyMemory, decode,
 use crate::check::model::Model;
 use crate::diag::Diagnostic;
 use crate::env::Game;
-use crate::env::cast::Behaviour;
 use crate::env::vector::{GameOptions, Vectorised};
 use crate::num::random::Key;
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,7 @@ pub struct TrainingRecord {
     pub rows: Vec<Row>,
     /// The measurements, in order of steps: one entry per measurement.
     pub measured: Vec<Measured>,
-    /// The policy that measured best, and after how many steps it was so.
+    /// The policy that measured best, and after how many steps it was so. Where several learn, members or seats: the one last measured.
     pub best: Option<(u64, Policy)>,
     /// Ended before its steps were used up.
     pub stopped_early: bool,
@@ -95,6 +95,9 @@ pub struct TrainingRecord {
     pub outside: Vec<(String, u64, f64)>,
     /// What the last policy earns beside the best constant choice, once the run has ended.
     pub beside_constant: Option<BesideConstant>,
+    /// What is to be said of how the first policy was found.
+    #[serde(default)]
+    pub began: Option<String>,
 }
 
 /// The last policy beside a constant choice, in the worlds of every measurement.
@@ -203,18 +206,6 @@ fn seed_at(seat: usize, seed: u64) -> u64 {
     }
 }
 
-/// Worlds in which one of those who learn tries things out on its own: the others play at random.
-fn alone(model: &Model, worlds: &GameOptions, seat: usize) -> Result<Vectorised, Diagnostic> {
-    let mut own = worlds.clone();
-    for (i, sitting) in worlds.seats.iter().enumerate() {
-        if let (true, Some(name)) = (i != seat, &sitting.agent) {
-            own.others.agents.push((name.clone(), Behaviour::Random));
-        }
-    }
-    own.seats = vec![worlds.seats[seat].clone()];
-    Vectorised::new(model, &own)
-}
-
 impl Training {
     /// A run that has not begun.
     ///
@@ -231,21 +222,14 @@ impl Training {
                 ..plan.environment.clone()
             },
         )?;
-        let mut chairs = Vec::new();
+        let (mut chairs, mut learners) = (Vec::new(), Vec::new());
         for (seat, method) in plan.methods.iter().enumerate() {
             let own = seed_at(seat, seed);
-            let mut learner = method.learner(&env.seats()[seat], own).map_err(Diagnostic::from)?;
-            let tried = if plan.methods.len() == 1 {
-                begun(learner.as_mut(), &mut env, own)
-            } else {
-                begun(learner.as_mut(), &mut alone(model, &plan.environment, seat)?, own)
-            };
-            tried.map_err(|d| {
-                d.note(format!(
-                    "met by `{}` (seed {seed}) before its first update, while constant choices were tried",
-                    method.name()
-                ))
-            })?;
+            let learner = method.learner(&env.seats()[seat], own).map_err(Diagnostic::from)?;
+            learners.push(learner);
+        }
+        let begins = first_policies(plan, &mut learners, &mut env, seed)?;
+        for (learner, began) in learners.into_iter().zip(begins) {
             chairs.push(Chair {
                 course: Course {
                     record: TrainingRecord {
@@ -257,6 +241,7 @@ impl Training {
                         updates: 0,
                         outside: Vec::new(),
                         beside_constant: None,
+                        began,
                     },
                     window: Window::default(),
                     closed: learner.steps(),
@@ -265,12 +250,6 @@ impl Training {
                 learner,
                 standing: None,
             });
-        }
-        if chairs.len() > 1 {
-            env.reset(seed);
-            if let Some(why) = env.take_failure() {
-                return Err(why);
-            }
         }
         Ok(Training {
             plan: plan.clone(),
@@ -442,19 +421,27 @@ impl Training {
         measure::mean_returns(&policies.iter().collect::<Vec<_>>(), &mut self.judge, length)
     }
 
+    /// Whether several learn: members of one seat, or several seats.
+    fn is_game(&self) -> bool {
+        self.chairs.len() > 1 || self.env.seats()[0].members > 1
+    }
+
     /// Measures the learners at these seats, if there are any, against all others as they stand.
     fn measure(&mut self, seats: &[usize], distance: Option<&dyn Fn(&Policy) -> f64>) -> Result<(), Diagnostic> {
         if seats.is_empty() {
             return Ok(());
         }
         let returns = self.measurement()?;
+        let game = self.is_game();
         for seat in seats {
             let (episode_return, discounted) = returns[*seat];
             let chair = &mut self.chairs[*seat];
             let policy = chair.learner.policy();
             let (steps, done) = (chair.learner.steps(), chair.learner.is_done());
             let record = &mut chair.course.record;
-            if record.measured.iter().all(|m| discounted > m.discounted) {
+            // A return that all members earn together says nothing of what one of them could do better, and one that was earned against
+            // others who have since learned says nothing of now.
+            if game || record.measured.iter().all(|m| discounted > m.discounted) {
                 record.best = Some((steps, policy.clone()));
             }
             let measured = Measured {
@@ -467,8 +454,14 @@ impl Training {
                 Some(last) => *last = measured,
                 None => record.measured.push(measured),
             }
-            let best = record.best.as_ref().map_or(0, |b| b.0);
-            let since = record.measured.iter().filter(|m| m.steps > best).count();
+            // The first of the highest returns, which in a game need not be that of the policy called `best`.
+            let mut top = 0;
+            for (i, m) in record.measured.iter().enumerate() {
+                if m.discounted > record.measured[top].discounted {
+                    top = i;
+                }
+            }
+            let since = record.measured.len().saturating_sub(top + 1);
             record.stopped_early = !done
                 && (self.plan.stop_return.is_some_and(|r| episode_return >= r)
                     || self.plan.patience.is_some_and(|p| since >= p));
@@ -647,15 +640,69 @@ const MOST_CONSTANTS: usize = 64;
 const SCANNED: usize = 3;
 const POINTS: usize = 13;
 
-/// Lets a learner try things out on its own, and starts its worlds anew.
+/// How often those who learn look in turn for a constant, each with the others at theirs.
+const PASSES: usize = 3;
+/// A constant that moved by more in the last pass has not settled (in units of `atanh`).
+const MOVED: f32 = 0.15;
+
+/// Lets the learners try things out, and starts their worlds anew. Returns what is to be said of it, by seat. Several do it one after the
+/// other, the others at the constants they then have (at random before they have one).
 ///
 /// # Errors
-/// What stopped the worlds, or the learner.
-fn begun(learner: &mut dyn Learner, game: &mut Vectorised, seed: u64) -> Result<(), Diagnostic> {
-    let begun = play::begin(learner, game, seed);
-    match game.take_failure() {
+/// What stopped the worlds, or a learner.
+fn first_policies(
+    plan: &Plan,
+    learners: &mut [Box<dyn Learner>],
+    env: &mut Vectorised,
+    seed: u64,
+) -> Result<Vec<Option<String>>, Diagnostic> {
+    let blamed = |seat: usize, d: Diagnostic| {
+        d.note(format!(
+            "met by `{}` (seed {seed}) before its first update, while constant choices were tried",
+            plan.methods[seat].name()
+        ))
+    };
+    let ended = |env: &mut Vectorised, done: Result<Option<String>, LearnError>| match env.take_failure() {
         Some(why) => Err(why),
-        None => begun.map_err(Diagnostic::from),
+        None => done.map_err(Diagnostic::from),
+    };
+    if let [only] = learners {
+        let done = play::begin(only.as_mut(), env, seed);
+        return ended(env, done).map(|said| vec![said]).map_err(|d| blamed(0, d));
+    }
+    let spaces: Vec<_> = env.seats().iter().map(|s| s.space.clone()).collect();
+    let constant = |seat: usize| spaces[seat].continuous > 0 && spaces[seat].discrete.is_empty();
+    let passes = match (0..spaces.len()).filter(|s| constant(*s)).count() {
+        0 | 1 => 1,
+        _ => PASSES,
+    };
+    let mut constants: Vec<Option<Vec<f32>>> = vec![None; learners.len()];
+    let mut said = vec![None; learners.len()];
+    for pass in 0..passes {
+        let last = pass + 1 == passes;
+        for (seat, learner) in learners.iter_mut().enumerate().filter(|(s, _)| last || constant(*s)) {
+            let done = learner.warm_start(&mut Held::new(env, seat, &constants), seed_at(seat, seed));
+            said[seat] = ended(env, done).map_err(|d| blamed(seat, d))?;
+            if !constant(seat) {
+                continue;
+            }
+            let mut found = learner.policy().centre;
+            found.resize(spaces[seat].continuous, 0.0);
+            let before = constants[seat].replace(found.clone());
+            let moved = |b: Vec<f32>| b.iter().zip(&found).any(|(b, f)| (b.atanh() - f.atanh()).abs() > MOVED);
+            if last && passes > 1 && before.is_some_and(moved) && said[seat].is_none() {
+                said[seat] = Some(
+                    "its best constant still moved with those of the others when the search ended: learning starts at the last one"
+                        .into(),
+                );
+            }
+        }
+    }
+    env.reset(seed);
+    (0..learners.len()).for_each(|seat| drop(env.take_returns(seat)));
+    match env.take_failure() {
+        Some(why) => Err(why),
+        None => Ok(said),
     }
 }
 

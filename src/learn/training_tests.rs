@@ -151,3 +151,96 @@ fn learners_at_different_seats_draw_differently_and_options_reach_their_agent() 
     };
     assert_eq!(refused(&model, &stranger), "E0927");
 }
+
+/// The constants at which the learners of `text` begin, in [-1, 1].
+fn begins(text: &str, agents: &[&str], options: &[(&str, &str)], seed: u64) -> (Vec<Vec<f32>>, Vec<Option<String>>) {
+    let (model, diagnostics) = crate::compile(text, &crate::Options::default());
+    let model = model.unwrap_or_else(|| panic!("{diagnostics:?}"));
+    let asked = Asked {
+        method: Some("ppo".into()),
+        options: options.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
+        agents: agents.iter().map(|a| (*a).into()).collect(),
+        ..Asked::default()
+    };
+    let training = Training::new(&model, &planned(&model, &asked).plan, seed).unwrap_or_else(|d| panic!("{d:?}"));
+    let centres = training.chairs.iter().map(|c| c.learner.policy().centre).collect();
+    (centres, training.records().map(|r| r.began.clone()).collect())
+}
+
+/// Cournot's firms: each chooses from 0 to 100, and `9 / (n + 1)` is the equilibrium.
+fn firms(n: usize) -> String {
+    format!(
+        "model firms\nuse std.markets.{{cournot}}\n\
+         agent firm[{n}] {{ action q in [0, 100]; reward (p - 1) * q }}\n\
+         market goods = cournot(a: 10, b: 1) among firm(q: q)\n"
+    )
+}
+
+#[test]
+fn members_begin_where_no_member_gains_by_another_constant() {
+    for n in [2, 3, 10, 100] {
+        for seed in [1, 2, 3] {
+            let (centres, said) = begins(&firms(n), &["firm"], &[("steps", "10000000"), ("worlds", "16")], seed);
+            let q = 50.0 * (f64::from(centres[0][0]) + 1.0);
+            let nash = 9.0 / (n as f64 + 1.0);
+            assert!(
+                (q / nash - 1.0).abs() < 0.05,
+                "{n} firms, seed {seed}: {q} and not {nash}"
+            );
+            assert_eq!(said, [None], "{n} firms, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn kinds_begin_where_neither_gains_by_another_constant() {
+    let text = "model two\nparam a = 10\n\
+        agent one { action q in [0, 10]; reward (p - 1) * q }\nagent other { action q in [0, 10]; reward (p - 2) * q }\n\
+        market goods { price p = max(a - one.q - other.q, 0) }\n";
+    for seed in [1, 2, 3] {
+        let (centres, said) = begins(text, &["one", "other"], &[("steps", "2000000")], seed);
+        let q: Vec<f64> = centres.iter().map(|c| 5.0 * (f64::from(c[0]) + 1.0)).collect();
+        assert!(
+            (q[0] - 10.0 / 3.0).abs() < 0.15 && (q[1] - 7.0 / 3.0).abs() < 0.15,
+            "seed {seed}: {q:?}"
+        );
+        assert_eq!(said, [None, None], "seed {seed}");
+    }
+}
+
+#[test]
+fn replies_that_go_round_are_said() {
+    // High is best where the other is low, and low where the other is high.
+    let text = "model round\nagent player[2] {\n  action b in [0, 1]\n  let rival = max(others(player.b))\n\
+        reward -(b - (if rival < 0.4 then 0.9 else 0.1))^2\n}\n";
+    let (_, said) = begins(text, &["player"], &[("steps", "2000000")], 1);
+    let said = said[0].as_deref().expect("a sentence");
+    assert!(said.contains("did not settle"), "{said}");
+}
+
+#[test]
+fn in_a_game_the_best_policy_is_the_last_one_measured() {
+    let (model, _) = crate::compile(&firms(3), &crate::Options::default());
+    let model = model.expect("a model");
+    let asked = Asked {
+        method: Some("ppo".into()),
+        options: [
+            ("steps", "60000"),
+            ("worlds", "8"),
+            ("horizon", "64"),
+            ("evaluations", "5"),
+            ("first_policy", "middle"),
+        ]
+        .iter()
+        .map(|(k, v)| ((*k).into(), (*v).into()))
+        .collect(),
+        ..Asked::default()
+    };
+    let mut training = Training::new(&model, &planned(&model, &asked).plan, 1).unwrap_or_else(|d| panic!("{d:?}"));
+    while !training.is_done() {
+        training.update(None).unwrap_or_else(|d| panic!("{d:?}"));
+    }
+    let record = training.record(0);
+    let last = record.measured.last().expect("measurements").steps;
+    assert_eq!(record.best.as_ref().map(|b| b.0), Some(last));
+}

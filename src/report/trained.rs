@@ -8,6 +8,7 @@ use super::table::Table;
 use super::tensorboard;
 use crate::check::Model;
 use crate::diag::Diagnostic;
+use crate::env::able;
 use crate::learn::Policy;
 use crate::learn::methods::Method;
 use crate::learn::plan::Planned;
@@ -45,6 +46,7 @@ pub struct Trained {
 pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Result<Content, Diagnostic> {
     let agents: Vec<&str> = planned.agents.iter().map(|a| model.agents[*a].name.as_str()).collect();
     let several = agents.len() > 1;
+    let game = several || planned.agents.iter().any(|a| able::members_of(model, *a) > 1);
     // Learner by learner, with what it has learned.
     let learners: Vec<(&Method, Vec<&Trained>)> = agents
         .iter()
@@ -72,9 +74,14 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
         ("steps".to_string(), each(&|m, own| steps_played(m.steps(), own))),
         (
             "policies".to_string(),
-            "`last` is what training ended with (the mean of late networks, for learners that average), `best` measured \
-             best on the way"
-                .to_string(),
+            if game {
+                "`last` is what training ended with (the mean of late networks, for learners that average), `best` what was \
+                 measured last: where several learn at once, no return says which policies are nearest to an equilibrium"
+            } else {
+                "`last` is what training ended with (the mean of late networks, for learners that average), `best` measured \
+                 best on the way"
+            }
+            .to_string(),
         ),
     ];
     if several {
@@ -85,8 +92,22 @@ pub fn of_training(model: &Model, planned: &Planned, seeds: &[Trained]) -> Resul
                 .to_string(),
         ));
     }
-    if !planned.begins.is_empty() {
-        facts.push(("first policy".to_string(), planned.begins.join("; ")));
+    let mut begins = planned.begins.clone();
+    for t in seeds {
+        let of = t
+            .agent
+            .as_ref()
+            .filter(|_| several)
+            .map_or(String::new(), |a| format!("{a}, "));
+        begins.extend(
+            t.record
+                .began
+                .as_ref()
+                .map(|said| format!("{of}seed {}: {said}", t.record.seed)),
+        );
+    }
+    if !begins.is_empty() {
+        facts.push(("first policy".to_string(), begins.join("; ")));
     }
     if let Some(s) = &planned.plan.environment.scenario {
         facts.push(("scenario".to_string(), s.clone()));

@@ -463,12 +463,13 @@ impl Learner for StagedSac {
         SacOptions::METHOD
     }
 
-    fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) -> Result<(), LearnError> {
-        let (centre, tried) = centre::of(self.options.first_policy, trial, seed, self.options.steps / 10);
-        (self.centre, self.tried) = (centre, tried);
-        self.steps += tried;
+    fn warm_start(&mut self, trial: &mut dyn Game, seed: u64) -> Result<Option<String>, LearnError> {
+        let found = centre::of(self.options.first_policy, trial, seed, self.options.steps / 10);
+        self.centre = found.constant;
+        self.tried += found.steps;
+        self.steps += found.steps;
         self.since = Since::new(self.steps);
-        Ok(())
+        Ok(found.said)
     }
 
     fn act(&mut self, seen: &Seen<'_>, actions: &mut Actions) -> Result<(), LearnError> {

@@ -23,8 +23,15 @@ pub(super) struct Arguments {
 /// # Errors
 /// None.
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Failure> {
+    let whole = Cli::command();
+    // What is hidden from `--help` is not offered either.
+    let commands = whole.get_subcommands().filter(|c| !c.is_hide_set()).cloned();
+    let mut shown = clap::Command::new("econc")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(whole.get_arguments().cloned())
+        .subcommands(commands);
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "econc", &mut script);
+    clap_complete::generate(arguments.shell, &mut shown, "econc", &mut script);
     let script = String::from_utf8_lossy(&script);
     if screen.json {
         screen.json(&serde_json::json!({ "shell": arguments.shell.to_string(), "script": script }));

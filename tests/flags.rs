@@ -462,6 +462,7 @@ fn every_option_of_every_command_has_a_case() {
                 let subject = match command.as_str() {
                     "new" => "growth",
                     "compare" => "x y",
+                    "completions" => "bash",
                     _ => "x",
                 };
                 let said = run(folder.path(), &format!("{command} {subject} {value}"), true);

@@ -78,7 +78,7 @@ fn tried(learner: &str, option: &str) -> Option<(&'static str, &'static [&'stati
         "network" => ("", &["[5]"]),
         "memory" => ("", &["2", "300"]),
         "activation" => ("", &["relu", "tanh"]),
-        "first_policy" => ("steps=160_000 worlds=8", &["middle"]),
+        "first_policy" => ("steps=200_000 worlds=8", &["middle"]),
         "initial_std" => ("", &["0.2"]),
         "average_from" => ("", &["1"]),
         "optimizer" => ("", &["rms_prop", "adam"]),

@@ -175,7 +175,7 @@ fn shown(browser: &str, folder: &Path, pages: &[(&str, String)]) -> Vec<Value> {
 #[test]
 fn pages_fit_and_speak_in_a_browser() {
     let Some(browser) = chromium() else {
-        println!("skipped: no Chromium here");
+        eprintln!("skipped: no Chromium here");
         return;
     };
     let folder = scratch();

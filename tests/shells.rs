@@ -6,10 +6,11 @@ use std::process::Command;
 /// What bash offers after these words, one a line.
 fn offered(folder: &std::path::Path, words: &[&str]) -> Vec<String> {
     let script = format!(
-        "source econc.bash; COMP_WORDS=({}); COMP_CWORD={}; _econc econc '{}' ''; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        "source econc.bash; COMP_WORDS=({}); COMP_CWORD={}; _econc econc '{}' '{}'; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
         words.iter().map(|w| format!("'{w}'")).collect::<Vec<_>>().join(" "),
         words.len() - 1,
         words[words.len() - 1],
+        words[words.len() - 2],
     );
     let output = Command::new("bash")
         .current_dir(folder)
